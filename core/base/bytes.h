@@ -1,0 +1,27 @@
+/* core/base/bytes.h - a growing run of bytes. */
+#ifndef EBI_BYTES_H
+#define EBI_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* All zero is an empty one. One thread at a time. */
+struct ebi_bytes {
+    char *data;                 /* len bytes, then a NUL once something was added; NULL while nothing was */
+    size_t len;
+    size_t room;                /* what data has room for, the NUL not counted */
+};
+
+/* Each answers false, and changes nothing, when there is no memory. */
+bool ebi_bytes_reserve(struct ebi_bytes *, size_t more);
+bool ebi_bytes_add(struct ebi_bytes *, const void *data, size_t len);
+bool ebi_bytes_add_text(struct ebi_bytes *, const char *text);
+bool ebi_bytes_add_format(struct ebi_bytes *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Adds text as a JSON string, with its quotes; text that is not UTF-8 has the bad bytes replaced by U+FFFD. */
+bool ebi_bytes_add_json_string(struct ebi_bytes *, const char *text, size_t len);
+
+void ebi_bytes_clear(struct ebi_bytes *);       /* empty, memory kept */
+void ebi_bytes_free(struct ebi_bytes *);        /* and all zero again */
+
+#endif

@@ -1,0 +1,23 @@
+/* core/base/error.h - filling a struct eb_error: the reason first, context in front of it on the way up. */
+#ifndef EBI_ERROR_H
+#define EBI_ERROR_H
+
+#include <eventbus/error.h>
+
+/* All functions here do nothing to an err of NULL, and cut what does not fit at a whole character. */
+
+/* Fills err and answers status, so that a caller can return it. */
+enum eb_status ebi_error(struct eb_error *err, enum eb_status status, enum eb_kind kind, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The same with native = errno and ": " and its text at the end. */
+enum eb_status ebi_error_errno(struct eb_error *err, enum eb_status status, enum eb_kind kind, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* EB_FATAL, "out of memory". */
+enum eb_status ebi_error_memory(struct eb_error *err);
+
+/* Puts "context: " in front of what err says. */
+void ebi_error_context(struct eb_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

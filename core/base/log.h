@@ -1,0 +1,28 @@
+/* core/base/log.h - where lines for people go: text or JSON, to standard error or a callback. */
+#ifndef EBI_LOG_H
+#define EBI_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <eventbus/bus.h>
+
+enum ebi_level { EBI_ERROR = 3, EBI_WARNING = 4, EBI_INFO = 6, EBI_DEBUG = 7 };     /* as in syslog(3) */
+
+/* A value that goes with a line: " name=value" in text, a member in JSON. A value of NULL is left out. */
+struct ebi_log_field {
+    const char *name, *value;
+};
+
+struct ebi_log;
+
+/* A log of its own level and form. sink NULL: standard error, a line in one write. EB_FATAL only for memory: NULL. */
+struct ebi_log *ebi_log_new(enum ebi_level most, bool json, eb_log_sink sink, void *arg);
+void ebi_log_free(struct ebi_log *);
+void ebi_log_set(struct ebi_log *, enum ebi_level most, bool json);
+
+/* Any thread. Control characters in texts and values are escaped, so a line stays a line. A log of NULL takes nothing. */
+bool ebi_log_takes(const struct ebi_log *, enum ebi_level);
+void ebi_log_line(struct ebi_log *, enum ebi_level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void ebi_log_fields(struct ebi_log *, enum ebi_level, const char *text, const struct ebi_log_field *, size_t n);
+
+#endif

@@ -1,0 +1,19 @@
+/* core/base/thread.h - threads and waits of ours. */
+#ifndef EBI_THREAD_H
+#define EBI_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <eventbus/error.h>
+
+/* Starts a thread with all signals blocked; name (15 characters) shows in ps and gdb. */
+enum eb_status ebi_thread_start(pthread_t *, const char *name, void *(*run)(void *), void *arg, struct eb_error *);
+
+/* A condition variable on the monotonic clock. */
+void ebi_cond_init(pthread_cond_t *);
+
+/* Waits for a signal until ticks_ms (ebi_ticks_ms time; INT64_MAX: for ever). False: the time came. */
+bool ebi_cond_wait_until(pthread_cond_t *, pthread_mutex_t *, int64_t ticks_ms);
+
+#endif

@@ -1,0 +1,16 @@
+/* core/base/uuid.h - event ids: UUID version 1, as Python's uuid1() makes them. */
+#ifndef EBI_UUID_H
+#define EBI_UUID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { EBI_UUID_ROOM = 37 };
+
+/* A new one, NUL-ended. Any thread. Never the same twice on one machine, forks and clock steps included. */
+void ebi_uuid_new(char text[EBI_UUID_ROOM]);
+
+/* 8-4-4-4-12 hex digits, of any version. */
+bool ebi_uuid_valid(const char *text, size_t len);
+
+#endif

@@ -1,0 +1,65 @@
+/* core/config/settings.h - the sections that the core itself knows, as structs and the tables that fill them. */
+#ifndef EBI_SETTINGS_H
+#define EBI_SETTINGS_H
+
+#include <stdint.h>
+#include "config/config.h"
+
+/* [eventbus] */
+struct ebi_bus_settings {
+    const char *service;                /* "" when not given: the program's name */
+    const char *producer, *consumer;    /* names of [broker] sections; NULL: none */
+    const char *topic_prefix;
+    const char *plugin_path, *schema_path;      /* folders with ":" between; what is installed comes after schema_path */
+    int64_t plugin_trust;               /* enum ebi_trust */
+    int64_t schema_limit;               /* bytes a schema file may have */
+    int64_t consumers_enabled;
+    int64_t consecutive_errors_limit;   /* 0: none */
+    int64_t log_level;                  /* enum ebi_log_level_choice */
+    int64_t log_format;                 /* 0 text, 1 json */
+    int64_t audit_delivered, audit_received, audit_processed;
+    int64_t queue_messages, queue_bytes;        /* the producer's queue */
+    int64_t queue_wait;                 /* ms a full queue is waited for; 0: refused at once */
+    int64_t batch_messages, batch_bytes, linger;        /* linger in ms */
+    int64_t delivery_timeout;           /* ms until an event that cannot be delivered is given up */
+};
+enum ebi_trust { EBI_TRUST_OWNER, EBI_TRUST_ANY };
+
+/* [broker NAME]: the keys of the core; the plugin's own table stands beside */
+struct ebi_broker_settings {
+    const char *plugin;
+    int64_t connect_timeout;            /* ms */
+};
+
+/* [route NAME] */
+struct ebi_route_settings {
+    const char *event, *topic, *key_field;
+    int64_t enabled;
+};
+
+/* [consume NAME] */
+struct ebi_consume_settings {
+    const char *const *topic;           /* one or more */
+    const char *group;
+    const char *exec, *webhook;
+    const char *key_field;
+    int64_t concurrency;
+    int64_t order;                      /* enum ebi_order_choice */
+    int64_t retry_attempts, retry_backoff, retry_max;   /* ms */
+    const char *retry_jitter;           /* 0..1, see ebi_settings_jitter */
+    int64_t on_unknown;                 /* 0 dead_letter, 1 skip */
+    int64_t on_failure;                 /* 0 dead_letter, 1 stop */
+    const char *dead_letter_topic;      /* {topic} stands for the topic */
+    const char *dead_letter_broker;     /* NULL: the consumer's own */
+    int64_t receiver_timeout, drain_timeout;            /* ms */
+    int64_t max_in_flight, max_in_flight_bytes;
+};
+enum ebi_order_choice { EBI_BY_KEY, EBI_STRICT, EBI_UNORDERED };
+
+/* Each fills in settings and its size; the option tables are static. */
+struct ebi_table ebi_bus_table(struct ebi_bus_settings *);
+struct ebi_table ebi_broker_table(struct ebi_broker_settings *);
+struct ebi_table ebi_route_table(struct ebi_route_settings *);
+struct ebi_table ebi_consume_table(struct ebi_consume_settings *);
+
+#endif

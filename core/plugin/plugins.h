@@ -1,0 +1,55 @@
+/* core/plugin/plugins.h - finding, loading and checking plugin files, and the brokers made of them. */
+#ifndef EBI_PLUGINS_H
+#define EBI_PLUGINS_H
+
+#include <stdbool.h>
+#include <eventbus/plugin.h>
+#include "base/log.h"
+#include "config/config.h"
+#include "config/settings.h"
+
+/* A loaded plugin. Its tables are copies of the size that this core knows, zeroed where the author's were shorter.
+ * Immutable, and resident until the process ends: any thread. */
+struct ebi_plugin {
+    const char *file;                   /* absolute, links resolved */
+    struct eb_plugin about;             /* options with the stride of this core: option_size is sizeof(struct eb_option) */
+    const struct eb_producer_ops *producer;     /* NULL: it has not this role */
+    const struct eb_consumer_ops *consumer;
+    const struct eb_admin_ops *admin;
+};
+
+/* Loads NAME (NAME.so in the folders of `path`, ":" between them) or an absolute file, once for the process.
+ * EB_PERMANENT, EB_KIND_PLUGIN: the file, what was found, what is supported, what to do. Any thread. */
+enum eb_status ebi_plugin_load(const char *path, const char *name, enum ebi_trust, const struct ebi_plugin **,
+                               struct eb_error *);
+
+/* Why a file may not be trusted: it or a folder above it can be written by others than root or the running user.
+ * `file` has its links resolved. */
+enum eb_status ebi_plugin_trusted(const char *file, struct eb_error *);
+
+/* Calls each(arg, name, file) for the *.so of every folder in `path`, in name order; the first of a name wins, the others
+ * are told with shadowed = true. */
+void ebi_plugin_walk(const char *path, void (*each)(void *arg, const char *name, const char *file, bool shadowed),
+                     void *arg);
+
+/* The folders to search: plugin_path of the settings, else the installed one. */
+const char *ebi_plugin_path(const struct ebi_bus_settings *);
+
+/* A [broker NAME] section with its plugin and its checked settings. Lives as long as the configuration. */
+struct ebi_broker {
+    const char *name;
+    const struct ebi_plugin *plugin;
+    const void *settings;               /* the plugin's */
+    struct ebi_broker_settings own;
+};
+
+/* Binds a section: loads the plugin it names, fills its settings, lets the plugin check them. A name without a section is
+ * an error, but for "" (nothing configured at all: SQLite in the state folder). */
+enum eb_status ebi_broker_bind(struct ebi_config *, const struct ebi_bus_settings *, const char *name,
+                               struct ebi_broker **, struct eb_error *);
+void ebi_broker_free(struct ebi_broker *);
+
+/* EB_PERMANENT, EB_KIND_PLUGIN: "plugin X has no producer role", with the file. */
+enum eb_status ebi_broker_needs(const struct ebi_broker *, bool producer, bool consumer, bool admin, struct eb_error *);
+
+#endif

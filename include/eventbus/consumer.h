@@ -1,0 +1,62 @@
+/* eventbus/consumer.h - a worker: receives from a broker and sends each event again as a signal, so that this service's
+ * receivers run. Compiles alone: C11, C++17. */
+#ifndef EVENTBUS_CONSUMER_H
+#define EVENTBUS_CONSUMER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <eventbus/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct eb_bus;
+struct eb_consumer;
+
+/* Which task, and what differs from its section. All zero is the default. */
+struct eb_consumer_options {
+    size_t size;                    /* sizeof(struct eb_consumer_options) */
+    const char *section;            /* the NAME of a [consume NAME]; NULL: the one whose topic and group match those
+                                     * below, else its defaults */
+    const char *const *topics;      /* NULL-ended; NULL: the section's */
+    const char *group;              /* NULL: the section's */
+    const char *consumer;           /* this member's name; NULL: {host}-{n} */
+    const char *broker;             /* NULL: the configured consumer */
+    const char *from;               /* where a new group starts: earliest (default), latest, TIME, POSITION */
+    uint64_t count;                 /* stop when so many events are settled; 0: never */
+    int32_t exit_at_end;            /* 1: stop when all that the topics held at the start is settled */
+    int32_t pad;
+};
+
+/* What a worker has done so far. */
+struct eb_consumer_counts {
+    size_t size;
+    uint64_t received, succeeded, retried, dead_lettered, skipped, returned;
+};
+
+/* Checks everything and opens the plugin's consumer; *consumer is the caller's, for eb_consumer_close. options may be
+ * NULL where just one [consume] section exists. EB_GONE: consumers are disabled by the configuration. */
+enum eb_status eb_consumer_open(struct eb_consumer **consumer, struct eb_bus *, const struct eb_consumer_options *,
+                                struct eb_error *);
+
+/* Works until stopped, in this thread and `concurrency` more that run the receivers; drains before it returns.
+ * EB_OK: stopped, or came to the count or the end. EB_RETRIABLE: the broker was not there in connect_timeout, or too many
+ * consecutive errors. EB_FATAL: the plugin gave up, or dead letters cannot be kept. */
+enum eb_status eb_consumer_run(struct eb_consumer *, struct eb_error *);
+
+/* Tells a worker to stop: events at work are finished (drain_timeout at most), the others handed back. Any thread, and
+ * signal handlers. The second call ends the wait: what is at work is handed back too. */
+void eb_consumer_stop(struct eb_consumer *);
+
+/* Any thread. */
+void eb_consumer_count(const struct eb_consumer *, struct eb_consumer_counts *);
+
+/* Leaves the group and frees it. Not while it runs. NULL is nothing to do. */
+void eb_consumer_close(struct eb_consumer *);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
