@@ -1,0 +1,133 @@
+"""tests/check_includes.py - includes go one way through the house, and what each header promises alone compiles."""
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "process"))
+from harness import TOP, main, test
+
+# A room may include itself and the rooms named here.
+SEES = {
+    "base": "",
+    "config": "base",
+    "schema": "base",
+    "signal": "base config schema",
+    "plugin": "base config schema signal",
+    "produce": "base config schema signal plugin",
+    "consume": "base config schema signal plugin produce",
+    "bus": "base config schema signal plugin produce consume",
+    "cli": "base config schema signal plugin produce consume bus",
+    "conform": "",
+    "plugins": "",
+    "examples": "",
+}
+OUTSIDE = ("conform", "plugins", "examples")        # these know the public headers only
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def room_of(path):
+    """The room that a file of this house belongs to: core/base/x.c is of base, cli/x.c of cli."""
+    parts = path.split(os.sep)
+    return parts[1] if parts[0] == "core" else parts[0]
+
+
+def included_room(top, path, name):
+    """The room that an include names, by its path below core/ or relative to the file; None: not of this house."""
+    relative = os.path.normpath(os.path.join(os.path.dirname(path), name))
+    below_core = os.path.normpath(os.path.join("core", name))
+    for found in (relative, below_core, os.path.normpath(name)):
+        if os.path.isfile(os.path.join(top, found)) and room_of(found) in SEES:
+            return room_of(found)
+    first = name.split("/")[0]
+    return first if "/" in name and first in SEES else None
+
+
+def wrong_includes(top):
+    """One line for each include that goes against the rules, with both rooms' names."""
+    wrong = []
+    for path in sources(top):
+        room = room_of(path)
+        with open(os.path.join(top, path), encoding="utf-8") as file:
+            found = INCLUDE.findall(file.read())
+        for bracket, name in found:
+            if name == "ltdl.h" and room != "plugin":
+                wrong.append(f"{path}: {room} includes <ltdl.h>, which only plugin may")
+            other = included_room(top, path, name) if not name.startswith("eventbus/") else None
+            if other and other != room and other not in SEES[room].split():
+                wrong.append(f"{path}: {room} includes {other} ({bracket}{name}), which it may not see")
+    return wrong
+
+
+def sources(top):
+    """All C files of the rooms, relative to top."""
+    for start in ("core", "cli", *OUTSIDE):
+        for folder, _, names in sorted(os.walk(os.path.join(top, start))):
+            for name in sorted(names):
+                if name.endswith((".c", ".h", ".cc", ".cpp")):
+                    yield os.path.relpath(os.path.join(folder, name), top)
+
+
+def headers(folder):
+    for where, _, names in sorted(os.walk(os.path.join(TOP, folder))):
+        for name in sorted(names):
+            if name.endswith(".h"):
+                yield os.path.relpath(os.path.join(where, name), os.path.join(TOP, folder))
+
+
+def compiles(t, compiler, standard, flags, text):
+    """Whether a file of this text compiles without a warning."""
+    words = shlex.split(os.environ.get(compiler, "")) or [{"CC": "cc", "CXX": "c++"}[compiler]]
+    if not shutil.which(words[0]):
+        t.skip(f"no compiler {words[0]}")
+    language = "c" if compiler == "CC" else "c++"
+    words += [f"-std={standard}", "-x", language, "-Wall", "-Wextra", "-Werror", *flags, "-fsyntax-only", "-"]
+    ran = subprocess.run(words, input=text, capture_output=True, text=True, check=False)
+    t.check(ran.returncode == 0, f"{shlex.join(words)} of {text}\n{ran.stderr}")
+
+
+@test
+def includes_go_one_way(t):
+    t.check(len(list(sources(TOP))) > 10, "hardly any sources found: is top_srcdir right?")
+    t.equal(wrong_includes(TOP), [], "includes against the rules")
+
+
+@test
+def a_wrong_include_is_told_with_both_rooms(t):
+    t.write("core/base/wrong.c", '#include "plugin/plugins.h"\n#include <ltdl.h>\n')
+    t.write("core/plugin/right.c", '#include <ltdl.h>\n#include "base/error.h"\n#include <eventbus/plugin.h>\n')
+    t.write("plugins/x/wrong.c", '#include "../../core/base/error.h"\n')
+    t.write("core/base/error.h", "")
+    told = "\n".join(wrong_includes(t.folder))
+    t.contains(told, "base includes plugin", "base includes <ltdl.h>", "plugins includes base")
+    t.equal(len(told.splitlines()), 3, "how many are told")
+
+
+@test
+def public_headers_compile_alone_in_c11(t):
+    for name in headers("include"):
+        compiles(t, "CC", "c11", ["-pedantic", f"-I{TOP}/include"], f"#include <{name}>\n")
+
+
+@test
+def public_headers_compile_alone_in_cpp17(t):
+    for name in headers("include"):
+        compiles(t, "CXX", "c++17", ["-pedantic", f"-I{TOP}/include"], f"#include <{name}>\n")
+
+
+@test
+def inner_headers_compile_alone(t):
+    for name in headers("core"):
+        compiles(t, "CC", "gnu17", ["-D_GNU_SOURCE", f"-I{TOP}/core", f"-I{TOP}/include"], f'#include "{name}"\n')
+
+
+@test
+def public_headers_warn_nobody(t):
+    strict = ["-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Wvla", f"-I{TOP}/include"]
+    for name in headers("include"):
+        compiles(t, "CC", "c11", strict, f"#include <{name}>\n")
+
+
+main()
