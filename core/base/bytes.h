@@ -2,12 +2,13 @@
 #ifndef EBI_BYTES_H
 #define EBI_BYTES_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 /* All zero is an empty one. One thread at a time. */
 struct ebi_bytes {
-    char *data;                 /* len bytes, then a NUL once something was added; NULL while nothing was */
+    char *data;                 /* len bytes, then a NUL; NULL before the first use */
     size_t len;
     size_t room;                /* what data has room for, the NUL not counted */
 };
@@ -17,6 +18,7 @@ bool ebi_bytes_reserve(struct ebi_bytes *, size_t more);
 bool ebi_bytes_add(struct ebi_bytes *, const void *data, size_t len);
 bool ebi_bytes_add_text(struct ebi_bytes *, const char *text);
 bool ebi_bytes_add_format(struct ebi_bytes *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool ebi_bytes_add_vformat(struct ebi_bytes *, const char *format, va_list) __attribute__((format(printf, 2, 0)));
 
 /* Adds text as a JSON string, with its quotes; text that is not UTF-8 has the bad bytes replaced by U+FFFD. */
 bool ebi_bytes_add_json_string(struct ebi_bytes *, const char *text, size_t len);

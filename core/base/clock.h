@@ -12,17 +12,18 @@ int64_t ebi_ticks_us(void);
 
 enum { EBI_ISO_ROOM = 40 };
 
-/* Python's datetime.isoformat() in UTC: 2026-11-23T20:00:00.123456+00:00, without microseconds when they are 0. */
+/* Python's datetime.isoformat() in UTC: 2026-11-23T20:00:00.123456+00:00, without microseconds when they are 0. What is
+ * outside the years 1 to 9999 prints as their first or last microsecond. */
 void ebi_iso_print(int64_t us, char text[EBI_ISO_ROOM]);
 
 /* The same form always with six digits of microseconds: what CloudEvents JSON shows. */
 void ebi_iso_print_micros(int64_t us, char text[EBI_ISO_ROOM]);
 
 /* Reads a time in UTC: Z, -00:00, +0000, +00:00; basic form; a blank for the T; fractions of any length, cut to
- * microseconds. EB_PERMANENT: not a time, no zone, or another zone than UTC. */
+ * microseconds; seconds may be left out. EB_PERMANENT, EB_KIND_DATA: not a time, no zone, or another zone than UTC. */
 enum eb_status ebi_iso_read(const char *text, size_t len, int64_t *us, struct eb_error *);
 
-/* A point in time as users give it: ISO 8601 as above, or -15m, -2h, -7d before `now_us`. */
+/* A point in time as users give it: ISO 8601 as above, or -15m, -2h, -7d (units as in units.h) before `now_us`. */
 enum eb_status ebi_time_read(const char *text, int64_t now_us, int64_t *us, struct eb_error *);
 
 #endif

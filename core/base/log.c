@@ -1,0 +1,269 @@
+/* core/base/log.c - where lines for people go: see log.h. */
+#include "base/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/utf8.h"
+
+/* How standard error wants its lines. */
+enum place { PLAIN, TERMINAL, JOURNAL };
+
+struct ebi_log {
+    _Atomic int most;           /* any thread */
+    atomic_bool json;
+    enum place place;           /* these stay as made */
+    eb_log_sink sink;
+    void *arg;
+    pthread_mutex_t one_line;   /* held while a line is handed over */
+};
+
+/* systemd says in JOURNAL_STREAM which file of ours is its journal: "DEVICE:INODE". Children inherit the variable with
+ * another standard error, so it must match. */
+static bool is_journal(void) {
+    const char *told = getenv("JOURNAL_STREAM");
+    struct stat here;
+    char mine[64];
+
+    if (!told || fstat(STDERR_FILENO, &here) != 0)
+        return false;
+    snprintf(mine, sizeof mine, "%ju:%ju", (uintmax_t)here.st_dev, (uintmax_t)here.st_ino);
+    return strcmp(told, mine) == 0;
+}
+
+static bool wants_colour(void) {
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+    return isatty(STDERR_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+}
+
+static enum place place_of_stderr(void) {
+    if (is_journal())
+        return JOURNAL;
+    return wants_colour() ? TERMINAL : PLAIN;
+}
+
+struct ebi_log *ebi_log_new(enum ebi_level most, bool json, eb_log_sink sink, void *arg) {
+    struct ebi_log *log = calloc(1, sizeof *log);
+
+    if (!log)
+        return NULL;
+    if (pthread_mutex_init(&log->one_line, NULL) != 0) {
+        free(log);
+        return NULL;
+    }
+    log->sink = sink;
+    log->arg = arg;
+    log->place = place_of_stderr();
+    ebi_log_set(log, most, json);
+    return log;
+}
+
+void ebi_log_free(struct ebi_log *log) {
+    if (!log)
+        return;
+    pthread_mutex_destroy(&log->one_line);
+    free(log);
+}
+
+void ebi_log_set(struct ebi_log *log, enum ebi_level most, bool json) {
+    atomic_store(&log->most, (int)most);
+    atomic_store(&log->json, json);
+}
+
+bool ebi_log_takes(const struct ebi_log *log, enum ebi_level level) {
+    return log && (int)level <= atomic_load_explicit(&log->most, memory_order_relaxed);
+}
+
+/* ---- Text ---- */
+
+static const char *word_of(enum ebi_level level) {
+    switch (level) {
+    case EBI_ERROR:
+        return "error";
+    case EBI_WARNING:
+        return "warning";
+    case EBI_INFO:
+        return "info";
+    case EBI_DEBUG:
+        break;
+    }
+    return "debug";
+}
+
+static const char *colour_of(enum ebi_level level) {
+    switch (level) {
+    case EBI_ERROR:
+        return "\033[31m";
+    case EBI_WARNING:
+        return "\033[33m";
+    case EBI_INFO:
+    case EBI_DEBUG:
+        break;
+    }
+    return "\033[2m";
+}
+
+/* A control character, of which U+0080 to U+009F are two bytes: terminals act on those too. */
+static bool is_control(const char *text, size_t step) {
+    unsigned char first = (unsigned char)text[0];
+
+    if (step == 1)
+        return first < 0x20 || first == 0x7f;
+    return step == 2 && first == 0xC2 && (unsigned char)text[1] < 0xA0;
+}
+
+static bool add_control(struct ebi_bytes *line, const char *text, size_t step) {
+    if (step == 1 && text[0] == '\n')
+        return ebi_bytes_add_text(line, "\\n");
+    if (step == 1 && text[0] == '\t')
+        return ebi_bytes_add_text(line, "\\t");
+    return ebi_bytes_add_format(line, "\\x%02x", (unsigned)(unsigned char)text[step - 1]);
+}
+
+/* Printable: control characters escaped, what is no UTF-8 replaced; in_quotes: quotes and backslashes escaped as well. */
+static bool add_printable(struct ebi_bytes *line, const char *text, bool in_quotes) {
+    size_t len = strlen(text), step;
+    bool good, ok = true;
+
+    for (size_t at = 0; ok && at < len; at += step) {
+        step = ebi_utf8_step(text + at, len - at, &good);
+        if (!good)
+            ok = ebi_bytes_add_text(line, EBI_UTF8_BAD);
+        else if (is_control(text + at, step))
+            ok = add_control(line, text + at, step);
+        else if (in_quotes && (text[at] == '"' || text[at] == '\\'))
+            ok = ebi_bytes_add(line, "\\", 1) && ebi_bytes_add(line, text + at, 1);
+        else
+            ok = ebi_bytes_add(line, text + at, step);
+    }
+    return ok;
+}
+
+static bool needs_quotes(const char *value) {
+    return !*value || strpbrk(value, " \"=\\\t\n");
+}
+
+static bool add_text_field(struct ebi_bytes *line, const struct ebi_log_field *field) {
+    const char *quote = needs_quotes(field->value) ? "\"" : "";
+
+    return ebi_bytes_add_format(line, " %s=%s", field->name, quote) && add_printable(line, field->value, *quote) &&
+           ebi_bytes_add_text(line, quote);
+}
+
+static bool add_as_text(struct ebi_bytes *line, const char *text, const struct ebi_log_field *fields, size_t n) {
+    if (!add_printable(line, text, false))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (fields[i].value && !add_text_field(line, &fields[i]))
+            return false;
+    return true;
+}
+
+/* What stands in front on standard error: who speaks, and how serious it is. */
+static bool add_text_head(struct ebi_bytes *line, enum place place, enum ebi_level level) {
+    if (place == JOURNAL)               /* the journal knows who speaks, and shows the level itself */
+        return true;
+    if (place == TERMINAL)
+        return ebi_bytes_add_format(line, "eventbus: %s%s:\033[0m ", colour_of(level), word_of(level));
+    return ebi_bytes_add_format(line, "eventbus: %s: ", word_of(level));
+}
+
+/* ---- JSON ---- */
+
+static bool add_json_field(struct ebi_bytes *line, const char *name, const char *value) {
+    return ebi_bytes_add_text(line, ",") && ebi_bytes_add_json_string(line, name, strlen(name)) &&
+           ebi_bytes_add_text(line, ":") && ebi_bytes_add_json_string(line, value, strlen(value));
+}
+
+static bool add_as_json(struct ebi_bytes *line, enum ebi_level level, const char *text,
+                        const struct ebi_log_field *fields, size_t n) {
+    char now[EBI_ISO_ROOM];
+
+    ebi_iso_print_micros(ebi_now_us(), now);
+    if (!ebi_bytes_add_format(line, "{\"time\":\"%s\"", now) || !add_json_field(line, "level", word_of(level)) ||
+        !add_json_field(line, "text", text))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (fields[i].value && !add_json_field(line, fields[i].name, fields[i].value))
+            return false;
+    return ebi_bytes_add_text(line, "}");
+}
+
+/* ---- Out ---- */
+
+static bool make_line(const struct ebi_log *log, struct ebi_bytes *line, enum ebi_level level, const char *text,
+                      const struct ebi_log_field *fields, size_t n) {
+    bool json = atomic_load(&log->json);
+
+    if (!ebi_bytes_reserve(line, 256))
+        return false;
+    if (!log->sink && log->place == JOURNAL && !ebi_bytes_add_format(line, "<%d>", (int)level))
+        return false;
+    if (!log->sink && !json && !add_text_head(line, log->place, level))
+        return false;
+    if (json ? !add_as_json(line, level, text, fields, n) : !add_as_text(line, text, fields, n))
+        return false;
+    return log->sink || ebi_bytes_add_text(line, "\n");
+}
+
+/* One write a line, so that lines of several processes stay whole; only what a full disk or a signal cut is sent after. */
+static void write_all(const char *text, size_t len) {
+    while (len > 0) {
+        ssize_t done = write(STDERR_FILENO, text, len);
+
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return;             /* nowhere left to say so */
+        text += done;
+        len -= (size_t)done;
+    }
+}
+
+void ebi_log_fields(struct ebi_log *log, enum ebi_level level, const char *text, const struct ebi_log_field *fields,
+                    size_t n) {
+    static const char no_memory[] = "eventbus: error: out of memory, a log line is lost\n";
+    struct ebi_bytes line = {0};
+    int kept = errno;
+
+    if (!ebi_log_takes(log, level))
+        return;
+    bool made = make_line(log, &line, level, text, fields, n);
+
+    pthread_mutex_lock(&log->one_line);
+    if (!made)
+        write_all(no_memory, sizeof no_memory - 1);
+    else if (log->sink)
+        log->sink(log->arg, (int)level, line.data);
+    else
+        write_all(line.data, line.len);
+    pthread_mutex_unlock(&log->one_line);
+    ebi_bytes_free(&line);
+    errno = kept;
+}
+
+void ebi_log_line(struct ebi_log *log, enum ebi_level level, const char *format, ...) {
+    struct ebi_bytes text = {0};
+    int kept = errno;
+    va_list args;
+
+    if (!ebi_log_takes(log, level))
+        return;
+    va_start(args, format);
+    bool made = ebi_bytes_add_vformat(&text, format, args);
+
+    va_end(args);
+    ebi_log_fields(log, level, made ? text.data : format, NULL, 0);
+    ebi_bytes_free(&text);
+    errno = kept;
+}
