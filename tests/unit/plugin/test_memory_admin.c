@@ -1,0 +1,304 @@
+/* tests/unit/plugin/test_memory_admin.c - the memory plugin's admin role, and many threads on one broker. */
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+#include "memory_kit.h"
+
+static const char *const logins[] = { "logins" };
+
+TestSuite(memory_admin, .init = kit_load, .timeout = 60);
+
+/* What a walk told: payloads, topics or groups, with blanks between. */
+struct told {
+    char all[512];
+    size_t n, most;                 /* most: ends the walk after so many; 0: never */
+    struct eb_group_info group;
+    struct eb_topic_info topic;
+    struct kit *send_meanwhile;
+};
+
+static int32_t tell(struct told *told, const char *what, size_t len) {
+    size_t at = strlen(told->all);
+
+    snprintf(told->all + at, sizeof told->all - at, "%s%.*s", at ? " " : "", (int)len, what);
+    return ++told->n == told->most;
+}
+
+static int32_t tell_message(void *arg, const struct eb_message *m) {
+    struct told *told = arg;
+
+    cr_assert_eq(m->token, 0);
+    if (told->send_meanwhile)
+        post(told->send_meanwhile, "logins", NULL, "new");
+    return tell(told, m->payload.data, m->payload.len);
+}
+
+static int32_t tell_topic(void *arg, const struct eb_topic_info *info) {
+    ((struct told *)arg)->topic = *info;
+    return tell(arg, info->name, strlen(info->name));
+}
+
+static int32_t tell_group(void *arg, const struct eb_group_info *info) {
+    char line[128];
+
+    ((struct told *)arg)->group = *info;
+    snprintf(line, sizeof line, "%s/%s%s@%s/%s", info->topic, info->group, info->lane, info->position, info->end);
+    return tell(arg, line, strlen(line));
+}
+
+static struct eb_point point(int32_t kind, const char *position) {
+    return (struct eb_point){ .size = sizeof(struct eb_point), .kind = kind, .position = text(position) };
+}
+
+static struct kit *abc(void) {
+    struct kit *from = sender();
+
+    post(from, "logins", "a", "a");
+    post(from, "logins", "b", "b");
+    post(from, "logins", "c", "c");
+    return from;
+}
+
+static const char *browse(const char *topic, struct eb_point from) {
+    static struct told told;
+
+    told = (struct told){0};
+    cr_assert_eq(admin->browse(admin_open(), topic, &from, 0, tell_message, &told, NULL), EB_OK);
+    return told.all;
+}
+
+Test(memory_admin, browse_reads_from_a_point_and_leaves_no_trace) {
+    struct kit *from = abc();
+
+    cr_assert_str_eq(browse("logins", point(EB_EARLIEST, NULL)), "a b c");
+    cr_assert_str_eq(browse("logins", point(EB_POSITION, "3")), "c");
+    cr_assert_str_eq(browse("logins", point(EB_LATEST, NULL)), "");
+    struct eb_subscription to = subscription_to(logins, "g");
+    struct kit *member = receiver(&to);
+    cr_assert_str_eq(come(member, 10, 0), "a b c");
+    cr_assert_eq(member->got[0].deliveries, 1);
+    receiver_close(member);
+    sender_close(from);
+}
+
+Test(memory_admin, browse_ends_where_the_end_was_or_when_told) {
+    struct told meanwhile = { .send_meanwhile = abc() }, two = { .most = 2 };
+    struct eb_point earliest = point(EB_EARLIEST, NULL);
+
+    cr_assert_eq(admin->browse(admin_open(), "logins", &earliest, 0, tell_message, &meanwhile, NULL), EB_OK);
+    cr_assert_str_eq(meanwhile.all, "a b c");
+    cr_assert_eq(admin->browse(admin_open(), "logins", &earliest, 0, tell_message, &two, NULL), EB_OK);
+    cr_assert_str_eq(two.all, "a b");
+    sender_close(meanwhile.send_meanwhile);
+}
+
+Test(memory_admin, browsing_nowhere_is_the_end) {
+    struct eb_point earliest = point(EB_EARLIEST, NULL);
+
+    cr_assert_eq(admin->browse(admin_open(), "nowhere", &earliest, 0, tell_message, NULL, NULL), EB_END);
+}
+
+Test(memory_admin, topics_are_told_in_name_order_with_what_they_hold) {
+    struct told told = {0};
+    struct kit *from = abc();
+    void *self = admin_open();
+
+    cr_assert_eq(admin->create(self, "empty", 0, 0, NULL), EB_OK);
+    cr_assert_eq(admin->create(self, "empty", 1, 0, NULL), EB_OK, "it is there already");
+    cr_assert_eq(admin->create(self, "wide", 8, 0, NULL), EB_PERMANENT);
+    cr_assert_eq(admin->topics(self, 0, tell_topic, &told, NULL), EB_OK);
+    cr_assert_str_eq(told.all, "empty logins");
+    cr_assert_eq(told.topic.messages, 3);
+    cr_assert_gt(told.topic.bytes, 3);
+    cr_assert_leq(told.topic.oldest_ms, told.topic.newest_ms);
+    sender_close(from);
+}
+
+Test(memory_admin, groups_tell_position_lag_and_members) {
+    struct eb_subscription to = subscription_to(logins, "g");
+    struct kit *from = abc(), *member = receiver(&to);
+    struct told told = {0}, none = {0};
+
+    receive(member, 2, 0);
+    settle(member, member->got[1].token, EB_ACK, 0);
+    cr_assert_eq(admin->groups(admin_open(), "logins", "g", 0, tell_group, &told, NULL), EB_OK);
+    cr_assert_str_eq(told.all, "logins/g@1/4");
+    cr_assert_eq(told.group.lag, 2);
+    cr_assert_eq(told.group.unsettled, 1);
+    cr_assert_eq(told.group.members, 1);
+    settle(member, member->got[0].token, EB_ACK, 0);
+    receiver_close(member);
+    told = (struct told){0};
+    cr_assert_eq(admin->groups(admin_open(), NULL, NULL, 0, tell_group, &told, NULL), EB_OK);
+    cr_assert_str_eq(told.all, "logins/g@3/4");
+    cr_assert_eq(told.group.lag, 1);
+    cr_assert_eq(told.group.members, 0);
+    cr_assert_eq(admin->groups(admin_open(), "logins", "h", 0, tell_group, &none, NULL), EB_OK);
+    cr_assert_eq(none.n, 0);
+    sender_close(from);
+}
+
+Test(memory_admin, seek_moves_a_group_and_makes_it_if_need_be) {
+    struct eb_point second = point(EB_POSITION, "2");
+    struct eb_subscription to = subscription_to(logins, "g");
+    struct kit *from = abc(), *member;
+
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, 0, NULL), EB_OK);
+    member = receiver(&to);
+    cr_assert_str_eq(come(member, 10, 0), "b c");
+    ack_all(member);
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, 0, NULL), EB_OK);
+    cr_assert_str_eq(come(member, 10, 0), "b c");
+    receiver_close(member);
+    sender_close(from);
+}
+
+Test(memory_admin, what_is_out_of_a_group_that_was_moved_is_gone_and_comes_again) {
+    struct eb_point earliest = point(EB_EARLIEST, NULL);
+    struct eb_subscription to = subscription_to(logins, "g");
+    struct kit *from = abc(), *member = receiver(&to);
+
+    receive(member, 2, 0);
+    uint64_t held[] = { member->got[0].token, member->got[1].token };
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &earliest, 0, NULL), EB_OK);
+    cr_assert_str_eq(come(member, 10, 0), "a b c");
+    cr_assert_eq(settle(member, held[0], EB_ACK, 0), EB_GONE);
+    cr_assert_eq(settle(member, held[1], EB_RETRY, 0), EB_GONE);
+    ack_all(member);
+    cr_assert_str_eq(come(member, 10, 0), "");
+    receiver_close(member);
+    sender_close(from);
+}
+
+Test(memory_admin, seeking_in_no_topic_says_so) {
+    struct eb_point earliest = point(EB_EARLIEST, NULL);
+    struct eb_error err;
+
+    cr_assert_eq(admin->seek(admin_open(), "nowhere", "g", &earliest, 0, &err), EB_PERMANENT);
+    cr_assert_str_eq(err.text, "there is no topic nowhere in memory broker default");
+}
+
+Test(memory_admin, trim_spares_what_is_not_settled_unless_told) {
+    struct eb_point latest = point(EB_LATEST, NULL);
+    struct eb_subscription to = subscription_to(logins, "g");
+    struct kit *from = abc(), *member = receiver(&to);
+
+    receive(member, 2, 0);
+    settle(member, member->got[0].token, EB_ACK, 0);
+    uint64_t held = member->got[1].token;
+    cr_assert_eq(admin->trim(admin_open(), "logins", &latest, 0, 0, NULL), EB_OK);
+    cr_assert_str_eq(browse("logins", point(EB_EARLIEST, NULL)), "b c");
+    cr_assert_eq(admin->trim(admin_open(), "logins", &latest, 1, 0, NULL), EB_OK);
+    cr_assert_str_eq(browse("logins", point(EB_EARLIEST, NULL)), "");
+    cr_assert_str_eq(come(member, 10, 0), "");
+    cr_assert_eq(settle(member, held, EB_ACK, 0), EB_GONE);
+    post(from, "logins", "a", "d");
+    cr_assert_str_eq(from->delivered[3].position, "4", "a number is never used twice");
+    cr_assert_str_eq(come(member, 10, 0), "d");
+    receiver_close(member);
+    sender_close(from);
+}
+
+Test(memory_admin, remove_takes_a_group_or_a_topic_away) {
+    struct eb_subscription to = subscription_to(logins, "g");
+    struct kit *from = abc(), *member = receiver(&to);
+    void *self = admin_open();
+
+    receive(member, 2, 0);
+    uint64_t held = member->got[0].token, other = member->got[1].token;
+    cr_assert_eq(admin->remove(self, "logins", "nobody", 0, NULL), EB_GONE);
+    cr_assert_eq(admin->remove(self, "logins", "g", 0, NULL), EB_OK);
+    cr_assert_str_eq(come(member, 10, 0), "a b c", "a live member makes it anew");
+    cr_assert_eq(settle(member, held, EB_ACK, 0), EB_GONE);
+    cr_assert_eq(admin->remove(self, "logins", NULL, 0, NULL), EB_OK);
+    cr_assert_eq(admin->remove(self, "logins", NULL, 0, NULL), EB_GONE);
+    cr_assert_eq(settle(member, other, EB_RETURN, 0), EB_GONE);
+    for (size_t i = 0; i < 3; i++)
+        cr_assert_eq(settle(member, member->got[i].token, EB_ACK, 0), EB_GONE);
+    post(from, "logins", NULL, "again");
+    cr_assert_str_eq(come(member, 10, 0), "again");
+    ack_all(member);
+    receiver_close(member);
+    sender_close(from);
+}
+
+/* ---- Many threads ---- */
+
+enum { SENDERS = 3, RECEIVERS = 3, KEYS = 8, EACH = 4000 };
+
+struct crowd {
+    pthread_mutex_t mutex;
+    int last[SENDERS][KEYS];        /* the newest number that was completed of each sender's key */
+    int done;
+};
+
+static struct crowd crowd = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static void *send_many(void *arg) {
+    int me = (int)(intptr_t)arg;
+    struct kit *from = sender();
+    char key[16], payload[32];
+
+    for (int i = 0; i < EACH; i++) {
+        snprintf(key, sizeof key, "%d-%d", me, i % KEYS);
+        snprintf(payload, sizeof payload, "%d %d %d", me, i % KEYS, i);
+        post(from, "logins", key, payload);
+    }
+    sender_close(from);
+    return NULL;
+}
+
+/* Completes an event: in order it must be, unless it is given back. */
+static void complete(const char *payload) {
+    int from, key, number;
+
+    cr_assert_eq(sscanf(payload, "%d %d %d", &from, &key, &number), 3);
+    pthread_mutex_lock(&crowd.mutex);
+    cr_assert(number == key || crowd.last[from][key] == number - KEYS, "%s after %d", payload, crowd.last[from][key]);
+    crowd.last[from][key] = number;
+    crowd.done++;
+    pthread_mutex_unlock(&crowd.mutex);
+}
+
+static bool all_done(void) {
+    pthread_mutex_lock(&crowd.mutex);
+    bool done = crowd.done == SENDERS * EACH;
+    pthread_mutex_unlock(&crowd.mutex);
+    return done;
+}
+
+static void *receive_many(void *arg) {
+    static const uint32_t takes[] = { 1, 7, 100 };
+    struct eb_subscription to = subscription_to(logins, "g");
+    struct kit *member = receiver(&to);
+    unsigned turn = 0;
+
+    while (!all_done()) {
+        receive(member, takes[(intptr_t)arg], 20);
+        if (++turn % 5 == 0) {                      /* the whole batch back: the first one failed, the others untried */
+            struct eb_verdict verdicts[100];
+            for (size_t i = 0; i < member->n_got; i++)
+                verdicts[i] = (struct eb_verdict){ member->got[i].token, 1, i ? EB_RETURN : EB_RETRY };
+            settle_all(member, verdicts, member->n_got);
+            continue;
+        }
+        for (size_t i = 0; i < member->n_got; i++) {
+            complete(member->got[i].payload);
+            cr_assert_eq(settle(member, member->got[i].token, EB_ACK, 0), EB_OK);
+        }
+    }
+    receiver_close(member);
+    return NULL;
+}
+
+Test(memory_admin, a_crowd_of_threads_loses_nothing_and_keeps_the_order_of_keys) {
+    pthread_t threads[SENDERS + RECEIVERS];
+
+    for (intptr_t i = 0; i < SENDERS; i++)
+        pthread_create(&threads[i], NULL, send_many, (void *)i);
+    for (intptr_t i = 0; i < RECEIVERS; i++)
+        pthread_create(&threads[SENDERS + i], NULL, receive_many, (void *)i);
+    for (size_t i = 0; i < SENDERS + RECEIVERS; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_eq(crowd.done, SENDERS * EACH);
+}
