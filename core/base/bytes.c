@@ -1,15 +1,21 @@
 /* core/base/bytes.c - a growing run of bytes: see bytes.h. */
 #include "base/bytes.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/error.h"
 #include "base/utf8.h"
 
-enum { FIRST_ROOM = 63 };       /* with the NUL: one cache line */
+enum {
+    FIRST_ROOM = 63,            /* with the NUL: one cache line */
+    READ_STEP = 16384
+};
 
 bool ebi_bytes_reserve(struct ebi_bytes *bytes, size_t more) {
     size_t need, room;
@@ -138,6 +144,29 @@ bool ebi_bytes_add_json_string(struct ebi_bytes *bytes, const char *text, size_t
     if (bytes->data)
         bytes->data[before] = '\0';
     return false;
+}
+
+enum eb_status ebi_bytes_fill(struct ebi_bytes *bytes, int fd, size_t limit, struct eb_error *err) {
+    size_t left = limit;
+
+    for (;;) {
+        ssize_t got;
+
+        if (!ebi_bytes_reserve(bytes, READ_STEP))
+            return ebi_error_memory(err);
+        got = read(fd, bytes->data + bytes->len, READ_STEP);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot read");
+        if (got == 0)
+            return EB_OK;
+        if ((size_t)got > left)
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "larger than %zu bytes", limit);
+        left -= (size_t)got;
+        bytes->len += (size_t)got;
+        bytes->data[bytes->len] = '\0';
+    }
 }
 
 void ebi_bytes_clear(struct ebi_bytes *bytes) {

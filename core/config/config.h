@@ -4,20 +4,24 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <eventbus/error.h>
 #include <eventbus/plugin.h>
 
-/* All that was read; immutable once loaded, so any thread may read it. */
+/* All that was read. What it says never changes once loaded, so any thread may read it, and bind. */
 struct ebi_config;
 
 /* Reads the files (or folders of *.ini, in name order; later ones override single keys), then the overrides
- * ("KIND.NAME.KEY=VALUE"; "eventbus.KEY=VALUE"); both NULL-ended. files NULL: $EVENTBUS_CONFIG, else ./eventbus.ini if
- * trusted, else the installed one, else nothing. ${STATE}, ${NAME}, ${NAME:-default} and ${file:PATH} are replaced.
- * EB_PERMANENT, EB_KIND_CONFIG: "FILE:LINE: message". */
+ * ("KIND.NAME.KEY=VALUE"; "eventbus.KEY=VALUE"); both NULL-ended. files NULL or empty: $EVENTBUS_CONFIG, else
+ * ./eventbus.ini if trusted, else the installed one, else what is built in: SQLite in the state folder as broker "main",
+ * no routes. ${STATE}, ${NAME}, ${NAME:-default} and ${file:PATH} are replaced in what is left after layering; where that
+ * fails in a broker's section (but its plugin), the error is kept until the section is bound.
+ * EB_PERMANENT, EB_KIND_CONFIG: "FILE:LINE: message"; values never stand in it. */
 enum eb_status ebi_config_load(const char *const *files, const char *const *overrides, struct ebi_config **,
                                struct eb_error *);
-void ebi_config_free(struct ebi_config *);
+void ebi_config_free(struct ebi_config *);      /* and all settings bound from it; NULL is nothing to do */
+
+/* A line for the log about what was found and not taken (an ./eventbus.ini that is not trusted), or NULL. Borrowed. */
+const char *ebi_config_note(const struct ebi_config *);
 
 /* The state folder: $STATE_DIRECTORY, else $XDG_STATE_HOME/eventbus, else ~/.local/state/eventbus, else
  * /var/lib/eventbus. Borrowed from the configuration; not made by this. */
@@ -31,8 +35,8 @@ bool ebi_config_has(const struct ebi_config *, const char *kind, const char *nam
 /* Where a section or one of its keys stands, "FILE:LINE" or "-o"; "default" when it does not. Borrowed. */
 const char *ebi_config_where(const struct ebi_config *, const char *kind, const char *name, const char *key);
 
-/* The raw text of one value, or NULL when it was not given: for what must be known before a table is, such as which
- * plugin a broker's section is for. */
+/* The text of one value, ${...} replaced, or NULL when it was not given (or that failed: bind tells): for what must be
+ * known before a table is, such as which plugin a broker's section is for. Borrowed. It may be a secret. */
 const char *ebi_config_text(const struct ebi_config *, const char *kind, const char *name, const char *key);
 
 /* An option table and the struct it fills. stride: sizeof(struct eb_option) as the table's author knew it. */
@@ -42,17 +46,27 @@ struct ebi_table {
     void *settings;             /* zeroed, of the author's size; texts and lists in it belong to the ebi_config */
 };
 
+/* How a table is read:
+ * - EB_OPT_REQUIRED: the key must be given, and have a value; one with the default "" may be given as empty.
+ * - An empty value of a text or list without a default counts as not given (NULL), so that a later file can take back
+ *   what an earlier one said. Numbers, durations, sizes, choices and yes/no must have a value.
+ * - Pairs: a section's keys that begin with the option's, without that prefix; NULL where there are none. Those whose
+ *   names say so (password, secret, token ...) are secret, whatever the option's flags.
+ * - A default may hold ${STATE} and the like. An option of an unknown type is left zero, and refused when given. */
+
 /* Checks a section against tables that together know all its keys, and fills their settings, defaults included.
  * A key that several tables have goes to each. A section that does not exist is one without keys. name "" for
- * [eventbus]. The settings live as long as the configuration. */
+ * [eventbus]. The settings live as long as the configuration. Any thread. EB_PERMANENT, EB_KIND_CONFIG: "FILE:LINE:
+ * [kind NAME] key: message"; secrets do not stand in it. */
 enum eb_status ebi_config_bind(struct ebi_config *, const char *kind, const char *name, struct ebi_table *tables,
                                size_t n, struct eb_error *);
 
 /* EB_PERMANENT where a section is of no kind that is known, or has a name it should not have, or none it should. */
 enum eb_status ebi_config_check_sections(const struct ebi_config *, struct eb_error *);
 
-/* Effective values of a section by its tables, one call each; secrets as "***". where: as ebi_config_where. */
-enum eb_status ebi_config_walk(const struct ebi_config *, const char *kind, const char *name,
+/* Effective values of a section by its tables, one call each, all borrowed until it returns; secrets as "***", none as "".
+ * where: as ebi_config_where. Stops at a value whose ${...} cannot be replaced. */
+enum eb_status ebi_config_walk(struct ebi_config *, const char *kind, const char *name,
                                const struct ebi_table *tables, size_t n,
                                void (*each)(void *arg, const struct eb_option *, const char *key, const char *value,
                                             const char *where),
@@ -61,5 +75,8 @@ enum eb_status ebi_config_walk(const struct ebi_config *, const char *kind, cons
 /* Parsers of single values, for command lines: EB_PERMANENT with what was expected. */
 enum eb_status ebi_read_duration(const char *text, int64_t *ms, struct eb_error *);
 enum eb_status ebi_read_size(const char *text, int64_t *bytes, struct eb_error *);
+
+/* A share: 0 to 1, such as 0.2; the same in every locale. For retry.jitter. */
+enum eb_status ebi_read_share(const char *text, double *share, struct eb_error *);
 
 #endif

@@ -3,19 +3,21 @@
 #define EBI_SETTINGS_H
 
 #include <stdint.h>
+#include "base/log.h"
 #include "config/config.h"
 
 /* [eventbus] */
 struct ebi_bus_settings {
     const char *service;                /* "" when not given: the program's name */
     const char *producer, *consumer;    /* names of [broker] sections; NULL: none */
-    const char *topic_prefix;
-    const char *plugin_path, *schema_path;      /* folders with ":" between; what is installed comes after schema_path */
+    const char *topic_prefix;           /* "": none */
+    const char *plugin_path;            /* folders with ":" between; the installed one when not given */
+    const char *schema_path;            /* likewise, searched before the installed one; "" when not given */
     int64_t plugin_trust;               /* enum ebi_trust */
     int64_t schema_limit;               /* bytes a schema file may have */
     int64_t consumers_enabled;
     int64_t consecutive_errors_limit;   /* 0: none */
-    int64_t log_level;                  /* enum ebi_log_level_choice */
+    int64_t log_level;                  /* see ebi_settings_level */
     int64_t log_format;                 /* 0 text, 1 json */
     int64_t audit_delivered, audit_received, audit_processed;
     int64_t queue_messages, queue_bytes;        /* the producer's queue */
@@ -25,6 +27,9 @@ struct ebi_bus_settings {
 };
 enum ebi_trust { EBI_TRUST_OWNER, EBI_TRUST_ANY };
 
+/* What the log is to take, by the number of log_level's choice. */
+enum ebi_level ebi_settings_level(int64_t log_level);
+
 /* [broker NAME]: the keys of the core; the plugin's own table stands beside */
 struct ebi_broker_settings {
     const char *plugin;
@@ -33,20 +38,21 @@ struct ebi_broker_settings {
 
 /* [route NAME] */
 struct ebi_route_settings {
-    const char *event, *topic, *key_field;
+    const char *event, *topic;
+    const char *key_field;              /* must be given, since order hangs on it; "": events without a key */
     int64_t enabled;
 };
 
 /* [consume NAME] */
 struct ebi_consume_settings {
-    const char *const *topic;           /* one or more */
-    const char *group;
+    const char *const *topic;           /* one or more; NULL when not given */
+    const char *group;                  /* and these: NULL when not given */
     const char *exec, *webhook;
     const char *key_field;
     int64_t concurrency;
     int64_t order;                      /* enum ebi_order_choice */
     int64_t retry_attempts, retry_backoff, retry_max;   /* ms */
-    const char *retry_jitter;           /* 0..1, see ebi_settings_jitter */
+    const char *retry_jitter;           /* for ebi_read_share */
     int64_t on_unknown;                 /* 0 dead_letter, 1 skip */
     int64_t on_failure;                 /* 0 dead_letter, 1 stop */
     const char *dead_letter_topic;      /* {topic} stands for the topic */

@@ -1,0 +1,349 @@
+/* core/config/bind.c - sections against option tables: what is known, what is missing, and the settings struct filled. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/nearest.h"
+#include "config/replace.h"
+#include "config/store.h"
+#include "config/value.h"
+
+enum { NAMES_MOST = 256 };
+
+/* A section on its way into tables. */
+struct binding {
+    struct ebi_config *config;
+    const char *kind, *name;
+    const struct ebi_section *section;      /* NULL: it does not exist */
+    const struct ebi_table *tables;
+    size_t n;
+    struct eb_error *err;
+};
+
+/* An option as this version knows it, from a table whose author may have known more or less. */
+static struct eb_option option_at(const struct ebi_table *table, size_t i) {
+    struct eb_option option = {0};
+
+    memcpy(&option, (const char *)table->options + i * table->stride,
+           table->stride < sizeof option ? table->stride : sizeof option);
+    return option;
+}
+
+static bool is_for(const struct eb_option *option, const char *key) {
+    size_t len = strlen(option->key);
+
+    if (option->type == EB_OPT_PAIRS)
+        return strncmp(key, option->key, len) == 0 && key[len];
+    return strcmp(key, option->key) == 0;
+}
+
+/* Pairs go to a client library: which of its options are secret only their names tell. */
+static bool is_secret(const struct eb_option *option, const char *key) {
+    static const char *const words[] = { "password", "secret", "token", "passphrase", "pem" };
+
+    if (option->flags & EB_OPT_SECRET)
+        return true;
+    for (size_t i = 0; option->type == EB_OPT_PAIRS && i < sizeof words / sizeof *words; i++)
+        if (strcasestr(key, words[i]))
+            return true;
+    return false;
+}
+
+/* ---- Errors: where, which section, which key, what ---- */
+
+static enum eb_status in_front(const struct binding *b, enum eb_status status, const char *where, const char *key) {
+    if (status == EB_PERMANENT)
+        ebi_error_context(b->err, "%s: %s %s", where, ebi_section_title(b->kind, b->name).text, key);
+    return status;
+}
+
+static size_t known_names(const struct binding *b, const char *names[NAMES_MOST]) {
+    size_t n = 0;
+
+    for (size_t t = 0; t < b->n; t++)
+        for (size_t i = 0; i < b->tables[t].n && n < NAMES_MOST; i++)
+            names[n++] = option_at(&b->tables[t], i).key;
+    return n;
+}
+
+/* "its keys are a, b, c", as far as a message has room. */
+static void list_names(const char *const *names, size_t n, char *text, size_t room) {
+    size_t len = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < n && len + strlen(names[i]) + 8 < room; i++)
+        len += (size_t)snprintf(text + len, room - len, "%s%s", i ? ", " : "", names[i]);
+}
+
+static enum eb_status unknown_key(const struct binding *b, const struct ebi_value *value) {
+    const char *names[NAMES_MOST] = {0};
+    size_t n = known_names(b, names);
+    ptrdiff_t near = ebi_nearest(value->key, names, n);
+    struct ebi_title title = ebi_section_title(b->kind, b->name);
+    char all[600];
+
+    if (near >= 0)
+        return ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s: %s has no key \"%s\"; did you mean \"%s\"?",
+                         value->where, title.text, value->key, names[near]);
+    list_names(names, n, all, sizeof all);
+    return ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s: %s has no key \"%s\"; its keys are %s", value->where,
+                     title.text, value->key, all);
+}
+
+/* ---- Filling ---- */
+
+static void *place(const struct ebi_table *table, const struct eb_option *option) {
+    return (char *)table->settings + option->offset;
+}
+
+static enum eb_status set_given(const struct binding *b, const struct ebi_table *table, const struct eb_option *option,
+                                const struct ebi_value *value) {
+    enum eb_status status;
+
+    if (!value->text)
+        status = ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s", value->fault);
+    else if (ebi_value_size(option) == 0)
+        status = ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG,
+                           "is of a type that this version does not know; leave it out, or upgrade eventbus");
+    else if (!*value->text && (option->flags & EB_OPT_REQUIRED) && !option->fallback)
+        status = ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "needs a value: %s", option->help ? option->help : "");
+    else
+        status = ebi_value_read(b->config, option, value->text, value->secret || is_secret(option, value->key),
+                                place(table, option), b->err);
+    return in_front(b, status, value->where, option->key);
+}
+
+/* The default as text, ${...} replaced, for as long as the configuration lives. */
+static enum eb_status default_text(struct ebi_config *config, const struct eb_option *option, const char **result,
+                                   struct eb_error *err) {
+    struct ebi_bytes text = {0};
+    bool secret = false;
+    enum eb_status status = ebi_replace(option->fallback, config->state, &text, &secret, err);
+
+    if (status == EB_OK) {
+        *result = ebi_config_keep_text(config, text.data, text.len);
+        status = *result ? EB_OK : ebi_error_memory(err);
+    }
+    ebi_bytes_free(&text);
+    return status;
+}
+
+static enum eb_status set_default(const struct binding *b, const struct ebi_table *table,
+                                  const struct eb_option *option) {
+    const char *text;
+    enum eb_status status;
+
+    if (option->flags & EB_OPT_REQUIRED)
+        return ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s: %s needs \"%s\": %s",
+                         ebi_config_where(b->config, b->kind, b->name, NULL), ebi_section_title(b->kind, b->name).text,
+                         option->key, option->help ? option->help : "");
+    if (!option->fallback || ebi_value_size(option) == 0)
+        return EB_OK;                               /* zero, as the settings are */
+    status = default_text(b->config, option, &text, b->err);
+    if (status == EB_OK)
+        status = ebi_value_read(b->config, option, text, is_secret(option, option->key), place(table, option), b->err);
+    return in_front(b, status, "default", option->key);
+}
+
+static size_t count_pairs(const struct binding *b, const struct eb_option *option) {
+    size_t n = 0;
+
+    for (const struct ebi_value *value = b->section ? b->section->values : NULL; value; value = value->next)
+        n += is_for(option, value->key);
+    return n;
+}
+
+/* name, value, name, value, ..., NULL; the names without their prefix. NULL when there are none. */
+static enum eb_status set_pairs(const struct binding *b, const struct ebi_table *table, const struct eb_option *option) {
+    size_t n = count_pairs(b, option), at = 0, prefix = strlen(option->key);
+    const char **pairs;
+
+    if (n == 0)
+        return option->flags & EB_OPT_REQUIRED ? set_default(b, table, option) : EB_OK;
+    pairs = ebi_config_keep(b->config, (2 * n + 1) * sizeof *pairs);
+    if (!pairs)
+        return ebi_error_memory(b->err);
+    for (const struct ebi_value *value = b->section->values; value; value = value->next) {
+        if (!is_for(option, value->key))
+            continue;
+        if (!value->text)
+            return in_front(b, ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s", value->fault), value->where,
+                            value->key);
+        pairs[at++] = value->key + prefix;
+        pairs[at++] = value->text;
+    }
+    memcpy(place(table, option), &pairs, sizeof pairs);
+    return EB_OK;
+}
+
+/* One value to every option that it is for. */
+static enum eb_status bind_value(const struct binding *b, const struct ebi_value *value) {
+    enum eb_status status = EB_OK;
+    bool known = false;
+
+    for (size_t t = 0; t < b->n; t++)
+        for (size_t i = 0; i < b->tables[t].n && status == EB_OK; i++) {
+            struct eb_option option = option_at(&b->tables[t], i);
+
+            if (!is_for(&option, value->key))
+                continue;
+            known = true;
+            if (option.type != EB_OPT_PAIRS)
+                status = set_given(b, &b->tables[t], &option, value);
+        }
+    return known ? status : unknown_key(b, value);
+}
+
+static enum eb_status bind_rest(const struct binding *b, const struct ebi_table *table) {
+    enum eb_status status = EB_OK;
+
+    for (size_t i = 0; i < table->n && status == EB_OK; i++) {
+        struct eb_option option = option_at(table, i);
+
+        if (option.type == EB_OPT_PAIRS)
+            status = set_pairs(b, table, &option);
+        else if (!ebi_section_value(b->section, option.key))
+            status = set_default(b, table, &option);
+    }
+    return status;
+}
+
+enum eb_status ebi_config_bind(struct ebi_config *config, const char *kind, const char *name, struct ebi_table *tables,
+                               size_t n, struct eb_error *err) {
+    const struct binding b = {
+        .config = config, .kind = kind, .name = name, .section = ebi_config_section(config, kind, name),
+        .tables = tables, .n = n, .err = err,
+    };
+    enum eb_status status = EB_OK;
+
+    for (const struct ebi_value *value = b.section ? b.section->values : NULL; value && status == EB_OK;
+         value = value->next)
+        status = bind_value(&b, value);
+    for (size_t t = 0; t < n && status == EB_OK; t++)
+        status = bind_rest(&b, &tables[t]);
+    return status;
+}
+
+/* ---- Showing ---- */
+
+typedef void (*each_value)(void *arg, const struct eb_option *, const char *key, const char *value, const char *where);
+
+struct walk {
+    struct binding b;
+    each_value each;
+    void *arg;
+};
+
+static enum eb_status show_given(const struct walk *walk, const struct eb_option *option, const struct ebi_value *value) {
+    bool hide = value->secret || is_secret(option, value->key);
+
+    if (!value->text)
+        return in_front(&walk->b, ebi_error(walk->b.err, EB_PERMANENT, EB_KIND_CONFIG, "%s", value->fault), value->where,
+                        value->key);
+    walk->each(walk->arg, option, value->key, hide && *value->text ? "***" : value->text, value->where);
+    return EB_OK;
+}
+
+static enum eb_status show_pairs(const struct walk *walk, const struct eb_option *option) {
+    enum eb_status status = EB_OK;
+
+    for (const struct ebi_value *value = walk->b.section ? walk->b.section->values : NULL; value && status == EB_OK;
+         value = value->next)
+        if (is_for(option, value->key))
+            status = show_given(walk, option, value);
+    return status;
+}
+
+static enum eb_status show_default(const struct walk *walk, const struct eb_option *option) {
+    const char *text = "";
+    enum eb_status status = EB_OK;
+
+    if (option->fallback && !(option->flags & EB_OPT_REQUIRED))
+        status = default_text(walk->b.config, option, &text, walk->b.err);
+    if (status != EB_OK)
+        return in_front(&walk->b, status, "default", option->key);
+    walk->each(walk->arg, option, option->key, is_secret(option, option->key) && *text ? "***" : text, "default");
+    return EB_OK;
+}
+
+static enum eb_status show_option(const struct walk *walk, const struct eb_option *option) {
+    const struct ebi_value *value = ebi_section_value(walk->b.section, option->key);
+
+    if (option->type == EB_OPT_PAIRS)
+        return show_pairs(walk, option);
+    return value ? show_given(walk, option, value) : show_default(walk, option);
+}
+
+/* Whether a table before `table`, or an option before number i in it, has the same key. */
+static bool was_shown(const struct binding *b, size_t table, size_t i, const char *key) {
+    for (size_t t = 0; t <= table; t++)
+        for (size_t j = 0; j < (t < table ? b->tables[t].n : i); j++)
+            if (strcmp(option_at(&b->tables[t], j).key, key) == 0)
+                return true;
+    return false;
+}
+
+enum eb_status ebi_config_walk(struct ebi_config *config, const char *kind, const char *name,
+                               const struct ebi_table *tables, size_t n, each_value each, void *arg,
+                               struct eb_error *err) {
+    const struct walk walk = {
+        .b = { .config = config, .kind = kind, .name = name, .section = ebi_config_section(config, kind, name),
+               .tables = tables, .n = n, .err = err },
+        .each = each, .arg = arg,
+    };
+    enum eb_status status = EB_OK;
+
+    for (size_t t = 0; t < n; t++)
+        for (size_t i = 0; i < tables[t].n && status == EB_OK; i++) {
+            struct eb_option option = option_at(&tables[t], i);
+
+            if (!was_shown(&walk.b, t, i, option.key))
+                status = show_option(&walk, &option);
+        }
+    return status;
+}
+
+/* ---- Sections as a whole ---- */
+
+static const struct kind {
+    const char *word;
+    bool named;
+} kinds[] = { { "eventbus", false }, { "broker", true }, { "route", true }, { "consume", true } };
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static enum eb_status unknown_kind(const struct ebi_section *section, struct eb_error *err) {
+    const char *words[KINDS];
+    ptrdiff_t near;
+
+    for (size_t i = 0; i < KINDS; i++)
+        words[i] = kinds[i].word;
+    near = ebi_nearest(section->kind, words, KINDS);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                     "%s: no section is of the kind \"%s\"; %s%s%s", section->where, section->kind,
+                     near < 0 ? "there are [eventbus], [broker NAME], [route NAME] and [consume NAME]" : "did you mean \"",
+                     near < 0 ? "" : words[near], near < 0 ? "" : "\"?");
+}
+
+static enum eb_status check_section(const struct ebi_section *section, struct eb_error *err) {
+    for (size_t i = 0; i < KINDS; i++) {
+        if (strcmp(section->kind, kinds[i].word) != 0)
+            continue;
+        if (kinds[i].named && !*section->name)
+            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [%s] needs a name: [%s NAME]", section->where,
+                             section->kind, section->kind);
+        if (!kinds[i].named && *section->name)
+            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [%s] takes no name, but has \"%s\"", section->where,
+                             section->kind, section->name);
+        return EB_OK;
+    }
+    return unknown_kind(section, err);
+}
+
+enum eb_status ebi_config_check_sections(const struct ebi_config *config, struct eb_error *err) {
+    enum eb_status status = EB_OK;
+
+    for (const struct ebi_section *section = config->sections; section && status == EB_OK; section = section->next)
+        status = check_section(section, err);
+    return status;
+}
