@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "config/file.h"
 #include "config/ini.h"
 #include "config/replace.h"
 #include "config/store.h"
@@ -75,14 +76,10 @@ static enum eb_status load_text(struct loading *loading, const char *file, const
 /* fd is closed by this. */
 static enum eb_status load_open_file(struct loading *loading, const char *file, int fd, struct eb_error *err) {
     struct ebi_bytes text = {0};
-    struct eb_error why = {0};
-    enum eb_status status = ebi_bytes_fill(&text, fd, FILE_MOST, &why);
+    enum eb_status status = ebi_file_text(file, fd, FILE_MOST, &text, err);
 
-    close(fd);
     if (status == EB_OK)
         status = load_text(loading, file, text.data, text.len, err);
-    else
-        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: %s", file, why.text);
     ebi_bytes_free(&text);
     return status;
 }
@@ -224,7 +221,7 @@ static bool is_word(const char *text, size_t len, const char *more) {
     return len > 0;
 }
 
-/* An override taken apart; borrowed from it, but for the NULs that end each part. */
+/* An override taken apart; the value is borrowed from it. */
 struct override {
     char kind[64], name[64], key[128];
     const char *value;
@@ -238,17 +235,18 @@ static bool copy_part(char *to, size_t room, const char *from, size_t len, const
     return true;
 }
 
-/* KIND.NAME.KEY=VALUE; eventbus.KEY=VALUE. All after NAME is the key. */
+/* KIND.NAME.KEY=VALUE; eventbus.KEY=VALUE. All after NAME is the key. A dot of the value's is none of these: the part in
+ * front of it would hold the "=", which no word does. */
 static bool split(const char *text, struct override *to) {
     const char *equals = strchr(text, '='), *dot = strchr(text, '.');
 
     to->name[0] = '\0';
-    if (!equals || !dot || dot > equals || !copy_part(to->kind, sizeof to->kind, text, (size_t)(dot - text), "-_"))
+    if (!equals || !dot || !copy_part(to->kind, sizeof to->kind, text, (size_t)(dot - text), "-_"))
         return false;
     text = dot + 1;
     if (strcmp(to->kind, "eventbus") != 0) {
         dot = strchr(text, '.');
-        if (!dot || dot > equals || !copy_part(to->name, sizeof to->name, text, (size_t)(dot - text), "-_"))
+        if (!dot || !copy_part(to->name, sizeof to->name, text, (size_t)(dot - text), "-_"))
             return false;
         text = dot + 1;
     }

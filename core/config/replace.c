@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
+#include "config/file.h"
 
 enum {
     DEPTH_MOST = 8,             /* of ${...} within ${...} */
@@ -106,19 +106,15 @@ static enum eb_status replace_variable(struct replacing *r, struct span body, un
 
 static enum eb_status add_file(struct replacing *r, const char *path) {
     struct ebi_bytes text = {0};
-    struct eb_error why = {0};
     enum eb_status status;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return ebi_error_errno(r->err, EB_PERMANENT, EB_KIND_CONFIG, "cannot open %s", path);
-    status = ebi_bytes_fill(&text, fd, FILE_MOST, &why);
-    close(fd);
-    if (status != EB_OK)
-        status = ebi_error(r->err, EB_PERMANENT, EB_KIND_CONFIG, "%s: %s", path, why.text);
-    else if (memchr(text.data, '\0', text.len))
+    status = ebi_file_text(path, fd, FILE_MOST, &text, r->err);
+    if (status == EB_OK && memchr(text.data, '\0', text.len))
         status = ebi_error(r->err, EB_PERMANENT, EB_KIND_CONFIG, "%s holds a NUL byte; a value is text", path);
-    else
+    else if (status == EB_OK)
         status = add(r, text.data, text.len > 0 && text.data[text.len - 1] == '\n' ? text.len - 1 : text.len);
     ebi_bytes_free(&text);
     return status;

@@ -2,6 +2,8 @@
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
+#include "../memory.h"
 #include "base/bytes.h"
 
 Test(bytes, starts_empty_and_keeps_a_nul_after_its_end) {
@@ -101,5 +103,65 @@ Test(bytes, json_escapes_are_found_at_every_place) {
             cr_assert_eq(bytes.data[1 + at] != '\\', plain, "character %d at %zu: %s", c, at, bytes.data);
             cr_assert_eq(bytes.len == 26, plain, "character %d at %zu: %s", c, at, bytes.data);
         }
+    ebi_bytes_free(&bytes);
+}
+
+Test(bytes, what_is_no_utf8_is_found_at_every_place) {
+    struct ebi_bytes bytes = {0};
+    char text[25];
+
+    for (size_t at = 0; at < 24; at++) {
+        memset(text, 'x', sizeof text);
+        text[at] = '\x80';
+        ebi_bytes_clear(&bytes);
+        cr_assert(ebi_bytes_add_json_string(&bytes, text, 24));
+        cr_assert_arr_eq(bytes.data + 1 + at, "\xef\xbf\xbd", 3, "at %zu: %s", at, bytes.data);
+        cr_assert_eq(bytes.len, 28);
+    }
+    ebi_bytes_free(&bytes);
+}
+
+Test(bytes, without_memory_nothing_changes) {
+    struct ebi_bytes bytes = {0};
+    char controls[200] = {0};
+
+    fail_allocation(1);
+    cr_assert_not(ebi_bytes_add_text(&bytes, "x"));
+    cr_assert(allocation_failed());
+    cr_assert_null(bytes.data);
+    cr_assert(ebi_bytes_add_text(&bytes, "kept"));
+    fail_allocation(1);
+    cr_assert_not(ebi_bytes_add_format(&bytes, "%0200d", 1));
+    cr_assert_str_eq(bytes.data, "kept");
+    fail_allocation(2);     /* the second: in the middle of the string, whose escapes need more than was foreseen */
+    cr_assert_not(ebi_bytes_add_json_string(&bytes, controls, sizeof controls));
+    cr_assert(allocation_failed());
+    cr_assert_str_eq(bytes.data, "kept");
+    cr_assert_eq(bytes.len, 4);
+    ebi_bytes_free(&bytes);
+}
+
+Test(bytes, a_descriptor_is_read_to_its_end_and_no_further_than_the_limit) {
+    struct ebi_bytes bytes = {0};
+    struct eb_error err = {0};
+    int ends[2];
+
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(write(ends[1], "12345", 5), 5);
+    close(ends[1]);
+    cr_assert(ebi_bytes_add_text(&bytes, "0"));
+    cr_assert_eq(ebi_bytes_fill(&bytes, ends[0], 5, &err), EB_OK, "%s", err.text);
+    cr_assert_str_eq(bytes.data, "012345");
+    close(ends[0]);
+    cr_assert_eq(ebi_bytes_fill(&bytes, ends[0], 5, &err), EB_FATAL);
+    cr_assert_str_eq(err.text, "cannot read: Bad file descriptor");
+
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(write(ends[1], "123456", 6), 6);
+    close(ends[1]);
+    cr_assert_eq(ebi_bytes_fill(&bytes, ends[0], 5, &err), EB_PERMANENT);
+    cr_assert_eq(err.kind, EB_KIND_DATA);
+    cr_assert_str_eq(err.text, "larger than 5 bytes");
+    close(ends[0]);
     ebi_bytes_free(&bytes);
 }

@@ -143,6 +143,10 @@ Test(clock, a_refused_text_is_shown_only_when_it_looks_like_a_time) {
     ebi_iso_read("bob@foo.example", 15, &us, &err);
     cr_assert_not(strstr(err.text, "bob"), "%s", err.text);
     cr_assert(strstr(err.text, "15 bytes"), "%s", err.text);
+    ebi_iso_read("2026-11-23T20:00:00.00000000000000000000000000000000+02:00", 58, &us, &err);
+    cr_assert(strstr(err.text, "58 bytes"), "%s", err.text);
+    ebi_iso_read("", 0, &us, &err);
+    cr_assert(strstr(err.text, "0 bytes"), "%s", err.text);
 }
 
 Test(clock, no_byte_past_the_end_is_read) {

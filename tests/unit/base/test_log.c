@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "../memory.h"
 #include "base/log.h"
 
 struct heard {
@@ -100,6 +101,27 @@ Test(log, errno_is_left_alone) {
     errno = ENOSPC;
     ebi_log_line(log, EBI_INFO, "x");
     cr_assert_eq(errno, ENOSPC);
+    fail_allocation(2);         /* that would set it */
+    ebi_log_fields(log, EBI_INFO, "x", &(struct ebi_log_field){ "name", "a long one, so that more memory is needed for it: "
+                   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }, 1);
+    cr_assert(allocation_failed());
+    cr_assert_eq(errno, ENOSPC);
+    ebi_log_free(log);
+}
+
+Test(log, without_memory_a_line_is_lost_and_no_more) {
+    struct heard heard = {0};
+
+    fail_allocation(1);
+    cr_assert_null(ebi_log_new(EBI_INFO, false, hear, &heard));
+    struct ebi_log *log = ebi_log_new(EBI_INFO, false, hear, &heard);
+    fail_allocation(1);
+    ebi_log_fields(log, EBI_INFO, "x", NULL, 0);
+    cr_assert(allocation_failed());
+    cr_assert_eq(heard.lines, 0);
+    ebi_log_line(log, EBI_INFO, "%s", "y");
+    cr_assert_str_eq(heard.text, "y");
     ebi_log_free(log);
 }
 

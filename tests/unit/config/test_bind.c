@@ -186,6 +186,8 @@ static const struct {
     { "number = 5\nnumer = 6", "t.ini:3: [broker main] has no key \"numer\"; did you mean \"number\"?" },
     { "colour = red", "t.ini:2: [broker main] has no key \"colour\"; its keys are text, none, secret, list, native., yes" },
     { "native. = 5", "has no key \"native.\"" },
+    { "number = 92233720368547758070", "is no whole number of 64 bits" },
+    { "native.x = ${file:no}", "t.ini:2: [broker main] native.x: cannot open no: No such file" },
     { "number = ${file:no}", "t.ini:2: [broker main] number: cannot open no: No such file" },
 };
 
@@ -219,6 +221,9 @@ Test(bind, secrets_are_not_shown_in_errors) {
     cr_assert_str_eq(err.text, "t.ini:2: [broker main] number: *** is no whole number of 64 bits", "%s", err.text);
     refused("choice = ${file:f}", &err);
     cr_assert_str_eq(err.text, "t.ini:2: [broker main] choice: *** is none of process|power", "%s", err.text);
+    write_file("f", "powr\n");
+    refused("choice = ${file:f}", &err);
+    cr_assert_not(strstr(err.text, "did you mean"), "%s", err.text);
     refused("pasword = hunter2", &err);
     cr_assert_not(strstr(err.text, "hunter2"), "%s", err.text);
 }

@@ -114,6 +114,7 @@ static const struct {
     { BYTES("\x89PNG\r\n\x1a\n"), "x.ini:1: ", "not UTF-8" },
     { BYTES("[a]\nk = \x1b[31m\n"), "x.ini:2: ", "control character" },
     { BYTES("[a]\nk = \xc2\x9b" "31m\n"), "x.ini:2: ", "control character" },
+    { BYTES("[a]\nk = \x7f\n"), "x.ini:2: ", "control character" },
     { BYTES("[a]\rk = v\r"), "x.ini:1: ", "control character" },                /* old Mac line ends */
     { BYTES("[a]\n\xef\xbb\xbfk = v\n"), "x.ini:2: ", "a key is of letters" },      /* that mark only in front */
 };

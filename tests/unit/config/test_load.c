@@ -111,6 +111,8 @@ Test(load, an_override_of_no_known_form_is_refused_without_its_value) {
         "", "=", "service=hunter2", "eventbus=hunter2", "eventbus.=hunter2", "broker.main=hunter2", "broker.main.=hunter2",
         ".main.key=hunter2", "broker..key=hunter2", "broker.ma in.key=hunter2", "broker.main.k y=hunter2",
         "broker.main.key", "hunter=2.3.4", "br/oker.main.key=hunter2",
+        "a234567890123456789012345678901234567890123456789012345678901234.main.key=hunter2", "service=hunter2.x.y",
+        "broker.main=hunter2.x",
     };
     struct eb_error err;
 
@@ -216,6 +218,9 @@ Test(load, a_file_here_of_another_user_is_passed_over) {
     ebi_config_free(config);
     cr_assert_eq(lchown("eventbus.ini", 12345, 12345), 0);
     check_passed_over("another user's link");
+    cr_assert_eq(lchown("eventbus.ini", 0, 0), 0);
+    cr_assert_eq(chown("mine.ini", 12345, 12345), 0);
+    check_passed_over("another user's file behind our link");
 }
 
 /* ---- The state folder, and ${...} ---- */
