@@ -1,0 +1,26 @@
+/* conform/cases.c - all cases, group by group. */
+#include "inner.h"
+
+#include <string.h>
+
+static const struct ebc_case *const groups[] = { ebc_calls,    ebc_sending, ebc_receiving, ebc_settling,
+                                                 ebc_order,    ebc_admin,   ebc_crash };
+
+const struct ebc_case *ebc_case_at(size_t i) {
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
+        for (const struct ebc_case *at = groups[g]; at->name; at++)
+            if (i-- == 0)
+                return at;
+    return NULL;
+}
+
+const struct ebc_case *ebc_case_named(const char *name) {
+    for (size_t i = 0; ebc_case_at(i); i++)
+        if (strcmp(ebc_case_at(i)->name, name) == 0)
+            return ebc_case_at(i);
+    return NULL;
+}
+
+bool ebc_selected(const struct ebc_case *at, const char *only) {
+    return !only || strcmp(only, at->group) == 0 || strcmp(only, at->name) == 0;
+}

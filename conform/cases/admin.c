@@ -1,0 +1,388 @@
+/* conform/cases/admin.c - looking after topics and groups while producers and consumers are at work. */
+#include "case.h"
+
+#include <string.h>
+
+enum { ALL = EBC_PRODUCER | EBC_CONSUMER | EBC_ADMIN };
+
+static void skip_unless(struct ebc *t, bool there, const char *op) {
+    if (!there)
+        ebc_skip(t, "the admin role has no %s", op);
+}
+
+/* ---- topics ---- */
+
+struct topic_search {
+    struct ebc *t;
+    const char *name;
+    unsigned times;
+    int64_t messages;
+};
+
+static int32_t look_at_topic(void *arg, const struct eb_topic_info *info) {
+    struct topic_search *search = arg;
+
+    if (strcmp(info->name, search->name) == 0) {
+        search->times++;
+        search->messages = info->messages;
+    }
+    return 0;
+}
+
+static struct topic_search find_topic(struct ebc *t, const char *name) {
+    struct topic_search search = { .t = t, .name = name };
+    void *self = ebc_admin_self(t);
+    struct eb_error err = {0};
+    int32_t status;
+
+    ebc_begin(t, ebc_admin_timeout(t), "topics");
+    status = t->plugin.admin->topics(self, ebc_admin_timeout(t), look_at_topic, &search, &err);
+    ebc_end(t);
+    ebc_admin_worked(t, "topics", status, &err);
+    return search;
+}
+
+static int32_t create(struct ebc *t, const char *topic) {
+    void *self = ebc_admin_self(t);
+    struct eb_error err = {0};
+    int32_t status;
+
+    ebc_begin(t, ebc_admin_timeout(t), "create of topic %s", topic);
+    status = t->plugin.admin->create(self, topic, 0, ebc_admin_timeout(t), &err);
+    ebc_end(t);
+    ebc_admin_worked(t, "create", status, &err);
+    return status;
+}
+
+static int32_t remove_it(struct ebc *t, const char *topic, const char *group) {
+    void *self = ebc_admin_self(t);
+    struct eb_error err = {0};
+    int32_t status;
+
+    ebc_begin(t, ebc_admin_timeout(t), "remove of topic %s", topic);
+    status = t->plugin.admin->remove(self, topic, group, ebc_admin_timeout(t), &err);
+    ebc_end(t);
+    ebc_admin_worked(t, "remove", status, &err);
+    return status;
+}
+
+static int32_t stop_at_once(void *arg, const struct eb_topic_info *info) {
+    unsigned *times = arg;
+
+    (void)info;
+    ++*times;
+    return 7;
+}
+
+static void check_walk_ends(struct ebc *t) {
+    void *self = ebc_admin_self(t);
+    struct eb_error err = {0};
+    unsigned times = 0;
+    int32_t status;
+
+    ebc_begin(t, ebc_admin_timeout(t), "topics");
+    status = t->plugin.admin->topics(self, ebc_admin_timeout(t), stop_at_once, &times, &err);
+    ebc_end(t);
+    if (status != EB_OK || times != 1)
+        ebc_break(t, EBC_ADMIN_WALK, "expected one call and EB_OK from topics when each() answers 7; came %u and %d", times,
+                  status);
+}
+
+static void topics_are_made_listed_and_removed(struct ebc *t) {
+    const struct eb_admin_ops *ops = t->plugin.admin;
+    const char *topic = ebc_topic_name(t, "a");
+    struct topic_search search;
+    int32_t status;
+
+    skip_unless(t, ops->topics && ops->create && ops->remove, "topics, create and remove");
+    for (int i = 0; i < 2; i++)
+        if ((status = create(t, topic)) != EB_OK)
+            ebc_break(t, EBC_CREATE, "expected EB_OK from create, the %s time; came %d", i ? "second" : "first", status);
+    if (t->plugin.producer)
+        ebc_send_through_new(t, ebc_make(t, topic, 7, 2));
+    search = find_topic(t, topic);
+    if (search.times != 1)
+        ebc_break(t, EBC_TOPICS, "expected topic %s once; came it %u times", topic, search.times);
+    if (search.messages != -1 && search.messages != (t->plugin.producer ? 7 : 0))
+        ebc_break(t, EBC_TOPICS, "expected 7 messages in it, or -1 for unknown; came %lld", (long long)search.messages);
+    check_walk_ends(t);
+    if ((status = remove_it(t, topic, NULL)) != EB_OK)
+        ebc_break(t, EBC_REMOVE, "expected EB_OK from remove of a topic that is there; came %d", status);
+    if (find_topic(t, topic).times > 0)
+        ebc_break(t, EBC_REMOVE, "expected topic %s no more after remove; came it", topic);
+    if ((status = remove_it(t, topic, NULL)) != EB_GONE)
+        ebc_break(t, EBC_REMOVE, "expected EB_GONE from remove of a topic that is not there; came %d", status);
+}
+
+/* ---- groups ---- */
+
+struct group_sum {
+    const char *topic, *group;
+    unsigned rows;
+    int64_t lag, unsettled, members;
+    bool stray, nameless;
+};
+
+static int64_t add(int64_t sum, int64_t more) {
+    return sum < 0 || more < 0 ? -1 : sum + more;
+}
+
+static int32_t add_row(void *arg, const struct eb_group_info *info) {
+    struct group_sum *sum = arg;
+
+    sum->nameless = sum->nameless || !info->topic || !info->group || !info->position || !info->end;
+    if (sum->nameless || strcmp(info->topic, sum->topic) != 0 || strcmp(info->group, sum->group) != 0) {
+        sum->stray = true;
+        return 0;
+    }
+    sum->rows++;
+    sum->lag = add(sum->lag, info->lag);
+    sum->unsettled = add(sum->unsettled, info->unsettled);
+    sum->members = info->members;
+    return 0;
+}
+
+/* All rows of one group, one a lane, in one. */
+static struct group_sum sum_of(struct ebc *t, const char *topic, const char *group) {
+    struct group_sum sum = { .topic = topic, .group = group };
+    void *self = ebc_admin_self(t);
+    struct eb_error err = {0};
+    int32_t status;
+
+    ebc_begin(t, ebc_admin_timeout(t), "groups");
+    status = t->plugin.admin->groups(self, topic, group, ebc_admin_timeout(t), add_row, &sum, &err);
+    ebc_end(t);
+    ebc_admin_worked(t, "groups", status, &err);
+    if (sum.nameless)
+        ebc_break(t, EBC_GROUP_INFO, "expected topic, group, position and end in each row; came NULL for one");
+    if (sum.stray)
+        ebc_break(t, EBC_GROUP_INFO, "expected rows of topic %s and group %s only; came others", topic, group);
+    return sum;
+}
+
+static void expect_lag(struct ebc *t, const char *topic, const char *group, int64_t lag, int64_t unsettled) {
+    struct group_sum sum = sum_of(t, topic, group);
+
+    if (sum.rows == 0)
+        ebc_break(t, EBC_GROUP_INFO, "expected a row for the group; came none");
+    if (sum.lag != -1 && sum.lag != lag)
+        ebc_break(t, EBC_GROUP_INFO, "expected a lag of %lld, or -1 for unknown; came %lld", (long long)lag,
+                  (long long)sum.lag);
+    if (sum.unsettled != -1 && (sum.unsettled < unsettled || sum.unsettled > lag))
+        ebc_break(t, EBC_GROUP_INFO, "expected %lld unsettled, and what is fetched ahead, or -1 for unknown; came %lld",
+                  (long long)unsettled, (long long)sum.unsettled);
+}
+
+static void groups_tell_their_lag(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct ebc_consumer *c;
+    struct ebc_got **got;
+
+    skip_unless(t, t->plugin.admin->groups, "groups");
+    if (sum_of(t, topic, "no-such-group").rows > 0)
+        ebc_break(t, EBC_GROUP_INFO, "expected no row for a group that does not exist; came one");
+    ebc_send_through_new(t, ebc_make(t, topic, 10, EBC_OWN_KEYS));
+    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .max_messages = 6 });
+    got = ebc_take(c, 6);
+    expect_lag(t, topic, group, 10, 6);
+    ebc_settle_all(c, got, 4, EB_ACK);
+    ebc_wait_answers(c);
+    expect_lag(t, topic, group, 6, 2);
+    ebc_settle_all(c, got + 4, 2, EB_ACK);
+    ebc_take_and_ack(c, 4);
+    ebc_wait_answers(c);
+    expect_lag(t, topic, group, 0, 0);
+}
+
+/* ---- browse ---- */
+
+struct browsed {
+    struct ebc *t;
+    struct ebc_got **got;
+    size_t n, stop_after;
+    bool tokens;
+};
+
+static int32_t keep_message(void *arg, const struct eb_message *message) {
+    struct browsed *browsed = arg;
+    struct ebc_got *got = ebc_browsed(browsed->t, message);
+
+    browsed->tokens = browsed->tokens || message->token != 0;
+    if (browsed->n == 100)
+        ebc_break(browsed->t, EBC_BROWSE, "expected the topic's messages, each once; came more than 100");
+    browsed->got[browsed->n++] = got;
+    return browsed->n == browsed->stop_after;
+}
+
+static struct browsed browse(struct ebc *t, const char *topic, struct eb_point from, size_t stop_after, int32_t *status) {
+    struct browsed browsed = { .t = t, .got = ebc_alloc(t, 100 * sizeof *browsed.got), .stop_after = stop_after };
+    void *self = ebc_admin_self(t);
+    struct eb_error err = {0};
+
+    from.size = sizeof from;
+    ebc_begin(t, ebc_admin_timeout(t), "browse of %s", topic);
+    *status = t->plugin.admin->browse(self, topic, &from, ebc_admin_timeout(t), keep_message, &browsed, &err);
+    ebc_end(t);
+    ebc_admin_worked(t, "browse", *status, &err);
+    if (browsed.tokens)
+        ebc_break(t, EBC_BROWSE, "expected token 0 of browsed messages; came another");
+    return browsed;
+}
+
+static void expect_browse(struct ebc *t, const char *topic, const char *what, struct eb_point from,
+                          struct ebc_got **stored, size_t first, size_t n) {
+    int32_t status;
+    struct browsed browsed = browse(t, topic, from, 0, &status);
+
+    if (browsed.n != n - first)
+        ebc_break(t, EBC_BROWSE, "expected %zu messages from %s; came %zu", n - first, what, browsed.n);
+    for (size_t i = 0; i < browsed.n; i++) {
+        if (!ebc_find(browsed.got, browsed.n, stored[first + i]->event))
+            ebc_break(t, EBC_BROWSE, "expected event %zu from %s; came others only", stored[first + i]->event->number, what);
+        ebc_same_values(t, browsed.got[i]);
+    }
+}
+
+static void browse_leaves_no_trace(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g"), *group2 = ebc_group(t, topic, "h");
+    struct ebc_got **stored;
+    struct browsed browsed;
+    int32_t status;
+
+    skip_unless(t, t->plugin.admin->browse, "browse");
+    ebc_send_through_new(t, ebc_make(t, topic, 12, 1));
+    stored = ebc_stored(t, topic, group, 12);
+    expect_browse(t, topic, "earliest", (struct eb_point){ .kind = EB_EARLIEST }, stored, 0, 12);
+    expect_browse(t, topic, "the sixth position",
+                  (struct eb_point){ .kind = EB_POSITION, .position = stored[5]->message->position }, stored, 5, 12);
+    expect_browse(t, topic, "latest", (struct eb_point){ .kind = EB_LATEST }, stored, 12, 12);
+    browsed = browse(t, topic, (struct eb_point){ .kind = EB_EARLIEST }, 4, &status);
+    if (browsed.n != 4 || status != EB_OK)
+        ebc_break(t, EBC_ADMIN_WALK, "expected 4 messages and EB_OK from a browse that each() ends; came %zu and %d",
+                  browsed.n, status);
+    browsed = browse(t, ebc_topic_name(t, "none"), (struct eb_point){ .kind = EB_EARLIEST }, 0, &status);
+    if (browsed.n != 0 || status != EB_END)
+        ebc_break(t, EBC_BROWSE_NOTHING, "expected EB_END from a browse of a topic that does not exist; came %d", status);
+    ebc_stored(t, topic, group2, 12);           /* another group still sees all */
+    if (t->plugin.admin->groups)
+        expect_lag(t, topic, group, 0, 0);
+}
+
+/* ---- seek and trim ---- */
+
+static void seek(struct ebc *t, const char *topic, const char *group, struct eb_point to) {
+    void *self = ebc_admin_self(t);
+    struct eb_error err = {0};
+    int32_t status;
+
+    to.size = sizeof to;
+    ebc_begin(t, ebc_admin_timeout(t), "seek of group %s", group);
+    status = t->plugin.admin->seek(self, topic, group, &to, ebc_admin_timeout(t), &err);
+    ebc_end(t);
+    ebc_admin_worked(t, "seek", status, &err);
+    ebc_forget_done(t, group);
+}
+
+/* What the group gets now is exactly stored[first..n). */
+static void expect_rest(struct ebc *t, enum ebc_rule rule, const char *topic, const char *group, struct ebc_got **stored,
+                        size_t first, size_t n) {
+    struct ebc_consumer *c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
+    size_t others = ebc_others_before_marker(c, topic);
+
+    for (size_t i = 0; i < n; i++) {
+        bool came = ebc_find(ebc_all(c), ebc_count(c), stored[i]->event) != NULL;
+        if (came != (i >= first))
+            ebc_break(t, rule, "expected the group to get the events from number %zu of %zu on; came number %zu%s", first + 1,
+                      n, i + 1, came ? "" : " not");
+    }
+    if (others < n - first)
+        ebc_break(t, rule, "expected %zu events; came %zu", n - first, others);
+    ebc_close_consumer(c);
+}
+
+static void seek_moves_a_group(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g"), *fresh = ebc_text(t, "%s-new", group);
+    struct eb_point earliest = { .kind = EB_EARLIEST }, sixth = { .kind = EB_POSITION };
+    struct ebc_got **stored;
+
+    skip_unless(t, t->plugin.admin->seek, "seek");
+    ebc_send_through_new(t, ebc_make(t, topic, 10, 1));
+    stored = ebc_stored(t, topic, group, 10);
+    sixth.position = stored[5]->message->position;
+    seek(t, topic, group, earliest);
+    expect_rest(t, EBC_SEEK, topic, group, stored, 0, 10);
+    seek(t, topic, group, sixth);
+    expect_rest(t, EBC_SEEK, topic, group, stored, 5, 10);
+    seek(t, topic, fresh, sixth);
+    expect_rest(t, EBC_SEEK, topic, fresh, stored, 5, 10);
+    seek(t, topic, group, (struct eb_point){ .kind = EB_LATEST });
+    expect_rest(t, EBC_SEEK, topic, group, stored, 10, 10);
+}
+
+static void trim(struct ebc *t, const char *topic, struct ebc_got *before, int32_t unread_too) {
+    struct eb_point point = { .size = sizeof point, .kind = EB_POSITION, .position = before->message->position };
+    void *self = ebc_admin_self(t);
+    struct eb_error err = {0};
+    int32_t status;
+
+    ebc_begin(t, ebc_admin_timeout(t), "trim of %s", topic);
+    status = t->plugin.admin->trim(self, topic, &point, unread_too, ebc_admin_timeout(t), &err);
+    ebc_end(t);
+    ebc_admin_worked(t, "trim", status, &err);
+}
+
+static void trim_keeps_what_is_unread(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *all = ebc_group(t, topic, "all"), *group = ebc_group(t, topic, "g");
+    struct ebc_consumer *c;
+    struct ebc_got **stored;
+
+    skip_unless(t, t->plugin.admin->trim, "trim");
+    ebc_send_through_new(t, ebc_make(t, topic, 10, 1));
+    stored = ebc_stored(t, topic, all, 10);
+    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
+    ebc_take_and_ack(c, 2);
+    ebc_wait_answers(c);
+    ebc_close_consumer(c);
+    trim(t, topic, stored[6], 0);
+    expect_rest(t, EBC_TRIM, topic, group, stored, 2, 10);
+    trim(t, topic, stored[6], 1);
+    if (t->plugin.admin->browse)
+        for (size_t i = 0; i < 10; i++) {
+            int32_t status;
+            struct browsed left = browse(t, topic, (struct eb_point){ .kind = EB_EARLIEST }, 0, &status);
+            if ((ebc_find(left.got, left.n, stored[i]->event) != NULL) != (i >= 6))
+                ebc_break(t, EBC_TRIM_ANYWAY, "expected the events from number 7 of 10 on; came number %zu%s", i + 1,
+                          i >= 6 ? " not" : "");
+        }
+}
+
+static void a_removed_group_is_gone(struct ebc *t) {
+    const struct eb_admin_ops *ops = t->plugin.admin;
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct ebc_got **stored;
+    int32_t status;
+
+    skip_unless(t, ops->remove && ops->groups, "remove and groups");
+    ebc_send_through_new(t, ebc_make(t, topic, 5, 1));
+    stored = ebc_stored(t, topic, group, 5);
+    if ((status = remove_it(t, topic, group)) != EB_OK)
+        ebc_break(t, EBC_REMOVE, "expected EB_OK from remove of a group that is there; came %d", status);
+    if (sum_of(t, topic, group).rows > 0)
+        ebc_break(t, EBC_REMOVE, "expected no row for the group after remove; came one");
+    if ((status = remove_it(t, topic, group)) != EB_GONE)
+        ebc_break(t, EBC_REMOVE, "expected EB_GONE from remove of a group that is not there; came %d", status);
+    ebc_forget_done(t, group);
+    if (t->plugin.consumer->traits & EB_T_HISTORY)
+        expect_rest(t, EBC_REMOVE, topic, group, stored, 0, 5);     /* a new group of that name */
+}
+
+const struct ebc_case ebc_admin[] = {
+    { .group = "admin", .name = "topics-are-made-listed-and-removed", .roles = EBC_ADMIN,
+      .run = topics_are_made_listed_and_removed },
+    { .group = "admin", .name = "groups-tell-their-lag", .roles = ALL, .run = groups_tell_their_lag },
+    { .group = "admin", .name = "browse-leaves-no-trace", .roles = ALL, .run = browse_leaves_no_trace },
+    { .group = "admin", .name = "seek-moves-a-group", .roles = ALL, .run = seek_moves_a_group },
+    { .group = "admin", .name = "trim-keeps-what-is-unread", .roles = ALL, .run = trim_keeps_what_is_unread },
+    { .group = "admin", .name = "a-removed-group-is-gone", .roles = ALL, .run = a_removed_group_is_gone },
+    { 0 },
+};

@@ -1,0 +1,285 @@
+/* conform/cases/crash.c - processes that are killed at work: what was unsettled comes again, what was reported is there. */
+#include "case.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { BOTH = EBC_PRODUCER | EBC_CONSUMER, EVENTS = 240, KEYS = 8, HELD = 120, SENT = 6000 };
+
+static bool same_key(const struct ebc_event *a, const struct ebc_event *b) {
+    return strcmp(a->message.key.data, b->message.key.data) == 0;
+}
+
+/* ---- the member that will be killed ---- */
+
+/* Whether all earlier ones of its key that are in hand have their verdict. */
+static bool first_in_hand(const struct ebc_consumer *c, size_t of) {
+    struct ebc_got **got = ebc_all(c);
+
+    for (size_t i = 0; i < of; i++)
+        if (!got[i]->verdict && same_key(got[i]->event, got[of]->event))
+            return false;
+    return true;
+}
+
+/* Acknowledges by chance, in order by key, and leaves the last HELD in hand: says "t" before a verdict, "a" after its
+ * answer, "l" for the lease. */
+static void work_by_halves(struct ebc *t, struct ebc_consumer *c, size_t *acked) {
+    struct ebc_got **got = ebc_all(c);
+
+    for (size_t i = 0; i < ebc_count(c) && *acked < EVENTS - HELD; i++)
+        if (!got[i]->verdict && first_in_hand(c, i) && ebc_random_below(&t->random, 3) > 0) {
+            ebc_say(t, "t %zu", got[i]->event->number);
+            ebc_settle(got[i], EB_ACK, 0);
+            ++*acked;
+        }
+}
+
+static void say_answers(struct ebc *t, struct ebc_consumer *c, bool *said) {
+    for (size_t i = 0; i < ebc_count(c); i++)
+        if (!said[i] && ebc_all(c)[i]->answer == EB_OK) {
+            ebc_say(t, "a %zu", ebc_all(c)[i]->event->number);
+            said[i] = true;
+        }
+}
+
+static void killed_member(struct ebc *t) {
+    const char *topic = ebc_topic_name(t, "a"), *group = ebc_group(t, topic, "g");
+    bool *said = ebc_alloc(t, 4 * EVENTS);
+    struct ebc_consumer *c;
+    size_t acked = 0;
+
+    ebc_make(t, topic, EVENTS, KEYS);
+    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .member = "killed" });
+    ebc_say(t, "l %lld", (long long)ebc_take(c, 1)[0]->message->lease_ms);
+    while (ebc_count(c) < 4 * EVENTS) {         /* until killed */
+        work_by_halves(t, c, &acked);
+        ebc_receive(c, 20, 5);
+        say_answers(t, c, said);
+    }
+}
+
+/* ---- what is known of each event ---- */
+
+struct fate {
+    bool tried, answered;           /* at the killed member */
+    bool came;                      /* at ours, which acknowledged it */
+};
+
+struct fates {
+    struct ebc *t;
+    struct ebc_part *part;
+    struct ebc_got **stored;        /* all, in the broker's order */
+    struct fate of[EVENTS];         /* by number, from the first */
+    size_t first, answered;
+    int64_t lease_ms;
+};
+
+/* Reads what the member said; false when it says no more. */
+static bool hear(struct fates *fates, int64_t timeout_ms) {
+    char line[200], what;
+    long long number;
+
+    if (!ebc_hear(fates->part, line, timeout_ms))
+        return false;
+    if (sscanf(line, "%c %lld", &what, &number) != 2)
+        return true;
+    if (what == 'l') {
+        fates->lease_ms = number;
+    } else if (number >= (long long)fates->first && number < (long long)(fates->first + EVENTS)) {
+        struct fate *fate = &fates->of[(size_t)number - fates->first];
+        fate->tried = true;
+        fate->answered = fate->answered || what == 'a';
+        fates->answered += what == 'a';
+    }
+    return true;
+}
+
+/* Ours got one: none of its key before it may still be open. */
+static void arrive(struct fates *fates, const struct ebc_event *event) {
+    struct fate *fate = &fates->of[event->number - fates->first];
+
+    if (fate->answered && !(fates->t->plugin.consumer->traits & EB_T_NEIGHBOURS))
+        ebc_break(fates->t, EBC_ACK_FOREVER, "expected event %zu, which the killed member acknowledged and was answered "
+                  "EB_OK, never again; came it", event->number);
+    for (size_t i = 0; i < EVENTS && fates->stored[i]->event != event; i++) {
+        const struct ebc_event *earlier = fates->stored[i]->event;
+        const struct fate *its = &fates->of[earlier->number - fates->first];
+        if ((fates->t->plugin.consumer->traits & EB_T_ORDER) && !its->came && !its->tried && same_key(earlier, event))
+            ebc_break(fates->t, EBC_KEY_AT_ONE, "expected event %zu first, which the killed member left unsettled; came "
+                      "event %zu of the same key", earlier->number, event->number);
+    }
+    fate->came = true;
+}
+
+static size_t missing(const struct fates *fates) {
+    size_t n = 0;
+
+    for (size_t i = 0; i < EVENTS; i++)
+        n += !fates->of[i].came && !fates->of[i].tried;
+    return n;
+}
+
+/* One receive of ours; what the member said before comes first. */
+static size_t take_some(struct fates *fates, struct ebc_consumer *c) {
+    size_t before = ebc_count(c);
+
+    ebc_receive(c, 20, 5);
+    while (hear(fates, 0))
+        continue;
+    for (size_t i = before; i < ebc_count(c); i++) {
+        if (ebc_all(c)[i]->revoked) {
+            ebc_settle(ebc_all(c)[i], EB_RETURN, 0);
+            continue;
+        }
+        arrive(fates, ebc_all(c)[i]->event);
+        ebc_settle(ebc_all(c)[i], EB_ACK, 0);
+    }
+    return ebc_count(c) - before;
+}
+
+static void take_the_rest(struct fates *fates, struct ebc_consumer *c) {
+    struct ebc *t = fates->t;
+    int64_t patience = t->patience_ms + 2 * fates->lease_ms, end = ebc_ticks_ms() + patience;
+
+    while (missing(fates) > 0) {
+        if (take_some(fates, c) > 0)
+            end = ebc_ticks_ms() + patience;
+        else if (ebc_ticks_ms() > end)
+            ebc_break(t, EBC_PROCESSES, "expected all that the killed member left at another one; came nothing of %zu events "
+                      "for %lld ms", missing(fates), (long long)patience);
+    }
+    ebc_quiet(c);
+    for (size_t i = 0; i < ebc_count(c); i++)
+        if (!ebc_all(c)[i]->verdict)
+            arrive(fates, ebc_all(c)[i]->event);
+}
+
+static struct fates *start_member(struct ebc *t, const char *topic) {
+    struct fates *fates = ebc_alloc(t, sizeof *fates);
+    const char *observers = ebc_group(t, topic, "o");
+    struct ebc_span sent = ebc_make(t, topic, EVENTS, KEYS);
+
+    ebc_send_through_new(t, sent);
+    fates->t = t;
+    fates->first = sent.first;
+    fates->stored = ebc_stored(t, topic, observers, EVENTS);
+    fates->part = ebc_start(t, "member");
+    return fates;
+}
+
+static void hear_answers(struct fates *fates, size_t n, struct ebc_consumer *ours) {
+    struct ebc *t = fates->t;
+    int64_t end = ebc_ticks_ms() + t->patience_ms;
+
+    while (fates->answered < n && missing(fates) > HELD / 2) {
+        if (ebc_ticks_ms() > end)
+            ebc_break(t, EBC_PROCESSES, "expected a member in another process to work; came %zu answers to its verdicts",
+                      fates->answered);
+        if (ours)
+            take_some(fates, ours);
+        if (hear(fates, 5))
+            end = ebc_ticks_ms() + t->patience_ms;
+    }
+}
+
+static void a_killed_member_loses_nothing(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct fates *fates = start_member(t, topic);
+
+    hear_answers(fates, 20 + ebc_random_below(&t->random, EVENTS - HELD - 20), NULL);
+    ebc_kill(fates->part);
+    while (hear(fates, 0))
+        continue;
+    take_the_rest(fates, ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .member = "next" }));
+}
+
+static void a_live_member_takes_over_from_a_killed_one(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct fates *fates = start_member(t, topic);
+    struct ebc_consumer *c;
+
+    hear_answers(fates, 1, NULL);
+    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .member = "live" });
+    hear_answers(fates, 20 + ebc_random_below(&t->random, EVENTS - HELD - 20), c);
+    ebc_kill(fates->part);
+    while (hear(fates, 0))
+        continue;
+    take_the_rest(fates, c);
+}
+
+/* ---- the producer that will be killed ---- */
+
+static void killed_sender(struct ebc *t) {
+    const char *topic = ebc_topic_name(t, "a");
+    struct ebc_span sent = ebc_make(t, topic, SENT, KEYS);
+    struct ebc_producer *p = ebc_producer(t);
+
+    for (size_t i = 0; i < SENT; i += 50) {
+        struct ebc_span some = { sent.first + i, 50 };
+
+        ebc_submit_and_wait(p, some);
+        for (size_t k = 0; k < some.n; k++)
+            if (ebc_event(t, some, k)->status == EB_OK)
+                ebc_say(t, "r %zu", some.first + k);
+    }
+    for (;;)
+        ebc_poll(p, 500);                       /* until killed */
+}
+
+/* What is there of a key is there once, and in the order of sending. */
+static void check_order(struct ebc *t, struct ebc_got **got, size_t n) {
+    size_t next[KEYS] = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        const struct ebc_event *event = got[i]->event;
+        size_t key = (size_t)(event->message.key.data[4] - '0');
+        if (key >= KEYS)
+            continue;                           /* the marker */
+        if (event->number < next[key])
+            ebc_break(t, EBC_SEND_ORDER, "expected each event of a key once, in the order of sending; came event %zu after "
+                      "event %zu", event->number, next[key] - 1);
+        next[key] = event->number + 1;
+    }
+}
+
+static void a_killed_producer_loses_nothing_reported(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct ebc_span sent = ebc_make(t, topic, SENT, KEYS);
+    bool *reported = ebc_alloc(t, SENT);
+    size_t enough = 100 + ebc_random_below(&t->random, 400), n = 0, number;
+    struct ebc_part *part = ebc_start(t, "sender");
+    struct ebc_consumer *c;
+    char line[200];
+
+    while (ebc_hear(part, line, n < enough ? t->patience_ms : 0))
+        if (sscanf(line, "r %zu", &number) == 1 && number - sent.first < SENT && !reported[number - sent.first]) {
+            reported[number - sent.first] = true;
+            if (++n == enough)
+                ebc_kill(part);
+        }
+    if (n < enough)
+        ebc_break(t, EBC_PROCESSES, "expected a producer in another process to work; came %zu reports", n);
+    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
+    ebc_others_before_marker(c, topic);
+    for (size_t i = 0; i < SENT; i++)
+        if (reported[i] && !ebc_find(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
+            ebc_break(t, EBC_STORED, "expected event %zu, reported EB_OK to the killed producer, to be there; came others "
+                      "only", sent.first + i);
+    check_order(t, ebc_all(c), ebc_count(c));
+}
+
+static const struct ebc_part_entry member_part[] = { { "member", killed_member }, { NULL, NULL } };
+static const struct ebc_part_entry sender_part[] = { { "sender", killed_sender }, { NULL, NULL } };
+
+const struct ebc_case ebc_crash[] = {
+    { .group = "crash", .name = "a-killed-member-loses-nothing", .roles = BOTH,
+      .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = a_killed_member_loses_nothing, .parts = member_part },
+    { .group = "crash", .name = "a-live-member-takes-over-from-a-killed-one", .roles = BOTH,
+      .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = a_live_member_takes_over_from_a_killed_one,
+      .parts = member_part },
+    { .group = "crash", .name = "a-killed-producer-loses-nothing-reported", .roles = BOTH,
+      .producer = EB_T_PROCESSES, .consumer = EB_T_HISTORY, .run = a_killed_producer_loses_nothing_reported,
+      .parts = sender_part },
+    { 0 },
+};

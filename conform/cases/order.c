@@ -1,0 +1,185 @@
+/* conform/cases/order.c - several members of a group, settling by chance, leaving and coming back: each key in order. */
+#include "case.h"
+
+#include <string.h>
+
+enum { MEMBERS = 3, EVENTS = 160, KEYS = 9, LEAVES = 6 };
+
+enum state { WAITING, IN_HAND, RETURNED, RETRYING, DONE };
+
+/* One event in the order of the broker, as a group of its own saw it. */
+struct track {
+    struct ebc_event *event;
+    enum state state;
+    struct ebc_got *got;                /* IN_HAND */
+    const struct ebc_event *passed_by;  /* a later one of its key was handed over before it; NULL: none */
+    bool passed_in_retry;
+};
+
+struct group {
+    struct ebc *t;
+    struct ebc_wish wish;
+    struct ebc_consumer *members[MEMBERS];
+    struct track tracks[EVENTS];
+    size_t seen[MEMBERS], done;
+    int leaves;
+};
+
+static const char *const names[MEMBERS] = { "m1", "m2", "m3" };
+
+static bool same_key(const struct track *a, const struct track *b) {
+    return strcmp(a->event->message.key.data, b->event->message.key.data) == 0;
+}
+
+static struct track *track_of(struct group *g, const struct ebc_event *event) {
+    for (size_t i = 0; i < EVENTS; i++)
+        if (g->tracks[i].event == event)
+            return &g->tracks[i];
+    ebc_break(g->t, EBC_RECEIVED, "expected the events that the first group saw; came event %zu as well", event->number);
+}
+
+/* An earlier one of the key that is out elsewhere breaks the order at once. One that is merely not here yet breaks it
+ * when it comes; if it never does, it is another promise that is broken. */
+static void check_earlier(struct group *g, const struct track *now) {
+    for (struct track *track = g->tracks; track < now; track++) {
+        if (track->state == DONE || !same_key(track, now))
+            continue;
+        if (track->state == IN_HAND && track->got->by != now->got->by && !track->got->revoked)
+            ebc_break(g->t, EBC_KEY_AT_ONE, "expected event %zu to wait, since event %zu of its key is out at another "
+                      "member; came it", now->event->number, track->event->number);
+        if (track->state != IN_HAND && !track->passed_by) {
+            track->passed_by = now->event;
+            track->passed_in_retry = track->state == RETRYING;
+        }
+    }
+}
+
+static void arrive(struct group *g, struct ebc_got *got) {
+    struct track *track = track_of(g, got->event);
+
+    if (track->state == DONE) {                 /* a repeat: allowed, or noted where it was handed over */
+        ebc_settle(got, EB_ACK, 0);
+        return;
+    }
+    if (track->state == IN_HAND && !track->got->revoked)
+        ebc_break(g->t, EBC_KEY_AT_ONE, "expected event %zu once, since it has no verdict yet; came it again",
+                  track->event->number);
+    if (track->state == IN_HAND)
+        ebc_settle(track->got, EB_RETURN, 0);
+    if (track->passed_by)
+        ebc_break(g->t, track->passed_in_retry ? EBC_RETRY_HOLDS : EBC_KEY_AT_ONE, "expected event %zu before event %zu of "
+                  "the same key; came it after", track->event->number, track->passed_by->number);
+    track->state = IN_HAND;
+    track->got = got;
+    check_earlier(g, track);
+}
+
+/* The verdict for the first one in hand of a key at its member; for a retry, those that follow it are returned with it. */
+static void settle_first(struct group *g, struct track *first, bool retry) {
+    struct ebc_got *got[EVENTS];
+    struct eb_verdict kinds[EVENTS] = { { .what = retry ? EB_RETRY : EB_ACK, .delay_ms = retry ? 15 : 0 } };
+    struct ebc_consumer *member = first->got->by;
+    size_t n = 0;
+
+    got[n++] = first->got;
+    first->state = retry ? RETRYING : DONE;
+    g->done += !retry;
+    for (struct track *track = first + 1; retry && track < g->tracks + EVENTS; track++)
+        if (track->state == IN_HAND && track->got->by == member && same_key(track, first)) {
+            kinds[n].what = EB_RETURN;
+            got[n++] = track->got;
+            track->state = RETURNED;
+        }
+    ebc_settle_mixed(member, got, kinds, n);
+}
+
+static bool first_of_key(const struct group *g, const struct track *of) {
+    for (const struct track *track = g->tracks; track < of; track++)
+        if (track->state != DONE && same_key(track, of))
+            return false;
+    return true;
+}
+
+static void return_revoked(struct group *g, struct ebc_consumer *member) {
+    for (size_t i = 0; i < EVENTS; i++)
+        if (g->tracks[i].state == IN_HAND && g->tracks[i].got->by == member && g->tracks[i].got->revoked) {
+            g->tracks[i].state = RETURNED;
+            ebc_settle(g->tracks[i].got, EB_RETURN, 0);
+        }
+}
+
+static void settle_some(struct group *g, struct ebc_consumer *member) {
+    bool retries = (g->t->plugin.consumer->traits & (EB_T_DELAY | EB_T_DELAY_ORDER)) == (EB_T_DELAY | EB_T_DELAY_ORDER);
+
+    for (size_t i = 0; i < EVENTS; i++) {
+        struct track *track = &g->tracks[i];
+        if (track->state == IN_HAND && track->got->by == member && first_of_key(g, track)
+            && ebc_random_below(&g->t->random, 2) == 0)
+            settle_first(g, track, retries && ebc_random_below(&g->t->random, 12) == 0);
+    }
+}
+
+/* Hands back what it has, goes, and comes back under its name. */
+static void leave(struct group *g, int m) {
+    for (size_t i = 0; i < EVENTS; i++)
+        if (g->tracks[i].state == IN_HAND && g->tracks[i].got->by == g->members[m])
+            g->tracks[i].state = RETURNED;
+    ebc_close_consumer(g->members[m]);
+    g->wish.member = names[m];
+    g->members[m] = ebc_consumer(g->t, &g->wish);
+    g->seen[m] = 0;
+    g->leaves++;
+}
+
+static void turn(struct group *g, int m) {
+    struct ebc_consumer *member = g->members[m];
+
+    ebc_receive(member, 1 + (uint32_t)ebc_random_below(&g->t->random, 8), 3);
+    for (; g->seen[m] < ebc_count(member); g->seen[m]++)
+        arrive(g, ebc_all(member)[g->seen[m]]);
+    return_revoked(g, member);
+    settle_some(g, member);
+    if (g->leaves < LEAVES && ebc_random_below(&g->t->random, 12) == 0)
+        leave(g, m);
+}
+
+static void nothing_comes(struct group *g) {
+    for (size_t i = 0; i < EVENTS; i++)
+        if (g->tracks[i].state == RETURNED || g->tracks[i].state == RETRYING)
+            ebc_break(g->t, g->tracks[i].state == RETURNED ? EBC_RETURN_LOST : EBC_RETRY, "expected event %zu again after its "
+                      "verdict; came it not for %lld ms", g->tracks[i].event->number, (long long)g->t->patience_ms);
+    ebc_break(g->t, EBC_MISSING, "expected %d events at three members; came %zu, then none for %lld ms", EVENTS, g->done,
+              (long long)g->t->patience_ms);
+}
+
+static void a_key_is_at_one_member_in_order(struct ebc *t) {
+    struct group *g = ebc_alloc(t, sizeof *g);
+    const char *topic = ebc_topic(t, "a"), *observers = ebc_group(t, topic, "o"), *group = ebc_group(t, topic, "g");
+    int64_t end = ebc_ticks_ms() + t->patience_ms;
+    struct ebc_got **stored;
+
+    ebc_send_through_new(t, ebc_make(t, topic, EVENTS, KEYS));
+    stored = ebc_stored(t, topic, observers, EVENTS);
+    g->t = t;
+    g->wish = (struct ebc_wish){ .topic = topic, .group = group };
+    for (size_t i = 0; i < EVENTS; i++)
+        g->tracks[i].event = stored[i]->event;
+    for (int m = 0; m < MEMBERS; m++) {
+        g->wish.member = names[m];
+        g->members[m] = ebc_consumer(t, &g->wish);
+    }
+    for (size_t before = 0; g->done < EVENTS; before = g->done) {
+        for (int m = 0; m < MEMBERS; m++)
+            turn(g, m);
+        if (g->done > before)
+            end = ebc_ticks_ms() + t->patience_ms;
+        else if (ebc_ticks_ms() > end)
+            nothing_comes(g);
+    }
+}
+
+const struct ebc_case ebc_order[] = {
+    { .group = "order", .name = "a-key-is-at-one-member-in-order", .roles = EBC_PRODUCER | EBC_CONSUMER,
+      .consumer = EB_T_ORDER, .run = a_key_is_at_one_member_in_order },
+    { 0 },
+};

@@ -1,0 +1,126 @@
+/* conform/instance.c - what producers, consumers and admins of the plugin share: the host table they are given. */
+#include "inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct ebc_instance *instance_of(const struct eb_host *host) {
+    return host->core;
+}
+
+bool ebc_instance_called(const struct ebc_instance *in, const char *what) {
+    if (!in->open)
+        ebc_note(in->t, EBC_LATE_CALL, "expected no host call once %s is closed; came %s", in->name, what);
+    return in->open;
+}
+
+static void on_log(const struct eb_host *host, int32_t level, const char *text) {
+    struct ebc_instance *in = instance_of(host);
+
+    if (ebc_instance_called(in, "log") && level <= 4 && text)
+        snprintf(in->t->slot->words, sizeof in->t->slot->words, "%s: %s", in->name, text);
+}
+
+static void on_metric(const struct eb_host *host, const char *name, double value) {
+    (void)name;
+    (void)value;
+    ebc_instance_called(instance_of(host), "metric");
+}
+
+/* Down may be told once before the first up: why the way did not come up. */
+static bool link_changes(struct ebc_instance *in, int32_t up) {
+    bool changes;
+
+    pthread_mutex_lock(&in->t->lock);
+    changes = up != in->up || (!up && !in->said_down);
+    in->up = up;
+    in->said_down = in->said_down || !up;
+    pthread_mutex_unlock(&in->t->lock);
+    return changes;
+}
+
+static void on_link(const struct eb_host *host, int32_t up, const struct eb_error *why) {
+    struct ebc_instance *in = instance_of(host);
+
+    if (!ebc_instance_called(in, "link"))
+        return;
+    if (up != 0 && up != 1)
+        ebc_note(in->t, EBC_LINK, "expected link(1) or link(0); came link(%d) from %s", up, in->name);
+    if (!link_changes(in, up))
+        ebc_note(in->t, EBC_LINK, "expected link once for a change; came link(%d) again from %s", up, in->name);
+    if (!up && (!why || !why->text[0]))
+        ebc_note(in->t, EBC_LINK, "expected a reason with link(0); came none from %s", in->name);
+    if (!up && why)
+        snprintf(in->t->slot->words, sizeof in->t->slot->words, "%s: link down: %.200s", in->name, why->text);
+}
+
+/* The calls of other roles: a producer receives nothing, a consumer has no reports to make. */
+static void stray_delivered(const struct eb_host *host, const struct eb_delivery *report) {
+    (void)report;
+    ebc_note(instance_of(host)->t, EBC_REPORTED_ONCE, "expected reports from producers only; came one from %s",
+             instance_of(host)->name);
+}
+
+static int32_t stray_received(const struct eb_host *host, const struct eb_message *message) {
+    (void)message;
+    ebc_note(instance_of(host)->t, EBC_INSIDE, "expected messages from consumers only; came one from %s",
+             instance_of(host)->name);
+    return EB_FULL;
+}
+
+static void stray_settled(const struct eb_host *host, const uint64_t *tokens, size_t n, int32_t status) {
+    (void)tokens;
+    (void)n;
+    (void)status;
+    ebc_note(instance_of(host)->t, EBC_ANSWERED_ONCE, "expected answers to verdicts from consumers only; came one from %s",
+             instance_of(host)->name);
+}
+
+static void stray_revoke(const struct eb_host *host, const uint64_t *tokens, size_t n, uint32_t grace_ms) {
+    (void)grace_ms;
+    stray_settled(host, tokens, n, EB_GONE);
+}
+
+static int32_t matches_nothing(const struct eb_host *host, const char *topic) {
+    (void)host;
+    (void)topic;
+    return 0;
+}
+
+void ebc_instance_init(struct ebc *t, struct ebc_instance *in, const char *name, void (*close)(struct ebc_instance *)) {
+    in->t = t;
+    in->name = name;
+    in->close = close;
+    in->open = true;
+    in->host = (struct eb_host){ .size = sizeof in->host, .core = in, .instance = "conform", .service = "conform",
+                                 .log = on_log, .metric = on_metric, .link = on_link, .delivered = stray_delivered,
+                                 .received = stray_received, .settled = stray_settled, .revoke = stray_revoke,
+                                 .matches = matches_nothing };
+    in->next = t->instances;
+    t->instances = in;
+}
+
+void ebc_instance_worked(struct ebc_instance *in, const char *op, int32_t status, const struct eb_error *err) {
+    if (status >= 0)
+        return;
+    if (err->text[0] == '\0' || err->status >= 0)
+        ebc_note(in->t, EBC_ERROR_FILLED, "expected %s, which answered %d, to fill the error; came status %d and text \"%s\"",
+                 op, status, err->status, err->text);
+    ebc_break(in->t, EBC_STATUS, "expected %s of %s to work; came %d: %s", op, in->name, status, err->text);
+}
+
+bool ebc_all_up(struct ebc *t) {
+    bool up = true;
+
+    pthread_mutex_lock(&t->lock);
+    for (struct ebc_instance *in = t->instances; in; in = in->next)
+        up = up && (in->up || in->silent || !in->open);
+    pthread_mutex_unlock(&t->lock);
+    return up;
+}
+
+void ebc_close_all(struct ebc *t) {
+    for (struct ebc_instance *in = t->instances; in; in = in->next)
+        if (in->open)
+            in->close(in);
+}

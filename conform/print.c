@@ -1,0 +1,198 @@
+/* conform/print.c - what the cases came to: for people, as JSON lines, TAP or JUnit's XML. */
+#include "inner.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *word(enum ebc_outcome outcome) {
+    return outcome == EBC_PASS ? "pass" : outcome == EBC_FAIL ? "fail" : "skip";
+}
+
+static size_t count(const struct ebc_report *report, enum ebc_outcome outcome) {
+    size_t n = 0;
+
+    for (size_t i = 0; i < report->n; i++)
+        n += report->results[i].outcome == outcome;
+    return n;
+}
+
+/* How many bytes of `text` are one whole character of UTF-8; 0: none. */
+static size_t character(const char *text) {
+    unsigned char first = (unsigned char)text[0];
+    size_t len = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3
+                 : first >= 0xF0 && first < 0xF5 ? 4 : 0;
+
+    for (size_t i = 1; i < len; i++)
+        if (((unsigned char)text[i] & 0xC0) != 0x80)
+            return 0;
+    return len;
+}
+
+/* ---- JSON ---- */
+
+static void put_json(FILE *out, const char *text) {
+    putc('"', out);
+    while (text && *text) {
+        size_t len = character(text);
+        if (len == 0)
+            fputs("\\ufffd", out);
+        else if (len == 1 && (*text == '"' || *text == '\\'))
+            fprintf(out, "\\%c", *text);
+        else if (len == 1 && (unsigned char)*text < ' ')
+            fprintf(out, "\\u%04x", (unsigned)*text);
+        else
+            fwrite(text, 1, len, out);
+        text += len ? len : 1;
+    }
+    putc('"', out);
+}
+
+static void print_json(const struct ebc_report *report) {
+    for (size_t i = 0; i < report->n; i++) {
+        const struct ebc_result *result = &report->results[i];
+
+        fputs("{\"case\":", stdout);
+        put_json(stdout, result->of->name);
+        fputs(",\"group\":", stdout);
+        put_json(stdout, result->of->group);
+        printf(",\"result\":\"%s\",\"why\":", word(result->outcome));
+        put_json(stdout, result->why);
+        printf(",\"seconds\":%.3f}\n", result->seconds);
+    }
+    printf("{\"summary\":{\"pass\":%zu,\"fail\":%zu,\"skip\":%zu},\"plugin\":", count(report, EBC_PASS),
+           count(report, EBC_FAIL), count(report, EBC_SKIP));
+    put_json(stdout, report->plugin);
+    printf(",\"seed\":%llu}\n", (unsigned long long)report->args->seed);
+}
+
+/* ---- TAP ---- */
+
+static void print_tap(const struct ebc_report *report) {
+    printf("1..%zu\n# %s, seed %llu\n", report->n, report->plugin, (unsigned long long)report->args->seed);
+    for (size_t i = 0; i < report->n; i++) {
+        const struct ebc_result *result = &report->results[i];
+        bool skip = result->outcome == EBC_SKIP;
+
+        printf("%s %zu - %s: %s%s%s\n", result->outcome == EBC_FAIL ? "not ok" : "ok", i + 1, result->of->group,
+               result->of->name, skip ? " # SKIP " : "", skip && result->why ? result->why : "");
+        if (result->outcome == EBC_FAIL && result->why)
+            printf("# %s\n", result->why);
+    }
+}
+
+/* ---- for people ---- */
+
+/* Where the next part of "expected a; came b; breaks c" begins; NULL: it is the last. */
+static const char *next_part(const char *why) {
+    static const char *const begins[] = { "came ", "breaks \"", "seen in ", "the plugin's last words: " };
+
+    while ((why = strstr(why, "; "))) {
+        why += 2;
+        for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+            if (strncmp(why, begins[i], strlen(begins[i])) == 0)
+                return why;
+    }
+    return NULL;
+}
+
+static void print_why(const char *why) {
+    while (why && *why) {
+        const char *next = next_part(why);
+
+        printf("        %.*s\n", (int)(next ? (size_t)(next - 2 - why) : strlen(why)), why);
+        why = next;
+    }
+}
+
+static void print_text(const struct ebc_report *report) {
+    const char *group = "";
+
+    printf("%s, seed %llu\n", report->plugin, (unsigned long long)report->args->seed);
+    for (size_t i = 0; i < report->n; i++) {
+        const struct ebc_result *result = &report->results[i];
+
+        if (strcmp(group, result->of->group) != 0)
+            printf("%s\n", group = result->of->group);
+        printf("  %s  %-46s %7.3f s\n", result->outcome == EBC_FAIL ? "FAIL" : word(result->outcome), result->of->name,
+               result->seconds);
+        print_why(result->why);
+    }
+    printf("%zu passed, %zu failed, %zu skipped\n", count(report, EBC_PASS), count(report, EBC_FAIL),
+           count(report, EBC_SKIP));
+}
+
+void ebc_print(const struct ebc_report *report) {
+    if (report->args->format == EBC_PRINT_JSON)
+        print_json(report);
+    else if (report->args->format == EBC_PRINT_TAP)
+        print_tap(report);
+    else
+        print_text(report);
+    fflush(stdout);
+}
+
+void ebc_print_list(const struct ebc_args *args) {
+    for (size_t i = 0; ebc_case_at(i); i++) {
+        const struct ebc_case *at = ebc_case_at(i);
+
+        if (!ebc_selected(at, args->only))
+            continue;
+        if (args->format == EBC_PRINT_JSON)
+            printf("{\"case\":\"%s\",\"group\":\"%s\"}\n", at->name, at->group);
+        else
+            printf("%-10s %s\n", at->group, at->name);
+    }
+}
+
+/* ---- JUnit ---- */
+
+static void put_xml(FILE *out, const char *text) {
+    while (text && *text) {
+        size_t len = character(text);
+        const char *special = len == 1 ? strchr("<>&\"", *text) : NULL;
+
+        if (special)
+            fprintf(out, "&#%d;", *text);
+        else if (len == 0 || (len == 1 && (unsigned char)*text < ' '))
+            putc('?', out);
+        else
+            fwrite(text, 1, len, out);
+        text += len ? len : 1;
+    }
+}
+
+static void put_testcase(FILE *out, const struct ebc_result *result) {
+    fprintf(out, "  <testcase classname=\"conform.%s\" name=\"%s\" time=\"%.3f\"", result->of->group, result->of->name,
+            result->seconds);
+    if (result->outcome == EBC_PASS) {
+        fputs("/>\n", out);
+        return;
+    }
+    fprintf(out, "><%s message=\"", result->outcome == EBC_FAIL ? "failure" : "skipped");
+    put_xml(out, result->why);
+    fputs("\"/></testcase>\n", out);
+}
+
+bool ebc_print_junit(const struct ebc_report *report, const char *file, char why[EBC_WHY_ROOM]) {
+    FILE *out = fopen(file, "we");
+    bool written;
+
+    if (!out) {
+        snprintf(why, EBC_WHY_ROOM, "--junit %.1000s: cannot be written: %s", file, strerror(errno));
+        return false;
+    }
+    fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"");
+    put_xml(out, report->plugin);
+    fprintf(out, "\" tests=\"%zu\" failures=\"%zu\" skipped=\"%zu\">\n", report->n, count(report, EBC_FAIL),
+            count(report, EBC_SKIP));
+    for (size_t i = 0; i < report->n; i++)
+        put_testcase(out, &report->results[i]);
+    fputs("</testsuite>\n", out);
+    written = !ferror(out);
+    if (fclose(out) != 0 || !written) {
+        snprintf(why, EBC_WHY_ROOM, "--junit %.1000s: could not be written whole: %s", file, strerror(errno));
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,36 @@
+/* conform/rules.h - the sentences that cases hold a plugin to, as they stand in plugin.h and error.h. */
+#ifndef EBC_RULES_H
+#define EBC_RULES_H
+
+enum ebc_rule {
+    /* calls */
+    EBC_DESCRIPTOR, EBC_OPTIONS, EBC_DEFAULTS, EBC_CHECK, EBC_TABLES, EBC_TRAITS, EBC_THREADS_END, EBC_LATE_CALL,
+    EBC_WAKE, EBC_TIME, EBC_POLL_WAITS, EBC_FORBIDDEN, EBC_SIGNALS, EBC_DESCRIPTORS, EBC_LINK, EBC_STATUS,
+    EBC_ERROR_FILLED,
+    /* sending */
+    EBC_SUBMIT_TAKES, EBC_REPORTED_ONCE, EBC_REPORT_FIELDS, EBC_POSITION, EBC_VALUES, EBC_ATTRS, EBC_HEADERS,
+    EBC_CLOSE_REPORTS, EBC_STORED, EBC_NOT_STORED, EBC_SEND_ORDER, EBC_FAIL_ORDER,
+    /* receiving */
+    EBC_RECEIVED, EBC_MISSING, EBC_TEXT_ENDS, EBC_TOKEN, EBC_INSIDE, EBC_MAX, EBC_MAX_0, EBC_FULL_STOPS, EBC_FULL_AGAIN,
+    EBC_FIRST_ONLY, EBC_ANSWER, EBC_BOUNDS, EBC_START, EBC_GROUPS, EBC_SHARED, EBC_LATER_TOPIC, EBC_UNTIL_END,
+    EBC_PAUSE, EBC_PATTERN, EBC_FETCHED_AHEAD,
+    /* settling */
+    EBC_ACK_COVERS, EBC_ANSWERED_ONCE, EBC_CLOSE_ANSWERS, EBC_RETURN, EBC_RETURN_LOST, EBC_FREE_RETURN, EBC_RETRY, EBC_RETRY_COUNTS,
+    EBC_RETRY_HOLDS, EBC_EXTEND, EBC_ACK_FOREVER, EBC_GONE_AGAIN,
+    /* order, admin, crash */
+    EBC_KEY_AT_ONE, EBC_ADMIN_WORKS, EBC_ADMIN_WALK, EBC_TOPICS, EBC_CREATE, EBC_REMOVE, EBC_GROUP_INFO, EBC_BROWSE, EBC_BROWSE_NOTHING,
+    EBC_SEEK, EBC_TRIM, EBC_TRIM_ANYWAY, EBC_PROCESSES,
+    EBC_RULES
+};
+
+/* promise: the case that answers for the rule wherever a breach is seen; NULL: the case at work. suspects: names of cases,
+ * "|" between them: where one of these fails, it is to blame, and the case at work could not be judged. */
+struct ebc_rule_text {
+    const char *promise;
+    const char *sentence;
+    const char *suspects;
+};
+
+const struct ebc_rule_text *ebc_rule(enum ebc_rule);
+
+#endif
