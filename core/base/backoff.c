@@ -35,8 +35,9 @@ static uint64_t chance_of_the_moment(void) {
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    return spread(spread((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec) ^ spread((uint64_t)getpid() << 32) ^
-                  ++calls);
+    uint64_t moment = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+
+    return spread(spread(moment) ^ spread((uint64_t)getpid() << 32) ^ ++calls);
 }
 
 /* From the kernel each time: a generator of our own would give a forked child its parent's numbers. */

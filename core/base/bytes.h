@@ -24,8 +24,8 @@ bool ebi_bytes_add_vformat(struct ebi_bytes *, const char *format, va_list) __at
 /* Adds text as a JSON string, with its quotes; text that is not UTF-8 has the bad bytes replaced by U+FFFD. */
 bool ebi_bytes_add_json_string(struct ebi_bytes *, const char *text, size_t len);
 
-/* Adds what a descriptor still has, to its end. EB_PERMANENT, EB_KIND_DATA: more than `limit` bytes; EB_FATAL: it cannot be
- * read, or no memory. The error names no file: the caller puts that in front. */
+/* Adds what a descriptor still has, to its end. EB_PERMANENT, EB_KIND_DATA: more than `limit` bytes; EB_FATAL: it
+ * cannot be read, or no memory. The error names no file: the caller puts that in front. */
 enum eb_status ebi_bytes_fill(struct ebi_bytes *, int fd, size_t limit, struct eb_error *);
 
 void ebi_bytes_clear(struct ebi_bytes *);       /* empty, memory kept */

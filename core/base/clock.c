@@ -53,7 +53,8 @@ static struct date date_of(int64_t days) {
     int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
     int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month = (5 * of_year + 2) / 153;
-    struct date date = { .year = era * 400 + year_of_era, .month = month + 3, .day = of_year - (153 * month + 2) / 5 + 1 };
+    int64_t day = of_year - (153 * month + 2) / 5 + 1;
+    struct date date = { .year = era * 400 + year_of_era, .month = month + 3, .day = day };
 
     if (date.month > 12) {
         date.month -= 12;
@@ -193,8 +194,8 @@ static enum zone take_zone(struct reader *in) {
     return hours == 0 && minutes == 0 ? ZONE_UTC : ZONE_OTHER;
 }
 
-/* What was given, if it is fit to be shown: short, and of characters that times are made of. What is not may be anything,
- * a person's name too. */
+/* What was given, if it is fit to be shown: short, and of characters that times are made of. What is not may be
+ * anything, a person's name too. */
 static void refuse(struct eb_error *err, const char *text, size_t len, const char *why) {
     static const char of_times[] = "0123456789-+:.,TtZz ";
     size_t good = 0;
@@ -234,8 +235,10 @@ enum eb_status ebi_time_read(const char *text, int64_t now_us, int64_t *us, stru
     if (text[0] != '-')
         return ebi_iso_read(text, strlen(text), us, err);
     if (!ebi_units_ms(text + 1, strlen(text + 1), &ago_ms))
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "\"%.40s\" is no time; expected ISO 8601 or -15m, -2h, -7d", text);
-    if (__builtin_mul_overflow(ago_ms, 1000, &ago_us) || __builtin_sub_overflow(now_us, ago_us, &then) || then < FIRST_US)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                         "\"%.40s\" is no time; expected ISO 8601 or -15m, -2h, -7d", text);
+    if (__builtin_mul_overflow(ago_ms, 1000, &ago_us) || __builtin_sub_overflow(now_us, ago_us, &then) ||
+        then < FIRST_US)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "\"%.40s\" is before the year 1", text);
     *us = then;
     return EB_OK;

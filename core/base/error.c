@@ -42,7 +42,8 @@ enum eb_status ebi_error(struct eb_error *err, enum eb_status status, enum eb_ki
     return status;
 }
 
-enum eb_status ebi_error_errno(struct eb_error *err, enum eb_status status, enum eb_kind kind, const char *format, ...) {
+enum eb_status ebi_error_errno(struct eb_error *err, enum eb_status status, enum eb_kind kind, const char *format,
+                               ...) {
     int number = errno;
     va_list args;
 

@@ -130,7 +130,8 @@ static bool add_control(struct ebi_bytes *line, const char *text, size_t step) {
     return ebi_bytes_add_format(line, "\\x%02x", (unsigned)(unsigned char)text[step - 1]);
 }
 
-/* Printable: control characters escaped, what is no UTF-8 replaced; in_quotes: quotes and backslashes escaped as well. */
+/* Printable: control characters escaped, what is no UTF-8 replaced; in_quotes: quotes and backslashes escaped as
+ * well. */
 static bool add_printable(struct ebi_bytes *line, const char *text, bool in_quotes) {
     size_t len = strlen(text), step;
     bool good, ok = true;
@@ -216,7 +217,8 @@ static bool make_line(const struct ebi_log *log, struct ebi_bytes *line, enum eb
     return log->sink || ebi_bytes_add_text(line, "\n");
 }
 
-/* One write a line, so that lines of several processes stay whole; only what a full disk or a signal cut is sent after. */
+/* One write a line, so that lines of several processes stay whole; only what a full disk or a signal cut is sent
+ * after. */
 static void write_all(const char *text, size_t len) {
     while (len > 0) {
         ssize_t done = write(STDERR_FILENO, text, len);

@@ -15,12 +15,14 @@ struct ebi_log_field {
 
 struct ebi_log;
 
-/* A log of its own level and form. sink NULL: standard error, a line in one write. EB_FATAL only for memory: NULL. */
+/* A log of its own level and form. sink NULL: standard error, a line in one write. NULL: no memory. The sink gets a line
+ * without its newline and must not log itself: it is called by one thread at a time, and would wait for itself. */
 struct ebi_log *ebi_log_new(enum ebi_level most, bool json, eb_log_sink sink, void *arg);
 void ebi_log_free(struct ebi_log *);
 void ebi_log_set(struct ebi_log *, enum ebi_level most, bool json);
 
-/* Any thread. Control characters in texts and values are escaped, so a line stays a line. A log of NULL takes nothing. */
+/* Any thread. Control characters in texts and values are escaped, so a line stays a line. A log of NULL takes
+ * nothing. */
 bool ebi_log_takes(const struct ebi_log *, enum ebi_level);
 void ebi_log_line(struct ebi_log *, enum ebi_level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void ebi_log_fields(struct ebi_log *, enum ebi_level, const char *text, const struct ebi_log_field *, size_t n);

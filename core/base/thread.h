@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <eventbus/error.h>
 
-/* Starts a thread with all signals blocked but those that a fault of its own raises (SIGSEGV and the like), so that crash
- * handlers still see them; name (15 characters, the rest is cut) shows in ps and gdb. The caller joins it. */
+/* Starts a thread with all signals blocked but those that a fault of its own raises (SIGSEGV and the like), so that
+ * crash handlers still see them; name (15 characters, the rest is cut) shows in ps and gdb. The caller joins it. */
 enum eb_status ebi_thread_start(pthread_t *, const char *name, void *(*run)(void *), void *arg, struct eb_error *);
 
 /* A condition variable on the monotonic clock. */

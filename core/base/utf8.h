@@ -7,9 +7,9 @@
 
 #define EBI_UTF8_BAD "\xef\xbf\xbd"     /* U+FFFD, what stands for bytes that are no character */
 
-/* The bytes of the character that text (len > 0) starts with, *good true; or of the part of one that is broken there, to
- * be replaced as a whole (as Python's errors="replace" does), *good false. Never 0. Surrogates, overlong forms and what
- * is above U+10FFFF are no characters. */
+/* The bytes of the character that text (len > 0) starts with, *good true; or of the part of one that is broken there,
+ * to be replaced as a whole (as Python's errors="replace" does), *good false. Never 0. Surrogates, overlong forms and
+ * what is above U+10FFFF are no characters. */
 size_t ebi_utf8_step(const char *text, size_t len, bool *good);
 
 /* Whether all of it is UTF-8. */

@@ -10,8 +10,8 @@
 /* UUID time: 100 ns ticks since the Gregorian calendar began, in October 1582. */
 static const uint64_t TICKS_TO_1970 = UINT64_C(0x01b21dd213814000);
 
-/* What makes this process's ids its own. The node is random, with the bit that says so (RFC 9562, 6.10): a network card's
- * address would tell which machine an event came from, and be the same in every process on it. */
+/* What makes this process's ids its own. The node is random, with the bit that says so (RFC 9562, 6.10): a network
+ * card's address would tell which machine an event came from, and be the same in every process on it. */
 static struct {
     pthread_mutex_t mutex;
     bool seeded;

@@ -1,4 +1,5 @@
-/* core/config/bind.c - sections against option tables: what is known, what is missing, and the settings struct filled. */
+/* core/config/bind.c - sections against option tables: what is known, what is missing, and the settings struct
+ * filled. */
 #include <stdio.h>
 #include <string.h>
 
@@ -58,6 +59,11 @@ static enum eb_status in_front(const struct binding *b, enum eb_status status, c
     return status;
 }
 
+/* Its ${...} could not be replaced. */
+static enum eb_status tell_fault(const struct binding *b, const struct ebi_value *value) {
+    return in_front(b, ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s", value->fault), value->where, value->key);
+}
+
 static size_t known_names(const struct binding *b, const char *names[NAMES_MOST]) {
     size_t n = 0;
 
@@ -102,8 +108,8 @@ static enum eb_status set_given(const struct binding *b, const struct ebi_table 
     enum eb_status status;
 
     if (!value->text)
-        status = ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s", value->fault);
-    else if (ebi_value_size(option) == 0)
+        return tell_fault(b, value);
+    if (ebi_value_size(option) == 0)
         status = ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG,
                            "is of a type that this version does not know; leave it out, or upgrade eventbus");
     else if (!*value->text && (option->flags & EB_OPT_REQUIRED) && !option->fallback)
@@ -155,7 +161,8 @@ static size_t count_pairs(const struct binding *b, const struct eb_option *optio
 }
 
 /* name, value, name, value, ..., NULL; the names without their prefix. NULL when there are none. */
-static enum eb_status set_pairs(const struct binding *b, const struct ebi_table *table, const struct eb_option *option) {
+static enum eb_status set_pairs(const struct binding *b, const struct ebi_table *table,
+                                const struct eb_option *option) {
     size_t n = count_pairs(b, option), at = 0, prefix = strlen(option->key);
     const char **pairs;
 
@@ -168,8 +175,7 @@ static enum eb_status set_pairs(const struct binding *b, const struct ebi_table 
         if (!is_for(option, value->key))
             continue;
         if (!value->text)
-            return in_front(b, ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s", value->fault), value->where,
-                            value->key);
+            return tell_fault(b, value);
         pairs[at++] = value->key + prefix;
         pairs[at++] = value->text;
     }
@@ -235,12 +241,12 @@ struct walk {
     void *arg;
 };
 
-static enum eb_status show_given(const struct walk *walk, const struct eb_option *option, const struct ebi_value *value) {
+static enum eb_status show_given(const struct walk *walk, const struct eb_option *option,
+                                 const struct ebi_value *value) {
     bool hide = value->secret || is_secret(option, value->key);
 
     if (!value->text)
-        return in_front(&walk->b, ebi_error(walk->b.err, EB_PERMANENT, EB_KIND_CONFIG, "%s", value->fault), value->where,
-                        value->key);
+        return tell_fault(&walk->b, value);
     walk->each(walk->arg, option, value->key, hide && *value->text ? "***" : value->text, value->where);
     return EB_OK;
 }
@@ -313,16 +319,18 @@ static const struct kind {
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static enum eb_status unknown_kind(const struct ebi_section *section, struct eb_error *err) {
+    static const char all[] = "there are [eventbus], [broker NAME], [route NAME] and [consume NAME]";
     const char *words[KINDS];
     ptrdiff_t near;
 
     for (size_t i = 0; i < KINDS; i++)
         words[i] = kinds[i].word;
     near = ebi_nearest(section->kind, words, KINDS);
-    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                     "%s: no section is of the kind \"%s\"; %s%s%s", section->where, section->kind,
-                     near < 0 ? "there are [eventbus], [broker NAME], [route NAME] and [consume NAME]" : "did you mean \"",
-                     near < 0 ? "" : words[near], near < 0 ? "" : "\"?");
+    if (near < 0)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: no section is of the kind \"%s\"; %s", section->where,
+                         section->kind, all);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: no section is of the kind \"%s\"; did you mean \"%s\"?",
+                     section->where, section->kind, words[near]);
 }
 
 static enum eb_status check_section(const struct ebi_section *section, struct eb_error *err) {
@@ -333,8 +341,8 @@ static enum eb_status check_section(const struct ebi_section *section, struct eb
             return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [%s] needs a name: [%s NAME]", section->where,
                              section->kind, section->kind);
         if (!kinds[i].named && *section->name)
-            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [%s] takes no name, but has \"%s\"", section->where,
-                             section->kind, section->name);
+            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [%s] takes no name, but has \"%s\"",
+                             section->where, section->kind, section->name);
         return EB_OK;
     }
     return unknown_kind(section, err);

@@ -12,10 +12,10 @@ struct ebi_config;
 
 /* Reads the files (or folders of *.ini, in name order; later ones override single keys), then the overrides
  * ("KIND.NAME.KEY=VALUE"; "eventbus.KEY=VALUE"); both NULL-ended. files NULL or empty: $EVENTBUS_CONFIG, else
- * ./eventbus.ini if trusted, else the installed one, else what is built in: SQLite in the state folder as broker "main",
- * no routes. ${STATE}, ${NAME}, ${NAME:-default} and ${file:PATH} are replaced in what is left after layering; where that
- * fails in a broker's section (but its plugin), the error is kept until the section is bound.
- * EB_PERMANENT, EB_KIND_CONFIG: "FILE:LINE: message"; values never stand in it. */
+ * ./eventbus.ini if trusted, else the installed one, else what is built in: SQLite in the state folder as broker
+ * "main", no routes. ${STATE}, ${NAME}, ${NAME:-default} and ${file:PATH} are replaced in what is left after layering;
+ * where that fails in a broker's section (but its plugin), the error is kept until the section is bound. EB_PERMANENT,
+ * EB_KIND_CONFIG: "FILE:LINE: message"; values never stand in it. */
 enum eb_status ebi_config_load(const char *const *files, const char *const *overrides, struct ebi_config **,
                                struct eb_error *);
 void ebi_config_free(struct ebi_config *);      /* and all settings bound from it; NULL is nothing to do */
@@ -64,8 +64,8 @@ enum eb_status ebi_config_bind(struct ebi_config *, const char *kind, const char
 /* EB_PERMANENT where a section is of no kind that is known, or has a name it should not have, or none it should. */
 enum eb_status ebi_config_check_sections(const struct ebi_config *, struct eb_error *);
 
-/* Effective values of a section by its tables, one call each, all borrowed until it returns; secrets as "***", none as "".
- * where: as ebi_config_where. Stops at a value whose ${...} cannot be replaced. */
+/* Effective values of a section by its tables, one call each, all borrowed until it returns; secrets as "***", none as
+ * "". where: as ebi_config_where. Stops at a value whose ${...} cannot be replaced. */
 enum eb_status ebi_config_walk(struct ebi_config *, const char *kind, const char *name,
                                const struct ebi_table *tables, size_t n,
                                void (*each)(void *arg, const struct eb_option *, const char *key, const char *value,

@@ -282,8 +282,8 @@ enum eb_status ebi_ini_read(const char *file, const char *text, size_t len, cons
 
     if (len == 0)
         return EB_OK;
-    /* What it answers is the first line it could not read or that we refused: we know both, with the reason. An inih that
-     * is built to stop there does not ask for another line, so what is owed is looked at once more. */
+    /* What it answers is the first line it could not read or that we refused: we know both, with the reason. An inih
+     * that is built to stop there does not ask for another line, so what is owed is looked at once more. */
     ini_parse_stream(next_line, &in, take_key, &in);
     if (in.status == EB_OK && nothing_is_owed(&in))
         finish_key(&in);

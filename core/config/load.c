@@ -1,5 +1,5 @@
-/* core/config/load.c - from files and overrides to a configuration: which files there are, in what order they count, whom
- * to trust. */
+/* core/config/load.c - from files and overrides to a configuration: which files there are, in what order they count,
+ * whom to trust. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -235,8 +235,8 @@ static bool copy_part(char *to, size_t room, const char *from, size_t len, const
     return true;
 }
 
-/* KIND.NAME.KEY=VALUE; eventbus.KEY=VALUE. All after NAME is the key. A dot of the value's is none of these: the part in
- * front of it would hold the "=", which no word does. */
+/* KIND.NAME.KEY=VALUE; eventbus.KEY=VALUE. All after NAME is the key. A dot of the value's is none of these: the part
+ * in front of it would hold the "=", which no word does. */
 static bool split(const char *text, struct override *to) {
     const char *equals = strchr(text, '='), *dot = strchr(text, '.');
 
@@ -286,7 +286,8 @@ static enum eb_status find_state(struct ebi_config *config, struct eb_error *err
     else
         len = snprintf(state, sizeof state, "/var/lib/eventbus");
     if (len >= (int)sizeof state)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the state folder's path is longer than %d bytes", PATH_MAX);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the state folder's path is longer than %d bytes",
+                         PATH_MAX);
     config->state = ebi_config_keep_text(config, state, (size_t)len);
     return config->state ? EB_OK : ebi_error_memory(err);
 }

@@ -52,8 +52,8 @@ enum { EBI_SECTIONS_MOST = 4096, EBI_KEYS_MOST = 1024 };
 enum eb_status ebi_config_add_section(struct ebi_config *, const char *kind, const char *name, const char *where,
                                       struct ebi_section **, struct eb_error *);
 
-/* Sets a value, over what an earlier source gave. EB_PERMANENT: this source (0: may repeat) has given it already, or too
- * many. */
+/* Sets a value, over what an earlier source gave. EB_PERMANENT: this source (0: may repeat) has given it already, or
+ * too many. */
 enum eb_status ebi_config_set(struct ebi_config *, struct ebi_section *, const char *key, const char *raw,
                               const char *where, unsigned source, struct eb_error *);
 

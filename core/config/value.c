@@ -76,9 +76,9 @@ static void print_bound(int type, int64_t number, char *text, size_t room) {
         int64_t factor;
         const char *unit;
     } units[] = {
-        { EB_OPT_MS, 86400000, "d" },        { EB_OPT_MS, 3600000, "h" },         { EB_OPT_MS, 60000, "m" },
-        { EB_OPT_MS, 1000, "s" },            { EB_OPT_MS, 1, "ms" },              { EB_OPT_BYTES, INT64_C(1) << 40, "T" },
-        { EB_OPT_BYTES, 1 << 30, "G" },      { EB_OPT_BYTES, 1 << 20, "M" },      { EB_OPT_BYTES, 1 << 10, "k" },
+        { EB_OPT_MS, 86400000, "d" }, { EB_OPT_MS, 3600000, "h" }, { EB_OPT_MS, 60000, "m" }, { EB_OPT_MS, 1000, "s" },
+        { EB_OPT_MS, 1, "ms" }, { EB_OPT_BYTES, INT64_C(1) << 40, "T" }, { EB_OPT_BYTES, 1 << 30, "G" },
+        { EB_OPT_BYTES, 1 << 20, "M" }, { EB_OPT_BYTES, 1 << 10, "k" },
     };
 
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
@@ -98,8 +98,10 @@ static enum eb_status check_range(const struct eb_option *option, int64_t number
     print_bound(option->type, option->min, low, sizeof low);
     print_bound(option->type, option->max, high, sizeof high);
     if (option->max == INT64_MAX)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is out of range: at least %s", show(text, hide).text, low);
-    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is out of range: %s to %s", show(text, hide).text, low, high);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is out of range: at least %s", show(text, hide).text,
+                         low);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is out of range: %s to %s", show(text, hide).text, low,
+                     high);
 }
 
 /* ---- Choices ---- */
@@ -229,8 +231,8 @@ enum eb_status ebi_read_size(const char *text, int64_t *bytes, struct eb_error *
     return ebi_units_bytes(text, strlen(text), bytes) ? EB_OK : refuse(err, text, false, no_size);
 }
 
-/* Digits and a point, whatever the program's locale takes for one. Up to 15 digits divide without a rounding of their own,
- * so that 0.2 is what a compiler makes of 0.2. */
+/* Digits and a point, whatever the program's locale takes for one. Up to 15 digits divide without a rounding of their
+ * own, so that 0.2 is what a compiler makes of 0.2. */
 enum eb_status ebi_read_share(const char *text, double *share, struct eb_error *err) {
     double number = 0, scale = 1;
     size_t digits = 0;

@@ -1,5 +1,5 @@
-/* tests/unit/memory.c - memory that runs out when a test says so: see memory.h. The linker leads calls of malloc and the
- * like here (--wrap), those of the code under test included. */
+/* tests/unit/memory.c - memory that runs out when a test says so: see memory.h. The linker leads calls of malloc and
+ * the like here (--wrap), those of the code under test included. */
 #include "memory.h"
 
 #include <errno.h>

@@ -32,12 +32,13 @@ Test(nearest, edits) {
     }
 }
 
-static const char *const names[] = { "service", "producer", "consumer", "topic_prefix", "plugin_path", "schema_path", "key" };
+static const char *const names[] = { "service",     "producer",    "consumer", "topic_prefix",
+                                     "plugin_path", "schema_path", "key" };
 
 Test(nearest, what_was_probably_meant) {
     static const char *const cases[][2] = {
-        { "servce", "service" }, { "plugin_pth", "plugin_path" }, { "prodcuer", "producer" }, { "topicprefix", "topic_prefix" },
-        { "kye", "key" }, { "service", "service" }, { "schemapath", "schema_path" },
+        { "servce", "service" }, { "plugin_pth", "plugin_path" }, { "prodcuer", "producer" },
+        { "topicprefix", "topic_prefix" }, { "kye", "key" }, { "service", "service" }, { "schemapath", "schema_path" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -49,7 +49,7 @@ static const struct {
     { "[broker main]\n[broker other]\n", "[broker|main]@1 [broker|other]@2 " },             /* empty sections count */
     { "[ broker \t main ] ; comment\n", "[broker|main]@1 " },
     { "[broker main];x\n[broker a-b_C9]#x\n", "[broker|main]@1 [broker|a-b_C9]@2 " },
-    { "[a]\nk=v\n[b]\n[a]\nl=w\n", "[a|]@1 k=<v>@2 [b|]@3 [a|]@4 l=<w>@5 " },               /* a section twice is fine */
+    { "[a]\nk=v\n[b]\n[a]\nl=w\n", "[a|]@1 k=<v>@2 [b|]@3 [a|]@4 l=<w>@5 " },   /* a section twice is fine */
     { "[a]\nk:v\n", "[a|]@1 k=<v>@2 " },
     { "[a]\nk = a=b:c\n", "[a|]@1 k=<a=b:c>@2 " },
     { "[a]\nk =\nl = \n", "[a|]@1 k=<>@2 l=<>@3 " },
@@ -159,7 +159,8 @@ Test(ini, a_line_of_199_bytes_is_whole) {
 }
 
 Test(ini, a_longer_one_is_refused) {
-    check_long(long_text("[a]\nk=", 198, 'x', "\nl=y\n"), EB_PERMANENT, "x.ini:2: a line of 200 bytes is too long (199");
+    check_long(long_text("[a]\nk=", 198, 'x', "\nl=y\n"),
+               EB_PERMANENT, "x.ini:2: a line of 200 bytes is too long (199 ");
     check_long(long_text("[a]\nk=v\n  ", 199, 'x', "\n"), EB_PERMANENT, "x.ini:3: a line of 199 bytes is too long");
     check_long(long_text("[a]\nk=", 1 << 20, 'x', "\n"), EB_PERMANENT, "x.ini:2: a line of 1048578 bytes is too long");
     check_long(long_text("", 1 << 20, 'x', ""), EB_PERMANENT, "x.ini:1: a line of 1048576 bytes is too long");
@@ -201,7 +202,8 @@ Test(ini, a_long_value_goes_on_over_lines_and_is_bounded) {
     check_long(text.data, EB_PERMANENT, "a value is too long (64 KiB at most)");
 }
 
-static enum eb_status refuse_section(void *arg, const char *kind, const char *name, unsigned line, struct eb_error *err) {
+static enum eb_status refuse_section(void *arg, const char *kind, const char *name, unsigned line,
+                                     struct eb_error *err) {
     (void)arg, (void)name, (void)line;
     return strcmp(kind, "bad") ? EB_OK : ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "not this section");
 }

@@ -92,9 +92,10 @@ Test(load, an_empty_folder_is_no_error) {
 
 Test(load, overrides_come_last_and_the_last_of_them_wins) {
     write_file("a.ini", "[broker main]\nplugin = sqlite\n");
-    struct ebi_config *config = load(NAMES("a.ini"), NAMES("broker.main.plugin=memory", "broker.main.rdkafka.linger.ms=5",
-                                                           "consume.certs.retry.attempts=3", "eventbus.service=cms",
-                                                           "eventbus.service=lms=x", "broker.main.url="));
+    struct ebi_config *config =
+        load(NAMES("a.ini"),
+             NAMES("broker.main.plugin=memory", "broker.main.rdkafka.linger.ms=5", "consume.certs.retry.attempts=3",
+                   "eventbus.service=cms", "eventbus.service=lms=x", "broker.main.url="));
 
     check_text(config, "broker", "main", "plugin", "memory", "-o");
     check_text(config, "broker", "main", "rdkafka.linger.ms", "5", "-o");
@@ -108,7 +109,8 @@ Test(load, overrides_come_last_and_the_last_of_them_wins) {
 
 Test(load, an_override_of_no_known_form_is_refused_without_its_value) {
     static const char *const bad[] = {
-        "", "=", "service=hunter2", "eventbus=hunter2", "eventbus.=hunter2", "broker.main=hunter2", "broker.main.=hunter2",
+        "", "=", "service=hunter2", "eventbus=hunter2", "eventbus.=hunter2", "broker.main=hunter2",
+        "broker.main.=hunter2",
         ".main.key=hunter2", "broker..key=hunter2", "broker.ma in.key=hunter2", "broker.main.k y=hunter2",
         "broker.main.key", "hunter=2.3.4", "br/oker.main.key=hunter2",
         "a234567890123456789012345678901234567890123456789012345678901234.main.key=hunter2", "service=hunter2.x.y",
@@ -277,7 +279,8 @@ Test(load, what_a_broker_lacks_waits_until_it_is_bound) {
     check_text(config, "broker", "other", "plugin", "x", "a.ini:2");
     cr_assert_null(ebi_config_text(config, "broker", "other", "password"));
     cr_assert_eq(ebi_config_bind(config, "broker", "other", &table, 1, &err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "a.ini:3: [broker other] password: environment variable UNSET is not set"), "%s", err.text);
+    cr_assert(strstr(err.text, "a.ini:3: [broker other] password: environment variable UNSET is not set"), "%s",
+              err.text);
     ebi_config_free(config);
     write_file("a.ini", "[broker other]\nplugin = ${UNSET}\n");
     refused(NAMES("a.ini"), NULL, "a.ini:2: [broker other] plugin: environment variable UNSET is not set");

@@ -30,7 +30,8 @@ static enum eb_status use(struct eb_error *err) {
     return status;
 }
 
-/* Each allocation once: the failure is told as such, nothing is leaked (a sanitizer sees to that), nothing is half there. */
+/* Each allocation once: the failure is told as such, nothing is leaked (a sanitizer sees to that), nothing is half
+ * there. */
 Test(memory, when_it_runs_out_that_is_what_is_told) {
     unsigned n = 0;
 

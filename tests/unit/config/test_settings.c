@@ -125,11 +125,13 @@ Test(settings, a_worker_by_default) {
 }
 
 Test(settings, a_worker_with_all_of_it) {
-    struct ebi_config *config = load_text("[consume c]\ntopic = a\ngroup = g\nexec = cat\nwebhook = http://x\nkey_field = k\n"
-                                          "concurrency = 4\norder = strict\nretry.attempts = 3\nretry.backoff = 250ms\n"
+    struct ebi_config *config = load_text("[consume c]\ntopic = a\ngroup = g\nexec = cat\nwebhook = http://x\n"
+                                          "key_field = k\nconcurrency = 4\norder = strict\nretry.attempts = 3\n"
+                                          "retry.backoff = 250ms\n"
                                           "retry.max = 2m\nretry.jitter = 0.5\non_unknown = skip\non_failure = stop\n"
-                                          "dead_letter_topic = dead\ndead_letter_broker = other\nreceiver_timeout = 5s\n"
-                                          "drain_timeout = 1m\nmax_in_flight = 10\nmax_in_flight_bytes = 1M\n");
+                                          "dead_letter_topic = dead\ndead_letter_broker = other\n"
+                                          "receiver_timeout = 5s\ndrain_timeout = 1m\nmax_in_flight = 10\n"
+                                          "max_in_flight_bytes = 1M\n");
     struct ebi_consume_settings s = {0};
 
     bind(config, "consume", "c", ebi_consume_table(&s));

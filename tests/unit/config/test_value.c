@@ -11,7 +11,8 @@ Test(value, durations_for_command_lines) {
     cr_assert_eq(ms, 120000);
     cr_assert_eq(ebi_read_duration("2 minutes", &ms, &err), EB_PERMANENT);
     cr_assert_eq(err.kind, EB_KIND_CONFIG);
-    cr_assert_str_eq(err.text, "\"2 minutes\" is no duration; expected a number with ms, s, m, h or d, such as 250ms or 5s");
+    cr_assert_str_eq(err.text, "\"2 minutes\" is no duration; expected a number with ms, s, m, h or d, such as 250ms "
+                               "or 5s");
     cr_assert_eq(ms, 120000);
 }
 
