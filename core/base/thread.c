@@ -2,27 +2,27 @@
 #include "base/thread.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "base/error.h"
 
-static void all_but_faults(sigset_t *set) {
+void ebi_thread_block_signals(sigset_t *before) {
     static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
+    sigset_t blocked;
 
-    sigfillset(set);
+    sigfillset(&blocked);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        sigdelset(set, faults[i]);
+        sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &blocked, before);
 }
 
 enum eb_status ebi_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg,
                                 struct eb_error *err) {
-    sigset_t blocked, before;
+    sigset_t before;
     char shown[16];
     int failed;
 
-    all_but_faults(&blocked);
-    pthread_sigmask(SIG_BLOCK, &blocked, &before);      /* a new thread inherits it: no moment without */
+    ebi_thread_block_signals(&before);                  /* a new thread inherits it: no moment without */
     failed = pthread_create(thread, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed) {

@@ -3,6 +3,7 @@
 #define EBI_THREAD_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <eventbus/error.h>
@@ -10,6 +11,10 @@
 /* Starts a thread with all signals blocked but those that a fault of its own raises (SIGSEGV and the like), so that
  * crash handlers still see them; name (15 characters, the rest is cut) shows in ps and gdb. The caller joins it. */
 enum eb_status ebi_thread_start(pthread_t *, const char *name, void *(*run)(void *), void *arg, struct eb_error *);
+
+/* Blocks in the calling thread what ebi_thread_start blocks, for a while in which others' code may start threads; give
+ * `before` to pthread_sigmask(SIG_SETMASK) afterwards. */
+void ebi_thread_block_signals(sigset_t *before);
 
 /* A condition variable on the monotonic clock. */
 void ebi_cond_init(pthread_cond_t *);

@@ -23,14 +23,17 @@ struct ebi_plugin {
 enum eb_status ebi_plugin_load(const char *path, const char *name, enum ebi_trust, const struct ebi_plugin **,
                                struct eb_error *);
 
-/* Why a file may not be trusted: it or a folder above it can be written by others than root or the running user.
- * `file` has its links resolved. */
+/* Whether nobody but root and the running user can change a file, or put another in its place. `file` is absolute, its
+ * links resolved. EB_PERMANENT, EB_KIND_PLUGIN, when the file or a folder above it
+ * - belongs to another user,
+ * - may be written by everybody, or by a group with others in it (a user's own group, as Debian makes them, has none),
+ *   or by an access list; in a folder with the sticky bit that is no matter, since what it holds is then its owner's. */
 enum eb_status ebi_plugin_trusted(const char *file, struct eb_error *);
 
 /* Calls each(arg, name, file) for the *.so of every folder in `path`, in name order; the first of a name wins, the others
- * are told with shadowed = true. */
-void ebi_plugin_walk(const char *path, void (*each)(void *arg, const char *name, const char *file, bool shadowed),
-                     void *arg);
+ * are told with shadowed = true. EB_FATAL: no memory, nothing was told. */
+enum eb_status ebi_plugin_walk(const char *path,
+                               void (*each)(void *arg, const char *name, const char *file, bool shadowed), void *arg);
 
 /* The folders to search: plugin_path of the settings, else the installed one. */
 const char *ebi_plugin_path(const struct ebi_bus_settings *);

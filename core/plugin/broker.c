@@ -1,0 +1,160 @@
+/* core/plugin/broker.c - brokers: a section of the configuration, its plugin, and the plugin's settings. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/error.h"
+#include "base/nearest.h"
+#include "base/thread.h"
+#include "plugin/plugins.h"
+
+enum { OWN_MOST = 16 };
+
+static const char kind[] = "broker";
+static const char fallback[] = "sqlite";    /* when nothing at all is configured */
+
+/* The number of sections, or as many names as there is room for. */
+static size_t list_sections(const struct ebi_config *config, const char **names, size_t room) {
+    const char *name = NULL;
+    size_t n = 0;
+
+    while ((name = ebi_config_next(config, kind, name)) && (!names || n < room)) {
+        if (names)
+            names[n] = name;
+        n++;
+    }
+    return n;
+}
+
+static enum eb_status no_section(const struct ebi_config *config, const char *name, struct eb_error *err) {
+    size_t n = list_sections(config, NULL, 0);
+    const char **names = calloc(n + 1, sizeof *names);
+
+    if (!names)
+        return ebi_error_memory(err);
+    list_sections(config, names, n);
+    ptrdiff_t nearest = ebi_nearest(name, names, n);
+    enum eb_status status =
+        nearest >= 0 ? ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "there is no section [broker %s]; did you mean %s?",
+                                 name, names[nearest])
+                     : ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "there is no section [broker %s]; add it, with "
+                                 "plugin = NAME", name);
+    free(names);
+    return status;
+}
+
+/* The plugin that a section names. */
+static enum eb_status named_plugin(const struct ebi_config *config, const char *name, const char **plugin,
+                                   struct eb_error *err) {
+    if (*name && !ebi_config_has(config, kind, name))
+        return no_section(config, name, err);
+    *plugin = *name ? ebi_config_text(config, kind, name, "plugin") : fallback;
+    if (*plugin && **plugin)
+        return EB_OK;
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [broker %s] names no plugin; add plugin = NAME, say %s",
+                     ebi_config_where(config, kind, name, NULL), name, fallback);
+}
+
+/* Lets the plugin judge its settings together. What it says is taken as a line at most. */
+static enum eb_status check(const struct ebi_config *config, const struct ebi_broker *broker, struct eb_error *err) {
+    const struct eb_plugin *about = &broker->plugin->about;
+    struct eb_error why = {0};
+    sigset_t before;
+
+    if (!about->check)
+        return EB_OK;
+    ebi_thread_block_signals(&before);
+    int32_t status = about->check(broker->settings, &why);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (status >= 0)
+        return EB_OK;
+    why.text[sizeof why.text - 1] = '\0';
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [broker %s]: %s",
+                     ebi_config_where(config, kind, broker->name, NULL), broker->name,
+                     *why.text ? why.text : "its plugin refuses these settings and does not say why");
+}
+
+/* The core's table, for a broker without a section: nothing is required, and the plugin is the usual one. */
+static struct ebi_table without_section(struct ebi_table table, struct eb_option options[OWN_MOST]) {
+    table.n = table.n < OWN_MOST ? table.n : OWN_MOST;
+    for (size_t i = 0; i < table.n; i++) {
+        options[i] = table.options[i];
+        options[i].flags &= ~(uint32_t)EB_OPT_REQUIRED;
+        if (strcmp(options[i].key, "plugin") == 0)
+            options[i].fallback = fallback;
+    }
+    table.options = options;
+    return table;
+}
+
+static enum eb_status fill(struct ebi_config *config, struct ebi_broker *broker, struct eb_error *err) {
+    const struct eb_plugin *about = &broker->plugin->about;
+    void *settings = calloc(1, about->settings_size ? about->settings_size : 1);
+    struct eb_option options[OWN_MOST];
+
+    if (!settings)
+        return ebi_error_memory(err);
+    broker->settings = settings;
+    struct ebi_table tables[] = {
+        ebi_broker_table(&broker->own),
+        { .options = about->options, .n = about->n_options, .stride = about->option_size, .settings = settings },
+    };
+    if (!*broker->name)
+        tables[0] = without_section(tables[0], options);
+    enum eb_status status = ebi_config_bind(config, kind, broker->name, tables, 2, err);
+    return status == EB_OK ? check(config, broker, err) : status;
+}
+
+enum eb_status ebi_broker_bind(struct ebi_config *config, const struct ebi_bus_settings *bus, const char *name,
+                               struct ebi_broker **broker, struct eb_error *err) {
+    struct ebi_broker *new = calloc(1, sizeof *new);
+    const char *plugin = NULL;
+    enum eb_status status;
+
+    if (!new || !(new->name = strdup(name))) {
+        ebi_broker_free(new);
+        return ebi_error_memory(err);
+    }
+    status = named_plugin(config, name, &plugin, err);
+    if (status == EB_OK) {
+        status = ebi_plugin_load(ebi_plugin_path(bus), plugin, (enum ebi_trust)bus->plugin_trust, &new->plugin, err);
+        if (status != EB_OK && *name)
+            ebi_error_context(err, "%s: [broker %s]", ebi_config_where(config, kind, name, "plugin"), name);
+    }
+    if (status == EB_OK)
+        status = fill(config, new, err);
+    if (status == EB_OK)
+        *broker = new;
+    else
+        ebi_broker_free(new);
+    return status;
+}
+
+void ebi_broker_free(struct ebi_broker *broker) {
+    if (!broker)
+        return;
+    free((void *)broker->settings);
+    free((void *)broker->name);
+    free(broker);
+}
+
+static enum eb_status need(const struct ebi_broker *broker, const void *ops, const char *role, struct eb_error *err) {
+    if (ops)
+        return EB_OK;
+    return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s of [broker %s] has no %s role (%s)",
+                     broker->plugin->about.name, broker->name, role, broker->plugin->file);
+}
+
+enum eb_status ebi_broker_needs(const struct ebi_broker *broker, bool producer, bool consumer, bool admin,
+                                struct eb_error *err) {
+    enum eb_status status = EB_OK;
+
+    if (producer)
+        status = need(broker, broker->plugin->producer, "producer", err);
+    if (consumer && status == EB_OK)
+        status = need(broker, broker->plugin->consumer, "consumer", err);
+    if (admin && status == EB_OK)
+        status = need(broker, broker->plugin->admin, "admin", err);
+    return status;
+}

@@ -1,0 +1,3 @@
+/* tests/plugins/broken/no_name.c - has no name. */
+#define IDLE_NAME NULL
+#include "../idle.h"
