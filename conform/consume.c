@@ -53,7 +53,7 @@ static void check_fields(struct ebc *t, const struct eb_message *message, const 
 
 /* Under the lock. Why the message may not be taken, with the rule; NULL: it may. */
 static const char *unfit(struct ebc_consumer *c, const struct eb_message *message, enum ebc_rule *rule) {
-    uint64_t bytes = message->payload.len;
+    uint64_t bytes = 0;
     size_t in_hand = 0;
 
     for (size_t i = 0; i < c->n_got; i++) {
@@ -69,8 +69,8 @@ static const char *unfit(struct ebc_consumer *c, const struct eb_message *messag
     *rule = EBC_BOUNDS;
     if (in_hand >= c->sub.max_messages)
         return "one message more than max_messages";
-    if (in_hand > 0 && bytes > c->sub.max_bytes)
-        return "more payload than max_bytes";
+    if (bytes >= c->sub.max_bytes)
+        return "one message more, though the payloads in hand reached max_bytes";
     return NULL;
 }
 

@@ -98,6 +98,7 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_BROWSE] = { 0, "Reads without leaving a trace, from a point to the end as it was at the call; tokens are 0." },
     [EBC_BROWSE_NOTHING] = { 0, "A topic that does not exist: EB_END, nothing read." },
     [EBC_SEEK] = { 0, "Moves a group, made if need be." },
+    [EBC_SEEK_LIVE] = { 0, "Live members where the broker cannot do that under them: EB_PERMANENT with who." },
     [EBC_TRIM] = { 0, "what some group has not settled yet only with unread_too." },
     [EBC_TRIM_ANYWAY] = { 0, "Removes what is older than a point" },
     [EBC_PROCESSES] = { 0, "several processes may use the same broker address" },

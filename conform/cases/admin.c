@@ -98,6 +98,7 @@ static void topics_are_made_listed_and_removed(struct ebc *t) {
     for (int i = 0; i < 2; i++)
         if ((status = create(t, topic)) != EB_OK)
             ebc_break(t, EBC_CREATE, "expected EB_OK from create, the %s time; came %d", i ? "second" : "first", status);
+    ebc_topic(t, "b");                          /* so that a walk has more than one to tell */
     if (t->plugin.producer)
         ebc_send_through_new(t, ebc_make(t, topic, 7, 2));
     search = find_topic(t, topic);
@@ -173,12 +174,25 @@ static void expect_lag(struct ebc *t, const char *topic, const char *group, int6
                   (long long)unsettled, (long long)sum.unsettled);
 }
 
+/* Groups and topics that a row of the group must not be taken for. */
+static void make_neighbours(struct ebc *t, const char *topic, const char *group) {
+    const char *topic2 = ebc_topic(t, "neighbour");
+    const char *group2 = ebc_group(t, topic2, "g2"), *group3 = ebc_group(t, topic, "g3");
+
+    ebc_send_through_new(t, ebc_make(t, topic2, 1, 1));
+    ebc_send_through_new(t, ebc_make(t, topic, 1, 1));
+    ebc_stored(t, topic2, group2, 1);
+    ebc_stored(t, topic, group3, 1);
+    ebc_stored(t, topic, group, 1);
+}
+
 static void groups_tell_their_lag(struct ebc *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_consumer *c;
     struct ebc_got **got;
 
     skip_unless(t, t->plugin.admin->groups, "groups");
+    make_neighbours(t, topic, group);
     if (sum_of(t, topic, "no-such-group").rows > 0)
         ebc_break(t, EBC_GROUP_INFO, "expected no row for a group that does not exist; came one");
     ebc_send_through_new(t, ebc_make(t, topic, 10, EBC_OWN_KEYS));
@@ -303,6 +317,7 @@ static void expect_rest(struct ebc *t, enum ebc_rule rule, const char *topic, co
 static void seek_moves_a_group(struct ebc *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g"), *fresh = ebc_text(t, "%s-new", group);
     struct eb_point earliest = { .kind = EB_EARLIEST }, sixth = { .kind = EB_POSITION };
+    struct ebc_consumer *c;
     struct ebc_got **stored;
 
     skip_unless(t, t->plugin.admin->seek, "seek");
@@ -315,8 +330,45 @@ static void seek_moves_a_group(struct ebc *t) {
     expect_rest(t, EBC_SEEK, topic, group, stored, 5, 10);
     seek(t, topic, fresh, sixth);
     expect_rest(t, EBC_SEEK, topic, fresh, stored, 5, 10);
+    seek(t, topic, group, earliest);
+    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
+    ebc_take(c, 3);
+    ebc_close_consumer(c);                      /* returns them: open ends that the next seek leaves behind */
     seek(t, topic, group, (struct eb_point){ .kind = EB_LATEST });
     expect_rest(t, EBC_SEEK, topic, group, stored, 10, 10);
+}
+
+/* A live member holds some. The seek is refused, or it is kept: all comes again, and what is held is answered. */
+static void a_seek_moves_live_members_or_says_who(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct eb_point earliest = { .size = sizeof earliest, .kind = EB_EARLIEST };
+    struct ebc_span sent = ebc_make(t, topic, 10, EBC_OWN_KEYS);
+    void *self = ebc_admin_self(t);
+    struct eb_error err = {0};
+    struct ebc_consumer *c;
+    struct ebc_got **got;
+    int32_t status;
+
+    skip_unless(t, t->plugin.admin->seek, "seek");
+    ebc_send_through_new(t, sent);
+    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .max_messages = 6 });
+    got = ebc_take(c, 6);
+    ebc_settle_all(c, got, 3, EB_ACK);
+    ebc_wait_answers(c);
+    ebc_begin(t, ebc_admin_timeout(t), "seek of group %s", group);
+    status = t->plugin.admin->seek(self, topic, group, &earliest, ebc_admin_timeout(t), &err);
+    ebc_end(t);
+    if (status == EB_PERMANENT && err.text[0])
+        return;
+    ebc_admin_worked(t, "seek", status, &err);
+    ebc_forget_done(t, group);
+    ebc_settle_all(c, got + 3, 3, EB_RETURN);
+    ebc_wait_answers(c);
+    ebc_others_before_marker(c, topic);
+    for (size_t i = 0; i < sent.n; i++)
+        if (!ebc_find(ebc_all(c) + 6, ebc_count(c) - 6, ebc_event(t, sent, i)))
+            ebc_break(t, EBC_SEEK_LIVE, "expected event %zu again after the seek to earliest, or EB_PERMANENT with who; came "
+                      "neither", ebc_event(t, sent, i)->number);
 }
 
 static void trim(struct ebc *t, const char *topic, struct ebc_got *before, int32_t unread_too) {
@@ -382,6 +434,8 @@ const struct ebc_case ebc_admin[] = {
     { .group = "admin", .name = "groups-tell-their-lag", .roles = ALL, .run = groups_tell_their_lag },
     { .group = "admin", .name = "browse-leaves-no-trace", .roles = ALL, .run = browse_leaves_no_trace },
     { .group = "admin", .name = "seek-moves-a-group", .roles = ALL, .run = seek_moves_a_group },
+    { .group = "admin", .name = "a-seek-moves-live-members-or-says-who", .roles = ALL,
+      .run = a_seek_moves_live_members_or_says_who },
     { .group = "admin", .name = "trim-keeps-what-is-unread", .roles = ALL, .run = trim_keeps_what_is_unread },
     { .group = "admin", .name = "a-removed-group-is-gone", .roles = ALL, .run = a_removed_group_is_gone },
     { 0 },

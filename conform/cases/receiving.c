@@ -126,7 +126,7 @@ static void no_more_is_out_than_the_bounds_allow(struct ebc *t) {
     struct ebc_consumer *c;
 
     for (size_t i = 0; i < sent.n; i++)
-        ebc_set_payload_size(t, ebc_event(t, sent, i), 1000);
+        ebc_set_payload_size(t, ebc_event(t, sent, i), i == 7 ? 9000 : 1000);   /* one is larger than all that may be out */
     ebc_send_through_new(t, sent);
     c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .max_messages = 4 });
     take_within(c, t, sent.n);

@@ -202,7 +202,8 @@ struct eb_subscription {
     const struct eb_point *start;   /* for a group that is new; an existing one is never moved */
     int32_t order;                  /* enum eb_order: what the host will keep among what it is handed */
     uint32_t max_messages;          /* unsettled at a time; bounds what a plugin fetches ahead as well. What it holds and */
-    uint64_t max_bytes;             /*   has not handed over, it keeps alive and returns by itself */
+    uint64_t max_bytes;             /*   has not handed over, it keeps alive and returns by itself. The message that
+                                     *   reaches max_bytes still comes: none is too large to be handed over */
     int32_t until_end;              /* 1: the host stops at the end. The plugin reads each topic's end once, when it is
                                      * ready (after its first assignment), and receive answers EB_END, without waiting,
                                      * once everything up to there is settled by this group, but for what live other

@@ -39,6 +39,7 @@ ALONE = {
     "skips-at-close": "close-reports-all-that-was-taken",
     "loses-some": "what-was-sent-is-handed-over",
     "hands-over-too-many": "no-more-than-max-is-handed-over",
+    "ignores-bytes": "no-more-is-out-than-the-bounds-allow",
     "waits-for-a-batch": "receive-waits-for-the-first-only",
     "starts-behind": "a-new-group-starts-where-it-says",
     "latest-is-earliest": "a-new-group-at-latest-sees-only-what-comes",

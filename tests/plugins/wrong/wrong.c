@@ -356,14 +356,14 @@ static bool held_back(const struct consumer *c, const struct group *group, size_
     return false;
 }
 
-static bool fits(const struct consumer *c, const struct eb_message *message) {
-    uint64_t bytes = message->payload.len;
+static bool has_room(const struct consumer *c) {
+    uint64_t bytes = 0;
 
-    if (c->n_hands == HANDS || is("ignores-bounds"))
+    if (is("ignores-bounds"))
         return c->n_hands < HANDS;
     for (size_t i = 0; i < c->n_hands; i++)
         bytes += message_at(c->hands[i].group, c->hands[i].i)->payload.len;
-    return c->n_hands < c->sub->max_messages && (c->n_hands == 0 || bytes <= c->sub->max_bytes);
+    return c->n_hands < HANDS && c->n_hands < c->sub->max_messages && (bytes < c->sub->max_bytes || is("ignores-bytes"));
 }
 
 /* Offers one message; EB_EMPTY: there is none now. Under the lock, which the host's copying does not mind. */
@@ -373,7 +373,7 @@ static int32_t offer_one(struct consumer *c, struct group *group, int64_t now) {
         struct entry *entry = &group->entries[i];
         struct eb_message message = *message_at(group, i);
 
-        if (entry->state != WAITING || entry->due_ms > now || held_back(c, group, i, now) || !fits(c, &message))
+        if (entry->state != WAITING || entry->due_ms > now || held_back(c, group, i, now) || !has_room(c))
             continue;
         message.token = c->last_token + 1;
         message.deliveries = entry->deliveries + 1;
