@@ -57,7 +57,7 @@ static enum eb_status prepare(struct eb_error *err) {
         const char *text = lt_dlerror();
         return ebi_error(err, EB_FATAL, EB_KIND_SYSTEM, "cannot prepare libltdl: %s", text ? text : "no reason given");
     }
-    lt_dlloader_remove("lt_dlopen");    /* NULL where the program has modules open with it: see above */
+    free((void *)lt_dlloader_remove("lt_dlopen"));      /* NULL where the program has modules open with it: see above */
     ready = true;
     return EB_OK;
 }
