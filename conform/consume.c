@@ -356,6 +356,8 @@ int32_t ebc_receive(struct ebc_consumer *c, uint32_t max, int32_t timeout_ms) {
     ebc_end(c->in.t);
     c->inside = false;
     ebc_instance_worked(&c->in, "receive", status, &err);
+    if (status == EB_END && !c->sub.until_end)
+        ebc_break(c->in.t, EBC_END_UNASKED, "expected no EB_END without until_end; came it from %s", c->in.name);
     if (status > EB_END)
         ebc_note(c->in.t, EBC_ANSWER, "expected receive to answer EB_OK, EB_EMPTY or EB_END; came %d", status);
     if (c->handed > 0 && status != EB_OK)

@@ -93,17 +93,21 @@ static int64_t slack_ms(const struct ebc *t) {
     return (int64_t)(1000 * (t->pace > 1 ? t->pace : 1));
 }
 
+/* Of the op that this thread is in; the slot shows the latest of all threads. */
+static _Thread_local int64_t due_ms;
+
 void ebc_begin(struct ebc *t, int32_t timeout_ms, const char *format, ...) {
     va_list args;
 
     va_start(args, format);
     vsnprintf(t->slot->doing, sizeof t->slot->doing, format, args);
     va_end(args);
-    t->slot->until_ms = ebc_ticks_ms() + timeout_ms + slack_ms(t);
+    due_ms = ebc_ticks_ms() + timeout_ms + slack_ms(t);
+    t->slot->until_ms = due_ms;
 }
 
 void ebc_end(struct ebc *t) {
-    int64_t late = ebc_ticks_ms() - t->slot->until_ms;
+    int64_t late = ebc_ticks_ms() - due_ms;
 
     t->slot->until_ms = 0;
     if (late > 0)

@@ -2,6 +2,7 @@
 #include "case.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { BOTH = EBC_PRODUCER | EBC_CONSUMER };
 
@@ -96,6 +97,47 @@ static void receive_waits_for_the_first_only(struct ebc *t) {
                   "back after %lld ms", (long long)took);
     if (ebc_count(c) == 1)
         ebc_break(t, EBC_MISSING, "expected the message sent last; came none for %lld ms", (long long)took);
+}
+
+/* A thread with a producer of its own, which sends some time after the case's thread went to wait. */
+struct sender {
+    struct ebc *t;
+    struct ebc_producer *producer;
+    struct ebc_span sent;
+};
+
+static void *send_later(void *arg) {
+    struct sender *sender = arg;
+
+    usleep(30000);
+    ebc_send(sender->producer, sender->sent);
+    return NULL;
+}
+
+static void a_waiting_receive_sees_what_is_sent(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct ebc_consumer *c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
+    struct sender sender = { t, ebc_producer(t), { 0, 0 } };
+
+    ebc_send(sender.producer, ebc_make(t, topic, 1, 1));
+    ebc_take_and_ack(c, 1);                     /* it has begun */
+    for (int i = 0; i < 4; i++) {
+        size_t before = ebc_count(c);
+        int64_t began = ebc_ticks_ms(), took;
+        pthread_t thread;
+
+        sender.sent = ebc_make(t, topic, 1, 1);
+        if (pthread_create(&thread, NULL, send_later, &sender) != 0)
+            ebc_skip(t, "no thread can be started on this machine");
+        while (ebc_count(c) == before && ebc_ticks_ms() < began + 3900)
+            ebc_receive(c, 10, (int32_t)(began + 4000 - ebc_ticks_ms()));
+        took = ebc_ticks_ms() - began;
+        pthread_join(thread, NULL);
+        if (ebc_count(c) == before || took > 2000)
+            ebc_break(t, EBC_ARRIVAL, "expected receive(4000 ms) to be back with the event sent 30 ms after it began; came "
+                      "back after %lld ms with %zu", (long long)took, ebc_count(c) - before);
+        ebc_settle(ebc_all(c)[before], EB_ACK, 0);
+    }
 }
 
 /* Takes and settles n messages, and waits in between as long as the host's bounds are full: more than they allow is
@@ -401,6 +443,8 @@ const struct ebc_case ebc_receiving[] = {
       .run = a_refused_message_is_offered_again },
     { .group = "receiving", .name = "receive-waits-for-the-first-only", .roles = BOTH,
       .run = receive_waits_for_the_first_only },
+    { .group = "receiving", .name = "a-waiting-receive-sees-what-is-sent", .roles = BOTH,
+      .run = a_waiting_receive_sees_what_is_sent },
     { .group = "receiving", .name = "no-more-is-out-than-the-bounds-allow", .roles = BOTH,
       .run = no_more_is_out_than_the_bounds_allow },
     { .group = "receiving", .name = "a-new-group-starts-where-it-says", .roles = BOTH, .consumer = EB_T_HISTORY,

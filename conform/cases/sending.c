@@ -166,6 +166,22 @@ static void close_reports_all_that_was_taken(struct ebc *t) {
         check_prefixes(t, sent, got, n);
 }
 
+static void close_sends_what_it_can_in_its_time(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct ebc_producer *p = ebc_producer(t);
+    struct ebc_span sent = ebc_make(t, topic, 51, 5);
+
+    ebc_send(p, (struct ebc_span){ sent.first, 1 });        /* the way is up */
+    ebc_submit(p, (struct ebc_span){ sent.first + 1, 50 });
+    ebc_close_producer(p, (int32_t)t->patience_ms);
+    for (size_t i = 0; i < sent.n; i++)
+        if (ebc_event(t, sent, i)->status != EB_OK)
+            ebc_break(t, EBC_CLOSE_SENDS, "expected close(%lld ms) to send 50 events; came status %d for event %zu: %s",
+                      (long long)t->patience_ms, ebc_event(t, sent, i)->status, sent.first + i,
+                      ebc_event(t, sent, i)->error);
+    ebc_stored(t, topic, group, sent.n);
+}
+
 /* ---- order ---- */
 
 static void a_topic_and_key_keep_the_order_of_sending(struct ebc *t) {
@@ -201,6 +217,8 @@ const struct ebc_case ebc_sending[] = {
       .run = attributes_and_headers_come_back_in_order },
     { .group = "sending", .name = "close-reports-all-that-was-taken", .roles = BOTH,
       .run = close_reports_all_that_was_taken },
+    { .group = "sending", .name = "close-sends-what-it-can-in-its-time", .roles = BOTH,
+      .run = close_sends_what_it_can_in_its_time },
     { .group = "sending", .name = "a-topic-and-key-keep-the-order-of-sending", .roles = BOTH,
       .run = a_topic_and_key_keep_the_order_of_sending },
     { 0 },
