@@ -93,8 +93,8 @@ static void receive_waits_for_the_first_only(struct ebc *t) {
         ebc_receive(c, 100, 4000);
     took = ebc_ticks_ms() - began;
     if (ebc_count(c) > 1 && took > 2000)
-        ebc_break(t, EBC_FIRST_ONLY, "expected receive(max 100, 4000 ms) to be back with the one message there was; came "
-                  "back after %lld ms", (long long)took);
+        ebc_break(t, EBC_FIRST_ONLY, "expected receive(max 100, 4000 ms) to be back with the one message there was; "
+                  "came back after %lld ms", (long long)took);
     if (ebc_count(c) == 1)
         ebc_break(t, EBC_MISSING, "expected the message sent last; came none for %lld ms", (long long)took);
 }
@@ -134,8 +134,8 @@ static void a_waiting_receive_sees_what_is_sent(struct ebc *t) {
         took = ebc_ticks_ms() - began;
         pthread_join(thread, NULL);
         if (ebc_count(c) == before || took > 2000)
-            ebc_break(t, EBC_ARRIVAL, "expected receive(4000 ms) to be back with the event sent 30 ms after it began; came "
-                      "back after %lld ms with %zu", (long long)took, ebc_count(c) - before);
+            ebc_break(t, EBC_ARRIVAL, "expected receive(4000 ms) to be back with the event sent 30 ms after it began; "
+                      "came back after %lld ms with %zu", (long long)took, ebc_count(c) - before);
         ebc_settle(ebc_all(c)[before], EB_ACK, 0);
     }
 }
@@ -168,7 +168,8 @@ static void no_more_is_out_than_the_bounds_allow(struct ebc *t) {
     struct ebc_consumer *c;
 
     for (size_t i = 0; i < sent.n; i++)
-        ebc_set_payload_size(t, ebc_event(t, sent, i), i == 7 ? 9000 : 1000);   /* one is larger than all that may be out */
+        /* one is larger than all that may be out */
+        ebc_set_payload_size(t, ebc_event(t, sent, i), i == 7 ? 9000 : 1000);
     ebc_send_through_new(t, sent);
     c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .max_messages = 4 });
     take_within(c, t, sent.n);
@@ -234,16 +235,16 @@ static void a_new_group_at_latest_sees_only_what_comes(struct ebc *t) {
     c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .start = &latest });
     while (ebc_count(c) == 0) {
         if (ebc_ticks_ms() > end)
-            ebc_break(t, EBC_START, "expected a new group at latest to see events sent after it began; came none for %lld "
-                      "ms", (long long)t->patience_ms);
+            ebc_break(t, EBC_START, "expected a new group at latest to see events sent after it began; came none for "
+                      "%lld ms", (long long)t->patience_ms);
         ebc_receive(c, 1, 20);
         ebc_send(p, ebc_make(t, topic, 1, 3));
     }
     ebc_take_rest(c, SIZE_MAX);
     for (size_t i = 0; i < before.n; i++)
         if (ebc_find(ebc_all(c), ebc_count(c), ebc_event(t, before, i)))
-            ebc_break(t, EBC_START, "expected a new group at latest to begin after the %zu events that were there; came one "
-                      "of them", before.n);
+            ebc_break(t, EBC_START, "expected a new group at latest to begin after the %zu events that were there; "
+                      "came one of them", before.n);
 }
 
 static void an_existing_group_is_never_moved(struct ebc *t) {
@@ -308,8 +309,8 @@ static void members_of_a_group_share_the_work(struct ebc *t) {
             end = ebc_ticks_ms() + t->patience_ms;
         done = now;
         if (ebc_ticks_ms() > end)
-            ebc_break(t, EBC_SHARED, "expected three members to get each of %zu events; came %zu, then none for %lld ms",
-                      sent.n, done, (long long)t->patience_ms);
+            ebc_break(t, EBC_SHARED, "expected three members to get each of %zu events; came %zu, then none for %lld "
+                      "ms", sent.n, done, (long long)t->patience_ms);
         for (int i = 0; i < 3; i++) {
             ebc_receive(c[i], 10, 5);           /* one that was acknowledged, at whichever member, is noted here */
             settle_in_hand(c[i]);
@@ -374,7 +375,8 @@ static void a_paused_lane_hands_nothing_over(struct ebc *t) {
     ebc_pause(c, lane, 1);
     ebc_send_through_new(t, ebc_make(t, topic, 10, 1));
     if (ebc_quiet(c) > 0)
-        ebc_break(t, EBC_PAUSE, "expected nothing of lane %u while it is paused; came %zu messages", lane, ebc_count(c) - 1);
+        ebc_break(t, EBC_PAUSE, "expected nothing of lane %u while it is paused; came %zu messages", lane,
+                  ebc_count(c) - 1);
     ebc_pause(c, lane, 0);
     ebc_take_and_ack(c, 10);
 }
@@ -435,7 +437,8 @@ static void the_end_waits_for_a_retry(struct ebc *t) {
 }
 
 const struct ebc_case ebc_receiving[] = {
-    { .group = "receiving", .name = "what-was-sent-is-handed-over", .roles = BOTH, .run = what_was_sent_is_handed_over },
+    { .group = "receiving", .name = "what-was-sent-is-handed-over", .roles = BOTH,
+      .run = what_was_sent_is_handed_over },
     { .group = "receiving", .name = "no-more-than-max-is-handed-over", .roles = BOTH,
       .run = no_more_than_max_is_handed_over },
     { .group = "receiving", .name = "max-0-hands-nothing-over", .roles = BOTH, .run = max_0_hands_nothing_over },

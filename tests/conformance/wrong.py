@@ -1,4 +1,4 @@
-"""Each plugin that is wrong on purpose fails exactly the case that names its fault; the one that is right fails none."""
+"""Each plugin that is wrong on purpose fails exactly the case that names its fault; the right one fails none."""
 import concurrent.futures
 import json
 import os
