@@ -47,17 +47,24 @@ static void *find_in(lt_user_data data, lt_module module, const char *name) {
     return dlsym(module, name);
 }
 
+/* The loader's table belongs to libltdl, which frees it when its last user has called lt_dlexit; and one that is taken out
+ * of its list to who did that. */
 static enum eb_status prepare(struct eb_error *err) {
-    static const lt_dlvtable loader = { .name = "eventbus", .module_open = open_now, .module_close = close_it,
-                                        .find_sym = find_in, .priority = LT_DLLOADER_PREPEND };
+    static const lt_dlvtable ours = { .name = "eventbus", .module_open = open_now, .module_close = close_it,
+                                      .find_sym = find_in, .priority = LT_DLLOADER_PREPEND };
 
     if (ready)
         return EB_OK;
-    if (lt_dlinit() != 0 || lt_dlloader_add(&loader) != 0) {
+    lt_dlvtable *loader = malloc(sizeof *loader);
+    if (!loader)
+        return ebi_error_memory(err);
+    *loader = ours;
+    if (lt_dlinit() != 0 || lt_dlloader_add(loader) != 0) {
         const char *text = lt_dlerror();
+        free(loader);
         return ebi_error(err, EB_FATAL, EB_KIND_SYSTEM, "cannot prepare libltdl: %s", text ? text : "no reason given");
     }
-    free((void *)lt_dlloader_remove("lt_dlopen"));      /* NULL where the program has modules open with it: see above */
+    free(lt_dlloader_remove("lt_dlopen"));      /* NULL where the program has modules open with it: see above */
     ready = true;
     return EB_OK;
 }

@@ -37,8 +37,7 @@ static enum eb_status explain(struct eb_error *err, const char *file, const stru
     return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s cannot be loaded: %s%s", file, text, hint);
 }
 
-static enum eb_status load_file(const char *file, struct ebi_module **module, struct ebi_plugin *plugin,
-                                struct eb_error *err) {
+static enum eb_status load_file(const char *file, struct loaded *loaded, struct eb_error *err) {
     struct eb_error cause;
     sigset_t before;
     enum eb_status status = ebi_inspect(file, err);
@@ -46,13 +45,13 @@ static enum eb_status load_file(const char *file, struct ebi_module **module, st
     if (status != EB_OK)
         return status;
     ebi_thread_block_signals(&before);          /* its libraries may start threads as soon as they are loaded */
-    status = ebi_module_open(file, module, &cause);
+    status = ebi_module_open(file, &loaded->module, &cause);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status != EB_OK)
         return explain(err, file, &cause);
-    status = ebi_describe(*module, file, plugin, err);
+    status = ebi_describe(loaded->module, file, &loaded->plugin, err);
     if (status != EB_OK)
-        ebi_module_close(*module);
+        ebi_module_close(loaded->module);
     return status;
 }
 
@@ -66,7 +65,7 @@ static enum eb_status load_once(const char *file, const struct ebi_plugin **plug
         loaded = loaded->next;
     if (!loaded) {
         loaded = calloc(1, sizeof *loaded + strlen(file) + 1);
-        status = loaded ? load_file(file, &loaded->module, &loaded->plugin, err) : ebi_error_memory(err);
+        status = loaded ? load_file(file, loaded, err) : ebi_error_memory(err);
         if (status == EB_OK) {
             strcpy(loaded->file, file);
             loaded->plugin.file = loaded->file;

@@ -1,7 +1,5 @@
-/* tests/unit/plugin/test_memory_admin.c - the memory plugin's admin role, and many threads on one broker. */
-#include <pthread.h>
+/* tests/unit/plugin/test_memory_admin.c - the memory plugin's admin role. */
 #include <stdio.h>
-#include <time.h>
 #include "memory_kit.h"
 
 static const char *const logins[] = { "logins" };
@@ -220,85 +218,4 @@ Test(memory_admin, remove_takes_a_group_or_a_topic_away) {
     ack_all(member);
     receiver_close(member);
     sender_close(from);
-}
-
-/* ---- Many threads ---- */
-
-enum { SENDERS = 3, RECEIVERS = 3, KEYS = 8, EACH = 4000 };
-
-struct crowd {
-    pthread_mutex_t mutex;
-    int last[SENDERS][KEYS];        /* the newest number that was completed of each sender's key */
-    int done;
-};
-
-static struct crowd crowd = { .mutex = PTHREAD_MUTEX_INITIALIZER };
-
-static void *send_many(void *arg) {
-    int me = (int)(intptr_t)arg;
-    struct kit *from = sender();
-    char key[16], payload[32];
-
-    for (int i = 0; i < EACH; i++) {
-        snprintf(key, sizeof key, "%d-%d", me, i % KEYS);
-        snprintf(payload, sizeof payload, "%d %d %d", me, i % KEYS, i);
-        post(from, "logins", key, payload);
-    }
-    sender_close(from);
-    return NULL;
-}
-
-/* Completes an event: in order it must be, unless it is given back. */
-static void complete(const char *payload) {
-    int from, key, number;
-
-    cr_assert_eq(sscanf(payload, "%d %d %d", &from, &key, &number), 3);
-    pthread_mutex_lock(&crowd.mutex);
-    cr_assert(number == key || crowd.last[from][key] == number - KEYS, "%s after %d", payload, crowd.last[from][key]);
-    crowd.last[from][key] = number;
-    crowd.done++;
-    pthread_mutex_unlock(&crowd.mutex);
-}
-
-static bool all_done(void) {
-    pthread_mutex_lock(&crowd.mutex);
-    bool done = crowd.done == SENDERS * EACH;
-    pthread_mutex_unlock(&crowd.mutex);
-    return done;
-}
-
-static void *receive_many(void *arg) {
-    static const uint32_t takes[] = { 1, 7, 100 };
-    struct eb_subscription to = subscription_to(logins, "g");
-    struct kit *member = receiver(&to);
-    unsigned turn = 0;
-
-    while (!all_done()) {
-        receive(member, takes[(intptr_t)arg], 20);
-        if (++turn % 5 == 0) {                      /* the whole batch back: the first one failed, the others untried */
-            struct eb_verdict verdicts[100];
-            for (size_t i = 0; i < member->n_got; i++)
-                verdicts[i] = (struct eb_verdict){ member->got[i].token, 1, i ? EB_RETURN : EB_RETRY };
-            settle_all(member, verdicts, member->n_got);
-            continue;
-        }
-        for (size_t i = 0; i < member->n_got; i++) {
-            complete(member->got[i].payload);
-            cr_assert_eq(settle(member, member->got[i].token, EB_ACK, 0), EB_OK);
-        }
-    }
-    receiver_close(member);
-    return NULL;
-}
-
-Test(memory_admin, a_crowd_of_threads_loses_nothing_and_keeps_the_order_of_keys) {
-    pthread_t threads[SENDERS + RECEIVERS];
-
-    for (intptr_t i = 0; i < SENDERS; i++)
-        pthread_create(&threads[i], NULL, send_many, (void *)i);
-    for (intptr_t i = 0; i < RECEIVERS; i++)
-        pthread_create(&threads[SENDERS + i], NULL, receive_many, (void *)i);
-    for (size_t i = 0; i < SENDERS + RECEIVERS; i++)
-        pthread_join(threads[i], NULL);
-    cr_assert_eq(crowd.done, SENDERS * EACH);
 }
