@@ -1,8 +1,8 @@
 /* conform/case.h - what a case is written with.
  *
  * A case is a function that makes events, sends them through a producer of the plugin, takes them in through consumers,
- * and says by which rule it judges what it sees. It runs in a process of its own and on one thread; whatever it opened or
- * allocated is closed and freed after it. Two calls judge:
+ * and says by which rule it judges what it sees. It runs in a process of its own and on one thread; whatever it opened
+ * or allocated is closed and freed after it. Two calls judge:
  *
  *   ebc_break(t, RULE, "expected ...; came ...")   this promise is broken, the case is over
  *   ebc_note(t, RULE, "expected ...; came ...")    likewise, but the case can go on
@@ -119,7 +119,7 @@ struct ebc_event {
     int32_t status, maybe_stored;
     const char *position;               /* NULL: unknown */
     char error[200];
-    uint32_t done;                      /* bits, by number in the case's groups: acknowledged, and answered with EB_OK */
+    uint32_t done;                      /* bits, by number in the case's groups: its EB_ACK was answered EB_OK */
 };
 
 /* Some events in a row. */
@@ -132,7 +132,8 @@ struct ebc_span ebc_make(struct ebc *, const char *topic, size_t n, size_t keys)
 struct ebc_event *ebc_make_keyed(struct ebc *, const char *topic, const char *key);
 struct ebc_span ebc_one(const struct ebc_event *);
 struct ebc_event *ebc_event(const struct ebc *, struct ebc_span, size_t i);
-/* Before it is sent. The payload becomes the Avro record with these bytes; whole: the payload's length, frame included. */
+/* Before it is sent. The payload becomes the Avro record with these bytes; whole: the payload's length, frame
+ * included. */
 void ebc_set_blob(struct ebc *, struct ebc_event *, const char *blob, size_t len);
 void ebc_set_payload_size(struct ebc *, struct ebc_event *, size_t whole);
 void ebc_set_empty(struct ebc_event *);
@@ -249,7 +250,8 @@ int32_t ebc_admin_timeout(const struct ebc *);
 
 struct ebc_part;
 
-/* Starts this program again, at the case's part of that name. It has the same events, topics and groups by their names. */
+/* Starts this program again, at the case's part of that name. It has the same events, topics and groups by their
+ * names. */
 struct ebc_part *ebc_start(struct ebc *, const char *name);
 /* In the part: a line for the case that started it. */
 void ebc_say(struct ebc *, const char *format, ...) __attribute__((format(printf, 2, 3)));

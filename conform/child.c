@@ -1,4 +1,5 @@
-/* conform/child.c - the process of one case: loads the plugin, fills its settings, runs the case, closes what it left. */
+/* conform/child.c - the process of one case: loads the plugin, fills its settings, runs the case, closes what it
+ * left. */
 #include "inner.h"
 
 #include <errno.h>
@@ -217,7 +218,8 @@ static void sweep(struct ebc *t) {
     status = t->plugin.admin->topics(ebc_admin_self(t), ebc_admin_timeout(t), keep_name, names, &err);
     ebc_end(t);
     if (status < 0)
-        ebc_tell("left", NULL, ebc_text(t, "topics %s* could not be listed to be removed: %s", names->prefix, err.text));
+        ebc_tell("left", NULL, ebc_text(t, "topics %s* could not be listed to be removed: %s", names->prefix,
+                                        err.text));
     for (size_t i = 0; i < names->n; i++)
         remove_one(t, names->list[i]);
 }
@@ -228,7 +230,8 @@ static const struct ebc_case sweep_case = { .group = "", .name = EBC_SWEEP, .run
 /* ---- the process ---- */
 
 static const struct ebc_case *wanted(const char *name) {
-    return strcmp(name, EBC_PROBE) == 0 ? &probe_case : strcmp(name, EBC_SWEEP) == 0 ? &sweep_case : ebc_case_named(name);
+    return strcmp(name, EBC_PROBE) == 0 ? &probe_case : strcmp(name, EBC_SWEEP) == 0 ? &sweep_case
+        : ebc_case_named(name);
 }
 
 static void (*wanted_part(const struct ebc_case *at, const char *name))(struct ebc *) {

@@ -3,10 +3,10 @@
  *
  * FOR PLUGIN AUTHORS
  *   eventbus-conform ./mine.so -o url=mine://localhost
- * runs every case. A case is a promise, and its name says which: an-ack-never-covers-an-unsettled-message. It passes, or
- * fails with what was expected, what came, and the sentence of plugin.h that is broken, or is skipped with the reason
- * (a role that is not there, a trait that is not claimed). A trait that is claimed is tested, but for EB_T_POWER, which
- * only a power cut could disprove.
+ * runs every case. A case is a promise, and its name says which: an-ack-never-covers-an-unsettled-message. It passes,
+ * or fails with what was expected, what came, and the sentence of plugin.h that is broken, or is skipped with the
+ * reason (a role that is not there, a trait that is not claimed). A trait that is claimed is tested, but for
+ * EB_T_POWER, which only a power cut could disprove.
  *
  * - Each case runs in a process of its own: a plugin that crashes, ends its process or hangs fails that one case, with
  *   the signal and the op it was in.
@@ -31,17 +31,17 @@ extern "C" {
 /* The program that the kit is built into. */
 struct eb_conform_program {
     const char *name;               /* how users call it: "eventbus conform" */
-    const char *const *again;       /* NULL-ended arguments, argv[0] first, by which the running program (/proc/self/exe)
-                                     * comes to eb_conform_main again: each case is such a process */
-    char *(*find)(void *arg, const char *name);     /* a plugin's file by its name, malloced; NULL: there is none. May be
-                                                     * NULL: then only files are taken */
+    const char *const *again;       /* NULL-ended arguments, argv[0] first, by which the running program
+                                     * (/proc/self/exe) comes to eb_conform_main again: each case is such a process */
+    /* A plugin's file by its name, malloced; NULL: there is none. May be NULL: then only files are taken. */
+    char *(*find)(void *arg, const char *name);
     void *arg;
 };
 
 /* All of `conform FILE|NAME [-o KEY=VALUE]... [--only CASE|GROUP] [--list] [--seed N] [--pace X] [--json|--tap]
  * [--junit F]`, argv[0] being skipped: parses, runs, prints. Answers the exit status: 0 all passed or were skipped, 1 a
- * case failed, 2 usage or options, 3 the broker was not reachable, 5 not a plugin. Once a process, from its main thread;
- * starts processes, so no thread of the program may hold children of its own that others wait for by -1. */
+ * case failed, 2 usage or options, 3 the broker was not reachable, 5 not a plugin. From the main thread; the
+ * program may wait for no child of its own by -1 meanwhile. */
 int eb_conform_main(int argc, char **argv, const struct eb_conform_program *);
 
 #ifdef __cplusplus

@@ -39,13 +39,15 @@ static void check_fields(struct ebc *t, const struct eb_message *message, const 
     struct eb_text topic = event->message.topic;
     int64_t now = ebc_clock_ms(), day = 86400000;
 
-    if (!ended(message->topic) || message->topic.len != topic.len || memcmp(message->topic.data, topic.data, topic.len) != 0)
+    if (!ended(message->topic) || strcmp(message->topic.data, topic.data) != 0)
         ebc_note(t, EBC_TEXT_ENDS, "expected the topic \"%s\", NUL-ended; came \"%.*s\"%s", topic.data,
                  (int)(message->topic.data ? message->topic.len : 0), message->topic.data ? message->topic.data : "",
                  ended(message->topic) ? "" : ", not ended");
     if (!ended(message->position) || !printable(message->position))
         ebc_note(t, EBC_TEXT_ENDS, "expected a printable, NUL-ended position; came %s",
-                 !message->position.data ? "none" : !ended(message->position) ? "one without NUL" : "one that is not printable");
+                 !message->position.data       ? "none"
+                 : !ended(message->position) ? "one without NUL"
+                                             : "one that is not printable");
     if (message->time_ms != 0 && (message->time_ms < now - day || message->time_ms > now + day))
         ebc_note(t, EBC_RECEIVED, "expected the time it was stored, in ms since 1970, or 0; came %lld at %lld",
                  (long long)message->time_ms, (long long)now);
@@ -356,6 +358,8 @@ int32_t ebc_receive(struct ebc_consumer *c, uint32_t max, int32_t timeout_ms) {
     ebc_end(c->in.t);
     c->inside = false;
     ebc_instance_worked(&c->in, "receive", status, &err);
+    if (status == EB_END && !c->sub.until_end)
+        ebc_break(c->in.t, EBC_END_UNASKED, "expected no EB_END without until_end; came it from %s", c->in.name);
     if (status > EB_END)
         ebc_note(c->in.t, EBC_ANSWER, "expected receive to answer EB_OK, EB_EMPTY or EB_END; came %d", status);
     if (c->handed > 0 && status != EB_OK)
@@ -418,7 +422,8 @@ struct ebc_got **ebc_take_and_ack(struct ebc_consumer *c, size_t n) {
 }
 
 size_t ebc_take_rest(struct ebc_consumer *c, size_t most) {
-    size_t before = c->n_got, had, limit = 2 * c->in.t->n_events + 100;    /* what comes for ever is noted, not followed */
+    /* what comes for ever is noted, not followed */
+    size_t before = c->n_got, had, limit = 2 * c->in.t->n_events + 100;
 
     do {
         had = c->n_got;
@@ -477,13 +482,15 @@ void ebc_expect_events(struct ebc *t, enum ebc_rule rule, struct ebc_got **got, 
                        const struct ebc_event *const *wanted, size_t n_wanted) {
     for (size_t i = 0; i < n_wanted; i++)
         if (!ebc_find(got, n, wanted[i]))
-            ebc_break(t, rule, "expected event %zu among %zu; came %zu others, not this one", wanted[i]->number, n_wanted, n);
+            ebc_break(t, rule, "expected event %zu among %zu; came %zu others, not this one", wanted[i]->number,
+                      n_wanted, n);
     for (size_t i = 0; i < n; i++) {
         bool known = false;
         for (size_t k = 0; k < n_wanted; k++)
             known = known || wanted[k] == got[i]->event;
         if (!known)
-            ebc_break(t, rule, "expected only the %zu events due; came event %zu as well", n_wanted, got[i]->event->number);
+            ebc_break(t, rule, "expected only the %zu events due; came event %zu as well", n_wanted,
+                      got[i]->event->number);
         if (ebc_find(got + i + 1, n - i - 1, got[i]->event))
             ebc_break(t, rule, "expected event %zu once; came it twice", got[i]->event->number);
     }

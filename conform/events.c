@@ -78,7 +78,8 @@ void ebc_add_header(struct ebc_event *event, struct eb_text name, struct eb_text
 static void fill_attrs(struct ebc_event *event) {
     static const char *const names[EBC_N_ATTRS] = { "type", "id", "source", "time", "minorversion", "sourcehost",
                                                   "sourcelib" };
-    const char *values[EBC_N_ATTRS] = { "org.openedx.conform.blob.v1", event->id, "openedx/conform/web", event->time, "0",
+    const char *values[EBC_N_ATTRS] = { "org.openedx.conform.blob.v1", event->id, "openedx/conform/web", event->time,
+                                        "0",
                                       "conform-host", "11.2.0" };
 
     for (size_t i = 0; i < EBC_N_ATTRS; i++)

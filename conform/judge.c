@@ -34,8 +34,9 @@ static void note(struct ebc *t, enum ebc_rule number, const char *format, va_lis
     if (atomic_exchange(&t->noted[number], true))
         return;
     vsnprintf(text, sizeof text, format, args);
-    snprintf(whole, sizeof whole, "%s; breaks \"%s\"%s%s%s%s", text, rule->sentence, elsewhere ? "; seen in the case " : "",
-             elsewhere ? t->at->name : "", t->part ? ", part " : "", t->part ? t->part : "");
+    snprintf(whole, sizeof whole, "%s; breaks \"%s\"%s%s%s%s", text, rule->sentence,
+             elsewhere ? "; seen in the case " : "", elsewhere ? t->at->name : "", t->part ? ", part " : "",
+             t->part ? t->part : "");
     if (rule->suspects && !strstr(rule->suspects, t->at->name))
         ebc_tell("blame", rule->suspects, whole);
     else
@@ -88,10 +89,14 @@ int64_t ebc_clock_ms(void) {
     return ms_of(CLOCK_REALTIME);
 }
 
-/* How much longer than its timeout an op may take before it counts as late: a busy machine is not the plugin's fault. */
+/* How much longer than its timeout an op may take before it counts as late: a busy machine is not the plugin's
+ * fault. */
 static int64_t slack_ms(const struct ebc *t) {
     return (int64_t)(1000 * (t->pace > 1 ? t->pace : 1));
 }
+
+/* Of the op that this thread is in; the slot shows the latest of all threads. */
+static _Thread_local int64_t due_ms;
 
 void ebc_begin(struct ebc *t, int32_t timeout_ms, const char *format, ...) {
     va_list args;
@@ -99,14 +104,15 @@ void ebc_begin(struct ebc *t, int32_t timeout_ms, const char *format, ...) {
     va_start(args, format);
     vsnprintf(t->slot->doing, sizeof t->slot->doing, format, args);
     va_end(args);
-    t->slot->until_ms = ebc_ticks_ms() + timeout_ms + slack_ms(t);
+    due_ms = ebc_ticks_ms() + timeout_ms + slack_ms(t);
+    t->slot->until_ms = due_ms;
 }
 
 void ebc_end(struct ebc *t) {
-    int64_t late = ebc_ticks_ms() - t->slot->until_ms;
+    int64_t late = ebc_ticks_ms() - due_ms;
 
     t->slot->until_ms = 0;
     if (late > 0)
-        ebc_note(t, EBC_TIME, "expected %s to be back within %lld ms more than its timeout; came back %lld ms after that",
-                 t->slot->doing, (long long)slack_ms(t), (long long)late);
+        ebc_note(t, EBC_TIME, "expected %s to be back within %lld ms more than its timeout; came back %lld ms after "
+                 "that", t->slot->doing, (long long)slack_ms(t), (long long)late);
 }

@@ -57,11 +57,11 @@ static bool hostable(const struct eb_plugin *about, const char *file, char why[E
     size_t least = offsetof(struct eb_option, offset) + sizeof(size_t);
 
     if (about->abi_major != EB_ABI_MAJOR)
-        snprintf(why, EBC_WHY_ROOM, "%s was built for plugin ABI %u.%u; this kit knows %u.x: build it with the headers of "
-                 "an event bus of that version", file, about->abi_major, about->abi_minor, EB_ABI_MAJOR);
+        snprintf(why, EBC_WHY_ROOM, "%s was built for plugin ABI %u.%u; this kit knows %u.x: build it with the headers "
+                 "of an event bus of that version", file, about->abi_major, about->abi_minor, EB_ABI_MAJOR);
     else if (about->size < offsetof(struct eb_plugin, settings_size) + sizeof about->settings_size)
-        snprintf(why, EBC_WHY_ROOM, "%s says that its eventbus_plugin has %zu bytes, too few for settings_size: set size "
-                 "to sizeof(struct eb_plugin)", file, about->size);
+        snprintf(why, EBC_WHY_ROOM, "%s says that its eventbus_plugin has %zu bytes, too few for settings_size: set "
+                 "size to sizeof(struct eb_plugin)", file, about->size);
     else if (!about->name || !about->version || !about->summary)
         snprintf(why, EBC_WHY_ROOM, "%s: name, version or summary of eventbus_plugin is NULL", file);
     else if (about->n_options > 0 && (!about->options || about->option_size < least || about->n_options > 10000))

@@ -71,8 +71,8 @@ static void on_delivered(const struct eb_host *host, const struct eb_delivery *f
     }
     pthread_mutex_unlock(&t->lock);
     if (wrong)
-        ebc_note(t, EBC_REPORTED_ONCE, "expected one report of each message taken; came %s (token %llu, status %d)", wrong,
-                 (unsigned long long)report.token, report.status);
+        ebc_note(t, EBC_REPORTED_ONCE, "expected one report of each message taken; came %s (token %llu, status %d)",
+                 wrong, (unsigned long long)report.token, report.status);
 }
 
 /* ---- ops ---- */
@@ -156,8 +156,8 @@ void ebc_submit(struct ebc_producer *p, struct ebc_span span) {
         span.first += taken;
         span.n -= taken;
         if (taken == 0 && ebc_ticks_ms() > end)
-            ebc_break(t, EBC_SUBMIT_TAKES, "expected room for more messages within %lld ms of polling; came none for %zu",
-                      (long long)t->patience_ms, span.n);
+            ebc_break(t, EBC_SUBMIT_TAKES, "expected room for more messages within %lld ms of polling; came none for "
+                      "%zu", (long long)t->patience_ms, span.n);
         if (taken == 0)
             ebc_poll(p, 50);
         else
@@ -187,8 +187,8 @@ void ebc_submit_and_wait(struct ebc_producer *p, struct ebc_span span) {
             end = ebc_ticks_ms() + t->patience_ms;      /* it goes on */
         before = left;
         if (ebc_ticks_ms() > end)
-            ebc_break(t, EBC_REPORTED_ONCE, "expected a report of each message within %lld ms of polling; came none of %zu "
-                      "among %zu", (long long)t->patience_ms, left, span.n);
+            ebc_break(t, EBC_REPORTED_ONCE, "expected a report of each message within %lld ms of polling; came none of "
+                      "%zu among %zu", (long long)t->patience_ms, left, span.n);
         ebc_poll(p, 50);
     }
 }
@@ -214,8 +214,8 @@ void ebc_send(struct ebc_producer *p, struct ebc_span span) {
         while (event->status != EB_OK && ebc_ticks_ms() < end && submit_again(p, event))
             ebc_poll(p, 50);
         if (event->status != EB_OK)
-            ebc_break(t, EBC_STORED, "expected event %zu to be stored; came status %d: %s", event->number, event->status,
-                      event->error);
+            ebc_break(t, EBC_STORED, "expected event %zu to be stored; came status %d: %s", event->number,
+                      event->status, event->error);
     }
 }
 

@@ -73,7 +73,8 @@ static char **arguments(const struct runner *r, const char *name) {
 static void become(char *const *argv, int result, int page, int output) {
     int nothing = open("/dev/null", O_RDWR);
 
-    for (int fd = EBC_FD_PAGE + 1; fd < 1024; fd++)     /* what the program that runs this left open is not the plugin's */
+    /* what the program that runs this left open is not the plugin's */
+    for (int fd = EBC_FD_PAGE + 1; fd < 1024; fd++)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -214,15 +215,17 @@ static bool listen_once(struct runner *r, struct child *child) {
 
 static char *what_is_stuck(const struct runner *r, const struct child *child, int64_t end) {
     int64_t now = ebc_ticks_ms(), until = child->page->slots[0].until_ms, grace = (int64_t)(10000 * r->args->pace);
+    const char *doing = child->page->slots[0].doing;
     char *text = NULL;
+    int made = 0;
 
-    if (until && now > until + grace && asprintf(&text, "expected %s to be back; it had not returned %lld ms after its time",
-                                                 child->page->slots[0].doing, (long long)grace) < 0)
-        text = strdup("an op did not return");
-    else if (!text && now > end && asprintf(&text, "expected the case to end; it had not after all the time it was given; "
-                                            "its last call was %s", child->page->slots[0].doing) < 0)
-        text = strdup("the case did not end");
-    return text;
+    if (until && now > until + grace)
+        made = asprintf(&text, "expected %s to be back; it had not returned %lld ms after its time", doing,
+                        (long long)grace);
+    else if (now > end)
+        made = asprintf(&text, "expected the case to end; it had not after all the time it was given; its last call "
+                        "was %s", doing);
+    return made < 0 ? strdup("the case did not end") : text;
 }
 
 static int64_t allowed_ms(const struct runner *r) {
@@ -293,8 +296,8 @@ static char *bad_end(const struct child *child) {
         made = asprintf(&text, "expected the process to end with status 0 after the case; came %d",
                         WEXITSTATUS(child->status));
     else if (!child->done && !child->over && !child->skip)
-        made = asprintf(&text, "expected the case to end; its process ended with status %d instead; its last call was %s; "
-                        "breaks \"%s\"", WEXITSTATUS(child->status), doing, breaks);
+        made = asprintf(&text, "expected the case to end; its process ended with status %d instead; its last call was "
+                        "%s; breaks \"%s\"", WEXITSTATUS(child->status), doing, breaks);
     return made < 0 ? strdup("the process ended badly") : text;
 }
 
@@ -312,8 +315,8 @@ static char *with_words(char *why, const struct child *child) {
 static void judge_output(struct runner *r, const struct child *child) {
     char *line = written(child), *text;
 
-    if (line && asprintf(&text, "expected nothing on stdout and stderr; came \"%s\"; breaks \"%s\"; seen in the case %s",
-                         line, ebc_rule(EBC_FORBIDDEN)->sentence, r->report.results[r->at].of->name) > 0) {
+    if (line && asprintf(&text, "expected nothing on stdout and stderr; came \"%s\"; breaks \"%s\"; seen in the case "
+                         "%s", line, ebc_rule(EBC_FORBIDDEN)->sentence, r->report.results[r->at].of->name) > 0) {
         keep_breach(r, EBC_LEAVES_PROCESS, strlen(EBC_LEAVES_PROCESS), text);
         free(text);
     }

@@ -87,7 +87,8 @@ static bool read_value(const struct eb_option *option, const char *text, int64_t
     bool limited = option->min != 0 || option->max != 0;
 
     if (!read)
-        snprintf(why, EBC_WHY_ROOM, "%s is not %s", option->flags & EB_OPT_SECRET ? "the value" : text, expected(option));
+        snprintf(why, EBC_WHY_ROOM, "%s is not %s", option->flags & EB_OPT_SECRET ? "the value" : text,
+                 expected(option));
     else if (limited && (*number < option->min || *number > option->max)) {
         snprintf(why, EBC_WHY_ROOM, "%s is out of its range, %lld to %lld%s", text, (long long)option->min,
                  (long long)option->max, option->type == EB_OPT_MS ? " ms" : "");
@@ -133,7 +134,8 @@ static bool append(struct text *text, const char *data, size_t len) {
 }
 
 /* What stands between "${" and "}" */
-static bool append_variable(struct text *text, const char *name, size_t len, const char *state, char why[EBC_WHY_ROOM]) {
+static bool append_variable(struct text *text, const char *name, size_t len, const char *state,
+                            char why[EBC_WHY_ROOM]) {
     char *copy = strndup(name, len);
     char *fallback = copy ? strstr(copy, ":-") : NULL;
     const char *value;
@@ -151,7 +153,8 @@ static bool append_variable(struct text *text, const char *name, size_t len, con
     if (!value)
         value = fallback;
     if (!value)
-        snprintf(why, EBC_WHY_ROOM, "${%s}: there is no environment variable of that name; set it, or write ${%s:-default}",
+        snprintf(why, EBC_WHY_ROOM, "${%s}: there is no environment variable of that name; set it, or write "
+                 "${%s:-default}",
                  copy, copy);
     else if (!append(text, value, strlen(value)))
         snprintf(why, EBC_WHY_ROOM, "no memory left");
@@ -212,7 +215,8 @@ static bool place_list(struct ebc_settings *settings, const struct eb_option *op
 }
 
 /* `value` is held by the settings and may be cut. */
-static bool set_option(struct ebc_settings *settings, const struct eb_option *option, char *value, char why[EBC_WHY_ROOM]) {
+static bool set_option(struct ebc_settings *settings, const struct eb_option *option, char *value,
+                       char why[EBC_WHY_ROOM]) {
     int64_t number;
 
     if (option->type == EB_OPT_TEXT) {
@@ -293,7 +297,8 @@ static bool set_one(struct ebc_settings *settings, const struct eb_option *optio
         return false;
     }
     if (!text && !option->fallback && option->flags & EB_OPT_REQUIRED) {
-        snprintf(why, EBC_WHY_ROOM, "the plugin needs -o %.200s=...: %.1000s", option->key, option->help ? option->help : "");
+        snprintf(why, EBC_WHY_ROOM, "the plugin needs -o %.200s=...: %.1000s", option->key,
+                 option->help ? option->help : "");
         return false;
     }
     if (!text && !option->fallback)

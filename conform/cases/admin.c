@@ -84,8 +84,8 @@ static void check_walk_ends(struct ebc *t) {
     status = t->plugin.admin->topics(self, ebc_admin_timeout(t), stop_at_once, &times, &err);
     ebc_end(t);
     if (status != EB_OK || times != 1)
-        ebc_break(t, EBC_ADMIN_WALK, "expected one call and EB_OK from topics when each() answers 7; came %u and %d", times,
-                  status);
+        ebc_break(t, EBC_ADMIN_WALK, "expected one call and EB_OK from topics when each() answers 7; came %u and %d",
+                  times, status);
 }
 
 static void topics_are_made_listed_and_removed(struct ebc *t) {
@@ -97,7 +97,8 @@ static void topics_are_made_listed_and_removed(struct ebc *t) {
     skip_unless(t, ops->topics && ops->create && ops->remove, "topics, create and remove");
     for (int i = 0; i < 2; i++)
         if ((status = create(t, topic)) != EB_OK)
-            ebc_break(t, EBC_CREATE, "expected EB_OK from create, the %s time; came %d", i ? "second" : "first", status);
+            ebc_break(t, EBC_CREATE, "expected EB_OK from create, the %s time; came %d", i ? "second" : "first",
+                      status);
     ebc_topic(t, "b");                          /* so that a walk has more than one to tell */
     if (t->plugin.producer)
         ebc_send_through_new(t, ebc_make(t, topic, 7, 2));
@@ -228,7 +229,8 @@ static int32_t keep_message(void *arg, const struct eb_message *message) {
     return browsed->n == browsed->stop_after;
 }
 
-static struct browsed browse(struct ebc *t, const char *topic, struct eb_point from, size_t stop_after, int32_t *status) {
+static struct browsed browse(struct ebc *t, const char *topic, struct eb_point from, size_t stop_after,
+                             int32_t *status) {
     struct browsed browsed = { .t = t, .got = ebc_alloc(t, 100 * sizeof *browsed.got), .stop_after = stop_after };
     void *self = ebc_admin_self(t);
     struct eb_error err = {0};
@@ -252,7 +254,8 @@ static void expect_browse(struct ebc *t, const char *topic, const char *what, st
         ebc_break(t, EBC_BROWSE, "expected %zu messages from %s; came %zu", n - first, what, browsed.n);
     for (size_t i = 0; i < browsed.n; i++) {
         if (!ebc_find(browsed.got, browsed.n, stored[first + i]->event))
-            ebc_break(t, EBC_BROWSE, "expected event %zu from %s; came others only", stored[first + i]->event->number, what);
+            ebc_break(t, EBC_BROWSE, "expected event %zu from %s; came others only", stored[first + i]->event->number,
+                      what);
         ebc_same_values(t, browsed.got[i]);
     }
 }
@@ -276,7 +279,8 @@ static void browse_leaves_no_trace(struct ebc *t) {
                   browsed.n, status);
     browsed = browse(t, ebc_topic_name(t, "none"), (struct eb_point){ .kind = EB_EARLIEST }, 0, &status);
     if (browsed.n != 0 || status != EB_END)
-        ebc_break(t, EBC_BROWSE_NOTHING, "expected EB_END from a browse of a topic that does not exist; came %d", status);
+        ebc_break(t, EBC_BROWSE_NOTHING, "expected EB_END from a browse of a topic that does not exist; came %d",
+                  status);
     ebc_stored(t, topic, group2, 12);           /* another group still sees all */
     if (t->plugin.admin->groups)
         expect_lag(t, topic, group, 0, 0);
@@ -298,16 +302,16 @@ static void seek(struct ebc *t, const char *topic, const char *group, struct eb_
 }
 
 /* What the group gets now is exactly stored[first..n). */
-static void expect_rest(struct ebc *t, enum ebc_rule rule, const char *topic, const char *group, struct ebc_got **stored,
-                        size_t first, size_t n) {
+static void expect_rest(struct ebc *t, enum ebc_rule rule, const char *topic, const char *group,
+                        struct ebc_got **stored, size_t first, size_t n) {
     struct ebc_consumer *c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
     size_t others = ebc_others_before_marker(c, topic);
 
     for (size_t i = 0; i < n; i++) {
         bool came = ebc_find(ebc_all(c), ebc_count(c), stored[i]->event) != NULL;
         if (came != (i >= first))
-            ebc_break(t, rule, "expected the group to get the events from number %zu of %zu on; came number %zu%s", first + 1,
-                      n, i + 1, came ? "" : " not");
+            ebc_break(t, rule, "expected the group to get the events from number %zu of %zu on; came number %zu%s",
+                      first + 1, n, i + 1, came ? "" : " not");
     }
     if (others < n - first)
         ebc_break(t, rule, "expected %zu events; came %zu", n - first, others);
@@ -367,8 +371,8 @@ static void a_seek_moves_live_members_or_says_who(struct ebc *t) {
     ebc_others_before_marker(c, topic);
     for (size_t i = 0; i < sent.n; i++)
         if (!ebc_find(ebc_all(c) + 6, ebc_count(c) - 6, ebc_event(t, sent, i)))
-            ebc_break(t, EBC_SEEK_LIVE, "expected event %zu again after the seek to earliest, or EB_PERMANENT with who; came "
-                      "neither", ebc_event(t, sent, i)->number);
+            ebc_break(t, EBC_SEEK_LIVE, "expected event %zu again after the seek to earliest, or EB_PERMANENT with "
+                      "who; came neither", ebc_event(t, sent, i)->number);
 }
 
 static void trim(struct ebc *t, const char *topic, struct ebc_got *before, int32_t unread_too) {

@@ -22,8 +22,8 @@ static void check_about(struct ebc *t) {
     if (strncmp(name, about->name, len) != 0 || strcmp(name + len, ".so") != 0)
         ebc_note(t, EBC_DESCRIPTOR, "expected the name of the file %s without .so; came \"%s\"", name, about->name);
     if (!about->version[0] || !about->summary[0] || strchr(about->summary, '\n'))
-        ebc_note(t, EBC_DESCRIPTOR, "expected a version and a summary of one line; came \"%s\" and \"%s\"", about->version,
-                 about->summary);
+        ebc_note(t, EBC_DESCRIPTOR, "expected a version and a summary of one line; came \"%s\" and \"%s\"",
+                 about->version, about->summary);
     if (!t->plugin.producer && !t->plugin.consumer && !t->plugin.admin)
         ebc_note(t, EBC_TABLES, "expected eventbus_producer, eventbus_consumer or eventbus_admin; came none of them");
 }
@@ -69,8 +69,8 @@ static void check_option(struct ebc *t, const struct eb_option *option, size_t n
     if (option->type < EB_OPT_TEXT || option->type > EB_OPT_CHOICE)
         ebc_note(t, EBC_OPTIONS, "expected a type that plugin.h knows; came %d for \"%s\"", option->type, option->key);
     if (len == 0 || strpbrk(option->key, " \t=[];#") || (prefix && option->key[len - 1] != '.'))
-        ebc_note(t, EBC_OPTIONS, "expected a key that can stand in a file%s; came \"%s\"", prefix ? ", ending in '.'" : "",
-                 option->key);
+        ebc_note(t, EBC_OPTIONS, "expected a key that can stand in a file%s; came \"%s\"",
+                 prefix ? ", ending in '.'" : "", option->key);
     if (!option->help || !option->help[0])
         ebc_note(t, EBC_OPTIONS, "expected a sentence of help for \"%s\"; came none", option->key);
     if (option->offset % sizeof(int64_t) != 0 || about->settings_size < sizeof(int64_t)
@@ -83,7 +83,8 @@ static void check_option(struct ebc *t, const struct eb_option *option, size_t n
         ebc_note(t, EBC_OPTIONS, "expected min up to max for \"%s\"; came %lld and %lld", option->key,
                  (long long)option->min, (long long)option->max);
     if (option->fallback && option->flags & EB_OPT_REQUIRED)
-        ebc_note(t, EBC_OPTIONS, "expected no default for the required \"%s\"; came \"%s\"", option->key, option->fallback);
+        ebc_note(t, EBC_OPTIONS, "expected no default for the required \"%s\"; came \"%s\"", option->key,
+                 option->fallback);
     if (!ebc_default_fits(option, why))
         ebc_note(t, EBC_DEFAULTS, "expected a default of \"%s\" that may be given; came %.300s", option->key, why);
 }
@@ -92,7 +93,8 @@ static void check_traits(struct ebc *t, const char *role, uint32_t traits) {
     uint32_t known = (EB_T_PROCESSES << 1) - 1;
 
     if (traits & ~known)
-        ebc_note(t, EBC_TRAITS, "expected traits that plugin.h knows; came 0x%x as well for the %s", traits & ~known, role);
+        ebc_note(t, EBC_TRAITS, "expected traits that plugin.h knows; came 0x%x as well for the %s", traits & ~known,
+                 role);
     if (traits & EB_T_DELAY_ORDER && !(traits & EB_T_DELAY))
         ebc_note(t, EBC_TRAITS, "expected EB_T_DELAY with EB_T_DELAY_ORDER; came the second alone for the %s", role);
 }
@@ -158,10 +160,11 @@ static void open_and_close_leave_nothing_behind(struct ebc *t) {
     for (int i = 0; i < 10; i++)
         use_every_role(t, topic, group);
     if ((now = settled_down(t, "/proc/self/fd", files)) > files)
-        ebc_break(t, EBC_THREADS_END, "expected %zu open descriptors as before 10 rounds of open and close; came %zu", files,
-                  now);
+        ebc_break(t, EBC_THREADS_END, "expected %zu open descriptors as before 10 rounds of open and close; came %zu",
+                  files, now);
     if ((now = settled_down(t, "/proc/self/task", threads)) > threads)
-        ebc_break(t, EBC_THREADS_END, "expected %zu threads as before 10 rounds of open and close; came %zu", threads, now);
+        ebc_break(t, EBC_THREADS_END, "expected %zu threads as before 10 rounds of open and close; came %zu", threads,
+                  now);
 }
 
 /* ---- waits and wakes ---- */
@@ -211,8 +214,8 @@ static void calm_down(const struct idle *it) {
 
     while (wait_once(it, 60) < 50)
         if (ebc_ticks_ms() > end)
-            ebc_break(it->t, EBC_POLL_WAITS, "expected %s(60 ms) with nothing to do to wait; came back early for %lld ms",
-                      op_of(it), (long long)it->t->patience_ms);
+            ebc_break(it->t, EBC_POLL_WAITS, "expected %s(60 ms) with nothing to do to wait; came back early for %lld "
+                      "ms", op_of(it), (long long)it->t->patience_ms);
 }
 
 /* The roles that are there, one after the other. */
@@ -232,8 +235,8 @@ static void wake_before(const struct idle *it) {
         wake(it);
         took = wait_once(it, 2000);
         if (took > 1000)
-            ebc_break(it->t, EBC_WAKE, "expected %s(2000 ms) to end at once after a wake; came back after %lld ms", op_of(it),
-                      (long long)took);
+            ebc_break(it->t, EBC_WAKE, "expected %s(2000 ms) to end at once after a wake; came back after %lld ms",
+                      op_of(it), (long long)took);
     }
     calm_down(it);
 }

@@ -1,4 +1,5 @@
-/* conform/cases/crash.c - processes that are killed at work: what was unsettled comes again, what was reported is there. */
+/* conform/cases/crash.c - processes that are killed at work: what was unsettled comes again, what was reported is
+ * there. */
 #include "case.h"
 
 #include <stdio.h>
@@ -100,14 +101,14 @@ static void arrive(struct fates *fates, const struct ebc_event *event) {
     struct fate *fate = &fates->of[event->number - fates->first];
 
     if (fate->answered && !(fates->t->plugin.consumer->traits & EB_T_NEIGHBOURS))
-        ebc_break(fates->t, EBC_ACK_FOREVER, "expected event %zu, which the killed member acknowledged and was answered "
-                  "EB_OK, never again; came it", event->number);
+        ebc_break(fates->t, EBC_ACK_FOREVER, "expected event %zu, which the killed member acknowledged and was "
+                  "answered EB_OK, never again; came it", event->number);
     for (size_t i = 0; i < EVENTS && fates->stored[i]->event != event; i++) {
         const struct ebc_event *earlier = fates->stored[i]->event;
         const struct fate *its = &fates->of[earlier->number - fates->first];
         if ((fates->t->plugin.consumer->traits & EB_T_ORDER) && !its->came && !its->tried && same_key(earlier, event))
-            ebc_break(fates->t, EBC_KEY_AT_ONE, "expected event %zu first, which the killed member left unsettled; came "
-                      "event %zu of the same key", earlier->number, event->number);
+            ebc_break(fates->t, EBC_KEY_AT_ONE, "expected event %zu first, which the killed member left unsettled; "
+                      "came event %zu of the same key", earlier->number, event->number);
     }
     fate->came = true;
 }
@@ -146,8 +147,8 @@ static void take_the_rest(struct fates *fates, struct ebc_consumer *c) {
         if (take_some(fates, c) > 0)
             end = ebc_ticks_ms() + patience;
         else if (ebc_ticks_ms() > end)
-            ebc_break(t, EBC_PROCESSES, "expected all that the killed member left at another one; came nothing of %zu events "
-                      "for %lld ms", missing(fates), (long long)patience);
+            ebc_break(t, EBC_PROCESSES, "expected all that the killed member left at another one; came nothing of %zu "
+                      "events for %lld ms", missing(fates), (long long)patience);
     }
     ebc_quiet(c);
     for (size_t i = 0; i < ebc_count(c); i++)
@@ -174,8 +175,8 @@ static void hear_answers(struct fates *fates, size_t n, struct ebc_consumer *our
 
     while (fates->answered < n && missing(fates) > HELD / 2) {
         if (ebc_ticks_ms() > end)
-            ebc_break(t, EBC_PROCESSES, "expected a member in another process to work; came %zu answers to its verdicts",
-                      fates->answered);
+            ebc_break(t, EBC_PROCESSES, "expected a member in another process to work; came %zu answers to its "
+                      "verdicts", fates->answered);
         if (ours)
             take_some(fates, ours);
         if (hear(fates, 5))
@@ -237,8 +238,8 @@ static void check_order(struct ebc *t, struct ebc_got **got, size_t n) {
         if (key >= KEYS)
             continue;                           /* the marker */
         if (event->number < next[key])
-            ebc_break(t, EBC_SEND_ORDER, "expected each event of a key once, in the order of sending; came event %zu after "
-                      "event %zu", event->number, next[key] - 1);
+            ebc_break(t, EBC_SEND_ORDER, "expected each event of a key once, in the order of sending; came event %zu "
+                      "after event %zu", event->number, next[key] - 1);
         next[key] = event->number + 1;
     }
 }
@@ -264,8 +265,8 @@ static void a_killed_producer_loses_nothing_reported(struct ebc *t) {
     ebc_others_before_marker(c, topic);
     for (size_t i = 0; i < SENT; i++)
         if (reported[i] && !ebc_find(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
-            ebc_break(t, EBC_STORED, "expected event %zu, reported EB_OK to the killed producer, to be there; came others "
-                      "only", sent.first + i);
+            ebc_break(t, EBC_STORED, "expected event %zu, reported EB_OK to the killed producer, to be there; came "
+                      "others only", sent.first + i);
     check_order(t, ebc_all(c), ebc_count(c));
 }
 

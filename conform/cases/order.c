@@ -1,4 +1,5 @@
-/* conform/cases/order.c - several members of a group, settling by chance, leaving and coming back: each key in order. */
+/* conform/cases/order.c - several members of a group, settling by chance, leaving and coming back: each key in
+ * order. */
 #include "case.h"
 
 #include <string.h>
@@ -35,7 +36,8 @@ static struct track *track_of(struct group *g, const struct ebc_event *event) {
     for (size_t i = 0; i < EVENTS; i++)
         if (g->tracks[i].event == event)
             return &g->tracks[i];
-    ebc_break(g->t, EBC_RECEIVED, "expected the events that the first group saw; came event %zu as well", event->number);
+    ebc_break(g->t, EBC_RECEIVED, "expected the events that the first group saw; came event %zu as well",
+              event->number);
 }
 
 /* An earlier one of the key that is out elsewhere breaks the order at once. One that is merely not here yet breaks it
@@ -67,14 +69,15 @@ static void arrive(struct group *g, struct ebc_got *got) {
     if (track->state == IN_HAND)
         ebc_settle(track->got, EB_RETURN, 0);
     if (track->passed_by)
-        ebc_break(g->t, track->passed_in_retry ? EBC_RETRY_HOLDS : EBC_KEY_AT_ONE, "expected event %zu before event %zu of "
-                  "the same key; came it after", track->event->number, track->passed_by->number);
+        ebc_break(g->t, track->passed_in_retry ? EBC_RETRY_HOLDS : EBC_KEY_AT_ONE, "expected event %zu before event "
+                  "%zu of the same key; came it after", track->event->number, track->passed_by->number);
     track->state = IN_HAND;
     track->got = got;
     check_earlier(g, track);
 }
 
-/* The verdict for the first one in hand of a key at its member; for a retry, those that follow it are returned with it. */
+/* The verdict for the first one in hand of a key at its member; for a retry, those that follow it are returned with
+ * it. */
 static void settle_first(struct group *g, struct track *first, bool retry) {
     struct ebc_got *got[EVENTS];
     struct eb_verdict kinds[EVENTS] = { { .what = retry ? EB_RETRY : EB_ACK, .delay_ms = retry ? 15 : 0 } };
@@ -146,10 +149,11 @@ static void turn(struct group *g, int m) {
 static void nothing_comes(struct group *g) {
     for (size_t i = 0; i < EVENTS; i++)
         if (g->tracks[i].state == RETURNED || g->tracks[i].state == RETRYING)
-            ebc_break(g->t, g->tracks[i].state == RETURNED ? EBC_RETURN_LOST : EBC_RETRY, "expected event %zu again after its "
-                      "verdict; came it not for %lld ms", g->tracks[i].event->number, (long long)g->t->patience_ms);
-    ebc_break(g->t, EBC_MISSING, "expected %d events at three members; came %zu, then none for %lld ms", EVENTS, g->done,
-              (long long)g->t->patience_ms);
+            ebc_break(g->t, g->tracks[i].state == RETURNED ? EBC_RETURN_LOST : EBC_RETRY, "expected event %zu again "
+                      "after its verdict; came it not for %lld ms", g->tracks[i].event->number,
+                      (long long)g->t->patience_ms);
+    ebc_break(g->t, EBC_MISSING, "expected %d events at three members; came %zu, then none for %lld ms", EVENTS,
+              g->done, (long long)g->t->patience_ms);
 }
 
 static void a_key_is_at_one_member_in_order(struct ebc *t) {

@@ -2,6 +2,7 @@
 #include "case.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { BOTH = EBC_PRODUCER | EBC_CONSUMER };
 
@@ -92,10 +93,51 @@ static void receive_waits_for_the_first_only(struct ebc *t) {
         ebc_receive(c, 100, 4000);
     took = ebc_ticks_ms() - began;
     if (ebc_count(c) > 1 && took > 2000)
-        ebc_break(t, EBC_FIRST_ONLY, "expected receive(max 100, 4000 ms) to be back with the one message there was; came "
-                  "back after %lld ms", (long long)took);
+        ebc_break(t, EBC_FIRST_ONLY, "expected receive(max 100, 4000 ms) to be back with the one message there was; "
+                  "came back after %lld ms", (long long)took);
     if (ebc_count(c) == 1)
         ebc_break(t, EBC_MISSING, "expected the message sent last; came none for %lld ms", (long long)took);
+}
+
+/* A thread with a producer of its own, which sends some time after the case's thread went to wait. */
+struct sender {
+    struct ebc *t;
+    struct ebc_producer *producer;
+    struct ebc_span sent;
+};
+
+static void *send_later(void *arg) {
+    struct sender *sender = arg;
+
+    usleep(30000);
+    ebc_send(sender->producer, sender->sent);
+    return NULL;
+}
+
+static void a_waiting_receive_sees_what_is_sent(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct ebc_consumer *c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
+    struct sender sender = { t, ebc_producer(t), { 0, 0 } };
+
+    ebc_send(sender.producer, ebc_make(t, topic, 1, 1));
+    ebc_take_and_ack(c, 1);                     /* it has begun */
+    for (int i = 0; i < 4; i++) {
+        size_t before = ebc_count(c);
+        int64_t began = ebc_ticks_ms(), took;
+        pthread_t thread;
+
+        sender.sent = ebc_make(t, topic, 1, 1);
+        if (pthread_create(&thread, NULL, send_later, &sender) != 0)
+            ebc_skip(t, "no thread can be started on this machine");
+        while (ebc_count(c) == before && ebc_ticks_ms() < began + 3900)
+            ebc_receive(c, 10, (int32_t)(began + 4000 - ebc_ticks_ms()));
+        took = ebc_ticks_ms() - began;
+        pthread_join(thread, NULL);
+        if (ebc_count(c) == before || took > 2000)
+            ebc_break(t, EBC_ARRIVAL, "expected receive(4000 ms) to be back with the event sent 30 ms after it began; "
+                      "came back after %lld ms with %zu", (long long)took, ebc_count(c) - before);
+        ebc_settle(ebc_all(c)[before], EB_ACK, 0);
+    }
 }
 
 /* Takes and settles n messages, and waits in between as long as the host's bounds are full: more than they allow is
@@ -126,7 +168,8 @@ static void no_more_is_out_than_the_bounds_allow(struct ebc *t) {
     struct ebc_consumer *c;
 
     for (size_t i = 0; i < sent.n; i++)
-        ebc_set_payload_size(t, ebc_event(t, sent, i), i == 7 ? 9000 : 1000);   /* one is larger than all that may be out */
+        /* one is larger than all that may be out */
+        ebc_set_payload_size(t, ebc_event(t, sent, i), i == 7 ? 9000 : 1000);
     ebc_send_through_new(t, sent);
     c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .max_messages = 4 });
     take_within(c, t, sent.n);
@@ -192,16 +235,16 @@ static void a_new_group_at_latest_sees_only_what_comes(struct ebc *t) {
     c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .start = &latest });
     while (ebc_count(c) == 0) {
         if (ebc_ticks_ms() > end)
-            ebc_break(t, EBC_START, "expected a new group at latest to see events sent after it began; came none for %lld "
-                      "ms", (long long)t->patience_ms);
+            ebc_break(t, EBC_START, "expected a new group at latest to see events sent after it began; came none for "
+                      "%lld ms", (long long)t->patience_ms);
         ebc_receive(c, 1, 20);
         ebc_send(p, ebc_make(t, topic, 1, 3));
     }
     ebc_take_rest(c, SIZE_MAX);
     for (size_t i = 0; i < before.n; i++)
         if (ebc_find(ebc_all(c), ebc_count(c), ebc_event(t, before, i)))
-            ebc_break(t, EBC_START, "expected a new group at latest to begin after the %zu events that were there; came one "
-                      "of them", before.n);
+            ebc_break(t, EBC_START, "expected a new group at latest to begin after the %zu events that were there; "
+                      "came one of them", before.n);
 }
 
 static void an_existing_group_is_never_moved(struct ebc *t) {
@@ -266,8 +309,8 @@ static void members_of_a_group_share_the_work(struct ebc *t) {
             end = ebc_ticks_ms() + t->patience_ms;
         done = now;
         if (ebc_ticks_ms() > end)
-            ebc_break(t, EBC_SHARED, "expected three members to get each of %zu events; came %zu, then none for %lld ms",
-                      sent.n, done, (long long)t->patience_ms);
+            ebc_break(t, EBC_SHARED, "expected three members to get each of %zu events; came %zu, then none for %lld "
+                      "ms", sent.n, done, (long long)t->patience_ms);
         for (int i = 0; i < 3; i++) {
             ebc_receive(c[i], 10, 5);           /* one that was acknowledged, at whichever member, is noted here */
             settle_in_hand(c[i]);
@@ -332,7 +375,8 @@ static void a_paused_lane_hands_nothing_over(struct ebc *t) {
     ebc_pause(c, lane, 1);
     ebc_send_through_new(t, ebc_make(t, topic, 10, 1));
     if (ebc_quiet(c) > 0)
-        ebc_break(t, EBC_PAUSE, "expected nothing of lane %u while it is paused; came %zu messages", lane, ebc_count(c) - 1);
+        ebc_break(t, EBC_PAUSE, "expected nothing of lane %u while it is paused; came %zu messages", lane,
+                  ebc_count(c) - 1);
     ebc_pause(c, lane, 0);
     ebc_take_and_ack(c, 10);
 }
@@ -393,7 +437,8 @@ static void the_end_waits_for_a_retry(struct ebc *t) {
 }
 
 const struct ebc_case ebc_receiving[] = {
-    { .group = "receiving", .name = "what-was-sent-is-handed-over", .roles = BOTH, .run = what_was_sent_is_handed_over },
+    { .group = "receiving", .name = "what-was-sent-is-handed-over", .roles = BOTH,
+      .run = what_was_sent_is_handed_over },
     { .group = "receiving", .name = "no-more-than-max-is-handed-over", .roles = BOTH,
       .run = no_more_than_max_is_handed_over },
     { .group = "receiving", .name = "max-0-hands-nothing-over", .roles = BOTH, .run = max_0_hands_nothing_over },
@@ -401,6 +446,8 @@ const struct ebc_case ebc_receiving[] = {
       .run = a_refused_message_is_offered_again },
     { .group = "receiving", .name = "receive-waits-for-the-first-only", .roles = BOTH,
       .run = receive_waits_for_the_first_only },
+    { .group = "receiving", .name = "a-waiting-receive-sees-what-is-sent", .roles = BOTH,
+      .run = a_waiting_receive_sees_what_is_sent },
     { .group = "receiving", .name = "no-more-is-out-than-the-bounds-allow", .roles = BOTH,
       .run = no_more_is_out_than_the_bounds_allow },
     { .group = "receiving", .name = "a-new-group-starts-where-it-says", .roles = BOTH, .consumer = EB_T_HISTORY,

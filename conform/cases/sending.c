@@ -132,8 +132,8 @@ static void check_prefixes(struct ebc *t, struct ebc_span sent, struct ebc_got *
         for (size_t k = i + 1; k < sent.n; k++) {
             const struct ebc_event *later = ebc_event(t, sent, k);
             if (strcmp(later->message.key.data, failed->message.key.data) == 0 && ebc_find(got, n, later))
-                ebc_break(t, EBC_FAIL_ORDER, "expected event %zu not to be stored, since event %zu of the same key failed; "
-                          "came it", later->number, failed->number);
+                ebc_break(t, EBC_FAIL_ORDER, "expected event %zu not to be stored, since event %zu of the same key "
+                          "failed; came it", later->number, failed->number);
         }
     }
 }
@@ -157,13 +157,30 @@ static void close_reports_all_that_was_taken(struct ebc *t) {
     for (size_t i = 0; i < sent.n; i++) {
         const struct ebc_event *event = ebc_event(t, sent, i);
         if (event->status == EB_OK && !ebc_find(got, n, event))
-            ebc_break(t, EBC_STORED, "expected event %zu, reported EB_OK, to be there; came others only", event->number);
-        if (event->status != EB_OK && !event->maybe_stored && ebc_find(got, n, event))
-            ebc_break(t, EBC_NOT_STORED, "expected event %zu, reported as not stored for sure, not to be there; came it",
+            ebc_break(t, EBC_STORED, "expected event %zu, reported EB_OK, to be there; came others only",
                       event->number);
+        if (event->status != EB_OK && !event->maybe_stored && ebc_find(got, n, event))
+            ebc_break(t, EBC_NOT_STORED, "expected event %zu, reported as not stored for sure, not to be there; came "
+                      "it", event->number);
     }
     if (t->plugin.producer->traits & EB_T_ORDER)
         check_prefixes(t, sent, got, n);
+}
+
+static void close_sends_what_it_can_in_its_time(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct ebc_producer *p = ebc_producer(t);
+    struct ebc_span sent = ebc_make(t, topic, 51, 5);
+
+    ebc_send(p, (struct ebc_span){ sent.first, 1 });        /* the way is up */
+    ebc_submit(p, (struct ebc_span){ sent.first + 1, 50 });
+    ebc_close_producer(p, (int32_t)t->patience_ms);
+    for (size_t i = 0; i < sent.n; i++)
+        if (ebc_event(t, sent, i)->status != EB_OK)
+            ebc_break(t, EBC_CLOSE_SENDS, "expected close(%lld ms) to send 50 events; came status %d for event %zu: %s",
+                      (long long)t->patience_ms, ebc_event(t, sent, i)->status, sent.first + i,
+                      ebc_event(t, sent, i)->error);
+    ebc_stored(t, topic, group, sent.n);
 }
 
 /* ---- order ---- */
@@ -196,11 +213,14 @@ const struct ebc_case ebc_sending[] = {
     { .group = "sending", .name = "every-message-taken-is-reported-once", .roles = EBC_PRODUCER,
       .run = every_message_taken_is_reported_once },
     { .group = "sending", .name = "a-report-names-the-position", .roles = BOTH, .run = a_report_names_the_position },
-    { .group = "sending", .name = "values-come-back-as-they-went", .roles = BOTH, .run = values_come_back_as_they_went },
+    { .group = "sending", .name = "values-come-back-as-they-went", .roles = BOTH,
+      .run = values_come_back_as_they_went },
     { .group = "sending", .name = "attributes-and-headers-come-back-in-order", .roles = BOTH,
       .run = attributes_and_headers_come_back_in_order },
     { .group = "sending", .name = "close-reports-all-that-was-taken", .roles = BOTH,
       .run = close_reports_all_that_was_taken },
+    { .group = "sending", .name = "close-sends-what-it-can-in-its-time", .roles = BOTH,
+      .run = close_sends_what_it_can_in_its_time },
     { .group = "sending", .name = "a-topic-and-key-keep-the-order-of-sending", .roles = BOTH,
       .run = a_topic_and_key_keep_the_order_of_sending },
     { 0 },

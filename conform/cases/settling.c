@@ -64,8 +64,8 @@ static void settle_some_and_reopen(struct ebc *t, int round) {
         const struct ebc_got *got = first[order[i]];
         bool came = ebc_find(again, n, got->event) != NULL;
         if (i >= acks && !came)
-            ebc_break(t, EBC_ACK_COVERS, "expected event %zu again, of which only others around it were acknowledged; came "
-                      "it not", got->event->number);
+            ebc_break(t, EBC_ACK_COVERS, "expected event %zu again, of which only others around it were acknowledged; "
+                      "came it not", got->event->number);
         if (i < acks && !came && got->answer == EB_GONE)
             ebc_break(t, EBC_GONE_AGAIN, "expected event %zu again, whose EB_ACK was answered EB_GONE; came it not",
                       got->event->number);
@@ -192,11 +192,28 @@ static void what_was_fetched_ahead_is_returned(struct ebc *t) {
     ebc_others_before_marker(c, topic);
     for (size_t i = 0; i < sent.n; i++)
         if (!ebc_find(got, n, ebc_event(t, sent, i)) && !ebc_find(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
-            ebc_break(t, EBC_FETCHED_AHEAD, "expected event %zu, which the closed consumer was never handed, at another "
-                      "one; came it not", ebc_event(t, sent, i)->number);
+            ebc_break(t, EBC_FETCHED_AHEAD, "expected event %zu, which the closed consumer was never handed, at "
+                      "another one; came it not", ebc_event(t, sent, i)->number);
 }
 
 /* ---- retrying ---- */
+
+/* One that becomes due while receive waits. */
+static void expect_retry_ends_wait(struct ebc *t, struct ebc_consumer *c, struct ebc_got *got) {
+    int64_t began = ebc_ticks_ms(), took;
+    size_t before = ebc_count(c);
+
+    ebc_settle(got, EB_RETRY, 100);
+    ebc_wait_answers(c);
+    while (ebc_count(c) == before && ebc_ticks_ms() < began + 3900)
+        ebc_receive(c, 1, (int32_t)(began + 4000 - ebc_ticks_ms()));
+    took = ebc_ticks_ms() - began;
+    if (ebc_count(c) == before || took > 2000)
+        ebc_break(t, EBC_RETRY, "expected receive(4000 ms) to be back with the event to be tried again after 100 ms; "
+                  "came back after %lld ms with %zu", (long long)took, ebc_count(c) - before);
+    ebc_settle(ebc_all(c)[before], EB_ACK, 0);
+    ebc_wait_answers(c);
+}
 
 static void a_retry_waits_and_counts(struct ebc *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
@@ -214,14 +231,14 @@ static void a_retry_waits_and_counts(struct ebc *t) {
         got = ebc_take(c, 1)[0];
         waited = got->at_ms - settled_ms;
         if (waited < (int64_t)delay - 5)
-            ebc_break(t, EBC_RETRY, "expected the event after %u ms again; came it after %lld ms", delay, (long long)waited);
+            ebc_break(t, EBC_RETRY, "expected the event after %u ms again; came it after %lld ms", delay,
+                      (long long)waited);
         if (got->message->failures != failures && (got->message->failures != 0 || known))
             ebc_break(t, EBC_RETRY_COUNTS, "expected failures %u, or always 0 for unknown; came %u", failures,
                       got->message->failures);
         known = got->message->failures;
     }
-    ebc_settle(got, EB_ACK, 0);
-    ebc_wait_answers(c);
+    expect_retry_ends_wait(t, c, got);
 }
 
 /* Of one key a, b and c, of another d: a is to be tried again, so b and c have to wait, and d not. */
@@ -255,8 +272,8 @@ static void a_retry_holds_back_its_key(struct ebc *t) {
         while (place < 4 && next->event != held[place])
             place++;
         if (place < 4 && place > 0 && !held[place - 1]->done)
-            ebc_break(t, held[0]->done ? EBC_RETURN_LOST : EBC_RETRY_HOLDS, "expected event %zu to be settled first; came "
-                      "event %zu of its key", held[held[0]->done ? place - 1 : 0]->number, next->event->number);
+            ebc_break(t, held[0]->done ? EBC_RETURN_LOST : EBC_RETRY_HOLDS, "expected event %zu to be settled first; "
+                      "came event %zu of its key", held[held[0]->done ? place - 1 : 0]->number, next->event->number);
         ebc_settle(next, EB_ACK, 0);
         ebc_wait_answers(c);
     }
@@ -279,7 +296,8 @@ static void an_extended_lease_is_kept(struct ebc *t) {
     if (lease == 0)
         ebc_skip(t, "the plugin's messages have no lease");
     if (lease > 2000 * t->pace)
-        ebc_skip(t, "the lease is %lld ms: give the plugin one of up to %.0f ms by -o", (long long)lease, 2000 * t->pace);
+        ebc_skip(t, "the lease is %lld ms: give the plugin one of up to %.0f ms by -o", (long long)lease,
+                 2000 * t->pace);
     other = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .member = "m2" });
     for (end = ebc_ticks_ms() + 2 * lease; ebc_ticks_ms() < end;) {
         ebc_settle(got, EB_EXTEND, 0);

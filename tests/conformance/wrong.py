@@ -1,4 +1,4 @@
-"""Each plugin that is wrong on purpose fails exactly the case that names its fault; the one that is right fails none."""
+"""Each plugin that is wrong on purpose fails exactly the case that names its fault; the right one fails none."""
 import concurrent.futures
 import json
 import os
@@ -40,6 +40,8 @@ ALONE = {
     "loses-some": "what-was-sent-is-handed-over",
     "hands-over-too-many": "no-more-than-max-is-handed-over",
     "ignores-bytes": "no-more-is-out-than-the-bounds-allow",
+    "misses-arrivals": "a-waiting-receive-sees-what-is-sent",
+    "sends-nothing-at-close": "close-sends-what-it-can-in-its-time",
     "waits-for-a-batch": "receive-waits-for-the-first-only",
     "starts-behind": "a-new-group-starts-where-it-says",
     "latest-is-earliest": "a-new-group-at-latest-sees-only-what-comes",

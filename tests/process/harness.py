@@ -18,6 +18,7 @@ import difflib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -33,6 +34,9 @@ SCHEMAS = os.path.join(TOP, "conf", "schemas")
 PLUGINS = os.path.join(BUILD, ".libs")
 SOAK = bool(os.environ.get("EB_SOAK"))
 PATIENCE = 60               # seconds until a thing that should happen counts as not happening; sanitizers are slow
+
+with open(os.path.join(TOP, "tests", "process", "sample_plugin.c"), encoding="utf-8") as _file:
+    SAMPLE_PLUGIN = _file.read()
 
 _tests = []
 
@@ -87,14 +91,14 @@ def json_lines(text):
 class Worker:
     """A command that runs in the background, in a process group of its own; its output goes to files."""
 
-    def __init__(self, case, words, environment, stdin):
+    def __init__(self, case, words, environment, stdin, pass_fds):
         number = len(case.workers) + 1
         self.case, self.words = case, words
         self.out_file = os.path.join(case.folder, f"worker{number}.out")
         self.err_file = os.path.join(case.folder, f"worker{number}.err")
         with open(self.out_file, "wb") as out, open(self.err_file, "wb") as err:
             self.process = subprocess.Popen(words, stdin=stdin, stdout=out, stderr=err, env=environment,
-                                            cwd=case.folder, start_new_session=True)
+                                            cwd=case.folder, start_new_session=True, pass_fds=pass_fds)
         self.pid = self.process.pid
 
     @property
@@ -202,27 +206,37 @@ class Case:
                 kept[name] = value
         return kept
 
-    def run(self, *words, status=0, stdin="", env=None, timeout=PATIENCE, command=COMMAND):
+    def run(self, *words, status=0, stdin="", stdout=subprocess.PIPE, env=None, timeout=PATIENCE, command=COMMAND):
         """Runs the command to its end and checks its exit status (None: any; -N: ended by signal N)."""
         words = [command, *map(str, words)]
         given = stdin.encode() if isinstance(stdin, str) else stdin
         try:
-            ran = subprocess.run(words, input=given, capture_output=True, env=self.environment(env), cwd=self.folder,
-                                 timeout=timeout, check=False)
+            ran = subprocess.run(words, input=given, stdout=stdout, stderr=subprocess.PIPE, cwd=self.folder,
+                                 env=self.environment(env), timeout=timeout, check=False)
         except subprocess.TimeoutExpired as late:
             raise Failed(f"{_shown(words)} did not end in {timeout} s; it wrote "
                          f"{(late.stdout or b'')[-2000:]!r} and {(late.stderr or b'')[-2000:]!r}") from None
-        done = Done(words, ran.returncode, ran.stdout, ran.stderr.decode("utf-8", "replace"))
+        done = Done(words, ran.returncode, ran.stdout or b"", ran.stderr.decode("utf-8", "replace"))
         self.history.append(done)
         if status is not None and done.status != status:
             raise Failed(f"{_shown(words)} ended with {done.status}, expected {status}")
         return done
 
-    def start(self, *words, env=None, stdin=subprocess.DEVNULL, command=COMMAND):
+    def start(self, *words, env=None, stdin=subprocess.DEVNULL, pass_fds=(), command=COMMAND):
         """Starts the command in the background; it is killed when the test ends."""
-        worker = Worker(self, [command, *map(str, words)], self.environment(env), stdin)
+        worker = Worker(self, [command, *map(str, words)], self.environment(env), stdin, pass_fds)
         self.workers.append(worker)
         return worker
+
+    def compile_plugin(self, name, text=None, folder="plugins"):
+        """Makes NAME.so of C text, by default sample_plugin.c, without the build's flags, and answers its path."""
+        text = (SAMPLE_PLUGIN if text is None else text).replace('.name = "sample"', f'.name = "{name}"')
+        source, target = self.write(f"{folder}/{name}.c", text), self.path(f"{folder}/{name}.so")
+        words = [*shlex.split(os.environ.get("CC", "cc")), "-shared", "-fPIC", f"-I{TOP}/include", "-o", target, source]
+        ran = subprocess.run(words, capture_output=True, text=True, check=False)
+        if ran.returncode:
+            raise Failed(f"{shlex.join(words)}\n{ran.stderr}")
+        return target
 
     def until(self, condition, timeout=PATIENCE, what="the condition"):
         """Looks again and again until condition() is true, and answers what it answered."""

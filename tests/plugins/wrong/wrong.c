@@ -1,5 +1,5 @@
-/* tests/plugins/wrong/wrong.c - a small broker inside the process, with one promise broken on purpose: which one is NAME,
- * with which this file is compiled once for each. As "right" it keeps them all. */
+/* tests/plugins/wrong/wrong.c - a small broker inside the process, with one promise broken on purpose: which one is
+ * NAME, with which this file is compiled once for each. As "right" it keeps them all. */
 #include <eventbus/plugin.h>
 
 #include <pthread.h>
@@ -108,7 +108,8 @@ static void store(const struct eb_message *from, char position[24]) {
                                .position = { stored->position, strlen(stored->position) }, .id = copied(from->id),
                                .key = copied(from->key), .payload = copied(from->payload),
                                .attrs = copied_headers(from->attrs, from->n_attrs), .n_attrs = from->n_attrs,
-                               .headers = copied_headers(from->headers, from->n_headers), .n_headers = from->n_headers };
+                               .headers = copied_headers(from->headers, from->n_headers),
+                               .n_headers = from->n_headers };
     if (is("forgets-header") && to->n_headers > 1)
         to->n_headers--;
     if (is("trims-attributes"))
@@ -119,7 +120,8 @@ static void store(const struct eb_message *from, char position[24]) {
         return;
     topic->messages = need(realloc(topic->messages, (topic->n + 1) * sizeof *topic->messages));
     topic->messages[topic->n++] = stored;
-    pthread_cond_broadcast(&changed);
+    if (!is("misses-arrivals"))
+        pthread_cond_broadcast(&changed);
 }
 
 /* ---- waiting, and what ends it ---- */
@@ -250,7 +252,7 @@ static void producer_wake(void *self) {
 static void producer_close(void *self, int32_t timeout_ms) {
     struct producer *p = self;
 
-    if (timeout_ms > 0)
+    if (timeout_ms > 0 && !is("sends-nothing-at-close"))
         send_all(p);
     if (is("skips-at-close") && p->n > 0) {     /* the first failed, later ones of its key are stored all the same */
         report(p, p->queue[0], EB_RETRIABLE, NULL);
@@ -363,7 +365,9 @@ static bool has_room(const struct consumer *c) {
         return c->n_hands < HANDS;
     for (size_t i = 0; i < c->n_hands; i++)
         bytes += message_at(c->hands[i].group, c->hands[i].i)->payload.len;
-    return c->n_hands < HANDS && c->n_hands < c->sub->max_messages && (bytes < c->sub->max_bytes || is("ignores-bytes"));
+    if (bytes >= c->sub->max_bytes && !is("ignores-bytes"))
+        return false;
+    return c->n_hands < HANDS && c->n_hands < c->sub->max_messages;
 }
 
 /* Offers one message; EB_EMPTY: there is none now. Under the lock, which the host's copying does not mind. */
@@ -477,7 +481,8 @@ static void decide(const struct hand *hand, const struct eb_verdict *verdict) {
         return;
     }
     /* acks-on-receive: the broker was told when it was handed over, so there is nothing to return */
-    if (verdict->what == EB_RETURN && (is("acks-on-receive") || (is("acks-cover") && hand->i < hand->group->acked_to))) {
+    bool gone = is("acks-on-receive") || (is("acks-cover") && hand->i < hand->group->acked_to);
+    if (verdict->what == EB_RETURN && gone) {
         entry->state = DONE;
         return;
     }
@@ -533,7 +538,7 @@ static void consumer_close(void *self, int32_t timeout_ms) {
 
 const struct eb_plugin eventbus_plugin = { .size = sizeof eventbus_plugin, .abi_major = EB_ABI_MAJOR,
                                            .abi_minor = EB_ABI_MINOR, .name = NAME, .version = "1",
-                                           .summary = "A broker inside the process for the tests of the conformance kit",
+                                           .summary = "A broker inside the process, to test the conformance kit",
                                            .option_size = sizeof(struct eb_option) };
 
 const struct eb_producer_ops eventbus_producer = { .size = sizeof eventbus_producer, .traits = EB_T_ORDER,

@@ -1,0 +1,160 @@
+/* cli/command.c - from the arguments to the verb that they name. */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <eventbus/plugin.h>
+#include <eventbus/version.h>
+#include "base/nearest.h"
+#include "cli/help.h"
+#include "cli/options.h"
+#include "config/settings.h"
+
+enum { MOST_VERBS = 32, NAME_ROOM = 64 };
+
+int cli_usage(const char *name, const char *format, ...) {
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    cli_tell("%s%s%s; see eventbus %s%s--help", name, *name ? ": " : "", text, name, *name ? " " : "");
+    return CLI_EXIT_USAGE;
+}
+
+enum eb_status cli_configure(const struct cli_call *call, struct ebi_config **config, struct ebi_bus_settings *settings,
+                             struct eb_error *err) {
+    enum eb_status status = ebi_config_load(call->files, call->overrides, config, err);
+
+    if (status != EB_OK)
+        return status;
+    if (ebi_config_note(*config))
+        cli_tell("%s", ebi_config_note(*config));
+    *settings = (struct ebi_bus_settings){0};
+    struct ebi_table table = ebi_bus_table(settings);
+    status = ebi_config_bind(*config, "eventbus", "", &table, 1, err);
+    if (status != EB_OK) {
+        ebi_config_free(*config);
+        *config = NULL;
+    }
+    return status;
+}
+
+static const struct cli_verb *find(const struct cli_verb *const *verbs, const char *word) {
+    while (*verbs && strcmp((*verbs)->name, word) != 0)
+        verbs++;
+    return *verbs;
+}
+
+static int tell_unknown_verb(const struct cli_verb *const *verbs, const char *name, const char *word) {
+    const char *names[MOST_VERBS];
+    size_t n = 0;
+
+    while (verbs[n] && n < MOST_VERBS) {
+        names[n] = verbs[n]->name;
+        n++;
+    }
+    ptrdiff_t near = ebi_nearest(word, names, n);
+    const char *what = *name ? "" : "verb ";
+    if (near >= 0)
+        return cli_usage(name, "unknown %s\"%s\"; did you mean %s?", what, word, names[near]);
+    return cli_usage(name, "unknown %s\"%s\"", what, word);
+}
+
+static int tell_missing_verb(const struct cli_verb *const *verbs, const char *name) {
+    char list[512] = "";
+
+    for (size_t len = 0; *verbs && len < sizeof list; verbs++)
+        len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "", (*verbs)->name);
+    return cli_usage(name, "say what: %s", list);
+}
+
+static int check_operands(const struct cli_call *call) {
+    if (call->n_operands < call->verb->min_operands)
+        return cli_usage(call->name, "something is missing: eventbus %s %s", call->name, call->verb->usage[0]);
+    if (call->n_operands > call->verb->max_operands)
+        return cli_usage(call->name, "\"%s\" is one word too many", call->operands[call->verb->max_operands]);
+    return 0;
+}
+
+/* Whether --help or --version was asked for, and is answered. */
+static bool answered(const struct cli_common *common, const struct cli_verb *verb, const char *name,
+                     const struct cli_verb *const *verbs) {
+    if (common->help && verb)
+        cli_help_verb(verb, name);
+    else if (common->help)
+        cli_help(verbs);
+    else if (common->version)
+        cli_outf("eventbus %s (plugin ABI %u.%u)\n", eb_version(), EB_ABI_MAJOR, EB_ABI_MINOR);
+    return common->help || common->version;
+}
+
+/* Runs a verb that has no parts; argv[0] is its last word. */
+static int run(const struct cli_verb *verb, const char *name, struct cli_common *common, int argc, char **argv) {
+    void *settings = calloc(1, verb->settings_size + 1);
+    struct cli_table tables[] = {{verb->options, verb->n_options, settings},
+                                 {cli_common_options, cli_n_common_options, common}};
+    int status = CLI_EXIT_USAGE;
+
+    if (!settings) {
+        cli_tell("out of memory");
+        return CLI_EXIT_BROKER;
+    }
+    int read = cli_options_read(name, tables, 2, CLI_ANYWHERE, argc, argv);
+    if (read < 0)
+        goto done;
+    if (answered(common, verb, name, NULL)) {
+        status = CLI_EXIT_DONE;
+        goto done;
+    }
+    struct cli_call call = {.verb = verb,
+                            .name = name,
+                            .settings = settings,
+                            .operands = (const char *const *)argv + read,
+                            .n_operands = (size_t)(argc - read),
+                            .files = common->files,
+                            .overrides = common->overrides};
+    status = check_operands(&call);
+    if (status == 0)
+        status = verb->run(&call);
+done:
+    cli_options_free(tables, 1);
+    free(settings);
+    return status;
+}
+
+/* Finds the verb behind argv[0] among `verbs`, and its part if it has any; name: the words before. */
+static int dispatch(const struct cli_verb *const *verbs, const struct cli_verb *above, const char *name,
+                    struct cli_common *common, int argc, char **argv) {
+    struct cli_table table = {cli_common_options, cli_n_common_options, common};
+    char full[NAME_ROOM];
+    int read = cli_options_read(name, &table, 1, CLI_FIRST_WORD, argc, argv);
+
+    if (read < 0)
+        return CLI_EXIT_USAGE;
+    if (answered(common, above, name, verbs))
+        return CLI_EXIT_DONE;
+    if (read == argc)
+        return tell_missing_verb(verbs, name);
+    const struct cli_verb *verb = find(verbs, argv[read]);
+    if (!verb)
+        return tell_unknown_verb(verbs, name, argv[read]);
+    snprintf(full, sizeof full, "%s%s%s", name, *name ? " " : "", verb->name);
+    if (verb->parts)
+        return dispatch(verb->parts, verb, full, common, argc - read, argv + read);
+    return run(verb, full, common, argc - read, argv + read);
+}
+
+int cli_main(const struct cli_verb *const *verbs, int argc, char **argv) {
+    struct cli_common common = {0};
+    struct cli_table table = {cli_common_options, cli_n_common_options, &common};
+
+    if (argc == 3 && strcmp(argv[1], "--help-man") == 0) /* for the build */
+        return cli_man(verbs, argv[2]);
+    int status = dispatch(verbs, NULL, "", &common, argc, argv);
+    cli_options_free(&table, 1);
+    return status;
+}

@@ -1,0 +1,306 @@
+/* cli/config.c - eventbus config: is it right, what is in effect and where from, what a key means. */
+#include "cli/describe.h"
+#include "cli/sections.h"
+#include "cli/verbs.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/error.h"
+#include "base/bytes.h"
+#include "base/nearest.h"
+
+struct ask {
+    bool json;
+};
+
+/* ---- check ------------------------------------------------------------------------------------------------------- */
+
+struct counts {
+    size_t brokers, routes, consumers;
+};
+
+static void count(void *arg, struct ebi_config *config, const struct cli_section *section) {
+    struct counts *counts = arg;
+
+    (void)config;
+    counts->brokers += strcmp(section->kind, "broker") == 0;
+    counts->routes += strcmp(section->kind, "route") == 0;
+    counts->consumers += strcmp(section->kind, "consume") == 0;
+}
+
+/* The brokers that [eventbus] names must be there and play their part. */
+static void check_role(struct ebi_config *config, const struct ebi_bus_settings *settings, const char *name,
+                       bool producer, struct cli_tally *tally) {
+    struct ebi_broker *broker = NULL;
+    struct eb_error err;
+
+    if (!name || !*name)
+        return;
+    if (ebi_broker_bind(config, settings, name, &broker, &err) != EB_OK ||
+        ebi_broker_needs(broker, producer, !producer, false, &err) != EB_OK) {
+        ebi_error_context(&err, "%s: %s = %s",
+                          ebi_config_where(config, "eventbus", "", producer ? "producer" : "consumer"),
+                          producer ? "producer" : "consumer", name);
+        cli_tally_failed(tally, &err);
+    }
+    ebi_broker_free(broker);
+}
+
+static int check(const struct cli_call *call) {
+    struct ebi_bus_settings settings;
+    struct ebi_config *config = NULL;
+    struct cli_tally tally = {0};
+    struct counts counts = {0};
+    struct eb_error err;
+
+    if (cli_configure(call, &config, &settings, &err) != EB_OK)
+        return cli_failed(&err);
+    cli_sections_each(config, false, &tally, count, &counts);
+    if (tally.failed == 0) {
+        check_role(config, &settings, settings.producer, true, &tally);
+        check_role(config, &settings, settings.consumer, false, &tally);
+    }
+    if (tally.failed == 0)
+        cli_outf("right: %zu brokers, %zu routes, %zu consumers; state in %s\n", counts.brokers, counts.routes,
+                 counts.consumers, ebi_config_state(config));
+    ebi_config_free(config);
+    return tally.failed ? (int)tally.first : CLI_EXIT_DONE;
+}
+
+/* ---- show -------------------------------------------------------------------------------------------------------- */
+
+/* One section being printed. */
+struct print {
+    const struct ask *ask;
+    const struct cli_section *section;
+};
+
+/* {"section","key","value","where"} */
+static void print_json_value(const struct cli_section *section, const char *key, const char *value, const char *where) {
+    json_t *name = json_sprintf("%s%s%s", section->kind, *section->name ? " " : "", section->name);
+
+    cli_out_json(json_pack("{so ss ss? ss}", "section", name, "key", key, "value", value, "where", where));
+}
+
+/* NULL where nothing is in effect: no value was given, and there is no default. */
+static const char *in_effect(const struct eb_option *option, const char *value, const char *where) {
+    return !*value && !option->fallback && strcmp(where, "default") == 0 ? NULL : value;
+}
+
+static void print_value(void *arg, const struct eb_option *option, const char *key, const char *value,
+                        const char *where) {
+    const struct print *print = arg;
+
+    value = in_effect(option, value, where);
+    if (print->ask->json)
+        print_json_value(print->section, key, value, where);
+    else if (value)
+        cli_outf("%s = %-*s ; %s\n", key, strlen(key) < 27 ? 27 - (int)strlen(key) : 0, value, where);
+    else
+        cli_outf("; %s is not set\n", key);
+}
+
+static void print_section(void *arg, struct ebi_config *config, const struct cli_section *section) {
+    struct print print = {.ask = arg, .section = section};
+    struct eb_error err;
+
+    if (!print.ask->json && *section->name)
+        cli_outf("\n[%s %s]\n", section->kind, section->name);
+    else if (!print.ask->json)
+        cli_outf("[%s]\n", section->kind);
+    if (ebi_config_walk(config, section->kind, section->name, section->tables, section->n_tables, print_value, &print,
+                        &err) != EB_OK)
+        cli_failed(&err);
+}
+
+static int show(const struct cli_call *call) {
+    struct ebi_config *config;
+    struct cli_tally tally = {0};
+    struct eb_error err;
+
+    if (ebi_config_load(call->files, call->overrides, &config, &err) != EB_OK)
+        return cli_failed(&err);
+    if (!((const struct ask *)call->settings)->json)
+        cli_outf("; state folder: %s\n", ebi_config_state(config));
+    cli_sections_each(config, false, &tally, print_section, (void *)call->settings);
+    ebi_config_free(config);
+    return cli_tally_exit(&tally);
+}
+
+/* ---- explain ----------------------------------------------------------------------------------------------------- */
+
+/* A key that is looked for, and all names that were seen on the way, for a suggestion. */
+struct search {
+    const struct ask *ask;
+    const char *wanted;
+    const struct cli_section *section;
+    size_t found, n_names;
+    char **names;
+    bool no_memory;
+};
+
+/* Whether `wanted` means this key: as KEY, KIND.KEY or KIND.NAME.KEY. */
+static bool is_meant(const char *wanted, const char *kind, const char *name, const char *key) {
+    size_t len = strlen(kind);
+
+    if (strcmp(wanted, key) == 0)
+        return true;
+    if (strncmp(wanted, kind, len) != 0 || wanted[len] != '.')
+        return false;
+    wanted += len + 1;
+    if (strcmp(wanted, key) == 0)
+        return true;
+    len = strlen(name);
+    return len > 0 && strncmp(wanted, name, len) == 0 && wanted[len] == '.' && strcmp(wanted + len + 1, key) == 0;
+}
+
+static void keep_name(struct search *search, const char *name) {
+    char **grown = realloc(search->names, (search->n_names + 1) * sizeof *grown);
+
+    if (grown) {
+        search->names = grown;
+        grown[search->n_names] = strdup(name);
+    }
+    if (!grown || !grown[search->n_names])
+        search->no_memory = true;
+    else
+        search->n_names++;
+}
+
+static void explain_value(const struct search *search, const struct eb_option *option, const char *full,
+                          const char *value, const char *where) {
+    json_t *about = cli_describe_option(option);
+
+    value = in_effect(option, value, where);
+
+    if (!about) {
+        cli_tell("the help of %s is not UTF-8", full);
+        return;
+    }
+    if (search->ask->json) {
+        json_object_set_new(about, "name", json_string(full));
+        json_object_set_new(about, "value", value ? json_string(value) : json_null());
+        json_object_set_new(about, "where", json_string(where));
+        cli_out_json(about);
+    } else {
+        if (value)
+            cli_outf("%s = %s ; %s\n", full, value, where);
+        else
+            cli_outf("%s is not set\n", full);
+        cli_print_option(about);
+        json_decref(about);
+    }
+}
+
+static void look_at_key(void *arg, const struct eb_option *option, const char *key, const char *value,
+                        const char *where) {
+    struct search *search = arg;
+    const struct cli_section *section = search->section;
+    struct ebi_bytes full = {0};
+    bool named = strcmp(section->kind, "eventbus") != 0;
+
+    if (!ebi_bytes_add_format(&full, "%s.%s%s%s", section->kind, named ? (*section->name ? section->name : "NAME") : "",
+                              named ? "." : "", key)) {
+        search->no_memory = true;
+        return;
+    }
+    keep_name(search, full.data);
+    keep_name(search, key);
+    if (is_meant(search->wanted, section->kind, section->name, key)) {
+        search->found++;
+        explain_value(search, option, full.data, value, where);
+    }
+    ebi_bytes_free(&full);
+}
+
+static void look_at_section(void *arg, struct ebi_config *config, const struct cli_section *section) {
+    struct search *search = arg;
+    struct eb_error err;
+
+    search->section = section;
+    if (ebi_config_walk(config, section->kind, section->name, section->tables, section->n_tables, look_at_key, search,
+                        &err) != EB_OK)
+        cli_failed(&err);
+}
+
+static int explain(const struct cli_call *call) {
+    struct search search = {.ask = call->settings, .wanted = call->operands[0]};
+    struct ebi_config *config;
+    struct cli_tally tally = {0};
+    struct eb_error err;
+    int status;
+
+    if (ebi_config_load(call->files, call->overrides, &config, &err) != EB_OK)
+        return cli_failed(&err);
+    cli_sections_each(config, true, &tally, look_at_section, &search);
+    if (search.no_memory) {
+        ebi_error_memory(&err);
+        status = cli_failed(&err);
+    } else if (search.found == 0) {
+        ptrdiff_t near = ebi_nearest(search.wanted, (const char *const *)search.names, search.n_names);
+        status = near < 0 ? cli_usage(call->name, "no key \"%s\" is known", search.wanted)
+                          : cli_usage(call->name, "no key \"%s\" is known; did you mean %s?", search.wanted,
+                                      search.names[near]);
+    } else {
+        status = CLI_EXIT_DONE; /* what is wrong with other sections has been told */
+    }
+    for (size_t i = 0; i < search.n_names; i++)
+        free(search.names[i]);
+    free(search.names);
+    ebi_config_free(config);
+    return status;
+}
+
+/* ---- The verb ---------------------------------------------------------------------------------------------------- */
+
+static const struct cli_option reading_options[] = {
+    {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "one JSON object a key"},
+};
+
+static const struct cli_verb cli_config_check = {
+    .name = "check",
+    .summary = "Checks the whole configuration, every broker and route of it, and connects to nothing",
+    .usage = (const char *const[]){"", NULL},
+    .about = "Names each section that is wrong with its file and line. The exit status is 2, or 5 where the only thing "
+             "wrong "
+             "is a plugin that is refused.",
+    .examples = (const char *const[]){"eventbus config check -c /etc/eventbus/eventbus.ini", NULL},
+    .settings_size = sizeof(struct ask),
+    .run = check,
+};
+
+static const struct cli_verb cli_config_show = {
+    .name = "show",
+    .summary = "Shows the values in effect and where each came from; secrets are hidden",
+    .usage = (const char *const[]){"[--json]", NULL},
+    .examples =
+        (const char *const[]){"eventbus config show", "eventbus config show -o eventbus.service=cms --json", NULL},
+    .options = reading_options,
+    .n_options = sizeof reading_options / sizeof reading_options[0],
+    .settings_size = sizeof(struct ask),
+    .run = show,
+};
+
+static const struct cli_verb cli_config_explain = {
+    .name = "explain",
+    .summary = "Tells what a key means, what it may be, what it is and where that was set",
+    .usage = (const char *const[]){"KEY [--json]", NULL},
+    .about =
+        "KEY is written as for -o (broker.main.path), or without the name of the section (consume.retry.attempts), or "
+        "alone (retry.attempts): then every section that has such a key is shown.",
+    .examples = (const char *const[]){"eventbus config explain consume.retry.attempts",
+                                      "eventbus config explain broker.main.durability", NULL},
+    .options = reading_options,
+    .n_options = sizeof reading_options / sizeof reading_options[0],
+    .settings_size = sizeof(struct ask),
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = explain,
+};
+
+const struct cli_verb cli_config = {
+    .name = "config",
+    .summary = "Checks, shows and explains the configuration",
+    .parts = (const struct cli_verb *const[]){&cli_config_check, &cli_config_show, &cli_config_explain, NULL},
+};

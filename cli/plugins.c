@@ -1,0 +1,167 @@
+/* cli/plugins.c - eventbus plugins: what is found where, what one can do, why a file is refused. */
+#include "cli/describe.h"
+#include "cli/probe.h"
+#include "cli/verbs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/error.h"
+#include "config/settings.h"
+#include "plugin/plugins.h"
+
+struct ask {
+    bool json;
+};
+
+/* A walk over the plugin folders. */
+struct listing {
+    const struct ask *ask;
+    enum ebi_trust trust;
+    size_t found;
+    int status; /* other than 0: the walk is over, as far as this verb is concerned */
+};
+
+static const char *refusal(const json_t *report) {
+    return json_string_value(json_object_get(report, "error"));
+}
+
+static void print_roles(const json_t *roles) {
+    size_t i;
+    json_t *role;
+
+    json_array_foreach(roles, i, role) cli_outf("%s%s", i ? ", " : "", json_string_value(role));
+}
+
+/* A line or three for one file of a folder. */
+static void print_short(const char *name, const char *file, bool shadowed, const json_t *report) {
+    if (shadowed)
+        cli_outf("%-10s %s\n           not used: one of this name stands in an earlier folder\n", name, file);
+    else if (refusal(report))
+        cli_outf("%-10s %s\n           refused: %s\n", name, file, refusal(report));
+    else {
+        cli_outf("%-10s %s\n           %s\n           ABI %s, ", name, file,
+                 json_string_value(json_object_get(report, "summary")),
+                 json_string_value(json_object_get(report, "abi")));
+        print_roles(json_object_get(report, "roles"));
+        cli_outf("\n");
+    }
+}
+
+static void list_one(void *arg, const char *name, const char *file, bool shadowed) {
+    struct listing *listing = arg;
+    json_t *report = NULL;
+    struct eb_error err;
+
+    listing->found++;
+    if (listing->status != 0)
+        return;
+    if (shadowed)
+        report = json_object();
+    else if (cli_probe("", file, listing->trust, &report, &err) != EB_OK) {
+        listing->status = cli_failed(&err);
+        return;
+    }
+    if (listing->ask->json) {
+        if (shadowed || refusal(report)) { /* what it is found as: it does not say so itself */
+            json_object_set_new(report, "name", json_string(name));
+            json_object_set_new(report, "file", json_string(file));
+            json_object_set_new(report, "shadowed", json_boolean(shadowed));
+        }
+        cli_out_json(report);
+    } else {
+        print_short(name, file, shadowed, report);
+        json_decref(report);
+    }
+}
+
+static int list_all(const struct ask *ask, const char *path, enum ebi_trust trust) {
+    struct listing listing = {.ask = ask, .trust = trust};
+    struct eb_error err;
+
+    if (ebi_plugin_walk(path, list_one, &listing) != EB_OK) {
+        ebi_error_memory(&err);
+        return cli_failed(&err);
+    }
+    if (listing.found == 0)
+        cli_tell("no plugins in %s; plugin_path of [eventbus] says where to look", path);
+    return listing.status;
+}
+
+/* A FILE as the loader wants it, absolute; NULL where `name` is a NAME. To be freed. */
+static enum eb_status file_of(const char *name, char **file, struct eb_error *err) {
+    size_t len = strlen(name);
+
+    *file = NULL;
+    if (!strchr(name, '/') && (len < 3 || strcmp(name + len - 3, ".so") != 0))
+        return EB_OK;
+    char *here = name[0] == '/' ? strdup("") : getcwd(NULL, 0);
+    if (!here)
+        return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot tell which folder %s is in", name);
+    if (asprintf(file, "%s%s%s", here, *here ? "/" : "", name) < 0)
+        *file = NULL;
+    free(here);
+    return *file ? EB_OK : ebi_error_memory(err);
+}
+
+static int show_one(const struct ask *ask, const char *path, enum ebi_trust trust, const char *name) {
+    char *file;
+    json_t *report;
+    struct eb_error err;
+
+    if (file_of(name, &file, &err) != EB_OK)
+        return cli_failed(&err);
+    enum eb_status looked = cli_probe(path, file ? file : name, trust, &report, &err);
+    free(file);
+    if (looked != EB_OK)
+        return cli_failed(&err);
+    int status = refusal(report) ? CLI_EXIT_PLUGIN : CLI_EXIT_DONE;
+    if (refusal(report))
+        cli_tell("%s", refusal(report));
+    else if (!ask->json)
+        cli_print_plugin(report);
+    if (ask->json)
+        cli_out_json(report);
+    else
+        json_decref(report);
+    return status;
+}
+
+static int run(const struct cli_call *call) {
+    const struct ask *ask = call->settings;
+    struct ebi_bus_settings settings;
+    struct ebi_config *config;
+    struct eb_error err;
+
+    if (cli_configure(call, &config, &settings, &err) != EB_OK)
+        return cli_failed(&err);
+    const char *path = ebi_plugin_path(&settings);
+    enum ebi_trust trust = (enum ebi_trust)settings.plugin_trust;
+    int status = call->n_operands ? show_one(ask, path, trust, call->operands[0]) : list_all(ask, path, trust);
+    ebi_config_free(config);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "one JSON object a plugin"},
+};
+
+const struct cli_verb cli_plugins = {
+    .name = "plugins",
+    .summary = "Shows the broker plugins that are found, and why a file is refused",
+    .usage = (const char *const[]){"[NAME|FILE] [--json]", NULL},
+    .about =
+        "Without an argument: every .so file in the folders of plugin_path, and what became of loading it. With a "
+        "NAME, "
+        "or the path of a FILE: its roles and their traits, and the keys of a [broker ...] section that uses it.\n\n"
+        "Each file is loaded in a process of its own, so that one that crashes is told of as well. A plugin that is "
+        "named and refused makes the exit status 5; the list shows refused ones and ends with 0.",
+    .examples =
+        (const char *const[]){"eventbus plugins", "eventbus plugins sqlite", "eventbus plugins ./mine.so --json", NULL},
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .settings_size = sizeof(struct ask),
+    .max_operands = 1,
+    .run = run,
+};
