@@ -1,0 +1,104 @@
+/* core/schema/decode.c - Avro to values, where the schema is the one that wrote them. */
+#include "schema/in.h"
+
+#include "base/error.h"
+
+static bool decode_items(struct ebi_in *in, const struct ebi_schema *schema, const struct ebi_node *node,
+                         struct ebi_slot *slot, const struct ebi_place *around) {
+    struct ebi_place place = { .around = around };
+    struct ebi_block block;
+
+    slot->len = 0;
+    for (;;) {
+        if (!ebi_in_block(in, node, around, node->item_slots, &block))
+            return false;
+        if (block.items == 0)
+            break;
+        if (!ebi_reserve_items(in->arena, node, slot, block.items))
+            return ebi_in_no_memory(in);
+        for (; block.items > 0; block.items--) {
+            struct ebi_slot *item = ebi_add_item(node, slot);
+
+            place.item = slot->len - 1u;
+            if (node->kind == EBI_MAP && !ebi_in_key(in, node, &place, item))
+                return false;
+            if (!ebi_decode(in, schema, node + 1, ebi_behind(schema, node), item, &place))
+                return false;
+        }
+        if (!ebi_in_block_end(in, node, around, &block))
+            return false;
+    }
+    return node->kind == EBI_ARRAY || ebi_settle_map(node, slot) ||
+           ebi_in_refuse(in, node, around, "a map has a key twice");
+}
+
+static bool decode_branch(struct ebi_in *in, const struct ebi_schema *schema, const struct ebi_node *node,
+                          struct ebi_slot *frame, const struct ebi_place *place) {
+    const struct ebi_node *branch = ebi_in_branch(in, schema, node, place);
+
+    if (!branch)
+        return false;
+    frame[node->slot].branch = branch->branch;
+    return ebi_decode(in, schema, branch, ebi_behind(schema, branch), frame, place);
+}
+
+bool ebi_decode(struct ebi_in *in, const struct ebi_schema *schema, const struct ebi_node *node,
+                const struct ebi_node *end, struct ebi_slot *frame, const struct ebi_place *place) {
+    for (; node < end; node++) {
+        struct ebi_slot *slot = frame + node->slot;
+        bool null = false, good;
+
+        if (node->optional && !ebi_in_optional(in, node, place, &null))
+            return false;
+        slot->state = null ? EBI_IS_NULL : EBI_SET;
+        if (null) {
+            node = ebi_behind(schema, node) - 1;
+            continue;
+        }
+        switch ((enum ebi_kind)node->kind) {
+        case EBI_RECORD:
+            continue;           /* its fields follow */
+        case EBI_STRING:
+            good = ebi_in_text(in, node, place, slot);
+            break;
+        case EBI_LONG:
+            good = ebi_in_long(in, node, place, &slot->whole);
+            break;
+        case EBI_ARRAY:
+        case EBI_MAP:
+            good = decode_items(in, schema, node, slot, place);
+            break;
+        case EBI_UNION:
+            good = decode_branch(in, schema, node, frame, place);
+            break;
+        case EBI_NULL:
+        case EBI_BOOLEAN:
+        case EBI_INT:
+        case EBI_FLOAT:
+        case EBI_DOUBLE:
+        case EBI_BYTES:
+        case EBI_ENUM:
+        case EBI_FIXED:
+        default:
+            good = ebi_in_plain(in, node, place, slot);
+        }
+        if (!good)
+            return false;
+        node = ebi_behind(schema, node) - 1;
+    }
+    return true;
+}
+
+enum eb_status ebi_data_from_avro(struct ebi_data *data, const void *bytes, size_t len, struct eb_error *err) {
+    const struct ebi_schema *schema = data->schema;
+    const struct ebi_node *root = schema->nodes;
+    struct ebi_in in;
+
+    ebi_data_clear(data);
+    if (ebi_in_begin(&in, bytes, len, &data->now.arena, err) &&
+        ebi_decode(&in, schema, root, root + schema->n_nodes, data->now.slots, NULL) &&
+        (in.at == in.end || ebi_in_refuse(&in, root, NULL, "%zu bytes are left over", (size_t)(in.end - in.at))))
+        return EB_OK;
+    ebi_data_clear(data);
+    return in.status;
+}

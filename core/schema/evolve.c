@@ -1,0 +1,147 @@
+/* core/schema/evolve.c - what changed between two schemas of one event type, and whether both can live side by side.
+ * The rule of Open edX is stricter than Avro's: only new fields of the outermost record. */
+#include "schema/node.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "schema/data.h"
+
+struct comparing {
+    const struct ebi_schema *older, *newer;
+    void (*each)(void *arg, const char *problem);
+    void *arg;
+    int found;
+};
+
+__attribute__((format(printf, 2, 3)))
+static void tell(struct comparing *c, const char *format, ...) {
+    char problem[EB_ERROR_ROOM];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(problem, sizeof problem, format, args);
+    va_end(args);
+    c->found++;
+    if (c->each)
+        c->each(c->arg, problem);
+}
+
+static const char *null_part(const struct ebi_node *node) {
+    return node->optional ? " or null" : "";
+}
+
+static bool same_symbols(const struct ebi_node *a, const struct ebi_node *b) {
+    if (a->kind != EBI_ENUM)
+        return true;
+    for (uint32_t i = 0; i < a->count; i++)
+        if (!ebi_same_text(a->symbols[i], b->symbols[i].data, b->symbols[i].len))
+            return false;
+    return true;
+}
+
+static bool same_type(const struct ebi_node *a, const struct ebi_node *b) {
+    return a->kind == b->kind && a->optional == b->optional && (a->kind == EBI_RECORD || a->count == b->count) &&
+           same_symbols(a, b) && (!a->type_name.len || ebi_same_text(a->type_name, b->type_name.data, b->type_name.len));
+}
+
+static void compare_inside(struct comparing *, const struct ebi_node *a, const struct ebi_node *b);
+
+static void compare(struct comparing *c, const struct ebi_node *a, const struct ebi_node *b) {
+    if (!same_type(a, b))
+        tell(c, "%s: was %.*s%s %s, is %.*s%s %s; a field must keep its type", a->path.data, (int)a->type.len, a->type.data,
+             null_part(a), a->type_name.len ? a->type_name.data : "", (int)b->type.len, b->type.data, null_part(b),
+             b->type_name.len ? b->type_name.data : "");
+    else
+        compare_inside(c, a, b);
+}
+
+/* The fields that both records have stand in the same order; a consumer that knows no writer's schema relies on it. */
+static void compare_order(struct comparing *c, const struct ebi_node *a, const struct ebi_node *b) {
+    const struct ebi_node *end = ebi_behind(c->older, a), *last = b;
+
+    for (const struct ebi_node *field = a + 1; field < end; field = ebi_behind(c->older, field)) {
+        const struct ebi_node *same = ebi_node_field(c->newer, b, field->name.data, field->name.len, NULL);
+
+        if (same && same < last) {
+            tell(c, "%s: stands in another place among its neighbours; fields must keep their order", field->path.data);
+            return;
+        }
+        last = same ? same : last;
+    }
+}
+
+static void compare_new(struct comparing *c, const struct ebi_node *a, const struct ebi_node *b) {
+    const struct ebi_node *end = ebi_behind(c->newer, b);
+
+    for (const struct ebi_node *field = b + 1; field < end; field = ebi_behind(c->newer, field)) {
+        if (ebi_node_field(c->older, a, field->name.data, field->name.len, NULL))
+            continue;
+        if (b != c->newer->nodes)
+            tell(c, "%s: new inside %s; only the outermost record may get new fields", field->path.data, b->path.data);
+        else if (field->has_default != EBI_DEFAULT)
+            tell(c, "%s: new without a valid default, so that older events cannot be read any more", field->path.data);
+    }
+}
+
+static void compare_record(struct comparing *c, const struct ebi_node *a, const struct ebi_node *b) {
+    const struct ebi_node *end = ebi_behind(c->older, a);
+
+    for (const struct ebi_node *field = a + 1; field < end; field = ebi_behind(c->older, field)) {
+        const struct ebi_node *same = ebi_node_field(c->newer, b, field->name.data, field->name.len, NULL);
+
+        if (same)
+            compare(c, field, same);
+        else
+            tell(c, "%s: is no more; fields must stay", field->path.data);
+    }
+    compare_new(c, a, b);
+    compare_order(c, a, b);
+}
+
+static void compare_inside(struct comparing *c, const struct ebi_node *a, const struct ebi_node *b) {
+    const struct ebi_node *end = ebi_behind(c->older, a);
+
+    if (a->kind == EBI_RECORD) {
+        compare_record(c, a, b);
+    } else if (a->kind == EBI_ARRAY || a->kind == EBI_MAP) {
+        compare(c, a + 1, b + 1);
+    } else if (a->kind == EBI_UNION) {
+        for (a++, b++; a < end; a = ebi_behind(c->older, a), b = ebi_behind(c->newer, b))
+            compare(c, a, b);
+    }
+}
+
+/* What the comparison overlooked, if anything, Avro's own rules say. */
+static enum eb_status resolve(struct comparing *c, const struct ebi_schema *writer, const struct ebi_schema *reader,
+                              const char *who, struct eb_error *err) {
+    struct ebi_resolver *resolver = NULL;
+    struct eb_error why;
+    enum eb_status status = ebi_resolver_new(writer, reader, &resolver, &why);
+
+    ebi_resolver_free(resolver);
+    if (status == EB_PERMANENT)
+        tell(c, "%s: %s", who, why.text);
+    else if (status != EB_OK && err)
+        *err = why;
+    return status == EB_PERMANENT ? EB_OK : status;
+}
+
+int ebi_schema_evolution(const struct ebi_schema *older, const struct ebi_schema *newer,
+                         void (*each)(void *arg, const char *problem), void *arg, struct eb_error *err) {
+    struct comparing c = { .older = older, .newer = newer, .each = each, .arg = arg };
+
+    if (strcmp(older->type, newer->type) != 0) {
+        ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schemas are of different event types, %s and %s", older->type,
+                  newer->type);
+        return -1;
+    }
+    compare(&c, older->nodes, newer->nodes);
+    if (c.found > 0)
+        return c.found;
+    if (resolve(&c, older, newer, "what the older wrote cannot be read", err) != EB_OK ||
+        resolve(&c, newer, older, "what the newer writes cannot be read", err) != EB_OK)
+        return -1;
+    return c.found;
+}

@@ -1,0 +1,308 @@
+/* core/schema/in.c - the pieces of an Avro body, each bounded by the bytes that are left. See in.h. */
+#include "schema/in.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/utf8.h"
+
+bool ebi_in_begin(struct ebi_in *in, const char *bytes, size_t len, struct ebi_arena *arena, struct eb_error *err) {
+    *in = (struct ebi_in){ .start = bytes, .at = bytes, .end = bytes + len, .root = "data", .arena = arena, .err = err };
+    in->slots = len < (SIZE_MAX - EBI_FREE_SLOTS) / EBI_SLOTS_A_BYTE ? EBI_FREE_SLOTS + len * EBI_SLOTS_A_BYTE : SIZE_MAX;
+    in->text = ebi_arena_take(arena, len + EBI_TEXT_SLACK);     /* the byte that tells a text's length is its NUL's place */
+    return in->text || ebi_in_no_memory(in);
+}
+
+bool ebi_in_no_memory(struct ebi_in *in) {
+    in->status = ebi_error_memory(in->err);
+    return false;
+}
+
+bool ebi_in_refuse(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place, const char *format,
+                   ...) {
+    char where[EBI_WHERE_ROOM], reason[256];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    in->status = ebi_error(in->err, EB_PERMANENT, EB_KIND_DATA, "%s, byte %zu: %s", ebi_where(in->root, node, place, where),
+                           (size_t)(in->at - in->start), reason);
+    return false;
+}
+
+static size_t left(const struct ebi_in *in) {
+    return (size_t)(in->end - in->at);
+}
+
+/* ---- Numbers ---- */
+
+bool ebi_in_long_slowly(struct ebi_in *in, int64_t *value) {
+    uint64_t bits = 0;
+    const char *at = in->at;
+
+    for (unsigned shift = 0; shift < 64 && at < in->end; shift += 7) {
+        unsigned char byte = (unsigned char)*at++;
+
+        if (shift == 63 && byte > 1)
+            return false;
+        bits |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            in->at = at;
+            *value = (int64_t)(bits >> 1) ^ -(int64_t)(bits & 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ebi_in_long(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place, int64_t *value) {
+    return ebi_in_raw_long(in, value) ||
+           ebi_in_refuse(in, node, place, left(in) < 10 ? "ends inside a number" : "a number of more than 64 bits");
+}
+
+static bool in_whole(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place, int64_t min,
+                     int64_t max, const char *what, struct ebi_slot *slot) {
+    const char *before = in->at;
+
+    if (!ebi_in_long(in, node, place, &slot->whole))
+        return false;
+    if (slot->whole >= min && slot->whole <= max)
+        return true;
+    in->at = before;
+    return ebi_in_refuse(in, node, place, "%s", what);
+}
+
+static bool in_boolean(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place,
+                       struct ebi_slot *slot) {
+    if (left(in) == 0)
+        return ebi_in_refuse(in, node, place, "ends where a boolean should be");
+    if (*in->at != 0 && *in->at != 1)
+        return ebi_in_refuse(in, node, place, "a boolean is neither 0 nor 1");
+    slot->whole = *in->at++;
+    return true;
+}
+
+static bool in_real(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place,
+                    struct ebi_slot *slot) {
+    uint64_t bits;
+    uint32_t float_bits;
+    float real;
+
+    if (left(in) < node->least)
+        return ebi_in_refuse(in, node, place, "ends inside a %.*s", (int)node->type.len, node->type.data);
+    if (node->kind == EBI_DOUBLE) {
+        bits = ebi_word(in->at);
+        memcpy(&slot->real, &bits, sizeof slot->real);
+        in->at += sizeof bits;
+        return true;
+    }
+    memcpy(&float_bits, in->at, sizeof float_bits);
+    float_bits = le32toh(float_bits);
+    memcpy(&real, &float_bits, sizeof real);
+    slot->real = (double)real;
+    in->at += sizeof real;
+    return true;
+}
+
+/* ---- Texts ---- */
+
+static const uint64_t tops = UINT64_C(0x8080808080808080);
+
+/* Copies, up to 7 bytes too many where both sides have them, and answers whether all of it was ASCII. */
+static inline bool copy_ascii(char *to, const char *from, size_t len, const char *end) {
+    uint64_t seen = 0, word;
+
+    for (; len >= sizeof word; to += sizeof word, from += sizeof word, len -= sizeof word) {
+        memcpy(&word, from, sizeof word);
+        memcpy(to, &word, sizeof word);
+        seen |= word;
+    }
+    if (len > 0 && (size_t)(end - from) >= sizeof word) {
+        memcpy(&word, from, sizeof word);
+        memcpy(to, &word, sizeof word);
+        seen |= htole64(le64toh(word) & ~(UINT64_MAX << 8 * len));
+    } else if (len > 0) {
+        word = 0;
+        memcpy(&word, from, len);
+        memcpy(to, &word, sizeof word);
+        seen |= word;
+    }
+    return !(seen & tops);
+}
+
+static bool in_length(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place, size_t *len) {
+    const char *before = in->at;
+    int64_t length;
+
+    if (!ebi_in_long(in, node, place, &length))
+        return false;
+    if (length >= 0 && (uint64_t)length <= left(in) && length <= EBI_TEXT_MOST) {
+        *len = (size_t)length;
+        return true;
+    }
+    in->at = before;
+    return ebi_in_refuse(in, node, place, length < 0 ? "a length of %" PRId64 " bytes"
+                                                     : "a length of %" PRId64 " bytes, more than are left", length);
+}
+
+/* Takes the next `len` bytes, which are there, into the room for texts. */
+static bool take_text(struct ebi_in *in, size_t len, struct ebi_slot *slot) {
+    bool ascii = copy_ascii(in->text, in->at, len, in->end);
+
+    slot->text = in->text;
+    slot->len = (uint32_t)len;
+    in->text[len] = '\0';
+    in->text += len + 1;
+    in->at += len;
+    return ascii;
+}
+
+static bool in_bytes(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place,
+                     struct ebi_slot *slot) {
+    size_t len;
+
+    if (!in_length(in, node, place, &len))
+        return false;
+    take_text(in, len, slot);
+    return true;
+}
+
+/* Has no byte for its length, so the room for texts has none for its NUL. */
+static bool in_fixed(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place,
+                     struct ebi_slot *slot) {
+    if (node->count > left(in))
+        return ebi_in_refuse(in, node, place, "ends inside a fixed of %u bytes", (unsigned)node->count);
+    slot->text = ebi_arena_take(in->arena, node->count + (size_t)EBI_TEXT_SLACK);
+    if (!slot->text)
+        return ebi_in_no_memory(in);
+    memcpy(slot->text, in->at, node->count);
+    slot->text[node->count] = '\0';
+    slot->len = node->count;
+    in->at += node->count;
+    return true;
+}
+
+bool ebi_in_text(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place, struct ebi_slot *slot) {
+    size_t len;
+
+    if (!in_length(in, node, place, &len))
+        return false;
+    if (take_text(in, len, slot) || ebi_utf8_valid(slot->text, len))
+        return true;
+    in->at -= len;
+    return ebi_in_refuse(in, node, place, "a text that is not UTF-8");
+}
+
+bool ebi_in_key(struct ebi_in *in, const struct ebi_node *map, const struct ebi_place *place, struct ebi_slot *slot) {
+    slot->state = EBI_SET;
+    return ebi_in_text(in, map + 1, place, slot);
+}
+
+bool ebi_in_plain(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place, struct ebi_slot *slot) {
+    switch ((enum ebi_kind)node->kind) {
+    case EBI_BOOLEAN:
+        return in_boolean(in, node, place, slot);
+    case EBI_INT:
+        return in_whole(in, node, place, INT32_MIN, INT32_MAX, "a number beyond 32 bits for an int", slot);
+    case EBI_LONG:
+        return ebi_in_long(in, node, place, &slot->whole);
+    case EBI_FLOAT:
+    case EBI_DOUBLE:
+        return in_real(in, node, place, slot);
+    case EBI_STRING:
+        return ebi_in_text(in, node, place, slot);
+    case EBI_BYTES:
+        return in_bytes(in, node, place, slot);
+    case EBI_FIXED:
+        return in_fixed(in, node, place, slot);
+    case EBI_ENUM:
+        return in_whole(in, node, place, 0, (int64_t)node->count - 1, "a number that is no symbol of the enum", slot);
+    case EBI_NULL:
+    case EBI_RECORD:
+    case EBI_ARRAY:
+    case EBI_MAP:
+    case EBI_UNION:
+        break;
+    }
+    return true;                /* null has no bytes, and the others are not plain */
+}
+
+/* ---- Branches and blocks ---- */
+
+static bool in_number_of_branch(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place,
+                                uint32_t count, int64_t *branch) {
+    const char *before = in->at;
+
+    if (!ebi_in_long(in, node, place, branch))
+        return false;
+    if (*branch >= 0 && *branch < count)
+        return true;
+    in->at = before;
+    return ebi_in_refuse(in, node, place, "branch %" PRId64 " of a union that has %u", *branch, (unsigned)count);
+}
+
+bool ebi_in_optional(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place, bool *null) {
+    int64_t branch;
+
+    if (!in_number_of_branch(in, node, place, 2, &branch))
+        return false;
+    *null = (branch == 0) == (node->optional == EBI_NULL_FIRST);
+    return true;
+}
+
+const struct ebi_node *ebi_in_branch(struct ebi_in *in, const struct ebi_schema *schema, const struct ebi_node *node,
+                                     const struct ebi_place *place) {
+    const struct ebi_node *branch = node + 1;
+    int64_t number;
+
+    if (!in_number_of_branch(in, node, place, node->count, &number))
+        return NULL;
+    while (branch->branch != number)
+        branch = ebi_behind(schema, branch);
+    return branch;
+}
+
+/* Whether so many items can be meant: each takes bytes, and slots, of which there are so many for so many bytes. */
+static bool charge(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place, uint64_t items,
+                   uint32_t slots) {
+    uint32_t least = node[1].least + (node->kind == EBI_MAP);
+
+    if (least > 0 && items > left(in) / least)
+        return ebi_in_refuse(in, node, place, "%" PRIu64 " items, more than the bytes left can hold", items);
+    if (slots == 0)
+        slots = 1;              /* skipping takes time instead of memory */
+    if (items > in->slots / slots)
+        return ebi_in_refuse(in, node, place, "%" PRIu64 " items, too many for an event of %zu bytes", items,
+                             (size_t)(in->end - in->start));
+    in->slots -= (size_t)items * slots;
+    return true;
+}
+
+bool ebi_in_block(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place, uint32_t slots,
+                  struct ebi_block *block) {
+    int64_t items, size;
+    const char *before = in->at;
+
+    *block = (struct ebi_block){ 0 };
+    if (!ebi_in_long(in, node, place, &items))
+        return false;
+    if (items < 0) {
+        if (!ebi_in_long(in, node, place, &size))
+            return false;
+        if (size < 0 || (uint64_t)size > left(in)) {
+            in->at = before;
+            return ebi_in_refuse(in, node, place, "a block of %" PRId64 " bytes, but there are %zu", size, left(in));
+        }
+        block->end = in->at + size;
+    }
+    block->items = items < 0 ? -(uint64_t)items : (uint64_t)items;
+    return charge(in, node, place, block->items, slots);
+}
+
+bool ebi_in_block_end(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place,
+                      const struct ebi_block *block) {
+    return !block->end || in->at == block->end || ebi_in_refuse(in, node, place, "a block is not as long as it says");
+}

@@ -1,0 +1,199 @@
+/* core/schema/schema.c - one schema: its text read, checked, compiled and shown. See schema.h. */
+#include "schema/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <avro.h>
+
+#include "base/error.h"
+#include "base/nearest.h"
+
+uint64_t ebi_schema_next_id(void) {
+    static _Atomic uint64_t last;
+
+    return ++last;
+}
+
+/* avro-c's word on a schema that we take: it knows the rules independently. It sees only what is bounded by then. */
+static enum eb_status ask_avro(const char *json, size_t len, struct eb_error *err) {
+    avro_schema_t schema;
+
+    if (avro_schema_from_json_length(json, len, &schema) != 0)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema is not valid: %s", avro_strerror());
+    avro_schema_decref(schema);
+    return EB_OK;
+}
+
+static enum eb_status read_json(const char *text, size_t len, json_t **json, struct eb_error *err) {
+    json_error_t wrong;
+
+    if (len > EBI_SCHEMA_BYTES)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema: larger than %d bytes, which no real one is",
+                         EBI_SCHEMA_BYTES);
+    *json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &wrong);
+    if (!*json)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema is not JSON, line %d: %s", wrong.line, wrong.text);
+    return EB_OK;
+}
+
+static enum eb_status show(struct ebi_schema *schema, struct eb_error *err) {
+    if (!ebi_canonical(schema->json, &schema->canonical))
+        return ebi_error_memory(err);
+    schema->shown.size = sizeof schema->shown;
+    schema->shown.id = ebi_schema_next_id();
+    schema->shown.json = (struct eb_text){ schema->canonical.data, schema->canonical.len };
+    return EB_OK;
+}
+
+enum eb_status ebi_schema_parse(const char *json, size_t len, struct ebi_schema **parsed, struct eb_error *err) {
+    struct ebi_schema *schema = calloc(1, sizeof *schema);
+    enum eb_status status;
+
+    if (!schema)
+        return ebi_error_memory(err);
+    status = read_json(json, len, &schema->json, err);
+    if (status == EB_OK)
+        status = ebi_compile(schema, err);
+    if (status == EB_OK)
+        status = ask_avro(json, len, err);
+    if (status == EB_OK)
+        status = show(schema, err);
+    if (status == EB_OK)
+        *parsed = schema;
+    else
+        ebi_schema_free(schema);
+    return status;
+}
+
+static enum eb_status read_all(int fd, size_t limit, struct ebi_bytes *text, struct eb_error *err) {
+    ssize_t got;
+
+    do {
+        if (!ebi_bytes_reserve(text, 4096))
+            return ebi_error_memory(err);
+        got = read(fd, text->data + text->len, 4096);
+        if (got < 0 && errno != EINTR)
+            return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot be read");
+        text->len += got > 0 ? (size_t)got : 0;
+        if (text->len > limit)
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "larger than %zu bytes; raise schema_limit or remove the file",
+                             limit);
+    } while (got != 0);
+    return EB_OK;
+}
+
+static enum eb_status parse_file(int fd, size_t limit, struct ebi_schema **schema, struct eb_error *err) {
+    struct ebi_bytes text = { 0 };
+    enum eb_status status = read_all(fd, limit, &text, err);
+
+    if (status == EB_OK)
+        status = ebi_schema_parse(text.data, text.len, schema, err);
+    ebi_bytes_free(&text);
+    if (status == EB_OK && !*ebi_schema_type(*schema)) {
+        ebi_schema_free(*schema);
+        *schema = NULL;
+        status = ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the outermost record has no namespace, which is the event type");
+    }
+    return status;
+}
+
+enum eb_status ebi_schema_read_file(const char *path, size_t limit, struct ebi_schema **schema, struct eb_error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* a fifo that nobody writes is no reason to hang */
+    enum eb_status status;
+
+    if (fd < 0)
+        return ebi_error_errno(err, EB_PERMANENT, EB_KIND_DATA, "cannot open schema %s", path);
+    status = parse_file(fd, limit, schema, err);
+    if (status != EB_OK)
+        ebi_error_context(err, "reading schema %s", path);
+    close(fd);
+    return status;
+}
+
+void ebi_schema_free(struct ebi_schema *schema) {
+    if (!schema)
+        return;
+    free(schema->nodes);
+    free(schema->spots);
+    ebi_arena_free(&schema->texts);
+    ebi_bytes_free(&schema->canonical);
+    json_decref(schema->json);
+    free(schema);
+}
+
+const char *ebi_schema_type(const struct ebi_schema *schema) {
+    return schema->type;
+}
+
+const struct eb_schema *ebi_schema_public(const struct ebi_schema *schema) {
+    return &schema->shown;
+}
+
+void ebi_schema_fields(const struct ebi_schema *schema,
+                       void (*each)(void *arg, const char *path, const char *type, bool optional), void *arg) {
+    for (uint32_t at = 1; at < schema->n_nodes; at++) {
+        const struct ebi_node *node = &schema->nodes[at];
+
+        if (node->name.data)
+            each(arg, node->path.data, node->type.data, ebi_node_nullable(schema, node));
+    }
+}
+
+/* ---- What the rest of the room asks of nodes ---- */
+
+const struct ebi_node *ebi_node_field(const struct ebi_schema *schema, const struct ebi_node *record, const char *name,
+                                      size_t len, const struct ebi_node *guess) {
+    const struct ebi_node *first = ebi_first_inside(record), *end = ebi_behind(schema, record), *field;
+
+    if (!guess)
+        guess = first;
+    for (field = guess; field < end; field = ebi_behind(schema, field))
+        if (ebi_same_text(field->name, name, len))
+            return field;
+    for (field = first; field < guess; field = ebi_behind(schema, field))
+        if (ebi_same_text(field->name, name, len))
+            return field;
+    return NULL;
+}
+
+const struct ebi_node *ebi_node_branch(const struct ebi_schema *schema, const struct ebi_node *node, enum ebi_look look) {
+    const struct ebi_node *end = ebi_behind(schema, node), *real = NULL;
+
+    for (const struct ebi_node *at = ebi_first_inside(node); at < end; at = ebi_behind(schema, at)) {
+        enum ebi_look found = ebi_look_of((enum ebi_kind)at->kind);
+
+        if (found == look)
+            return at;
+        if (found == EBI_LOOK_REAL && look == EBI_LOOK_INTEGER)
+            real = at;
+    }
+    return real;
+}
+
+bool ebi_node_nullable(const struct ebi_schema *schema, const struct ebi_node *node) {
+    return node->optional || node->kind == EBI_NULL ||
+           (node->kind == EBI_UNION && ebi_node_branch(schema, node, EBI_LOOK_NULL));
+}
+
+const char *ebi_node_nearest(const struct ebi_schema *schema, const struct ebi_node *record, const char *name, size_t len) {
+    const struct ebi_node *end = ebi_behind(schema, record);
+    const char **names = calloc(record->count + 1u, sizeof *names), *found = NULL;
+    char given[EBI_SCHEMA_NAME + 1];
+    size_t n = 0;
+    ptrdiff_t near;
+
+    if (names && len < sizeof given) {
+        memcpy(given, name, len);
+        given[len] = '\0';
+        for (const struct ebi_node *at = ebi_first_inside(record); at < end; at = ebi_behind(schema, at))
+            names[n++] = at->name.data;
+        near = ebi_nearest(given, names, n);
+        found = near >= 0 ? names[near] : NULL;
+    }
+    free(names);
+    return found;
+}

@@ -1,0 +1,41 @@
+/* tests/unit/schema/support.h - what the tests of this room share. All of it fails the test when it cannot. */
+#ifndef TEST_SUPPORT_H
+#define TEST_SUPPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <jansson.h>
+#include "base/bytes.h"
+#include "schema/data.h"
+#include "schema/schema.h"
+
+/* The schema of an event type, from conf/schemas; or one from its text. To be freed. */
+struct ebi_schema *installed_schema(const char *event_type);
+struct ebi_schema *schema_of(const char *json);
+
+/* Calls each(type) for every event type of conf/schemas; answers how many. */
+size_t each_installed(void (*each)(const char *event_type));
+
+/* One event of tests/data/goldens.jsonl. */
+struct golden {
+    const char *type, *variant;
+    const char *data;           /* the JSON text as it stands there */
+    const char *hex, *schema;
+};
+
+/* Each of them; answers how many. */
+size_t each_golden(void (*each)(const struct golden *));
+
+/* JSON as jansson reads it, the oracle. It has no U+0000 in names: U+E000 stands for it everywhere. To be decref'd. */
+json_t *oracle_read(const char *json);
+char *oracle_write(const json_t *, size_t flags);       /* with U+0000 again; to be freed */
+
+struct ebi_bytes from_hex(const char *hex);
+char *to_hex(const struct ebi_bytes *);                 /* to be freed */
+
+/* Data of a schema from JSON, to JSON, from and to hex; what they answer is to be freed. */
+struct ebi_data *data_of(const struct ebi_schema *, const char *json);
+char *json_of(const struct ebi_data *);
+char *hex_of(const struct ebi_data *);
+
+#endif
