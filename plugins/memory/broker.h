@@ -38,13 +38,14 @@ struct work {                       /* its address is the token */
     struct work **bucket, *older, *newer;   /* where its key is, with the open ones beside it there */
     int64_t due;                    /* not to be handed out before, by memory_ticks */
     uint32_t deliveries, failures;
+    bool elsewhere;                 /* see memory_at_end: it, or one in front of it, is out at another member */
 };
 
 struct group {
     struct group *next;
     struct topic *topic;
     int64_t cursor;                 /* the first that has not been looked at */
-    bool strict;                    /* the topic is one line, whatever the keys */
+    bool strict;                    /* the topic is one line, whatever the keys: its members agree on that */
     size_t n_out, n_open, room;
     struct work **open;             /* by seq; of those that wait no more than AHEAD, then the group stands still */
     struct work *newest[BUCKETS];   /* of the keys with that hash */

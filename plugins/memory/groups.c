@@ -293,13 +293,6 @@ int64_t memory_next_due(const struct member *member, int64_t now) {
     return soonest;
 }
 
-/* Whether a work, or one that it must come after, is out at another member. */
-static bool with_another(const struct member *member, const struct work *work) {
-    while (work && (!work->holder || work->holder == member))
-        work = in_front(work);
-    return work != NULL;
-}
-
 bool memory_at_end(const struct member *member) {
     for (struct topic *topic = member->broker->topics; topic; topic = topic->next) {
         const struct group *group = group_of(member, topic);
@@ -307,9 +300,13 @@ bool memory_at_end(const struct member *member) {
             continue;
         if (group->cursor < topic->end && topic->row[group->cursor - topic->low]->serial <= member->last)
             return false;
-        for (size_t i = 0; i < group->n_open; i++)
-            if (group->open[i]->stored->serial <= member->last && !with_another(member, group->open[i]))
+        for (size_t i = 0; i < group->n_open && group->open[i]->stored->serial <= member->last; i++) {
+            struct work *work = group->open[i];
+            const struct work *older = work->holder ? NULL : in_front(work);
+            work->elsewhere = work->holder ? work->holder != member : older && older->elsewhere;
+            if (!work->elsewhere)
                 return false;
+        }
     }
     return true;
 }
