@@ -42,6 +42,10 @@ enum eb_status ebi_data_to_avro(const struct ebi_data *, struct ebi_bytes *, str
  * byte and path; data is then empty. Bytes left over are an error too. */
 enum eb_status ebi_data_from_avro(struct ebi_data *, const void *bytes, size_t len, struct eb_error *);
 
+/* The same for the first of several bodies that stand one behind the other; *used is its length. */
+enum eb_status ebi_data_from_avro_first(struct ebi_data *, const void *bytes, size_t len, size_t *used,
+                                        struct eb_error *);
+
 /* The same for a body that another writer's schema wrote, by Avro's rules of resolution. The writer's text may be
  * hostile. Resolvers are made once for a pair of schemas, and may be used by any one thread at a time. */
 struct ebi_resolver;

@@ -89,7 +89,8 @@ bool ebi_decode(struct ebi_in *in, const struct ebi_schema *schema, const struct
     return true;
 }
 
-enum eb_status ebi_data_from_avro(struct ebi_data *data, const void *bytes, size_t len, struct eb_error *err) {
+/* Takes the body that `bytes` start with; used NULL: nothing may stand behind it. */
+static enum eb_status take_body(struct ebi_data *data, const void *bytes, size_t len, size_t *used, struct eb_error *err) {
     const struct ebi_schema *schema = data->schema;
     const struct ebi_node *root = schema->nodes;
     struct ebi_in in;
@@ -97,8 +98,21 @@ enum eb_status ebi_data_from_avro(struct ebi_data *data, const void *bytes, size
     ebi_data_clear(data);
     if (ebi_in_begin(&in, bytes, len, &data->now.arena, err) &&
         ebi_decode(&in, schema, root, root + schema->n_nodes, data->now.slots, NULL) &&
-        (in.at == in.end || ebi_in_refuse(&in, root, NULL, "%zu bytes are left over", (size_t)(in.end - in.at))))
+        (used || in.at == in.end ||
+         ebi_in_refuse(&in, root, NULL, "%zu bytes are left over", (size_t)(in.end - in.at)))) {
+        if (used)
+            *used = (size_t)(in.at - in.start);
         return EB_OK;
+    }
     ebi_data_clear(data);
     return in.status;
+}
+
+enum eb_status ebi_data_from_avro(struct ebi_data *data, const void *bytes, size_t len, struct eb_error *err) {
+    return take_body(data, bytes, len, NULL, err);
+}
+
+enum eb_status ebi_data_from_avro_first(struct ebi_data *data, const void *bytes, size_t len, size_t *used,
+                                        struct eb_error *err) {
+    return take_body(data, bytes, len, used, err);
 }

@@ -116,3 +116,27 @@ static void shows_the_text(const struct golden *golden) {
 Test(goldens, schemas_are_shown_as_python_registers_them) {
     each_golden(shows_the_text);
 }
+
+static void stands_behind_itself(const struct golden *golden) {
+    struct ebi_schema *schema = installed_schema(golden->type);
+    struct ebi_data *data = ebi_data_new(schema);
+    struct ebi_bytes body = from_hex(golden->hex), both = from_hex(golden->hex);
+    size_t used = 0;
+
+    cr_assert(data && ebi_bytes_add(&both, body.data, body.len));
+    cr_assert_eq(ebi_data_from_avro_first(data, both.data, both.len, &used, NULL), EB_OK, "%s", golden->type);
+    cr_assert_eq(used, body.len, "%s: %zu of %zu", golden->type, used, body.len);
+    char *hex = hex_of(data);
+    cr_assert_str_eq(hex, golden->hex);
+    cr_assert_eq(ebi_data_from_avro_first(data, both.data + used, both.len - used - 1, &used, NULL), EB_PERMANENT);
+    cr_assert_eq(ebi_data_from_avro(data, both.data, both.len, NULL), EB_PERMANENT, "%s", golden->type);
+    free(hex);
+    ebi_bytes_free(&body);
+    ebi_bytes_free(&both);
+    ebi_data_free(data);
+    ebi_schema_free(schema);
+}
+
+Test(goldens, bodies_behind_each_other_are_read_one_by_one) {
+    cr_assert_eq(each_golden(stands_behind_itself), 216);
+}
