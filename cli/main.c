@@ -4,10 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/cli.h"
+#include "cli/conform.h"
 #include "cli/probe.h"
 #include "cli/verbs.h"
 
-static const struct cli_verb *const verbs[] = {&cli_plugins, &cli_config, NULL};
+static const struct cli_verb *const verbs[] = {&cli_plugins, &cli_config, &cli_conform, NULL};
 
 /* A file opened later must not become standard input, output or error because one of these was closed: what is written
  * there fails instead. */
@@ -25,6 +26,8 @@ int main(int argc, char **argv) {
     hold_standard_streams();
     if (argc == CLI_PROBE_ARGUMENTS && strcmp(argv[1], cli_probe_word) == 0)
         cli_probe_child(argv);
+    if (argc > 1 && strcmp(argv[1], cli_conform_word) == 0)
+        return cli_conform_child(argc, argv);
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write(2) */
     cli_out_start();
     return cli_out_end(cli_main(verbs, argc, argv));

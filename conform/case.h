@@ -61,7 +61,8 @@ struct ebc {
     struct ebc_plugin plugin;
     const void *settings;
     const char *run;                    /* another text each run: makes names unique */
-    char *const *argv;                  /* the arguments that started this program for this case: for parts */
+    char *const *argv;                  /* the arguments that started this process, and at which of them the kit's */
+    int first_word;                     /*   begin: for parts */
     uint64_t seed;
     struct ebc_random random;           /* the case's choices */
     int64_t patience_ms, quiet_ms;
@@ -76,7 +77,8 @@ struct ebc {
     void **held;
     size_t n_held;
     unsigned n_parts;
-    struct ebc_slot *slot;              /* where the runner sees what this process is at */
+    pthread_t thread;                   /* the case's own */
+    struct ebc_slot *slot;              /* where the runner sees what that thread is at */
     _Atomic bool noted[EBC_RULES];      /* each breach is told once */
 };
 

@@ -24,3 +24,10 @@ const struct ebc_case *ebc_case_named(const char *name) {
 bool ebc_selected(const struct ebc_case *at, const char *only) {
     return !only || strcmp(only, at->group) == 0 || strcmp(only, at->name) == 0;
 }
+
+bool eb_conform_knows(const char *only) {
+    for (size_t i = 0; ebc_case_at(i); i++)
+        if (ebc_selected(ebc_case_at(i), only))
+            return true;
+    return false;
+}

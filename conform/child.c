@@ -255,17 +255,22 @@ static struct ebc_page *map_page(void) {
     return page == MAP_FAILED ? NULL : page;
 }
 
-static bool prepare(struct ebc *t, const struct ebc_args *args, struct ebc_settings *settings) {
+/* words: the process's arguments from the kit's first one on. */
+static bool prepare(struct ebc *t, char *const *words, struct ebc_settings *settings) {
+    const char *const *options = (const char *const *)words + EBC_WORDS;
     char why[EBC_WHY_ROOM];
     struct eb_error err = {0};
+    size_t n = 0;
 
+    while (options[n])
+        n++;
     ebc_begin(t, 20000, "dlopen");
-    if (!ebc_load(args->file, &t->plugin, why)) {
+    if (!ebc_load(words[EBC_W_FILE], &t->plugin, why)) {
         ebc_tell("refused", NULL, why);
         return false;
     }
     ebc_end(t);
-    if (!ebc_settings_fill(&t->plugin.about, args->options, args->n_options, args->state, settings, why)) {
+    if (!ebc_settings_fill(&t->plugin.about, options, n, words[EBC_W_STATE], settings, why)) {
         ebc_tell("options", NULL, why);
         return false;
     }
@@ -287,31 +292,52 @@ static void release(struct ebc *t, struct ebc_settings *settings) {
     free(t->held);
 }
 
-int ebc_child(const struct ebc_args *args) {
+/* All of the case but what needs the plugin. NULL, or what is wrong with the words. */
+static const char *begin(struct ebc *t, char *const *words) {
+    unsigned long slot = strtoul(words[EBC_W_SLOT], NULL, 10);
     struct ebc_page *page = map_page();
-    struct ebc_settings settings = {0};
-    struct ebc t = { .at = wanted(args->child), .part = args->part, .run = args->run, .argv = args->argv,
-                     .seed = args->seed, .pace = args->pace, .lock = PTHREAD_MUTEX_INITIALIZER,
-                     .memory = PTHREAD_MUTEX_INITIALIZER, .patience_ms = (int64_t)(5000 * args->pace),
-                     .quiet_ms = (int64_t)(100 * args->pace) };
-    void (*run)(struct ebc *) = t.at && args->part ? wanted_part(t.at, args->part) : t.at ? t.at->run : NULL;
 
-    if (!page || !run || args->slot >= EBC_SLOTS) {
-        fprintf(stderr, "%s: --child is for the kit's own use\n", args->program->name);
-        return 2;
-    }
+    t->at = wanted(words[EBC_W_CASE]);
+    t->part = words[EBC_W_PART][0] ? words[EBC_W_PART] : NULL;
+    if (!page || !t->at || slot >= EBC_SLOTS || (t->part && !wanted_part(t->at, t->part)))
+        return "these arguments are for the kit's own use";
+    t->slot = &page->slots[slot];
+    t->thread = pthread_self();
+    t->run = words[EBC_W_RUN];
+    t->seed = strtoull(words[EBC_W_SEED], NULL, 10);
+    t->random.state = ebc_random_seed(t->seed, t->part ? t->part : t->at->name);
+    t->pace = strtod(words[EBC_W_PACE], NULL);
+    t->patience_ms = (int64_t)(5000 * t->pace);
+    t->quiet_ms = (int64_t)(100 * t->pace);
     fcntl(EBC_FD_RESULT, F_SETFD, FD_CLOEXEC);
     fcntl(EBC_FD_PAGE, F_SETFD, FD_CLOEXEC);
-    t.slot = &page->slots[args->slot];
-    t.random.state = ebc_random_seed(args->seed, args->part ? args->part : t.at->name);
-    block_signals();
-    if (prepare(&t, args, &settings)) {
-        check_needs(&t);
-        run(&t);
-        ebc_close_all(&t);
-        if (!args->part)
-            ebc_tell("done", NULL, "");
+    return NULL;
+}
+
+static void work(struct ebc *t) {
+    check_needs(t);
+    if (t->part)
+        wanted_part(t->at, t->part)(t);
+    else
+        t->at->run(t);
+    ebc_close_all(t);
+    if (!t->part)
+        ebc_tell("done", NULL, "");
+}
+
+int eb_conform_child(int argc, char **argv, int n) {
+    struct ebc_settings settings = {0};
+    struct ebc t = { .argv = argv, .first_word = n, .lock = PTHREAD_MUTEX_INITIALIZER,
+                     .memory = PTHREAD_MUTEX_INITIALIZER };
+    const char *wrong = argc - n < EBC_WORDS ? "too few arguments" : begin(&t, argv + n);
+
+    if (wrong) {
+        fprintf(stderr, "%s: %s\n", argv[0], wrong);
+        return 2;
     }
+    block_signals();
+    if (prepare(&t, argv + n, &settings))
+        work(&t);
     release(&t, &settings);
     return 0;
 }

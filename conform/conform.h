@@ -24,25 +24,40 @@
 #ifndef CONFORM_H
 #define CONFORM_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* The program that the kit is built into. */
-struct eb_conform_program {
-    const char *name;               /* how users call it: "eventbus conform" */
+enum eb_conform_format { EB_CONFORM_TEXT, EB_CONFORM_JSON, EB_CONFORM_TAP };
+
+/* One run. Borrowed until eb_conform_run returns; what is not said stays zero. */
+struct eb_conform {
+    const char *program;            /* how messages on standard error begin: "eventbus conform" */
     const char *const *again;       /* NULL-ended arguments, argv[0] first, by which the running program
-                                     * (/proc/self/exe) comes to eb_conform_main again: each case is such a process */
-    /* A plugin's file by its name, malloced; NULL: there is none. May be NULL: then only files are taken. */
-    char *(*find)(void *arg, const char *name);
-    void *arg;
+                                     * (/proc/self/exe) comes to eb_conform_child: each case is such a process */
+    const char *file;               /* the plugin */
+    const char *const *options;     /* its options, "KEY=VALUE", NULL-ended; NULL: none */
+    const char *only;               /* a case, or a group; NULL: all */
+    const char *junit;              /* a file for JUnit's XML as well; NULL: none */
+    enum eb_conform_format format;
+    uint64_t seed;                  /* 0: one of chance */
+    double pace;                    /* all waits so many times as long; 0: once */
 };
 
-/* All of `conform FILE|NAME [-o KEY=VALUE]... [--only CASE|GROUP] [--list] [--seed N] [--pace X] [--json|--tap]
- * [--junit F]`, argv[0] being skipped: parses, runs, prints. Answers the exit status: 0 all passed or were skipped, 1 a
- * case failed, 2 usage or options, 3 the broker was not reachable, 5 not a plugin. From the main thread; the
- * program may wait for no child of its own by -1 meanwhile. */
-int eb_conform_main(int argc, char **argv, const struct eb_conform_program *);
+/* Runs the cases and prints the results on standard output. Answers the exit status: 0 all passed or were skipped, 1 a
+ * case failed, 2 options, 3 the broker was not reachable, 5 not a plugin. From the main thread; the program may wait
+ * for no child of its own by -1 meanwhile. */
+int eb_conform_run(const struct eb_conform *);
+
+/* What the program does when it was called with `again`, which are the first n arguments. Answers the exit status. */
+int eb_conform_child(int argc, char **argv, int n);
+
+/* Prints the names of the cases; whether one is meant by `only`, which NULL always does. */
+void eb_conform_list(const char *only, enum eb_conform_format);
+bool eb_conform_knows(const char *only);
 
 #ifdef __cplusplus
 }

@@ -1,37 +1,13 @@
-/* conform/inner.h - what the kit's own files share and cases do not see: arguments, the runner's view of a process,
- * instances of the plugin. */
+/* conform/inner.h - what the kit's own files share and cases do not see: the runner's view of a process,
+ * results, instances of the plugin. */
 #ifndef EBC_INNER_H
 #define EBC_INNER_H
 
+#include <sys/types.h>
 #include "case.h"
 #include "conform.h"
 
-/* ---- arguments (args.c) ---- */
-
-enum ebc_format { EBC_PRINT_TEXT, EBC_PRINT_JSON, EBC_PRINT_TAP };
-
-struct ebc_args {
-    const struct eb_conform_program *program;
-    char *const *argv;              /* as given, NULL-ended */
-    const char *file;               /* as given; a name where the program finds names */
-    const char **options;           /* KEY=VALUE; borrowed from argv */
-    size_t n_options;
-    const char *only, *junit;
-    enum ebc_format format;
-    uint64_t seed;
-    bool seeded;
-    double pace;
-    bool list, help;
-    /* of a child only */
-    const char *child, *part, *run, *state;
-    unsigned slot;
-};
-
-/* false, with why. What it fills is freed by ebc_args_free in either case. */
-bool ebc_args_read(int argc, char **argv, const struct eb_conform_program *, struct ebc_args *, char why[EBC_WHY_ROOM]);
-void ebc_args_free(struct ebc_args *);
-
-/* ---- the runner and its children (run.c, child.c) ---- */
+/* ---- the runner and its children (run.c, process.c, child.c) ---- */
 
 /* A child tells by lines on EBC_FD_RESULT, fields parted by tabs:
  *   broke CASE TEXT     a promise is broken
@@ -60,10 +36,41 @@ struct ebc_page {
     struct ebc_slot slots[EBC_SLOTS];   /* the case's; then its parts' */
 };
 
-int ebc_child(const struct ebc_args *);
-int ebc_run(const struct ebc_args *);
+/* The arguments of a child, behind those that lead to it; then the plugin's options. */
+enum ebc_word { EBC_W_CASE, EBC_W_PART, EBC_W_SLOT, EBC_W_RUN, EBC_W_SEED, EBC_W_PACE, EBC_W_STATE, EBC_W_FILE,
+                EBC_WORDS };
 
-/* ---- results (results.c, print.c) ---- */
+/* One breach of a promise that is another case's. */
+struct ebc_breach {
+    char *promise, *text;
+};
+
+/* A child process and what it told. */
+struct ebc_process {
+    pid_t pid;
+    int result, output;             /* its lines; what it wrote to stdout and stderr */
+    struct ebc_page *page;
+    const char *name;               /* of the case */
+    char line[EBC_LINE_ROOM];
+    size_t n_line;
+    char *broke, *suspects, *skip, *plugin, *refused, *options, *away, *left;   /* the lines' texts; NULL: not told */
+    struct ebc_breach *breaches;
+    size_t n_breaches;
+    bool over, done;
+    int status;                     /* as of waitpid */
+    char *stuck;                    /* it was ended by force: why */
+};
+
+/* Starts the program again by these arguments and listens until it has ended, with `grace_ms` for an op beyond its time
+ * and `allowed_ms` for all. false: it could not be started, errno tells why. ebc_process_free in either case. */
+bool ebc_process_run(struct ebc_process *, const char *name, char *const *argv, int64_t grace_ms, int64_t allowed_ms);
+void ebc_process_free(struct ebc_process *);
+/* How it ended, where that is a failure by itself; malloced; NULL: as it should. */
+char *ebc_process_bad_end(const struct ebc_process *);
+/* The first line that it wrote, or that of a sanitizer's report; malloced; NULL: none. */
+char *ebc_process_written(const struct ebc_process *);
+
+/* ---- results (print.c) ---- */
 
 enum ebc_outcome { EBC_NOT_RUN, EBC_PASS, EBC_FAIL, EBC_SKIP };
 
@@ -76,7 +83,8 @@ struct ebc_result {
 };
 
 struct ebc_report {
-    const struct ebc_args *args;
+    enum eb_conform_format format;
+    uint64_t seed;
     char plugin[200];               /* "sqlite 0.1.0 (producer, consumer, admin)" */
     struct ebc_result *results;
     size_t n;
@@ -85,7 +93,6 @@ struct ebc_report {
 void ebc_print(const struct ebc_report *);
 /* Writes the JUnit file; false, with why. */
 bool ebc_print_junit(const struct ebc_report *, const char *file, char why[EBC_WHY_ROOM]);
-void ebc_print_list(const struct ebc_args *);
 bool ebc_selected(const struct ebc_case *, const char *only);
 
 /* ---- instances (instance.c) ---- */

@@ -95,24 +95,34 @@ static int64_t slack_ms(const struct ebc *t) {
     return (int64_t)(1000 * (t->pace > 1 ? t->pace : 1));
 }
 
-/* Of the op that this thread is in; the slot shows the latest of all threads. */
+/* Of the op that this thread is in. */
 static _Thread_local int64_t due_ms;
+static _Thread_local char doing[sizeof ((struct ebc_slot *)0)->doing];
+
+/* The runner sees the case's own thread only; that it is stuck is what matters. */
+static void show(struct ebc *t, int64_t until_ms) {
+    if (!pthread_equal(t->thread, pthread_self()))
+        return;
+    if (until_ms)
+        memcpy(t->slot->doing, doing, sizeof doing);
+    t->slot->until_ms = until_ms;
+}
 
 void ebc_begin(struct ebc *t, int32_t timeout_ms, const char *format, ...) {
     va_list args;
 
     va_start(args, format);
-    vsnprintf(t->slot->doing, sizeof t->slot->doing, format, args);
+    vsnprintf(doing, sizeof doing, format, args);
     va_end(args);
     due_ms = ebc_ticks_ms() + timeout_ms + slack_ms(t);
-    t->slot->until_ms = due_ms;
+    show(t, due_ms);
 }
 
 void ebc_end(struct ebc *t) {
     int64_t late = ebc_ticks_ms() - due_ms;
 
-    t->slot->until_ms = 0;
+    show(t, 0);
     if (late > 0)
         ebc_note(t, EBC_TIME, "expected %s to be back within %lld ms more than its timeout; came back %lld ms after "
-                 "that", t->slot->doing, (long long)slack_ms(t), (long long)late);
+                 "that", doing, (long long)slack_ms(t), (long long)late);
 }

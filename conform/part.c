@@ -21,19 +21,17 @@ struct ebc_part {
     size_t n_heard;
 };
 
-/* The arguments of this process, and which part. */
+/* The arguments of this process, but for the part. */
 static char **arguments(struct ebc *t, const char *name) {
     size_t n = 0;
     char **argv;
 
     while (t->argv[n])
         n++;
-    argv = ebc_alloc(t, (n + 5) * sizeof *argv);
+    argv = ebc_alloc(t, (n + 1) * sizeof *argv);
     memcpy(argv, t->argv, n * sizeof *argv);
-    argv[n] = ebc_text(t, "--part");
-    argv[n + 1] = ebc_text(t, "%s", name);
-    argv[n + 2] = ebc_text(t, "--slot");
-    argv[n + 3] = ebc_text(t, "%u", t->n_parts);
+    argv[t->first_word + EBC_W_PART] = ebc_text(t, "%s", name);
+    argv[t->first_word + EBC_W_SLOT] = ebc_text(t, "%u", t->n_parts);
     return argv;
 }
 

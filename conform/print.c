@@ -63,13 +63,13 @@ static void print_json(const struct ebc_report *report) {
     printf("{\"summary\":{\"pass\":%zu,\"fail\":%zu,\"skip\":%zu},\"plugin\":", count(report, EBC_PASS),
            count(report, EBC_FAIL), count(report, EBC_SKIP));
     put_json(stdout, report->plugin);
-    printf(",\"seed\":%llu}\n", (unsigned long long)report->args->seed);
+    printf(",\"seed\":%llu}\n", (unsigned long long)report->seed);
 }
 
 /* ---- TAP ---- */
 
 static void print_tap(const struct ebc_report *report) {
-    printf("1..%zu\n# %s, seed %llu\n", report->n, report->plugin, (unsigned long long)report->args->seed);
+    printf("1..%zu\n# %s, seed %llu\n", report->n, report->plugin, (unsigned long long)report->seed);
     for (size_t i = 0; i < report->n; i++) {
         const struct ebc_result *result = &report->results[i];
         bool skip = result->outcome == EBC_SKIP;
@@ -108,7 +108,7 @@ static void print_why(const char *why) {
 static void print_text(const struct ebc_report *report) {
     const char *group = "";
 
-    printf("%s, seed %llu\n", report->plugin, (unsigned long long)report->args->seed);
+    printf("%s, seed %llu\n", report->plugin, (unsigned long long)report->seed);
     for (size_t i = 0; i < report->n; i++) {
         const struct ebc_result *result = &report->results[i];
 
@@ -123,22 +123,21 @@ static void print_text(const struct ebc_report *report) {
 }
 
 void ebc_print(const struct ebc_report *report) {
-    if (report->args->format == EBC_PRINT_JSON)
+    if (report->format == EB_CONFORM_JSON)
         print_json(report);
-    else if (report->args->format == EBC_PRINT_TAP)
+    else if (report->format == EB_CONFORM_TAP)
         print_tap(report);
     else
         print_text(report);
-    fflush(stdout);
 }
 
-void ebc_print_list(const struct ebc_args *args) {
+void eb_conform_list(const char *only, enum eb_conform_format format) {
     for (size_t i = 0; ebc_case_at(i); i++) {
         const struct ebc_case *at = ebc_case_at(i);
 
-        if (!ebc_selected(at, args->only))
+        if (!ebc_selected(at, only))
             continue;
-        if (args->format == EBC_PRINT_JSON)
+        if (format == EB_CONFORM_JSON)
             printf("{\"case\":\"%s\",\"group\":\"%s\"}\n", at->name, at->group);
         else
             printf("%-10s %s\n", at->group, at->name);

@@ -19,7 +19,7 @@ SEES = {
     "produce": "base config schema signal plugin",
     "consume": "base config schema signal plugin produce",
     "bus": "base config schema signal plugin produce consume",
-    "cli": "base config schema signal plugin produce consume bus",
+    "cli": "base config schema signal plugin produce consume bus conform",
     "conform": "",
     "plugins": "",
     "examples": "",

@@ -82,60 +82,6 @@ Test(cases, names_are_unique_promises_in_their_group) {
     cr_expect_geq(n, 25);
 }
 
-static const char *const again[] = { "kit", NULL };
-static const struct eb_conform_program program = { .name = "kit", .again = again };
-
-/* What the arguments come to: "" or what is wrong. */
-static void read_args(const char *const *words, struct ebc_args *args, char why[EBC_WHY_ROOM]) {
-    char *argv[20] = { (char *)(uintptr_t)"kit" };
-    int argc = 1;
-
-    for (; *words; words++)
-        argv[argc++] = (char *)(uintptr_t)*words;
-    why[0] = '\0';
-    if (ebc_args_read(argc, argv, &program, args, why))
-        why[0] = '\0';
-}
-
-Test(arguments, are_taken_in_any_order) {
-    const char *const words[] = { "-o", "a=1", "./x.so", "--only", "settling", "-o", "b=2", "--seed", "7", "--pace=2.5",
-                                  "--tap", "--junit", "out.xml", NULL };
-    struct ebc_args args;
-    char why[EBC_WHY_ROOM];
-
-    read_args(words, &args, why);
-    cr_assert_str_empty(why);
-    cr_assert_str_eq(args.file, "./x.so");
-    cr_assert_str_eq(args.only, "settling");
-    cr_assert_eq(args.n_options, 2);
-    cr_assert_str_eq(args.options[1], "b=2");
-    cr_assert_eq(args.seed, 7);
-    cr_assert_eq(args.format, EBC_PRINT_TAP);
-    cr_assert_str_eq(args.junit, "out.xml");
-    cr_assert_float_eq(args.pace, 2.5, 1e-9);
-    ebc_args_free(&args);
-}
-
-Test(arguments, what_is_wrong_is_named) {
-    static const struct { const char *words[4], *want; } rows[] = {
-        { { NULL }, "which plugin?" },
-        { { "x.so", "y.so" }, "y.so comes after the plugin" },
-        { { "x.so", "--only", "setling" }, "--only setling: there is no such case or group" },
-        { { "x.so", "--seed", "-1" }, "--seed: expected a whole number" },
-        { { "x.so", "--pace", "0" }, "--pace: expected a number" },
-        { { "--frob", "x.so" }, "--frob is no option" },
-    };
-
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct ebc_args args;
-        char why[EBC_WHY_ROOM];
-
-        read_args(rows[i].words, &args, why);
-        cr_expect(strstr(why, rows[i].want), "expected \"%s\", came \"%s\"", rows[i].want, why);
-        ebc_args_free(&args);
-    }
-}
-
 Test(chance, is_the_same_for_the_same_seed) {
     struct ebc_random a = { 42 }, b = { 42 }, c = { 43 };
     uint64_t first = ebc_random(&a);

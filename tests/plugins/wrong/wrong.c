@@ -226,11 +226,14 @@ static void send_all(struct producer *p) {
 }
 
 static int32_t producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
+    static const struct eb_error nobody = { .status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "nobody listens" };
     struct producer *p = self;
     int64_t end_ms = now_ms(CLOCK_REALTIME) + timeout_ms;
 
     (void)err;
-    if (!p->up || is("links-again"))
+    if (is("away") && !p->up)
+        p->host->link(p->host, 0, &nobody);
+    else if (!p->up || is("links-again"))
         p->host->link(p->host, 1, NULL);
     p->up = true;
     if (p->n > 0) {

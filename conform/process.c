@@ -1,0 +1,256 @@
+/* conform/process.c - one child process of the runner: started, listened to, ended when it is stuck. */
+#include "inner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- starting ---- */
+
+/* Between fork and exec, so nothing but plain calls. The descriptors given are all above those they become. */
+static void become(char *const *argv, int result, int page, int output) {
+    int nothing = open("/dev/null", O_RDWR);
+
+    /* what the program that runs this left open is not the plugin's */
+    for (int fd = EBC_FD_PAGE + 1; fd < 1024; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (dup2(nothing, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 || dup2(result, EBC_FD_RESULT) < 0
+        || dup2(page, EBC_FD_PAGE) < 0)
+        _exit(71);
+    execv("/proc/self/exe", argv);
+    _exit(71);
+}
+
+/* The same descriptor, above all that a child has its own use for. */
+static int moved_up(int fd) {
+    int up = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 20);
+
+    if (fd >= 0)
+        close(fd);
+    return up;
+}
+
+/* A descriptor of a new page, and the page. */
+static int make_page(struct ebc_page **page) {
+    int fd = moved_up(memfd_create("eventbus-conform", MFD_CLOEXEC));
+
+    if (fd < 0 || ftruncate(fd, sizeof **page) < 0)
+        return fd;
+    *page = mmap(NULL, sizeof **page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (*page == MAP_FAILED)
+        *page = NULL;
+    return fd;
+}
+
+static bool start(struct ebc_process *child, char *const *argv) {
+    int ends[2] = { -1, -1 }, page = make_page(&child->page);
+    bool started = false;
+
+    child->output = moved_up(memfd_create("eventbus-conform-output", MFD_CLOEXEC));
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        goto done;
+    child->result = ends[0];
+    ends[1] = moved_up(ends[1]);
+    if (!child->page || child->output < 0 || ends[1] < 0)
+        goto done;
+    child->pid = fork();
+    if (child->pid == 0)
+        become(argv, ends[1], page, child->output);
+    started = child->pid > 0;
+done:
+    if (ends[1] >= 0)
+        close(ends[1]);
+    if (page >= 0)
+        close(page);
+    return started;
+}
+
+/* ---- listening ---- */
+
+static void keep(char **where, const char *text) {
+    if (!*where)
+        *where = strdup(text);
+}
+
+/* Without memory for it, the case itself still tells of being over. */
+static void keep_breach(struct ebc_process *child, const char *promise, size_t len, const char *text) {
+    struct ebc_breach *more = realloc(child->breaches, (child->n_breaches + 1) * sizeof *more);
+
+    if (!more)
+        return;
+    child->breaches = more;
+    more[child->n_breaches++] = (struct ebc_breach){ strndup(promise, len), strdup(text) };
+}
+
+static void take_broke(struct ebc_process *child, const char *rest) {
+    size_t len = strcspn(rest, "\t");
+    const char *text = rest[len] ? rest + len + 1 : "";
+
+    if (strlen(child->name) == len && memcmp(child->name, rest, len) == 0)
+        keep(&child->broke, text);
+    else
+        keep_breach(child, rest, len, text);
+}
+
+static void take_blame(struct ebc_process *child, char *rest) {
+    size_t len = strcspn(rest, "\t");
+
+    if (child->broke)
+        return;
+    keep(&child->broke, rest[len] ? rest + len + 1 : "");
+    rest[len] = '\0';
+    keep(&child->suspects, rest);
+}
+
+static void take_line(struct ebc_process *child, char *line) {
+    char *rest = strchr(line, '\t');
+    struct {
+        const char *verb;
+        char **where;
+    } const texts[] = { { "skip", &child->skip },       { "plugin", &child->plugin }, { "refused", &child->refused },
+                        { "options", &child->options }, { "away", &child->away },     { "left", &child->left } };
+
+    if (!rest)
+        return;
+    *rest++ = '\0';
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(line, texts[i].verb) == 0)
+            keep(texts[i].where, rest);
+    if (strcmp(line, "broke") == 0)
+        take_broke(child, rest);
+    else if (strcmp(line, "blame") == 0)
+        take_blame(child, rest);
+    child->over = child->over || strcmp(line, "over") == 0;
+    child->done = child->done || strcmp(line, "done") == 0;
+}
+
+/* Reads once; false at the end. */
+static bool listen_once(struct ebc_process *child) {
+    ssize_t n = read(child->result, child->line + child->n_line, sizeof child->line - 1 - child->n_line);
+    char *end;
+
+    if (n <= 0)
+        return n < 0 && errno == EINTR;
+    child->n_line += (size_t)n;
+    while ((end = memchr(child->line, '\n', child->n_line))) {
+        *end = '\0';
+        take_line(child, child->line);
+        child->n_line -= (size_t)(end + 1 - child->line);
+        memmove(child->line, end + 1, child->n_line);
+    }
+    if (child->n_line == sizeof child->line - 1)
+        child->n_line = 0;          /* not a line of ours */
+    return true;
+}
+
+static char *what_is_stuck(const struct ebc_process *child, int64_t grace_ms, int64_t end_ms) {
+    int64_t now = ebc_ticks_ms(), until = child->page->slots[0].until_ms;
+    const char *doing = child->page->slots[0].doing;
+    char *text = NULL;
+    int made = 0;
+
+    if (until && now > until + grace_ms)
+        made = asprintf(&text, "expected %s to be back; it had not returned %lld ms after its time", doing,
+                        (long long)grace_ms);
+    else if (now > end_ms)
+        made = asprintf(&text, "expected the case to end; it had not after all the time it was given; its last call "
+                        "was %s", doing);
+    return made < 0 ? strdup("the case did not end") : text;
+}
+
+/* Until its result is closed and it has ended. */
+static void follow(struct ebc_process *child, int64_t grace_ms, int64_t end_ms) {
+    bool open = true, ended = false;
+
+    while (!ended) {
+        struct pollfd ready = { open ? child->result : -1, POLLIN, 0 };
+
+        if (poll(&ready, 1, open ? 100 : 5) > 0)
+            open = listen_once(child);
+        if (!open || ready.revents == 0)
+            ended = waitpid(child->pid, &child->status, WNOHANG) == child->pid;
+        if (!ended && !child->stuck && (child->stuck = what_is_stuck(child, grace_ms, end_ms)))
+            kill(child->pid, SIGKILL);
+    }
+    kill(-child->pid, SIGKILL);     /* parts that it left */
+    while (open && poll(&(struct pollfd){ child->result, POLLIN, 0 }, 1, 0) > 0)
+        open = listen_once(child);
+}
+
+bool ebc_process_run(struct ebc_process *child, const char *name, char *const *argv, int64_t grace_ms,
+                     int64_t allowed_ms) {
+    *child = (struct ebc_process){ .pid = -1, .result = -1, .output = -1, .name = name };
+    if (!start(child, argv))
+        return false;
+    follow(child, grace_ms, ebc_ticks_ms() + allowed_ms);
+    return true;
+}
+
+void ebc_process_free(struct ebc_process *child) {
+    char *const texts[] = { child->broke,   child->suspects, child->skip, child->plugin, child->refused,
+                            child->options, child->away,     child->left, child->stuck };
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        free(texts[i]);
+    for (size_t i = 0; i < child->n_breaches; i++) {
+        free(child->breaches[i].promise);
+        free(child->breaches[i].text);
+    }
+    free(child->breaches);
+    if (child->result >= 0)
+        close(child->result);
+    if (child->output >= 0)
+        close(child->output);
+    if (child->page)
+        munmap(child->page, sizeof *child->page);
+}
+
+/* ---- its end ---- */
+
+char *ebc_process_written(const struct ebc_process *child) {
+    static char all[65536];
+    ssize_t n = pread(child->output, all, sizeof all - 1, 0);
+    char *line = all, *error;
+
+    if (n <= 0)
+        return NULL;
+    all[n] = '\0';
+    error = strstr(all, "Sanitizer:");
+    if (!error)
+        error = strstr(all, "runtime error:");
+    if (error)
+        for (line = error; line > all && line[-1] != '\n'; line--)
+            continue;
+    line[strcspn(line, "\n")] = '\0';
+    return strndup(line, 300);
+}
+
+char *ebc_process_bad_end(const struct ebc_process *child) {
+    const char *doing = child->page->slots[0].doing, *breaks = ebc_rule(EBC_FORBIDDEN)->sentence;
+    char *text = NULL;
+    int made = 0;
+
+    if (child->stuck)
+        return strdup(child->stuck);
+    if (WIFSIGNALED(child->status))
+        made = asprintf(&text, "expected the case to end; its process was ended by SIG%s; its last call was %s",
+                        sigabbrev_np(WTERMSIG(child->status)), doing);
+    else if (WEXITSTATUS(child->status) != 0 && (child->done || child->over || child->skip))
+        made = asprintf(&text, "expected the process to end with status 0 after the case; came %d",
+                        WEXITSTATUS(child->status));
+    else if (!child->done && !child->over && !child->skip)
+        made = asprintf(&text, "expected the case to end; its process ended with status %d instead; its last call was "
+                        "%s; breaks \"%s\"", WEXITSTATUS(child->status), doing, breaks);
+    return made < 0 ? strdup("the process ended badly") : text;
+}
