@@ -1,0 +1,189 @@
+/* plugins/sqlite/administer.c - the admin's deeds: groups are moved, topics made, trimmed and removed. */
+#include "administer.h"
+
+#include "admin.h"
+#include "clock.h"
+#include "fault.h"
+#include "groups.h"
+#include "point.h"
+#include "standing.h"
+#include "topics.h"
+#include "trim.h"
+
+/* A deed writes, so it makes the file where a look does not. */
+static int32_t connect(struct sq_admin *a, bool make, int64_t until_ms, struct eb_error *err) {
+    int32_t status;
+
+    if (make)
+        a->store.need = SQ_WRITE;
+    status = sq_store_connect(&a->store, until_ms - sq_ticks_ms(), err);
+    if (status == EB_OK && sqlite3_db_readonly(a->store.db, "main") == 1)
+        status = sq_error(err, EB_PERMANENT, SQLITE_READONLY, "%s can only be read by this user", a->store.path);
+    return status;
+}
+
+static int32_t no_topic(const struct sq_admin *a, const char *topic, struct eb_error *err) {
+    return sq_error(err, EB_PERMANENT, 0, "there is no topic %s in %s", topic, a->store.path);
+}
+
+static int32_t finish(struct sq_admin *a, int32_t status, struct eb_error *err) {
+    if (status == EB_OK)
+        status = sq_commit(&a->store, err);
+    else
+        sq_rollback(&a->store);
+    if (status == EB_OK)
+        sq_side_tell_all(&a->store.side);
+    return status;
+}
+
+/* ---- create ---- */
+
+int32_t sq_admin_create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
+    struct sq_admin *a = self;
+    int64_t until_ms = sq_ticks_ms() + timeout_ms, id;
+    const char *unfit = sq_topic_unfit(sq_text(topic));
+    bool made;
+    int32_t status;
+
+    (void)lanes;                                        /* all topics have the same slots */
+    if (unfit)
+        return sq_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", unfit);
+    status = connect(a, true, until_ms, err);
+    if (status == EB_OK)
+        status = sq_begin(&a->store, until_ms, err);
+    if (status != EB_OK)
+        return status;
+    return finish(a, sq_topic_make(&a->store, topic, &id, &made, err), err);
+}
+
+/* ---- seek ---- */
+
+/* Members at work lose what they have: their shares are gone, which they notice before anything else is settled. */
+static int32_t move_group(struct sq_admin *a, const char *topic, const char *group, const struct eb_point *to,
+                          struct eb_error *err) {
+    int64_t id, grp, cursor;
+    int32_t status = sq_topic_id(&a->store, topic, &id, err);
+
+    if (status == EB_OK && id == 0)
+        return no_topic(a, topic, err);
+    if (status == EB_OK)
+        status = sq_point_cursor(&a->store, id, to, &cursor, err);
+    if (status == EB_OK)
+        status = sq_group_id(&a->store, id, group, &grp, err);
+    if (status != EB_OK)
+        return status;
+    return grp == 0 ? sq_group_make(&a->store, id, group, cursor, &grp, err) : sq_group_reset(&a->store, grp, cursor, err);
+}
+
+int32_t sq_admin_seek(void *self, const char *topic, const char *group, const struct eb_point *to, int32_t timeout_ms,
+                      struct eb_error *err) {
+    struct sq_admin *a = self;
+    int64_t until_ms = sq_ticks_ms() + timeout_ms;
+    int32_t status = sq_point_check(to, err);
+
+    if (status == EB_OK)
+        status = connect(a, false, until_ms, err);
+    if (status == EB_EMPTY)
+        return no_topic(a, topic, err);
+    if (status == EB_OK)
+        status = sq_begin(&a->store, until_ms, err);
+    return status == EB_OK ? finish(a, move_group(a, topic, group, to, err), err) : status;
+}
+
+/* ---- trim ---- */
+
+/* The first position that some group still needs. */
+static int32_t first_needed(struct sq_admin *a, int64_t topic, int64_t *first, struct eb_error *err) {
+    return sq_trim_floor(&a->store, topic, first, err);
+}
+
+int32_t sq_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
+                      struct eb_error *err) {
+    struct sq_admin *a = self;
+    int64_t until_ms = sq_ticks_ms() + timeout_ms, id = 0, upto, needed = INT64_MAX;
+    int32_t status = sq_point_check(before, err);
+
+    if (status == EB_OK)
+        status = connect(a, false, until_ms, err);
+    if (status == EB_OK)
+        status = sq_topic_id(&a->store, topic, &id, err);
+    if (status == EB_EMPTY || (status == EB_OK && id == 0))
+        return no_topic(a, topic, err);
+    if (status == EB_OK)
+        status = sq_point_cursor(&a->store, id, before, &upto, err);
+    if (status == EB_OK && !unread_too)
+        status = first_needed(a, id, &needed, err);
+    if (status == EB_OK && upto >= needed)
+        upto = needed - 1;
+    while (status == EB_OK)
+        status = sq_trim_some(&a->store, id, upto, until_ms, err);
+    return status < 0 ? status : EB_OK;
+}
+
+/* ---- remove ---- */
+
+static int32_t remove_groups(struct sq_admin *a, int64_t topic, struct eb_error *err) {
+    int32_t status = EB_OK;
+
+    while (status == EB_OK) {
+        sqlite3_stmt *list = sq_sql(&a->store, SQ_GROUPS_OF_TOPIC);
+        int64_t group = 0;
+        int32_t row;
+
+        sqlite3_bind_int64(list, 1, topic);
+        row = sq_step(&a->store, list, err);
+        if (row > 0)
+            group = sqlite3_column_int64(list, 0);
+        sqlite3_reset(list);
+        if (row <= 0)
+            return row;
+        status = sq_group_remove(&a->store, group, err);
+    }
+    return status;
+}
+
+static int32_t remove_row(struct sq_admin *a, int64_t topic, struct eb_error *err) {
+    sqlite3_stmt *remove = sq_sql(&a->store, SQ_TOPIC_DELETE);
+
+    sqlite3_bind_int64(remove, 1, topic);
+    return sq_run(&a->store, remove, err);
+}
+
+/* Messages first, some at a time; the rest with the topic itself, so that nothing is left without one. */
+static int32_t remove_topic(struct sq_admin *a, int64_t topic, int64_t until_ms, struct eb_error *err) {
+    int32_t status = EB_OK;
+
+    while (status == EB_OK)
+        status = sq_trim_some(&a->store, topic, SQ_SEQ_MAX, until_ms, err);
+    if (status == EB_END)
+        status = sq_begin(&a->store, until_ms, err);
+    if (status != EB_OK)
+        return status;
+    status = sq_trim_all(&a->store, topic, err);
+    if (status == EB_OK)
+        status = remove_groups(a, topic, err);
+    if (status == EB_OK)
+        status = remove_row(a, topic, err);
+    return finish(a, status, err);
+}
+
+int32_t sq_admin_remove(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *err) {
+    struct sq_admin *a = self;
+    int64_t until_ms = sq_ticks_ms() + timeout_ms, id = 0, grp = 0;
+    int32_t status = connect(a, false, until_ms, err);
+
+    if (status == EB_OK)
+        status = sq_topic_id(&a->store, topic, &id, err);
+    if (status == EB_EMPTY || (status == EB_OK && id == 0))
+        return EB_GONE;
+    if (status == EB_OK && group)
+        status = sq_group_id(&a->store, id, group, &grp, err);
+    if (status != EB_OK)
+        return status;
+    if (!group)
+        return remove_topic(a, id, until_ms, err);
+    if (grp == 0)
+        return EB_GONE;
+    status = sq_begin(&a->store, until_ms, err);
+    return status == EB_OK ? finish(a, sq_group_remove(&a->store, grp, err), err) : status;
+}

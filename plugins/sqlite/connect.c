@@ -1,0 +1,148 @@
+/* plugins/sqlite/connect.c - see connect.h. */
+#include "connect.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "fault.h"
+#include "file.h"
+
+/* What is read from a file before anything in it is touched. */
+struct identity {
+    int64_t application, format, tables;
+};
+
+static int32_t query(struct sq_store *store, const char *sql, int64_t *number, struct eb_error *err) {
+    sqlite3_stmt *statement = NULL;
+    int32_t status = EB_OK;
+
+    if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK || sqlite3_step(statement) != SQLITE_ROW)
+        status = sq_store_fault(store, err);
+    else
+        *number = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static int32_t execute(struct sq_store *store, const char *sql, struct eb_error *err) {
+    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? EB_OK : sq_store_fault(store, err);
+}
+
+static int32_t identify(struct sq_store *store, struct identity *is, struct eb_error *err) {
+    int32_t status = query(store, "PRAGMA application_id", &is->application, err);
+
+    if (status == EB_OK)
+        status = query(store, "PRAGMA user_version", &is->format, err);
+    if (status == EB_OK)
+        status = query(store, "SELECT count(*) FROM sqlite_schema", &is->tables, err);
+    return status;
+}
+
+static bool is_new(const struct identity *is) {
+    return is->application == 0 && is->format == 0 && is->tables == 0;
+}
+
+/* EB_OK: ours; EB_EMPTY: nothing in it yet. */
+static int32_t judge(const struct sq_store *store, const struct identity *is, struct eb_error *err) {
+    if (is_new(is))
+        return EB_EMPTY;
+    if (is->application != SQ_APPLICATION)
+        return sq_error(err, EB_PERMANENT, 0, "%s is a database of another program: set path to another file", store->path);
+    if (is->format > SQ_FORMAT)
+        return sq_error(err, EB_PERMANENT, 0, "%s has format %lld, this plugin knows up to %d: install a newer one",
+                        store->path, (long long)is->format, SQ_FORMAT);
+    if (is->format < 1)
+        return sq_error(err, EB_PERMANENT, 0, "%s has no format this plugin knows: set path to another file", store->path);
+    return EB_OK;
+}
+
+/* The log has to be on before there are tables; a second one who comes to the same file waits at BEGIN and finds them. */
+static int32_t make_tables(struct sq_store *store, struct eb_error *err) {
+    struct identity is;
+    int32_t status = execute(store, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; BEGIN IMMEDIATE", err);
+    char mark[80];
+
+    if (status == EB_OK)
+        status = identify(store, &is, err);
+    if (status == EB_OK && is_new(&is))
+        status = execute(store, sq_sql_schema, err);
+    sqlite3_snprintf(sizeof mark, mark, "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", SQ_APPLICATION, SQ_FORMAT);
+    if (status == EB_OK)
+        status = is_new(&is) ? execute(store, mark, err) : execute(store, "COMMIT", err);
+    if (!sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
+static int32_t check_log(struct sq_store *store, struct eb_error *err) {
+    sqlite3_stmt *statement = NULL;
+    const char *mode = NULL;
+    int32_t status = EB_OK;
+
+    if (sqlite3_prepare_v2(store->db, "PRAGMA journal_mode=WAL", -1, &statement, NULL) != SQLITE_OK
+        || sqlite3_step(statement) != SQLITE_ROW)
+        status = sq_store_fault(store, err);
+    else
+        mode = (const char *)sqlite3_column_text(statement, 0);
+    if (status == EB_OK && (!mode || strcmp(mode, "wal") != 0))
+        status = sq_error(err, EB_PERMANENT, 0, "%s cannot have a write-ahead log (its journal mode is %s): set path to a "
+                          "local disk", store->path, mode ? mode : "unknown");
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static int32_t set_up(struct sq_store *store, struct eb_error *err) {
+    bool read_only = sqlite3_db_readonly(store->db, "main") == 1;
+    struct identity is;
+    int32_t status = identify(store, &is, err);
+
+    if (status == EB_OK)
+        status = judge(store, &is, err);
+    if (status >= 0 && read_only && store->need == SQ_WRITE)
+        return sq_error(err, EB_PERMANENT, SQLITE_READONLY, "%s can only be read: give this user the right to write it, or "
+                        "set path to another file", store->path);
+    if (status == EB_EMPTY && !read_only)
+        status = make_tables(store, err);
+    if (status == EB_OK && !read_only)
+        status = check_log(store, err);
+    if (status == EB_OK)
+        status = execute(store, store->power ? "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=8388608"
+                                             : "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=8388608", err);
+    return status;
+}
+
+static int32_t open_side(struct sq_store *store, struct eb_error *err) {
+    if (store->side.map)
+        return EB_OK;
+    if (store->need == SQ_LOOK) {
+        sq_side_open(&store->side, store->path, NULL);      /* who only looks can do without */
+        return EB_OK;
+    }
+    return sq_side_open(&store->side, store->path, err);
+}
+
+/* What at work may pass (a disk mounted read-only for a while) is no use to wait for at the start. */
+static bool is_forbidden(int64_t number) {
+    return number == EACCES || number == EPERM || number == EROFS;
+}
+
+int32_t sq_connect(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
+    int32_t status = sq_file_look(store->path, err);
+
+    if (status == EB_EMPTY && store->need == SQ_LOOK)
+        return EB_EMPTY;
+    if (status == EB_EMPTY)
+        status = sq_file_make(store->path, err);
+    if (status == EB_OK)
+        status = sq_file_is_local(store->path, err);
+    if (status != EB_OK)
+        return status;
+    if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return store->db ? sq_store_fault(store, err) : sq_no_memory(err);
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_busy_timeout(store->db, (int)wait_ms);
+    status = set_up(store, err);
+    if (status == EB_OK)
+        status = open_side(store, err);
+    return status == EB_RETRIABLE && err && is_forbidden(err->native) ? (err->status = EB_PERMANENT) : status;
+}

@@ -1,0 +1,10 @@
+/* plugins/sqlite/connect.h - opening the database file: is it ours, can it be used, is it new. */
+#ifndef SQ_CONNECT_H
+#define SQ_CONNECT_H
+
+#include "store.h"
+
+/* Sets store->db and opens the side file. On failure store->db may be left for the caller to close. */
+int32_t sq_connect(struct sq_store *, int64_t wait_ms, struct eb_error *);
+
+#endif

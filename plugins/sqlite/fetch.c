@@ -1,0 +1,266 @@
+/* plugins/sqlite/fetch.c - reads messages that may go out now: held ones first, then those past our cursors. Reading takes
+ * no lock that writers wait for; what was read is ours only once it is saved. */
+#include "consumer.h"
+
+#include "clock.h"
+#include "fault.h"
+
+enum {
+    ROWS_BYTES = 4 << 20,       /* read for one hand-over at most, but one message in any case */
+    SKIPPED_ROWS = 100000,      /* of others' slots, before others things get their turn */
+    PICKED = 128
+};
+
+static bool fits(const struct sq_consumer *c, size_t bytes) {
+    return sq_room(c, bytes) && (c->rows.len == 0 || c->rows.len + bytes <= ROWS_BYTES);
+}
+
+/* The row as an entry of the row line. EB_FULL: no room for it now. */
+static int32_t take_row(struct sq_consumer *c, struct sq_share *share, struct sq_held *held, sqlite3_stmt *row,
+                        uint64_t key, uint32_t slot, struct eb_error *err) {
+    size_t bytes = sq_row_size(row), at;
+    struct sq_entry *entry;
+
+    if (!fits(c, bytes))
+        return EB_FULL;
+    if (!sq_row_keep(&c->rows, row, &at))
+        return sq_no_memory(err);
+    entry = sq_entry_new(c, share, held, sq_seq(sqlite3_column_int64(row, 0)), key, slot, bytes);
+    if (!entry)
+        return sq_no_memory(err);
+    entry->row = at;
+    entry->deliveries = held ? held->deliveries + 1 : 1;
+    entry->attempts = held ? held->attempts : 0;
+    share->dirty = true;
+    return EB_OK;
+}
+
+/* ---- held ones ---- */
+
+struct picked {
+    size_t want, n;
+    struct sq_held *list[PICKED];
+};
+
+static bool pick(void *arg, struct sq_held *held) {
+    struct picked *picked = arg;
+
+    picked->list[picked->n++] = held;
+    return picked->n < picked->want;
+}
+
+static int32_t take_held(struct sq_consumer *c, struct sq_share *share, struct sq_held *held, struct eb_error *err) {
+    sqlite3_stmt *one = sq_sql(&c->store, SQ_MSG_ONE);
+    int32_t status;
+
+    sqlite3_bind_int64(one, 1, sq_id(share->topic, held->seq));
+    status = sq_step(&c->store, one, err);
+    if (status < 0)
+        return status;
+    if (status == 0) {                                  /* trimmed away meanwhile: nothing is left to be done */
+        sq_hold_delete(&share->hold, held);
+        share->dirty = true;
+        return EB_EMPTY;
+    }
+    status = take_row(c, share, held, one, held->key, held->slot, err);
+    sqlite3_reset(one);
+    if (status != EB_OK)
+        return status;
+    held->out = true;
+    held->deliveries++;
+    sq_hold_write(&share->hold, held);
+    return EB_OK;
+}
+
+/* EB_OK; EB_FULL: as much as there is room for; negative. */
+static int32_t fetch_held(struct sq_consumer *c, struct sq_share *share, size_t *want, struct eb_error *err) {
+    uint64_t slots = sq_runs_slots(&share->runs) & ~share->leaving;
+    struct picked picked = { .want = *want < PICKED ? *want : PICKED };
+    int64_t now_ms = sq_ticks_ms();
+
+    if (share->hold.n == 0 || share->due_ms > now_ms)
+        return EB_OK;
+    share->due_ms = sq_hold_ready(&share->hold, now_ms, slots, pick, &picked);
+    for (size_t i = 0; i < picked.n; i++) {
+        int32_t status = take_held(c, share, picked.list[i], err);
+        if (status == EB_FULL || picked.n == picked.want)
+            share->due_ms = 0;                          /* there are more */
+        if (status < 0 || status == EB_FULL)
+            return status;
+        *want -= status == EB_OK;
+    }
+    return EB_OK;
+}
+
+/* ---- from the log ---- */
+
+/* A reading of one run: slots that stand at the same cursor. */
+struct reading {
+    struct sq_consumer *c;
+    struct sq_share *share;
+    uint64_t slots;
+    int64_t upto, reached;
+    size_t want, skipped;
+    bool to_the_end;            /* nothing is left up to upto */
+};
+
+/* A later one of a held key waits behind it. */
+static int32_t hold_follower(struct reading *r, int64_t seq, uint64_t key, uint32_t slot, struct eb_error *err) {
+    struct sq_held follower = { .seq = seq, .key = key, .slot = slot }, *held = sq_hold_add(&r->share->hold, &follower);
+
+    if (!held)
+        return sq_no_memory(err);
+    sq_hold_write(&r->share->hold, held);
+    r->share->dirty = true;
+    if (r->share->hold.in_slot[slot] >= SQ_HOLD_FOLLOWERS)
+        r->slots &= ~((uint64_t)1 << slot);             /* from here on it is not read further */
+    return EB_OK;
+}
+
+/* EB_OK: go on; EB_FULL: stop before this one; negative. */
+static int32_t look_at_row(struct reading *r, sqlite3_stmt *row, struct eb_error *err) {
+    int64_t seq = sq_seq(sqlite3_column_int64(row, 0));
+    uint32_t slot = (uint32_t)sqlite3_column_int(row, 1) % SQ_SLOTS;
+    uint64_t key;
+    int32_t status;
+
+    if (!(r->slots >> slot & 1)) {
+        r->reached = seq;
+        return ++r->skipped < SKIPPED_ROWS ? EB_OK : EB_FULL;
+    }
+    key = sq_key_hash(sq_bytes(row, 3));
+    if (sq_hold_blocks(&r->share->hold, key)) {
+        if (r->share->hold.strict)
+            return EB_FULL;
+        status = hold_follower(r, seq, key, slot, err);
+    } else {
+        status = take_row(r->c, r->share, NULL, row, key, slot, err);
+        r->want -= status == EB_OK;
+    }
+    if (status == EB_OK)
+        r->reached = seq;
+    return status;
+}
+
+static int32_t read_run(struct reading *r, struct eb_error *err) {
+    sqlite3_stmt *scan = sq_sql(&r->c->store, SQ_MSG_SCAN);
+    uint64_t slots = r->slots;
+    int32_t status = EB_OK;
+
+    sqlite3_bind_int64(scan, 1, sq_id(r->share->topic, r->reached));
+    sqlite3_bind_int64(scan, 2, sq_id(r->share->topic, r->upto));
+    while (status == EB_OK && r->want > 0 && r->slots == slots) {
+        int32_t row = sq_step(&r->c->store, scan, err);
+        if (row <= 0) {
+            r->to_the_end = row == 0;
+            return row;
+        }
+        status = look_at_row(r, scan, err);
+    }
+    sqlite3_reset(scan);
+    return status < 0 ? status : EB_OK;
+}
+
+/* The slots of ours that stand lowest among those that may be read, and how far they are alone. False: all is read. */
+static bool lowest(struct reading *r, uint64_t may) {
+    const struct sq_runs *runs = &r->share->runs;
+    unsigned i = 0;
+
+    while (i < runs->n && !(runs->run[i].slots & may))
+        i++;
+    if (i == runs->n || runs->run[i].cursor >= r->share->end)
+        return false;
+    r->slots = runs->run[i].slots & may;
+    r->reached = runs->run[i].cursor;
+    while (++i < runs->n && !(runs->run[i].slots & may))
+        continue;
+    r->upto = i < runs->n && runs->run[i].cursor < r->share->end ? runs->run[i].cursor : r->share->end;
+    return true;
+}
+
+static uint64_t readable(const struct sq_share *share) {
+    return sq_runs_slots(&share->runs) & ~(share->leaving | sq_hold_full_slots(&share->hold));
+}
+
+/* Reads on where we stand lowest. EB_OK: there may be more; EB_FULL: not now; EB_END: all is read; or negative. */
+static int32_t read_on(struct reading *r, struct eb_error *err) {
+    struct sq_share *share = r->share;
+    uint64_t slots;
+    int64_t from;
+    int32_t status;
+
+    if (!lowest(r, readable(share)))
+        return EB_END;
+    slots = r->slots;
+    from = r->reached;
+    r->to_the_end = false;
+    status = read_run(r, err);
+    if (status == EB_OK && r->to_the_end && r->upto < SQ_SEQ_MAX)
+        r->reached = r->upto;
+    if (r->reached > from) {
+        sq_runs_advance(&share->runs, slots, r->reached);
+        share->dirty = true;
+    }
+    if (status != EB_OK)
+        return status;
+    if (r->to_the_end)
+        return r->upto == share->end ? EB_END : EB_OK;
+    return r->slots != slots ? EB_OK : EB_FULL;         /* a slot was shut: the others go on */
+}
+
+static int32_t fetch_log(struct sq_consumer *c, struct sq_share *share, size_t *want, struct eb_error *err) {
+    struct reading r = { .c = c, .share = share, .want = *want };
+    int32_t status = EB_OK;
+
+    while (share->unread && status == EB_OK && r.want > 0)
+        status = read_on(&r, err);
+    if (status == EB_END && readable(share) == sq_runs_slots(&share->runs))
+        share->unread = false;
+    if (r.skipped >= SKIPPED_ROWS)
+        c->go_on = true;
+    *want = r.want;
+    return status < 0 ? status : EB_OK;
+}
+
+/* ---- all ---- */
+
+static int32_t fetch_share(struct sq_consumer *c, struct sq_share *share, size_t *want, struct eb_error *err) {
+    int32_t status = fetch_held(c, share, want, err);
+
+    if (status == EB_OK && *want > 0)
+        status = fetch_log(c, share, want, err);
+    return status < 0 ? status : EB_OK;
+}
+
+/* A message of a key that has become held since it was read waits with the others. */
+static bool sift(struct sq_consumer *c) {
+    struct sq_entry *entry = c->rows_line.first;
+
+    c->rows_line.first = NULL;
+    for (struct sq_entry *next; entry; entry = next) {
+        next = entry->line;
+        if (entry->held || !sq_hold_blocks(&entry->share->hold, entry->key))
+            sq_line_append(&c->rows_line, entry);
+        else if (!sq_put_back(c, entry))
+            return false;
+    }
+    return true;
+}
+
+int32_t sq_fetch(struct sq_consumer *c, size_t want, struct eb_error *err) {
+    int32_t status = EB_OK;
+
+    if (!sift(c))
+        return sq_no_memory(err);
+    for (const struct sq_entry *entry = c->rows_line.first; entry && want > 0; entry = entry->line)
+        want--;                                         /* were read before, and not taken */
+    if (!c->rows_line.first)
+        c->rows.len = 0;
+    for (size_t i = 0; i < c->n_shares && want > 0 && status == EB_OK; i++) {
+        struct sq_share *share = c->shares[(c->turn + i) % c->n_shares];
+        if (share->joined)
+            status = fetch_share(c, share, &want, err);
+    }
+    c->turn++;
+    return status;
+}

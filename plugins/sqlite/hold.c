@@ -1,0 +1,217 @@
+/* plugins/sqlite/hold.c - see hold.h. */
+#include "hold.h"
+
+#include <stdlib.h>
+
+/* ---- lines ---- */
+
+static uint64_t line_key(const struct sq_hold *hold, uint64_t key) {
+    return hold->strict ? 1 : key;
+}
+
+static struct sq_line **bucket_of(struct sq_hold *hold, uint64_t key) {
+    return &hold->buckets[key % SQ_HOLD_BUCKETS];
+}
+
+static struct sq_line *find_line(const struct sq_hold *hold, uint64_t key) {
+    struct sq_line *line = key ? hold->buckets[key % SQ_HOLD_BUCKETS] : NULL;
+
+    while (line && line->key != key)
+        line = line->next_in_bucket;
+    return line;
+}
+
+static struct sq_line *add_line(struct sq_hold *hold, uint64_t key) {
+    struct sq_line *line = calloc(1, sizeof *line);
+
+    if (!line)
+        return NULL;
+    line->key = key;
+    line->next = hold->lines;
+    if (line->next)
+        line->next->previous = line;
+    hold->lines = line;
+    if (key) {
+        line->next_in_bucket = *bucket_of(hold, key);
+        *bucket_of(hold, key) = line;
+    }
+    return line;
+}
+
+static void remove_line(struct sq_hold *hold, struct sq_line *line) {
+    struct sq_line **at = bucket_of(hold, line->key);
+
+    if (line->previous)
+        line->previous->next = line->next;
+    else
+        hold->lines = line->next;
+    if (line->next)
+        line->next->previous = line->previous;
+    while (line->key && *at != line)
+        at = &(*at)->next_in_bucket;
+    if (line->key)
+        *at = line->next_in_bucket;
+    free(line);
+}
+
+/* ---- one held ---- */
+
+static void put_in_line(struct sq_line *line, struct sq_held *held) {
+    struct sq_held **at = &line->first;
+
+    while (*at && (*at)->seq < held->seq)
+        at = &(*at)->next;
+    held->next = *at;
+    held->line = line;
+    *at = held;
+}
+
+static void take_out_of_line(struct sq_hold *hold, struct sq_held *held) {
+    struct sq_held **at = &held->line->first;
+
+    while (*at != held)
+        at = &(*at)->next;
+    *at = held->next;
+    if (!held->line->first)
+        remove_line(hold, held->line);
+    held->line = NULL;
+    hold->in_slot[held->slot]--;
+    hold->n--;
+}
+
+struct sq_held *sq_hold_add(struct sq_hold *hold, const struct sq_held *what) {
+    uint64_t key = line_key(hold, what->key);
+    struct sq_held *held = malloc(sizeof *held);
+    struct sq_line *line = find_line(hold, key);
+
+    if (held && !line)
+        line = add_line(hold, key);
+    if (!held || !line) {
+        free(held);
+        return NULL;
+    }
+    *held = *what;
+    held->dirt = SQ_CLEAN;
+    held->next_dirty = NULL;
+    put_in_line(line, held);
+    hold->in_slot[held->slot]++;
+    hold->n++;
+    return held;
+}
+
+static void note(struct sq_hold *hold, struct sq_held *held, enum sq_held_dirt dirt) {
+    if (held->dirt == SQ_CLEAN) {
+        held->next_dirty = hold->dirty;
+        hold->dirty = held;
+    }
+    held->dirt = dirt;
+}
+
+void sq_hold_write(struct sq_hold *hold, struct sq_held *held) {
+    note(hold, held, SQ_TO_WRITE);
+}
+
+void sq_hold_delete(struct sq_hold *hold, struct sq_held *held) {
+    take_out_of_line(hold, held);
+    note(hold, held, SQ_TO_DELETE);
+}
+
+void sq_hold_cleaned(struct sq_hold *hold) {
+    for (struct sq_held *held = hold->dirty, *next; held; held = next) {
+        next = held->next_dirty;
+        held->next_dirty = NULL;
+        if (held->dirt == SQ_TO_DELETE) {
+            free(held);
+            continue;
+        }
+        held->stored = true;
+        held->dirt = SQ_CLEAN;
+    }
+    hold->dirty = NULL;
+}
+
+void sq_hold_forget(struct sq_hold *hold, uint64_t slots) {
+    for (struct sq_line *line = hold->lines, *next_line; line; line = next_line) {
+        next_line = line->next;
+        for (struct sq_held *held = line->first, *next; held; held = next) {
+            next = held->next;
+            if (!(slots >> held->slot & 1) || held->dirt != SQ_CLEAN)
+                continue;
+            take_out_of_line(hold, held);               /* may free the line, with its last one */
+            free(held);
+        }
+    }
+}
+
+void sq_hold_free(struct sq_hold *hold) {
+    for (struct sq_held *held = hold->dirty, *next; held; held = next) {
+        next = held->next_dirty;
+        if (held->dirt == SQ_TO_DELETE)
+            free(held);
+        else
+            held->dirt = SQ_CLEAN;
+    }
+    sq_hold_forget(hold, SQ_ALL_SLOTS);
+    *hold = (struct sq_hold){ .strict = hold->strict };
+}
+
+/* ---- who may go ---- */
+
+bool sq_hold_blocks(const struct sq_hold *hold, uint64_t key) {
+    const struct sq_line *line = hold->n > 0 ? find_line(hold, line_key(hold, key)) : NULL;
+
+    for (const struct sq_held *held = line ? line->first : NULL; held; held = held->next)
+        if (!held->out || held->attempts > 0)
+            return true;
+    return false;
+}
+
+/* In order; one that failed before goes alone, so that its followers need not come back when it fails again. */
+static int64_t ready_in_line(const struct sq_line *line, int64_t now_ms, uint64_t slots,
+                             bool (*each)(void *arg, struct sq_held *), void *arg, bool *go_on) {
+    for (struct sq_held *held = line->first; held; held = held->next) {
+        if (held->attempts > 0 && (held->out || held != line->first))
+            break;
+        if (held->out)
+            continue;
+        if (!(slots >> held->slot & 1))
+            break;
+        if (held->due_ms > now_ms)
+            return held->due_ms;
+        if (!(*go_on = each(arg, held)) || held->attempts > 0)
+            break;
+    }
+    return INT64_MAX;
+}
+
+int64_t sq_hold_ready(const struct sq_hold *hold, int64_t now_ms, uint64_t slots, bool (*each)(void *arg, struct sq_held *),
+                      void *arg) {
+    int64_t next_ms = INT64_MAX;
+    bool go_on = true;
+
+    for (struct sq_line *line = hold->lines, *next; line && go_on; line = next) {
+        next = line->next;
+        int64_t due_ms = ready_in_line(line, now_ms, slots, each, arg, &go_on);
+        if (due_ms < next_ms)
+            next_ms = due_ms;
+    }
+    return next_ms;
+}
+
+int64_t sq_hold_lowest(const struct sq_hold *hold) {
+    int64_t lowest = INT64_MAX;
+
+    for (const struct sq_line *line = hold->lines; line; line = line->next)
+        if (line->first->seq < lowest)
+            lowest = line->first->seq;
+    return lowest;
+}
+
+uint64_t sq_hold_full_slots(const struct sq_hold *hold) {
+    uint64_t full = 0;
+
+    for (unsigned slot = 0; hold->n >= SQ_HOLD_FOLLOWERS && slot < SQ_SLOTS; slot++)
+        if (hold->in_slot[slot] >= SQ_HOLD_FOLLOWERS)
+            full |= (uint64_t)1 << slot;
+    return full;
+}

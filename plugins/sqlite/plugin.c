@@ -1,0 +1,81 @@
+/* plugins/sqlite/plugin.c - what the event bus finds in sqlite.so: who it is, its options, its roles. */
+#include <eventbus/plugin.h>
+
+#include <stddef.h>
+
+#include "admin.h"
+#include "consume.h"
+#include "fault.h"
+#include "produce.h"
+#include "settings.h"
+
+static const struct eb_option options[] = {
+    { .key = "path", .type = EB_OPT_TEXT, .fallback = "${STATE}/bus.db", .offset = offsetof(struct sq_settings, path),
+      .help = "The file that holds all topics and groups, on a local disk; it is made, with its folders, where there is none" },
+    { .key = "durability", .type = EB_OPT_CHOICE, .fallback = "process", .choices = "process|power",
+      .flags = EB_OPT_PRODUCER, .offset = offsetof(struct sq_settings, durability),
+      .help = "What a delivered event survives: the death of every process, or a power cut as well" },
+    { .key = "lease", .type = EB_OPT_MS, .fallback = "30s", .min = 300, .max = 86400000, .flags = EB_OPT_CONSUMER,
+      .offset = offsetof(struct sq_settings, lease),
+      .help = "After this long without a sign of life others get what a consumer had; one whose process is gone is noticed at "
+              "once" },
+};
+
+static int32_t check(const void *settings, struct eb_error *err) {
+    const struct sq_settings *set = settings;
+    int32_t status = EB_OK;
+
+    if (!set->path || !set->path[0])
+        status = sq_error(err, EB_PERMANENT, 0, "path is empty: set it to a file on a local disk");
+    if (status != EB_OK && err)
+        err->kind = EB_KIND_CONFIG;
+    return status;
+}
+
+const struct eb_plugin eventbus_plugin = {
+    .size = sizeof eventbus_plugin,
+    .abi_major = EB_ABI_MAJOR,
+    .abi_minor = EB_ABI_MINOR,
+    .name = "sqlite",
+    .version = "0.1.0",
+    .summary = "The embedded durable broker: topics and groups in one SQLite file",
+    .options = options,
+    .n_options = sizeof options / sizeof *options,
+    .option_size = sizeof *options,
+    .settings_size = sizeof(struct sq_settings),
+    .check = check,
+};
+
+const struct eb_producer_ops eventbus_producer = {
+    .size = sizeof eventbus_producer,
+    .traits = EB_T_ORDER | EB_T_PROCESSES,
+    .open = sq_producer_open,
+    .submit = sq_producer_submit,
+    .poll = sq_producer_poll,
+    .wake = sq_producer_wake,
+    .close = sq_producer_close,
+};
+
+const struct eb_consumer_ops eventbus_consumer = {
+    .size = sizeof eventbus_consumer,
+    .traits = EB_T_ORDER | EB_T_DELAY | EB_T_DELAY_ORDER | EB_T_FREE_RETURN | EB_T_HISTORY | EB_T_PATTERN | EB_T_PROCESSES,
+    .open = sq_consumer_open,
+    .receive = sq_consumer_receive,
+    .settle = sq_consumer_settle,
+    .wake = sq_consumer_wake,
+    .close = sq_consumer_close,
+};
+
+const struct eb_admin_ops eventbus_admin = {
+    .size = sizeof eventbus_admin,
+    .traits = EB_T_HISTORY | EB_T_PROCESSES,
+    .open = sq_admin_open,
+    .topics = sq_admin_topics,
+    .groups = sq_admin_groups,
+    .browse = sq_admin_browse,
+    .seek = sq_admin_seek,
+    .trim = sq_admin_trim,
+    .create = sq_admin_create,
+    .remove = sq_admin_remove,
+    .close = sq_admin_close,
+};

@@ -1,0 +1,312 @@
+/* plugins/sqlite/produce.c - the producer: what submit took is stored by poll, many messages in one transaction. */
+#include "produce.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bell.h"
+#include "clock.h"
+#include "fault.h"
+#include "head.h"
+#include "schemas.h"
+#include "settings.h"
+#include "slots.h"
+#include "topics.h"
+
+enum {
+    QUEUE_ROOM = 8192,          /* messages taken and not yet reported; a power of two */
+    BATCH_MESSAGES = 1000,      /* stored in one transaction at most */
+    BATCH_BYTES = 4 << 20,
+    TURN_MS = 50,               /* waited in line for one try, so that wake is heard */
+    LEAST_MS = 2                /* and at least, or a busy file would never be written to with a timeout of 0 */
+};
+
+/* Where a message of the batch at work goes. */
+struct placed {
+    struct sq_topic *topic;     /* NULL: it can never be stored */
+    int64_t seq;
+};
+
+/* One instance. All but the bell belongs to the thread at work. */
+struct producer {
+    const struct eb_host *host;
+    struct sq_store store;
+    struct sq_bell bell;
+    struct sq_topics topics;
+    struct sq_schemas schemas;
+    uint64_t connection;        /* that topics and schemas were read through */
+    struct sq_buffer head;
+    size_t first, n;            /* of the ring */
+    const struct eb_message *queue[QUEUE_ROOM];
+    struct placed placed[BATCH_MESSAGES];
+};
+
+/* ---- open, submit, wake ---- */
+
+/* What can never work is said now; what may pass, like a lock, is tried again by poll. */
+int32_t sq_producer_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
+    const struct sq_settings *set = settings;
+    struct producer *p = calloc(1, sizeof *p);
+    int32_t status;
+
+    if (!p)
+        return sq_no_memory(err);
+    p->host = host;
+    sq_store_init(&p->store, host, set->path, SQ_WRITE, set->durability == SQ_POWER);
+    status = sq_store_connect(&p->store, TURN_MS, err);
+    if (status < 0 && status != EB_RETRIABLE) {
+        sq_store_close(&p->store);
+        free(p);
+        return status;
+    }
+    *self = p;
+    return EB_OK;
+}
+
+int64_t sq_producer_submit(void *self, const struct eb_message *const *batch, size_t n, struct eb_error *err) {
+    struct producer *p = self;
+    size_t taken = 0;
+
+    (void)err;
+    for (; taken < n && p->n < QUEUE_ROOM; taken++, p->n++)
+        p->queue[(p->first + p->n) % QUEUE_ROOM] = batch[taken];
+    return (int64_t)taken;
+}
+
+void sq_producer_wake(void *self) {
+    struct producer *p = self;
+
+    sq_bell_ring(&p->bell);
+}
+
+/* ---- storing ---- */
+
+static const struct eb_message *queued(const struct producer *p, size_t i) {
+    return p->queue[(p->first + i) % QUEUE_ROOM];
+}
+
+/* NULL, or why this message can never be stored. */
+static const char *unfit(const struct eb_message *message) {
+    if ((uint64_t)message->payload.len + message->key.len + message->key_avro.len > 500000000)
+        return "it is larger than 500 MB";
+    return sq_topic_unfit(message->topic);
+}
+
+static int32_t bind_head(struct producer *p, sqlite3_stmt *add, const struct eb_message *message, struct eb_error *err) {
+    uint64_t schema, key_schema, transaction = p->topics.transaction;
+    int32_t status = sq_schemas_put(&p->schemas, &p->store, message->schema, transaction, &schema, err);
+
+    if (status == EB_OK)
+        status = sq_schemas_put(&p->schemas, &p->store, message->key_schema, transaction, &key_schema, err);
+    if (status != EB_OK)
+        return status;
+    p->head.len = 0;
+    if (!sq_head_write(&p->head, message, schema, key_schema))
+        return sq_no_memory(err);
+    sq_bind(add, 5, (struct eb_text){ (const char *)p->head.data, p->head.len });
+    return EB_OK;
+}
+
+/* Times never go back within a topic, whatever the clock does, so that a point in time can be searched for. */
+static int32_t store_one(struct producer *p, const struct eb_message *message, struct placed *placed, int64_t now_ms,
+                         struct eb_error *err) {
+    sqlite3_stmt *add = sq_sql(&p->store, SQ_MSG_ADD);
+    int32_t status = sq_topics_find(&p->topics, &p->store, message->topic, &placed->topic, err);
+
+    if (status == EB_OK && placed->topic->seq == SQ_SEQ_MAX)
+        status = sq_error(err, EB_FATAL, 0, "topic %s has used up its positions", placed->topic->name);
+    if (status == EB_OK)
+        status = bind_head(p, add, message, err);
+    if (status != EB_OK)
+        return status;
+    placed->seq = ++placed->topic->seq;
+    if (placed->topic->time < now_ms)
+        placed->topic->time = now_ms;
+    sqlite3_bind_int64(add, 1, sq_id(placed->topic->id, placed->seq));
+    sqlite3_bind_int(add, 2, (int)sq_slot_of(sq_key_hash(message->key), placed->seq));
+    sqlite3_bind_int64(add, 3, placed->topic->time);
+    sq_bind(add, 4, message->key);
+    sq_bind(add, 6, message->payload);
+    return sq_run(&p->store, add, err);
+}
+
+static int32_t store_batch(struct producer *p, size_t *count, struct eb_error *err) {
+    int64_t now_ms = sq_wall_ms();
+    size_t bytes = 0, i = 0;
+
+    for (; i < p->n && i < BATCH_MESSAGES && bytes < BATCH_BYTES; i++) {
+        const struct eb_message *message = queued(p, i);
+        int32_t status;
+
+        p->placed[i] = (struct placed){0};
+        if (unfit(message))
+            continue;
+        status = store_one(p, message, &p->placed[i], now_ms, err);
+        if (status != EB_OK)
+            return status;
+        bytes += message->payload.len;
+    }
+    *count = i;
+    return EB_OK;
+}
+
+/* Everything that is remembered of the file belongs to the connection it was read through. */
+static void begin_memory(struct producer *p) {
+    if (p->connection != p->store.connections) {
+        sq_topics_free(&p->topics);
+        sq_schemas_free(&p->schemas);
+        p->connection = p->store.connections;
+    }
+    p->topics.transaction++;
+}
+
+static int32_t transact(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
+    int32_t status = sq_store_connect(&p->store, until_ms - sq_ticks_ms(), err);
+
+    if (status == EB_OK && (p->n > 0 || p->store.link == SQ_DOWN))
+        status = sq_begin(&p->store, until_ms, err);
+    else
+        return status;
+    if (status != EB_OK)
+        return status;
+    begin_memory(p);
+    status = store_batch(p, count, err);
+    if (status == EB_OK)
+        status = sq_commit(&p->store, err);
+    else
+        sq_rollback(&p->store);
+    if (status != EB_OK) {
+        sq_topics_undo(&p->topics);
+        sq_schemas_undo(&p->schemas, p->topics.transaction);
+        *count = 0;
+    }
+    return status;
+}
+
+/* ---- reporting ---- */
+
+static void report_stored(const struct producer *p, const struct eb_message *message, int64_t seq) {
+    char position[24];
+    struct eb_delivery report = { .size = sizeof report, .token = message->token, .status = EB_OK };
+
+    report.position.len = (size_t)snprintf(position, sizeof position, "%" PRId64, seq);
+    report.position.data = position;
+    p->host->delivered(p->host, &report);
+}
+
+static void report_failed(const struct producer *p, const struct eb_message *message, const struct eb_error *why) {
+    struct eb_delivery report = { .size = sizeof report, .token = message->token, .status = why->status, .error = why };
+
+    p->host->delivered(p->host, &report);
+}
+
+static void report_unfit(const struct producer *p, const struct eb_message *message) {
+    struct eb_error why;
+
+    sq_error(&why, EB_PERMANENT, 0, "cannot be stored: %s", unfit(message));
+    why.kind = EB_KIND_DATA;
+    report_failed(p, message, &why);
+}
+
+/* Wakes each topic's readers once. */
+static void tell_readers(struct producer *p, size_t count) {
+    uint64_t told = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t word = p->placed[i].topic ? (uint64_t)1 << p->placed[i].topic->word : 0;
+        if (word & ~told)
+            sq_side_tell(&p->store.side, sq_side_topic_word(&p->store.side, p->placed[i].topic->word));
+        told |= word;
+    }
+}
+
+static void report_batch(struct producer *p, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct eb_message *message = queued(p, i);
+        if (p->placed[i].topic)
+            report_stored(p, message, p->placed[i].seq);
+        else
+            report_unfit(p, message);
+    }
+    p->first = (p->first + count) % QUEUE_ROOM;
+    p->n -= count;
+}
+
+/* ---- poll, close ---- */
+
+/* One try: how many messages were reported. */
+static int32_t try_once(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
+    struct eb_error why;
+    int32_t status;
+
+    *count = 0;
+    if (sq_ticks_ms() < p->store.retry_ms || (p->n == 0 && p->store.db && p->store.link == SQ_UP))
+        return EB_OK;
+    status = transact(p, until_ms, count, &why);
+    sq_store_link(&p->store, status, &why);
+    if (*count > 0) {
+        tell_readers(p, *count);
+        report_batch(p, *count);
+    }
+    if (status >= 0 || status == EB_RETRIABLE)
+        return EB_OK;
+    if (err) {
+        *err = why;
+        err->status = EB_FATAL;
+    }
+    return EB_FATAL;
+}
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t clamp(int64_t value, int64_t least, int64_t most) {
+    return value < least ? least : earlier(value, most);
+}
+
+int32_t sq_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
+    struct producer *p = self;
+    int64_t now = sq_ticks_ms(), until_ms = now + timeout_ms;
+    size_t count;
+
+    for (;;) {
+        int32_t status = try_once(p, now + clamp(until_ms - now, LEAST_MS, TURN_MS), &count, err);
+        if (status != EB_OK)
+            return status;
+        if (count > 0 || sq_bell_rung(&p->bell) || (now = sq_ticks_ms()) >= until_ms)
+            break;
+        sq_bell_wait(&p->bell, p->store.retry_ms > now ? earlier(until_ms, p->store.retry_ms) : until_ms);
+        now = sq_ticks_ms();
+    }
+    sq_bell_take(&p->bell);
+    return EB_OK;
+}
+
+static void give_back_rest(struct producer *p) {
+    struct eb_error why;
+
+    sq_error(&why, EB_RETRIABLE, 0, "not stored in %s before it was closed", p->store.path);
+    for (; p->n > 0; p->n--, p->first = (p->first + 1) % QUEUE_ROOM)
+        report_failed(p, queued(p, 0), &why);
+}
+
+void sq_producer_close(void *self, int32_t timeout_ms) {
+    struct producer *p = self;
+    int64_t now = sq_ticks_ms(), until_ms = now + timeout_ms;
+    size_t count;
+
+    while (p->n > 0 && now < until_ms && try_once(p, until_ms, &count, NULL) == EB_OK) {
+        now = sq_ticks_ms();
+        sq_bell_take(&p->bell);
+        if (count == 0 && now < until_ms)
+            sq_bell_wait(&p->bell, earlier(until_ms, p->store.retry_ms));
+    }
+    give_back_rest(p);
+    sq_topics_free(&p->topics);
+    sq_schemas_free(&p->schemas);
+    sq_buffer_free(&p->head);
+    sq_store_close(&p->store);
+    free(p);
+}

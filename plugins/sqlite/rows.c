@@ -1,0 +1,88 @@
+/* plugins/sqlite/rows.c - see rows.h. */
+#include "rows.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* How a row lies in a buffer, its bytes behind it. */
+struct lying {
+    int64_t seq, time_ms;
+    size_t key_len, head_len, body_len;
+    bool has_key, has_body;
+};
+
+bool sq_row_keep(struct sq_buffer *rows, sqlite3_stmt *from, size_t *at) {
+    struct eb_text key = sq_bytes(from, 3), head = sq_bytes(from, 4), body = sq_bytes(from, 5);
+    struct lying lying = { .seq = sq_seq(sqlite3_column_int64(from, 0)), .time_ms = sqlite3_column_int64(from, 2),
+                           .key_len = key.len, .head_len = head.len, .body_len = body.len, .has_key = key.data,
+                           .has_body = body.data };
+
+    if (!sq_buffer_reserve(rows, sizeof lying + key.len + head.len + body.len))
+        return false;
+    *at = rows->len;
+    sq_put_bytes(rows, &lying, sizeof lying);
+    sq_put_bytes(rows, key.data, key.len);
+    sq_put_bytes(rows, head.data, head.len);
+    sq_put_bytes(rows, body.data, body.len);
+    return true;
+}
+
+size_t sq_row_size(sqlite3_stmt *row) {
+    return (size_t)sqlite3_column_bytes(row, 3) + (size_t)sqlite3_column_bytes(row, 4)
+           + (size_t)sqlite3_column_bytes(row, 5);
+}
+
+struct sq_row sq_row_at(const struct sq_buffer *rows, size_t at, size_t *next) {
+    const char *bytes = (const char *)rows->data + at + sizeof(struct lying);
+    struct lying lying;
+    struct sq_row row;
+
+    memcpy(&lying, rows->data + at, sizeof lying);
+    row.seq = lying.seq;
+    row.time_ms = lying.time_ms;
+    row.key = (struct eb_text){ lying.has_key ? bytes : NULL, lying.key_len };
+    bytes += lying.key_len;
+    row.head = (struct eb_text){ bytes, lying.head_len };
+    bytes += lying.head_len;
+    row.body = (struct eb_text){ lying.has_body ? bytes : NULL, lying.body_len };
+    if (next)
+        *next = at + sizeof lying + lying.key_len + lying.head_len + lying.body_len;
+    return row;
+}
+
+/* ---- as a message ---- */
+
+static int32_t fill_from_head(struct sq_decoder *decoder, struct sq_store *store, struct eb_message *message,
+                              struct eb_error *err) {
+    const struct sq_head *head = &decoder->head;
+    int32_t status;
+
+    message->id = head->id;
+    message->key_avro = head->key_avro;
+    message->attrs = head->pairs;
+    message->n_attrs = head->n_attrs;
+    message->headers = head->n_headers ? head->pairs + head->n_attrs : NULL;
+    message->n_headers = head->n_headers;
+    status = sq_schemas_get(&decoder->schemas, store, head->schema, &message->schema, err);
+    return status == EB_OK ? sq_schemas_get(&decoder->schemas, store, head->key_schema, &message->key_schema, err) : status;
+}
+
+int32_t sq_row_decode(struct sq_decoder *decoder, struct sq_store *store, const struct sq_row *row, const char *topic,
+                      struct eb_message *message, struct eb_error *err) {
+    const char *flaw = sq_head_read(&decoder->head, row->head);
+
+    *message = (struct eb_message){ .size = sizeof *message, .time_ms = row->time_ms, .topic = sq_text(topic),
+                                    .key = row->key, .payload = row->body };
+    message->position.len = (size_t)snprintf(decoder->position, sizeof decoder->position, "%" PRId64, row->seq);
+    message->position.data = decoder->position;
+    if (!flaw)
+        return fill_from_head(decoder, store, message, err);
+    message->flaw = sq_text(flaw);
+    return EB_OK;
+}
+
+void sq_decoder_free(struct sq_decoder *decoder) {
+    sq_head_free(&decoder->head);
+    sq_schemas_free(&decoder->schemas);
+}

@@ -1,0 +1,32 @@
+/* plugins/sqlite/schemas.h - writers' schemas: each distinct one stands once in the file, messages refer to it. */
+#ifndef SQ_SCHEMAS_H
+#define SQ_SCHEMAS_H
+
+#include "store.h"
+
+struct sq_schema {
+    uint64_t host_id, id;               /* the host's number, and the row's */
+    uint64_t made;                      /* the transaction that wrote the row */
+    struct eb_schema *schema;           /* as read from the file; NULL while sending */
+};
+
+/* Either those sent, by the host's id, or those received, by the row's. Belongs to one thread; zeroed: empty. */
+struct sq_schemas {
+    size_t n, room;
+    struct sq_schema *list;
+    struct sq_schema last;
+};
+
+void sq_schemas_free(struct sq_schemas *);
+
+/* Within a transaction: the row of this schema, written if need be; 0 for none. EB_OK or negative. */
+int32_t sq_schemas_put(struct sq_schemas *, struct sq_store *, const struct eb_schema *, uint64_t transaction, uint64_t *id,
+                       struct eb_error *);
+
+/* The transaction did not happen: forgets what it wrote. */
+void sq_schemas_undo(struct sq_schemas *, uint64_t transaction);
+
+/* The schema of a row, borrowed until the list is freed; NULL for 0, and when it is not there. EB_OK or negative. */
+int32_t sq_schemas_get(struct sq_schemas *, struct sq_store *, uint64_t id, const struct eb_schema **, struct eb_error *);
+
+#endif

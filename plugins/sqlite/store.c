@@ -1,0 +1,243 @@
+/* plugins/sqlite/store.c - see store.h: transactions, statements, and what is told about the way to the file. */
+#include "store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "clock.h"
+#include "connect.h"
+#include "fault.h"
+
+enum {
+    CHECKPOINT_PAGES = 1000,    /* the log is moved into the file when it is this long */
+    RESTART_PAGES = 1400,       /* from here on readers are waited for, a little, so that it can start again */
+    RESTART_WAIT_MS = 5,
+    TRY_AGAIN_PAGES = 200,
+    BUSY_TOLD_MS = 1000,
+    FIRST_BACKOFF_MS = 10, LAST_BACKOFF_MS = 1000
+};
+
+void sq_store_init(struct sq_store *store, const struct eb_host *host, const char *path, enum sq_need need, bool power) {
+    *store = (struct sq_store){ .host = host, .path = path, .need = need, .power = power, .side.fd = -1 };
+}
+
+static void disconnect(struct sq_store *store) {
+    for (int i = 0; i < SQ_STATEMENTS; i++) {
+        sqlite3_finalize(store->statements[i]);
+        store->statements[i] = NULL;
+    }
+    sqlite3_close(store->db);
+    store->db = NULL;
+}
+
+void sq_store_close(struct sq_store *store) {
+    disconnect(store);
+    sq_side_close(&store->side);
+}
+
+static int left_in_wal(void *arg, sqlite3 *db, const char *name, int pages) {
+    struct sq_store *store = arg;
+
+    (void)db;
+    (void)name;
+    store->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+int32_t sq_store_connect(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
+    int32_t status;
+
+    if (store->db)
+        return EB_OK;
+    status = sq_connect(store, wait_ms, err);
+    if (status != EB_OK) {
+        disconnect(store);
+        return status;
+    }
+    store->connections++;
+    store->wal_pages = store->wal_tried = 0;
+    sqlite3_wal_hook(store->db, left_in_wal, store);
+    return EB_OK;
+}
+
+/* ---- what went wrong ---- */
+
+static bool no_room(int code, int number) {
+    return code == SQLITE_FULL
+           || (code == SQLITE_IOERR && (number == ENOSPC || number == EDQUOT || number == EFBIG));
+}
+
+int32_t sq_store_fault(struct sq_store *store, struct eb_error *err) {
+    int extended = sqlite3_extended_errcode(store->db), code = extended & 0xff, number = sqlite3_system_errno(store->db);
+    const char *path = store->path;
+
+    if (no_room(code, number))
+        return sq_error(err, EB_RETRIABLE, SQLITE_FULL, "disk full at %s: free space there, then it goes on by itself", path);
+    switch (code) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return sq_error(err, EB_RETRIABLE, SQLITE_BUSY, "%s is locked by another program: end what keeps it locked", path);
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PROTOCOL:
+        errno = number;
+        return number ? sq_errno(err, EB_RETRIABLE, "cannot read or write %s", path)
+                      : sq_error(err, EB_RETRIABLE, extended, "cannot read or write %s: %s", path, sqlite3_errmsg(store->db));
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return sq_error(err, EB_RETRIABLE, extended, "%s can only be read: give this user the right to write it and its "
+                        "folder", path);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return sq_error(err, EB_FATAL, extended, "%s is damaged (%s): restore it from a copy, or move it away to begin anew",
+                        path, sqlite3_errmsg(store->db));
+    case SQLITE_NOMEM:
+        return sq_no_memory(err);
+    default:
+        return sq_error(err, EB_FATAL, extended, "%s: %s", path, sqlite3_errmsg(store->db));
+    }
+}
+
+/* Whether it helps to open the file anew. */
+static bool connection_is_bad(int64_t native) {
+    return native != SQLITE_BUSY && native != SQLITE_FULL;
+}
+
+static void schedule(struct sq_store *store, bool busy, int64_t now) {
+    int64_t next = store->backoff_ms * 2;
+
+    store->backoff_ms = next < FIRST_BACKOFF_MS ? FIRST_BACKOFF_MS : next > LAST_BACKOFF_MS ? LAST_BACKOFF_MS : next;
+    if (busy)
+        store->backoff_ms = FIRST_BACKOFF_MS;           /* the waiting was done in line */
+    store->retry_ms = now + store->backoff_ms;
+}
+
+static void went_wrong(struct sq_store *store, const struct eb_error *err) {
+    int64_t now = sq_ticks_ms();
+    bool busy = err->native == SQLITE_BUSY;
+
+    schedule(store, busy, now);
+    if (busy && store->busy_since_ms == 0)
+        store->busy_since_ms = now;
+    if (store->link != SQ_DOWN && (!busy || now - store->busy_since_ms >= BUSY_TOLD_MS)) {
+        store->link = SQ_DOWN;
+        store->host->link(store->host, 0, err);
+    }
+    if (connection_is_bad(err->native))
+        disconnect(store);
+}
+
+void sq_store_link(struct sq_store *store, int32_t status, const struct eb_error *err) {
+    if (status < 0) {
+        went_wrong(store, err);
+        return;
+    }
+    store->busy_since_ms = store->retry_ms = store->backoff_ms = 0;
+    if (store->link != SQ_UP) {
+        store->link = SQ_UP;
+        store->host->link(store->host, 1, NULL);
+    }
+}
+
+/* ---- statements ---- */
+
+sqlite3_stmt *sq_sql(struct sq_store *store, enum sq_sql name) {
+    sqlite3_stmt **statement = &store->statements[name];
+
+    if (!*statement)
+        sqlite3_prepare_v3(store->db, sq_sql_text(name), -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
+    return *statement;
+}
+
+int32_t sq_step(struct sq_store *store, sqlite3_stmt *statement, struct eb_error *err) {
+    int code = statement ? sqlite3_step(statement) : SQLITE_ERROR;
+
+    if (code == SQLITE_ROW)
+        return 1;
+    if (code != SQLITE_DONE)
+        code = sq_store_fault(store, err);
+    else
+        code = EB_OK;
+    sqlite3_reset(statement);
+    return code;
+}
+
+int32_t sq_run(struct sq_store *store, sqlite3_stmt *statement, struct eb_error *err) {
+    int32_t row = sq_step(store, statement, err);
+
+    if (row > 0)
+        sqlite3_reset(statement);
+    return row > 0 ? EB_OK : row;
+}
+
+struct eb_text sq_bytes(sqlite3_stmt *statement, int column) {
+    struct eb_text text = { NULL, 0 };
+
+    if (sqlite3_column_type(statement, column) == SQLITE_NULL)
+        return text;
+    text.data = sqlite3_column_blob(statement, column);
+    text.len = (size_t)sqlite3_column_bytes(statement, column);
+    if (!text.data)
+        text.data = "";                                 /* sqlite says NULL for an empty one */
+    return text;
+}
+
+void sq_bind(sqlite3_stmt *statement, int index, struct eb_text bytes) {
+    if (!bytes.data)
+        sqlite3_bind_null(statement, index);
+    else
+        sqlite3_bind_blob64(statement, index, bytes.data, bytes.len, SQLITE_STATIC);
+}
+
+/* ---- transactions ---- */
+
+static void leave_queue(struct sq_store *store) {
+    if (store->at_turn)
+        sq_side_dequeue(&store->side);
+    store->at_turn = false;
+}
+
+int32_t sq_begin(struct sq_store *store, int64_t until_ms, struct eb_error *err) {
+    int64_t left_ms;
+    int32_t status;
+
+    store->at_turn = sq_side_enqueue(&store->side, until_ms);
+    left_ms = until_ms - sq_ticks_ms();
+    sqlite3_busy_timeout(store->db, left_ms > 0 ? (int)left_ms : 0);
+    status = sq_run(store, sq_sql(store, SQ_BEGIN), err);
+    if (status != EB_OK)
+        leave_queue(store);
+    return status;
+}
+
+/* Moves the log into the file, at our turn, so that it ends where a new one can begin. What fails here is tried again with
+ * a later commit. */
+static void checkpoint(struct sq_store *store) {
+    int in_log = 0, moved = 0;
+    bool restart = store->wal_pages >= RESTART_PAGES;
+
+    if (store->wal_pages < CHECKPOINT_PAGES || store->wal_pages < store->wal_tried + TRY_AGAIN_PAGES)
+        return;
+    sqlite3_busy_timeout(store->db, RESTART_WAIT_MS);
+    sqlite3_wal_checkpoint_v2(store->db, NULL, restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &in_log,
+                              &moved);
+    store->wal_tried = moved == in_log ? 0 : store->wal_pages;
+}
+
+int32_t sq_commit(struct sq_store *store, struct eb_error *err) {
+    int32_t status = sq_run(store, sq_sql(store, SQ_COMMIT), err);
+
+    if (status != EB_OK)
+        sq_rollback(store);
+    else
+        checkpoint(store);
+    leave_queue(store);
+    return status;
+}
+
+void sq_rollback(struct sq_store *store) {
+    if (!sqlite3_get_autocommit(store->db))
+        sq_run(store, sq_sql(store, SQ_ROLLBACK), NULL);
+    leave_queue(store);
+}

@@ -1,0 +1,84 @@
+/* plugins/sqlite/store.h - one instance's way to the file: connecting to it, transactions at its turn, what went wrong. */
+#ifndef SQ_STORE_H
+#define SQ_STORE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <eventbus/plugin.h>
+
+#include "side.h"
+#include "sql.h"
+
+enum { SQ_SEQ_BITS = 40 };
+
+static const int64_t SQ_SEQ_MAX = ((int64_t)1 << SQ_SEQ_BITS) - 1;
+
+/* The id of a message, and back. */
+static inline int64_t sq_id(int64_t topic, int64_t seq) {
+    return topic << SQ_SEQ_BITS | seq;
+}
+
+static inline int64_t sq_seq(int64_t id) {
+    return id & SQ_SEQ_MAX;
+}
+
+enum sq_need { SQ_LOOK, SQ_WRITE };     /* SQ_LOOK: makes no file, and a read-only one will do */
+
+/* Belongs to the instance's thread at work. */
+struct sq_store {
+    const struct eb_host *host;
+    const char *path;
+    enum sq_need need;
+    bool power;                         /* a commit survives a power cut */
+    sqlite3 *db;                        /* NULL: not connected */
+    uint64_t connections;               /* how often it was connected: what is remembered of a file goes with it */
+    sqlite3_stmt *statements[SQ_STATEMENTS];
+    struct sq_side side;
+    bool at_turn;                       /* this transaction holds the queue */
+    int wal_pages;                      /* as the last commit left it */
+    int wal_tried;                      /* and at the last checkpoint that could not do all */
+    /* the way to the broker, as the host was told, and the next try */
+    enum { SQ_UNSAID, SQ_UP, SQ_DOWN } link;
+    int64_t busy_since_ms, retry_ms, backoff_ms;
+};
+
+/* Fills all; connects to nothing. host and path are borrowed. */
+void sq_store_init(struct sq_store *, const struct eb_host *, const char *path, enum sq_need, bool power);
+void sq_store_close(struct sq_store *);
+
+/* Connects if it is not: makes the file where there is none. EB_EMPTY: need is SQ_LOOK and there is no file. EB_RETRIABLE:
+ * another try may work. EB_PERMANENT: what can never work until somebody does something about it. Waits up to wait_ms for
+ * another process that has it locked. */
+int32_t sq_store_connect(struct sq_store *, int64_t wait_ms, struct eb_error *);
+
+/* Tells the host how the way is after an answer of this file's functions: nothing changes, nothing is told. EB_OK: works;
+ * anything else: err is why, and retry_ms is set to the time of the next try. Being locked is told only after a second. */
+void sq_store_link(struct sq_store *, int32_t status, const struct eb_error *err);
+
+/* A prepared statement, reset and without values; NULL: sq_step says why. */
+sqlite3_stmt *sq_sql(struct sq_store *, enum sq_sql);
+
+/* 1: a row; 0: done, and reset; negative: failed, reset, err filled. */
+int32_t sq_step(struct sq_store *, sqlite3_stmt *, struct eb_error *);
+
+/* Runs a statement that has no rows. EB_OK or negative. */
+int32_t sq_run(struct sq_store *, sqlite3_stmt *, struct eb_error *);
+
+/* EB_OK: a write transaction is open. Waits for the others until then (sq_ticks_ms). */
+int32_t sq_begin(struct sq_store *, int64_t until_ms, struct eb_error *);
+
+/* Either ends it. After a failed commit nothing of it is stored. */
+int32_t sq_commit(struct sq_store *, struct eb_error *);
+void sq_rollback(struct sq_store *);
+
+/* What sqlite just said, as an error of this broker. */
+int32_t sq_store_fault(struct sq_store *, struct eb_error *);
+
+/* A whole column as bytes: data NULL for NULL, but not for an empty one. Borrowed until the next step. */
+struct eb_text sq_bytes(sqlite3_stmt *, int column);
+
+/* Binds bytes that outlive the step; data NULL as NULL. */
+void sq_bind(sqlite3_stmt *, int index, struct eb_text);
+
+#endif
