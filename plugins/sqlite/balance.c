@@ -128,8 +128,10 @@ static void choose_leaving(struct sq_share *share, unsigned mine, unsigned want)
         share->leaving |= (uint64_t)1 << least_busy(share, slots & ~share->leaving);
     if (share->leaving & ~before)
         share->leaving_since_ms = sq_ticks_ms();
-    if (before & ~share->leaving)
-        share->unread = true;                           /* some stay after all */
+    if (before & ~share->leaving) {                     /* some stay after all */
+        share->unread = true;
+        share->due_ms = 0;
+    }
 }
 
 /* What was read of leaving slots and not handed over goes back. */

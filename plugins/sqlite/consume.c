@@ -298,9 +298,10 @@ int32_t sq_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct
     int32_t status;
 
     c->settled = 0;
+    c->refused = false;
     for (;;) {
         status = try_once(c, max, now + clamp(until_ms - now, LEAST_MS, TURN_MS), &handed, err);
-        if (status != EB_OK || handed > 0 || c->settled > 0 || sq_bell_rung(&c->bell))
+        if (status != EB_OK || handed > 0 || c->refused || c->settled > 0 || sq_bell_rung(&c->bell))
             break;
         if (sq_ticks_ms() >= until_ms)
             break;

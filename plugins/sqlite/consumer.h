@@ -104,7 +104,9 @@ struct sq_consumer {
     struct sq_line_of rows_line, decided;
     struct sq_buffer rows, state;
     struct sq_decoder decoder;
-    size_t settled;                     /* reported in it */
+    /* of the receive at work */
+    size_t settled;                     /* verdicts reported */
+    bool refused;                       /* the host took no more */
 };
 
 /* ---- window.c ---- */

@@ -24,6 +24,7 @@ int32_t sq_hand_over(struct sq_consumer *c, uint32_t max, uint32_t *handed, stru
         struct sq_entry *entry = c->rows_line.first;
 
         status = hand_one(c, entry, err);
+        c->refused = status == EB_FULL;
         if (status != EB_OK)
             break;
         c->rows_line.first = entry->line;

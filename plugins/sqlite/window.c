@@ -132,7 +132,6 @@ static bool hold_untried(struct sq_entry *entry) {
     held->due_ms = 0;
     held->deliveries -= held->deliveries > 0;
     sq_hold_write(&entry->share->hold, held);
-    entry->share->due_ms = 0;
     return true;
 }
 
@@ -145,7 +144,6 @@ static bool hold_failed(struct sq_entry *entry, uint32_t delay_ms) {
     held->attempts++;
     held->due_ms = sq_ticks_ms() + delay_ms;
     sq_hold_write(&entry->share->hold, held);
-    entry->share->due_ms = 0;
     return true;
 }
 
@@ -162,6 +160,7 @@ static bool decide(struct sq_consumer *c, struct sq_entry *entry, const struct e
         return false;
     uncount(c, entry);
     entry->share->dirty = true;
+    entry->share->due_ms = 0;                           /* what waited behind it may go */
     entry->held = NULL;
     entry->state = SQ_DECIDED;
     sq_line_append(&c->decided, entry);
@@ -225,6 +224,7 @@ bool sq_put_back(struct sq_consumer *c, struct sq_entry *entry) {
         return false;
     uncount(c, entry);
     share->dirty = true;
+    share->due_ms = 0;
     sq_entry_free(c, entry);
     return true;
 }
