@@ -268,7 +268,7 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most) {
 /* When something is to be done though no word changes. */
 static int64_t next_ms(const struct sq_consumer *c, uint32_t max, int64_t until_ms) {
     int64_t next = earlier(until_ms, c->looked_ms + LOOK_MS + (int64_t)c->n_shares);
-    bool room = max > 0 && sq_room(c, 0);
+    bool room = max > 0 && !c->full;
 
     if (c->member != 0)
         next = earlier(next, c->renewed_ms + c->settings->lease / 3);

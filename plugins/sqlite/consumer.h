@@ -107,6 +107,7 @@ struct sq_consumer {
     /* of the receive at work */
     size_t settled;                     /* verdicts reported */
     bool refused;                       /* the host took no more */
+    bool full;                          /* there was no room for the next one */
 };
 
 /* ---- window.c ---- */

@@ -21,7 +21,8 @@ static int32_t take_row(struct sq_consumer *c, struct sq_share *share, struct sq
     size_t bytes = sq_row_size(row), at;
     struct sq_entry *entry;
 
-    if (!fits(c, bytes))
+    c->full = !fits(c, bytes);
+    if (c->full)
         return EB_FULL;
     if (!sq_row_keep(&c->rows, row, &at))
         return sq_no_memory(err);
@@ -78,7 +79,9 @@ static int32_t fetch_held(struct sq_consumer *c, struct sq_share *share, size_t 
     struct picked picked = { .want = *want < PICKED ? *want : PICKED };
     int64_t now_ms = sq_ticks_ms();
 
-    if (share->hold.n == 0 || share->due_ms > now_ms)
+    if (share->hold.n == 0)
+        share->due_ms = INT64_MAX;
+    if (share->due_ms > now_ms)
         return EB_OK;
     share->due_ms = sq_hold_ready(&share->hold, now_ms, slots, pick, &picked);
     for (size_t i = 0; i < picked.n; i++) {
@@ -250,6 +253,7 @@ static bool sift(struct sq_consumer *c) {
 int32_t sq_fetch(struct sq_consumer *c, size_t want, struct eb_error *err) {
     int32_t status = EB_OK;
 
+    c->full = false;
     if (!sift(c))
         return sq_no_memory(err);
     for (const struct sq_entry *entry = c->rows_line.first; entry && want > 0; entry = entry->line)
