@@ -8,7 +8,8 @@
 #include "cli/probe.h"
 #include "cli/verbs.h"
 
-static const struct cli_verb *const verbs[] = {&cli_plugins, &cli_config, &cli_conform, NULL};
+static const struct cli_verb *const verbs[] = {&cli_produce, &cli_consume, &cli_signals, &cli_schema, &cli_plugins, &cli_config,
+                                               &cli_topics,  &cli_groups,  &cli_seek,    &cli_conform, NULL};
 
 /* A file opened later must not become standard input, output or error because one of these was closed: what is written
  * there fails instead. */

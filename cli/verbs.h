@@ -6,6 +6,13 @@
 
 extern const struct cli_verb cli_config;
 extern const struct cli_verb cli_conform;
+extern const struct cli_verb cli_consume;
+extern const struct cli_verb cli_groups;
 extern const struct cli_verb cli_plugins;
+extern const struct cli_verb cli_produce;
+extern const struct cli_verb cli_schema;
+extern const struct cli_verb cli_seek;
+extern const struct cli_verb cli_signals;
+extern const struct cli_verb cli_topics;
 
 #endif

@@ -43,7 +43,7 @@ enum eb_status ebi_key_field_new(const struct ebi_schema *schema, const char *pa
         return ebi_error_memory(err);
     }
     field->node = found.node;
-    field->shown = (struct eb_schema){ .size = sizeof field->shown, .id = ebi_schema_next_id(), .name = found.node->type,
+    field->shown = (struct eb_schema){ .size = sizeof field->shown, .id = ebi_schema_new_id(), .name = found.node->type,
                                        .json = { field->canonical.data, field->canonical.len } };
     *made = field;
     return EB_OK;

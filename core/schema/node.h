@@ -178,7 +178,4 @@ bool ebi_canonical(const json_t *value, struct ebi_bytes *);
 enum eb_status ebi_default_to_avro(const struct ebi_schema *, const struct ebi_node *, const json_t *value,
                                    struct ebi_bytes *, struct eb_error *);
 
-/* A number for eb_schema.id. */
-uint64_t ebi_schema_next_id(void);
-
 #endif

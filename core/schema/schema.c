@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/nearest.h"
 
-uint64_t ebi_schema_next_id(void) {
+uint64_t ebi_schema_new_id(void) {
     static _Atomic uint64_t last;
 
     return ++last;
@@ -44,7 +44,7 @@ static enum eb_status show(struct ebi_schema *schema, struct eb_error *err) {
     if (!ebi_canonical(schema->json, &schema->canonical))
         return ebi_error_memory(err);
     schema->shown.size = sizeof schema->shown;
-    schema->shown.id = ebi_schema_next_id();
+    schema->shown.id = ebi_schema_new_id();
     schema->shown.json = (struct eb_text){ schema->canonical.data, schema->canonical.len };
     return EB_OK;
 }

@@ -22,6 +22,9 @@ const char *ebi_schema_type(const struct ebi_schema *);         /* the namespace
 /* As it crosses to plugins: a process-wide id, name and the text with sorted keys, ", " and ": ". */
 const struct eb_schema *ebi_schema_public(const struct ebi_schema *);
 
+/* An id that no other schema of this process has, for copies of schemas that are not parsed. Any thread. */
+uint64_t ebi_schema_new_id(void);
+
 /* Calls each(arg, path, type, optional) for all fields in order, nested ones after their record; type as users know it:
  * "string", "long", "list of string", "record". */
 void ebi_schema_fields(const struct ebi_schema *,

@@ -1,0 +1,58 @@
+/* cli/bus.c - see bus.h. */
+#include "cli/bus.h"
+
+#include <stdlib.h>
+#include "base/error.h"
+
+enum eb_status cli_bus_open(const struct cli_call *call, const char *broker, bool connect, struct eb_bus **bus,
+                            struct eb_error *err) {
+    struct ebi_bytes producer = {0};
+    const char **overrides = NULL;
+    size_t n = 0;
+    enum eb_status status = EB_OK;
+
+    while (call->overrides && call->overrides[n])
+        n++;
+    overrides = calloc(n + 2, sizeof *overrides);
+    if (!overrides || (broker && !ebi_bytes_add_format(&producer, "eventbus.producer=%s", broker))) {
+        status = ebi_error_memory(err);
+        goto done;
+    }
+    for (size_t i = 0; i < n; i++)
+        overrides[i] = call->overrides[i];
+    overrides[n] = producer.data;
+    const struct eb_bus_options options = {.size = sizeof options, .files = call->files, .overrides = overrides};
+    status = ebi_bus_open_local(bus, &options, err);
+    if (status == EB_OK && connect) {
+        status = ebi_bus_connect(*bus, err);
+        if (status != EB_OK) {
+            eb_bus_close(*bus, 0, NULL);
+            *bus = NULL;
+        }
+    }
+done:
+    ebi_bytes_free(&producer);
+    free(overrides);
+    return status;
+}
+
+enum eb_status cli_bus_admin(struct eb_bus *bus, const char *name, struct ebi_admin **admin, struct eb_error *err) {
+    const struct ebi_broker *broker;
+
+    if (!name)
+        name = ebi_bus_broker_name(bus, bus->settings.consumer);
+    if (!name)
+        name = ebi_bus_broker_name(bus, bus->settings.producer);
+    if (!name)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                         "no broker is configured; set consumer or producer in [eventbus], or give --broker");
+    enum eb_status status = ebi_bus_broker(bus, name, &broker, err);
+    if (status == EB_OK)
+        status = ebi_admin_open(broker, bus->service, bus->log, admin, err);
+    return status;
+}
+
+enum eb_status cli_bus_topic(const struct eb_bus *bus, const char *topic, char **full, struct eb_error *err) {
+    *full = ebi_full_topic(bus->settings.topic_prefix, topic);
+    return *full ? EB_OK : ebi_error_memory(err);
+}

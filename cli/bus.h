@@ -1,0 +1,21 @@
+/* cli/bus.h - the bus that a call's configuration and options lead to. */
+#ifndef CLI_BUS_H
+#define CLI_BUS_H
+
+#include "bus/bus.h"
+#include "cli/cli.h"
+#include "plugin/admin.h"
+
+/* Opens the bus as far as its signals; connect: with its producer as well. broker: --broker, or NULL. To be closed with
+ * eb_bus_close. */
+enum eb_status cli_bus_open(const struct cli_call *, const char *broker, bool connect, struct eb_bus **,
+                            struct eb_error *);
+
+/* The admin role of --broker, else of the configured consumer, else of the producer. To be closed with ebi_admin_close,
+ * before the bus. */
+enum eb_status cli_bus_admin(struct eb_bus *, const char *broker, struct ebi_admin **, struct eb_error *);
+
+/* The full name of a topic from the command line; to be freed. */
+enum eb_status cli_bus_topic(const struct eb_bus *, const char *topic, char **full, struct eb_error *);
+
+#endif

@@ -1,0 +1,244 @@
+/* cli/consume.c - eventbus consume: a worker that prints events, or hands them to a command or a web address. */
+#include "cli/verbs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/error.h"
+#include "cli/bus.h"
+#include "cli/interrupt.h"
+#include "cli/look.h"
+#include "cli/print.h"
+#include "plugin/message.h"
+
+struct ask {
+    const char *const *topics;
+    const char *group, *name, *from, *exec, *webhook, *format, *broker;
+    uint64_t count, concurrency;
+    bool exit_at_end;
+};
+
+/* ---- Printing as a receiver ---- */
+
+struct printing {
+    struct ebi_outside outside;
+    struct cli_printer *printer;
+};
+
+static void run_printing(struct ebi_outside *outside, const struct eb_event *event, struct ebi_run *run) {
+    struct printing *printing = (struct printing *)outside;
+
+    snprintf(run->receiver, sizeof run->receiver, "printing");
+    run->status = cli_print_event(printing->printer, event, &run->error);
+}
+
+static void free_printing(struct ebi_outside *outside) {
+    free(outside);
+}
+
+static struct ebi_outside *make_printing(const void *arg, struct ebi_cancel *cancel, struct eb_error *err) {
+    struct printing *printing = malloc(sizeof *printing);
+
+    (void)cancel;
+    if (!printing) {
+        ebi_error_memory(err);
+        return NULL;
+    }
+    *printing = (struct printing){{run_printing, free_printing}, (struct cli_printer *)arg};
+    return &printing->outside;
+}
+
+/* ---- Topics that are not there ---- */
+
+struct known {
+    const char *topic;
+    bool found;
+};
+
+static int32_t compare_topic(void *arg, const struct eb_topic_info *theirs) {
+    struct known *known = arg;
+    struct eb_topic_info info;
+
+    ebi_sized_copy(&info, sizeof info, theirs);
+    known->found = strcmp(info.name, known->topic) == 0;
+    return known->found;
+}
+
+/* A worker that exits at the end would end at once, without a word, where a topic's name is misspelt. */
+static void warn_of_missing(struct eb_bus *bus, const struct ask *ask) {
+    struct ebi_admin *admin = NULL;
+
+    if (!ask->topics || !ask->exit_at_end || cli_bus_admin(bus, ask->broker, &admin, NULL) != EB_OK)
+        return;
+    for (size_t i = 0; ask->topics[i]; i++) {
+        char *full = NULL;
+        struct known known = {0};
+
+        if (strchr(ask->topics[i], '*') || cli_bus_topic(bus, ask->topics[i], &full, NULL) != EB_OK)
+            continue;
+        known.topic = full;
+        if (ebi_admin_topics(admin, compare_topic, &known, NULL) == EB_OK && !known.found)
+            cli_tell("warning: topic %s does not exist", ask->topics[i]);
+        free(full);
+    }
+    ebi_admin_close(admin);
+}
+
+/* ---- The worker ---- */
+
+static void stop(void *consumer) {
+    eb_consumer_stop(consumer);
+}
+
+/* What the worker's end means for a script. */
+static int exit_status(struct eb_consumer *consumer, enum eb_status status, const struct eb_error *err) {
+    struct eb_consumer_counts counts = {.size = sizeof counts};
+    int number = cli_signal_caught();
+
+    eb_consumer_count(consumer, &counts);
+    if (status != EB_OK && consumer->drained_late && number) {
+        cli_tell("%s", err->text);
+        return 128 + number;
+    }
+    if (status != EB_OK)
+        return cli_failed(err) == CLI_EXIT_DATA ? CLI_EXIT_PARTLY : (int)cli_exit_of(err);
+    return counts.dead_lettered && !number ? CLI_EXIT_PARTLY : CLI_EXIT_DONE;
+}
+
+static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consumer_options *options,
+                struct cli_printer *printer) {
+    const struct ebi_worker_wishes wishes = {
+        .exec = ask->exec,
+        .webhook = ask->webhook,
+        .concurrency = (int64_t)ask->concurrency,
+        .printing = {make_printing, printer},
+    };
+    struct eb_consumer *consumer;
+    struct eb_error err;
+    enum eb_status status = ebi_bus_consumer(bus, options, &wishes, &consumer, &err);
+
+    if (status == EB_GONE) {
+        cli_tell("%s", err.text);
+        return CLI_EXIT_DONE;
+    }
+    if (status != EB_OK)
+        return cli_failed(&err);
+    warn_of_missing(bus, ask);
+    printer->on_broken = stop;
+    printer->arg = consumer;
+    cli_catch_signals(stop, consumer);
+    status = eb_consumer_run(consumer, &err);
+    int answer = cli_print_end(printer, exit_status(consumer, status, &err));
+    if (consumer->drained_late)
+        _exit(answer);                  /* a receiver may never come back: there is nothing to wait for */
+    cli_forget_signals();
+    eb_consumer_close(consumer);
+    return answer;
+}
+
+/* ---- The verb ---- */
+
+static int check(const struct cli_call *call, const struct ask *ask, struct cli_printer *printer) {
+    if (call->n_operands && ask->topics)
+        return cli_usage(call->name, "give the NAME of a [consume] section, or -t, not both");
+    if (ask->exec && ask->webhook)
+        return cli_usage(call->name, "--exec and --webhook exclude each other");
+    if (ask->concurrency > 1000)
+        return cli_usage(call->name, "--concurrency: expected 1 to 1000, found %" PRIu64, ask->concurrency);
+    if (ask->topics && !ask->group && (ask->exec || ask->webhook || ask->name))
+        return cli_usage(call->name, "without a group (-g) events are only looked at; --exec, --webhook and --name need one");
+    if (!ask->format || strcmp(ask->format, "cloudevents") == 0)
+        printer->format = CLI_CLOUDEVENTS;
+    else if (strcmp(ask->format, "pretty") == 0)
+        printer->format = CLI_PRETTY;
+    else
+        return cli_usage(call->name, "--format: expected cloudevents or pretty, found \"%s\"", ask->format);
+    return CLI_EXIT_DONE;
+}
+
+static int look_or_work(struct eb_bus *bus, const struct cli_call *call, const struct ask *ask,
+                        struct cli_printer *printer) {
+    const struct eb_consumer_options options = {
+        .size = sizeof options,
+        .section = call->n_operands ? call->operands[0] : NULL,
+        .topics = ask->topics,
+        .group = ask->group,
+        .consumer = ask->name,
+        .broker = ask->broker,
+        .from = ask->from,
+        .count = ask->count,
+        .exit_at_end = ask->exit_at_end,
+    };
+    const struct cli_look look = {ask->topics, ask->from, ask->broker, ask->count, ask->exit_at_end};
+
+    if (ask->topics && !ask->group)
+        return cli_look(bus, &look, printer);
+    return work(bus, ask, &options, printer);
+}
+
+static int run(const struct cli_call *call) {
+    struct cli_printer printer = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    const struct ask *ask = call->settings;
+    struct eb_bus *bus;
+    struct eb_error err;
+    int status = check(call, ask, &printer);
+
+    if (status != CLI_EXIT_DONE)
+        return status;
+    if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)
+        return cli_failed(&err);
+    if (ebi_routes_load(bus->config, bus->signals, bus->settings.topic_prefix, &bus->routes, &err) != EB_OK)
+        status = cli_failed(&err);
+    else
+        status = look_or_work(bus, call, ask, &printer);
+    eb_bus_close(bus, 0, NULL);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    {.name = "topic", .letter = 't', .type = CLI_LIST, .offset = offsetof(struct ask, topics), .value = "TOPIC",
+     .help = "a topic; may be given several times"},
+    {.name = "group", .letter = 'g', .type = CLI_TEXT, .offset = offsetof(struct ask, group), .value = "GROUP",
+     .help = "the consumer group; without one, events are only looked at"},
+    {.name = "name", .type = CLI_TEXT, .offset = offsetof(struct ask, name), .value = "CONSUMER",
+     .help = "this member's name in the group; {host}-{n} when left out"},
+    {.name = "from", .type = CLI_TEXT, .offset = offsetof(struct ask, from), .value = "PLACE",
+     .help = "where a new group starts: earliest (default), latest, a time (ISO 8601, or -15m, -2h, -7d) or a position"},
+    {.name = "count", .letter = 'n', .type = CLI_COUNT, .offset = offsetof(struct ask, count), .value = "COUNT",
+     .help = "end when so many events are settled"},
+    {.name = "exit-at-end", .type = CLI_FLAG, .offset = offsetof(struct ask, exit_at_end),
+     .help = "end when all that the topics held at the start is settled"},
+    {.name = "exec", .type = CLI_TEXT, .offset = offsetof(struct ask, exec), .value = "COMMAND",
+     .help = "run this by /bin/sh for each event, which it gets on standard input; exit status 65 gives the event up, "
+             "others but 0 try again"},
+    {.name = "webhook", .type = CLI_TEXT, .offset = offsetof(struct ask, webhook), .value = "URL",
+     .help = "POST each event there as application/cloudevents+json"},
+    {.name = "concurrency", .type = CLI_COUNT, .offset = offsetof(struct ask, concurrency), .value = "N",
+     .help = "work on so many events at a time, one of a key"},
+    {.name = "format", .type = CLI_TEXT, .offset = offsetof(struct ask, format), .value = "FORMAT",
+     .help = "cloudevents (default), one JSON a line; or pretty"},
+    {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
+     .help = "receive by this [broker NAME] instead of the configured consumer"},
+};
+
+const struct cli_verb cli_consume = {
+    .name = "consume",
+    .summary = "Receives events: prints them, or hands them to a command or a web address",
+    .usage = (const char *const[]){"[NAME] [OPTIONS]", "-t TOPIC... -g GROUP [OPTIONS]", "-t TOPIC... [--from PLACE]", NULL},
+    .about =
+        "A worker that runs until it is told to stop (SIGTERM or SIGINT; it drains first, a second signal ends it at once). "
+        "NAME is that of a [consume NAME] section; -t and -g take the section whose topic and group match, else its "
+        "defaults.\n\n"
+        "An event is acknowledged when the command, the web address or, printing, the kernel has taken it: printed events "
+        "are safe in a file, but not in a pipe whose reader dies. What fails is tried again with growing waits, then kept "
+        "in the dead-letter topic.",
+    .examples = (const char *const[]){"eventbus consume -t user-login -g crm --exec './sync-user'",
+                                      "eventbus consume -t user-login --from -15m --exit-at-end", NULL},
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .settings_size = sizeof(struct ask),
+    .max_operands = 1,
+    .run = run,
+};

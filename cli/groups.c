@@ -1,0 +1,134 @@
+/* cli/groups.c - eventbus groups: how far the consumer groups are, and what lies before them. */
+#include "cli/verbs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/error.h"
+#include "cli/bus.h"
+#include "plugin/message.h"
+
+struct ask {
+    const char *topic, *group, *broker;
+    bool json;
+};
+
+struct listing {
+    const struct ask *ask;
+    const char *prefix;
+    bool begun, no_memory;
+};
+
+static bool add_text(struct ebi_bytes *line, const char *name, const char *text) {
+    return ebi_bytes_add_format(line, "%s\"%s\":", line->len > 1 ? "," : "", name) &&
+           (text ? ebi_bytes_add_json_string(line, text, strlen(text)) : ebi_bytes_add_text(line, "null"));
+}
+
+static bool add_number(struct ebi_bytes *line, const char *name, int64_t number) {
+    return number < 0 ? ebi_bytes_add_format(line, ",\"%s\":null", name)
+                      : ebi_bytes_add_format(line, ",\"%s\":%" PRId64, name, number);
+}
+
+/* Partitions are numbers with brokers that have them; a broker that has none has one, 0. */
+static bool add_partition(struct ebi_bytes *line, const char *lane) {
+    if (!lane || !*lane)
+        return ebi_bytes_add_text(line, ",\"partition\":0");
+    if (strspn(lane, "0123456789") == strlen(lane) && strlen(lane) < 16 && (lane[0] != '0' || !lane[1]))
+        return ebi_bytes_add_format(line, ",\"partition\":%s", lane);
+    return add_text(line, "partition", lane);
+}
+
+static void print_json(struct listing *listing, const char *topic, const struct eb_group_info *info) {
+    struct ebi_bytes line = {0};
+
+    if (ebi_bytes_add(&line, "{", 1) && add_text(&line, "topic", topic) && add_text(&line, "group", info->group) &&
+        add_partition(&line, info->lane) && add_text(&line, "position", info->position) &&
+        add_text(&line, "end", info->end) && add_number(&line, "lag", info->lag) &&
+        add_number(&line, "unsettled", info->unsettled) && add_number(&line, "members", info->members) &&
+        ebi_bytes_add(&line, "}", 1))
+        cli_out_line(line.data, line.len);
+    else
+        listing->no_memory = true;
+    ebi_bytes_free(&line);
+}
+
+static const char *shown(int64_t number, char room[24]) {
+    if (number < 0)
+        return "?";
+    snprintf(room, 24, "%" PRId64, number);
+    return room;
+}
+
+static void print_row(struct listing *listing, const char *topic, const struct eb_group_info *info) {
+    char lag[24], unsettled[24], members[24];
+
+    if (!listing->begun)
+        cli_outf("%-36s %-20s %-9s %14s %14s %10s %10s %8s\n", "TOPIC", "GROUP", "PARTITION", "POSITION", "END", "LAG",
+                 "UNSETTLED", "MEMBERS");
+    listing->begun = true;
+    cli_outf("%-36s %-20s %-9s %14s %14s %10s %10s %8s\n", topic, info->group, info->lane && *info->lane ? info->lane : "-",
+             info->position ? info->position : "?", info->end ? info->end : "?", shown(info->lag, lag),
+             shown(info->unsettled, unsettled), shown(info->members, members));
+}
+
+static int32_t each(void *arg, const struct eb_group_info *theirs) {
+    struct listing *listing = arg;
+    struct eb_group_info info;
+
+    ebi_sized_copy(&info, sizeof info, theirs);
+    if (listing->prefix && *listing->prefix && ebi_short_topic(listing->prefix, info.topic) == info.topic)
+        return 0;
+    const char *topic = ebi_short_topic(listing->prefix, info.topic);
+    if (listing->ask->json)
+        print_json(listing, topic, &info);
+    else
+        print_row(listing, topic, &info);
+    return !cli_out_event();
+}
+
+static int run(const struct cli_call *call) {
+    struct listing listing = {.ask = call->settings};
+    struct ebi_admin *admin = NULL;
+    char *topic = NULL;
+    struct eb_bus *bus;
+    struct eb_error err;
+    int status = CLI_EXIT_DONE;
+
+    if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)
+        return cli_failed(&err);
+    listing.prefix = bus->settings.topic_prefix;
+    if ((listing.ask->topic && cli_bus_topic(bus, listing.ask->topic, &topic, &err) != EB_OK) ||
+        cli_bus_admin(bus, listing.ask->broker, &admin, &err) != EB_OK ||
+        ebi_admin_groups(admin, topic, listing.ask->group, each, &listing, &err) < EB_OK ||
+        (listing.no_memory && ebi_error_memory(&err) != EB_OK))
+        status = cli_failed(&err);
+    ebi_admin_close(admin);
+    eb_bus_close(bus, 0, NULL);
+    free(topic);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    {.name = "topic", .letter = 't', .type = CLI_TEXT, .offset = offsetof(struct ask, topic), .value = "TOPIC",
+     .help = "the groups of this topic only"},
+    {.name = "group", .letter = 'g', .type = CLI_TEXT, .offset = offsetof(struct ask, group), .value = "GROUP",
+     .help = "this group only"},
+    {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json),
+     .help = "one JSON object a topic, group and partition"},
+    {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
+     .help = "this [broker NAME] instead of the configured one"},
+};
+
+const struct cli_verb cli_groups = {
+    .name = "groups",
+    .summary = "Shows how far the consumer groups are: position, lag, members",
+    .usage = (const char *const[]){"[-t TOPIC] [-g GROUP] [--json] [--broker NAME]", NULL},
+    .about = "Lag is what a group has not settled yet; unsettled is the part of it that is out at members. Numbers that the "
+             "broker does not know are null.",
+    .examples = (const char *const[]){"eventbus groups -g credentials --json | jq .lag", NULL},
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .settings_size = sizeof(struct ask),
+    .run = run,
+};

@@ -1,0 +1,70 @@
+/* cli/lines.c - see lines.h. */
+#include "cli/lines.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include "base/error.h"
+
+enum eb_status cli_lines_open(struct cli_lines *lines, const char *path, struct eb_error *err) {
+    bool standard = strcmp(path, "-") == 0;
+
+    *lines =
+        (struct cli_lines){.file = standard ? stdin : fopen(path, "re"), .name = standard ? "standard input" : path};
+    if (!lines->file)
+        return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot read %s", path);
+    return EB_OK;
+}
+
+void cli_lines_close(struct cli_lines *lines) {
+    if (lines->file && lines->file != stdin)
+        fclose(lines->file);
+    ebi_bytes_free(&lines->line);
+}
+
+void cli_lines_context(const struct cli_lines *lines, struct eb_error *err) {
+    ebi_error_context(err, "%s:%" PRIu64, lines->name, lines->number);
+}
+
+static bool is_blank(const struct ebi_bytes *line) {
+    return line->len == 0 || strspn(line->data, " \t\r") == line->len;
+}
+
+/* Reads one line, or the start of one that is too long (*whole false; the rest of it is passed over). */
+static enum eb_status read_line(struct cli_lines *lines, bool *whole, struct eb_error *err) {
+    char piece[4096];
+
+    *whole = true;
+    ebi_bytes_clear(&lines->line);
+    for (size_t n = 0;; n = 0) {
+        int c = EOF;
+        while (n < sizeof piece && (c = getc_unlocked(lines->file)) != EOF && c != '\n')
+            piece[n++] = (char)c;
+        *whole = *whole && lines->line.len + n <= CLI_LONGEST_LINE;
+        if (*whole && n > 0 && !ebi_bytes_add(&lines->line, piece, n))
+            return ebi_error_memory(err);
+        if (n == sizeof piece)
+            continue;
+        if (c == EOF && ferror(lines->file))
+            return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot read %s", lines->name);
+        if (c == EOF && lines->line.len == 0 && *whole)
+            return EB_END;
+        return EB_OK;
+    }
+}
+
+enum eb_status cli_lines_next(struct cli_lines *lines, const char **line, size_t *len, struct eb_error *err) {
+    bool whole;
+
+    do {
+        enum eb_status status = read_line(lines, &whole, err);
+        if (status != EB_OK)
+            return status;
+        lines->number++;
+        if (!whole)
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "a line of more than %d MiB; write one event a line",
+                             CLI_LONGEST_LINE >> 20);
+    } while (is_blank(&lines->line));
+    *line = lines->line.data;
+    *len = lines->line.len;
+    return EB_OK;
+}

@@ -1,0 +1,31 @@
+/* cli/lines.h - reading a stream line by line, each bounded. */
+#ifndef CLI_LINES_H
+#define CLI_LINES_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <eventbus/error.h>
+#include "base/bytes.h"
+
+enum { CLI_LONGEST_LINE = 64 << 20 };
+
+struct cli_lines {
+    FILE *file;
+    const char *name; /* for messages: "standard input", or the path */
+    uint64_t number;  /* of the line read last, from 1 */
+    struct ebi_bytes line;
+};
+
+/* path "-": standard input. To be given to cli_lines_close, also after a failure. */
+enum eb_status cli_lines_open(struct cli_lines *, const char *path, struct eb_error *);
+
+/* The next line that is not blank, without its newline; borrowed until the next call. EB_END: there is none.
+ * EB_PERMANENT: this one is too long, the next call goes on behind it; EB_FATAL: reading failed. */
+enum eb_status cli_lines_next(struct cli_lines *, const char **line, size_t *len, struct eb_error *);
+
+/* Puts "standard input:3: " in front of what err says. */
+void cli_lines_context(const struct cli_lines *, struct eb_error *);
+
+void cli_lines_close(struct cli_lines *);
+
+#endif

@@ -1,0 +1,184 @@
+/* cli/look.c - see look.h. */
+#include "cli/look.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/error.h"
+#include "cli/interrupt.h"
+#include "plugin/message.h"
+
+enum { LOOK_AGAIN_MS = 200 };
+
+/* One topic, and how far it was read. */
+struct place {
+    char *topic;                        /* full */
+    struct eb_point point;
+    char *position;                     /* of the last message printed; NULL: none yet */
+};
+
+struct looking {
+    struct eb_bus *bus;
+    const struct cli_look *look;
+    struct cli_printer *printer;
+    struct ebi_writers *writers;
+    struct ebi_decoder *decoder;
+    struct place *at;                   /* the topic being read */
+    uint64_t printed;
+    struct cli_tally tally;
+    bool moved;                         /* something was read in this round */
+};
+
+static bool enough(const struct looking *looking) {
+    return cli_signal_caught() || looking->printer->broken ||
+           (looking->look->count && looking->printed >= looking->look->count);
+}
+
+static enum eb_status print(struct looking *looking, const struct eb_message *theirs, struct eb_error *err) {
+    struct eb_message message;
+    struct eb_event *event = NULL;
+    struct ebi_run run = {0};
+
+    ebi_sized_copy(&message, sizeof message, theirs);
+    enum eb_status status = ebi_writers_take(looking->writers, message.schema, &message.schema, err);
+    if (status != EB_OK)
+        return status;
+    struct ebi_taken *taken = ebi_taken_new(&message, NULL, message.schema);    /* for texts that end in NUL */
+    if (!taken)
+        return ebi_error_memory(err);
+    if (ebi_decode_message(looking->bus->signals, looking->decoder, &taken->message, &event, &run) == EBI_SUCCEEDED) {
+        ebi_tell_place(event, &taken->message, looking->bus->settings.topic_prefix, message.failures);
+        status = cli_print_event(looking->printer, event, err);
+    } else {
+        if (err)
+            *err = run.error;
+        status = EB_PERMANENT;
+    }
+    eb_event_free(event);
+    ebi_taken_free(taken);
+    return status;
+}
+
+static bool remember(struct place *place, struct eb_text position) {
+    char *copy = strndup(position.data ? position.data : "", position.len);
+
+    if (!copy)
+        return false;
+    free(place->position);
+    place->position = copy;
+    place->point = (struct eb_point){.size = sizeof place->point, .kind = EB_POSITION, .position = {copy, position.len}};
+    return true;
+}
+
+static int32_t each(void *arg, const struct eb_message *message) {
+    struct looking *looking = arg;
+    struct place *place = looking->at;
+    struct eb_error err;
+
+    if (enough(looking))
+        return 1;
+    if (place->position && message->position.len == strlen(place->position) &&
+        memcmp(place->position, message->position.data, message->position.len) == 0)
+        return 0;                       /* the one where we stopped: a place includes its own message */
+    enum eb_status status = print(looking, message, &err);
+    if (status == EB_GONE)
+        return 1;
+    looking->printed++;
+    looking->moved = true;
+    if (!remember(place, message->position))
+        return 1;
+    if (status == EB_OK) {
+        looking->tally.done++;
+    } else {
+        ebi_error_context(&err, "%s %s", ebi_short_topic(looking->bus->settings.topic_prefix, place->topic), place->position);
+        err.kind = EB_KIND_DATA;
+        cli_tally_failed(&looking->tally, &err);
+    }
+    return enough(looking);
+}
+
+/* A new group's place "latest" means what is added from now on, and here there is no group to remember it. */
+static void fix_latest(struct eb_point *point) {
+    if (point->kind != EB_LATEST)
+        return;
+    point->kind = EB_TIME;
+    point->time_ms = ebi_now_us() / 1000;
+}
+
+static enum eb_status begin(struct looking *looking, struct place *places, size_t n, struct eb_error *err) {
+    enum eb_status status = EB_OK;
+
+    for (size_t i = 0; i < n && status == EB_OK; i++) {
+        status = cli_bus_topic(looking->bus, looking->look->topics[i], &places[i].topic, err);
+        if (status == EB_OK)
+            status = ebi_point_read(looking->look->from, &places[i].point, err);
+        fix_latest(&places[i].point);
+    }
+    looking->writers = ebi_writers_new(looking->bus->signals);
+    looking->decoder = ebi_decoder_new();
+    if (status == EB_OK && (!looking->writers || !looking->decoder))
+        status = ebi_error_memory(err);
+    return status;
+}
+
+static void pause_a_little(void) {
+    poll(NULL, 0, LOOK_AGAIN_MS);       /* looking has no one to wake it; a signal does */
+}
+
+static enum eb_status read_all(struct looking *looking, struct ebi_admin *admin, struct place *places, size_t n,
+                               struct eb_error *err) {
+    bool first = true;
+
+    while (!enough(looking)) {
+        looking->moved = false;
+        for (size_t i = 0; i < n && !enough(looking); i++) {
+            looking->at = &places[i];
+            enum eb_status status = ebi_admin_browse(admin, places[i].topic, &places[i].point, each, looking, err);
+
+            if (status < EB_OK)
+                return status;
+            if (status == EB_END && first)
+                cli_tell("topic %s does not exist%s", looking->look->topics[i],
+                         looking->look->exit_at_end ? "" : " yet; waiting for it");
+        }
+        if (looking->look->exit_at_end)
+            break;
+        if (!looking->moved)
+            pause_a_little();
+        first = false;
+    }
+    return EB_OK;
+}
+
+int cli_look(struct eb_bus *bus, const struct cli_look *look, struct cli_printer *printer) {
+    struct looking looking = {.bus = bus, .look = look, .printer = printer};
+    struct ebi_admin *admin = NULL;
+    struct place *places = NULL;
+    struct eb_error err;
+    size_t n = 0;
+    int status;
+
+    while (look->topics[n])
+        n++;
+    places = calloc(n, sizeof *places);
+    if (!places) {
+        ebi_error_memory(&err);
+        return cli_failed(&err);
+    }
+    cli_catch_signals(NULL, NULL);
+    if (cli_bus_admin(bus, look->broker, &admin, &err) != EB_OK || begin(&looking, places, n, &err) != EB_OK ||
+        read_all(&looking, admin, places, n, &err) != EB_OK)
+        status = cli_failed(&err);
+    else
+        status = cli_print_end(printer, cli_tally_exit(&looking.tally));
+    ebi_admin_close(admin);
+    ebi_writers_free(looking.writers);
+    ebi_decoder_free(looking.decoder);
+    for (size_t i = 0; i < n; i++) {
+        free(places[i].topic);
+        free(places[i].position);
+    }
+    free(places);
+    return status;
+}

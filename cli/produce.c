@@ -1,0 +1,340 @@
+/* cli/produce.c - eventbus produce: events from the command line, a file or standard input to a broker. */
+#include "cli/verbs.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/error.h"
+#include "base/clock.h"
+#include "cli/bus.h"
+#include "cli/lines.h"
+#include "cli/interrupt.h"
+#include "schema/json.h"
+#include "signal/event.h"
+
+struct ask {
+    const char *signal, *topic, *key_field, *data, *file, *broker;
+    uint64_t count;
+    bool json;
+};
+
+enum { CLOSE_AFTER_SIGNAL_MS = 5000 };
+
+/* One run. The lock is for what the producer's thread changes as well: the tally and standard output. */
+struct run {
+    const struct ask *ask;
+    struct eb_bus *bus;
+    const struct eb_signal *signal;     /* --signal; NULL: each event says its own */
+    pthread_mutex_t lock;
+    struct cli_tally tally;
+    bool connected;
+};
+
+static void note_failure(struct run *run, const struct eb_error *err) {
+    pthread_mutex_lock(&run->lock);
+    cli_tally_failed(&run->tally, err);
+    pthread_mutex_unlock(&run->lock);
+}
+
+/* ---- What became of them ---- */
+
+static bool add_member(struct ebi_bytes *line, const char *name, const char *value) {
+    return !value || (ebi_bytes_add_format(line, "%s\"%s\":", line->len > 1 ? "," : "", name) &&
+                      ebi_bytes_add_json_string(line, value, strlen(value)));
+}
+
+static void print_receipt(const struct eb_receipt *receipt) {
+    struct ebi_bytes line = {0};
+
+    if (ebi_bytes_add(&line, "{", 1) && add_member(&line, "id", receipt->id) &&
+        add_member(&line, "type", receipt->type) && add_member(&line, "topic", receipt->topic) &&
+        add_member(&line, "position", receipt->position) && ebi_bytes_add(&line, "}", 1)) {
+        cli_out_line(line.data, line.len);
+        cli_out_event();
+    } else {
+        cli_tell("event %s was delivered, but there is no memory to print its receipt", receipt->id);
+    }
+    ebi_bytes_free(&line);
+}
+
+static void on_delivery(void *arg, const struct eb_receipt *receipt) {
+    struct run *run = arg;
+
+    pthread_mutex_lock(&run->lock);
+    if (receipt->error) {
+        struct eb_error why = *receipt->error;
+
+        ebi_error_context(&why, "event %s, topic %s", receipt->id, receipt->topic);
+        why.kind = why.kind == EB_KIND_NONE ? EB_KIND_BROKER : why.kind;
+        cli_tally_failed(&run->tally, &why);
+    } else {
+        run->tally.done++;
+        if (run->ask->json)
+            print_receipt(receipt);
+    }
+    pthread_mutex_unlock(&run->lock);
+}
+
+/* ---- Sending ---- */
+
+/* Once, before the first event goes: a broker that is not there is told now, and not after the delivery timeout. */
+static enum eb_status wait_for_broker(struct run *run, struct eb_error *err) {
+    struct ebi_sender *sender;
+    const struct ebi_broker *broker;
+
+    if (run->connected)
+        return EB_OK;
+    enum eb_status status = ebi_producer_sender(run->bus->producer, &sender, err);
+    if (status == EB_OK)
+        status = ebi_bus_broker(run->bus, ebi_bus_broker_name(run->bus, run->bus->settings.producer), &broker, err);
+    if (status == EB_OK)
+        status = ebi_sender_wait_link(sender, broker->own.connect_timeout, err);
+    run->connected = status == EB_OK;
+    return status == EB_OK ? EB_OK : EB_FATAL;
+}
+
+static enum eb_status send_by_routes(struct run *run, const struct eb_event *event, struct eb_error *err) {
+    size_t n;
+
+    ebi_routes_of(run->bus->routes, event->signal, &n);
+    if (n == 0) {
+        ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                  "event %s was not sent: no route for %s is enabled; enable one, or give --topic", event->meta.id,
+                  event->meta.type);
+        return EB_EMPTY;
+    }
+    enum eb_status status = wait_for_broker(run, err);
+    return status == EB_OK ? eb_send(event, NULL, err) : status;
+}
+
+static enum eb_status send_event(struct run *run, const struct eb_event *event, const char *key,
+                                 struct eb_error *err) {
+    const struct ebi_key choice = {.field = run->ask->key_field, .text = key};
+
+    if (!run->ask->topic)
+        return send_by_routes(run, event, err);
+    enum eb_status status = wait_for_broker(run, err);
+    if (status == EB_OK)
+        status = ebi_produce(run->bus->producer, event, run->ask->topic, choice, NULL, NULL, err);
+    return status;
+}
+
+/* ---- Reading ---- */
+
+static enum eb_status find_specversion(void *arg, const char *name, const char *value, size_t len,
+                                       struct eb_error *err) {
+    (void)value, (void)len, (void)err;
+    *(bool *)arg |= strcmp(name, "specversion") == 0;
+    return EB_OK;
+}
+
+/* An event of a line: a whole CloudEvent, or the bare data of --signal. */
+static enum eb_status read_event(const struct run *run, const char *json, size_t len, struct eb_event **event,
+                                 char **key, struct eb_error *err) {
+    bool whole = false;
+    enum eb_status status = ebi_json_members(json, len, find_specversion, &whole, err);
+
+    *key = NULL;
+    if (status != EB_OK)
+        return status;
+    if (whole)
+        return ebi_event_from_cloudevent(run->bus->signals, run->signal, json, len, event, key, err);
+    if (!run->signal)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
+                         "not a CloudEvent (it has no specversion); give --signal if this is bare data");
+    status = eb_event_new(run->signal, event, err);
+    if (status == EB_OK)
+        status = eb_event_set_json(*event, json, len, err);
+    if (status == EB_OK)
+        status = ebi_data_complete((*event)->data, err);
+    if (status != EB_OK) {
+        eb_event_free(*event);
+        *event = NULL;
+    }
+    return status;
+}
+
+static void note_unsent(struct run *run, enum eb_status status, struct eb_error *err) {
+    pthread_mutex_lock(&run->lock);
+    bool first = run->tally.failed == 0;
+    cli_tally_failed(&run->tally, err);
+    if (first && status == EB_EMPTY)
+        run->tally.first = CLI_EXIT_PARTLY;             /* no route: nothing is wrong with the call or the event */
+    pthread_mutex_unlock(&run->lock);
+}
+
+/* EB_FATAL: there is no use in going on. */
+static enum eb_status take_line(struct run *run, const struct cli_lines *lines, const char *json, size_t len) {
+    struct eb_event *event = NULL;
+    struct eb_error err;
+    char *key = NULL;
+    enum eb_status status = read_event(run, json, len, &event, &key, &err);
+
+    if (status == EB_OK)
+        status = send_event(run, event, key, &err);
+    if (status != EB_OK) {
+        if (lines && status != EB_FATAL)
+            cli_lines_context(lines, &err);
+        note_unsent(run, status, &err);
+    }
+    eb_event_free(event);
+    free(key);
+    return status;
+}
+
+static void take_lines(struct run *run, const char *path) {
+    struct cli_lines lines;
+    struct eb_error err;
+    const char *line;
+    size_t len;
+    enum eb_status status = cli_lines_open(&lines, path, &err);
+
+    if (status != EB_OK)
+        note_failure(run, &err);
+    while (status != EB_FATAL && status != EB_END && !cli_signal_caught()) {
+        status = cli_lines_next(&lines, &line, &len, &err);
+        if (status == EB_OK)
+            status = take_line(run, &lines, line, len);
+        else if (status != EB_END && !cli_signal_caught())
+            note_failure(run, &err);
+    }
+    cli_lines_close(&lines);
+}
+
+/* --data, -n times, each with an id and a time of its own. */
+static void take_data(struct run *run) {
+    size_t len = strlen(run->ask->data);
+    uint64_t count = run->ask->count ? run->ask->count : 1;
+    struct eb_event *event = NULL;
+    struct eb_error err;
+    char *key = NULL;
+    enum eb_status status = read_event(run, run->ask->data, len, &event, &key, &err);
+
+    if (status != EB_OK) {
+        ebi_error_context(&err, "--data");
+        note_unsent(run, status, &err);
+    }
+    for (uint64_t i = 0; status != EB_FATAL && event && i < count && !cli_signal_caught(); i++) {
+        if (i > 0) {
+            ebi_uuid_new(event->id);
+            event->meta.time_us = ebi_now_us();
+        }
+        status = send_event(run, event, key, &err);
+        if (status != EB_OK)
+            note_unsent(run, status, &err);
+    }
+    eb_event_free(event);
+    free(key);
+}
+
+/* ---- The verb ---- */
+
+static int check(const struct cli_call *call, const struct ask *ask) {
+    bool dash = call->n_operands > 0;
+
+    if (dash && strcmp(call->operands[0], "-") != 0)
+        return cli_usage(call->name, "unexpected \"%s\"; events come by --data, --file or - for standard input",
+                         call->operands[0]);
+    if ((ask->data != NULL) + (ask->file != NULL) + dash > 1)
+        return cli_usage(call->name, "--data, --file and - exclude each other");
+    if (ask->key_field && !ask->topic)
+        return cli_usage(call->name, "--key-field goes with --topic; without it the routes decide");
+    if (ask->count && !ask->data)
+        return cli_usage(call->name, "-n repeats the event of --data");
+    if (ask->data && !ask->signal && !strstr(ask->data, "specversion"))
+        return cli_usage(call->name, "--data needs --signal, unless it is a whole CloudEvent");
+    return CLI_EXIT_DONE;
+}
+
+static enum eb_status find_signal(struct run *run, struct eb_error *err) {
+    if (!run->ask->signal)
+        return EB_OK;
+    run->signal = ebi_signals_find(run->bus->signals, run->ask->signal, err);
+    if (run->signal)
+        return EB_OK;
+    err->kind = EB_KIND_CONFIG;         /* a mistake of the call, not of an event */
+    ebi_error_context(err, "--signal");
+    return EB_PERMANENT;
+}
+
+/* Waits for what was taken, and answers the exit status. */
+static int finish(struct run *run) {
+    int number = cli_signal_caught();
+    struct eb_error err;
+
+    if (run->connected && !number)
+        eb_bus_flush(run->bus, -1, NULL);               /* delivery_timeout is its end */
+    number = cli_signal_caught();
+    enum eb_status status = eb_bus_close(run->bus, run->connected ? CLOSE_AFTER_SIGNAL_MS : 0, &err);
+    if (status != EB_OK)
+        cli_tell("%s", err.text);
+    if (number && status != EB_OK)
+        return 128 + number;
+    return cli_tally_exit(&run->tally);
+}
+
+static int run_produce(const struct cli_call *call) {
+    struct run run = {.ask = call->settings, .lock = PTHREAD_MUTEX_INITIALIZER};
+    struct eb_error err;
+    int status = check(call, run.ask);
+
+    if (status != CLI_EXIT_DONE)
+        return status;
+    if (cli_bus_open(call, run.ask->broker, true, &run.bus, &err) != EB_OK)
+        return cli_failed(&err);
+    if (find_signal(&run, &err) != EB_OK) {
+        eb_bus_close(run.bus, 0, NULL);
+        return cli_failed(&err);
+    }
+    cli_catch_signals(NULL, NULL);
+    eb_bus_on_delivery(run.bus, on_delivery, &run);
+    eb_bus_queue_wait(run.bus, -1);
+    if (run.ask->data)
+        take_data(&run);
+    else
+        take_lines(&run, run.ask->file ? run.ask->file : "-");
+    return finish(&run);
+}
+
+static const struct cli_option options[] = {
+    {.name = "signal", .letter = 's', .type = CLI_TEXT, .offset = offsetof(struct ask, signal), .value = "TYPE",
+     .help = "the event type; not needed for whole CloudEvents"},
+    {.name = "topic", .letter = 't', .type = CLI_TEXT, .offset = offsetof(struct ask, topic), .value = "TOPIC",
+     .help = "send there; without it the routes decide"},
+    {.name = "key-field", .letter = 'k', .type = CLI_TEXT, .offset = offsetof(struct ask, key_field), .value = "PATH",
+     .help = "with --topic: the field that is the key, such as user.pii.username"},
+    {.name = "data", .letter = 'd', .type = CLI_TEXT, .offset = offsetof(struct ask, data), .value = "JSON",
+     .help = "one event"},
+    {.name = "file", .letter = 'f', .type = CLI_TEXT, .offset = offsetof(struct ask, file), .value = "FILE",
+     .help = "events, one JSON a line; - is standard input"},
+    {.name = "count", .letter = 'n', .type = CLI_COUNT, .offset = offsetof(struct ask, count), .value = "COUNT",
+     .help = "send the event of --data so many times, each with a new id"},
+    {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json),
+     .help = "print a receipt for each delivered event: id, type, topic, position"},
+    {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
+     .help = "send by this [broker NAME] instead of the configured producer"},
+};
+
+const struct cli_verb cli_produce = {
+    .name = "produce",
+    .summary = "Sends events",
+    .usage = (const char *const[]){"--signal TYPE --data JSON [-n COUNT] [OPTIONS]", "[--signal TYPE] --file FILE [OPTIONS]",
+                                   "[--signal TYPE] [-] [OPTIONS]", NULL},
+    .about = "Events are read from --data, a file or standard input, one JSON object a line: the bare data of --signal, or "
+             "whole CloudEvents, as eventbus consume and eventbus signals --sample print them; of these id, time, source, "
+             "sourcehost and sourcelib are kept.\n\n"
+             "It ends when every event is delivered or refused. A bad line is named and the others are sent. Events that "
+             "cannot be delivered are kept in undelivered.jsonl in the state folder, which this verb takes again.",
+    .examples = (const char *const[]){
+        "eventbus produce --signal org.openedx.learning.auth.session.login.completed.v1 --topic user-login "
+        "--key-field user.pii.username --data '{\"user\":{\"id\":1,\"is_active\":true,\"pii\":{\"username\":\"foobob\","
+        "\"email\":\"bob@foo.example\",\"name\":\"Bob Foo\"}}}'",
+        "eventbus consume -t user-login | eventbus produce --topic user-login-copy -", NULL},
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .settings_size = sizeof(struct ask),
+    .max_operands = 1,
+    .run = run_produce,
+};

@@ -1,0 +1,119 @@
+/* cli/topics.c - eventbus topics: what a broker holds. */
+#include "cli/verbs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/error.h"
+#include "cli/bus.h"
+#include "plugin/message.h"
+
+struct ask {
+    const char *broker;
+    bool json;
+};
+
+struct listing {
+    const struct ask *ask;
+    const char *prefix;
+    bool begun, no_memory;
+};
+
+static bool ours(const char *prefix, const char *full) {
+    return !prefix || !*prefix || ebi_short_topic(prefix, full) != full;
+}
+
+static bool add_number(struct ebi_bytes *line, const char *name, int64_t number) {
+    return number < 0 ? ebi_bytes_add_format(line, ",\"%s\":null", name)
+                      : ebi_bytes_add_format(line, ",\"%s\":%" PRId64, name, number);
+}
+
+static bool add_time(struct ebi_bytes *line, const char *name, int64_t ms) {
+    char time[EBI_ISO_ROOM];
+
+    if (ms < 0)
+        return ebi_bytes_add_format(line, ",\"%s\":null", name);
+    ebi_iso_print_micros(ms * 1000, time);
+    return ebi_bytes_add_format(line, ",\"%s\":\"%s\"", name, time);
+}
+
+static void print_json(struct listing *listing, const char *topic, const struct eb_topic_info *info) {
+    struct ebi_bytes line = {0};
+
+    if (ebi_bytes_add_text(&line, "{\"topic\":") && ebi_bytes_add_json_string(&line, topic, strlen(topic)) &&
+        add_number(&line, "partitions", info->lanes) && add_number(&line, "events", info->messages) &&
+        add_number(&line, "bytes", info->bytes) && add_time(&line, "oldest", info->oldest_ms) &&
+        add_time(&line, "newest", info->newest_ms) && ebi_bytes_add(&line, "}", 1))
+        cli_out_line(line.data, line.len);
+    else
+        listing->no_memory = true;
+    ebi_bytes_free(&line);
+}
+
+static void print_row(struct listing *listing, const char *topic, const struct eb_topic_info *info) {
+    char oldest[EBI_ISO_ROOM] = "-", newest[EBI_ISO_ROOM] = "-", events[24] = "?";
+
+    if (!listing->begun)
+        cli_outf("%-44s %10s %12s  %-32s  %s\n", "TOPIC", "PARTITIONS", "EVENTS", "OLDEST", "NEWEST");
+    listing->begun = true;
+    if (info->oldest_ms >= 0)
+        ebi_iso_print_micros(info->oldest_ms * 1000, oldest);
+    if (info->newest_ms >= 0)
+        ebi_iso_print_micros(info->newest_ms * 1000, newest);
+    if (info->messages >= 0)
+        snprintf(events, sizeof events, "%" PRId64, info->messages);
+    cli_outf("%-44s %10" PRId64 " %12s  %-32s  %s\n", topic, info->lanes, events, oldest, newest);
+}
+
+static int32_t each(void *arg, const struct eb_topic_info *theirs) {
+    struct listing *listing = arg;
+    struct eb_topic_info info = {0};
+
+    ebi_sized_copy(&info, sizeof info, theirs);
+    if (!ours(listing->prefix, info.name))
+        return 0;
+    const char *topic = ebi_short_topic(listing->prefix, info.name);
+    if (listing->ask->json)
+        print_json(listing, topic, &info);
+    else
+        print_row(listing, topic, &info);
+    return !cli_out_event();
+}
+
+static int run(const struct cli_call *call) {
+    struct listing listing = {.ask = call->settings};
+    struct ebi_admin *admin = NULL;
+    struct eb_bus *bus;
+    struct eb_error err;
+    int status = CLI_EXIT_DONE;
+
+    if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)
+        return cli_failed(&err);
+    listing.prefix = bus->settings.topic_prefix;
+    if (cli_bus_admin(bus, listing.ask->broker, &admin, &err) != EB_OK ||
+        ebi_admin_topics(admin, each, &listing, &err) < EB_OK ||
+        (listing.no_memory && ebi_error_memory(&err) != EB_OK))
+        status = cli_failed(&err);
+    ebi_admin_close(admin);
+    eb_bus_close(bus, 0, NULL);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "one JSON object a topic"},
+    {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
+     .help = "this [broker NAME] instead of the configured one"},
+};
+
+const struct cli_verb cli_topics = {
+    .name = "topics",
+    .summary = "Lists the topics of a broker, and how much they hold",
+    .usage = (const char *const[]){"[--json] [--broker NAME]", NULL},
+    .about = "Topics of another prefix than topic_prefix are not shown. Numbers that the broker does not know are null.",
+    .examples = (const char *const[]){"eventbus topics --json | jq 'select(.events > 1000)'", NULL},
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .settings_size = sizeof(struct ask),
+    .run = run,
+};

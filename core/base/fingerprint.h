@@ -1,0 +1,10 @@
+/* core/base/fingerprint.h - personal data as something that can be shown: the same for the same, and no way back. */
+#ifndef EBI_FINGERPRINT_H
+#define EBI_FINGERPRINT_H
+
+#include <stddef.h>
+
+/* The first 8 hex digits of the SHA-256, NUL-ended. */
+void ebi_fingerprint(const void *data, size_t len, char text[9]);
+
+#endif

@@ -1,0 +1,10 @@
+/* core/base/folders.h - making the folders that lead to a file. */
+#ifndef EBI_FOLDERS_H
+#define EBI_FOLDERS_H
+
+#include <eventbus/error.h>
+
+/* Makes those that are missing, for their owner only (mode 0700). What is behind the last "/" is the file's name. */
+enum eb_status ebi_make_folders_for(const char *path, struct eb_error *);
+
+#endif

@@ -1,0 +1,443 @@
+/* core/consume/dispatch.c - see dispatch.h. */
+#include "consume/dispatch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/message.h"
+
+/* ---- Messages ---- */
+
+struct ebi_taken *ebi_taken_new(const struct eb_message *message, const struct eb_schema *key_schema,
+                                const struct eb_schema *schema) {
+    size_t room = ebi_message_room(message), head = (sizeof(struct ebi_taken) + 15) & ~(size_t)15;
+    struct ebi_taken *taken = room ? malloc(head + room) : NULL;
+
+    if (!taken)
+        return NULL;
+    memset(taken, 0, sizeof *taken);
+    ebi_message_copy(&taken->message, message, (char *)taken + head);
+    taken->message.key_schema = key_schema;
+    taken->message.schema = schema;
+    taken->bytes = head + room;
+    taken->failures = taken->message.failures;
+    return taken;
+}
+
+void ebi_taken_free(struct ebi_taken *taken) {
+    if (!taken)
+        return;
+    eb_event_free(taken->event);
+    free(taken->why);
+    free(taken);
+}
+
+/* ---- Lists of lanes ---- */
+
+static void enlist(struct ebi_lane_list *list, struct ebi_lane *lane) {
+    lane->prev = list->last;
+    lane->next = NULL;
+    if (list->last)
+        list->last->next = lane;
+    else
+        list->first = lane;
+    list->last = lane;
+}
+
+static void delist(struct ebi_lane_list *list, struct ebi_lane *lane) {
+    if (lane->prev)
+        lane->prev->next = lane->next;
+    else
+        list->first = lane->next;
+    if (lane->next)
+        lane->next->prev = lane->prev;
+    else
+        list->last = lane->prev;
+    lane->prev = lane->next = NULL;
+}
+
+static struct ebi_lane_list *list_of(struct ebi_dispatch *dispatch, const struct ebi_lane *lane) {
+    switch (lane->state) {
+    case EBI_LANE_READY:
+        return &dispatch->ready;
+    case EBI_LANE_SLEEPING:
+        return &dispatch->sleeping;
+    case EBI_LANE_RETURNING:
+        return &dispatch->returning;
+    case EBI_LANE_AT_WORK:
+        break;
+    }
+    return NULL;
+}
+
+static void move(struct ebi_dispatch *dispatch, struct ebi_lane *lane, enum ebi_lane_state state) {
+    struct ebi_lane_list *list = list_of(dispatch, lane);
+
+    if (list)
+        delist(list, lane);
+    lane->state = state;
+    list = list_of(dispatch, lane);
+    if (list)
+        enlist(list, lane);
+}
+
+static void remove_lane(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
+    struct ebi_lane_list *list = list_of(dispatch, lane);
+
+    if (list)
+        delist(list, lane);
+    HASH_DEL(dispatch->lanes, lane);
+    free(lane);
+}
+
+static struct ebi_lane *lane_of(struct ebi_dispatch *dispatch, const char *key, size_t len) {
+    struct ebi_lane *lane = NULL;
+    char own[24];
+
+    if (!key) {                         /* no key begins with two NULs: see ebi_consumer's lane_key */
+        len = (size_t)snprintf(own + 2, sizeof own - 2, "%llx", (unsigned long long)++dispatch->nameless) + 2;
+        own[0] = own[1] = '\0';
+        key = own;
+    } else {
+        HASH_FIND(hh, dispatch->lanes, key, len, lane);
+    }
+    if (lane)
+        return lane;
+    lane = calloc(1, sizeof *lane + len);
+    if (!lane)
+        return NULL;
+    memcpy(lane->key, key, len);
+    lane->key_len = len;
+    lane->state = EBI_LANE_READY;
+    enlist(&dispatch->ready, lane);
+    HASH_ADD(hh, dispatch->lanes, key, len, lane);
+    return lane;
+}
+
+/* ---- Verdicts ---- */
+
+/* Room for a verdict is made when a message comes in, so that none can be lost for want of memory later. */
+static bool reserve_verdicts(struct ebi_dispatch *dispatch) {
+    size_t want = 2 * (dispatch->in_flight + 1);        /* a final one and an extension for each */
+
+    if (dispatch->verdict_room >= want)
+        return true;
+    size_t room = want < 64 ? 64 : want * 2;
+    struct eb_verdict *verdicts = realloc(dispatch->verdicts, room * sizeof *verdicts);
+    if (!verdicts)
+        return false;
+    dispatch->verdicts = verdicts;
+    dispatch->verdict_room = room;
+    return true;
+}
+
+static void give(struct ebi_dispatch *dispatch, const struct ebi_taken *taken, enum eb_verdict_kind what,
+                 uint32_t delay_ms, int64_t now_ms) {
+    if (dispatch->n_verdicts == 0)
+        dispatch->first_verdict_ms = now_ms;
+    dispatch->verdicts[dispatch->n_verdicts++] =
+        (struct eb_verdict){.token = taken->message.token, .delay_ms = delay_ms, .what = what};
+}
+
+static void judge(struct ebi_dispatch *dispatch, struct ebi_taken *taken, enum eb_verdict_kind what, uint32_t delay_ms,
+                  int64_t now_ms) {
+    taken->state = EBI_JUDGED;
+    taken->acked = what == EB_ACK;
+    taken->lane = NULL;
+    taken->next = NULL;
+    give(dispatch, taken, what, delay_ms, now_ms);
+}
+
+size_t ebi_dispatch_gather(struct ebi_dispatch *dispatch, struct eb_verdict **verdicts, uint64_t *batch) {
+    size_t n = dispatch->n_verdicts;
+
+    *batch = dispatch->batch;
+    *verdicts = NULL;
+    if (n == 0)
+        return 0;
+    struct eb_verdict *fresh = malloc(dispatch->verdict_room * sizeof *fresh);
+    if (!fresh)
+        return 0;                       /* they stay, and are gathered another time */
+    *verdicts = dispatch->verdicts;
+    dispatch->verdicts = fresh;
+    dispatch->n_verdicts = 0;
+    dispatch->batch++;
+    return n;
+}
+
+void ebi_dispatch_given(struct ebi_dispatch *dispatch, uint64_t batch) {
+    struct ebi_lane *lane = dispatch->returning.first, *next;
+
+    for (; lane; lane = next) {
+        next = lane->next;
+        if (lane->returned_with <= batch)
+            remove_lane(dispatch, lane);
+    }
+}
+
+/* ---- All that is in flight ---- */
+
+void ebi_dispatch_init(struct ebi_dispatch *dispatch) {
+    *dispatch = (struct ebi_dispatch){.batch = 1};
+}
+
+static void forget(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
+    if (taken->all_prev)
+        taken->all_prev->all_next = taken->all_next;
+    else
+        dispatch->all_first = taken->all_next;
+    if (taken->all_next)
+        taken->all_next->all_prev = taken->all_prev;
+    else
+        dispatch->all_last = taken->all_prev;
+    HASH_DEL(dispatch->by_token, taken);
+    dispatch->in_flight--;
+    dispatch->bytes -= taken->bytes;
+}
+
+bool ebi_dispatch_add(struct ebi_dispatch *dispatch, struct ebi_taken *taken, const char *key, size_t key_len,
+                      int64_t now_ms) {
+    struct ebi_lane *lane;
+
+    if (!reserve_verdicts(dispatch) || !(lane = lane_of(dispatch, key, key_len)))
+        return false;
+    taken->all_prev = dispatch->all_last;
+    taken->all_next = NULL;
+    if (dispatch->all_last)
+        dispatch->all_last->all_next = taken;
+    else
+        dispatch->all_first = taken;
+    dispatch->all_last = taken;
+    HASH_ADD(hh, dispatch->by_token, message.token, sizeof taken->message.token, taken);
+    dispatch->in_flight++;
+    dispatch->bytes += taken->bytes;
+    if (lane->state == EBI_LANE_RETURNING) {            /* an earlier one of its key is on its way back */
+        judge(dispatch, taken, EB_RETURN, 0, now_ms);
+        lane->returned_with = dispatch->batch;
+        return true;
+    }
+    taken->state = EBI_WAITING;
+    taken->lane = lane;
+    taken->next = NULL;
+    if (lane->tail)
+        lane->tail->next = taken;
+    else
+        lane->head = taken;
+    lane->tail = taken;
+    return true;
+}
+
+bool ebi_dispatch_settled(struct ebi_dispatch *dispatch, uint64_t token, bool *acked) {
+    struct ebi_taken *taken = NULL;
+
+    HASH_FIND(hh, dispatch->by_token, &token, sizeof token, taken);
+    if (!taken || taken->state != EBI_JUDGED)
+        return false;
+    *acked = taken->acked;
+    forget(dispatch, taken);
+    ebi_taken_free(taken);
+    return true;
+}
+
+void ebi_dispatch_free(struct ebi_dispatch *dispatch) {
+    ebi_dispatch_drop(dispatch);
+    free(dispatch->verdicts);
+    *dispatch = (struct ebi_dispatch){0};
+}
+
+/* ---- Working ---- */
+
+bool ebi_dispatch_has_next(const struct ebi_dispatch *dispatch) {
+    const struct ebi_lane *lane = dispatch->ready.first;
+
+    return lane && !dispatch->alone_at_work && !(lane->head->alone && dispatch->at_work > 0);
+}
+
+struct ebi_taken *ebi_dispatch_next(struct ebi_dispatch *dispatch) {
+    struct ebi_lane *lane = dispatch->ready.first;
+
+    if (!ebi_dispatch_has_next(dispatch))
+        return NULL;                    /* one that is to be alone waits for the others, and they for it: none starves */
+    struct ebi_taken *taken = lane->head;
+    move(dispatch, lane, EBI_LANE_AT_WORK);
+    taken->state = EBI_AT_WORK;
+    dispatch->at_work++;
+    dispatch->alone_at_work = taken->alone;
+    return taken;
+}
+
+/* One at work or parked is neither any more. False: its instance was dropped meanwhile, and it is gone now. */
+static bool lay_down(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
+    if (taken->state == EBI_PARKED) {
+        dispatch->parked--;
+    } else {
+        dispatch->at_work--;
+        dispatch->alone_at_work = false;
+    }
+    if (taken->lane)
+        return true;
+    ebi_taken_free(taken);
+    return false;
+}
+
+/* Takes the first message out of its lane, which goes on with the next, or ends. */
+static void advance(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
+    lane->head = lane->head->next;
+    if (lane->head) {
+        move(dispatch, lane, EBI_LANE_READY);
+        return;
+    }
+    lane->tail = NULL;
+    remove_lane(dispatch, lane);
+}
+
+void ebi_dispatch_ack(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t now_ms) {
+    if (!lay_down(dispatch, taken))
+        return;
+    advance(dispatch, taken->lane);
+    judge(dispatch, taken, EB_ACK, 0, now_ms);
+}
+
+/* Gives back all of a lane behind its first, and keeps the lane until the plugin knows, so that what it hands over before
+ * that goes back as well. */
+static void return_followers(struct ebi_dispatch *dispatch, struct ebi_lane *lane, struct ebi_taken *follower,
+                             int64_t now_ms) {
+    while (follower) {
+        struct ebi_taken *next = follower->next;
+
+        judge(dispatch, follower, EB_RETURN, 0, now_ms);
+        follower = next;
+    }
+    lane->head = lane->tail = NULL;
+    lane->returned_with = dispatch->batch;
+    move(dispatch, lane, EBI_LANE_RETURNING);
+}
+
+static void give_lane_back(struct ebi_dispatch *dispatch, struct ebi_taken *first, enum eb_verdict_kind what,
+                           uint32_t delay_ms, int64_t now_ms) {
+    struct ebi_lane *lane = first->lane;
+    struct ebi_taken *follower = first->next;
+
+    judge(dispatch, first, what, delay_ms, now_ms);
+    return_followers(dispatch, lane, follower, now_ms);
+}
+
+void ebi_dispatch_return(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t now_ms) {
+    if (lay_down(dispatch, taken))
+        give_lane_back(dispatch, taken, EB_RETURN, 0, now_ms);
+}
+
+void ebi_dispatch_retry(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t delay_ms, int64_t now_ms) {
+    if (lay_down(dispatch, taken))
+        give_lane_back(dispatch, taken, EB_RETRY, (uint32_t)(delay_ms > UINT32_MAX ? UINT32_MAX : delay_ms), now_ms);
+}
+
+void ebi_dispatch_sleep(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t due_ms) {
+    if (!lay_down(dispatch, taken))
+        return;
+    taken->state = EBI_WAITING;
+    taken->lane->due_ms = due_ms;
+    move(dispatch, taken->lane, EBI_LANE_SLEEPING);
+}
+
+void ebi_dispatch_park(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
+    dispatch->at_work--;
+    dispatch->alone_at_work = false;
+    dispatch->parked++;
+    taken->state = EBI_PARKED;          /* its lane stays at work */
+}
+
+bool ebi_dispatch_wake(struct ebi_dispatch *dispatch, int64_t now_ms, int64_t *due_ms) {
+    struct ebi_lane *lane = dispatch->sleeping.first, *next;
+    bool woke = false;
+
+    for (; lane; lane = next) {
+        next = lane->next;
+        if (lane->due_ms <= now_ms) {
+            move(dispatch, lane, EBI_LANE_READY);
+            woke = true;
+        } else if (lane->due_ms < *due_ms) {
+            *due_ms = lane->due_ms;
+        }
+    }
+    return woke;
+}
+
+/* ---- Giving back ---- */
+
+static void return_list(struct ebi_dispatch *dispatch, struct ebi_lane_list *list, int64_t now_ms) {
+    while (list->first)
+        give_lane_back(dispatch, list->first->head, EB_RETURN, 0, now_ms);
+}
+
+void ebi_dispatch_return_waiting(struct ebi_dispatch *dispatch, int64_t now_ms) {
+    return_list(dispatch, &dispatch->ready, now_ms);
+    return_list(dispatch, &dispatch->sleeping, now_ms);
+    for (struct ebi_taken *taken = dispatch->all_first; taken; taken = taken->all_next) {
+        struct ebi_taken *follower = taken->next;
+
+        if (taken->state != EBI_AT_WORK && taken->state != EBI_PARKED)
+            continue;
+        taken->next = NULL;             /* those behind one at work */
+        if (taken->lane)
+            taken->lane->tail = taken;
+        for (struct ebi_taken *next; follower; follower = next) {
+            next = follower->next;
+            judge(dispatch, follower, EB_RETURN, 0, now_ms);
+        }
+    }
+}
+
+/* Takes a waiting message out of its lane, wherever it stands there. */
+static void pull_out(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
+    struct ebi_lane *lane = taken->lane;
+    struct ebi_taken *before = NULL;
+
+    if (lane->head == taken) {
+        advance(dispatch, lane);
+        return;
+    }
+    for (before = lane->head; before->next != taken;)
+        before = before->next;
+    before->next = taken->next;
+    if (lane->tail == taken)
+        lane->tail = before;
+}
+
+void ebi_dispatch_revoke(struct ebi_dispatch *dispatch, const uint64_t *tokens, size_t n, int64_t now_ms) {
+    for (size_t i = n; i-- > 0;) {      /* the last first: what stands in front goes back behind it */
+        struct ebi_taken *taken = NULL;
+
+        HASH_FIND(hh, dispatch->by_token, &tokens[i], sizeof tokens[i], taken);
+        if (!taken || taken->state == EBI_JUDGED)
+            continue;
+        taken->revoked = true;
+        if (taken->state != EBI_WAITING)
+            continue;
+        pull_out(dispatch, taken);
+        judge(dispatch, taken, EB_RETURN, 0, now_ms);
+    }
+}
+
+void ebi_dispatch_extend(struct ebi_dispatch *dispatch, int64_t now_ms) {
+    for (struct ebi_taken *taken = dispatch->all_first; taken; taken = taken->all_next)
+        if (taken->state != EBI_JUDGED && dispatch->n_verdicts + dispatch->in_flight < dispatch->verdict_room)
+            give(dispatch, taken, EB_EXTEND, 0, now_ms);
+}
+
+void ebi_dispatch_drop(struct ebi_dispatch *dispatch) {
+    struct ebi_lane *lane, *next_lane;
+    struct ebi_taken *taken, *next;
+
+    for (taken = dispatch->all_first; taken; taken = next) {
+        next = taken->all_next;
+        forget(dispatch, taken);
+        taken->lane = NULL;
+        if (taken->state != EBI_AT_WORK && taken->state != EBI_PARKED)
+            ebi_taken_free(taken);
+    }
+    HASH_ITER(hh, dispatch->lanes, lane, next_lane)
+        remove_lane(dispatch, lane);
+    dispatch->n_verdicts = 0;
+}

@@ -1,0 +1,128 @@
+/* core/consume/dispatch.h - which received message may run next, and the verdicts on those that did: the state behind a
+ * worker, without threads.
+ *
+ * Messages of one key stand in one lane; only its first one is ever at work. So order by key holds with any number of
+ * threads: a lane sleeps while its first message waits for a retry, and is parked while that becomes a dead letter. */
+#ifndef EBI_DISPATCH_H
+#define EBI_DISPATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+#include <eventbus/event.h>
+#include <eventbus/plugin.h>
+
+struct ebi_lane;
+
+enum ebi_stage {
+    EBI_RUN,            /* its receivers are to run */
+    EBI_BURY            /* it is to become a dead letter */
+};
+
+enum ebi_taken_state {
+    EBI_WAITING,        /* in its lane: ready, sleeping or behind others */
+    EBI_AT_WORK,        /* with a thread */
+    EBI_PARKED,         /* on its way to the dead-letter topic */
+    EBI_JUDGED          /* its verdict is given, the plugin has not confirmed it yet */
+};
+
+/* A message from received to settled: one block, what it points to lies behind the struct. Belongs to the dispatch, but
+ * while it is at work to the thread that has it, which alone writes stage and what follows. */
+struct ebi_taken {
+    struct eb_message message;          /* texts NUL-ended; token is the plugin's */
+    struct ebi_lane *lane;              /* NULL once judged */
+    struct ebi_taken *next;             /* in its lane */
+    struct ebi_taken *all_prev, *all_next;
+    enum ebi_taken_state state;
+    bool revoked, alone, acked;
+    size_t bytes;
+    UT_hash_handle hh;                  /* by token */
+    enum ebi_stage stage;
+    uint32_t failures;                  /* receiver runs that failed */
+    uint32_t burials;                   /* dead letters that could not be delivered */
+    int64_t first_failed_us, last_failed_us;
+    struct eb_event *event;             /* decoded already, for its key; NULL: not yet */
+    struct eb_error *why;               /* of the last failure */
+    char receiver[64];                  /* that failed last */
+};
+
+/* A copy of a received message; the schemas of it are set to those given. NULL: no memory, or sizes that cannot be. */
+struct ebi_taken *ebi_taken_new(const struct eb_message *, const struct eb_schema *key_schema,
+                                const struct eb_schema *schema);
+void ebi_taken_free(struct ebi_taken *);
+
+enum ebi_lane_state { EBI_LANE_READY, EBI_LANE_AT_WORK, EBI_LANE_SLEEPING, EBI_LANE_RETURNING };
+
+struct ebi_lane {
+    struct ebi_taken *head, *tail;
+    enum ebi_lane_state state;
+    int64_t due_ms;                     /* sleeping until then */
+    uint64_t returned_with;             /* returning: the batch of verdicts that says so to the plugin */
+    struct ebi_lane *prev, *next;       /* among those ready, sleeping or returning */
+    UT_hash_handle hh;
+    size_t key_len;
+    char key[];
+};
+
+struct ebi_lane_list {
+    struct ebi_lane *first, *last;
+};
+
+/* All of it belongs to whoever holds the worker's lock. */
+struct ebi_dispatch {
+    struct ebi_taken *by_token, *all_first, *all_last;
+    struct ebi_lane *lanes;
+    struct ebi_lane_list ready, sleeping, returning;
+    size_t in_flight, bytes;            /* received, not settled */
+    size_t at_work, parked;
+    bool alone_at_work;                 /* the one at work is to have no company */
+    uint64_t nameless;                  /* for lanes of their own */
+    struct eb_verdict *verdicts;
+    size_t n_verdicts, verdict_room;
+    uint64_t batch;                     /* number of the batch being gathered, from 1 */
+    int64_t first_verdict_ms;
+};
+
+void ebi_dispatch_init(struct ebi_dispatch *);
+void ebi_dispatch_free(struct ebi_dispatch *);          /* and all messages in it; none may be at work */
+
+/* Takes a message over, into the lane of a key; key NULL: a lane of its own. false: no memory, not taken. */
+bool ebi_dispatch_add(struct ebi_dispatch *, struct ebi_taken *, const char *key, size_t key_len, int64_t now_ms);
+
+/* The next message to work on, now at work; NULL: none just now. */
+struct ebi_taken *ebi_dispatch_next(struct ebi_dispatch *);
+bool ebi_dispatch_has_next(const struct ebi_dispatch *);
+
+/* What became of one at work, or parked. */
+void ebi_dispatch_ack(struct ebi_dispatch *, struct ebi_taken *, int64_t now_ms);
+void ebi_dispatch_return(struct ebi_dispatch *, struct ebi_taken *, int64_t now_ms);   /* with its lane's others */
+void ebi_dispatch_sleep(struct ebi_dispatch *, struct ebi_taken *, int64_t due_ms);    /* held here, to work again */
+void ebi_dispatch_retry(struct ebi_dispatch *, struct ebi_taken *, int64_t delay_ms, int64_t now_ms);
+                                                        /* the broker holds it, and its lane's others go back to it */
+void ebi_dispatch_park(struct ebi_dispatch *, struct ebi_taken *);
+
+/* Wakes what slept long enough: true when something is ready now. *due_ms is lowered to when the next will. */
+bool ebi_dispatch_wake(struct ebi_dispatch *, int64_t now_ms, int64_t *due_ms);
+
+/* Gives back all that waits, sleeping ones too. */
+void ebi_dispatch_return_waiting(struct ebi_dispatch *, int64_t now_ms);
+
+/* The broker takes these away: those that wait go back now, those at work when they are done. */
+void ebi_dispatch_revoke(struct ebi_dispatch *, const uint64_t *tokens, size_t n, int64_t now_ms);
+
+/* Renews the lease of all that have no verdict yet. */
+void ebi_dispatch_extend(struct ebi_dispatch *, int64_t now_ms);
+
+/* The verdicts gathered so far: *verdicts is the caller's to free; NULL for none. To be given to the plugin, and then
+ * told with ebi_dispatch_given: only then may messages of keys that were given back come in as new. */
+size_t ebi_dispatch_gather(struct ebi_dispatch *, struct eb_verdict **verdicts, uint64_t *batch);
+void ebi_dispatch_given(struct ebi_dispatch *, uint64_t batch);
+
+/* The plugin confirmed a verdict: frees the message. *acked: whether it was an acknowledgement. false: unknown token. */
+bool ebi_dispatch_settled(struct ebi_dispatch *, uint64_t token, bool *acked);
+
+/* The plugin's instance is gone, and all tokens with it. Those at work are forgotten when they are done. */
+void ebi_dispatch_drop(struct ebi_dispatch *);
+
+#endif

@@ -1,0 +1,218 @@
+/* core/consume/intake.c - what a plugin's consumer calls: messages come in, verdicts are confirmed, partitions go. */
+#include "consume/worker.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "plugin/host_log.h"
+#include "signal/event.h"
+
+enum { ALONE_ABOVE = 3 };               /* deliveries beyond the failures, until an event is run alone */
+
+static struct eb_consumer *consumer_of(const struct eb_host *host) {
+    return host->core;
+}
+
+static void on_log(const struct eb_host *host, int32_t level, const char *text) {
+    ebi_host_log(consumer_of(host)->parts.log, host->instance, level, text);
+}
+
+static void on_metric(const struct eb_host *host, const char *name, double value) {
+    ebi_host_metric(consumer_of(host)->parts.log, host->instance, name, value);
+}
+
+static void on_link(const struct eb_host *host, int32_t up, const struct eb_error *why) {
+    struct eb_consumer *consumer = consumer_of(host);
+
+    pthread_mutex_lock(&consumer->lock);
+    enum ebi_link_change change = !up ? EBI_LINK_LOST : consumer->link_lost ? EBI_LINK_AGAIN : EBI_LINK_FIRST;
+    consumer->link_was_up |= up != 0;
+    consumer->link_lost = !up;
+    if (!up && why)
+        consumer->link_why = *why;
+    pthread_mutex_unlock(&consumer->lock);
+    ebi_host_link(consumer->parts.log, host->instance, "consumer", change, why);
+}
+
+static int32_t on_matches(const struct eb_host *host, const char *topic) {
+    const struct ebi_task *task = &consumer_of(host)->task;
+
+    for (size_t i = 0; i < task->n_topics; i++)
+        if (strcmp(task->topics[i], topic) == 0 ||
+            (strchr(task->topics[i], '*') && fnmatch(task->topics[i], topic, FNM_NOESCAPE) == 0))
+            return 1;
+    return 0;
+}
+
+/* ---- The lane a message belongs to ---- */
+
+/* Text that is the same for messages of one topic and key, and for no others. */
+static bool topic_and_key(struct ebi_bytes *lane, struct eb_text topic, struct eb_text key) {
+    return ebi_bytes_add(lane, topic.data, topic.len) && ebi_bytes_add(lane, "\0", 1) &&
+           ebi_bytes_add(lane, key.data, key.len);
+}
+
+/* The key that stands in the data, where the broker carries none: it takes decoding, which the hand then need not do. A
+ * message that cannot be decoded has no order to keep, but it stands with those of no key, to be on the safe side. */
+static enum eb_status key_from_data(struct eb_consumer *consumer, struct ebi_taken *taken, struct ebi_bytes *key,
+                                    bool *found) {
+    const struct ebi_key_field *field = NULL;
+    struct ebi_bytes avro = {0};
+    struct ebi_run run = {0};
+    struct eb_event *event = NULL;
+    const char *path = consumer->task.settings.key_field;
+
+    *found = false;
+    if (ebi_decode_message(consumer->parts.signals, consumer->decoder, &taken->message, &event, &run) != EBI_SUCCEEDED)
+        return EB_OK;                   /* the hand will find the same, and say so */
+    taken->event = event;
+    if (path && *path) {
+        if (ebi_routes_key_field((struct ebi_routes *)consumer->parts.routes, event->signal, path, &field, NULL) != EB_OK)
+            field = NULL;
+    } else {
+        field = ebi_routes_key(consumer->parts.routes, event->signal, taken->message.topic.data);
+    }
+    if (!field)
+        return EB_OK;
+    *found = ebi_data_key(event->data, field, key, &avro, NULL) == EB_OK;
+    ebi_bytes_free(&avro);
+    return EB_OK;
+}
+
+/* Where a message stands in line. *own: in a lane of its own. False: no memory. */
+static bool lane_for(struct eb_consumer *consumer, struct ebi_taken *taken, struct ebi_bytes *lane, bool *own) {
+    const struct eb_message *message = &taken->message;
+    struct ebi_bytes key = {0};
+    bool found, ok;
+
+    *own = false;
+    switch (consumer->task.order) {
+    case EB_ORDER_NONE:
+        *own = true;
+        return true;
+    case EB_ORDER_STRICT:
+        return ebi_bytes_add(lane, "strict", 6);
+    case EB_ORDER_KEY:
+        break;
+    }
+    if (message->key.data)
+        return topic_and_key(lane, message->topic, message->key);
+    if (consumer->ops->traits & EB_T_ORDER) {           /* a broker with keys: this one asks for no order */
+        *own = true;
+        return true;
+    }
+    ok = key_from_data(consumer, taken, &key, &found) == EB_OK &&
+         topic_and_key(lane, message->topic, (struct eb_text){found ? key.data : "", found ? key.len : 0});
+    ebi_bytes_free(&key);
+    return ok;
+}
+
+/* ---- Messages ---- */
+
+static bool suspicious(const struct ebi_taken *taken) {
+    return taken->message.deliveries > taken->message.failures + ALONE_ABOVE;
+}
+
+static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_message *message) {
+    const struct eb_schema *key_schema, *schema;
+    struct ebi_bytes lane = {0};
+    struct eb_error flaw = {0};
+    struct ebi_taken *taken = NULL;
+    struct eb_message copy;
+    bool own, added = false;
+
+    ebi_sized_copy(&copy, sizeof copy, message);
+    enum eb_status status = ebi_writers_take(consumer->writers, copy.schema, &schema, &flaw);
+    if (status == EB_OK)
+        status = ebi_writers_take(consumer->writers, copy.key_schema, &key_schema, &flaw);
+    if (status == EB_RETRIABLE)
+        return EB_FULL;                 /* no memory now: it stays with the plugin */
+    if (status == EB_PERMANENT) {
+        copy.flaw = (struct eb_text){flaw.text, strlen(flaw.text)};
+        schema = key_schema = NULL;
+    }
+    taken = ebi_taken_new(&copy, key_schema, schema);
+    if (!taken || !lane_for(consumer, taken, &lane, &own))
+        goto done;
+    taken->alone = suspicious(taken);
+    pthread_mutex_lock(&consumer->lock);
+    added = ebi_dispatch_add(&consumer->dispatch, taken, own ? NULL : lane.data, lane.len, ebi_ticks_ms());
+    if (added) {
+        atomic_fetch_add(&consumer->counters.received, 1);
+        pthread_cond_signal(&consumer->work);
+    }
+    pthread_mutex_unlock(&consumer->lock);
+done:
+    ebi_bytes_free(&lane);
+    if (!added)
+        ebi_taken_free(taken);
+    return added ? EB_OK : EB_FULL;
+}
+
+static int32_t on_received(const struct eb_host *host, const struct eb_message *message) {
+    struct eb_consumer *consumer = consumer_of(host);
+    const struct ebi_consume_settings *settings = &consumer->task.settings;
+
+    pthread_mutex_lock(&consumer->lock);
+    bool full = consumer->dispatch.in_flight >= (size_t)settings->max_in_flight ||
+                (consumer->dispatch.in_flight > 0 && consumer->dispatch.bytes >= (size_t)settings->max_in_flight_bytes);
+    pthread_mutex_unlock(&consumer->lock);
+    if (full)
+        return EB_FULL;
+    enum eb_status status = take_in(consumer, message);
+    if (status == EB_OK && message->size > offsetof(struct eb_message, lease_ms) && message->lease_ms > 0 &&
+        (consumer->lease_ms == 0 || message->lease_ms < consumer->lease_ms)) {
+        consumer->lease_ms = message->lease_ms;
+        consumer->extend_at_ms = ebi_ticks_ms() + message->lease_ms / 3;
+    }
+    return status;
+}
+
+static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_t n, int32_t status) {
+    struct eb_consumer *consumer = consumer_of(host);
+    size_t gone = 0;
+
+    pthread_mutex_lock(&consumer->lock);
+    for (size_t i = 0; i < n; i++) {
+        bool acked = false;
+
+        if (!ebi_dispatch_settled(&consumer->dispatch, tokens[i], &acked))
+            continue;                   /* of an instance before, or a plugin that repeats itself */
+        if (acked && status == EB_OK)
+            consumer->settled++;
+        gone += acked && status != EB_OK;
+    }
+    pthread_mutex_unlock(&consumer->lock);
+    if (gone)
+        ebi_log_line(consumer->parts.log, EBI_WARNING,
+                     "broker %s: %zu acknowledgement(s) came too late; those events come again", host->instance, gone);
+}
+
+static void on_revoke(const struct eb_host *host, const uint64_t *tokens, size_t n, uint32_t grace_ms) {
+    struct eb_consumer *consumer = consumer_of(host);
+
+    ebi_log_line(consumer->parts.log, EBI_DEBUG, "broker %s: %zu event(s) are taken away in %u ms", host->instance, n,
+                 grace_ms);
+    pthread_mutex_lock(&consumer->lock);
+    ebi_dispatch_revoke(&consumer->dispatch, tokens, n, ebi_ticks_ms());
+    pthread_mutex_unlock(&consumer->lock);
+}
+
+struct eb_host ebi_intake_host(struct eb_consumer *consumer) {
+    return (struct eb_host){
+        .size = sizeof(struct eb_host),
+        .core = consumer,
+        .instance = consumer->parts.broker->name,
+        .service = consumer->parts.service,
+        .log = on_log,
+        .metric = on_metric,
+        .link = on_link,
+        .received = on_received,
+        .settled = on_settled,
+        .revoke = on_revoke,
+        .matches = on_matches,
+    };
+}

@@ -1,0 +1,213 @@
+/* core/consume/judge.c - what follows from a receiver run: acknowledge, try again, dead letter, or stop. */
+#include "consume/worker.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "signal/attrs.h"
+
+enum { URGENT_VERDICTS = 256, URGENT_AFTER_MS = 20 };
+
+void ebi_consumer_fail(struct eb_consumer *consumer, const struct eb_error *why) {
+    if (consumer->failed)
+        return;                         /* the first reason is the one that counts */
+    consumer->failed = true;
+    consumer->failure = *why;
+    ebi_consumer_nudge(consumer);
+}
+
+void ebi_consumer_nudge(struct eb_consumer *consumer) {
+    const struct ebi_dispatch *dispatch = &consumer->dispatch;
+
+    consumer->wake_wanted |=
+        consumer->failed || !ebi_dispatch_has_next(dispatch) || dispatch->n_verdicts >= URGENT_VERDICTS ||
+        dispatch->n_verdicts >= (size_t)consumer->task.settings.max_in_flight / 4 ||
+        (dispatch->n_verdicts > 0 && ebi_ticks_ms() - dispatch->first_verdict_ms >= URGENT_AFTER_MS);
+}
+
+void ebi_consumer_unlock(struct eb_consumer *consumer) {
+    bool wake = consumer->wake_wanted && consumer->receiving;
+
+    consumer->wake_wanted = false;
+    if (wake)
+        consumer->receiving = false;    /* once is enough */
+    pthread_mutex_unlock(&consumer->lock);
+    if (wake)
+        ebi_consumer_wake(consumer);
+}
+
+void ebi_consumer_wake(struct eb_consumer *consumer) {
+    pthread_mutex_lock(&consumer->wake_lock);
+    if (consumer->waker)
+        consumer->ops->wake(consumer->waker);
+    pthread_mutex_unlock(&consumer->wake_lock);
+}
+
+/* ---- Failures ---- */
+
+static void note_failure(struct ebi_taken *taken, const struct ebi_run *run, bool counts) {
+    int64_t now = ebi_now_us();
+
+    if (!taken->first_failed_us)
+        taken->first_failed_us = now;
+    taken->last_failed_us = now;
+    if (counts)
+        taken->failures++;
+    memcpy(taken->receiver, run->receiver, sizeof taken->receiver);
+    if (!taken->why)
+        taken->why = malloc(sizeof *taken->why);
+    if (taken->why)
+        *taken->why = run->error;
+}
+
+static void log_failure(const struct eb_consumer *consumer, const struct ebi_taken *taken, enum ebi_level level,
+                        const char *what) {
+    char text[EB_ERROR_ROOM + 256], attempts[16];
+    const struct eb_message *message = &taken->message;
+
+    snprintf(text, sizeof text, "%s: %s: %s", what, taken->receiver, taken->why ? taken->why->text : "out of memory");
+    snprintf(attempts, sizeof attempts, "%" PRIu32, taken->failures);
+    const struct ebi_log_field fields[] = {
+        {"topic", ebi_short_topic(consumer->task.prefix, message->topic.data)},
+        {"event_id", ebi_attr(message, "id").data},
+        {"type", ebi_attr(message, "type").data},
+        {"position", message->position.data},
+        {"attempts", attempts},
+    };
+    ebi_log_fields(consumer->parts.log, level, text, fields, 5);
+}
+
+static void stop_at_failure(struct eb_consumer *consumer, struct ebi_taken *taken) {
+    struct eb_error why;
+
+    log_failure(consumer, taken, EBI_ERROR, "failed, and on_failure = stop");
+    ebi_error(&why, EB_FATAL, EB_KIND_DATA, "stopped at event %s of topic %s, which was handed back (on_failure = stop): %s",
+              taken->message.position.data ? taken->message.position.data : "?",
+              ebi_short_topic(consumer->task.prefix, taken->message.topic.data), taken->why ? taken->why->text : "?");
+    ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+    ebi_consumer_fail(consumer, &why);
+}
+
+/* It has had its last chance. True: it is to be buried. */
+static bool give_up(struct eb_consumer *consumer, struct ebi_taken *taken, bool bury) {
+    if (!bury) {
+        stop_at_failure(consumer, taken);
+        return false;
+    }
+    log_failure(consumer, taken, EBI_ERROR, "becomes a dead letter");
+    taken->stage = EBI_BURY;
+    return true;
+}
+
+/* The broker holds it back itself where it can keep the order we promised meanwhile; else it waits here. */
+static bool broker_delays(const struct eb_consumer *consumer) {
+    uint32_t traits = consumer->ops->traits;
+
+    switch (consumer->task.order) {
+    case EB_ORDER_NONE:
+        return traits & EB_T_DELAY;
+    case EB_ORDER_KEY:
+        return (traits & EB_T_DELAY) && (traits & EB_T_DELAY_ORDER);
+    case EB_ORDER_STRICT:
+        break;
+    }
+    return false;
+}
+
+void ebi_consumer_sleep(struct eb_consumer *consumer, struct ebi_taken *taken, int64_t wait_ms) {
+    int64_t due = ebi_ticks_ms() + wait_ms;
+
+    ebi_dispatch_sleep(&consumer->dispatch, taken, due);
+    consumer->wake_wanted |= due < consumer->receive_until_ms;
+}
+
+static void try_again(struct eb_consumer *consumer, struct ebi_taken *taken, int64_t wanted_ms) {
+    int64_t wait = wanted_ms ? wanted_ms : ebi_backoff_wait(&consumer->task.backoff, taken->failures, ebi_chance());
+
+    log_failure(consumer, taken, EBI_WARNING, "failed, is tried again");
+    atomic_fetch_add(&consumer->counters.retried, 1);
+    if (broker_delays(consumer))
+        ebi_dispatch_retry(&consumer->dispatch, taken, wait, ebi_ticks_ms());
+    else
+        ebi_consumer_sleep(consumer, taken, wait);
+}
+
+static void count_error(struct eb_consumer *consumer) {
+    struct eb_error why;
+
+    consumer->consecutive_errors++;
+    if (!consumer->task.errors_limit || consumer->consecutive_errors < consumer->task.errors_limit)
+        return;
+    ebi_error(&why, EB_RETRIABLE, EB_KIND_BROKER, "%" PRIu32 " consecutive errors (consecutive_errors_limit)",
+              consumer->consecutive_errors);
+    ebi_consumer_fail(consumer, &why);
+}
+
+static void acknowledge(struct eb_consumer *consumer, struct ebi_taken *taken) {
+    ebi_dispatch_ack(&consumer->dispatch, taken, ebi_ticks_ms());
+}
+
+static bool judge_failure(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
+    bool bury = false;
+
+    note_failure(taken, run, true);
+    if (run->status == EB_PERMANENT || taken->failures >= consumer->task.attempts)
+        bury = give_up(consumer, taken, consumer->task.settings.on_failure == 0);
+    else
+        try_again(consumer, taken, run->wait_ms);
+    count_error(consumer);
+    return bury;
+}
+
+static bool judge_unusable(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
+    note_failure(taken, run, false);
+    count_error(consumer);
+    return give_up(consumer, taken, consumer->task.settings.on_failure == 0);
+}
+
+static bool judge_unknown(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
+    note_failure(taken, run, false);
+    if (consumer->task.settings.on_unknown == 0) {
+        count_error(consumer);
+        return give_up(consumer, taken, true);
+    }
+    log_failure(consumer, taken, EBI_WARNING, "skipped");
+    atomic_fetch_add(&consumer->counters.skipped, 1);
+    acknowledge(consumer, taken);
+    return false;
+}
+
+bool ebi_judge(struct eb_consumer *consumer, struct ebi_taken *taken, enum ebi_outcome outcome,
+               const struct ebi_run *run) {
+    bool bury = false;
+
+    if (!taken->lane) {                 /* the instance it came by is gone: it comes again by the next one */
+        ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+        return false;
+    }
+    switch (outcome) {
+    case EBI_SUCCEEDED:
+        consumer->consecutive_errors = 0;
+        atomic_fetch_add(&consumer->counters.succeeded, 1);
+        acknowledge(consumer, taken);
+        break;
+    case EBI_FAILED:
+        bury = judge_failure(consumer, taken, run);
+        break;
+    case EBI_UNUSABLE:
+        bury = judge_unusable(consumer, taken, run);
+        break;
+    case EBI_UNKNOWN:
+        bury = judge_unknown(consumer, taken, run);
+        break;
+    case EBI_CANCELLED:
+        ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+        break;
+    }
+    ebi_consumer_nudge(consumer);
+    return bury;
+}

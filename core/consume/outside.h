@@ -1,0 +1,56 @@
+/* core/consume/outside.h - receivers outside of this program: a command, a web address, or what the eventbus command
+ * itself does with an event. They stand in for the program's own receivers. */
+#ifndef EBI_OUTSIDE_H
+#define EBI_OUTSIDE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <eventbus/event.h>
+
+/* What became of one receiver run. */
+struct ebi_run {
+    enum eb_status status;              /* EB_OK, EB_RETRIABLE, EB_PERMANENT; EB_GONE: cancelled, counts as not tried */
+    struct eb_error error;              /* unless EB_OK or EB_GONE */
+    int64_t wait_ms;                    /* the receiver's own wish for the wait before a retry; 0: none */
+    char receiver[64];                  /* which one */
+};
+
+/* Tells runs at work to end at once. One for a worker; any thread. */
+struct ebi_cancel {
+    atomic_bool now;
+    int fd;                             /* an eventfd that becomes readable then */
+};
+enum eb_status ebi_cancel_init(struct ebi_cancel *, struct eb_error *);
+void ebi_cancel_free(struct ebi_cancel *);
+void ebi_cancel_now(struct ebi_cancel *);               /* signal handlers, too */
+
+/* One way to run a receiver outside. Each worker's thread has one of its own. */
+struct ebi_outside {
+    void (*run)(struct ebi_outside *, const struct eb_event *, struct ebi_run *);
+    void (*free)(struct ebi_outside *);
+};
+
+/* What makes one for each thread. NULL on failure, with err. */
+struct ebi_outside_kind {
+    struct ebi_outside *(*make)(const void *arg, struct ebi_cancel *, struct eb_error *);
+    const void *arg;
+};
+
+/* /bin/sh -c COMMAND in a process group of its own, the event as JSON on its standard input: exit 0 succeeds, 65 is
+ * permanent, anything else, or taking longer than timeout_ms, is retriable. */
+struct ebi_exec_settings {
+    const char *command;
+    int64_t timeout_ms;
+};
+struct ebi_outside *ebi_exec_make(const void *settings, struct ebi_cancel *, struct eb_error *);
+
+/* POST of the event as application/cloudevents+json: 2xx succeeds; 408, 425, 429, 5xx and network errors are retriable,
+ * with Retry-After up to retry_max_ms; others are permanent. Redirects are not followed. */
+struct ebi_webhook_settings {
+    const char *url;
+    int64_t timeout_ms, retry_max_ms;
+};
+struct ebi_outside *ebi_webhook_make(const void *settings, struct ebi_cancel *, struct eb_error *);
+
+#endif

@@ -1,0 +1,138 @@
+/* core/consume/process.c - one message at a hand: decoded, made an event again, its receivers run. */
+#include "consume/worker.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "signal/attrs.h"
+#include "signal/event.h"
+
+/* ---- Decoding ---- */
+
+static const struct eb_signal *signal_of(const struct ebi_signals *signals, struct eb_text type, struct ebi_run *run) {
+    if (!type.data || type.len == 0) {
+        run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA, "the message has no event type");
+        return NULL;
+    }
+    if (strlen(type.data) != type.len || type.len > 255) {
+        run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA, "the message's event type is no name");
+        return NULL;
+    }
+    const struct eb_signal *signal = ebi_signals_find(signals, type.data, &run->error);
+    if (!signal)
+        run->status = EB_PERMANENT;
+    return signal;
+}
+
+enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct ebi_decoder *decoder,
+                            const struct eb_message *message, struct eb_event **out, struct ebi_run *run) {
+    struct eb_text type = ebi_attr(message, "type");
+    struct eb_event *event = NULL;
+
+    snprintf(run->receiver, sizeof run->receiver, "decoding");
+    if (message->flaw.data) {
+        run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA, "%s", message->flaw.data);
+        return EBI_UNUSABLE;
+    }
+    const struct eb_signal *signal = signal_of(signals, type, run);
+    if (!signal)
+        return type.data && type.len ? EBI_UNKNOWN : EBI_UNUSABLE;
+    run->status = eb_event_new(signal, &event, &run->error);
+    if (run->status == EB_OK)
+        run->status = ebi_attrs_take(event, message, &run->error);
+    if (run->status == EB_OK)
+        run->status = ebi_decoder_read(decoder, event->data, message->schema, message->payload, &run->error);
+    if (run->status == EB_OK) {
+        *out = event;
+        return EBI_SUCCEEDED;
+    }
+    eb_event_free(event);
+    return run->status == EB_PERMANENT ? EBI_UNUSABLE : EBI_FAILED;     /* no memory: another time */
+}
+
+/* ---- Running ---- */
+
+void ebi_tell_place(struct eb_event *event, const struct eb_message *message, const char *prefix, uint32_t failures) {
+    struct eb_metadata *meta = &event->meta;
+
+    meta->from_event_bus = 1;
+    meta->topic = ebi_short_topic(prefix, message->topic.data);
+    meta->position = message->position.data;
+    if (message->key.data)
+        meta->key = message->key.data;
+    meta->attempt = (int32_t)failures + 1;
+    event->headers = message->headers;
+    event->n_headers = message->n_headers;
+}
+
+static void audit(const struct eb_consumer *consumer, bool wanted, const char *text, const struct eb_event *event) {
+    char time[24];
+
+    if (!wanted || !ebi_log_takes(consumer->parts.log, EBI_INFO))
+        return;
+    snprintf(time, sizeof time, "%" PRId64, event->meta.time_us / 1000);
+    const struct ebi_log_field fields[] = {{"topic", event->meta.topic},
+                                           {"event_id", event->meta.id},
+                                           {"type", event->meta.type},
+                                           {"position", event->meta.position},
+                                           {"event_time_ms", time}};
+    ebi_log_fields(consumer->parts.log, EBI_INFO, text, fields, 5);
+}
+
+/* The program's own receivers: permanent only when all that failed are, since another try helps the others. */
+static void run_signal(const struct eb_event *event, struct ebi_run *run) {
+    struct eb_outcome outcome = {0};
+    const struct eb_failure *worst = NULL;
+
+    run->status = eb_send(event, &outcome, &run->error);
+    for (size_t i = 0; i < outcome.failed; i++)
+        if (!worst || worst->error.status == EB_PERMANENT)
+            worst = &outcome.failures[i];
+    if (worst) {
+        run->status = worst->error.status == EB_PERMANENT ? EB_PERMANENT : EB_RETRIABLE;
+        run->error = worst->error;
+        run->error.status = run->status;
+        snprintf(run->receiver, sizeof run->receiver, "%s", worst->receiver);
+        if (outcome.failed > 1)
+            ebi_error_context(&run->error, "%zu receivers out of %zu failed, %s", outcome.failed, outcome.receivers,
+                              worst->receiver);
+    } else if (run->status != EB_OK) {
+        snprintf(run->receiver, sizeof run->receiver, "sending");
+    }
+    eb_outcome_free(&outcome);
+}
+
+enum ebi_outcome ebi_process(struct ebi_hand *hand, struct ebi_taken *taken, struct ebi_run *run) {
+    struct eb_consumer *consumer = hand->consumer;
+    const struct ebi_bus_settings *bus = consumer->parts.bus;
+    struct eb_event *event = taken->event;
+
+    taken->event = NULL;
+    if (!event) {
+        enum ebi_outcome outcome = ebi_decode_message(consumer->parts.signals, hand->decoder, &taken->message, &event, run);
+
+        if (outcome != EBI_SUCCEEDED)
+            return outcome;
+    }
+    ebi_tell_place(event, &taken->message, consumer->task.prefix, taken->failures);
+    audit(consumer, bus->audit_received, "received", event);
+    if (taken->alone)
+        ebi_log_line(consumer->parts.log, EBI_WARNING,
+                     "event %s at %s %s was handed out %u times and is run alone, so that a crash names it",
+                     event->meta.id, event->meta.topic, event->meta.position, taken->message.deliveries);
+    if (consumer->parts.before_event)
+        consumer->parts.before_event(consumer->parts.before_event_arg);
+    if (hand->outside)
+        hand->outside->run(hand->outside, event, run);
+    else
+        run_signal(event, run);
+    if (run->status >= EB_OK && run->status != EB_GONE)
+        audit(consumer, bus->audit_processed, "processed successfully", event);
+    eb_event_free(event);
+    if (run->status == EB_GONE)
+        return EBI_CANCELLED;
+    return run->status >= EB_OK ? EBI_SUCCEEDED : EBI_FAILED;
+}

@@ -1,0 +1,221 @@
+/* core/consume/task.c - see task.h. */
+#include "consume/task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "produce/routes.h"
+
+/* ---- Where a new group starts ---- */
+
+/* A time is told from a position by its shape: "-15m", or a date. */
+static bool looks_like_time(const char *text) {
+    size_t digits = strspn(text, "0123456789");
+
+    return *text == '-' || (digits == 4 && text[4] == '-') || (digits == 8 && text[8] == 'T');
+}
+
+enum eb_status ebi_point_read(const char *text, struct eb_point *point, struct eb_error *err) {
+    int64_t us;
+
+    *point = (struct eb_point){.size = sizeof *point, .kind = EB_EARLIEST};
+    if (!text || strcmp(text, "earliest") == 0)
+        return EB_OK;
+    if (strcmp(text, "latest") == 0) {
+        point->kind = EB_LATEST;
+        return EB_OK;
+    }
+    if (!looks_like_time(text)) {
+        if (!*text)
+            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                             "an empty place; expected earliest, latest, a time or a position");
+        point->kind = EB_POSITION;
+        point->position = (struct eb_text){text, strlen(text)};
+        return EB_OK;
+    }
+    enum eb_status status = ebi_time_read(text, ebi_now_us(), &us, err);
+    if (status != EB_OK) {
+        if (err)
+            err->kind = EB_KIND_CONFIG;
+        return status;
+    }
+    point->kind = EB_TIME;
+    point->time_ms = us / 1000;
+    return EB_OK;
+}
+
+/* ---- Which section ---- */
+
+static bool asks_for(const struct ebi_consume_settings *settings, const struct eb_consumer_options *options) {
+    size_t n = 0, m = 0;
+
+    if (!settings->group || !options->group || strcmp(settings->group, options->group) != 0 || !settings->topic)
+        return false;
+    while (settings->topic[n])
+        n++;
+    for (; options->topics[m]; m++) {
+        bool found = false;
+
+        for (size_t i = 0; i < n; i++)
+            found |= strcmp(settings->topic[i], options->topics[m]) == 0;
+        if (!found)
+            return false;
+    }
+    return n == m;
+}
+
+static enum eb_status bind(struct ebi_config *config, const char *section, struct ebi_consume_settings *settings,
+                           struct eb_error *err) {
+    struct ebi_table table;
+
+    memset(settings, 0, sizeof *settings);
+    table = ebi_consume_table(settings);
+    return ebi_config_bind(config, "consume", section, &table, 1, err);
+}
+
+/* The section whose topic and group match the options; "" when there is none. */
+static enum eb_status match_section(struct ebi_config *config, const struct eb_consumer_options *options,
+                                    const char **section, struct eb_error *err) {
+    struct ebi_consume_settings settings;
+
+    *section = "";
+    for (const char *name = NULL; (name = ebi_config_next(config, "consume", name));) {
+        enum eb_status status = bind(config, name, &settings, err);
+
+        if (status != EB_OK)
+            return status;
+        if (asks_for(&settings, options)) {
+            *section = name;
+            return EB_OK;
+        }
+    }
+    return EB_OK;
+}
+
+/* The only section there is. */
+static enum eb_status sole_section(const struct ebi_config *config, const char **section, struct eb_error *err) {
+    const char *first = ebi_config_next(config, "consume", NULL);
+
+    if (!first)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                         "no topic is given; name one (-t TOPIC -g GROUP), or a [consume NAME] section");
+    if (ebi_config_next(config, "consume", first))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                         "there are several [consume] sections; say which one: %s, ...", first);
+    *section = first;
+    return EB_OK;
+}
+
+static enum eb_status choose_section(struct ebi_config *config, const struct eb_consumer_options *options,
+                                     const char **section, struct eb_error *err) {
+    if (options->section) {
+        *section = options->section;
+        if (ebi_config_has(config, "consume", options->section))
+            return EB_OK;
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "there is no section [consume %s]; add it, or use -t and -g",
+                         options->section);
+    }
+    return options->topics ? match_section(config, options, section, err) : sole_section(config, section, err);
+}
+
+/* ---- Making it ---- */
+
+static enum eb_status name_topics(struct ebi_task *task, const char *const *topics, struct eb_error *err) {
+    size_t n = 0;
+
+    while (topics && topics[n])
+        n++;
+    if (n == 0)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "[consume %s] has no topic; set topic =", task->section);
+    task->topics = calloc(n + 1, sizeof *task->topics);
+    if (!task->topics)
+        return ebi_error_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        task->topics[i] = ebi_full_topic(task->prefix, topics[i]);
+        if (!task->topics[i])
+            return ebi_error_memory(err);
+        task->n_topics++;
+    }
+    return EB_OK;
+}
+
+static enum eb_status take_settings(struct ebi_config *config, struct ebi_task *task, struct eb_error *err) {
+    static const enum eb_order orders[] = {
+        [EBI_BY_KEY] = EB_ORDER_KEY, [EBI_STRICT] = EB_ORDER_STRICT, [EBI_UNORDERED] = EB_ORDER_NONE};
+    const struct ebi_consume_settings *settings = &task->settings;
+
+    task->order = orders[settings->order];
+    task->attempts = (uint32_t)settings->retry_attempts;
+    task->backoff.first_ms = settings->retry_backoff;
+    task->backoff.max_ms = settings->retry_max;
+    if (settings->exec && settings->webhook)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [consume %s] has both exec and webhook; choose one",
+                         ebi_config_where(config, "consume", task->section, "webhook"), task->section);
+    enum eb_status status = ebi_read_share(settings->retry_jitter, &task->backoff.jitter, err);
+    if (status != EB_OK)
+        ebi_error_context(err, "%s: [consume %s] retry.jitter",
+                          ebi_config_where(config, "consume", task->section, "retry.jitter"), task->section);
+    return status;
+}
+
+static enum eb_status take_start(struct ebi_task *task, const char *from, struct eb_error *err) {
+    enum eb_status status;
+
+    if (from && !(task->position = strdup(from)))
+        return ebi_error_memory(err);
+    status = ebi_point_read(task->position, &task->start, err);
+    if (status != EB_OK)
+        ebi_error_context(err, "--from");
+    return status;
+}
+
+enum eb_status ebi_task_make(struct ebi_config *config, const struct ebi_bus_settings *bus,
+                             const struct eb_consumer_options *options, struct ebi_task *task, struct eb_error *err) {
+    enum eb_status status;
+
+    *task = (struct ebi_task){.prefix = bus->topic_prefix,
+                              .count = options->count,
+                              .until_end = options->exit_at_end != 0,
+                              .errors_limit = (uint32_t)bus->consecutive_errors_limit};
+    status = choose_section(config, options, &task->section, err);
+    if (status == EB_OK)
+        status = bind(config, task->section, &task->settings, err);
+    if (status == EB_OK)
+        status = take_settings(config, task, err);
+    if (status == EB_OK)
+        status = name_topics(task, options->topics ? options->topics : task->settings.topic, err);
+    if (status == EB_OK)
+        status = take_start(task, options->from, err);
+    task->group = options->group ? options->group : task->settings.group;
+    if (status == EB_OK && !(task->group && *task->group))
+        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "[consume %s] has no group; set group =, or give -g GROUP",
+                           task->section);
+    if (status != EB_OK)
+        ebi_task_free(task);
+    return status;
+}
+
+void ebi_task_free(struct ebi_task *task) {
+    for (size_t i = 0; i < task->n_topics; i++)
+        free(task->topics[i]);
+    free(task->topics);
+    free(task->position);
+    *task = (struct ebi_task){0};
+}
+
+char *ebi_task_dead_letter_topic(const struct ebi_task *task, const char *full_topic) {
+    static const char mark[] = "{topic}";
+    const char *pattern = task->settings.dead_letter_topic, *topic = ebi_short_topic(task->prefix, full_topic);
+    const char *at = strstr(pattern, mark);
+    struct ebi_bytes name = {0};
+    char *full = NULL;
+
+    if (at ? ebi_bytes_add(&name, pattern, (size_t)(at - pattern)) && ebi_bytes_add_text(&name, topic) &&
+                 ebi_bytes_add_text(&name, at + sizeof mark - 1)
+           : ebi_bytes_add_text(&name, pattern))
+        full = ebi_full_topic(task->prefix, name.data);
+    ebi_bytes_free(&name);
+    return full;
+}

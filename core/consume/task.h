@@ -1,0 +1,43 @@
+/* core/consume/task.h - what one worker is to do: a [consume] section and what its caller overrides, checked. */
+#ifndef EBI_TASK_H
+#define EBI_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <eventbus/consumer.h>
+#include <eventbus/plugin.h>
+#include "base/backoff.h"
+#include "base/bytes.h"
+#include "config/settings.h"
+
+/* Immutable once made: any thread. Its texts belong to the configuration, to itself or to the caller's options, which
+ * outlive it. */
+struct ebi_task {
+    struct ebi_consume_settings settings;
+    const char *section;                /* "" for defaults alone */
+    char **topics;                      /* full names */
+    size_t n_topics;
+    const char *prefix;
+    const char *group;
+    enum eb_order order;
+    struct ebi_backoff backoff;
+    uint32_t attempts;                  /* receiver runs until an event is given up */
+    struct eb_point start;              /* where a new group starts */
+    uint64_t count;                     /* 0: no limit */
+    bool until_end;
+    uint32_t errors_limit;              /* consecutive; 0: none */
+    char *position;                     /* start's own text */
+};
+
+/* EB_PERMANENT, EB_KIND_CONFIG: which section, key or option is wrong, and what to do. */
+enum eb_status ebi_task_make(struct ebi_config *, const struct ebi_bus_settings *, const struct eb_consumer_options *,
+                             struct ebi_task *, struct eb_error *);
+void ebi_task_free(struct ebi_task *);
+
+/* The name of the dead-letter topic of a full topic: full as well; to be freed. NULL: no memory. */
+char *ebi_task_dead_letter_topic(const struct ebi_task *, const char *full_topic);
+
+/* earliest, latest, a time or a position of the broker's own (borrowed). */
+enum eb_status ebi_point_read(const char *text, struct eb_point *, struct eb_error *);
+
+#endif

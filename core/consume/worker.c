@@ -1,0 +1,575 @@
+/* core/consume/worker.c - the worker's life: opened, run until it is told to stop, drained, closed.
+ *
+ * The loop, in the thread that called eb_consumer_run, is the only one to call the plugin, but for wake. Hands run the
+ * receivers. They meet in the dispatch, under the lock. */
+#include "consume/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fork.h"
+#include "base/thread.h"
+#include "plugin/host_log.h"
+
+enum { LONGEST_WAIT_MS = 1000, CLOSE_MS = 5000, CANCEL_GRACE_MS = 5000, PAUSE_AFTER_ERROR_MS = 1000 };
+static const struct ebi_backoff reopening = {.first_ms = 500, .max_ms = 30000, .jitter = 0.2};
+
+/* ---- Hands ---- */
+
+/* Works on one message, from the dispatch to its verdict. With the lock, which is given up meanwhile. */
+static void work_on(struct ebi_hand *hand, struct ebi_taken *taken) {
+    struct eb_consumer *consumer = hand->consumer;
+    bool bury = taken->stage == EBI_BURY;
+
+    if (ebi_dispatch_has_next(&consumer->dispatch))
+        pthread_cond_signal(&consumer->work);           /* there is more than this hand can take */
+    pthread_mutex_unlock(&consumer->lock);
+    if (!bury) {
+        struct ebi_run run;
+
+        run.status = EB_OK;             /* the rest is filled with a failure */
+        run.wait_ms = 0;
+        run.receiver[0] = '\0';
+        enum ebi_outcome outcome = ebi_process(hand, taken, &run);
+        pthread_mutex_lock(&consumer->lock);
+        bury = ebi_judge(consumer, taken, outcome, &run);
+        if (!bury && !consumer->wake_wanted)
+            return;                     /* the short way to the next one */
+        ebi_consumer_unlock(consumer);
+    }
+    if (bury)
+        ebi_bury(consumer, taken);
+    pthread_mutex_lock(&consumer->lock);
+}
+
+static void *hand_run(void *arg) {
+    struct ebi_hand *hand = arg;
+    struct eb_consumer *consumer = hand->consumer;
+
+    pthread_mutex_lock(&consumer->lock);
+    while (!consumer->hands_end) {
+        struct ebi_taken *taken = consumer->draining ? NULL : ebi_dispatch_next(&consumer->dispatch);
+
+        if (taken)
+            work_on(hand, taken);
+        else
+            ebi_cond_wait_until(&consumer->work, &consumer->lock, INT64_MAX);
+    }
+    pthread_mutex_unlock(&consumer->lock);
+    return NULL;
+}
+
+static enum eb_status start_hands(struct eb_consumer *consumer, struct eb_error *err) {
+    enum eb_status status = EB_OK;
+
+    for (size_t i = 0; i < consumer->n_hands && status == EB_OK; i++) {
+        struct ebi_hand *hand = &consumer->hands[i];
+
+        if (hand->started)
+            continue;
+        hand->consumer = consumer;
+        hand->decoder = ebi_decoder_new();
+        if (!hand->decoder)
+            return ebi_error_memory(err);
+        if (consumer->outside.make && !(hand->outside = consumer->outside.make(consumer->outside.arg, &consumer->cancel, err)))
+            return EB_FATAL;
+        status = ebi_thread_start(&hand->thread, "eb-receive", hand_run, hand, err);
+        hand->started = status == EB_OK;
+    }
+    return status;
+}
+
+static void end_hands(struct eb_consumer *consumer) {
+    pthread_mutex_lock(&consumer->lock);
+    consumer->hands_end = true;
+    pthread_cond_broadcast(&consumer->work);
+    pthread_mutex_unlock(&consumer->lock);
+    for (size_t i = 0; i < consumer->n_hands; i++) {
+        struct ebi_hand *hand = &consumer->hands[i];
+
+        if (hand->started)
+            pthread_join(hand->thread, NULL);
+        hand->started = false;
+        if (hand->outside)
+            hand->outside->free(hand->outside);
+        ebi_decoder_free(hand->decoder);
+        hand->outside = NULL;
+        hand->decoder = NULL;
+    }
+}
+
+/* ---- The plugin's instance ---- */
+
+static void set_instance(struct eb_consumer *consumer, void *self) {
+    pthread_mutex_lock(&consumer->wake_lock);
+    consumer->waker = self;
+    pthread_mutex_unlock(&consumer->wake_lock);
+    consumer->self = self;
+}
+
+static enum eb_status open_instance(struct eb_consumer *consumer, struct eb_error *err) {
+    void *self = NULL;
+    sigset_t before;
+
+    ebi_thread_block_signals(&before);
+    int32_t status = consumer->ops->open(&consumer->host, consumer->parts.broker->settings, &consumer->subscription,
+                                         &self, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+
+    if (status < EB_OK) {
+        if (err && err->kind == EB_KIND_NONE)
+            err->kind = EB_KIND_BROKER;
+        ebi_error_context(err, "broker %s", consumer->parts.broker->name);
+        return status == EB_RETRIABLE || status == EB_PERMANENT ? (enum eb_status)status : EB_FATAL;
+    }
+    set_instance(consumer, self);
+    return EB_OK;
+}
+
+static void close_instance(struct eb_consumer *consumer, int32_t timeout_ms) {
+    void *self = consumer->self;
+
+    if (!self)
+        return;
+    sigset_t before;
+
+    set_instance(consumer, NULL);
+    ebi_thread_block_signals(&before);
+    consumer->ops->close(self, timeout_ms);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_mutex_lock(&consumer->lock);
+    ebi_dispatch_drop(&consumer->dispatch);
+    pthread_mutex_unlock(&consumer->lock);
+    ebi_writers_forget_ids(consumer->writers);
+    consumer->lease_ms = 0;
+}
+
+/* ---- The loop ---- */
+
+static bool stopped(const struct eb_consumer *consumer) {
+    return atomic_load(&consumer->stops) > 0;
+}
+
+/* Gives the plugin the verdicts gathered so far. */
+static void settle(struct eb_consumer *consumer) {
+    struct eb_error err = {0};
+    struct eb_verdict *verdicts;
+    uint64_t batch;
+
+    pthread_mutex_lock(&consumer->lock);
+    size_t n = ebi_dispatch_gather(&consumer->dispatch, &verdicts, &batch);
+    pthread_mutex_unlock(&consumer->lock);
+    if (n == 0)
+        return;
+    int32_t status = consumer->ops->settle(consumer->self, verdicts, n, &err);
+    for (size_t i = 0; i < n; i++)
+        if (verdicts[i].what == EB_RETURN)
+            atomic_fetch_add(&consumer->counters.returned, 1);
+    free(verdicts);
+    pthread_mutex_lock(&consumer->lock);
+    ebi_dispatch_given(&consumer->dispatch, batch);
+    pthread_mutex_unlock(&consumer->lock);
+    consumer->instance_done |= status <= EB_FATAL;
+    if (status < EB_OK)
+        ebi_log_line(consumer->parts.log, EBI_ERROR, "broker %s: settling: %s", consumer->parts.broker->name, err.text);
+}
+
+/* How many more messages may come in, without more being settled than was asked for. With the lock. */
+static uint32_t room(const struct eb_consumer *consumer) {
+    size_t most = (size_t)consumer->task.settings.max_in_flight, in_flight = consumer->dispatch.in_flight;
+    uint64_t free_places = in_flight < most ? most - in_flight : 0;
+
+    if (consumer->dispatch.bytes >= (size_t)consumer->task.settings.max_in_flight_bytes)
+        return 0;
+    if (consumer->task.count) {
+        uint64_t left = consumer->task.count > consumer->settled + in_flight
+                            ? consumer->task.count - consumer->settled - in_flight : 0;
+
+        free_places = left < free_places ? left : free_places;
+    }
+    return (uint32_t)free_places;
+}
+
+/* What time brings: retries that are due, leases to extend. Answers until when to wait at most. With the lock. */
+static int64_t do_due(struct eb_consumer *consumer, int64_t now) {
+    int64_t due = now + LONGEST_WAIT_MS;
+
+    if (ebi_dispatch_wake(&consumer->dispatch, now, &due))
+        pthread_cond_broadcast(&consumer->work);
+    if (consumer->lease_ms > 0) {
+        if (now >= consumer->extend_at_ms) {
+            ebi_dispatch_extend(&consumer->dispatch, now);
+            consumer->extend_at_ms = now + consumer->lease_ms / 3;
+        }
+        due = consumer->extend_at_ms < due ? consumer->extend_at_ms : due;
+    }
+    return due;
+}
+
+static bool urgent_verdicts(const struct eb_consumer *consumer) {
+    return consumer->dispatch.n_verdicts > 0 && !ebi_dispatch_has_next(&consumer->dispatch);
+}
+
+/* One round: what is due, what is to be settled, and then whatever comes in until `by`. */
+static int32_t turn(struct eb_consumer *consumer, bool take_more, int64_t by, struct eb_error *err) {
+    int64_t now = ebi_ticks_ms();
+
+    pthread_mutex_lock(&consumer->lock);
+    int64_t due = do_due(consumer, now);
+    pthread_mutex_unlock(&consumer->lock);
+    settle(consumer);
+    pthread_mutex_lock(&consumer->lock);
+    uint32_t max = take_more ? room(consumer) : 0;
+    if (by < due)
+        due = by;
+    consumer->receiving = true;
+    consumer->receive_until_ms = due;
+    bool urgent = urgent_verdicts(consumer) || consumer->failed || (stopped(consumer) && take_more);
+    pthread_mutex_unlock(&consumer->lock);
+    int64_t wait = urgent ? 0 : due - ebi_ticks_ms();
+    int32_t status = consumer->ops->receive(consumer->self, max, (int32_t)(wait < 0 ? 0 : wait), err);
+    pthread_mutex_lock(&consumer->lock);
+    consumer->receiving = false;
+    pthread_mutex_unlock(&consumer->lock);
+    return status;
+}
+
+static bool reached_count(struct eb_consumer *consumer) {
+    pthread_mutex_lock(&consumer->lock);
+    bool reached = consumer->task.count && consumer->settled >= consumer->task.count;
+    pthread_mutex_unlock(&consumer->lock);
+    return reached;
+}
+
+static bool failed(struct eb_consumer *consumer) {
+    pthread_mutex_lock(&consumer->lock);
+    bool has = consumer->failed;
+    pthread_mutex_unlock(&consumer->lock);
+    return has;
+}
+
+static void fail(struct eb_consumer *consumer, const struct eb_error *why) {
+    pthread_mutex_lock(&consumer->lock);
+    ebi_consumer_fail(consumer, why);
+    pthread_mutex_unlock(&consumer->lock);
+}
+
+/* A broker that was not there once within connect_timeout: the operator wants to know, not to wait. */
+static void check_link(struct eb_consumer *consumer, int64_t by) {
+    struct eb_error why;
+
+    pthread_mutex_lock(&consumer->lock);
+    bool there = consumer->link_was_up;
+    why = consumer->link_why;
+    pthread_mutex_unlock(&consumer->lock);
+    if (there || ebi_ticks_ms() < by)
+        return;
+    if (!why.text[0])
+        ebi_error(&why, EB_RETRIABLE, EB_KIND_BROKER, "no answer in connect_timeout");
+    why.status = EB_RETRIABLE;
+    why.kind = EB_KIND_BROKER;
+    ebi_error_context(&why, "broker %s cannot be reached", consumer->parts.broker->name);
+    fail(consumer, &why);
+}
+
+/* Waits without a plugin to wait in. */
+static void pause_for(struct eb_consumer *consumer, int64_t ms) {
+    int64_t by = ebi_ticks_ms() + ms;
+
+    pthread_mutex_lock(&consumer->lock);
+    while (!stopped(consumer) && !consumer->failed && ebi_cond_wait_until(&consumer->work, &consumer->lock, by))
+        continue;
+    pthread_mutex_unlock(&consumer->lock);
+}
+
+/* The instance is done: what it handed over comes again by the next one. */
+static void reopen(struct eb_consumer *consumer, const struct eb_error *why) {
+    struct eb_error err = {0};
+
+    ebi_log_line(consumer->parts.log, EBI_ERROR, "broker %s: the consumer is opened anew: %s",
+                 consumer->parts.broker->name, why->text);
+    close_instance(consumer, 0);
+    while (!consumer->self && !stopped(consumer) && !failed(consumer)) {
+        pause_for(consumer, ebi_backoff_wait(&reopening, ++consumer->openings, ebi_chance()));
+        enum eb_status status = open_instance(consumer, &err);
+
+        if (status == EB_PERMANENT)
+            fail(consumer, &err);
+        else if (status != EB_OK)
+            ebi_log_line(consumer->parts.log, EBI_ERROR, "%s; trying again", err.text);
+    }
+}
+
+static void receive_until_told(struct eb_consumer *consumer) {
+    int64_t link_by = ebi_ticks_ms() + consumer->parts.broker->own.connect_timeout;
+
+    while (!stopped(consumer) && !failed(consumer) && !reached_count(consumer)) {
+        struct eb_error err = {0};
+        int32_t status = turn(consumer, true, link_by > ebi_ticks_ms() ? link_by : INT64_MAX, &err);
+
+        if (status == EB_END && consumer->task.until_end)
+            return;
+        if (status <= EB_FATAL || consumer->instance_done) {
+            consumer->instance_done = false;
+            reopen(consumer, &err);
+        } else if (status < EB_OK) {
+            ebi_log_line(consumer->parts.log, EBI_ERROR, "broker %s: receiving: %s", consumer->parts.broker->name, err.text);
+            pause_for(consumer, PAUSE_AFTER_ERROR_MS);
+        } else if (status == EB_OK) {
+            consumer->openings = 0;
+        }
+        check_link(consumer, link_by);
+    }
+}
+
+/* ---- Draining ---- */
+
+static bool all_settled(struct eb_consumer *consumer) {
+    pthread_mutex_lock(&consumer->lock);
+    bool settled = consumer->dispatch.in_flight == 0 && consumer->dispatch.at_work == 0 && consumer->dispatch.parked == 0;
+    pthread_mutex_unlock(&consumer->lock);
+    return settled;
+}
+
+static void return_waiting(struct eb_consumer *consumer) {
+    pthread_mutex_lock(&consumer->lock);
+    size_t before = consumer->dispatch.in_flight - consumer->dispatch.at_work - consumer->dispatch.parked;
+    ebi_dispatch_return_waiting(&consumer->dispatch, ebi_ticks_ms());
+    if (before)
+        ebi_log_line(consumer->parts.log, EBI_DEBUG, "%zu event(s) at hand are settled or handed back", before);
+    pthread_mutex_unlock(&consumer->lock);
+}
+
+static void wait_a_little(struct eb_consumer *consumer) {
+    pthread_mutex_lock(&consumer->lock);
+    ebi_cond_wait_until(&consumer->work, &consumer->lock, ebi_ticks_ms() + 20);
+    pthread_mutex_unlock(&consumer->lock);
+}
+
+/* Settles until all is, or the time is over, or the caller has lost patience. */
+static bool settle_until(struct eb_consumer *consumer, int64_t by, int impatient) {
+    while (!all_settled(consumer) && ebi_ticks_ms() < by && atomic_load(&consumer->stops) < impatient) {
+        struct eb_error err = {0};
+
+        return_waiting(consumer);
+        if (!consumer->self)
+            wait_a_little(consumer);    /* the hands finish what they are at; it comes again all the same */
+        else if (turn(consumer, false, by, &err) <= EB_FATAL)
+            close_instance(consumer, 0);
+    }
+    return all_settled(consumer);
+}
+
+static void drain(struct eb_consumer *consumer) {
+    bool told = stopped(consumer);
+
+    pthread_mutex_lock(&consumer->lock);
+    consumer->draining = true;
+    pthread_mutex_unlock(&consumer->lock);
+    if (settle_until(consumer, ebi_ticks_ms() + consumer->task.settings.drain_timeout, told ? 2 : 1))
+        return;
+    struct eb_error why;
+    ebi_error(&why, EB_RETRIABLE, EB_KIND_NONE,
+              "ended before all receivers were done; the events at work are handed back and come again");
+    ebi_cancel_now(&consumer->cancel);
+    settle_until(consumer, ebi_ticks_ms() + CANCEL_GRACE_MS, 3);
+    pthread_mutex_lock(&consumer->lock);
+    consumer->drained_late = true;
+    pthread_mutex_unlock(&consumer->lock);
+    fail(consumer, &why);
+}
+
+/* ---- The interface ---- */
+
+/* While the caller of eb_consumer_run is inside the plugin, with all signals blocked, this thread takes those that it
+ * would have taken: so a handler that stops the worker runs at once, in a program of one thread as well. */
+static void *stopper_run(void *arg) {
+    struct eb_consumer *consumer = arg;
+
+    pthread_sigmask(SIG_SETMASK, &consumer->callers_signals, NULL);
+    for (;;) {
+        while (sem_wait(&consumer->stop_asked) != 0)
+            continue;                   /* EINTR */
+        if (atomic_load(&consumer->run_over))
+            return NULL;
+        pthread_mutex_lock(&consumer->lock);
+        pthread_cond_broadcast(&consumer->work);
+        pthread_mutex_unlock(&consumer->lock);
+        ebi_consumer_wake(consumer);
+    }
+}
+
+void eb_consumer_stop(struct eb_consumer *consumer) {
+    atomic_fetch_add(&consumer->stops, 1);
+    sem_post(&consumer->stop_asked);    /* may be called in a signal handler, unlike a plugin's wake */
+}
+
+void eb_consumer_count(const struct eb_consumer *consumer, struct eb_consumer_counts *counts) {
+    struct eb_consumer_counts now = {
+        .size = counts->size,
+        .received = atomic_load(&consumer->counters.received),
+        .succeeded = atomic_load(&consumer->counters.succeeded),
+        .retried = atomic_load(&consumer->counters.retried),
+        .dead_lettered = atomic_load(&consumer->counters.dead_lettered),
+        .skipped = atomic_load(&consumer->counters.skipped),
+        .returned = atomic_load(&consumer->counters.returned),
+    };
+
+    memcpy(counts, &now, counts->size < sizeof now ? counts->size : sizeof now);
+}
+
+static enum eb_status answer(struct eb_consumer *consumer, struct eb_error *err) {
+    enum eb_status status = EB_OK;
+
+    pthread_mutex_lock(&consumer->lock);
+    if (consumer->failed) {
+        status = consumer->failure.status < EB_OK ? (enum eb_status)consumer->failure.status : EB_FATAL;
+        if (err)
+            *err = consumer->failure;
+    }
+    pthread_mutex_unlock(&consumer->lock);
+    return status;
+}
+
+enum eb_status eb_consumer_run(struct eb_consumer *consumer, struct eb_error *err) {
+    enum eb_status status;
+
+    if (consumer->forks != ebi_forks())
+        return ebi_error(err, EB_FATAL, EB_KIND_CONFIG,
+                         "the consumer was opened before this process was forked; open it after the fork");
+    ebi_thread_block_signals(&consumer->callers_signals);
+    status = start_hands(consumer, err);
+    if (status == EB_OK)
+        status = ebi_thread_start(&consumer->stopper, "eb-stop", stopper_run, consumer, err);
+    if (status == EB_OK) {
+        receive_until_told(consumer);
+        drain(consumer);
+        status = answer(consumer, err);
+        atomic_store(&consumer->run_over, true);
+        sem_post(&consumer->stop_asked);
+        pthread_join(consumer->stopper, NULL);
+    }
+    pthread_sigmask(SIG_SETMASK, &consumer->callers_signals, NULL);
+    return status;
+}
+
+void eb_consumer_close(struct eb_consumer *consumer) {
+    if (!consumer)
+        return;
+    end_hands(consumer);                /* waits for receivers that are still running */
+    if (consumer->self)
+        settle(consumer);
+    close_instance(consumer, CLOSE_MS);
+    ebi_sender_close(consumer->dead_letters, CLOSE_MS);
+    ebi_dispatch_free(&consumer->dispatch);
+    ebi_writers_free(consumer->writers);
+    ebi_decoder_free(consumer->decoder);
+    ebi_cancel_free(&consumer->cancel);
+    ebi_member_leave(&consumer->member);
+    ebi_task_free(&consumer->task);
+    sem_destroy(&consumer->stop_asked);
+    pthread_cond_destroy(&consumer->work);
+    pthread_mutex_destroy(&consumer->wake_lock);
+    pthread_mutex_destroy(&consumer->lock);
+    free(consumer->hands);
+    free(consumer);
+}
+
+/* ---- Opening ---- */
+
+static void choose_outside(struct eb_consumer *consumer, const struct ebi_worker_wishes *wishes) {
+    const struct ebi_consume_settings *settings = &consumer->task.settings;
+    const char *command = wishes->exec ? wishes->exec : wishes->webhook ? NULL : settings->exec,
+               *url = wishes->webhook ? wishes->webhook : wishes->exec ? NULL : settings->webhook;
+
+    consumer->exec = (struct ebi_exec_settings){command, settings->receiver_timeout};
+    consumer->webhook = (struct ebi_webhook_settings){url, settings->receiver_timeout, settings->retry_max};
+    if (command)
+        consumer->outside = (struct ebi_outside_kind){ebi_exec_make, &consumer->exec};
+    else if (url)
+        consumer->outside = (struct ebi_outside_kind){ebi_webhook_make, &consumer->webhook};
+    else
+        consumer->outside = wishes->printing;
+}
+
+static void subscribe(struct eb_consumer *consumer) {
+    consumer->subscription = (struct eb_subscription){
+        .size = sizeof consumer->subscription,
+        .topics = (const char *const *)consumer->task.topics,
+        .n_topics = consumer->task.n_topics,
+        .group = consumer->task.group,
+        .consumer = consumer->member.name,
+        .start = &consumer->task.start,
+        .order = consumer->task.order,
+        .max_messages = (uint32_t)consumer->task.settings.max_in_flight,
+        .max_bytes = (uint64_t)consumer->task.settings.max_in_flight_bytes,
+        .until_end = consumer->task.until_end,
+    };
+}
+
+static enum eb_status check_history(const struct eb_consumer *consumer, struct eb_error *err) {
+    if ((consumer->ops->traits & EB_T_HISTORY) || consumer->task.start.kind == EB_LATEST || !consumer->task.position)
+        return EB_OK;
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                     "plugin %s keeps no history, so a new group cannot start at \"%s\"; leave --from out, or use latest",
+                     consumer->parts.broker->plugin->about.name, consumer->task.position);
+}
+
+/* All that can fail; what is made so far is freed by eb_consumer_close. */
+static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_consumer_options *options,
+                              const struct ebi_worker_wishes *wishes, struct eb_error *err) {
+    enum eb_status status = check_history(consumer, err);
+
+    if (status != EB_OK)
+        return status;
+    choose_outside(consumer, wishes);
+    consumer->n_hands = (size_t)(wishes->concurrency ? wishes->concurrency : consumer->task.settings.concurrency);
+    consumer->hands = calloc(consumer->n_hands, sizeof *consumer->hands);
+    consumer->writers = ebi_writers_new(consumer->parts.signals);
+    consumer->decoder = ebi_decoder_new();
+    if (!consumer->hands || !consumer->writers || !consumer->decoder)
+        return ebi_error_memory(err);
+    status = ebi_cancel_init(&consumer->cancel, err);
+    if (status == EB_OK)
+        status = ebi_member_take(ebi_config_state(consumer->parts.config), consumer->task.group, options->consumer,
+                                 &consumer->member, err);
+    if (status == EB_OK)
+        status = ebi_bury_open(consumer, err);
+    if (status != EB_OK)
+        return status;
+    subscribe(consumer);
+    return open_instance(consumer, err);
+}
+
+enum eb_status ebi_worker_new(const struct ebi_worker_parts *parts, const struct eb_consumer_options *options,
+                              const struct ebi_worker_wishes *wishes, struct eb_consumer **out, struct eb_error *err) {
+    enum eb_status status = ebi_broker_needs(parts->broker, false, true, false, err);
+    struct eb_consumer *consumer;
+
+    if (status != EB_OK)
+        return status;
+    consumer = calloc(1, sizeof *consumer);
+    if (!consumer)
+        return ebi_error_memory(err);
+    consumer->parts = *parts;
+    consumer->ops = parts->broker->plugin->consumer;
+    consumer->forks = ebi_forks();
+    consumer->cancel.fd = consumer->member.lock = -1;
+    pthread_mutex_init(&consumer->lock, NULL);
+    pthread_mutex_init(&consumer->wake_lock, NULL);
+    ebi_cond_init(&consumer->work);
+    sem_init(&consumer->stop_asked, 0, 0);
+    ebi_dispatch_init(&consumer->dispatch);
+    consumer->host = ebi_intake_host(consumer);
+    status = ebi_task_make(parts->config, parts->bus, options, &consumer->task, err);
+    if (status == EB_OK)
+        status = prepare(consumer, options, wishes, err);
+    if (status != EB_OK) {
+        eb_consumer_close(consumer);
+        return status;
+    }
+    *out = consumer;
+    return EB_OK;
+}

@@ -1,0 +1,161 @@
+/* core/consume/worker.h - a worker from the inside: one thread talks to the plugin, others run the receivers. */
+#ifndef EBI_WORKER_H
+#define EBI_WORKER_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <eventbus/consumer.h>
+#include <eventbus/signal.h>
+#include "base/log.h"
+#include "consume/dispatch.h"
+#include "consume/member.h"
+#include "consume/outside.h"
+#include "consume/task.h"
+#include "consume/writers.h"
+#include "plugin/plugins.h"
+#include "produce/routes.h"
+#include "produce/sender.h"
+
+/* What a worker is made of; all of it is borrowed until it is closed. */
+struct ebi_worker_parts {
+    struct ebi_config *config;
+    const struct ebi_bus_settings *bus;
+    const char *service;
+    const struct ebi_broker *broker;
+    const struct ebi_broker *dead_letter_broker;        /* the same, or another */
+    const struct ebi_signals *signals;
+    const struct ebi_routes *routes;
+    struct ebi_log *log;
+    void (*before_event)(void *);
+    void *before_event_arg;
+};
+
+/* What a caller from inside, such as the eventbus command, wants otherwise than the section says. */
+struct ebi_worker_wishes {
+    const char *exec, *webhook;         /* NULL: the section's */
+    int64_t concurrency;                /* 0: the section's */
+    struct ebi_outside_kind printing;   /* make NULL: none; what to do with events where neither exec nor webhook is set */
+};
+
+struct ebi_counters {
+    atomic_ullong received, succeeded, retried, dead_lettered, skipped, returned;
+};
+
+/* A thread that runs receivers, and what it keeps from one event to the next. */
+struct ebi_hand {
+    struct eb_consumer *consumer;
+    pthread_t thread;
+    bool started;
+    struct ebi_decoder *decoder;
+    struct ebi_outside *outside;        /* NULL: the program's own receivers */
+};
+
+struct eb_consumer {
+    struct ebi_worker_parts parts;
+    struct ebi_task task;
+    const struct eb_consumer_ops *ops;
+    struct eb_host host;
+    struct eb_subscription subscription;
+    struct ebi_member member;
+    struct ebi_sender *dead_letters;    /* NULL: none are kept */
+    struct ebi_outside_kind outside;
+    struct ebi_exec_settings exec;
+    struct ebi_webhook_settings webhook;
+    struct ebi_cancel cancel;
+    struct ebi_counters counters;
+    struct ebi_hand *hands;
+    size_t n_hands;
+    unsigned forks;                     /* ebi_forks() at open: in a child nothing of this works */
+    atomic_int stops;                   /* how often eb_consumer_stop was called */
+    atomic_bool run_over;
+    sigset_t callers_signals;           /* the mask of the thread that called eb_consumer_run */
+    sem_t stop_asked;                   /* posted by eb_consumer_stop, also from signal handlers */
+    pthread_t stopper;                  /* waits for it */
+
+    pthread_mutex_t wake_lock;          /* guards waker; taken by no host call, see ebi_consumer_wake */
+    void *waker;                        /* the plugin's instance, while it may be woken */
+
+    pthread_mutex_t lock;               /* guards what follows, to the blank line */
+    pthread_cond_t work;                /* a message became ready, or the hands are to end */
+    struct ebi_dispatch dispatch;
+    bool receiving;                     /* the loop is inside receive, and wants to be woken for what is urgent, */
+    int64_t receive_until_ms;           /*   and waits so long at most */
+    bool wake_wanted;                   /* ... and is, as soon as the lock is given back */
+    bool hands_end, draining;
+    bool link_was_up, link_lost;
+    struct eb_error link_why;
+    uint32_t consecutive_errors;
+    uint64_t settled;                   /* events, for count */
+    bool drained_late;                  /* receivers were still running when the drain was over */
+    bool failed;                        /* the worker is to end with this */
+    struct eb_error failure;
+
+    void *self;                         /* the plugin's instance, from here on: the loop's own */
+    struct ebi_writers *writers;
+    struct ebi_decoder *decoder;
+    int64_t lease_ms, extend_at_ms;     /* the shortest lease seen; 0: none */
+    uint32_t openings;                  /* in a row that led to nothing */
+    bool instance_done;                 /* settle said so */
+};
+
+/* ---- process.c: a hand's work on one message, without the lock ---- */
+
+enum ebi_outcome {
+    EBI_SUCCEEDED,
+    EBI_FAILED,                         /* a receiver failed: retriable or permanent, see run.status */
+    EBI_UNUSABLE,                       /* it can never be run: flawed, undecodable */
+    EBI_UNKNOWN,                        /* no signal has its type */
+    EBI_CANCELLED
+};
+enum ebi_outcome ebi_process(struct ebi_hand *, struct ebi_taken *, struct ebi_run *);
+
+/* Decodes a message into an event: EBI_SUCCEEDED, EBI_UNUSABLE or EBI_UNKNOWN with run->error. The schemas of the message
+ * are those of ebi_writers_take. */
+enum ebi_outcome ebi_decode_message(const struct ebi_signals *, struct ebi_decoder *, const struct eb_message *,
+                            struct eb_event **, struct ebi_run *);
+
+/* Notes in an event where it came from; texts stay the message's. prefix: the configured one, taken off the topic. */
+void ebi_tell_place(struct eb_event *, const struct eb_message *, const char *prefix, uint32_t failures);
+
+/* ---- judge.c: what follows from it, with the lock ---- */
+
+/* True: it is to become a dead letter, and is still at work with the caller, who buries it. */
+bool ebi_judge(struct eb_consumer *, struct ebi_taken *, enum ebi_outcome, const struct ebi_run *);
+
+/* Keeps one here, at work or parked until now, to be worked on again after a while. */
+void ebi_consumer_sleep(struct eb_consumer *, struct ebi_taken *, int64_t wait_ms);
+
+/* The worker is to end, with this. With the lock. */
+void ebi_consumer_fail(struct eb_consumer *, const struct eb_error *);
+
+/* Lets the loop come out of receive, where verdicts wait that are urgent. With the lock; it takes effect with: */
+void ebi_consumer_nudge(struct eb_consumer *);
+
+/* Gives the lock back, and wakes the loop if that is wanted. Not within a host call: no lock that host calls take is held
+ * while the plugin is called, nor may the plugin be called from inside of one. */
+void ebi_consumer_unlock(struct eb_consumer *);
+
+/* Lets the loop come out of receive. Without the lock, not within a host call. */
+void ebi_consumer_wake(struct eb_consumer *);
+
+/* ---- bury.c: dead letters ---- */
+
+/* Opens the sender where dead letters are wanted, and makes sure that their topics exist or can be made. */
+enum eb_status ebi_bury_open(struct eb_consumer *, struct eb_error *);
+
+/* Sends one, at work, to its dead-letter topic: it is parked meanwhile. Without the lock. */
+void ebi_bury(struct eb_consumer *, struct ebi_taken *);
+
+/* ---- intake.c: what the plugin calls ---- */
+
+struct eb_host ebi_intake_host(struct eb_consumer *);
+
+/* ---- worker.c ---- */
+
+enum eb_status ebi_worker_new(const struct ebi_worker_parts *, const struct eb_consumer_options *,
+                              const struct ebi_worker_wishes *, struct eb_consumer **, struct eb_error *);
+
+#endif

@@ -1,0 +1,142 @@
+/* core/plugin/admin.c - see admin.h. */
+#include "plugin/admin.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/thread.h"
+#include "plugin/host_log.h"
+
+struct ebi_admin {
+    const struct ebi_broker *broker;
+    const struct eb_admin_ops *ops;
+    struct ebi_log *log;
+    struct eb_host host;
+    void *self;
+    sigset_t before;                    /* the caller's signals, blocked while the plugin is called */
+};
+
+static void on_log(const struct eb_host *host, int32_t level, const char *text) {
+    const struct ebi_admin *admin = host->core;
+
+    ebi_host_log(admin->log, host->instance, level, text);
+}
+
+static void on_metric(const struct eb_host *host, const char *name, double value) {
+    const struct ebi_admin *admin = host->core;
+
+    ebi_host_metric(admin->log, host->instance, name, value);
+}
+
+/* A broker that is away is the op's own error here. */
+static void on_link(const struct eb_host *host, int32_t up, const struct eb_error *why) {
+    (void)host, (void)up, (void)why;
+}
+
+enum eb_status ebi_admin_open(const struct ebi_broker *broker, const char *service, struct ebi_log *log,
+                              struct ebi_admin **out, struct eb_error *err) {
+    enum eb_status status = ebi_broker_needs(broker, false, false, true, err);
+    struct ebi_admin *admin;
+
+    if (status != EB_OK)
+        return status;
+    admin = calloc(1, sizeof *admin);
+    if (!admin)
+        return ebi_error_memory(err);
+    admin->broker = broker;
+    admin->ops = broker->plugin->admin;
+    admin->log = log;
+    admin->host = (struct eb_host){.size = sizeof admin->host, .core = admin, .instance = broker->name,
+                                   .service = service, .log = on_log, .metric = on_metric, .link = on_link};
+    ebi_thread_block_signals(&admin->before);
+    int32_t answer = admin->ops->open(&admin->host, broker->settings, &admin->self, err);
+    pthread_sigmask(SIG_SETMASK, &admin->before, NULL);
+    if (answer < EB_OK) {
+        ebi_error_context(err, "broker %s", broker->name);
+        free(admin);
+        return answer == EB_RETRIABLE || answer == EB_PERMANENT ? (enum eb_status)answer : EB_FATAL;
+    }
+    *out = admin;
+    return EB_OK;
+}
+
+static void *begin(struct ebi_admin *admin) {
+    ebi_thread_block_signals(&admin->before);
+    return admin->self;
+}
+
+void ebi_admin_close(struct ebi_admin *admin) {
+    if (!admin)
+        return;
+    begin(admin);
+    admin->ops->close(admin->self);
+    pthread_sigmask(SIG_SETMASK, &admin->before, NULL);
+    free(admin);
+}
+
+static enum eb_status lacking(const struct ebi_admin *admin, const char *op, struct eb_error *err) {
+    return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s (%s) cannot %s", admin->broker->plugin->about.name,
+                     admin->broker->plugin->file, op);
+}
+
+static enum eb_status answered(const struct ebi_admin *admin, int32_t answer, struct eb_error *err) {
+    pthread_sigmask(SIG_SETMASK, &admin->before, NULL);
+    if (answer >= EB_OK)
+        return answer <= EB_GONE ? (enum eb_status)answer : EB_OK;
+    if (err && err->kind == EB_KIND_NONE)
+        err->kind = EB_KIND_BROKER;
+    ebi_error_context(err, "broker %s", admin->broker->name);
+    return answer == EB_RETRIABLE || answer == EB_PERMANENT ? (enum eb_status)answer : EB_FATAL;
+}
+
+static int32_t patience(const struct ebi_admin *admin) {
+    return (int32_t)admin->broker->own.connect_timeout;
+}
+
+enum eb_status ebi_admin_topics(struct ebi_admin *admin, int32_t (*each)(void *, const struct eb_topic_info *),
+                                void *arg, struct eb_error *err) {
+    if (!admin->ops->topics)
+        return lacking(admin, "list topics", err);
+    return answered(admin, admin->ops->topics(begin(admin), patience(admin), each, arg, err), err);
+}
+
+enum eb_status ebi_admin_groups(struct ebi_admin *admin, const char *topic, const char *group,
+                                int32_t (*each)(void *, const struct eb_group_info *), void *arg,
+                                struct eb_error *err) {
+    if (!admin->ops->groups)
+        return lacking(admin, "list groups", err);
+    return answered(admin, admin->ops->groups(begin(admin), topic, group, patience(admin), each, arg, err), err);
+}
+
+enum eb_status ebi_admin_browse(struct ebi_admin *admin, const char *topic, const struct eb_point *from,
+                                int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
+    if (!admin->ops->browse)
+        return lacking(admin, "browse", err);
+    return answered(admin, admin->ops->browse(begin(admin), topic, from, patience(admin), each, arg, err), err);
+}
+
+enum eb_status ebi_admin_seek(struct ebi_admin *admin, const char *topic, const char *group,
+                              const struct eb_point *to, struct eb_error *err) {
+    if (!admin->ops->seek)
+        return lacking(admin, "seek", err);
+    return answered(admin, admin->ops->seek(begin(admin), topic, group, to, patience(admin), err), err);
+}
+
+enum eb_status ebi_admin_trim(struct ebi_admin *admin, const char *topic, const struct eb_point *before,
+                              bool unread_too, struct eb_error *err) {
+    if (!admin->ops->trim)
+        return lacking(admin, "trim", err);
+    return answered(admin, admin->ops->trim(begin(admin), topic, before, unread_too, patience(admin), err), err);
+}
+
+enum eb_status ebi_admin_create(struct ebi_admin *admin, const char *topic, struct eb_error *err) {
+    if (!admin->ops->create)
+        return lacking(admin, "create topics", err);
+    return answered(admin, admin->ops->create(begin(admin), topic, 0, patience(admin), err), err);
+}
+
+enum eb_status ebi_admin_remove(struct ebi_admin *admin, const char *topic, const char *group, struct eb_error *err) {
+    if (!admin->ops->remove)
+        return lacking(admin, "remove topics", err);
+    return answered(admin, admin->ops->remove(begin(admin), topic, group, patience(admin), err), err);
+}

@@ -1,0 +1,422 @@
+/* core/produce/outbound.c - see outbound.h. */
+#include "produce/outbound.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "plugin/message.h"
+
+/* ---- Epochs ---- */
+
+static struct ebi_epoch *epoch_new(uint64_t id) {
+    struct ebi_epoch *epoch = calloc(1, sizeof *epoch);
+
+    if (epoch)
+        epoch->id = id;
+    return epoch;
+}
+
+enum eb_status ebi_outbound_mark(struct ebi_outbound *outbound, uint64_t *id, struct eb_error *err) {
+    struct ebi_epoch *next = epoch_new(outbound->youngest->id + 1);
+
+    if (!next)
+        return ebi_error_memory(err);
+    *id = outbound->youngest->id;
+    outbound->youngest->next = next;
+    outbound->youngest = next;
+    return EB_OK;
+}
+
+bool ebi_outbound_flushed(const struct ebi_outbound *outbound, uint64_t id) {
+    for (const struct ebi_epoch *epoch = outbound->oldest; epoch && epoch->id <= id; epoch = epoch->next)
+        if (epoch->open > 0)
+            return false;
+    return true;
+}
+
+static void drop_old_epochs(struct ebi_outbound *outbound) {
+    while (outbound->oldest != outbound->youngest && outbound->oldest->open == 0) {
+        struct ebi_epoch *old = outbound->oldest;
+
+        outbound->oldest = old->next;
+        free(old);
+    }
+}
+
+/* ---- Messages ---- */
+
+struct ebi_out *ebi_out_new(const struct eb_message *message, struct eb_error *err) {
+    size_t room = ebi_message_room(message), head = (sizeof(struct ebi_out) + 15) & ~(size_t)15;
+
+    if (!room) {
+        ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "a message with more than 4096 headers cannot be sent");
+        return NULL;
+    }
+    struct ebi_out *out = malloc(head + room);
+    if (!out) {
+        ebi_error_memory(err);
+        return NULL;
+    }
+    memset(out, 0, sizeof *out);
+    ebi_message_copy(&out->message, message, (char *)out + head);
+    out->message.token = (uint64_t)(uintptr_t)out;
+    out->bytes = head + room;
+    return out;
+}
+
+void ebi_out_free(struct ebi_out *out) {
+    if (!out)
+        return;
+    free(out->error);
+    if (out->position != out->near)
+        free(out->position);
+    free(out);
+}
+
+/* What an earlier attempt left in it. */
+static void forget_report(struct ebi_out *out) {
+    free(out->error);
+    out->error = NULL;
+    if (out->position != out->near)
+        free(out->position);
+    out->position = NULL;
+}
+
+static void keep_position(struct ebi_out *out, struct eb_text position) {
+    if (!position.data)
+        return;
+    out->position = position.len < sizeof out->near ? out->near : malloc(position.len + 1);
+    if (!out->position)
+        return;                         /* delivered all the same: it is told as unknown */
+    memcpy(out->position, position.data, position.len);
+    out->position[position.len] = '\0';
+}
+
+static enum eb_status known_status(int32_t status) {
+    if (status >= EB_OK)
+        return EB_OK;
+    return status == EB_RETRIABLE || status == EB_PERMANENT ? (enum eb_status)status : EB_RETRIABLE;
+}
+
+void ebi_out_report(struct ebi_out *out, const struct eb_delivery *delivery) {
+    forget_report(out);
+    out->status = known_status(delivery->status);
+    out->maybe_stored = delivery->maybe_stored != 0;
+    if (out->status == EB_OK)
+        keep_position(out, delivery->position);
+    else
+        out->error = malloc(sizeof *out->error);
+    if (out->error && delivery->error) {
+        *out->error = *delivery->error;
+        out->error->text[sizeof out->error->text - 1] = '\0';
+    } else if (out->error) {
+        ebi_error(out->error, out->status, EB_KIND_BROKER, "the plugin gave no reason");
+    }
+}
+
+/* ---- The whole ---- */
+
+enum eb_status ebi_outbound_init(struct ebi_outbound *outbound, const struct ebi_sender_limits *limits,
+                                 bool plugin_orders, struct eb_error *err) {
+    *outbound = (struct ebi_outbound){
+        .limits = *limits,
+        .backoff = {.first_ms = 100, .max_ms = 10000, .jitter = 0.2},
+        .plugin_orders = plugin_orders,
+    };
+    outbound->oldest = outbound->youngest = epoch_new(1);
+    return outbound->oldest ? EB_OK : ebi_error_memory(err);
+}
+
+void ebi_outbound_free(struct ebi_outbound *outbound) {
+    struct ebi_topic_queue *topic, *next;
+
+    HASH_ITER(hh, outbound->topics, topic, next) {
+        HASH_DEL(outbound->topics, topic);
+        free(topic);
+    }
+    while (outbound->oldest) {
+        struct ebi_epoch *old = outbound->oldest;
+
+        outbound->oldest = old->next;
+        free(old);
+    }
+}
+
+bool ebi_outbound_has_room(const struct ebi_outbound *outbound, const struct ebi_out *out) {
+    return outbound->messages < outbound->limits.messages && outbound->bytes + out->bytes <= outbound->limits.bytes;
+}
+
+bool ebi_outbound_ever_fits(const struct ebi_outbound *outbound, const struct ebi_out *out) {
+    return out->bytes <= outbound->limits.bytes;
+}
+
+/* ---- The ring of topics with something waiting ---- */
+
+static void enter_ring(struct ebi_outbound *outbound, struct ebi_topic_queue *topic) {
+    struct ebi_topic_queue *ring = outbound->ring;
+
+    if (topic->in_ring)
+        return;
+    topic->in_ring = true;
+    if (!ring) {
+        topic->prev = topic->next = topic;
+        outbound->ring = topic;
+        return;
+    }
+    topic->next = ring;                 /* last in turn */
+    topic->prev = ring->prev;
+    ring->prev->next = topic;
+    ring->prev = topic;
+}
+
+static void leave_ring(struct ebi_outbound *outbound, struct ebi_topic_queue *topic) {
+    if (!topic->in_ring)
+        return;
+    topic->in_ring = false;
+    if (topic->next == topic)
+        outbound->ring = NULL;
+    else if (outbound->ring == topic)
+        outbound->ring = topic->next;
+    topic->prev->next = topic->next;
+    topic->next->prev = topic->prev;
+}
+
+/* ---- Putting ---- */
+
+static struct ebi_topic_queue *topic_of(struct ebi_outbound *outbound, struct eb_text name) {
+    struct ebi_topic_queue *topic;
+
+    HASH_FIND(hh, outbound->topics, name.data, name.len, topic);
+    if (topic)
+        return topic;
+    topic = calloc(1, sizeof *topic + name.len + 1);
+    if (!topic)
+        return NULL;
+    memcpy(topic->name, name.data, name.len);
+    HASH_ADD(hh, outbound->topics, name, name.len, topic);
+    return topic;
+}
+
+static void push_tail(struct ebi_topic_queue *topic, struct ebi_out *out) {
+    out->next = NULL;
+    if (topic->tail)
+        topic->tail->next = out;
+    else
+        topic->head = out;
+    topic->tail = out;
+}
+
+static void push_head(struct ebi_topic_queue *topic, struct ebi_out *out) {
+    out->next = topic->head;
+    topic->head = out;
+    if (!topic->tail)
+        topic->tail = out;
+}
+
+static struct ebi_out *pop_head(struct ebi_topic_queue *topic) {
+    struct ebi_out *out = topic->head;
+
+    topic->head = out->next;
+    if (!topic->head)
+        topic->tail = NULL;
+    out->next = NULL;
+    return out;
+}
+
+enum eb_status ebi_outbound_put(struct ebi_outbound *outbound, struct ebi_out *out, int64_t now_ms,
+                                struct eb_error *err) {
+    struct ebi_topic_queue *topic = topic_of(outbound, out->message.topic);
+
+    if (!topic)
+        return ebi_error_memory(err);
+    out->topic = topic;
+    out->seq = ++outbound->seq;
+    out->put_ms = now_ms;
+    out->deadline_ms = now_ms + outbound->limits.delivery_timeout_ms;
+    out->epoch = outbound->youngest;
+    out->epoch->open++;
+    outbound->messages++;
+    outbound->waiting++;
+    outbound->bytes += out->bytes;
+    push_tail(topic, out);
+    enter_ring(outbound, topic);
+    return EB_OK;
+}
+
+/* ---- To the plugin and back ---- */
+
+static void mark_out(struct ebi_outbound *outbound, struct ebi_out *out) {
+    out->out_prev = outbound->out_last;
+    out->out_next = NULL;
+    if (outbound->out_last)
+        outbound->out_last->out_next = out;
+    else
+        outbound->out_first = out;
+    outbound->out_last = out;
+    outbound->at_plugin++;
+    outbound->waiting--;
+    out->topic->at_plugin++;
+    if (!outbound->plugin_orders && out->message.key.data)
+        HASH_ADD_KEYPTR(hh, out->topic->busy, out->message.key.data, out->message.key.len, out);
+}
+
+static void mark_back(struct ebi_outbound *outbound, struct ebi_out *out) {
+    if (out->out_prev)
+        out->out_prev->out_next = out->out_next;
+    else
+        outbound->out_first = out->out_next;
+    if (out->out_next)
+        out->out_next->out_prev = out->out_prev;
+    else
+        outbound->out_last = out->out_prev;
+    outbound->at_plugin--;
+    out->topic->at_plugin--;
+    if (!outbound->plugin_orders && out->message.key.data)
+        HASH_DEL(out->topic->busy, out);
+}
+
+static bool key_is_out(const struct ebi_outbound *outbound, const struct ebi_topic_queue *topic,
+                       const struct ebi_out *out) {
+    struct ebi_out *other = NULL;
+
+    if (!outbound->plugin_orders && out->message.key.data)
+        HASH_FIND(hh, topic->busy, out->message.key.data, out->message.key.len, other);
+    return other != NULL;
+}
+
+static void lower(int64_t *due_ms, int64_t to) {
+    if (to < *due_ms)
+        *due_ms = to;
+}
+
+/* May this topic be served now? When only time keeps it from that, *due_ms learns of it. */
+static bool servable(const struct ebi_outbound *outbound, const struct ebi_topic_queue *topic, int64_t now_ms,
+                     bool hurry, int64_t *due_ms) {
+    if (topic->failed || key_is_out(outbound, topic, topic->head))
+        return false;                   /* a report will change that */
+    if (topic->not_before_ms > now_ms) {
+        lower(due_ms, topic->not_before_ms);
+        return false;
+    }
+    int64_t full_by = topic->head->put_ms + outbound->limits.linger_ms;
+    if (!hurry && full_by > now_ms && outbound->waiting < outbound->limits.batch_messages) {
+        lower(due_ms, full_by);
+        return false;
+    }
+    return true;
+}
+
+size_t ebi_outbound_pick(struct ebi_outbound *outbound, int64_t now_ms, bool hurry, struct ebi_out **batch, size_t max,
+                         int64_t *due_ms) {
+    struct ebi_topic_queue *topic = outbound->ring, *last = topic ? topic->prev : NULL;
+    size_t n = 0, bytes = 0;
+
+    if (max > outbound->limits.batch_messages)
+        max = outbound->limits.batch_messages;
+    while (topic && n < max) {
+        struct ebi_topic_queue *next = topic == last ? NULL : topic->next;
+
+        if (servable(outbound, topic, now_ms, hurry, due_ms)) {
+            while (n < max && topic->head && !key_is_out(outbound, topic, topic->head)) {
+                if (n > 0 && bytes + topic->head->bytes > outbound->limits.batch_bytes) {
+                    outbound->ring = topic;
+                    return n;
+                }
+                struct ebi_out *out = pop_head(topic);
+                bytes += out->bytes;
+                batch[n++] = out;
+                mark_out(outbound, out);
+            }
+            outbound->ring = topic->next;       /* the others come first next time */
+            if (!topic->head)
+                leave_ring(outbound, topic);
+        }
+        topic = next;
+    }
+    return n;
+}
+
+void ebi_outbound_unpick(struct ebi_outbound *outbound, struct ebi_out **batch, size_t n) {
+    while (n-- > 0) {
+        struct ebi_out *out = batch[n];
+
+        mark_back(outbound, out);
+        outbound->waiting++;
+        push_head(out->topic, out);
+        enter_ring(outbound, out->topic);
+    }
+}
+
+static void insert_failed(struct ebi_topic_queue *topic, struct ebi_out *out) {
+    struct ebi_out **at = &topic->failed;
+
+    while (*at && (*at)->seq < out->seq)
+        at = &(*at)->next;
+    out->next = *at;
+    *at = out;
+}
+
+/* None of the topic is at the plugin: those that failed go back in front of those that wait, which are all younger. */
+static void requeue_failed(struct ebi_outbound *outbound, struct ebi_topic_queue *topic, int64_t now_ms,
+                           uint64_t chance) {
+    struct ebi_out *last = topic->failed;
+    size_t n = 1;
+
+    for (; last->next; last = last->next)
+        n++;
+    last->next = topic->head;
+    topic->head = topic->failed;
+    if (!topic->tail)
+        topic->tail = last;
+    topic->failed = NULL;
+    outbound->waiting += n;
+    topic->not_before_ms = now_ms + ebi_backoff_wait(&outbound->backoff, ++topic->retries, chance);
+    enter_ring(outbound, topic);
+}
+
+bool ebi_outbound_reported(struct ebi_outbound *outbound, struct ebi_out *out, bool final, int64_t now_ms,
+                           uint64_t chance) {
+    struct ebi_topic_queue *topic = out->topic;
+    bool again = out->status == EB_RETRIABLE && !final && now_ms < out->deadline_ms;
+
+    mark_back(outbound, out);
+    if (out->status == EB_OK)
+        topic->retries = 0;
+    if (again)
+        insert_failed(topic, out);
+    if (topic->failed && topic->at_plugin == 0)
+        requeue_failed(outbound, topic, now_ms, chance);
+    return !again;
+}
+
+struct ebi_out *ebi_outbound_expired(struct ebi_outbound *outbound, int64_t now_ms, bool everything) {
+    struct ebi_topic_queue *topic = outbound->ring;
+
+    if (!topic)
+        return NULL;
+    do {
+        if (everything || topic->head->deadline_ms <= now_ms) {
+            struct ebi_out *out = pop_head(topic);
+
+            outbound->waiting--;
+            if (!topic->head)
+                leave_ring(outbound, topic);
+            return out;
+        }
+        topic = topic->next;
+    } while (topic != outbound->ring);
+    return NULL;
+}
+
+bool ebi_outbound_overdue(const struct ebi_outbound *outbound, int64_t now_ms) {
+    return outbound->out_first && outbound->out_first->deadline_ms <= now_ms;
+}
+
+void ebi_outbound_settle(struct ebi_outbound *outbound, struct ebi_out *out) {
+    outbound->messages--;
+    outbound->bytes -= out->bytes;
+    out->epoch->open--;
+    drop_old_epochs(outbound);
+    ebi_out_free(out);
+}

@@ -1,0 +1,410 @@
+/* core/produce/producer.c - see producer.h. */
+#include "produce/producer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fingerprint.h"
+#include "produce/undelivered.h"
+#include "signal/attrs.h"
+
+struct ebi_producer {
+    struct ebi_producer_parts parts;
+    atomic_llong queue_wait_ms;
+    atomic_size_t kept, lost;
+    _Atomic(struct ebi_sender *) sender;/* NULL until it is needed */
+    pthread_mutex_t lock;               /* guards opening the sender, and the two below */
+    eb_delivered on_delivery;
+    void *on_delivery_arg;
+};
+
+/* Where one event goes. */
+struct target {
+    const char *topic, *full_topic;
+    const struct ebi_key_field *key;    /* NULL: none, or: */
+    const char *key_text;               /* NULL: none */
+};
+
+/* One call of eb_produce, from put to report. */
+struct request {
+    struct ebi_producer *producer;
+    const struct ebi_key_field *key;
+    eb_delivered delivered;
+    void *arg;
+};
+
+/* ---- The way to the broker ---- */
+
+static enum eb_status open_sender(struct ebi_producer *producer, struct eb_error *err) {
+    const struct ebi_producer_parts *parts = &producer->parts;
+    struct ebi_sender_limits limits = ebi_sender_limits_of(parts->settings);
+    struct ebi_sender *sender = NULL;
+    enum eb_status status = EB_OK;
+
+    pthread_mutex_lock(&producer->lock);
+    if (!atomic_load(&producer->sender)) {
+        status = ebi_sender_open(parts->broker, parts->service, &limits, parts->log, &sender, err);
+        if (status == EB_OK)
+            atomic_store(&producer->sender, sender);
+    }
+    pthread_mutex_unlock(&producer->lock);
+    return status;
+}
+
+enum eb_status ebi_producer_sender(struct ebi_producer *producer, struct ebi_sender **sender, struct eb_error *err) {
+    enum eb_status status = EB_OK;
+
+    if (!producer->parts.broker)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no producer is configured; set producer in [eventbus]");
+    if (!atomic_load(&producer->sender))
+        status = open_sender(producer, err);
+    *sender = atomic_load(&producer->sender);
+    return status;
+}
+
+enum eb_status ebi_producer_new(const struct ebi_producer_parts *parts, struct ebi_producer **out,
+                                struct eb_error *err) {
+    struct ebi_producer *producer = calloc(1, sizeof *producer);
+    bool routed = ebi_routes_any(parts->routes);
+    enum eb_status status = EB_OK;
+
+    if (!producer)
+        return ebi_error_memory(err);
+    producer->parts = *parts;
+    atomic_init(&producer->queue_wait_ms, parts->settings->queue_wait);
+    pthread_mutex_init(&producer->lock, NULL);
+    if (routed && parts->broker)
+        status = open_sender(producer, err);
+    else if (routed)
+        ebi_log_line(parts->log, EBI_WARNING,
+                     "routes are enabled but no producer is configured, so signals stay local; set producer in [eventbus]");
+    if (status != EB_OK) {
+        pthread_mutex_destroy(&producer->lock);
+        free(producer);
+        return status;
+    }
+    *out = producer;
+    return EB_OK;
+}
+
+void ebi_producer_close(struct ebi_producer *producer, int64_t timeout_ms, size_t *kept, size_t *lost) {
+    *kept = *lost = 0;
+    if (!producer)
+        return;
+    ebi_sender_close(atomic_load(&producer->sender), timeout_ms);
+    *kept = atomic_load(&producer->kept);
+    *lost = atomic_load(&producer->lost);
+    pthread_mutex_destroy(&producer->lock);
+    free(producer);
+}
+
+enum eb_status ebi_producer_flush(struct ebi_producer *producer, int64_t timeout_ms, struct eb_error *err) {
+    struct ebi_sender *sender = atomic_load(&producer->sender);
+
+    return sender ? ebi_sender_flush(sender, timeout_ms, err) : EB_OK;
+}
+
+void ebi_producer_on_delivery(struct ebi_producer *producer, eb_delivered delivered, void *arg) {
+    pthread_mutex_lock(&producer->lock);
+    producer->on_delivery = delivered;
+    producer->on_delivery_arg = arg;
+    pthread_mutex_unlock(&producer->lock);
+}
+
+void ebi_producer_queue_wait(struct ebi_producer *producer, int64_t wait_ms) {
+    atomic_store(&producer->queue_wait_ms, wait_ms);
+}
+
+/* ---- What became of it ---- */
+
+static bool is_personal(const struct ebi_key_field *field) {
+    const char *path = field ? ebi_key_field_path(field) : "pii";       /* unknown: better not shown */
+
+    for (const char *at = path; (at = strstr(at, "pii")); at += 3)
+        if ((at == path || at[-1] == '.') && (at[3] == '\0' || at[3] == '.'))
+            return true;
+    return false;
+}
+
+/* What the lines about one message say of it. */
+struct shown {
+    struct ebi_log_field fields[5];
+    char key[9];
+};
+
+static void show(struct shown *shown, const struct eb_message *message, const char *topic, const char *position,
+                 const struct ebi_key_field *field) {
+    const char *key = message->key.data;
+
+    if (key && is_personal(field)) {
+        ebi_fingerprint(key, message->key.len, shown->key);
+        key = shown->key;
+    }
+    shown->fields[0] = (struct ebi_log_field){"topic", topic};
+    shown->fields[1] = (struct ebi_log_field){"event_id", message->id.data};
+    shown->fields[2] = (struct ebi_log_field){"type", ebi_attr(message, "type").data};
+    shown->fields[3] = (struct ebi_log_field){"position", position};
+    shown->fields[4] = (struct ebi_log_field){"key", key};
+}
+
+/* Puts an event that will not be delivered into the file; it is counted either way. */
+static void keep(struct ebi_producer *producer, const struct eb_event *event, const struct shown *shown) {
+    struct eb_error err;
+
+    if (ebi_undelivered_add(producer->parts.undelivered, event, &err) == EB_OK) {
+        atomic_fetch_add(&producer->kept, 1);
+        return;
+    }
+    atomic_fetch_add(&producer->lost, 1);
+    ebi_error_context(&err, "the event is lost, since it could not be kept either");
+    ebi_log_fields(producer->parts.log, EBI_ERROR, err.text, shown->fields, 5);
+}
+
+/* The event that a message was made of. */
+static enum eb_status event_of(const struct eb_signal *signal, const struct eb_message *message,
+                               struct eb_event **out, struct eb_error *err) {
+    struct eb_event *event;
+    enum eb_status status = eb_event_new(signal, &event, err);
+
+    if (status != EB_OK)
+        return status;
+    status = ebi_attrs_take(event, message, err);
+    if (status == EB_OK)
+        status = ebi_data_from_avro(event->data, message->payload.data, message->payload.len, err);
+    if (status == EB_OK && message->key.data)
+        event->meta.key = message->key.data;
+    if (status != EB_OK) {
+        eb_event_free(event);
+        return status;
+    }
+    *out = event;
+    return EB_OK;
+}
+
+static void keep_message(struct ebi_producer *producer, const struct eb_signal *signal,
+                         const struct eb_message *message, const struct shown *shown) {
+    struct eb_event *event = NULL;
+    struct eb_error err;
+
+    if (event_of(signal, message, &event, &err) == EB_OK) {
+        keep(producer, event, shown);
+        eb_event_free(event);
+        return;
+    }
+    atomic_fetch_add(&producer->lost, 1);
+    ebi_error_context(&err, "the event is lost, since it cannot be read back");
+    ebi_log_fields(producer->parts.log, EBI_ERROR, err.text, shown->fields, 5);
+}
+
+static void call_back(struct ebi_producer *producer, const struct eb_receipt *receipt) {
+    pthread_mutex_lock(&producer->lock);
+    eb_delivered delivered = producer->on_delivery;
+    void *arg = producer->on_delivery_arg;
+    pthread_mutex_unlock(&producer->lock);
+    if (delivered)
+        delivered(arg, receipt);
+}
+
+/* Notes one report in the log, saves what was not delivered, and fills the receipt. */
+static void take_report(struct ebi_producer *producer, const struct ebi_report *said, const struct ebi_key_field *key,
+                        struct eb_receipt *receipt) {
+    const struct ebi_producer_parts *parts = &producer->parts;
+    struct eb_text type = ebi_attr(said->message, "type");
+    const char *topic = ebi_short_topic(parts->settings->topic_prefix, said->message->topic.data);
+    struct shown shown;
+
+    show(&shown, said->message, topic, said->position, key);
+    if (said->status == EB_OK) {
+        if (parts->settings->audit_delivered)
+            ebi_log_fields(parts->log, EBI_INFO, "delivered", shown.fields, 5);
+    } else {
+        struct eb_error why = *said->error;
+
+        ebi_error_context(&why, "not delivered");
+        ebi_log_fields(parts->log, EBI_ERROR, why.text, shown.fields, 5);
+        keep_message(producer, ebi_signals_get(parts->signals, type.data, type.len), said->message, &shown);
+    }
+    *receipt = (struct eb_receipt){
+        .size = sizeof *receipt,
+        .id = said->message->id.data,
+        .type = type.data,
+        .topic = topic,
+        .position = said->position,
+        .error = said->error,
+        .maybe_stored = said->maybe_stored,
+    };
+}
+
+static const struct ebi_key_field *routed_key(const struct ebi_producer *producer, const struct eb_message *message) {
+    struct eb_text type = ebi_attr(message, "type");
+    const struct eb_signal *signal = ebi_signals_get(producer->parts.signals, type.data, type.len);
+
+    return ebi_routes_key(producer->parts.routes, signal, message->topic.data);
+}
+
+/* The report of an event that the general handler sent. */
+static void on_routed(void *arg, const struct ebi_report *said) {
+    struct ebi_producer *producer = arg;
+    struct eb_receipt receipt;
+
+    take_report(producer, said, said->message->key.data ? routed_key(producer, said->message) : NULL, &receipt);
+    call_back(producer, &receipt);
+}
+
+/* The report of an event that a call of ebi_produce sent. */
+static void on_requested(void *arg, const struct ebi_report *said) {
+    struct request *request = arg;
+    struct eb_receipt receipt;
+
+    take_report(request->producer, said, request->key, &receipt);
+    if (request->delivered)
+        request->delivered(request->arg, &receipt);
+    call_back(request->producer, &receipt);
+    free(request);
+}
+
+/* ---- Sending ---- */
+
+/* What of an event is the same for each of its topics. */
+struct encoded {
+    struct ebi_attrs attrs;
+    struct ebi_bytes payload, key, key_avro;
+};
+
+static void encoded_free(struct encoded *encoded) {
+    ebi_bytes_free(&encoded->payload);
+    ebi_bytes_free(&encoded->key);
+    ebi_bytes_free(&encoded->key_avro);
+}
+
+static enum eb_status encode(struct encoded *encoded, const struct eb_event *event, struct eb_error *err) {
+    ebi_attrs_of(event, &encoded->attrs);
+    return ebi_data_to_avro(event->data, &encoded->payload, err);
+}
+
+static enum eb_status encode_key(struct encoded *encoded, const struct eb_event *event, const struct target *target,
+                                 struct eb_error *err) {
+    ebi_bytes_clear(&encoded->key);
+    ebi_bytes_clear(&encoded->key_avro);
+    if (target->key)
+        return ebi_data_key(event->data, target->key, &encoded->key, &encoded->key_avro, err);
+    if (target->key_text && !ebi_bytes_add_text(&encoded->key, target->key_text))
+        return ebi_error_memory(err);
+    return EB_OK;
+}
+
+static struct eb_text text_of(const struct ebi_bytes *bytes) {
+    return (struct eb_text){bytes->data ? bytes->data : "", bytes->len};
+}
+
+static struct eb_message message_of(const struct encoded *encoded, const struct eb_event *event,
+                                    const struct target *target) {
+    struct eb_message message = {
+        .size = sizeof message,
+        .topic = {target->full_topic, strlen(target->full_topic)},
+        .id = {event->meta.id, strlen(event->meta.id)},
+        .payload = text_of(&encoded->payload),
+        .schema = ebi_schema_public(event->signal->schema),
+        .attrs = encoded->attrs.items,
+        .n_attrs = EBI_N_ATTRS,
+    };
+
+    if (target->key) {
+        message.key = text_of(&encoded->key);
+        message.key_avro = text_of(&encoded->key_avro);
+        message.key_schema = ebi_key_field_schema(target->key);
+    } else if (target->key_text) {
+        message.key = text_of(&encoded->key);           /* of an event sent again: no field, so no schema, is known */
+    }
+    return message;
+}
+
+static enum eb_status put(struct ebi_producer *producer, struct encoded *encoded, const struct eb_event *event,
+                          const struct target *target, ebi_reported reported, void *arg, struct eb_error *err) {
+    struct ebi_sender *sender;
+    enum eb_status status = encode_key(encoded, event, target, err);
+
+    if (status == EB_OK)
+        status = ebi_producer_sender(producer, &sender, err);
+    if (status != EB_OK)
+        return status;
+    struct eb_message message = message_of(encoded, event, target);
+    return ebi_sender_put(sender, &message, atomic_load(&producer->queue_wait_ms), reported, arg, err);
+}
+
+/* An event that did not even get into the queue: said, kept in the file, reported to the service's callback. */
+static void refuse(struct ebi_producer *producer, const struct encoded *encoded, const struct eb_event *event,
+                   const struct target *target, struct eb_error *why) {
+    struct eb_message message = message_of(encoded, event, target);
+    struct shown shown;
+
+    ebi_error_context(why, "not sent");
+    show(&shown, &message, target->topic, NULL, target->key);
+    ebi_log_fields(producer->parts.log, EBI_ERROR, why->text, shown.fields, 5);
+    keep(producer, event, &shown);
+    struct eb_receipt receipt = {
+        .size = sizeof receipt, .id = event->meta.id, .type = event->meta.type, .topic = target->topic, .error = why};
+    call_back(producer, &receipt);
+}
+
+enum eb_status ebi_general_handler(const struct eb_event *event, void *arg, struct eb_error *err) {
+    struct ebi_producer *producer = arg;
+    const struct ebi_route *const *routes;
+    struct encoded encoded;
+    struct eb_error why;
+    size_t n;
+
+    if (event->meta.from_event_bus || !producer->parts.broker)
+        return EB_OK;
+    routes = ebi_routes_of(producer->parts.routes, event->signal, &n);
+    if (n == 0)
+        return EB_OK;
+    memset(&encoded.payload, 0, sizeof encoded - offsetof(struct encoded, payload));
+    enum eb_status status = encode(&encoded, event, err);
+    for (size_t i = 0; i < n && status == EB_OK; i++) {
+        struct target target = {routes[i]->topic, routes[i]->full_topic, routes[i]->key, NULL};
+
+        if (put(producer, &encoded, event, &target, on_routed, producer, &why) != EB_OK)
+            refuse(producer, &encoded, event, &target, &why);
+    }
+    encoded_free(&encoded);
+    return status;
+}
+
+enum eb_status ebi_produce(struct ebi_producer *producer, const struct eb_event *event, const char *topic,
+                           struct ebi_key key, eb_delivered delivered, void *arg, struct eb_error *err) {
+    struct target target = {.topic = topic, .key_text = key.text};
+    struct request *request = NULL;
+    char *full = NULL;
+    struct encoded encoded;
+    enum eb_status status;
+
+    memset(&encoded.payload, 0, sizeof encoded - offsetof(struct encoded, payload));
+    if (key.field && *key.field) {
+        status = ebi_routes_key_field(producer->parts.routes, event->signal, key.field, &target.key, err);
+        if (status != EB_OK)
+            return status;
+    }
+    full = ebi_full_topic(producer->parts.settings->topic_prefix, topic);
+    request = malloc(sizeof *request);
+    if (!full || !request) {
+        status = ebi_error_memory(err);
+        goto done;
+    }
+    *request = (struct request){producer, target.key, delivered, arg};
+    target.full_topic = full;
+    status = encode(&encoded, event, err);
+    if (status == EB_OK)
+        status = put(producer, &encoded, event, &target, on_requested, request, err);
+    if (status == EB_OK)
+        request = NULL;                 /* the report frees it */
+done:
+    encoded_free(&encoded);
+    free(request);
+    free(full);
+    return status;
+}

@@ -1,0 +1,53 @@
+/* core/produce/producer.h - a service's events on their way to its broker: encoding, keys, reports, the audit trail. */
+#ifndef EBI_PRODUCER_H
+#define EBI_PRODUCER_H
+
+#include <eventbus/producer.h>
+#include <eventbus/signal.h>
+#include "base/log.h"
+#include "config/settings.h"
+#include "produce/routes.h"
+#include "produce/sender.h"
+
+/* Any thread. */
+struct ebi_producer;
+
+/* What a producer is made of; all of it is borrowed until it is closed. */
+struct ebi_producer_parts {
+    const struct ebi_broker *broker;    /* NULL: the service has no producer, signals stay local */
+    const char *service;
+    const struct ebi_signals *signals;
+    struct ebi_routes *routes;
+    const struct ebi_bus_settings *settings;
+    const char *undelivered;            /* the file for events that could not be delivered */
+    struct ebi_log *log;
+};
+
+/* Opens the way to the broker at once where routes are enabled; else with the first event that is sent. */
+enum eb_status ebi_producer_new(const struct ebi_producer_parts *, struct ebi_producer **, struct eb_error *);
+
+/* Ends the sender as ebi_sender_close does, frees. *kept: how many events are in the undelivered file because of this
+ * producer, *lost: how many could not even be written there. */
+void ebi_producer_close(struct ebi_producer *, int64_t timeout_ms, size_t *kept, size_t *lost);
+
+/* The general handler: a receiver of every signal. arg is the struct ebi_producer. */
+enum eb_status ebi_general_handler(const struct eb_event *, void *arg, struct eb_error *);
+
+/* The key of an event: the value of a field (its path), or where that is NULL a text of its own, or where that is NULL as
+ * well none. */
+struct ebi_key {
+    const char *field, *text;
+};
+
+/* eb_produce, eb_bus_on_delivery and eb_bus_queue_wait. */
+enum eb_status ebi_produce(struct ebi_producer *, const struct eb_event *, const char *topic, struct ebi_key,
+                           eb_delivered, void *arg, struct eb_error *);
+void ebi_producer_on_delivery(struct ebi_producer *, eb_delivered, void *arg);
+void ebi_producer_queue_wait(struct ebi_producer *, int64_t wait_ms);
+
+enum eb_status ebi_producer_flush(struct ebi_producer *, int64_t timeout_ms, struct eb_error *);      /* eb_bus_flush */
+
+/* The way to the broker, opened if need be. EB_PERMANENT, EB_KIND_CONFIG: no producer is configured. */
+enum eb_status ebi_producer_sender(struct ebi_producer *, struct ebi_sender **, struct eb_error *);
+
+#endif

@@ -1,0 +1,556 @@
+/* core/produce/sender.c - see sender.h.
+ *
+ * The thread is the only one that calls the plugin, but for wake. Others put messages and wait, under `lock`; reports
+ * may come from any thread, and are collected under `report_lock`. No lock that a host call takes is held while the
+ * plugin is called, wake included: a plugin may hold one of its own during both. So `wake_lock`, which keeps the
+ * instance alive during wake, is taken by no host call. No two of the locks are held together. */
+#include "produce/sender.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fork.h"
+#include "base/thread.h"
+#include "plugin/host_log.h"
+#include "produce/outbound.h"
+
+enum { MOST_BATCH = 10000, IDLE_MS = 1000 };
+
+struct ebi_sender {
+    const struct ebi_broker *broker;
+    const struct eb_producer_ops *ops;
+    struct ebi_log *log;
+    struct eb_host host;
+    pthread_t thread;
+    unsigned forks;                     /* ebi_forks() at open: in a child nothing of this works */
+
+    pthread_mutex_t lock;               /* guards what follows, to the blank line */
+    pthread_cond_t changed;             /* room came, something was reported, the link changed */
+    struct ebi_outbound outbound;
+    int64_t close_by_ms;
+    bool closing, flushing, polling;
+    bool link_was_up, link_lost;
+    struct eb_error link_why;
+
+    pthread_mutex_t wake_lock;          /* guards waker */
+    void *waker;                        /* the plugin's instance, while it may be woken */
+
+    pthread_mutex_t report_lock;        /* guards reports */
+    struct ebi_out *reports, **reports_end;
+
+    void *self;                         /* the plugin's instance; from here on, all is the thread's own */
+    struct ebi_out **batch;
+    uint32_t openings;                  /* in a row that led to nothing */
+    int64_t open_at_ms;
+};
+
+struct ebi_sender_limits ebi_sender_limits_of(const struct ebi_bus_settings *settings) {
+    return (struct ebi_sender_limits){
+        .messages = (size_t)settings->queue_messages,
+        .bytes = (size_t)settings->queue_bytes,
+        .batch_messages = settings->batch_messages < MOST_BATCH ? (size_t)settings->batch_messages : MOST_BATCH,
+        .batch_bytes = (size_t)settings->batch_bytes,
+        .linger_ms = settings->linger,
+        .delivery_timeout_ms = settings->delivery_timeout,
+    };
+}
+
+/* ---- What the plugin calls ---- */
+
+static struct ebi_sender *sender_of(const struct eb_host *host) {
+    return host->core;
+}
+
+static void on_log(const struct eb_host *host, int32_t level, const char *text) {
+    ebi_host_log(sender_of(host)->log, host->instance, level, text);
+}
+
+static void on_metric(const struct eb_host *host, const char *name, double value) {
+    ebi_host_metric(sender_of(host)->log, host->instance, name, value);
+}
+
+static void on_link(const struct eb_host *host, int32_t up, const struct eb_error *why) {
+    struct ebi_sender *sender = sender_of(host);
+
+    pthread_mutex_lock(&sender->lock);
+    enum ebi_link_change change = !up ? EBI_LINK_LOST : sender->link_lost ? EBI_LINK_AGAIN : EBI_LINK_FIRST;
+    sender->link_was_up |= up != 0;
+    sender->link_lost = !up;
+    if (!up && why)
+        sender->link_why = *why;
+    pthread_cond_broadcast(&sender->changed);
+    pthread_mutex_unlock(&sender->lock);
+    ebi_host_link(sender->log, host->instance, "producer", change, why);
+}
+
+static void on_delivered(const struct eb_host *host, const struct eb_delivery *theirs) {
+    struct ebi_sender *sender = sender_of(host);
+    struct eb_delivery delivery;
+
+    ebi_sized_copy(&delivery, sizeof delivery, theirs);
+    struct ebi_out *out = (struct ebi_out *)(uintptr_t)delivery.token;
+    ebi_out_report(out, &delivery);
+    out->next = NULL;
+    pthread_mutex_lock(&sender->report_lock);
+    *sender->reports_end = out;
+    sender->reports_end = &out->next;
+    pthread_mutex_unlock(&sender->report_lock);
+}
+
+/* ---- Reporting ---- */
+
+static void tell(struct ebi_out *out) {
+    struct ebi_report report = {
+        .message = &out->message,
+        .status = out->status,
+        .error = out->status == EB_OK ? NULL : out->error,
+        .position = out->position,
+        .maybe_stored = out->maybe_stored,
+    };
+    struct eb_error unknown;
+
+    if (out->status != EB_OK && !report.error) {
+        ebi_error(&unknown, out->status, EB_KIND_BROKER, "not delivered, and there was no memory to keep the reason");
+        report.error = &unknown;
+    }
+    if (out->reported)
+        out->reported(out->arg, &report);
+}
+
+static struct ebi_out *take_reports(struct ebi_sender *sender) {
+    pthread_mutex_lock(&sender->report_lock);
+    struct ebi_out *reports = sender->reports;
+    sender->reports = NULL;
+    sender->reports_end = &sender->reports;
+    pthread_mutex_unlock(&sender->report_lock);
+    return reports;
+}
+
+/* Tells the callers of a list of messages, and gives their room back. Without the lock. */
+static void finish(struct ebi_sender *sender, struct ebi_out *done) {
+    if (!done)
+        return;
+    for (struct ebi_out *out = done; out; out = out->next)
+        tell(out);
+    pthread_mutex_lock(&sender->lock);
+    while (done) {
+        struct ebi_out *next = done->next;
+
+        ebi_outbound_settle(&sender->outbound, done);
+        done = next;
+    }
+    pthread_cond_broadcast(&sender->changed);
+    pthread_mutex_unlock(&sender->lock);
+}
+
+/* A message is given up: says how long it was tried, and why the last try failed. */
+static void give_up(struct ebi_sender *sender, struct ebi_out *out, bool closing) {
+    struct eb_error *err = out->error;
+    int64_t waited = ebi_ticks_ms() - out->put_ms;
+
+    if (!err && (err = malloc(sizeof *err))) {
+        pthread_mutex_lock(&sender->lock);
+        *err = sender->link_why;
+        pthread_mutex_unlock(&sender->lock);
+        if (!err->text[0])
+            ebi_error(err, EB_RETRIABLE, EB_KIND_BROKER, "broker %s did not take it", sender->broker->name);
+        out->error = err;
+    }
+    out->status = EB_RETRIABLE;
+    if (err) {
+        err->status = EB_RETRIABLE;
+        ebi_error_context(err, closing ? "given up at close after %" PRId64 ".%" PRId64 " s"
+                                       : "given up after %" PRId64 ".%" PRId64 " s (delivery_timeout)",
+                          waited / 1000, waited % 1000 / 100);
+    }
+}
+
+/* Sorts what the plugin reported into done and again. final: nothing goes back into the queue. */
+static void work_off_reports(struct ebi_sender *sender, bool final) {
+    struct ebi_out *reports = take_reports(sender), *done = NULL, **end = &done;
+    int64_t now = ebi_ticks_ms();
+
+    if (!reports)
+        return;
+    pthread_mutex_lock(&sender->lock);
+    while (reports) {
+        struct ebi_out *out = reports;
+
+        reports = out->next;
+        out->next = NULL;
+        if (out->status == EB_OK)
+            sender->openings = 0;
+        if (!ebi_outbound_reported(&sender->outbound, out, final, now, ebi_chance()))
+            continue;
+        *end = out;
+        end = &out->next;
+    }
+    pthread_mutex_unlock(&sender->lock);
+    for (struct ebi_out *out = done; out; out = out->next)
+        if (out->status == EB_RETRIABLE)
+            give_up(sender, out, final);
+    finish(sender, done);
+}
+
+static void expire(struct ebi_sender *sender, bool everything) {
+    struct ebi_out *expired = NULL, **end = &expired, *out;
+    int64_t now = ebi_ticks_ms();
+
+    pthread_mutex_lock(&sender->lock);
+    while ((out = ebi_outbound_expired(&sender->outbound, now, everything))) {
+        *end = out;
+        end = &out->next;
+    }
+    pthread_mutex_unlock(&sender->lock);
+    for (out = expired; out; out = out->next)
+        give_up(sender, out, everything);
+    finish(sender, expired);
+}
+
+/* ---- The plugin's instance ---- */
+
+static const struct ebi_backoff reopening = {.first_ms = 200, .max_ms = 10000, .jitter = 0.2};
+
+static void set_instance(struct ebi_sender *sender, void *self) {
+    pthread_mutex_lock(&sender->wake_lock);
+    sender->waker = self;
+    pthread_mutex_unlock(&sender->wake_lock);
+    sender->self = self;
+}
+
+static enum eb_status open_instance(struct ebi_sender *sender, struct eb_error *err) {
+    void *self = NULL;
+    sigset_t before;
+
+    ebi_thread_block_signals(&before);  /* the first time this is the caller's thread */
+    int32_t status = sender->ops->open(&sender->host, sender->broker->settings, &self, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+
+    if (status < EB_OK) {
+        ebi_error_context(err, "broker %s", sender->broker->name);
+        return status == EB_RETRIABLE || status == EB_PERMANENT ? (enum eb_status)status : EB_FATAL;
+    }
+    set_instance(sender, self);
+    return EB_OK;
+}
+
+static void close_instance(struct ebi_sender *sender, int64_t timeout_ms) {
+    void *self = sender->self;
+
+    if (!self)
+        return;
+    set_instance(sender, NULL);         /* so that no put wakes what is gone */
+    sender->ops->close(self, (int32_t)(timeout_ms < 0 ? 0 : timeout_ms > INT32_MAX ? INT32_MAX : timeout_ms));
+}
+
+/* The instance is done: its messages come back as retriable, a new one is opened after a while. */
+static void give_instance_up(struct ebi_sender *sender, const struct eb_error *why) {
+    ebi_log_line(sender->log, EBI_ERROR, "broker %s: the producer is opened anew: %s", sender->broker->name, why->text);
+    close_instance(sender, 0);
+    work_off_reports(sender, false);
+    sender->open_at_ms = ebi_ticks_ms() + ebi_backoff_wait(&reopening, ++sender->openings, ebi_chance());
+}
+
+static void reopen(struct ebi_sender *sender) {
+    struct eb_error err = {0};
+
+    if (open_instance(sender, &err) == EB_OK)
+        return;
+    pthread_mutex_lock(&sender->lock);
+    sender->link_why = err;
+    pthread_mutex_unlock(&sender->lock);
+    ebi_log_line(sender->log, EBI_ERROR, "the producer cannot be opened: %s", err.text);
+    sender->open_at_ms = ebi_ticks_ms() + ebi_backoff_wait(&reopening, ++sender->openings, ebi_chance());
+}
+
+/* ---- The thread ---- */
+
+/* Hands a batch to the plugin; what it does not take goes back. True when it took all of it. */
+static bool submit(struct ebi_sender *sender, size_t n, struct eb_error *err) {
+    const struct eb_message *messages[64];
+    size_t taken = 0;
+    int64_t answer = 0;
+
+    while (taken < n) {
+        size_t part = n - taken < 64 ? n - taken : 64;
+
+        for (size_t i = 0; i < part; i++)
+            messages[i] = &sender->batch[taken + i]->message;
+        answer = sender->ops->submit(sender->self, messages, part, err);
+        if (answer > 0)
+            taken += (size_t)answer < part ? (size_t)answer : part;
+        if (answer < (int64_t)part)
+            break;
+    }
+    if (taken == n)
+        return true;
+    pthread_mutex_lock(&sender->lock);
+    ebi_outbound_unpick(&sender->outbound, sender->batch + taken, n - taken);
+    pthread_mutex_unlock(&sender->lock);
+    if (answer < 0)
+        give_instance_up(sender, err);
+    return false;
+}
+
+/* Waits, with the lock, for a put or the time, while there is no instance. */
+static void wait_for_opening(struct ebi_sender *sender) {
+    int64_t by = sender->open_at_ms;
+
+    if (sender->closing && sender->close_by_ms < by)
+        by = sender->close_by_ms;
+    if (ebi_ticks_ms() < by)
+        ebi_cond_wait_until(&sender->changed, &sender->lock, by);
+}
+
+static bool finished(const struct ebi_sender *sender) {
+    return sender->closing && (sender->outbound.messages == 0 || ebi_ticks_ms() >= sender->close_by_ms);
+}
+
+/* One round with an open instance: submit what may go, poll, work off what was reported. */
+static void round_of(struct ebi_sender *sender) {
+    struct eb_error err = {0};
+    int64_t now = ebi_ticks_ms(), due = now + IDLE_MS;
+
+    pthread_mutex_lock(&sender->lock);
+    bool overdue = ebi_outbound_overdue(&sender->outbound, now);
+    size_t n = overdue ? 0 : ebi_outbound_pick(&sender->outbound, now, sender->closing || sender->flushing,
+                                               sender->batch, MOST_BATCH, &due);
+    if (sender->closing && sender->close_by_ms < due)
+        due = sender->close_by_ms;
+    sender->polling = n == 0;           /* from here on a put wakes the plugin */
+    pthread_mutex_unlock(&sender->lock);
+    if (overdue) {
+        ebi_error(&err, EB_RETRIABLE, EB_KIND_BROKER, "no answer in delivery_timeout");
+        give_instance_up(sender, &err);
+        return;
+    }
+    bool all = n == 0 || submit(sender, n, &err);
+    if (!sender->self)
+        return;
+    int64_t timeout = n > 0 && all ? 0 : due - now;
+    int32_t status = sender->ops->poll(sender->self, (int32_t)(timeout < 0 ? 0 : timeout), &err);
+    pthread_mutex_lock(&sender->lock);
+    sender->polling = false;
+    pthread_mutex_unlock(&sender->lock);
+    work_off_reports(sender, false);
+    if (status <= EB_FATAL)
+        give_instance_up(sender, &err);
+}
+
+static void *run(void *arg) {
+    struct ebi_sender *sender = arg;
+
+    pthread_mutex_lock(&sender->lock);
+    while (!finished(sender)) {
+        if (!sender->self)
+            wait_for_opening(sender);
+        bool closing = finished(sender);
+        pthread_mutex_unlock(&sender->lock);
+        if (!closing && !sender->self && ebi_ticks_ms() >= sender->open_at_ms)
+            reopen(sender);
+        if (!closing && sender->self)
+            round_of(sender);
+        expire(sender, false);
+        pthread_mutex_lock(&sender->lock);
+    }
+    pthread_mutex_unlock(&sender->lock);
+    close_instance(sender, sender->close_by_ms - ebi_ticks_ms());
+    work_off_reports(sender, true);
+    expire(sender, true);
+    return NULL;
+}
+
+/* ---- The interface ---- */
+
+static void sender_free(struct ebi_sender *sender) {
+    ebi_outbound_free(&sender->outbound);
+    pthread_cond_destroy(&sender->changed);
+    pthread_mutex_destroy(&sender->wake_lock);
+    pthread_mutex_destroy(&sender->report_lock);
+    pthread_mutex_destroy(&sender->lock);
+    free(sender->batch);
+    free(sender);
+}
+
+static struct eb_host host_for(struct ebi_sender *sender, const char *service) {
+    return (struct eb_host){
+        .size = sizeof(struct eb_host),
+        .core = sender,
+        .instance = sender->broker->name,
+        .service = service,
+        .log = on_log,
+        .metric = on_metric,
+        .link = on_link,
+        .delivered = on_delivered,
+    };
+}
+
+enum eb_status ebi_sender_open(const struct ebi_broker *broker, const char *service,
+                               const struct ebi_sender_limits *limits, struct ebi_log *log, struct ebi_sender **out,
+                               struct eb_error *err) {
+    enum eb_status status = ebi_broker_needs(broker, true, false, false, err);
+    struct ebi_sender *sender;
+
+    if (status != EB_OK)
+        return status;
+    sender = calloc(1, sizeof *sender);
+    if (!sender)
+        return ebi_error_memory(err);
+    sender->broker = broker;
+    sender->ops = broker->plugin->producer;
+    sender->log = log;
+    sender->forks = ebi_forks();
+    sender->reports_end = &sender->reports;
+    sender->batch = malloc(MOST_BATCH * sizeof *sender->batch);
+    pthread_mutex_init(&sender->lock, NULL);
+    pthread_mutex_init(&sender->report_lock, NULL);
+    pthread_mutex_init(&sender->wake_lock, NULL);
+    ebi_cond_init(&sender->changed);
+    sender->host = host_for(sender, service);
+    status = ebi_outbound_init(&sender->outbound, limits, sender->ops->traits & EB_T_ORDER, err);
+    if (status == EB_OK && !sender->batch)
+        status = ebi_error_memory(err);
+    if (status == EB_OK)
+        status = open_instance(sender, err);
+    if (status == EB_OK) {
+        status = ebi_thread_start(&sender->thread, "eb-send", run, sender, err);
+        if (status != EB_OK)
+            close_instance(sender, 0);
+    }
+    if (status != EB_OK) {
+        sender_free(sender);
+        return status;
+    }
+    *out = sender;
+    return EB_OK;
+}
+
+/* Gives the lock back, and lets the thread come out of the plugin's poll if it is there. */
+static void unlock_and_wake(struct ebi_sender *sender) {
+    bool wake = sender->polling;
+
+    sender->polling = false;            /* once is enough */
+    pthread_mutex_unlock(&sender->lock);
+    if (!wake)
+        return;
+    sigset_t before;
+
+    ebi_thread_block_signals(&before);
+    pthread_mutex_lock(&sender->wake_lock);
+    if (sender->waker)
+        sender->ops->wake(sender->waker);
+    pthread_mutex_unlock(&sender->wake_lock);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static enum eb_status wait_for_room(struct ebi_sender *sender, const struct ebi_out *out, int64_t wait_ms,
+                                    struct eb_error *err) {
+    int64_t by = wait_ms < 0 ? INT64_MAX : ebi_ticks_ms() + wait_ms;
+
+    if (!ebi_outbound_ever_fits(&sender->outbound, out))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%zu bytes are more than the whole queue takes (queue_bytes)",
+                         out->bytes);
+    while (!sender->closing && !ebi_outbound_has_room(&sender->outbound, out))
+        if (wait_ms == 0 || !ebi_cond_wait_until(&sender->changed, &sender->lock, by))
+            return ebi_error(err, EB_FULL, EB_KIND_BROKER,
+                             "the queue of broker %s is full: %zu messages, %zu bytes (queue_messages, queue_bytes)",
+                             sender->broker->name, sender->outbound.messages, sender->outbound.bytes);
+    if (sender->closing)
+        return ebi_error(err, EB_FATAL, EB_KIND_CONFIG, "the producer of broker %s is being closed",
+                         sender->broker->name);
+    return EB_OK;
+}
+
+enum eb_status ebi_sender_put(struct ebi_sender *sender, const struct eb_message *message, int64_t wait_ms,
+                              ebi_reported reported, void *arg, struct eb_error *err) {
+    struct ebi_out *out = ebi_out_new(message, err);
+    enum eb_status status;
+
+    if (!out)
+        return err && err->status == EB_PERMANENT ? EB_PERMANENT : EB_FATAL;
+    if (sender->forks != ebi_forks()) {
+        ebi_out_free(out);
+        return ebi_error(err, EB_FATAL, EB_KIND_CONFIG,
+                         "the bus was opened before this process was forked; open it after the fork");
+    }
+    out->reported = reported;
+    out->arg = arg;
+    pthread_mutex_lock(&sender->lock);
+    status = wait_for_room(sender, out, wait_ms, err);
+    if (status == EB_OK)
+        status = ebi_outbound_put(&sender->outbound, out, ebi_ticks_ms(), err);
+    if (status == EB_OK)
+        unlock_and_wake(sender);
+    else
+        pthread_mutex_unlock(&sender->lock);
+    if (status != EB_OK)
+        ebi_out_free(out);
+    return status;
+}
+
+enum eb_status ebi_sender_flush(struct ebi_sender *sender, int64_t timeout_ms, struct eb_error *err) {
+    int64_t by = timeout_ms < 0 ? INT64_MAX : ebi_ticks_ms() + timeout_ms;
+    uint64_t epoch;
+
+    pthread_mutex_lock(&sender->lock);
+    enum eb_status status = ebi_outbound_mark(&sender->outbound, &epoch, err);
+    sender->flushing = true;
+    unlock_and_wake(sender);
+    pthread_mutex_lock(&sender->lock);
+    while (status == EB_OK && !ebi_outbound_flushed(&sender->outbound, epoch))
+        if (!ebi_cond_wait_until(&sender->changed, &sender->lock, by))
+            status = ebi_error(err, EB_RETRIABLE, EB_KIND_BROKER, "%zu messages wait for broker %s still",
+                               sender->outbound.messages, sender->broker->name);
+    sender->flushing = false;           /* another flush at work lingers a little more, no harm done */
+    pthread_mutex_unlock(&sender->lock);
+    return status;
+}
+
+static enum eb_status link_said(const struct ebi_sender *sender, struct eb_error *err) {
+    if (sender->link_was_up)
+        return EB_OK;
+    if (!err)
+        return EB_RETRIABLE;
+    *err = sender->link_why;
+    if (!err->text[0])
+        ebi_error(err, EB_RETRIABLE, EB_KIND_BROKER, "no answer from the broker yet");
+    err->status = EB_RETRIABLE;
+    err->kind = EB_KIND_BROKER;
+    ebi_error_context(err, "broker %s cannot be reached", sender->broker->name);
+    return EB_RETRIABLE;
+}
+
+enum eb_status ebi_sender_link(struct ebi_sender *sender, struct eb_error *err) {
+    pthread_mutex_lock(&sender->lock);
+    enum eb_status status = link_said(sender, err);
+    pthread_mutex_unlock(&sender->lock);
+    return status;
+}
+
+enum eb_status ebi_sender_wait_link(struct ebi_sender *sender, int64_t timeout_ms, struct eb_error *err) {
+    int64_t by = ebi_ticks_ms() + timeout_ms;
+
+    pthread_mutex_lock(&sender->lock);
+    while (!sender->link_was_up && ebi_cond_wait_until(&sender->changed, &sender->lock, by))
+        continue;
+    enum eb_status status = link_said(sender, err);
+    pthread_mutex_unlock(&sender->lock);
+    return status;
+}
+
+void ebi_sender_close(struct ebi_sender *sender, int64_t timeout_ms) {
+    if (!sender)
+        return;
+    pthread_mutex_lock(&sender->lock);
+    sender->closing = true;
+    sender->close_by_ms = timeout_ms < 0 ? INT64_MAX : ebi_ticks_ms() + timeout_ms;
+    pthread_cond_broadcast(&sender->changed);
+    unlock_and_wake(sender);
+    pthread_join(sender->thread, NULL);
+    sender_free(sender);
+}

@@ -1,0 +1,89 @@
+/* core/signal/attrs.c - see attrs.h. */
+#include "signal/attrs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+static struct eb_header attr(const char *name, const char *value) {
+    return (struct eb_header){{name, strlen(name)}, {value, strlen(value)}};
+}
+
+void ebi_attrs_of(const struct eb_event *event, struct ebi_attrs *attrs) {
+    const struct eb_metadata *meta = &event->meta;
+
+    ebi_iso_print(meta->time_us, attrs->time);
+    snprintf(attrs->minorversion, sizeof attrs->minorversion, "%" PRId32, meta->minorversion);
+    attrs->items[0] = attr("type", meta->type);
+    attrs->items[1] = attr("id", meta->id);
+    attrs->items[2] = attr("source", meta->source);
+    attrs->items[3] = attr("time", attrs->time);
+    attrs->items[4] = attr("minorversion", attrs->minorversion);
+    attrs->items[5] = attr("sourcehost", meta->sourcehost);
+    attrs->items[6] = attr("sourcelib", meta->sourcelib);
+}
+
+struct eb_text ebi_attr(const struct eb_message *message, const char *name) {
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < message->n_attrs; i++)
+        if (message->attrs[i].name.len == len && memcmp(message->attrs[i].name.data, name, len) == 0)
+            return message->attrs[i].value;
+    return (struct eb_text){0};
+}
+
+static enum eb_status read_minorversion(struct eb_text text, int32_t *version, struct eb_error *err) {
+    char digits[12], *end;
+
+    if (text.len == 0 || text.len >= sizeof digits)
+        goto bad;
+    memcpy(digits, text.data, text.len);
+    digits[text.len] = '\0';
+    long value = strtol(digits, &end, 10);
+    if (*end || end == digits || value < 0 || value > INT32_MAX)
+        goto bad;
+    *version = (int32_t)value;
+    return EB_OK;
+bad:
+    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute minorversion is not a number from 0 to 2147483647");
+}
+
+/* Text that may be taken over as it is: it is shown and sent on, so it must be a plain line. */
+static enum eb_status take(struct eb_text text, const char *name, const char **field, struct eb_error *err) {
+    if (!text.data)
+        return EB_OK;
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute %s holds a control character", name);
+    *field = text.data;
+    return EB_OK;
+}
+
+enum eb_status ebi_attrs_take(struct eb_event *event, const struct eb_message *message, struct eb_error *err) {
+    struct eb_metadata *meta = &event->meta;
+    struct eb_text id = ebi_attr(message, "id"), time = ebi_attr(message, "time"),
+                   minorversion = ebi_attr(message, "minorversion");
+    enum eb_status status = take(ebi_attr(message, "source"), "source", &meta->source, err);
+
+    if (status == EB_OK)
+        status = take(ebi_attr(message, "sourcehost"), "sourcehost", &meta->sourcehost, err);
+    if (status == EB_OK)
+        status = take(ebi_attr(message, "sourcelib"), "sourcelib", &meta->sourcelib, err);
+    if (status == EB_OK && id.data) {
+        if (!ebi_uuid_valid(id.data, id.len))
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute id is not a UUID");
+        memcpy(event->id, id.data, id.len);
+        event->id[id.len] = '\0';
+    }
+    if (status == EB_OK && time.data) {
+        status = ebi_iso_read(time.data, time.len, &meta->time_us, err);
+        if (status != EB_OK)
+            ebi_error_context(err, "attribute time");
+    }
+    if (status == EB_OK && minorversion.data)
+        status = read_minorversion(minorversion, &meta->minorversion, err);
+    return status;
+}

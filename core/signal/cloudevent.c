@@ -1,0 +1,181 @@
+/* core/signal/cloudevent.c - an event as one line of CloudEvents 1.0 structured JSON, written and read. */
+#include "signal/event.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "schema/json.h"
+
+/* ---- Writing ---- */
+
+static bool add_member(struct ebi_bytes *out, const char *name, const char *value) {
+    return !value || (ebi_bytes_add(out, ",\"", 2) && ebi_bytes_add_text(out, name) && ebi_bytes_add(out, "\":", 2) &&
+                      ebi_bytes_add_json_string(out, value, strlen(value)));
+}
+
+static bool is_number(struct eb_text text) {
+    if (text.len == 0 || text.len > 15 || (text.len > 1 && text.data[0] == '0'))
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+    return true;
+}
+
+/* The headers of a dead letter, dlq_reason and so on, under CloudEvents names: dlqreason. Others stay where they are. */
+static bool add_dead_letter(struct ebi_bytes *out, const struct eb_event *event) {
+    static const char prefix[] = "dlq_";
+
+    for (size_t i = 0; i < event->n_headers; i++) {
+        struct eb_text name = event->headers[i].name, value = event->headers[i].value;
+
+        if (name.len < sizeof prefix || memcmp(name.data, prefix, sizeof prefix - 1) != 0)
+            continue;
+        if (!ebi_bytes_add(out, ",\"dlq", 5) ||
+            !ebi_bytes_add(out, name.data + sizeof prefix - 1, name.len - sizeof prefix + 1) ||
+            !ebi_bytes_add(out, "\":", 2))
+            return false;
+        bool count = name.len == 12 && memcmp(name.data, "dlq_attempts", 12) == 0 && is_number(value);
+        if (count ? !ebi_bytes_add(out, value.data, value.len)
+                  : !ebi_bytes_add_json_string(out, value.data ? value.data : "", value.len))
+            return false;
+    }
+    return true;
+}
+
+static bool add_metadata(struct ebi_bytes *out, const struct eb_event *event) {
+    const struct eb_metadata *meta = &event->meta;
+    char time[EBI_ISO_ROOM];
+
+    ebi_iso_print_micros(meta->time_us, time);
+    return ebi_bytes_add_text(out, "{\"specversion\":\"1.0\"") && add_member(out, "type", meta->type) &&
+           add_member(out, "id", meta->id) && add_member(out, "source", meta->source) &&
+           add_member(out, "time", time) && ebi_bytes_add_format(out, ",\"minorversion\":%" PRId32, meta->minorversion) &&
+           add_member(out, "sourcehost", meta->sourcehost) && add_member(out, "sourcelib", meta->sourcelib) &&
+           add_member(out, "datacontenttype", "application/json") && add_member(out, "topic", meta->topic) &&
+           add_member(out, "partitionkey", meta->key) && add_member(out, "position", meta->position) &&
+           (meta->attempt == 0 || ebi_bytes_add_format(out, ",\"attempt\":%" PRId32, meta->attempt));
+}
+
+enum eb_status ebi_event_to_cloudevent(const struct eb_event *event, struct ebi_bytes *out, struct eb_error *err) {
+    if (!add_metadata(out, event) || !add_dead_letter(out, event) || !ebi_bytes_add_text(out, ",\"data\":"))
+        return ebi_error_memory(err);
+    enum eb_status status = ebi_data_to_json(event->data, out, err);
+    if (status == EB_OK && !ebi_bytes_add(out, "}", 1))
+        status = ebi_error_memory(err);
+    return status;
+}
+
+/* ---- Reading ---- */
+
+/* What a line says, as spans of it; data is raw JSON, texts are unescaped into memory of their own. */
+struct envelope {
+    char *type, *id, *source, *sourcehost, *sourcelib, *time, *key;
+    const char *data;
+    size_t data_len;
+    int64_t minorversion;
+};
+
+static void envelope_free(struct envelope *said) {
+    free(said->type);
+    free(said->id);
+    free(said->source);
+    free(said->sourcehost);
+    free(said->sourcelib);
+    free(said->time);
+    free(said->key);
+}
+
+static enum eb_status take_member(void *arg, const char *name, const char *value, size_t len, struct eb_error *err) {
+    struct envelope *said = arg;
+    const struct {
+        const char *name;
+        char **text;
+    } texts[] = {{"type", &said->type},             {"id", &said->id},
+                 {"source", &said->source},         {"sourcehost", &said->sourcehost},
+                 {"sourcelib", &said->sourcelib},   {"time", &said->time},
+                 {"partitionkey", &said->key}};
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(name, texts[i].name) == 0)
+            return ebi_json_text(name, value, len, texts[i].text, err);
+    if (strcmp(name, "minorversion") == 0)
+        return ebi_json_long(name, value, len, &said->minorversion, err);
+    if (strcmp(name, "data") == 0) {
+        said->data = value;
+        said->data_len = len;
+    }
+    return EB_OK;                       /* others are allowed by CloudEvents, and the broker's part is not wanted */
+}
+
+static enum eb_status take_envelope(struct eb_event *event, const struct envelope *said, struct eb_error *err) {
+    struct eb_metadata meta = {.id = said->id, .source = said->source, .sourcehost = said->sourcehost,
+                               .sourcelib = said->sourcelib, .time_us = event->meta.time_us};
+    enum eb_status status = EB_OK;
+
+    if (said->minorversion < 0 || said->minorversion > INT32_MAX)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "minorversion: expected a number from 0 to 2147483647");
+    meta.minorversion = (int32_t)said->minorversion;
+    if (said->time)
+        status = ebi_iso_read(said->time, strlen(said->time), &meta.time_us, err);
+    if (status != EB_OK) {
+        ebi_error_context(err, "time");
+        return status;
+    }
+    status = eb_event_set_metadata(event, &meta, err);
+    if (status == EB_OK)
+        status = ebi_data_from_json(event->data, "data", said->data, said->data_len, err);
+    return status;
+}
+
+static const struct eb_signal *signal_of(const struct ebi_signals *all, const struct eb_signal *expected,
+                                         const struct envelope *said, struct eb_error *err) {
+    if (!said->type) {
+        ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "type: missing; it names the signal");
+        return NULL;
+    }
+    const struct eb_signal *signal = ebi_signals_find(all, said->type, err);
+    if (signal && expected && signal != expected) {
+        ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "type: expected %s, found %s", eb_signal_type(expected),
+                  eb_signal_type(signal));
+        return NULL;
+    }
+    return signal;
+}
+
+enum eb_status ebi_event_from_cloudevent(const struct ebi_signals *all, const struct eb_signal *expected,
+                                         const char *json, size_t len, struct eb_event **out, char **key,
+                                         struct eb_error *err) {
+    struct envelope said = {0};
+    struct eb_event *event = NULL;
+    enum eb_status status = ebi_json_members(json, len, take_member, &said, err);
+
+    *key = NULL;
+    if (status != EB_OK)
+        goto done;
+    const struct eb_signal *signal = signal_of(all, expected, &said, err);
+    if (!signal) {
+        status = EB_PERMANENT;
+        goto done;
+    }
+    if (!said.data) {
+        status = ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "data: missing; it holds the fields of %s", said.type);
+        goto done;
+    }
+    status = eb_event_new(signal, &event, err);
+    if (status == EB_OK)
+        status = take_envelope(event, &said, err);
+    if (status == EB_OK) {
+        *out = event;
+        *key = said.key;
+        event = NULL;
+        said.key = NULL;
+    }
+done:
+    eb_event_free(event);
+    envelope_free(&said);
+    return status;
+}

@@ -1,0 +1,227 @@
+/* core/signal/event.c - events: the public functions of eventbus/event.h over the data of core/schema. */
+#include "signal/event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+static void fresh(struct eb_event *event) {
+    const struct ebi_origin *origin = &event->signal->all->origin;
+
+    ebi_uuid_new(event->id);
+    event->meta = (struct eb_metadata){
+        .type = eb_signal_type(event->signal),
+        .id = event->id,
+        .source = origin->source,
+        .sourcehost = origin->sourcehost,
+        .sourcelib = origin->sourcelib,
+        .time_us = ebi_now_us(),
+    };
+    event->headers = NULL;
+    event->n_headers = 0;
+}
+
+static void free_texts(struct eb_event *event) {
+    for (size_t i = 0; i < sizeof event->own_texts / sizeof *event->own_texts; i++) {
+        free(event->own_texts[i]);
+        event->own_texts[i] = NULL;
+    }
+}
+
+enum eb_status eb_event_new(const struct eb_signal *signal, struct eb_event **out, struct eb_error *err) {
+    struct eb_event *event = calloc(1, sizeof *event);
+
+    if (!event)
+        return ebi_error_memory(err);
+    event->signal = signal;
+    event->data = ebi_data_new(signal->schema);
+    if (!event->data) {
+        free(event);
+        return ebi_error_memory(err);
+    }
+    fresh(event);
+    *out = event;
+    return EB_OK;
+}
+
+void eb_event_free(struct eb_event *event) {
+    if (!event)
+        return;
+    free_texts(event);
+    ebi_data_free(event->data);
+    free(event);
+}
+
+enum eb_status eb_event_reset(struct eb_event *event, struct eb_error *err) {
+    (void)err;                          /* nothing in it can fail today; the promise leaves room */
+    free_texts(event);
+    ebi_data_clear(event->data);
+    fresh(event);
+    return EB_OK;
+}
+
+const struct eb_metadata *eb_event_metadata(const struct eb_event *event) {
+    return &event->meta;
+}
+
+/* ---- Metadata of another making ---- */
+
+static bool plain(const char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    return true;
+}
+
+/* The years 1 to 9999, in microseconds since 1970. */
+static const int64_t first_us = -62135596800000000, last_us = 253402300799999999;
+
+static enum eb_status check_metadata(const struct eb_metadata *meta, struct eb_error *err) {
+    const struct {
+        const char *name, *text;
+    } texts[] = {{"source", meta->source}, {"sourcehost", meta->sourcehost}, {"sourcelib", meta->sourcelib}};
+
+    if (meta->id && !ebi_uuid_valid(meta->id, strlen(meta->id)))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "id \"%.64s\" is not a UUID", plain(meta->id) ? meta->id : "?");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].text && !plain(texts[i].text))
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s holds a control character", texts[i].name);
+    if (meta->time_us < first_us || meta->time_us > last_us)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "time is outside the years 1 to 9999");
+    return EB_OK;
+}
+
+static bool take_text(const char **field, char **own, const char *text) {
+    if (!text)
+        return true;
+    char *copy = strdup(text);
+    if (!copy)
+        return false;
+    free(*own);
+    *field = *own = copy;
+    return true;
+}
+
+enum eb_status eb_event_set_metadata(struct eb_event *event, const struct eb_metadata *meta, struct eb_error *err) {
+    enum eb_status status = check_metadata(meta, err);
+
+    if (status != EB_OK)
+        return status;
+    if (!take_text(&event->meta.source, &event->own_texts[0], meta->source) ||
+        !take_text(&event->meta.sourcehost, &event->own_texts[1], meta->sourcehost) ||
+        !take_text(&event->meta.sourcelib, &event->own_texts[2], meta->sourcelib))
+        return ebi_error_memory(err);
+    if (meta->id)
+        memcpy(event->id, meta->id, EBI_UUID_ROOM);
+    event->meta.time_us = meta->time_us;
+    event->meta.minorversion = meta->minorversion;
+    event->meta.from_event_bus = meta->from_event_bus;
+    return EB_OK;
+}
+
+/* ---- Fields ---- */
+
+enum eb_status eb_event_set_string(struct eb_event *event, const char *path, const char *text, struct eb_error *err) {
+    return ebi_data_set_text(event->data, path, text, strlen(text), err);
+}
+
+enum eb_status eb_event_set_text(struct eb_event *event, const char *path, const char *text, size_t len,
+                                 struct eb_error *err) {
+    return ebi_data_set_text(event->data, path, text, len, err);
+}
+
+enum eb_status eb_event_set_bytes(struct eb_event *event, const char *path, const void *bytes, size_t len,
+                                  struct eb_error *err) {
+    return ebi_data_set_bytes(event->data, path, bytes, len, err);
+}
+
+enum eb_status eb_event_set_long(struct eb_event *event, const char *path, int64_t value, struct eb_error *err) {
+    return ebi_data_set_long(event->data, path, value, err);
+}
+
+enum eb_status eb_event_set_double(struct eb_event *event, const char *path, double value, struct eb_error *err) {
+    return ebi_data_set_double(event->data, path, value, err);
+}
+
+enum eb_status eb_event_set_bool(struct eb_event *event, const char *path, int value, struct eb_error *err) {
+    return ebi_data_set_bool(event->data, path, value, err);
+}
+
+enum eb_status eb_event_set_null(struct eb_event *event, const char *path, struct eb_error *err) {
+    return ebi_data_set_null(event->data, path, err);
+}
+
+enum eb_status eb_event_set_empty(struct eb_event *event, const char *path, struct eb_error *err) {
+    return ebi_data_set_empty(event->data, path, err);
+}
+
+enum eb_status eb_event_set_json(struct eb_event *event, const char *json, size_t len, struct eb_error *err) {
+    return ebi_data_from_json(event->data, "data", json, len, err);
+}
+
+enum eb_status eb_event_get_string(const struct eb_event *event, const char *path, const char **text,
+                                   struct eb_error *err) {
+    size_t len;
+
+    return ebi_data_get_text(event->data, path, text, &len, err);
+}
+
+enum eb_status eb_event_get_text(const struct eb_event *event, const char *path, const char **text, size_t *len,
+                                 struct eb_error *err) {
+    return ebi_data_get_text(event->data, path, text, len, err);
+}
+
+enum eb_status eb_event_get_bytes(const struct eb_event *event, const char *path, const void **bytes, size_t *len,
+                                  struct eb_error *err) {
+    return ebi_data_get_bytes(event->data, path, bytes, len, err);
+}
+
+enum eb_status eb_event_get_long(const struct eb_event *event, const char *path, int64_t *value,
+                                 struct eb_error *err) {
+    return ebi_data_get_long(event->data, path, value, err);
+}
+
+enum eb_status eb_event_get_double(const struct eb_event *event, const char *path, double *value,
+                                   struct eb_error *err) {
+    return ebi_data_get_double(event->data, path, value, err);
+}
+
+enum eb_status eb_event_get_bool(const struct eb_event *event, const char *path, int *value, struct eb_error *err) {
+    return ebi_data_get_bool(event->data, path, value, err);
+}
+
+enum eb_status eb_event_count(const struct eb_event *event, const char *path, size_t *count, struct eb_error *err) {
+    return ebi_data_count(event->data, path, count, err);
+}
+
+enum eb_status eb_event_map_key(const struct eb_event *event, const char *path, size_t i, const char **key,
+                                size_t *len, struct eb_error *err) {
+    return ebi_data_map_key(event->data, path, i, key, len, err);
+}
+
+/* ---- As JSON ---- */
+
+static enum eb_status give(struct ebi_bytes *bytes, enum eb_status status, char **json, size_t *len) {
+    if (status != EB_OK) {
+        ebi_bytes_free(bytes);
+        return status;
+    }
+    *json = bytes->data;
+    if (len)
+        *len = bytes->len;
+    return EB_OK;
+}
+
+enum eb_status eb_event_data_json(const struct eb_event *event, char **json, size_t *len, struct eb_error *err) {
+    struct ebi_bytes bytes = {0};
+
+    return give(&bytes, ebi_data_to_json(event->data, &bytes, err), json, len);
+}
+
+enum eb_status eb_event_json(const struct eb_event *event, char **json, size_t *len, struct eb_error *err) {
+    struct ebi_bytes bytes = {0};
+
+    return give(&bytes, ebi_event_to_cloudevent(event, &bytes, err), json, len);
+}

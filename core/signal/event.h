@@ -1,0 +1,33 @@
+/* core/signal/event.h - an event from the inside: a signal, its data, its metadata. */
+#ifndef EBI_EVENT_H
+#define EBI_EVENT_H
+
+#include <eventbus/event.h>
+#include <eventbus/plugin.h>
+#include "base/bytes.h"
+#include "base/uuid.h"
+#include "schema/data.h"
+#include "signal/registry.h"
+
+/* Belongs to one thread at a time. */
+struct eb_event {
+    const struct eb_signal *signal;
+    struct ebi_data *data;
+    struct eb_metadata meta;            /* its texts: the registry's, own_texts', or a message's that outlives the event */
+    char id[EBI_UUID_ROOM];
+    char *own_texts[3];                 /* source, sourcehost, sourcelib where they differ from the registry's */
+    const struct eb_header *headers;    /* a dead letter's further headers, borrowed from its message */
+    size_t n_headers;
+};
+
+/* Adds the event as one line of CloudEvents JSON, without the newline. */
+enum eb_status ebi_event_to_cloudevent(const struct eb_event *, struct ebi_bytes *, struct eb_error *);
+
+/* A new event from one line of CloudEvents JSON. expected NULL: the type decides. What is needed of the metadata is
+ * taken, the broker's part (topic, position, attempt) is not. *key: partitionkey, to be freed; NULL where there is none.
+ * EB_PERMANENT, EB_KIND_DATA: what is wrong, by path. */
+enum eb_status ebi_event_from_cloudevent(const struct ebi_signals *, const struct eb_signal *expected, const char *json,
+                                         size_t len, struct eb_event **, char **key, struct eb_error *);
+
+
+#endif

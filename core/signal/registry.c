@@ -1,0 +1,271 @@
+/* core/signal/registry.c - see registry.h. */
+#include "signal/registry.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/nearest.h"
+#include "signal/receivers.h"
+
+/* The version of openedx-events that the installed schemas were made by: what new events say as sourcelib. */
+static const char definitions_version[] = "11.2.0";
+
+/* ---- Reading the folders ---- */
+
+static int by_type(const void *a, const void *b) {
+    const struct eb_signal *left = a, *right = b;
+
+    return strcmp(ebi_schema_type(left->schema), ebi_schema_type(right->schema));
+}
+
+static bool is_schema(const char *name) {
+    size_t len = strlen(name);
+
+    return len > 5 && name[0] != '.' && strcmp(name + len - 5, ".avsc") == 0;
+}
+
+static bool known(const struct ebi_signals *all, const char *type) {
+    for (size_t i = 0; i < all->n; i++)
+        if (strcmp(ebi_schema_type(all->items[i].schema), type) == 0)
+            return true;
+    return false;
+}
+
+static enum eb_status add(struct ebi_signals *all, struct ebi_schema *schema, struct eb_error *err) {
+    struct eb_signal *items = realloc(all->items, (all->n + 1) * sizeof *items);
+
+    if (!items)
+        return ebi_error_memory(err);
+    all->items = items;
+    items[all->n++] = (struct eb_signal){.schema = schema, .all = all};
+    return EB_OK;
+}
+
+static enum eb_status read_file(struct ebi_signals *all, const char *folder, const char *name, size_t limit,
+                                struct eb_error *err) {
+    struct ebi_bytes path = {0};
+    struct ebi_schema *schema = NULL;
+    enum eb_status status = EB_OK;
+
+    if (!ebi_bytes_add_format(&path, "%s/%s", folder, name)) {
+        status = ebi_error_memory(err);
+        goto done;
+    }
+    status = ebi_schema_read_file(path.data, limit, &schema, err);
+    if (status != EB_OK || known(all, ebi_schema_type(schema)))
+        goto done;
+    status = add(all, schema, err);
+    if (status == EB_OK)
+        schema = NULL;
+done:
+    ebi_schema_free(schema);
+    ebi_bytes_free(&path);
+    return status;
+}
+
+static int only_schemas(const struct dirent *entry) {
+    return is_schema(entry->d_name);
+}
+
+static enum eb_status read_folder(struct ebi_signals *all, const char *folder, size_t limit, struct eb_error *err) {
+    struct dirent **entries = NULL;
+    enum eb_status status = EB_OK;
+    int n = scandir(folder, &entries, only_schemas, alphasort);
+
+    if (n < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return EB_OK;
+    if (n < 0)
+        return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot read schema folder %s", folder);
+    for (int i = 0; i < n; i++) {
+        if (status == EB_OK)
+            status = read_file(all, folder, entries[i]->d_name, limit, err);
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
+}
+
+static enum eb_status read_folders(struct ebi_signals *all, const char *path, size_t limit, struct eb_error *err) {
+    char *folders = strdup(path), *rest = folders, *folder;
+    enum eb_status status = EB_OK;
+
+    if (!folders)
+        return ebi_error_memory(err);
+    while (status == EB_OK && (folder = strsep(&rest, ":")))
+        if (*folder)
+            status = read_folder(all, folder, limit, err);
+    if (status == EB_OK && all->n == 0)
+        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                           "no schema (*.avsc) found in %s; install the schemas or set schema_path", path);
+    free(folders);
+    return status;
+}
+
+char *ebi_schema_folders(const char *configured) {
+    struct ebi_bytes path = {0};
+
+    if (configured && *configured && !ebi_bytes_add_format(&path, "%s:", configured))
+        return NULL;
+    if (!ebi_bytes_add_text(&path, EBI_SCHEMADIR)) {
+        ebi_bytes_free(&path);
+        return NULL;
+    }
+    return path.data;
+}
+
+/* ---- The registry ---- */
+
+static enum eb_status name_origin(struct ebi_origin *origin, const char *service, struct eb_error *err) {
+    struct ebi_bytes source = {0};
+    char host[256] = "localhost";
+
+    gethostname(host, sizeof host - 1);                 /* cannot fail with that room; the name may be cut */
+    if (!ebi_bytes_add_format(&source, "openedx/%s/web", service))
+        return ebi_error_memory(err);
+    origin->source = source.data;
+    origin->sourcehost = strdup(host);
+    origin->sourcelib = definitions_version;
+    return origin->sourcehost ? EB_OK : ebi_error_memory(err);
+}
+
+static enum eb_status make_signals(struct ebi_signals *all, struct eb_error *err) {
+    qsort(all->items, all->n, sizeof *all->items, by_type);
+    for (size_t i = 0; i < all->n; i++) {
+        struct eb_signal *signal = &all->items[i];
+
+        signal->number = i;
+        signal->receivers = ebi_receivers_new();
+        signal->switches = malloc(sizeof *signal->switches);
+        if (!signal->receivers || !signal->switches)
+            return ebi_error_memory(err);
+        atomic_init(signal->switches, EBI_ENABLED);
+    }
+    return EB_OK;
+}
+
+enum eb_status ebi_signals_load(const char *path, size_t limit, const char *service, struct ebi_log *log,
+                                struct ebi_signals **out, struct eb_error *err) {
+    struct ebi_signals *all = calloc(1, sizeof *all);
+    enum eb_status status = EB_OK;
+
+    if (!all)
+        return ebi_error_memory(err);
+    all->log = log;
+    all->receivers = ebi_receivers_new();
+    status = all->receivers ? name_origin(&all->origin, service, err) : ebi_error_memory(err);
+    if (status == EB_OK)
+        status = read_folders(all, path, limit, err);
+    if (status == EB_OK)
+        status = make_signals(all, err);
+    if (status != EB_OK) {
+        ebi_signals_free(all);
+        return status;
+    }
+    *out = all;
+    return EB_OK;
+}
+
+void ebi_signals_free(struct ebi_signals *all) {
+    if (!all)
+        return;
+    for (size_t i = 0; i < all->n; i++) {
+        ebi_receivers_free(all->items[i].receivers);
+        free((void *)all->items[i].switches);
+        ebi_schema_free(all->items[i].schema);
+    }
+    ebi_receivers_free(all->receivers);
+    free((char *)all->origin.source);
+    free((char *)all->origin.sourcehost);
+    free(all->items);
+    free(all);
+}
+
+const struct eb_signal *ebi_signals_get(const struct ebi_signals *all, const char *type, size_t len) {
+    size_t low = 0, high = all->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const char *other = ebi_schema_type(all->items[middle].schema);
+        int order = strncmp(type, other, len);
+
+        if (order == 0 && other[len] == '\0')
+            return &all->items[middle];
+        if (order > 0)
+            low = middle + 1;
+        else
+            high = middle;                              /* equal so far: other is longer */
+    }
+    return NULL;
+}
+
+const struct eb_signal *ebi_signals_find(const struct ebi_signals *all, const char *type, struct eb_error *err) {
+    const struct eb_signal *found = ebi_signals_get(all, type, strlen(type));
+    const char **names;
+
+    if (found || !err)
+        return found;
+    names = malloc((all->n + 1) * sizeof *names);
+    if (!names) {
+        ebi_error_memory(err);
+        return NULL;
+    }
+    for (size_t i = 0; i < all->n; i++)
+        names[i] = ebi_schema_type(all->items[i].schema);
+    ptrdiff_t nearest = ebi_nearest(type, names, all->n);
+    if (nearest >= 0)
+        ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "no signal has the event type \"%.200s\"; did you mean %s?", type,
+                  names[nearest]);
+    else
+        ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
+                  "no signal has the event type \"%.200s\"; `eventbus signals` lists those there are", type);
+    free(names);
+    return NULL;
+}
+
+enum eb_status ebi_signals_connect(struct ebi_signals *all, const struct eb_signal *signal, const char *name,
+                                   eb_receiver call, void *arg, struct eb_error *err) {
+    enum eb_status status = ebi_receivers_add(signal ? signal->receivers : all->receivers, name, call, arg, err);
+
+    if (status != EB_OK)
+        ebi_error_context(err, "%s", signal ? ebi_schema_type(signal->schema) : "every signal");
+    return status;
+}
+
+enum eb_status ebi_signals_disconnect(struct ebi_signals *all, const struct eb_signal *signal, const char *name) {
+    return ebi_receivers_remove(signal ? signal->receivers : all->receivers, name);
+}
+
+/* ---- One signal ---- */
+
+const char *eb_signal_type(const struct eb_signal *signal) {
+    return ebi_schema_type(signal->schema);
+}
+
+const char *eb_signal_schema(const struct eb_signal *signal) {
+    return ebi_schema_public(signal->schema)->json.data;
+}
+
+static void switch_to(const struct eb_signal *signal, enum ebi_switch which, int on) {
+    if (on)
+        atomic_fetch_or(signal->switches, which);
+    else
+        atomic_fetch_and(signal->switches, ~(int)which);
+}
+
+void eb_signal_enable(const struct eb_signal *signal, int enabled) {
+    switch_to(signal, EBI_ENABLED, enabled);
+}
+
+int eb_signal_enabled(const struct eb_signal *signal) {
+    return (atomic_load(signal->switches) & EBI_ENABLED) != 0;
+}
+
+void eb_signal_allow_failure(const struct eb_signal *signal, int allowed) {
+    switch_to(signal, EBI_MAY_FAIL, allowed);
+}

@@ -1,0 +1,255 @@
+/* tests/unit/consume/test_dispatch.c - order by key, whatever becomes of the messages. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "consume/dispatch.h"
+
+static struct ebi_dispatch dispatch;
+
+static void begin(void) {
+    ebi_dispatch_init(&dispatch);
+}
+
+static void end(void) {
+    for (struct ebi_taken *taken = dispatch.all_first; taken; taken = taken->all_next)
+        taken->state = EBI_JUDGED;      /* the hands that had them are gone with the test */
+    ebi_dispatch_free(&dispatch);
+}
+
+TestSuite(dispatch, .init = begin, .fini = end);
+
+/* Takes in message number `token` of a key; "" is no key. */
+static struct ebi_taken *take(uint64_t token, const char *key) {
+    struct eb_message message = {.size = sizeof message, .token = token, .topic = {"t", 1}};
+    struct ebi_taken *taken = ebi_taken_new(&message, NULL, NULL);
+
+    cr_assert_not_null(taken);
+    cr_assert(ebi_dispatch_add(&dispatch, taken, *key ? key : NULL, strlen(key), 1000));
+    return taken;
+}
+
+/* Gathers the verdicts as "ACK 1, RETURN 2", gives them to the plugin, and confirms them. */
+static const char *gathered(void) {
+    static const char *const names[] = {"?", "ACK", "RETRY", "RETURN", "EXTEND"};
+    static char text[1000];
+    struct eb_verdict *verdicts;
+    uint64_t batch;
+    size_t n = ebi_dispatch_gather(&dispatch, &verdicts, &batch), len = 0;
+    bool acked;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < n; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s %u", i ? ", " : "", names[verdicts[i].what],
+                                (unsigned)verdicts[i].token);
+    ebi_dispatch_given(&dispatch, batch);
+    for (size_t i = 0; i < n; i++)
+        if (verdicts[i].what != EB_EXTEND)
+            cr_assert(ebi_dispatch_settled(&dispatch, verdicts[i].token, &acked));
+    free(verdicts);
+    return text;
+}
+
+static uint64_t next(void) {
+    struct ebi_taken *taken = ebi_dispatch_next(&dispatch);
+
+    return taken ? taken->message.token : 0;
+}
+
+Test(dispatch, one_of_a_key_is_at_work_at_a_time) {
+    take(1, "a"), take(2, "a"), take(3, "b");
+    struct ebi_taken *first = ebi_dispatch_next(&dispatch);
+    cr_assert_eq(first->message.token, 1);
+    cr_assert_eq(next(), 3);
+    cr_assert_eq(next(), 0, "2 stands behind 1");
+    ebi_dispatch_ack(&dispatch, first, 1000);
+    cr_assert_eq(next(), 2);
+    cr_assert_str_eq(gathered(), "ACK 1");
+}
+
+Test(dispatch, messages_without_a_key_do_not_wait_for_each_other) {
+    take(1, ""), take(2, ""), take(3, "");
+    cr_assert_eq(next(), 1);
+    cr_assert_eq(next(), 2);
+    cr_assert_eq(next(), 3);
+}
+
+Test(dispatch, a_sleeping_one_holds_its_key_back_and_no_other) {
+    take(1, "a"), take(2, "a"), take(3, "b");
+    int64_t due = INT64_MAX;
+    ebi_dispatch_sleep(&dispatch, ebi_dispatch_next(&dispatch), 1500);
+    cr_assert_eq(next(), 3);
+    cr_assert_eq(next(), 0);
+    cr_assert_not(ebi_dispatch_wake(&dispatch, 1499, &due));
+    cr_assert_eq(due, 1500);
+    cr_assert(ebi_dispatch_wake(&dispatch, 1500, &due));
+    cr_assert_eq(next(), 1);
+}
+
+Test(dispatch, a_retry_at_the_broker_takes_the_followers_along) {
+    take(1, "a"), take(2, "a"), take(3, "a"), take(4, "b");
+    ebi_dispatch_retry(&dispatch, ebi_dispatch_next(&dispatch), 50, 1000);
+    cr_assert_eq(next(), 4);
+    take(5, "a");
+    cr_assert_eq(next(), 0, "5 may not pass 1, which the broker does not hold back yet");
+    cr_assert_str_eq(gathered(), "RETRY 1, RETURN 2, RETURN 3, RETURN 5");
+    take(1, "a");
+    cr_assert_eq(next(), 1, "handed over again, it runs");
+}
+
+Test(dispatch, what_comes_after_the_verdicts_were_taken_still_goes_back) {
+    struct eb_verdict *verdicts;
+    uint64_t batch;
+
+    take(1, "a");
+    ebi_dispatch_retry(&dispatch, ebi_dispatch_next(&dispatch), 50, 1000);
+    cr_assert_eq(ebi_dispatch_gather(&dispatch, &verdicts, &batch), 1);
+    free(verdicts);
+    take(2, "a");                       /* the plugin has not been told yet */
+    ebi_dispatch_given(&dispatch, batch);
+    take(3, "a");
+    cr_assert_eq(next(), 0, "2 goes back in the next batch, and 3 may not pass it");
+    cr_assert_str_eq(gathered(), "RETURN 2, RETURN 3");
+    take(2, "a");
+    cr_assert_eq(next(), 2);
+}
+
+Test(dispatch, a_parked_one_holds_its_key_back) {
+    struct ebi_taken *first = take(1, "a");
+
+    take(2, "a");
+    cr_assert_eq(next(), 1);
+    ebi_dispatch_park(&dispatch, first);
+    cr_assert_eq(next(), 0);
+    cr_assert_eq(dispatch.at_work, 0);
+    ebi_dispatch_ack(&dispatch, first, 1000);
+    cr_assert_eq(dispatch.parked, 0);
+    cr_assert_eq(next(), 2);
+}
+
+Test(dispatch, one_to_be_run_alone_has_no_company) {
+    take(1, "a"), take(2, "b")->alone = true, take(3, "c");
+    struct ebi_taken *first = ebi_dispatch_next(&dispatch);
+    cr_assert_eq(first->message.token, 1);
+    cr_assert_eq(next(), 0, "2 waits for 1 to end");
+    ebi_dispatch_ack(&dispatch, first, 1000);
+    struct ebi_taken *second = ebi_dispatch_next(&dispatch);
+    cr_assert_eq(second->message.token, 2);
+    cr_assert_eq(next(), 0, "3 waits for 2 to end");
+    ebi_dispatch_ack(&dispatch, second, 1000);
+    cr_assert_eq(next(), 3);
+}
+
+Test(dispatch, all_that_waits_is_given_back_once) {
+    struct ebi_taken *first = take(1, "a");
+
+    take(2, "a"), take(3, "b"), take(4, "c");
+    cr_assert_eq(next(), 1);
+    ebi_dispatch_sleep(&dispatch, ebi_dispatch_next(&dispatch), 9999);
+    ebi_dispatch_return_waiting(&dispatch, 1000);
+    ebi_dispatch_return_waiting(&dispatch, 1000);
+    cr_assert_str_eq(gathered(), "RETURN 4, RETURN 3, RETURN 2");
+    ebi_dispatch_ack(&dispatch, first, 1000);
+    cr_assert_str_eq(gathered(), "ACK 1");
+    cr_assert_eq(dispatch.in_flight, 0);
+    cr_assert_eq(dispatch.bytes, 0);
+}
+
+Test(dispatch, what_is_revoked_goes_back_and_the_rest_goes_on) {
+    uint64_t tokens[] = {1, 2, 3};
+    struct ebi_taken *first = take(1, "a");
+
+    take(2, "a"), take(3, "b"), take(4, "c");
+    cr_assert_eq(next(), 1);
+    ebi_dispatch_revoke(&dispatch, tokens, 3, 1000);
+    cr_assert_str_eq(gathered(), "RETURN 3, RETURN 2");
+    cr_assert_eq(next(), 4);
+    ebi_dispatch_ack(&dispatch, first, 1000);
+    cr_assert_str_eq(gathered(), "ACK 1", "one at work is finished and gets its own verdict");
+}
+
+Test(dispatch, leases_are_renewed_for_all_without_a_verdict) {
+    take(1, "a"), take(2, "a"), take(3, "b");
+    ebi_dispatch_ack(&dispatch, ebi_dispatch_next(&dispatch), 1000);
+    ebi_dispatch_extend(&dispatch, 1000);
+    cr_assert_str_eq(gathered(), "ACK 1, EXTEND 2, EXTEND 3");
+    for (int i = 0; i < 100; i++)
+        ebi_dispatch_extend(&dispatch, 1000);
+    cr_assert_leq(dispatch.n_verdicts + dispatch.in_flight, dispatch.verdict_room,
+                  "there is always room for the final verdicts");
+}
+
+Test(dispatch, a_dropped_instance_leaves_nothing_behind) {
+    struct ebi_taken *first = take(1, "a");
+
+    take(2, "a"), take(3, "b");
+    cr_assert_eq(next(), 1);
+    ebi_dispatch_drop(&dispatch);
+    cr_assert_eq(dispatch.in_flight, 0);
+    cr_assert_null(first->lane);
+    take(1, "a");                       /* the same token, of the next instance */
+    ebi_dispatch_ack(&dispatch, first, 1000);
+    cr_assert_eq(dispatch.at_work, 0);
+    cr_assert_eq(dispatch.n_verdicts, 0, "no verdict on what is not ours any more");
+    cr_assert_eq(next(), 1);
+}
+
+Test(dispatch, unknown_and_repeated_confirmations_change_nothing) {
+    bool acked;
+
+    take(1, "a");
+    cr_assert_not(ebi_dispatch_settled(&dispatch, 7, &acked));
+    cr_assert_not(ebi_dispatch_settled(&dispatch, 1, &acked), "it has no verdict yet");
+    cr_assert_eq(dispatch.in_flight, 1);
+}
+
+/* 20,000 random steps with 10 keys: at each completion of a key its number is one more than the last, nothing is lost. */
+Test(dispatch, order_by_key_survives_everything_that_can_happen) {
+    enum { KEYS = 10, STEPS = 20000 };
+    static uint64_t sent[KEYS], done[KEYS], at_broker[KEYS];
+    struct ebi_taken *busy[8] = {0};
+    unsigned short seed[3] = {1, 2, 3};
+    int64_t now = 0, due;
+
+    for (int step = 0; step < STEPS; step++, now++) {
+        size_t key = (size_t)(nrand48(seed) % KEYS), hand = (size_t)(nrand48(seed) % 8);
+        char name[2] = {(char)('a' + key), '\0'};
+
+        if (nrand48(seed) % 2 && sent[key] < done[key] + 20) {      /* the plugin hands over the next of a key */
+            take(++sent[key] * KEYS + key, name);
+        } else if (!busy[hand]) {
+            busy[hand] = ebi_dispatch_next(&dispatch);
+        } else {
+            struct ebi_taken *taken = busy[hand];
+            size_t k = taken->message.token % KEYS;
+            uint64_t number = taken->message.token / KEYS;
+
+            busy[hand] = NULL;
+            cr_assert_eq(number, done[k] + 1, "step %d: key %zu at %u after %u", step, k, (unsigned)number,
+                         (unsigned)done[k]);
+            switch (nrand48(seed) % 4) {
+            case 0:
+                ebi_dispatch_sleep(&dispatch, taken, now + 5);
+                break;
+            case 1:                     /* back to the broker: it, and all handed over after it, come again */
+                ebi_dispatch_retry(&dispatch, taken, 1, now);
+                at_broker[k] = 1;
+                break;
+            default:
+                done[k] = number;
+                ebi_dispatch_ack(&dispatch, taken, now);
+            }
+        }
+        due = INT64_MAX;
+        ebi_dispatch_wake(&dispatch, now, &due);
+        if (nrand48(seed) % 3 == 0)
+            gathered();
+        for (size_t k = 0; k < KEYS; k++)
+            if (at_broker[k] && dispatch.n_verdicts == 0) {
+                sent[k] = done[k];
+                at_broker[k] = 0;
+            }
+    }
+    for (size_t k = 0; k < KEYS; k++)
+        cr_assert_gt(done[k], 50, "key %zu made no progress", k);
+}

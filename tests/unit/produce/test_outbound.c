@@ -1,0 +1,220 @@
+/* tests/unit/produce/test_outbound.c - order by topic and key on the way out, whatever the plugin reports. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "produce/outbound.h"
+
+static struct ebi_outbound outbound;
+static const struct ebi_sender_limits limits = {
+    .messages = 100, .bytes = 1 << 20, .batch_messages = 10, .batch_bytes = 1 << 20, .delivery_timeout_ms = 60000};
+
+static void begin_with(const struct ebi_sender_limits *with, bool plugin_orders) {
+    cr_assert_eq(ebi_outbound_init(&outbound, with, plugin_orders, NULL), EB_OK);
+}
+
+static void begin(void) {
+    begin_with(&limits, true);
+}
+
+TestSuite(outbound, .init = begin);
+
+static struct ebi_out *put(const char *topic, const char *key, const char *id, int64_t now) {
+    struct eb_message message = {.size = sizeof message,
+                                 .topic = {topic, strlen(topic)},
+                                 .id = {id, strlen(id)},
+                                 .key = {*key ? key : NULL, strlen(key)}};
+    struct ebi_out *out = ebi_out_new(&message, NULL);
+
+    cr_assert_not_null(out);
+    cr_assert_eq(ebi_outbound_put(&outbound, out, now, NULL), EB_OK);
+    return out;
+}
+
+/* What may go now, as "a b c". */
+static const char *picked(int64_t now, struct ebi_out **batch, size_t max) {
+    static char text[1000];
+    int64_t due = INT64_MAX;
+    size_t n = ebi_outbound_pick(&outbound, now, false, batch, max, &due), len = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < n; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i ? " " : "", batch[i]->message.id.data);
+    return text;
+}
+
+static bool reported(struct ebi_out *out, enum eb_status status, int64_t now) {
+    struct eb_delivery delivery = {.size = sizeof delivery, .status = status};
+
+    ebi_out_report(out, &delivery);
+    bool done = ebi_outbound_reported(&outbound, out, false, now, 0);
+    if (done)
+        ebi_outbound_settle(&outbound, out);
+    return done;
+}
+
+Test(outbound, order_of_a_topic_is_kept) {
+    struct ebi_out *batch[10];
+
+    put("t", "k", "a", 0), put("t", "k", "b", 0), put("t", "l", "c", 0);
+    cr_assert_str_eq(picked(0, batch, 2), "a b");
+    cr_assert_str_eq(picked(0, batch, 10), "c");
+    cr_assert_str_eq(picked(0, batch, 10), "");
+}
+
+Test(outbound, a_failure_holds_its_topic_until_all_of_it_is_back) {
+    struct ebi_out *batch[10];
+
+    put("t", "k", "a", 0), put("t", "k", "b", 0), put("t", "k", "c", 0), put("u", "k", "d", 0);
+    cr_assert_str_eq(picked(0, batch, 2), "a b");
+    put("t", "k", "e", 0);
+    cr_assert_not(reported(batch[0], EB_RETRIABLE, 10));
+    struct ebi_out *b = batch[1];
+    cr_assert_str_eq(picked(10, batch, 10), "d", "other topics go on");
+    cr_assert_not(reported(b, EB_RETRIABLE, 10));
+    cr_assert_str_eq(picked(11, batch, 10), "", "not before the wait is over");
+    cr_assert_str_eq(picked(110, batch, 10), "a b c e", "in the order they were put");
+}
+
+Test(outbound, a_success_behind_a_failure_is_not_sent_again) {
+    struct ebi_out *batch[10];
+
+    put("t", "k", "a", 0), put("t", "l", "b", 0);
+    picked(0, batch, 10);
+    cr_assert_not(reported(batch[0], EB_RETRIABLE, 0));
+    cr_assert(reported(batch[1], EB_OK, 0));
+    cr_assert_str_eq(picked(1000, batch, 10), "a");
+}
+
+Test(outbound, permanent_failures_are_final_and_hold_nothing) {
+    struct ebi_out *batch[10];
+
+    put("t", "k", "a", 0), put("t", "k", "b", 0);
+    cr_assert_str_eq(picked(0, batch, 1), "a");
+    cr_assert(reported(batch[0], EB_PERMANENT, 0));
+    cr_assert_str_eq(picked(0, batch, 10), "b");
+}
+
+Test(outbound, without_order_of_the_plugin_a_key_is_out_once, .init = NULL) {
+    struct ebi_out *batch[10];
+
+    begin_with(&limits, false);
+    put("t", "k", "a", 0), put("t", "l", "b", 0), put("t", "k", "c", 0);
+    cr_assert_str_eq(picked(0, batch, 10), "a b");
+    struct ebi_out *a = batch[0];
+    cr_assert_str_eq(picked(0, batch, 10), "");
+    cr_assert(reported(a, EB_OK, 0));
+    cr_assert_str_eq(picked(0, batch, 10), "c");
+}
+
+Test(outbound, what_the_plugin_did_not_take_comes_first_next_time) {
+    struct ebi_out *batch[10];
+
+    put("t", "k", "a", 0), put("t", "k", "b", 0), put("t", "k", "c", 0);
+    picked(0, batch, 10);
+    ebi_outbound_unpick(&outbound, batch + 1, 2);
+    cr_assert_str_eq(picked(0, batch, 10), "b c");
+}
+
+Test(outbound, every_topic_gets_its_turn) {
+    struct ebi_out *batch[10];
+
+    for (int i = 0; i < 20; i++)
+        put("loud", "", "x", 0);
+    put("quiet", "", "q", 0);
+    picked(0, batch, 10);
+    cr_assert_str_eq(picked(0, batch, 1), "q");
+}
+
+Test(outbound, time_up_is_noticed_by_topic) {
+    struct ebi_out *out;
+
+    put("t", "", "a", 0), put("u", "", "b", 30000);
+    cr_assert_null(ebi_outbound_expired(&outbound, 59999, false));
+    out = ebi_outbound_expired(&outbound, 60000, false);
+    cr_assert_str_eq(out->message.id.data, "a");
+    ebi_outbound_settle(&outbound, out);
+    cr_assert_null(ebi_outbound_expired(&outbound, 60000, false));
+    out = ebi_outbound_expired(&outbound, 60000, true);
+    cr_assert_str_eq(out->message.id.data, "b");
+    ebi_outbound_settle(&outbound, out);
+    cr_assert_eq(outbound.messages, 0);
+    cr_assert_eq(outbound.bytes, 0);
+}
+
+Test(outbound, a_retriable_failure_past_its_time_is_final) {
+    struct ebi_out *batch[10];
+
+    put("t", "", "a", 0);
+    picked(0, batch, 10);
+    cr_assert(ebi_outbound_overdue(&outbound, 60000));
+    cr_assert(reported(batch[0], EB_RETRIABLE, 60000));
+}
+
+Test(outbound, the_queue_has_an_end, .init = NULL) {
+    struct ebi_sender_limits small = limits;
+
+    small.messages = 2;
+    small.bytes = 100000;
+    begin_with(&small, true);
+    struct ebi_out *a = put("t", "", "a", 0);
+    cr_assert(ebi_outbound_has_room(&outbound, a));
+    put("t", "", "b", 0);
+    cr_assert_not(ebi_outbound_has_room(&outbound, a));
+    struct eb_message large = {.size = sizeof large, .topic = {"t", 1}, .payload = {calloc(1, 200000), 200000}};
+    struct ebi_out *out = ebi_out_new(&large, NULL);
+    cr_assert_not(ebi_outbound_ever_fits(&outbound, out));
+    ebi_out_free(out);
+    free((void *)large.payload.data);
+}
+
+Test(outbound, lingering_waits_for_a_full_batch, .init = NULL) {
+    struct ebi_sender_limits lingering = limits;
+    struct ebi_out *batch[10];
+    int64_t due = INT64_MAX;
+
+    lingering.linger_ms = 50;
+    begin_with(&lingering, true);
+    put("t", "", "a", 0);
+    cr_assert_eq(ebi_outbound_pick(&outbound, 10, false, batch, 10, &due), 0);
+    cr_assert_eq(due, 50);
+    cr_assert_eq(ebi_outbound_pick(&outbound, 10, true, batch, 10, &due), 1, "a flush does not linger");
+    for (int i = 0; i < 10; i++)
+        put("t", "", "b", 10);
+    cr_assert_eq(ebi_outbound_pick(&outbound, 10, false, batch, 10, &due), 10, "a full batch does not wait");
+}
+
+Test(outbound, a_flush_waits_for_what_was_put_before_it_only) {
+    struct ebi_out *batch[10];
+    uint64_t first, second;
+
+    put("t", "", "a", 0);
+    cr_assert_eq(ebi_outbound_mark(&outbound, &first, NULL), EB_OK);
+    put("t", "", "b", 0);
+    cr_assert_eq(ebi_outbound_mark(&outbound, &second, NULL), EB_OK);
+    picked(0, batch, 10);
+    cr_assert_not(ebi_outbound_flushed(&outbound, first));
+    cr_assert(reported(batch[0], EB_OK, 0));
+    cr_assert(ebi_outbound_flushed(&outbound, first));
+    cr_assert_not(ebi_outbound_flushed(&outbound, second));
+    cr_assert(reported(batch[1], EB_OK, 0));
+    cr_assert(ebi_outbound_flushed(&outbound, second));
+}
+
+Test(outbound, reports_keep_position_and_reason) {
+    struct ebi_out *out = put("t", "", "a", 0);
+    char far[200];
+    struct eb_error why = {.status = EB_PERMANENT, .text = "denied"};
+
+    memset(far, 'x', sizeof far);
+    ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .position = {far, sizeof far}});
+    cr_assert_eq(strlen(out->position), sizeof far);
+    ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .position = {"7", 1}});
+    cr_assert_str_eq(out->position, "7");
+    ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = EB_PERMANENT, .error = &why});
+    cr_assert_null(out->position);
+    cr_assert_str_eq(out->error->text, "denied");
+    ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = -77});
+    cr_assert_eq(out->status, EB_RETRIABLE, "a number we do not know is no reason to lose it");
+    cr_assert_neq(out->error->text[0], '\0');
+}
