@@ -160,6 +160,8 @@ void ebc_send_through_new(struct ebc *, struct ebc_span);
 size_t ebc_unreported(struct ebc *, struct ebc_span);
 int32_t ebc_poll(struct ebc_producer *, int32_t timeout_ms);
 void ebc_wake_producer(struct ebc_producer *);      /* any thread */
+/* From here on each report of EB_OK is told, from inside the plugin's call, once it is noted. */
+void ebc_watch_reports(struct ebc_producer *, void (*watch)(struct ebc *, const struct ebc_event *));
 void ebc_close_producer(struct ebc_producer *, int32_t timeout_ms);
 
 /* ---- receiving ---- */
@@ -217,6 +219,8 @@ void ebc_settle_mixed(struct ebc_consumer *, struct ebc_got **, const struct eb_
 /* Receives (max 0) until each final verdict is answered. */
 void ebc_wait_answers(struct ebc_consumer *);
 void ebc_wake_consumer(struct ebc_consumer *);      /* any thread */
+/* From here on each answer of EB_OK to an EB_ACK is told, from inside the plugin's call, once it is noted. */
+void ebc_watch_answers(struct ebc_consumer *, void (*watch)(struct ebc *, const struct ebc_event *));
 void ebc_pause(struct ebc_consumer *, uint32_t lane, int32_t on);
 /* What has no verdict yet is returned first. */
 void ebc_close_consumer(struct ebc_consumer *);

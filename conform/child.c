@@ -305,7 +305,7 @@ static const char *begin(struct ebc *t, char *const *words) {
     t->thread = pthread_self();
     t->run = words[EBC_W_RUN];
     t->seed = strtoull(words[EBC_W_SEED], NULL, 10);
-    t->random.state = ebc_random_seed(t->seed, t->part ? t->part : t->at->name);
+    t->random.state = ebc_random_seed(t->seed + slot, t->part ? t->part : t->at->name);
     t->pace = strtod(words[EBC_W_PACE], NULL);
     t->patience_ms = (int64_t)(5000 * t->pace);
     t->quiet_ms = (int64_t)(100 * t->pace);

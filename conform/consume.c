@@ -13,6 +13,7 @@ struct ebc_consumer {
     uint32_t group_bit;
     struct ebc_got **got;
     size_t n_got, take_only;
+    void (*watch)(struct ebc *, const struct ebc_event *);
     /* of the receive at work */
     bool inside, refused;
     uint32_t max, handed;
@@ -198,6 +199,8 @@ static const char *answer_one(struct ebc_consumer *c, uint64_t token, int32_t st
             got->event->done |= c->group_bit;
     }
     pthread_mutex_unlock(&t->lock);
+    if (!wrong && status == EB_OK && got->verdict == EB_ACK && c->watch)
+        c->watch(t, got->event);
     return wrong;
 }
 
@@ -545,6 +548,10 @@ void ebc_wait_answers(struct ebc_consumer *c) {
                       (long long)t->patience_ms, left);
         ebc_receive(c, 0, 20);
     }
+}
+
+void ebc_watch_answers(struct ebc_consumer *c, void (*watch)(struct ebc *, const struct ebc_event *)) {
+    c->watch = watch;
 }
 
 void ebc_wake_consumer(struct ebc_consumer *c) {

@@ -7,6 +7,7 @@
 struct ebc_producer {
     struct ebc_instance in;
     const struct eb_producer_ops *ops;
+    void (*watch)(struct ebc *, const struct ebc_event *);
 };
 
 static struct ebc_producer *producer_of(struct ebc_instance *in) {
@@ -70,6 +71,8 @@ static void on_delivered(const struct eb_host *host, const struct eb_delivery *f
         snprintf(event->error, sizeof event->error, "%.190s", report.error ? report.error->text : "");
     }
     pthread_mutex_unlock(&t->lock);
+    if (event && report.status == EB_OK && p->watch)
+        p->watch(t, event);
     if (wrong)
         ebc_note(t, EBC_REPORTED_ONCE, "expected one report of each message taken; came %s (token %llu, status %d)",
                  wrong, (unsigned long long)report.token, report.status);
@@ -224,6 +227,10 @@ void ebc_send_through_new(struct ebc *t, struct ebc_span span) {
 
     ebc_send(p, span);
     ebc_close_producer(p, 1000);
+}
+
+void ebc_watch_reports(struct ebc_producer *p, void (*watch)(struct ebc *, const struct ebc_event *)) {
+    p->watch = watch;
 }
 
 void ebc_wake_producer(struct ebc_producer *p) {

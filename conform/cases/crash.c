@@ -2,8 +2,10 @@
  * there. */
 #include "case.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BOTH = EBC_PRODUCER | EBC_CONSUMER, EVENTS = 240, KEYS = 8, HELD = 120, SENT = 6000 };
 
@@ -11,7 +13,7 @@ static bool same_key(const struct ebc_event *a, const struct ebc_event *b) {
     return strcmp(a->message.key.data, b->message.key.data) == 0;
 }
 
-/* ---- the member that will be killed ---- */
+/* ---- the members that will be killed ---- */
 
 /* Whether all earlier ones of its key that are in hand have their verdict. */
 static bool first_in_hand(const struct ebc_consumer *c, size_t of) {
@@ -23,8 +25,7 @@ static bool first_in_hand(const struct ebc_consumer *c, size_t of) {
     return true;
 }
 
-/* Acknowledges by chance, in order by key, and leaves the last HELD in hand: says "t" before a verdict, "a" after its
- * answer, "l" for the lease. */
+/* Acknowledges by chance, in order by key, and leaves the last HELD in hand: says "t" before a verdict. */
 static void work_by_halves(struct ebc *t, struct ebc_consumer *c, size_t *acked) {
     struct ebc_got **got = ebc_all(c);
 
@@ -36,28 +37,39 @@ static void work_by_halves(struct ebc *t, struct ebc_consumer *c, size_t *acked)
         }
 }
 
-static void say_answers(struct ebc *t, struct ebc_consumer *c, bool *said) {
-    for (size_t i = 0; i < ebc_count(c); i++)
-        if (!said[i] && ebc_all(c)[i]->answer == EB_OK) {
-            ebc_say(t, "a %zu", ebc_all(c)[i]->event->number);
-            said[i] = true;
-        }
+static void say_answer(struct ebc *t, const struct ebc_event *event) {
+    ebc_say(t, "a %zu", event->number);
 }
 
-static void killed_member(struct ebc *t) {
+/* What was answered with EB_OK has to be true at that moment. */
+static void die_at_answer(struct ebc *t, const struct ebc_event *event) {
+    say_answer(t, event);
+    if (ebc_random_below(&t->random, 25) == 0)
+        kill(getpid(), SIGKILL);
+}
+
+/* Says "a" at an answer, "l" for the lease. */
+static void work_until_killed(struct ebc *t, void (*watch)(struct ebc *, const struct ebc_event *)) {
     const char *topic = ebc_topic_name(t, "a"), *group = ebc_group(t, topic, "g");
-    bool *said = ebc_alloc(t, 4 * EVENTS);
     struct ebc_consumer *c;
     size_t acked = 0;
 
     ebc_make(t, topic, EVENTS, KEYS);
     c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .member = "killed" });
+    ebc_watch_answers(c, watch);
     ebc_say(t, "l %lld", (long long)ebc_take(c, 1)[0]->message->lease_ms);
-    while (ebc_count(c) < 4 * EVENTS) {         /* until killed */
+    for (;;) {
         work_by_halves(t, c, &acked);
-        ebc_receive(c, 20, 5);
-        say_answers(t, c, said);
+        ebc_receive(c, 1 + (uint32_t)ebc_random_below(&t->random, 6), 5);
     }
+}
+
+static void killed_member(struct ebc *t) {
+    work_until_killed(t, say_answer);
+}
+
+static void dying_member(struct ebc *t) {
+    work_until_killed(t, die_at_answer);
 }
 
 /* ---- what is known of each event ---- */
@@ -76,6 +88,26 @@ struct fates {
     int64_t lease_ms;
 };
 
+static struct fate *fate_of(struct fates *fates, const struct ebc_event *event) {
+    return &fates->of[event->number - fates->first];
+}
+
+/* Some member works on the event: it was not done before, and none of its key before it is still open. */
+static void check_turn(struct fates *fates, const struct ebc_event *event) {
+    uint32_t traits = fates->t->plugin.consumer->traits;
+
+    if (fate_of(fates, event)->answered && !(traits & EB_T_NEIGHBOURS))
+        ebc_break(fates->t, EBC_ACK_FOREVER, "expected event %zu, which a killed member acknowledged and was answered "
+                  "EB_OK, never again; came it", event->number);
+    for (size_t i = 0; i < EVENTS && fates->stored[i]->event != event && traits & EB_T_ORDER; i++) {
+        const struct ebc_event *earlier = fates->stored[i]->event;
+        const struct fate *its = fate_of(fates, earlier);
+        if (!its->came && !its->tried && same_key(earlier, event))
+            ebc_break(fates->t, EBC_KEY_AT_ONE, "expected event %zu first, which a killed member left unsettled; came "
+                      "event %zu of the same key", earlier->number, event->number);
+    }
+}
+
 /* Reads what the member said; false when it says no more. */
 static bool hear(struct fates *fates, int64_t timeout_ms) {
     char line[200], what;
@@ -88,29 +120,19 @@ static bool hear(struct fates *fates, int64_t timeout_ms) {
     if (what == 'l') {
         fates->lease_ms = number;
     } else if (number >= (long long)fates->first && number < (long long)(fates->first + EVENTS)) {
-        struct fate *fate = &fates->of[(size_t)number - fates->first];
-        fate->tried = true;
-        fate->answered = fate->answered || what == 'a';
+        const struct ebc_event *event = fates->t->events[number];
+        if (what == 't')
+            check_turn(fates, event);
+        fate_of(fates, event)->tried = true;
+        fate_of(fates, event)->answered = fate_of(fates, event)->answered || what == 'a';
         fates->answered += what == 'a';
     }
     return true;
 }
 
-/* Ours got one: none of its key before it may still be open. */
 static void arrive(struct fates *fates, const struct ebc_event *event) {
-    struct fate *fate = &fates->of[event->number - fates->first];
-
-    if (fate->answered && !(fates->t->plugin.consumer->traits & EB_T_NEIGHBOURS))
-        ebc_break(fates->t, EBC_ACK_FOREVER, "expected event %zu, which the killed member acknowledged and was "
-                  "answered EB_OK, never again; came it", event->number);
-    for (size_t i = 0; i < EVENTS && fates->stored[i]->event != event; i++) {
-        const struct ebc_event *earlier = fates->stored[i]->event;
-        const struct fate *its = &fates->of[earlier->number - fates->first];
-        if ((fates->t->plugin.consumer->traits & EB_T_ORDER) && !its->came && !its->tried && same_key(earlier, event))
-            ebc_break(fates->t, EBC_KEY_AT_ONE, "expected event %zu first, which the killed member left unsettled; "
-                      "came event %zu of the same key", earlier->number, event->number);
-    }
-    fate->came = true;
+    check_turn(fates, event);
+    fate_of(fates, event)->came = true;
 }
 
 static size_t missing(const struct fates *fates) {
@@ -156,7 +178,7 @@ static void take_the_rest(struct fates *fates, struct ebc_consumer *c) {
             arrive(fates, ebc_all(c)[i]->event);
 }
 
-static struct fates *start_member(struct ebc *t, const char *topic) {
+static struct fates *start_member(struct ebc *t, const char *topic, const char *part) {
     struct fates *fates = ebc_alloc(t, sizeof *fates);
     const char *observers = ebc_group(t, topic, "o");
     struct ebc_span sent = ebc_make(t, topic, EVENTS, KEYS);
@@ -165,7 +187,7 @@ static struct fates *start_member(struct ebc *t, const char *topic) {
     fates->t = t;
     fates->first = sent.first;
     fates->stored = ebc_stored(t, topic, observers, EVENTS);
-    fates->part = ebc_start(t, "member");
+    fates->part = ebc_start(t, part);
     return fates;
 }
 
@@ -186,7 +208,7 @@ static void hear_answers(struct fates *fates, size_t n, struct ebc_consumer *our
 
 static void a_killed_member_loses_nothing(struct ebc *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
-    struct fates *fates = start_member(t, topic);
+    struct fates *fates = start_member(t, topic, "member");
 
     hear_answers(fates, 20 + ebc_random_below(&t->random, EVENTS - HELD - 20), NULL);
     ebc_kill(fates->part);
@@ -195,9 +217,26 @@ static void a_killed_member_loses_nothing(struct ebc *t) {
     take_the_rest(fates, ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .member = "next" }));
 }
 
+static void a_member_killed_at_an_answer_loses_nothing(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct fates *fates = start_member(t, topic, "dying");
+
+    for (int life = 1; life <= 4; life++) {
+        size_t before = fates->answered;
+        while (hear(fates, t->patience_ms + 2 * fates->lease_ms))      /* until it is dead, or at rest */
+            continue;
+        ebc_kill(fates->part);
+        if (fates->answered == before)
+            ebc_break(t, EBC_PROCESSES, "expected a member in another process to work; came no answer to its verdicts");
+        if (life < 4)
+            fates->part = ebc_start(t, "dying");
+    }
+    take_the_rest(fates, ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .member = "next" }));
+}
+
 static void a_live_member_takes_over_from_a_killed_one(struct ebc *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
-    struct fates *fates = start_member(t, topic);
+    struct fates *fates = start_member(t, topic, "member");
     struct ebc_consumer *c;
 
     hear_answers(fates, 1, NULL);
@@ -209,23 +248,36 @@ static void a_live_member_takes_over_from_a_killed_one(struct ebc *t) {
     take_the_rest(fates, c);
 }
 
-/* ---- the producer that will be killed ---- */
+/* ---- the producers that will be killed ---- */
 
-static void killed_sender(struct ebc *t) {
+static void say_report(struct ebc *t, const struct ebc_event *event) {
+    ebc_say(t, "r %zu", event->number);
+}
+
+static void die_at_report(struct ebc *t, const struct ebc_event *event) {
+    say_report(t, event);
+    if (ebc_random_below(&t->random, 200) == 0)
+        kill(getpid(), SIGKILL);
+}
+
+static void send_until_killed(struct ebc *t, void (*watch)(struct ebc *, const struct ebc_event *)) {
     const char *topic = ebc_topic_name(t, "a");
     struct ebc_span sent = ebc_make(t, topic, SENT, KEYS);
     struct ebc_producer *p = ebc_producer(t);
 
-    for (size_t i = 0; i < SENT; i += 50) {
-        struct ebc_span some = { sent.first + i, 50 };
-
-        ebc_submit_and_wait(p, some);
-        for (size_t k = 0; k < some.n; k++)
-            if (ebc_event(t, some, k)->status == EB_OK)
-                ebc_say(t, "r %zu", some.first + k);
-    }
+    ebc_watch_reports(p, watch);
+    for (size_t i = 0; i < SENT; i += 50)
+        ebc_submit_and_wait(p, (struct ebc_span){ sent.first + i, 50 });
     for (;;)
-        ebc_poll(p, 500);                       /* until killed */
+        ebc_poll(p, 500);
+}
+
+static void killed_sender(struct ebc *t) {
+    send_until_killed(t, say_report);
+}
+
+static void dying_sender(struct ebc *t) {
+    send_until_killed(t, die_at_report);
 }
 
 /* What is there of a key is there once, and in the order of sending. */
@@ -244,23 +296,25 @@ static void check_order(struct ebc *t, struct ebc_got **got, size_t n) {
     }
 }
 
-static void a_killed_producer_loses_nothing_reported(struct ebc *t) {
+/* Starts the part and kills it at `enough` reports, unless it died before; then looks at what it left. */
+static void expect_reported(struct ebc *t, const char *part_name, size_t enough) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_span sent = ebc_make(t, topic, SENT, KEYS);
     bool *reported = ebc_alloc(t, SENT);
-    size_t enough = 100 + ebc_random_below(&t->random, 400), n = 0, number;
-    struct ebc_part *part = ebc_start(t, "sender");
+    struct ebc_part *part = ebc_start(t, part_name);
     struct ebc_consumer *c;
+    size_t n = 0, number;
     char line[200];
 
-    while (ebc_hear(part, line, n < enough ? t->patience_ms : 0))
+    while (ebc_hear(part, line, t->patience_ms))
         if (sscanf(line, "r %zu", &number) == 1 && number - sent.first < SENT && !reported[number - sent.first]) {
             reported[number - sent.first] = true;
             if (++n == enough)
                 ebc_kill(part);
         }
-    if (n < enough)
-        ebc_break(t, EBC_PROCESSES, "expected a producer in another process to work; came %zu reports", n);
+    ebc_kill(part);
+    if (n == 0)
+        ebc_break(t, EBC_PROCESSES, "expected a producer in another process to work; came no report");
     c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
     ebc_others_before_marker(c, topic);
     for (size_t i = 0; i < SENT; i++)
@@ -270,17 +324,34 @@ static void a_killed_producer_loses_nothing_reported(struct ebc *t) {
     check_order(t, ebc_all(c), ebc_count(c));
 }
 
-static const struct ebc_part_entry member_part[] = { { "member", killed_member }, { NULL, NULL } };
-static const struct ebc_part_entry sender_part[] = { { "sender", killed_sender }, { NULL, NULL } };
+static void a_killed_producer_loses_nothing_reported(struct ebc *t) {
+    expect_reported(t, "sender", 100 + ebc_random_below(&t->random, 400));
+}
+
+static void a_producer_killed_at_a_report_loses_nothing(struct ebc *t) {
+    expect_reported(t, "dying", SENT);
+}
+
+static const struct ebc_part_entry members[] = {
+    { "member", killed_member }, { "dying", dying_member }, { NULL, NULL },
+};
+static const struct ebc_part_entry senders[] = {
+    { "sender", killed_sender }, { "dying", dying_sender }, { NULL, NULL },
+};
 
 const struct ebc_case ebc_crash[] = {
     { .group = "crash", .name = "a-killed-member-loses-nothing", .roles = BOTH,
-      .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = a_killed_member_loses_nothing, .parts = member_part },
+      .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = a_killed_member_loses_nothing, .parts = members },
+    { .group = "crash", .name = "a-member-killed-at-an-answer-loses-nothing", .roles = BOTH,
+      .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = a_member_killed_at_an_answer_loses_nothing, .parts = members },
     { .group = "crash", .name = "a-live-member-takes-over-from-a-killed-one", .roles = BOTH,
       .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = a_live_member_takes_over_from_a_killed_one,
-      .parts = member_part },
+      .parts = members },
     { .group = "crash", .name = "a-killed-producer-loses-nothing-reported", .roles = BOTH,
       .producer = EB_T_PROCESSES, .consumer = EB_T_HISTORY, .run = a_killed_producer_loses_nothing_reported,
-      .parts = sender_part },
+      .parts = senders },
+    { .group = "crash", .name = "a-producer-killed-at-a-report-loses-nothing", .roles = BOTH,
+      .producer = EB_T_PROCESSES, .consumer = EB_T_HISTORY, .run = a_producer_killed_at_a_report_loses_nothing,
+      .parts = senders },
     { 0 },
 };
