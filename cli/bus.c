@@ -52,6 +52,15 @@ enum eb_status cli_bus_admin(struct eb_bus *bus, const char *name, struct ebi_ad
     return status;
 }
 
+enum eb_status cli_bus_signal(const struct eb_bus *bus, const char *type, const struct eb_signal **signal,
+                              struct eb_error *err) {
+    *signal = ebi_signals_find(bus->signals, type, err);
+    if (*signal)
+        return EB_OK;
+    err->kind = EB_KIND_CONFIG;
+    return EB_PERMANENT;
+}
+
 enum eb_status cli_bus_topic(const struct eb_bus *bus, const char *topic, char **full, struct eb_error *err) {
     *full = ebi_full_topic(bus->settings.topic_prefix, topic);
     return *full ? EB_OK : ebi_error_memory(err);

@@ -15,6 +15,9 @@ enum eb_status cli_bus_open(const struct cli_call *, const char *broker, bool co
  * before the bus. */
 enum eb_status cli_bus_admin(struct eb_bus *, const char *broker, struct ebi_admin **, struct eb_error *);
 
+/* A type from the command line; lives as long as the bus. An unknown one is a mistake of the call, EB_KIND_CONFIG. */
+enum eb_status cli_bus_signal(const struct eb_bus *, const char *type, const struct eb_signal **, struct eb_error *);
+
 /* The full name of a topic from the command line; to be freed. */
 enum eb_status cli_bus_topic(const struct eb_bus *, const char *topic, char **full, struct eb_error *);
 

@@ -1,4 +1,5 @@
 /* cli/config.c - eventbus config: is it right, what is in effect and where from, what a key means. */
+#include "cli/bus.h"
 #include "cli/describe.h"
 #include "cli/sections.h"
 #include "cli/verbs.h"
@@ -47,24 +48,53 @@ static void check_role(struct ebi_config *config, const struct ebi_bus_settings 
     ebi_broker_free(broker);
 }
 
-static int check(const struct cli_call *call) {
-    struct ebi_bus_settings settings;
-    struct ebi_config *config = NULL;
-    struct cli_tally tally = {0};
-    struct counts counts = {0};
+static void check_roles(const struct eb_bus *bus, struct cli_tally *tally) {
+    check_role(bus->config, &bus->settings, bus->settings.producer, true, tally);
+    check_role(bus->config, &bus->settings, bus->settings.consumer, false, tally);
+}
+
+/* Each route needs an event type there is, and a field of it as its key. */
+static void check_routes(const struct eb_bus *bus, struct cli_tally *tally) {
+    struct ebi_routes *routes = NULL;
     struct eb_error err;
 
-    if (cli_configure(call, &config, &settings, &err) != EB_OK)
+    if (ebi_routes_load(bus->config, bus->signals, bus->settings.topic_prefix, &routes, &err) != EB_OK)
+        cli_tally_failed(tally, &err);
+    else
+        ebi_routes_free(routes);
+}
+
+static void check_consumers(const struct eb_bus *bus, struct cli_tally *tally) {
+    for (const char *name = NULL; (name = ebi_config_next(bus->config, "consume", name)) != NULL;) {
+        const struct eb_consumer_options options = {.size = sizeof options, .section = name};
+        struct ebi_task task;
+        struct eb_error err;
+
+        if (ebi_task_make(bus->config, &bus->settings, &options, &task, &err) != EB_OK)
+            cli_tally_failed(tally, &err);
+        else
+            ebi_task_free(&task);
+    }
+}
+
+static int check(const struct cli_call *call) {
+    struct cli_tally tally = {0};
+    struct counts counts = {0};
+    struct eb_bus *bus;
+    struct eb_error err;
+
+    if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)
         return cli_failed(&err);
-    cli_sections_each(config, false, &tally, count, &counts);
-    if (tally.failed == 0) {
-        check_role(config, &settings, settings.producer, true, &tally);
-        check_role(config, &settings, settings.consumer, false, &tally);
+    cli_sections_each(bus->config, false, &tally, count, &counts);
+    if (tally.failed == 0) { /* else the same things would be told again */
+        check_roles(bus, &tally);
+        check_routes(bus, &tally);
+        check_consumers(bus, &tally);
     }
     if (tally.failed == 0)
         cli_outf("right: %zu brokers, %zu routes, %zu consumers; state in %s\n", counts.brokers, counts.routes,
-                 counts.consumers, ebi_config_state(config));
-    ebi_config_free(config);
+                 counts.consumers, ebi_config_state(bus->config));
+    eb_bus_close(bus, 0, NULL);
     return tally.failed ? (int)tally.first : CLI_EXIT_DONE;
 }
 

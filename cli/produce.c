@@ -249,14 +249,7 @@ static int check(const struct cli_call *call, const struct ask *ask) {
 }
 
 static enum eb_status find_signal(struct run *run, struct eb_error *err) {
-    if (!run->ask->signal)
-        return EB_OK;
-    run->signal = ebi_signals_find(run->bus->signals, run->ask->signal, err);
-    if (run->signal)
-        return EB_OK;
-    err->kind = EB_KIND_CONFIG;         /* a mistake of the call, not of an event */
-    ebi_error_context(err, "--signal");
-    return EB_PERMANENT;
+    return run->ask->signal ? cli_bus_signal(run->bus, run->ask->signal, &run->signal, err) : EB_OK;
 }
 
 /* Waits for what was taken, and answers the exit status. */

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/error.h"
+#include "cli/bus.h"
 #include "cli/lines.h"
-#include "cli/registry.h"
 #include "schema/data.h"
 
 /* ---- check ------------------------------------------------------------------------------------------------------- */
@@ -44,7 +44,7 @@ struct ask {
 /* One run of encode or decode. */
 struct job {
     const struct ask *ask;
-    struct cli_registry registry;
+    struct eb_bus *bus;
     struct cli_lines lines;
     struct ebi_data *data;
     struct ebi_bytes body, text;
@@ -58,8 +58,8 @@ static enum eb_status job_open(struct job *job, const struct cli_call *call, str
     if (!job->ask->signal)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: --signal TYPE is missing; see eventbus %s --help",
                          call->name, call->name);
-    if (cli_registry_open(call, &job->registry, err) != EB_OK ||
-        cli_registry_find(&job->registry, job->ask->signal, &signal, err) != EB_OK ||
+    if (cli_bus_open(call, NULL, false, &job->bus, err) != EB_OK ||
+        cli_bus_signal(job->bus, job->ask->signal, &signal, err) != EB_OK ||
         cli_lines_open(&job->lines, "-", err) != EB_OK)
         return EB_PERMANENT;
     job->data = ebi_data_new(signal->schema);
@@ -71,7 +71,7 @@ static void job_close(struct job *job) {
     ebi_bytes_free(&job->body);
     ebi_bytes_free(&job->text);
     cli_lines_close(&job->lines);
-    cli_registry_close(&job->registry);
+    eb_bus_close(job->bus, 0, NULL);
 }
 
 static enum eb_status to_hex(const struct ebi_bytes *bytes, struct ebi_bytes *text, struct eb_error *err) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 #include "base/error.h"
-#include "cli/registry.h"
+#include "cli/bus.h"
 #include "signal/event.h"
 
 struct ask {
@@ -83,24 +83,24 @@ static enum eb_status print_signal(const struct ask *ask, const struct eb_signal
 
 static int run(const struct cli_call *call) {
     const struct ask *ask = call->settings;
-    struct cli_registry registry = {0};
+    struct eb_bus *bus = NULL;
     const struct eb_signal *one = NULL;
     struct eb_error err;
     int status = CLI_EXIT_DONE;
 
     if (ask->sample && ask->schema)
         return cli_usage(call->name, "--sample and --schema exclude each other");
-    if (cli_registry_open(call, &registry, &err) != EB_OK ||
-        (call->n_operands && cli_registry_find(&registry, call->operands[0], &one, &err) != EB_OK)) {
+    if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK ||
+        (call->n_operands && cli_bus_signal(bus, call->operands[0], &one, &err) != EB_OK)) {
         status = cli_failed(&err);
         goto done;
     }
-    for (size_t i = 0; i < registry.signals->n && status == CLI_EXIT_DONE; i++)
-        if ((!one || one == &registry.signals->items[i]) &&
-            print_signal(ask, &registry.signals->items[i], one != NULL, &err) != EB_OK)
+    for (size_t i = 0; i < bus->signals->n && status == CLI_EXIT_DONE; i++)
+        if ((!one || one == &bus->signals->items[i]) &&
+            print_signal(ask, &bus->signals->items[i], one != NULL, &err) != EB_OK)
             status = cli_failed(&err);
 done:
-    cli_registry_close(&registry);
+    eb_bus_close(bus, 0, NULL);
     return status;
 }
 

@@ -122,13 +122,23 @@ static enum eb_status choose_section(struct ebi_config *config, const struct eb_
 
 /* ---- Making it ---- */
 
-static enum eb_status name_topics(struct ebi_task *task, const char *const *topics, struct eb_error *err) {
+/* Neither the section nor the caller gave what `key` says; by `option` the caller could. */
+static enum eb_status lacks(const struct ebi_config *config, const struct ebi_task *task, const char *key,
+                            const char *option, struct eb_error *err) {
+    if (!*task->section)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no %s is given; give %s", key, option);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [consume %s] has no %s; set %s =, or give %s",
+                     ebi_config_where(config, "consume", task->section, NULL), task->section, key, key, option);
+}
+
+static enum eb_status name_topics(const struct ebi_config *config, struct ebi_task *task, const char *const *topics,
+                                  struct eb_error *err) {
     size_t n = 0;
 
     while (topics && topics[n])
         n++;
     if (n == 0)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "[consume %s] has no topic; set topic =", task->section);
+        return lacks(config, task, "topic", "-t TOPIC", err);
     task->topics = calloc(n + 1, sizeof *task->topics);
     if (!task->topics)
         return ebi_error_memory(err);
@@ -185,13 +195,12 @@ enum eb_status ebi_task_make(struct ebi_config *config, const struct ebi_bus_set
     if (status == EB_OK)
         status = take_settings(config, task, err);
     if (status == EB_OK)
-        status = name_topics(task, options->topics ? options->topics : task->settings.topic, err);
+        status = name_topics(config, task, options->topics ? options->topics : task->settings.topic, err);
     if (status == EB_OK)
         status = take_start(task, options->from, err);
     task->group = options->group ? options->group : task->settings.group;
     if (status == EB_OK && !(task->group && *task->group))
-        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "[consume %s] has no group; set group =, or give -g GROUP",
-                           task->section);
+        status = lacks(config, task, "group", "-g GROUP", err);
     if (status != EB_OK)
         ebi_task_free(task);
     return status;

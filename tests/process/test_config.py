@@ -92,6 +92,10 @@ def check_names_file_line_and_the_nearest_key(t):
         ("[consume x]\ntopic = a\ngroup = g\nretry.backoff = 5 parsecs\n",
          ["eventbus.ini:7: ", "retry.backoff", "parsecs"]),
         ("producer = nowhere\n", ["eventbus.ini:4: ", "nowhere"]),
+        ("[consume x]\ntopic = a\n", ["eventbus.ini:4: [consume x] has no group"]),
+        ("[consume x]\ngroup = a\n", ["eventbus.ini:4: [consume x] has no topic"]),
+        (f"[route login]\nevent = {LOGIN[:-3]}.v2\ntopic = x\nkey_field =\n", ["eventbus.ini:5: ", LOGIN]),
+        (f"[route login]\nevent = {LOGIN}\ntopic = x\nkey_field = user.nme\n", ["eventbus.ini:7: ", "user.nme"]),
     ):
         t.write("eventbus.ini", base + text)
         done = t.run("config", "check", status=2)
