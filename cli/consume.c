@@ -129,6 +129,8 @@ static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consu
     printer->on_broken = stop;
     printer->arg = consumer;
     cli_catch_signals(stop, consumer);
+    if (cli_signal_caught())
+        eb_consumer_stop(consumer);     /* it came while the worker was being opened */
     status = eb_consumer_run(consumer, &err);
     int answer = cli_print_end(printer, exit_status(consumer, status, &err));
     if (consumer->drained_late)
@@ -187,6 +189,7 @@ static int run(const struct cli_call *call) {
 
     if (status != CLI_EXIT_DONE)
         return status;
+    cli_catch_signals(NULL, NULL);
     if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)
         return cli_failed(&err);
     if (ebi_routes_load(bus->config, bus->signals, bus->settings.topic_prefix, &bus->routes, &err) != EB_OK)

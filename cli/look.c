@@ -166,7 +166,6 @@ int cli_look(struct eb_bus *bus, const struct cli_look *look, struct cli_printer
         ebi_error_memory(&err);
         return cli_failed(&err);
     }
-    cli_catch_signals(NULL, NULL);
     if (cli_bus_admin(bus, look->broker, &admin, &err) != EB_OK || begin(&looking, places, n, &err) != EB_OK ||
         read_all(&looking, admin, places, n, &err) != EB_OK)
         status = cli_failed(&err);

@@ -62,7 +62,11 @@ bool cli_out_json(json_t *object) {
 }
 
 bool cli_out_event(void) {
-    return !trouble && (to_file || went(fflush(stdout) == 0));
+    return !trouble && (to_file || cli_out_now());
+}
+
+bool cli_out_now(void) {
+    return !trouble && went(fflush(stdout) == 0);
 }
 
 int cli_out_end(int status) {

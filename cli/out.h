@@ -20,6 +20,9 @@ bool cli_out_json(struct json_t *);
 /* One event or line is complete: pushed out now, unless to a file. */
 bool cli_out_event(void);
 
+/* The same also to a file: for what another program waits to see there. */
+bool cli_out_now(void);
+
 /* Pushes out what waits; answers the exit status: `status`, or 0 where the reader has gone, or 3 with a message where
  * the data could not be written. */
 int cli_out_end(int status);

@@ -52,7 +52,7 @@ static void print_receipt(const struct eb_receipt *receipt) {
         add_member(&line, "type", receipt->type) && add_member(&line, "topic", receipt->topic) &&
         add_member(&line, "position", receipt->position) && ebi_bytes_add(&line, "}", 1)) {
         cli_out_line(line.data, line.len);
-        cli_out_event();
+        cli_out_now();                  /* an event is delivered once: its receipt must not be lost in a buffer */
     } else {
         cli_tell("event %s was delivered, but there is no memory to print its receipt", receipt->id);
     }

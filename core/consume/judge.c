@@ -49,9 +49,74 @@ void ebi_consumer_wake(struct eb_consumer *consumer) {
 
 /* ---- Failures ---- */
 
-static void note_failure(struct ebi_taken *taken, const struct ebi_run *run, bool counts) {
+/* The broker brings an event back that it held for a retry, but not when it failed first: that is kept here, for as long
+ * as this worker lives and for so many events. */
+enum { MOST_REMEMBERED = 10000 };
+
+struct ebi_first_failure {
+    int64_t time_us;
+    UT_hash_handle hh;
+    size_t len;
+    char place[];                       /* topic, NUL, position */
+};
+
+static struct ebi_first_failure *first_failure(const struct eb_consumer *consumer, const struct eb_message *message,
+                                               struct ebi_bytes *place) {
+    struct ebi_first_failure *first = NULL;
+
+    if (message->position.data && ebi_bytes_add(place, message->topic.data, message->topic.len + 1) &&
+        ebi_bytes_add(place, message->position.data, message->position.len))
+        HASH_FIND(hh, consumer->first_failures, place->data, place->len, first);
+    return first;
+}
+
+static void forget(struct eb_consumer *consumer, struct ebi_first_failure *first) {
+    HASH_DEL(consumer->first_failures, first);
+    free(first);
+}
+
+void ebi_consumer_forget_failures(struct eb_consumer *consumer) {
+    while (consumer->first_failures)
+        forget(consumer, consumer->first_failures);
+}
+
+/* With no memory it is just not remembered: the story of a dead letter then begins later. */
+static void remember(struct eb_consumer *consumer, const struct ebi_taken *taken) {
+    struct ebi_bytes place = {0};
+
+    if (!first_failure(consumer, &taken->message, &place) && place.len) {
+        struct ebi_first_failure *first = malloc(sizeof *first + place.len);
+
+        if (HASH_COUNT(consumer->first_failures) >= MOST_REMEMBERED)
+            forget(consumer, consumer->first_failures);         /* the eldest: uthash keeps the order of adding */
+        if (first) {
+            first->time_us = taken->first_failed_us;
+            first->len = place.len;
+            memcpy(first->place, place.data, place.len);
+            HASH_ADD(hh, consumer->first_failures, place, first->len, first);
+        }
+    }
+    ebi_bytes_free(&place);
+}
+
+/* Takes back what was remembered of an event: 0 for nothing. */
+static int64_t recall(struct eb_consumer *consumer, const struct ebi_taken *taken) {
+    struct ebi_bytes place = {0};
+    struct ebi_first_failure *first =
+        taken->message.failures ? first_failure(consumer, &taken->message, &place) : NULL;
+    int64_t time_us = first ? first->time_us : 0;
+
+    if (first)
+        forget(consumer, first);
+    ebi_bytes_free(&place);
+    return time_us;
+}
+
+static void note_failure(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run, bool counts) {
     int64_t now = ebi_now_us();
 
+    if (!taken->first_failed_us)
+        taken->first_failed_us = recall(consumer, taken);
     if (!taken->first_failed_us)
         taken->first_failed_us = now;
     taken->last_failed_us = now;
@@ -130,10 +195,12 @@ static void try_again(struct eb_consumer *consumer, struct ebi_taken *taken, int
 
     log_failure(consumer, taken, EBI_WARNING, "failed, is tried again");
     atomic_fetch_add(&consumer->counters.retried, 1);
-    if (broker_delays(consumer))
+    if (broker_delays(consumer)) {
+        remember(consumer, taken);
         ebi_dispatch_retry(&consumer->dispatch, taken, wait, ebi_ticks_ms());
-    else
+    } else {
         ebi_consumer_sleep(consumer, taken, wait);
+    }
 }
 
 static void count_error(struct eb_consumer *consumer) {
@@ -154,7 +221,7 @@ static void acknowledge(struct eb_consumer *consumer, struct ebi_taken *taken) {
 static bool judge_failure(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
     bool bury = false;
 
-    note_failure(taken, run, true);
+    note_failure(consumer, taken, run, true);
     if (run->status == EB_PERMANENT || taken->failures >= consumer->task.attempts)
         bury = give_up(consumer, taken, consumer->task.settings.on_failure == 0);
     else
@@ -164,13 +231,13 @@ static bool judge_failure(struct eb_consumer *consumer, struct ebi_taken *taken,
 }
 
 static bool judge_unusable(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
-    note_failure(taken, run, false);
+    note_failure(consumer, taken, run, false);
     count_error(consumer);
     return give_up(consumer, taken, consumer->task.settings.on_failure == 0);
 }
 
 static bool judge_unknown(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
-    note_failure(taken, run, false);
+    note_failure(consumer, taken, run, false);
     if (consumer->task.settings.on_unknown == 0) {
         count_error(consumer);
         return give_up(consumer, taken, true);
@@ -193,6 +260,7 @@ bool ebi_judge(struct eb_consumer *consumer, struct ebi_taken *taken, enum ebi_o
     case EBI_SUCCEEDED:
         consumer->consecutive_errors = 0;
         atomic_fetch_add(&consumer->counters.succeeded, 1);
+        recall(consumer, taken);
         acknowledge(consumer, taken);
         break;
     case EBI_FAILED:

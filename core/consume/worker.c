@@ -464,6 +464,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
     close_instance(consumer, CLOSE_MS);
     ebi_sender_close(consumer->dead_letters, CLOSE_MS);
     ebi_dispatch_free(&consumer->dispatch);
+    ebi_consumer_forget_failures(consumer);
     ebi_writers_free(consumer->writers);
     ebi_decoder_free(consumer->decoder);
     ebi_cancel_free(&consumer->cancel);

@@ -87,6 +87,7 @@ struct eb_consumer {
     bool hands_end, draining;
     bool link_was_up, link_lost;
     struct eb_error link_why;
+    struct ebi_first_failure *first_failures;           /* of events that the broker holds for a retry: see judge.c */
     uint32_t consecutive_errors;
     uint64_t settled;                   /* events, for count */
     bool drained_late;                  /* receivers were still running when the drain was over */
@@ -124,6 +125,8 @@ void ebi_tell_place(struct eb_event *, const struct eb_message *, const char *pr
 
 /* True: it is to become a dead letter, and is still at work with the caller, who buries it. */
 bool ebi_judge(struct eb_consumer *, struct ebi_taken *, enum ebi_outcome, const struct ebi_run *);
+
+void ebi_consumer_forget_failures(struct eb_consumer *);
 
 /* Keeps one here, at work or parked until now, to be worked on again after a while. */
 void ebi_consumer_sleep(struct eb_consumer *, struct ebi_taken *, int64_t wait_ms);

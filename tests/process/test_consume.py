@@ -238,6 +238,7 @@ def a_closed_pipe_ends_quietly_and_hands_the_event_back(t):
 
 @test
 def a_group_shares_the_work_and_a_name_is_used_once(t):
+    send(t, 1)
     first = t.start("consume", "-t", "a", "-g", "g", "--name", "one", "--exec", "cat >> one")
     first.until(lambda w: t.run("groups", "--json").json())
     done = t.run("consume", "-t", "a", "-g", "g", "--name", "one", status=2)
@@ -245,7 +246,7 @@ def a_group_shares_the_work_and_a_name_is_used_once(t):
     second = t.start("consume", "-t", "a", "-g", "g", "--name", "two", "--exec", "cat >> two")
     second.until(lambda w: t.run("groups", "--json").json()[0]["members"] == 2)
     send(t, 60, keys=30)
-    t.until(lambda: sum(len(t.read(n).splitlines()) for n in ("one", "two") if exists(t, n)) == 60, what="all events")
+    t.until(lambda: sum(len(t.read(n).splitlines()) for n in ("one", "two") if exists(t, n)) == 61, what="all events")
     t.until(lambda: lag(t) == 0, what="all acknowledged")
     t.check(exists(t, "one") and exists(t, "two"), "both members had work")
 
