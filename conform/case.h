@@ -263,6 +263,11 @@ struct ebc_part *ebc_start(struct ebc *, const char *name);
 void ebc_say(struct ebc *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The part's next line, within the time; false when none came or there will be none. */
 bool ebc_hear(struct ebc_part *, char line[200], int64_t timeout_ms);
+/* In the part: stops it here, between two calls of the plugin, so that it holds no lock. In the case: waits until the
+ * part has done so, and lets it go on. */
+void ebc_sleep(void);
+void ebc_await_sleep(struct ebc_part *);
+void ebc_wake_part(struct ebc_part *);
 /* kill -9, and waits for it; lines said before can still be heard. */
 void ebc_kill(struct ebc_part *);
 

@@ -126,3 +126,21 @@ void ebc_kill(struct ebc_part *part) {
         continue;
     part->pid = 0;
 }
+
+void ebc_sleep(void) {
+    raise(SIGSTOP);
+}
+
+void ebc_await_sleep(struct ebc_part *part) {
+    int status;
+
+    while (waitpid(part->pid, &status, WUNTRACED) < 0 && errno == EINTR)
+        continue;
+    if (!WIFSTOPPED(status))
+        part->pid = 0;              /* it has ended, and told why */
+}
+
+void ebc_wake_part(struct ebc_part *part) {
+    if (part->pid > 0)
+        kill(part->pid, SIGCONT);
+}

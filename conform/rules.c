@@ -113,6 +113,8 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_SEEK_LIVE] = { 0, "Live members where the broker cannot do that under them: EB_PERMANENT with who." },
     [EBC_TRIM] = { 0, "what some group has not settled yet only with unread_too." },
     [EBC_TRIM_ANYWAY] = { 0, "Removes what is older than a point" },
+    [EBC_LEASE] = { 0, "taken away after that unless extended; 0: never." },
+    [EBC_STALE] = { 0, "EB_OK the broker has it; EB_GONE too late, the message comes again." },
     [EBC_PROCESSES] = { 0, "several processes may use the same broker address" },
 };
 

@@ -1,5 +1,5 @@
-/* conform/cases/crash.c - processes that are killed at work: what was unsettled comes again, what was reported is
- * there. */
+/* conform/cases/crash.c - processes that are killed or stopped at work: what was unsettled comes again, what was
+ * reported is there, and who slept too long settles nothing. */
 #include "case.h"
 
 #include <signal.h>
@@ -48,28 +48,35 @@ static void die_at_answer(struct ebc *t, const struct ebc_event *event) {
         kill(getpid(), SIGKILL);
 }
 
-/* Says "a" at an answer, "l" for the lease. */
-static void work_until_killed(struct ebc *t, void (*watch)(struct ebc *, const struct ebc_event *)) {
+/* Says "a" at an answer, "l" for the lease. Back when there is nothing to do for a while. */
+static void work(struct ebc *t, void (*watch)(struct ebc *, const struct ebc_event *)) {
     const char *topic = ebc_topic_name(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_consumer *c;
-    size_t acked = 0;
+    size_t acked = 0, before;
 
     ebc_make(t, topic, EVENTS, KEYS);
     c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .member = "killed" });
     ebc_watch_answers(c, watch);
-    ebc_say(t, "l %lld", (long long)ebc_take(c, 1)[0]->message->lease_ms);
-    for (;;) {
+    for (int idle = 0; idle < 20 || ebc_count(c) == 0; idle++) {
         work_by_halves(t, c, &acked);
+        before = ebc_count(c);
         ebc_receive(c, 1 + (uint32_t)ebc_random_below(&t->random, 6), 5);
+        if (before == 0 && ebc_count(c) > 0)
+            ebc_say(t, "l %lld", (long long)ebc_all(c)[0]->message->lease_ms);
+        if (ebc_count(c) > before)
+            idle = 0;
     }
+    for (; watch == say_answer;)                /* until killed */
+        ebc_receive(c, 0, 500);
+    kill(getpid(), SIGKILL);
 }
 
 static void killed_member(struct ebc *t) {
-    work_until_killed(t, say_answer);
+    work(t, say_answer);
 }
 
 static void dying_member(struct ebc *t) {
-    work_until_killed(t, die_at_answer);
+    work(t, die_at_answer);
 }
 
 /* ---- what is known of each event ---- */
@@ -223,10 +230,10 @@ static void a_member_killed_at_an_answer_loses_nothing(struct ebc *t) {
 
     for (int life = 1; life <= 4; life++) {
         size_t before = fates->answered;
-        while (hear(fates, t->patience_ms + 2 * fates->lease_ms))      /* until it is dead, or at rest */
+        while (hear(fates, t->patience_ms + 2 * fates->lease_ms))      /* until it is dead */
             continue;
         ebc_kill(fates->part);
-        if (fates->answered == before)
+        if (fates->answered == before && life == 1)
             ebc_break(t, EBC_PROCESSES, "expected a member in another process to work; came no answer to its verdicts");
         if (life < 4)
             fates->part = ebc_start(t, "dying");
@@ -246,6 +253,108 @@ static void a_live_member_takes_over_from_a_killed_one(struct ebc *t) {
     while (hear(fates, 0))
         continue;
     take_the_rest(fates, c);
+}
+
+/* ---- a member that sleeps through its lease ---- */
+
+enum { ASLEEP = 6 };
+
+/* Holds some, sleeps, and goes on working on them: says "h" with their lease when it has all, "a" or "g" for the
+ * answers to its acknowledgements, "d" when it has them all. */
+static void sleeping_member(struct ebc *t) {
+    const char *topic = ebc_topic_name(t, "a"), *group = ebc_group(t, topic, "g");
+    struct ebc_consumer *c;
+    struct ebc_got **got;
+
+    ebc_make(t, topic, ASLEEP, EBC_OWN_KEYS);
+    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .member = "sleeper" });
+    got = ebc_take(c, ASLEEP);
+    ebc_say(t, "h %lld", (long long)got[0]->message->lease_ms);
+    ebc_sleep();
+    ebc_settle_all(c, got, ASLEEP / 2, EB_ACK);         /* before the plugin can know */
+    ebc_receive(c, 0, 20);
+    ebc_settle_all(c, got + ASLEEP / 2, ASLEEP - ASLEEP / 2, EB_ACK);
+    ebc_wait_answers(c);
+    for (size_t i = 0; i < ASLEEP; i++)
+        ebc_say(t, "%c %zu", got[i]->answer == EB_OK ? 'a' : 'g', got[i]->event->number);
+    ebc_say(t, "d 0");
+    for (;;)
+        ebc_receive(c, 0, 500);
+}
+
+/* One turn of a member that works on all it has. */
+static void keep(struct ebc_consumer *c) {
+    for (size_t i = 0; i < ebc_count(c); i++)
+        if (!ebc_all(c)[i]->verdict)
+            ebc_settle(ebc_all(c)[i], EB_EXTEND, 0);
+    ebc_receive(c, 10, 20);
+}
+
+static int64_t hear_lease(struct ebc *t, struct ebc_part *part) {
+    long long lease_ms;
+    char line[200];
+
+    if (!ebc_hear(part, line, t->patience_ms) || sscanf(line, "h %lld", &lease_ms) != 1)
+        ebc_break(t, EBC_PROCESSES, "expected a member in another process to work; came nothing from it");
+    if (lease_ms == 0)
+        ebc_skip(t, "the plugin's messages have no lease");
+    if (lease_ms > 2000 * t->pace)
+        ebc_skip(t, "the lease is %lld ms: give the plugin one of up to %.0f ms by -o", lease_ms, 2000 * t->pace);
+    return lease_ms;
+}
+
+static void take_over(struct ebc *t, struct ebc_consumer *c, int64_t lease_ms) {
+    int64_t end = ebc_ticks_ms() + t->patience_ms + 2 * lease_ms;
+
+    while (ebc_count(c) < ASLEEP) {
+        keep(c);
+        if (ebc_ticks_ms() > end)
+            ebc_break(t, EBC_LEASE, "expected another member to get what one holds that sleeps longer than the lease "
+                      "of %lld ms; came %zu of %d", (long long)lease_ms, ebc_count(c), ASLEEP);
+    }
+}
+
+/* The answers to what the sleeper acknowledges now: too late. */
+static void expect_too_late(struct ebc *t, struct ebc_part *part, struct ebc_consumer *c) {
+    int64_t end = ebc_ticks_ms() + t->patience_ms;
+    char line[200] = "";
+
+    while (line[0] != 'd') {
+        keep(c);
+        if (ebc_hear(part, line, 10) && line[0] == 'a')
+            ebc_break(t, EBC_STALE, "expected EB_GONE for an EB_ACK of what another member has taken over; came EB_OK "
+                      "for event %s", line + 2);
+        if (ebc_ticks_ms() > end)
+            ebc_break(t, EBC_ANSWERED_ONCE, "expected answers to the verdicts of a member that slept; came none for "
+                      "%lld ms", (long long)t->patience_ms);
+    }
+}
+
+static void what_was_taken_over_is_out_of_reach(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct ebc_wish wish = { .topic = topic, .group = group, .member = "next" };
+    struct ebc_span sent = ebc_make(t, topic, ASLEEP, EBC_OWN_KEYS);
+    struct ebc_consumer *c;
+    struct ebc_part *part;
+    int64_t lease_ms;
+
+    ebc_send_through_new(t, sent);
+    part = ebc_start(t, "sleeper");
+    lease_ms = hear_lease(t, part);
+    ebc_await_sleep(part);
+    c = ebc_consumer(t, &wish);
+    take_over(t, c, lease_ms);
+    ebc_wake_part(part);
+    expect_too_late(t, part, c);
+    ebc_kill(part);
+    ebc_close_consumer(c);                      /* returns all: nobody has settled any of them */
+    wish.member = "last";
+    c = ebc_consumer(t, &wish);
+    ebc_others_before_marker(c, topic);
+    for (size_t i = 0; i < sent.n; i++)
+        if (!ebc_find(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
+            ebc_break(t, EBC_STALE, "expected event %zu again, which only a member acknowledged that had lost it; came "
+                      "it not", ebc_event(t, sent, i)->number);
 }
 
 /* ---- the producers that will be killed ---- */
@@ -335,6 +444,9 @@ static void a_producer_killed_at_a_report_loses_nothing(struct ebc *t) {
 static const struct ebc_part_entry members[] = {
     { "member", killed_member }, { "dying", dying_member }, { NULL, NULL },
 };
+static const struct ebc_part_entry sleepers[] = {
+    { "sleeper", sleeping_member }, { NULL, NULL },
+};
 static const struct ebc_part_entry senders[] = {
     { "sender", killed_sender }, { "dying", dying_sender }, { NULL, NULL },
 };
@@ -347,6 +459,8 @@ const struct ebc_case ebc_crash[] = {
     { .group = "crash", .name = "a-live-member-takes-over-from-a-killed-one", .roles = BOTH,
       .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = a_live_member_takes_over_from_a_killed_one,
       .parts = members },
+    { .group = "crash", .name = "what-was-taken-over-is-out-of-reach", .roles = BOTH,
+      .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = what_was_taken_over_is_out_of_reach, .parts = sleepers },
     { .group = "crash", .name = "a-killed-producer-loses-nothing-reported", .roles = BOTH,
       .producer = EB_T_PROCESSES, .consumer = EB_T_HISTORY, .run = a_killed_producer_loses_nothing_reported,
       .parts = senders },
