@@ -9,15 +9,27 @@ static struct ebi_outbound outbound;
 static const struct ebi_sender_limits limits = {
     .messages = 100, .bytes = 1 << 20, .batch_messages = 10, .batch_bytes = 1 << 20, .delivery_timeout_ms = 60000};
 
-static void begin_with(const struct ebi_sender_limits *with, bool plugin_orders) {
-    cr_assert_eq(ebi_outbound_init(&outbound, with, plugin_orders, NULL), EB_OK);
-}
-
 static void begin(void) {
-    begin_with(&limits, true);
+    cr_assert_eq(ebi_outbound_init(&outbound, &limits, true, NULL), EB_OK);
 }
 
-TestSuite(outbound, .init = begin);
+/* Settles all there is, wherever it is. */
+static void end(void) {
+    struct ebi_out *out;
+
+    while ((out = outbound.out_first)) {
+        out->status = EB_PERMANENT;
+        if (ebi_outbound_reported(&outbound, out, true, 0, 0))
+            ebi_outbound_settle(&outbound, out);
+    }
+    while ((out = ebi_outbound_expired(&outbound, 0, true)))
+        ebi_outbound_settle(&outbound, out);
+    cr_assert_eq(outbound.messages, 0, "%zu messages are nowhere", outbound.messages);
+    cr_assert_eq(outbound.bytes, 0);
+    ebi_outbound_free(&outbound);
+}
+
+TestSuite(outbound, .init = begin, .fini = end);
 
 static struct ebi_out *put(const char *topic, const char *key, const char *id, int64_t now) {
     struct eb_message message = {.size = sizeof message,
@@ -95,10 +107,10 @@ Test(outbound, permanent_failures_are_final_and_hold_nothing) {
     cr_assert_str_eq(picked(0, batch, 10), "b");
 }
 
-Test(outbound, without_order_of_the_plugin_a_key_is_out_once, .init = NULL) {
+Test(outbound, without_order_of_the_plugin_a_key_is_out_once) {
     struct ebi_out *batch[10];
 
-    begin_with(&limits, false);
+    outbound.plugin_orders = false;
     put("t", "k", "a", 0), put("t", "l", "b", 0), put("t", "k", "c", 0);
     cr_assert_str_eq(picked(0, batch, 10), "a b");
     struct ebi_out *a = batch[0];
@@ -151,12 +163,9 @@ Test(outbound, a_retriable_failure_past_its_time_is_final) {
     cr_assert(reported(batch[0], EB_RETRIABLE, 60000));
 }
 
-Test(outbound, the_queue_has_an_end, .init = NULL) {
-    struct ebi_sender_limits small = limits;
-
-    small.messages = 2;
-    small.bytes = 100000;
-    begin_with(&small, true);
+Test(outbound, the_queue_has_an_end) {
+    outbound.limits.messages = 2;
+    outbound.limits.bytes = 100000;
     struct ebi_out *a = put("t", "", "a", 0);
     cr_assert(ebi_outbound_has_room(&outbound, a));
     put("t", "", "b", 0);
@@ -168,13 +177,11 @@ Test(outbound, the_queue_has_an_end, .init = NULL) {
     free((void *)large.payload.data);
 }
 
-Test(outbound, lingering_waits_for_a_full_batch, .init = NULL) {
-    struct ebi_sender_limits lingering = limits;
+Test(outbound, lingering_waits_for_a_full_batch) {
     struct ebi_out *batch[10];
     int64_t due = INT64_MAX;
 
-    lingering.linger_ms = 50;
-    begin_with(&lingering, true);
+    outbound.limits.linger_ms = 50;
     put("t", "", "a", 0);
     cr_assert_eq(ebi_outbound_pick(&outbound, 10, false, batch, 10, &due), 0);
     cr_assert_eq(due, 50);
