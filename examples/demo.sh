@@ -73,8 +73,13 @@ expected=$((rounds * $(echo "$types" | wc -l)))
 echo "The configuration both services share ($folder/eventbus.ini):"
 sed 's/^/    /' "$folder/eventbus.ini"
 echo
+# Each event and each line of the logs is shown as it comes; the events are counted as well.
+mkfifo "$folder/b.out" "$folder/b.log"
+tee "$folder/received" <"$folder/b.out" | sed -u 's/^\(.\{150\}\).*/\1.../; s/^/  B received | /' &
+sed -u 's/^eventbus: [a-z]*: /  B log      | /' <"$folder/b.log" &
+
 echo "Service B's worker starts: eventbus consume demo"
-"$eventbus" -o eventbus.service=service-b consume demo -n "$expected" >"$folder/received" 2>"$folder/b.log" &
+"$eventbus" -o eventbus.service=service-b consume demo -n "$expected" >"$folder/b.out" 2>"$folder/b.log" &
 worker=$!
 
 echo "Service A sends $expected events: eventbus signals TYPE --sample | eventbus produce -"
@@ -82,24 +87,17 @@ echo
 started=$(date +%s%N)
 for round in $(seq "$rounds"); do
     for type in $types; do
-        "$eventbus" signals "$type" --sample
+        "$eventbus" -o eventbus.service=service-a signals "$type" --sample
     done
-done | "$eventbus" -o eventbus.service=service-a produce --json - >"$folder/receipts" 2>"$folder/a.log" || {
-    sed 's/^/    A | /' "$folder/a.log"
-    exit 1
-}
-wait "$worker" || { sed 's/^/    B | /' "$folder/b.log"; exit 1; }
+done | "$eventbus" -o eventbus.service=service-a produce --json - 2>&1 >"$folder/receipts" |
+    sed -u 's/^eventbus: [a-z]*: /  A log      | /'
+status=0
+wait "$worker" || status=$?
 worker=
 ended=$(date +%s%N)
+wait                                    # for what is still being shown
+[ "$status" -eq 0 ] || { echo "Service B's worker ended with $status" >&2; exit 1; }
 
-echo "What Service A's log says (audit lines):"
-sed 's/^/    A | /' "$folder/a.log"
-echo
-echo "What arrived at Service B:"
-cut -c1-200 "$folder/received" | sed 's/^/    B | /; s/$/.../'
-echo
-echo "What Service B's log says (audit lines):"
-sed 's/^/    B | /' "$folder/b.log"
 echo
 "$eventbus" groups -g service-b
 echo
