@@ -98,9 +98,6 @@ static int32_t set_up(struct sq_store *store, struct eb_error *err) {
 
     if (status == EB_OK)
         status = judge(store, &is, err);
-    if (status >= 0 && read_only && store->need == SQ_WRITE)
-        return sq_error(err, EB_PERMANENT, SQLITE_READONLY, "%s can only be read: give this user the right to write it, or "
-                        "set path to another file", store->path);
     if (status == EB_EMPTY && !read_only)
         status = make_tables(store, err);
     if (status == EB_OK && !read_only)
@@ -112,37 +109,54 @@ static int32_t set_up(struct sq_store *store, struct eb_error *err) {
 }
 
 static int32_t open_side(struct sq_store *store, struct eb_error *err) {
+    int32_t status;
+
     if (store->side.map)
         return EB_OK;
-    if (store->need == SQ_LOOK) {
-        sq_side_open(&store->side, store->path, NULL);      /* who only looks can do without */
-        return EB_OK;
-    }
-    return sq_side_open(&store->side, store->path, err);
+    status = sq_side_open(&store->side, store->path, store->need == SQ_LOOK ? NULL : err);
+    store->sides += status == EB_OK;
+    return store->need == SQ_LOOK ? EB_OK : status;     /* who only looks can do without */
 }
 
-/* What at work may pass (a disk mounted read-only for a while) is no use to wait for at the start. */
-static bool is_forbidden(int64_t number) {
-    return number == EACCES || number == EPERM || number == EROFS;
+/* What may pass at work (a disk that is mounted read-only for a while) is no use to wait for at the start. */
+static int32_t judge_failure(const struct sq_store *store, int32_t status, struct eb_error *err) {
+    int extended = sqlite3_extended_errcode(store->db), number = (int)(err ? err->native : 0);
+    bool forbidden = number == EACCES || number == EPERM || number == EROFS
+                     || (number == extended && (extended & 0xff) == SQLITE_CANTOPEN);
+
+    if (status == EB_RETRIABLE && forbidden)
+        status = sq_error(err, EB_PERMANENT, number, "%s cannot be used by this user, who has to be allowed to write it and its "
+                          "folder", store->path);
+    return status;
+}
+
+static int32_t open_database(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
+    if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return store->db ? sq_store_fault(store, err) : sq_no_memory(err);
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_busy_timeout(store->db, (int)wait_ms);
+    if (store->need == SQ_WRITE && sqlite3_db_readonly(store->db, "main") == 1)
+        return sq_error(err, EB_PERMANENT, SQLITE_READONLY, "%s can only be read: give this user the right to write it, or "
+                        "set path to another file", store->path);
+    return set_up(store, err);
 }
 
 int32_t sq_connect(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
-    int32_t status = sq_file_look(store->path, err);
+    int32_t status = sq_file_look(store->path, NULL, err);
 
     if (status == EB_EMPTY && store->need == SQ_LOOK)
         return EB_EMPTY;
     if (status == EB_EMPTY)
         status = sq_file_make(store->path, err);
     if (status == EB_OK)
+        status = sq_file_look(store->path, &store->file, err);
+    if (status == EB_OK)
         status = sq_file_is_local(store->path, err);
     if (status != EB_OK)
-        return status;
-    if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-        return store->db ? sq_store_fault(store, err) : sq_no_memory(err);
-    sqlite3_extended_result_codes(store->db, 1);
-    sqlite3_busy_timeout(store->db, (int)wait_ms);
-    status = set_up(store, err);
+        return status < 0 ? status : sq_error(err, EB_RETRIABLE, 0, "%s was removed just now", store->path);
+    errno = 0;
+    status = open_database(store, wait_ms, err);
     if (status == EB_OK)
         status = open_side(store, err);
-    return status == EB_RETRIABLE && err && is_forbidden(err->native) ? (err->status = EB_PERMANENT) : status;
+    return status < 0 && store->db ? judge_failure(store, status, err) : status;
 }

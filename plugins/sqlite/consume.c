@@ -171,10 +171,16 @@ static int32_t look_anyway(struct sq_consumer *c, int64_t now_ms, struct eb_erro
 
 /* ---- one round of a receive ---- */
 
-/* What we know was read through another connection, perhaps from another file. */
+/* What we know was read through another connection, perhaps from another file, where we are nobody. */
 static void forget_topics(struct sq_consumer *c) {
+    const struct sq_file_identity *now = &c->store.file;
+
     if (c->connection == c->store.connections)
         return;
+    if (c->file.device != now->device || c->file.number != now->number || c->sides != c->store.sides)
+        sq_lose_all(c);
+    c->file = *now;
+    c->sides = c->store.sides;
     c->connection = c->store.connections;
     c->topics_seen = 0;
     c->look_for_topics = true;

@@ -82,6 +82,8 @@ struct sq_consumer {
     bool words_are_new;
     uint32_t any_value, group_seen;
     uint64_t connection;                /* that what is known of topics was read through */
+    struct sq_file_identity file;       /* and the file that was, */
+    uint64_t sides;                     /* and the side file that our place is locked in */
 
     int64_t member;                     /* our number; 0: none */
     int64_t renewed_ms;
@@ -126,6 +128,9 @@ int32_t sq_settle(struct sq_consumer *, const struct eb_verdict *, struct eb_err
 
 /* Everything of a share is somebody else's now: tells the host, forgets it. */
 void sq_lose_share(struct sq_consumer *, struct sq_share *);
+
+/* The same of all shares, and of the membership. */
+void sq_lose_all(struct sq_consumer *);
 
 /* Tells the host of all in the decided line and frees them. */
 void sq_report_decided(struct sq_consumer *, int32_t status);

@@ -60,7 +60,7 @@ static int32_t take_held(struct sq_consumer *c, struct sq_share *share, struct s
         return status;
     if (status == 0) {                                  /* trimmed away meanwhile: nothing is left to be done */
         sq_hold_delete(&share->hold, held);
-        share->dirty = true;
+        share->dirty = c->go_on = true;
         return EB_EMPTY;
     }
     status = take_row(c, share, held, one, held->key, held->slot, err);
@@ -86,8 +86,8 @@ static int32_t fetch_held(struct sq_consumer *c, struct sq_share *share, size_t 
     share->due_ms = sq_hold_ready(&share->hold, now_ms, slots, pick, &picked);
     for (size_t i = 0; i < picked.n; i++) {
         int32_t status = take_held(c, share, picked.list[i], err);
-        if (status == EB_FULL || picked.n == picked.want)
-            share->due_ms = 0;                          /* there are more */
+        if (status != EB_OK || picked.n == picked.want)
+            share->due_ms = 0;                          /* there are more, or some that waited behind it */
         if (status < 0 || status == EB_FULL)
             return status;
         *want -= status == EB_OK;
@@ -235,14 +235,18 @@ static int32_t fetch_share(struct sq_consumer *c, struct sq_share *share, size_t
     return status < 0 ? status : EB_OK;
 }
 
-/* A message of a key that has become held since it was read waits with the others. */
+static bool has_to_wait(const struct sq_entry *entry) {
+    return entry->held ? sq_hold_blocks_held(entry->held) : sq_hold_blocks(&entry->share->hold, entry->key);
+}
+
+/* What was read before and not handed over waits with the others if an earlier one of its key has become held since. */
 static bool sift(struct sq_consumer *c) {
     struct sq_entry *entry = c->rows_line.first;
 
     c->rows_line.first = NULL;
     for (struct sq_entry *next; entry; entry = next) {
         next = entry->line;
-        if (entry->held || !sq_hold_blocks(&entry->share->hold, entry->key))
+        if (!has_to_wait(entry))
             sq_line_append(&c->rows_line, entry);
         else if (!sq_put_back(c, entry))
             return false;

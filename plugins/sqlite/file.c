@@ -11,11 +11,12 @@
 
 #include "fault.h"
 
-static int32_t make_folders(char *path, struct eb_error *err) {
+static int32_t make_folders(char *path, const char *file, struct eb_error *err) {
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(path, 0700) != 0 && errno != EEXIST)
-            return sq_errno(err, errno == ENOSPC ? EB_RETRIABLE : EB_PERMANENT, "cannot make the folder %s", path);
+            return sq_errno(err, errno == ENOSPC ? EB_RETRIABLE : EB_PERMANENT, "cannot make the folder %s for %s", path,
+                             file);
         *slash = '/';
     }
     return EB_OK;
@@ -27,20 +28,22 @@ int32_t sq_file_make(const char *path, struct eb_error *err) {
 
     if (!copy)
         return sq_no_memory(err);
-    status = make_folders(copy, err);
+    status = make_folders(copy, path, err);
     free(copy);
     if (status == EB_OK && mknod(path, S_IFREG | 0600, 0) != 0 && errno != EEXIST)
         status = sq_errno(err, errno == ENOSPC ? EB_RETRIABLE : EB_PERMANENT, "cannot make %s", path);
     return status;
 }
 
-int32_t sq_file_look(const char *path, struct eb_error *err) {
+int32_t sq_file_look(const char *path, struct sq_file_identity *is, struct eb_error *err) {
     struct stat about;
 
     if (stat(path, &about) != 0)
         return errno == ENOENT ? EB_EMPTY : sq_errno(err, EB_PERMANENT, "cannot look at %s", path);
     if (!S_ISREG(about.st_mode))
         return sq_error(err, EB_PERMANENT, 0, "%s is not a regular file: set path to a file", path);
+    if (is)
+        *is = (struct sq_file_identity){ about.st_dev, about.st_ino };
     return EB_OK;
 }
 

@@ -157,13 +157,22 @@ void sq_hold_free(struct sq_hold *hold) {
 
 /* ---- who may go ---- */
 
-bool sq_hold_blocks(const struct sq_hold *hold, uint64_t key) {
-    const struct sq_line *line = hold->n > 0 ? find_line(hold, line_key(hold, key)) : NULL;
-
-    for (const struct sq_held *held = line ? line->first : NULL; held; held = held->next)
+/* Whether one from `held` on and before `end` has to be settled before anything behind it may go. */
+static bool any_blocks(const struct sq_held *held, const struct sq_held *end) {
+    for (; held != end; held = held->next)
         if (!held->out || held->attempts > 0)
             return true;
     return false;
+}
+
+bool sq_hold_blocks(const struct sq_hold *hold, uint64_t key) {
+    const struct sq_line *line = hold->n > 0 ? find_line(hold, line_key(hold, key)) : NULL;
+
+    return line && any_blocks(line->first, NULL);
+}
+
+bool sq_hold_blocks_held(const struct sq_held *held) {
+    return any_blocks(held->line->first, held);
 }
 
 /* In order; one that failed before goes alone, so that its followers need not come back when it fails again. */

@@ -67,6 +67,9 @@ void sq_hold_forget(struct sq_hold *, uint64_t slots);
 /* Whether a message of this key that comes from the log has to wait behind held ones. */
 bool sq_hold_blocks(const struct sq_hold *, uint64_t key);
 
+/* Whether one that is about to be handed out has to wait after all behind an earlier one of its key. */
+bool sq_hold_blocks_held(const struct sq_held *);
+
 /* Calls each(arg, held) for those that may be handed out now, in order within a key; a false answer ends it. Answers when
  * the next one is due; INT64_MAX: none is waiting for its time. */
 int64_t sq_hold_ready(const struct sq_hold *, int64_t now_ms, uint64_t slots, bool (*each)(void *arg, struct sq_held *),

@@ -98,16 +98,22 @@ static int32_t write_all(struct sq_consumer *c, bool renewing, int64_t now_ms, b
 
 /* ---- what follows from it ---- */
 
-static void lose_lost(struct sq_consumer *c, bool member_gone) {
+void sq_lose_all(struct sq_consumer *c) {
     for (size_t i = 0; i < c->n_shares; i++)
-        if (c->shares[i]->joined && (member_gone || c->shares[i]->lost)) {
+        if (c->shares[i]->joined)
+            sq_lose_share(c, c->shares[i]);
+    c->look_for_topics = true;
+    if (c->member != 0 && c->store.side.map)
+        sq_side_drop(&c->store.side, c->member);
+    c->member = 0;
+}
+
+static void lose_lost(struct sq_consumer *c) {
+    for (size_t i = 0; i < c->n_shares; i++)
+        if (c->shares[i]->lost) {
             sq_lose_share(c, c->shares[i]);
             c->look_for_topics = true;
         }
-    if (member_gone) {
-        sq_side_drop(&c->store.side, c->member);
-        c->member = 0;
-    }
 }
 
 static void became_true(struct sq_consumer *c) {
@@ -143,7 +149,9 @@ int32_t sq_save(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) {
         c->renewed_ms = now_ms;
         c->renew = false;
     }
-    lose_lost(c, member_gone);
+    if (member_gone)
+        sq_lose_all(c);
+    lose_lost(c);
     became_true(c);
     return EB_OK;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +116,7 @@ static int32_t open_at(struct sq_side *side, const char *path, struct eb_error *
     if (status < 0)
         return status;
     if (lock_byte(side->fd, F_RDLCK, USER_BYTE) != 0)
-        return sq_errno(err, EB_RETRIABLE, "%s is just being made by another process", path);
+        return sq_error(err, EB_RETRIABLE, SQLITE_BUSY, "%s is just being made by another process", path);
     if (status == EB_EMPTY)
         status = join_others(side, path, err);
     if (status == EB_OK && (side->one_word = !sq_words_supported()))
@@ -143,6 +144,12 @@ void sq_side_close(struct sq_side *side) {
     if (side->fd >= 0)
         close(side->fd);
     *side = (struct sq_side){ .fd = -1 };
+}
+
+bool sq_side_in_place(const struct sq_side *side) {
+    struct stat about;
+
+    return side->fd < 0 || (fstat(side->fd, &about) == 0 && about.st_nlink > 0);
 }
 
 /* ---- the queue ---- */

@@ -25,6 +25,9 @@ struct sq_side {
 int32_t sq_side_open(struct sq_side *, const char *db_path, struct eb_error *);
 void sq_side_close(struct sq_side *);
 
+/* Whether the file is still the one at its place. */
+bool sq_side_in_place(const struct sq_side *);
+
 /* The queue of writers: false when it did not come to our turn in time, or the queue is out of order. Going on without is
  * allowed, just not fair. */
 bool sq_side_enqueue(struct sq_side *, int64_t until_ms);

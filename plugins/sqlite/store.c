@@ -14,6 +14,7 @@ enum {
     RESTART_WAIT_MS = 5,
     TRY_AGAIN_PAGES = 200,
     BUSY_TOLD_MS = 1000,
+    LOOK_MS = 1000,             /* how often it is made sure that we write to the file at that path */
     FIRST_BACKOFF_MS = 10, LAST_BACKOFF_MS = 1000
 };
 
@@ -55,6 +56,7 @@ int32_t sq_store_connect(struct sq_store *store, int64_t wait_ms, struct eb_erro
         return status;
     }
     store->connections++;
+    store->looked_ms = sq_ticks_ms();
     store->wal_pages = store->wal_tried = 0;
     sqlite3_wal_hook(store->db, left_in_wal, store);
     return EB_OK;
@@ -68,8 +70,11 @@ static bool no_room(int code, int number) {
 }
 
 int32_t sq_store_fault(struct sq_store *store, struct eb_error *err) {
-    int extended = sqlite3_extended_errcode(store->db), code = extended & 0xff, number = sqlite3_system_errno(store->db);
+    int extended = sqlite3_extended_errcode(store->db), code = extended & 0xff, number = errno;
     const char *path = store->path;
+
+    if (sqlite3_system_errno(store->db) != 0)           /* which it does not tell of a failed commit */
+        number = sqlite3_system_errno(store->db);
 
     if (no_room(code, number))
         return sq_error(err, EB_RETRIABLE, SQLITE_FULL, "disk full at %s: free space there, then it goes on by itself", path);
@@ -151,8 +156,10 @@ sqlite3_stmt *sq_sql(struct sq_store *store, enum sq_sql name) {
 }
 
 int32_t sq_step(struct sq_store *store, sqlite3_stmt *statement, struct eb_error *err) {
-    int code = statement ? sqlite3_step(statement) : SQLITE_ERROR;
+    int code;
 
+    errno = 0;
+    code = statement ? sqlite3_step(statement) : SQLITE_ERROR;
     if (code == SQLITE_ROW)
         return 1;
     if (code != SQLITE_DONE)
@@ -198,10 +205,27 @@ static void leave_queue(struct sq_store *store) {
     store->at_turn = false;
 }
 
+/* What is written to a file that was removed is lost: better to begin anew with the one that is there, or none. */
+static int32_t look_for_file(struct sq_store *store, struct eb_error *err) {
+    struct sq_file_identity is = {0};
+    int64_t now_ms = sq_ticks_ms();
+
+    if (now_ms - store->looked_ms < LOOK_MS)
+        return EB_OK;
+    store->looked_ms = now_ms;
+    if (sq_file_look(store->path, &is, NULL) == EB_OK && is.device == store->file.device && is.number == store->file.number
+        && sq_side_in_place(&store->side))
+        return EB_OK;
+    sq_side_close(&store->side);
+    return sq_error(err, EB_RETRIABLE, 0, "%s was moved or removed while it was in use: it is opened anew", store->path);
+}
+
 int32_t sq_begin(struct sq_store *store, int64_t until_ms, struct eb_error *err) {
     int64_t left_ms;
-    int32_t status;
+    int32_t status = look_for_file(store, err);
 
+    if (status != EB_OK)
+        return status;
     store->at_turn = sq_side_enqueue(&store->side, until_ms);
     left_ms = until_ms - sq_ticks_ms();
     sqlite3_busy_timeout(store->db, left_ms > 0 ? (int)left_ms : 0);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <eventbus/plugin.h>
 
+#include "file.h"
 #include "side.h"
 #include "sql.h"
 
@@ -33,8 +34,11 @@ struct sq_store {
     bool power;                         /* a commit survives a power cut */
     sqlite3 *db;                        /* NULL: not connected */
     uint64_t connections;               /* how often it was connected: what is remembered of a file goes with it */
+    struct sq_file_identity file;       /* that it was connected to */
+    int64_t looked_ms;                  /* when it was last seen to be the file at that path */
     sqlite3_stmt *statements[SQ_STATEMENTS];
     struct sq_side side;
+    uint64_t sides;                     /* how often the side file was opened */
     bool at_turn;                       /* this transaction holds the queue */
     int wal_pages;                      /* as the last commit left it */
     int wal_tried;                      /* and at the last checkpoint that could not do all */

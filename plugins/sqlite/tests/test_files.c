@@ -1,0 +1,428 @@
+/* plugins/sqlite/tests/test_files.c - files that cannot be used, or not now: clear words, nothing overwritten, nothing lost
+ * that was reported as stored. */
+#include "kit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- small things ---- */
+
+static void write_file(const char *path, const char *bytes, size_t len) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    kit_check(fd >= 0 && write(fd, bytes, len) == (ssize_t)len, "cannot write %s", path);
+    close(fd);
+}
+
+static void execute(const char *path, const char *sql) {
+    sqlite3 *db = NULL;
+    int code = sqlite3_open(path, &db);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    sqlite3_close(db);
+    kit_check(code == SQLITE_OK, "%s: %s", sql, sqlite3_errstr(code));
+}
+
+static int64_t count(const char *path, const char *sql) {
+    sqlite3_stmt *statement = NULL;
+    sqlite3 *db = NULL;
+    int64_t n = -1;
+
+    sqlite3_open(path, &db);
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+        n = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return n;
+}
+
+/* A producer, a consumer, and as the third an admin are refused, with words that name the path and say this. */
+static void expect_refused(const char *path, const char *words, int roles) {
+    struct sq_settings settings = { .path = path, .lease = 30000 };
+    struct eb_point start = { .size = sizeof start, .kind = EB_EARLIEST };
+    const char *topic = "t";
+    struct eb_subscription sub = { .size = sizeof sub, .topics = &topic, .n_topics = 1, .group = "g", .consumer = "m",
+                                   .start = &start, .max_messages = 10 };
+    struct eb_error err[3] = { 0 };
+    struct kit_host host;
+    int32_t status[3];
+    void *self;
+
+    kit_open_host(&host, &settings);
+    status[0] = kit_producer_ops()->open(&host.host, &settings, &self, &err[0]);
+    status[1] = kit_consumer_ops()->open(&host.host, &settings, &sub, &self, &err[1]);
+    status[2] = kit_admin_ops()->open(&host.host, &settings, &self, &err[2]);
+    for (int i = 0; i < roles; i++) {
+        kit_check(status[i] == EB_PERMANENT || status[i] == EB_FATAL, "role %d: open answered %d", i, status[i]);
+        kit_check(err[i].kind == EB_KIND_BROKER && strstr(err[i].text, path) && strstr(err[i].text, words),
+                  "role %d: expected \"%s\" and the path, came: %s", i, words, err[i].text);
+    }
+}
+
+static char *whole(const char *path, size_t *len) {
+    FILE *file = fopen(path, "r");
+    char *bytes = calloc(1, 1 << 20);
+
+    kit_check(file && bytes, "cannot read %s", path);
+    *len = fread(bytes, 1, 1 << 20, file);
+    fclose(file);
+    return bytes;
+}
+
+static void expect_refused_and_untouched(const char *path, const char *words) {
+    size_t before_len, after_len;
+    char *before = whole(path, &before_len), *after;
+
+    expect_refused(path, words, 3);
+    after = whole(path, &after_len);
+    kit_check(before_len == after_len && memcmp(before, after, before_len) == 0, "%s was changed", path);
+    free(before);
+    free(after);
+}
+
+/* ---- what can never work ---- */
+
+static void no_database(void) {
+    const char *path = kit_file("bus.db");
+    char text[3000];
+
+    memset(text, 'x', sizeof text);
+    write_file(path, text, sizeof text);
+    expect_refused_and_untouched(path, "file is not a database");
+}
+
+static void another_programs(void) {
+    const char *path = kit_file("bus.db");
+
+    execute(path, "CREATE TABLE mine(x); INSERT INTO mine VALUES(1)");
+    expect_refused_and_untouched(path, "database of another program");
+}
+
+static void a_newer_format(void) {
+    const char *path = kit_file("bus.db");
+    struct kit_host *p = kit_producer(path);
+
+    kit_send(p, "t", "k", 1);
+    kit_close_producer(p, 1000);
+    execute(path, "PRAGMA user_version = 99");
+    expect_refused(path, "has format 99", 3);
+    kit_check(count(path, "SELECT count(*) FROM msg") == 1, "the message is gone");
+}
+
+static void a_folder(void) {
+    const char *path = kit_file("folder");
+
+    mkdir(path, 0700);
+    expect_refused(path, "not a regular file", 3);
+}
+
+/* The header is good, the rest is not: found out when it is used, and told as the end. */
+static void damaged_inside(void) {
+    const char *path = kit_file("bus.db");
+    struct kit_host *p = kit_producer(path);
+    struct eb_error err = {0};
+    struct kit_host host;
+    char junk[8192];
+    int fd;
+
+    kit_send_many(p, "t", 0, 500, 10);
+    kit_close_producer(p, 1000);
+    memset(junk, 0x5a, sizeof junk);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    for (off_t at = 8192; at < 8192 * 12; at += 8192)
+        kit_check(pwrite(fd, junk, sizeof junk, at) == sizeof junk, "cannot damage it");
+    close(fd);
+    if (kit_open_producer(&host, &(struct sq_settings){ .path = path, .lease = 30000 }, &err) == EB_OK) {
+        struct eb_message m = { .size = sizeof m, .topic = { "t", 1 }, .payload = { "1", 1 } };
+        const struct eb_message *one = &m;
+        int32_t status = EB_OK;
+        kit_producer_ops()->submit(host.self, &one, 1, &err);
+        for (int i = 0; i < 20 && status >= 0; i++)
+            status = kit_producer_ops()->poll(host.self, 50, &err);
+        kit_check(status == EB_FATAL, "poll answered %d", status);
+        kit_producer_ops()->close(host.self, 0);
+        kit_check(host.delivered == 1 && host.last.status == EB_RETRIABLE, "the message was not given back");
+    }
+    kit_check(strstr(err.text, path) && strstr(err.text, "damaged"), "it says: %s", err.text);
+}
+
+/* Root may write anything, so this is somebody else. An admin may look at what is there. */
+static int as_nobody(int argc, char **argv) {
+    (void)argc;
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+        return 77;
+    expect_refused(argv[0], argv[1], 2);
+    kit_say("refused");
+    return 0;
+}
+
+static void try_as_nobody(const char *path, const char *words) {
+    struct kit_child *child = kit_start("nobody", (const char *const[]){ path, words, NULL });
+    const char *line = kit_hear(child, 5000);
+
+    kit_check(line && strcmp(line, "refused") == 0, "%s", line ? line : "it could not become nobody");
+    kit_wait(child);
+}
+
+static void open_folders_above(const char *path, mode_t mode) {
+    char folder[300];
+
+    snprintf(folder, sizeof folder, "%s", path);
+    *strrchr(folder, '/') = '\0';
+    chmod(folder, mode);
+}
+
+static void read_only(void) {
+    const char *path = kit_file("bus.db");
+    struct kit_host *p = kit_producer(path);
+
+    kit_send(p, "t", "k", 1);
+    kit_close_producer(p, 1000);
+    chmod(path, 0444);
+    open_folders_above(path, 0755);
+    try_as_nobody(path, "write");
+}
+
+static void a_folder_that_cannot_be_made(void) {
+    const char *path = kit_file("no/such/bus.db");
+
+    open_folders_above(kit_file("x"), 0755);
+    try_as_nobody(path, "cannot make");
+}
+
+static void folders_and_files_are_private(void) {
+    const char *path = kit_file("a/b/bus.db"), *folder = kit_file("a/b");
+    static const char *const ends[] = { "", "-wal", "-shm", "-side" };
+    struct kit_host *p;
+    struct stat about;
+    char file[300];
+
+    umask(0);
+    p = kit_producer(path);
+    kit_send(p, "t", "k", 1);
+    umask(022);
+    kit_check(stat(folder, &about) == 0 && (about.st_mode & 0777) == 0700, "the folder has mode %o", about.st_mode & 0777);
+    for (int i = 0; i < 4; i++) {
+        snprintf(file, sizeof file, "%s%s", path, ends[i]);
+        kit_check(stat(file, &about) == 0 && (about.st_mode & 0777) == 0600, "%s has mode %o", file, about.st_mode & 0777);
+    }
+    kit_close_producer(p, 1000);
+}
+
+/* ---- what may pass ---- */
+
+/* lock PATH: keeps the database locked, until it hears the end. */
+static int lock(int argc, char **argv) {
+    sqlite3 *db;
+
+    (void)argc;
+    if (sqlite3_open(argv[0], &db) != SQLITE_OK || sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        return 2;
+    kit_say("locked");
+    pause();
+    return 0;
+}
+
+static const struct kit_role roles[] = { { "lock", lock }, { "nobody", as_nobody }, { NULL, NULL } };
+
+static void locked_by_another(void) {
+    const char *path = kit_file("bus.db");
+    struct kit_host *p = kit_producer(path);
+    struct kit_consumer *c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g" });
+    struct eb_message m = { .size = sizeof m, .token = 5, .topic = { "t", 1 }, .payload = { "2", 1 } };
+    const struct eb_message *one = &m;
+    struct eb_error err;
+    struct kit_child *child;
+    int64_t until_ms;
+
+    kit_send(p, "t", "k", 1);
+    kit_take(c, 1);
+    child = kit_start("lock", (const char *const[]){ path, NULL });
+    kit_check(kit_hear(child, 5000) != NULL, "it could not be locked");
+    kit_producer_ops()->submit(p->self, &one, 1, &err);
+    kit_settle(c, c->host->got[0], EB_ACK, 0);
+    for (until_ms = kit_now_ms() + 4000; p->up == 1 || c->host->up == 1;) {
+        int64_t from_ms = kit_now_ms();
+        kit_check(from_ms < until_ms, "after 4 s of a locked file the links are %d and %d", p->up, c->host->up);
+        kit_check(kit_producer_ops()->poll(p->self, 100, &err) >= 0, "poll failed: %s", err.text);
+        kit_receive(c, 10, 100);
+        kit_check(kit_now_ms() - from_ms < 1000, "the two took %lld ms of 200", (long long)(kit_now_ms() - from_ms));
+    }
+    kit_check(strstr(p->why, path) && strstr(p->why, "locked by another program"), "it says: %s", p->why);
+    kit_check(p->delivered == 1 && c->host->answers == 0, "something was reported though nothing could be written");
+    kit_kill(child);
+    for (until_ms = kit_now_ms() + 5000; p->stored < 2 || c->host->answers < 1;) {
+        kit_check(kit_now_ms() < until_ms, "not stored and settled within 5 s after the lock is gone");
+        kit_producer_ops()->poll(p->self, 100, &err);
+        kit_receive(c, 10, 100);
+    }
+    kit_check(p->up == 1 && c->host->up == 1, "the links are %d and %d", p->up, c->host->up);
+    kit_close_consumer(c);
+    kit_close_producer(p, 1000);
+}
+
+/* Locked before anything was opened: open works, the link says why it does not come up. */
+static void locked_from_the_start(void) {
+    const char *path = kit_file("bus.db");
+    struct kit_host *p = kit_producer(path), *late;
+    struct kit_child *child;
+    struct eb_error err;
+    int64_t until_ms = kit_now_ms() + 5000;
+
+    kit_send(p, "t", "k", 1);
+    child = kit_start("lock", (const char *const[]){ path, NULL });
+    kit_check(kit_hear(child, 5000) != NULL, "it could not be locked");
+    late = kit_producer(path);
+    kit_close_producer(late, 0);
+    late = kit_producer(path);
+    kit_kill(child);
+    while (late->up != 1) {
+        kit_check(kit_now_ms() < until_ms, "the link did not come up: %s", late->why);
+        kit_producer_ops()->poll(late->self, 100, &err);
+    }
+    kit_close_producer(late, 1000);
+    kit_close_producer(p, 1000);
+}
+
+/* Sends big ones until no more are stored; answers how many were. The rest stays with the producer. */
+static long fill_disk(struct kit_host *p, struct eb_message *messages, long n) {
+    static char body[20000];
+    struct eb_error err;
+    int64_t until_ms = kit_now_ms() + 20000;
+
+    memset(body, 'b', sizeof body);
+    for (long i = 0; i < n; i++) {
+        const struct eb_message *one = &messages[i];
+        messages[i] = (struct eb_message){ .size = sizeof *messages, .token = (uint64_t)i + 1, .topic = { "t", 1 },
+                                           .payload = { body, sizeof body } };
+        kit_check(kit_producer_ops()->submit(p->self, &one, 1, &err) == 1, "submit took none");
+    }
+    while (p->up != 0) {
+        kit_check(kit_now_ms() < until_ms, "the disk does not get full: %zu stored", p->stored);
+        kit_check(kit_producer_ops()->poll(p->self, 100, &err) >= 0, "poll failed: %s", err.text);
+    }
+    return (long)p->stored;
+}
+
+static void full_disk(void) {
+    enum { N = 600 };
+    const char *folder = kit_file("small"), *path = kit_file("small/bus.db"), *ballast = kit_file("small/ballast");
+    static struct eb_message messages[N];
+    struct kit_host *p;
+    struct eb_error err;
+    static char zeros[4 << 20];
+    int64_t until_ms;
+    long stored;
+
+    mkdir(folder, 0700);
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
+        || mount("none", folder, "tmpfs", 0, "size=16m") != 0)
+        kit_skip("only root can make a small disk");
+    write_file(ballast, zeros, sizeof zeros);
+    p = kit_producer(path);
+    kit_send(p, "t", "k", 1);
+    stored = fill_disk(p, messages, N);
+    kit_check(strstr(p->why, path) && strstr(p->why, "disk full"), "it says: %s", p->why);
+    kit_check(count(path, "SELECT count(*) FROM msg") == stored, "%lld rows, %ld reported as stored",
+              (long long)count(path, "SELECT count(*) FROM msg"), stored);
+    kit_check(p->delivered == p->stored, "%zu were reported failed", p->delivered - p->stored);
+    unlink(ballast);
+    for (until_ms = kit_now_ms() + 10000; p->up != 1;) {
+        kit_check(kit_now_ms() < until_ms, "it does not go on though there is room again");
+        kit_producer_ops()->poll(p->self, 100, &err);
+    }
+    kit_check((long)p->stored > stored, "nothing more was stored");
+    kit_producer_ops()->close(p->self, 0);
+    kit_check(p->delivered == N + 1, "%zu of %d reported", p->delivered, N + 1);
+    kit_check(count(path, "SELECT count(*) FROM msg") == (int64_t)p->stored, "rows and reports differ");
+    umount2(folder, MNT_DETACH);
+}
+
+/* A limit on the size of files looks to a program like a full disk. */
+static void file_size_limit(void) {
+    enum { N = 600 };
+    const char *path = kit_file("bus.db");
+    static struct eb_message messages[N];
+    struct rlimit before, small = { 6 << 20, RLIM_INFINITY };
+    struct kit_host *p;
+    struct eb_error err;
+    sigset_t signals;
+    long stored;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGXFSZ);
+    sigprocmask(SIG_BLOCK, &signals, NULL);             /* as the host does */
+    getrlimit(RLIMIT_FSIZE, &before);
+    small.rlim_max = before.rlim_max;
+    p = kit_producer(path);
+    kit_send(p, "t", "k", 1);
+    setrlimit(RLIMIT_FSIZE, &small);
+    stored = fill_disk(p, messages, N);
+    setrlimit(RLIMIT_FSIZE, &before);
+    kit_check(strstr(p->why, "disk full"), "it says: %s", p->why);
+    while (p->delivered < N + 1)
+        kit_check(kit_producer_ops()->poll(p->self, 1000, &err) >= 0, "poll failed: %s", err.text);
+    kit_check(stored < N && p->stored == N + 1 && count(path, "SELECT count(*) FROM msg") == N + 1, "%zu stored, %lld rows",
+              p->stored, (long long)count(path, "SELECT count(*) FROM msg"));
+    kit_close_producer(p, 1000);
+}
+
+/* Nothing goes on being written to a file that was removed. */
+static void removed_while_in_use(void) {
+    const char *path = kit_file("bus.db");
+    static const char *const ends[] = { "", "-wal", "-shm", "-side" };
+    struct kit_host *p = kit_producer(path);
+    struct kit_consumer *c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g" });
+    char file[300];
+    int64_t until_ms;
+
+    kit_send(p, "t", "k", 1);
+    kit_take_and_ack(c, 1);
+    for (int i = 0; i < 4; i++) {
+        snprintf(file, sizeof file, "%s%s", path, ends[i]);
+        unlink(file);
+    }
+    for (until_ms = kit_now_ms() + 5000; count(path, "SELECT count(*) FROM msg") < 1;) {
+        kit_check(kit_now_ms() < until_ms, "messages go on into a file that is not there");
+        kit_send(p, "t", "k", 2);
+        kit_pause_ms(50);
+    }
+    kit_check(p->links == 3 && p->up == 1, "the link changed %d times, and is %d", p->links, p->up);
+    kit_take(c, 2);
+    kit_check(c->host->got[1]->number == 2, "number %ld came", c->host->got[1]->number);
+    kit_close_consumer(c);
+    kit_close_producer(p, 1000);
+}
+
+static const struct kit_test tests[] = {
+    { "what is no database is refused and left alone", no_database },
+    { "so is another program's database", another_programs },
+    { "so is a newer format", a_newer_format },
+    { "so is a folder", a_folder },
+    { "a damaged file ends the instance, and gives back what was taken", damaged_inside },
+    { "a file that can only be read is refused", read_only },
+    { "so is a folder that cannot be made", a_folder_that_cannot_be_made },
+    { "folders and files are made for the user alone", folders_and_files_are_private },
+    { "a lock of another program is told after a second and waited out", locked_by_another },
+    { "and one that was there from the start", locked_from_the_start },
+    { "a full disk is told and waited out; what was reported is there", full_disk },
+    { "so is a limit on the size of files", file_size_limit },
+    { "a file that is removed is noticed, and made anew", removed_while_in_use },
+    { NULL, NULL },
+};
+
+int main(int argc, char **argv) {
+    return kit_main(argc, argv, tests, roles);
+}
