@@ -170,19 +170,12 @@ struct search {
     bool no_memory;
 };
 
-/* Whether `wanted` means this key: as KEY, KIND.KEY or KIND.NAME.KEY. */
-static bool is_meant(const char *wanted, const char *kind, const char *name, const char *key) {
+/* Whether `wanted` means this key: as KEY, KIND.KEY or, in full, KIND.NAME.KEY. */
+static bool is_meant(const char *wanted, const char *kind, const char *key, const char *full) {
     size_t len = strlen(kind);
 
-    if (strcmp(wanted, key) == 0)
-        return true;
-    if (strncmp(wanted, kind, len) != 0 || wanted[len] != '.')
-        return false;
-    wanted += len + 1;
-    if (strcmp(wanted, key) == 0)
-        return true;
-    len = strlen(name);
-    return len > 0 && strncmp(wanted, name, len) == 0 && wanted[len] == '.' && strcmp(wanted + len + 1, key) == 0;
+    return strcmp(wanted, key) == 0 || strcmp(wanted, full) == 0 ||
+           (strncmp(wanted, kind, len) == 0 && wanted[len] == '.' && strcmp(wanted + len + 1, key) == 0);
 }
 
 static void keep_name(struct search *search, const char *name) {
@@ -237,7 +230,7 @@ static void look_at_key(void *arg, const struct eb_option *option, const char *k
     }
     keep_name(search, full.data);
     keep_name(search, key);
-    if (is_meant(search->wanted, section->kind, section->name, key)) {
+    if (is_meant(search->wanted, section->kind, key, full.data)) {
         search->found++;
         explain_value(search, option, full.data, value, where);
     }

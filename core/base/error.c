@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 /* Ends text, of which only `room` bytes were kept, at the last whole UTF-8 character. */
 static void end_at_character(char *text, size_t room) {
     size_t end = room - 1;
@@ -13,6 +15,24 @@ static void end_at_character(char *text, size_t room) {
     while (end > 0 && ((unsigned char)text[end] & 0xC0) == 0x80)
         end--;
     text[end] = '\0';
+}
+
+static bool is_control(const char *character) {
+    unsigned char first = (unsigned char)character[0];
+
+    return first < ' ' || first == 0x7f || (first == 0xC2 && (unsigned char)character[1] < 0xA0);
+}
+
+/* Puts a "?" for each byte that has no place in a line of UTF-8: what is told of may be any text. */
+static void mend(char *text) {
+    size_t len = strlen(text), step;
+    bool good;
+
+    for (; len > 0; text += step, len -= step) {
+        step = ebi_utf8_step(text, len, &good);
+        if (!good || is_control(text))
+            memset(text, '?', step);
+    }
 }
 
 static void fill(struct eb_error *err, enum eb_status status, enum eb_kind kind, int64_t native, const char *format,
@@ -24,6 +44,7 @@ static void fill(struct eb_error *err, enum eb_status status, enum eb_kind kind,
         text[0] = '\0';
     else if ((size_t)len >= sizeof text)
         end_at_character(text, sizeof text - 1);
+    mend(text);
     memset(err, 0, sizeof *err);
     err->status = status;
     err->kind = kind;
@@ -79,6 +100,7 @@ void ebi_error_context(struct eb_error *err, const char *format, ...) {
     len = snprintf(joined, sizeof joined, "%s: %s", context, err->text);
     if (len >= (int)sizeof joined)
         end_at_character(joined, sizeof joined - 1);
+    mend(joined);
     memset(err->text, 0, sizeof err->text);
     memcpy(err->text, joined, strlen(joined));
 }

@@ -132,6 +132,7 @@ static bool is_personal(const struct ebi_key_field *field) {
 
 /* What the lines about one message say of it. */
 struct shown {
+    const char *topic;
     struct ebi_log_field fields[5];
     char key[9];
 };
@@ -144,6 +145,7 @@ static void show(struct shown *shown, const struct eb_message *message, const ch
         ebi_fingerprint(key, message->key.len, shown->key);
         key = shown->key;
     }
+    shown->topic = topic;
     shown->fields[0] = (struct ebi_log_field){"topic", topic};
     shown->fields[1] = (struct ebi_log_field){"event_id", message->id.data};
     shown->fields[2] = (struct ebi_log_field){"type", ebi_attr(message, "type").data};
@@ -155,7 +157,7 @@ static void show(struct shown *shown, const struct eb_message *message, const ch
 static void keep(struct ebi_producer *producer, const struct eb_event *event, const struct shown *shown) {
     struct eb_error err;
 
-    if (ebi_undelivered_add(producer->parts.undelivered, event, &err) == EB_OK) {
+    if (ebi_undelivered_add(producer->parts.undelivered, event, shown->topic, &err) == EB_OK) {
         atomic_fetch_add(&producer->kept, 1);
         return;
     }

@@ -32,10 +32,14 @@ static enum eb_status write_line(int fd, const char *path, const struct ebi_byte
     return EB_OK;
 }
 
-enum eb_status ebi_undelivered_add(const char *path, const struct eb_event *event, struct eb_error *err) {
+enum eb_status ebi_undelivered_add(const char *path, const struct eb_event *event, const char *topic,
+                                   struct eb_error *err) {
+    struct eb_event addressed = *event; /* borrows all from it */
     struct ebi_bytes line = {0};
     int fd = -1;
-    enum eb_status status = ebi_event_to_cloudevent(event, &line, err);
+
+    addressed.meta.topic = topic;
+    enum eb_status status = ebi_event_to_cloudevent(&addressed, &line, err);
 
     if (status == EB_OK && !ebi_bytes_add(&line, "\n", 1))
         status = ebi_error_memory(err);

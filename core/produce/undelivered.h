@@ -6,8 +6,8 @@
 #include "base/bytes.h"
 #include "signal/event.h"
 
-/* Adds an event as a line (mode 0600, folders made as needed, safe on disk when it returns). Any thread, any process at
- * once: a line is one write. */
-enum eb_status ebi_undelivered_add(const char *path, const struct eb_event *, struct eb_error *);
+/* Adds an event as a line, with the topic it was for (mode 0600, folders made as needed, safe on disk when it returns).
+ * Any thread, any process at once: a line is one write. */
+enum eb_status ebi_undelivered_add(const char *path, const struct eb_event *, const char *topic, struct eb_error *);
 
 #endif

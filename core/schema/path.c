@@ -3,6 +3,7 @@
 #include "schema/path.h"
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 /* ---- The steps of a path ---- */
 
@@ -155,6 +156,8 @@ static enum eb_status find_slowly(const struct ebi_schema *schema, const char *p
     const char *at = path, *before = at;
     struct step step;
 
+    if (!ebi_utf8_valid(path, strlen(path)))        /* a key of a map becomes part of the data */
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: not a path, since it is not UTF-8", path);
     for (step = next_step(&at, path); step.kind != END; step = next_step(&at, path)) {
         static const unsigned char fits[] = { [FIELD] = EBI_RECORD, [INDEX] = EBI_ARRAY, [KEY] = EBI_MAP };
 

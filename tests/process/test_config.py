@@ -59,7 +59,7 @@ def explain_tells_what_a_key_means(t):
 
 @test
 def explain_finds_keys_without_a_section(t):
-    for key in ("consume.retry.attempts", "retry.attempts"):
+    for key in ("consume.NAME.retry.attempts", "consume.retry.attempts", "retry.attempts"):
         text = t.run("config", "explain", key).out
         t.contains(text, "consume.NAME.retry.attempts = 5 ; default")
     t.contains(t.run("config", "explain", "service").out, "eventbus.service")

@@ -1,5 +1,6 @@
 """tests/process/test_example_plugin.py - the example of a plugin, as a stranger makes it: from what is installed alone."""
 import glob
+import json
 import os
 import shlex
 import shutil
@@ -66,6 +67,61 @@ def it_is_found_once_it_is_installed(t):
     t.configure(f"[broker main]\nplugin = {file}\nfolder = relative\n")
     done = t.run("config", "check", status=2, command=stranger.command)
     t.contains(done.err, 'folder "relative": expected an absolute path')
+
+
+LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
+
+
+def use(t):
+    """Configures the example as the only broker."""
+    Stranger(t).make("spool.so")
+    t.configure(f"plugin_trust = any\n[broker main]\nplugin = {t.path('spool')}/spool.so\nconnect_timeout = 2s\n")
+    t.configure("[eventbus]\nproducer = main\nconsumer = main\n")
+
+
+def ids(t, name):
+    return [json.loads(line)["id"] for line in t.read(name).splitlines()]
+
+
+@test
+def events_go_through_it_and_a_killed_worker_loses_none(t):
+    use(t)
+    sample = t.run("signals", LOGIN, "--sample").json()[0]["data"]
+    sent = [row["id"] for row in t.run("produce", "--signal", LOGIN, "--topic", "a", "--key-field", "user.pii.username",
+                                       "--data", json.dumps(sample), "-n", "60", "--json").json()]
+    t.write("first", "")
+    worker = t.start("consume", "-t", "a", "-g", "g", "--exec", "cat >> first")
+    worker.until(lambda _: len(t.read("first").splitlines()) >= 10)
+    worker.kill9()
+    t.run("consume", "-t", "a", "-g", "g", "--exit-at-end", "--exec", "cat >> second")
+    seen = list(dict.fromkeys(ids(t, "first") + ids(t, "second")))      # without the one that was at work at the kill
+    t.equal(seen, sent, "the events in the order of their first runs")
+    t.equal(t.run("consume", "-t", "a", "-g", "other", "--exit-at-end").json()[-1]["id"], sent[-1])
+
+
+@test
+def a_damaged_file_becomes_a_dead_letter(t):
+    use(t)
+    sample = json.dumps(t.run("signals", LOGIN, "--sample").json()[0]["data"])
+    t.run("produce", "--signal", LOGIN, "--topic", "a", "--data", sample, "-n", "3")
+    os.truncate(f"{t.state}/spool/a/0000000002", 40)
+    done = t.run("consume", "-t", "a", "-g", "g", "--exit-at-end", status=1)
+    t.equal([row["position"] for row in done.json()], ["0000000001", "0000000003"])
+    t.contains(done.err, "becomes a dead letter", "does not hold a whole event")
+    t.equal(os.listdir(f"{t.state}/spool/a.dlq"), ["0000000001"])
+
+
+@test
+def a_folder_that_is_away_is_said_and_waited_for(t):
+    use(t)
+    away = ["-o", f"broker.main.folder={t.path('disk')}/spool"]
+    t.contains(t.run("produce", "--topic", "a", "-", *away, stdin=t.run("signals", LOGIN, "--sample").out, status=3).err,
+               "cannot use folder", "No such file or directory")
+    worker = t.start("consume", "-t", "a", "-g", "g", "-n", "1", *away, "-o", "broker.main.connect_timeout=1m")
+    worker.until("cannot use folder")
+    os.mkdir(t.path("disk"))
+    t.run("produce", "--topic", "a", "-", *away, stdin=t.run("signals", LOGIN, "--sample").out)
+    worker.wait(0)
 
 
 main()

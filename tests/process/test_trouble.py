@@ -73,7 +73,9 @@ def a_locked_file_is_waited_for_and_told(t):
     other.execute("ROLLBACK")
     other.close()
     t.run(*PRODUCE)
-    t.run("produce", "--topic", "a", "--file", os.path.join(t.state, "undelivered.jsonl"))
+    kept = os.path.join(t.state, "undelivered.jsonl")
+    t.equal(json.loads(t.read(kept))["topic"], "a", "the topic that it was for")
+    t.run("produce", "--topic", "a", "--file", kept)
     t.equal(len(t.run("consume", "-t", "a", "-g", "g", "--exit-at-end").json()), 3, "two sent, one kept and sent again")
 
 

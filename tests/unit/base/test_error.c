@@ -53,6 +53,39 @@ Test(error, long_text_is_cut_at_a_character) {
     cr_assert_lt(strlen(err.text), sizeof err.text);
 }
 
+/* Texts of others stand in errors: names from JSON, words of libraries, file names. */
+Test(error, stays_one_line_of_utf8_whatever_it_tells_of) {
+    static const struct {
+        const char *told, *want;
+    } cases[] = {
+        {"a\nb\tc\x7f", "a?b?c?"},
+        {"\x1b[31mred", "?[31mred"},
+        {"caf\xc3\xa9 \xf0\x9f\x98\x80", "caf\xc3\xa9 \xf0\x9f\x98\x80"},
+        {"\xff \xc3 \xed\xa0\x80", "? ? ???"},
+        {"\xc2\x85next", "??next"},
+    };
+    struct eb_error err;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ebi_error(&err, EB_PERMANENT, EB_KIND_DATA, "%s", cases[i].told);
+        cr_assert_str_eq(err.text, cases[i].want);
+        ebi_error(&err, EB_PERMANENT, EB_KIND_DATA, "x");
+        ebi_error_context(&err, "%s", cases[i].told);
+        cr_assert_eq(strncmp(err.text, cases[i].want, strlen(cases[i].want)), 0, "context: %s", err.text);
+        errno = ENOENT;
+        ebi_error_errno(&err, EB_PERMANENT, EB_KIND_DATA, "%s", cases[i].told);
+        cr_assert_eq(strncmp(err.text, cases[i].want, strlen(cases[i].want)), 0, "errno: %s", err.text);
+    }
+}
+
+/* A plugin fills errors without these functions. */
+Test(error, context_mends_what_another_wrote) {
+    struct eb_error err = {.status = EB_PERMANENT, .kind = EB_KIND_BROKER, .text = "two\nlines"};
+
+    ebi_error_context(&err, "broker");
+    cr_assert_str_eq(err.text, "broker: two?lines");
+}
+
 Test(error, no_one_to_tell) {
     cr_assert_eq(ebi_error(NULL, EB_RETRIABLE, EB_KIND_BROKER, "x"), EB_RETRIABLE);
     ebi_error_context(NULL, "y");

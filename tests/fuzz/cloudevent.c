@@ -1,0 +1,150 @@
+/* tests/fuzz/cloudevent.c - lines of CloudEvents JSON, as `eventbus produce` reads them, and the metadata of messages from
+ * a broker: what is taken can be printed, and the print says the same when it is read. */
+#include "fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "schema/json.h"
+#include "signal/attrs.h"
+#include "signal/event.h"
+
+/* ---- Lines ---- */
+
+static void same_event(const struct eb_event *event, const struct ebi_bytes *line, const char *key) {
+    struct ebi_bytes again = {0};
+    struct eb_event *copy = NULL;
+    struct eb_error err = {0};
+    char *copied_key = NULL;
+
+    fuzz_done(ebi_event_from_cloudevent(fuzz_signals(), event->signal, line->data, line->len, &copy, &copied_key, &err),
+              &err, line->data);
+    fuzz_promise(!key == !copied_key && (!key || strcmp(key, copied_key) == 0), "another key in %s", line->data);
+    copy->meta.key = copied_key;
+    fuzz_done(ebi_event_to_cloudevent(copy, &again, &err), &err, "an event that was read back");
+    fuzz_promise(fuzz_same(line, &again), "%s\nbecame %s", line->data, again.data);
+    free(copied_key);
+    eb_event_free(copy);
+    ebi_bytes_free(&again);
+}
+
+/* Adds the line where the event has one: its data may be incomplete. */
+static void print(struct eb_event *event, const char *key) {
+    struct ebi_bytes line = {0};
+    struct eb_error err = {0};
+    enum eb_status status;
+
+    event->meta.key = key;
+    status = ebi_event_to_cloudevent(event, &line, &err);
+    if (status == EB_OK)
+        same_event(event, &line, key);
+    else
+        fuzz_refused(status, &err);
+    ebi_bytes_free(&line);
+}
+
+static void read_line(struct eb_text line) {
+    struct eb_event *event = NULL;
+    struct eb_error err = {0};
+    char *key = NULL;
+    enum eb_status status = ebi_event_from_cloudevent(fuzz_signals(), NULL, line.data, line.len, &event, &key, &err);
+
+    if (status == EB_OK)
+        print(event, key);
+    else
+        fuzz_refused(status, &err);
+    fuzz_promise(status == EB_OK || (!event && !key), "refused, yet something is handed out");
+    free(key);
+    eb_event_free(event);
+}
+
+/* ---- Single members, and times ---- */
+
+static enum eb_status read_member(void *arg, const char *name, const char *value, size_t len, struct eb_error *err) {
+    struct eb_error why = {0};
+    int64_t number;
+    char *text = NULL;
+    enum eb_status status = ebi_json_text(name, value, len, &text, &why);
+
+    (void)arg, (void)err;
+    if (status != EB_OK)
+        fuzz_refused(status, &why);
+    status = ebi_json_long(name, value, len, &number, &why);
+    if (status != EB_OK)
+        fuzz_refused(status, &why);
+    free(text);
+    return EB_OK;
+}
+
+static void read_members(struct eb_text line) {
+    struct eb_error err = {0};
+    enum eb_status status = ebi_json_members(line.data, line.len, read_member, NULL, &err);
+
+    if (status != EB_OK)
+        fuzz_refused(status, &err);
+}
+
+static void read_time(struct eb_text text) {
+    struct eb_error err = {0};
+    char shown[EBI_ISO_ROOM];
+    int64_t time, again;
+    enum eb_status status = ebi_iso_read(text.data, text.len, &time, &err);
+
+    if (status != EB_OK) {
+        fuzz_refused(status, &err);
+        return;
+    }
+    ebi_iso_print(time, shown);
+    fuzz_done(ebi_iso_read(shown, strlen(shown), &again, &err), &err, shown);
+    fuzz_promise(time == again, "%s is another time than it was printed of", shown);
+}
+
+/* ---- Attributes: name, length, value, again and again; NUL-ended, as the core's copies of messages are ---- */
+
+enum { MOST_ATTRS = 12 };
+
+static void take_attrs(struct fuzz_in *in) {
+    static const char *const names[] = {"type", "id", "source", "time", "minorversion", "sourcehost", "sourcelib", "other"};
+    struct eb_header attrs[MOST_ATTRS];
+    struct eb_message message = {.size = sizeof message, .attrs = attrs};
+    const struct eb_signal *signal = fuzz_signal(in);
+    struct eb_event *event = NULL;
+    struct eb_error err = {0};
+    enum eb_status status;
+
+    while (in->left > 0 && message.n_attrs < MOST_ATTRS) {
+        const char *name = names[fuzz_number(in, 1) % 8];
+        struct eb_text value = fuzz_take(in, fuzz_number(in, 1));
+        char *copy = strndup(value.data, value.len);
+
+        fuzz_promise(copy != NULL, "memory");
+        attrs[message.n_attrs++] = (struct eb_header){{name, strlen(name)}, {copy, strlen(copy)}};
+        read_time(value);
+    }
+    fuzz_done(eb_event_new(signal, &event, &err), &err, "a new event");
+    fuzz_done(ebi_data_sample(event->data, &err), &err, "sample");
+    status = ebi_attrs_take(event, &message, &err);
+    if (status == EB_OK)
+        print(event, NULL);
+    else
+        fuzz_refused(status, &err);
+    eb_event_free(event);
+    for (size_t i = 0; i < message.n_attrs; i++)
+        free((char *)attrs[i].value.data);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
+    struct fuzz_in in = {bytes, len};
+
+    if (len > 0 && *bytes != '{') {
+        fuzz_take(&in, 1);
+        take_attrs(&in);
+    } else {
+        struct eb_text line = fuzz_rest(&in);
+
+        read_line(line);
+        read_members(line);
+    }
+    return 0;
+}
