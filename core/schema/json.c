@@ -17,11 +17,17 @@ enum { DEEPEST = 64, LONGEST_NAME = 255 };
 struct reader {
     const char *begin, *at, *end;
     struct eb_error *err;
+    enum eb_status status;      /* why it failed */
 };
 
 static bool refuse(struct reader *reader, const char *what) {
-    ebi_error(reader->err, EB_PERMANENT, EB_KIND_DATA, "not JSON: %s at byte %zu", what,
-              (size_t)(reader->at - reader->begin) + 1);
+    reader->status = ebi_error(reader->err, EB_PERMANENT, EB_KIND_DATA, "not JSON: %s at byte %zu", what,
+                               (size_t)(reader->at - reader->begin) + 1);
+    return false;
+}
+
+static bool no_memory(struct reader *reader) {
+    reader->status = ebi_error_memory(reader->err);
     return false;
 }
 
@@ -132,7 +138,7 @@ static bool read_string(struct reader *reader, struct ebi_bytes *text) {
         if (!ebi_utf8_valid(from, (size_t)(reader->at - from)))
             return refuse(reader, "a string that is not UTF-8 ends");
         if (text && !ebi_bytes_add(text, from, (size_t)(reader->at - from)))
-            return refuse(reader, "no memory for the string");
+            return no_memory(reader);
         if (take(reader, '"'))
             return true;
         if (!take(reader, '\\'))
@@ -140,7 +146,7 @@ static bool read_string(struct reader *reader, struct ebi_bytes *text) {
         if (!read_character(reader, &code))
             return false;
         if (text && !add_code(text, code))
-            return refuse(reader, "no memory for the string");
+            return no_memory(reader);
     }
 }
 
@@ -208,9 +214,8 @@ enum eb_status ebi_json_members(const char *json, size_t len,
                                 enum eb_status (*each)(void *arg, const char *name, const char *value, size_t len,
                                                        struct eb_error *),
                                 void *arg, struct eb_error *err) {
-    struct reader reader = {json, json, json + len, err};
+    struct reader reader = {.begin = json, .at = json, .end = json + len, .err = err, .status = EB_OK};
     struct ebi_bytes name = {0};
-    enum eb_status status = EB_PERMANENT;
 
     skip_blanks(&reader);
     if (!take(&reader, '{')) {
@@ -228,10 +233,9 @@ enum eb_status ebi_json_members(const char *json, size_t len,
         const char *value = reader.at;
         if (!pass_value(&reader, 1))
             goto done;
-        status = each(arg, name.data ? name.data : "", value, (size_t)(reader.at - value), err);
-        if (status != EB_OK)
+        reader.status = each(arg, name.data ? name.data : "", value, (size_t)(reader.at - value), err);
+        if (reader.status != EB_OK)
             goto done;
-        status = EB_PERMANENT;
         skip_blanks(&reader);
     } while (take(&reader, ','));
     if (!take(&reader, '}')) {
@@ -240,17 +244,15 @@ enum eb_status ebi_json_members(const char *json, size_t len,
     }
 end:
     skip_blanks(&reader);
-    if (reader.at == reader.end)
-        status = EB_OK;
-    else
+    if (reader.at != reader.end)
         refuse(&reader, "something behind the object");
 done:
     ebi_bytes_free(&name);
-    return status;
+    return reader.status;
 }
 
 enum eb_status ebi_json_text(const char *name, const char *value, size_t len, char **text, struct eb_error *err) {
-    struct reader reader = {value, value, value + len, err};
+    struct reader reader = {.begin = value, .at = value, .end = value + len, .err = err};
     struct ebi_bytes read = {0};
 
     if (len == 4 && memcmp(value, "null", 4) == 0)
@@ -259,10 +261,12 @@ enum eb_status ebi_json_text(const char *name, const char *value, size_t len, ch
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: expected string", name);
     if (*text)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: given twice", name);
-    if (!ebi_bytes_reserve(&read, len) || !read_string(&reader, &read)) {
+    if (!ebi_bytes_reserve(&read, len))
+        return ebi_error_memory(err);
+    if (!read_string(&reader, &read)) {
         ebi_bytes_free(&read);
         ebi_error_context(err, "%s", name);
-        return EB_PERMANENT;
+        return reader.status;
     }
     if (read.len && memchr(read.data, 0, read.len)) {
         ebi_bytes_free(&read);
@@ -276,10 +280,12 @@ enum eb_status ebi_json_text(const char *name, const char *value, size_t len, ch
 enum eb_status ebi_json_long(const char *name, const char *value, size_t len, int64_t *number, struct eb_error *err) {
     char digits[24], *end;
 
-    if (len == 0 || len >= sizeof digits || strspn(value, "-0123456789") < len)
+    if (len == 0 || len >= sizeof digits)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: expected a whole number", name);
     memcpy(digits, value, len);
     digits[len] = '\0';
+    if (strspn(digits, "-0123456789") < len)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: expected a whole number", name);
     errno = 0;
     *number = strtoll(digits, &end, 10);
     if (errno || *end)

@@ -9,7 +9,7 @@
 /* Checks that the text is one JSON object (strictly, as ebi_data_from_json does; nested values are checked as well, 64
  * levels deep at most) and calls each for its members: name is unescaped and NUL-ended (one of more than 255 bytes or
  * with a U+0000 is refused), value the raw JSON text. A status other than EB_OK from it ends the walk and is answered.
- * EB_PERMANENT, EB_KIND_DATA: what is wrong, at which byte. */
+ * EB_PERMANENT, EB_KIND_DATA: what is wrong, at which byte; EB_FATAL: no memory. */
 enum eb_status ebi_json_members(const char *json, size_t len,
                                 enum eb_status (*each)(void *arg, const char *name, const char *value, size_t len,
                                                        struct eb_error *),

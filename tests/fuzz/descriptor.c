@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "plugin/describe.h"
 
-enum { MOST_OPTIONS = 24, MOST_TABLE = 1 << 16, MOST_VALUES = 32, LONGEST_TEXT = 700 };
+enum { MOST_OPTIONS = 24, MOST_TABLE = 1000 * 4096, MOST_VALUES = 32 };
 
 /* A symbol of the module: `room` bytes, no more. */
 struct table {
@@ -59,24 +59,21 @@ static size_t number_near(struct fuzz_in *in, size_t right) {
 
 /* NULL, "", or a text of the input, one in a while without an end near. */
 static const char *text_of(struct ebi_module *module, struct fuzz_in *in, const char *usual) {
+    static char endless[5000];
     unsigned how = (unsigned)fuzz_number(in, 1);
-    size_t at = module->texts.len;
+    char *at = module->texts.data + module->texts.len;
 
     if (how == 0)
         return NULL;
     if (how < 128)
         return usual;
-    if (how == 255) {
-        memset(module->texts.data + at, 'x', LONGEST_TEXT);
-        module->texts.len += LONGEST_TEXT;
-    } else {
-        struct eb_text text = fuzz_take(in, how - 128);
-
-        memcpy(module->texts.data + at, text.data, text.len);
-        module->texts.len += text.len;
-    }
-    module->texts.data[module->texts.len++] = '\0';
-    return module->texts.data + at;
+    if (how == 255)
+        return memset(endless, 'x', sizeof endless - 1);
+    struct eb_text text = fuzz_take(in, how - 128);
+    memcpy(at, text.data, text.len);
+    at[text.len] = '\0';
+    module->texts.len += text.len + 1;
+    return at;
 }
 
 /* So many bytes at the start of what was built, in memory of just that size. */
@@ -163,7 +160,7 @@ static void build_role(struct table *table, struct fuzz_in *in, size_t size) {
 }
 
 static void build(struct ebi_module *module, struct fuzz_in *in) {
-    fuzz_promise(ebi_bytes_reserve(&module->texts, MOST_OPTIONS * 256 * 5 * LONGEST_TEXT / 100 + in->left * 4), "memory");
+    fuzz_promise(ebi_bytes_reserve(&module->texts, in->left * 2), "memory");       /* each text took a byte to be chosen */
     build_plugin(module, in);
     build_role(&module->producer, in, sizeof(struct eb_producer_ops));
     build_role(&module->consumer, in, sizeof(struct eb_consumer_ops));

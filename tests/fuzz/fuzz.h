@@ -45,7 +45,8 @@ const char *fuzz_file(const void *bytes, size_t len);
 bool fuzz_same(const struct ebi_bytes *, const struct ebi_bytes *);
 
 /* Both forms of data that is complete, each turned back into data, say the same again: what every event that the core
- * takes promises. Answers false where the data is not complete, which both forms must agree on. */
+ * takes promises. Of NaN and the infinite, which JSON has not, the Avro form alone. Answers false where
+ * the data is not complete, which both forms must agree on. */
 bool fuzz_round_trip(const struct ebi_data *);
 
 #endif
