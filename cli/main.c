@@ -9,7 +9,7 @@
 #include "cli/verbs.h"
 
 static const struct cli_verb *const verbs[] = {&cli_produce, &cli_consume, &cli_signals, &cli_schema, &cli_plugins, &cli_config,
-                                               &cli_topics,  &cli_groups,  &cli_seek,    &cli_conform, NULL};
+                                               &cli_topics,  &cli_groups,  &cli_seek,    &cli_conform, &cli_bench, NULL};
 
 /* A file opened later must not become standard input, output or error because one of these was closed: what is written
  * there fails instead. */
