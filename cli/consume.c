@@ -143,8 +143,9 @@ static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consu
 /* ---- The verb ---- */
 
 static int check(const struct cli_call *call, const struct ask *ask, struct cli_printer *printer) {
-    if (call->n_operands && ask->topics)
-        return cli_usage(call->name, "give the NAME of a [consume] section, or -t, not both");
+    if (call->n_operands > 1 && !ask->topics)
+        return cli_usage(call->name, "unexpected \"%s\"; one [consume] section is worked on, or the topics of -t",
+                         call->operands[1]);
     if (ask->exec && ask->webhook)
         return cli_usage(call->name, "--exec and --webhook exclude each other");
     if (ask->concurrency > 1000)
@@ -160,11 +161,35 @@ static int check(const struct cli_call *call, const struct ask *ask, struct cli_
     return CLI_EXIT_DONE;
 }
 
-static int look_or_work(struct eb_bus *bus, const struct cli_call *call, const struct ask *ask,
+/* All topics: "-t A B" means both, as "-t A -t B" does. To be freed; NULL: no memory, or no topics. */
+static const char **all_topics(const struct cli_call *call, const struct ask *ask) {
+    size_t n = 0;
+
+    while (ask->topics && ask->topics[n])
+        n++;
+    const char **topics = n ? calloc(n + call->n_operands + 1, sizeof *topics) : NULL;
+    for (size_t i = 0; topics && i < n; i++)
+        topics[i] = ask->topics[i];
+    for (size_t i = 0; topics && i < call->n_operands; i++)
+        topics[n + i] = call->operands[i];
+    return topics;
+}
+
+static int look_or_work(struct eb_bus *bus, const struct cli_call *call, const struct ask *given,
                         struct cli_printer *printer) {
+    const char **topics = all_topics(call, given);
+    struct ask with_topics = *given, *ask = &with_topics;
+    struct eb_error err;
+    int status;
+
+    if (given->topics && !topics) {
+        ebi_error_memory(&err);
+        return cli_failed(&err);
+    }
+    ask->topics = topics;
     const struct eb_consumer_options options = {
         .size = sizeof options,
-        .section = call->n_operands ? call->operands[0] : NULL,
+        .section = call->n_operands && !topics ? call->operands[0] : NULL,
         .topics = ask->topics,
         .group = ask->group,
         .consumer = ask->name,
@@ -175,9 +200,9 @@ static int look_or_work(struct eb_bus *bus, const struct cli_call *call, const s
     };
     const struct cli_look look = {ask->topics, ask->from, ask->broker, ask->count, ask->exit_at_end};
 
-    if (ask->topics && !ask->group)
-        return cli_look(bus, &look, printer);
-    return work(bus, ask, &options, printer);
+    status = ask->topics && !ask->group ? cli_look(bus, &look, printer) : work(bus, ask, &options, printer);
+    free(topics);
+    return status;
 }
 
 static int run(const struct cli_call *call) {
@@ -242,6 +267,6 @@ const struct cli_verb cli_consume = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),
-    .max_operands = 1,
+    .max_operands = 1000,
     .run = run,
 };

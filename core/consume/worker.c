@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -518,14 +519,36 @@ static enum eb_status check_history(const struct eb_consumer *consumer, struct e
                      consumer->parts.broker->plugin->about.name, consumer->task.position);
 }
 
+static enum eb_status check_outside(const struct eb_consumer *consumer, struct eb_error *err) {
+    const char *url = consumer->webhook.url;
+
+    if (!url || strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0)
+        return EB_OK;
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                     "webhook \"%.100s\" is no web address; it begins with http:// or https://", url);
+}
+
+static enum eb_status check_patterns(const struct eb_consumer *consumer, struct eb_error *err) {
+    for (size_t i = 0; i < consumer->task.n_topics; i++)
+        if (strchr(consumer->task.topics[i], '*') && !(consumer->ops->traits & EB_T_PATTERN))
+            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s: plugin %s knows no patterns; name each topic",
+                             ebi_short_topic(consumer->task.prefix, consumer->task.topics[i]),
+                             consumer->parts.broker->plugin->about.name);
+    return EB_OK;
+}
+
 /* All that can fail; what is made so far is freed by eb_consumer_close. */
 static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_consumer_options *options,
                               const struct ebi_worker_wishes *wishes, struct eb_error *err) {
     enum eb_status status = check_history(consumer, err);
 
+    choose_outside(consumer, wishes);
+    if (status == EB_OK)
+        status = check_outside(consumer, err);
+    if (status == EB_OK)
+        status = check_patterns(consumer, err);
     if (status != EB_OK)
         return status;
-    choose_outside(consumer, wishes);
     consumer->n_hands = (size_t)(wishes->concurrency ? wishes->concurrency : consumer->task.settings.concurrency);
     consumer->hands = calloc(consumer->n_hands, sizeof *consumer->hands);
     consumer->writers = ebi_writers_new(consumer->parts.signals);

@@ -33,6 +33,16 @@ def lag(t, topic="a", group="g"):
 
 
 @test
+def several_topics_in_one_worker(t):
+    send(t, 2, topic="a")
+    send(t, 3, topic="b")
+    for words in (("-t", "a", "b"), ("-t", "a", "-t", "b")):
+        t.equal(len(t.run("consume", *words, "--exit-at-end").json()), 5)
+        got = t.run("consume", *words, "-g", "-".join(words).replace("--", ""), "--exit-at-end").json()
+        t.equal(sorted(event["topic"] for event in got), ["a", "a", "b", "b", "b"])
+
+
+@test
 def a_group_goes_on_where_it_was(t):
     send(t, 10)
     t.equal(numbers(t.run("consume", "-t", "a", "-g", "g", "-n", "4").json()), [0, 1, 2, 3])
@@ -305,6 +315,12 @@ def a_webhook_gets_each_event_and_its_answer_decides(t):
     letters = t.run("consume", "-t", "a.dlq", "--exit-at-end").json()
     t.equal(numbers(letters), [2, 3])
     t.contains(letters[1]["dlqreason"], "302", "redirects are not followed")
+
+
+@test
+def what_is_no_web_address_is_refused_at_the_start(t):
+    done = t.run("consume", "-t", "a", "-g", "g", "--webhook", "ftp://example.com", status=2)
+    t.contains(done.err, "ftp://example.com", "http://")
 
 
 @test
