@@ -26,7 +26,7 @@ struct ask {
 enum { EVENTS = 10000, KEYS = 1000 };
 
 static const char login[] = "org.openedx.learning.auth.session.login.completed.v1";
-static const char section[] = "eventbus-bench";         /* of the worker, and the name of its group */
+static const char section[] = "eventbus-bench"; /* of the worker, and the name of its group */
 
 /* One run. The lock is for what the producer's thread changes as well. */
 struct run {
@@ -35,8 +35,8 @@ struct run {
     const struct eb_signal *signal;
     char topic[sizeof section + EBI_UUID_ROOM];
     pthread_mutex_t lock;
-    struct cli_tally tally;             /* of deliveries */
-    int64_t first_us, last_us;          /* of the step at work */
+    struct cli_tally tally;    /* of deliveries */
+    int64_t first_us, last_us; /* of the step at work */
     atomic_ullong received;
     struct eb_consumer *_Atomic worker; /* NULL: none is at work */
 };
@@ -49,7 +49,7 @@ struct step {
     int64_t us;
     double cpu_seconds;
     uint64_t max_rss;
-    int64_t wait_us;                    /* consume: until the first event came; else -1 */
+    int64_t wait_us; /* consume: until the first event came; else -1 */
 };
 
 static double cpu_seconds(void) {
@@ -89,8 +89,8 @@ static void print_step(const struct run *run, const struct step *step) {
     double seconds = (double)step->us / 1e6, rate = (double)step->events / seconds;
 
     if (!run->ask->json) {
-        cli_outf("%-8s %" PRIu64 " events in %.3f s: %.0f a second, %.3f s of CPU, %.1f MiB\n", step->name, step->events,
-                 seconds, rate, step->cpu_seconds, (double)step->max_rss / (1 << 20));
+        cli_outf("%-8s %" PRIu64 " events in %.3f s: %.0f a second, %.3f s of CPU, %.1f MiB\n", step->name,
+                 step->events, seconds, rate, step->cpu_seconds, (double)step->max_rss / (1 << 20));
         return;
     }
     cli_outf("{\"step\":\"%s\",\"events\":%" PRIu64 ",\"seconds\":%.6f,\"events_per_second\":%.1f,"
@@ -111,7 +111,7 @@ static void on_delivery(void *arg, const struct eb_receipt *receipt) {
     if (!receipt->error) {
         run->tally.done++;
         run->last_us = now;
-    } else if (run->tally.failed++ == 0) {              /* one stands for all: they fail for one reason */
+    } else if (run->tally.failed++ == 0) { /* one stands for all: they fail for one reason */
         struct eb_error why = *receipt->error;
 
         ebi_error_context(&why, "event %s", receipt->id);
@@ -159,7 +159,7 @@ static enum eb_status produce(struct run *run, struct step *step, struct eb_erro
     if (status == EB_OK)
         status = send_all(run, event, err);
     if (status == EB_OK)
-        status = eb_bus_flush(run->bus, -1, err);       /* delivery_timeout is its end */
+        status = eb_bus_flush(run->bus, -1, err); /* delivery_timeout is its end */
     end_step(run, step);
     pthread_mutex_lock(&run->lock);
     step->events = run->tally.done;
@@ -212,8 +212,13 @@ static void stop(void *arg) {
 static enum eb_status consume(struct run *run, struct step *step, struct eb_error *err) {
     const char *topics[] = {run->topic, NULL};
     const struct eb_consumer_options options = {
-        .size = sizeof options, .section = section, .topics = topics, .group = section,
-        .broker = ebi_bus_broker_name(run->bus, run->bus->settings.producer), .count = run->tally.done, .exit_at_end = 1,
+        .size = sizeof options,
+        .section = section,
+        .topics = topics,
+        .group = section,
+        .broker = ebi_bus_broker_name(run->bus, run->bus->settings.producer),
+        .count = run->tally.done,
+        .exit_at_end = 1,
     };
     const struct ebi_worker_wishes wishes = {.printing = {make_counting, run}};
     struct eb_consumer_counts counts = {.size = sizeof counts};
@@ -240,8 +245,12 @@ static enum eb_status consume(struct run *run, struct step *step, struct eb_erro
 
 /* The worker stops at what fails, so that no dead letters are left; its group and topic are the run's own. */
 static const char *const own_overrides[] = {
-    "eventbus.audit_delivered=no", "eventbus.audit_received=no", "eventbus.audit_processed=no",
-    "eventbus.consumers_enabled=yes", "consume.eventbus-bench.on_failure=stop", "consume.eventbus-bench.on_unknown=skip",
+    "eventbus.audit_delivered=no",
+    "eventbus.audit_received=no",
+    "eventbus.audit_processed=no",
+    "eventbus.consumers_enabled=yes",
+    "consume.eventbus-bench.on_failure=stop",
+    "consume.eventbus-bench.on_unknown=skip",
 };
 enum { OWN_OVERRIDES = sizeof own_overrides / sizeof *own_overrides };
 
@@ -271,7 +280,8 @@ static void remove_topic(struct run *run) {
     struct ebi_admin *admin = NULL;
     struct eb_error err;
     char *full = NULL;
-    enum eb_status status = cli_bus_admin(run->bus, ebi_bus_broker_name(run->bus, run->bus->settings.producer), &admin, &err);
+    enum eb_status status =
+        cli_bus_admin(run->bus, ebi_bus_broker_name(run->bus, run->bus->settings.producer), &admin, &err);
 
     if (status == EB_OK)
         status = cli_bus_topic(run->bus, run->topic, &full, &err);
@@ -350,11 +360,22 @@ static int run_bench(const struct cli_call *call) {
 }
 
 static const struct cli_option options[] = {
-    {.name = "count", .letter = 'n', .type = CLI_COUNT, .offset = offsetof(struct ask, count), .value = "COUNT",
+    {.name = "count",
+     .letter = 'n',
+     .type = CLI_COUNT,
+     .offset = offsetof(struct ask, count),
+     .value = "COUNT",
      .help = "so many events; 10000 when left out"},
-    {.name = "signal", .letter = 's', .type = CLI_TEXT, .offset = offsetof(struct ask, signal), .value = "TYPE",
+    {.name = "signal",
+     .letter = 's',
+     .type = CLI_TEXT,
+     .offset = offsetof(struct ask, signal),
+     .value = "TYPE",
      .help = "the event type, of which samples are sent; logins when left out"},
-    {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
+    {.name = "broker",
+     .type = CLI_TEXT,
+     .offset = offsetof(struct ask, broker),
+     .value = "NAME",
      .help = "measure this [broker NAME] instead of the configured producer"},
     {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "print one JSON object a step"},
 };
@@ -363,14 +384,18 @@ const struct cli_verb cli_bench = {
     .name = "bench",
     .summary = "Measures how many events a second a broker takes and gives back",
     .usage = (const char *const[]){"[produce|consume|both] [--count COUNT] [OPTIONS]", NULL},
-    .about =
-        "Events go the whole way: encoded, queued, sent, confirmed; then received, decoded, handed to a receiver that does "
-        "nothing, acknowledged. produce is timed from the first send to the last delivery confirmed, consume from the first "
-        "event received to the last acknowledgement confirmed (first_event_seconds tells how long that first one took). "
-        "max_rss_bytes is the memory of this process at most, cpu_seconds what all of its threads used.\n\n"
-        "They go to a topic of their own, eventbus-bench-UUID, which is removed afterwards where the broker can do that. "
-        "Each has one of 1000 keys. Lines of the audit log are off.",
-    .examples = (const char *const[]){"eventbus bench both --count 100000 --json", "eventbus bench produce --broker main", NULL},
+    .about = "Events go the whole way: encoded, queued, sent, confirmed; then received, decoded, handed to a receiver "
+             "that does "
+             "nothing, acknowledged. produce is timed from the first send to the last delivery confirmed, consume from "
+             "the first "
+             "event received to the last acknowledgement confirmed (first_event_seconds tells how long that first one "
+             "took). "
+             "max_rss_bytes is the memory of this process at most, cpu_seconds what all of its threads used.\n\n"
+             "They go to a topic of their own, eventbus-bench-UUID, which is removed afterwards where the broker can "
+             "do that. "
+             "Each has one of 1000 keys. Lines of the audit log are off.",
+    .examples = (const char *const[]){"eventbus bench both --count 100000 --json",
+                                      "eventbus bench produce --broker main", NULL},
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

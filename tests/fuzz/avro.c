@@ -1,5 +1,5 @@
-/* tests/fuzz/avro.c - Avro bytes to data and JSON: two bytes choose the schema, the rest is the body. What we take avro-c
- * takes as well, to the last byte. */
+/* tests/fuzz/avro.c - Avro bytes to data and JSON: two bytes choose the schema, the rest is the body. What we take
+ * avro-c takes as well, to the last byte. */
 #include "fuzz.h"
 
 #include <avro.h>

@@ -1,5 +1,5 @@
-/* tests/fuzz/cloudevent.c - lines of CloudEvents JSON, as `eventbus produce` reads them, and the metadata of messages from
- * a broker: what is taken can be printed, and the print says the same when it is read. */
+/* tests/fuzz/cloudevent.c - lines of CloudEvents JSON, as `eventbus produce` reads them, and the metadata of messages
+ * from a broker: what is taken can be printed, and the print says the same when it is read. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -105,7 +105,8 @@ static void read_time(struct eb_text text) {
 enum { MOST_ATTRS = 12 };
 
 static void take_attrs(struct fuzz_in *in) {
-    static const char *const names[] = {"type", "id", "source", "time", "minorversion", "sourcehost", "sourcelib", "other"};
+    static const char *const names[] = {"type",         "id",         "source",    "time",
+                                        "minorversion", "sourcehost", "sourcelib", "other"};
     struct eb_header attrs[MOST_ATTRS];
     struct eb_message message = {.size = sizeof message, .attrs = attrs};
     const struct eb_signal *signal = fuzz_signal(in);

@@ -1,6 +1,7 @@
-/* tests/fuzz/descriptor.c - what a plugin says of itself: its four tables built from bytes, given to the loader's checks in
- * place of a file's. Numbers are any; pointers lead to memory that is there, since of a file that is loaded no more can be
- * asked. A plugin that is taken has sound tables, and whatever its options are set to stays inside its settings. */
+/* tests/fuzz/descriptor.c - what a plugin says of itself: its four tables built from bytes, given to the loader's
+ * checks in place of a file's. Numbers are any; pointers lead to memory that is there, since of a file that is loaded
+ * no more can be asked. A plugin that is taken has sound tables, and whatever its options are set to stays inside its
+ * settings. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -87,7 +88,7 @@ static void place(struct table *table, struct fuzz_in *in, const void *built, si
     fuzz_promise(table->bytes != NULL, "memory");
     memcpy(table->bytes, built, table->room);
     if (how == 2)
-        table->room = SIZE_MAX;         /* unknown, and all of it is there */
+        table->room = SIZE_MAX; /* unknown, and all of it is there */
 }
 
 static struct eb_option build_option(struct ebi_module *module, struct fuzz_in *in, size_t i) {
@@ -151,7 +152,7 @@ static void build_role(struct table *table, struct fuzz_in *in, size_t size) {
     size_t said = number_near(in, size);
     uint64_t missing = fuzz_number(in, 2);
 
-    memset(ops, 1, sizeof ops);         /* nobody calls them here */
+    memset(ops, 1, sizeof ops); /* nobody calls them here */
     memcpy(ops, &said, sizeof said);
     for (size_t i = 0; i * sizeof(void *) + 16 < size; i++)
         if (missing >> i & 1)
@@ -160,7 +161,7 @@ static void build_role(struct table *table, struct fuzz_in *in, size_t size) {
 }
 
 static void build(struct ebi_module *module, struct fuzz_in *in) {
-    fuzz_promise(ebi_bytes_reserve(&module->texts, in->left * 2), "memory");       /* each text took a byte to be chosen */
+    fuzz_promise(ebi_bytes_reserve(&module->texts, in->left * 2), "memory"); /* each text took a byte to be chosen */
     build_plugin(module, in);
     build_role(&module->producer, in, sizeof(struct eb_producer_ops));
     build_role(&module->consumer, in, sizeof(struct eb_consumer_ops));
@@ -212,7 +213,8 @@ static void use(const struct eb_plugin *about, struct fuzz_in *in) {
 
         fuzz_promise(ebi_bytes_add_format(&values[n], "broker.main.%s%s=%.*s", about->options[i].key,
                                           about->options[i].type == EB_OPT_PAIRS ? "x" : "", (int)value.len,
-                                          value.data ? value.data : ""), "memory");
+                                          value.data ? value.data : ""),
+                     "memory");
         overrides[n] = values[n].data;
         n++;
     }
@@ -234,9 +236,11 @@ static void check_taken(const struct ebi_plugin *plugin) {
     fuzz_promise(about->option_size == sizeof(struct eb_option), "another stride than ours");
     fuzz_promise(plugin->producer || plugin->consumer || plugin->admin, "no role");
     fuzz_promise(!plugin->producer || (plugin->producer->open && plugin->producer->submit && plugin->producer->poll &&
-                                       plugin->producer->wake && plugin->producer->close), "a producer lacks an op");
-    fuzz_promise(!plugin->consumer || (plugin->consumer->open && plugin->consumer->receive && plugin->consumer->settle &&
-                                       plugin->consumer->wake && plugin->consumer->close), "a consumer lacks an op");
+                                       plugin->producer->wake && plugin->producer->close),
+                 "a producer lacks an op");
+    fuzz_promise(!plugin->consumer || (plugin->consumer->open && plugin->consumer->receive &&
+                                       plugin->consumer->settle && plugin->consumer->wake && plugin->consumer->close),
+                 "a consumer lacks an op");
     fuzz_promise(!plugin->admin || (plugin->admin->open && plugin->admin->close), "an admin lacks an op");
 }
 
@@ -255,7 +259,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
         ebi_describe_free(&plugin);
     } else {
         fuzz_refused(status, &err);
-        fuzz_promise(!plugin.about.options && !plugin.producer && !plugin.consumer && !plugin.admin, "refused, yet kept");
+        fuzz_promise(!plugin.about.options && !plugin.producer && !plugin.consumer && !plugin.admin,
+                     "refused, yet kept");
     }
     destroy(&module);
     return 0;

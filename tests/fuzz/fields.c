@@ -1,5 +1,5 @@
-/* tests/fuzz/fields.c - data by paths: two bytes choose the schema, then come operations, each with a path. Whatever is set
- * can be read back, and data that has come to be complete has both its forms. */
+/* tests/fuzz/fields.c - data by paths: two bytes choose the schema, then come operations, each with a path. Whatever is
+ * set can be read back, and data that has come to be complete has both its forms. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -53,7 +53,7 @@ static void set_long(struct ebi_data *data, const char *path, int64_t value) {
     judge(status, &err);
     if (status == EB_OK && ebi_data_get_long(data, path, &got, NULL) == EB_OK)
         fuzz_promise(got == value, "%s: another number", path);
-    else if (status == EB_OK)           /* of a real */
+    else if (status == EB_OK) /* of a real */
         fuzz_done(ebi_data_get_double(data, path, &real, &err), &err, path);
 }
 

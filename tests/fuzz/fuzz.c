@@ -60,7 +60,8 @@ void fuzz_refused(enum eb_status status, const struct eb_error *err) {
     fuzz_promise(len > 0 && len < sizeof err->text, "an error of %zu bytes", len);
     fuzz_promise(ebi_utf8_valid(err->text, len), "an error that is not UTF-8: %s", err->text);
     for (size_t i = 0; i < len; i++)
-        fuzz_promise((unsigned char)err->text[i] >= ' ' && err->text[i] != 0x7f, "a control character in: %s", err->text);
+        fuzz_promise((unsigned char)err->text[i] >= ' ' && err->text[i] != 0x7f, "a control character in: %s",
+                     err->text);
 }
 
 void fuzz_done(enum eb_status status, const struct eb_error *err, const char *what) {
@@ -145,7 +146,8 @@ bool fuzz_round_trip(const struct ebi_data *data) {
     fuzz_promise(copy != NULL, "memory");
     if (!complete) {
         fuzz_refused(EB_PERMANENT, &err);
-        fuzz_promise(ebi_data_to_json(data, &json, NULL) == EB_PERMANENT, "not complete, but there is JSON: %s", json.data);
+        fuzz_promise(ebi_data_to_json(data, &json, NULL) == EB_PERMANENT, "not complete, but there is JSON: %s",
+                     json.data);
         fuzz_promise(ebi_data_to_avro(data, &avro, NULL) == EB_PERMANENT, "not complete, but there are bytes");
     } else if (has_no_json(data)) {
         fuzz_done(ebi_data_to_avro(data, &avro, &err), &err, "complete data to Avro");

@@ -1,5 +1,6 @@
-/* tests/fuzz/fuzz.h - what the fuzz targets share. A target gets bytes from libFuzzer, hands them to one room of the core
- * as it might get them from outside, and checks the promises that hold whatever they are. The sanitizers check the rest. */
+/* tests/fuzz/fuzz.h - what the fuzz targets share. A target gets bytes from libFuzzer, hands them to one room of the
+ * core as it might get them from outside, and checks the promises that hold whatever they are. The sanitizers check the
+ * rest. */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -20,8 +21,8 @@ struct fuzz_in {
     size_t left;
 };
 
-uint64_t fuzz_number(struct fuzz_in *, size_t bytes);           /* the lowest first; where they run out: zeros */
-struct eb_text fuzz_take(struct fuzz_in *, size_t len);         /* so many, or all that are left */
+uint64_t fuzz_number(struct fuzz_in *, size_t bytes);   /* the lowest first; where they run out: zeros */
+struct eb_text fuzz_take(struct fuzz_in *, size_t len); /* so many, or all that are left */
 struct eb_text fuzz_rest(struct fuzz_in *);
 
 /* Ends the process, for libFuzzer to keep the input, where a promise is not kept. */

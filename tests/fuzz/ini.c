@@ -1,5 +1,5 @@
-/* tests/fuzz/ini.c - configuration: an INI file, then, with a byte 0x1e before each, overrides. What is taken says the same
- * when it is written out plainly; what a table accepts is within its limits; secrets are not shown. */
+/* tests/fuzz/ini.c - configuration: an INI file, then, with a byte 0x1e before each, overrides. What is taken says the
+ * same when it is written out plainly; what a table accepts is within its limits; secrets are not shown. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -24,7 +24,8 @@ static enum eb_status tell_section(void *arg, const char *kind, const char *name
 
     (void)line, (void)err;
     fuzz_promise(ebi_bytes_add_format(&told->events, "[%s][%s]\n", kind, name) &&
-                 ebi_bytes_add_format(&told->plain, "[%s%s%s]\n", kind, *name ? " " : "", name), "memory");
+                     ebi_bytes_add_format(&told->plain, "[%s%s%s]\n", kind, *name ? " " : "", name),
+                 "memory");
     return EB_OK;
 }
 
@@ -33,7 +34,8 @@ static enum eb_status tell_key(void *arg, const char *key, const char *value, un
 
     (void)line, (void)err;
     fuzz_promise(ebi_bytes_add_format(&told->events, "%s=%s\n", key, value) &&
-                 ebi_bytes_add_format(&told->plain, "%s=%s\n", key, value), "memory");
+                     ebi_bytes_add_format(&told->plain, "%s=%s\n", key, value),
+                 "memory");
     told->lines_fit = told->lines_fit && strlen(key) + strlen(value) < MOST_LINE;
     return EB_OK;
 }
@@ -81,7 +83,12 @@ static const struct eb_option options[] = {
     {.key = "yes", .type = EB_OPT_BOOL, .fallback = "yes", .offset = offsetof(struct settings, yes)},
     {.key = "number", .type = EB_OPT_INT, .min = -5, .max = 5, .offset = offsetof(struct settings, number)},
     {.key = "pin", .type = EB_OPT_INT, .flags = EB_OPT_SECRET, .offset = offsetof(struct settings, secret_number)},
-    {.key = "wait", .type = EB_OPT_MS, .fallback = "5s", .min = 1, .max = INT64_MAX, .offset = offsetof(struct settings, wait)},
+    {.key = "wait",
+     .type = EB_OPT_MS,
+     .fallback = "5s",
+     .min = 1,
+     .max = INT64_MAX,
+     .offset = offsetof(struct settings, wait)},
     {.key = "room", .type = EB_OPT_BYTES, .fallback = "64k", .max = 1 << 30, .offset = offsetof(struct settings, room)},
     {.key = "choice", .type = EB_OPT_CHOICE, .choices = "one|two|three", .offset = offsetof(struct settings, choice)},
 };
@@ -97,7 +104,7 @@ static void check_limits(const struct settings *s) {
         fuzz_promise(s->pairs[i][0] || i % 2, "a pair without a name");
 }
 
-static struct eb_text whole;            /* the input */
+static struct eb_text whole; /* the input */
 
 /* Whether a value stands just once in the input: then nothing else can have brought it into a message. */
 static bool stands_once(const char *value) {
@@ -113,7 +120,8 @@ static void check_secret(const struct ebi_config *config, const char *name, cons
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *value = ebi_config_text(config, "broker", name, keys[i]);
 
-        fuzz_promise(!value || !strchr(value, '~') || !strstr(err->text, value) || !stands_once(value), "shows a secret: %s", err->text);
+        fuzz_promise(!value || !strchr(value, '~') || !strstr(err->text, value) || !stands_once(value),
+                     "shows a secret: %s", err->text);
     }
 }
 

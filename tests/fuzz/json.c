@@ -1,5 +1,5 @@
-/* tests/fuzz/json.c - JSON text to data: two bytes choose the schema, the rest is the text. What we take jansson takes as
- * well, what we refuse changes nothing. */
+/* tests/fuzz/json.c - JSON text to data: two bytes choose the schema, the rest is the text. What we take jansson takes
+ * as well, what we refuse changes nothing. */
 #include "fuzz.h"
 
 #include <jansson.h>

@@ -1,5 +1,5 @@
-/* tests/fuzz/resolve.c - bodies that another's schema wrote, by a schema as a registry or a broker might hand it over: two
- * bytes choose our schema, two say how long the writer's is; what is left is the body. */
+/* tests/fuzz/resolve.c - bodies that another's schema wrote, by a schema as a registry or a broker might hand it over:
+ * two bytes choose our schema, two say how long the writer's is; what is left is the body. */
 #include "fuzz.h"
 
 static void note(void *arg, const char *problem) {

@@ -7,8 +7,9 @@
 #include "schema/json.h"
 #include "support.h"
 
-static const char with_map[] = "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"a.b\",\"fields\":[{\"name\":\"m\","
-                               "\"type\":{\"type\":\"map\",\"values\":\"string\"}}]}";
+static const char with_map[] =
+    "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"a.b\",\"fields\":[{\"name\":\"m\","
+    "\"type\":{\"type\":\"map\",\"values\":\"string\"}}]}";
 
 /* JSON and Avro take keys that are UTF-8 only, so such an item could never be sent. */
 Test(fuzzed, a_key_in_a_path_is_utf8) {
