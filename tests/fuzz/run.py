@@ -4,8 +4,8 @@
 
 It starts from tests/fuzz/corpus/NAME, what bugs were found with included, and from the golden events brought into the
 target's own form; so every schema is there from the start. Small runs begin in the same way each time. With EB_SOAK=1
-they are large, and go on from what earlier ones found (BUILD/tests/fuzz/found/NAME). A failure is told with the input, in
-hex: `xxd -r -p` makes a file of it that NAME.fuzz takes as its argument.
+they are large, and go on from what earlier ones found (BUILD/tests/fuzz/found/NAME). A failure is told with the input,
+in hex: `xxd -r -p` makes a file of it that NAME.fuzz takes as its argument.
 """
 import json
 import os
