@@ -81,8 +81,9 @@ static void *take(struct compiler *c, size_t size) {
     return taken;
 }
 
+/* With room for a NUL, and 8 bytes in all behind the text that may be read: keys are copied in words. */
 static char *take_text(struct compiler *c, size_t len) {
-    return take(c, len + 1);
+    return take(c, len + 8);
 }
 
 /* before + middle + after, NUL-ended. data NULL: refused. */
@@ -379,6 +380,7 @@ static bool compile_items(struct compiler *c, uint32_t at, enum ebi_kind kind, c
     const char *brackets = kind == EBI_MAP ? "{}" : "[]", *type = kind == EBI_MAP ? "map of " : "list of ";
     uint32_t outer = c->slots, item;
     struct ebi_node *node = node_at(c, at);
+    struct eb_text whole;
 
     if (!items)
         return refuse(c, at, "%s", kind == EBI_MAP ? "a map has no values" : "an array has no items");
@@ -390,9 +392,10 @@ static bool compile_items(struct compiler *c, uint32_t at, enum ebi_kind kind, c
         return false;
     node_at(c, at)->item_slots = c->slots;
     c->slots = outer;
-    if (!node_at(c, item)->optional)
-        return close_node(c, at, join(c, text_of(type), "", node_at(c, item)->type));
-    return close_node(c, at, join(c, join(c, text_of(type), "", node_at(c, item)->type), " or null", (struct eb_text){ 0 }));
+    whole = join(c, text_of(type), "", node_at(c, item)->type);
+    if (node_at(c, item)->optional)
+        whole = join(c, whole, " or null", (struct eb_text){ 0 });
+    return close_node(c, at, whole);
 }
 
 static bool is_null(const json_t *type) {
@@ -412,7 +415,7 @@ static bool compile_branch(struct compiler *c, uint32_t at, const json_t *type, 
     look = 1u << ebi_look_of((enum ebi_kind)node_at(c, child)->kind);
     if (*looks & look)
         return refuse(c, at, "%s cannot be told from another type of its union in JSON, where values carry no type; of "
-                      "null, boolean, whole numbers, other numbers, texts, lists and objects, a union may have one each",
+                      "null, boolean, whole numbers, other numbers, texts, lists, objects a union may have one each",
                       node_at(c, child)->type.data);
     *looks |= look;
     return true;
@@ -477,7 +480,8 @@ static bool refuse_unknown(struct compiler *c, uint32_t at, const char *name) {
 
     if (near >= 0)
         return refuse(c, at, "unknown type \"%.*s\"; did you mean %s?", EBI_SCHEMA_NAME, name, primitives[near]);
-    return refuse(c, at, "unknown type \"%.*s\"; a type must be defined before it is used by name", EBI_SCHEMA_NAME, name);
+    return refuse(c, at, "unknown type \"%.*s\"; a type must be defined before it is used by name", EBI_SCHEMA_NAME,
+                  name);
 }
 
 static bool compile_name(struct compiler *c, uint32_t at, const char *name, const char *space) {

@@ -13,7 +13,7 @@ void ebi_data_free(struct ebi_data *);
 void ebi_data_clear(struct ebi_data *);                         /* all fields unset again */
 const struct ebi_schema *ebi_data_schema(const struct ebi_data *);
 
-/* The functions of eventbus/event.h with the same contract; _set_number and _get_number are named after Avro's types. */
+/* The functions of eventbus/event.h with the same contract. */
 enum eb_status ebi_data_set_text(struct ebi_data *, const char *path, const char *text, size_t len, struct eb_error *);
 enum eb_status ebi_data_set_bytes(struct ebi_data *, const char *path, const void *, size_t len, struct eb_error *);
 enum eb_status ebi_data_set_long(struct ebi_data *, const char *path, int64_t, struct eb_error *);
@@ -55,18 +55,20 @@ void ebi_resolver_free(struct ebi_resolver *);
 enum eb_status ebi_data_from_avro_of(struct ebi_data *, struct ebi_resolver *, const void *bytes, size_t len,
                                      struct eb_error *);
 
-/* Takes one JSON object (read strictly: RFC 8259, UTF-8, no name twice, nothing behind it). Errors name the path from
- * `root` ("data"): "data.user.pii.email: expected string, found number". Data is unchanged when it is refused. */
+/* Takes one JSON object (read strictly: RFC 8259, UTF-8, no name twice, nothing behind it); optional fields may be left
+ * out. Errors name the path from `root` ("data"): "data.user.pii.email: expected string, found number"; an item of a
+ * map by its number, since keys may be personal. Data is unchanged when it is refused. */
 enum eb_status ebi_data_from_json(struct ebi_data *, const char *root, const char *json, size_t len, struct eb_error *);
 
 /* Adds the data as compact JSON: fields in schema order, all of them; text unescaped UTF-8, doubles so that they read
- * back the same, bytes as base64. */
+ * back the same, bytes as base64. EB_PERMANENT: a required field is not set, or a double is one that JSON has not. */
 enum eb_status ebi_data_to_json(const struct ebi_data *, struct ebi_bytes *, struct eb_error *);
 
 /* A valid example, the same each time, that shows every field: believable names, times and course keys. */
 enum eb_status ebi_data_sample(struct ebi_data *, struct eb_error *);
 
-/* The key: adds it as plain text (numbers in decimal, booleans true/false) and as an Avro body. EB_PERMANENT: not set. */
+/* The key: adds it as plain text (numbers in decimal, booleans true/false) and as an Avro body. EB_PERMANENT: it is not
+ * set. */
 enum eb_status ebi_data_key(const struct ebi_data *, const struct ebi_key_field *, struct ebi_bytes *text,
                             struct ebi_bytes *avro, struct eb_error *);
 

@@ -1,5 +1,5 @@
-/* core/schema/default.c - a field's default, as the schema gives it in JSON, in Avro's form. Differs from an event's JSON:
- * bytes stand as text of one character a byte, and only what the schema's own text can hold comes here. */
+/* core/schema/default.c - a field's default, as the schema gives it in JSON, in Avro's form. It differs from an event's
+ * JSON: bytes stand as text of one character a byte. */
 #include "schema/node.h"
 
 #include <math.h>
@@ -11,8 +11,8 @@ static enum eb_status add(struct ebi_out *, const struct ebi_schema *, const str
                           struct eb_error *);
 
 static enum eb_status misfit(const struct ebi_node *node, struct eb_error *err) {
-    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%.*s: the default does not fit the type, %.*s", (int)node->path.len,
-                     node->path.data, (int)node->type.len, node->type.data);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%.*s: the default does not fit the type, %.*s",
+                     (int)node->path.len, node->path.data, (int)node->type.len, node->type.data);
 }
 
 static enum eb_status add_long(struct ebi_out *out, int64_t value, struct eb_error *err) {

@@ -1,4 +1,4 @@
-/* core/schema/encode.c - values to Avro, in one walk over the nodes of their schema; and whether all of them are there. */
+/* core/schema/encode.c - values to Avro in one walk over the nodes of their schema; and whether all of them are set. */
 #include "schema/values.h"
 
 #include "base/error.h"
@@ -159,7 +159,8 @@ static enum eb_status check(const struct ebi_schema *schema, const struct ebi_no
             return ebi_missing("data", node, around, err);
         if (slot->state == EBI_SET && (node->kind == EBI_ARRAY || node->kind == EBI_MAP))
             for (; place.item < slot->len && status == EB_OK; place.item++)
-                status = check(schema, node + 1, ebi_behind(schema, node), ebi_item(node, slot, place.item), &place, err);
+                status = check(schema, node + 1, ebi_behind(schema, node), ebi_item(node, slot, place.item), &place,
+                               err);
         if (node->kind == EBI_UNION) {
             branch = ebi_branch_taken(schema, node, slot);
             if (!branch)

@@ -28,33 +28,39 @@ static void tell(struct comparing *c, const char *format, ...) {
         c->each(c->arg, problem);
 }
 
-static const char *null_part(const struct ebi_node *node) {
-    return node->optional ? " or null" : "";
-}
-
 static bool same_symbols(const struct ebi_node *a, const struct ebi_node *b) {
-    if (a->kind != EBI_ENUM)
-        return true;
-    for (uint32_t i = 0; i < a->count; i++)
-        if (!ebi_same_text(a->symbols[i], b->symbols[i].data, b->symbols[i].len))
-            return false;
-    return true;
+    bool same = a->count == b->count;
+
+    for (uint32_t i = 0; same && i < a->count; i++)
+        same = ebi_same_text(a->symbols[i], b->symbols[i].data, b->symbols[i].len);
+    return same;
 }
 
-static bool same_type(const struct ebi_node *a, const struct ebi_node *b) {
-    return a->kind == b->kind && a->optional == b->optional && (a->kind == EBI_RECORD || a->count == b->count) &&
-           same_symbols(a, b) && (!a->type_name.len || ebi_same_text(a->type_name, b->type_name.data, b->type_name.len));
+/* What two types differ in where they are called the same; "" for nothing. */
+static const char *hidden_difference(const struct ebi_node *a, const struct ebi_node *b) {
+    if (a->kind != b->kind || (a->kind == EBI_UNION && a->count != b->count))
+        return " of other types";       /* far behind in a name too long to be shown */
+    if (a->optional != b->optional)
+        return " in another order";
+    if (a->kind == EBI_ENUM && !same_symbols(a, b))
+        return " of other symbols";
+    if (a->kind == EBI_FIXED && a->count != b->count)
+        return " of another size";
+    return "";
 }
 
 static void compare_inside(struct comparing *, const struct ebi_node *a, const struct ebi_node *b);
 
 static void compare(struct comparing *c, const struct ebi_node *a, const struct ebi_node *b) {
-    if (!same_type(a, b))
-        tell(c, "%s: was %.*s%s %s, is %.*s%s %s; a field must keep its type", a->path.data, (int)a->type.len, a->type.data,
-             null_part(a), a->type_name.len ? a->type_name.data : "", (int)b->type.len, b->type.data, null_part(b),
-             b->type_name.len ? b->type_name.data : "");
-    else
+    char was[EBI_WORDS_ROOM], is[EBI_WORDS_ROOM];
+    bool same_words = strcmp(ebi_node_words(a, was), ebi_node_words(b, is)) == 0;
+    const char *hidden = same_words ? hidden_difference(a, b) : "";
+
+    if (same_words && !*hidden)
         compare_inside(c, a, b);
+    else
+        tell(c, "%s: was %s, is %s%s; a field must keep its type", a->path.len ? a->path.data : "the event", was, is,
+             hidden);
 }
 
 /* The fields that both records have stand in the same order; a consumer that knows no writer's schema relies on it. */

@@ -76,7 +76,8 @@ static enum eb_status set_text(struct ebi_data *data, const struct target *targe
     return status;
 }
 
-static enum eb_status set_whole(struct ebi_data *data, const struct target *target, int64_t whole, struct eb_error *err) {
+static enum eb_status set_whole(struct ebi_data *data, const struct target *target, int64_t whole,
+                                struct eb_error *err) {
     struct ebi_slot *slot;
     enum eb_status status = make(data, target, &slot, err);
 
@@ -92,7 +93,8 @@ static enum eb_status set_symbol(struct ebi_data *data, const struct target *tar
     for (uint32_t i = 0; i < target->node->count; i++)
         if (ebi_same_text(target->node->symbols[i], text, len))
             return set_whole(data, target, i, err);
-    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: not one of the %u symbols of the enum, of which the first is %s",
+    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
+                     "%s: not one of the %u symbols of the enum, of which the first is %s",
                      target->path.text, (unsigned)target->node->count, target->node->symbols[0].data);
 }
 
@@ -268,8 +270,8 @@ enum eb_status ebi_data_get_long(const struct ebi_data *data, const char *path, 
 enum eb_status ebi_data_get_double(const struct ebi_data *data, const char *path, double *value, struct eb_error *err) {
     struct target target;
     const struct ebi_slot *slot;
-    enum eb_status status = look(data, path, bit(EBI_FLOAT) | bit(EBI_DOUBLE), "a floating-point number", &target, &slot,
-                                 err);
+    enum eb_status status = look(data, path, bit(EBI_FLOAT) | bit(EBI_DOUBLE), "a floating-point number", &target,
+                                 &slot, err);
 
     if (status == EB_OK)
         *value = slot->real;

@@ -9,9 +9,10 @@
 #include "base/utf8.h"
 
 bool ebi_in_begin(struct ebi_in *in, const char *bytes, size_t len, struct ebi_arena *arena, struct eb_error *err) {
-    *in = (struct ebi_in){ .start = bytes, .at = bytes, .end = bytes + len, .root = "data", .arena = arena, .err = err };
-    in->slots = len < (SIZE_MAX - EBI_FREE_SLOTS) / EBI_SLOTS_A_BYTE ? EBI_FREE_SLOTS + len * EBI_SLOTS_A_BYTE : SIZE_MAX;
-    in->text = ebi_arena_take(arena, len + EBI_TEXT_SLACK);     /* the byte that tells a text's length is its NUL's place */
+    *in = (struct ebi_in){ .start = bytes, .at = bytes, .end = bytes + len, .root = "data", .slots = ebi_slots_for(len),
+                           .arena = arena, .err = err };
+    /* the byte that tells a text's length is its NUL's place */
+    in->text = ebi_arena_take(arena, len + EBI_TEXT_SLACK);
     return in->text || ebi_in_no_memory(in);
 }
 
@@ -28,8 +29,8 @@ bool ebi_in_refuse(struct ebi_in *in, const struct ebi_node *node, const struct 
     va_start(args, format);
     vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
-    in->status = ebi_error(in->err, EB_PERMANENT, EB_KIND_DATA, "%s, byte %zu: %s", ebi_where(in->root, node, place, where),
-                           (size_t)(in->at - in->start), reason);
+    in->status = ebi_error(in->err, EB_PERMANENT, EB_KIND_DATA, "%s, byte %zu: %s",
+                           ebi_where(in->root, node, place, where), (size_t)(in->at - in->start), reason);
     return false;
 }
 
@@ -139,7 +140,7 @@ static bool in_length(struct ebi_in *in, const struct ebi_node *node, const stru
 
     if (!ebi_in_long(in, node, place, &length))
         return false;
-    if (length >= 0 && (uint64_t)length <= left(in) && length <= EBI_TEXT_MOST) {
+    if ((uint64_t)length <= left(in) && length <= EBI_TEXT_MOST) {       /* a negative one is huge, so compared */
         *len = (size_t)length;
         return true;
     }
@@ -201,7 +202,8 @@ bool ebi_in_key(struct ebi_in *in, const struct ebi_node *map, const struct ebi_
     return ebi_in_text(in, map + 1, place, slot);
 }
 
-bool ebi_in_plain(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place, struct ebi_slot *slot) {
+bool ebi_in_plain(struct ebi_in *in, const struct ebi_node *node, const struct ebi_place *place,
+                  struct ebi_slot *slot) {
     switch ((enum ebi_kind)node->kind) {
     case EBI_BOOLEAN:
         return in_boolean(in, node, place, slot);
@@ -294,7 +296,7 @@ bool ebi_in_block(struct ebi_in *in, const struct ebi_node *node, const struct e
             return false;
         if (size < 0 || (uint64_t)size > left(in)) {
             in->at = before;
-            return ebi_in_refuse(in, node, place, "a block of %" PRId64 " bytes, but there are %zu", size, left(in));
+            return ebi_in_refuse(in, node, place, "a block of %" PRId64 " bytes, more than are left", size);
         }
         block->end = in->at + size;
     }

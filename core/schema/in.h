@@ -58,7 +58,8 @@ struct ebi_block {
     size_t items;               /* of this block; 0: there is no further one */
     const char *end;            /* where it says that it ends; NULL: it does not say */
 };
-bool ebi_in_block(struct ebi_in *, const struct ebi_node *, const struct ebi_place *, uint32_t slots, struct ebi_block *);
+bool ebi_in_block(struct ebi_in *, const struct ebi_node *, const struct ebi_place *, uint32_t slots,
+                  struct ebi_block *);
 bool ebi_in_block_end(struct ebi_in *, const struct ebi_node *, const struct ebi_place *, const struct ebi_block *);
 
 /* Nodes from one up to another, all of one frame, as this very schema wrote them. */

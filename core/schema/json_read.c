@@ -11,7 +11,8 @@ static bool no_memory(struct ebi_json *json) {
     return false;
 }
 
-static bool read_word(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, const char *word) {
+static bool read_word(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place,
+                      const char *word) {
     size_t len = strlen(word);
 
     if ((size_t)(json->end - json->at) < len || memcmp(json->at, word, len) != 0)
@@ -111,8 +112,8 @@ static bool read_colon(struct ebi_json *json, const struct ebi_node *node, const
 }
 
 /* The field whose name and colon stand here, most likely `guess` or one after it; NULL: refused. */
-static const struct ebi_node *read_name(struct ebi_json *json, const struct ebi_node *record, const struct ebi_node *guess,
-                                        const struct ebi_place *place) {
+static const struct ebi_node *read_name(struct ebi_json *json, const struct ebi_node *record,
+                                        const struct ebi_node *guess, const struct ebi_place *place) {
     const struct ebi_node *end = ebi_behind(json->schema, record), *field = match_key(json, guess, end);
     char *name_end;
 
@@ -233,7 +234,8 @@ static bool read_items(struct ebi_json *json, const struct ebi_node *node, struc
         if (!read_value(json, node + 1, item, &place) || !read_comma(json, node, around, close, &more))
             return false;
     }
-    return node->kind == EBI_ARRAY || ebi_settle_map(node, slot) || ebi_json_refuse(json, node, around, "a key is given twice");
+    return node->kind == EBI_ARRAY || ebi_settle_map(node, slot) ||
+           ebi_json_refuse(json, node, around, "a key is given twice");
 }
 
 /* ---- Any value ---- */
@@ -339,7 +341,7 @@ enum eb_status ebi_data_from_json(struct ebi_data *data, const char *root, const
                                   struct eb_error *err) {
     struct ebi_values before = data->now;
     struct ebi_json json = { .start = text, .at = text, .end = text + len, .root = root, .schema = data->schema,
-                             .slots = EBI_FREE_SLOTS + len * EBI_SLOTS_A_BYTE, .arena = &data->next.arena, .err = err };
+                             .slots = ebi_slots_for(len), .arena = &data->next.arena, .err = err };
 
     if (len > EBI_TEXT_MOST)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: JSON of more than %d bytes", root, EBI_TEXT_MOST);

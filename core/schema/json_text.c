@@ -50,7 +50,8 @@ static const char *found(char ch) {
     }
 }
 
-static bool misfit(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, const char *what) {
+static bool misfit(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place,
+                   const char *what) {
     struct eb_text type = node->kind == EBI_RECORD ? (struct eb_text){ "object", 6 } : node->type;
 
     return ebi_json_refuse(json, node, place, "expected %.*s%s, found %s", (int)type.len, type.data,

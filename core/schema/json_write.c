@@ -16,7 +16,8 @@ struct writer {
     enum eb_status status;      /* why it failed */
 };
 
-static bool write_value(struct writer *, const struct ebi_node *, const struct ebi_slot *frame, const struct ebi_place *);
+static bool write_value(struct writer *, const struct ebi_node *, const struct ebi_slot *frame,
+                        const struct ebi_place *);
 
 static bool no_memory(struct writer *w) {
     w->status = ebi_error_memory(w->err);
@@ -30,55 +31,58 @@ static bool missing(struct writer *w, const struct ebi_node *node, const struct 
 
 /* ---- Texts and numbers ---- */
 
-/* For which there is room. */
-static void put_escape(struct ebi_out *out, unsigned char ch) {
+/* Where there is room for six bytes; answers their end. */
+static inline char *put_escape(char *at, unsigned char ch) {
     static const char letters[256] = { ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
                                        ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't' };
     static const char hex[] = "0123456789abcdef";
 
-    *out->at++ = '\\';
-    if (letters[ch]) {
-        *out->at++ = letters[ch];
-        return;
-    }
-    memcpy(out->at, "u00", 3);
-    out->at[3] = hex[ch >> 4];
-    out->at[4] = hex[ch & 15];
-    out->at += 5;
+    at[0] = '\\';
+    at[1] = letters[ch];
+    if (at[1])
+        return at + 2;
+    memcpy(at + 1, "u00", 3);
+    at[4] = hex[ch >> 4];
+    at[5] = hex[ch & 15];
+    return at + 6;
 }
 
-/* A text of a slot, which is UTF-8 and has bytes behind it that may be read: whole words are copied, and what is too much
- * is overwritten by what follows. */
+/* A text of a slot, which is UTF-8 and has bytes behind it that may be read: whole words are copied, and what is too
+ * much is overwritten by what follows. */
 static bool put_string(struct writer *w, const char *text, size_t len) {
     struct ebi_out *out = &w->out;
+    char *at;
 
     if (!ebi_out_room(out, len + 16))
         return no_memory(w);
-    *out->at++ = '"';
+    at = out->at;
+    *at++ = '"';
     while (len > 0) {
         uint64_t word = ebi_word(text), marks = ebi_mark_escaped(word);
         size_t step = len < sizeof word ? len : sizeof word;
 
-        memcpy(out->at, text, sizeof word);
+        memcpy(at, text, sizeof word);
         if (step < sizeof word)
             marks &= ~(UINT64_MAX << 8 * step);
         if (marks)
             step = ebi_before_mark(marks);
-        out->at += step;
+        at += step;
         text += step;
         len -= step;
         if (!marks)
             continue;
+        out->at = at;
         if (!ebi_out_room(out, len + 24))
             return no_memory(w);
-        put_escape(out, (unsigned char)*text++);
+        at = put_escape(out->at, (unsigned char)*text++);
         len--;
     }
-    *out->at++ = '"';
+    *at++ = '"';
+    out->at = at;
     return true;
 }
 
-/* In words as well: what the schema points to is padded. */
+/* In words as well. */
 static void put_key(struct ebi_out *out, struct eb_text key, size_t skip) {
     for (size_t i = skip; i < key.len; i += 8)
         memcpy(out->at + i - skip, key.data + i, 8);

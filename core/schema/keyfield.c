@@ -18,9 +18,11 @@ struct ebi_key_field {
 
 static enum eb_status judge(const char *path, const struct ebi_node *node, struct eb_error *err) {
     if (!node->direct)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "key field %s: inside a list or map; a key is one value", path);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "key field %s: inside a list or map; a key is one value",
+                         path);
     if (node->kind > EBI_STRING || node->kind == EBI_NULL)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "key field %s: a %.*s; a key must be a text, number or boolean",
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
+                         "key field %s: a %.*s; a key must be a text, number or boolean",
                          path, (int)node->type.len, node->type.data);
     if (node->optional || node->guard)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "key field %s: may be null, which a key must not be", path);
@@ -43,7 +45,8 @@ enum eb_status ebi_key_field_new(const struct ebi_schema *schema, const char *pa
         return ebi_error_memory(err);
     }
     field->node = found.node;
-    field->shown = (struct eb_schema){ .size = sizeof field->shown, .id = ebi_schema_new_id(), .name = found.node->type,
+    field->shown = (struct eb_schema){ .size = sizeof field->shown, .id = ebi_schema_new_id(),
+                                       .name = found.node->type,
                                        .json = { field->canonical.data, field->canonical.len } };
     *made = field;
     return EB_OK;

@@ -1,8 +1,10 @@
-/* core/schema/node.h - a compiled schema: a flat table of nodes, one for each place where a value can be. For this room.
+/* core/schema/node.h - a compiled schema: a flat table of nodes, one for each place where a value can be. For this
+ * room.
  *
- * Nodes stand in the order in which their values are written, those of a record's fields, a union's branches or the item
- * of a list or map right behind their own. A named type that is used twice has its nodes twice, so every node has one
- * place, one path and one slot. Slots are numbered within a frame: the outermost record is one, and so is each item. */
+ * Nodes stand in the order in which their values are written, those of a record's fields, a union's branches or the
+ * item of a list or map right behind their own. A named type that is used twice has its nodes twice, so every node has
+ * one place, one path and one slot. Slots are numbered within a frame: the outermost record is one, and so is each
+ * item. */
 #ifndef EBI_NODE_H
 #define EBI_NODE_H
 
@@ -55,7 +57,7 @@ struct ebi_node {
     uint32_t least;             /* bytes that its Avro form takes at least */
     struct eb_text name;        /* of a field; else absent */
     struct eb_text path;        /* "a.b", "list[].x", "map{}"; of the outermost record "" */
-    struct eb_text key;         /* of a field, as JSON: ,"name": */
+    struct eb_text key;         /* of a field, as JSON: ,"name": and 8 bytes behind it that may be read */
     struct eb_text type;        /* as users know it: "list of string"; not saying that it is optional */
     struct eb_text type_name;   /* of a record, enum or fixed: without namespace; else absent */
     struct eb_text initial;     /* the Avro form of its default, where it has one */
@@ -96,8 +98,10 @@ static inline enum ebi_look ebi_look_of(enum ebi_kind kind) {
         [EBI_NULL] = EBI_LOOK_NULL, [EBI_BOOLEAN] = EBI_LOOK_BOOLEAN,
         [EBI_INT] = EBI_LOOK_INTEGER, [EBI_LONG] = EBI_LOOK_INTEGER,
         [EBI_FLOAT] = EBI_LOOK_REAL, [EBI_DOUBLE] = EBI_LOOK_REAL,
-        [EBI_BYTES] = EBI_LOOK_TEXT, [EBI_STRING] = EBI_LOOK_TEXT, [EBI_ENUM] = EBI_LOOK_TEXT, [EBI_FIXED] = EBI_LOOK_TEXT,
-        [EBI_ARRAY] = EBI_LOOK_LIST, [EBI_RECORD] = EBI_LOOK_OBJECT, [EBI_MAP] = EBI_LOOK_OBJECT, [EBI_UNION] = EBI_LOOKS,
+        [EBI_BYTES] = EBI_LOOK_TEXT, [EBI_STRING] = EBI_LOOK_TEXT,
+        [EBI_ENUM] = EBI_LOOK_TEXT, [EBI_FIXED] = EBI_LOOK_TEXT,
+        [EBI_RECORD] = EBI_LOOK_OBJECT, [EBI_ARRAY] = EBI_LOOK_LIST,
+        [EBI_MAP] = EBI_LOOK_OBJECT, [EBI_UNION] = EBI_LOOKS,
     };
     return (enum ebi_look)looks[kind];
 }
@@ -164,6 +168,10 @@ const struct ebi_node *ebi_node_branch(const struct ebi_schema *, const struct e
 
 /* Whether null is a value of it. */
 bool ebi_node_nullable(const struct ebi_schema *, const struct ebi_node *);
+
+/* A node's type in full: "record Person", "list of string", "long or null". NUL-ended, cut if need be. */
+enum { EBI_WORDS_ROOM = 384 };
+const char *ebi_node_words(const struct ebi_node *, char text[EBI_WORDS_ROOM]);
 
 /* The name of the field nearest to one that is not there, for "; did you mean NAME?"; NULL: none is near. */
 const char *ebi_node_nearest(const struct ebi_schema *, const struct ebi_node *record, const char *name, size_t len);

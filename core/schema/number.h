@@ -6,8 +6,8 @@
 
 enum { EBI_NUMBER_ROOM = 32 };
 
-/* The fewest digits that read back as the same number, as Python's repr writes them ("0.1", "1e+22", "-0.0"); NUL-ended.
- * Answers the length. The number is finite. */
+/* The fewest digits that read back as the same number, as Python's repr writes them ("0.1", "1e+22", "-0.0");
+ * NUL-ended. Answers the length. The number is finite. */
 size_t ebi_print_double(double, char text[EBI_NUMBER_ROOM]);
 size_t ebi_print_float(float, char text[EBI_NUMBER_ROOM]);      /* so that it reads back as the same float */
 

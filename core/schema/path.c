@@ -135,7 +135,8 @@ static enum eb_status no_step(const char *path, const char *at, const struct ebi
 
     if (step->kind == BAD)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
-                         "%s: not a path, from \"%.40s\" on; one looks like user.pii.email, tags[0] or context{de}", path, at);
+                         "%s: not a path, from \"%.40s\" on; one looks like user.pii.email, tags[0] or context{de}",
+                         path, at);
     return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: %.*s is a %.*s, which %s", path, (int)node->path.len,
                      node->path.data, (int)node->type.len, node->type.data, ways[step->kind]);
 }

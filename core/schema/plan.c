@@ -1,8 +1,7 @@
-/* core/schema/plan.c - pairing a writer's schema with a reader's by Avro's rules of resolution, once, so that nothing is
- * left to be decided by name while events are read. */
+/* core/schema/plan.c - pairing a writer's schema with a reader's by Avro's rules of resolution, once, so that nothing
+ * is left to be decided by name while events are read. */
 #include "schema/plan.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -23,20 +22,11 @@ static const struct ebi_node *reader_node(const struct planner *p, uint32_t at) 
     return &p->r->reader->nodes[at];
 }
 
-/* "record CloudEvent", "list of string" */
-static const char *name_type(const struct ebi_node *node, char *text, size_t room) {
-    snprintf(text, room, "%.*s%s%.*s", (int)node->type.len, node->type.data, node->type_name.len ? " " : "",
-             (int)node->type_name.len, node->type_name.len ? node->type_name.data : "");
-    return text;
-}
-
 static enum eb_status mismatch(struct planner *p, const struct ebi_node *w, const struct ebi_node *r) {
-    char written[384], read[384];
+    char written[EBI_WORDS_ROOM], read[EBI_WORDS_ROOM];
 
-    name_type(w, written, sizeof written);
-    name_type(r, read, sizeof read);
     return ebi_error(p->err, EB_PERMANENT, EB_KIND_DATA, "%s: the writer's %s cannot be read as %s",
-                     w->path.len ? w->path.data : "the event", written, read);
+                     w->path.len ? w->path.data : "the event", ebi_node_words(w, written), ebi_node_words(r, read));
 }
 
 /* ---- Which types fit ---- */
@@ -64,7 +54,7 @@ static bool fits(const struct ebi_node *w, const struct ebi_node *r) {
         return promotes((enum ebi_kind)w->kind, (enum ebi_kind)r->kind);
     if (w->kind == EBI_FIXED && w->count != r->count)
         return false;
-    return w->kind == EBI_UNION || w->type_name.len == 0 || ebi_same_text(w->type_name, r->type_name.data, r->type_name.len);
+    return w->type_name.len == 0 || ebi_same_text(w->type_name, r->type_name.data, r->type_name.len);
 }
 
 /* The node for w's values at the reader's place r: r itself, or the first branch that takes them; 0: none. */
@@ -121,7 +111,8 @@ static enum eb_status pair_absent(struct planner *p, const struct ebi_node *w, c
 
 static enum eb_status pair_record(struct planner *p, uint32_t w, uint32_t r) {
     const struct ebi_schema *writer = p->r->writer;
-    const struct ebi_node *record = writer_node(p, w), *end = ebi_behind(writer, record), *guess = reader_node(p, r) + 1;
+    const struct ebi_node *record = writer_node(p, w), *end = ebi_behind(writer, record);
+    const struct ebi_node *guess = reader_node(p, r) + 1;
     enum eb_status status = pair_absent(p, record, reader_node(p, r), &p->r->steps[w]);
 
     for (const struct ebi_node *field = record + 1; field < end && status == EB_OK; field = ebi_behind(writer, field)) {

@@ -164,7 +164,8 @@ static bool take_own(struct resolving *x, const struct ebi_node *w, struct ebi_s
     }
 }
 
-static bool resolve(struct resolving *x, const struct ebi_node *w, struct ebi_slot *frame, const struct ebi_place *place) {
+static bool resolve(struct resolving *x, const struct ebi_node *w, struct ebi_slot *frame,
+                    const struct ebi_place *place) {
     const struct ebi_step *step = &x->r->steps[w - x->r->writer->nodes];
     const struct ebi_node *branch;
     bool null = w->kind == EBI_NULL;
@@ -180,12 +181,13 @@ static bool resolve(struct resolving *x, const struct ebi_node *w, struct ebi_sl
     if (null)
         return take_null(x, w, frame, place);
     if (step->move == EBI_MOVE_FAIL)
-        return ebi_in_refuse(&x->in, w, place, "a %.*s, which our schema does not take", (int)w->type.len, w->type.data);
+        return ebi_in_refuse(&x->in, w, place, "a %.*s, which our schema does not take", (int)w->type.len,
+                             w->type.data);
     return take_own(x, w, frame, place);
 }
 
-enum eb_status ebi_data_from_avro_of(struct ebi_data *data, struct ebi_resolver *resolver, const void *bytes, size_t len,
-                                     struct eb_error *err) {
+enum eb_status ebi_data_from_avro_of(struct ebi_data *data, struct ebi_resolver *resolver, const void *bytes,
+                                     size_t len, struct eb_error *err) {
     const struct ebi_node *root = resolver->writer->nodes;
     struct resolving x = { .r = resolver };
 

@@ -109,6 +109,10 @@ static const struct example texts[] = {
     { "origin", "credly" },
     { "changes", "tags" },
     { "parts", "My answer to the first question" },
+    { "context", "Demonstration Course" },
+    { "content_context", "Demonstration Course" },
+    { "discussion", "General" },
+    { "extra_params", "demo" },
 };
 
 static const struct example keys[] = {
@@ -122,8 +126,8 @@ static const struct example keys[] = {
     { "plugin_configuration", "allow_anonymous" },
 };
 
-static const char *const false_names[] = { "hidden", "is_revoked", "truncated", "title_truncated", "anonymous",
-                                           "anonymous_to_peers", "saved_for_later", "unenrolled", "background" };
+/* None that is optional: the Python consumer turns a false one of those into null. */
+static const char *const false_names[] = { "hidden", "is_revoked", "truncated", "saved_for_later", "background" };
 
 struct sampling {
     const struct ebi_schema *schema;
@@ -145,7 +149,8 @@ static bool fits(const char *pattern, struct eb_text record, struct eb_text name
         return name.len >= len - 1 && memcmp(name.data + name.len - (len - 1), pattern + 1, len - 1) == 0;
     if (!dot)
         return ebi_same_text(name, pattern, len);
-    return record.data && ebi_same_text(record, pattern, (size_t)(dot - pattern)) && ebi_same_text(name, dot + 1, strlen(dot + 1));
+    return record.data && ebi_same_text(record, pattern, (size_t)(dot - pattern)) &&
+           ebi_same_text(name, dot + 1, strlen(dot + 1));
 }
 
 static const char *example_of(const struct sampling *s, const struct ebi_node *node, const struct example *examples,

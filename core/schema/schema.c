@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,9 +35,10 @@ static enum eb_status read_json(const char *text, size_t len, json_t **json, str
     if (len > EBI_SCHEMA_BYTES)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema: larger than %d bytes, which no real one is",
                          EBI_SCHEMA_BYTES);
-    *json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &wrong);
+    *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &wrong);
     if (!*json)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema is not JSON, line %d: %s", wrong.line, wrong.text);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema is not JSON, line %d: %s", wrong.line,
+                         wrong.text);
     return EB_OK;
 }
 
@@ -80,8 +82,8 @@ static enum eb_status read_all(int fd, size_t limit, struct ebi_bytes *text, str
             return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot be read");
         text->len += got > 0 ? (size_t)got : 0;
         if (text->len > limit)
-            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "larger than %zu bytes; raise schema_limit or remove the file",
-                             limit);
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
+                             "larger than %zu bytes; raise schema_limit or remove the file", limit);
     } while (got != 0);
     return EB_OK;
 }
@@ -96,7 +98,8 @@ static enum eb_status parse_file(int fd, size_t limit, struct ebi_schema **schem
     if (status == EB_OK && !*ebi_schema_type(*schema)) {
         ebi_schema_free(*schema);
         *schema = NULL;
-        status = ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the outermost record has no namespace, which is the event type");
+        status = ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
+                           "the outermost record has no namespace, which is the event type");
     }
     return status;
 }
@@ -160,7 +163,8 @@ const struct ebi_node *ebi_node_field(const struct ebi_schema *schema, const str
     return NULL;
 }
 
-const struct ebi_node *ebi_node_branch(const struct ebi_schema *schema, const struct ebi_node *node, enum ebi_look look) {
+const struct ebi_node *ebi_node_branch(const struct ebi_schema *schema, const struct ebi_node *node,
+                                       enum ebi_look look) {
     const struct ebi_node *end = ebi_behind(schema, node), *real = NULL;
 
     for (const struct ebi_node *at = ebi_first_inside(node); at < end; at = ebi_behind(schema, at)) {
@@ -179,7 +183,16 @@ bool ebi_node_nullable(const struct ebi_schema *schema, const struct ebi_node *n
            (node->kind == EBI_UNION && ebi_node_branch(schema, node, EBI_LOOK_NULL));
 }
 
-const char *ebi_node_nearest(const struct ebi_schema *schema, const struct ebi_node *record, const char *name, size_t len) {
+const char *ebi_node_words(const struct ebi_node *node, char text[EBI_WORDS_ROOM]) {
+    struct eb_text type = node->type, name = node->type_name;
+
+    snprintf(text, EBI_WORDS_ROOM, "%.*s%s%.*s%s", (int)type.len, type.data, name.len ? " " : "", (int)name.len,
+             name.len ? name.data : "", node->optional ? " or null" : "");
+    return text;
+}
+
+const char *ebi_node_nearest(const struct ebi_schema *schema, const struct ebi_node *record, const char *name,
+                             size_t len) {
     const struct ebi_node *end = ebi_behind(schema, record);
     const char **names = calloc(record->count + 1u, sizeof *names), *found = NULL;
     char given[EBI_SCHEMA_NAME + 1];

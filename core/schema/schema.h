@@ -41,8 +41,8 @@ const char *ebi_key_field_path(const struct ebi_key_field *);
 const struct eb_schema *ebi_key_field_schema(const struct ebi_key_field *);
 
 /* What differs between an older and a newer schema of one type, by the rules of Open edX: only new top-level fields,
- * and either must decode what the other wrote. Calls each(arg, problem) for each breach; answers how many, or -1 with the
- * error when the two cannot be compared. */
+ * and either must decode what the other wrote. Calls each(arg, problem) for each breach; answers how many, or -1 with
+ * the error when the two cannot be compared. */
 int ebi_schema_evolution(const struct ebi_schema *older, const struct ebi_schema *newer,
                          void (*each)(void *arg, const char *problem), void *arg, struct eb_error *);
 

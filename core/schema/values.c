@@ -59,7 +59,7 @@ static unsigned log2_above(size_t n) {
     return 64 - (unsigned)__builtin_clzll(n - 1);
 }
 
-/* Rooms are powers of two and never shrink: however often a slot is set, it takes no more than twice its longest text. */
+/* Rooms are powers of two and never shrink: however often a slot is set, it takes few times its longest text. */
 bool ebi_set_text(struct ebi_arena *arena, struct ebi_slot *slot, const void *text, size_t len) {
     size_t need = len + EBI_TEXT_SLACK;
 

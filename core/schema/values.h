@@ -1,4 +1,5 @@
-/* core/schema/values.h - the values of one event: a slot for each node of the schema, the rest in an arena. For this room.
+/* core/schema/values.h - the values of one event: a slot for each node of the schema, the rest in an arena. For this
+ * room.
  *
  * A slot that is not set keeps its memory, so that values set again and again need no more of it. What is inside of
  * something that is not there (an optional record that is null, a branch not taken) has no meaning: it is emptied when
@@ -41,6 +42,13 @@ struct ebi_data {
     struct ebi_values now;
     struct ebi_values next;     /* where JSON is read to, so that what is refused changes nothing */
 };
+
+/* How many slots items may take that come from an input of so many bytes. */
+static inline size_t ebi_slots_for(size_t len) {
+    size_t most = (SIZE_MAX - EBI_FREE_SLOTS) / EBI_SLOTS_A_BYTE;
+
+    return EBI_FREE_SLOTS + (len < most ? len : most) * EBI_SLOTS_A_BYTE;
+}
 
 bool ebi_values_clear(struct ebi_values *, const struct ebi_schema *);     /* false: no memory */
 

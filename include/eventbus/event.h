@@ -1,7 +1,8 @@
 /* eventbus/event.h - one event: its data, by path, and its metadata. Compiles alone: C11, C++17.
  *
  * A path names a value in the data by field names with dots between them: "user.pii.username". An item of a list is
- * "tags[0]" (setting one past the last appends), a value of a map "context{de}". Paths start below "data".
+ * "tags[0]" (setting one past the last appends), a value of a map "context{de}" (a backslash in a key takes the next
+ * character as it is: "context{a\\}b}"). Paths start below "data".
  *
  * An event belongs to one thread at a time. Receivers are lent theirs until they return. */
 #ifndef EVENTBUS_EVENT_H

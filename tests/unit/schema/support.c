@@ -32,6 +32,62 @@ struct ebi_schema *schema_of(const char *json) {
     return schema;
 }
 
+const char kitchen_text[] =
+    "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"org.example.kitchen.v1\",\"fields\":["
+    "{\"name\":\"nothing\",\"type\":\"null\"},"
+    "{\"name\":\"flag\",\"type\":\"boolean\"},"
+    "{\"name\":\"small\",\"type\":\"int\"},"
+    "{\"name\":\"big\",\"type\":\"long\"},"
+    "{\"name\":\"single\",\"type\":\"float\"},"
+    "{\"name\":\"real\",\"type\":\"double\"},"
+    "{\"name\":\"raw\",\"type\":\"bytes\"},"
+    "{\"name\":\"text\",\"type\":\"string\"},"
+    "{\"name\":\"color\",\"type\":{\"type\":\"enum\",\"name\":\"Color\",\"symbols\":[\"RED\",\"GREEN\",\"BLUE\"]}},"
+    "{\"name\":\"hash\",\"type\":{\"type\":\"fixed\",\"name\":\"Hash\",\"size\":4}},"
+    "{\"name\":\"tags\",\"type\":{\"type\":\"array\",\"items\":\"string\"}},"
+    "{\"name\":\"context\",\"type\":{\"type\":\"map\",\"values\":\"string\"}},"
+    "{\"name\":\"deep\",\"type\":{\"type\":\"map\",\"values\":{\"type\":\"array\",\"items\":"
+    "{\"type\":\"map\",\"values\":\"long\"}}}},"
+    "{\"name\":\"person\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"Person\",\"fields\":["
+    "{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"age\",\"type\":[\"null\",\"int\"],\"default\":null},"
+    "{\"name\":\"pet\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"Pet\",\"fields\":["
+    "{\"name\":\"name\",\"type\":\"string\"}]}]}]}],\"default\":null},"
+    "{\"name\":\"others\",\"type\":{\"type\":\"array\",\"items\":\"Person\"}},"
+    "{\"name\":\"any\",\"type\":[\"null\",\"boolean\",\"long\",\"double\",\"string\","
+    "{\"type\":\"array\",\"items\":\"string\"},{\"type\":\"record\",\"name\":\"Point\",\"fields\":["
+    "{\"name\":\"x\",\"type\":\"long\"},{\"name\":\"y\",\"type\":\"long\"}]}]},"
+    "{\"name\":\"late\",\"type\":[\"string\",\"null\"]},"
+    "{\"name\":\"holes\",\"type\":{\"type\":\"array\",\"items\":[\"null\",\"long\"]}}"
+    "]}";
+
+const char kitchen_full[] =
+    "{\"nothing\":null,\"flag\":true,\"small\":-2147483648,\"big\":9223372036854775807,\"single\":0.1,\"real\":-0.0,"
+    "\"raw\":\"AAH/\",\"text\":\"a\\u0000b\",\"color\":\"BLUE\",\"hash\":\"3q2+7w==\",\"tags\":[\"one\",\"\",\"two\"],"
+    "\"context\":{\"a\":\"1\",\"b\":\"2\"},\"deep\":{\"k\":[{},{\"x\":1,\"y\":-1}],\"l\":[]},"
+    "\"person\":{\"name\":\"Ann\",\"age\":7,\"pet\":{\"name\":\"Rex\"}},"
+    "\"others\":[{\"name\":\"Bo\",\"age\":null,\"pet\":null},{\"name\":\"Cy\",\"age\":1,\"pet\":{\"name\":\"Tom\"}}],"
+    "\"any\":{\"x\":1,\"y\":2},\"late\":\"no\",\"holes\":[1,null,-1]}";
+
+const char kitchen_bare[] =
+    "{\"nothing\":null,\"flag\":false,\"small\":0,\"big\":0,\"single\":0.0,\"real\":0.0,\"raw\":\"\",\"text\":\"\","
+    "\"color\":\"RED\",\"hash\":\"AAAAAA==\",\"tags\":[],\"context\":{},\"deep\":{},\"person\":null,\"others\":[],"
+    "\"any\":null,\"late\":null,\"holes\":[]}";
+
+struct ebi_schema *kitchen(void) {
+    return schema_of(kitchen_text);
+}
+
+struct ebi_schema *schema_with(const char *fields) {
+    struct ebi_bytes text = { 0 };
+    struct ebi_schema *schema;
+
+    cr_assert(ebi_bytes_add_format(&text, "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"t.v1\","
+                                          "\"fields\":[%s]}", fields));
+    schema = schema_of(text.data);
+    ebi_bytes_free(&text);
+    return schema;
+}
+
 size_t each_installed(void (*each)(const char *event_type)) {
     char path[1024], type[512];
     size_t n = 0;
@@ -83,8 +139,8 @@ size_t each_golden(void (*each)(const struct golden *)) {
         golden.data = cut(&rest, "\"data\":", ",\"avro_hex\":\"");
         golden.hex = cut(&rest, "avro_hex\":\"", "\"");
         cr_assert(strstr(rest, "\"schema\":"));
-        schema = json_loads(strstr(rest, "\"schema\":") + strlen("\"schema\":"), JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK,
-                            NULL);
+        schema = json_loads(strstr(rest, "\"schema\":") + strlen("\"schema\":"),
+                            JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, NULL);
         golden.schema = json_string_value(schema);
         cr_assert(golden.schema, "a golden without its schema");
         each(&golden);
@@ -133,7 +189,7 @@ struct ebi_bytes from_hex(const char *hex) {
     struct ebi_bytes bytes = { 0 };
     unsigned byte;
 
-    cr_assert(ebi_bytes_reserve(&bytes, strlen(hex) / 2 + 1));
+    cr_assert(strlen(hex) % 2 == 0 && ebi_bytes_reserve(&bytes, strlen(hex) / 2 + 1), "%s", hex);
     for (; *hex; hex += 2) {
         cr_assert_eq(sscanf(hex, "%2x", &byte), 1);
         bytes.data[bytes.len++] = (char)byte;

@@ -13,6 +13,14 @@
 struct ebi_schema *installed_schema(const char *event_type);
 struct ebi_schema *schema_of(const char *json);
 
+/* A schema with each kind of type: fields named after them. */
+struct ebi_schema *kitchen(void);
+extern const char kitchen_text[];
+extern const char kitchen_full[], kitchen_bare[];       /* data: all of it set; as little as there may be */
+
+/* An outermost record with these fields: schema_with("{\"name\":\"x\",\"type\":\"long\"}"). */
+struct ebi_schema *schema_with(const char *fields);
+
 /* Calls each(type) for every event type of conf/schemas; answers how many. */
 size_t each_installed(void (*each)(const char *event_type));
 
