@@ -122,10 +122,7 @@ int kit_main(int argc, char **argv, const struct kit_test *tests, const struct k
 }
 
 long kit_soak(void) {
-    const char *text = getenv("EB_SOAK");
-    long times = text ? strtol(text, NULL, 10) : 1;
-
-    return times > 0 ? times : 1;
+    return getenv("EB_SOAK") ? 20 : 1;
 }
 
 /* ---- time ---- */

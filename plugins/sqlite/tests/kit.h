@@ -35,7 +35,7 @@ void kit_skip(const char *why) __attribute__((noreturn));
 /* A file in this test's own folder, which is removed behind it; lives until the test ends. */
 const char *kit_file(const char *name);
 
-/* EB_SOAK from the environment: how many times larger than in make check; 1 without it. */
+/* How many times larger than in make check: 20 when EB_SOAK is set, else 1. */
 long kit_soak(void);
 
 int64_t kit_now_ms(void);
