@@ -1,0 +1,29 @@
+"""tests/brokers/child.py - programs that a test starts and that never outlive it, whichever way it ends."""
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def start(words, folder, name, environment=None, program=None):
+    """Starts a program (words[0], or this file under that name) that the kernel kills when this thread's process ends; what it says goes to FOLDER/NAME.log."""
+    parent = os.getpid()
+
+    def bind():
+        if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) or os.getppid() != parent:
+            os._exit(127)                                   # the parent died before the kernel was told
+
+    with open(os.path.join(folder, f"{name}.log"), "ab") as log:
+        return subprocess.Popen(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                env=environment, executable=program, preexec_fn=bind)
+
+
+def free_port():
+    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

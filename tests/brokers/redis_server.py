@@ -1,0 +1,198 @@
+"""tests/brokers/redis_server.py - a real redis-server for tests: a port and a folder of its own, killed and started again.
+
+As a module:    with RedisServer() as redis: ... redis.url, redis.call("XLEN", "a"), redis.kill9(), redis.start()
+As a command:   redis_server.py [OPTION...]               prints its URL, and runs until it is told to stop
+                redis_server.py [OPTION...] -- COMMAND    runs COMMAND with EB_REDIS_URL set, and ends as it does
+"""
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import child
+import resp
+
+PATIENCE = 60
+
+
+class RedisServer:
+    """One server. Its data live in `folder` until close(); start() after kill9() or stop() finds them there again."""
+
+    def __init__(self, kind="tcp", appendonly=False, password=None, options=()):
+        """kind: tcp, unix or tls. appendonly: each write is in the file before it is answered."""
+        self.folder = tempfile.mkdtemp(prefix="eventbus-redis-")
+        self.kind, self.password, self.process, self.connection = kind, password, None, None
+        self.port = child.free_port() if kind != "unix" else 0
+        self.socket = os.path.join(self.folder, "redis.sock")
+        self.options = [("daemonize", "no"), ("save", ""), ("dir", self.folder), ("unixsocket", self.socket),
+                        ("bind", "127.0.0.1"), ("port", self.port if kind == "tcp" else 0),
+                        ("appendonly", "yes" if appendonly else "no"), ("appendfsync", "always"),
+                        ("enable-debug-command", "yes"), *options]
+        if kind == "tls":
+            self.options += [("tls-port", self.port), ("tls-auth-clients", "no"), *make_certificates(self.folder)]
+        if password:
+            self.options.append(("requirepass", password))
+
+    # ---- Its life ----
+
+    def start(self):
+        """Starts it, on the same port and with the same data as before, and waits until it answers."""
+        words = ["redis-server"]
+        for name, value in self.options:
+            words += [f"--{name}", str(value)]
+        self.process = child.start(words, self.folder, "server", program=find_program())
+        self._await()
+        return self
+
+    def _await(self):
+        deadline = time.monotonic() + PATIENCE
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"redis-server did not start:\n{self.log()[-2000:]}")
+            time.sleep(0.01)
+
+    def _answers(self):
+        try:
+            return self.call("PING") == b"PONG"
+        except (OSError, EOFError):
+            return False
+        except resp.RedisError as error:
+            return not str(error).startswith("LOADING")
+
+    def kill9(self):
+        """As a power cut of the process: nothing is flushed."""
+        self._end(signal.SIGKILL)
+
+    def stop(self):
+        self._end(signal.SIGTERM)
+
+    def _end(self, number):
+        self._hang_up()
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(number)
+            self.process.wait(PATIENCE)
+
+    def freeze(self):
+        """It keeps its connections and answers nothing, until thaw()."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def close(self):
+        self.kill9()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    __enter__ = start
+
+    def __exit__(self, *_):
+        self.close()
+
+    # ---- Talking to it: by its Unix socket, which no test disturbs ----
+
+    def client(self):
+        """A new connection of its own, with the password given."""
+        client = resp.Client(self.socket)
+        if self.password:
+            client.call("AUTH", self.password)
+        return client
+
+    def call(self, *words):
+        if not self.connection:
+            self.connection = self.client()
+        try:
+            return self.connection.call(*words)
+        except (OSError, EOFError):
+            self._hang_up()
+            raise
+
+    def _hang_up(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
+    # ---- What it is ----
+
+    @property
+    def url(self):
+        secret = f":{self.password}@" if self.password else ""
+        if self.kind == "unix":
+            return f"unix://{secret}{self.socket}"
+        return f"{'rediss' if self.kind == 'tls' else 'redis'}://{secret}127.0.0.1:{self.port}"
+
+    @property
+    def ca_file(self):
+        return os.path.join(self.folder, "ca.pem")
+
+    def log(self):
+        with open(os.path.join(self.folder, "server.log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def entries(self, stream):
+        """The whole stream: [(entry id, [(name, value)...])...], text the id, bytes the rest, repeats kept."""
+        return [(entry.decode(), list(zip(flat[::2], flat[1::2]))) for entry, flat in self.call("XRANGE", stream, "-", "+")]
+
+    def group(self, stream, name):
+        """XINFO GROUPS of one group as a dictionary, or None."""
+        if not self.call("EXISTS", stream):
+            return None
+        for flat in self.call("XINFO", "GROUPS", stream):
+            row = {key.decode(): value for key, value in zip(flat[::2], flat[1::2])}
+            if row["name"] == name.encode():
+                return row
+        return None
+
+
+def find_program():
+    """redis-server; or what it is a link to: Debian's redis-tools has the program without a service that gets started."""
+    for name in ("redis-server", "redis-check-rdb"):
+        path = shutil.which(name)
+        if path:
+            return path
+    raise RuntimeError("no redis-server here: bootstrap check installs what the tests need")
+
+
+def make_certificates(folder):
+    """A CA and a certificate for 127.0.0.1 and localhost, signed by it; answers the options that name them."""
+    def made(name):
+        return os.path.join(folder, name)
+
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    with open(made("names"), "w", encoding="utf-8") as file:
+        file.write("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=eventbus tests")
+    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=127.0.0.1")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+            "-days", "2", "-extfile", "names", "-out", "server.pem")
+    return [("tls-ca-cert-file", made("ca.pem")), ("tls-cert-file", made("server.pem")),
+            ("tls-key-file", made("server.key"))]
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--kind", choices=("tcp", "unix", "tls"), default="tcp")
+    options.add_argument("--appendonly", action="store_true", help="survives kill -9")
+    options.add_argument("--password")
+    options.add_argument("command", nargs=argparse.REMAINDER)
+    given = options.parse_args()
+    words = given.command[1:] if given.command[:1] == ["--"] else given.command
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with RedisServer(given.kind, given.appendonly, given.password) as redis:
+        if words:
+            sys.exit(subprocess.run(words, env={**os.environ, "EB_REDIS_URL": redis.url}, check=False).returncode)
+        print(redis.url, flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            pass
+
+
+if __name__ == "__main__":
+    main()
