@@ -89,6 +89,10 @@ static int run_all(const struct kit_test *tests, const char *only) {
 
     for (const struct kit_test *test = tests; test->name; test++)
         n += !only || strstr(test->name, only) != NULL;
+    if (n == 0) {
+        printf("Bail out! no test's name holds \"%s\"\n", only);
+        return 1;
+    }
     printf("1..%d\n", n);
     n = 0;
     for (const struct kit_test *test = tests; test->name; test++) {
@@ -118,7 +122,8 @@ int kit_main(int argc, char **argv, const struct kit_test *tests, const struct k
     for (const struct kit_role *role = roles; role && role->name && argc > 2 && strcmp(argv[1], "--as") == 0; role++)
         if (strcmp(role->name, argv[2]) == 0)
             return run_role(role, argc - 3, argv + 3);
-    return run_all(tests, argc > 1 ? argv[1] : NULL);
+    /* Options are for Criterion's programs, which the same runner starts: names of tests do not begin so. */
+    return run_all(tests, argc > 1 && argv[1][0] != '-' ? argv[1] : NULL);
 }
 
 long kit_soak(void) {
@@ -152,13 +157,16 @@ void kit_pause_ms(int64_t ms) {
 
 struct kit_child *kit_start(const char *role, const char *const *args) {
     const char *argv[16] = { "test", "--as", role };
-    struct kit_child *child = &children[n_children];
+    struct kit_child *child = children;
     int pipes[2];
     size_t n = 3;
 
+    while (child < children + n_children && child->pid > 0)
+        child++;                        /* the place of one that has ended, or the next */
     while (*args && n + 1 < sizeof argv / sizeof *argv)
         argv[n++] = *args++;
-    kit_check(n_children < sizeof children / sizeof *children && pipe2(pipes, O_CLOEXEC) == 0, "cannot start a process");
+    kit_check(child < children + sizeof children / sizeof *children && pipe2(pipes, O_CLOEXEC) == 0,
+              "cannot start a process");
     fflush(stdout);
     child->pid = fork();
     if (child->pid == 0) {
@@ -169,7 +177,7 @@ struct kit_child *kit_start(const char *role, const char *const *args) {
     close(pipes[1]);
     kit_check(child->pid > 0, "cannot fork");
     child->fd = pipes[0];
-    n_children++;
+    n_children += child == children + n_children;
     return child;
 }
 
