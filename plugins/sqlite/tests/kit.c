@@ -122,12 +122,13 @@ int kit_main(int argc, char **argv, const struct kit_test *tests, const struct k
     for (const struct kit_role *role = roles; role && role->name && argc > 2 && strcmp(argv[1], "--as") == 0; role++)
         if (strcmp(role->name, argv[2]) == 0)
             return run_role(role, argc - 3, argv + 3);
-    /* Options are for Criterion's programs, which the same runner starts: names of tests do not begin so. */
-    return run_all(tests, argc > 1 && argv[1][0] != '-' ? argv[1] : NULL);
+    return run_all(tests, argc > 1 ? argv[1] : NULL);
 }
 
-long kit_soak(void) {
-    return getenv("EB_SOAK") ? 20 : 1;
+long kit_size(long small, long large) {
+    const char *soak = getenv("EB_SOAK");
+
+    return soak && soak[0] ? large : small;
 }
 
 /* ---- time ---- */

@@ -35,8 +35,8 @@ void kit_skip(const char *why) __attribute__((noreturn));
 /* A file in this test's own folder, which is removed behind it; lives until the test ends. */
 const char *kit_file(const char *name);
 
-/* How many times larger than in make check: 20 when EB_SOAK is set, else 1. */
-long kit_soak(void);
+/* A size: the small one, or the large one when EB_SOAK is set. */
+long kit_size(long small, long large);
 
 int64_t kit_now_ms(void);
 int64_t kit_cpu_us(void);
@@ -87,6 +87,7 @@ void kit_no_link(const struct eb_host *, int32_t up, const struct eb_error *why)
 int32_t kit_open_producer(struct kit_host *, const struct sq_settings *, struct eb_error *);
 struct kit_host *kit_producer(const char *path);
 void kit_close_producer(struct kit_host *, int32_t timeout_ms);
+void kit_free_host(struct kit_host *);          /* of an instance that is closed already */
 
 /* Sends one and waits until it is stored; its position. */
 int64_t kit_send(struct kit_host *, const char *topic, const char *key, long number);

@@ -166,7 +166,7 @@ static struct kit_host *new_host(const struct sq_settings *settings) {
     return is;
 }
 
-static void free_host(struct kit_host *is) {
+void kit_free_host(struct kit_host *is) {
     for (size_t i = 0; i < is->n_got; i++)
         free(is->got[i]);
     free(is->got);
@@ -205,7 +205,7 @@ struct kit_host *kit_producer(const char *path) {
 
 void kit_close_producer(struct kit_host *is, int32_t timeout_ms) {
     kit_producer_ops()->close(is->self, timeout_ms);
-    free_host(is);
+    kit_free_host(is);
 }
 
 static void send_batch(struct kit_host *is, const struct eb_message *const *batch, size_t n) {
@@ -295,7 +295,7 @@ struct kit_consumer *kit_consumer(const struct kit_wish *wish) {
 
 void kit_close_consumer(struct kit_consumer *c) {
     kit_consumer_ops()->close(c->host->self, 1000);
-    free_host(c->host);
+    kit_free_host(c->host);
     free(c);
 }
 

@@ -69,6 +69,8 @@ static void expect_refused(const char *path, const char *words, int roles) {
         kit_check(err[i].kind == EB_KIND_BROKER && strstr(err[i].text, path) && strstr(err[i].text, words),
                   "role %d: expected \"%s\" and the path, came: %s", i, words, err[i].text);
     }
+    if (status[2] == EB_OK)
+        kit_admin_ops()->close(self);
 }
 
 static char *whole(const char *path, size_t *len) {
@@ -347,6 +349,7 @@ static void full_disk(void) {
     kit_producer_ops()->close(p->self, 0);
     kit_check(p->delivered == N + 1, "%zu of %d reported", p->delivered, N + 1);
     kit_check(count(path, "SELECT count(*) FROM msg") == (int64_t)p->stored, "rows and reports differ");
+    kit_free_host(p);
     umount2(folder, MNT_DETACH);
 }
 

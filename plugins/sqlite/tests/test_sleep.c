@@ -100,7 +100,7 @@ static void measure(const char *role, long *delays, int n) {
 }
 
 static void woken_in_time(void) {
-    long delays[1200], n = kit_soak() > 1 ? 1200 : 200;
+    long delays[1200], n = kit_size(200, 1200);
 
     measure("echo", delays, (int)n);
     kit_check(delays[n * 99 / 100] < 10000, "1 of 100 woke after %ld us or more", delays[n * 99 / 100]);
@@ -173,7 +173,7 @@ static void wake_is_heard_and_remembered(void) {
 static void idle_costs_nothing(void) {
     const char *path = kit_file("bus.db");
     struct kit_host *p = kit_producer(path);
-    long seconds = kit_soak() > 1 ? 60 : 4;
+    long seconds = kit_size(4, 60);
     struct kit_consumer *c;
     struct kit_child *other;
     int64_t cpu_us;

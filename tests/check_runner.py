@@ -1,0 +1,53 @@
+"""tests/check_runner.py - the scripts that run our tests: a test that runs nothing, or dies, or leaks, does not pass."""
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "process"))
+from harness import TOP, main, test  # noqa: E402
+
+PLANNED = os.path.join(TOP, "tests", "planned")
+RUN = os.path.join(TOP, "tests", "run")
+
+
+def said(t, script, text, status=0, name="program"):
+    """What a test program that is this shell script says, by way of one of the two scripts."""
+    path = t.write(name, f"#!/bin/sh\n{text}\nexit {status}\n")
+    os.chmod(path, 0o755)
+    done = subprocess.run([script, path], stdout=subprocess.PIPE, check=False)
+    return done.stdout.decode(), done.returncode
+
+
+@test
+def an_empty_plan_is_a_failure(t):
+    for plan in ("1..0", "1..00", "1..0 ", "1..0 # why not", "1..0 # SKIP", "1..0 # SKIP  "):
+        t.equal(said(t, PLANNED, f"echo '{plan}'")[0], f"Bail out! no test was run: {plan}\n")
+
+
+@test
+def an_empty_plan_that_says_why_is_skipped(t):
+    for plan in ("1..0 # SKIP no disk", "1..0 # skip: no disk"):
+        t.equal(said(t, PLANNED, f"echo '{plan}'")[0], f"{plan}\n")
+
+
+@test
+def the_rest_is_left_as_it_is_with_its_status(t):
+    for status in (0, 1, 77, 134):
+        t.equal(said(t, PLANNED, "printf '1..10\\nok 1 - 1..0\\n# 1..0\\n'", status),
+                ("1..10\nok 1 - 1..0\n# 1..0\n", status))
+
+
+@test
+def only_criterion_is_asked_for_tap(t):
+    t.equal(said(t, RUN, "echo $#: $*", name="test_x")[0], "0:\n")
+    t.equal(said(t, RUN, "echo $#: $*", name="unit_x")[0], "3: --tap=- --jobs 2\n")
+
+
+@test
+def a_sanitizers_report_is_a_failure(t):
+    for options in ("$ASAN_OPTIONS", "$TSAN_OPTIONS"):
+        out, status = said(t, RUN, f"""echo 1..1; echo ok 1; echo leak >"${{{options[1:]}#*log_path=}}".1""")
+        t.equal((out, status), ("1..1\nok 1\n# leak\n", 1))
+
+
+main()
