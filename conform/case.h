@@ -184,6 +184,7 @@ struct ebc_consumer;
 /* What stays zero is: one member "m1", from the earliest on, 1000 messages, 64 MiB, order by key. */
 struct ebc_wish {
     const char *topic, *topic2, *group, *member;
+    const char *but;                    /* a topic that the pattern in `topic` fits, and the host does not want */
     const struct eb_point *start;
     int32_t order;
     uint32_t max_messages;

@@ -9,7 +9,7 @@ struct ebc_consumer {
     struct ebc_instance in;
     const struct eb_consumer_ops *ops;
     struct eb_subscription sub;
-    const char *topics[2];
+    const char *topics[2], *but;
     uint32_t group_bit;
     struct ebc_got **got;
     size_t n_got, take_only;
@@ -250,7 +250,7 @@ static bool fits(const char *pattern, const char *topic) {
 static int32_t on_matches(const struct eb_host *host, const char *topic) {
     struct ebc_consumer *c = consumer_of(host->core);
 
-    for (size_t i = 0; i < c->sub.n_topics; i++)
+    for (size_t i = 0; i < c->sub.n_topics && !(c->but && strcmp(c->but, topic) == 0); i++)
         if (fits(c->sub.topics[i], topic))
             return 1;
     return 0;
@@ -280,6 +280,7 @@ static void fill_subscription(struct ebc_consumer *c, const struct ebc_wish *wis
                                    .kind = c->ops->traits & EB_T_HISTORY ? EB_EARLIEST : EB_LATEST };
     c->topics[0] = wish->topic;
     c->topics[1] = wish->topic2;
+    c->but = wish->but;
     c->sub = (struct eb_subscription){
         .size = sizeof c->sub, .topics = c->topics, .n_topics = wish->topic2 ? 2 : 1, .group = wish->group,
         .consumer = wish->member ? wish->member : "m1", .start = wish->start ? wish->start : earliest,

@@ -346,17 +346,19 @@ static void a_topic_made_later_is_waited_for(struct ebc *t) {
 }
 
 static void a_pattern_takes_in_topics_made_later(struct ebc *t) {
-    const char *before = ebc_topic(t, "in-1"), *other = ebc_topic(t, "out-1"), *after;
+    const char *before = ebc_topic(t, "in-1"), *other = ebc_topic(t, "out-1"), *unwanted = ebc_topic(t, "in-not");
+    const char *after;
     const char *group = ebc_text(t, "%s-g", before);
     struct ebc_span sent = { t->n_events, 10 };
     struct ebc_consumer *c;
 
     ebc_send_through_new(t, ebc_make(t, before, 5, 2));
-    c = ebc_consumer(t, &(struct ebc_wish){ .topic = ebc_topic_name(t, "in-*"), .group = group });
+    c = ebc_consumer(t, &(struct ebc_wish){ .topic = ebc_topic_name(t, "in-*"), .but = unwanted, .group = group });
     ebc_take_and_ack(c, 5);
     after = ebc_topic(t, "in-2");
     ebc_send_through_new(t, ebc_make(t, after, 5, 2));
     ebc_send_through_new(t, ebc_make(t, other, 5, 2));
+    ebc_send_through_new(t, ebc_make(t, unwanted, 5, 2));
     ebc_take_and_ack(c, 5);
     ebc_quiet(c);
     ebc_expect_events(t, EBC_PATTERN, ebc_all(c), ebc_count(c), listed(t, sent), sent.n);

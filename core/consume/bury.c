@@ -8,10 +8,64 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "plugin/admin.h"
 
 static const struct ebi_backoff reburial = {.first_ms = 1000, .max_ms = 30000, .jitter = 0.2};
 static const int64_t put_wait_ms = 1000;
+
+/* ---- Dead-letter topics ---- */
+
+struct ebi_grave {
+    UT_hash_handle hh;
+    char topic[];
+};
+
+static bool is_made(struct eb_consumer *consumer, const char *topic) {
+    struct ebi_grave *grave;
+
+    pthread_mutex_lock(&consumer->lock);
+    HASH_FIND_STR(consumer->graves, topic, grave);
+    pthread_mutex_unlock(&consumer->lock);
+    return grave != NULL;
+}
+
+/* As many as there are topics. Where there is no memory to remember one, it is made again, which does no harm. */
+static void remember(struct eb_consumer *consumer, const char *topic) {
+    struct ebi_grave *grave = calloc(1, sizeof *grave + strlen(topic) + 1), *there;
+
+    if (!grave)
+        return;
+    strcpy(grave->topic, topic);
+    pthread_mutex_lock(&consumer->lock);
+    HASH_FIND_STR(consumer->graves, topic, there);
+    if (!there)
+        HASH_ADD_STR(consumer->graves, topic, grave);
+    pthread_mutex_unlock(&consumer->lock);
+    if (there || !EBI_HASHED(grave))
+        free(grave);
+}
+
+/* Makes sure that a topic exists. Without the lock: it waits for the broker. */
+static enum eb_status make_topic(struct eb_consumer *consumer, const char *topic, struct eb_error *err) {
+    const struct ebi_broker *broker = consumer->parts.dead_letter_broker;
+    struct ebi_admin *admin = NULL;
+    enum eb_status status;
+
+    if (!broker->plugin->admin || !broker->plugin->admin->create)
+        return EB_OK;                   /* it makes its topics as they are sent to, or says so then */
+    if (is_made(consumer, topic))
+        return EB_OK;
+    status = ebi_admin_open(broker, consumer->parts.service, consumer->parts.log, &admin, err);
+    if (status == EB_OK)
+        status = ebi_admin_create(admin, topic, err);
+    ebi_admin_close(admin);
+    if (status >= EB_OK)
+        remember(consumer, topic);
+    else
+        ebi_error_context(err, "dead-letter topic %s", topic);
+    return status >= EB_OK ? EB_OK : status;
+}
 
 /* ---- Opening ---- */
 
@@ -19,44 +73,41 @@ static bool wanted(const struct ebi_task *task) {
     return task->settings.on_failure == 0 || task->settings.on_unknown == 0;
 }
 
-static enum eb_status make_topics(struct eb_consumer *consumer, struct ebi_admin *admin, struct eb_error *err) {
+static enum eb_status check_topic(struct eb_consumer *consumer, const char *topic, struct eb_error *err) {
+    char *letters = ebi_task_dead_letter_topic(&consumer->task, topic);
     enum eb_status status = EB_OK;
 
-    for (size_t i = 0; i < consumer->task.n_topics && status >= EB_OK; i++) {
-        char *topic = ebi_task_dead_letter_topic(&consumer->task, consumer->task.topics[i]);
-
-        if (!topic)
-            return ebi_error_memory(err);
-        status = ebi_admin_create(admin, topic, err);
-        if (status < EB_OK)
-            ebi_error_context(err, "dead-letter topic %s", topic);
-        free(topic);
-    }
+    if (!letters)
+        return ebi_error_memory(err);
+    if (strcmp(letters, topic) == 0 && consumer->parts.dead_letter_broker == consumer->parts.broker)
+        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                           "the dead letters of topic %s would come back to it; set dead_letter_topic in [consume %s] to "
+                           "another one, such as {topic}.dlq",
+                           ebi_short_topic(consumer->task.prefix, topic), consumer->task.section);
+    else if (!strchr(letters, '*'))     /* what a pattern will take in is not known yet */
+        status = make_topic(consumer, letters, err);
+    free(letters);
     return status;
 }
 
 /* Makes sure that dead letters will have somewhere to go. A broker that is away now is no reason to refuse: they wait for
  * it in the queue, as everything does. */
-static enum eb_status check_topics(struct eb_consumer *consumer, const struct ebi_broker *broker, struct eb_error *err) {
-    struct ebi_admin *admin = NULL;
+static enum eb_status check_topics(struct eb_consumer *consumer, struct eb_error *err) {
+    const char *broker = consumer->parts.dead_letter_broker->name;
     struct eb_error why = {0};
-    enum eb_status status;
+    enum eb_status status = EB_OK;
 
-    if (!broker->plugin->admin || !broker->plugin->admin->create)
-        return EB_OK;                   /* it makes its topics as they are sent to, or says so then */
-    status = ebi_admin_open(broker, consumer->parts.service, consumer->parts.log, &admin, &why);
+    for (size_t i = 0; i < consumer->task.n_topics && status == EB_OK; i++)
+        status = check_topic(consumer, consumer->task.topics[i], &why);
     if (status == EB_OK)
-        status = make_topics(consumer, admin, &why);
-    ebi_admin_close(admin);
-    if (status >= EB_OK)
         return EB_OK;
     if (status == EB_RETRIABLE) {
-        ebi_log_line(consumer->parts.log, EBI_WARNING, "broker %s: %s; starting all the same", broker->name, why.text);
+        ebi_log_line(consumer->parts.log, EBI_WARNING, "broker %s: %s; starting all the same", broker, why.text);
         return EB_OK;
     }
     if (err)
         *err = why;
-    ebi_error_context(err, "broker %s cannot keep dead letters", broker->name);
+    ebi_error_context(err, "broker %s cannot keep dead letters", broker);
     return status;
 }
 
@@ -71,10 +122,20 @@ enum eb_status ebi_bury_open(struct eb_consumer *consumer, struct eb_error *err)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
                          "plugin %s cannot send, so dead letters need another broker: set dead_letter_broker in "
                          "[consume %s]", broker->plugin->about.name, consumer->task.section);
-    status = check_topics(consumer, broker, err);
+    status = check_topics(consumer, err);
     if (status != EB_OK)
         return status;
     return ebi_sender_open(broker, consumer->parts.service, &limits, consumer->parts.log, &consumer->dead_letters, err);
+}
+
+void ebi_bury_close(struct eb_consumer *consumer, int32_t timeout_ms) {
+    struct ebi_grave *grave, *next;
+
+    ebi_sender_close(consumer->dead_letters, timeout_ms);
+    HASH_ITER(hh, consumer->graves, grave, next) {
+        HASH_DEL(consumer->graves, grave);
+        free(grave);
+    }
 }
 
 /* ---- Burying ---- */
@@ -192,7 +253,7 @@ static enum eb_status send(struct eb_consumer *consumer, struct ebi_taken *taken
     message.headers = headers_with(&taken->message, &story, &message.n_headers);
     if (!topic || !message.headers) {
         status = ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
-    } else {
+    } else if ((status = make_topic(consumer, topic, err)) == EB_OK) {
         message.topic = (struct eb_text){topic, strlen(topic)};
         message.position = message.flaw = (struct eb_text){0};
         message.time_ms = message.lease_ms = 0;

@@ -110,8 +110,12 @@ static struct ebi_lane *lane_of(struct ebi_dispatch *dispatch, const char *key, 
     memcpy(lane->key, key, len);
     lane->key_len = len;
     lane->state = EBI_LANE_READY;
-    enlist(&dispatch->ready, lane);
     HASH_ADD(hh, dispatch->lanes, key, len, lane);
+    if (!EBI_HASHED(lane)) {
+        free(lane);
+        return NULL;
+    }
+    enlist(&dispatch->ready, lane);
     return lane;
 }
 
@@ -202,6 +206,12 @@ bool ebi_dispatch_add(struct ebi_dispatch *dispatch, struct ebi_taken *taken, co
 
     if (!reserve_verdicts(dispatch) || !(lane = lane_of(dispatch, key, key_len)))
         return false;
+    HASH_ADD(hh, dispatch->by_token, message.token, sizeof taken->message.token, taken);
+    if (!EBI_HASHED(taken)) {
+        if (!lane->head && lane->state == EBI_LANE_READY)
+            remove_lane(dispatch, lane);                /* made for this one */
+        return false;
+    }
     taken->all_prev = dispatch->all_last;
     taken->all_next = NULL;
     if (dispatch->all_last)
@@ -209,7 +219,6 @@ bool ebi_dispatch_add(struct ebi_dispatch *dispatch, struct ebi_taken *taken, co
     else
         dispatch->all_first = taken;
     dispatch->all_last = taken;
-    HASH_ADD(hh, dispatch->by_token, message.token, sizeof taken->message.token, taken);
     dispatch->in_flight++;
     dispatch->bytes += taken->bytes;
     if (lane->state == EBI_LANE_RETURNING) {            /* an earlier one of its key is on its way back */

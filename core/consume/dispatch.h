@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 #include <eventbus/event.h>
 #include <eventbus/plugin.h>
+#include "base/hash.h"
 
 struct ebi_lane;
 

@@ -1,7 +1,6 @@
 /* core/consume/intake.c - what a plugin's consumer calls: messages come in, verdicts are confirmed, partitions go. */
 #include "consume/worker.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,13 +37,7 @@ static void on_link(const struct eb_host *host, int32_t up, const struct eb_erro
 }
 
 static int32_t on_matches(const struct eb_host *host, const char *topic) {
-    const struct ebi_task *task = &consumer_of(host)->task;
-
-    for (size_t i = 0; i < task->n_topics; i++)
-        if (strcmp(task->topics[i], topic) == 0 ||
-            (strchr(task->topics[i], '*') && fnmatch(task->topics[i], topic, FNM_NOESCAPE) == 0))
-            return 1;
-    return 0;
+    return ebi_task_wants(&consumer_of(host)->task, topic);
 }
 
 /* ---- The lane a message belongs to ---- */

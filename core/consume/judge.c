@@ -94,6 +94,8 @@ static void remember(struct eb_consumer *consumer, const struct ebi_taken *taken
             first->len = place.len;
             memcpy(first->place, place.data, place.len);
             HASH_ADD(hh, consumer->first_failures, place, first->len, first);
+            if (!EBI_HASHED(first))
+                free(first);
         }
     }
     ebi_bytes_free(&place);

@@ -214,8 +214,66 @@ void ebi_task_free(struct ebi_task *task) {
     *task = (struct ebi_task){0};
 }
 
+/* ---- Topics ---- */
+
+static const char mark[] = "{topic}";
+
+/* '*' in a pattern stands for any text. */
+static bool matches(const char *pattern, const char *text, size_t len) {
+    const char *star = NULL;
+    size_t at = 0, again = 0;
+
+    while (at < len) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            again = at;
+        } else if (*pattern == text[at]) {
+            pattern++;
+            at++;
+        } else if (star) {
+            pattern = star;
+            at = ++again;
+        } else {
+            return false;
+        }
+    }
+    return pattern[strspn(pattern, "*")] == '\0';
+}
+
+/* Of names without the prefix. */
+static bool some_topic_matches(const struct ebi_task *task, const char *topic, size_t len) {
+    for (size_t i = 0; i < task->n_topics; i++)
+        if (matches(ebi_short_topic(task->prefix, task->topics[i]), topic, len))
+            return true;
+    return false;
+}
+
+/* Whether dead letters of topics that match go here. */
+static bool is_dead_letter_topic(const struct ebi_task *task, const char *topic) {
+    const char *pattern = task->settings.dead_letter_topic, *at = strstr(pattern, mark);
+    size_t len = strlen(topic);
+
+    if (!at)
+        return strcmp(topic, pattern) == 0;
+    size_t head = (size_t)(at - pattern), tail = strlen(at) - (sizeof mark - 1);
+
+    return len > head + tail && memcmp(topic, pattern, head) == 0 &&
+           memcmp(topic + len - tail, at + sizeof mark - 1, tail) == 0 &&
+           some_topic_matches(task, topic + head, len - head - tail);
+}
+
+bool ebi_task_wants(const struct ebi_task *task, const char *full_topic) {
+    bool matched = false;
+
+    for (size_t i = 0; i < task->n_topics; i++) {
+        if (strcmp(task->topics[i], full_topic) == 0)
+            return true;
+        matched |= matches(task->topics[i], full_topic, strlen(full_topic));
+    }
+    return matched && !is_dead_letter_topic(task, ebi_short_topic(task->prefix, full_topic));
+}
+
 char *ebi_task_dead_letter_topic(const struct ebi_task *task, const char *full_topic) {
-    static const char mark[] = "{topic}";
     const char *pattern = task->settings.dead_letter_topic, *topic = ebi_short_topic(task->prefix, full_topic);
     const char *at = strstr(pattern, mark);
     struct ebi_bytes name = {0};

@@ -37,6 +37,10 @@ void ebi_task_free(struct ebi_task *);
 /* The name of the dead-letter topic of a full topic: full as well; to be freed. NULL: no memory. */
 char *ebi_task_dead_letter_topic(const struct ebi_task *, const char *full_topic);
 
+/* Whether it reads this topic: named, or taken in by a pattern ('*' stands for any text). A pattern never takes in the
+ * dead-letter topics of what it matches: those are read where they, or a pattern of their own, are named. */
+bool ebi_task_wants(const struct ebi_task *, const char *full_topic);
+
 /* earliest, latest, a time or a position of the broker's own (borrowed). */
 enum eb_status ebi_point_read(const char *text, struct eb_point *, struct eb_error *);
 

@@ -463,7 +463,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
     if (consumer->self)
         settle(consumer);
     close_instance(consumer, CLOSE_MS);
-    ebi_sender_close(consumer->dead_letters, CLOSE_MS);
+    ebi_bury_close(consumer, CLOSE_MS);
     ebi_dispatch_free(&consumer->dispatch);
     ebi_consumer_forget_failures(consumer);
     ebi_writers_free(consumer->writers);

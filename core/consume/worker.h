@@ -88,6 +88,7 @@ struct eb_consumer {
     bool link_was_up, link_lost;
     struct eb_error link_why;
     struct ebi_first_failure *first_failures;           /* of events that the broker holds for a retry: see judge.c */
+    struct ebi_grave *graves;           /* dead-letter topics that are there, see bury.c */
     uint32_t consecutive_errors;
     uint64_t settled;                   /* events, for count */
     bool drained_late;                  /* receivers were still running when the drain was over */
@@ -146,8 +147,10 @@ void ebi_consumer_wake(struct eb_consumer *);
 
 /* ---- bury.c: dead letters ---- */
 
-/* Opens the sender where dead letters are wanted, and makes sure that their topics exist or can be made. */
+/* Opens the sender where dead letters are wanted, and makes sure that their topics exist or can be made; those of what a
+ * pattern takes in, which nobody knows yet, are made with their first dead letter. */
 enum eb_status ebi_bury_open(struct eb_consumer *, struct eb_error *);
+void ebi_bury_close(struct eb_consumer *, int32_t timeout_ms);
 
 /* Sends one, at work, to its dead-letter topic: it is parked meanwhile. Without the lock. */
 void ebi_bury(struct eb_consumer *, struct ebi_taken *);

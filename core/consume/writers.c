@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "plugin/message.h"
 
 enum { MOST_WRITERS = 10000, MOST_RESOLVERS = 1000, MOST_BYTES = 1 << 20 };
@@ -120,10 +120,14 @@ enum eb_status ebi_writers_take(struct ebi_writers *writers, const struct eb_sch
         writer = writer_new(writers, &schema);
         if (!writer)
             return ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
+        HASH_ADD(hh, writers->by_id, their_id, sizeof writer->their_id, writer);
+        if (!EBI_HASHED(writer)) {
+            free(writer);
+            return ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
+        }
         writers->n++;
         writer->next = writers->all;
         writers->all = writer;
-        HASH_ADD(hh, writers->by_id, their_id, sizeof writer->their_id, writer);
     }
     *out = &writer->schema;
     return EB_OK;
@@ -151,14 +155,18 @@ struct ebi_decoder *ebi_decoder_new(void) {
     return calloc(1, sizeof(struct ebi_decoder));
 }
 
+static void resolver_free(struct resolver *resolver) {
+    ebi_resolver_free(resolver->resolver);
+    ebi_schema_free(resolver->schema);
+    free(resolver);
+}
+
 static void drop_resolvers(struct ebi_decoder *decoder) {
     struct resolver *resolver, *next;
 
     HASH_ITER(hh, decoder->resolvers, resolver, next) {
         HASH_DEL(decoder->resolvers, resolver);
-        ebi_resolver_free(resolver->resolver);
-        ebi_schema_free(resolver->schema);
-        free(resolver);
+        resolver_free(resolver);
     }
     decoder->n = 0;
 }
@@ -183,13 +191,16 @@ static enum eb_status make_resolver(struct ebi_decoder *decoder, const struct pa
         status = ebi_resolver_new(resolver->schema, reader, &resolver->resolver, err);
     if (status != EB_OK) {
         ebi_error_context(err, "the writer's schema");
-        ebi_schema_free(resolver->schema);
-        free(resolver);
+        resolver_free(resolver);
         return status;
     }
     if (decoder->n >= MOST_RESOLVERS)
         drop_resolvers(decoder);
     HASH_ADD(hh, decoder->resolvers, pair, sizeof resolver->pair, resolver);
+    if (!EBI_HASHED(resolver)) {
+        resolver_free(resolver);
+        return ebi_error_memory(err);
+    }
     decoder->n++;
     *out = resolver;
     return EB_OK;

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "plugin/message.h"
 
+enum { NO_MEMORY_WAIT_MS = 100 };
+
 /* ---- Epochs ---- */
 
 static struct ebi_epoch *epoch_new(uint64_t id) {
@@ -195,7 +197,10 @@ static struct ebi_topic_queue *topic_of(struct ebi_outbound *outbound, struct eb
         return NULL;
     memcpy(topic->name, name.data, name.len);
     HASH_ADD(hh, outbound->topics, name, name.len, topic);
-    return topic;
+    if (EBI_HASHED(topic))
+        return topic;
+    free(topic);
+    return NULL;
 }
 
 static void push_tail(struct ebi_topic_queue *topic, struct ebi_out *out) {
@@ -257,8 +262,14 @@ static void mark_out(struct ebi_outbound *outbound, struct ebi_out *out) {
     outbound->at_plugin++;
     outbound->waiting--;
     out->topic->at_plugin++;
-    if (!outbound->plugin_orders && out->message.key.data)
-        HASH_ADD_KEYPTR(hh, out->topic->busy, out->message.key.data, out->message.key.len, out);
+}
+
+/* Where the plugin keeps no order: notes that a message of this key is there. False: no memory. */
+static bool hold_key(const struct ebi_outbound *outbound, struct ebi_topic_queue *topic, struct ebi_out *out) {
+    if (outbound->plugin_orders || !out->message.key.data)
+        return true;
+    HASH_ADD_KEYPTR(hh, topic->busy, out->message.key.data, out->message.key.len, out);
+    return EBI_HASHED(out);
 }
 
 static void mark_back(struct ebi_outbound *outbound, struct ebi_out *out) {
@@ -322,6 +333,10 @@ size_t ebi_outbound_pick(struct ebi_outbound *outbound, int64_t now_ms, bool hur
                 if (n > 0 && bytes + topic->head->bytes > outbound->limits.batch_bytes) {
                     outbound->ring = topic;
                     return n;
+                }
+                if (!hold_key(outbound, topic, topic->head)) {
+                    lower(due_ms, now_ms + NO_MEMORY_WAIT_MS);
+                    break;
                 }
                 struct ebi_out *out = pop_head(topic);
                 bytes += out->bytes;

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 #include <eventbus/plugin.h>
 #include "base/backoff.h"
+#include "base/hash.h"
 #include "produce/sender.h"
 
 struct ebi_topic_queue;

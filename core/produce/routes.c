@@ -4,10 +4,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "config/settings.h"
 
 struct cached_key {
@@ -69,6 +69,11 @@ enum eb_status ebi_routes_key_field(struct ebi_routes *routes, const struct eb_s
     }
     memcpy(key->name, name.data, name.len);
     HASH_ADD(hh, routes->keys, name, name.len, key);
+    if (!EBI_HASHED(key)) {
+        status = ebi_error_memory(err);
+        ebi_key_field_free(key->field);
+        free(key);
+    }
 done:
     pthread_mutex_unlock(&routes->lock);
     ebi_bytes_free(&name);

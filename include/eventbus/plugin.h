@@ -132,7 +132,9 @@ struct eb_host {
      * are in or the grace is over. */
     void (*revoke)(const struct eb_host *, const uint64_t *tokens, size_t n, uint32_t grace_ms);
 
-    /* [any] 1 when the subscription wants this topic: for brokers that tell their topics one by one. */
+    /* [any] 1 when the subscription wants this topic. Whoever reads patterns asks here which topics they take in, which is
+     * fewer than their text says: not the dead-letter topics of their own. Waits for nothing and takes no lock: it may be
+     * called under one of the plugin's. */
     int32_t (*matches)(const struct eb_host *, const char *topic);
 };
 

@@ -6,7 +6,8 @@
  * by key. A delayed retry is a work that may not go out yet, so what is behind it waits without further ado.
  *
  * One mutex, `memory_mutex`, guards everything here. It is held by the caller of all functions but those marked [free],
- * and never while the host is called, which may hold a lock of its own that its call of wake waits for. */
+ * and never while the host is called, which may hold a lock of its own that its call of wake waits for; but for
+ * `matches`, which takes none. */
 #ifndef MEMORY_BROKER_H
 #define MEMORY_BROKER_H
 
@@ -64,6 +65,7 @@ struct topic {
 struct member {                     /* a consumer */
     struct member *next;
     struct broker *broker;
+    const struct eb_host *host;     /* is asked which topics match */
     const struct eb_subscription *subscription;
     int64_t last;                   /* until_end: the serial of the last message when it came */
     size_t n_out, bytes_out, turn;

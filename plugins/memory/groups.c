@@ -141,34 +141,15 @@ void memory_group_forget(struct group *group, int64_t before) {
 
 /* ---- Members ---- */
 
-/* '*' in a pattern stands for any text. */
-static bool matches(const char *pattern, const char *name) {
-    const char *star = NULL, *again = NULL;
-
-    while (*name) {
-        if (*pattern == '*') {
-            star = ++pattern;
-            again = name;
-        } else if (*pattern == *name) {
-            pattern++;
-            name++;
-        } else if (star) {
-            pattern = star;
-            name = ++again;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return !*pattern;
-}
-
 bool memory_wants(const struct member *member, const struct topic *topic) {
-    for (size_t i = 0; i < member->subscription->n_topics; i++)
-        if (matches(member->subscription->topics[i], topic->name))
+    bool pattern = false;
+
+    for (size_t i = 0; i < member->subscription->n_topics; i++) {
+        if (strcmp(member->subscription->topics[i], topic->name) == 0)
             return true;
-    return false;
+        pattern |= strchr(member->subscription->topics[i], '*') != NULL;
+    }
+    return pattern && member->host->matches(member->host, topic->name);
 }
 
 struct group *memory_enter(const struct member *member, struct topic *topic) {

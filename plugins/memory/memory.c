@@ -154,7 +154,6 @@ const struct eb_producer_ops eventbus_producer = {
 /* ---- Receiving -------------------------------------------------------------------------------------------------- */
 
 struct consumer {
-    const struct eb_host *host;
     struct member member;
 };
 
@@ -169,7 +168,7 @@ static int32_t consumer_open(const struct eb_host *host, const void *settings, c
         free(c);
         return memory_used_up(err);
     }
-    c->host = host;
+    c->member.host = host;
     c->member.subscription = subscription;
     pthread_mutex_lock(&memory_mutex);
     status = memory_join(&c->member, err);
@@ -221,7 +220,7 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
     pthread_mutex_unlock(&memory_mutex);
     if (ended)
         return EB_END;
-    taken = hand_over(c->host, got, n);
+    taken = hand_over(c->member.host, got, n);
     if (taken < n) {
         pthread_mutex_lock(&memory_mutex);
         for (size_t i = taken; i < n; i++)
@@ -255,9 +254,9 @@ static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, si
         pthread_cond_broadcast(&c->member.broker->arrived);
         pthread_mutex_unlock(&memory_mutex);
         if (n_done)
-            c->host->settled(c->host, done, n_done, EB_OK);
+            c->member.host->settled(c->member.host, done, n_done, EB_OK);
         if (n_gone)
-            c->host->settled(c->host, gone, n_gone, EB_GONE);
+            c->member.host->settled(c->member.host, gone, n_gone, EB_GONE);
     }
     return EB_OK;
 }

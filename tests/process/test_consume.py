@@ -127,6 +127,30 @@ def what_keeps_failing_becomes_a_dead_letter_with_its_story(t):
 
 
 @test
+def a_pattern_keeps_dead_letters_by_topic_and_does_not_read_them_again(t):
+    for topic in ("log-a", "log-b", "catalog"):
+        send(t, 2, topic=topic)
+    consume = ("consume", "-t", "log-*", "-g", "g", "--exit-at-end", "--exec", "cat >> got; exit 65")
+    t.run(*consume, status=1)
+    for topic in ("log-a", "log-b"):
+        letters = t.run("consume", "-t", topic + ".dlq", "--exit-at-end").json()
+        t.equal([letter["dlqtopic"] for letter in letters], [topic] * 2)
+    t.run(*consume)
+    t.equal(len(t.read("got").splitlines()), 4, "dead letters do not come to the worker that made them")
+    t.lacks(t.run("topics").out, "*", ".dlq.dlq")
+    got = t.run("consume", "-t", "*.dlq", "-g", "h", "--exit-at-end").json()
+    t.equal(sorted(letter["topic"] for letter in got), ["log-a.dlq"] * 2 + ["log-b.dlq"] * 2)
+
+
+@test
+def dead_letters_that_would_come_back_are_refused_at_the_start(t):
+    send(t, 1)
+    t.configure(SECTION + "dead_letter_topic = a\n")
+    done = t.run("consume", "w", "--exit-at-end", status=2)
+    t.contains(done.err, "dead letters of topic a would come back to it", "[consume w]", "{topic}.dlq")
+
+
+@test
 def exit_status_65_gives_up_at_once(t):
     send(t, 1)
     t.configure(SECTION)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "consume/dispatch.h"
+#include "../memory.h"
 
 static struct ebi_dispatch dispatch;
 
@@ -32,7 +33,7 @@ static struct ebi_taken *take(uint64_t token, const char *key) {
 /* Gathers the verdicts as "ACK 1, RETURN 2", gives them to the plugin, and confirms them. */
 static const char *gathered(void) {
     static const char *const names[] = {"?", "ACK", "RETRY", "RETURN", "EXTEND"};
-    static char text[1000];
+    static char text[4000];
     struct eb_verdict *verdicts;
     uint64_t batch;
     size_t n = ebi_dispatch_gather(&dispatch, &verdicts, &batch), len = 0;
@@ -252,4 +253,50 @@ Test(dispatch, order_by_key_survives_everything_that_can_happen) {
     }
     for (size_t k = 0; k < KEYS; k++)
         cr_assert_gt(done[k], 50, "key %zu made no progress", k);
+}
+
+Test(dispatch, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
+    unsigned failures = 0;
+
+    for (uint64_t token = 1; token <= 300; token++) {       /* enough for the tables to grow on the way */
+        const char *key = token % 3 ? "k" : NULL;
+
+        for (unsigned n = 1;; n++) {
+            struct eb_message message = {.size = sizeof message, .token = token, .topic = {"t", 1}};
+            struct ebi_taken *taken = ebi_taken_new(&message, NULL, NULL);
+
+            fail_allocation(n);
+            bool added = ebi_dispatch_add(&dispatch, taken, key, key ? 1 : 0, 1000);
+            if (!allocation_failed()) {
+                cr_assert(added);
+                break;
+            }
+            failures++;
+            cr_assert_not(added, "token %u, allocation %u", (unsigned)token, n);
+            cr_assert_eq(dispatch.in_flight, token - 1);
+            ebi_taken_free(taken);
+        }
+    }
+    cr_assert_gt(failures, 100, "only %u allocations failed", failures);
+    for (uint64_t n = 0; n < 300; n++) {                    /* none of the lanes stands in the way of another */
+        struct ebi_taken *taken = ebi_dispatch_next(&dispatch);
+
+        cr_assert_not_null(taken, "after %u", (unsigned)n);
+        ebi_dispatch_ack(&dispatch, taken, 1000);
+    }
+    gathered();
+    cr_assert_eq(dispatch.in_flight, 0);
+    cr_assert_null(dispatch.lanes);
+}
+
+Test(dispatch, verdicts_stay_when_there_is_no_memory_to_gather_them) {
+    take(1, "a");
+    ebi_dispatch_ack(&dispatch, ebi_dispatch_next(&dispatch), 1000);
+    struct eb_verdict *verdicts;
+    uint64_t batch;
+
+    fail_allocation(1);
+    cr_assert_eq(ebi_dispatch_gather(&dispatch, &verdicts, &batch), 0);
+    cr_assert(allocation_failed());
+    cr_assert_str_eq(gathered(), "ACK 1");
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "produce/outbound.h"
+#include "../memory.h"
 
 static struct ebi_outbound outbound;
 static const struct ebi_sender_limits limits = {
@@ -224,4 +225,44 @@ Test(outbound, reports_keep_position_and_reason) {
     ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = -77});
     cr_assert_eq(out->status, EB_RETRIABLE, "a number we do not know is no reason to lose it");
     cr_assert_neq(out->error->text[0], '\0');
+}
+
+Test(outbound, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
+    unsigned failures = 0;
+    char topic[16];
+
+    for (unsigned i = 0; i < 100; i++) {                    /* enough for the table of topics to grow on the way */
+        snprintf(topic, sizeof topic, "t%u", i);
+        for (unsigned n = 1;; n++) {
+            struct eb_message message = {.size = sizeof message, .topic = {topic, strlen(topic)}, .id = {"m", 1}};
+            struct eb_error err = {0};
+
+            fail_allocation(n);
+            struct ebi_out *out = ebi_out_new(&message, NULL);
+            enum eb_status status = out ? ebi_outbound_put(&outbound, out, 0, &err) : EB_FATAL;
+            if (!allocation_failed()) {
+                cr_assert_eq(status, EB_OK);
+                break;
+            }
+            failures++;
+            cr_assert_neq(status, EB_OK);
+            cr_assert_eq(outbound.messages, i);
+            ebi_out_free(out);
+        }
+    }
+    cr_assert_gt(failures, 200, "only %u allocations failed", failures);
+}
+
+Test(outbound, a_key_that_finds_no_memory_goes_a_moment_later) {
+    struct ebi_out *batch[10];
+    int64_t due = INT64_MAX;
+
+    outbound.plugin_orders = false;
+    put("t", "k", "a", 0);
+    put("t", "l", "b", 0);
+    fail_allocation(1);
+    cr_assert_eq(ebi_outbound_pick(&outbound, 5, true, batch, 10, &due), 0);
+    cr_assert(allocation_failed());
+    cr_assert_eq(due, 105);
+    cr_assert_str_eq(picked(105, batch, 10), "a b");
 }
