@@ -1,15 +1,14 @@
-/* tests/bench/bench_codec.c - how fast core/schema is beside avro-c and jansson, in one run, turn by turn.
- * Each figure is the median of seven; a ratio is ours to theirs, and has a limit that it should keep. Ends 1 if not. */
+/* tests/bench/bench_codec.c - how fast core/schema is beside avro-c and jansson: CPU time a call. */
 #include <avro.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "ratio.h"
 #include "schema/data.h"
 
-enum { ROUNDS = 7, ROUND_MS = 30 };
+enum { ROUND_MS = 30, CALLS = 256 };
 
 /* One event in all the forms that it is brought to and from. */
 struct subject {
@@ -25,14 +24,9 @@ struct subject {
     char room[65536];
 };
 
-static void die(const char *what, const char *why) {
-    fprintf(stderr, "bench_codec: %s: %s\n", what, why);
-    exit(2);
-}
-
 static void must(enum eb_status status, const struct eb_error *err) {
     if (status != EB_OK)
-        die("failed", err->text);
+        bench_die("failed: %s", err->text);
 }
 
 /* ---- What is measured: ours ---- */
@@ -77,13 +71,13 @@ static void bytes_to_fields(struct subject *s) {
 static void avro_c_write(struct subject *s) {
     avro_writer_reset(s->writer);
     if (avro_value_write(s->writer, &s->value))
-        die("avro-c", avro_strerror());
+        bench_die("avro-c: %s", avro_strerror());
 }
 
 static void avro_c_read(struct subject *s) {
     avro_reader_reset(s->reader);
     if (avro_value_read(s->reader, &s->value))
-        die("avro-c", avro_strerror());
+        bench_die("avro-c: %s", avro_strerror());
 }
 
 static void avro_c_to_json(struct subject *s) {
@@ -91,7 +85,7 @@ static void avro_c_to_json(struct subject *s) {
 
     avro_c_read(s);
     if (avro_value_to_json(&s->value, 1, &json))
-        die("avro-c", avro_strerror());
+        bench_die("avro-c: %s", avro_strerror());
     free(json);
 }
 
@@ -99,63 +93,49 @@ static void jansson_parse(struct subject *s) {
     json_t *json = json_loadb(s->json.data, s->json.len, JSON_ALLOW_NUL, NULL);
 
     if (!json)
-        die("jansson", "cannot parse");
+        bench_die("jansson: %s", "cannot parse");
     json_decref(json);
 }
 
 /* ---- Measuring ---- */
 
-/* This thread's own time: others on the machine do not count. */
-static int64_t now_ns(void) {
-    struct timespec now;
+/* One side of a match, at one subject. */
+struct call {
+    void (*run)(struct subject *);
+    struct subject *subject;
+};
 
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
+static void run_for_a_while(void *arg, struct bench_figure *figure) {
+    const struct call *call = arg;
+    double until, calls = 0;
 
-/* ns a call */
-static double once(void (*run)(struct subject *), struct subject *s) {
-    int64_t start = now_ns(), end = start;
-    size_t calls = 0;
-
-    while (end - start < ROUND_MS * 1000000) {
-        for (int i = 0; i < 256; i++)
-            run(s);
-        calls += 256;
-        end = now_ns();
+    bench_start(figure);
+    until = bench_clock() + ROUND_MS / 1e3;
+    while (bench_clock() < until) {
+        for (int i = 0; i < CALLS; i++)
+            call->run(call->subject);
+        calls += CALLS;
     }
-    return (double)(end - start) / (double)calls;
-}
-
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *figures) {
-    qsort(figures, ROUNDS, sizeof *figures, by_size);
-    return figures[ROUNDS / 2];
+    bench_stop(figure, calls);
 }
 
 struct match {
     const char *what;
     void (*ours)(struct subject *), (*theirs)(struct subject *);
     const char *against;
-    double limit;               /* of ours to theirs */
+    double bound;               /* of ours to theirs */
 };
 
-static int compare(const struct match *match, struct subject *s) {
-    double ours[ROUNDS], theirs[ROUNDS], ratio;
+static void compare(const struct match *match, struct subject *s) {
+    struct call ours = {match->ours, s}, theirs = {match->theirs, s};
+    const struct bench_side sides[] = {
+        {.name = match->against, .run = run_for_a_while, .arg = &theirs},
+        {.name = "core/schema", .run = run_for_a_while, .arg = &ours, .bound = match->bound},
+    };
+    char what[80];
 
-    for (int i = 0; i < ROUNDS; i++) {
-        ours[i] = once(match->ours, s);
-        theirs[i] = once(match->theirs, s);
-    }
-    ratio = median(ours) / median(theirs);
-    printf("%-9s %-28s %8.0f ns   %-34s %8.0f ns   %5.3f (at most %g)%s\n", s->name, match->what, median(ours),
-           match->against, median(theirs), ratio, match->limit, ratio > match->limit ? "  TOO SLOW" : "");
-    return ratio > match->limit;
+    snprintf(what, sizeof what, "%s, %s", s->name, match->what);
+    bench_run(what, BENCH_COST, sides, 2);
 }
 
 /* ---- Subjects ---- */
@@ -170,10 +150,10 @@ static void read_schema(struct subject *s) {
     must(ebi_schema_read_file(path, 1 << 20, &s->schema, &err), &err);
     shown = ebi_schema_public(s->schema);
     if (avro_schema_from_json_length(shown->json.data, shown->json.len, &s->avro_schema))
-        die(path, avro_strerror());
+        bench_die("%s: %s", path, avro_strerror());
     s->iface = avro_generic_class_from_schema(s->avro_schema);
     if (!s->iface || avro_generic_value_new(s->iface, &s->value))
-        die(path, avro_strerror());
+        bench_die("%s: %s", path, avro_strerror());
 }
 
 static void prepare(struct subject *s) {
@@ -182,15 +162,14 @@ static void prepare(struct subject *s) {
     read_schema(s);
     s->data = ebi_data_new(s->schema);
     if (!s->data)
-        die(s->name, "out of memory");
+        bench_die("%s: %s", s->name, "out of memory");
     must(ebi_data_from_json(s->data, "data", s->json.data, s->json.len, &err), &err);
     must(ebi_data_to_avro(s->data, &s->avro, &err), &err);
     s->writer = avro_writer_memory(s->room, sizeof s->room);
     s->reader = avro_reader_memory(s->avro.data, (int64_t)s->avro.len);
     if (!s->writer || !s->reader)
-        die("avro-c", "out of memory");
+        bench_die("avro-c: %s", "out of memory");
     avro_c_read(s);             /* the ready value */
-    printf("%-9s %zu bytes of Avro, %zu of JSON\n", s->name, s->avro.len, s->json.len);
 }
 
 static void finish(struct subject *s) {
@@ -226,14 +205,14 @@ static void make_tracking(struct ebi_bytes *json) {
            ebi_bytes_add_text(json, ",\"context\":\"{\\\"course_id\\\": \\\"course-v1:edX+DemoX+Demo_Course\\\", "
                                     "\\\"org_id\\\": \\\"edX\\\", \\\"path\\\": \\\"/courses/problem_check\\\"}\"}}");
     if (!good)
-        die("tracking", "out of memory");
+        bench_die("tracking: %s", "out of memory");
     ebi_bytes_free(&event);
 }
 
 static const char login_json[] = "{\"user\":{\"id\":1,\"is_active\":true,\"pii\":{\"username\":\"foobob\","
                                  "\"email\":\"bob@foo.example\",\"name\":\"Bob Foo\"}}}";
 
-int main(void) {
+int main(int argc, char **argv) {
     static struct subject login = { .name = "login", .type = "org.openedx.learning.auth.session.login.completed.v1" };
     static struct subject tracking = { .name = "tracking", .type = "org.openedx.analytics.tracking.event.emitted.v1" };
     static const struct match fields = { "fields to bytes", login_by_path, avro_c_write, "avro-c, ready value to bytes",
@@ -243,16 +222,22 @@ int main(void) {
     static const struct match parse_long = { "JSON to bytes", json_to_bytes, jansson_parse, "jansson, parsing alone",
                                              0.1 };
     static const struct match print = { "bytes to JSON", bytes_to_json, avro_c_to_json, "avro-c, bytes to JSON", 0.1 };
-    int slow;
 
+    bench_init("codec", argc, argv);
+    bench_pin(0, 0);
     if (!ebi_bytes_add_text(&login.json, login_json))
-        die("login", "out of memory");
+        bench_die("login: %s", "out of memory");
     make_tracking(&tracking.json);
     prepare(&login);
     prepare(&tracking);
-    slow = compare(&fields, &login) + compare(&decode, &login) + compare(&parse, &login) + compare(&print, &login);
-    slow += compare(&decode, &tracking) + compare(&parse_long, &tracking) + compare(&print, &tracking);
+    compare(&fields, &login);
+    compare(&decode, &login);
+    compare(&parse, &login);
+    compare(&print, &login);
+    compare(&decode, &tracking);
+    compare(&parse_long, &tracking);
+    compare(&print, &tracking);
     finish(&login);
     finish(&tracking);
-    return slow > 0;
+    return bench_end();
 }
