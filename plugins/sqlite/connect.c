@@ -38,6 +38,18 @@ static int32_t identify(struct sq_store *store, struct identity *is, struct eb_e
     return status;
 }
 
+/* In one transaction: read one by one, the marks could be from before another process made the tables, and the count from
+ * after. */
+static int32_t look_at_once(struct sq_store *store, struct identity *is, struct eb_error *err) {
+    int32_t status = execute(store, "BEGIN", err);
+
+    if (status == EB_OK)
+        status = identify(store, is, err);
+    if (!sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
 static bool is_new(const struct identity *is) {
     return is->application == 0 && is->format == 0 && is->tables == 0;
 }
@@ -94,7 +106,7 @@ static int32_t check_log(struct sq_store *store, struct eb_error *err) {
 static int32_t set_up(struct sq_store *store, struct eb_error *err) {
     bool read_only = sqlite3_db_readonly(store->db, "main") == 1;
     struct identity is;
-    int32_t status = identify(store, &is, err);
+    int32_t status = look_at_once(store, &is, err);
 
     if (status == EB_OK)
         status = judge(store, &is, err);

@@ -92,10 +92,10 @@ class Worker:
     """A command that runs in the background, in a process group of its own; its output goes to files."""
 
     def __init__(self, case, words, environment, stdin, pass_fds):
-        number = len(case.workers) + 1
+        case.started += 1
         self.case, self.words = case, words
-        self.out_file = os.path.join(case.folder, f"worker{number}.out")
-        self.err_file = os.path.join(case.folder, f"worker{number}.err")
+        self.out_file = os.path.join(case.folder, f"worker{case.started}.out")
+        self.err_file = os.path.join(case.folder, f"worker{case.started}.err")
         with open(self.out_file, "wb") as out, open(self.err_file, "wb") as err:
             self.process = subprocess.Popen(words, stdin=stdin, stdout=out, stderr=err, env=environment,
                                             cwd=case.folder, start_new_session=True, pass_fds=pass_fds)
@@ -168,7 +168,7 @@ class Case:
         self.folder = os.path.realpath(tempfile.mkdtemp(prefix=f"eventbus-{name[:40]}-"))
         self.state = os.path.join(self.folder, "state")
         os.mkdir(self.state)
-        self.workers, self.history, self.paths = [], [], 0
+        self.workers, self.history, self.started = [], [], 0
         self.ini = self.write("eventbus.ini", f"[eventbus]\nplugin_path = {PLUGINS}\nschema_path = {SCHEMAS}\n")
 
     # ---- Files ----

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import subprocess
 
-from harness import COMMAND, main, test
+from harness import COMMAND, main, size, test
 
 LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
 EVENT = json.dumps({"user": {"id": 1, "is_active": True, "pii": {"username": "u", "email": "e", "name": "n"}}})
@@ -129,6 +129,17 @@ def a_read_only_file_can_be_looked_at_and_not_written(t):
             --data "$EVENT" 2>errors || echo "status $?" """)
     t.contains(ran.stdout, "status 3")
     t.contains(t.read("errors"), path)
+
+
+@test
+def many_processes_make_the_file_at_the_same_moment(t):
+    broker(t)
+    for again in range(size(20, 200)):
+        other = ("-o", f"broker.main.path={t.path(f'{again}.db')}")
+        for worker in [t.start(*other, *PRODUCE) for _ in range(6)]:
+            worker.wait(0)
+        rows = t.run(*other, "topics", "--json").json()
+        t.equal([row["events"] for row in rows], [6], "the messages of the topic")
 
 
 main()
