@@ -298,7 +298,7 @@ static int64_t hear_lease(struct ebc *t, struct ebc_part *part) {
         ebc_break(t, EBC_PROCESSES, "expected a member in another process to work; came nothing from it");
     if (lease_ms == 0)
         ebc_skip(t, "the plugin's messages have no lease");
-    if (lease_ms > 2000 * t->pace)
+    if ((double)lease_ms > 2000 * t->pace)
         ebc_skip(t, "the lease is %lld ms: give the plugin one of up to %.0f ms by -o", lease_ms, 2000 * t->pace);
     return lease_ms;
 }

@@ -295,7 +295,7 @@ static void an_extended_lease_is_kept(struct ebc *t) {
     lease = got->message->lease_ms;
     if (lease == 0)
         ebc_skip(t, "the plugin's messages have no lease");
-    if (lease > 2000 * t->pace)
+    if ((double)lease > 2000 * t->pace)
         ebc_skip(t, "the lease is %lld ms: give the plugin one of up to %.0f ms by -o", (long long)lease,
                  2000 * t->pace);
     other = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .member = "m2" });

@@ -111,7 +111,7 @@ int main(void) {
     const char *files[] = {path, NULL};
     const struct eb_bus_options options = {.size = sizeof options, .files = files, .log = quiet};
     pthread_t senders[SENDERS], guest, worker;
-    struct eb_consumer *consumer;
+    struct eb_consumer *consumer = NULL;
     struct eb_error err;
     void *broken;
 

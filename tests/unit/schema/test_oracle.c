@@ -35,7 +35,7 @@ static bool equal_bytes(const void *bytes, size_t len, const json_t *json) {
 }
 
 static bool equal_record(const avro_value_t *value, const json_t *json) {
-    size_t size;
+    size_t size = 0;
 
     avro_value_get_size(value, &size);
     if (!json_is_object(json) || json_object_size(json) != size)
@@ -52,7 +52,7 @@ static bool equal_record(const avro_value_t *value, const json_t *json) {
 }
 
 static bool equal_items(const avro_value_t *value, const json_t *json, bool map) {
-    size_t size;
+    size_t size = 0;
 
     avro_value_get_size(value, &size);
     if ((map ? json_object_size(json) : json_array_size(json)) != size)
@@ -98,8 +98,8 @@ static bool equal(const avro_value_t *value, const json_t *json) {
     avro_value_t branch;
     const void *bytes;
     const char *text;
-    size_t len;
-    int number;
+    size_t len = 0;
+    int number = 0;
 
     switch (avro_value_get_type(value)) {
     case AVRO_NULL:
