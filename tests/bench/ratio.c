@@ -176,8 +176,8 @@ static double value_of(const struct bench_figure *figure, enum bench_unit unit) 
 struct result {
     const char *what, *side, *against;  /* against NULL: none */
     enum bench_unit unit;
-    double value, cpu_ns, ratio, bound;
-    bool good;
+    double value, cpu_ns, ratio, bound, most_ns;
+    bool good, cpu_good;
 };
 
 static void print_json(FILE *out, const struct result *result) {
@@ -189,6 +189,8 @@ static void print_json(FILE *out, const struct result *result) {
     if (result->bound > 0)
         fprintf(out, ",\"bound\":%g,\"bound_is\":\"%s\",\"good\":%s", result->bound,
                 result->unit == BENCH_COST ? "at most" : "at least", result->good ? "true" : "false");
+    if (result->most_ns > 0)
+        fprintf(out, ",\"cpu_bound\":%g,\"cpu_good\":%s", result->most_ns, result->cpu_good ? "true" : "false");
     fprintf(out, ",\"rounds\":%d,\"by\":\"%s\"}\n", bench.rounds, bench.cpu || result->unit == BENCH_COST ? "cpu" : "clock");
 }
 
@@ -202,10 +204,12 @@ static void print_line(const struct result *result) {
     printf("  %-34s %11.0f %-10s %7.0f ns CPU  %7s %-8s %s\n", result->side, result->value,
            result->unit == BENCH_COST ? "ns" : "/s", result->cpu_ns, ratio, bound,
            result->bound > 0 ? result->good ? "PASS" : "FAIL" : "");
+    if (result->most_ns > 0)
+        printf("  %58s <= %g ns of CPU %21s\n", "", result->most_ns, result->cpu_good ? "PASS" : "FAIL");
 }
 
 static void tell(const struct result *result) {
-    bench.missed += !result->good;
+    bench.missed += !result->good + !result->cpu_good;
     if (bench.file)
         print_json(bench.file, result);
     if (bench.json)
@@ -218,9 +222,11 @@ static void tell(const struct result *result) {
 static struct result judge(const char *what, enum bench_unit unit, const struct bench_side *sides, size_t i,
                            double (*values)[ROUNDS_MAX], const double *cpu_ns) {
     struct result result = {.what = what, .side = sides[i].name, .unit = unit, .value = median(values[i]),
-                            .cpu_ns = median(cpu_ns), .good = true};
+                            .cpu_ns = median(cpu_ns), .most_ns = sides[i].most_ns, .good = true, .cpu_good = true};
     double ratios[ROUNDS_MAX];
 
+    if (result.most_ns > 0)
+        result.cpu_good = result.cpu_ns <= result.most_ns;
     if (i == 0)
         return result;
     for (int round = 0; round < bench.rounds; round++)

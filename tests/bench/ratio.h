@@ -51,6 +51,7 @@ struct bench_side {
     void *arg;
     size_t against; /* which of the sides it is compared with: an index below its own. The first one is with none */
     double bound;   /* of the ratio to it; 0: none, it is only shown */
+    double most_ns; /* of CPU an event; 0: no bound */
 };
 
 /* Reads the options; a wrong one ends the program. `name` is the bench's. */
