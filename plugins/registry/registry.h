@@ -14,9 +14,9 @@
  *     default:            EB_PERMANENT: err says why this schema is refused, in the registry's words
  *     }
  *
- * STATUSES   EB_RETRIABLE (cannot be reached, 401, 403, 429, 5xx, an answer that is no registry's): it is asked again by
- *            itself after a wait, as long as somebody asks here. EB_PERMANENT (404, 409, 422, and what can never be an
- *            Avro schema): remembered, and asked again after SR_REFUSED_MS.
+ * STATUSES   EB_RETRIABLE (cannot be reached, 401, 403, 429, 5xx, an answer that is no registry's): it is asked again
+ *            by itself after a wait, as long as somebody asks here. EB_PERMANENT (404, 409, 422, and what can never be
+ *            an Avro schema): remembered, and asked again after SR_REFUSED_MS.
  * SERVERS    Several addresses are one registry. One that fails is left alone for a while that doubles, up to
  *            SR_WAIT_MAX_MS; the next one is asked at once. An entry is retriable only when none is left.
  * THREADS    One owner: all calls of one registry come from one thread at a time. Several registries share nothing.
@@ -73,7 +73,8 @@ void sr_close(struct sr_registry *);
 struct sr_entry *sr_entry(struct sr_registry *, const char *subject, const char *schema, size_t len, struct eb_error *);
 
 /* Its id, which the registry gives when it is asked for the first time, as the Python producer does it:
- * POST /subjects/SUBJECT/versions?normalize=False. EB_OK, EB_EMPTY, EB_RETRIABLE, EB_PERMANENT. An id once known stays. */
+ * POST /subjects/SUBJECT/versions?normalize=False. EB_OK, EB_EMPTY, EB_RETRIABLE, EB_PERMANENT. An id once known
+ * stays. */
 int32_t sr_id(struct sr_entry *, uint32_t *id, struct eb_error *);
 
 /* ---- For who reads: id to schema ------------------------------------------------------------------------------- */

@@ -1,0 +1,169 @@
+/* plugins/registry/tests/ask.c - the registry client behind standard input and output, for tests with a server that a
+ * script plays. ask KEY=VALUE...: the settings, by the names in sr_settings; url as often as there are servers.
+ * Lines in:  register SUBJECT SCHEMA | lookup ID | again N | fd | quit
+ * Lines out: one JSON object each time that an answer is another than before: {"n", "status", "text", "id", ...};
+ *            {"trouble"} likewise. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../registry.h"
+
+enum { MOST = 4096, LINE = 65536 };
+
+struct asked {
+    struct sr_entry *entry;         /* NULL: a lookup */
+    uint32_t id;
+    int32_t status;
+    char text[EB_ERROR_ROOM];
+};
+
+static struct asked all[MOST];
+static size_t n_all, polls;
+static struct sr_registry *registry;
+static char trouble[EB_ERROR_ROOM];
+
+static void say(json_t *object) {
+    json_dumpf(object, stdout, JSON_COMPACT);
+    putchar('\n');
+    fflush(stdout);
+    json_decref(object);
+}
+
+static const char *word(int32_t status) {
+    return status == EB_OK ? "ok" : status == EB_EMPTY ? "empty" : status == EB_RETRIABLE ? "retriable"
+           : status == EB_PERMANENT ? "permanent" : "fatal";
+}
+
+static void ask(size_t n, bool anew) {
+    struct asked *asked = &all[n];
+    struct eb_error err = {0};
+    struct sr_schema schema = {0};
+    int32_t status =
+        asked->entry ? sr_id(asked->entry, &asked->id, &err) : sr_schema(registry, asked->id, &schema, &err);
+
+    if (!anew && status == asked->status && strcmp(err.text, asked->text) == 0)
+        return;
+    asked->status = status;
+    snprintf(asked->text, sizeof asked->text, "%s", err.text);
+    say(json_pack("{si ss ss sI si sI ss? ss?}", "n", (int)n, "status", word(status), "text", err.text, "id",
+                  (json_int_t)asked->id, "kind", (int)err.kind, "native", (json_int_t)err.native, "json", schema.json,
+                  "name", schema.name));
+}
+
+static bool settled(const struct asked *asked) {
+    return asked->status == EB_OK || asked->status == EB_PERMANENT;
+}
+
+static void tell_trouble(void) {
+    struct eb_error err = {0};
+
+    sr_trouble(registry, &err);
+    if (strcmp(err.text, trouble) == 0)
+        return;
+    snprintf(trouble, sizeof trouble, "%s", err.text);
+    say(json_pack("{ss}", "trouble", trouble));
+}
+
+static void add(char *line) {
+    struct asked *asked = &all[n_all];
+    char *subject = line + strlen("register "), *schema = strchr(subject, ' ');
+
+    if (n_all == MOST)
+        abort();
+    if (strncmp(line, "register ", strlen("register ")) == 0 && schema) {
+        *schema++ = 0;
+        asked->entry = sr_entry(registry, subject, schema, strlen(schema), NULL);
+    } else {
+        asked->id = (uint32_t)strtoul(line + strlen("lookup "), NULL, 10);
+    }
+    ask(n_all++, true);
+}
+
+/* False: the end. */
+static bool obey(char *line) {
+    if (strcmp(line, "quit") == 0)
+        return false;
+    if (strcmp(line, "fd") == 0)
+        say(json_pack("{sb si}", "busy", sr_busy(registry), "polls", (int)polls));
+    else if (strncmp(line, "again ", 6) == 0)
+        ask(strtoul(line + 6, NULL, 10), true);
+    else
+        add(line);
+    return true;
+}
+
+static void serve(void) {
+    static char input[LINE];
+    size_t len = 0;
+
+    for (;;) {
+        struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = sr_fd(registry), .events = POLLIN}};
+        poll(fds, 2, -1);
+        if (fds[1].revents) {
+            polls++;
+            if (sr_poll(registry) > 0)
+                for (size_t i = 0; i < n_all; i++)
+                    if (!settled(&all[i]))
+                        ask(i, false);
+            tell_trouble();
+        }
+        if (!fds[0].revents)
+            continue;
+        ssize_t got = read(STDIN_FILENO, input + len, sizeof input - 1 - len);
+        if (got <= 0)
+            return;
+        len += (size_t)got;
+        input[len] = 0;
+        for (char *end; (end = memchr(input, '\n', len));) {
+            *end = 0;
+            if (!obey(input))
+                return;
+            len -= (size_t)(end + 1 - input);
+            memmove(input, end + 1, len + 1);
+        }
+    }
+}
+
+static const char *value_of(char **words, const char *key) {
+    size_t len = strlen(key);
+
+    for (; *words; words++)
+        if (strncmp(*words, key, len) == 0 && (*words)[len] == '=')
+            return *words + len + 1;
+    return NULL;
+}
+
+static int64_t number_of(char **words, const char *key) {
+    const char *value = value_of(words, key);
+
+    return value ? strtoll(value, NULL, 10) : 0;
+}
+
+int main(int argc, char **argv) {
+    const char *urls[100];
+    size_t n = 0;
+    struct eb_error err;
+
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "url=", 4) == 0 && n < sizeof urls / sizeof *urls - 1)
+            urls[n++] = argv[i] + 4;
+    urls[n] = NULL;
+    struct sr_settings settings = {
+        .urls = urls, .key = value_of(argv, "key"), .secret = value_of(argv, "secret"), .ca = value_of(argv, "ca"),
+        .cert = value_of(argv, "cert"), .cert_key = value_of(argv, "cert_key"),
+        .cert_key_password = value_of(argv, "cert_key_password"), .timeout_ms = number_of(argv, "timeout_ms"),
+        .connect_timeout_ms = number_of(argv, "connect_timeout_ms"),
+    };
+    if (sr_open(&settings, &registry, &err) != EB_OK) {
+        say(json_pack("{ss}", "refused", err.text));
+        return 2;
+    }
+    serve();
+    sr_close(registry);
+    return 0;
+}
