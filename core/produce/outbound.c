@@ -363,9 +363,10 @@ void ebi_outbound_unpick(struct ebi_outbound *outbound, struct ebi_out **batch, 
     }
 }
 
-static void insert_failed(struct ebi_topic_queue *topic, struct ebi_out *out) {
+static void insert_failed(struct ebi_outbound *outbound, struct ebi_topic_queue *topic, struct ebi_out *out) {
     struct ebi_out **at = &topic->failed;
 
+    outbound->failed++;
     while (*at && (*at)->seq < out->seq)
         at = &(*at)->next;
     out->next = *at;
@@ -386,6 +387,7 @@ static void requeue_failed(struct ebi_outbound *outbound, struct ebi_topic_queue
         topic->tail = last;
     topic->failed = NULL;
     outbound->waiting += n;
+    outbound->failed -= n;
     topic->not_before_ms = now_ms + ebi_backoff_wait(&outbound->backoff, ++topic->retries, chance);
     enter_ring(outbound, topic);
 }
@@ -399,7 +401,7 @@ bool ebi_outbound_reported(struct ebi_outbound *outbound, struct ebi_out *out, b
     if (out->status == EB_OK)
         topic->retries = 0;
     if (again)
-        insert_failed(topic, out);
+        insert_failed(outbound, topic, out);
     if (topic->failed && topic->at_plugin == 0)
         requeue_failed(outbound, topic, now_ms, chance);
     return !again;

@@ -63,6 +63,7 @@ struct ebi_outbound {
     struct ebi_out *out_first, *out_last;       /* at the plugin, in the order of submission */
     struct ebi_epoch *oldest, *youngest;
     size_t messages, bytes, waiting, at_plugin;
+    size_t failed;                      /* of all topics: came back, and wait for others of theirs at the plugin */
     uint64_t seq;
 };
 

@@ -20,6 +20,7 @@ struct ebi_producer {
     pthread_mutex_t lock;               /* guards opening the sender, and the two below */
     eb_delivered on_delivery;
     void *on_delivery_arg;
+    atomic_bool calls_back;             /* on_delivery is set: looked at without the lock */
 };
 
 /* Where one event goes. */
@@ -112,6 +113,7 @@ void ebi_producer_on_delivery(struct ebi_producer *producer, eb_delivered delive
     pthread_mutex_lock(&producer->lock);
     producer->on_delivery = delivered;
     producer->on_delivery_arg = arg;
+    atomic_store_explicit(&producer->calls_back, delivered != NULL, memory_order_release);
     pthread_mutex_unlock(&producer->lock);
 }
 
@@ -203,42 +205,14 @@ static void keep_message(struct ebi_producer *producer, const struct eb_signal *
 }
 
 static void call_back(struct ebi_producer *producer, const struct eb_receipt *receipt) {
+    if (!atomic_load_explicit(&producer->calls_back, memory_order_acquire))
+        return;
     pthread_mutex_lock(&producer->lock);
     eb_delivered delivered = producer->on_delivery;
     void *arg = producer->on_delivery_arg;
     pthread_mutex_unlock(&producer->lock);
     if (delivered)
         delivered(arg, receipt);
-}
-
-/* Notes one report in the log, saves what was not delivered, and fills the receipt. */
-static void take_report(struct ebi_producer *producer, const struct ebi_report *said, const struct ebi_key_field *key,
-                        struct eb_receipt *receipt) {
-    const struct ebi_producer_parts *parts = &producer->parts;
-    struct eb_text type = ebi_attr(said->message, "type");
-    const char *topic = ebi_short_topic(parts->settings->topic_prefix, said->message->topic.data);
-    struct shown shown;
-
-    show(&shown, said->message, topic, said->position, key);
-    if (said->status == EB_OK) {
-        if (parts->settings->audit_delivered)
-            ebi_log_fields(parts->log, EBI_INFO, "delivered", shown.fields, 5);
-    } else {
-        struct eb_error why = *said->error;
-
-        ebi_error_context(&why, "not delivered");
-        ebi_log_fields(parts->log, EBI_ERROR, why.text, shown.fields, 5);
-        keep_message(producer, ebi_signals_get(parts->signals, type.data, type.len), said->message, &shown);
-    }
-    *receipt = (struct eb_receipt){
-        .size = sizeof *receipt,
-        .id = said->message->id.data,
-        .type = type.data,
-        .topic = topic,
-        .position = said->position,
-        .error = said->error,
-        .maybe_stored = said->maybe_stored,
-    };
 }
 
 static const struct ebi_key_field *routed_key(const struct ebi_producer *producer, const struct eb_message *message) {
@@ -248,21 +222,62 @@ static const struct ebi_key_field *routed_key(const struct ebi_producer *produce
     return ebi_routes_key(producer->parts.routes, signal, message->topic.data);
 }
 
+/* Says what a report means in the log, and saves what was not delivered. */
+static void note(struct ebi_producer *producer, const struct ebi_report *said, const char *topic,
+                 const struct ebi_key_field *key) {
+    const struct ebi_producer_parts *parts = &producer->parts;
+    struct eb_text type = ebi_attr(said->message, "type");
+    struct shown shown;
+
+    show(&shown, said->message, topic, said->position, key);
+    if (said->status == EB_OK) {
+        ebi_log_fields(parts->log, EBI_INFO, "delivered", shown.fields, 5);
+        return;
+    }
+    struct eb_error why = *said->error;
+
+    ebi_error_context(&why, "not delivered");
+    ebi_log_fields(parts->log, EBI_ERROR, why.text, shown.fields, 5);
+    keep_message(producer, ebi_signals_get(parts->signals, type.data, type.len), said->message, &shown);
+}
+
+/* Most are delivered, and nobody wants a line about it. */
+static bool noteworthy(const struct ebi_producer *producer, const struct ebi_report *said) {
+    return said->status != EB_OK ||
+           (producer->parts.settings->audit_delivered && ebi_log_takes(producer->parts.log, EBI_INFO));
+}
+
+static struct eb_receipt receipt_of(const struct ebi_report *said, const char *topic) {
+    return (struct eb_receipt){
+        .size = sizeof(struct eb_receipt),
+        .id = said->message->id.data,
+        .type = ebi_attr(said->message, "type").data,
+        .topic = topic,
+        .position = said->position,
+        .error = said->error,
+        .maybe_stored = said->maybe_stored,
+    };
+}
+
 /* The report of an event that the general handler sent. */
 static void on_routed(void *arg, const struct ebi_report *said) {
     struct ebi_producer *producer = arg;
-    struct eb_receipt receipt;
+    const char *topic = ebi_short_topic(producer->parts.settings->topic_prefix, said->message->topic.data);
 
-    take_report(producer, said, said->message->key.data ? routed_key(producer, said->message) : NULL, &receipt);
+    if (noteworthy(producer, said))
+        note(producer, said, topic, said->message->key.data ? routed_key(producer, said->message) : NULL);
+    struct eb_receipt receipt = receipt_of(said, topic);
     call_back(producer, &receipt);
 }
 
 /* The report of an event that a call of ebi_produce sent. */
 static void on_requested(void *arg, const struct ebi_report *said) {
     struct request *request = arg;
-    struct eb_receipt receipt;
+    const char *topic = ebi_short_topic(request->producer->parts.settings->topic_prefix, said->message->topic.data);
 
-    take_report(request->producer, said, request->key, &receipt);
+    if (noteworthy(request->producer, said))
+        note(request->producer, said, topic, request->key);
+    struct eb_receipt receipt = receipt_of(said, topic);
     if (request->delivered)
         request->delivered(request->arg, &receipt);
     call_back(request->producer, &receipt);

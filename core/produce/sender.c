@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,7 +186,8 @@ static void work_off_reports(struct ebi_sender *sender, bool final) {
         out->next = NULL;
         if (out->status == EB_OK)
             sender->openings = 0;
-        if (!ebi_outbound_reported(&sender->outbound, out, final, now, ebi_chance()))
+        bool may_wait = out->status != EB_OK || sender->outbound.failed > 0;   /* then only is chance worth its price */
+        if (!ebi_outbound_reported(&sender->outbound, out, final, now, may_wait ? ebi_chance() : 0))
             continue;
         *end = out;
         end = &out->next;
@@ -335,8 +337,11 @@ static void round_of(struct ebi_sender *sender) {
     int64_t timeout = n > 0 && all ? 0 : due - now;
     int32_t status = sender->ops->poll(sender->self, (int32_t)(timeout < 0 ? 0 : timeout), &err);
     pthread_mutex_lock(&sender->lock);
+    bool woken = n == 0 && !sender->polling;
     sender->polling = false;
     pthread_mutex_unlock(&sender->lock);
+    if (woken)
+        sched_yield();                  /* whoever puts may have more: a batch, and one wake for all of it */
     work_off_reports(sender, false);
     if (status <= EB_FATAL)
         give_instance_up(sender, &err);

@@ -15,12 +15,12 @@
 enum { ROUNDS = 7, ROUNDS_MAX = 101, SIDES_MAX = 8 };
 
 static struct {
-    const char *name, *only;
+    const char *name, *only, *side;
     int rounds, missed;
     double scale;
     bool json, cpu;
     FILE *file; /* EB_BENCH_JSON; NULL: none */
-} bench = {.only = "", .rounds = ROUNDS, .scale = 1};
+} bench = {.only = "", .side = "", .rounds = ROUNDS, .scale = 1};
 
 void bench_die(const char *format, ...) {
     va_list args;
@@ -55,8 +55,10 @@ static void take_option(const char *option) {
         bench.scale = number_of(option, option + 8, 1e-6, 1e6);
     else if (strncmp(option, "--only=", 7) == 0)
         bench.only = option + 7;
+    else if (strncmp(option, "--side=", 7) == 0)
+        bench.side = option + 7;
     else
-        bench_die("%s: expected --rounds=N, --scale=X, --only=TEXT, --cpu or --json", option);
+        bench_die("%s: expected --rounds=N, --scale=X, --only=TEXT, --side=TEXT, --cpu or --json", option);
 }
 
 void bench_init(const char *name, int argc, char **argv) {
@@ -239,6 +241,18 @@ static struct result judge(const char *what, enum bench_unit unit, const struct 
     return result;
 }
 
+/* For a profiler: some sides again and again, with nothing between. */
+static void run_wanted(const char *what, const struct bench_side *sides, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        for (int round = 0; strstr(sides[i].name, bench.side) && round < bench.rounds; round++) {
+            struct bench_figure figure = {0};
+
+            sides[i].run(sides[i].arg, &figure);
+            printf("%s, %s: %.0f /s, %.0f ns of CPU\n", what, sides[i].name, figure.events / figure.seconds,
+                   figure.cpu_seconds * 1e9 / figure.events);
+        }
+}
+
 void bench_run(const char *what, enum bench_unit unit, const struct bench_side *sides, size_t n) {
     static double values[SIDES_MAX][ROUNDS_MAX], cpu_ns[SIDES_MAX][ROUNDS_MAX];
 
@@ -246,6 +260,10 @@ void bench_run(const char *what, enum bench_unit unit, const struct bench_side *
         return;
     if (n > SIDES_MAX)
         bench_die("%s: more than %d sides", what, SIDES_MAX);
+    if (*bench.side) {
+        run_wanted(what, sides, n);
+        return;
+    }
     if (!bench.json)
         printf("%s\n", what);
     for (int round = 0; round < bench.rounds; round++)
