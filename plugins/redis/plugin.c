@@ -4,7 +4,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "consume.h"
 #include "fault.h"
+#include "produce.h"
 #include "settings.h"
 #include "url.h"
 
@@ -90,4 +92,24 @@ const struct eb_plugin eventbus_plugin = {
     .option_size = sizeof *options,
     .settings_size = sizeof(struct rd_settings),
     .check = check,
+};
+
+const struct eb_producer_ops eventbus_producer = {
+    .size = sizeof eventbus_producer,
+    .traits = EB_T_ORDER | EB_T_PROCESSES,
+    .open = rd_producer_open,
+    .submit = rd_producer_submit,
+    .poll = rd_producer_poll,
+    .wake = rd_producer_wake,
+    .close = rd_producer_close,
+};
+
+const struct eb_consumer_ops eventbus_consumer = {
+    .size = sizeof eventbus_consumer,
+    .traits = EB_T_FREE_RETURN | EB_T_HISTORY | EB_T_PROCESSES,
+    .open = rd_consumer_open,
+    .receive = rd_consumer_receive,
+    .settle = rd_consumer_settle,
+    .wake = rd_consumer_wake,
+    .close = rd_consumer_close,
 };

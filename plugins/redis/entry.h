@@ -1,0 +1,51 @@
+/* plugins/redis/entry.h - a message as a stream entry: the fields type, id, source, time, minorversion, sourcehost,
+ * sourcelib, event_data, as the Python event bus writes and reads them, and headers as further fields behind these. */
+#ifndef RD_ENTRY_H
+#define RD_ENTRY_H
+
+#include "reply.h"
+
+enum { RD_ATTRS = 7, RD_HEADERS = 128, RD_FIELDS_MAX = 2 * (RD_ATTRS + 1 + RD_HEADERS), RD_ID_ROOM = 44 };
+
+/* The place of an entry in its stream. */
+struct rd_id {
+    uint64_t ms, seq;
+};
+
+bool rd_id_parse(const char *, struct rd_id *);
+void rd_id_print(struct rd_id, char text[RD_ID_ROOM]);
+
+/* The one before it; 0-0 has none and stays. */
+struct rd_id rd_id_before(struct rd_id);
+
+static inline struct rd_id rd_id_after(struct rd_id id) {
+    return id.seq < UINT64_MAX ? (struct rd_id){ id.ms, id.seq + 1 } : (struct rd_id){ id.ms + 1, 0 };
+}
+
+static inline int rd_id_compare(struct rd_id a, struct rd_id b) {
+    if (a.ms != b.ms)
+        return a.ms < b.ms ? -1 : 1;
+    return a.seq < b.seq ? -1 : a.seq > b.seq;
+}
+
+/* NULL, or why no entry can hold this message. */
+const char *rd_entry_unfit(const struct eb_message *);
+
+/* Names and values, at most RD_FIELDS_MAX; answers how many. The message fits. */
+size_t rd_entry_write(const struct eb_message *, const char **argv, size_t *lens);
+
+/* Whether it is a dead letter, by its headers. */
+bool rd_entry_is_dead_letter(const struct eb_message *);
+
+/* What an entry says. Texts are the node's. */
+struct rd_entry_read {
+    struct eb_header attrs[RD_ATTRS];
+    struct eb_header headers[RD_HEADERS];
+    size_t n_attrs, n_headers;
+    char position[RD_ID_ROOM];
+};
+
+/* Fills the message from the fields of an entry; what cannot be used has a flaw, and what of it there is. */
+void rd_entry_take(const struct rd_node *fields, struct rd_id, struct rd_entry_read *, struct eb_message *);
+
+#endif

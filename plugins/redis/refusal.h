@@ -1,0 +1,22 @@
+/* plugins/redis/refusal.h - what an error that the server answered means, and what is done about it. */
+#ifndef RD_REFUSAL_H
+#define RD_REFUSAL_H
+
+#include "reply.h"
+
+enum rd_refusal {
+    RD_SERVER = 1,          /* the whole server takes nothing now: the connection is given up, all is sent again later */
+    RD_KEY,                 /* this key only */
+    RD_NOGROUP,             /* stream or group are gone */
+    RD_UNKNOWN,             /* a command or an option of one that this server does not have */
+    RD_OTHER
+};
+
+/* Fills err (may be NULL): `what` (say, "topic x"), cause, what to do. Of the server's own words only those are shown
+ * that cannot hold an event's data or a password. */
+enum rd_refusal rd_refusal(const struct rd_node *error, const char *what, struct eb_error *err);
+
+/* Whether the error's first word is this. */
+bool rd_refused_with(const struct rd_node *error, const char *word);
+
+#endif
