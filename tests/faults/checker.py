@@ -1,4 +1,5 @@
-"""tests/faults/checker.py - reads what producers and workers wrote down, and decides what was lost, repeated, out of order.
+"""tests/faults/checker.py - reads what producers and workers wrote down, and decides what was lost, repeated, out of
+order.
 
 A history is one file, in the order in which things happened, each line ending in " ;" (record.h):
 
@@ -59,8 +60,8 @@ class Checker:
              "never sent")
 
     def __init__(self, resent=(), known=None):
-        """resent: the ids that were sent more than once (a set that may grow until it is read); known(id): whether it was ever
-        sent."""
+        """resent: the ids that were sent more than once (a set that may grow until it is read); known(id): whether it was
+        ever sent."""
         self.resent, self.known = resent, known or (lambda id_: True)
         self.events, self.receipts, self.ids = {}, [], {}
         self.last = {}                  # (topic, key): the place of its latest first completion
@@ -78,8 +79,8 @@ class Checker:
     # ---- Reading ----
 
     def add_receipts(self, receipts, sent=()):
-        """What one process has sent: receipts are objects as `eventbus produce --json` prints them; sent: (id, key) in the
-        order of sending, so that the positions of a key can be held against it."""
+        """What one process has sent: receipts are objects as `eventbus produce --json` prints them; sent: (id, key) in
+        the order of sending, so that the positions of a key can be held against it."""
         self.receipts.extend((each["topic"], each["position"], each["id"]) for each in receipts)
         positions, last = {each["id"]: each["position"] for each in receipts}, {}
         for id_, key in sent:
@@ -223,10 +224,10 @@ class Checker:
         counts = ", ".join(f"{number} {name}" for name, number in self.counts.items())
         found = ", ".join(f"{kind} {len(texts)}" for kind, texts in self.violations.items())
         by_step = {}
-        for step in self.killed.values():
+        for step in sorted(self.killed.values()):
             by_step[step] = by_step.get(step, 0) + 1
         lines = [f"{len(self.receipts)} receipts, {counts}, {len(self.buried)} dead letters",
-                 f"{len(self.killed)} workers killed: " + ", ".join(f"{n} {step}" for step, n in sorted(by_step.items())),
+                 f"{len(self.killed)} workers killed: " + ", ".join(f"{n} {step}" for step, n in by_step.items()),
                  found]
         for kind, texts in self.violations.items():
             lines += [f"{kind}: {text}" for text in texts[:SHOWN]]

@@ -1,9 +1,9 @@
-/* tests/faults/killer.c - a plugin that stands before another one: it hands everything through, ends its own process at a
- * named step, and writes down what the other one has confirmed.
+/* tests/faults/killer.c - a plugin that stands before another one: it hands everything through, ends its own process at
+ * a named step, and writes down what the other one has confirmed.
  *
  * The tables are data, and here they are filled when the file is loaded: options, name and settings are the other
- * plugin's own, so that a configuration need not know. Put this file into a folder under the other's name, let plugin_path
- * begin with it, and set in the environment
+ * plugin's own, so that a configuration need not know. Put this file into a folder under the other's name, let
+ * plugin_path begin with it, and set in the environment
  *
  *   FAULTS_PLUGIN   the other plugin's file
  *   FAULTS_KILL     STEP.before:COUNT or STEP.after:COUNT: the step, and the how-manieth message there is the last. Not
@@ -12,8 +12,8 @@
  *                     delivered  the producer reports one                  received   the consumer hands one over
  *                     settle     the core gives verdicts                   settled    the consumer confirms them
  *   FAULTS_WAIT     milliseconds between the step and the death, so that the other threads do what they do too early
- *   FAULTS_HISTORY  the file for the lines C (acknowledgements confirmed) and D (a dead letter stored); FAULTS_WORKER: the
- *                   name in them
+ *   FAULTS_HISTORY  the file for the lines C (acknowledgements confirmed) and D (a dead letter stored)
+ *   FAULTS_WORKER   the name in them
  *
  * The other plugin must have all three roles. */
 #include <stddef.h>
@@ -106,7 +106,7 @@ static void read_last(const char *text) {
 
 /* ---- What is under way ---- */
 
-/* A message that a verdict or a report will come for. Tokens are the giver's own, so they are told apart by instance. */
+/* A message that a verdict or a report will come for. Tokens are each giver's own: they are told apart by instance. */
 struct under_way {
     struct {
         const void *instance;
@@ -193,9 +193,9 @@ static int32_t on_matches(const struct eb_host *host, const char *topic) {
 /* ---- Sending ---- */
 
 static struct eb_text header(const struct eb_message *message, const char *name) {
-    for (size_t i = 0; i < message->n_headers; i++)
-        if (message->headers[i].name.len == strlen(name) && memcmp(message->headers[i].name.data, name, strlen(name)) == 0)
-            return message->headers[i].value;
+    for (const struct eb_header *one = message->headers; one < message->headers + message->n_headers; one++)
+        if (one->name.len == strlen(name) && memcmp(one->name.data, name, one->name.len) == 0)
+            return one->value;
     return (struct eb_text){ NULL, 0 };
 }
 
@@ -355,11 +355,11 @@ static int32_t open_producer(const struct eb_host *host, const void *settings, v
     return opened(instance, producer.open(&instance->host, settings, &instance->inner, err), self);
 }
 
-static int32_t open_consumer(const struct eb_host *host, const void *settings, const struct eb_subscription *subscription,
+static int32_t open_consumer(const struct eb_host *host, const void *settings, const struct eb_subscription *sub,
                              void **self, struct eb_error *err) {
     struct instance *instance = new_instance(host);
 
-    return opened(instance, consumer.open(&instance->host, settings, subscription, &instance->inner, err), self);
+    return opened(instance, consumer.open(&instance->host, settings, sub, &instance->inner, err), self);
 }
 
 /* ---- Loading ---- */

@@ -1,7 +1,7 @@
 /* tests/faults/record.h - one line of a history that many processes write, in the order in which things happened.
  *
- * A line is one write at the file's end, so it stands whole among the others'. One that a killed process left half has no
- * " ;" at its end; the next begins with a newline of its own. checker.py says what the lines mean. */
+ * A line is one write at the file's end, so it stands whole among the others'. One that a killed process left half has
+ * no " ;" at its end; the next begins with a newline of its own. checker.py says what the lines mean. */
 #ifndef FAULTS_RECORD_H
 #define FAULTS_RECORD_H
 

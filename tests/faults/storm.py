@@ -1,5 +1,5 @@
-"""tests/faults/storm.py - producers and workers of one topic that are killed and started again, until everything was sent,
-killed and consumed; then what they wrote down is judged.
+"""tests/faults/storm.py - producers and workers of one topic that are killed and started again, until everything was
+sent, killed and consumed; then what they wrote down is judged.
 
     storm = Storm(t, events=20000, kills=2)
     storm.run()                 # fails the test where the checker finds a violation
@@ -28,7 +28,8 @@ KILLER = os.path.join(harness.BUILD, "tests", "faults", ".libs", "killer.so")
 BOTH_SIDES = ("before", "after")
 PRODUCER_KINDS = ["random"] + [f"{step}.{side}" for step in ("submit", "delivered") for side in BOTH_SIDES]
 WORKER_KINDS = (["random", "stop"] +
-                [f"{step}.{side}" for step in ("receive", "received", "receiver", "settle", "settled") for side in BOTH_SIDES] +
+                [f"{step}.{side}" for step in ("receive", "received", "receiver", "settle", "settled")
+                 for side in BOTH_SIDES] +
                 [f"letter {step}.{side}" for step in ("submit", "delivered") for side in BOTH_SIDES])
 
 
@@ -42,8 +43,8 @@ def number_of(id_):
 
 
 def event_line(number, key):
-    return ('{"specversion":"1.0","id":"%s","type":"%s","source":"openedx/storm/web","time":"2026-01-01T00:00:00+00:00",'
-            '"data":{"user":{"id":%d,"is_active":true,"pii":{"username":"%s","email":"e","name":"n"}}}}\n'
+    return ('{"specversion":"1.0","id":"%s","type":"%s","source":"openedx/storm/web",'
+            '"time":"2026-01-01T00:00:00+00:00","data":{"user":{"id":%d,"is_active":true,"pii":{"username":"%s","email":"e","name":"n"}}}}\n'
             % (event_id(number), LOGIN, number, key))
 
 
@@ -97,8 +98,9 @@ class Storm:
     WORKER = WORKER
 
     def __init__(self, t, *, events, kills, plugin="sqlite", broker=None, section="", producers=4, workers=4, keys=200,
-                 producer_kinds=None, worker_kinds=None, retriable=97, permanent=307, seed=None, patience=120):
-        self.t, self.events, self.patience = t, events, patience
+                 producer_kinds=None, worker_kinds=None, retriable=97, permanent=307, seed=None, patience=None, log_level="error"):
+        self.t, self.events = t, events
+        self.patience = patience or int(os.environ.get("FAULTS_PATIENCE", 120))
         self.seed = int(os.environ.get("FAULTS_SEED", 0)) or seed or random.SystemRandom().randrange(1, 10**9)
         self.chance = random.Random(self.seed)
         self.producer_plan = Plan(PRODUCER_KINDS if producer_kinds is None else producer_kinds, kills, self.chance)
@@ -114,18 +116,18 @@ class Storm:
         self.looked_at, self.completed = 0, 0           # bytes of the history, and the completions in them
         self.history = t.path("history")
         self.checker = Checker(self.resent, lambda id_: number_of(id_) < self.next_number)
-        self.set_up(plugin, f"path = {t.path('bus.db')}\n" if broker is None else broker, section)
+        self.set_up(plugin, f"path = {t.path('bus.db')}\n" if broker is None else broker, section, log_level)
         self.env = {"FAULTS_PLUGIN": os.path.join(harness.PLUGINS, f"{plugin}.so")}
         self.worker_env = {**self.env, "FAULTS_HISTORY": self.history, "FAULTS_RETRIABLE": str(retriable),
                            "FAULTS_PERMANENT": str(permanent)}
 
-    def set_up(self, plugin, broker, section):
+    def set_up(self, plugin, broker, section, log_level):
         killing = self.t.path("killing")
         os.mkdir(killing)
         os.symlink(KILLER, os.path.join(killing, f"{plugin}.so"))
         self.t.write("eventbus.ini", f"[eventbus]\nplugin_path = {killing}\nschema_path = {harness.SCHEMAS}\n"
-                     "producer = main\nconsumer = main\nlog_level = warning\naudit_delivered = no\naudit_received = no\n"
-                     f"audit_processed = no\n[broker main]\nplugin = {plugin}\n{broker}"
+                     f"producer = main\nconsumer = main\nlog_level = {log_level}\naudit_delivered = no\n"
+                     f"audit_received = no\naudit_processed = no\n[broker main]\nplugin = {plugin}\n{broker}"
                      f"[consume w]\ntopic = {TOPIC}\ngroup = {GROUP}\nconcurrency = 4\nretry.backoff = 10ms\n"
                      f"retry.max = 50ms\n{section}")
 
@@ -148,8 +150,8 @@ class Storm:
         env = dict(self.env)
         if kind and kind != "random":
             self.kill_at(env, kind, self.chance.randint(1, len(numbers)))
-        process = self.t.start("produce", "--topic", TOPIC, "--key-field", "user.pii.username", "--json", "--file", path,
-                               env=env)
+        process = self.t.start("produce", "--topic", TOPIC, "--key-field", "user.pii.username", "--json",
+                               "--file", path, env=env)
         life = Life(process, name, kind, self.chance.uniform(0.02, 0.3))
         life.sent = numbers
         return life
@@ -157,8 +159,9 @@ class Storm:
     def wants_more(self, kind):
         """Whether new events are to be sent: there are some left, or deaths left that need some."""
         backlog = len(self.checker.receipts) - self.completions()
+        workers_want = not self.worker_plan.over() and backlog < self.chunk
         return backlog < max(10000, 5 * self.chunk) and (
-            kind is not None or self.next_number <= self.events or (not self.worker_plan.over() and backlog < self.chunk))
+            kind is not None or self.next_number <= self.events or workers_want)
 
     def completions(self):
         """About how many events have been completed: lines of the history, repeats too."""
@@ -171,8 +174,9 @@ class Storm:
         return self.completed
 
     def key(self, slot, number):
-        """A key has one producer, so that its events have one order of sending."""
-        return f"k{slot}.{number % self.keys_each}"
+        """A key has one producer, so that its events have one order of sending. Others come with time, so that no worker is
+        without work for good, whatever keys fall to it."""
+        return f"k{slot}.{number % self.keys_each}.{number // 1000}"
 
     def kill_at(self, env, step, count):
         env["FAULTS_KILL"] = f"{step}:{count}"
@@ -213,7 +217,8 @@ class Storm:
     def bury_process(self, life, plan, worker):
         """Looks at how a life has ended, and takes the process off the test's books."""
         status = life.process.process.returncode
-        if life.kind == "stop" and life.told and status in (0, -signal.SIGTERM):    # the latter before it could catch it
+        in_order = (0, -signal.SIGTERM)                 # the latter where it came before the worker could catch it
+        if life.kind == "stop" and life.told and status in in_order:
             plan.happened(life.kind)
         elif status == -signal.SIGKILL and life.kind not in (None, "stop"):
             plan.happened(life.kind)
@@ -262,19 +267,34 @@ class Storm:
         written = os.path.getsize(self.history) if os.path.exists(self.history) else 0
         return (written, len(self.checker.receipts), self.lives)
 
+    def deaths(self):
+        return sum(self.producer_plan.done.values()) + sum(self.worker_plan.done.values())
+
     def run(self):
         """All of it. Fails the test where something is wrong."""
-        began, seen, looked = time.monotonic(), None, 0
-        moved = began
+        try:
+            self.rage()
+        except harness.Failed:
+            for life in filter(None, self.producers):   # their receipts would be the longest part of the report
+                life.process.end()
+                self.t.workers.remove(life.process)
+            raise
+
+    def rage(self):
+        began, seen, looked, died = time.monotonic(), None, 0, 0
+        moved = died_at = began
         while True:
             self.turn()
             now = time.monotonic()
             if self.progress() != seen:
                 seen, moved = self.progress(), now
             if now - moved > self.patience:
-                raise harness.Failed(f"nothing has moved for {self.patience} s: stuck (seed {self.seed}), lag {self.lag()}")
-            if self.next_number > 3 * self.events + 100 * self.chunk:
-                raise harness.Failed(f"kinds of death that do not come: {self.producer_plan.left + self.worker_plan.left}")
+                raise harness.Failed(f"stuck: nothing moved for {self.patience} s, lag {self.lag()} (seed {self.seed})")
+            if self.deaths() != died:
+                died, died_at = self.deaths(), now
+            if now - died_at > 2 * self.patience and not (self.producer_plan.over() and self.worker_plan.over()):
+                missing = self.producer_plan.left + self.worker_plan.left
+                raise harness.Failed(f"deaths that do not come: {missing} (seed {self.seed})")
             if self.sending_is_over() and now - looked > 0.3:
                 if self.lag() == 0:
                     break

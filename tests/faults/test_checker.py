@@ -31,7 +31,8 @@ def found(checker):
 
 @test
 def a_history_without_faults_has_none(t):
-    history = [run("S", "w1", 1), confirmed("w1", 1), run("F", "w2", 2), run("S", "w2", 2, attempt=2), confirmed("w2", 2)]
+    history = [run("S", "w1", 1), confirmed("w1", 1),
+               run("F", "w2", 2), run("S", "w2", 2, attempt=2), confirmed("w2", 2)]
     checker = judge(history, receipts(1, 2))
     t.equal(found(checker), {})
     t.check(checker.good(), "it is good")
@@ -115,7 +116,7 @@ def an_id_at_two_positions_was_sent_twice(t):
 def a_kill_spends_no_attempt(t):
     killed = "K w1 receiver.before ;"
     t.equal(found(judge([run("B", "w1", 1), run("S", "w2", 1, attempt=2), killed])), {"attempts": 1})
-    t.equal(found(judge([run("B", "w1", 1), run("B", "w2", 1, attempt=2), killed])), {"attempts": 1}, "seen at the beginning")
+    t.equal(found(judge([run("B", "w1", 1), run("B", "w2", 1, attempt=2), killed])), {"attempts": 1}, "at the beginning")
     t.equal(found(judge([run("B", "w1", 1), run("S", "w2", 1, attempt=1), killed])), {})
 
 
@@ -124,7 +125,7 @@ def a_failure_is_counted_unless_its_worker_was_killed(t):
     again = [run("F", "w1", 1), run("S", "w2", 1, attempt=1)]
     t.equal(found(judge(again)), {"attempts": 1})
     t.equal(found(judge([*again, "K w1 settle.before ;"])), {})
-    t.equal(found(judge([run("F", "w2", 1), *again, "K w1 settle.before ;"])), {"attempts": 2}, "the other failure counts")
+    t.equal(found(judge([run("F", "w2", 1), *again, "K w1 settle.before ;"])), {"attempts": 2}, "the other one counts")
 
 
 @test

@@ -1,6 +1,6 @@
-"""kill -9 of producers and workers, at random moments and at each step of an event's way: nothing that has a receipt is lost,
-each key comes in order, what was acknowledged never comes again, a kill spends no attempt. A storm that failed says its seed;
-FAULTS_SEED=SEED deals the same deaths again."""
+"""kill -9 of producers and workers, at random moments and at each step of an event's way: nothing that has a receipt is
+lost, each key comes in order, what was acknowledged never comes again, a kill spends no attempt. A storm that failed says
+its seed; FAULTS_SEED=SEED deals the same deaths again."""
 import os
 import sys
 
@@ -25,7 +25,7 @@ def nor_with_one_worker_and_one_producer(t):
 
 
 class CommandStorm(Storm):
-    """Workers are `eventbus consume --exec`: the command writes the history, and kills its worker where it is told to."""
+    """Workers are `eventbus consume --exec`: the command writes the history, and kills its worker where told to."""
 
     def worker_life(self, kind, name, delay):
         env = {**self.worker_env, "FAULTS_WORKER": name}
@@ -37,7 +37,8 @@ class CommandStorm(Storm):
         elif kind and kind not in ("random", "stop"):
             self.kill_at(env, kind, self.chance.randint(1, self.budget))
         command = f"{before}sed 's/^/\\nJ {name} /; s/$/ ;/' >>{self.history}; {after}:"
-        process = self.t.start("consume", "-t", "a", "-g", "g", "--name", name, "--concurrency", "4", "--exec", command, env=env)
+        process = self.t.start("consume", "-t", "a", "-g", "g", "--name", name, "--concurrency", "4", "--exec", command,
+                               env=env)
         return Life(process, name, kind, delay)
 
 
@@ -50,14 +51,16 @@ def nor_where_the_receiver_is_a_command(t):
 
 @test
 def an_event_that_kills_its_worker_spends_no_attempt_and_is_run_alone(t):
-    storm = Storm(t, events=0, kills=0)
+    storm = Storm(t, events=0, kills=0, log_level="warning")
     poison, env = 20, {**storm.worker_env, "FAULTS_BEGUN": "yes", "FAULTS_RETRIABLE": "0", "FAULTS_PERMANENT": "0"}
     storm.next_number = 61
     lines = "".join(event_line(number, f"k{number % 5}") for number in range(1, 61))
-    sent = t.run("produce", "--topic", "a", "--key-field", "user.pii.username", "--json", "-", stdin=lines, env=storm.env)
+    sent = t.run("produce", "--topic", "a", "--key-field", "user.pii.username", "--json", "-", stdin=lines,
+                 env=storm.env)
     storm.checker.add_receipts(sent.json())
     for life in range(1, 7):
-        worker = t.start("w", env={**env, "FAULTS_WORKER": f"w{life}", "FAULTS_POISON": str(poison)}, command=storm.WORKER)
+        own = {"FAULTS_WORKER": f"w{life}", "FAULTS_POISON": str(poison)}
+        worker = t.start("w", env={**env, **own}, command=storm.WORKER)
         worker.wait(-9)
         storm.write_killed(f"w{life}", "poison")
         said = f"event {event_id(poison)} at a {poison} was handed out" in worker.err

@@ -1,5 +1,5 @@
-/* tests/faults/worker.c - a service whose receiver writes down what it does, fails where it is told to, and dies where it is
- * told to.
+/* tests/faults/worker.c - a service whose receiver writes down what it does, fails where it is told to, and dies where it
+ * is told to.
  *
  *   worker SECTION      works until SIGTERM. From the environment, beyond what killer.c reads:
  *
