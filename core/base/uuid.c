@@ -58,15 +58,15 @@ static char *put_hex(char *text, uint64_t value, unsigned digits) {
     return text;
 }
 
-void ebi_uuid_new(char text[EBI_UUID_ROOM]) {
+int64_t ebi_uuid_new(char text[EBI_UUID_ROOM]) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    uint64_t ticks, node, sequence;
+    uint64_t now, ticks, node, sequence;
 
     pthread_once(&once, watch_forks);
     pthread_mutex_lock(&maker.mutex);
     if (!maker.seeded)
         seed();
-    ticks = ticks_now();
+    now = ticks = ticks_now();
     if (ticks <= maker.last)
         ticks = maker.last + 1;     /* asked faster than it ticks, or set back: count on, as Python does */
     maker.last = ticks;
@@ -83,6 +83,7 @@ void ebi_uuid_new(char text[EBI_UUID_ROOM]) {
     text = put_hex(text, sequence | 0x8000, 4);
     *text++ = '-';
     *put_hex(text, node, 12) = '\0';
+    return (int64_t)(now - TICKS_TO_1970) / 10;
 }
 
 static bool is_hex(char c) {

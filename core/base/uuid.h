@@ -4,11 +4,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { EBI_UUID_ROOM = 37 };
 
-/* A new one, NUL-ended. Any thread. Never the same twice on one machine, forks and clock steps included. */
-void ebi_uuid_new(char text[EBI_UUID_ROOM]);
+/* A new one, NUL-ended. Any thread. Never the same twice on one machine, forks and clock steps included. Answers what the
+ * clock says, in microseconds since 1970, which is part of it. */
+int64_t ebi_uuid_new(char text[EBI_UUID_ROOM]);
 
 /* 8-4-4-4-12 hex digits, of any version. */
 bool ebi_uuid_valid(const char *text, size_t len);

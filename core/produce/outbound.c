@@ -48,32 +48,45 @@ static void drop_old_epochs(struct ebi_outbound *outbound) {
 
 /* ---- Messages ---- */
 
-struct ebi_out *ebi_out_new(const struct eb_message *message, struct eb_error *err) {
-    size_t room = ebi_message_room(message), head = (sizeof(struct ebi_out) + 15) & ~(size_t)15;
+/* Blocks up to that size are made of that size, and so many are kept: 4 MiB. */
+enum { USUAL_SIZE = 1536, MOST_SPARES = 2730 };
+
+static size_t head_size(void) {
+    return (sizeof(struct ebi_out) + 15) & ~(size_t)15;
+}
+
+size_t ebi_out_size(const struct eb_message *message, struct eb_error *err) {
+    size_t room = ebi_message_room(message);
 
     if (!room) {
         ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "a message with more than 4096 headers cannot be sent");
-        return NULL;
+        return 0;
     }
-    struct ebi_out *out = malloc(head + room);
+    return head_size() + room;
+}
+
+struct ebi_out *ebi_outbound_spare(struct ebi_outbound *outbound, size_t size) {
+    struct ebi_out *spare = size <= USUAL_SIZE ? outbound->spares : NULL;
+
+    if (spare) {
+        outbound->spares = spare->next;
+        outbound->n_spares--;
+    }
+    return spare;
+}
+
+struct ebi_out *ebi_out_new(const struct eb_message *message, size_t size, struct ebi_out *spare, struct eb_error *err) {
+    struct ebi_out *out = spare ? spare : malloc(size < USUAL_SIZE ? USUAL_SIZE : size);
+
     if (!out) {
         ebi_error_memory(err);
         return NULL;
     }
     memset(out, 0, sizeof *out);
-    ebi_message_copy(&out->message, message, (char *)out + head);
+    ebi_message_copy(&out->message, message, (char *)out + head_size());
     out->message.token = (uint64_t)(uintptr_t)out;
-    out->bytes = head + room;
+    out->bytes = size;
     return out;
-}
-
-void ebi_out_free(struct ebi_out *out) {
-    if (!out)
-        return;
-    free(out->error);
-    if (out->position != out->near)
-        free(out->position);
-    free(out);
 }
 
 /* What an earlier attempt left in it. */
@@ -83,6 +96,13 @@ static void forget_report(struct ebi_out *out) {
     if (out->position != out->near)
         free(out->position);
     out->position = NULL;
+}
+
+void ebi_out_free(struct ebi_out *out) {
+    if (!out)
+        return;
+    forget_report(out);
+    free(out);
 }
 
 static void keep_position(struct ebi_out *out, struct eb_text position) {
@@ -143,6 +163,8 @@ void ebi_outbound_free(struct ebi_outbound *outbound) {
         outbound->oldest = old->next;
         free(old);
     }
+    while (outbound->spares)
+        free(ebi_outbound_spare(outbound, 0));
 }
 
 bool ebi_outbound_has_room(const struct ebi_outbound *outbound, const struct ebi_out *out) {
@@ -435,5 +457,12 @@ void ebi_outbound_settle(struct ebi_outbound *outbound, struct ebi_out *out) {
     outbound->bytes -= out->bytes;
     out->epoch->open--;
     drop_old_epochs(outbound);
-    ebi_out_free(out);
+    if (out->bytes > USUAL_SIZE || outbound->n_spares == MOST_SPARES) {
+        ebi_out_free(out);
+        return;
+    }
+    forget_report(out);
+    out->next = outbound->spares;
+    outbound->spares = out;
+    outbound->n_spares++;
 }

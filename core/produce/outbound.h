@@ -13,7 +13,8 @@
 struct ebi_topic_queue;
 struct ebi_epoch;
 
-/* A message from put to report: one block, what the message points to lies behind the struct. */
+/* A message from put to report: one block, what the message points to lies behind the struct. Blocks of the usual size are
+ * used again, so that a burst does not make the heap grow and shrink with it. */
 struct ebi_out {
     struct eb_message message;
     struct ebi_topic_queue *topic;
@@ -63,6 +64,8 @@ struct ebi_outbound {
     struct ebi_out *out_first, *out_last;       /* at the plugin, in the order of submission */
     struct ebi_epoch *oldest, *youngest;
     size_t messages, bytes, waiting, at_plugin;
+    struct ebi_out *spares;             /* blocks to be used again */
+    size_t n_spares;
     size_t failed;                      /* of all topics: came back, and wait for others of theirs at the plugin */
     uint64_t seq;
 };
@@ -71,7 +74,14 @@ enum eb_status ebi_outbound_init(struct ebi_outbound *, const struct ebi_sender_
                                  struct eb_error *);
 void ebi_outbound_free(struct ebi_outbound *);          /* empty by then */
 
-struct ebi_out *ebi_out_new(const struct eb_message *, struct eb_error *);
+/* The block that a message takes; 0, with the error: it cannot be sent. */
+size_t ebi_out_size(const struct eb_message *, struct eb_error *);
+
+/* A block to be used again for one of that size, for ebi_out_new; NULL: there is none. */
+struct ebi_out *ebi_outbound_spare(struct ebi_outbound *, size_t size);
+
+/* Copies a message into a block: a spare one, or with NULL a new one. NULL: no memory. */
+struct ebi_out *ebi_out_new(const struct eb_message *, size_t size, struct ebi_out *spare, struct eb_error *);
 void ebi_out_free(struct ebi_out *);
 void ebi_out_report(struct ebi_out *, const struct eb_delivery *);  /* keeps it; what an earlier one said is forgotten */
 
@@ -99,7 +109,7 @@ struct ebi_out *ebi_outbound_expired(struct ebi_outbound *, int64_t now_ms, bool
 /* Has the time of something at the plugin been up for a while? */
 bool ebi_outbound_overdue(const struct ebi_outbound *, int64_t now_ms);
 
-/* Its room is free again. Frees it. */
+/* Its room is free again. Frees it, or keeps its block as a spare one. */
 void ebi_outbound_settle(struct ebi_outbound *, struct ebi_out *);
 
 /* Ends the present epoch: what is put later belongs to the next. Its id, for ebi_outbound_flushed. */

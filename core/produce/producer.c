@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -289,27 +288,25 @@ static void on_requested(void *arg, const struct ebi_report *said) {
 /* What of an event is the same for each of its topics. */
 struct encoded {
     struct ebi_attrs attrs;
-    struct ebi_bytes payload, key, key_avro;
+    struct ebi_encoding *bytes;         /* the event's */
 };
 
-static void encoded_free(struct encoded *encoded) {
-    ebi_bytes_free(&encoded->payload);
-    ebi_bytes_free(&encoded->key);
-    ebi_bytes_free(&encoded->key_avro);
-}
-
 static enum eb_status encode(struct encoded *encoded, const struct eb_event *event, struct eb_error *err) {
+    encoded->bytes = event->encoding;
     ebi_attrs_of(event, &encoded->attrs);
-    return ebi_data_to_avro(event->data, &encoded->payload, err);
+    ebi_bytes_clear(&encoded->bytes->payload);
+    return ebi_data_to_avro(event->data, &encoded->bytes->payload, err);
 }
 
 static enum eb_status encode_key(struct encoded *encoded, const struct eb_event *event, const struct target *target,
                                  struct eb_error *err) {
-    ebi_bytes_clear(&encoded->key);
-    ebi_bytes_clear(&encoded->key_avro);
+    struct ebi_encoding *bytes = encoded->bytes;
+
+    ebi_bytes_clear(&bytes->key);
+    ebi_bytes_clear(&bytes->key_avro);
     if (target->key)
-        return ebi_data_key(event->data, target->key, &encoded->key, &encoded->key_avro, err);
-    if (target->key_text && !ebi_bytes_add_text(&encoded->key, target->key_text))
+        return ebi_data_key(event->data, target->key, &bytes->key, &bytes->key_avro, err);
+    if (target->key_text && !ebi_bytes_add_text(&bytes->key, target->key_text))
         return ebi_error_memory(err);
     return EB_OK;
 }
@@ -324,18 +321,18 @@ static struct eb_message message_of(const struct encoded *encoded, const struct 
         .size = sizeof message,
         .topic = {target->full_topic, strlen(target->full_topic)},
         .id = {event->meta.id, strlen(event->meta.id)},
-        .payload = text_of(&encoded->payload),
+        .payload = text_of(&encoded->bytes->payload),
         .schema = ebi_schema_public(event->signal->schema),
         .attrs = encoded->attrs.items,
         .n_attrs = EBI_N_ATTRS,
     };
 
     if (target->key) {
-        message.key = text_of(&encoded->key);
-        message.key_avro = text_of(&encoded->key_avro);
+        message.key = text_of(&encoded->bytes->key);
+        message.key_avro = text_of(&encoded->bytes->key_avro);
         message.key_schema = ebi_key_field_schema(target->key);
     } else if (target->key_text) {
-        message.key = text_of(&encoded->key);           /* of an event sent again: no field, so no schema, is known */
+        message.key = text_of(&encoded->bytes->key);           /* of an event sent again: no field, so no schema, is known */
     }
     return message;
 }
@@ -380,7 +377,6 @@ enum eb_status ebi_general_handler(const struct eb_event *event, void *arg, stru
     routes = ebi_routes_of(producer->parts.routes, event->signal, &n);
     if (n == 0)
         return EB_OK;
-    memset(&encoded.payload, 0, sizeof encoded - offsetof(struct encoded, payload));
     enum eb_status status = encode(&encoded, event, err);
     for (size_t i = 0; i < n && status == EB_OK; i++) {
         struct target target = {routes[i]->topic, routes[i]->full_topic, routes[i]->key, NULL};
@@ -388,7 +384,6 @@ enum eb_status ebi_general_handler(const struct eb_event *event, void *arg, stru
         if (put(producer, &encoded, event, &target, on_routed, producer, &why) != EB_OK)
             refuse(producer, &encoded, event, &target, &why);
     }
-    encoded_free(&encoded);
     return status;
 }
 
@@ -400,7 +395,6 @@ enum eb_status ebi_produce(struct ebi_producer *producer, const struct eb_event 
     struct encoded encoded;
     enum eb_status status;
 
-    memset(&encoded.payload, 0, sizeof encoded - offsetof(struct encoded, payload));
     if (key.field && *key.field) {
         status = ebi_routes_key_field(producer->parts.routes, event->signal, key.field, &target.key, err);
         if (status != EB_OK)
@@ -420,7 +414,6 @@ enum eb_status ebi_produce(struct ebi_producer *producer, const struct eb_event 
     if (status == EB_OK)
         request = NULL;                 /* the report frees it */
 done:
-    encoded_free(&encoded);
     free(request);
     free(full);
     return status;

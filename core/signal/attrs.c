@@ -8,22 +8,33 @@
 
 #include "base/error.h"
 
-static struct eb_header attr(const char *name, const char *value) {
-    return (struct eb_header){{name, strlen(name)}, {value, strlen(value)}};
+#define ATTR(name, value, len) {{name, sizeof name - 1}, {value, len}}
+
+/* Nearly always the one digit 0. */
+static size_t print_version(int32_t version, char text[12]) {
+    if (version < 0 || version > 9)
+        return (size_t)snprintf(text, 12, "%" PRId32, version);
+    text[0] = (char)('0' + version);
+    text[1] = '\0';
+    return 1;
 }
 
 void ebi_attrs_of(const struct eb_event *event, struct ebi_attrs *attrs) {
     const struct eb_metadata *meta = &event->meta;
 
+    size_t version_len = print_version(meta->minorversion, attrs->minorversion);
+
     ebi_iso_print(meta->time_us, attrs->time);
-    snprintf(attrs->minorversion, sizeof attrs->minorversion, "%" PRId32, meta->minorversion);
-    attrs->items[0] = attr("type", meta->type);
-    attrs->items[1] = attr("id", meta->id);
-    attrs->items[2] = attr("source", meta->source);
-    attrs->items[3] = attr("time", attrs->time);
-    attrs->items[4] = attr("minorversion", attrs->minorversion);
-    attrs->items[5] = attr("sourcehost", meta->sourcehost);
-    attrs->items[6] = attr("sourcelib", meta->sourcelib);
+    const struct eb_header items[EBI_N_ATTRS] = {
+        ATTR("type", meta->type, strlen(meta->type)),
+        ATTR("id", meta->id, strlen(meta->id)),
+        ATTR("source", meta->source, strlen(meta->source)),
+        ATTR("time", attrs->time, strlen(attrs->time)),
+        ATTR("minorversion", attrs->minorversion, version_len),
+        ATTR("sourcehost", meta->sourcehost, strlen(meta->sourcehost)),
+        ATTR("sourcelib", meta->sourcelib, strlen(meta->sourcelib)),
+    };
+    memcpy(attrs->items, items, sizeof items);
 }
 
 struct eb_text ebi_attr(const struct eb_message *message, const char *name) {

@@ -4,20 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 
 static void fresh(struct eb_event *event) {
     const struct ebi_origin *origin = &event->signal->all->origin;
 
-    ebi_uuid_new(event->id);
+    int64_t now_us = ebi_uuid_new(event->id);
+
     event->meta = (struct eb_metadata){
         .type = eb_signal_type(event->signal),
         .id = event->id,
         .source = origin->source,
         .sourcehost = origin->sourcehost,
         .sourcelib = origin->sourcelib,
-        .time_us = ebi_now_us(),
+        .time_us = now_us,
     };
     event->headers = NULL;
     event->n_headers = 0;
@@ -30,15 +30,24 @@ static void free_texts(struct eb_event *event) {
     }
 }
 
-enum eb_status eb_event_new(const struct eb_signal *signal, struct eb_event **out, struct eb_error *err) {
-    struct eb_event *event = calloc(1, sizeof *event);
+/* In one block. */
+struct whole {
+    struct eb_event event;
+    struct ebi_encoding encoding;
+};
 
-    if (!event)
+enum eb_status eb_event_new(const struct eb_signal *signal, struct eb_event **out, struct eb_error *err) {
+    struct whole *whole = calloc(1, sizeof *whole);
+
+    if (!whole)
         return ebi_error_memory(err);
+    struct eb_event *event = &whole->event;
+
+    event->encoding = &whole->encoding;
     event->signal = signal;
     event->data = ebi_data_new(signal->schema);
     if (!event->data) {
-        free(event);
+        free(whole);
         return ebi_error_memory(err);
     }
     fresh(event);
@@ -51,7 +60,10 @@ void eb_event_free(struct eb_event *event) {
         return;
     free_texts(event);
     ebi_data_free(event->data);
-    free(event);
+    ebi_bytes_free(&event->encoding->payload);
+    ebi_bytes_free(&event->encoding->key);
+    ebi_bytes_free(&event->encoding->key_avro);
+    free(event);                        /* the first of its block */
 }
 
 enum eb_status eb_event_reset(struct eb_event *event, struct eb_error *err) {

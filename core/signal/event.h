@@ -9,6 +9,11 @@
 #include "schema/data.h"
 #include "signal/registry.h"
 
+/* Where an event is encoded when it is sent to the bus; kept for its next sending. */
+struct ebi_encoding {
+    struct ebi_bytes payload, key, key_avro;
+};
+
 /* Belongs to one thread at a time. */
 struct eb_event {
     const struct eb_signal *signal;
@@ -18,6 +23,7 @@ struct eb_event {
     char *own_texts[3];                 /* source, sourcehost, sourcelib where they differ from the registry's */
     const struct eb_header *headers;    /* a dead letter's further headers, borrowed from its message */
     size_t n_headers;
+    struct ebi_encoding *encoding;      /* the event's own */
 };
 
 /* Adds the event as one line of CloudEvents JSON, without the newline. */

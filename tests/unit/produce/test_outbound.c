@@ -37,7 +37,7 @@ static struct ebi_out *put(const char *topic, const char *key, const char *id, i
                                  .topic = {topic, strlen(topic)},
                                  .id = {id, strlen(id)},
                                  .key = {*key ? key : NULL, strlen(key)}};
-    struct ebi_out *out = ebi_out_new(&message, NULL);
+    struct ebi_out *out = ebi_out_new(&message, ebi_out_size(&message, NULL), NULL, NULL);
 
     cr_assert_not_null(out);
     cr_assert_eq(ebi_outbound_put(&outbound, out, now, NULL), EB_OK);
@@ -172,7 +172,7 @@ Test(outbound, the_queue_has_an_end) {
     put("t", "", "b", 0);
     cr_assert_not(ebi_outbound_has_room(&outbound, a));
     struct eb_message large = {.size = sizeof large, .topic = {"t", 1}, .payload = {calloc(1, 200000), 200000}};
-    struct ebi_out *out = ebi_out_new(&large, NULL);
+    struct ebi_out *out = ebi_out_new(&large, ebi_out_size(&large, NULL), NULL, NULL);
     cr_assert_not(ebi_outbound_ever_fits(&outbound, out));
     ebi_out_free(out);
     free((void *)large.payload.data);
@@ -238,7 +238,7 @@ Test(outbound, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
             struct eb_error err = {0};
 
             fail_allocation(n);
-            struct ebi_out *out = ebi_out_new(&message, NULL);
+            struct ebi_out *out = ebi_out_new(&message, ebi_out_size(&message, NULL), NULL, NULL);
             enum eb_status status = out ? ebi_outbound_put(&outbound, out, 0, &err) : EB_FATAL;
             if (!allocation_failed()) {
                 cr_assert_eq(status, EB_OK);
