@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "consumer.h"
 #include "fault.h"
+#include "point.h"
 
 /* ---- connections ---- */
 

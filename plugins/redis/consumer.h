@@ -196,12 +196,6 @@ void rd_join(struct rd_consumer *);
 /* The group is to be made again. */
 void rd_unjoin(struct rd_stream *);
 
-/* The id that a group starts behind; "$" for the end. */
-void rd_start_of(const struct eb_point *, char text[RD_ID_ROOM]);
-
-/* EB_OK, or EB_PERMANENT: no place in a stream. */
-int32_t rd_point_check(const struct eb_point *, struct eb_error *);
-
 /* ---- read.c ---- */
 
 void rd_read(struct rd_consumer *);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "admin.h"
 #include "consume.h"
 #include "fault.h"
 #include "produce.h"
@@ -112,4 +113,18 @@ const struct eb_consumer_ops eventbus_consumer = {
     .settle = rd_consumer_settle,
     .wake = rd_consumer_wake,
     .close = rd_consumer_close,
+};
+
+const struct eb_admin_ops eventbus_admin = {
+    .size = sizeof eventbus_admin,
+    .traits = EB_T_HISTORY | EB_T_PROCESSES,
+    .open = rd_admin_open,
+    .topics = rd_admin_topics,
+    .groups = rd_admin_groups,
+    .browse = rd_admin_browse,
+    .seek = rd_admin_seek,
+    .trim = rd_admin_trim,
+    .create = rd_admin_create,
+    .remove = rd_admin_remove,
+    .close = rd_admin_close,
 };

@@ -1,0 +1,158 @@
+/* plugins/redis/change.c - changes to topics and groups, each one script, so that nothing comes between looking and
+ * doing. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "admin.h"
+#include "clock.h"
+#include "consumer.h"
+#include "fault.h"
+#include "point.h"
+
+static int32_t no_topic(const char *topic, struct eb_error *err) {
+    return rd_error(err, EB_PERMANENT, 0, "there is no topic %s", topic);
+}
+
+/* The script's answer. */
+static int32_t run(struct rd_admin *admin, int32_t timeout_ms, const char *what, const char *topic, const char *const *argv,
+                   const struct rd_node **answer, struct eb_error *err) {
+    char thing[300];
+
+    snprintf(thing, sizeof thing, "%s topic %s", what, topic);
+    return rd_ask_for(&admin->asker, rd_ticks_ms() + timeout_ms, thing, argv, answer, err);
+}
+
+/* ---- seek ---- */
+
+/* A group is moved by making it anew, or what is pending would come from behind its new place as well. ARGV: the group,
+ * the id it goes on behind, how long a member may be silent, the pool. Answers 1; 0: there is no such topic; or who is at
+ * work and for how long silent. */
+static const char seek_script[] =
+    "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
+    "for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
+    "  if group[2] == ARGV[1] then\n"
+    "    for _, member in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do\n"
+    "      local info = {}\n"
+    "      for i = 1, #member, 2 do info[member[i]] = member[i + 1] end\n"
+    "      if info['name'] ~= ARGV[4] and info['idle'] < tonumber(ARGV[3]) then return {info['name'], info['idle']} end\n"
+    "    end\n"
+    "    redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])\n"
+    "  end\n"
+    "end\n"
+    "redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2])\n"
+    "return 1";
+
+int32_t rd_admin_seek(void *self, const char *topic, const char *group, const struct eb_point *to, int32_t timeout_ms,
+                      struct eb_error *err) {
+    struct rd_admin *admin = self;
+    char start[RD_ID_ROOM], live[24];
+    const char *argv[] = { "EVAL", seek_script, "1", topic, group, start, live, rd_pool, NULL };
+    const struct rd_node *answer;
+    int32_t status = rd_point_check(to, err);
+
+    if (status != EB_OK)
+        return status;
+    rd_point_start(to, start);
+    snprintf(live, sizeof live, "%" PRId64, admin->set->claim_after);
+    status = run(admin, timeout_ms, "moving a group of", topic, argv, &answer, err);
+    if (status != EB_OK)
+        return status;
+    if (rd_is_array(answer, 2) && rd_is_text(&answer->items[0]) && rd_is_integer(&answer->items[1]))
+        return rd_error(err, EB_PERMANENT, 0, "group %s of topic %s cannot be moved: its member %s was at work %" PRId64
+                        " ms ago; stop it, and if it was killed wait for claim_after", group, topic,
+                        answer->items[0].text, answer->items[1].number);
+    return rd_is_integer(answer) && answer->number == 1 ? EB_OK : no_topic(topic, err);
+}
+
+/* ---- trim ---- */
+
+/* ARGV: the id before which all goes, and whether unread ones go, too; these then are pending no more. Answers 1; 0: there
+ * is no such topic. */
+static const char trim_script[] =
+    "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
+    "local function parts(id)\n"
+    "  local ms, seq = string.match(id, '^(%d+)%-(%d+)$')\n"
+    "  return tonumber(ms), tonumber(seq)\n"
+    "end\n"
+    "local least = ARGV[1]\n"
+    "local least_ms, least_seq = parts(least)\n"
+    "for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
+    "  local info = {}\n"
+    "  for i = 1, #group, 2 do info[group[i]] = group[i + 1] end\n"
+    "  if ARGV[2] == '1' then\n"
+    "    for _, row in ipairs(redis.call('XPENDING', KEYS[1], info['name'], '-', '(' .. least, 100000)) do\n"
+    "      redis.call('XACK', KEYS[1], info['name'], row[1])\n"
+    "    end\n"
+    "  else\n"
+    "    local ms, seq = parts(info['last-delivered-id'])\n"
+    "    seq = seq + 1\n"
+    "    if info['pending'] > 0 then ms, seq = parts(redis.call('XPENDING', KEYS[1], info['name'])[2]) end\n"
+    "    if ms < least_ms or (ms == least_ms and seq < least_seq) then\n"
+    "      least, least_ms, least_seq = string.format('%.0f-%.0f', ms, seq), ms, seq\n"
+    "    end\n"
+    "  end\n"
+    "end\n"
+    "redis.call('XTRIM', KEYS[1], 'MINID', '=', least)\n"
+    "return 1";
+
+int32_t rd_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
+                      struct eb_error *err) {
+    char id[RD_ID_ROOM] = "0-0";
+    const char *argv[] = { "EVAL", trim_script, "1", topic, id, unread_too ? "1" : "0", NULL };
+    const struct rd_node *answer;
+    struct rd_id at = {0};
+    int32_t status = rd_point_check(before, err);
+
+    if (status != EB_OK)
+        return status;
+    if (before->kind == EB_LATEST)
+        at = (struct rd_id){ UINT64_MAX, UINT64_MAX };
+    else if (before->kind == EB_TIME && before->time_ms > 0)
+        at.ms = (uint64_t)before->time_ms;
+    else if (before->kind == EB_POSITION)
+        rd_id_parse(before->position.data, &at);
+    rd_id_print(at, id);
+    status = run(self, timeout_ms, "trimming", topic, argv, &answer, err);
+    if (status != EB_OK)
+        return status;
+    return rd_is_integer(answer) && answer->number == 1 ? EB_OK : no_topic(topic, err);
+}
+
+/* ---- create, remove ---- */
+
+/* A stream without entries is what a group leaves behind. */
+static const char create_script[] =
+    "local kind = redis.call('TYPE', KEYS[1])['ok']\n"
+    "if kind ~= 'none' then return kind == 'stream' and 1 or 0 end\n"
+    "redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')\n"
+    "redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])\n"
+    "return 1";
+
+int32_t rd_admin_create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
+    const struct rd_node *answer;
+    int32_t status;
+
+    if (lanes > 1)
+        return rd_error(err, EB_PERMANENT, 0, "topic %s with %u partitions: a stream has one", topic, lanes);
+    status = run(self, timeout_ms, "making", topic,
+                 (const char *[]){ "EVAL", create_script, "1", topic, "eventbus-create", NULL }, &answer, err);
+    if (status != EB_OK || (rd_is_integer(answer) && answer->number == 1))
+        return status;
+    return rd_error(err, EB_PERMANENT, 0, "topic %s cannot be made: the key holds something that is no stream", topic);
+}
+
+static const char remove_script[] =
+    "if redis.call('TYPE', KEYS[1])['ok'] ~= 'stream' then return 0 end\n"
+    "if #ARGV == 0 then return redis.call('DEL', KEYS[1]) end\n"
+    "return redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])";
+
+int32_t rd_admin_remove(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *err) {
+    const struct rd_node *answer;
+    int32_t status = run(self, timeout_ms, "removing", topic,
+                         (const char *[]){ "EVAL", remove_script, "1", topic, group, NULL }, &answer, err);
+
+    if (status != EB_OK)
+        return status;
+    return rd_is_integer(answer) && answer->number == 1 ? EB_OK : EB_GONE;
+}
