@@ -92,31 +92,26 @@ int32_t sq_admin_seek(void *self, const char *topic, const char *group, const st
 
 /* ---- trim ---- */
 
-/* The first position that some group still needs. */
-static int32_t first_needed(struct sq_admin *a, int64_t topic, int64_t *first, struct eb_error *err) {
-    return sq_trim_floor(&a->store, topic, first, err);
-}
-
 int32_t sq_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
                       struct eb_error *err) {
     struct sq_admin *a = self;
-    int64_t until_ms = sq_ticks_ms() + timeout_ms, id = 0, upto, needed = INT64_MAX;
+    struct sq_trim trim = { .newest_too = true };
+    struct sq_trimmed trimmed = {0};
+    int64_t until_ms = sq_ticks_ms() + timeout_ms;
     int32_t status = sq_point_check(before, err);
 
     if (status == EB_OK)
         status = connect(a, false, until_ms, err);
     if (status == EB_OK)
-        status = sq_topic_id(&a->store, topic, &id, err);
-    if (status == EB_EMPTY || (status == EB_OK && id == 0))
+        status = sq_topic_id(&a->store, topic, &trim.topic, err);
+    if (status == EB_EMPTY || (status == EB_OK && trim.topic == 0))
         return no_topic(a, topic, err);
     if (status == EB_OK)
-        status = sq_point_cursor(&a->store, id, before, &upto, err);
-    if (status == EB_OK && !unread_too)
-        status = first_needed(a, id, &needed, err);
-    if (status == EB_OK && upto >= needed)
-        upto = needed - 1;
+        status = sq_point_cursor(&a->store, trim.topic, before, &trim.upto, err);
+    if (unread_too)
+        trim.upto_anyway = trim.upto;
     while (status == EB_OK)
-        status = sq_trim_some(&a->store, id, upto, until_ms, err);
+        status = sq_trim_some(&a->store, &trim, until_ms, &trimmed, err);
     return status < 0 ? status : EB_OK;
 }
 
@@ -151,10 +146,12 @@ static int32_t remove_row(struct sq_admin *a, int64_t topic, struct eb_error *er
 
 /* Messages first, some at a time; the rest with the topic itself, so that nothing is left without one. */
 static int32_t remove_topic(struct sq_admin *a, int64_t topic, int64_t until_ms, struct eb_error *err) {
+    struct sq_trim all = { .topic = topic, .upto_anyway = SQ_SEQ_MAX, .newest_too = true };
+    struct sq_trimmed trimmed = {0};
     int32_t status = EB_OK;
 
     while (status == EB_OK)
-        status = sq_trim_some(&a->store, topic, SQ_SEQ_MAX, until_ms, err);
+        status = sq_trim_some(&a->store, &all, until_ms, &trimmed, err);
     if (status == EB_END)
         status = sq_begin(&a->store, until_ms, err);
     if (status != EB_OK)

@@ -6,6 +6,7 @@
 
 #include "fault.h"
 #include "file.h"
+#include "room.h"
 
 /* What is read from a file before anything in it is touched. */
 struct identity {
@@ -71,7 +72,8 @@ static int32_t judge(const struct sq_store *store, const struct identity *is, st
 /* The log has to be on before there are tables; a second one who comes to the same file waits at BEGIN and finds them. */
 static int32_t make_tables(struct sq_store *store, struct eb_error *err) {
     struct identity is;
-    int32_t status = execute(store, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; BEGIN IMMEDIATE", err);
+    int32_t status = execute(store, "PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
+                                    "BEGIN IMMEDIATE", err);
     char mark[80];
 
     if (status == EB_OK)
@@ -114,9 +116,12 @@ static int32_t set_up(struct sq_store *store, struct eb_error *err) {
         status = make_tables(store, err);
     if (status == EB_OK && !read_only)
         status = check_log(store, err);
+    if (status == EB_OK && !read_only)
+        sq_room_prepare(store);
     if (status == EB_OK)
-        status = execute(store, store->power ? "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=8388608"
-                                             : "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=8388608", err);
+        status = execute(store, store->power ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
+    if (status == EB_OK)                                /* wiping free pages, as Debian's does, doubles what removing writes */
+        status = execute(store, "PRAGMA journal_size_limit=8388608; PRAGMA secure_delete=FAST", err);
     return status;
 }
 

@@ -19,6 +19,27 @@ static const struct eb_option options[] = {
       .offset = offsetof(struct sq_settings, lease),
       .help = "After this long without a sign of life others get what a consumer had; one whose process is gone is noticed at "
               "once" },
+    { .key = "retain_age", .type = EB_OPT_MS, .fallback = "7d", .min = 0, .max = INT64_MAX / 2, .flags = EB_OPT_PRODUCER,
+      .offset = offsetof(struct sq_settings, retain_age),
+      .help = "Older events of a topic are removed once every group has settled them; 0: whatever their age" },
+    { .key = "retain_events", .type = EB_OPT_INT, .fallback = "100000", .min = 0, .max = INT64_MAX, .flags = EB_OPT_PRODUCER,
+      .offset = offsetof(struct sq_settings, retain_events),
+      .help = "So many events of a topic that has groups are kept though every group has settled them; 0: all" },
+    { .key = "retain_bytes", .type = EB_OPT_BYTES, .fallback = "256M", .min = 0, .max = INT64_MAX, .flags = EB_OPT_PRODUCER,
+      .offset = offsetof(struct sq_settings, retain_bytes),
+      .help = "So many bytes of such events are kept: keys, headers and data; 0: all" },
+    { .key = "retain_hard_age", .type = EB_OPT_MS, .fallback = "0", .min = 0, .max = INT64_MAX / 2, .flags = EB_OPT_PRODUCER,
+      .offset = offsetof(struct sq_settings, retain_hard_age),
+      .help = "Older events of a topic are removed, settled or not, with an error in the log; 0: none are" },
+    { .key = "retain_hard_events", .type = EB_OPT_INT, .fallback = "0", .min = 0, .max = INT64_MAX, .flags = EB_OPT_PRODUCER,
+      .offset = offsetof(struct sq_settings, retain_hard_events),
+      .help = "When a topic has more events, its oldest are removed, settled or not, with an error in the log; 0: never" },
+    { .key = "retain_hard_bytes", .type = EB_OPT_BYTES, .fallback = "0", .min = 0, .max = INT64_MAX, .flags = EB_OPT_PRODUCER,
+      .offset = offsetof(struct sq_settings, retain_hard_bytes),
+      .help = "When a topic has more bytes, its oldest events are removed, settled or not, with an error in the log; 0: never" },
+    { .key = "retain_always", .type = EB_OPT_LIST, .fallback = "*.dlq", .flags = EB_OPT_PRODUCER,
+      .offset = offsetof(struct sq_settings, retain_always),
+      .help = "Topics of dead letters, with * and ?: of these only what some group has settled is removed, by retain_age" },
 };
 
 static int32_t check(const void *settings, struct eb_error *err) {

@@ -9,6 +9,8 @@
 #include "clock.h"
 #include "fault.h"
 #include "head.h"
+#include "retain.h"
+#include "room.h"
 #include "schemas.h"
 #include "settings.h"
 #include "slots.h"
@@ -18,6 +20,7 @@ enum {
     QUEUE_ROOM = 8192,          /* messages taken and not yet reported; a power of two */
     BATCH_MESSAGES = 1000,      /* stored in one transaction at most */
     BATCH_BYTES = 4 << 20,
+    HEAD_BYTES = 300,           /* what a message has beside key and payload, as a rule */
     TURN_MS = 50,               /* waited in line for one try, so that wake is heard */
     LEAST_MS = 2                /* and at least, or a busy file would never be written to with a timeout of 0 */
 };
@@ -35,6 +38,7 @@ struct producer {
     struct sq_bell bell;
     struct sq_topics topics;
     struct sq_schemas schemas;
+    struct sq_retain retain;
     uint64_t connection;        /* that topics and schemas were read through */
     struct sq_buffer head;
     size_t first, n;            /* of the ring */
@@ -53,6 +57,7 @@ int32_t sq_producer_open(const struct eb_host *host, const void *settings, void 
     if (!p)
         return sq_no_memory(err);
     p->host = host;
+    sq_retain_init(&p->retain, set);
     sq_store_init(&p->store, host, set->path, SQ_WRITE, set->durability == SQ_POWER);
     status = sq_store_connect(&p->store, TURN_MS, err);
     if (status < 0 && status != EB_RETRIABLE) {
@@ -131,24 +136,33 @@ static int32_t store_one(struct producer *p, const struct eb_message *message, s
     return sq_run(&p->store, add, err);
 }
 
+/* The messages of the next transaction, and their bytes, roughly. */
+static size_t choose_batch(const struct producer *p, size_t *bytes) {
+    size_t i = 0;
+
+    for (*bytes = 0; i < p->n && i < BATCH_MESSAGES && *bytes < BATCH_BYTES; i++) {
+        const struct eb_message *message = queued(p, i);
+        if (!unfit(message))
+            *bytes += message->payload.len + message->key.len + message->key_avro.len + HEAD_BYTES;
+    }
+    return i;
+}
+
 static int32_t store_batch(struct producer *p, size_t *count, struct eb_error *err) {
     int64_t now_ms = sq_wall_ms();
-    size_t bytes = 0, i = 0;
+    size_t bytes, n = choose_batch(p, &bytes);
+    int32_t status = sq_room_take(&p->store, bytes, err);
 
-    for (; i < p->n && i < BATCH_MESSAGES && bytes < BATCH_BYTES; i++) {
+    for (size_t i = 0; i < n && status == EB_OK; i++) {
         const struct eb_message *message = queued(p, i);
-        int32_t status;
 
         p->placed[i] = (struct placed){0};
-        if (unfit(message))
-            continue;
-        status = store_one(p, message, &p->placed[i], now_ms, err);
-        if (status != EB_OK)
-            return status;
-        bytes += message->payload.len;
+        if (!unfit(message))
+            status = store_one(p, message, &p->placed[i], now_ms, err);
     }
-    *count = i;
-    return EB_OK;
+    if (status == EB_OK)
+        *count = n;
+    return status;
 }
 
 /* Everything that is remembered of the file belongs to the connection it was read through. */
@@ -235,20 +249,35 @@ static void report_batch(struct producer *p, size_t count) {
 
 /* ---- poll, close ---- */
 
-/* One try: how many messages were reported. */
+static int32_t store_some(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
+    int32_t status;
+
+    if (p->n == 0 && p->store.db && p->store.link == SQ_UP)
+        return EB_OK;
+    status = transact(p, until_ms, count, err);
+    sq_store_link(&p->store, status, err);
+    return status;
+}
+
+/* One try: how many messages were reported. Retention goes on at the same turn, so that the producer that does it has no
+ * fewer turns than the others. */
 static int32_t try_once(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
     struct eb_error why;
     int32_t status;
 
     *count = 0;
-    if (sq_ticks_ms() < p->store.retry_ms || (p->n == 0 && p->store.db && p->store.link == SQ_UP))
+    if (sq_ticks_ms() < p->store.retry_ms)
         return EB_OK;
-    status = transact(p, until_ms, count, &why);
-    sq_store_link(&p->store, status, &why);
-    if (*count > 0) {
+    sq_stay(&p->store);
+    status = store_some(p, until_ms, count, &why);
+    if (status == EB_RETRIABLE && why.native == SQLITE_FULL)
+        sq_retain_hurry(&p->retain);
+    if (*count > 0)
         tell_readers(p, *count);
+    sq_retain_some(&p->retain, &p->store);
+    sq_pass(&p->store);
+    if (*count > 0)
         report_batch(p, *count);
-    }
     if (status >= 0 || status == EB_RETRIABLE)
         return EB_OK;
     if (err) {
@@ -266,6 +295,11 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most) {
     return value < least ? least : earlier(value, most);
 }
 
+/* When there is something to do though nobody calls. */
+static int64_t next_ms(const struct producer *p, int64_t now) {
+    return p->store.retry_ms > now ? p->store.retry_ms : sq_retain_next_ms(&p->retain);
+}
+
 int32_t sq_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
     struct producer *p = self;
     int64_t now = sq_ticks_ms(), until_ms = now + timeout_ms;
@@ -277,7 +311,7 @@ int32_t sq_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
             return status;
         if (count > 0 || sq_bell_rung(&p->bell) || (now = sq_ticks_ms()) >= until_ms)
             break;
-        sq_bell_wait(&p->bell, p->store.retry_ms > now ? earlier(until_ms, p->store.retry_ms) : until_ms);
+        sq_bell_wait(&p->bell, earlier(until_ms, next_ms(p, now)));
         now = sq_ticks_ms();
     }
     sq_bell_take(&p->bell);
@@ -306,6 +340,7 @@ void sq_producer_close(void *self, int32_t timeout_ms) {
     give_back_rest(p);
     sq_topics_free(&p->topics);
     sq_schemas_free(&p->schemas);
+    sq_retain_free(&p->retain);
     sq_buffer_free(&p->head);
     sq_store_close(&p->store);
     free(p);

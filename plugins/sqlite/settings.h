@@ -10,6 +10,9 @@ struct sq_settings {
     const char *path;
     int64_t durability;                 /* enum sq_durability */
     int64_t lease;                      /* ms */
+    int64_t retain_age, retain_events, retain_bytes;                    /* of a topic; 0: no limit */
+    int64_t retain_hard_age, retain_hard_events, retain_hard_bytes;
+    const char *const *retain_always;   /* patterns, NULL-ended */
 };
 
 #endif

@@ -23,6 +23,10 @@ static const char *const texts[SQ_STATEMENTS] = {
     [SQ_COMMIT] = "COMMIT",
     [SQ_ROLLBACK] = "ROLLBACK",
     [SQ_DATA_VERSION] = "PRAGMA data_version",
+    [SQ_PAGES] = "PRAGMA page_count",
+    [SQ_FREE_PAGES] = "PRAGMA freelist_count",
+    [SQ_AUTO_VACUUM] = "PRAGMA auto_vacuum",
+    [SQ_VACUUM] = "PRAGMA incremental_vacuum",
 
     [SQ_TOPIC_BY_NAME] = "SELECT id FROM topic WHERE name = ?1",
     [SQ_TOPIC_ADD] = "INSERT INTO topic(name, last) VALUES(?1, 0)",
@@ -41,6 +45,10 @@ static const char *const texts[SQ_STATEMENTS] = {
     [SQ_MSG_SLOT_KEY] = "SELECT slot, key FROM msg WHERE id = ?1",
     [SQ_MSG_SLOTS_BETWEEN] = "SELECT id, slot FROM msg WHERE id > ?1 AND id <= ?2 ORDER BY id",
     [SQ_MSG_DELETE] = "DELETE FROM msg WHERE id BETWEEN ?1 AND ?2",
+    [SQ_MSG_SIZES] = "SELECT id, ifnull(length(key), 0) + length(head) + ifnull(length(body), 0) FROM msg"
+                     " WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+    [SQ_MSG_BYTES] = "SELECT ifnull(sum(ifnull(length(key), 0) + length(head) + ifnull(length(body), 0)), 0) FROM msg"
+                     " WHERE id BETWEEN ?1 AND ?2",
     [SQ_SCHEMA_BY_TEXT] = "SELECT id FROM schema WHERE name = ?1 AND json = ?2",
     [SQ_SCHEMA_ADD] = "INSERT INTO schema(name, json) VALUES(?1, ?2)",
     [SQ_SCHEMA_BY_ID] = "SELECT name, json FROM schema WHERE id = ?1",
@@ -62,6 +70,7 @@ static const char *const texts[SQ_STATEMENTS] = {
     [SQ_SHARE_ONE] = "SELECT state FROM share WHERE grp = ?1 AND owner = ?2",
     [SQ_SHARE_DELETE] = "DELETE FROM share WHERE grp = ?1 AND owner = ?2",
     [SQ_SHARES_DELETE] = "DELETE FROM share WHERE grp = ?1",
+    [SQ_SHARE_STATES] = "SELECT state FROM share WHERE grp = ?1",
     [SQ_SHARE_ANY] = "SELECT 1 FROM share WHERE owner = ?1 LIMIT 1",
     [SQ_HOLD_SET] = "INSERT INTO hold(grp, seq, slot, key, due, attempts, deliveries, holder)"
                     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET due = excluded.due,"
@@ -70,6 +79,7 @@ static const char *const texts[SQ_STATEMENTS] = {
     [SQ_HOLDS] = "SELECT seq, slot, key, due, attempts, deliveries, holder FROM hold WHERE grp = ?1 ORDER BY seq",
     [SQ_HOLD_DROP_HOLDER] = "UPDATE hold SET holder = 0 WHERE grp = ?1 AND holder = ?2",
     [SQ_HOLD_SEQS] = "SELECT seq, slot, holder FROM hold WHERE grp = ?1 AND seq <= ?2 ORDER BY seq",
+    [SQ_HOLD_LOWEST] = "SELECT seq FROM hold WHERE grp = ?1 ORDER BY seq LIMIT 1",
     [SQ_HOLDS_DELETE] = "DELETE FROM hold WHERE grp = ?1",
 };
 

@@ -69,6 +69,11 @@ static bool no_room(int code, int number) {
            || (code == SQLITE_IOERR && (number == ENOSPC || number == EDQUOT || number == EFBIG));
 }
 
+int32_t sq_store_full(const struct sq_store *store, struct eb_error *err) {
+    return sq_error(err, EB_RETRIABLE, SQLITE_FULL, "disk full at %s: free space there, then it goes on by itself",
+                    store->path);
+}
+
 int32_t sq_store_fault(struct sq_store *store, struct eb_error *err) {
     int extended = sqlite3_extended_errcode(store->db), code = extended & 0xff, number = errno;
     const char *path = store->path;
@@ -77,7 +82,7 @@ int32_t sq_store_fault(struct sq_store *store, struct eb_error *err) {
         number = sqlite3_system_errno(store->db);
 
     if (no_room(code, number))
-        return sq_error(err, EB_RETRIABLE, SQLITE_FULL, "disk full at %s: free space there, then it goes on by itself", path);
+        return sq_store_full(store, err);
     switch (code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -178,6 +183,17 @@ int32_t sq_run(struct sq_store *store, sqlite3_stmt *statement, struct eb_error 
     return row > 0 ? EB_OK : row;
 }
 
+int32_t sq_number(struct sq_store *store, enum sq_sql name, int64_t *number, struct eb_error *err) {
+    sqlite3_stmt *statement = sq_sql(store, name);
+    int32_t row = sq_step(store, statement, err);
+
+    if (row > 0) {
+        *number = sqlite3_column_int64(statement, 0);
+        sqlite3_reset(statement);
+    }
+    return row < 0 ? row : EB_OK;
+}
+
 struct eb_text sq_bytes(sqlite3_stmt *statement, int column) {
     struct eb_text text = { NULL, 0 };
 
@@ -200,9 +216,20 @@ void sq_bind(sqlite3_stmt *statement, int index, struct eb_text bytes) {
 /* ---- transactions ---- */
 
 static void leave_queue(struct sq_store *store) {
+    if (store->staying)
+        return;
     if (store->at_turn)
         sq_side_dequeue(&store->side);
     store->at_turn = false;
+}
+
+void sq_stay(struct sq_store *store) {
+    store->staying = true;
+}
+
+void sq_pass(struct sq_store *store) {
+    store->staying = false;
+    leave_queue(store);
 }
 
 /* What is written to a file that was removed is lost: better to begin anew with the one that is there, or none. */
@@ -216,6 +243,7 @@ static int32_t look_for_file(struct sq_store *store, struct eb_error *err) {
     if (sq_file_look(store->path, &is, NULL) == EB_OK && is.device == store->file.device && is.number == store->file.number
         && sq_side_in_place(&store->side))
         return EB_OK;
+    sq_pass(store);
     sq_side_close(&store->side);
     return sq_error(err, EB_RETRIABLE, 0, "%s was moved or removed while it was in use: it is opened anew", store->path);
 }
@@ -226,7 +254,8 @@ int32_t sq_begin(struct sq_store *store, int64_t until_ms, struct eb_error *err)
 
     if (status != EB_OK)
         return status;
-    store->at_turn = sq_side_enqueue(&store->side, until_ms);
+    if (!store->at_turn)
+        store->at_turn = sq_side_enqueue(&store->side, until_ms);
     left_ms = until_ms - sq_ticks_ms();
     sqlite3_busy_timeout(store->db, left_ms > 0 ? (int)left_ms : 0);
     status = sq_run(store, sq_sql(store, SQ_BEGIN), err);

@@ -39,7 +39,8 @@ struct sq_store {
     sqlite3_stmt *statements[SQ_STATEMENTS];
     struct sq_side side;
     uint64_t sides;                     /* how often the side file was opened */
-    bool at_turn;                       /* this transaction holds the queue */
+    bool at_turn;                       /* we hold the queue */
+    bool staying;                       /* and keep it beyond the transaction */
     int wal_pages;                      /* as the last commit left it */
     int wal_tried;                      /* and at the last checkpoint that could not do all */
     /* the way to the broker, as the host was told, and the next try */
@@ -69,12 +70,22 @@ int32_t sq_step(struct sq_store *, sqlite3_stmt *, struct eb_error *);
 /* Runs a statement that has no rows. EB_OK or negative. */
 int32_t sq_run(struct sq_store *, sqlite3_stmt *, struct eb_error *);
 
+/* The one number that a statement answers. EB_OK or negative. */
+int32_t sq_number(struct sq_store *, enum sq_sql, int64_t *, struct eb_error *);
+
 /* EB_OK: a write transaction is open. Waits for the others until then (sq_ticks_ms). */
 int32_t sq_begin(struct sq_store *, int64_t until_ms, struct eb_error *);
 
 /* Either ends it. After a failed commit nothing of it is stored. */
 int32_t sq_commit(struct sq_store *, struct eb_error *);
 void sq_rollback(struct sq_store *);
+
+/* Keeps the turn from the next transaction on until sq_pass, for several in a row. */
+void sq_stay(struct sq_store *);
+void sq_pass(struct sq_store *);
+
+/* The error of a full disk. */
+int32_t sq_store_full(const struct sq_store *, struct eb_error *);
 
 /* What sqlite just said, as an error of this broker. */
 int32_t sq_store_fault(struct sq_store *, struct eb_error *);

@@ -1,0 +1,119 @@
+/* plugins/sqlite/limits.c - see limits.h. Age counts for all that was settled; number and size only where some group reads
+ * the topic: what was sent before its first group is there may be all that this group came for. Dead letters are neither
+ * counted nor measured, nor do they ever go anyway. */
+#include "limits.h"
+
+#include <fnmatch.h>
+
+#include "point.h"
+
+/* One set of them: the soft ones, or the hard ones. */
+struct limits {
+    int64_t age_ms, events, bytes;      /* 0: none */
+};
+
+struct survey {
+    struct sq_sizes *sizes;
+    struct sq_store *store;
+    int64_t topic;
+    struct sq_extent extent;
+    const struct sq_limits_at *at;
+    struct sq_due *due;
+};
+
+static struct limits soft(const struct sq_settings *set) {
+    return (struct limits){ set->retain_age, set->retain_events, set->retain_bytes };
+}
+
+static struct limits hard(const struct sq_settings *set) {
+    return (struct limits){ set->retain_hard_age, set->retain_hard_events, set->retain_hard_bytes };
+}
+
+bool sq_limits_any(const struct sq_settings *set) {
+    return set->retain_age || set->retain_events || set->retain_bytes || set->retain_hard_age || set->retain_hard_events
+           || set->retain_hard_bytes;
+}
+
+static bool is_kept(const struct sq_settings *set, const char *name) {
+    for (const char *const *pattern = set->retain_always; pattern && *pattern; pattern++)
+        if (fnmatch(*pattern, name, FNM_NOESCAPE) == 0)
+            return true;
+    return false;
+}
+
+static void raise_to(int64_t *upto, int64_t candidate) {
+    if (*upto < candidate)
+        *upto = candidate;
+}
+
+static int32_t by_age(struct survey *s, int64_t age_ms, int64_t *upto, struct eb_error *err) {
+    struct eb_point point = { .size = sizeof point, .kind = EB_TIME, .time_ms = s->at->wall_ms - age_ms };
+    int64_t cursor, next = s->extent.first_ms + age_ms;
+    int32_t status;
+
+    if (age_ms == 0)
+        return EB_OK;
+    if (next >= s->at->wall_ms) {
+        s->due->next_wall_ms = next < s->due->next_wall_ms ? next : s->due->next_wall_ms;
+        return EB_OK;
+    }
+    status = sq_point_cursor(s->store, s->topic, &point, &cursor, err);
+    if (status == EB_OK)
+        raise_to(upto, cursor);
+    return status < 0 ? status : EB_OK;
+}
+
+static int32_t by_bytes(struct survey *s, int64_t limit, int64_t *upto, struct eb_error *err) {
+    int64_t bytes, cut;
+    int32_t status;
+
+    if (limit == 0 || s->at->file_bytes <= limit)
+        return EB_OK;
+    status = sq_size_count(s->sizes, s->store, s->topic, &s->extent, &bytes, err);
+    s->due->counting = s->due->counting || status == EB_FULL;
+    if (status < 0 || bytes <= limit)
+        return status < 0 ? status : EB_OK;
+    status = sq_size_cut(s->store, s->topic, &s->extent, bytes - limit, &cut, err);
+    if (status == EB_OK)
+        raise_to(upto, cut);
+    return status;
+}
+
+static int32_t by_length(struct survey *s, const struct limits *limits, int64_t *upto, struct eb_error *err) {
+    if (limits->events > 0)
+        raise_to(upto, s->extent.last - limits->events);
+    return by_bytes(s, limits->bytes, upto, err);
+}
+
+static int32_t see(struct survey *s, const struct sq_settings *set, bool kept, bool read, struct eb_error *err) {
+    struct limits may = soft(set), must = hard(set);
+    struct sq_trim *trim = &s->due->trim;
+    int32_t status = EB_OK;
+
+    if (!kept || read)
+        status = by_age(s, may.age_ms, &trim->upto, err);
+    if (status == EB_OK && !kept && read)
+        status = by_length(s, &may, &trim->upto, err);
+    if (status == EB_OK && !kept)
+        status = by_age(s, must.age_ms, &trim->upto_anyway, err);
+    if (status == EB_OK && !kept)
+        status = by_length(s, &must, &trim->upto_anyway, err);
+    return status;
+}
+
+int32_t sq_limits_see(const struct sq_settings *set, struct sq_sizes *sizes, struct sq_store *store, int64_t topic,
+                      const char *name, const struct sq_limits_at *at, struct sq_due *due, struct eb_error *err) {
+    struct survey s = { .sizes = sizes, .store = store, .topic = topic, .at = at, .due = due };
+    int64_t needed;
+    int32_t status = sq_topic_extent(store, topic, &s.extent, err);
+
+    *due = (struct sq_due){ .trim.topic = topic, .next_wall_ms = INT64_MAX };
+    if (status != EB_OK || s.extent.first >= s.extent.last)
+        return status < 0 ? status : EB_OK;             /* removed meanwhile; or no more than its newest */
+    status = sq_trim_floor(store, topic, &needed, err);
+    if (status == EB_OK)
+        status = see(&s, set, is_kept(set, name), needed != INT64_MAX, err);
+    due->any = s.extent.first <= due->trim.upto_anyway
+               || (s.extent.first <= due->trim.upto && s.extent.first < needed);
+    return status;
+}

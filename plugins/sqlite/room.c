@@ -1,0 +1,88 @@
+/* plugins/sqlite/room.c - see room.h. A log that has room and a file that has room for the whole log: so a checkpoint always
+ * works, the log begins again, and there is room in it for removing. */
+#include "room.h"
+
+#include "fault.h"
+
+enum {
+    PAGE = 8192,                /* of a new file; near enough for another one */
+    LOG_BYTES = 4 << 20,        /* half of what it grows to before it is moved */
+    CHUNK = 1 << 20,            /* the file grows by so much at once */
+    SPARE_PAGES = 32,           /* the tree above the rows, and other tables */
+    FREE_PAGES = 1024,          /* so many may stay free, for what comes next */
+    FREE_PART = 4,              /* or this part of all */
+    PAGES_AT_ONCE = 64
+};
+
+static void grow_log(sqlite3 *db) {
+    sqlite3_file *log = NULL;
+    sqlite3_int64 bytes = LOG_BYTES;
+    int chunk = LOG_BYTES;
+
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK || !log || !log->pMethods)
+        return;
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_CHUNK_SIZE, &chunk);
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_SIZE_HINT, &bytes);
+}
+
+void sq_room_prepare(struct sq_store *store) {
+    int chunk = CHUNK;
+
+    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
+    grow_log(store->db);
+}
+
+/* Rows do not fill their pages: of such as are just larger than half a page there is one in each. */
+int32_t sq_room_take(struct sq_store *store, size_t bytes, struct eb_error *err) {
+    int64_t pages = 0, unused = 0, need = (int64_t)(bytes / (PAGE / 2)) + SPARE_PAGES;
+    sqlite3_int64 size;
+    int32_t status = sq_number(store, SQ_PAGES, &pages, err);
+
+    if (status == EB_OK)
+        status = sq_number(store, SQ_FREE_PAGES, &unused, err);
+    if (status != EB_OK)
+        return status;
+    size = (pages + (need > unused ? need - unused : 0)) * PAGE;
+    if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_SIZE_HINT, &size) != SQLITE_OK)
+        return sq_store_full(store, err);
+    return EB_OK;
+}
+
+/* Files made before there was retention keep their free pages, for what comes next. */
+static int32_t is_enough(struct sq_store *store, bool *enough, struct eb_error *err) {
+    int64_t pages = 0, unused = 0, kind = 0;
+    int32_t status = sq_number(store, SQ_AUTO_VACUUM, &kind, err);
+
+    if (status == EB_OK)
+        status = sq_number(store, SQ_PAGES, &pages, err);
+    if (status == EB_OK)
+        status = sq_number(store, SQ_FREE_PAGES, &unused, err);
+    *enough = kind != 2 || unused <= FREE_PAGES || unused <= pages / FREE_PART;
+    return status;
+}
+
+static int32_t give_back(struct sq_store *store, struct eb_error *err) {
+    sqlite3_stmt *some = sq_sql(store, SQ_VACUUM);
+    int32_t row;
+
+    for (int n = 0; (row = sq_step(store, some, err)) > 0 && n < PAGES_AT_ONCE; n++)
+        continue;
+    sqlite3_reset(some);
+    return row < 0 ? row : EB_OK;
+}
+
+int32_t sq_room_give_back(struct sq_store *store, int64_t until_ms, struct eb_error *err) {
+    bool enough;
+    int32_t status = is_enough(store, &enough, err);
+
+    if (status != EB_OK || enough)
+        return status < 0 ? status : EB_END;
+    status = sq_begin(store, until_ms, err);
+    if (status != EB_OK)
+        return status;
+    status = give_back(store, err);
+    if (status == EB_OK)
+        return sq_commit(store, err);
+    sq_rollback(store);
+    return status;
+}
