@@ -222,6 +222,8 @@ int32_t kf_check(const void *settings, struct eb_error *err) {
 
     if (status == EB_OK && !set->bootstrap_servers[0])
         status = kf_misconfigured(err, "bootstrap_servers is empty: set it to host:port[,host:port...]");
+    if (status == EB_OK && set->registry.urls)
+        status = sr_check(&set->registry, err);
     if (status == EB_OK)
         status = check_role(set, KF_PRODUCER, err);
     return status == EB_OK ? check_role(set, KF_CONSUMER, err) : status;

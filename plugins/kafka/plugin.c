@@ -3,7 +3,10 @@
 
 #include <stddef.h>
 
+#include "../registry/options.h"
 #include "conf.h"
+#include "consume.h"
+#include "produce.h"
 #include "settings.h"
 
 #define AT(field) offsetof(struct kf_settings, field)
@@ -51,6 +54,7 @@ static const struct eb_option options[] = {
       .offset = AT(partitions), .help = "Partitions of topics that are made here; 0: the broker's default" },
     { .key = "replication", .type = EB_OPT_INT, .fallback = "0", .min = 0, .max = 1000, .flags = EB_OPT_ADMIN,
       .offset = AT(replication), .help = "Replicas of topics that are made here; 0: the broker's default" },
+    SR_OPTIONS(struct kf_settings, registry, 0),
     { .key = "rdkafka.", .type = EB_OPT_PAIRS, .offset = AT(native),
       .help = "A property of librdkafka by its own name, such as rdkafka.compression.type" },
 };
@@ -67,4 +71,25 @@ const struct eb_plugin eventbus_plugin = {
     .option_size = sizeof *options,
     .settings_size = sizeof(struct kf_settings),
     .check = kf_check,
+};
+
+const struct eb_producer_ops eventbus_producer = {
+    .size = sizeof eventbus_producer,
+    .traits = EB_T_ORDER | EB_T_PROCESSES,
+    .open = kf_producer_open,
+    .submit = kf_producer_submit,
+    .poll = kf_producer_poll,
+    .wake = kf_producer_wake,
+    .close = kf_producer_close,
+};
+
+const struct eb_consumer_ops eventbus_consumer = {
+    .size = sizeof eventbus_consumer,
+    .traits = EB_T_ORDER | EB_T_FREE_RETURN | EB_T_HISTORY | EB_T_PATTERN | EB_T_PROCESSES,
+    .open = kf_consumer_open,
+    .receive = kf_consumer_receive,
+    .settle = kf_consumer_settle,
+    .wake = kf_consumer_wake,
+    .pause = kf_consumer_pause,
+    .close = kf_consumer_close,
 };

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "../registry/registry.h"
+
 enum kf_security { KF_AUTO = 0, KF_PLAINTEXT, KF_SSL, KF_SASL_PLAINTEXT, KF_SASL_SSL };
 enum kf_assignment { KF_COOPERATIVE = 0, KF_EAGER };
 
@@ -17,6 +19,7 @@ struct kf_settings {
     int64_t assignment;                         /* enum kf_assignment */
     int64_t static_member, commit_interval_ms, revoke_timeout_ms;
     int64_t partitions, replication;            /* of topics that are made here; 0: the broker's default */
+    struct sr_settings registry;                /* urls NULL: none */
     const char *const *native;                  /* librdkafka's own: name, value, ..., NULL */
 };
 

@@ -1,0 +1,246 @@
+/* plugins/kafka/client.c - see client.h. */
+#include "client.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "pipes.h"
+#include "stats.h"
+
+/* librdkafka repeats in its log what it reports as errors, once for each try; and warns of each property that is of use
+ * to another role only. */
+static int32_t level_of(int level, const char *facility) {
+    static const char *const repeated[] = { "FAIL", "ERROR", "CONFWARN", "CLUSTERID", "BRKMAIN" };
+
+    for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++)
+        if (strcmp(facility, repeated[i]) == 0)
+            return 7;
+    return level < 3 ? 3 : level;
+}
+
+/* Its threads may log until it is destroyed, and one that is abandoned never is: so this outlives the client. */
+struct kf_voice {
+    pthread_mutex_t lock;
+    const struct eb_host *host;         /* NULL: nobody listens any more */
+};
+
+static struct kf_voice *voice_new(const struct eb_host *host) {
+    struct kf_voice *voice = calloc(1, sizeof *voice);
+
+    if (voice) {
+        pthread_mutex_init(&voice->lock, NULL);
+        voice->host = host;
+    }
+    return voice;
+}
+
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text) {
+    struct kf_voice *voice = rd_kafka_opaque(rk);
+    char line[1024];
+
+    snprintf(line, sizeof line, "librdkafka: %s: %s", facility, text);
+    pthread_mutex_lock(&voice->lock);
+    if (voice->host)
+        voice->host->log(voice->host, level_of(level, facility), line);
+    pthread_mutex_unlock(&voice->lock);
+}
+
+static void on_queue(rd_kafka_t *rk, void *arg) {
+    (void)rk;
+    kf_bell_ring(arg);
+}
+
+static int32_t open_all(struct kf_client *client, enum kf_role role, rd_kafka_conf_t *conf, struct eb_error *err) {
+    int32_t status = EB_OK;
+
+    if (!kf_bell_open(&client->bell)) {
+        rd_kafka_conf_destroy(conf);
+        status = kf_error(err, EB_FATAL, "no descriptor for its eventfd: %s", strerror(errno));
+        if (err)
+            err->kind = EB_KIND_SYSTEM;
+        return status;
+    }
+    if (client->set->registry.urls) {
+        status = sr_open(&client->set->registry, &client->registry, err);
+        if (status != EB_OK) {
+            rd_kafka_conf_destroy(conf);
+            return status;
+        }
+    }
+    client->rk = kf_client_new(conf, role, err);
+    if (!client->rk)
+        return EB_PERMANENT;
+    kf_pipes_close_on_exec();
+    if (role == KF_CONSUMER)
+        rd_kafka_poll_set_consumer(client->rk);
+    client->queue = role == KF_CONSUMER ? rd_kafka_queue_get_consumer(client->rk) : rd_kafka_queue_get_main(client->rk);
+    rd_kafka_queue_cb_event_enable(client->queue, on_queue, &client->bell);
+    return EB_OK;
+}
+
+int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, const struct kf_settings *set,
+                       enum kf_role role, rd_kafka_conf_t *conf, struct eb_error *err) {
+    client->host = client->link.host = host;
+    client->set = set;
+    client->bell.fd = -1;
+    client->voice = voice_new(host);
+    if (!client->voice) {
+        rd_kafka_conf_destroy(conf);
+        return kf_no_memory(err);
+    }
+    rd_kafka_conf_set_opaque(conf, client->voice);
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS | RD_KAFKA_EVENT_DR |
+                                   RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT);
+    int32_t status = open_all(client, role, conf, err);
+    if (status != EB_OK)
+        kf_client_close(client);
+    return status;
+}
+
+static void let_go_of_queue(struct kf_client *client) {
+    if (client->queue) {
+        rd_kafka_queue_cb_event_enable(client->queue, NULL, NULL);
+        rd_kafka_queue_destroy(client->queue);
+    }
+    client->queue = NULL;
+}
+
+static void let_go(struct kf_client *client) {
+    let_go_of_queue(client);
+    sr_close(client->registry);
+    kf_bell_close(&client->bell);
+    client->registry = NULL;
+    client->rk = NULL;
+}
+
+void kf_voice_free(struct kf_voice *voice) {
+    if (voice)
+        pthread_mutex_destroy(&voice->lock);
+    free(voice);
+}
+
+void kf_client_close(struct kf_client *client) {
+    rd_kafka_t *rk = client->rk;
+
+    let_go_of_queue(client);
+    if (rk)
+        rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    let_go(client);
+    kf_voice_free(client->voice);
+    client->voice = NULL;
+}
+
+void kf_client_abandon(struct kf_client *client) {
+    pthread_mutex_lock(&client->voice->lock);
+    client->voice->host = NULL;
+    pthread_mutex_unlock(&client->voice->lock);
+    rd_kafka_queue_cb_event_enable(client->queue, NULL, NULL);
+    kf_bury(client->rk, client->queue, client->voice);
+    client->queue = NULL;
+    client->voice = NULL;
+    let_go(client);
+}
+
+/* ---- What it tells ---- */
+
+void kf_client_end(struct kf_client *client, int32_t status, const struct eb_error *why) {
+    if (client->over != EB_OK)
+        return;
+    client->over = status;
+    client->why = *why;
+    client->why.status = status;
+}
+
+static void end_fatally(struct kf_client *client) {
+    struct eb_error why;
+    char text[512];
+    rd_kafka_resp_err_t code = rd_kafka_fatal_error(client->rk, text, sizeof text);
+
+    kf_error(&why, EB_FATAL, "%s", text);
+    why.native = code;
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+        kf_error(&why, EB_PERMANENT, "another member has joined the group under this one's group.instance.id: %s; give "
+                 "each its own name, or static_member = no", text);
+    kf_client_end(client, why.status, &why);
+}
+
+/* traps of versions: what the user cannot know. */
+static const char *hint_for(const struct kf_client *client, rd_kafka_resp_err_t code) {
+    const char *mechanism = client->set->sasl_mechanism;
+
+    if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION && mechanism && strncmp(mechanism, "SCRAM", 5) == 0 &&
+        rd_kafka_version() < 0x02060100)
+        return "or it is Kafka 4, whose SCRAM librdkafka below 2.6.1 cannot do: use PLAIN, or a newer librdkafka";
+    return NULL;
+}
+
+static bool is_of_connection(rd_kafka_resp_err_t code) {
+    switch (code) {
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__SSL:
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void on_error(struct kf_client *client, rd_kafka_resp_err_t code, const char *text) {
+    char line[1024];
+
+    if (code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_fatal_error(client->rk, NULL, 0)) {
+        end_fatally(client);
+    } else if (is_of_connection(code)) {
+        kf_link_bad(&client->link, code, text, hint_for(client, code), kf_ticks_ms());
+    } else {
+        snprintf(line, sizeof line, "%s", text && *text ? text : rd_kafka_err2str(code));
+        client->host->log(client->host, 4, line);
+    }
+}
+
+void kf_client_event(struct kf_client *client, rd_kafka_event_t *event) {
+    switch (rd_kafka_event_type(event)) {
+    case RD_KAFKA_EVENT_ERROR:
+        on_error(client, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
+        break;
+    case RD_KAFKA_EVENT_STATS:
+        kf_stats_tell(client->host, rd_kafka_event_stats(event));
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- In the loop ---- */
+
+size_t kf_client_look(struct kf_client *client, int64_t budget_ms) {
+    struct eb_error why;
+    size_t news = 0;
+
+    if (client->registry) {
+        news = sr_poll(client->registry);
+        kf_link_registry(&client->link, sr_trouble(client->registry, &why), &why);
+    }
+    bool reached = client->link.reached;
+    kf_link_look(&client->link, client->rk, kf_ticks_ms(), budget_ms);
+    if (client->link.reached && !reached)
+        kf_pipes_close_on_exec();       /* it knows the other brokers now */
+    return news;
+}
+
+void kf_client_wait(struct kf_client *client, int64_t until_ms) {
+    int64_t due = kf_link_due(&client->link);
+
+    if (client->link.doubted && client->link.doubted_ms + 1000 > kf_ticks_ms() && client->link.doubted_ms + 1000 < due)
+        due = client->link.doubted_ms + 1000;
+    kf_bell_wait(&client->bell, client->registry ? sr_fd(client->registry) : -1, due < until_ms ? due : until_ms);
+}

@@ -1,0 +1,313 @@
+/* plugins/kafka/consume.c - the consumer's operations, and the loop of receive; see consumer.h for the parts. */
+#include "consume.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "consumer.h"
+#include "error.h"
+#include "point.h"
+
+enum { LEAVE_MS = 500, JOIN_MS = 2000 };
+
+/* ---- Opening ---- */
+
+/* '*' stands for any characters; all others of a topic's name for themselves. To be freed. */
+static char *regex_of(const char *pattern) {
+    char *regex = malloc(2 * strlen(pattern) + 3), *to = regex;
+
+    if (!regex)
+        return NULL;
+    *to++ = '^';
+    for (; *pattern; pattern++) {
+        if (*pattern == '*') {
+            *to++ = '.';
+            *to++ = '*';
+            continue;
+        }
+        if (*pattern == '.')
+            *to++ = '\\';
+        *to++ = *pattern;
+    }
+    *to++ = '$';
+    *to = '\0';
+    return regex;
+}
+
+static int32_t subscribe(struct kf_consumer *c, struct eb_error *err) {
+    const struct eb_subscription *sub = c->subscription;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)sub->n_topics);
+    int32_t status = EB_OK;
+
+    for (size_t i = 0; i < sub->n_topics && status == EB_OK; i++) {
+        char *regex = strchr(sub->topics[i], '*') ? regex_of(sub->topics[i]) : NULL;
+        if (strchr(sub->topics[i], '*') && !regex)
+            status = kf_no_memory(err);
+        else
+            rd_kafka_topic_partition_list_add(list, regex ? regex : sub->topics[i], RD_KAFKA_PARTITION_UA);
+        free(regex);
+    }
+    if (status == EB_OK)
+        status = kf_failed(err, rd_kafka_subscribe(c->client.rk, list), "subscribing to %s", sub->topics[0]);
+    rd_kafka_topic_partition_list_destroy(list);
+    return status;
+}
+
+static rd_kafka_conf_t *conf_for(const struct kf_consumer *c, const struct kf_settings *set, const char *service,
+                                 struct eb_error *err) {
+    const struct eb_subscription *sub = c->subscription;
+    rd_kafka_conf_t *conf = kf_conf_new(set, KF_CONSUMER, service, err);
+
+    if (!conf)
+        return NULL;
+    if (kf_conf_set(conf, "group.id", sub->group, err) &&
+        kf_conf_set(conf, "enable.partition.eof", sub->until_end ? "true" : "false", err) &&
+        kf_conf_set(conf, "group.instance.id", set->static_member ? sub->consumer : NULL, err))
+        return conf;
+    rd_kafka_conf_destroy(conf);
+    return NULL;
+}
+
+int32_t kf_consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *sub, void **self,
+                         struct eb_error *err) {
+    const struct kf_settings *set = settings;
+    struct kf_consumer *c = calloc(1, sizeof *c);
+    int32_t status = c ? kf_point_check(sub->start, err) : kf_no_memory(err);
+    rd_kafka_conf_t *conf = NULL;
+
+    if (status != EB_OK)
+        goto failed;
+    c->subscription = sub;
+    c->commit_ms = INT64_MAX;
+    conf = conf_for(c, set, host->service, err);
+    if (!conf) {
+        status = EB_PERMANENT;
+        goto failed;
+    }
+    long long interval = kf_conf_number(conf, "max.poll.interval.ms");
+    c->grace_ms = set->revoke_timeout_ms < interval / 2 ? set->revoke_timeout_ms : interval / 2;
+    status = kf_client_open(&c->client, host, set, KF_CONSUMER, conf, err);
+    if (status != EB_OK)
+        goto failed;
+    c->reader = (struct kf_reader){ .host = host, .registry = c->client.registry };
+    status = subscribe(c, err);
+    if (status != EB_OK) {
+        kf_client_close(&c->client);
+        goto failed;
+    }
+    *self = c;
+    return EB_OK;
+failed:
+    free(c);
+    return status;
+}
+
+/* ---- Events ---- */
+
+static void end_for_good(struct kf_consumer *c, rd_kafka_resp_err_t code, const char *advice) {
+    struct eb_error why;
+
+    kf_error(&why, EB_PERMANENT, "group %s: %s%s", c->subscription->group, rd_kafka_err2str(code), advice);
+    why.native = code;
+    kf_client_end(&c->client, EB_PERMANENT, &why);
+}
+
+static void on_error(struct kf_consumer *c, rd_kafka_event_t *event) {
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    char line[600];
+
+    switch (code) {
+    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+        end_for_good(c, code, ": its live members share partitions out in another way than this one; in a group with "
+                     "members in Python set assignment = eager, else stop those that have another setting");
+        break;
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID:
+        end_for_good(c, code, "");
+        break;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:       /* once for each topic, and again after each refresh */
+        snprintf(line, sizeof line, "waiting for a topic: %s", rd_kafka_event_error_string(event));
+        c->client.host->log(c->client.host, 6, line);
+        break;
+    default:
+        kf_client_event(&c->client, event);
+    }
+}
+
+static void serve(struct kf_consumer *c) {
+    rd_kafka_event_t *event;
+
+    while ((event = rd_kafka_queue_poll(c->client.queue, 0))) {
+        switch (rd_kafka_event_type(event)) {
+        case RD_KAFKA_EVENT_REBALANCE:
+            kf_rebalance(c, event);
+            continue;                   /* the event is kept there */
+        case RD_KAFKA_EVENT_OFFSET_COMMIT:
+            kf_committed(c, event);
+            break;
+        case RD_KAFKA_EVENT_ERROR:
+            on_error(c, event);
+            break;
+        default:
+            kf_client_event(&c->client, event);
+        }
+        rd_kafka_event_destroy(event);
+    }
+}
+
+/* ---- Receiving ---- */
+
+static void turn(struct kf_consumer *c, int64_t budget_ms) {
+    kf_client_look(&c->client, budget_ms);
+    serve(c);
+    kf_commit(c, kf_ticks_ms());
+    kf_rebalance_go_on(c, kf_ticks_ms());
+    if (c->subscription->until_end && !c->search && c->client.link.reached)
+        c->search = kf_places_ask(c, NULL);
+}
+
+/* When the loop has to look again though nothing has rung. */
+static int64_t due(const struct kf_consumer *c, int64_t until) {
+    if (c->commit_ms < until && !c->committing)
+        until = c->commit_ms;
+    if (c->revoking && c->revoke_by_ms < until)
+        until = c->revoke_by_ms;
+    return until;
+}
+
+int32_t kf_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *err) {
+    struct kf_consumer *c = self;
+    int64_t now = kf_ticks_ms(), until = now + timeout_ms;
+
+    for (;; now = kf_ticks_ms()) {
+        kf_bell_take(&c->client.bell);
+        bool woken = kf_bell_take_wake(&c->client.bell);
+        turn(c, until - now);
+        if (c->client.over != EB_OK) {
+            if (err)
+                *err = c->client.why;
+            return c->client.over;
+        }
+        c->refused = false;
+        if (max > 0 && kf_hand_over(c, max) > 0)
+            return EB_OK;
+        if (kf_at_end(c))
+            return EB_END;
+        if (woken || c->refused || kf_ticks_ms() >= until)
+            return EB_EMPTY;
+        kf_client_wait(&c->client, due(c, until));
+    }
+}
+
+void kf_consumer_wake(void *self) {
+    struct kf_consumer *c = self;
+
+    kf_bell_wake(&c->client.bell);
+}
+
+void kf_consumer_pause(void *self, uint32_t lane, int32_t on) {
+    struct kf_consumer *c = self;
+
+    if (lane < c->n_slots && c->slots[lane])
+        c->slots[lane]->paused = on != 0;
+}
+
+/* ---- Closing ---- */
+
+static bool all_stored(const struct kf_consumer *c) {
+    for (size_t i = 0; i < c->n_slots; i++)
+        if (c->slots[i] && !kf_is_stored(c->slots[i]))
+            return false;
+    return !c->committing;
+}
+
+/* Commits what there is; what cannot be committed in the time is answered EB_GONE. */
+static void store_all(struct kf_consumer *c, int64_t until) {
+    for (int64_t now = kf_ticks_ms(); !all_stored(c) && now < until && c->client.over == EB_OK; now = kf_ticks_ms()) {
+        kf_bell_take(&c->client.bell);
+        kf_client_look(&c->client, until - now);
+        serve(c);
+        if (c->commit_ms <= now || c->commit_ms == INT64_MAX)
+            kf_commit_now(c);
+        if (!all_stored(c))
+            kf_client_wait(&c->client, now + 50 < until ? now + 50 : until);
+    }
+}
+
+/* librdkafka before 2.3.0 aborts the process when a member of a cooperative group is destroyed between the group's first
+ * answer and its first assignment. That is a moment, unless other members take long to give partitions up. */
+static bool must_not_be_destroyed(const struct kf_consumer *c) {
+    char *member;
+    bool joining;
+
+    if (c->assigned || c->client.set->assignment == KF_EAGER || rd_kafka_version() >= 0x02030000)
+        return false;
+    member = rd_kafka_memberid(c->client.rk);
+    joining = member && *member;
+    if (member)
+        rd_kafka_mem_free(c->client.rk, member);
+    return joining;
+}
+
+static void step(struct kf_consumer *c, int64_t until) {
+    int64_t now = kf_ticks_ms();
+
+    kf_bell_take(&c->client.bell);
+    serve(c);
+    kf_rebalance_go_on(c, now);
+    kf_bell_wait(&c->client.bell, -1, now + 20 < until ? now + 20 : until);
+}
+
+/* Tells the group that this member goes. A broker that is away finds out by session.timeout.ms. False: it cannot go. */
+static bool leave(struct kf_consumer *c, int64_t until) {
+    int64_t now = kf_ticks_ms(), join_by = now + (until - now < 2 * JOIN_MS ? (until - now) / 2 : JOIN_MS);
+    struct eb_error why;
+
+    while (must_not_be_destroyed(c) && kf_ticks_ms() < join_by)
+        step(c, join_by);
+    if (must_not_be_destroyed(c))
+        return false;
+    kf_drop_partitions(c);
+    if (c->client.over == EB_OK &&
+        kf_failed_with(&why, rd_kafka_consumer_close_queue(c->client.rk, c->client.queue), "leaving") == EB_OK)
+        while (!rd_kafka_consumer_closed(c->client.rk) && kf_ticks_ms() < until)
+            step(c, until);
+    return true;
+}
+
+static void end_client(struct kf_consumer *c, bool destroy) {
+    if (destroy) {
+        kf_client_close(&c->client);
+        return;
+    }
+    c->client.host->log(c->client.host, 4, "librdkafka below 2.3.0 cannot end a consumer that is joining its group: it is "
+                        "left to itself");
+    kf_client_abandon(&c->client);
+}
+
+void kf_consumer_close(void *self, int32_t timeout_ms) {
+    struct kf_consumer *c = self;
+    int64_t now = kf_ticks_ms(), until = now + timeout_ms;
+
+    store_all(c, until);
+    kf_drop_partitions(c);
+    kf_rebalance_go_on(c, now);
+    bool gone = leave(c, until > kf_ticks_ms() + LEAVE_MS ? until : kf_ticks_ms() + LEAVE_MS);
+    kf_drop_partitions(c);
+    kf_places_free(c->places);
+    kf_places_free(c->search);
+    if (c->rebalance)
+        rd_kafka_event_destroy(c->rebalance);
+    end_client(c, gone);
+    while (c->topics) {
+        struct kf_topic_name *topic = c->topics;
+        c->topics = topic->next;
+        free(topic);
+    }
+    kf_reader_free(&c->reader);
+    free(c->slots);
+    free(c->generations);
+    free(c);
+}

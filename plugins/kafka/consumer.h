@@ -1,0 +1,109 @@
+/* plugins/kafka/consumer.h - what a consumer holds; shared by the files that each do one part of its work.
+ *
+ *   consume.c    the operations, and the loop of receive
+ *   hand.c       reads the partitions' queues and hands messages over
+ *   settle.c     verdicts, and the commits that follow from them
+ *   assign.c     partitions come and go
+ *   places.c     where a new group begins: asks the broker in a thread of its own
+ *   end.c        until_end
+ *
+ * Each partition's messages stay in a queue of its own, so that what is paused, or about to be taken away, is just not
+ * read: librdkafka's own pause, and its one queue for all, lose messages or hand over those of partitions that are gone. */
+#ifndef KF_CONSUMER_H
+#define KF_CONSUMER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <librdkafka/rdkafka.h>
+#include <eventbus/plugin.h>
+
+#include "client.h"
+#include "read.h"
+#include "window.h"
+
+struct kf_topic_name {
+    struct kf_topic_name *next;
+    int32_t partitions;                 /* of those that were assigned here first, the highest number, plus 1 */
+    char text[];
+};
+
+/* One that is assigned to this member. */
+struct kf_partition {
+    uint16_t slot, generation;          /* of its place in `slots`: a token names both */
+    struct kf_topic_name *topic;
+    int32_t number;
+    rd_kafka_queue_t *queue;
+    struct kf_bell *bell;
+    atomic_bool arrived;                /* something came into the empty queue */
+    bool more;                          /* the queue was not read to its end */
+    bool paused, going;                 /* going: being taken away; nothing more is handed over */
+    rd_kafka_message_t *held;           /* read, and not handed over yet */
+    int64_t position;                   /* the offset behind the last one read; -1: none was */
+    int64_t end;                        /* until_end: the topic's end when it was read; -1: not yet */
+    int64_t start;                      /* to be stored as the new group's place; -1: none */
+    struct kf_window window;
+    bool committing;                    /* part of the commit under way, up to: */
+    uint32_t upto;
+};
+
+enum { KF_SLOTS = 65536 };
+
+struct kf_places;
+
+struct kf_consumer {
+    struct kf_client client;
+    const struct eb_subscription *subscription;
+    struct kf_reader reader;
+    struct kf_topic_name *topics;
+    struct kf_partition **slots;        /* grows; NULL where none is */
+    uint16_t *generations;              /* of the slots */
+    size_t n_slots, turn;
+    size_t n_out, bytes_out;            /* without a verdict, of all partitions */
+
+    bool committing;
+    int64_t commit_ms;                  /* when the next commit is due; INT64_MAX: nothing to commit */
+
+    rd_kafka_event_t *rebalance;        /* the one at work; NULL: none */
+    bool revoking;
+    int64_t revoke_by_ms, grace_ms;
+    struct kf_places *places;           /* asking where the assigned partitions begin; NULL: not */
+
+    bool assigned;                      /* once at least */
+    struct kf_places *search;           /* until_end: whether any topic of the subscription exists */
+    bool refused;                       /* the host took no more in this receive */
+};
+
+struct kf_partition *kf_partition_find(const struct kf_consumer *, const char *topic, int32_t number);
+
+static inline uint64_t kf_token(const struct kf_partition *partition, uint32_t number) {
+    return (uint64_t)partition->slot << 48 | (uint64_t)partition->generation << 32 | number;
+}
+
+/* hand.c. Hands over up to max; answers how many. */
+uint32_t kf_hand_over(struct kf_consumer *, uint32_t max);
+
+/* settle.c */
+int32_t kf_consumer_settle(void *self, const struct eb_verdict *, size_t n, struct eb_error *);
+void kf_commit(struct kf_consumer *, int64_t now_ms);                   /* what is due */
+void kf_commit_now(struct kf_consumer *);                               /* all there is, if none is under way */
+void kf_committed(struct kf_consumer *, rd_kafka_event_t *);
+void kf_answer_gone(struct kf_consumer *, struct kf_partition *);       /* what is acknowledged and not stored */
+bool kf_is_stored(const struct kf_partition *);                         /* all that can be committed is */
+
+/* assign.c */
+void kf_rebalance(struct kf_consumer *, rd_kafka_event_t *);            /* takes the event */
+void kf_rebalance_go_on(struct kf_consumer *, int64_t now_ms);
+void kf_drop_partitions(struct kf_consumer *);
+
+/* places.c. Asks, beside the loop, where those partitions of a list begin that the group has no place in; list NULL:
+ * whether any topic of the subscription exists. Rings the bell when it is done. NULL: no memory, or no thread. */
+struct kf_places *kf_places_ask(struct kf_consumer *, const rd_kafka_topic_partition_list_t *);
+bool kf_places_done(const struct kf_places *);
+const rd_kafka_topic_partition_list_t *kf_places_list(const struct kf_places *);
+bool kf_places_nothing_there(const struct kf_places *);
+void kf_places_free(struct kf_places *);                                /* waits for its thread */
+
+/* end.c */
+bool kf_at_end(struct kf_consumer *);
+
+#endif

@@ -1,0 +1,33 @@
+/* plugins/kafka/headers.h - CloudEvents attributes and further headers of an event as headers of a record, and back. */
+#ifndef KF_HEADERS_H
+#define KF_HEADERS_H
+
+#include <librdkafka/rdkafka.h>
+#include <eventbus/plugin.h>
+
+enum { KF_ATTRS = 7 };
+
+/* In the order of the Python producer: ce_specversion, content-type, ce_datacontenttype, the attributes, the others. To be
+ * destroyed, or given to a message. NULL: no memory. */
+rd_kafka_headers_t *kf_headers_new(const struct eb_message *);
+
+/* The headers of one record, taken apart; all texts are the record's. Zeroed, then used again for each. */
+struct kf_headers {
+    struct eb_header attrs[KF_ATTRS];
+    size_t n_attrs;
+    struct eb_header *headers;
+    size_t n_headers, room;
+    struct eb_text id;
+    unsigned missing;           /* bits: attributes that are not there */
+    const char *repeated;       /* a header of an event that stands there twice; NULL: none */
+};
+
+/* False: no memory. */
+int kf_headers_read(struct kf_headers *, const rd_kafka_message_t *);
+void kf_headers_free(struct kf_headers *);
+
+/* The name on the wire of the attribute of a bit in `missing`, and the bit of the id, which must not be missing. */
+const char *kf_headers_name(unsigned bit);
+enum { KF_NO_ID = 1 << 1 };
+
+#endif

@@ -1,0 +1,106 @@
+/* plugins/kafka/link.c - see link.h. */
+#include "link.h"
+
+#include <string.h>
+
+#include "error.h"
+
+enum { DOUBT_MS = 1000, ASK_EACH_MS = 200, ASK_FOR_MS = 100, LOOK_EACH_MS = 20 };
+
+/* Of several causes at once the one that helps most is told: a refused password says more than a closed socket. */
+static int rank_of(rd_kafka_resp_err_t code) {
+    switch (code) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR__SSL:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+        return 3;
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+        return 1;
+    default:
+        return 2;
+    }
+}
+
+void kf_link_bad(struct kf_link *link, rd_kafka_resp_err_t code, const char *text, const char *hint, int64_t now_ms) {
+    int rank = rank_of(code);
+
+    if (rank >= link->rank) {
+        link->rank = rank;
+        kf_error(&link->why, EB_RETRIABLE, "%s%s%s", text && *text ? text : rd_kafka_err2str(code), hint ? "; " : "",
+                 hint ? hint : "");
+        link->why.native = code;
+    }
+    if (!link->doubted && (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !link->reached)) {
+        link->doubted = true;
+        link->doubted_ms = now_ms;
+    }
+}
+
+void kf_link_good(struct kf_link *link) {
+    link->reached = true;
+    link->doubted = false;
+    link->rank = 0;
+}
+
+void kf_link_registry(struct kf_link *link, int32_t status, const struct eb_error *why) {
+    link->registry = status;
+    if (status != EB_OK)
+        link->registry_why = *why;
+}
+
+static void ask(struct kf_link *link, rd_kafka_t *client, int64_t budget_ms) {
+    const struct rd_kafka_metadata *metadata;
+    int wait = budget_ms < ASK_FOR_MS ? (int)budget_ms : ASK_FOR_MS;
+
+    if (wait <= 0 || rd_kafka_metadata(client, 0, NULL, &metadata, wait) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    rd_kafka_metadata_destroy(metadata);
+    kf_link_good(link);
+}
+
+/* librdkafka connects by itself when it is made; its cluster's name is known when the first broker has answered. */
+static void look_for_cluster(struct kf_link *link, rd_kafka_t *client) {
+    char *cluster = rd_kafka_clusterid(client, 0);
+
+    if (cluster) {
+        rd_kafka_mem_free(client, cluster);
+        kf_link_good(link);
+    }
+}
+
+static bool doubted_long(const struct kf_link *link, int64_t now_ms) {
+    return link->doubted && now_ms >= link->doubted_ms + DOUBT_MS;
+}
+
+static void tell(struct kf_link *link, int64_t now_ms) {
+    bool lost = !link->reached && doubted_long(link, now_ms), up = link->reached && link->registry == EB_OK;
+
+    if (up && !link->up) {
+        link->up = true;
+        link->told_down = false;
+        link->host->link(link->host, 1, NULL);
+    } else if ((lost || (link->reached && !up)) && !link->told_down) {
+        link->up = false;
+        link->told_down = true;
+        link->host->link(link->host, 0, lost ? &link->why : &link->registry_why);
+    }
+}
+
+void kf_link_look(struct kf_link *link, rd_kafka_t *client, int64_t now_ms, int64_t budget_ms) {
+    if (now_ms >= kf_link_due(link)) {
+        link->asked_ms = now_ms;
+        if (link->doubted)
+            ask(link, client, budget_ms);
+        else
+            look_for_cluster(link, client);
+    }
+    if (doubted_long(link, now_ms))
+        link->reached = false;
+    tell(link, now_ms);
+}
+
+int64_t kf_link_due(const struct kf_link *link) {
+    if (link->reached && !link->doubted)
+        return INT64_MAX;
+    return link->asked_ms + (link->doubted ? ASK_EACH_MS : LOOK_EACH_MS);
+}

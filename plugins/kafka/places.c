@@ -1,0 +1,158 @@
+/* plugins/kafka/places.c - where a new group begins, and whether there is a topic at all: what only calls that wait can
+ * tell. A thread of its own makes them, each for a second at most, until all is known or nobody wants it any more. */
+#include "consumer.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "point.h"
+
+enum { STEP_MS = 1000, PAUSE_MS = 100 };
+
+struct kf_places {
+    struct kf_consumer *c;
+    pthread_t thread;
+    atomic_bool done, unwanted;
+    rd_kafka_topic_partition_list_t *list;      /* NULL: the question is only whether there is a topic */
+    bool nothing_there;
+};
+
+/* ---- Where a new group begins ---- */
+
+/* The group's own places; those without one get an offset below 0. */
+static bool find_committed(const struct kf_places *p, rd_kafka_topic_partition_list_t *list) {
+    return rd_kafka_committed(p->c->client.rk, list, STEP_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* offset: a time in ms, or RD_KAFKA_OFFSET_END, becomes the offset. */
+static bool find_offsets(const struct kf_places *p, rd_kafka_topic_partition_list_t *list, int64_t at) {
+    for (int i = 0; i < list->cnt; i++)
+        list->elems[i].offset = at;
+    if (list->cnt > 0 &&
+        rd_kafka_offsets_for_times(p->c->client.rk, list, STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].err)
+            return false;
+    return true;
+}
+
+/* A time behind the last message means the end. */
+static bool find_time(const struct kf_places *p, rd_kafka_topic_partition_list_t *list, int64_t time_ms) {
+    rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_copy(list);
+    bool found = find_offsets(p, list, time_ms) && find_offsets(p, ends, RD_KAFKA_OFFSET_END);
+
+    for (int i = 0; found && i < list->cnt; i++)
+        if (list->elems[i].offset < 0)
+            list->elems[i].offset = ends->elems[i].offset;
+    rd_kafka_topic_partition_list_destroy(ends);
+    return found;
+}
+
+static bool find_start(const struct kf_places *p, rd_kafka_topic_partition_list_t *list) {
+    const struct eb_point *start = p->c->subscription->start;
+
+    switch (start->kind) {
+    case EB_LATEST:
+        return find_offsets(p, list, RD_KAFKA_OFFSET_END);
+    case EB_TIME:
+        return find_time(p, list, start->time_ms);
+    default:
+        for (int i = 0; i < list->cnt; i++)     /* what the position does not name begins at its beginning */
+            if (!kf_point_offset(start->position.data, list->elems[i].partition, &list->elems[i].offset))
+                list->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
+        return true;
+    }
+}
+
+/* A partition that was added to a topic while this member was at work begins at its beginning. */
+static bool is_added(const struct kf_places *p, const rd_kafka_topic_partition_t *one) {
+    for (const struct kf_topic_name *topic = p->c->topics; topic; topic = topic->next)
+        if (strcmp(topic->text, one->topic) == 0)
+            return topic->partitions > 0 && one->partition >= topic->partitions;
+    return false;
+}
+
+static bool find_places(struct kf_places *p) {
+    rd_kafka_topic_partition_list_t *committed = rd_kafka_topic_partition_list_copy(p->list),
+                                    *fresh = rd_kafka_topic_partition_list_new(p->list->cnt);
+    bool found = find_committed(p, committed);
+
+    for (int i = 0; found && i < committed->cnt; i++)
+        if (committed->elems[i].offset < 0 && !is_added(p, &committed->elems[i]))
+            rd_kafka_topic_partition_list_add(fresh, committed->elems[i].topic, committed->elems[i].partition);
+    found = found && find_start(p, fresh);
+    for (int i = 0; found && i < fresh->cnt; i++)
+        rd_kafka_topic_partition_list_set_offset(p->list, fresh->elems[i].topic, fresh->elems[i].partition,
+                                                 fresh->elems[i].offset);
+    rd_kafka_topic_partition_list_destroy(committed);
+    rd_kafka_topic_partition_list_destroy(fresh);
+    return found;
+}
+
+/* ---- Whether there is a topic ---- */
+
+static bool look_for_topics(struct kf_places *p) {
+    const struct eb_host *host = p->c->client.host;
+    const struct rd_kafka_metadata *metadata;
+
+    if (rd_kafka_metadata(p->c->client.rk, 1, NULL, &metadata, STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    p->nothing_there = true;
+    for (int i = 0; i < metadata->topic_cnt; i++)
+        if (metadata->topics[i].partition_cnt > 0 && host->matches(host, metadata->topics[i].topic))
+            p->nothing_there = false;
+    rd_kafka_metadata_destroy(metadata);
+    return true;
+}
+
+/* ---- The thread ---- */
+
+static void *ask(void *arg) {
+    struct kf_places *p = arg;
+
+    while (!atomic_load(&p->unwanted) && !(p->list ? find_places(p) : look_for_topics(p)))
+        usleep(PAUSE_MS * 1000);
+    atomic_store(&p->done, true);
+    kf_bell_ring(&p->c->client.bell);
+    return NULL;
+}
+
+struct kf_places *kf_places_ask(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {
+    struct kf_places *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return NULL;
+    p->c = c;
+    p->list = list ? rd_kafka_topic_partition_list_copy(list) : NULL;
+    if (pthread_create(&p->thread, NULL, ask, p) == 0)
+        return p;
+    if (p->list)
+        rd_kafka_topic_partition_list_destroy(p->list);
+    free(p);
+    return NULL;
+}
+
+bool kf_places_done(const struct kf_places *p) {
+    return atomic_load(&p->done);
+}
+
+bool kf_places_nothing_there(const struct kf_places *p) {
+    return p->nothing_there;
+}
+
+const rd_kafka_topic_partition_list_t *kf_places_list(const struct kf_places *p) {
+    return p->list;
+}
+
+void kf_places_free(struct kf_places *p) {
+    if (!p)
+        return;
+    atomic_store(&p->unwanted, true);
+    pthread_join(p->thread, NULL);
+    if (p->list)
+        rd_kafka_topic_partition_list_destroy(p->list);
+    free(p);
+}

@@ -1,0 +1,206 @@
+/* plugins/kafka/settle.c - verdicts, and the commits that follow from them.
+ *
+ * One commit is under way at a time, for all partitions that have got on; the next one takes what has gathered meanwhile. */
+#include "consumer.h"
+
+#include <stdio.h>
+
+#include "error.h"
+
+enum { ANSWERS = 512, AGAIN_MS = 100 };
+
+/* ---- Answers, gathered ---- */
+
+struct answers {
+    const struct eb_host *host;
+    int32_t status;
+    size_t n;
+    uint64_t tokens[ANSWERS];
+};
+
+static void flush(struct answers *answers) {
+    if (answers->n)
+        answers->host->settled(answers->host, answers->tokens, answers->n, answers->status);
+    answers->n = 0;
+}
+
+static void answer(struct answers *answers, int32_t status, uint64_t token) {
+    if (answers->n == ANSWERS || answers->status != status)
+        flush(answers);
+    answers->status = status;
+    answers->tokens[answers->n++] = token;
+}
+
+static void answer_gone(struct answers *answers, struct kf_partition *partition, bool all) {
+    uint32_t number;
+
+    while (kf_window_drop(&partition->window, all, &number))
+        answer(answers, EB_GONE, kf_token(partition, number));
+}
+
+void kf_answer_gone(struct kf_consumer *c, struct kf_partition *partition) {
+    struct answers answers = { .host = c->client.host };
+
+    answer_gone(&answers, partition, true);
+    flush(&answers);
+}
+
+/* ---- Verdicts ---- */
+
+static struct kf_partition *partition_of(const struct kf_consumer *c, uint64_t token) {
+    size_t slot = (size_t)(token >> 48);
+    struct kf_partition *partition = slot < c->n_slots ? c->slots[slot] : NULL;
+
+    return partition && partition->generation == (uint16_t)(token >> 32) ? partition : NULL;
+}
+
+static void settle_one(struct kf_consumer *c, const struct eb_verdict *verdict, struct answers *answers) {
+    struct kf_partition *partition = partition_of(c, verdict->token);
+    uint32_t number = (uint32_t)verdict->token;
+
+    if (verdict->what == EB_EXTEND)
+        return;                                         /* there is no lease: a member that lives keeps its partitions */
+    if (!partition || !kf_window_is_out(&partition->window, number)) {
+        answer(answers, EB_GONE, verdict->token);
+        return;
+    }
+    size_t bytes = partition->window.bytes_out;
+    if (verdict->what == EB_ACK) {
+        if (kf_window_ack(&partition->window, number) == KF_GONE_NOW)
+            answer(answers, EB_GONE, verdict->token);
+    } else {
+        kf_window_return(&partition->window, number);
+        answer(answers, EB_OK, verdict->token);
+        answer_gone(answers, partition, false);
+    }
+    c->n_out--;
+    c->bytes_out -= bytes - partition->window.bytes_out;
+}
+
+int32_t kf_consumer_settle(void *self, const struct eb_verdict *verdicts, size_t n, struct eb_error *err) {
+    struct kf_consumer *c = self;
+    struct answers answers = { .host = c->client.host };
+
+    (void)err;
+    for (size_t i = 0; i < n; i++)
+        settle_one(c, &verdicts[i], &answers);
+    flush(&answers);
+    if (n && c->commit_ms == INT64_MAX)
+        c->commit_ms = kf_ticks_ms() + c->client.set->commit_interval_ms;
+    return EB_OK;
+}
+
+/* ---- Committing ---- */
+
+bool kf_is_stored(const struct kf_partition *partition) {
+    return partition->window.safe == partition->window.base && partition->start < 0;
+}
+
+/* The places of all partitions that have got on. NULL: none has, or no memory. */
+static rd_kafka_topic_partition_list_t *gather(struct kf_consumer *c) {
+    rd_kafka_topic_partition_list_t *list = NULL;
+    int64_t offset;
+
+    for (size_t i = 0; i < c->n_slots; i++) {
+        struct kf_partition *partition = c->slots[i];
+        if (!partition)
+            continue;
+        partition->upto = partition->window.base;
+        partition->committing = kf_window_place(&partition->window, &offset, &partition->upto);
+        if (!partition->committing && partition->start >= 0) {
+            partition->committing = true;
+            offset = partition->start;
+        }
+        if (!partition->committing)
+            continue;
+        if (!list)
+            list = rd_kafka_topic_partition_list_new(8);
+        rd_kafka_topic_partition_list_add(list, partition->topic->text, partition->number)->offset = offset;
+    }
+    return list;
+}
+
+void kf_commit_now(struct kf_consumer *c) {
+    rd_kafka_topic_partition_list_t *list;
+    rd_kafka_resp_err_t code;
+
+    if (c->committing)
+        return;
+    c->commit_ms = INT64_MAX;
+    list = gather(c);
+    if (!list)
+        return;
+    code = rd_kafka_commit_queue(c->client.rk, list, c->client.queue, NULL, NULL);
+    rd_kafka_topic_partition_list_destroy(list);
+    c->committing = code == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!c->committing)
+        c->commit_ms = kf_ticks_ms() + AGAIN_MS;
+}
+
+/* How much may gather before it is committed early: half of what the host lets out, so that it need not stand still. */
+static bool much_gathered(const struct kf_consumer *c) {
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->n_slots; i++)
+        n += c->slots[i] ? c->slots[i]->window.safe - c->slots[i]->window.base : 0;
+    return n >= c->subscription->max_messages / 2;
+}
+
+void kf_commit(struct kf_consumer *c, int64_t now_ms) {
+    if (!c->committing && c->commit_ms != INT64_MAX && (now_ms >= c->commit_ms || much_gathered(c)))
+        kf_commit_now(c);
+}
+
+/* The broker has given the partition to another member, or is about to: what was acknowledged comes again there. */
+static bool is_lost(rd_kafka_resp_err_t code) {
+    switch (code) {
+    case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
+    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void end_one(struct kf_consumer *c, struct kf_partition *partition, rd_kafka_resp_err_t code,
+                    struct answers *answers) {
+    uint32_t number;
+
+    partition->committing = false;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        partition->start = -1;
+        while (kf_window_committed(&partition->window, partition->upto, &number))
+            answer(answers, EB_OK, kf_token(partition, number));
+    } else if (is_lost(code)) {
+        partition->start = -1;
+        answer_gone(answers, partition, true);
+    }
+    if (!kf_is_stored(partition) && c->commit_ms == INT64_MAX)
+        c->commit_ms = kf_ticks_ms() + (code ? AGAIN_MS : c->client.set->commit_interval_ms);
+}
+
+void kf_committed(struct kf_consumer *c, rd_kafka_event_t *event) {
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    struct answers answers = { .host = c->client.host };
+    char line[300];
+
+    c->committing = false;
+    for (int i = 0; list && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *one = &list->elems[i];
+        struct kf_partition *partition = kf_partition_find(c, one->topic, one->partition);
+        if (partition && partition->committing)
+            end_one(c, partition, one->err ? one->err : code, &answers);
+    }
+    for (size_t i = 0; i < c->n_slots; i++)             /* those it does not speak of */
+        if (c->slots[i] && c->slots[i]->committing)
+            end_one(c, c->slots[i], code ? code : RD_KAFKA_RESP_ERR__FAIL, &answers);
+    flush(&answers);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        kf_link_good(&c->client.link);
+        return;
+    }
+    snprintf(line, sizeof line, "group %s: committing: %s", c->subscription->group, rd_kafka_err2str(code));
+    c->client.host->log(c->client.host, 6, line);
+}

@@ -1,0 +1,108 @@
+/* plugins/kafka/window.c - see window.h. Numbers wrap: only differences are compared. */
+#include "window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct kf_entry *at(const struct kf_window *w, uint32_t number) {
+    return &w->entries[number & (w->room - 1)];
+}
+
+bool kf_window_reserve(struct kf_window *w) {
+    uint32_t room = w->room ? 2 * w->room : 64;
+    struct kf_window more = *w;
+
+    if (w->next - w->base < w->room)
+        return true;
+    more.entries = malloc(room * sizeof *more.entries);
+    if (!more.entries)
+        return false;
+    more.room = room;
+    for (uint32_t number = w->base; number != w->next; number++)
+        *at(&more, number) = *at(w, number);
+    free(w->entries);
+    *w = more;
+    return true;
+}
+
+uint32_t kf_window_add(struct kf_window *w, int64_t offset, size_t bytes) {
+    *at(w, w->next) = (struct kf_entry){ offset, (uint32_t)bytes, KF_OUT };
+    w->n_out++;
+    w->bytes_out += (uint32_t)bytes;
+    return w->next++;
+}
+
+bool kf_window_is_out(const struct kf_window *w, uint32_t number) {
+    return number - w->base < w->next - w->base && at(w, number)->state == KF_OUT;
+}
+
+static void in_again(struct kf_window *w, uint32_t number) {
+    w->n_out--;
+    w->bytes_out -= at(w, number)->bytes;
+}
+
+enum kf_answer kf_window_ack(struct kf_window *w, uint32_t number) {
+    in_again(w, number);
+    if (w->blocked && number - w->base > w->block - w->base) {
+        at(w, number)->state = KF_OVER;
+        return KF_GONE_NOW;
+    }
+    at(w, number)->state = KF_ACKED;
+    w->n_waiting++;
+    while (w->safe != w->next && at(w, w->safe)->state == KF_ACKED)
+        w->safe++;
+    return KF_LATER;
+}
+
+void kf_window_return(struct kf_window *w, uint32_t number) {
+    in_again(w, number);
+    at(w, number)->state = KF_OVER;
+    if (!w->blocked || number - w->base < w->block - w->base)
+        w->block = number;
+    w->blocked = true;
+}
+
+bool kf_window_drop(struct kf_window *w, bool all, uint32_t *number) {
+    uint32_t from = all ? w->base : w->block;
+
+    if (w->n_waiting == 0 || (!all && !w->blocked))
+        return false;
+    for (; from != w->next; from++)
+        if (at(w, from)->state == KF_ACKED) {
+            at(w, from)->state = KF_OVER;
+            w->n_waiting--;
+            *number = from;
+            return true;
+        }
+    return false;
+}
+
+bool kf_window_place(const struct kf_window *w, int64_t *offset, uint32_t *upto) {
+    if (w->safe == w->base)
+        return false;
+    *upto = w->safe;
+    *offset = w->safe != w->next ? at(w, w->safe)->offset : at(w, w->safe - 1)->offset + 1;
+    return true;
+}
+
+bool kf_window_committed(struct kf_window *w, uint32_t upto, uint32_t *number) {
+    while (w->base != upto) {
+        struct kf_entry *entry = at(w, w->base);
+
+        *number = w->base++;
+        if (entry->state == KF_ACKED) {
+            w->n_waiting--;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kf_window_is_empty(const struct kf_window *w) {
+    return w->base == w->next;
+}
+
+void kf_window_free(struct kf_window *w) {
+    free(w->entries);
+    *w = (struct kf_window){0};
+}
