@@ -262,7 +262,7 @@ static void begin(struct rd_conn *conn) {
     struct eb_error why;
 
     conn->heard_ms = conn->dry_ms = conn->head_ms = rd_ticks_ms();
-    conn->deadline_ms = conn->heard_ms + conn->target->set->connect_timeout;
+    conn->deadline_ms = conn->heard_ms + conn->target->set->login_timeout;
     if (rd_reader_open(&conn->reader, &conn->arena, (size_t)conn->target->set->reply_limit)) {
         look_up(conn);
         return;
@@ -278,7 +278,7 @@ static void check_deadline(struct rd_conn *conn) {
     if (conn->state == RD_DOWN || conn->state == RD_READY || rd_ticks_ms() < conn->deadline_ms)
         return;
     rd_error(&why, EB_RETRIABLE, ETIMEDOUT, "cannot connect to redis at %s: %s took longer than %lld ms",
-             conn->target->url.shown, doing[conn->state], (long long)conn->target->set->connect_timeout);
+             conn->target->url.shown, doing[conn->state], (long long)conn->target->set->login_timeout);
     rd_conn_fail(conn, &why);
 }
 

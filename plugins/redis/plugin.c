@@ -25,7 +25,7 @@ static const struct eb_option options[] = {
     { .key = "tls_cert", .type = EB_OPT_TEXT, PLACE(tls_cert),
       .help = "A file with this client's certificate chain, where the server asks for one" },
     { .key = "tls_key", .type = EB_OPT_TEXT, PLACE(tls_key), .help = "A file with the private key of tls_cert" },
-    { .key = "connect_timeout", .type = EB_OPT_MS, .fallback = "5s", .min = 50, .max = 600000, PLACE(connect_timeout),
+    { .key = "login_timeout", .type = EB_OPT_MS, .fallback = "3s", .min = 50, .max = 600000, PLACE(login_timeout),
       .help = "How long one try to connect and log in may take" },
     { .key = "command_timeout", .type = EB_OPT_MS, .fallback = "10s", .min = 100, .max = 600000, PLACE(command_timeout),
       .help = "How long an answer may take before the connection is given up and made anew" },
