@@ -22,7 +22,8 @@ enum {
 
 void rd_conn_init(struct rd_conn *conn, const struct rd_target *target, void *owner, void (*ready)(struct rd_conn *),
                   void (*lost)(struct rd_conn *, const struct eb_error *)) {
-    *conn = (struct rd_conn){ .target = target, .owner = owner, .ready = ready, .lost = lost, .fd = -1, .lookup_fd = -1 };
+    *conn = (struct rd_conn){ .target = target, .owner = owner, .ready = ready, .lost = lost, .fd = -1, .lookup_fd = -1,
+                               .held_at = SIZE_MAX };
 }
 
 /* ---- down ---- */
@@ -43,6 +44,7 @@ static void let_go(struct rd_conn *conn) {
     rd_reader_close(&conn->reader);
     rd_arena_reset(&conn->arena);
     conn->out_at = conn->out_n = 0;
+    conn->held_at = SIZE_MAX;
     conn->asked_first = conn->asked_n = 0;
     conn->id[0] = '\0';
     conn->state = RD_DOWN;
@@ -62,6 +64,11 @@ static int64_t wait_ms(uint32_t tries) {
 }
 
 void rd_conn_fail(struct rd_conn *conn, const struct eb_error *why) {
+    if (conn->dispatching) {
+        conn->doom = conn->doomed ? conn->doom : *why;
+        conn->doomed = true;
+        return;
+    }
     conn->overran = conn->reader.too_large;
     let_go(conn);
     conn->tries++;
@@ -92,6 +99,7 @@ static bool reserve_out(struct rd_conn *conn, size_t more) {
     if (conn->out_at > 0 && conn->out_n - conn->out_at < conn->out_at) {
         memmove(conn->out, conn->out + conn->out_at, conn->out_n - conn->out_at);
         conn->out_n -= conn->out_at;
+        conn->held_at -= conn->held_at == SIZE_MAX ? 0 : conn->out_at;
         conn->out_at = 0;
     }
     while (room - conn->out_n < more)
@@ -143,7 +151,30 @@ bool rd_conn_ask(struct rd_conn *conn, rd_answer answer, uint64_t arg, int64_t p
     return ok;
 }
 
+void rd_conn_hold(struct rd_conn *conn) {
+    conn->held_at = conn->out_n;
+    conn->held_asked = conn->asked_n;
+}
+
+/* Its time to be answered begins now. */
+void rd_conn_release(struct rd_conn *conn) {
+    conn->held_at = SIZE_MAX;
+    conn->head_ms = rd_ticks_ms();
+}
+
+void rd_conn_forget_held(struct rd_conn *conn) {
+    if (conn->held_at == SIZE_MAX)
+        return;
+    conn->out_n = conn->held_at;
+    conn->asked_n = conn->held_asked;
+    conn->held_at = SIZE_MAX;
+}
+
 /* ---- writing and reading ---- */
+
+static size_t out_end(const struct rd_conn *conn) {
+    return conn->held_at < conn->out_n ? conn->held_at : conn->out_n;
+}
 
 static void fail_errno(struct rd_conn *conn, const char *what) {
     struct eb_error why;
@@ -161,7 +192,7 @@ static void fail_because(struct rd_conn *conn, const struct eb_error *cause) {
 
 static ssize_t send_some(struct rd_conn *conn, struct eb_error *why) {
     const char *from = conn->out + conn->out_at;
-    size_t n = conn->out_n - conn->out_at;
+    size_t n = out_end(conn) - conn->out_at;
 
     if (conn->tls)
         return rd_tls_send(conn->tls, from, n, &conn->wants, why);
@@ -184,7 +215,7 @@ static void shrink_out(struct rd_conn *conn) {
 void rd_conn_write(struct rd_conn *conn) {
     struct eb_error why = {0};
 
-    while (conn->state >= RD_GREETING && conn->out_at < conn->out_n) {
+    while (conn->state >= RD_GREETING && conn->out_at < out_end(conn) && !(conn->dispatching && conn->doomed)) {
         ssize_t sent = send_some(conn, &why);
         if (sent < 0 && try_again(errno))
             return;
@@ -201,10 +232,16 @@ void rd_conn_write(struct rd_conn *conn) {
         shrink_out(conn);
 }
 
+static void fail_refused(struct rd_conn *conn, const struct eb_error *why) {
+    conn->suspect = conn->state == RD_READY;
+    fail_because(conn, why);
+}
+
 /* Hands one answer to who asked. False: the connection was given up. */
 static bool dispatch(struct rd_conn *conn, const struct rd_node *node) {
     struct eb_error why = {0};
     struct rd_asked asked;
+    bool refused;
 
     if (conn->asked_n == 0) {
         if (node->type != REDIS_REPLY_ERROR)
@@ -218,11 +255,15 @@ static bool dispatch(struct rd_conn *conn, const struct rd_node *node) {
     conn->asked_first = (conn->asked_first + 1) % conn->asked_room;
     conn->asked_n--;
     conn->head_ms = conn->heard_ms;
-    if (asked.answer(conn, asked.arg, node, &why) >= 0)
-        return conn->state >= RD_GREETING;
-    conn->suspect = conn->state == RD_READY;
-    fail_because(conn, &why);
-    return false;
+    conn->doomed = false;
+    conn->dispatching = true;
+    refused = asked.answer(conn, asked.arg, node, &why) < 0;
+    conn->dispatching = false;
+    if (conn->doomed)
+        rd_conn_fail(conn, &conn->doom);
+    else if (refused)
+        fail_refused(conn, &why);
+    return !conn->doomed && !refused;
 }
 
 static bool dispatch_all(struct rd_conn *conn) {
@@ -336,6 +377,6 @@ struct pollfd rd_conn_poll(const struct rd_conn *conn) {
     else if (conn->state == RD_HANDSHAKE)
         wait.events = conn->wants;
     else
-        wait.events = (short)(POLLIN | (conn->out_at < conn->out_n ? conn->tls ? conn->wants : POLLOUT : 0));
+        wait.events = (short)(POLLIN | (conn->out_at < out_end(conn) ? conn->tls ? conn->wants : POLLOUT : 0));
     return wait;
 }

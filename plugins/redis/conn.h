@@ -54,10 +54,13 @@ struct rd_conn {
     int64_t dry_ms;                     /* everything sent up to then was taken in */
     char *out;
     size_t out_at, out_n, out_room;
+    size_t held_at, held_asked;         /* what is asked from here on is not sent yet; SIZE_MAX: all is */
     struct rd_asked *asked;             /* a ring */
     size_t asked_first, asked_n, asked_room;
     struct rd_reader reader;
     struct rd_arena arena;
+    bool dispatching, doomed;           /* an answer is being taken; the connection is to be given up after that, */
+    struct eb_error doom;               /*   for this reason: the answer must not go while it is looked at */
     bool overran;                       /* it was lost since an answer was too large */
     char id[24];                        /* as CLIENT UNBLOCK takes it; "": unknown */
 };
@@ -79,6 +82,11 @@ int64_t rd_conn_due_ms(const struct rd_conn *);
 /* A command behind those asked before. The answer may take patience_ms longer than others. False: no memory. */
 bool rd_conn_ask(struct rd_conn *, rd_answer, uint64_t arg, int64_t patience_ms, size_t argc, const char *const *argv,
                  const size_t *lens);
+
+/* What is asked from now on stays here until it is released, or forgotten as if it had never been asked. */
+void rd_conn_hold(struct rd_conn *);
+void rd_conn_release(struct rd_conn *);
+void rd_conn_forget_held(struct rd_conn *);
 
 /* Gives the connection up for this reason; it is made anew after a wait. */
 void rd_conn_fail(struct rd_conn *, const struct eb_error *);

@@ -98,7 +98,13 @@ void rd_consumer_wake(void *self) {
 
 /* ---- receive ---- */
 
-/* Everything that a receive does but wait. How many were handed over. */
+static void write_both(struct rd_consumer *c) {
+    rd_conn_write(&c->side);
+    rd_conn_write(&c->reader);
+}
+
+/* Everything that a receive does but wait. How many were handed over. The server is given its work before the host is
+ * handed what came, so that both work at the same time. */
 static uint32_t work(struct rd_consumer *c, uint32_t max) {
     uint32_t handed;
 
@@ -110,11 +116,10 @@ static uint32_t work(struct rd_consumer *c, uint32_t max) {
     rd_send_verdicts(c);
     rd_claim(c);
     rd_look_for_end(c);
+    rd_read(c);
+    write_both(c);
     handed = rd_hand_over(c, max);
     c->max = max - handed;
-    rd_read(c);                                         /* the server works on it while the host does on these */
-    rd_conn_write(&c->side);
-    rd_conn_write(&c->reader);
     return handed;
 }
 
@@ -173,8 +178,7 @@ static void work_at_close(struct rd_consumer *c) {
     rd_conn_work(&c->reader);
     rd_return_fetched(c);
     rd_send_verdicts(c);
-    rd_conn_write(&c->side);
-    rd_conn_write(&c->reader);
+    write_both(c);
 }
 
 static bool is_open(const struct rd_consumer *c) {

@@ -1,14 +1,12 @@
 /* plugins/redis/entry.c - see entry.h. */
 #include "entry.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-static const char data_field[] = "event_data";
-static const char *const attr_fields[RD_ATTRS] = { "type",         "id",         "source",   "time",
-                                                   "minorversion", "sourcehost", "sourcelib" };
+#define NAME(text) { text, sizeof text - 1 }
+static const struct eb_text data_field = NAME("event_data");
+static const struct eb_text attr_fields[RD_ATTRS] = { NAME("type"), NAME("id"), NAME("source"), NAME("time"),
+                                                      NAME("minorversion"), NAME("sourcehost"), NAME("sourcelib") };
 
 /* ---- ids ---- */
 
@@ -28,8 +26,24 @@ bool rd_id_parse(const char *text, struct rd_id *id) {
     return !*text || (*text++ == '-' && take_number(&text, &id->seq) && !*text);
 }
 
+static char *put_number(char *to, uint64_t number) {
+    char digits[20];
+    size_t n = 0;
+
+    do
+        digits[n++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    while (n > 0)
+        *to++ = digits[--n];
+    return to;
+}
+
+/* By hand: it is done for each acknowledgement. */
 void rd_id_print(struct rd_id id, char text[RD_ID_ROOM]) {
-    snprintf(text, RD_ID_ROOM, "%" PRIu64 "-%" PRIu64, id.ms, id.seq);
+    char *to = put_number(text, id.ms);
+
+    *to++ = '-';
+    *put_number(to, id.seq) = '\0';
 }
 
 struct rd_id rd_id_before(struct rd_id id) {
@@ -40,16 +54,16 @@ struct rd_id rd_id_before(struct rd_id id) {
 
 /* ---- names ---- */
 
-static bool is(const char *text, size_t len, const char *name) {
-    return strlen(name) == len && memcmp(text, name, len) == 0;
+static bool is(struct eb_text text, struct eb_text name) {
+    return text.len == name.len && memcmp(text.data, name.data, name.len) == 0;
 }
 
 /* 0 .. RD_ATTRS - 1; RD_ATTRS: the data; -1: another field. */
-static int place_of(const char *text, size_t len) {
+static int place_of(struct eb_text name) {
     for (int i = 0; i < RD_ATTRS; i++)
-        if (is(text, len, attr_fields[i]))
+        if (is(name, attr_fields[i]))
             return i;
-    return is(text, len, data_field) ? RD_ATTRS : -1;
+    return is(name, data_field) ? RD_ATTRS : -1;
 }
 
 /* ---- writing ---- */
@@ -64,8 +78,7 @@ const char *rd_entry_unfit(const struct eb_message *message) {
     if (message->n_attrs > RD_ATTRS || message->n_headers > RD_HEADERS)
         return "it has more than 7 attributes or 128 headers";
     for (size_t i = 0; i < message->n_attrs; i++) {
-        const struct eb_text *name = &message->attrs[i].name;
-        int place = place_of(name->data, name->len);
+        int place = place_of(message->attrs[i].name);
         if (place < 0 || place == RD_ATTRS)
             return "it has an attribute that a stream entry cannot hold";
     }
@@ -73,7 +86,7 @@ const char *rd_entry_unfit(const struct eb_message *message) {
         const struct eb_header *header = &message->headers[i];
         if (!header->value.data)
             return "it has a header without a value, which a stream entry cannot hold";
-        if (place_of(header->name.data, header->name.len) >= 0)
+        if (place_of(header->name) >= 0)
             return "it has a header with the name of an attribute, which a stream entry cannot tell apart";
         bytes += header->value.len;
     }
@@ -94,15 +107,17 @@ size_t rd_entry_write(const struct eb_message *message, const char **argv, size_
     for (size_t i = 0; i < message->n_attrs; i++)
         if (message->attrs[i].value.len > 0)
             n = put(argv, lens, n, message->attrs[i].name, message->attrs[i].value);
-    n = put(argv, lens, n, (struct eb_text){ data_field, sizeof data_field - 1 }, message->payload);
+    n = put(argv, lens, n, data_field, message->payload);
     for (size_t i = 0; i < message->n_headers; i++)
         n = put(argv, lens, n, message->headers[i].name, message->headers[i].value);
     return n;
 }
 
 bool rd_entry_is_dead_letter(const struct eb_message *message) {
+    static const struct eb_text sign = NAME("dlq_topic");
+
     for (size_t i = 0; i < message->n_headers; i++)
-        if (is(message->headers[i].name.data, message->headers[i].name.len, "dlq_topic"))
+        if (is(message->headers[i].name, sign))
             return true;
     return false;
 }
@@ -131,7 +146,7 @@ static void drop_empty(struct rd_entry_read *read) {
 
 static struct eb_text attr(const struct rd_entry_read *read, int place) {
     for (size_t i = 0; i < read->n_attrs; i++)
-        if (is(read->attrs[i].name.data, read->attrs[i].name.len, attr_fields[place]))
+        if (is(read->attrs[i].name, attr_fields[place]))
             return read->attrs[i].value;
     return (struct eb_text){0};
 }
@@ -147,7 +162,7 @@ static const char *take_fields(const struct rd_node *fields, struct rd_entry_rea
         int place;
         if (!rd_is_text(&fields->items[i]) || !rd_is_text(&fields->items[i + 1]))
             return "its fields are no texts";
-        place = place_of(field.name.data, field.name.len);
+        place = place_of(field.name);
         if (place == RD_ATTRS)
             *data = field.value;
         else if (place >= 0)

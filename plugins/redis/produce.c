@@ -33,6 +33,7 @@ struct producer {
     struct rd_trims trims;
     size_t first, n;                    /* of the ring */
     size_t sent;                        /* of these, the first ones, which are at the server without an answer */
+    size_t held;                        /* behind these, the batch that is written out and waits for their answer */
     size_t unsure;                      /* of these, the first ones, which a server may have that did not answer */
     size_t reported;                    /* in the poll at work */
     bool refused;                       /* when the batch was queued at the server, which then takes none of it: */
@@ -119,6 +120,22 @@ static void batch_worked(struct producer *p) {
     rd_line_up(&p->line);
 }
 
+/* The next batch goes on its way before this one is reported. */
+static void release_held(struct producer *p) {
+    if (p->held == 0)
+        return;
+    p->sent = p->held;
+    p->held = 0;
+    p->refused = false;
+    rd_conn_release(&p->conn);
+    rd_conn_write(&p->conn);
+}
+
+static void forget_held(struct producer *p) {
+    p->held = 0;
+    rd_conn_forget_held(&p->conn);
+}
+
 static int32_t on_trim(struct rd_conn *conn, uint64_t topic, const struct rd_node *node, struct eb_error *err) {
     struct producer *p = producer_of(conn);
 
@@ -126,15 +143,14 @@ static int32_t on_trim(struct rd_conn *conn, uint64_t topic, const struct rd_nod
 }
 
 /* Asked behind a batch, for the topics that are in it. */
-static void ask_trims(struct producer *p, size_t n) {
+static void ask_trims(struct producer *p, const struct eb_message *const *batch, size_t n) {
     int64_t now_ms = rd_ticks_ms();
 
     for (size_t i = 0; i < n; i++) {
-        const struct eb_message *message = queued(p, i);
-        struct rd_trimmed *topic = rd_trims_find(&p->trims, message->topic);
+        struct rd_trimmed *topic = rd_trims_find(&p->trims, batch[i]->topic);
         if (!topic)
             continue;
-        topic->dead_letters = topic->dead_letters || rd_entry_is_dead_letter(message);
+        topic->dead_letters = topic->dead_letters || rd_entry_is_dead_letter(batch[i]);
         if (!topic->dead_letters && now_ms >= topic->due_ms)
             rd_trim(&p->trims, topic, &p->conn, on_trim);       /* without memory now: a second later */
     }
@@ -153,16 +169,18 @@ static int32_t on_single(struct rd_conn *conn, uint64_t arg, const struct rd_nod
         if (judge(message, node, err) != EB_OK)
             return EB_RETRIABLE;
         batch_worked(p);
+        forget_held(p);
         fail_topic(p, message, err);
         return EB_OK;
     }
     if (!rd_is_text(node))
         return unexpected(err);
     batch_worked(p);
-    if (trims_safely(p))
-        ask_trims(p, 1);
-    report_stored(p, message, node);
     drop_first(p, 1);
+    release_held(p);
+    if (trims_safely(p))
+        ask_trims(p, &message, 1);
+    report_stored(p, message, node);
     return EB_OK;
 }
 
@@ -190,16 +208,20 @@ static int32_t batch_refused(struct producer *p, const struct rd_node *node, str
         return judge(queued(p, 0), node, err) != EB_OK ? EB_RETRIABLE
                : rd_error(err, EB_RETRIABLE, 0, "the server took none of a batch and did not say why");
     batch_worked(p);
+    forget_held(p);
     fail_topic(p, queued(p, p->refused_at), &p->why);
     return EB_OK;
 }
 
-static bool answers_each(const struct rd_node *node, size_t n) {
+static bool answers_each(const struct rd_node *node, size_t n, bool *all_stored) {
+    *all_stored = true;
     if (!rd_is_array(node, n) || node->n != n)
         return false;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        *all_stored = *all_stored && !rd_is_error(&node->items[i]);
         if (!rd_is_error(&node->items[i]) && !rd_is_text(&node->items[i]))
             return false;
+    }
     return true;
 }
 
@@ -221,18 +243,23 @@ static int32_t on_batch(struct rd_conn *conn, uint64_t arg, const struct rd_node
     struct producer *p = producer_of(conn);
     const struct eb_message *batch[BATCH_MESSAGES];
     size_t n = p->sent, unsure = p->unsure;
+    bool all_stored;
 
     (void)arg;
     if (rd_is_error(node))
         return batch_refused(p, node, err);
-    if (!answers_each(node, n))
+    if (!answers_each(node, n, &all_stored))
         return unexpected(err);
     batch_worked(p);
-    if (trims_safely(p))
-        ask_trims(p, n);
     for (size_t i = 0; i < n; i++)
         batch[i] = queued(p, i);
     drop_first(p, n);
+    if (all_stored)
+        release_held(p);
+    else
+        forget_held(p);
+    if (trims_safely(p))
+        ask_trims(p, batch, n);
     for (size_t i = 0; i < n; i++)
         report_one(p, batch[i], &node->items[i], i < unsure);
     return EB_OK;
@@ -284,41 +311,60 @@ static void report_unfit(struct producer *p) {
     }
 }
 
-static size_t batch_size(const struct producer *p) {
+static size_t batch_size(const struct producer *p, size_t first) {
     size_t n = 0, bytes = 0;
 
-    for (; n < p->n && n < BATCH_MESSAGES && bytes < BATCH_BYTES; n++) {
-        const struct eb_message *message = queued(p, n);
-        if (n > 0 && rd_entry_unfit(message))
+    for (; first + n < p->n && n < BATCH_MESSAGES && bytes < BATCH_BYTES; n++) {
+        const struct eb_message *message = queued(p, first + n);
+        if (rd_entry_unfit(message))
             break;
         bytes += message->payload.len;
     }
     return n;
 }
 
-static void send_batch(struct producer *p) {
+static void write_batch(struct producer *p, size_t first, size_t n) {
+    struct eb_error why;
     bool ok = true;
-    size_t n;
 
-    report_unfit(p);
-    n = batch_size(p);
-    if (n == 0 || p->sent > 0 || !rd_conn_is_ready(&p->conn))
-        return;
-    p->refused = false;
-    p->sent = n;
     if (n == 1) {
-        ok = ask_add(p, queued(p, 0), on_single, 0);
+        ok = ask_add(p, queued(p, first), on_single, 0);
     } else {
         ok = ask_word(p, "MULTI", on_multi);
         for (size_t i = 0; i < n && ok; i++)
-            ok = ask_add(p, queued(p, i), on_queued, i);
+            ok = ask_add(p, queued(p, first + i), on_queued, i);
         ok = ok && ask_word(p, "EXEC", on_batch);
     }
-    if (!ok) {
-        struct eb_error why;
-        rd_no_memory(&why);
-        rd_conn_fail(&p->conn, &why);
-    }
+    if (ok)
+        return;
+    rd_no_memory(&why);
+    rd_conn_fail(&p->conn, &why);
+}
+
+static void send_batch(struct producer *p) {
+    size_t n;
+
+    if (p->sent == 0)
+        report_unfit(p);
+    if (p->sent > 0 || !rd_conn_is_ready(&p->conn) || (n = batch_size(p, 0)) == 0)
+        return;
+    p->refused = false;
+    p->sent = n;
+    write_batch(p, 0, n);
+}
+
+/* While the server works on a batch the next one is written out, if it is a whole one: what is few may still grow. */
+static void prepare_batch(struct producer *p) {
+    size_t n;
+
+    if (p->sent == 0 || p->held > 0 || !rd_conn_is_ready(&p->conn))
+        return;
+    n = batch_size(p, p->sent);
+    if (n < BATCH_MESSAGES)
+        return;
+    p->held = n;
+    rd_conn_hold(&p->conn);
+    write_batch(p, p->sent, n);
 }
 
 /* ---- open, submit, wake ---- */
@@ -334,7 +380,7 @@ static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
 
     if (p->sent > p->unsure)
         p->unsure = p->sent;
-    p->sent = 0;
+    p->sent = p->held = 0;
     rd_line_down(&p->line, why);
 }
 
@@ -381,6 +427,7 @@ static void work(struct producer *p) {
     rd_conn_work(&p->conn);
     send_batch(p);
     rd_conn_write(&p->conn);
+    prepare_batch(p);
 }
 
 static void wait_until(struct producer *p, int64_t until_ms) {

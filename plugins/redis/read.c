@@ -118,13 +118,13 @@ static bool ask(struct rd_consumer *c, size_t each, struct rd_stream *const *cho
 
 void rd_read(struct rd_consumer *c) {
     struct rd_stream *chosen[STREAMS_AT_ONCE];
-    size_t room = rd_room(c), n;
+    size_t room = rd_room(c), wanted = c->max > c->fetched.n ? c->max - c->fetched.n : 0, n;
     struct eb_error why;
 
-    if (c->read_asked || c->closing || c->fetched.n > 0 || c->max == 0 || !rd_conn_is_ready(&c->reader))
+    if (c->read_asked || c->closing || !rd_conn_is_ready(&c->reader))
         return;
-    if (room > c->max)
-        room = c->max;
+    if (room > wanted)                                  /* what the host does not want yet is left to other members */
+        room = wanted;
     n = choose(c, room, chosen);
     if (n == 0)
         return;
