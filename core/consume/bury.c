@@ -229,7 +229,7 @@ static void end_burial(struct eb_consumer *consumer, struct ebi_taken *taken, en
     } else {
         unbury(consumer, taken, why);
     }
-    ebi_consumer_nudge(consumer);
+    ebi_consumer_nudge(consumer, ebi_ticks_ms());
     if (ebi_dispatch_has_next(&consumer->dispatch))
         pthread_cond_signal(&consumer->work);
     ebi_consumer_unlock(consumer);

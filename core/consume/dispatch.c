@@ -9,11 +9,20 @@
 
 /* ---- Messages ---- */
 
-struct ebi_taken *ebi_taken_new(const struct eb_message *message, const struct eb_schema *key_schema,
-                                const struct eb_schema *schema) {
-    size_t room = ebi_message_room(message), head = (sizeof(struct ebi_taken) + 15) & ~(size_t)15;
-    struct ebi_taken *taken = room ? malloc(head + room) : NULL;
+/* Blocks up to that size are made of that size; so many are kept to be used again: 1.5 MiB. */
+enum { USUAL_SIZE = 1536, MOST_SPARES = 1024 };
 
+struct ebi_taken *ebi_taken_new(const struct eb_message *message, const struct eb_schema *key_schema,
+                                const struct eb_schema *schema, struct ebi_taken *spare) {
+    size_t room = ebi_message_room(message), head = (sizeof(struct ebi_taken) + 15) & ~(size_t)15;
+    struct ebi_taken *taken = spare;
+
+    if (!room || head + room > USUAL_SIZE) {
+        free(spare);
+        taken = room ? malloc(head + room) : NULL;
+    } else if (!spare) {
+        taken = malloc(USUAL_SIZE);
+    }
     if (!taken)
         return NULL;
     memset(taken, 0, sizeof *taken);
@@ -25,12 +34,38 @@ struct ebi_taken *ebi_taken_new(const struct eb_message *message, const struct e
     return taken;
 }
 
+static void empty(struct ebi_taken *taken) {
+    eb_event_free(taken->event);
+    free(taken->why);
+}
+
 void ebi_taken_free(struct ebi_taken *taken) {
     if (!taken)
         return;
-    eb_event_free(taken->event);
-    free(taken->why);
+    empty(taken);
     free(taken);
+}
+
+/* As ebi_taken_free, or it is kept as a block to be used again. */
+static void drop(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
+    if (taken->bytes > USUAL_SIZE || dispatch->n_spares == MOST_SPARES) {
+        ebi_taken_free(taken);
+        return;
+    }
+    empty(taken);
+    taken->next = dispatch->spares;
+    dispatch->spares = taken;
+    dispatch->n_spares++;
+}
+
+struct ebi_taken *ebi_dispatch_spare(struct ebi_dispatch *dispatch) {
+    struct ebi_taken *spare = dispatch->spares;
+
+    if (spare) {
+        dispatch->spares = spare->next;
+        dispatch->n_spares--;
+    }
+    return spare;
 }
 
 /* ---- Lists of lanes ---- */
@@ -245,12 +280,14 @@ bool ebi_dispatch_settled(struct ebi_dispatch *dispatch, uint64_t token, bool *a
         return false;
     *acked = taken->acked;
     forget(dispatch, taken);
-    ebi_taken_free(taken);
+    drop(dispatch, taken);
     return true;
 }
 
 void ebi_dispatch_free(struct ebi_dispatch *dispatch) {
     ebi_dispatch_drop(dispatch);
+    while (dispatch->spares)
+        free(ebi_dispatch_spare(dispatch));
     free(dispatch->verdicts);
     *dispatch = (struct ebi_dispatch){0};
 }

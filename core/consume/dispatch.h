@@ -47,10 +47,14 @@ struct ebi_taken {
     char receiver[64];                  /* that failed last */
 };
 
-/* A copy of a received message; the schemas of it are set to those given. NULL: no memory, or sizes that cannot be. */
+/* A copy of a received message; the schemas of it are set to those given. NULL: no memory, or sizes that cannot be.
+ * spare: a block to be used where it is large enough, else given up; NULL: none. */
 struct ebi_taken *ebi_taken_new(const struct eb_message *, const struct eb_schema *key_schema,
-                                const struct eb_schema *schema);
+                                const struct eb_schema *schema, struct ebi_taken *spare);
 void ebi_taken_free(struct ebi_taken *);
+
+struct ebi_dispatch;
+struct ebi_taken *ebi_dispatch_spare(struct ebi_dispatch *);    /* NULL: there is none */
 
 enum ebi_lane_state { EBI_LANE_READY, EBI_LANE_AT_WORK, EBI_LANE_SLEEPING, EBI_LANE_RETURNING };
 
@@ -80,6 +84,8 @@ struct ebi_dispatch {
     uint64_t nameless;                  /* for lanes of their own */
     struct eb_verdict *verdicts;
     size_t n_verdicts, verdict_room;
+    struct ebi_taken *spares;           /* blocks to be used again */
+    size_t n_spares;
     uint64_t batch;                     /* number of the batch being gathered, from 1 */
     int64_t first_verdict_ms;
 };

@@ -109,10 +109,10 @@ static bool suspicious(const struct ebi_taken *taken) {
     return taken->message.deliveries > taken->message.failures + ALONE_ABOVE;
 }
 
-static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_message *message) {
+static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_message *message, struct ebi_taken *spare) {
     const struct eb_schema *key_schema, *schema;
-    struct ebi_bytes lane = {0};
-    struct eb_error flaw = {0};
+    struct ebi_bytes *lane = &consumer->lane;
+    struct eb_error flaw;
     struct ebi_taken *taken = NULL;
     struct eb_message copy;
     bool own, added = false;
@@ -121,25 +121,27 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     enum eb_status status = ebi_writers_take(consumer->writers, copy.schema, &schema, &flaw);
     if (status == EB_OK)
         status = ebi_writers_take(consumer->writers, copy.key_schema, &key_schema, &flaw);
-    if (status == EB_RETRIABLE)
+    if (status == EB_RETRIABLE) {
+        free(spare);
         return EB_FULL;                 /* no memory now: it stays with the plugin */
+    }
     if (status == EB_PERMANENT) {
         copy.flaw = (struct eb_text){flaw.text, strlen(flaw.text)};
         schema = key_schema = NULL;
     }
-    taken = ebi_taken_new(&copy, key_schema, schema);
-    if (!taken || !lane_for(consumer, taken, &lane, &own))
+    taken = ebi_taken_new(&copy, key_schema, schema, spare);
+    ebi_bytes_clear(lane);
+    if (!taken || !lane_for(consumer, taken, lane, &own))
         goto done;
     taken->alone = suspicious(taken);
     pthread_mutex_lock(&consumer->lock);
-    added = ebi_dispatch_add(&consumer->dispatch, taken, own ? NULL : lane.data, lane.len, ebi_ticks_ms());
+    added = ebi_dispatch_add(&consumer->dispatch, taken, own ? NULL : lane->data, lane->len, consumer->turn_ms);
     if (added) {
         atomic_fetch_add(&consumer->counters.received, 1);
         pthread_cond_signal(&consumer->work);
     }
     pthread_mutex_unlock(&consumer->lock);
 done:
-    ebi_bytes_free(&lane);
     if (!added)
         ebi_taken_free(taken);
     return added ? EB_OK : EB_FULL;
@@ -152,10 +154,11 @@ static int32_t on_received(const struct eb_host *host, const struct eb_message *
     pthread_mutex_lock(&consumer->lock);
     bool full = consumer->dispatch.in_flight >= (size_t)settings->max_in_flight ||
                 (consumer->dispatch.in_flight > 0 && consumer->dispatch.bytes >= (size_t)settings->max_in_flight_bytes);
+    struct ebi_taken *spare = full ? NULL : ebi_dispatch_spare(&consumer->dispatch);
     pthread_mutex_unlock(&consumer->lock);
     if (full)
         return EB_FULL;
-    enum eb_status status = take_in(consumer, message);
+    enum eb_status status = take_in(consumer, message, spare);
     if (status == EB_OK && message->size > offsetof(struct eb_message, lease_ms) && message->lease_ms > 0 &&
         (consumer->lease_ms == 0 || message->lease_ms < consumer->lease_ms)) {
         consumer->lease_ms = message->lease_ms;

@@ -17,16 +17,16 @@ void ebi_consumer_fail(struct eb_consumer *consumer, const struct eb_error *why)
         return;                         /* the first reason is the one that counts */
     consumer->failed = true;
     consumer->failure = *why;
-    ebi_consumer_nudge(consumer);
+    ebi_consumer_nudge(consumer, ebi_ticks_ms());
 }
 
-void ebi_consumer_nudge(struct eb_consumer *consumer) {
+void ebi_consumer_nudge(struct eb_consumer *consumer, int64_t now_ms) {
     const struct ebi_dispatch *dispatch = &consumer->dispatch;
 
     consumer->wake_wanted |=
         consumer->failed || !ebi_dispatch_has_next(dispatch) || dispatch->n_verdicts >= URGENT_VERDICTS ||
         dispatch->n_verdicts >= (size_t)consumer->task.settings.max_in_flight / 4 ||
-        (dispatch->n_verdicts > 0 && ebi_ticks_ms() - dispatch->first_verdict_ms >= URGENT_AFTER_MS);
+        (dispatch->n_verdicts > 0 && now_ms - dispatch->first_verdict_ms >= URGENT_AFTER_MS);
 }
 
 void ebi_consumer_unlock(struct eb_consumer *consumer) {
@@ -216,10 +216,6 @@ static void count_error(struct eb_consumer *consumer) {
     ebi_consumer_fail(consumer, &why);
 }
 
-static void acknowledge(struct eb_consumer *consumer, struct ebi_taken *taken) {
-    ebi_dispatch_ack(&consumer->dispatch, taken, ebi_ticks_ms());
-}
-
 static bool judge_failure(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
     bool bury = false;
 
@@ -246,16 +242,17 @@ static bool judge_unknown(struct eb_consumer *consumer, struct ebi_taken *taken,
     }
     log_failure(consumer, taken, EBI_WARNING, "skipped");
     atomic_fetch_add(&consumer->counters.skipped, 1);
-    acknowledge(consumer, taken);
+    ebi_dispatch_ack(&consumer->dispatch, taken, ebi_ticks_ms());
     return false;
 }
 
 bool ebi_judge(struct eb_consumer *consumer, struct ebi_taken *taken, enum ebi_outcome outcome,
                const struct ebi_run *run) {
+    int64_t now = ebi_ticks_ms();
     bool bury = false;
 
     if (!taken->lane) {                 /* the instance it came by is gone: it comes again by the next one */
-        ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+        ebi_dispatch_return(&consumer->dispatch, taken, now);
         return false;
     }
     switch (outcome) {
@@ -263,7 +260,7 @@ bool ebi_judge(struct eb_consumer *consumer, struct ebi_taken *taken, enum ebi_o
         consumer->consecutive_errors = 0;
         atomic_fetch_add(&consumer->counters.succeeded, 1);
         recall(consumer, taken);
-        acknowledge(consumer, taken);
+        ebi_dispatch_ack(&consumer->dispatch, taken, now);
         break;
     case EBI_FAILED:
         bury = judge_failure(consumer, taken, run);
@@ -275,9 +272,9 @@ bool ebi_judge(struct eb_consumer *consumer, struct ebi_taken *taken, enum ebi_o
         bury = judge_unknown(consumer, taken, run);
         break;
     case EBI_CANCELLED:
-        ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+        ebi_dispatch_return(&consumer->dispatch, taken, now);
         break;
     }
-    ebi_consumer_nudge(consumer);
+    ebi_consumer_nudge(consumer, now);
     return bury;
 }

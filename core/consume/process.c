@@ -27,12 +27,25 @@ static const struct eb_signal *signal_of(const struct ebi_signals *signals, stru
     return signal;
 }
 
-enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct ebi_decoder *decoder,
-                            const struct eb_message *message, struct eb_event **out, struct ebi_run *run) {
-    struct eb_text type = ebi_attr(message, "type");
-    struct eb_event *event = NULL;
+/* An empty event of a signal: the one that is there, or a new one. */
+static enum eb_status make_event(const struct eb_signal *signal, const struct eb_message *message,
+                                 struct eb_event **event, struct eb_error *err) {
+    if (!*event || (*event)->signal != signal) {
+        eb_event_free(*event);
+        *event = NULL;
+        return eb_event_new(signal, event, err);
+    }
+    if (!ebi_attr(message, "id").data || !ebi_attr(message, "time").data)
+        return eb_event_reset(*event, err);
+    ebi_event_clear(*event);
+    return EB_OK;
+}
 
-    snprintf(run->receiver, sizeof run->receiver, "decoding");
+enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct ebi_decoder *decoder,
+                                    const struct eb_message *message, struct eb_event **event, struct ebi_run *run) {
+    struct eb_text type = ebi_attr(message, "type");
+
+    strcpy(run->receiver, "decoding");
     if (message->flaw.data) {
         run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA, "%s", message->flaw.data);
         return EBI_UNUSABLE;
@@ -40,16 +53,15 @@ enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct eb
     const struct eb_signal *signal = signal_of(signals, type, run);
     if (!signal)
         return type.data && type.len ? EBI_UNKNOWN : EBI_UNUSABLE;
-    run->status = eb_event_new(signal, &event, &run->error);
+    run->status = make_event(signal, message, event, &run->error);
     if (run->status == EB_OK)
-        run->status = ebi_attrs_take(event, message, &run->error);
+        run->status = ebi_attrs_take(*event, message, &run->error);
     if (run->status == EB_OK)
-        run->status = ebi_decoder_read(decoder, event->data, message->schema, message->payload, &run->error);
-    if (run->status == EB_OK) {
-        *out = event;
+        run->status = ebi_decoder_read(decoder, (*event)->data, message->schema, message->payload, &run->error);
+    if (run->status == EB_OK)
         return EBI_SUCCEEDED;
-    }
-    eb_event_free(event);
+    eb_event_free(*event);
+    *event = NULL;
     return run->status == EB_PERMANENT ? EBI_UNUSABLE : EBI_FAILED;     /* no memory: another time */
 }
 
@@ -112,10 +124,14 @@ enum ebi_outcome ebi_process(struct ebi_hand *hand, struct ebi_taken *taken, str
 
     taken->event = NULL;
     if (!event) {
+        event = hand->event;
+        hand->event = NULL;
         enum ebi_outcome outcome = ebi_decode_message(consumer->parts.signals, hand->decoder, &taken->message, &event, run);
 
-        if (outcome != EBI_SUCCEEDED)
+        if (outcome != EBI_SUCCEEDED) {
+            hand->event = event;
             return outcome;
+        }
     }
     ebi_tell_place(event, &taken->message, consumer->task.prefix, taken->failures);
     audit(consumer, bus->audit_received, "received", event);
@@ -131,7 +147,8 @@ enum ebi_outcome ebi_process(struct ebi_hand *hand, struct ebi_taken *taken, str
         run_signal(event, run);
     if (run->status >= EB_OK && run->status != EB_GONE)
         audit(consumer, bus->audit_processed, "processed successfully", event);
-    eb_event_free(event);
+    eb_event_free(hand->event);
+    hand->event = event;
     if (run->status == EB_GONE)
         return EBI_CANCELLED;
     return run->status >= EB_OK ? EBI_SUCCEEDED : EBI_FAILED;

@@ -96,6 +96,8 @@ static void end_hands(struct eb_consumer *consumer) {
         if (hand->outside)
             hand->outside->free(hand->outside);
         ebi_decoder_free(hand->decoder);
+        eb_event_free(hand->event);
+        hand->event = NULL;
         hand->outside = NULL;
         hand->decoder = NULL;
     }
@@ -215,7 +217,7 @@ static bool urgent_verdicts(const struct eb_consumer *consumer) {
 
 /* One round: what is due, what is to be settled, and then whatever comes in until `by`. */
 static int32_t turn(struct eb_consumer *consumer, bool take_more, int64_t by, struct eb_error *err) {
-    int64_t now = ebi_ticks_ms();
+    int64_t now = consumer->turn_ms = ebi_ticks_ms();
 
     pthread_mutex_lock(&consumer->lock);
     int64_t due = do_due(consumer, now);
@@ -468,6 +470,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
     ebi_consumer_forget_failures(consumer);
     ebi_writers_free(consumer->writers);
     ebi_decoder_free(consumer->decoder);
+    ebi_bytes_free(&consumer->lane);
     ebi_cancel_free(&consumer->cancel);
     ebi_member_leave(&consumer->member);
     ebi_task_free(&consumer->task);

@@ -51,6 +51,7 @@ struct ebi_hand {
     bool started;
     struct ebi_decoder *decoder;
     struct ebi_outside *outside;        /* NULL: the program's own receivers */
+    struct eb_event *event;             /* the last one, to be used again; NULL: none */
 };
 
 struct eb_consumer {
@@ -98,6 +99,8 @@ struct eb_consumer {
     void *self;                         /* the plugin's instance, from here on: the loop's own */
     struct ebi_writers *writers;
     struct ebi_decoder *decoder;
+    struct ebi_bytes lane;              /* of the message that comes in */
+    int64_t turn_ms;                    /* when the loop began to receive */
     int64_t lease_ms, extend_at_ms;     /* the shortest lease seen; 0: none */
     uint32_t openings;                  /* in a row that led to nothing */
     bool instance_done;                 /* settle said so */
@@ -115,7 +118,7 @@ enum ebi_outcome {
 enum ebi_outcome ebi_process(struct ebi_hand *, struct ebi_taken *, struct ebi_run *);
 
 /* Decodes a message into an event: EBI_SUCCEEDED, EBI_UNUSABLE or EBI_UNKNOWN with run->error. The schemas of the message
- * are those of ebi_writers_take. */
+ * are those of ebi_writers_take. The event may be one to be used again, or NULL; it is so after a failure. */
 enum ebi_outcome ebi_decode_message(const struct ebi_signals *, struct ebi_decoder *, const struct eb_message *,
                             struct eb_event **, struct ebi_run *);
 
@@ -136,7 +139,7 @@ void ebi_consumer_sleep(struct eb_consumer *, struct ebi_taken *, int64_t wait_m
 void ebi_consumer_fail(struct eb_consumer *, const struct eb_error *);
 
 /* Lets the loop come out of receive, where verdicts wait that are urgent. With the lock; it takes effect with: */
-void ebi_consumer_nudge(struct eb_consumer *);
+void ebi_consumer_nudge(struct eb_consumer *, int64_t now_ms);
 
 /* Gives the lock back, and wakes the loop if that is wanted. Not within a host call: no lock that host calls take is held
  * while the plugin is called, nor may the plugin be called from inside of one. */

@@ -6,10 +6,9 @@
 
 #include "base/error.h"
 
-static void fresh(struct eb_event *event) {
+/* All that is not its own: as in an event that nobody has told anything. */
+static void set_origin(struct eb_event *event) {
     const struct ebi_origin *origin = &event->signal->all->origin;
-
-    int64_t now_us = ebi_uuid_new(event->id);
 
     event->meta = (struct eb_metadata){
         .type = eb_signal_type(event->signal),
@@ -17,10 +16,14 @@ static void fresh(struct eb_event *event) {
         .source = origin->source,
         .sourcehost = origin->sourcehost,
         .sourcelib = origin->sourcelib,
-        .time_us = now_us,
     };
     event->headers = NULL;
     event->n_headers = 0;
+}
+
+static void fresh(struct eb_event *event) {
+    set_origin(event);
+    event->meta.time_us = ebi_uuid_new(event->id);
 }
 
 static void free_texts(struct eb_event *event) {
@@ -66,10 +69,16 @@ void eb_event_free(struct eb_event *event) {
     free(event);                        /* the first of its block */
 }
 
-enum eb_status eb_event_reset(struct eb_event *event, struct eb_error *err) {
-    (void)err;                          /* nothing in it can fail today; the promise leaves room */
+void ebi_event_clear(struct eb_event *event) {
     free_texts(event);
     ebi_data_clear(event->data);
+    set_origin(event);
+    event->id[0] = '\0';
+}
+
+enum eb_status eb_event_reset(struct eb_event *event, struct eb_error *err) {
+    (void)err;                          /* nothing in it can fail today; the promise leaves room */
+    ebi_event_clear(event);
     fresh(event);
     return EB_OK;
 }

@@ -26,6 +26,9 @@ struct eb_event {
     struct ebi_encoding *encoding;      /* the event's own */
 };
 
+/* As eb_event_reset, but for id and time, which are empty: for who sets both of them next. */
+void ebi_event_clear(struct eb_event *);
+
 /* Adds the event as one line of CloudEvents JSON, without the newline. */
 enum eb_status ebi_event_to_cloudevent(const struct eb_event *, struct ebi_bytes *, struct eb_error *);
 

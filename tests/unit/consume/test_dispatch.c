@@ -23,7 +23,7 @@ TestSuite(dispatch, .init = begin, .fini = end);
 /* Takes in message number `token` of a key; "" is no key. */
 static struct ebi_taken *take(uint64_t token, const char *key) {
     struct eb_message message = {.size = sizeof message, .token = token, .topic = {"t", 1}};
-    struct ebi_taken *taken = ebi_taken_new(&message, NULL, NULL);
+    struct ebi_taken *taken = ebi_taken_new(&message, NULL, NULL, NULL);
 
     cr_assert_not_null(taken);
     cr_assert(ebi_dispatch_add(&dispatch, taken, *key ? key : NULL, strlen(key), 1000));
@@ -263,7 +263,7 @@ Test(dispatch, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
 
         for (unsigned n = 1;; n++) {
             struct eb_message message = {.size = sizeof message, .token = token, .topic = {"t", 1}};
-            struct ebi_taken *taken = ebi_taken_new(&message, NULL, NULL);
+            struct ebi_taken *taken = ebi_taken_new(&message, NULL, NULL, NULL);
 
             fail_allocation(n);
             bool added = ebi_dispatch_add(&dispatch, taken, key, key ? 1 : 0, 1000);

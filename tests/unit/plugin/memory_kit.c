@@ -2,6 +2,7 @@
 #include "memory_kit.h"
 
 #include <dlfcn.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -86,6 +87,15 @@ static void kit_settled(const struct eb_host *host, const uint64_t *tokens, size
     }
 }
 
+static int32_t kit_matches(const struct eb_host *host, const char *topic) {
+    const struct eb_subscription *subscription = ((const struct kit *)host->core)->subscription;
+
+    for (size_t i = 0; i < subscription->n_topics; i++)
+        if (fnmatch(subscription->topics[i], topic, FNM_NOESCAPE) == 0)
+            return 1;
+    return 0;
+}
+
 struct kit *kit_new(void) {
     struct kit *kit = calloc(1, sizeof *kit);
 
@@ -93,7 +103,7 @@ struct kit *kit_new(void) {
     kit->takes = SIZE_MAX;
     kit->host = (struct eb_host){ .size = sizeof kit->host, .core = kit, .instance = "main", .service = "test",
                                   .link = kit_link, .delivered = kit_delivered, .received = kit_received,
-                                  .settled = kit_settled };
+                                  .settled = kit_settled, .matches = kit_matches };
     return kit;
 }
 
@@ -141,6 +151,7 @@ struct kit *receiver(const struct eb_subscription *subscription) {
     struct kit *kit = kit_new();
     struct eb_error err = {0};
 
+    kit->subscription = subscription;
     cr_assert_eq(consumer->open(&kit->host, &settings, subscription, &kit->self, &err), EB_OK, "%s", err.text);
     return kit;
 }

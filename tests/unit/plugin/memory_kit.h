@@ -13,6 +13,7 @@ enum { KIT_ROOM = 1024 };
 /* What a host was told, in this order. One instance, one thread. */
 struct kit {
     struct eb_host host;
+    const struct eb_subscription *subscription;     /* of a receiver */
     void *self;
     int links;
     size_t n_got, n_delivered, n_settled, takes;    /* takes: how many `received` accepts before it is full */
