@@ -26,8 +26,9 @@
  * the median of the ratios of each round, since the two of one round met the same noise.
  *
  * Every bench program so takes the same options: --rounds=N (7), --scale=X (sizes times X, for a quick look),
- * --only=TEXT (what holds TEXT), --side=TEXT (such sides alone, without ratios: for a profiler), --json (one object a line instead of the table), --cpu (rates by CPU time and not by the
- * clock, for a machine that has other work). EB_BENCH_JSON=FILE appends the JSON lines to a file besides. */
+ * --only=TEXT (what holds TEXT), --side=TEXT (such sides alone, without ratios: for a profiler), --json (one object a
+ * line instead of the table), --cpu (rates by CPU time and not by the clock, for a machine that has other work).
+ * EB_BENCH_JSON=FILE appends the JSON lines to a file besides. */
 #ifndef RATIO_H
 #define RATIO_H
 
