@@ -35,6 +35,7 @@ struct ebi_sender {
     struct ebi_outbound outbound;
     int64_t close_by_ms;
     bool closing, flushing, polling;
+    size_t inside;                      /* threads in a put, a flush or a wait for the link: close waits for them */
     bool link_was_up, link_lost;
     struct eb_error link_why;
 
@@ -435,22 +436,28 @@ enum eb_status ebi_sender_open(const struct ebi_broker *broker, const char *serv
     return EB_OK;
 }
 
-/* Gives the lock back, and lets the thread come out of the plugin's poll if it is there. */
-static void unlock_and_wake(struct ebi_sender *sender) {
-    bool wake = sender->polling;
-
-    sender->polling = false;            /* once is enough */
+/* With the lock, as the last thing done with the sender: close waits for all that are inside. */
+static void leave(struct ebi_sender *sender) {
+    if (--sender->inside == 0 && sender->closing)
+        pthread_cond_broadcast(&sender->changed);
     pthread_mutex_unlock(&sender->lock);
-    if (!wake)
-        return;
+}
+
+/* Lets the thread come out of the plugin's poll if it is there. With the lock, which is given up meanwhile. */
+static void wake(struct ebi_sender *sender) {
     sigset_t before;
 
+    if (!sender->polling)
+        return;
+    sender->polling = false;            /* once is enough */
+    pthread_mutex_unlock(&sender->lock);
     ebi_thread_block_signals(&before);
     pthread_mutex_lock(&sender->wake_lock);
     if (sender->waker)
         sender->ops->wake(sender->waker);
     pthread_mutex_unlock(&sender->wake_lock);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_mutex_lock(&sender->lock);
 }
 
 static enum eb_status wait_for_room(struct ebi_sender *sender, const struct ebi_out *out, int64_t wait_ms,
@@ -499,14 +506,14 @@ enum eb_status ebi_sender_put(struct ebi_sender *sender, const struct eb_message
     out->reported = reported;
     out->arg = arg;
     pthread_mutex_lock(&sender->lock);
+    sender->inside++;
     status = wait_for_room(sender, out, wait_ms, err);
     if (status == EB_OK)
         status = ebi_outbound_put(&sender->outbound, out, ebi_ticks_ms(), err);
     bool batch = status == EB_OK && sender->outbound.waiting == sender->outbound.limits.batch_messages;
     if (status == EB_OK)
-        unlock_and_wake(sender);
-    else
-        pthread_mutex_unlock(&sender->lock);
+        wake(sender);
+    leave(sender);
     if (batch)
         sched_yield();                  /* where both share a CPU the sender's thread goes first, while it is in the cache */
     if (status != EB_OK)
@@ -520,15 +527,15 @@ enum eb_status ebi_sender_flush(struct ebi_sender *sender, int64_t timeout_ms, s
 
     pthread_mutex_lock(&sender->lock);
     enum eb_status status = ebi_outbound_mark(&sender->outbound, &epoch, err);
+    sender->inside++;
     sender->flushing = true;
-    unlock_and_wake(sender);
-    pthread_mutex_lock(&sender->lock);
+    wake(sender);
     while (status == EB_OK && !ebi_outbound_flushed(&sender->outbound, epoch))
         if (!ebi_cond_wait_until(&sender->changed, &sender->lock, by))
             status = ebi_error(err, EB_RETRIABLE, EB_KIND_BROKER, "%zu messages wait for broker %s still",
                                sender->outbound.messages, sender->broker->name);
     sender->flushing = false;           /* another flush at work lingers a little more, no harm done */
-    pthread_mutex_unlock(&sender->lock);
+    leave(sender);
     return status;
 }
 
@@ -557,10 +564,11 @@ enum eb_status ebi_sender_wait_link(struct ebi_sender *sender, int64_t timeout_m
     int64_t by = ebi_ticks_ms() + timeout_ms;
 
     pthread_mutex_lock(&sender->lock);
-    while (!sender->link_was_up && ebi_cond_wait_until(&sender->changed, &sender->lock, by))
+    sender->inside++;
+    while (!sender->link_was_up && !sender->closing && ebi_cond_wait_until(&sender->changed, &sender->lock, by))
         continue;
     enum eb_status status = link_said(sender, err);
-    pthread_mutex_unlock(&sender->lock);
+    leave(sender);
     return status;
 }
 
@@ -571,7 +579,12 @@ void ebi_sender_close(struct ebi_sender *sender, int64_t timeout_ms) {
     sender->closing = true;
     sender->close_by_ms = timeout_ms < 0 ? INT64_MAX : ebi_ticks_ms() + timeout_ms;
     pthread_cond_broadcast(&sender->changed);
-    unlock_and_wake(sender);
+    wake(sender);
+    pthread_mutex_unlock(&sender->lock);
     pthread_join(sender->thread, NULL);
+    pthread_mutex_lock(&sender->lock);
+    while (sender->inside > 0)          /* those that waited for room are told, and leave */
+        ebi_cond_wait_until(&sender->changed, &sender->lock, INT64_MAX);
+    pthread_mutex_unlock(&sender->lock);
     sender_free(sender);
 }

@@ -48,7 +48,8 @@ enum eb_status ebi_sender_link(struct ebi_sender *, struct eb_error *);
 /* Waits until the link has been up once, timeout_ms at most: then as ebi_sender_link. */
 enum eb_status ebi_sender_wait_link(struct ebi_sender *, int64_t timeout_ms, struct eb_error *);
 
-/* Delivers what waits for up to timeout_ms, reports the rest as EB_RETRIABLE, ends the thread, frees. NULL is nothing. */
+/* Delivers what waits for up to timeout_ms, reports the rest as EB_RETRIABLE, ends the thread, frees. A put or a flush that
+ * waits in another thread comes back first, a put with EB_FATAL; none may begin. NULL is nothing. */
 void ebi_sender_close(struct ebi_sender *, int64_t timeout_ms);
 
 #endif
