@@ -41,6 +41,7 @@ struct producer {
     struct sq_retain retain;
     uint64_t connection;        /* that topics and schemas were read through */
     struct sq_buffer head;
+    size_t batch_bytes;         /* for one transaction; less on a full disk, where the log cannot grow */
     size_t first, n;            /* of the ring */
     const struct eb_message *queue[QUEUE_ROOM];
     struct placed placed[BATCH_MESSAGES];
@@ -57,6 +58,7 @@ int32_t sq_producer_open(const struct eb_host *host, const void *settings, void 
     if (!p)
         return sq_no_memory(err);
     p->host = host;
+    p->batch_bytes = BATCH_BYTES;
     sq_retain_init(&p->retain, set);
     sq_store_init(&p->store, host, set->path, SQ_WRITE, set->durability == SQ_POWER);
     status = sq_store_connect(&p->store, TURN_MS, err);
@@ -140,7 +142,7 @@ static int32_t store_one(struct producer *p, const struct eb_message *message, s
 static size_t choose_batch(const struct producer *p, size_t *bytes) {
     size_t i = 0;
 
-    for (*bytes = 0; i < p->n && i < BATCH_MESSAGES && *bytes < BATCH_BYTES; i++) {
+    for (*bytes = 0; i < p->n && i < BATCH_MESSAGES && *bytes < p->batch_bytes; i++) {
         const struct eb_message *message = queued(p, i);
         if (!unfit(message))
             *bytes += message->payload.len + message->key.len + message->key_avro.len + HEAD_BYTES;
@@ -259,6 +261,13 @@ static int32_t store_some(struct producer *p, int64_t until_ms, size_t *count, s
     return status;
 }
 
+/* The disk is full: what the log has must do, from its beginning, and perhaps something can go. */
+static void make_do(struct producer *p) {
+    p->batch_bytes = p->batch_bytes > 4 ? p->batch_bytes / 4 : 1;
+    sq_store_checkpoint(&p->store);
+    sq_retain_hurry(&p->retain);
+}
+
 /* One try: how many messages were reported. Retention goes on at the same turn, so that the producer that does it has no
  * fewer turns than the others. */
 static int32_t try_once(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
@@ -271,7 +280,9 @@ static int32_t try_once(struct producer *p, int64_t until_ms, size_t *count, str
     sq_stay(&p->store);
     status = store_some(p, until_ms, count, &why);
     if (status == EB_RETRIABLE && why.native == SQLITE_FULL)
-        sq_retain_hurry(&p->retain);
+        make_do(p);
+    else if (status == EB_OK && p->batch_bytes < BATCH_BYTES)
+        p->batch_bytes *= 2;
     if (*count > 0)
         tell_readers(p, *count);
     sq_retain_some(&p->retain, &p->store);

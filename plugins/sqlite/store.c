@@ -264,18 +264,25 @@ int32_t sq_begin(struct sq_store *store, int64_t until_ms, struct eb_error *err)
     return status;
 }
 
+static void move_log(struct sq_store *store, int how) {
+    int in_log = 0, moved = 0;
+
+    sqlite3_busy_timeout(store->db, RESTART_WAIT_MS);
+    sqlite3_wal_checkpoint_v2(store->db, NULL, how, &in_log, &moved);
+    store->wal_tried = moved == in_log ? 0 : store->wal_pages;
+}
+
 /* Moves the log into the file, at our turn, so that it ends where a new one can begin. What fails here is tried again with
  * a later commit. */
 static void checkpoint(struct sq_store *store) {
-    int in_log = 0, moved = 0;
-    bool restart = store->wal_pages >= RESTART_PAGES;
-
     if (store->wal_pages < CHECKPOINT_PAGES || store->wal_pages < store->wal_tried + TRY_AGAIN_PAGES)
         return;
-    sqlite3_busy_timeout(store->db, RESTART_WAIT_MS);
-    sqlite3_wal_checkpoint_v2(store->db, NULL, restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &in_log,
-                              &moved);
-    store->wal_tried = moved == in_log ? 0 : store->wal_pages;
+    move_log(store, store->wal_pages >= RESTART_PAGES ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
+}
+
+void sq_store_checkpoint(struct sq_store *store) {
+    if (store->db)
+        move_log(store, SQLITE_CHECKPOINT_RESTART);
 }
 
 int32_t sq_commit(struct sq_store *store, struct eb_error *err) {

@@ -84,6 +84,9 @@ void sq_rollback(struct sq_store *);
 void sq_stay(struct sq_store *);
 void sq_pass(struct sq_store *);
 
+/* Outside of a transaction: moves the log into the file, so that it begins again, where that is possible at once. */
+void sq_store_checkpoint(struct sq_store *);
+
 /* The error of a full disk. */
 int32_t sq_store_full(const struct sq_store *, struct eb_error *);
 

@@ -364,6 +364,72 @@ static void an_old_file(void) {
     close_keeper(&k);
 }
 
+/* ---- a full disk ---- */
+
+enum { LOAD = 1500 };
+
+/* Sends more than fits, until the disk is full. */
+static void overfill(struct keeper *k) {
+    static struct eb_message messages[LOAD];
+    static char body[20000];
+    int64_t until_ms = kit_now_ms() + PATIENCE_MS;
+    struct eb_error err;
+
+    memset(body, 'b', sizeof body);
+    for (long i = 0; i < LOAD; i++) {
+        const struct eb_message *one = &messages[i];
+        messages[i] = (struct eb_message){ .size = sizeof *messages, .topic = { "t", 1 }, .payload = { body, sizeof body } };
+        kit_check(kit_producer_ops()->submit(k->host.self, &one, 1, &err) == 1, "submit took none");
+    }
+    while (k->host.up != 0) {
+        kit_check(kit_now_ms() < until_ms, "the disk does not get full: %zu stored", k->host.stored);
+        poll_once(k);
+    }
+    kit_check(strstr(k->host.why, "disk full"), "it says: %s", k->host.why);
+}
+
+static void small_disk(const char *folder, const char *size) {
+    mkdir(folder, 0700);
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
+        || mount("none", folder, "tmpfs", 0, size) != 0)
+        kit_skip("only root can make a small disk");
+}
+
+/* Nobody frees anything: what is acknowledged goes, and what waits takes its place. */
+static void room_by_settling(void) {
+    const char *folder = kit_file("small"), *path = kit_file("small/bus.db");
+    int64_t until_ms;
+    struct kit_consumer *c;
+    size_t stored, acked = 0;
+    struct keeper k;
+
+    small_disk(folder, "size=24m");
+    open_keeper(&k, (struct sq_settings){ .path = path, .retain_events = 50 });
+    c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g", .max_messages = 50 });
+    kit_send(&k.host, "t", "k", 1);
+    kit_receive(c, 0, 0);
+    overfill(&k);
+    stored = k.host.stored;
+    kit_check(stored > 100 && stored < LOAD && k.removed < 1, "%zu are stored, %g removed", stored, k.removed);
+    stays(&k, path, rows_of_t, (int64_t)stored);
+    for (until_ms = kit_now_ms() + PATIENCE_MS; c->host->answers < LOAD + 1;) {
+        kit_check(kit_now_ms() < until_ms, "%zu settled, %zu stored, of %d, %g removed (%s)", c->host->answers, k.host.stored, LOAD + 1, k.removed,
+                  k.host.why);
+        kit_receive(c, 50, 1);
+        for (; acked < c->host->n_got; acked++) {
+            kit_check(c->host->got[acked]->seq == (int64_t)acked + 1, "position %lld came as number %zu",
+                      (long long)c->host->got[acked]->seq, acked + 1);
+            kit_settle(c, c->host->got[acked], EB_ACK, 0);
+        }
+        poll_once(&k);
+    }
+    kit_check(k.host.stored == LOAD + 1 && k.host.up == 1 && k.errors == 0, "%zu stored, link %d, %s", k.host.stored, k.host.up,
+              k.error);
+    kit_close_consumer(c);
+    close_keeper(&k);
+    umount2(folder, MNT_DETACH);
+}
+
 static const struct kit_role roles[] = { { "keep", keep }, { NULL, NULL } };
 
 static const struct kit_test tests[] = {
@@ -377,6 +443,7 @@ static const struct kit_test tests[] = {
     { "when the process that does it is killed another goes on", another_goes_on },
     { "the file gets smaller", the_file_shrinks },
     { "a file made before uses its free pages again", an_old_file },
+    { "on a full disk what is settled makes room for what waits", room_by_settling },
     { NULL, NULL },
 };
 
