@@ -133,6 +133,10 @@ struct kit_group {
 struct kit_group kit_group(const char *path, const char *topic, const char *group);
 int64_t kit_lag(const char *path, const char *topic, const char *group);
 
+/* Beside the plugin: the one number that a query answers, -1 where it answers none; and statements. */
+int64_t kit_number(const char *path, const char *sql);
+void kit_execute(const char *path, const char *sql);
+
 /* ---- processes ---- */
 
 struct kit_child {

@@ -2,6 +2,7 @@
 #include "kit.h"
 
 #include <dlfcn.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -366,4 +367,29 @@ int64_t kit_lag(const char *path, const char *topic, const char *group) {
     struct kit_group is = kit_group(path, topic, group);
 
     return is.rows ? is.lag : INT64_MAX;
+}
+
+int64_t kit_number(const char *path, const char *sql) {
+    sqlite3_stmt *statement = NULL;
+    sqlite3 *db = NULL;
+    int64_t is = -1;
+
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
+        sqlite3_busy_timeout(db, 5000);
+        if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+            is = sqlite3_column_int64(statement, 0);
+        sqlite3_finalize(statement);
+    }
+    sqlite3_close(db);
+    return is;
+}
+
+void kit_execute(const char *path, const char *sql) {
+    sqlite3 *db = NULL;
+    int code = sqlite3_open(path, &db);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    sqlite3_close(db);
+    kit_check(code == SQLITE_OK, "%s: %s", sql, sqlite3_errstr(code));
 }

@@ -25,29 +25,6 @@ static void write_file(const char *path, const char *bytes, size_t len) {
     close(fd);
 }
 
-static void execute(const char *path, const char *sql) {
-    sqlite3 *db = NULL;
-    int code = sqlite3_open(path, &db);
-
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(db, sql, NULL, NULL, NULL);
-    sqlite3_close(db);
-    kit_check(code == SQLITE_OK, "%s: %s", sql, sqlite3_errstr(code));
-}
-
-static int64_t count(const char *path, const char *sql) {
-    sqlite3_stmt *statement = NULL;
-    sqlite3 *db = NULL;
-    int64_t n = -1;
-
-    sqlite3_open(path, &db);
-    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
-        n = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return n;
-}
-
 /* A producer, a consumer, and as the third an admin are refused, with words that name the path and say this. */
 static void expect_refused(const char *path, const char *words, int roles) {
     struct sq_settings settings = { .path = path, .lease = 30000 };
@@ -108,7 +85,7 @@ static void no_database(void) {
 static void another_programs(void) {
     const char *path = kit_file("bus.db");
 
-    execute(path, "CREATE TABLE mine(x); INSERT INTO mine VALUES(1)");
+    kit_execute(path, "CREATE TABLE mine(x); INSERT INTO mine VALUES(1)");
     expect_refused_and_untouched(path, "database of another program");
 }
 
@@ -118,9 +95,9 @@ static void a_newer_format(void) {
 
     kit_send(p, "t", "k", 1);
     kit_close_producer(p, 1000);
-    execute(path, "PRAGMA user_version = 99");
+    kit_execute(path, "PRAGMA user_version = 99");
     expect_refused(path, "has format 99", 3);
-    kit_check(count(path, "SELECT count(*) FROM msg") == 1, "the message is gone");
+    kit_check(kit_number(path, "SELECT count(*) FROM msg") == 1, "the message is gone");
 }
 
 static void a_folder(void) {
@@ -337,8 +314,8 @@ static void full_disk(void) {
     kit_send(p, "t", "k", 1);
     stored = fill_disk(p, messages, N);
     kit_check(strstr(p->why, path) && strstr(p->why, "disk full"), "it says: %s", p->why);
-    kit_check(count(path, "SELECT count(*) FROM msg") == stored, "%lld rows, %ld reported as stored",
-              (long long)count(path, "SELECT count(*) FROM msg"), stored);
+    kit_check(kit_number(path, "SELECT count(*) FROM msg") == stored, "%lld rows, %ld reported as stored",
+              (long long)kit_number(path, "SELECT count(*) FROM msg"), stored);
     kit_check(p->delivered == p->stored, "%zu were reported failed", p->delivered - p->stored);
     unlink(ballast);
     for (until_ms = kit_now_ms() + 10000; p->up != 1;) {
@@ -348,7 +325,7 @@ static void full_disk(void) {
     kit_check((long)p->stored > stored, "nothing more was stored");
     kit_producer_ops()->close(p->self, 0);
     kit_check(p->delivered == N + 1, "%zu of %d reported", p->delivered, N + 1);
-    kit_check(count(path, "SELECT count(*) FROM msg") == (int64_t)p->stored, "rows and reports differ");
+    kit_check(kit_number(path, "SELECT count(*) FROM msg") == (int64_t)p->stored, "rows and reports differ");
     kit_free_host(p);
     umount2(folder, MNT_DETACH);
 }
@@ -377,8 +354,8 @@ static void file_size_limit(void) {
     kit_check(strstr(p->why, "disk full"), "it says: %s", p->why);
     while (p->delivered < N + 1)
         kit_check(kit_producer_ops()->poll(p->self, 1000, &err) >= 0, "poll failed: %s", err.text);
-    kit_check(stored < N && p->stored == N + 1 && count(path, "SELECT count(*) FROM msg") == N + 1, "%zu stored, %lld rows",
-              p->stored, (long long)count(path, "SELECT count(*) FROM msg"));
+    kit_check(stored < N && p->stored == N + 1 && kit_number(path, "SELECT count(*) FROM msg") == N + 1, "%zu stored, %lld rows",
+              p->stored, (long long)kit_number(path, "SELECT count(*) FROM msg"));
     kit_close_producer(p, 1000);
 }
 
@@ -397,7 +374,7 @@ static void removed_while_in_use(void) {
         snprintf(file, sizeof file, "%s%s", path, ends[i]);
         unlink(file);
     }
-    for (until_ms = kit_now_ms() + 5000; count(path, "SELECT count(*) FROM msg") < 1;) {
+    for (until_ms = kit_now_ms() + 5000; kit_number(path, "SELECT count(*) FROM msg") < 1;) {
         kit_check(kit_now_ms() < until_ms, "messages go on into a file that is not there");
         kit_send(p, "t", "k", 2);
         kit_pause_ms(50);

@@ -10,7 +10,7 @@
 
 #include "history.h"
 
-enum { WORKERS = 4, PRODUCERS = 2, KEYS_EACH = 16, EVENTS = 6000, KILLS = 12, PATIENCE_MS = 30000, MORE = 20 };
+enum { WORKERS = 4, PRODUCERS = 4, KEYS_EACH = 16, EVENTS = 6000, KILLS = 12, PATIENCE_MS = 30000, MORE = 20 };
 
 /* ---- the producer: every key of its own, numbered ---- */
 
@@ -29,6 +29,14 @@ static void on_delivered(const struct eb_host *host, const struct eb_delivery *r
     s->host.stored++;
 }
 
+static void on_log(const struct eb_host *host, int32_t level, const char *text) {
+    (void)host;
+    if (level <= 4) {
+        kit_say("%s", text);
+        exit(6);                                        /* nothing is wrong with the file, nor lost by a hard limit */
+    }
+}
+
 struct made {
     struct eb_message message;
     char key[16], payload[40];
@@ -44,18 +52,20 @@ static void make(struct sender *s, struct made *m, uint32_t which) {
     m->message.payload.data = m->payload;
 }
 
-/* send PATH HISTORY FIRST_KEY COUNT */
+/* send PATH HISTORY FIRST_KEY COUNT RETAIN_EVENTS */
 static int send_all(int argc, char **argv) {
     struct sender s = {0};
     struct made made[64];
     const struct eb_message *batch[64];
     struct eb_error err = {0};
-    long count = argc == 4 ? strtol(argv[3], NULL, 10) : 0;
+    long count = argc == 5 ? strtol(argv[3], NULL, 10) : 0, retain = argc == 5 ? strtol(argv[4], NULL, 10) : 0;
 
-    if (kit_open_producer(&s.host, &(struct sq_settings){ .path = argv[0], .lease = 30000 }, &err) != EB_OK)
+    if (kit_open_producer(&s.host, &(struct sq_settings){ .path = argv[0], .lease = 30000, .retain_events = retain }, &err)
+        != EB_OK)
         return 2;
     s.host.host.core = &s;
     s.host.host.delivered = on_delivered;
+    s.host.host.log = on_log;
     s.history = open(argv[1], O_WRONLY | O_APPEND | O_CREAT, 0600);
     s.first_key = (uint32_t)strtoul(argv[2], NULL, 10);
     srandom((unsigned)getpid());
@@ -216,7 +226,20 @@ static int work(int argc, char **argv) {
     }
 }
 
-static const struct kit_role roles[] = { { "send", send_all }, { "work", work }, { NULL, NULL } };
+/* keep PATH: a producer that has nothing to send, until it is killed. */
+static __attribute__((noreturn)) int keep(int argc, char **argv) {
+    struct kit_host host;
+    struct eb_error err = {0};
+
+    (void)argc;
+    kit_check(kit_open_producer(&host, &(struct sq_settings){ .path = argv[0], .lease = 30000, .retain_events = 50 }, &err)
+              == EB_OK, "open: %s", err.text);
+    kit_say("ready");
+    for (;;)
+        kit_check(kit_producer_ops()->poll(host.self, 100, &err) >= 0, "poll: %s", err.text);
+}
+
+static const struct kit_role roles[] = { { "keep", keep }, { "send", send_all }, { "work", work }, { NULL, NULL } };
 
 /* ---- the test ---- */
 
@@ -226,41 +249,42 @@ static struct kit_child *start_worker(const char *path, const char *history, int
     return kit_start("work", (const char *const[]){ path, history, names[n], NULL });
 }
 
-static struct kit_child *start_sender(const char *path, const char *history, uint32_t *key, long count) {
-    char first[16], events[16];
+static struct kit_child *start_sender(const char *path, const char *history, uint32_t *key, long count, long retain) {
+    char first[16], events[16], kept[16];
 
     snprintf(first, sizeof first, "%u", *key);
     snprintf(events, sizeof events, "%ld", count);
+    snprintf(kept, sizeof kept, "%ld", retain);
     *key += KEYS_EACH;
-    return kit_start("send", (const char *const[]){ path, history, first, events, NULL });
+    return kit_start("send", (const char *const[]){ path, history, first, events, kept, NULL });
 }
 
 /* Kills one of them by turns, at any moment, and starts another in its place; at the end of the kills the producers finish
  * and the workers settle the rest. */
-static void kill_and_judge(int kills, long events) {
-    const char *path = kit_file("bus.db"), *history = kit_file("history");
+static long kill_and_judge(const char *path, int producers, int kills, long events, long retain) {
+    const char *history = kit_file("history");
     struct kit_child *workers[WORKERS], *senders[PRODUCERS];
     int64_t until_ms;
     uint32_t key = 0;
     struct verdict v;
 
-    for (int i = 0; i < PRODUCERS; i++)
-        senders[i] = start_sender(path, history, &key, events);
+    for (int i = 0; i < producers; i++)
+        senders[i] = start_sender(path, history, &key, events, retain);
     for (int i = 0; i < WORKERS; i++)
         workers[i] = start_worker(path, history, i);
     srandom(1);
     for (int k = 0; k < kills; k++) {
-        int which = (int)(random() % (WORKERS + PRODUCERS));
+        int which = (int)(random() % (WORKERS + producers));
         kit_pause_ms(random() % 100);
         if (which < WORKERS) {
             kit_kill(workers[which]);
             workers[which] = start_worker(path, history, which);
         } else if (key + KEYS_EACH <= HISTORY_KEYS) {
             kit_kill(senders[which - WORKERS]);
-            senders[which - WORKERS] = start_sender(path, history, &key, events);
+            senders[which - WORKERS] = start_sender(path, history, &key, events, retain);
         }
     }
-    for (int i = 0; i < PRODUCERS; i++)
+    for (int i = 0; i < producers; i++)
         kit_check(kit_wait(senders[i]) == 0, "a producer ended badly");
     for (until_ms = kit_now_ms() + PATIENCE_MS * kit_size(1, MORE); kit_lag(path, "t", "g") > 0;) {
         for (int i = 0; i < WORKERS; i++)
@@ -272,14 +296,39 @@ static void kill_and_judge(int kills, long events) {
     printf("# %d kills, %ld stored, %ld lines, lost %ld, out of order %ld, repeats %ld, of these after a kept acknowledgement "
            "%ld\n", kills, v.stored, v.lines, v.lost, v.out_of_order, v.repeats, v.wrong_repeats);
     kit_check(v.stored >= events && v.lost == 0 && v.out_of_order == 0 && v.wrong_repeats == 0, "%s", v.first);
+    return v.stored;
 }
 
 static void killed_at_any_moment(void) {
-    kill_and_judge((int)(KILLS * kit_size(1, MORE)), EVENTS * kit_size(1, MORE));
+    kill_and_judge(kit_file("bus.db"), 2, (int)(KILLS * kit_size(1, MORE)), EVENTS * kit_size(1, MORE), 0);
+}
+
+/* So few are kept that retention is at it whenever something is settled; what a kill leaves half done is rolled back. */
+static void killed_while_removing(void) {
+    const char *path = kit_file("bus.db");
+    int64_t rows, until_ms;
+    long stored;
+
+    stored = kill_and_judge(path, PRODUCERS, (int)(KILLS * kit_size(2, MORE)), EVENTS * kit_size(3, MORE), 50);
+    rows = kit_number(path, "SELECT count(*) FROM msg");
+    printf("# %lld removed meanwhile\n", (long long)(stored - rows));
+    for (int i = 0; i < 3; i++) {                       /* it was a while ago that somebody was at it: these begin soon */
+        struct kit_child *keeper = kit_start("keep", (const char *const[]){ path, NULL });
+        kit_check(kit_hear(keeper, 10000) != NULL, "the keeper is not ready");
+        kit_pause_ms(random() % 50 + (i > 0 ? 1000 : 0));
+        kit_kill(keeper);
+    }
+    kit_start("keep", (const char *const[]){ path, NULL });
+    for (until_ms = kit_now_ms() + PATIENCE_MS; kit_number(path, "SELECT count(*) FROM msg") > 50; kit_pause_ms(20))
+        kit_check(kit_now_ms() < until_ms, "%lld are left", (long long)kit_number(path, "SELECT count(*) FROM msg"));
+    kit_check(kit_lag(path, "t", "g") == 0 && kit_group(path, "t", "g").end > stored, "the group lost its place");
+    kit_check(kit_number(path, "SELECT count(*) FROM pragma_integrity_check() WHERE integrity_check <> 'ok'") == 0,
+              "the file is damaged");
 }
 
 static const struct kit_test tests[] = {
     { "4 workers and 2 producers killed at any moment: nothing lost, each key in order", killed_at_any_moment },
+    { "4 and 4, while settled events are removed", killed_while_removing },
     { NULL, NULL },
 };
 
