@@ -183,7 +183,7 @@ rd_kafka_conf_t *kf_conf_new(const struct kf_settings *set, enum kf_role role, c
 rd_kafka_t *kf_client_new(rd_kafka_conf_t *conf, enum kf_role role, struct eb_error *err) {
     char why[512];
     rd_kafka_t *client =
-        rd_kafka_new(role == KF_CONSUMER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, why, sizeof why);
+        rd_kafka_new(role == KF_CONSUMER || role == KF_FETCHER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, why, sizeof why);
 
     if (!client) {
         rd_kafka_conf_destroy(conf);

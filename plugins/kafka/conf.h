@@ -7,7 +7,7 @@
 
 #include "settings.h"
 
-enum kf_role { KF_PRODUCER, KF_CONSUMER, KF_ADMIN };
+enum kf_role { KF_PRODUCER, KF_CONSUMER, KF_ADMIN, KF_FETCHER };     /* fetcher: a consumer without a group */
 
 /* The whole configuration of one role, but for callbacks, and a consumer's group. NULL: EB_PERMANENT is in err. */
 rd_kafka_conf_t *kf_conf_new(const struct kf_settings *, enum kf_role, const char *service, struct eb_error *);

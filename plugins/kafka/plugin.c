@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "../registry/options.h"
+#include "admin.h"
 #include "conf.h"
 #include "consume.h"
 #include "produce.h"
@@ -92,4 +93,18 @@ const struct eb_consumer_ops eventbus_consumer = {
     .wake = kf_consumer_wake,
     .pause = kf_consumer_pause,
     .close = kf_consumer_close,
+};
+
+const struct eb_admin_ops eventbus_admin = {
+    .size = sizeof eventbus_admin,
+    .traits = EB_T_HISTORY | EB_T_PROCESSES,
+    .open = kf_admin_open,
+    .topics = kf_admin_topics,
+    .groups = kf_admin_groups,
+    .browse = kf_admin_browse,
+    .seek = kf_admin_seek,
+    .trim = kf_admin_trim,
+    .create = kf_admin_create,
+    .remove = kf_admin_remove,
+    .close = kf_admin_close,
 };

@@ -1,0 +1,148 @@
+/* plugins/kafka/admin.c - the instance, and its operations on topics; see admin.h. */
+#include "admin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+/* ---- The instance ---- */
+
+int32_t kf_admin_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
+    struct kf_admin *a = calloc(1, sizeof *a);
+    rd_kafka_conf_t *conf = a ? kf_conf_new(settings, KF_ADMIN, host->service, err) : NULL;
+    int32_t status = EB_PERMANENT;
+
+    if (!a)
+        return kf_no_memory(err);
+    if (conf)
+        status = kf_client_open(&a->client, host, settings, KF_ADMIN, conf, err);
+    if (status != EB_OK) {
+        free(a);
+        return status;
+    }
+    a->answers = rd_kafka_queue_new(a->client.rk);
+    *self = a;
+    return EB_OK;
+}
+
+void kf_admin_close(void *self) {
+    struct kf_admin *a = self;
+
+    if (a->fetcher.rk)
+        kf_client_close(&a->fetcher);
+    if (a->next)
+        rd_kafka_topic_partition_list_destroy(a->next);
+    rd_kafka_queue_destroy(a->answers);
+    kf_client_close(&a->client);
+    kf_reader_free(&a->reader);
+    free(a->browsed);
+    free(a);
+}
+
+/* ---- topics ---- */
+
+/* Those of one topic stand together. Answers where the next topic begins. */
+static int tell_topic(const rd_kafka_topic_partition_list_t *lows, const rd_kafka_topic_partition_list_t *highs, int from,
+                      struct eb_topic_info *info) {
+    int i = from;
+
+    *info = (struct eb_topic_info){ .size = sizeof *info, .name = lows->elems[from].topic, .bytes = -1, .oldest_ms = -1,
+                                    .newest_ms = -1 };
+    for (; i < lows->cnt && strcmp(lows->elems[i].topic, info->name) == 0; i++) {
+        info->lanes++;
+        info->messages += highs->elems[i].offset - lows->elems[i].offset;
+    }
+    return i;
+}
+
+int32_t kf_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
+                        struct eb_error *err) {
+    struct kf_admin *a = self;
+    int64_t until = kf_ticks_ms() + timeout_ms;
+    rd_kafka_topic_partition_list_t *lows = NULL, *highs;
+    int32_t status = kf_ask_partitions(a, NULL, until, &lows, err);
+    struct eb_topic_info info;
+
+    if (status != EB_OK)
+        return status;
+    rd_kafka_topic_partition_list_sort(lows, NULL, NULL);
+    highs = rd_kafka_topic_partition_list_copy(lows);
+    status = kf_ask_offsets(a, lows, RD_KAFKA_OFFSET_BEGINNING, until, err);
+    if (status == EB_OK)
+        status = kf_ask_offsets(a, highs, RD_KAFKA_OFFSET_END, until, err);
+    for (int i = 0; status == EB_OK && i < lows->cnt;) {
+        i = tell_topic(lows, highs, i, &info);
+        if (each(arg, &info) != 0)
+            break;
+    }
+    rd_kafka_topic_partition_list_destroy(lows);
+    rd_kafka_topic_partition_list_destroy(highs);
+    return status;
+}
+
+/* ---- create, remove ---- */
+
+int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
+    struct kf_admin *a = self;
+    const struct kf_settings *set = a->client.set;
+    int64_t until = kf_ticks_ms() + timeout_ms;
+    int partitions = lanes ? (int)lanes : set->partitions ? (int)set->partitions : -1;
+    char why[300];
+    rd_kafka_NewTopic_t *new = rd_kafka_NewTopic_new(topic, partitions, set->replication ? (int)set->replication : -1, why,
+                                                     sizeof why);
+    rd_kafka_AdminOptions_t *options;
+    rd_kafka_event_t *event;
+    int32_t status;
+    size_t n;
+
+    if (!new)
+        return kf_error(err, EB_PERMANENT, "topic %s cannot be made: %s", topic, why);
+    options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_CREATETOPICS, until);
+    rd_kafka_CreateTopics(a->client.rk, &new, 1, options, a->answers);
+    event = kf_ask_answer(a, until, "making a topic", &status, err);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_NewTopic_destroy(new);
+    if (!event)
+        return status;
+    const rd_kafka_topic_result_t **made =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+    rd_kafka_resp_err_t code = n ? rd_kafka_topic_result_error(made[0]) : RD_KAFKA_RESP_ERR__FAIL;
+    if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+        const char *text = n ? rd_kafka_topic_result_error_string(made[0]) : NULL;
+        status = kf_error(err, kf_class(code), "topic %s cannot be made: %s", topic, text ? text : rd_kafka_err2str(code));
+    }
+    rd_kafka_event_destroy(event);
+    return status;
+}
+
+static int32_t remove_topic(struct kf_admin *a, const char *topic, int64_t until, struct eb_error *err) {
+    rd_kafka_DeleteTopic_t *old = rd_kafka_DeleteTopic_new(topic);
+    rd_kafka_AdminOptions_t *options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_DELETETOPICS, until);
+    rd_kafka_event_t *event;
+    int32_t status;
+    size_t n;
+
+    rd_kafka_DeleteTopics(a->client.rk, &old, 1, options, a->answers);
+    event = kf_ask_answer(a, until, "removing a topic", &status, err);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_DeleteTopic_destroy(old);
+    if (!event)
+        return status;
+    const rd_kafka_topic_result_t **gone =
+        rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n);
+    rd_kafka_resp_err_t code = n ? rd_kafka_topic_result_error(gone[0]) : RD_KAFKA_RESP_ERR__FAIL;
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        status = EB_GONE;
+    else if (code)
+        status = kf_admin_failed(a, err, code, "topic %s cannot be removed", topic);
+    rd_kafka_event_destroy(event);
+    return status;
+}
+
+int32_t kf_admin_remove(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *err) {
+    int64_t until = kf_ticks_ms() + timeout_ms;
+
+    return group ? kf_remove_group(self, topic, group, until, err) : remove_topic(self, topic, until, err);
+}

@@ -1,0 +1,398 @@
+/* plugins/kafka/groups.c - groups: where they stand, who is in them, moving and removing them; see admin.h. */
+#include "admin.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "point.h"
+
+/* What the cluster tells of one group. */
+struct group {
+    char *name;
+    size_t members;
+    rd_kafka_topic_partition_list_t *places;    /* where it stands */
+    rd_kafka_topic_partition_list_t *assigned;  /* what its members have */
+    char who[400];                              /* their names */
+};
+
+struct groups {
+    struct group *items;
+    size_t n;
+};
+
+static void groups_free(struct groups *groups) {
+    for (size_t i = 0; i < groups->n; i++) {
+        free(groups->items[i].name);
+        if (groups->items[i].places)
+            rd_kafka_topic_partition_list_destroy(groups->items[i].places);
+        if (groups->items[i].assigned)
+            rd_kafka_topic_partition_list_destroy(groups->items[i].assigned);
+    }
+    free(groups->items);
+    *groups = (struct groups){0};
+}
+
+static bool add_group(struct groups *groups, const char *name) {
+    struct group *more = realloc(groups->items, (groups->n + 1) * sizeof *more);
+
+    if (!more)
+        return false;
+    groups->items = more;
+    groups->items[groups->n] = (struct group){ .name = strdup(name) };
+    return groups->items[groups->n].name && ++groups->n;
+}
+
+/* ---- Which there are ---- */
+
+static int32_t list_groups(struct kf_admin *a, int64_t until, struct groups *groups, struct eb_error *err) {
+    rd_kafka_AdminOptions_t *options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS, until);
+    rd_kafka_event_t *event;
+    int32_t status;
+    size_t n = 0;
+
+    rd_kafka_ListConsumerGroups(a->client.rk, options, a->answers);
+    event = kf_ask_answer(a, until, "asking for groups", &status, err);
+    rd_kafka_AdminOptions_destroy(options);
+    if (!event)
+        return status;
+    const rd_kafka_ConsumerGroupListing_t **found =
+        rd_kafka_ListConsumerGroups_result_valid(rd_kafka_event_ListConsumerGroups_result(event), &n);
+    for (size_t i = 0; i < n && status == EB_OK; i++)
+        if (!add_group(groups, rd_kafka_ConsumerGroupListing_group_id(found[i])))
+            status = kf_no_memory(err);
+    rd_kafka_event_destroy(event);
+    return status;
+}
+
+/* ---- Who is in them ---- */
+
+static void add_who(struct group *group, const rd_kafka_MemberDescription_t *member) {
+    const char *name = rd_kafka_MemberDescription_group_instance_id(member);
+    size_t len = strlen(group->who);
+
+    if (!name || !*name)
+        name = rd_kafka_MemberDescription_consumer_id(member);
+    snprintf(group->who + len, sizeof group->who - len, "%s%s at %s", len ? ", " : "", name,
+             rd_kafka_MemberDescription_host(member));
+}
+
+static void take_members(struct group *group, const rd_kafka_ConsumerGroupDescription_t *about) {
+    group->members = rd_kafka_ConsumerGroupDescription_member_count(about);
+    group->assigned = rd_kafka_topic_partition_list_new(4);
+    for (size_t i = 0; i < group->members; i++) {
+        const rd_kafka_MemberDescription_t *member = rd_kafka_ConsumerGroupDescription_member(about, i);
+        const rd_kafka_MemberAssignment_t *assignment = rd_kafka_MemberDescription_assignment(member);
+        const rd_kafka_topic_partition_list_t *its =
+            assignment ? rd_kafka_MemberAssignment_partitions(assignment) : NULL;
+        add_who(group, member);
+        for (int k = 0; its && k < its->cnt; k++)
+            rd_kafka_topic_partition_list_add(group->assigned, its->elems[k].topic, its->elems[k].partition);
+    }
+}
+
+static struct group *named(struct groups *groups, const char *name) {
+    for (size_t i = 0; i < groups->n; i++)
+        if (strcmp(groups->items[i].name, name) == 0)
+            return &groups->items[i];
+    return NULL;
+}
+
+static int32_t describe_groups(struct kf_admin *a, int64_t until, struct groups *groups, struct eb_error *err) {
+    const char **names = calloc(groups->n + 1, sizeof *names);
+    rd_kafka_AdminOptions_t *options;
+    rd_kafka_event_t *event;
+    int32_t status = EB_OK;
+    size_t n = 0;
+
+    if (!names)
+        return kf_no_memory(err);
+    for (size_t i = 0; i < groups->n; i++)
+        names[i] = groups->items[i].name;
+    if (groups->n == 0)
+        goto done;
+    options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, until);
+    rd_kafka_DescribeConsumerGroups(a->client.rk, names, groups->n, options, a->answers);
+    event = kf_ask_answer(a, until, "asking who is in a group", &status, err);
+    rd_kafka_AdminOptions_destroy(options);
+    if (!event)
+        goto done;
+    const rd_kafka_ConsumerGroupDescription_t **found =
+        rd_kafka_DescribeConsumerGroups_result_groups(rd_kafka_event_DescribeConsumerGroups_result(event), &n);
+    for (size_t i = 0; i < n && status == EB_OK; i++) {
+        struct group *group = named(groups, rd_kafka_ConsumerGroupDescription_group_id(found[i]));
+        rd_kafka_resp_err_t code = rd_kafka_error_code(rd_kafka_ConsumerGroupDescription_error(found[i]));
+        if (code && code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+            status = kf_admin_failed(a, err, code, "asking who is in group %s", group ? group->name : "?");
+        else if (group && !code)
+            take_members(group, found[i]);
+    }
+    rd_kafka_event_destroy(event);
+done:
+    free(names);
+    return status;
+}
+
+/* One group (name), or all, with everything about them. */
+static int32_t ask_groups(struct kf_admin *a, const char *name, int64_t until, struct groups *groups, struct eb_error *err) {
+    int32_t status = EB_OK;
+
+    *groups = (struct groups){0};
+    if (!name)
+        status = list_groups(a, until, groups, err);
+    else if (!add_group(groups, name))
+        status = kf_no_memory(err);
+    if (status == EB_OK)
+        status = describe_groups(a, until, groups, err);
+    for (size_t i = 0; i < groups->n && status == EB_OK; i++)
+        status = kf_ask_places(a, groups->items[i].name, until, &groups->items[i].places, err);
+    if (status != EB_OK)
+        groups_free(groups);
+    return status;
+}
+
+/* ---- groups ---- */
+
+/* The ends of the partitions that any group has to do with. */
+struct ends {
+    rd_kafka_topic_partition_list_t *lows, *highs;
+};
+
+static void note(struct ends *ends, const rd_kafka_topic_partition_list_t *list, const char *topic,
+                 const rd_kafka_topic_partition_list_t *there) {
+    for (int i = 0; list && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *one = &list->elems[i];
+        if ((topic && strcmp(topic, one->topic) != 0) ||
+            !rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)there, one->topic, one->partition) ||
+            rd_kafka_topic_partition_list_find(ends->lows, one->topic, one->partition))
+            continue;
+        rd_kafka_topic_partition_list_add(ends->lows, one->topic, one->partition);
+        rd_kafka_topic_partition_list_add(ends->highs, one->topic, one->partition);
+    }
+}
+
+static int32_t find_ends(struct kf_admin *a, const struct groups *groups, const char *topic, int64_t until,
+                         struct ends *ends, struct eb_error *err) {
+    rd_kafka_topic_partition_list_t *there = NULL;
+    int32_t status = kf_ask_partitions(a, NULL, until, &there, err);
+
+    if (status != EB_OK)
+        return status;
+    for (size_t i = 0; i < groups->n; i++) {
+        note(ends, groups->items[i].places, topic, there);
+        note(ends, groups->items[i].assigned, topic, there);
+    }
+    rd_kafka_topic_partition_list_destroy(there);
+    rd_kafka_topic_partition_list_sort(ends->lows, NULL, NULL);
+    rd_kafka_topic_partition_list_sort(ends->highs, NULL, NULL);
+    status = kf_ask_offsets(a, ends->lows, RD_KAFKA_OFFSET_BEGINNING, until, err);
+    return status == EB_OK ? kf_ask_offsets(a, ends->highs, RD_KAFKA_OFFSET_END, until, err) : status;
+}
+
+/* One row. A group whose members have settled nothing yet stands at the beginning. False: it has nothing to do with it. */
+static bool fill_row(const struct group *group, const struct ends *ends, int i, struct eb_group_info *info,
+                     char texts[3][40]) {
+    const rd_kafka_topic_partition_t *low = &ends->lows->elems[i], *high = &ends->highs->elems[i];
+    int64_t place = kf_offset_in(group->places, low->topic, low->partition);
+
+    if (place < 0 && !(group->assigned && rd_kafka_topic_partition_list_find(group->assigned, low->topic, low->partition)))
+        return false;
+    if (place < low->offset)
+        place = low->offset;
+    snprintf(texts[0], 40, "%" PRId32, low->partition);
+    snprintf(texts[1], 40, "%" PRId32 ":%" PRId64, low->partition, place);
+    snprintf(texts[2], 40, "%" PRId32 ":%" PRId64, low->partition, high->offset);
+    *info = (struct eb_group_info){ .size = sizeof *info, .topic = low->topic, .group = group->name, .lane = texts[0],
+                                    .position = texts[1], .end = texts[2], .unsettled = -1,
+                                    .lag = high->offset > place ? high->offset - place : 0,
+                                    .members = (int64_t)group->members };
+    return true;
+}
+
+int32_t kf_admin_groups(void *self, const char *topic, const char *name, int32_t timeout_ms,
+                        int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
+    struct kf_admin *a = self;
+    int64_t until = kf_ticks_ms() + timeout_ms;
+    struct ends ends = { rd_kafka_topic_partition_list_new(16), rd_kafka_topic_partition_list_new(16) };
+    struct eb_group_info info;
+    struct groups groups;
+    char texts[3][40];
+    bool more = true;
+    int32_t status = ask_groups(a, name, until, &groups, err);
+
+    if (status == EB_OK)
+        status = find_ends(a, &groups, topic, until, &ends, err);
+    for (size_t g = 0; status == EB_OK && more && g < groups.n; g++)
+        for (int i = 0; more && i < ends.lows->cnt; i++)
+            if (fill_row(&groups.items[g], &ends, i, &info, texts))
+                more = each(arg, &info) == 0;
+    groups_free(&groups);
+    rd_kafka_topic_partition_list_destroy(ends.lows);
+    rd_kafka_topic_partition_list_destroy(ends.highs);
+    return status;
+}
+
+/* ---- seek ---- */
+
+/* The group, which must have no members: Kafka would not move it under them. */
+static int32_t ask_stopped(struct kf_admin *a, const char *name, const char *verb, int64_t until, struct groups *groups,
+                           struct eb_error *err) {
+    int32_t status = ask_groups(a, name, until, groups, err);
+
+    if (status != EB_OK || groups->items[0].members == 0)
+        return status;
+    status = kf_error(err, EB_PERMANENT, "group %s cannot be %s while %zu member(s) live: %s; stop them first", name, verb,
+                      groups->items[0].members, groups->items[0].who);
+    groups_free(groups);
+    return status;
+}
+
+static int32_t alter(struct kf_admin *a, const char *name, const rd_kafka_topic_partition_list_t *list, int64_t until,
+                     struct eb_error *err) {
+    rd_kafka_AlterConsumerGroupOffsets_t *request = rd_kafka_AlterConsumerGroupOffsets_new(name, list);
+    rd_kafka_AdminOptions_t *options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, until);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_event_t *event;
+    int32_t status;
+    size_t n = 0;
+
+    rd_kafka_AlterConsumerGroupOffsets(a->client.rk, &request, 1, options, a->answers);
+    event = kf_ask_answer(a, until, "moving a group", &status, err);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_AlterConsumerGroupOffsets_destroy(request);
+    if (!event)
+        return status;
+    const rd_kafka_group_result_t **moved =
+        rd_kafka_AlterConsumerGroupOffsets_result_groups(rd_kafka_event_AlterConsumerGroupOffsets_result(event), &n);
+    const rd_kafka_topic_partition_list_t *its = n ? rd_kafka_group_result_partitions(moved[0]) : NULL;
+    if (n)
+        code = rd_kafka_error_code(rd_kafka_group_result_error(moved[0]));
+    for (int i = 0; its && i < its->cnt && !code; i++)
+        code = its->elems[i].err;
+    if (code)
+        status = kf_admin_failed(a, err, code, "group %s cannot be moved", name);
+    rd_kafka_event_destroy(event);
+    return status;
+}
+
+/* Partitions that the position does not name stay where they are. */
+static rd_kafka_topic_partition_list_t *those_named(const rd_kafka_topic_partition_list_t *list) {
+    rd_kafka_topic_partition_list_t *named = rd_kafka_topic_partition_list_new(list->cnt);
+
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset >= 0)
+            rd_kafka_topic_partition_list_add(named, list->elems[i].topic, list->elems[i].partition)->offset =
+                list->elems[i].offset;
+    return named;
+}
+
+int32_t kf_admin_seek(void *self, const char *topic, const char *name, const struct eb_point *to, int32_t timeout_ms,
+                      struct eb_error *err) {
+    struct kf_admin *a = self;
+    int64_t until = kf_ticks_ms() + timeout_ms;
+    rd_kafka_topic_partition_list_t *list = NULL, *named_ones;
+    struct groups groups;
+    int32_t status = kf_point_check(to, err);
+
+    if (status == EB_OK)
+        status = kf_ask_partitions(a, topic, until, &list, err);
+    if (status != EB_OK)
+        return status == EB_GONE ? EB_PERMANENT : status;
+    status = ask_stopped(a, name, "moved", until, &groups, err);
+    if (status == EB_OK) {
+        groups_free(&groups);
+        status = kf_ask_point(a, list, to, RD_KAFKA_OFFSET_INVALID, until, err);
+    }
+    named_ones = those_named(list);
+    if (status == EB_OK && named_ones->cnt == 0)
+        status = kf_error(err, EB_PERMANENT, "topic %s has none of the partitions that %s names", topic, to->position.data);
+    if (status == EB_OK)
+        status = alter(a, name, named_ones, until, err);
+    rd_kafka_topic_partition_list_destroy(named_ones);
+    rd_kafka_topic_partition_list_destroy(list);
+    return status;
+}
+
+/* ---- remove ---- */
+
+static int32_t delete_group(struct kf_admin *a, const char *name, int64_t until, struct eb_error *err) {
+    rd_kafka_DeleteGroup_t *request = rd_kafka_DeleteGroup_new(name);
+    rd_kafka_AdminOptions_t *options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_DELETEGROUPS, until);
+    rd_kafka_event_t *event;
+    int32_t status;
+    size_t n = 0;
+
+    rd_kafka_DeleteGroups(a->client.rk, &request, 1, options, a->answers);
+    event = kf_ask_answer(a, until, "removing a group", &status, err);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_DeleteGroup_destroy(request);
+    if (!event)
+        return status;
+    const rd_kafka_group_result_t **gone =
+        rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &n);
+    rd_kafka_resp_err_t code = n ? rd_kafka_error_code(rd_kafka_group_result_error(gone[0])) : RD_KAFKA_RESP_ERR__FAIL;
+    if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+        status = EB_GONE;
+    else if (code)
+        status = kf_admin_failed(a, err, code, "group %s cannot be removed", name);
+    rd_kafka_event_destroy(event);
+    return status;
+}
+
+static int32_t delete_places(struct kf_admin *a, const char *name, const rd_kafka_topic_partition_list_t *list,
+                             int64_t until, struct eb_error *err) {
+    rd_kafka_DeleteConsumerGroupOffsets_t *request = rd_kafka_DeleteConsumerGroupOffsets_new(name, list);
+    rd_kafka_AdminOptions_t *options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_DELETECONSUMERGROUPOFFSETS, until);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_event_t *event;
+    int32_t status;
+    size_t n = 0;
+
+    rd_kafka_DeleteConsumerGroupOffsets(a->client.rk, &request, 1, options, a->answers);
+    event = kf_ask_answer(a, until, "removing a group from a topic", &status, err);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_DeleteConsumerGroupOffsets_destroy(request);
+    if (!event)
+        return status;
+    const rd_kafka_group_result_t **gone =
+        rd_kafka_DeleteConsumerGroupOffsets_result_groups(rd_kafka_event_DeleteConsumerGroupOffsets_result(event), &n);
+    const rd_kafka_topic_partition_list_t *its = n ? rd_kafka_group_result_partitions(gone[0]) : NULL;
+    if (n)
+        code = rd_kafka_error_code(rd_kafka_group_result_error(gone[0]));
+    for (int i = 0; its && i < its->cnt && !code; i++)
+        code = its->elems[i].err;
+    if (code)
+        status = kf_admin_failed(a, err, code, "group %s cannot be removed from its topic", name);
+    rd_kafka_event_destroy(event);
+    return status;
+}
+
+/* Kafka's groups are not a topic's own: one that stands in others too loses its places in this one only. */
+int32_t kf_remove_group(struct kf_admin *a, const char *topic, const char *name, int64_t until, struct eb_error *err) {
+    rd_kafka_topic_partition_list_t *here = rd_kafka_topic_partition_list_new(4);
+    struct groups groups;
+    int32_t status = ask_stopped(a, name, "removed", until, &groups, err);
+    bool elsewhere = false;
+
+    if (status != EB_OK)
+        goto done;
+    for (int i = 0; i < groups.items[0].places->cnt; i++) {
+        const rd_kafka_topic_partition_t *one = &groups.items[0].places->elems[i];
+        if (one->offset < 0)
+            continue;
+        if (strcmp(one->topic, topic) == 0)
+            rd_kafka_topic_partition_list_add(here, one->topic, one->partition);
+        else
+            elsewhere = true;
+    }
+    groups_free(&groups);
+    if (here->cnt == 0)
+        status = EB_GONE;
+    else
+        status = elsewhere ? delete_places(a, name, here, until, err) : delete_group(a, name, until, err);
+done:
+    rd_kafka_topic_partition_list_destroy(here);
+    return status;
+}
