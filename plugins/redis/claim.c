@@ -315,6 +315,18 @@ void rd_leave(struct rd_consumer *c) {
         }
 }
 
+/* Redis gives the next entry to whoever asks, so that two members may have two of one key at the same time. */
+static void warn_of_order(struct rd_consumer *c, const struct rd_stream *stream, const char *other) {
+    char text[500];
+
+    if (c->sub->order == EB_ORDER_NONE || c->told_order)
+        return;
+    c->told_order = true;
+    snprintf(text, sizeof text, "topic %s: %s is at work in group %s, too: order holds within each of them, not between them; "
+             "run one worker with a higher concurrency, or set order = none", stream->name, other, c->sub->group);
+    c->host->log(c->host, 4, text);
+}
+
 /* Names of consumers that have nothing and have not been seen for long. One that comes back is made anew by its read. */
 static int32_t on_consumers(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
@@ -325,8 +337,12 @@ static int32_t on_consumers(struct rd_conn *conn, uint64_t number, const struct 
     for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
         const struct rd_node *name = rd_value_of(&node->items[i], "name"), *idle = rd_value_of(&node->items[i], "idle");
         const struct rd_node *pending = rd_value_of(&node->items[i], "pending");
-        if (name && idle && pending && rd_is_text(name) && rd_is_integer(idle) && rd_is_integer(pending) &&
-            pending->number == 0 && idle->number > dead_ms && strcmp(name->text, c->sub->consumer) != 0)
+        if (!name || !idle || !pending || !rd_is_text(name) || !rd_is_integer(idle) || !rd_is_integer(pending) ||
+            strcmp(name->text, c->sub->consumer) == 0)
+            continue;
+        if (idle->number < c->set->claim_after && strcmp(name->text, rd_pool) != 0)
+            warn_of_order(c, stream_of(conn, number), name->text);
+        if (pending->number == 0 && idle->number > dead_ms)
             remove_name(c, stream_of(conn, number), name->text);
     }
     return EB_OK;

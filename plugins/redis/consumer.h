@@ -145,6 +145,7 @@ struct rd_consumer {
     size_t read_reserved;
     int64_t read_ms;
     bool no_idle;                       /* the server's XPENDING knows no IDLE */
+    bool told_order;
     bool closing, leaving;
     size_t leaves;                      /* answers to come */
     int64_t kept_ms, shown_ms, end_ms;
