@@ -255,7 +255,7 @@ static enum eb_status send(struct eb_consumer *consumer, struct ebi_taken *taken
         status = ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
     } else if ((status = make_topic(consumer, topic, err)) == EB_OK) {
         message.topic = (struct eb_text){topic, strlen(topic)};
-        message.position = message.flaw = (struct eb_text){0};
+        message.position = (struct eb_text){0};     /* a flaw stays: its payload is what the broker held */
         message.time_ms = message.lease_ms = 0;
         message.deliveries = message.failures = message.lane = 0;
         status = ebi_sender_put(consumer->dead_letters, &message, put_wait_ms, on_buried, burial, err);

@@ -317,6 +317,9 @@ static void receive_until_told(struct eb_consumer *consumer) {
         if (status <= EB_FATAL || consumer->instance_done) {
             consumer->instance_done = false;
             reopen(consumer, &err);
+        } else if (status == EB_PERMANENT) {
+            ebi_error_context(&err, "broker %s", consumer->parts.broker->name);
+            fail(consumer, &err);
         } else if (status < EB_OK) {
             ebi_log_line(consumer->parts.log, EBI_ERROR, "broker %s: receiving: %s", consumer->parts.broker->name, err.text);
             pause_for(consumer, PAUSE_AFTER_ERROR_MS);

@@ -83,7 +83,8 @@ struct eb_message {
     size_t n_attrs;                 /*   time, minorversion, sourcehost, sourcelib */
     const struct eb_header *headers;/* all others, verbatim, repeats kept; a broker that cannot carry them: EB_PERMANENT */
     size_t n_headers;
-    struct eb_text flaw;            /* in: why it cannot be read; payload is then what the broker holds, as it is */
+    struct eb_text flaw;            /* in: why it cannot be read; payload is then what the broker holds, as it is. Out: the
+                                     * dead letter of such a one; it goes to the broker as it is */
 };
 
 /* ---- What the host offers ------------------------------------------------------------------------------------- */
