@@ -60,12 +60,12 @@ static void make_method(void) {
 /* The first reason that OpenSSL kept, which is the cause; the rest is forgotten. */
 static const char *reason(char *text, size_t room) {
     unsigned long code = ERR_get_error();
-    const char *known = code ? ERR_reason_error_string(code) : NULL;
+    bool system = code == 0 || ERR_GET_LIB(code) == ERR_LIB_SYS;
+    const char *known = system ? strerror_r(code ? ERR_GET_REASON(code) : errno, text, room)
+                               : ERR_reason_error_string(code);
 
     ERR_clear_error();
-    if (known)
-        return known;
-    return code ? "unknown" : strerror_r(errno, text, room);
+    return known ? known : "OpenSSL does not say why";
 }
 
 static int32_t unusable(struct eb_error *err, const char *option, const char *path) {
