@@ -52,7 +52,8 @@ static int32_t ask_about(struct rd_admin *admin, int64_t until_ms, const char *t
 /* Of the first or the last entry. An empty stream has none. */
 static int32_t read_edge(struct rd_admin *admin, int64_t until_ms, const char *topic, bool last, bool *found,
                          struct rd_id *id, struct eb_error *err) {
-    const char *argv[] = { last ? "XREVRANGE" : "XRANGE", topic, last ? "+" : "-", last ? "-" : "+", "COUNT", "1", NULL };
+    const char *argv[] = { last ? "XREVRANGE" : "XRANGE", topic, last ? "+" : "-", last ? "-" : "+", "COUNT", "1",
+                           NULL };
     const struct rd_node *answer;
     int32_t status = ask_about(admin, until_ms, topic, argv, &answer, err);
 
@@ -90,8 +91,8 @@ static int32_t read_topic(struct rd_admin *admin, int64_t until_ms, const char *
     return status;
 }
 
-int32_t rd_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
-                        struct eb_error *err) {
+int32_t rd_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *),
+                        void *arg, struct eb_error *err) {
     struct rd_admin *admin = self;
     int64_t until_ms = rd_ticks_ms() + timeout_ms;
     struct rd_names names = {0};
@@ -144,7 +145,8 @@ static bool take_group(const struct rd_node *row, struct group *group) {
 static int32_t read_groups(struct rd_admin *admin, int64_t until_ms, const char *topic, struct groups *groups,
                            struct eb_error *err) {
     const struct rd_node *answer;
-    int32_t status = ask_about(admin, until_ms, topic, (const char *[]){ "XINFO", "GROUPS", topic, NULL }, &answer, err);
+    int32_t status = ask_about(admin, until_ms, topic, (const char *[]){ "XINFO", "GROUPS", topic, NULL }, &answer,
+                               err);
 
     *groups = (struct groups){0};
     if (status != EB_OK || answer->type != REDIS_REPLY_ARRAY)
@@ -188,7 +190,8 @@ static int32_t read_members(struct rd_admin *admin, int64_t until_ms, const stru
 
     info->unsettled = group->pending;
     for (size_t i = 0; status == EB_OK && answer->type == REDIS_REPLY_ARRAY && i < answer->n; i++) {
-        const struct rd_node *name = rd_value_of(&answer->items[i], "name"), *idle = rd_value_of(&answer->items[i], "idle");
+        const struct rd_node *name = rd_value_of(&answer->items[i], "name");
+        const struct rd_node *idle = rd_value_of(&answer->items[i], "idle");
         const struct rd_node *pending = rd_value_of(&answer->items[i], "pending");
         if (!name || !rd_is_text(name) || !idle || !rd_is_integer(idle) || !pending || !rd_is_integer(pending))
             return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XINFO CONSUMERS is none", info->topic);

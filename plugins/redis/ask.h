@@ -20,12 +20,13 @@ struct rd_asker {
 int32_t rd_asker_open(struct rd_asker *, const struct eb_host *, const struct rd_settings *, struct eb_error *);
 void rd_asker_close(struct rd_asker *);
 
-/* argv ends with NULL. The answer, which may be an error, stays until the next one is asked for. EB_OK, or EB_RETRIABLE:
- * none came by then. */
-int32_t rd_ask(struct rd_asker *, int64_t until_ms, const char *const *argv, const struct rd_node **, struct eb_error *);
+/* argv ends with NULL. The answer, which may be an error, stays until the next one is asked for. EB_OK, or
+ * EB_RETRIABLE: none came by then. */
+int32_t rd_ask(struct rd_asker *, int64_t until_ms, const char *const *argv, const struct rd_node **,
+               struct eb_error *);
 
 /* The same; an error for an answer is told as `what`, and its class answered. */
-int32_t rd_ask_for(struct rd_asker *, int64_t until_ms, const char *what, const char *const *argv, const struct rd_node **,
-                   struct eb_error *);
+int32_t rd_ask_for(struct rd_asker *, int64_t until_ms, const char *what, const char *const *argv,
+                   const struct rd_node **, struct eb_error *);
 
 #endif

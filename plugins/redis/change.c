@@ -15,8 +15,8 @@ static int32_t no_topic(const char *topic, struct eb_error *err) {
 }
 
 /* The script's answer. */
-static int32_t run(struct rd_admin *admin, int32_t timeout_ms, const char *what, const char *topic, const char *const *argv,
-                   const struct rd_node **answer, struct eb_error *err) {
+static int32_t run(struct rd_admin *admin, int32_t timeout_ms, const char *what, const char *topic,
+                   const char *const *argv, const struct rd_node **answer, struct eb_error *err) {
     char thing[300];
 
     snprintf(thing, sizeof thing, "%s topic %s", what, topic);
@@ -25,9 +25,9 @@ static int32_t run(struct rd_admin *admin, int32_t timeout_ms, const char *what,
 
 /* ---- seek ---- */
 
-/* A group is moved by making it anew, or what is pending would come from behind its new place as well. ARGV: the group,
- * the id it goes on behind, how long a member may be silent, the pool. Answers 1; 0: there is no such topic; or who is at
- * work and for how long silent. */
+/* A group is moved by making it anew, or what is pending would come from behind its new place as well. ARGV: the
+ * group, the id it goes on behind, how long a member may be silent, the pool. Answers 1; 0: there is no such topic;
+ * or who is at work and for how long silent. */
 static const char seek_script[] =
     "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
     "for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
@@ -35,7 +35,9 @@ static const char seek_script[] =
     "    for _, member in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do\n"
     "      local info = {}\n"
     "      for i = 1, #member, 2 do info[member[i]] = member[i + 1] end\n"
-    "      if info['name'] ~= ARGV[4] and info['idle'] < tonumber(ARGV[3]) then return {info['name'], info['idle']} end\n"
+    "      if info['name'] ~= ARGV[4] and info['idle'] < tonumber(ARGV[3]) then\n"
+    "        return {info['name'], info['idle']}\n"
+    "      end\n"
     "    end\n"
     "    redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])\n"
     "  end\n"
@@ -67,8 +69,8 @@ int32_t rd_admin_seek(void *self, const char *topic, const char *group, const st
 
 /* ---- trim ---- */
 
-/* ARGV: the id before which all goes, and whether unread ones go, too; these then are pending no more. Answers 1; 0: there
- * is no such topic. */
+/* ARGV: the id before which all goes, and whether unread ones go, too; these then are pending no more. Answers 1;
+ * 0: there is no such topic. */
 static const char trim_script[] =
     "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
     "local function parts(id)\n"
@@ -96,8 +98,8 @@ static const char trim_script[] =
     "redis.call('XTRIM', KEYS[1], 'MINID', '=', least)\n"
     "return 1";
 
-int32_t rd_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
-                      struct eb_error *err) {
+int32_t rd_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too,
+                      int32_t timeout_ms, struct eb_error *err) {
     char id[RD_ID_ROOM] = "0-0";
     const char *argv[] = { "EVAL", trim_script, "1", topic, id, unread_too ? "1" : "0", NULL };
     const struct rd_node *answer;

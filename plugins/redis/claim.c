@@ -1,6 +1,6 @@
-/* plugins/redis/claim.c - pending entries: what this consumer had in an earlier life, what a lost answer brought, what was
- * returned, and what dead consumers left. XPENDING tells which, how often they were handed out and by whom; XCLAIM takes
- * them over, and does so on every version of the server alike. */
+/* plugins/redis/claim.c - pending entries: what this consumer had in an earlier life, what a lost answer brought,
+ * what was returned, and what dead consumers left. XPENDING tells which, how often they were handed out and by
+ * whom; XCLAIM takes them over, and does so on every version of the server alike. */
 #include "consumer.h"
 
 #include <inttypes.h>
@@ -30,7 +30,8 @@ static void let_go(struct rd_consumer *c, struct rd_claim *claim) {
 }
 
 /* An error about one stream: the group is made anew, or the server is left alone for a while. */
-static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const struct rd_node *node, struct eb_error *err) {
+static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const struct rd_node *node,
+                       struct eb_error *err) {
     char what[300];
     enum rd_refusal refusal;
 
@@ -322,12 +323,14 @@ static void warn_of_order(struct rd_consumer *c, const struct rd_stream *stream,
     if (c->sub->order == EB_ORDER_NONE || c->told_order)
         return;
     c->told_order = true;
-    snprintf(text, sizeof text, "topic %s: %s is at work in group %s, too: order holds within each of them, not between them; "
+    snprintf(text, sizeof text,
+             "topic %s: %s is at work in group %s, too: order holds within each of them, not between them; "
              "run one worker with a higher concurrency, or set order = none", stream->name, other, c->sub->group);
     c->host->log(c->host, 4, text);
 }
 
-/* Names of consumers that have nothing and have not been seen for long. One that comes back is made anew by its read. */
+/* Names of consumers that have nothing and have not been seen for long. One that comes back is made anew by its
+ * read. */
 static int32_t on_consumers(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     int64_t dead_ms = c->set->claim_after * DEAD_TIMES;

@@ -1,5 +1,5 @@
-/* plugins/redis/conn.h - one connection to the server: made, kept, made again; commands written in a row and their answers
- * given, in order, to who asked. Never waits by itself. */
+/* plugins/redis/conn.h - one connection to the server: made, kept, made again; commands written in a row and their
+ * answers given, in order, to who asked. Never waits by itself. */
 #ifndef RD_CONN_H
 #define RD_CONN_H
 
@@ -24,8 +24,8 @@ void rd_target_close(struct rd_target *);
 
 enum rd_state { RD_DOWN, RD_LOOKUP, RD_CONNECTING, RD_HANDSHAKE, RD_GREETING, RD_READY };
 
-/* Takes an answer, which lies in the connection's arena: it may be swapped for an empty one. Negative, with the reason in
- * err: the connection is given up. */
+/* Takes an answer, which lies in the connection's arena: it may be swapped for an empty one. Negative, with the
+ * reason in err: the connection is given up. */
 struct rd_conn;
 typedef int32_t (*rd_answer)(struct rd_conn *, uint64_t arg, const struct rd_node *, struct eb_error *err);
 

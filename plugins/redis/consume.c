@@ -52,8 +52,8 @@ static void free_consumer(struct rd_consumer *c) {
     free(c);
 }
 
-int32_t rd_consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *sub, void **self,
-                         struct eb_error *err) {
+int32_t rd_consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *sub,
+                         void **self, struct eb_error *err) {
     struct rd_consumer *c;
     int32_t status = check(sub, err);
 

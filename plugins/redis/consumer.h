@@ -1,5 +1,6 @@
-/* plugins/redis/consumer.h - one consumer instance, as the files that make it up see it. All of it, but the bell, belongs
- * to the thread at work. It has two connections: `reader` waits in XREADGROUP for new entries, `side` does all else.
+/* plugins/redis/consumer.h - one consumer instance, as the files that make it up see it. All of it, but the bell,
+ * belongs to the thread at work. It has two connections: `reader` waits in XREADGROUP for new entries, `side` does all
+ * else.
  *
  *   join.c     groups made, and made again         table.c    entries under way
  *   read.c     new entries                         verdict.c  what is sent for them: done, returned, still at work

@@ -45,8 +45,8 @@ static struct rd_holder *holder_of(struct rd_consumer *c, const struct rd_stream
     return holder;
 }
 
-/* A consumer that asks the server again after we first looked is alive. One that does not is dead, and what it has will be
- * ours: too many to remember count as dead for as long. */
+/* A consumer that asks the server again after we first looked is alive. One that does not is dead, and what it has
+ * will be ours: too many to remember count as dead for as long. */
 static int32_t on_consumers(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     int64_t now_ms = rd_ticks_ms();

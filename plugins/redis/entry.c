@@ -175,7 +175,8 @@ static const char *take_fields(const struct rd_node *fields, struct rd_entry_rea
     return flaw;
 }
 
-void rd_entry_take(const struct rd_node *fields, struct rd_id id, struct rd_entry_read *read, struct eb_message *message) {
+void rd_entry_take(const struct rd_node *fields, struct rd_id id, struct rd_entry_read *read,
+                   struct eb_message *message) {
     struct eb_text data = {0};
     const char *flaw;
 

@@ -48,7 +48,7 @@ enum { LOGIN, DATABASE, NAME, NUMBER, LAST };
 static int32_t refuse_login(const struct rd_conn *conn, const struct rd_node *node, struct eb_error *err) {
     if (rd_refused_with(node, "LOADING") || rd_refused_with(node, "BUSY"))
         rd_refusal(node, "logging in", err);
-    else                                                /* old servers quote what they were sent: nothing of it is shown */
+    else                                                /* old servers quote what they were sent: it is not shown */
         rd_error(err, EB_RETRIABLE, 0, "the server refuses the login%s%s: wrong password, or it knows no such user",
                  conn->target->user ? " of user " : "", conn->target->user ? conn->target->user : "");
     return EB_RETRIABLE;
@@ -205,7 +205,8 @@ static void look_at_lookup(struct rd_conn *conn) {
         connect_next(conn);
         return;
     }
-    rd_error(&why, EB_RETRIABLE, failure, "cannot find redis at %s: %s", conn->target->url.shown, gai_strerror(failure));
+    rd_error(&why, EB_RETRIABLE, failure, "cannot find redis at %s: %s", conn->target->url.shown,
+             gai_strerror(failure));
     rd_conn_fail(conn, &why);
 }
 

@@ -17,8 +17,8 @@ static int32_t add(struct rd_names *names, const struct rd_node *key, struct eb_
     if (!rd_is_text(key) || strlen(key->text) != key->n)
         return EB_OK;                                   /* a key with a NUL in it is no topic */
     if (names->n == NAMES_MAX)
-        return rd_error(err, EB_PERMANENT, 0, "there are more than %d streams: give the event bus a database of its own",
-                        NAMES_MAX);
+        return rd_error(err, EB_PERMANENT, 0,
+                        "there are more than %d streams: give the event bus a database of its own", NAMES_MAX);
     if (names->n == names->room) {
         more = realloc(names->names, room * sizeof *more);
         if (!more)
@@ -50,8 +50,8 @@ static void sort(struct rd_names *names) {
     names->n = n + 1;
 }
 
-static int32_t scan(struct rd_asker *asker, int64_t until_ms, const char *cursor, bool typed, const struct rd_node **answer,
-                    struct eb_error *err) {
+static int32_t scan(struct rd_asker *asker, int64_t until_ms, const char *cursor, bool typed,
+                    const struct rd_node **answer, struct eb_error *err) {
     const char *argv[] = { "SCAN", cursor, "COUNT", "1000", typed ? "TYPE" : NULL, "stream", NULL };
 
     return rd_ask(asker, until_ms, argv, answer, err);

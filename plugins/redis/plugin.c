@@ -38,11 +38,12 @@ static const struct eb_option options[] = {
       .help = "Entries that a stream is kept at, about; 0: no limit. Dead letters are never trimmed" },
     { .key = "stream_hard_len", .type = EB_OPT_INT, .fallback = "1000000", .min = 0, .max = INT64_C(1) << 53,
       .flags = EB_OPT_PRODUCER, PLACE(stream_hard_len),
-      .help = "With stream_trim = safe: entries beyond which even unread ones go, with an error in the log; 0: no limit" },
+      .help = "With stream_trim = safe: entries beyond which even unread ones go, with an error in the log; 0: no "
+              "limit" },
     { .key = "stream_trim", .type = EB_OPT_CHOICE, .fallback = "safe", .choices = "safe|peer|none",
       .flags = EB_OPT_PRODUCER, PLACE(stream_trim),
-      .help = "safe: towards stream_max_len only what every group has acknowledged; peer: the oldest at each sending, as the "
-              "Python producer; none: never" },
+      .help = "safe: towards stream_max_len only what every group has acknowledged; peer: the oldest at each sending, "
+              "as the Python producer; none: never" },
     { .key = "claim_after", .type = EB_OPT_MS, .fallback = "1m", .min = 300, .max = 86400000,
       .flags = EB_OPT_CONSUMER | EB_OPT_ADMIN, PLACE(claim_after),
       .help = "After this long without a sign of life others get what a consumer had; must exceed what a Python "

@@ -10,7 +10,8 @@ int32_t rd_point_check(const struct eb_point *point, struct eb_error *err) {
     int32_t status = EB_OK;
 
     if (point->kind == EB_POSITION && (!point->position.data || !rd_id_parse(point->position.data, &id)))
-        status = rd_error(err, EB_PERMANENT, 0, "\"%.60s\" is no position: here it is an entry's id, as 1795466583599-0",
+        status = rd_error(err, EB_PERMANENT, 0,
+                          "\"%.60s\" is no position: here it is an entry's id, as 1795466583599-0",
                           point->position.data ? point->position.data : "");
     else if (point->kind < EB_EARLIEST || point->kind > EB_POSITION)
         status = rd_error(err, EB_PERMANENT, 0, "%d is no kind of point that this plugin knows", point->kind);

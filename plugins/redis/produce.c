@@ -1,5 +1,6 @@
-/* plugins/redis/produce.c - the producer: a batch is one MULTI, since a plain pipeline would store a later event of a key
- * though an earlier one was refused. The next batch waits for the answer, so that what is resent stays in order. */
+/* plugins/redis/produce.c - the producer: a batch is one MULTI, since a plain pipeline would store a later event of
+ * a key though an earlier one was refused. The next batch waits for the answer, so that what is resent stays in
+ * order. */
 #include "produce.h"
 
 #include <inttypes.h>
@@ -225,8 +226,8 @@ static bool answers_each(const struct rd_node *node, size_t n, bool *all_stored)
     return true;
 }
 
-/* What one message of a batch was answered; it is no longer in the ring. Within a MULTI nothing comes between, so that the
- * later ones of its key were refused as well. */
+/* What one message of a batch was answered; it is no longer in the ring. Within a MULTI nothing comes between, so
+ * that the later ones of its key were refused as well. */
 static void report_one(struct producer *p, const struct eb_message *message, const struct rd_node *node, bool unsure) {
     struct eb_error why;
 
@@ -304,8 +305,8 @@ static void report_unfit(struct producer *p) {
     while (p->n > 0 && (unfit = rd_entry_unfit(queued(p, 0)))) {
         const struct eb_message *message = queued(p, 0);
         drop_first(p, 1);
-        rd_error(&why, EB_PERMANENT, 0, "cannot be sent to topic %s: %s", message->topic.data ? message->topic.data : "",
-                 unfit);
+        rd_error(&why, EB_PERMANENT, 0, "cannot be sent to topic %s: %s",
+                 message->topic.data ? message->topic.data : "", unfit);
         why.kind = EB_KIND_DATA;
         report_failed(p, message, &why, 0);
     }

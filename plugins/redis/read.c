@@ -35,7 +35,8 @@ static int32_t take_stream(struct rd_consumer *c, struct rd_batch *batch, const 
     return status;
 }
 
-static int32_t take_answer(struct rd_consumer *c, struct rd_conn *conn, const struct rd_node *node, struct eb_error *err) {
+static int32_t take_answer(struct rd_consumer *c, struct rd_conn *conn, const struct rd_node *node,
+                           struct eb_error *err) {
     int64_t alive_ms = conn->dry_ms > c->read_ms ? conn->dry_ms : c->read_ms;
     struct rd_batch *batch = rd_batch_take(c, conn);
     int32_t status = EB_OK;

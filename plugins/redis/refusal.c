@@ -18,7 +18,8 @@ static const struct meaning {
     { "CROSSSLOT", RD_SERVER, cluster },
     { "CLUSTERDOWN", RD_SERVER, cluster },
     { "READONLY", RD_SERVER, "this is a replica, which takes no writes: name the primary" },
-    { "OOM", RD_SERVER, "the server has reached its maxmemory and takes no writes: raise it, or let streams be trimmed" },
+    { "OOM", RD_SERVER,
+      "the server has reached its maxmemory and takes no writes: raise it, or let streams be trimmed" },
     { "LOADING", RD_SERVER, "the server is still loading its data" },
     { "MASTERDOWN", RD_SERVER, "this is a replica that has lost its primary" },
     { "MISCONF", RD_SERVER, "the server cannot save to its disk and takes no writes" },
@@ -74,6 +75,7 @@ enum rd_refusal rd_refusal(const struct rd_node *error, const char *what, struct
     if (meaning)
         rd_error(err, EB_RETRIABLE, 0, "%s: %s (%.*s)", what, meaning->text, n, error->text);
     else
-        rd_error(err, EB_RETRIABLE, 0, "%s: the server refuses it with an error of its own (%.*s)", what, n, error->text);
+        rd_error(err, EB_RETRIABLE, 0, "%s: the server refuses it with an error of its own (%.*s)", what, n,
+                 error->text);
     return meaning ? meaning->refusal : RD_OTHER;
 }

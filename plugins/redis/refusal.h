@@ -5,7 +5,7 @@
 #include "reply.h"
 
 enum rd_refusal {
-    RD_SERVER = 1,          /* the whole server takes nothing now: the connection is given up, all is sent again later */
+    RD_SERVER = 1,          /* the whole server takes nothing now: the connection is given up, all comes again later */
     RD_KEY,                 /* this key only */
     RD_NOGROUP,             /* stream or group are gone */
     RD_UNKNOWN,             /* a command or an option of one that this server does not have */

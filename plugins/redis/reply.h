@@ -1,5 +1,5 @@
-/* plugins/redis/reply.h - the server's answers, read by hiredis into memory that is given back as a whole: no allocation
- * for each element, and bounds on what a hostile server can make us hold. */
+/* plugins/redis/reply.h - the server's answers, read by hiredis into memory that is given back as a whole: no
+ * allocation for each element, and bounds on what a hostile server can make us hold. */
 #ifndef RD_REPLY_H
 #define RD_REPLY_H
 

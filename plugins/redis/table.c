@@ -202,7 +202,8 @@ void rd_tell_trimmed(struct rd_consumer *c, const struct rd_stream *stream, size
     if (n == 0)
         return;
     rd_id_print(first, position);
-    snprintf(text, sizeof text, "topic %s: %zu event(s) were trimmed away before group %s had settled them, the first at %s: "
+    snprintf(text, sizeof text,
+             "topic %s: %zu event(s) were trimmed away before group %s had settled them, the first at %s: "
              "they are lost to it; raise stream_max_len or use stream_trim = safe at every producer", stream->name, n,
              c->sub->group, position);
     c->host->log(c->host, 3, text);

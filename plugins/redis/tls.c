@@ -70,7 +70,8 @@ static const char *reason(char *text, size_t room) {
 
 static int32_t unusable(struct eb_error *err, const char *option, const char *path) {
     char text[128];
-    int32_t status = rd_error(err, EB_PERMANENT, 0, "%s = %s cannot be used: %s", option, path, reason(text, sizeof text));
+    int32_t status = rd_error(err, EB_PERMANENT, 0, "%s = %s cannot be used: %s", option, path,
+                              reason(text, sizeof text));
 
     if (err)
         err->kind = EB_KIND_CONFIG;

@@ -12,9 +12,10 @@
 
 enum { EVERY_MS = 1000, TOPICS_MAX = 4096 };
 
-/* What a group still needs begins at its oldest pending entry, or else behind what was last delivered to it. Numbers in
- * Lua are doubles: exact for ms, and ids are compared as numbers and passed on as the texts they are. LIMIT keeps it from
- * trimming below the wanted length. What no group reads, none has acknowledged: it stays up to the hard length. */
+/* What a group still needs begins at its oldest pending entry, or else behind what was last delivered to it.
+ * Numbers in Lua are doubles: exact for ms, and ids are compared as numbers and passed on as the texts they are.
+ * LIMIT keeps it from trimming below the wanted length. What no group reads, none has acknowledged: it stays up to
+ * the hard length. */
 const char rd_trim_script[] =
     "local len, max, hard = redis.call('XLEN', KEYS[1]), tonumber(ARGV[1]), tonumber(ARGV[2])\n"
     "local read, unread = 0, 0\n"
@@ -33,7 +34,9 @@ const char rd_trim_script[] =
     "  end\n"
     "  if need then read = redis.call('XTRIM', KEYS[1], 'MINID', '~', need, 'LIMIT', math.min(len - max, 100000)) end\n"
     "end\n"
-    "if hard > 0 and len - read > hard then unread = redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', hard, 'LIMIT', 0) end\n"
+    "if hard > 0 and len - read > hard then\n"
+    "  unread = redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', hard, 'LIMIT', 0)\n"
+    "end\n"
     "return {read, unread}";
 
 static bool is_dead_letters(struct eb_text topic) {
@@ -62,7 +65,8 @@ static struct rd_trimmed *add(struct rd_trims *trims, struct eb_text name) {
     if (!copy)
         return NULL;
     trims->last = trims->n++;
-    trims->topics[trims->last] = (struct rd_trimmed){ .name = copy, .len = name.len, .dead_letters = is_dead_letters(name) };
+    trims->topics[trims->last] = (struct rd_trimmed){ .name = copy, .len = name.len,
+                                                      .dead_letters = is_dead_letters(name) };
     return &trims->topics[trims->last];
 }
 
@@ -101,7 +105,8 @@ bool rd_trim(struct rd_trims *trims, struct rd_trimmed *topic, struct rd_conn *c
 static void tell_lost(const struct eb_host *host, const char *topic, int64_t n, int64_t limit) {
     char text[400];
 
-    snprintf(text, sizeof text, "topic %s is longer than stream_hard_len (%" PRId64 "): about %" PRId64 " entries that not "
+    snprintf(text, sizeof text, "topic %s is longer than stream_hard_len (%" PRId64 "): about %" PRId64 " entries that "
+             "not "
              "every group had acknowledged were removed; start the workers, or raise the limit", topic, limit, n);
     host->log(host, 3, text);
     host->metric(host, "redis_trimmed_unread", (double)n);
@@ -128,8 +133,8 @@ static int32_t refused(struct rd_trims *trims, const char *topic, const struct r
     return EB_OK;
 }
 
-int32_t rd_trim_answer(struct rd_trims *trims, uint64_t number, const struct rd_target *target, const struct rd_node *node,
-                       struct eb_error *err) {
+int32_t rd_trim_answer(struct rd_trims *trims, uint64_t number, const struct rd_target *target,
+                       const struct rd_node *node, struct eb_error *err) {
     const char *topic = number < trims->n ? trims->topics[number].name : "";
 
     if (rd_is_error(node))

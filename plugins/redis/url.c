@@ -7,7 +7,8 @@
 
 #include "fault.h"
 
-static const char form[] = "redis://[user:password@]host[:port][/db], rediss://... or unix://[user:password@]/path[?db=N]";
+static const char form[] =
+    "redis://[user:password@]host[:port][/db], rediss://... or unix://[user:password@]/path[?db=N]";
 
 static int32_t refuse(struct eb_error *err, const char *why) {
     int32_t status = rd_error(err, EB_PERMANENT, 0, "url: %s; write %s", why, form);

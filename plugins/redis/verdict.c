@@ -1,5 +1,5 @@
-/* plugins/redis/verdict.c - verdicts on their way: acknowledged with XACK as long as the entry is ours for sure, else, like
- * what is returned or renewed, by a script that looks whose it is. */
+/* plugins/redis/verdict.c - verdicts on their way: acknowledged with XACK as long as the entry is ours for sure,
+ * else, like what is returned or renewed, by a script that looks whose it is. */
 #include "consumer.h"
 
 #include <stdio.h>
@@ -15,8 +15,8 @@ enum way { PLAIN, CHECKED, RETURNED, EXTENDED, WAYS };
 /* Idle for longer than any claim_after can be: who looks first may have it. */
 static const char left_long_ago[] = "2592000000";
 
-/* KEYS: the stream. ARGV: group, consumer, what to do, the pool, its idle time, ids. Answers for each id 1: done, 0: it is
- * not ours any more, -1: it is not in the stream any more. */
+/* KEYS: the stream. ARGV: group, consumer, what to do, the pool, its idle time, ids. Answers for each id 1: done,
+ * 0: it is not ours any more, -1: it is not in the stream any more. */
 static const char script[] =
     "local done = {}\n"
     "for i = 6, #ARGV do\n"
@@ -204,11 +204,12 @@ struct page {
     struct rd_item *items[RD_PAGE];
 };
 
-static size_t begin_command(const struct rd_consumer *c, const struct rd_stream *stream, enum way way, const char **argv) {
+static size_t begin_command(const struct rd_consumer *c, const struct rd_stream *stream, enum way way,
+                            const char **argv) {
     static const char *const whats[] = { "", "ack", "return", "extend" };
     const char *const plain[] = { "XACK", stream->name, c->sub->group };
-    const char *const checked[] = { "EVAL",          script, "1", stream->name, c->sub->group, c->sub->consumer, whats[way],
-                                    rd_pool, left_long_ago };
+    const char *const checked[] = { "EVAL",          script, "1", stream->name, c->sub->group, c->sub->consumer,
+                                    whats[way], rd_pool, left_long_ago };
 
     if (way == PLAIN)
         memcpy(argv, plain, sizeof plain);

@@ -25,7 +25,8 @@ Test(entry_id, is_read_and_printed) {
 }
 
 Test(entry_id, refuses_what_is_none) {
-    static const char *const wrong[] = { "", "-", "-1", "1-", "x", "1-x", "1 -2", "1-2-3", "18446744073709551616-0", "+1" };
+    static const char *const wrong[] = { "", "-", "-1", "1-", "x", "1-x", "1 -2", "1-2-3", "18446744073709551616-0",
+                                         "+1" };
     struct rd_id id;
 
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
@@ -55,7 +56,8 @@ static struct eb_message message(const struct eb_header *headers, size_t n) {
 
 Test(entry_write, attributes_data_headers_in_this_order) {
     static const struct eb_header dlq[] = { { { "dlq_topic", 9 }, { "t", 1 } }, { { "dlq_topic", 9 }, { "", 0 } } };
-    static const char *const want[] = { "type", "t.v1", "id", "i", "time", "2026-11-23T20:00:00+00:00", "minorversion", "0",
+    static const char *const want[] = { "type", "t.v1", "id", "i", "time", "2026-11-23T20:00:00+00:00", "minorversion",
+                                        "0",
                                         "event_data", "\0x", "dlq_topic", "t", "dlq_topic", "" };
     struct eb_message dead = message(dlq, 2);
     const char *argv[RD_FIELDS_MAX];
@@ -70,7 +72,8 @@ Test(entry_write, attributes_data_headers_in_this_order) {
 }
 
 Test(entry_write, what_no_entry_can_hold_is_named) {
-    static const struct eb_header absent[] = { { { "a", 1 }, { NULL, 0 } } }, type[] = { { { "type", 4 }, { "x", 1 } } };
+    static const struct eb_header absent[] = { { { "a", 1 }, { NULL, 0 } } };
+    static const struct eb_header type[] = { { { "type", 4 }, { "x", 1 } } };
     static const struct eb_header data[] = { { { "event_data", 10 }, { "x", 1 } } };
     struct eb_message fine = message(NULL, 0), bad;
 
@@ -119,8 +122,8 @@ static void expect_attr(const struct eb_message *got, size_t i, const char *name
 
 Test(entry_read, attributes_data_and_other_fields) {
     struct rd_entry_read read;
-    struct eb_message got = take((const char *[]){ "type", "t", "id", "i", "more", "", "event_data", "d", "dlq_x", "y", NULL },
-                                 &read);
+    struct eb_message got = take((const char *[]){ "type", "t", "id", "i", "more", "", "event_data", "d", "dlq_x", "y",
+                                                   NULL }, &read);
 
     cr_expect_null(got.flaw.data);
     cr_expect_eq(got.n_attrs, 2);
@@ -134,8 +137,8 @@ Test(entry_read, attributes_data_and_other_fields) {
 
 Test(entry_read, an_empty_attribute_is_missing_and_the_last_of_two_counts) {
     struct rd_entry_read read;
-    struct eb_message got = take((const char *[]){ "type", "a", "id", "", "type", "b", "event_data", "c", "event_data", "d",
-                                                   NULL }, &read);
+    struct eb_message got = take((const char *[]){ "type", "a", "id", "", "type", "b", "event_data", "c", "event_data",
+                                                   "d", NULL }, &read);
 
     cr_expect_null(got.flaw.data);
     cr_expect_eq(got.n_attrs, 1);
@@ -146,7 +149,8 @@ Test(entry_read, an_empty_attribute_is_missing_and_the_last_of_two_counts) {
 
 Test(entry_read, without_type_or_data_it_has_a_flaw_and_keeps_what_there_is) {
     static const char *const flawed[][8] = {
-        { "id", "i", "event_data", "d", NULL }, { "type", "", "event_data", "d", NULL }, { "type", "t", "id", "i", NULL },
+        { "id", "i", "event_data", "d", NULL }, { "type", "", "event_data", "d", NULL },
+        { "type", "t", "id", "i", NULL },
         { "type", "t", "event_data", "", NULL }, { "x", "y", NULL }, { "type", NULL }, { NULL },
     };
     struct rd_entry_read read;

@@ -43,9 +43,12 @@ Test(url, says_where_and_who) {
 }
 
 static const char *const wrong[] = {
-    "", "localhost", "http://h", "redis:/h", "redis://", "redis://:SECRET@", "redis://h:0", "redis://h:65536", "redis://h:x",
-    "redis://h:1x", "redis://h/x", "redis://h/-1", "redis://h/1/2", "redis://h/9999999", "redis://h?db=1", "redis://[::1",
-    "redis://[::1]x", "redis://u:SECRET%4@h", "redis://u:SECRET%00@h", "redis://SECRET@h", "unix://", "unix://x", "unix:///",
+    "", "localhost", "http://h", "redis:/h", "redis://", "redis://:SECRET@", "redis://h:0", "redis://h:65536",
+    "redis://h:x", "redis://h:1x", "redis://h/x", "redis://h/-1", "redis://h/1/2", "redis://h/9999999",
+        "redis://h?db=1",
+    "redis://[::1", "redis://[::1]x", "redis://u:SECRET%4@h", "redis://u:SECRET%00@h", "redis://SECRET@h", "unix://",
+        "unix://x",
+    "unix:///",
     "unix:///s?x=1", "unix:///s?db=x",
 };
 
