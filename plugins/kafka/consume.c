@@ -13,43 +13,19 @@ enum { LEAVE_MS = 500, JOIN_MS = 2000 };
 
 /* ---- Opening ---- */
 
-/* '*' stands for any characters; all others of a topic's name for themselves. To be freed. */
-static char *regex_of(const char *pattern) {
-    char *regex = malloc(2 * strlen(pattern) + 3), *to = regex;
-
-    if (!regex)
-        return NULL;
-    *to++ = '^';
-    for (; *pattern; pattern++) {
-        if (*pattern == '*') {
-            *to++ = '.';
-            *to++ = '*';
-            continue;
-        }
-        if (*pattern == '.')
-            *to++ = '\\';
-        *to++ = *pattern;
-    }
-    *to++ = '$';
-    *to = '\0';
-    return regex;
-}
-
 static int32_t subscribe(struct kf_consumer *c, struct eb_error *err) {
     const struct eb_subscription *sub = c->subscription;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)sub->n_topics);
-    int32_t status = EB_OK;
+    rd_kafka_topic_partition_list_t *list;
+    int32_t status;
 
-    for (size_t i = 0; i < sub->n_topics && status == EB_OK; i++) {
-        char *regex = strchr(sub->topics[i], '*') ? regex_of(sub->topics[i]) : NULL;
-        if (strchr(sub->topics[i], '*') && !regex)
-            status = kf_no_memory(err);
-        else
-            rd_kafka_topic_partition_list_add(list, regex ? regex : sub->topics[i], RD_KAFKA_PARTITION_UA);
-        free(regex);
-    }
-    if (status == EB_OK)
-        status = kf_failed(err, rd_kafka_subscribe(c->client.rk, list), "subscribing to %s", sub->topics[0]);
+    for (size_t i = 0; i < sub->n_topics; i++)
+        c->patterns = c->patterns || strchr(sub->topics[i], '*');
+    if (c->patterns)
+        return EB_OK;                   /* when it is known which topics there are */
+    list = rd_kafka_topic_partition_list_new((int)sub->n_topics);
+    for (size_t i = 0; i < sub->n_topics; i++)
+        rd_kafka_topic_partition_list_add(list, sub->topics[i], RD_KAFKA_PARTITION_UA);
+    status = kf_failed(err, rd_kafka_subscribe(c->client.rk, list), "subscribing to %s", sub->topics[0]);
     rd_kafka_topic_partition_list_destroy(list);
     return status;
 }
@@ -157,6 +133,49 @@ static void serve(struct kf_consumer *c) {
     }
 }
 
+/* ---- Patterns: the host decides topic by topic, which no regular expression of librdkafka's could ---- */
+
+static bool same_topics(const rd_kafka_topic_partition_list_t *a, const rd_kafka_topic_partition_list_t *b) {
+    if (!a || a->cnt != b->cnt)
+        return a ? false : b->cnt == 0;
+    for (int i = 0; i < a->cnt; i++)
+        if (strcmp(a->elems[i].topic, b->elems[i].topic) != 0)
+            return false;
+    return true;
+}
+
+static void subscribe_to(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *found) {
+    rd_kafka_resp_err_t code =
+        found->cnt ? rd_kafka_subscribe(c->client.rk, found) : rd_kafka_unsubscribe(c->client.rk);
+    struct eb_error why;
+
+    if (kf_failed(&why, code, "subscribing to %d topics", found->cnt) != EB_OK) {
+        kf_client_end(&c->client, EB_FATAL, &why);
+        return;
+    }
+    if (c->wanted)
+        rd_kafka_topic_partition_list_destroy(c->wanted);
+    c->wanted = rd_kafka_topic_partition_list_copy(found);
+}
+
+static void look_for_topics(struct kf_consumer *c, int64_t now) {
+    const rd_kafka_topic_partition_list_t *found;
+
+    if (!c->search && c->client.link.reached && now >= c->search_ms &&
+        (c->patterns || (c->subscription->until_end && !c->searched)))
+        c->search = kf_places_ask(c, NULL);
+    if (!c->search || !kf_places_done(c->search))
+        return;
+    found = kf_places_topics(c->search);
+    c->nothing_there = found->cnt == 0;
+    c->searched = true;
+    if (c->patterns && !same_topics(c->wanted, found))
+        subscribe_to(c, found);
+    kf_places_free(c->search);
+    c->search = NULL;
+    c->search_ms = now + c->client.set->topic_refresh_ms;
+}
+
 /* ---- Receiving ---- */
 
 static void turn(struct kf_consumer *c, int64_t budget_ms) {
@@ -164,14 +183,15 @@ static void turn(struct kf_consumer *c, int64_t budget_ms) {
     serve(c);
     kf_commit(c, kf_ticks_ms());
     kf_rebalance_go_on(c, kf_ticks_ms());
-    if (c->subscription->until_end && !c->search && c->client.link.reached)
-        c->search = kf_places_ask(c, NULL);
+    look_for_topics(c, kf_ticks_ms());
 }
 
 /* When the loop has to look again though nothing has rung. */
 static int64_t due(const struct kf_consumer *c, int64_t until) {
     if (c->commit_ms < until && !c->committing)
         until = c->commit_ms;
+    if (c->patterns && !c->search && c->client.link.reached && c->search_ms < until)
+        until = c->search_ms;
     if (c->revoking && c->revoke_by_ms < until)
         until = c->revoke_by_ms;
     return until;
@@ -298,6 +318,8 @@ void kf_consumer_close(void *self, int32_t timeout_ms) {
     kf_drop_partitions(c);
     kf_places_free(c->places);
     kf_places_free(c->search);
+    if (c->wanted)
+        rd_kafka_topic_partition_list_destroy(c->wanted);
     if (c->rebalance)
         rd_kafka_event_destroy(c->rebalance);
     end_client(c, gone);

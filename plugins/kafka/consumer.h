@@ -4,7 +4,7 @@
  *   hand.c       reads the partitions' queues and hands messages over
  *   settle.c     verdicts, and the commits that follow from them
  *   assign.c     partitions come and go
- *   places.c     where a new group begins: asks the broker in a thread of its own
+ *   places.c     where a new group begins, which topics there are: asks the broker in a thread of its own
  *   end.c        until_end
  *
  * Each partition's messages stay in a queue of its own, so that what is paused, or about to be taken away, is just not
@@ -69,7 +69,11 @@ struct kf_consumer {
     struct kf_places *places;           /* asking where the assigned partitions begin; NULL: not */
 
     bool assigned;                      /* once at least */
-    struct kf_places *search;           /* until_end: whether any topic of the subscription exists */
+    bool patterns;                      /* a topic of the subscription is one */
+    struct kf_places *search;           /* which topics there are; NULL: not being asked */
+    int64_t search_ms;                  /* when to ask again */
+    bool searched, nothing_there;       /* asked once at least; no topic of the subscription existed then */
+    rd_kafka_topic_partition_list_t *wanted;    /* patterns: the topics that are subscribed to; NULL: none yet */
     bool refused;                       /* the host took no more in this receive */
 };
 
@@ -96,11 +100,11 @@ void kf_rebalance_go_on(struct kf_consumer *, int64_t now_ms);
 void kf_drop_partitions(struct kf_consumer *);
 
 /* places.c. Asks, beside the loop, where those partitions of a list begin that the group has no place in; list NULL:
- * whether any topic of the subscription exists. Rings the bell when it is done. NULL: no memory, or no thread. */
+ * which topics the host wants of those there are. Rings the bell when it is done. NULL: no memory, or no thread. */
 struct kf_places *kf_places_ask(struct kf_consumer *, const rd_kafka_topic_partition_list_t *);
 bool kf_places_done(const struct kf_places *);
 const rd_kafka_topic_partition_list_t *kf_places_list(const struct kf_places *);
-bool kf_places_nothing_there(const struct kf_places *);
+const rd_kafka_topic_partition_list_t *kf_places_topics(const struct kf_places *);      /* sorted */
 void kf_places_free(struct kf_places *);                                /* waits for its thread */
 
 /* end.c */

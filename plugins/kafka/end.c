@@ -21,7 +21,7 @@ static bool is_at_end(struct kf_consumer *c, struct kf_partition *partition) {
 bool kf_at_end(struct kf_consumer *c) {
     if (!c->subscription->until_end || c->rebalance)
         return false;
-    if (c->search && kf_places_done(c->search) && kf_places_nothing_there(c->search))
+    if (c->searched && c->nothing_there)
         return true;
     if (!c->assigned)
         return false;

@@ -1,4 +1,4 @@
-/* plugins/kafka/places.c - where a new group begins, and whether there is a topic at all: what only calls that wait can
+/* plugins/kafka/places.c - where a new group begins, and which topics there are: what only calls that wait can
  * tell. A thread of its own makes them, each for a second at most, until all is known or nobody wants it any more. */
 #include "consumer.h"
 
@@ -15,8 +15,8 @@ struct kf_places {
     struct kf_consumer *c;
     pthread_t thread;
     atomic_bool done, unwanted;
-    rd_kafka_topic_partition_list_t *list;      /* NULL: the question is only whether there is a topic */
-    bool nothing_there;
+    rd_kafka_topic_partition_list_t *list;      /* NULL: the question is which topics there are */
+    rd_kafka_topic_partition_list_t *found;
 };
 
 /* ---- Where a new group begins ---- */
@@ -92,7 +92,7 @@ static bool find_places(struct kf_places *p) {
     return found;
 }
 
-/* ---- Whether there is a topic ---- */
+/* ---- Which topics there are ---- */
 
 static bool look_for_topics(struct kf_places *p) {
     const struct eb_host *host = p->c->client.host;
@@ -100,10 +100,11 @@ static bool look_for_topics(struct kf_places *p) {
 
     if (rd_kafka_metadata(p->c->client.rk, 1, NULL, &metadata, STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return false;
-    p->nothing_there = true;
+    p->found = rd_kafka_topic_partition_list_new(8);
     for (int i = 0; i < metadata->topic_cnt; i++)
         if (metadata->topics[i].partition_cnt > 0 && host->matches(host, metadata->topics[i].topic))
-            p->nothing_there = false;
+            rd_kafka_topic_partition_list_add(p->found, metadata->topics[i].topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_topic_partition_list_sort(p->found, NULL, NULL);
     rd_kafka_metadata_destroy(metadata);
     return true;
 }
@@ -139,8 +140,8 @@ bool kf_places_done(const struct kf_places *p) {
     return atomic_load(&p->done);
 }
 
-bool kf_places_nothing_there(const struct kf_places *p) {
-    return p->nothing_there;
+const rd_kafka_topic_partition_list_t *kf_places_topics(const struct kf_places *p) {
+    return p->found;
 }
 
 const rd_kafka_topic_partition_list_t *kf_places_list(const struct kf_places *p) {
@@ -154,5 +155,7 @@ void kf_places_free(struct kf_places *p) {
     pthread_join(p->thread, NULL);
     if (p->list)
         rd_kafka_topic_partition_list_destroy(p->list);
+    if (p->found)
+        rd_kafka_topic_partition_list_destroy(p->found);
     free(p);
 }
