@@ -1,11 +1,13 @@
 """tests/brokers/kafka_server.py - a real Apache Kafka for tests: one broker (KRaft), killed and started again.
 
 As a module:    with KafkaServer() as kafka: ... kafka.bootstrap, kafka.kill9(), kafka.start(), kafka.lag("group")
-As a command:   kafka_server.py [OPTION...]               prints its address, and runs until it is told to stop
-                kafka_server.py [OPTION...] -- COMMAND    runs COMMAND with EB_KAFKA set, and ends as it does
+As a command:   kafka_server.py [OPTION...]               prints its address, with --registry the registry's as well, and
+                                                          its process; runs until it is told to stop
+                kafka_server.py [OPTION...] -- COMMAND    runs COMMAND with EB_KAFKA and EB_REGISTRY set, and ends as it does
 """
 import argparse
 import base64
+import contextlib
 import os
 import shutil
 import signal
@@ -18,6 +20,7 @@ import time
 import child
 import java_program
 from certificates import Authority
+from registry_server import RegistryServer
 
 PATIENCE = 120
 TOOLS = {"groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
@@ -212,14 +215,18 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--secure", action="store_true", help="TLS and SASL as well")
     options.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of server.properties")
+    options.add_argument("--registry", action="store_true", help="a schema registry beside it")
     options.add_argument("command", nargs=argparse.REMAINDER)
     given = options.parse_args()
     words = given.command[1:] if given.command[:1] == ["--"] else given.command
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with KafkaServer(given.secure, given.set) as kafka:
+    with contextlib.ExitStack() as stack:
+        kafka = stack.enter_context(KafkaServer(given.secure, given.set))
+        url = stack.enter_context(RegistryServer()).url if given.registry else "-"
         if words:
-            sys.exit(subprocess.run(words, env={**os.environ, "EB_KAFKA": kafka.bootstrap}, check=False).returncode)
-        print(kafka.bootstrap, flush=True)
+            env = {**os.environ, "EB_KAFKA": kafka.bootstrap, "EB_REGISTRY": url}
+            sys.exit(subprocess.run(words, env=env, check=False).returncode)
+        print(kafka.bootstrap, url, kafka.process.pid, flush=True)
         try:
             signal.pause()
         except KeyboardInterrupt:

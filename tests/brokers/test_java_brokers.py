@@ -73,7 +73,7 @@ def what_is_not_as_pinned_is_not_used(t):
 def kafka_dies_with_the_test_that_is_killed(t, site):
     del site
     program = subprocess.Popen([sys.executable, SCRIPT], stdout=subprocess.PIPE, text=True)
-    port = int(program.stdout.readline().rpartition(":")[2])
+    port = int(program.stdout.readline().split()[0].rpartition(":")[2])
     program.kill()
     program.wait()
 

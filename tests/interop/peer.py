@@ -149,10 +149,27 @@ def produce(given):
     return 0
 
 
+def begin_at_the_beginning(topic, group):
+    """The Kafka package begins a new group at the end, and has no option for it: commits a beginning where there is no
+    commit, before the group has members."""
+    from confluent_kafka import Consumer, TopicPartition
+    from edx_event_bus_kafka.internal.config import get_full_topic, load_common_settings
+    full = get_full_topic(topic)
+    consumer = Consumer({**load_common_settings(), "group.id": group, "enable.auto.commit": False})
+    partitions = consumer.list_topics(full, timeout=30).topics[full].partitions
+    places = consumer.committed([TopicPartition(full, number) for number in partitions], timeout=30)
+    new = [TopicPartition(full, place.partition, 0) for place in places if place.offset < 0]
+    if new:
+        consumer.commit(offsets=new, asynchronous=False)
+    consumer.close()
+
+
 def consumer_of(given):
     """By default one that starts a new group at the beginning; --new: as the packages do, only what comes later."""
     from openedx_events.event_bus import make_single_consumer
     more = {"consumer_name": given.name, "check_backlog": not given.new} if given.bus == "redis" else {}
+    if given.bus == "kafka" and not given.new:
+        begin_at_the_beginning(given.topic, given.group)
     return make_single_consumer(topic=given.topic, group_id=given.group, **{**more, **json.loads(given.extra)})
 
 
