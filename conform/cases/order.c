@@ -173,9 +173,11 @@ static void a_key_is_at_one_member_in_order(struct ebc *t) {
         g->members[m] = ebc_consumer(t, &g->wish);
     }
     for (size_t before = 0; g->done < EVENTS; before = g->done) {
+        int leaves = g->leaves;
+
         for (int m = 0; m < MEMBERS; m++)
             turn(g, m);
-        if (g->done > before)
+        if (g->done > before || g->leaves > leaves)     /* a group that has lost a member takes its time to share out anew */
             end = ebc_ticks_ms() + t->patience_ms;
         else if (ebc_ticks_ms() > end)
             nothing_comes(g);

@@ -135,12 +135,12 @@ void kf_client_close(struct kf_client *client) {
     client->voice = NULL;
 }
 
-void kf_client_abandon(struct kf_client *client) {
+void kf_client_abandon(struct kf_client *client, bool leaving) {
     pthread_mutex_lock(&client->voice->lock);
     client->voice->host = NULL;
     pthread_mutex_unlock(&client->voice->lock);
     rd_kafka_queue_cb_event_enable(client->queue, NULL, NULL);
-    kf_bury(client->rk, client->queue, client->voice);
+    kf_bury(client->rk, client->queue, client->voice, leaving);
     client->queue = NULL;
     client->voice = NULL;
     let_go(client);

@@ -33,12 +33,12 @@ int32_t kf_client_open(struct kf_client *, const struct eb_host *, const struct 
 /* Nothing of librdkafka's that came from this client may be left: queues, topics, events. */
 void kf_client_close(struct kf_client *);
 
-/* The same for a consumer that cannot be destroyed now, see bury.c: it leaves its group, and a thread of its own ends it as
- * soon as that can be. Nobody hears of it any more. */
-void kf_client_abandon(struct kf_client *);
+/* The same for a consumer that cannot be destroyed now, see bury.c: a thread of its own ends it as soon as that can be.
+ * leaving: it has begun to leave its group. Nobody hears of it any more. */
+void kf_client_abandon(struct kf_client *, bool leaving);
 
 /* bury.c. Takes both over. */
-void kf_bury(rd_kafka_t *, rd_kafka_queue_t *, struct kf_voice *);
+void kf_bury(rd_kafka_t *, rd_kafka_queue_t *, struct kf_voice *, bool leaving);
 
 void kf_voice_free(struct kf_voice *);
 

@@ -10,6 +10,7 @@
 #include "point.h"
 
 enum { LEAVE_MS = 500, JOIN_MS = 2000 };
+enum farewell { GONE, JOINING, LEAVING };
 
 /* ---- Opening ---- */
 
@@ -280,31 +281,32 @@ static void step(struct kf_consumer *c, int64_t until) {
     kf_bell_wait(&c->client.bell, -1, now + 20 < until ? now + 20 : until);
 }
 
-/* Tells the group that this member goes. A broker that is away finds out by session.timeout.ms. False: it cannot go. */
-static bool leave(struct kf_consumer *c, int64_t until) {
+/* Tells the group that this member goes. A broker that is away finds out by session.timeout.ms. */
+static enum farewell leave(struct kf_consumer *c, int64_t until) {
     int64_t now = kf_ticks_ms(), join_by = now + (until - now < 2 * JOIN_MS ? (until - now) / 2 : JOIN_MS);
     struct eb_error why;
 
     while (must_not_be_destroyed(c) && kf_ticks_ms() < join_by)
         step(c, join_by);
     if (must_not_be_destroyed(c))
-        return false;
+        return JOINING;
     kf_drop_partitions(c);
-    if (c->client.over == EB_OK &&
-        kf_failed_with(&why, rd_kafka_consumer_close_queue(c->client.rk, c->client.queue), "leaving") == EB_OK)
-        while (!rd_kafka_consumer_closed(c->client.rk) && kf_ticks_ms() < until)
-            step(c, until);
-    return true;
+    if (c->client.over != EB_OK ||
+        kf_failed_with(&why, rd_kafka_consumer_close_queue(c->client.rk, c->client.queue), "leaving") != EB_OK)
+        return GONE;
+    while (!rd_kafka_consumer_closed(c->client.rk) && kf_ticks_ms() < until)
+        step(c, until);
+    return rd_kafka_consumer_closed(c->client.rk) ? GONE : LEAVING;
 }
 
-static void end_client(struct kf_consumer *c, bool destroy) {
-    if (destroy) {
+static void end_client(struct kf_consumer *c, enum farewell farewell) {
+    if (farewell == GONE) {
         kf_client_close(&c->client);
         return;
     }
-    c->client.host->log(c->client.host, 4, "librdkafka below 2.3.0 cannot end a consumer that is joining its group: it is "
-                        "left to itself");
-    kf_client_abandon(&c->client);
+    c->client.host->log(c->client.host, 6, farewell == JOINING ? "the group is not ready to let this member go; it goes "
+                        "when it is" : "leaving the group takes longer than there is time; it goes on by itself");
+    kf_client_abandon(&c->client, farewell == LEAVING);
 }
 
 void kf_consumer_close(void *self, int32_t timeout_ms) {
@@ -314,7 +316,7 @@ void kf_consumer_close(void *self, int32_t timeout_ms) {
     store_all(c, until);
     kf_drop_partitions(c);
     kf_rebalance_go_on(c, now);
-    bool gone = leave(c, until > kf_ticks_ms() + LEAVE_MS ? until : kf_ticks_ms() + LEAVE_MS);
+    enum farewell farewell = leave(c, until > kf_ticks_ms() + LEAVE_MS ? until : kf_ticks_ms() + LEAVE_MS);
     kf_drop_partitions(c);
     kf_places_free(c->places);
     kf_places_free(c->search);
@@ -322,7 +324,7 @@ void kf_consumer_close(void *self, int32_t timeout_ms) {
         rd_kafka_topic_partition_list_destroy(c->wanted);
     if (c->rebalance)
         rd_kafka_event_destroy(c->rebalance);
-    end_client(c, gone);
+    end_client(c, farewell);
     while (c->topics) {
         struct kf_topic_name *topic = c->topics;
         c->topics = topic->next;

@@ -151,18 +151,8 @@ void kf_commit(struct kf_consumer *c, int64_t now_ms) {
         kf_commit_now(c);
 }
 
-/* The broker has given the partition to another member, or is about to: what was acknowledged comes again there. */
-static bool is_lost(rd_kafka_resp_err_t code) {
-    switch (code) {
-    case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
-    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
-        return true;
-    default:
-        return false;
-    }
-}
-
+/* A commit that failed is tried again: that of a generation of the group that is over, by the next one. Where the partition
+ * is another member's by now, librdkafka tells of that by a rebalance. */
 static void end_one(struct kf_consumer *c, struct kf_partition *partition, rd_kafka_resp_err_t code,
                     struct answers *answers) {
     uint32_t number;
@@ -172,9 +162,6 @@ static void end_one(struct kf_consumer *c, struct kf_partition *partition, rd_ka
         partition->start = -1;
         while (kf_window_committed(&partition->window, partition->upto, &number))
             answer(answers, EB_OK, kf_token(partition, number));
-    } else if (is_lost(code)) {
-        partition->start = -1;
-        answer_gone(answers, partition, true);
     }
     if (!kf_is_stored(partition) && c->commit_ms == INT64_MAX)
         c->commit_ms = kf_ticks_ms() + (code ? AGAIN_MS : c->client.set->commit_interval_ms);
