@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 #define ATTR(name, value, len) {{name, sizeof name - 1}, {value, len}}
 
@@ -69,8 +70,26 @@ static enum eb_status take(struct eb_text text, const char *name, const char **f
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
             return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute %s holds a control character", name);
+    if (!ebi_utf8_valid(text.data, text.len))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute %s is not UTF-8", name);
     *field = text.data;
     return EB_OK;
+}
+
+/* Numbers with dots between them: Python makes a tuple of ints of it. */
+static enum eb_status take_version(struct eb_text text, const char **field, struct eb_error *err) {
+    bool digit = false;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (!(text.data[i] >= '0' && text.data[i] <= '9') && !(digit && text.data[i] == '.'))
+            goto bad;
+        digit = text.data[i] != '.';
+    }
+    if (text.data && !digit)
+        goto bad;
+    return take(text, "sourcelib", field, err);
+bad:
+    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute sourcelib is not numbers with dots, as 11.2.0");
 }
 
 enum eb_status ebi_attrs_take(struct eb_event *event, const struct eb_message *message, struct eb_error *err) {
@@ -82,7 +101,7 @@ enum eb_status ebi_attrs_take(struct eb_event *event, const struct eb_message *m
     if (status == EB_OK)
         status = take(ebi_attr(message, "sourcehost"), "sourcehost", &meta->sourcehost, err);
     if (status == EB_OK)
-        status = take(ebi_attr(message, "sourcelib"), "sourcelib", &meta->sourcelib, err);
+        status = take_version(ebi_attr(message, "sourcelib"), &meta->sourcelib, err);
     if (status == EB_OK && id.data) {
         if (!ebi_uuid_valid(id.data, id.len))
             return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute id is not a UUID");

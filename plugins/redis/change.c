@@ -141,6 +141,8 @@ int32_t rd_admin_create(void *self, const char *topic, uint32_t lanes, int32_t t
                  (const char *[]){ "EVAL", create_script, "1", topic, "eventbus-create", NULL }, &answer, err);
     if (status != EB_OK || (rd_is_integer(answer) && answer->number == 1))
         return status;
+    if (!rd_is_integer(answer))
+        return rd_error(err, EB_RETRIABLE, 0, "making topic %s: the answer of a script is none", topic);
     return rd_error(err, EB_PERMANENT, 0, "topic %s cannot be made: the key holds something that is no stream", topic);
 }
 

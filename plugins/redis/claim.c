@@ -11,7 +11,7 @@
 #include "fault.h"
 #include "refusal.h"
 
-enum { SCAN_MS = 1000, SWEEP_MS = 10000, DEAD_TIMES = 10 };
+enum { SCAN_MS = 1000, SWEEP_MS = 10000, DEAD_TIMES = 10, ROUNDING_MS = 20 };
 
 const char rd_pool[] = "eventbus-returned";
 
@@ -54,6 +54,7 @@ static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const st
 
 static void end_page(struct rd_consumer *c, struct rd_stream *stream) {
     struct rd_claim *claim = &stream->claim;
+    int64_t now_ms = rd_ticks_ms();
 
     let_go(c, claim);
     rd_tell_trimmed(c, stream, claim->trimmed, claim->first_trimmed);
@@ -62,9 +63,14 @@ static void end_page(struct rd_consumer *c, struct rd_stream *stream) {
     if (claim->more)
         return;
     claim->next = (struct rd_id){0};
-    if (claim->own)
-        stream->own_done = true;
-    stream->scan_ms = claim->own ? 0 : rd_ticks_ms() + scan_every_ms(c);
+    if (!claim->own) {
+        stream->scan_ms = now_ms + scan_every_ms(c);
+        return;
+    }
+    stream->scan_ms = stream->own_done ? stream->scan_ms : 0;
+    stream->own_done = true;
+    stream->own_again_ms = claim->doubt || now_ms < c->doubt_ms ? now_ms + SCAN_MS : 0;
+    claim->doubt = false;
 }
 
 static int32_t on_gone(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
@@ -207,10 +213,22 @@ static bool read_row(const struct rd_node *row, struct pending *pending) {
     return true;
 }
 
-static bool is_left(const struct rd_consumer *c, const struct rd_stream *stream, const struct pending *pending) {
-    if (stream->claim.own ? strcmp(pending->consumer, c->sub->consumer) != 0 : pending->idle_ms < c->set->claim_after)
+/* Whether the read under way may bring it: it was handed out since that was asked for. */
+static bool may_still_come(const struct rd_consumer *c, const struct rd_stream *stream, const struct pending *pending) {
+    return c->read_asked && stream->reading && pending->idle_ms <= rd_ticks_ms() - c->read_ms + ROUNDING_MS;
+}
+
+static bool is_left(struct rd_consumer *c, struct rd_stream *stream, const struct pending *pending) {
+    bool ours = strcmp(pending->consumer, c->sub->consumer) == 0;
+
+    if (stream->claim.own ? !ours : pending->idle_ms < c->set->claim_after)
         return false;
-    return !rd_is_under_way(c, stream, pending->id);
+    if (rd_is_under_way(c, stream, pending->id))
+        return false;
+    if (!ours || !may_still_come(c, stream, pending))
+        return true;
+    stream->claim.doubt = true;
+    return false;
 }
 
 /* One that is claimed by another in this moment is not ours: its idle time begins anew. */
@@ -359,15 +377,29 @@ static void sweep(struct rd_consumer *c, struct rd_stream *stream, int64_t now_m
 
 /* ---- what a round does ---- */
 
+static bool is_own_due(const struct rd_stream *stream, int64_t now_ms) {
+    if (stream->claim.more)
+        return stream->claim.own;
+    return !stream->own_done || (stream->own_again_ms > 0 && now_ms >= stream->own_again_ms);
+}
+
+int64_t rd_claim_due_ms(const struct rd_consumer *c, const struct rd_stream *stream) {
+    int64_t others_ms = c->max > 0 ? stream->scan_ms : INT64_MAX;
+
+    if (!stream->own_done)
+        return c->quiet_ms;
+    if (stream->claim.more && stream->claim.own)
+        return 0;
+    return stream->own_again_ms > 0 ? rd_earlier(stream->own_again_ms, others_ms) : others_ms;
+}
+
 static void work_on(struct rd_consumer *c, struct rd_stream *stream, int64_t now_ms) {
     size_t room = rd_room(c);
 
     if (!stream->joined)
         return;
-    if (!stream->claim.busy && !stream->own_done && room > 0)
-        ask_pending(c, stream, true, room);
-    else if (!stream->claim.busy && stream->own_done && room > 0 && c->max > 0 && now_ms >= stream->scan_ms)
-        ask_pending(c, stream, false, room);
+    if (!stream->claim.busy && room > 0 && now_ms >= rd_claim_due_ms(c, stream))
+        ask_pending(c, stream, is_own_due(stream, now_ms), room);
     if (now_ms >= stream->sweep_ms)
         sweep(c, stream, now_ms);
 }

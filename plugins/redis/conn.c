@@ -326,7 +326,7 @@ int64_t rd_conn_due_ms(const struct rd_conn *conn) {
     if (conn->state == RD_DOWN)
         return conn->retry_ms;
     if (conn->state < RD_READY)
-        return conn->deadline_ms;
+        return conn->slow_ms > rd_ticks_ms() ? rd_earlier(conn->slow_ms, conn->deadline_ms) : conn->deadline_ms;
     return conn->asked_n > 0 ? answer_due_ms(conn) : conn->heard_ms + conn->target->set->keepalive;
 }
 

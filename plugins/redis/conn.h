@@ -49,7 +49,7 @@ struct rd_conn {
     struct addrinfo *addresses, *next_address;
     uint32_t tries;                     /* in a row that led to nothing */
     bool suspect;                       /* the last one ended by a refusal: that we are logged in proves little */
-    int64_t retry_ms, deadline_ms;
+    int64_t retry_ms, slow_ms, deadline_ms;
     int64_t head_ms, heard_ms;          /* since when the first answer is waited for; when anything last came */
     int64_t dry_ms;                     /* everything sent up to then was taken in */
     char *out;
@@ -71,6 +71,9 @@ void rd_conn_close(struct rd_conn *);
 
 /* Makes all progress that needs no waiting. */
 void rd_conn_work(struct rd_conn *);
+
+/* Whether it takes long to connect: says so, for those who have not heard anything yet. */
+bool rd_conn_is_slow(const struct rd_conn *, struct eb_error *);
 
 /* Sends what was asked, as far as it goes without waiting. */
 void rd_conn_write(struct rd_conn *);

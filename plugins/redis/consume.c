@@ -111,6 +111,8 @@ static uint32_t work(struct rd_consumer *c, uint32_t max) {
     c->max = max;
     rd_conn_work(&c->side);
     rd_conn_work(&c->reader);
+    rd_line_slow(&c->line, &c->side);
+    rd_line_slow(&c->line, &c->reader);
     rd_join(c);
     rd_keep_fetched(c);
     rd_send_verdicts(c);
@@ -138,8 +140,8 @@ static int64_t due_ms(const struct rd_consumer *c, int64_t until_ms) {
         due = rd_earlier(due, c->end_ms);
     for (size_t i = 0; i < c->n_streams; i++) {
         const struct rd_stream *stream = &c->streams[i];
-        if (stream->joined && !stream->claim.busy && room && (c->max > 0 || !stream->own_done))
-            due = rd_earlier(due, stream->own_done ? stream->scan_ms : 0);
+        if (stream->joined && !stream->claim.busy && room)
+            due = rd_earlier(due, rd_claim_due_ms(c, stream));
     }
     return due;
 }

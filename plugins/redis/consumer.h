@@ -73,6 +73,7 @@ struct rd_row {
 /* One search through the pending entries of a group. */
 struct rd_claim {
     bool busy, own, more;
+    bool doubt;                         /* some may be on their way to us in the read under way */
     struct rd_id next;                  /* where it goes on */
     size_t asked, n, missing, trimmed;
     struct rd_id first_trimmed;
@@ -92,6 +93,7 @@ struct rd_stream {
     struct rd_id last;                  /* newest entry read here */
     struct rd_claim claim;
     int64_t scan_ms, sweep_ms;          /* when we look again for what others left; for names without use */
+    int64_t own_again_ms;               /* for what is ours and did not come; 0: there is nothing in doubt */
     struct rd_line_of decided;
     bool end_known, ended;
     struct rd_id end;
@@ -145,6 +147,7 @@ struct rd_consumer {
     bool read_asked;
     size_t read_reserved;
     int64_t read_ms;
+    int64_t quiet_ms, doubt_ms;         /* a read that was lost may take entries up to then; perhaps up to then */
     bool no_idle;                       /* the server's XPENDING knows no IDLE */
     bool told_order;
     bool closing, leaving;
@@ -209,6 +212,9 @@ void rd_end_read(struct rd_consumer *);
 /* ---- claim.c ---- */
 
 void rd_claim(struct rd_consumer *);
+
+/* When a stream's pending entries are looked at next, if nothing is under way there. */
+int64_t rd_claim_due_ms(const struct rd_consumer *, const struct rd_stream *);
 void rd_claims_lost(struct rd_consumer *);
 
 /* ---- verdict.c ---- */

@@ -68,29 +68,64 @@ static int place_of(struct eb_text name) {
 
 /* ---- writing ---- */
 
+bool rd_entry_is_dead_letter(const struct eb_message *message) {
+    static const struct eb_text sign = NAME("dlq_topic");
+
+    for (size_t i = 0; i < message->n_headers; i++)
+        if (is(message->headers[i].name, sign))
+            return true;
+    return false;
+}
+
+static bool are_attributes(const struct eb_header *attrs, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        int place = place_of(attrs[i].name);
+        if (place < 0 || place == RD_ATTRS)
+            return false;
+    }
+    return true;
+}
+
+/* The bytes of all headers; SIZE_MAX: one has no value. */
+static size_t header_bytes(const struct eb_message *message) {
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < message->n_headers; i++) {
+        if (!message->headers[i].value.data)
+            return SIZE_MAX;
+        bytes += message->headers[i].value.len;
+    }
+    return bytes;
+}
+
+static bool has_known_header(const struct eb_message *message) {
+    for (size_t i = 0; i < message->n_headers; i++)
+        if (place_of(message->headers[i].name) >= 0)
+            return true;
+    return false;
+}
+
+/* A dead letter may be of what is no event. */
 const char *rd_entry_unfit(const struct eb_message *message) {
-    size_t bytes = message->payload.len;
+    size_t headers = header_bytes(message);
 
     if (!message->topic.data || message->topic.len == 0)
         return "it has no topic";
+    if (message->n_attrs > RD_ATTRS_MAX || message->n_headers > RD_HEADERS)
+        return "it has more than 16 attributes or 128 headers";
+    if (!are_attributes(message->attrs, message->n_attrs))
+        return "it has an attribute that a stream entry cannot hold";
+    if (headers == SIZE_MAX)
+        return "it has a header without a value, which a stream entry cannot hold";
+    if (headers > 500000000 || message->payload.len > 500000000)
+        return "it is larger than 500 MB";
+    if (rd_entry_is_dead_letter(message))
+        return NULL;
     if (message->payload.len == 0)
         return "its data is empty, which counts as missing in a stream entry";
-    if (message->n_attrs > RD_ATTRS || message->n_headers > RD_HEADERS)
-        return "it has more than 7 attributes or 128 headers";
-    for (size_t i = 0; i < message->n_attrs; i++) {
-        int place = place_of(message->attrs[i].name);
-        if (place < 0 || place == RD_ATTRS)
-            return "it has an attribute that a stream entry cannot hold";
-    }
-    for (size_t i = 0; i < message->n_headers; i++) {
-        const struct eb_header *header = &message->headers[i];
-        if (!header->value.data)
-            return "it has a header without a value, which a stream entry cannot hold";
-        if (place_of(header->name) >= 0)
-            return "it has a header with the name of an attribute, which a stream entry cannot tell apart";
-        bytes += header->value.len;
-    }
-    return bytes > 500000000 ? "it is larger than 500 MB" : NULL;
+    if (has_known_header(message))
+        return "it has a header with the name of an attribute, which a stream entry cannot tell apart";
+    return NULL;
 }
 
 static size_t put(const char **argv, size_t *lens, size_t at, struct eb_text name, struct eb_text value) {
@@ -102,24 +137,17 @@ static size_t put(const char **argv, size_t *lens, size_t at, struct eb_text nam
 }
 
 size_t rd_entry_write(const struct eb_message *message, const char **argv, size_t *lens) {
+    bool all = rd_entry_is_dead_letter(message);
     size_t n = 0;
 
     for (size_t i = 0; i < message->n_attrs; i++)
-        if (message->attrs[i].value.len > 0)
+        if (all || message->attrs[i].value.len > 0)
             n = put(argv, lens, n, message->attrs[i].name, message->attrs[i].value);
-    n = put(argv, lens, n, data_field, message->payload);
+    if (!all || message->payload.data)
+        n = put(argv, lens, n, data_field, message->payload);
     for (size_t i = 0; i < message->n_headers; i++)
         n = put(argv, lens, n, message->headers[i].name, message->headers[i].value);
     return n;
-}
-
-bool rd_entry_is_dead_letter(const struct eb_message *message) {
-    static const struct eb_text sign = NAME("dlq_topic");
-
-    for (size_t i = 0; i < message->n_headers; i++)
-        if (is(message->headers[i].name, sign))
-            return true;
-    return false;
 }
 
 /* ---- reading ---- */
@@ -128,11 +156,46 @@ static struct eb_text text_of(const struct rd_node *node) {
     return (struct eb_text){ node->text, node->n };
 }
 
-/* As the Python consumer, which makes a dict of the fields: of a name that comes twice the last value counts. */
-static void keep_attr(struct rd_entry_read *read, int *slots, int place, const struct eb_header *field) {
-    if (slots[place] < 0)
-        slots[place] = (int)read->n_attrs++;
-    read->attrs[slots[place]] = *field;
+/* What is under way while an entry is taken apart. */
+struct taking {
+    struct rd_entry_read *read;
+    struct eb_text data;                /* data NULL: there was none yet */
+    unsigned seen;                      /* attributes, a bit each */
+    const char *flaw;
+};
+
+static void add_header(struct taking *taking, const struct eb_header *field) {
+    if (taking->read->n_headers < RD_HEADERS)
+        taking->read->headers[taking->read->n_headers++] = *field;
+    else
+        taking->flaw = "it has more than 128 fields that are no attributes";
+}
+
+static void add_attr(struct taking *taking, int place, const struct eb_header *field) {
+    bool again = taking->seen & 1u << place;
+
+    taking->seen |= 1u << place;
+    if (again)
+        taking->flaw = "an attribute comes twice: type, id, source, time, minorversion, sourcehost or sourcelib";
+    if ((again && taking->data.data) || taking->read->n_attrs == RD_ATTRS_MAX)
+        add_header(taking, field);
+    else
+        taking->read->attrs[taking->read->n_attrs++] = *field;
+}
+
+static void add_field(struct taking *taking, const struct eb_header *field) {
+    int place = place_of(field->name);
+
+    if (place < 0) {
+        add_header(taking, field);
+    } else if (place < RD_ATTRS) {
+        add_attr(taking, place, field);
+    } else if (!taking->data.data) {
+        taking->data = field->value;
+    } else {
+        taking->flaw = "the field event_data comes twice";
+        add_header(taking, field);
+    }
 }
 
 static void drop_empty(struct rd_entry_read *read) {
@@ -151,50 +214,42 @@ static struct eb_text attr(const struct rd_entry_read *read, int place) {
     return (struct eb_text){0};
 }
 
-static const char *take_fields(const struct rd_node *fields, struct rd_entry_read *read, struct eb_text *data) {
-    int slots[RD_ATTRS] = { -1, -1, -1, -1, -1, -1, -1 };
-    const char *flaw = NULL;
-
-    if (!rd_is_array(fields, 0) || fields->n % 2 != 0)
-        return "it has no fields";
-    for (size_t i = 0; i < fields->n; i += 2) {
-        struct eb_header field = { text_of(&fields->items[i]), text_of(&fields->items[i + 1]) };
-        int place;
-        if (!rd_is_text(&fields->items[i]) || !rd_is_text(&fields->items[i + 1]))
-            return "its fields are no texts";
-        place = place_of(field.name);
-        if (place == RD_ATTRS)
-            *data = field.value;
-        else if (place >= 0)
-            keep_attr(read, slots, place, &field);
-        else if (read->n_headers < RD_HEADERS)
-            read->headers[read->n_headers++] = field;
-        else
-            flaw = "it has more than 128 fields that are no attributes";
+static void take_fields(struct taking *taking, const struct rd_node *fields) {
+    if (!rd_is_array(fields, 0) || fields->n % 2 != 0) {
+        taking->flaw = "it has no fields";
+        return;
     }
-    return flaw;
+    for (size_t i = 0; i < fields->n; i += 2) {
+        struct eb_header field;
+        if (!rd_is_text(&fields->items[i]) || !rd_is_text(&fields->items[i + 1])) {
+            taking->flaw = "its fields are no texts";
+            return;
+        }
+        field = (struct eb_header){ text_of(&fields->items[i]), text_of(&fields->items[i + 1]) };
+        add_field(taking, &field);
+    }
 }
 
 void rd_entry_take(const struct rd_node *fields, struct rd_id id, struct rd_entry_read *read,
                    struct eb_message *message) {
-    struct eb_text data = {0};
-    const char *flaw;
+    struct taking taking = { .read = read };
 
     read->n_attrs = read->n_headers = 0;
-    flaw = take_fields(fields, read, &data);
-    drop_empty(read);
+    take_fields(&taking, fields);
+    if (!taking.flaw && attr(read, 0).len == 0)
+        taking.flaw = "the field type is missing or empty";
+    if (!taking.flaw && taking.data.len == 0)
+        taking.flaw = "the field event_data is missing or empty";
+    if (!taking.flaw)
+        drop_empty(read);
     rd_id_print(id, read->position);
     message->time_ms = (int64_t)id.ms;
     message->position = (struct eb_text){ read->position, strlen(read->position) };
     message->id = attr(read, 1);
-    message->payload = data.data ? data : (struct eb_text){ "", 0 };
+    message->payload = taking.data;
     message->attrs = read->attrs;
     message->n_attrs = read->n_attrs;
     message->headers = read->headers;
     message->n_headers = read->n_headers;
-    if (!flaw && !attr(read, 0).data)
-        flaw = "the field type is missing or empty";
-    if (!flaw && data.len == 0)
-        flaw = "the field event_data is missing or empty";
-    message->flaw = flaw ? (struct eb_text){ flaw, strlen(flaw) } : (struct eb_text){0};
+    message->flaw = taking.flaw ? (struct eb_text){ taking.flaw, strlen(taking.flaw) } : (struct eb_text){0};
 }

@@ -5,7 +5,8 @@
 
 #include "reply.h"
 
-enum { RD_ATTRS = 7, RD_HEADERS = 128, RD_FIELDS_MAX = 2 * (RD_ATTRS + 1 + RD_HEADERS), RD_ID_ROOM = 44 };
+enum { RD_ATTRS = 7, RD_ATTRS_MAX = 16, RD_HEADERS = 128, RD_ID_ROOM = 44 };
+enum { RD_FIELDS_MAX = 2 * (RD_ATTRS_MAX + 1 + RD_HEADERS) };
 
 /* The place of an entry in its stream. */
 struct rd_id {
@@ -39,13 +40,14 @@ bool rd_entry_is_dead_letter(const struct eb_message *);
 
 /* What an entry says. Texts are the node's. */
 struct rd_entry_read {
-    struct eb_header attrs[RD_ATTRS];
+    struct eb_header attrs[RD_ATTRS_MAX];
     struct eb_header headers[RD_HEADERS];
     size_t n_attrs, n_headers;
     char position[RD_ID_ROOM];
 };
 
-/* Fills the message from the fields of an entry; what cannot be used has a flaw, and what of it there is. */
+/* Fills the message from the fields of an entry. What cannot be used has a flaw, and all fields that there are, so that
+ * its dead letter has them, too: what comes twice and behind the data is among the headers. */
 void rd_entry_take(const struct rd_node *fields, struct rd_id, struct rd_entry_read *, struct eb_message *);
 
 #endif

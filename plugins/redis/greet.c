@@ -16,6 +16,8 @@
 #include "refusal.h"
 #include "settings.h"
 
+enum { SLOW_MS = 500 };
+
 /* ---- target ---- */
 
 int32_t rd_target_open(struct rd_target *target, const struct eb_host *host, const struct rd_settings *set,
@@ -49,8 +51,10 @@ static int32_t refuse_login(const struct rd_conn *conn, const struct rd_node *no
     if (rd_refused_with(node, "LOADING") || rd_refused_with(node, "BUSY"))
         rd_refusal(node, "logging in", err);
     else                                                /* old servers quote what they were sent: it is not shown */
-        rd_error(err, EB_RETRIABLE, 0, "the server refuses the login%s%s: wrong password, or it knows no such user",
-                 conn->target->user ? " of user " : "", conn->target->user ? conn->target->user : "");
+        rd_error(err, EB_RETRIABLE, 0, "the server refuses the login%s%s: %s", conn->target->user ? " of user " : "",
+                 conn->target->user ? conn->target->user : "",
+                 rd_refused_with(node, "WRONGPASS") ? "wrong password, or it knows no such user (WRONGPASS)"
+                                                    : "wrong password, or it asks for none");
     return EB_RETRIABLE;
 }
 
@@ -67,7 +71,8 @@ static int32_t on_greeting(struct rd_conn *conn, uint64_t step, const struct rd_
     if (step == LOGIN)
         return refuse_login(conn, node, err);
     if (step == DATABASE && strncmp(node->text, "ERR", 3) == 0)
-        return rd_error(err, EB_RETRIABLE, 0, "the server has no database %d", conn->target->url.db);
+        return rd_error(err, EB_RETRIABLE, 0, "the server has no database %d (DB index is out of range)",
+                        conn->target->url.db);
     if (step == DATABASE || step == LAST || rd_refusal(node, "", NULL) == RD_SERVER) {
         rd_refusal(node, "connected", err);
         return EB_RETRIABLE;
@@ -263,6 +268,7 @@ static void begin(struct rd_conn *conn) {
     struct eb_error why;
 
     conn->heard_ms = conn->dry_ms = conn->head_ms = rd_ticks_ms();
+    conn->slow_ms = conn->heard_ms + SLOW_MS;
     conn->deadline_ms = conn->heard_ms + conn->target->set->login_timeout;
     if (rd_reader_open(&conn->reader, &conn->arena, (size_t)conn->target->set->reply_limit)) {
         look_up(conn);
@@ -272,8 +278,16 @@ static void begin(struct rd_conn *conn) {
     rd_conn_fail(conn, &why);
 }
 
+static const char *const doing[] = { "", "looking it up", "connecting", "agreeing on TLS", "logging in" };
+
+bool rd_conn_is_slow(const struct rd_conn *conn, struct eb_error *why) {
+    if (conn->state == RD_DOWN || conn->state == RD_READY || rd_ticks_ms() < conn->slow_ms)
+        return false;
+    rd_error(why, EB_RETRIABLE, 0, "no answer yet from redis at %s: %s", conn->target->url.shown, doing[conn->state]);
+    return true;
+}
+
 static void check_deadline(struct rd_conn *conn) {
-    static const char *const doing[] = { "", "looking it up", "connecting", "agreeing on TLS", "logging in" };
     struct eb_error why;
 
     if (conn->state == RD_DOWN || conn->state == RD_READY || rd_ticks_ms() < conn->deadline_ms)

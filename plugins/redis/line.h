@@ -2,7 +2,7 @@
 #ifndef RD_LINE_H
 #define RD_LINE_H
 
-#include <eventbus/plugin.h>
+#include "conn.h"
 
 struct rd_line {
     const struct eb_host *host;
@@ -13,6 +13,16 @@ static inline void rd_line_up(struct rd_line *line) {
     if (line->said != RD_LINE_UP) {
         line->said = RD_LINE_UP;
         line->host->link(line->host, 1, NULL);
+    }
+}
+
+/* While nothing was said yet: why it takes so long. */
+static inline void rd_line_slow(struct rd_line *line, const struct rd_conn *conn) {
+    struct eb_error why;
+
+    if (line->said == RD_LINE_UNSAID && rd_conn_is_slow(conn, &why)) {
+        line->said = RD_LINE_DOWN;
+        line->host->link(line->host, 0, &why);
     }
 }
 

@@ -426,6 +426,7 @@ void rd_producer_wake(void *self) {
 
 static void work(struct producer *p) {
     rd_conn_work(&p->conn);
+    rd_line_slow(&p->line, &p->conn);
     send_batch(p);
     rd_conn_write(&p->conn);
     prepare_batch(p);

@@ -8,7 +8,7 @@
 #include "fault.h"
 #include "refusal.h"
 
-enum { BLOCK_MS = 1000, STREAMS_AT_ONCE = 64 };
+enum { BLOCK_MS = 1000, STREAMS_AT_ONCE = 64, LATE_MS = 250, DOUBT_MS = 10000 };
 
 static struct rd_stream *stream_named(struct rd_consumer *c, const struct rd_node *name) {
     for (size_t i = 0; i < c->n_streams; i++)
@@ -139,11 +139,14 @@ void rd_read(struct rd_consumer *c) {
     rd_conn_fail(&c->reader, &why);
 }
 
-/* What the answer would have brought may be ours at the server by now. */
+/* What the answer would have brought is ours at the server by now, or will be as long as the server waits there, not
+ * knowing that we are gone: to keep the order we go on after that, and look again later for what came late. */
 void rd_read_lost(struct rd_consumer *c) {
     if (!c->read_asked)
         return;
     ended(c);
+    c->quiet_ms = c->read_ms + BLOCK_MS + LATE_MS;
+    c->doubt_ms = rd_ticks_ms() + DOUBT_MS;
     for (size_t i = 0; i < c->n_streams; i++)
         c->streams[i].own_done = false;
 }
