@@ -15,11 +15,14 @@ def counted(build):
     """gcovr's counts: what it knows of each file of core/."""
     if not shutil.which("gcovr"):
         sys.exit("coverage: gcovr is missing; on Debian: apt-get install gcovr")
-    command = ["gcovr", "--root", TOP, "--filter", os.path.join(TOP, "core") + "/", "--object-directory", build, "--json", build]
+    command = ["gcovr", "--root", TOP, "--filter", os.path.join(TOP, "core") + "/", "--json", "-", build]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode != 0:
         sys.exit(f"coverage: gcovr ended with {ran.returncode}: {ran.stderr.strip()}")
-    return json.loads(ran.stdout)["files"]
+    files = json.loads(ran.stdout)["files"]
+    for file in files:
+        file["lines"] = [line for line in file["lines"] if not line["gcovr/noncode"]]
+    return files
 
 
 def room_of(name):
