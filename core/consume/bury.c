@@ -94,6 +94,7 @@ static enum eb_status check_topic(struct eb_consumer *consumer, const char *topi
  * it in the queue, as everything does. */
 static enum eb_status check_topics(struct eb_consumer *consumer, struct eb_error *err) {
     const char *broker = consumer->parts.dead_letter_broker->name;
+    int64_t began = ebi_ticks_ms();
     struct eb_error why = {0};
     enum eb_status status = EB_OK;
 
@@ -102,7 +103,12 @@ static enum eb_status check_topics(struct eb_consumer *consumer, struct eb_error
     if (status == EB_OK)
         return EB_OK;
     if (status == EB_RETRIABLE) {
-        ebi_log_line(consumer->parts.log, EBI_WARNING, "broker %s: %s; starting all the same", broker, why.text);
+        /* A broker that is not there is told by the worker, once: see check_link. */
+        bool told = consumer->parts.dead_letter_broker == consumer->parts.broker;
+        ebi_log_line(consumer->parts.log, told ? EBI_DEBUG : EBI_WARNING, "broker %s: %s; starting all the same", broker,
+                     why.text);
+        if (told)
+            consumer->link_waited_ms = ebi_ticks_ms() - began;
         return EB_OK;
     }
     if (err)
@@ -125,6 +131,7 @@ enum eb_status ebi_bury_open(struct eb_consumer *consumer, struct eb_error *err)
     status = check_topics(consumer, err);
     if (status != EB_OK)
         return status;
+    limits.absence_is_told = broker == consumer->parts.broker;
     return ebi_sender_open(broker, consumer->parts.service, &limits, consumer->parts.log, &consumer->dead_letters, err);
 }
 

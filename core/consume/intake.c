@@ -27,7 +27,8 @@ static void on_link(const struct eb_host *host, int32_t up, const struct eb_erro
     struct eb_consumer *consumer = consumer_of(host);
 
     pthread_mutex_lock(&consumer->lock);
-    enum ebi_link_change change = !up ? EBI_LINK_LOST : consumer->link_lost ? EBI_LINK_AGAIN : EBI_LINK_FIRST;
+    enum ebi_link_change lost = consumer->link_was_up ? EBI_LINK_LOST : EBI_LINK_ABSENT;
+    enum ebi_link_change change = !up ? lost : consumer->link_lost ? EBI_LINK_AGAIN : EBI_LINK_FIRST;
     consumer->link_was_up |= up != 0;
     consumer->link_lost = !up;
     if (!up && why)

@@ -259,6 +259,14 @@ static void fail(struct eb_consumer *consumer, const struct eb_error *why) {
     pthread_mutex_unlock(&consumer->lock);
 }
 
+/* What is left of connect_timeout; enough for the plugin to say what it finds wrong. */
+static int64_t time_to_connect(const struct eb_consumer *consumer) {
+    enum { LEAST_MS = 2000 };
+    int64_t all = consumer->parts.broker->own.connect_timeout, left = all - consumer->link_waited_ms;
+
+    return left > LEAST_MS ? left : all < LEAST_MS ? all : LEAST_MS;
+}
+
 /* A broker that was not there once within connect_timeout: the operator wants to know, not to wait. */
 static void check_link(struct eb_consumer *consumer, int64_t by) {
     struct eb_error why;
@@ -306,7 +314,7 @@ static void reopen(struct eb_consumer *consumer, const struct eb_error *why) {
 }
 
 static void receive_until_told(struct eb_consumer *consumer) {
-    int64_t link_by = ebi_ticks_ms() + consumer->parts.broker->own.connect_timeout;
+    int64_t link_by = ebi_ticks_ms() + time_to_connect(consumer);
 
     while (!stopped(consumer) && !failed(consumer) && !reached_count(consumer)) {
         struct eb_error err = {0};

@@ -87,6 +87,7 @@ struct eb_consumer {
     bool wake_wanted;                   /* ... and is, as soon as the lock is given back */
     bool hands_end, draining;
     bool link_was_up, link_lost;
+    int64_t link_waited_ms;             /* for the broker, before the instance was opened: counts for connect_timeout */
     struct eb_error link_why;
     struct ebi_first_failure *first_failures;           /* of events that the broker holds for a retry: see judge.c */
     struct ebi_grave *graves;           /* dead-letter topics that are there, see bury.c */

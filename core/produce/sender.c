@@ -37,6 +37,7 @@ struct ebi_sender {
     bool closing, flushing, polling;
     size_t inside;                      /* threads in a put, a flush or a wait for the link: close waits for them */
     bool link_was_up, link_lost;
+    unsigned link_awaited;              /* threads in ebi_sender_wait_link */
     struct eb_error link_why;
 
     pthread_mutex_t wake_lock;          /* guards waker */
@@ -80,7 +81,9 @@ static void on_link(const struct eb_host *host, int32_t up, const struct eb_erro
     struct ebi_sender *sender = sender_of(host);
 
     pthread_mutex_lock(&sender->lock);
-    enum ebi_link_change change = !up ? EBI_LINK_LOST : sender->link_lost ? EBI_LINK_AGAIN : EBI_LINK_FIRST;
+    bool told = sender->link_awaited || sender->outbound.limits.absence_is_told;
+    enum ebi_link_change lost = sender->link_was_up || !told ? EBI_LINK_LOST : EBI_LINK_ABSENT;
+    enum ebi_link_change change = !up ? lost : sender->link_lost ? EBI_LINK_AGAIN : EBI_LINK_FIRST;
     sender->link_was_up |= up != 0;
     sender->link_lost = !up;
     if (!up && why)
@@ -565,8 +568,10 @@ enum eb_status ebi_sender_wait_link(struct ebi_sender *sender, int64_t timeout_m
 
     pthread_mutex_lock(&sender->lock);
     sender->inside++;
+    sender->link_awaited++;
     while (!sender->link_was_up && !sender->closing && ebi_cond_wait_until(&sender->changed, &sender->lock, by))
         continue;
+    sender->link_awaited--;
     enum eb_status status = link_said(sender, err);
     leave(sender);
     return status;

@@ -199,6 +199,10 @@ static void on_error(struct kf_client *client, rd_kafka_resp_err_t code, const c
 
     if (code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_fatal_error(client->rk, NULL, 0)) {
         end_fatally(client);
+    } else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        snprintf(line, sizeof line, "%s: %s", client->set->bootstrap_servers, text);
+        kf_link_bad(&client->link, code, line, "they give no cause: brokers that expect TLS or SASL end connections "
+                    "like this (security)", kf_ticks_ms());
     } else if (is_of_connection(code)) {
         kf_link_bad(&client->link, code, text, hint_for(client, code), kf_ticks_ms());
     } else {

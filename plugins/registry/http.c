@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "inherit.h"
 
 struct sr_http {
     const struct sr_settings *settings;
@@ -126,7 +127,7 @@ int32_t sr_http_make(const struct sr_settings *settings, struct sr_http **out, s
     *http = (struct sr_http){.settings = settings, .curl_due = INT64_MAX, .alarm = INT64_MAX, .armed = INT64_MAX};
     http->epoll = epoll_create1(EPOLL_CLOEXEC);
     http->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    http->multi = curl_multi_init();
+    http->multi = sr_multi_init();
     event.data.fd = http->timer;
     if (http->epoll < 0 || http->timer < 0 || epoll_ctl(http->epoll, EPOLL_CTL_ADD, http->timer, &event) < 0) {
         int32_t status =

@@ -1,0 +1,156 @@
+"""What cannot work is told in one line with its cause, soon: addresses, TLS, passwords, properties, registries."""
+import os
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
+from kafka_case import KEY_FIELD, LOGIN, kafka_test, login_lines, options, produce, take_all  # noqa: E402
+from certificates import Authority                          # noqa: E402
+from harness import PLUGINS, SCHEMAS, main, test                           # noqa: E402
+from kafka_server import PASSWORD, USER, KafkaServer        # noqa: E402
+
+SOON = 10
+
+
+def secure():
+    """One server with TLS and SASL for all tests of this file that ask for it."""
+    return KafkaServer(secure=True)
+
+
+def configure(t, **keys):
+    t.configure("[eventbus]\nproducer = main\nconsumer = main\n[broker main]\nplugin = kafka\n" + options(keys))
+
+
+def refused(t, *says, status=3, within=SOON):
+    """Producing and consuming end in time, with one line on standard error that says so."""
+    for words in (("produce", "--signal", LOGIN, "--topic", "a", "--key-field", KEY_FIELD, "-"),
+                  ("consume", "-t", "a", "-g", "refused")):
+        began = time.monotonic()
+        done = t.run(*words, stdin=login_lines(0, 1), status=status, timeout=60)
+        took = time.monotonic() - began
+        lines = [line for line in done.err.splitlines() if "undelivered.jsonl" not in line]
+        t.check(lines, f"{words[0]} says nothing")
+        for part in says:
+            t.contains(done.err.lower(), part.lower())
+        t.check(len(lines) == 1, f"{words[0]} says it in {len(lines)} lines:\n{done.err}")
+        t.check(took < within, f"{words[0]} took {took:.1f} s")
+        t.lacks(done.err, "hush")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+# ---- Before anything is connected: exit 2 ----
+
+@test
+def settings_that_can_never_work_are_refused_at_once(t):
+    for keys, says in (
+            ({"rdkafka_no_such_thing": "1"}, "no.such.thing"),
+            ({"rdkafka_linger_ms": "soon"}, "linger.ms"),
+            ({"rdkafka_group_id": "x"}, "group.id"),
+            ({"rdkafka_enable_auto_commit": "true"}, "settled"),
+            ({"api_key": "k"}, "api_secret"),
+            ({"assignment": "lazy"}, "cooperative"),
+            ({"schema_registry": "localhost:8081"}, "http://"),
+            ({"schema_registry": "http://u:hush@localhost"}, "schema_registry_key"),
+            ({"schema_registry": "http://localhost", "schema_registry_secret": "hush"}, "go together"),
+            ({"ssl_cert": "/nowhere"}, "ssl_cert_key"),
+            ({"botstrap_servers": "x"}, "bootstrap_servers")):
+        t.write("eventbus.ini", f"[eventbus]\nproducer = main\nconsumer = main\nplugin_path = {PLUGINS}\n"
+                f"schema_path = {SCHEMAS}\n[broker main]\nplugin = kafka\n" +
+                options({"bootstrap_servers": "127.0.0.1:1", **keys}))
+        for words in (("config", "check"), ("produce", "--signal", LOGIN, "--topic", "a", "--data", "{}")):
+            done = t.run(*words, status=2)
+            t.contains(done.err, says)
+            t.lacks(done.err, "hush")
+
+
+# ---- Connecting: exit 3 ----
+
+@test
+def a_wrong_address(t):
+    port = free_port()
+    configure(t, bootstrap_servers=f"127.0.0.1:{port}")
+    refused(t, "main", f"127.0.0.1:{port}", "connection refused")
+
+
+@test
+def a_host_that_does_not_exist(t):
+    configure(t, bootstrap_servers="kafka.nowhere.invalid:9092")
+    refused(t, "kafka.nowhere.invalid", "resolve")
+
+
+@test
+def a_server_that_is_no_kafka(t):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        configure(t, bootstrap_servers=f"127.0.0.1:{silent.getsockname()[1]}")
+        refused(t, "broker main", "no answer")
+
+
+@kafka_test()
+def tls_against_a_plain_port(t, site):
+    t.write("eventbus.ini", t.read("eventbus.ini") + "security = ssl\n")
+    refused(t, "ssl")
+
+
+@kafka_test(own_kafka=secure)
+def tls_and_sasl(t, site):
+    ours, stranger = site.kafka, Authority(os.path.dirname(t.write("ca/x", "")), "stranger")
+    begin = t.read("eventbus.ini").split("bootstrap_servers")[0]
+
+    def use(address, **keys):
+        t.write("eventbus.ini", begin + options({"bootstrap_servers": address, "schema_registry": site.registry.url,
+                                                 **keys}))
+
+    use(ours.tls, ssl_ca=stranger.ca)
+    refused(t, "certificate")
+    use(ours.tls, security="ssl")
+    refused(t, "certificate")                               # the system's CAs do not know it
+    use(ours.tls)
+    refused(t, "127.0.0.1")                                 # plain against TLS
+    use(ours.mutual, ssl_ca=ours.ca_file)
+    refused(t, "certificate")
+    use(ours.sasl, ssl_ca=ours.ca_file, sasl_mechanism="PLAIN", sasl_username=USER, sasl_password="hush-hush")
+    refused(t, "authentication")
+    use(ours.sasl, ssl_ca=ours.ca_file, sasl_mechanism="SCRAM-SHA-256", sasl_username=USER, sasl_password="hush-hush")
+    refused(t, "authentication", "librdkafka", "PLAIN")
+
+    certificate, key = ours.authority.sign("client", password="cert-hush")
+    shown = {"ssl_cert": certificate, "ssl_cert_key": key, "ssl_cert_key_password": "cert-hush"}
+    for n, (address, keys) in enumerate((
+            (ours.tls, {}), (ours.mutual, shown),
+            (ours.sasl, {"sasl_mechanism": "PLAIN", "sasl_username": USER, "sasl_password": PASSWORD}),
+            (ours.sasl, {"api_key": USER, "api_secret": PASSWORD}))):
+        use(address, ssl_ca=ours.ca_file, **keys)
+        produce(t, f"good{n}", 0, 3)
+        t.equal(len(take_all(t, f"good{n}", site.group())), 3, f"events by {address} {list(keys)}")
+
+
+@kafka_test()
+def a_registry_that_is_not_there(t, site):
+    """The events are kept: the broker is there, and the registry may come back."""
+    text = t.read("eventbus.ini").replace(site.registry.url, f"http://127.0.0.1:{free_port()}")
+    t.write("eventbus.ini", text + "[eventbus]\ndelivery_timeout = 3s\n")
+    done = t.run("produce", "--signal", LOGIN, "--topic", "a", "--data", login_lines(0, 1).strip(), status=3)
+    t.contains(done.err, "schema registry", "onnect")
+    t.contains(t.read("state/undelivered.jsonl"), LOGIN)
+
+
+@kafka_test()
+def a_topic_that_is_too_small_or_missing(t, site):
+    site.kafka.tool("topics", "--create", "--topic", site.full("small"), "--partitions", "1", "--config",
+                    "max.message.bytes=2000")
+    t.run("produce", "--signal", LOGIN, "--topic", "small", "-", stdin=login_lines(0, 1))
+    large = login_lines(0, 1).replace('"e"', '"' + "x" * 5000 + '"')
+    done = t.run("produce", "--signal", LOGIN, "--topic", "small", "-", stdin=large, status=None)
+    t.check(done.status in (1, 3, 4), f"status {done.status}")
+    t.contains(done.err, "max.message.bytes")
+    bad = t.run("produce", "--signal", LOGIN, "--topic", "no such topic!", "-", stdin=login_lines(0, 1), status=None)
+    t.check(bad.status != 0, "a topic name that Kafka refuses")
+    t.contains(bad.err, "no such topic!")
+
+
+main()
