@@ -10,7 +10,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def start(words, folder, name, environment=None, program=None):
-    """Starts a program (words[0], or this file under that name) that the kernel kills when this thread's process ends; what it says goes to FOLDER/NAME.log."""
+    """Starts a program (words[0], or this file under that name) that the kernel kills when this process ends; what it
+    says goes to FOLDER/NAME.log."""
     parent = os.getpid()
 
     def bind():

@@ -1,4 +1,4 @@
-"""tests/brokers/redis_server.py - a real redis-server for tests: a port and a folder of its own, killed and started again.
+"""tests/brokers/redis_server.py - a real redis-server for tests, with a port and a folder of its own.
 
 As a module:    with RedisServer() as redis: ... redis.url, redis.call("XLEN", "a"), redis.kill9(), redis.start()
 As a command:   redis_server.py [OPTION...]               prints its URL, and runs until it is told to stop
@@ -41,12 +41,16 @@ class RedisServer:
 
     def start(self):
         """Starts it, on the same port and with the same data as before, and waits until it answers."""
+        self.launch()
+        self._await()
+        return self
+
+    def launch(self):
+        """Starts it without waiting, to see what it says while it still loads."""
         words = ["redis-server"]
         for name, value in self.options:
             words += [f"--{name}", str(value)]
         self.process = child.start(words, self.folder, "server", program=find_program())
-        self._await()
-        return self
 
     def _await(self):
         deadline = time.monotonic() + PATIENCE
@@ -134,7 +138,8 @@ class RedisServer:
 
     def entries(self, stream):
         """The whole stream: [(entry id, [(name, value)...])...], text the id, bytes the rest, repeats kept."""
-        return [(entry.decode(), list(zip(flat[::2], flat[1::2]))) for entry, flat in self.call("XRANGE", stream, "-", "+")]
+        rows = self.call("XRANGE", stream, "-", "+")
+        return [(entry_id.decode(), list(zip(flat[::2], flat[1::2]))) for entry_id, flat in rows]
 
     def group(self, stream, name):
         """XINFO GROUPS of one group as a dictionary, or None."""
@@ -148,7 +153,7 @@ class RedisServer:
 
 
 def find_program():
-    """redis-server; or what it is a link to: Debian's redis-tools has the program without a service that gets started."""
+    """redis-server; or what it links to: Debian's redis-tools has the program, and no service that would be started."""
     for name in ("redis-server", "redis-check-rdb"):
         path = shutil.which(name)
         if path:

@@ -1,4 +1,4 @@
-"""The brokers that other tests start: they keep what they must, end with their test, and the proxy is as unkind as told."""
+"""The brokers that other tests start: they keep what they must, end with their test, and the proxy does as told."""
 import os
 import signal
 import subprocess

@@ -1,8 +1,8 @@
 """tests/interop/peer.py - a Python service on the event bus, for tests: runs the real packages, see venv.sh.
 
-    peer.py produce --bus redis --topic T            sends the lines of standard input: {"event_type", "data"}, and if wanted
-                                                     "metadata" (id, time, source, sourcehost, sourcelib, minorversion)
-                                                     and "key_field"
+    peer.py produce --bus redis --topic T            sends the lines of standard input: {"event_type", "data"}, and if
+                                                     wanted "metadata" (id, time, source, sourcehost, sourcelib,
+                                                     minorversion) and "key_field"
     peer.py consume --bus redis --topic T --group G  prints a line for each event its receiver gets, {"event_type",
                                                      "metadata", "data"}; ends after --count or --timeout
     peer.py bench --bus redis --count N              prints {"produce_per_s", "consume_per_s"} of the packages
@@ -22,7 +22,8 @@ import typing
 from datetime import datetime
 from uuid import UUID
 
-PACKAGES = {"redis": ("edx_event_bus_redis", "RedisEventConsumer"), "kafka": ("edx_event_bus_kafka", "KafkaEventConsumer")}
+PACKAGES = {"redis": ("edx_event_bus_redis", "RedisEventConsumer"),
+            "kafka": ("edx_event_bus_kafka", "KafkaEventConsumer")}
 LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
 
 
@@ -231,7 +232,8 @@ def bench(given):
 
     signal.connect(receiver, weak=False)
     consumer.consume_indefinitely()
-    say({"produce_per_s": round(given.count / produced), "consume_per_s": round((len(times) - 1) / (times[-1] - times[0]))})
+    say({"produce_per_s": round(given.count / produced),
+         "consume_per_s": round((len(times) - 1) / (times[-1] - times[0]))})
     return 0
 
 

@@ -1,0 +1,131 @@
+"""How long a stream gets: what a group has not acknowledged stays, up to a limit that is said."""
+import os
+import sys
+
+TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests")
+sys.path.insert(0, os.path.join(TESTS, "brokers"))
+from redis_case import login_lines, number, open_producer, produce, redis_test, start_worker  # noqa: E402
+from harness import main                                    # noqa: E402
+
+SHORT = {"stream_max_len": "100"}
+
+
+def take(t, topic, group, *words):
+    return [number(event) for event in t.run("consume", "-t", topic, "-g", group, "--exit-at-end", *words).json()]
+
+
+def length(redis, stream="a"):
+    return redis.call("XLEN", stream)
+
+
+class Sender:
+    """A producer that lives on, and is given events when the test wants."""
+
+    def __init__(self, t, topic):
+        self.worker, self.pipe = open_producer(t, topic)
+        self.sent = 0
+
+    def send(self, count):
+        self.pipe.write(login_lines(self.sent, self.sent + count))
+        self.pipe.flush()
+        self.sent += count
+        self.worker.until(lambda w: len(w.lines()) >= self.sent)
+
+    def end(self):
+        self.pipe.close()
+        return self.worker.wait(0)
+
+
+@redis_test(keys=SHORT)
+def what_every_group_has_acknowledged_goes(t, redis):
+    sender = Sender(t, "a")
+    sender.send(2000)
+    t.equal(length(redis), 2000, "no group has read: all stay")
+    take(t, "a", "one")
+    redis.call("XGROUP", "CREATE", "a", "slow", "0")
+    sender.send(2000)
+    t.equal(length(redis), 4000, "the second group has read nothing")
+    take(t, "a", "one")
+    take(t, "a", "slow")
+
+    def trimmed():
+        sender.send(10)
+        take(t, "a", "one")
+        take(t, "a", "slow")
+        return length(redis) < 500
+    t.until(trimmed, what="trimming towards 100")
+    sender.end()
+
+
+@redis_test(keys=SHORT)
+def what_is_pending_stays(t, redis):
+    """A worker holds the first entry; later ones are acknowledged by another."""
+    sender = Sender(t, "a")
+    sender.send(1)
+    redis.call("XGROUP", "CREATE", "a", "g", "0")
+    redis.call("XREADGROUP", "GROUP", "g", "holder", "COUNT", 1, "STREAMS", "a", ">")
+    first = redis.entries("a")[0][0]
+    sender.send(2000)
+    take(t, "a", "g", "--name", "other", "-n", "2000")
+    end = sender.sent + 1500
+
+    def more():
+        sender.send(50)
+        return sender.sent > end
+    t.until(more)
+    t.equal(redis.entries("a")[0][0], first, "the pending entry")
+    sender.end()
+
+
+@redis_test(keys={"stream_max_len": "100", "stream_hard_len": "1000"})
+def above_the_hard_limit_unread_entries_go_and_that_is_said(t, redis):
+    redis.call("XGROUP", "CREATE", "a", "g", "0", "MKSTREAM")
+    sender = Sender(t, "a")
+
+    def cut():
+        sender.send(500)
+        return length(redis) < sender.sent
+    t.until(cut, what="the hard limit")
+    t.until(lambda: length(redis) <= 2000, what="its keeping")
+    done = sender.end()
+    t.contains(done.err, "stream_hard_len")
+    worker = start_worker(t, "a", "g", ("--exit-at-end",))
+    worker.wait(0)
+    t.equal([number(event) for event in worker.json()][-1], sender.sent - 1, "the newest is there")
+
+
+@redis_test(keys={"stream_max_len": "100", "stream_trim": "peer"})
+def as_the_python_producer_on_request(t, redis):
+    produce(t, "a", 0, 2000)
+    t.check(100 <= length(redis) <= 300, f"about 100, not {length(redis)}")
+    t.equal([number(e) for e in t.run("consume", "-t", "a", "--exit-at-end").json()][-1], 1999)
+
+
+@redis_test(keys={"stream_max_len": "0", "stream_hard_len": "0"})
+def no_limit_is_none(t, redis):
+    produce(t, "a", 0, 3000)
+    take(t, "a", "g")
+    produce(t, "a", 3000, 6000)
+    t.equal(length(redis), 6000)
+
+
+@redis_test(keys={"stream_max_len": "10", "stream_hard_len": "20", "stream_trim": "peer"})
+def dead_letters_are_never_trimmed(t, redis):
+    t.run("produce", "--signal", "org.openedx.learning.auth.session.login.completed.v1", "--topic", "a.dlq", "-",
+          "--key-field", "user.pii.username", stdin=login_lines(0, 500))
+    t.equal(length(redis, "a.dlq"), 500)
+
+
+@redis_test(keys=SHORT)
+def a_stream_of_the_python_producer_keeps_its_unread_entries_from_us(t, redis):
+    """A group of Python's counts as every other."""
+    redis.call("XGROUP", "CREATE", "a", "python", "0", "MKSTREAM")
+    sender = Sender(t, "a")
+    for _ in range(4):
+        sender.send(500)
+        take(t, "a", "ours")
+    t.equal(length(redis), 2000, "what group python has not read")
+    sender.end()
+
+
+main()
