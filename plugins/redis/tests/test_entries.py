@@ -76,8 +76,8 @@ def an_event_of_a_mebibyte_goes_both_ways(t, redis):
     import json
     event = json.dumps({"tracking_log": {"name": "big", "timestamp": "2024-02-29T12:00:00+00:00", "data": "d" * MIB,
                                          "context": "c"}})
-    t.run("produce", "--signal", "org.openedx.analytics.tracking.event.emitted.v1", "--topic", "big", "--data", event,
-          "-n", "5")
+    t.run("produce", "--signal", "org.openedx.analytics.tracking.event.emitted.v1", "--topic", "big", "-",
+          stdin="\n".join([event] * 5))
     got = t.run("consume", "-t", "big", "-g", "g", "--exit-at-end").json()
     t.equal([len(one["data"]["tracking_log"]["data"]) for one in got], [MIB] * 5)
 

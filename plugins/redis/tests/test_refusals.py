@@ -21,8 +21,10 @@ IMPATIENT = ("-o", "broker.main.connect_timeout=1s", "-o", "eventbus.delivery_ti
 
 
 def cause(text):
-    """The lines that tell of trouble: what an operator reads."""
-    return [line for line in text.splitlines() if line.strip()]
+    """The error lines: what a verb ends with. The warning that a broker is waited for may stand before them, once."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    waits = [line for line in lines if " waits for the broker: " in line]
+    return [line for line in lines if line not in waits[:1]]
 
 
 def each_verb_ends(t, status, *words, secret=SECRET, one_line=True):
@@ -139,7 +141,7 @@ def a_user_of_the_acl(t, redis):
     t.run(*SEND)
     t.equal(len(t.run(*TAKE).json()), 1)
     configure(t, f"redis://reader:{SECRET}@127.0.0.1:{redis.port}")
-    done = t.run(*SEND, status=None)
+    done = t.run("-o", "eventbus.delivery_timeout=3s", *SEND, status=None)
     t.check(done.status in (1, 3), f"exit {done.status}")
     t.contains(done.err, "NOPERM")
     configure(t, f"redis://nobody:{SECRET}@127.0.0.1:{redis.port}")
@@ -261,27 +263,6 @@ def a_replica_without_its_master(t, redis):
     redis.call("REPLICAOF", "NO", "ONE")
     t.run(*SEND)
     worker.until(lambda w: len(w.lines()) == 1)
-
-
-@redis_test(appendonly=True, options=[("aof-use-rdb-preamble", "no"), ("loading-process-events-interval-bytes", 1024)])
-def a_server_that_still_loads(t, redis):
-    for n in range(100):
-        redis.call("SET", f"filling{n}", "x" * 2000)
-    add(redis, "a", *entry())
-    redis.kill9()
-    redis.options.append(("key-load-delay", 30_000))
-    redis.launch()
-
-    def loading():
-        try:
-            return b"loading:1" in resp.Client(redis.socket).call("INFO", "persistence")
-        except (OSError, EOFError):
-            return False
-    t.until(loading)
-    producer = start_producer(t, "a", 0, 20, more=("-o", "broker.main.connect_timeout=60s"))
-    worker = t.start("-o", "broker.main.connect_timeout=60s", *TAKE[:-1])
-    producer.wait(0)
-    worker.until(lambda w: len(w.lines()) == 21)
 
 
 @redis_test(options=[("cluster-enabled", "yes")])
