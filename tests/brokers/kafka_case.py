@@ -74,7 +74,7 @@ class Site:
     def groups(self, group):
         """The rows of `eventbus groups --json` for a group, by (full topic, partition)."""
         rows = self.t.run("groups", "-g", group, "--json").json()
-        return {(row["topic"], int(row["partition"])): row for row in rows}
+        return {(self.full(row["topic"]), int(row["partition"])): row for row in rows}
 
     def lag(self, group):
         rows = self.t.run("groups", "-g", group, "--json").json()

@@ -1,0 +1,114 @@
+"""Groups on a real Kafka: lag as its own tool tells it, seeking, looking without a group; the two services."""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
+from kafka_case import LOGIN, kafka_test, number, options, produce, start_worker, take_all  # noqa: E402
+from harness import BUILD, TOP, main                        # noqa: E402
+
+EXPECTED = ["ada enrolled in course-v1:edX+DemoX+Demo_Course", "ada logged in", "grace logged in"]
+
+
+def lag_of_both(site, group):
+    """Lag by partition, as `eventbus groups --json` and Kafka's own tool tell it."""
+    ours = {f"{topic} {lane}": row["lag"] for (topic, lane), row in site.groups(group).items()}
+    return ours, {f"{topic} {lane}": lag for (topic, lane), lag in site.kafka.lag(group).items()}
+
+
+@kafka_test()
+def lag_is_what_kafkas_own_tool_says(t, site):
+    site.kafka.create(site.full("a"), 4)
+    produce(t, "a", 0, 400, keys=50)
+    t.run("consume", "-t", "a", "-g", site.group(), "-n", "150", timeout=120)
+    ours, theirs = lag_of_both(site, site.group())
+    t.equal(ours, theirs, "lag by partition")
+    t.check(0 < sum(ours.values()) <= 250, f"the lag where the group has a place: {ours}")
+    take_all(t, "a", site.group())
+    produce(t, "a", 400, 470, keys=50)
+    ours, theirs = lag_of_both(site, site.group())
+    t.equal(ours, theirs, "lag by partition")
+    t.equal(sum(ours.values()), 70, "the whole lag")
+    print(f"# lag by partition, ours and Kafka's: {sorted(ours.values())}")
+
+
+@kafka_test(keys={"rdkafka_session_timeout_ms": "6000"})
+def members_and_what_is_out_at_them(t, site):
+    site.kafka.create(site.full("a"), 2)
+    produce(t, "a", 0, 20)
+    worker = start_worker(t, "a", site.group(), more=("--exec", "sleep 60"))
+    t.until(lambda: sum(row["members"] for row in site.groups(site.group()).values()) > 0, what="a member")
+    ours, theirs = lag_of_both(site, site.group())
+    t.equal(sum(ours.values()), 20)
+    t.equal({place: lag if lag is not None else ours[place] for place, lag in theirs.items()}, ours)
+    refused = t.run("seek", "-t", "a", "-g", site.group(), "--to", "earliest", status=None)
+    t.check(refused.status not in (0, None), "a seek under a live member")
+    t.contains(refused.err, "member")
+    worker.kill9()
+
+
+@kafka_test()
+def a_stopped_group_is_moved(t, site):
+    site.kafka.create(site.full("a"), 2)
+    produce(t, "a", 0, 10)
+    t.equal(len(take_all(t, "a", site.group())), 10)
+    t.equal(take_all(t, "a", site.group()), [])
+    t.run("seek", "-t", "a", "-g", site.group(), "--to", "earliest")
+    t.equal(len(take_all(t, "a", site.group())), 10, "after a seek to the beginning")
+    time.sleep(0.05)
+    middle = time.time()
+    produce(t, "a", 10, 15)
+    t.run("seek", "-t", "a", "-g", site.group(), "--to", time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(middle)) +
+          f".{int(middle * 1000) % 1000:03d}+00:00")
+    t.equal(sorted(number(event) for event in take_all(t, "a", site.group())), list(range(10, 15)), "after a time")
+    t.run("seek", "-t", "a", "-g", site.group(), "--to", "latest")
+    t.equal(take_all(t, "a", site.group()), [])
+    t.run("seek", "-t", "a", "-g", site.group(), "--to", "0:1,1:0")
+    got = take_all(t, "a", site.group())
+    t.equal(min(event["position"] for event in got if event["position"].startswith("0:")), "0:1")
+    ours, theirs = lag_of_both(site, site.group())
+    t.equal(ours, theirs)
+
+
+@kafka_test()
+def looking_without_a_group_leaves_no_trace(t, site):
+    produce(t, "a", 0, 10)
+    t.equal(len(t.run("consume", "-t", "a", "--exit-at-end").json()), 10)
+    t.lacks(site.kafka.tool("groups", "--list"), site.prefix)
+    rows = t.run("topics", "--json").json()
+    row = next(row for row in rows if row["topic"] in ("a", site.full("a")))
+    t.equal((row["partitions"], row["events"]), (1, 10))
+
+
+@kafka_test(keys={"static_member": "yes", "rdkafka_session_timeout_ms": "6000"})
+def a_static_member_comes_back_to_its_partitions(t, site):
+    site.kafka.create(site.full("a"), 2)
+    produce(t, "a", 0, 10)
+    one = start_worker(t, "a", site.group(), name="one")
+    one.until(lambda _: site.lag(site.group()) == 0)
+    one.kill9()
+    again = start_worker(t, "a", site.group(), name="one")
+    produce(t, "a", 10, 20)
+    again.until(lambda w: len(w.json()) >= 10)
+    again.send(15)
+    t.equal(sorted(number(event) for event in again.wait(0).json()), list(range(10, 20)), "repeats or losses")
+
+
+@kafka_test()
+def the_same_two_services_as_with_every_broker(t, site):
+    with open(os.path.join(TOP, "examples", "services.ini"), encoding="utf-8") as file:
+        shared = file.read()
+    t.check("plugin = sqlite" in shared, "services.ini names the broker in one line")
+    broker = "plugin = kafka\n" + options({"bootstrap_servers": site.kafka.bootstrap,
+                                           "schema_registry": site.registry.url})
+    t.write("services.ini", f"[eventbus]\nplugin_path = {BUILD}/.libs\nschema_path = {TOP}/conf/schemas\n"
+            f"topic_prefix = {site.prefix}\n" + shared.replace("plugin = sqlite\n", broker))
+    ini = t.path("services.ini")
+    t.run(ini, command=os.path.join(BUILD, "examples", "service-a", "service-a"))
+    service_b = os.path.join(BUILD, "examples", "service-b", "service-b")
+    t.equal(sorted(t.run(ini, command=service_b).lines()), EXPECTED)
+    t.equal(t.run(ini, command=service_b).out, "", "what was acknowledged does not come again")
+    t.equal(len([one for one in site.dump("user-login") if one["headers"]]), 2, f"{LOGIN} in Kafka")
+
+
+main()
