@@ -191,8 +191,10 @@ static void take_lines(struct run *run, const char *path) {
     size_t len;
     enum eb_status status = cli_lines_open(&lines, path, &err);
 
-    if (status != EB_OK)
+    if (status != EB_OK) {
         note_failure(run, &err);
+        return;
+    }
     while (status != EB_FATAL && status != EB_END && !cli_signal_caught()) {
         status = cli_lines_next(&lines, &line, &len, &err);
         if (status == EB_OK)

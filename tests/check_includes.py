@@ -77,6 +77,17 @@ def headers(folder):
                 yield os.path.relpath(os.path.join(where, name), os.path.join(TOP, folder))
 
 
+# An inner header of such a name would be taken for the system's by <...>, since each plugin's folder is searched first.
+SYSTEM = set("""assert complex ctype dirent errno fcntl fenv float inttypes iso646 limits locale math poll pthread sched
+    search setjmp signal spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings
+    tgmath threads time uchar unistd wchar wctype""".split())
+
+
+def shadowing(top):
+    return [path for path in sources(top)
+            if path.endswith(".h") and os.path.basename(path)[:-2] in SYSTEM]
+
+
 def compiles(t, compiler, standard, flags, text):
     """Whether a file of this text compiles without a warning."""
     words = shlex.split(os.environ.get(compiler, "")) or [{"CC": "cc", "CXX": "c++"}[compiler]]
@@ -103,6 +114,13 @@ def a_wrong_include_is_told_with_both_rooms(t):
     told = "\n".join(wrong_includes(t.folder))
     t.contains(told, "base includes plugin", "base includes <ltdl.h>", "plugins includes base")
     t.equal(len(told.splitlines()), 3, "how many are told")
+
+
+@test
+def no_header_has_the_name_of_one_of_the_system(t):
+    t.equal(shadowing(TOP), [], "headers that stand before the system's")
+    t.write("plugins/x/limits.h", "")
+    t.equal(shadowing(t.folder), ["plugins/x/limits.h"], "what is told of plugins/x/limits.h")
 
 
 @test

@@ -164,7 +164,7 @@ bool rd_reader_open(struct rd_reader *reader, struct rd_arena *arena, size_t lim
     arena->limit = 2 * limit;
     reader->hiredis = redisReaderCreateWithFunctions(&makers);
     if (reader->hiredis)
-        redisReaderSetPrivdata(reader->hiredis, reader);
+        reader->hiredis->privdata = reader;         /* the macro for it casts a pointer to int */
     return reader->hiredis != NULL;
 }
 

@@ -8,7 +8,7 @@
 
 #include "clock.h"
 #include "fault.h"
-#include "limits.h"
+#include "due.h"
 #include "room.h"
 
 enum {
@@ -57,9 +57,9 @@ static int32_t trim_topic(struct sq_retain *r, struct sq_store *store, const cha
 
 static int32_t look_at(struct sq_retain *r, struct sq_store *store, int64_t topic, const char *name, int64_t until_ms,
                        struct eb_error *err) {
-    struct sq_limits_at at = { sq_wall_ms(), r->file_bytes };
+    struct sq_due_at at = { sq_wall_ms(), r->file_bytes };
     struct sq_due due;
-    int32_t status = sq_limits_see(r->set, &r->sizes, store, topic, name, &at, &due, err);
+    int32_t status = sq_due_see(r->set, &r->sizes, store, topic, name, &at, &due, err);
 
     if (status != EB_OK)
         return status;
@@ -171,7 +171,7 @@ void sq_retain_free(struct sq_retain *r) {
 }
 
 int64_t sq_retain_next_ms(const struct sq_retain *r) {
-    return sq_limits_any(r->set) ? r->look_ms : INT64_MAX;
+    return sq_due_any(r->set) ? r->look_ms : INT64_MAX;
 }
 
 void sq_retain_hurry(struct sq_retain *r) {
@@ -196,7 +196,7 @@ void sq_retain_some(struct sq_retain *r, struct sq_store *store) {
     struct eb_error err;
     int32_t status;
 
-    if (!sq_limits_any(r->set) || !store->db || !store->side.map)
+    if (!sq_due_any(r->set) || !store->db || !store->side.map)
         return;
     if (now_ms < r->look_ms && !r->going_on)
         return;

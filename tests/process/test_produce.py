@@ -22,6 +22,12 @@ def a_broken_line_is_named_and_the_others_are_sent(t):
 
 
 @test
+def a_file_that_is_not_there_is_named(t):
+    done = t.run("produce", "--topic", "a", "--file", t.path("none.jsonl"), status=2)
+    t.contains(done.err, "none.jsonl", "No such file")
+
+
+@test
 def wrong_types_are_told_by_path(t):
     bad = json.loads(json.dumps(GOOD))
     bad["user"]["pii"]["email"] = 7

@@ -261,6 +261,17 @@ static struct kit_child *start_sender(const char *path, const char *history, uin
 
 /* Kills one of them by turns, at any moment, and starts another in its place; at the end of the kills the producers finish
  * and the workers settle the rest. */
+/* What it says before it ends, if anything, is why it ends badly. */
+static void ended_well(struct kit_child *producer) {
+    const char *said = kit_hear(producer, 60000);
+    char why[400] = "";
+
+    if (said)
+        snprintf(why, sizeof why, "%s", said);
+    int ended = kit_wait(producer);
+    kit_check(ended == 0, "a producer ended with %d: %s", ended, why);
+}
+
 static long kill_and_judge(const char *path, int producers, int kills, long events, long retain) {
     const char *history = kit_file("history");
     struct kit_child *workers[WORKERS], *senders[PRODUCERS];
@@ -285,7 +296,7 @@ static long kill_and_judge(const char *path, int producers, int kills, long even
         }
     }
     for (int i = 0; i < producers; i++)
-        kit_check(kit_wait(senders[i]) == 0, "a producer ended badly");
+        ended_well(senders[i]);
     for (until_ms = kit_now_ms() + PATIENCE_MS * kit_size(1, MORE); kit_lag(path, "t", "g") > 0;) {
         for (int i = 0; i < WORKERS; i++)
             kit_check(!kit_has_ended(workers[i]), "worker %d ended: %s", i, kit_hear(workers[i], 0));

@@ -1,11 +1,11 @@
-/* plugins/sqlite/limits.h - how much of a topic may go by the limits of retention. */
-#ifndef SQ_LIMITS_H
-#define SQ_LIMITS_H
+/* plugins/sqlite/due.h - how much of a topic may go by the limits of retention. */
+#ifndef SQ_DUE_H
+#define SQ_DUE_H
 
 #include "settings.h"
 #include "size.h"
 
-struct sq_limits_at {
+struct sq_due_at {
     int64_t wall_ms;                    /* now */
     int64_t file_bytes;                 /* no topic has more */
 };
@@ -18,10 +18,10 @@ struct sq_due {
 };
 
 /* Whether there is any limit. */
-bool sq_limits_any(const struct sq_settings *);
+bool sq_due_any(const struct sq_settings *);
 
 /* What may go of a topic, and what goes anyway. EB_OK or negative. */
-int32_t sq_limits_see(const struct sq_settings *, struct sq_sizes *, struct sq_store *, int64_t topic, const char *name,
-                      const struct sq_limits_at *, struct sq_due *, struct eb_error *);
+int32_t sq_due_see(const struct sq_settings *, struct sq_sizes *, struct sq_store *, int64_t topic, const char *name,
+                      const struct sq_due_at *, struct sq_due *, struct eb_error *);
 
 #endif

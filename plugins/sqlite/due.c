@@ -1,7 +1,7 @@
-/* plugins/sqlite/limits.c - see limits.h. Age counts for all that was settled; number and size only where some group reads
+/* plugins/sqlite/due.c - see due.h. Age counts for all that was settled; number and size only where some group reads
  * the topic: what was sent before its first group is there may be all that this group came for. Dead letters are neither
  * counted nor measured, nor do they ever go anyway. */
-#include "limits.h"
+#include "due.h"
 
 #include <fnmatch.h>
 
@@ -17,7 +17,7 @@ struct survey {
     struct sq_store *store;
     int64_t topic;
     struct sq_extent extent;
-    const struct sq_limits_at *at;
+    const struct sq_due_at *at;
     struct sq_due *due;
 };
 
@@ -29,7 +29,7 @@ static struct limits hard(const struct sq_settings *set) {
     return (struct limits){ set->retain_hard_age, set->retain_hard_events, set->retain_hard_bytes };
 }
 
-bool sq_limits_any(const struct sq_settings *set) {
+bool sq_due_any(const struct sq_settings *set) {
     return set->retain_age || set->retain_events || set->retain_bytes || set->retain_hard_age || set->retain_hard_events
            || set->retain_hard_bytes;
 }
@@ -101,8 +101,8 @@ static int32_t see(struct survey *s, const struct sq_settings *set, bool kept, b
     return status;
 }
 
-int32_t sq_limits_see(const struct sq_settings *set, struct sq_sizes *sizes, struct sq_store *store, int64_t topic,
-                      const char *name, const struct sq_limits_at *at, struct sq_due *due, struct eb_error *err) {
+int32_t sq_due_see(const struct sq_settings *set, struct sq_sizes *sizes, struct sq_store *store, int64_t topic,
+                      const char *name, const struct sq_due_at *at, struct sq_due *due, struct eb_error *err) {
     struct survey s = { .sizes = sizes, .store = store, .topic = topic, .at = at, .due = due };
     int64_t needed;
     int32_t status = sq_topic_extent(store, topic, &s.extent, err);
