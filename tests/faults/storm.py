@@ -263,9 +263,18 @@ class Storm:
         self.t.history.clear()
         return sum(row["lag"] for row in rows if row["topic"] == TOPIC) if rows else None
 
-    def progress(self):
+    def progress(self, lowest):
+        """What changes as long as it goes on: when all is sent and all have died, only the lag that is left."""
+        if lowest is not None:
+            return lowest
         written = os.path.getsize(self.history) if os.path.exists(self.history) else 0
         return (written, len(self.checker.receipts), self.lives)
+
+    def fail(self, why):
+        """It does not come to its end: says so, and what is wrong so far."""
+        with open(self.history, encoding="utf-8") as file:
+            self.checker.read(file)
+        raise harness.Failed(f"{why} (seed {self.seed})\n" + "\n".join(self.checker.summary()))
 
     def deaths(self):
         return sum(self.producer_plan.done.values()) + sum(self.worker_plan.done.values())
@@ -281,24 +290,24 @@ class Storm:
             raise
 
     def rage(self):
-        began, seen, looked, died = time.monotonic(), None, 0, 0
+        began, seen, lowest, looked, died = time.monotonic(), None, None, 0, 0
         moved = died_at = began
         while True:
             self.turn()
             now = time.monotonic()
-            if self.progress() != seen:
-                seen, moved = self.progress(), now
+            if self.progress(lowest) != seen:
+                seen, moved = self.progress(lowest), now
             if now - moved > self.patience:
-                raise harness.Failed(f"stuck: nothing moved for {self.patience} s, lag {self.lag()} (seed {self.seed})")
+                self.fail(f"stuck: nothing moved for {self.patience} s, lag {self.lag()}")
             if self.deaths() != died:
                 died, died_at = self.deaths(), now
             if now - died_at > 2 * self.patience and not (self.producer_plan.over() and self.worker_plan.over()):
-                missing = self.producer_plan.left + self.worker_plan.left
-                raise harness.Failed(f"deaths that do not come: {missing} (seed {self.seed})")
+                self.fail(f"deaths that do not come: {self.producer_plan.left + self.worker_plan.left}")
             if self.sending_is_over() and now - looked > 0.3:
-                if self.lag() == 0:
+                lag = self.lag()
+                if lag == 0:
                     break
-                looked = now
+                lowest, looked = lag if lowest is None else min(lag, lowest), now
             time.sleep(0.005)
         self.stop_workers()
         self.judge(time.monotonic() - began)

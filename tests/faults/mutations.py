@@ -1,0 +1,141 @@
+"""tests/faults/mutations.py - breaks the core and the sqlite plugin on purpose, and sees the tests find it.
+
+    mutations.py              builds a copy of the tree; each mutation in turn: applied, built, and its test run, which has to
+                              fail for the reason expected. Before that the tests have to pass. Minutes.
+    mutations.py NAME...      only these
+    mutations.py --check      only whether each still applies to the tree: without fuzz; seconds
+
+A mutation is a file mutations/NAME.patch: what it breaks; "test:" the test of test_kills.py that finds it; "finds:" words one
+of which is in what the test says (a kind of violation with a number above 0, or any other text); then the patch.
+Says TAP, with what found each.
+"""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from checker import Checker
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.abspath(os.environ.get("top_srcdir", os.path.join(HERE, "..", "..")))
+TARGETS = ["libeventbus.la", "eventbus", "sqlite.la", "tests/faults/killer.la", "tests/faults/worker"]
+TRIES = 4                   # which moment a process dies at is chance, and some faults need the right one
+TEST_SECONDS = 300
+PATIENCE = 15               # of a storm for one that is stuck; elsewhere two minutes
+
+
+class Mutation:
+    def __init__(self, path):
+        self.path, self.name = path, os.path.basename(path).removesuffix(".patch")
+        with open(path, encoding="utf-8") as file:
+            self.text, test, finds = (file.readline().rstrip("\n") for _ in range(3))
+        self.test, self.finds = test.removeprefix("test: "), finds.removeprefix("finds: ").split("|")
+
+    def patch(self, folder, *options):
+        return subprocess.run(["patch", "-p1", "-F0", "--no-backup-if-mismatch", "-s", *options, "-i", self.path], cwd=folder,
+                              capture_output=True, text=True, check=False)
+
+    def found(self, said):
+        """Which of the words the test said, or None."""
+        for word in self.finds:
+            if re.search(rf"(?:^#? *|, ){word} [1-9]" if word in Checker.KINDS else re.escape(word), said, re.MULTILINE):
+                return word
+        return None
+
+
+class Copy:
+    """A copy of the tree with a build of its own."""
+
+    def __init__(self, folder):
+        self.source, self.build = os.path.join(folder, "tree"), os.path.join(folder, "build")
+        self.log = open(os.path.join(folder, "log"), "w+", encoding="utf-8")
+        # Without what was built in it: a source tree that is configured cannot be configured elsewhere.
+        shutil.copytree(TOP, self.source, symlinks=True, ignore=shutil.ignore_patterns(
+            "build*[!x]", ".git", "*.o", "*.lo", "*.la", ".libs", "config.status", "Makefile", "__pycache__", "*.log"))
+        os.mkdir(self.build)
+        self.run([os.path.join(self.source, "configure"), "-q", "--disable-dependency-tracking", "CFLAGS=-O1 -g"])
+
+    def run(self, words, **more):
+        ran = subprocess.run(words, cwd=self.build, stdout=self.log, stderr=subprocess.STDOUT, check=False, **more)
+        if ran.returncode:
+            self.log.seek(0)
+            sys.exit(f"Bail out! {' '.join(words)}: {ran.returncode}\n{self.log.read()[-5000:]}")
+
+    def make(self):
+        self.run(["make", f"-j{os.cpu_count()}", *TARGETS])
+
+    def test(self, name):
+        """Runs one test of test_kills.py; answers whether it passed, and what it said."""
+        env = {**os.environ, "top_srcdir": self.source, "top_builddir": self.build, "FAULTS_PATIENCE": str(PATIENCE)}
+        env.pop("EB_SOAK", None)
+        words = [sys.executable, os.path.join(self.source, "tests", "faults", "test_kills.py"), *name.split()]
+        ran = subprocess.run(words, cwd=self.build, env=env, capture_output=True, text=True, timeout=TEST_SECONDS, check=False)
+        return ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def judge(copy, mutation):
+    """How a mutation fared: None, or why it was not found; and what found it."""
+    applied = mutation.patch(copy.source)
+    if applied.returncode:
+        return f"does not apply any more: {applied.stdout}{applied.stderr}", None
+    copy.make()
+    why, word = "its test passed each time", None
+    for _ in range(TRIES):
+        passed, said = copy.test(mutation.test)
+        if passed:
+            continue
+        word = mutation.found(said)
+        why = None if word else f"its test failed, but for another reason:\n{said[:3000]}"
+        break
+    mutation.patch(copy.source, "-R")
+    return why, word
+
+
+def tell(number, promise, why):
+    print(f"{'not ok' if why else 'ok'} {number} - {promise}")
+    for line in (why or "").splitlines():
+        print(f"#   {line}")
+    sys.stdout.flush()
+    return not why
+
+
+def check(mutations):
+    """Whether each patch still fits, one by one."""
+    print(f"1..{len(mutations)}")
+    good = True
+    for number, mutation in enumerate(mutations, 1):
+        tried = mutation.patch(TOP, "--dry-run")
+        why = tried.stdout + tried.stderr + "make the patch anew" if tried.returncode else None
+        good &= tell(number, f"{mutation.name} applies", why)
+    return good
+
+
+def run(mutations):
+    print(f"1..{len(mutations) + 1}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="eventbus-mutations-") as folder:
+        copy = Copy(folder)
+        copy.make()
+        passed, said = copy.test(" ".join(sorted({mutation.test for mutation in mutations})))
+        good = tell(1, "nothing is found where nothing is broken", None if passed else said[:3000])
+        for number, mutation in enumerate(mutations, 2):
+            why, word = judge(copy, mutation)
+            good &= tell(number, f"{mutation.name} is found", why)
+            print(f"# {mutation.name}: {mutation.text}\n#   found by {mutation.test}: {word}", flush=True)
+    return good
+
+
+def main():
+    wanted = sys.argv[1:]
+    only_check = wanted[:1] == ["--check"]
+    mutations = [Mutation(path) for path in sorted(glob.glob(os.path.join(HERE, "mutations", "*.patch")))]
+    if wanted and not only_check:
+        mutations = [mutation for mutation in mutations if mutation.name in wanted]
+    if not mutations:
+        sys.exit("mutations.py: there is no such mutation")
+    sys.exit(0 if (check if only_check else run)(mutations) else 1)
+
+
+main()
