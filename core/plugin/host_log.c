@@ -28,8 +28,8 @@ void ebi_host_link(struct ebi_log *log, const char *instance, const char *role, 
         break;
     case EBI_LINK_LOST:
     case EBI_LINK_ABSENT:                               /* told once, as the error of who waits */
-        ebi_log_line(log, change == EBI_LINK_LOST ? EBI_WARNING : EBI_DEBUG, "broker %s: the %s waits for the broker: %s", instance, role,
-                     why ? why->text : "the plugin gave no reason");
+        ebi_log_line(log, change == EBI_LINK_LOST ? EBI_WARNING : EBI_DEBUG, "broker %s: the %s waits for the broker: %s",
+                     instance, role, why ? why->text : "the plugin gave no reason");
         break;
     }
 }

@@ -37,7 +37,8 @@ struct ebi_sender {
     bool closing, flushing, polling;
     size_t inside;                      /* threads in a put, a flush or a wait for the link: close waits for them */
     bool link_was_up, link_lost;
-    unsigned link_awaited;              /* threads in ebi_sender_wait_link */
+    unsigned link_awaited;              /* threads in ebi_sender_wait_link, which tell why it did not come */
+    int64_t absent_since_ms;            /* the link was never up, and nobody has said so; 0: nothing to say */
     struct eb_error link_why;
 
     pthread_mutex_t wake_lock;          /* guards waker */
@@ -81,13 +82,14 @@ static void on_link(const struct eb_host *host, int32_t up, const struct eb_erro
     struct ebi_sender *sender = sender_of(host);
 
     pthread_mutex_lock(&sender->lock);
-    bool told = sender->link_awaited || sender->outbound.limits.absence_is_told;
-    enum ebi_link_change lost = sender->link_was_up || !told ? EBI_LINK_LOST : EBI_LINK_ABSENT;
+    enum ebi_link_change lost = sender->link_was_up ? EBI_LINK_LOST : EBI_LINK_ABSENT;
     enum ebi_link_change change = !up ? lost : sender->link_lost ? EBI_LINK_AGAIN : EBI_LINK_FIRST;
     sender->link_was_up |= up != 0;
     sender->link_lost = !up;
     if (!up && why)
         sender->link_why = *why;
+    if (!sender->link_was_up && !sender->absent_since_ms && !sender->outbound.limits.absence_is_told)
+        sender->absent_since_ms = ebi_ticks_ms();
     pthread_cond_broadcast(&sender->changed);
     pthread_mutex_unlock(&sender->lock);
     ebi_host_link(sender->log, host->instance, "producer", change, why);
@@ -351,6 +353,23 @@ static void round_of(struct ebi_sender *sender) {
         give_instance_up(sender, &err);
 }
 
+/* A broker that was not there from the start is told of a moment later, unless somebody who waits for it does that. */
+static void tell_absence(struct ebi_sender *sender) {
+    struct eb_error why;
+    bool tell;
+
+    pthread_mutex_lock(&sender->lock);
+    tell = sender->absent_since_ms && !sender->link_was_up && !sender->link_awaited &&
+           ebi_ticks_ms() - sender->absent_since_ms >= IDLE_MS;
+    if (tell) {
+        sender->absent_since_ms = INT64_MAX;            /* once */
+        why = sender->link_why;
+    }
+    pthread_mutex_unlock(&sender->lock);
+    if (tell)
+        ebi_host_link(sender->log, sender->broker->name, "producer", EBI_LINK_LOST, &why);
+}
+
 static void *run(void *arg) {
     struct ebi_sender *sender = arg;
 
@@ -365,6 +384,7 @@ static void *run(void *arg) {
         if (!closing && sender->self)
             round_of(sender);
         expire(sender, false);
+        tell_absence(sender);
         pthread_mutex_lock(&sender->lock);
     }
     pthread_mutex_unlock(&sender->lock);
@@ -573,6 +593,8 @@ enum eb_status ebi_sender_wait_link(struct ebi_sender *sender, int64_t timeout_m
         continue;
     sender->link_awaited--;
     enum eb_status status = link_said(sender, err);
+    if (!sender->link_was_up)
+        sender->absent_since_ms = INT64_MAX;            /* the caller has it now, and tells it */
     leave(sender);
     return status;
 }

@@ -5,51 +5,11 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "brokers"))
 from redis_case import LOGIN, LOGIN_BODY, add, entry, login, number, produce, redis_test, start_worker  # noqa: E402
-from harness import TOP, main                               # noqa: E402
+from events import as_peer_metadata, cloud_event, data_of, exact, goldens   # noqa: E402
+from harness import main                                    # noqa: E402
 from python_service import received, redis_service          # noqa: E402
 
 FIELDS = [b"type", b"id", b"source", b"time", b"minorversion", b"sourcehost", b"sourcelib", b"event_data"]
-TIMES = ("2026-11-23T20:00:00.123456+00:00", "2026-11-23T20:00:00+00:00", "2026-01-01T00:00:00.000001+00:00",
-         "1999-12-31T23:59:59.999999+00:00", "2026-11-23T20:00:00.500000+00:00")
-
-
-def data_of(name):
-    with open(os.path.join(TOP, "tests", "data", name), encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
-def goldens():
-    """Each golden with metadata of its own, as peer.py takes it."""
-    events = []
-    for n, golden in enumerate(data_of("goldens.jsonl")):
-        golden["metadata"] = {"id": f"{n:08x}-e77e-11f1-aaa2-02fc00000001", "time": TIMES[n % len(TIMES)],
-                              "source": f"openedx/сервис{n % 3}/web", "sourcehost": f"host-{n}",
-                              "sourcelib": [11, 2, n], "minorversion": n % 2}
-        events.append(golden)
-    return events
-
-
-def cloud_event(golden):
-    """The same event as `eventbus produce` takes it."""
-    metadata = golden["metadata"]
-    return json.dumps({"specversion": "1.0", "type": golden["event_type"], **metadata,
-                       "sourcelib": ".".join(map(str, metadata["sourcelib"])), "data": golden["data"]})
-
-
-def exact(value):
-    """Tells 1 from 1.0 from true, and -0.0 from 0.0; the order of an object's members is nobody's promise."""
-    return json.dumps(value, sort_keys=True)
-
-
-def peer_time(event):
-    """Our JSON has microseconds always; the Python side, as the wire, leaves them out when they are zero."""
-    return event["time"].replace(".000000+", "+")
-
-
-def as_peer_metadata(event):
-    """A CloudEvent of ours with the names and forms of the Python side."""
-    return {**{name: event[name] for name in ("id", "source", "sourcehost", "minorversion")}, "time": peer_time(event),
-            "sourcelib": [int(part) for part in event["sourcelib"].split(".")]}
 
 
 def take_all(t, topic, group="ours", status=0):
@@ -119,7 +79,7 @@ def entries_recorded_from_the_python_producer(t, redis):
     got = take_all(t, "recorded")
     t.equal([event["position"] for event in got], [one["id"] for one in recorded])
     for event, one in zip(got, recorded):
-        t.equal({**{name: str(event[name]) for name in one["text"]}, "time": peer_time(event)}, one["text"], one["id"])
+        t.equal({**{name: str(event[name]) for name in one["text"]}, "time": as_peer_metadata(event)["time"]}, one["text"], one["id"])
     again = "".join(json.dumps(event) + "\n" for event in got)
     t.run("produce", "--topic", "again", "-", stdin=again)
     t.equal([fields for _, fields in redis.entries("again")], [fields for _, fields in redis.entries("recorded")],
