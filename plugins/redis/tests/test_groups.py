@@ -28,7 +28,7 @@ def pending(redis, topic, group="g"):
 
 def at_work(t, name):
     """A receiver that tells that it began, and works until a file `go-NAME` is there."""
-    return ("--exec", f"cat >> begun-{name}; while [ ! -e {t.path('go-' + name)} ]; do sleep 0.05; done")
+    return ("--exec", f"cat >> begun-{name}; while [ ! -e {t.path('go-' + name)} ] && [ -d {t.folder} ]; do sleep 0.05; done")
 
 
 def begun(t, name):
@@ -317,6 +317,12 @@ def a_second_worker_of_a_group_in_order_is_warned_about(t, redis):
     end(second)
 
 
+def catches_sigterm(worker):
+    with open(f"/proc/{worker.process.pid}/status", encoding="ascii") as status:
+        caught = next(line for line in status if line.startswith("SigCgt:"))
+    return int(caught.split()[1], 16) & 1 << signal.SIGTERM - 1
+
+
 @redis_test(keys=SOON)
 def members_that_come_and_go_lose_nothing(t, redis):
     producer = start_producer(t, "a", 0, 3000)
@@ -324,6 +330,7 @@ def members_that_come_and_go_lose_nothing(t, redis):
     for turn in range(8):
         workers.append(start_worker(t, "a", "g", ("--concurrency", "4"), name=f"w{turn}"))
         t.until(lambda: workers[-1].lines() or redis.group("a", "g") and redis.group("a", "g")["lag"] == 0)
+        t.until(lambda: catches_sigterm(workers[-1]), what="the worker to be one that can be told to end")
         if turn % 2:
             workers[turn - 1].kill9()
         elif turn:
