@@ -19,13 +19,13 @@ static struct eb_bus *open_bus(void) {
     const char *top = getenv("top_srcdir"), *build = getenv("top_builddir"), *const none[] = {NULL};
     char url[200], plugins[500], schemas[500];
     const char *const overrides[] = {
-        "broker.main.plugin=redis", url, plugins, schemas, "eventbus.producer=main", "eventbus.consumer=main",
+        "broker.bench.plugin=redis", url, plugins, schemas, "eventbus.producer=bench", "eventbus.consumer=bench",
         "eventbus.service=lms", "eventbus.audit_delivered=no", "eventbus.audit_received=no",
         "eventbus.audit_processed=no", "eventbus.log_level=warning", NULL};
     struct eb_bus *bus;
     struct eb_error err;
 
-    snprintf(url, sizeof url, "broker.main.url=%s", redis_url());
+    snprintf(url, sizeof url, "broker.bench.url=%s", redis_url());
     snprintf(plugins, sizeof plugins, "eventbus.plugin_path=%s/.libs", build ? build : ".");
     snprintf(schemas, sizeof schemas, "eventbus.schema_path=%s/conf/schemas", top ? top : ".");
     struct eb_bus_options options = {.size = sizeof options, .files = none, .overrides = overrides};
