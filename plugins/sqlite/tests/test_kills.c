@@ -61,8 +61,10 @@ static int send_all(int argc, char **argv) {
     long count = argc == 5 ? strtol(argv[3], NULL, 10) : 0, retain = argc == 5 ? strtol(argv[4], NULL, 10) : 0;
 
     if (kit_open_producer(&s.host, &(struct sq_settings){ .path = argv[0], .lease = 30000, .retain_events = retain }, &err)
-        != EB_OK)
+        != EB_OK) {
+        kit_say("open: %s", err.text);
         return 2;
+    }
     s.host.host.core = &s;
     s.host.host.delivered = on_delivered;
     s.host.host.log = on_log;
@@ -259,8 +261,6 @@ static struct kit_child *start_sender(const char *path, const char *history, uin
     return kit_start("send", (const char *const[]){ path, history, first, events, kept, NULL });
 }
 
-/* Kills one of them by turns, at any moment, and starts another in its place; at the end of the kills the producers finish
- * and the workers settle the rest. */
 /* What it says before it ends, if anything, is why it ends badly. */
 static void ended_well(struct kit_child *producer) {
     const char *said = kit_hear(producer, 60000);
@@ -272,6 +272,8 @@ static void ended_well(struct kit_child *producer) {
     kit_check(ended == 0, "a producer ended with %d: %s", ended, why);
 }
 
+/* Kills one of them by turns, at any moment, and starts another in its place; at the end of the kills the producers finish
+ * and the workers settle the rest. */
 static long kill_and_judge(const char *path, int producers, int kills, long events, long retain) {
     const char *history = kit_file("history");
     struct kit_child *workers[WORKERS], *senders[PRODUCERS];
