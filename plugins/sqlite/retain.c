@@ -17,6 +17,7 @@ enum {
     PAUSE_MS = 2,               /* between two slices, when we have nothing else to do */
     TURN_MS = 50,
     LOOKS = 200,                /* topics in one look: all of 10,000 in a minute */
+    BUSY_MS = 30000,            /* without a turn for so long is worth a line */
     TELL_MS = 60000
 };
 
@@ -178,12 +179,23 @@ void sq_retain_hurry(struct sq_retain *r) {
     r->going_on = true;
 }
 
+/* Where many write, a turn is missed now and then: that is no trouble, the next look comes a second later. */
+static bool just_busy(struct sq_retain *r, const struct eb_error *why, int64_t now_ms) {
+    if (why->native != SQLITE_BUSY)
+        return false;
+    if (r->busy_since_ms == 0)
+        r->busy_since_ms = now_ms;
+    return now_ms - r->busy_since_ms < BUSY_MS;
+}
+
 static void complain(struct sq_retain *r, struct sq_store *store, const struct eb_error *why) {
     int64_t now_ms = sq_ticks_ms();
     char text[EB_ERROR_ROOM + 32];
 
     r->topic = 0;
     r->going_on = r->giving_back = false;
+    if (just_busy(r, why, now_ms))
+        return;
     if (r->told_ms != 0 && now_ms - r->told_ms < TELL_MS)
         return;
     r->told_ms = now_ms;
@@ -207,6 +219,8 @@ void sq_retain_some(struct sq_retain *r, struct sq_store *store) {
     sq_side_drop(&store->side, DUTY);
     if (status < 0)
         complain(r, store, &err);
+    else
+        r->busy_since_ms = 0;
     if (r->going_on)
         r->look_ms = sq_ticks_ms() + PAUSE_MS;
 }

@@ -22,6 +22,7 @@ struct sq_retain {
     int64_t look_ms;                    /* the next look; sq_ticks_ms */
     int64_t removed, unsettled;         /* since it was opened */
     int64_t told_ms;                    /* when trouble was last told */
+    int64_t busy_since_ms;              /* others have not let it have the file since then; 0: they did */
 };
 
 void sq_retain_init(struct sq_retain *, const struct sq_settings *);
