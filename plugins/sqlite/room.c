@@ -2,6 +2,10 @@
  * works, the log begins again, and there is room in it for removing. */
 #include "room.h"
 
+#include <fcntl.h>
+#include <stdbool.h>
+#include <unistd.h>
+
 #include "fault.h"
 
 enum {
@@ -14,15 +18,22 @@ enum {
     PAGES_AT_ONCE = 64
 };
 
+/* By the kernel alone. sqlite's own way (SQLITE_FCNTL_SIZE_HINT) writes a byte into each block that was behind the end when
+ * it looked: what others have written there meanwhile would be damaged. The log holds no locks that a close could drop. */
 static void grow_log(sqlite3 *db) {
+    const char *path = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
     sqlite3_file *log = NULL;
-    sqlite3_int64 bytes = LOG_BYTES;
-    int chunk = LOG_BYTES;
+    int chunk = LOG_BYTES, fd;
 
-    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK || !log || !log->pMethods)
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log && log->pMethods)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_CHUNK_SIZE, &chunk);      /* what it is cut to, later on */
+    fd = path && *path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (fd < 0)
         return;
-    log->pMethods->xFileControl(log, SQLITE_FCNTL_CHUNK_SIZE, &chunk);
-    log->pMethods->xFileControl(log, SQLITE_FCNTL_SIZE_HINT, &bytes);
+    /* It may fail on a full disk, or one that knows no such thing: the log then grows as it is written. */
+    bool grown = fallocate(fd, 0, 0, LOG_BYTES) == 0;
+    (void)grown;
+    close(fd);
 }
 
 void sq_room_prepare(struct sq_store *store) {
@@ -32,16 +43,17 @@ void sq_room_prepare(struct sq_store *store) {
     grow_log(store->db);
 }
 
-/* Rows do not fill their pages: of such as are just larger than half a page there is one in each. */
+/* Rows do not fill their pages: of such as are just larger than half a page there is one in each. Only at our turn: nobody
+ * else moves the log into the file then, whose end sqlite moves by writing behind it. */
 int32_t sq_room_take(struct sq_store *store, size_t bytes, struct eb_error *err) {
     int64_t pages = 0, unused = 0, need = (int64_t)(bytes / (PAGE / 2)) + SPARE_PAGES;
     sqlite3_int64 size;
-    int32_t status = sq_number(store, SQ_PAGES, &pages, err);
+    int32_t status = store->at_turn ? sq_number(store, SQ_PAGES, &pages, err) : EB_EMPTY;
 
     if (status == EB_OK)
         status = sq_number(store, SQ_FREE_PAGES, &unused, err);
     if (status != EB_OK)
-        return status;
+        return status < 0 ? status : EB_OK;
     size = (pages + (need > unused ? need - unused : 0)) * PAGE;
     if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_SIZE_HINT, &size) != SQLITE_OK)
         return sq_store_full(store, err);

@@ -272,16 +272,18 @@ static void move_log(struct sq_store *store, int how) {
     store->wal_tried = moved == in_log ? 0 : store->wal_pages;
 }
 
-/* Moves the log into the file, at our turn, so that it ends where a new one can begin. What fails here is tried again with
- * a later commit. */
+/* Moves the log into the file, so that it ends where a new one can begin; at our turn alone, see sq_room_take. What fails
+ * here is tried again with a later commit. */
 static void checkpoint(struct sq_store *store) {
+    if (!store->at_turn)
+        return;
     if (store->wal_pages < CHECKPOINT_PAGES || store->wal_pages < store->wal_tried + TRY_AGAIN_PAGES)
         return;
     move_log(store, store->wal_pages >= RESTART_PAGES ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
 }
 
 void sq_store_checkpoint(struct sq_store *store) {
-    if (store->db)
+    if (store->db && store->at_turn)
         move_log(store, SQLITE_CHECKPOINT_RESTART);
 }
 
