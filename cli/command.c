@@ -152,8 +152,8 @@ int cli_main(const struct cli_verb *const *verbs, int argc, char **argv) {
     struct cli_common common = {0};
     struct cli_table table = {cli_common_options, cli_n_common_options, &common};
 
-    if (argc == 3 && strcmp(argv[1], "--help-man") == 0) /* for the build */
-        return cli_man(verbs, argv[2]);
+    if (argc >= 3 && strcmp(argv[1], "--help-man") == 0) /* for the build */
+        return cli_man(verbs, argv[2], (const char *const *)argv + 3);
     int status = dispatch(verbs, NULL, "", &common, argc, argv);
     cli_options_free(&table, 1);
     return status;

@@ -1,32 +1,37 @@
 /* cli/describe.c - see describe.h. */
 #include "cli/describe.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/bytes.h"
 #include "cli/out.h"
+#include "cli/report.h"
 #include "plugin/plugins.h"
 
 struct bit {
     uint32_t bit;
     const char *name;
+    const char *means, *means_receiving; /* what a trait promises; of a consumer, where that is something else */
 };
 
 static const struct bit traits[] = {
-    {EB_T_ORDER, "order"},
-    {EB_T_POWER, "power"},
-    {EB_T_DELAY, "delay"},
-    {EB_T_DELAY_ORDER, "delay_order"},
-    {EB_T_FREE_RETURN, "free_return"},
-    {EB_T_HISTORY, "history"},
-    {EB_T_PATTERN, "pattern"},
-    {EB_T_NEIGHBOURS, "neighbours"},
-    {EB_T_PROCESSES, "processes"},
+    {EB_T_ORDER, "order", "After a failure no later event of the same topic and key is stored before the one that failed",
+     "While an event is at work, no other one of its key goes to any worker of the group"},
+    {EB_T_POWER, "power", "What is reported delivered survives a power cut", NULL},
+    {EB_T_DELAY, "delay", "Retries wait at the broker: they and their number outlive the worker", NULL},
+    {EB_T_DELAY_ORDER, "delay_order", "Later events of a key wait at the broker for the retry of an earlier one", NULL},
+    {EB_T_FREE_RETURN, "free_return", "An event that is handed back does not count as delivered once more", NULL},
+    {EB_T_HISTORY, "history", "A new group, and a look without a group, may start in the past", NULL},
+    {EB_T_PATTERN, "pattern", "A topic may be a pattern with *, which takes in topics made later too", NULL},
+    {EB_T_NEIGHBOURS, "neighbours", "Handing back one event may bring acknowledged ones of its batch again", NULL},
+    {EB_T_PROCESSES, "processes", "Several processes may use one broker", NULL},
 };
 
 static const struct bit roles[] = {
-    {EB_OPT_PRODUCER, "producer"},
-    {EB_OPT_CONSUMER, "consumer"},
-    {EB_OPT_ADMIN, "admin"},
+    {EB_OPT_PRODUCER, "producer", NULL, NULL},
+    {EB_OPT_CONSUMER, "consumer", NULL, NULL},
+    {EB_OPT_ADMIN, "admin", NULL, NULL},
 };
 
 static const char *const types[] = {
@@ -60,8 +65,7 @@ json_t *cli_describe_option(const struct eb_option *option) {
         option->type > 0 && (size_t)option->type < sizeof types / sizeof types[0] ? types[option->type] : "unknown";
     bool secret = option->flags & EB_OPT_SECRET;
     json_t *about = json_pack("{ss ss ss? ss? sb sb}", "key", option->key, "type", type, "default",
-                              secret && option->fallback && *option->fallback ? "***" : option->fallback, "help",
-                              option->help, "required", (option->flags & EB_OPT_REQUIRED) != 0, "secret", secret);
+                              option->fallback, "help", option->help, "required", (option->flags & EB_OPT_REQUIRED) != 0, "secret", secret);
 
     if (!about)
         return NULL;
@@ -125,35 +129,82 @@ static const char *text_of(const json_t *object, const char *key) {
 }
 
 /* "a, b" with what stands before it, or nothing for an empty list. */
-static void print_list(const char *before, const json_t *list, const char *between, const char *after) {
+static bool add_list(struct ebi_bytes *to, const char *before, const json_t *list, const char *after) {
+    bool added = true;
     size_t i;
     json_t *item;
 
-    if (json_array_size(list) == 0)
-        return;
-    cli_outf("%s", before);
-    json_array_foreach(list, i, item) cli_outf("%s%s", i ? between : "", json_string_value(item));
-    cli_outf("%s", after);
+    json_array_foreach(list, i, item) added &= ebi_bytes_add_format(to, "%s%s", i ? ", " : before, json_string_value(item));
+    return added && (json_array_size(list) == 0 || ebi_bytes_add_text(to, after));
+}
+
+/* A limit in the largest unit that it is a whole number of. */
+static bool add_limit(struct ebi_bytes *to, const char *word, const char *type, int64_t limit) {
+    static const struct unit {
+        const char *type, *name;
+        int64_t size;
+    } units[] = {
+        {"duration", "d", 86400000}, {"duration", "h", 3600000}, {"duration", "m", 60000}, {"duration", "s", 1000},
+        {"duration", "ms", 1},       {"size", "G", 1 << 30},     {"size", "M", 1 << 20},   {"size", "k", 1 << 10},
+    };
+
+    for (size_t i = 0; limit != 0 && i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(units[i].type, type) == 0 && limit % units[i].size == 0)
+            return ebi_bytes_add_format(to, " %s %" PRId64 "%s", word, limit / units[i].size, units[i].name);
+    return ebi_bytes_add_format(to, " %s %" PRId64, word, limit);
+}
+
+/* A greatest value that no number comes near is none to tell of. */
+static bool add_range(struct ebi_bytes *to, const char *type, const json_t *min, const json_t *max) {
+    if (!min)
+        return true;
+    if (json_integer_value(max) >= INT64_C(1) << 53)
+        return add_limit(to, "from", type, json_integer_value(min));
+    return add_limit(to, "from", type, json_integer_value(min)) && add_limit(to, "to", type, json_integer_value(max));
+}
+
+bool cli_option_facts(const json_t *option, struct ebi_bytes *to) {
+    const char *type = text_of(option, "type");
+    const json_t *fallback = json_object_get(option, "default");
+    bool added = ebi_bytes_add_text(to, type) && add_list(to, ": ", json_object_get(option, "choices"), "") &&
+                 add_range(to, type, json_object_get(option, "min"), json_object_get(option, "max"));
+
+    if (added && json_is_true(json_object_get(option, "required")))
+        added = ebi_bytes_add_text(to, "; required");
+    if (added && json_is_string(fallback))
+        added = ebi_bytes_add_format(to, "; default: %s",
+                                     *json_string_value(fallback) ? json_string_value(fallback) : "empty");
+    if (added && json_is_true(json_object_get(option, "secret")))
+        added = ebi_bytes_add_text(to, "; secret");
+    return added && add_list(to, "; for ", json_object_get(option, "roles"), " only");
+}
+
+const char *cli_trait_meaning(const char *trait, const char *role) {
+    for (size_t i = 0; i < sizeof traits / sizeof traits[0]; i++)
+        if (strcmp(traits[i].name, trait) == 0)
+            return traits[i].means_receiving && strcmp(role, "consumer") == 0 ? traits[i].means_receiving
+                                                                              : traits[i].means;
+    return "";
 }
 
 void cli_print_option(const json_t *option) {
-    json_t *fallback = json_object_get(option, "default"), *min = json_object_get(option, "min");
+    struct ebi_bytes facts = {0};
 
-    cli_outf("  %s%s\n      %s\n      %s", text_of(option, "key"),
-             strcmp(text_of(option, "type"), "pairs") == 0 ? "*" : "", text_of(option, "help"),
-             text_of(option, "type"));
-    print_list(": ", json_object_get(option, "choices"), ", ", "");
-    if (min)
-        cli_outf(" from %" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT, json_integer_value(min),
-                 json_integer_value(json_object_get(option, "max")));
-    if (json_is_true(json_object_get(option, "required")))
-        cli_outf("; required");
-    if (json_is_string(fallback))
-        cli_outf("; default: %s", *json_string_value(fallback) ? json_string_value(fallback) : "empty");
-    if (json_is_true(json_object_get(option, "secret")))
-        cli_outf("; secret");
-    print_list("; for ", json_object_get(option, "roles"), ", ", " only");
-    cli_outf("\n");
+    if (cli_option_facts(option, &facts))
+        cli_outf("  %s%s\n      %s\n      %s\n", text_of(option, "key"),
+                 strcmp(text_of(option, "type"), "pairs") == 0 ? "*" : "", text_of(option, "help"), facts.data);
+    else
+        cli_tell("out of memory");
+    ebi_bytes_free(&facts);
+}
+
+static void print_role(const char *role, const json_t *role_traits) {
+    size_t i;
+    json_t *trait;
+
+    cli_outf("role: %s", role);
+    json_array_foreach(role_traits, i, trait) cli_outf("%s%s", i ? ", " : " (", json_string_value(trait));
+    cli_outf("%s\n", i ? ")" : "");
 }
 
 void cli_print_plugin(const json_t *plugin) {
@@ -165,9 +216,7 @@ void cli_print_plugin(const json_t *plugin) {
     cli_outf("file: %s\nABI: %s\n", text_of(plugin, "file"), text_of(plugin, "abi"));
     json_array_foreach(json_object_get(plugin, "roles"), i, item) {
         const char *role = json_string_value(item);
-        cli_outf("role: %s", role);
-        print_list(" (", json_object_get(by_role, role), ", ", ")");
-        cli_outf("\n");
+        print_role(role, json_object_get(by_role, role));
     }
     cli_outf("\nKeys of its [broker NAME] section:\n");
     json_array_foreach(options, i, item) cli_print_option(item);

@@ -25,7 +25,8 @@ extern const char cli_about_configuration[];
 void cli_help(const struct cli_verb *const *verbs);
 void cli_help_verb(const struct cli_verb *, const char *name);
 
-/* The page "eventbus" or "eventbus-VERB" in man(7)'s language on standard output; answers the exit status. */
-int cli_man(const struct cli_verb *const *verbs, const char *page);
+/* A page in man(7)'s language on standard output; answers the exit status. "eventbus", and `more` names the plugins that
+ * have a page; "eventbus-VERB"; "eventbus.ini", and `more` is the file with its prose, then the plugins. NULL-ended. */
+int cli_man(const struct cli_verb *const *verbs, const char *page, const char *const *more);
 
 #endif

@@ -1,5 +1,6 @@
 /* cli/plugins.c - eventbus plugins: what is found where, what one can do, why a file is refused. */
 #include "cli/describe.h"
+#include "cli/man_keys.h"
 #include "cli/probe.h"
 #include "cli/verbs.h"
 
@@ -12,7 +13,8 @@
 #include "plugin/plugins.h"
 
 struct ask {
-    bool json;
+    bool json, man;
+    const char *prose;
 };
 
 /* A walk over the plugin folders. */
@@ -119,7 +121,9 @@ static int show_one(const struct ask *ask, const char *path, enum ebi_trust trus
     int status = refusal(report) ? CLI_EXIT_PLUGIN : CLI_EXIT_DONE;
     if (refusal(report))
         cli_tell("%s", refusal(report));
-    else if (!ask->json)
+    else if (ask->man && cli_man_plugin(report, ask->prose, &err) != EB_OK)
+        status = cli_failed(&err);
+    else if (!ask->json && !ask->man)
         cli_print_plugin(report);
     if (ask->json)
         cli_out_json(report);
@@ -134,6 +138,10 @@ static int run(const struct cli_call *call) {
     struct ebi_config *config;
     struct eb_error err;
 
+    if (ask->man && (ask->json || call->n_operands == 0))
+        return cli_usage(call->name, ask->json ? "--man and --json exclude each other" : "--man needs a plugin: NAME or FILE");
+    if (ask->prose && !ask->man)
+        return cli_usage(call->name, "--prose goes with --man");
     if (cli_configure(call, &config, &settings, &err) != EB_OK)
         return cli_failed(&err);
     const char *path = ebi_plugin_path(&settings);
@@ -145,20 +153,32 @@ static int run(const struct cli_call *call) {
 
 static const struct cli_option options[] = {
     {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "one JSON object a plugin"},
+    {.name = "man",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct ask, man),
+     .help = "the plugin's man page, eventbus-NAME(5), from its tables"},
+    {.name = "prose",
+     .type = CLI_TEXT,
+     .offset = offsetof(struct ask, prose),
+     .value = "FILE",
+     .help = "with --man: sections in man(7)'s language that go into the page"},
 };
 
 const struct cli_verb cli_plugins = {
     .name = "plugins",
     .summary = "Shows the broker plugins that are found, and why a file is refused",
-    .usage = (const char *const[]){"[NAME|FILE] [--json]", NULL},
+    .usage = (const char *const[]){"[NAME|FILE] [--json]", "NAME|FILE --man [--prose FILE]", NULL},
     .about =
         "Without an argument: every .so file in the folders of plugin_path, and what became of loading it. With a "
         "NAME, "
         "or the path of a FILE: its roles and their traits, and the keys of a [broker ...] section that uses it.\n\n"
         "Each file is loaded in a process of its own, so that one that crashes is told of as well. A plugin that is "
-        "named and refused makes the exit status 5; the list shows refused ones and ends with 0.",
+        "named and refused makes the exit status 5; the list shows refused ones and ends with 0.\n\n"
+        "Each plugin that comes along has a man page that says more, eventbus-NAME(5): man eventbus-sqlite. --man writes "
+        "such a page for any plugin.",
     .examples =
-        (const char *const[]){"eventbus plugins", "eventbus plugins sqlite", "eventbus plugins ./mine.so --json", NULL},
+        (const char *const[]){"eventbus plugins", "eventbus plugins sqlite", "eventbus plugins ./mine.so --json",
+                              "eventbus plugins ./mine.so --man --prose about.man >eventbus-mine.5", NULL},
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

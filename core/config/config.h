@@ -20,6 +20,9 @@ enum eb_status ebi_config_load(const char *const *files, const char *const *over
                                struct eb_error *);
 void ebi_config_free(struct ebi_config *);      /* and all settings bound from it; NULL is nothing to do */
 
+/* Where make install puts the installed one. */
+extern const char ebi_config_installed[];
+
 /* A line for the log about what was found and not taken (an ./eventbus.ini that is not trusted), or NULL. Borrowed. */
 const char *ebi_config_note(const struct ebi_config *);
 

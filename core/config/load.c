@@ -182,8 +182,9 @@ static enum eb_status load_if_trusted(struct loading *loading, const char *file,
     return pass_over(loading, file, err);
 }
 
+const char ebi_config_installed[] = EBI_CONFDIR "/eventbus.ini";
+
 static enum eb_status load_found(struct loading *loading, struct eb_error *err) {
-    static const char installed[] = EBI_CONFDIR "/eventbus.ini";
     const char *named = secure_getenv("EVENTBUS_CONFIG");
     enum eb_status status;
 
@@ -196,8 +197,8 @@ static enum eb_status load_found(struct loading *loading, struct eb_error *err) 
     status = load_if_trusted(loading, "./eventbus.ini", err);
     if (status != EB_EMPTY)
         return status;
-    if (access(installed, F_OK) == 0)
-        return load_file(loading, installed, err);
+    if (access(ebi_config_installed, F_OK) == 0)
+        return load_file(loading, ebi_config_installed, err);
     return load_text(loading, "built-in", built_in, sizeof built_in - 1, err);
 }
 

@@ -1,10 +1,9 @@
-"""tests/process/test_command.py - what holds for every verb: help, options, streams, exit status, man pages."""
+"""tests/process/test_command.py - what holds for every verb: help, options, streams, exit status."""
 import os
 import re
-import shutil
 import subprocess
 
-from harness import BUILD, COMMAND, main, test
+from harness import COMMAND, main, test
 
 
 def verbs(t):
@@ -117,23 +116,6 @@ def a_full_disk_under_standard_output_is_3(t):
 def closed_standard_streams_are_not_taken_over_by_files(t):
     done = t.run("-c", f'exec "{COMMAND}" config show <&- >&-', command="/bin/sh", status=3)
     t.contains(done.err, "cannot write to standard output")
-
-
-@test
-def every_verb_has_a_man_page_that_groff_takes(t):
-    groff = shutil.which("groff")
-    for page in ["eventbus", *(f"eventbus-{verb}" for verb in verbs(t))]:
-        text = t.run("--help-man", page).out
-        t.check(text.startswith(f'.TH "{page.upper()}" 1 '), text[:200])
-        t.matches(text, r"^\.SH NAME$")
-        t.matches(text, r'^\.SH "?SYNOPSIS"?$')
-        with open(os.path.join(BUILD, "cli", f"{page}.1"), encoding="utf-8") as file:
-            t.equal(file.read(), text, f"the built page {page}")
-        if groff:
-            told = subprocess.run([groff, "-man", "-ww", "-Tascii"], input=text, capture_output=True, text=True,
-                                  check=False)
-            t.equal(told.stderr, "", f"what groff says of {page}")
-    t.contains(t.run("--help-man", "eventbus-nothing", status=2).err, "no page")
 
 
 main()

@@ -34,7 +34,7 @@ class Stranger:
 
     def make(self, *words):
         return call(["make", f"CC={os.environ.get('CC', 'cc')}", "CFLAGS=-O2 -Wall -Wextra -Werror",
-                     f"CONFORM={self.command} conform", *words], self.folder, self.tools)
+                     f"EVENTBUS={self.command}", *words], self.folder, self.tools)
 
     def variable(self, name):
         return call(["pkg-config", f"--variable={name}", "eventbus"], self.folder, self.tools).strip()
@@ -51,6 +51,13 @@ def it_builds_from_what_is_installed_and_keeps_the_promises_of_the_interface(t):
                                    "needs the trait EB_T_PATTERN, which the consumer does not claim",
                                    "the plugin has no admin role", "the plugin has no pause",
                                    "the plugin's messages have no lease"], "the reasons why cases were skipped")
+
+
+@test
+def its_man_page_is_made_from_its_table(t):
+    stranger = Stranger(t)
+    stranger.make("eventbus-spool.5")
+    t.contains(t.read("spool/eventbus-spool.5"), '.TH "EVENTBUS-SPOOL" 5 ', "plugin = spool", ".TP\n\\fBfolder\\fR\n")
 
 
 @test
