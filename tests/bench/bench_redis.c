@@ -10,8 +10,13 @@
 
 enum { WARM_UP = 50, LATENCY_ROUNDS = 7, SAMPLES_MAX = 2000 };
 
+static void our_produce(void *arg, struct bench_figure *figure) {
+    redis_flush();
+    bus_produce(arg, figure);
+}
+
 static void compare(const char *what, void (*raw)(void *, struct bench_figure *),
-                    void (*ours)(void *, struct bench_figure *), struct redis_work *work) {
+                    void (*ours)(void *, struct bench_figure *), struct bus_work *work) {
     const struct bench_side sides[] = {
         {.name = "raw hiredis, batches of 100", .run = raw, .arg = work},
         {.name = "the bus", .run = ours, .arg = work, .bound = 0.9},
@@ -41,22 +46,20 @@ static void await(int told, const char *what) {
 }
 
 /* The median, in microseconds, of the time from before the sending until the other process's word is here. */
-static double latency(const struct redis_pair *pair, const char *what, int samples) {
+static double latency(const struct bus_pair *pair, const struct bus_work *work, const char *what, int samples) {
     static double times[SAMPLES_MAX];
-    static int turn;
     int ends[2];
-    char topic[40];
     void *sender;
     pid_t child;
 
-    snprintf(topic, sizeof topic, "ping%d", turn++);
+    redis_flush();
     if (pipe(ends) != 0 || (child = fork()) < 0)
         bench_die("cannot start a process");
     if (child == 0)
-        pair->receive(topic, ends[1]);
+        pair->receive(work, ends[1]);
     close(ends[1]);
     await(ends[0], what);
-    sender = pair->open(topic);
+    sender = pair->open(work);
     for (int i = -WARM_UP; i < samples; i++) {
         double begin = bench_clock();
 
@@ -72,7 +75,7 @@ static double latency(const struct redis_pair *pair, const char *what, int sampl
     return median(times, (size_t)samples);
 }
 
-static void compare_latency(void) {
+static void compare_latency(const struct bus_work *work) {
     double raw[LATENCY_ROUNDS], ours[LATENCY_ROUNDS], ratio[LATENCY_ROUNDS];
     int samples = (int)bench_size(500);
 
@@ -81,14 +84,14 @@ static void compare_latency(void) {
     samples = samples < 20 ? 20 : samples > SAMPLES_MAX ? SAMPLES_MAX : samples;
     for (int round = 0; round < LATENCY_ROUNDS; round++) {
         if (round % 2)
-            ours[round] = latency(&our_pair, "ours", samples);
-        raw[round] = latency(&raw_pair, "raw", samples);
+            ours[round] = latency(&bus_pair, work, "ours", samples);
+        raw[round] = latency(&raw_pair, work, "raw", samples);
         if (round % 2 == 0)
-            ours[round] = latency(&our_pair, "ours", samples);
+            ours[round] = latency(&bus_pair, work, "ours", samples);
         ratio[round] = ours[round] / raw[round];
     }
     bench_value("latency, raw XADD to XREADGROUP", "us, median", median(raw, LATENCY_ROUNDS), -1);
-    bench_value("latency, eb_produce to receiver", "us, median", median(ours, LATENCY_ROUNDS), -1);
+    bench_value("latency, eb_send to receiver", "us, median", median(ours, LATENCY_ROUNDS), -1);
     bench_value("latency, the bus to raw", "times", median(ratio, LATENCY_ROUNDS), 2);
 }
 
@@ -125,18 +128,21 @@ static void show_python(void) {
 }
 
 int main(int argc, char **argv) {
-    struct redis_work work;
+    struct bus_work work = {.plugin = "redis"};
+    char settings[200];
 
     bench_init("redis", argc, argv);
     work.count = (bench_size(100000) + REDIS_BATCH - 1) / REDIS_BATCH * REDIS_BATCH;
     redis_begin();
     bench_pin(0, 0);
+    snprintf(settings, sizeof settings, "url = %s\n", redis_url());
+    work.settings = settings;
     compare("produce", raw_produce, our_produce, &work);
     if (bench_wants("consume"))
         redis_fill(work.count);
-    compare("consume and acknowledge", raw_consume, our_consume, &work);
+    compare("consume and acknowledge", raw_consume, bus_consume, &work);
     redis_flush();
-    compare_latency();
+    compare_latency(&work);
     show_python();
     redis_end();
     return bench_end();

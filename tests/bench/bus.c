@@ -214,6 +214,65 @@ void bus_consume(void *arg, struct bench_figure *figure) {
         bench_die("%ld of %ld events came", counting.events, work->count);
 }
 
+/* ---- One event at a time to another process ---- */
+
+struct sender {
+    struct eb_bus *bus;
+    struct eb_event *event;
+    long sent, failures;
+};
+
+static void *open_sender(const struct bus_work *work) {
+    struct sender *sender = calloc(1, sizeof *sender);
+    struct eb_error err;
+
+    if (!sender)
+        bench_die("no memory");
+    sender->bus = open_bus(work);
+    eb_bus_on_delivery(sender->bus, count_failures, &sender->failures);
+    must(eb_event_new(login_of(sender->bus), &sender->event, &err), &err);
+    return sender;
+}
+
+static void send_one(void *arg) {
+    struct sender *sender = arg;
+
+    send_logins(sender->event, sender->sent, sender->sent + 1);
+    sender->sent++;
+}
+
+static void close_sender(void *arg) {
+    struct sender *sender = arg;
+
+    eb_event_free(sender->event);
+    close_bus(sender->bus);
+    if (sender->failures)
+        bench_die("%ld events were not delivered", sender->failures);
+    free(sender);
+}
+
+static enum eb_status tell(const struct eb_event *event, void *arg, struct eb_error *err) {
+    (void)event;
+    (void)err;
+    return write(*(const int *)arg, "e", 1) == 1 ? EB_OK : EB_PERMANENT;
+}
+
+static void receive(const struct bus_work *work, int told) {
+    const struct eb_consumer_options options = {.size = sizeof options, .section = "bench"};
+    struct eb_bus *bus = open_bus(work);
+    struct eb_consumer *consumer;
+    struct eb_error err;
+
+    must(eb_connect(bus, login_of(bus), "tell", tell, &told, &err), &err);
+    must(eb_consumer_open(&consumer, bus, &options, &err), &err);
+    if (write(told, "r", 1) != 1)
+        _exit(1);
+    must(eb_consumer_run(consumer, &err), &err);
+    _exit(0);
+}
+
+const struct bus_pair bus_pair = {receive, open_sender, send_one, close_sender};
+
 /* ---- The same for a raw side ---- */
 
 static struct eb_header attr(const char *name, const char *value) {

@@ -36,6 +36,18 @@ void bus_send(void *work, struct bench_figure *);
 /* Each run is a group of its own and begins at the beginning: the topic must hold `count` events at least. */
 void bus_consume(void *work, struct bench_figure *);
 
+/* One event at a time, from this process to another; the raw side offers the same four.
+ * receive: in a child, which writes a byte to `told` once it is at work and one for each event, until it is killed. The
+ * first event may be sent as soon as the first byte is there. */
+struct bus_pair {
+    void (*receive)(const struct bus_work *, int told);
+    void *(*open)(const struct bus_work *);
+    void (*send)(void *sender);
+    void (*close)(void *sender);
+};
+
+extern const struct bus_pair bus_pair;
+
 /* What one login is at a plugin: attributes, key, payload. i: which one; borrowed until the next call. */
 const struct eb_message *bus_login(long i);
 

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { SKIPPED = 77 };
+
 static struct {
     FILE *told;             /* the server's URL */
     pid_t pid;              /* of the program that holds the server */
@@ -57,6 +59,16 @@ static void start_server(int out) {
     _exit(127);
 }
 
+/* A machine without redis-server has nothing to compare: that is no bound that was missed. */
+static void end_without_server(void) {
+    int status = 0;
+
+    waitpid(server.pid, &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != SKIPPED)
+        bench_die("redis-server did not start");
+    exit(0);
+}
+
 void redis_begin(void) {
     int ends[2];
     const char *colon;
@@ -68,7 +80,7 @@ void redis_begin(void) {
     close(ends[1]);
     server.told = fdopen(ends[0], "r");
     if (!server.told || !fgets(server.url, sizeof server.url, server.told))
-        bench_die("redis-server did not start");
+        end_without_server();
     server.url[strcspn(server.url, "\n")] = '\0';
     colon = strrchr(server.url, ':');
     server.port = colon ? atoi(colon + 1) : 0;
@@ -100,9 +112,9 @@ void redis_flush(void) {
 
 /* ---- Producing ---- */
 
-static void append(redisContext *c, const char *topic) {
+static void append(redisContext *c) {
     static const char *const words[] = {
-        "XADD", NULL, "*", "type", "org.openedx.learning.auth.session.login.completed.v1", "id",
+        "XADD", BUS_TOPIC, "*", "type", "org.openedx.learning.auth.session.login.completed.v1", "id",
         "7ab7dfa8-e77e-11f1-aaa2-02fc00000001", "source", "openedx/lms/web", "time", "2026-11-23T20:43:03.596269+00:00",
         "minorversion", "0", "sourcehost", "web-1", "sourcelib", "11.2.0", "event_data", body};
     enum { WORDS = sizeof words / sizeof *words };
@@ -110,17 +122,16 @@ static void append(redisContext *c, const char *topic) {
     size_t len[WORDS];
 
     memcpy(argv, words, sizeof words);
-    argv[1] = topic;
     for (size_t i = 0; i < WORDS - 1; i++)
         len[i] = strlen(argv[i]);
     len[WORDS - 1] = sizeof body - 1;
     redisAppendCommandArgv(c, WORDS, argv, len);
 }
 
-static void send_in_batches(redisContext *c, const char *topic, long count) {
+static void send_in_batches(redisContext *c, long count) {
     for (long done = 0; done < count; done += REDIS_BATCH) {
         for (int i = 0; i < REDIS_BATCH; i++)
-            append(c, topic);
+            append(c);
         for (int i = 0; i < REDIS_BATCH; i++)
             freeReplyObject(next(c));
     }
@@ -130,17 +141,17 @@ void redis_fill(long count) {
     redisContext *c = connect_to_it();
 
     ask(c, "FLUSHALL");
-    send_in_batches(c, "filled", count);
+    send_in_batches(c, count);
     redisFree(c);
 }
 
 void raw_produce(void *arg, struct bench_figure *figure) {
-    const struct redis_work *work = arg;
+    const struct bus_work *work = arg;
     redisContext *c = connect_to_it();
 
     ask(c, "FLUSHALL");
     bench_start(figure);
-    send_in_batches(c, "sent", work->count);
+    send_in_batches(c, work->count);
     bench_stop(figure, (double)work->count);
     redisFree(c);
 }
@@ -148,10 +159,10 @@ void raw_produce(void *arg, struct bench_figure *figure) {
 /* ---- Consuming ---- */
 
 /* Acknowledges all entries of one answer, [[stream, [[id, fields]...]]]; how many they were. */
-static long acknowledge(redisContext *c, const char *topic, const char *group, const redisReply *read) {
+static long acknowledge(redisContext *c, const redisReply *read) {
     const redisReply *entries = read->type == REDIS_REPLY_ARRAY ? read->element[0]->element[1] : NULL;
-    const char *argv[REDIS_BATCH + 3] = {"XACK", topic, group};
-    size_t len[REDIS_BATCH + 3] = {4, strlen(topic), strlen(group)};
+    const char *argv[REDIS_BATCH + 3] = {"XACK", BUS_TOPIC, "raw"};
+    size_t len[REDIS_BATCH + 3] = {4, sizeof BUS_TOPIC - 1, 3};
 
     if (!entries || entries->elements > REDIS_BATCH)
         return 0;
@@ -164,17 +175,17 @@ static long acknowledge(redisContext *c, const char *topic, const char *group, c
 }
 
 void raw_consume(void *arg, struct bench_figure *figure) {
-    const struct redis_work *work = arg;
+    const struct bus_work *work = arg;
     redisContext *c = connect_to_it();
     long done = 0;
 
-    redisReply *gone = redisCommand(c, "XGROUP DESTROY filled raw");
+    redisReply *gone = redisCommand(c, "XGROUP DESTROY " BUS_TOPIC " raw");
     freeReplyObject(gone);
-    ask(c, "XGROUP CREATE filled raw 0");
+    ask(c, "XGROUP CREATE " BUS_TOPIC " raw 0");
     bench_start(figure);
     while (done < work->count) {
-        redisReply *read = checked(c, redisCommand(c, "XREADGROUP GROUP raw one COUNT 100 STREAMS filled >"));
-        long n = acknowledge(c, "filled", "raw", read);
+        redisReply *read = checked(c, redisCommand(c, "XREADGROUP GROUP raw one COUNT 100 STREAMS " BUS_TOPIC " >"));
+        long n = acknowledge(c, read);
 
         freeReplyObject(read);
         if (n == 0)
@@ -187,49 +198,36 @@ void raw_consume(void *arg, struct bench_figure *figure) {
 
 /* ---- Latency ---- */
 
-struct raw_sender {
-    redisContext *c;
-    const char *topic;
-};
-
-static void raw_receive(const char *topic, int told) {
+static void raw_receive(const struct bus_work *work, int told) {
     redisContext *c = connect_to_it();
 
-    freeReplyObject(redisCommand(c, "XGROUP CREATE %s raw 0 MKSTREAM", topic));
+    (void)work;
+    ask(c, "XGROUP CREATE " BUS_TOPIC " raw 0 MKSTREAM");
     if (write(told, "r", 1) != 1)
         _exit(1);
     for (;;) {
-        void *answer = redisCommand(c, "XREADGROUP GROUP raw one COUNT 100 BLOCK 0 STREAMS %s >", topic);
+        void *answer = redisCommand(c, "XREADGROUP GROUP raw one COUNT 100 BLOCK 0 STREAMS " BUS_TOPIC " >");
         redisReply *read = checked(c, answer);
 
         if (write(told, "e", 1) != 1)
             _exit(1);
-        acknowledge(c, topic, "raw", read);
+        acknowledge(c, read);
         freeReplyObject(read);
     }
 }
 
-static void *raw_open(const char *topic) {
-    struct raw_sender *sender = malloc(sizeof *sender);
-
-    if (!sender)
-        bench_die("no memory");
-    *sender = (struct raw_sender){connect_to_it(), topic};
-    return sender;
+static void *raw_open(const struct bus_work *work) {
+    (void)work;
+    return connect_to_it();
 }
 
-static void raw_send(void *arg) {
-    struct raw_sender *sender = arg;
-
-    append(sender->c, sender->topic);
-    freeReplyObject(next(sender->c));
+static void raw_send(void *c) {
+    append(c);
+    freeReplyObject(next(c));
 }
 
-static void raw_close(void *arg) {
-    struct raw_sender *sender = arg;
-
-    redisFree(sender->c);
-    free(sender);
+static void raw_close(void *c) {
+    redisFree(c);
 }
 
-const struct redis_pair raw_pair = {raw_receive, raw_open, raw_send, raw_close};
+const struct bus_pair raw_pair = {raw_receive, raw_open, raw_send, raw_close};

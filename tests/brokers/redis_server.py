@@ -1,7 +1,7 @@
 """tests/brokers/redis_server.py - a real redis-server for tests, with a port and a folder of its own.
 
 As a module:    with RedisServer() as redis: ... redis.url, redis.call("XLEN", "a"), redis.kill9(), redis.start()
-As a command:   redis_server.py [OPTION...]               prints its URL, and runs until it is told to stop
+As a command:   redis_server.py [OPTION...]               prints its URL, runs until it is told to stop; 77: there is none
                 redis_server.py [OPTION...] -- COMMAND    runs COMMAND with EB_REDIS_URL set, and ends as it does
 """
 import argparse
@@ -17,6 +17,10 @@ import child
 import resp
 
 PATIENCE = 60
+
+
+class NoServer(RuntimeError):
+    """There is none on this machine."""
 
 
 class RedisServer:
@@ -158,7 +162,7 @@ def find_program():
         path = shutil.which(name)
         if path:
             return path
-    raise RuntimeError("no redis-server here: bootstrap check installs what the tests need")
+    raise NoServer("no redis-server here: bootstrap check installs what the tests need")
 
 
 def make_certificates(folder):
@@ -189,6 +193,11 @@ def main():
     given = options.parse_args()
     words = given.command[1:] if given.command[:1] == ["--"] else given.command
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        find_program()
+    except NoServer as error:
+        print(f"redis_server.py: {error}", file=sys.stderr)
+        sys.exit(77)
     with RedisServer(given.kind, given.appendonly, given.password) as redis:
         if words:
             sys.exit(subprocess.run(words, env={**os.environ, "EB_REDIS_URL": redis.url}, check=False).returncode)
