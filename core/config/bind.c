@@ -89,6 +89,9 @@ static enum eb_status unknown_key(const struct binding *b, const struct ebi_valu
     struct ebi_title title = ebi_section_title(b->kind, b->name);
     char all[600];
 
+    if (near >= 0 && strcmp(names[near], value->key) == 0)     /* of pairs */
+        return ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s: %s %s needs a name behind the dot", value->where,
+                         title.text, value->key);
     if (near >= 0)
         return ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s: %s has no key \"%s\"; did you mean \"%s\"?",
                          value->where, title.text, value->key, names[near]);

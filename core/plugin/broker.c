@@ -56,6 +56,18 @@ static enum eb_status named_plugin(const struct ebi_config *config, const char *
                      ebi_config_where(config, kind, name, NULL), name, fallback);
 }
 
+/* Where the key stands that a text begins with; "default" when it begins with none of this section's. */
+static const char *place_of_key(const struct ebi_config *config, const char *name, const char *text) {
+    char key[128];
+    size_t len = strcspn(text, ": =,");
+
+    if (len == 0 || len >= sizeof key)
+        return "default";
+    memcpy(key, text, len);
+    key[len] = '\0';
+    return ebi_config_where(config, kind, name, key);
+}
+
 /* Lets the plugin judge its settings together. What it says is taken as a line at most. */
 static enum eb_status check(const struct ebi_config *config, const struct ebi_broker *broker, struct eb_error *err) {
     const struct eb_plugin *about = &broker->plugin->about;
@@ -70,8 +82,10 @@ static enum eb_status check(const struct ebi_config *config, const struct ebi_br
     if (status >= 0)
         return EB_OK;
     why.text[sizeof why.text - 1] = '\0';
-    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [broker %s]: %s",
-                     ebi_config_where(config, kind, broker->name, NULL), broker->name,
+    const char *where = place_of_key(config, broker->name, why.text);
+    if (strcmp(where, "default") == 0)
+        where = ebi_config_where(config, kind, broker->name, NULL);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [broker %s]: %s", where, broker->name,
                      *why.text ? why.text : "its plugin refuses these settings and does not say why");
 }
 

@@ -348,7 +348,8 @@ struct eb_plugin {
     const struct eb_option *options;
     size_t n_options, option_size;  /* option_size: sizeof(struct eb_option) of the author's header */
     size_t settings_size;           /* the host allocates it zeroed, fills it by the table, hands it to check and open */
-    /* May be NULL. Judges settings together; connects to nothing. */
+    /* May be NULL. Judges settings together; connects to nothing. An error that begins with a key ("KEY: ...", "KEY is
+     * ...") is told with the file and line where that key stands. */
     int32_t (*check)(const void *settings, struct eb_error *);
 };
 

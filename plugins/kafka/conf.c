@@ -1,33 +1,18 @@
 /* plugins/kafka/conf.c - see conf.h. */
 #include "conf.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "error.h"
+#include "native.h"
 
 struct pair {
     const char *name, *value;
-};
-
-/* What the promises of plugin.h rest on is not for the user to change: name, and what to do instead. */
-static const struct pair kept[] = {
-    { "bootstrap.servers", "set bootstrap_servers" },
-    { "metadata.broker.list", "set bootstrap_servers" },
-    { "group.id", "the group is the consumer's" },
-    { "enable.auto.commit", "offsets are committed when the event is settled" },
-    { "auto.commit.enable", "offsets are committed when the event is settled" },
-    { "enable.auto.offset.store", "offsets are committed when the event is settled" },
-    { "auto.offset.reset", "where a new group starts is the consumer's --from" },
-    { "enable.partition.eof", "use --exit-at-end" },
-    { "enable.idempotence", "without it a retry could store events twice or out of order" },
-    { "message.timeout.ms", "set delivery_timeout in [eventbus]" },
-    { "delivery.timeout.ms", "set delivery_timeout in [eventbus]" },
-    { "transactional.id", "transactions are not used" },
-    { "partition.assignment.strategy", "set assignment" },
-    { "topic.metadata.propagation.max.ms", "set topic_wait" },
-    { "allow.auto.create.topics", "a consumer makes no topics" },
 };
 
 int kf_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct eb_error *err) {
@@ -55,19 +40,47 @@ long long kf_conf_number(const rd_kafka_conf_t *conf, const char *name) {
 
 /* ---- Security ---- */
 
+static bool has_tls(const struct kf_settings *set) {
+    return set->ca || set->cert;
+}
+
+static bool has_sasl(const struct kf_settings *set) {
+    return set->api_key || set->sasl_mechanism || set->sasl_username || set->sasl_password;
+}
+
+static bool says_sasl(const struct kf_settings *set) {
+    return set->security == KF_SASL_PLAINTEXT || set->security == KF_SASL_SSL;
+}
+
+/* No password goes out in the clear unless that is asked for. */
 static const char *protocol(const struct kf_settings *set) {
-    static const char *const names[] = {
-        [KF_PLAINTEXT] = "plaintext", [KF_SSL] = "ssl", [KF_SASL_PLAINTEXT] = "sasl_plaintext", [KF_SASL_SSL] = "sasl_ssl"
-    };
-    int tls = set->ca || set->cert;
+    static const char *const names[] = { [KF_PLAINTEXT] = "plaintext", [KF_SSL] = "ssl",
+                                         [KF_SASL_PLAINTEXT] = "sasl_plaintext", [KF_SASL_SSL] = "sasl_ssl" };
 
     if (set->security > KF_AUTO && set->security <= KF_SASL_SSL)
         return names[set->security];
+    if (kf_native_value(set, "security.protocol", ""))
+        return NULL;
+    return has_sasl(set) ? names[KF_SASL_SSL] : has_tls(set) ? names[KF_SSL] : NULL;     /* NULL: librdkafka's default */
+}
+
+static int32_t check_sasl(const struct kf_settings *set, struct eb_error *err) {
+    const char *mechanism = set->sasl_mechanism;
+
     if (set->api_key)
-        return names[KF_SASL_SSL];
-    if (set->sasl_mechanism || set->sasl_username)
-        return names[tls ? KF_SASL_SSL : KF_SASL_PLAINTEXT];
-    return tls ? names[KF_SSL] : NULL;          /* NULL: librdkafka's default, or what rdkafka.security.protocol says */
+        return EB_OK;
+    if (!mechanism)
+        mechanism = kf_native_value(set, "sasl.mechanisms", "sasl.mechanism");
+    if (!mechanism && (says_sasl(set) || has_sasl(set)))
+        return kf_misconfigured(err, "%s needs sasl_mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI or OAUTHBEARER",
+                                set->sasl_username ? "sasl_username" : set->sasl_password ? "sasl_password" : "security");
+    if (!set->sasl_mechanism || (strcmp(mechanism, "PLAIN") != 0 && strncmp(mechanism, "SCRAM-", 6) != 0))
+        return EB_OK;
+    if (!set->sasl_username && !kf_native_value(set, "sasl.username", ""))
+        return kf_misconfigured(err, "sasl_mechanism: %s needs sasl_username", mechanism);
+    if (!set->sasl_password && !kf_native_value(set, "sasl.password", ""))
+        return kf_misconfigured(err, "sasl_mechanism: %s needs sasl_password", mechanism);
+    return EB_OK;
 }
 
 static int32_t check_security(const struct kf_settings *set, struct eb_error *err) {
@@ -77,11 +90,16 @@ static int32_t check_security(const struct kf_settings *set, struct eb_error *er
     if (set->api_key && (set->sasl_mechanism || set->sasl_username || set->sasl_password))
         return kf_misconfigured(err, "api_key is short for sasl_mechanism, sasl_username and sasl_password: set the "
                                 "one or the others");
-    if (set->api_key && (set->security == KF_PLAINTEXT || set->security == KF_SSL))
+    if (set->api_key && set->security != KF_AUTO && !says_sasl(set))
         return kf_misconfigured(err, "api_key needs security = sasl_ssl, which is the default with it");
+    if ((set->security == KF_PLAINTEXT || set->security == KF_SSL) && has_sasl(set))
+        return kf_misconfigured(err, "security is without SASL, and sasl_mechanism, sasl_username or sasl_password is set");
+    if ((set->security == KF_PLAINTEXT || set->security == KF_SASL_PLAINTEXT) && has_tls(set))
+        return kf_misconfigured(err, "security is without TLS, and ssl_ca or ssl_cert is set");
     if (!set->cert != !set->cert_key)
-        return kf_misconfigured(err, "ssl_cert and ssl_cert_key go together: the certificate and its private key");
-    return EB_OK;
+        return kf_misconfigured(err, "%s is set and %s is not: the certificate and its private key go together",
+                                set->cert ? "ssl_cert" : "ssl_cert_key", set->cert ? "ssl_cert_key" : "ssl_cert");
+    return check_sasl(set, err);
 }
 
 static int set_security(rd_kafka_conf_t *conf, const struct kf_settings *set, struct eb_error *err) {
@@ -151,30 +169,13 @@ static int set_kept(rd_kafka_conf_t *conf, const struct kf_settings *set, enum k
     }
 }
 
-static int set_native(rd_kafka_conf_t *conf, const char *const *native, struct eb_error *err) {
-    char why[512];
-
-    for (; native && native[0]; native += 2) {
-        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-            if (strcmp(native[0], kept[i].name) == 0) {
-                kf_misconfigured(err, "rdkafka.%s cannot be set: %s", native[0], kept[i].value);
-                return 0;
-            }
-        if (rd_kafka_conf_set(conf, native[0], native[1], why, sizeof why) != RD_KAFKA_CONF_OK) {
-            kf_misconfigured(err, "rdkafka.%s: librdkafka %s: %s", native[0], rd_kafka_version_str(), why);
-            return 0;
-        }
-    }
-    return 1;
-}
-
 rd_kafka_conf_t *kf_conf_new(const struct kf_settings *set, enum kf_role role, const char *service,
                              struct eb_error *err) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
     if (kf_conf_set(conf, "bootstrap.servers", set->bootstrap_servers, err) &&
         kf_conf_set(conf, "client.id", service, err) && set_security(conf, set, err) && set_defaults(conf, role, err) &&
-        set_native(conf, set->native, err) && set_kept(conf, set, role, err))
+        kf_native_set(conf, set, err) && set_kept(conf, set, role, err))
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;
@@ -210,10 +211,26 @@ static int32_t check_role(const struct kf_settings *set, enum kf_role role, stru
         return EB_PERMANENT;
     rd_kafka_conf_set_log_cb(conf, say_nothing);
     client = kf_client_new(conf, role, err);
-    if (!client)
+    if (!client) {
+        kf_native_blame(set, err);
         return EB_PERMANENT;
+    }
     rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     return EB_OK;
+}
+
+static int32_t check_file(const char *key, const char *path, struct eb_error *err) {
+    if (!path || strcmp(path, "probe") == 0 || access(path, R_OK) == 0)     /* probe: a word of librdkafka's */
+        return EB_OK;
+    return kf_misconfigured(err, "%s: cannot read %s: %s", key, path, strerror(errno));
+}
+
+static int32_t check_files(const struct kf_settings *set, struct eb_error *err) {
+    int32_t status = check_file("ssl_ca", set->ca, err);
+
+    if (status == EB_OK)
+        status = check_file("ssl_cert", set->cert, err);
+    return status == EB_OK ? check_file("ssl_cert_key", set->cert_key, err) : status;
 }
 
 int32_t kf_check(const void *settings, struct eb_error *err) {
@@ -224,6 +241,8 @@ int32_t kf_check(const void *settings, struct eb_error *err) {
         status = kf_misconfigured(err, "bootstrap_servers is empty: set it to host:port[,host:port...]");
     if (status == EB_OK && set->registry.urls)
         status = sr_check(&set->registry, err);
+    if (status == EB_OK)
+        status = check_files(set, err);
     if (status == EB_OK)
         status = check_role(set, KF_PRODUCER, err);
     return status == EB_OK ? check_role(set, KF_CONSUMER, err) : status;

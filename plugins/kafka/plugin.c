@@ -21,7 +21,8 @@ static const struct eb_option options[] = {
       .help = "The password that goes with api_key" },
     { .key = "security", .type = EB_OPT_CHOICE, .fallback = "auto", .offset = AT(security),
       .choices = "auto|plaintext|ssl|sasl_plaintext|sasl_ssl",
-      .help = "How brokers are talked to; auto: ssl and sasl where one of their options is set" },
+      .help = "How brokers are talked to; auto: sasl_ssl where an option of SASL is set, else ssl where one of TLS is, else "
+              "plaintext" },
     { .key = "ssl_ca", .type = EB_OPT_TEXT, .offset = AT(ca),
       .help = "File of the CA certificates (PEM) that the brokers' are checked by, host name included; else the system's" },
     { .key = "ssl_cert", .type = EB_OPT_TEXT, .offset = AT(cert), .help = "File of this client's certificate (PEM)" },

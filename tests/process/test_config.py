@@ -1,7 +1,7 @@
 """tests/process/test_config.py - eventbus config: check, show, explain."""
 import os
 
-from harness import main, test
+from harness import SAMPLE_PLUGIN, main, test
 
 LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
 
@@ -101,6 +101,23 @@ def check_names_file_line_and_the_nearest_key(t):
         done = t.run("config", "check", status=2)
         t.contains(done.err, *told)
         t.equal(done.out, "")
+
+
+@test
+def what_a_plugin_says_of_a_key_names_the_keys_line(t):
+    begin = "const struct eb_plugin eventbus_plugin = {\n"
+    judge = ('#include <stdio.h>\nstatic int32_t judge(const void *it, struct eb_error *err) {\n'
+             '    const struct settings *set = it;\n'
+             '    snprintf(err->text, sizeof err->text, "%s", set->token ? "token: too short" : "nothing suits it");\n'
+             '    return EB_PERMANENT;\n}\n')
+    t.compile_plugin("strict", SAMPLE_PLUGIN.replace(begin, judge + begin + "    .check = judge,\n"))
+    base = t.read("eventbus.ini").replace("plugin_path = ", f"plugin_path = {t.path('plugins')}:")
+    text = base + "[broker main]\nplugin = strict\nurl = x\n"
+    for more, told in (("token = hush\n", "eventbus.ini:7: [broker main]: token: too short"),
+                       ("", "eventbus.ini:4: [broker main]: nothing suits it")):
+        t.write("eventbus.ini", text + more)
+        t.contains(t.run("config", "check", status=2).err, told)
+    t.contains(t.run("-o", "broker.main.token=hush", "config", "check", status=2).err, "-o: [broker main]: token: too")
 
 
 @test

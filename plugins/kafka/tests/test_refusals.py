@@ -45,27 +45,67 @@ def free_port():
 
 # ---- Before anything is connected: exit 2 ----
 
+REFUSED = (
+    ("rdkafka.no.such.thing = 1", "rdkafka.no.such.thing is no property of librdkafka"),
+    ("rdkafka.compresion.type = zstd", "did you mean rdkafka.compression.type?"),
+    ("rdkafka.linger = 3", "did you mean rdkafka.linger.ms?"),
+    ("rdkafka. = 1", "needs a name"),
+    ("rdkafka.linger.ms = soon", "rdkafka.linger.ms"),
+    ("rdkafka.compression.type = zip", 'rdkafka.compression.type: librdkafka'),
+    ("rdkafka.fetch.min.bytes = 0", "outside allowed range"),
+    ("rdkafka.acks = 1", "rdkafka.acks: librdkafka"),                   # of all together, when a client is made
+    ("rdkafka.queuing.strategy = lifo", "rdkafka.queuing.strategy: librdkafka"),
+    ("rdkafka.max.poll.interval.ms = 10000", "session.timeout.ms"),
+    ("rdkafka.group.id = x", "rdkafka.group.id cannot be set: the group is the consumer's"),
+    ("rdkafka.bootstrap.servers = x", "set bootstrap_servers"),
+    ("rdkafka.enable.auto.commit = true", "settled"),
+    ("rdkafka.enable.idempotence = false", "twice or out of order"),
+    ("rdkafka.delivery.report.only.error = true", "each event's delivery"),
+    ("rdkafka.retries = 3", "delivery_timeout"),
+    ("rdkafka.group.instance.id = x", "static_member"),
+    ("ssl_ca = /nowhere.pem", "ssl_ca: cannot read /nowhere.pem: No such file"),
+    ("ssl_ca = /etc/passwd", "ssl_ca: librdkafka"),
+    ("ssl_cert = /nowhere", "ssl_cert_key"),
+    ("ssl_ca = /etc/ssl/certs/ca-certificates.crt\nsecurity = plaintext", "security is without TLS"),
+    ("api_key = k", "api_secret"),
+    ("api_key = k\napi_secret = hush\nsasl_username = u", "short for"),
+    ("sasl_username = u", "needs sasl_mechanism"),
+    ("security = sasl_ssl", "needs sasl_mechanism"),
+    ("sasl_mechanism = PLAIN\nsasl_password = hush", "needs sasl_username"),
+    ("sasl_mechanism = SCRAM-SHA-257\nsasl_username = u\nsasl_password = hush", "SCRAM-SHA-512"),
+    ("sasl_mechanism = PLAIN\nsasl_username = u\nsasl_password = hush\nrdkafka.sasl.password = hush",
+     "rdkafka.sasl.password is what sasl_password has set already"),
+    ("assignment = lazy", "cooperative"),
+    ("schema_registry = localhost:8081", "http://"),
+    ("schema_registry = http://u:hush@localhost", "schema_registry_key"),
+    ("schema_registry = http://localhost\nschema_registry_secret = hush", "go together"),
+    ("botstrap_servers = x", "bootstrap_servers"),
+)
+
+
 @test
-def settings_that_can_never_work_are_refused_at_once(t):
-    for keys, says in (
-            ({"rdkafka_no_such_thing": "1"}, "no.such.thing"),
-            ({"rdkafka_linger_ms": "soon"}, "linger.ms"),
-            ({"rdkafka_group_id": "x"}, "group.id"),
-            ({"rdkafka_enable_auto_commit": "true"}, "settled"),
-            ({"api_key": "k"}, "api_secret"),
-            ({"assignment": "lazy"}, "cooperative"),
-            ({"schema_registry": "localhost:8081"}, "http://"),
-            ({"schema_registry": "http://u:hush@localhost"}, "schema_registry_key"),
-            ({"schema_registry": "http://localhost", "schema_registry_secret": "hush"}, "go together"),
-            ({"ssl_cert": "/nowhere"}, "ssl_cert_key"),
-            ({"botstrap_servers": "x"}, "bootstrap_servers")):
-        t.write("eventbus.ini", f"[eventbus]\nproducer = main\nconsumer = main\nplugin_path = {PLUGINS}\n"
-                f"schema_path = {SCHEMAS}\n[broker main]\nplugin = kafka\n" +
-                options({"bootstrap_servers": "127.0.0.1:1", **keys}))
-        for words in (("config", "check"), ("produce", "--signal", LOGIN, "--topic", "a", "--data", "{}")):
-            done = t.run(*words, status=2)
-            t.contains(done.err, says)
-            t.lacks(done.err, "hush")
+def settings_that_can_never_work_are_refused_with_their_line(t):
+    base = ("[eventbus]\nproducer = main\nconsumer = main\n" + f"plugin_path = {PLUGINS}\nschema_path = {SCHEMAS}\n"
+            "[broker main]\nplugin = kafka\nbootstrap_servers = 127.0.0.1:1\n")
+    for text, says in REFUSED:
+        t.write("eventbus.ini", base + text + "\n")
+        done = t.run("config", "check", status=2)
+        t.contains(done.err, says)
+        t.lacks(done.err, "hush")
+        t.equal(len(done.err.splitlines()), 1, "lines")
+        t.matches(done.err, r"eventbus\.ini:(9|1[0-2]): \[broker main\]")
+    for words in (("produce", "--signal", LOGIN, "--topic", "a", "--data", "{}"), ("consume", "-t", "a", "-g", "g")):
+        t.contains(t.run(*words, status=2).err, "botstrap_servers")
+
+
+@test
+def properties_of_librdkafka_are_taken_by_their_own_names(t):
+    configure(t, bootstrap_servers="127.0.0.1:1", rdkafka_compression_type="zstd", rdkafka_linger_ms="20",
+              rdkafka_fetch_min_bytes="100", rdkafka_session_timeout_ms="20000", rdkafka_sasl_password="hush")
+    t.run("config", "check")
+    shown = t.run("config", "show").out
+    t.contains(shown, "rdkafka.compression.type = zstd", "rdkafka.sasl.password = ***")
+    t.lacks(shown, "hush")
 
 
 # ---- Connecting: exit 3 ----
