@@ -563,8 +563,9 @@ static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_cons
         status = check_patterns(consumer, err);
     if (status != EB_OK)
         return status;
-    consumer->n_hands = (size_t)(wishes->concurrency ? wishes->concurrency : consumer->task.settings.concurrency);
-    consumer->hands = calloc(consumer->n_hands, sizeof *consumer->hands);
+    size_t hands = (size_t)(wishes->concurrency ? wishes->concurrency : consumer->task.settings.concurrency);
+    consumer->hands = calloc(hands, sizeof *consumer->hands);
+    consumer->n_hands = consumer->hands ? hands : 0;
     consumer->writers = ebi_writers_new(consumer->parts.signals);
     consumer->decoder = ebi_decoder_new();
     if (!consumer->hands || !consumer->writers || !consumer->decoder)

@@ -295,6 +295,7 @@ static enum eb_status encode(struct encoded *encoded, const struct eb_event *eve
     encoded->bytes = event->encoding;
     ebi_attrs_of(event, &encoded->attrs);
     ebi_bytes_clear(&encoded->bytes->payload);
+    ebi_bytes_clear(&encoded->bytes->key);              /* of the event that was encoded before */
     return ebi_data_to_avro(event->data, &encoded->bytes->payload, err);
 }
 
@@ -352,16 +353,17 @@ static enum eb_status put(struct ebi_producer *producer, struct encoded *encoded
 
 /* An event that did not even get into the queue: said, kept in the file, reported to the service's callback. */
 static void refuse(struct ebi_producer *producer, const struct encoded *encoded, const struct eb_event *event,
-                   const struct target *target, struct eb_error *why) {
+                   const struct target *target, const struct eb_error *said) {
     struct eb_message message = message_of(encoded, event, target);
+    struct eb_error why = *said;
     struct shown shown;
 
-    ebi_error_context(why, "not sent");
+    ebi_error_context(&why, "not sent");
     show(&shown, &message, target->topic, NULL, target->key);
-    ebi_log_fields(producer->parts.log, EBI_ERROR, why->text, shown.fields, 5);
+    ebi_log_fields(producer->parts.log, EBI_ERROR, why.text, shown.fields, 5);
     keep(producer, event, &shown);
     struct eb_receipt receipt = {
-        .size = sizeof receipt, .id = event->meta.id, .type = event->meta.type, .topic = target->topic, .error = why};
+        .size = sizeof receipt, .id = event->meta.id, .type = event->meta.type, .topic = target->topic, .error = &why};
     call_back(producer, &receipt);
 }
 
@@ -372,19 +374,20 @@ enum eb_status ebi_general_handler(const struct eb_event *event, void *arg, stru
     struct eb_error why;
     size_t n;
 
+    (void)err;
     if (event->meta.from_event_bus || !producer->parts.broker)
         return EB_OK;
     routes = ebi_routes_of(producer->parts.routes, event->signal, &n);
     if (n == 0)
         return EB_OK;
-    enum eb_status status = encode(&encoded, event, err);
-    for (size_t i = 0; i < n && status == EB_OK; i++) {
+    enum eb_status status = encode(&encoded, event, &why);
+    for (size_t i = 0; i < n; i++) {
         struct target target = {routes[i]->topic, routes[i]->full_topic, routes[i]->key, NULL};
 
-        if (put(producer, &encoded, event, &target, on_routed, producer, &why) != EB_OK)
+        if (status != EB_OK || put(producer, &encoded, event, &target, on_routed, producer, &why) != EB_OK)
             refuse(producer, &encoded, event, &target, &why);
     }
-    return status;
+    return EB_OK;                       /* what became of each is told, kept and reported */
 }
 
 enum eb_status ebi_produce(struct ebi_producer *producer, const struct eb_event *event, const char *topic,

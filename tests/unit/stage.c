@@ -1,0 +1,104 @@
+/* tests/unit/stage.c - see stage.h. The log is kept in memory that no test can make run out. */
+#include "stage.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "plugin/folder.h"
+
+static const char type[] = "org.openedx.learning.auth.session.login.completed.v1";
+static char *folder;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char said[1 << 20];
+static size_t said_len;
+
+static void hear(void *arg, int level, const char *text) {
+    (void)arg, (void)level;
+    pthread_mutex_lock(&lock);
+    if (said_len + strlen(text) + 2 < sizeof said)
+        said_len += (size_t)sprintf(said + said_len, "%s\n", text);
+    pthread_mutex_unlock(&lock);
+}
+
+void stage_set(const char *plugins, const char *sections) {
+    char *path = built(plugins, NULL), *ini, *text = NULL, source[500], target[500];
+
+    folder = folder_new();
+    cr_assert_eq(setenv("STATE_DIRECTORY", folder, 1), 0);
+    snprintf(source, sizeof source, "%s/conf/schemas/%s.avsc", getenv("top_srcdir"), type);
+    snprintf(target, sizeof target, "%s/%s.avsc", folder, type);
+    copy_file(source, target, SIZE_MAX);
+    cr_assert_gt(asprintf(&text, "[eventbus]\nproducer = m\nconsumer = m\nplugin_path = %s\nschema_path = %s\n"
+                                 "plugin_trust = any\n%s", path, folder, sections), 0);
+    ini = join(folder, "bus.ini");
+    write_file(ini, text);
+    free(ini);
+    free(text);
+    free(path);
+    stage_forget_log();
+}
+
+void stage_clear(void) {
+    folder_free(folder);
+    folder = NULL;
+}
+
+enum eb_status stage_open(struct eb_bus **bus, const char *const *overrides, struct eb_error *err) {
+    char path[500];
+    const char *const files[] = {path, NULL};
+    const struct eb_bus_options options = {
+        .size = sizeof options, .files = files, .overrides = overrides, .log = hear};
+
+    snprintf(path, sizeof path, "%s/bus.ini", folder);
+    return eb_bus_open(bus, &options, err);
+}
+
+struct eb_bus *stage_bus(const char *const *overrides) {
+    struct eb_bus *bus = NULL;
+    struct eb_error err;
+
+    cr_assert_eq(stage_open(&bus, overrides, &err), EB_OK, "%s", err.text);
+    return bus;
+}
+
+struct eb_event *stage_login(const struct eb_bus *bus, int64_t user, const char *name) {
+    char json[300];
+    int len = snprintf(json, sizeof json, "{\"user\":{\"id\":%lld,\"is_active\":true,\"pii\":{\"username\":\"%s\",\"email\":"
+                       "\"e@example.com\",\"name\":\"N\"}}}", (long long)user, name);
+    struct eb_event *event = NULL;
+    struct eb_error err;
+
+    cr_assert_eq(eb_event_new(eb_signal_find(bus, type, NULL), &event, &err), EB_OK, "%s", err.text);
+    cr_assert_eq(eb_event_set_json(event, json, (size_t)len, &err), EB_OK, "%s", err.text);
+    return event;
+}
+
+bool stage_said(const char *text) {
+    pthread_mutex_lock(&lock);
+    bool found = strstr(said, text) != NULL;
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+void stage_forget_log(void) {
+    pthread_mutex_lock(&lock);
+    said_len = 0;
+    said[0] = '\0';
+    pthread_mutex_unlock(&lock);
+}
+
+int stage_kept(const char *text) {
+    static char line[1 << 16];
+    char *path = join(folder, "undelivered.jsonl");
+    FILE *file = fopen(path, "r");
+    int n = 0;
+
+    while (file && fgets(line, sizeof line, file))
+        n += strstr(line, text) != NULL;
+    if (file)
+        fclose(file);
+    free(path);
+    return n;
+}
