@@ -98,6 +98,7 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_ACK_FOREVER] = { "what-is-acknowledged-never-comes-again", "done: never again to this group" },
     [EBC_GONE_AGAIN] = { "every-final-verdict-is-answered-once",
         "EB_OK the broker has it; EB_GONE too late, the message comes again." },
+    [EBC_ANSWER_ENDS] = { 0, "Answering verdicts ends it as well: the host has room again." },
 
     [EBC_KEY_AT_ONE] = { "a-key-is-at-one-member-in-order",
         "a key is out at one consumer of the group until settled." },

@@ -126,6 +126,25 @@ static void every_final_verdict_is_answered_once(struct ebc *t) {
     ebc_quiet(c);                               /* another answer would be noted here */
 }
 
+/* A host whose messages all wait for their answers calls with max 0, and learns only afterwards that it has room. */
+static void an_answer_ends_a_receive(struct ebc *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct ebc_consumer *c;
+    struct ebc_got **got;
+
+    ebc_send_through_new(t, ebc_make(t, topic, 5, EBC_OWN_KEYS));
+    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .max_messages = 5 });
+    got = ebc_take(c, 5);
+    ebc_settle_all(c, got, 5, EB_ACK);
+    for (int64_t begin = ebc_ticks_ms(); got[4]->answer == EBC_UNANSWERED;) {
+        ebc_receive(c, 0, (int32_t)t->patience_ms);
+        if (ebc_ticks_ms() - begin > t->patience_ms / 2)
+            ebc_break(t, EBC_ANSWER_ENDS, "expected receive(max 0) to end once verdicts are answered; came it only after "
+                      "its timeout of %lld ms", (long long)t->patience_ms);
+    }
+    ebc_wait_answers(c);
+}
+
 /* ---- returning ---- */
 
 /* At this member, or once it is gone: a log hands nothing over twice to the same one. */
@@ -321,6 +340,7 @@ const struct ebc_case ebc_settling[] = {
       .run = what_is_acknowledged_never_comes_again },
     { .group = "settling", .name = "every-final-verdict-is-answered-once", .roles = BOTH,
       .run = every_final_verdict_is_answered_once },
+    { .group = "settling", .name = "an-answer-ends-a-receive", .roles = BOTH, .run = an_answer_ends_a_receive },
     { .group = "settling", .name = "what-is-returned-comes-again", .roles = BOTH, .run = what_is_returned_comes_again },
     { .group = "settling", .name = "what-was-fetched-ahead-is-returned", .roles = BOTH,
       .run = what_was_fetched_ahead_is_returned },

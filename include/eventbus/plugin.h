@@ -240,8 +240,8 @@ struct eb_consumer_ops {
 
     /* First sends what settle left, then hands over up to max messages through host->received: waits for the first,
      * never for a second. EB_OK, EB_EMPTY (nothing in time, or wake came), EB_END (see until_end). max 0: only progress,
-     * hands over nothing; what comes in meanwhile is kept. A read that wake cut short may stay open at the broker: the
-     * next receive, or close, takes its result. */
+     * hands over nothing; what comes in meanwhile is kept. Answering verdicts ends it as well: the host has room again.
+     * A read that wake cut short may stay open at the broker: the next receive, or close, takes its result. */
     int32_t (*receive)(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *);
 
     /* Takes all verdicts (copied), never waits; may send them at once or in the next receive. In any order: an EB_ACK

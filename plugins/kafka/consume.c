@@ -202,6 +202,7 @@ int32_t kf_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct
     struct kf_consumer *c = self;
     int64_t now = kf_ticks_ms(), until = now + timeout_ms;
 
+    c->refused = c->answered = false;
     for (;; now = kf_ticks_ms()) {
         kf_bell_take(&c->client.bell);
         bool woken = kf_bell_take_wake(&c->client.bell);
@@ -211,12 +212,11 @@ int32_t kf_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct
                 *err = c->client.why;
             return c->client.over;
         }
-        c->refused = false;
         if (max > 0 && kf_hand_over(c, max) > 0)
             return EB_OK;
         if (kf_at_end(c))
             return EB_END;
-        if (woken || c->refused || kf_ticks_ms() >= until)
+        if (woken || c->refused || c->answered || kf_ticks_ms() >= until)
             return EB_EMPTY;
         kf_client_wait(&c->client, due(c, until));
     }

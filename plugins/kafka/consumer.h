@@ -75,6 +75,7 @@ struct kf_consumer {
     bool searched, nothing_there;       /* asked once at least; no topic of the subscription existed then */
     rd_kafka_topic_partition_list_t *wanted;    /* patterns: the topics that are subscribed to; NULL: none yet */
     bool refused;                       /* the host took no more in this receive */
+    bool answered;                      /* verdicts were, in this receive: the host may have room again */
 };
 
 struct kf_partition *kf_partition_find(const struct kf_consumer *, const char *topic, int32_t number);

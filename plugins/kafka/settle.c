@@ -12,15 +12,19 @@ enum { ANSWERS = 512, AGAIN_MS = 100 };
 /* ---- Answers, gathered ---- */
 
 struct answers {
-    const struct eb_host *host;
+    struct kf_consumer *c;
     int32_t status;
     size_t n;
     uint64_t tokens[ANSWERS];
 };
 
 static void flush(struct answers *answers) {
-    if (answers->n)
-        answers->host->settled(answers->host, answers->tokens, answers->n, answers->status);
+    const struct eb_host *host = answers->c->client.host;
+
+    if (answers->n == 0)
+        return;
+    host->settled(host, answers->tokens, answers->n, answers->status);
+    answers->c->answered = true;
     answers->n = 0;
 }
 
@@ -39,7 +43,7 @@ static void answer_gone(struct answers *answers, struct kf_partition *partition,
 }
 
 void kf_answer_gone(struct kf_consumer *c, struct kf_partition *partition) {
-    struct answers answers = { .host = c->client.host };
+    struct answers answers = { .c = c };
 
     answer_gone(&answers, partition, true);
     flush(&answers);
@@ -79,7 +83,7 @@ static void settle_one(struct kf_consumer *c, const struct eb_verdict *verdict, 
 
 int32_t kf_consumer_settle(void *self, const struct eb_verdict *verdicts, size_t n, struct eb_error *err) {
     struct kf_consumer *c = self;
-    struct answers answers = { .host = c->client.host };
+    struct answers answers = { .c = c };
 
     (void)err;
     for (size_t i = 0; i < n; i++)
@@ -170,7 +174,7 @@ static void end_one(struct kf_consumer *c, struct kf_partition *partition, rd_ka
 void kf_committed(struct kf_consumer *c, rd_kafka_event_t *event) {
     const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-    struct answers answers = { .host = c->client.host };
+    struct answers answers = { .c = c };
     char line[300];
 
     c->committing = false;

@@ -55,6 +55,7 @@ ALONE = {
     "retries-at-once": "a-retry-waits-and-counts",
     "forgets-failures": "a-retry-waits-and-counts",
     "scatters-keys": "a-key-is-at-one-member-in-order",
+    "stays-in-receive": "an-answer-ends-a-receive",
 }
 
 

@@ -286,6 +286,8 @@ struct consumer {
     struct hand hands[HANDS];
     size_t n_hands;
     uint64_t last_token;
+    uint64_t late[HANDS];               /* stays-in-receive: verdicts that receive answers */
+    size_t n_late;
     bool up;
 };
 
@@ -451,6 +453,9 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
     c->up = true;
     if (is("hands-over-at-0") && max == 0)
         max = 1;
+    if (c->n_late > 0)
+        c->host->settled(c->host, c->late, c->n_late, EB_OK);
+    c->n_late = 0;
     pthread_mutex_lock(&lock);
     if (max > 0 && offer(c, max) > 0)
         status = EB_OK;
@@ -513,7 +518,9 @@ static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, si
             }
         pthread_cond_broadcast(&changed);
         pthread_mutex_unlock(&lock);
-        if (found)
+        if (found && is("stays-in-receive"))
+            c->late[c->n_late++] = verdicts[v].token;
+        else if (found)
             c->host->settled(c->host, &verdicts[v].token, 1, EB_OK);
         if (found && is("answers-twice") && verdicts[v].token % 10 == 0)
             c->host->settled(c->host, &verdicts[v].token, 1, EB_OK);
