@@ -8,13 +8,15 @@ A history is one file, in the order in which things happened, each line ending i
     F ...the same                            it failed, and is to be tried again
     P ...the same                            it failed for good, and is to become a dead letter
     J WORKER JSON                            a command was handed this CloudEvent, and succeeded
+    R WORKER ID TOPIC POSITION               the broker has said that this event is stored there: as good as a receipt
     D WORKER TOPIC POSITION                  the dead letter of that event is stored: the event is completed
     C WORKER TOPIC POSITION [TOPIC POSITION] these acknowledgements were confirmed by the broker
     K WORKER STEP                            this worker was killed, at that step (written when it was noticed)
 
 What the words mean (docs/delivery.md):
 
-    lost          an event with a receipt that was never completed
+    lost          an event with a receipt that was never completed; or whose place holds another one
+    nowhere       a receipt that names no position
     out of order  a first completion that came after one at a later position of the same topic and key
     repeat        a run that completes an event completed before. Allowed: when a worker that ran it was killed, and the
                   acknowledgement had not been confirmed; or when its id was sent again, at another position
@@ -45,9 +47,10 @@ def lines_of(history):
 
 class Event:
     """What is known of one event at one position."""
-    __slots__ = ("completed", "confirmed", "given_up", "near_a_kill", "failures", "unsure")
+    __slots__ = ("id", "completed", "confirmed", "given_up", "near_a_kill", "failures", "unsure")
 
     def __init__(self):
+        self.id = None                  # as it was when it was run
         self.completed = self.confirmed = self.given_up = False
         self.near_a_kill = False        # a worker that ran it was killed
         self.failures = 0               # runs that failed and are to be tried again;
@@ -56,19 +59,20 @@ class Event:
 
 class Checker:
     """Takes receipts and a history; `violations` is what is wrong, by kind, and `summary()` tells it all."""
-    KINDS = ("lost", "out of order", "repeated", "attempts", "too early", "not given up", "sent out of order",
-             "never sent")
+    KINDS = ("lost", "nowhere", "out of order", "repeated", "attempts", "too early", "not given up",
+             "sent out of order", "never sent")
 
     def __init__(self, resent=(), known=None):
-        """resent: the ids that were sent more than once (a set that may grow until it is read); known(id): whether it was
-        ever sent."""
+        """resent: the ids that were sent more than once (a set that may grow until it is read); known(id): whether it
+        was ever sent."""
         self.resent, self.known = resent, known or (lambda id_: True)
-        self.events, self.receipts, self.ids = {}, [], {}
+        self.events, self.receipts, self.ids = {}, 0, {}
+        self.promised = {}              # place: the id of the event that is said to be stored there
         self.last = {}                  # (topic, key): the place of its latest first completion
         self.keys = {}                  # of events that were given up, by place
         self.buried = set()             # places of events whose dead letter is stored
         self.killed = {}                # worker: the step
-        self.counts = dict.fromkeys(("runs", "failed runs", "repeats", "confirmed"), 0)
+        self.counts = dict.fromkeys(("reports", "runs", "failed runs", "repeats", "confirmed"), 0)
         self.violations = {kind: [] for kind in self.KINDS}
         self.begun = {}                 # worker: ids of the runs at work
         self.beginnings = {}            # id: for each run that was begun, the worker, and how many it then had at work
@@ -81,14 +85,25 @@ class Checker:
     def add_receipts(self, receipts, sent=()):
         """What one process has sent: receipts are objects as `eventbus produce --json` prints them; sent: (id, key) in
         the order of sending, so that the positions of a key can be held against it."""
-        self.receipts.extend((each["topic"], each["position"], each["id"]) for each in receipts)
-        positions, last = {each["id"]: each["position"] for each in receipts}, {}
+        positions, last = {}, {}
+        for each in receipts:
+            self.receipts += 1
+            if each.get("position"):
+                self.promise(each["id"], (each["topic"], each["position"]))
+                positions[each["id"]] = each["position"]
+            else:
+                self.wrong("nowhere", f"{each['id']} has a receipt that does not say where it is stored")
         for id_, key in sent:
             if id_ in positions:
                 now = order_of(positions[id_])
                 if key in last and now < last[key]:
                     self.wrong("sent out of order", f"{id_} of key {key} stands at {now}, before one sent earlier")
                 last[key] = now
+
+    def promise(self, id_, place):
+        before = self.promised.setdefault(place, id_)
+        if before != id_:
+            self.wrong("lost", f"{before}, or else {id_}: both are said to be stored at {place}")
 
     def read(self, history):
         """A whole history: a file, or a list of lines. Who was killed is looked up first: it is noticed later than it
@@ -119,6 +134,10 @@ class Checker:
         elif what == "D":
             worker, topic, position = rest.split(" ")
             self.bury(worker, (topic, position))
+        elif what == "R":
+            worker, id_, topic, position = rest.split(" ")
+            self.counts["reports"] += 1
+            self.promise(id_, (topic, position))
         elif what == "C":
             words = rest.split(" ")
             for place in zip(words[1::2], words[2::2]):
@@ -141,6 +160,7 @@ class Checker:
 
     def run(self, what, worker, id_, place, key, attempt):
         event, killed = self.event(place), worker in self.killed
+        event.id = id_
         self.begun.get(worker, set()).discard(id_)
         self.counts["runs"] += 1
         if not self.known(id_):
@@ -210,10 +230,12 @@ class Checker:
 
     def finish(self):
         """After all is read: whether every receipt was kept."""
-        for topic, position, id_ in self.receipts:
-            event = self.events.get((topic, position))
+        for place, id_ in self.promised.items():
+            event = self.events.get(place)
             if not event or not event.completed:
-                self.wrong("lost", f"{id_}, which has a receipt for {topic} {position}")
+                self.wrong("lost", f"{id_}, which has a receipt for {' '.join(place)}")
+            elif event.id != id_:
+                self.wrong("lost", f"{id_}: where it is said to be stored, at {' '.join(place)}, is {event.id}")
         return self
 
     def good(self):
@@ -226,7 +248,7 @@ class Checker:
         by_step = {}
         for step in sorted(self.killed.values()):
             by_step[step] = by_step.get(step, 0) + 1
-        lines = [f"{len(self.receipts)} receipts, {counts}, {len(self.buried)} dead letters",
+        lines = [f"{self.receipts} receipts, {counts}, {len(self.buried)} dead letters",
                  f"{len(self.killed)} workers killed: " + ", ".join(f"{n} {step}" for step, n in by_step.items()),
                  found]
         for kind, texts in self.violations.items():

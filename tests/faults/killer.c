@@ -12,7 +12,8 @@
  *                     delivered  the producer reports one                  received   the consumer hands one over
  *                     settle     the core gives verdicts                   settled    the consumer confirms them
  *   FAULTS_WAIT     milliseconds between the step and the death, so that the other threads do what they do too early
- *   FAULTS_HISTORY  the file for the lines C (acknowledgements confirmed) and D (a dead letter stored)
+ *   FAULTS_HISTORY  the file for the lines C (acknowledgements confirmed), D (a dead letter stored) and R (an event
+ *                   reported as stored), each written as the other plugin says so: whoever dies in that call has said it
  *   FAULTS_WORKER   the name in them
  *
  * The other plugin must have all three roles. */
@@ -112,9 +113,10 @@ struct under_way {
         const void *instance;
         uint64_t token;
     } id;
-    bool acked;
+    bool acked, letter;
     UT_hash_handle hh;
-    char place[PLACE_ROOM];             /* of an event: "TOPIC POSITION" */
+    char place[PLACE_ROOM];             /* "TOPIC POSITION" of what was received, or of what a dead letter is of; "ID TOPIC"
+                                         * of another event that is sent */
 };
 
 static struct under_way *all;
@@ -130,14 +132,15 @@ static struct under_way *find(const void *instance, uint64_t token) {
     return found;
 }
 
-static void add(const void *instance, uint64_t token, struct eb_text topic, struct eb_text position) {
+static void add(const void *instance, uint64_t token, bool letter, struct eb_text first, struct eb_text second) {
     struct under_way *new = calloc(1, sizeof *new);
 
     if (!new)
         complain("the messages under way", "out of memory");
     new->id.instance = instance;
     new->id.token = token;
-    snprintf(new->place, sizeof new->place, "%.*s %.*s", (int)topic.len, topic.data, (int)position.len, position.data);
+    new->letter = letter;
+    snprintf(new->place, sizeof new->place, "%.*s %.*s", (int)first.len, first.data, (int)second.len, second.data);
     pthread_mutex_lock(&lock);
     HASH_ADD(hh, all, id, sizeof new->id, new);
     pthread_mutex_unlock(&lock);
@@ -203,15 +206,17 @@ static int64_t submit(void *self, const struct eb_message *const *batch, size_t 
     struct instance *instance = self;
 
     reach(SUBMIT, BEFORE, (long)n);
-    for (size_t i = 0; i < n; i++)
-        if (header(batch[i], "dlq_position").data)      /* before: another thread may report it at once */
-            add(instance, batch[i]->token, header(batch[i], "dlq_topic"), header(batch[i], "dlq_position"));
+    for (size_t i = 0; history >= 0 && i < n; i++)      /* before: another thread may report it at once */
+        if (header(batch[i], "dlq_position").data)
+            add(instance, batch[i]->token, true, header(batch[i], "dlq_topic"), header(batch[i], "dlq_position"));
+        else
+            add(instance, batch[i]->token, false, batch[i]->id, batch[i]->topic);
     int64_t taken = producer.submit(instance->inner, batch, n, err);
     pthread_mutex_lock(&lock);
     for (size_t i = taken < 0 ? 0 : (size_t)taken; all && i < n; i++) {
-        struct under_way *letter = find(instance, batch[i]->token);
-        if (letter)
-            forget(letter);
+        struct under_way *left = find(instance, batch[i]->token);
+        if (left)
+            forget(left);
     }
     pthread_mutex_unlock(&lock);
     reach(SUBMIT, AFTER, taken);
@@ -219,15 +224,18 @@ static int64_t submit(void *self, const struct eb_message *const *batch, size_t 
 }
 
 static void on_delivered(const struct eb_host *host, const struct eb_delivery *report) {
-    char line[PLACE_ROOM + 100];
+    char line[2 * PLACE_ROOM + 100];
     int len = 0;
 
     pthread_mutex_lock(&lock);
-    struct under_way *letter = all ? find(host->core, report->token) : NULL;
-    if (letter && report->status == EB_OK)
-        len = snprintf(line, sizeof line, "\nD %s %s ;", worker, letter->place);
-    if (letter)
-        forget(letter);
+    struct under_way *sent = all ? find(host->core, report->token) : NULL;
+    if (sent && sent->letter && report->status == EB_OK)
+        len = snprintf(line, sizeof line, "\nD %s %s ;", worker, sent->place);
+    else if (sent && report->status == EB_OK && report->position.data)
+        len = snprintf(line, sizeof line, "\nR %s %s %.*s ;", worker, sent->place, (int)report->position.len,
+                       report->position.data);
+    if (sent)
+        forget(sent);
     pthread_mutex_unlock(&lock);
     if (len > 0)
         record_write(history, line, (size_t)len);
@@ -256,7 +264,7 @@ static int32_t on_received(const struct eb_host *host, const struct eb_message *
     reach(RECEIVED, BEFORE, 1);
     int32_t status = core_of(host)->received(core_of(host), message);
     if (status == EB_OK && history >= 0)
-        add(host->core, message->token, message->topic, message->position);
+        add(host->core, message->token, false, message->topic, message->position);
     reach(RECEIVED, AFTER, 1);
     return status;
 }

@@ -1,13 +1,13 @@
 """tests/faults/mutations.py - breaks the core and the sqlite plugin on purpose, and sees the tests find it.
 
-    mutations.py              builds a copy of the tree; each mutation in turn: applied, built, and its test run, which has to
-                              fail for the reason expected. Before that the tests have to pass. Minutes.
+    mutations.py              builds a copy of the tree; each mutation in turn: applied, built, and its test run, which
+                              has to fail for the reason expected. Before that the tests have to pass. Minutes.
     mutations.py NAME...      only these
     mutations.py --check      only whether each still applies to the tree: without fuzz; seconds
 
-A mutation is a file mutations/NAME.patch: what it breaks; "test:" the test of test_kills.py that finds it; "finds:" words one
-of which is in what the test says (a kind of violation with a number above 0, or any other text); then the patch.
-Says TAP, with what found each.
+A mutation is a file mutations/NAME.patch: what it breaks; "test:" the test of test_*.py here that finds it; "finds:" words
+one of which is in what the test says (a kind of violation with a number above 0, or any other text); then the patch.
+Says TAP, and in the end a table of what found each, and in how many seconds.
 """
 import glob
 import os
@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from checker import Checker
 
@@ -24,7 +25,16 @@ TOP = os.path.abspath(os.environ.get("top_srcdir", os.path.join(HERE, "..", ".."
 TARGETS = ["libeventbus.la", "eventbus", "sqlite.la", "tests/faults/killer.la", "tests/faults/worker"]
 TRIES = 4                   # which moment a process dies at is chance, and some faults need the right one
 TEST_SECONDS = 300
-PATIENCE = 15               # of a storm for one that is stuck; elsewhere two minutes
+PATIENCE = 8                # of a test for what does not come; elsewhere a minute or two
+
+
+def tests_by_file():
+    """The names of the tests beside this file, by the file they are in."""
+    found = {}
+    for path in sorted(glob.glob(os.path.join(HERE, "test_*.py"))):
+        with open(path, encoding="utf-8") as file:
+            found[os.path.basename(path)] = re.findall(r"^@test\ndef (\w+)\(", file.read(), re.MULTILINE)
+    return found
 
 
 class Mutation:
@@ -33,15 +43,19 @@ class Mutation:
         with open(path, encoding="utf-8") as file:
             self.text, test, finds = (file.readline().rstrip("\n") for _ in range(3))
         self.test, self.finds = test.removeprefix("test: "), finds.removeprefix("finds: ").split("|")
+        self.file = next((file for file, names in tests_by_file().items() if self.test in names), None)
+        if not self.file:
+            sys.exit(f"{path}: there is no test {self.test}")
 
     def patch(self, folder, *options):
-        return subprocess.run(["patch", "-p1", "-F0", "--no-backup-if-mismatch", "-s", *options, "-i", self.path], cwd=folder,
-                              capture_output=True, text=True, check=False)
+        words = ["patch", "-p1", "-F0", "--no-backup-if-mismatch", "-s", *options, "-i", self.path]
+        return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
 
     def found(self, said):
         """Which of the words the test said, or None."""
         for word in self.finds:
-            if re.search(rf"(?:^#? *|, ){word} [1-9]" if word in Checker.KINDS else re.escape(word), said, re.MULTILINE):
+            told = rf"(?:^#? *|, ){word} [1-9]" if word in Checker.KINDS else re.escape(word)
+            if re.search(told, said, re.MULTILINE):
                 return word
         return None
 
@@ -67,31 +81,33 @@ class Copy:
     def make(self):
         self.run(["make", f"-j{os.cpu_count()}", *TARGETS])
 
-    def test(self, name):
-        """Runs one test of test_kills.py; answers whether it passed, and what it said."""
+    def test(self, file, *names):
+        """Runs tests of one file; answers whether they passed, and what they said."""
         env = {**os.environ, "top_srcdir": self.source, "top_builddir": self.build, "FAULTS_PATIENCE": str(PATIENCE)}
         env.pop("EB_SOAK", None)
-        words = [sys.executable, os.path.join(self.source, "tests", "faults", "test_kills.py"), *name.split()]
-        ran = subprocess.run(words, cwd=self.build, env=env, capture_output=True, text=True, timeout=TEST_SECONDS, check=False)
+        words = [sys.executable, os.path.join(self.source, "tests", "faults", file), *names]
+        ran = subprocess.run(words, cwd=self.build, env=env, capture_output=True, text=True, timeout=TEST_SECONDS,
+                             check=False)
         return ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def judge(copy, mutation):
-    """How a mutation fared: None, or why it was not found; and what found it."""
+    """How a mutation fared: None, or why it was not found; what found it; and how long its test took to do so."""
     applied = mutation.patch(copy.source)
     if applied.returncode:
-        return f"does not apply any more: {applied.stdout}{applied.stderr}", None
+        return f"does not apply any more: {applied.stdout}{applied.stderr}", None, 0
     copy.make()
-    why, word = "its test passed each time", None
+    why, word, began = "its test passed each time", None, time.monotonic()
     for _ in range(TRIES):
-        passed, said = copy.test(mutation.test)
+        passed, said = copy.test(mutation.file, mutation.test)
         if passed:
             continue
         word = mutation.found(said)
         why = None if word else f"its test failed, but for another reason:\n{said[:3000]}"
         break
+    seconds = time.monotonic() - began
     mutation.patch(copy.source, "-R")
-    return why, word
+    return why, word, seconds
 
 
 def tell(number, promise, why):
@@ -118,13 +134,29 @@ def run(mutations):
     with tempfile.TemporaryDirectory(prefix="eventbus-mutations-") as folder:
         copy = Copy(folder)
         copy.make()
-        passed, said = copy.test(" ".join(sorted({mutation.test for mutation in mutations})))
-        good = tell(1, "nothing is found where nothing is broken", None if passed else said[:3000])
+        good = tell(1, "nothing is found where nothing is broken", unbroken(copy, mutations))
+        rows = [("mutation", "caught by", "as", "in s")]
         for number, mutation in enumerate(mutations, 2):
-            why, word = judge(copy, mutation)
-            good &= tell(number, f"{mutation.name} is found", why)
-            print(f"# {mutation.name}: {mutation.text}\n#   found by {mutation.test}: {word}", flush=True)
+            why, word, seconds = judge(copy, mutation)
+            good &= tell(number, f"{mutation.name} is found: {mutation.text}", why)
+            rows.append((mutation.name, mutation.test if word else "nothing", word or "-", f"{seconds:.1f}"))
+    print_table(rows)
     return good
+
+
+def unbroken(copy, mutations):
+    """Whether the tests pass where nothing is broken: None, or what they say."""
+    for file in sorted({mutation.file for mutation in mutations}):
+        passed, said = copy.test(file, *sorted({mutation.test for mutation in mutations if mutation.file == file}))
+        if not passed:
+            return said[:3000]
+    return None
+
+
+def print_table(rows):
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("# " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip(), flush=True)
 
 
 def main():

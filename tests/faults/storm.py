@@ -44,7 +44,8 @@ def number_of(id_):
 
 def event_line(number, key):
     return ('{"specversion":"1.0","id":"%s","type":"%s","source":"openedx/storm/web",'
-            '"time":"2026-01-01T00:00:00+00:00","data":{"user":{"id":%d,"is_active":true,"pii":{"username":"%s","email":"e","name":"n"}}}}\n'
+            '"time":"2026-01-01T00:00:00+00:00","data":{"user":{"id":%d,"is_active":true,'
+            '"pii":{"username":"%s","email":"e","name":"n"}}}}\n'
             % (event_id(number), LOGIN, number, key))
 
 
@@ -98,7 +99,8 @@ class Storm:
     WORKER = WORKER
 
     def __init__(self, t, *, events, kills, plugin="sqlite", broker=None, section="", producers=4, workers=4, keys=200,
-                 producer_kinds=None, worker_kinds=None, retriable=97, permanent=307, seed=None, patience=None, log_level="error"):
+                 producer_kinds=None, worker_kinds=None, retriable=97, permanent=307, seed=None, patience=None,
+                 log_level="error"):
         self.t, self.events = t, events
         self.patience = patience or int(os.environ.get("FAULTS_PATIENCE", 120))
         self.seed = int(os.environ.get("FAULTS_SEED", 0)) or seed or random.SystemRandom().randrange(1, 10**9)
@@ -147,7 +149,7 @@ class Storm:
         self.lives += 1
         name = f"p{self.lives}"
         path = self.t.write(name, "".join(event_line(number, self.key(slot, number)) for number in numbers))
-        env = dict(self.env)
+        env = {**self.env, "FAULTS_HISTORY": self.history, "FAULTS_WORKER": name}
         if kind and kind != "random":
             self.kill_at(env, kind, self.chance.randint(1, len(numbers)))
         process = self.t.start("produce", "--topic", TOPIC, "--key-field", "user.pii.username", "--json",
@@ -158,7 +160,7 @@ class Storm:
 
     def wants_more(self, kind):
         """Whether new events are to be sent: there are some left, or deaths left that need some."""
-        backlog = len(self.checker.receipts) - self.completions()
+        backlog = self.checker.receipts - self.completions()
         workers_want = not self.worker_plan.over() and backlog < self.chunk
         return backlog < max(10000, 5 * self.chunk) and (
             kind is not None or self.next_number <= self.events or workers_want)
@@ -174,8 +176,8 @@ class Storm:
         return self.completed
 
     def key(self, slot, number):
-        """A key has one producer, so that its events have one order of sending. Others come with time, so that no worker is
-        without work for good, whatever keys fall to it."""
+        """A key has one producer, so that its events have one order of sending. Others come with time, so that no worker
+        is without work for good, whatever keys fall to it."""
         return f"k{slot}.{number % self.keys_each}.{number // 1000}"
 
     def kill_at(self, env, step, count):
@@ -268,12 +270,12 @@ class Storm:
         if lowest is not None:
             return lowest
         written = os.path.getsize(self.history) if os.path.exists(self.history) else 0
-        return (written, len(self.checker.receipts), self.lives)
+        return (written, self.checker.receipts, self.lives)
 
     def fail(self, why):
-        """It does not come to its end: says so, and what is wrong so far."""
+        """It does not come to its end: says so, and what is wrong so far. What is called lost there may still come."""
         with open(self.history, encoding="utf-8") as file:
-            self.checker.read(file)
+            self.checker.read(file).finish()
         raise harness.Failed(f"{why} (seed {self.seed})\n" + "\n".join(self.checker.summary()))
 
     def deaths(self):
@@ -321,14 +323,16 @@ class Storm:
     # ---- The end ----
 
     def judge(self, seconds):
-        with open(self.history, encoding="utf-8") as file:
-            self.checker.read(file).finish()
-        self.check_letters()
-        sent = self.next_number - 1
-        print(f"# {sent} events in {seconds:.0f} s, seed {self.seed}")
+        print(f"# {self.next_number - 1} events in {seconds:.0f} s, seed {self.seed}")
         producers = ", ".join(f"{n} {kind}" for kind, n in self.producer_plan.done.items())
         print(f"# producers killed: {producers}; {len(self.resent)} events sent again")
         print(f"# workers stopped in order: {self.worker_plan.done.get('stop', 0)}")
+        self.check_history()
+
+    def check_history(self):
+        with open(self.history, encoding="utf-8") as file:
+            self.checker.read(file).finish()
+        self.check_letters()
         for line in self.checker.summary():
             print(f"# {line}", flush=True)
         if not self.checker.good():

@@ -48,6 +48,26 @@ def a_receipt_without_a_completion_is_lost(t):
 
 
 @test
+def what_the_broker_reported_is_as_good_as_a_receipt(t):
+    reported = ["R p1 id1 a 1 ;", "R p1 id2 a 2 ;"]
+    t.equal(found(judge([*reported, run("S", "w1", 1), run("S", "w1", 2)])), {})
+    t.equal(found(judge([*reported, run("S", "w1", 1)])), {"lost": 1})
+    t.equal(found(judge(reported[1:], receipts(1))), {"lost": 2}, "one has a receipt, the other a report")
+
+
+@test
+def a_place_holds_the_event_that_is_said_to_be_there(t):
+    t.equal(found(judge([run("S", "w1", 1, id_="other")], receipts(1))), {"lost": 1})
+    t.equal(found(judge(["R p1 id1 a 1 ;", "R p2 id2 a 1 ;", run("S", "w1", 1)])), {"lost": 1}, "said of two")
+    t.equal(found(judge([run("S", "w1", 1)], [*receipts(1), *receipts(1)])), {}, "said twice")
+
+
+@test
+def a_receipt_says_where_its_event_is(t):
+    t.equal(found(judge([run("S", "w1", 1)], [{"id": "id1", "topic": "a"}])), {"nowhere": 1})
+
+
+@test
 def what_has_no_receipt_may_be_missing(t):
     t.equal(found(judge([run("S", "w1", 1), run("S", "w1", 2)], receipts(1))), {})
     t.equal(found(judge([], [])), {})
@@ -116,7 +136,7 @@ def an_id_at_two_positions_was_sent_twice(t):
 def a_kill_spends_no_attempt(t):
     killed = "K w1 receiver.before ;"
     t.equal(found(judge([run("B", "w1", 1), run("S", "w2", 1, attempt=2), killed])), {"attempts": 1})
-    t.equal(found(judge([run("B", "w1", 1), run("B", "w2", 1, attempt=2), killed])), {"attempts": 1}, "at the beginning")
+    t.equal(found(judge([run("B", "w1", 1), run("B", "w2", 1, attempt=2), killed])), {"attempts": 1}, "as it begins")
     t.equal(found(judge([run("B", "w1", 1), run("S", "w2", 1, attempt=1), killed])), {})
 
 
@@ -182,7 +202,8 @@ def how_many_run_together_is_seen_at_each_beginning(t):
 @test
 def the_summary_names_the_first_of_each_kind(t):
     lines = judge([run("S", "w1", 2), run("S", "w1", 1), "K w9 random ;"], receipts(*range(1, 10))).summary()
-    t.contains("\n".join(lines), "9 receipts, 2 runs", "1 workers killed: 1 random", "lost 7, out of order 1",
+    t.contains("\n".join(lines), "9 receipts, 0 reports, 2 runs", "1 workers killed: 1 random",
+               "lost 7, nowhere 0, out of order 1",
                "lost: id3, which has a receipt for a 3", "lost: and 2 more", "key k of a: 1 was completed after 2")
 
 

@@ -1,6 +1,6 @@
 """kill -9 of producers and workers, at random moments and at each step of an event's way: nothing that has a receipt is
-lost, each key comes in order, what was acknowledged never comes again, a kill spends no attempt. A storm that failed says
-its seed; FAULTS_SEED=SEED deals the same deaths again."""
+lost, each key comes in order, what was acknowledged never comes again, a kill spends no attempt. A storm that failed
+says its seed; FAULTS_SEED=SEED deals the same deaths again."""
 import os
 import sys
 

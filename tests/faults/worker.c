@@ -1,9 +1,11 @@
-/* tests/faults/worker.c - a service whose receiver writes down what it does, fails where it is told to, and dies where it
- * is told to.
+/* tests/faults/worker.c - a service whose receiver writes down what it does, fails where it is told to, and dies where
+ * it is told to.
  *
  *   worker SECTION      works until SIGTERM. From the environment, beyond what killer.c reads:
  *
  *   FAULTS_KILL        receiver.before:COUNT, receiver.after:COUNT: the COUNTth run is the last of this process
+ *   FAULTS_WAIT        milliseconds between that and the death
+ *   FAULTS_SLOW        milliseconds that each run takes
  *   FAULTS_POISON      the number of an event whose receiver kills the process each time
  *   FAULTS_RETRIABLE   each so manieth event fails the first time; 0: none
  *   FAULTS_PERMANENT   each so manieth event fails for good; 0: none
@@ -17,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 #include "record.h"
 
@@ -25,12 +28,17 @@
 static int history;
 static const char *name;
 static bool write_begun;
-static unsigned long retriable, permanent, poison;
+static unsigned long retriable, permanent, poison, wait_ms, slow_ms;
 static atomic_long before_left, after_left;
 
 static struct eb_consumer *consumer;
 
+static void pause_for(unsigned long ms) {
+    nanosleep(&(struct timespec){ (time_t)(ms / 1000), (long)(ms % 1000 * 1000000) }, NULL);
+}
+
 static void die(void) {
+    pause_for(wait_ms);
     kill(getpid(), SIGKILL);
 }
 
@@ -62,6 +70,8 @@ static enum eb_status receive(const struct eb_event *event, void *arg, struct eb
         note('B', meta);
     if (counts_down(&before_left) || (poison && number == poison))
         die();
+    if (slow_ms)
+        pause_for(slow_ms);
     if (permanent && number % permanent == 1)
         status = fail(err, EB_PERMANENT);
     else if (retriable && number % retriable == 2 && meta->attempt == 1)
@@ -92,6 +102,8 @@ static void read_environment(void) {
     retriable = number_of("FAULTS_RETRIABLE");
     permanent = number_of("FAULTS_PERMANENT");
     poison = number_of("FAULTS_POISON");
+    wait_ms = number_of("FAULTS_WAIT");
+    slow_ms = number_of("FAULTS_SLOW");
     if (last && strncmp(last, "receiver.before:", 16) == 0)
         atomic_store(&before_left, atol(last + 16));
     else if (last && strncmp(last, "receiver.after:", 15) == 0)
