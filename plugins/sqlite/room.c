@@ -43,21 +43,31 @@ void sq_room_prepare(struct sq_store *store) {
     grow_log(store->db);
 }
 
+/* The kernel does it at once where the filesystem knows how; else sqlite does, block by block. */
+static int32_t extend(struct sq_store *store, int64_t size) {
+    sqlite3_int64 hint = size;
+    int32_t status;
+
+    if (!store->way)
+        store->way = sq_way_get(store->path, &store->file);
+    status = store->way ? sq_way_extend(store->way, size, CHUNK) : EB_EMPTY;
+    if (status == EB_EMPTY)
+        status = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_SIZE_HINT, &hint) == SQLITE_OK ? EB_OK : EB_RETRIABLE;
+    return status;
+}
+
 /* Rows do not fill their pages: of such as are just larger than half a page there is one in each. Only at our turn: nobody
  * else moves the log into the file then, whose end sqlite moves by writing behind it. */
 int32_t sq_room_take(struct sq_store *store, size_t bytes, struct eb_error *err) {
     int64_t pages = 0, unused = 0, need = (int64_t)(bytes / (PAGE / 2)) + SPARE_PAGES;
-    sqlite3_int64 size;
     int32_t status = store->at_turn ? sq_number(store, SQ_PAGES, &pages, err) : EB_EMPTY;
 
     if (status == EB_OK)
         status = sq_number(store, SQ_FREE_PAGES, &unused, err);
     if (status != EB_OK)
         return status < 0 ? status : EB_OK;
-    size = (pages + (need > unused ? need - unused : 0)) * PAGE;
-    if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_SIZE_HINT, &size) != SQLITE_OK)
-        return sq_store_full(store, err);
-    return EB_OK;
+    status = extend(store, (pages + (need > unused ? need - unused : 0)) * PAGE);
+    return status == EB_OK ? EB_OK : sq_store_full(store, err);
 }
 
 /* Files made before there was retention keep their free pages, for what comes next. */

@@ -29,6 +29,8 @@ static void disconnect(struct sq_store *store) {
     }
     sqlite3_close(store->db);
     store->db = NULL;
+    sq_way_put(store->way);
+    store->way = NULL;
 }
 
 void sq_store_close(struct sq_store *store) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <eventbus/plugin.h>
 
+#include "extend.h"
 #include "file.h"
 #include "side.h"
 #include "sql.h"
@@ -35,6 +36,7 @@ struct sq_store {
     sqlite3 *db;                        /* NULL: not connected */
     uint64_t connections;               /* how often it was connected: what is remembered of a file goes with it */
     struct sq_file_identity file;       /* that it was connected to */
+    struct sq_way *way;                 /* to make it longer; NULL: not yet, or there is none */
     int64_t looked_ms;                  /* when it was last seen to be the file at that path */
     sqlite3_stmt *statements[SQ_STATEMENTS];
     struct sq_side side;

@@ -359,6 +359,37 @@ static void file_size_limit(void) {
     kit_close_producer(p, 1000);
 }
 
+/* As another process sees them. */
+static bool others_see_locks(const char *path) {
+    pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        _exit(fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 ? lock.l_type != F_UNLCK : 2);
+    }
+    kit_check(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) < 2,
+              "cannot look at the locks of %s", path);
+    return WEXITSTATUS(status) == 1;
+}
+
+/* A process that closes any descriptor of a file loses its locks on it. Without them another one may take the log away. */
+static void locks_stay(void) {
+    const char *path = kit_file("bus.db");
+    struct kit_host *stays = kit_producer(path), *goes = kit_producer(path);
+
+    kit_send_many(stays, "t", 0, 100, 7);
+    kit_send_many(goes, "t", 0, 100, 7);
+    kit_check(others_see_locks(path), "two producers hold no lock");
+    kit_close_producer(goes, 1000);
+    kit_check(others_see_locks(path), "one producer has taken the other's locks with it");
+    kit_send_many(stays, "t", 100, 5000, 7);            /* the file grows */
+    kit_check(others_see_locks(path), "a file that has grown has lost its locks");
+    kit_close_producer(stays, 1000);
+    kit_check(!others_see_locks(path), "nobody has it open, and there are locks");
+}
+
 /* Nothing goes on being written to a file that was removed. */
 static void removed_while_in_use(void) {
     const char *path = kit_file("bus.db");
@@ -399,6 +430,7 @@ static const struct kit_test tests[] = {
     { "and one that was there from the start", locked_from_the_start },
     { "a full disk is told and waited out; what was reported is there", full_disk },
     { "so is a limit on the size of files", file_size_limit },
+    { "an instance that is closed leaves the others of its process their locks", locks_stay },
     { "a file that is removed is noticed, and made anew", removed_while_in_use },
     { NULL, NULL },
 };
