@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +55,7 @@ static void start_server(int out) {
     char script[500];
 
     snprintf(script, sizeof script, "%s/tests/brokers/redis_server.py", top ? top : ".");
+    prctl(PR_SET_PDEATHSIG, SIGTERM);       /* a bench that dies leaves no server behind */
     dup2(out, STDOUT_FILENO);
     execlp("python3", "python3", script, (char *)NULL);
     _exit(127);

@@ -10,7 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "process"))
 from harness import PLUGINS, SCHEMAS, test                                    # noqa: E402
 from proxy import Proxy                                     # noqa: E402
-from redis_server import RedisServer                        # noqa: E402
+from redis_server import NoServer, RedisServer              # noqa: E402
 
 LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
 KEY_FIELD = "user.pii.username"
@@ -25,12 +25,20 @@ def configure(t, url, **keys):
             f"consumer = main\n[broker main]\nplugin = redis\nurl = {url}\n{lines}")
 
 
+def server_for(t, **server):
+    """A RedisServer made with these, or a skipped test where there is none."""
+    try:
+        return RedisServer(**server)
+    except NoServer as error:
+        t.skip(str(error))
+
+
 def redis_test(keys=None, **server):
     """A test of (t, redis): a server of its own, made with **server, to which the configuration leads."""
     def wrap(function):
         @functools.wraps(function)
         def run(t):
-            with RedisServer(**server) as redis:
+            with server_for(t, **server) as redis:
                 configure(t, redis.url, **(keys or {}))
                 function(t, redis)
         return test(run)
@@ -42,10 +50,25 @@ def proxy_test(keys=None, **server):
     def wrap(function):
         @functools.wraps(function)
         def run(t):
-            with RedisServer(**server) as redis, Proxy(("127.0.0.1", redis.port)) as proxy:
+            with server_for(t, **server) as redis, Proxy(("127.0.0.1", redis.port)) as proxy:
                 configure(t, f"redis://127.0.0.1:{proxy.port}", **(keys or {}))
                 function(t, redis, proxy)
         return test(run)
+    return wrap
+
+
+def each_version_test(*versions, keys=None, **server):
+    """One test of (t, redis) for each of these versions of the server, as redis_versions.sh knows them."""
+    def wrap(function):
+        for version in versions:
+            @functools.wraps(function)
+            def run(t, version=version):
+                with server_for(t, version=version, **server) as redis:
+                    configure(t, redis.url, **(keys or {}))
+                    function(t, redis)
+            run.__name__ = f"{function.__name__}_{version.replace('.', '_')}"
+            test(run)
+        return function
     return wrap
 
 

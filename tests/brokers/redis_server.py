@@ -1,7 +1,7 @@
 """tests/brokers/redis_server.py - a real redis-server for tests, with a port and a folder of its own.
 
 As a module:    with RedisServer() as redis: ... redis.url, redis.call("XLEN", "a"), redis.kill9(), redis.start()
-As a command:   redis_server.py [OPTION...]               prints its URL, runs until it is told to stop; 77: there is none
+As a command:   redis_server.py [OPTION...]               prints its URL, and runs until told to stop; 77: none here
                 redis_server.py [OPTION...] -- COMMAND    runs COMMAND with EB_REDIS_URL set, and ends as it does
 """
 import argparse
@@ -26,8 +26,9 @@ class NoServer(RuntimeError):
 class RedisServer:
     """One server. Its data live in `folder` until close(); start() after kill9() or stop() finds them there again."""
 
-    def __init__(self, kind="tcp", appendonly=False, password=None, options=()):
-        """kind: tcp, unix or tls. appendonly: each write is in the file before it is answered."""
+    def __init__(self, kind="tcp", appendonly=False, password=None, options=(), version=None):
+        """kind: tcp, unix or tls. appendonly: each write is in the file before it is answered. version: another server
+        than the machine's, a name that redis_versions.sh knows; NoServer where it cannot be had."""
         self.folder = tempfile.mkdtemp(prefix="eventbus-redis-")
         self.kind, self.password, self.process, self.connection = kind, password, None, None
         self.port = child.free_port() if kind != "unix" else 0
@@ -35,7 +36,10 @@ class RedisServer:
         self.options = [("daemonize", "no"), ("save", ""), ("dir", self.folder), ("unixsocket", self.socket),
                         ("bind", "127.0.0.1"), ("port", self.port if kind == "tcp" else 0),
                         ("appendonly", "yes" if appendonly else "no"), ("appendfsync", "always"),
-                        ("enable-debug-command", "yes"), *options]
+                        *options]
+        self.program = find_program(version)
+        if major(self.program) >= 7:
+            self.options.append(("enable-debug-command", "yes"))
         if kind == "tls":
             self.options += [("tls-port", self.port), ("tls-auth-clients", "no"), *make_certificates(self.folder)]
         if password:
@@ -54,7 +58,7 @@ class RedisServer:
         words = ["redis-server"]
         for name, value in self.options:
             words += [f"--{name}", str(value)]
-        self.process = child.start(words, self.folder, "server", program=find_program())
+        self.process = child.start(words, self.folder, "server", program=self.program)
 
     def _await(self):
         deadline = time.monotonic() + PATIENCE
@@ -156,13 +160,33 @@ class RedisServer:
         return None
 
 
-def find_program():
-    """redis-server; or what it links to: Debian's redis-tools has the program, and no service that would be started."""
+def find_program(version=None):
+    """redis-server; or what it links to: Debian's redis-tools has the program, and no service that would be started. A
+    version: as redis_versions.sh has it. $EB_REDIS_SERVER: this one, whatever was wanted."""
+    chosen = os.environ.get("EB_REDIS_SERVER")
+    if chosen:
+        return chosen
+    if version:
+        return find_version(version)
     for name in ("redis-server", "redis-check-rdb"):
         path = shutil.which(name)
         if path:
             return path
     raise NoServer("no redis-server here: bootstrap check installs what the tests need")
+
+
+def find_version(version):
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "redis_versions.sh")
+    told = subprocess.run([script, "--show", version], capture_output=True, text=True, check=False)
+    if told.returncode:
+        raise NoServer(f"no server {version} here: tests/brokers/redis_versions.sh fetches it")
+    return told.stdout.strip()
+
+
+def major(program):
+    """The first number of the version that it tells of itself."""
+    told = subprocess.run(["redis-server", "--version"], executable=program, capture_output=True, text=True, check=True)
+    return int(told.stdout.partition("v=")[2].partition(".")[0])
 
 
 def make_certificates(folder):
@@ -189,16 +213,17 @@ def main():
     options.add_argument("--kind", choices=("tcp", "unix", "tls"), default="tcp")
     options.add_argument("--appendonly", action="store_true", help="survives kill -9")
     options.add_argument("--password")
+    options.add_argument("--version", help="a name that redis_versions.sh knows, instead of the machine's own server")
     options.add_argument("command", nargs=argparse.REMAINDER)
     given = options.parse_args()
     words = given.command[1:] if given.command[:1] == ["--"] else given.command
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        find_program()
+        server = RedisServer(given.kind, given.appendonly, given.password, version=given.version)
     except NoServer as error:
         print(f"redis_server.py: {error}", file=sys.stderr)
         sys.exit(77)
-    with RedisServer(given.kind, given.appendonly, given.password) as redis:
+    with server as redis:
         if words:
             sys.exit(subprocess.run(words, env={**os.environ, "EB_REDIS_URL": redis.url}, check=False).returncode)
         print(redis.url, flush=True)
