@@ -119,6 +119,7 @@ static void known(struct sr_desk *desk, struct sr_question *question) {
     forget_why(question);
     question->rounds = 0;
     question->tried = 0;
+    question->contested = false;
     move(desk, question, SR_KNOWN);
     desk->news++;
 }
@@ -128,6 +129,7 @@ static void refused(struct sr_desk *desk, struct sr_question *question, const st
     question->again_ms = sr_now_ms() + SR_REFUSED_MS;
     question->rounds = 0;
     question->tried = 0;
+    question->contested = false;
     move(desk, question, SR_REFUSED);
     desk->news++;
 }
@@ -198,6 +200,12 @@ static void failed(struct sr_desk *desk, struct sr_question *question, const str
     remember_why(question, err);
 }
 
+/* A registry that others give the same new subject at the same moment may answer 409 to those who come second, as to a
+ * schema that is incompatible: only the next answer tells which it was. */
+static bool may_be_a_race(const struct sr_question *question, const struct sr_outcome *outcome) {
+    return question->post && !question->contested && outcome->answer.http == 409;
+}
+
 static void ended(void *arg, const struct sr_outcome *outcome) {
     struct sr_desk *desk = arg;
     struct sr_question *question = outcome->owner;
@@ -222,6 +230,11 @@ static void ended(void *arg, const struct sr_outcome *outcome) {
     sr_question_context(question, server, &err);
     if (status == EB_PERMANENT) {
         sr_servers_answered(&desk->servers, question->server);
+        if (may_be_a_race(question, outcome)) {
+            question->contested = true;
+            move(desk, question, SR_QUEUED);
+            return;
+        }
         refused(desk, question, &err);
     } else {
         failed(desk, question, outcome, &err);

@@ -24,6 +24,7 @@ struct sr_question {
     enum sr_state state;
     bool post;                  /* an entry's, else a lookup's */
     bool wanted;                /* asked for since it was sent last */
+    bool contested;             /* it met a conflict, and is asked once more */
     uint32_t tried;             /* in this round, a bit a server */
     uint32_t rounds;            /* that failed, one after the other */
     int64_t again_ms, began_ms;

@@ -19,8 +19,10 @@ What the words mean (docs/delivery.md):
     nowhere       a receipt that names no position
     out of order  a first completion that came after one at a later position of the same topic and key
     repeat        a run that completes an event completed before. Allowed: when a worker that ran it was killed, and the
-                  acknowledgement had not been confirmed; or when its id was sent again, at another position
-    attempt       is the failed runs so far plus 1: a kill spends none. Failed runs of killed workers may be missing
+                  acknowledgement had not been confirmed; or when its id was sent again, at another position. Where
+                  members lose events to others (`moving`), also when nobody was killed
+    attempt       is the failed runs so far plus 1: a kill spends none. Failed runs of killed workers may be missing; where
+                  members lose events to others, who do not know of them, all may
     too early     an acknowledgement confirmed before the event was completed
     not given up  a dead letter of an event that no receiver had given up
 
@@ -62,10 +64,12 @@ class Checker:
     KINDS = ("lost", "nowhere", "out of order", "repeated", "attempts", "too early", "not given up",
              "sent out of order", "never sent")
 
-    def __init__(self, resent=(), known=None):
+    def __init__(self, resent=(), known=None, moving=False):
         """resent: the ids that were sent more than once (a set that may grow until it is read); known(id): whether it
-        was ever sent."""
-        self.resent, self.known = resent, known or (lambda id_: True)
+        was ever sent; moving: the broker takes partitions from members that live, and need not know where an event is
+        that it had already."""
+        self.resent, self.known, self.moving = resent, known or (lambda id_: True), moving
+        self.unplaced = []              # ids of receipts without a position, where that is allowed
         self.events, self.receipts, self.ids = {}, 0, {}
         self.promised = {}              # place: the id of the event that is said to be stored there
         self.last = {}                  # (topic, key): the place of its latest first completion
@@ -91,6 +95,8 @@ class Checker:
             if each.get("position"):
                 self.promise(each["id"], (each["topic"], each["position"]))
                 positions[each["id"]] = each["position"]
+            elif self.moving:
+                self.unplaced.append(each["id"])
             else:
                 self.wrong("nowhere", f"{each['id']} has a receipt that does not say where it is stored")
         for id_, key in sent:
@@ -182,7 +188,7 @@ class Checker:
             self.keys[place] = key                      # for bury(), which is not told it
 
     def check_attempt(self, event, place, attempt):
-        if not event.failures - event.unsure < attempt <= event.failures + 1:
+        if not (self.moving or event.failures - event.unsure < attempt) or attempt > event.failures + 1:
             self.wrong("attempts", f"attempt {attempt} at {place} after {event.failures} failed runs, "
                                    f"{event.unsure} of them by workers that were killed")
 
@@ -191,7 +197,7 @@ class Checker:
         self.counts["repeats"] += 1
         if event.confirmed and not orphan:
             self.wrong("repeated", f"{place} was run again by {worker}, after its acknowledgement was confirmed")
-        elif not event.near_a_kill:
+        elif not event.near_a_kill and not self.moving:
             self.wrong("repeated", f"{place} was run again by {worker}, and nobody who ran it was killed")
 
     def check_other_places(self, id_, place):
@@ -230,6 +236,10 @@ class Checker:
 
     def finish(self):
         """After all is read: whether every receipt was kept."""
+        for id_ in self.unplaced:
+            event = self.events.get(self.ids.get(id_))
+            if not event or not event.completed:
+                self.wrong("lost", f"{id_}, which has a receipt without a position")
         for place, id_ in self.promised.items():
             event = self.events.get(place)
             if not event or not event.completed:

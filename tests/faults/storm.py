@@ -4,7 +4,7 @@ sent, killed and consumed; then what they wrote down is judged.
     storm = Storm(t, events=20000, kills=2)
     storm.run()                 # fails the test where the checker finds a violation
 
-For another broker: plugin = "redis", broker = "url = redis://...\\n", and what differs in `section`.
+For another broker: plugin = "redis", broker = "url = redis://...\\n", and what differs in `section`; moving: see checker.py.
 
 Each life of a process gets a kind of death out of a plan, which is done when each kind has happened `kills` times:
 "random" is a SIGKILL by this program at a random moment, STEP.before and STEP.after are the steps of killer.c (and
@@ -100,7 +100,7 @@ class Storm:
 
     def __init__(self, t, *, events, kills, plugin="sqlite", broker=None, section="", producers=4, workers=4, keys=200,
                  producer_kinds=None, worker_kinds=None, retriable=97, permanent=307, seed=None, patience=None,
-                 log_level="error"):
+                 log_level="error", moving=False):
         self.t, self.events = t, events
         self.patience = patience or int(os.environ.get("FAULTS_PATIENCE", 120))
         self.seed = int(os.environ.get("FAULTS_SEED", 0)) or seed or random.SystemRandom().randrange(1, 10**9)
@@ -117,7 +117,7 @@ class Storm:
         self.resent = set()
         self.looked_at, self.completed = 0, 0           # bytes of the history, and the completions in them
         self.history = t.path("history")
-        self.checker = Checker(self.resent, lambda id_: number_of(id_) < self.next_number)
+        self.checker = Checker(self.resent, lambda id_: number_of(id_) < self.next_number, moving)
         self.set_up(plugin, f"path = {t.path('bus.db')}\n" if broker is None else broker, section, log_level)
         self.env = {"FAULTS_PLUGIN": os.path.join(harness.PLUGINS, f"{plugin}.so")}
         self.worker_env = {**self.env, "FAULTS_HISTORY": self.history, "FAULTS_RETRIABLE": str(retriable),

@@ -68,6 +68,24 @@ def a_receipt_says_where_its_event_is(t):
 
 
 @test
+def where_the_broker_may_not_know_the_position_the_id_tells(t):
+    sent = [{"id": "id1", "topic": "a"}]
+    t.equal(found(judge([run("S", "w1", 1)], sent, moving=True)), {})
+    t.equal(found(judge([run("S", "w1", 2)], sent, moving=True)), {"lost": 1})
+
+
+@test
+def where_members_lose_events_to_others_repeats_are_counted(t):
+    history = [run("S", "w1", 1), run("F", "w1", 2), run("S", "w2", 1), run("S", "w2", 2)]
+    t.equal(found(judge(history)), {"repeated": 1, "attempts": 1})
+    moved = judge(history, moving=True)
+    t.equal((found(moved), moved.counts["repeats"]), ({}, 1))
+    confirmed_first = [run("S", "w1", 1), confirmed("w1", 1), run("S", "w2", 1)]
+    t.equal(found(judge(confirmed_first, moving=True)), {"repeated": 1}, "after its acknowledgement was confirmed")
+    t.equal(found(judge([run("S", "w1", 1, attempt=2)], moving=True)), {"attempts": 1}, "failures that never were")
+
+
+@test
 def what_has_no_receipt_may_be_missing(t):
     t.equal(found(judge([run("S", "w1", 1), run("S", "w1", 2)], receipts(1))), {})
     t.equal(found(judge([], [])), {})

@@ -280,8 +280,19 @@ def a_refusal_is_permanent_and_in_the_registrys_words(t):
     old = asker.until(asker.register("old"), "permanent")
     t.contains(old["text"], "subject old: refused with 409: incompatible")
     t.equal((old["kind"], old["native"]), (3, 409), "kind (data) and native")
+    t.equal([request.target.split("/")[2] for request in server.requests], ["bad", "old", "old"], "asked")
     asker.until(asker.register("good"), "ok")
     t.equal(asker.trouble(), "")
+
+
+@test
+def a_conflict_that_was_a_race_of_two_writers_is_none(t):
+    plays = [answer(409, {"error_code": 409, "message": "An artifact with ID 'new' already exists."})]
+    server = Server(lambda request: plays.pop() if plays else registry(request))
+    asker = Asker(t, "url=" + server.url)
+    n = asker.register("new")
+    t.equal(asker.until(n, "ok", "permanent")["status"], "ok")
+    t.equal([line["status"] for line in asker.said(n)], ["empty", "ok"], "what was said of it")
 
 
 @test
