@@ -60,6 +60,7 @@ class KafkaServer:
         self.classes = java_program.classes("kafka")
         self.folder = tempfile.mkdtemp(prefix="eventbus-kafka-")
         self.heap, self.process, self.authority = heap, None, None
+        self.starts, self.launched = 0, 0.0
         self.ports = {"PLAINTEXT": child.free_port(), "CONTROLLER": child.free_port()}
         self.options = list(options)
         if secure:
@@ -124,16 +125,24 @@ class KafkaServer:
 
     def start(self):
         """Starts it, on the same ports and with the same data as before, and waits until it answers."""
-        if not os.path.exists(self.path("data/meta.properties")):
-            self._format()
-        said = self.log().count(STARTED)
-        self.process = child.start(self._java("kafka.Kafka", self.path("server.properties")), self.folder, "server")
-        deadline = time.monotonic() + PATIENCE
-        while not (self.log().count(STARTED) > said and self._listens()):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"kafka did not start:\n{self.log()[-3000:]}")
+        self.launch()
+        while not self.is_up():
             time.sleep(0.05)
         return self
+
+    def launch(self):
+        """As start(), without the wait. Not from a thread that ends earlier than it: it would end with that one."""
+        if not os.path.exists(self.path("data/meta.properties")):
+            self._format()
+        self.starts = self.log().count(STARTED)
+        self.launched = time.monotonic()
+        self.process = child.start(self._java("kafka.Kafka", self.path("server.properties")), self.folder, "server")
+
+    def is_up(self):
+        """Whether it has come up since it was launched."""
+        if self.process.poll() is not None or time.monotonic() > self.launched + PATIENCE:
+            raise RuntimeError(f"kafka did not start:\n{self.log()[-3000:]}")
+        return self.log().count(STARTED) > self.starts and self._listens()
 
     def _listens(self):
         try:

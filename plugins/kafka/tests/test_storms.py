@@ -2,13 +2,12 @@
 order, what was confirmed never comes again; what came again is counted. A storm that failed says its seed."""
 import os
 import sys
-import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 for folder in ("brokers", "faults"):
     sys.path.insert(0, os.path.join(HERE, "..", "..", "..", "tests", folder))
 from kafka_case import kafka_test, options                  # noqa: E402
-from harness import Failed, main, size                      # noqa: E402
+from harness import main, size                              # noqa: E402
 from storm import Storm                                     # noqa: E402
 
 TOPIC, PARTITIONS = "a", 8
@@ -23,32 +22,23 @@ class KafkaStorm(Storm):
                  "rdkafka_session_timeout_ms": "6000", "rdkafka_heartbeat_interval_ms": "1000", **(keys or {})}
         super().__init__(t, events=events, plugin="kafka", broker=options(lines), section=section, producer_kinds=[],
                          moving=True, **more)
-        self.site, self.broken, self.helper, self.trouble = site, broken, None, None
+        self.site, self.broken, self.coming_up = site, broken, False
         self.chunk = max(50, events // 40)
         self.deaths_at = [(n + 1) * events // (broken + 1) for n in range(broken)]
         site.kafka.create(TOPIC, PARTITIONS)
 
     def turn(self):
         super().turn()
-        if self.helper and not self.helper.is_alive():
-            self.helper.join()
-            self.helper = None
-        if self.trouble:
-            raise Failed(f"the broker did not come up again: {self.trouble}")
-        if self.deaths_at and not self.helper and self.completions() >= self.deaths_at[0]:
+        if self.coming_up:
+            self.coming_up = not self.site.kafka.is_up()
+        elif self.deaths_at and self.completions() >= self.deaths_at[0]:
             self.deaths_at.pop(0)
-            self.helper = threading.Thread(target=self.break_broker)
-            self.helper.start()
-
-    def break_broker(self):
-        self.site.kafka.kill9()
-        try:
-            self.site.kafka.start()
-        except RuntimeError as why:
-            self.trouble = str(why)
+            self.site.kafka.kill9()
+            self.site.kafka.launch()
+            self.coming_up = True
 
     def sending_is_over(self):
-        return not self.deaths_at and not self.helper and super().sending_is_over()
+        return not self.deaths_at and not self.coming_up and super().sending_is_over()
 
     def judge(self, seconds):
         print(f"# broker killed {self.broken} times; 8 partitions; at most {len(self.workers)} members, "
