@@ -75,9 +75,11 @@ static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_
         free(partition);
         return false;
     }
+    /* more: its queue may hold what was fetched when it was here last. librdkafka passes that by when it is read, and
+     * tells of new messages only where the queue was empty. */
     *partition = (struct kf_partition){ .slot = slot, .generation = ++c->generations[slot], .topic = topic,
-                                        .number = named->partition, .bell = &c->client.bell, .position = -1, .end = -1,
-                                        .start = named->offset >= 0 ? named->offset : -1 };
+                                        .number = named->partition, .bell = &c->client.bell, .more = true,
+                                        .position = -1, .end = -1, .start = named->offset >= 0 ? named->offset : -1 };
     partition->queue = rd_kafka_queue_get_partition(c->client.rk, named->topic, named->partition);
     if (!partition->queue) {
         free(partition);

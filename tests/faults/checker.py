@@ -21,8 +21,8 @@ What the words mean (docs/delivery.md):
     repeat        a run that completes an event completed before. Allowed: when a worker that ran it was killed, and the
                   acknowledgement had not been confirmed; or when its id was sent again, at another position. Where
                   members lose events to others (`moving`), also when nobody was killed
-    attempt       is the failed runs so far plus 1: a kill spends none. Failed runs of killed workers may be missing; where
-                  members lose events to others, who do not know of them, all may
+    attempt       is the failed runs so far plus 1: a kill spends none. Failed runs of killed workers may be missing;
+                  where members lose events to others, who do not know of them, all may
     too early     an acknowledgement confirmed before the event was completed
     not given up  a dead letter of an event that no receiver had given up
 

@@ -4,7 +4,8 @@ sent, killed and consumed; then what they wrote down is judged.
     storm = Storm(t, events=20000, kills=2)
     storm.run()                 # fails the test where the checker finds a violation
 
-For another broker: plugin = "redis", broker = "url = redis://...\\n", and what differs in `section`; moving: see checker.py.
+For another broker: plugin = "redis", broker = "url = redis://...\\n", and what differs in `section`; moving: see
+checker.py.
 
 Each life of a process gets a kind of death out of a plan, which is done when each kind has happened `kills` times:
 "random" is a SIGKILL by this program at a random moment, STEP.before and STEP.after are the steps of killer.c (and

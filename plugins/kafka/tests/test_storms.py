@@ -1,5 +1,5 @@
-"""Brokers that are killed, members that stop, come and go, all under load: nothing with a receipt is lost, each key comes in
-order, what was confirmed never comes again; what came again is counted. A storm that failed says its seed."""
+"""Brokers that are killed, members that stop, come and go, all under load: nothing with a receipt is lost, each key comes
+in order, what was confirmed never comes again; what came again is counted. A storm that failed says its seed."""
 import os
 import sys
 
@@ -14,12 +14,13 @@ TOPIC, PARTITIONS = "a", 8
 
 
 class KafkaStorm(Storm):
-    """Producers and workers of one topic. Those come and go `kills` times each way in worker_kinds; the broker is killed
-    `broken` times, each after the same share of the events, and started again."""
+    """Producers and workers of one topic. Workers come and go `kills` times each way in worker_kinds; the broker is
+    killed `broken` times, each after the same share of the events, and started again."""
 
     def __init__(self, t, site, *, events, broken=0, keys=None, section="", **more):
-        lines = {"bootstrap_servers": site.kafka.bootstrap, "schema_registry": site.registry.url, "connect_timeout": "2m",
-                 "rdkafka_session_timeout_ms": "6000", "rdkafka_heartbeat_interval_ms": "1000", **(keys or {})}
+        lines = {"bootstrap_servers": site.kafka.bootstrap, "schema_registry": site.registry.url,
+                 "connect_timeout": "2m", "rdkafka_session_timeout_ms": "6000",
+                 "rdkafka_heartbeat_interval_ms": "1000", **(keys or {})}
         super().__init__(t, events=events, plugin="kafka", broker=options(lines), section=section, producer_kinds=[],
                          moving=True, **more)
         self.site, self.broken, self.coming_up = site, broken, False
