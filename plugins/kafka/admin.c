@@ -57,29 +57,51 @@ static int tell_topic(const rd_kafka_topic_partition_list_t *lows, const rd_kafk
     return i;
 }
 
+/* All topics' partitions where they begin and where they end; both to be destroyed. */
+static int32_t find_topics(struct kf_admin *a, int64_t until, rd_kafka_topic_partition_list_t **lows,
+                           rd_kafka_topic_partition_list_t **highs, struct eb_error *err) {
+    int32_t status = kf_ask_partitions(a, NULL, until, lows, err);
+
+    if (status != EB_OK)
+        return status;
+    rd_kafka_topic_partition_list_sort(*lows, NULL, NULL);
+    *highs = rd_kafka_topic_partition_list_copy(*lows);
+    status = kf_ask_offsets(a, *lows, RD_KAFKA_OFFSET_BEGINNING, until, err);
+    if (status == EB_OK)
+        status = kf_ask_offsets(a, *highs, RD_KAFKA_OFFSET_END, until, err);
+    if (status == EB_OK)
+        return EB_OK;
+    rd_kafka_topic_partition_list_destroy(*lows);
+    rd_kafka_topic_partition_list_destroy(*highs);
+    return status;
+}
+
 int32_t kf_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
                         struct eb_error *err) {
     struct kf_admin *a = self;
     int64_t until = kf_ticks_ms() + timeout_ms;
-    rd_kafka_topic_partition_list_t *lows = NULL, *highs;
-    int32_t status = kf_ask_partitions(a, NULL, until, &lows, err);
+    rd_kafka_topic_partition_list_t *lows, *highs;
     struct eb_topic_info info;
+    struct eb_error why;
+    int32_t status;
 
-    if (status != EB_OK)
+    do {
+        why = (struct eb_error){0};
+        status = find_topics(a, until, &lows, &highs, &why);
+    } while (status != EB_OK && kf_ask_again(&why, until));
+    if (status != EB_OK) {
+        if (err)
+            *err = why;
         return status;
-    rd_kafka_topic_partition_list_sort(lows, NULL, NULL);
-    highs = rd_kafka_topic_partition_list_copy(lows);
-    status = kf_ask_offsets(a, lows, RD_KAFKA_OFFSET_BEGINNING, until, err);
-    if (status == EB_OK)
-        status = kf_ask_offsets(a, highs, RD_KAFKA_OFFSET_END, until, err);
-    for (int i = 0; status == EB_OK && i < lows->cnt;) {
+    }
+    for (int i = 0; i < lows->cnt;) {
         i = tell_topic(lows, highs, i, &info);
         if (each(arg, &info) != 0)
             break;
     }
     rd_kafka_topic_partition_list_destroy(lows);
     rd_kafka_topic_partition_list_destroy(highs);
-    return status;
+    return EB_OK;
 }
 
 /* ---- create, remove ---- */
@@ -114,6 +136,8 @@ int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, int32_t t
         status = kf_error(err, kf_class(code), "topic %s cannot be made: %s", topic, text ? text : rd_kafka_err2str(code));
     }
     rd_kafka_event_destroy(event);
+    if (status == EB_OK)
+        kf_ask_until_told(a, topic, true, until);
     return status;
 }
 
@@ -138,6 +162,8 @@ static int32_t remove_topic(struct kf_admin *a, const char *topic, int64_t until
     else if (code)
         status = kf_admin_failed(a, err, code, "topic %s cannot be removed", topic);
     rd_kafka_event_destroy(event);
+    if (status == EB_OK)
+        kf_ask_until_told(a, topic, false, until);
     return status;
 }
 

@@ -53,6 +53,14 @@ int32_t kf_admin_failed(struct kf_admin *, struct eb_error *, rd_kafka_resp_err_
 int32_t kf_ask_partitions(struct kf_admin *, const char *topic, int64_t until, rd_kafka_topic_partition_list_t **,
                           struct eb_error *);
 
+/* After a failure: whether to ask once more for what there is, since a topic was removed between two questions. Waits a
+ * moment before it answers true. */
+bool kf_ask_again(const struct eb_error *why, int64_t until);
+
+/* Waits until brokers tell of a topic that was made, or no more of one that was removed: the answer to its making or removal
+ * comes before each of them has heard. For 10 s at most; it is made or removed even when that is not enough. */
+void kf_ask_until_told(struct kf_admin *, const char *topic, bool there, int64_t until);
+
 /* Sets each offset to what `at` means there: RD_KAFKA_OFFSET_BEGINNING, _END, or a time in ms, then the end's offset where
  * no message is that late. */
 int32_t kf_ask_offsets(struct kf_admin *, rd_kafka_topic_partition_list_t *, int64_t at, int64_t until, struct eb_error *);

@@ -1,12 +1,15 @@
 /* plugins/kafka/ask.c - questions to the cluster that wait for the answer; see admin.h. */
 #include "admin.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "error.h"
 #include "point.h"
+
+enum { NEWS_MS = 20, NEWS_MOST_MS = 10000 };    /* a broker hears of a topic's making or removal a moment after the answer */
 
 static int left(int64_t until) {
     int64_t ms = until - kf_ticks_ms();
@@ -76,6 +79,44 @@ int32_t kf_ask_partitions(struct kf_admin *a, const char *topic, int64_t until, 
     *list = NULL;
     kf_error(err, EB_PERMANENT, "there is no topic %s", topic);
     return EB_GONE;
+}
+
+bool kf_ask_again(const struct eb_error *why, int64_t until) {
+    if ((why->native != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && why->native != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION &&
+         why->native != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) || kf_ticks_ms() + NEWS_MS >= until)
+        return false;
+    poll(NULL, 0, NEWS_MS);
+    return true;
+}
+
+/* Whether brokers tell of the topic with a leader for each of its partitions. */
+static bool is_usable(struct kf_admin *a, const char *topic, int64_t until, bool *told) {
+    const struct rd_kafka_metadata *metadata;
+    bool usable = false;
+
+    *told = rd_kafka_metadata(a->client.rk, 1, NULL, &metadata, left(until)) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!*told)
+        return false;
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *found = &metadata->topics[i];
+        if (strcmp(found->topic, topic) != 0 || !is_there(found))
+            continue;
+        usable = true;
+        for (int p = 0; p < found->partition_cnt; p++)
+            usable = usable && found->partitions[p].leader >= 0;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return usable;
+}
+
+void kf_ask_until_told(struct kf_admin *a, const char *topic, bool there, int64_t until) {
+    int64_t most = kf_ticks_ms() + NEWS_MOST_MS;
+    bool told;
+
+    if (until > most)
+        until = most;
+    while ((is_usable(a, topic, until, &told) != there || !told) && kf_ticks_ms() + NEWS_MS < until)
+        poll(NULL, 0, NEWS_MS);
 }
 
 static int32_t find_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, int64_t at, int64_t until,

@@ -173,13 +173,22 @@ static void note(struct ends *ends, const rd_kafka_topic_partition_list_t *list,
     }
 }
 
-static int32_t find_ends(struct kf_admin *a, const struct groups *groups, const char *topic, int64_t until,
-                         struct ends *ends, struct eb_error *err) {
+static void ends_free(struct ends *ends) {
+    if (ends->lows)
+        rd_kafka_topic_partition_list_destroy(ends->lows);
+    if (ends->highs)
+        rd_kafka_topic_partition_list_destroy(ends->highs);
+    *ends = (struct ends){0};
+}
+
+static int32_t find_ends_once(struct kf_admin *a, const struct groups *groups, const char *topic, int64_t until,
+                              struct ends *ends, struct eb_error *err) {
     rd_kafka_topic_partition_list_t *there = NULL;
     int32_t status = kf_ask_partitions(a, NULL, until, &there, err);
 
     if (status != EB_OK)
         return status;
+    *ends = (struct ends){ rd_kafka_topic_partition_list_new(16), rd_kafka_topic_partition_list_new(16) };
     for (size_t i = 0; i < groups->n; i++) {
         note(ends, groups->items[i].places, topic, there);
         note(ends, groups->items[i].assigned, topic, there);
@@ -189,6 +198,21 @@ static int32_t find_ends(struct kf_admin *a, const struct groups *groups, const 
     rd_kafka_topic_partition_list_sort(ends->highs, NULL, NULL);
     status = kf_ask_offsets(a, ends->lows, RD_KAFKA_OFFSET_BEGINNING, until, err);
     return status == EB_OK ? kf_ask_offsets(a, ends->highs, RD_KAFKA_OFFSET_END, until, err) : status;
+}
+
+static int32_t find_ends(struct kf_admin *a, const struct groups *groups, const char *topic, int64_t until,
+                         struct ends *ends, struct eb_error *err) {
+    struct eb_error why;
+    int32_t status;
+
+    do {
+        ends_free(ends);
+        why = (struct eb_error){0};
+        status = find_ends_once(a, groups, topic, until, ends, &why);
+    } while (status != EB_OK && kf_ask_again(&why, until));
+    if (status != EB_OK && err)
+        *err = why;
+    return status;
 }
 
 /* One row. A group whose members have settled nothing yet stands at the beginning. False: it has nothing to do with it. */
@@ -215,7 +239,7 @@ int32_t kf_admin_groups(void *self, const char *topic, const char *name, int32_t
                         int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
     struct kf_admin *a = self;
     int64_t until = kf_ticks_ms() + timeout_ms;
-    struct ends ends = { rd_kafka_topic_partition_list_new(16), rd_kafka_topic_partition_list_new(16) };
+    struct ends ends = {0};
     struct eb_group_info info;
     struct groups groups;
     char texts[3][40];
@@ -229,8 +253,7 @@ int32_t kf_admin_groups(void *self, const char *topic, const char *name, int32_t
             if (fill_row(&groups.items[g], &ends, i, &info, texts))
                 more = each(arg, &info) == 0;
     groups_free(&groups);
-    rd_kafka_topic_partition_list_destroy(ends.lows);
-    rd_kafka_topic_partition_list_destroy(ends.highs);
+    ends_free(&ends);
     return status;
 }
 

@@ -67,7 +67,7 @@ static const struct {
     { "[broker main]\nplugin = picky\n\nnumbr = 3\n", "main", EB_KIND_CONFIG, "%s:4: [broker main]" },
     { "[broker main]\nplugin = picky\nnumber = 10\n", "main", EB_KIND_CONFIG, "%s:3: [broker main] number: " },
     { "[broker main]\nplugin = picky\ntext = bad\n", "main", EB_KIND_CONFIG,
-      "%s:1: [broker main]: text and number do not go together" },
+      "%s:3: [broker main]: text and number do not go together" },
     { "[broker main]\nplugin = picky\ntext = silent\n", "main", EB_KIND_CONFIG,
       "%s:1: [broker main]: its plugin refuses these settings and does not say why" },
     { "\n[broker main]\ntext = x\n", "main", EB_KIND_CONFIG, "%s:2: [broker main] names no plugin; add plugin = NAME" },
