@@ -185,7 +185,7 @@ static const struct {
     { "choice = Power", "did you mean \"power\"?" },
     { "number = 5\nnumer = 6", "t.ini:3: [broker main] has no key \"numer\"; did you mean \"number\"?" },
     { "colour = red", "t.ini:2: [broker main] has no key \"colour\"; its keys are text, none, secret, list, native." },
-    { "native. = 5", "has no key \"native.\"" },
+    { "native. = 5", "t.ini:2: [broker main] native. needs a name behind the dot" },
     { "number = 92233720368547758070", "is no whole number of 64 bits" },
     { "native.x = ${file:no}", "t.ini:2: [broker main] native.x: cannot open no: No such file" },
     { "number = ${file:no}", "t.ini:2: [broker main] number: cannot open no: No such file" },
