@@ -63,6 +63,11 @@ def each_case_of_the_conformance_kit_is_there(t):
 
 
 @test
+def each_mutation_stands_in_the_proof(t):
+    t.run(f"{TOP}/tests/faults/mutations.py", "--told", command=sys.executable)
+
+
+@test
 def the_sizing_table_tells_the_defaults(t):
     table = read("docs/operations.md").partition("## Sizing")[2].partition("\n\n##")[0]
     told = {}

@@ -4,6 +4,7 @@
                               has to fail for the reason expected. Before that the tests have to pass. Minutes.
     mutations.py NAME...      only these
     mutations.py --check      only whether each still applies to the tree: without fuzz; seconds
+    mutations.py --told       only whether docs/proof.md has the table of them; --write: writes it there
 
 A mutation is a file mutations/NAME.patch: what it breaks; "test:" the test of test_*.py here that finds it; "finds:" words
 one of which is in what the test says (a kind of violation with a number above 0, or any other text); then the patch.
@@ -21,6 +22,9 @@ import time
 from checker import Checker
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, ".."))
+import proof                                                # noqa: E402
+
 TOP = os.path.abspath(os.environ.get("top_srcdir", os.path.join(HERE, "..", "..")))
 TARGETS = ["libeventbus.la", "eventbus", "sqlite.la", "tests/faults/killer.la", "tests/faults/worker"]
 TRIES = 4                   # which moment a process dies at is chance, and some faults need the right one
@@ -118,6 +122,12 @@ def tell(number, promise, why):
     return not why
 
 
+def told(mutations):
+    """What docs/proof.md tells."""
+    rows = [(mutation.name, mutation.text, f"`{mutation.test}`", ", or ".join(mutation.finds)) for mutation in mutations]
+    return proof.table(("mutation", "what it breaks", "the test that finds it", "as"), *rows)
+
+
 def check(mutations):
     """Whether each patch still fits, one by one."""
     print(f"1..{len(mutations)}")
@@ -161,13 +171,19 @@ def print_table(rows):
 
 def main():
     wanted = sys.argv[1:]
-    only_check = wanted[:1] == ["--check"]
     mutations = [Mutation(path) for path in sorted(glob.glob(os.path.join(HERE, "mutations", "*.patch")))]
-    if wanted and not only_check:
+    if wanted == ["--write"]:
+        proof.write("mutations", told(mutations))
+        return
+    if wanted == ["--told"]:
+        sys.exit(proof.differs("mutations", told(mutations)))
+    if wanted == ["--check"]:
+        sys.exit(0 if check(mutations) else 1)
+    if wanted:
         mutations = [mutation for mutation in mutations if mutation.name in wanted]
     if not mutations:
         sys.exit("mutations.py: there is no such mutation")
-    sys.exit(0 if (check if only_check else run)(mutations) else 1)
+    sys.exit(0 if run(mutations) else 1)
 
 
 main()
