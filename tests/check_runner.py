@@ -38,6 +38,13 @@ def the_rest_is_left_as_it_is_with_its_status(t):
 
 
 @test
+def one_that_does_not_end_is_ended_and_a_failure(t):
+    os.environ.update(EB_TEST_SECONDS="1", EB_SOAK="")
+    t.equal(said(t, PLANNED, "echo 1..2; echo ok 1; exec sleep 600"),
+            ("1..2\nok 1\nBail out! it did not end within 1 s\n", 124))
+
+
+@test
 def only_criterion_is_asked_for_tap(t):
     t.equal(said(t, RUN, "echo $#: $*", name="test_x")[0], "0:\n")
     t.equal(said(t, RUN, "echo $#: $*", name="unit_x")[0], "3: --tap=- --jobs 2\n")
