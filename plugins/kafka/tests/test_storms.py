@@ -28,6 +28,10 @@ class KafkaStorm(Storm):
         self.deaths_at = [(n + 1) * events // (broken + 1) for n in range(broken)]
         site.kafka.create(TOPIC, PARTITIONS)
 
+    def worker_life(self, kind, name, delay):
+        """Long enough to join, get partitions and work, mostly."""
+        return super().worker_life(kind, name, self.chance.uniform(0.5, 5))
+
     def turn(self):
         super().turn()
         if self.coming_up:
