@@ -606,6 +606,7 @@ void ebi_sender_close(struct ebi_sender *sender, int64_t timeout_ms) {
     sender->closing = true;
     sender->close_by_ms = timeout_ms < 0 ? INT64_MAX : ebi_ticks_ms() + timeout_ms;
     pthread_cond_broadcast(&sender->changed);
+    sender->polling = true;             /* a poll for room, which no put would end, too */
     wake(sender);
     pthread_mutex_unlock(&sender->lock);
     pthread_join(sender->thread, NULL);

@@ -30,6 +30,9 @@ SIZES = {
     "fields": (10000, 1000000, 1024),
     "ini": (10000, 1000000, 2048),
     "json": (20000, 3000000, 2048),
+    "kafka": (20000, 3000000, 256),
+    "redis": (20000, 3000000, 4096),
+    "registry": (20000, 3000000, 2048),
     "resolve": (5000, 500000, 6144),
 }
 
@@ -91,12 +94,32 @@ def written(golden, number):
     return number + len(schema).to_bytes(2, "little") + schema + bytes.fromhex(golden["avro_hex"])
 
 
+def resp(value):
+    """A value as Redis answers it."""
+    if isinstance(value, list):
+        return b"*%d\r\n" % len(value) + b"".join(map(resp, value))
+    data = value.encode("utf-8") if isinstance(value, str) else value
+    return b"$%d\r\n%s\r\n" % (len(data), data)
+
+
+def entry(golden):
+    """The answer to an XREADGROUP, behind a byte that says in which pieces it comes."""
+    fields = ["type", golden["event_type"], "id", "0a1b2c3d-4e5f-11ef-8f00-000000000001", "source", "openedx/lms/web",
+              "time", "2026-11-23T20:00:00.123456+00:00", "minorversion", "0", "sourcehost", "web-1", "sourcelib",
+              "11.2.0", "event_data", bytes.fromhex(golden["avro_hex"])]
+    return b"\x07" + resp([["t", [["1795466583599-0", fields]]]])
+
+
 # How a golden event, and the number of its schema, become an input; the others start from the corpus alone.
 FORMS = {
     "avro": lambda golden, number: number + bytes.fromhex(golden["avro_hex"]),
     "cloudevent": lambda golden, number: cloudevent(golden),
     "fields": lambda golden, number: number + b"".join(steps(golden["data"])),
     "json": lambda golden, number: number + text_of(golden["data"]),
+    "kafka": lambda golden, number: b"\0\0\0" + number[::-1] + bytes.fromhex(golden["avro_hex"]),
+    "redis": lambda golden, number: entry(golden),
+    "registry": lambda golden, number: b"\0" + text_of({"subject": "t-value", "version": 1, "id": 1 + number[0],
+                                                         "schema": golden["schema"]}),
     "resolve": written,
 }
 

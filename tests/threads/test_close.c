@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "produce/sender.h"
 #include "tap.h"
 
@@ -172,6 +173,7 @@ static void those_that_wait_for_room_are_told(long rounds) {
     enum { THREADS = 4, QUEUE = 8 };
     pthread_t threads[THREADS], flusher;
     long wrong = 0;
+    int64_t closing_ms = 0;
 
     room = 0;
     late = true;
@@ -183,7 +185,9 @@ static void those_that_wait_for_room_are_told(long rounds) {
         wait_until_full(QUEUE);
         pthread_create(&flusher, NULL, flush, NULL);
         usleep(5000);
+        int64_t from_ms = ebi_ticks_ms();
         ebi_sender_close(sender, 0);
+        closing_ms += ebi_ticks_ms() - from_ms;
         for (int n = 0; n < THREADS; n++)
             pthread_join(threads[n], NULL);
         pthread_join(flusher, NULL);
@@ -191,6 +195,8 @@ static void those_that_wait_for_room_are_told(long rounds) {
     }
     tap_ok(wrong == 0, "those that wait for room when a sender is closed are told, and what it had is reported: %ld of %ld "
            "rounds wrong", wrong, rounds);
+    tap_ok(closing_ms < 300 * rounds, "a close without time to wait takes none, though the plugin has no room: %lld ms in %ld "
+           "rounds", (long long)closing_ms, rounds);
 }
 
 static void what_the_plugin_reports_at_close_is_passed_on(long rounds) {
@@ -233,7 +239,7 @@ static void wakes_race_with_the_end(long rounds) {
 }
 
 int main(void) {
-    tap_plan(3);
+    tap_plan(4);
     those_that_wait_for_room_are_told(tap_size(10, 300));
     what_the_plugin_reports_at_close_is_passed_on(tap_size(100, 5000));
     wakes_race_with_the_end(tap_size(100, 5000));
