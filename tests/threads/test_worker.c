@@ -17,6 +17,7 @@ static const struct eb_signal *signal_of_login;
 static struct eb_consumer *consumer;
 static atomic_long worked;
 static atomic_bool over, run_over;  /* run_over: eb_consumer_run has returned */
+static atomic_bool stop_at_work;    /* the next receiver stops its worker */
 
 static void fail(const char *what, const struct eb_error *err) {
     printf("Bail out! %s: %s\n", what, err->text);
@@ -32,8 +33,13 @@ static void quiet(void *arg, int level, const char *text) {
 
 static enum eb_status hear(const struct eb_event *event, void *arg, struct eb_error *err) {
     (void)arg, (void)err;
-    if (eb_event_metadata(event)->from_event_bus)
-        atomic_fetch_add(&worked, 1);
+    if (!eb_event_metadata(event)->from_event_bus)
+        return EB_OK;
+    atomic_fetch_add(&worked, 1);
+    if (atomic_exchange(&stop_at_work, false)) {
+        eb_consumer_stop(consumer);
+        usleep(20000);                  /* the worker is to wait for this event's end, asleep */
+    }
     return EB_OK;
 }
 
@@ -184,6 +190,35 @@ static void stops_from_many_threads_race_with_the_work(const char *plugin, long 
     tap_ok(fine == rounds, "%s: stops from many threads race with the work: %ld of %ld", plugin, fine, rounds);
 }
 
+/* ---- Stopped while an event is at work ---- */
+
+static int64_t now_ms(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* The quickest of some, since the machine may be busy. */
+static void a_stop_waits_for_what_is_at_work_and_no_longer(const char *plugin) {
+    int64_t quickest = INT64_MAX;
+    struct eb_error err;
+
+    for (int i = 0; i < 5; i++) {
+        atomic_store(&stop_at_work, true);
+        if (eb_consumer_open(&consumer, bus, NULL, &err) != EB_OK)
+            fail("eb_consumer_open", &err);
+        send_one();
+        int64_t from = now_ms();
+        if (!run(consumer))
+            fail("eb_consumer_run", &err);
+        int64_t took = now_ms() - from;
+        quickest = took < quickest ? took : quickest;
+        eb_consumer_close(consumer);
+    }
+    tap_ok(quickest < 500, "%s: a stop waits for the event at work, and no longer: %lld ms", plugin, (long long)quickest);
+}
+
 /* What those workers left is there for the next one: none was lost on the way. */
 static void nothing_was_lost(const char *plugin) {
     const struct eb_consumer_options options = {.size = sizeof options, .section = "w", .exit_at_end = 1};
@@ -209,13 +244,14 @@ int main(void) {
     char folder[] = "/tmp/eb-worker-XXXXXX", command[64];
     struct eb_error err;
 
-    tap_plan(8);
+    tap_plan(10);
     if (!mkdtemp(folder) || setenv("STATE_DIRECTORY", folder, 1) != 0)
         return 1;
     for (int i = 0; i < 2; i++) {
         open_bus(folder, plugins[i]);
         a_signal_handler_stops_a_worker(plugins[i], tap_size(30, 1000));
         stops_from_many_threads_race_with_the_work(plugins[i], tap_size(30, 1000));
+        a_stop_waits_for_what_is_at_work_and_no_longer(plugins[i]);
         nothing_was_lost(plugins[i]);
         tap_ok(eb_bus_close(bus, 10000, &err) == EB_OK, "%s: the bus closes with nothing left", plugins[i]);
     }
