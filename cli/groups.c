@@ -17,7 +17,7 @@ struct ask {
 struct listing {
     const struct ask *ask;
     const char *prefix;
-    bool begun, no_memory;
+    bool begun, found, no_memory;
 };
 
 static bool add_text(struct ebi_bytes *line, const char *name, const char *text) {
@@ -84,7 +84,18 @@ static int32_t each(void *arg, const struct eb_group_info *theirs) {
         print_json(listing, topic, &info);
     else
         print_row(listing, topic, &info);
+    listing->found = true;
     return !cli_out_event();
+}
+
+/* Nothing is a good answer where everything was asked for; of a name it may be a mistake. */
+static void tell_none(const struct ask *ask) {
+    if (ask->topic && ask->group)
+        cli_tell("topic %s has no group %s", ask->topic, ask->group);
+    else if (ask->topic)
+        cli_tell("topic %s has no groups, or is not there", ask->topic);
+    else if (ask->group)
+        cli_tell("no topic has a group %s", ask->group);
 }
 
 static int run(const struct cli_call *call) {
@@ -103,6 +114,8 @@ static int run(const struct cli_call *call) {
         ebi_admin_groups(admin, topic, listing.ask->group, each, &listing, &err) < EB_OK ||
         (listing.no_memory && ebi_error_memory(&err) != EB_OK))
         status = cli_failed(&err);
+    else if (!listing.found)
+        tell_none(listing.ask);
     ebi_admin_close(admin);
     eb_bus_close(bus, 0, NULL);
     free(topic);

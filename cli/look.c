@@ -166,11 +166,16 @@ int cli_look(struct eb_bus *bus, const struct cli_look *look, struct cli_printer
         ebi_error_memory(&err);
         return cli_failed(&err);
     }
-    if (cli_bus_admin(bus, look->broker, &admin, &err) != EB_OK || begin(&looking, places, n, &err) != EB_OK ||
-        read_all(&looking, admin, places, n, &err) != EB_OK)
+    if (cli_bus_admin(bus, look->broker, &admin, &err) != EB_OK) {
+        ebi_error_context(&err, "to look without a group (-g)");
         status = cli_failed(&err);
-    else
+    } else if (begin(&looking, places, n, &err) != EB_OK || read_all(&looking, admin, places, n, &err) != EB_OK) {
+        if (looking.at)
+            ebi_point_blame(&looking.at->point, &err);
+        status = cli_failed(&err);
+    } else {
         status = cli_print_end(printer, cli_tally_exit(&looking.tally));
+    }
     ebi_admin_close(admin);
     ebi_writers_free(looking.writers);
     ebi_decoder_free(looking.decoder);

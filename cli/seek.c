@@ -25,9 +25,12 @@ static int run(const struct cli_call *call) {
     if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)
         return cli_failed(&err);
     if (cli_bus_topic(bus, ask->topic, &topic, &err) != EB_OK ||
-        cli_bus_admin(bus, ask->broker, &admin, &err) != EB_OK ||
-        ebi_admin_seek(admin, topic, ask->group, &point, &err) < EB_OK)
+        cli_bus_admin(bus, ask->broker, &admin, &err) != EB_OK) {
         status = cli_failed(&err);
+    } else if (ebi_admin_seek(admin, topic, ask->group, &point, &err) < EB_OK) {
+        ebi_point_blame(&point, &err);
+        status = cli_failed(&err);
+    }
     ebi_admin_close(admin);
     eb_bus_close(bus, 0, NULL);
     free(topic);

@@ -1,6 +1,7 @@
 /* core/config/bind.c - sections against option tables: what is known, what is missing, and the settings struct
  * filled. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -314,6 +315,45 @@ enum eb_status ebi_config_walk(struct ebi_config *config, const char *kind, cons
 }
 
 /* ---- Sections as a whole ---- */
+
+/* Up to `room` names of a kind's sections; answers how many there are. */
+static size_t list_sections(const struct ebi_config *config, const char *kind, const char **names, size_t room) {
+    size_t n = 0;
+
+    for (const char *name = NULL; (name = ebi_config_next(config, kind, name)); n++)
+        if (n < room)
+            names[n] = name;
+    return n;
+}
+
+static enum eb_status say_no_section(const char *kind, const char *name, const char *const *names, size_t n,
+                                     struct eb_error *err) {
+    ptrdiff_t near = ebi_nearest(name, names, n);
+    struct ebi_bytes text = {0};
+    bool added = ebi_bytes_add_format(&text, "there is no section [%s %s]; ", kind, name) &&
+                 (near < 0 ? ebi_bytes_add_text(&text, n ? "add it, or take one of: " : "add it, there is none of this kind")
+                           : ebi_bytes_add_format(&text, "did you mean %s?", names[near]));
+
+    for (size_t i = 0; near < 0 && i < n && added; i++)
+        added = ebi_bytes_add_format(&text, "%s%s", i ? ", " : "", names[i]);
+    enum eb_status status =
+        added ? ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s", text.data) : ebi_error_memory(err);
+    ebi_bytes_free(&text);
+    return status;
+}
+
+enum eb_status ebi_config_no_section(const struct ebi_config *config, const char *kind, const char *name,
+                                     struct eb_error *err) {
+    size_t n = list_sections(config, kind, NULL, 0);
+    const char **names = calloc(n + 1, sizeof *names);
+
+    if (!names)
+        return ebi_error_memory(err);
+    list_sections(config, kind, names, n);
+    enum eb_status status = say_no_section(kind, name, names, n, err);
+    free(names);
+    return status;
+}
 
 static const struct kind {
     const char *word;

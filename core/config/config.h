@@ -35,6 +35,9 @@ const char *ebi_config_state(const struct ebi_config *);
 const char *ebi_config_next(const struct ebi_config *, const char *kind, const char *previous);
 bool ebi_config_has(const struct ebi_config *, const char *kind, const char *name);
 
+/* EB_PERMANENT, EB_KIND_CONFIG: that there is no section of this name, and which one was meant or which there are. */
+enum eb_status ebi_config_no_section(const struct ebi_config *, const char *kind, const char *name, struct eb_error *);
+
 /* Where a section or one of its keys stands, "FILE:LINE" or "-o"; "default" when it does not. Borrowed. */
 const char *ebi_config_where(const struct ebi_config *, const char *kind, const char *name, const char *key);
 

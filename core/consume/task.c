@@ -46,6 +46,12 @@ enum eb_status ebi_point_read(const char *text, struct eb_point *point, struct e
     return EB_OK;
 }
 
+void ebi_point_blame(const struct eb_point *point, struct eb_error *err) {
+    if (err && err->kind == EB_KIND_CONFIG && point->kind == EB_POSITION)
+        ebi_error_context(err, "\"%.*s\" is none of earliest, latest and a time (ISO 8601, -15m, -2h, -7d), and as a position",
+                          (int)point->position.len, point->position.data);
+}
+
 /* ---- Which section ---- */
 
 static bool asks_for(const struct ebi_consume_settings *settings, const struct eb_consumer_options *options) {
@@ -114,8 +120,7 @@ static enum eb_status choose_section(struct ebi_config *config, const struct eb_
         *section = options->section;
         if (ebi_config_has(config, "consume", options->section))
             return EB_OK;
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "there is no section [consume %s]; add it, or use -t and -g",
-                         options->section);
+        return ebi_config_no_section(config, "consume", options->section, err);
     }
     return options->topics ? match_section(config, options, section, err) : sole_section(config, section, err);
 }

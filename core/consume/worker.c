@@ -586,7 +586,10 @@ static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_cons
     if (status != EB_OK)
         return status;
     subscribe(consumer);
-    return open_instance(consumer, err);
+    status = open_instance(consumer, err);
+    if (status != EB_OK)
+        ebi_point_blame(&consumer->task.start, err);
+    return status;
 }
 
 enum eb_status ebi_worker_new(const struct ebi_worker_parts *parts, const struct eb_consumer_options *options,

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/error.h"
-#include "base/nearest.h"
 #include "base/thread.h"
 #include "plugin/plugins.h"
 
@@ -14,41 +13,11 @@ enum { OWN_MOST = 16 };
 static const char kind[] = "broker";
 static const char fallback[] = "sqlite";    /* when nothing at all is configured */
 
-/* The number of sections, or as many names as there is room for. */
-static size_t list_sections(const struct ebi_config *config, const char **names, size_t room) {
-    const char *name = NULL;
-    size_t n = 0;
-
-    while ((name = ebi_config_next(config, kind, name)) && (!names || n < room)) {
-        if (names)
-            names[n] = name;
-        n++;
-    }
-    return n;
-}
-
-static enum eb_status no_section(const struct ebi_config *config, const char *name, struct eb_error *err) {
-    size_t n = list_sections(config, NULL, 0);
-    const char **names = calloc(n + 1, sizeof *names);
-
-    if (!names)
-        return ebi_error_memory(err);
-    list_sections(config, names, n);
-    ptrdiff_t nearest = ebi_nearest(name, names, n);
-    enum eb_status status =
-        nearest >= 0 ? ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "there is no section [broker %s]; did you mean %s?",
-                                 name, names[nearest])
-                     : ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "there is no section [broker %s]; add it, with "
-                                 "plugin = NAME", name);
-    free(names);
-    return status;
-}
-
 /* The plugin that a section names. */
 static enum eb_status named_plugin(const struct ebi_config *config, const char *name, const char **plugin,
                                    struct eb_error *err) {
     if (*name && !ebi_config_has(config, kind, name))
-        return no_section(config, name, err);
+        return ebi_config_no_section(config, kind, name, err);
     *plugin = *name ? ebi_config_text(config, kind, name, "plugin") : fallback;
     if (*plugin && **plugin)
         return EB_OK;

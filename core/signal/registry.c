@@ -78,10 +78,10 @@ static enum eb_status read_folder(struct ebi_signals *all, const char *folder, s
     enum eb_status status = EB_OK;
     int n = scandir(folder, &entries, only_schemas, alphasort);
 
-    if (n < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return EB_OK;
+    if (n < 0 && (errno == ENOENT || errno == ENOTDIR) && strcmp(folder, EBI_SCHEMADIR) == 0)
+        return EB_OK;                   /* the installed ones may be left out; those that schema_path names are wanted */
     if (n < 0)
-        return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot read schema folder %s", folder);
+        return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot read the schemas in %s (schema_path)", folder);
     for (int i = 0; i < n; i++) {
         if (status == EB_OK)
             status = read_file(all, folder, entries[i]->d_name, limit, err);

@@ -3,6 +3,7 @@
 #include "admin.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,14 @@
 #include "standing.h"
 
 enum { BROWSE_ROWS = 256, BROWSE_BYTES = 1 << 20 };
+
+/* Nothing to see may also mean that somebody looks in the wrong place. */
+static void tell_absent(const struct eb_host *host, const char *path) {
+    char text[PATH_MAX + 80];
+
+    snprintf(text, sizeof text, "there is no %s yet; the first one to send or receive makes it", path);
+    host->log(host, 6, text);
+}
 
 int32_t sq_admin_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
     const struct sq_settings *set = settings;
@@ -29,6 +38,8 @@ int32_t sq_admin_open(const struct eb_host *host, const void *settings, void **s
         sq_admin_close(a);
         return status;
     }
+    if (status == EB_EMPTY)
+        tell_absent(host, set->path);
     *self = a;
     return EB_OK;
 }
