@@ -1,5 +1,6 @@
 """tests/check_runner.py - the scripts that run our tests: a test that runs nothing, or dies, or leaks, does not pass."""
 import os
+import re
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ from harness import TOP, main, test  # noqa: E402
 
 PLANNED = os.path.join(TOP, "tests", "planned")
 RUN = os.path.join(TOP, "tests", "run")
+os.environ["EB_SOAK"] = ""              # but for the test that asks for it
 
 
 def said(t, script, text, status=0, name="program"):
@@ -39,9 +41,19 @@ def the_rest_is_left_as_it_is_with_its_status(t):
 
 @test
 def one_that_does_not_end_is_ended_and_a_failure(t):
-    os.environ.update(EB_TEST_SECONDS="1", EB_SOAK="")
+    os.environ["EB_TEST_SECONDS"] = "1"
     t.equal(said(t, PLANNED, "echo 1..2; echo ok 1; exec sleep 600"),
             ("1..2\nok 1\nBail out! it did not end within 1 s\n", 124))
+    del os.environ["EB_TEST_SECONDS"]
+
+
+@test
+def of_full_size_it_is_told_how_long_it_took(t):
+    os.environ["EB_SOAK"] = "1"
+    out, status = said(t, PLANNED, "echo 1..1; echo ok 1; sleep 1", 3)
+    t.check(re.fullmatch(r"1\.\.1\nok 1\n# took \d+ s\n", out) is not None, out)
+    t.equal(status, 3, "the exit status")
+    os.environ["EB_SOAK"] = ""
 
 
 @test

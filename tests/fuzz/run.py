@@ -1,12 +1,15 @@
 """tests/fuzz/run.py - runs one fuzz target for a number of executions and tells what became of it, as TAP.
 
-    python3 run.py BUILD/tests/fuzz/NAME.fuzz        (make check-fuzz does that for each)
+    run.py BUILD/tests/fuzz/NAME.fuzz           (make check-fuzz does that for each)
+    run.py --keep BUILD/tests/fuzz/NAME.fuzz    adds to the corpus what large runs have found, and nothing else covers
 
-It starts from tests/fuzz/corpus/NAME, what bugs were found with included, and from the golden events brought into the
-target's own form; so every schema is there from the start. Small runs begin in the same way each time. With EB_SOAK=1
-they are large, and go on from what earlier ones found (BUILD/tests/fuzz/found/NAME). A failure is told with the input,
-in hex: `xxd -r -p` makes a file of it that NAME.fuzz takes as its argument.
+It starts from tests/fuzz/corpus: the files in NAME/, what bugs were found with included, the inputs in NAME.found, one a
+line in base64, and the golden events brought into the target's own form; so every schema is there from the start. Small
+runs begin in the same way each time. With EB_SOAK=1 they are large, and go on from what earlier ones found
+(BUILD/tests/fuzz/found/NAME). A failure is told with the input, in hex: `xxd -r -p` makes a file of it that NAME.fuzz
+takes as its argument.
 """
+import base64
 import json
 import os
 import random
@@ -22,19 +25,20 @@ SOAK = bool(os.environ.get("EB_SOAK"))
 HERE = os.path.join(TOP, "tests", "fuzz")
 PATIENCE = 3600             # seconds for all executions; it is an error not to come to their end
 
-# Executions, small and large, and the longest input that is made.
+# Executions, small and large (some minutes for each), and the longest input that is made.
 SIZES = {
-    "avro": (20000, 3000000, 2048),
-    "cloudevent": (20000, 3000000, 2048),
-    "descriptor": (20000, 2000000, 4096),
-    "fields": (10000, 1000000, 1024),
-    "ini": (10000, 1000000, 2048),
-    "json": (20000, 3000000, 2048),
-    "kafka": (20000, 3000000, 256),
-    "redis": (20000, 3000000, 4096),
+    "avro": (20000, 2000000, 2048),
+    "cloudevent": (20000, 1000000, 2048),
+    "descriptor": (10000, 150000, 4096),
+    "fields": (10000, 300000, 1024),
+    "ini": (10000, 600000, 2048),
+    "json": (20000, 1000000, 2048),
+    "kafka": (20000, 5000000, 256),
+    "redis": (20000, 1000000, 4096),
     "registry": (20000, 3000000, 2048),
-    "resolve": (5000, 500000, 6144),
+    "resolve": (5000, 1000000, 6144),
 }
+MOST_KEPT = 48 << 10        # bytes of inputs in one NAME.found
 
 
 # ---- Golden events as inputs ----
@@ -124,12 +128,23 @@ FORMS = {
 }
 
 
-def write_seeds(name, folder, longest):
-    form, of_type = FORMS.get(name), numbers()
-    for at, golden in enumerate(goldens() if form else []):
-        seed = form(golden, of_type[golden["event_type"]])
+def found_file(name):
+    return os.path.join(HERE, "corpus", f"{name}.found")
+
+
+def found_before(name):
+    if os.path.exists(found_file(name)):
+        with open(found_file(name), "rb") as file:
+            yield from map(base64.b64decode, file)
+
+
+def write_seeds(name, folder):
+    form, of_type, longest = FORMS.get(name), numbers(), SIZES[name][2]
+    seeds = [form(golden, of_type[golden["event_type"]]) for golden in goldens()] if form else []
+    os.makedirs(folder)
+    for at, seed in enumerate([*seeds, *found_before(name)]):
         if len(seed) <= longest:
-            with open(os.path.join(folder, f"golden-{at:03}"), "wb") as file:
+            with open(os.path.join(folder, f"seed-{at:04}"), "wb") as file:
                 file.write(seed)
 
 
@@ -160,15 +175,38 @@ def tell_failure(name, work, ran):
                 tell(f"{found}: {file.read().hex()}")
 
 
+def found_folder(program, name):
+    return os.path.join(os.path.dirname(program), "found", name)
+
+
+def keep(program, name, work):
+    """Writes NAME.found anew: what was in it, and what was found and covers more than all else does, the shortest first."""
+    out, found = os.path.join(work, "out"), found_folder(program, name)
+    write_seeds(name, out)
+    shutil.copytree(os.path.join(HERE, "corpus", name), out, dirs_exist_ok=True)
+    known = set(os.listdir(out))
+    words = [program, "-merge=1", f"-max_len={SIZES[name][2]}", "-rss_limit_mb=1024", out, found]
+    subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
+                   env={**os.environ, "top_srcdir": TOP})
+    inputs, room = set(found_before(name)), MOST_KEPT
+    for new in set(os.listdir(out)) - known:
+        with open(os.path.join(out, new), "rb") as file:
+            inputs.add(file.read())
+    with open(found_file(name), "wb") as file:
+        for kept in sorted(inputs, key=lambda kept: (len(kept), kept)):
+            room -= len(kept)
+            if room >= 0:
+                file.write(base64.b64encode(kept) + b"\n")
+    return True
+
+
 def run(program, name, work):
     executions, longest = SIZES[name][SOAK], SIZES[name][2]
     seeds = os.path.join(work, "seeds")
-    found = os.path.join(os.path.dirname(program), "found", name) if SOAK else os.path.join(work, "found")
-    corpus = os.path.join(HERE, "corpus", name)
-    os.makedirs(seeds)
+    found = found_folder(program, name) if SOAK else os.path.join(work, "found")
     os.makedirs(found, exist_ok=True)
-    write_seeds(name, seeds, longest)
-    words = arguments(program, name, work, executions, longest) + [found, seeds, corpus]
+    write_seeds(name, seeds)
+    words = arguments(program, name, work, executions, longest) + [found, seeds, os.path.join(HERE, "corpus", name)]
     ran = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          timeout=PATIENCE, check=False, env={**os.environ, "top_srcdir": TOP})
     said = ran.stdout.decode("utf-8", "replace")
@@ -183,12 +221,14 @@ def run(program, name, work):
 
 
 def main():
-    program = os.path.abspath(sys.argv[1])
+    keeping = sys.argv[1:2] == ["--keep"]
+    program = os.path.abspath(sys.argv[-1])
     name = os.path.basename(program).removesuffix(".fuzz")
     work = tempfile.mkdtemp(prefix=f"eventbus-fuzz-{name}-")
-    print("1..1", flush=True)
+    if not keeping:
+        print("1..1", flush=True)
     try:
-        good = run(program, name, work)
+        good = (keep if keeping else run)(program, name, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     sys.exit(0 if good else 1)
