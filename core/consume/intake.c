@@ -9,7 +9,10 @@
 #include "plugin/host_log.h"
 #include "signal/event.h"
 
-enum { ALONE_ABOVE = 3 };               /* deliveries beyond the failures, until an event is run alone */
+enum {
+    ALONE_ABOVE = 3,                    /* deliveries beyond the failures, until an event is run alone */
+    ANNOUNCED = 64                      /* messages that come in until a hand is woken, unless receive ends before */
+};
 
 static struct eb_consumer *consumer_of(const struct eb_host *host) {
     return host->core;
@@ -137,15 +140,23 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     taken->alone = suspicious(taken);
     pthread_mutex_lock(&consumer->lock);
     added = ebi_dispatch_add(&consumer->dispatch, taken, own ? NULL : lane->data, lane->len, consumer->turn_ms);
+    pthread_mutex_unlock(&consumer->lock);
     if (added) {
         atomic_fetch_add(&consumer->counters.received, 1);
-        pthread_cond_signal(&consumer->work);
+        if (++consumer->unannounced == ANNOUNCED)
+            ebi_intake_announce(consumer);
     }
-    pthread_mutex_unlock(&consumer->lock);
 done:
     if (!added)
         ebi_taken_free(taken);
     return added ? EB_OK : EB_FULL;
+}
+
+/* One by one each would cost a wake, and where both share a CPU two switches. */
+void ebi_intake_announce(struct eb_consumer *consumer) {
+    if (consumer->unannounced > 0)
+        pthread_cond_signal(&consumer->work);
+    consumer->unannounced = 0;
 }
 
 static int32_t on_received(const struct eb_host *host, const struct eb_message *message) {

@@ -102,6 +102,7 @@ struct eb_consumer {
     struct ebi_decoder *decoder;
     struct ebi_bytes lane;              /* of the message that comes in */
     int64_t turn_ms;                    /* when the loop began to receive */
+    uint32_t unannounced;               /* messages that came in since a hand was woken */
     int64_t lease_ms, extend_at_ms;     /* the shortest lease seen; 0: none */
     uint32_t openings;                  /* in a row that led to nothing */
     bool instance_done;                 /* settle said so */
@@ -162,6 +163,9 @@ void ebi_bury(struct eb_consumer *, struct ebi_taken *);
 /* ---- intake.c: what the plugin calls ---- */
 
 struct eb_host ebi_intake_host(struct eb_consumer *);
+
+/* Wakes a hand for what has come in since the last time. The loop's, without the lock. */
+void ebi_intake_announce(struct eb_consumer *);
 
 /* ---- worker.c ---- */
 
