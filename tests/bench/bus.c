@@ -29,6 +29,7 @@ static void throw_away(void *arg, int level, const char *text) {
 
 static void write_ini(FILE *ini, const struct bus_work *work) {
     const char *source = getenv("top_srcdir"), *build = getenv("top_builddir"), *audit = work->audit ? "yes" : "no";
+    const char *topic = work->topic ? work->topic : BUS_TOPIC;
 
     fprintf(ini, "[eventbus]\nservice = bench\nplugin_path = %s/.libs\nschema_path = %s/conf/schemas\n", build ? build : ".",
             source ? source : ".");
@@ -37,8 +38,8 @@ static void write_ini(FILE *ini, const struct bus_work *work) {
     if (!work->plugin)
         return;
     fprintf(ini, "producer = bench\nconsumer = bench\n[broker bench]\nplugin = %s\n%s", work->plugin, work->settings ? work->settings : "");
-    fprintf(ini, "[route bench]\nevent = %s\ntopic = " BUS_TOPIC "\nkey_field = user.pii.username\n", login);
-    fprintf(ini, "[consume bench]\ntopic = " BUS_TOPIC "\ngroup = bench\n%s", work->more ? work->more : "");
+    fprintf(ini, "[route bench]\nevent = %s\ntopic = %s\nkey_field = user.pii.username\n", login, topic);
+    fprintf(ini, "[consume bench]\ntopic = %s\ngroup = bench\n%s", topic, work->more ? work->more : "");
 }
 
 static struct eb_bus *open_bus(const struct bus_work *work) {

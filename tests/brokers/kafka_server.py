@@ -4,6 +4,7 @@ As a module:    with KafkaServer() as kafka: ... kafka.bootstrap, kafka.kill9(),
 As a command:   kafka_server.py [OPTION...]               prints its address, with --registry the registry's as well, and
                                                           its process; runs until it is told to stop
                 kafka_server.py [OPTION...] -- COMMAND    runs COMMAND with EB_KAFKA and EB_REGISTRY set, and ends as it does
+                                                          status 77, with the reason: it cannot run here
 """
 import argparse
 import base64
@@ -23,6 +24,7 @@ from certificates import Authority
 from registry_server import RegistryServer
 
 PATIENCE = 120
+SKIPPED = 77
 TOOLS = {"groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
          "topics": "org.apache.kafka.tools.TopicCommand"}
 STARTED = "Kafka Server started"
@@ -230,8 +232,12 @@ def main():
     words = given.command[1:] if given.command[:1] == ["--"] else given.command
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with contextlib.ExitStack() as stack:
-        kafka = stack.enter_context(KafkaServer(given.secure, given.set))
-        url = stack.enter_context(RegistryServer()).url if given.registry else "-"
+        try:
+            kafka = stack.enter_context(KafkaServer(given.secure, given.set))
+            url = stack.enter_context(RegistryServer()).url if given.registry else "-"
+        except java_program.Missing as why:
+            print(why, file=sys.stderr)
+            sys.exit(SKIPPED)
         if words:
             env = {**os.environ, "EB_KAFKA": kafka.bootstrap, "EB_REGISTRY": url}
             sys.exit(subprocess.run(words, env=env, check=False).returncode)
