@@ -215,6 +215,13 @@ static bool urgent_verdicts(const struct eb_consumer *consumer) {
     return consumer->dispatch.n_verdicts > 0 && !ebi_dispatch_has_next(&consumer->dispatch);
 }
 
+/* Nothing is out any more. With the lock. */
+static bool is_settled(const struct eb_consumer *consumer) {
+    const struct ebi_dispatch *dispatch = &consumer->dispatch;
+
+    return dispatch->in_flight == 0 && dispatch->at_work == 0 && dispatch->parked == 0;
+}
+
 /* One round: what is due, what is to be settled, and then whatever comes in until `by`. */
 static int32_t turn(struct eb_consumer *consumer, bool take_more, int64_t by, struct eb_error *err) {
     int64_t now = consumer->turn_ms = ebi_ticks_ms();
@@ -229,7 +236,7 @@ static int32_t turn(struct eb_consumer *consumer, bool take_more, int64_t by, st
         due = by;
     consumer->receiving = true;
     consumer->receive_until_ms = due;
-    bool urgent = urgent_verdicts(consumer) || consumer->failed || (stopped(consumer) && take_more);
+    bool urgent = urgent_verdicts(consumer) || consumer->failed || (take_more ? stopped(consumer) : is_settled(consumer));
     pthread_mutex_unlock(&consumer->lock);
     int64_t wait = urgent ? 0 : due - ebi_ticks_ms();
     int32_t status = consumer->ops->receive(consumer->self, max, (int32_t)(wait < 0 ? 0 : wait), err);
@@ -343,7 +350,7 @@ static void receive_until_told(struct eb_consumer *consumer) {
 
 static bool all_settled(struct eb_consumer *consumer) {
     pthread_mutex_lock(&consumer->lock);
-    bool settled = consumer->dispatch.in_flight == 0 && consumer->dispatch.at_work == 0 && consumer->dispatch.parked == 0;
+    bool settled = is_settled(consumer);
     pthread_mutex_unlock(&consumer->lock);
     return settled;
 }
@@ -580,7 +587,10 @@ static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_cons
     if (status != EB_OK)
         return status;
     subscribe(consumer);
-    return open_instance(consumer, err);
+    status = open_instance(consumer, err);
+    if (status != EB_OK)
+        ebi_point_blame(&consumer->task.start, err);
+    return status;
 }
 
 enum eb_status ebi_worker_new(const struct ebi_worker_parts *parts, const struct eb_consumer_options *options,
