@@ -204,7 +204,7 @@ static void unbury(struct eb_consumer *consumer, struct ebi_taken *taken, const 
         return;
     }
     ebi_log_line(consumer->parts.log, EBI_ERROR, "the dead letter of %s %s is not kept yet, is tried again: %s",
-                 ebi_short_topic(consumer->task.prefix, taken->message.topic.data), taken->message.position.data,
+                 ebi_short_topic(consumer->task.prefix, taken->message.topic.data), ebi_position_of(&taken->message),
                  why->text);
     ebi_consumer_sleep(consumer, taken, wait);
 }
@@ -213,7 +213,7 @@ static void refuse(struct eb_consumer *consumer, struct ebi_taken *taken, const 
     struct eb_error why = *said;
 
     ebi_error_context(&why, "the dead letter of %s %s cannot be kept, so the worker stops; the event was handed back",
-                      ebi_short_topic(consumer->task.prefix, taken->message.topic.data), taken->message.position.data);
+                      ebi_short_topic(consumer->task.prefix, taken->message.topic.data), ebi_position_of(&taken->message));
     why.status = EB_FATAL;
     ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
     ebi_consumer_fail(consumer, &why);

@@ -52,38 +52,36 @@ static bool topic_and_key(struct ebi_bytes *lane, struct eb_text topic, struct e
            ebi_bytes_add(lane, key.data, key.len);
 }
 
-/* The key that stands in the data, where the broker carries none: it takes decoding, which the hand then need not do. A
- * message that cannot be decoded has no order to keep, but it stands with those of no key, to be on the safe side. */
-static enum eb_status key_from_data(struct eb_consumer *consumer, struct ebi_taken *taken, struct ebi_bytes *key,
-                                    bool *found) {
+/* The key that stands in the data, where the broker carries none, left empty for none: it takes decoding, which the hand
+ * then need not do. A message that cannot be decoded has no order to keep, but it stands with those of no key, to be on the
+ * safe side. False: no memory to know. */
+static bool key_from_data(struct eb_consumer *consumer, struct ebi_taken *taken, struct ebi_bytes *key) {
     const struct ebi_key_field *field = NULL;
     struct ebi_bytes avro = {0};
     struct ebi_run run = {0};
     struct eb_event *event = NULL;
     const char *path = consumer->task.settings.key_field;
+    enum ebi_outcome outcome =
+        ebi_decode_message(consumer->parts.signals, consumer->decoder, &taken->message, &event, &run);
+    enum eb_status status = EB_OK;
 
-    *found = false;
-    if (ebi_decode_message(consumer->parts.signals, consumer->decoder, &taken->message, &event, &run) != EBI_SUCCEEDED)
-        return EB_OK;                   /* the hand will find the same, and say so */
+    if (outcome != EBI_SUCCEEDED)
+        return outcome != EBI_FAILED;   /* the hand will find the same flaw, and say so */
     taken->event = event;
-    if (path && *path) {
-        if (ebi_routes_key_field((struct ebi_routes *)consumer->parts.routes, event->signal, path, &field, NULL) != EB_OK)
-            field = NULL;
-    } else {
+    if (path && *path)
+        status = ebi_routes_key_field((struct ebi_routes *)consumer->parts.routes, event->signal, path, &field, NULL);
+    else
         field = ebi_routes_key(consumer->parts.routes, event->signal, taken->message.topic.data);
-    }
-    if (!field)
-        return EB_OK;
-    *found = ebi_data_key(event->data, field, key, &avro, NULL) == EB_OK;
+    if (status == EB_OK && field)
+        status = ebi_data_key(event->data, field, key, &avro, NULL);
     ebi_bytes_free(&avro);
-    return EB_OK;
+    return status == EB_OK || status == EB_PERMANENT;   /* there is no such field in it, or it is not set */
 }
 
 /* Where a message stands in line. *own: in a lane of its own. False: no memory. */
 static bool lane_for(struct eb_consumer *consumer, struct ebi_taken *taken, struct ebi_bytes *lane, bool *own) {
     const struct eb_message *message = &taken->message;
     struct ebi_bytes key = {0};
-    bool found, ok;
 
     *own = false;
     switch (consumer->task.order) {
@@ -101,8 +99,7 @@ static bool lane_for(struct eb_consumer *consumer, struct ebi_taken *taken, stru
         *own = true;
         return true;
     }
-    ok = key_from_data(consumer, taken, &key, &found) == EB_OK &&
-         topic_and_key(lane, message->topic, (struct eb_text){found ? key.data : "", found ? key.len : 0});
+    bool ok = key_from_data(consumer, taken, &key) && topic_and_key(lane, message->topic, (struct eb_text){key.data, key.len});
     ebi_bytes_free(&key);
     return ok;
 }
@@ -111,6 +108,18 @@ static bool lane_for(struct eb_consumer *consumer, struct ebi_taken *taken, stru
 
 static bool suspicious(const struct ebi_taken *taken) {
     return taken->message.deliveries > taken->message.failures + ALONE_ABOVE;
+}
+
+/* More headers than a message may have here are left out, and the rest becomes a dead letter: offered again and again it
+ * would hold up all that comes after it. */
+static void leave_out_headers(struct eb_message *message) {
+    static const char why[] = "the message has more than 4096 headers; they are left out";
+
+    if (message->n_headers <= EBI_MOST_HEADERS && message->n_attrs <= EBI_MOST_HEADERS)
+        return;
+    message->n_headers = 0;
+    message->n_attrs = message->n_attrs <= EBI_MOST_HEADERS ? message->n_attrs : 0;
+    message->flaw = (struct eb_text){why, sizeof why - 1};
 }
 
 static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_message *message, struct ebi_taken *spare) {
@@ -133,6 +142,7 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
         copy.flaw = (struct eb_text){flaw.text, strlen(flaw.text)};
         schema = key_schema = NULL;
     }
+    leave_out_headers(&copy);
     taken = ebi_taken_new(&copy, key_schema, schema, spare);
     ebi_bytes_clear(lane);
     if (!taken || !lane_for(consumer, taken, lane, &own))

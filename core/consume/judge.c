@@ -49,6 +49,10 @@ void ebi_consumer_wake(struct eb_consumer *consumer) {
 
 /* ---- Failures ---- */
 
+const char *ebi_position_of(const struct eb_message *message) {
+    return message->position.data ? message->position.data : "?";
+}
+
 /* The broker brings an event back that it held for a retry, but not when it failed first: that is kept here, for as long
  * as this worker lives and for so many events. */
 enum { MOST_REMEMBERED = 10000 };
@@ -153,8 +157,7 @@ static void stop_at_failure(struct eb_consumer *consumer, struct ebi_taken *take
 
     log_failure(consumer, taken, EBI_ERROR, "failed, and on_failure = stop");
     ebi_error(&why, EB_FATAL, EB_KIND_DATA, "stopped at event %s of topic %s, which was handed back (on_failure = stop): %s",
-              taken->message.position.data ? taken->message.position.data : "?",
-              ebi_short_topic(consumer->task.prefix, taken->message.topic.data), taken->why ? taken->why->text : "?");
+              ebi_position_of(&taken->message), ebi_short_topic(consumer->task.prefix, taken->message.topic.data), taken->why ? taken->why->text : "?");
     ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
     ebi_consumer_fail(consumer, &why);
 }

@@ -138,7 +138,7 @@ enum ebi_outcome ebi_process(struct ebi_hand *hand, struct ebi_taken *taken, str
     if (taken->alone)
         ebi_log_line(consumer->parts.log, EBI_WARNING,
                      "event %s at %s %s was handed out %u times and is run alone, so that a crash names it",
-                     event->meta.id, event->meta.topic, event->meta.position, taken->message.deliveries);
+                     event->meta.id, event->meta.topic, ebi_position_of(&taken->message), taken->message.deliveries);
     if (consumer->parts.before_event)
         consumer->parts.before_event(consumer->parts.before_event_arg);
     if (hand->outside)

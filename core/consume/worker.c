@@ -155,9 +155,8 @@ static bool stopped(const struct eb_consumer *consumer) {
     return atomic_load(&consumer->stops) > 0;
 }
 
-/* Gives the plugin the verdicts gathered so far. */
-static void settle(struct eb_consumer *consumer) {
-    struct eb_error err = {0};
+/* Gives the plugin the verdicts gathered so far. EB_FATAL: the instance is done. */
+static int32_t settle(struct eb_consumer *consumer, struct eb_error *err) {
     struct eb_verdict *verdicts;
     uint64_t batch;
 
@@ -165,8 +164,8 @@ static void settle(struct eb_consumer *consumer) {
     size_t n = ebi_dispatch_gather(&consumer->dispatch, &verdicts, &batch);
     pthread_mutex_unlock(&consumer->lock);
     if (n == 0)
-        return;
-    int32_t status = consumer->ops->settle(consumer->self, verdicts, n, &err);
+        return EB_OK;
+    int32_t status = consumer->ops->settle(consumer->self, verdicts, n, err);
     for (size_t i = 0; i < n; i++)
         if (verdicts[i].what == EB_RETURN)
             atomic_fetch_add(&consumer->counters.returned, 1);
@@ -174,9 +173,11 @@ static void settle(struct eb_consumer *consumer) {
     pthread_mutex_lock(&consumer->lock);
     ebi_dispatch_given(&consumer->dispatch, batch);
     pthread_mutex_unlock(&consumer->lock);
-    consumer->instance_done |= status <= EB_FATAL;
+    if (status <= EB_FATAL)
+        return EB_FATAL;
     if (status < EB_OK)
-        ebi_log_line(consumer->parts.log, EBI_ERROR, "broker %s: settling: %s", consumer->parts.broker->name, err.text);
+        ebi_log_line(consumer->parts.log, EBI_ERROR, "broker %s: settling: %s", consumer->parts.broker->name, err->text);
+    return EB_OK;
 }
 
 /* How many more messages may come in, without more being settled than was asked for. With the lock. */
@@ -229,7 +230,8 @@ static int32_t turn(struct eb_consumer *consumer, bool take_more, int64_t by, st
     pthread_mutex_lock(&consumer->lock);
     int64_t due = do_due(consumer, now);
     pthread_mutex_unlock(&consumer->lock);
-    settle(consumer);
+    if (settle(consumer, err) <= EB_FATAL)
+        return EB_FATAL;                /* nothing may be asked of it any more */
     pthread_mutex_lock(&consumer->lock);
     uint32_t max = take_more ? room(consumer) : 0;
     if (by < due)
@@ -330,8 +332,7 @@ static void receive_until_told(struct eb_consumer *consumer) {
 
         if (status == EB_END && consumer->task.until_end)
             return;
-        if (status <= EB_FATAL || consumer->instance_done) {
-            consumer->instance_done = false;
+        if (status <= EB_FATAL) {
             reopen(consumer, &err);
         } else if (status == EB_PERMANENT) {
             ebi_error_context(&err, "broker %s", consumer->parts.broker->name);
@@ -461,6 +462,8 @@ enum eb_status eb_consumer_run(struct eb_consumer *consumer, struct eb_error *er
     if (consumer->forks != ebi_forks())
         return ebi_error(err, EB_FATAL, EB_KIND_CONFIG,
                          "the consumer was opened before this process was forked; open it after the fork");
+    if (atomic_load(&consumer->run_over))
+        return ebi_error(err, EB_FATAL, EB_KIND_CONFIG, "the consumer has run to its end; close it and open another one");
     ebi_thread_block_signals(&consumer->callers_signals);
     status = start_hands(consumer, err);
     if (status == EB_OK)
@@ -478,11 +481,13 @@ enum eb_status eb_consumer_run(struct eb_consumer *consumer, struct eb_error *er
 }
 
 void eb_consumer_close(struct eb_consumer *consumer) {
+    struct eb_error err = {0};
+
     if (!consumer)
         return;
     end_hands(consumer);                /* waits for receivers that are still running */
     if (consumer->self)
-        settle(consumer);
+        settle(consumer, &err);
     close_instance(consumer, CLOSE_MS);
     ebi_bury_close(consumer, CLOSE_MS);
     ebi_dispatch_free(&consumer->dispatch);

@@ -105,7 +105,6 @@ struct eb_consumer {
     uint32_t unannounced;               /* messages that came in since a hand was woken */
     int64_t lease_ms, extend_at_ms;     /* the shortest lease seen; 0: none */
     uint32_t openings;                  /* in a row that led to nothing */
-    bool instance_done;                 /* settle said so */
 };
 
 /* ---- process.c: a hand's work on one message, without the lock ---- */
@@ -133,6 +132,9 @@ void ebi_tell_place(struct eb_event *, const struct eb_message *, const char *pr
 bool ebi_judge(struct eb_consumer *, struct ebi_taken *, enum ebi_outcome, const struct ebi_run *);
 
 void ebi_consumer_forget_failures(struct eb_consumer *);
+
+/* Where a message is, for those who read: "?" where the plugin does not say. */
+const char *ebi_position_of(const struct eb_message *);
 
 /* Keeps one here, at work or parked until now, to be worked on again after a while. */
 void ebi_consumer_sleep(struct eb_consumer *, struct ebi_taken *, int64_t wait_ms);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 /* No message is that long, and sums of a few thousand of them stay far from overflowing. */
-enum { MOST_HEADERS = 4096 };
 static const size_t most_bytes = (size_t)1 << 40;
 
 void ebi_sized_copy(void *to, size_t size, const void *from) {
@@ -40,7 +39,7 @@ size_t ebi_message_room(const struct eb_message *from) {
                                     message.key_avro, message.payload,  message.flaw};
     size_t room = 16;                   /* never 0, and aligned ends */
 
-    if (message.n_attrs > MOST_HEADERS || message.n_headers > MOST_HEADERS)
+    if (message.n_attrs > EBI_MOST_HEADERS || message.n_headers > EBI_MOST_HEADERS)
         return 0;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i].len > most_bytes)

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <eventbus/plugin.h>
 
+enum { EBI_MOST_HEADERS = 4096 };       /* of a message, and as many attributes */
+
 /* Bytes that ebi_message_copy needs behind the struct; a multiple of 16. 0: the message says sizes that cannot be. */
 size_t ebi_message_room(const struct eb_message *);
 

@@ -125,8 +125,7 @@ static void tell(struct ebi_out *out) {
         ebi_error(&unknown, out->status, EB_KIND_BROKER, "not delivered, and there was no memory to keep the reason");
         report.error = &unknown;
     }
-    if (out->reported)
-        out->reported(out->arg, &report);
+    out->reported(out->arg, &report);
 }
 
 static struct ebi_out *take_reports(struct ebi_sender *sender) {
@@ -422,12 +421,9 @@ static struct eb_host host_for(struct ebi_sender *sender, const char *service) {
 enum eb_status ebi_sender_open(const struct ebi_broker *broker, const char *service,
                                const struct ebi_sender_limits *limits, struct ebi_log *log, struct ebi_sender **out,
                                struct eb_error *err) {
-    enum eb_status status = ebi_broker_needs(broker, true, false, false, err);
-    struct ebi_sender *sender;
+    struct ebi_sender *sender = calloc(1, sizeof *sender);
+    enum eb_status status;
 
-    if (status != EB_OK)
-        return status;
-    sender = calloc(1, sizeof *sender);
     if (!sender)
         return ebi_error_memory(err);
     sender->broker = broker;
@@ -565,8 +561,6 @@ enum eb_status ebi_sender_flush(struct ebi_sender *sender, int64_t timeout_ms, s
 static enum eb_status link_said(const struct ebi_sender *sender, struct eb_error *err) {
     if (sender->link_was_up)
         return EB_OK;
-    if (!err)
-        return EB_RETRIABLE;
     *err = sender->link_why;
     if (!err->text[0])
         ebi_error(err, EB_RETRIABLE, EB_KIND_BROKER, "no answer from the broker yet");
@@ -574,13 +568,6 @@ static enum eb_status link_said(const struct ebi_sender *sender, struct eb_error
     err->kind = EB_KIND_BROKER;
     ebi_error_context(err, "broker %s cannot be reached", sender->broker->name);
     return EB_RETRIABLE;
-}
-
-enum eb_status ebi_sender_link(struct ebi_sender *sender, struct eb_error *err) {
-    pthread_mutex_lock(&sender->lock);
-    enum eb_status status = link_said(sender, err);
-    pthread_mutex_unlock(&sender->lock);
-    return status;
 }
 
 enum eb_status ebi_sender_wait_link(struct ebi_sender *sender, int64_t timeout_ms, struct eb_error *err) {

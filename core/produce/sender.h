@@ -30,7 +30,8 @@ struct ebi_report {
 };
 typedef void (*ebi_reported)(void *arg, const struct ebi_report *);
 
-/* Opens the plugin's producer and starts the thread; broker, service and log are borrowed until it is closed. */
+/* Opens the plugin's producer, which it has, and starts the thread; broker, service and log are borrowed until it is
+ * closed. */
 enum eb_status ebi_sender_open(const struct ebi_broker *, const char *service, const struct ebi_sender_limits *,
                                struct ebi_log *, struct ebi_sender **, struct eb_error *);
 
@@ -43,10 +44,8 @@ enum eb_status ebi_sender_put(struct ebi_sender *, const struct eb_message *, in
 /* EB_RETRIABLE: some of what was put before this call is not reported yet. */
 enum eb_status ebi_sender_flush(struct ebi_sender *, int64_t timeout_ms, struct eb_error *);
 
-/* EB_OK: the broker is, or was once, there; else EB_RETRIABLE with the plugin's reason. */
-enum eb_status ebi_sender_link(struct ebi_sender *, struct eb_error *);
-
-/* Waits until the link has been up once, timeout_ms at most: then as ebi_sender_link. */
+/* Waits until the link has been up once, timeout_ms at most. EB_OK: it is, or was, up; else EB_RETRIABLE, and the plugin's
+ * reason in the error, which is not NULL. */
 enum eb_status ebi_sender_wait_link(struct ebi_sender *, int64_t timeout_ms, struct eb_error *);
 
 /* Delivers what waits for up to timeout_ms, reports the rest as EB_RETRIABLE, ends the thread, frees. A put or a flush that

@@ -43,7 +43,8 @@ enum eb_status eb_consumer_open(struct eb_consumer **consumer, struct eb_bus *, 
 
 /* Works until stopped, in this thread and `concurrency` more that run the receivers; drains before it returns.
  * EB_OK: stopped, or came to the count or the end. EB_RETRIABLE: the broker was not there in connect_timeout, or too many
- * consecutive errors. EB_FATAL: the plugin gave up, or dead letters cannot be kept. */
+ * consecutive errors. EB_FATAL: the plugin gave up, dead letters cannot be kept, or it has run before: a consumer runs
+ * once. */
 enum eb_status eb_consumer_run(struct eb_consumer *, struct eb_error *);
 
 /* Tells a worker to stop: events at work are finished (drain_timeout at most), the others handed back. Any thread, and

@@ -1,0 +1,334 @@
+/* tests/unit/bus/test_sender.c - sending to a broker in trouble: order, receipts, and what is said. */
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "../memory.h"
+#include "../played.h"
+#include "../stage.h"
+#include "bus/bus.h"
+
+static struct eb_bus *bus;
+static struct eb_event *event;
+static atomic_int told, delivered;
+static char why[EB_ERROR_ROOM];
+
+static void on_receipt(void *arg, const struct eb_receipt *receipt) {
+    (void)arg;
+    if (receipt->error)
+        snprintf(why, sizeof why, "%s", receipt->error->text);
+    else
+        atomic_fetch_add(&delivered, 1);
+    atomic_fetch_add(&told, 1);
+}
+
+static void begin(void) {
+    played_begin();
+    told = delivered = 0;
+    why[0] = '\0';
+}
+
+/* A bus on the plugin, in its configuration `sections` ([eventbus] goes on there). */
+static void open_on(const char *plugin, const char *sections) {
+    stage_set("tests/unit/played", played_on(plugin, NULL, sections));
+    bus = stage_bus(NULL);
+    event = stage_login(bus, 1, "ann");
+}
+
+static void close_all(int timeout_ms) {
+    eb_event_free(event);
+    eb_bus_close(bus, timeout_ms, NULL);
+    stage_clear();
+}
+
+static enum eb_status send(const char *topic, struct eb_error *err) {
+    *err = (struct eb_error){0};
+    return eb_produce(bus, event, topic, NULL, on_receipt, NULL, err);
+}
+
+static void send_all(int n) {
+    struct eb_error err;
+
+    for (int i = 0; i < n; i++) {
+        cr_assert_eq(eb_event_set_long(event, "user.id", i, &err), EB_OK);
+        cr_assert_eq(send("t", &err), EB_OK, "%s", err.text);
+    }
+}
+
+TestSuite(sender, .init = begin, .timeout = 120);
+
+Test(sender, an_instance_that_fails_at_submit_or_poll_is_opened_anew_and_nothing_is_lost) {
+    struct trouble *const troubles[] = {&played.submit, &played.poll};
+
+    for (int i = 0; i < 2; i++) {
+        begin();
+        played.open_producer.status = EB_RETRIABLE;
+        troubles[i]->status = EB_FATAL;
+        open_on("able", "");
+        send_all(1);
+        until(told == 1);
+        played.open_producer.times = 2;
+        troubles[i]->times = 1;
+        send_all(3);
+        until(told == 4);
+        cr_assert_eq(delivered, 4);
+        cr_assert_eq(played.n_sent, 4);
+        cr_assert_eq(played.openings, 2);
+        cr_assert(stage_said("the producer is opened anew: the test wants it"));
+        cr_assert(stage_said("the producer cannot be opened: broker m: the test wants it"));
+        close_all(0);
+    }
+}
+
+Test(sender, a_plugin_that_has_no_answer_in_time_is_opened_anew) {
+    open_on("able", "delivery_timeout = 200ms\n");
+    played.hold = true;
+    send_all(1);
+    until(stage_said("no answer in delivery_timeout"));
+    played.hold = false;
+    until(told == 1);
+    cr_assert(strstr(why, "given up after"), "%s", why);
+    close_all(0);
+}
+
+Test(sender, a_close_does_not_wait_for_a_plugin_that_cannot_be_opened) {
+    played.submit = (struct trouble){EB_FATAL, 1};
+    played.open_producer.status = EB_RETRIABLE;
+    open_on("able", "");
+    send_all(1);
+    until(stage_said("opened anew"));
+    played.open_producer.times = 1000000;
+    close_all(50);
+    cr_assert_eq(told, 1);
+    cr_assert(strstr(why, "given up at close"), "%s", why);
+}
+
+Test(sender, a_close_takes_the_time_that_it_is_given_and_no_more) {
+    struct eb_error err;
+
+    open_on("able", "");
+    played.hold = true;
+    send_all(1);
+    eb_event_free(event);
+    cr_assert_eq(eb_bus_close(bus, 100, &err), EB_RETRIABLE);
+    cr_assert_eq(told - delivered, 1);
+    cr_assert_eq(stage_kept("\"ann\""), 1);
+    stage_clear();
+
+    begin();
+    open_on("able", "");
+    send_all(1);
+    close_all(-1);                      /* as long as it takes */
+    cr_assert_eq(delivered, 1);
+}
+
+Test(sender, what_fails_before_others_goes_before_them_again) {
+    played.report = (struct trouble){EB_RETRIABLE, 1};
+    played.hold = true;
+    open_on("able", "");
+    send_all(3);
+    played.hold = false;
+    until(told == 3);
+    cr_assert_eq(delivered, 3);
+    close_all(0);
+}
+
+Test(sender, a_key_is_at_a_plugin_without_order_once) {
+    struct eb_error err;
+
+    open_on("bare", "");
+    played.submit_most = 1;
+    played.hold = true;
+    for (int i = 0; i < 4; i++) {
+        cr_assert_eq(eb_event_set_string(event, "user.pii.username", i < 2 ? "same" : "other", &err), EB_OK);
+        cr_assert_eq(eb_produce(bus, event, "t", "user.pii.username", on_receipt, NULL, &err), EB_OK, "%s", err.text);
+    }
+    played.hold = false;
+    until(told == 4);
+    cr_assert_eq(delivered, 4);
+    close_all(0);
+}
+
+Test(sender, the_plugin_speaks_through_the_log) {
+    open_on("able", "log_level = debug\n");
+    send_all(1);
+    until(told == 1);
+    played.producer->log(played.producer, 4, "a word of warning");
+    played.producer->metric(played.producer, "tries", 42);
+    cr_assert(stage_said("a word of warning"));
+    cr_assert(stage_said("tries"));
+    close_all(0);
+}
+
+Test(sender, a_broker_that_is_not_there_is_told_of_once_and_one_that_comes_back_as_well) {
+    const struct eb_error gone = {.status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "gone for lunch"};
+
+    played.down = true;
+    played.hold = true;
+    open_on("able", "");
+    send_all(1);
+    until(stage_said("nobody is at home"));
+    stage_forget_log();
+    played.producer->link(played.producer, 0, NULL);
+    played.producer->link(played.producer, 1, NULL);
+    played.producer->link(played.producer, 0, &gone);
+    cr_assert(stage_said("the producer waits for the broker: gone for lunch"));
+    close_all(0);
+}
+
+Test(sender, whoever_waits_for_the_link_is_told_why_it_does_not_come) {
+    struct ebi_sender *sender;
+    struct eb_error err = {0};
+
+    played.mute = true;
+    open_on("able", "");
+    cr_assert_eq(ebi_producer_sender(bus->producer, &sender, &err), EB_OK);
+    cr_assert_eq(ebi_sender_wait_link(sender, 20, &err), EB_RETRIABLE);
+    cr_assert(strstr(err.text, "no answer from the broker yet"), "%s", err.text);
+    played.producer->link(played.producer, 1, NULL);
+    cr_assert_eq(ebi_sender_wait_link(sender, 20, &err), EB_OK);
+    close_all(0);
+}
+
+/* ---- A queue that is full ---- */
+
+Test(sender, a_full_queue_refuses_at_once_or_after_its_time) {
+    struct eb_error err;
+
+    open_on("able", "queue_messages = 2\n");
+    played.hold = true;
+    send_all(2);
+    cr_assert_eq(send("t", &err), EB_FULL);
+    cr_assert(strstr(err.text, "2 messages"), "%s", err.text);
+    eb_bus_queue_wait(bus, 20);
+    cr_assert_eq(send("t", &err), EB_FULL);
+    cr_assert_eq(eb_bus_flush(bus, 20, &err), EB_RETRIABLE);
+    cr_assert(strstr(err.text, "2 messages wait for broker m still"), "%s", err.text);
+    eb_bus_queue_wait(bus, -1);
+    played.hold = false;
+    send_all(1);
+    cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
+    cr_assert_eq(delivered, 3);
+    close_all(0);
+}
+
+Test(sender, what_is_larger_than_the_queue_is_refused_for_good) {
+    static char long_name[70000];
+    struct eb_error err;
+
+    open_on("able", "queue_bytes = 65536\n");
+    memset(long_name, 'x', sizeof long_name - 1);
+    cr_assert_eq(eb_event_set_string(event, "user.pii.name", long_name, &err), EB_OK);
+    cr_assert_eq(send("t", &err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "more than the whole queue takes"), "%s", err.text);
+    close_all(0);
+}
+
+Test(sender, an_event_of_a_route_that_is_refused_is_kept_and_reported) {
+    struct eb_error err;
+
+    open_on("able", "queue_messages = 1\n[route a]\ntopic = t\nkey_field = user.pii.username\n"
+                    "event = org.openedx.learning.auth.session.login.completed.v1\n");
+    played.hold = true;
+    eb_bus_on_delivery(bus, on_receipt, NULL);
+    cr_assert_eq(eb_send(event, NULL, &err), EB_OK);
+    cr_assert_eq(eb_send(event, NULL, &err), EB_OK);
+    cr_assert_eq(told, 1);
+    cr_assert(strstr(why, "not sent: the queue of broker m is full"), "%s", why);
+    cr_assert_eq(stage_kept("\"ann\""), 1);
+    eb_bus_on_delivery(bus, NULL, NULL);
+    played.hold = false;
+    cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
+    cr_assert_eq(told, 1, "nobody wants to be called any more");
+    close_all(0);
+}
+
+static void *put_one(void *arg) {
+    struct eb_error *err = arg;
+
+    return (void *)(intptr_t)(send("t", err) + 1000);
+}
+
+Test(sender, a_put_that_waits_is_told_that_the_queue_is_being_closed) {
+    struct eb_error err = {0};
+    size_t kept, lost;
+    pthread_t other;
+    void *status;
+
+    open_on("able", "queue_messages = 1\nqueue_wait = 1d\n");
+    played.hold = true;
+    send_all(1);
+    cr_assert_eq(pthread_create(&other, NULL, put_one, &err), 0);
+    played_pause(50);                   /* most likely it waits by now; if not, it is refused all the same */
+    ebi_producer_close(bus->producer, 0, &kept, &lost);
+    cr_assert_eq(pthread_join(other, &status), 0);
+    bus->producer = NULL;
+    cr_assert_eq((intptr_t)status - 1000, EB_FATAL, "%s", err.text);
+    cr_assert(strstr(err.text, "is being closed"), "%s", err.text);
+    cr_assert_eq(kept, 1);
+    close_all(0);
+}
+
+/* ---- Memory ---- */
+
+Test(sender, a_failure_that_no_memory_remembers_is_told_without_its_reason) {
+    open_on("able", "");
+    send_all(1);
+    until(told == 1);
+    played.hold = true;
+    send_all(1);
+    played_pause(20);
+    played.report = (struct trouble){EB_PERMANENT, 1};
+    fail_allocation(1);                 /* nobody allocates now but the report */
+    played.hold = false;
+    until(told == 2);
+    cr_assert(allocation_failed());
+    cr_assert(strstr(why, "no memory to keep the reason"), "%s", why);
+    close_all(0);
+}
+
+Test(sender, what_is_given_up_without_memory_is_told_all_the_same) {
+    open_on("able", "delivery_timeout = 300ms\n");
+    played.submit = (struct trouble){EB_FATAL, 1};
+    played.open_producer = (struct trouble){EB_RETRIABLE, 0};
+    send_all(1);
+    until(stage_said("opened anew"));
+    played.open_producer.times = 1000000;
+    fail_allocation(1);
+    until(told == 1);
+    allocation_failed();
+    cr_assert_eq(delivered, 0);
+    close_all(0);
+}
+
+Test(sender, a_failure_without_a_reason_is_told_as_one) {
+    open_on("able", "delivery_timeout = 1ms\n");
+    played.hold = true;
+    send_all(1);
+    played.refuse_silently = 1;
+    played_pause(5);
+    played.hold = false;
+    until(told == 1);
+    cr_assert_eq(delivered, 0);
+    close_all(0);
+}
+
+/* ---- A child ---- */
+
+Test(sender, a_child_of_the_process_is_told_to_open_a_bus_of_its_own) {
+    struct eb_error err;
+    int status;
+
+    open_on("able", "");
+    send_all(1);
+    pid_t child = fork();
+    if (child == 0)
+        exit(send("t", &err) == EB_FATAL && strstr(err.text, "open it after the fork") ? 0 : 1);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+    close_all(1000);
+    cr_assert_eq(delivered, 1);
+}

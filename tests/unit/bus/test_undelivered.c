@@ -1,0 +1,87 @@
+/* tests/unit/bus/test_undelivered.c - the file for what could not be delivered, where it cannot be written. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "../played.h"
+#include "../plugin/folder.h"
+#include "../stage.h"
+#include "produce/undelivered.h"
+
+static struct eb_bus *bus;
+static struct eb_event *event;
+static char *path;
+
+static void begin(void) {
+    char *file;
+
+    played_begin();
+    stage_set("tests/unit/played", played_on("able", NULL, ""));
+    bus = stage_bus(NULL);
+    event = stage_login(bus, 1, "ann");
+    cr_assert_gt(asprintf(&file, "%s/undelivered.jsonl", getenv("STATE_DIRECTORY")), 0);
+    path = file;
+}
+
+static void end(void) {
+    eb_event_free(event);
+    eb_bus_close(bus, 0, NULL);
+    stage_clear();
+    free(path);
+}
+
+TestSuite(undelivered, .init = begin, .fini = end, .timeout = 60);
+
+static void refused(const char *what) {
+    struct eb_error err;
+
+    cr_assert_eq(ebi_undelivered_add(path, event, "t", &err), EB_FATAL);
+    cr_assert(strstr(err.text, what), "%s", err.text);
+    cr_assert(strstr(err.text, path), "%s", err.text);
+}
+
+Test(undelivered, a_disk_that_is_full_in_the_middle_of_a_line_leaves_the_file_as_it_was) {
+    struct rlimit before;
+    struct eb_error err;
+    struct stat st;
+
+    cr_assert_eq(ebi_undelivered_add(path, event, "t", &err), EB_OK, "%s", err.text);
+    size_t size = file_size(path);
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){size + 100, before.rlim_max}), 0);
+    refused("cannot write");
+    cr_assert_eq(stat(path, &st), 0);
+    cr_assert_eq((size_t)st.st_size, size, "half a line was left");
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    cr_assert_eq(ebi_undelivered_add(path, event, "t", &err), EB_OK);
+    cr_assert_eq(stage_kept("\"ann\""), 2);
+}
+
+Test(undelivered, what_cannot_be_opened_written_or_brought_to_the_disk_is_told_with_its_name) {
+    cr_assert_eq(symlink("/dev/full", path), 0);
+    refused("cannot write");
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(symlink("/dev/null", path), 0);
+    refused("to disk");
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    refused("cannot open");
+}
+
+Test(undelivered, what_could_not_be_kept_is_counted_as_lost) {
+    struct eb_error err;
+
+    played.report = (struct trouble){EB_PERMANENT, 1};
+    cr_assert_eq(mkdir(path, 0700), 0);
+    cr_assert_eq(eb_produce(bus, event, "t", NULL, NULL, NULL, &err), EB_OK);
+    cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
+    cr_assert(stage_said("the event is lost, since it could not be kept either"));
+    cr_assert_eq(eb_bus_close(bus, 0, &err), EB_FATAL);
+    cr_assert(strstr(err.text, "1 event(s) are lost"), "%s", err.text);
+    bus = NULL;
+}

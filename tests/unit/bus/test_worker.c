@@ -1,0 +1,663 @@
+/* tests/unit/bus/test_worker.c - a worker on a broker in trouble, and receivers in trouble: nothing is lost, each key keeps its
+ * order, and the worker says what happened. */
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "../memory.h"
+#include "../played.h"
+#include "../stage.h"
+#include "bus/bus.h"
+
+static struct eb_bus *bus;
+static struct eb_consumer *consumer;
+static struct eb_error err;
+
+/* What the receiver does with each user's event, and what it saw. */
+static struct {
+    atomic_int fails[MOST_EVENTS];      /* so many times */
+    enum eb_status with;                /* EB_RETRIABLE; EB_PERMANENT */
+    atomic_bool wait;                   /* it takes as long as that */
+    atomic_int running, n;
+    int order[1000];                    /* users, as they succeeded */
+} receiver;
+
+static enum eb_status receive(const struct eb_event *event, void *arg, struct eb_error *why) {
+    int64_t user = 0;
+
+    (void)arg;
+    eb_event_get_long(event, "user.id", &user, NULL);
+    atomic_fetch_add(&receiver.running, 1);
+    while (receiver.wait)
+        played_pause(1);
+    atomic_fetch_sub(&receiver.running, 1);
+    if (receiver.fails[user] > 0) {
+        receiver.fails[user]--;
+        snprintf(why->text, sizeof why->text, "user %d is refused", (int)user);
+        return why->status = receiver.with ? receiver.with : EB_RETRIABLE;
+    }
+    receiver.order[atomic_fetch_add(&receiver.n, 1)] = (int)user;
+    return EB_OK;
+}
+
+static void begin(void) {
+    played_begin();
+    memset(&receiver, 0, sizeof receiver);
+}
+
+static void events(size_t n, const char *key) {
+    played.n_events = n;
+    for (size_t i = 0; i < n; i++)
+        played.events[i].key = key;
+}
+
+#define TASK "[consume w]\ntopic = t\ngroup = g\nretry.backoff = 1ms\nretry.max = 1ms\n"
+
+static void open_bus_on(const char *plugin, const char *other, const char *sections) {
+    stage_set("tests/unit/played", played_on(plugin, other, sections));
+    bus = stage_bus(NULL);
+    cr_assert_eq(eb_connect(bus, NULL, "receive", receive, NULL, &err), EB_OK);
+}
+
+static enum eb_status open_worker(struct eb_error *why) {
+    const struct eb_consumer_options options = {.size = sizeof options, .section = "w", .exit_at_end = 1};
+
+    err = (struct eb_error){0};
+    return eb_consumer_open(&consumer, bus, &options, why);
+}
+
+static void open_on(const char *plugin, const char *sections) {
+    open_bus_on(plugin, NULL, sections);
+    cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
+}
+
+static void close_all(void) {
+    eb_consumer_close(consumer);
+    consumer = NULL;
+    eb_bus_close(bus, 0, NULL);
+    stage_clear();
+}
+
+/* Runs it to the end of what is there. */
+static void run(void) {
+    cr_assert_eq(eb_consumer_run(consumer, &err), EB_OK, "%s", err.text);
+}
+
+static void *run_it(void *arg) {
+    (void)arg;
+    return (void *)(intptr_t)(eb_consumer_run(consumer, &err) + 1000);
+}
+
+static pthread_t start(void) {
+    pthread_t thread;
+
+    cr_assert_eq(pthread_create(&thread, NULL, run_it, NULL), 0);
+    return thread;
+}
+
+static enum eb_status end_of(pthread_t thread) {
+    void *status;
+
+    cr_assert_eq(pthread_join(thread, &status), 0);
+    return (enum eb_status)((intptr_t)status - 1000);
+}
+
+static struct eb_consumer_counts counts(void) {
+    struct eb_consumer_counts counted = {.size = sizeof counted};
+
+    eb_consumer_count(consumer, &counted);
+    return counted;
+}
+
+static void in_order(int n) {
+    cr_assert_eq(receiver.n, n, "%d of %d", receiver.n, n);
+    for (int i = 0; i < n; i++)
+        cr_assert_eq(receiver.order[i], i, "number %d is %d", i, receiver.order[i]);
+}
+
+TestSuite(worker, .init = begin, .timeout = 120);
+
+/* ---- The broker's trouble ---- */
+
+Test(worker, an_instance_that_is_done_is_opened_anew_whoever_says_so) {
+    struct trouble *const troubles[] = {&played.receive, &played.settle};
+
+    for (int i = 0; i < 2; i++) {
+        begin();
+        events(5, "k");
+        *troubles[i] = (struct trouble){EB_FATAL, 1};
+        open_on("able", TASK);
+        played.open_consumer = (struct trouble){EB_RETRIABLE, 1};
+        run();
+        cr_assert(stage_said("the consumer is opened anew: the test wants it"));
+        cr_assert(stage_said("broker m: the test wants it; trying again"));
+        cr_assert_geq(receiver.n, 5);
+        close_all();
+    }
+}
+
+Test(worker, one_that_can_never_be_opened_again_ends_the_worker) {
+    events(1, "k");
+    played.receive = (struct trouble){EB_FATAL, 1};
+    open_on("able", TASK);
+    played.open_consumer = (struct trouble){EB_PERMANENT, 1};
+    cr_assert_eq(eb_consumer_run(consumer, &err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "broker m: the test wants it"), "%s", err.text);
+    close_all();
+}
+
+Test(worker, receiving_that_fails_is_told_and_goes_on_after_a_pause) {
+    events(1, "k");
+    played.receive = (struct trouble){EB_RETRIABLE, 1};
+    open_on("able", TASK);
+    run();
+    cr_assert(stage_said("broker m: receiving: the test wants it"));
+    in_order(1);
+    close_all();
+}
+
+Test(worker, an_opening_that_fails_says_so) {
+    static const struct { int32_t status, expected; } cases[] = {
+        {EB_RETRIABLE, EB_RETRIABLE}, {EB_PERMANENT, EB_PERMANENT}, {EB_FATAL, EB_FATAL}, {EB_GONE, EB_FATAL}};
+
+    open_bus_on("able", NULL, TASK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (cases[i].status >= EB_OK)
+            continue;
+        played.open_consumer = (struct trouble){cases[i].status, 1};
+        cr_assert_eq((int)open_worker(&err), cases[i].expected, "%zu: %s", i, err.text);
+        cr_assert(strstr(err.text, "broker m: the test wants it"), "%s", err.text);
+        played.open_consumer = (struct trouble){cases[i].status, 1};
+        cr_assert_eq((int)open_worker(NULL), cases[i].expected);
+    }
+    close_all();
+}
+
+Test(worker, the_plugin_speaks_through_the_log_and_its_link_is_told) {
+    const struct eb_error gone = {.status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "gone for lunch"};
+
+    open_on("able", "log_level = debug\n" TASK);
+    played.consumer->log(played.consumer, 4, "a word of warning");
+    played.consumer->metric(played.consumer, "tries", 42);
+    played.consumer->link(played.consumer, 0, NULL);
+    played.consumer->link(played.consumer, 0, &gone);
+    played.consumer->link(played.consumer, 1, NULL);
+    cr_assert(stage_said("a word of warning") && stage_said("tries"));
+    cr_assert(stage_said("the consumer waits for the broker: gone for lunch"));
+    close_all();
+}
+
+Test(worker, a_broker_that_does_not_come_ends_the_worker_with_the_reason) {
+    played.down = true;
+    open_bus_on("able", NULL, "[broker x]\nplugin = able\nops = 1\n" TASK);
+    eb_bus_close(bus, 0, NULL);
+    bus = stage_bus((const char *const[]){"broker.m.connect_timeout=100ms", NULL});
+    events(1, "k");
+    played.events[0].state = OUT;
+    cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
+    played.events[0].state = OUT;
+    cr_assert_eq(eb_consumer_run(consumer, &err), EB_RETRIABLE);
+    cr_assert(strstr(err.text, "broker m cannot be reached: nobody is at home"), "%s", err.text);
+    eb_consumer_close(consumer);
+    played.down = false;
+    played.mute = true;
+    cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
+    played.events[0].state = OUT;
+    cr_assert_eq(eb_consumer_run(consumer, &err), EB_RETRIABLE);
+    cr_assert(strstr(err.text, "no answer in connect_timeout"), "%s", err.text);
+    close_all();
+}
+
+Test(worker, a_confirmation_told_twice_counts_once_and_a_late_one_is_told) {
+    events(3, "k");
+    played.repeats_itself = true;
+    open_on("able", TASK);
+    run();
+    in_order(3);
+    cr_assert_eq(counts().succeeded, 3);
+    close_all();
+    begin();
+    events(1, "k");
+    played.late = true;
+    open_on("able", TASK);
+    run();
+    cr_assert(stage_said("1 acknowledgement(s) came too late"));
+    close_all();
+}
+
+Test(worker, what_is_taken_away_comes_again_in_order) {
+    events(6, "k");
+    played.revokes = true;
+    open_on("able", TASK);
+    run();
+    cr_assert_geq(played.returned, 4);
+    in_order(6);
+    close_all();
+}
+
+Test(worker, leases_are_extended_while_a_receiver_works) {
+    events(2, "k");
+    played.lease_ms = 30;
+    receiver.wait = true;
+    open_on("able", TASK);
+    pthread_t thread = start();
+    until(played.extensions >= 4);
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    in_order(2);
+    close_all();
+}
+
+/* ---- What a worker holds is bounded ---- */
+
+Test(worker, no_more_than_max_in_flight_is_taken) {
+    events(20, NULL);
+    receiver.wait = true;
+    open_on("able", TASK "max_in_flight = 4\nconcurrency = 2\n");
+    pthread_t thread = start();
+    until(receiver.running == 2);
+    played_pause(20);
+    size_t out = 0;
+    for (size_t i = 0; i < 20; i++)
+        out += played.events[i].state == OUT;
+    cr_assert_leq(out, 4);
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    cr_assert_eq(receiver.n, 20);
+    close_all();
+}
+
+Test(worker, nor_more_bytes_but_always_one_event) {
+    events(10, "k");
+    for (int i = 0; i < 10; i++)
+        played.events[i].n_headers = 1;
+    receiver.wait = true;
+    open_on("able", TASK "max_in_flight_bytes = 64k\n");
+    pthread_t thread = start();
+    until(receiver.running == 1);
+    until(counts().received == 2);      /* the one that reaches the bound still comes */
+    played_pause(20);
+    cr_assert_eq(counts().received, 2);
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    in_order(10);
+    close_all();
+}
+
+/* ---- Order ---- */
+
+Test(worker, each_order_that_can_be_asked_for_is_kept) {
+    static const char *const orders[] = {"strict", "key", "none"};
+
+    for (int i = 0; i < 3; i++) {
+        char sections[300];
+
+        begin();
+        for (int fail = 0; fail < 2; fail++)
+            receiver.fails[3 + fail] = 1;
+        events(8, i == 0 ? NULL : "k");
+        snprintf(sections, sizeof sections, TASK "concurrency = 4\norder = %s\n", orders[i]);
+        open_on("able", sections);
+        run();
+        if (i < 2)
+            in_order(8);
+        cr_assert_eq(receiver.n, 8, "%s", orders[i]);
+        cr_assert_eq(counts().retried, 2);
+        close_all();
+    }
+}
+
+#define ROUTE "[route a]\nevent = org.openedx.learning.auth.session.login.completed.v1\ntopic = t\n"
+
+Test(worker, where_the_broker_has_no_keys_the_key_is_found_in_the_data) {
+    static const char *const sections[] = {
+        TASK "concurrency = 4\n" ROUTE "key_field = user.pii.username\n",       /* the route's */
+        TASK "concurrency = 4\nkey_field = user.pii.username\n",                /* the task's own */
+        TASK "concurrency = 4\nkey_field = no.such.field\n",                    /* none: one line for all */
+        TASK "concurrency = 4\n" ROUTE "key_field =\n",
+    };
+
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
+        begin();
+        events(8, NULL);                /* all of one user's name */
+        receiver.fails[2] = 1;
+        open_on("bare", sections[i]);
+        run();
+        in_order(8);
+        close_all();
+    }
+}
+
+Test(worker, a_key_that_finds_no_memory_does_not_lose_its_place) {
+    unsigned n = 0;
+    bool failed = true;
+
+    while (failed) {
+        begin();
+        events(6, NULL);
+        receiver.fails[0] = receiver.fails[1] = 1;
+        open_on("bare", TASK "concurrency = 4\nkey_field = user.pii.username\n");
+        receiver.wait = true;
+        pthread_t thread;
+        fail_allocation(++n);
+        thread = start();
+        for (int i = 0; i < 100 && !receiver.running; i++)
+            played_pause(1);
+        failed = allocation_failed();
+        receiver.wait = false;
+        if (end_of(thread) == EB_OK)
+            in_order(6);
+        else
+            cr_assert(strstr(err.text, "memory"), "allocation %u: %s", n, err.text);
+        close_all();
+    }
+    cr_assert_gt(n, 10);
+}
+
+/* ---- Messages that are none ---- */
+
+Test(worker, what_cannot_be_read_stands_in_line_and_becomes_a_dead_letter) {
+    events(4, NULL);
+    played.events[1].broken = true;
+    played.events[2].type = "org.example.unknown.v1";
+    played.events[3].nowhere = true;
+    open_on("bare", TASK "key_field = user.pii.username\n");
+    run();
+    cr_assert_eq(receiver.n, 2);
+    cr_assert_eq(played.n_sent, 2);
+    cr_assert(strstr(played.sent[1].reason, "org.example.unknown.v1"), "%s", played.sent[1].reason);
+    close_all();
+}
+
+Test(worker, types_that_are_no_names_are_dead_letters_too) {
+    char long_name[300];
+
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    events(2, NULL);
+    played.events[0].type = "";
+    played.events[1].type = long_name;
+    open_on("able", TASK);
+    run();
+    cr_assert_eq(played.n_sent, 2);
+    cr_assert(strstr(played.sent[0].reason, "no event type"), "%s", played.sent[0].reason);
+    cr_assert(strstr(played.sent[1].reason, "is no name"), "%s", played.sent[1].reason);
+    close_all();
+}
+
+Test(worker, one_with_too_many_headers_holds_nobody_up_and_becomes_a_dead_letter) {
+    events(3, "k");
+    played.events[0].n_headers = MOST_ITEMS;
+    played.events[1].n_attrs = MOST_ITEMS;
+    open_on("able", TASK);
+    run();
+    cr_assert_eq(receiver.n, 1);
+    cr_assert_eq(played.n_sent, 2);
+    for (int i = 0; i < 2; i++)
+        cr_assert(strstr(played.sent[i].reason, "more than 4096 headers"), "%s", played.sent[i].reason);
+    close_all();
+}
+
+Test(worker, a_writers_schema_that_is_too_large_is_the_messages_flaw) {
+    static char json[(1 << 20) + 2];
+    static struct eb_schema schema = {.size = sizeof schema, .id = 77, .name = {"x", 1}, .json = {json, sizeof json - 1}};
+
+    memset(json, ' ', sizeof json - 1);
+    events(1, "k");
+    played.schema = &schema;
+    open_on("able", TASK);
+    run();
+    cr_assert_eq(played.n_sent, 1);
+    cr_assert(strstr(played.sent[0].reason, "the writer's schema is not taken"), "%s", played.sent[0].reason);
+    close_all();
+}
+
+Test(worker, an_event_handed_out_too_often_runs_alone_and_is_named) {
+    events(3, NULL);
+    played.events[1].deliveries = 9;
+    played.events[1].nowhere = true;
+    open_on("able", TASK "concurrency = 3\n");
+    run();
+    cr_assert_eq(receiver.n, 3);
+    cr_assert(stage_said("was handed out 9 times and is run alone"));
+    cr_assert_not(stage_said("(null)"));
+    close_all();
+}
+
+/* ---- Receivers' trouble ---- */
+
+Test(worker, on_failure_stop_names_the_event_and_hands_it_back) {
+    events(2, "k");
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    played.events[0].nowhere = true;
+    open_on("able", TASK "on_failure = stop\n");
+    cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
+    cr_assert(strstr(err.text, "stopped at event ? of topic t"), "%s", err.text);
+    cr_assert_eq(played.events[0].state, THERE);
+    cr_assert_eq(played.n_sent, 0);
+    close_all();
+}
+
+Test(worker, the_first_reason_is_the_one_that_counts) {
+    events(4, NULL);
+    for (int i = 0; i < 4; i++)
+        receiver.fails[i] = 1;
+    receiver.wait = true;
+    receiver.with = EB_PERMANENT;
+    open_on("able", TASK "on_failure = stop\nconcurrency = 4\n");
+    pthread_t thread = start();
+    until(receiver.running == 4);
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_FATAL);
+    cr_assert(strstr(err.text, "stopped at event"), "%s", err.text);
+    close_all();
+}
+
+Test(worker, one_that_is_stopped_twice_does_not_wait_for_its_receivers) {
+    events(3, "k");
+    receiver.wait = true;
+    open_on("able", TASK);
+    pthread_t thread = start();
+    until(receiver.running == 1);
+    eb_consumer_stop(consumer);
+    eb_consumer_stop(consumer);
+    played_pause(20);
+    eb_consumer_stop(consumer);
+    cr_assert_eq(end_of(thread), EB_RETRIABLE);
+    cr_assert(strstr(err.text, "ended before all receivers were done"), "%s", err.text);
+    receiver.wait = false;
+    close_all();
+}
+
+Test(worker, one_that_is_stopped_lets_its_receivers_end_and_hands_the_rest_back) {
+    events(5, "k");
+    receiver.wait = true;
+    open_on("able", TASK);
+    pthread_t thread = start();
+    until(receiver.running == 1);
+    eb_consumer_stop(consumer);
+    played_pause(20);
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    in_order(1);
+    cr_assert_geq(played.returned, 1);
+    close_all();
+}
+
+Test(worker, an_instance_that_is_done_while_it_drains_is_not_opened_anew) {
+    events(2, "k");
+    receiver.wait = true;
+    open_on("able", TASK);
+    pthread_t thread = start();
+    until(receiver.running == 1);
+    played.receive = (struct trouble){EB_FATAL, 0};
+    eb_consumer_stop(consumer);
+    until(played.returned >= 1);
+    played.receive.times = 1;
+    played_pause(30);
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    cr_assert_eq(played.openings, 2, "one of the consumer, one of the producer of dead letters");
+    close_all();
+}
+
+Test(worker, an_instance_that_is_done_leaves_its_events_at_work_to_the_next_one) {
+    events(2, "k");
+    receiver.wait = true;
+    open_on("able", TASK);
+    pthread_t thread = start();
+    until(receiver.running == 1);
+    played.receive = (struct trouble){EB_FATAL, 1};
+    until(stage_said("opened anew"));
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    cr_assert_geq(receiver.n, 3, "the one that was at work comes again");
+    close_all();
+}
+
+/* ---- Dead letters ---- */
+
+Test(worker, dead_letters_need_a_broker_that_can_send_and_a_topic_that_can_be) {
+    open_bus_on("able", "deaf", TASK "dead_letter_broker = n\n");
+    cr_assert_eq(open_worker(&err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "plugin deaf cannot send"), "%s", err.text);
+    close_all();
+
+    open_bus_on("able", NULL, TASK);
+    played.create = (struct trouble){EB_PERMANENT, 1};
+    cr_assert_eq(open_worker(&err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "broker m cannot keep dead letters: dead-letter topic t.dlq"), "%s", err.text);
+    played.create.times = 1;
+    cr_assert_eq(open_worker(NULL), EB_PERMANENT);
+    played.open_admin = (struct trouble){EB_PERMANENT, 1};
+    cr_assert_eq(open_worker(&err), EB_PERMANENT);
+    played.open_producer = (struct trouble){EB_PERMANENT, 1};
+    cr_assert_eq(open_worker(&err), EB_PERMANENT);
+    close_all();
+}
+
+Test(worker, a_broker_for_dead_letters_that_is_away_is_no_reason_not_to_start) {
+    events(1, "k");
+    played.create = (struct trouble){EB_RETRIABLE, 1};
+    open_on("able", "log_level = debug\n" TASK);
+    run();
+    cr_assert(stage_said("starting all the same"));
+    close_all();
+
+    begin();
+    events(1, "k");
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    played.create = (struct trouble){EB_RETRIABLE, 1};
+    open_bus_on("able", "able", TASK "dead_letter_broker = n\ndead_letter_topic = t\n");
+    cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
+    cr_assert(stage_said("broker n: ") && stage_said("starting all the same"));
+    run();
+    cr_assert_eq(played.n_sent, 1);
+    cr_assert_str_eq(played.sent[0].topic, "t");
+    close_all();
+}
+
+Test(worker, a_dead_letter_that_is_not_kept_when_the_worker_ends_is_handed_back) {
+    events(1, NULL);
+    receiver.fails[0] = 100;
+    receiver.with = EB_PERMANENT;
+    played.hold = true;
+    played.events[0].nowhere = true;
+    open_on("able", "delivery_timeout = 200ms\n" TASK);
+    pthread_t thread = start();
+    until(stage_said("becomes a dead letter"));
+    eb_consumer_stop(consumer);
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    cr_assert_eq(played.events[0].state, THERE);
+    cr_assert_eq(played.n_sent, 0);
+    close_all();
+}
+
+Test(worker, nor_is_it_lost_when_the_worker_ends_first) {
+    events(1, NULL);
+    receiver.fails[0] = 100;
+    receiver.with = EB_PERMANENT;
+    played.hold = true;
+    open_on("able", TASK "drain_timeout = 20ms\n");
+    pthread_t thread = start();
+    until(stage_said("becomes a dead letter"));
+    eb_consumer_stop(consumer);
+    eb_consumer_stop(consumer);
+    eb_consumer_stop(consumer);
+    cr_assert_eq(end_of(thread), EB_RETRIABLE, "%s", err.text);
+    close_all();
+    cr_assert_neq(played.events[0].state, SETTLED);
+    cr_assert_eq(played.n_sent, 0);
+}
+
+Test(worker, one_that_is_not_kept_at_once_is_tried_again) {
+    events(1, NULL);
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    played.events[0].nowhere = true;
+    open_on("able", "delivery_timeout = 250ms\n" TASK);
+    played.report = (struct trouble){EB_RETRIABLE, 3};
+    run();
+    cr_assert(stage_said("the dead letter of t ? is not kept yet, is tried again"));
+    cr_assert_eq(played.n_sent, 1);
+    close_all();
+}
+
+Test(worker, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_handed_back) {
+    events(1, NULL);
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    played.events[0].nowhere = true;
+    open_on("able", TASK);
+    played.report = (struct trouble){EB_PERMANENT, 1};
+    cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
+    cr_assert(strstr(err.text, "the dead letter of t ? cannot be kept"), "%s", err.text);
+    cr_assert_eq(played.events[0].state, THERE);
+    close_all();
+}
+
+/* ---- Opening ---- */
+
+Test(worker, what_a_plugin_cannot_do_is_refused_at_the_start) {
+    struct eb_consumer_options options = {.size = sizeof options, .section = "w", .from = "earliest"};
+
+    open_bus_on("bare", NULL, TASK "[consume p]\ntopic = t*\ngroup = g\n");
+    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "plugin bare keeps no history"), "%s", err.text);
+    options.from = "latest";
+    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
+    eb_consumer_close(consumer);
+    consumer = NULL;
+    options = (struct eb_consumer_options){.size = sizeof options, .section = "p"};
+    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "knows no patterns"), "%s", err.text);
+    close_all();
+}
+
+Test(worker, without_descriptors_it_does_not_open) {
+    struct rlimit before;
+
+    open_bus_on("able", NULL, TASK);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
+    enum eb_status status = open_worker(&err);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    cr_assert_eq(status, EB_FATAL);
+    cr_assert(strstr(err.text, "cannot make an eventfd"), "%s", err.text);
+    close_all();
+}
+
+Test(worker, it_runs_once) {
+    events(2, "k");
+    open_on("able", TASK);
+    run();
+    cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
+    cr_assert(strstr(err.text, "open another one"), "%s", err.text);
+    in_order(2);
+    close_all();
+}

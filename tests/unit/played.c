@@ -1,0 +1,264 @@
+/* tests/unit/played.c - see played.h. It allocates nothing, so that memory runs out in the core alone. */
+#include "played.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include "played/ops.h"
+
+struct played played;
+
+static const struct eb_message *taken[MOST_SENT];       /* by the producer, not reported yet; its thread's own */
+static size_t n_taken;
+static bool revoked;
+
+void played_pause(int ms) {
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
+}
+
+/* Whether this call is in trouble; says so. */
+static bool troubled(struct trouble *trouble, struct eb_error *err) {
+    if (atomic_load(&trouble->times) <= 0 || atomic_fetch_sub(&trouble->times, 1) <= 0)
+        return false;
+    if (err) {
+        *err = (struct eb_error){.status = trouble->status, .kind = EB_KIND_BROKER};
+        snprintf(err->text, sizeof err->text, "the test wants it");
+    }
+    return true;
+}
+
+static void tell_link(const struct eb_host *host) {
+    struct eb_error why = {.status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "nobody is at home"};
+
+    atomic_fetch_add(&played.openings, 1);
+    if (!played.mute)
+        host->link(host, !played.down, played.down ? &why : NULL);
+}
+
+/* ---- Producer ---- */
+
+static int32_t producer_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
+    (void)settings;
+    if (troubled(&played.open_producer, err))
+        return played.open_producer.status;
+    *self = &played;
+    played.producer = host;
+    tell_link(host);
+    return EB_OK;
+}
+
+static int64_t producer_submit(void *self, const struct eb_message *const *batch, size_t n, struct eb_error *err) {
+    size_t k = 0;
+
+    (void)self;
+    if (troubled(&played.submit, err))
+        return played.submit.status;
+    for (; k < n && (!played.submit_most || k < (size_t)played.submit_most) && n_taken < MOST_SENT; k++)
+        taken[n_taken++] = batch[k];
+    return (int64_t)k;
+}
+
+static void keep(const struct eb_message *message) {
+    int n = played.n_sent;
+
+    if (n == MOST_SENT)
+        return;
+    snprintf(played.sent[n].id, sizeof played.sent[n].id, "%s", message->id.data);
+    snprintf(played.sent[n].topic, sizeof played.sent[n].topic, "%s", message->topic.data);
+    snprintf(played.sent[n].key, sizeof played.sent[n].key, "%s", message->key.data ? message->key.data : "(none)");
+    for (size_t i = 0; i < message->n_headers; i++)
+        if (strcmp(message->headers[i].name.data, "dlq_reason") == 0)
+            snprintf(played.sent[n].reason, sizeof played.sent[n].reason, "%s", message->headers[i].value.data);
+    played.n_sent = n + 1;
+}
+
+static void report(bool closing) {
+    for (size_t i = 0; i < n_taken; i++) {
+        struct eb_error why = {.status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "closed"};
+        struct eb_delivery delivery = {.size = sizeof delivery, .token = taken[i]->token};
+
+        if (atomic_load(&played.refuse_silently) > 0) {
+            atomic_fetch_sub(&played.refuse_silently, 1);
+            delivery.status = EB_RETRIABLE;
+        } else if (closing || troubled(&played.report, &why)) {
+            delivery.status = why.status;
+            delivery.error = &why;
+        } else {
+            keep(taken[i]);
+        }
+        played.producer->delivered(played.producer, &delivery);
+    }
+    n_taken = 0;
+}
+
+static int32_t producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
+    (void)self;
+    if (troubled(&played.poll, err))
+        return played.poll.status;
+    if (n_taken == 0 || played.hold)
+        played_pause(timeout_ms < 2 ? timeout_ms : 2);
+    if (!played.hold)
+        report(false);
+    return EB_OK;
+}
+
+static void count_wake(void *self) {
+    (void)self;
+    atomic_fetch_add(&played.wakes, 1);
+}
+
+static void producer_close(void *self, int32_t timeout_ms) {
+    (void)self, (void)timeout_ms;
+    report(true);
+}
+
+/* ---- Consumer ---- */
+
+static int32_t consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *to, void **self,
+                             struct eb_error *err) {
+    (void)settings, (void)to;
+    if (troubled(&played.open_consumer, err))
+        return played.open_consumer.status;
+    *self = &played;
+    played.consumer = host;
+    for (size_t i = 0; i < played.n_events; i++)
+        if (played.events[i].state == OUT)
+            played.events[i].state = THERE;
+    tell_link(host);
+    return EB_OK;
+}
+
+static struct eb_text text(const char *text) {
+    return (struct eb_text){text, text ? strlen(text) : 0};
+}
+
+static int32_t hand_over(size_t i) {
+    struct played_event *event = &played.events[i];
+    const char *type = event->type ? event->type : "org.openedx.learning.auth.session.login.completed.v1";
+    static const char bulk[40000];
+    static struct eb_header headers[MOST_ITEMS] = {{{"bulk", 4}, {bulk, sizeof bulk}}}, attrs[MOST_ITEMS];
+    char id[40], position[24], body[] = "?\x01\x02" "a" "\x02" "b" "\x02" "c";
+
+    attrs[0] = (struct eb_header){text("type"), text(type)};
+    attrs[1] = (struct eb_header){text("id"), {id, 36}};
+    attrs[2] = (struct eb_header){text("time"), text("2026-11-25T10:00:00+00:00")};
+    body[0] = (char)(2 * i);            /* the user's id, as Avro writes it */
+    snprintf(id, sizeof id, "00000000-0000-1000-8000-%012d", (int)i);
+    snprintf(position, sizeof position, "%d", (int)i);
+    struct eb_message message = {
+        .size = sizeof message, .token = i + 1, .topic = text("t"), .position = text(event->nowhere ? NULL : position),
+        .id = {id, 36}, .key = text(event->key), .payload = {body, event->broken ? 3 : sizeof body - 1},
+        .schema = played.schema, .attrs = attrs, .n_attrs = event->n_attrs ? event->n_attrs : 3, .headers = headers,
+        .n_headers = event->n_headers, .deliveries = event->deliveries, .failures = event->failures,
+        .lease_ms = played.lease_ms,
+    };
+    return played.consumer->received(played.consumer, &message);
+}
+
+static void revoke_all(void) {
+    uint64_t tokens[2 * MOST_EVENTS];
+    size_t n = 0;
+
+    for (size_t i = 0; i < played.n_events; i++)
+        if (played.events[i].state == OUT)
+            tokens[n++] = i + 1;
+    tokens[n++] = 4711;                 /* nobody has that */
+    revoked = true;
+    played.consumer->revoke(played.consumer, tokens, n, 100);
+}
+
+static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *err) {
+    uint32_t given = 0;
+    size_t settled = 0;
+    bool full = false;
+
+    (void)self;
+    if (troubled(&played.receive, err))
+        return played.receive.status;
+    for (size_t i = 0; i < played.n_events; i++) {
+        if (played.events[i].state == THERE && given < max && !full) {
+            full = hand_over(i) != EB_OK;               /* offered again, before the next one */
+            played.events[i].state = full ? THERE : OUT;
+            given += !full;
+        }
+        settled += played.events[i].state == SETTLED;
+    }
+    if (given && played.revokes && !revoked)
+        revoke_all();
+    if (settled == played.n_events)
+        return EB_END;
+    if (!given)
+        played_pause(timeout_ms < 2 ? timeout_ms : 2);
+    return given ? EB_OK : EB_EMPTY;
+}
+
+static void settle_one(const struct eb_verdict *verdict) {
+    struct played_event *event = &played.events[verdict->token - 1];
+    bool late = played.late && verdict->what == EB_ACK;
+
+    event->state = verdict->what == EB_ACK ? SETTLED : THERE;
+    event->failures += verdict->what == EB_RETRY;
+    atomic_fetch_add(&played.returned, verdict->what == EB_RETURN);
+    for (int times = played.repeats_itself ? 2 : 1; times > 0; times--)
+        played.consumer->settled(played.consumer, &verdict->token, 1, late ? EB_GONE : EB_OK);
+}
+
+static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, size_t n, struct eb_error *err) {
+    (void)self;
+    for (size_t i = 0; i < n; i++) {
+        if (verdicts[i].what == EB_EXTEND)
+            atomic_fetch_add(&played.extensions, 1);
+        else
+            settle_one(&verdicts[i]);
+    }
+    return troubled(&played.settle, err) ? played.settle.status : EB_OK;
+}
+
+static void consumer_close(void *self, int32_t timeout_ms) {
+    (void)self, (void)timeout_ms;
+}
+
+/* ---- Admin ---- */
+
+static int32_t admin_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
+    (void)settings, (void)host;
+    *self = &played;
+    return troubled(&played.open_admin, err) ? played.open_admin.status : EB_OK;
+}
+
+static int32_t admin_create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
+    (void)self, (void)topic, (void)lanes, (void)timeout_ms;
+    if (troubled(&played.create, err))
+        return played.create.status;
+    atomic_fetch_add(&played.created, 1);
+    return EB_OK;
+}
+
+static void admin_close(void *self) {
+    (void)self;
+}
+
+static const struct played_ops all_ops = {
+    .producer = {.open = producer_open, .submit = producer_submit, .poll = producer_poll, .wake = count_wake,
+                 .close = producer_close},
+    .consumer = {.open = consumer_open, .receive = consumer_receive, .settle = consumer_settle, .wake = count_wake,
+                 .close = consumer_close},
+    .admin = {.open = admin_open, .create = admin_create, .close = admin_close},
+};
+
+const char *played_on(const char *plugin, const char *other, const char *sections) {
+    static char text[8000];
+    long long ops = (long long)(intptr_t)&all_ops;
+    int len = snprintf(text, sizeof text, "%s[broker m]\nplugin = %s\nops = %lld\n", sections, plugin, ops);
+
+    if (other)
+        snprintf(text + len, sizeof text - (size_t)len, "[broker n]\nplugin = %s\nops = %lld\n", other, ops);
+    return text;
+}
+
+void played_begin(void) {
+    memset(&played, 0, sizeof played);
+    n_taken = 0;
+    revoked = false;
+}
