@@ -38,7 +38,7 @@ SIZES = {
     "registry": (20000, 3000000, 2048),
     "resolve": (5000, 1000000, 6144),
 }
-MOST_KEPT = 48 << 10        # bytes of inputs in one NAME.found
+MOST_KEPT = 24 << 10        # bytes of inputs in one NAME.found
 
 
 # ---- Golden events as inputs ----

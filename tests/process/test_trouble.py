@@ -134,7 +134,7 @@ def a_read_only_file_can_be_looked_at_and_not_written(t):
 @test
 def many_processes_make_the_file_at_the_same_moment(t):
     broker(t)
-    for again in range(size(20, 2000)):
+    for again in range(size(20, 800)):
         other = ("-o", f"broker.main.path={t.path(f'{again}.db')}")
         for worker in [t.start(*other, *PRODUCE) for _ in range(6)]:
             worker.wait(0)
