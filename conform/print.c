@@ -68,16 +68,32 @@ static void print_json(const struct ebc_report *report) {
 
 /* ---- TAP ---- */
 
+/* So many bytes at most, on one line: what a plugin says must not end it, nor break a terminal. */
+static void put_line(const char *text, size_t most) {
+    for (const char *end = text + most; text < end && *text;) {
+        size_t len = character(text);
+
+        if (len == 0)
+            putchar('?');
+        else if (len == 1 && ((unsigned char)*text < ' ' || *text == 0x7f))
+            putchar(' ');
+        else
+            fwrite(text, 1, len, stdout);
+        text += len ? len : 1;
+    }
+}
+
 static void print_tap(const struct ebc_report *report) {
     printf("1..%zu\n# %s, seed %llu\n", report->n, report->plugin, (unsigned long long)report->seed);
     for (size_t i = 0; i < report->n; i++) {
         const struct ebc_result *result = &report->results[i];
         bool skip = result->outcome == EBC_SKIP;
 
-        printf("%s %zu - %s: %s%s%s\n", result->outcome == EBC_FAIL ? "not ok" : "ok", i + 1, result->of->group,
-               result->of->name, skip ? " # SKIP " : "", skip && result->why ? result->why : "");
-        if (result->outcome == EBC_FAIL && result->why)
-            printf("# %s\n", result->why);
+        printf("%s %zu - %s: %s%s", result->outcome == EBC_FAIL ? "not ok" : "ok", i + 1, result->of->group,
+               result->of->name, skip ? " # SKIP " : result->outcome == EBC_FAIL && result->why ? "\n# " : "");
+        if (result->outcome != EBC_PASS && result->why)
+            put_line(result->why, strlen(result->why));
+        putchar('\n');
     }
 }
 
@@ -100,7 +116,9 @@ static void print_why(const char *why) {
     while (why && *why) {
         const char *next = next_part(why);
 
-        printf("        %.*s\n", (int)(next ? (size_t)(next - 2 - why) : strlen(why)), why);
+        fputs("        ", stdout);
+        put_line(why, next ? (size_t)(next - 2 - why) : strlen(why));
+        putchar('\n');
         why = next;
     }
 }
