@@ -63,8 +63,9 @@ def each_case_of_the_conformance_kit_is_there(t):
 
 
 @test
-def each_mutation_stands_in_the_proof(t):
-    t.run(f"{TOP}/tests/faults/mutations.py", "--told", command=sys.executable)
+def each_mutation_and_fuzzer_stands_in_the_proof(t):
+    for program in ("tests/faults/mutations.py", "tests/fuzz/run.py"):
+        t.run(f"{TOP}/{program}", "--told", command=sys.executable)
 
 
 @test

@@ -2,6 +2,7 @@
 
     run.py BUILD/tests/fuzz/NAME.fuzz           (make check-fuzz does that for each)
     run.py --keep BUILD/tests/fuzz/NAME.fuzz    adds to the corpus what large runs have found, and nothing else covers
+    run.py --write                              writes the table of targets in docs/proof.md; --told: whether it is there
 
 It starts from tests/fuzz/corpus: the files in NAME/, what bugs were found with included, the inputs in NAME.found, one a
 line in base64, and the golden events brought into the target's own form; so every schema is there from the start. Small
@@ -23,6 +24,9 @@ import tempfile
 TOP = os.path.abspath(os.environ.get("top_srcdir", os.path.join(os.path.dirname(__file__), "..", "..")))
 SOAK = bool(os.environ.get("EB_SOAK"))
 HERE = os.path.join(TOP, "tests", "fuzz")
+sys.path.insert(0, os.path.join(TOP, "tests"))
+import proof                                                # noqa: E402
+
 PATIENCE = 3600             # seconds for all executions; it is an error not to come to their end
 
 # Executions, small and large (some minutes for each), and the longest input that is made.
@@ -220,7 +224,27 @@ def run(program, name, work):
     return True
 
 
+# ---- The proof ----
+
+def about(name):
+    """What a target's file says of itself: the first sentence."""
+    with open(os.path.join(HERE, f"{name}.c"), encoding="utf-8") as file:
+        comment = " ".join(line.strip("/* \n") for line in file.read().partition("*/")[0].splitlines())
+    return re.match(r"\S+ - (.+?)(?:\. |\.?$)", comment)[1]
+
+
+def targets():
+    """What docs/proof.md tells."""
+    rows = [(name, about(name), f"{small:,}", f"{large:,}") for name, (small, large, _) in SIZES.items()]
+    return proof.table(("fuzzer", "what it tries", "`make check-fuzz`", "`make soak`"), *rows)
+
+
 def main():
+    if sys.argv[1] == "--write":
+        proof.write("fuzzers", targets())
+        return
+    if sys.argv[1] == "--told":
+        sys.exit(proof.differs("fuzzers", targets()))
     keeping = sys.argv[1:2] == ["--keep"]
     program = os.path.abspath(sys.argv[-1])
     name = os.path.basename(program).removesuffix(".fuzz")
