@@ -188,6 +188,7 @@ static int32_t read_some(struct sq_admin *a, int64_t topic, int64_t *seq, int64_
     a->rows.len = 0;
     sqlite3_bind_int64(scan, 1, sq_id(topic, *seq));
     sqlite3_bind_int64(scan, 2, sq_id(topic, upto));
+    sqlite3_bind_int64(scan, 3, -1);                    /* of all slots */
     *seq = upto;
     for (int n = 0; (row = sq_step(&a->store, scan, err)) > 0; n++) {
         if (!sq_row_keep(&a->rows, scan, &at)) {

@@ -105,6 +105,13 @@ static int32_t check_log(struct sq_store *store, struct eb_error *err) {
     return status;
 }
 
+static int32_t limit_cache(struct sq_store *store, struct eb_error *err) {
+    char text[40];
+
+    sqlite3_snprintf(sizeof text, text, "PRAGMA cache_size=%d", store->cache_pages);
+    return execute(store, text, err);
+}
+
 static int32_t set_up(struct sq_store *store, struct eb_error *err) {
     bool read_only = sqlite3_db_readonly(store->db, "main") == 1;
     struct identity is;
@@ -122,7 +129,7 @@ static int32_t set_up(struct sq_store *store, struct eb_error *err) {
         status = execute(store, store->power ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
     if (status == EB_OK)                                /* wiping free pages, as Debian's does, doubles what removing writes */
         status = execute(store, "PRAGMA journal_size_limit=8388608; PRAGMA secure_delete=FAST", err);
-    return status;
+    return status == EB_OK && store->cache_pages ? limit_cache(store, err) : status;
 }
 
 static int32_t open_side(struct sq_store *store, struct eb_error *err) {

@@ -15,6 +15,7 @@ enum {
     WATCH_MS = 100,             /* how often the member that we watch is looked at */
     LOOK_MS = 1000,             /* how often the file is looked at though nobody told us to */
     END_MS = 50,                /* how often others are looked at when we are at the end and they are not */
+    CACHE_PAGES = 24,           /* each page is read once: more would only be made and freed, at each change by others */
     LIMIT = 16384               /* messages under way, whatever the host allows */
 };
 
@@ -46,6 +47,7 @@ static struct sq_consumer *make_consumer(const struct eb_host *host, const struc
     c->limit = sub->max_messages > 0 && sub->max_messages < LIMIT ? sub->max_messages : LIMIT;
     c->look_for_topics = true;
     sq_store_init(&c->store, host, set->path, SQ_WRITE, false);
+    c->store.cache_pages = CACHE_PAGES;
     if (sq_make_shares(c))
         return c;
     free_consumer(c);

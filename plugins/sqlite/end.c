@@ -31,7 +31,7 @@ static int32_t find_unread(struct sq_consumer *c, const struct sq_share *share, 
     sqlite3_bind_int64(scan, 2, sq_id(share->topic, share->end));
     while (!*unread && (row = sq_step(&c->store, scan, err)) > 0)
         for (unsigned i = 0; i < runs->n; i++)
-            if (runs->run[i].slots >> sqlite3_column_int(scan, 1) % SQ_SLOTS & 1)
+            if (runs->run[i].slots >> sq_note_slot(sqlite3_column_int64(scan, 1)) & 1)
                 *unread = runs->run[i].cursor < sq_seq(sqlite3_column_int64(scan, 0));
     sqlite3_reset(scan);
     return row < 0 ? row : EB_OK;

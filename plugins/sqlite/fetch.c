@@ -7,7 +7,8 @@
 
 enum {
     ROWS_BYTES = 4 << 20,       /* read for one hand-over at most, but one message in any case */
-    SKIPPED_ROWS = 100000,      /* of others' slots, before others things get their turn */
+    ROWS_AT_ONCE = 100000,      /* passed, others' among them, before other things get their turn */
+    JUMP_BYTES = 8192,          /* of others' rows: a page, what it pays to find the next one anew for */
     PICKED = 128
 };
 
@@ -102,8 +103,10 @@ struct reading {
     struct sq_consumer *c;
     struct sq_share *share;
     uint64_t slots;
+    int64_t end;                /* of what there is to read */
     int64_t upto, reached;
-    size_t want, skipped;
+    int64_t passed;             /* by all readings so far */
+    size_t want;
     bool to_the_end;            /* nothing is left up to upto */
 };
 
@@ -120,18 +123,13 @@ static int32_t hold_follower(struct reading *r, int64_t seq, uint64_t key, uint3
     return EB_OK;
 }
 
-/* EB_OK: go on; EB_FULL: stop before this one; negative. */
+/* A row of ours. EB_OK: go on; EB_FULL: stop before this one; negative. */
 static int32_t look_at_row(struct reading *r, sqlite3_stmt *row, struct eb_error *err) {
     int64_t seq = sq_seq(sqlite3_column_int64(row, 0));
-    uint32_t slot = (uint32_t)sqlite3_column_int(row, 1) % SQ_SLOTS;
-    uint64_t key;
+    uint32_t slot = sq_note_slot(sqlite3_column_int64(row, 1));
+    uint64_t key = sq_key_hash(sq_bytes(row, 3));
     int32_t status;
 
-    if (!(r->slots >> slot & 1)) {
-        r->reached = seq;
-        return ++r->skipped < SKIPPED_ROWS ? EB_OK : EB_FULL;
-    }
-    key = sq_key_hash(sq_bytes(row, 3));
     if (sq_hold_blocks(&r->share->hold, key)) {
         if (r->share->hold.strict)
             return EB_FULL;
@@ -145,20 +143,59 @@ static int32_t look_at_row(struct reading *r, sqlite3_stmt *row, struct eb_error
     return status;
 }
 
+/* From where we stand on. Others' rows do not come up. */
+static void begin_scan(const struct reading *r, sqlite3_stmt *scan, int64_t upto) {
+    sqlite3_reset(scan);
+    sqlite3_bind_int64(scan, 1, sq_id(r->share->topic, r->reached));
+    sqlite3_bind_int64(scan, 2, sq_id(r->share->topic, upto));
+    sqlite3_bind_int64(scan, 3, (int64_t)r->slots);
+}
+
+/* Rows of others' that the last one knows to be behind it: where they are large, their pages are not even read. */
+static bool jumps(struct reading *r, sqlite3_stmt *row, int64_t upto) {
+    int64_t foreign = sq_note_foreign(sqlite3_column_int64(row, 1), r->slots);
+
+    if (foreign * (int64_t)sq_row_size(row) < JUMP_BYTES)
+        return false;
+    r->reached = r->reached + foreign < upto ? r->reached + foreign : upto;
+    return true;
+}
+
+/* Nothing of ours is up to there. Where nothing at all is, it was trimmed away, and perhaps much more behind it. */
+static int32_t pass(struct reading *r, int64_t upto, struct eb_error *err) {
+    sqlite3_stmt *next = sq_sql(&r->c->store, SQ_MSG_NEXT);
+    int64_t seq;
+    int32_t row;
+
+    sqlite3_bind_int64(next, 1, sq_id(r->share->topic, r->reached));
+    sqlite3_bind_int64(next, 2, sq_id(r->share->topic, r->upto));
+    row = sq_step(&r->c->store, next, err);
+    if (row < 0)
+        return row;
+    seq = sqlite3_column_type(next, 0) == SQLITE_NULL ? r->upto : sq_seq(sqlite3_column_int64(next, 0)) - 1;
+    sqlite3_reset(next);
+    r->reached = seq > upto ? seq : upto;
+    return EB_OK;
+}
+
 static int32_t read_run(struct reading *r, struct eb_error *err) {
     sqlite3_stmt *scan = sq_sql(&r->c->store, SQ_MSG_SCAN);
+    int64_t most = r->reached + (ROWS_AT_ONCE - r->passed), upto = r->upto < most ? r->upto : most;
     uint64_t slots = r->slots;
     int32_t status = EB_OK;
 
-    sqlite3_bind_int64(scan, 1, sq_id(r->share->topic, r->reached));
-    sqlite3_bind_int64(scan, 2, sq_id(r->share->topic, r->upto));
+    begin_scan(r, scan, upto);
     while (status == EB_OK && r->want > 0 && r->slots == slots) {
         int32_t row = sq_step(&r->c->store, scan, err);
+        if (row == 0)
+            status = pass(r, upto, err);
         if (row <= 0) {
-            r->to_the_end = row == 0;
-            return row;
+            r->to_the_end = row == 0 && r->reached == r->upto;
+            return row < 0 ? row : status;
         }
         status = look_at_row(r, scan, err);
+        if (status == EB_OK && r->slots == slots && jumps(r, scan, upto))
+            begin_scan(r, scan, upto);
     }
     sqlite3_reset(scan);
     return status < 0 ? status : EB_OK;
@@ -171,13 +208,13 @@ static bool lowest(struct reading *r, uint64_t may) {
 
     while (i < runs->n && !(runs->run[i].slots & may))
         i++;
-    if (i == runs->n || runs->run[i].cursor >= r->share->end)
+    if (i == runs->n || runs->run[i].cursor >= r->end)
         return false;
     r->slots = runs->run[i].slots & may;
     r->reached = runs->run[i].cursor;
     while (++i < runs->n && !(runs->run[i].slots & may))
         continue;
-    r->upto = i < runs->n && runs->run[i].cursor < r->share->end ? runs->run[i].cursor : r->share->end;
+    r->upto = i < runs->n && runs->run[i].cursor < r->end ? runs->run[i].cursor : r->end;
     return true;
 }
 
@@ -198,28 +235,42 @@ static int32_t read_on(struct reading *r, struct eb_error *err) {
     from = r->reached;
     r->to_the_end = false;
     status = read_run(r, err);
-    if (status == EB_OK && r->to_the_end && r->upto < SQ_SEQ_MAX)
-        r->reached = r->upto;
     if (r->reached > from) {
         sq_runs_advance(&share->runs, slots, r->reached);
         share->dirty = true;
+        r->passed += r->reached - from;
     }
     if (status != EB_OK)
         return status;
     if (r->to_the_end)
-        return r->upto == share->end ? EB_END : EB_OK;
+        return r->upto == r->end ? EB_END : EB_OK;
     return r->slots != slots ? EB_OK : EB_FULL;         /* a slot was shut: the others go on */
+}
+
+/* Up to where it was decided to stop, or the newest row. */
+static int32_t find_end(struct reading *r, struct eb_error *err) {
+    sqlite3_stmt *newest = sq_sql(&r->c->store, SQ_TOPIC_NEWEST);
+    int64_t id = 0;
+    int32_t status = EB_OK;
+
+    r->end = r->share->end;
+    if (r->end < SQ_SEQ_MAX)
+        return EB_OK;
+    sqlite3_bind_int64(newest, 1, r->share->topic);
+    status = sq_number(&r->c->store, SQ_TOPIC_NEWEST, &id, err);
+    r->end = sq_seq(id);                                /* there is none: 0 */
+    return status;
 }
 
 static int32_t fetch_log(struct sq_consumer *c, struct sq_share *share, size_t *want, struct eb_error *err) {
     struct reading r = { .c = c, .share = share, .want = *want };
-    int32_t status = EB_OK;
+    int32_t status = share->unread ? find_end(&r, err) : EB_OK;
 
-    while (share->unread && status == EB_OK && r.want > 0)
+    while (share->unread && status == EB_OK && r.want > 0 && r.passed < ROWS_AT_ONCE)
         status = read_on(&r, err);
     if (status == EB_END && readable(share) == sq_runs_slots(&share->runs))
         share->unread = false;
-    if (r.skipped >= SKIPPED_ROWS)
+    if (r.passed >= ROWS_AT_ONCE)
         c->go_on = true;
     *want = r.want;
     return status < 0 ? status : EB_OK;
@@ -254,9 +305,20 @@ static bool sift(struct sq_consumer *c) {
     return true;
 }
 
-int32_t sq_fetch(struct sq_consumer *c, size_t want, struct eb_error *err) {
-    int32_t status = EB_OK;
+static int32_t fetch_shares(struct sq_consumer *c, size_t want, struct eb_error *err) {
+    int32_t status = sq_begin_reading(&c->store, err);
 
+    for (size_t i = 0; i < c->n_shares && want > 0 && status == EB_OK; i++) {
+        struct sq_share *share = c->shares[(c->turn + i) % c->n_shares];
+        if (share->joined)
+            status = fetch_share(c, share, &want, err);
+    }
+    sq_end_reading(&c->store);
+    c->turn++;
+    return status;
+}
+
+int32_t sq_fetch(struct sq_consumer *c, size_t want, struct eb_error *err) {
     c->full = false;
     if (!sift(c))
         return sq_no_memory(err);
@@ -264,11 +326,5 @@ int32_t sq_fetch(struct sq_consumer *c, size_t want, struct eb_error *err) {
         want--;                                         /* were read before, and not taken */
     if (!c->rows_line.first)
         c->rows.len = 0;
-    for (size_t i = 0; i < c->n_shares && want > 0 && status == EB_OK; i++) {
-        struct sq_share *share = c->shares[(c->turn + i) % c->n_shares];
-        if (share->joined)
-            status = fetch_share(c, share, &want, err);
-    }
-    c->turn++;
-    return status;
+    return fetch_shares(c, want, err);
 }

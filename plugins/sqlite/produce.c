@@ -27,8 +27,10 @@ enum {
 
 /* Where a message of the batch at work goes. */
 struct placed {
-    struct sq_topic *topic;     /* NULL: it can never be stored */
+    bool fit;                   /* else it can never be stored */
+    struct sq_topic *topic;
     int64_t seq;
+    int64_t note;               /* of its slot, and of those behind it: see slots.h */
 };
 
 /* One instance. All but the bell belongs to the thread at work. */
@@ -115,23 +117,43 @@ static int32_t bind_head(struct producer *p, sqlite3_stmt *add, const struct eb_
     return EB_OK;
 }
 
-/* Times never go back within a topic, whatever the clock does, so that a point in time can be searched for. */
-static int32_t store_one(struct producer *p, const struct eb_message *message, struct placed *placed, int64_t now_ms,
-                         struct eb_error *err) {
-    sqlite3_stmt *add = sq_sql(&p->store, SQ_MSG_ADD);
+static int32_t place(struct producer *p, const struct eb_message *message, struct placed *placed, struct eb_error *err) {
     int32_t status = sq_topics_find(&p->topics, &p->store, message->topic, &placed->topic, err);
 
-    if (status == EB_OK && placed->topic->seq == SQ_SEQ_MAX)
-        status = sq_error(err, EB_FATAL, 0, "topic %s has used up its positions", placed->topic->name);
-    if (status == EB_OK)
-        status = bind_head(p, add, message, err);
     if (status != EB_OK)
         return status;
+    if (placed->topic->seq == SQ_SEQ_MAX)
+        return sq_error(err, EB_FATAL, 0, "topic %s has used up its positions", placed->topic->name);
     placed->seq = ++placed->topic->seq;
+    placed->note = sq_note(sq_slot_of(sq_key_hash(message->key), placed->seq), -1);
+    return EB_OK;
+}
+
+/* From the last one to the first, each learns of those behind it in its topic. */
+static void look_behind(struct producer *p, size_t n) {
+    for (size_t i = n; i-- > 0;) {
+        struct placed *placed = &p->placed[i];
+        if (!placed->fit)
+            continue;
+        if (placed->topic->noted == p->topics.transaction)
+            placed->note = sq_note(sq_note_slot(placed->note), placed->topic->note);
+        placed->topic->noted = p->topics.transaction;
+        placed->topic->note = placed->note;
+    }
+}
+
+/* Times never go back within a topic, whatever the clock does, so that a point in time can be searched for. */
+static int32_t store_one(struct producer *p, const struct eb_message *message, const struct placed *placed, int64_t now_ms,
+                         struct eb_error *err) {
+    sqlite3_stmt *add = sq_sql(&p->store, SQ_MSG_ADD);
+    int32_t status = bind_head(p, add, message, err);
+
+    if (status != EB_OK)
+        return status;
     if (placed->topic->time < now_ms)
         placed->topic->time = now_ms;
     sqlite3_bind_int64(add, 1, sq_id(placed->topic->id, placed->seq));
-    sqlite3_bind_int(add, 2, (int)sq_slot_of(sq_key_hash(message->key), placed->seq));
+    sqlite3_bind_int64(add, 2, placed->note);
     sqlite3_bind_int64(add, 3, placed->topic->time);
     sq_bind(add, 4, message->key);
     sq_bind(add, 6, message->payload);
@@ -139,12 +161,13 @@ static int32_t store_one(struct producer *p, const struct eb_message *message, s
 }
 
 /* The messages of the next transaction, and their bytes, roughly. */
-static size_t choose_batch(const struct producer *p, size_t *bytes) {
+static size_t choose_batch(struct producer *p, size_t *bytes) {
     size_t i = 0;
 
     for (*bytes = 0; i < p->n && i < BATCH_MESSAGES && *bytes < p->batch_bytes; i++) {
         const struct eb_message *message = queued(p, i);
-        if (!unfit(message))
+        p->placed[i] = (struct placed){ .fit = !unfit(message) };
+        if (p->placed[i].fit)
             *bytes += message->payload.len + message->key.len + message->key_avro.len + HEAD_BYTES;
     }
     return i;
@@ -155,13 +178,14 @@ static int32_t store_batch(struct producer *p, size_t *count, struct eb_error *e
     size_t bytes, n = choose_batch(p, &bytes);
     int32_t status = sq_room_take(&p->store, bytes, err);
 
-    for (size_t i = 0; i < n && status == EB_OK; i++) {
-        const struct eb_message *message = queued(p, i);
-
-        p->placed[i] = (struct placed){0};
-        if (!unfit(message))
-            status = store_one(p, message, &p->placed[i], now_ms, err);
-    }
+    for (size_t i = 0; i < n && status == EB_OK; i++)
+        if (p->placed[i].fit)
+            status = place(p, queued(p, i), &p->placed[i], err);
+    if (status == EB_OK)
+        look_behind(p, n);
+    for (size_t i = 0; i < n && status == EB_OK; i++)
+        if (p->placed[i].fit)
+            status = store_one(p, queued(p, i), &p->placed[i], now_ms, err);
     if (status == EB_OK)
         *count = n;
     return status;
@@ -230,7 +254,7 @@ static void tell_readers(struct producer *p, size_t count) {
     uint64_t told = 0;
 
     for (size_t i = 0; i < count; i++) {
-        uint64_t word = p->placed[i].topic ? (uint64_t)1 << p->placed[i].topic->word : 0;
+        uint64_t word = p->placed[i].fit ? (uint64_t)1 << p->placed[i].topic->word : 0;
         if (word & ~told)
             sq_side_tell(&p->store.side, sq_side_topic_word(&p->store.side, p->placed[i].topic->word));
         told |= word;
@@ -240,7 +264,7 @@ static void tell_readers(struct producer *p, size_t count) {
 static void report_batch(struct producer *p, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const struct eb_message *message = queued(p, i);
-        if (p->placed[i].topic)
+        if (p->placed[i].fit)
             report_stored(p, message, p->placed[i].seq);
         else
             report_unfit(p, message);

@@ -23,6 +23,34 @@ unsigned sq_slot_of(uint64_t key_hash, int64_t seq) {
     return key_hash ? (unsigned)(key_hash >> 58) : (unsigned)(seq & (SQ_SLOTS - 1));
 }
 
+enum { NOTE_BITS = 6, NOTE_MOST = 9 };
+
+static unsigned followers(int64_t note) {
+    return note < SQ_SLOTS ? 0 : (63 - (unsigned)__builtin_clzll((uint64_t)note)) / NOTE_BITS - 1;
+}
+
+int64_t sq_note(unsigned slot, int64_t behind) {
+    const int64_t end = (int64_t)1 << NOTE_BITS * NOTE_MOST;       /* behind the last one that there is room for */
+    unsigned n;
+
+    if (behind < 0)
+        return slot;
+    n = followers(behind);
+    if (n == 0)
+        behind |= SQ_SLOTS;                             /* its end, which it has not while it is the last */
+    else if (n == NOTE_MOST)
+        behind = (behind & (end - 1)) | end;
+    return behind << NOTE_BITS | slot;
+}
+
+unsigned sq_note_foreign(int64_t note, uint64_t slots) {
+    unsigned n = followers(note), i = 0;
+
+    for (note >>= NOTE_BITS; i < n && !(slots >> sq_note_slot(note) & 1); i++)
+        note >>= NOTE_BITS;
+    return i;
+}
+
 uint64_t sq_runs_slots(const struct sq_runs *runs) {
     uint64_t slots = 0;
 

@@ -17,6 +17,19 @@ uint64_t sq_key_hash(struct eb_text key);
 /* A message without key goes where its position says, so that the members share such ones evenly. */
 unsigned sq_slot_of(uint64_t key_hash, int64_t seq);
 
+/* What a row notes of slots: its own in the lowest 6 bits; above them those of the messages behind it in its topic that
+ * were stored with it, 6 bits each, the next one lowest, as many as there is room for (9); above them a 1. A row without
+ * followers, or of a file from before there were notes, has its own slot alone. `behind`: the note of the message behind
+ * it, or -1. */
+int64_t sq_note(unsigned slot, int64_t behind);
+
+static inline unsigned sq_note_slot(int64_t note) {
+    return (unsigned)(note & (SQ_SLOTS - 1));
+}
+
+/* How many messages behind it are known to be of none of these slots. */
+unsigned sq_note_foreign(int64_t note, uint64_t slots);
+
 /* Slots that were all read up to and including the same position. */
 struct sq_run {
     uint64_t slots;

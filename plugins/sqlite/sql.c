@@ -3,6 +3,7 @@
 
 /* Messages of a topic lie together: id is topic << 40 | position, positions are consecutive from 1. topic.last keeps the
  * highest one when its row is gone, so that none is used twice; ids of topics and members are never used twice either.
+ * msg.slot: a note of the slots of this row and of some behind it, see slots.h; its lowest 6 bits are this row's.
  * share.owner 0: the slots that nobody owns. share.state: see share.h. hold: messages that have left the order of the log,
  * for a retry, returned, or taken over from a member that died; holder: the member that has it now, or 0. */
 const char sq_sql_schema[] =
@@ -20,6 +21,7 @@ const char sq_sql_schema[] =
 
 static const char *const texts[SQ_STATEMENTS] = {
     [SQ_BEGIN] = "BEGIN IMMEDIATE",
+    [SQ_BEGIN_READING] = "BEGIN",
     [SQ_COMMIT] = "COMMIT",
     [SQ_ROLLBACK] = "ROLLBACK",
     [SQ_DATA_VERSION] = "PRAGMA data_version",
@@ -36,10 +38,13 @@ static const char *const texts[SQ_STATEMENTS] = {
                       " WHERE t.id = ?1",
     [SQ_TOPIC_OLDEST] = "SELECT id, time FROM msg WHERE id BETWEEN ?1 << 40 AND (?1 << 40) + 0xffffffffff"
                         " ORDER BY id LIMIT 1",
+    [SQ_TOPIC_NEWEST] = "SELECT max(id) FROM msg WHERE id BETWEEN ?1 << 40 AND (?1 << 40) + 0xffffffffff",
     [SQ_TOPIC_SET_LAST] = "UPDATE topic SET last = ?2 WHERE id = ?1 AND last < ?2",
     [SQ_TOPIC_DELETE] = "DELETE FROM topic WHERE id = ?1",
     [SQ_MSG_ADD] = "INSERT INTO msg(id, slot, time, key, head, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-    [SQ_MSG_SCAN] = "SELECT id, slot, time, key, head, body FROM msg WHERE id > ?1 AND id <= ?2 ORDER BY id",
+    [SQ_MSG_SCAN] = "SELECT id, slot, time, key, head, body FROM msg WHERE id > ?1 AND id <= ?2"
+                    " AND ?3 >> (slot & 63) & 1 ORDER BY id",
+    [SQ_MSG_NEXT] = "SELECT min(id) FROM msg WHERE id > ?1 AND id <= ?2",
     [SQ_MSG_ONE] = "SELECT id, slot, time, key, head, body FROM msg WHERE id = ?1",
     [SQ_MSG_TIME] = "SELECT time FROM msg WHERE id = ?1",
     [SQ_MSG_SLOT_KEY] = "SELECT slot, key FROM msg WHERE id = ?1",

@@ -266,6 +266,16 @@ int32_t sq_begin(struct sq_store *store, int64_t until_ms, struct eb_error *err)
     return status;
 }
 
+int32_t sq_begin_reading(struct sq_store *store, struct eb_error *err) {
+    return sq_run(store, sq_sql(store, SQ_BEGIN_READING), err);
+}
+
+/* Nothing was written that could fail to be stored. */
+void sq_end_reading(struct sq_store *store) {
+    if (store->db && !sqlite3_get_autocommit(store->db))
+        sq_run(store, sq_sql(store, SQ_COMMIT), NULL);
+}
+
 static void move_log(struct sq_store *store, int how) {
     int in_log = 0, moved = 0;
 

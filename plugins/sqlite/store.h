@@ -32,6 +32,7 @@ struct sq_store {
     const struct eb_host *host;
     const char *path;
     enum sq_need need;
+    int cache_pages;                    /* 0: as many as sqlite thinks fit */
     bool power;                         /* a commit survives a power cut */
     sqlite3 *db;                        /* NULL: not connected */
     uint64_t connections;               /* how often it was connected: what is remembered of a file goes with it */
@@ -77,6 +78,10 @@ int32_t sq_number(struct sq_store *, enum sq_sql, int64_t *, struct eb_error *);
 
 /* EB_OK: a write transaction is open. Waits for the others until then (sq_ticks_ms). */
 int32_t sq_begin(struct sq_store *, int64_t until_ms, struct eb_error *);
+
+/* What is read until sq_end_reading is of one moment. Takes no lock that writers wait for. */
+int32_t sq_begin_reading(struct sq_store *, struct eb_error *);
+void sq_end_reading(struct sq_store *);
 
 /* Either ends it. After a failed commit nothing of it is stored. */
 int32_t sq_commit(struct sq_store *, struct eb_error *);

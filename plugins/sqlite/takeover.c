@@ -36,7 +36,7 @@ static int32_t hold_out(struct sq_consumer *c, const struct sq_share *share, int
     sqlite3_bind_int64(find, 1, sq_id(share->topic, seq));
     row = sq_step(&c->store, find, err);
     if (row > 0) {
-        slot = sqlite3_column_int64(find, 0) % SQ_SLOTS;
+        slot = sq_note_slot(sqlite3_column_int64(find, 0));
         key = (int64_t)sq_key_hash(sq_bytes(find, 1));
         sqlite3_reset(find);
     }

@@ -12,6 +12,8 @@ struct sq_topic {
     int64_t id;                         /* 0: not known */
     uint64_t looked, made;              /* the transactions in which its end was read and its row was made */
     int64_t seq, time;                  /* the last message's */
+    uint64_t noted;                     /* the transaction of */
+    int64_t note;                       /* this: of the slots of the messages that come next, see slots.h */
     struct sq_topic *next;
 };
 

@@ -49,6 +49,8 @@ const struct eb_producer_ops *kit_producer_ops(void);
 const struct eb_consumer_ops *kit_consumer_ops(void);
 const struct eb_admin_ops *kit_admin_ops(void);
 
+enum { KIT_PAYLOAD_MAX = 4000 };
+
 struct kit_host {
     struct eb_host host;
     struct sq_settings settings;
@@ -63,6 +65,7 @@ struct kit_host {
     size_t n_got, room;
     size_t answers;
     int32_t take_only;          /* how many received() takes; -1: all */
+    int payload;                /* bytes at least of what is sent; KIT_PAYLOAD_MAX at most */
 };
 
 /* One message that was handed over. */

@@ -225,12 +225,12 @@ static void send_batch(struct kit_host *is, const struct eb_message *const *batc
 
 struct sending {
     struct eb_message message;
-    char key[24], payload[24], id[40];
+    char key[24], payload[KIT_PAYLOAD_MAX + 1], id[40];
 };
 
-static void fill(struct sending *s, const char *topic, const char *key, long number) {
+static void fill(struct sending *s, const char *topic, const char *key, long number, int payload) {
     s->message = (struct eb_message){ .size = sizeof s->message, .token = (uint64_t)number, .topic = { topic, strlen(topic) } };
-    snprintf(s->payload, sizeof s->payload, "%ld", number);
+    snprintf(s->payload, sizeof s->payload, "%-*ld", payload, number);
     s->message.payload = (struct eb_text){ s->payload, strlen(s->payload) };
     snprintf(s->id, sizeof s->id, "id-%ld", number);
     s->message.id = (struct eb_text){ s->id, strlen(s->id) };
@@ -244,7 +244,7 @@ int64_t kit_send(struct kit_host *is, const char *topic, const char *key, long n
     struct sending s;
     const struct eb_message *one = &s.message;
 
-    fill(&s, topic, key, number);
+    fill(&s, topic, key, number, is->payload);
     send_batch(is, &one, 1);
     return is->last_seq;
 }
@@ -261,7 +261,7 @@ void kit_send_many(struct kit_host *is, const char *topic, long from, long n, lo
         for (; part < PART && done < n; part++, done++) {
             char key[24];
             snprintf(key, sizeof key, "k%ld", keys ? (from + done) % keys : 0);
-            fill(&list[part], topic, keys ? key : NULL, from + done);
+            fill(&list[part], topic, keys ? key : NULL, from + done, is->payload);
             batch[part] = &list[part].message;
         }
         send_batch(is, batch, part);

@@ -101,6 +101,84 @@ static void members_share(void) {
     kit_close_producer(p, 1000);
 }
 
+static void check_order_by_key(const struct kit_host *host) {
+    long last[101] = {0};
+
+    for (size_t i = 0; i < host->n_got; i++) {
+        const struct kit_got *got = host->got[i];
+        long key = got->key[0] ? strtol(got->key + 1, NULL, 10) : -1;
+        if (key < 0)
+            continue;
+        kit_check(got->number > last[key], "number %ld came before %ld, both of key %ld", last[key], got->number, key);
+        last[key] = got->number;
+    }
+}
+
+/* What is large is not even looked at where it is another member's, and nothing of ours among it is missed. */
+static void large_messages_of_others_are_passed_by(void) {
+    enum { MEMBERS = 3, N = 2000 };
+    const char *path = kit_file("bus.db");
+    struct kit_host *p = kit_producer(path);
+    struct kit_consumer *members[MEMBERS];
+    char names[MEMBERS][4] = { "m1", "m2", "m3" };
+    size_t counts[MEMBERS];
+    long sent = 0;
+
+    p->payload = 2200;
+    for (long batch = 1; sent < N; batch = batch * 2 % 509) {
+        long n = batch < N - sent ? batch : N - sent;
+        kit_send_many(p, "t", sent + 1, n, sent % 3 ? 101 : 0);
+        sent += n;
+    }
+    for (int i = 0; i < MEMBERS; i++)
+        members[i] = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g", .name = names[i] });
+    share_out(members, MEMBERS, N, counts);
+    for (int i = 0; i < MEMBERS; i++) {
+        check_order_by_key(members[i]->host);
+        kit_close_consumer(members[i]);
+    }
+    kit_close_producer(p, 1000);
+}
+
+/* Of the rows that lie behind it, each knows up to nine that were stored with it. */
+static void rows_know_the_slots_of_those_behind(void) {
+    const char *path = kit_file("bus.db");
+    struct kit_host *p = kit_producer(path);
+    char sql[400];
+
+    kit_send_many(p, "t", 0, 60, 7);
+    kit_send(p, "t", "k1", 60);
+    for (int k = 1; k <= 9; k++) {
+        int64_t knowing, wrong;
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM msg WHERE slot >> 6 * (%d + 1)", k);
+        knowing = kit_number(path, sql);
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM msg a LEFT JOIN msg b ON b.id = a.id + %d"
+                 " WHERE a.slot >> 6 * (%d + 1) AND (a.slot >> 6 * %d & 63) IS NOT (b.slot & 63)", k, k, k);
+        wrong = kit_number(path, sql);
+        kit_check(knowing == 60 - k, "%lld of 60 rows know the one %d behind", (long long)knowing, k);
+        kit_check(wrong == 0, "%lld rows are wrong about the one %d behind", (long long)wrong, k);
+    }
+    kit_check(kit_number(path, "SELECT count(*) FROM msg WHERE slot >> 61") == 0, "a row knows more than nine");
+    kit_close_producer(p, 1000);
+}
+
+/* Wider than what is read at once: one of the two finds another's message alone in the first part of its way. */
+static void a_wide_gap_is_crossed(void) {
+    const char *path = kit_file("bus.db");
+    struct kit_host *p = kit_producer(path);
+    struct kit_consumer *members[2];
+    size_t counts[2];
+
+    kit_send_many(p, "t", 0, 400, 0);
+    kit_close_producer(p, 1000);
+    kit_execute(path, "UPDATE msg SET id = id + 350000 WHERE (id & 0xffffffffff) > 200");
+    for (int i = 0; i < 2; i++)
+        members[i] = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g", .name = i ? "m2" : "m1" });
+    share_out(members, 2, 400, counts);
+    for (int i = 0; i < 2; i++)
+        kit_close_consumer(members[i]);
+}
+
 /* Slots a busy member has are given up as their messages are settled; those at the host are asked back. */
 static void a_new_member_soon_has_its_part(void) {
     const char *path = kit_file("bus.db");
@@ -431,6 +509,9 @@ static void the_end_waits_for_the_backlog_of_others(void) {
 
 static const struct kit_test tests[] = {
     { "members share what has no key evenly", members_share },
+    { "large messages of others are passed by, and none of ours is missed", large_messages_of_others_are_passed_by },
+    { "rows know the slots of those behind", rows_know_the_slots_of_those_behind },
+    { "a wide gap in the positions is crossed, and nothing behind it missed", a_wide_gap_is_crossed },
     { "a new member soon has its part of what a busy one holds", a_new_member_soon_has_its_part },
     { "with strict order one member has all, in order, and a retry holds everything", strict_order_is_one_members },
     { "groups each see all", groups_see_all_each },
