@@ -158,7 +158,8 @@ static struct ebi_lane *lane_of(struct ebi_dispatch *dispatch, const char *key, 
 
 /* Room for a verdict is made when a message comes in, so that none can be lost for want of memory later. */
 static bool reserve_verdicts(struct ebi_dispatch *dispatch) {
-    size_t want = 2 * (dispatch->in_flight + 1);        /* a final one and an extension for each */
+    /* A final one and an extension for each, and those that are not gathered yet, for want of memory. */
+    size_t want = dispatch->n_verdicts + 2 * (dispatch->in_flight + 1);
 
     if (dispatch->verdict_room >= want)
         return true;
@@ -426,8 +427,7 @@ void ebi_dispatch_return_waiting(struct ebi_dispatch *dispatch, int64_t now_ms) 
         if (taken->state != EBI_AT_WORK && taken->state != EBI_PARKED)
             continue;
         taken->next = NULL;             /* those behind one at work */
-        if (taken->lane)
-            taken->lane->tail = taken;
+        taken->lane->tail = taken;
         for (struct ebi_taken *next; follower; follower = next) {
             next = follower->next;
             judge(dispatch, follower, EB_RETURN, 0, now_ms);

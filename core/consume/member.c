@@ -19,12 +19,12 @@ static bool is_name_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 }
 
-/* A group's name may hold anything: what is no part of a file's name is written as %XX. */
+/* A group's name may hold anything: what is no part of a file's name is written as %XX, and a dot that it begins with. */
 static bool add_as_file_name(struct ebi_bytes *path, const char *text) {
     bool ok = true;
 
-    for (; ok && *text; text++)
-        ok = is_name_character(*text) ? ebi_bytes_add(path, text, 1)
+    for (const char *first = text; ok && *text; text++)
+        ok = is_name_character(*text) && (*text != '.' || text != first) ? ebi_bytes_add(path, text, 1)
                                       : ebi_bytes_add_format(path, "%%%02X", (unsigned char)*text);
     return ok;
 }

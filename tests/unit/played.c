@@ -133,23 +133,39 @@ static struct eb_text text(const char *text) {
     return (struct eb_text){text, text ? strlen(text) : 0};
 }
 
+/* A login as Avro writes it: a long, a boolean, three texts. */
+static size_t write_login(char *to, size_t user, size_t name_len) {
+    char *at = to;
+    size_t more = name_len << 1;
+
+    *at++ = (char)(2 * user);
+    memcpy(at, "\x01\x02" "a" "\x02" "b", 5);
+    at += 5;
+    for (; more >= 0x80; more >>= 7)
+        *at++ = (char)(0x80 | (more & 0x7f));
+    *at++ = (char)more;
+    memset(at, 'c', name_len);
+    return (size_t)(at - to) + name_len;
+}
+
 static int32_t hand_over(size_t i) {
     struct played_event *event = &played.events[i];
     const char *type = event->type ? event->type : "org.openedx.learning.auth.session.login.completed.v1";
     static const char bulk[40000];
     static struct eb_header headers[MOST_ITEMS] = {{{"bulk", 4}, {bulk, sizeof bulk}}}, attrs[MOST_ITEMS];
-    char id[40], position[24], body[] = "?\x01\x02" "a" "\x02" "b" "\x02" "c";
+    static char body[MOST_NAME + 20];
+    char id[40], position[24];
+    size_t len = write_login(body, i, event->name_len ? event->name_len : 1);
 
     attrs[0] = (struct eb_header){text("type"), text(type)};
     attrs[1] = (struct eb_header){text("id"), {id, 36}};
     attrs[2] = (struct eb_header){text("time"), text("2026-11-25T10:00:00+00:00")};
-    body[0] = (char)(2 * i);            /* the user's id, as Avro writes it */
     snprintf(id, sizeof id, "00000000-0000-1000-8000-%012d", (int)i);
     snprintf(position, sizeof position, "%d", (int)i);
     struct eb_message message = {
         .size = sizeof message, .token = i + 1, .topic = text("t"), .position = text(event->nowhere ? NULL : position),
-        .id = {id, 36}, .key = text(event->key), .payload = {body, event->broken ? 3 : sizeof body - 1},
-        .schema = played.schema, .attrs = attrs, .n_attrs = event->n_attrs ? event->n_attrs : 3, .headers = headers,
+        .id = {id, 36}, .key = text(event->key), .payload = {body, event->broken ? 3 : len},
+        .schema = played.schema, .attrs = attrs, .n_attrs = event->n_attrs ? event->n_attrs : event->timeless ? 2 : 3, .headers = headers,
         .n_headers = event->n_headers, .deliveries = event->deliveries, .failures = event->failures,
         .lease_ms = played.lease_ms,
     };

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <eventbus/plugin.h>
 
-enum { MOST_EVENTS = 64, MOST_SENT = 4096, MOST_ITEMS = 5000 };
+enum { MOST_EVENTS = 64, MOST_SENT = 4096, MOST_ITEMS = 5000, MOST_NAME = 200000 };
 
 /* The next `times` calls answer that, and say why: "the test wants it". */
 struct trouble {
@@ -24,6 +24,8 @@ struct played_event {
     const char *type;                   /* NULL: login's */
     uint32_t deliveries, failures;
     bool broken;                        /* its bytes are no login */
+    size_t name_len;                    /* of the user's real name, up to MOST_NAME; 0: 1 */
+    bool timeless;                      /* it has no time */
     bool nowhere;                       /* it has no position */
     size_t n_headers;                   /* up to MOST_ITEMS; the first of 40 kB, the others empty */
     size_t n_attrs;                     /* up to MOST_ITEMS; 0: type, id and time; what is more is empty */

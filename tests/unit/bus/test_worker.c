@@ -1,124 +1,12 @@
 /* tests/unit/bus/test_worker.c - a worker on a broker in trouble, and receivers in trouble: nothing is lost, each key keeps its
  * order, and the worker says what happened. */
-#include <criterion/criterion.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 #include "../memory.h"
-#include "../played.h"
-#include "../stage.h"
-#include "bus/bus.h"
+#include "working.h"
 
-static struct eb_bus *bus;
-static struct eb_consumer *consumer;
-static struct eb_error err;
-
-/* What the receiver does with each user's event, and what it saw. */
-static struct {
-    atomic_int fails[MOST_EVENTS];      /* so many times */
-    enum eb_status with;                /* EB_RETRIABLE; EB_PERMANENT */
-    atomic_bool wait;                   /* it takes as long as that */
-    atomic_int running, n;
-    int order[1000];                    /* users, as they succeeded */
-} receiver;
-
-static enum eb_status receive(const struct eb_event *event, void *arg, struct eb_error *why) {
-    int64_t user = 0;
-
-    (void)arg;
-    eb_event_get_long(event, "user.id", &user, NULL);
-    atomic_fetch_add(&receiver.running, 1);
-    while (receiver.wait)
-        played_pause(1);
-    atomic_fetch_sub(&receiver.running, 1);
-    if (receiver.fails[user] > 0) {
-        receiver.fails[user]--;
-        snprintf(why->text, sizeof why->text, "user %d is refused", (int)user);
-        return why->status = receiver.with ? receiver.with : EB_RETRIABLE;
-    }
-    receiver.order[atomic_fetch_add(&receiver.n, 1)] = (int)user;
-    return EB_OK;
-}
-
-static void begin(void) {
-    played_begin();
-    memset(&receiver, 0, sizeof receiver);
-}
-
-static void events(size_t n, const char *key) {
-    played.n_events = n;
-    for (size_t i = 0; i < n; i++)
-        played.events[i].key = key;
-}
-
-#define TASK "[consume w]\ntopic = t\ngroup = g\nretry.backoff = 1ms\nretry.max = 1ms\n"
-
-static void open_bus_on(const char *plugin, const char *other, const char *sections) {
-    stage_set("tests/unit/played", played_on(plugin, other, sections));
-    bus = stage_bus(NULL);
-    cr_assert_eq(eb_connect(bus, NULL, "receive", receive, NULL, &err), EB_OK);
-}
-
-static enum eb_status open_worker(struct eb_error *why) {
-    const struct eb_consumer_options options = {.size = sizeof options, .section = "w", .exit_at_end = 1};
-
-    err = (struct eb_error){0};
-    return eb_consumer_open(&consumer, bus, &options, why);
-}
-
-static void open_on(const char *plugin, const char *sections) {
-    open_bus_on(plugin, NULL, sections);
-    cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
-}
-
-static void close_all(void) {
-    eb_consumer_close(consumer);
-    consumer = NULL;
-    eb_bus_close(bus, 0, NULL);
-    stage_clear();
-}
-
-/* Runs it to the end of what is there. */
-static void run(void) {
-    cr_assert_eq(eb_consumer_run(consumer, &err), EB_OK, "%s", err.text);
-}
-
-static void *run_it(void *arg) {
-    (void)arg;
-    return (void *)(intptr_t)(eb_consumer_run(consumer, &err) + 1000);
-}
-
-static pthread_t start(void) {
-    pthread_t thread;
-
-    cr_assert_eq(pthread_create(&thread, NULL, run_it, NULL), 0);
-    return thread;
-}
-
-static enum eb_status end_of(pthread_t thread) {
-    void *status;
-
-    cr_assert_eq(pthread_join(thread, &status), 0);
-    return (enum eb_status)((intptr_t)status - 1000);
-}
-
-static struct eb_consumer_counts counts(void) {
-    struct eb_consumer_counts counted = {.size = sizeof counted};
-
-    eb_consumer_count(consumer, &counted);
-    return counted;
-}
-
-static void in_order(int n) {
-    cr_assert_eq(receiver.n, n, "%d of %d", receiver.n, n);
-    for (int i = 0; i < n; i++)
-        cr_assert_eq(receiver.order[i], i, "number %d is %d", i, receiver.order[i]);
-}
-
-TestSuite(worker, .init = begin, .timeout = 120);
+TestSuite(worker, .init = working_begin, .timeout = 120);
 
 /* ---- The broker's trouble ---- */
 
@@ -126,7 +14,7 @@ Test(worker, an_instance_that_is_done_is_opened_anew_whoever_says_so) {
     struct trouble *const troubles[] = {&played.receive, &played.settle};
 
     for (int i = 0; i < 2; i++) {
-        begin();
+        working_begin();
         events(5, "k");
         *troubles[i] = (struct trouble){EB_FATAL, 1};
         open_on("able", TASK);
@@ -219,7 +107,7 @@ Test(worker, a_confirmation_told_twice_counts_once_and_a_late_one_is_told) {
     in_order(3);
     cr_assert_eq(counts().succeeded, 3);
     close_all();
-    begin();
+    working_begin();
     events(1, "k");
     played.late = true;
     open_on("able", TASK);
@@ -295,7 +183,7 @@ Test(worker, each_order_that_can_be_asked_for_is_kept) {
     for (int i = 0; i < 3; i++) {
         char sections[300];
 
-        begin();
+        working_begin();
         for (int fail = 0; fail < 2; fail++)
             receiver.fails[3 + fail] = 1;
         events(8, i == 0 ? NULL : "k");
@@ -321,7 +209,7 @@ Test(worker, where_the_broker_has_no_keys_the_key_is_found_in_the_data) {
     };
 
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
-        begin();
+        working_begin();
         events(8, NULL);                /* all of one user's name */
         receiver.fails[2] = 1;
         open_on("bare", sections[i]);
@@ -336,7 +224,7 @@ Test(worker, a_key_that_finds_no_memory_does_not_lose_its_place) {
     bool failed = true;
 
     while (failed) {
-        begin();
+        working_begin();
         events(6, NULL);
         receiver.fails[0] = receiver.fails[1] = 1;
         open_on("bare", TASK "concurrency = 4\nkey_field = user.pii.username\n");
@@ -519,138 +407,7 @@ Test(worker, an_instance_that_is_done_leaves_its_events_at_work_to_the_next_one)
     close_all();
 }
 
-/* ---- Dead letters ---- */
-
-Test(worker, dead_letters_need_a_broker_that_can_send_and_a_topic_that_can_be) {
-    open_bus_on("able", "deaf", TASK "dead_letter_broker = n\n");
-    cr_assert_eq(open_worker(&err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "plugin deaf cannot send"), "%s", err.text);
-    close_all();
-
-    open_bus_on("able", NULL, TASK);
-    played.create = (struct trouble){EB_PERMANENT, 1};
-    cr_assert_eq(open_worker(&err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "broker m cannot keep dead letters: dead-letter topic t.dlq"), "%s", err.text);
-    played.create.times = 1;
-    cr_assert_eq(open_worker(NULL), EB_PERMANENT);
-    played.open_admin = (struct trouble){EB_PERMANENT, 1};
-    cr_assert_eq(open_worker(&err), EB_PERMANENT);
-    played.open_producer = (struct trouble){EB_PERMANENT, 1};
-    cr_assert_eq(open_worker(&err), EB_PERMANENT);
-    close_all();
-}
-
-Test(worker, a_broker_for_dead_letters_that_is_away_is_no_reason_not_to_start) {
-    events(1, "k");
-    played.create = (struct trouble){EB_RETRIABLE, 1};
-    open_on("able", "log_level = debug\n" TASK);
-    run();
-    cr_assert(stage_said("starting all the same"));
-    close_all();
-
-    begin();
-    events(1, "k");
-    receiver.fails[0] = 1;
-    receiver.with = EB_PERMANENT;
-    played.create = (struct trouble){EB_RETRIABLE, 1};
-    open_bus_on("able", "able", TASK "dead_letter_broker = n\ndead_letter_topic = t\n");
-    cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
-    cr_assert(stage_said("broker n: ") && stage_said("starting all the same"));
-    run();
-    cr_assert_eq(played.n_sent, 1);
-    cr_assert_str_eq(played.sent[0].topic, "t");
-    close_all();
-}
-
-Test(worker, a_dead_letter_that_is_not_kept_when_the_worker_ends_is_handed_back) {
-    events(1, NULL);
-    receiver.fails[0] = 100;
-    receiver.with = EB_PERMANENT;
-    played.hold = true;
-    played.events[0].nowhere = true;
-    open_on("able", "delivery_timeout = 200ms\n" TASK);
-    pthread_t thread = start();
-    until(stage_said("becomes a dead letter"));
-    eb_consumer_stop(consumer);
-    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
-    cr_assert_eq(played.events[0].state, THERE);
-    cr_assert_eq(played.n_sent, 0);
-    close_all();
-}
-
-Test(worker, nor_is_it_lost_when_the_worker_ends_first) {
-    events(1, NULL);
-    receiver.fails[0] = 100;
-    receiver.with = EB_PERMANENT;
-    played.hold = true;
-    open_on("able", TASK "drain_timeout = 20ms\n");
-    pthread_t thread = start();
-    until(stage_said("becomes a dead letter"));
-    eb_consumer_stop(consumer);
-    eb_consumer_stop(consumer);
-    eb_consumer_stop(consumer);
-    cr_assert_eq(end_of(thread), EB_RETRIABLE, "%s", err.text);
-    close_all();
-    cr_assert_neq(played.events[0].state, SETTLED);
-    cr_assert_eq(played.n_sent, 0);
-}
-
-Test(worker, one_that_is_not_kept_at_once_is_tried_again) {
-    events(1, NULL);
-    receiver.fails[0] = 1;
-    receiver.with = EB_PERMANENT;
-    played.events[0].nowhere = true;
-    open_on("able", "delivery_timeout = 250ms\n" TASK);
-    played.report = (struct trouble){EB_RETRIABLE, 3};
-    run();
-    cr_assert(stage_said("the dead letter of t ? is not kept yet, is tried again"));
-    cr_assert_eq(played.n_sent, 1);
-    close_all();
-}
-
-Test(worker, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_handed_back) {
-    events(1, NULL);
-    receiver.fails[0] = 1;
-    receiver.with = EB_PERMANENT;
-    played.events[0].nowhere = true;
-    open_on("able", TASK);
-    played.report = (struct trouble){EB_PERMANENT, 1};
-    cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
-    cr_assert(strstr(err.text, "the dead letter of t ? cannot be kept"), "%s", err.text);
-    cr_assert_eq(played.events[0].state, THERE);
-    close_all();
-}
-
-/* ---- Opening ---- */
-
-Test(worker, what_a_plugin_cannot_do_is_refused_at_the_start) {
-    struct eb_consumer_options options = {.size = sizeof options, .section = "w", .from = "earliest"};
-
-    open_bus_on("bare", NULL, TASK "[consume p]\ntopic = t*\ngroup = g\n");
-    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "plugin bare keeps no history"), "%s", err.text);
-    options.from = "latest";
-    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
-    eb_consumer_close(consumer);
-    consumer = NULL;
-    options = (struct eb_consumer_options){.size = sizeof options, .section = "p"};
-    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "knows no patterns"), "%s", err.text);
-    close_all();
-}
-
-Test(worker, without_descriptors_it_does_not_open) {
-    struct rlimit before;
-
-    open_bus_on("able", NULL, TASK);
-    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
-    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
-    enum eb_status status = open_worker(&err);
-    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
-    cr_assert_eq(status, EB_FATAL);
-    cr_assert(strstr(err.text, "cannot make an eventfd"), "%s", err.text);
-    close_all();
-}
+/* ---- Its end ---- */
 
 Test(worker, it_runs_once) {
     events(2, "k");

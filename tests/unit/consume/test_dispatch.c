@@ -300,3 +300,68 @@ Test(dispatch, verdicts_stay_when_there_is_no_memory_to_gather_them) {
     cr_assert(allocation_failed());
     cr_assert_str_eq(gathered(), "ACK 1");
 }
+
+Test(dispatch, there_is_room_for_each_verdict_though_none_could_be_gathered) {
+    struct ebi_taken *at_work[30];
+    struct eb_verdict *verdicts;
+    uint64_t batch;
+
+    for (int i = 0; i < 30; i++) {
+        take((uint64_t)i + 1, "");
+        at_work[i] = ebi_dispatch_next(&dispatch);
+        if (i == 19)
+            for (int times = 0; times < 5; times++) {
+                ebi_dispatch_extend(&dispatch, 1000);
+                fail_allocation(1);
+                cr_assert_eq(ebi_dispatch_gather(&dispatch, &verdicts, &batch), 0);
+                cr_assert(allocation_failed());
+            }
+    }
+    for (int i = 0; i < 30; i++) {
+        ebi_dispatch_ack(&dispatch, at_work[i], 1000);
+        cr_assert_leq(dispatch.n_verdicts, dispatch.verdict_room);
+    }
+}
+
+Test(dispatch, one_at_work_whose_instance_is_gone_is_forgotten_whatever_becomes_of_it) {
+    void (*const ends[])(struct ebi_dispatch *, struct ebi_taken *, int64_t) = {ebi_dispatch_ack, ebi_dispatch_return};
+    struct ebi_taken *taken;
+
+    for (int i = 0; i < 4; i++) {
+        take(1, "a");
+        taken = ebi_dispatch_next(&dispatch);
+        ebi_dispatch_drop(&dispatch);
+        if (i < 2)
+            ends[i](&dispatch, taken, 1000);
+        else if (i == 2)
+            ebi_dispatch_retry(&dispatch, taken, 50, 1000);
+        else
+            ebi_dispatch_sleep(&dispatch, taken, 1500);
+        cr_assert_eq(dispatch.at_work, 0);
+        cr_assert_str_eq(gathered(), "");
+    }
+}
+
+Test(dispatch, a_wait_of_the_broker_is_no_longer_than_it_can_be_said) {
+    struct eb_verdict *verdicts;
+    uint64_t batch;
+
+    take(1, "a");
+    ebi_dispatch_retry(&dispatch, ebi_dispatch_next(&dispatch), INT64_MAX, 1000);
+    cr_assert_eq(ebi_dispatch_gather(&dispatch, &verdicts, &batch), 1);
+    cr_assert_eq(verdicts[0].delay_ms, UINT32_MAX);
+    free(verdicts);
+}
+
+Test(dispatch, what_is_revoked_may_stand_anywhere_in_its_line_or_nowhere_any_more) {
+    static const uint64_t middle[] = {2}, all[] = {1, 3, 4, 99};
+
+    take(1, "a"), take(2, "a"), take(3, "a"), take(4, "b");
+    struct ebi_taken *first = ebi_dispatch_next(&dispatch), *other = ebi_dispatch_next(&dispatch);
+    ebi_dispatch_revoke(&dispatch, middle, 1, 1000);
+    ebi_dispatch_ack(&dispatch, other, 1000);
+    ebi_dispatch_revoke(&dispatch, all, 4, 1000);
+    cr_assert(first->revoked);
+    ebi_dispatch_return(&dispatch, first, 1000);
+    cr_assert_str_eq(gathered(), "RETURN 2, ACK 4, RETURN 3, RETURN 1");
+}

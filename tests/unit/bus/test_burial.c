@@ -1,0 +1,105 @@
+/* tests/unit/bus/test_burial.c - dead letters, on a broker in trouble: none is lost, nor the event that it is of. */
+#include <string.h>
+#include "working.h"
+
+TestSuite(burial, .init = working_begin, .timeout = 120);
+
+Test(burial, dead_letters_need_a_broker_that_can_send_and_a_topic_that_can_be) {
+    open_bus_on("able", "deaf", TASK "dead_letter_broker = n\n");
+    cr_assert_eq(open_worker(&err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "plugin deaf cannot send"), "%s", err.text);
+    close_all();
+
+    open_bus_on("able", NULL, TASK);
+    played.create = (struct trouble){EB_PERMANENT, 1};
+    cr_assert_eq(open_worker(&err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "broker m cannot keep dead letters: dead-letter topic t.dlq"), "%s", err.text);
+    played.create.times = 1;
+    cr_assert_eq(open_worker(NULL), EB_PERMANENT);
+    played.open_admin = (struct trouble){EB_PERMANENT, 1};
+    cr_assert_eq(open_worker(&err), EB_PERMANENT);
+    played.open_producer = (struct trouble){EB_PERMANENT, 1};
+    cr_assert_eq(open_worker(&err), EB_PERMANENT);
+    close_all();
+}
+
+Test(burial, a_broker_for_dead_letters_that_is_away_is_no_reason_not_to_start) {
+    events(1, "k");
+    played.create = (struct trouble){EB_RETRIABLE, 1};
+    open_on("able", "log_level = debug\n" TASK);
+    run();
+    cr_assert(stage_said("starting all the same"));
+    close_all();
+
+    working_begin();
+    events(1, "k");
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    played.create = (struct trouble){EB_RETRIABLE, 1};
+    open_bus_on("able", "able", TASK "dead_letter_broker = n\ndead_letter_topic = t\n");
+    cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
+    cr_assert(stage_said("broker n: ") && stage_said("starting all the same"));
+    run();
+    cr_assert_eq(played.n_sent, 1);
+    cr_assert_str_eq(played.sent[0].topic, "t");
+    close_all();
+}
+
+Test(burial, a_dead_letter_that_is_not_kept_when_the_worker_ends_is_handed_back) {
+    events(1, NULL);
+    receiver.fails[0] = 100;
+    receiver.with = EB_PERMANENT;
+    played.hold = true;
+    played.events[0].nowhere = true;
+    open_on("able", "delivery_timeout = 200ms\n" TASK);
+    pthread_t thread = start();
+    until(stage_said("becomes a dead letter"));
+    eb_consumer_stop(consumer);
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    cr_assert_eq(played.events[0].state, THERE);
+    cr_assert_eq(played.n_sent, 0);
+    close_all();
+}
+
+Test(burial, nor_is_it_lost_when_the_worker_ends_first) {
+    events(1, NULL);
+    receiver.fails[0] = 100;
+    receiver.with = EB_PERMANENT;
+    played.hold = true;
+    open_on("able", TASK "drain_timeout = 20ms\n");
+    pthread_t thread = start();
+    until(stage_said("becomes a dead letter"));
+    eb_consumer_stop(consumer);
+    eb_consumer_stop(consumer);
+    eb_consumer_stop(consumer);
+    cr_assert_eq(end_of(thread), EB_RETRIABLE, "%s", err.text);
+    close_all();
+    cr_assert_neq(played.events[0].state, SETTLED);
+    cr_assert_eq(played.n_sent, 0);
+}
+
+Test(burial, one_that_is_not_kept_at_once_is_tried_again) {
+    events(1, NULL);
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    played.events[0].nowhere = true;
+    open_on("able", "delivery_timeout = 250ms\n" TASK);
+    played.report = (struct trouble){EB_RETRIABLE, 3};
+    run();
+    cr_assert(stage_said("the dead letter of t ? is not kept yet, is tried again"));
+    cr_assert_eq(played.n_sent, 1);
+    close_all();
+}
+
+Test(burial, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_handed_back) {
+    events(1, NULL);
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    played.events[0].nowhere = true;
+    open_on("able", TASK);
+    played.report = (struct trouble){EB_PERMANENT, 1};
+    cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
+    cr_assert(strstr(err.text, "the dead letter of t ? cannot be kept"), "%s", err.text);
+    cr_assert_eq(played.events[0].state, THERE);
+    close_all();
+}

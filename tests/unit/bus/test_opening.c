@@ -1,0 +1,132 @@
+/* tests/unit/bus/test_opening.c - what a worker is opened with: its section, its name, what the plugin can do. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include "working.h"
+
+TestSuite(opening, .init = working_begin, .timeout = 120);
+
+Test(opening, what_a_plugin_cannot_do_is_refused_at_the_start) {
+    struct eb_consumer_options options = {.size = sizeof options, .section = "w", .from = "earliest"};
+
+    open_bus_on("bare", NULL, TASK "[consume p]\ntopic = t*\ngroup = g\n");
+    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "plugin bare keeps no history"), "%s", err.text);
+    options.from = "latest";
+    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
+    eb_consumer_close(consumer);
+    consumer = NULL;
+    options = (struct eb_consumer_options){.size = sizeof options, .section = "p"};
+    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "knows no patterns"), "%s", err.text);
+    close_all();
+}
+
+Test(opening, without_descriptors_it_does_not_open) {
+    struct rlimit before;
+
+    open_bus_on("able", NULL, TASK);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
+    enum eb_status status = open_worker(&err);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    cr_assert_eq(status, EB_FATAL);
+    cr_assert(strstr(err.text, "cannot make an eventfd"), "%s", err.text);
+    close_all();
+}
+
+static enum eb_status open_with(const struct eb_consumer_options *options) {
+    err = (struct eb_error){0};
+    enum eb_status status = eb_consumer_open(&consumer, bus, options, &err);
+
+    if (status == EB_OK)
+        eb_consumer_close(consumer);
+    consumer = NULL;
+    return status;
+}
+
+/* Opens with these; it is refused with that. */
+static void refused(struct eb_consumer_options options, const char *why) {
+    options.size = sizeof options;
+    cr_assert_lt(open_with(&options), EB_OK, "%s", why);
+    cr_assert(strstr(err.text, why), "%s, and not: %s", err.text, why);
+}
+
+static void taken(struct eb_consumer_options options) {
+    options.size = sizeof options;
+    cr_assert_eq(open_with(&options), EB_OK, "%s", err.text);
+}
+
+#define TOPICS(...) (const char *const[]){__VA_ARGS__, NULL}
+
+Test(opening, the_section_is_named_or_the_only_one_or_that_of_topics_and_group) {
+    open_bus_on("able", NULL, "");
+    refused((struct eb_consumer_options){0}, "no topic is given");
+    refused((struct eb_consumer_options){.topics = TOPICS("t")}, "no group is given");
+    refused((struct eb_consumer_options){.topics = TOPICS("t"), .group = ""}, "no group is given");
+    refused((struct eb_consumer_options){.topics = (const char *const[]){NULL}, .group = "g"}, "no topic is given");
+    close_all();
+
+    open_bus_on("able", NULL, "[consume a]\ngroup = g\n[consume b]\ntopic = t\n[consume c]\ntopic = t u\ngroup = g\n"
+                              "[consume d]\ntopic = t u v\ngroup = h\nexec = true\n");
+    refused((struct eb_consumer_options){0}, "several [consume] sections");
+    refused((struct eb_consumer_options){.section = "a"}, "has no topic");
+    refused((struct eb_consumer_options){.section = "b"}, "has no group");
+    refused((struct eb_consumer_options){.section = "x"}, "x");
+    taken((struct eb_consumer_options){.topics = TOPICS("u", "t"), .group = "g"});
+    taken((struct eb_consumer_options){.topics = TOPICS("t"), .group = "g"});
+    taken((struct eb_consumer_options){.topics = TOPICS("x", "t"), .group = "g"});
+    taken((struct eb_consumer_options){.topics = TOPICS("t", "u"), .group = "i"});
+    close_all();
+
+    open_bus_on("able", NULL, "[consume a]\ntopic = t\ngroup = g\nconcurrency = x\n");
+    refused((struct eb_consumer_options){.topics = TOPICS("t"), .group = "g"}, "concurrency");
+    close_all();
+    open_bus_on("able", NULL, TASK "retry.jitter = 7\n");
+    refused((struct eb_consumer_options){.section = "w"}, "retry.jitter");
+    close_all();
+    open_bus_on("able", NULL, TASK "exec = true\nwebhook = http://localhost\n");
+    refused((struct eb_consumer_options){.section = "w"}, "both exec and webhook");
+    close_all();
+    open_bus_on("able", NULL, TASK "webhook = ftp://localhost\n");
+    refused((struct eb_consumer_options){.section = "w"}, "is no web address");
+    close_all();
+    open_bus_on("able", NULL, TASK "webhook = https://localhost\n");
+    taken((struct eb_consumer_options){.section = "w"});
+    close_all();
+}
+
+Test(opening, where_a_new_group_starts_is_checked) {
+    open_bus_on("able", NULL, TASK);
+    refused((struct eb_consumer_options){.section = "w", .from = ""}, "--from: an empty place");
+    taken((struct eb_consumer_options){.section = "w", .from = "-15m"});
+    played.open_consumer = (struct trouble){EB_PERMANENT, 1};
+    refused((struct eb_consumer_options){.section = "w", .from = "oldest"}, "the test wants it");
+    close_all();
+}
+
+Test(opening, a_name_is_one_for_files_and_used_once) {
+    static const char *const bad[] = {"", "a/b", ".a", "a b"};
+    static char long_name[300];
+    char path[600];
+
+    open_bus_on("able", NULL, TASK "[consume odd]\ntopic = t\ngroup = ../Z[x]{y}~@ 0_-.\n");
+    memset(long_name, 'n', sizeof long_name - 1);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        refused((struct eb_consumer_options){.section = "w", .consumer = bad[i]}, "is no name for a consumer");
+    refused((struct eb_consumer_options){.section = "w", .consumer = long_name}, "is no name for a consumer");
+    taken((struct eb_consumer_options){.section = "w", .consumer = "one"});
+    taken((struct eb_consumer_options){.section = "odd", .consumer = "one"});
+    snprintf(path, sizeof path, "%s/members/%%2E.%%2FZ%%5Bx%%5D%%7By%%7D%%7E%%40%%200_-./one", getenv("STATE_DIRECTORY"));
+    struct stat st;
+    cr_assert_eq(stat(path, &st), 0, "%s", path);
+    cr_assert_eq(open_worker(&err), EB_OK);
+    refused((struct eb_consumer_options){.section = "w", .consumer = "two", .from = ""}, "empty place");
+    eb_consumer_close(consumer);
+    snprintf(path, sizeof path, "%s/members/g/two", getenv("STATE_DIRECTORY"));
+    cr_assert_eq(mkdir(path, 0700), 0);
+    refused((struct eb_consumer_options){.section = "w", .consumer = "two"}, "cannot open");
+    close_all();
+}

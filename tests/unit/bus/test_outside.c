@@ -1,0 +1,201 @@
+/* tests/unit/bus/test_outside.c - commands and web addresses as receivers, in trouble. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "working.h"
+
+static char sections[1000];
+
+/* A configuration with that setting more. */
+static const char *with(const char *setting) {
+    snprintf(sections, sizeof sections, "[consume w]\ntopic = t\ngroup = g\nretry.backoff = 1ms\n%s\n", setting);
+    return sections;
+}
+
+/* A file that commands leave in the folder. */
+static bool is_there(const char *name) {
+    char path[500];
+
+    snprintf(path, sizeof path, "%s/%s", getenv("STATE_DIRECTORY"), name);
+    return access(path, F_OK) == 0;
+}
+
+TestSuite(outside, .init = working_begin, .timeout = 120);
+
+/* ---- Commands ---- */
+
+Test(outside, a_command_that_a_signal_ended_is_tried_again) {
+    events(1, "k");
+    open_on("able", with("exec = cd $STATE_DIRECTORY; test -e once || { touch once; kill -9 $$; }"));
+    run();
+    cr_assert(stage_said("exec: ended by signal 9"));
+    cr_assert_eq(counts().succeeded, 1);
+    close_all();
+}
+
+Test(outside, a_command_need_not_read_what_it_gets_nor_at_once) {
+    static const char *const commands[] = {"exec = true", "exec = exec <&-; sleep 0.3", "exec = sleep 0.2; cat > /dev/null"};
+
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        working_begin();
+        events(1, "k");
+        played.events[0].name_len = MOST_NAME;          /* more than a pipe holds */
+        open_on("able", with(commands[i]));
+        run();
+        cr_assert_eq(counts().succeeded, 1, "%s", commands[i]);
+        close_all();
+    }
+}
+
+Test(outside, a_worker_that_is_stopped_twice_ends_its_commands) {
+    events(1, "k");
+    open_on("able", with("exec = cd $STATE_DIRECTORY; touch begun; sleep 600"));
+    pthread_t thread = start();
+    until(is_there("begun"));
+    eb_consumer_stop(consumer);
+    eb_consumer_stop(consumer);
+    cr_assert_eq(end_of(thread), EB_RETRIABLE);
+    cr_assert_eq(played.events[0].state, THERE);
+    cr_assert_eq(played.returned, 1);
+    close_all();
+}
+
+Test(outside, a_command_that_finds_no_descriptors_is_tried_again) {
+    struct rlimit before;
+
+    events(1, "k");
+    open_on("able", with("exec = true"));
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
+    pthread_t thread = start();
+    until(counts().retried >= 1);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    cr_assert(stage_said("exec: cannot make a pipe"));
+    close_all();
+}
+
+/* ---- Web addresses ---- */
+
+/* A server that answers each request in a connection of its own: with one answer after the other, and the last again. */
+static const char *const *answers;
+static atomic_int asked;
+static int server;
+
+static void *serve(void *arg) {
+    static const char filling[1 << 16];
+    static char request[1 << 16];
+
+    (void)arg;
+    for (int client; (client = accept(server, NULL, NULL)) >= 0; close(client)) {
+        const char *answer = answers[0];
+
+        if (recv(client, request, sizeof request, 0) <= 0)
+            continue;
+        atomic_fetch_add(&asked, 1);
+        if (answers[1])
+            answers++;
+        if (!*answer) {                 /* none: the other side goes first */
+            recv(client, request, sizeof request, 0);
+            continue;
+        }
+        send(client, answer, strlen(answer), MSG_NOSIGNAL);
+        if (strstr(answer, "Content-Length: 4194304"))
+            for (int i = 0; i < 64 && send(client, filling, sizeof filling, MSG_NOSIGNAL) > 0; i++)
+                continue;
+        shutdown(client, SHUT_WR);
+    }
+    return NULL;
+}
+
+/* Opens a worker on a server that says that; `more` are settings. */
+static void open_on_server(const char *const *says, const char *more) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    char setting[300];
+    pthread_t thread;
+
+    answers = says;
+    server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(bind(server, (struct sockaddr *)&address, len), 0);
+    cr_assert_eq(listen(server, 8), 0);
+    cr_assert_eq(getsockname(server, (struct sockaddr *)&address, &len), 0);
+    cr_assert_eq(pthread_create(&thread, NULL, serve, NULL), 0);
+    cr_assert_eq(pthread_detach(thread), 0);
+    snprintf(setting, sizeof setting, "webhook = http://127.0.0.1:%d/\n%s", ntohs(address.sin_port), more);
+    open_on("able", with(setting));
+}
+
+#define NO_BODY "\r\nContent-Length: 0\r\n\r\n"
+
+Test(outside, an_answer_that_may_pass_is_waited_for) {
+    static const char *const says[] = {"HTTP/1.1 408 x" NO_BODY, "HTTP/1.1 425 x\r\nRetry-After: 9" NO_BODY,
+                                       "HTTP/1.1 429 x\r\nRetry-After: 0" NO_BODY, "HTTP/1.1 500 x" NO_BODY, "HTTP/1.1 204 x\r\n\r\n",
+                                       NULL};
+
+    events(1, "k");
+    open_on_server(says, "retry.attempts = 9\nretry.max = 1ms");
+    run();
+    cr_assert_eq(counts().retried, 4);
+    cr_assert_eq(counts().succeeded, 1);
+    close_all();
+}
+
+Test(outside, the_server_may_ask_for_a_wait) {
+    static const char *const says[] = {"HTTP/1.1 503 x\r\nRetry-After: 1" NO_BODY, "HTTP/1.1 200 x" NO_BODY, NULL};
+
+    events(1, "k");
+    open_on_server(says, "retry.max = 1m");
+    run();
+    cr_assert_eq(counts().retried, 1);
+    close_all();
+}
+
+Test(outside, other_answers_are_permanent_and_redirects_are_not_followed) {
+    static const char *const says[] = {"HTTP/1.1 302 x\r\nLocation: http://127.0.0.1:1/" NO_BODY, "HTTP/1.1 404 x" NO_BODY, NULL};
+
+    events(2, "k");
+    open_on_server(says, "");
+    run();
+    cr_assert_eq(played.n_sent, 2);
+    cr_assert(strstr(played.sent[0].reason, "302; redirects are not followed"), "%s", played.sent[0].reason);
+    cr_assert_eq(asked, 2);
+    close_all();
+}
+
+Test(outside, an_answer_without_end_is_cut_short_and_its_status_counts) {
+    static const char *const says[] = {"HTTP/1.1 200 x\r\nContent-Length: 4194304\r\n\r\n", NULL};
+
+    events(1, "k");
+    open_on_server(says, "");
+    run();
+    cr_assert_eq(counts().succeeded, 1);
+    close_all();
+}
+
+Test(outside, a_worker_that_is_stopped_twice_ends_its_requests) {
+    static const char *const says[] = {"", NULL};
+
+    events(1, "k");
+    open_on_server(says, "");
+    pthread_t thread = start();
+    until(asked == 1);
+    eb_consumer_stop(consumer);
+    eb_consumer_stop(consumer);
+    cr_assert_eq(end_of(thread), EB_RETRIABLE);
+    cr_assert_eq(played.events[0].state, THERE);
+    close_all();
+}
+
+Test(outside, what_is_no_address_after_all_becomes_a_dead_letter) {
+    events(1, "k");
+    open_on("able", with("webhook = http://[x"));
+    run();
+    cr_assert_eq(played.n_sent, 1);
+    cr_assert(strstr(played.sent[0].reason, "not a web address"), "%s", played.sent[0].reason);
+    close_all();
+}
