@@ -46,7 +46,9 @@ static int32_t ask_about(struct rd_admin *admin, int64_t until_ms, const char *t
     if (rd_refused_with(*answer, "WRONGTYPE") || rd_refusal(*answer, "", NULL) == RD_NOGROUP)
         return EB_GONE;
     snprintf(what, sizeof what, "topic %s", topic);
-    return rd_refusal(*answer, what, err) == RD_SERVER ? EB_RETRIABLE : EB_PERMANENT;
+    status = rd_refusal(*answer, what, err) == RD_SERVER ? EB_RETRIABLE : EB_PERMANENT;
+    rd_advise(err, *answer, admin->asker.target.user, topic);
+    return status;
 }
 
 /* Of the first or the last entry. An empty stream has none. */

@@ -116,13 +116,14 @@ int32_t rd_ask(struct rd_asker *asker, int64_t until_ms, const char *const *argv
     return give_up(asker, err);
 }
 
-int32_t rd_ask_for(struct rd_asker *asker, int64_t until_ms, const char *what, const char *const *argv,
+int32_t rd_ask_for(struct rd_asker *asker, int64_t until_ms, const char *what, const char *topic, const char *const *argv,
                    const struct rd_node **answer, struct eb_error *err) {
     int32_t status = rd_ask(asker, until_ms, argv, answer, err);
 
     if (status != EB_OK || !rd_is_error(*answer))
         return status;
     status = rd_refusal(*answer, what, err) == RD_SERVER ? EB_RETRIABLE : EB_PERMANENT;
+    rd_advise(err, *answer, asker->target.user, topic);
     if (err)
         err->status = status;
     return status;

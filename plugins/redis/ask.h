@@ -25,8 +25,8 @@ void rd_asker_close(struct rd_asker *);
 int32_t rd_ask(struct rd_asker *, int64_t until_ms, const char *const *argv, const struct rd_node **,
                struct eb_error *);
 
-/* The same; an error for an answer is told as `what`, and its class answered. */
-int32_t rd_ask_for(struct rd_asker *, int64_t until_ms, const char *what, const char *const *argv,
+/* The same; an error for an answer is told as `what`, with what to do about the topic, and its class answered. */
+int32_t rd_ask_for(struct rd_asker *, int64_t until_ms, const char *what, const char *topic, const char *const *argv,
                    const struct rd_node **, struct eb_error *);
 
 #endif

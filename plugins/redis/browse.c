@@ -48,7 +48,7 @@ static int32_t tell_page(struct walk *walk, struct eb_error *err) {
     rd_id_print(walk->end, end);
     snprintf(count, sizeof count, "%zu", walk->page);
     snprintf(what, sizeof what, "topic %s", walk->topic);
-    status = rd_ask_for(&walk->admin->asker, walk->until_ms, what, argv, &answer, err);
+    status = rd_ask_for(&walk->admin->asker, walk->until_ms, what, walk->topic, argv, &answer, err);
     if (status == EB_RETRIABLE && walk->admin->asker.conn.overran && walk->page > 1) {
         walk->page /= 4;
         walk->page += walk->page == 0;
@@ -80,7 +80,7 @@ static int32_t find_end(struct walk *walk, struct eb_error *err) {
     int32_t status;
 
     snprintf(what, sizeof what, "topic %s", walk->topic);
-    status = rd_ask_for(&walk->admin->asker, walk->until_ms, what, argv, &answer, err);
+    status = rd_ask_for(&walk->admin->asker, walk->until_ms, what, walk->topic, argv, &answer, err);
     if (status != EB_OK)
         return status;
     if (answer->type != REDIS_REPLY_ARRAY)

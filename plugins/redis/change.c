@@ -20,7 +20,7 @@ static int32_t run(struct rd_admin *admin, int32_t timeout_ms, const char *what,
     char thing[300];
 
     snprintf(thing, sizeof thing, "%s topic %s", what, topic);
-    return rd_ask_for(&admin->asker, rd_ticks_ms() + timeout_ms, thing, argv, answer, err);
+    return rd_ask_for(&admin->asker, rd_ticks_ms() + timeout_ms, thing, topic, argv, answer, err);
 }
 
 /* ---- seek ---- */

@@ -38,7 +38,7 @@ static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const st
     let_go(c, &stream->claim);
     stream->claim.busy = false;
     snprintf(what, sizeof what, "pending entries of topic %s", stream->name);
-    refusal = rd_refusal(node, what, err);
+    refusal = rd_refused(c, stream, node, what, err);
     if (refusal == RD_UNKNOWN && !c->no_idle && !stream->claim.own) {
         c->no_idle = true;                              /* before 6.2: the rows tell it */
         stream->scan_ms = 0;
@@ -74,9 +74,10 @@ static void end_page(struct rd_consumer *c, struct rd_stream *stream) {
 }
 
 static int32_t on_gone(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
-    (void)conn;
-    (void)number;
-    return rd_is_error(node) && rd_refusal(node, "XACK", err) == RD_SERVER ? EB_RETRIABLE : EB_OK;
+    struct rd_consumer *c = rd_consumer_of(conn);
+    enum rd_refusal refusal = rd_is_error(node) ? rd_refused(c, stream_of(conn, number), node, "XACK", err) : RD_OTHER;
+
+    return refusal == RD_SERVER || refusal == RD_KEY ? EB_RETRIABLE : EB_OK;
 }
 
 /* The row is pending and its entry is not in the stream: it jams the group until it is acknowledged. */
@@ -84,7 +85,8 @@ static void drop_row(struct rd_consumer *c, struct rd_stream *stream, struct rd_
     char text[RD_ID_ROOM];
 
     rd_id_print(id, text);
-    rd_ask_side(c, on_gone, 0, (const char *[]){ "XACK", stream->name, c->sub->group, text, NULL });
+    rd_ask_side(c, on_gone, rd_stream_number(c, stream),
+                (const char *[]){ "XACK", stream->name, c->sub->group, text, NULL });
     if (stream->claim.trimmed++ == 0)
         stream->claim.first_trimmed = id;
 }
@@ -294,7 +296,7 @@ static void ask_pending(struct rd_consumer *c, struct rd_stream *stream, bool ow
 static int32_t on_sign(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     if (!rd_is_error(node))
         return EB_OK;
-    if (rd_refusal(node, "a sign of life", err) != RD_NOGROUP)
+    if (rd_refused(rd_consumer_of(conn), stream_of(conn, number), node, "a sign of life", err) != RD_NOGROUP)
         return EB_RETRIABLE;
     rd_unjoin(stream_of(conn, number));
     return EB_OK;

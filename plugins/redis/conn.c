@@ -186,7 +186,8 @@ static void fail_errno(struct rd_conn *conn, const char *what) {
 static void fail_because(struct rd_conn *conn, const struct eb_error *cause) {
     struct eb_error why;
 
-    rd_error(&why, EB_RETRIABLE, cause->native, "redis at %s: %.*s", conn->target->url.shown, 600, cause->text);
+    rd_error(&why, cause->status == EB_PERMANENT ? EB_PERMANENT : EB_RETRIABLE, cause->native, "redis at %s: %.*s",
+             conn->target->url.shown, 700, cause->text);
     rd_conn_fail(conn, &why);
 }
 
@@ -333,9 +334,8 @@ int64_t rd_conn_due_ms(const struct rd_conn *conn) {
 static int32_t on_ping(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
     (void)conn;
     (void)arg;
-    if (!rd_is_error(node))
-        return EB_OK;
-    rd_refusal(node, "PING", err);
+    if (!rd_is_error(node) || rd_refusal(node, "PING", err) == RD_KEY)
+        return EB_OK;                                   /* one who may not ask is answered, too */
     return EB_RETRIABLE;
 }
 

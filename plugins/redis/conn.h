@@ -39,7 +39,8 @@ struct rd_conn {
     const struct rd_target *target;
     void *owner;
     void (*ready)(struct rd_conn *);    /* logged in: commands may be asked */
-    void (*lost)(struct rd_conn *, const struct eb_error *);    /* nothing that was asked is answered any more */
+    /* Nothing that was asked is answered any more. EB_PERMANENT: what was asked will be refused again and again. */
+    void (*lost)(struct rd_conn *, const struct eb_error *);
     enum rd_state state;
     int fd;
     short wants;                        /* what TLS waits for beyond reading */

@@ -29,7 +29,20 @@ static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
         rd_verdicts_lost(c);
         rd_claims_lost(c);
     }
-    rd_line_down(&c->line, why);
+    if (why->status != EB_PERMANENT) {
+        rd_line_down(&c->line, why);
+    } else if (!c->refused_for_good) {
+        c->refused_for_good = c->closing = true;        /* asks for nothing more; what is settled is told still */
+        c->why = *why;
+    }
+}
+
+enum rd_refusal rd_refused(const struct rd_consumer *c, const struct rd_stream *stream, const struct rd_node *node,
+                           const char *what, struct eb_error *err) {
+    enum rd_refusal refusal = rd_refusal(node, what, err);
+
+    rd_advise(err, node, c->target.user, stream->name);
+    return refusal;
 }
 
 /* ---- open, settle, wake ---- */
@@ -157,11 +170,15 @@ int32_t rd_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct
     int64_t until_ms = rd_ticks_ms() + timeout_ms;
     uint32_t handed;
 
-    (void)err;
     c->settled = 0;
     c->refused = false;
     for (;;) {
         handed = work(c, max);
+        if (c->why.text[0]) {
+            *err = c->why;
+            c->why = (struct eb_error){0};
+            return EB_PERMANENT;
+        }
         if (rd_bell_take(&c->bell) || handed > 0 || c->refused || c->settled > 0)
             break;
         if (rd_at_end(c))

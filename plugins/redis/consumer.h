@@ -13,6 +13,7 @@
 #include "conn.h"
 #include "entry.h"
 #include "line.h"
+#include "refusal.h"
 
 enum {
     RD_PAGE = 100,                      /* entries that one command is about, at most */
@@ -150,6 +151,8 @@ struct rd_consumer {
     int64_t quiet_ms, doubt_ms;         /* a read that was lost may take entries up to then; perhaps up to then */
     bool no_idle;                       /* the server's XPENDING knows no IDLE */
     bool told_order;
+    bool refused_for_good;              /* the server refuses what no later try changes: */
+    struct eb_error why;                /*   this; empty once the host knows */
     bool closing, leaving;
     size_t leaves;                      /* answers to come */
     int64_t kept_ms, shown_ms, end_ms;
@@ -164,6 +167,10 @@ struct rd_consumer {
 static inline struct rd_consumer *rd_consumer_of(const struct rd_conn *conn) {
     return conn->owner;
 }
+
+/* The class of a refusal; err says whose it is and what to do about it. */
+enum rd_refusal rd_refused(const struct rd_consumer *, const struct rd_stream *, const struct rd_node *, const char *what,
+                           struct eb_error *err);
 
 /* ---- table.c ---- */
 

@@ -14,12 +14,13 @@ static struct rd_stream *stream_of(struct rd_conn *conn, uint64_t number) {
     return &rd_consumer_of(conn)->streams[number];
 }
 
-static int32_t refused(struct rd_stream *stream, const struct rd_node *node, struct eb_error *err) {
+static int32_t refused(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+    struct rd_stream *stream = stream_of(conn, number);
     char what[300];
 
     stream->looking = false;
     snprintf(what, sizeof what, "the end of topic %s", stream->name);
-    if (rd_refusal(node, what, err) != RD_NOGROUP)
+    if (rd_refused(rd_consumer_of(conn), stream, node, what, err) != RD_NOGROUP)
         return EB_RETRIABLE;
     rd_unjoin(stream);
     return EB_OK;
@@ -52,7 +53,7 @@ static int32_t on_consumers(struct rd_conn *conn, uint64_t number, const struct 
     int64_t now_ms = rd_ticks_ms();
 
     if (rd_is_error(node))
-        return refused(stream_of(conn, number), node, err);
+        return refused(conn, number, node, err);
     for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
         const struct rd_node *name = rd_value_of(&node->items[i], "name"), *idle = rd_value_of(&node->items[i], "idle");
         struct rd_holder *holder;
@@ -81,7 +82,7 @@ static int32_t on_pending(struct rd_conn *conn, uint64_t number, const struct rd
     struct rd_stream *stream = stream_of(conn, number);
 
     if (rd_is_error(node))
-        return refused(stream, node, err);
+        return refused(conn, number, node, err);
     stream->looking = false;
     for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
         const struct rd_node *row = &node->items[i];
@@ -112,7 +113,7 @@ static int32_t on_groups(struct rd_conn *conn, uint64_t number, const struct rd_
     struct rd_stream *stream = stream_of(conn, number);
 
     if (rd_is_error(node))
-        return refused(stream, node, err);
+        return refused(conn, number, node, err);
     stream->looking = false;
     for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
         const struct rd_node *name = rd_value_of(&node->items[i], "name");
@@ -136,7 +137,7 @@ static int32_t on_end(struct rd_conn *conn, uint64_t number, const struct rd_nod
     struct rd_stream *stream = stream_of(conn, number);
 
     if (rd_is_error(node))
-        return refused(stream, node, err);
+        return refused(conn, number, node, err);
     if (node->type != REDIS_REPLY_ARRAY)
         return no_answer(stream, err);
     stream->looking = false;

@@ -61,7 +61,7 @@ static int32_t refuse_login(const struct rd_conn *conn, const struct rd_node *no
 static int32_t on_greeting(struct rd_conn *conn, uint64_t step, const struct rd_node *node, struct eb_error *err) {
     if (step == NUMBER && rd_is_integer(node))
         snprintf(conn->id, sizeof conn->id, "%lld", (long long)node->number);
-    if (!rd_is_error(node)) {
+    if (!rd_is_error(node) || (step == LAST && rd_refused_with(node, "NOPERM"))) {
         if (step == LAST) {
             conn->state = RD_READY;
             conn->ready(conn);

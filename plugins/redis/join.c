@@ -65,7 +65,7 @@ static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_n
     stream->joining = false;
     if (rd_is_error(node) && !rd_refused_with(node, "BUSYGROUP")) {
         snprintf(what, sizeof what, "group %s of topic %s", c->sub->group, stream->name);
-        rd_refusal(node, what, err);
+        rd_refused(c, stream, node, what, err);
         return EB_RETRIABLE;
     }
     if (!rd_is_error(node)) {

@@ -37,6 +37,8 @@ struct producer {
     size_t held;                        /* behind these, the batch that is written out and waits for their answer */
     size_t unsure;                      /* of these, the first ones, which a server may have that did not answer */
     size_t reported;                    /* in the poll at work */
+    size_t most;                        /* messages in a batch, as far as the server takes MULTI */
+    bool told_single;
     bool refused;                       /* when the batch was queued at the server, which then takes none of it: */
     size_t refused_at;                  /*   the first one that it was about, */
     struct eb_error why;                /*   and why */
@@ -104,11 +106,22 @@ static void about(const struct eb_message *message, char *what, size_t room) {
 }
 
 /* Why a message was refused. EB_OK: it alone, and its topic; negative: the server takes nothing. */
-static int32_t judge(const struct eb_message *message, const struct rd_node *node, struct eb_error *why) {
+static int32_t judge(const struct producer *producer, const struct eb_message *message, const struct rd_node *node,
+                     struct eb_error *why) {
+    enum rd_refusal refusal;
     char what[300];
 
     about(message, what, sizeof what);
-    return rd_refusal(node, what, why) == RD_SERVER ? EB_RETRIABLE : EB_OK;
+    refusal = rd_refusal(node, what, why);
+    rd_advise(why, node, producer->target.user, message->topic.data);
+    return refusal == RD_SERVER ? EB_RETRIABLE : EB_OK;
+}
+
+/* The id that the entry got, and no other text: what is taken for delivered is no longer kept. */
+static bool is_id(const struct rd_node *node) {
+    struct rd_id id;
+
+    return rd_is_text(node) && rd_id_parse(node->text, &id);
 }
 
 static int32_t unexpected(struct eb_error *err) {
@@ -167,14 +180,14 @@ static int32_t on_single(struct rd_conn *conn, uint64_t arg, const struct rd_nod
 
     (void)arg;
     if (rd_is_error(node)) {
-        if (judge(message, node, err) != EB_OK)
+        if (judge(p, message, node, err) != EB_OK)
             return EB_RETRIABLE;
         batch_worked(p);
         forget_held(p);
         fail_topic(p, message, err);
         return EB_OK;
     }
-    if (!rd_is_text(node))
+    if (!is_id(node))
         return unexpected(err);
     batch_worked(p);
     drop_first(p, 1);
@@ -193,7 +206,7 @@ static int32_t on_queued(struct rd_conn *conn, uint64_t arg, const struct rd_nod
         return EB_OK;
     if (!rd_is_error(node))
         return unexpected(err);
-    if (judge(queued(p, arg), node, err) != EB_OK)
+    if (judge(p, queued(p, arg), node, err) != EB_OK)
         return EB_RETRIABLE;
     if (!p->refused) {
         p->refused = true;
@@ -206,7 +219,7 @@ static int32_t on_queued(struct rd_conn *conn, uint64_t arg, const struct rd_nod
 /* None was stored. One of them was at fault: it fails, the others go again. */
 static int32_t batch_refused(struct producer *p, const struct rd_node *node, struct eb_error *err) {
     if (!p->refused)
-        return judge(queued(p, 0), node, err) != EB_OK ? EB_RETRIABLE
+        return judge(p, queued(p, 0), node, err) != EB_OK ? EB_RETRIABLE
                : rd_error(err, EB_RETRIABLE, 0, "the server took none of a batch and did not say why");
     batch_worked(p);
     forget_held(p);
@@ -220,7 +233,7 @@ static bool answers_each(const struct rd_node *node, size_t n, bool *all_stored)
         return false;
     for (size_t i = 0; i < n; i++) {
         *all_stored = *all_stored && !rd_is_error(&node->items[i]);
-        if (!rd_is_error(&node->items[i]) && !rd_is_text(&node->items[i]))
+        if (!rd_is_error(&node->items[i]) && !is_id(&node->items[i]))
             return false;
     }
     return true;
@@ -235,7 +248,7 @@ static void report_one(struct producer *p, const struct eb_message *message, con
         report_stored(p, message, node);
         return;
     }
-    judge(message, node, &why);
+    judge(p, message, node, &why);
     report_failed(p, message, &why, unsure);
     fail_topic(p, message, &why);
 }
@@ -269,8 +282,10 @@ static int32_t on_batch(struct rd_conn *conn, uint64_t arg, const struct rd_node
 /* ---- sending ---- */
 
 static int32_t on_multi(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
+    struct producer *p = producer_of(conn);
+
     (void)arg;
-    return rd_is_error(node) && judge(queued(producer_of(conn), 0), node, err) != EB_OK ? EB_RETRIABLE : EB_OK;
+    return rd_is_error(node) && judge(p, queued(p, 0), node, err) != EB_OK ? EB_RETRIABLE : EB_OK;
 }
 
 static bool ask_word(struct producer *p, const char *word, rd_answer answer) {
@@ -315,7 +330,7 @@ static void report_unfit(struct producer *p) {
 static size_t batch_size(const struct producer *p, size_t first) {
     size_t n = 0, bytes = 0;
 
-    for (; first + n < p->n && n < BATCH_MESSAGES && bytes < BATCH_BYTES; n++) {
+    for (; first + n < p->n && n < p->most && bytes < BATCH_BYTES; n++) {
         const struct eb_message *message = queued(p, first + n);
         if (rd_entry_unfit(message))
             break;
@@ -361,7 +376,7 @@ static void prepare_batch(struct producer *p) {
     if (p->sent == 0 || p->held > 0 || !rd_conn_is_ready(&p->conn))
         return;
     n = batch_size(p, p->sent);
-    if (n < BATCH_MESSAGES)
+    if (n < p->most)
         return;
     p->held = n;
     rd_conn_hold(&p->conn);
@@ -370,7 +385,63 @@ static void prepare_batch(struct producer *p) {
 
 /* ---- open, submit, wake ---- */
 
+/* Which version the server is; what it is called besides does not matter: others tell the one that they are like. */
+static int32_t on_info(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
+    const char *version = rd_is_text(node) ? strstr(node->text, "redis_version:") : NULL;
+    int major = 0, minor = 0;
+
+    (void)arg;
+    (void)err;
+    if (version)
+        sscanf(version, "redis_version:%d.%d", &major, &minor);
+    producer_of(conn)->trims.knows_acked = major > 8 || (major == 8 && minor >= 2);
+    return EB_OK;
+}
+
+static void tell_single(struct producer *p, const struct eb_error *why) {
+    char text[700];
+
+    if (p->told_single)
+        return;
+    p->told_single = true;
+    snprintf(text, sizeof text, "%.500s: events are sent one at a time, which is slower", why->text);
+    p->host->log(p->host, 4, text);
+}
+
+/* MULTI and EXEC with nothing between: those who may not would have each event of a batch stored by itself. */
+static int32_t on_first_multi(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
+    struct producer *p = producer_of(conn);
+
+    (void)arg;
+    if (!rd_is_error(node))
+        return EB_OK;
+    if (rd_refusal(node, "MULTI and EXEC", err) == RD_SERVER)
+        return EB_RETRIABLE;
+    rd_advise(err, node, p->target.user, "");
+    tell_single(p, err);
+    return EB_OK;
+}
+
+static int32_t on_first_exec(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
+    if (rd_is_array(node, 0) && node->n == 0)
+        producer_of(conn)->most = BATCH_MESSAGES;
+    return on_first_multi(conn, arg, node, err);
+}
+
+static void ask_what_it_can(struct producer *p) {
+    struct eb_error why;
+
+    p->most = 1;
+    p->trims.knows_acked = false;
+    if (rd_conn_ask(&p->conn, on_info, 0, 0, 2, (const char *[]){ "INFO", "server" }, (const size_t[]){ 4, 6 }) &&
+        ask_word(p, "MULTI", on_first_multi) && ask_word(p, "EXEC", on_first_exec))
+        return;
+    rd_no_memory(&why);
+    rd_conn_fail(&p->conn, &why);
+}
+
 static void on_ready(struct rd_conn *conn) {
+    ask_what_it_can(producer_of(conn));
     if (!conn->suspect || producer_of(conn)->n == 0)
         rd_line_up(&producer_of(conn)->line);
 }

@@ -51,11 +51,22 @@ static int32_t take_answer(struct rd_consumer *c, struct rd_conn *conn, const st
     return status;
 }
 
+static bool is_reading_others(const struct rd_consumer *c, const struct rd_stream *stream) {
+    while (++stream < c->streams + c->n_streams)
+        if (stream->reading)
+            return true;
+    return false;
+}
+
 static int32_t read_refused(struct rd_consumer *c, const struct rd_node *node, struct eb_error *err) {
+    const struct rd_stream *first = c->streams;
     char what[300];
 
-    snprintf(what, sizeof what, "reading as group %s", c->sub->group);
-    if (rd_refusal(node, what, err) != RD_NOGROUP)
+    while (!first->reading)
+        first++;
+    snprintf(what, sizeof what, "reading topic %s%s as group %s", first->name, is_reading_others(c, first) ? " or others" : "",
+             c->sub->group);
+    if (rd_refused(c, first, node, what, err) != RD_NOGROUP)
         return EB_RETRIABLE;
     for (size_t i = 0; i < c->n_streams; i++)
         if (c->streams[i].reading)

@@ -10,7 +10,9 @@
 #include "fault.h"
 #include "refusal.h"
 
-enum { EVERY_MS = 1000, TOPICS_MAX = 4096 };
+enum { EVERY_MS = 1000, TOPICS_MAX = 4096, GAPS_EVERY_MS = 10000 };
+
+static const char gaps_up_to[] = "50000";       /* entries; the server does nothing else meanwhile: up to 30 ms */
 
 /* What a group still needs begins at its oldest pending entry, or else behind what was last delivered to it.
  * Numbers in Lua are doubles: exact for ms, and ids are compared as numbers and passed on as the texts they are.
@@ -18,9 +20,9 @@ enum { EVERY_MS = 1000, TOPICS_MAX = 4096 };
  * the hard length. */
 const char rd_trim_script[] =
     "local len, max, hard = redis.call('XLEN', KEYS[1]), tonumber(ARGV[1]), tonumber(ARGV[2])\n"
-    "local read, unread = 0, 0\n"
+    "local read, unread, gaps = 0, 0, false\n"
     "if max > 0 and len > max then\n"
-    "  local need, need_ms, need_seq\n"
+    "  local need, need_ms, need_seq, pending\n"
     "  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
     "    local info = {}\n"
     "    for i = 1, #group, 2 do info[group[i]] = group[i + 1] end\n"
@@ -29,11 +31,13 @@ const char rd_trim_script[] =
     "    local ms, seq = string.match(id, '^(%d+)%-(%d+)$')\n"
     "    ms, seq = tonumber(ms), tonumber(seq)\n"
     "    if not need or ms < need_ms or (ms == need_ms and seq < need_seq) then\n"
-    "      need, need_ms, need_seq = id, ms, seq\n"
+    "      need, need_ms, need_seq, pending = id, ms, seq, info['pending'] > 0\n"
     "    end\n"
     "  end\n"
     "  if need then read = redis.call('XTRIM', KEYS[1], 'MINID', '~', need, 'LIMIT', math.min(len - max, 100000)) end\n"
+    "  gaps = pending and len - read > max and len - read <= tonumber(ARGV[3])\n"
     "end\n"
+    "if gaps then read = read + redis.call('XTRIM', KEYS[1], 'MAXLEN', '=', max, 'ACKED') end\n"
     "if hard > 0 and len - read > hard then\n"
     "  unread = redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', hard, 'LIMIT', 0)\n"
     "end\n"
@@ -91,15 +95,19 @@ void rd_trims_free(struct rd_trims *trims) {
 bool rd_trim(struct rd_trims *trims, struct rd_trimmed *topic, struct rd_conn *conn, rd_answer answer) {
     const struct rd_settings *set = conn->target->set;
     char max[24], hard[24];
-    const char *argv[] = { "EVAL", rd_trim_script, "1", topic->name, max, hard };
-    size_t lens[6];
+    int64_t now_ms = rd_ticks_ms();
+    bool gaps = trims->knows_acked && now_ms >= topic->gaps_due_ms;
+    const char *argv[] = { "EVAL", rd_trim_script, "1", topic->name, max, hard, gaps ? gaps_up_to : "0" };
+    size_t lens[7];
 
     snprintf(max, sizeof max, "%" PRId64, set->stream_max_len);
     snprintf(hard, sizeof hard, "%" PRId64, set->stream_hard_len);
-    for (size_t i = 0; i < 6; i++)
+    for (size_t i = 0; i < 7; i++)
         lens[i] = i == 3 ? topic->len : strlen(argv[i]);
-    topic->due_ms = rd_ticks_ms() + EVERY_MS;
-    return rd_conn_ask(conn, answer, (uint64_t)(topic - trims->topics), 0, 6, argv, lens);
+    topic->due_ms = now_ms + EVERY_MS;
+    if (gaps)
+        topic->gaps_due_ms = now_ms + GAPS_EVERY_MS;
+    return rd_conn_ask(conn, answer, (uint64_t)(topic - trims->topics), 0, 7, argv, lens);
 }
 
 static void tell_lost(const struct eb_host *host, const char *topic, int64_t n, int64_t limit) {

@@ -119,10 +119,21 @@ static int32_t status_of_missing(const struct rd_item *item) {
     return item->again && item->births == item->stream->births ? EB_OK : EB_GONE;
 }
 
+/* Stream or group were taken away: then these are nobody's any more. Any other refusal, of a user that may read and not
+ * settle, say, is no word on them. */
+static bool is_about_the_stream(const struct rd_consumer *c, const struct rd_node *node, const char *doing,
+                                struct eb_error *err) {
+    const struct rd_stream *stream = c->pipeline[c->sent_first].item->stream;
+    char what[300];
+
+    snprintf(what, sizeof what, "%s events of topic %s", doing, stream->name);
+    return rd_refused(c, stream, node, what, err) == RD_NOGROUP || strstr(node->text, "WRONGTYPE");
+}
+
 /* How many of these were still pending. Where some were not, nobody will get those again: all are settled. */
 static int32_t on_plain(struct rd_conn *conn, uint64_t n, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    bool nogroup = rd_is_error(node) && rd_refusal(node, "XACK", err) != RD_SERVER;
+    bool nogroup = rd_is_error(node) && is_about_the_stream(c, node, "acknowledging", err);
 
     if (!rd_is_integer(node) && !nogroup)
         return rd_is_error(node) ? EB_RETRIABLE : rd_error(err, EB_RETRIABLE, 0, "the answer to XACK is no number");
@@ -161,7 +172,7 @@ static int32_t on_checked(struct rd_conn *conn, uint64_t n, const struct rd_node
     struct rd_consumer *c = rd_consumer_of(conn);
     bool failed = rd_is_error(node);
 
-    if (failed && rd_refusal(node, "settling", err) == RD_SERVER)
+    if (failed && !is_about_the_stream(c, node, "settling", err))
         return EB_RETRIABLE;
     if (!failed && (!rd_is_array(node, n) || node->n != n))
         return rd_error(err, EB_RETRIABLE, 0, "the answer of a script is none");

@@ -3,12 +3,14 @@ import os
 import sys
 import time
 
-TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests")
-sys.path.insert(0, os.path.join(TESTS, "brokers"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = os.path.join(HERE, "..", "..", "..", "tests")
+sys.path[:0] = [HERE, os.path.join(TESTS, "brokers")]
 import child                                                # noqa: E402
 import resp                                                 # noqa: E402
 from redis_case import (LOGIN, add, configure, entry, login_lines, number, open_producer, produce, proxy_test,  # noqa: E402
                         redis_test, start_producer, start_worker)
+from hostile import HostileServer                           # noqa: E402
 from redis_server import RedisServer                        # noqa: E402
 from harness import main, test                              # noqa: E402
 
@@ -139,9 +141,7 @@ def a_user_of_the_acl(t, redis):
     t.run(*SEND)
     t.equal(len(t.run(*TAKE).json()), 1)
     configure(t, f"redis://reader:{SECRET}@127.0.0.1:{redis.port}")
-    done = t.run("-o", "eventbus.delivery_timeout=3s", *SEND, status=None)
-    t.check(done.status in (1, 3), f"exit {done.status}")
-    t.contains(done.err, "NOPERM")
+    t.contains(t.run(*SEND, status=3).err, "NOPERM", "topic a", "user reader", "+xadd")
     configure(t, f"redis://nobody:{SECRET}@127.0.0.1:{redis.port}")
     t.contains(t.run(*IMPATIENT, *SEND, status=3).err, "WRONGPASS")
 
@@ -277,13 +277,144 @@ def a_cluster_is_refused(t, redis):
     t.matches(done.err, "(?i)cluster")
 
 
+# ---- What is waited out, and what is told at once ----
+
+PASSES = ["OOM command not allowed when used memory > 'maxmemory'.", "READONLY You can't write against a read only replica.",
+          "LOADING Redis is loading the dataset in memory", "MISCONF Redis is configured to save RDB snapshots",
+          "MASTERDOWN Link with MASTER is down", "NOAUTH Authentication required.", "BUSY Redis is busy running a script",
+          "NOREPLICAS Not enough good replicas to write.", "CLUSTERDOWN Hash slot not served"]
+STAYS = ["NOPERM User x has no permissions to run the '%s' command", "WRONGTYPE Operation against a key",
+         "MOVED 3999 127.0.0.1:6381", "ERR unknown command '%s'"]
+
+
+def refusing(redis, command, answer):
+    return HostileServer({command: b"-%s\r\n" % answer.encode()}, real=redis.port)
+
+
+def waiting(worker):
+    return [line for line in worker.err.splitlines() if "waits" in line or "cannot reach" in line]
+
+
 @redis_test()
-def commands_that_the_server_does_not_know(t, redis):
-    """A server whose XADD is renamed away, as some hosts do with what they deem dangerous."""
-    redis.call("ACL", "SETUSER", "default", "-xadd")
-    done = t.run("-o", "eventbus.delivery_timeout=2s", *SEND, status=None)
-    t.check(done.status in (1, 3), f"exit {done.status}")
-    t.contains(done.err, "NOPERM")
+def what_passes_is_waited_out_by_a_producer(t, redis):
+    for answer in PASSES:
+        word = answer.split()[0]
+        with refusing(redis, "XADD", answer) as server:
+            configure(t, f"redis://127.0.0.1:{server.port}")
+            producer = start_producer(t, word, 0, 50, keys=1)
+            t.until(lambda: server.told > 2 and word in producer.err, what=f"{word} to be said, and tried again")
+            server.lies.clear()
+            t.equal(len(producer.wait(0).lines()), 50)
+            t.equal(len(waiting(producer)), 1, f"{word}: lines that say so in {producer.err}")
+        got = [number(event) for event in t.run("consume", "-t", word, "--exit-at-end").json()]
+        t.equal(list(dict.fromkeys(got)), list(range(50)), word)
+
+
+@redis_test()
+def what_passes_is_waited_out_by_a_consumer(t, redis):
+    produce(t, "a", 0, 20)
+    for answer in PASSES:
+        word = answer.split()[0]
+        with refusing(redis, "XREADGROUP", answer) as server:
+            configure(t, f"redis://127.0.0.1:{server.port}")
+            worker = start_worker(t, "a", word)
+            t.until(lambda: server.told > 2 and word in worker.err, what=f"{word} to be said, and tried again")
+            server.lies.clear()
+            worker.until(lambda w: len(w.lines()) == 20)
+            worker.send(15)
+            t.equal([number(event) for event in worker.wait(0).json()], list(range(20)), word)
+            t.equal(len([line for line in waiting(worker) if word in line]), 1, f"{word}: lines in {worker.err}")
+
+
+@redis_test()
+def what_stays_is_told_at_once(t, redis):
+    """Within the time of a start, not of delivery_timeout (2m)."""
+    produce(t, "a", 0, 3)
+    for answer in STAYS:
+        word = answer.split()[0]
+        for verb, command, status in ((SEND, "XADD", 3), (TAKE, "XGROUP", 3), (TAKE, "XREADGROUP", 3)):
+            given = answer.replace("%s", command.lower())
+            with refusing(redis, command, given) as server:
+                configure(t, f"redis://127.0.0.1:{server.port}")
+                begin = time.monotonic()
+                done = t.run(*verb, status=status)
+                t.check(time.monotonic() - begin < 20, f"{command}: {word} took {time.monotonic() - begin:.1f} s")
+                about = [line for line in done.err.splitlines() if f"({word}" in line]
+                # what is not delivered is logged, and is the error that the command ends with
+                t.equal(len(about), 1 if verb is TAKE else 2, f"{command}: lines with {word} in {done.err}")
+                t.contains(about[0], f"127.0.0.1:{server.port}" if verb is TAKE else "topic a")
+
+
+@redis_test()
+def whoever_may_not_is_told_who_he_is_and_what_to_allow(t, redis):
+    for words, send, take in (
+            (("~other", "+@all"), "ACL SETUSER lms ~a", "ACL SETUSER lms ~a"),
+            (("~*", "+@all", "-xadd", "-xreadgroup"), "ACL SETUSER lms +xadd", "ACL SETUSER lms +xreadgroup"),
+            (("~*", "+@all", "-xgroup"), None, "ACL SETUSER lms +xgroup|create")):
+        redis.call("ACL", "SETUSER", "lms", "reset", "on", f">{SECRET}", *words)
+        configure(t, f"redis://lms:{SECRET}@127.0.0.1:{redis.port}")
+        done = t.run(*SEND, status=3 if send else 0)
+        t.contains(done.err, *(["NOPERM", "topic a", send] if send else []))
+        done = t.run(*TAKE, status=3)
+        t.contains(done.err, "NOPERM", "topic a", take)
+        t.lacks(done.err, SECRET)
+
+
+@redis_test()
+def who_may_not_settle_does_not_go_on(t, redis):
+    """Its events would be run again and again."""
+    produce(t, "a", 0, 3)
+    redis.call("ACL", "SETUSER", "lms", "on", f">{SECRET}", "~*", "+@all", "-xack")
+    configure(t, f"redis://lms:{SECRET}@127.0.0.1:{redis.port}")
+    task = {"topic": "a", "group": "g", "drain_timeout": "1s"}
+    done = t.run(*(word for key, value in task.items() for word in ("-o", f"consume.x.{key}={value}")), "consume", "x",
+                 status=3)
+    t.contains(done.err, "acknowledging", "ACL SETUSER lms +xack")
+    t.equal(redis.group("a", "g")["pending"], 3)
+
+
+@redis_test()
+def who_may_not_multi_sends_one_at_a_time(t, redis):
+    """Without it each event of a batch would be stored by itself, and again at each try."""
+    redis.call("ACL", "SETUSER", "lms", "on", f">{SECRET}", "~*", "+@all", "-multi")
+    configure(t, f"redis://lms:{SECRET}@127.0.0.1:{redis.port}")
+    producer = start_producer(t, "a", 0, 500)
+    t.equal(len(producer.wait(0).lines()), 500)
+    t.equal(redis.call("XLEN", "a"), 500)
+    t.contains(producer.err, "one at a time", "ACL SETUSER lms +multi")
+
+
+PRODUCER_MAY = ("+xadd", "+multi", "+exec", "+eval", "+xlen", "+xtrim", "+xinfo", "+xpending", "+info",
+                "+ping", "+client|id", "+client|setname")
+CONSUMER_MAY = ("+xgroup", "+xreadgroup", "+xack", "+xpending", "+xclaim", "+xrange", "+xrevrange", "+xinfo", "+eval",
+                "+client|unblock", "+ping", "+client|id", "+client|setname")
+
+
+@redis_test(keys={"stream_max_len": "10", "claim_after": "600ms"})
+def no_more_rights_are_needed_than_operations_md_names(t, redis):
+    with open(os.path.join(TESTS, "..", "docs", "operations.md"), encoding="utf-8") as file:
+        text = file.read()
+    t.contains(text, " ".join(PRODUCER_MAY), " ".join(CONSUMER_MAY))
+    redis.call("ACL", "SETUSER", "out", "on", f">{SECRET}", "~*", *PRODUCER_MAY)
+    redis.call("ACL", "SETUSER", "in", "on", f">{SECRET}", "~*", *CONSUMER_MAY, *PRODUCER_MAY, "+type")
+    configure(t, f"redis://out:{SECRET}@127.0.0.1:{redis.port}", stream_max_len=10, stream_hard_len=100000)
+    t.equal(t.run(*SEND).err.count("NOPERM"), 0)
+    producer, pipe = open_producer(t, "a")
+    pipe.write(login_lines(0, 1))
+    pipe.flush()
+    producer.until(lambda p: len(p.lines()) == 1)           # it has read its configuration
+    configure(t, f"redis://in:{SECRET}@127.0.0.1:{redis.port}", claim_after="600ms")
+    worker = start_worker(t, "a", "g", ("-o", "consume.x.dead_letter_topic=a.dlq"))
+    with pipe:
+        pipe.write(login_lines(1, 100))
+        pipe.flush()
+        worker.until(lambda w: len(w.lines()) == 101)
+    producer.wait(0)
+    worker.send(15)
+    worker.wait(0)
+    t.lacks(producer.err + worker.err, "NOPERM", "ACL")
+    t.equal(redis.group("a", "g")["pending"], 0)
+    t.equal(redis.call("ACL", "LOG"), [], "what was refused")
 
 
 main()

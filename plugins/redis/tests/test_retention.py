@@ -4,7 +4,8 @@ import sys
 
 TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests")
 sys.path.insert(0, os.path.join(TESTS, "brokers"))
-from redis_case import login_lines, number, open_producer, produce, redis_test, start_worker  # noqa: E402
+from redis_case import each_version_test, login_lines, number, open_producer, produce, redis_test, \
+    start_worker                                            # noqa: E402
 from harness import main                                    # noqa: E402
 
 SHORT = {"stream_max_len": "100"}
@@ -74,6 +75,27 @@ def what_is_pending_stays(t, redis):
         return sender.sent > end
     t.until(more)
     t.equal(redis.entries("a")[0][0], first, "the pending entry")
+    sender.end()
+
+
+@each_version_test("8.2", keys=SHORT)
+def what_is_acknowledged_behind_a_pending_entry_goes(t, redis):
+    """Where the server can tell (ACKED): one slow event holds back itself alone."""
+    sender = Sender(t, "a")
+    sender.send(1)
+    redis.call("XGROUP", "CREATE", "a", "g", "0")
+    redis.call("XREADGROUP", "GROUP", "g", "holder", "COUNT", 1, "STREAMS", "a", ">")
+    first = redis.entries("a")[0][0]
+    sender.send(2000)
+    take(t, "a", "g", "--name", "other", "-n", "2000")
+
+    def trimmed():
+        sender.send(1)
+        return length(redis) < sender.sent - 1900
+    t.until(trimmed, what="trimming behind the pending entry")
+    t.equal(redis.entries("a")[0][0], first, "the pending entry")
+    unread = list(range(2001, sender.sent))
+    t.equal(take(t, "a", "g", "--name", "other", "-n", len(unread)), unread, "what was unread")
     sender.end()
 
 
