@@ -255,6 +255,8 @@ static bool dispatch(struct rd_conn *conn, const struct rd_node *node) {
     asked = conn->asked[conn->asked_first];
     conn->asked_first = (conn->asked_first + 1) % conn->asked_room;
     conn->asked_n--;
+    if (conn->held_at != SIZE_MAX)
+        conn->held_asked--;
     conn->head_ms = conn->heard_ms;
     conn->doomed = false;
     conn->dispatching = true;

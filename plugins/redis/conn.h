@@ -55,7 +55,8 @@ struct rd_conn {
     int64_t dry_ms;                     /* everything sent up to then was taken in */
     char *out;
     size_t out_at, out_n, out_room;
-    size_t held_at, held_asked;         /* what is asked from here on is not sent yet; SIZE_MAX: all is */
+    size_t held_at;                     /* what is asked from here on is not sent yet; SIZE_MAX: all is */
+    size_t held_asked;                  /* how many were asked before that and are not answered yet */
     struct rd_asked *asked;             /* a ring */
     size_t asked_first, asked_n, asked_room;
     struct rd_reader reader;

@@ -101,20 +101,19 @@ static void fail_topic(struct producer *p, const struct eb_message *refused, con
 
 /* ---- answers ---- */
 
-static void about(const struct eb_message *message, char *what, size_t room) {
-    snprintf(what, room, "sending to topic %s", message->topic.data);
-}
-
-/* Why a message was refused. EB_OK: it alone, and its topic; negative: the server takes nothing. */
+/* Why a message was refused. EB_OK: it alone, and its topic; negative: the server takes nothing, which is told with the
+ * connection that is given up. */
 static int32_t judge(const struct producer *producer, const struct eb_message *message, const struct rd_node *node,
                      struct eb_error *why) {
-    enum rd_refusal refusal;
-    char what[300];
+    char what[600];
 
-    about(message, what, sizeof what);
-    refusal = rd_refusal(node, what, why);
+    snprintf(what, sizeof what, "sending to topic %s", message->topic.data);
+    if (rd_refusal(node, what, why) == RD_SERVER)
+        return EB_RETRIABLE;
+    snprintf(what, sizeof what, "redis at %s: sending to topic %s", producer->target.url.shown, message->topic.data);
+    rd_refusal(node, what, why);
     rd_advise(why, node, producer->target.user, message->topic.data);
-    return refusal == RD_SERVER ? EB_RETRIABLE : EB_OK;
+    return EB_OK;
 }
 
 /* The id that the entry got, and no other text: what is taken for delivered is no longer kept. */

@@ -1,4 +1,5 @@
 """What Redis refuses, and what is wrong with the way to it: one line with host and cause, and no secret anywhere."""
+import json
 import os
 import sys
 import time
@@ -8,7 +9,7 @@ TESTS = os.path.join(HERE, "..", "..", "..", "tests")
 sys.path[:0] = [HERE, os.path.join(TESTS, "brokers")]
 import child                                                # noqa: E402
 import resp                                                 # noqa: E402
-from redis_case import (LOGIN, add, configure, entry, login_lines, number, open_producer, produce, proxy_test,  # noqa: E402
+from redis_case import (LOGIN, QUIET, add, configure, entry, login_lines, number, open_producer, produce, proxy_test,  # noqa: E402
                         redis_test, start_producer, start_worker)
 from hostile import HostileServer                           # noqa: E402
 from redis_server import RedisServer                        # noqa: E402
@@ -371,6 +372,22 @@ def who_may_not_settle_does_not_go_on(t, redis):
                  status=3)
     t.contains(done.err, "acknowledging", "ACL SETUSER lms +xack")
     t.equal(redis.group("a", "g")["pending"], 3)
+
+
+@redis_test()
+def one_refused_batch_takes_no_connection_along(t, redis):
+    """The next batch was written out already behind it, and is taken back: its answers are not waited for."""
+    other = "org.openedx.learning.xblock.skill.verified.v1"
+    redis.call("SET", "bad", "no stream")
+    for topic, event_type, key in (("good", LOGIN, "user.pii.username"), ("bad", other, "xblock_info.usage_key")):
+        t.configure(f"[route {topic}]\nevent = {event_type}\ntopic = {topic}\nkey_field = {key}\n")
+    samples = {name: t.run("signals", name, "--sample").json()[0] for name in (LOGIN, other)}
+    events = [json.dumps({**samples[other if n % 1000 == 500 else LOGIN], "id": f"{n:08x}-e77e-11f1-aaa2-02fc00000001"})
+              for n in range(20000)]
+    done = t.run(*QUIET, "produce", "-", stdin="\n".join(events) + "\n", status=1)
+    t.equal(redis.call("XLEN", "good"), 20000 - 20)
+    t.equal(len([line for line in done.err.splitlines() if line.startswith("eventbus: event ")]), 20, "refused ones")
+    t.equal(waiting(done), [], "losses of the connection")
 
 
 @redis_test()
