@@ -7,9 +7,22 @@
 
 enum { KF_ATTRS = 7 };
 
+/* Lists that reported messages have brought back: their next events mostly differ in id and time alone, and a new list
+ * costs an allocation for each header. Zeroed at first. */
+enum { KF_SPARE_LISTS = 2048 };
+
+struct kf_lists {
+    rd_kafka_headers_t *spare[KF_SPARE_LISTS];
+    size_t n;
+};
+
 /* In the order of the Python producer: ce_specversion, content-type, ce_datacontenttype, the attributes, the others. To be
  * destroyed, or given to a message. NULL: no memory. */
-rd_kafka_headers_t *kf_headers_new(const struct eb_message *);
+rd_kafka_headers_t *kf_headers_new(struct kf_lists *, const struct eb_message *);
+
+/* Takes the list out of a message that was reported. */
+void kf_lists_keep(struct kf_lists *, const rd_kafka_message_t *);
+void kf_lists_free(struct kf_lists *);
 
 /* The headers of one record, taken apart; all texts are the record's. Zeroed, then used again for each. */
 struct kf_headers {

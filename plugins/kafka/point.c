@@ -65,3 +65,25 @@ bool kf_point_offset(const char *position, int32_t partition, int64_t *offset) {
             return true;
     return false;
 }
+
+static char *print_number(char *to, uint64_t number) {
+    char digits[20];
+    size_t n = 0;
+
+    do
+        digits[n++] = (char)('0' + number % 10);
+    while (number /= 10);
+    while (n > 0)
+        *to++ = digits[--n];
+    return to;
+}
+
+/* For each event: snprintf took longer than all else that the plugin does with a report. */
+size_t kf_point_print(char room[KF_POINT_ROOM], int32_t partition, int64_t offset) {
+    char *end = print_number(room, (uint64_t)partition);
+
+    *end++ = ':';
+    end = print_number(end, (uint64_t)offset);
+    *end = '\0';
+    return (size_t)(end - room);
+}

@@ -11,4 +11,8 @@ int32_t kf_point_check(const struct eb_point *, struct eb_error *);
 /* The offset that a checked position names for a partition; false: it does not name that one. */
 bool kf_point_offset(const char *position, int32_t partition, int64_t *offset);
 
+/* "P:OFFSET" of one record, NUL-ended; neither is negative. Answers its length. */
+enum { KF_POINT_ROOM = 40 };
+size_t kf_point_print(char room[KF_POINT_ROOM], int32_t partition, int64_t offset);
+
 #endif

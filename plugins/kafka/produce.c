@@ -14,6 +14,7 @@
 #include "error.h"
 #include "frame.h"
 #include "headers.h"
+#include "point.h"
 #include "topics.h"
 
 enum {
@@ -26,6 +27,7 @@ enum {
 struct producer {
     struct kf_client client;
     struct kf_topics topics;
+    struct kf_lists lists;
     char *key;                  /* framed keys are built here, small payloads in `value` */
     size_t key_room;
     size_t reported;            /* ever */
@@ -49,12 +51,11 @@ static void report_failed(struct producer *p, const struct eb_message *message, 
 }
 
 static void report_stored(struct producer *p, const struct eb_message *message, const rd_kafka_message_t *sent) {
-    char position[40];
+    char position[KF_POINT_ROOM];
     struct eb_delivery delivery = { .size = sizeof delivery, .token = message->token, .status = EB_OK };
 
     if (sent->offset >= 0) {            /* unknown where the broker had it already */
-        delivery.position.len =
-            (size_t)snprintf(position, sizeof position, "%" PRId32 ":%" PRId64, sent->partition, sent->offset);
+        delivery.position.len = kf_point_print(position, sent->partition, sent->offset);
         delivery.position.data = position;
     }
     report(p, &delivery);
@@ -85,6 +86,7 @@ static void on_report(struct producer *p, const rd_kafka_message_t *sent) {
     const struct eb_message *message = sent->_private;
     struct eb_error why;
 
+    kf_lists_keep(&p->lists, sent);
     if (sent->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         kf_link_good(&p->client.link);
         report_stored(p, message, sent);
@@ -187,7 +189,7 @@ static enum sent hand_over(struct producer *p, struct kf_topic *topic, const str
     size_t len;
     char *value = NULL;
     int flags = 0;
-    rd_kafka_headers_t *headers = kf_headers_new(message);
+    rd_kafka_headers_t *headers = kf_headers_new(&p->lists, message);
     rd_kafka_resp_err_t code;
 
     if (!headers || !frame_key(p, message, key_id, &key) || !frame_value(p, message, id, &value, &len, &flags)) {
@@ -400,6 +402,7 @@ void kf_producer_close(void *self, int32_t timeout_ms) {
         await_reports(p, kf_ticks_ms() + PURGE_MS);
     }
     kf_topics_free(&p->topics);
+    kf_lists_free(&p->lists);
     kf_client_close(&p->client);
     free(p->key);
     free(p);

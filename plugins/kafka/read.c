@@ -119,8 +119,7 @@ int32_t kf_read(struct kf_reader *reader, const rd_kafka_message_t *from, const 
         return EB_RETRIABLE;
     judge_headers(reader, topic);
     message->time_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || time_ms < 0 ? 0 : time_ms;
-    message->position.len = (size_t)snprintf(reader->position, sizeof reader->position, "%" PRId32 ":%" PRId64,
-                                             from->partition, from->offset);
+    message->position.len = kf_point_print(reader->position, from->partition, from->offset);
     message->position.data = reader->position;
     message->id = reader->headers.id;
     message->attrs = reader->headers.attrs;

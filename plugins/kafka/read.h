@@ -8,6 +8,7 @@
 #include "../registry/registry.h"
 #include "frame.h"
 #include "headers.h"
+#include "point.h"
 
 /* Used again for each record; what the message points to is here or the record's. Zeroed at first. */
 struct kf_reader {
@@ -16,7 +17,7 @@ struct kf_reader {
     unsigned warned;                    /* bits of missing headers that were warned of */
     struct kf_headers headers;
     struct eb_schema schema, key_schema;
-    char position[40], flaw[512], key[KF_KEY_ROOM];
+    char position[KF_POINT_ROOM], flaw[512], key[KF_KEY_ROOM];
 };
 
 /* EB_OK: it is in *message, but for token and lane; a flaw is there where it cannot be read. EB_EMPTY: it waits for a

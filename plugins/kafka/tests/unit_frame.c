@@ -68,3 +68,17 @@ Test(kafka_point, positions_are_partitions_with_offsets) {
     cr_assert_eq(offset, 42);
     cr_assert_not(kf_point_offset("0:1,7:42", 1, &offset));
 }
+
+Test(kafka_point, a_place_is_printed_as_it_is_read) {
+    static const struct {
+        int32_t partition;
+        int64_t offset;
+        const char *text;
+    } cases[] = { { 0, 0, "0:0" }, { 12, 1009, "12:1009" }, { INT32_MAX, INT64_MAX, "2147483647:9223372036854775807" } };
+    char room[KF_POINT_ROOM];
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_assert_eq(kf_point_print(room, cases[i].partition, cases[i].offset), strlen(cases[i].text));
+        cr_assert_str_eq(room, cases[i].text);
+    }
+}

@@ -1,0 +1,107 @@
+/* plugins/kafka/tests/unit_headers.c - the headers of an event: as a new list, and in one that another event had. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include "headers.h"
+
+#define FIXED "ce_specversion=1.0;content-type=application/avro;ce_datacontenttype=application/avro;"
+#define TEXT(literal) { literal, sizeof(literal) - 1 }
+
+/* "name=value;" for each. */
+static const char *all_of(const rd_kafka_headers_t *list) {
+    static char said[2000];
+    const char *name;
+    const void *value;
+    size_t len, at = 0;
+
+    said[0] = '\0';
+    for (size_t i = 0; rd_kafka_header_get_all(list, i, &name, &value, &len) == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        at += (size_t)snprintf(said + at, sizeof said - at, "%s=%.*s;", name, value ? (int)len : 4,
+                               value ? (const char *)value : "NULL");
+    return said;
+}
+
+static struct eb_header header(const char *name, const char *value) {
+    return (struct eb_header){ { name, strlen(name) }, { value, value ? strlen(value) : 0 } };
+}
+
+/* An event with two attributes, and one more header where a name is given. */
+static rd_kafka_headers_t *list_of(struct kf_lists *lists, const char *id, const char *time, const char *name,
+                                   const char *value) {
+    const struct eb_header attrs[] = { header("id", id), header("time", time) };
+    const struct eb_header more = header(name ? name : "", value);
+    const struct eb_message message = { .size = sizeof message, .attrs = attrs, .n_attrs = 2, .headers = &more,
+                                        .n_headers = name ? 1 : 0 };
+
+    return kf_headers_new(lists, &message);
+}
+
+Test(kafka_headers, stand_in_the_order_of_python) {
+    static const struct eb_header attrs[] = {
+        { TEXT("type"), TEXT("t") },      { TEXT("id"), TEXT("i") },           { TEXT("source"), TEXT("s") },
+        { TEXT("time"), TEXT("now") },    { TEXT("minorversion"), TEXT("0") }, { TEXT("sourcehost"), TEXT("h") },
+        { TEXT("sourcelib"), TEXT("1") }, { TEXT("other"), TEXT("o") } };
+    const struct eb_message message = { .size = sizeof message, .attrs = attrs, .n_attrs = 8 };
+    struct kf_lists lists = {0};
+    rd_kafka_headers_t *list = kf_headers_new(&lists, &message);
+
+    cr_assert_str_eq(all_of(list), FIXED "ce_type=t;ce_id=i;ce_source=s;ce_time=now;ce_minorversion=0;sourcehost=h;"
+                                   "sourcelib=1;other=o;");
+    rd_kafka_headers_destroy(list);
+}
+
+/* Whatever the first event left, the second one's list is what a new one would be; the same one where it can be. */
+Test(kafka_headers, a_list_is_filled_again_with_all_of_the_next_event) {
+    static const struct {
+        const char *id, *time, *name, *value;
+        bool same;
+        const char *want;
+    } cases[] = {
+        { "id-2", "noon", NULL, NULL, false, "ce_id=id-2;ce_time=noon;" },
+        { "id-2", "noon", "more", "12", true, "ce_id=id-2;ce_time=noon;more=12;" },
+        { "id-1", "dawn", "more", "ab", true, "ce_id=id-1;ce_time=dawn;more=ab;" },
+        { "id-22", "noon", "more", "12", false, "ce_id=id-22;ce_time=noon;more=12;" },
+        { "id-2", "eve", "more", "12", false, "ce_id=id-2;ce_time=eve;more=12;" },
+        { "id-2", "noon", "mine", "12", false, "ce_id=id-2;ce_time=noon;mine=12;" },
+        { "id-2", "noon", "more", NULL, false, "ce_id=id-2;ce_time=noon;more=NULL;" },
+        { "id-2", "noon", "more", "", false, "ce_id=id-2;ce_time=noon;more=;" },
+    };
+    char want[500];
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct kf_lists lists = {0};
+        rd_kafka_headers_t *first = list_of(&lists, "id-1", "dawn", "more", "ab"), *second;
+
+        lists.spare[lists.n++] = first;
+        second = list_of(&lists, cases[i].id, cases[i].time, cases[i].name, cases[i].value);
+        snprintf(want, sizeof want, FIXED "%s", cases[i].want);
+        cr_assert_str_eq(all_of(second), want, "case %zu", i);
+        cr_assert(!cases[i].same || second == first, "case %zu: a new list", i);
+        cr_assert_eq(lists.n, 0, "case %zu", i);
+        rd_kafka_headers_destroy(second);
+    }
+}
+
+Test(kafka_headers, a_list_with_fewer_is_not_filled_again) {
+    struct kf_lists lists = {0};
+
+    lists.spare[lists.n++] = list_of(&lists, "id-1", "dawn", NULL, NULL);
+    rd_kafka_headers_t *second = list_of(&lists, "id-2", "noon", "more", "ab");
+    cr_assert_str_eq(all_of(second), FIXED "ce_id=id-2;ce_time=noon;more=ab;");
+    lists.spare[lists.n++] = second;
+    kf_lists_free(&lists);
+}
+
+Test(kafka_headers, an_absent_value_is_no_empty_one) {
+    static const char *const values[] = { NULL, "", NULL };
+    struct kf_lists lists = {0};
+
+    for (size_t i = 0; i < 3; i++) {
+        rd_kafka_headers_t *list = list_of(&lists, "id-1", "dawn", "more", values[i]);
+
+        cr_assert_str_eq(all_of(list), values[i] ? FIXED "ce_id=id-1;ce_time=dawn;more=;"
+                                                 : FIXED "ce_id=id-1;ce_time=dawn;more=NULL;", "list %zu", i);
+        lists.spare[lists.n++] = list;
+    }
+    kf_lists_free(&lists);
+}
