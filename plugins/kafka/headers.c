@@ -115,12 +115,12 @@ rd_kafka_headers_t *kf_headers_new(struct kf_lists *lists, const struct eb_messa
     return to;
 }
 
-/* A report names its message as const; librdkafka's own call to take the list of one wants it otherwise. */
-void kf_lists_keep(struct kf_lists *lists, const rd_kafka_message_t *reported) {
-    rd_kafka_message_t *message = (rd_kafka_message_t *)(uintptr_t)reported;
+/* A report names its record as const; librdkafka's own call to take the list of one wants it otherwise. */
+void kf_lists_keep(struct kf_lists *lists, const struct eb_message *message, const rd_kafka_message_t *reported) {
+    rd_kafka_message_t *record = (rd_kafka_message_t *)(uintptr_t)reported;
 
-    if (lists->n < KF_SPARE_LISTS &&
-        rd_kafka_message_detach_headers(message, &lists->spare[lists->n]) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (message->n_headers == 0 && lists->n < KF_SPARE_LISTS &&
+        rd_kafka_message_detach_headers(record, &lists->spare[lists->n]) == RD_KAFKA_RESP_ERR_NO_ERROR)
         lists->n++;
 }
 

@@ -9,7 +9,7 @@ enum { KF_ATTRS = 7 };
 
 /* Lists that reported messages have brought back: their next events mostly differ in id and time alone, and a new list
  * costs an allocation for each header. Zeroed at first. */
-enum { KF_SPARE_LISTS = 2048 };
+enum { KF_SPARE_LISTS = 4096 };
 
 struct kf_lists {
     rd_kafka_headers_t *spare[KF_SPARE_LISTS];
@@ -20,8 +20,9 @@ struct kf_lists {
  * destroyed, or given to a message. NULL: no memory. */
 rd_kafka_headers_t *kf_headers_new(struct kf_lists *, const struct eb_message *);
 
-/* Takes the list out of a message that was reported. */
-void kf_lists_keep(struct kf_lists *, const rd_kafka_message_t *);
+/* Takes the list out of the record of a message that was reported; but for one with further headers, as dead letters have:
+ * those may be of any size. */
+void kf_lists_keep(struct kf_lists *, const struct eb_message *, const rd_kafka_message_t *reported);
 void kf_lists_free(struct kf_lists *);
 
 /* The headers of one record, taken apart; all texts are the record's. Zeroed, then used again for each. */

@@ -86,7 +86,7 @@ static void on_report(struct producer *p, const rd_kafka_message_t *sent) {
     const struct eb_message *message = sent->_private;
     struct eb_error why;
 
-    kf_lists_keep(&p->lists, sent);
+    kf_lists_keep(&p->lists, message, sent);
     if (sent->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         kf_link_good(&p->client.link);
         report_stored(p, message, sent);

@@ -105,3 +105,12 @@ Test(kafka_headers, an_absent_value_is_no_empty_one) {
     }
     kf_lists_free(&lists);
 }
+
+Test(kafka_headers, a_list_with_headers_of_its_own_is_not_kept) {
+    static const struct eb_header more = { TEXT("more"), TEXT("of any size") };
+    const struct eb_message message = { .size = sizeof message, .headers = &more, .n_headers = 1 };
+    struct kf_lists lists = {0};
+
+    kf_lists_keep(&lists, &message, NULL);
+    cr_assert_eq(lists.n, 0);
+}
