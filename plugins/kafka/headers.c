@@ -54,15 +54,22 @@ static struct eb_text wire_name(struct eb_text plain, size_t *next) {
     return i < KNOWN ? known[i].wire : plain;
 }
 
-static bool put_all(const struct eb_message *message, put_header *put, void *to) {
+static bool put_attrs(const struct eb_message *message, put_header *put, void *to) {
     size_t next = FIXED;
+    bool good = true;
+
+    for (size_t i = 0; good && i < message->n_attrs; i++)
+        good = put(to, wire_name(message->attrs[i].name, &next), message->attrs[i].value);
+    return good;
+}
+
+static bool put_all(const struct eb_message *message, put_header *put, void *to) {
     bool good = true;
 
     for (size_t i = 0; good && i < FIXED; i++)
         if (!message->n_headers || !has_header(message, known[i].wire))
             good = put(to, known[i].wire, known[i].fixed);
-    for (size_t i = 0; good && i < message->n_attrs; i++)
-        good = put(to, wire_name(message->attrs[i].name, &next), message->attrs[i].value);
+    good = good && put_attrs(message, put, to);
     for (size_t i = 0; good && i < message->n_headers; i++)
         good = put(to, message->headers[i].name, message->headers[i].value);
     return good;
@@ -94,14 +101,15 @@ static bool put_over(void *to, struct eb_text name, struct eb_text value) {
     return true;
 }
 
+/* What is fixed stands in each list that was kept. */
 static bool fill_again(const rd_kafka_headers_t *list, const struct eb_message *message) {
-    struct refill refill = { list, 0 };
+    struct refill refill = { list, FIXED };
 
-    return put_all(message, put_over, &refill) && rd_kafka_header_cnt(list) == refill.at;
+    return put_attrs(message, put_over, &refill) && rd_kafka_header_cnt(list) == refill.at;
 }
 
 rd_kafka_headers_t *kf_headers_new(struct kf_lists *lists, const struct eb_message *message) {
-    rd_kafka_headers_t *to = lists->n ? lists->spare[--lists->n] : NULL;
+    rd_kafka_headers_t *to = lists->n && message->n_headers == 0 ? lists->spare[--lists->n] : NULL;
 
     if (to && fill_again(to, message))
         return to;

@@ -25,13 +25,11 @@ static struct eb_header header(const char *name, const char *value) {
     return (struct eb_header){ { name, strlen(name) }, { value, value ? strlen(value) : 0 } };
 }
 
-/* An event with two attributes, and one more header where a name is given. */
+/* An event with two attributes, and one more where a name is given. */
 static rd_kafka_headers_t *list_of(struct kf_lists *lists, const char *id, const char *time, const char *name,
                                    const char *value) {
-    const struct eb_header attrs[] = { header("id", id), header("time", time) };
-    const struct eb_header more = header(name ? name : "", value);
-    const struct eb_message message = { .size = sizeof message, .attrs = attrs, .n_attrs = 2, .headers = &more,
-                                        .n_headers = name ? 1 : 0 };
+    const struct eb_header attrs[] = { header("id", id), header("time", time), header(name ? name : "", value) };
+    const struct eb_message message = { .size = sizeof message, .attrs = attrs, .n_attrs = name ? 3 : 2 };
 
     return kf_headers_new(lists, &message);
 }
@@ -84,8 +82,9 @@ Test(kafka_headers, a_list_is_filled_again_with_all_of_the_next_event) {
 
 Test(kafka_headers, a_list_with_fewer_is_not_filled_again) {
     struct kf_lists lists = {0};
+    rd_kafka_headers_t *first = list_of(&lists, "id-1", "dawn", NULL, NULL);
 
-    lists.spare[lists.n++] = list_of(&lists, "id-1", "dawn", NULL, NULL);
+    lists.spare[lists.n++] = first;
     rd_kafka_headers_t *second = list_of(&lists, "id-2", "noon", "more", "ab");
     cr_assert_str_eq(all_of(second), FIXED "ce_id=id-2;ce_time=noon;more=ab;");
     lists.spare[lists.n++] = second;
@@ -106,11 +105,18 @@ Test(kafka_headers, an_absent_value_is_no_empty_one) {
     kf_lists_free(&lists);
 }
 
-Test(kafka_headers, a_list_with_headers_of_its_own_is_not_kept) {
-    static const struct eb_header more = { TEXT("more"), TEXT("of any size") };
+/* Of any size, and a value of their own where others have a fixed one: such a list is not kept, and none is used for it. */
+Test(kafka_headers, an_event_with_further_headers_has_a_new_list) {
+    static const struct eb_header more = { TEXT("content-type"), TEXT("text/plain") };
     const struct eb_message message = { .size = sizeof message, .headers = &more, .n_headers = 1 };
     struct kf_lists lists = {0};
+    rd_kafka_headers_t *first = list_of(&lists, "id-1", "dawn", NULL, NULL);
 
+    lists.spare[lists.n++] = first;
+    rd_kafka_headers_t *list = kf_headers_new(&lists, &message);
+    cr_assert_str_eq(all_of(list), "ce_specversion=1.0;ce_datacontenttype=application/avro;content-type=text/plain;");
     kf_lists_keep(&lists, &message, NULL);
-    cr_assert_eq(lists.n, 0);
+    cr_assert_eq(lists.n, 1, "that of before");
+    rd_kafka_headers_destroy(list);
+    kf_lists_free(&lists);
 }
