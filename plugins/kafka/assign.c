@@ -224,7 +224,8 @@ static void go_on_revoking(struct kf_consumer *c, int64_t now_ms) {
     for (size_t i = 0; i < c->n_slots; i++)
         all_free = all_free && (!c->slots[i] || !c->slots[i]->going || is_free(c->slots[i]));
     if (!all_free && now_ms < c->revoke_by_ms && !rd_kafka_assignment_lost(c->client.rk)) {
-        kf_commit_now(c);
+        if (c->commit_ms == INT64_MAX || now_ms >= c->commit_ms)    /* one that failed waits before it is tried again */
+            kf_commit_now(c);
         return;
     }
     for (size_t i = 0; i < c->n_slots; i++)

@@ -45,7 +45,7 @@ void kf_bell_take(struct kf_bell *bell) {
     uint64_t count;
 
     if (atomic_exchange(&bell->rung, false) && read(bell->fd, &count, sizeof count) < 0)
-        return;                 /* the ringer has not written yet: that comes as one wait too short */
+        return;                 /* the ringer has not written yet: that comes as one wait too short, which takes it */
 }
 
 bool kf_bell_take_wake(struct kf_bell *bell) {
@@ -56,6 +56,11 @@ void kf_bell_wait(struct kf_bell *bell, int other, int64_t until_ms) {
     struct pollfd fds[2] = { { .fd = bell->fd, .events = POLLIN }, { .fd = other, .events = POLLIN } };
     int64_t left = until_ms - kf_ticks_ms();
 
-    if (left > 0 && !atomic_load(&bell->rung))
-        poll(fds, 2, left < INT_MAX ? (int)left : INT_MAX);
+    if (left <= 0 || atomic_load(&bell->rung) || poll(fds, 2, left < INT_MAX ? (int)left : INT_MAX) <= 0)
+        return;
+    /* Written late, by one whose ring was taken before: else all waits from here on would be too short. One that rings just
+     * now has set `rung`, which the next wait looks at. */
+    uint64_t count;
+    if (fds[0].revents && !atomic_load(&bell->rung) && read(bell->fd, &count, sizeof count) < 0)
+        return;
 }

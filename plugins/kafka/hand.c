@@ -3,7 +3,10 @@
 
 #include <stdio.h>
 
-enum { TURN = 128 };            /* of one partition, until it is the next one's turn */
+enum {
+    TURN = 128,                 /* of one partition, until it is the next one's turn */
+    SHARE = 4                   /* what one partition may hold, in multiples of the room that is left to the others */
+};
 
 enum step { HANDED, NOTHING, STUCK, STOP };
 
@@ -55,6 +58,42 @@ static bool has_room(const struct kf_consumer *c) {
     return c->n_out < c->subscription->max_messages && c->bytes_out < c->subscription->max_bytes;
 }
 
+/* What is not answered: that is what the host counts. */
+struct held {
+    size_t partitions, n, bytes;
+};
+
+static size_t n_held(const struct kf_partition *partition) {
+    return partition->window.n_out + partition->window.n_waiting;
+}
+
+static size_t bytes_held(const struct kf_partition *partition) {
+    return partition->window.bytes_out + partition->window.bytes_waiting;
+}
+
+static struct held count_held(const struct kf_consumer *c) {
+    struct held held = {0};
+
+    for (size_t i = 0; i < c->n_slots; i++)
+        if (c->slots[i]) {
+            held.partitions++;
+            held.n += n_held(c->slots[i]);
+            held.bytes += bytes_held(c->slots[i]);
+        }
+    return held;
+}
+
+/* A partition that stands still, since a receiver hangs or waits for its retry, must not fill all the room there is.
+ * The more of them stand still, the less each may hold; some room is left to the others, if there is enough for all. */
+static bool has_share(const struct kf_consumer *c, const struct kf_partition *partition, const struct held *held) {
+    const struct eb_subscription *sub = c->subscription;
+    size_t n = n_held(partition), n_left = held->n < sub->max_messages ? sub->max_messages - held->n : 0;
+    size_t bytes_left = held->bytes < sub->max_bytes ? (size_t)(sub->max_bytes - held->bytes) : 0;
+
+    return held->partitions == 1 || n == 0 ||
+           (n_left > 1 && n < SHARE * (n_left - 1) && bytes_held(partition) / SHARE < bytes_left);
+}
+
 static bool is_readable(struct kf_partition *partition) {
     if (partition->paused || partition->going)
         return false;
@@ -64,11 +103,16 @@ static bool is_readable(struct kf_partition *partition) {
 }
 
 /* Up to TURN of one partition. False: the host takes no more. */
-static bool hand_some(struct kf_consumer *c, struct kf_partition *partition, uint32_t max, uint32_t *handed) {
-    for (int i = 0; i < TURN && *handed < max && has_room(c); i++)
+static bool hand_some(struct kf_consumer *c, struct kf_partition *partition, uint32_t max, struct held *held,
+                      uint32_t *handed) {
+    for (int i = 0; i < TURN && *handed < max && has_room(c) && has_share(c, partition, held); i++) {
+        size_t bytes = c->bytes_out;
+
         switch (hand_one(c, partition)) {
         case HANDED:
             ++*handed;
+            held->n++;
+            held->bytes += c->bytes_out - bytes;
             break;
         case NOTHING:
             partition->more = false;
@@ -79,15 +123,17 @@ static bool hand_some(struct kf_consumer *c, struct kf_partition *partition, uin
             c->refused = true;
             return false;
         }
+    }
     return true;
 }
 
 uint32_t kf_hand_over(struct kf_consumer *c, uint32_t max) {
+    struct held held = count_held(c);
     uint32_t handed = 0;
 
     for (size_t i = 0; i < c->n_slots && handed < max && has_room(c); i++) {
         struct kf_partition *partition = c->slots[(c->turn + i) % c->n_slots];
-        if (partition && is_readable(partition) && !hand_some(c, partition, max, &handed))
+        if (partition && is_readable(partition) && !hand_some(c, partition, max, &held, &handed))
             break;
     }
     c->turn++;

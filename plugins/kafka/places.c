@@ -21,9 +21,13 @@ struct kf_places {
 
 /* ---- Where a new group begins ---- */
 
-/* The group's own places; those without one get an offset below 0. */
+/* The group's own places; those without one get an offset below 0. One that could not be read is not known. */
 static bool find_committed(const struct kf_places *p, rd_kafka_topic_partition_list_t *list) {
-    return rd_kafka_committed(p->c->client.rk, list, STEP_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    bool found = rd_kafka_committed(p->c->client.rk, list, STEP_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    for (int i = 0; found && i < list->cnt; i++)
+        found = list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    return found;
 }
 
 /* offset: a time in ms, or RD_KAFKA_OFFSET_END, becomes the offset. */

@@ -41,6 +41,11 @@ static void in_again(struct kf_window *w, uint32_t number) {
     w->bytes_out -= at(w, number)->bytes;
 }
 
+static void answered(struct kf_window *w, uint32_t number) {
+    w->n_waiting--;
+    w->bytes_waiting -= at(w, number)->bytes;
+}
+
 enum kf_answer kf_window_ack(struct kf_window *w, uint32_t number) {
     in_again(w, number);
     if (w->blocked && number - w->base > w->block - w->base) {
@@ -49,6 +54,7 @@ enum kf_answer kf_window_ack(struct kf_window *w, uint32_t number) {
     }
     at(w, number)->state = KF_ACKED;
     w->n_waiting++;
+    w->bytes_waiting += at(w, number)->bytes;
     while (w->safe != w->next && at(w, w->safe)->state == KF_ACKED)
         w->safe++;
     return KF_LATER;
@@ -70,7 +76,7 @@ bool kf_window_drop(struct kf_window *w, bool all, uint32_t *number) {
     for (; from != w->next; from++)
         if (at(w, from)->state == KF_ACKED) {
             at(w, from)->state = KF_OVER;
-            w->n_waiting--;
+            answered(w, from);
             *number = from;
             return true;
         }
@@ -87,11 +93,9 @@ bool kf_window_place(const struct kf_window *w, int64_t *offset, uint32_t *upto)
 
 bool kf_window_committed(struct kf_window *w, uint32_t upto, uint32_t *number) {
     while (w->base != upto) {
-        struct kf_entry *entry = at(w, w->base);
-
         *number = w->base++;
-        if (entry->state == KF_ACKED) {
-            w->n_waiting--;
+        if (at(w, *number)->state == KF_ACKED) {
+            answered(w, *number);
             return true;
         }
     }

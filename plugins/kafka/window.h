@@ -29,7 +29,7 @@ struct kf_window {
     uint32_t room;                      /* a power of two */
     uint32_t base, safe, next;          /* numbers; they wrap */
     size_t n_out, bytes_out;            /* without a verdict */
-    size_t n_waiting;                   /* acknowledged and not answered */
+    size_t n_waiting, bytes_waiting;    /* acknowledged and not answered */
     bool blocked;                       /* something was handed back: no acknowledgement behind `block` can be kept */
     uint32_t block;
 };

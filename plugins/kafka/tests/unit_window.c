@@ -58,3 +58,25 @@ Test(kafka_window, what_is_behind_a_returned_one_is_gone) {
     cr_assert_eq(w.bytes_out, 0);
     kf_window_free(&w);
 }
+
+Test(kafka_window, what_is_not_answered_is_counted_until_it_is) {
+    struct kf_window w = of(4);
+    int64_t offset;
+    uint32_t upto, number;
+
+    kf_window_ack(&w, 0);
+    kf_window_ack(&w, 3);
+    cr_assert_eq(w.n_waiting, 2);
+    cr_assert_eq(w.bytes_out, 20);
+    cr_assert_eq(w.bytes_waiting, 20);
+    cr_assert(kf_window_place(&w, &offset, &upto));
+    while (kf_window_committed(&w, upto, &number))
+        continue;
+    cr_assert_eq(w.bytes_waiting, 10);
+    kf_window_return(&w, 1);
+    while (kf_window_drop(&w, false, &number))
+        continue;
+    cr_assert_eq(w.n_waiting, 0);
+    cr_assert_eq(w.bytes_waiting, 0);
+    kf_window_free(&w);
+}
