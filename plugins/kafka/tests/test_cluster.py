@@ -1,15 +1,18 @@
 """What a real cluster does only when it likes, by librdkafka's mock cluster: members come back to their partitions,
 leaders and coordinators change, answers are late or wrong. Needs no Java."""
+import json
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
-from kafka_case import Mock, number, options, position, produce     # noqa: E402
+from kafka_case import LOGIN_BODY, Mock, framed, headers, number, options, position, produce, raw, \
+    start_producer                                          # noqa: E402
 from harness import main, test                              # noqa: E402
 
 # Of the protocol: kinds of requests, and errors.
 PRODUCE, FETCH, OFFSET_COMMIT, OFFSET_FETCH, JOIN_GROUP, HEARTBEAT = 0, 1, 8, 9, 11, 12
-NOT_LEADER, TIMED_OUT, COORDINATOR_LOADING, NO_COORDINATOR, NOT_COORDINATOR = 6, 7, 14, 15, 16
+UNKNOWN_TOPIC, NOT_LEADER, TIMED_OUT, COORDINATOR_LOADING, NO_COORDINATOR, NOT_COORDINATOR = 3, 6, 7, 14, 15, 16
 OUT_OF_ORDER, INVALID_EPOCH, UNKNOWN_PRODUCER, FENCED_INSTANCE = 45, 47, 59, 82
 
 QUIET = "log_level = error\naudit_delivered = no\naudit_received = no\naudit_processed = no\n"
@@ -17,24 +20,37 @@ QUIET = "log_level = error\naudit_delivered = no\naudit_received = no\naudit_pro
 
 def configure(t, mock, section="", bus=QUIET, **keys):
     """The broker main is the mock; [consume w] is the group g of topic a."""
+    mock("topic", "a.dlq", 1)                               # it makes topics for those who ask by other ways only
     lines = {"bootstrap_servers": mock.bootstrap, "rdkafka_session_timeout_ms": "6000",
              "rdkafka_heartbeat_interval_ms": "200", **keys}
     t.configure(f"[eventbus]\nproducer = main\nconsumer = main\n{bus}[broker main]\nplugin = kafka\n{options(lines)}"
                 f"[consume w]\ntopic = a\ngroup = g\n{section}")
 
 
+def numbers_of(events):
+    return sorted(number(event) for event in events)
+
+
 def numbers(*workers):
-    """What these workers have completed, each once."""
+    """What these workers have completed, each number once."""
     return sorted({number(event) for worker in workers for event in worker.json()})
 
 
-def in_order(t, worker):
-    """In the order of each partition, as one worker has settled it."""
-    last = {}
-    for event in worker.json():
+def places(*workers):
+    return {event["position"] for worker in workers for event in worker.json()}
+
+
+def in_order(t, events):
+    """First completions of each key come in the order of their positions."""
+    last, seen = {}, set()
+    for event in events:
+        if event["id"] in seen:
+            continue
+        seen.add(event["id"])
         partition, offset = position(event["position"])
-        t.check(offset > last.get(partition, -1), f"{event['position']} came after {last.get(partition)}")
-        last[partition] = offset
+        lane = partition, event["partitionkey"]
+        t.check(offset > last.get(lane, -1), f"{event['position']} came after {last.get(lane)}")
+        last[lane] = offset
 
 
 @test
@@ -53,6 +69,172 @@ def a_partition_that_comes_back_goes_on(t):
         t.until(lambda: numbers(stays, goes) == list(range(600)), what="all events")
         stays.send(15)
         stays.wait(0)
+
+
+def receiver(t, *lines):
+    """A command for exec that has the event in $e; what it prints, the worker prints."""
+    path = t.write("receiver.sh", "\n".join(["#!/bin/sh", "e=$(cat)", *lines, ""]))
+    os.chmod(path, 0o755)
+    return path
+
+
+def end(worker):
+    worker.send(15)
+    return worker.wait(0)
+
+
+def raw_logins(mock, partition, count, key):
+    """Framed with id 0: no registry."""
+    one = {"topic": "a", "partition": partition, "key": framed(0, bytes([2 * len(key)]) + key.encode()),
+           "value": framed(0, LOGIN_BODY)}
+    lines = [json.dumps({**one, "headers": headers()}) for _ in range(count)]
+    raw("send", mock.bootstrap, stdin="\n".join(lines) + "\n")
+
+
+# ---- Leaders, coordinators, answers ----
+
+@test
+def leaders_that_move_cost_no_event(t):
+    """Both while brokers say so and while they are not asked yet; for a moment there is none."""
+    with Mock(t, 3) as mock:
+        mock("topic", "a", 3)
+        configure(t, mock, section="max_in_flight = 20\n")
+        worker = t.start("consume", "w")
+        sent = []
+        for round_ in range(4):
+            for partition in range(3):
+                mock("leader", "a", partition, -1 if round_ == 2 else 1 + (partition + round_) % 3)
+            producer = start_producer(t, "a", 200 * round_, 200 * (round_ + 1))
+            mock("errors", PRODUCE, NOT_LEADER, 3)
+            mock("errors", FETCH, NOT_LEADER, 3)
+            if round_ == 2:
+                time.sleep(0.5)                         # so that it is seen
+                t.equal(producer.json(), [], "receipts without leaders")
+                for partition in range(3):
+                    mock("leader", "a", partition, 1 + partition)
+            sent += producer.wait(0).json()
+            worker.until(lambda w, want=len(sent): len(w.json()) >= want, what="the events so far")
+        t.equal(len({one["position"] for one in sent}), 800, "places that receipts name")
+        done = end(worker)
+        t.equal(numbers_of(done.json()), list(range(800)), "events, each once")
+        in_order(t, done.json())
+
+
+@test
+def a_coordinator_that_moves_or_answers_late_loses_no_place(t):
+    """Events come again only where it took longer than the session did to find the next one."""
+    with Mock(t, 3) as mock:
+        mock("topic", "a", 3)
+        configure(t, mock, section="max_in_flight = 20\n")
+        worker = t.start("consume", "w")
+        for round_, error in enumerate((NOT_COORDINATOR, NO_COORDINATOR, COORDINATOR_LOADING, TIMED_OUT)):
+            mock("coordinator", "g", 1 + round_ % 3)
+            for request in (OFFSET_COMMIT, HEARTBEAT):
+                mock("errors", request, error, 3)
+            produce(t, "a", 100 * round_, 100 * (round_ + 1))
+            worker.until(lambda w, want=100 * (round_ + 1): len(numbers(w)) == want, what="the events so far")
+        in_order(t, end(worker).json())
+        t.equal(t.run("consume", "w", "--exit-at-end").json(), [], "what its places had not covered")
+
+
+@test
+def a_place_that_cannot_be_read_is_no_new_group(t):
+    """Told to start at the latest, a group that is not new goes on where it was; it waits until that can be read."""
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        configure(t, mock)
+        produce(t, "a", 0, 5)
+        t.equal(len(t.run("consume", "w", "-n", "2").json()), 2)
+        mock("errors", OFFSET_FETCH, NOT_COORDINATOR, 1)
+        mock("errors", OFFSET_FETCH, UNKNOWN_TOPIC, 2)
+        worker = t.start("consume", "w", "--from", "latest")
+        worker.until(lambda w: len(w.json()) == 3, what="what had come in")
+        t.equal(numbers_of(end(worker).json()), [2, 3, 4])
+
+
+@test
+def answers_that_are_late_cost_no_event(t):
+    """As with a broker that throttles. What was stored and not answered is sent again: the mock keeps both."""
+    with Mock(t, 2) as mock:
+        mock("topic", "a", 2)
+        configure(t, mock, rdkafka_socket_timeout_ms="1000", rdkafka_retry_backoff_ms="50")
+        worker = t.start("consume", "w")
+        for broker in (1, 2):
+            mock("late", broker, PRODUCE, 2500, 2)
+            mock("late", broker, FETCH, 2500, 2)
+        sent = produce(t, "a", 0, 300)
+        t.equal(len(sent), 300, "receipts")
+        mock("delay", -1, 300)
+        sent = produce(t, "a", 300, 600)
+        worker.until(lambda w: len(set(numbers_of(w.json()))) == 600, what="all events")
+        mock("delay", -1, 0)
+        in_order(t, end(worker).json())
+
+
+@test
+def a_producer_that_cannot_know_any_more_is_opened_anew(t):
+    """Errors that end an idempotent producer: the core opens the next one, with all that has no report, in order."""
+    with Mock(t) as mock:
+        mock("topic", "a", 2)
+        configure(t, mock)
+        for n, error in enumerate((OUT_OF_ORDER, UNKNOWN_PRODUCER, INVALID_EPOCH)):
+            mock("errors", PRODUCE, error, 1)
+            done = start_producer(t, "a", 300 * n, 300 * (n + 1)).wait(0)
+            t.equal(len(done.json()), 300, f"receipts after error {error}")
+            if error == OUT_OF_ORDER:
+                t.contains(done.err, "opened anew")
+        worker = t.start("consume", "w")
+        worker.until(lambda w: set(numbers_of(w.json())) == set(range(900)), what="all events")
+        in_order(t, end(worker).json())
+
+
+# ---- Slow receivers, retries ----
+
+@test
+def a_receiver_slower_than_max_poll_interval_keeps_its_partition(t):
+    with Mock(t) as mock:
+        mock("topic", "a", 2)
+        command = receiver(t, 'echo "$e" >>runs', "[ ! -e slow ] || sleep 8", 'echo "$e"')
+        configure(t, mock, section=f"max_in_flight = 1\nexec = {command}\n", rdkafka_max_poll_interval_ms="6000")
+        workers = [t.start("consume", "w", "--name", name) for name in ("one", "two")]
+        sent = 0
+        while not all(worker.json() for worker in workers):
+            for partition in (0, 1):
+                raw_logins(mock, partition, 1, f"k{partition}")
+            sent += 2
+            t.until(lambda want=sent: len(places(*workers)) == want, what="what was sent so far")
+        before = len(t.read("runs").splitlines())           # while they joined, some may have come again
+        t.write("slow", "")
+        for partition in (0, 1):
+            raw_logins(mock, partition, 2, f"k{partition}")
+        t.until(lambda: len(places(*workers)) == sent + 4, what="slow events")
+        for worker in workers:
+            last = [position(event["position"])[0] for event in end(worker).json()[-2:]]
+            t.equal(last[0], last[1], "the partition of a member")
+            in_order(t, worker.json())
+        t.equal(len(t.read("runs").splitlines()) - before, 4, "slow runs: none was repeated")
+
+
+@test
+def a_delayed_retry_holds_its_key_and_no_other_partition(t):
+    """Though more events of that key lie behind it than a worker may have at hand."""
+    with Mock(t) as mock:
+        mock("topic", "a", 3)
+        command = receiver(t, """case $e in *'"position":"'[01]':0"'*) [ -e right ] || { echo >>failed; exit 75; }""",
+                           "esac", 'echo "$e"')
+        configure(t, mock, section=f"max_in_flight = 20\nretry.backoff = 1h\nretry.max = 1h\nexec = {command}\n")
+        for partition in (0, 1):
+            raw_logins(mock, partition, 40, f"k{partition}")
+        worker = t.start("consume", "w")
+        worker.until(lambda _: os.path.exists(t.path("failed")) and len(t.read("failed")) == 2, what="both failures")
+        raw_logins(mock, 2, 40, "k2")
+        worker.until(lambda w: len(w.json()) == 40, what="the events of the other partition")
+        t.equal({position(event["position"])[0] for event in worker.json()}, {2}, "partitions")
+        end(worker)
+        t.write("right", "")
+        worker = t.start("consume", "w")
+        worker.until(lambda w: len(w.json()) == 80, what="the two partitions that failed")
+        in_order(t, end(worker).json())
 
 
 main()

@@ -50,7 +50,7 @@ def site(test_function):
     def run(t):
         registry = Registry()
         with Mock(t) as mock:
-            for topic in ("a", "b"):
+            for topic in ("a", "b", "a.dlq"):
                 mock("topic", topic, 2)
             t.configure("[eventbus]\nproducer = main\nconsumer = main\naudit_delivered = no\naudit_received = no\n"
                         "audit_processed = no\n[broker main]\nplugin = kafka\n" +
