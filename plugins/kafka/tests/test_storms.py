@@ -14,23 +14,24 @@ TOPIC, PARTITIONS = "a", 8
 
 
 class KafkaStorm(Storm):
-    """Producers and workers of one topic. Workers come and go `kills` times each way in worker_kinds; the broker is
-    killed `broken` times, each after the same share of the events, and started again."""
+    """Producers and workers of one topic. Workers come and go `kills` times each way in worker_kinds, after `life`
+    seconds, from and to; the broker is killed `broken` times, each after the same share of the events, and started
+    again."""
 
-    def __init__(self, t, site, *, events, broken=0, keys=None, section="", **more):
+    def __init__(self, t, site, *, events, broken=0, keys=None, section="", life=(0.5, 5), **more):
         lines = {"bootstrap_servers": site.kafka.bootstrap, "schema_registry": site.registry.url,
                  "connect_timeout": "2m", "rdkafka_session_timeout_ms": "6000",
                  "rdkafka_heartbeat_interval_ms": "1000", **(keys or {})}
         super().__init__(t, events=events, plugin="kafka", broker=options(lines), section=section, producer_kinds=[],
                          moving=True, **more)
-        self.site, self.broken, self.coming_up = site, broken, False
+        self.site, self.broken, self.coming_up, self.life = site, broken, False, life
         self.chunk = max(50, events // 40)
         self.deaths_at = [(n + 1) * events // (broken + 1) for n in range(broken)]
         site.kafka.create(TOPIC, PARTITIONS)
 
     def worker_life(self, kind, name, delay):
         """Long enough to join, get partitions and work, mostly."""
-        return super().worker_life(kind, name, self.chance.uniform(0.5, 5))
+        return super().worker_life(kind, name, self.chance.uniform(*self.life))
 
     def turn(self):
         super().turn()
@@ -55,6 +56,13 @@ class KafkaStorm(Storm):
 def nothing_is_lost_where_the_broker_is_killed_and_members_come_and_go(t, site):
     KafkaStorm(t, site, events=size(4000, 200000), broken=size(1, 2), kills=size(1, 15), workers=3,
                worker_kinds=["stop", "random"]).run()
+
+
+@kafka_test(own_kafka=True)
+def nothing_is_lost_where_a_member_joins_and_leaves_each_second(t, site):
+    """In order, and nobody dies: so nothing that was acknowledged comes again."""
+    KafkaStorm(t, site, events=size(1000, 20000), kills=size(6, 60), workers=4, worker_kinds=["stop"],
+               life=(2, 6)).run()
 
 
 main()

@@ -1,0 +1,103 @@
+"""Members of a group on a real Kafka that stand still, die, or take another's name; a registry and a broker that go away
+under them."""
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
+from kafka_case import kafka_test, number, position, produce, start_producer, start_worker, take_all  # noqa: E402
+from harness import main                                    # noqa: E402
+
+SHORT_SESSION = {"rdkafka_session_timeout_ms": "6000", "rdkafka_heartbeat_interval_ms": "500"}
+
+
+def numbers(*workers):
+    return [number(event) for worker in workers for event in worker.json()]
+
+
+def first_completions_in_order(t, *workers):
+    """Of each key, as each worker has settled them."""
+    for worker in workers:
+        last, seen = {}, set()
+        for event in worker.json():
+            if event["id"] not in seen:
+                key, offset = event["partitionkey"], position(event["position"])[1]
+                t.check(offset > last.get(key, -1), f"key {key}: {event['position']} came after {last.get(key)}")
+                last[key] = offset
+                seen.add(event["id"])
+
+
+
+
+@kafka_test(keys=SHORT_SESSION)
+def a_member_that_stood_still_past_its_session_harms_nobody(t, site):
+    """SIGSTOP, its partitions go to another, SIGCONT: what it finishes late is not taken from the group's place."""
+    site.kafka.create(site.full("a"), 4)
+    one, two = (start_worker(t, "a", site.group(), name=name) for name in ("one", "two"))
+    sent = 0
+    while not (one.json() and two.json()):
+        produce(t, "a", sent, sent + 40, keys=40)
+        sent += 40
+        t.until(lambda want=sent: len(set(numbers(one, two))) == want, what="the events so far")
+    two.send(signal.SIGSTOP)
+    had = len(one.json())
+    produce(t, "a", sent, sent + 400, keys=40)
+    one.until(lambda w: len(w.json()) > had + 200, what="the partitions of the one that stands still")
+    one.until(lambda _: site.lag(site.group()) == 0, what="the end of all partitions")
+    two.send(signal.SIGCONT)
+    produce(t, "a", sent + 400, sent + 800, keys=40)
+    t.until(lambda: len(set(numbers(one, two))) == sent + 800, what="all events")
+    t.until(lambda: site.lag(site.group()) == 0, what="the group's place")
+    for worker in (one, two):
+        worker.send(15)
+        worker.wait(0)
+    first_completions_in_order(t, one, two)
+    t.equal(take_all(t, "a", site.group()), [], "what comes once more")
+    print(f"# {len(numbers(one, two)) - sent - 800} of {sent + 800} events came again")
+
+
+@kafka_test(keys={**SHORT_SESSION, "static_member": "yes"})
+def the_second_with_one_instance_id_ends_the_first(t, site):
+    site.kafka.create(site.full("a"), 2)
+    produce(t, "a", 0, 20)
+    first = start_worker(t, "a", site.group(), name="same")
+    first.until(lambda w: len(w.json()) == 20, what="its events")
+    first.until(lambda _: site.lag(site.group()) == 0, what="its place")
+    elsewhere = {"STATE_DIRECTORY": t.path("elsewhere")}     # on one machine they find each other by their state
+    second = t.start("consume", "-t", "a", "-g", site.group(), "--name", "same", env=elsewhere)
+    ended = first.wait(None)
+    t.check(ended.status not in (0, None) and ended.status > 0, f"the first has ended with {ended.status}")
+    t.contains(ended.err, "group.instance.id", "its own name")
+    produce(t, "a", 20, 40)
+    second.until(lambda w: len(w.json()) >= 20, what="the new events")
+    second.send(15)
+    t.equal(sorted(numbers(second)), list(range(20, 40)), "events of the second")
+    second.wait(0)
+
+
+@kafka_test(own_kafka=True, own_registry=True, keys={**SHORT_SESSION, "connect_timeout": "5m"})
+def a_broker_and_a_registry_that_die_under_both_sides_cost_nothing(t, site):
+    """One after the other: kill -9, and back at the same address."""
+    site.kafka.create(site.full("a"), 4)
+    worker = start_worker(t, "a", site.group(), options=("-o", "eventbus.log_level=error"))
+    produce(t, "a", 0, 100)
+    worker.until(lambda w: len(w.json()) == 100, what="the first events")
+    site.registry.kill9()
+    producer = start_producer(t, "a", 100, 2000)
+    producer.until("schema registry")
+    site.kafka.kill9()
+    site.registry.start()
+    late = start_producer(t, "a", 2000, 4000)
+    site.kafka.start()
+    for one, count in ((producer, 1900), (late, 2000)):
+        t.equal(len(one.wait(0, timeout=180).json()), count, "receipts")
+    worker.until(lambda w: len(set(numbers(w))) == 4000, what="all events", timeout=180)
+    t.until(lambda: site.lag(site.group()) == 0, what="the group's place")
+    worker.send(15)
+    done = worker.wait(0)
+    first_completions_in_order(t, worker)
+    t.equal(take_all(t, "a", site.group()), [], "what comes once more")
+    print(f"# {len(done.json()) - 4000} of 4000 events came again")
+
+
+main()
