@@ -1,4 +1,5 @@
 /* tests/bench/bench_sqlite.c - the plugin sqlite against the raw library: the same rows, in the same batches. */
+#include "sqlite_crowd.h"
 #include "sqlite_sides.h"
 
 #include <stdio.h>
@@ -90,8 +91,12 @@ int main(int argc, char **argv) {
     produce("produce, process, one a batch", work_of(20000, 1, 34, false), 0.7);
     produce("produce, power, one a batch", work_of(2000, 1, 34, true), 0);
     produce("produce, process, 2 KB, batches of 100", work_of(20000, 100, 2176, false), 0);
-    consume("consume, batches of 100", work_of(200000, 100, 34, false), 0.4);
-    consume("consume, 2 KB, batches of 100", work_of(20000, 100, 2176, false), 0);
+    consume("consume, batches of 100", work_of(400000, 100, 34, false), 0.4);
+    consume("consume, 2 KB, batches of 100", work_of(100000, 100, 2176, false), 0);
+    sqlite_remove("raw");
+    sqlite_remove("ours");
+    sqlite_crowd();
+    sqlite_sleeper();
     sqlite_end();
     return bench_end();
 }

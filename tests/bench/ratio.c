@@ -15,12 +15,12 @@
 enum { ROUNDS = 7, ROUNDS_MAX = 101, SIDES_MAX = 8 };
 
 static struct {
-    const char *name, *only, *side;
+    const char *name, *only, *side, *title;
     int rounds, missed;
     double scale;
     bool json, cpu;
     FILE *file; /* EB_BENCH_JSON; NULL: none */
-} bench = {.only = "", .side = "", .rounds = ROUNDS, .scale = 1};
+} bench = {.only = "", .side = "", .title = "", .rounds = ROUNDS, .scale = 1};
 
 void bench_die(const char *format, ...) {
     va_list args;
@@ -104,13 +104,17 @@ static double seconds_of(struct timeval time) {
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
+double bench_cpu(const struct rusage *used) {
+    return seconds_of(used->ru_utime) + seconds_of(used->ru_stime);
+}
+
 static double cpu_clock(void) {
     struct timespec own;
     struct rusage children;
 
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
     getrusage(RUSAGE_CHILDREN, &children);
-    return (double)own.tv_sec + (double)own.tv_nsec / 1e9 + seconds_of(children.ru_utime) + seconds_of(children.ru_stime);
+    return (double)own.tv_sec + (double)own.tv_nsec / 1e9 + bench_cpu(&children);
 }
 
 void bench_start(struct bench_figure *figure) {
@@ -284,25 +288,52 @@ void bench_run(const char *what, enum bench_unit unit, const struct bench_side *
     }
 }
 
-static void print_value_json(FILE *out, const char *what, const char *unit, double value, double most, bool good) {
-    fprintf(out, "{\"bench\":\"%s\",\"what\":\"%s\",\"unit\":\"%s\",\"value\":%.6g", bench.name, what, unit, value);
-    if (most >= 0)
-        fprintf(out, ",\"bound\":%g,\"bound_is\":\"at most\",\"good\":%s", most, good ? "true" : "false");
+/* A value that stands alone. */
+struct value {
+    const char *what, *unit;
+    double value, bound;
+    bool bounded, least, good;
+};
+
+static void print_value_json(FILE *out, const struct value *is) {
+    fprintf(out, "{\"bench\":\"%s\",\"what\":\"%s\",\"side\":\"%s\",\"unit\":\"%s\",\"value\":%.6g", bench.name,
+            *bench.title ? bench.title : is->what, *bench.title ? is->what : "", is->unit, is->value);
+    if (is->bounded)
+        fprintf(out, ",\"bound\":%g,\"bound_is\":\"%s\",\"good\":%s", is->bound, is->least ? "at least" : "at most",
+                is->good ? "true" : "false");
     fprintf(out, "}\n");
 }
 
-void bench_value(const char *what, const char *unit, double value, double most) {
-    bool good = most < 0 || value <= most;
+static void tell_value(const struct value *is) {
     char bound[24] = "";
 
-    bench.missed += !good;
+    bench.missed += !is->good;
     if (bench.file)
-        print_value_json(bench.file, what, unit, value, most, good);
-    if (most >= 0)
-        snprintf(bound, sizeof bound, "<= %g", most);
+        print_value_json(bench.file, is);
+    if (is->bounded)
+        snprintf(bound, sizeof bound, "%s %g", is->least ? ">=" : "<=", is->bound);
     if (bench.json)
-        print_value_json(stdout, what, unit, value, most, good);
+        print_value_json(stdout, is);
     else
-        printf("  %-34s %11.4g %-28s %-10s %s\n", what, value, unit, bound, most < 0 ? "" : good ? "PASS" : "FAIL");
+        printf("  %-34s %11.4g %-28s %-10s %s\n", is->what, is->value, is->unit, bound,
+               !is->bounded ? "" : is->good ? "PASS" : "FAIL");
     fflush(stdout);
+}
+
+void bench_value(const char *what, const char *unit, double value, double most) {
+    const struct value is = {what, unit, value, most, .bounded = most >= 0, .good = most < 0 || value <= most};
+
+    tell_value(&is);
+}
+
+void bench_value_least(const char *what, const char *unit, double value, double least) {
+    const struct value is = {what, unit, value, least, .bounded = true, .least = true, .good = value >= least};
+
+    tell_value(&is);
+}
+
+void bench_title(const char *what) {
+    bench.title = what;
+    if (!bench.json)
+        printf("%s\n", what);
 }

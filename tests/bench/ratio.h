@@ -80,6 +80,16 @@ void bench_run(const char *what, enum bench_unit, const struct bench_side *sides
 /* One value that stands alone, as "WAL at most, MB"; `most` is its bound, negative: none. */
 void bench_value(const char *what, const char *unit, double value, double most);
 
+/* The same with a bound below. */
+void bench_value_least(const char *what, const char *unit, double value, double least);
+
+/* A line above such values. */
+void bench_title(const char *what);
+
+/* Of what getrusage tells: seconds of CPU. */
+struct rusage;
+double bench_cpu(const struct rusage *);
+
 /* Ends the program: it could not measure. */
 void bench_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 

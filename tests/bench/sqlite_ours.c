@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -35,6 +36,7 @@ struct counters {
     uint64_t tokens[BATCH_MAX];
     size_t n_tokens;
     long settled, delivered;
+    char body[16];                      /* of the last one, its first bytes */
 };
 
 static void on_log(const struct eb_host *host, int32_t level, const char *text) {
@@ -67,6 +69,8 @@ static int32_t on_received(const struct eb_host *host, const struct eb_message *
     struct counters *counters = host->core;
 
     counters->tokens[counters->n_tokens++] = message->token;
+    memcpy(counters->body, message->payload.data,
+           message->payload.len < sizeof counters->body ? message->payload.len : sizeof counters->body);
     return EB_OK;
 }
 
@@ -136,69 +140,150 @@ static void send_batch(void *self, struct counters *counters, long first, long n
             bench_die("%s", err.text);
 }
 
+struct our_sender {
+    struct counters counters;
+    struct eb_host host;
+    struct sq_settings settings;
+    void *self;
+    long sent;
+};
+
+static struct our_sender *open_sender(const char *path, bool power, long retain) {
+    struct our_sender *sender = calloc(1, sizeof *sender);
+    struct eb_error err;
+
+    if (!sender)
+        bench_die("no memory");
+    sender->host = host_for(&sender->counters);
+    sender->settings = (struct sq_settings){.path = path, .durability = power, .lease = LEASE_MS, .retain_events = retain};
+    if (producer->open(&sender->host, &sender->settings, &sender->self, &err))
+        bench_die("%s", err.text);
+    producer->poll(sender->self, 0, &err);
+    return sender;
+}
+
+struct our_sender *our_sender_open(const char *path, long retain) {
+    return open_sender(path, false, retain);
+}
+
+void our_send(struct our_sender *sender, long n, size_t body) {
+    send_batch(sender->self, &sender->counters, sender->sent, n, body);
+    sender->sent += n;
+}
+
+void our_send_time(struct our_sender *sender, const char *topic) {
+    struct eb_message message;
+    const struct eb_message *one = &message;
+    struct eb_error err;
+    double now;
+    char key[24];
+
+    make_message(&message, key, (uint64_t)sender->sent++, 0);
+    message.topic = (struct eb_text){topic, strlen(topic)};
+    message.payload = (struct eb_text){(const char *)&now, sizeof now};
+    long until = sender->counters.delivered + 1;
+    now = bench_clock();
+    if (producer->submit(sender->self, &one, 1, &err) != 1)
+        bench_die("sqlite did not take a message");
+    while (sender->counters.delivered < until)
+        if (producer->poll(sender->self, 1000, &err) < 0)
+            bench_die("%s", err.text);
+}
+
+void our_sender_close(struct our_sender *sender) {
+    producer->close(sender->self, 1000);
+    free(sender);
+}
+
 void our_produce(void *arg, struct bench_figure *figure) {
     const struct sqlite_work *work = arg;
-    struct counters counters = {0};
-    struct eb_host host = host_for(&counters);
-    struct sq_settings settings = {.path = sqlite_path("ours"), .durability = work->power, .lease = LEASE_MS};
-    struct eb_error err;
-    void *self;
+    struct our_sender *sender;
 
     sqlite_remove("ours");
-    if (producer->open(&host, &settings, &self, &err))
-        bench_die("%s", err.text);
-    producer->poll(self, 0, &err);
+    sender = open_sender(sqlite_path("ours"), work->power, 0);
     bench_start(figure);
     for (long i = 0; i < work->count; i += work->batch)
-        send_batch(self, &counters, i, work->batch, work->body);
-    bench_stop(figure, (double)counters.delivered);
-    producer->close(self, 1000);
+        our_send(sender, work->batch, work->body);
+    bench_stop(figure, (double)work->count);
+    our_sender_close(sender);
 }
 
 /* ---- Consuming ---- */
 
-/* Until so many were settled by all members together. */
-static void consume_until(const char *group, const char *member, const struct sqlite_work *work, _Atomic long *all) {
-    struct counters counters = {0};
-    struct eb_host host = host_for(&counters);
-    struct sq_settings settings = {.path = sqlite_path("ours"), .lease = LEASE_MS};
-    struct eb_point start = {.size = sizeof start, .kind = EB_EARLIEST};
-    const char *topics[] = {"user-login"};
-    struct eb_subscription subscription = {.size = sizeof subscription, .topics = topics, .n_topics = 1, .group = group,
-                                           .consumer = member, .start = &start, .order = EB_ORDER_KEY,
-                                           .max_messages = 1000, .max_bytes = 64 << 20};
+struct our_worker {
+    struct counters counters;
+    struct eb_host host;
+    struct sq_settings settings;
+    struct eb_point start;
+    const char *topic;
+    struct eb_subscription subscription;
+    void *self;
+};
+
+struct our_worker *our_worker_open(const char *path, const char *group) {
+    struct our_worker *worker = calloc(1, sizeof *worker);
+    struct eb_error err;
+
+    if (!worker)
+        bench_die("no memory");
+    worker->host = host_for(&worker->counters);
+    worker->settings = (struct sq_settings){.path = path, .lease = LEASE_MS};
+    worker->start = (struct eb_point){.size = sizeof worker->start, .kind = EB_EARLIEST};
+    worker->topic = "user-login";
+    worker->subscription = (struct eb_subscription){.size = sizeof worker->subscription, .topics = &worker->topic,
+                                                    .n_topics = 1, .group = group, .consumer = "m", .start = &worker->start,
+                                                    .order = EB_ORDER_KEY, .max_messages = 1000, .max_bytes = 64 << 20};
+    if (consumer->open(&worker->host, &worker->settings, &worker->subscription, &worker->self, &err))
+        bench_die("%s", err.text);
+    return worker;
+}
+
+long our_receive(struct our_worker *worker, long most, int timeout_ms) {
+    struct counters *counters = &worker->counters;
     struct eb_verdict verdicts[BATCH_MAX];
     struct eb_error err;
-    void *self;
 
-    if (consumer->open(&host, &settings, &subscription, &self, &err))
+    counters->n_tokens = 0;
+    if (consumer->receive(worker->self, (uint32_t)most, timeout_ms, &err) < 0)
         bench_die("%s", err.text);
-    while (*all < work->count) {
-        long before = counters.settled;
+    for (size_t i = 0; i < counters->n_tokens; i++)
+        verdicts[i] = (struct eb_verdict){.token = counters->tokens[i], .what = EB_ACK};
+    consumer->settle(worker->self, verdicts, counters->n_tokens, &err);
+    return (long)counters->n_tokens;
+}
 
-        counters.n_tokens = 0;
-        if (consumer->receive(self, (uint32_t)work->batch, 20, &err) < 0)
-            bench_die("%s", err.text);
-        *all += counters.settled - before;
-        for (size_t i = 0; i < counters.n_tokens; i++)
-            verdicts[i] = (struct eb_verdict){.token = counters.tokens[i], .what = EB_ACK};
-        consumer->settle(self, verdicts, counters.n_tokens, &err);
+const char *our_body(const struct our_worker *worker) {
+    return worker->counters.body;
+}
+
+void our_worker_close(struct our_worker *worker) {
+    consumer->close(worker->self, 1000);
+    free(worker);
+}
+
+/* Until so many were settled by all members together. */
+static void consume_until(const char *group, const struct sqlite_work *work, _Atomic long *all) {
+    struct our_worker *worker = our_worker_open(sqlite_path("ours"), group);
+
+    while (*all < work->count) {
+        long before = worker->counters.settled;
+
+        our_receive(worker, work->batch, 20);
+        *all += worker->counters.settled - before;
     }
-    consumer->close(self, 1000);
+    our_worker_close(worker);
 }
 
 static void consume_by_many(const char *group, const struct sqlite_work *work, _Atomic long *all) {
     pid_t children[SQLITE_WORKERS_MAX];
-    char member[] = "m0";
 
     for (int i = 0; i < work->workers; i++) {
-        member[1] = (char)('0' + i);
         children[i] = fork();
         if (children[i] < 0)
             bench_die("cannot fork");
         if (children[i] == 0) {
             bench_pin(0, i);
-            consume_until(group, member, work, all);
+            consume_until(group, work, all);
             _exit(0);
         }
     }
@@ -221,7 +306,7 @@ void our_consume(void *arg, struct bench_figure *figure) {
     snprintf(group, sizeof group, "g%u", runs++);       /* each run's own, from the beginning */
     bench_start(figure);
     if (work->workers == 0)
-        consume_until(group, "m", work, all);
+        consume_until(group, work, all);
     else
         consume_by_many(group, work, all);
     bench_stop(figure, (double)work->count);
