@@ -110,15 +110,17 @@ static bool suspicious(const struct ebi_taken *taken) {
     return taken->message.deliveries > taken->message.failures + ALONE_ABOVE;
 }
 
-/* More headers than a message may have here are left out, and the rest becomes a dead letter: offered again and again it
- * would hold up all that comes after it. */
-static void leave_out_headers(struct eb_message *message) {
-    static const char why[] = "the message has more than 4096 headers; they are left out";
+/* More headers than a message may have here, with the story of a dead letter, are left out, and the rest becomes one:
+ * offered again and again it would hold up all that comes after it. */
+enum { MOST_TAKEN = EBI_MOST_HEADERS - 96 };
 
-    if (message->n_headers <= EBI_MOST_HEADERS && message->n_attrs <= EBI_MOST_HEADERS)
+static void leave_out_headers(struct eb_message *message) {
+    static const char why[] = "the message has more than 4000 headers; they are left out";
+
+    if (message->n_headers <= MOST_TAKEN && message->n_attrs <= MOST_TAKEN)
         return;
     message->n_headers = 0;
-    message->n_attrs = message->n_attrs <= EBI_MOST_HEADERS ? message->n_attrs : 0;
+    message->n_attrs = message->n_attrs <= MOST_TAKEN ? message->n_attrs : 0;
     message->flaw = (struct eb_text){why, sizeof why - 1};
 }
 
@@ -181,7 +183,7 @@ static int32_t on_received(const struct eb_host *host, const struct eb_message *
     if (full)
         return EB_FULL;
     enum eb_status status = take_in(consumer, message, spare);
-    if (status == EB_OK && message->size > offsetof(struct eb_message, lease_ms) && message->lease_ms > 0 &&
+    if (status == EB_OK && message->lease_ms > 0 &&
         (consumer->lease_ms == 0 || message->lease_ms < consumer->lease_ms)) {
         consumer->lease_ms = message->lease_ms;
         consumer->extend_at_ms = ebi_ticks_ms() + message->lease_ms / 3;

@@ -69,12 +69,12 @@ static enum eb_status start_hands(struct eb_consumer *consumer, struct eb_error 
         struct ebi_hand *hand = &consumer->hands[i];
 
         if (hand->started)
-            continue;
+            continue;                   /* by a run that could not begin, as what else is there already */
         hand->consumer = consumer;
-        hand->decoder = ebi_decoder_new();
-        if (!hand->decoder)
+        if (!hand->decoder && !(hand->decoder = ebi_decoder_new()))
             return ebi_error_memory(err);
-        if (consumer->outside.make && !(hand->outside = consumer->outside.make(consumer->outside.arg, &consumer->cancel, err)))
+        if (consumer->outside.make && !hand->outside &&
+            !(hand->outside = consumer->outside.make(consumer->outside.arg, &consumer->cancel, err)))
             return EB_FATAL;
         status = ebi_thread_start(&hand->thread, "eb-receive", hand_run, hand, err);
         hand->started = status == EB_OK;

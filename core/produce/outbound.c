@@ -195,8 +195,6 @@ static void enter_ring(struct ebi_outbound *outbound, struct ebi_topic_queue *to
 }
 
 static void leave_ring(struct ebi_outbound *outbound, struct ebi_topic_queue *topic) {
-    if (!topic->in_ring)
-        return;
     topic->in_ring = false;
     if (topic->next == topic)
         outbound->ring = NULL;

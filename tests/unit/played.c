@@ -21,8 +21,8 @@ void played_pause(int ms) {
 static bool troubled(struct trouble *trouble, struct eb_error *err) {
     if (atomic_load(&trouble->times) <= 0 || atomic_fetch_sub(&trouble->times, 1) <= 0)
         return false;
-    if (err) {
-        *err = (struct eb_error){.status = trouble->status, .kind = EB_KIND_BROKER};
+    if (err && !trouble->silent) {
+        *err = (struct eb_error){.status = trouble->status, .kind = trouble->kind ? trouble->kind : EB_KIND_BROKER};
         snprintf(err->text, sizeof err->text, "the test wants it");
     }
     return true;
@@ -68,8 +68,10 @@ static void keep(const struct eb_message *message) {
     snprintf(played.sent[n].topic, sizeof played.sent[n].topic, "%s", message->topic.data);
     snprintf(played.sent[n].key, sizeof played.sent[n].key, "%s", message->key.data ? message->key.data : "(none)");
     for (size_t i = 0; i < message->n_headers; i++)
-        if (strcmp(message->headers[i].name.data, "dlq_reason") == 0)
+        if (message->headers[i].name.data && strcmp(message->headers[i].name.data, "dlq_reason") == 0) {
             snprintf(played.sent[n].reason, sizeof played.sent[n].reason, "%s", message->headers[i].value.data);
+            played.sent[n].reasons++;
+        }
     played.n_sent = n + 1;
 }
 
@@ -133,17 +135,21 @@ static struct eb_text text(const char *text) {
     return (struct eb_text){text, text ? strlen(text) : 0};
 }
 
+static char *write_long(char *at, size_t number) {
+    for (number <<= 1; number >= 0x80; number >>= 7)
+        *at++ = (char)(0x80 | (number & 0x7f));
+    *at++ = (char)number;
+    return at;
+}
+
 /* A login as Avro writes it: a long, a boolean, three texts. */
 static size_t write_login(char *to, size_t user, size_t name_len) {
     char *at = to;
-    size_t more = name_len << 1;
 
-    *at++ = (char)(2 * user);
+    at = write_long(at, user);
     memcpy(at, "\x01\x02" "a" "\x02" "b", 5);
     at += 5;
-    for (; more >= 0x80; more >>= 7)
-        *at++ = (char)(0x80 | (more & 0x7f));
-    *at++ = (char)more;
+    at = write_long(at, name_len);
     memset(at, 'c', name_len);
     return (size_t)(at - to) + name_len;
 }
@@ -152,28 +158,37 @@ static int32_t hand_over(size_t i) {
     struct played_event *event = &played.events[i];
     const char *type = event->type ? event->type : "org.openedx.learning.auth.session.login.completed.v1";
     static const char bulk[40000];
-    static struct eb_header headers[MOST_ITEMS] = {{{"bulk", 4}, {bulk, sizeof bulk}}}, attrs[MOST_ITEMS];
+    static struct eb_header headers[MOST_ITEMS] = {{{"bulk", 4}, {bulk, sizeof bulk}}, {{"dlq_reason", 10}, {"old", 3}}},
+                            attrs[MOST_ITEMS];
     static char body[MOST_NAME + 20];
+    struct eb_schema schema;
     char id[40], position[24];
     size_t len = write_login(body, i, event->name_len ? event->name_len : 1);
 
-    attrs[0] = (struct eb_header){text("type"), text(type)};
+    attrs[0] = (struct eb_header){text("type"), {type, event->type_len ? event->type_len : strlen(type)}};
     attrs[1] = (struct eb_header){text("id"), {id, 36}};
     attrs[2] = (struct eb_header){text("time"), text("2026-11-25T10:00:00+00:00")};
+    for (int a = 0; a < 3; a++)
+        if (event->lacks && strcmp(attrs[a].name.data, event->lacks) == 0)
+            attrs[a].value = text(NULL);
+    if (played.own_schemas) {
+        schema = *played.schema;
+        schema.id += i;
+    }
     snprintf(id, sizeof id, "00000000-0000-1000-8000-%012d", (int)i);
     snprintf(position, sizeof position, "%d", (int)i);
     struct eb_message message = {
         .size = sizeof message, .token = i + 1, .topic = text("t"), .position = text(event->nowhere ? NULL : position),
         .id = {id, 36}, .key = text(event->key), .payload = {body, event->broken ? 3 : len},
-        .schema = played.schema, .attrs = attrs, .n_attrs = event->n_attrs ? event->n_attrs : event->timeless ? 2 : 3, .headers = headers,
+        .schema = played.own_schemas ? &schema : played.schema, .attrs = attrs, .n_attrs = event->n_attrs ? event->n_attrs : 3, .headers = headers,
         .n_headers = event->n_headers, .deliveries = event->deliveries, .failures = event->failures,
-        .lease_ms = played.lease_ms,
+        .lease_ms = played.lease_ms ? played.lease_ms - (uint32_t)i : 0,
     };
     return played.consumer->received(played.consumer, &message);
 }
 
 static void revoke_all(void) {
-    uint64_t tokens[2 * MOST_EVENTS];
+    static uint64_t tokens[MOST_EVENTS + 1];
     size_t n = 0;
 
     for (size_t i = 0; i < played.n_events; i++)
@@ -193,7 +208,9 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
     if (troubled(&played.receive, err))
         return played.receive.status;
     for (size_t i = 0; i < played.n_events; i++) {
-        if (played.events[i].state == THERE && given < max && !full) {
+        if (played.events[i].state == HELD && !played.hold_retries)
+            played.events[i].state = THERE;
+        if (played.events[i].state == THERE && (given < max || played.greedy) && !full) {
             full = hand_over(i) != EB_OK;               /* offered again, before the next one */
             played.events[i].state = full ? THERE : OUT;
             given += !full;
@@ -213,7 +230,7 @@ static void settle_one(const struct eb_verdict *verdict) {
     struct played_event *event = &played.events[verdict->token - 1];
     bool late = played.late && verdict->what == EB_ACK;
 
-    event->state = verdict->what == EB_ACK ? SETTLED : THERE;
+    event->state = verdict->what == EB_ACK ? SETTLED : verdict->what == EB_RETRY && played.hold_retries ? HELD : THERE;
     event->failures += verdict->what == EB_RETRY;
     atomic_fetch_add(&played.returned, verdict->what == EB_RETURN);
     for (int times = played.repeats_itself ? 2 : 1; times > 0; times--)

@@ -7,27 +7,30 @@
 #include <stdbool.h>
 #include <eventbus/plugin.h>
 
-enum { MOST_EVENTS = 64, MOST_SENT = 4096, MOST_ITEMS = 5000, MOST_NAME = 200000 };
+enum { MOST_EVENTS = 10100, MOST_SENT = 4096, MOST_ITEMS = 5000, MOST_NAME = 200000 };
 
 /* The next `times` calls answer that, and say why: "the test wants it". */
 struct trouble {
     int32_t status;
     atomic_int times;
+    int32_t kind;                       /* 0: EB_KIND_BROKER */
+    bool silent;                        /* says nothing in the error */
 };
 
-enum played_state { THERE, OUT, SETTLED };
+enum played_state { THERE, OUT, HELD, SETTLED };
 
 /* An event that the consumer is handed: login events of users 0, 1, ... */
 struct played_event {
     enum played_state state;
     const char *key;                    /* NULL: none */
     const char *type;                   /* NULL: login's */
+    size_t type_len;                    /* 0: to its end */
+    const char *lacks;                  /* the attribute of that name has no value */
     uint32_t deliveries, failures;
     bool broken;                        /* its bytes are no login */
     size_t name_len;                    /* of the user's real name, up to MOST_NAME; 0: 1 */
-    bool timeless;                      /* it has no time */
     bool nowhere;                       /* it has no position */
-    size_t n_headers;                   /* up to MOST_ITEMS; the first of 40 kB, the others empty */
+    size_t n_headers;                   /* up to MOST_ITEMS; the first of 40 kB, the second an earlier dead letter's reason, "old" */
     size_t n_attrs;                     /* up to MOST_ITEMS; 0: type, id and time; what is more is empty */
 };
 
@@ -39,15 +42,18 @@ struct played {
     atomic_bool hold;                   /* what was sent is not reported */
     atomic_int refuse_silently;         /* so many reports are a failure without a reason */
     int64_t submit_most;                /* what a submit takes at most; 0: all */
-    uint32_t lease_ms;
+    uint32_t lease_ms;                  /* of the first event; each next one has a ms less */
+    bool greedy;                        /* hands over more than it is asked for */
     bool late, repeats_itself, revokes; /* acknowledgements are EB_GONE; told twice; all is taken away once, when it is out */
     const struct eb_schema *schema;     /* the writer's, of the events */
+    bool own_schemas;                   /* each event has one with an id of its own */
+    atomic_bool hold_retries;           /* what is to be tried again is HELD meanwhile */
     size_t n_events;
     struct played_event events[MOST_EVENTS];
 
     atomic_int openings, wakes, extensions, returned, created;  /* what was done to it */
     atomic_int n_sent;
-    struct { char id[40], topic[64], key[40], reason[200]; } sent[MOST_SENT];
+    struct { char id[40], topic[64], key[40], reason[200]; int reasons; } sent[MOST_SENT];
     const struct eb_host *producer, *consumer;          /* of the last instance */
 };
 extern struct played played;

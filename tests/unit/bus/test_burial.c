@@ -1,5 +1,6 @@
 /* tests/unit/bus/test_burial.c - dead letters, on a broker in trouble: none is lost, nor the event that it is of. */
 #include <string.h>
+#include "../memory.h"
 #include "working.h"
 
 TestSuite(burial, .init = working_begin, .timeout = 120);
@@ -102,4 +103,74 @@ Test(burial, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_handed_
     cr_assert(strstr(err.text, "the dead letter of t ? cannot be kept"), "%s", err.text);
     cr_assert_eq(played.events[0].state, THERE);
     close_all();
+}
+
+Test(burial, one_that_no_queue_holds_ends_the_worker) {
+    events(1, NULL);
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    played.events[0].name_len = MOST_NAME;
+    open_on("able", "queue_bytes = 64k\n" TASK);
+    cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
+    cr_assert(strstr(err.text, "more than the whole queue takes"), "%s", err.text);
+    cr_assert_eq(played.events[0].state, THERE);
+    close_all();
+}
+
+Test(burial, one_with_as_many_headers_as_are_taken_has_room_for_its_story) {
+    events(1, NULL);
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    played.events[0].n_headers = 4000;
+    open_on("able", TASK);
+    run();
+    cr_assert_eq(played.n_sent, 1);
+    cr_assert_eq(played.sent[0].reasons, 1, "an earlier story is left out");
+    cr_assert(strstr(played.sent[0].reason, "user 0 is refused"), "%s", played.sent[0].reason);
+    close_all();
+}
+
+Test(burial, a_pattern_makes_its_topics_when_they_are_needed_and_tries_again) {
+    events(2, "k");
+    receiver.fails[0] = receiver.fails[1] = 1;
+    receiver.with = EB_PERMANENT;
+    open_on("able", "[consume w]\ntopic = t*\ngroup = g\n");
+    played.create = (struct trouble){EB_RETRIABLE, 1};
+    run();
+    cr_assert(stage_said("the dead letter of t 0 is not kept yet") && stage_said("dead-letter topic t.dlq"));
+    cr_assert_eq(played.created, 1, "once for both");
+    cr_assert_eq(played.n_sent, 2);
+    close_all();
+}
+
+Test(burial, the_first_topic_that_is_refused_is_the_one_that_is_told) {
+    open_bus_on("able", NULL, "[consume w]\ntopic = t u v\ngroup = g\n");
+    played.create = (struct trouble){EB_PERMANENT, 1};
+    cr_assert_eq(open_worker(&err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "dead-letter topic t.dlq"), "%s", err.text);
+    close_all();
+}
+
+Test(burial, memory_that_runs_out_delays_it_and_loses_nothing) {
+    unsigned n = 0;
+    bool failed = true;
+
+    while (failed) {
+        working_begin();
+        events(1, "k");
+        receiver.fails[0] = 1;
+        receiver.with = EB_PERMANENT;
+        receiver.wait = true;
+        open_on("able", TASK);
+        pthread_t thread = start();
+        until(receiver.running == 1);
+        fail_allocation(++n);
+        receiver.wait = false;
+        enum eb_status status = end_of(thread);
+        failed = allocation_failed();
+        cr_assert_eq(status, EB_OK, "allocation %u: %s", n, err.text);
+        cr_assert_eq(played.n_sent + receiver.n, 1, "allocation %u: %d", n, played.n_sent);
+        close_all();
+    }
+    cr_assert_gt(n, 5);
 }

@@ -72,6 +72,7 @@ Test(opening, the_section_is_named_or_the_only_one_or_that_of_topics_and_group) 
     open_bus_on("able", NULL, "[consume a]\ngroup = g\n[consume b]\ntopic = t\n[consume c]\ntopic = t u\ngroup = g\n"
                               "[consume d]\ntopic = t u v\ngroup = h\nexec = true\n");
     refused((struct eb_consumer_options){0}, "several [consume] sections");
+    refused((struct eb_consumer_options){.topics = TOPICS("t")}, "no group is given");
     refused((struct eb_consumer_options){.section = "a"}, "has no topic");
     refused((struct eb_consumer_options){.section = "b"}, "has no group");
     refused((struct eb_consumer_options){.section = "x"}, "x");
@@ -104,6 +105,13 @@ Test(opening, where_a_new_group_starts_is_checked) {
     taken((struct eb_consumer_options){.section = "w", .from = "-15m"});
     played.open_consumer = (struct trouble){EB_PERMANENT, 1};
     refused((struct eb_consumer_options){.section = "w", .from = "oldest"}, "the test wants it");
+    cr_assert_not(strstr(err.text, "as a position"), "it was not the position's fault: %s", err.text);
+    played.open_consumer = (struct trouble){.status = EB_PERMANENT, .times = 1, .kind = EB_KIND_CONFIG};
+    refused((struct eb_consumer_options){.section = "w", .from = "oldest"}, "\"oldest\" is none of earliest, latest");
+    played.open_consumer = (struct trouble){.status = EB_PERMANENT, .times = 1, .kind = EB_KIND_CONFIG};
+    refused((struct eb_consumer_options){.section = "w", .from = "latest"}, "the test wants it");
+    played.open_consumer = (struct trouble){.status = EB_PERMANENT, .times = 1, .silent = true};
+    refused((struct eb_consumer_options){.section = "w"}, "broker m");
     close_all();
 }
 

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "../memory.h"
 #include "working.h"
 
 static char sections[1000];
@@ -198,4 +199,32 @@ Test(outside, what_is_no_address_after_all_becomes_a_dead_letter) {
     cr_assert_eq(played.n_sent, 1);
     cr_assert(strstr(played.sent[0].reason, "not a web address"), "%s", played.sent[0].reason);
     close_all();
+}
+
+/* ---- Memory ---- */
+
+Test(outside, memory_that_runs_out_loses_nothing) {
+    static const char *const says[] = {"HTTP/1.1 200 x" NO_BODY, NULL};
+
+    for (int webhook = 0; webhook < 2; webhook++) {
+        bool failed = true;
+
+        for (unsigned n = 1; failed; n++) {
+            working_begin();
+            events(1, "k");
+            if (webhook)
+                open_on_server(says, "retry.max = 1ms");
+            else
+                open_on("able", with("exec = true\nretry.max = 1ms"));
+            fail_allocation(n);
+            enum eb_status status = eb_consumer_run(consumer, &err);
+            failed = allocation_failed();
+            if (status != EB_OK)
+                cr_assert(strstr(err.text, "memory"), "allocation %u: %s", n, err.text);
+            else
+                cr_assert_eq(counts().succeeded, 1, "allocation %u", n);
+            cr_assert_eq(played.n_sent, 0, "allocation %u: %s", n, played.sent[0].reason);
+            close_all();
+        }
+    }
 }

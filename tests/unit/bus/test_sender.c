@@ -215,6 +215,21 @@ Test(sender, a_full_queue_refuses_at_once_or_after_its_time) {
     close_all(0);
 }
 
+Test(sender, a_queue_is_full_by_bytes_too) {
+    static char long_name[40000];
+    struct eb_error err;
+
+    open_on("able", "queue_bytes = 65536\naudit_delivered = yes\nlog_level = error\n");
+    memset(long_name, 'x', sizeof long_name - 1);
+    cr_assert_eq(eb_event_set_string(event, "user.pii.name", long_name, &err), EB_OK);
+    played.hold = true;
+    send_all(1);
+    cr_assert_eq(send("t", &err), EB_FULL);
+    played.hold = false;
+    until(told == 1);
+    close_all(0);
+}
+
 Test(sender, what_is_larger_than_the_queue_is_refused_for_good) {
     static char long_name[70000];
     struct eb_error err;
@@ -272,6 +287,58 @@ Test(sender, a_put_that_waits_is_told_that_the_queue_is_being_closed) {
     close_all(0);
 }
 
+/* ---- Events of a key, a topic's prefix, no producer ---- */
+
+Test(sender, what_could_not_be_delivered_is_kept_with_its_key) {
+    struct eb_error err;
+
+    open_on("able", "topic_prefix = dev\n[route a]\ntopic = t\nkey_field = user.pii.username\n"
+                    "event = org.openedx.learning.auth.session.login.completed.v1\n");
+    played.report = (struct trouble){EB_PERMANENT, 2};
+    cr_assert_eq(eb_produce(bus, event, "t", "user.id", on_receipt, NULL, &err), EB_OK, "%s", err.text);
+    cr_assert_eq(eb_send(event, NULL, &err), EB_OK);
+    cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
+    cr_assert_eq(stage_kept("\"1\""), 1, "the number is no secret, and stands there");
+    cr_assert_eq(stage_kept("\"t\""), 2, "without the prefix");
+    cr_assert_eq(eb_send(event, NULL, &err), EB_OK);
+    cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
+    cr_assert_str_eq(played.sent[0].topic, "dev-t");
+    cr_assert_str_eq(played.sent[0].key, "ann");
+    cr_assert_eq(eb_produce(bus, event, "t", "no.such.field", NULL, NULL, &err), EB_PERMANENT);
+    cr_assert_eq(eb_produce(bus, event, "t", "", NULL, NULL, &err), EB_OK, "%s", err.text);
+    close_all(1000);
+}
+
+Test(sender, without_a_producer_signals_stay_local_and_a_call_is_refused) {
+    struct eb_error err;
+
+    open_on("able", "[route a]\ntopic = t\nkey_field =\n"
+                    "event = org.openedx.learning.auth.session.login.completed.v1\n");
+    eb_event_free(event);
+    cr_assert_eq(eb_bus_close(bus, 0, &err), EB_OK);
+    bus = stage_bus((const char *const[]){"eventbus.producer=", NULL});
+    event = stage_login(bus, 1, "ann");
+    cr_assert(stage_said("so signals stay local"));
+    cr_assert_eq(eb_send(event, NULL, &err), EB_OK);
+    cr_assert_eq(send("t", &err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "no producer is configured"), "%s", err.text);
+    cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
+    close_all(0);
+}
+
+Test(sender, a_batch_has_a_size_and_the_rest_goes_next) {
+    static char long_name[30000];
+    struct eb_error err;
+
+    open_on("able", "batch_bytes = 64k\nlinger = 50ms\n");
+    memset(long_name, 'x', sizeof long_name - 1);
+    cr_assert_eq(eb_event_set_string(event, "user.pii.name", long_name, &err), EB_OK);
+    send_all(5);
+    until(told == 5);
+    cr_assert_eq(delivered, 5);
+    close_all(0);
+}
+
 /* ---- Memory ---- */
 
 Test(sender, a_failure_that_no_memory_remembers_is_told_without_its_reason) {
@@ -302,6 +369,30 @@ Test(sender, what_is_given_up_without_memory_is_told_all_the_same) {
     allocation_failed();
     cr_assert_eq(delivered, 0);
     close_all(0);
+}
+
+Test(sender, an_event_that_finds_no_memory_to_be_kept_is_counted_as_lost) {
+    bool failed = true;
+
+    for (unsigned n = 1; failed; n++) {
+        struct eb_error err;
+
+        begin();
+        open_on("able", "topic_prefix = dev\n");
+        played.hold = true;
+        cr_assert_eq(eb_produce(bus, event, "t", "user.pii.username", NULL, NULL, &err), EB_OK, "%s", err.text);
+        played_pause(5);
+        played.report = (struct trouble){EB_PERMANENT, 1};
+        fail_allocation(n);
+        played.hold = false;
+        until(eb_bus_flush(bus, -1, &err) == EB_OK);    /* which may be what finds none */
+        eb_event_free(event);
+        enum eb_status status = eb_bus_close(bus, 5000, &err);
+        failed = allocation_failed();
+        int kept = stage_kept("\"ann\"");
+        cr_assert_eq(kept + (status == EB_FATAL), 1, "allocation %u: %d kept, %s", n, kept, err.text);
+        stage_clear();
+    }
 }
 
 Test(sender, a_failure_without_a_reason_is_told_as_one) {

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "../memory.h"
 #include "../played.h"
 #include "../plugin/folder.h"
 #include "../stage.h"
@@ -84,4 +85,21 @@ Test(undelivered, what_could_not_be_kept_is_counted_as_lost) {
     cr_assert_eq(eb_bus_close(bus, 0, &err), EB_FATAL);
     cr_assert(strstr(err.text, "1 event(s) are lost"), "%s", err.text);
     bus = NULL;
+}
+
+Test(undelivered, a_line_that_finds_no_memory_leaves_the_file_as_it_was) {
+    struct eb_error err;
+    bool failed = true;
+    unsigned n = 0;
+
+    while (failed) {
+        fail_allocation(++n);
+        enum eb_status status = ebi_undelivered_add(path, event, "t", &err);
+        failed = allocation_failed();
+        if (failed && status != EB_OK)
+            cr_assert(strstr(err.text, "memory"), "allocation %u: %s", n, err.text);
+        cr_assert(failed || status == EB_OK);
+    }
+    cr_assert_gt(n, 1);
+    cr_assert_eq(stage_kept("\"ann\""), 1);
 }

@@ -2,8 +2,11 @@
  * order, and the worker says what happened. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "../memory.h"
+#include "bus/bus.h"
 #include "working.h"
 
 TestSuite(worker, .init = working_begin, .timeout = 120);
@@ -43,6 +46,16 @@ Test(worker, receiving_that_fails_is_told_and_goes_on_after_a_pause) {
     open_on("able", TASK);
     run();
     cr_assert(stage_said("broker m: receiving: the test wants it"));
+    in_order(1);
+    close_all();
+}
+
+Test(worker, settling_that_fails_is_told_and_goes_on) {
+    events(1, "k");
+    played.settle = (struct trouble){EB_RETRIABLE, 1};
+    open_on("able", TASK);
+    run();
+    cr_assert(stage_said("broker m: settling: the test wants it"));
     in_order(1);
     close_all();
 }
@@ -158,6 +171,15 @@ Test(worker, no_more_than_max_in_flight_is_taken) {
     close_all();
 }
 
+Test(worker, a_plugin_that_hands_over_more_keeps_it) {
+    events(20, "k");
+    played.greedy = true;
+    open_on("able", TASK "max_in_flight = 4\n");
+    run();
+    in_order(20);
+    close_all();
+}
+
 Test(worker, nor_more_bytes_but_always_one_event) {
     events(10, "k");
     for (int i = 0; i < 10; i++)
@@ -265,12 +287,17 @@ Test(worker, types_that_are_no_names_are_dead_letters_too) {
 
     memset(long_name, 'x', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = '\0';
-    events(2, NULL);
+    events(4, NULL);
     played.events[0].type = "";
     played.events[1].type = long_name;
-    open_on("able", TASK);
+    played.events[2].type = "a\0b";
+    played.events[2].type_len = 3;
+    played.events[3].lacks = "type";
+    open_on("able", "log_level = warning\n" TASK);
     run();
-    cr_assert_eq(played.n_sent, 2);
+    cr_assert_eq(played.n_sent, 4);
+    cr_assert(strstr(played.sent[2].reason, "is no name"), "%s", played.sent[2].reason);
+    cr_assert(strstr(played.sent[3].reason, "no event type"), "%s", played.sent[3].reason);
     cr_assert(strstr(played.sent[0].reason, "no event type"), "%s", played.sent[0].reason);
     cr_assert(strstr(played.sent[1].reason, "is no name"), "%s", played.sent[1].reason);
     close_all();
@@ -285,7 +312,7 @@ Test(worker, one_with_too_many_headers_holds_nobody_up_and_becomes_a_dead_letter
     cr_assert_eq(receiver.n, 1);
     cr_assert_eq(played.n_sent, 2);
     for (int i = 0; i < 2; i++)
-        cr_assert(strstr(played.sent[i].reason, "more than 4096 headers"), "%s", played.sent[i].reason);
+        cr_assert(strstr(played.sent[i].reason, "more than 4000 headers"), "%s", played.sent[i].reason);
     close_all();
 }
 
@@ -294,13 +321,20 @@ Test(worker, a_writers_schema_that_is_too_large_is_the_messages_flaw) {
     static struct eb_schema schema = {.size = sizeof schema, .id = 77, .name = {"x", 1}, .json = {json, sizeof json - 1}};
 
     memset(json, ' ', sizeof json - 1);
-    events(1, "k");
-    played.schema = &schema;
-    open_on("able", TASK);
-    run();
-    cr_assert_eq(played.n_sent, 1);
-    cr_assert(strstr(played.sent[0].reason, "the writer's schema is not taken"), "%s", played.sent[0].reason);
-    close_all();
+    for (int name = 0; name < 2; name++) {
+        working_begin();
+        events(1, "k");
+        if (name) {
+            schema.name = schema.json;
+            schema.json = (struct eb_text){"{}", 2};
+        }
+        played.schema = &schema;
+        open_on("able", TASK);
+        run();
+        cr_assert_eq(played.n_sent, 1);
+        cr_assert(strstr(played.sent[0].reason, "the writer's schema is not taken"), "%s", played.sent[0].reason);
+        close_all();
+    }
 }
 
 Test(worker, an_event_handed_out_too_often_runs_alone_and_is_named) {
@@ -407,7 +441,238 @@ Test(worker, an_instance_that_is_done_leaves_its_events_at_work_to_the_next_one)
     close_all();
 }
 
+/* ---- Writers' schemas ---- */
+
+/* A writer's schema: that of login, with white space around it, so that it is another one; or `json`. */
+static void writer(uint64_t id, const char *json) {
+    static struct eb_schema schema;
+    static char text[20000];
+    char path[500];
+
+    if (!json) {
+        snprintf(path, sizeof path, "%s/conf/schemas/" LOGIN ".avsc", getenv("top_srcdir"));
+        FILE *file = fopen(path, "r");
+        cr_assert_not_null(file, "%s", path);
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        fclose(file);
+        json = text;
+    }
+    schema = (struct eb_schema){.size = sizeof schema, .id = id, .json = {json, strlen(json)}};
+    played.schema = &schema;
+}
+
+Test(worker, a_writers_schema_is_resolved_once_and_found_again) {
+    events(3, "k");
+    writer(77, NULL);
+    open_on("able", TASK);
+    run();
+    in_order(3);
+    close_all();
+}
+
+Test(worker, a_writers_schema_that_is_none_or_fits_not_is_the_messages_flaw) {
+    static const char *const schemas[] = {"{", "\"int\""};
+
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        working_begin();
+        events(1, "k");
+        writer(77, schemas[i]);
+        open_on("able", TASK);
+        run();
+        cr_assert_eq(played.n_sent, 1);
+        cr_assert(strstr(played.sent[0].reason, "the writer's schema"), "%s", played.sent[0].reason);
+        close_all();
+    }
+}
+
+Test(worker, memory_that_runs_out_while_a_schema_is_resolved_makes_no_dead_letter) {
+    unsigned n = 0;
+    bool failed = true;
+
+    while (failed) {
+        working_begin();
+        events(2, "k");
+        writer(77, NULL);
+        open_on("able", TASK);
+        fail_allocation(++n);
+        enum eb_status status = eb_consumer_run(consumer, &err);
+        failed = allocation_failed();
+        cr_assert_eq(played.n_sent, 0, "allocation %u: %s", n, played.sent[0].reason);
+        if (status == EB_OK)
+            in_order(2);
+        else
+            cr_assert(strstr(err.text, "memory"), "allocation %u: %s", n, err.text);
+        close_all();
+    }
+    cr_assert_gt(n, 20);
+}
+
+Test(worker, schemas_are_as_many_as_a_bound_and_what_is_beyond_is_a_dead_letter) {
+    events(10010, NULL);
+    writer(77, NULL);
+    played.own_schemas = true;
+    open_on("able", TASK "concurrency = 1\n");
+    run();
+    cr_assert_eq(receiver.n + played.n_sent, 10010);
+    cr_assert_eq(played.n_sent, 10);
+    cr_assert(strstr(played.sent[0].reason, "more than"), "%s", played.sent[0].reason);
+    close_all();
+}
+
+/* ---- Receivers, and what is called before them ---- */
+
+static enum eb_status always(const struct eb_event *event, void *with, struct eb_error *why) {
+    (void)event;
+    snprintf(why->text, sizeof why->text, "always");
+    return why->status = *(enum eb_status *)with;
+}
+
+Test(worker, it_is_permanent_when_all_that_failed_say_so) {
+    static enum eb_status with[] = {EB_PERMANENT, EB_RETRIABLE, EB_PERMANENT};
+
+    for (int second = 0; second < 3; second++) {
+        working_begin();
+        events(1, "k");
+        receiver.fails[0] = 9;
+        receiver.with = second < 2 ? EB_PERMANENT : EB_RETRIABLE;
+        open_bus_on("able", NULL, TASK "retry.attempts = 2\n");
+        cr_assert_eq(eb_connect(bus, NULL, "always", always, &with[second], &err), EB_OK);
+        cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
+        run();
+        cr_assert_eq(counts().retried, (uint64_t)(second > 0));
+        cr_assert_eq(played.n_sent, 1);
+        cr_assert(strstr(played.sent[0].reason, "2 receivers out of"), "%s", played.sent[0].reason);
+        close_all();
+    }
+}
+
+Test(worker, what_waits_here_is_tried_until_it_succeeds) {
+    events(2, NULL);
+    receiver.fails[0] = 3;
+    played.events[1].nowhere = true;
+    receiver.fails[1] = 2;
+    open_on("bare", TASK);
+    run();
+    in_order(2);
+    cr_assert_eq(counts().retried, 5);
+    close_all();
+}
+
+Test(worker, what_waits_at_the_broker_may_have_no_position) {
+    events(2, "k");
+    played.events[0].nowhere = true;
+    receiver.fails[0] = 2;
+    open_on("able", TASK);
+    run();
+    in_order(2);
+    close_all();
+}
+
+static void count_call(void *calls) {
+    ++*(int *)calls;
+}
+
+Test(worker, a_service_that_wants_it_is_called_before_each_event) {
+    int calls = 0;
+
+    events(3, "k");
+    open_bus_on("able", NULL, TASK);
+    bus->before_event = count_call;
+    bus->before_event_arg = &calls;
+    cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
+    run();
+    cr_assert_eq(calls, 3);
+    close_all();
+}
+
+Test(worker, an_event_without_a_time_or_an_id_gets_one) {
+    events(3, "k");
+    for (int i = 0; i < 3; i++)
+        played.events[i].lacks = i == 1 ? "id" : "time";
+    open_on("able", TASK);
+    run();
+    in_order(3);
+    close_all();
+}
+
+Test(worker, it_is_not_run_in_a_child_of_the_process_that_opened_it) {
+    int status;
+
+    open_on("able", TASK);
+    pid_t child = fork();
+    if (child == 0)
+        exit(eb_consumer_run(consumer, &err) == EB_FATAL && strstr(err.text, "open it after the fork") ? 0 : 1);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+    close_all();
+}
+
 /* ---- Its end ---- */
+
+Test(worker, it_can_be_run_once_more_when_it_could_not_begin) {
+    unsigned n = 0;
+
+    events(2, "k");
+    open_on("able", TASK "concurrency = 3\n");
+    for (;;) {
+        fail_allocation(++n);
+        enum eb_status status = eb_consumer_run(consumer, n > 1 ? &err : NULL);
+        if (!allocation_failed() || status == EB_OK || strstr(err.text, "has run to its end"))
+            break;
+        cr_assert_eq(receiver.n, 0);
+    }
+    cr_assert_geq(n, 3);
+    in_order(2);
+    close_all();
+}
+
+Test(worker, an_error_that_the_plugin_does_not_fill_is_one_all_the_same) {
+    events(1, "k");
+    open_on("able", TASK);
+    played.receive = (struct trouble){.status = EB_PERMANENT, .times = 1, .silent = true};
+    cr_assert_eq(eb_consumer_run(consumer, NULL), EB_FATAL);
+    close_all();
+}
+
+/* Those that were remembered first are forgotten first: their dead letters then tell of a later beginning. */
+Test(worker, of_very_many_events_that_wait_for_a_retry_only_so_many_beginnings_are_remembered) {
+    enum { MANY = 10010 };
+
+    events(MANY, NULL);
+    for (int i = 0; i < MANY; i++)
+        receiver.fails[i] = 1;
+    played.hold_retries = true;
+    open_on("able", "log_level = error\n" TASK);
+    pthread_t thread = start();
+    until(counts().retried == MANY);
+    played.hold_retries = false;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    cr_assert_eq(receiver.n, MANY);
+    close_all();
+}
+
+Test(worker, memory_that_runs_out_at_a_retry_loses_nothing) {
+    unsigned n = 0;
+    bool failed = true;
+
+    while (failed) {
+        working_begin();
+        events(2, "k");
+        receiver.fails[0] = 2;
+        receiver.wait = true;
+        open_on("able", TASK);
+        pthread_t thread = start();
+        until(receiver.running == 1);
+        fail_allocation(++n);
+        receiver.wait = false;
+        enum eb_status status = end_of(thread);
+        failed = allocation_failed();
+        cr_assert_eq(status, EB_OK, "allocation %u: %s", n, err.text);
+        in_order(2);
+        close_all();
+    }
+    cr_assert_gt(n, 5);
+}
 
 Test(worker, it_runs_once) {
     events(2, "k");

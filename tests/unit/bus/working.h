@@ -19,7 +19,7 @@ struct receiver {
     enum eb_status with;                /* EB_RETRIABLE; EB_PERMANENT */
     atomic_bool wait;                   /* it takes as long as that */
     atomic_int running, n;
-    int order[1000];                    /* users, as they succeeded */
+    int order[2 * MOST_EVENTS];                    /* users, as they succeeded */
 };
 extern struct receiver receiver;
 

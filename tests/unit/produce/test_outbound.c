@@ -266,3 +266,20 @@ Test(outbound, a_key_that_finds_no_memory_goes_a_moment_later) {
     cr_assert_eq(due, 105);
     cr_assert_str_eq(picked(105, batch, 10), "a b");
 }
+
+Test(outbound, a_long_position_that_finds_no_memory_is_told_as_unknown) {
+    static char position[500];
+    struct eb_delivery delivery = {.size = sizeof delivery, .status = EB_OK, .position = {position, sizeof position - 1}};
+    struct ebi_out *batch[1];
+
+    memset(position, 'p', sizeof position - 1);
+    put("t", "", "a", 0);
+    cr_assert_str_eq(picked(0, batch, 1), "a");
+    fail_allocation(1);
+    ebi_out_report(batch[0], &delivery);
+    cr_assert(allocation_failed());
+    cr_assert_null(batch[0]->position);
+    cr_assert_eq(batch[0]->status, EB_OK);
+    ebi_out_report(batch[0], &delivery);
+    cr_assert_str_eq(batch[0]->position, position);
+}
