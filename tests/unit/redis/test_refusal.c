@@ -9,8 +9,8 @@ static const struct {
     enum rd_refusal refusal;
     const char *shown;
 } cases[] = {
-    { "MOVED 3999 127.0.0.1:6381", RD_SERVER, "Cluster" },
-    { "ASK 3999 127.0.0.1:6381", RD_SERVER, "Cluster" },
+    { "MOVED 3999 127.0.0.1:6381", RD_KEY, "Cluster" },
+    { "ASK 3999 127.0.0.1:6381", RD_KEY, "Cluster" },
     { "CLUSTERDOWN The cluster is down", RD_SERVER, "Cluster" },
     { "READONLY You can't write against a read only replica.", RD_SERVER, "primary" },
     { "OOM command not allowed when used memory > 'maxmemory'.", RD_SERVER, "maxmemory" },
@@ -42,6 +42,8 @@ Test(refusal, each_is_classed_and_none_shows_what_was_sent) {
         cr_expect(strstr(err.text, cases[i].shown), "%s: %s", cases[i].text, err.text);
         cr_expect_eq(strncmp(err.text, "topic x: ", 9), 0);
         cr_expect_null(strstr(err.text, "SECRET"), "%s", err.text);
-        cr_expect(err.status == EB_RETRIABLE && err.kind == EB_KIND_BROKER);
+        bool stays = cases[i].refusal == RD_KEY || cases[i].refusal == RD_UNKNOWN;
+        cr_expect_eq(err.status, stays ? EB_PERMANENT : EB_RETRIABLE, "%s", cases[i].text);
+        cr_expect_eq(err.kind, EB_KIND_BROKER, "%s", cases[i].text);
     }
 }
