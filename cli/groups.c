@@ -46,7 +46,7 @@ static void print_json(struct listing *listing, const char *topic, const struct 
         add_partition(&line, info->lane) && add_text(&line, "position", info->position) &&
         add_text(&line, "end", info->end) && add_number(&line, "lag", info->lag) &&
         add_number(&line, "unsettled", info->unsettled) && add_number(&line, "members", info->members) &&
-        ebi_bytes_add(&line, "}", 1))
+        (!info->state || add_text(&line, "state", info->state)) && ebi_bytes_add(&line, "}", 1))
         cli_out_line(line.data, line.len);
     else
         listing->no_memory = true;
@@ -64,12 +64,12 @@ static void print_row(struct listing *listing, const char *topic, const struct e
     char lag[24], unsettled[24], members[24];
 
     if (!listing->begun)
-        cli_outf("%-36s %-20s %-9s %14s %14s %10s %10s %8s\n", "TOPIC", "GROUP", "PARTITION", "POSITION", "END", "LAG",
-                 "UNSETTLED", "MEMBERS");
+        cli_outf("%-36s %-20s %-9s %14s %14s %10s %10s %8s  %s\n", "TOPIC", "GROUP", "PARTITION", "POSITION", "END", "LAG",
+                 "UNSETTLED", "MEMBERS", "STATE");
     listing->begun = true;
-    cli_outf("%-36s %-20s %-9s %14s %14s %10s %10s %8s\n", topic, info->group, info->lane && *info->lane ? info->lane : "-",
+    cli_outf("%-36s %-20s %-9s %14s %14s %10s %10s %8s  %s\n", topic, info->group, info->lane && *info->lane ? info->lane : "-",
              info->position ? info->position : "?", info->end ? info->end : "?", shown(info->lag, lag),
-             shown(info->unsettled, unsettled), shown(info->members, members));
+             shown(info->unsettled, unsettled), shown(info->members, members), info->state ? info->state : "-");
 }
 
 static int32_t each(void *arg, const struct eb_group_info *theirs) {
@@ -137,8 +137,8 @@ const struct cli_verb cli_groups = {
     .name = "groups",
     .summary = "Shows how far the consumer groups are: position, lag, members",
     .usage = (const char *const[]){"[-t TOPIC] [-g GROUP] [--json] [--broker NAME]", NULL},
-    .about = "Lag is what a group has not settled yet; unsettled is the part of it that is out at members. Numbers that the "
-             "broker does not know are null.",
+    .about = "Lag is what a group has not settled yet; unsettled is the part of it that is out at members; state is the "
+             "broker's own word. What the broker does not know is null.",
     .examples = (const char *const[]){"eventbus groups -g credentials --json | jq .lag", NULL},
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -276,6 +276,7 @@ struct eb_group_info {
     int64_t lag;                    /* messages this group has not settled yet */
     int64_t unsettled;              /* of those: out at members */
     int64_t members;                /* live ones */
+    const char *state;              /* the group's, in the broker's own word ("Stable"); NULL: it has none */
 };
 
 /* Works while producers and consumers are open. Each op but open and close may be NULL: the verb then says so, and may

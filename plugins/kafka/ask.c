@@ -34,6 +34,14 @@ static bool is_of_the_way(rd_kafka_resp_err_t code) {
            code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE;
 }
 
+static bool was_reached(const struct kf_admin *a) {
+    char *cluster = rd_kafka_clusterid(a->client.rk, 0);
+
+    if (cluster)
+        rd_kafka_mem_free(a->client.rk, cluster);
+    return cluster != NULL;
+}
+
 int32_t kf_admin_failed(struct kf_admin *a, struct eb_error *err, rd_kafka_resp_err_t code, const char *format, ...) {
     char what[400];
     va_list args;
@@ -42,9 +50,13 @@ int32_t kf_admin_failed(struct kf_admin *a, struct eb_error *err, rd_kafka_resp_
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
     hear_errors(a);
-    if (!is_of_the_way(code) || !a->client.link.why.text[0])
+    if (!is_of_the_way(code) || (!a->client.link.why.text[0] && was_reached(a)))
         return kf_failed(err, code, "%s", what);
-    kf_error(err, EB_RETRIABLE, "%s: %s", what, a->client.link.why.text);
+    if (a->client.link.why.text[0])
+        kf_error(err, EB_RETRIABLE, "%s: %s", what, a->client.link.why.text);
+    else
+        kf_error(err, EB_RETRIABLE, "%s: %.300s: no answer; is Kafka at this address, and is security right?", what,
+                 a->client.set->bootstrap_servers);
     if (err)
         err->native = code;
     return EB_RETRIABLE;

@@ -11,10 +11,12 @@
 #include "pipes.h"
 #include "stats.h"
 
+enum { SILENCE_MS = 2500 };
+
 /* librdkafka repeats in its log what it reports as errors, once for each try; and warns of each property that is of use
  * to another role only. */
 static int32_t level_of(int level, const char *facility) {
-    static const char *const repeated[] = { "FAIL", "ERROR", "CONFWARN", "CLUSTERID", "BRKMAIN" };
+    static const char *const repeated[] = { "FAIL", "ERROR", "FATAL", "PROTOERR", "CONFWARN", "CLUSTERID", "BRKMAIN" };
 
     for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++)
         if (strcmp(facility, repeated[i]) == 0)
@@ -86,6 +88,7 @@ int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, con
                        enum kf_role role, rd_kafka_conf_t *conf, struct eb_error *err) {
     client->host = client->link.host = host;
     client->set = set;
+    client->opened_ms = kf_ticks_ms();
     client->bell.fd = -1;
     client->voice = voice_new(host);
     if (!client->voice) {
@@ -164,15 +167,19 @@ static void end_fatally(struct kf_client *client) {
     kf_error(&why, EB_FATAL, "%s", text);
     why.native = code;
     if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
-        kf_error(&why, EB_PERMANENT, "another member has joined the group under this one's group.instance.id: %s; give "
-                 "each its own name, or static_member = no", text);
+        kf_error(&why, EB_PERMANENT, "another worker has joined the group under this one's name (group.instance.id); give "
+                 "each its own --name, or set static_member = no");
     kf_client_end(client, why.status, &why);
 }
 
-/* traps of versions: what the user cannot know. */
-static const char *hint_for(const struct kf_client *client, rd_kafka_resp_err_t code) {
+/* What the user cannot know: traps of versions, and what lies behind librdkafka's words. */
+static const char *hint_for(const struct kf_client *client, rd_kafka_resp_err_t code, const char *text) {
     const char *mechanism = client->set->sasl_mechanism;
 
+    if (code == RD_KAFKA_RESP_ERR__BAD_MSG)
+        return "this is no answer of Kafka's: is it the broker's address, and does it expect TLS (security)?";
+    if (code == RD_KAFKA_RESP_ERR__SSL && (strstr(text, "unexpected eof") || strstr(text, "wrong version number")))
+        return "does it speak TLS at this port (security)?";
     if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION && mechanism && strncmp(mechanism, "SCRAM", 5) == 0 &&
         rd_kafka_version() < 0x02060100)
         return "or it is Kafka 4, whose SCRAM librdkafka below 2.6.1 cannot do: use PLAIN, or a newer librdkafka";
@@ -187,6 +194,7 @@ static bool is_of_connection(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
     case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
         return true;
     default:
@@ -204,7 +212,7 @@ static void on_error(struct kf_client *client, rd_kafka_resp_err_t code, const c
         kf_link_bad(&client->link, code, line, "they give no cause: brokers that expect TLS or SASL end connections "
                     "like this (security)", kf_ticks_ms());
     } else if (is_of_connection(code)) {
-        kf_link_bad(&client->link, code, text, hint_for(client, code), kf_ticks_ms());
+        kf_link_bad(&client->link, code, text, hint_for(client, code, text ? text : ""), kf_ticks_ms());
     } else {
         snprintf(line, sizeof line, "%s", text && *text ? text : rd_kafka_err2str(code));
         client->host->log(client->host, 4, line);
@@ -226,6 +234,18 @@ void kf_client_event(struct kf_client *client, rd_kafka_event_t *event) {
 
 /* ---- In the loop ---- */
 
+/* A server that takes the connection and never answers: librdkafka says so much later. */
+static void mind_silence(struct kf_client *client) {
+    struct kf_link *link = &client->link;
+    int64_t now = kf_ticks_ms();
+    char line[400];
+
+    if (link->reached || link->doubted || now < client->opened_ms + SILENCE_MS)
+        return;
+    snprintf(line, sizeof line, "%.300s: no answer", client->set->bootstrap_servers);
+    kf_link_bad(link, RD_KAFKA_RESP_ERR__TIMED_OUT, line, "is Kafka at this address, and is security right?", now);
+}
+
 size_t kf_client_look(struct kf_client *client, int64_t budget_ms) {
     struct eb_error why;
     size_t news = 0;
@@ -235,6 +255,7 @@ size_t kf_client_look(struct kf_client *client, int64_t budget_ms) {
         kf_link_registry(&client->link, sr_trouble(client->registry, &why), &why);
     }
     bool reached = client->link.reached;
+    mind_silence(client);
     kf_link_look(&client->link, client->rk, kf_ticks_ms(), budget_ms);
     if (client->link.reached && !reached)
         kf_pipes_close_on_exec();       /* it knows the other brokers now */

@@ -22,6 +22,7 @@ struct kf_client {
     struct sr_registry *registry;       /* NULL: there is none */
     struct kf_bell bell;
     struct kf_link link;
+    int64_t opened_ms;
     int32_t over;                       /* EB_OK, or the instance is done: EB_FATAL, EB_PERMANENT, and why */
     struct eb_error why;
 };

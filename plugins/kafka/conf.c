@@ -128,6 +128,7 @@ static int set_defaults(rd_kafka_conf_t *conf, enum kf_role role, struct eb_erro
         { "reconnect.backoff.max.ms", "2000" },
         { "log.connection.close", "false" },            /* brokers close idle connections: no news */
         { "socket.keepalive.enable", "true" },
+        { "ssl.endpoint.identification.algorithm", "https" },   /* older librdkafka checks no host names by itself */
     }, producer[] = {
         { "partitioner", "consistent_random" },         /* the Python client's: one key, one partition, from both sides */
         { "linger.ms", "1" },                           /* the bus lingers itself */

@@ -82,10 +82,10 @@ failed:
 
 /* ---- Events ---- */
 
-static void end_for_good(struct kf_consumer *c, rd_kafka_resp_err_t code, const char *advice) {
+static void end_for_good(struct kf_consumer *c, rd_kafka_resp_err_t code, const char *text, const char *advice) {
     struct eb_error why;
 
-    kf_error(&why, EB_PERMANENT, "group %s: %s%s", c->subscription->group, rd_kafka_err2str(code), advice);
+    kf_error(&why, EB_PERMANENT, "group %s: %s%s", c->subscription->group, text ? text : rd_kafka_err2str(code), advice);
     why.native = code;
     kf_client_end(&c->client, EB_PERMANENT, &why);
 }
@@ -96,13 +96,18 @@ static void on_error(struct kf_consumer *c, rd_kafka_event_t *event) {
 
     switch (code) {
     case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
-        end_for_good(c, code, ": its live members share partitions out in another way than this one; in a group with "
+        end_for_good(c, code, NULL, ": its live members share partitions out in another way than this one; in a group with "
                      "members in Python set assignment = eager, else stop those that have another setting");
         break;
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        end_for_good(c, code, NULL, ": this user may not use it (the ACL Read on the group)");
+        break;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        end_for_good(c, code, rd_kafka_event_error_string(event), ": this user may not read it (the ACL Read on the "
+                     "topic)");
+        break;
     case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID:
-        end_for_good(c, code, "");
+        end_for_good(c, code, NULL, "");
         break;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:       /* once for each topic, and again after each refresh */
         snprintf(line, sizeof line, "waiting for a topic: %s", rd_kafka_event_error_string(event));

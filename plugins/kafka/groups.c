@@ -13,6 +13,7 @@
 struct group {
     char *name;
     size_t members;
+    const char *state;                          /* a word of librdkafka's; NULL: there is no such group */
     rd_kafka_topic_partition_list_t *places;    /* where it stands */
     rd_kafka_topic_partition_list_t *assigned;  /* what its members have */
     char who[400];                              /* their names */
@@ -71,16 +72,18 @@ static int32_t list_groups(struct kf_admin *a, int64_t until, struct groups *gro
 
 static void add_who(struct group *group, const rd_kafka_MemberDescription_t *member) {
     const char *name = rd_kafka_MemberDescription_group_instance_id(member);
+    const char *host = rd_kafka_MemberDescription_host(member);
     size_t len = strlen(group->who);
 
     if (!name || !*name)
         name = rd_kafka_MemberDescription_consumer_id(member);
     snprintf(group->who + len, sizeof group->who - len, "%s%s at %s", len ? ", " : "", name,
-             rd_kafka_MemberDescription_host(member));
+             host && *host == '/' ? host + 1 : host ? host : "?");
 }
 
 static void take_members(struct group *group, const rd_kafka_ConsumerGroupDescription_t *about) {
     group->members = rd_kafka_ConsumerGroupDescription_member_count(about);
+    group->state = rd_kafka_consumer_group_state_name(rd_kafka_ConsumerGroupDescription_state(about));
     group->assigned = rd_kafka_topic_partition_list_new(4);
     for (size_t i = 0; i < group->members; i++) {
         const rd_kafka_MemberDescription_t *member = rd_kafka_ConsumerGroupDescription_member(about, i);
@@ -231,7 +234,7 @@ static bool fill_row(const struct group *group, const struct ends *ends, int i, 
     *info = (struct eb_group_info){ .size = sizeof *info, .topic = low->topic, .group = group->name, .lane = texts[0],
                                     .position = texts[1], .end = texts[2], .unsettled = -1,
                                     .lag = high->offset > place ? high->offset - place : 0,
-                                    .members = (int64_t)group->members };
+                                    .members = (int64_t)group->members, .state = group->state };
     return true;
 }
 

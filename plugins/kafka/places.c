@@ -98,19 +98,48 @@ static bool find_places(struct kf_places *p) {
 
 /* ---- Which topics there are ---- */
 
-static bool look_for_topics(struct kf_places *p) {
+static bool find_matching(struct kf_places *p) {
     const struct eb_host *host = p->c->client.host;
     const struct rd_kafka_metadata *metadata;
 
     if (rd_kafka_metadata(p->c->client.rk, 1, NULL, &metadata, STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return false;
-    p->found = rd_kafka_topic_partition_list_new(8);
     for (int i = 0; i < metadata->topic_cnt; i++)
         if (metadata->topics[i].partition_cnt > 0 && host->matches(host, metadata->topics[i].topic))
             rd_kafka_topic_partition_list_add(p->found, metadata->topics[i].topic, RD_KAFKA_PARTITION_UA);
-    rd_kafka_topic_partition_list_sort(p->found, NULL, NULL);
     rd_kafka_metadata_destroy(metadata);
     return true;
+}
+
+/* By its name, so that one that this user may not see is told from one that is not there. That makes none. */
+static bool find_named(struct kf_places *p, const char *name) {
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(p->c->client.rk, name, NULL);
+    bool asked = topic && rd_kafka_metadata(p->c->client.rk, 0, topic, &metadata, STEP_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    if (asked && metadata->topic_cnt == 1 &&
+        (metadata->topics[0].partition_cnt > 0 || metadata->topics[0].err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED))
+        rd_kafka_topic_partition_list_add(p->found, name, RD_KAFKA_PARTITION_UA);
+    if (asked)
+        rd_kafka_metadata_destroy(metadata);
+    if (topic)
+        rd_kafka_topic_destroy(topic);
+    return asked;
+}
+
+static bool look_for_topics(struct kf_places *p) {
+    const struct eb_subscription *sub = p->c->subscription;
+    bool found = true;
+
+    if (p->found)
+        rd_kafka_topic_partition_list_destroy(p->found);        /* of a try that failed half way */
+    p->found = rd_kafka_topic_partition_list_new(8);
+    if (p->c->patterns)
+        found = find_matching(p);
+    for (size_t i = 0; !p->c->patterns && found && i < sub->n_topics; i++)
+        found = find_named(p, sub->topics[i]);
+    rd_kafka_topic_partition_list_sort(p->found, NULL, NULL);
+    return found;
 }
 
 /* ---- The thread ---- */

@@ -73,9 +73,12 @@ static int32_t refusal(const struct producer *p, struct eb_error *err, rd_kafka_
         err->native = code;
         return EB_PERMANENT;
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-        kf_failed(err, code, "topic %s takes no message of %zu bytes (message.max.bytes, max.message.bytes)",
-                  message->topic.data, message->payload.len);
+        kf_failed(err, code, "this event of %zu bytes, or those sent together with it, are too large for topic %s: see "
+                  "its max.message.bytes, and keep rdkafka.batch.size below that", message->payload.len, message->topic.data);
         err->kind = EB_KIND_DATA;
+        return EB_PERMANENT;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        kf_failed(err, code, "topic %s: this user may not write to it (the ACL Write on the topic)", message->topic.data);
         return EB_PERMANENT;
     default:
         return kf_failed(err, code, "topic %s", message->topic.data);

@@ -25,7 +25,8 @@ from registry_server import RegistryServer
 
 PATIENCE = 120
 SKIPPED = 77
-TOOLS = {"groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+TOOLS = {"acls": "org.apache.kafka.tools.AclCommand",
+         "groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
          "topics": "org.apache.kafka.tools.TopicCommand"}
 STARTED = "Kafka Server started"
 USER, PASSWORD = "alice", "alice-secret"
@@ -55,8 +56,9 @@ broker.heartbeat.interval.ms=500
 class KafkaServer:
     """One broker. Its data live in `folder` until close(); start() after kill9() or stop() finds them there again.
 
-    Always plain at `bootstrap`. secure: TLS at `tls`, TLS with a certificate of the client's at `mutual`, and SASL over
-    TLS at `sasl` for USER and PASSWORD, by PLAIN and SCRAM."""
+    Always plain at `bootstrap`. secure: TLS at `tls`, with another host's name at `misnamed`, with a certificate of the
+    client's at `mutual`, and SASL over TLS at `sasl` for USER and PASSWORD, by PLAIN and SCRAM; who is not USER may do
+    anything, and USER may what no ACL is about."""
 
     def __init__(self, secure=False, options=(), heap="512m"):
         self.classes = java_program.classes("kafka")
@@ -66,7 +68,7 @@ class KafkaServer:
         self.ports = {"PLAINTEXT": child.free_port(), "CONTROLLER": child.free_port()}
         self.options = list(options)
         if secure:
-            self.ports.update(TLS=child.free_port(), MUTUAL=child.free_port(), SASL=child.free_port())
+            self.ports.update({name: child.free_port() for name in ("TLS", "MISNAMED", "MUTUAL", "SASL")})
             self.authority = Authority(self.folder)
             self._protect()
         self._write_settings()
@@ -77,14 +79,16 @@ class KafkaServer:
     # ---- Its settings ----
 
     def _protect(self):
-        certificate, key = self.authority.sign("server")
-        with open(self.path("server.store"), "w", encoding="utf-8") as store:
-            for part in (key, certificate, self.authority.ca):
-                with open(part, encoding="utf-8") as file:
-                    store.write(file.read())
-        for name in ("tls", "mutual", "sasl"):
-            self.options += [f"listener.name.{name}.ssl.keystore.type=PEM",
-                             f"listener.name.{name}.ssl.keystore.location={self.path('server.store')}"]
+        for store, names, listeners in (("server", "IP:127.0.0.1,DNS:localhost", ("tls", "mutual", "sasl")),
+                                        ("other", "DNS:other.example", ("misnamed",))):
+            certificate, key = self.authority.sign(store, names)
+            with open(self.path(f"{store}.store"), "w", encoding="utf-8") as file:
+                for part in (key, certificate, self.authority.ca):
+                    with open(part, encoding="utf-8") as of_it:
+                        file.write(of_it.read())
+            for name in listeners:
+                self.options += [f"listener.name.{name}.ssl.keystore.type=PEM",
+                                 f"listener.name.{name}.ssl.keystore.location={self.path(store + '.store')}"]
         plain = "org.apache.kafka.common.security.plain.PlainLoginModule required "
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
         self.options += [
@@ -93,10 +97,12 @@ class KafkaServer:
             "listener.name.sasl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
             f'listener.name.sasl.plain.sasl.jaas.config={plain}user_{USER}="{PASSWORD}";',
             f"listener.name.sasl.scram-sha-256.sasl.jaas.config={scram}",
-            f"listener.name.sasl.scram-sha-512.sasl.jaas.config={scram}"]
+            f"listener.name.sasl.scram-sha-512.sasl.jaas.config={scram}",
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found=true", "super.users=User:ANONYMOUS"]
 
     def _write_settings(self):
-        spoken = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", "TLS": "SSL", "MUTUAL": "SSL",
+        spoken = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", "TLS": "SSL", "MISNAMED": "SSL", "MUTUAL": "SSL",
                   "SASL": "SASL_SSL"}
         listeners = [f"{name}://127.0.0.1:{port}" for name, port in self.ports.items()]
         lines = [SETTINGS + f"log.dirs={self.path('data')}",
@@ -188,6 +194,7 @@ class KafkaServer:
 
     bootstrap = property(lambda self: self._at("PLAINTEXT"))
     tls = property(lambda self: self._at("TLS"))
+    misnamed = property(lambda self: self._at("MISNAMED"))
     mutual = property(lambda self: self._at("MUTUAL"))
     sasl = property(lambda self: self._at("SASL"))
 

@@ -38,6 +38,8 @@ def members_and_what_is_out_at_them(t, site):
     produce(t, "a", 0, 20)
     worker = start_worker(t, "a", site.group(), more=("--exec", "sleep 60"))
     t.until(lambda: sum(row["members"] for row in site.groups(site.group()).values()) > 0, what="a member")
+    t.until(lambda: {row["state"] for row in site.groups(site.group()).values()} == {"Stable"}, what="the group's state")
+    t.contains(t.run("groups", "-g", site.group()).out, "STATE", "Stable")
     ours, theirs = lag_of_both(site, site.group())
     t.equal(sum(ours.values()), 20)
     t.equal({place: lag if lag is not None else ours[place] for place, lag in theirs.items()}, ours)

@@ -149,6 +149,8 @@ def tls_and_sasl(t, site):
     refused(t, "certificate")
     use(ours.tls, security="ssl")
     refused(t, "certificate")                               # the system's CAs do not know it
+    use(ours.misnamed, ssl_ca=ours.ca_file)
+    refused(t, "certificate")                               # of another host
     use(ours.tls)
     refused(t, "127.0.0.1")                                 # plain against TLS
     use(ours.mutual, ssl_ca=ours.ca_file)
@@ -161,12 +163,39 @@ def tls_and_sasl(t, site):
     certificate, key = ours.authority.sign("client", password="cert-hush")
     shown = {"ssl_cert": certificate, "ssl_cert_key": key, "ssl_cert_key_password": "cert-hush"}
     for n, (address, keys) in enumerate((
-            (ours.tls, {}), (ours.mutual, shown),
+            (ours.tls, {}), (ours.misnamed, {"rdkafka_ssl_endpoint_identification_algorithm": "none"}), (ours.mutual, shown),
             (ours.sasl, {"sasl_mechanism": "PLAIN", "sasl_username": USER, "sasl_password": PASSWORD}),
             (ours.sasl, {"api_key": USER, "api_secret": PASSWORD}))):
         use(address, ssl_ca=ours.ca_file, **keys)
         produce(t, f"good{n}", 0, 3)
         t.equal(len(take_all(t, f"good{n}", site.group())), 3, f"events by {address} {list(keys)}")
+
+
+@kafka_test(own_kafka=secure)
+def who_may_not_is_told_which_right_is_missing(t, site):
+    """At once, and each event is kept."""
+    ours = site.kafka
+    topic, group = site.full("closed"), site.group()
+    ours.create(topic)
+    begin = t.read("eventbus.ini").split("bootstrap_servers")[0]
+    t.write("eventbus.ini", begin + options({"bootstrap_servers": ours.sasl, "schema_registry": site.registry.url,
+                                             "ssl_ca": ours.ca_file, "api_key": USER, "api_secret": PASSWORD}))
+
+    def deny(right, *about):
+        ours.tool("acls", "--add", "--deny-principal", f"User:{USER}", "--operation", right, *about)
+
+    deny("Write", "--topic", topic)
+    began = time.monotonic()
+    done = t.run("produce", "--signal", LOGIN, "--topic", "closed", "--data", login_lines(0, 1).strip(), status=3)
+    t.contains(done.err, f"topic {topic}", "ACL Write", "undelivered.jsonl")
+    deny("Read", "--topic", topic)
+    done = t.run("consume", "-t", "closed", "-g", group, status=3)
+    t.contains(done.err, topic, "ACL Read on the topic")
+    deny("Read", "--group", group)
+    done = t.run("consume", "-t", "open", "-g", group, status=3)
+    t.contains(done.err, f"group {group}", "ACL Read on the group")
+    t.check(time.monotonic() - began < 60, "soon")
+    t.lacks(done.err, PASSWORD)
 
 
 @kafka_test()
