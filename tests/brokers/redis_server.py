@@ -26,9 +26,10 @@ class NoServer(RuntimeError):
 class RedisServer:
     """One server. Its data live in `folder` until close(); start() after kill9() or stop() finds them there again."""
 
-    def __init__(self, kind="tcp", appendonly=False, password=None, options=(), version=None):
+    def __init__(self, kind="tcp", appendonly=False, password=None, options=(), version=None, ask_clients=False):
         """kind: tcp, unix or tls. appendonly: each write is in the file before it is answered. version: another server
-        than the machine's, a name that redis_versions.sh knows; NoServer where it cannot be had."""
+        than the machine's, a name that redis_versions.sh knows; NoServer where it cannot be had. ask_clients: with tls,
+        whoever has no certificate of the CA's is sent away."""
         self.folder = tempfile.mkdtemp(prefix="eventbus-redis-")
         self.kind, self.password, self.process, self.connection = kind, password, None, None
         self.port = child.free_port() if kind != "unix" else 0
@@ -41,7 +42,8 @@ class RedisServer:
         if major(self.program) >= 7:
             self.options.append(("enable-debug-command", "yes"))
         if kind == "tls":
-            self.options += [("tls-port", self.port), ("tls-auth-clients", "no"), *make_certificates(self.folder)]
+            self.options += [("tls-port", self.port), ("tls-auth-clients", "yes" if ask_clients else "no"),
+                             *make_certificates(self.folder)]
         if password:
             self.options.append(("requirepass", password))
 
@@ -140,6 +142,10 @@ class RedisServer:
     def ca_file(self):
         return os.path.join(self.folder, "ca.pem")
 
+    def client_files(self):
+        """A client's certificate, signed by the CA, and its key."""
+        return sign_certificate(self.folder, "client", "/CN=a service")
+
     def log(self):
         with open(os.path.join(self.folder, "server.log"), encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -189,23 +195,29 @@ def major(program):
     return int(told.stdout.partition("v=")[2].partition(".")[0])
 
 
+NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+
+
+def openssl(folder, *words):
+    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+
 def make_certificates(folder):
     """A CA and a certificate for 127.0.0.1 and localhost, signed by it; answers the options that name them."""
-    def made(name):
-        return os.path.join(folder, name)
+    openssl(folder, "req", "-x509", *NEW_KEY, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj",
+            "/CN=eventbus tests")
+    certificate, key = sign_certificate(folder, "server", "/CN=127.0.0.1")
+    return [("tls-ca-cert-file", os.path.join(folder, "ca.pem")), ("tls-cert-file", certificate), ("tls-key-file", key)]
 
-    def openssl(*words):
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
 
-    with open(made("names"), "w", encoding="utf-8") as file:
+def sign_certificate(folder, name, subject):
+    """A certificate of the CA in the folder, for 127.0.0.1 and localhost, and its key: their paths."""
+    with open(os.path.join(folder, "names"), "w", encoding="utf-8") as file:
         file.write("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=eventbus tests")
-    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=127.0.0.1")
-    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-            "-days", "2", "-extfile", "names", "-out", "server.pem")
-    return [("tls-ca-cert-file", made("ca.pem")), ("tls-cert-file", made("server.pem")),
-            ("tls-key-file", made("server.key"))]
+    openssl(folder, "req", *NEW_KEY, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject)
+    openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+            "-days", "2", "-extfile", "names", "-out", f"{name}.pem")
+    return os.path.join(folder, f"{name}.pem"), os.path.join(folder, f"{name}.key")
 
 
 def main():

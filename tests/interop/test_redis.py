@@ -184,6 +184,25 @@ def a_site_moves_from_the_python_consumer_to_ours_and_back(t, redis):
 
 
 @redis_test()
+def what_a_worker_gives_back_goes_to_the_python_consumer_that_claims(t, redis):
+    """As operations.md tells it, without waiting for lag 0: check_backlog keeps the group where it is."""
+    produce(t, "back", 0, 10)
+    hang = f"cat >> begun; while [ ! -e {t.path('go')} ] && [ -d {t.folder} ]; do sleep 0.05; done"
+    ours = start_worker(t, "back", "g", ("--exec", hang))
+    t.until(lambda: os.path.exists(t.path("begun")) and t.read("begun") and redis.group("back", "g")["pending"] > 1,
+            what="more than the one at work")
+    ours.send(15)
+    t.until(lambda: redis.call("XPENDING", "back", "g", "-", "+", 10, "eventbus-returned"), what="what is given back")
+    t.write("go", "")
+    ours.wait(0)
+    produce(t, "back", 10, 15)
+    extra = json.dumps({"check_backlog": True, "claim_msgs_older_than": 60000})
+    theirs = redis_service(t, redis).consume("back", "g", 14, "--extra", extra)
+    t.equal(sorted(event["data"]["user"]["id"] for event in theirs), list(range(1, 15)))
+    t.equal(redis.group("back", "g")["pending"], 0)
+
+
+@redis_test()
 def what_a_dead_python_consumer_left_is_ours(t, redis):
     """It acknowledges after its receiver: killed in the receiver, it leaves the entry pending."""
     produce(t, "left", 0, 5)

@@ -4,10 +4,12 @@ import signal
 import sys
 import time
 
-TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests")
-sys.path.insert(0, os.path.join(TESTS, "brokers"))
-from redis_case import (LOGIN, add, entry, login_lines, number, produce, redis_test, start_producer,  # noqa: E402
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = os.path.join(HERE, "..", "..", "..", "tests")
+sys.path[:0] = [HERE, os.path.join(TESTS, "brokers")]
+from redis_case import (LOGIN, add, configure, entry, login_lines, number, produce, redis_test, start_producer,  # noqa: E402
                         start_worker)
+from hostile import HostileServer                           # noqa: E402
 from harness import main                                    # noqa: E402
 
 SOON = {"claim_after": "600ms"}
@@ -77,6 +79,22 @@ def the_name_of_a_dead_consumer_goes_when_nothing_is_pending_for_it(t, redis):
     end(heir)
 
 
+@redis_test()
+def a_name_is_removed_by_a_script_that_finds_nothing_pending_for_it(t, redis):
+    """The dead one has got its entries since its name was looked at, which showed none."""
+    produce(t, "a", 0, 5)
+    redis.call("XGROUP", "CREATE", "a", "g", "0")
+    redis.call("XREADGROUP", "GROUP", "g", "dead", "COUNT", "2", "STREAMS", "a", ">")
+    row = [b"$4\r\nname\r\n", b"$4\r\ndead\r\n", b"$7\r\npending\r\n", b":0\r\n", b"$4\r\nidle\r\n", b":9999999\r\n"]
+    with HostileServer({"XINFO": b"*1\r\n*6\r\n" + b"".join(row)}, real=redis.port) as server:
+        configure(t, f"redis://127.0.0.1:{server.port}")
+        worker = start_worker(t, "a", "g", name="w")
+        worker.until(lambda w: len(w.lines()) == 3)
+        t.until(lambda: b"cmdstat_eval:" in redis.call("INFO", "commandstats"), what="the script")
+        t.equal(consumers(redis, "a").get("dead"), 2, "pending for the name")
+        end(worker)
+
+
 @redis_test(keys={"claim_after": "2s"})
 def a_slow_consumer_that_lives_keeps_its_entries(t, redis):
     """Its receiver works three times as long as claim_after; another member waits for work. A busy machine that keeps a
@@ -129,14 +147,22 @@ def the_same_name_goes_on_with_its_own_at_once(t, redis):
 
 @redis_test()
 def what_is_handed_back_is_there_for_others_at_once(t, redis):
+    """A worker that is told to end finishes the event at work, and gives back the others that it has."""
     produce(t, "a", 0, 50)
-    first = start_worker(t, "a", "g", ("-n", "3"), name="first")
+    first = start_worker(t, "a", "g", at_work(t, "first"), name="first")
+    t.until(lambda: begun(t, "first") and len(pending(redis, "a")) > 1, what="more than the one at work")
+    first.send(15)
+    t.until(lambda: "eventbus-returned" in consumers(redis, "a"), what="what is given back")
+    t.write("go-first", "")
     first.wait(0)
-    t.equal(numbers(first), [0, 1, 2])
+    t.equal(begun(t, "first"), 1, "events run by the first worker")
+    rows = pending(redis, "a")
+    t.equal({(name, deliveries) for _, name, deliveries in rows}, {("eventbus-returned", 0)}, "a hand-back spends none")
     second = start_worker(t, "a", "g", ("--exit-at-end",), name="second")
     second.wait(0, 30)
-    t.equal(numbers(second), list(range(3, 50)))
+    t.equal(numbers(second), list(range(1, 50)))
     t.equal({event["attempt"] for event in second.json()}, {1}, "attempts")
+    print(f"# {len(rows)} given back")
 
 
 @redis_test()

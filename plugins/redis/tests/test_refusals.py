@@ -196,6 +196,25 @@ def tls_checks_the_name(t, redis):
     each_verb_ends(t, 3, "127.0.0.2", one_line=False)
 
 
+@redis_test(kind="tls", ask_clients=True)
+def a_server_that_asks_for_the_clients_certificate(t, redis):
+    """Without one, and with one of another authority: a line with host and cause."""
+    certificate, key = redis.client_files()
+    configure(t, redis.url, tls_ca=redis.ca_file)
+    each_verb_ends(t, 3, f"127.0.0.1:{redis.port}", "certificate", one_line=False)
+    with RedisServer(kind="tls") as other:
+        strange, strange_key = other.client_files()
+        configure(t, redis.url, tls_ca=redis.ca_file, tls_cert=strange, tls_key=strange_key)
+        each_verb_ends(t, 3, f"127.0.0.1:{redis.port}", one_line=False)
+        configure(t, redis.url, tls_ca=redis.ca_file, tls_cert=certificate, tls_key=strange_key)
+        t.contains(t.run(*SEND, status=2).err, "tls_key")
+    configure(t, redis.url, tls_ca=redis.ca_file, tls_cert=certificate)
+    t.contains(t.run(*SEND, status=2).err, "tls_cert and tls_key go together")
+    configure(t, redis.url, tls_ca=redis.ca_file, tls_cert=certificate, tls_key=key)
+    t.equal(len(produce(t, "a", 0, 200)), 200)
+    t.equal(len(t.run(*TAKE).json()), 200)
+
+
 @redis_test(kind="tls")
 def plain_to_a_tls_port_and_tls_to_a_plain_one(t, redis):
     configure(t, f"redis://127.0.0.1:{redis.port}")
