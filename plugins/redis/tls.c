@@ -78,6 +78,17 @@ static int32_t unusable(struct eb_error *err, const char *option, const char *pa
     return status;
 }
 
+/* A server that sends us away says why and hangs up: what we then send fails, and its word waits to be read. */
+static void hear_alert(SSL *ssl) {
+    int number = errno;
+    char byte;
+
+    if (SSL_read(ssl, &byte, 1) <= 0 && ERR_GET_REASON(ERR_peek_error()) > SSL_AD_REASON_OFFSET)
+        return;
+    ERR_clear_error();
+    errno = number;
+}
+
 /* -1 with errno, as the operation that answered `result` means it. */
 static int judge(SSL *ssl, int result, short *wants, struct eb_error *err) {
     long verified = SSL_get_verify_result(ssl);
@@ -89,6 +100,8 @@ static int judge(SSL *ssl, int result, short *wants, struct eb_error *err) {
         errno = EAGAIN;
         return -1;
     }
+    if (why == SSL_ERROR_SYSCALL && ERR_peek_error() == 0)
+        hear_alert(ssl);
     if (verified != X509_V_OK)
         rd_error(err, EB_RETRIABLE, verified, "the server's certificate is refused: %s",
                  X509_verify_cert_error_string(verified));
