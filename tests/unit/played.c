@@ -174,6 +174,7 @@ static int32_t hand_over(size_t i) {
     if (played.own_schemas) {
         schema = *played.schema;
         schema.id += i;
+        schema.json.len += played.own_lengths ? i : 0;
     }
     snprintf(id, sizeof id, "00000000-0000-1000-8000-%012d", (int)i);
     snprintf(position, sizeof position, "%d", (int)i);

@@ -46,7 +46,7 @@ struct played {
     bool greedy;                        /* hands over more than it is asked for */
     bool late, repeats_itself, revokes; /* acknowledgements are EB_GONE; told twice; all is taken away once, when it is out */
     const struct eb_schema *schema;     /* the writer's, of the events */
-    bool own_schemas;                   /* each event has one with an id of its own */
+    bool own_schemas, own_lengths;      /* each event has one with an id of its own, and with more blanks at its end */
     atomic_bool hold_retries;           /* what is to be tried again is HELD meanwhile */
     size_t n_events;
     struct played_event events[MOST_EVENTS];
@@ -58,7 +58,7 @@ struct played {
 };
 extern struct played played;
 
-/* A configuration: `sections`, then [broker m] of a plugin of tests/unit/played ("able", "bare", "deaf"), and then
+/* A configuration: `sections`, then [broker m] of a plugin of tests/unit/played ("able", "bare", "blind", "deaf", "loose"), and then
  * [broker n] of another one, or NULL. */
 const char *played_on(const char *plugin, const char *other, const char *sections);
 

@@ -9,6 +9,7 @@
 #include "plugin/folder.h"
 
 static const char type[] = "org.openedx.learning.auth.session.login.completed.v1";
+static const char other[] = "org.openedx.learning.course.enrollment.created.v1";
 static char *folder;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char said[1 << 20];
@@ -22,14 +23,21 @@ static void hear(void *arg, int level, const char *text) {
     pthread_mutex_unlock(&lock);
 }
 
+static void copy_schema(const char *name) {
+    char source[500], target[500];
+
+    snprintf(source, sizeof source, "%s/conf/schemas/%s.avsc", getenv("top_srcdir"), name);
+    snprintf(target, sizeof target, "%s/%s.avsc", folder, name);
+    copy_file(source, target, SIZE_MAX);
+}
+
 void stage_set(const char *plugins, const char *sections) {
-    char *path = built(plugins, NULL), *ini, *text = NULL, source[500], target[500];
+    char *path = built(plugins, NULL), *ini, *text = NULL;
 
     folder = folder_new();
     cr_assert_eq(setenv("STATE_DIRECTORY", folder, 1), 0);
-    snprintf(source, sizeof source, "%s/conf/schemas/%s.avsc", getenv("top_srcdir"), type);
-    snprintf(target, sizeof target, "%s/%s.avsc", folder, type);
-    copy_file(source, target, SIZE_MAX);
+    copy_schema(type);
+    copy_schema(other);
     cr_assert_gt(asprintf(&text, "[eventbus]\nproducer = m\nconsumer = m\nplugin_path = %s\nschema_path = %s\n"
                                  "plugin_trust = any\n%s", path, folder, sections), 0);
     ini = join(folder, "bus.ini");

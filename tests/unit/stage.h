@@ -1,4 +1,4 @@
-/* tests/unit/stage.h - a service's bus with one signal, login, in a folder of its own, on a plugin of this build. For
+/* tests/unit/stage.h - a service's bus with two signals, login and an enrollment's creation, in a folder of its own, on a plugin of this build. For
  * programs that have tests/unit/plugin/folder.c among their sources. */
 #ifndef TEST_STAGE_H
 #define TEST_STAGE_H

@@ -174,3 +174,40 @@ Test(burial, memory_that_runs_out_delays_it_and_loses_nothing) {
     }
     cr_assert_gt(n, 5);
 }
+
+Test(burial, where_there_is_none_memory_that_runs_out_changes_nothing) {
+    bool failed = true;
+
+    for (unsigned n = 1; failed; n++) {
+        working_begin();
+        events(1, "k");
+        receiver.fails[0] = 1;
+        receiver.with = EB_PERMANENT;
+        receiver.wait = true;
+        open_on("able", TASK "on_failure = stop\n");
+        pthread_t thread = start();
+        until(receiver.running == 1);
+        fail_allocation(n);
+        receiver.wait = false;
+        enum eb_status status = end_of(thread);
+        failed = allocation_failed();
+        if (status != EB_OK) {
+            cr_assert(strstr(err.text, "stopped at event"), "allocation %u: %s", n, err.text);
+            cr_assert_eq(played.events[0].state, THERE);
+        } else {                        /* the receiver's verdict did not come through: it was asked again */
+            cr_assert(failed && receiver.n == 1, "allocation %u", n);
+        }
+        close_all();
+    }
+}
+
+Test(burial, a_broker_whose_topics_come_by_themselves_is_not_asked_to_make_them) {
+    events(1, "k");
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    open_on("loose", TASK);
+    run();
+    cr_assert_eq(played.n_sent, 1);
+    cr_assert_eq(played.created, 0);
+    close_all();
+}

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include "../memory.h"
 #include "working.h"
 
 TestSuite(opening, .init = working_begin, .timeout = 120);
@@ -11,6 +12,10 @@ TestSuite(opening, .init = working_begin, .timeout = 120);
 Test(opening, what_a_plugin_cannot_do_is_refused_at_the_start) {
     struct eb_consumer_options options = {.size = sizeof options, .section = "w", .from = "earliest"};
 
+    open_bus_on("blind", NULL, TASK);
+    cr_assert_eq(open_worker(&err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "blind"), "%s", err.text);
+    close_all();
     open_bus_on("bare", NULL, TASK "[consume p]\ntopic = t*\ngroup = g\n");
     cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_PERMANENT);
     cr_assert(strstr(err.text, "plugin bare keeps no history"), "%s", err.text);
@@ -136,5 +141,40 @@ Test(opening, a_name_is_one_for_files_and_used_once) {
     snprintf(path, sizeof path, "%s/members/g/two", getenv("STATE_DIRECTORY"));
     cr_assert_eq(mkdir(path, 0700), 0);
     refused((struct eb_consumer_options){.section = "w", .consumer = "two"}, "cannot open");
+    close_all();
+}
+
+Test(opening, a_route_that_is_none_is_refused_whether_the_reason_is_asked_for_or_not) {
+    static const char *const routes[] = {
+        "[route a]\ntopic = t\nkey_field =\nevent = no.such.signal\n",
+        "[route a]\ntopic = t\nkey_field = no.such.field\nevent = " LOGIN "\n"};
+
+    for (size_t i = 0; i < 2; i++) {
+        stage_set("tests/unit/played", played_on("able", NULL, routes[i]));
+        cr_assert_eq(stage_open(&bus, NULL, &err), EB_PERMANENT);
+        cr_assert(strstr(err.text, "[route a]") && strstr(err.text, "no.such."), "%s", err.text);
+        cr_assert_eq(stage_open(&bus, NULL, NULL), EB_PERMANENT);
+        stage_clear();
+    }
+}
+
+Test(opening, memory_that_runs_out_opens_nothing_and_leaves_nothing) {
+    static char group[300], name[190];
+    const struct eb_consumer_options options = {
+        .size = sizeof options, .section = "w", .group = group, .consumer = name, .from = "earliest"};
+    bool failed = true;
+    unsigned n = 0;
+
+    memset(group, 'g', sizeof group - 1);
+    memset(name, 'n', sizeof name - 1);
+    group[250] = '\0';
+    open_bus_on("able", NULL, TASK);
+    while (failed) {
+        fail_allocation(++n);
+        enum eb_status status = open_with(&options);
+        failed = allocation_failed();
+        cr_assert(status == EB_OK || strstr(err.text, "memory"), "allocation %u: %s", n, err.text);
+    }
+    cr_assert_gt(n, 10);
     close_all();
 }

@@ -227,6 +227,8 @@ Test(worker, where_the_broker_has_no_keys_the_key_is_found_in_the_data) {
         TASK "concurrency = 4\n" ROUTE "key_field = user.pii.username\n",       /* the route's */
         TASK "concurrency = 4\nkey_field = user.pii.username\n",                /* the task's own */
         TASK "concurrency = 4\nkey_field = no.such.field\n",                    /* none: one line for all */
+        TASK "concurrency = 4\nkey_field =\n[route b]\nevent = org.openedx.learning.course.enrollment.created.v1\n"
+             "topic = t\nkey_field =\n" ROUTE "key_field = user.pii.username\n",
         TASK "concurrency = 4\n" ROUTE "key_field =\n",
     };
 
@@ -446,18 +448,20 @@ Test(worker, an_instance_that_is_done_leaves_its_events_at_work_to_the_next_one)
 /* A writer's schema: that of login, with white space around it, so that it is another one; or `json`. */
 static void writer(uint64_t id, const char *json) {
     static struct eb_schema schema;
-    static char text[20000];
+    static char text[20000];       /* more than the schema, see own_lengths */
     char path[500];
+    size_t len = 0;
 
     if (!json) {
         snprintf(path, sizeof path, "%s/conf/schemas/" LOGIN ".avsc", getenv("top_srcdir"));
         FILE *file = fopen(path, "r");
         cr_assert_not_null(file, "%s", path);
-        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        memset(text, ' ', sizeof text);
+        len = fread(text, 1, sizeof text - 2000, file);
         fclose(file);
         json = text;
     }
-    schema = (struct eb_schema){.size = sizeof schema, .id = id, .json = {json, strlen(json)}};
+    schema = (struct eb_schema){.size = sizeof schema, .id = id, .json = {json, len ? len : strlen(json)}};
     played.schema = &schema;
 }
 
@@ -516,6 +520,17 @@ Test(worker, schemas_are_as_many_as_a_bound_and_what_is_beyond_is_a_dead_letter)
     cr_assert_eq(receiver.n + played.n_sent, 10010);
     cr_assert_eq(played.n_sent, 10);
     cr_assert(strstr(played.sent[0].reason, "more than"), "%s", played.sent[0].reason);
+    close_all();
+}
+
+Test(worker, schemas_that_are_resolved_are_kept_up_to_a_bound) {
+    writer(77, NULL);
+    events(1100, NULL);
+    played.own_schemas = true;
+    played.own_lengths = true;
+    open_on("able", TASK "concurrency = 1\n");
+    run();
+    cr_assert_eq(receiver.n, 1100);
     close_all();
 }
 
@@ -632,6 +647,87 @@ Test(worker, an_error_that_the_plugin_does_not_fill_is_one_all_the_same) {
     played.receive = (struct trouble){.status = EB_PERMANENT, .times = 1, .silent = true};
     cr_assert_eq(eb_consumer_run(consumer, NULL), EB_FATAL);
     close_all();
+}
+
+Test(worker, one_that_cannot_be_opened_anew_can_be_stopped) {
+    events(1, "k");
+    played.receive = (struct trouble){EB_FATAL, 1};
+    open_on("able", TASK);
+    played.open_consumer = (struct trouble){EB_RETRIABLE, 1000000};
+    pthread_t thread = start();
+    until(stage_said("trying again"));
+    eb_consumer_stop(consumer);
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    close_all();
+}
+
+Test(worker, a_pause_after_an_error_ends_with_the_worker) {
+    events(2, NULL);
+    receiver.wait = true;
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    open_on("able", TASK "on_failure = stop\n");
+    pthread_t thread = start();
+    until(receiver.running >= 1);
+    played.receive = (struct trouble){EB_RETRIABLE, 1000000};
+    until(stage_said("receiving: the test wants it"));
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_FATAL);
+    cr_assert(strstr(err.text, "stopped at event"), "%s", err.text);
+    close_all();
+}
+
+Test(worker, it_goes_on_at_the_end_until_it_is_stopped_or_has_its_count) {
+    struct eb_consumer_options options = {.size = sizeof options, .section = "w"};
+
+    events(2, "k");
+    open_bus_on("able", NULL, TASK);
+    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
+    pthread_t thread = start();
+    until(played.events[1].state == SETTLED);
+    played_pause(20);
+    eb_consumer_stop(consumer);
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    eb_consumer_close(consumer);
+
+    options.count = 3;
+    played.events[0].state = played.events[1].state = THERE;
+    played.n_events = 9;
+    for (int i = 2; i < 9; i++)
+        played.events[i].key = "k";
+    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
+    run();
+    cr_assert_eq(receiver.n, 2 + 3);
+    close_all();
+}
+
+Test(worker, a_drain_that_takes_too_long_cancels_and_tells_it) {
+    events(1, "k");
+    receiver.wait = true;
+    open_on("able", TASK "drain_timeout = 20ms\n");
+    pthread_t thread = start();
+    until(receiver.running == 1);
+    eb_consumer_stop(consumer);
+    played_pause(100);
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_RETRIABLE);
+    cr_assert(strstr(err.text, "ended before all receivers were done"), "%s", err.text);
+    close_all();
+}
+
+Test(worker, a_broker_that_lets_a_key_pass_its_retry_is_not_given_any_where_order_matters) {
+    for (int none = 0; none < 2; none++) {
+        working_begin();
+        events(4, "k");
+        receiver.fails[1] = 1;
+        played.hold_retries = !none;    /* for ever: there must be none */
+        open_on("loose", none ? TASK "order = none\n" : TASK);
+        run();
+        if (!none)
+            in_order(4);
+        cr_assert_eq(receiver.n, 4);
+        close_all();
+    }
 }
 
 /* Those that were remembered first are forgotten first: their dead letters then tell of a later beginning. */

@@ -41,6 +41,7 @@ const struct eb_producer_ops eventbus_producer = {
 };
 #endif
 
+#ifndef RECEIVES_NOTHING
 static int32_t open_consumer(const struct eb_host *host, const void *settings, const struct eb_subscription *to, void **self,
                              struct eb_error *err) {
     take(settings);
@@ -67,6 +68,7 @@ const struct eb_consumer_ops eventbus_consumer = {
     .size = sizeof eventbus_consumer, .traits = TRAITS, .open = open_consumer, .receive = receive, .settle = settle,
     .wake = wake_consumer, .close = close_consumer,
 };
+#endif
 
 #ifdef ADMINISTERS
 static int32_t open_admin(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
@@ -78,12 +80,17 @@ static void close_admin(void *self) {
     ops->admin.close(self);
 }
 
+#ifndef CREATES_NOTHING
+#define CREATE create
 static int32_t create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
     return ops->admin.create(self, topic, lanes, timeout_ms, err);
 }
+#else
+#define CREATE NULL
+#endif
 
 const struct eb_admin_ops eventbus_admin = {
-    .size = sizeof eventbus_admin, .open = open_admin, .create = create, .close = close_admin,
+    .size = sizeof eventbus_admin, .open = open_admin, .create = CREATE, .close = close_admin,
 };
 #endif
 

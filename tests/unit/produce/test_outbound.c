@@ -283,3 +283,24 @@ Test(outbound, a_long_position_that_finds_no_memory_is_told_as_unknown) {
     ebi_out_report(batch[0], &delivery);
     cr_assert_str_eq(batch[0]->position, position);
 }
+
+Test(outbound, what_failed_goes_back_in_its_order_though_it_was_reported_in_another) {
+    static const int order[] = {2, 0, 1, 3};
+    struct ebi_out *batch[4], *again[4];
+
+    put("t", "", "a", 0), put("t", "", "b", 0), put("t", "", "c", 0), put("t", "", "d", 0);
+    cr_assert_str_eq(picked(0, batch, 4), "a b c d");
+    for (int i = 0; i < 4; i++)
+        cr_assert_not(reported(batch[order[i]], EB_RETRIABLE, 0));
+    cr_assert_str_eq(picked(1000, again, 4), "a b c d");
+}
+
+Test(outbound, the_first_of_two_topics_that_wait_is_the_one_that_is_waited_for) {
+    struct ebi_out *batch[4];
+    int64_t due = INT64_MAX;
+
+    outbound.limits.linger_ms = 100;
+    put("t", "", "a", 0), put("u", "", "b", 50);
+    cr_assert_eq(ebi_outbound_pick(&outbound, 60, false, batch, 4, &due), 0);
+    cr_assert_eq(due, 100);
+}
