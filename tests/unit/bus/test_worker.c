@@ -228,7 +228,7 @@ Test(worker, where_the_broker_has_no_keys_the_key_is_found_in_the_data) {
         TASK "concurrency = 4\nkey_field = user.pii.username\n",                /* the task's own */
         TASK "concurrency = 4\nkey_field = no.such.field\n",                    /* none: one line for all */
         TASK "concurrency = 4\nkey_field =\n[route b]\nevent = org.openedx.learning.course.enrollment.created.v1\n"
-             "topic = t\nkey_field =\n" ROUTE "key_field = user.pii.username\n",
+             "topic = t\nkey_field =\n[route c]\nevent = " LOGIN "\ntopic = u\nkey_field =\n" ROUTE "key_field = user.pii.username\n",
         TASK "concurrency = 4\n" ROUTE "key_field =\n",
     };
 
