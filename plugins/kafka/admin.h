@@ -17,6 +17,7 @@
 struct kf_admin {
     struct kf_client client;
     rd_kafka_queue_t *answers;
+    uintptr_t asked;                    /* questions so far; each carries its number */
     struct kf_client fetcher;           /* browse's; rk NULL until the first */
     struct kf_reader reader;
     char *browsed;                      /* the topic browsed last; */

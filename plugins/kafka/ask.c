@@ -9,7 +9,10 @@
 #include "error.h"
 #include "point.h"
 
-enum { NEWS_MS = 20, NEWS_MOST_MS = 10000 };    /* a broker hears of a topic's making or removal a moment after the answer */
+enum {
+    NEWS_MS = 20, NEWS_MOST_MS = 10000,     /* a broker hears of a topic's making or removal a moment after the answer */
+    GRACE_MS = 500                          /* librdkafka says itself that the time is over */
+};
 
 static int left(int64_t until) {
     int64_t ms = until - kf_ticks_ms();
@@ -215,6 +218,7 @@ rd_kafka_AdminOptions_t *kf_ask_options(struct kf_admin *a, rd_kafka_admin_op_t 
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(a->client.rk, op);
     char why[200];
 
+    rd_kafka_AdminOptions_set_opaque(options, (void *)++a->asked);
     rd_kafka_AdminOptions_set_request_timeout(options, left(until), why, sizeof why);
     if (op == RD_KAFKA_ADMIN_OP_CREATETOPICS || op == RD_KAFKA_ADMIN_OP_DELETETOPICS ||
         op == RD_KAFKA_ADMIN_OP_DELETERECORDS)
@@ -222,9 +226,19 @@ rd_kafka_AdminOptions_t *kf_ask_options(struct kf_admin *a, rd_kafka_admin_op_t 
     return options;
 }
 
+/* The answer to the latest question. One that was given up may still be answered: after the process stood still, say. */
+static rd_kafka_event_t *take_answer(struct kf_admin *a, int64_t until) {
+    rd_kafka_event_t *event;
+
+    while ((event = rd_kafka_queue_poll(a->answers, left(until + GRACE_MS))) &&
+           (uintptr_t)rd_kafka_event_opaque(event) != a->asked)
+        rd_kafka_event_destroy(event);
+    return event;
+}
+
 rd_kafka_event_t *kf_ask_answer(struct kf_admin *a, int64_t until, const char *what, int32_t *status,
                                 struct eb_error *err) {
-    rd_kafka_event_t *event = rd_kafka_queue_poll(a->answers, left(until) + 500);
+    rd_kafka_event_t *event = take_answer(a, until);
     rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
 
     *status = EB_OK;

@@ -91,6 +91,30 @@ def raw_logins(mock, partition, count, key):
     raw("send", mock.bootstrap, stdin="\n".join(lines) + "\n")
 
 
+# ---- A topic that nobody has made ----
+
+@test
+def an_unknown_topic_is_waited_for_as_long_as_topic_wait(t):
+    """Made meanwhile, it takes its events in order; else they are refused with what to do, and others go on."""
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        mock("topic", "late", 1)
+        mock("topic-error", "late", UNKNOWN_TOPIC)
+        configure(t, mock, topic_wait="60s")
+        producer = start_producer(t, "late", 0, 20)
+        produce(t, "a", 0, 3)
+        t.equal(producer.json(), [], "receipts of a topic that is unknown")
+        mock("topic-error", "late", 0)
+        t.equal([one["position"] for one in producer.wait(0).json()], [f"0:{n}" for n in range(20)])
+        mock("topic-error", "never", UNKNOWN_TOPIC)
+        t.write("eventbus.ini", t.read("eventbus.ini").replace("topic_wait = 60s", "topic_wait = 1s"))
+        began = time.monotonic()
+        done = start_producer(t, "never", 0, 2).wait(None)
+        t.check(done.status not in (0, None), f"status {done.status}")
+        t.check(1 <= time.monotonic() - began < 60, "neither at once nor by delivery_timeout")
+        t.contains(done.err, "topic never does not exist, waited 1000 ms", "topic_wait", "undelivered.jsonl")
+
+
 # ---- Leaders, coordinators, answers ----
 
 @test
