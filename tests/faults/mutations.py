@@ -1,4 +1,4 @@
-"""tests/faults/mutations.py - breaks the core and the sqlite plugin on purpose, and sees the tests find it.
+"""tests/faults/mutations.py - breaks the core and the plugins on purpose, and sees the tests find it.
 
     mutations.py              builds a copy of the tree; each mutation in turn: applied, built, and its test run, which
                               has to fail for the reason expected. Before that the tests have to pass. Minutes.
@@ -6,8 +6,9 @@
     mutations.py --check      only whether each still applies to the tree: without fuzz; seconds
     mutations.py --told       only whether docs/proof.md has the table of them; --write: writes it there
 
-A mutation is a file mutations/NAME.patch: what it breaks; "test:" the test of test_*.py here that finds it; "finds:" words
-one of which is in what the test says (a kind of violation with a number above 0, or any other text); then the patch.
+A mutation is a file mutations/NAME.patch: what it breaks; "test:" the test that finds it, here or among those of the redis
+plugin, which are passed over where there is no such server; "finds:" words one of which is in what the test says (a kind of
+violation with a number above 0, or any other text); then the patch.
 Says TAP, and in the end a table of what found each, and in how many seconds.
 """
 import glob
@@ -27,17 +28,19 @@ import proof                                                # noqa: E402
 
 TOP = os.path.abspath(os.environ.get("top_srcdir", os.path.join(HERE, "..", "..")))
 TARGETS = ["libeventbus.la", "eventbus", "sqlite.la", "tests/faults/killer.la", "tests/faults/worker"]
+TESTS = ["tests/faults", "plugins/redis/tests"]
 TRIES = 4                   # which moment a process dies at is chance, and some faults need the right one
 TEST_SECONDS = 300
+SKIPPED = "skipped"
 PATIENCE = 8                # of a test for what does not come; elsewhere a minute or two
 
 
 def tests_by_file():
-    """The names of the tests beside this file, by the file they are in."""
+    """The names of the tests that find mutations, by the file that they are in."""
     found = {}
-    for path in sorted(glob.glob(os.path.join(HERE, "test_*.py"))):
+    for path in sorted(path for folder in TESTS for path in glob.glob(os.path.join(TOP, folder, "test_*.py"))):
         with open(path, encoding="utf-8") as file:
-            found[os.path.basename(path)] = re.findall(r"^@test\ndef (\w+)\(", file.read(), re.MULTILINE)
+            found[os.path.relpath(path, TOP)] = re.findall(r"^@\w*test\b.*\ndef (\w+)\(", file.read(), re.MULTILINE)
     return found
 
 
@@ -47,7 +50,8 @@ class Mutation:
         with open(path, encoding="utf-8") as file:
             self.text, test, finds = (file.readline().rstrip("\n") for _ in range(3))
         self.test, self.finds = test.removeprefix("test: "), finds.removeprefix("finds: ").split("|")
-        self.file = next((file for file, names in tests_by_file().items() if self.test in names), None)
+        self.file = next((file for file, names in tests_by_file().items()
+                          if self.test in names or self.test.removesuffix("_6_2") in names), None)
         if not self.file:
             sys.exit(f"{path}: there is no test {self.test}")
 
@@ -82,14 +86,18 @@ class Copy:
             self.log.seek(0)
             sys.exit(f"Bail out! {' '.join(words)}: {ran.returncode}\n{self.log.read()[-5000:]}")
 
+    def has(self, target):
+        with open(os.path.join(self.build, "Makefile"), encoding="utf-8") as file:
+            return re.search(rf"^{re.escape(target)}:", file.read(), re.MULTILINE) is not None
+
     def make(self):
-        self.run(["make", f"-j{os.cpu_count()}", *TARGETS])
+        self.run(["make", f"-j{os.cpu_count()}", *TARGETS, *(["redis.la"] if self.has("redis.la") else [])])
 
     def test(self, file, *names):
         """Runs tests of one file; answers whether they passed, and what they said."""
         env = {**os.environ, "top_srcdir": self.source, "top_builddir": self.build, "FAULTS_PATIENCE": str(PATIENCE)}
         env.pop("EB_SOAK", None)
-        words = [sys.executable, os.path.join(self.source, "tests", "faults", file), *names]
+        words = [sys.executable, os.path.join(self.source, file), *names]
         ran = subprocess.run(words, cwd=self.build, env=env, capture_output=True, text=True, timeout=TEST_SECONDS,
                              check=False)
         return ran.returncode == 0, ran.stdout + ran.stderr
@@ -104,6 +112,8 @@ def judge(copy, mutation):
     why, word, began = "its test passed each time", None, time.monotonic()
     for _ in range(TRIES):
         passed, said = copy.test(mutation.file, mutation.test)
+        if passed and "# SKIP" in said:
+            return None, SKIPPED, 0
         if passed:
             continue
         word = mutation.found(said)
@@ -148,7 +158,8 @@ def run(mutations):
         rows = [("mutation", "caught by", "as", "in s")]
         for number, mutation in enumerate(mutations, 2):
             why, word, seconds = judge(copy, mutation)
-            good &= tell(number, f"{mutation.name} is found: {mutation.text}", why)
+            skipped = " # SKIP" if word == SKIPPED else ""
+            good &= tell(number, f"{mutation.name} is found: {mutation.text}{skipped}", why)
             rows.append((mutation.name, mutation.test if word else "nothing", word or "-", f"{seconds:.1f}"))
     print_table(rows)
     return good

@@ -33,7 +33,8 @@ COMMAND = os.path.join(BUILD, "eventbus")
 SCHEMAS = os.path.join(TOP, "conf", "schemas")
 PLUGINS = os.path.join(BUILD, ".libs")
 SOAK = bool(os.environ.get("EB_SOAK"))
-PATIENCE = 60               # seconds until a thing that should happen counts as not happening; sanitizers are slow
+# Seconds until a thing that should happen counts as not happening; sanitizers are slow.
+PATIENCE = int(os.environ.get("FAULTS_PATIENCE", 60))
 
 with open(os.path.join(TOP, "tests", "process", "sample_plugin.c"), encoding="utf-8") as _file:
     SAMPLE_PLUGIN = _file.read()

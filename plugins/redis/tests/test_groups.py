@@ -29,8 +29,9 @@ def pending(redis, topic, group="g"):
 
 
 def at_work(t, name):
-    """A receiver that tells that it began, and works until a file `go-NAME` is there."""
-    return ("--exec", f"cat >> begun-{name}; while [ ! -e {t.path('go-' + name)} ] && [ -d {t.folder} ]; do sleep 0.05; done")
+    """A receiver that tells that it began, works until a file `go-NAME` is there, and tells that it is done."""
+    wait = f"while [ ! -e {t.path('go-' + name)} ] && [ -d {t.folder} ]; do sleep 0.05; done"
+    return ("--exec", f"cat >> begun-{name}; {wait}; : > done-{name}")
 
 
 def begun(t, name):
@@ -117,14 +118,16 @@ def a_slow_consumer_that_lives_keeps_its_entries(t, redis):
 
 @redis_test(keys=SOON)
 def one_that_slept_through_its_claims_settles_nothing_of_others(t, redis):
+    """Its receiver is done by then: the verdict is the first thing that it has to say."""
     produce(t, "a", 0, 1)
     sleeper = start_worker(t, "a", "g", at_work(t, "sleeper"), name="sleeper")
     t.until(lambda: begun(t, "sleeper"))
     sleeper.send(signal.SIGSTOP)
     heir = start_worker(t, "a", "g", at_work(t, "heir"), name="heir")
     t.until(lambda: begun(t, "heir"), what="the heir's run")
-    sleeper.send(signal.SIGCONT)
     t.write("go-sleeper", "")
+    t.until(lambda: os.path.exists(t.path("done-sleeper")), what="the end of the sleeper's receiver")
+    sleeper.send(signal.SIGCONT)
     time.sleep(1.5)                                         # time enough to do the wrong thing
     t.equal([name for _, name, _ in pending(redis, "a")], ["heir"], "who holds it, after the sleeper woke and was done")
     t.write("go-heir", "")
