@@ -162,6 +162,23 @@ static int32_t read_groups(struct rd_admin *admin, int64_t until_ms, const char 
     return EB_OK;
 }
 
+/* What the server tells is its own count, which a restart from its log can leave far too high: where a group has been given
+ * the last entry there is nothing behind it, and never more than there is. */
+static int32_t correct_lag(struct rd_admin *admin, int64_t until_ms, const char *topic, struct rd_id last, struct group *group,
+                           struct eb_error *err) {
+    const struct rd_node *answer;
+    int32_t status;
+
+    if (rd_id_compare(group->at, last) >= 0) {
+        group->lag = 0;
+        return EB_OK;
+    }
+    status = ask_about(admin, until_ms, topic, (const char *[]){ "XLEN", topic, NULL }, &answer, err);
+    if (status == EB_OK && rd_is_integer(answer) && group->lag > answer->number)
+        group->lag = -1;
+    return status;
+}
+
 /* Servers before 7.0 tell no lag, and later ones not always: then the entries behind the group are counted. */
 static int32_t count_lag(struct rd_admin *admin, int64_t until_ms, const char *topic, struct group *group,
                          struct eb_error *err) {
@@ -214,6 +231,8 @@ static int32_t tell_group(struct rd_admin *admin, int64_t until_ms, const char *
     bool found;
     int32_t status = read_edge(admin, until_ms, topic, true, &found, &last, err);
 
+    if (status == EB_OK)
+        status = correct_lag(admin, until_ms, topic, last, group, err);
     if (status == EB_OK && group->lag < 0)
         status = count_lag(admin, until_ms, topic, group, err);
     if (status == EB_OK)

@@ -365,4 +365,16 @@ def members_that_come_and_go_lose_nothing(t, redis):
     t.equal(seen, set(range(3000)))
 
 
+@redis_test()
+def the_servers_own_count_is_not_believed_at_the_end(t, redis):
+    """A restart from its log can leave it far too high."""
+    produce(t, "a", 0, 10)
+    t.run("consume", "-t", "a", "-g", "g", "--exit-at-end")
+    redis.call("XGROUP", "SETID", "a", "g", redis.entries("a")[-1][0], "ENTRIESREAD", 3)
+    t.equal(redis.group("a", "g")["lag"], 7, "the server's own")
+    t.equal([row["lag"] for row in t.run("groups", "--json").json()], [0])
+    redis.call("XGROUP", "SETID", "a", "g", redis.entries("a")[5][0], "ENTRIESREAD", -1)
+    t.equal([row["lag"] for row in t.run("groups", "--json").json()], [4])
+
+
 main()

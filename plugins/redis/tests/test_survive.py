@@ -54,7 +54,8 @@ def handled(t, workers, receipts):
 
 def settled(redis, topic, group="g"):
     row = redis.group(topic, group)
-    return bool(row) and row["pending"] == 0 and row["lag"] == 0
+    last = redis.call("XREVRANGE", topic, "+", "-", "COUNT", 1)     # its own lag is not kept right over a restart
+    return bool(row) and row["pending"] == 0 and bool(last) and row["last-delivered-id"] == last[0][0]
 
 
 # ---- kill -9 of the server ----
