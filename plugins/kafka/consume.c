@@ -9,7 +9,7 @@
 #include "error.h"
 #include "point.h"
 
-enum { LEAVE_MS = 500, JOIN_MS = 2000 };
+enum { LEAVE_MS = 500, JOIN_MS = 2000, FULL_MS = 5 };
 enum farewell { GONE, JOINING, LEAVING };
 
 /* ---- Opening ---- */
@@ -184,9 +184,12 @@ static void look_for_topics(struct kf_consumer *c, int64_t now) {
 
 /* ---- Receiving ---- */
 
-static void turn(struct kf_consumer *c, int64_t budget_ms) {
+/* A host that takes no more is full of what waits for its commit, or is about to end: that gathers nothing more. */
+static void turn(struct kf_consumer *c, int64_t budget_ms, bool is_full) {
     kf_client_look(&c->client, budget_ms);
     serve(c);
+    if (is_full && c->commit_ms > kf_ticks_ms() + FULL_MS && c->commit_ms != INT64_MAX)
+        c->commit_ms = kf_ticks_ms() + FULL_MS;
     kf_commit(c, kf_ticks_ms());
     kf_rebalance_go_on(c, kf_ticks_ms());
     look_for_topics(c, kf_ticks_ms());
@@ -211,7 +214,7 @@ int32_t kf_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct
     for (;; now = kf_ticks_ms()) {
         kf_bell_take(&c->client.bell);
         bool woken = kf_bell_take_wake(&c->client.bell);
-        turn(c, until - now);
+        turn(c, until - now, max == 0);
         if (c->client.over != EB_OK) {
             if (err)
                 *err = c->client.why;

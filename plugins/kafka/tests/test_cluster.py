@@ -13,7 +13,7 @@ from harness import main, test                              # noqa: E402
 # Of the protocol: kinds of requests, and errors.
 PRODUCE, FETCH, OFFSET_COMMIT, OFFSET_FETCH, JOIN_GROUP, HEARTBEAT = 0, 1, 8, 9, 11, 12
 UNKNOWN_TOPIC, NOT_LEADER, TIMED_OUT, COORDINATOR_LOADING, NO_COORDINATOR, NOT_COORDINATOR = 3, 6, 7, 14, 15, 16
-OUT_OF_ORDER, INVALID_EPOCH, UNKNOWN_PRODUCER, FENCED_INSTANCE = 45, 47, 59, 82
+REBALANCE_IN_PROGRESS, OUT_OF_ORDER, INVALID_EPOCH, UNKNOWN_PRODUCER = 27, 45, 47, 59
 
 QUIET = "log_level = error\naudit_delivered = no\naudit_received = no\naudit_processed = no\n"
 
@@ -210,6 +210,36 @@ def a_producer_that_cannot_know_any_more_is_opened_anew(t):
         worker = t.start("consume", "w")
         worker.until(lambda w: set(numbers_of(w.json())) == set(range(900)), what="all events")
         in_order(t, end(worker).json())
+
+
+# ---- Places ----
+
+@test
+def a_commit_that_fails_is_made_again(t):
+    """Nothing comes in behind it that would bring the next one."""
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        configure(t, mock)
+        produce(t, "a", 0, 50)
+        for error in (TIMED_OUT, REBALANCE_IN_PROGRESS):
+            mock("errors", OFFSET_COMMIT, error, 5)
+        t.equal(len(t.run("consume", "w", "--exit-at-end").json()), 50)
+        t.equal(t.run("consume", "w", "--exit-at-end").json(), [], "what its place had not covered")
+
+
+@test
+def a_worker_that_ends_commits_what_is_done_however_long_it_would_gather(t):
+    with Mock(t) as mock:
+        mock("topic", "a", 2)
+        configure(t, mock, commit_interval="1m")
+        produce(t, "a", 0, 50)
+        worker = t.start("consume", "w")
+        worker.until(lambda w: len(w.json()) == 50, what="the events")
+        began = time.monotonic()
+        end(worker)
+        t.check(time.monotonic() - began < 20, f"it took {time.monotonic() - began:.1f} s to end")
+        again = t.run("-o", "broker.main.commit_interval=5ms", "consume", "w", "--exit-at-end")
+        t.equal(again.json(), [], "what its place had not covered")
 
 
 # ---- Slow receivers, retries ----

@@ -1,5 +1,6 @@
 """Members of a group on a real Kafka that stand still, die, or take another's name; a registry and a broker that go away
 under them."""
+import json
 import os
 import signal
 import sys
@@ -56,6 +57,25 @@ def a_member_that_stood_still_past_its_session_harms_nobody(t, site):
     print(f"# {len(numbers(one, two)) - sent - 800} of {sent + 800} events came again")
 
 
+@kafka_test(keys=SHORT_SESSION)
+def a_partition_moves_when_the_receiver_at_work_has_finished(t, site):
+    """What is at work is run once; the next one is the other member's already."""
+    site.kafka.create(site.full("a"), 2)
+    t.write("receiver.sh", 'e=$(cat)\necho "$e" >>runs\nsleep 2\necho "$e"\n')
+    t.configure(f"[consume w]\ntopic = a\ngroup = {site.group()}\nexec = sh receiver.sh\nconcurrency = 2\n"
+                "max_in_flight = 2\n")
+    produce(t, "a", 0, 40, keys=40)
+    one = t.start("consume", "w", "--name", "one")
+    one.until(lambda w: len({position(event["position"])[0] for event in w.json()}) == 2, what="both partitions")
+    two = t.start("consume", "w", "--name", "two")
+    two.until(lambda w: len(w.json()) >= 3, what="the events of the other member")
+    runs = [json.loads(line)["position"] for line in t.read("runs").splitlines()]
+    t.equal(sorted(runs), sorted(set(runs)), "runs: each once")
+    first = position(two.json()[0]["position"])
+    t.equal([place for place in map(position, (event["position"] for event in one.json()))
+             if place[0] == first[0] and place > first], [], "what the first member ran of it afterwards")
+
+
 @kafka_test(keys={**SHORT_SESSION, "static_member": "yes"})
 def the_second_with_one_instance_id_ends_the_first(t, site):
     site.kafka.create(site.full("a"), 2)
@@ -67,7 +87,7 @@ def the_second_with_one_instance_id_ends_the_first(t, site):
     second = t.start("consume", "-t", "a", "-g", site.group(), "--name", "same", env=elsewhere)
     ended = first.wait(None)
     t.check(ended.status not in (0, None) and ended.status > 0, f"the first has ended with {ended.status}")
-    t.contains(ended.err, "group.instance.id", "its own name")
+    t.contains(ended.err, "group.instance.id")
     produce(t, "a", 20, 40)
     second.until(lambda w: len(w.json()) >= 20, what="the new events")
     second.send(15)

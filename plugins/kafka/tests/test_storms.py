@@ -43,6 +43,12 @@ class KafkaStorm(Storm):
             self.site.kafka.launch()
             self.coming_up = True
 
+    def lag(self):
+        """A partition without a place yet is no row while a rebalance has it at no member: it may hold all."""
+        rows = [row for row in self.t.run("groups", "--json", env=self.env).json() if row["topic"] == TOPIC]
+        self.t.history.clear()
+        return sum(row["lag"] for row in rows) + self.next_number * (PARTITIONS - len(rows))
+
     def sending_is_over(self):
         return not self.deaths_at and not self.coming_up and super().sending_is_over()
 
