@@ -103,7 +103,9 @@ def an_unknown_topic_is_waited_for_as_long_as_topic_wait(t):
         configure(t, mock, topic_wait="60s")
         producer = start_producer(t, "late", 0, 20)
         produce(t, "a", 0, 3)
+        time.sleep(3)                                   # longer than a refusal without topic_wait takes
         t.equal(producer.json(), [], "receipts of a topic that is unknown")
+        t.lacks(producer.err, "does not exist")
         mock("topic-error", "late", 0)
         t.equal([one["position"] for one in producer.wait(0).json()], [f"0:{n}" for n in range(20)])
         mock("topic-error", "never", UNKNOWN_TOPIC)
