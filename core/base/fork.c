@@ -15,6 +15,14 @@ static void watch(void) {
     pthread_atfork(NULL, NULL, in_child);
 }
 
+void ebi_leave_behind(struct ebi_left *object) {
+    static _Atomic(struct ebi_left *) all;
+
+    object->next = atomic_load(&all);
+    while (!atomic_compare_exchange_weak(&all, &object->next, object))
+        continue;                       /* next is read again by that */
+}
+
 unsigned ebi_forks(void) {
     pthread_once(&once, watch);
     return atomic_load_explicit(&forks, memory_order_relaxed);

@@ -219,6 +219,7 @@ static void on_revoke(const struct eb_host *host, const uint64_t *tokens, size_t
     pthread_mutex_lock(&consumer->lock);
     ebi_dispatch_revoke(&consumer->dispatch, tokens, n, ebi_ticks_ms());
     pthread_mutex_unlock(&consumer->lock);
+    sem_post(&consumer->wake_asked);    /* verdicts are there: not woken from here, where the plugin may hold its locks */
 }
 
 struct eb_host ebi_intake_host(struct eb_consumer *consumer) {

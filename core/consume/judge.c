@@ -189,8 +189,12 @@ static bool broker_delays(const struct eb_consumer *consumer) {
 }
 
 void ebi_consumer_sleep(struct eb_consumer *consumer, struct ebi_taken *taken, int64_t wait_ms) {
-    int64_t due = ebi_ticks_ms() + wait_ms;
+    int64_t now = ebi_ticks_ms(), due = now + wait_ms;
 
+    if (taken->revoked) {               /* the broker gives it to another one, as soon as this verdict is in */
+        ebi_dispatch_return(&consumer->dispatch, taken, now);
+        return;
+    }
     ebi_dispatch_sleep(&consumer->dispatch, taken, due);
     consumer->wake_wanted |= due < consumer->receive_until_ms;
 }

@@ -413,7 +413,7 @@ static void *stopper_run(void *arg) {
 
     pthread_sigmask(SIG_SETMASK, &consumer->callers_signals, NULL);
     for (;;) {
-        while (sem_wait(&consumer->stop_asked) != 0)
+        while (sem_wait(&consumer->wake_asked) != 0)
             continue;                   /* EINTR */
         if (atomic_load(&consumer->run_over))
             return NULL;
@@ -426,7 +426,7 @@ static void *stopper_run(void *arg) {
 
 void eb_consumer_stop(struct eb_consumer *consumer) {
     atomic_fetch_add(&consumer->stops, 1);
-    sem_post(&consumer->stop_asked);    /* may be called in a signal handler, unlike a plugin's wake */
+    sem_post(&consumer->wake_asked);    /* may be called in a signal handler, unlike a plugin's wake */
 }
 
 void eb_consumer_count(const struct eb_consumer *consumer, struct eb_consumer_counts *counts) {
@@ -473,7 +473,7 @@ enum eb_status eb_consumer_run(struct eb_consumer *consumer, struct eb_error *er
         drain(consumer);
         status = answer(consumer, err);
         atomic_store(&consumer->run_over, true);
-        sem_post(&consumer->stop_asked);
+        sem_post(&consumer->wake_asked);
         pthread_join(consumer->stopper, NULL);
     }
     pthread_sigmask(SIG_SETMASK, &consumer->callers_signals, NULL);
@@ -485,6 +485,10 @@ void eb_consumer_close(struct eb_consumer *consumer) {
 
     if (!consumer)
         return;
+    if (consumer->forks != ebi_forks()) {
+        ebi_leave_behind(&consumer->left);              /* its member's lock is the parent's, too */
+        return;
+    }
     end_hands(consumer);                /* waits for receivers that are still running */
     if (consumer->self)
         settle(consumer, &err);
@@ -498,7 +502,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
     ebi_cancel_free(&consumer->cancel);
     ebi_member_leave(&consumer->member);
     ebi_task_free(&consumer->task);
-    sem_destroy(&consumer->stop_asked);
+    sem_destroy(&consumer->wake_asked);
     pthread_cond_destroy(&consumer->work);
     pthread_mutex_destroy(&consumer->wake_lock);
     pthread_mutex_destroy(&consumer->lock);
@@ -615,7 +619,7 @@ enum eb_status ebi_worker_new(const struct ebi_worker_parts *parts, const struct
     pthread_mutex_init(&consumer->lock, NULL);
     pthread_mutex_init(&consumer->wake_lock, NULL);
     ebi_cond_init(&consumer->work);
-    sem_init(&consumer->stop_asked, 0, 0);
+    sem_init(&consumer->wake_asked, 0, 0);
     ebi_dispatch_init(&consumer->dispatch);
     consumer->host = ebi_intake_host(consumer);
     status = ebi_task_make(parts->config, parts->bus, options, &consumer->task, err);

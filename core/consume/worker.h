@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <eventbus/consumer.h>
 #include <eventbus/signal.h>
+#include "base/fork.h"
 #include "base/log.h"
 #include "consume/dispatch.h"
 #include "consume/member.h"
@@ -70,10 +71,11 @@ struct eb_consumer {
     struct ebi_hand *hands;
     size_t n_hands;
     unsigned forks;                     /* ebi_forks() at open: in a child nothing of this works */
+    struct ebi_left left;
     atomic_int stops;                   /* how often eb_consumer_stop was called */
     atomic_bool run_over;
     sigset_t callers_signals;           /* the mask of the thread that called eb_consumer_run */
-    sem_t stop_asked;                   /* posted by eb_consumer_stop, also from signal handlers */
+    sem_t wake_asked;                   /* posted where the plugin may not be woken: in signal handlers, in its own calls */
     pthread_t stopper;                  /* waits for it */
 
     pthread_mutex_t wake_lock;          /* guards waker; taken by no host call, see ebi_consumer_wake */
@@ -136,7 +138,8 @@ void ebi_consumer_forget_failures(struct eb_consumer *);
 /* Where a message is, for those who read: "?" where the plugin does not say. */
 const char *ebi_position_of(const struct eb_message *);
 
-/* Keeps one here, at work or parked until now, to be worked on again after a while. */
+/* Keeps one here, at work or parked until now, to be worked on again after a while; hands it back when the broker takes it
+ * away. */
 void ebi_consumer_sleep(struct eb_consumer *, struct ebi_taken *, int64_t wait_ms);
 
 /* The worker is to end, with this. With the lock. */

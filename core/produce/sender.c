@@ -29,6 +29,7 @@ struct ebi_sender {
     struct eb_host host;
     pthread_t thread;
     unsigned forks;                     /* ebi_forks() at open: in a child nothing of this works */
+    struct ebi_left left;
 
     pthread_mutex_t lock;               /* guards what follows, to the blank line */
     pthread_cond_t changed;             /* room came, something was reported, the link changed */
@@ -304,10 +305,12 @@ static bool submit(struct ebi_sender *sender, size_t n, struct eb_error *err) {
     return false;
 }
 
-/* Waits, with the lock, for a put or the time, while there is no instance. */
+/* Waits, with the lock, for the time, while there is no instance; not for so long that what expires has to wait. */
 static void wait_for_opening(struct ebi_sender *sender) {
-    int64_t by = sender->open_at_ms;
+    int64_t by = ebi_ticks_ms() + IDLE_MS;
 
+    if (sender->open_at_ms < by)
+        by = sender->open_at_ms;
     if (sender->closing && sender->close_by_ms < by)
         by = sender->close_by_ms;
     if (ebi_ticks_ms() < by)
@@ -512,13 +515,20 @@ static struct ebi_out *take(struct ebi_sender *sender, const struct eb_message *
     return ebi_out_new(message, size, spare, err);
 }
 
+/* In a child of the process that opened it. Looked at before any lock: it may be one that nobody gives back here. */
+static bool is_parents(const struct ebi_sender *sender, struct eb_error *err) {
+    if (sender->forks == ebi_forks())
+        return false;
+    ebi_error(err, EB_FATAL, EB_KIND_CONFIG, "the bus was opened before this process was forked; open it after the fork");
+    return true;
+}
+
 enum eb_status ebi_sender_put(struct ebi_sender *sender, const struct eb_message *message, int64_t wait_ms,
                               ebi_reported reported, void *arg, struct eb_error *err) {
     enum eb_status status;
 
-    if (sender->forks != ebi_forks())   /* before any lock: it may be one that nobody gives back in this process */
-        return ebi_error(err, EB_FATAL, EB_KIND_CONFIG,
-                         "the bus was opened before this process was forked; open it after the fork");
+    if (is_parents(sender, err))
+        return EB_FATAL;
     struct ebi_out *out = take(sender, message, &status, err);
     if (!out)
         return status;
@@ -544,6 +554,8 @@ enum eb_status ebi_sender_flush(struct ebi_sender *sender, int64_t timeout_ms, s
     int64_t by = timeout_ms < 0 ? INT64_MAX : ebi_ticks_ms() + timeout_ms;
     uint64_t epoch;
 
+    if (is_parents(sender, err))
+        return EB_FATAL;
     pthread_mutex_lock(&sender->lock);
     enum eb_status status = ebi_outbound_mark(&sender->outbound, &epoch, err);
     sender->inside++;
@@ -589,6 +601,10 @@ enum eb_status ebi_sender_wait_link(struct ebi_sender *sender, int64_t timeout_m
 void ebi_sender_close(struct ebi_sender *sender, int64_t timeout_ms) {
     if (!sender)
         return;
+    if (is_parents(sender, NULL)) {
+        ebi_leave_behind(&sender->left);
+        return;
+    }
     pthread_mutex_lock(&sender->lock);
     sender->closing = true;
     sender->close_by_ms = timeout_ms < 0 ? INT64_MAX : ebi_ticks_ms() + timeout_ms;

@@ -112,6 +112,7 @@ static void count_wake(void *self) {
 
 static void producer_close(void *self, int32_t timeout_ms) {
     (void)self, (void)timeout_ms;
+    atomic_fetch_add(&played.closings, 1);
     report(true);
 }
 
@@ -251,6 +252,7 @@ static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, si
 
 static void consumer_close(void *self, int32_t timeout_ms) {
     (void)self, (void)timeout_ms;
+    atomic_fetch_add(&played.closings, 1);
 }
 
 /* ---- Admin ---- */

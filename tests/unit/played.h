@@ -51,7 +51,7 @@ struct played {
     size_t n_events;
     struct played_event events[MOST_EVENTS];
 
-    atomic_int openings, wakes, extensions, returned, created;  /* what was done to it */
+    atomic_int openings, closings, wakes, extensions, returned, created;  /* what was done to it */
     atomic_int n_sent;
     struct { char id[40], topic[64], key[40], reason[200]; int reasons; } sent[MOST_SENT];
     const struct eb_host *producer, *consumer;          /* of the last instance */

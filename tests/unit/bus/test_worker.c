@@ -139,6 +139,26 @@ Test(worker, what_is_taken_away_comes_again_in_order) {
     close_all();
 }
 
+/* The broker gives it to another worker: here it is not begun again. */
+Test(worker, what_is_taken_away_while_it_is_at_work_is_handed_back_when_it_fails) {
+    static const uint64_t tokens[] = {1, 2};
+
+    events(2, "k");
+    receiver.fails[0] = 1;
+    receiver.wait = true;
+    open_on("bare", "[consume w]\ntopic = t\ngroup = g\nretry.backoff = 1d\nretry.max = 1d\n");
+    pthread_t thread = start();
+    until(receiver.running == 1);
+    int wakes = played.wakes;
+    played.consumer->revoke(played.consumer, tokens, 2, 60000);
+    until(played.wakes > wakes);        /* from any thread: the loop hears of it at once */
+    receiver.wait = false;
+    until(played.returned >= 2);
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    in_order(2);
+    close_all();
+}
+
 Test(worker, leases_are_extended_while_a_receiver_works) {
     events(2, "k");
     played.lease_ms = 30;
@@ -610,15 +630,27 @@ Test(worker, an_event_without_a_time_or_an_id_gets_one) {
     close_all();
 }
 
-Test(worker, it_is_not_run_in_a_child_of_the_process_that_opened_it) {
+Test(worker, it_is_not_run_in_a_child_of_the_process_that_opened_it_but_may_be_closed_there) {
     int status;
 
+    events(2, "k");
+    receiver.wait = true;
     open_on("able", TASK);
+    pthread_t thread = start();
+    until(receiver.running == 1);
     pid_t child = fork();
-    if (child == 0)
-        exit(eb_consumer_run(consumer, &err) == EB_FATAL && strstr(err.text, "open it after the fork") ? 0 : 1);
+    if (child == 0) {
+        alarm(30);                      /* nobody is there who would end a wait */
+        bool refused = eb_consumer_run(consumer, &err) == EB_FATAL && strstr(err.text, "open it after the fork");
+        eb_consumer_close(consumer);
+        eb_bus_close(bus, 0, NULL);
+        exit(refused && played.closings == 0 ? 0 : 1);
+    }
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0);
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    in_order(2);
     close_all();
 }
 
