@@ -77,6 +77,10 @@ static void check_consumers(const struct eb_bus *bus, struct cli_tally *tally) {
     }
 }
 
+static const char *more_than_one(size_t n) {
+    return n == 1 ? "" : "s";
+}
+
 static int check(const struct cli_call *call) {
     struct cli_tally tally = {0};
     struct counts counts = {0};
@@ -92,8 +96,9 @@ static int check(const struct cli_call *call) {
         check_consumers(bus, &tally);
     }
     if (tally.failed == 0)
-        cli_outf("right: %zu brokers, %zu routes, %zu consumers; state in %s\n", counts.brokers, counts.routes,
-                 counts.consumers, ebi_config_state(bus->config));
+        cli_outf("right: %zu broker%s, %zu route%s, %zu consumer%s; state in %s\n", counts.brokers,
+                 more_than_one(counts.brokers), counts.routes, more_than_one(counts.routes), counts.consumers,
+                 more_than_one(counts.consumers), ebi_config_state(bus->config));
     eb_bus_close(bus, 0, NULL);
     return tally.failed ? (int)tally.first : CLI_EXIT_DONE;
 }
@@ -165,6 +170,7 @@ struct search {
     const struct ask *ask;
     const char *wanted;
     const struct cli_section *section;
+    struct eb_option last;          /* found last, if it has a key: what it means is printed behind its values */
     size_t found, n_names;
     char **names;
     bool no_memory;
@@ -191,29 +197,49 @@ static void keep_name(struct search *search, const char *name) {
         search->n_names++;
 }
 
-static void explain_value(const struct search *search, const struct eb_option *option, const char *full,
-                          const char *value, const char *where) {
+static json_t *describe(const struct eb_option *option) {
     json_t *about = cli_describe_option(option);
 
-    value = in_effect(option, value, where);
+    if (!about)
+        cli_tell("the help of %s is not UTF-8", option->key);
+    return about;
+}
 
-    if (!about) {
-        cli_tell("the help of %s is not UTF-8", full);
+static void explain_as_json(const struct eb_option *option, const char *full, const char *value, const char *where) {
+    json_t *about = describe(option);
+
+    if (!about)
+        return;
+    json_object_set_new(about, "name", json_string(full));
+    json_object_set_new(about, "value", value ? json_string(value) : json_null());
+    json_object_set_new(about, "where", json_string(where));
+    cli_out_json(about);
+}
+
+/* What the key means whose values stand above. */
+static void explain_last(struct search *search) {
+    json_t *about = search->last.key ? describe(&search->last) : NULL;
+
+    if (about)
+        cli_print_option(about);
+    json_decref(about);
+    search->last = (struct eb_option){0};
+}
+
+static void explain_value(struct search *search, const struct eb_option *option, const char *full, const char *value,
+                          const char *where) {
+    value = in_effect(option, value, where);
+    if (search->ask->json) {
+        explain_as_json(option, full, value, where);
         return;
     }
-    if (search->ask->json) {
-        json_object_set_new(about, "name", json_string(full));
-        json_object_set_new(about, "value", value ? json_string(value) : json_null());
-        json_object_set_new(about, "where", json_string(where));
-        cli_out_json(about);
-    } else {
-        if (value)
-            cli_outf("%s = %s ; %s\n", full, value, where);
-        else
-            cli_outf("%s is not set\n", full);
-        cli_print_option(about);
-        json_decref(about);
-    }
+    if (search->last.key != option->key || search->last.help != option->help)   /* not one declaration again */
+        explain_last(search);
+    search->last = *option;
+    if (value)
+        cli_outf("%s = %s ; %s\n", full, value, where);
+    else
+        cli_outf("%s is not set\n", full);
 }
 
 static void look_at_key(void *arg, const struct eb_option *option, const char *key, const char *value,
@@ -257,6 +283,7 @@ static int explain(const struct cli_call *call) {
     if (ebi_config_load(call->files, call->overrides, &config, &err) != EB_OK)
         return cli_failed(&err);
     cli_sections_each(config, true, &tally, look_at_section, &search);
+    explain_last(&search);
     if (search.no_memory) {
         ebi_error_memory(&err);
         status = cli_failed(&err);

@@ -29,12 +29,13 @@ const struct cli_option cli_common_options[] = {
 const size_t cli_n_common_options = sizeof cli_common_options / sizeof cli_common_options[0];
 
 const struct cli_exit_text cli_exit_texts[] = {
-    {0, "done"},
-    {1, "some done and some not; each was named"},
-    {2, "called wrongly, or the configuration is wrong"},
-    {3, "broker, registry or this machine: not reachable, or gave up"},
-    {4, "bad data: JSON, Avro, schema"},
-    {5, "a plugin was refused"},
+    {"0", "done"},
+    {"1", "some done and some not; each was named"},
+    {"2", "called wrongly, or the configuration is wrong"},
+    {"3", "broker, registry or this machine: not reachable, or gave up"},
+    {"4", "bad data: JSON, Avro, schema"},
+    {"5", "a plugin was refused"},
+    {"128+N", "ended by signal N before it was done"},
 };
 const size_t cli_n_exit_texts = sizeof cli_exit_texts / sizeof cli_exit_texts[0];
 
@@ -108,7 +109,7 @@ void cli_help(const struct cli_verb *const *verbs) {
     wrap(cli_about_configuration, 0, 0);
     cli_outf("\nExit status:\n");
     for (size_t i = 0; i < cli_n_exit_texts; i++)
-        cli_outf("  %d  %s\n", cli_exit_texts[i].status, cli_exit_texts[i].meaning);
+        cli_outf("  %-5s  %s\n", cli_exit_texts[i].status, cli_exit_texts[i].meaning);
     cli_outf("\neventbus VERB --help tells more of a verb, with an example.\n");
 }
 

@@ -14,8 +14,7 @@ extern const size_t cli_n_common_options;
 
 /* What the command says of its exit status and of the configuration that it finds, in --help and man pages. */
 struct cli_exit_text {
-    int status;
-    const char *meaning;
+    const char *status, *meaning;
 };
 extern const struct cli_exit_text cli_exit_texts[];
 extern const size_t cli_n_exit_texts;

@@ -37,7 +37,8 @@ static void synopsis(const struct cli_verb *verb, const char *name) {
         if (usage != verb->usage)
             cli_outf(".br\n");
         cli_roff_bold(name);
-        cli_outf(" ");
+        if (**usage)
+            cli_outf(" ");
         cli_roff_text(*usage);
         cli_outf("\n");
     }
@@ -64,10 +65,27 @@ static void examples(const struct cli_verb *verb) {
 static void exit_statuses(void) {
     cli_outf(".SH EXIT STATUS\n");
     for (size_t i = 0; i < cli_n_exit_texts; i++) {
-        cli_outf(".TP\n%d\n", cli_exit_texts[i].status);
+        cli_outf(".TP\n%s\n", cli_exit_texts[i].status);
         cli_roff_text(cli_exit_texts[i].meaning);
         cli_outf("\n");
     }
+}
+
+static void environment(void) {
+    static const struct {
+        const char *name, *meaning;
+    } all[] = {
+        {"EVENTBUS_CONFIG", "the configuration where no -c is given: a file, or a folder of them"},
+        {"STATE_DIRECTORY, XDG_STATE_HOME, HOME", "the first that is set says where the state folder is"},
+        {"NO_COLOR", "no colour in what is logged to a terminal"},
+    };
+
+    cli_outf(".SH ENVIRONMENT\n");
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        cli_outf(".TP\n\\fB%s\\fR\n%s\n", all[i].name, all[i].meaning);
+    cli_outf(".PP\nWhat a value of the configuration names as ${NAME} is told in ");
+    cli_roff_reference("eventbus.ini", "5");
+    cli_outf(".\n");
 }
 
 /* Every other page. */
@@ -107,6 +125,7 @@ static void page_of_command(const struct cli_verb *const *verbs, const char *con
     cli_roff_reference("eventbus.ini", "5");
     cli_outf(".\n");
     exit_statuses();
+    environment();
     see_also(verbs, plugins);
 }
 

@@ -105,4 +105,4 @@ sent=$(wc -l <"$folder/receipts")
 received=$(wc -l <"$folder/received")
 echo "Summary: $sent events sent and stored, $received received and acknowledged, in $(((ended - started) / 1000000)) ms with all processes started."
 [ "$sent" -eq "$expected" ] && [ "$received" -eq "$expected" ]
-echo "Next: README.md; eventbus --help; build/eventbus signals"
+echo "Next: \`. $build/try\` makes eventbus a command of this shell, nothing installed; then README.md, \"From the shell\"."

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/fingerprint.h"
+#include "base/folders.h"
 #include "produce/undelivered.h"
 #include "signal/attrs.h"
 
@@ -39,6 +40,15 @@ struct request {
 
 /* ---- The way to the broker ---- */
 
+/* The state folder, where events go that cannot be delivered, and a plugin's own files by default. Sending needs it only
+ * then: a broker elsewhere works without. */
+static void make_state_folder(const struct ebi_producer_parts *parts) {
+    struct eb_error err;
+
+    if (ebi_make_folders_for(parts->undelivered, &err) != EB_OK)
+        ebi_log_line(parts->log, EBI_WARNING, "%s; what cannot be delivered would be lost: set STATE_DIRECTORY", err.text);
+}
+
 static enum eb_status open_sender(struct ebi_producer *producer, struct eb_error *err) {
     const struct ebi_producer_parts *parts = &producer->parts;
     struct ebi_sender_limits limits = ebi_sender_limits_of(parts->settings);
@@ -47,6 +57,7 @@ static enum eb_status open_sender(struct ebi_producer *producer, struct eb_error
 
     pthread_mutex_lock(&producer->lock);
     if (!atomic_load(&producer->sender)) {
+        make_state_folder(parts);
         status = ebi_sender_open(parts->broker, parts->service, &limits, parts->log, &sender, err);
         if (status == EB_OK)
             atomic_store(&producer->sender, sender);

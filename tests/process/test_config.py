@@ -66,6 +66,15 @@ def explain_finds_keys_without_a_section(t):
 
 
 @test
+def explain_tells_of_a_key_in_several_sections_once(t):
+    t.configure("[consume a]\ntopic = x\ngroup = g\n[consume b]\ntopic = y\ngroup = g\nretry.max = 2m\n")
+    text = t.run("config", "explain", "retry.max").out
+    t.matches(text, r"^consume\.a\.retry\.max = 1m ; default\nconsume\.b\.retry\.max = 2m ; \S+:\d+\n  retry\.max\n")
+    t.equal(text.count("Longest time between two attempts"), 1)
+    t.equal(t.run("config", "explain", "topic").out.count("Topics to receive from"), 1)
+
+
+@test
 def explain_suggests_the_nearest_key(t):
     t.contains(t.run("config", "explain", "eventbus.servce", status=2).err, "did you mean eventbus.service?")
 
@@ -76,7 +85,7 @@ def check_says_that_all_is_right(t):
     t.configure(f"[route login]\nevent = {LOGIN}\ntopic = user-login\n"
                 "key_field = user.pii.username\n[consume x]\ntopic = user-login\ngroup = g\n")
     done = t.run("config", "check")
-    t.contains(done.out, "1 brokers, 1 routes, 1 consumers")
+    t.contains(done.out, "1 broker, 1 route, 1 consumer;")
     t.equal(done.err, "")
 
 

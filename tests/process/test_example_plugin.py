@@ -107,6 +107,14 @@ def events_go_through_it_and_a_killed_worker_loses_none(t):
 
 
 @test
+def it_works_with_its_defaults_where_there_is_no_state_folder_yet(t):
+    use(t)
+    sample = t.run("signals", LOGIN, "--sample").out
+    t.run("produce", "--topic", "a", "-", stdin=sample, env={"STATE_DIRECTORY": t.path("new/state")})
+    t.equal(os.listdir(t.path("new/state/spool/a")), ["0000000001"])
+
+
+@test
 def a_damaged_file_becomes_a_dead_letter(t):
     use(t)
     sample = json.dumps(t.run("signals", LOGIN, "--sample").json()[0]["data"])

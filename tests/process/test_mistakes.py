@@ -58,7 +58,7 @@ def lines_of(old, new):
 @test
 def the_file_that_the_mistakes_are_made_in_is_right(t):
     t.contains(t.run("-c", t.ini, "-c", t.write("good.ini", GOOD), "config", "check").out,
-               "right: 1 brokers, 1 routes, 1 consumers")
+               "right: 1 broker, 1 route, 1 consumer;")
 
 
 @test
