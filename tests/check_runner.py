@@ -59,7 +59,7 @@ def of_full_size_it_is_told_how_long_it_took(t):
 @test
 def only_criterion_is_asked_for_tap(t):
     t.equal(said(t, RUN, "echo $#: $*", name="test_x")[0], "0:\n")
-    t.equal(said(t, RUN, "echo $#: $*", name="unit_x")[0], "3: --tap=- --jobs 2\n")
+    t.equal(said(t, RUN, "echo $#: $*", name="unit_x")[0], "3: --tap=- --jobs 1\n")
 
 
 @test

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "plugin/folder.h"
 
 static const char type[] = "org.openedx.learning.auth.session.login.completed.v1";
@@ -109,4 +110,12 @@ int stage_kept(const char *text) {
         fclose(file);
     free(path);
     return n;
+}
+
+_Noreturn void child_ends(int status) {
+#ifdef __SANITIZE_ADDRESS__
+    _exit(status);
+#else
+    exit(status);                       /* which tells what of the library it has come through */
+#endif
 }

@@ -1,5 +1,5 @@
-/* tests/unit/stage.h - a service's bus with two signals, login and an enrollment's creation, in a folder of its own, on a plugin of this build. For
- * programs that have tests/unit/plugin/folder.c among their sources. */
+/* tests/unit/stage.h - a service's bus with two signals, login and an enrollment's creation, in a folder of its own, on a
+ * plugin of this build. For programs that have tests/unit/plugin/folder.c among their sources. */
 #ifndef TEST_STAGE_H
 #define TEST_STAGE_H
 
@@ -21,5 +21,8 @@ struct eb_event *stage_login(const struct eb_bus *, int64_t user, const char *na
 bool stage_said(const char *text);      /* whether a line of the log has that */
 int stage_kept(const char *text);       /* how many lines of undelivered.jsonl have it */
 void stage_forget_log(void);
+
+/* The end of a child that a test forked. What threads of its parent held nobody has there, and is no leak. */
+_Noreturn void child_ends(int status);
 
 #endif

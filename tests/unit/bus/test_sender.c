@@ -472,7 +472,7 @@ Test(sender, a_child_of_the_process_is_told_to_open_a_bus_of_its_own_and_may_clo
                        eb_bus_flush(bus, -1, &err) == EB_FATAL && strstr(err.text, "open it after the fork");
         eb_event_free(event);
         eb_bus_close(bus, -1, NULL);
-        exit(refused && told == 0 && played.closings == 0 ? 0 : 1);
+        child_ends(refused && told == 0 && played.closings == 0 ? 0 : 1);
     }
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0);

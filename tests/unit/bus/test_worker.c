@@ -644,7 +644,7 @@ Test(worker, it_is_not_run_in_a_child_of_the_process_that_opened_it_but_may_be_c
         bool refused = eb_consumer_run(consumer, &err) == EB_FATAL && strstr(err.text, "open it after the fork");
         eb_consumer_close(consumer);
         eb_bus_close(bus, 0, NULL);
-        exit(refused && played.closings == 0 ? 0 : 1);
+        child_ends(refused && played.closings == 0 ? 0 : 1);
     }
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0);
