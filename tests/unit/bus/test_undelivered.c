@@ -103,3 +103,17 @@ Test(undelivered, a_line_that_finds_no_memory_leaves_the_file_as_it_was) {
     cr_assert_gt(n, 1);
     cr_assert_eq(stage_kept("\"ann\""), 1);
 }
+
+Test(undelivered, a_folder_that_cannot_be_made_is_told_at_the_start) {
+    struct eb_bus *other;
+    char folder[600];
+
+    snprintf(folder, sizeof folder, "%s/bus.ini/state", getenv("STATE_DIRECTORY"));
+    cr_assert_eq(setenv("STATE_DIRECTORY", folder, 1), 0);
+    other = stage_bus(NULL);
+    struct eb_event *login = stage_login(other, 1, "ann");
+    cr_assert_eq(eb_produce(other, login, "t", NULL, NULL, NULL, NULL), EB_OK);
+    cr_assert(stage_said("what cannot be delivered would be lost: set STATE_DIRECTORY"));
+    eb_event_free(login);
+    cr_assert_eq(eb_bus_close(other, 5000, NULL), EB_OK);
+}
