@@ -242,7 +242,7 @@ static int32_t on_pending(struct rd_conn *conn, uint64_t number, const struct rd
 
     if (rd_is_error(node))
         return refused(c, stream, node, err);
-    rd_conn_works(conn);
+    rd_works(conn);
     if (!claim->busy)
         return EB_OK;
     claim->more = node->n >= claim->asked;
@@ -294,8 +294,10 @@ static void ask_pending(struct rd_consumer *c, struct rd_stream *stream, bool ow
 /* ---- signs of life, and names that nobody uses any more ---- */
 
 static int32_t on_sign(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
-    if (!rd_is_error(node))
+    if (!rd_is_error(node)) {
+        rd_works(conn);
         return EB_OK;
+    }
     if (rd_refused(rd_consumer_of(conn), stream_of(conn, number), node, "a sign of life", err) != RD_NOGROUP)
         return EB_RETRIABLE;
     rd_unjoin(stream_of(conn, number));

@@ -17,6 +17,7 @@ enum {
     READ_AT_ONCE = 64 << 10,
     READS = 16,                         /* at a time, so that the other connection has its turn */
     FIRST_WAIT_MS = 100, LONGEST_WAIT_MS = 5000,
+    PROVEN_MS = 1000,                   /* that a connection lasts, after one that a refusal ended, until it is a good one */
     OUT_KEPT = 1 << 20                  /* of the room for what is to be sent, once all is sent */
 };
 
@@ -77,6 +78,8 @@ void rd_conn_fail(struct rd_conn *conn, const struct eb_error *why) {
 }
 
 void rd_conn_works(struct rd_conn *conn) {
+    if (conn->suspect && rd_ticks_ms() - conn->ready_ms < PROVEN_MS)
+        return;
     conn->tries = 0;
     conn->suspect = false;
 }

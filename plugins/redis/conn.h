@@ -49,6 +49,7 @@ struct rd_conn {
     int lookup_fd;
     struct addrinfo *addresses, *next_address;
     uint32_t tries;                     /* in a row that led to nothing */
+    int64_t ready_ms;                   /* since when it has been ready */
     bool suspect;                       /* the last one ended by a refusal: that we are logged in proves little */
     int64_t retry_ms, slow_ms, deadline_ms;
     int64_t head_ms, heard_ms;          /* since when the first answer is waited for; when anything last came */

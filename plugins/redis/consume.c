@@ -18,6 +18,11 @@ static void on_ready(struct rd_conn *conn) {
         rd_line_up(&c->line);
 }
 
+void rd_works(struct rd_conn *conn) {
+    rd_conn_works(conn);
+    on_ready(conn);
+}
+
 static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
     struct rd_consumer *c = rd_consumer_of(conn);
 

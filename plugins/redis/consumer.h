@@ -168,6 +168,9 @@ static inline struct rd_consumer *rd_consumer_of(const struct rd_conn *conn) {
     return conn->owner;
 }
 
+/* An answer came that is no refusal. */
+void rd_works(struct rd_conn *);
+
 /* The class of a refusal; err says whose it is and what to do about it. */
 enum rd_refusal rd_refused(const struct rd_consumer *, const struct rd_stream *, const struct rd_node *, const char *what,
                            struct eb_error *err);

@@ -64,6 +64,7 @@ static int32_t on_greeting(struct rd_conn *conn, uint64_t step, const struct rd_
     if (!rd_is_error(node) || (step == LAST && rd_refused_with(node, "NOPERM"))) {
         if (step == LAST) {
             conn->state = RD_READY;
+            conn->ready_ms = rd_ticks_ms();
             conn->ready(conn);
         }
         return EB_OK;

@@ -81,9 +81,7 @@ static int32_t on_read(struct rd_conn *conn, uint64_t arg, const struct rd_node 
     ended(c);
     if (rd_is_error(node))
         return read_refused(c, node, err);
-    rd_conn_works(conn);
-    if (rd_conn_is_ready(&c->side))
-        rd_line_up(&c->line);
+    rd_works(conn);
     if (node->type == REDIS_REPLY_NIL)
         return EB_OK;
     if (node->type != REDIS_REPLY_ARRAY)

@@ -137,7 +137,7 @@ static int32_t on_plain(struct rd_conn *conn, uint64_t n, const struct rd_node *
 
     if (!rd_is_integer(node) && !nogroup)
         return rd_is_error(node) ? EB_RETRIABLE : rd_error(err, EB_RETRIABLE, 0, "the answer to XACK is no number");
-    rd_conn_works(conn);
+    rd_works(conn);
     for (uint64_t i = 0; i < n; i++) {
         struct rd_item *item = sent_first(c)->item;
         end_item(c, item, !nogroup && node->number > 0 ? EB_OK : status_of_missing(item));
@@ -176,7 +176,7 @@ static int32_t on_checked(struct rd_conn *conn, uint64_t n, const struct rd_node
         return EB_RETRIABLE;
     if (!failed && (!rd_is_array(node, n) || node->n != n))
         return rd_error(err, EB_RETRIABLE, 0, "the answer of a script is none");
-    rd_conn_works(conn);
+    rd_works(conn);
     for (uint64_t i = 0; i < n; i++) {
         struct rd_sent *sent = sent_first(c);
         int64_t result = !failed && rd_is_integer(&node->items[i]) ? node->items[i].number : 0;

@@ -69,6 +69,7 @@ class Checker:
         was ever sent; moving: the broker takes partitions from members that live, and need not know where an event is
         that it had already."""
         self.resent, self.known, self.moving = resent, known or (lambda id_: True), moving
+        self.forgetful = False          # the broker holds no count of failures: another worker begins it anew
         self.unplaced = []              # ids of receipts without a position, where that is allowed
         self.events, self.receipts, self.ids = {}, 0, {}
         self.promised = {}              # place: the id of the event that is said to be stored there
@@ -188,7 +189,7 @@ class Checker:
             self.keys[place] = key                      # for bury(), which is not told it
 
     def check_attempt(self, event, place, attempt):
-        if not (self.moving or event.failures - event.unsure < attempt) or attempt > event.failures + 1:
+        if not (self.moving or self.forgetful or event.failures - event.unsure < attempt) or attempt > event.failures + 1:
             self.wrong("attempts", f"attempt {attempt} at {place} after {event.failures} failed runs, "
                                    f"{event.unsure} of them by workers that were killed")
 

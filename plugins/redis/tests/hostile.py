@@ -2,7 +2,7 @@
 
     with HostileServer({"XADD": lie}) as server: ...        lie(connection, words): what is sent in place of the answer
 
-A lie is bytes, or an iterable of bytes that goes on until the client hangs up. Commands without a lie are passed on to
+A lie is bytes, or an iterable of bytes that goes on until the client hangs up; None: this time it is honest. Commands without a lie are passed on to
 the real server given, or answered as a polite empty server would.
 """
 import socket
@@ -48,18 +48,19 @@ class HostileServer:
                 while True:
                     words = resp.read(stream)
                     name = words[0].decode().upper()
-                    if name in self.lies:
-                        self._tell(connection, self.lies[name], words)
-                    else:
+                    if name not in self.lies or not self._tell(connection, self.lies[name], words):
                         connection.sendall(self._honest(server, name, words))
         except (OSError, EOFError, ValueError):
             self.hung_up += 1
 
     def _tell(self, connection, lie, words):
-        self.told += 1
         lie = lie(words) if callable(lie) else lie
+        if lie is None:
+            return False
+        self.told += 1
         for piece in [lie] if isinstance(lie, bytes) else lie:
             connection.sendall(piece)
+        return True
 
     def _honest(self, server, name, words):
         if not server:

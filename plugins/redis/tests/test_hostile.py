@@ -2,6 +2,8 @@
 import itertools
 import os
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "..", "tests", "brokers")]
@@ -81,14 +83,21 @@ def watched(t, what, worker, done):
     t.check(status in (0, 1, 3, 128 + 15, -15), f"{what}: ended with {status}: {worker.err[-300:]}")
 
 
-def lied_to(t, verb, command, lies, check):
-    for what, lie in lies:
-        with HostileServer({command: lie}) as server:
-            configure(t, f"redis://127.0.0.1:{server.port}")
-            worker = t.start(*PATIENCE, *verb)
+def lied_to(t, verb, command, lies, check, beside=None):
+    """Four liars at a time; beside: what each of them lies besides."""
+    starting = threading.Lock()
+    configure(t, "redis://127.0.0.1")
+
+    def one(what, lie):
+        with HostileServer({command: lie, **(beside or {})}) as server:
+            with starting:
+                worker = t.start(*PATIENCE, "-o", f"broker.main.url=redis://127.0.0.1:{server.port}", *verb)
             watched(t, f"{command}: {what}", worker, lambda: server.hung_up > 2)
             t.check(server.told, f"{command}: {what}: never told")
             check(f"{command}: {what}", worker, server)
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(one, what, lie) for what, lie in lies]:
+            done.result()
 
 
 @test
@@ -128,18 +137,17 @@ def lies_told_at_the_connection(t):
 
 @test
 def lies_about_what_is_pending(t):
-    for command in ("XGROUP", "XINFO", "XPENDING", "XAUTOCLAIM"):
-        def check(what, worker, server):
-            t.equal(worker.out, "", f"{what}: events")
-        chosen = [lie for lie in LIES if lie[0] in (
-            "a number", "nothing", "a list of numbers", "very deep lists", "a status", "a text of 2^62 bytes",
-            "texts that never end", "two answers")]
-        for what, lie in some(chosen):
-            with HostileServer({command: lie}) as server:
-                configure(t, f"redis://127.0.0.1:{server.port}")
-                worker = t.start(*PATIENCE, "-o", "broker.main.claim_after=300ms", "consume", "-t", "a", "-g", "g")
-                watched(t, f"{command}: {what}", worker, lambda: server.hung_up > 2)
-                check(f"{command}: {what}", worker, server)
+    def check(what, worker, server):
+        t.equal(worker.out, "", f"{what}: events")
+    chosen = [lie for lie in LIES if lie[0] in (
+        "a number", "nothing", "a list of numbers", "very deep lists", "a status", "a text of 2^62 bytes",
+        "texts that never end", "two answers")]
+    verb = ("-o", "broker.main.claim_after=300ms", "consume", "-t", "a", "-g", "g")
+    for command in ("XGROUP", "XINFO", "XPENDING"):
+        lied_to(t, verb, command, some(chosen), check)
+    left = array(array(bulk("7-7"), bulk("dead"), b":99999999\r\n", b":1\r\n"))
+    lied_to(t, verb, "XCLAIM", [*some(chosen), ("an entry that was not asked for", array(ENTRY))], check,
+            {"XPENDING": left})
 
 
 @test

@@ -1,6 +1,7 @@
 """What Redis refuses, and what is wrong with the way to it: one line with host and cause, and no secret anywhere."""
 import json
 import os
+import re
 import sys
 import time
 
@@ -29,9 +30,10 @@ def cause(text):
 
 
 def each_verb_ends(t, status, *words, secret=SECRET, one_line=True):
-    for verb in VERBS:
-        begin = time.monotonic()
-        done = t.run(*IMPATIENT, *verb, status=status)
+    begin = time.monotonic()
+    started = [t.start(*IMPATIENT, *verb) for verb in VERBS]
+    for verb, worker in zip(VERBS, started):
+        done = worker.wait(status)
         t.contains(done.err, *words)
         t.lacks(done.out + done.err, secret)
         t.check(time.monotonic() - begin < 15, f"{verb[0]} took {time.monotonic() - begin:.1f} s")
@@ -68,6 +70,24 @@ def a_good_url_of_any_form_passes_the_check(t):
                 "redis://u:p@ss@h/1"):
         configure(t, url)
         t.run("config", "check")
+
+
+@test
+def the_example_is_true(t):
+    """conf/redis.ini as it is, and what is commented out there: keys that the plugin has, with their defaults."""
+    with open(os.path.join(TESTS, "..", "conf", "redis.ini"), encoding="utf-8") as file:
+        text = file.read()
+    configure(t, "redis://127.0.0.1")
+    paths = [word for key in ("plugin_path", "schema_path") for word in
+             ("-o", f"eventbus.{key}={re.search(rf'{key} = (.*)', t.read(os.path.basename(t.ini))).group(1)}")]
+    t.run("-c", t.write("redis.ini", text), *paths, "config", "check")
+    plugin, = t.run("plugins", "redis", "--json").json()
+    defaults = {option["key"]: option["default"] for option in plugin["options"]}
+    shown = dict(re.findall(r"^; (\w+) = (\S+)", text, re.MULTILINE))
+    t.check(len(shown) > 5, f"{shown}")
+    t.equal(sorted(set(shown) - set(defaults)), [], "keys that the plugin does not have")
+    t.equal({key: value for key, value in shown.items() if defaults[key] and defaults[key] != value}, {},
+            "what is said to be the default")
 
 
 @test
@@ -333,17 +353,34 @@ def what_passes_is_waited_out_by_a_producer(t, redis):
 @redis_test()
 def what_passes_is_waited_out_by_a_consumer(t, redis):
     produce(t, "a", 0, 20)
-    for answer in PASSES:
+    for command, answer in [*(("XREADGROUP", answer) for answer in PASSES), ("XACK", PASSES[3])]:
         word = answer.split()[0]
-        with refusing(redis, "XREADGROUP", answer) as server:
+        with refusing(redis, command, answer) as server:
             configure(t, f"redis://127.0.0.1:{server.port}")
-            worker = start_worker(t, "a", word)
+            worker = start_worker(t, "a", f"{command} {word}")
             t.until(lambda: server.told > 2 and word in worker.err, what=f"{word} to be said, and tried again")
             server.lies.clear()
             worker.until(lambda w: len(w.lines()) == 20)
             worker.send(15)
             t.equal([number(event) for event in worker.wait(0).json()], list(range(20)), word)
             t.equal(len([line for line in waiting(worker) if word in line]), 1, f"{word}: lines in {worker.err}")
+
+
+@redis_test()
+def what_is_refused_beside_what_works_is_said_once(t, redis):
+    """The look for what others left, and nothing else: no connection a tenth of a second, no two lines for each."""
+    with HostileServer({"XPENDING": lambda words: b"-ERR of a new kind\r\n" if b"IDLE" in words else None},
+                       real=redis.port) as server:
+        configure(t, f"redis://127.0.0.1:{server.port}")
+        worker = start_worker(t, "a", "g", ("-o", "broker.main.connect_timeout=1m"))
+        t.until(lambda: server.told > 4, what="its tries")
+        server.lies.clear()
+        produce(t, "a", 0, 3)
+        worker.until(lambda w: len(w.lines()) == 3)
+        worker.until("connected again")
+        worker.send(15)
+        worker.wait(0)
+        t.equal(len(waiting(worker)), 1, f"lines that say so in {worker.err}")
 
 
 @redis_test()

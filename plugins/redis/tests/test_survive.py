@@ -196,6 +196,22 @@ def a_server_that_hangs_is_left_and_found_again(t, redis):
     handled(t, [worker], receipts)
 
 
+@redis_test(keys={"keepalive": "300ms", "command_timeout": "500ms"})
+def a_server_that_hangs_is_noticed_though_nothing_is_sent(t, redis):
+    """A producer that has nothing to send asks whether the server is there."""
+    producer, pipe = open_producer(t, "a")
+    with pipe:
+        pipe.write(login_lines(0, 1))
+        pipe.flush()
+        producer.until(lambda w: len(w.lines()) == 1)
+        redis.freeze()
+        producer.until("no answer")
+        redis.thaw()
+        producer.until("connected again")
+        pipe.write(login_lines(1, 2))
+    t.equal(len(producer.wait(0).json()), 2)
+
+
 @redis_test(keys={"stream_max_len": "0"})
 def client_kill_again_and_again(t, redis):
     count = size(20_000, 200_000)

@@ -1,0 +1,61 @@
+"""The key is not on the wire: where a worker takes it from, and what order it then keeps with several hands."""
+import os
+import sys
+
+TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests")
+sys.path.insert(0, os.path.join(TESTS, "brokers"))
+from redis_case import KEY_FIELD, LOGIN, QUIET, produce, redis_test  # noqa: E402
+from harness import main                                    # noqa: E402
+
+EVENTS, KEYS = 60, 6
+RECEIVER = """n=$(sed 's/.*"user":{"id":\\([0-9]*\\).*/\\1/'); echo begin $n >> runs; sleep 0.03; echo end $n >> runs"""
+
+
+def runs(t, *words):
+    """[(begin or end, event)...] of a worker with six hands, as its receivers wrote them down."""
+    task = {"topic": "a", "group": "g", "concurrency": "6", "exec": RECEIVER}
+    t.run(*QUIET, *(word for key, value in task.items() for word in ("-o", f"consume.x.{key}={value}")), *words, "consume",
+          "x", "--exit-at-end")
+    return [(what, int(event)) for what, event in (line.split() for line in t.read("runs").splitlines())]
+
+
+def most_at_a_time(told):
+    most = now = 0
+    for what, _ in told:
+        now += 1 if what == "begin" else -1
+        most = max(most, now)
+    return most
+
+
+def in_order_by_key(t, told):
+    for key in range(KEYS):
+        mine = [one for one in told if one[1] % KEYS == key]
+        wanted = [(what, event) for event in range(key, EVENTS, KEYS) for what in ("begin", "end")]
+        t.equal(mine, wanted, f"runs of key{key}")
+
+
+@redis_test()
+def the_key_of_the_section_lets_other_keys_run_at_the_same_time(t, redis):
+    produce(t, "a", 0, EVENTS, keys=KEYS)
+    told = runs(t, "-o", f"consume.x.key_field={KEY_FIELD}")
+    in_order_by_key(t, told)
+    t.check(most_at_a_time(told) > 1, "two keys at the same time")
+    print(f"# up to {most_at_a_time(told)} at the same time")
+
+
+@redis_test()
+def so_does_the_key_of_the_route(t, redis):
+    t.configure(f"[route a]\nevent = {LOGIN}\ntopic = a\nkey_field = {KEY_FIELD}\n")
+    produce(t, "a", 0, EVENTS, keys=KEYS)
+    told = runs(t)
+    in_order_by_key(t, told)
+    t.check(most_at_a_time(told) > 1, "two keys at the same time")
+
+
+@redis_test()
+def with_neither_the_whole_stream_is_one_key(t, redis):
+    produce(t, "a", 0, EVENTS, keys=KEYS)
+    t.equal(runs(t), [(what, event) for event in range(EVENTS) for what in ("begin", "end")])
+
+
+main()
