@@ -137,8 +137,8 @@ const struct cli_verb cli_groups = {
     .name = "groups",
     .summary = "Shows how far the consumer groups are: position, lag, members",
     .usage = (const char *const[]){"[-t TOPIC] [-g GROUP] [--json] [--broker NAME]", NULL},
-    .about = "Lag is what a group has not settled yet; unsettled is the part of it that is out at members; state is the "
-             "broker's own word. What the broker does not know is null.",
+    .about = "Lag is what a group has not settled yet; unsettled is the part of it that is out at members. Numbers that the "
+             "broker does not know are null; state is the broker's own word, where it has one.",
     .examples = (const char *const[]){"eventbus groups -g credentials --json | jq .lag", NULL},
     .options = options,
     .n_options = sizeof options / sizeof options[0],

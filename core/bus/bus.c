@@ -151,8 +151,6 @@ static enum eb_status bind_broker(struct eb_bus *bus, const char *name, struct e
     struct ebi_bound *bound;
     enum eb_status status;
 
-    if (*name && !ebi_config_has(bus->config, "broker", name))
-        return ebi_config_no_section(bus->config, "broker", name, err);
     bound = calloc(1, sizeof *bound + strlen(name) + 1);
     if (!bound)
         return ebi_error_memory(err);

@@ -124,6 +124,14 @@ static void leave_out_headers(struct eb_message *message) {
     message->flaw = (struct eb_text){why, sizeof why - 1};
 }
 
+/* The shortest one decides when all are extended. */
+static void note_lease(struct eb_consumer *consumer, int64_t lease_ms) {
+    if (lease_ms <= 0 || (consumer->lease_ms > 0 && lease_ms >= consumer->lease_ms))
+        return;
+    consumer->lease_ms = lease_ms;
+    consumer->extend_at_ms = ebi_ticks_ms() + lease_ms / 3;
+}
+
 static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_message *message, struct ebi_taken *spare) {
     const struct eb_schema *key_schema, *schema;
     struct ebi_bytes *lane = &consumer->lane;
@@ -155,6 +163,7 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     pthread_mutex_unlock(&consumer->lock);
     if (added) {
         atomic_fetch_add(&consumer->counters.received, 1);
+        note_lease(consumer, copy.lease_ms);
         if (++consumer->unannounced == ANNOUNCED)
             ebi_intake_announce(consumer);
     }
@@ -182,13 +191,7 @@ static int32_t on_received(const struct eb_host *host, const struct eb_message *
     pthread_mutex_unlock(&consumer->lock);
     if (full)
         return EB_FULL;
-    enum eb_status status = take_in(consumer, message, spare);
-    if (status == EB_OK && message->lease_ms > 0 &&
-        (consumer->lease_ms == 0 || message->lease_ms < consumer->lease_ms)) {
-        consumer->lease_ms = message->lease_ms;
-        consumer->extend_at_ms = ebi_ticks_ms() + message->lease_ms / 3;
-    }
-    return status;
+    return take_in(consumer, message, spare);
 }
 
 static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_t n, int32_t status) {

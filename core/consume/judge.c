@@ -157,7 +157,8 @@ static void stop_at_failure(struct eb_consumer *consumer, struct ebi_taken *take
 
     log_failure(consumer, taken, EBI_ERROR, "failed, and on_failure = stop");
     ebi_error(&why, EB_FATAL, EB_KIND_DATA, "stopped at event %s of topic %s, which was handed back (on_failure = stop): %s",
-              ebi_position_of(&taken->message), ebi_short_topic(consumer->task.prefix, taken->message.topic.data), taken->why ? taken->why->text : "?");
+              ebi_position_of(&taken->message), ebi_short_topic(consumer->task.prefix, taken->message.topic.data),
+              taken->why ? taken->why->text : "?");
     ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
     ebi_consumer_fail(consumer, &why);
 }

@@ -160,15 +160,7 @@ Test(burial, memory_that_runs_out_delays_it_and_loses_nothing) {
         events(1, "k");
         receiver.fails[0] = 1;
         receiver.with = EB_PERMANENT;
-        receiver.wait = true;
-        open_on("able", TASK);
-        pthread_t thread = start();
-        until(receiver.running == 1);
-        fail_allocation(++n);
-        receiver.wait = false;
-        enum eb_status status = end_of(thread);
-        failed = allocation_failed();
-        cr_assert_eq(status, EB_OK, "allocation %u: %s", n, err.text);
+        failed = ran_out_at(++n);
         cr_assert_eq(played.n_sent + receiver.n, 1, "allocation %u: %d", n, played.n_sent);
         close_all();
     }

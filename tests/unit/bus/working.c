@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "../memory.h"
 
 struct eb_bus *bus;
 struct eb_consumer *consumer;
@@ -98,4 +99,17 @@ void in_order(int n) {
     cr_assert_eq(receiver.n, n, "%d of %d", receiver.n, n);
     for (int i = 0; i < n; i++)
         cr_assert_eq(receiver.order[i], i, "number %d is %d", i, receiver.order[i]);
+}
+
+bool ran_out_at(unsigned n) {
+    receiver.wait = true;
+    open_on("able", TASK);
+    pthread_t thread = start();
+    until(receiver.running == 1);
+    fail_allocation(n);
+    receiver.wait = false;
+    enum eb_status status = end_of(thread);
+    bool failed = allocation_failed();
+    cr_assert_eq(status, EB_OK, "allocation %u: %s", n, err.text);
+    return failed;
 }

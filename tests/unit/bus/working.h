@@ -39,6 +39,8 @@ void run(void);                         /* to the end of what is there */
 pthread_t start(void);                  /* the same, in a thread */
 enum eb_status end_of(pthread_t thread);
 struct eb_consumer_counts counts(void);
+/* Runs TASK to the end; allocation n behind the first event's arrival at its receiver fails. False: there were not so many. */
+bool ran_out_at(unsigned n);
 void in_order(int n);                   /* asserts that n events succeeded, in their order */
 
 #endif

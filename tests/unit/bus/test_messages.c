@@ -1,0 +1,274 @@
+/* tests/unit/bus/test_messages.c - what comes in: messages that are none, receivers that fail, schemas of writers. */
+#include <stdio.h>
+#include <string.h>
+#include <stdlib.h>
+#include "../memory.h"
+#include "bus/bus.h"
+#include "working.h"
+
+TestSuite(messages, .init = working_begin, .timeout = 120);
+
+/* ---- Messages that are none ---- */
+
+Test(messages, what_cannot_be_read_stands_in_line_and_becomes_a_dead_letter) {
+    events(4, NULL);
+    played.events[1].broken = true;
+    played.events[2].type = "org.example.unknown.v1";
+    played.events[3].nowhere = true;
+    open_on("bare", TASK "key_field = user.pii.username\n");
+    run();
+    cr_assert_eq(receiver.n, 2);
+    cr_assert_eq(played.n_sent, 2);
+    cr_assert(strstr(played.sent[1].reason, "org.example.unknown.v1"), "%s", played.sent[1].reason);
+    close_all();
+}
+
+Test(messages, types_that_are_no_names_are_dead_letters_too) {
+    char long_name[300];
+
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    events(4, NULL);
+    played.events[0].type = "";
+    played.events[1].type = long_name;
+    played.events[2].type = "a\0b";
+    played.events[2].type_len = 3;
+    played.events[3].lacks = "type";
+    open_on("able", "log_level = warning\n" TASK);
+    run();
+    cr_assert_eq(played.n_sent, 4);
+    cr_assert(strstr(played.sent[2].reason, "is no name"), "%s", played.sent[2].reason);
+    cr_assert(strstr(played.sent[3].reason, "no event type"), "%s", played.sent[3].reason);
+    cr_assert(strstr(played.sent[0].reason, "no event type"), "%s", played.sent[0].reason);
+    cr_assert(strstr(played.sent[1].reason, "is no name"), "%s", played.sent[1].reason);
+    close_all();
+}
+
+Test(messages, one_with_too_many_headers_holds_nobody_up_and_becomes_a_dead_letter) {
+    events(3, "k");
+    played.events[0].n_headers = MOST_ITEMS;
+    played.events[1].n_attrs = MOST_ITEMS;
+    open_on("able", TASK);
+    run();
+    cr_assert_eq(receiver.n, 1);
+    cr_assert_eq(played.n_sent, 2);
+    for (int i = 0; i < 2; i++)
+        cr_assert(strstr(played.sent[i].reason, "more than 4000 headers"), "%s", played.sent[i].reason);
+    close_all();
+}
+
+Test(messages, a_writers_schema_that_is_too_large_is_the_messages_flaw) {
+    static char json[(1 << 20) + 2];
+    static struct eb_schema schema = {.size = sizeof schema, .id = 77, .name = {"x", 1}, .json = {json, sizeof json - 1}};
+
+    memset(json, ' ', sizeof json - 1);
+    for (int name = 0; name < 2; name++) {
+        working_begin();
+        events(1, "k");
+        if (name) {
+            schema.name = schema.json;
+            schema.json = (struct eb_text){"{}", 2};
+        }
+        played.schema = &schema;
+        open_on("able", TASK);
+        run();
+        cr_assert_eq(played.n_sent, 1);
+        cr_assert(strstr(played.sent[0].reason, "the writer's schema is not taken"), "%s", played.sent[0].reason);
+        close_all();
+    }
+}
+
+Test(messages, an_event_handed_out_too_often_runs_alone_and_is_named) {
+    events(3, NULL);
+    played.events[1].deliveries = 9;
+    played.events[1].nowhere = true;
+    open_on("able", TASK "concurrency = 3\n");
+    run();
+    cr_assert_eq(receiver.n, 3);
+    cr_assert(stage_said("was handed out 9 times and is run alone"));
+    cr_assert_not(stage_said("(null)"));
+    close_all();
+}
+
+/* ---- Receivers' trouble ---- */
+
+Test(messages, on_failure_stop_names_the_event_and_hands_it_back) {
+    events(2, "k");
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    played.events[0].nowhere = true;
+    open_on("able", TASK "on_failure = stop\n");
+    cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
+    cr_assert(strstr(err.text, "stopped at event ? of topic t"), "%s", err.text);
+    cr_assert_eq(played.events[0].state, THERE);
+    cr_assert_eq(played.n_sent, 0);
+    close_all();
+}
+
+Test(messages, the_first_reason_is_the_one_that_counts) {
+    events(4, NULL);
+    for (int i = 0; i < 4; i++)
+        receiver.fails[i] = 1;
+    receiver.wait = true;
+    receiver.with = EB_PERMANENT;
+    open_on("able", TASK "on_failure = stop\nconcurrency = 4\n");
+    pthread_t thread = start();
+    until(receiver.running == 4);
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_FATAL);
+    cr_assert(strstr(err.text, "stopped at event"), "%s", err.text);
+    close_all();
+}
+
+Test(messages, one_that_is_stopped_twice_does_not_wait_for_its_receivers) {
+    events(3, "k");
+    receiver.wait = true;
+    open_on("able", TASK);
+    pthread_t thread = start();
+    until(receiver.running == 1);
+    eb_consumer_stop(consumer);
+    eb_consumer_stop(consumer);
+    played_pause(20);
+    eb_consumer_stop(consumer);
+    cr_assert_eq(end_of(thread), EB_RETRIABLE);
+    cr_assert(strstr(err.text, "ended before all receivers were done"), "%s", err.text);
+    receiver.wait = false;
+    close_all();
+}
+
+Test(messages, one_that_is_stopped_lets_its_receivers_end_and_hands_the_rest_back) {
+    events(5, "k");
+    receiver.wait = true;
+    open_on("able", TASK);
+    pthread_t thread = start();
+    until(receiver.running == 1);
+    eb_consumer_stop(consumer);
+    played_pause(20);
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    in_order(1);
+    cr_assert_geq(played.returned, 1);
+    close_all();
+}
+
+Test(messages, an_instance_that_is_done_while_it_drains_is_not_opened_anew) {
+    events(2, "k");
+    receiver.wait = true;
+    open_on("able", TASK);
+    pthread_t thread = start();
+    until(receiver.running == 1);
+    played.receive = (struct trouble){EB_FATAL, 0};
+    eb_consumer_stop(consumer);
+    until(played.returned >= 1);
+    played.receive.times = 1;
+    played_pause(30);
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    cr_assert_eq(played.openings, 2, "one of the consumer, one of the producer of dead letters");
+    close_all();
+}
+
+Test(messages, an_instance_that_is_done_leaves_its_events_at_work_to_the_next_one) {
+    events(2, "k");
+    receiver.wait = true;
+    open_on("able", TASK);
+    pthread_t thread = start();
+    until(receiver.running == 1);
+    played.receive = (struct trouble){EB_FATAL, 1};
+    until(stage_said("opened anew"));
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    cr_assert_geq(receiver.n, 3, "the one that was at work comes again");
+    close_all();
+}
+
+/* ---- Writers' schemas ---- */
+
+/* A writer's schema: that of login, with white space around it, so that it is another one; or `json`. */
+static void writer(uint64_t id, const char *json) {
+    static struct eb_schema schema;
+    static char text[20000];       /* more than the schema, see own_lengths */
+    char path[500];
+    size_t len = 0;
+
+    if (!json) {
+        snprintf(path, sizeof path, "%s/conf/schemas/" LOGIN ".avsc", getenv("top_srcdir"));
+        FILE *file = fopen(path, "r");
+        cr_assert_not_null(file, "%s", path);
+        memset(text, ' ', sizeof text);
+        len = fread(text, 1, sizeof text - 2000, file);
+        fclose(file);
+        json = text;
+    }
+    schema = (struct eb_schema){.size = sizeof schema, .id = id, .json = {json, len ? len : strlen(json)}};
+    played.schema = &schema;
+}
+
+Test(messages, a_writers_schema_is_resolved_once_and_found_again) {
+    events(3, "k");
+    writer(77, NULL);
+    open_on("able", TASK);
+    run();
+    in_order(3);
+    close_all();
+}
+
+Test(messages, a_writers_schema_that_is_none_or_fits_not_is_the_messages_flaw) {
+    static const char *const schemas[] = {"{", "\"int\""};
+
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        working_begin();
+        events(1, "k");
+        writer(77, schemas[i]);
+        open_on("able", TASK);
+        run();
+        cr_assert_eq(played.n_sent, 1);
+        cr_assert(strstr(played.sent[0].reason, "the writer's schema"), "%s", played.sent[0].reason);
+        close_all();
+    }
+}
+
+Test(messages, memory_that_runs_out_while_a_schema_is_resolved_makes_no_dead_letter) {
+    unsigned n = 0;
+    bool failed = true;
+
+    while (failed) {
+        working_begin();
+        events(2, "k");
+        writer(77, NULL);
+        open_on("able", TASK);
+        fail_allocation(++n);
+        enum eb_status status = eb_consumer_run(consumer, &err);
+        failed = allocation_failed();
+        cr_assert_eq(played.n_sent, 0, "allocation %u: %s", n, played.sent[0].reason);
+        if (status == EB_OK)
+            in_order(2);
+        else
+            cr_assert(strstr(err.text, "memory"), "allocation %u: %s", n, err.text);
+        close_all();
+    }
+    cr_assert_gt(n, 20);
+}
+
+Test(messages, schemas_are_as_many_as_a_bound_and_what_is_beyond_is_a_dead_letter) {
+    events(10010, NULL);
+    writer(77, NULL);
+    played.own_schemas = true;
+    open_on("able", TASK "concurrency = 1\n");
+    run();
+    cr_assert_eq(receiver.n + played.n_sent, 10010);
+    cr_assert_eq(played.n_sent, 10);
+    cr_assert(strstr(played.sent[0].reason, "more than"), "%s", played.sent[0].reason);
+    close_all();
+}
+
+Test(messages, schemas_that_are_resolved_are_kept_up_to_a_bound) {
+    writer(77, NULL);
+    events(1100, NULL);
+    played.own_schemas = true;
+    played.own_lengths = true;
+    open_on("able", TASK "concurrency = 1\n");
+    run();
+    cr_assert_eq(receiver.n, 1100);
+    close_all();
+}
