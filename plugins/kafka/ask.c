@@ -104,34 +104,21 @@ bool kf_ask_again(const struct eb_error *why, int64_t until) {
     return true;
 }
 
-/* Whether brokers tell of the topic with a leader for each of its partitions. */
-static bool is_usable(struct kf_admin *a, const char *topic, int64_t until, bool *told) {
-    const struct rd_kafka_metadata *metadata;
-    bool usable = false;
-
-    *told = rd_kafka_metadata(a->client.rk, 1, NULL, &metadata, left(until)) == RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (!*told)
-        return false;
-    for (int i = 0; i < metadata->topic_cnt; i++) {
-        const struct rd_kafka_metadata_topic *found = &metadata->topics[i];
-        if (strcmp(found->topic, topic) != 0 || !is_there(found))
-            continue;
-        usable = true;
-        for (int p = 0; p < found->partition_cnt; p++)
-            usable = usable && found->partitions[p].leader >= 0;
-    }
-    rd_kafka_metadata_destroy(metadata);
-    return usable;
-}
-
 void kf_ask_until_told(struct kf_admin *a, const char *topic, bool there, int64_t until) {
     int64_t most = kf_ticks_ms() + NEWS_MOST_MS;
-    bool told;
 
     if (until > most)
         until = most;
-    while ((is_usable(a, topic, until, &told) != there || !told) && kf_ticks_ms() + NEWS_MS < until)
+    for (;;) {
+        rd_kafka_topic_partition_list_t *list = NULL;
+        int32_t status = kf_ask_partitions(a, topic, until, &list, NULL);
+
+        if (list)
+            rd_kafka_topic_partition_list_destroy(list);
+        if (status == (there ? EB_OK : EB_GONE) || kf_ticks_ms() + NEWS_MS >= until)
+            return;
         poll(NULL, 0, NEWS_MS);
+    }
 }
 
 static int32_t find_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, int64_t at, int64_t until,
