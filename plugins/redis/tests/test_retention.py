@@ -64,9 +64,8 @@ def what_every_group_has_acknowledged_goes(t, redis):
     sender.end()
 
 
-@redis_test(keys=SHORT)
-def what_is_pending_stays(t, redis):
-    """A worker holds the first entry; later ones are acknowledged by another."""
+def behind_a_pending_one(t, redis):
+    """A worker holds the first entry; 2000 later ones are acknowledged by another. Answers the sender and that entry's id."""
     sender = Sender(t, "a")
     sender.send(1)
     redis.call("XGROUP", "CREATE", "a", "g", "0")
@@ -74,6 +73,13 @@ def what_is_pending_stays(t, redis):
     first = redis.entries("a")[0][0]
     sender.send(2000)
     take(t, "a", "g", "--name", "other", "-n", "2000")
+    return sender, first
+
+
+@redis_test(keys=SHORT)
+def what_is_pending_stays(t, redis):
+    """A worker holds the first entry; later ones are acknowledged by another."""
+    sender, first = behind_a_pending_one(t, redis)
     seen = looks(redis)
 
     def looked_again():
@@ -87,13 +93,7 @@ def what_is_pending_stays(t, redis):
 @each_version_test("8.2", keys=SHORT)
 def what_is_acknowledged_behind_a_pending_entry_goes(t, redis):
     """Where the server can tell (ACKED): one slow event holds back itself alone."""
-    sender = Sender(t, "a")
-    sender.send(1)
-    redis.call("XGROUP", "CREATE", "a", "g", "0")
-    redis.call("XREADGROUP", "GROUP", "g", "holder", "COUNT", 1, "STREAMS", "a", ">")
-    first = redis.entries("a")[0][0]
-    sender.send(2000)
-    take(t, "a", "g", "--name", "other", "-n", "2000")
+    sender, first = behind_a_pending_one(t, redis)
 
     def trimmed():
         sender.send(1)
