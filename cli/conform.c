@@ -127,7 +127,8 @@ static const struct cli_option options[] = {
     {.name = "seed", .type = CLI_COUNT, .offset = offsetof(struct ask, seed), .value = "N",
      .help = "the same events and choices again"},
     {.name = "pace", .type = CLI_TEXT, .offset = offsetof(struct ask, pace), .value = "X",
-     .help = "all waits X times as long, for a broker that is slow or far"},
+     .help = "all waits X times as long, for a broker that is slow or far; under 1 shortens those only after "
+             "which nothing has come"},
     {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "one JSON object a case"},
     {.name = "tap", .type = CLI_FLAG, .offset = offsetof(struct ask, tap), .help = "TAP"},
     {.name = "junit", .type = CLI_TEXT, .offset = offsetof(struct ask, junit), .value = "F",

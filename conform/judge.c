@@ -92,7 +92,7 @@ int64_t ebc_clock_ms(void) {
 /* How much longer than its timeout an op may take before it counts as late: a busy machine is not the plugin's
  * fault. */
 static int64_t slack_ms(const struct ebc *t) {
-    return (int64_t)(1000 * (t->pace > 1 ? t->pace : 1));
+    return (int64_t)(3000 * (t->pace > 1 ? t->pace : 1));
 }
 
 /* Of the op that this thread is in. */

@@ -229,14 +229,15 @@ static void for_each_waiter(struct ebc *t, void (*check)(const struct idle *)) {
 }
 
 static void wake_before(const struct idle *it) {
+    int32_t timeout_ms = (int32_t)(2 * it->t->patience_ms);
     int64_t took;
 
     for (int i = 0; i < 10; i++) {
         wake(it);
-        took = wait_once(it, 2000);
-        if (took > 1000)
-            ebc_break(it->t, EBC_WAKE, "expected %s(2000 ms) to end at once after a wake; came back after %lld ms",
-                      op_of(it), (long long)took);
+        took = wait_once(it, timeout_ms);
+        if (took > it->t->patience_ms)
+            ebc_break(it->t, EBC_WAKE, "expected %s(%d ms) to end at once after a wake; came back after %lld ms",
+                      op_of(it), (int)timeout_ms, (long long)took);
     }
     calm_down(it);
 }
@@ -257,6 +258,7 @@ static void *wake_later(void *arg) {
 }
 
 static void wake_during(const struct idle *it) {
+    int32_t timeout_ms = (int32_t)(2 * it->t->patience_ms);
     struct idle copy = *it;
     pthread_t thread;
     int64_t took;
@@ -264,11 +266,11 @@ static void wake_during(const struct idle *it) {
     for (int i = 0; i < 3; i++) {
         if (pthread_create(&thread, NULL, wake_later, &copy) != 0)
             ebc_skip(it->t, "no thread can be started on this machine");
-        took = wait_once(it, 3000);
+        took = wait_once(it, timeout_ms);
         pthread_join(thread, NULL);
-        if (took > 1500)
-            ebc_break(it->t, EBC_WAKE, "expected %s(3000 ms) to end when woken after 20 ms; came back after %lld ms",
-                      op_of(it), (long long)took);
+        if (took > it->t->patience_ms)
+            ebc_break(it->t, EBC_WAKE, "expected %s(%d ms) to end when woken after 20 ms; came back after %lld ms",
+                      op_of(it), (int)timeout_ms, (long long)took);
         calm_down(it);
     }
 }

@@ -219,17 +219,17 @@ static void what_was_fetched_ahead_is_returned(struct ebc *t) {
 
 /* One that becomes due while receive waits. */
 static void expect_retry_ends_wait(struct ebc *t, struct ebc_consumer *c, struct ebc_got *got) {
-    int64_t began = ebc_ticks_ms(), took;
+    int64_t began = ebc_ticks_ms(), end = began + 2 * t->patience_ms, took;
     size_t before = ebc_count(c);
 
     ebc_settle(got, EB_RETRY, 100);
     ebc_wait_answers(c);
-    while (ebc_count(c) == before && ebc_ticks_ms() < began + 3900)
-        ebc_receive(c, 1, (int32_t)(began + 4000 - ebc_ticks_ms()));
+    while (ebc_count(c) == before && ebc_ticks_ms() < end)
+        ebc_receive(c, 1, (int32_t)(end - ebc_ticks_ms()));
     took = ebc_ticks_ms() - began;
-    if (ebc_count(c) == before || took > 2000)
-        ebc_break(t, EBC_RETRY, "expected receive(4000 ms) to be back with the event to be tried again after 100 ms; "
-                  "came back after %lld ms with %zu", (long long)took, ebc_count(c) - before);
+    if (ebc_count(c) == before || took > t->patience_ms)
+        ebc_break(t, EBC_RETRY, "expected receive(%lld ms) to be back with the event to be tried again after 100 ms; "
+                  "came back after %lld ms with %zu", (long long)(end - began), (long long)took, ebc_count(c) - before);
     ebc_settle(ebc_all(c)[before], EB_ACK, 0);
     ebc_wait_answers(c);
 }

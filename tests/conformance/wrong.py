@@ -134,7 +134,8 @@ def judge(plugin, kit, cases):
     expected = EXPECTED[plugin]
     failed = [case["case"] for case in cases if case["result"] == "fail"]
     if failed != ([expected] if expected else []):
-        return f"expected {expected or 'nothing'} to fail, came {failed}; {kit.stderr}"
+        whys = "; ".join(f"{case['case']}: {case['why']}" for case in cases if case["result"] == "fail")
+        return f"expected {expected or 'nothing'} to fail, came {failed}: {whys}; {kit.stderr}"
     if kit.returncode != (1 if expected else 0):
         return f"exit status {kit.returncode}"
     unjudged = [case["case"] for case in cases if case["result"] == "skip" and case["why"].startswith("not judged")

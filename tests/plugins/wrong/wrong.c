@@ -138,13 +138,13 @@ static void wake_up(struct waiter *waiter) {
     pthread_mutex_unlock(&lock);
 }
 
-/* Waits, under the lock, until something changed or the time (of CLOCK_REALTIME) is over; false when it is. */
+/* Waits, under the lock, until something changed or the time (of CLOCK_MONOTONIC) is over; false when it is. */
 static bool wait_until(struct waiter *waiter, int64_t end_ms) {
     struct timespec end = { end_ms / 1000, end_ms % 1000 * 1000000 };
     int late;
 
     waiter->waiting = true;
-    late = pthread_cond_timedwait(&changed, &lock, &end);
+    late = pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &end);
     waiter->waiting = false;
     return !late;
 }
@@ -228,7 +228,7 @@ static void send_all(struct producer *p) {
 static int32_t producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
     static const struct eb_error nobody = { .status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "nobody listens" };
     struct producer *p = self;
-    int64_t end_ms = now_ms(CLOCK_REALTIME) + timeout_ms;
+    int64_t end_ms = now_ms(CLOCK_MONOTONIC) + timeout_ms;
 
     (void)err;
     if (is("away") && !p->up)
@@ -400,8 +400,7 @@ static int32_t offer_one(struct consumer *c, struct group *group, int64_t now) {
     return EB_EMPTY;
 }
 
-static uint32_t offer(struct consumer *c, uint32_t max) {
-    int64_t now = now_ms(CLOCK_MONOTONIC);
+static uint32_t offer(struct consumer *c, uint32_t max, int64_t now) {
     uint32_t n = 0;
 
     for (size_t g = 0; g < c->n_groups; g++)
@@ -429,22 +428,22 @@ static bool at_end(const struct consumer *c) {
     return c->sub->until_end;
 }
 
-/* When a retry is due, in CLOCK_REALTIME; else the end of the wait. */
-static int64_t next_ms(const struct consumer *c, int64_t end_ms) {
-    int64_t now = now_ms(CLOCK_MONOTONIC), wall = now_ms(CLOCK_REALTIME), next = end_ms;
+/* When the first retry is due that was not yet at the time of the last offer; else the end of the wait. */
+static int64_t next_ms(const struct consumer *c, int64_t offered_ms, int64_t end_ms) {
+    int64_t next = end_ms;
 
     for (size_t g = 0; g < c->n_groups; g++)
         for (size_t i = 0; i < c->groups[g]->n; i++) {
             const struct entry *entry = &c->groups[g]->entries[i];
-            if (entry->state == WAITING && entry->due_ms > now && wall + entry->due_ms - now < next)
-                next = wall + entry->due_ms - now;
+            if (entry->state == WAITING && entry->due_ms > offered_ms && entry->due_ms < next)
+                next = entry->due_ms;
         }
     return next;
 }
 
 static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *err) {
     struct consumer *c = self;
-    int64_t end_ms = now_ms(CLOCK_REALTIME) + (is("forgets-time") && timeout_ms > 100 ? 3600000 : timeout_ms);
+    int64_t now = now_ms(CLOCK_MONOTONIC), end_ms = now + (is("forgets-time") && timeout_ms > 100 ? 3600000 : timeout_ms);
     int32_t status = EB_EMPTY;
 
     (void)err;
@@ -457,13 +456,14 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
         c->host->settled(c->host, c->late, c->n_late, EB_OK);
     c->n_late = 0;
     pthread_mutex_lock(&lock);
-    if (max > 0 && offer(c, max) > 0)
+    if (max > 0 && offer(c, max, now) > 0)
         status = EB_OK;
-    while (is("waits-for-a-batch") && status == EB_OK && now_ms(CLOCK_REALTIME) < end_ms)
+    while (is("waits-for-a-batch") && status == EB_OK && now_ms(CLOCK_MONOTONIC) < end_ms)
         wait_until(&c->waiter, end_ms);
-    while (status == EB_EMPTY && !c->waiter.woken && !at_end(c) && now_ms(CLOCK_REALTIME) < end_ms) {
-        wait_until(&c->waiter, next_ms(c, end_ms));
-        if (max > 0 && offer(c, max) > 0)
+    while (status == EB_EMPTY && !c->waiter.woken && !at_end(c) && now < end_ms) {
+        wait_until(&c->waiter, next_ms(c, now, end_ms));
+        now = now_ms(CLOCK_MONOTONIC);
+        if (max > 0 && offer(c, max, now) > 0)
             status = EB_OK;
     }
     c->waiter.woken = false;
