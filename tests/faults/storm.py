@@ -101,7 +101,7 @@ class Storm:
 
     def __init__(self, t, *, events, kills, plugin="sqlite", broker=None, section="", producers=4, workers=4, keys=200,
                  producer_kinds=None, worker_kinds=None, retriable=97, permanent=307, seed=None, patience=None,
-                 log_level="error", moving=False):
+                 log_level="error", moving=False, backoff=("10ms", "50ms")):
         self.t, self.events = t, events
         self.patience = patience or int(os.environ.get("FAULTS_PATIENCE", 120))
         self.seed = int(os.environ.get("FAULTS_SEED", 0)) or seed or random.SystemRandom().randrange(1, 10**9)
@@ -119,7 +119,8 @@ class Storm:
         self.looked_at, self.completed = 0, 0           # bytes of the history, and the completions in them
         self.history = t.path("history")
         self.checker = Checker(self.resent, lambda id_: number_of(id_) < self.next_number, moving)
-        self.set_up(plugin, f"path = {t.path('bus.db')}\n" if broker is None else broker, section, log_level)
+        self.set_up(plugin, f"path = {t.path('bus.db')}\n" if broker is None else broker,
+                    f"retry.backoff = {backoff[0]}\nretry.max = {backoff[1]}\n{section}", log_level)
         self.env = {"FAULTS_PLUGIN": os.path.join(harness.PLUGINS, f"{plugin}.so")}
         self.worker_env = {**self.env, "FAULTS_HISTORY": self.history, "FAULTS_RETRIABLE": str(retriable),
                            "FAULTS_PERMANENT": str(permanent)}
@@ -131,8 +132,7 @@ class Storm:
         self.t.write("eventbus.ini", f"[eventbus]\nplugin_path = {killing}\nschema_path = {harness.SCHEMAS}\n"
                      f"producer = main\nconsumer = main\nlog_level = {log_level}\naudit_delivered = no\n"
                      f"audit_received = no\naudit_processed = no\n[broker main]\nplugin = {plugin}\n{broker}"
-                     f"[consume w]\ntopic = {TOPIC}\ngroup = {GROUP}\nconcurrency = 4\nretry.backoff = 10ms\n"
-                     f"retry.max = 50ms\n{section}")
+                     f"[consume w]\ntopic = {TOPIC}\ngroup = {GROUP}\nconcurrency = 4\n{section}")
 
     # ---- Producers ----
 

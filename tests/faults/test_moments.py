@@ -86,8 +86,11 @@ def what_a_dead_worker_had_out_comes_to_another(t):
     for life, (step, count) in enumerate((("receiver.before", 3), ("settle.before", 1), ("settle.after", 1),
                                           ("received.after", 1), ("receive.after", 2)), 1):
         moments.work(f"w{life}", step, count)
+    # Its first verdicts are stored while the others of what it was handed are not begun.
+    moments.produce(range(41, 81), "p2", lambda number: f"k{number % 3}")
+    moments.work("w6", "settled.after", 1, FAULTS_SLOW="20")
     checker = moments.finish(moments.work("last"))
-    t.equal(len(checker.events), 40, "events that came")
+    t.equal(len(checker.events), 80, "events that came")
 
 
 @test
@@ -127,7 +130,7 @@ def what_a_dead_worker_tried_once_more_comes_to_another(t):
 def what_stands_behind_a_failure_is_handed_back_and_comes_again(t):
     """One key; the second fails the first time, so the others of it go back to the broker, and come in order; those
     that were not handed out yet wait there."""
-    moments = Moments(t, retriable=5000, permanent=0)
+    moments = Moments(t, retriable=5000, permanent=0, backoff=("300ms", "1s"))      # time enough to be handed the others
     moments.produce(range(1, 2001), "p1", lambda number: "k")
     checker = moments.finish(moments.work("w1"))
     t.equal((checker.counts["runs"], checker.counts["failed runs"], checker.counts["repeats"]), (2001, 1, 0))
