@@ -119,7 +119,7 @@ static void known(struct sr_desk *desk, struct sr_question *question) {
     forget_why(question);
     question->rounds = 0;
     question->tried = 0;
-    question->contested = false;
+    question->doubted = 0;
     move(desk, question, SR_KNOWN);
     desk->news++;
 }
@@ -129,7 +129,7 @@ static void refused(struct sr_desk *desk, struct sr_question *question, const st
     question->again_ms = sr_now_ms() + SR_REFUSED_MS;
     question->rounds = 0;
     question->tried = 0;
-    question->contested = false;
+    question->doubted = 0;
     move(desk, question, SR_REFUSED);
     desk->news++;
 }
@@ -146,11 +146,21 @@ static void troubled(struct sr_desk *desk, struct sr_question *question, const s
     desk->news++;
 }
 
+/* Another server than one that was doubted, where another may be asked now. */
+static enum sr_choice choose(const struct sr_desk *desk, const struct sr_question *question, size_t *server) {
+    int64_t now = sr_now_ms();
+    enum sr_choice choice = sr_servers_choose(&desk->servers, now, question->tried | question->doubted, server);
+
+    if (choice == SR_ASK || question->doubted == 0)
+        return choice;
+    return sr_servers_choose(&desk->servers, now, question->tried, server);
+}
+
 /* Sends it to a server that may be asked. None may: it stays in the queue, or has got its trouble. */
 static void send_one(struct sr_desk *desk, struct sr_question *question) {
     struct eb_error err;
     size_t server;
-    enum sr_choice choice = sr_servers_choose(&desk->servers, sr_now_ms(), question->tried, &server);
+    enum sr_choice choice = choose(desk, question, &server);
 
     if (choice == SR_LATER)
         return;
@@ -201,9 +211,32 @@ static void failed(struct sr_desk *desk, struct sr_question *question, const str
 }
 
 /* A registry that others give the same new subject at the same moment may answer 409 to those who come second, as to a
- * schema that is incompatible: only the next answer tells which it was. */
+ * schema that is incompatible. One of several servers may not know an id yet that another has just given. Only the next
+ * answer tells which it was. */
 static bool may_be_a_race(const struct sr_question *question, const struct sr_outcome *outcome) {
-    return question->post && !question->contested && outcome->answer.http == 409;
+    return question->doubted == 0 && outcome->answer.http == (question->post ? 409 : 404);
+}
+
+/* Ids that nobody knows, one after the other in a partition, shall not each cost the time that one is given. */
+static int64_t patience(struct sr_desk *desk) {
+    if (desk->vain_ms + SR_REFUSED_MS <= sr_now_ms())
+        desk->vain = 0;
+    return desk->vain < SR_DOUBTS_IN_VAIN ? SR_DOUBT_MS : 0;
+}
+
+static void was_in_vain(struct sr_desk *desk) {
+    if (desk->vain++ == 0)
+        desk->vain_ms = sr_now_ms();
+}
+
+/* Asks once more: of a conflict at once, for an id a moment later, since a follower needs time. */
+static void doubt(struct sr_desk *desk, struct sr_question *question) {
+    int64_t wait = question->post ? 0 : patience(desk);
+
+    question->doubted = 1u << question->server;
+    question->again_ms = sr_now_ms() + wait;
+    move(desk, question, wait > 0 ? SR_TROUBLED : SR_QUEUED);
+    set_wanted(desk, question, wait > 0);
 }
 
 static void ended(void *arg, const struct sr_outcome *outcome) {
@@ -231,10 +264,11 @@ static void ended(void *arg, const struct sr_outcome *outcome) {
     if (status == EB_PERMANENT) {
         sr_servers_answered(&desk->servers, question->server);
         if (may_be_a_race(question, outcome)) {
-            question->contested = true;
-            move(desk, question, SR_QUEUED);
+            doubt(desk, question);
             return;
         }
+        if (!question->post && question->doubted != 0)
+            was_in_vain(desk);
         refused(desk, question, &err);
     } else {
         failed(desk, question, outcome, &err);

@@ -17,14 +17,14 @@ enum sr_state {
     SR_SENT,
     SR_KNOWN,
     SR_REFUSED,                 /* until again_ms */
-    SR_TROUBLED                 /* no server was left; goes on at again_ms if it is wanted */
+    SR_TROUBLED                 /* no server was left, or a refusal is doubted; goes on at again_ms if it is wanted */
 };
 
 struct sr_question {
     enum sr_state state;
     bool post;                  /* an entry's, else a lookup's */
     bool wanted;                /* asked for since it was sent last */
-    bool contested;             /* it met a conflict, and is asked once more */
+    uint32_t doubted;           /* whose refusal was not believed, a bit a server; not 0: it is asked once more */
     uint32_t tried;             /* in this round, a bit a server */
     uint32_t rounds;            /* that failed, one after the other */
     int64_t again_ms, began_ms;
@@ -48,6 +48,8 @@ struct sr_desk {
     size_t sent, wanted;        /* wanted: of the troubled ones */
     size_t news;                /* answers since their owner set it to 0 */
     int64_t alarm_ms;           /* when sr_desk_work has something to do by itself; INT64_MAX: never */
+    int64_t vain_ms;            /* when the doubts in vain began to be counted */
+    uint32_t vain;              /* doubts since then that the second answer did not confirm */
     struct eb_error trouble;    /* the latest of a server */
 };
 

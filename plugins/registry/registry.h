@@ -16,7 +16,9 @@
  *
  * STATUSES   EB_RETRIABLE (cannot be reached, 401, 403, 429, 5xx, an answer that is no registry's): it is asked again
  *            by itself after a wait, as long as somebody asks here. EB_PERMANENT (404, 409, 422, and what can never be
- *            an Avro schema): remembered, and asked again after SR_REFUSED_MS.
+ *            an Avro schema): remembered, and asked again after SR_REFUSED_MS. One answer alone is not believed that may
+ *            come of a race: a 409, and a 404 for an id, which a server may not know yet that lags behind another. It is
+ *            asked once more, the id at the next server.
  * SERVERS    Several addresses are one registry. One that fails is left alone for a while that doubles, up to
  *            SR_WAIT_MAX_MS; the next one is asked at once. An entry is retriable only when none is left.
  * THREADS    One owner: all calls of one registry come from one thread at a time. Several registries share nothing.
@@ -39,7 +41,9 @@ enum {
     SR_AT_ONCE = 8,                     /* requests under way */
     SR_WAIT_FIRST_MS = 100,             /* how long a server that failed is left alone; up to a fifth less by chance */
     SR_WAIT_MAX_MS = 10000,
-    SR_REFUSED_MS = 30000               /* how long a refusal is remembered */
+    SR_REFUSED_MS = 30000,              /* how long a refusal is remembered */
+    SR_DOUBT_MS = 250,                  /* how long after its first 404 an id is asked for once more */
+    SR_DOUBTS_IN_VAIN = 10              /* in SR_REFUSED_MS; further ids are asked for once more at once */
 };
 
 /* Laid out for a plugin's option table: see options.h. Borrowed until sr_close has returned. */

@@ -112,7 +112,8 @@ class Worker:
 
     def lines(self):
         """The whole lines it has written so far: one still being written is not among them."""
-        return self.out[:self.out.rfind("\n") + 1].splitlines()
+        written = self.out                  # read once: it grows
+        return written[:written.rfind("\n") + 1].splitlines()
 
     def json(self):
         return json_lines("\n".join(self.lines()))

@@ -206,6 +206,69 @@ def an_unknown_id_is_permanent_only_when_a_registry_says_so(t):
     t.contains(asker.until(asker.lookup(6), "retriable")["text"], "schema 6", "is this its address?")
 
 
+UNKNOWN = answer(404, {"error_code": 40403, "message": "Schema not found"})
+
+
+@test
+def an_id_that_a_server_does_not_know_yet_is_asked_for_at_the_next(t):
+    late, good = Server(lambda request: UNKNOWN), Server(registry)
+    asker = Asker(t, "url=" + late.url, "url=" + good.url)
+    n = asker.lookup(5)
+    t.equal(asker.until(n, "ok", "permanent")["status"], "ok")
+    t.equal([line["status"] for line in asker.said(n)], ["empty", "ok"], "what was said of it")
+    t.equal((len(late.requests), len(good.requests)), (1, 1), "requests at the late and the good one")
+
+
+@test
+def where_there_is_one_server_it_is_given_a_moment(t):
+    times = []
+
+    def late(request):
+        times.append(time.monotonic())
+        return UNKNOWN if len(times) == 1 else registry(request)
+
+    asker = Asker(t, "url=" + Server(late).url)
+    t.equal(asker.until(asker.lookup(5), "ok", "permanent")["status"], "ok")
+    t.check(times[1] - times[0] >= 0.24, f"asked again after {times[1] - times[0]:.3f} s")
+
+
+@test
+def an_unknown_id_is_believed_when_the_next_server_is_down_too(t):
+    server = Server(lambda request: UNKNOWN)
+    asker = Asker(t, "url=" + server.url, f"url=http://127.0.0.1:{closed_port()}")
+    t.contains(asker.until(asker.lookup(5), "retriable", "permanent")["text"], "refused with 404: Schema not found")
+    t.equal(len(server.requests), 2, "requests")
+    t.equal(asker.trouble(), "")
+
+
+@test
+def an_id_that_nobody_knows_costs_its_wait_once(t):
+    server = Server(lambda request: UNKNOWN)
+    asker = Asker(t, "url=" + server.url)
+    for turn in (1, 2):
+        for _ in range(500):
+            asker.lookup(5)
+        asker.worker.until(lambda w: w.out.count('"status":"permanent"') == 500 * turn, what="500 answers")
+    t.lacks(asker.worker.out, "retriable")
+    t.equal(len(server.requests), 2, "requests for a thousand messages")
+
+
+@test
+def many_ids_that_nobody_knows_do_not_each_cost_a_wait(t):
+    times = {}
+
+    def nobody(request):
+        times.setdefault(request.target, []).append(time.monotonic())
+        return UNKNOWN
+
+    asker = Asker(t, "url=" + Server(nobody).url)
+    for number in range(1, 101):                        # one behind the other, as a partition's messages are
+        asker.until(asker.lookup(number), "permanent")
+    t.equal({len(asked) for asked in times.values()}, {2}, "how often each was asked for")
+    waited = sum(second - first >= 0.24 for first, second in times.values())
+    t.check(10 <= waited <= 30, f"{waited} of 100 have waited")
+
+
 @test
 def a_foreign_schema_is_permanent(t):
     server = Server(lambda request: answer(200, {"schema": "syntax = \"proto3\";", "schemaType": "PROTOBUF"}))
