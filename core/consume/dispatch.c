@@ -25,12 +25,22 @@ struct ebi_taken *ebi_taken_new(const struct eb_message *message, const struct e
     }
     if (!taken)
         return NULL;
-    memset(taken, 0, sizeof *taken);
     ebi_message_copy(&taken->message, message, (char *)taken + head);
     taken->message.key_schema = key_schema;
     taken->message.schema = schema;
+    taken->lane = NULL;
+    taken->next = taken->all_prev = taken->all_next = NULL;
+    taken->state = EBI_WAITING;
+    taken->revoked = taken->alone = taken->acked = false;
     taken->bytes = head + room;
+    taken->hh.tbl = NULL;               /* its others are set where it is added */
+    taken->receiver[0] = '\0';
+    taken->stage = EBI_RUN;
     taken->failures = taken->message.failures;
+    taken->burials = 0;
+    taken->first_failed_us = taken->last_failed_us = 0;
+    taken->event = NULL;
+    taken->why = NULL;
     return taken;
 }
 
@@ -117,13 +127,46 @@ static void move(struct ebi_dispatch *dispatch, struct ebi_lane *lane, enum ebi_
         enlist(list, lane);
 }
 
+/* Keys up to that length get a block of that size; so many are kept: 240 KiB. */
+enum { USUAL_KEY = 96, MOST_SPARE_LANES = 1024 };
+
+static struct ebi_lane *new_lane(struct ebi_dispatch *dispatch, size_t key_len) {
+    struct ebi_lane *lane = key_len <= USUAL_KEY ? dispatch->spare_lanes : NULL;
+
+    if (lane) {
+        dispatch->spare_lanes = lane->next;
+        dispatch->n_spare_lanes--;
+    } else {
+        lane = malloc(sizeof *lane + (key_len < USUAL_KEY ? USUAL_KEY : key_len));
+    }
+    if (lane) {
+        lane->head = lane->tail = NULL;
+        lane->state = EBI_LANE_READY;
+        lane->due_ms = 0;
+        lane->returned_with = 0;
+        lane->hh.tbl = NULL;            /* its others are set where it is added */
+        lane->key_len = key_len;
+    }
+    return lane;
+}
+
+static void drop_lane(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
+    if (lane->key_len > USUAL_KEY || dispatch->n_spare_lanes == MOST_SPARE_LANES) {
+        free(lane);
+        return;
+    }
+    lane->next = dispatch->spare_lanes;
+    dispatch->spare_lanes = lane;
+    dispatch->n_spare_lanes++;
+}
+
 static void remove_lane(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
     struct ebi_lane_list *list = list_of(dispatch, lane);
 
     if (list)
         delist(list, lane);
     HASH_DEL(dispatch->lanes, lane);
-    free(lane);
+    drop_lane(dispatch, lane);
 }
 
 static struct ebi_lane *lane_of(struct ebi_dispatch *dispatch, const char *key, size_t len) {
@@ -139,15 +182,13 @@ static struct ebi_lane *lane_of(struct ebi_dispatch *dispatch, const char *key, 
     }
     if (lane)
         return lane;
-    lane = calloc(1, sizeof *lane + len);
+    lane = new_lane(dispatch, len);
     if (!lane)
         return NULL;
     memcpy(lane->key, key, len);
-    lane->key_len = len;
-    lane->state = EBI_LANE_READY;
     HASH_ADD(hh, dispatch->lanes, key, len, lane);
     if (!EBI_HASHED(lane)) {
-        free(lane);
+        drop_lane(dispatch, lane);
         return NULL;
     }
     enlist(&dispatch->ready, lane);
@@ -289,6 +330,8 @@ void ebi_dispatch_free(struct ebi_dispatch *dispatch) {
     ebi_dispatch_drop(dispatch);
     while (dispatch->spares)
         free(ebi_dispatch_spare(dispatch));
+    while (dispatch->spare_lanes)
+        free(new_lane(dispatch, 0));
     free(dispatch->verdicts);
     *dispatch = (struct ebi_dispatch){0};
 }

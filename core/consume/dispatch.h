@@ -38,16 +38,16 @@ struct ebi_taken {
     bool revoked, alone, acked;
     size_t bytes;
     UT_hash_handle hh;                  /* by token */
+    char receiver[64];                  /* that failed last; "" for none */
     enum ebi_stage stage;
     uint32_t failures;                  /* receiver runs that failed */
     uint32_t burials;                   /* dead letters that could not be delivered */
     int64_t first_failed_us, last_failed_us;
     struct eb_event *event;             /* decoded already, for its key; NULL: not yet */
     struct eb_error *why;               /* of the last failure */
-    char receiver[64];                  /* that failed last */
 };
 
-/* A copy of a received message; the schemas of it are set to those given. NULL: no memory, or sizes that cannot be.
+/* A copy of a received message, of our size; the schemas of it are set to those given. NULL: no memory, or sizes that cannot be.
  * spare: a block to be used where it is large enough, else given up; NULL: none. */
 struct ebi_taken *ebi_taken_new(const struct eb_message *, const struct eb_schema *key_schema,
                                 const struct eb_schema *schema, struct ebi_taken *spare);
@@ -58,6 +58,7 @@ struct ebi_taken *ebi_dispatch_spare(struct ebi_dispatch *);    /* NULL: there i
 
 enum ebi_lane_state { EBI_LANE_READY, EBI_LANE_AT_WORK, EBI_LANE_SLEEPING, EBI_LANE_RETURNING };
 
+/* Of one key, while it has messages. Up to a number of those done with are kept, to be used again. */
 struct ebi_lane {
     struct ebi_taken *head, *tail;
     enum ebi_lane_state state;
@@ -73,19 +74,21 @@ struct ebi_lane_list {
     struct ebi_lane *first, *last;
 };
 
-/* All of it belongs to whoever holds the worker's lock. */
+/* All of it belongs to whoever holds the worker's lock; but what the loop alone changes, it reads without the lock. */
 struct ebi_dispatch {
     struct ebi_taken *by_token, *all_first, *all_last;
     struct ebi_lane *lanes;
     struct ebi_lane_list ready, sleeping, returning;
-    size_t in_flight, bytes;            /* received, not settled */
+    size_t in_flight, bytes;            /* received, not settled: the loop alone changes them */
     size_t at_work, parked;
     bool alone_at_work;                 /* the one at work is to have no company */
     uint64_t nameless;                  /* for lanes of their own */
     struct eb_verdict *verdicts;
     size_t n_verdicts, verdict_room;
-    struct ebi_taken *spares;           /* blocks to be used again */
+    struct ebi_taken *spares;           /* blocks to be used again: the loop's own */
     size_t n_spares;
+    struct ebi_lane *spare_lanes;       /* by next */
+    size_t n_spare_lanes;
     uint64_t batch;                     /* number of the batch being gathered, from 1 */
     int64_t first_verdict_ms;
 };

@@ -183,15 +183,12 @@ void ebi_intake_announce(struct eb_consumer *consumer) {
 static int32_t on_received(const struct eb_host *host, const struct eb_message *message) {
     struct eb_consumer *consumer = consumer_of(host);
     const struct ebi_consume_settings *settings = &consumer->task.settings;
+    struct ebi_dispatch *dispatch = &consumer->dispatch;
 
-    pthread_mutex_lock(&consumer->lock);
-    bool full = consumer->dispatch.in_flight >= (size_t)settings->max_in_flight ||
-                (consumer->dispatch.in_flight > 0 && consumer->dispatch.bytes >= (size_t)settings->max_in_flight_bytes);
-    struct ebi_taken *spare = full ? NULL : ebi_dispatch_spare(&consumer->dispatch);
-    pthread_mutex_unlock(&consumer->lock);
-    if (full)
+    if (dispatch->in_flight >= (size_t)settings->max_in_flight ||
+        (dispatch->in_flight > 0 && dispatch->bytes >= (size_t)settings->max_in_flight_bytes))
         return EB_FULL;
-    return take_in(consumer, message, spare);
+    return take_in(consumer, message, ebi_dispatch_spare(dispatch));
 }
 
 static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_t n, int32_t status) {

@@ -12,7 +12,17 @@
 
 /* ---- Decoding ---- */
 
-static const struct eb_signal *signal_of(const struct ebi_signals *signals, struct eb_text type, struct ebi_run *run) {
+static bool has_type(const struct eb_signal *signal, struct eb_text type) {
+    const char *its = ebi_schema_type(signal->schema);
+
+    return type.len > 0 && strncmp(its, type.data, type.len) == 0 && !its[type.len];
+}
+
+/* last: that of the event before, which mostly is it; NULL: none. */
+static const struct eb_signal *signal_of(const struct ebi_signals *signals, const struct eb_signal *last,
+                                         struct eb_text type, struct ebi_run *run) {
+    if (last && has_type(last, type))
+        return last;
     if (!type.data || type.len == 0) {
         run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA, "the message has no event type");
         return NULL;
@@ -50,7 +60,7 @@ enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct eb
         run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA, "%s", message->flaw.data);
         return EBI_UNUSABLE;
     }
-    const struct eb_signal *signal = signal_of(signals, type, run);
+    const struct eb_signal *signal = signal_of(signals, *event ? (*event)->signal : NULL, type, run);
     if (!signal)
         return type.data && type.len ? EBI_UNKNOWN : EBI_UNUSABLE;
     run->status = make_event(signal, message, event, &run->error);

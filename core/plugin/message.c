@@ -32,22 +32,19 @@ static size_t headers_room(const struct eb_header *headers, size_t n) {
 }
 
 size_t ebi_message_room(const struct eb_message *from) {
-    struct eb_message message;
-
-    ebi_sized_copy(&message, sizeof message, from);
-    const struct eb_text texts[] = {message.topic,    message.position, message.id,  message.key,
-                                    message.key_avro, message.payload,  message.flaw};
+    const struct eb_text *const texts[] = {&from->topic,    &from->position, &from->id,  &from->key,
+                                           &from->key_avro, &from->payload,  &from->flaw};
     size_t room = 16;                   /* never 0, and aligned ends */
 
-    if (message.n_attrs > EBI_MOST_HEADERS || message.n_headers > EBI_MOST_HEADERS)
+    if (from->n_attrs > EBI_MOST_HEADERS || from->n_headers > EBI_MOST_HEADERS)
         return 0;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        if (texts[i].len > most_bytes)
+        if (texts[i]->len > most_bytes)
             return 0;
-        room += text_room(texts[i]);
+        room += text_room(*texts[i]);
     }
-    size_t attrs = headers_room(message.attrs, message.n_attrs), headers = headers_room(message.headers, message.n_headers);
-    if ((message.n_attrs && !attrs) || (message.n_headers && !headers))
+    size_t attrs = headers_room(from->attrs, from->n_attrs), headers = headers_room(from->headers, from->n_headers);
+    if ((from->n_attrs && !attrs) || (from->n_headers && !headers))
         return 0;
     return (room + attrs + headers) & ~(size_t)15;
 }
@@ -70,7 +67,7 @@ static const struct eb_header *put_headers(const struct eb_header *headers, size
 }
 
 void ebi_message_copy(struct eb_message *to, const struct eb_message *from, char *room) {
-    ebi_sized_copy(to, sizeof *to, from);
+    *to = *from;
     struct eb_header *attrs = (struct eb_header *)(void *)room, *headers = attrs + to->n_attrs;
 
     room = (char *)(headers + to->n_headers);

@@ -7,10 +7,11 @@
 
 enum { EBI_MOST_HEADERS = 4096 };       /* of a message, and as many attributes */
 
-/* Bytes that ebi_message_copy needs behind the struct; a multiple of 16. 0: the message says sizes that cannot be. */
+/* Of messages of our size: one of the other side's first goes through ebi_sized_copy.
+ * Bytes that ebi_message_copy needs behind the struct; a multiple of 16. 0: the message says sizes that cannot be. */
 size_t ebi_message_room(const struct eb_message *);
 
-/* Copies a message of any size into *to, of ours; what it points to goes into `room`, schemas stay borrowed. */
+/* Copies a message; what it points to goes into `room`, schemas stay borrowed. */
 void ebi_message_copy(struct eb_message *to, const struct eb_message *from, char *room);
 
 /* A copy of size bytes or fewer of the other side's struct, the rest zero: how structs that may have grown, or are from

@@ -38,15 +38,6 @@ void ebi_attrs_of(const struct eb_event *event, struct ebi_attrs *attrs) {
     memcpy(attrs->items, items, sizeof items);
 }
 
-struct eb_text ebi_attr(const struct eb_message *message, const char *name) {
-    size_t len = strlen(name);
-
-    for (size_t i = 0; i < message->n_attrs; i++)
-        if (message->attrs[i].name.len == len && memcmp(message->attrs[i].name.data, name, len) == 0)
-            return message->attrs[i].value;
-    return (struct eb_text){0};
-}
-
 static enum eb_status read_minorversion(struct eb_text text, int32_t *version, struct eb_error *err) {
     char digits[12], *end;
 

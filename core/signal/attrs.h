@@ -2,6 +2,7 @@
 #ifndef EBI_ATTRS_H
 #define EBI_ATTRS_H
 
+#include <string.h>
 #include <eventbus/plugin.h>
 #include "base/clock.h"
 #include "signal/event.h"
@@ -17,8 +18,16 @@ struct ebi_attrs {
 
 void ebi_attrs_of(const struct eb_event *, struct ebi_attrs *);
 
-/* The value of an attribute; data NULL where the message has none. */
-struct eb_text ebi_attr(const struct eb_message *, const char *name);
+/* The value of an attribute, the first of that name; data NULL where the message has none. Inline, for names whose length
+ * the compiler knows: each event is asked for all of its own. */
+static inline struct eb_text ebi_attr(const struct eb_message *message, const char *name) {
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < message->n_attrs; i++)
+        if (message->attrs[i].name.len == len && memcmp(message->attrs[i].name.data, name, len) == 0)
+            return message->attrs[i].value;
+    return (struct eb_text){0};
+}
 
 /* Takes the metadata of a message into an event. Missing source, sourcehost, time and sourcelib are the consumer's own,
  * a missing id is new. The texts are borrowed from the message, and NUL-ended there: see ebi_taken in core/consume.

@@ -2,6 +2,7 @@
 #include "bus.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,7 +181,7 @@ void bus_send(void *arg, struct bench_figure *figure) {
 
 struct counting {
     struct bench_figure *figure;
-    long events;
+    atomic_long events;                 /* with concurrency, of several threads */
 };
 
 static enum eb_status count_event(const struct eb_event *event, void *arg, struct eb_error *err) {
@@ -188,7 +189,7 @@ static enum eb_status count_event(const struct eb_event *event, void *arg, struc
 
     (void)event;
     (void)err;
-    if (counting->events++ == 0)
+    if (atomic_fetch_add(&counting->events, 1) == 0)
         bench_start(counting->figure);
     return EB_OK;
 }
@@ -208,11 +209,12 @@ void bus_consume(void *arg, struct bench_figure *figure) {
     must(eb_connect(bus, login_of(bus), "count", count_event, &counting, &err), &err);
     must(eb_consumer_open(&consumer, bus, &options, &err), &err);
     must(eb_consumer_run(consumer, &err), &err);
-    bench_stop(figure, (double)counting.events);
+    long events = atomic_load(&counting.events);
+    bench_stop(figure, (double)events);
     eb_consumer_close(consumer);
     close_bus(bus);
-    if (counting.events < work->count)
-        bench_die("%ld of %ld events came", counting.events, work->count);
+    if (events < work->count)
+        bench_die("%ld of %ld events came", events, work->count);
 }
 
 /* ---- One event at a time to another process ---- */
