@@ -88,6 +88,16 @@ static void environment(void) {
     cli_outf(".\n");
 }
 
+static void files(void) {
+    cli_outf(".SH FILES\n.TP\n");
+    cli_roff_italic(CLI_DOCDIR "/docs");
+    cli_outf("\nThe guides: operations.md for whoever runs it, delivery.md, plugin\\-authors.md.\n.TP\n");
+    cli_roff_italic(CLI_DOCDIR "/conf");
+    cli_outf("\nExamples of other brokers' configuration.\n.TP\n");
+    cli_roff_italic(CLI_DOCDIR "/examples");
+    cli_outf("\nTwo services in C, and a plugin with its Makefile.\n");
+}
+
 /* Every other page. */
 static void see_also(const struct cli_verb *const *verbs, const char *const *plugins) {
     char page[128];
@@ -126,6 +136,7 @@ static void page_of_command(const struct cli_verb *const *verbs, const char *con
     cli_outf(".\n");
     exit_statuses();
     environment();
+    files();
     see_also(verbs, plugins);
 }
 

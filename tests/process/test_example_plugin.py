@@ -2,42 +2,23 @@
 import glob
 import json
 import os
-import shlex
 import shutil
-import subprocess
 
-from harness import BUILD, TOP, Failed, main, test
-
-
-def call(words, folder, more):
-    """A command without what `make check` leaves in the environment, such as its own flags."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CFLAGS")}
-    ran = subprocess.run(words, cwd=folder, env={**kept, **more}, capture_output=True, text=True, check=False)
-    if ran.returncode:
-        raise Failed(f"{shlex.join(words)} ended with {ran.returncode}\n{ran.stdout}\n{ran.stderr}")
-    return ran.stdout
+from harness import main, test
+from installed import Installed, call
 
 
-class Stranger:
-    """Somebody with an installed event bus, and a copy of the example; no path leads to the sources."""
+class Stranger(Installed):
+    """Somebody with an installed event bus, and a copy of the example."""
 
     def __init__(self, t):
-        self.root, self.folder = t.path("root"), t.path("spool")
-        call(["make", "install", f"DESTDIR={self.root}"], BUILD, {})
-        pc, = glob.glob(f"{self.root}/**/eventbus.pc", recursive=True)
-        self.command, = glob.glob(f"{self.root}/**/bin/eventbus", recursive=True)
-        self.tools = {"PKG_CONFIG_PATH": os.path.dirname(pc), "PKG_CONFIG_SYSROOT_DIR": self.root,
-                      "PKG_CONFIG_ALLOW_SYSTEM_CFLAGS": "1"}
-        os.mkdir(self.folder)
-        for name in ("spool.c", "Makefile"):
-            shutil.copyfile(f"{TOP}/examples/plugin/{name}", f"{self.folder}/{name}")
+        super().__init__(t)
+        self.folder = t.path("spool")
+        shutil.copytree(f"{self.docs}/examples/plugin", self.folder)
 
     def make(self, *words):
         return call(["make", f"CC={os.environ.get('CC', 'cc')}", "CFLAGS=-O2 -Wall -Wextra -Werror",
                      f"EVENTBUS={self.command}", *words], self.folder, self.tools)
-
-    def variable(self, name):
-        return call(["pkg-config", f"--variable={name}", "eventbus"], self.folder, self.tools).strip()
 
 
 @test

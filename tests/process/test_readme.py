@@ -3,6 +3,7 @@ import os
 import re
 
 from harness import BUILD, TOP, main, test
+from installed import only_with_plain_flags
 
 
 def shown(heading, before=""):
@@ -31,9 +32,7 @@ def what_it_shows_from_the_shell_works(t):
 
 @test
 def what_it_shows_from_c_works(t):
-    with open(f"{BUILD}/config.log", encoding="utf-8", errors="replace") as file:
-        if re.search(r"^EB_CFLAGS=.*(-fsanitize|--coverage)", file.read(), re.MULTILINE):
-            t.skip("this build needs its own flags")
+    only_with_plain_flags(t)
     commands = shown("From C", "of its own:\n").replace("cc ", os.environ.get("CC", "cc") + " ")
     commands = commands.replace(" examples/services.ini", "")                         # as its comment says
     told = in_a_shell(t, commands)
