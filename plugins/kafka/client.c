@@ -11,7 +11,7 @@
 #include "pipes.h"
 #include "stats.h"
 
-enum { SILENCE_MS = 2500 };
+enum { SILENCE_MS = 2500, HELLO_MS = 2000 };     /* HELLO_MS: for how long a registry that says nothing is waited for */
 
 /* librdkafka repeats in its log what it reports as errors, once for each try; and warns of each property that is of use
  * to another role only. */
@@ -246,13 +246,25 @@ static void mind_silence(struct kf_client *client) {
     kf_link_bad(link, RD_KAFKA_RESP_ERR__TIMED_OUT, line, "is Kafka at this address, and is security right?", now);
 }
 
+static void look_at_registry(struct kf_client *client) {
+    struct eb_error why, turned_away;
+    int32_t status = sr_trouble(client->registry, &why), hello = sr_hello(client->registry, &turned_away);
+
+    if (status == EB_OK && hello == EB_EMPTY && kf_ticks_ms() < client->opened_ms + HELLO_MS)
+        status = EB_EMPTY;
+    if (status != EB_OK && hello == EB_PERMANENT) {
+        status = EB_PERMANENT;
+        why = turned_away;
+    }
+    kf_link_registry(&client->link, status, &why);
+}
+
 size_t kf_client_look(struct kf_client *client, int64_t budget_ms) {
-    struct eb_error why;
     size_t news = 0;
 
     if (client->registry) {
         news = sr_poll(client->registry);
-        kf_link_registry(&client->link, sr_trouble(client->registry, &why), &why);
+        look_at_registry(client);
     }
     bool reached = client->link.reached;
     mind_silence(client);

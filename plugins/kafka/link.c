@@ -44,7 +44,7 @@ void kf_link_good(struct kf_link *link) {
 
 void kf_link_registry(struct kf_link *link, int32_t status, const struct eb_error *why) {
     link->registry = status;
-    if (status != EB_OK)
+    if (status < EB_OK)
         link->registry_why = *why;
 }
 
@@ -72,14 +72,22 @@ static bool doubted_long(const struct kf_link *link, int64_t now_ms) {
     return link->doubted && now_ms >= link->doubted_ms + DOUBT_MS;
 }
 
-static void tell(struct kf_link *link, int64_t now_ms) {
-    bool lost = !link->reached && doubted_long(link, now_ms), up = link->reached && link->registry == EB_OK;
+/* What the registry lets the link be: EB_OK up, EB_EMPTY as it is, else down. */
+static int32_t by_registry(const struct kf_link *link) {
+    if (link->was_up)
+        return link->registry < EB_OK ? EB_RETRIABLE : EB_OK;
+    return link->registry == EB_RETRIABLE ? EB_OK : link->registry;
+}
 
-    if (up && !link->up) {
-        link->up = true;
+static void tell(struct kf_link *link, int64_t now_ms) {
+    bool lost = !link->reached && doubted_long(link, now_ms);
+    int32_t registry = by_registry(link);
+
+    if (link->reached && registry == EB_OK && !link->up) {
+        link->up = link->was_up = true;
         link->told_down = false;
         link->host->link(link->host, 1, NULL);
-    } else if ((lost || (link->reached && !up)) && !link->told_down) {
+    } else if ((lost || (link->reached && registry < EB_OK)) && !link->told_down) {
         link->up = false;
         link->told_down = true;
         link->host->link(link->host, 0, lost ? &link->why : &link->registry_why);

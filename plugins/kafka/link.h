@@ -12,12 +12,13 @@
 struct kf_link {
     const struct eb_host *host;
     bool up, told_down;                 /* as the host knows it; neither at first */
+    bool was_up;
     bool reached;                       /* the cluster, as far as is known */
     bool doubted;
     int64_t doubted_ms, asked_ms;       /* since when; when it was asked last */
     int rank;                           /* how much the cause in `why` tells */
     struct eb_error why;
-    int32_t registry;                   /* EB_OK, or the schema registry cannot be reached: registry_why */
+    int32_t registry;                   /* see kf_link_registry */
     struct eb_error registry_why;
 };
 
@@ -27,6 +28,9 @@ void kf_link_bad(struct kf_link *, rd_kafka_resp_err_t, const char *text, const 
 /* The cluster has answered. */
 void kf_link_good(struct kf_link *);
 
+/* How the schema registry is: EB_OK; EB_EMPTY, it has not answered yet; EB_RETRIABLE, it is away; EB_PERMANENT, it turns
+ * this client away. One that is away keeps nobody from coming up, since known schemas go on without it and the others are
+ * waited for; only then it is told. Who is turned away does not come up, so that whoever starts ends with the cause. */
 void kf_link_registry(struct kf_link *, int32_t status, const struct eb_error *why);
 
 /* Asks the cluster where that is due, for budget_ms at most, and tells the host what has changed. */

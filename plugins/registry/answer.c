@@ -58,6 +58,14 @@ static int32_t refuse(const struct sr_answer *answer, struct eb_error *err) {
                    *text ? ": " : "", text, advice(answer->http));
 }
 
+bool sr_answer_bars(const struct sr_answer *answer) {
+    json_t *root = answer->http == 403 ? parse(answer) : NULL;
+    bool of_this = json_is_integer(json_object_get(root, "error_code"));
+
+    json_decref(root);
+    return answer->http == 401 || (answer->http == 403 && !of_this);
+}
+
 static bool succeeded(const struct sr_answer *answer) {
     return answer->http >= 200 && answer->http < 300;
 }

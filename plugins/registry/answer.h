@@ -23,6 +23,9 @@ struct sr_text {
 /* The id that a POST of a schema got. EB_OK, EB_RETRIABLE or EB_PERMANENT; err says why, without the server's name. */
 int32_t sr_answer_id(const struct sr_answer *, uint32_t *id, struct eb_error *);
 
+/* Whether it turns this client away, whatever it may ask. A 403 in a registry's own words is of this one question. */
+bool sr_answer_bars(const struct sr_answer *);
+
 /* The schema that a GET of an id got; likewise, and EB_FATAL where there is no memory. */
 int32_t sr_answer_schema(const struct sr_answer *, struct sr_text *, struct eb_error *);
 

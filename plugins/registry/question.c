@@ -202,10 +202,28 @@ static void wake_troubled(struct sr_desk *desk) {
     }
 }
 
+/* Whether it is this client that a server does not want, or the server that this client does not trust. */
+static bool bars(const struct sr_outcome *outcome) {
+    switch (outcome->failed ? outcome->native : CURLE_OK) {
+    case CURLE_OK:
+        return sr_answer_bars(&outcome->answer);
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void failed(struct sr_desk *desk, struct sr_question *question, const struct sr_outcome *outcome,
                    const struct eb_error *err) {
+    uint32_t bit = 1u << question->server;
+
     sr_servers_failed(&desk->servers, question->server, question->began_ms, sr_now_ms(), outcome->retry_after_ms);
-    question->tried |= 1u << question->server;
+    question->barred = bars(outcome) ? question->barred | bit : question->barred & ~bit;
+    question->tried |= bit;
     move(desk, question, SR_QUEUED);                    /* for the next server; with none left it becomes troubled */
     remember_why(question, err);
 }
@@ -214,7 +232,7 @@ static void failed(struct sr_desk *desk, struct sr_question *question, const str
  * schema that is incompatible. One of several servers may not know an id yet that another has just given. Only the next
  * answer tells which it was. */
 static bool may_be_a_race(const struct sr_question *question, const struct sr_outcome *outcome) {
-    return question->doubted == 0 && outcome->answer.http == (question->post ? 409 : 404);
+    return question->doubted == 0 && outcome->answer.http == (question->what == SR_ENTRY ? 409 : 404);
 }
 
 /* Ids that nobody knows, one after the other in a partition, shall not each cost the time that one is given. */
@@ -231,7 +249,7 @@ static void was_in_vain(struct sr_desk *desk) {
 
 /* Asks once more: of a conflict at once, for an id a moment later, since a follower needs time. */
 static void doubt(struct sr_desk *desk, struct sr_question *question) {
-    int64_t wait = question->post ? 0 : patience(desk);
+    int64_t wait = question->what == SR_ENTRY ? 0 : patience(desk);
 
     question->doubted = 1u << question->server;
     question->again_ms = sr_now_ms() + wait;
@@ -267,7 +285,7 @@ static void ended(void *arg, const struct sr_outcome *outcome) {
             doubt(desk, question);
             return;
         }
-        if (!question->post && question->doubted != 0)
+        if (question->what == SR_LOOKUP && question->doubted != 0)
             was_in_vain(desk);
         refused(desk, question, &err);
     } else {

@@ -20,12 +20,15 @@ enum sr_state {
     SR_TROUBLED                 /* no server was left, or a refusal is doubted; goes on at again_ms if it is wanted */
 };
 
+enum sr_kind { SR_LOOKUP, SR_ENTRY, SR_HELLO };
+
 struct sr_question {
     enum sr_state state;
-    bool post;                  /* an entry's, else a lookup's */
+    enum sr_kind what;
     bool wanted;                /* asked for since it was sent last */
     uint32_t doubted;           /* whose refusal was not believed, a bit a server; not 0: it is asked once more */
     uint32_t tried;             /* in this round, a bit a server */
+    uint32_t barred;            /* who turned this client away when it was asked last, a bit a server */
     uint32_t rounds;            /* that failed, one after the other */
     int64_t again_ms, began_ms;
     size_t server;              /* SR_SENT: which */

@@ -33,6 +33,7 @@ struct lookup {
 struct sr_registry {
     struct sr_settings settings;
     struct sr_desk desk;
+    struct sr_question hello;
     struct sr_entry *entries;
     struct lookup *lookups;
     size_t bytes;                       /* of the schemas in lookups */
@@ -69,6 +70,7 @@ int32_t sr_open(const struct sr_settings *settings, struct sr_registry **out, st
         return sr_no_memory(err);
     registry->settings = *settings;
     registry->desk.alarm_ms = INT64_MAX;
+    registry->hello.what = SR_HELLO;
     status = sr_http_make(&registry->settings, &registry->desk.http, err);
     if (status == EB_OK && !sr_servers_make(&registry->desk.servers, settings->urls))
         status = sr_no_memory(err);
@@ -91,6 +93,7 @@ void sr_close(struct sr_registry *registry) {
         entry_free(registry, entry);
     HASH_ITER(hh, registry->lookups, lookup, next_lookup)
         lookup_free(registry, lookup);
+    sr_question_end(&registry->desk, &registry->hello);
     sr_servers_free(&registry->desk.servers);
     free(registry);
 }
@@ -102,7 +105,7 @@ static struct sr_entry *entry_make(char *texts, size_t len, size_t subject_len) 
 
     if (!entry)
         return NULL;
-    entry->question.post = true;
+    entry->question.what = SR_ENTRY;
     entry->texts = texts;
     entry->texts_len = len;
     entry->subject = texts;
@@ -216,16 +219,23 @@ static void make_room(struct sr_registry *registry) {
 
 /* ---- What the desk asks for -------------------------------------------------------------------------------------- */
 
-/* The address that the question goes to; NULL: no memory. */
+/* The address that the question goes to; NULL: no memory. What sr_hello asks is what every reader asks, so that nothing on
+ * the way lets only this through, or only this not. */
 static char *address_of(const struct sr_question *question, const char *server) {
     char *address = NULL, *subject = NULL;
-    int wrote;
+    int wrote = -1;
 
-    if (question->post) {
+    switch (question->what) {
+    case SR_ENTRY:
         subject = curl_easy_escape(NULL, ((const struct sr_entry *)question)->subject, 0);
         wrote = subject ? asprintf(&address, "%s/subjects/%s/versions?normalize=False", server, subject) : -1;
-    } else {
+        break;
+    case SR_LOOKUP:
         wrote = asprintf(&address, "%s/schemas/ids/%u", server, ((const struct lookup *)question)->id);
+        break;
+    case SR_HELLO:
+        wrote = asprintf(&address, "%s/schemas/ids/1", server);
+        break;
     }
     curl_free(subject);
     return wrote < 0 ? NULL : address;
@@ -242,20 +252,31 @@ static char *body_of(const struct sr_entry *entry) {
 
 struct sr_request *sr_question_send(struct sr_desk *desk, struct sr_question *question, const char *server) {
     char *address = address_of(question, server);
-    char *body = question->post ? body_of((const struct sr_entry *)question) : NULL;
-    struct sr_request *request =
-        address && (body || !question->post) ? sr_http_start(desk->http, address, body, question) : NULL;
+    bool post = question->what == SR_ENTRY;
+    char *body = post ? body_of((const struct sr_entry *)question) : NULL;
+    struct sr_request *request = address && (body || !post) ? sr_http_start(desk->http, address, body, question) : NULL;
 
     free(body);
     free(address);
     return request;
 }
 
+/* Only who may not come in, or what is no registry, is no answer: whether it knows schema 1 does not matter. */
+static int32_t greeted(const struct sr_answer *answer, struct eb_error *err) {
+    struct sr_text text = {0};
+    int32_t status = sr_answer_schema(answer, &text, err);
+
+    free(text.block);
+    return status == EB_PERMANENT || (answer->http == 403 && !sr_answer_bars(answer)) ? EB_OK : status;
+}
+
 int32_t sr_question_answer(struct sr_desk *desk, struct sr_question *question, const struct sr_answer *answer,
                            struct eb_error *err) {
     struct lookup *lookup = (struct lookup *)question;
 
-    if (question->post)
+    if (question->what == SR_HELLO)
+        return greeted(answer, err);
+    if (question->what == SR_ENTRY)
         return sr_answer_id(answer, &((struct sr_entry *)question)->id, err);
     int32_t status = sr_answer_schema(answer, &lookup->text, err);
     if (status == EB_OK)
@@ -264,11 +285,18 @@ int32_t sr_question_answer(struct sr_desk *desk, struct sr_question *question, c
 }
 
 void sr_question_context(const struct sr_question *question, const char *server, struct eb_error *err) {
-    if (question->post)
+    switch (question->what) {
+    case SR_ENTRY:
         sr_context(err, "schema registry %s: the schema of subject %s", server,
                    ((const struct sr_entry *)question)->subject);
-    else
+        break;
+    case SR_LOOKUP:
         sr_context(err, "schema registry %s: schema %u", server, ((const struct lookup *)question)->id);
+        break;
+    case SR_HELLO:
+        sr_context(err, "schema registry %s", server);
+        break;
+    }
 }
 
 /* ---- In the plugin's loop ---------------------------------------------------------------------------------------- */
@@ -292,6 +320,16 @@ bool sr_busy(const struct sr_registry *registry) {
     const struct sr_desk *desk = &registry->desk;
 
     return desk->queued.n > 0 || desk->sent > 0 || desk->wanted > 0 || registry->turned_away;
+}
+
+int32_t sr_hello(struct sr_registry *registry, struct eb_error *err) {
+    int32_t status = sr_ask(&registry->desk, &registry->hello, err);
+
+    if (status != EB_RETRIABLE || registry->hello.barred == 0)
+        return status;
+    if (err)
+        err->status = EB_PERMANENT;
+    return EB_PERMANENT;
 }
 
 int32_t sr_trouble(const struct sr_registry *registry, struct eb_error *err) {

@@ -106,6 +106,11 @@ int sr_fd(const struct sr_registry *);
 /* Whether anything is under way or waits to be asked again. When not, sr_fd stays silent until the next question. */
 bool sr_busy(const struct sr_registry *);
 
+/* Whether the registry takes this client, found out by a question of its own (GET /schemas/ids/1) that is asked again until
+ * a server has taken it, as long as somebody asks here. EB_OK, from then on for ever; EB_EMPTY: not known yet; EB_RETRIABLE:
+ * it is away; EB_PERMANENT: it turns this client away, by 401, 403 or its certificate. */
+int32_t sr_hello(struct sr_registry *, struct eb_error *);
+
 /* EB_OK, or EB_RETRIABLE with the latest cause while no server is left to ask: what a plugin says in link(). */
 int32_t sr_trouble(const struct sr_registry *, struct eb_error *);
 

@@ -1,6 +1,7 @@
 """What cannot work is told in one line with its cause, soon: addresses, TLS, passwords, properties, registries."""
 import os
 import socket
+import ssl
 import sys
 import time
 
@@ -8,7 +9,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from kafka_case import KEY_FIELD, LOGIN, kafka_test, login_lines, options, produce, take_all  # noqa: E402
 from certificates import Authority                          # noqa: E402
 from harness import PLUGINS, SCHEMAS, main, test                           # noqa: E402
+from http_script import Server, answer                      # noqa: E402
 from kafka_server import PASSWORD, USER, KafkaServer        # noqa: E402
+from registry_server import RegistryServer                  # noqa: E402
 
 SOON = 10
 
@@ -206,6 +209,35 @@ def a_registry_that_is_not_there(t, site):
     done = t.run("produce", "--signal", LOGIN, "--topic", "a", "--data", login_lines(0, 1).strip(), status=3)
     t.contains(done.err, "schema registry", "onnect")
     t.contains(t.read("state/undelivered.jsonl"), LOGIN)
+
+
+@kafka_test(own_registry=lambda: RegistryServer(basic=("key", "hush")))
+def a_wrong_password_for_the_registry(t, site):
+    begin = t.read("eventbus.ini")
+
+    def use(**keys):
+        t.write("eventbus.ini", begin + options(keys))
+
+    use(schema_registry_key="key", schema_registry_secret="hush")
+    produce(t, "a", 0, 3)
+    t.equal(len(take_all(t, "a", site.group())), 3, "events by the right one")
+    use(schema_registry_key="key", schema_registry_secret="hush-hush")
+    refused(t, "broker main", site.registry.url, "401", "schema_registry_secret")
+    use()
+    refused(t, site.registry.url, "401", "schema_registry_key")
+
+
+@kafka_test()
+def registries_that_turn_this_client_away(t, site):
+    """By a gateway before them, or by a certificate that no CA known here has signed."""
+    begin, ours = t.read("eventbus.ini"), Authority(os.path.dirname(t.write("ca/x", "")))
+    produce(t, "a", 0, 1)                                   # the topic is there: nobody tells of that
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*ours.sign("server"))
+    gateway = Server(lambda request: answer(403, b"<html>Forbidden</html>"))
+    for server, says in ((gateway, "403"), (Server(None, context=context), "certificate")):
+        t.write("eventbus.ini", begin.replace(site.registry.url, server.url))
+        refused(t, "broker main", server.url, says)
 
 
 @kafka_test()

@@ -84,9 +84,9 @@ class Service:
         return self.worker.wait(0)
 
 
-def told(err):
-    """The lines about the registry."""
-    return [line for line in err.splitlines() if "schema registry" in line]
+def told(err, role=""):
+    """The lines about the registry; of a role where it is given: a worker has a producer for its dead letters."""
+    return [line for line in err.splitlines() if "schema registry" in line and role in line]
 
 
 def positions_in_order(t, receipts):
@@ -164,8 +164,20 @@ def a_consumer_waits_for_a_registry_that_is_away(t, mock, registry):
     worker.until(lambda w: len(w.json()) == 10, what="the events")
     worker.send(15)
     done = worker.wait(0)
-    t.equal(len(told(done.err)), 1, f"times it was said, in\n{done.err}")
+    t.equal(len(told(done.err, "the consumer")), 1, f"times it was said, in\n{done.err}")
+    t.check(len(told(done.err, "the producer")) <= 1, f"times it was said, in\n{done.err}")
     t.equal(letters(mock), [], "dead letters")
+
+
+@site
+def an_idle_worker_tells_that_the_registry_is_away_and_when_it_is_back(t, mock, registry):
+    registry.go()
+    worker = worker_of(t)
+    worker.until("the consumer waits for the broker: schema registry")
+    registry.come()
+    worker.until("the consumer is connected again")
+    worker.send(15)
+    worker.wait(0)
 
 
 @site

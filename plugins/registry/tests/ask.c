@@ -1,6 +1,6 @@
 /* plugins/registry/tests/ask.c - the registry client behind standard input and output, for tests with a server that a
  * script plays. ask KEY=VALUE...: the settings, by the names in sr_settings; url as often as there are servers.
- * Lines in:  register SUBJECT SCHEMA | lookup ID | again N | fd | quit
+ * Lines in:  register SUBJECT SCHEMA | lookup ID | hello | again N | fd | quit
  * Lines out: one JSON object each time that an answer is another than before: {"n", "status", "text", "id", ...};
  *            {"trouble"} likewise. */
 #include <inttypes.h>
@@ -16,7 +16,8 @@
 enum { MOST = 4096, LINE = 65536 };
 
 struct asked {
-    struct sr_entry *entry;         /* NULL: a lookup */
+    bool hello;
+    struct sr_entry *entry;         /* else NULL: a lookup */
     uint32_t id;
     int32_t status;
     char text[EB_ERROR_ROOM];
@@ -43,8 +44,9 @@ static void ask(size_t n, bool anew) {
     struct asked *asked = &all[n];
     struct eb_error err = {0};
     struct sr_schema schema = {0};
-    int32_t status =
-        asked->entry ? sr_id(asked->entry, &asked->id, &err) : sr_schema(registry, asked->id, &schema, &err);
+    int32_t status = asked->hello   ? sr_hello(registry, &err)
+                     : asked->entry ? sr_id(asked->entry, &asked->id, &err)
+                                    : sr_schema(registry, asked->id, &schema, &err);
 
     if (!anew && status == asked->status && strcmp(err.text, asked->text) == 0)
         return;
@@ -56,7 +58,7 @@ static void ask(size_t n, bool anew) {
 }
 
 static bool settled(const struct asked *asked) {
-    return asked->status == EB_OK || asked->status == EB_PERMANENT;
+    return asked->status == EB_OK || (asked->status == EB_PERMANENT && !asked->hello);
 }
 
 static void tell_trouble(void) {
@@ -75,10 +77,11 @@ static void add(char *line) {
 
     if (n_all == MOST)
         abort();
+    asked->hello = strcmp(line, "hello") == 0;
     if (strncmp(line, "register ", strlen("register ")) == 0 && schema) {
         *schema++ = 0;
         asked->entry = sr_entry(registry, subject, schema, strlen(schema), NULL);
-    } else {
+    } else if (!asked->hello) {
         asked->id = (uint32_t)strtoul(line + strlen("lookup "), NULL, 10);
     }
     ask(n_all++, true);

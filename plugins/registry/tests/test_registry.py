@@ -276,6 +276,55 @@ def a_foreign_schema_is_permanent(t):
     t.contains(asker.until(asker.lookup(5), "permanent")["text"], "schema 5: it is no schema for Avro: PROTOBUF")
 
 
+# ---- Whether it takes us ----
+
+@test
+def a_registry_that_answers_is_asked_whether_it_takes_us_once(t):
+    server = Server(registry)
+    asker = Asker(t, "url=" + server.url)
+    n = asker.ask("hello")
+    asker.until(n, "ok")
+    asker.line(f"again {n}")
+    t.until(lambda: len(asker.said(n)) == 3, what="the second answer")
+    t.equal([line["status"] for line in asker.said(n)], ["empty", "ok", "ok"])
+    t.equal([request.target for request in server.requests], ["/schemas/ids/1"])
+
+
+@test
+def one_that_does_not_know_or_allow_a_schema_takes_us_all_the_same(t):
+    for status, body in ((404, {"error_code": 40403, "message": "Schema 1 not found"}),
+                         (403, {"error_code": 40301, "message": "User is denied operation Read on Subject"})):
+        asker = Asker(t, "url=" + Server(lambda request, told=answer(status, body): told).url)
+        t.equal(asker.until(asker.ask("hello"), "ok", "retriable", "permanent")["status"], "ok", str(status))
+
+
+@test
+def one_that_turns_us_away_is_told_from_one_that_is_away(t):
+    plays = {"status": 401}
+    server = Server(lambda request: registry(request) if plays["status"] == 200 else answer(plays["status"], b""))
+    asker = Asker(t, "url=" + server.url)
+    n = asker.ask("hello")
+    t.equal(asker.until(n, "ok", "retriable", "permanent")["text"], f"schema registry {server.url}: HTTP status 401; see "
+            "schema_registry_key and schema_registry_secret")
+    t.equal(asker.said(n)[-1]["status"], "permanent")
+    for status, says in ((503, "retriable"), (403, "permanent"), (200, "ok")):
+        plays["status"] = status
+        asker.until(n, says)
+    for where in ("url=http://127.0.0.1:%d" % closed_port(), "url=" + Server(lambda request: None).url):
+        asker = Asker(t, where)
+        t.equal(asker.until(asker.ask("hello"), "ok", "retriable", "permanent")["status"], "retriable", where)
+
+
+@test
+def of_several_one_that_takes_us_is_enough_and_one_that_does_not_counts_more_than_one_that_is_away(t):
+    away, good = f"url=http://127.0.0.1:{closed_port()}", Server(registry)
+    bad = Server(lambda request: answer(401, b""))
+    for words, says in ((("url=" + bad.url, away), "permanent"), ((away, "url=" + bad.url), "permanent"),
+                        (("url=" + bad.url, away, "url=" + good.url), "ok")):
+        asker = Asker(t, *words)
+        t.equal(asker.until(asker.ask("hello"), "ok", "retriable", "permanent")["status"], says, str(words))
+
+
 # ---- Trouble ----
 
 @test
