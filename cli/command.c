@@ -21,7 +21,9 @@ int cli_usage(const char *name, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    cli_tell("%s%s%s; see eventbus %s%s--help", name, *name ? ": " : "", text, name, *name ? " " : "");
+    size_t len = strlen(text);
+    const char *then = len > 0 && text[len - 1] == '?' ? " See" : "; see";
+    cli_tell("%s%s%s%s eventbus %s%s--help", name, *name ? ": " : "", text, then, name, *name ? " " : "");
     return CLI_EXIT_USAGE;
 }
 
@@ -49,6 +51,16 @@ static const struct cli_verb *find(const struct cli_verb *const *verbs, const ch
     return *verbs;
 }
 
+/* Whether verbs have a part of this name, as config has check; then `list` names them: "schema check or config check". */
+static bool list_wholes(const struct cli_verb *const *verbs, const char *word, char *list, size_t room) {
+    size_t len = 0;
+
+    for (list[0] = '\0'; *verbs && len < room; verbs++)
+        if ((*verbs)->parts && find((*verbs)->parts, word))
+            len += (size_t)snprintf(list + len, room - len, "%s%s %s", len ? " or " : "", (*verbs)->name, word);
+    return len > 0;
+}
+
 static int tell_unknown_verb(const struct cli_verb *const *verbs, const char *name, const char *word) {
     const char *names[MOST_VERBS];
     size_t n = 0;
@@ -59,6 +71,9 @@ static int tell_unknown_verb(const struct cli_verb *const *verbs, const char *na
     }
     ptrdiff_t near = ebi_nearest(word, names, n);
     const char *what = *name ? "" : "verb ";
+    char wholes[128];
+    if (list_wholes(verbs, word, wholes, sizeof wholes))
+        return cli_usage(name, "unknown %s\"%s\"; did you mean %s?", what, word, wholes);
     if (near >= 0)
         return cli_usage(name, "unknown %s\"%s\"; did you mean %s?", what, word, names[near]);
     return cli_usage(name, "unknown %s\"%s\"", what, word);

@@ -260,6 +260,11 @@ static void look_at_key(void *arg, const struct eb_option *option, const char *k
         search->found++;
         explain_value(search, option, full.data, value, where);
     }
+    ebi_bytes_clear(&full);
+    if (ebi_bytes_add_format(&full, "%s.%s", section->kind, key))
+        keep_name(search, full.data);
+    else
+        search->no_memory = true;
     ebi_bytes_free(&full);
 }
 

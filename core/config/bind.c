@@ -331,7 +331,7 @@ static enum eb_status say_no_section(const char *kind, const char *name, const c
     ptrdiff_t near = ebi_nearest(name, names, n);
     struct ebi_bytes text = {0};
     bool added = ebi_bytes_add_format(&text, "there is no section [%s %s]; ", kind, name) &&
-                 (near < 0 ? ebi_bytes_add_text(&text, n ? "add it, or take one of: " : "add it, there is none of this kind")
+                 (near < 0 ? ebi_bytes_add_text(&text, n ? "add it, or take one of: " : "there are none; add it")
                            : ebi_bytes_add_format(&text, "did you mean %s?", names[near]));
 
     for (size_t i = 0; near < 0 && i < n && added; i++)

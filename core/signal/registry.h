@@ -35,7 +35,7 @@ struct ebi_signals {
 };
 
 /* Reads the *.avsc of the folders in `path` (":" between them; the first folder that has a type wins). `limit`: bytes a
- * file may have. A folder that does not exist is passed over, but when no schema is found at all that is an error.
+ * file may have. That the installed folder is not there is no error; that no schema is found at all is one.
  * service: becomes openedx/{service}/web. log is borrowed. */
 enum eb_status ebi_signals_load(const char *path, size_t limit, const char *service, struct ebi_log *log,
                                 struct ebi_signals **, struct eb_error *);

@@ -1,4 +1,4 @@
-"""tests/process/installed.py - an event bus as `make install` puts it, for tests of what is there without the sources."""
+"""tests/process/installed.py - an event bus as `make install` puts it: what is there without the sources."""
 import glob
 import os
 import re
@@ -10,7 +10,7 @@ from harness import BUILD, Failed
 
 def call(words, folder, more):
     """A command without what `make check` leaves in the environment, such as its own flags."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CFLAGS")}
+    kept = {name: os.environ[name] for name in os.environ if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CFLAGS")}
     ran = subprocess.run(words, cwd=folder, env={**kept, **more}, capture_output=True, text=True, check=False)
     if ran.returncode:
         raise Failed(f"{shlex.join(words)} ended with {ran.returncode}\n{ran.stdout}\n{ran.stderr}")

@@ -59,7 +59,8 @@ def the_version_names_the_plugin_interface(t):
 @test
 def what_is_unknown_gets_the_nearest_name_and_2(t):
     for words, told in (
-        (["plugin"], 'unknown verb "plugin"; did you mean plugins?'),
+        (["plugin"], 'unknown verb "plugin"; did you mean plugins? See eventbus --help'),
+        (["check"], 'unknown verb "check"; did you mean schema check or config check?'),
         (["zzzzzzzz"], 'unknown verb "zzzzzzzz"; see'),
         (["config", "chek"], 'config: unknown "chek"; did you mean check?'),
         (["plugins", "--jsno"], "unknown option --jsno; did you mean --json?"),

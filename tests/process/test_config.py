@@ -49,6 +49,15 @@ def secrets_are_hidden(t):
 
 
 @test
+def what_logs_in_at_a_web_address_is_hidden(t):
+    t.configure("[consume a]\ntopic = x\ngroup = g\nwebhook = https://me:hunter2@example.org/in?token=s3cret\n")
+    for words in (["show"], ["show", "--json"], ["explain", "consume.a.webhook"]):
+        done = t.run("config", *words)
+        t.lacks(done.out + done.err, "hunter2", "s3cret")
+        t.contains(done.out, "***")
+
+
+@test
 def explain_tells_what_a_key_means(t):
     broker(t, "wait = 2s\n")
     text = t.run("config", "explain", "broker.main.wait").out
@@ -77,6 +86,7 @@ def explain_tells_of_a_key_in_several_sections_once(t):
 @test
 def explain_suggests_the_nearest_key(t):
     t.contains(t.run("config", "explain", "eventbus.servce", status=2).err, "did you mean eventbus.service?")
+    t.contains(t.run("config", "explain", "consume.retry.mx", status=2).err, "did you mean consume.retry.max?")
 
 
 @test
