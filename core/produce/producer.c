@@ -214,8 +214,12 @@ static void keep_message(struct ebi_producer *producer, const struct eb_signal *
     ebi_log_fields(producer->parts.log, EBI_ERROR, err.text, shown->fields, 5);
 }
 
+static bool calls_back(const struct ebi_producer *producer) {
+    return atomic_load_explicit(&producer->calls_back, memory_order_acquire);
+}
+
 static void call_back(struct ebi_producer *producer, const struct eb_receipt *receipt) {
-    if (!atomic_load_explicit(&producer->calls_back, memory_order_acquire))
+    if (!calls_back(producer))
         return;
     pthread_mutex_lock(&producer->lock);
     eb_delivered delivered = producer->on_delivery;
@@ -272,9 +276,12 @@ static struct eb_receipt receipt_of(const struct ebi_report *said, const char *t
 /* The report of an event that the general handler sent. */
 static void on_routed(void *arg, const struct ebi_report *said) {
     struct ebi_producer *producer = arg;
-    const char *topic = ebi_short_topic(producer->parts.settings->topic_prefix, said->message->topic.data);
+    bool told = noteworthy(producer, said);
 
-    if (noteworthy(producer, said))
+    if (!told && !calls_back(producer))
+        return;                         /* nobody asks for the message, which has left the cache long ago */
+    const char *topic = ebi_short_topic(producer->parts.settings->topic_prefix, said->message->topic.data);
+    if (told)
         note(producer, said, topic, said->message->key.data ? routed_key(producer, said->message) : NULL);
     struct eb_receipt receipt = receipt_of(said, topic);
     call_back(producer, &receipt);

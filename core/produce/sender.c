@@ -484,16 +484,19 @@ static void wake(struct ebi_sender *sender) {
 
 static enum eb_status wait_for_room(struct ebi_sender *sender, const struct ebi_out *out, int64_t wait_ms,
                                     struct eb_error *err) {
-    int64_t by = wait_ms < 0 ? INT64_MAX : ebi_ticks_ms() + wait_ms;
+    int64_t by = 0;                     /* the clock is asked only where there is something to wait for */
 
     if (!ebi_outbound_ever_fits(&sender->outbound, out))
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%zu bytes are more than the whole queue takes (queue_bytes)",
                          out->bytes);
-    while (!sender->closing && !ebi_outbound_has_room(&sender->outbound, out))
+    while (!sender->closing && !ebi_outbound_has_room(&sender->outbound, out)) {
+        if (by == 0)
+            by = wait_ms < 0 ? INT64_MAX : ebi_ticks_ms() + wait_ms;
         if (wait_ms == 0 || !ebi_cond_wait_until(&sender->changed, &sender->lock, by))
             return ebi_error(err, EB_FULL, EB_KIND_BROKER,
                              "the queue of broker %s is full: %zu messages, %zu bytes (queue_messages, queue_bytes)",
                              sender->broker->name, sender->outbound.messages, sender->outbound.bytes);
+    }
     if (sender->closing)
         return ebi_error(err, EB_FATAL, EB_KIND_CONFIG, "the producer of broker %s is being closed",
                          sender->broker->name);
