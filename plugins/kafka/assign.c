@@ -141,6 +141,7 @@ static void unassign(struct kf_consumer *c, const rd_kafka_topic_partition_list_
     struct eb_error why;
     int32_t status;
 
+    kf_joins_will_come(c->client.joins, kf_ticks_ms());
     if (is_cooperative(c))
         status = kf_failed_with(&why, rd_kafka_incremental_unassign(c->client.rk, list), "giving partitions up");
     else
@@ -203,6 +204,7 @@ static void begin_revoke(struct kf_consumer *c, const rd_kafka_topic_partition_l
     int64_t grace = lost ? 0 : c->grace_ms;
 
     c->revoking = true;
+    c->outdated = false;                /* a commit that was on its way when the new generation began does not tell */
     c->revoke_by_ms = kf_ticks_ms() + grace;
     for (int i = 0; i < list->cnt; i++) {
         struct kf_partition *partition = kf_partition_find(c, list->elems[i].topic, list->elems[i].partition);
@@ -223,7 +225,7 @@ static void go_on_revoking(struct kf_consumer *c, int64_t now_ms) {
 
     for (size_t i = 0; i < c->n_slots; i++)
         all_free = all_free && (!c->slots[i] || !c->slots[i]->going || is_free(c->slots[i]));
-    if (!all_free && now_ms < c->revoke_by_ms && !rd_kafka_assignment_lost(c->client.rk)) {
+    if (!all_free && now_ms < c->revoke_by_ms && !c->outdated && !rd_kafka_assignment_lost(c->client.rk)) {
         if (c->commit_ms == INT64_MAX || now_ms >= c->commit_ms)    /* one that failed waits before it is tried again */
             kf_commit_now(c);
         return;

@@ -24,10 +24,11 @@ static int32_t level_of(int level, const char *facility) {
     return level < 3 ? 3 : level;
 }
 
-/* Its threads may log until it is destroyed, and one that is abandoned never is: so this outlives the client. */
+/* Its threads tell until it is destroyed, and one that is abandoned never is: so this outlives the client. */
 struct kf_voice {
     pthread_mutex_t lock;
     const struct eb_host *host;         /* NULL: nobody listens any more */
+    struct kf_joins joins;
 };
 
 static struct kf_voice *voice_new(const struct eb_host *host) {
@@ -93,6 +94,12 @@ int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, con
     client->voice = voice_new(host);
     if (!client->voice) {
         rd_kafka_conf_destroy(conf);
+        return kf_no_memory(err);
+    }
+    client->joins = &client->voice->joins;
+    if (role == KF_CONSUMER && kf_joins_watch(client->joins, conf) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_conf_destroy(conf);
+        kf_voice_free(client->voice);
         return kf_no_memory(err);
     }
     rd_kafka_conf_set_opaque(conf, client->voice);

@@ -9,6 +9,7 @@
 #include "../registry/registry.h"
 #include "bell.h"
 #include "conf.h"
+#include "joins.h"
 #include "link.h"
 
 struct kf_voice;
@@ -16,6 +17,7 @@ struct kf_voice;
 struct kf_client {
     const struct eb_host *host;
     struct kf_voice *voice;             /* what librdkafka's threads log through */
+    struct kf_joins *joins;             /* part of it */
     const struct kf_settings *set;
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;            /* what happens, as events */

@@ -159,6 +159,7 @@ static void subscribe_to(struct kf_consumer *c, const rd_kafka_topic_partition_l
         kf_client_end(&c->client, EB_FATAL, &why);
         return;
     }
+    kf_joins_will_come(c->client.joins, kf_ticks_ms());
     if (c->wanted)
         rd_kafka_topic_partition_list_destroy(c->wanted);
     c->wanted = rd_kafka_topic_partition_list_copy(found);

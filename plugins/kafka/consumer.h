@@ -62,6 +62,8 @@ struct kf_consumer {
 
     bool committing;
     int64_t commit_ms;                  /* when the next commit is due; INT64_MAX: nothing to commit */
+    int64_t again_ms;                   /* and not before: one has failed */
+    bool outdated;                      /* no commit of this generation is taken any more */
 
     rd_kafka_event_t *rebalance;        /* the one at work; NULL: none */
     bool revoking;
@@ -90,7 +92,7 @@ uint32_t kf_hand_over(struct kf_consumer *, uint32_t max);
 /* settle.c */
 int32_t kf_consumer_settle(void *self, const struct eb_verdict *, size_t n, struct eb_error *);
 void kf_commit(struct kf_consumer *, int64_t now_ms);                   /* what is due */
-void kf_commit_now(struct kf_consumer *);                               /* all there is, if none is under way */
+void kf_commit_now(struct kf_consumer *);                               /* all there is, if that can be now */
 void kf_committed(struct kf_consumer *, rd_kafka_event_t *);
 void kf_answer_gone(struct kf_consumer *, struct kf_partition *);       /* what is acknowledged and not stored */
 bool kf_is_stored(const struct kf_partition *);                         /* all that can be committed is */

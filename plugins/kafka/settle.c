@@ -124,12 +124,39 @@ static rd_kafka_topic_partition_list_t *gather(struct kf_consumer *c) {
     return list;
 }
 
+/* librdkafka's main thread has looked at all that came before: it answers in turn. Its threads may have stood still. */
+static void ask_main_thread(const struct kf_consumer *c) {
+    char *answer = rd_kafka_memberid(c->client.rk);
+
+    if (answer)
+        rd_kafka_mem_free(c->client.rk, answer);
+}
+
+/* When a commit may be made; where that is not known yet, when to look again. */
+static int64_t may_commit_ms(const struct kf_consumer *c) {
+    struct kf_joins *joins = c->client.joins;
+
+    if (kf_joins_heard(joins)) {
+        ask_main_thread(c);
+        kf_joins_may_come(joins, kf_ticks_ms());
+    }
+    int64_t joined_ms = kf_joins_over_ms(joins);
+    if (joined_ms == INT64_MAX)
+        joined_ms = kf_ticks_ms() + AGAIN_MS;
+    return joined_ms > c->again_ms ? joined_ms : c->again_ms;
+}
+
 void kf_commit_now(struct kf_consumer *c) {
     rd_kafka_topic_partition_list_t *list;
     rd_kafka_resp_err_t code;
 
     if (c->committing)
         return;
+    int64_t may = may_commit_ms(c), now = kf_ticks_ms();
+    if (now < may) {
+        c->commit_ms = may;
+        return;
+    }
     c->commit_ms = INT64_MAX;
     list = gather(c);
     if (!list)
@@ -138,7 +165,7 @@ void kf_commit_now(struct kf_consumer *c) {
     rd_kafka_topic_partition_list_destroy(list);
     c->committing = code == RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!c->committing)
-        c->commit_ms = kf_ticks_ms() + AGAIN_MS;
+        c->commit_ms = c->again_ms = now + AGAIN_MS;
 }
 
 /* How much may gather before it is committed early: half of what the host lets out, so that it need not stand still. */
@@ -167,8 +194,14 @@ static void end_one(struct kf_consumer *c, struct kf_partition *partition, rd_ka
         while (kf_window_committed(&partition->window, partition->upto, &number))
             answer(answers, EB_OK, kf_token(partition, number));
     }
+    if (code)
+        c->again_ms = kf_ticks_ms() + AGAIN_MS;
     if (!kf_is_stored(partition) && c->commit_ms == INT64_MAX)
-        c->commit_ms = kf_ticks_ms() + (code ? AGAIN_MS : c->client.set->commit_interval_ms);
+        c->commit_ms = code ? c->again_ms : kf_ticks_ms() + c->client.set->commit_interval_ms;
+}
+
+static bool is_outdated(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
 }
 
 void kf_committed(struct kf_consumer *c, rd_kafka_event_t *event) {
@@ -178,6 +211,7 @@ void kf_committed(struct kf_consumer *c, rd_kafka_event_t *event) {
     char line[300];
 
     c->committing = false;
+    c->outdated = is_outdated(code);
     for (int i = 0; list && i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *one = &list->elems[i];
         struct kf_partition *partition = kf_partition_find(c, one->topic, one->partition);

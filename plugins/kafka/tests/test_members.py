@@ -28,8 +28,6 @@ def first_completions_in_order(t, *workers):
                 seen.add(event["id"])
 
 
-
-
 @kafka_test(keys=SHORT_SESSION)
 def a_member_that_stood_still_past_its_session_harms_nobody(t, site):
     """SIGSTOP, its partitions go to another, SIGCONT: what it finishes late is not taken from the group's place."""
@@ -55,6 +53,35 @@ def a_member_that_stood_still_past_its_session_harms_nobody(t, site):
     first_completions_in_order(t, one, two)
     t.equal(take_all(t, "a", site.group()), [], "what comes once more")
     print(f"# {len(numbers(one, two)) - sent - 800} of {sent + 800} events came again")
+
+
+@kafka_test(keys=SHORT_SESSION)
+def what_is_done_while_the_group_waits_for_a_member_is_not_done_again(t, site):
+    """One member hears late that another one joins; the first has asked to join again, and works on what it has."""
+    site.kafka.create(site.full("a"), 4)
+    late = ("-o", "broker.main.rdkafka.heartbeat.interval.ms=3000", "-o", "broker.main.rdkafka.session.timeout.ms=30000")
+    one = start_worker(t, "a", site.group(), name="one")
+    produce(t, "a", 0, 40, keys=40)
+    one.until(lambda w: len(w.json()) == 40, what="the first events")
+    two = start_worker(t, "a", site.group(), name="two", options=late)
+    sent = 40
+    while not two.json():
+        produce(t, "a", sent, sent + 40, keys=40)
+        sent += 40
+        t.until(lambda want=sent: len(set(numbers(one, two))) == want, what="the events so far")
+    t.until(lambda: site.lag(site.group()) == 0, what="the group's place")
+    before = sent, len(numbers(one, two))
+    three = start_worker(t, "a", site.group(), name="three")
+    t.until(lambda: not {row["state"] for row in site.groups(site.group()).values()} <= {"Stable"}, what="its joining")
+    while not three.json():
+        produce(t, "a", sent, sent + 40, keys=40)
+        sent += 40
+        t.until(lambda want=sent: len(set(numbers(one, two, three))) == want, what="the events so far")
+    t.equal(len(numbers(one, two, three)) - before[1], sent - before[0], "runs since all was settled")
+    for worker in (one, two, three):
+        worker.send(15)
+        worker.wait(0)
+    t.equal(take_all(t, "a", site.group()), [], "what comes once more")
 
 
 @kafka_test(keys=SHORT_SESSION)
