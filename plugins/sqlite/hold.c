@@ -27,10 +27,12 @@ static struct sq_line *add_line(struct sq_hold *hold, uint64_t key) {
     if (!line)
         return NULL;
     line->key = key;
-    line->next = hold->lines;
-    if (line->next)
-        line->next->previous = line;
-    hold->lines = line;
+    line->previous = hold->last;
+    if (line->previous)
+        line->previous->next = line;
+    else
+        hold->lines = line;
+    hold->last = line;
     if (key) {
         line->next_in_bucket = *bucket_of(hold, key);
         *bucket_of(hold, key) = line;
@@ -47,6 +49,8 @@ static void remove_line(struct sq_hold *hold, struct sq_line *line) {
         hold->lines = line->next;
     if (line->next)
         line->next->previous = line->previous;
+    else
+        hold->last = line->previous;
     while (line->key && *at != line)
         at = &(*at)->next_in_bucket;
     if (line->key)

@@ -43,7 +43,7 @@ struct sq_hold {
     bool strict;                        /* all messages count as of one key */
     size_t n;
     uint32_t in_slot[SQ_SLOTS];
-    struct sq_line *lines;              /* NULL or the first of all */
+    struct sq_line *lines, *last;       /* NULL, or the first and the last of all: who has waited longer goes first */
     struct sq_line *buckets[SQ_HOLD_BUCKETS];
     struct sq_held *dirty;
 };

@@ -44,6 +44,7 @@ struct producer {
     uint64_t connection;        /* that topics and schemas were read through */
     struct sq_buffer head;
     size_t batch_bytes;         /* for one transaction; less on a full disk, where the log cannot grow */
+    struct eb_error why;        /* of the last try that failed; no status: all has worked since */
     size_t first, n;            /* of the ring */
     const struct eb_message *queue[QUEUE_ROOM];
     struct placed placed[BATCH_MESSAGES];
@@ -303,6 +304,10 @@ static int32_t try_once(struct producer *p, int64_t until_ms, size_t *count, str
         return EB_OK;
     sq_stay(&p->store);
     status = store_some(p, until_ms, count, &why);
+    if (status < 0)
+        p->why = why;
+    else if (p->batch_bytes == BATCH_BYTES)             /* on a full disk a smaller one may still fit */
+        p->why.status = 0;
     if (status == EB_RETRIABLE && why.native == SQLITE_FULL)
         make_do(p);
     else if (status == EB_OK && p->batch_bytes < BATCH_BYTES)
@@ -354,9 +359,11 @@ int32_t sq_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
 }
 
 static void give_back_rest(struct producer *p) {
-    struct eb_error why;
+    struct eb_error why = p->why;
 
-    sq_error(&why, EB_RETRIABLE, 0, "not stored in %s before it was closed", p->store.path);
+    if (why.status == 0)
+        sq_error(&why, EB_RETRIABLE, 0, "not stored in %s before it was closed", p->store.path);
+    why.status = EB_RETRIABLE;
     for (; p->n > 0; p->n--, p->first = (p->first + 1) % QUEUE_ROOM)
         report_failed(p, queued(p, 0), &why);
 }

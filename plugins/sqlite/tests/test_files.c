@@ -330,25 +330,49 @@ static void full_disk(void) {
     umount2(folder, MNT_DETACH);
 }
 
-/* A limit on the size of files looks to a program like a full disk. */
-static void file_size_limit(void) {
-    enum { N = 600 };
-    const char *path = kit_file("bus.db");
-    static struct eb_message messages[N];
+/* A limit on the size of files looks to a program like a full disk. Answers the one before. */
+static struct rlimit limit_files(void) {
     struct rlimit before, small = { 6 << 20, RLIM_INFINITY };
-    struct kit_host *p;
-    struct eb_error err;
     sigset_t signals;
-    long stored;
 
     sigemptyset(&signals);
     sigaddset(&signals, SIGXFSZ);
     sigprocmask(SIG_BLOCK, &signals, NULL);             /* as the host does */
     getrlimit(RLIMIT_FSIZE, &before);
     small.rlim_max = before.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &small);
+    return before;
+}
+
+static void close_tells_of_a_full_disk(void) {
+    enum { N = 600 };
+    static struct eb_message messages[N];
+    struct kit_host *p = kit_producer(kit_file("bus.db"));
+    struct rlimit before;
+
+    kit_send(p, "t", "k", 1);
+    before = limit_files();
+    kit_check(fill_disk(p, messages, N) < N, "all of %d had room", N);
+    kit_producer_ops()->close(p->self, 0);
+    setrlimit(RLIMIT_FSIZE, &before);
+    kit_check(p->delivered == N + 1 && p->last.status == EB_RETRIABLE, "%zu of %d reported, the last as %d", p->delivered, N + 1,
+              p->last.status);
+    kit_check(strstr(p->last_error, "disk full at "), "it says: %s", p->last_error);
+    kit_free_host(p);
+}
+
+static void file_size_limit(void) {
+    enum { N = 600 };
+    const char *path = kit_file("bus.db");
+    static struct eb_message messages[N];
+    struct rlimit before;
+    struct kit_host *p;
+    struct eb_error err;
+    long stored;
+
     p = kit_producer(path);
     kit_send(p, "t", "k", 1);
-    setrlimit(RLIMIT_FSIZE, &small);
+    before = limit_files();
     stored = fill_disk(p, messages, N);
     setrlimit(RLIMIT_FSIZE, &before);
     kit_check(strstr(p->why, "disk full"), "it says: %s", p->why);
@@ -429,6 +453,7 @@ static const struct kit_test tests[] = {
     { "a lock of another program is told after a second and waited out", locked_by_another },
     { "and one that was there from the start", locked_from_the_start },
     { "a full disk is told and waited out; what was reported is there", full_disk },
+    { "what a close gives back for a full disk says so", close_tells_of_a_full_disk },
     { "so is a limit on the size of files", file_size_limit },
     { "an instance that is closed leaves the others of its process their locks", locks_stay },
     { "a file that is removed is noticed, and made anew", removed_while_in_use },

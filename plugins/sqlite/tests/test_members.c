@@ -434,6 +434,30 @@ static void a_long_queue_of_one_key_leaves_others_alone(void) {
     kit_close_producer(p, 1000);
 }
 
+/* Though nothing is promised of an order among them: the newest first would let the oldest wait for ever under load. */
+static void what_has_no_key_comes_again_oldest_first(void) {
+    enum { N = 40 };
+    const char *path = kit_file("bus.db");
+    struct kit_host *p = kit_producer(path);
+    struct kit_child *dying;
+    struct kit_consumer *c;
+
+    kit_send_many(p, "t", 0, N, 0);
+    dying = holder(path, "40", "60000");
+    for (int i = 0; i < N; i++)
+        kit_check(kit_hear(dying, 5000) != NULL, "the other process took %d of %d", i, N);
+    kit_kill(dying);
+    c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g" });
+    kit_take(c, N);
+    for (size_t i = 0; i < N; i++)
+        kit_settle(c, c->host->got[i], EB_RETURN, 0);
+    kit_take(c, 2 * N);
+    for (long i = 0; i < 2 * N; i++)
+        kit_check(c->host->got[i]->number == i % N, "number %ld came as the %ldth", c->host->got[i]->number, i);
+    kit_close_consumer(c);
+    kit_close_producer(p, 1000);
+}
+
 /* ---- the end ---- */
 
 static void receive_to_end(struct kit_consumer *c, const char *when) {
@@ -517,6 +541,8 @@ static const struct kit_test tests[] = {
     { "groups each see all", groups_see_all_each },
     { "what a killed process had comes to another at once, in order, as a delivery and not as a failure",
       what_the_dead_had_comes_at_once },
+    { "what a killed process had and what is handed back comes oldest first without a key, too",
+      what_has_no_key_comes_again_oldest_first },
     { "each crash counts as one delivery", a_crash_after_crash_is_counted },
     { "a stopped member loses what it had when its lease ends; its late verdict is EB_GONE", a_late_verdict_is_gone },
     { "members in one process do not take each other for dead", a_member_in_the_same_process_lives },
