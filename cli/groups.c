@@ -98,6 +98,20 @@ static void tell_none(const struct ask *ask) {
         cli_tell("no topic has a group %s", ask->group);
 }
 
+/* What a plugin cannot tell of, it tells of at the end: then some are shown, and some not. */
+static int list(struct listing *listing, struct ebi_admin *admin, const char *topic) {
+    struct cli_tally tally = {0};
+    struct eb_error err;
+
+    if (ebi_admin_groups(admin, topic, listing->ask->group, each, listing, &err) < EB_OK ||
+        (listing->no_memory && ebi_error_memory(&err) != EB_OK))
+        cli_tally_failed(&tally, &err);
+    else if (!listing->found)
+        tell_none(listing->ask);
+    tally.done = listing->found;
+    return cli_tally_exit(&tally);
+}
+
 static int run(const struct cli_call *call) {
     struct listing listing = {.ask = call->settings};
     struct ebi_admin *admin = NULL;
@@ -110,12 +124,10 @@ static int run(const struct cli_call *call) {
         return cli_failed(&err);
     listing.prefix = bus->settings.topic_prefix;
     if ((listing.ask->topic && cli_bus_topic(bus, listing.ask->topic, &topic, &err) != EB_OK) ||
-        cli_bus_admin(bus, listing.ask->broker, &admin, &err) != EB_OK ||
-        ebi_admin_groups(admin, topic, listing.ask->group, each, &listing, &err) < EB_OK ||
-        (listing.no_memory && ebi_error_memory(&err) != EB_OK))
+        cli_bus_admin(bus, listing.ask->broker, &admin, &err) != EB_OK)
         status = cli_failed(&err);
-    else if (!listing.found)
-        tell_none(listing.ask);
+    else
+        status = list(&listing, admin, topic);
     ebi_admin_close(admin);
     eb_bus_close(bus, 0, NULL);
     free(topic);

@@ -281,7 +281,7 @@ struct eb_group_info {
 
 /* Works while producers and consumers are open. Each op but open and close may be NULL: the verb then says so, and may
  * wait timeout_ms. A walk calls `each` once for each thing, which is borrowed until `each` returns; a value other than 0
- * from it ends the walk, with EB_OK. */
+ * from it ends the walk, with EB_OK. One that cannot tell of some things tells of the others, and fails at its end. */
 struct eb_admin_ops {
     size_t size;
     uint32_t traits, pad;

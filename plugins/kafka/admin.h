@@ -49,6 +49,9 @@ int32_t kf_remove_group(struct kf_admin *, const char *topic, const char *group,
 int32_t kf_admin_failed(struct kf_admin *, struct eb_error *, rd_kafka_resp_err_t, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The right that a question about a group needs, where that is what is missing; else "". */
+const char *kf_right_missing(rd_kafka_resp_err_t);
+
 /* The partitions of a topic, or of all (topic NULL) but the cluster's own, offsets invalid; to be destroyed. EB_GONE: there
  * is no such topic. */
 int32_t kf_ask_partitions(struct kf_admin *, const char *topic, int64_t until, rd_kafka_topic_partition_list_t **,

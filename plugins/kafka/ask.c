@@ -65,6 +65,10 @@ int32_t kf_admin_failed(struct kf_admin *a, struct eb_error *err, rd_kafka_resp_
     return EB_RETRIABLE;
 }
 
+const char *kf_right_missing(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ? ", which takes the ACL Describe on the group" : "";
+}
+
 /* ---- Topics and their places ---- */
 
 /* Whether the topic is there to be used; an error that says more than "unknown" counts as there. */
@@ -257,7 +261,7 @@ int32_t kf_ask_places(struct kf_admin *a, const char *group, int64_t until, rd_k
     const rd_kafka_topic_partition_list_t *found = n ? rd_kafka_group_result_partitions(groups[0]) : NULL;
     rd_kafka_resp_err_t code = rd_kafka_error_code(why);
     if (code && code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-        status = kf_admin_failed(a, err, code, "asking where group %s stands", group);
+        status = kf_admin_failed(a, err, code, "asking where group %s stands%s", group, kf_right_missing(code));
     else
         *places = found ? rd_kafka_topic_partition_list_copy(found) : rd_kafka_topic_partition_list_new(1);
     rd_kafka_event_destroy(event);

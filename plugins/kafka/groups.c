@@ -17,11 +17,13 @@ struct group {
     rd_kafka_topic_partition_list_t *places;    /* where it stands */
     rd_kafka_topic_partition_list_t *assigned;  /* what its members have */
     char who[400];                              /* their names */
+    bool left_out;                              /* nothing is known of it: it was told why */
 };
 
 struct groups {
     struct group *items;
-    size_t n;
+    size_t n, left_out;
+    bool all;                                   /* none was asked for by its name */
 };
 
 static void groups_free(struct groups *groups) {
@@ -44,6 +46,24 @@ static bool add_group(struct groups *groups, const char *name) {
     groups->items = more;
     groups->items[groups->n] = (struct group){ .name = strdup(name) };
     return groups->items[groups->n].name && ++groups->n;
+}
+
+/* Of all, one that cannot be told of hides no other; where it was asked for by name, that is the answer. */
+static int32_t failed_for(const struct kf_admin *a, struct groups *groups, struct group *group, const struct eb_error *why,
+                          struct eb_error *err) {
+    const struct eb_host *host = a->client.host;
+    char line[sizeof why->text + 300];
+
+    if (!groups->all || !group || why->status != EB_PERMANENT) {
+        if (err)
+            *err = *why;
+        return why->status;
+    }
+    snprintf(line, sizeof line, "group %.255s is left out: %s", group->name, why->text);
+    host->log(host, 4, line);
+    group->left_out = true;
+    groups->left_out++;
+    return EB_OK;
 }
 
 /* ---- Which there are ---- */
@@ -107,6 +127,7 @@ static int32_t describe_groups(struct kf_admin *a, int64_t until, struct groups 
     const char **names = calloc(groups->n + 1, sizeof *names);
     rd_kafka_AdminOptions_t *options;
     rd_kafka_event_t *event;
+    struct eb_error why;
     int32_t status = EB_OK;
     size_t n = 0;
 
@@ -127,10 +148,13 @@ static int32_t describe_groups(struct kf_admin *a, int64_t until, struct groups 
     for (size_t i = 0; i < n && status == EB_OK; i++) {
         struct group *group = named(groups, rd_kafka_ConsumerGroupDescription_group_id(found[i]));
         rd_kafka_resp_err_t code = rd_kafka_error_code(rd_kafka_ConsumerGroupDescription_error(found[i]));
-        if (code && code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-            status = kf_admin_failed(a, err, code, "asking who is in group %s", group ? group->name : "?");
-        else if (group && !code)
+        if (code && code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
+            kf_admin_failed(a, &why, code, "asking who is in group %s%s", group ? group->name : "?",
+                            kf_right_missing(code));
+            status = failed_for(a, groups, group, &why, err);
+        } else if (group && !code) {
             take_members(group, found[i]);
+        }
     }
     rd_kafka_event_destroy(event);
 done:
@@ -138,19 +162,31 @@ done:
     return status;
 }
 
+static int32_t find_places(struct kf_admin *a, int64_t until, struct groups *groups, struct eb_error *err) {
+    struct eb_error why;
+    int32_t status = EB_OK;
+
+    for (size_t i = 0; i < groups->n && status == EB_OK; i++) {
+        struct group *group = &groups->items[i];
+        if (!group->left_out && kf_ask_places(a, group->name, until, &group->places, &why) != EB_OK)
+            status = failed_for(a, groups, group, &why, err);
+    }
+    return status;
+}
+
 /* One group (name), or all, with everything about them. */
 static int32_t ask_groups(struct kf_admin *a, const char *name, int64_t until, struct groups *groups, struct eb_error *err) {
     int32_t status = EB_OK;
 
-    *groups = (struct groups){0};
+    *groups = (struct groups){ .all = name == NULL };
     if (!name)
         status = list_groups(a, until, groups, err);
     else if (!add_group(groups, name))
         status = kf_no_memory(err);
     if (status == EB_OK)
         status = describe_groups(a, until, groups, err);
-    for (size_t i = 0; i < groups->n && status == EB_OK; i++)
-        status = kf_ask_places(a, groups->items[i].name, until, &groups->items[i].places, err);
+    if (status == EB_OK)
+        status = find_places(a, until, groups, err);
     if (status != EB_OK)
         groups_free(groups);
     return status;
@@ -252,9 +288,12 @@ int32_t kf_admin_groups(void *self, const char *topic, const char *name, int32_t
     if (status == EB_OK)
         status = find_ends(a, &groups, topic, until, &ends, err);
     for (size_t g = 0; status == EB_OK && more && g < groups.n; g++)
-        for (int i = 0; more && i < ends.lows->cnt; i++)
+        for (int i = 0; more && !groups.items[g].left_out && i < ends.lows->cnt; i++)
             if (fill_row(&groups.items[g], &ends, i, &info, texts))
                 more = each(arg, &info) == 0;
+    if (status == EB_OK && more && groups.left_out > 0)
+        status = kf_error(err, EB_PERMANENT, "%zu of %zu groups are left out, each with its reason above", groups.left_out,
+                          groups.n);
     groups_free(&groups);
     ends_free(&ends);
     return status;

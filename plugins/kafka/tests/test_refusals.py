@@ -174,19 +174,43 @@ def tls_and_sasl(t, site):
         t.equal(len(take_all(t, f"good{n}", site.group())), 3, f"events by {address} {list(keys)}")
 
 
-@kafka_test(own_kafka=secure)
-def who_may_not_is_told_which_right_is_missing(t, site):
-    """At once, and each event is kept."""
+def as_user(t, site):
+    """Leads the configuration to the listener where we are USER; answers what denies that user a right."""
     ours = site.kafka
-    topic, group = site.full("closed"), site.group()
-    ours.create(topic)
     begin = t.read("eventbus.ini").split("bootstrap_servers")[0]
     t.write("eventbus.ini", begin + options({"bootstrap_servers": ours.sasl, "schema_registry": site.registry.url,
                                              "ssl_ca": ours.ca_file, "api_key": USER, "api_secret": PASSWORD}))
+    return lambda right, *about: ours.tool("acls", "--add", "--deny-principal", f"User:{USER}", "--operation", right, *about)
 
-    def deny(right, *about):
-        ours.tool("acls", "--add", "--deny-principal", f"User:{USER}", "--operation", right, *about)
 
+@kafka_test(own_kafka=secure)
+def a_group_that_may_not_be_described_does_not_hide_the_others(t, site):
+    names = [site.group(name) for name in ("a", "b", "c", "d")]
+    produce(t, "a", 0, 3)
+    for name in names:
+        take_all(t, "a", name)
+    deny = as_user(t, site)
+    for name in names[1:3]:
+        deny("Describe", "--group", name)
+    done = t.run("groups", "--json", status=1)
+    t.equal(sorted((row["group"], row["lag"]) for row in done.json()), [(names[0], 0), (names[3], 0)], "what is shown")
+    lines = done.err.splitlines()
+    t.equal(len(lines), 3, f"lines in\n{done.err}")
+    for name, line in zip(names[1:3], sorted(lines)[1:]):
+        t.contains(line, "warning", f"group {name} is left out", "the ACL Describe on the group")
+    t.contains(sorted(lines)[0], "broker main: 2 of 4 groups are left out")
+    one = t.run("groups", "-g", names[1], status=3)
+    t.equal((one.out, len(one.err.splitlines())), ("", 1), "what is printed, and the lines of why")
+    t.contains(one.err, f"group {names[1]}", "the ACL Describe on the group")
+    t.equal(len(t.run("groups", "-g", names[0], "--json").json()), 1)
+
+
+@kafka_test(own_kafka=secure)
+def who_may_not_is_told_which_right_is_missing(t, site):
+    """At once, and each event is kept."""
+    topic, group = site.full("closed"), site.group()
+    site.kafka.create(topic)
+    deny = as_user(t, site)
     deny("Write", "--topic", topic)
     began = time.monotonic()
     done = t.run("produce", "--signal", LOGIN, "--topic", "closed", "--data", login_lines(0, 1).strip(), status=3)
