@@ -64,11 +64,7 @@ static void on_delivery(void *arg, const struct eb_receipt *receipt) {
 
     pthread_mutex_lock(&run->lock);
     if (receipt->error) {
-        struct eb_error why = *receipt->error;
-
-        ebi_error_context(&why, "event %s, topic %s", receipt->id, receipt->topic);
-        why.kind = why.kind == EB_KIND_NONE ? EB_KIND_BROKER : why.kind;
-        cli_tally_failed(&run->tally, &why);
+        cli_tally_told(&run->tally, receipt->error);    /* by an error line of the log, with its id and topic */
     } else {
         run->tally.done++;
         if (run->ask->json)

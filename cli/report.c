@@ -41,11 +41,14 @@ int cli_failed(const struct eb_error *err) {
     return (int)cli_exit_of(err);
 }
 
-void cli_tally_failed(struct cli_tally *tally, const struct eb_error *err) {
-    enum cli_exit class = (enum cli_exit)cli_failed(err);
-
+void cli_tally_told(struct cli_tally *tally, const struct eb_error *err) {
     if (tally->failed++ == 0)
-        tally->first = class;
+        tally->first = cli_exit_of(err);
+}
+
+void cli_tally_failed(struct cli_tally *tally, const struct eb_error *err) {
+    cli_failed(err);
+    cli_tally_told(tally, err);
 }
 
 int cli_tally_exit(const struct cli_tally *tally) {

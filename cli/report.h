@@ -30,6 +30,7 @@ struct cli_tally {
 };
 
 void cli_tally_failed(struct cli_tally *, const struct eb_error *); /* tells it as well */
+void cli_tally_told(struct cli_tally *, const struct eb_error *);   /* it has been told */
 int cli_tally_exit(const struct cli_tally *);
 
 #endif

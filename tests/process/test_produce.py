@@ -94,6 +94,17 @@ def no_broker_to_be_reached_is_told_and_nothing_is_lost(t):
 
 
 @test
+def what_is_given_up_is_told_in_one_line_with_its_cause(t):
+    done = t.run("produce", "--signal", LOGIN, "--topic", "x" * 1000, "--data", json.dumps(GOOD), "-n", "3", status=4)
+    kept = [json.loads(line)["id"] for line in t.read("state/undelivered.jsonl").splitlines()]
+    t.equal(len(kept), 3)
+    lines = done.err.splitlines()
+    t.equal([sum(event in line for line in lines) for event in kept], [1, 1, 1], "the lines that name each event")
+    t.equal(sum("not delivered: cannot be stored: " in line for line in lines), 3, "the lines with the cause")
+    t.contains(lines[-1], "3 event(s) were not delivered and are kept in ")
+
+
+@test
 def a_signal_while_waiting_for_input_drains_and_ends(t):
     reader, writer = os.pipe()
     worker = t.start("produce", "--signal", LOGIN, "--topic", "a", "--json", "-", stdin=reader)
