@@ -253,6 +253,10 @@ enum eb_status eb_consumer_open(struct eb_consumer **consumer, struct eb_bus *bu
 /* ---- The rest of the public interface ---- */
 
 const struct eb_signal *eb_signal_find(const struct eb_bus *bus, const char *type, struct eb_error *err) {
+    if (!type) {
+        ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no event type is given: it is NULL");
+        return NULL;
+    }
     return ebi_signals_find(bus->signals, type, err);
 }
 
@@ -266,6 +270,9 @@ int eb_signal_each(const struct eb_bus *bus, int (*each)(void *, const struct eb
 
 enum eb_status eb_connect(struct eb_bus *bus, const struct eb_signal *signal, const char *name, eb_receiver receiver,
                           void *arg, struct eb_error *err) {
+    if (!receiver || !name || !*name)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "a receiver has a name and a function; %s",
+                         receiver ? "the name is missing" : "the function is NULL");
     return ebi_signals_connect(bus->signals, signal, name, receiver, arg, err);
 }
 
@@ -283,6 +290,8 @@ void eb_bus_queue_wait(struct eb_bus *bus, int timeout_ms) {
 
 enum eb_status eb_produce(struct eb_bus *bus, const struct eb_event *event, const char *topic, const char *key_field,
                           eb_delivered delivered, void *arg, struct eb_error *err) {
+    if (!topic || !*topic)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no topic is given to send to");
     return ebi_produce(bus->producer, event, topic, (struct ebi_key){.field = key_field}, delivered, arg, err);
 }
 

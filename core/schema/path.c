@@ -177,6 +177,8 @@ static enum eb_status find_slowly(const struct ebi_schema *schema, const char *p
 
 enum eb_status ebi_path_find(const struct ebi_schema *schema, const char *path, struct ebi_path *found,
                              struct eb_error *err) {
+    if (!path)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "no path is given: it is NULL");
     const struct ebi_node *node = ebi_schema_find(schema, path, strlen(path));
 
     found->text = path;

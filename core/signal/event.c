@@ -40,6 +40,10 @@ struct whole {
 };
 
 enum eb_status eb_event_new(const struct eb_signal *signal, struct eb_event **out, struct eb_error *err) {
+    *out = NULL;
+    if (!signal)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no event without a signal: it is NULL, which eb_signal_find "
+                         "answers where there is none");
     struct whole *whole = calloc(1, sizeof *whole);
 
     if (!whole)
@@ -145,6 +149,9 @@ enum eb_status eb_event_set_metadata(struct eb_event *event, const struct eb_met
 /* ---- Fields ---- */
 
 enum eb_status eb_event_set_string(struct eb_event *event, const char *path, const char *text, struct eb_error *err) {
+    if (!text)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: the text is NULL; eb_event_set_null sets null",
+                         path ? path : "?");
     return ebi_data_set_text(event->data, path, text, strlen(text), err);
 }
 

@@ -38,7 +38,7 @@ struct eb_metadata {
 };
 
 /* A new event of a signal, all fields unset, with a fresh id and the time of now. *event is the caller's, to be given
- * to eb_event_free. EB_FATAL: out of memory. */
+ * to eb_event_free; NULL where this fails. EB_PERMANENT: the signal is NULL. EB_FATAL: out of memory. */
 enum eb_status eb_event_new(const struct eb_signal *, struct eb_event **event, struct eb_error *);
 void eb_event_free(struct eb_event *);      /* NULL is nothing to do */
 

@@ -40,8 +40,8 @@ void eb_signal_allow_failure(const struct eb_signal *, int allowed);
 typedef enum eb_status (*eb_receiver)(const struct eb_event *event, void *arg, struct eb_error *error);
 
 /* Connects a receiver under a name that says what it does ("grant badge"), unique for its signal. Receivers run in the
- * order they were connected. signal NULL: of every signal of the bus, ahead of the others.
- * EB_PERMANENT: the name is taken. */
+ * order they were connected. signal NULL: of every signal of the bus, ahead of the others; so look first whether
+ * eb_signal_find found one. EB_PERMANENT: the name is taken, or it or the receiver is missing. */
 enum eb_status eb_connect(struct eb_bus *, const struct eb_signal *, const char *name, eb_receiver, void *arg,
                           struct eb_error *);
 
