@@ -181,7 +181,7 @@ static void end_fatally(struct kf_client *client) {
 
 /* What the user cannot know: traps of versions, and what lies behind librdkafka's words. */
 static const char *hint_for(const struct kf_client *client, rd_kafka_resp_err_t code, const char *text) {
-    const char *mechanism = client->set->sasl_mechanism;
+    const char *mechanism = kf_conf_mechanism(client->set);
 
     if (code == RD_KAFKA_RESP_ERR__BAD_MSG)
         return "this is no answer of Kafka's: is it the broker's address, and does it expect TLS (security)?";

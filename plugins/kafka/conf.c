@@ -64,13 +64,17 @@ static const char *protocol(const struct kf_settings *set) {
     return has_sasl(set) ? names[KF_SASL_SSL] : has_tls(set) ? names[KF_SSL] : NULL;     /* NULL: librdkafka's default */
 }
 
+const char *kf_conf_mechanism(const struct kf_settings *set) {
+    if (set->api_key)
+        return "PLAIN";
+    return set->sasl_mechanism ? set->sasl_mechanism : kf_native_value(set, "sasl.mechanisms", "sasl.mechanism");
+}
+
 static int32_t check_sasl(const struct kf_settings *set, struct eb_error *err) {
-    const char *mechanism = set->sasl_mechanism;
+    const char *mechanism = kf_conf_mechanism(set);
 
     if (set->api_key)
         return EB_OK;
-    if (!mechanism)
-        mechanism = kf_native_value(set, "sasl.mechanisms", "sasl.mechanism");
     if (!mechanism && (says_sasl(set) || has_sasl(set)))
         return kf_misconfigured(err, "%s needs sasl_mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI or OAUTHBEARER",
                                 set->sasl_username ? "sasl_username" : set->sasl_password ? "sasl_password" : "security");

@@ -15,6 +15,9 @@ rd_kafka_conf_t *kf_conf_new(const struct kf_settings *, enum kf_role, const cha
 /* Sets one property of the plugin's own choice. False: err tells. */
 int kf_conf_set(rd_kafka_conf_t *, const char *name, const char *value, struct eb_error *);
 
+/* The SASL mechanism, by whichever name it was given; NULL: none. */
+const char *kf_conf_mechanism(const struct kf_settings *);
+
 /* A number as librdkafka has it; -1: no number. */
 long long kf_conf_number(const rd_kafka_conf_t *, const char *name);
 

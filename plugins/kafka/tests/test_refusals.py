@@ -162,6 +162,10 @@ def tls_and_sasl(t, site):
     refused(t, "authentication")
     use(ours.sasl, ssl_ca=ours.ca_file, sasl_mechanism="SCRAM-SHA-256", sasl_username=USER, sasl_password="hush-hush")
     refused(t, "authentication", "librdkafka", "PLAIN")
+    for name in ("rdkafka_sasl_mechanism", "rdkafka_sasl_mechanisms"):
+        use(ours.sasl, ssl_ca=ours.ca_file, security="sasl_ssl", sasl_username=USER, sasl_password="hush-hush",
+            **{name: "SCRAM-SHA-512"})
+        refused(t, "authentication", "SCRAM librdkafka below 2.6.1")
 
     certificate, key = ours.authority.sign("client", password="cert-hush")
     shown = {"ssl_cert": certificate, "ssl_cert_key": key, "ssl_cert_key_password": "cert-hush"}
