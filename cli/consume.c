@@ -242,7 +242,8 @@ static const struct cli_option options[] = {
      .help = "run this by /bin/sh for each event, which it gets on standard input; exit status 65 gives the event up, "
              "others but 0 try again"},
     {.name = "webhook", .type = CLI_TEXT, .offset = offsetof(struct ask, webhook), .value = "URL",
-     .help = "POST each event there as application/cloudevents+json"},
+     .help = "POST each event there as application/cloudevents+json; status 2xx is success, 408, 425, 429 and 5xx try "
+             "again, as does an address that cannot be reached; others give the event up"},
     {.name = "concurrency", .type = CLI_COUNT, .offset = offsetof(struct ask, concurrency), .value = "N",
      .help = "work on so many events at a time, one of a key"},
     {.name = "format", .type = CLI_TEXT, .offset = offsetof(struct ask, format), .value = "FORMAT",

@@ -169,9 +169,10 @@ bool cli_option_facts(const json_t *option, struct ebi_bytes *to) {
     bool added = ebi_bytes_add_text(to, type) && add_list(to, ": ", json_object_get(option, "choices"), "") &&
                  add_range(to, type, json_object_get(option, "min"), json_object_get(option, "max"));
 
-    if (added && json_is_true(json_object_get(option, "required")))
+    bool required = json_is_true(json_object_get(option, "required"));
+    if (added && required)
         added = ebi_bytes_add_text(to, "; required");
-    if (added && json_is_string(fallback))
+    if (added && !required && json_is_string(fallback))
         added = ebi_bytes_add_format(to, "; default: %s",
                                      *json_string_value(fallback) ? json_string_value(fallback) : "empty");
     if (added && json_is_true(json_object_get(option, "secret")))

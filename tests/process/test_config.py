@@ -67,6 +67,11 @@ def explain_tells_what_a_key_means(t):
 
 
 @test
+def explain_tells_no_default_of_what_has_to_be_given(t):
+    t.contains(t.run("config", "explain", "route.key_field").out, "\n      text; required\n")
+
+
+@test
 def explain_finds_keys_without_a_section(t):
     for key in ("consume.NAME.retry.attempts", "consume.retry.attempts", "retry.attempts"):
         text = t.run("config", "explain", key).out

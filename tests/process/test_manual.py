@@ -36,7 +36,7 @@ def holds_key(t, text, option):
     t.contains(text, f".TP\n{name}\n{escaped(option['help'])}.\n.br\n\\fI{option['type']}")
     facts = re.search(re.escape(f".TP\n{name}\n") + r".*\n\.br\n\\fI(.*)\\fR\n", text).group(1)
     if option["default"] is not None:
-        t.contains(facts, f"default: {escaped(option['default'] or 'empty')}")
+        t.contains(facts, f"default: {escaped(option['default'] or 'empty')}" if not option["required"] else "; required")
     for choice in option.get("choices", []):
         t.contains(facts, choice)
     for word, told in (("required", option["required"]), ("secret", option["secret"]), ("from", "min" in option)):
