@@ -1,6 +1,7 @@
 /* plugins/kafka/admin.c - the instance, and its operations on topics; see admin.h. */
 #include "admin.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,22 @@ int32_t kf_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, 
 
 /* ---- create, remove ---- */
 
+/* With what was asked for where it was: it may be that which the cluster refuses. */
+static int32_t not_made(const char *topic, int partitions, int64_t replication, rd_kafka_resp_err_t code, const char *text,
+                        struct eb_error *err) {
+    char asked[80] = "";
+    size_t len = 0;
+
+    if (partitions > 0)
+        len = (size_t)snprintf(asked, sizeof asked, " with partitions = %d", partitions);
+    if (replication > 0)
+        snprintf(asked + len, sizeof asked - len, "%s replication = %" PRId64, len > 0 ? "," : " with", replication);
+    kf_error(err, kf_class(code), "topic %s cannot be made%s: %s", topic, asked, text ? text : rd_kafka_err2str(code));
+    if (err)
+        err->native = code;
+    return kf_class(code);
+}
+
 int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
     struct kf_admin *a = self;
     const struct kf_settings *set = a->client.set;
@@ -133,7 +150,7 @@ int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, int32_t t
     rd_kafka_resp_err_t code = n ? rd_kafka_topic_result_error(made[0]) : RD_KAFKA_RESP_ERR__FAIL;
     if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
         const char *text = n ? rd_kafka_topic_result_error_string(made[0]) : NULL;
-        status = kf_error(err, kf_class(code), "topic %s cannot be made: %s", topic, text ? text : rd_kafka_err2str(code));
+        status = not_made(topic, partitions, set->replication, code, text, err);
     }
     rd_kafka_event_destroy(event);
     if (status == EB_OK)

@@ -82,6 +82,29 @@ def looking_without_a_group_leaves_no_trace(t, site):
     t.equal((row["partitions"], row["events"]), (1, 10))
 
 
+@kafka_test(keys={"partitions": "4", "replication": "1"})
+def a_topic_is_made_with_the_partitions_and_replicas_that_the_options_say(t, site):
+    """A worker makes the topics of its dead letters; the others are the brokers' to make, or the operator's."""
+    produce(t, "a", 0, 4)
+    take_all(t, "a", site.group())
+    rows = {row["topic"]: row["partitions"] for row in t.run("topics", "--json").json()}
+    t.equal((rows["a"], rows["a.dlq"]), (1, 4), "partitions of what the broker made, and of what the worker did")
+    t.matches(site.kafka.tool("topics", "--describe", "--topic", site.full("a.dlq")),
+              r"PartitionCount: 4\s+ReplicationFactor: 1\s")
+
+
+@kafka_test(keys={"partitions": "4", "replication": "3"})
+def more_replicas_than_brokers_are_refused_with_the_cause_and_the_option(t, site):
+    produce(t, "a", 0, 4)
+    for more in ((), ("--exec", "exit 65")):
+        done = t.run("consume", "-t", "a", "-g", site.group(), "--exit-at-end", *more, status=3)
+        t.equal((done.out, len(done.err.splitlines())), ("", 1), "what is printed, and the lines of why")
+        t.contains(done.err, f"topic {site.full('a.dlq')} cannot be made with partitions = 4, replication = 3: ", "replicat",
+                   "1 broker(s)")
+    t.lacks(site.kafka.tool("topics", "--list"), site.full("a.dlq"))
+    t.equal(site.groups(site.group()), {}, "what the group has taken")
+
+
 @kafka_test(keys={"static_member": "yes", "rdkafka_session_timeout_ms": "6000"})
 def a_static_member_comes_back_to_its_partitions(t, site):
     site.kafka.create(site.full("a"), 2)
