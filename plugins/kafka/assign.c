@@ -175,6 +175,7 @@ static void take_partitions(struct kf_consumer *c, const rd_kafka_topic_partitio
         if (!c->assigned && topic && topic->partitions <= list->elems[i].partition)
             topic->partitions = list->elems[i].partition + 1;
     }
+    kf_joins_done(c->client.joins);
     assign(c, list);
     c->assigned = true;
     kf_link_good(&c->client.link);

@@ -9,7 +9,7 @@
 #include "error.h"
 #include "point.h"
 
-enum { LEAVE_MS = 500, JOIN_MS = 2000, FULL_MS = 5 };
+enum { LEAVE_MS = 500, FULL_MS = 5 };
 enum farewell { GONE, JOINING, LEAVING };
 
 /* ---- Opening ---- */
@@ -281,6 +281,14 @@ static bool must_not_be_destroyed(const struct kf_consumer *c) {
     return joining;
 }
 
+/* librdkafka forgets to leave between a join that failed and the next one; and what is sent behind a join that goes on waits
+ * with it. The broker would then keep this member's partitions for it until session.timeout.ms is over. */
+static bool is_joining(const struct kf_consumer *c) {
+    const struct kf_link *link = &c->client.link;
+
+    return kf_joins_joining(c->client.joins) && link->reached && !link->doubted && c->client.over == EB_OK;
+}
+
 static void step(struct kf_consumer *c, int64_t until) {
     int64_t now = kf_ticks_ms();
 
@@ -292,10 +300,10 @@ static void step(struct kf_consumer *c, int64_t until) {
 
 /* Tells the group that this member goes. A broker that is away finds out by session.timeout.ms. */
 static enum farewell leave(struct kf_consumer *c, int64_t until) {
-    int64_t now = kf_ticks_ms(), join_by = now + (until - now < 2 * JOIN_MS ? (until - now) / 2 : JOIN_MS);
+    int64_t now = kf_ticks_ms(), join_by = until - (until - now < 2 * LEAVE_MS ? (until - now) / 2 : LEAVE_MS);
     struct eb_error why;
 
-    while (must_not_be_destroyed(c) && kf_ticks_ms() < join_by)
+    while ((must_not_be_destroyed(c) || is_joining(c)) && kf_ticks_ms() < join_by)
         step(c, join_by);
     if (must_not_be_destroyed(c))
         return JOINING;

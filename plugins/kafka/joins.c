@@ -19,6 +19,8 @@ static int is_new_connection(int16_t request, const char *broker) {
 }
 
 void kf_joins_sent(struct kf_joins *joins, int16_t request, const char *broker) {
+    if (request == JOIN_GROUP)
+        atomic_store(&joins->joining, true);
     if (request == JOIN_GROUP || request == SYNC_GROUP)
         atomic_store(&joins->until_ms, INT64_MAX);
     else if (is_new_connection(request, broker))
@@ -54,7 +56,16 @@ void kf_joins_may_come(struct kf_joins *joins, int64_t now_ms) {
 }
 
 void kf_joins_will_come(struct kf_joins *joins, int64_t now_ms) {
+    atomic_store(&joins->joining, true);
     hold(joins, now_ms + WILL_JOIN_MS);
+}
+
+bool kf_joins_joining(const struct kf_joins *joins) {
+    return atomic_load(&joins->joining);
+}
+
+void kf_joins_done(struct kf_joins *joins) {
+    atomic_store(&joins->joining, false);
 }
 
 int64_t kf_joins_over_ms(const struct kf_joins *joins) {

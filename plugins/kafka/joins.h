@@ -16,7 +16,7 @@
 
 struct kf_joins {
     atomic_int_least64_t until_ms;      /* no commit before; INT64_MAX: a JoinGroup or SyncGroup has no answer yet */
-    atomic_bool heard;
+    atomic_bool heard, joining;
 };
 
 /* librdkafka is to tell what a client of this configuration sends. The struct must live as long as that client. */
@@ -32,6 +32,10 @@ void kf_joins_may_come(struct kf_joins *, int64_t now_ms);
 
 /* What is done now makes librdkafka join again. */
 void kf_joins_will_come(struct kf_joins *, int64_t now_ms);
+
+/* Whether a join has begun and not led to an assignment yet, perhaps by way of further ones; the assignment is here. */
+bool kf_joins_joining(const struct kf_joins *);
+void kf_joins_done(struct kf_joins *);
 
 /* When a commit may go out: a time, perhaps past; INT64_MAX when that is not known yet. */
 int64_t kf_joins_over_ms(const struct kf_joins *);

@@ -84,6 +84,23 @@ def what_is_done_while_the_group_waits_for_a_member_is_not_done_again(t, site):
     t.equal(take_all(t, "a", site.group()), [], "what comes once more")
 
 
+@kafka_test(keys={"rdkafka_session_timeout_ms": "30000", "rdkafka_heartbeat_interval_ms": "2000"})
+def a_member_that_is_stopped_while_it_joins_holds_nothing_back(t, site):
+    """It is the group's before it has an answer; it leaves when it has one, and no partition waits for it."""
+    site.kafka.create(site.full("a"), 4)
+    one = start_worker(t, "a", site.group(), name="one")
+    produce(t, "a", 0, 40, keys=40)
+    one.until(lambda w: len(w.json()) == 40, what="the first events")
+    two = start_worker(t, "a", site.group(), name="two")
+    t.until(lambda: not {row["state"] for row in site.groups(site.group()).values()} <= {"Stable"}, what="its joining")
+    two.send(signal.SIGTERM)
+    two.wait(0)
+    produce(t, "a", 40, 440, keys=40)
+    t.until(lambda: len(set(numbers(one, two))) == 440, timeout=15, what="all events, before a session ends")
+    one.send(signal.SIGTERM)
+    one.wait(0)
+
+
 @kafka_test(keys=SHORT_SESSION)
 def a_partition_moves_when_the_receiver_at_work_has_finished(t, site):
     """What is at work is run once; the next one is the other member's already."""

@@ -22,6 +22,9 @@ Test(kafka_joins, a_commit_waits_until_the_group_is_in_step) {
     cr_assert_eq(kf_joins_over_ms(&joins), INT64_MAX);
     kf_joins_answered(&joins, SYNC, 2000);
     cr_assert_lt(kf_joins_over_ms(&joins), 2100);
+    cr_assert(kf_joins_joining(&joins));                    /* it may have been an error */
+    kf_joins_done(&joins);
+    cr_assert_not(kf_joins_joining(&joins));
 }
 
 Test(kafka_joins, an_answer_that_may_bring_a_join_is_waited_for_shortly) {
