@@ -1,4 +1,4 @@
-/* plugins/kafka/bury.c - ends consumers that could not be ended in the time that their close had.
+/* plugins/kafka/bury.c - ends clients, also those that cannot be ended in time.
  *
  * librdkafka before 2.3.0 aborts the process when a member of a cooperative group is destroyed after the group's first
  * answer and before its first assignment; and one that is destroyed while it leaves waits for answers that nobody gives any
@@ -9,8 +9,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { WATCH_S = 300, STEP_MS = 200 };
+enum { WATCH_S = 300, STEP_MS = 200, END_S = 5 };
 
 struct grave {
     rd_kafka_t *rk;
@@ -18,6 +19,45 @@ struct grave {
     struct kf_voice *voice;
     bool leaving;                       /* it has begun to */
 };
+
+/* ---- Ending one ---- */
+
+struct end {
+    rd_kafka_t *rk;
+    struct kf_voice *voice;
+};
+
+static void *end_it(void *arg) {
+    struct end *end = arg;
+
+    rd_kafka_destroy_flags(end->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    kf_voice_free(end->voice);
+    free(end);
+    return NULL;
+}
+
+bool kf_end(rd_kafka_t *rk, struct kf_voice *voice) {
+    struct end *end = malloc(sizeof *end);
+    struct timespec until;
+    pthread_t thread;
+
+    if (end)
+        *end = (struct end){ rk, voice };
+    if (!end || pthread_create(&thread, NULL, end_it, end) != 0) {
+        free(end);
+        rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        kf_voice_free(voice);
+        return true;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += END_S;
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+        return true;
+    pthread_detach(thread);
+    return false;
+}
+
+/* ---- One that must wait for its group ---- */
 
 static int64_t seconds(void) {
     return kf_ticks_ms() / 1000;

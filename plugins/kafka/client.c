@@ -134,21 +134,28 @@ void kf_voice_free(struct kf_voice *voice) {
     free(voice);
 }
 
-void kf_client_close(struct kf_client *client) {
-    rd_kafka_t *rk = client->rk;
+/* Nobody listens to its threads any more. */
+static void silence(struct kf_voice *voice) {
+    pthread_mutex_lock(&voice->lock);
+    voice->host = NULL;
+    pthread_mutex_unlock(&voice->lock);
+}
 
+void kf_client_close(struct kf_client *client) {
     let_go_of_queue(client);
-    if (rk)
-        rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    if (!client->rk) {
+        kf_voice_free(client->voice);
+    } else {
+        silence(client->voice);
+        if (!kf_end(client->rk, client->voice))
+            client->host->log(client->host, 4, "librdkafka does not end this client; it is left as it is");
+    }
     let_go(client);
-    kf_voice_free(client->voice);
     client->voice = NULL;
 }
 
 void kf_client_abandon(struct kf_client *client, bool leaving) {
-    pthread_mutex_lock(&client->voice->lock);
-    client->voice->host = NULL;
-    pthread_mutex_unlock(&client->voice->lock);
+    silence(client->voice);
     rd_kafka_queue_cb_event_enable(client->queue, NULL, NULL);
     kf_bury(client->rk, client->queue, client->voice, leaving);
     client->queue = NULL;

@@ -33,7 +33,8 @@ struct kf_client {
 int32_t kf_client_open(struct kf_client *, const struct eb_host *, const struct kf_settings *, enum kf_role,
                        rd_kafka_conf_t *, struct eb_error *);
 
-/* Nothing of librdkafka's that came from this client may be left: queues, topics, events. */
+/* Nothing of librdkafka's that came from this client may be left: queues, topics, events. librdkafka 2.0.2 waits for ever
+ * where it has lost count of its own, as after a topic was deleted; that is waited for 5 s, and then left. */
 void kf_client_close(struct kf_client *);
 
 /* The same for a consumer that cannot be destroyed now, see bury.c: a thread of its own ends it as soon as that can be.
@@ -42,6 +43,9 @@ void kf_client_abandon(struct kf_client *, bool leaving);
 
 /* bury.c. Takes both over. */
 void kf_bury(rd_kafka_t *, rd_kafka_queue_t *, struct kf_voice *, bool leaving);
+
+/* Destroys it. False: that takes longer than a few seconds, and goes on by itself. Takes both over. */
+bool kf_end(rd_kafka_t *, struct kf_voice *);
 
 void kf_voice_free(struct kf_voice *);
 

@@ -204,9 +204,18 @@ static bool is_outdated(rd_kafka_resp_err_t code) {
     return code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
 }
 
+/* An error of the whole is what is known of each, unless the broker has told of them one by one. */
+static bool tells_each(const rd_kafka_topic_partition_list_t *list) {
+    for (int i = 0; list && i < list->cnt; i++)
+        if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return true;
+    return false;
+}
+
 void kf_committed(struct kf_consumer *c, rd_kafka_event_t *event) {
     const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    bool each = tells_each(list);
     struct answers answers = { .c = c };
     char line[300];
 
@@ -216,7 +225,7 @@ void kf_committed(struct kf_consumer *c, rd_kafka_event_t *event) {
         const rd_kafka_topic_partition_t *one = &list->elems[i];
         struct kf_partition *partition = kf_partition_find(c, one->topic, one->partition);
         if (partition && partition->committing)
-            end_one(c, partition, one->err ? one->err : code, &answers);
+            end_one(c, partition, each ? one->err : code, &answers);
     }
     for (size_t i = 0; i < c->n_slots; i++)             /* those it does not speak of */
         if (c->slots[i] && c->slots[i]->committing)

@@ -8,11 +8,12 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
 from kafka_case import LOGIN_BODY, Mock, framed, headers, number, options, position, produce, raw, \
     start_producer                                          # noqa: E402
-from harness import main, test                              # noqa: E402
+from harness import BUILD, main, test                       # noqa: E402
 
 # Of the protocol: kinds of requests, and errors.
 PRODUCE, FETCH, OFFSET_COMMIT, OFFSET_FETCH, JOIN_GROUP, HEARTBEAT = 0, 1, 8, 9, 11, 12
 UNKNOWN_TOPIC, NOT_LEADER, TIMED_OUT, COORDINATOR_LOADING, NO_COORDINATOR, NOT_COORDINATOR = 3, 6, 7, 14, 15, 16
+ILLEGAL_GENERATION, INVALID_COMMIT = 22, 28
 REBALANCE_IN_PROGRESS, OUT_OF_ORDER, INVALID_EPOCH, UNKNOWN_PRODUCER = 27, 45, 47, 59
 
 QUIET = "log_level = error\naudit_delivered = no\naudit_received = no\naudit_processed = no\n"
@@ -251,6 +252,56 @@ def a_worker_that_ends_commits_what_is_done_however_long_it_would_gather(t):
         t.check(time.monotonic() - began < 20, f"it took {time.monotonic() - began:.1f} s to end")
         again = t.run("-o", "broker.main.commit_interval=5ms", "consume", "w", "--exit-at-end")
         t.equal(again.json(), [], "what its place had not covered")
+
+
+@test
+def a_commit_that_fails_is_not_made_again_at_once(t):
+    """Though as much has gathered as the worker may have at hand: 25 failures take 2.5 s."""
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        configure(t, mock, section="max_in_flight = 10\n")
+        produce(t, "a", 0, 10)
+        mock("errors", OFFSET_COMMIT, INVALID_COMMIT, 25)
+        began = time.monotonic()
+        t.equal(len(t.run("consume", "w", "--exit-at-end").json()), 10)
+        t.check(time.monotonic() - began > 2, f"all failures took {time.monotonic() - began:.1f} s")
+
+
+@test
+def what_is_done_after_its_worker_has_drained_is_committed_at_close(t):
+    """A receiver of a program's own cannot be broken off: the close of the worker waits for it."""
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        configure(t, mock)
+        produce(t, "a", 0, 1)
+        worker = t.start("w", command=os.path.join(BUILD, "tests", "faults", "worker"), env={
+            "FAULTS_HISTORY": t.write("history", ""), "FAULTS_BEGUN": "1", "FAULTS_SLOW": "2000"})
+        worker.until(lambda _: "\nB " in t.read("history"), what="its receiver at work")
+        t.until(lambda: not worker.running() or worker.send(15), what="its end")    # three lose its patience
+        t.contains(worker.wait(1).err, "ended before all receivers were done")
+        t.contains(t.read("history"), "\nS ")
+        t.equal(t.run("consume", "w", "--exit-at-end").json(), [], "what its place had not covered")
+
+
+@test
+def a_partition_whose_place_cannot_be_stored_any_more_is_given_up_at_once(t):
+    """Its member's generation is over, and nothing can be stored any more: nobody need wait for revoke_timeout."""
+    with Mock(t) as mock:
+        mock("topic", "a", 2)
+        command = receiver(t, "echo >>runs", "until [ -e go ]; do sleep 0.02; done", 'echo "$e"')
+        configure(t, mock, section=f"concurrency = 2\nexec = {command}\n", bus=QUIET.replace("error", "debug"), revoke_timeout="50s")
+        for partition in (0, 1):
+            raw_logins(mock, partition, 1, f"k{partition}")
+        one = t.start("consume", "w", "--name", "one")
+        one.until(lambda _: os.path.exists(t.path("runs")) and len(t.read("runs")) == 2, what="both events at work")
+        two = t.start("consume", "w", "--name", "two")
+        one.until("event(s) are taken away")
+        mock("errors", OFFSET_COMMIT, ILLEGAL_GENERATION, 100)
+        t.write("go", "")
+        one.until("came too late", timeout=20)
+        mock("clear", OFFSET_COMMIT)
+        for worker in (one, two):
+            end(worker)
 
 
 # ---- Slow receivers, retries ----

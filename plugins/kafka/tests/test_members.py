@@ -120,6 +120,23 @@ def a_partition_moves_when_the_receiver_at_work_has_finished(t, site):
              if place[0] == first[0] and place > first], [], "what the first member ran of it afterwards")
 
 
+@kafka_test(keys={**SHORT_SESSION, "revoke_timeout": "1s"})
+def a_place_that_is_refused_for_one_partition_is_no_acknowledgement(t, site):
+    """The topic was deleted under its receiver: one of the two that are wanted is settled, so there is room for another."""
+    for topic in ("a", "b"):
+        site.kafka.create(site.full(topic))
+        produce(t, topic, 0, 1)
+    t.write("receiver.sh", 'e=$(cat)\necho >>runs\nuntil [ -e go ]; do sleep 0.02; done\necho "$e"\n')
+    t.configure(f"[consume w]\ntopic = a, b\ngroup = {site.group()}\nconcurrency = 2\nexec = sh receiver.sh\n")
+    worker = t.start("consume", "w", "-n", "2")
+    worker.until(lambda _: os.path.exists(t.path("runs")) and len(t.read("runs")) == 2, what="both events at work")
+    site.kafka.tool("topics", "--delete", "--topic", site.full("b"))
+    t.write("go", "")
+    worker.until(lambda _: site.lag(site.group()) == 0, what="the place in the other topic")
+    produce(t, "a", 1, 2)
+    t.equal(sorted((event["topic"], number(event)) for event in worker.wait(0).json()), [("a", 0), ("a", 1), ("b", 0)])
+
+
 @kafka_test(keys={**SHORT_SESSION, "static_member": "yes"})
 def the_second_with_one_instance_id_ends_the_first(t, site):
     site.kafka.create(site.full("a"), 2)
