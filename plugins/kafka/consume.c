@@ -298,6 +298,17 @@ static void step(struct kf_consumer *c, int64_t until) {
     kf_bell_wait(&c->client.bell, -1, now + 20 < until ? now + 20 : until);
 }
 
+/* librdkafka's close does not tell the group of a member that has no partition, as one that came last, or one more than there
+ * are partitions; giving the subscription up does. */
+static void give_subscription_up(struct kf_consumer *c) {
+    rd_kafka_topic_partition_list_t *list = NULL;
+
+    if (rd_kafka_assignment(c->client.rk, &list) == RD_KAFKA_RESP_ERR_NO_ERROR && list->cnt == 0)
+        rd_kafka_unsubscribe(c->client.rk);
+    if (list)
+        rd_kafka_topic_partition_list_destroy(list);
+}
+
 /* Tells the group that this member goes. A broker that is away finds out by session.timeout.ms. */
 static enum farewell leave(struct kf_consumer *c, int64_t until) {
     int64_t now = kf_ticks_ms(), join_by = until - (until - now < 2 * LEAVE_MS ? (until - now) / 2 : LEAVE_MS);
@@ -308,6 +319,8 @@ static enum farewell leave(struct kf_consumer *c, int64_t until) {
     if (must_not_be_destroyed(c))
         return JOINING;
     kf_drop_partitions(c);
+    if (c->client.over == EB_OK)
+        give_subscription_up(c);
     if (c->client.over != EB_OK ||
         kf_failed_with(&why, rd_kafka_consumer_close_queue(c->client.rk, c->client.queue), "leaving") != EB_OK)
         return GONE;
