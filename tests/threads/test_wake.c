@@ -1,6 +1,7 @@
 /* tests/threads/test_wake.c - wake at the plugin interface, from many threads: it ends the wait at work or the next one,
  * each time, whatever else goes on; 1,000 times from loading to close, which every other side races with. */
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +26,21 @@ struct side {
     atomic_long events;                 /* reports, or messages that were settled */
     uint64_t token;                     /* of the message at hand; 0: none */
     long expected;                      /* the number in it */
-    bool wrong;
+    char wrong[160];                    /* what was first; written by its owner's calls alone */
 };
 
 static const struct ebi_broker *broker;
 static struct side producer, consumer;
+
+static void __attribute__((format(printf, 2, 3))) wrong(struct side *side, const char *format, ...) {
+    va_list args;
+
+    if (side->wrong[0])
+        return;
+    va_start(args, format);
+    vsnprintf(side->wrong, sizeof side->wrong, format, args);
+    va_end(args);
+}
 
 /* ---- The host ---- */
 
@@ -48,14 +59,21 @@ static void on_link(const struct eb_host *host, int32_t up, const struct eb_erro
 static void on_delivered(const struct eb_host *host, const struct eb_delivery *delivery) {
     struct side *side = host->core;
 
-    side->wrong |= delivery->status != EB_OK;
+    if (delivery->status != EB_OK)
+        wrong(side, "reported with %d: %s", (int)delivery->status, delivery->error ? delivery->error->text : "");
     atomic_fetch_add(&side->events, 1);
 }
 
 static int32_t on_received(const struct eb_host *host, const struct eb_message *message) {
     struct side *side = host->core;
 
-    side->wrong |= side->token != 0 || strtol(message->payload.data, NULL, 10) != side->expected;
+    char number[24];
+
+    snprintf(number, sizeof number, "%.*s", (int)message->payload.len, message->payload.data);  /* it does not end in NUL */
+    if (side->token != 0)
+        wrong(side, "%s came before a verdict on what had come", number);
+    else if (strtol(number, NULL, 10) != side->expected)
+        wrong(side, "%s came, while %ld was expected", number, side->expected);
     side->token = message->token;
     return EB_OK;
 }
@@ -64,7 +82,8 @@ static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_
     struct side *side = host->core;
 
     (void)tokens;
-    side->wrong |= status != EB_OK;
+    if (status != EB_OK)
+        wrong(side, "settled with %d", (int)status);
     atomic_fetch_add(&side->events, (long)n);
 }
 
@@ -130,20 +149,26 @@ static void *send_one(void *arg) {
     const struct eb_message message = {.size = sizeof message, .token = 1, .topic = {"t", 1}, .id = {"i", 1}, .key = {"k", 1},
                                        .payload = {payload, len}};
     const struct eb_message *batch = &message;
+    struct eb_error err = {0};
 
     (void)arg;
-    producer.wrong |= broker->plugin->producer->submit(producer.self, &batch, 1, NULL) != 1;
+    if (broker->plugin->producer->submit(producer.self, &batch, 1, &err) != 1)
+        wrong(&producer, "not taken: %s", err.text);
     while (goes_on(&producer))
-        producer.wrong |= broker->plugin->producer->poll(producer.self, WAIT_MS, NULL) < 0;
+        if (broker->plugin->producer->poll(producer.self, WAIT_MS, &err) < 0)
+            wrong(&producer, "polling: %s", err.text);
     wait_for_quiet(&producer);
     broker->plugin->producer->close(producer.self, CLOSE_MS);
     return NULL;
 }
 
 static void *receive_one(void *arg) {
+    struct eb_error err = {0};
+
     (void)arg;
     while (goes_on(&consumer)) {
-        consumer.wrong |= broker->plugin->consumer->receive(consumer.self, 10, WAIT_MS, NULL) < 0;
+        if (broker->plugin->consumer->receive(consumer.self, 10, WAIT_MS, &err) < 0)
+            wrong(&consumer, "receiving: %s", err.text);
         if (consumer.token) {
             struct eb_verdict done = {.token = consumer.token, .what = EB_ACK};
 
@@ -193,6 +218,8 @@ static bool race(bool noise) {
         void *seen;
 
         pthread_join(wakers[i], &seen);
+        if (!seen)
+            printf("# wake %ld of the %s ended no wait\n", atomic_load(&sides[i]->asked), i ? "consumer" : "producer");
         if (noise)
             pthread_join(noisy[i], NULL);
         good = good && seen;
@@ -202,7 +229,11 @@ static bool race(bool noise) {
     }
     for (int i = 0; i < 2; i++) {
         pthread_join(owners[i], NULL);
-        good = good && !sides[i]->wrong && atomic_load(&sides[i]->events) == 1;
+        if (good && (sides[i]->wrong[0] || atomic_load(&sides[i]->events) != 1)) {
+            printf("# the %s: %ld event(s); %s\n", i ? "consumer" : "producer", atomic_load(&sides[i]->events),
+                   sides[i]->wrong);
+            good = false;
+        }
     }
     return good;
 }
