@@ -27,7 +27,8 @@ static inline unsigned ebi_hash(const void *key, size_t len) {
 
 #include <uthash.h>
 
-/* Buckets of up to 2 instead of 10 elements: each one more is a miss of the cache. Read where a macro of uthash is used. */
+/* Buckets of up to 5 elements and not 10: each one more that is looked at is a miss of the cache. With 2 a table would grow and
+ * grow, since some bucket always has so many. Read where a macro of uthash is used. */
 #undef HASH_BKT_CAPACITY_THRESH
 #define HASH_BKT_CAPACITY_THRESH 5U
 

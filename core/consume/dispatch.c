@@ -28,19 +28,10 @@ struct ebi_taken *ebi_taken_new(const struct eb_message *message, const struct e
     ebi_message_copy(&taken->message, message, (char *)taken + head);
     taken->message.key_schema = key_schema;
     taken->message.schema = schema;
-    taken->lane = NULL;
-    taken->next = taken->all_prev = taken->all_next = NULL;
-    taken->state = EBI_WAITING;
-    taken->revoked = taken->alone = taken->acked = false;
-    taken->bytes = head + room;
-    taken->hh.tbl = NULL;               /* its others are set where it is added */
+    memset(&taken->lane, 0, offsetof(struct ebi_taken, receiver) - offsetof(struct ebi_taken, lane));
     taken->receiver[0] = '\0';
-    taken->stage = EBI_RUN;
+    taken->bytes = head + room;
     taken->failures = taken->message.failures;
-    taken->burials = 0;
-    taken->first_failed_us = taken->last_failed_us = 0;
-    taken->event = NULL;
-    taken->why = NULL;
     return taken;
 }
 
@@ -140,11 +131,7 @@ static struct ebi_lane *new_lane(struct ebi_dispatch *dispatch, size_t key_len) 
         lane = malloc(sizeof *lane + (key_len < USUAL_KEY ? USUAL_KEY : key_len));
     }
     if (lane) {
-        lane->head = lane->tail = NULL;
-        lane->state = EBI_LANE_READY;
-        lane->due_ms = 0;
-        lane->returned_with = 0;
-        lane->hh.tbl = NULL;            /* its others are set where it is added */
+        memset(lane, 0, offsetof(struct ebi_lane, hh));
         lane->key_len = key_len;
     }
     return lane;

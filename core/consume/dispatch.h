@@ -28,7 +28,8 @@ enum ebi_taken_state {
 };
 
 /* A message from received to settled: one block, what it points to lies behind the struct. Belongs to the dispatch, but
- * while it is at work to the thread that has it, which alone writes stage and what follows. */
+ * while it is at work to the thread that has it, which alone writes stage and what follows. Cleared from lane to why; hh is
+ * set where it is added. */
 struct ebi_taken {
     struct eb_message message;          /* texts NUL-ended; token is the plugin's */
     struct ebi_lane *lane;              /* NULL once judged */
@@ -37,18 +38,18 @@ struct ebi_taken {
     enum ebi_taken_state state;
     bool revoked, alone, acked;
     size_t bytes;
-    UT_hash_handle hh;                  /* by token */
-    char receiver[64];                  /* that failed last; "" for none */
     enum ebi_stage stage;
     uint32_t failures;                  /* receiver runs that failed */
     uint32_t burials;                   /* dead letters that could not be delivered */
     int64_t first_failed_us, last_failed_us;
     struct eb_event *event;             /* decoded already, for its key; NULL: not yet */
     struct eb_error *why;               /* of the last failure */
+    char receiver[64];                  /* that failed last; "" for none */
+    UT_hash_handle hh;                  /* by token */
 };
 
-/* A copy of a received message, of our size; the schemas of it are set to those given. NULL: no memory, or sizes that cannot be.
- * spare: a block to be used where it is large enough, else given up; NULL: none. */
+/* A copy of a received message, of our size; the schemas of it are set to those given. NULL: no memory, or sizes that
+ * cannot be. spare: a block to be used where it is large enough, else given up; NULL: none. */
 struct ebi_taken *ebi_taken_new(const struct eb_message *, const struct eb_schema *key_schema,
                                 const struct eb_schema *schema, struct ebi_taken *spare);
 void ebi_taken_free(struct ebi_taken *);
@@ -58,7 +59,8 @@ struct ebi_taken *ebi_dispatch_spare(struct ebi_dispatch *);    /* NULL: there i
 
 enum ebi_lane_state { EBI_LANE_READY, EBI_LANE_AT_WORK, EBI_LANE_SLEEPING, EBI_LANE_RETURNING };
 
-/* Of one key, while it has messages. Up to a number of those done with are kept, to be used again. */
+/* Of one key, while it has messages. Up to a number of those done with are kept, to be used again: cleared up to hh, which is
+ * set where it is added. */
 struct ebi_lane {
     struct ebi_taken *head, *tail;
     enum ebi_lane_state state;

@@ -132,7 +132,7 @@ static void note_lease(struct eb_consumer *consumer, int64_t lease_ms) {
     consumer->extend_at_ms = ebi_ticks_ms() + lease_ms / 3;
 }
 
-static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_message *message, struct ebi_taken *spare) {
+static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_message *message) {
     const struct eb_schema *key_schema, *schema;
     struct ebi_bytes *lane = &consumer->lane;
     struct eb_error flaw;
@@ -144,16 +144,14 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     enum eb_status status = ebi_writers_take(consumer->writers, copy.schema, &schema, &flaw);
     if (status == EB_OK)
         status = ebi_writers_take(consumer->writers, copy.key_schema, &key_schema, &flaw);
-    if (status == EB_RETRIABLE) {
-        free(spare);
+    if (status == EB_RETRIABLE)
         return EB_FULL;                 /* no memory now: it stays with the plugin */
-    }
     if (status == EB_PERMANENT) {
         copy.flaw = (struct eb_text){flaw.text, strlen(flaw.text)};
         schema = key_schema = NULL;
     }
     leave_out_headers(&copy);
-    taken = ebi_taken_new(&copy, key_schema, schema, spare);
+    taken = ebi_taken_new(&copy, key_schema, schema, ebi_dispatch_spare(&consumer->dispatch));
     ebi_bytes_clear(lane);
     if (!taken || !lane_for(consumer, taken, lane, &own))
         goto done;
@@ -183,12 +181,12 @@ void ebi_intake_announce(struct eb_consumer *consumer) {
 static int32_t on_received(const struct eb_host *host, const struct eb_message *message) {
     struct eb_consumer *consumer = consumer_of(host);
     const struct ebi_consume_settings *settings = &consumer->task.settings;
-    struct ebi_dispatch *dispatch = &consumer->dispatch;
+    const struct ebi_dispatch *dispatch = &consumer->dispatch;
 
     if (dispatch->in_flight >= (size_t)settings->max_in_flight ||
         (dispatch->in_flight > 0 && dispatch->bytes >= (size_t)settings->max_in_flight_bytes))
         return EB_FULL;
-    return take_in(consumer, message, ebi_dispatch_spare(dispatch));
+    return take_in(consumer, message);
 }
 
 static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_t n, int32_t status) {

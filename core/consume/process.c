@@ -15,7 +15,7 @@
 static bool has_type(const struct eb_signal *signal, struct eb_text type) {
     const char *its = ebi_schema_type(signal->schema);
 
-    return type.len > 0 && strncmp(its, type.data, type.len) == 0 && !its[type.len];
+    return strlen(its) == type.len && memcmp(its, type.data, type.len) == 0;
 }
 
 /* last: that of the event before, which mostly is it; NULL: none. */

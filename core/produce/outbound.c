@@ -83,7 +83,6 @@ struct ebi_out *ebi_out_new(const struct eb_message *message, size_t size, struc
         return NULL;
     }
     memset(&out->topic, 0, offsetof(struct ebi_out, near) - offsetof(struct ebi_out, topic));
-    out->hh.tbl = NULL;                 /* its others are set where it is added */
     ebi_message_copy(&out->message, message, (char *)out + head_size());
     out->message.token = (uint64_t)(uintptr_t)out;
     out->bytes = size;

@@ -14,7 +14,8 @@ struct ebi_topic_queue;
 struct ebi_epoch;
 
 /* A message from put to report: one block, what the message points to lies behind the struct. Blocks of the usual size are
- * used again, so that a burst does not make the heap grow and shrink with it. */
+ * used again, so that a burst does not make the heap grow and shrink with it. Cleared from topic to position; hh is set where
+ * it is added. */
 struct ebi_out {
     struct eb_message message;
     struct ebi_topic_queue *topic;

@@ -117,10 +117,11 @@ static int32_t not_made(const char *topic, int partitions, int64_t replication, 
         len = (size_t)snprintf(asked, sizeof asked, " with partitions = %d", partitions);
     if (replication > 0)
         snprintf(asked + len, sizeof asked - len, "%s replication = %" PRId64, len > 0 ? "," : " with", replication);
-    kf_error(err, kf_class(code), "topic %s cannot be made%s: %s", topic, asked, text ? text : rd_kafka_err2str(code));
+    int32_t status = kf_error(err, kf_class(code), "topic %s cannot be made%s: %s", topic, asked,
+                              text ? text : rd_kafka_err2str(code));
     if (err)
         err->native = code;
-    return kf_class(code);
+    return status;
 }
 
 int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {

@@ -1,5 +1,7 @@
 """What a real cluster does only when it likes, by librdkafka's mock cluster: members come back to their partitions,
 leaders and coordinators change, answers are late or wrong. Needs no Java."""
+import _ctypes
+import ctypes
 import json
 import os
 import sys
@@ -8,7 +10,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
 from kafka_case import LOGIN_BODY, Mock, framed, headers, number, options, position, produce, raw, \
     start_producer                                          # noqa: E402
-from harness import BUILD, main, test                       # noqa: E402
+from harness import BUILD, PLUGINS, main, test              # noqa: E402
 
 # Of the protocol: kinds of requests, and errors.
 PRODUCE, FETCH, OFFSET_COMMIT, OFFSET_FETCH, JOIN_GROUP, HEARTBEAT = 0, 1, 8, 9, 11, 12
@@ -302,6 +304,15 @@ def a_partition_whose_place_cannot_be_stored_any_more_is_given_up_at_once(t):
         mock("clear", OFFSET_COMMIT)
         for worker in (one, two):
             end(worker)
+
+
+@test
+def its_code_outlives_its_closing(t):
+    """A client that cannot be ended in time is ended by a thread of its own, whatever becomes of the bus meanwhile."""
+    path = os.path.join(PLUGINS, "kafka.so")
+    _ctypes.dlclose(ctypes.CDLL(path)._handle)
+    with open("/proc/self/maps", encoding="utf-8") as maps:
+        t.contains(maps.read(), "/kafka.so")
 
 
 # ---- Slow receivers, retries ----

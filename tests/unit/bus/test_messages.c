@@ -44,6 +44,27 @@ Test(messages, types_that_are_no_names_are_dead_letters_too) {
     close_all();
 }
 
+/* Of each length: what stands behind the name of the one before must not be looked at. */
+Test(messages, a_type_that_goes_on_behind_a_nul_is_not_the_one_before) {
+    enum { N = 190 };
+    static char longer[255] = LOGIN;            /* with NULs behind it */
+    const size_t len = strlen(longer);
+
+    cr_assert_lt(len + N, sizeof longer);
+    events(N, NULL);
+    for (size_t i = 1; i < N; i++) {
+        played.events[i].type = longer;
+        played.events[i].type_len = len + i;
+    }
+    open_on("able", "log_level = warning\n" TASK);
+    run();
+    cr_assert_eq(receiver.n, 1);
+    cr_assert_eq(played.n_sent, N - 1);
+    for (size_t i = 0; i < N - 1; i++)
+        cr_assert(strstr(played.sent[i].reason, "is no name"), "%s", played.sent[i].reason);
+    close_all();
+}
+
 Test(messages, one_with_too_many_headers_holds_nobody_up_and_becomes_a_dead_letter) {
     events(3, "k");
     played.events[0].n_headers = MOST_ITEMS;
