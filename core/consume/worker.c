@@ -550,16 +550,13 @@ static enum eb_status check_history(const struct eb_consumer *consumer, struct e
                      consumer->parts.broker->plugin->about.name, consumer->task.position);
 }
 
-/* Of an address only its scheme is told: behind it may stand a password. */
+/* The address is not told: it may hold a password. */
 static enum eb_status check_outside(const struct eb_consumer *consumer, struct eb_error *err) {
     const char *url = consumer->webhook.url;
 
     if (!url || strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0)
         return EB_OK;
-    const char *end = strstr(url, "://");
-    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                     "webhook \"%.*s...\" is no web address; it begins with http:// or https://",
-                     end && end - url <= 20 ? (int)(end - url) + 3 : 0, url);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "webhook is no web address: it has to begin with http:// or https://");
 }
 
 static enum eb_status check_patterns(const struct eb_consumer *consumer, struct eb_error *err) {

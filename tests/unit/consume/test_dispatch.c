@@ -33,7 +33,7 @@ static struct ebi_taken *take(uint64_t token, const char *key) {
 /* Gathers the verdicts as "ACK 1, RETURN 2", gives them to the plugin, and confirms them. */
 static const char *gathered(void) {
     static const char *const names[] = {"?", "ACK", "RETRY", "RETURN", "EXTEND"};
-    static char text[4000];
+    static char text[40000];
     struct eb_verdict *verdicts;
     uint64_t batch;
     size_t n = ebi_dispatch_gather(&dispatch, &verdicts, &batch), len = 0;
@@ -253,6 +253,37 @@ Test(dispatch, order_by_key_survives_everything_that_can_happen) {
     }
     for (size_t k = 0; k < KEYS; k++)
         cr_assert_gt(done[k], 50, "key %zu made no progress", k);
+}
+
+/* More keys at a time than lanes are kept of, long ones between them; then each lane is another key's. */
+Test(dispatch, lanes_that_are_used_again_know_nothing_of_their_last_key) {
+    enum { N = 1100 };
+    char key[300];
+
+    for (uint64_t round = 0; round < 2; round++) {
+        for (uint64_t i = 0; i < N; i++) {
+            snprintf(key, sizeof key, "%*d", i % 10 == 0 ? 250 : 1, (int)(round * N + i));
+            take(2 * (round * N + i) + 1, key);
+            take(2 * (round * N + i) + 2, key);
+        }
+        for (uint64_t i = 0; i < N; i++) {
+            struct ebi_taken *first = ebi_dispatch_next(&dispatch);
+            cr_assert_eq(first->message.token, 2 * (round * N + i) + 1);
+            if (i % 2)
+                ebi_dispatch_ack(&dispatch, first, 1000);
+            else
+                ebi_dispatch_return(&dispatch, first, 1000);
+        }
+        for (uint64_t i = 1; i < N; i += 2) {
+            struct ebi_taken *second = ebi_dispatch_next(&dispatch);
+            cr_assert_eq(second->message.token, 2 * (round * N + i) + 2);
+            ebi_dispatch_ack(&dispatch, second, 1000);
+        }
+        cr_assert_null(ebi_dispatch_next(&dispatch));
+        gathered();
+        cr_assert_eq(dispatch.in_flight, 0);
+        cr_assert_null(dispatch.lanes);
+    }
 }
 
 Test(dispatch, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
