@@ -33,7 +33,7 @@ static struct ebi_taken *take(uint64_t token, const char *key) {
 /* Gathers the verdicts as "ACK 1, RETURN 2", gives them to the plugin, and confirms them. */
 static const char *gathered(void) {
     static const char *const names[] = {"?", "ACK", "RETRY", "RETURN", "EXTEND"};
-    static char text[40000];
+    static char text[60000];
     struct eb_verdict *verdicts;
     uint64_t batch;
     size_t n = ebi_dispatch_gather(&dispatch, &verdicts, &batch), len = 0;
@@ -257,7 +257,7 @@ Test(dispatch, order_by_key_survives_everything_that_can_happen) {
 
 /* More keys at a time than lanes are kept of, long ones between them; then each lane is another key's. */
 Test(dispatch, lanes_that_are_used_again_know_nothing_of_their_last_key) {
-    enum { N = 1100 };
+    enum { N = 1300 };
     char key[300];
 
     for (uint64_t round = 0; round < 2; round++) {
