@@ -22,12 +22,12 @@ QUIET = "log_level = error\naudit_delivered = no\naudit_received = no\naudit_pro
 
 
 def configure(t, mock, section="", bus=QUIET, **keys):
-    """The broker main is the mock; [consume w] is the group g of topic a."""
-    mock("topic", "a.dlq", 1)                               # it makes topics for those who ask by other ways only
+    """The broker main is the mock; [consume w] is the group g of topic a. The mock makes no topics for those who ask: each
+    worker that may have dead letters would wait 5 s for it."""
     lines = {"bootstrap_servers": mock.bootstrap, "rdkafka_session_timeout_ms": "6000",
              "rdkafka_heartbeat_interval_ms": "200", **keys}
     t.configure(f"[eventbus]\nproducer = main\nconsumer = main\n{bus}[broker main]\nplugin = kafka\n{options(lines)}"
-                f"[consume w]\ntopic = a\ngroup = g\n{section}")
+                f"[consume w]\ntopic = a\ngroup = g\non_failure = stop\non_unknown = skip\n{section}")
 
 
 def numbers_of(events):
