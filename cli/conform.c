@@ -148,10 +148,13 @@ const struct cli_verb cli_conform = {
         "charged to the case that names the promise, wherever it was seen. What a plugin does not claim is skipped, "
         "with the reason.\n\n"
         "Topics are named conform-..., another name each time, and removed at the end where the plugin can do that: a "
-        "real broker may be used. What only a lease gives back takes that long: give the plugin a short one.\n\n"
+        "real broker may be used. What only a lease gives back takes that long: give the plugin a short one, of 2 s at "
+        "most. What a killed process held is awaited for a minute: a shorter session makes the run shorter, with Kafka "
+        "-o rdkafka.session.timeout.ms=6000.\n\n"
         "Exit status 1: a case failed. 3: the broker could not be reached.",
     .examples = (const char *const[]){"eventbus conform sqlite", "eventbus conform ./mine.so -o url=mine://localhost",
-                                      "eventbus conform memory --only settling --json", NULL},
+                                      "eventbus conform memory --only settling --json",
+                                      "eventbus conform kafka -o bootstrap_servers=localhost:9092", NULL},
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

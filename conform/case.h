@@ -10,7 +10,8 @@
  * A rule belongs to one promise (rules.h). Where that is another case than the one at work, it is the other that fails,
  * and this one, when it was ended, counts as not judged.
  *
- * Waits: what should come is awaited for t->patience_ms; that nothing comes is believed after t->quiet_ms. */
+ * Waits: what should come is awaited for t->patience_ms, and what a dead process holds for t->takeover_ms; that nothing
+ * comes is believed after t->quiet_ms. */
 #ifndef EBC_CASE_H
 #define EBC_CASE_H
 
@@ -65,7 +66,7 @@ struct ebc {
     int first_word;                     /*   begin: for parts */
     uint64_t seed;
     struct ebc_random random;           /* the case's choices */
-    int64_t patience_ms, quiet_ms;
+    int64_t patience_ms, takeover_ms, quiet_ms;
     double pace;
     pthread_mutex_t lock;               /* guards what host calls touch: events, messages handed over, links */
     struct ebc_event **events;

@@ -307,7 +307,9 @@ static const char *begin(struct ebc *t, char *const *words) {
     t->seed = strtoull(words[EBC_W_SEED], NULL, 10);
     t->random.state = ebc_random_seed(t->seed + slot, t->part ? t->part : t->at->name);
     t->pace = strtod(words[EBC_W_PACE], NULL);
-    t->patience_ms = (int64_t)(5000 * (t->pace > 1 ? t->pace : 1));     /* what keeps its promises never waits so long */
+    double slower = t->pace > 1 ? t->pace : 1;      /* what keeps its promises never waits so long */
+    t->patience_ms = (int64_t)(10000 * slower);
+    t->takeover_ms = (int64_t)(60000 * slower);     /* Kafka's groups miss a member after 45 s */
     t->quiet_ms = (int64_t)(100 * t->pace);
     fcntl(EBC_FD_RESULT, F_SETFD, FD_CLOEXEC);
     fcntl(EBC_FD_PAGE, F_SETFD, FD_CLOEXEC);

@@ -18,7 +18,8 @@
  *   for a broker that is slow or far.
  * - -o KEY=VALUE sets options of the plugin. ${STATE} in a value or a default is a folder made for this run, ${NAME} an
  *   environment variable: so a secret needs not stand on the command line.
- * - What a lease or a dead member holds comes back only after the broker's own time: give the plugin a short lease.
+ * - What a lease or a dead member holds comes back only after the broker's own time, for which a minute is waited: give the
+ *   plugin a short lease, or session.
  *
  * The kit writes to no other topic. It needs Linux (/proc, memfd). */
 #ifndef CONFORM_H

@@ -64,7 +64,7 @@ static char **arguments(const struct runner *r, const char *name) {
 static bool run_child(const struct runner *r, const char *name, struct ebc_process *child) {
     char **argv = arguments(r, name);
     double slower = r->pace > 1 ? r->pace : 1;
-    bool ran = argv && ebc_process_run(child, name, argv, (int64_t)(10000 * slower), (int64_t)(120000 * slower));
+    bool ran = argv && ebc_process_run(child, name, argv, (int64_t)(10000 * slower), (int64_t)(300000 * slower));
 
     if (!argv)
         *child = (struct ebc_process){ .result = -1, .output = -1 };

@@ -170,7 +170,7 @@ static size_t take_some(struct fates *fates, struct ebc_consumer *c) {
 
 static void take_the_rest(struct fates *fates, struct ebc_consumer *c) {
     struct ebc *t = fates->t;
-    int64_t patience = t->patience_ms + 2 * fates->lease_ms, end = ebc_ticks_ms() + patience;
+    int64_t patience = t->takeover_ms + 2 * fates->lease_ms, end = ebc_ticks_ms() + patience;
 
     while (missing(fates) > 0) {
         if (take_some(fates, c) > 0)
@@ -230,7 +230,7 @@ static void a_member_killed_at_an_answer_loses_nothing(struct ebc *t) {
 
     for (int life = 1; life <= 4; life++) {
         size_t before = fates->answered;
-        while (hear(fates, t->patience_ms + 2 * fates->lease_ms))      /* until it is dead */
+        while (hear(fates, t->takeover_ms + 2 * fates->lease_ms))      /* until it is dead */
             continue;
         ebc_kill(fates->part);
         if (fates->answered == before && life == 1)
