@@ -107,8 +107,10 @@ static enum eb_status check_topics(struct eb_consumer *consumer, struct eb_error
         bool told = consumer->parts.dead_letter_broker == consumer->parts.broker;
         ebi_log_line(consumer->parts.log, told ? EBI_DEBUG : EBI_WARNING, "broker %s: %s; starting all the same", broker,
                      why.text);
-        if (told)
+        if (told) {
             consumer->link_waited_ms = ebi_ticks_ms() - began;
+            consumer->link_why = why;           /* should the worker's own connection have nothing to say in what is left */
+        }
         return EB_OK;
     }
     if (err)

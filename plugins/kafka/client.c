@@ -194,6 +194,8 @@ static const char *hint_for(const struct kf_client *client, rd_kafka_resp_err_t 
         return "this is no answer of Kafka's: is it the broker's address, and does it expect TLS (security)?";
     if (code == RD_KAFKA_RESP_ERR__SSL && (strstr(text, "unexpected eof") || strstr(text, "wrong version number")))
         return "does it speak TLS at this port (security)?";
+    if (code == RD_KAFKA_RESP_ERR__SSL && strstr(text, "certificate verify failed"))
+        return "is it signed by a CA of ssl_ca, and is it for the host name that bootstrap_servers has?";
     if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION && mechanism && strncmp(mechanism, "SCRAM", 5) == 0 &&
         rd_kafka_version() < 0x02060100)
         return "or it is Kafka 4, whose SCRAM librdkafka below 2.6.1 cannot do: use PLAIN, or a newer librdkafka";

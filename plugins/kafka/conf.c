@@ -78,6 +78,10 @@ static int32_t check_sasl(const struct kf_settings *set, struct eb_error *err) {
     if (!mechanism && (says_sasl(set) || has_sasl(set)))
         return kf_misconfigured(err, "%s needs sasl_mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI or OAUTHBEARER",
                                 set->sasl_username ? "sasl_username" : set->sasl_password ? "sasl_password" : "security");
+    if (mechanism && strcmp(mechanism, "OAUTHBEARER") == 0 && !kf_native_value(set, "sasl.oauthbearer.method", "") &&
+        !kf_native_value(set, "enable.sasl.oauthbearer.unsecure.jwt", ""))
+        return kf_misconfigured(err, "sasl_mechanism: OAUTHBEARER needs rdkafka.sasl.oauthbearer.method = oidc and where its "
+                                "tokens come from, or else rdkafka.enable.sasl.oauthbearer.unsecure.jwt = true");
     if (!set->sasl_mechanism || (strcmp(mechanism, "PLAIN") != 0 && strncmp(mechanism, "SCRAM-", 6) != 0))
         return EB_OK;
     if (!set->sasl_username && !kf_native_value(set, "sasl.username", ""))
@@ -238,12 +242,43 @@ static int32_t check_files(const struct kf_settings *set, struct eb_error *err) 
     return status == EB_OK ? check_file("ssl_cert_key", set->cert_key, err) : status;
 }
 
+/* [protocol://]host[:port]. An IPv6 address without brackets has no port. */
+static bool is_server(const char *text, size_t len) {
+    const char *protocol = memmem(text, len, "://", 3), *host = protocol ? protocol + 3 : text;
+    size_t host_len = len - (size_t)(host - text);
+    const char *colon = memrchr(host, ':', host_len);
+    long port;
+    char *end;
+
+    if (protocol && strncasecmp(text, "plaintext:", 10) != 0 && strncasecmp(text, "ssl:", 4) != 0 &&
+        strncasecmp(text, "sasl_plaintext:", 15) != 0 && strncasecmp(text, "sasl_ssl:", 9) != 0)
+        return false;
+    if (!colon || (colon > host && memchr(host, ':', (size_t)(colon - host)) && colon[-1] != ']'))
+        return host_len > 0;
+    port = strtol(colon + 1, &end, 10);
+    return colon > host && colon[1] >= '0' && colon[1] <= '9' && end == text + len && port > 0 && port < 65536;
+}
+
+/* librdkafka leaves out an address that it cannot read, and cuts a port's number to 16 bits. */
+static int32_t check_servers(const char *servers, struct eb_error *err) {
+    for (const char *at = servers + strspn(servers, " ,"); *at; at += strspn(at, " ,")) {
+        size_t len = strcspn(at, " ,");
+
+        if (!is_server(at, len))
+            return kf_misconfigured(err, "bootstrap_servers: %.*s is no host:port", (int)len, at);
+        at += len;
+    }
+    if (!servers[strspn(servers, " ,")])
+        return kf_misconfigured(err, "bootstrap_servers is empty: set it to host:port[,host:port...]");
+    return EB_OK;
+}
+
 int32_t kf_check(const void *settings, struct eb_error *err) {
     const struct kf_settings *set = settings;
     int32_t status = check_security(set, err);
 
-    if (status == EB_OK && !set->bootstrap_servers[0])
-        status = kf_misconfigured(err, "bootstrap_servers is empty: set it to host:port[,host:port...]");
+    if (status == EB_OK)
+        status = check_servers(set->bootstrap_servers, err);
     if (status == EB_OK && set->registry.urls)
         status = sr_check(&set->registry, err);
     if (status == EB_OK)

@@ -34,6 +34,8 @@ static const struct {
     { "topic.metadata.propagation.max.ms", "set topic_wait" },
     { "topic.metadata.refresh.interval.ms", "set topic_refresh" },
     { "allow.auto.create.topics", "a consumer makes no topics" },
+    { "offset.store.method", "the brokers keep a group's offsets" },
+    { "offset.store.path", "the brokers keep a group's offsets" },
     { "log.queue", "its log goes into the bus's" },
 };
 
@@ -76,7 +78,7 @@ static const char *set_already(const struct kf_settings *set, const char *name) 
 }
 
 /* What cannot be, though librdkafka would take it. */
-static int may_be_set(const struct kf_settings *set, const char *name, struct eb_error *err) {
+static int may_be_set(const struct kf_settings *set, const char *name, const char *value, struct eb_error *err) {
     const char *key = set_already(set, name);
 
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
@@ -84,6 +86,10 @@ static int may_be_set(const struct kf_settings *set, const char *name, struct eb
             kf_misconfigured(err, "rdkafka.%s cannot be set: %s", name, kept[i].instead);
             return 0;
         }
+    if (strcmp(name, "partitioner") == 0 && strcmp(value, "random") == 0) {
+        kf_misconfigured(err, "rdkafka.partitioner cannot be random: events of one key would lose their order");
+        return 0;
+    }
     if (key)
         kf_misconfigured(err, "rdkafka.%s is what %s has set already: leave one of them out", name, key);
     return !key;
@@ -93,7 +99,7 @@ int kf_native_set(rd_kafka_conf_t *conf, const struct kf_settings *set, struct e
     char why[512], nearest[KF_NAME];
 
     for (const char *const *pair = set->native; pair && pair[0]; pair += 2) {
-        if (!may_be_set(set, pair[0], err))
+        if (!may_be_set(set, pair[0], pair[1], err))
             return 0;
         switch (rd_kafka_conf_set(conf, pair[0], pair[1], why, sizeof why)) {
         case RD_KAFKA_CONF_OK:

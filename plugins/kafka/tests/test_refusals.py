@@ -58,6 +58,8 @@ REFUSED = (
     ("rdkafka.fetch.min.bytes = 0", "outside allowed range"),
     ("rdkafka.acks = 1", "rdkafka.acks: librdkafka"),                   # of all together, when a client is made
     ("rdkafka.queuing.strategy = lifo", "rdkafka.queuing.strategy: librdkafka"),
+    ("rdkafka.partitioner = random", "lose their order"),
+    ("rdkafka.offset.store.method = file", "the brokers keep"),
     ("rdkafka.max.poll.interval.ms = 10000", "session.timeout.ms"),
     ("rdkafka.group.id = x", "rdkafka.group.id cannot be set: the group is the consumer's"),
     ("rdkafka.bootstrap.servers = x", "set bootstrap_servers"),
@@ -78,6 +80,7 @@ REFUSED = (
     ("sasl_mechanism = SCRAM-SHA-257\nsasl_username = u\nsasl_password = hush", "SCRAM-SHA-512"),
     ("sasl_mechanism = PLAIN\nsasl_username = u\nsasl_password = hush\nrdkafka.sasl.password = hush",
      "rdkafka.sasl.password is what sasl_password has set already"),
+    ("sasl_mechanism = OAUTHBEARER", "sasl_mechanism: OAUTHBEARER needs rdkafka.sasl.oauthbearer.method"),
     ("assignment = lazy", "cooperative"),
     ("schema_registry = localhost:8081", "http://"),
     ("schema_registry = http://u:hush@localhost", "schema_registry_key"),
@@ -99,6 +102,22 @@ def settings_that_can_never_work_are_refused_with_their_line(t):
         t.matches(done.err, r"eventbus\.ini:(9|1[0-2]): \[broker main\]")
     for words in (("produce", "--signal", LOGIN, "--topic", "a", "--data", "{}"), ("consume", "-t", "a", "-g", "g")):
         t.contains(t.run(*words, status=2).err, "botstrap_servers")
+
+
+@test
+def addresses_are_looked_at_before_they_are_used(t):
+    good = ("kafka-1", "kafka-1:9092,kafka-2:9093", " a:1 , b:65535 ", "SASL_SSL://a:9093", "[::1]:9092", "::1",
+            "10.0.0.1:9092,")
+    bad = (("a:99999", "a:99999"), ("a:0", "a:0"), ("a:", "a:"), ("a:port", "a:port"), ("a:1,:9092", ":9092"),
+           ("http://a:9092", "http://a:9092"), ("a:9092/path", "a:9092/path"), ("ssl://", "ssl://"))
+    configure(t, bootstrap_servers="a")
+    for text in good:
+        t.run("-o", f"broker.main.bootstrap_servers={text}", "config", "check")
+    for text, named in bad:
+        done = t.run("-o", f"broker.main.bootstrap_servers={text}", "config", "check", status=2)
+        t.contains(done.err, f"bootstrap_servers: {named} is no host:port")
+    done = t.run("-o", "broker.main.bootstrap_servers=,", "config", "check", status=2)
+    t.contains(done.err, "bootstrap_servers is empty")
 
 
 @test
@@ -130,7 +149,7 @@ def a_host_that_does_not_exist(t):
 def a_server_that_is_no_kafka(t):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         configure(t, bootstrap_servers=f"127.0.0.1:{silent.getsockname()[1]}")
-        refused(t, "broker main", "no answer")
+        refused(t, "broker main", f"127.0.0.1:{silent.getsockname()[1]}: no answer")
 
 
 @kafka_test()
@@ -153,7 +172,7 @@ def tls_and_sasl(t, site):
     use(ours.tls, security="ssl")
     refused(t, "certificate")                               # the system's CAs do not know it
     use(ours.misnamed, ssl_ca=ours.ca_file)
-    refused(t, "certificate")                               # of another host
+    refused(t, "certificate", "is it for the host name")    # of another host
     use(ours.tls)
     refused(t, "127.0.0.1")                                 # plain against TLS
     use(ours.mutual, ssl_ca=ours.ca_file)
