@@ -55,6 +55,22 @@ static bool find_time(const struct kf_places *p, rd_kafka_topic_partition_list_t
     return found;
 }
 
+/* What the position does not name begins at its beginning; a place behind the end means the end. */
+static bool find_point(const struct kf_places *p, rd_kafka_topic_partition_list_t *list, const char *point) {
+    rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_copy(list);
+    bool found = find_offsets(p, ends, RD_KAFKA_OFFSET_END);
+
+    for (int i = 0; found && i < list->cnt; i++) {
+        rd_kafka_topic_partition_t *one = &list->elems[i];
+        if (!kf_point_offset(point, one->partition, &one->offset))
+            one->offset = RD_KAFKA_OFFSET_INVALID;
+        else if (one->offset > ends->elems[i].offset)
+            one->offset = ends->elems[i].offset;
+    }
+    rd_kafka_topic_partition_list_destroy(ends);
+    return found;
+}
+
 static bool find_start(const struct kf_places *p, rd_kafka_topic_partition_list_t *list) {
     const struct eb_point *start = p->c->subscription->start;
 
@@ -64,10 +80,7 @@ static bool find_start(const struct kf_places *p, rd_kafka_topic_partition_list_
     case EB_TIME:
         return find_time(p, list, start->time_ms);
     default:
-        for (int i = 0; i < list->cnt; i++)     /* what the position does not name begins at its beginning */
-            if (!kf_point_offset(start->position.data, list->elems[i].partition, &list->elems[i].offset))
-                list->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
-        return true;
+        return find_point(p, list, start->position.data);
     }
 }
 

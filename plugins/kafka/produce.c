@@ -85,6 +85,42 @@ static int32_t refusal(const struct producer *p, struct eb_error *err, rd_kafka_
     }
 }
 
+/* Whether there is time left to wait for a topic that the cluster does not know. */
+static bool may_wait_for(const struct producer *p, struct kf_topic *topic) {
+    int64_t now = kf_ticks_ms();
+
+    if (!topic->unknown_ms)
+        topic->unknown_ms = now;
+    topic->again_ms = now + TOPIC_AGAIN_MS;
+    return now < topic->unknown_ms + p->client.set->topic_wait_ms;
+}
+
+static void give_back(struct producer *p, struct kf_topic *topic, const struct eb_error *why) {
+    const struct eb_message *message;
+
+    while ((message = kf_topics_first(topic))) {
+        kf_topics_pop(&p->topics, topic);
+        report_failed(p, message, why, false);
+    }
+}
+
+/* It was there: it is being made anew, or a broker that has just started does not know it yet. librdkafka waits only for
+ * one that it never knew. The host puts what it gets back in its order, so what waits here goes back, too. */
+static bool is_waited_for(struct producer *p, const rd_kafka_message_t *sent, struct eb_error *why) {
+    const struct eb_message *message = sent->_private;
+    struct kf_topic *topic = kf_topics_get(&p->topics, message->topic);
+
+    if ((sent->err != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC && sent->err != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION &&
+         sent->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) || !topic || !topic->known)
+        return false;
+    topic->known = may_wait_for(p, topic);
+    if (!topic->known)
+        return false;
+    kf_error(why, EB_RETRIABLE, "topic %s does not exist any more", topic->name);
+    give_back(p, topic, why);
+    return true;
+}
+
 static void on_report(struct producer *p, const rd_kafka_message_t *sent) {
     const struct eb_message *message = sent->_private;
     struct eb_error why;
@@ -92,10 +128,12 @@ static void on_report(struct producer *p, const rd_kafka_message_t *sent) {
     kf_lists_keep(&p->lists, message, sent);
     if (sent->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         kf_link_good(&p->client.link);
+        kf_topics_get(&p->topics, message->topic)->known = true;        /* it was sent, so it is there */
         report_stored(p, message, sent);
         return;
     }
-    refusal(p, &why, sent->err, message);
+    if (!is_waited_for(p, sent, &why))
+        refusal(p, &why, sent->err, message);
     report_failed(p, message, &why, rd_kafka_message_status(sent) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED);
 }
 
@@ -216,11 +254,7 @@ static enum sent hand_over(struct producer *p, struct kf_topic *topic, const str
     refusal(p, err, code, message);
     if (code != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
         return REFUSED;
-    int64_t now = kf_ticks_ms();
-    if (!topic->unknown_ms)
-        topic->unknown_ms = now;
-    topic->again_ms = now + TOPIC_AGAIN_MS;
-    return now < topic->unknown_ms + p->client.set->topic_wait_ms ? WAITS : REFUSED;
+    return may_wait_for(p, topic) ? WAITS : REFUSED;
 }
 
 /* Hands a message to librdkafka, if nothing keeps it. */
@@ -369,15 +403,14 @@ void kf_producer_wake(void *self) {
 }
 
 static void give_back_waiting(struct producer *p) {
-    const struct eb_message *message;
+    const struct kf_link *link = &p->client.link;
     struct eb_error why;
 
-    for (struct kf_topic *topic = p->topics.all; topic; topic = topic->next)
-        while ((message = kf_topics_first(topic))) {
-            kf_topics_pop(&p->topics, topic);
-            kf_error(&why, EB_RETRIABLE, "closed before it was sent to topic %s", topic->name);
-            report_failed(p, message, &why, false);
-        }
+    for (struct kf_topic *topic = p->topics.all; topic; topic = topic->next) {
+        kf_error(&why, EB_RETRIABLE, "closed before it was sent to topic %s%s%s", topic->name,
+                 link->registry < EB_OK ? ": " : "", link->registry < EB_OK ? link->registry_why.text : "");
+        give_back(p, topic, &why);
+    }
 }
 
 /* Until librdkafka has reported all it has, or the time is over. */

@@ -22,6 +22,7 @@ struct kf_topic {
     rd_kafka_topic_t *rkt;              /* NULL: made when it is sent to */
     const struct eb_message **waiting;  /* a ring, in the order they came: for a schema's id, for the topic itself */
     size_t first, n_waiting, room;
+    bool known;                         /* something was stored there, since the cluster last did not know it */
     int64_t unknown_ms;                 /* since when the cluster does not know it; 0: it does, or has not been asked */
     int64_t again_ms;                   /* not to be tried before; 0: any time */
     struct kf_subject *subjects;

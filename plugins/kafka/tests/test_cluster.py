@@ -8,8 +8,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
-from kafka_case import LOGIN_BODY, Mock, framed, headers, number, options, position, produce, raw, \
-    start_producer                                          # noqa: E402
+from kafka_case import KEY_FIELD, LOGIN, LOGIN_BODY, Mock, framed, headers, login_lines, number, options, position, \
+    produce, raw, start_producer                                          # noqa: E402
 from harness import BUILD, PLUGINS, main, test              # noqa: E402
 
 # Of the protocol: kinds of requests, and errors.
@@ -127,6 +127,48 @@ def an_unknown_topic_is_waited_for_as_long_as_topic_wait(t):
         t.check(done.status not in (0, None), f"status {done.status}")
         t.check(1 <= time.monotonic() - began < 60, "neither at once nor by delivery_timeout")
         t.contains(done.err, "topic never does not exist, waited 1000 ms", "topic_wait", "undelivered.jsonl")
+
+
+@test
+def a_topic_that_goes_away_under_a_producer_is_waited_for_as_well(t):
+    """It is made anew, or the broker that was asked has just started: what waits for it then goes out in its order."""
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        configure(t, mock, topic_wait="60s", rdkafka_socket_timeout_ms="1000", rdkafka_retry_backoff_ms="50")
+        os.mkfifo(t.path("lines"))
+        producer = t.start("produce", "--signal", LOGIN, "--topic", "a", "--key-field", KEY_FIELD, "--json", "--file",
+                           t.path("lines"))
+        with open(t.path("lines"), "w", encoding="utf-8") as lines:
+            def send(first, last):
+                lines.write(login_lines(first, last))
+                lines.flush()
+            send(0, 5)
+            producer.until(lambda p: len(p.json()) == 5, what="the first ones")
+            mock("leader", "a", 0, -1)                      # so that the next ones are in its queue
+            send(5, 10)
+            time.sleep(1)
+            mock("topic-error", "a", UNKNOWN_TOPIC)
+            send(10, 15)
+            time.sleep(3)
+            t.equal(len(producer.json()), 5, "receipts of a topic that went away")
+            t.lacks(producer.err, "not delivered")
+            mock("topic-error", "a", 0)
+            mock("leader", "a", 0, 1)
+            send(15, 20)
+        t.equal([one["position"] for one in producer.wait(0).json()], [f"0:{n}" for n in range(20)], "receipts")
+        t.equal([number(one) for one in t.run("consume", "w", "--exit-at-end").json()], list(range(20)), "the order")
+
+
+@test
+def a_place_behind_the_end_is_the_end(t):
+    """Where a new group is to begin; not the beginning, which is what librdkafka takes."""
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        configure(t, mock)
+        produce(t, "a", 0, 5)
+        t.equal(t.run("consume", "w", "--from", "0:3000", "--exit-at-end").json(), [])
+        produce(t, "a", 5, 7)
+        t.equal(numbers_of(t.run("consume", "w", "--exit-at-end").json()), [5, 6])
 
 
 # ---- Leaders, coordinators, answers ----
