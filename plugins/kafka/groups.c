@@ -262,7 +262,7 @@ static bool fill_row(const struct group *group, const struct ends *ends, int i, 
 
     if (place < 0 && !(group->assigned && rd_kafka_topic_partition_list_find(group->assigned, low->topic, low->partition)))
         return false;
-    if (place < low->offset)
+    if (place < 0)
         place = low->offset;
     snprintf(texts[0], 40, "%" PRId32, low->partition);
     snprintf(texts[1], 40, "%" PRId32 ":%" PRId64, low->partition, place);

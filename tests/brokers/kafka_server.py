@@ -26,6 +26,7 @@ from registry_server import RegistryServer
 PATIENCE = 120
 SKIPPED = 77
 TOOLS = {"acls": "org.apache.kafka.tools.AclCommand",
+         "records": "org.apache.kafka.tools.DeleteRecordsCommand",
          "groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
          "topics": "org.apache.kafka.tools.TopicCommand"}
 STARTED = "Kafka Server started"

@@ -1,4 +1,5 @@
 """Groups on a real Kafka: lag as its own tool tells it, seeking, looking without a group; the two services."""
+import json
 import os
 import sys
 import time
@@ -30,6 +31,22 @@ def lag_is_what_kafkas_own_tool_says(t, site):
     t.equal(ours, theirs, "lag by partition")
     t.equal(sum(ours.values()), 70, "the whole lag")
     print(f"# lag by partition, ours and Kafka's: {sorted(ours.values())}")
+
+
+@kafka_test()
+def what_retention_took_from_a_group_is_in_its_lag_and_told(t, site):
+    """Its place stays where it is until it reads on; Kafka's own tool counts what is gone, too."""
+    site.kafka.create(site.full("a"), 1)
+    produce(t, "a", 0, 20)
+    t.run("consume", "-t", "a", "-g", site.group(), "-n", "5", timeout=120)
+    site.kafka.tool("records", "--offset-json-file", t.write("until.json", json.dumps(
+        {"version": 1, "partitions": [{"topic": site.full("a"), "partition": 0, "offset": 12}]})))
+    ours, theirs = lag_of_both(site, site.group())
+    t.equal((ours, sum(ours.values())), (theirs, 15), "lag by partition")
+    done = t.run("consume", "-t", "a", "-g", site.group(), "--exit-at-end", timeout=120)
+    t.equal([event["position"] for event in done.json()], [f"0:{n}" for n in range(12, 20)])
+    t.contains(done.err, "offset reset (at offset 5")
+    t.equal(sum(lag_of_both(site, site.group())[0].values()), 0, "lag")
 
 
 @kafka_test(keys={"rdkafka_session_timeout_ms": "6000"})
