@@ -408,6 +408,22 @@ enum eb_status ebi_general_handler(const struct eb_event *event, void *arg, stru
     return EB_OK;                       /* what became of each is told, kept and reported */
 }
 
+/* Of an event that is sent again only the key's text is known. Where a route makes the same key of the event, its field has
+ * the schema, so that the key goes out as it did the first time. */
+static const struct ebi_key_field *field_of(const struct ebi_producer *producer, const struct eb_event *event,
+                                            const char *full_topic, const char *text) {
+    const struct ebi_key_field *field = ebi_routes_key(producer->parts.routes, event->signal, full_topic);
+    struct ebi_bytes key = {0}, avro = {0};
+    struct eb_error err;
+
+    if (field && (ebi_data_key(event->data, field, &key, &avro, &err) != EB_OK || key.len != strlen(text) ||
+                  memcmp(key.data, text, key.len) != 0))
+        field = NULL;
+    ebi_bytes_free(&key);
+    ebi_bytes_free(&avro);
+    return field;
+}
+
 enum eb_status ebi_produce(struct ebi_producer *producer, const struct eb_event *event, const char *topic,
                            struct ebi_key key, eb_delivered delivered, void *arg, struct eb_error *err) {
     struct target target = {.topic = topic, .key_text = key.text};
@@ -427,6 +443,8 @@ enum eb_status ebi_produce(struct ebi_producer *producer, const struct eb_event 
         status = ebi_error_memory(err);
         goto done;
     }
+    if (!target.key && key.text && key.text[0])
+        target.key = field_of(producer, event, full, key.text);
     *request = (struct request){producer, target.key, delivered, arg};
     target.full_topic = full;
     status = encode(&encoded, event, err);

@@ -183,7 +183,7 @@ static int32_t id_of(struct producer *p, struct kf_topic *topic, const struct eb
 static bool frame_key(struct producer *p, const struct eb_message *message, uint32_t id, struct eb_text *key) {
     struct eb_text avro = message->key_avro;
 
-    *key = avro;
+    *key = avro.data ? avro : message->key;     /* not Avro: a text of the host's, or the bytes that another program wrote */
     if (!avro.data || message->flaw.data)
         return true;
     if (p->key_room < avro.len + KF_FRAME) {

@@ -5,8 +5,8 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
-from kafka_case import HEADERS, LOGIN, LOGIN_BODY, framed, headers, kafka_test, number, produce, start_worker, \
-    take_all                                                # noqa: E402
+from kafka_case import HEADERS, KEY_FIELD, LOGIN, LOGIN_BODY, framed, headers, kafka_test, number, produce, \
+    start_worker, take_all                                  # noqa: E402
 from harness import SCHEMAS, main                           # noqa: E402
 
 DLQ = ("dlq_reason", "dlq_class", "dlq_topic", "dlq_position", "dlq_group", "dlq_receiver", "dlq_attempts", "dlq_first",
@@ -143,6 +143,28 @@ def what_we_send_has_the_headers_of_the_contract(t, site):
     message = site.dump("e")[0]
     t.equal([name for name, _ in message["headers"]], list(HEADERS))
     t.equal((message["key"][:2], message["value"][:2]), ("00", "00"))
+
+
+@kafka_test()
+def a_dead_letter_and_what_is_sent_again_keep_their_key(t, site):
+    """A key that another program wrote, not framed, is kept byte by byte; ours has its schema where a route names the field."""
+    produce(t, "a", 0, 1)
+    first = site.dump("a")[0]
+    body, described = first["value"], [[name, value] for name, value in first["headers"] if name != "ce_id"]
+    keys = [first["key"], b"\xff\x00raw".hex(), "", None]
+    for n, key in enumerate(keys[1:]):
+        site.send("a", {"partition": 0, "key": key, "value": body, "headers": [
+            *described, ["ce_id", f"11111111-1111-11f1-8111-11111111111{n}".encode().hex()]]})
+    t.run("consume", "-t", "a", "-g", site.group(), "--exit-at-end", "--exec", "exit 65", status=1)
+    letters = {bytes.fromhex(dict(one["headers"])["dlq_position"]).decode(): one["key"] for one in site.dump("a.dlq")}
+    t.equal(letters, {f"0:{n}": key for n, key in enumerate(keys)}, "keys of the dead letters")
+    lines = "".join(json.dumps(one) + "\n" for one in t.run("consume", "-t", "a", "--exit-at-end").json()[:1])
+    t.run("produce", "--topic", "b", "-", stdin=lines)
+    t.equal(site.dump("b")[0]["key"], b"key0".hex(), "no schema is known")
+    t.configure(f"[route a]\nevent = {LOGIN}\ntopic = a\nkey_field = {KEY_FIELD}\nenabled = no\n")
+    t.run("produce", "--topic", "a", "-", stdin=lines)
+    t.run("produce", "--topic", "a", "-", stdin=lines.replace('"key0"', '"other"', 1))
+    t.equal([one["key"] for one in site.dump("a")[-2:]], [first["key"], b"other".hex()], "the route's schema; another key")
 
 
 main()
