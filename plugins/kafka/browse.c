@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "point.h"
+#include "refill.h"
 
 /* One walk. */
 struct walk {
@@ -19,6 +20,7 @@ struct walk {
     rd_kafka_topic_t *topic;
     rd_kafka_queue_t *queue;
     int begun;                                  /* partitions that are fetched */
+    struct kf_refill refill;
 };
 
 /* ---- A client to fetch with; it belongs to no group ---- */
@@ -173,13 +175,17 @@ int32_t kf_admin_browse(void *self, const char *topic, const struct eb_point *fr
         status = place(&w, topic, from, until, err);
     if (status == EB_OK && !is_over(&w))
         status = begin(&w, topic, err);
+    kf_refill_begin(&w.refill);
     while (status == EB_OK && !is_over(&w)) {
-        rd_kafka_message_t *record = rd_kafka_consume_queue(w.queue, 100);
-        if (!record && kf_ticks_ms() >= until)
+        rd_kafka_message_t *record = rd_kafka_consume_queue(w.queue, 10);
+        int64_t now = kf_ticks_ms();
+        kf_refill_go_on(&w.refill, w.a->fetcher.rk, w.a->client.set, now);
+        if (!record && now >= until)
             status = kf_admin_failed(w.a, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "reading topic %s", topic);
         if (!record)
             continue;
-        until = kf_ticks_ms() + timeout_ms;     /* it goes on as long as there is progress */
+        until = now + timeout_ms;       /* it goes on as long as there is progress */
+        kf_refill_taken(&w.refill, now);
         status = tell(&w, record, topic, until, each, arg, err);
         rd_kafka_message_destroy(record);
     }

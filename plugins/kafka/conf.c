@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "native.h"
+#include "refill.h"
 
 struct pair {
     const char *name, *value;
@@ -150,6 +151,8 @@ static int set_defaults(rd_kafka_conf_t *conf, enum kf_role role, struct eb_erro
         return 0;
     if (role == KF_PRODUCER)
         return set_all(conf, producer, sizeof producer / sizeof *producer, err);
+    if (role == KF_CONSUMER)
+        kf_refill_configure(conf);
     return role != KF_CONSUMER || set_all(conf, consumer, sizeof consumer / sizeof *consumer, err);
 }
 

@@ -57,6 +57,7 @@ int32_t kf_consumer_open(const struct eb_host *host, const void *settings, const
         goto failed;
     c->subscription = sub;
     c->commit_ms = INT64_MAX;
+    kf_refill_begin(&c->refill);
     conf = conf_for(c, set, host->service, err);
     if (!conf) {
         status = EB_PERMANENT;
@@ -189,6 +190,7 @@ static void look_for_topics(struct kf_consumer *c, int64_t now) {
 static void turn(struct kf_consumer *c, int64_t budget_ms, bool is_full) {
     kf_client_look(&c->client, budget_ms);
     serve(c);
+    kf_refill_go_on(&c->refill, c->client.rk, c->client.set, kf_ticks_ms());
     if (is_full && c->commit_ms > kf_ticks_ms() + FULL_MS && c->commit_ms != INT64_MAX)
         c->commit_ms = kf_ticks_ms() + FULL_MS;
     kf_commit(c, kf_ticks_ms());
@@ -202,6 +204,8 @@ static int64_t due(const struct kf_consumer *c, int64_t until) {
         until = c->commit_ms;
     if (c->patterns && !c->search && c->client.link.reached && c->search_ms < until)
         until = c->search_ms;
+    if (c->refill.due_ms < until)
+        until = c->refill.due_ms;
     if (c->revoking && c->revoke_by_ms < until)
         until = c->revoke_by_ms;
     return until;

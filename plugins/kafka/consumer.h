@@ -19,6 +19,7 @@
 
 #include "client.h"
 #include "read.h"
+#include "refill.h"
 #include "window.h"
 
 struct kf_topic_name {
@@ -59,6 +60,7 @@ struct kf_consumer {
     uint16_t *generations;              /* of the slots */
     size_t n_slots, turn;
     size_t n_out, bytes_out;            /* without a verdict, of all partitions */
+    struct kf_refill refill;
 
     bool committing;
     int64_t commit_ms;                  /* when the next commit is due; INT64_MAX: nothing to commit */

@@ -5,6 +5,7 @@
 
 enum {
     TURN = 128,                 /* of one partition, until it is the next one's turn */
+    MUCH = 64,                  /* may have been all that a queue had room for */
     SHARE = 4                   /* what one partition may hold, in multiples of the room that is left to the others */
 };
 
@@ -130,12 +131,16 @@ static bool hand_some(struct kf_consumer *c, struct kf_partition *partition, uin
 uint32_t kf_hand_over(struct kf_consumer *c, uint32_t max) {
     struct held held = count_held(c);
     uint32_t handed = 0;
+    bool more = false;
 
     for (size_t i = 0; i < c->n_slots && handed < max && has_room(c); i++) {
         struct kf_partition *partition = c->slots[(c->turn + i) % c->n_slots];
         if (partition && is_readable(partition) && !hand_some(c, partition, max, &held, &handed))
             break;
+        more = more || (partition && partition->more);
     }
+    if (handed >= MUCH || (handed > 0 && more))
+        kf_refill_taken(&c->refill, kf_ticks_ms());
     c->turn++;
     return handed;
 }

@@ -121,21 +121,23 @@ static void show_python(void) {
 
 /* A topic that nobody has read, with so many events and one: what lies behind them would be fetched as well, the more the
  * longer a side takes. */
-static void compare_consume(struct bus_work *bus) {
-    static char topic[40];
+static void compare_consume(const struct bus_work *all, long times, const char *title) {
+    struct bus_work bus = *all;
     struct bench_figure none;
+    char topic[40];
 
-    if (!bench_wants("consume"))
+    if (!bench_wants(title))
         return;
-    snprintf(topic, sizeof topic, "read-%d", (int)getpid());
-    bus->topic = topic;
-    bus_produce(bus, &none);
-    struct kafka_raw raw = {.bootstrap = servers.bootstrap, .topic = topic, .count = bus->count};
+    snprintf(topic, sizeof topic, "read-%ld-%d", times, (int)getpid());
+    bus.topic = topic;
+    bus.count *= times;
+    bus_produce(&bus, &none);
+    struct kafka_raw raw = {.bootstrap = servers.bootstrap, .topic = topic, .count = bus.count};
     const struct bench_side sides[] = {
         {.name = "raw librdkafka", .run = raw_consume, .arg = &raw},
-        {.name = "the bus", .run = bus_consume, .arg = bus, .bound = 0.9},
+        {.name = "the bus", .run = bus_consume, .arg = &bus, .bound = 0.9},
     };
-    bench_run("consume and commit", BENCH_RATE, sides, 2);
+    bench_run(title, BENCH_RATE, sides, 2);
 }
 
 static void compare_produce(struct bus_work *bus) {
@@ -158,7 +160,8 @@ int main(int argc, char **argv) {
              servers.registry);
     struct bus_work bus = {.plugin = "kafka", .settings = settings, .count = bench_size(200000)};
     compare_produce(&bus);
-    compare_consume(&bus);
+    compare_consume(&bus, 1, "consume and commit, what librdkafka fetches in one go");
+    compare_consume(&bus, 5, "consume and commit, a backlog");
     show_python();
     stop_servers();
     return bench_end();

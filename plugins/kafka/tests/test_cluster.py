@@ -252,6 +252,21 @@ def answers_that_are_late_cost_no_event(t):
 
 
 @test
+def a_queue_that_was_full_is_filled_again_at_once(t):
+    """By itself librdkafka looks once a second whether there is room again: 20 times here."""
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        configure(t, mock, rdkafka_batch_num_messages="100", rdkafka_queued_min_messages="100")
+        t.equal(len(produce(t, "a", 0, 2000)), 2000, "receipts")
+        began = time.monotonic()
+        t.equal(len(t.run("consume", "w", "-n", "2000").json()), 2000)
+        t.check(time.monotonic() - began < 8, f"it took {time.monotonic() - began:.1f} s")
+        began = time.monotonic()
+        t.equal(len(t.run("consume", "-t", "a", "--from", "earliest", "-n", "2000").json()), 2000)
+        t.check(time.monotonic() - began < 8, f"to browse took {time.monotonic() - began:.1f} s")
+
+
+@test
 def a_producer_that_cannot_know_any_more_is_opened_anew(t):
     """Errors that end an idempotent producer: the core opens the next one, with all that has no report, in order."""
     with Mock(t) as mock:

@@ -6,7 +6,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
-from kafka_case import KEY_FIELD, LOGIN, kafka_test, login_lines, options, produce, take_all  # noqa: E402
+from kafka_case import KEY_FIELD, LOGIN, kafka_test, login_lines, options, produce, start_worker, \
+    take_all                                                # noqa: E402
 from certificates import Authority                          # noqa: E402
 from harness import PLUGINS, SCHEMAS, main, test                           # noqa: E402
 from http_script import Server, answer                      # noqa: E402
@@ -204,6 +205,28 @@ def as_user(t, site):
     t.write("eventbus.ini", begin + options({"bootstrap_servers": ours.sasl, "schema_registry": site.registry.url,
                                              "ssl_ca": ours.ca_file, "api_key": USER, "api_secret": PASSWORD}))
     return lambda right, *about: ours.tool("acls", "--add", "--deny-principal", f"User:{USER}", "--operation", right, *about)
+
+
+@kafka_test(own_kafka=secure)
+def a_password_is_still_known_when_a_connection_is_made_again(t, site):
+    """Each way that it is set; a worker that takes much sets it again, to wake librdkafka's threads."""
+    ours = site.kafka
+    begin = t.read("eventbus.ini").split("bootstrap_servers")[0]
+    workers = []
+    for n, names in enumerate((("api_key", "api_secret"), ("sasl_username", "sasl_password"),
+                               ("rdkafka_sasl_username", "rdkafka_sasl_password"))):
+        keys = dict(zip(names, (USER, PASSWORD)), **({"sasl_mechanism": "PLAIN"} if n else {}))
+        t.write("eventbus.ini", begin + options({
+            "bootstrap_servers": ours.sasl, "schema_registry": site.registry.url, "ssl_ca": ours.ca_file,
+            "rdkafka_queued_min_messages": "100", **keys}))
+        produce(t, f"much{n}", 0, 500)
+        workers.append(start_worker(t, f"much{n}", site.group()))
+        workers[n].until(lambda w: len(w.json()) == 500, what="500 events")
+    ours.kill9()
+    ours.start()
+    for n, worker in enumerate(workers):
+        produce(t, f"much{n}", 500, 510)
+        worker.until(lambda w: len(w.json()) == 510, what="what came after the broker had been away")
 
 
 @kafka_test(own_kafka=secure)
