@@ -6,9 +6,9 @@
     mutations.py --check      only whether each still applies to the tree: without fuzz; seconds
     mutations.py --told       only whether docs/proof.md has the table of them; --write: writes it there
 
-A mutation is a file mutations/NAME.patch: what it breaks; "test:" the test that finds it, here or among those of the redis
-plugin, which are passed over where there is no such server; "finds:" words one of which is in what the test says (a kind of
-violation with a number above 0, or any other text); then the patch.
+A mutation is a file mutations/NAME.patch: what it breaks; "test:" the test that finds it, here or among those of a plugin,
+a process test or one of its unit program, passed over where its plugin or its server is not there; "finds:" words one of which
+is in what the test says (a kind of violation with a number above 0, or any other text); then the patch.
 Says TAP, and in the end a table of what found each, and in how many seconds.
 """
 import glob
@@ -27,21 +27,36 @@ sys.path.insert(0, os.path.join(HERE, ".."))
 import proof                                                # noqa: E402
 
 TOP = os.path.abspath(os.environ.get("top_srcdir", os.path.join(HERE, "..", "..")))
-TARGETS = ["libeventbus.la", "eventbus", "sqlite.la", "tests/faults/killer.la", "tests/faults/worker"]
-TESTS = ["tests/faults", "plugins/redis/tests"]
+TARGETS = ["libeventbus.la", "eventbus", "sqlite.la"]
+# Where the tests that find mutations are, and what they need beside TARGETS.
+TESTS = {
+    "tests/faults": ["tests/faults/killer.la", "tests/faults/worker"],
+    "plugins/redis/tests": ["redis.la"],
+    "plugins/kafka/tests": ["kafka.la", "tests/brokers/kafka_mock", "tests/brokers/kafka_raw"],
+    "plugins/registry/tests": ["plugins/registry/tests/ask"],
+}
 TRIES = 4                   # which moment a process dies at is chance, and some faults need the right one
 TEST_SECONDS = 300
 SKIPPED = "skipped"
 PATIENCE = 8                # of a test for what does not come; elsewhere a minute or two
+GROUPS_PATIENCE = 15        # where members of a group are waited for
+OF_A_PROCESS, OF_A_UNIT = r"^@.*\ndef (\w+)\(t\b", r"^Test\(\w+, (\w+)\)"
 
 
 def tests_by_file():
     """The names of the tests that find mutations, by the file that they are in."""
     found = {}
-    for path in sorted(path for folder in TESTS for path in glob.glob(os.path.join(TOP, folder, "test_*.py"))):
+    for path in sorted(path for folder in TESTS for path in glob.glob(os.path.join(TOP, folder, "*_*.*"))):
         with open(path, encoding="utf-8") as file:
-            found[os.path.relpath(path, TOP)] = re.findall(r"^@\w*test\b.*\ndef (\w+)\(", file.read(), re.MULTILINE)
+            found[os.path.relpath(path, TOP)] = \
+                re.findall(OF_A_UNIT if path.endswith(".c") else OF_A_PROCESS, file.read(), re.MULTILINE)
     return found
+
+
+def unit_program(file):
+    """Of plugins/NAME/tests/FILE.c."""
+    folder = os.path.dirname(file)
+    return f"{folder}/unit_{folder.split('/')[1]}"
 
 
 class Mutation:
@@ -54,6 +69,10 @@ class Mutation:
                           if self.test in names or self.test.removesuffix("_6_2") in names), None)
         if not self.file:
             sys.exit(f"{path}: there is no test {self.test}")
+
+    def needs(self):
+        """What is built for its test."""
+        return TESTS[os.path.dirname(self.file)] if self.file.endswith(".py") else [unit_program(self.file)]
 
     def patch(self, folder, *options):
         words = ["patch", "-p1", "-F0", "--no-backup-if-mismatch", "-s", *options, "-i", self.path]
@@ -88,16 +107,23 @@ class Copy:
 
     def has(self, target):
         with open(os.path.join(self.build, "Makefile"), encoding="utf-8") as file:
-            return re.search(rf"^{re.escape(target)}:", file.read(), re.MULTILINE) is not None
+            return re.search(rf"^{re.escape(target)}(\$\(EXEEXT\))?:", file.read(), re.MULTILINE) is not None
 
-    def make(self):
-        self.run(["make", f"-j{os.cpu_count()}", *TARGETS, *(["redis.la"] if self.has("redis.la") else [])])
+    def can_run(self, mutation):
+        return all(self.has(target) for target in mutation.needs())
+
+    def make(self, *mutations):
+        self.run(["make", f"-j{os.cpu_count()}", *TARGETS,
+                  *sorted({target for mutation in mutations if self.can_run(mutation) for target in mutation.needs()})])
 
     def test(self, file, *names):
         """Runs tests of one file; answers whether they passed, and what they said."""
-        env = {**os.environ, "top_srcdir": self.source, "top_builddir": self.build, "FAULTS_PATIENCE": str(PATIENCE)}
+        patience = GROUPS_PATIENCE if "kafka" in file else PATIENCE
+        env = {**os.environ, "top_srcdir": self.source, "top_builddir": self.build, "FAULTS_PATIENCE": str(patience)}
         env.pop("EB_SOAK", None)
         words = [sys.executable, os.path.join(self.source, file), *names]
+        if file.endswith(".c"):
+            words = [os.path.join(self.source, "tests", "run"), unit_program(file), "--filter", f"*/@({'|'.join(names)})"]
         ran = subprocess.run(words, cwd=self.build, env=env, capture_output=True, text=True, timeout=TEST_SECONDS,
                              check=False)
         return ran.returncode == 0, ran.stdout + ran.stderr
@@ -105,23 +131,28 @@ class Copy:
 
 def judge(copy, mutation):
     """How a mutation fared: None, or why it was not found; what found it; and how long its test took to do so."""
+    if not copy.can_run(mutation):
+        return None, SKIPPED, 0
     applied = mutation.patch(copy.source)
     if applied.returncode:
         return f"does not apply any more: {applied.stdout}{applied.stderr}", None, 0
-    copy.make()
-    why, word, began = "its test passed each time", None, time.monotonic()
-    for _ in range(TRIES):
-        passed, said = copy.test(mutation.file, mutation.test)
-        if passed and "# SKIP" in said:
-            return None, SKIPPED, 0
-        if passed:
-            continue
-        word = mutation.found(said)
-        why = None if word else f"its test failed, but for another reason:\n{said[:3000]}"
-        break
+    copy.make(mutation)
+    began = time.monotonic()
+    why, word = try_out(copy, mutation)
     seconds = time.monotonic() - began
     mutation.patch(copy.source, "-R")
     return why, word, seconds
+
+
+def try_out(copy, mutation):
+    for _ in range(TRIES):
+        passed, said = copy.test(mutation.file, mutation.test)
+        if passed and not re.search("^ok (?!.*# SKIP)", said, re.MULTILINE):
+            return None, SKIPPED
+        if not passed:
+            word = mutation.found(said)
+            return None if word else f"its test failed, but for another reason:\n{said[:3000]}", word
+    return "its test passed each time", None
 
 
 def tell(number, promise, why):
@@ -153,7 +184,7 @@ def run(mutations):
     print(f"1..{len(mutations) + 1}", flush=True)
     with tempfile.TemporaryDirectory(prefix="eventbus-mutations-") as folder:
         copy = Copy(folder)
-        copy.make()
+        copy.make(*mutations)
         good = tell(1, "nothing is found where nothing is broken", unbroken(copy, mutations))
         rows = [("mutation", "caught by", "as", "in s")]
         for number, mutation in enumerate(mutations, 2):
@@ -167,7 +198,7 @@ def run(mutations):
 
 def unbroken(copy, mutations):
     """Whether the tests pass where nothing is broken: None, or what they say."""
-    for file in sorted({mutation.file for mutation in mutations}):
+    for file in sorted({mutation.file for mutation in mutations if copy.can_run(mutation)}):
         passed, said = copy.test(file, *sorted({mutation.test for mutation in mutations if mutation.file == file}))
         if not passed:
             return said[:3000]

@@ -13,7 +13,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 for folder in ("brokers", "process"):
     sys.path.insert(0, os.path.join(HERE, "..", "..", "..", "tests", folder))
-from harness import BUILD, Failed, main, test           # noqa: E402
+from harness import BUILD, PATIENCE, Failed, main, test # noqa: E402
 from http_script import Server, answer, registry        # noqa: E402
 
 ASK = os.path.join(BUILD, "plugins", "registry", "tests", "ask")
@@ -46,7 +46,7 @@ class Asker:
     def said(self, n):
         return [line for line in self.worker.json() if line.get("n") == n]
 
-    def until(self, n, *statuses, timeout=30):
+    def until(self, n, *statuses, timeout=PATIENCE):
         """The latest answer to question n, once its status is one of these."""
         def looked(_):
             said = self.said(n)
@@ -175,7 +175,7 @@ def a_refusal_is_permanent_and_in_the_registrys_words(t):
              "old": answer(409, {"error_code": 409, "message": "incompatible"})}
     server = Server(lambda request: plays.get(request.target.split("/")[2]) or registry(request))
     asker = Asker(t, "url=" + server.url)
-    t.equal(asker.until(asker.register("bad"), "permanent")["text"],
+    t.equal(asker.until(asker.register("bad"), "permanent", "retriable")["text"],
             f"schema registry {server.url}: the schema of subject bad: refused with 422: Illegal namespace: a-b "
             "(error code 42201)")
     old = asker.until(asker.register("old"), "permanent")
@@ -203,7 +203,7 @@ def an_unknown_id_is_permanent_only_when_a_registry_says_so(t):
     server = Server(lambda request: plays[request.target])
     asker = Asker(t, "url=" + server.url)
     t.contains(asker.until(asker.lookup(5), "permanent")["text"], "schema 5: refused with 404: Schema not found")
-    t.contains(asker.until(asker.lookup(6), "retriable")["text"], "schema 6", "is this its address?")
+    t.contains(asker.until(asker.lookup(6), "retriable", "permanent")["text"], "schema 6", "is this its address?")
 
 
 UNKNOWN = answer(404, {"error_code": 40403, "message": "Schema not found"})
