@@ -15,7 +15,7 @@ from harness import BUILD, PLUGINS, main, test              # noqa: E402
 # Of the protocol: kinds of requests, and errors.
 PRODUCE, FETCH, OFFSET_COMMIT, OFFSET_FETCH, JOIN_GROUP, HEARTBEAT = 0, 1, 8, 9, 11, 12
 UNKNOWN_TOPIC, NOT_LEADER, TIMED_OUT, COORDINATOR_LOADING, NO_COORDINATOR, NOT_COORDINATOR = 3, 6, 7, 14, 15, 16
-ILLEGAL_GENERATION, INVALID_COMMIT = 22, 28
+ILLEGAL_GENERATION, UNKNOWN_MEMBER, INVALID_COMMIT = 22, 25, 28
 REBALANCE_IN_PROGRESS, OUT_OF_ORDER, INVALID_EPOCH, UNKNOWN_PRODUCER = 27, 45, 47, 59
 
 QUIET = "log_level = error\naudit_delivered = no\naudit_received = no\naudit_processed = no\n"
@@ -275,7 +275,7 @@ def a_producer_that_cannot_know_any_more_is_opened_anew(t):
         for n, error in enumerate((OUT_OF_ORDER, UNKNOWN_PRODUCER, INVALID_EPOCH)):
             mock("errors", PRODUCE, error, 1)
             done = start_producer(t, "a", 300 * n, 300 * (n + 1)).wait(0)
-            t.equal(len(done.json()), 300, f"receipts after error {error}")
+            t.equal(len({one.get("position") for one in done.json()}), 300, f"places that receipts name after error {error}")
             if error == OUT_OF_ORDER:
                 t.contains(done.err, "opened anew")
         worker = t.start("consume", "w")
@@ -283,7 +283,61 @@ def a_producer_that_cannot_know_any_more_is_opened_anew(t):
         in_order(t, end(worker).json())
 
 
+@test
+def a_producer_whose_queue_is_full_waits_for_room(t):
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        configure(t, mock, rdkafka_queue_buffering_max_messages="10")
+        sent = produce(t, "a", 0, 500)
+        t.equal(sorted(position(one["position"])[1] for one in sent), list(range(500)), "places that receipts name")
+        worker = t.start("consume", "w")
+        worker.until(lambda w: len(w.json()) == 500, what="all events")
+        t.equal([number(event) for event in end(worker).json()], list(range(500)), "what was sent, in order")
+
+
 # ---- Places ----
+
+@test
+def what_is_done_and_not_stored_still_takes_its_room(t):
+    """An acknowledgement is none before its place is stored: there is room for one, and the next does not run."""
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        configure(t, mock, section="max_in_flight = 1\n", bus=QUIET.replace("error", "info"))
+        produce(t, "a", 0, 2)
+        mock("errors", OFFSET_COMMIT, INVALID_COMMIT, 100)
+        worker = t.start("consume", "w")
+        worker.until(lambda w: w.err.count("committing:") >= 3, what="commits that are refused")
+        t.equal(numbers_of(worker.json()), [0], "what has run before a place was stored")
+        mock("clear", OFFSET_COMMIT)
+        worker.until(lambda w: len(w.json()) == 2, what="the next one")
+        end(worker)
+        t.equal(t.run("consume", "w", "--exit-at-end").json(), [], "what its place had not covered")
+
+
+@test
+def a_verdict_that_comes_after_its_partition_was_away_settles_no_other_event(t):
+    """The partition is back by then, where it was among the member's, and another event has the old one's number."""
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        command = receiver(t, 'echo >>runs', """case $e in *'"position":"0:0"'*) ;; *'"position":"0:1"'*) go=old;; *) go=new;;""",
+                           "esac", '[ -z "$go" ] || until [ -e "$go" ]; do sleep 0.02; done', 'echo "$e"')
+        configure(t, mock, section=f"concurrency = 4\nexec = {command}\n", bus=QUIET.replace("error", "debug"))
+        for key in ("done", "old"):
+            raw_logins(mock, 0, 1, key)
+        t.write("runs", "")
+        worker = t.start("consume", "w")
+        worker.until(lambda w: places(w) == {"0:0"} and len(t.read("runs")) == 2, what="the second event at work")
+        mock("errors", HEARTBEAT, UNKNOWN_MEMBER, 1)
+        worker.until("event(s) are taken away")
+        raw_logins(mock, 0, 1, "new")
+        worker.until(lambda _: len(t.read("runs")) == 3, what="the third event at work")
+        t.write("old", "")
+        worker.until(lambda w: len(w.json()) == 3, what="the second event once more")
+        worker.until("came too late", timeout=5)            # long ago by now
+        t.write("new", "")
+        worker.until(lambda w: len(w.json()) == 4, what="the third event")
+        end(worker)
+
 
 @test
 def a_commit_that_fails_is_made_again(t):

@@ -66,8 +66,8 @@ def site(test_function):
 class Service:
     """A producer that is fed through a pipe."""
 
-    def __init__(self, t):
-        self.worker = t.start("produce", "--json", "-", stdin=subprocess.PIPE)
+    def __init__(self, t, *more):
+        self.worker = t.start("produce", "--json", *more, "-", stdin=subprocess.PIPE)
         self.until, self.receipts = self.worker.until, self.worker.json
 
     def send(self, event_type, data):
@@ -128,6 +128,23 @@ def away_later_known_schemas_go_on_and_new_ones_are_held(t, mock, registry):
     service.until(lambda worker: any(one["topic"] == "b" for one in worker.json()), what="the held event")
     done = service.end()
     t.equal((len(done.json()), len(told(done.err))), (21, 1), "receipts, and times it was said")
+
+
+@site
+def what_is_known_does_not_pass_what_waits_in_its_topic(t, mock, registry):
+    mock("topic", "c", 1)
+    service = Service(t, "--topic", "c")
+    service.login(0, 10)
+    service.until(lambda worker: len(worker.json()) == 10, what="the first receipts")
+    registry.go()
+    service.send(COURSE, {"course": {"course_key": "c"}})
+    service.until("schema registry")
+    service.login(10, 3000)             # more than a pipe holds: most are taken
+    registry.come()
+    service.until(lambda worker: len(worker.json()) == 3001, what="the receipts")
+    service.end()
+    types = [bytes.fromhex(dict(one["headers"])["ce_type"]).decode() for one in raw("dump", mock.bootstrap, "c")]
+    t.equal(types.index(COURSE), 10, "where the event stands that has waited")
 
 
 # ---- Consumers ----
