@@ -6,9 +6,9 @@
     mutations.py --check      only whether each still applies to the tree: without fuzz; seconds
     mutations.py --told       only whether docs/proof.md has the table of them; --write: writes it there
 
-A mutation is a file mutations/NAME.patch: what it breaks; "test:" the test that finds it, here or among those of a plugin,
-a process test or one of its unit program, passed over where its plugin or its server is not there; "finds:" words one of which
-is in what the test says (a kind of violation with a number above 0, or any other text); then the patch.
+A mutation is a file mutations/NAME.patch: what it breaks; "test:" the test that finds it, here or among those of a
+plugin, of processes or in a unit program, passed over where its plugin or its server is not there; "finds:" words one of
+which is in what the test says (a kind of violation with a number above 0, or any other text); then the patch.
 Says TAP, and in the end a table of what found each, and in how many seconds.
 """
 import concurrent.futures
@@ -124,7 +124,8 @@ class Copy:
         env.pop("EB_SOAK", None)
         words = [sys.executable, os.path.join(self.source, file), *names]
         if file.endswith(".c"):
-            words = [os.path.join(self.source, "tests", "run"), unit_program(file), "--filter", f"*/@({'|'.join(names)})"]
+            words = [os.path.join(self.source, "tests", "run"), unit_program(file)]
+            words += ["--filter", f"*/@({'|'.join(names)})"]
         ran = subprocess.run(words, cwd=self.build, env=env, capture_output=True, text=True, timeout=TEST_SECONDS,
                              check=False)
         return ran.returncode == 0, ran.stdout + ran.stderr
