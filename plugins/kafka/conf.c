@@ -151,9 +151,10 @@ static int set_defaults(rd_kafka_conf_t *conf, enum kf_role role, struct eb_erro
         return 0;
     if (role == KF_PRODUCER)
         return set_all(conf, producer, sizeof producer / sizeof *producer, err);
-    if (role == KF_CONSUMER)
-        kf_refill_configure(conf);
-    return role != KF_CONSUMER || set_all(conf, consumer, sizeof consumer / sizeof *consumer, err);
+    if (role != KF_CONSUMER)
+        return 1;
+    kf_refill_configure(conf);
+    return set_all(conf, consumer, sizeof consumer / sizeof *consumer, err);
 }
 
 static int set_kept(rd_kafka_conf_t *conf, const struct kf_settings *set, enum kf_role role, struct eb_error *err) {

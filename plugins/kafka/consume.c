@@ -190,12 +190,13 @@ static void look_for_topics(struct kf_consumer *c, int64_t now) {
 static void turn(struct kf_consumer *c, int64_t budget_ms, bool is_full) {
     kf_client_look(&c->client, budget_ms);
     serve(c);
-    kf_refill_go_on(&c->refill, c->client.rk, c->client.set, kf_ticks_ms());
-    if (is_full && c->commit_ms > kf_ticks_ms() + FULL_MS && c->commit_ms != INT64_MAX)
-        c->commit_ms = kf_ticks_ms() + FULL_MS;
-    kf_commit(c, kf_ticks_ms());
-    kf_rebalance_go_on(c, kf_ticks_ms());
-    look_for_topics(c, kf_ticks_ms());
+    int64_t now = kf_ticks_ms();
+    kf_refill_go_on(&c->refill, c->client.rk, c->client.set, now);
+    if (is_full && c->commit_ms > now + FULL_MS && c->commit_ms != INT64_MAX)
+        c->commit_ms = now + FULL_MS;
+    kf_commit(c, now);
+    kf_rebalance_go_on(c, now);
+    look_for_topics(c, now);
 }
 
 /* When the loop has to look again though nothing has rung. */

@@ -1,18 +1,22 @@
 /* plugins/kafka/refill.c - see refill.h. */
 #include "refill.h"
 
+#include <stdio.h>
+
 #include "native.h"
 
-#define PAUSE "10"                      /* ms between two looks, while a queue is full */
-enum { PAUSE_MS = 10, HAS_BACKOFF = 0x02020000 };
+enum { PAUSE_MS = 10, HAS_BACKOFF = 0x02020000 };       /* between two looks, while a queue is full */
 
 static int has_backoff(void) {
     return rd_kafka_version() >= HAS_BACKOFF;
 }
 
 void kf_refill_configure(rd_kafka_conf_t *conf) {
+    char pause[12];
+
+    snprintf(pause, sizeof pause, "%d", PAUSE_MS);
     if (has_backoff())
-        rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", PAUSE, NULL, 0);
+        rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", pause, NULL, 0);
 }
 
 void kf_refill_begin(struct kf_refill *refill) {

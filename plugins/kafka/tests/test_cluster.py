@@ -160,6 +160,28 @@ def a_topic_that_goes_away_under_a_producer_is_waited_for_as_well(t):
 
 
 @test
+def a_topic_that_has_gone_away_is_waited_for_no_longer_than_topic_wait(t):
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        configure(t, mock, topic_wait="2s", rdkafka_retry_backoff_ms="50")
+        os.mkfifo(t.path("lines"))
+        producer = t.start("produce", "--signal", LOGIN, "--topic", "a", "--key-field", KEY_FIELD, "--json", "--file",
+                           t.path("lines"))
+        with open(t.path("lines"), "w", encoding="utf-8") as lines:
+            lines.write(login_lines(0, 5))
+            lines.flush()
+            producer.until(lambda p: len(p.json()) == 5, what="the first ones")
+            mock("topic-error", "a", UNKNOWN_TOPIC)
+            mock("leader", "a", 0, -1)
+            mock("errors", PRODUCE, UNKNOWN_TOPIC, 50)
+            began = time.monotonic()
+            lines.write(login_lines(5, 10))
+        done = producer.wait(None)
+        t.check(time.monotonic() - began < 40, f"not by delivery_timeout: {time.monotonic() - began:.0f} s")
+        t.contains(done.err, "topic a does not exist, waited 2000 ms", "topic_wait", "undelivered.jsonl")
+
+
+@test
 def a_place_behind_the_end_is_the_end(t):
     """Where a new group is to begin; not the beginning, which is what librdkafka takes."""
     with Mock(t) as mock:
