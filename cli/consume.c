@@ -231,7 +231,8 @@ static const struct cli_option options[] = {
     {.name = "group", .letter = 'g', .type = CLI_TEXT, .offset = offsetof(struct ask, group), .value = "GROUP",
      .help = "the consumer group; without one, events are only looked at"},
     {.name = "name", .type = CLI_TEXT, .offset = offsetof(struct ask, name), .value = "CONSUMER",
-     .help = "this member's name in the group; {host}-{n} when left out"},
+     .help = "this member's name in the group; {host}-{place}-{n} when left out, where place differs by machine, user and state "
+             "folder"},
     {.name = "from", .type = CLI_TEXT, .offset = offsetof(struct ask, from), .value = "PLACE",
      .help = "where a new group starts: earliest (default), latest, a time (ISO 8601, or -15m, -2h, -7d) or a position"},
     {.name = "count", .letter = 'n', .type = CLI_COUNT, .offset = offsetof(struct ask, count), .value = "COUNT",

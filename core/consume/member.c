@@ -3,14 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/backoff.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/fingerprint.h"
 #include "base/folders.h"
 
 enum { MOST_MEMBERS = 10000 };
@@ -78,23 +82,80 @@ static enum eb_status take_wanted(const char *state, const char *group, const ch
     return status == EB_EMPTY ? EB_PERMANENT : status;
 }
 
-enum eb_status ebi_member_take(const char *state, const char *group, const char *wanted, struct ebi_member *member,
-                               struct eb_error *err) {
-    char host[200] = "localhost";
-    enum eb_status status = EB_EMPTY;
+/* ---- The default name ---- */
 
-    member->lock = -1;
-    if (wanted)
-        return take_wanted(state, group, wanted, member, err);
+/* The id of the running system: it differs between machines that run at the same time, clones of one image too, and is the
+ * same in all containers of one machine. False: the system does not tell. */
+static bool read_boot_id(char id[64]) {
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, id, 63);
+
+    if (fd >= 0)
+        close(fd);
+    id[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+/* Within one running system a folder's device and inode are its own. Where the system tells too little, the place is drawn
+ * anew for each worker: a name that changes with each start, rather than one that two workers could have. */
+static void place_of(const char *state, char place[9]) {
+    char boot[64], text[200];
+    struct stat folder;
+    int len;
+
+    if (read_boot_id(boot) && stat(state, &folder) == 0)
+        len = snprintf(text, sizeof text, "%s %lu %ju %ju", boot, (unsigned long)geteuid(), (uintmax_t)folder.st_dev,
+                       (uintmax_t)folder.st_ino);
+    else
+        len = snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64, ebi_chance(), ebi_chance());
+    ebi_fingerprint(text, (size_t)len, place);
+}
+
+static enum eb_status make_folder(const char *state, struct eb_error *err) {
+    struct ebi_bytes path = {0};
+    enum eb_status status = ebi_bytes_add_format(&path, "%s/members/", state) ? ebi_make_folders_for(path.data, err)
+                                                                               : ebi_error_memory(err);
+
+    ebi_bytes_free(&path);
+    return status;
+}
+
+/* The first name that is free, from number n on. */
+static enum eb_status take_default(const char *state, const char *group, unsigned n, struct ebi_member *member,
+                                   struct eb_error *err) {
+    char host[200] = "localhost", place[9];
+    enum eb_status status = make_folder(state, err);
+
+    if (status != EB_OK)
+        return status;
     gethostname(host, sizeof host - 1);                 /* cannot fail but for length, and cut is good enough */
     for (char *c = host; *c; c++)
         if (!is_name_character(*c))
             *c = '-';
-    for (unsigned n = 1; n <= MOST_MEMBERS && status == EB_EMPTY; n++) {
-        snprintf(member->name, sizeof member->name, "%s-%u", host, n);
+    place_of(state, place);
+    for (status = EB_EMPTY; n <= MOST_MEMBERS && status == EB_EMPTY; n++) {
+        snprintf(member->name, sizeof member->name, "%s-%s-%u", host, place, n);
+        member->n = n;
         status = take(state, group, member->name, member, err);
     }
-    return status == EB_EMPTY ? EB_PERMANENT : status;
+    if (status == EB_EMPTY)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "all %d names of consumers of group %s are in use; give one with --name",
+                         MOST_MEMBERS, group);
+    return status;
+}
+
+/* ---- The interface ---- */
+
+enum eb_status ebi_member_take(const char *state, const char *group, const char *wanted, struct ebi_member *member,
+                               struct eb_error *err) {
+    member->lock = -1;
+    member->n = 0;
+    return wanted ? take_wanted(state, group, wanted, member, err) : take_default(state, group, 1, member, err);
+}
+
+enum eb_status ebi_member_take_next(const char *state, const char *group, struct ebi_member *member, struct eb_error *err) {
+    ebi_member_leave(member);
+    return take_default(state, group, member->n + 1, member, err);
 }
 
 void ebi_member_leave(struct ebi_member *member) {

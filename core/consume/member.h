@@ -4,16 +4,24 @@
 
 #include <eventbus/error.h>
 
+/* The default name is {host}-{place}-{n}. `place` is a fingerprint of the running system (its boot id), the user and the
+ * state folder (device and inode), so that machines with one host name, containers, users and state folders never share a
+ * name; it stays the same until the system starts again. n is the lowest number whose lock file is free. */
 struct ebi_member {
     char name[256];
+    unsigned n;                         /* of a default name; 0: the name was given */
     int lock;                           /* the locked file; -1: none */
 };
 
-/* Takes a name: the wanted one, or with NULL {host}-{n} with the lowest n that is free. The locks are files in
- * {state}/members, which is made as needed. EB_PERMANENT: the name is in use, with the file; it is no name (letters,
- * digits and . _ - only). */
+/* Takes a name: the wanted one, or with NULL the first default name that is free. The locks are files in {state}/members,
+ * which is made as needed. EB_PERMANENT: the name is in use, with the file; it is no name (letters, digits and . _ - only). */
 enum eb_status ebi_member_take(const char *state, const char *group, const char *wanted, struct ebi_member *,
                                struct eb_error *);
+
+/* Leaves a default name that the broker shows in use elsewhere, and takes the next one that is free here. After a failure
+ * the member has no name. */
+enum eb_status ebi_member_take_next(const char *state, const char *group, struct ebi_member *, struct eb_error *);
+
 void ebi_member_leave(struct ebi_member *);
 
 #endif

@@ -323,6 +323,27 @@ static void reopen(struct eb_consumer *consumer, const struct eb_error *why) {
     }
 }
 
+/* The broker shows this member's name in use elsewhere. A given name is a mistake of the configuration; a default name is
+ * left to the other one, and the next one taken: what this instance was handed comes again. */
+static void rename_member(struct eb_consumer *consumer, const struct eb_error *why) {
+    const char *state = ebi_config_state(consumer->parts.config), *group = consumer->task.group;
+    struct eb_error err = *why;
+
+    if (consumer->member.n == 0) {
+        err.kind = EB_KIND_CONFIG;
+        ebi_error_context(&err, "broker %s", consumer->parts.broker->name);
+        fail(consumer, &err);
+        return;
+    }
+    close_instance(consumer, 0);        /* it borrows the name */
+    if (ebi_member_take_next(state, group, &consumer->member, &err) != EB_OK) {
+        fail(consumer, &err);
+        return;
+    }
+    ebi_log_line(consumer->parts.log, EBI_WARNING, "group %s: this consumer takes the name %s", group, consumer->member.name);
+    reopen(consumer, why);
+}
+
 static void receive_until_told(struct eb_consumer *consumer) {
     int64_t link_by = ebi_ticks_ms() + time_to_connect(consumer);
 
@@ -334,6 +355,8 @@ static void receive_until_told(struct eb_consumer *consumer) {
             return;
         if (status <= EB_FATAL) {
             reopen(consumer, &err);
+        } else if (status == EB_PERMANENT && err.kind == EB_KIND_NAME) {
+            rename_member(consumer, &err);
         } else if (status == EB_PERMANENT) {
             ebi_error_context(&err, "broker %s", consumer->parts.broker->name);
             fail(consumer, &err);

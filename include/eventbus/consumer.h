@@ -22,7 +22,7 @@ struct eb_consumer_options {
                                      * below, else its defaults */
     const char *const *topics;      /* NULL-ended; NULL: the section's */
     const char *group;              /* NULL: the section's */
-    const char *consumer;           /* this member's name; NULL: {host}-{n} */
+    const char *consumer;           /* this member's name; NULL: {host}-{place}-{n} */
     const char *broker;             /* NULL: the configured consumer */
     const char *from;               /* where a new group starts: earliest (default), latest, TIME, POSITION */
     uint64_t count;                 /* stop when so many events are settled; 0: never */

@@ -31,7 +31,8 @@ enum eb_kind {
     EB_KIND_BROKER = 2, /* the broker, its registry, or the way to them */
     EB_KIND_DATA = 3,   /* an event's data, JSON, Avro bytes or a schema */
     EB_KIND_PLUGIN = 4, /* a plugin file */
-    EB_KIND_SYSTEM = 5  /* this machine: memory, files, threads */
+    EB_KIND_SYSTEM = 5, /* this machine: memory, files, threads */
+    EB_KIND_NAME = 6    /* a consumer's name: another member of its group uses it */
 };
 
 enum { EB_ERROR_ROOM = 1008 };

@@ -201,7 +201,9 @@ struct eb_subscription {
     const char *const *topics;      /* full names; with EB_T_PATTERN '*' may stand in them */
     size_t n_topics;
     const char *group;
-    const char *consumer;           /* this member's name: stable over restarts */
+    const char *consumer;           /* this member's name: stable over restarts. Where the broker shows that another live
+                                     * member has it, receive fails with EB_PERMANENT and EB_KIND_NAME: the host opens
+                                     * another instance under another name, or ends */
     const struct eb_point *start;   /* for a group that is new; an existing one is never moved */
     int32_t order;                  /* enum eb_order: what the host will keep among what it is handed */
     uint32_t max_messages;          /* unsettled at a time; bounds what a plugin fetches ahead as well. What it holds and */

@@ -40,6 +40,30 @@ Test(worker, one_that_can_never_be_opened_again_ends_the_worker) {
     close_all();
 }
 
+Test(worker, a_default_name_that_is_in_use_elsewhere_is_left_for_another_one) {
+    events(5, "k");
+    played.receive = (struct trouble){EB_PERMANENT, 2, .kind = EB_KIND_NAME};
+    open_on("able", TASK);
+    run();
+    cr_assert(stage_said("broker m: the consumer is opened anew: the test wants it"));
+    cr_assert(stage_said("this consumer takes the name "));
+    cr_assert(stage_said("-3"));
+    in_order(5);
+    close_all();
+}
+
+Test(worker, a_given_name_that_is_in_use_elsewhere_is_a_mistake_of_the_configuration) {
+    events(1, "k");
+    played.receive = (struct trouble){EB_PERMANENT, 1, .kind = EB_KIND_NAME};
+    open_bus_on("able", NULL, TASK);
+    const struct eb_consumer_options options = {.size = sizeof options, .section = "w", .consumer = "me"};
+    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
+    cr_assert_eq(eb_consumer_run(consumer, &err), EB_PERMANENT);
+    cr_assert_eq(err.kind, EB_KIND_CONFIG);
+    cr_assert(strstr(err.text, "broker m: the test wants it"), "%s", err.text);
+    close_all();
+}
+
 Test(worker, receiving_that_fails_is_told_and_goes_on_after_a_pause) {
     events(1, "k");
     played.receive = (struct trouble){EB_RETRIABLE, 1};
