@@ -20,6 +20,10 @@ static struct ebi_epoch *epoch_new(uint64_t id) {
 }
 
 enum eb_status ebi_outbound_mark(struct ebi_outbound *outbound, uint64_t *id, struct eb_error *err) {
+    if (outbound->youngest->open == 0) {                /* nothing to end: flushes in a row make no epochs */
+        *id = outbound->youngest->id - 1;
+        return EB_OK;
+    }
     struct ebi_epoch *next = epoch_new(outbound->youngest->id + 1);
 
     if (!next)
@@ -175,12 +179,21 @@ bool ebi_outbound_ever_fits(const struct ebi_outbound *outbound, const struct eb
     return out->bytes <= outbound->limits.bytes;
 }
 
-/* ---- The ring of topics with something waiting ---- */
+/* ---- The ring of topics whose head may go ---- */
+
+static bool key_is_out(const struct ebi_outbound *outbound, const struct ebi_topic_queue *topic,
+                       const struct ebi_out *out) {
+    struct ebi_out *other = NULL;
+
+    if (!outbound->plugin_orders && out->message.key.data)
+        HASH_FIND(hh, topic->busy, out->message.key.data, out->message.key.len, other);
+    return other != NULL;
+}
 
 static void enter_ring(struct ebi_outbound *outbound, struct ebi_topic_queue *topic) {
     struct ebi_topic_queue *ring = outbound->ring;
 
-    if (topic->in_ring)
+    if (topic->in_ring || topic->rest.set || !topic->head || topic->failed || key_is_out(outbound, topic, topic->head))
         return;
     topic->in_ring = true;
     if (!ring) {
@@ -195,6 +208,8 @@ static void enter_ring(struct ebi_outbound *outbound, struct ebi_topic_queue *to
 }
 
 static void leave_ring(struct ebi_outbound *outbound, struct ebi_topic_queue *topic) {
+    if (!topic->in_ring)
+        return;
     topic->in_ring = false;
     if (topic->next == topic)
         outbound->ring = NULL;
@@ -202,6 +217,21 @@ static void leave_ring(struct ebi_outbound *outbound, struct ebi_topic_queue *to
         outbound->ring = topic->next;
     topic->prev->next = topic->next;
     topic->next->prev = topic->prev;
+}
+
+/* Something waits in the topic now, whose time is up then. */
+static void expect_expiry(struct ebi_outbound *outbound, struct ebi_topic_queue *topic, int64_t deadline_ms) {
+    if (topic->expiry.set && topic->expiry.at_ms <= deadline_ms)
+        return;
+    ebi_timers_remove(&outbound->expiring, &topic->expiry);
+    ebi_timers_add(&outbound->expiring, &topic->expiry, deadline_ms);
+}
+
+/* The last one that waited in the topic is gone. */
+static void leave_waiting(struct ebi_outbound *outbound, struct ebi_topic_queue *topic) {
+    leave_ring(outbound, topic);
+    ebi_timers_remove(&outbound->resting, &topic->rest);
+    ebi_timers_remove(&outbound->expiring, &topic->expiry);
 }
 
 /* ---- Putting ---- */
@@ -265,6 +295,7 @@ enum eb_status ebi_outbound_put(struct ebi_outbound *outbound, struct ebi_out *o
     outbound->waiting++;
     outbound->bytes += out->bytes;
     push_tail(topic, out);
+    expect_expiry(outbound, topic, out->deadline_ms);
     enter_ring(outbound, topic);
     return EB_OK;
 }
@@ -307,69 +338,79 @@ static void mark_back(struct ebi_outbound *outbound, struct ebi_out *out) {
         HASH_DEL(out->topic->busy, out);
 }
 
-static bool key_is_out(const struct ebi_outbound *outbound, const struct ebi_topic_queue *topic,
-                       const struct ebi_out *out) {
-    struct ebi_out *other = NULL;
-
-    if (!outbound->plugin_orders && out->message.key.data)
-        HASH_FIND(hh, topic->busy, out->message.key.data, out->message.key.len, other);
-    return other != NULL;
-}
-
 static void lower(int64_t *due_ms, int64_t to) {
     if (to < *due_ms)
         *due_ms = to;
 }
 
-/* May this topic be served now? When only time keeps it from that, *due_ms learns of it. */
-static bool servable(const struct ebi_outbound *outbound, const struct ebi_topic_queue *topic, int64_t now_ms,
-                     bool hurry, int64_t *due_ms) {
-    if (topic->failed || key_is_out(outbound, topic, topic->head))
-        return false;                   /* a report will change that */
-    if (topic->not_before_ms > now_ms) {
-        lower(due_ms, topic->not_before_ms);
-        return false;
-    }
+/* Does a topic of the ring wait for more to send in one batch? *due_ms learns until when. So many linger at most as a batch
+ * has messages. */
+static bool lingers(const struct ebi_outbound *outbound, const struct ebi_topic_queue *topic, int64_t now_ms, bool hurry,
+                    int64_t *due_ms) {
     int64_t full_by = topic->head->put_ms + outbound->limits.linger_ms;
-    if (!hurry && full_by > now_ms && outbound->waiting < outbound->limits.batch_messages) {
-        lower(due_ms, full_by);
+
+    if (hurry || full_by <= now_ms || outbound->waiting >= outbound->limits.batch_messages)
         return false;
+    lower(due_ms, full_by);
+    return true;
+}
+
+/* Topics whose wait is over are served again; *due_ms learns when the next will be. */
+static void end_rests(struct ebi_outbound *outbound, int64_t now_ms, int64_t *due_ms) {
+    struct ebi_timer *timer;
+
+    while ((timer = ebi_timers_take_due(&outbound->resting, now_ms)))
+        enter_ring(outbound, EBI_TIMER_OF(timer, struct ebi_topic_queue, rest));
+    if (outbound->resting.first)
+        lower(due_ms, outbound->resting.first->at_ms);
+}
+
+struct picking {
+    struct ebi_out **batch;
+    size_t n, max, bytes;
+    bool full;                          /* the next one would be more than batch_bytes */
+};
+
+/* False: there was no memory to note a key. */
+static bool pick_from(struct ebi_outbound *outbound, struct ebi_topic_queue *topic, struct picking *picking) {
+    while (picking->n < picking->max && topic->head && !key_is_out(outbound, topic, topic->head)) {
+        if (picking->n > 0 && picking->bytes + topic->head->bytes > outbound->limits.batch_bytes) {
+            picking->full = true;
+            return true;
+        }
+        if (!hold_key(outbound, topic, topic->head))
+            return false;
+        struct ebi_out *out = pop_head(topic);
+        picking->bytes += out->bytes;
+        picking->batch[picking->n++] = out;
+        mark_out(outbound, out);
     }
     return true;
 }
 
 size_t ebi_outbound_pick(struct ebi_outbound *outbound, int64_t now_ms, bool hurry, struct ebi_out **batch, size_t max,
                          int64_t *due_ms) {
-    struct ebi_topic_queue *topic = outbound->ring, *last = topic ? topic->prev : NULL;
-    size_t n = 0, bytes = 0;
+    struct picking picking = {batch, 0, max < outbound->limits.batch_messages ? max : outbound->limits.batch_messages, 0, false};
 
-    if (max > outbound->limits.batch_messages)
-        max = outbound->limits.batch_messages;
-    while (topic && n < max) {
+    end_rests(outbound, now_ms, due_ms);
+    struct ebi_topic_queue *topic = outbound->ring, *last = topic ? topic->prev : NULL;
+    while (topic && picking.n < picking.max) {
         struct ebi_topic_queue *next = topic == last ? NULL : topic->next;
 
-        if (servable(outbound, topic, now_ms, hurry, due_ms)) {
-            while (n < max && topic->head && !key_is_out(outbound, topic, topic->head)) {
-                if (n > 0 && bytes + topic->head->bytes > outbound->limits.batch_bytes) {
-                    outbound->ring = topic;
-                    return n;
-                }
-                if (!hold_key(outbound, topic, topic->head)) {
-                    lower(due_ms, now_ms + NO_MEMORY_WAIT_MS);
-                    break;
-                }
-                struct ebi_out *out = pop_head(topic);
-                bytes += out->bytes;
-                batch[n++] = out;
-                mark_out(outbound, out);
-            }
-            outbound->ring = topic->next;       /* the others come first next time */
+        if (!lingers(outbound, topic, now_ms, hurry, due_ms)) {
+            if (!pick_from(outbound, topic, &picking))
+                lower(due_ms, now_ms + NO_MEMORY_WAIT_MS);
+            outbound->ring = picking.full ? topic : topic->next;        /* the others come first next time */
             if (!topic->head)
-                leave_ring(outbound, topic);
+                leave_waiting(outbound, topic);
+            else if (key_is_out(outbound, topic, topic->head))
+                leave_ring(outbound, topic);            /* a report brings it back */
+            if (picking.full)
+                break;
         }
         topic = next;
     }
-    return n;
+    return picking.n;
 }
 
 void ebi_outbound_unpick(struct ebi_outbound *outbound, struct ebi_out **batch, size_t n) {
@@ -379,37 +420,83 @@ void ebi_outbound_unpick(struct ebi_outbound *outbound, struct ebi_out **batch, 
         mark_back(outbound, out);
         outbound->waiting++;
         push_head(out->topic, out);
+        expect_expiry(outbound, out->topic, out->deadline_ms);
         enter_ring(outbound, out->topic);
     }
 }
 
-static void insert_failed(struct ebi_outbound *outbound, struct ebi_topic_queue *topic, struct ebi_out *out) {
-    struct ebi_out **at = &topic->failed;
+/* ---- Failures ---- */
 
+static void add_failed(struct ebi_outbound *outbound, struct ebi_topic_queue *topic, struct ebi_out *out) {
     outbound->failed++;
-    while (*at && (*at)->seq < out->seq)
-        at = &(*at)->next;
-    out->next = *at;
-    *at = out;
+    out->next = NULL;
+    if (topic->failed) {
+        topic->failed_mixed |= topic->last_failed->seq > out->seq;
+        topic->last_failed->next = out;
+    } else {
+        topic->failed = out;
+        topic->failed_mixed = false;
+        leave_ring(outbound, topic);
+    }
+    topic->last_failed = out;
+}
+
+static struct ebi_out *merge(struct ebi_out *a, struct ebi_out *b) {
+    struct ebi_out *merged = NULL, **end = &merged;
+
+    while (a && b) {
+        struct ebi_out **first = a->seq < b->seq ? &a : &b;
+
+        *end = *first;
+        end = &(*first)->next;
+        *first = *end;
+    }
+    *end = a ? a : b;
+    return merged;
+}
+
+/* Sorts by seq. parts[i] is a sorted list of 2 to the power of i messages, or of none. */
+static struct ebi_out *sorted(struct ebi_out *list) {
+    enum { MOST_PARTS = 64 };
+    struct ebi_out *parts[MOST_PARTS] = {0}, *all = NULL;
+
+    while (list) {
+        struct ebi_out *part = list;
+        size_t i = 0;
+
+        list = list->next;
+        part->next = NULL;
+        for (; parts[i]; i++) {
+            part = merge(parts[i], part);
+            parts[i] = NULL;
+        }
+        parts[i] = part;
+    }
+    for (size_t i = 0; i < MOST_PARTS; i++)
+        all = merge(all, parts[i]);
+    return all;
 }
 
 /* None of the topic is at the plugin: those that failed go back in front of those that wait, which are all younger. */
 static void requeue_failed(struct ebi_outbound *outbound, struct ebi_topic_queue *topic, int64_t now_ms,
                            uint64_t chance) {
-    struct ebi_out *last = topic->failed;
+    struct ebi_out *first = topic->failed_mixed ? sorted(topic->failed) : topic->failed, *last = first;
     size_t n = 1;
 
     for (; last->next; last = last->next)
         n++;
     last->next = topic->head;
-    topic->head = topic->failed;
+    topic->head = first;
     if (!topic->tail)
         topic->tail = last;
-    topic->failed = NULL;
+    topic->failed = topic->last_failed = NULL;
     outbound->waiting += n;
     outbound->failed -= n;
-    topic->not_before_ms = now_ms + ebi_backoff_wait(&outbound->backoff, ++topic->retries, chance);
-    enter_ring(outbound, topic);
+    leave_ring(outbound, topic);
+    ebi_timers_remove(&outbound->resting, &topic->rest);
+    ebi_timers_add(&outbound->resting, &topic->rest,
+                   now_ms + ebi_backoff_wait(&outbound->backoff, ++topic->retries, chance));
+    expect_expiry(outbound, topic, first->deadline_ms);
 }
 
 bool ebi_outbound_reported(struct ebi_outbound *outbound, struct ebi_out *out, bool final, int64_t now_ms,
@@ -421,28 +508,31 @@ bool ebi_outbound_reported(struct ebi_outbound *outbound, struct ebi_out *out, b
     if (out->status == EB_OK)
         topic->retries = 0;
     if (again)
-        insert_failed(outbound, topic, out);
+        add_failed(outbound, topic, out);
     if (topic->failed && topic->at_plugin == 0)
         requeue_failed(outbound, topic, now_ms, chance);
+    else
+        enter_ring(outbound, topic);    /* where its head waited for this report */
     return !again;
 }
 
 struct ebi_out *ebi_outbound_expired(struct ebi_outbound *outbound, int64_t now_ms, bool everything) {
-    struct ebi_topic_queue *topic = outbound->ring;
+    struct ebi_timer *timer;
 
-    if (!topic)
-        return NULL;
-    do {
-        if (everything || topic->head->deadline_ms <= now_ms) {
-            struct ebi_out *out = pop_head(topic);
+    while ((timer = ebi_timers_take_due(&outbound->expiring, everything ? INT64_MAX : now_ms))) {
+        struct ebi_topic_queue *topic = EBI_TIMER_OF(timer, struct ebi_topic_queue, expiry);
+        bool expired = everything || topic->head->deadline_ms <= now_ms;
+        struct ebi_out *out = expired ? pop_head(topic) : NULL;
 
+        if (!topic->head)
+            leave_waiting(outbound, topic);
+        else
+            expect_expiry(outbound, topic, topic->head->deadline_ms);
+        if (out) {
             outbound->waiting--;
-            if (!topic->head)
-                leave_ring(outbound, topic);
             return out;
         }
-        topic = topic->next;
-    } while (topic != outbound->ring);
+    }
     return NULL;
 }
 

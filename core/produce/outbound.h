@@ -8,6 +8,7 @@
 #include <eventbus/plugin.h>
 #include "base/backoff.h"
 #include "base/hash.h"
+#include "base/timers.h"
 #include "produce/sender.h"
 
 struct ebi_topic_queue;
@@ -35,15 +36,20 @@ struct ebi_out {
     UT_hash_handle hh;                  /* in its topic's busy keys */
 };
 
-/* All below belongs to whoever holds the sender's lock. */
+/* All below belongs to whoever holds the sender's lock.
+ *
+ * A topic with something waiting is in the ring while its head may go; while a wait holds it, it is among the resting ones;
+ * while a report has to come first, it is in neither. So whoever serves the ring meets none that cannot be served. */
 struct ebi_topic_queue {
     struct ebi_out *head, *tail;        /* waiting, by seq */
-    struct ebi_out *failed;             /* came back, by seq: wait until none of the topic is at the plugin any more */
+    struct ebi_out *failed, *last_failed;       /* came back: wait until none of the topic is at the plugin any more */
+    bool failed_mixed;                  /* those that failed are not in order of seq */
     struct ebi_out *busy;               /* keys at the plugin, where it does not keep their order itself */
     size_t at_plugin;
     uint32_t retries;                   /* in a row */
-    int64_t not_before_ms;
-    struct ebi_topic_queue *prev, *next;/* in the ring of topics with something waiting */
+    struct ebi_timer rest;              /* set while a wait after a failure holds it */
+    struct ebi_timer expiry;            /* set while something waits: no later than when the time of its head is up */
+    struct ebi_topic_queue *prev, *next;/* in the ring */
     bool in_ring;
     UT_hash_handle hh;
     char name[];
@@ -62,6 +68,7 @@ struct ebi_outbound {
     bool plugin_orders;                 /* EB_T_ORDER */
     struct ebi_topic_queue *topics;     /* by name */
     struct ebi_topic_queue *ring;       /* the next to be served */
+    struct ebi_timers resting, expiring;
     struct ebi_out *out_first, *out_last;       /* at the plugin, in the order of submission */
     struct ebi_epoch *oldest, *youngest;
     size_t messages, bytes, waiting, at_plugin;
