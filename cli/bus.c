@@ -57,7 +57,8 @@ enum eb_status cli_bus_signal(const struct eb_bus *bus, const char *type, const 
     *signal = ebi_signals_find(bus->signals, type, err);
     if (*signal)
         return EB_OK;
-    err->kind = EB_KIND_CONFIG;
+    if (!ebi_signals_bad(bus->signals, type))
+        err->kind = EB_KIND_CONFIG;     /* the caller's word is wrong, not a file */
     return EB_PERMANENT;
 }
 

@@ -53,6 +53,12 @@ static void check_roles(const struct eb_bus *bus, struct cli_tally *tally) {
     check_role(bus->config, &bus->settings, bus->settings.consumer, false, tally);
 }
 
+/* A schema file that cannot be used was named in the log when the bus was opened. */
+static void check_schemas(const struct eb_bus *bus, struct cli_tally *tally) {
+    for (size_t i = 0; i < bus->signals->n_bad; i++)
+        cli_tally_told(tally, &bus->signals->bad[i].why);
+}
+
 /* Each route needs an event type there is, and a field of it as its key. */
 static void check_routes(const struct eb_bus *bus, struct cli_tally *tally) {
     struct ebi_routes *routes = NULL;
@@ -94,6 +100,7 @@ static int check(const struct cli_call *call) {
         check_roles(bus, &tally);
         check_routes(bus, &tally);
         check_consumers(bus, &tally);
+        check_schemas(bus, &tally);
     }
     if (tally.failed == 0)
         cli_outf("right: %zu broker%s, %zu route%s, %zu consumer%s; state in %s\n", counts.brokers,

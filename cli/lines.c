@@ -52,6 +52,14 @@ static enum eb_status read_line(struct cli_lines *lines, bool *whole, struct eb_
     }
 }
 
+/* Some editors and exports put one in front of UTF-8. */
+static void drop_byte_order_mark(struct ebi_bytes *line) {
+    if (line->len < 3 || memcmp(line->data, "\xef\xbb\xbf", 3) != 0)
+        return;
+    memmove(line->data, line->data + 3, line->len - 3 + 1);     /* with its NUL */
+    line->len -= 3;
+}
+
 enum eb_status cli_lines_next(struct cli_lines *lines, const char **line, size_t *len, struct eb_error *err) {
     bool whole;
 
@@ -59,7 +67,8 @@ enum eb_status cli_lines_next(struct cli_lines *lines, const char **line, size_t
         enum eb_status status = read_line(lines, &whole, err);
         if (status != EB_OK)
             return status;
-        lines->number++;
+        if (lines->number++ == 0)
+            drop_byte_order_mark(&lines->line);
         if (!whole)
             return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "a line of more than %d MiB; write one event a line",
                              CLI_LONGEST_LINE >> 20);

@@ -39,9 +39,10 @@ static enum eb_status print(struct looking *looking, const struct eb_message *th
     struct eb_message message;
     struct eb_event *event = NULL;
     struct ebi_run run = {0};
+    size_t copied = 0;
 
     ebi_sized_copy(&message, sizeof message, theirs);
-    enum eb_status status = ebi_writers_take(looking->writers, message.schema, &message.schema, err);
+    enum eb_status status = ebi_writers_take(looking->writers, message.schema, &message.schema, &copied, err);
     if (status != EB_OK)
         return status;
     struct ebi_taken *taken = ebi_taken_new(&message, NULL, message.schema, NULL);    /* for texts that end in NUL */
@@ -115,7 +116,7 @@ static enum eb_status begin(struct looking *looking, struct place *places, size_
             status = ebi_point_read(looking->look->from, &places[i].point, err);
         fix_latest(&places[i].point);
     }
-    looking->writers = ebi_writers_new(looking->bus->signals);
+    looking->writers = ebi_writers_new(looking->bus->signals, NULL, NULL);
     looking->decoder = ebi_decoder_new();
     if (status == EB_OK && (!looking->writers || !looking->decoder))
         status = ebi_error_memory(err);

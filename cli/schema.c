@@ -19,6 +19,17 @@ static void tell_problem(void *arg, const char *problem) {
     cli_outf("%s\n", problem);
 }
 
+static bool same_text(const struct ebi_schema *a, const struct ebi_schema *b) {
+    struct eb_text one = ebi_schema_public(a)->json, other = ebi_schema_public(b)->json;
+
+    return one.len == other.len && memcmp(one.data, other.data, one.len) == 0;
+}
+
+static void tell_history(const char *older, const char *type) {
+    cli_tell("both directions decode where the broker carries the writer's schema (sqlite, kafka, memory); on redis, which "
+             "carries none, keep %s as history/%s.N.avsc in a folder of schema_path", older, type);
+}
+
 static int check(const struct cli_call *call) {
     struct ebi_schema *older = NULL, *newer = NULL;
     struct eb_error err;
@@ -27,6 +38,8 @@ static int check(const struct cli_call *call) {
     if (ebi_schema_read_file(call->operands[0], LARGEST_SCHEMA, &older, &err) == EB_OK &&
         ebi_schema_read_file(call->operands[1], LARGEST_SCHEMA, &newer, &err) == EB_OK)
         problems = ebi_schema_evolution(older, newer, tell_problem, NULL, &err);
+    if (problems == 0 && !same_text(older, newer))
+        tell_history(call->operands[0], ebi_schema_type(older));
     ebi_schema_free(older);
     ebi_schema_free(newer);
     if (problems < 0)

@@ -344,6 +344,25 @@ struct ebi_taken *ebi_dispatch_next(struct ebi_dispatch *dispatch) {
     return taken;
 }
 
+/* Keeps one that is at work or parked in sight when its instance is dropped. */
+static void keep_dropped(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
+    taken->all_prev = NULL;
+    taken->all_next = dispatch->dropped;
+    if (dispatch->dropped)
+        dispatch->dropped->all_prev = taken;
+    dispatch->dropped = taken;
+}
+
+static void end_dropped(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
+    if (taken->all_prev)
+        taken->all_prev->all_next = taken->all_next;
+    else
+        dispatch->dropped = taken->all_next;
+    if (taken->all_next)
+        taken->all_next->all_prev = taken->all_prev;
+    ebi_taken_free(taken);
+}
+
 /* One at work or parked is neither any more. False: its instance was dropped meanwhile, and it is gone now. */
 static bool lay_down(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
     if (taken->state == EBI_PARKED) {
@@ -354,7 +373,7 @@ static bool lay_down(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
     }
     if (taken->lane)
         return true;
-    ebi_taken_free(taken);
+    end_dropped(dispatch, taken);
     return false;
 }
 
@@ -510,10 +529,19 @@ void ebi_dispatch_drop(struct ebi_dispatch *dispatch) {
         next = taken->all_next;
         forget(dispatch, taken);
         taken->lane = NULL;
-        if (taken->state != EBI_AT_WORK && taken->state != EBI_PARKED)
+        if (taken->state == EBI_AT_WORK || taken->state == EBI_PARKED)
+            keep_dropped(dispatch, taken);
+        else
             ebi_taken_free(taken);
     }
     HASH_ITER(hh, dispatch->lanes, lane, next_lane)
         remove_lane(dispatch, lane);
     dispatch->n_verdicts = 0;
+}
+
+void ebi_dispatch_each(const struct ebi_dispatch *dispatch, void (*each)(void *arg, const struct ebi_taken *), void *arg) {
+    for (const struct ebi_taken *taken = dispatch->all_first; taken; taken = taken->all_next)
+        each(arg, taken);
+    for (const struct ebi_taken *taken = dispatch->dropped; taken; taken = taken->all_next)
+        each(arg, taken);
 }

@@ -79,6 +79,7 @@ struct ebi_lane_list {
 /* All of it belongs to whoever holds the worker's lock; but what the loop alone changes, it reads without the lock. */
 struct ebi_dispatch {
     struct ebi_taken *by_token, *all_first, *all_last;
+    struct ebi_taken *dropped;          /* at work or parked when their instance went: by all_next */
     struct ebi_lane *lanes;
     struct ebi_lane_list ready, sleeping, returning;
     size_t in_flight, bytes;            /* received, not settled: the loop alone changes them */
@@ -135,5 +136,8 @@ bool ebi_dispatch_settled(struct ebi_dispatch *, uint64_t token, bool *acked);
 
 /* The plugin's instance is gone, and all tokens with it. Those at work are forgotten when they are done. */
 void ebi_dispatch_drop(struct ebi_dispatch *);
+
+/* Calls each for all messages there are, those at work for an instance that is gone too. */
+void ebi_dispatch_each(const struct ebi_dispatch *, void (*each)(void *arg, const struct ebi_taken *), void *arg);
 
 #endif

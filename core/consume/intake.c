@@ -132,18 +132,32 @@ static void note_lease(struct eb_consumer *consumer, int64_t lease_ms) {
     consumer->extend_at_ms = ebi_ticks_ms() + lease_ms / 3;
 }
 
+static void keep_schemas(void *arg, const struct ebi_taken *taken) {
+    ebi_writers_keep(arg, taken->message.schema);
+    ebi_writers_keep(arg, taken->message.key_schema);
+}
+
+void ebi_intake_schemas(void *arg, struct ebi_writers *writers) {
+    struct eb_consumer *consumer = arg;
+
+    pthread_mutex_lock(&consumer->lock);
+    ebi_dispatch_each(&consumer->dispatch, keep_schemas, writers);
+    pthread_mutex_unlock(&consumer->lock);
+}
+
 static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_message *message) {
     const struct eb_schema *key_schema, *schema;
     struct ebi_bytes *lane = &consumer->lane;
     struct eb_error flaw;
     struct ebi_taken *taken = NULL;
     struct eb_message copy;
+    size_t copied = 0;                  /* of schemas: a message that brings one is as large as both */
     bool own, added = false;
 
     ebi_sized_copy(&copy, sizeof copy, message);
-    enum eb_status status = ebi_writers_take(consumer->writers, copy.schema, &schema, &flaw);
+    enum eb_status status = ebi_writers_take(consumer->writers, copy.schema, &schema, &copied, &flaw);
     if (status == EB_OK)
-        status = ebi_writers_take(consumer->writers, copy.key_schema, &key_schema, &flaw);
+        status = ebi_writers_take(consumer->writers, copy.key_schema, &key_schema, &copied, &flaw);
     if (status == EB_RETRIABLE)
         return EB_FULL;                 /* no memory now: it stays with the plugin */
     if (status == EB_PERMANENT) {
@@ -155,6 +169,7 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     ebi_bytes_clear(lane);
     if (!taken || !lane_for(consumer, taken, lane, &own))
         goto done;
+    taken->bytes += copied;
     taken->alone = suspicious(taken);
     pthread_mutex_lock(&consumer->lock);
     added = ebi_dispatch_add(&consumer->dispatch, taken, own ? NULL : lane->data, lane->len, consumer->turn_ms);

@@ -37,6 +37,11 @@ static const struct eb_signal *signal_of(const struct ebi_signals *signals, cons
     return signal;
 }
 
+/* Whether a type that has no signal may be passed over by on_unknown: not where only its schema file is bad. */
+static bool is_unknown(const struct ebi_signals *signals, struct eb_text type) {
+    return type.data && type.len && !ebi_signals_bad(signals, type.data);
+}
+
 /* An empty event of a signal: the one that is there, or a new one. */
 static enum eb_status make_event(const struct eb_signal *signal, const struct eb_message *message,
                                  struct eb_event **event, struct eb_error *err) {
@@ -62,12 +67,12 @@ enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct eb
     }
     const struct eb_signal *signal = signal_of(signals, *event ? (*event)->signal : NULL, type, run);
     if (!signal)
-        return type.data && type.len ? EBI_UNKNOWN : EBI_UNUSABLE;
+        return is_unknown(signals, type) ? EBI_UNKNOWN : EBI_UNUSABLE;
     run->status = make_event(signal, message, event, &run->error);
     if (run->status == EB_OK)
         run->status = ebi_attrs_take(*event, message, &run->error);
     if (run->status == EB_OK)
-        run->status = ebi_decoder_read(decoder, (*event)->data, message->schema, message->payload, &run->error);
+        run->status = ebi_decoder_read(decoder, signal, (*event)->data, message->schema, message->payload, &run->error);
     if (run->status == EB_OK)
         return EBI_SUCCEEDED;
     eb_event_free(*event);

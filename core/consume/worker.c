@@ -606,7 +606,7 @@ static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_cons
     size_t hands = (size_t)(wishes->concurrency ? wishes->concurrency : consumer->task.settings.concurrency);
     consumer->hands = calloc(hands, sizeof *consumer->hands);
     consumer->n_hands = consumer->hands ? hands : 0;
-    consumer->writers = ebi_writers_new(consumer->parts.signals);
+    consumer->writers = ebi_writers_new(consumer->parts.signals, ebi_intake_schemas, consumer);
     consumer->decoder = ebi_decoder_new();
     if (!consumer->hands || !consumer->writers || !consumer->decoder)
         return ebi_error_memory(err);

@@ -169,6 +169,9 @@ void ebi_bury(struct eb_consumer *, struct ebi_taken *);
 
 struct eb_host ebi_intake_host(struct eb_consumer *);
 
+/* Tells the writers which schemas messages refer to: see ebi_writers_new. Without the lock. */
+void ebi_intake_schemas(void *consumer, struct ebi_writers *);
+
 /* Wakes a hand for what has come in since the last time. The loop's, without the lock. */
 void ebi_intake_announce(struct eb_consumer *);
 

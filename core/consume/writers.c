@@ -8,65 +8,183 @@
 #include "base/hash.h"
 #include "plugin/message.h"
 
-enum { MOST_WRITERS = 10000, MOST_RESOLVERS = 1000, MOST_BYTES = 1 << 20 };
+enum {
+    MOST_WRITERS = 10000,
+    MOST_RESOLVERS = 1000,
+    MOST_BYTES = 1 << 20,               /* of one schema */
+    MOST_COPIED = 64 << 20,             /* of all copies that no message needs */
+    MOST_RESOLVED = 2 << 20             /* of the writers' schemas of one decoder's resolvers */
+};
 
-/* ---- Writers ---- */
+/* ---- What was not used for longest ---- */
 
-struct writer {
-    struct eb_schema schema;            /* the registry's own where the text is the same: then nothing was copied */
-    uint64_t their_id;
-    struct writer *next;                /* among all ever taken */
-    UT_hash_handle hh;                  /* by their_id */
+static int by_stamp(const void *a, const void *b) {
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+/* Sorts the stamps of last use, which are not none. Returns the one of an eighth of them, at least the first: what was used
+ * no later than that makes room. */
+static uint64_t oldest_eighth(uint64_t *stamps, size_t n) {
+    qsort(stamps, n, sizeof *stamps, by_stamp);
+    return stamps[n < 8 ? 0 : n / 8 - 1];
+}
+
+/* ---- Copies of schemas ---- */
+
+/* A copy, for all ids that name the same text. */
+struct copy {
+    struct eb_schema schema;
+    size_t bytes;
+    uint64_t used;                      /* when an id of it was looked up last */
+    bool kept;                          /* while room is made: a message refers to it */
+    UT_hash_handle by_json, by_own_id;
     char texts[];
+};
+
+/* What an id of the plugin's means. */
+struct writer {
+    uint64_t their_id;
+    uint64_t used;
+    const struct eb_schema *schema;     /* of the copy, or the registry's own where the text is the same */
+    struct copy *copy;                  /* NULL: the registry's own */
+    UT_hash_handle hh;
 };
 
 struct ebi_writers {
     const struct ebi_signals *signals;
-    struct writer *by_id, *all;
-    size_t n;
+    ebi_writers_in_use in_use;
+    void *in_use_arg;
+    struct writer *writers;
+    struct copy *by_json, *by_own_id;   /* all copies, twice */
+    size_t bytes;                       /* of all copies */
+    uint64_t clock;                     /* a stamp for each use */
 };
 
-struct ebi_writers *ebi_writers_new(const struct ebi_signals *signals) {
+struct ebi_writers *ebi_writers_new(const struct ebi_signals *signals, ebi_writers_in_use in_use, void *arg) {
     struct ebi_writers *writers = calloc(1, sizeof *writers);
 
     if (writers)
-        writers->signals = signals;
+        *writers = (struct ebi_writers){.signals = signals, .in_use = in_use, .in_use_arg = arg};
     return writers;
 }
 
+static void drop_writer(struct ebi_writers *writers, struct writer *writer) {
+    HASH_DEL(writers->writers, writer);
+    free(writer);
+}
+
+static void drop_copy(struct ebi_writers *writers, struct copy *copy) {
+    HASH_DELETE(by_json, writers->by_json, copy);
+    HASH_DELETE(by_own_id, writers->by_own_id, copy);
+    writers->bytes -= copy->bytes;
+    free(copy);
+}
+
 void ebi_writers_forget_ids(struct ebi_writers *writers) {
-    HASH_CLEAR(hh, writers->by_id);
+    struct writer *writer, *next;
+
+    HASH_ITER(hh, writers->writers, writer, next)
+        drop_writer(writers, writer);
 }
 
 void ebi_writers_free(struct ebi_writers *writers) {
+    struct copy *copy, *next;
+
     if (!writers)
         return;
     ebi_writers_forget_ids(writers);
-    while (writers->all) {
-        struct writer *writer = writers->all;
-
-        writers->all = writer->next;
-        free(writer);
-    }
+    HASH_ITER(by_json, writers->by_json, copy, next)
+        drop_copy(writers, copy);
     free(writers);
 }
 
-static bool same(const struct eb_schema *a, const struct eb_schema *b) {
-    return a->json.len == b->json.len && memcmp(a->json.data, b->json.data, a->json.len) == 0;
+/* ---- Making room ---- */
+
+/* Forgets the ids that were not used for longest. False: no memory to tell which. */
+static bool drop_writers(struct ebi_writers *writers) {
+    size_t n = HASH_COUNT(writers->writers), i = 0;
+    uint64_t *stamps = malloc(n * sizeof *stamps), oldest;
+    struct writer *writer, *next;
+
+    if (!stamps)
+        return false;
+    for (writer = writers->writers; writer; writer = writer->hh.next)
+        stamps[i++] = writer->used;
+    oldest = oldest_eighth(stamps, n);
+    free(stamps);
+    HASH_ITER(hh, writers->writers, writer, next)
+        if (writer->used <= oldest)
+            drop_writer(writers, writer);
+    return true;
 }
 
-/* The schema of ours with the same text: bodies need no resolution, and producers have cached its id. */
-static const struct eb_schema *ours(const struct ebi_writers *writers, const struct eb_schema *theirs) {
-    for (size_t i = 0; i < writers->signals->n; i++)
-        if (same(ebi_schema_public(writers->signals->items[i].schema), theirs))
-            return ebi_schema_public(writers->signals->items[i].schema);
-    return NULL;
+void ebi_writers_keep(struct ebi_writers *writers, const struct eb_schema *schema) {
+    struct copy *copy = NULL;
+
+    if (schema)
+        HASH_FIND(by_own_id, writers->by_own_id, &schema->id, sizeof schema->id, copy);
+    if (copy)
+        copy->kept = true;
 }
 
-static const struct eb_schema *taken_before(const struct ebi_writers *writers, const struct eb_schema *theirs) {
-    for (const struct writer *writer = writers->all; writer; writer = writer->next)
-        if (same(&writer->schema, theirs))
-            return &writer->schema;
+/* Marks what messages refer to. Returns how many copies nobody needs, with their stamps. */
+static size_t find_idle(struct ebi_writers *writers, uint64_t *stamps) {
+    size_t n = 0;
+
+    for (struct copy *copy = writers->by_json; copy; copy = copy->by_json.next)
+        copy->kept = copy->used == writers->clock;      /* of the message that is coming in */
+    if (writers->in_use)
+        writers->in_use(writers->in_use_arg, writers);
+    for (struct copy *copy = writers->by_json; copy; copy = copy->by_json.next)
+        if (!copy->kept)
+            stamps[n++] = copy->used;
+    return n;
+}
+
+static void drop_idle(struct ebi_writers *writers, uint64_t oldest) {
+    struct writer *writer, *next_writer;
+    struct copy *copy, *next;
+
+    HASH_ITER(hh, writers->writers, writer, next_writer)
+        if (writer->copy && !writer->copy->kept && writer->copy->used <= oldest)
+            drop_writer(writers, writer);
+    HASH_ITER(by_json, writers->by_json, copy, next)
+        if (!copy->kept && copy->used <= oldest)
+            drop_copy(writers, copy);
+}
+
+static bool has_room(const struct ebi_writers *writers, size_t bytes) {
+    return HASH_CNT(by_json, writers->by_json) < MOST_WRITERS && writers->bytes + bytes <= MOST_COPIED;
+}
+
+/* Drops copies until there is room for one more, or messages refer to all that are left: how many those can be is bounded
+ * by what may be in flight. False: no memory to tell which. */
+static bool make_room(struct ebi_writers *writers, size_t bytes) {
+    size_t n = HASH_CNT(by_json, writers->by_json);
+
+    if (has_room(writers, bytes))
+        return true;
+    uint64_t *stamps = malloc(n * sizeof *stamps);
+    if (!stamps)
+        return false;
+    while (!has_room(writers, bytes) && (n = find_idle(writers, stamps)) > 0)
+        drop_idle(writers, oldest_eighth(stamps, n));
+    free(stamps);
+    return true;
+}
+
+/* ---- Taking ---- */
+
+/* The registry's schema of the same text: bodies need no resolution, and producers have cached its id. */
+static const struct eb_schema *own_schema(const struct ebi_writers *writers, const struct eb_schema *theirs) {
+    for (size_t i = 0; i < writers->signals->n; i++) {
+        const struct eb_schema *own = ebi_schema_public(writers->signals->items[i].schema);
+
+        if (own->json.len == theirs->json.len && memcmp(own->json.data, theirs->json.data, own->json.len) == 0)
+            return own;
+    }
     return NULL;
 }
 
@@ -80,31 +198,64 @@ static struct eb_text put_text(struct eb_text text, char **room) {
     return (struct eb_text){to, text.len};
 }
 
-static struct writer *writer_new(const struct ebi_writers *writers, const struct eb_schema *theirs) {
-    const struct eb_schema *known = ours(writers, theirs);
-    size_t texts = 0;
+/* NULL: no memory. */
+static struct copy *add_copy(struct ebi_writers *writers, const struct eb_schema *theirs) {
+    size_t bytes = sizeof(struct copy) + theirs->name.len + theirs->json.len + 2;
+    struct copy *copy = make_room(writers, bytes) ? calloc(1, bytes) : NULL;
+    char *room;
 
-    if (!known)
-        known = taken_before(writers, theirs);
-    if (!known)
-        texts = theirs->name.len + theirs->json.len + 2;
-    struct writer *writer = calloc(1, sizeof *writer + texts);
-    if (!writer)
+    if (!copy)
         return NULL;
-    writer->their_id = theirs->id;
-    if (known) {
-        writer->schema = *known;
-        return writer;
+    room = copy->texts;
+    copy->bytes = bytes;
+    copy->schema = (struct eb_schema){.size = sizeof copy->schema, .id = ebi_schema_new_id()};
+    copy->schema.name = put_text(theirs->name, &room);
+    copy->schema.json = put_text(theirs->json, &room);
+    HASH_ADD_KEYPTR(by_json, writers->by_json, copy->schema.json.data, copy->schema.json.len, copy);
+    if (!copy->by_json.tbl) {
+        free(copy);
+        return NULL;
     }
-    char *room = writer->texts;
-    writer->schema = (struct eb_schema){.size = sizeof writer->schema, .id = ebi_schema_new_id()};
-    writer->schema.name = put_text(theirs->name, &room);
-    writer->schema.json = put_text(theirs->json, &room);
+    HASH_ADD(by_own_id, writers->by_own_id, schema.id, sizeof copy->schema.id, copy);
+    if (!copy->by_own_id.tbl) {
+        HASH_DELETE(by_json, writers->by_json, copy);
+        free(copy);
+        return NULL;
+    }
+    writers->bytes += bytes;
+    return copy;
+}
+
+/* NULL: no memory. */
+static struct writer *add_writer(struct ebi_writers *writers, const struct eb_schema *theirs, size_t *copied) {
+    const struct eb_schema *own = own_schema(writers, theirs);
+    struct copy *copy = NULL;
+    struct writer *writer;
+
+    if (HASH_COUNT(writers->writers) >= MOST_WRITERS && !drop_writers(writers))
+        return NULL;
+    if (!own)
+        HASH_FIND(by_json, writers->by_json, theirs->json.data, theirs->json.len, copy);
+    if (!own && !copy) {
+        copy = add_copy(writers, theirs);
+        if (!copy)
+            return NULL;
+        *copied += copy->bytes;
+    }
+    writer = calloc(1, sizeof *writer);
+    if (!writer)
+        return NULL;                    /* the copy stays, for the next try */
+    *writer = (struct writer){.their_id = theirs->id, .schema = own ? own : &copy->schema, .copy = copy};
+    HASH_ADD(hh, writers->writers, their_id, sizeof writer->their_id, writer);
+    if (!EBI_HASHED(writer)) {
+        free(writer);
+        return NULL;
+    }
     return writer;
 }
 
 enum eb_status ebi_writers_take(struct ebi_writers *writers, const struct eb_schema *theirs,
-                                const struct eb_schema **out, struct eb_error *err) {
+                                const struct eb_schema **out, size_t *copied, struct eb_error *err) {
     struct eb_schema schema;
     struct writer *writer = NULL;
 
@@ -112,24 +263,20 @@ enum eb_status ebi_writers_take(struct ebi_writers *writers, const struct eb_sch
     if (!theirs)
         return EB_OK;
     ebi_sized_copy(&schema, sizeof schema, theirs);
-    HASH_FIND(hh, writers->by_id, &schema.id, sizeof schema.id, writer);
+    if (!schema.json.data)
+        schema.json = (struct eb_text){"", 0};
+    HASH_FIND(hh, writers->writers, &schema.id, sizeof schema.id, writer);
     if (!writer) {
-        if (writers->n >= MOST_WRITERS || schema.json.len > MOST_BYTES || schema.name.len > MOST_BYTES)
-            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the writer's schema is not taken: it is one of more than "
-                             "%d different ones, or larger than %d bytes", MOST_WRITERS, MOST_BYTES);
-        writer = writer_new(writers, &schema);
+        if (schema.json.len > MOST_BYTES || schema.name.len > MOST_BYTES)
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the writer's schema is larger than %d bytes", MOST_BYTES);
+        writer = add_writer(writers, &schema, copied);
         if (!writer)
             return ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
-        HASH_ADD(hh, writers->by_id, their_id, sizeof writer->their_id, writer);
-        if (!EBI_HASHED(writer)) {
-            free(writer);
-            return ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
-        }
-        writers->n++;
-        writer->next = writers->all;
-        writers->all = writer;
     }
-    *out = &writer->schema;
+    writer->used = ++writers->clock;
+    if (writer->copy)
+        writer->copy->used = writers->clock;
+    *out = writer->schema;
     return EB_OK;
 }
 
@@ -142,13 +289,17 @@ struct pair {
 struct resolver {
     struct pair pair;
     struct ebi_schema *schema;          /* the writer's, parsed */
-    struct ebi_resolver *resolver;
+    struct ebi_resolver *resolver;      /* NULL: the two do not fit, or the writer's is no schema */
+    struct eb_error *why;               /* then */
+    size_t bytes;                       /* of the writer's text */
+    uint64_t used;
     UT_hash_handle hh;
 };
 
 struct ebi_decoder {
     struct resolver *resolvers;
-    size_t n;
+    size_t bytes;                       /* of all writers' texts */
+    uint64_t clock;
 };
 
 struct ebi_decoder *ebi_decoder_new(void) {
@@ -158,61 +309,133 @@ struct ebi_decoder *ebi_decoder_new(void) {
 static void resolver_free(struct resolver *resolver) {
     ebi_resolver_free(resolver->resolver);
     ebi_schema_free(resolver->schema);
+    free(resolver->why);
     free(resolver);
 }
 
-static void drop_resolvers(struct ebi_decoder *decoder) {
-    struct resolver *resolver, *next;
-
-    HASH_ITER(hh, decoder->resolvers, resolver, next) {
-        HASH_DEL(decoder->resolvers, resolver);
-        resolver_free(resolver);
-    }
-    decoder->n = 0;
+static void drop_resolver(struct ebi_decoder *decoder, struct resolver *resolver) {
+    HASH_DEL(decoder->resolvers, resolver);
+    decoder->bytes -= resolver->bytes;
+    resolver_free(resolver);
 }
 
 void ebi_decoder_free(struct ebi_decoder *decoder) {
+    struct resolver *resolver, *next;
+
     if (!decoder)
         return;
-    drop_resolvers(decoder);
+    HASH_ITER(hh, decoder->resolvers, resolver, next)
+        drop_resolver(decoder, resolver);
     free(decoder);
+}
+
+static void drop_oldest_resolvers(struct ebi_decoder *decoder) {
+    uint64_t stamps[MOST_RESOLVERS], oldest;
+    struct resolver *resolver, *next;
+    size_t n = 0;
+
+    for (resolver = decoder->resolvers; resolver; resolver = resolver->hh.next)
+        stamps[n++] = resolver->used;
+    oldest = oldest_eighth(stamps, n);
+    HASH_ITER(hh, decoder->resolvers, resolver, next)
+        if (resolver->used <= oldest)
+            drop_resolver(decoder, resolver);
+}
+
+/* Makes the resolver, or notes why there can be none. An error: no memory. */
+static enum eb_status fill_resolver(struct resolver *resolver, const struct eb_schema *writer,
+                                    const struct ebi_schema *reader, struct eb_error *err) {
+    struct eb_error why;
+    enum eb_status status = ebi_schema_parse(writer->json.data, writer->json.len, &resolver->schema, &why);
+
+    if (status == EB_OK)
+        status = ebi_resolver_new(resolver->schema, reader, &resolver->resolver, &why);
+    if (status == EB_OK)
+        return EB_OK;
+    if (status == EB_PERMANENT && (resolver->why = malloc(sizeof *resolver->why))) {
+        ebi_error_context(&why, "the writer's schema");
+        *resolver->why = why;
+        ebi_schema_free(resolver->schema);
+        resolver->schema = NULL;
+        return EB_OK;
+    }
+    return ebi_error_memory(err);
 }
 
 static enum eb_status make_resolver(struct ebi_decoder *decoder, const struct pair *pair, const struct eb_schema *writer,
                                     const struct ebi_schema *reader, struct resolver **out, struct eb_error *err) {
     struct resolver *resolver = calloc(1, sizeof *resolver);
-    enum eb_status status;
+    enum eb_status status = EB_OK;
 
     if (!resolver)
         return ebi_error_memory(err);
     resolver->pair = *pair;
-    status = ebi_schema_parse(writer->json.data, writer->json.len, &resolver->schema, err);
-    if (status == EB_OK)
-        status = ebi_resolver_new(resolver->schema, reader, &resolver->resolver, err);
+    resolver->bytes = writer->json.len;
+    status = fill_resolver(resolver, writer, reader, err);
     if (status != EB_OK) {
-        ebi_error_context(err, "the writer's schema");
         resolver_free(resolver);
         return status;
     }
-    if (decoder->n >= MOST_RESOLVERS)
-        drop_resolvers(decoder);
+    while (decoder->resolvers &&
+           (HASH_COUNT(decoder->resolvers) >= MOST_RESOLVERS || decoder->bytes + resolver->bytes > MOST_RESOLVED))
+        drop_oldest_resolvers(decoder);
     HASH_ADD(hh, decoder->resolvers, pair, sizeof resolver->pair, resolver);
     if (!EBI_HASHED(resolver)) {
         resolver_free(resolver);
         return ebi_error_memory(err);
     }
-    decoder->n++;
+    decoder->bytes += resolver->bytes;
     *out = resolver;
     return EB_OK;
 }
 
-enum eb_status ebi_decoder_read(struct ebi_decoder *decoder, struct ebi_data *data, const struct eb_schema *writer,
-                                struct eb_text body, struct eb_error *err) {
+/* The first body of that kind is logged, so that somebody finds out that a newer schema is in use. */
+static void tell_surplus(const struct eb_signal *signal, size_t known, size_t len) {
+    if (!(atomic_fetch_or(signal->switches, EBI_TOLD_SURPLUS) & EBI_TOLD_SURPLUS))
+        ebi_log_line(signal->all->log, EBI_WARNING,
+                     "events of %s hold more than the schema here knows (%zu of %zu bytes, said once): what is new in them is "
+                     "left out; install the newer schema", ebi_schema_type(signal->schema), known, len);
+}
+
+/* A body that came without the writer's schema, and that the signal's own schema does not fit. */
+static enum eb_status read_other_version(const struct eb_signal *signal, struct ebi_data *data, struct eb_text body) {
+    size_t known = 0;
+
+    for (size_t i = 0; i < signal->n_versions; i++) {
+        enum eb_status status = ebi_data_from_avro_of(data, signal->versions[i].resolver, body.data, body.len, NULL);
+
+        if (status != EB_PERMANENT)
+            return status;
+    }
+    enum eb_status status = ebi_data_from_avro_first(data, body.data, body.len, &known, NULL);
+    if (status == EB_OK)
+        tell_surplus(signal, known, body.len);
+    return status;
+}
+
+static enum eb_status read_without_writer(const struct eb_signal *signal, struct ebi_data *data, struct eb_text body,
+                                          struct eb_error *err) {
+    enum eb_status status = ebi_data_from_avro(data, body.data, body.len, err);
+
+    if (status != EB_PERMANENT)
+        return status;
+    status = read_other_version(signal, data, body);
+    if (status == EB_PERMANENT && signal->n_versions > 0)
+        ebi_error_context(err, "neither this schema nor %zu earlier version(s) of it fit", signal->n_versions);
+    else if (status != EB_OK && status != EB_PERMANENT)
+        ebi_error_memory(err);
+    return status;
+}
+
+enum eb_status ebi_decoder_read(struct ebi_decoder *decoder, const struct eb_signal *signal, struct ebi_data *data,
+                                const struct eb_schema *writer, struct eb_text body, struct eb_error *err) {
     const struct ebi_schema *reader = ebi_data_schema(data);
     struct pair pair = {writer ? writer->id : 0, ebi_schema_public(reader)->id};
     struct resolver *resolver = NULL;
 
-    if (!writer || pair.writer == pair.reader)
+    if (!writer)
+        return read_without_writer(signal, data, body, err);
+    if (pair.writer == pair.reader)
         return ebi_data_from_avro(data, body.data, body.len, err);
     HASH_FIND(hh, decoder->resolvers, &pair, sizeof pair, resolver);
     if (!resolver) {
@@ -221,5 +444,10 @@ enum eb_status ebi_decoder_read(struct ebi_decoder *decoder, struct ebi_data *da
         if (status != EB_OK)
             return status;
     }
-    return ebi_data_from_avro_of(data, resolver->resolver, body.data, body.len, err);
+    resolver->used = ++decoder->clock;
+    if (!resolver->why)
+        return ebi_data_from_avro_of(data, resolver->resolver, body.data, body.len, err);
+    if (err)
+        *err = *resolver->why;
+    return EB_PERMANENT;
 }

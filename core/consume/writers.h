@@ -8,29 +8,41 @@
 #include "schema/data.h"
 #include "signal/registry.h"
 
-/* Copies of the schemas a plugin handed over, by its ids; each for as long as this lives. Belongs to the thread that
- * receives; the copies are immutable and may be read by any thread. */
+/* Copies of the schemas that a plugin named, by its ids. At most 10,000 of them and 64 MiB are kept; those that were not
+ * used for longest make room. Belongs to the thread that receives; a copy is immutable, and any thread may read it. */
 struct ebi_writers;
 
-struct ebi_writers *ebi_writers_new(const struct ebi_signals *);        /* NULL: no memory */
+/* Calls ebi_writers_keep for each schema that a message still refers to. Called in ebi_writers_take. */
+typedef void (*ebi_writers_in_use)(void *arg, struct ebi_writers *);
+
+/* in_use NULL: no message refers to a copy longer than to the next ebi_writers_take. NULL: no memory. */
+struct ebi_writers *ebi_writers_new(const struct ebi_signals *, ebi_writers_in_use, void *arg);
 void ebi_writers_free(struct ebi_writers *);
 
-/* Our copy of a plugin's schema, with an id of ours; NULL for NULL. EB_RETRIABLE: no memory; EB_PERMANENT: there are more
- * than 10,000 different ones, which no topic of ours has. */
+/* Keeps the copy although another needs room. NULL, and what is no copy, is passed over. */
+void ebi_writers_keep(struct ebi_writers *, const struct eb_schema *);
+
+/* Our copy of a plugin's schema, with an id of ours; NULL for NULL. Adds the bytes that were copied to *copied. Errors:
+ * EB_RETRIABLE, no memory; EB_PERMANENT, the schema is larger than 1 MiB, which no topic of ours has. */
 enum eb_status ebi_writers_take(struct ebi_writers *, const struct eb_schema *, const struct eb_schema **,
-                                struct eb_error *);
+                                size_t *copied, struct eb_error *);
 
 /* The plugin's ids mean nothing any more; the copies stay. */
 void ebi_writers_forget_ids(struct ebi_writers *);
 
-/* Decodes bodies for one thread: keeps a resolver for each pair of writer and reader. */
+/* Decodes bodies for one thread: keeps a resolver for each pair of writer and reader, or why there is none; at most 1000 of
+ * them, for 2 MiB of writers' schemas. */
 struct ebi_decoder;
 
 struct ebi_decoder *ebi_decoder_new(void);
 void ebi_decoder_free(struct ebi_decoder *);
 
-/* Reads a body into data by the writer's schema (of ebi_writers_take); NULL: written with the reader's own. */
-enum eb_status ebi_decoder_read(struct ebi_decoder *, struct ebi_data *, const struct eb_schema *writer,
-                                struct eb_text body, struct eb_error *);
+/* Reads a body into the data of a signal's event by the writer's schema, which is one of ebi_writers_take.
+ *
+ * writer NULL: the broker carries no schema. The body is then read by the signal's schema, else by the earlier version
+ * that fits to the last byte, newest first. Where none fits, bytes behind what the signal's schema knows are left out, as
+ * Python's reader does; that is logged once for each signal. */
+enum eb_status ebi_decoder_read(struct ebi_decoder *, const struct eb_signal *, struct ebi_data *,
+                                const struct eb_schema *writer, struct eb_text body, struct eb_error *);
 
 #endif

@@ -99,6 +99,11 @@ static enum eb_status make(struct ebi_routes *routes, struct ebi_config *config,
     route->name = name;
     route->enabled = settings.enabled != 0;
     route->signal = ebi_signals_find(signals, settings.event, err);
+    if (!route->signal && settings.event && ebi_signals_bad(signals, settings.event)) {
+        ebi_log_line(signals->log, EBI_ERROR, "%s: [route %s] sends nothing: the schema of %s cannot be used",
+                     where(config, name, "event"), name, settings.event);
+        return EB_OK;                   /* nor can a program make an event of that type here */
+    }
     if (!route->signal) {
         if (err)
             err->kind = EB_KIND_CONFIG;

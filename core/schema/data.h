@@ -47,12 +47,12 @@ enum eb_status ebi_data_from_avro_first(struct ebi_data *, const void *bytes, si
                                         struct eb_error *);
 
 /* The same for a body that another writer's schema wrote, by Avro's rules of resolution. The writer's text may be
- * hostile. Resolvers are made once for a pair of schemas, and may be used by any one thread at a time. */
+ * hostile. A resolver is made once for a pair of schemas and is immutable: any thread. It borrows both schemas. */
 struct ebi_resolver;
 enum eb_status ebi_resolver_new(const struct ebi_schema *writer, const struct ebi_schema *reader,
                                 struct ebi_resolver **, struct eb_error *);
 void ebi_resolver_free(struct ebi_resolver *);
-enum eb_status ebi_data_from_avro_of(struct ebi_data *, struct ebi_resolver *, const void *bytes, size_t len,
+enum eb_status ebi_data_from_avro_of(struct ebi_data *, const struct ebi_resolver *, const void *bytes, size_t len,
                                      struct eb_error *);
 
 /* Takes one JSON object (read strictly: RFC 8259, UTF-8, no name twice, nothing behind it); optional fields may be left

@@ -186,7 +186,7 @@ static bool resolve(struct resolving *x, const struct ebi_node *w, struct ebi_sl
     return take_own(x, w, frame, place);
 }
 
-enum eb_status ebi_data_from_avro_of(struct ebi_data *data, struct ebi_resolver *resolver, const void *bytes,
+enum eb_status ebi_data_from_avro_of(struct ebi_data *data, const struct ebi_resolver *resolver, const void *bytes,
                                      size_t len, struct eb_error *err) {
     const struct ebi_node *root = resolver->writer->nodes;
     struct resolving x = { .r = resolver };

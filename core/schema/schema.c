@@ -89,11 +89,13 @@ static enum eb_status read_all(int fd, size_t limit, struct ebi_bytes *text, str
 }
 
 static enum eb_status parse_file(int fd, size_t limit, struct ebi_schema **schema, struct eb_error *err) {
+    static const char mark[] = "\xef\xbb\xbf";      /* of byte order, which some editors put in front of UTF-8 */
     struct ebi_bytes text = { 0 };
     enum eb_status status = read_all(fd, limit, &text, err);
+    size_t skip = text.len >= 3 && memcmp(text.data, mark, 3) == 0 ? 3 : 0;
 
     if (status == EB_OK)
-        status = ebi_schema_parse(text.data, text.len, schema, err);
+        status = ebi_schema_parse(text.data + skip, text.len - skip, schema, err);
     ebi_bytes_free(&text);
     if (status == EB_OK && !*ebi_schema_type(*schema)) {
         ebi_schema_free(*schema);

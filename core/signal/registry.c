@@ -1,8 +1,6 @@
 /* core/signal/registry.c - see registry.h. */
 #include "signal/registry.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,100 +9,17 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/nearest.h"
+#include "schema/data.h"
+#include "signal/load.h"
 #include "signal/receivers.h"
 
 /* The version of openedx-events that the installed schemas were made by: what new events say as sourcelib. */
 static const char definitions_version[] = "11.2.0";
 
-/* ---- Reading the folders ---- */
-
 static int by_type(const void *a, const void *b) {
     const struct eb_signal *left = a, *right = b;
 
     return strcmp(ebi_schema_type(left->schema), ebi_schema_type(right->schema));
-}
-
-static bool is_schema(const char *name) {
-    size_t len = strlen(name);
-
-    return len > 5 && name[0] != '.' && strcmp(name + len - 5, ".avsc") == 0;
-}
-
-static bool known(const struct ebi_signals *all, const char *type) {
-    for (size_t i = 0; i < all->n; i++)
-        if (strcmp(ebi_schema_type(all->items[i].schema), type) == 0)
-            return true;
-    return false;
-}
-
-static enum eb_status add(struct ebi_signals *all, struct ebi_schema *schema, struct eb_error *err) {
-    struct eb_signal *items = realloc(all->items, (all->n + 1) * sizeof *items);
-
-    if (!items)
-        return ebi_error_memory(err);
-    all->items = items;
-    items[all->n++] = (struct eb_signal){.schema = schema, .all = all};
-    return EB_OK;
-}
-
-static enum eb_status read_file(struct ebi_signals *all, const char *folder, const char *name, size_t limit,
-                                struct eb_error *err) {
-    struct ebi_bytes path = {0};
-    struct ebi_schema *schema = NULL;
-    enum eb_status status = EB_OK;
-
-    if (!ebi_bytes_add_format(&path, "%s/%s", folder, name)) {
-        status = ebi_error_memory(err);
-        goto done;
-    }
-    status = ebi_schema_read_file(path.data, limit, &schema, err);
-    if (status != EB_OK || known(all, ebi_schema_type(schema)))
-        goto done;
-    status = add(all, schema, err);
-    if (status == EB_OK)
-        schema = NULL;
-done:
-    ebi_schema_free(schema);
-    ebi_bytes_free(&path);
-    return status;
-}
-
-static int only_schemas(const struct dirent *entry) {
-    return is_schema(entry->d_name);
-}
-
-static enum eb_status read_folder(struct ebi_signals *all, const char *folder, size_t limit, struct eb_error *err) {
-    struct dirent **entries = NULL;
-    enum eb_status status = EB_OK;
-    int n = scandir(folder, &entries, only_schemas, alphasort);
-
-    if (n < 0 && (errno == ENOENT || errno == ENOTDIR) && strcmp(folder, EBI_SCHEMADIR) == 0)
-        return EB_OK;                   /* the installed ones may be left out; those that schema_path names are wanted */
-    if (n < 0)
-        return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot read the schemas in %s (schema_path)", folder);
-    for (int i = 0; i < n; i++) {
-        if (status == EB_OK)
-            status = read_file(all, folder, entries[i]->d_name, limit, err);
-        free(entries[i]);
-    }
-    free(entries);
-    return status;
-}
-
-static enum eb_status read_folders(struct ebi_signals *all, const char *path, size_t limit, struct eb_error *err) {
-    char *folders = strdup(path), *rest = folders, *folder;
-    enum eb_status status = EB_OK;
-
-    if (!folders)
-        return ebi_error_memory(err);
-    while (status == EB_OK && (folder = strsep(&rest, ":")))
-        if (*folder)
-            status = read_folder(all, folder, limit, err);
-    if (status == EB_OK && all->n == 0)
-        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                           "no schema (*.avsc) found in %s; install the schemas or set schema_path", path);
-    free(folders);
-    return status;
 }
 
 char *ebi_schema_folders(const char *configured) {
@@ -149,6 +64,18 @@ static enum eb_status make_signals(struct ebi_signals *all, struct eb_error *err
     return EB_OK;
 }
 
+static void log_bad(const struct ebi_signals *all) {
+    for (size_t i = 0; i < all->n_bad; i++) {
+        const struct ebi_bad_schema *bad = &all->bad[i];
+
+        if (bad->type)
+            ebi_log_line(all->log, EBI_ERROR, "the event type %s is missing here, the others are not: %s", bad->type,
+                         bad->why.text);
+        else
+            ebi_log_line(all->log, EBI_ERROR, "an earlier version of a schema is left out: %s", bad->why.text);
+    }
+}
+
 enum eb_status ebi_signals_load(const char *path, size_t limit, const char *service, struct ebi_log *log,
                                 struct ebi_signals **out, struct eb_error *err) {
     struct ebi_signals *all = calloc(1, sizeof *all);
@@ -160,9 +87,13 @@ enum eb_status ebi_signals_load(const char *path, size_t limit, const char *serv
     all->receivers = ebi_receivers_new();
     status = all->receivers ? name_origin(&all->origin, service, err) : ebi_error_memory(err);
     if (status == EB_OK)
-        status = read_folders(all, path, limit, err);
+        status = ebi_load_signals(all, path, limit, err);
     if (status == EB_OK)
         status = make_signals(all, err);
+    if (status == EB_OK)
+        status = ebi_load_history(all, path, limit, err);
+    if (status == EB_OK)
+        log_bad(all);
     if (status != EB_OK) {
         ebi_signals_free(all);
         return status;
@@ -171,14 +102,25 @@ enum eb_status ebi_signals_load(const char *path, size_t limit, const char *serv
     return EB_OK;
 }
 
+static void free_signal(struct eb_signal *signal) {
+    for (size_t i = 0; i < signal->n_versions; i++) {
+        ebi_resolver_free(signal->versions[i].resolver);
+        ebi_schema_free(signal->versions[i].schema);
+    }
+    free(signal->versions);
+    ebi_receivers_free(signal->receivers);
+    free((void *)signal->switches);
+    ebi_schema_free(signal->schema);
+}
+
 void ebi_signals_free(struct ebi_signals *all) {
     if (!all)
         return;
-    for (size_t i = 0; i < all->n; i++) {
-        ebi_receivers_free(all->items[i].receivers);
-        free((void *)all->items[i].switches);
-        ebi_schema_free(all->items[i].schema);
-    }
+    for (size_t i = 0; i < all->n; i++)
+        free_signal(&all->items[i]);
+    for (size_t i = 0; i < all->n_bad; i++)
+        free(all->bad[i].type);
+    free(all->bad);
     ebi_receivers_free(all->receivers);
     free((char *)all->origin.source);
     free((char *)all->origin.sourcehost);
@@ -204,12 +146,26 @@ const struct eb_signal *ebi_signals_get(const struct ebi_signals *all, const cha
     return NULL;
 }
 
+const struct eb_error *ebi_signals_bad(const struct ebi_signals *all, const char *type) {
+    for (size_t i = 0; i < all->n_bad; i++)
+        if (all->bad[i].type && strcmp(all->bad[i].type, type) == 0)
+            return &all->bad[i].why;
+    return NULL;
+}
+
 const struct eb_signal *ebi_signals_find(const struct ebi_signals *all, const char *type, struct eb_error *err) {
     const struct eb_signal *found = ebi_signals_get(all, type, strlen(type));
+    const struct eb_error *bad;
     const char **names;
 
     if (found || !err)
         return found;
+    bad = ebi_signals_bad(all, type);
+    if (bad) {
+        ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema of the event type \"%.200s\" cannot be used: %s", type,
+                  bad->text);
+        return NULL;
+    }
     names = malloc((all->n + 1) * sizeof *names);
     if (!names) {
         ebi_error_memory(err);

@@ -16,26 +16,49 @@ struct ebi_origin {
 
 struct ebi_receivers;   /* see receivers.h */
 
+/* An earlier version of a signal's schema, from a `history` folder: bodies of brokers that carry no schema may have been
+ * written by it. */
+struct ebi_version {
+    struct ebi_schema *schema;
+    struct ebi_resolver *resolver;      /* from it to the signal's schema */
+};
+
 struct eb_signal {
     struct ebi_schema *schema;
+    struct ebi_version *versions;       /* newest first */
+    size_t n_versions;
     const struct ebi_signals *all;
     struct ebi_receivers *receivers;
     _Atomic int *switches;              /* enum ebi_switch: outlives constness, since a signal is handed out as const */
     size_t number;                      /* its place among all, from 0 */
 };
-enum ebi_switch { EBI_ENABLED = 1, EBI_MAY_FAIL = 2 };
+enum ebi_switch {
+    EBI_ENABLED = 1,
+    EBI_MAY_FAIL = 2,
+    EBI_TOLD_SURPLUS = 4                /* it has been logged that bodies hold more than the schema knows */
+};
+
+/* A schema file that cannot be used. */
+struct ebi_bad_schema {
+    char *type;                         /* the event type that is missing, by the file's name; NULL: an earlier version */
+    struct eb_error why;                /* names the file */
+};
 
 /* All of a bus. Its list of signals never changes once loaded: any thread may read it. */
 struct ebi_signals {
     struct eb_signal *items;            /* by type */
     size_t n;
+    struct ebi_bad_schema *bad;
+    size_t n_bad;
     struct ebi_receivers *receivers;    /* those of every signal */
     struct ebi_origin origin;           /* its texts belong to the registry */
     struct ebi_log *log;
 };
 
-/* Reads the *.avsc of the folders in `path` (":" between them; the first folder that has a type wins). `limit`: bytes a
- * file may have. That the installed folder is not there is no error; that no schema is found at all is one.
+/* Reads the *.avsc of the folders in `path` (":" between them; the first folder that has a type wins), and the earlier
+ * versions in the folder `history` of each, the last name first (TYPE.10.avsc before TYPE.9.avsc). `limit`: bytes a file may
+ * have. A file that cannot be used leaves out its signal, or its version: it is logged, and stands in `bad`. A missing
+ * installed folder is no error; finding no usable schema at all is one.
  * service: becomes openedx/{service}/web. log is borrowed. */
 enum eb_status ebi_signals_load(const char *path, size_t limit, const char *service, struct ebi_log *log,
                                 struct ebi_signals **, struct eb_error *);
@@ -44,7 +67,10 @@ void ebi_signals_free(struct ebi_signals *);
 /* The folders for a configured schema_path: it, then the installed one. To be freed by the caller; NULL: no memory. */
 char *ebi_schema_folders(const char *configured);
 
-/* NULL with the nearest names in err. */
+/* Why the type has no signal although a schema file has its name; NULL: no such file is bad. */
+const struct eb_error *ebi_signals_bad(const struct ebi_signals *, const char *type);
+
+/* NULL with the reason in err: why its schema file cannot be used, or the nearest name. */
 const struct eb_signal *ebi_signals_find(const struct ebi_signals *, const char *type, struct eb_error *);
 
 /* The same without an error to write, from bytes of any kind. */

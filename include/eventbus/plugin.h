@@ -51,9 +51,9 @@ struct eb_header {
     struct eb_text name, value;
 };
 
-/* An Avro schema. From the host: the id is unique for the process and all is borrowed until close, so that a schema
- * registry's answer can be cached by id. From a plugin: the writer's schema; within one instance the same id always
- * means the same text, borrowed as the message is. */
+/* An Avro schema. From the host: borrowed until the message that refers to it is reported; the id is unique for the
+ * process and never means another text, so that a schema registry's answer can be cached by id. From a plugin: the
+ * writer's schema; within one instance the same id always means the same text, borrowed as the message is. */
 struct eb_schema {
     size_t size;
     uint64_t id;

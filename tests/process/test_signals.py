@@ -78,11 +78,54 @@ def a_schema_dropped_into_a_folder_is_a_signal(t):
     t.equal(list(t.run(*words, "org.example.thing.changed.v1", "--sample").json()[0]["data"]), ["what"])
 
 
+def with_bad_schema(t):
+    """Options with a folder of schemas before the others that holds one good and one bad file."""
+    t.write("mine/org.example.thing.changed.v1.avsc", THING)
+    t.write(f"mine/{LOGIN}.avsc", "{")
+    return "-o", f"eventbus.schema_path={t.path('mine')}:{SCHEMAS}"
+
+
 @test
-def a_broken_schema_file_is_named(t):
-    folder = os.path.dirname(t.write("mine/org.example.thing.changed.v1.avsc", "{"))
-    done = t.run("signals", "-o", f"eventbus.schema_path={folder}", status=4)
-    t.contains(done.err, "org.example.thing.changed.v1.avsc")
+def a_bad_schema_file_leaves_out_its_type_alone(t):
+    words = with_bad_schema(t)
+    for verb in (["signals"], ["topics"], ["groups"], ["consume", "-t", "a", "--exit-at-end"],
+                 ["produce", "--topic", "a", "--signal", "org.example.thing.changed.v1", "--data", '{"what":"x"}']):
+        done = t.run(*words, *verb)
+        t.equal(done.err.count(f"{LOGIN}.avsc"), 1, f"{verb}: {done.err}")
+    listed = t.run(*words, "signals").lines()
+    t.check("org.example.thing.changed.v1" in listed and LOGIN not in listed, "what is listed")
+    t.contains(t.run(*words, "signals", LOGIN, status=4).err, "cannot be used", f"{LOGIN}.avsc")
+    t.contains(t.run(*words, "config", "check", status=4).err, f"{LOGIN}.avsc")
+
+
+@test
+def a_route_of_a_type_whose_schema_is_bad_stops_no_other(t):
+    words = with_bad_schema(t)
+    t.write("routes.ini", f"[route one]\nevent = {LOGIN}\ntopic = logins\nkey_field =\n"
+            "[route two]\nevent = org.example.thing.changed.v1\ntopic = things\nkey_field =\n")
+    done = t.run(*words, "-c", t.ini, "-c", t.path("routes.ini"), "produce", "--json", "--signal",
+                 "org.example.thing.changed.v1", "--data", '{"what":"x"}')
+    t.equal(done.json()[0]["topic"], "things")
+    t.contains(done.err, "routes.ini:2: [route one] sends nothing")
+    t.run(*words, "-c", t.ini, "-c", t.path("routes.ini"), "config", "check", status=4)
+
+
+@test
+def an_event_whose_schema_is_bad_is_a_dead_letter_whatever_on_unknown_says(t):
+    t.run("produce", "--topic", "a", "-", stdin=t.run("signals", LOGIN, "--sample").out)
+    words = with_bad_schema(t)
+    t.run(*words, "-o", "consume.w.topic=a", "-o", "consume.w.group=g", "-o", "consume.w.on_unknown=skip", "consume", "w",
+          "--exit-at-end", status=1)
+    letter, = t.run("consume", "-t", "a.dlq", "--exit-at-end").json()
+    t.contains(letter["dlqreason"], f"{LOGIN}.avsc")
+
+
+@test
+def a_byte_order_mark_before_the_first_event_is_no_part_of_it(t):
+    sample = t.run("signals", LOGIN, "--sample").out
+    t.run("produce", "--topic", "a", "-", stdin="\ufeff" + sample)
+    t.run("produce", "--topic", "a", "--file", t.write("events", "\ufeff" + sample))
+    t.equal(len(t.run("consume", "-t", "a", "--exit-at-end").json()), 2)
 
 
 @test
