@@ -341,13 +341,15 @@ static bool compile_enum(struct compiler *c, uint32_t at, const json_t *type) {
     size_t n = json_array_size(symbols);
     struct ebi_node *node = node_at(c, at);
     struct eb_text *texts;
+    uint16_t *order;
     json_t *seen;
     bool good;
 
     if (n >= UINT16_MAX)
         return refuse(c, at, "an enum has more than %d symbols", UINT16_MAX - 1);
     texts = take(c, n * sizeof *texts);
-    if (!texts)
+    order = texts ? take(c, n * sizeof *order) : NULL;
+    if (!order)
         return false;
     seen = json_object();
     good = n > 0 && seen && valid_symbols(symbols, texts, seen);
@@ -358,9 +360,12 @@ static bool compile_enum(struct compiler *c, uint32_t at, const json_t *type) {
     node->count = (uint32_t)n;
     node->least = 1;
     node->symbols = texts;
-    for (size_t i = 0; i < n && json_is_string(initial); i++)
-        if (ebi_same_text(texts[i], json_string_value(initial), json_string_length(initial)))
-            node->enum_default = (uint16_t)(i + 1);
+    node->symbol_order = order;
+    for (size_t i = 0; i < n; i++)
+        order[i] = (uint16_t)i;
+    qsort_r(order, n, sizeof *order, ebi_symbols_compare, texts);
+    if (json_is_string(initial))        /* one that is no symbol is none: 0 */
+        node->enum_default = (uint16_t)(ebi_node_symbol(node, json_string_value(initial), json_string_length(initial)) + 1);
     return close_node(c, at, text_of("enum"));
 }
 

@@ -82,10 +82,11 @@ static enum eb_status add_bytes(struct ebi_out *out, const struct ebi_node *node
 
 static enum eb_status add_symbol(struct ebi_out *out, const struct ebi_node *node, const json_t *value,
                                  struct eb_error *err) {
-    for (uint32_t i = 0; i < node->count && json_is_string(value); i++)
-        if (ebi_same_text(node->symbols[i], json_string_value(value), json_string_length(value)))
-            return add_long(out, i, err);
-    return misfit(node, err);
+    int32_t symbol = -1;
+
+    if (json_is_string(value))
+        symbol = ebi_node_symbol(node, json_string_value(value), json_string_length(value));
+    return symbol >= 0 ? add_long(out, symbol, err) : misfit(node, err);
 }
 
 /* A field that the default leaves out has its own default. */

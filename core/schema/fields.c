@@ -90,9 +90,10 @@ static enum eb_status set_whole(struct ebi_data *data, const struct target *targ
 
 static enum eb_status set_symbol(struct ebi_data *data, const struct target *target, const char *text, size_t len,
                                  struct eb_error *err) {
-    for (uint32_t i = 0; i < target->node->count; i++)
-        if (ebi_same_text(target->node->symbols[i], text, len))
-            return set_whole(data, target, i, err);
+    int32_t symbol = ebi_node_symbol(target->node, text, len);
+
+    if (symbol >= 0)
+        return set_whole(data, target, symbol, err);
     return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
                      "%s: not one of the %u symbols of the enum, of which the first is %s",
                      target->path.text, (unsigned)target->node->count, target->node->symbols[0].data);

@@ -69,11 +69,9 @@ static bool read_symbol(struct ebi_json *json, const struct ebi_node *node, stru
 
     if (!begin_string(json, node, place) || !ebi_json_string(json, node, place, &end))
         return false;
-    for (uint32_t i = 0; i < node->count; i++)
-        if (ebi_same_text(node->symbols[i], json->text, (size_t)(end - json->text))) {
-            slot->whole = i;
-            return true;
-        }
+    slot->whole = ebi_node_symbol(node, json->text, (size_t)(end - json->text));
+    if (slot->whole >= 0)
+        return true;
     return ebi_json_refuse(json, node, place, "expected one of the enum's %u symbols, of which the first is %s, found "
                            "another string", (unsigned)node->count, node->symbols[0].data);
 }

@@ -62,6 +62,7 @@ struct ebi_node {
     struct eb_text type_name;   /* of a record, enum or fixed: without namespace; else absent */
     struct eb_text initial;     /* the Avro form of its default, where it has one */
     const struct eb_text *symbols;
+    const uint16_t *symbol_order;       /* their numbers in the order of ebi_symbols_compare */
     const json_t *field;        /* of a field: its object in the schema */
 };
 
@@ -159,9 +160,16 @@ static inline const struct ebi_node *ebi_schema_find(const struct ebi_schema *sc
     }
 }
 
-/* A record's field of that name; NULL: none. The one at `guess` is looked at first; NULL: no guess. */
+/* A record's field of that name; NULL: none, or no memory for a very long path. The one at `guess` is looked at first; NULL: no
+ * guess. */
 const struct ebi_node *ebi_node_field(const struct ebi_schema *, const struct ebi_node *record, const char *name,
                                       size_t len, const struct ebi_node *guess);
+
+/* The number of an enum's symbol; -1: it has none of that text. */
+int32_t ebi_node_symbol(const struct ebi_node *, const char *text, size_t len);
+
+/* For qsort_r: two numbers of the symbols. */
+int ebi_symbols_compare(const void *, const void *, void *symbols);
 
 /* The branch of a union that looks so; NULL: none. An integer is taken as a real where only those are. */
 const struct ebi_node *ebi_node_branch(const struct ebi_schema *, const struct ebi_node *node, enum ebi_look);

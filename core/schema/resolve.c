@@ -98,11 +98,9 @@ static bool take_symbol(struct resolving *x, const struct ebi_node *w, const str
                         const struct ebi_place *place) {
     struct eb_text symbol = w->symbols[slot->whole];
 
-    for (uint32_t i = 0; i < r->count; i++)
-        if (ebi_same_text(r->symbols[i], symbol.data, symbol.len)) {
-            slot->whole = i;
-            return true;
-        }
+    slot->whole = ebi_node_symbol(r, symbol.data, symbol.len);
+    if (slot->whole >= 0)
+        return true;
     slot->whole = (int64_t)r->enum_default - 1;
     return r->enum_default || ebi_in_refuse(&x->in, w, place, "symbol %s, which our schema does not have", symbol.data);
 }

@@ -150,19 +150,68 @@ void ebi_schema_fields(const struct ebi_schema *schema,
 
 /* ---- What the rest of the room asks of nodes ---- */
 
+/* A field by its path, which the table of paths has: the time does not grow with the number of fields. */
+static const struct ebi_node *field_by_path(const struct ebi_schema *schema, const struct ebi_node *record,
+                                            const char *name, size_t len) {
+    char few[512], *path = few;
+    size_t above = record->path.len, dot = above > 0;
+    const struct ebi_node *field;
+
+    if (above + dot + len > sizeof few && !(path = malloc(above + dot + len)))
+        return NULL;
+    if (above)
+        memcpy(path, record->path.data, above);
+    path[above] = '.';
+    memcpy(path + above + dot, name, len);
+    field = ebi_schema_find(schema, path, above + dot + len);
+    if (path != few)
+        free(path);
+    return field;
+}
+
 const struct ebi_node *ebi_node_field(const struct ebi_schema *schema, const struct ebi_node *record, const char *name,
                                       size_t len, const struct ebi_node *guess) {
-    const struct ebi_node *first = ebi_first_inside(record), *end = ebi_behind(schema, record), *field;
+    enum { FEW = 16 };
+    const struct ebi_node *end = ebi_behind(schema, record);
 
-    if (!guess)
-        guess = first;
-    for (field = guess; field < end; field = ebi_behind(schema, field))
-        if (ebi_same_text(field->name, name, len))
-            return field;
-    for (field = first; field < guess; field = ebi_behind(schema, field))
+    if (guess && guess < end && ebi_same_text(guess->name, name, len))
+        return guess;
+    if (record->count > FEW)
+        return field_by_path(schema, record, name, len);
+    for (const struct ebi_node *field = ebi_first_inside(record); field < end; field = ebi_behind(schema, field))
         if (ebi_same_text(field->name, name, len))
             return field;
     return NULL;
+}
+
+/* Compares as the order of symbols does: shorter ones first. */
+static int compare_symbol(struct eb_text symbol, const char *text, size_t len) {
+    if (symbol.len != len)
+        return symbol.len < len ? -1 : 1;
+    return memcmp(symbol.data, text, len);
+}
+
+int ebi_symbols_compare(const void *a, const void *b, void *symbols) {
+    const struct eb_text *texts = symbols, *right = &texts[*(const uint16_t *)b];
+
+    return compare_symbol(texts[*(const uint16_t *)a], right->data, right->len);
+}
+
+int32_t ebi_node_symbol(const struct ebi_node *node, const char *text, size_t len) {
+    size_t low = 0, high = node->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare_symbol(node->symbols[node->symbol_order[middle]], text, len);
+
+        if (order == 0)
+            return node->symbol_order[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
 }
 
 const struct ebi_node *ebi_node_branch(const struct ebi_schema *schema, const struct ebi_node *node,
