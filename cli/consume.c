@@ -11,6 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/look.h"
 #include "cli/print.h"
+#include "consume/outside_check.h"
 #include "plugin/message.h"
 
 struct ask {
@@ -148,6 +149,8 @@ static int check(const struct cli_call *call, const struct ask *ask, struct cli_
                          call->operands[1]);
     if (ask->exec && ask->webhook)
         return cli_usage(call->name, "--exec and --webhook exclude each other");
+    if (ask->exec && ebi_exec_is_empty(ask->exec))
+        return cli_usage(call->name, "--exec is empty: nothing would be run; it needs a value: COMMAND");
     if (ask->concurrency > 1000)
         return cli_usage(call->name, "--concurrency: expected 1 to 1000, found %" PRIu64, ask->concurrency);
     if (ask->topics && !ask->group && (ask->exec || ask->webhook || ask->name))

@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/blank.h"
 #include "base/nearest.h"
 
 enum { LONG_OPTIONS = 256 }; /* values of long options start here, so that none looks like a letter */
@@ -104,11 +105,20 @@ static int take_count(const struct reader *reader, const struct cli_option *opti
     return 0;
 }
 
-static int take(const struct reader *reader, size_t i, const char *value) {
+/* An option that says nothing is a mistake of the caller's, such as a variable that is not set: no verb has a use for it. */
+static int tell_empty(const struct reader *reader, const struct cli_option *option, bool by_its_letter) {
+    if (by_its_letter)
+        return cli_usage(reader->name, "-%c is empty; it needs a value: %s", option->letter, option->value);
+    return cli_usage(reader->name, "--%s is empty; it needs a value: %s", option->name, option->value);
+}
+
+static int take(const struct reader *reader, size_t i, bool by_its_letter, const char *value) {
     void *settings;
     const struct cli_option *option = option_at(reader, i, &settings);
     void *place = (char *)settings + option->offset;
 
+    if (option->type != CLI_FLAG && ebi_is_blank(value))
+        return tell_empty(reader, option, by_its_letter);
     switch (option->type) {
     case CLI_FLAG:
         *(bool *)place = true;
@@ -181,9 +191,10 @@ int cli_options_read(const char *name, const struct cli_table *tables, size_t n_
     while (!wrong && (answer = getopt_long(argc, argv, reader.letters, reader.longs, NULL)) != -1) {
         if (answer == '?' || answer == ':')
             wrong = tell_wrong(&reader, answer, argv);
+        else if (answer < LONG_OPTIONS)
+            wrong = take(&reader, by_letter(&reader, answer), true, optarg);
         else
-            wrong = take(&reader, answer < LONG_OPTIONS ? by_letter(&reader, answer) : (size_t)(answer - LONG_OPTIONS),
-                         optarg);
+            wrong = take(&reader, (size_t)(answer - LONG_OPTIONS), false, optarg);
     }
 done:
     free(reader.longs);

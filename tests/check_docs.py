@@ -80,7 +80,7 @@ def the_sizing_table_tells_the_defaults(t):
         told.update(zip((f"{kind}.{key}" for key in re.findall(r"`([\w.]+)`", keys)), values.replace(" ", "").split(",")))
     t.check(len(told) >= 9, f"only {told} are told")
     for key, value in told.items():
-        shown, = t.run("config", "explain", "--json", key, env={"EVENTBUS_CONFIG": t.write("none.ini", "")}).json()
+        shown, = t.run("config", "explain", "--json", key, env={"EVENTBUS_CONFIG": t.write("none.ini", "[eventbus]\n")}).json()
         t.equal(shown["default"], value, key)
 
 

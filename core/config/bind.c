@@ -116,8 +116,8 @@ static enum eb_status set_given(const struct binding *b, const struct ebi_table 
     if (ebi_value_size(option) == 0)
         status = ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG,
                            "is of a type that this version does not know; leave it out, or upgrade eventbus");
-    else if (!*value->text && (option->flags & EB_OPT_REQUIRED) && !option->fallback)
-        status = ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "needs a value: %s", option->help ? option->help : "");
+    else if ((option->flags & EB_OPT_REQUIRED) && !option->fallback && ebi_value_is_empty(option, value->text))
+        status = ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "is empty; it needs a value: %s", option->help ? option->help : "");
     else
         status = ebi_value_read(b->config, option, value->text, value->secret || is_secret(option, value->key),
                                 place(table, option), b->err);

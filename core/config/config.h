@@ -13,7 +13,8 @@ struct ebi_config;
 /* Reads the files (or folders of *.ini, in name order; later ones override single keys), then the overrides
  * ("KIND.NAME.KEY=VALUE"; "eventbus.KEY=VALUE"); both NULL-ended. files NULL or empty: $EVENTBUS_CONFIG, else
  * ./eventbus.ini if trusted, else the installed one, else what is built in: SQLite in the state folder as broker
- * "main", no routes. ${STATE}, ${NAME}, ${NAME:-default} and ${file:PATH} are replaced in what is left after layering;
+ * "main", no routes. A folder without *.ini, or files that hold no section at all, are refused, but for /dev/null: it
+ * stands for the defaults. ${STATE}, ${NAME}, ${NAME:-default} and ${file:PATH} are replaced in what is left after layering;
  * where that fails in a broker's section (but its plugin), the error is kept until the section is bound. EB_PERMANENT,
  * EB_KIND_CONFIG: "FILE:LINE: message"; values never stand in it. */
 enum eb_status ebi_config_load(const char *const *files, const char *const *overrides, struct ebi_config **,
@@ -54,8 +55,9 @@ struct ebi_table {
 
 /* How a table is read:
  * - EB_OPT_REQUIRED: the key must be given, and have a value; one with the default "" may be given as empty.
- * - An empty value of a text or list without a default counts as not given (NULL), so that a later file can take back
- *   what an earlier one said. Numbers, durations, sizes, choices and yes/no must have a value.
+ * - A value is empty when it holds nothing but blanks. An empty text or list without a default counts as not given
+ *   (NULL), so that a later file can take back what an earlier one said. A text whose default is not empty may not be
+ *   empty, nor may numbers, durations, sizes, choices and yes/no; a list may.
  * - Pairs: a section's keys that begin with the option's, without that prefix; NULL where there are none. Those whose
  *   names say so (password, secret, token ...) are secret, whatever the option's flags.
  * - A default may hold ${STATE} and the like. An option of an unknown type is left zero, and refused when given. */

@@ -41,6 +41,7 @@ struct source {
 struct loading {
     struct ebi_config *config;
     unsigned sources;           /* so far */
+    bool may_be_empty;          /* /dev/null is among the files: defaults are what the caller wants */
 };
 
 /* ---- One file ---- */
@@ -129,7 +130,11 @@ static enum eb_status load_folder(struct loading *loading, const char *folder, s
 
     if (n < 0)
         return cannot_open(folder, err);
-    status = load_entries(loading, folder, entries, n, err);
+    if (n == 0)
+        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                           "%s holds no *.ini file; put one there, see whether it is mounted, or leave it out", folder);
+    else
+        status = load_entries(loading, folder, entries, n, err);
     while (n-- > 0)
         free(entries[n]);
     free(entries);
@@ -141,6 +146,7 @@ static enum eb_status load_path(struct loading *loading, const char *path, struc
 
     if (stat(path, &st) != 0)
         return cannot_open(path, err);
+    loading->may_be_empty |= S_ISCHR(st.st_mode);
     return S_ISDIR(st.st_mode) ? load_folder(loading, path, err) : load_file(loading, path, err);
 }
 
@@ -184,21 +190,33 @@ static enum eb_status load_if_trusted(struct loading *loading, const char *file,
 
 const char ebi_config_installed[] = EBI_CONFDIR "/eventbus.ini";
 
+/* A file that was emptied, or stands for a volume that is not mounted, must not turn into the embedded broker. */
+static enum eb_status check_not_empty(const struct loading *loading, const char *path, struct eb_error *err) {
+    if (loading->config->sections || loading->may_be_empty)
+        return EB_OK;
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                     "%s holds no section; write one, or give -c /dev/null to have the defaults", path);
+}
+
 static enum eb_status load_found(struct loading *loading, struct eb_error *err) {
     const char *named = secure_getenv("EVENTBUS_CONFIG");
     enum eb_status status;
 
     if (named && *named) {
         status = load_path(loading, named, err);
+        if (status == EB_OK)
+            status = check_not_empty(loading, named, err);
         if (status != EB_OK)
             ebi_error_context(err, "EVENTBUS_CONFIG");
         return status;
     }
     status = load_if_trusted(loading, "./eventbus.ini", err);
     if (status != EB_EMPTY)
-        return status;
-    if (access(ebi_config_installed, F_OK) == 0)
-        return load_file(loading, ebi_config_installed, err);
+        return status == EB_OK ? check_not_empty(loading, "./eventbus.ini", err) : status;
+    if (access(ebi_config_installed, F_OK) == 0) {
+        status = load_file(loading, ebi_config_installed, err);
+        return status == EB_OK ? check_not_empty(loading, ebi_config_installed, err) : status;
+    }
     return load_text(loading, "built-in", built_in, sizeof built_in - 1, err);
 }
 
@@ -209,7 +227,7 @@ static enum eb_status load_files(struct loading *loading, const char *const *fil
         return load_found(loading, err);
     for (; status == EB_OK && *files; files++)
         status = load_path(loading, *files, err);
-    return status;
+    return status == EB_OK ? check_not_empty(loading, files[-1], err) : status;
 }
 
 /* ---- Overrides ---- */

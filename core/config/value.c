@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/blank.h"
 #include "base/error.h"
 #include "base/nearest.h"
 #include "base/units.h"
@@ -174,17 +175,23 @@ static const char *const *split_list(struct ebi_config *config, const char *text
     return list;
 }
 
+bool ebi_value_is_empty(const struct eb_option *option, const char *text) {
+    return option->type == EB_OPT_LIST ? !text[strspn(text, list_separators)] : ebi_is_blank(text);
+}
+
 static enum eb_status read_text(struct ebi_config *config, const struct eb_option *option, const char *text, void *to,
                                 struct eb_error *err) {
-    bool none = !text[strspn(text, option->type == EB_OPT_LIST ? list_separators : "")] && !option->fallback;
+    bool list = option->type == EB_OPT_LIST, empty = ebi_value_is_empty(option, text);
     const void *result = NULL;
 
-    if (!none && option->type == EB_OPT_LIST)
-        result = split_list(config, text);
-    else if (!none)
-        result = ebi_config_keep_text(config, text, strlen(text));
-    if (!none && !result)
-        return ebi_error_memory(err);
+    if (empty && !list && option->fallback && !ebi_is_blank(option->fallback))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "is empty; give it a value, or leave the key out for the default");
+    if (!empty || option->fallback) {
+        text = empty ? "" : text;
+        result = list ? (const void *)split_list(config, text) : ebi_config_keep_text(config, text, strlen(text));
+        if (!result)
+            return ebi_error_memory(err);
+    }
     memcpy(to, &result, sizeof result);
     return EB_OK;
 }
@@ -215,8 +222,8 @@ enum eb_status ebi_value_read(struct ebi_config *config, const struct eb_option 
 
     if (option->type == EB_OPT_TEXT || option->type == EB_OPT_LIST)
         return read_text(config, option, text, to, err);
-    if (!*text)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "has no value; give one, or leave the key out");
+    if (ebi_is_blank(text))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "is empty; give it a value, or leave the key out");
     status = read_number(option, text, hide, &number, err);
     if (status == EB_OK)
         memcpy(to, &number, sizeof number);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "consume/outside_check.h"
 #include "produce/routes.h"
 
 /* ---- Where a new group starts ---- */
@@ -217,6 +218,38 @@ void ebi_task_free(struct ebi_task *task) {
     free(task->topics);
     free(task->position);
     *task = (struct ebi_task){0};
+}
+
+/* ---- Receivers outside ---- */
+
+static enum eb_status blame(const struct ebi_config *config, const struct ebi_task *task, const char *key,
+                            enum eb_status status, struct eb_error *err) {
+    if (status == EB_PERMANENT)
+        ebi_error_context(err, "%s: [consume %s] %s", ebi_config_where(config, "consume", task->section, key),
+                          task->section, key);
+    return status;
+}
+
+static enum eb_status says_nothing(const struct ebi_config *config, const struct ebi_task *task, const char *key,
+                                   struct eb_error *err) {
+    return blame(config, task, key,
+                 ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                           "is empty: events would be acknowledged and nothing done; give it a value, or leave it out"),
+                 err);
+}
+
+enum eb_status ebi_task_check_outside(const struct ebi_config *config, const struct ebi_task *task, struct eb_error *err) {
+    static const char *const keys[] = {"exec", "webhook"};
+    const struct ebi_consume_settings *settings = &task->settings;
+
+    if (settings->exec)
+        return ebi_exec_is_empty(settings->exec) ? says_nothing(config, task, "exec", err) : EB_OK;
+    if (settings->webhook)
+        return blame(config, task, "webhook", ebi_webhook_check(settings->webhook, err), err);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (ebi_config_text(config, "consume", task->section, keys[i]))         /* given, and NULL all the same */
+            return says_nothing(config, task, keys[i], err);
+    return EB_OK;
 }
 
 /* ---- Topics ---- */

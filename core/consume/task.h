@@ -34,6 +34,10 @@ enum eb_status ebi_task_make(struct ebi_config *, const struct ebi_bus_settings 
                              struct ebi_task *, struct eb_error *);
 void ebi_task_free(struct ebi_task *);
 
+/* Whether the section's exec or webhook can be used: EB_PERMANENT, EB_KIND_CONFIG where one is given and says nothing (then
+ * events would be acknowledged for no work done), or the webhook is no web address. */
+enum eb_status ebi_task_check_outside(const struct ebi_config *, const struct ebi_task *, struct eb_error *);
+
 /* The name of the dead-letter topic of a full topic: full as well; to be freed. NULL: no memory. */
 char *ebi_task_dead_letter_topic(const struct ebi_task *, const char *full_topic);
 

@@ -6,12 +6,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/thread.h"
+#include "consume/outside_check.h"
 #include "plugin/host_log.h"
 
 enum { LONGEST_WAIT_MS = 1000, CLOSE_MS = 5000, CANCEL_GRACE_MS = 5000, PAUSE_AFTER_ERROR_MS = 1000 };
@@ -573,13 +573,16 @@ static enum eb_status check_history(const struct eb_consumer *consumer, struct e
                      consumer->parts.broker->plugin->about.name, consumer->task.position);
 }
 
-/* The address is not told: it may hold a password. */
-static enum eb_status check_outside(const struct eb_consumer *consumer, struct eb_error *err) {
-    const char *url = consumer->webhook.url;
-
-    if (!url || strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0)
-        return EB_OK;
-    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "webhook is no web address: it has to begin with http:// or https://");
+static enum eb_status check_outside(const struct eb_consumer *consumer, const struct ebi_worker_wishes *wishes,
+                                    struct eb_error *err) {
+    if (!wishes->exec && !wishes->webhook)
+        return ebi_task_check_outside(consumer->parts.config, &consumer->task, err);
+    if (wishes->exec && ebi_exec_is_empty(wishes->exec))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "--exec is empty: nothing would be run");
+    enum eb_status status = wishes->webhook ? ebi_webhook_check(wishes->webhook, err) : EB_OK;
+    if (status == EB_PERMANENT)
+        ebi_error_context(err, "--webhook");
+    return status;
 }
 
 static enum eb_status check_patterns(const struct eb_consumer *consumer, struct eb_error *err) {
@@ -598,7 +601,7 @@ static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_cons
 
     choose_outside(consumer, wishes);
     if (status == EB_OK)
-        status = check_outside(consumer, err);
+        status = check_outside(consumer, wishes, err);
     if (status == EB_OK)
         status = check_patterns(consumer, err);
     if (status != EB_OK)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/blank.h"
 #include "base/error.h"
 #include "base/thread.h"
 #include "plugin/plugins.h"
@@ -19,7 +20,7 @@ static enum eb_status named_plugin(const struct ebi_config *config, const char *
     if (*name && !ebi_config_has(config, kind, name))
         return ebi_config_no_section(config, kind, name, err);
     *plugin = *name ? ebi_config_text(config, kind, name, "plugin") : fallback;
-    if (*plugin && **plugin)
+    if (*plugin && !ebi_is_blank(*plugin))
         return EB_OK;
     return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [broker %s] names no plugin; add plugin = NAME, say %s",
                      ebi_config_where(config, kind, name, NULL), name, fallback);

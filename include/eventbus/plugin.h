@@ -313,7 +313,8 @@ struct eb_admin_ops {
 /* ---- Options: one table for parser, checks, help, man page, example file and redaction ----------------------------- */
 
 enum eb_option_type {               /* and what stands at `offset` in the settings struct */
-    EB_OPT_TEXT = 1,                /* const char * */
+    EB_OPT_TEXT = 1,                /* const char *; an empty value is NULL without a default, refused with one, unless
+                                     * the default is empty, too */
     EB_OPT_LIST = 2,                /* const char *const *, NULL-ended; blanks or commas between items */
     EB_OPT_PAIRS = 3,               /* const char *const *, name, value, ..., NULL-ended; key is a prefix ("rdkafka.") */
     EB_OPT_BOOL = 4,                /* int64_t from here on: 0 or 1 */

@@ -136,7 +136,7 @@ def what_is_wrong_on_the_command_line_is_told(t):
         (["groups", "-t", "nowhere"], 0, "topic nowhere has no groups, or is not there"),
         (["groups", "-t", "user-login", "-g", "nobody"], 0, "topic user-login has no group nobody"),
         (["consume", "crm", "--webhook", "htp://u:secret@x"], 2,
-         "webhook is no web address: it has to begin with http:// or https://"),
+         "--webhook: is not an http:// or https:// URL"),
         (["consume", "crm", "-n", "0"], 2, 'expected a whole number from 1, found "0"'),
         (["consume", "crm", "--format", "xml"], 2, 'expected cloudevents or pretty, found "xml"'),
         (["config", "explain", "leese"], 2, 'no key "leese" is known; did you mean lease?'),

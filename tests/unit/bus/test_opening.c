@@ -97,7 +97,7 @@ Test(opening, the_section_is_named_or_the_only_one_or_that_of_topics_and_group) 
     refused((struct eb_consumer_options){.section = "w"}, "both exec and webhook");
     close_all();
     open_bus_on("able", NULL, TASK "webhook = ftp://localhost\n");
-    refused((struct eb_consumer_options){.section = "w"}, "is no web address");
+    refused((struct eb_consumer_options){.section = "w"}, "is not an http:// or https:// URL");
     close_all();
     open_bus_on("able", NULL, TASK "webhook = https://localhost\n");
     taken((struct eb_consumer_options){.section = "w"});

@@ -192,13 +192,18 @@ Test(outside, a_worker_that_is_stopped_twice_ends_its_requests) {
     close_all();
 }
 
-Test(outside, what_is_no_address_after_all_becomes_a_dead_letter) {
-    events(1, "k");
-    open_on("able", with("webhook = http://[x"));
-    run();
-    cr_assert_eq(played.n_sent, 1);
-    cr_assert(strstr(played.sent[0].reason, "not a web address"), "%s", played.sent[0].reason);
-    close_all();
+Test(outside, what_says_nothing_or_is_no_address_is_refused_before_an_event_comes) {
+    static const char *const bad[] = {"webhook = http://[x", "webhook = https://", "webhook = ftp://x", "webhook =", "exec =",
+                                      "exec = ${NOT_SET:-}", "exec = $NOT_SET", "exec = # true", "exec = A=b"};
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        events(1, "k");
+        open_bus_on("able", NULL, with(bad[i]));
+        cr_assert_eq(open_worker(&err), EB_PERMANENT, "%s", bad[i]);
+        cr_assert_eq(err.kind, EB_KIND_CONFIG, "%s", bad[i]);
+        cr_assert(strstr(err.text, "[consume w] "), "%s", err.text);
+        close_all();
+    }
 }
 
 /* ---- Memory ---- */

@@ -43,7 +43,7 @@ struct ebi_config *load_text(const char *text) {
     struct ebi_config *config = NULL;
     struct eb_error err = {0};
 
-    write_file("t.ini", text);
+    write_file("t.ini", strchr(text, '[') ? text : "[eventbus]\n");
     cr_assert_eq(ebi_config_load(files, NULL, &config, &err), EB_OK, "%s", err.text);
     return config;
 }

@@ -99,9 +99,8 @@ Test(bind, texts_lists_and_pairs) {
 
 Test(bind, an_empty_text_without_a_default_is_none) {
     struct settings s;
-    struct ebi_config *config = bind("text =\nnone =\nlist = ,\n", &s);
+    struct ebi_config *config = bind("none =\nlist = ,\n", &s);
 
-    cr_assert_str_eq(s.text, "");
     cr_assert_null(s.none);
     cr_assert_null(s.list);
     ebi_config_free(config);
@@ -168,7 +167,10 @@ static const struct {
     const char *lines, *error;
 } bad[] = {
     { "yes = maybe", "t.ini:2: [broker main] yes: \"maybe\" is neither yes nor no" },
-    { "yes =", "t.ini:2: [broker main] yes: has no value" },
+    { "yes =", "t.ini:2: [broker main] yes: is empty" },
+    { "text =", "t.ini:2: [broker main] text: is empty; give it a value, or leave the key out for the default" },
+    { "text = ${NOT_SET:-  }", "t.ini:2: [broker main] text: is empty" },
+    { "number = ${NOT_SET:- }", "t.ini:2: [broker main] number: is empty" },
     { "number = 1.5", "t.ini:2: [broker main] number: \"1.5\" is no whole number" },
     { "number = 9223372036854775808", "is no whole number of 64 bits" },
     { "number = -9223372036854775809", "is no whole number of 64 bits" },
@@ -241,7 +243,7 @@ static const struct {
     { "[route r]\nmust = x\nsay = y\n", NULL },
     { "[route r]\nmust = x\nsay =\n", NULL },
     { "\n[route r]\nsay = y\n", "t.ini:2: [route r] needs \"must\": What it is for" },
-    { "[route r]\nmust =\nsay = y\n", "t.ini:2: [route r] must: needs a value: What it is for" },
+    { "[route r]\nmust =\nsay = y\n", "t.ini:2: [route r] must: is empty; it needs a value: What it is for" },
     { "[route r]\nmust = x\n", "t.ini:1: [route r] needs \"say\"" },
     { "", "default: [route r] needs \"must\"" },
 };

@@ -85,9 +85,20 @@ Test(load, a_folder_is_its_ini_files_in_name_order) {
     ebi_config_free(config);
 }
 
-Test(load, an_empty_folder_is_no_error) {
+Test(load, a_configuration_that_holds_nothing_is_refused) {
     cr_assert_eq(mkdir("conf", 0700), 0);
-    ebi_config_free(load(NAMES("conf"), NULL));
+    refused(NAMES("conf"), NULL, "conf holds no *.ini file");
+    write_file("conf/x.txt", "[eventbus]\n");
+    refused(NAMES("conf"), NULL, "conf holds no *.ini file");
+    write_file("conf/x.ini", "; nothing\n");
+    refused(NAMES("conf"), NULL, "conf holds no section");
+    write_file("empty.ini", "");
+    refused(NAMES("empty.ini"), NAMES("eventbus.service=x"), "empty.ini holds no section");
+    write_file("eventbus.ini", "");
+    refused(NULL, NULL, "./eventbus.ini holds no section");
+    write_file("full.ini", "[eventbus]\n");
+    ebi_config_free(load(NAMES("full.ini", "empty.ini"), NULL));
+    ebi_config_free(load(NAMES("/dev/null"), NULL));
 }
 
 Test(load, overrides_come_last_and_the_last_of_them_wins) {
@@ -118,7 +129,7 @@ Test(load, an_override_of_no_known_form_is_refused_without_its_value) {
     };
     struct eb_error err;
 
-    write_file("a.ini", "");
+    write_file("a.ini", "[eventbus]\n");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct ebi_config *config = NULL;
 

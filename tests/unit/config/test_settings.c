@@ -81,7 +81,7 @@ Test(settings, a_route_must_say_where_what_and_by_which_key) {
         { "[route r]\ntopic = t\nkey_field = k\n", "t.ini:1: [route r] needs \"event\"" },
         { "[route r]\nevent = e\nkey_field = k\n", "t.ini:1: [route r] needs \"topic\"" },
         { "[route r]\nevent = e\ntopic = t\n", "t.ini:1: [route r] needs \"key_field\"" },
-        { "[route r]\nevent = e\ntopic =\nkey_field = k\n", "t.ini:3: [route r] topic: needs a value" },
+        { "[route r]\nevent = e\ntopic =\nkey_field = k\n", "t.ini:3: [route r] topic: is empty; it needs a value" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -100,7 +100,7 @@ Test(bind, what_is_wrong_is_told_with_its_place) {
 }
 
 Test(bind, with_nothing_configured_it_is_sqlite_with_its_defaults) {
-    struct scene scene = scene_new("");
+    struct scene scene = scene_new("[eventbus]\n");
     char *other = built("tests/plugins/broken", "other_name"), *sqlite = join(scene.folder, "sqlite.so");
     struct ebi_broker *broker = NULL;
     struct eb_error err = {0};

@@ -1,0 +1,111 @@
+/* tests/unit/consume/test_outside_check.c - what is seen of a command and a web address before the first event. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "consume/outside_check.h"
+
+static char folder[] = "/tmp/eb-test-outside-XXXXXX";
+
+static void make_file(const char *name, mode_t mode) {
+    int fd = open(name, O_CREAT | O_WRONLY, mode);
+
+    cr_assert_geq(fd, 0, "%s", name);
+    close(fd);
+}
+
+static void begin(void) {
+    cr_assert_not_null(mkdtemp(folder));
+    cr_assert_eq(chdir(folder), 0);
+    make_file("run", 0700);
+    make_file("my run", 0700);
+    make_file("text", 0600);
+    cr_assert_eq(mkdir("dir", 0700), 0);
+    setenv("PATH", folder, 1);
+    unsetenv("NOT_SET");
+    setenv("BLANK", "  ", 1);
+    setenv("SET", "run", 1);
+}
+
+static void end(void) {
+    cr_assert_eq(unlink("run") | unlink("my run") | unlink("text") | rmdir("dir") | chdir("/"), 0);
+    rmdir(folder);
+}
+
+TestSuite(outside_check, .init = begin, .fini = end);
+
+Test(outside_check, a_command_that_would_run_nothing_is_empty) {
+    static const struct {
+        const char *command;
+        bool empty;
+    } cases[] = {
+        {"", true}, {"  \t", true}, {"\n\n", true}, {"# run", true}, {" # run\n\t# run", true}, {"$NOT_SET", true},
+        {"${NOT_SET}", true}, {"$BLANK", true}, {" $NOT_SET ${NOT_SET} # x", true}, {"A=b", true}, {"A=b B='c d'", true},
+        {"A= $NOT_SET", true},
+        {":", false}, {"true", false}, {"# x\nrun", false}, {"$SET", false}, {"$NOT_SET run", false}, {"\"$NOT_SET\"", false},
+        {"A=b run", false}, {"$(cat)", false}, {"`cat`", false}, {"$1", false}, {"$", false}, {"${NOT_SET:-run}", false},
+        {"''", false}, {"run#x", false}, {">x", false}, {"\\\n", false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        cr_expect_eq(ebi_exec_is_empty(cases[i].command), cases[i].empty, "%s", cases[i].command);
+}
+
+Test(outside_check, the_first_word_of_a_command_is_looked_for) {
+    static const struct {
+        const char *command, *why;              /* why NULL: it is found, or nobody can tell */
+    } cases[] = {
+        {"run", NULL}, {"./run -x", NULL}, {"run|nosuch", NULL}, {"run;nosuch", NULL}, {"run>x", NULL}, {"run&", NULL},
+        {"'./my run' x", NULL}, {"\"./my run\" x", NULL}, {"./my\\ run x", NULL}, {"A=b run", NULL}, {"exec run", NULL},
+        {"$NOT_SET run", NULL}, {"# x\n  run", NULL},
+        {"cd /nosuch && run", NULL}, {"if run; then :; fi", NULL}, {"e=$(cat); run \"$e\"", NULL}, {"$SET x", NULL},
+        {"$(which run)", NULL}, {"${SET:-nosuch}", NULL}, {"(nosuch)", NULL}, {"{ nosuch; }", NULL}, {"! nosuch", NULL},
+        {"f() { run; }; f", NULL}, {"f () { run; }; f", NULL}, {">x nosuch", NULL}, {"ru?", NULL}, {"~/run", NULL},
+        {"[ -e x ]", NULL}, {"'nosuch", NULL}, {"exec -a x nosuch", NULL}, {"exec 3<x", NULL}, {". ./text", NULL},
+        {"nosuch", "command nosuch is not found"}, {"nosuch -x", "command nosuch is not found"},
+        {"A=b nosuch", "command nosuch is not found"}, {"exec nosuch", "command nosuch is not found"},
+        {"nosuch|run", "command nosuch is not found"}, {"'nosuch' x", "command nosuch is not found"},
+        {"$NOT_SET nosuch", "command nosuch is not found"}, {"# x\nnosuch", "command nosuch is not found"},
+        {"./nosuch", "command ./nosuch cannot be run from the folder"}, {"./dir", "Is a directory"}, {"./run/x", "Not a directory"},
+        {"/nosuch/run", "command /nosuch/run cannot be run: No such file or directory"},
+        {"./text", "command ./text cannot be run"}, {"text", "may not execute it"},
+        {"dir", "command dir is not found"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eb_error err = {0};
+        enum eb_status status = ebi_exec_find(cases[i].command, &err);
+
+        cr_expect_eq(status, cases[i].why ? EB_PERMANENT : EB_OK, "%s: %s", cases[i].command, err.text);
+        cr_expect(!cases[i].why || strstr(err.text, cases[i].why), "%s: %s", cases[i].command, err.text);
+        cr_expect(!cases[i].why || err.kind == EB_KIND_CONFIG, "%s", cases[i].command);
+    }
+}
+
+Test(outside_check, long_words_are_no_trouble) {
+    static char command[3 * 4096];
+    struct eb_error err;
+
+    memset(command, 'x', sizeof command - 1);
+    cr_expect_eq(ebi_exec_find(command, &err), EB_OK);
+    cr_expect_not(ebi_exec_is_empty(command));
+    memcpy(command, "/x", 2);
+    command[4000] = '\0';
+    cr_expect_eq(ebi_exec_find(command, &err), EB_PERMANENT);
+    memset(command, '$', 400);
+    memset(command + 1, 'A', 399);
+    cr_expect_not(ebi_exec_is_empty(command));
+}
+
+Test(outside_check, a_webhook_is_an_address_with_a_host) {
+    static const char *const good[] = {"http://x", "HTTPS://x/y?z", "http://u:p@[::1]:80/"},
+                      *const bad[] = {"", "x", "http:", "http://", "ftp://x", "http://[x", "http://x y", "http://x:port"};
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        cr_expect_eq(ebi_webhook_check(good[i], NULL), EB_OK, "%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_expect_eq(ebi_webhook_check(bad[i], NULL), EB_PERMANENT, "%s", bad[i]);
+}
