@@ -63,39 +63,61 @@ void kf_topics_pop(struct kf_topics *topics, struct kf_topic *topic) {
     topics->n_waiting--;
 }
 
+static struct sr_entry *entry_of(const struct kf_topic *topic, struct sr_registry *registry, const struct eb_schema *schema,
+                                 struct eb_error *err) {
+    struct sr_entry *entry;
+    char *subject;
+
+    if (asprintf(&subject, "%s-%.*s", topic->name, (int)schema->name.len, schema->name.data) < 0) {
+        kf_no_memory(err);
+        return NULL;
+    }
+    entry = sr_entry(registry, subject, schema->json.data, schema->json.len, err);
+    free(subject);
+    return entry;
+}
+
 static struct kf_subject *add_subject(struct kf_topic *topic, struct sr_registry *registry, const struct eb_schema *schema,
                                       struct eb_error *err) {
-    struct kf_subject *more = realloc(topic->subjects, (topic->n_subjects + 1) * sizeof *more);
-    char *subject = NULL;
-    struct sr_entry *entry = NULL;
+    struct sr_entry *entry = entry_of(topic, registry, schema, err);
+    struct kf_subject *subject = entry ? calloc(1, sizeof *subject) : NULL;
 
-    if (more) {
-        topic->subjects = more;
-        if (asprintf(&subject, "%s-%.*s", topic->name, (int)schema->name.len, schema->name.data) < 0)
-            subject = NULL;
-    }
-    if (subject)
-        entry = sr_entry(registry, subject, schema->json.data, schema->json.len, err);
-    else
-        kf_no_memory(err);
-    free(subject);
-    if (!entry)
+    if (!subject) {
+        if (entry)
+            kf_no_memory(err);
         return NULL;
-    topic->last_subject = topic->n_subjects++;
-    topic->subjects[topic->last_subject] = (struct kf_subject){ .schema = schema->id, .entry = entry };
-    return &topic->subjects[topic->last_subject];
+    }
+    *subject = (struct kf_subject){ .schema = schema->id, .entry = entry };
+    HASH_ADD(hh, topic->subjects, schema, sizeof subject->schema, subject);
+    if (!subject->hh.tbl) {
+        free(subject);
+        kf_no_memory(err);
+        return NULL;
+    }
+    return subject;
 }
 
 struct kf_subject *kf_topics_subject(struct kf_topic *topic, struct sr_registry *registry, const struct eb_schema *schema,
                                      struct eb_error *err) {
-    if (topic->last_subject < topic->n_subjects && topic->subjects[topic->last_subject].schema == schema->id)
-        return &topic->subjects[topic->last_subject];
-    for (size_t i = 0; i < topic->n_subjects; i++)
-        if (topic->subjects[i].schema == schema->id) {
-            topic->last_subject = i;
-            return &topic->subjects[i];
-        }
-    return add_subject(topic, registry, schema, err);
+    struct kf_subject *subject = topic->last_subject;
+
+    if (subject && subject->schema == schema->id)
+        return subject;
+    HASH_FIND(hh, topic->subjects, &schema->id, sizeof schema->id, subject);
+    if (!subject)
+        subject = add_subject(topic, registry, schema, err);
+    if (subject)
+        topic->last_subject = subject;
+    return subject;
+}
+
+static void free_subjects(struct kf_topic *topic) {
+    struct kf_subject *subject, *next;
+
+    HASH_ITER(hh, topic->subjects, subject, next) {
+        HASH_DEL(topic->subjects, subject);
+        free(subject);
+    }
 }
 
 void kf_topics_free(struct kf_topics *topics) {
@@ -106,7 +128,7 @@ void kf_topics_free(struct kf_topics *topics) {
         if (topic->rkt)
             rd_kafka_topic_destroy(topic->rkt);
         free(topic->waiting);
-        free(topic->subjects);
+        free_subjects(topic);
         free(topic);
     }
 }

@@ -6,11 +6,15 @@
 #include <librdkafka/rdkafka.h>
 #include <eventbus/plugin.h>
 
+#define HASH_NONFATAL_OOM 1             /* hh.tbl is NULL then; without it uthash ends the process */
+#include <uthash.h>
+
 #include "../registry/registry.h"
 
 /* A schema under its subject in this topic. */
 struct kf_subject {
     uint64_t schema;                    /* the host's id of it */
+    UT_hash_handle hh;
     struct sr_entry *entry;
     bool known;
     uint32_t id;                        /* the registry's */
@@ -25,8 +29,8 @@ struct kf_topic {
     bool known;                         /* something was stored there, since the cluster last did not know it */
     int64_t unknown_ms;                 /* since when the cluster does not know it; 0: it does, or has not been asked */
     int64_t again_ms;                   /* not to be tried before; 0: any time */
-    struct kf_subject *subjects;
-    size_t n_subjects, last_subject;
+    struct kf_subject *subjects;        /* by schema: dead letters bring as many as others wrote with */
+    struct kf_subject *last_subject;    /* that was asked for */
     size_t name_len;
     char name[];
 };
