@@ -334,7 +334,7 @@ int eb_conform_child(int argc, char **argv, int n) {
     const char *wrong = argc - n < EBC_WORDS ? "too few arguments" : begin(&t, argv + n);
 
     if (wrong) {
-        fprintf(stderr, "%s: %s\n", argv[0], wrong);
+        ebc_error_line(argv[0], "%s", wrong);
         return 2;
     }
     block_signals();

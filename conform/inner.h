@@ -91,6 +91,9 @@ struct ebc_report {
 };
 
 void ebc_print(const struct ebc_report *);
+
+/* "program: text" on standard error, as one line in which only what may be shown stands (eventbus/printable.h). */
+void ebc_error_line(const char *program, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Writes the JUnit file; false, with why. */
 bool ebc_print_junit(const struct ebc_report *, const char *file, char why[EBC_WHY_ROOM]);
 bool ebc_selected(const struct ebc_case *, const char *only);

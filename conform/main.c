@@ -1,5 +1,5 @@
 /* conform/main.c - the conformance kit as a program of its own, for plugin authors. */
-#include "conform.h"
+#include "inner.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -47,7 +47,7 @@ struct ask {
 };
 
 static int wrong(const char *what, const char *why) {
-    fprintf(stderr, "eventbus-conform: %s%s; see --help\n", what, why);
+    ebc_error_line("eventbus-conform", "%s%s; see --help", what, why);
     return 2;
 }
 
@@ -146,7 +146,7 @@ static int run(int argc, char **argv) {
 static int ended(int status) {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    fprintf(stderr, "eventbus-conform: standard output: %s\n", strerror(errno));
+    ebc_error_line("eventbus-conform", "standard output: %s", strerror(errno));
     return 3;
 }
 

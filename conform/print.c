@@ -2,8 +2,12 @@
 #include "inner.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <eventbus/printable.h>
 
 static const char *word(enum ebc_outcome outcome) {
     return outcome == EBC_PASS ? "pass" : outcome == EBC_FAIL ? "fail" : "skip";
@@ -17,30 +21,44 @@ static size_t count(const struct ebc_report *report, enum ebc_outcome outcome) {
     return n;
 }
 
-/* How many bytes of `text` are one whole character of UTF-8; 0: none. */
-static size_t character(const char *text) {
+/* The character of UTF-8 that `text` starts with: how many bytes it has, and its number. Returns 0 where there is none. */
+static size_t character(const char *text, uint32_t *number) {
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
     unsigned char first = (unsigned char)text[0];
     size_t len = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3
                  : first >= 0xF0 && first < 0xF5 ? 4 : 0;
 
-    for (size_t i = 1; i < len; i++)
+    *number = len < 2 ? first : first & (0x7FU >> len);
+    for (size_t i = 1; i < len; i++) {
         if (((unsigned char)text[i] & 0xC0) != 0x80)
             return 0;
-    return len;
+        *number = *number << 6 | ((unsigned char)text[i] & 0x3F);
+    }
+    return len && (*number < least[len] || *number > 0x10FFFF || (*number >= 0xD800 && *number < 0xE000)) ? 0 : len;
 }
 
 /* ---- JSON ---- */
 
+static void put_json_escape(FILE *out, uint32_t number) {
+    if (number < 0x10000)
+        fprintf(out, "\\u%04x", (unsigned)number);
+    else
+        fprintf(out, "\\u%04x\\u%04x", 0xD800U + (unsigned)((number - 0x10000) >> 10),
+                0xDC00U + (unsigned)(number & 0x3FF));
+}
+
 static void put_json(FILE *out, const char *text) {
     putc('"', out);
     while (text && *text) {
-        size_t len = character(text);
+        uint32_t number;
+        size_t len = character(text, &number);
+
         if (len == 0)
             fputs("\\ufffd", out);
-        else if (len == 1 && (*text == '"' || *text == '\\'))
+        else if (*text == '"' || *text == '\\')
             fprintf(out, "\\%c", *text);
-        else if (len == 1 && (unsigned char)*text < ' ')
-            fprintf(out, "\\u%04x", (unsigned)*text);
+        else if (!eb_printable(number))
+            put_json_escape(out, number);
         else
             fwrite(text, 1, len, out);
         text += len ? len : 1;
@@ -69,22 +87,39 @@ static void print_json(const struct ebc_report *report) {
 /* ---- TAP ---- */
 
 /* So many bytes at most, on one line: what a plugin says must not end it, nor break a terminal. */
-static void put_line(const char *text, size_t most) {
+static void put_line(FILE *out, const char *text, size_t most) {
     for (const char *end = text + most; text < end && *text;) {
-        size_t len = character(text);
+        uint32_t number;
+        size_t len = character(text, &number);
 
-        if (len == 0)
-            putchar('?');
-        else if (len == 1 && ((unsigned char)*text < ' ' || *text == 0x7f))
-            putchar(' ');
+        if (len == 0 || !eb_printable(number))
+            putc(len == 1 ? ' ' : '?', out);
         else
-            fwrite(text, 1, len, stdout);
+            fwrite(text, 1, len, out);
         text += len ? len : 1;
     }
 }
 
+void ebc_error_line(const char *program, const char *format, ...) {
+    char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    int len = vasprintf(&text, format, args);
+    va_end(args);
+    flockfile(stderr);
+    fprintf(stderr, "%s: ", program);
+    put_line(stderr, len < 0 ? "out of memory" : text, len < 0 ? SIZE_MAX / 2 : (size_t)len);
+    putc('\n', stderr);
+    funlockfile(stderr);
+    if (len >= 0)
+        free(text);
+}
+
 static void print_tap(const struct ebc_report *report) {
-    printf("1..%zu\n# %s, seed %llu\n", report->n, report->plugin, (unsigned long long)report->seed);
+    printf("1..%zu\n# ", report->n);
+    put_line(stdout, report->plugin, sizeof report->plugin);
+    printf(", seed %llu\n", (unsigned long long)report->seed);
     for (size_t i = 0; i < report->n; i++) {
         const struct ebc_result *result = &report->results[i];
         bool skip = result->outcome == EBC_SKIP;
@@ -92,7 +127,7 @@ static void print_tap(const struct ebc_report *report) {
         printf("%s %zu - %s: %s%s", result->outcome == EBC_FAIL ? "not ok" : "ok", i + 1, result->of->group,
                result->of->name, skip ? " # SKIP " : result->outcome == EBC_FAIL && result->why ? "\n# " : "");
         if (result->outcome != EBC_PASS && result->why)
-            put_line(result->why, strlen(result->why));
+            put_line(stdout, result->why, strlen(result->why));
         putchar('\n');
     }
 }
@@ -117,7 +152,7 @@ static void print_why(const char *why) {
         const char *next = next_part(why);
 
         fputs("        ", stdout);
-        put_line(why, next ? (size_t)(next - 2 - why) : strlen(why));
+        put_line(stdout, why, next ? (size_t)(next - 2 - why) : strlen(why));
         putchar('\n');
         why = next;
     }
@@ -126,7 +161,8 @@ static void print_why(const char *why) {
 static void print_text(const struct ebc_report *report) {
     const char *group = "";
 
-    printf("%s, seed %llu\n", report->plugin, (unsigned long long)report->seed);
+    put_line(stdout, report->plugin, sizeof report->plugin);
+    printf(", seed %llu\n", (unsigned long long)report->seed);
     for (size_t i = 0; i < report->n; i++) {
         const struct ebc_result *result = &report->results[i];
 
@@ -166,12 +202,13 @@ void eb_conform_list(const char *only, enum eb_conform_format format) {
 
 static void put_xml(FILE *out, const char *text) {
     while (text && *text) {
-        size_t len = character(text);
+        uint32_t number;
+        size_t len = character(text, &number);
         const char *special = len == 1 ? strchr("<>&\"", *text) : NULL;
 
         if (special)
             fprintf(out, "&#%d;", *text);
-        else if (len == 0 || (len == 1 && (unsigned char)*text < ' '))
+        else if (len == 0 || !eb_printable(number))
             putc('?', out);
         else
             fwrite(text, 1, len, out);

@@ -69,7 +69,7 @@ static bool run_child(const struct runner *r, const char *name, struct ebc_proce
     if (!argv)
         *child = (struct ebc_process){ .result = -1, .output = -1 };
     if (!ran)
-        fprintf(stderr, "%s: cannot start a process for %s: %s\n", r->ask->program, name, strerror(errno));
+        ebc_error_line(r->ask->program, "cannot start a process for %s: %s", name, strerror(errno));
     free(argv);
     return ran;
 }
@@ -237,11 +237,11 @@ static int probe(struct runner *r) {
         char *end = ebc_process_bad_end(&child);
         code = judge_probe(&child, &text);
         if (code == 3)
-            fprintf(stderr, "%s: the broker could not be reached: %s\n", r->ask->program, text);
+            ebc_error_line(r->ask->program, "the broker could not be reached: %s", text);
         else if (code && text)
-            fprintf(stderr, "%s: %s\n", r->ask->program, text);
+            ebc_error_line(r->ask->program, "%s", text);
         else if (code)
-            fprintf(stderr, "%s: %s cannot be loaded: %s\n", r->ask->program, r->file, end ? end : "it told nothing");
+            ebc_error_line(r->ask->program, "%s cannot be loaded: %s", r->file, end ? end : "it told nothing");
         snprintf(r->report.plugin, sizeof r->report.plugin, "%s", child.plugin ? child.plugin : "");
         free(end);
     }
@@ -253,7 +253,7 @@ static void sweep(const struct runner *r) {
     struct ebc_process child;
 
     if (run_child(r, EBC_SWEEP, &child) && (child.left || !child.done))
-        fprintf(stderr, "%s: topics conform-%s-* are left: %s\n", r->ask->program, r->run,
+        ebc_error_line(r->ask->program, "topics conform-%s-* are left: %s", r->run,
                 child.left ? child.left : "the plugin did not list or remove them");
     ebc_process_free(&child);
 }
@@ -274,7 +274,7 @@ static bool select_cases(struct runner *r) {
 static int find_file(struct runner *r) {
     if (realpath(r->ask->file, r->file))
         return 0;
-    fprintf(stderr, "%s: %s: %s\n", r->ask->program, r->ask->file, strerror(errno));
+    ebc_error_line(r->ask->program, "%s: %s", r->ask->file, strerror(errno));
     return 5;
 }
 
@@ -284,7 +284,7 @@ static bool make_state(struct runner *r) {
     snprintf(r->state, sizeof r->state, "%s/eventbus-conform-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (mkdtemp(r->state))
         return true;
-    fprintf(stderr, "%s: cannot make the folder %s: %s\n", r->ask->program, r->state, strerror(errno));
+    ebc_error_line(r->ask->program, "cannot make the folder %s: %s", r->state, strerror(errno));
     return false;
 }
 
@@ -335,7 +335,7 @@ static int write_junit(const struct runner *r, int code) {
 
     if (!r->ask->junit || code > 1 || ebc_print_junit(&r->report, r->ask->junit, why))
         return code;
-    fprintf(stderr, "%s: %s\n", r->ask->program, why);
+    ebc_error_line(r->ask->program, "%s", why);
     return 2;
 }
 
@@ -363,7 +363,7 @@ int eb_conform_run(const struct eb_conform *ask) {
     if (select_cases(&r) && make_state(&r)) {
         code = write_junit(&r, run_all(&r));
         if (nftw(r.state, remove_one, 16, FTW_DEPTH | FTW_PHYS) < 0)
-            fprintf(stderr, "%s: cannot remove %s: %s\n", ask->program, r.state, strerror(errno));
+            ebc_error_line(ask->program, "cannot remove %s: %s", r.state, strerror(errno));
     }
     release(&r);
     return code;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/utf8.h"
 
 enum {
@@ -138,7 +139,7 @@ bool ebi_bytes_add_json_string(struct ebi_bytes *bytes, const char *text, size_t
     size_t before = bytes->len;
 
     if (len < SIZE_MAX / 2 && ebi_bytes_reserve(bytes, len + 2) && ebi_bytes_add(bytes, "\"", 1) &&
-        add_json_content(bytes, text, len) && ebi_bytes_add(bytes, "\"", 1))
+        add_json_content(bytes, text, len) && ebi_bytes_add(bytes, "\"", 1) && ebi_printable_json(bytes, before))
         return true;
     bytes->len = before;
     if (bytes->data)

@@ -21,7 +21,8 @@ bool ebi_bytes_add_text(struct ebi_bytes *, const char *text);
 bool ebi_bytes_add_format(struct ebi_bytes *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool ebi_bytes_add_vformat(struct ebi_bytes *, const char *format, va_list) __attribute__((format(printf, 2, 0)));
 
-/* Adds text as a JSON string, with its quotes; text that is not UTF-8 has the bad bytes replaced by U+FFFD. */
+/* Adds text as a JSON string, with its quotes; what may not be shown (eventbus/printable.h) is escaped, bytes
+ * that are not UTF-8 are replaced by U+FFFD. */
 bool ebi_bytes_add_json_string(struct ebi_bytes *, const char *text, size_t len);
 
 /* Adds what a descriptor still has, to its end. EB_PERMANENT, EB_KIND_DATA: more than `limit` bytes; EB_FATAL: it

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/printable.h"
 
 /* Ends text, of which only `room` bytes were kept, at the last whole UTF-8 character. */
 static void end_at_character(char *text, size_t room) {
@@ -17,20 +17,15 @@ static void end_at_character(char *text, size_t room) {
     text[end] = '\0';
 }
 
-static bool is_control(const char *character) {
-    unsigned char first = (unsigned char)character[0];
-
-    return first < ' ' || first == 0x7f || (first == 0xC2 && (unsigned char)character[1] < 0xA0);
-}
-
-/* Puts a "?" for each byte that has no place in a line of UTF-8: what is told of may be any text. */
+/* Puts a "?" for each byte of what may not be shown: an argument may be any text. */
 static void mend(char *text) {
     size_t len = strlen(text), step;
-    bool good;
+    enum ebi_printable what;
+    uint32_t character;
 
     for (; len > 0; text += step, len -= step) {
-        step = ebi_utf8_step(text, len, &good);
-        if (!good || is_control(text))
+        step = ebi_printable_step(text, len, &what, &character);
+        if (what != EBI_SHOW)
             memset(text, '?', step);
     }
 }

@@ -5,7 +5,7 @@
 #include <eventbus/error.h>
 
 /* All functions here do nothing to an err of NULL, cut what does not fit at a whole character, and put "?" for each byte
- * that would break the promise of one line of UTF-8. */
+ * of what may not be shown (see eventbus/printable.h). */
 
 /* Fills err and answers status, so that a caller can return it. */
 enum eb_status ebi_error(struct eb_error *err, enum eb_status status, enum eb_kind kind, const char *format, ...)

@@ -13,7 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "base/printable.h"
 
 /* How standard error wants its lines. */
 enum place { PLAIN, TERMINAL, JOURNAL };
@@ -113,43 +113,6 @@ static const char *colour_of(enum ebi_level level) {
     return "\033[2m";
 }
 
-/* A control character, of which U+0080 to U+009F are two bytes: terminals act on those too. */
-static bool is_control(const char *text, size_t step) {
-    unsigned char first = (unsigned char)text[0];
-
-    if (step == 1)
-        return first < 0x20 || first == 0x7f;
-    return step == 2 && first == 0xC2 && (unsigned char)text[1] < 0xA0;
-}
-
-static bool add_control(struct ebi_bytes *line, const char *text, size_t step) {
-    if (step == 1 && text[0] == '\n')
-        return ebi_bytes_add_text(line, "\\n");
-    if (step == 1 && text[0] == '\t')
-        return ebi_bytes_add_text(line, "\\t");
-    return ebi_bytes_add_format(line, "\\x%02x", (unsigned)(unsigned char)text[step - 1]);
-}
-
-/* Printable: control characters escaped, what is no UTF-8 replaced; in_quotes: quotes and backslashes escaped as
- * well. */
-static bool add_printable(struct ebi_bytes *line, const char *text, bool in_quotes) {
-    size_t len = strlen(text), step;
-    bool good, ok = true;
-
-    for (size_t at = 0; ok && at < len; at += step) {
-        step = ebi_utf8_step(text + at, len - at, &good);
-        if (!good)
-            ok = ebi_bytes_add_text(line, EBI_UTF8_BAD);
-        else if (is_control(text + at, step))
-            ok = add_control(line, text + at, step);
-        else if (in_quotes && (text[at] == '"' || text[at] == '\\'))
-            ok = ebi_bytes_add(line, "\\", 1) && ebi_bytes_add(line, text + at, 1);
-        else
-            ok = ebi_bytes_add(line, text + at, step);
-    }
-    return ok;
-}
-
 static bool needs_quotes(const char *value) {
     return !*value || strpbrk(value, " \"=\\\t\n");
 }
@@ -157,12 +120,14 @@ static bool needs_quotes(const char *value) {
 static bool add_text_field(struct ebi_bytes *line, const struct ebi_log_field *field) {
     const char *quote = needs_quotes(field->value) ? "\"" : "";
 
-    return ebi_bytes_add_format(line, " %s=%s", field->name, quote) && add_printable(line, field->value, *quote) &&
+    return ebi_bytes_add_format(line, " %s=%s", field->name, quote) &&
+           (*quote ? ebi_printable_add_quoted(line, field->value, strlen(field->value))
+                   : ebi_printable_add(line, field->value, strlen(field->value))) &&
            ebi_bytes_add_text(line, quote);
 }
 
 static bool add_as_text(struct ebi_bytes *line, const char *text, const struct ebi_log_field *fields, size_t n) {
-    if (!add_printable(line, text, false))
+    if (!ebi_printable_add(line, text, strlen(text)))
         return false;
     for (size_t i = 0; i < n; i++)
         if (fields[i].value && !add_text_field(line, &fields[i]))

@@ -43,6 +43,15 @@ size_t ebi_utf8_step(const char *text, size_t len, bool *good) {
     return at;
 }
 
+uint32_t ebi_utf8_number(const char *text, size_t step) {
+    unsigned char first = (unsigned char)text[0];
+    uint32_t number = step == 1 ? first : first & (0x7FU >> step);
+
+    for (size_t i = 1; i < step; i++)
+        number = number << 6 | ((unsigned char)text[i] & 0x3F);
+    return number;
+}
+
 bool ebi_utf8_valid(const char *text, size_t len) {
     size_t at = 0;
     bool good = true;

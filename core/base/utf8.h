@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define EBI_UTF8_BAD "\xef\xbf\xbd"     /* U+FFFD, what stands for bytes that are no character */
 
@@ -11,6 +12,9 @@
  * to be replaced as a whole (as Python's errors="replace" does), *good false. Never 0. Surrogates, overlong forms and
  * what is above U+10FFFF are no characters. */
 size_t ebi_utf8_step(const char *text, size_t len, bool *good);
+
+/* The number of the character that these bytes are, which ebi_utf8_step found good. */
+uint32_t ebi_utf8_number(const char *text, size_t step);
 
 /* Whether all of it is UTF-8. */
 bool ebi_utf8_valid(const char *text, size_t len);

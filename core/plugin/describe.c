@@ -7,6 +7,7 @@
 #include <string.h>
 #include <eventbus/version.h>
 #include "base/error.h"
+#include "base/printable.h"
 
 /* No plugin comes near these; garbage goes beyond. */
 enum { NAME_LIMIT = 64, LINE_LIMIT = 512, OPTIONS_LIMIT = 1000, OPTION_SIZE_LIMIT = 4096, SETTINGS_LIMIT = 1 << 20 };
@@ -43,14 +44,16 @@ static bool ends(const char *text, size_t limit) {
     return text && memchr(text, '\0', limit);
 }
 
-/* Whether it is a line to be shown: no control characters, not empty. */
+/* Whether it is a line, not empty, that may be shown as it is. */
 static bool is_line(const char *text) {
+    enum ebi_printable what = EBI_SHOW;
+    uint32_t character;
+
     if (!ends(text, LINE_LIMIT) || !*text)
         return false;
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            return false;
-    return true;
+    for (size_t len = strlen(text), step; len > 0 && what == EBI_SHOW; text += step, len -= step)
+        step = ebi_printable_step(text, len, &what, &character);
+    return what == EBI_SHOW;
 }
 
 /* Whether it is a name of letters, digits and the others given. */

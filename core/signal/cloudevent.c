@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/printable.h"
 #include "schema/json.h"
 
 /* ---- Writing ---- */
@@ -25,26 +26,83 @@ static bool is_number(struct eb_text text) {
     return true;
 }
 
-/* The headers of a dead letter, dlq_reason and so on, under CloudEvents names: dlqreason. Others stay where they are. */
-static bool add_dead_letter(struct ebi_bytes *out, const struct eb_event *event) {
-    static const char prefix[] = "dlq_";
+/* ---- A dead letter's headers ---- */
 
-    for (size_t i = 0; i < event->n_headers; i++) {
-        struct eb_text name = event->headers[i].name, value = event->headers[i].value;
+static const char dlq_prefix[] = "dlq_";
+enum {
+    DLQ_PREFIX = sizeof dlq_prefix - 1,
+    DLQ_LONGEST = DLQ_PREFIX + 100      /* in hex it is a name that every reader of JSON takes, ours too */
+};
 
-        if (name.len < sizeof prefix || memcmp(name.data, prefix, sizeof prefix - 1) != 0)
-            continue;
-        if (!ebi_bytes_add(out, ",\"dlq", 5) ||
-            !ebi_bytes_add(out, name.data + sizeof prefix - 1, name.len - sizeof prefix + 1) ||
-            !ebi_bytes_add(out, "\":", 2))
+static bool same_text(struct eb_text a, struct eb_text b) {
+    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+static bool is_shown_already(const struct eb_header *const *shown, size_t n, struct eb_text name) {
+    while (n > 0)
+        if (same_text(shown[--n]->name, name))
+            return true;
+    return false;
+}
+
+size_t ebi_dead_letter_headers(const struct eb_event *event, const struct eb_header *shown[EBI_DLQ_MOST]) {
+    size_t n = 0;
+
+    for (size_t i = 0; i < event->n_headers && n < EBI_DLQ_MOST; i++) {
+        const struct eb_header *header = &event->headers[i];
+
+        if (header->name.len > DLQ_PREFIX && header->name.len <= DLQ_LONGEST &&
+            memcmp(header->name.data, dlq_prefix, DLQ_PREFIX) == 0 && !is_shown_already(shown, n, header->name))
+            shown[n++] = header;
+    }
+    return n;
+}
+
+/* Whether CloudEvents takes it as part of an attribute's name; what begins with x is left to the names in hex. */
+static bool is_plain_name(const char *name, size_t len) {
+    for (size_t i = 0; i < len; i++)
+        if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= '0' && name[i] <= '9'))
             return false;
-        bool count = name.len == 12 && memcmp(name.data, "dlq_attempts", 12) == 0 && is_number(value);
+    return name[0] != 'x';
+}
+
+bool ebi_dead_letter_name(struct ebi_bytes *out, struct eb_text name) {
+    static const char hex[] = "0123456789abcdef";
+    const char *rest = name.data + DLQ_PREFIX;
+    size_t len = name.len - DLQ_PREFIX;
+
+    if (!ebi_bytes_add(out, "dlq", 3))
+        return false;
+    if (is_plain_name(rest, len))
+        return ebi_bytes_add(out, rest, len);
+    if (!ebi_bytes_reserve(out, 1 + 2 * len) || !ebi_bytes_add(out, "x", 1))
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        const char digits[] = {hex[(unsigned char)rest[i] >> 4], hex[rest[i] & 15]};
+        ebi_bytes_add(out, digits, sizeof digits);
+    }
+    return true;
+}
+
+static bool add_dead_letter(struct ebi_bytes *out, const struct eb_event *event) {
+    static const struct eb_text attempts = {"dlq_attempts", 12};
+    const struct eb_header *shown[EBI_DLQ_MOST];
+    size_t n = ebi_dead_letter_headers(event, shown);
+
+    for (size_t i = 0; i < n; i++) {
+        struct eb_text value = shown[i]->value;
+
+        if (!ebi_bytes_add(out, ",\"", 2) || !ebi_dead_letter_name(out, shown[i]->name) || !ebi_bytes_add(out, "\":", 2))
+            return false;
+        bool count = same_text(shown[i]->name, attempts) && is_number(value);
         if (count ? !ebi_bytes_add(out, value.data, value.len)
                   : !ebi_bytes_add_json_string(out, value.data ? value.data : "", value.len))
             return false;
     }
     return true;
 }
+
+/* ---- The line ---- */
 
 static bool add_metadata(struct ebi_bytes *out, const struct eb_event *event) {
     const struct eb_metadata *meta = &event->meta;
@@ -63,8 +121,9 @@ static bool add_metadata(struct ebi_bytes *out, const struct eb_event *event) {
 enum eb_status ebi_event_to_cloudevent(const struct eb_event *event, struct ebi_bytes *out, struct eb_error *err) {
     if (!add_metadata(out, event) || !add_dead_letter(out, event) || !ebi_bytes_add_text(out, ",\"data\":"))
         return ebi_error_memory(err);
+    size_t data = out->len;
     enum eb_status status = ebi_data_to_json(event->data, out, err);
-    if (status == EB_OK && !ebi_bytes_add(out, "}", 1))
+    if (status == EB_OK && (!ebi_printable_json(out, data) || !ebi_bytes_add(out, "}", 1)))
         status = ebi_error_memory(err);
     return status;
 }

@@ -29,7 +29,18 @@ struct eb_event {
 /* As eb_event_reset, but for id and time, which are empty: for who sets both of them next. */
 void ebi_event_clear(struct eb_event *);
 
-/* Adds the event as one line of CloudEvents JSON, without the newline. */
+/* A dead letter's headers that are shown with it: those whose names are "dlq_" and 1 to 100 more bytes, the first of each
+ * name, at most EBI_DLQ_MOST. Returns how many; they are the event's. */
+enum { EBI_DLQ_MOST = 64 };
+size_t ebi_dead_letter_headers(const struct eb_event *, const struct eb_header *shown[EBI_DLQ_MOST]);
+
+/* Adds the CloudEvents attribute's name of such a header: "dlqreason" for dlq_reason. A header may have any bytes as its
+ * name, an attribute a-z and 0-9 only: of other names, and of those that begin with x, the part behind "dlq_" follows in
+ * hex behind "dlqx", so that each has a name of its own. Returns false when there is no memory. */
+bool ebi_dead_letter_name(struct ebi_bytes *, struct eb_text header_name);
+
+/* Adds the event as one line of CloudEvents JSON, without the newline. What may not be shown (eventbus/printable.h) is
+ * escaped in it. */
 enum eb_status ebi_event_to_cloudevent(const struct eb_event *, struct ebi_bytes *, struct eb_error *);
 
 /* A new event from one line of CloudEvents JSON. expected NULL: the type decides. What is needed of the metadata is

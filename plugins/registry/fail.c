@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <eventbus/printable.h>
 
 int32_t sr_fail(struct eb_error *err, enum eb_status status, enum eb_kind kind, int64_t native, const char *format,
                 ...) {
@@ -54,9 +55,13 @@ static size_t character(const unsigned char *text, size_t len) {
     return n > 1 && (overlong || beyond) ? 0 : n;
 }
 
-/* C0, DEL and C1: what a terminal might take for a command. */
-static bool controls(const unsigned char *text, size_t n) {
-    return n == 1 ? text[0] < 0x20 || text[0] == 0x7F : n == 2 && text[0] == 0xC2 && text[1] < 0xA0;
+/* Whether the character, of n bytes, may be shown as it is. */
+static bool may_be_shown(const unsigned char *text, size_t n) {
+    uint32_t number = n == 1 ? text[0] : text[0] & (0x7FU >> n);
+
+    for (size_t i = 1; i < n; i++)
+        number = number << 6 | (text[i] & 0x3F);
+    return eb_printable(number);
 }
 
 void sr_clean(char *out, size_t room, const char *text, size_t len) {
@@ -66,7 +71,7 @@ void sr_clean(char *out, size_t room, const char *text, size_t len) {
     for (size_t at = 0; at < len; at += step) {
         const unsigned char *here = (const unsigned char *)text + at;
         size_t n = character(here, len - at);
-        bool plain = n && !controls(here, n);
+        bool plain = n && may_be_shown(here, n);
         size_t adds = plain ? n : 1;
         step = n ? n : 1;
         if (used + sizeof more <= room)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/printable.h"
 #include "schema/json.h"
 #include "signal/attrs.h"
 #include "signal/event.h"
@@ -29,6 +30,50 @@ static void same_event(const struct eb_event *event, const struct ebi_bytes *lin
     ebi_bytes_free(&again);
 }
 
+/* A dead letter's headers are shown, and not taken again: the line is read all the same. */
+static void read_back(const struct ebi_bytes *line) {
+    struct eb_event *copy = NULL;
+    struct eb_error err = {0};
+    char *key = NULL;
+
+    fuzz_done(ebi_event_from_cloudevent(fuzz_signals(), NULL, line->data, line->len, &copy, &key, &err), &err, line->data);
+    free(key);
+    eb_event_free(copy);
+}
+
+/* What every line promises: it is one, it may be shown, and CloudEvents takes its names, of which none comes twice. */
+enum { MOST_NAMES = 32 + EBI_DLQ_MOST };
+struct names {
+    char *all[MOST_NAMES];
+    size_t n;
+};
+
+static enum eb_status check_name(void *arg, const char *name, const char *value, size_t len, struct eb_error *err) {
+    struct names *names = arg;
+
+    (void)value, (void)len, (void)err;
+    fuzz_promise(*name && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789") == strlen(name), "attribute %s", name);
+    for (size_t i = 0; i < names->n; i++)
+        fuzz_promise(strcmp(names->all[i], name) != 0, "attribute %s twice", name);
+    fuzz_promise(names->n < MOST_NAMES, "more attributes than there may be");
+    names->all[names->n++] = strdup(name);
+    return EB_OK;
+}
+
+static void check_shown(const struct ebi_bytes *line) {
+    struct names names = {.n = 0};
+    struct eb_error err = {0};
+    enum ebi_printable what;
+    uint32_t character;
+
+    for (size_t at = 0; at < line->len; at += ebi_printable_step(line->data + at, line->len - at, &what, &character))
+        fuzz_promise(ebi_printable_step(line->data + at, line->len - at, &what, &character) > 0 && what == EBI_SHOW,
+                     "byte %zu may not be shown: %s", at, line->data);
+    fuzz_done(ebi_json_members(line->data, line->len, check_name, &names, &err), &err, line->data);
+    while (names.n > 0)
+        free(names.all[--names.n]);
+}
+
 /* Adds the line where the event has one: its data may be incomplete. */
 static void print(struct eb_event *event, const char *key) {
     struct ebi_bytes line = {0};
@@ -38,7 +83,11 @@ static void print(struct eb_event *event, const char *key) {
     event->meta.key = key;
     status = ebi_event_to_cloudevent(event, &line, &err);
     if (status == EB_OK)
+        check_shown(&line);
+    if (status == EB_OK && event->n_headers == 0)
         same_event(event, &line, key);
+    else if (status == EB_OK)
+        read_back(&line);
     else
         fuzz_refused(status, &err);
     ebi_bytes_free(&line);
@@ -104,10 +153,27 @@ static void read_time(struct eb_text text) {
 
 enum { MOST_ATTRS = 12 };
 
+/* The values are names of headers as well: "dlq_VALUE", as a stranger may have written them. Each borrows from a pool that
+ * lasts until the next call. */
+static size_t headers_of(const struct eb_message *message, struct eb_header *headers) {
+    static char pool[MOST_ATTRS][4 + 256];
+    size_t n = 0;
+
+    for (size_t i = 0; i < message->n_attrs; i++) {
+        struct eb_text value = message->attrs[i].value;
+
+        memcpy(pool[n], "dlq_", 4);
+        memcpy(pool[n] + 4, value.data, value.len);
+        headers[n] = (struct eb_header){{pool[n], 4 + value.len}, value};
+        n++;
+    }
+    return n;
+}
+
 static void take_attrs(struct fuzz_in *in) {
     static const char *const names[] = {"type",         "id",         "source",    "time",
                                         "minorversion", "sourcehost", "sourcelib", "other"};
-    struct eb_header attrs[MOST_ATTRS];
+    struct eb_header attrs[MOST_ATTRS], headers[MOST_ATTRS];
     struct eb_message message = {.size = sizeof message, .attrs = attrs};
     const struct eb_signal *signal = fuzz_signal(in);
     struct eb_event *event = NULL;
@@ -126,10 +192,14 @@ static void take_attrs(struct fuzz_in *in) {
     fuzz_done(eb_event_new(signal, &event, &err), &err, "a new event");
     fuzz_done(ebi_data_sample(event->data, &err), &err, "sample");
     status = ebi_attrs_take(event, &message, &err);
-    if (status == EB_OK)
+    if (status == EB_OK) {
         print(event, NULL);
-    else
+        event->n_headers = headers_of(&message, headers);
+        event->headers = headers;
+        print(event, message.n_attrs ? message.attrs[0].value.data : NULL);
+    } else {
         fuzz_refused(status, &err);
+    }
     eb_event_free(event);
     for (size_t i = 0; i < message.n_attrs; i++)
         free((char *)attrs[i].value.data);

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "base/utf8.h"
 
 /* ---- Bytes ---- */
@@ -54,14 +55,15 @@ void fuzz_promise(bool kept, const char *format, ...) {
 
 void fuzz_refused(enum eb_status status, const struct eb_error *err) {
     size_t len = strnlen(err->text, sizeof err->text);
+    enum ebi_printable what;
+    uint32_t character;
 
     fuzz_promise(status < 0 && err->status == status, "status %d, and %d in the error", (int)status, (int)err->status);
     fuzz_promise(err->kind > EB_KIND_NONE && err->kind <= EB_KIND_SYSTEM, "an error of kind %d", (int)err->kind);
     fuzz_promise(len > 0 && len < sizeof err->text, "an error of %zu bytes", len);
-    fuzz_promise(ebi_utf8_valid(err->text, len), "an error that is not UTF-8: %s", err->text);
-    for (size_t i = 0; i < len; i++)
-        fuzz_promise((unsigned char)err->text[i] >= ' ' && err->text[i] != 0x7f, "a control character in: %s",
-                     err->text);
+    for (size_t at = 0; at < len; at += ebi_printable_step(err->text + at, len - at, &what, &character))
+        fuzz_promise(ebi_printable_step(err->text + at, len - at, &what, &character) > 0 && what == EBI_SHOW,
+                     "byte %zu may not be shown: %s", at, err->text);
 }
 
 void fuzz_done(enum eb_status status, const struct eb_error *err, const char *what) {

@@ -1,0 +1,126 @@
+/* core/base/printable.c - see printable.h. */
+#include "base/printable.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+size_t ebi_printable_step(const char *text, size_t len, enum ebi_printable *what, uint32_t *character) {
+    bool good;
+    size_t step = ebi_utf8_step(text, len, &good);
+
+    *character = good ? ebi_utf8_number(text, step) : 0;
+    *what = !good ? EBI_BROKEN : eb_printable(*character) ? EBI_SHOW : EBI_ESCAPE;
+    return step;
+}
+
+/* ---- Lines of text ---- */
+
+static bool add_escape(struct ebi_bytes *to, uint32_t character) {
+    if (character == '\n')
+        return ebi_bytes_add_text(to, "\\n");
+    if (character == '\t')
+        return ebi_bytes_add_text(to, "\\t");
+    return ebi_bytes_add_format(to, character < 0x100 ? "\\x%02x" : "\\u{%x}", (unsigned)character);
+}
+
+/* Adds text with a backslash before each character of `marked`. */
+static bool add(struct ebi_bytes *to, const char *text, size_t len, const char *marked) {
+    enum ebi_printable what;
+    uint32_t character;
+    size_t step;
+    bool ok = true;
+
+    for (size_t at = 0; ok && at < len; at += step) {
+        step = ebi_printable_step(text + at, len - at, &what, &character);
+        if (what == EBI_BROKEN)
+            ok = ebi_bytes_add_text(to, EBI_UTF8_BAD);
+        else if (what == EBI_ESCAPE)
+            ok = add_escape(to, character);
+        else
+            ok = (!strchr(marked, text[at]) || ebi_bytes_add(to, "\\", 1)) && ebi_bytes_add(to, text + at, step);
+    }
+    return ok;
+}
+
+bool ebi_printable_add(struct ebi_bytes *to, const char *text, size_t len) {
+    return add(to, text, len, "");
+}
+
+bool ebi_printable_add_quoted(struct ebi_bytes *to, const char *text, size_t len) {
+    return add(to, text, len, "\"\\");
+}
+
+/* ---- JSON ---- */
+
+/* Whether any of 8 bytes is DEL or part of a longer character. A carry may report one too many, which costs a look. */
+static bool needs_look(const char *text) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t word;
+
+    memcpy(&word, text, sizeof word);
+    return (word | ((word ^ (ones * 0x7F)) - ones)) & tops;
+}
+
+/* Returns where the first character from `at` on stands that JSON must escape to be shown, or len. */
+static size_t find_hidden(const char *text, size_t at, size_t len) {
+    enum ebi_printable what;
+    uint32_t character;
+
+    while (at < len) {
+        if (len - at >= 8 && !needs_look(text + at)) {
+            at += 8;
+            continue;
+        }
+        size_t step = ebi_printable_step(text + at, len - at, &what, &character);
+        if (what != EBI_SHOW && (unsigned char)text[at] >= 0x20)
+            return at;
+        at += step;
+    }
+    return len;
+}
+
+static bool add_json_escape(struct ebi_bytes *to, uint32_t character) {
+    if (character < 0x10000)
+        return ebi_bytes_add_format(to, "\\u%04x", (unsigned)character);
+    character -= 0x10000;
+    return ebi_bytes_add_format(to, "\\u%04x\\u%04x", 0xD800U + (unsigned)(character >> 10),
+                                0xDC00U + (unsigned)(character & 0x3FF));
+}
+
+static bool add_json_shown(struct ebi_bytes *to, const char *text, size_t len) {
+    size_t at = 0;
+
+    for (;;) {
+        size_t hidden = find_hidden(text, at, len);
+        enum ebi_printable what;
+        uint32_t character;
+
+        if (!ebi_bytes_add(to, text + at, hidden - at))
+            return false;
+        if (hidden == len)
+            return true;
+        at = hidden + ebi_printable_step(text + hidden, len - hidden, &what, &character);
+        if (!(what == EBI_BROKEN ? ebi_bytes_add_text(to, EBI_UTF8_BAD) : add_json_escape(to, character)))
+            return false;
+    }
+}
+
+bool ebi_printable_json(struct ebi_bytes *json, size_t from) {
+    size_t first = find_hidden(json->data, from, json->len);
+    struct ebi_bytes tail = {0};
+
+    if (first >= json->len)
+        return true;
+    if (!ebi_bytes_add(&tail, json->data + first, json->len - first))
+        return false;
+    json->len = first;
+    bool added = add_json_shown(json, tail.data, tail.len);
+    if (!added) {                       /* as it was: there is room for that */
+        json->len = first;
+        ebi_bytes_add(json, tail.data, tail.len);
+    }
+    ebi_bytes_free(&tail);
+    return added;
+}
