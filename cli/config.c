@@ -157,6 +157,15 @@ static const char *in_effect(const struct eb_option *option, const char *value, 
     return !*value && !option->fallback && strcmp(where, "default") == 0 ? NULL : value;
 }
 
+/* "key = value ; where", with blanks before the place. Values may come from the environment or a file. */
+static void put_value(const char *key, const char *value, int blanks, const char *where) {
+    cli_outf("%s = ", key);
+    cli_put(value);
+    cli_outf("%*s ; ", blanks, "");
+    cli_put(where);
+    cli_outf("\n");
+}
+
 static void print_value(void *arg, const struct eb_option *option, const char *key, const char *value,
                         const char *where) {
     const struct print *print = arg;
@@ -165,7 +174,7 @@ static void print_value(void *arg, const struct eb_option *option, const char *k
     if (print->ask->json)
         print_json_value(print->section, key, value, where);
     else if (value)
-        cli_outf("%s = %-*s ; %s\n", key, strlen(key) < 27 ? 27 - (int)strlen(key) : 0, value, where);
+        put_value(key, value, strlen(key) + strlen(value) < 27 ? 27 - (int)(strlen(key) + strlen(value)) : 0, where);
     else
         cli_outf("; %s is not set\n", key);
 }
@@ -271,7 +280,7 @@ static void explain_value(struct search *search, const struct eb_option *option,
         explain_last(search);
     search->last = *option;
     if (value)
-        cli_outf("%s = %s ; %s\n", full, value, where);
+        put_value(full, value, 0, where);
     else
         cli_outf("%s is not set\n", full);
 }

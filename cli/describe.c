@@ -188,14 +188,25 @@ const char *cli_trait_meaning(const char *trait, const char *role) {
     return "";
 }
 
+/* A line whose second part comes from a plugin. */
+static void put_line(const char *before, const char *text) {
+    cli_outf("%s", before);
+    cli_put(text);
+    cli_outf("\n");
+}
+
 void cli_print_option(const json_t *option) {
     struct ebi_bytes facts = {0};
 
-    if (cli_option_facts(option, &facts))
-        cli_outf("  %s%s\n      %s\n      %s\n", text_of(option, "key"),
-                 strcmp(text_of(option, "type"), "pairs") == 0 ? "*" : "", text_of(option, "help"), facts.data);
-    else
+    if (cli_option_facts(option, &facts)) {
+        cli_outf("  ");
+        cli_put(text_of(option, "key"));
+        put_line(strcmp(text_of(option, "type"), "pairs") == 0 ? "*" : "", "");
+        put_line("      ", text_of(option, "help"));
+        put_line("      ", facts.data);
+    } else {
         cli_tell("out of memory");
+    }
     ebi_bytes_free(&facts);
 }
 
@@ -213,8 +224,12 @@ void cli_print_plugin(const json_t *plugin) {
     size_t i;
     json_t *item;
 
-    cli_outf("%s %s: %s\n", text_of(plugin, "name"), text_of(plugin, "version"), text_of(plugin, "summary"));
-    cli_outf("file: %s\nABI: %s\n", text_of(plugin, "file"), text_of(plugin, "abi"));
+    cli_put(text_of(plugin, "name"));
+    cli_outf(" ");
+    cli_put(text_of(plugin, "version"));
+    put_line(": ", text_of(plugin, "summary"));
+    put_line("file: ", text_of(plugin, "file"));
+    put_line("ABI: ", text_of(plugin, "abi"));
     json_array_foreach(json_object_get(plugin, "roles"), i, item) {
         const char *role = json_string_value(item);
         print_role(role, json_object_get(by_role, role));

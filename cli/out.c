@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/printable.h"
 #include "cli/report.h"
 
 /* Of the one stream there is; the command writes from one thread at a time. */
@@ -36,27 +37,59 @@ bool cli_out_line(const char *text, size_t len) {
     return cli_out(text, len) && cli_out("\n", 1);
 }
 
+/* Line by line: the newlines are the caller's, everything else may come from outside. */
+static bool put_printable(const struct ebi_bytes *text) {
+    struct ebi_bytes shown = {0};
+    bool ok = true;
+
+    for (size_t at = 0; ok && at < text->len;) {
+        size_t len = strcspn(text->data + at, "\n");
+
+        ok = ebi_printable_add(&shown, text->data + at, len) && (!text->data[at + len] || ebi_bytes_add(&shown, "\n", 1));
+        at += len + 1;
+    }
+    errno = ENOMEM;
+    ok = went(ok) && cli_out(shown.data, shown.len);
+    ebi_bytes_free(&shown);
+    return ok;
+}
+
 bool cli_outf(const char *format, ...) {
+    struct ebi_bytes text = {0};
     va_list args;
 
     if (trouble)
         return false;
     va_start(args, format);
-    int written = vfprintf(stdout, format, args);
+    errno = ENOMEM;
+    bool ok = went(ebi_bytes_add_vformat(&text, format, args)) && put_printable(&text);
     va_end(args);
-    return went(written >= 0);
+    ebi_bytes_free(&text);
+    return ok;
+}
+
+bool cli_put(const char *text) {
+    struct ebi_bytes shown = {0};
+
+    errno = ENOMEM;
+    bool ok = went(ebi_printable_add(&shown, text, strlen(text))) && cli_out(shown.data, shown.len);
+    ebi_bytes_free(&shown);
+    return ok;
 }
 
 bool cli_out_json(json_t *object) {
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    bool fine = text && cli_out_line(text, strlen(text));
+    struct ebi_bytes line = {0};
+    bool made = text && ebi_bytes_add_text(&line, text) && ebi_printable_json(&line, 0);
+    bool fine = made && cli_out_line(line.data, line.len);
 
-    if (!text) {
+    if (!made) {
         cli_tell("out of memory, or a text that is not UTF-8");
         errno = ENOMEM;
         went(false);
     }
     free(text);
+    ebi_bytes_free(&line);
     json_decref(object);
     return fine;
 }
@@ -74,6 +107,6 @@ int cli_out_end(int status) {
         return status;
     if (trouble == EPIPE)
         return 0;
-    fprintf(stderr, "eventbus: cannot write to standard output: %s\n", strerror(trouble));
+    cli_tell("cannot write to standard output: %s", strerror(trouble));
     return CLI_EXIT_BROKER;
 }

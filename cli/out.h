@@ -11,7 +11,11 @@ void cli_out_start(void);
 /* Each answers false once something could not be written: there is no use in going on then. */
 bool cli_out(const void *data, size_t len);
 bool cli_out_line(const char *text, size_t len); /* and a newline */
+
+/* Lines for people. What may not be shown (eventbus/printable.h) is escaped, but for newlines: a text from outside that
+ * may hold some is written by cli_put, which escapes them too. */
 bool cli_outf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool cli_put(const char *text);
 
 /* The object as one line, and gives it up; NULL is no memory. */
 struct json_t;

@@ -38,14 +38,19 @@ static void print_roles(const json_t *roles) {
 
 /* A line or three for one file of a folder. */
 static void print_short(const char *name, const char *file, bool shadowed, const json_t *report) {
-    if (shadowed)
-        cli_outf("%-10s %s\n           not used: one of this name stands in an earlier folder\n", name, file);
-    else if (refusal(report))
-        cli_outf("%-10s %s\n           refused: %s\n", name, file, refusal(report));
-    else {
-        cli_outf("%-10s %s\n           %s\n           ABI %s, ", name, file,
-                 json_string_value(json_object_get(report, "summary")),
-                 json_string_value(json_object_get(report, "abi")));
+    cli_put(name);
+    cli_outf("%*s ", strlen(name) < 10 ? 10 - (int)strlen(name) : 0, "");
+    cli_put(file);
+    cli_outf("\n           ");
+    if (shadowed) {
+        cli_outf("not used: one of this name stands in an earlier folder\n");
+    } else if (refusal(report)) {
+        cli_outf("refused: ");
+        cli_put(refusal(report));
+        cli_outf("\n");
+    } else {
+        cli_put(json_string_value(json_object_get(report, "summary")));
+        cli_outf("\n           ABI %s, ", json_string_value(json_object_get(report, "abi")));
         print_roles(json_object_get(report, "roles"));
         cli_outf("\n");
     }

@@ -2,6 +2,7 @@
 #include "cli/print.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,33 +10,69 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/printable.h"
 #include "cli/report.h"
 #include "signal/event.h"
 
-/* For people: a line that says what, where and when, then the data, indented. */
-static enum eb_status add_pretty(const struct eb_event *event, struct ebi_bytes *out, struct eb_error *err) {
-    const struct eb_metadata *meta = &event->meta;
-    struct ebi_bytes data = {0};
+/* ---- For people: what, where and when, the further attributes, then the data, indented ---- */
+
+/* " name value"; a value that is missing is left out. */
+static bool add_word(struct ebi_bytes *out, const char *before, const char *value) {
+    return !value || (ebi_bytes_add_text(out, before) && ebi_printable_add(out, value, strlen(value)));
+}
+
+static bool add_heading(struct ebi_bytes *out, const struct eb_metadata *meta) {
     char time[EBI_ISO_ROOM];
+
+    ebi_iso_print_micros(meta->time_us, time);
+    return add_word(out, "", time) && add_word(out, "  ", meta->topic ? meta->topic : "-") &&
+           add_word(out, " ", meta->position ? meta->position : "-") && add_word(out, "  ", meta->type) &&
+           add_word(out, "  id ", meta->id) && add_word(out, "  key ", meta->key) &&
+           (meta->attempt <= 1 || ebi_bytes_add_format(out, "  (attempt %" PRId32 ")", meta->attempt)) &&
+           ebi_bytes_add_text(out, "\n");
+}
+
+static bool add_origin(struct ebi_bytes *out, const struct eb_metadata *meta) {
+    return add_word(out, "  from ", meta->source) && add_word(out, " on ", meta->sourcehost) &&
+           add_word(out, ", sourcelib ", meta->sourcelib) &&
+           ebi_bytes_add_format(out, ", minorversion %" PRId32 "\n", meta->minorversion);
+}
+
+/* "  dlqreason: text", a line each. */
+static bool add_dead_letter(struct ebi_bytes *out, const struct eb_event *event) {
+    const struct eb_header *shown[EBI_DLQ_MOST];
+    size_t n = ebi_dead_letter_headers(event, shown);
+
+    for (size_t i = 0; i < n; i++)
+        if (!ebi_bytes_add_text(out, "  ") || !ebi_dead_letter_name(out, shown[i]->name) ||
+            !ebi_bytes_add_text(out, ": ") || !ebi_printable_add(out, shown[i]->value.data, shown[i]->value.len) ||
+            !ebi_bytes_add_text(out, "\n"))
+            return false;
+    return true;
+}
+
+static enum eb_status add_indented(const struct eb_event *event, struct ebi_bytes *out, struct eb_error *err) {
+    struct ebi_bytes data = {0};
+    size_t before = out->len;
     char *indented = NULL;
     enum eb_status status = ebi_data_to_json(event->data, &data, err);
 
-    if (status != EB_OK)
-        goto done;
-    ebi_iso_print_micros(meta->time_us, time);
-    json_t *tree = json_loadb(data.data, data.len, JSON_ALLOW_NUL, NULL);
-    indented = tree ? json_dumps(tree, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(17)) : NULL;
-    json_decref(tree);
-    if (!indented ||
-        !ebi_bytes_add_format(out, "%s  %s %s  %s  id %s%s%s%s", time, meta->topic ? meta->topic : "-",
-                              meta->position ? meta->position : "-", meta->type, meta->id, meta->key ? "  key " : "",
-                              meta->key ? meta->key : "", meta->attempt > 1 ? "  (not its first attempt)" : "") ||
-        !ebi_bytes_add_format(out, "\n%s\n", indented))
-        status = ebi_error_memory(err);
-done:
+    if (status == EB_OK) {
+        json_t *tree = json_loadb(data.data, data.len, JSON_ALLOW_NUL, NULL);
+        indented = tree ? json_dumps(tree, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(17)) : NULL;
+        json_decref(tree);
+        if (!indented || !ebi_bytes_add_format(out, "%s\n", indented) || !ebi_printable_json(out, before))
+            status = ebi_error_memory(err);
+    }
     free(indented);
     ebi_bytes_free(&data);
     return status;
+}
+
+static enum eb_status add_pretty(const struct eb_event *event, struct ebi_bytes *out, struct eb_error *err) {
+    if (!add_heading(out, &event->meta) || !add_origin(out, &event->meta) || !add_dead_letter(out, event))
+        return ebi_error_memory(err);
+    return add_indented(event, out, err);
 }
 
 static enum eb_status add(const struct cli_printer *printer, const struct eb_event *event, struct ebi_bytes *out,

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include "base/printable.h"
 
 enum cli_exit cli_exit_of(const struct eb_error *err) {
     switch (err->kind) {
@@ -17,23 +18,17 @@ enum cli_exit cli_exit_of(const struct eb_error *err) {
     }
 }
 
-/* Texts may hold what stood in a file or a message: nothing in them reaches a terminal as a control character. */
-static void defuse(char *text) {
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7F)
-            *text = '?';
-}
-
 void cli_tell(const char *format, ...) {
-    char text[EB_ERROR_ROOM + 256], line[sizeof text + 16];
+    struct ebi_bytes text = {0}, line = {0};
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    bool made = ebi_bytes_add_vformat(&text, format, args) && ebi_bytes_add_text(&line, "eventbus: ") &&
+                ebi_printable_add(&line, text.data, text.len) && ebi_bytes_add(&line, "\n", 1);
     va_end(args);
-    defuse(text);
-    snprintf(line, sizeof line, "eventbus: %s\n", text);
-    fputs(line, stderr); /* one piece, so that lines of several processes do not mix */
+    fputs(made ? line.data : "eventbus: out of memory\n", stderr); /* one piece, so that processes' lines do not mix */
+    ebi_bytes_free(&text);
+    ebi_bytes_free(&line);
 }
 
 int cli_failed(const struct eb_error *err) {

@@ -17,7 +17,7 @@ enum cli_exit {
 /* The exit status for an error's kind. */
 enum cli_exit cli_exit_of(const struct eb_error *);
 
-/* "eventbus: text" on standard error. */
+/* "eventbus: text" on standard error, as one line; what may not be shown in it is escaped. */
 void cli_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Tells the error and answers its exit status. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/error.h"
+#include "base/printable.h"
 #include "cli/bus.h"
 #include "cli/lines.h"
 #include "schema/data.h"
@@ -16,7 +17,8 @@ enum { LARGEST_SCHEMA = 1 << 20 };
 
 static void tell_problem(void *arg, const char *problem) {
     (void)arg;
-    cli_outf("%s\n", problem);
+    cli_put(problem);
+    cli_outf("\n");
 }
 
 static bool same_text(const struct ebi_schema *a, const struct ebi_schema *b) {
@@ -142,6 +144,8 @@ static enum eb_status encode_line(struct job *job, const char *line, size_t len,
 static enum eb_status print_data(struct job *job, struct eb_error *err) {
     enum eb_status status = ebi_data_to_json(job->data, &job->text, err);
 
+    if (status == EB_OK && !ebi_printable_json(&job->text, 0))
+        status = ebi_error_memory(err);
     if (status == EB_OK)
         cli_out_line(job->text.data, job->text.len);
     return status;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/error.h"
+#include "base/printable.h"
 #include "cli/bus.h"
 #include "signal/event.h"
 
@@ -75,6 +76,8 @@ static enum eb_status print_signal(const struct ask *ask, const struct eb_signal
         ebi_schema_fields(signal->schema, take_field, &(struct fields){0});
     else
         cli_outf("%s\n", eb_signal_type(signal));
+    if (status == EB_OK && line.len > 0 && !ebi_printable_json(&line, 0))
+        status = ebi_error_memory(err);
     if (status == EB_OK && line.len > 0)
         cli_out_line(line.data, line.len);
     ebi_bytes_free(&line);
