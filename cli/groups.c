@@ -2,22 +2,23 @@
 #include "cli/verbs.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/error.h"
 #include "cli/bus.h"
+#include "cli/grid.h"
 #include "plugin/message.h"
 
 struct ask {
     const char *topic, *group, *broker;
-    bool json;
+    bool json, wide;
 };
 
 struct listing {
     const struct ask *ask;
     const char *prefix;
-    bool begun, found, no_memory;
+    struct cli_grid *grid;
+    bool found, no_memory;
 };
 
 static bool add_text(struct ebi_bytes *line, const char *name, const char *text) {
@@ -53,23 +54,34 @@ static void print_json(struct listing *listing, const char *topic, const struct 
     ebi_bytes_free(&line);
 }
 
-static const char *shown(int64_t number, char room[24]) {
-    if (number < 0)
-        return "?";
-    snprintf(room, 24, "%" PRId64, number);
-    return room;
+static const struct cli_column columns[] = {
+    {.title = "TOPIC", .cut = true},
+    {.title = "GROUP", .cut = true},
+    {.title = "PARTITION", .short_title = "PART", .right = true},
+    {.title = "POSITION", .right = true, .cut = true, .drop = 4},
+    {.title = "END", .right = true, .cut = true, .drop = 1},
+    {.title = "LAG", .right = true},
+    {.title = "UNSETTLED", .short_title = "UNSET", .right = true, .drop = 3},
+    {.title = "MEMBERS", .short_title = "MEMB", .right = true, .drop = 5},
+    {.title = "STATE", .drop = 1},
+};
+
+static const char *or_dash(const char *text) {
+    return text && *text ? text : "-";
 }
 
-static void print_row(struct listing *listing, const char *topic, const struct eb_group_info *info) {
+static void add_row(struct listing *listing, const char *topic, const struct eb_group_info *info) {
     char lag[24], unsettled[24], members[24];
 
-    if (!listing->begun)
-        cli_outf("%-36s %-20s %-9s %14s %14s %10s %10s %8s  %s\n", "TOPIC", "GROUP", "PARTITION", "POSITION", "END", "LAG",
-                 "UNSETTLED", "MEMBERS", "STATE");
-    listing->begun = true;
-    cli_outf("%-36s %-20s %-9s %14s %14s %10s %10s %8s  %s\n", topic, info->group, info->lane && *info->lane ? info->lane : "-",
-             info->position ? info->position : "?", info->end ? info->end : "?", shown(info->lag, lag),
-             shown(info->unsettled, unsettled), shown(info->members, members), info->state ? info->state : "-");
+    cli_grid_row(listing->grid, (struct cli_cell[]){{.text = topic},
+                                                    {.text = or_dash(info->group)},
+                                                    {.text = or_dash(info->lane)},
+                                                    {.text = or_dash(info->position)},
+                                                    {.text = or_dash(info->end)},
+                                                    {.text = cli_number(info->lag, lag)},
+                                                    {.text = cli_number(info->unsettled, unsettled)},
+                                                    {.text = cli_number(info->members, members)},
+                                                    {.text = or_dash(info->state)}});
 }
 
 static int32_t each(void *arg, const struct eb_group_info *theirs) {
@@ -83,7 +95,7 @@ static int32_t each(void *arg, const struct eb_group_info *theirs) {
     if (listing->ask->json)
         print_json(listing, topic, &info);
     else
-        print_row(listing, topic, &info);
+        add_row(listing, topic, &info);
     listing->found = true;
     return !cli_out_event();
 }
@@ -103,8 +115,13 @@ static int list(struct listing *listing, struct ebi_admin *admin, const char *to
     struct cli_tally tally = {0};
     struct eb_error err;
 
-    if (ebi_admin_groups(admin, topic, listing->ask->group, each, listing, &err) < EB_OK ||
-        (listing->no_memory && ebi_error_memory(&err) != EB_OK))
+    enum eb_status status = EB_OK;
+
+    listing->grid = cli_grid_new(columns, sizeof columns / sizeof columns[0], listing->ask->wide);
+    status = listing->grid ? ebi_admin_groups(admin, topic, listing->ask->group, each, listing, &err) : ebi_error_memory(&err);
+    if ((!cli_grid_end(listing->grid) || listing->no_memory) && status >= EB_OK)
+        status = ebi_error_memory(&err);
+    if (status < EB_OK)
         cli_tally_failed(&tally, &err);
     else if (!listing->found)
         tell_none(listing->ask);
@@ -141,6 +158,8 @@ static const struct cli_option options[] = {
      .help = "this group only"},
     {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json),
      .help = "one JSON object a topic, group and partition"},
+    {.name = "wide", .type = CLI_FLAG, .offset = offsetof(struct ask, wide),
+     .help = "everything whole, however wide the terminal is"},
     {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
      .help = "this [broker NAME] instead of the configured one"},
 };
@@ -148,9 +167,11 @@ static const struct cli_option options[] = {
 const struct cli_verb cli_groups = {
     .name = "groups",
     .summary = "Shows how far the consumer groups are: position, lag, members",
-    .usage = (const char *const[]){"[-t TOPIC] [-g GROUP] [--json] [--broker NAME]", NULL},
-    .about = "Lag is what a group has not settled yet; unsettled is the part of it that is out at members. Numbers that the "
-             "broker does not know are null; state is the broker's own word, where it has one.",
+    .usage = (const char *const[]){"[-t TOPIC] [-g GROUP] [--wide|--json] [--broker NAME]", NULL},
+    .about = "Lag is what a group has not settled yet; unsettled is the part of it that is out at members. What the broker "
+             "does not know is -, in JSON null; state is the broker's own word, where it has one.\n\n"
+             "The table fits the terminal, or 80 columns where there is none: if need be without END and STATE, and the middle "
+             "of long names left out. --wide shows everything whole.",
     .examples = (const char *const[]){"eventbus groups -g credentials --json | jq .lag", NULL},
     .options = options,
     .n_options = sizeof options / sizeof options[0],

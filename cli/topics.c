@@ -7,17 +7,19 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cli/bus.h"
+#include "cli/grid.h"
 #include "plugin/message.h"
 
 struct ask {
     const char *broker;
-    bool json;
+    bool json, wide;
 };
 
 struct listing {
     const struct ask *ask;
     const char *prefix;
-    bool begun, no_memory;
+    struct cli_grid *grid;
+    bool no_memory;
 };
 
 static bool ours(const char *prefix, const char *full) {
@@ -51,19 +53,27 @@ static void print_json(struct listing *listing, const char *topic, const struct 
     ebi_bytes_free(&line);
 }
 
-static void print_row(struct listing *listing, const char *topic, const struct eb_topic_info *info) {
-    char oldest[EBI_ISO_ROOM] = "-", newest[EBI_ISO_ROOM] = "-", events[24] = "?";
+static const struct cli_column columns[] = {
+    {.title = "TOPIC", .cut = true},
+    {.title = "PARTITIONS", .short_title = "PART", .right = true, .drop = 3},
+    {.title = "EVENTS", .right = true},
+    {.title = "OLDEST", .drop = 2},
+    {.title = "NEWEST", .drop = 4},
+};
 
-    if (!listing->begun)
-        cli_outf("%-44s %10s %12s  %-32s  %s\n", "TOPIC", "PARTITIONS", "EVENTS", "OLDEST", "NEWEST");
-    listing->begun = true;
+static void add_row(struct listing *listing, const char *topic, const struct eb_topic_info *info) {
+    char oldest[EBI_ISO_ROOM] = "-", newest[EBI_ISO_ROOM] = "-", lanes[24], events[24], old[24], new[24];
+    int64_t now = ebi_now_us() / 1000;
+
     if (info->oldest_ms >= 0)
         ebi_iso_print_micros(info->oldest_ms * 1000, oldest);
     if (info->newest_ms >= 0)
         ebi_iso_print_micros(info->newest_ms * 1000, newest);
-    if (info->messages >= 0)
-        snprintf(events, sizeof events, "%" PRId64, info->messages);
-    cli_outf("%-44s %10" PRId64 " %12s  %-32s  %s\n", topic, info->lanes, events, oldest, newest);
+    cli_grid_row(listing->grid, (struct cli_cell[]){{.text = topic},
+                                                    {.text = cli_number(info->lanes, lanes)},
+                                                    {.text = cli_number(info->messages, events)},
+                                                    {.text = oldest, .brief = cli_ago(info->oldest_ms, now, old)},
+                                                    {.text = newest, .brief = cli_ago(info->newest_ms, now, new)}});
 }
 
 static int32_t each(void *arg, const struct eb_topic_info *theirs) {
@@ -77,7 +87,7 @@ static int32_t each(void *arg, const struct eb_topic_info *theirs) {
     if (listing->ask->json)
         print_json(listing, topic, &info);
     else
-        print_row(listing, topic, &info);
+        add_row(listing, topic, &info);
     return !cli_out_event();
 }
 
@@ -91,10 +101,16 @@ static int run(const struct cli_call *call) {
     if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)
         return cli_failed(&err);
     listing.prefix = bus->settings.topic_prefix;
-    if (cli_bus_admin(bus, listing.ask->broker, &admin, &err) != EB_OK ||
-        ebi_admin_topics(admin, each, &listing, &err) < EB_OK ||
-        (listing.no_memory && ebi_error_memory(&err) != EB_OK))
-        status = cli_failed(&err);
+    listing.grid = cli_grid_new(columns, sizeof columns / sizeof columns[0], listing.ask->wide);
+    if (!listing.grid)
+        status = ebi_error_memory(&err);
+    else if (cli_bus_admin(bus, listing.ask->broker, &admin, &err) != EB_OK)
+        status = EB_FATAL;
+    else
+        status = ebi_admin_topics(admin, each, &listing, &err);
+    if ((!cli_grid_end(listing.grid) || listing.no_memory) && status >= EB_OK)
+        status = ebi_error_memory(&err);
+    status = status < EB_OK ? cli_failed(&err) : CLI_EXIT_DONE;
     ebi_admin_close(admin);
     eb_bus_close(bus, 0, NULL);
     return status;
@@ -102,6 +118,8 @@ static int run(const struct cli_call *call) {
 
 static const struct cli_option options[] = {
     {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "one JSON object a topic"},
+    {.name = "wide", .type = CLI_FLAG, .offset = offsetof(struct ask, wide),
+     .help = "everything whole, however wide the terminal is"},
     {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
      .help = "this [broker NAME] instead of the configured one"},
 };
@@ -109,8 +127,10 @@ static const struct cli_option options[] = {
 const struct cli_verb cli_topics = {
     .name = "topics",
     .summary = "Lists the topics of a broker, and how much they hold",
-    .usage = (const char *const[]){"[--json] [--broker NAME]", NULL},
-    .about = "Topics of another prefix than topic_prefix are not shown. Numbers that the broker does not know are null.",
+    .usage = (const char *const[]){"[--wide|--json] [--broker NAME]", NULL},
+    .about = "Topics of another prefix than topic_prefix are not shown. What the broker does not know is -, in JSON null.\n\n"
+             "The table fits the terminal, or 80 columns where there is none: if need be with ages for times, and the middle "
+             "of long names left out. --wide shows everything whole.",
     .examples = (const char *const[]){"eventbus topics --json | jq 'select(.events > 1000)'", NULL},
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -92,13 +92,13 @@ def json_lines(text):
 class Worker:
     """A command that runs in the background, in a process group of its own; its output goes to files."""
 
-    def __init__(self, case, words, environment, stdin, pass_fds):
+    def __init__(self, case, words, environment, stdin, stdout, pass_fds):
         case.started += 1
         self.case, self.words = case, words
         self.out_file = os.path.join(case.folder, f"worker{case.started}.out")
         self.err_file = os.path.join(case.folder, f"worker{case.started}.err")
         with open(self.out_file, "wb") as out, open(self.err_file, "wb") as err:
-            self.process = subprocess.Popen(words, stdin=stdin, stdout=out, stderr=err, env=environment,
+            self.process = subprocess.Popen(words, stdin=stdin, stdout=out if stdout is None else stdout, stderr=err, env=environment,
                                             cwd=case.folder, start_new_session=True, pass_fds=pass_fds)
         self.pid = self.process.pid
 
@@ -224,9 +224,9 @@ class Case:
             raise Failed(f"{_shown(words)} ended with {done.status}, expected {status}")
         return done
 
-    def start(self, *words, env=None, stdin=subprocess.DEVNULL, pass_fds=(), command=COMMAND):
-        """Starts the command in the background; it is killed when the test ends."""
-        worker = Worker(self, [command, *map(str, words)], self.environment(env), stdin, pass_fds)
+    def start(self, *words, env=None, stdin=subprocess.DEVNULL, stdout=None, pass_fds=(), command=COMMAND):
+        """Starts the command in the background; it is killed when the test ends. stdout None: a file."""
+        worker = Worker(self, [command, *map(str, words)], self.environment(env), stdin, stdout, pass_fds)
         self.workers.append(worker)
         return worker
 
