@@ -135,16 +135,28 @@ static bool add_json_content(struct ebi_bytes *bytes, const char *text, size_t l
     return true;
 }
 
-bool ebi_bytes_add_json_string(struct ebi_bytes *bytes, const char *text, size_t len) {
-    size_t before = bytes->len;
-
-    if (len < SIZE_MAX / 2 && ebi_bytes_reserve(bytes, len + 2) && ebi_bytes_add(bytes, "\"", 1) &&
-        add_json_content(bytes, text, len) && ebi_bytes_add(bytes, "\"", 1) && ebi_printable_json(bytes, before))
-        return true;
+static bool undo(struct ebi_bytes *bytes, size_t before) {
     bytes->len = before;
     if (bytes->data)
         bytes->data[before] = '\0';
     return false;
+}
+
+bool ebi_bytes_add_json_least(struct ebi_bytes *bytes, const char *text, size_t len) {
+    size_t before = bytes->len;
+
+    if (len < SIZE_MAX / 2 && ebi_bytes_reserve(bytes, len + 2) && ebi_bytes_add(bytes, "\"", 1) &&
+        add_json_content(bytes, text, len) && ebi_bytes_add(bytes, "\"", 1))
+        return true;
+    return undo(bytes, before);
+}
+
+bool ebi_bytes_add_json_string(struct ebi_bytes *bytes, const char *text, size_t len) {
+    size_t before = bytes->len;
+
+    if (ebi_bytes_add_json_least(bytes, text, len) && ebi_printable_json(bytes, before))
+        return true;
+    return undo(bytes, before);
 }
 
 enum eb_status ebi_bytes_fill(struct ebi_bytes *bytes, int fd, size_t limit, struct eb_error *err) {

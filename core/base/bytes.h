@@ -25,6 +25,9 @@ bool ebi_bytes_add_vformat(struct ebi_bytes *, const char *format, va_list) __at
  * that are not UTF-8 are replaced by U+FFFD. */
 bool ebi_bytes_add_json_string(struct ebi_bytes *, const char *text, size_t len);
 
+/* The same with no more escaped than JSON needs: for what is compared byte by byte. */
+bool ebi_bytes_add_json_least(struct ebi_bytes *, const char *text, size_t len);
+
 /* Adds what a descriptor still has, to its end. EB_PERMANENT, EB_KIND_DATA: more than `limit` bytes; EB_FATAL: it
  * cannot be read, or no memory. The error names no file: the caller puts that in front. */
 enum eb_status ebi_bytes_fill(struct ebi_bytes *, int fd, size_t limit, struct eb_error *);

@@ -27,11 +27,11 @@ static bool add_beyond_ascii(struct ebi_bytes *out, uint32_t point) {
     return ebi_bytes_add_format(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xD800 + (point >> 10), 0xDC00 + (point & 0x3FF));
 }
 
-/* All else is written as everywhere. */
+/* All else is escaped as little as JSON allows, as Python does. */
 static bool add_string(const char *text, size_t len, struct ebi_bytes *out) {
     struct ebi_bytes quoted = { 0 };
     size_t plain = 0, step;
-    bool good = ebi_bytes_add_json_string(&quoted, text, len);
+    bool good = ebi_bytes_add_json_least(&quoted, text, len);
 
     for (size_t at = 0; good && at < quoted.len; at += step) {
         step = 1;
