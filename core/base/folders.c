@@ -2,11 +2,24 @@
 #include "base/folders.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
+
+/* A read-only file system may say EROFS of a folder that is there. Where it is none, errno says why it cannot be made. */
+static bool is_folder(const char *path) {
+    int why = errno;
+    struct stat st;
+    bool is = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+
+    errno = why == EEXIST ? ENOTDIR : why;
+    return is;
+}
 
 enum eb_status ebi_make_folders_for(const char *path, struct eb_error *err) {
     char *folder = strdup(path);
@@ -16,10 +29,23 @@ enum eb_status ebi_make_folders_for(const char *path, struct eb_error *err) {
         return ebi_error_memory(err);
     for (char *slash = *folder ? strchr(folder + 1, '/') : NULL; slash && status == EB_OK; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-            status = ebi_error_errno(err, EB_PERMANENT, EB_KIND_SYSTEM, "cannot make folder %s", folder);
+        if (mkdir(folder, 0700) != 0 && !is_folder(folder))
+            status = ebi_error_errno(err, EB_PERMANENT, EB_KIND_SYSTEM, "cannot make folder %s, on the way to %s", folder, path);
         *slash = '/';
     }
+    free(folder);
+    return status;
+}
+
+enum eb_status ebi_check_folder_of(const char *path, struct eb_error *err) {
+    const char *slash = strrchr(path, '/');
+    char *folder = !slash ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+    enum eb_status status = EB_OK;
+
+    if (!folder)
+        return ebi_error_memory(err);
+    if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
+        status = ebi_error_errno(err, EB_PERMANENT, EB_KIND_SYSTEM, "cannot write into folder %s", folder);
     free(folder);
     return status;
 }

@@ -7,4 +7,7 @@
 /* Makes those that are missing, for their owner only (mode 0700). What is behind the last "/" is the file's name. */
 enum eb_status ebi_make_folders_for(const char *path, struct eb_error *);
 
+/* Whether this user may make a file of that path's name in its folder, as far as rights and file system tell. */
+enum eb_status ebi_check_folder_of(const char *path, struct eb_error *);
+
 #endif

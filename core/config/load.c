@@ -290,6 +290,18 @@ static enum eb_status load_override(struct ebi_config *config, const char *text,
 
 /* ---- The state folder, and ${...} ---- */
 
+/* One slash where several stand, and none at the end: HOME=/ gives "//.local". Answers the new length. */
+static size_t tidy(char *path, size_t len) {
+    size_t to = 0;
+
+    for (size_t from = 0; from < len; from++)
+        if (path[from] != '/' || to == 0 || path[to - 1] != '/')
+            path[to++] = path[from];
+    to -= to > 1 && path[to - 1] == '/';
+    path[to] = '\0';
+    return to;
+}
+
 static enum eb_status find_state(struct ebi_config *config, struct eb_error *err) {
     const char *given = secure_getenv("STATE_DIRECTORY"), *xdg = secure_getenv("XDG_STATE_HOME");
     const char *home = secure_getenv("HOME");
@@ -307,6 +319,7 @@ static enum eb_status find_state(struct ebi_config *config, struct eb_error *err
     if (len >= (int)sizeof state)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the state folder's path is longer than %d bytes",
                          PATH_MAX);
+    len = (int)tidy(state, (size_t)len);
     config->state = ebi_config_keep_text(config, state, (size_t)len);
     return config->state ? EB_OK : ebi_error_memory(err);
 }

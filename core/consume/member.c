@@ -69,6 +69,18 @@ static enum eb_status take(const char *state, const char *group, const char *nam
     return status;
 }
 
+/* A state folder that cannot be used is no reason not to work: it is needed for the lock alone. Other errors stay. */
+static enum eb_status go_on_without_lock(struct ebi_member *member, enum eb_status status, const struct eb_error *why,
+                                         struct eb_error *err) {
+    if (status == EB_PERMANENT && why->kind == EB_KIND_SYSTEM) {
+        snprintf(member->no_lock, sizeof member->no_lock, "%.*s", (int)sizeof member->no_lock - 1, why->text);
+        return EB_OK;
+    }
+    if (err && status != EB_OK)
+        *err = *why;
+    return status;
+}
+
 static enum eb_status take_wanted(const char *state, const char *group, const char *wanted, struct ebi_member *member,
                                   struct eb_error *err) {
     size_t len = strspn(wanted, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
@@ -77,9 +89,10 @@ static enum eb_status take_wanted(const char *state, const char *group, const ch
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
                          "\"%.100s\" is no name for a consumer: letters, digits and . _ - only, not beginning with a dot",
                          wanted);
+    struct eb_error why = {0};
     memcpy(member->name, wanted, len + 1);
-    enum eb_status status = take(state, group, wanted, member, err);
-    return status == EB_EMPTY ? EB_PERMANENT : status;
+    enum eb_status status = take(state, group, wanted, member, &why);
+    return go_on_without_lock(member, status == EB_EMPTY ? EB_PERMANENT : status, &why, err);
 }
 
 /* ---- The default name ---- */
@@ -96,19 +109,37 @@ static bool read_boot_id(char id[64]) {
     return n > 0;
 }
 
+static void draw_place(char place[9]) {
+    char text[40];
+    int len = snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64, ebi_chance(), ebi_chance());
+
+    ebi_fingerprint(text, (size_t)len, place);
+}
+
 /* Within one running system a folder's device and inode are its own. Where the system tells too little, the place is drawn
  * anew for each worker: a name that changes with each start, rather than one that two workers could have. */
 static void place_of(const char *state, char place[9]) {
     char boot[64], text[200];
     struct stat folder;
-    int len;
 
-    if (read_boot_id(boot) && stat(state, &folder) == 0)
-        len = snprintf(text, sizeof text, "%s %lu %ju %ju", boot, (unsigned long)geteuid(), (uintmax_t)folder.st_dev,
+    if (!read_boot_id(boot) || stat(state, &folder) != 0) {
+        draw_place(place);
+        return;
+    }
+    int len = snprintf(text, sizeof text, "%s %lu %ju %ju", boot, (unsigned long)geteuid(), (uintmax_t)folder.st_dev,
                        (uintmax_t)folder.st_ino);
-    else
-        len = snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64, ebi_chance(), ebi_chance());
     ebi_fingerprint(text, (size_t)len, place);
+}
+
+static void make_default_name(struct ebi_member *member, const char *place, unsigned n) {
+    char host[200] = "localhost";
+
+    gethostname(host, sizeof host - 1);                 /* cannot fail but for length, and cut is good enough */
+    for (char *c = host; *c; c++)
+        if (!is_name_character(*c))
+            *c = '-';
+    snprintf(member->name, sizeof member->name, "%s-%s-%u", host, place, n);
+    member->n = n;
 }
 
 static enum eb_status make_folder(const char *state, struct eb_error *err) {
@@ -120,27 +151,29 @@ static enum eb_status make_folder(const char *state, struct eb_error *err) {
     return status;
 }
 
-/* The first name that is free, from number n on. */
+/* The first name that is free, from number n on; without a lock, one of a place that is drawn. */
 static enum eb_status take_default(const char *state, const char *group, unsigned n, struct ebi_member *member,
                                    struct eb_error *err) {
-    char host[200] = "localhost", place[9];
-    enum eb_status status = make_folder(state, err);
+    struct eb_error why = {0};
+    enum eb_status status = make_folder(state, &why);
+    char place[9];
+    unsigned first = n;
 
-    if (status != EB_OK)
-        return status;
-    gethostname(host, sizeof host - 1);                 /* cannot fail but for length, and cut is good enough */
-    for (char *c = host; *c; c++)
-        if (!is_name_character(*c))
-            *c = '-';
     place_of(state, place);
-    for (status = EB_EMPTY; n <= MOST_MEMBERS && status == EB_EMPTY; n++) {
-        snprintf(member->name, sizeof member->name, "%s-%s-%u", host, place, n);
-        member->n = n;
-        status = take(state, group, member->name, member, err);
+    if (status == EB_OK)
+        status = EB_EMPTY;
+    for (; n <= MOST_MEMBERS && status == EB_EMPTY; n++) {
+        make_default_name(member, place, n);
+        status = take(state, group, member->name, member, &why);
     }
     if (status == EB_EMPTY)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "all %d names of consumers of group %s are in use; give one with --name",
                          MOST_MEMBERS, group);
+    status = go_on_without_lock(member, status, &why, err);
+    if (status == EB_OK && *member->no_lock) {
+        draw_place(place);
+        make_default_name(member, place, first);
+    }
     return status;
 }
 
@@ -148,13 +181,13 @@ static enum eb_status take_default(const char *state, const char *group, unsigne
 
 enum eb_status ebi_member_take(const char *state, const char *group, const char *wanted, struct ebi_member *member,
                                struct eb_error *err) {
-    member->lock = -1;
-    member->n = 0;
+    *member = (struct ebi_member){.lock = -1};
     return wanted ? take_wanted(state, group, wanted, member, err) : take_default(state, group, 1, member, err);
 }
 
 enum eb_status ebi_member_take_next(const char *state, const char *group, struct ebi_member *member, struct eb_error *err) {
     ebi_member_leave(member);
+    member->no_lock[0] = '\0';
     return take_default(state, group, member->n + 1, member, err);
 }
 

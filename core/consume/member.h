@@ -11,10 +11,13 @@ struct ebi_member {
     char name[256];
     unsigned n;                         /* of a default name; 0: the name was given */
     int lock;                           /* the locked file; -1: none */
+    char no_lock[400];                  /* why there is none; "": there is one */
 };
 
 /* Takes a name: the wanted one, or with NULL the first default name that is free. The locks are files in {state}/members,
- * which is made as needed. EB_PERMANENT: the name is in use, with the file; it is no name (letters, digits and . _ - only). */
+ * which is made as needed. EB_PERMANENT: the name is in use, with the file; it is no name (letters, digits and . _ - only).
+ * Where the folder cannot be made or written, there is no lock, and no_lock says why: a default name is then drawn by chance
+ * for this run alone, so that no two workers share one; nothing keeps a second worker from a name that was given. */
 enum eb_status ebi_member_take(const char *state, const char *group, const char *wanted, struct ebi_member *,
                                struct eb_error *);
 

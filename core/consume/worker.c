@@ -323,6 +323,17 @@ static void reopen(struct eb_consumer *consumer, const struct eb_error *why) {
     }
 }
 
+/* Says once that the member's name has no lock. */
+static void report_no_lock(const struct eb_consumer *consumer) {
+    const struct ebi_member *member = &consumer->member;
+
+    if (*member->no_lock)
+        ebi_log_line(consumer->parts.log, EBI_WARNING,
+                     "group %s: the name of consumer %s has no lock: %s; %s. STATE_DIRECTORY names another state folder",
+                     consumer->task.group, member->name, member->no_lock,
+                     member->n ? "it is one for this run alone" : "see that no other worker is given it");
+}
+
 /* The broker shows this member's name in use elsewhere. A given name is a mistake of the configuration; a default name is
  * left to the other one, and the next one taken: what this instance was handed comes again. */
 static void rename_member(struct eb_consumer *consumer, const struct eb_error *why) {
@@ -621,6 +632,7 @@ static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_cons
         status = ebi_bury_open(consumer, err);
     if (status != EB_OK)
         return status;
+    report_no_lock(consumer);
     subscribe(consumer);
     status = open_instance(consumer, err);
     if (status != EB_OK)

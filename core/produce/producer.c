@@ -45,7 +45,7 @@ struct request {
 static void make_state_folder(const struct ebi_producer_parts *parts) {
     struct eb_error err;
 
-    if (ebi_make_folders_for(parts->undelivered, &err) != EB_OK)
+    if (ebi_make_folders_for(parts->undelivered, &err) != EB_OK || ebi_check_folder_of(parts->undelivered, &err) != EB_OK)
         ebi_log_line(parts->log, EBI_WARNING, "%s; what cannot be delivered would be lost: set STATE_DIRECTORY", err.text);
 }
 

@@ -104,3 +104,27 @@ Test(member, a_given_name_is_taken_as_it_is) {
     cr_assert(strstr(err.text, "is at work already"), "%s", err.text);
     ebi_member_leave(&one);
 }
+
+Test(member, without_a_folder_for_locks_a_default_name_is_made_for_one_run) {
+    static const char *const nowhere[] = {"/dev/null/state", "/proc/no-such-folder"};
+
+    for (size_t i = 0; i < sizeof nowhere / sizeof *nowhere; i++) {
+        struct ebi_member one = taken(nowhere[i], NULL), two = taken(nowhere[i], NULL), given = taken(nowhere[i], "w");
+
+        cr_expect_eq(one.lock, -1);
+        cr_expect_str_neq(one.name, two.name);
+        cr_expect(strstr(one.no_lock, nowhere[i]), "%s", one.no_lock);
+        cr_expect_eq(one.n, 1, "a default name: it may be changed");
+        cr_expect_str_eq(given.name, "w");
+        cr_expect(strstr(given.no_lock, nowhere[i]), "%s", given.no_lock);
+        cr_expect_eq(ebi_member_take_next(nowhere[i], "g", &one, &err), EB_OK);
+        cr_expect_str_neq(one.name, two.name);
+        cr_expect_neq(ebi_member_take(nowhere[i], "g", "no name", &one, NULL), EB_OK);
+    }
+    struct ebi_member locked = taken(folder("a"), "w"), second;
+
+    cr_expect_str_eq(locked.no_lock, "");
+    cr_expect_eq(ebi_member_take(folder("a"), "g", "w", &second, &err), EB_PERMANENT, "a name in use is refused as ever");
+    cr_expect_eq(err.kind, EB_KIND_CONFIG);
+    ebi_member_leave(&locked);
+}
