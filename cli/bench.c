@@ -121,34 +121,25 @@ static void on_delivery(void *arg, const struct eb_receipt *receipt) {
     pthread_mutex_unlock(&run->lock);
 }
 
-/* Told now, and not after the delivery timeout. */
-static enum eb_status wait_for_broker(struct run *run, struct eb_error *err) {
-    const struct ebi_broker *broker;
-    struct ebi_sender *sender;
-    enum eb_status status = ebi_producer_sender(run->bus->producer, &sender, err);
-
-    if (status == EB_OK)
-        status = ebi_bus_broker(run->bus, ebi_bus_broker_name(run->bus, run->bus->settings.producer), &broker, err);
-    return status == EB_OK ? ebi_sender_wait_link(sender, broker->own.connect_timeout, err) : status;
-}
-
 /* Events like those of a service: each with an id and a time of its own, and one of a thousand keys. */
 static enum eb_status send_all(struct run *run, struct eb_event *event, struct eb_error *err) {
     enum eb_status status = EB_OK;
-    char key[32];
+    char text[32];
 
     for (uint64_t i = 0; i < run->ask->count && status == EB_OK && !cli_signal_caught(); i++) {
-        snprintf(key, sizeof key, "key-%" PRIu64, i % KEYS);
+        int len = snprintf(text, sizeof text, "key-%" PRIu64, i % KEYS);
+        const struct ebi_key key = {.text = {text, (size_t)len}};
+
         ebi_uuid_new(event->id);
         event->meta.time_us = ebi_now_us();
-        status = ebi_produce(run->bus->producer, event, run->topic, (struct ebi_key){.text = key}, NULL, NULL, err);
+        status = ebi_produce(run->bus->producer, event, run->topic, &key, NULL, NULL, err);
     }
     return status;
 }
 
 static enum eb_status produce(struct run *run, struct step *step, struct eb_error *err) {
     struct eb_event *event = NULL;
-    enum eb_status status = wait_for_broker(run, err);
+    enum eb_status status = cli_bus_wait_for_producer(run->bus, err); /* told now, not after the delivery timeout */
 
     if (status == EB_OK)
         status = eb_event_new(run->signal, &event, err);

@@ -36,6 +36,16 @@ done:
     return status;
 }
 
+enum eb_status cli_bus_wait_for_producer(struct eb_bus *bus, struct eb_error *err) {
+    struct ebi_sender *sender;
+    const struct ebi_broker *broker;
+    enum eb_status status = ebi_producer_sender(bus->producer, &sender, err);
+
+    if (status == EB_OK)
+        status = ebi_bus_broker(bus, ebi_bus_broker_name(bus, bus->settings.producer), &broker, err);
+    return status == EB_OK ? ebi_sender_wait_link(sender, broker->own.connect_timeout, err) : status;
+}
+
 enum eb_status cli_bus_admin(struct eb_bus *bus, const char *name, struct ebi_admin **admin, struct eb_error *err) {
     const struct ebi_broker *broker;
 

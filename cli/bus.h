@@ -11,6 +11,9 @@
 enum eb_status cli_bus_open(const struct cli_call *, const char *broker, bool connect, struct eb_bus **,
                             struct eb_error *);
 
+/* Waits for the producer's broker, connect_timeout at most. */
+enum eb_status cli_bus_wait_for_producer(struct eb_bus *, struct eb_error *);
+
 /* The admin role of --broker, else of the configured consumer, else of the producer. To be closed with ebi_admin_close,
  * before the bus. */
 enum eb_status cli_bus_admin(struct eb_bus *, const char *broker, struct ebi_admin **, struct eb_error *);

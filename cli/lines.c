@@ -3,13 +3,16 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "base/error.h"
 
 enum eb_status cli_lines_open(struct cli_lines *lines, const char *path, struct eb_error *err) {
     bool standard = strcmp(path, "-") == 0;
 
-    *lines =
-        (struct cli_lines){.file = standard ? stdin : fopen(path, "re"), .name = standard ? "standard input" : path};
+    *lines = (struct cli_lines){.file = standard ? stdin : fopen(path, "re"),
+                                .name = standard ? "standard input" : path,
+                                .end = UINT64_MAX};
     if (!lines->file)
         return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot read %s", path);
     return EB_OK;
@@ -25,6 +28,18 @@ void cli_lines_context(const struct cli_lines *lines, struct eb_error *err) {
     ebi_error_context(err, "%s:%" PRIu64, lines->name, lines->number);
 }
 
+bool cli_lines_end_before_growth(struct cli_lines *lines, const char *path) {
+    struct stat ours, theirs;
+    int fd = fileno(lines->file);
+    off_t at = lseek(fd, 0, SEEK_CUR);
+
+    if (at < 0 || fstat(fd, &ours) != 0 || stat(path, &theirs) != 0 || !S_ISREG(ours.st_mode) ||
+        ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
+        return false;
+    lines->end = ours.st_size > at ? (uint64_t)(ours.st_size - at) : 0;
+    return true;
+}
+
 static bool is_blank(const struct ebi_bytes *line) {
     return line->len == 0 || strspn(line->data, " \t\r") == line->len;
 }
@@ -35,10 +50,13 @@ static enum eb_status read_line(struct cli_lines *lines, bool *whole, struct eb_
 
     *whole = true;
     ebi_bytes_clear(&lines->line);
+    if (lines->taken >= lines->end)
+        return EB_END;
     for (size_t n = 0;; n = 0) {
         int c = EOF;
         while (n < sizeof piece && (c = getc_unlocked(lines->file)) != EOF && c != '\n')
             piece[n++] = (char)c;
+        lines->taken += n + (c == '\n');
         *whole = *whole && lines->line.len + n <= CLI_LONGEST_LINE;
         if (*whole && n > 0 && !ebi_bytes_add(&lines->line, piece, n))
             return ebi_error_memory(err);

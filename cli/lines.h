@@ -2,6 +2,7 @@
 #ifndef CLI_LINES_H
 #define CLI_LINES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <eventbus/error.h>
@@ -13,11 +14,17 @@ struct cli_lines {
     FILE *file;
     const char *name; /* for messages: "standard input", or the path */
     uint64_t number;  /* of the line read last, from 1 */
+    uint64_t taken;   /* bytes that were read */
+    uint64_t end;     /* no line that begins behind so many bytes is read */
     struct ebi_bytes line;
 };
 
 /* path "-": standard input. To be given to cli_lines_close, also after a failure. */
 enum eb_status cli_lines_open(struct cli_lines *, const char *path, struct eb_error *);
+
+/* Where the stream is this very file, which the caller adds to: reads it only as far as it reaches now. Answers whether it
+ * is. */
+bool cli_lines_end_before_growth(struct cli_lines *, const char *path);
 
 /* The next line that is not blank, without its newline; borrowed until the next call. EB_END: there is none.
  * EB_PERMANENT: this one is too long, the next call goes on behind it; EB_FATAL: reading failed. */

@@ -11,13 +11,15 @@
 #include "cli/bus.h"
 #include "cli/lines.h"
 #include "cli/interrupt.h"
+#include "cli/receipt.h"
+#include "cli/resend.h"
 #include "schema/json.h"
 #include "signal/event.h"
 
 struct ask {
     const char *signal, *topic, *key_field, *data, *file, *broker;
     uint64_t count;
-    bool json;
+    bool json, undelivered;
 };
 
 enum { CLOSE_AFTER_SIGNAL_MS = 5000 };
@@ -40,25 +42,6 @@ static void note_failure(struct run *run, const struct eb_error *err) {
 
 /* ---- What became of them ---- */
 
-static bool add_member(struct ebi_bytes *line, const char *name, const char *value) {
-    return !value || (ebi_bytes_add_format(line, "%s\"%s\":", line->len > 1 ? "," : "", name) &&
-                      ebi_bytes_add_json_string(line, value, strlen(value)));
-}
-
-static void print_receipt(const struct eb_receipt *receipt) {
-    struct ebi_bytes line = {0};
-
-    if (ebi_bytes_add(&line, "{", 1) && add_member(&line, "id", receipt->id) &&
-        add_member(&line, "type", receipt->type) && add_member(&line, "topic", receipt->topic) &&
-        add_member(&line, "position", receipt->position) && ebi_bytes_add(&line, "}", 1)) {
-        cli_out_line(line.data, line.len);
-        cli_out_now();                  /* an event is delivered once: its receipt must not be lost in a buffer */
-    } else {
-        cli_tell("event %s was delivered, but there is no memory to print its receipt", receipt->id);
-    }
-    ebi_bytes_free(&line);
-}
-
 static void on_delivery(void *arg, const struct eb_receipt *receipt) {
     struct run *run = arg;
 
@@ -68,7 +51,7 @@ static void on_delivery(void *arg, const struct eb_receipt *receipt) {
     } else {
         run->tally.done++;
         if (run->ask->json)
-            print_receipt(receipt);
+            cli_print_receipt(receipt);
     }
     pthread_mutex_unlock(&run->lock);
 }
@@ -77,16 +60,9 @@ static void on_delivery(void *arg, const struct eb_receipt *receipt) {
 
 /* Once, before the first event goes: a broker that is not there is told now, and not after the delivery timeout. */
 static enum eb_status wait_for_broker(struct run *run, struct eb_error *err) {
-    struct ebi_sender *sender;
-    const struct ebi_broker *broker;
-
     if (run->connected)
         return EB_OK;
-    enum eb_status status = ebi_producer_sender(run->bus->producer, &sender, err);
-    if (status == EB_OK)
-        status = ebi_bus_broker(run->bus, ebi_bus_broker_name(run->bus, run->bus->settings.producer), &broker, err);
-    if (status == EB_OK)
-        status = ebi_sender_wait_link(sender, broker->own.connect_timeout, err);
+    enum eb_status status = cli_bus_wait_for_producer(run->bus, err);
     run->connected = status == EB_OK;
     return status == EB_OK ? EB_OK : EB_FATAL;
 }
@@ -105,15 +81,17 @@ static enum eb_status send_by_routes(struct run *run, const struct eb_event *eve
     return status == EB_OK ? eb_send(event, NULL, err) : status;
 }
 
-static enum eb_status send_event(struct run *run, const struct eb_event *event, const char *key,
+static enum eb_status send_event(struct run *run, const struct eb_event *event, const struct ebi_address *address,
                                  struct eb_error *err) {
-    const struct ebi_key choice = {.field = run->ask->key_field, .text = key};
+    const char *field = run->ask->key_field;
+    const struct ebi_key key = {field ? field : address->key_field,
+                                field ? (struct eb_text){0} : (struct eb_text){address->key, address->key_len}};
 
     if (!run->ask->topic)
         return send_by_routes(run, event, err);
     enum eb_status status = wait_for_broker(run, err);
     if (status == EB_OK)
-        status = ebi_produce(run->bus->producer, event, run->ask->topic, choice, NULL, NULL, err);
+        status = ebi_produce(run->bus->producer, event, run->ask->topic, &key, NULL, NULL, err);
     return status;
 }
 
@@ -128,15 +106,15 @@ static enum eb_status find_specversion(void *arg, const char *name, const char *
 
 /* An event of a line: a whole CloudEvent, or the bare data of --signal. */
 static enum eb_status read_event(const struct run *run, const char *json, size_t len, struct eb_event **event,
-                                 char **key, struct eb_error *err) {
+                                 struct ebi_address *address, struct eb_error *err) {
     bool whole = false;
     enum eb_status status = ebi_json_members(json, len, find_specversion, &whole, err);
 
-    *key = NULL;
+    *address = (struct ebi_address){0};
     if (status != EB_OK)
         return status;
     if (whole)
-        return ebi_event_from_cloudevent(run->bus->signals, run->signal, json, len, event, key, err);
+        return ebi_event_from_cloudevent(run->bus->signals, run->signal, json, len, event, address, err);
     if (!run->signal)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
                          "not a CloudEvent (it has no specversion); give --signal if this is bare data");
@@ -165,18 +143,18 @@ static void note_unsent(struct run *run, enum eb_status status, struct eb_error 
 static enum eb_status take_line(struct run *run, const struct cli_lines *lines, const char *json, size_t len) {
     struct eb_event *event = NULL;
     struct eb_error err;
-    char *key = NULL;
-    enum eb_status status = read_event(run, json, len, &event, &key, &err);
+    struct ebi_address address;
+    enum eb_status status = read_event(run, json, len, &event, &address, &err);
 
     if (status == EB_OK)
-        status = send_event(run, event, key, &err);
+        status = send_event(run, event, &address, &err);
     if (status != EB_OK) {
         if (lines && status != EB_FATAL)
             cli_lines_context(lines, &err);
         note_unsent(run, status, &err);
     }
     eb_event_free(event);
-    free(key);
+    ebi_address_free(&address);
     return status;
 }
 
@@ -191,6 +169,9 @@ static void take_lines(struct run *run, const char *path) {
         note_failure(run, &err);
         return;
     }
+    if (cli_lines_end_before_growth(&lines, run->bus->undelivered))
+        cli_tell("%s is %s, to which this run adds what it cannot deliver: it is read as far as it reaches now; eventbus "
+                 "produce --undelivered also takes out of it what is sent", lines.name, run->bus->undelivered);
     while (status != EB_FATAL && status != EB_END && !cli_signal_caught()) {
         status = cli_lines_next(&lines, &line, &len, &err);
         if (status == EB_OK)
@@ -207,8 +188,8 @@ static void take_data(struct run *run) {
     uint64_t count = run->ask->count ? run->ask->count : 1;
     struct eb_event *event = NULL;
     struct eb_error err;
-    char *key = NULL;
-    enum eb_status status = read_event(run, run->ask->data, len, &event, &key, &err);
+    struct ebi_address address;
+    enum eb_status status = read_event(run, run->ask->data, len, &event, &address, &err);
 
     if (status != EB_OK) {
         ebi_error_context(&err, "--data");
@@ -219,12 +200,12 @@ static void take_data(struct run *run) {
             ebi_uuid_new(event->id);
             event->meta.time_us = ebi_now_us();
         }
-        status = send_event(run, event, key, &err);
+        status = send_event(run, event, &address, &err);
         if (status != EB_OK)
             note_unsent(run, status, &err);
     }
     eb_event_free(event);
-    free(key);
+    ebi_address_free(&address);
 }
 
 /* ---- The verb ---- */
@@ -232,6 +213,13 @@ static void take_data(struct run *run) {
 static int check(const struct cli_call *call, const struct ask *ask) {
     bool dash = call->n_operands > 0;
 
+    if (ask->undelivered && (ask->signal || ask->topic || ask->key_field || ask->data || ask->file || ask->count))
+        return cli_usage(call->name, "--undelivered goes with --json and --broker only: each line says what it is and "
+                         "where it goes");
+    if (ask->undelivered && dash && strcmp(call->operands[0], "-") == 0)
+        return cli_usage(call->name, "--undelivered takes a file over, which standard input cannot be");
+    if (ask->undelivered)
+        return CLI_EXIT_DONE;
     if (dash && strcmp(call->operands[0], "-") != 0)
         return cli_usage(call->name, "unexpected \"%s\"; events come by --data, --file or - for standard input",
                          call->operands[0]);
@@ -275,6 +263,8 @@ static int run_produce(const struct cli_call *call) {
         return status;
     if (cli_bus_open(call, run.ask->broker, true, &run.bus, &err) != EB_OK)
         return cli_failed(&err);
+    if (run.ask->undelivered)
+        return cli_resend(run.bus, call->n_operands ? call->operands[0] : NULL, run.ask->json);
     if (find_signal(&run, &err) != EB_OK) {
         eb_bus_close(run.bus, 0, NULL);
         return cli_failed(&err);
@@ -302,6 +292,8 @@ static const struct cli_option options[] = {
      .help = "events, one JSON a line; - is standard input"},
     {.name = "count", .letter = 'n', .type = CLI_COUNT, .offset = offsetof(struct ask, count), .value = "COUNT",
      .help = "send the event of --data so many times, each with a new id"},
+    {.name = "undelivered", .type = CLI_FLAG, .offset = offsetof(struct ask, undelivered),
+     .help = "send what is in undelivered.jsonl again, each line to the topic that it names; what fails is kept there"},
     {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json),
      .help = "print a receipt for each delivered event: id, type, topic, position"},
     {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
@@ -312,17 +304,22 @@ const struct cli_verb cli_produce = {
     .name = "produce",
     .summary = "Sends events",
     .usage = (const char *const[]){"--signal TYPE --data JSON [-n COUNT] [OPTIONS]", "[--signal TYPE] --file FILE [OPTIONS]",
-                                   "[--signal TYPE] [-] [OPTIONS]", NULL},
+                                   "[--signal TYPE] [-] [OPTIONS]", "--undelivered [FILE] [--json] [--broker NAME]", NULL},
     .about = "Events are read from --data, a file or standard input, one JSON object a line: the bare data of --signal, or "
              "whole CloudEvents, as eventbus consume and eventbus signals --sample print them; of these id, time, source, "
              "sourcehost and sourcelib are kept.\n\n"
              "It ends when every event is delivered or refused. A bad line is named and the others are sent. Events that "
-             "cannot be delivered are kept in undelivered.jsonl in the state folder, which this verb takes again.",
+             "cannot be delivered are kept in undelivered.jsonl in the state folder.\n\n"
+             "--undelivered sends what is kept there, or in FILE, again. It takes the file over: services go on with a new "
+             "one. Each line goes to the topic that it names, with its key; what fails stays in the file, its reason is "
+             "logged, and what is no whole event (half a line, after a crash) is put aside in FILE.torn. A run that is "
+             "killed loses nothing: the next one goes on.",
     .examples = (const char *const[]){
         "eventbus produce --signal org.openedx.learning.auth.session.login.completed.v1 --topic user-login "
         "--key-field user.pii.username --data '{\"user\":{\"id\":1,\"is_active\":true,\"pii\":{\"username\":\"foobob\","
         "\"email\":\"bob@foo.example\",\"name\":\"Bob Foo\"}}}'",
-        "eventbus consume -t user-login | eventbus produce --topic user-login-copy -", NULL},
+        "eventbus consume -t user-login | eventbus produce --topic user-login-copy -",
+        "eventbus produce --undelivered", NULL},
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

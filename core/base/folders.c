@@ -29,7 +29,9 @@ enum eb_status ebi_make_folders_for(const char *path, struct eb_error *err) {
         return ebi_error_memory(err);
     for (char *slash = *folder ? strchr(folder + 1, '/') : NULL; slash && status == EB_OK; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(folder, 0700) != 0 && !is_folder(folder))
+        if (mkdir(folder, 0700) == 0)
+            status = ebi_sync_folder_of(folder, err);
+        else if (!is_folder(folder))
             status = ebi_error_errno(err, EB_PERMANENT, EB_KIND_SYSTEM, "cannot make folder %s, on the way to %s", folder, path);
         *slash = '/';
     }
@@ -37,15 +39,38 @@ enum eb_status ebi_make_folders_for(const char *path, struct eb_error *err) {
     return status;
 }
 
-enum eb_status ebi_check_folder_of(const char *path, struct eb_error *err) {
+static char *folder_of(const char *path) {
     const char *slash = strrchr(path, '/');
-    char *folder = !slash ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+
+    if (!slash)
+        return strdup(".");
+    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+enum eb_status ebi_check_folder_of(const char *path, struct eb_error *err) {
+    char *folder = folder_of(path);
     enum eb_status status = EB_OK;
 
     if (!folder)
         return ebi_error_memory(err);
     if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
         status = ebi_error_errno(err, EB_PERMANENT, EB_KIND_SYSTEM, "cannot write into folder %s", folder);
+    free(folder);
+    return status;
+}
+
+enum eb_status ebi_sync_folder_of(const char *path, struct eb_error *err) {
+    char *folder = folder_of(path);
+    enum eb_status status = EB_OK;
+
+    if (!folder)
+        return ebi_error_memory(err);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* A folder that may be written to but not listed cannot be opened; some file systems cannot sync one. */
+    if (fd >= 0 && fsync(fd) != 0 && errno == EIO)
+        status = ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot write folder %s to disk", folder);
+    if (fd >= 0)
+        close(fd);
     free(folder);
     return status;
 }

@@ -292,7 +292,8 @@ enum eb_status eb_produce(struct eb_bus *bus, const struct eb_event *event, cons
                           eb_delivered delivered, void *arg, struct eb_error *err) {
     if (!topic || !*topic)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no topic is given to send to");
-    return ebi_produce(bus->producer, event, topic, (struct ebi_key){.field = key_field}, delivered, arg, err);
+    const struct ebi_key key = {.field = key_field};
+    return ebi_produce(bus->producer, event, topic, &key, delivered, arg, err);
 }
 
 enum eb_status eb_bus_flush(struct eb_bus *bus, int timeout_ms, struct eb_error *err) {
@@ -305,7 +306,7 @@ static enum eb_status undelivered(const struct eb_bus *bus, size_t kept, size_t 
                          lost, bus->undelivered);
     if (kept)
         return ebi_error(err, EB_RETRIABLE, EB_KIND_BROKER,
-                         "%zu event(s) were not delivered and are kept in %s; `eventbus produce - < FILE` sends them again",
+                         "%zu event(s) were not delivered and are kept in %s; `eventbus produce --undelivered` sends them again",
                          kept, bus->undelivered);
     return EB_OK;
 }

@@ -88,8 +88,10 @@ void ebi_tell_place(struct eb_event *event, const struct eb_message *message, co
     meta->from_event_bus = 1;
     meta->topic = ebi_short_topic(prefix, message->topic.data);
     meta->position = message->position.data;
-    if (message->key.data)
+    if (message->key.data) {
         meta->key = message->key.data;
+        meta->key_len = message->key.len;
+    }
     meta->attempt = (int32_t)failures + 1;
     event->headers = message->headers;
     event->n_headers = message->n_headers;

@@ -27,13 +27,17 @@ struct ebi_producer {
 struct target {
     const char *topic, *full_topic;
     const struct ebi_key_field *key;    /* NULL: none, or: */
-    const char *key_text;               /* NULL: none */
+    struct eb_text key_text;            /* data NULL: none */
 };
+
+/* Who keeps an event that is not delivered. */
+enum keeper { PRODUCER_KEEPS, CALLER_KEEPS };
 
 /* One call of eb_produce, from put to report. */
 struct request {
     struct ebi_producer *producer;
     const struct ebi_key_field *key;
+    enum keeper keeper;
     eb_delivered delivered;
     void *arg;
 };
@@ -166,16 +170,23 @@ static void show(struct shown *shown, const struct eb_message *message, const ch
 }
 
 /* Puts an event that will not be delivered into the file; it is counted either way. */
-static void keep(struct ebi_producer *producer, const struct eb_event *event, const struct shown *shown) {
+static void keep(struct ebi_producer *producer, const struct eb_event *event, const struct ebi_key_field *key,
+                 const struct shown *shown) {
     struct eb_error err;
 
-    if (ebi_undelivered_add(producer->parts.undelivered, event, shown->topic, &err) == EB_OK) {
+    if (ebi_undelivered_add(producer->parts.undelivered, event, shown->topic, key ? ebi_key_field_path(key) : NULL,
+                            &err) == EB_OK) {
         atomic_fetch_add(&producer->kept, 1);
         return;
     }
     atomic_fetch_add(&producer->lost, 1);
     ebi_error_context(&err, "the event is lost, since it could not be kept either");
     ebi_log_fields(producer->parts.log, EBI_ERROR, err.text, shown->fields, 5);
+}
+
+static void tell_key(struct eb_event *event, const struct eb_message *message) {
+    event->meta.key = message->key.data;
+    event->meta.key_len = message->key.len;
 }
 
 /* The event that a message was made of. */
@@ -189,8 +200,7 @@ static enum eb_status event_of(const struct eb_signal *signal, const struct eb_m
     status = ebi_attrs_take(event, message, err);
     if (status == EB_OK)
         status = ebi_data_from_avro(event->data, message->payload.data, message->payload.len, err);
-    if (status == EB_OK && message->key.data)
-        event->meta.key = message->key.data;
+    tell_key(event, message);
     if (status != EB_OK) {
         eb_event_free(event);
         return status;
@@ -200,12 +210,13 @@ static enum eb_status event_of(const struct eb_signal *signal, const struct eb_m
 }
 
 static void keep_message(struct ebi_producer *producer, const struct eb_signal *signal,
-                         const struct eb_message *message, const struct shown *shown) {
+                         const struct eb_message *message, const struct ebi_key_field *key,
+                         const struct shown *shown) {
     struct eb_event *event = NULL;
     struct eb_error err;
 
     if (event_of(signal, message, &event, &err) == EB_OK) {
-        keep(producer, event, shown);
+        keep(producer, event, key, shown);
         eb_event_free(event);
         return;
     }
@@ -238,7 +249,7 @@ static const struct ebi_key_field *routed_key(const struct ebi_producer *produce
 
 /* Says what a report means in the log, and saves what was not delivered. */
 static void note(struct ebi_producer *producer, const struct ebi_report *said, const char *topic,
-                 const struct ebi_key_field *key) {
+                 const struct ebi_key_field *key, enum keeper keeper) {
     const struct ebi_producer_parts *parts = &producer->parts;
     struct eb_text type = ebi_attr(said->message, "type");
     struct shown shown;
@@ -252,7 +263,8 @@ static void note(struct ebi_producer *producer, const struct ebi_report *said, c
 
     ebi_error_context(&why, "not delivered");
     ebi_log_fields(parts->log, EBI_ERROR, why.text, shown.fields, 5);
-    keep_message(producer, ebi_signals_get(parts->signals, type.data, type.len), said->message, &shown);
+    if (keeper == PRODUCER_KEEPS)
+        keep_message(producer, ebi_signals_get(parts->signals, type.data, type.len), said->message, key, &shown);
 }
 
 /* Most are delivered, and nobody wants a line about it. */
@@ -282,7 +294,7 @@ static void on_routed(void *arg, const struct ebi_report *said) {
         return;                         /* nobody asks for the message, which has left the cache long ago */
     const char *topic = ebi_short_topic(producer->parts.settings->topic_prefix, said->message->topic.data);
     if (told)
-        note(producer, said, topic, said->message->key.data ? routed_key(producer, said->message) : NULL);
+        note(producer, said, topic, said->message->key.data ? routed_key(producer, said->message) : NULL, PRODUCER_KEEPS);
     struct eb_receipt receipt = receipt_of(said, topic);
     call_back(producer, &receipt);
 }
@@ -293,7 +305,7 @@ static void on_requested(void *arg, const struct ebi_report *said) {
     const char *topic = ebi_short_topic(request->producer->parts.settings->topic_prefix, said->message->topic.data);
 
     if (noteworthy(request->producer, said))
-        note(request->producer, said, topic, request->key);
+        note(request->producer, said, topic, request->key, request->keeper);
     struct eb_receipt receipt = receipt_of(said, topic);
     if (request->delivered)
         request->delivered(request->arg, &receipt);
@@ -314,6 +326,7 @@ static enum eb_status encode(struct encoded *encoded, const struct eb_event *eve
     ebi_attrs_of(event, &encoded->attrs);
     ebi_bytes_clear(&encoded->bytes->payload);
     ebi_bytes_clear(&encoded->bytes->key);              /* of the event that was encoded before */
+    ebi_bytes_clear(&encoded->bytes->key_avro);
     return ebi_data_to_avro(event->data, &encoded->bytes->payload, err);
 }
 
@@ -325,7 +338,7 @@ static enum eb_status encode_key(struct encoded *encoded, const struct eb_event 
     ebi_bytes_clear(&bytes->key_avro);
     if (target->key)
         return ebi_data_key(event->data, target->key, &bytes->key, &bytes->key_avro, err);
-    if (target->key_text && !ebi_bytes_add_text(&bytes->key, target->key_text))
+    if (target->key_text.data && !ebi_bytes_add(&bytes->key, target->key_text.data, target->key_text.len))
         return ebi_error_memory(err);
     return EB_OK;
 }
@@ -350,7 +363,7 @@ static struct eb_message message_of(const struct encoded *encoded, const struct 
         message.key = text_of(&encoded->bytes->key);
         message.key_avro = text_of(&encoded->bytes->key_avro);
         message.key_schema = ebi_key_field_schema(target->key);
-    } else if (target->key_text) {
+    } else if (target->key_text.data) {
         message.key = text_of(&encoded->bytes->key);           /* of an event sent again: no field, so no schema, is known */
     }
     return message;
@@ -373,13 +386,17 @@ static enum eb_status put(struct ebi_producer *producer, struct encoded *encoded
 static void refuse(struct ebi_producer *producer, const struct encoded *encoded, const struct eb_event *event,
                    const struct target *target, const struct eb_error *said) {
     struct eb_message message = message_of(encoded, event, target);
+    struct eb_event addressed = *event; /* borrows all from it */
     struct eb_error why = *said;
     struct shown shown;
 
+    if (message.key_avro.len == 0)      /* it could not be made, which is why the event is refused */
+        message.key = (struct eb_text){0};
+    tell_key(&addressed, &message);
     ebi_error_context(&why, "not sent");
     show(&shown, &message, target->topic, NULL, target->key);
     ebi_log_fields(producer->parts.log, EBI_ERROR, why.text, shown.fields, 5);
-    keep(producer, event, &shown);
+    keep(producer, &addressed, target->key, &shown);
     struct eb_receipt receipt = {
         .size = sizeof receipt, .id = event->meta.id, .type = event->meta.type, .topic = target->topic, .error = &why};
     call_back(producer, &receipt);
@@ -400,7 +417,7 @@ enum eb_status ebi_general_handler(const struct eb_event *event, void *arg, stru
         return EB_OK;
     enum eb_status status = encode(&encoded, event, &why);
     for (size_t i = 0; i < n; i++) {
-        struct target target = {routes[i]->topic, routes[i]->full_topic, routes[i]->key, NULL};
+        struct target target = {routes[i]->topic, routes[i]->full_topic, routes[i]->key, {0}};
 
         if (status != EB_OK || put(producer, &encoded, event, &target, on_routed, producer, &why) != EB_OK)
             refuse(producer, &encoded, event, &target, &why);
@@ -408,45 +425,61 @@ enum eb_status ebi_general_handler(const struct eb_event *event, void *arg, stru
     return EB_OK;                       /* what became of each is told, kept and reported */
 }
 
-/* Of an event that is sent again only the key's text is known. Where a route makes the same key of the event, its field has
- * the schema, so that the key goes out as it did the first time. */
-static const struct ebi_key_field *field_of(const struct ebi_producer *producer, const struct eb_event *event,
-                                            const char *full_topic, const char *text) {
-    const struct ebi_key_field *field = ebi_routes_key(producer->parts.routes, event->signal, full_topic);
+/* Whether the field makes this very key of the event. */
+static bool makes_key(const struct ebi_key_field *field, const struct eb_event *event, struct eb_text text) {
     struct ebi_bytes key = {0}, avro = {0};
     struct eb_error err;
+    bool same = ebi_data_key(event->data, field, &key, &avro, &err) == EB_OK && key.len == text.len &&
+                (text.len == 0 || memcmp(key.data, text.data, text.len) == 0);
 
-    if (field && (ebi_data_key(event->data, field, &key, &avro, &err) != EB_OK || key.len != strlen(text) ||
-                  memcmp(key.data, text, key.len) != 0))
-        field = NULL;
     ebi_bytes_free(&key);
     ebi_bytes_free(&avro);
-    return field;
+    return same;
 }
 
-enum eb_status ebi_produce(struct ebi_producer *producer, const struct eb_event *event, const char *topic,
-                           struct ebi_key key, eb_delivered delivered, void *arg, struct eb_error *err) {
-    struct target target = {.topic = topic, .key_text = key.text};
-    struct request *request = NULL;
-    char *full = NULL;
-    struct encoded encoded;
-    enum eb_status status;
+/* Of an event that is sent again the key's text is known, and perhaps the path of its field. Where that field, or the one of
+ * a route, makes the same key of the event, it has the schema, so that the key goes out as it did the first time. */
+static const struct ebi_key_field *field_of(const struct ebi_producer *producer, const struct eb_event *event,
+                                            const char *full_topic, const struct ebi_key *key) {
+    const struct ebi_key_field *field = NULL;
+    struct eb_error err;
 
-    if (key.field && *key.field) {
-        status = ebi_routes_key_field(producer->parts.routes, event->signal, key.field, &target.key, err);
-        if (status != EB_OK)
-            return status;
+    if (key->field && ebi_routes_key_field(producer->parts.routes, event->signal, key->field, &field, &err) == EB_OK &&
+        makes_key(field, event, key->text))
+        return field;
+    field = ebi_routes_key(producer->parts.routes, event->signal, full_topic);
+    return field && makes_key(field, event, key->text) ? field : NULL;
+}
+
+/* What key the event gets at this target. */
+static enum eb_status choose_key(struct ebi_producer *producer, const struct eb_event *event, const struct ebi_key *key,
+                                 struct target *target, struct eb_error *err) {
+    if (key->text.data) {
+        target->key_text = key->text;
+        target->key = field_of(producer, event, target->full_topic, key);
+        return EB_OK;
     }
-    full = ebi_full_topic(producer->parts.settings->topic_prefix, topic);
-    request = malloc(sizeof *request);
-    if (!full || !request) {
+    if (!key->field || !*key->field)
+        return EB_OK;
+    return ebi_routes_key_field(producer->parts.routes, event->signal, key->field, &target->key, err);
+}
+
+static enum eb_status produce(struct ebi_producer *producer, const struct eb_event *event, const char *topic,
+                              const struct ebi_key *key, enum keeper keeper, eb_delivered delivered, void *arg,
+                              struct eb_error *err) {
+    char *full = ebi_full_topic(producer->parts.settings->topic_prefix, topic);
+    struct request *request = malloc(sizeof *request);
+    struct target target = {.topic = topic, .full_topic = full};
+    struct encoded encoded;
+    enum eb_status status = EB_OK;
+
+    if (!full || !request)
         status = ebi_error_memory(err);
+    if (status == EB_OK)
+        status = choose_key(producer, event, key, &target, err);
+    if (status != EB_OK)
         goto done;
-    }
-    if (!target.key && key.text && key.text[0])
-        target.key = field_of(producer, event, full, key.text);
-    *request = (struct request){producer, target.key, delivered, arg};
-    target.full_topic = full;
+    *request = (struct request){producer, target.key, keeper, delivered, arg};
     status = encode(&encoded, event, err);
     if (status == EB_OK)
         status = put(producer, &encoded, event, &target, on_requested, request, err);
@@ -456,4 +489,14 @@ done:
     free(request);
     free(full);
     return status;
+}
+
+enum eb_status ebi_produce(struct ebi_producer *producer, const struct eb_event *event, const char *topic,
+                           const struct ebi_key *key, eb_delivered delivered, void *arg, struct eb_error *err) {
+    return produce(producer, event, topic, key, PRODUCER_KEEPS, delivered, arg, err);
+}
+
+enum eb_status ebi_produce_kept(struct ebi_producer *producer, const struct eb_event *event, const char *topic,
+                                const struct ebi_key *key, eb_delivered delivered, void *arg, struct eb_error *err) {
+    return produce(producer, event, topic, key, CALLER_KEEPS, delivered, arg, err);
 }

@@ -33,15 +33,20 @@ void ebi_producer_close(struct ebi_producer *, int64_t timeout_ms, size_t *kept,
 /* The general handler: a receiver of every signal. arg is the struct ebi_producer. */
 enum eb_status ebi_general_handler(const struct eb_event *, void *arg, struct eb_error *);
 
-/* The key of an event: the value of a field (its path), or where that is NULL a text of its own, or where that is NULL as
- * well none. */
+/* The key of an event. text, where its data is not NULL: these very bytes; `field`, or a route, then tells what schema they
+ * have, if it makes the same ones of the event. Else the value of the field (its path). Neither: no key. */
 struct ebi_key {
-    const char *field, *text;
+    const char *field;
+    struct eb_text text;
 };
 
 /* eb_produce, eb_bus_on_delivery and eb_bus_queue_wait. */
-enum eb_status ebi_produce(struct ebi_producer *, const struct eb_event *, const char *topic, struct ebi_key,
+enum eb_status ebi_produce(struct ebi_producer *, const struct eb_event *, const char *topic, const struct ebi_key *,
                            eb_delivered, void *arg, struct eb_error *);
+
+/* The same for an event that the caller keeps until it is delivered: a failure is logged and reported, and goes to no file. */
+enum eb_status ebi_produce_kept(struct ebi_producer *, const struct eb_event *, const char *topic,
+                                const struct ebi_key *, eb_delivered, void *arg, struct eb_error *);
 void ebi_producer_on_delivery(struct ebi_producer *, eb_delivered, void *arg);
 void ebi_producer_queue_wait(struct ebi_producer *, int64_t wait_ms);
 

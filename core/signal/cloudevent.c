@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/printable.h"
+#include "base/utf8.h"
+#include "schema/base64.h"
 #include "schema/json.h"
 
 /* ---- Writing ---- */
@@ -15,6 +17,24 @@
 static bool add_member(struct ebi_bytes *out, const char *name, const char *value) {
     return !value || (ebi_bytes_add(out, ",\"", 2) && ebi_bytes_add_text(out, name) && ebi_bytes_add(out, "\":", 2) &&
                       ebi_bytes_add_json_string(out, value, strlen(value)));
+}
+
+/* A text of JSON has no other bytes than UTF-8, and many readers end it at U+0000: a key that either would change goes as
+ * base64, since its bytes decide about partition and order. */
+static bool is_plain_key(const char *key, size_t len) {
+    return ebi_utf8_valid(key, len) && !memchr(key, 0, len);
+}
+
+static bool add_key(struct ebi_bytes *out, const char *key, size_t len) {
+    if (!key)
+        return true;
+    if (is_plain_key(key, len))
+        return ebi_bytes_add_text(out, ",\"partitionkey\":") && ebi_bytes_add_json_string(out, key, len);
+    if (!ebi_bytes_add_text(out, ",\"partitionkeybase64\":\"") || !ebi_bytes_reserve(out, ebi_base64_len(len)))
+        return false;
+    ebi_base64_write(out->data + out->len, key, len);
+    out->len += ebi_base64_len(len);
+    return ebi_bytes_add(out, "\"", 1);
 }
 
 static bool is_number(struct eb_text text) {
@@ -114,7 +134,8 @@ static bool add_metadata(struct ebi_bytes *out, const struct eb_event *event) {
            add_member(out, "time", time) && ebi_bytes_add_format(out, ",\"minorversion\":%" PRId32, meta->minorversion) &&
            add_member(out, "sourcehost", meta->sourcehost) && add_member(out, "sourcelib", meta->sourcelib) &&
            add_member(out, "datacontenttype", "application/json") && add_member(out, "topic", meta->topic) &&
-           add_member(out, "partitionkey", meta->key) && add_member(out, "position", meta->position) &&
+           add_key(out, meta->key, meta->key_len) && add_member(out, "partitionkeyfield", event->key_field) &&
+           add_member(out, "position", meta->position) &&
            (meta->attempt == 0 || ebi_bytes_add_format(out, ",\"attempt\":%" PRId32, meta->attempt));
 }
 
@@ -132,7 +153,7 @@ enum eb_status ebi_event_to_cloudevent(const struct eb_event *event, struct ebi_
 
 /* What a line says, as spans of it; data is raw JSON, texts are unescaped into memory of their own. */
 struct envelope {
-    char *type, *id, *source, *sourcehost, *sourcelib, *time, *key;
+    char *type, *id, *source, *sourcehost, *sourcelib, *time, *topic, *key, *key_base64, *key_field;
     const char *data;
     size_t data_len;
     int64_t minorversion;
@@ -145,7 +166,17 @@ static void envelope_free(struct envelope *said) {
     free(said->sourcehost);
     free(said->sourcelib);
     free(said->time);
+    free(said->topic);
     free(said->key);
+    free(said->key_base64);
+    free(said->key_field);
+}
+
+void ebi_address_free(struct ebi_address *address) {
+    free(address->topic);
+    free(address->key_field);
+    free(address->key);
+    *address = (struct ebi_address){0};
 }
 
 static enum eb_status take_member(void *arg, const char *name, const char *value, size_t len, struct eb_error *err) {
@@ -156,11 +187,14 @@ static enum eb_status take_member(void *arg, const char *name, const char *value
     } texts[] = {{"type", &said->type},             {"id", &said->id},
                  {"source", &said->source},         {"sourcehost", &said->sourcehost},
                  {"sourcelib", &said->sourcelib},   {"time", &said->time},
-                 {"partitionkey", &said->key}};
+                 {"partitionkey", &said->key},      {"partitionkeybase64", &said->key_base64},
+                 {"partitionkeyfield", &said->key_field}};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(name, texts[i].name) == 0)
             return ebi_json_text(name, value, len, texts[i].text, err);
+    if (strcmp(name, "topic") == 0 && !said->topic)     /* most callers do not look at it: only no memory is an error */
+        return ebi_json_text(name, value, len, &said->topic, err) == EB_FATAL ? EB_FATAL : EB_OK;
     if (strcmp(name, "minorversion") == 0)
         return ebi_json_long(name, value, len, &said->minorversion, err);
     if (strcmp(name, "data") == 0) {
@@ -168,6 +202,23 @@ static enum eb_status take_member(void *arg, const char *name, const char *value
         said->data_len = len;
     }
     return EB_OK;                       /* others are allowed by CloudEvents, and the broker's part is not wanted */
+}
+
+/* Moves the texts of an address out of the envelope. */
+static enum eb_status take_address(struct ebi_address *address, struct envelope *said, struct eb_error *err) {
+    if (said->key && said->key_base64)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "partitionkey and partitionkeybase64 are both given; a key has "
+                         "one of them");
+    char *key = said->key ? said->key : said->key_base64;
+    size_t len = key ? strlen(key) : 0;
+    if (said->key_base64) {
+        if (!ebi_base64_read(key, &len, key, len))
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "partitionkeybase64: not base64");
+        key[len] = '\0';
+    }
+    *address = (struct ebi_address){.topic = said->topic, .key_field = said->key_field, .key = key, .key_len = len};
+    said->topic = said->key_field = said->key = said->key_base64 = NULL;
+    return EB_OK;
 }
 
 static enum eb_status take_envelope(struct eb_event *event, const struct envelope *said, struct eb_error *err) {
@@ -206,13 +257,13 @@ static const struct eb_signal *signal_of(const struct ebi_signals *all, const st
 }
 
 enum eb_status ebi_event_from_cloudevent(const struct ebi_signals *all, const struct eb_signal *expected,
-                                         const char *json, size_t len, struct eb_event **out, char **key,
-                                         struct eb_error *err) {
+                                         const char *json, size_t len, struct eb_event **out,
+                                         struct ebi_address *address, struct eb_error *err) {
     struct envelope said = {0};
     struct eb_event *event = NULL;
     enum eb_status status = ebi_json_members(json, len, take_member, &said, err);
 
-    *key = NULL;
+    *address = (struct ebi_address){0};
     if (status != EB_OK)
         goto done;
     const struct eb_signal *signal = signal_of(all, expected, &said, err);
@@ -227,11 +278,11 @@ enum eb_status ebi_event_from_cloudevent(const struct ebi_signals *all, const st
     status = eb_event_new(signal, &event, err);
     if (status == EB_OK)
         status = take_envelope(event, &said, err);
+    if (status == EB_OK)
+        status = take_address(address, &said, err);
     if (status == EB_OK) {
         *out = event;
-        *key = said.key;
         event = NULL;
-        said.key = NULL;
     }
 done:
     eb_event_free(event);

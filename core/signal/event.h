@@ -23,6 +23,7 @@ struct eb_event {
     char *own_texts[3];                 /* source, sourcehost, sourcelib where they differ from the registry's */
     const struct eb_header *headers;    /* a dead letter's further headers, borrowed from its message */
     size_t n_headers;
+    const char *key_field;              /* path of the field that meta.key was made of, borrowed; NULL: unknown */
     struct ebi_encoding *encoding;      /* the event's own */
 };
 
@@ -40,14 +41,22 @@ size_t ebi_dead_letter_headers(const struct eb_event *, const struct eb_header *
 bool ebi_dead_letter_name(struct ebi_bytes *, struct eb_text header_name);
 
 /* Adds the event as one line of CloudEvents JSON, without the newline. What may not be shown (eventbus/printable.h) is
- * escaped in it. */
+ * escaped in it. A key that is not UTF-8, or holds U+0000, stands as partitionkeybase64 instead of partitionkey; where its
+ * field is known, partitionkeyfield is the path of that. */
 enum eb_status ebi_event_to_cloudevent(const struct eb_event *, struct ebi_bytes *, struct eb_error *);
 
-/* A new event from one line of CloudEvents JSON. expected NULL: the type decides. What is needed of the metadata is
- * taken, the broker's part (topic, position, attempt) is not. *key: partitionkey, to be freed; NULL where there is none.
+/* Where a line says that its event belongs: what is not of the event itself. All zero holds nothing. */
+struct ebi_address {
+    char *topic, *key_field;            /* NULL: it names none */
+    char *key;                          /* key_len bytes and a NUL; NULL: none */
+    size_t key_len;
+};
+void ebi_address_free(struct ebi_address *);
+
+/* A new event from one line of CloudEvents JSON. expected NULL: the type decides. The event takes what it needs of the
+ * metadata, the address topic and key (to be freed); position and attempt are of no use.
  * EB_PERMANENT, EB_KIND_DATA: what is wrong, by path. */
 enum eb_status ebi_event_from_cloudevent(const struct ebi_signals *, const struct eb_signal *expected, const char *json,
-                                         size_t len, struct eb_event **, char **key, struct eb_error *);
-
+                                         size_t len, struct eb_event **, struct ebi_address *, struct eb_error *);
 
 #endif

@@ -32,9 +32,10 @@ struct eb_metadata {
     int32_t from_event_bus;     /* 1: a consumer made it from a broker's message; it is not sent there again */
     const char *topic;          /* from the bus only, else NULL: the topic without prefix, */
     const char *position;       /*   its place there as the broker names it, */
-    const char *key;            /*   its key where one is known, */
+    const char *key;            /*   its key where one is known (any bytes: see key_len), */
     int32_t attempt;            /*   and the receiver runs that failed before, plus 1. Otherwise 0 */
     int32_t pad;
+    size_t key_len;             /* bytes of key, which may hold NULs and need not be UTF-8 */
 };
 
 /* A new event of a signal, all fields unset, with a fresh id and the time of now. *event is the caller's, to be given

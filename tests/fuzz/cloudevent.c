@@ -13,19 +13,27 @@
 
 /* ---- Lines ---- */
 
-static void same_event(const struct eb_event *event, const struct ebi_bytes *line, const char *key) {
+static void tell_key(struct eb_event *event, const struct ebi_address *address) {
+    event->meta.key = address->key;
+    event->meta.key_len = address->key_len;
+    event->key_field = address->key_field;
+}
+
+static void same_event(const struct eb_event *event, const struct ebi_bytes *line) {
     struct ebi_bytes again = {0};
     struct eb_event *copy = NULL;
+    struct ebi_address address = {0};
     struct eb_error err = {0};
-    char *copied_key = NULL;
 
-    fuzz_done(ebi_event_from_cloudevent(fuzz_signals(), event->signal, line->data, line->len, &copy, &copied_key, &err),
+    fuzz_done(ebi_event_from_cloudevent(fuzz_signals(), event->signal, line->data, line->len, &copy, &address, &err),
               &err, line->data);
-    fuzz_promise(!key == !copied_key && (!key || strcmp(key, copied_key) == 0), "another key in %s", line->data);
-    copy->meta.key = copied_key;
+    fuzz_promise(!address.key == !event->meta.key && address.key_len == event->meta.key_len &&
+                     (!address.key || memcmp(address.key, event->meta.key, address.key_len) == 0),
+                 "another key in %s", line->data);
+    tell_key(copy, &address);
     fuzz_done(ebi_event_to_cloudevent(copy, &again, &err), &err, "an event that was read back");
     fuzz_promise(fuzz_same(line, &again), "%s\nbecame %s", line->data, again.data);
-    free(copied_key);
+    ebi_address_free(&address);
     eb_event_free(copy);
     ebi_bytes_free(&again);
 }
@@ -34,10 +42,11 @@ static void same_event(const struct eb_event *event, const struct ebi_bytes *lin
 static void read_back(const struct ebi_bytes *line) {
     struct eb_event *copy = NULL;
     struct eb_error err = {0};
-    char *key = NULL;
+    struct ebi_address address = {0};
 
-    fuzz_done(ebi_event_from_cloudevent(fuzz_signals(), NULL, line->data, line->len, &copy, &key, &err), &err, line->data);
-    free(key);
+    fuzz_done(ebi_event_from_cloudevent(fuzz_signals(), NULL, line->data, line->len, &copy, &address, &err), &err,
+              line->data);
+    ebi_address_free(&address);
     eb_event_free(copy);
 }
 
@@ -75,17 +84,16 @@ static void check_shown(const struct ebi_bytes *line) {
 }
 
 /* Adds the line where the event has one: its data may be incomplete. */
-static void print(struct eb_event *event, const char *key) {
+static void print(struct eb_event *event) {
     struct ebi_bytes line = {0};
     struct eb_error err = {0};
     enum eb_status status;
 
-    event->meta.key = key;
     status = ebi_event_to_cloudevent(event, &line, &err);
     if (status == EB_OK)
         check_shown(&line);
     if (status == EB_OK && event->n_headers == 0)
-        same_event(event, &line, key);
+        same_event(event, &line);
     else if (status == EB_OK)
         read_back(&line);
     else
@@ -95,16 +103,18 @@ static void print(struct eb_event *event, const char *key) {
 
 static void read_line(struct eb_text line) {
     struct eb_event *event = NULL;
+    struct ebi_address address = {0};
     struct eb_error err = {0};
-    char *key = NULL;
-    enum eb_status status = ebi_event_from_cloudevent(fuzz_signals(), NULL, line.data, line.len, &event, &key, &err);
+    enum eb_status status = ebi_event_from_cloudevent(fuzz_signals(), NULL, line.data, line.len, &event, &address, &err);
 
-    if (status == EB_OK)
-        print(event, key);
-    else
+    if (status == EB_OK) {
+        tell_key(event, &address);
+        print(event);
+    } else {
         fuzz_refused(status, &err);
-    fuzz_promise(status == EB_OK || (!event && !key), "refused, yet something is handed out");
-    free(key);
+    }
+    fuzz_promise(status == EB_OK || (!event && !address.key && !address.topic), "refused, yet something is handed out");
+    ebi_address_free(&address);
     eb_event_free(event);
 }
 
@@ -193,10 +203,14 @@ static void take_attrs(struct fuzz_in *in) {
     fuzz_done(ebi_data_sample(event->data, &err), &err, "sample");
     status = ebi_attrs_take(event, &message, &err);
     if (status == EB_OK) {
-        print(event, NULL);
+        print(event);
         event->n_headers = headers_of(&message, headers);
         event->headers = headers;
-        print(event, message.n_attrs ? message.attrs[0].value.data : NULL);
+        if (message.n_attrs) {
+            event->meta.key = message.attrs[0].value.data;
+            event->meta.key_len = message.attrs[0].value.len;
+        }
+        print(event);
     } else {
         fuzz_refused(status, &err);
     }

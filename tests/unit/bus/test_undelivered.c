@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "../memory.h"
 #include "../played.h"
@@ -37,10 +38,20 @@ static void end(void) {
 
 TestSuite(undelivered, .init = begin, .fini = end, .timeout = 60);
 
+static int synced_folders;
+
+/* In place of the C library's: counts. */
+int fsync(int fd) {
+    struct stat st;
+
+    synced_folders += fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+    return (int)syscall(SYS_fsync, fd);
+}
+
 static void refused(const char *what) {
     struct eb_error err;
 
-    cr_assert_eq(ebi_undelivered_add(path, event, "t", &err), EB_FATAL);
+    cr_assert_eq(ebi_undelivered_add(path, event, "t", NULL, &err), EB_FATAL);
     cr_assert(strstr(err.text, what), "%s", err.text);
     cr_assert(strstr(err.text, path), "%s", err.text);
 }
@@ -50,7 +61,7 @@ Test(undelivered, a_disk_that_is_full_in_the_middle_of_a_line_leaves_the_file_as
     struct eb_error err;
     struct stat st;
 
-    cr_assert_eq(ebi_undelivered_add(path, event, "t", &err), EB_OK, "%s", err.text);
+    cr_assert_eq(ebi_undelivered_add(path, event, "t", NULL, &err), EB_OK, "%s", err.text);
     size_t size = file_size(path);
     signal(SIGXFSZ, SIG_IGN);
     cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -59,7 +70,7 @@ Test(undelivered, a_disk_that_is_full_in_the_middle_of_a_line_leaves_the_file_as
     cr_assert_eq(stat(path, &st), 0);
     cr_assert_eq((size_t)st.st_size, size, "half a line was left");
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
-    cr_assert_eq(ebi_undelivered_add(path, event, "t", &err), EB_OK);
+    cr_assert_eq(ebi_undelivered_add(path, event, "t", NULL, &err), EB_OK);
     cr_assert_eq(stage_kept("\"ann\""), 2);
 }
 
@@ -94,7 +105,7 @@ Test(undelivered, a_line_that_finds_no_memory_leaves_the_file_as_it_was) {
 
     while (failed) {
         fail_allocation(++n);
-        enum eb_status status = ebi_undelivered_add(path, event, "t", &err);
+        enum eb_status status = ebi_undelivered_add(path, event, "t", NULL, &err);
         failed = allocation_failed();
         if (failed && status != EB_OK)
             cr_assert(strstr(err.text, "memory"), "allocation %u: %s", n, err.text);
@@ -116,4 +127,16 @@ Test(undelivered, a_folder_that_cannot_be_made_is_told_at_the_start) {
     cr_assert(stage_said("what cannot be delivered would be lost: set STATE_DIRECTORY"));
     eb_event_free(login);
     cr_assert_eq(eb_bus_close(other, 5000, NULL), EB_OK);
+}
+
+Test(undelivered, the_name_of_a_new_file_is_brought_to_the_disk_with_its_first_line) {
+    struct eb_error err;
+
+    for (int round = 1; round <= 2; round++) {
+        cr_assert_eq(ebi_undelivered_add(path, event, "t", NULL, &err), EB_OK, "%s", err.text);
+        cr_assert_eq(synced_folders, round, "round %d", round);
+        cr_assert_eq(ebi_undelivered_add(path, event, "t", NULL, &err), EB_OK, "%s", err.text);
+        cr_assert_eq(synced_folders, round, "a second line needs none");
+        cr_assert_eq(unlink(path), 0);
+    }
 }

@@ -1,0 +1,225 @@
+/* cli/resend.c - see resend.h. */
+#include "cli/resend.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/error.h"
+#include "cli/bus.h"
+#include "cli/interrupt.h"
+#include "cli/receipt.h"
+#include "produce/resend.h"
+#include "schema/json.h"
+#include "signal/event.h"
+
+enum { CLOSE_AFTER_SIGNAL_MS = 5000 };
+
+/* One run. The lock is for what the producer's thread changes as well. */
+struct run {
+    struct eb_bus *bus;
+    struct ebi_resend *resend;
+    bool json;
+    pthread_mutex_t lock;
+    struct cli_tally tally;
+    uint64_t put_aside;
+    bool broker_gone;                   /* it gave up on one: the others would wait as long, and stay in the file as well */
+};
+
+/* A line on its way. */
+struct sent {
+    struct run *run;
+    int64_t offset;
+};
+
+static void on_delivery(void *arg, const struct eb_receipt *receipt) {
+    struct sent *sent = arg;
+    struct run *run = sent->run;
+
+    if (!receipt->error)
+        ebi_resend_delivered(run->resend, sent->offset);
+    pthread_mutex_lock(&run->lock);
+    if (receipt->error) {
+        cli_tally_told(&run->tally, receipt->error);    /* by an error line of the log, with its id and topic */
+        run->broker_gone |= receipt->error->status == EB_RETRIABLE;
+    } else {
+        run->tally.done++;
+        if (run->json)
+            cli_print_receipt(receipt);
+    }
+    pthread_mutex_unlock(&run->lock);
+    free(sent);
+}
+
+static void note(struct run *run, const struct ebi_resend_line *line, struct eb_error *err) {
+    ebi_error_context(err, "%s:%" PRIu64, ebi_resend_path(run->resend), line->number);
+    pthread_mutex_lock(&run->lock);
+    cli_tally_failed(&run->tally, err);
+    pthread_mutex_unlock(&run->lock);
+}
+
+/* ---- Lines that were torn ---- */
+
+static enum eb_status pass(void *arg, const char *name, const char *value, size_t len, struct eb_error *err) {
+    (void)arg, (void)name, (void)value, (void)len, (void)err;
+    return EB_OK;
+}
+
+static bool is_object(const char *text, size_t len, struct eb_error *err) {
+    return ebi_json_members(text, len, pass, NULL, err) != EB_PERMANENT;
+}
+
+/* The whole event at the end of a line that begins with a piece of another one: where it starts, or len for none. Within a
+ * string of JSON the quotes of this text would be escaped. */
+static size_t whole_event(const char *text, size_t len) {
+    static const char start[] = "{\"specversion\"";
+    size_t found = len;
+
+    for (const char *at = text; (at = memmem(at, len - (size_t)(at - text), start, sizeof start - 1)); at++)
+        found = (size_t)(at - text);
+    return found < len && is_object(text + found, len - found, NULL) ? found : len;
+}
+
+/* Puts aside what of the line is no event. *skip: how much that is. */
+static enum eb_status put_torn_aside(struct run *run, const struct ebi_resend_line *line, size_t *skip,
+                                     struct eb_error *err) {
+    struct eb_error why;
+
+    *skip = 0;
+    if (is_object(line->text, line->len, &why))
+        return EB_OK;
+    *skip = whole_event(line->text, line->len);
+    enum eb_status status = ebi_resend_put_aside(run->resend, line, *skip, err);
+    if (status != EB_OK)
+        return status;
+    run->put_aside++;
+    ebi_error_context(&why, "%zu bytes that are no whole event are put aside in %s.torn", *skip,
+                      ebi_resend_path(run->resend));
+    note(run, line, &why);
+    return EB_OK;
+}
+
+/* ---- Sending ---- */
+
+static enum eb_status send(struct run *run, const struct ebi_resend_line *line, const struct eb_event *event,
+                           const struct ebi_address *address, struct eb_error *err) {
+    const struct ebi_key key = {address->key_field, {address->key, address->key_len}};
+    struct sent *sent;
+
+    if (!address->topic || !*address->topic)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the line names no topic; eventbus produce - sends it by the "
+                         "routes");
+    sent = malloc(sizeof *sent);
+    if (!sent)
+        return ebi_error_memory(err);
+    *sent = (struct sent){run, line->offset};
+    enum eb_status status = ebi_produce_kept(run->bus->producer, event, address->topic, &key, on_delivery, sent, err);
+    if (status != EB_OK)
+        free(sent);
+    return status;
+}
+
+/* EB_FATAL: there is no use in going on. */
+static enum eb_status take_line(struct run *run, const struct ebi_resend_line *line) {
+    struct eb_event *event = NULL;
+    struct ebi_address address = {0};
+    struct eb_error err;
+    size_t skip;
+    enum eb_status status = put_torn_aside(run, line, &skip, &err);
+
+    if (status == EB_OK && skip == line->len)
+        return EB_OK;
+    if (status == EB_OK)
+        status = ebi_event_from_cloudevent(run->bus->signals, NULL, line->text + skip, line->len - skip, &event, &address,
+                                           &err);
+    if (status == EB_OK)
+        status = send(run, line, event, &address, &err);
+    if (status != EB_OK)
+        note(run, line, &err);
+    eb_event_free(event);
+    ebi_address_free(&address);
+    return status;
+}
+
+static bool goes_on(struct run *run) {
+    pthread_mutex_lock(&run->lock);
+    bool gone = run->broker_gone;
+    pthread_mutex_unlock(&run->lock);
+    return !gone && !cli_signal_caught();
+}
+
+static void take_lines(struct run *run) {
+    struct ebi_resend_line line;
+    struct eb_error err;
+    enum eb_status status = EB_OK;
+
+    while (status != EB_FATAL && status != EB_END && goes_on(run)) {
+        status = ebi_resend_next(run->resend, &line, &err);
+        if (status == EB_OK)
+            status = take_line(run, &line);
+        else if (status != EB_END)
+            note(run, &line, &err);
+    }
+}
+
+/* ---- The run ---- */
+
+/* A name that was given must be one of a file, or of one that a run has left half sent. */
+static enum eb_status look_for(const char *file, struct eb_error *err) {
+    struct ebi_bytes sending = {0};
+    enum eb_status status = EB_OK;
+
+    if (!ebi_bytes_add_format(&sending, "%s.sending", file))
+        return ebi_error_memory(err);
+    if (access(file, F_OK) != 0 && access(sending.data, F_OK) != 0) {
+        errno = ENOENT;
+        status = ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot read %s", file);
+    }
+    ebi_bytes_free(&sending);
+    return status;
+}
+
+/* Waits for what was taken, gives back what is left, and answers the exit status. */
+static int finish(struct run *run) {
+    int number = cli_signal_caught();
+    char *path = strdup(ebi_resend_path(run->resend));
+    struct eb_error err;
+    uint64_t kept;
+
+    if (!number)
+        eb_bus_flush(run->bus, -1, NULL);               /* delivery_timeout is its end */
+    number = cli_signal_caught();
+    eb_bus_close(run->bus, CLOSE_AFTER_SIGNAL_MS, NULL);        /* what it gives up is in the file still */
+    if (ebi_resend_close(run->resend, &kept, &err) != EB_OK)
+        cli_tally_failed(&run->tally, &err);
+    cli_tell("%s: %" PRIu64 " sent again, %" PRIu64 " kept, %" PRIu64 " put aside", path ? path : "", run->tally.done, kept,
+             run->put_aside);
+    free(path);
+    if (number && kept)
+        return 128 + number;
+    return kept && run->tally.failed == 0 ? (int)CLI_EXIT_PARTLY : cli_tally_exit(&run->tally);
+}
+
+int cli_resend(struct eb_bus *bus, const char *file, bool json) {
+    struct run run = {.bus = bus, .json = json, .lock = PTHREAD_MUTEX_INITIALIZER};
+    const char *path = file ? file : bus->undelivered;
+    struct eb_error err;
+    enum eb_status status = file ? look_for(file, &err) : EB_OK;
+
+    cli_catch_signals(NULL, NULL);
+    eb_bus_queue_wait(bus, -1);
+    if (status == EB_OK)
+        status = cli_bus_wait_for_producer(bus, &err);  /* first: nothing is moved for a broker that is not there */
+    if (status == EB_OK)
+        status = ebi_resend_open(path, &run.resend, &err);
+    if (status == EB_OK) {
+        take_lines(&run);
+        return finish(&run);
+    }
+    if (status == EB_EMPTY)
+        cli_tell("%s: nothing to send", path);
+    eb_bus_close(bus, 0, NULL);
+    return status == EB_EMPTY ? (int)CLI_EXIT_DONE : cli_failed(&err);
+}

@@ -1,0 +1,12 @@
+/* cli/resend.h - eventbus produce --undelivered. */
+#ifndef CLI_RESEND_H
+#define CLI_RESEND_H
+
+#include <stdbool.h>
+#include "bus/bus.h"
+
+/* Sends the lines of a file of undelivered events again (NULL: the bus's own) and keeps there what fails. Closes the bus,
+ * answers the exit status. json: prints receipts. */
+int cli_resend(struct eb_bus *, const char *file, bool json);
+
+#endif

@@ -1,0 +1,249 @@
+"""Events that could not be delivered: none is lost on its way into undelivered.jsonl, there, and out of it again, whoever is
+killed and whoever else reads or writes the file."""
+import base64
+import collections
+import fcntl
+import json
+import os
+import sys
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "process"))
+from harness import main, size, test                        # noqa: E402
+
+LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
+DATA = {"user": {"id": 1, "is_active": True, "pii": {"username": "u", "email": "e@x.example", "name": "n"}}}
+REFUSED = "x" * 1000                                        # a topic that sqlite refuses for good
+FILE = "state/undelivered.jsonl"
+
+
+def event(topic="a", key=None, **more):
+    whole = {"specversion": "1.0", "type": LOGIN, "id": str(uuid.uuid1()), "source": "openedx/lms/web",
+             "time": "2026-11-23T20:00:00+00:00", "minorversion": 0, "sourcehost": "h", "sourcelib": "11.2.0",
+             "datacontenttype": "application/json", "topic": topic, "partitionkey": key, "data": DATA, **more}
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def keep(t, *lines, name=FILE):
+    text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+    return t.write(name, text)
+
+
+def kept(t, name=FILE):
+    return [json.loads(line) for line in t.read(name).splitlines()]
+
+
+def refuse(t, count=1):
+    return ("produce", "--signal", LOGIN, "--topic", REFUSED, "--data", json.dumps(DATA), "-n", count)
+
+
+def stored(t, topic):
+    return t.run("consume", "-t", topic, "--exit-at-end", "-o", "eventbus.audit_received=no").json()
+
+
+def left(t):
+    """What is beside the file, but for the lock."""
+    return sorted(name for name in os.listdir(t.state) if name.startswith("undelivered") and not name.endswith(".lock"))
+
+
+# ---- Out of the file ----
+
+@test
+def each_line_goes_to_the_topic_that_it_names_with_its_key(t):
+    first, second = event("a", "k1"), event("b")
+    keep(t, first, second)
+    done = t.run("produce", "--undelivered", "--json")
+    t.equal([(row["id"], row["topic"]) for row in done.json()], [(first["id"], "a"), (second["id"], "b")])
+    t.contains(done.err, "2 sent again, 0 kept")
+    t.equal([(row["id"], row["partitionkey"], row["time"]) for row in stored(t, "a")],
+            [(first["id"], "k1", "2026-11-23T20:00:00.000000+00:00")])
+    t.equal([row.get("partitionkey") for row in stored(t, "b")], [None])
+    t.equal(left(t), [])
+    t.contains(t.run("produce", "--undelivered").err, "nothing to send")
+
+
+@test
+def what_fails_stays_in_the_file_with_its_reason_in_the_log(t):
+    lines = [event(REFUSED), event("a"), event("a", type=LOGIN.replace("login", "logn")), event(None)]
+    keep(t, *lines)
+    done = t.run("produce", "--undelivered", status=1)
+    t.contains(done.err, f"event_id={lines[0]['id']}", "not delivered", "jsonl:3: ", "jsonl:4: ", "names no topic",
+               "1 sent again, 3 kept")
+    t.equal(kept(t), [lines[0], *lines[2:]], "the lines that are kept, as they were")
+    t.equal([row["id"] for row in stored(t, "a")], [lines[1]["id"]])
+
+
+@test
+def what_is_no_whole_event_is_put_aside_and_named(t):
+    good, glued, last = event(), event(), event()
+    half = json.dumps(event())[:-40]
+    keep(t, half, good, half + json.dumps(glued), json.dumps(last), "\0\0\0")
+    done = t.run("produce", "--undelivered", status=1)
+    t.contains(done.err, "jsonl:1: ", "jsonl:3: ", "jsonl:5: ", f"{len(half)} bytes that are no whole event",
+               "3 sent again, 0 kept, 3 put aside")
+    t.equal({row["id"] for row in stored(t, "a")}, {good["id"], glued["id"], last["id"]})
+    t.equal(t.read(FILE + ".torn").splitlines(), [half, half, "\0\0\0"])
+    t.equal(left(t), ["undelivered.jsonl.torn"])
+
+
+@test
+def a_file_can_be_named_and_one_that_is_not_there_is_refused(t):
+    line = event()
+    path = keep(t, line, name="again.jsonl")
+    t.run("produce", "--undelivered", path)
+    t.equal([row["id"] for row in stored(t, "a")], [line["id"]])
+    t.check(not os.path.exists(path), "the file is gone when all of it was sent")
+    t.contains(t.run("produce", "--undelivered", t.path("none.jsonl"), status=2).err, "none.jsonl")
+    for words in (("--topic", "a"), ("--signal", LOGIN), ("-n", "2"), ("-",)):
+        t.run("produce", "--undelivered", *words, status=2)
+
+
+@test
+def behind_a_link_the_file_itself_is_taken(t):
+    keep(t, event(), name="far/real.jsonl")
+    os.symlink(t.path("far/real.jsonl"), t.path("link.jsonl"))
+    t.run("produce", "--undelivered", t.path("link.jsonl"))
+    t.equal(len(stored(t, "a")), 1)
+    t.check(os.path.islink(t.path("link.jsonl")) and not os.path.exists(t.path("far/real.jsonl")), "the file behind the link")
+
+
+@test
+def a_broker_that_is_away_changes_nothing(t):
+    lines = [event(), event()]
+    keep(t, *lines)
+    t.configure("[eventbus]\nproducer = main\n[broker main]\nplugin = sqlite\npath = /proc/nowhere/bus.db\n")
+    t.contains(t.run("produce", "--undelivered", "-o", "broker.main.connect_timeout=200ms", status=3).err, "/proc/nowhere")
+    t.equal(kept(t), lines)
+    t.equal(left(t), ["undelivered.jsonl"])
+
+
+@test
+def a_killed_run_loses_nothing_and_the_next_one_goes_on(t):
+    count = size(3000, 100000)
+    lines = [event("a", f"k{n % 7}") for n in range(count)]
+    keep(t, *lines)
+    run = t.start("produce", "--undelivered", "--json", "-o", "eventbus.audit_delivered=no")
+    run.until(lambda w: len(w.lines()) > 0)
+    run.kill9()
+    delivered = len(run.lines())
+    late = event("a", "late")
+    with open(t.path(FILE), "a", encoding="utf-8") as file:     # a service that goes on
+        file.write(json.dumps(late) + "\n")
+    again = t.run("produce", "--undelivered", "-o", "eventbus.audit_delivered=no")
+    got = collections.Counter(row["id"] for row in stored(t, "a"))
+    t.equal(set(got), {line["id"] for line in lines} | {late["id"]}, "the events that were stored")
+    repeats = sum(got.values()) - len(got)
+    t.check(repeats <= count - delivered, f"{repeats} repeats of {count} events, of which {delivered} had a receipt")
+    t.equal(left(t), [])
+    sent = int(t.matches(again.err, r"(\d+) sent again").group(1))
+    t.check(sent <= count + 1 - delivered, f"{sent} were sent again, though {delivered} had a receipt")
+
+
+@test
+def only_one_run_sends_a_file_at_a_time(t):
+    keep(t, event())
+    with open(t.path(FILE + ".lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        t.contains(t.run("produce", "--undelivered", status=3).err, "another process is sending", FILE)
+    t.run("produce", "--undelivered")
+
+
+@test
+def services_that_add_while_it_is_sent_lose_nothing(t):
+    adders, each = 3, size(20, 300)
+    keep(t, event(REFUSED))
+    running = [t.start(*refuse(t, each)) for _ in range(adders)]
+    rounds = 0
+    while any(adder.running() for adder in running) or rounds == 0:
+        t.run("produce", "--undelivered", status=None)
+        rounds += 1
+    for adder in running:
+        adder.wait(None)
+    t.run("produce", "--undelivered", status=None)
+    ids = [line["id"] for line in kept(t)]
+    t.equal(len(ids), len(set(ids)), "no line twice")
+    t.equal(len(ids), adders * each + 1, f"the lines after {rounds} rounds")
+
+
+# ---- Into the file ----
+
+@test
+def a_writer_that_waited_while_the_file_was_moved_writes_into_the_new_one(t):
+    old = event()
+    path = keep(t, old)
+    with open(path, "r+", encoding="utf-8") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        writer = t.start(*refuse(t))
+        inode = f":{os.stat(path).st_ino} "
+        t.until(lambda: any("->" in line and inode in line for line in open("/proc/locks", encoding="ascii")),
+                what="the writer to wait for the lock")
+        os.rename(path, t.path("moved.jsonl"))
+        fcntl.flock(held, fcntl.LOCK_UN)
+        writer.wait(4)
+    t.equal(kept(t, "moved.jsonl"), [old])
+    t.equal([line["topic"] for line in kept(t)], [REFUSED])
+
+
+@test
+def half_a_line_does_not_take_in_the_next_event(t):
+    half = json.dumps(event())[:100]
+    t.write(FILE, half)
+    t.run(*refuse(t, 2), status=4)
+    lines = t.read(FILE).splitlines()
+    t.equal(lines[0], half)
+    t.equal([json.loads(line)["topic"] for line in lines[1:]], [REFUSED, REFUSED])
+
+
+@test
+def produce_reads_the_file_that_it_adds_to_only_once(t):
+    lines = [event() for _ in range(300)]                   # far more than is read at once
+    for words, given in ((("--file", t.path(FILE)), None), (("-",), FILE)):
+        keep(t, *lines)
+        with open(t.path(given or FILE), "rb") as stdin:
+            run = t.start("produce", "-o", "eventbus.queue_messages=10", "--topic", REFUSED, *words, stdin=stdin)
+            run.wait(4)
+        t.equal(len(kept(t)), 600, f"the lines that were there, and each as kept again, after {words}")
+        t.contains(run.err, "eventbus produce --undelivered also")
+
+
+# ---- As it was ----
+
+@test
+def keys_come_back_byte_for_byte(t):
+    keys = [b"plain", b"", b"with\0zero", b"\xff\xfe", "d\u00e9j\u00e0".encode(), b"\x1b[31m\x01"]
+    lines = [event("a", partitionkeybase64=base64.b64encode(key).decode()) for key in keys]
+    keep(t, *lines)
+    t.run("produce", "--undelivered")
+    recorded = stored(t, "a")
+    t.equal([row.get("partitionkeybase64") for row in recorded],
+            [None, None, *(base64.b64encode(key).decode() for key in keys[2:4]), None, None])
+    t.equal([row.get("partitionkey") for row in recorded], ["plain", "", None, None, "d\u00e9j\u00e0", "\x1b[31m\x01"])
+    t.run("produce", "--topic", "b", "-", stdin="\n".join(map(json.dumps, recorded)))
+    again = stored(t, "b")
+    for name in ("partitionkey", "partitionkeybase64", "id", "time", "data"):
+        t.equal([row.get(name) for row in again], [row.get(name) for row in recorded], name)
+    t.run("produce", "--topic", REFUSED, "-", stdin="\n".join(map(json.dumps, recorded)), status=4)
+    for name in ("partitionkey", "partitionkeybase64"):
+        t.equal([row.get(name) for row in kept(t)], [row.get(name) for row in recorded], f"{name} in the file")
+
+
+@test
+def a_key_that_is_given_in_both_forms_is_refused(t):
+    both = event("a", "k", partitionkeybase64="aw==")
+    t.contains(t.run("produce", "--topic", "a", "-", stdin=json.dumps(both), status=4).err, "partitionkeybase64")
+    odd = event("a", partitionkeybase64="k")
+    t.contains(t.run("produce", "--topic", "a", "-", stdin=json.dumps(odd), status=4).err, "partitionkeybase64", "base64")
+
+
+@test
+def the_field_of_a_key_is_kept_and_found_again(t):
+    t.run("produce", "--signal", LOGIN, "--topic", REFUSED, "--key-field", "user.pii.username", "--data", json.dumps(DATA),
+          status=4)
+    line, = kept(t)
+    t.equal((line["partitionkey"], line["partitionkeyfield"]), ("u", "user.pii.username"))
+    keep(t, {**line, "topic": "a"}, {**line, "topic": "a", "partitionkeyfield": "user.pii.nick"})
+    t.run("produce", "--undelivered")
+    t.equal([row["partitionkey"] for row in stored(t, "a")], ["u", "u"])
+
+
+main()
