@@ -35,7 +35,7 @@ static json_t *line_of(void) {
     struct ebi_bytes line = {0};
     struct eb_event *again = NULL;
     struct eb_error err;
-    char *key = NULL;
+    struct ebi_address address = {0};
 
     cr_assert_eq(ebi_event_to_cloudevent(event, &line, &err), EB_OK, "%s", err.text);
     for (size_t i = 0; i < line.len; i++)
@@ -46,9 +46,9 @@ static json_t *line_of(void) {
     json_t *value;
     json_object_foreach(tree, name, value)
         cr_assert(strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789") == strlen(name), "attribute %s", name);
-    cr_assert_eq(ebi_event_from_cloudevent(signals, NULL, line.data, line.len, &again, &key, &err), EB_OK, "%s", err.text);
+    cr_assert_eq(ebi_event_from_cloudevent(signals, NULL, line.data, line.len, &again, &address, &err), EB_OK, "%s", err.text);
     eb_event_free(again);
-    free(key);
+    ebi_address_free(&address);
     ebi_bytes_free(&line);
     return tree;
 }
@@ -142,6 +142,7 @@ Test(cloudevent, texts_of_the_broker_and_of_the_sender_are_escaped) {
     cr_assert_eq(eb_event_set_json(event, data, sizeof data - 1, &err), EB_OK, "%s", err.text);
     event->meta.topic = "a\x1b[31m";
     event->meta.key = "\xc2\x9b" "2J";
+    event->meta.key_len = 4;
     event->meta.position = "1\n2";
     event->meta.source = "\xe2\x80\xaexml";
     json_t *tree = line_of();
