@@ -33,26 +33,33 @@ static bool add_as_file_name(struct ebi_bytes *path, const char *text) {
     return ok;
 }
 
-/* EB_EMPTY: another one has it. */
+/* EB_EMPTY: another one has it, or may have it, since the file is there and cannot be opened: another user's. */
 static enum eb_status try_lock(const char *path, int *lock, struct eb_error *err) {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    enum eb_status status = EB_OK;
 
-    if (fd < 0)
-        return ebi_error_errno(err, EB_PERMANENT, EB_KIND_SYSTEM, "cannot open %s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        enum eb_status status = errno == EWOULDBLOCK
-                                    ? EB_EMPTY
-                                    : ebi_error_errno(err, EB_PERMANENT, EB_KIND_SYSTEM, "cannot lock %s", path);
-        close(fd);
-        return status;
+    if (fd < 0) {
+        status = ebi_error_errno(err, EB_PERMANENT, EB_KIND_SYSTEM, "cannot open %s", path);
+        return access(path, F_OK) == 0 ? EB_EMPTY : status;
     }
-    *lock = fd;
-    return EB_OK;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        *lock = fd;
+        return EB_OK;
+    }
+    if (errno == EWOULDBLOCK) {
+        ebi_error(err, EB_EMPTY, EB_KIND_SYSTEM, "%s is locked", path);
+        status = EB_EMPTY;
+    } else {
+        status = ebi_error_errno(err, EB_PERMANENT, EB_KIND_SYSTEM, "cannot lock %s", path);
+    }
+    close(fd);
+    return status;
 }
 
 static enum eb_status take(const char *state, const char *group, const char *name, struct ebi_member *member,
                            struct eb_error *err) {
     struct ebi_bytes path = {0};
+    struct eb_error why = {0};
     enum eb_status status;
 
     if (!ebi_bytes_add_format(&path, "%s/members/", state) || !add_as_file_name(&path, group) ||
@@ -61,10 +68,12 @@ static enum eb_status take(const char *state, const char *group, const char *nam
     else
         status = ebi_make_folders_for(path.data, err);
     if (status == EB_OK)
-        status = try_lock(path.data, &member->lock, err);
+        status = try_lock(path.data, &member->lock, &why);
     if (status == EB_EMPTY)
-        ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                  "consumer %s of group %s is at work already (%s is locked); take another --name", name, group, path.data);
+        ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "consumer %s of group %s is at work already (%s); take another --name", name,
+                  group, why.text);
+    else if (status != EB_OK && why.text[0] && err)
+        *err = why;
     ebi_bytes_free(&path);
     return status;
 }

@@ -140,7 +140,7 @@ Test(opening, a_name_is_one_for_files_and_used_once) {
     eb_consumer_close(consumer);
     snprintf(path, sizeof path, "%s/members/g/two", getenv("STATE_DIRECTORY"));
     cr_assert_eq(mkdir(path, 0700), 0);
-    refused((struct eb_consumer_options){.section = "w", .consumer = "two"}, "cannot open");
+    refused((struct eb_consumer_options){.section = "w", .consumer = "two"}, "is at work already (cannot open");
     close_all();
 }
 
