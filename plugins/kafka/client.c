@@ -180,9 +180,11 @@ static void end_fatally(struct kf_client *client) {
 
     kf_error(&why, EB_FATAL, "%s", text);
     why.native = code;
-    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
-        kf_error(&why, EB_PERMANENT, "another worker has joined the group under this one's name (group.instance.id); give "
-                 "each its own --name, or set static_member = no");
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+        kf_error(&why, EB_PERMANENT, "the consumer's name is in use by another worker, which has joined the group under it "
+                 "(group.instance.id); give each worker its own --name, or leave it out, or set static_member = no");
+        why.kind = EB_KIND_NAME;
+    }
     kf_client_end(client, why.status, &why);
 }
 

@@ -15,6 +15,7 @@ struct rd_target {
     const struct rd_settings *set;
     struct rd_url url;
     const char *user, *password;        /* NULL: none */
+    const char *mark;                   /* behind the name of each connection; NULL: none */
     SSL_CTX *tls;
 };
 

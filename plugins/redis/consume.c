@@ -11,16 +11,22 @@
 
 /* ---- connections ---- */
 
-static void on_ready(struct rd_conn *conn) {
-    struct rd_consumer *c = rd_consumer_of(conn);
-
+static void show_link(struct rd_consumer *c) {
     if (rd_conn_is_ready(&c->reader) && rd_conn_is_ready(&c->side) && !c->reader.suspect && !c->side.suspect)
         rd_line_up(&c->line);
 }
 
+static void on_ready(struct rd_conn *conn) {
+    struct rd_consumer *c = rd_consumer_of(conn);
+
+    if (conn == &c->side)
+        rd_member_forget(c);
+    show_link(c);
+}
+
 void rd_works(struct rd_conn *conn) {
     rd_conn_works(conn);
-    on_ready(conn);
+    show_link(rd_consumer_of(conn));
 }
 
 static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
@@ -64,6 +70,7 @@ static void free_consumer(struct rd_consumer *c) {
     rd_conn_close(&c->reader);
     rd_conn_close(&c->side);
     rd_target_close(&c->target);
+    rd_member_free(c);
     rd_table_free(c);
     rd_bell_close(&c->bell);
     free(c->streams);
@@ -90,7 +97,7 @@ int32_t rd_consumer_open(const struct eb_host *host, const void *settings, const
     status = rd_target_open(&c->target, host, settings, err);
     if (status == EB_OK && !rd_bell_open(&c->bell))
         status = rd_errno(err, EB_FATAL, "cannot make an eventfd");
-    if (status == EB_OK && !rd_make_streams(c))
+    if (status == EB_OK && (!rd_make_streams(c) || !rd_member_open(c)))
         status = rd_no_memory(err);
     if (status == EB_OK)
         *self = c;
@@ -131,6 +138,7 @@ static uint32_t work(struct rd_consumer *c, uint32_t max) {
     rd_conn_work(&c->reader);
     rd_line_slow(&c->line, &c->side);
     rd_line_slow(&c->line, &c->reader);
+    rd_member_look(c);
     rd_join(c);
     rd_keep_fetched(c);
     rd_send_verdicts(c);
@@ -152,6 +160,8 @@ static int64_t due_ms(const struct rd_consumer *c, int64_t until_ms) {
         due = rd_earlier(due, c->kept_ms + c->set->claim_after / 6);
     if (!rd_conn_is_ready(&c->side))
         return due;
+    if (!c->member.known && !c->member.asked)
+        due = rd_earlier(due, c->member.look_ms);
     if (!c->read_asked)
         due = rd_earlier(due, c->shown_ms);
     if (c->sub->until_end)
@@ -160,6 +170,8 @@ static int64_t due_ms(const struct rd_consumer *c, int64_t until_ms) {
         const struct rd_stream *stream = &c->streams[i];
         if (stream->joined && !stream->claim.busy && room)
             due = rd_earlier(due, rd_claim_due_ms(c, stream));
+        if (c->member.known && !stream->joined && !stream->joining && !stream->ended)
+            due = rd_earlier(due, stream->join_ms);
     }
     return due;
 }

@@ -2,6 +2,7 @@
  * belongs to the thread at work. It has two connections: `reader` waits in XREADGROUP for new entries, `side` does all
  * else.
  *
+ *   member.c   whether the name is in use elsewhere
  *   join.c     groups made, and made again         table.c    entries under way
  *   read.c     new entries                         verdict.c  what is sent for them: done, returned, still at work
  *   claim.c    entries that somebody left          end.c      whether the end is reached
@@ -88,6 +89,9 @@ struct rd_stream {
     size_t len;
     bool joining, joined;
     bool was_joined;                    /* in this life */
+    bool absent;                        /* it did not exist at the last look: whatever comes into it is new to us */
+    bool absence_told;
+    int64_t join_ms;                    /* not to be joined before */
     bool own_done;                      /* what we had before is fetched: new entries may be read */
     bool reading;                       /* the read under way is about it, too */
     uint32_t births;                    /* times that we had to make the group */
@@ -115,6 +119,15 @@ struct rd_sent {
     int64_t at_ms;
 };
 
+/* Whether another worker has this one's name; see member.c. */
+struct rd_member {
+    char *mark;                         /* ":name:number:hashes", behind the name of each connection */
+    size_t name_len, mark_len;          /* of ":name:", and with "number:" */
+    bool asked, known;                  /* CLIENT LIST is under way; the name is ours */
+    bool told, blind;
+    int64_t since_ms, look_ms;          /* the first look on this connection; the next one */
+};
+
 struct rd_consumer {
     const struct eb_host *host;
     const struct rd_settings *set;
@@ -123,6 +136,7 @@ struct rd_consumer {
     struct rd_conn reader, side;
     struct rd_bell bell;
     struct rd_line line;
+    struct rd_member member;
     struct rd_stream *streams;
     size_t n_streams, turn;
     size_t me_len, group_len;
@@ -201,11 +215,23 @@ int32_t rd_fetch(struct rd_consumer *, struct rd_stream *, struct rd_batch *, co
 /* Entries that were trimmed away before this group had acknowledged them. */
 void rd_tell_trimmed(struct rd_consumer *, const struct rd_stream *, size_t n, struct rd_id first);
 
+/* ---- member.c ---- */
+
+/* Makes the mark, when the streams are known. False: no memory. */
+bool rd_member_open(struct rd_consumer *);
+void rd_member_free(struct rd_consumer *);
+
+/* Looks, where that is due, whether another worker has our name; if so, the consumer is refused for good. */
+void rd_member_look(struct rd_consumer *);
+
+/* A new connection: what was known may have changed. */
+void rd_member_forget(struct rd_consumer *);
+
 /* ---- join.c ---- */
 
 bool rd_make_streams(struct rd_consumer *);
 
-/* Makes the groups that are not there, as far as the side connection is ready. */
+/* Makes the groups that are not there, in the streams that are, as far as the side connection is ready. */
 void rd_join(struct rd_consumer *);
 
 /* The group is to be made again. */

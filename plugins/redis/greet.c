@@ -90,8 +90,10 @@ static bool ask(struct rd_conn *conn, uint64_t step, size_t argc, const char *co
 }
 
 /* CLIENT SETNAME takes no blanks and no other signs that would break a line of CLIENT LIST. */
-static void client_name(const struct eb_host *host, char *name, size_t room) {
-    snprintf(name, room, "eventbus-%s", host->service ? host->service : "");
+static void client_name(const struct rd_target *target, char *name, size_t room) {
+    const char *service = target->host->service;
+
+    snprintf(name, room, "eventbus-%.64s%s", service ? service : "", target->mark ? target->mark : "");
     for (; *name; name++)
         if (*name < '!' || *name > '~')
             *name = '_';
@@ -99,10 +101,10 @@ static void client_name(const struct eb_host *host, char *name, size_t room) {
 
 static void log_in(struct rd_conn *conn) {
     const struct rd_target *target = conn->target;
-    char name[80], db[16];
+    char name[800], db[16];
     bool ok = true;
 
-    client_name(target->host, name, sizeof name);
+    client_name(target, name, sizeof name);
     snprintf(db, sizeof db, "%d", target->url.db);
     if (target->password && target->user)
         ok = ask(conn, LOGIN, 3, (const char *[]){ "AUTH", target->user, target->password });

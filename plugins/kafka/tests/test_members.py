@@ -146,14 +146,44 @@ def the_second_with_one_instance_id_ends_the_first(t, site):
     first.until(lambda _: site.lag(site.group()) == 0, what="its place")
     elsewhere = {"STATE_DIRECTORY": t.path("elsewhere")}     # on one machine they find each other by their state
     second = t.start("consume", "-t", "a", "-g", site.group(), "--name", "same", env=elsewhere)
-    ended = first.wait(None)
-    t.check(ended.status not in (0, None) and ended.status > 0, f"the first has ended with {ended.status}")
-    t.contains(ended.err, "group.instance.id")
+    t.contains(first.wait(2).err, "the consumer's name is in use by another worker", "group.instance.id")
     produce(t, "a", 20, 40)
     second.until(lambda w: len(w.json()) >= 20, what="the new events")
     second.send(15)
     t.equal(sorted(numbers(second)), list(range(20, 40)), "events of the second")
     second.wait(0)
+
+
+@kafka_test(keys={**SHORT_SESSION, "static_member": "yes"})
+def static_members_of_two_state_folders_have_two_names(t, site):
+    site.kafka.create(site.full("a"), 2)
+    produce(t, "a", 0, 4)
+    workers = [t.start("consume", "-t", "a", "-g", site.group(), env={"STATE_DIRECTORY": t.path(name)}) for name in ("x", "y")]
+    t.until(lambda: {row["members"] for row in site.groups(site.group()).values()} == {2}, what="two members")
+    produce(t, "a", 4, 40)
+    t.until(lambda: site.lag(site.group()) == 0, what="all settled")
+    t.check(all(worker.running() for worker in workers), "both are at work")
+    for worker in workers:
+        worker.send(15)
+        worker.wait(0)
+
+
+@kafka_test(keys={**SHORT_SESSION, "static_member": "yes"})
+def a_static_member_whose_default_name_is_taken_goes_on_under_another(t, site):
+    """As on a machine that was copied while it ran: here the second worker is given the name that the first has by default."""
+    site.kafka.create(site.full("a"), 1)
+    produce(t, "a", 0, 4)
+    first = t.start("consume", "-t", "a", "-g", site.group(), env={"STATE_DIRECTORY": t.path("x")})
+    first.until(lambda w: len(w.json()) == 4, what="its events")
+    folder, = os.listdir(t.path("x/members"))
+    name, = os.listdir(t.path(f"x/members/{folder}"))
+    second = t.start("consume", "-t", "a", "-g", site.group(), "--name", name, env={"STATE_DIRECTORY": t.path("y")})
+    first.until("takes the name " + name[:-1] + "2")
+    produce(t, "a", 4, 20)
+    t.until(lambda: {number(event) for worker in (first, second) for event in worker.json()} == set(range(20)), what="all events")
+    for worker in (first, second):
+        worker.send(15)
+        worker.wait(0)
 
 
 @kafka_test(own_kafka=True, own_registry=True, keys={**SHORT_SESSION, "connect_timeout": "5m"})

@@ -262,6 +262,34 @@ def a_stream_deleted_under_its_consumer(t, redis):
 
 
 @redis_test()
+def a_stream_that_begins_anew_with_lower_ids_is_read_from_its_beginning(t, redis):
+    """As on a primary that came back empty, with a clock that is behind; the worker was to begin at the end."""
+    produce(t, "a", 0, 3)
+    worker = start_worker(t, "a", "g", ("--from", "latest"), name="w")
+    t.until(lambda: redis.group("a", "g"), what="the group")
+    produce(t, "a", 3, 5)
+    worker.until(lambda w: len(w.lines()) == 2)
+    remake = ["redis.call('DEL', KEYS[1])"] + [f"redis.call('XADD', KEYS[1], '7-{i}', unpack(ARGV))" for i in (1, 2, 3)]
+    redis.call("EVAL", "\n".join(remake), "1", "a", *entry())
+    worker.until(lambda w: len(w.lines()) == 5)
+    t.contains(end(worker).err, "the group is made anew")
+    t.equal([event["position"] for event in worker.json()[2:]], ["7-1", "7-2", "7-3"])
+
+
+@redis_test()
+def a_stream_that_went_away_for_a_while_is_read_from_its_beginning(t, redis):
+    produce(t, "a", 0, 3)
+    worker = start_worker(t, "a", "g", ("--from", "latest"), name="w")
+    t.until(lambda: redis.group("a", "g"), what="the group")
+    redis.call("DEL", "a")
+    worker.until("was removed while this worker had it; waiting for it")
+    t.equal(redis.call("EXISTS", "a"), 0, "the stream, which nobody made")
+    add(redis, "a", *entry(), entry_id="7-1")
+    worker.until(lambda w: len(w.lines()) == 1)
+    end(worker)
+
+
+@redis_test()
 def a_group_destroyed_under_its_consumer(t, redis):
     worker = start_worker(t, "a", "g")
     produce(t, "a", 0, 5)

@@ -369,6 +369,7 @@ def what_passes_is_waited_out_by_a_consumer(t, redis):
 @redis_test()
 def what_is_refused_beside_what_works_is_said_once(t, redis):
     """The look for what others left, and nothing else: no connection a tenth of a second, no two lines for each."""
+    redis.call("XGROUP", "CREATE", "a", "g", "0", "MKSTREAM")
     with HostileServer({"XPENDING": lambda words: b"-ERR of a new kind\r\n" if b"IDLE" in words else None},
                        real=redis.port) as server:
         configure(t, f"redis://127.0.0.1:{server.port}")
@@ -403,6 +404,7 @@ def what_stays_is_told_at_once(t, redis):
 
 @redis_test()
 def whoever_may_not_is_told_who_he_is_and_what_to_allow(t, redis):
+    produce(t, "a", 0, 1)
     for words, send, take in (
             (("~other", "+@all"), "ACL SETUSER lms ~a", "ACL SETUSER lms ~a"),
             (("~*", "+@all", "-xadd", "-xreadgroup"), "ACL SETUSER lms +xadd", "ACL SETUSER lms +xreadgroup"),
@@ -459,7 +461,7 @@ def who_may_not_multi_sends_one_at_a_time(t, redis):
 PRODUCER_MAY = ("+xadd", "+multi", "+exec", "+eval", "+xlen", "+xtrim", "+xinfo", "+xpending", "+info",
                 "+ping", "+client|id", "+client|setname")
 CONSUMER_MAY = ("+xgroup", "+xreadgroup", "+xack", "+xpending", "+xclaim", "+xrange", "+xrevrange", "+xinfo", "+eval",
-                "+client|unblock", "+ping", "+client|id", "+client|setname")
+                "+client|unblock", "+client|list", "+ping", "+client|id", "+client|setname")
 
 
 @redis_test(keys={"stream_max_len": "10", "claim_after": "600ms"})
