@@ -240,6 +240,7 @@ static const char *const own_overrides[] = {
     "eventbus.audit_received=no",
     "eventbus.audit_processed=no",
     "eventbus.consumers_enabled=yes",
+    "consume.eventbus-bench.topic=eventbus-bench",
     "consume.eventbus-bench.on_failure=stop",
     "consume.eventbus-bench.on_unknown=skip",
 };

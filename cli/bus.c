@@ -3,6 +3,22 @@
 
 #include <stdlib.h>
 #include "base/error.h"
+#include "cli/verbs.h"
+
+/* No -o is passed over: the workers and brokers that they name are there, and have such keys, whether this verb uses them or
+ * not. consume takes a section that -o alone makes. */
+static enum eb_status check_overrides(const struct cli_call *call, struct eb_bus *bus, struct eb_error *err) {
+    const struct ebi_broker *broker;
+    enum eb_status status = EB_OK;
+
+    for (const char *name = NULL; (name = ebi_config_next_override(bus->config, "consume", name));)
+        if (call->verb != &cli_consume && ebi_config_is_override(bus->config, "consume", name) &&
+            !ebi_config_text(bus->config, "consume", name, "topic"))
+            return ebi_config_no_override(bus->config, "consume", name, err);
+    for (const char *name = NULL; status == EB_OK && (name = ebi_config_next_override(bus->config, "broker", name));)
+        status = ebi_bus_broker(bus, name, &broker, err);
+    return status;
+}
 
 enum eb_status cli_bus_open(const struct cli_call *call, const char *broker, bool connect, struct eb_bus **bus,
                             struct eb_error *err) {
@@ -23,12 +39,14 @@ enum eb_status cli_bus_open(const struct cli_call *call, const char *broker, boo
     overrides[n] = producer.data;
     const struct eb_bus_options options = {.size = sizeof options, .files = call->files, .overrides = overrides};
     status = ebi_bus_open_local(bus, &options, err);
-    if (status == EB_OK && connect) {
+    if (status != EB_OK)
+        goto done;
+    status = check_overrides(call, *bus, err);
+    if (status == EB_OK && connect)
         status = ebi_bus_connect(*bus, err);
-        if (status != EB_OK) {
-            eb_bus_close(*bus, 0, NULL);
-            *bus = NULL;
-        }
+    if (status != EB_OK) {
+        eb_bus_close(*bus, 0, NULL);
+        *bus = NULL;
     }
 done:
     ebi_bytes_free(&producer);

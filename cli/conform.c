@@ -109,6 +109,8 @@ static int run(const struct cli_call *call) {
         return cli_usage(call->name, "there is no case or group \"%s\"; --list names them", ask->only);
     if (ask->pace && !read_pace(ask->pace, &pace))
         return cli_usage(call->name, "--pace: expected a number from 0.1 to 100, not \"%s\"", ask->pace);
+    if (ask->list && (call->n_operands || ask->options || ask->seed || ask->pace || ask->junit || ask->tap))
+        return cli_usage(call->name, "--list runs nothing; only --only and --json go with it");
     if (ask->list) {
         eb_conform_list(ask->only, ask->json ? EB_CONFORM_JSON : EB_CONFORM_TEXT);
         return CLI_EXIT_DONE;

@@ -16,8 +16,8 @@
 
 struct ask {
     const char *const *topics;
-    const char *group, *name, *from, *exec, *webhook, *format, *broker;
-    uint64_t count, concurrency;
+    const char *group, *name, *from, *exec, *webhook, *concurrency, *format, *broker;
+    uint64_t count;
     bool exit_at_end;
 };
 
@@ -109,11 +109,11 @@ static int exit_status(struct eb_consumer *consumer, enum eb_status status, cons
 }
 
 static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consumer_options *options,
-                struct cli_printer *printer) {
+                int64_t concurrency, struct cli_printer *printer) {
     const struct ebi_worker_wishes wishes = {
         .exec = ask->exec,
         .webhook = ask->webhook,
-        .concurrency = (int64_t)ask->concurrency,
+        .concurrency = concurrency,
         .printing = {make_printing, printer},
     };
     struct eb_consumer *consumer;
@@ -141,20 +141,25 @@ static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consu
     return answer;
 }
 
-/* ---- The verb ---- */
+/* ---- Whether it is clear what is wanted ---- */
 
-static int check(const struct cli_call *call, const struct ask *ask, struct cli_printer *printer) {
-    if (call->n_operands > 1 && !ask->topics)
-        return cli_usage(call->name, "unexpected \"%s\"; one [consume] section is worked on, or the topics of -t",
-                         call->operands[1]);
-    if (ask->exec && ask->webhook)
-        return cli_usage(call->name, "--exec and --webhook exclude each other");
-    if (ask->exec && ebi_exec_is_empty(ask->exec))
-        return cli_usage(call->name, "--exec is empty: nothing would be run; it needs a value: COMMAND");
-    if (ask->concurrency > 1000)
-        return cli_usage(call->name, "--concurrency: expected 1 to 1000, found %" PRIu64, ask->concurrency);
-    if (ask->topics && !ask->group && (ask->exec || ask->webhook || ask->name))
-        return cli_usage(call->name, "without a group (-g) events are only looked at; --exec, --webhook and --name need one");
+static bool only_looks(const struct cli_call *call, const struct ask *ask) {
+    return ask->topics && !ask->group && call->n_operands == 0;
+}
+
+static int check_looking(const struct cli_call *call, const struct ask *ask) {
+    static const char text[] = "without a group (-g) and a section's NAME events are only looked at; %s needs one";
+
+    if (ask->exec || ask->webhook)
+        return cli_usage(call->name, text, ask->exec ? "--exec" : "--webhook");
+    if (ask->name || ask->concurrency)
+        return cli_usage(call->name, text, ask->name ? "--name" : "--concurrency");
+    return CLI_EXIT_DONE;
+}
+
+static int check_format(const struct cli_call *call, const struct ask *ask, struct cli_printer *printer) {
+    if (ask->format && (ask->exec || ask->webhook))
+        return cli_usage(call->name, "--format is for printing; %s prints nothing", ask->exec ? "--exec" : "--webhook");
     if (!ask->format || strcmp(ask->format, "cloudevents") == 0)
         printer->format = CLI_CLOUDEVENTS;
     else if (strcmp(ask->format, "pretty") == 0)
@@ -164,35 +169,91 @@ static int check(const struct cli_call *call, const struct ask *ask, struct cli_
     return CLI_EXIT_DONE;
 }
 
-/* All topics: "-t A B" means both, as "-t A -t B" does. To be freed; NULL: no memory, or no topics. */
-static const char **all_topics(const struct cli_call *call, const struct ask *ask) {
-    size_t n = 0;
+static int check(const struct cli_call *call, const struct ask *ask, struct cli_printer *printer, int64_t *concurrency) {
+    struct ebi_consume_settings settings = {0};
+    struct ebi_table table = ebi_consume_table(&settings);
+    struct eb_error err;
+    int status = only_looks(call, ask) ? check_looking(call, ask) : CLI_EXIT_DONE;
 
-    while (ask->topics && ask->topics[n])
-        n++;
-    const char **topics = n ? calloc(n + call->n_operands + 1, sizeof *topics) : NULL;
-    for (size_t i = 0; topics && i < n; i++)
-        topics[i] = ask->topics[i];
-    for (size_t i = 0; topics && i < call->n_operands; i++)
-        topics[n + i] = call->operands[i];
-    return topics;
+    if (call->n_operands > 1)
+        return cli_usage(call->name, "unexpected \"%s\": a word is the NAME of one [consume] section, each topic has a -t of its own",
+                         call->operands[1]);
+    if (ask->exec && ask->webhook)
+        return cli_usage(call->name, "--exec and --webhook exclude each other");
+    if (ask->exec && ebi_exec_is_empty(ask->exec))
+        return cli_usage(call->name, "--exec is empty: nothing would be run; it needs a value: COMMAND");
+    if (ask->concurrency && ebi_read_number(&table, "concurrency", ask->concurrency, concurrency, &err) != EB_OK)
+        return cli_usage(call->name, "--concurrency: %s", err.text);
+    return status == CLI_EXIT_DONE ? check_format(call, ask, printer) : status;
 }
 
-static int look_or_work(struct eb_bus *bus, const struct cli_call *call, const struct ask *given,
-                        struct cli_printer *printer) {
-    const char **topics = all_topics(call, given);
-    struct ask with_topics = *given, *ask = &with_topics;
-    struct eb_error err;
-    int status;
+static enum eb_status not_this_worker(const struct ebi_config *config, const char *theirs, const char *section,
+                                      struct eb_error *err) {
+    if (ebi_config_is_override(config, "consume", theirs) && *section)
+        return ebi_config_no_override(config, "consume", theirs, err);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                     "-o consume.%s.KEY is for [consume %s], and this worker is of %s%s%s; name the section: eventbus consume %s",
+                     theirs, theirs, *section ? "[consume " : "no section", section, *section ? "]" : "", theirs);
+}
 
-    if (given->topics && !topics) {
-        ebi_error_memory(&err);
-        return cli_failed(&err);
+/* The section of which this worker is, and no -o for another one: what it says would be passed over. Where none is meant
+ * otherwise, it is the one that -o makes. */
+static enum eb_status choose_section(struct eb_bus *bus, const struct cli_call *call, struct eb_consumer_options *options,
+                                     struct eb_error *err) {
+    const char *section, *name = NULL;
+    enum eb_status status = ebi_task_section(bus->config, options, &section, err);
+
+    if (status != EB_OK && call->n_operands && options->topics)
+        ebi_error_context(err, "a word is the NAME of a section, each topic has a -t of its own");
+    if (status != EB_OK)
+        return status;
+    while ((name = ebi_config_next_override(bus->config, "consume", name))) {
+        if (!*section && ebi_config_is_override(bus->config, "consume", name))
+            section = name;
+        if (strcmp(name, section) != 0)
+            return not_this_worker(bus->config, name, section, err);
     }
-    ask->topics = topics;
-    const struct eb_consumer_options options = {
+    options->section = *section ? section : NULL;
+    return EB_OK;
+}
+
+/* Of a section that has its own receiver outside. */
+static enum eb_status check_printing(struct eb_bus *bus, const struct ask *ask, const struct eb_consumer_options *options,
+                                     struct eb_error *err) {
+    struct ebi_task task;
+    enum eb_status status;
+
+    if (!ask->format || !bus->settings.consumers_enabled)
+        return EB_OK;
+    status = ebi_task_make(bus->config, &bus->settings, options, &task, err);
+    if (status != EB_OK)
+        return status;
+    if (task.settings.exec || task.settings.webhook)
+        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "--format is for printing; [consume %s] has %s, which prints nothing",
+                           task.section, task.settings.exec ? "an exec" : "a webhook");
+    ebi_task_free(&task);
+    return status;
+}
+
+/* ---- The verb ---- */
+
+static int look(struct eb_bus *bus, const struct ask *ask, struct cli_printer *printer) {
+    const struct cli_look look = {ask->topics, ask->from, ask->broker, ask->count, ask->exit_at_end};
+    const char *section = ebi_config_next_override(bus->config, "consume", NULL);
+    struct eb_error err;
+
+    if (!section)
+        return cli_look(bus, &look, printer);
+    ebi_error(&err, EB_PERMANENT, EB_KIND_CONFIG,
+              "-o consume.%s.KEY is for a worker; without a group (-g) and a section's NAME events are only looked at", section);
+    return cli_failed(&err);
+}
+
+static int look_or_work(struct eb_bus *bus, const struct cli_call *call, const struct ask *ask, int64_t concurrency,
+                        struct cli_printer *printer) {
+    struct eb_consumer_options options = {
         .size = sizeof options,
-        .section = call->n_operands && !topics ? call->operands[0] : NULL,
+        .section = call->n_operands ? call->operands[0] : NULL,
         .topics = ask->topics,
         .group = ask->group,
         .consumer = ask->name,
@@ -201,19 +262,22 @@ static int look_or_work(struct eb_bus *bus, const struct cli_call *call, const s
         .count = ask->count,
         .exit_at_end = ask->exit_at_end,
     };
-    const struct cli_look look = {ask->topics, ask->from, ask->broker, ask->count, ask->exit_at_end};
+    struct eb_error err;
 
-    status = ask->topics && !ask->group ? cli_look(bus, &look, printer) : work(bus, ask, &options, printer);
-    free(topics);
-    return status;
+    if (only_looks(call, ask))
+        return look(bus, ask, printer);
+    if (choose_section(bus, call, &options, &err) != EB_OK || check_printing(bus, ask, &options, &err) != EB_OK)
+        return cli_failed(&err);
+    return work(bus, ask, &options, concurrency, printer);
 }
 
 static int run(const struct cli_call *call) {
     struct cli_printer printer = {.lock = PTHREAD_MUTEX_INITIALIZER};
     const struct ask *ask = call->settings;
+    int64_t concurrency = 0;
     struct eb_bus *bus;
     struct eb_error err;
-    int status = check(call, ask, &printer);
+    int status = check(call, ask, &printer, &concurrency);
 
     if (status != CLI_EXIT_DONE)
         return status;
@@ -223,14 +287,14 @@ static int run(const struct cli_call *call) {
     if (ebi_routes_load(bus->config, bus->signals, bus->settings.topic_prefix, &bus->routes, &err) != EB_OK)
         status = cli_failed(&err);
     else
-        status = look_or_work(bus, call, ask, &printer);
+        status = look_or_work(bus, call, ask, concurrency, &printer);
     eb_bus_close(bus, 0, NULL);
     return status;
 }
 
 static const struct cli_option options[] = {
     {.name = "topic", .letter = 't', .type = CLI_LIST, .offset = offsetof(struct ask, topics), .value = "TOPIC",
-     .help = "a topic; may be given several times"},
+     .help = "a topic, instead of the section's; may be given several times"},
     {.name = "group", .letter = 'g', .type = CLI_TEXT, .offset = offsetof(struct ask, group), .value = "GROUP",
      .help = "the consumer group; without one, events are only looked at"},
     {.name = "name", .type = CLI_TEXT, .offset = offsetof(struct ask, name), .value = "CONSUMER",
@@ -248,10 +312,10 @@ static const struct cli_option options[] = {
     {.name = "webhook", .type = CLI_TEXT, .offset = offsetof(struct ask, webhook), .value = "URL",
      .help = "POST each event there as application/cloudevents+json; status 2xx is success, 408, 425, 429 and 5xx try "
              "again, as does an address that cannot be reached; others give the event up"},
-    {.name = "concurrency", .type = CLI_COUNT, .offset = offsetof(struct ask, concurrency), .value = "N",
-     .help = "work on so many events at a time, one of a key"},
+    {.name = "concurrency", .type = CLI_TEXT, .offset = offsetof(struct ask, concurrency), .value = "N",
+     .help = "work on so many events at a time, one of a key; instead of the section's concurrency"},
     {.name = "format", .type = CLI_TEXT, .offset = offsetof(struct ask, format), .value = "FORMAT",
-     .help = "cloudevents (default), one JSON a line; or pretty"},
+     .help = "how events are printed: cloudevents (default), one JSON a line; or pretty"},
     {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
      .help = "receive by this [broker NAME] instead of the configured consumer"},
 };
@@ -259,11 +323,13 @@ static const struct cli_option options[] = {
 const struct cli_verb cli_consume = {
     .name = "consume",
     .summary = "Receives events: prints them, or hands them to a command or a web address",
-    .usage = (const char *const[]){"[NAME] [OPTIONS]", "-t TOPIC... -g GROUP [OPTIONS]", "-t TOPIC... [--from PLACE]", NULL},
+    .usage = (const char *const[]){"[NAME] [OPTIONS]", "-t TOPIC [-t TOPIC]... -g GROUP [OPTIONS]",
+                                   "-t TOPIC [-t TOPIC]... [--from PLACE]", NULL},
     .about =
         "A worker that runs until it is told to stop (SIGTERM or SIGINT; it drains first, a second signal ends it at once). "
-        "NAME is that of a [consume NAME] section; -t and -g take the section whose topic and group match, else its "
-        "defaults.\n\n"
+        "NAME is that of a [consume NAME] section, which -t, -g, --exec, --webhook and --concurrency override. Without NAME, -t "
+        "and -g take the section whose topic and group match, else one that -o consume.X.KEY=VALUE makes, else the defaults. An "
+        "-o for another section is refused.\n\n"
         "An event is acknowledged when the command, the web address or, printing, the kernel has taken it: printed events "
         "are safe in a file, but not in a pipe whose reader dies. What fails is tried again with growing waits, then kept "
         "in the dead-letter topic.",

@@ -26,7 +26,7 @@ static enum eb_status read_config(struct eb_bus *bus, const struct eb_bus_option
         status = ebi_config_check_sections(bus->config, err);
     if (status == EB_OK)
         status = ebi_config_bind(bus->config, "eventbus", "", &table, 1, err);
-    return status;
+    return status == EB_OK ? ebi_config_check_overrides(bus->config, err) : status;
 }
 
 static enum eb_status start_log(struct eb_bus *bus, const struct eb_bus_options *options, struct eb_error *err) {

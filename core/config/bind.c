@@ -314,15 +314,30 @@ enum eb_status ebi_config_walk(struct ebi_config *config, const char *kind, cons
     return status;
 }
 
+enum eb_status ebi_read_number(const struct ebi_table *table, const char *key, const char *text, int64_t *number,
+                               struct eb_error *err) {
+    for (size_t i = 0; i < table->n; i++) {
+        struct eb_option option = option_at(table, i);
+
+        if (strcmp(option.key, key) == 0 && ebi_value_size(&option) == sizeof *number)
+            return ebi_value_read(NULL, &option, text, is_secret(&option, key), number, err);   /* keeps nothing */
+    }
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "there is no key %s with a number", key);
+}
+
 /* ---- Sections as a whole ---- */
 
-/* Up to `room` names of a kind's sections; answers how many there are. */
-static size_t list_sections(const struct ebi_config *config, const char *kind, const char **names, size_t room) {
+/* Up to `room` names of a kind's sections, but for one; answers how many there are. */
+static size_t list_sections(const struct ebi_config *config, const char *kind, const char *but, const char **names, size_t room) {
     size_t n = 0;
 
-    for (const char *name = NULL; (name = ebi_config_next(config, kind, name)); n++)
+    for (const char *name = NULL; (name = ebi_config_next(config, kind, name));) {
+        if (strcmp(name, but) == 0)
+            continue;
         if (n < room)
             names[n] = name;
+        n++;
+    }
     return n;
 }
 
@@ -344,12 +359,12 @@ static enum eb_status say_no_section(const char *kind, const char *name, const c
 
 enum eb_status ebi_config_no_section(const struct ebi_config *config, const char *kind, const char *name,
                                      struct eb_error *err) {
-    size_t n = list_sections(config, kind, NULL, 0);
+    size_t n = list_sections(config, kind, name, NULL, 0);
     const char **names = calloc(n + 1, sizeof *names);
 
     if (!names)
         return ebi_error_memory(err);
-    list_sections(config, kind, names, n);
+    list_sections(config, kind, name, names, n);
     enum eb_status status = say_no_section(kind, name, names, n, err);
     free(names);
     return status;

@@ -69,6 +69,19 @@ struct ebi_table {
 enum eb_status ebi_config_bind(struct ebi_config *, const char *kind, const char *name, struct ebi_table *tables,
                                size_t n, struct eb_error *);
 
+/* As ebi_config_next, but only the sections of which overrides (-o) give values. */
+const char *ebi_config_next_override(const struct ebi_config *, const char *kind, const char *previous);
+
+/* Whether a section stands in no file: overrides alone make it. */
+bool ebi_config_is_override(const struct ebi_config *, const char *kind, const char *name);
+
+/* As ebi_config_no_section, with the override in front that names the section. */
+enum eb_status ebi_config_no_override(const struct ebi_config *, const char *kind, const char *name, struct eb_error *);
+
+/* EB_PERMANENT, EB_KIND_CONFIG where an override names a broker or route that is not there and does not define it (with
+ * plugin, event), or a key or value that a [route] or [consume] cannot have. */
+enum eb_status ebi_config_check_overrides(struct ebi_config *, struct eb_error *);
+
 /* EB_PERMANENT where a section is of no kind that is known, or has a name it should not have, or none it should. */
 enum eb_status ebi_config_check_sections(const struct ebi_config *, struct eb_error *);
 
@@ -79,6 +92,10 @@ enum eb_status ebi_config_walk(struct ebi_config *, const char *kind, const char
                                void (*each)(void *arg, const struct eb_option *, const char *key, const char *value,
                                             const char *where),
                                void *arg, struct eb_error *);
+
+/* The number that text means as a value of that key of a table, for options of a command line that stand for a key.
+ * EB_PERMANENT: what was found and what was expected. */
+enum eb_status ebi_read_number(const struct ebi_table *, const char *key, const char *text, int64_t *number, struct eb_error *);
 
 /* Parsers of single values, for command lines: EB_PERMANENT with what was expected. */
 enum eb_status ebi_read_duration(const char *text, int64_t *ms, struct eb_error *);

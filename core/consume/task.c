@@ -93,10 +93,12 @@ static enum eb_status match_section(struct ebi_config *config, const struct eb_c
 
         if (status != EB_OK)
             return status;
-        if (asks_for(&settings, options)) {
-            *section = name;
-            return EB_OK;
-        }
+        if (!asks_for(&settings, options))
+            continue;
+        if (**section)
+            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                             "[consume %s] and [consume %s] are both of this topic and group; say which one", *section, name);
+        *section = name;
     }
     return EB_OK;
 }
@@ -115,8 +117,8 @@ static enum eb_status sole_section(const struct ebi_config *config, const char *
     return EB_OK;
 }
 
-static enum eb_status choose_section(struct ebi_config *config, const struct eb_consumer_options *options,
-                                     const char **section, struct eb_error *err) {
+enum eb_status ebi_task_section(struct ebi_config *config, const struct eb_consumer_options *options,
+                                const char **section, struct eb_error *err) {
     if (options->section) {
         *section = options->section;
         if (ebi_config_has(config, "consume", options->section))
@@ -195,7 +197,7 @@ enum eb_status ebi_task_make(struct ebi_config *config, const struct ebi_bus_set
                               .count = options->count,
                               .until_end = options->exit_at_end != 0,
                               .errors_limit = (uint32_t)bus->consecutive_errors_limit};
-    status = choose_section(config, options, &task->section, err);
+    status = ebi_task_section(config, options, &task->section, err);
     if (status == EB_OK)
         status = bind(config, task->section, &task->settings, err);
     if (status == EB_OK)

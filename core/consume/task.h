@@ -29,6 +29,11 @@ struct ebi_task {
     char *position;                     /* start's own text */
 };
 
+/* The section that these options mean: the one they name; with topics the one whose topic and group match, "" where there
+ * is none; else the only one there is. EB_PERMANENT, EB_KIND_CONFIG: it is not there, or there are several. */
+enum eb_status ebi_task_section(struct ebi_config *, const struct eb_consumer_options *, const char **section,
+                                struct eb_error *);
+
 /* EB_PERMANENT, EB_KIND_CONFIG: which section, key or option is wrong, and what to do. */
 enum eb_status ebi_task_make(struct ebi_config *, const struct ebi_bus_settings *, const struct eb_consumer_options *,
                              struct ebi_task *, struct eb_error *);
