@@ -40,9 +40,12 @@ static void free_printing(struct ebi_outside *outside) {
 }
 
 static struct ebi_outside *make_printing(const void *arg, struct ebi_cancel *cancel, struct eb_error *err) {
-    struct printing *printing = malloc(sizeof *printing);
+    struct printing *printing;
 
     (void)cancel;
+    if (cli_print_watch((struct cli_printer *)arg, err) != EB_OK)
+        return NULL;
+    printing = malloc(sizeof *printing);
     if (!printing) {
         ebi_error_memory(err);
         return NULL;

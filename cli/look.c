@@ -1,7 +1,6 @@
 /* cli/look.c - see look.h. */
 #include "cli/look.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
@@ -123,10 +122,6 @@ static enum eb_status begin(struct looking *looking, struct place *places, size_
     return status;
 }
 
-static void pause_a_little(void) {
-    poll(NULL, 0, LOOK_AGAIN_MS);       /* looking has no one to wake it; a signal does */
-}
-
 static enum eb_status read_all(struct looking *looking, struct ebi_admin *admin, struct place *places, size_t n,
                                struct eb_error *err) {
     bool first = true;
@@ -146,7 +141,7 @@ static enum eb_status read_all(struct looking *looking, struct ebi_admin *admin,
         if (looking->look->exit_at_end)
             break;
         if (!looking->moved)
-            pause_a_little();
+            cli_print_pause(looking->printer, LOOK_AGAIN_MS);     /* nobody else wakes it, but for a signal */
         first = false;
     }
     return EB_OK;

@@ -3,14 +3,17 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include <jansson.h>
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/printable.h"
+#include "base/thread.h"
 #include "cli/report.h"
 #include "signal/event.h"
 
@@ -99,29 +102,88 @@ static bool write_all(const struct ebi_bytes *text) {
     return true;
 }
 
+/* The lock is not held. Of many who notice, the first counts. */
+static void set_broken(struct cli_printer *printer, int reason) {
+    pthread_mutex_lock(&printer->lock);
+    bool first = !printer->broken;
+    if (first) {
+        printer->broken = true;
+        printer->reason = reason;
+    }
+    pthread_mutex_unlock(&printer->lock);
+    if (first && printer->on_broken)
+        printer->on_broken(printer->arg);
+}
+
 enum eb_status cli_print_event(struct cli_printer *printer, const struct eb_event *event, struct eb_error *err) {
     struct ebi_bytes text = {0};
-    bool broke = false;
+    int reason = 0;
     enum eb_status status = add(printer, event, &text, err);
 
     if (status != EB_OK)
         goto done;
     pthread_mutex_lock(&printer->lock);
-    if (!printer->broken && !write_all(&text)) {
-        broke = printer->broken = true;
-        printer->reason = errno;
-    }
-    if (printer->broken)
+    if (!printer->broken && !write_all(&text))
+        reason = errno;
+    if (printer->broken || reason)
         status = EB_GONE;
     pthread_mutex_unlock(&printer->lock);
-    if (broke && printer->on_broken)
-        printer->on_broken(printer->arg);
+    if (reason)
+        set_broken(printer, reason);
 done:
     ebi_bytes_free(&text);
     return status;
 }
 
-int cli_print_end(const struct cli_printer *printer, int status) {
+/* ---- A reader that goes while there is nothing to print ---- */
+
+/* Waits for ms (-1: for ever) until the reader has gone, or `stop` (-1: none) can be read. Asks for nothing, so only what is
+ * always told wakes it: that a pipe has no reader any more, or a terminal has hung up. */
+static bool reader_goes(int stop, int ms) {
+    struct pollfd fds[] = {{.fd = STDOUT_FILENO}, {.fd = stop, .events = POLLIN}};
+
+    return poll(fds, 2, ms) > 0 && (fds[0].revents & (POLLERR | POLLHUP));
+}
+
+void cli_print_pause(struct cli_printer *printer, int ms) {
+    if (reader_goes(-1, ms))
+        set_broken(printer, EPIPE);
+}
+
+static void *watch(void *arg) {
+    struct cli_printer *printer = arg;
+
+    if (reader_goes(printer->stop_watcher, -1))
+        set_broken(printer, EPIPE);
+    return NULL;
+}
+
+enum eb_status cli_print_watch(struct cli_printer *printer, struct eb_error *err) {
+    enum eb_status status = EB_OK;
+
+    if (printer->watched)
+        return EB_OK;
+    printer->stop_watcher = eventfd(0, EFD_CLOEXEC);
+    if (printer->stop_watcher < 0)
+        return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot watch standard output");
+    status = ebi_thread_start(&printer->watcher, "eb-print", watch, printer, err);
+    printer->watched = status == EB_OK;
+    if (status != EB_OK)
+        close(printer->stop_watcher);
+    return status;
+}
+
+static void end_watch(struct cli_printer *printer) {
+    if (!printer->watched)
+        return;
+    eventfd_write(printer->stop_watcher, 1);
+    pthread_join(printer->watcher, NULL);
+    close(printer->stop_watcher);
+    printer->watched = false;
+}
+
+int cli_print_end(struct cli_printer *printer, int status) {
+    end_watch(printer);
     if (!printer->broken)
         return status;
     if (printer->reason == EPIPE)

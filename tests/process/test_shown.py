@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import signal
 import struct
 import termios
 
@@ -213,6 +214,36 @@ def pretty_shows_every_attribute_of_a_dead_letter(t):
         elif name not in ("specversion", "datacontenttype", "data", "attempt"):
             t.contains(shown, str(value))
     t.contains(shown, '\n    "id": 0,')
+
+
+@test
+def a_reader_that_goes_ends_consume_though_no_event_comes(t):
+    send(t, "a", "b")
+    for words in (("-t", "a"), ("-t", "a", "-g", "g"), ("-t", "a", "-g", "h", "--concurrency", "4")):
+        ours, theirs = os.pipe()
+        worker = t.start("consume", *words, stdout=theirs)
+        os.close(theirs)
+        got = b""
+        while got.count(b"\n") < 2:
+            got += os.read(ours, 65536)
+        t.check(worker.running(), "there may be more events")
+        os.close(ours)
+        t.equal(worker.wait(0).err.count("standard output"), 0, "it ends quietly")
+    t.equal(t.run("groups", "-g", "g", "--json").json()[0]["lag"], 0)
+
+
+@test
+def a_worker_that_prints_nothing_does_not_need_a_reader(t):
+    send(t, "a")
+    ours, theirs = os.pipe()
+    worker = t.start("consume", "-t", "a", "-g", "g", "--exec", "cat >>taken", stdout=theirs)
+    os.close(theirs)
+    os.close(ours)
+    t.until(lambda: os.path.exists(t.path("taken")) and t.read("taken").count("\n") == 1)
+    send(t, "b")
+    worker.until(lambda _: t.read("taken").count("\n") == 2)
+    worker.send(signal.SIGTERM)
+    worker.wait(0)
 
 
 main()
