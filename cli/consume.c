@@ -304,7 +304,7 @@ static const struct cli_option options[] = {
      .help = "this member's name in the group; {host}-{place}-{n} when left out, where place differs by machine, user and state "
              "folder"},
     {.name = "from", .type = CLI_TEXT, .offset = offsetof(struct ask, from), .value = "PLACE",
-     .help = "where a new group starts: earliest (default), latest, a time (ISO 8601, or -15m, -2h, -7d) or a position"},
+     .help = "where a new group starts: earliest (default), latest or end, a time (now, 15m, 2h, 7d, a date, ISO 8601) or a position"},
     {.name = "count", .letter = 'n', .type = CLI_COUNT, .offset = offsetof(struct ask, count), .value = "COUNT",
      .help = "end when so many events are settled"},
     {.name = "exit-at-end", .type = CLI_FLAG, .offset = offsetof(struct ask, exit_at_end),

@@ -43,7 +43,7 @@ static const struct cli_option options[] = {
     {.name = "group", .letter = 'g', .type = CLI_TEXT, .offset = offsetof(struct ask, group), .value = "GROUP",
      .help = "the group; it is made if need be"},
     {.name = "to", .type = CLI_TEXT, .offset = offsetof(struct ask, to), .value = "PLACE",
-     .help = "earliest, latest, a time (ISO 8601, or -15m, -2h, -7d) or a position, that event included"},
+     .help = "earliest, latest or end, a time (now, 15m, 2h, 7d, a date, ISO 8601) or a position, that event included"},
     {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
      .help = "this [broker NAME] instead of the configured one"},
 };

@@ -177,21 +177,24 @@ static bool take_time(struct reader *in, int64_t *us) {
 
 enum zone { ZONE_UTC, ZONE_NONE, ZONE_OTHER, ZONE_BROKEN };
 
-/* Z, +HH, +HH:MM, +HHMM, the same with "-": all that is left. */
-static enum zone take_zone(struct reader *in) {
+/* Z, +HH, +HH:MM, +HHMM, the same with "-": all that is left. *offset: minutes before UTC. */
+static enum zone take_zone(struct reader *in, int64_t *offset) {
     int64_t hours, minutes = 0;
 
+    *offset = 0;
     if (in->at == in->end)
         return ZONE_NONE;
     if (take(in, 'Z') || take(in, 'z'))
         return in->at == in->end ? ZONE_UTC : ZONE_BROKEN;
-    if ((!take(in, '+') && !take(in, '-')) || !take_number(in, 2, 0, 23, &hours))
+    bool west = take(in, '-');
+    if ((!west && !take(in, '+')) || !take_number(in, 2, 0, 23, &hours))
         return ZONE_BROKEN;
     if ((take(in, ':') || is_digit(in)) && !take_number(in, 2, 0, 59, &minutes))
         return ZONE_BROKEN;
     if (in->at != in->end)
         return ZONE_BROKEN;
-    return hours == 0 && minutes == 0 ? ZONE_UTC : ZONE_OTHER;
+    *offset = (hours * 60 + minutes) * (west ? -1 : 1);
+    return *offset == 0 ? ZONE_UTC : ZONE_OTHER;
 }
 
 /* What was given, if it is fit to be shown: short, and of characters that times are made of. What is not may be
@@ -217,10 +220,10 @@ enum eb_status ebi_iso_read(const char *text, size_t len, int64_t *us, struct eb
     struct reader in = { text, text + len };
     enum zone zone = ZONE_BROKEN;
     struct date date;
-    int64_t of_day;
+    int64_t of_day, offset;
 
     if (take_date(&in, &date) && (take(&in, 'T') || take(&in, 't') || take(&in, ' ')) && take_time(&in, &of_day))
-        zone = take_zone(&in);
+        zone = take_zone(&in, &offset);
     if (zone != ZONE_UTC) {
         refuse(err, text, len, why[zone]);
         return EB_PERMANENT;
@@ -229,17 +232,37 @@ enum eb_status ebi_iso_read(const char *text, size_t len, int64_t *us, struct eb
     return EB_OK;
 }
 
+/* YYYY-MM-DD, which is its first moment, or that and a time with any offset or none. */
+static bool read_local(const char *text, int64_t *us) {
+    struct reader in = { text, text + strlen(text) };
+    int64_t of_day = 0, offset = 0;
+    struct date date;
+
+    if (!take_date(&in, &date))
+        return false;
+    if (in.at < in.end && (!(take(&in, 'T') || take(&in, 't') || take(&in, ' ')) || !take_time(&in, &of_day) ||
+                           take_zone(&in, &offset) == ZONE_BROKEN))
+        return false;
+    *us = days_of(date) * DAY_S * SECOND_US + of_day - offset * 60 * SECOND_US;
+    return true;
+}
+
 enum eb_status ebi_time_read(const char *text, int64_t now_us, int64_t *us, struct eb_error *err) {
+    const char *ago = text + (*text == '-');
     int64_t ago_ms, ago_us, then;
 
-    if (text[0] != '-')
-        return ebi_iso_read(text, strlen(text), us, err);
-    if (!ebi_units_ms(text + 1, strlen(text + 1), &ago_ms))
+    if (strcmp(text, "now") == 0) {
+        then = now_us;
+    } else if (ebi_units_ms(ago, strlen(ago), &ago_ms)) {
+        if (__builtin_mul_overflow(ago_ms, 1000, &ago_us) || __builtin_sub_overflow(now_us, ago_us, &then))
+            then = FIRST_US - 1;
+    } else if (!read_local(text, &then)) {
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                         "\"%.40s\" is no time; expected ISO 8601 or -15m, -2h, -7d", text);
-    if (__builtin_mul_overflow(ago_ms, 1000, &ago_us) || __builtin_sub_overflow(now_us, ago_us, &then) ||
-        then < FIRST_US)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "\"%.40s\" is before the year 1", text);
+                         "\"%.40s\" is no time; expected now, 15m, 2h or 7d (that long ago), a date as 2026-11-23, or a time "
+                         "as 2026-11-23T20:00:00+01:00, in UTC where it has no offset", text);
+    }
+    if (then < FIRST_US || then > LAST_US)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "\"%.40s\" is before the year 1, or after 9999", text);
     *us = then;
     return EB_OK;
 }

@@ -23,7 +23,9 @@ void ebi_iso_print_micros(int64_t us, char text[EBI_ISO_ROOM]);
  * microseconds; seconds may be left out. EB_PERMANENT, EB_KIND_DATA: not a time, no zone, or another zone than UTC. */
 enum eb_status ebi_iso_read(const char *text, size_t len, int64_t *us, struct eb_error *);
 
-/* A point in time as users give it: ISO 8601 as above, or -15m, -2h, -7d (units as in units.h) before `now_us`. */
+/* A point in time as users give it: now; 15m or -15m (units as in units.h), which is before `now_us`; a date, which is its
+ * first moment; a date and a time in ISO 8601 with any offset. Without an offset both are UTC, as all times that are shown.
+ * EB_PERMANENT, EB_KIND_CONFIG: none of these. */
 enum eb_status ebi_time_read(const char *text, int64_t now_us, int64_t *us, struct eb_error *);
 
 #endif

@@ -11,20 +11,26 @@
 
 /* ---- Where a new group starts ---- */
 
-/* A time is told from a position by its shape: "-15m", or a date. */
+/* A time is told from a position by its shape: "15m", "-15m", or a date. */
 static bool looks_like_time(const char *text) {
     size_t digits = strspn(text, "0123456789");
+    const char *rest = text + digits;
 
-    return *text == '-' || (digits == 4 && text[4] == '-') || (digits == 8 && text[8] == 'T');
+    return *text == '-' || (digits == 4 && *rest == '-') || (digits == 8 && *rest == 'T') ||
+           (digits > 0 && strspn(rest, "mshd") == strlen(rest) && *rest);
+}
+
+static bool is_one_of(const char *text, const char *a, const char *b, const char *c) {
+    return strcmp(text, a) == 0 || strcmp(text, b) == 0 || strcmp(text, c) == 0;
 }
 
 enum eb_status ebi_point_read(const char *text, struct eb_point *point, struct eb_error *err) {
     int64_t us;
 
     *point = (struct eb_point){.size = sizeof *point, .kind = EB_EARLIEST};
-    if (!text || strcmp(text, "earliest") == 0)
+    if (!text || is_one_of(text, "earliest", "start", "beginning"))
         return EB_OK;
-    if (strcmp(text, "latest") == 0) {
+    if (is_one_of(text, "latest", "end", "now")) {      /* now: by the broker's count of events, not by our clock */
         point->kind = EB_LATEST;
         return EB_OK;
     }
@@ -49,7 +55,7 @@ enum eb_status ebi_point_read(const char *text, struct eb_point *point, struct e
 
 void ebi_point_blame(const struct eb_point *point, struct eb_error *err) {
     if (err && err->kind == EB_KIND_CONFIG && point->kind == EB_POSITION)
-        ebi_error_context(err, "\"%.*s\" is none of earliest, latest and a time (ISO 8601, -15m, -2h, -7d), and as a position",
+        ebi_error_context(err, "\"%.*s\" is none of earliest, latest and a time (now, 15m, 2h, 7d, a date, ISO 8601), and as a position",
                           (int)point->position.len, point->position.data);
 }
 

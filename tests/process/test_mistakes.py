@@ -120,7 +120,7 @@ def what_is_wrong_with_files_is_told(t):
 def what_is_wrong_on_the_command_line_is_told(t):
     t.configure(GOOD)
     t.run("produce", "--topic", "user-login", "-", stdin=t.run("signals", LOGIN, "--sample").bytes)
-    place = ' is none of earliest, latest and a time (ISO 8601, -15m, -2h, -7d), and as a position: '
+    place = ' is none of earliest, latest and a time (now, 15m, 2h, 7d, a date, ISO 8601), and as a position: '
     for words, status, told in (
         (["consume", "certs"], 2, "there is no section [consume certs]; add it, or take one of: crm"),
         (["consume", "cmr"], 2, "there is no section [consume cmr]; did you mean crm?"),

@@ -1,5 +1,6 @@
 /* tests/unit/base/test_clock.c - the expected texts are what Python's datetime.isoformat() and fromisoformat() give. */
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,24 +168,49 @@ Test(clock, points_in_time_as_users_give_them) {
     struct eb_error err;
     int64_t us;
 
-    cr_assert_eq(ebi_time_read("-15m", now, &us, &err), EB_OK);
-    cr_assert_eq(us, now - INT64_C(15) * 60 * 1000000);
-    cr_assert_eq(ebi_time_read("-2h", now, &us, &err), EB_OK);
-    cr_assert_eq(us, now - INT64_C(7200) * 1000000);
-    cr_assert_eq(ebi_time_read("-7d", now, &us, &err), EB_OK);
-    cr_assert_eq(us, now - INT64_C(7) * 86400 * 1000000);
-    cr_assert_eq(ebi_time_read("2026-11-23T20:00:00Z", now, &us, &err), EB_OK);
-    cr_assert_eq(us, now - 123456);
+    static const struct {
+        const char *text;
+        int64_t before_s;               /* the second of 2026-11-23T20:00:00Z */
+    } cases[] = {
+        { "-15m", 900 }, { "15m", 900 }, { "-2h", 7200 }, { "2h", 7200 }, { "-7d", 7 * 86400 }, { "7d", 7 * 86400 },
+        { "1000ms", 1 }, { "0", 0 }, { "now", 0 },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_assert_eq(ebi_time_read(cases[i].text, now, &us, &err), EB_OK, "%s", cases[i].text);
+        cr_assert_eq(us, now - cases[i].before_s * 1000000, "%s", cases[i].text);
+    }
 }
 
-Test(clock, what_is_no_point_in_time) {
-    static const char *const cases[] = { "", "-", "-5", "-5x", "--5m", "5m", "now", "-9223372036854775807d",
-                                         "-9223372036854775807ms", "-1000000d" };
+Test(clock, dates_and_offsets_are_points_in_time) {
+    static const struct {
+        const char *text;
+        int64_t seconds;                /* after 2026-11-23T00:00:00Z */
+    } cases[] = {
+        { "2026-11-23T20:00:00Z", 72000 }, { "2026-11-23T20:00:00+01:00", 68400 }, { "2026-11-23T20:00:00-05:30", 91800 },
+        { "2026-11-23", 0 }, { "2026-11-24", 86400 }, { "2026-11-23 20:00", 72000 }, { "2026-11-23T20:00:00", 72000 },
+        { "20261123T200000+0100", 68400 }, { "2026-11-23t20:00z", 72000 },
+    };
     struct eb_error err;
     int64_t us;
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_assert_eq(ebi_time_read(cases[i].text, 0, &us, &err), EB_OK, "%s", cases[i].text);
+        cr_assert_eq(us, (INT64_C(1795392000) + cases[i].seconds) * 1000000, "%s: %" PRId64, cases[i].text, us);
+    }
+}
+
+Test(clock, what_is_no_point_in_time) {
+    static const char *const cases[] = { "", "-", "-5", "-5x", "--5m", "5", "tomorrow", "now ", "-9223372036854775807d",
+                                         "-9223372036854775807ms", "-1000000d", "2026-11-23T", "2026-11-23X", "2026-11-31",
+                                         "2026-11-23T25:00", "2026-11-23T20:00+25:00", "0001-01-01T00:00+01:00", "-now" };
+    struct eb_error err;
+    int64_t us;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cr_assert_eq(ebi_time_read(cases[i], INT64_C(1795464000123456), &us, &err), EB_PERMANENT, "%s", cases[i]);
+        cr_assert_eq(err.kind, EB_KIND_CONFIG, "%s", cases[i]);
+    }
 }
 
 Test(clock, ticks_do_not_go_back) {
