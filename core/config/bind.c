@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/nearest.h"
+#include "config/redact.h"
 #include "config/replace.h"
 #include "config/store.h"
 #include "config/value.h"
@@ -245,14 +246,32 @@ struct walk {
     void *arg;
 };
 
+/* Shows a value: a secret as "***", a URL without its password. from_file: what ${file:...} gave is part of it, so it is
+ * shown as it was written, `raw`, if it is at all. */
+static enum eb_status show(const struct walk *walk, const struct eb_option *option, const char *key, const char *text,
+                           bool from_file, const char *raw, const char *where) {
+    struct ebi_bytes shown = {0};
+    bool url = (option->flags & EB_OPT_URL) &&
+               (option->type == EB_OPT_TEXT || (option->type == EB_OPT_LIST && !(option->flags & EB_OPT_SECRET)));
+    bool hide = !url && (from_file || is_secret(option, key)), added;
+
+    if (hide || !*text)
+        added = ebi_bytes_add_text(&shown, *text ? "***" : "");
+    else if (url && option->type == EB_OPT_TEXT)
+        added = ebi_redact_url(&shown, from_file ? raw : text);
+    else
+        added = ebi_redact_text(&shown, from_file ? raw : text);
+    if (added)
+        walk->each(walk->arg, option, key, shown.data, where);
+    ebi_bytes_free(&shown);
+    return added ? EB_OK : ebi_error_memory(walk->b.err);
+}
+
 static enum eb_status show_given(const struct walk *walk, const struct eb_option *option,
                                  const struct ebi_value *value) {
-    bool hide = value->secret || is_secret(option, value->key);
-
     if (!value->text)
         return tell_fault(&walk->b, value);
-    walk->each(walk->arg, option, value->key, hide && *value->text ? "***" : value->text, value->where);
-    return EB_OK;
+    return show(walk, option, value->key, value->text, value->secret, value->raw, value->where);
 }
 
 static enum eb_status show_pairs(const struct walk *walk, const struct eb_option *option) {
@@ -273,8 +292,7 @@ static enum eb_status show_default(const struct walk *walk, const struct eb_opti
         status = default_text(walk->b.config, option, &text, walk->b.err);
     if (status != EB_OK)
         return in_front(&walk->b, status, "default", option->key);
-    walk->each(walk->arg, option, option->key, is_secret(option, option->key) && *text ? "***" : text, "default");
-    return EB_OK;
+    return show(walk, option, option->key, text, false, text, "default");
 }
 
 static enum eb_status show_option(const struct walk *walk, const struct eb_option *option) {

@@ -85,8 +85,8 @@ enum eb_status ebi_config_check_overrides(struct ebi_config *, struct eb_error *
 /* EB_PERMANENT where a section is of no kind that is known, or has a name it should not have, or none it should. */
 enum eb_status ebi_config_check_sections(const struct ebi_config *, struct eb_error *);
 
-/* Effective values of a section by its tables, one call each, all borrowed until it returns; secrets as "***", none as
- * "". where: as ebi_config_where. Stops at a value whose ${...} cannot be replaced. */
+/* Effective values of a section by its tables, one call each, all borrowed until it returns; secrets as "***", URLs without
+ * their passwords (see EB_OPT_URL; in any other text too), none as "". where: as ebi_config_where. Stops at a value whose ${...} cannot be replaced. */
 enum eb_status ebi_config_walk(struct ebi_config *, const char *kind, const char *name,
                                const struct ebi_table *tables, size_t n,
                                void (*each)(void *arg, const struct eb_option *, const char *key, const char *value,

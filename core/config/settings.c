@@ -83,7 +83,7 @@ static const struct eb_option consume_options[] = {
       .help = "Consumer group: its members share the events" },
     { .key = "exec", .type = EB_OPT_TEXT, AT(ebi_consume_settings, exec),
       .help = "Shell command run for each event, with the event on its standard input" },
-    { .key = "webhook", .type = EB_OPT_TEXT, .flags = EB_OPT_SECRET, AT(ebi_consume_settings, webhook),
+    { .key = "webhook", .type = EB_OPT_TEXT, .flags = EB_OPT_SECRET | EB_OPT_URL, AT(ebi_consume_settings, webhook),
       .help = "URL that each event is posted to: http[s]://[user:password@]host[:port][/path]" },
     { .key = "key_field", .type = EB_OPT_TEXT, AT(ebi_consume_settings, key_field),
       .help = "Path of the key's field, for brokers that carry no key; without: the route's of that event and topic" },

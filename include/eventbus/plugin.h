@@ -327,7 +327,9 @@ enum eb_option_type {               /* and what stands at `offset` in the settin
 enum eb_option_flag {
     EB_OPT_REQUIRED = 1,
     EB_OPT_SECRET = 2,              /* never shown */
-    EB_OPT_PRODUCER = 4, EB_OPT_CONSUMER = 8, EB_OPT_ADMIN = 16     /* of use to these roles only; none: to all */
+    EB_OPT_PRODUCER = 4, EB_OPT_CONSUMER = 8, EB_OPT_ADMIN = 16,    /* of use to these roles only; none: to all */
+    EB_OPT_URL = 32                 /* text or list of URLs: shown without password and query, even if EB_OPT_SECRET, by which
+                                     * an error shows nothing of it, and a host that does not know EB_OPT_URL hides it all */
 };
 
 struct eb_option {

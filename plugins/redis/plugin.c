@@ -14,7 +14,7 @@
 #define PLACE(field) .offset = offsetof(struct rd_settings, field)
 
 static const struct eb_option options[] = {
-    { .key = "url", .type = EB_OPT_TEXT, .flags = EB_OPT_SECRET, .fallback = "redis://127.0.0.1:6379/0", PLACE(url),
+    { .key = "url", .type = EB_OPT_TEXT, .flags = EB_OPT_SECRET | EB_OPT_URL, .fallback = "redis://127.0.0.1:6379/0", PLACE(url),
       .help = "Where Redis is: redis://[user:password@]host[:port][/db], rediss:// the same over TLS, or "
               "unix://[user:password@]/path[?db=N]" },
     { .key = "user", .type = EB_OPT_TEXT, PLACE(user), .help = "The ACL user, where the url names none" },

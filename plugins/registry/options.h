@@ -15,7 +15,7 @@
 
 /* clang-format off */
 #define SR_OPTIONS(settings, member, required)                                                                          \
-    { .key = "schema_registry", .type = EB_OPT_LIST, .flags = (required), .offset = SR_OFFSET(settings, member, urls),     \
+    { .key = "schema_registry", .type = EB_OPT_LIST, .flags = (required) | EB_OPT_URL, .offset = SR_OFFSET(settings, member, urls),     \
       .help = "Where the schema registry is: http[s]://host[:port][/path], several where it has several servers" },    \
     { .key = "schema_registry_key", .type = EB_OPT_TEXT, .offset = SR_OFFSET(settings, member, key),                       \
       .help = "The user, or API key, that the schema registry asks for" },                                             \

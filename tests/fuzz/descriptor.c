@@ -181,7 +181,7 @@ static void destroy(struct ebi_module *module) {
 
 static void show(void *arg, const struct eb_option *option, const char *key, const char *value, const char *where) {
     (void)arg, (void)key, (void)where;
-    fuzz_promise(!(option->flags & EB_OPT_SECRET) || !*value || strcmp(value, "***") == 0, "shows a secret: %s", value);
+    fuzz_promise(!(option->flags & EB_OPT_SECRET) || (option->flags & EB_OPT_URL) || !*value || strcmp(value, "***") == 0, "shows a secret: %s", value);
 }
 
 static void bind(struct ebi_config *config, const struct eb_plugin *about) {

@@ -128,7 +128,7 @@ static void check_secret(const struct ebi_config *config, const char *name, cons
 static void show(void *arg, const struct eb_option *option, const char *key, const char *value, const char *where) {
     (void)arg, (void)key;
     fuzz_promise(*where, "a value from nowhere");
-    fuzz_promise(!(option->flags & EB_OPT_SECRET) || !*value || strcmp(value, "***") == 0, "shows a secret: %s", value);
+    fuzz_promise(!(option->flags & EB_OPT_SECRET) || (option->flags & EB_OPT_URL) || !*value || strcmp(value, "***") == 0, "shows a secret: %s", value);
 }
 
 static void bind(struct ebi_config *config, const char *kind, const char *name, struct ebi_table *tables, size_t n) {
