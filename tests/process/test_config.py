@@ -61,16 +61,13 @@ def what_logs_in_at_a_web_address_is_hidden(t):
 def of_a_url_only_the_password_is_hidden(t):
     t.configure("[consume a]\ntopic = x\ngroup = g\nwebhook = https://me:hunter2@example.org/in?token=s3cret\n"
                 "[consume b]\ntopic = x\ngroup = g\nexec = curl http://me:hunter2@example.org/b\n"
-                "[broker r]\nplugin = redis\nurl = redis://me:${file:password}@redis.example:6380/2\n"
-                "[broker k]\nplugin = kafka\nbootstrap_servers = h:1\nschema_registry = http://me:hunter2@a.example http://me:hunter2@b.example/x\n")
+                "[broker r]\nplugin = redis\nurl = redis://me:${file:password}@redis.example:6380/2\n")
     t.write("password", "hunter2\n")
     done = t.run("config", "show", status=None)
     t.lacks(done.out + done.err, "hunter2", "s3cret")
     t.contains(done.out, "webhook = https://me:***@example.org/in?***", "exec = curl http://me:***@example.org/b")
     if os.path.exists(os.path.join(PLUGINS, "redis.so")):
         t.contains(done.out, "url = redis://me:***@redis.example:6380/2")
-    if os.path.exists(os.path.join(PLUGINS, "kafka.so")):
-        t.contains(done.out, "schema_registry = http://me:***@a.example http://me:***@b.example/x")
 
 
 @test
