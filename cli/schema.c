@@ -126,7 +126,7 @@ static enum eb_status from_hex(const char *text, size_t len, struct ebi_bytes *b
 }
 
 static enum eb_status encode_line(struct job *job, const char *line, size_t len, struct eb_error *err) {
-    enum eb_status status = ebi_data_from_json(job->data, "data", line, len, err);
+    enum eb_status status = ebi_data_from_printed_json(job->data, "data", line, len, err);
 
     if (status == EB_OK)
         status = ebi_data_to_avro(job->data, &job->body, err);

@@ -60,8 +60,14 @@ enum eb_status ebi_data_from_avro_of(struct ebi_data *, const struct ebi_resolve
  * map by its number, since keys may be personal. Data is unchanged when it is refused. */
 enum eb_status ebi_data_from_json(struct ebi_data *, const char *root, const char *json, size_t len, struct eb_error *);
 
+/* The same for what ebi_data_to_json has written, of an event that is sent again: "NaN", "Infinity" and "-Infinity" stand
+ * for numbers where a float or double is expected and no text. */
+enum eb_status ebi_data_from_printed_json(struct ebi_data *, const char *root, const char *json, size_t len,
+                                          struct eb_error *);
+
 /* Adds the data as compact JSON: fields in schema order, all of them; text unescaped UTF-8, doubles so that they read
- * back the same, bytes as base64. EB_PERMANENT: a required field is not set, or a double is one that JSON has not. */
+ * back the same, or the text "NaN", "Infinity" or "-Infinity"; bytes as base64. EB_PERMANENT: a required field is not
+ * set. */
 enum eb_status ebi_data_to_json(const struct ebi_data *, struct ebi_bytes *, struct eb_error *);
 
 /* A valid example, the same each time, that shows every field: believable names, times and course keys. */

@@ -148,7 +148,10 @@ enum eb_status ebi_data_set_double(struct ebi_data *data, const char *path, doub
 
     if (status != EB_OK)
         return status;
-    if (target.node->kind == EBI_FLOAT && isinf((float)value) && !isinf(value))
+    if (!isfinite(value))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: expected a finite number, found %s", path,
+                         isnan(value) ? "NaN" : "an infinite one");
+    if (target.node->kind == EBI_FLOAT && isinf((float)value))
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: a number beyond the range of a float", path);
     status = make(data, &target, &slot, err);
     if (status != EB_OK)

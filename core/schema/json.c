@@ -64,6 +64,10 @@ static size_t pass_digits(struct reader *reader) {
 
 static bool pass_number(struct reader *reader) {
     take(reader, '-');
+    if (reader->at < reader->end && *reader->at == 'N')
+        return pass_word(reader, "NaN");                /* who reads the value refuses it, and can say where it is */
+    if (reader->at < reader->end && *reader->at == 'I')
+        return pass_word(reader, "Infinity");
     if (!take(reader, '0') && pass_digits(reader) == 0)
         return refuse(reader, "a value is missing");
     if (take(reader, '.') && pass_digits(reader) == 0)

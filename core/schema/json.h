@@ -7,8 +7,9 @@
 #include <eventbus/error.h>
 
 /* Checks that the text is one JSON object (strictly, as ebi_data_from_json does; nested values are checked as well, 64
- * levels deep at most) and calls each for its members: name is unescaped and NUL-ended (one of more than 255 bytes or
- * with a U+0000 is refused), value the raw JSON text. A status other than EB_OK from it ends the walk and is answered.
+ * levels deep at most; NaN and Infinity are passed over like numbers, so that who reads the value can say where they are)
+ * and calls each for its members: name is unescaped and NUL-ended (one of more than 255 bytes or with a U+0000 is refused),
+ * value the raw JSON text. A status other than EB_OK from it ends the walk and is answered.
  * EB_PERMANENT, EB_KIND_DATA: what is wrong, at which byte; EB_FATAL: no memory. */
 enum eb_status ebi_json_members(const char *json, size_t len,
                                 enum eb_status (*each)(void *arg, const char *name, const char *value, size_t len,

@@ -260,6 +260,8 @@ static bool read_branch(struct ebi_json *json, const struct ebi_node *node, stru
                         const struct ebi_place *place) {
     const struct ebi_node *branch = ebi_node_branch(json->schema, node, look_of(json));
 
+    if (!branch && ebi_json_looks_non_finite(json))
+        branch = ebi_node_branch(json->schema, node, EBI_LOOK_REAL);
     if (!branch)
         return ebi_json_misfit(json, node, place);
     ebi_take_branch(node, frame + node->slot, branch);
@@ -335,11 +337,11 @@ static bool read_all(struct ebi_json *json, struct ebi_slot *frame) {
     return json->at == json->end || ebi_json_broken(json, root, NULL, "something follows the object");
 }
 
-enum eb_status ebi_data_from_json(struct ebi_data *data, const char *root, const char *text, size_t len,
-                                  struct eb_error *err) {
+static enum eb_status from_json(struct ebi_data *data, const char *root, const char *text, size_t len, bool printed,
+                                struct eb_error *err) {
     struct ebi_values before = data->now;
     struct ebi_json json = { .start = text, .at = text, .end = text + len, .root = root, .schema = data->schema,
-                             .slots = ebi_slots_for(len), .arena = &data->next.arena, .err = err };
+                             .printed = printed, .slots = ebi_slots_for(len), .arena = &data->next.arena, .err = err };
 
     if (len > EBI_TEXT_MOST)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: JSON of more than %d bytes", root, EBI_TEXT_MOST);
@@ -353,4 +355,14 @@ enum eb_status ebi_data_from_json(struct ebi_data *data, const char *root, const
     data->now = data->next;
     data->next = before;
     return EB_OK;
+}
+
+enum eb_status ebi_data_from_json(struct ebi_data *data, const char *root, const char *text, size_t len,
+                                  struct eb_error *err) {
+    return from_json(data, root, text, len, false, err);
+}
+
+enum eb_status ebi_data_from_printed_json(struct ebi_data *data, const char *root, const char *text, size_t len,
+                                          struct eb_error *err) {
+    return from_json(data, root, text, len, true, err);
 }

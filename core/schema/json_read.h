@@ -8,6 +8,7 @@
 struct ebi_json {
     const char *start, *at, *end;
     const char *root;           /* what the data is called in errors */
+    bool printed;               /* by ebi_data_to_json: texts stand for numbers that are not finite */
     const struct ebi_schema *schema;
     size_t slots;               /* how many more slots items may take */
     struct ebi_arena *arena;
@@ -42,6 +43,9 @@ static inline char ebi_json_peek(struct ebi_json *json) {
 /* A string, json->at behind its first quote, put to json->text with a NUL behind it; *end is that NUL's place, which
  * json->text has still to be moved behind if the text is to stay. */
 bool ebi_json_string(struct ebi_json *, const struct ebi_node *, const struct ebi_place *, char **end);
+
+/* Whether a text stands here in place of a number that is not finite. */
+bool ebi_json_looks_non_finite(const struct ebi_json *);
 
 /* A number as an int or long, or as a float or double. */
 bool ebi_json_whole(struct ebi_json *, const struct ebi_node *, const struct ebi_place *, int64_t *);

@@ -300,10 +300,32 @@ static double read_slowly(struct ebi_json *json, const struct ebi_node *node, si
     return node->kind == EBI_FLOAT ? (double)ebi_parse_float(json->text) : ebi_parse_double(json->text);
 }
 
+bool ebi_json_looks_non_finite(const struct ebi_json *json) {
+    double number;
+
+    return json->printed && ebi_read_non_finite_json(json->at, (size_t)(json->end - json->at), &number) > 0;
+}
+
+/* As some writers of JSON do, Python's among them. */
+static bool names_non_finite(const struct ebi_json *json) {
+    const char *at = json->at + (json->at < json->end && *json->at == '-');
+
+    return at < json->end && (*at == 'N' || *at == 'I');
+}
+
 bool ebi_json_real(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, double *real) {
     struct parts parts = { .all = true };
     const char *end;
 
+    if (json->printed) {
+        size_t len = ebi_read_non_finite_json(json->at, (size_t)(json->end - json->at), real);
+
+        json->at += len;
+        if (len > 0)
+            return true;
+    }
+    if (names_non_finite(json))
+        return misfit(json, node, place, "NaN or Infinity, which are no numbers of JSON");
     if (!begins_number(json, node, place))
         return false;
     end = split_number(json, &parts);

@@ -104,19 +104,20 @@ static void put_whole(struct ebi_out *out, int64_t whole) {
     out->at += len;
 }
 
-static bool put_real(struct writer *w, const struct ebi_node *node, double real, const struct ebi_place *place) {
-    char where[EBI_WHERE_ROOM];
+static void put_plain(struct ebi_out *out, const char *text) {
+    size_t len = strlen(text);
 
-    if (!isfinite(real)) {
-        w->status = ebi_error(w->err, EB_PERMANENT, EB_KIND_DATA, "%s: %s, which JSON has no number for",
-                              ebi_where("data", node, place, where), isnan(real) ? "not a number" : "infinite");
-        return false;
-    }
-    if (node->kind == EBI_FLOAT)
-        w->out.at += ebi_print_float((float)real, w->out.at);
+    memcpy(out->at, text, len);
+    out->at += len;
+}
+
+static void put_real(struct ebi_out *out, const struct ebi_node *node, double real) {
+    if (!isfinite(real))
+        put_plain(out, ebi_non_finite_json(real));      /* no service sets one, but a broker may bring it */
+    else if (node->kind == EBI_FLOAT)
+        out->at += ebi_print_float((float)real, out->at);
     else
-        w->out.at += ebi_print_double(real, w->out.at);
-    return true;
+        out->at += ebi_print_double(real, out->at);
 }
 
 static bool put_bytes(struct writer *w, const struct ebi_slot *slot) {
@@ -126,11 +127,6 @@ static bool put_bytes(struct writer *w, const struct ebi_slot *slot) {
     w->out.at = ebi_base64_write(w->out.at, slot->text, slot->len);
     *w->out.at++ = '"';
     return true;
-}
-
-static void put_plain(struct ebi_out *out, const char *text, size_t len) {
-    memcpy(out->at, text, len);
-    out->at += len;
 }
 
 /* ---- What holds others ---- */
@@ -185,10 +181,10 @@ static bool write_set(struct writer *w, const struct ebi_node *node, const struc
 
     switch ((enum ebi_kind)node->kind) {
     case EBI_NULL:
-        put_plain(&w->out, "null", 4);
+        put_plain(&w->out, "null");
         return true;
     case EBI_BOOLEAN:
-        put_plain(&w->out, slot->whole ? "true" : "false", slot->whole ? 4 : 5);
+        put_plain(&w->out, slot->whole ? "true" : "false");
         return true;
     case EBI_INT:
     case EBI_LONG:
@@ -196,7 +192,8 @@ static bool write_set(struct writer *w, const struct ebi_node *node, const struc
         return true;
     case EBI_FLOAT:
     case EBI_DOUBLE:
-        return put_real(w, node, slot->real, place);
+        put_real(&w->out, node, slot->real);
+        return true;
     case EBI_STRING:
         return put_string(w, slot->text, slot->len);
     case EBI_BYTES:
@@ -227,7 +224,7 @@ static bool write_value(struct writer *w, const struct ebi_node *node, const str
     if (slot->state != EBI_SET && (node->kind != EBI_RECORD || node->optional)) {
         if (!ebi_node_nullable(w->schema, node))
             return missing(w, node, place);
-        put_plain(&w->out, "null", 4);
+        put_plain(&w->out, "null");
         return true;
     }
     return write_set(w, node, slot, frame, place);

@@ -35,6 +35,27 @@ int ebi_quick_double(unsigned long long digits, int exponent, double *number) {
     return true;                /* both exact, so the one operation rounds as reading the text would */
 }
 
+static const struct {
+    const char *json;
+    double number;
+} non_finite[] = {{"\"NaN\"", NAN}, {"\"Infinity\"", INFINITY}, {"\"-Infinity\"", -INFINITY}};
+
+const char *ebi_non_finite_json(double number) {
+    return non_finite[isnan(number) ? 0 : number > 0 ? 1 : 2].json;
+}
+
+size_t ebi_read_non_finite_json(const char *text, size_t len, double *number) {
+    for (size_t i = 0; i < sizeof non_finite / sizeof *non_finite; i++) {
+        size_t its = strlen(non_finite[i].json);
+
+        if (its <= len && memcmp(text, non_finite[i].json, its) == 0) {
+            *number = non_finite[i].number;
+            return its;
+        }
+    }
+    return 0;
+}
+
 enum width { FLOAT, DOUBLE };
 
 /* A number's digits, the point behind the first of them, and its exponent. */

@@ -11,6 +11,13 @@ enum { EBI_NUMBER_ROOM = 32 };
 size_t ebi_print_double(double, char text[EBI_NUMBER_ROOM]);
 size_t ebi_print_float(float, char text[EBI_NUMBER_ROOM]);      /* so that it reads back as the same float */
 
+/* JSON has no numbers for what is not finite. In its place stands a text, as in JSON for Protocol Buffers: "NaN",
+ * "Infinity", "-Infinity", with its quotes. */
+const char *ebi_non_finite_json(double);
+
+/* The other way, for text that begins so: answers its length; 0: it does not. */
+size_t ebi_read_non_finite_json(const char *text, size_t len, double *number);
+
 /* Reads a number of JSON's form, NUL-ended; beyond the range: infinite. */
 double ebi_parse_double(const char *text);
 float ebi_parse_float(const char *text);

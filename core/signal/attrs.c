@@ -67,20 +67,21 @@ static enum eb_status take(struct eb_text text, const char *name, const char **f
     return EB_OK;
 }
 
-/* Numbers with dots between them: Python makes a tuple of ints of it. */
-static enum eb_status take_version(struct eb_text text, const char **field, struct eb_error *err) {
+bool ebi_is_version(const char *text, size_t len) {
     bool digit = false;
 
-    for (size_t i = 0; i < text.len; i++) {
-        if (!(text.data[i] >= '0' && text.data[i] <= '9') && !(digit && text.data[i] == '.'))
-            goto bad;
-        digit = text.data[i] != '.';
+    for (size_t i = 0; i < len; i++) {
+        if (!(text[i] >= '0' && text[i] <= '9') && !(digit && text[i] == '.'))
+            return false;
+        digit = text[i] != '.';
     }
-    if (text.data && !digit)
-        goto bad;
+    return digit;
+}
+
+static enum eb_status take_version(struct eb_text text, const char **field, struct eb_error *err) {
+    if (text.data && !ebi_is_version(text.data, text.len))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute sourcelib is not numbers with dots, as 11.2.0");
     return take(text, "sourcelib", field, err);
-bad:
-    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute sourcelib is not numbers with dots, as 11.2.0");
 }
 
 enum eb_status ebi_attrs_take(struct eb_event *event, const struct eb_message *message, struct eb_error *err) {

@@ -237,7 +237,7 @@ static enum eb_status take_envelope(struct eb_event *event, const struct envelop
     }
     status = eb_event_set_metadata(event, &meta, err);
     if (status == EB_OK)
-        status = ebi_data_from_json(event->data, "data", said->data, said->data_len, err);
+        status = ebi_data_from_printed_json(event->data, "data", said->data, said->data_len, err);
     return status;
 }
 

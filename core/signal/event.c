@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
+#include "signal/attrs.h"
 
 /* All that is not its own: as in an event that nobody has told anything. */
 static void set_origin(struct eb_event *event) {
@@ -110,9 +112,16 @@ static enum eb_status check_metadata(const struct eb_metadata *meta, struct eb_e
 
     if (meta->id && !ebi_uuid_valid(meta->id, strlen(meta->id)))
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "id \"%.64s\" is not a UUID", plain(meta->id) ? meta->id : "?");
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i].text && !plain(texts[i].text))
             return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s holds a control character", texts[i].name);
+        if (texts[i].text && !ebi_utf8_valid(texts[i].text, strlen(texts[i].text)))
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s is not UTF-8", texts[i].name);
+    }
+    if (meta->sourcelib && !ebi_is_version(meta->sourcelib, strlen(meta->sourcelib)))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "sourcelib is not numbers with dots, as 11.2.0");
+    if (meta->minorversion < 0)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "minorversion is below 0");
     if (meta->time_us < first_us || meta->time_us > last_us)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "time is outside the years 1 to 9999");
     return EB_OK;

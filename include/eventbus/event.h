@@ -50,7 +50,8 @@ enum eb_status eb_event_reset(struct eb_event *, struct eb_error *);
 const struct eb_metadata *eb_event_metadata(const struct eb_event *);
 
 /* Takes over type-independent metadata, say of an event that is sent again. NULL texts keep what is there.
- * EB_PERMANENT: the id is no UUID, a text holds a control character, or the time is outside the years 1 to 9999. */
+ * EB_PERMANENT: what no receiver would take: the id is no UUID, a text is not UTF-8 or holds a control character, sourcelib
+ * is not numbers with dots, minorversion is below 0, or the time is outside the years 1 to 9999. */
 enum eb_status eb_event_set_metadata(struct eb_event *, const struct eb_metadata *, struct eb_error *);
 
 /* Setting a field. Values are copied; text is UTF-8. An optional field takes its value or null. EB_PERMANENT with kind
@@ -59,14 +60,15 @@ enum eb_status eb_event_set_string(struct eb_event *, const char *path, const ch
 enum eb_status eb_event_set_text(struct eb_event *, const char *path, const char *text, size_t len, struct eb_error *);
 enum eb_status eb_event_set_bytes(struct eb_event *, const char *path, const void *bytes, size_t len, struct eb_error *);
 enum eb_status eb_event_set_long(struct eb_event *, const char *path, int64_t value, struct eb_error *);
-enum eb_status eb_event_set_double(struct eb_event *, const char *path, double value, struct eb_error *);
+enum eb_status eb_event_set_double(struct eb_event *, const char *path, double value, struct eb_error *);      /* finite */
 enum eb_status eb_event_set_bool(struct eb_event *, const char *path, int value, struct eb_error *);
 enum eb_status eb_event_set_null(struct eb_event *, const char *path, struct eb_error *);
 
 /* Sets a list or a map to have no items, or an optional record to be there with all fields unset. */
 enum eb_status eb_event_set_empty(struct eb_event *, const char *path, struct eb_error *);
 
-/* All of the data from one JSON object, as "data" stands in a CloudEvent. Nothing is changed when it is refused. */
+/* All of the data from one JSON object, as "data" stands in a CloudEvent. Nothing is changed when it is refused, as for a
+ * number that is not finite. */
 enum eb_status eb_event_set_json(struct eb_event *, const char *json, size_t len, struct eb_error *);
 
 /* Reading a field. EB_OK; EB_EMPTY: it is null (the result is not written); else as for setting. Texts and bytes are
@@ -86,8 +88,8 @@ enum eb_status eb_event_count(const struct eb_event *, const char *path, size_t 
 enum eb_status eb_event_map_key(const struct eb_event *, const char *path, size_t i, const char **key, size_t *len,
                                 struct eb_error *);
 
-/* The data as JSON, or the whole event as one line of CloudEvents 1.0 structured JSON. NUL-ended, to be freed by the
- * caller with free(). EB_PERMANENT: a required field is not set. */
+/* The data as JSON, or the whole event as one line of CloudEvents 1.0 structured JSON. A number that is not finite, which
+ * only a broker can bring, is the text "NaN", "Infinity" or "-Infinity". NUL-ended, to be freed by the caller with free(). EB_PERMANENT: a required field is not set. */
 enum eb_status eb_event_data_json(const struct eb_event *, char **json, size_t *len, struct eb_error *);
 enum eb_status eb_event_json(const struct eb_event *, char **json, size_t *len, struct eb_error *);
 

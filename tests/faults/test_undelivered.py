@@ -227,6 +227,34 @@ def keys_come_back_byte_for_byte(t):
         t.equal([row.get(name) for row in kept(t)], [row.get(name) for row in recorded], f"{name} in the file")
 
 
+GRADES = "org.openedx.learning.course.persistent_grade_summary.changed.v1"
+
+
+@test
+def numbers_that_are_not_finite_are_refused_of_a_sender_and_sent_again_of_a_broker(t):
+    sample, = t.run("signals", GRADES, "--sample").json()
+    names = [name for name, value in sample["data"]["grade"].items() if isinstance(value, float)]
+    t.check(names, f"a double in {sample['data']}")
+    for number in ("NaN", "Infinity", "-Infinity", "1e999"):
+        text = json.dumps({"grade": {**sample["data"]["grade"], names[0]: "HERE"}}).replace('"HERE"', number)
+        done = t.run("produce", "--signal", GRADES, "--topic", "a", "--data", text, status=4)
+        t.contains(done.err, f"data.grade.{names[0]}: expected double, found")
+        whole = json.dumps({**sample, "data": "HERE"}).replace('"HERE"', text)
+        t.contains(t.run("produce", "--topic", "a", "-", stdin=whole, status=4).err, f"data.grade.{names[0]}: ")
+        text = text.replace(number, f'"{number}"')
+        t.run("produce", "--signal", GRADES, "--topic", "a", "--data", text, status=4)
+    data = {"grade": {**sample["data"]["grade"], names[0]: "-Infinity"}}
+    body = t.run("schema", "encode", "--signal", GRADES, "--hex", stdin=json.dumps(data)).out
+    t.equal(t.run("schema", "decode", "--signal", GRADES, "--hex", stdin=body).json(), [data])
+    keep(t, {**sample, "topic": "a", "data": data})             # as it is kept of an event that a broker brought
+    t.run("produce", "--undelivered")
+    recorded = stored(t, "a")
+    t.equal([row["data"] for row in recorded], [data])
+    t.run("produce", "--topic", "b", "-", stdin=json.dumps(recorded[0]))
+    t.equal([row["data"] for row in stored(t, "b")], [data])
+    t.contains(t.run("consume", "-t", "b", "--format", "pretty", "--exit-at-end").out, '"-Infinity"')
+
+
 @test
 def a_key_that_is_given_in_both_forms_is_refused(t):
     both = event("a", "k", partitionkeybase64="aw==")

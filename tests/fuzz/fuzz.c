@@ -119,14 +119,9 @@ static void same_forms(const struct ebi_data *data, const struct ebi_bytes *json
     ebi_bytes_free(&again);
 }
 
-/* Avro has numbers that JSON has no form for. */
-static bool has_no_json(const struct ebi_data *data) {
-    struct ebi_bytes json = {0};
-    struct eb_error err = {0};
-    enum eb_status status = ebi_data_to_json(data, &json, &err);
-
-    ebi_bytes_free(&json);
-    return status == EB_PERMANENT && strstr(err.text, "which JSON has no number for");
+/* Avro has numbers that stand as text in JSON: which NaN it was, or that it was none in a union with text, is not told. */
+static bool has_non_finite(const struct ebi_bytes *json) {
+    return strstr(json->data, "\"NaN\"") || strstr(json->data, "Infinity\"");
 }
 
 static void same_bytes(struct ebi_data *copy, const struct ebi_bytes *avro) {
@@ -135,7 +130,17 @@ static void same_bytes(struct ebi_data *copy, const struct ebi_bytes *avro) {
 
     fuzz_done(ebi_data_from_avro(copy, avro->data, avro->len, &err), &err, "its own Avro form");
     fuzz_done(ebi_data_to_avro(copy, &again, &err), &err, "back from Avro");
-    fuzz_promise(fuzz_same(avro, &again), "other bytes for data that has no JSON");
+    fuzz_promise(fuzz_same(avro, &again), "other bytes for data with a number that is not finite");
+    ebi_bytes_free(&again);
+}
+
+static void same_json(struct ebi_data *copy, const struct ebi_bytes *json) {
+    struct ebi_bytes again = {0};
+    struct eb_error err = {0};
+
+    fuzz_done(ebi_data_from_printed_json(copy, "data", json->data, json->len, &err), &err, json->data);
+    fuzz_done(ebi_data_to_json(copy, &again, &err), &err, "back from JSON");
+    fuzz_promise(fuzz_same(json, &again), "JSON was %s, is %s", json->data, again.data);
     ebi_bytes_free(&again);
 }
 
@@ -151,13 +156,14 @@ bool fuzz_round_trip(const struct ebi_data *data) {
         fuzz_promise(ebi_data_to_json(data, &json, NULL) == EB_PERMANENT, "not complete, but there is JSON: %s",
                      json.data);
         fuzz_promise(ebi_data_to_avro(data, &avro, NULL) == EB_PERMANENT, "not complete, but there are bytes");
-    } else if (has_no_json(data)) {
-        fuzz_done(ebi_data_to_avro(data, &avro, &err), &err, "complete data to Avro");
-        same_bytes(copy, &avro);
     } else {
         fuzz_done(ebi_data_to_json(data, &json, &err), &err, "complete data to JSON");
         fuzz_done(ebi_data_to_avro(data, &avro, &err), &err, "complete data to Avro");
         fuzz_promise(ebi_utf8_valid(json.data, json.len), "JSON that is not UTF-8");
+        same_json(copy, &json);
+        same_bytes(copy, &avro);
+    }
+    if (complete && !has_non_finite(&json)) {
         fuzz_done(ebi_data_from_json(copy, "data", json.data, json.len, &err), &err, json.data);
         same_forms(copy, &json, &avro, "back from JSON");
         fuzz_done(ebi_data_from_avro(copy, avro.data, avro.len, &err), &err, "its own Avro form");

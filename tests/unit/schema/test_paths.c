@@ -168,7 +168,10 @@ Test(paths, a_value_of_another_type_or_beyond_its_range_is_refused) {
     cr_assert_eq(ebi_data_set_long(data, "small", INT64_C(1) << 31, &err), EB_PERMANENT);
     cr_assert_str_eq(err.text, "small: a number beyond the 32 bits of an int");
     cr_assert_eq(ebi_data_set_double(data, "single", 1e39, &err), EB_PERMANENT);
-    cr_assert_eq(ebi_data_set_double(data, "single", INFINITY, &err), EB_OK);
+    cr_assert_eq(ebi_data_set_double(data, "single", INFINITY, &err), EB_PERMANENT);
+    cr_assert_str_eq(err.text, "single: expected a finite number, found an infinite one");
+    cr_assert_eq(ebi_data_set_double(data, "single", NAN, &err), EB_PERMANENT);
+    cr_assert_str_eq(err.text, "single: expected a finite number, found NaN");
     cr_assert_eq(ebi_data_set_bytes(data, "hash", "abc", 3, &err), EB_PERMANENT);
     cr_assert_str_eq(err.text, "hash: expected 4 bytes, found 3");
     cr_assert_eq(ebi_data_set_text(data, "color", "PINK", 4, &err), EB_PERMANENT);

@@ -157,3 +157,22 @@ Test(cloudevent, texts_of_the_broker_and_of_the_sender_are_escaped) {
     cr_assert(!strstr(line.data, "\xc2\x9b") && !strstr(line.data, "\xe2\x80"), "%s", line.data);
     ebi_bytes_free(&line);
 }
+
+Test(cloudevent, metadata_that_no_receiver_would_take_is_refused_when_it_is_set) {
+    const struct {
+        struct eb_metadata meta;
+        const char *why;
+    } cases[] = {
+        {{.source = "openedx/\xff/web"}, "source is not UTF-8"},
+        {{.sourcehost = "\xed\xa0\x80"}, "sourcehost is not UTF-8"},
+        {{.sourcelib = "eleven"}, "sourcelib"},
+        {{.sourcelib = ""}, "sourcelib"},
+        {{.minorversion = -1}, "minorversion"},
+    };
+    struct eb_error err;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_expect_eq(eb_event_set_metadata(event, &cases[i].meta, &err), EB_PERMANENT, "%s", cases[i].why);
+        cr_expect(strstr(err.text, cases[i].why), "%s, and not: %s", cases[i].why, err.text);
+    }
+}
