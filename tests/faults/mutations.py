@@ -32,6 +32,7 @@ TARGETS = ["libeventbus.la", "eventbus", "sqlite.la"]
 # Where the tests that find mutations are, and what they need beside TARGETS.
 TESTS = {
     "tests/faults": ["tests/faults/killer.la", "tests/faults/worker"],
+    "tests/process": [],
     "plugins/redis/tests": ["redis.la"],
     "plugins/kafka/tests": ["kafka.la", "tests/brokers/kafka_mock", "tests/brokers/kafka_raw"],
     "plugins/registry/tests": ["plugins/registry/tests/ask"],
