@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/clock_watch.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/thread.h"
@@ -227,6 +228,7 @@ static bool is_settled(const struct eb_consumer *consumer) {
 static int32_t turn(struct eb_consumer *consumer, bool take_more, int64_t by, struct eb_error *err) {
     int64_t now = consumer->turn_ms = ebi_ticks_ms();
 
+    ebi_clock_watch(consumer->parts.log, now);
     pthread_mutex_lock(&consumer->lock);
     int64_t due = do_due(consumer, now);
     pthread_mutex_unlock(&consumer->lock);
