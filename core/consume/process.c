@@ -77,7 +77,10 @@ enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct eb
         return EBI_SUCCEEDED;
     eb_event_free(*event);
     *event = NULL;
-    return run->status == EB_PERMANENT ? EBI_UNUSABLE : EBI_FAILED;     /* no memory: another time */
+    if (run->status == EB_PERMANENT)
+        return EBI_UNUSABLE;
+    run->cause = EBI_OWN_TROUBLE;       /* no memory */
+    return EBI_FAILED;
 }
 
 /* ---- Running ---- */
@@ -129,6 +132,7 @@ static void run_signal(const struct eb_event *event, struct ebi_run *run) {
             ebi_error_context(&run->error, "%zu receivers out of %zu failed, %s", outcome.failed, outcome.receivers,
                               worst->receiver);
     } else if (run->status != EB_OK) {
+        run->cause = run->status == EB_PERMANENT ? EBI_RECEIVERS_FAULT : EBI_OWN_TROUBLE;
         snprintf(run->receiver, sizeof run->receiver, "sending");
     }
     eb_outcome_free(&outcome);

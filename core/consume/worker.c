@@ -32,6 +32,7 @@ static void work_on(struct ebi_hand *hand, struct ebi_taken *taken) {
         struct ebi_run run;
 
         run.status = EB_OK;             /* the rest is filled with a failure */
+        run.cause = EBI_RECEIVERS_FAULT;
         run.wait_ms = 0;
         run.receiver[0] = '\0';
         enum ebi_outcome outcome = ebi_process(hand, taken, &run);
@@ -536,6 +537,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
     ebi_decoder_free(consumer->decoder);
     ebi_bytes_free(&consumer->lane);
     ebi_cancel_free(&consumer->cancel);
+    ebi_supervisor_free(&consumer->supervisor);
     ebi_member_leave(&consumer->member);
     ebi_task_free(&consumer->task);
     sem_destroy(&consumer->wake_asked);
@@ -553,7 +555,8 @@ static void choose_outside(struct eb_consumer *consumer, const struct ebi_worker
     const char *command = wishes->exec ? wishes->exec : wishes->webhook ? NULL : settings->exec,
                *url = wishes->webhook ? wishes->webhook : wishes->exec ? NULL : settings->webhook;
 
-    consumer->exec = (struct ebi_exec_settings){command, settings->receiver_timeout};
+    consumer->supervisor.command = command;
+    consumer->exec = (struct ebi_exec_settings){command, &consumer->supervisor, settings->receiver_timeout};
     consumer->webhook = (struct ebi_webhook_settings){url, settings->receiver_timeout, settings->retry_max};
     if (command)
         consumer->outside = (struct ebi_outside_kind){ebi_exec_make, &consumer->exec};
@@ -661,6 +664,7 @@ enum eb_status ebi_worker_new(const struct ebi_worker_parts *parts, const struct
     ebi_cond_init(&consumer->work);
     sem_init(&consumer->wake_asked, 0, 0);
     ebi_dispatch_init(&consumer->dispatch);
+    ebi_supervisor_init(&consumer->supervisor, NULL);
     consumer->host = ebi_intake_host(consumer);
     status = ebi_task_make(parts->config, parts->bus, options, &consumer->task, err);
     if (status == EB_OK)

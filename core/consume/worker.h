@@ -11,6 +11,7 @@
 #include <eventbus/signal.h>
 #include "base/fork.h"
 #include "base/log.h"
+#include "base/supervisor.h"
 #include "consume/dispatch.h"
 #include "consume/member.h"
 #include "consume/outside.h"
@@ -45,6 +46,13 @@ struct ebi_counters {
     atomic_ullong received, succeeded, retried, dead_lettered, skipped, returned;
 };
 
+/* The worker's own trouble, which keeps it from running receivers. Times are of ebi_ticks_ms; 0: never. */
+struct ebi_trouble {
+    int64_t since_ms, last_ms;          /* since: 0 again as soon as a receiver has run */
+    uint32_t tries;                     /* in a row that ran no receiver */
+    bool any_ran;                       /* a receiver has run since the worker was opened */
+};
+
 /* A thread that runs receivers, and what it keeps from one event to the next. */
 struct ebi_hand {
     struct eb_consumer *consumer;
@@ -65,6 +73,7 @@ struct eb_consumer {
     struct ebi_sender *dead_letters;    /* NULL: none are kept */
     struct ebi_outside_kind outside;
     struct ebi_exec_settings exec;
+    struct ebi_supervisor supervisor;   /* starts the commands of exec */
     struct ebi_webhook_settings webhook;
     struct ebi_cancel cancel;
     struct ebi_counters counters;
@@ -94,6 +103,7 @@ struct eb_consumer {
     struct ebi_first_failure *first_failures;           /* of events that the broker holds for a retry: see judge.c */
     struct ebi_grave *graves;           /* dead-letter topics that are there, see bury.c */
     uint32_t consecutive_errors;
+    struct ebi_trouble trouble;         /* why receivers cannot be run */
     uint64_t settled;                   /* events, for count */
     bool drained_late;                  /* receivers were still running when the drain was over */
     bool failed;                        /* the worker is to end with this */
