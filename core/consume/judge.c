@@ -292,6 +292,18 @@ static bool judge_unusable(struct eb_consumer *consumer, struct ebi_taken *taken
     return give_up(consumer, taken, consumer->task.settings.on_failure == 0);
 }
 
+static void stop_unheard(struct eb_consumer *consumer, struct ebi_taken *taken) {
+    struct eb_text type = ebi_attr(&taken->message, "type");
+    struct eb_error why;
+
+    ebi_error(&why, EB_PERMANENT, EB_KIND_CONFIG,
+              "stopped at event %s of topic %s, which was handed back: no receiver is connected for %.*s, or the signal is disabled "
+              "(on_no_receiver = stop)", ebi_position_of(&taken->message),
+              ebi_short_topic(consumer->task.prefix, taken->message.topic.data), (int)type.len, type.data ? type.data : "");
+    ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+    ebi_consumer_fail(consumer, &why);
+}
+
 static bool judge_unknown(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
     note_failure(consumer, taken, run, false);
     if (consumer->task.settings.on_unknown == 0) {
@@ -334,6 +346,9 @@ bool ebi_judge(struct eb_consumer *consumer, struct ebi_taken *taken, enum ebi_o
         break;
     case EBI_UNKNOWN:
         bury = judge_unknown(consumer, taken, run);
+        break;
+    case EBI_UNHEARD:
+        stop_unheard(consumer, taken);
         break;
     case EBI_CANCELLED:
         ebi_dispatch_return(&consumer->dispatch, taken, now);

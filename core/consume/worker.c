@@ -14,6 +14,8 @@
 #include "base/thread.h"
 #include "consume/outside_check.h"
 #include "plugin/host_log.h"
+#include "produce/producer.h"
+#include "signal/registry.h"
 
 enum { LONGEST_WAIT_MS = 1000, CLOSE_MS = 5000, CANCEL_GRACE_MS = 5000, PAUSE_AFTER_ERROR_MS = 1000 };
 static const struct ebi_backoff reopening = {.first_ms = 500, .max_ms = 30000, .jitter = 0.2};
@@ -493,6 +495,23 @@ static enum eb_status answer(struct eb_consumer *consumer, struct eb_error *err)
     return status;
 }
 
+/* A program without any receiver acknowledges all events for nothing: it is told so, or does not begin. */
+static enum eb_status check_heard(struct eb_consumer *consumer, struct eb_error *err) {
+    const char *group = consumer->task.group;
+
+    if (consumer->outside.make || ebi_signals_heard(consumer->parts.signals, NULL, ebi_general_handler))
+        return EB_OK;
+    if (consumer->task.needs_receivers)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                         "group %s: no receiver is connected; call eb_connect before eb_consumer_run, or set exec or webhook", group);
+    if (!consumer->told_unheard) {
+        consumer->told_unheard = true;
+        ebi_log_line(consumer->parts.log, EBI_WARNING,
+                     "group %s: no receiver is connected: all events are acknowledged, and nothing is done (on_no_receiver)", group);
+    }
+    return EB_OK;
+}
+
 enum eb_status eb_consumer_run(struct eb_consumer *consumer, struct eb_error *err) {
     enum eb_status status;
 
@@ -501,6 +520,9 @@ enum eb_status eb_consumer_run(struct eb_consumer *consumer, struct eb_error *er
                          "the consumer was opened before this process was forked; open it after the fork");
     if (atomic_load(&consumer->run_over))
         return ebi_error(err, EB_FATAL, EB_KIND_CONFIG, "the consumer has run to its end; close it and open another one");
+    status = check_heard(consumer, err);
+    if (status != EB_OK)
+        return status;
     ebi_thread_block_signals(&consumer->callers_signals);
     status = start_hands(consumer, err);
     if (status == EB_OK)

@@ -83,6 +83,7 @@ struct eb_consumer {
     struct ebi_left left;
     atomic_int stops;                   /* how often eb_consumer_stop was called */
     atomic_bool run_over;
+    bool told_unheard;                  /* it was said, before the hands began, that the program has no receivers */
     sigset_t callers_signals;           /* the mask of the thread that called eb_consumer_run */
     sem_t wake_asked;                   /* posted where the plugin may not be woken: in signal handlers, in its own calls */
     pthread_t stopper;                  /* waits for it */
@@ -126,6 +127,7 @@ enum ebi_outcome {
     EBI_FAILED,                         /* a receiver failed: retriable or permanent, see run.status */
     EBI_UNUSABLE,                       /* it can never be run: flawed, undecodable */
     EBI_UNKNOWN,                        /* no signal has its type */
+    EBI_UNHEARD,                        /* the program has no receiver for it, and that is not allowed */
     EBI_CANCELLED
 };
 enum ebi_outcome ebi_process(struct ebi_hand *, struct ebi_taken *, struct ebi_run *);
