@@ -36,6 +36,9 @@ TESTS = {
     "plugins/redis/tests": ["redis.la"],
     "plugins/kafka/tests": ["kafka.la", "tests/brokers/kafka_mock", "tests/brokers/kafka_raw"],
     "plugins/registry/tests": ["plugins/registry/tests/ask"],
+    "tests/process": [],
+    "tests/unit/bus": [],
+    "tests/unit/consume": [],
 }
 TRIES = 4                   # which moment a process dies at is chance, and some faults need the right one
 TEST_SECONDS = 300
@@ -56,8 +59,10 @@ def tests_by_file():
 
 
 def unit_program(file):
-    """Of plugins/NAME/tests/FILE.c."""
+    """Of plugins/NAME/tests/FILE.c, or tests/unit/ROOM/FILE.c."""
     folder = os.path.dirname(file)
+    if folder.startswith("tests/unit/"):
+        return f"tests/unit/unit_{os.path.basename(folder)}"
     return f"{folder}/unit_{folder.split('/')[1]}"
 
 
