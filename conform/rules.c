@@ -91,7 +91,7 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
         "what-is-returned-comes-again|an-ack-never-covers-an-unsettled-message" },
     [EBC_FREE_RETURN] = { 0, "EB_RETURN does not raise deliveries" },
     [EBC_RETRY] = { 0, "counts as failed; again after delay_ms." },
-    [EBC_RETRY_COUNTS] = { 0, "in: EB_RETRY verdicts it got so far, where the broker keeps that; 0: none, unknown" },
+    [EBC_RETRY_COUNTS] = { 0, "in: EB_RETRY verdicts it got so far; 0 where EB_T_DELAY is not claimed" },
     [EBC_RETRY_HOLDS] = { "a-retry-holds-back-its-key",
         "and holds back the key's later messages until that one is settled" },
     [EBC_EXTEND] = { 0, "still at work: renews the lease; no final verdict and no report" },

@@ -12,7 +12,8 @@
 #include "plugin/admin.h"
 
 static const struct ebi_backoff reburial = {.first_ms = 1000, .max_ms = 30000, .jitter = 0.2};
-static const int64_t put_wait_ms = 1000;
+/* A full queue is not waited for: that would hold up the events of other keys. */
+static const int64_t put_wait_ms = 0;
 
 /* ---- Dead-letter topics ---- */
 
@@ -46,7 +47,29 @@ static void remember(struct eb_consumer *consumer, const char *topic) {
         free(grave);
 }
 
-/* Makes sure that a topic exists. Without the lock: it waits for the broker. */
+/* True: the broker did not answer the last time, and is not asked again yet. */
+static bool is_unanswered(struct eb_consumer *consumer, struct eb_error *err) {
+    pthread_mutex_lock(&consumer->lock);
+    bool unanswered = ebi_ticks_ms() < consumer->make_again_ms;
+    if (unanswered && err)
+        *err = consumer->make_why;
+    pthread_mutex_unlock(&consumer->lock);
+    return unanswered;
+}
+
+static void note_answer(struct eb_consumer *consumer, enum eb_status status, const struct eb_error *err) {
+    pthread_mutex_lock(&consumer->lock);
+    if (status == EB_RETRIABLE) {
+        consumer->make_again_ms = ebi_ticks_ms() + ebi_backoff_wait(&reburial, ++consumer->makes_in_vain, ebi_chance());
+        consumer->make_why = *err;
+    } else {
+        consumer->makes_in_vain = 0;
+    }
+    pthread_mutex_unlock(&consumer->lock);
+}
+
+/* Makes sure that a topic exists. Without the lock: it waits for the broker. While the broker does not answer only one event
+ * in a while waits for it: each one holds a hand up, which has other keys to serve. */
 static enum eb_status make_topic(struct eb_consumer *consumer, const char *topic, struct eb_error *err) {
     const struct ebi_broker *broker = consumer->parts.dead_letter_broker;
     struct ebi_admin *admin = NULL;
@@ -56,6 +79,8 @@ static enum eb_status make_topic(struct eb_consumer *consumer, const char *topic
         return EB_OK;                   /* it makes its topics as they are sent to, or says so then */
     if (is_made(consumer, topic))
         return EB_OK;
+    if (is_unanswered(consumer, err))
+        return EB_RETRIABLE;
     status = ebi_admin_open(broker, consumer->parts.service, consumer->parts.log, &admin, err);
     if (status == EB_OK)
         status = ebi_admin_create(admin, topic, err);
@@ -64,6 +89,7 @@ static enum eb_status make_topic(struct eb_consumer *consumer, const char *topic
         remember(consumer, topic);
     else
         ebi_error_context(err, "dead-letter topic %s", topic);
+    note_answer(consumer, status, err);
     return status >= EB_OK ? EB_OK : status;
 }
 

@@ -7,6 +7,8 @@
 
 #include "plugin/message.h"
 
+enum { ALONE_ABOVE = 3 };               /* deliveries beyond the failures, until an event is run alone */
+
 /* ---- Messages ---- */
 
 /* Blocks up to that size are made of that size; so many are kept to be used again: 1.5 MiB. */
@@ -97,25 +99,37 @@ static struct ebi_lane_list *list_of(struct ebi_dispatch *dispatch, const struct
     switch (lane->state) {
     case EBI_LANE_READY:
         return &dispatch->ready;
-    case EBI_LANE_SLEEPING:
-        return &dispatch->sleeping;
+    case EBI_LANE_ALONE:
+        return &dispatch->alone;
     case EBI_LANE_RETURNING:
         return &dispatch->returning;
+    case EBI_LANE_SLEEPING:
     case EBI_LANE_AT_WORK:
         break;
     }
     return NULL;
 }
 
-static void move(struct ebi_dispatch *dispatch, struct ebi_lane *lane, enum ebi_lane_state state) {
+static void take_out(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
     struct ebi_lane_list *list = list_of(dispatch, lane);
 
     if (list)
         delist(list, lane);
+    ebi_timers_remove(&dispatch->sleeping, &lane->due);
+}
+
+static void move(struct ebi_dispatch *dispatch, struct ebi_lane *lane, enum ebi_lane_state state) {
+    take_out(dispatch, lane);
     lane->state = state;
-    list = list_of(dispatch, lane);
+    struct ebi_lane_list *list = list_of(dispatch, lane);
     if (list)
         enlist(list, lane);
+}
+
+/* Its first message may come to work when it is its turn. */
+static void make_ready(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
+    lane->turn = ++dispatch->turns;
+    move(dispatch, lane, lane->head->alone ? EBI_LANE_ALONE : EBI_LANE_READY);
 }
 
 /* Keys up to that length get a block of that size; so many are kept: 240 KiB. */
@@ -148,10 +162,7 @@ static void drop_lane(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
 }
 
 static void remove_lane(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
-    struct ebi_lane_list *list = list_of(dispatch, lane);
-
-    if (list)
-        delist(list, lane);
+    take_out(dispatch, lane);
     HASH_DEL(dispatch->lanes, lane);
     drop_lane(dispatch, lane);
 }
@@ -178,7 +189,7 @@ static struct ebi_lane *lane_of(struct ebi_dispatch *dispatch, const char *key, 
         drop_lane(dispatch, lane);
         return NULL;
     }
-    enlist(&dispatch->ready, lane);
+    lane->state = EBI_LANE_AT_WORK;     /* until its first message is in it */
     return lane;
 }
 
@@ -208,12 +219,22 @@ static void give(struct ebi_dispatch *dispatch, const struct ebi_taken *taken, e
         (struct eb_verdict){.token = taken->message.token, .delay_ms = delay_ms, .what = what};
 }
 
+static void set_state(struct ebi_dispatch *dispatch, struct ebi_taken *taken, enum ebi_taken_state state) {
+    if (taken->state == EBI_WAITING)
+        dispatch->waiting--;
+    if (state == EBI_WAITING)
+        dispatch->waiting++;
+    taken->state = state;
+}
+
 static void judge(struct ebi_dispatch *dispatch, struct ebi_taken *taken, enum eb_verdict_kind what, uint32_t delay_ms,
                   int64_t now_ms) {
-    taken->state = EBI_JUDGED;
+    set_state(dispatch, taken, EBI_JUDGED);
+    if (what == EB_RETURN)
+        ebi_attempts_keep(&dispatch->attempts, taken);
     taken->acked = what == EB_ACK;
     taken->lane = NULL;
-    taken->next = NULL;
+    taken->prev = taken->next = NULL;
     give(dispatch, taken, what, delay_ms, now_ms);
 }
 
@@ -264,18 +285,23 @@ static void forget(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
     dispatch->bytes -= taken->bytes;
 }
 
-bool ebi_dispatch_add(struct ebi_dispatch *dispatch, struct ebi_taken *taken, const char *key, size_t key_len,
-                      int64_t now_ms) {
-    struct ebi_lane *lane;
+/* Handed out again and again beyond its failures: perhaps it is what its workers died of. */
+static bool is_suspicious(const struct ebi_taken *taken) {
+    return taken->message.deliveries > (uint64_t)taken->failures + ALONE_ABOVE;
+}
 
-    if (!reserve_verdicts(dispatch) || !(lane = lane_of(dispatch, key, key_len)))
-        return false;
-    HASH_ADD(hh, dispatch->by_token, message.token, sizeof taken->message.token, taken);
-    if (!EBI_HASHED(taken)) {
-        if (!lane->head && lane->state == EBI_LANE_READY)
-            remove_lane(dispatch, lane);                /* made for this one */
-        return false;
-    }
+static void append(struct ebi_lane *lane, struct ebi_taken *taken) {
+    taken->lane = lane;
+    taken->prev = lane->tail;
+    taken->next = NULL;
+    if (lane->tail)
+        lane->tail->next = taken;
+    else
+        lane->head = taken;
+    lane->tail = taken;
+}
+
+static void count_in(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
     taken->all_prev = dispatch->all_last;
     taken->all_next = NULL;
     if (dispatch->all_last)
@@ -285,19 +311,39 @@ bool ebi_dispatch_add(struct ebi_dispatch *dispatch, struct ebi_taken *taken, co
     dispatch->all_last = taken;
     dispatch->in_flight++;
     dispatch->bytes += taken->bytes;
+}
+
+static void see_time(struct ebi_dispatch *dispatch, int64_t now_ms) {
+    if (now_ms > dispatch->now_ms)
+        dispatch->now_ms = now_ms;
+}
+
+bool ebi_dispatch_add(struct ebi_dispatch *dispatch, struct ebi_taken *taken, const char *key, size_t key_len,
+                      int64_t now_ms) {
+    struct ebi_lane *lane;
+
+    see_time(dispatch, now_ms);
+    if (!reserve_verdicts(dispatch) || !(lane = lane_of(dispatch, key, key_len)))
+        return false;
+    HASH_ADD(hh, dispatch->by_token, message.token, sizeof taken->message.token, taken);
+    if (!EBI_HASHED(taken)) {
+        if (!lane->head && lane->state != EBI_LANE_RETURNING)
+            remove_lane(dispatch, lane);                /* made for this one */
+        return false;
+    }
+    count_in(dispatch, taken);
+    ebi_attempts_recall(&dispatch->attempts, taken);
+    taken->alone = is_suspicious(taken);
+    taken->state = EBI_JUDGED;          /* not waiting yet */
     if (lane->state == EBI_LANE_RETURNING) {            /* an earlier one of its key is on its way back */
         judge(dispatch, taken, EB_RETURN, 0, now_ms);
         lane->returned_with = dispatch->batch;
         return true;
     }
-    taken->state = EBI_WAITING;
-    taken->lane = lane;
-    taken->next = NULL;
-    if (lane->tail)
-        lane->tail->next = taken;
-    else
-        lane->head = taken;
-    lane->tail = taken;
+    set_state(dispatch, taken, EBI_WAITING);
+    append(lane, taken);
+    if (lane->head == taken)
+        make_ready(dispatch, lane);
     return true;
 }
 
@@ -320,27 +366,80 @@ void ebi_dispatch_free(struct ebi_dispatch *dispatch) {
     while (dispatch->spare_lanes)
         free(new_lane(dispatch, 0));
     free(dispatch->verdicts);
+    ebi_attempts_free(&dispatch->attempts);
     *dispatch = (struct ebi_dispatch){0};
 }
 
 /* ---- Working ---- */
 
-bool ebi_dispatch_has_next(const struct ebi_dispatch *dispatch) {
-    const struct ebi_lane *lane = dispatch->ready.first;
+static bool hangs(const struct ebi_dispatch *dispatch, const struct ebi_taken *taken) {
+    return dispatch->now_ms - taken->began_ms >= EBI_HANGS_MS;
+}
 
-    return lane && !dispatch->alone_at_work && !(lane->head->alone && dispatch->at_work > 0);
+/* The lane that comes first in turn has a message that is to run alone. */
+static bool alone_comes_first(const struct ebi_dispatch *dispatch) {
+    const struct ebi_lane *alone = dispatch->alone.first, *ready = dispatch->ready.first;
+
+    return alone && (!ready || alone->turn < ready->turn);
+}
+
+/* One that is to be alone waits for the others, and they for it: none starves. */
+static struct ebi_lane *next_lane(const struct ebi_dispatch *dispatch) {
+    if (dispatch->alone_at_work)
+        return NULL;
+    if (!alone_comes_first(dispatch))
+        return dispatch->ready.first;
+    if (!dispatch->work_last || hangs(dispatch, dispatch->work_last))   /* the last one began last: all hang */
+        return dispatch->alone.first;
+    return dispatch->alone_steps_aside ? dispatch->ready.first : NULL;
+}
+
+bool ebi_dispatch_has_next(const struct ebi_dispatch *dispatch) {
+    return next_lane(dispatch) != NULL;
+}
+
+static void begin_work(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
+    set_state(dispatch, taken, EBI_AT_WORK);
+    taken->began_ms = dispatch->now_ms;
+    taken->told_ms = 0;
+    taken->work_next = NULL;
+    taken->work_prev = dispatch->work_last;
+    if (dispatch->work_last)
+        dispatch->work_last->work_next = taken;
+    else
+        dispatch->work_first = taken;
+    dispatch->work_last = taken;
+    dispatch->at_work++;
+}
+
+static void end_work(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
+    if (taken->work_prev)
+        taken->work_prev->work_next = taken->work_next;
+    else
+        dispatch->work_first = taken->work_next;
+    if (taken->work_next)
+        taken->work_next->work_prev = taken->work_prev;
+    else
+        dispatch->work_last = taken->work_prev;
+    dispatch->at_work--;
+    if (dispatch->alone_at_work == taken)
+        dispatch->alone_at_work = NULL;
 }
 
 struct ebi_taken *ebi_dispatch_next(struct ebi_dispatch *dispatch) {
-    struct ebi_lane *lane = dispatch->ready.first;
+    struct ebi_lane *lane = next_lane(dispatch);
 
-    if (!ebi_dispatch_has_next(dispatch))
-        return NULL;                    /* one that is to be alone waits for the others, and they for it: none starves */
+    if (!lane)
+        return NULL;
     struct ebi_taken *taken = lane->head;
     move(dispatch, lane, EBI_LANE_AT_WORK);
-    taken->state = EBI_AT_WORK;
-    dispatch->at_work++;
-    dispatch->alone_at_work = taken->alone;
+    if (taken->alone) {
+        taken->company = dispatch->at_work;
+        dispatch->alone_at_work = taken;
+        dispatch->alone_since_ms = 0;
+        dispatch->alone_steps_aside = dispatch->alone_told = false;
+    }
+    begin_work(dispatch, taken);
     return taken;
 }
 
@@ -365,12 +464,10 @@ static void end_dropped(struct ebi_dispatch *dispatch, struct ebi_taken *taken) 
 
 /* One at work or parked is neither any more. False: its instance was dropped meanwhile, and it is gone now. */
 static bool lay_down(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
-    if (taken->state == EBI_PARKED) {
+    if (taken->state == EBI_PARKED)
         dispatch->parked--;
-    } else {
-        dispatch->at_work--;
-        dispatch->alone_at_work = false;
-    }
+    else
+        end_work(dispatch, taken);
     if (taken->lane)
         return true;
     end_dropped(dispatch, taken);
@@ -381,7 +478,8 @@ static bool lay_down(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
 static void advance(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
     lane->head = lane->head->next;
     if (lane->head) {
-        move(dispatch, lane, EBI_LANE_READY);
+        lane->head->prev = NULL;
+        make_ready(dispatch, lane);
         return;
     }
     lane->tail = NULL;
@@ -389,6 +487,7 @@ static void advance(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
 }
 
 void ebi_dispatch_ack(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t now_ms) {
+    see_time(dispatch, now_ms);
     if (!lay_down(dispatch, taken))
         return;
     advance(dispatch, taken->lane);
@@ -424,39 +523,84 @@ void ebi_dispatch_return(struct ebi_dispatch *dispatch, struct ebi_taken *taken,
         give_lane_back(dispatch, taken, EB_RETURN, 0, now_ms);
 }
 
-void ebi_dispatch_retry(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t delay_ms, int64_t now_ms) {
+bool ebi_dispatch_retry(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t delay_ms, int64_t now_ms) {
+    if (delay_ms > UINT32_MAX)
+        delay_ms = UINT32_MAX;
+    if (taken->lane && !ebi_attempts_keep_retry(&dispatch->attempts, taken))
+        return false;
     if (lay_down(dispatch, taken))
-        give_lane_back(dispatch, taken, EB_RETRY, (uint32_t)(delay_ms > UINT32_MAX ? UINT32_MAX : delay_ms), now_ms);
+        give_lane_back(dispatch, taken, EB_RETRY, (uint32_t)delay_ms, now_ms);
+    return true;
 }
 
 void ebi_dispatch_sleep(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t due_ms) {
     if (!lay_down(dispatch, taken))
         return;
-    taken->state = EBI_WAITING;
-    taken->lane->due_ms = due_ms;
+    set_state(dispatch, taken, EBI_WAITING);
     move(dispatch, taken->lane, EBI_LANE_SLEEPING);
+    ebi_timers_add(&dispatch->sleeping, &taken->lane->due, due_ms);
 }
 
 void ebi_dispatch_park(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
-    dispatch->at_work--;
-    dispatch->alone_at_work = false;
+    end_work(dispatch, taken);
     dispatch->parked++;
-    taken->state = EBI_PARKED;          /* its lane stays at work */
+    set_state(dispatch, taken, EBI_PARKED);             /* its lane stays at work */
+}
+
+static void lower(int64_t *due_ms, int64_t to) {
+    if (to < *due_ms)
+        *due_ms = to;
+}
+
+/* Whether the others go on while one that is to run alone waits for those at work. True: that may have changed. */
+static bool wait_to_be_alone(struct ebi_dispatch *dispatch, int64_t *due_ms) {
+    int64_t now = dispatch->now_ms;
+
+    if (!alone_comes_first(dispatch) || !dispatch->work_last) {
+        dispatch->alone_since_ms = 0;
+        dispatch->alone_steps_aside = dispatch->alone_told = false;
+        return false;
+    }
+    if (!dispatch->alone_since_ms)
+        dispatch->alone_since_ms = now;
+    int64_t pause_ends = dispatch->alone_since_ms + EBI_ALONE_PAUSE_MS, aside_ends = dispatch->alone_since_ms + EBI_HANGS_MS;
+    int64_t all_hang = dispatch->work_last->began_ms + EBI_HANGS_MS;
+
+    dispatch->alone_steps_aside = now >= pause_ends && now < aside_ends;
+    if (now < pause_ends)
+        lower(due_ms, pause_ends);
+    if (now < aside_ends)
+        lower(due_ms, aside_ends);
+    if (now < all_hang)
+        lower(due_ms, all_hang);
+    return dispatch->alone_steps_aside || now >= all_hang;
+}
+
+/* One that runs alone and hangs gets company. True: just now. */
+static bool end_being_alone(struct ebi_dispatch *dispatch, int64_t *due_ms) {
+    if (!dispatch->alone_at_work)
+        return false;
+    if (!hangs(dispatch, dispatch->alone_at_work)) {
+        lower(due_ms, dispatch->alone_at_work->began_ms + EBI_HANGS_MS);
+        return false;
+    }
+    dispatch->alone_at_work = NULL;
+    return true;
 }
 
 bool ebi_dispatch_wake(struct ebi_dispatch *dispatch, int64_t now_ms, int64_t *due_ms) {
-    struct ebi_lane *lane = dispatch->sleeping.first, *next;
+    struct ebi_timer *timer;
     bool woke = false;
 
-    for (; lane; lane = next) {
-        next = lane->next;
-        if (lane->due_ms <= now_ms) {
-            move(dispatch, lane, EBI_LANE_READY);
-            woke = true;
-        } else if (lane->due_ms < *due_ms) {
-            *due_ms = lane->due_ms;
-        }
+    see_time(dispatch, now_ms);
+    while ((timer = ebi_timers_take_due(&dispatch->sleeping, now_ms))) {
+        make_ready(dispatch, EBI_TIMER_OF(timer, struct ebi_lane, due));
+        woke = true;
     }
+    if (dispatch->sleeping.first)
+        lower(due_ms, dispatch->sleeping.first->at_ms);
+    woke |= end_being_alone(dispatch, due_ms);
+    woke |= wait_to_be_alone(dispatch, due_ms);
     return woke;
 }
 
@@ -467,37 +611,43 @@ static void return_list(struct ebi_dispatch *dispatch, struct ebi_lane_list *lis
         give_lane_back(dispatch, list->first->head, EB_RETURN, 0, now_ms);
 }
 
+/* Those behind one at work or parked. */
+static void return_behind(struct ebi_dispatch *dispatch, struct ebi_taken *first, int64_t now_ms) {
+    struct ebi_taken *follower = first->next, *next;
+
+    first->next = NULL;
+    first->lane->tail = first;
+    for (; follower; follower = next) {
+        next = follower->next;
+        judge(dispatch, follower, EB_RETURN, 0, now_ms);
+    }
+}
+
 void ebi_dispatch_return_waiting(struct ebi_dispatch *dispatch, int64_t now_ms) {
     return_list(dispatch, &dispatch->ready, now_ms);
-    return_list(dispatch, &dispatch->sleeping, now_ms);
-    for (struct ebi_taken *taken = dispatch->all_first; taken; taken = taken->all_next) {
-        struct ebi_taken *follower = taken->next;
-
-        if (taken->state != EBI_AT_WORK && taken->state != EBI_PARKED)
-            continue;
-        taken->next = NULL;             /* those behind one at work */
-        taken->lane->tail = taken;
-        for (struct ebi_taken *next; follower; follower = next) {
-            next = follower->next;
-            judge(dispatch, follower, EB_RETURN, 0, now_ms);
-        }
-    }
+    return_list(dispatch, &dispatch->alone, now_ms);
+    while (dispatch->sleeping.first)
+        give_lane_back(dispatch, EBI_TIMER_OF(dispatch->sleeping.first, struct ebi_lane, due)->head, EB_RETURN, 0, now_ms);
+    if (!dispatch->waiting)
+        return;
+    for (struct ebi_taken *taken = dispatch->all_first; taken; taken = taken->all_next)
+        if (taken->state == EBI_AT_WORK || taken->state == EBI_PARKED)
+            return_behind(dispatch, taken, now_ms);
 }
 
 /* Takes a waiting message out of its lane, wherever it stands there. */
 static void pull_out(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
     struct ebi_lane *lane = taken->lane;
-    struct ebi_taken *before = NULL;
 
     if (lane->head == taken) {
         advance(dispatch, lane);
         return;
     }
-    for (before = lane->head; before->next != taken;)
-        before = before->next;
-    before->next = taken->next;
-    if (lane->tail == taken)
-        lane->tail = before;
+    taken->prev->next = taken->next;
+    if (taken->next)
+        taken->next->prev = taken->prev;
+    else
+        lane->tail = taken->prev;
 }
 
 void ebi_dispatch_revoke(struct ebi_dispatch *dispatch, const uint64_t *tokens, size_t n, int64_t now_ms) {
@@ -527,6 +677,10 @@ void ebi_dispatch_drop(struct ebi_dispatch *dispatch) {
 
     for (taken = dispatch->all_first; taken; taken = next) {
         next = taken->all_next;
+        if (taken->state != EBI_JUDGED)
+            ebi_attempts_keep(&dispatch->attempts, taken);
+        else if (!taken->acked)
+            ebi_attempts_doubt(&dispatch->attempts, taken);
         forget(dispatch, taken);
         taken->lane = NULL;
         if (taken->state == EBI_AT_WORK || taken->state == EBI_PARKED)
@@ -536,7 +690,7 @@ void ebi_dispatch_drop(struct ebi_dispatch *dispatch) {
     }
     HASH_ITER(hh, dispatch->lanes, lane, next_lane)
         remove_lane(dispatch, lane);
-    dispatch->n_verdicts = 0;
+    dispatch->n_verdicts = dispatch->waiting = 0;
 }
 
 void ebi_dispatch_each(const struct ebi_dispatch *dispatch, void (*each)(void *arg, const struct ebi_taken *), void *arg) {

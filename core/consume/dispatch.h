@@ -2,7 +2,11 @@
  * worker, without threads.
  *
  * Messages of one key stand in one lane; only its first one is ever at work. So order by key holds with any number of
- * threads: a lane sleeps while its first message waits for a retry, and is parked while that becomes a dead letter. */
+ * threads: a lane sleeps while its first message waits for a retry, and is parked while that becomes a dead letter.
+ *
+ * A message that is to run alone waits until nothing else is at work, and the others wait for it. But a receiver that hangs
+ * holds only itself. So the others wait for EBI_ALONE_PAUSE_MS at first, then go on until EBI_HANGS_MS are over, and then wait
+ * again; what has been at work for EBI_HANGS_MS counts as no company; and one that has run alone for so long gets company. */
 #ifndef EBI_DISPATCH_H
 #define EBI_DISPATCH_H
 
@@ -12,8 +16,12 @@
 #include <eventbus/event.h>
 #include <eventbus/plugin.h>
 #include "base/hash.h"
+#include "base/timers.h"
+#include "consume/attempts.h"
 
 struct ebi_lane;
+
+enum { EBI_ALONE_PAUSE_MS = 1000, EBI_HANGS_MS = 10000 };
 
 enum ebi_stage {
     EBI_RUN,            /* its receivers are to run */
@@ -33,10 +41,15 @@ enum ebi_taken_state {
 struct ebi_taken {
     struct eb_message message;          /* texts NUL-ended; token is the plugin's */
     struct ebi_lane *lane;              /* NULL once judged */
-    struct ebi_taken *next;             /* in its lane */
+    struct ebi_taken *prev, *next;      /* in its lane */
     struct ebi_taken *all_prev, *all_next;
+    struct ebi_taken *work_prev, *work_next;    /* among those at work */
+    int64_t began_ms;                   /* when it came to work, about */
+    int64_t told_ms;                    /* how long it had been at work when the log last named it; 0: not yet */
+    size_t company;                     /* it is to be alone, and so many hung beside it when it came to work */
     enum ebi_taken_state state;
-    bool revoked, alone, acked;
+    bool revoked, acked;
+    bool alone;                         /* is to run alone: it was handed out too often */
     size_t bytes;
     enum ebi_stage stage;
     uint32_t failures;                  /* receiver runs that failed */
@@ -57,16 +70,23 @@ void ebi_taken_free(struct ebi_taken *);
 struct ebi_dispatch;
 struct ebi_taken *ebi_dispatch_spare(struct ebi_dispatch *);    /* NULL: there is none */
 
-enum ebi_lane_state { EBI_LANE_READY, EBI_LANE_AT_WORK, EBI_LANE_SLEEPING, EBI_LANE_RETURNING };
+enum ebi_lane_state {
+    EBI_LANE_READY,
+    EBI_LANE_ALONE,                     /* ready, but its first message is to run alone */
+    EBI_LANE_AT_WORK,
+    EBI_LANE_SLEEPING,
+    EBI_LANE_RETURNING
+};
 
 /* Of one key, while it has messages. Up to a number of those done with are kept, to be used again: cleared up to hh, which is
  * set where it is added. */
 struct ebi_lane {
     struct ebi_taken *head, *tail;
     enum ebi_lane_state state;
-    int64_t due_ms;                     /* sleeping until then */
+    struct ebi_timer due;               /* sleeping until then */
+    uint64_t turn;                      /* ready, alone: the lower number comes first */
     uint64_t returned_with;             /* returning: the batch of verdicts that says so to the plugin */
-    struct ebi_lane *prev, *next;       /* among those ready, sleeping or returning */
+    struct ebi_lane *prev, *next;       /* among those ready, alone or returning */
     UT_hash_handle hh;
     size_t key_len;
     char key[];
@@ -81,10 +101,18 @@ struct ebi_dispatch {
     struct ebi_taken *by_token, *all_first, *all_last;
     struct ebi_taken *dropped;          /* at work or parked when their instance went: by all_next */
     struct ebi_lane *lanes;
-    struct ebi_lane_list ready, sleeping, returning;
+    struct ebi_lane_list ready, alone, returning;
+    struct ebi_timers sleeping;         /* lanes by due */
+    uint64_t turns;                     /* given to lanes so far */
     size_t in_flight, bytes;            /* received, not settled: the loop alone changes them */
-    size_t at_work, parked;
-    bool alone_at_work;                 /* the one at work is to have no company */
+    size_t waiting, at_work, parked;
+    struct ebi_taken *work_first, *work_last;   /* at work, the longest first */
+    struct ebi_taken *alone_at_work;    /* is to have no company; NULL: none is, or it has hung for too long */
+    int64_t alone_since_ms;             /* the first one that is to run alone waits for others; 0: none does */
+    bool alone_steps_aside;             /* the others go on meanwhile, */
+    bool alone_told;                    /*   and the log says so: see watch.c */
+    int64_t now_ms;                     /* the latest time that was told */
+    struct ebi_attempts attempts;       /* of what is back with the broker */
     uint64_t nameless;                  /* for lanes of their own */
     struct eb_verdict *verdicts;
     size_t n_verdicts, verdict_room;
@@ -110,11 +138,13 @@ bool ebi_dispatch_has_next(const struct ebi_dispatch *);
 void ebi_dispatch_ack(struct ebi_dispatch *, struct ebi_taken *, int64_t now_ms);
 void ebi_dispatch_return(struct ebi_dispatch *, struct ebi_taken *, int64_t now_ms);   /* with its lane's others */
 void ebi_dispatch_sleep(struct ebi_dispatch *, struct ebi_taken *, int64_t due_ms);    /* held here, to work again */
-void ebi_dispatch_retry(struct ebi_dispatch *, struct ebi_taken *, int64_t delay_ms, int64_t now_ms);
-                                                        /* the broker holds it, and its lane's others go back to it */
+bool ebi_dispatch_retry(struct ebi_dispatch *, struct ebi_taken *, int64_t delay_ms, int64_t now_ms);
+                                                        /* the broker holds it, and its lane's others go back to it; false:
+                                                         * its count could get lost there, it is still at work */
 void ebi_dispatch_park(struct ebi_dispatch *, struct ebi_taken *);
 
-/* Wakes what slept long enough: true when something is ready now. *due_ms is lowered to when the next will. */
+/* Wakes what slept long enough, and lets what waited long enough for one that is to run alone, or that one itself, go on:
+ * true when something may be ready now. *due_ms is lowered to when there is more to do. */
 bool ebi_dispatch_wake(struct ebi_dispatch *, int64_t now_ms, int64_t *due_ms);
 
 /* Gives back all that waits, sleeping ones too. */

@@ -9,10 +9,7 @@
 #include "plugin/host_log.h"
 #include "signal/event.h"
 
-enum {
-    ALONE_ABOVE = 3,                    /* deliveries beyond the failures, until an event is run alone */
-    ANNOUNCED = 64                      /* messages that come in until a hand is woken, unless receive ends before */
-};
+enum { ANNOUNCED = 64 };                /* messages that come in until a hand is woken, unless receive ends before */
 
 static struct eb_consumer *consumer_of(const struct eb_host *host) {
     return host->core;
@@ -106,10 +103,6 @@ static bool lane_for(struct eb_consumer *consumer, struct ebi_taken *taken, stru
 
 /* ---- Messages ---- */
 
-static bool suspicious(const struct ebi_taken *taken) {
-    return taken->message.deliveries > taken->message.failures + ALONE_ABOVE;
-}
-
 /* More headers than a message may have here, with the story of a dead letter, are left out, and the rest becomes one:
  * offered again and again it would hold up all that comes after it. */
 enum { MOST_TAKEN = EBI_MOST_HEADERS - 96 };
@@ -170,9 +163,11 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     if (!taken || !lane_for(consumer, taken, lane, &own))
         goto done;
     taken->bytes += copied;
-    taken->alone = suspicious(taken);
     pthread_mutex_lock(&consumer->lock);
+    enum ebi_counting counting = consumer->dispatch.attempts.broker;
     added = ebi_dispatch_add(&consumer->dispatch, taken, own ? NULL : lane->data, lane->len, consumer->turn_ms);
+    if (consumer->dispatch.attempts.broker != counting)
+        ebi_tell_counting(consumer, taken);
     pthread_mutex_unlock(&consumer->lock);
     if (added) {
         atomic_fetch_add(&consumer->counters.received, 1);

@@ -53,80 +53,13 @@ const char *ebi_position_of(const struct eb_message *message) {
     return message->position.data ? message->position.data : "?";
 }
 
-/* The broker brings an event back that it held for a retry, but not when it failed first: that is kept here, for as long
- * as this worker lives and for so many events. */
-enum { MOST_REMEMBERED = 10000 };
-
-struct ebi_first_failure {
-    int64_t time_us;
-    UT_hash_handle hh;
-    size_t len;
-    char place[];                       /* topic, NUL, position */
-};
-
-static struct ebi_first_failure *first_failure(const struct eb_consumer *consumer, const struct eb_message *message,
-                                               struct ebi_bytes *place) {
-    struct ebi_first_failure *first = NULL;
-
-    if (message->position.data && ebi_bytes_add(place, message->topic.data, message->topic.len + 1) &&
-        ebi_bytes_add(place, message->position.data, message->position.len))
-        HASH_FIND(hh, consumer->first_failures, place->data, place->len, first);
-    return first;
-}
-
-static void forget(struct eb_consumer *consumer, struct ebi_first_failure *first) {
-    HASH_DEL(consumer->first_failures, first);
-    free(first);
-}
-
-void ebi_consumer_forget_failures(struct eb_consumer *consumer) {
-    while (consumer->first_failures)
-        forget(consumer, consumer->first_failures);
-}
-
-/* With no memory it is just not remembered: the story of a dead letter then begins later. */
-static void remember(struct eb_consumer *consumer, const struct ebi_taken *taken) {
-    struct ebi_bytes place = {0};
-
-    if (!first_failure(consumer, &taken->message, &place) && place.len) {
-        struct ebi_first_failure *first = malloc(sizeof *first + place.len);
-
-        if (HASH_COUNT(consumer->first_failures) >= MOST_REMEMBERED)
-            forget(consumer, consumer->first_failures);         /* the eldest: uthash keeps the order of adding */
-        if (first) {
-            first->time_us = taken->first_failed_us;
-            first->len = place.len;
-            memcpy(first->place, place.data, place.len);
-            HASH_ADD(hh, consumer->first_failures, place, first->len, first);
-            if (!EBI_HASHED(first))
-                free(first);
-        }
-    }
-    ebi_bytes_free(&place);
-}
-
-/* Takes back what was remembered of an event: 0 for nothing. */
-static int64_t recall(struct eb_consumer *consumer, const struct ebi_taken *taken) {
-    struct ebi_bytes place = {0};
-    struct ebi_first_failure *first =
-        taken->message.failures ? first_failure(consumer, &taken->message, &place) : NULL;
-    int64_t time_us = first ? first->time_us : 0;
-
-    if (first)
-        forget(consumer, first);
-    ebi_bytes_free(&place);
-    return time_us;
-}
-
-static void note_failure(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run, bool counts) {
+static void note_failure(struct ebi_taken *taken, const struct ebi_run *run, bool counts) {
     int64_t now = ebi_now_us();
 
     if (!taken->first_failed_us)
-        taken->first_failed_us = recall(consumer, taken);
-    if (!taken->first_failed_us)
         taken->first_failed_us = now;
     taken->last_failed_us = now;
-    if (counts)
+    if (counts && taken->failures < UINT32_MAX)
         taken->failures++;
     memcpy(taken->receiver, run->receiver, sizeof taken->receiver);
     if (!taken->why)
@@ -135,21 +68,39 @@ static void note_failure(struct eb_consumer *consumer, struct ebi_taken *taken, 
         *taken->why = run->error;
 }
 
-static void log_failure(const struct eb_consumer *consumer, const struct ebi_taken *taken, enum ebi_level level,
-                        const char *what) {
-    char text[EB_ERROR_ROOM + 256], attempts[16];
-    const struct eb_message *message = &taken->message;
-
-    snprintf(text, sizeof text, "%s: %s: %s", what, taken->receiver, taken->why ? taken->why->text : "out of memory");
-    snprintf(attempts, sizeof attempts, "%" PRIu32, taken->failures);
+void ebi_log_message(const struct eb_consumer *consumer, const struct eb_message *message, enum ebi_level level,
+                     const char *text, const struct ebi_log_field *more) {
     const struct ebi_log_field fields[] = {
         {"topic", ebi_short_topic(consumer->task.prefix, message->topic.data)},
         {"event_id", ebi_attr(message, "id").data},
         {"type", ebi_attr(message, "type").data},
         {"position", message->position.data},
-        {"attempts", attempts},
+        more ? *more : (struct ebi_log_field){0},
     };
-    ebi_log_fields(consumer->parts.log, level, text, fields, 5);
+    ebi_log_fields(consumer->parts.log, level, text, fields, more ? 5 : 4);
+}
+
+void ebi_tell_counting(struct eb_consumer *consumer, const struct ebi_taken *taken) {
+    const struct ebi_attempts *attempts = &consumer->dispatch.attempts;
+    char text[256];
+
+    if (attempts->broker != EBI_MISCOUNTS)
+        return;
+    snprintf(text, sizeof text,
+             "broker %s counts %" PRIu32 " failed attempt(s) of an event that has failed %" PRIu32
+             " time(s) here; from now on this worker counts, and keeps what waits for a retry itself",
+             consumer->parts.broker->name, attempts->theirs, attempts->ours);
+    ebi_log_message(consumer, &taken->message, EBI_WARNING, text, NULL);
+}
+
+static void log_failure(const struct eb_consumer *consumer, const struct ebi_taken *taken, enum ebi_level level,
+                        const char *what) {
+    char text[EB_ERROR_ROOM + 256], attempts[16];
+    const struct ebi_log_field field = {"attempts", attempts};
+
+    snprintf(text, sizeof text, "%s: %s: %s", what, taken->receiver, taken->why ? taken->why->text : "out of memory");
+    snprintf(attempts, sizeof attempts, "%" PRIu32, taken->failures);
+    ebi_log_message(consumer, &taken->message, level, text, &field);
 }
 
 static void stop_at_failure(struct eb_consumer *consumer, struct ebi_taken *taken) {
@@ -205,12 +156,8 @@ static void try_again(struct eb_consumer *consumer, struct ebi_taken *taken, int
 
     log_failure(consumer, taken, EBI_WARNING, "failed, is tried again");
     atomic_fetch_add(&consumer->counters.retried, 1);
-    if (broker_delays(consumer)) {
-        remember(consumer, taken);
-        ebi_dispatch_retry(&consumer->dispatch, taken, wait, ebi_ticks_ms());
-    } else {
+    if (!broker_delays(consumer) || !ebi_dispatch_retry(&consumer->dispatch, taken, wait, ebi_ticks_ms()))
         ebi_consumer_sleep(consumer, taken, wait);
-    }
 }
 
 static void count_error(struct eb_consumer *consumer) {
@@ -224,60 +171,10 @@ static void count_error(struct eb_consumer *consumer) {
     ebi_consumer_fail(consumer, &why);
 }
 
-/* ---- The worker's own trouble ---- */
-
-/* Between the tries to run an event that could not be run. */
-static const struct ebi_backoff trouble_wait = {.first_ms = 20, .max_ms = 2000, .jitter = 0.2};
-enum {
-    TROUBLE_SILENT_MS = 60000,          /* trouble that comes back in this time was told already */
-    TROUBLE_MOST_MS = 30000             /* with no receiver run meanwhile: then waiting does not help */
-};
-
-static void receiver_ran(struct eb_consumer *consumer) {
-    consumer->trouble.since_ms = 0;
-    consumer->trouble.tries = 0;
-    consumer->trouble.any_ran = true;
-}
-
-/* A command that was never found is a wrong configuration; one that worked before may come back, as after an upgrade. What
- * is at work frees what it holds when it is done: while others run, waiting may help. */
-static bool is_hopeless(const struct eb_consumer *consumer, const struct ebi_run *run, int64_t now) {
-    const struct ebi_trouble *trouble = &consumer->trouble;
-
-    if (run->error.kind == EB_KIND_CONFIG && !trouble->any_ran)
-        return true;
-    return now - trouble->since_ms >= TROUBLE_MOST_MS && consumer->dispatch.at_work <= 1;
-}
-
-/* The event waits here, not with the broker, which would count a failure. */
-static void judge_trouble(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
-    struct ebi_trouble *trouble = &consumer->trouble;
-    int64_t now = ebi_ticks_ms();
-
-    if (!trouble->since_ms)
-        trouble->since_ms = now;
-    bool told = trouble->last_ms && now - trouble->last_ms < TROUBLE_SILENT_MS;
-    trouble->last_ms = now;
-    if (is_hopeless(consumer, run, now)) {
-        struct eb_error why = run->error;
-
-        ebi_error_context(&why, "receivers cannot be run, the events are handed back: %s", run->receiver);
-        ebi_dispatch_return(&consumer->dispatch, taken, now);
-        ebi_consumer_fail(consumer, &why);
-        return;
-    }
-    if (!told)
-        ebi_log_line(consumer->parts.log, EBI_ERROR, "%s: %s; events wait until it can be run, no attempt is counted",
-                     run->receiver, run->error.text);
-    ebi_consumer_sleep(consumer, taken, ebi_backoff_wait(&trouble_wait, ++trouble->tries, ebi_chance()));
-}
-
-/* ---- Outcomes ---- */
-
 static bool judge_failure(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
     bool bury = false;
 
-    note_failure(consumer, taken, run, true);
+    note_failure(taken, run, true);
     if (run->status == EB_PERMANENT || taken->failures >= consumer->task.attempts)
         bury = give_up(consumer, taken, consumer->task.settings.on_failure == 0);
     else
@@ -287,25 +184,13 @@ static bool judge_failure(struct eb_consumer *consumer, struct ebi_taken *taken,
 }
 
 static bool judge_unusable(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
-    note_failure(consumer, taken, run, false);
+    note_failure(taken, run, false);
     count_error(consumer);
     return give_up(consumer, taken, consumer->task.settings.on_failure == 0);
 }
 
-static void stop_unheard(struct eb_consumer *consumer, struct ebi_taken *taken) {
-    struct eb_text type = ebi_attr(&taken->message, "type");
-    struct eb_error why;
-
-    ebi_error(&why, EB_PERMANENT, EB_KIND_CONFIG,
-              "stopped at event %s of topic %s, which was handed back: no receiver is connected for %.*s, or the signal is disabled "
-              "(on_no_receiver = stop)", ebi_position_of(&taken->message),
-              ebi_short_topic(consumer->task.prefix, taken->message.topic.data), (int)type.len, type.data ? type.data : "");
-    ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
-    ebi_consumer_fail(consumer, &why);
-}
-
 static bool judge_unknown(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
-    note_failure(consumer, taken, run, false);
+    note_failure(taken, run, false);
     if (consumer->task.settings.on_unknown == 0) {
         count_error(consumer);
         return give_up(consumer, taken, true);
@@ -327,28 +212,18 @@ bool ebi_judge(struct eb_consumer *consumer, struct ebi_taken *taken, enum ebi_o
     }
     switch (outcome) {
     case EBI_SUCCEEDED:
-        receiver_ran(consumer);
         consumer->consecutive_errors = 0;
         atomic_fetch_add(&consumer->counters.succeeded, 1);
-        recall(consumer, taken);
         ebi_dispatch_ack(&consumer->dispatch, taken, now);
         break;
     case EBI_FAILED:
-        if (run->cause == EBI_OWN_TROUBLE) {
-            judge_trouble(consumer, taken, run);
-        } else {
-            receiver_ran(consumer);
-            bury = judge_failure(consumer, taken, run);
-        }
+        bury = judge_failure(consumer, taken, run);
         break;
     case EBI_UNUSABLE:
         bury = judge_unusable(consumer, taken, run);
         break;
     case EBI_UNKNOWN:
         bury = judge_unknown(consumer, taken, run);
-        break;
-    case EBI_UNHEARD:
-        stop_unheard(consumer, taken);
         break;
     case EBI_CANCELLED:
         ebi_dispatch_return(&consumer->dispatch, taken, now);

@@ -11,7 +11,6 @@
 #include <eventbus/signal.h>
 #include "base/fork.h"
 #include "base/log.h"
-#include "base/supervisor.h"
 #include "consume/dispatch.h"
 #include "consume/member.h"
 #include "consume/outside.h"
@@ -46,13 +45,6 @@ struct ebi_counters {
     atomic_ullong received, succeeded, retried, dead_lettered, skipped, returned;
 };
 
-/* The worker's own trouble, which keeps it from running receivers. Times are of ebi_ticks_ms; 0: never. */
-struct ebi_trouble {
-    int64_t since_ms, last_ms;          /* since: 0 again as soon as a receiver has run */
-    uint32_t tries;                     /* in a row that ran no receiver */
-    bool any_ran;                       /* a receiver has run since the worker was opened */
-};
-
 /* A thread that runs receivers, and what it keeps from one event to the next. */
 struct ebi_hand {
     struct eb_consumer *consumer;
@@ -73,7 +65,6 @@ struct eb_consumer {
     struct ebi_sender *dead_letters;    /* NULL: none are kept */
     struct ebi_outside_kind outside;
     struct ebi_exec_settings exec;
-    struct ebi_supervisor supervisor;   /* starts the commands of exec */
     struct ebi_webhook_settings webhook;
     struct ebi_cancel cancel;
     struct ebi_counters counters;
@@ -83,7 +74,6 @@ struct eb_consumer {
     struct ebi_left left;
     atomic_int stops;                   /* how often eb_consumer_stop was called */
     atomic_bool run_over;
-    bool told_unheard;                  /* it was said, before the hands began, that the program has no receivers */
     sigset_t callers_signals;           /* the mask of the thread that called eb_consumer_run */
     sem_t wake_asked;                   /* posted where the plugin may not be woken: in signal handlers, in its own calls */
     pthread_t stopper;                  /* waits for it */
@@ -101,10 +91,11 @@ struct eb_consumer {
     bool link_was_up, link_lost;
     int64_t link_waited_ms;             /* for the broker, before the instance was opened: counts for connect_timeout */
     struct eb_error link_why;
-    struct ebi_first_failure *first_failures;           /* of events that the broker holds for a retry: see judge.c */
     struct ebi_grave *graves;           /* dead-letter topics that are there, see bury.c */
+    int64_t make_again_ms;              /* a topic could not be made: no other try before that */
+    uint32_t makes_in_vain;             /* in a row */
+    struct eb_error make_why;
     uint32_t consecutive_errors;
-    struct ebi_trouble trouble;         /* why receivers cannot be run */
     uint64_t settled;                   /* events, for count */
     bool drained_late;                  /* receivers were still running when the drain was over */
     bool failed;                        /* the worker is to end with this */
@@ -116,6 +107,7 @@ struct eb_consumer {
     struct ebi_bytes lane;              /* of the message that comes in */
     int64_t turn_ms;                    /* when the loop began to receive */
     uint32_t unannounced;               /* messages that came in since a hand was woken */
+    int64_t watch_at_ms;                /* when to look next at what has been at work for long */
     int64_t lease_ms, extend_at_ms;     /* the shortest lease seen; 0: none */
     uint32_t openings;                  /* in a row that led to nothing */
 };
@@ -127,7 +119,6 @@ enum ebi_outcome {
     EBI_FAILED,                         /* a receiver failed: retriable or permanent, see run.status */
     EBI_UNUSABLE,                       /* it can never be run: flawed, undecodable */
     EBI_UNKNOWN,                        /* no signal has its type */
-    EBI_UNHEARD,                        /* the program has no receiver for it, and that is not allowed */
     EBI_CANCELLED
 };
 enum ebi_outcome ebi_process(struct ebi_hand *, struct ebi_taken *, struct ebi_run *);
@@ -145,7 +136,12 @@ void ebi_tell_place(struct eb_event *, const struct eb_message *, const char *pr
 /* True: it is to become a dead letter, and is still at work with the caller, who buries it. */
 bool ebi_judge(struct eb_consumer *, struct ebi_taken *, enum ebi_outcome, const struct ebi_run *);
 
-void ebi_consumer_forget_failures(struct eb_consumer *);
+/* A line about an event that was received: its topic, id, type and position, and one more field or NULL. */
+void ebi_log_message(const struct eb_consumer *, const struct eb_message *, enum ebi_level, const char *text,
+                     const struct ebi_log_field *more);
+
+/* The broker has shown, by this event, whether it counts failed attempts: says so where it does not. With the lock. */
+void ebi_tell_counting(struct eb_consumer *, const struct ebi_taken *);
 
 /* Where a message is, for those who read: "?" where the plugin does not say. */
 const char *ebi_position_of(const struct eb_message *);
@@ -176,6 +172,14 @@ void ebi_bury_close(struct eb_consumer *, int32_t timeout_ms);
 
 /* Sends one, at work, to its dead-letter topic: it is parked meanwhile. Without the lock. */
 void ebi_bury(struct eb_consumer *, struct ebi_taken *);
+
+/* ---- watch.c: what takes long is named in the log; with the lock ---- */
+
+/* What has been at work for so long that others wait for it, or that nobody may know of it. */
+void ebi_watch(struct eb_consumer *, int64_t now_ms);
+
+/* All that is at work or on its way to a dead-letter topic; the first ones by name. */
+void ebi_watch_tell_left(struct eb_consumer *, const char *what);
 
 /* ---- intake.c: what the plugin calls ---- */
 

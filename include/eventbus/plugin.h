@@ -68,7 +68,7 @@ struct eb_message {
     int64_t time_ms;                /* in: when the broker stored it; ms since 1970; 0: unknown */
     int64_t lease_ms;               /* in: taken away after that unless extended; 0: never. The host extends at a third */
     uint32_t deliveries;            /* in: times handed out so far, this one included; 0: unknown. No count of failures */
-    uint32_t failures;              /* in: EB_RETRY verdicts it got so far, where the broker keeps that; 0: none, unknown */
+    uint32_t failures;              /* in: EB_RETRY verdicts it got so far; 0 where EB_T_DELAY is not claimed */
     uint32_t lane;                  /* in: ordered sub-stream (partition), what pause names; 0 where there are none */
     uint32_t pad;                   /* 0 */
     struct eb_text topic;           /* full name, with the prefix; NUL-ended */
@@ -146,7 +146,7 @@ enum eb_trait {
                              * fail too); consumer: a key is out at one consumer of the group until settled. A producer
                              * without it gets one message of a key at a time */
     EB_T_POWER = 2,         /* delivered means: survives a power cut */
-    EB_T_DELAY = 4,         /* can EB_RETRY */
+    EB_T_DELAY = 4,         /* can EB_RETRY, and counts it in failures */
     EB_T_DELAY_ORDER = 8,   /* and holds back the key's later messages until that one is settled */
     EB_T_FREE_RETURN = 16,  /* EB_RETURN does not raise deliveries */
     EB_T_HISTORY = 32,      /* a new group can start in the past */

@@ -76,6 +76,7 @@ FAULTS = {
     "swallows-prefetched": "takes what it had fetched ahead as done when it is closed",
     "retries-at-once": "does not wait before a retry",
     "forgets-failures": "counts the first failure only",
+    "counts-no-failures": "holds a message for a retry, and counts no failure",
     "scatters-keys": "hands a key to two members at once",
     "stays-in-receive": "has an answer to a verdict, and waits on",
 }
@@ -107,6 +108,7 @@ ALONE = {
     "swallows-prefetched": "what-was-fetched-ahead-is-returned",
     "retries-at-once": "a-retry-waits-and-counts",
     "forgets-failures": "a-retry-waits-and-counts",
+    "counts-no-failures": "a-retry-waits-and-counts",
     "scatters-keys": "a-key-is-at-one-member-in-order",
     "stays-in-receive": "an-answer-ends-a-receive",
 }

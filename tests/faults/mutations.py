@@ -32,13 +32,10 @@ TARGETS = ["libeventbus.la", "eventbus", "sqlite.la"]
 # Where the tests that find mutations are, and what they need beside TARGETS.
 TESTS = {
     "tests/faults": ["tests/faults/killer.la", "tests/faults/worker"],
-    "tests/process": [],
     "plugins/redis/tests": ["redis.la"],
     "plugins/kafka/tests": ["kafka.la", "tests/brokers/kafka_mock", "tests/brokers/kafka_raw"],
     "plugins/registry/tests": ["plugins/registry/tests/ask"],
-    "tests/process": [],
-    "tests/unit/bus": [],
-    "tests/unit/consume": [],
+    "tests/unit/bus": [f"tests/unit/played/{name}.la" for name in ("able", "bare", "blind", "deaf", "loose")],
 }
 TRIES = 4                   # which moment a process dies at is chance, and some faults need the right one
 TEST_SECONDS = 300
@@ -59,7 +56,7 @@ def tests_by_file():
 
 
 def unit_program(file):
-    """Of plugins/NAME/tests/FILE.c, or tests/unit/ROOM/FILE.c."""
+    """Of plugins/NAME/tests/FILE.c, or of tests/unit/NAME/FILE.c."""
     folder = os.path.dirname(file)
     if folder.startswith("tests/unit/"):
         return f"tests/unit/unit_{os.path.basename(folder)}"
@@ -79,7 +76,8 @@ class Mutation:
 
     def needs(self):
         """What is built for its test."""
-        return TESTS[os.path.dirname(self.file)] if self.file.endswith(".py") else [unit_program(self.file)]
+        needs = TESTS[os.path.dirname(self.file)]
+        return needs if self.file.endswith(".py") else [unit_program(self.file), *(n for n in needs if "/played/" in n)]
 
     def patch(self, folder, *options):
         words = ["patch", "-p1", "-F0", "--no-backup-if-mismatch", "-s", *options, "-i", self.path]

@@ -178,7 +178,8 @@ static int32_t hand_over(size_t i) {
         schema.json.len += played.own_lengths ? i : 0;
     }
     snprintf(id, sizeof id, "00000000-0000-1000-8000-%012d", (int)i);
-    snprintf(position, sizeof position, "%d", (int)i);
+    snprintf(position, sizeof position, "%d", (int)i + (played.moves ? 100000 * (int)++event->times : 0));
+    event->deliveries += played.counts_deliveries;
     struct eb_message message = {
         .size = sizeof message, .token = i + 1, .topic = text("t"), .position = text(event->nowhere ? NULL : position),
         .id = {id, 36}, .key = text(event->key), .payload = {body, event->broken ? 3 : len},
@@ -228,12 +229,33 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
     return given ? EB_OK : EB_EMPTY;
 }
 
+static void count_failure(struct played_event *event, uint32_t what) {
+    switch (played.counting) {
+    case COUNTS_ALL:
+        event->failures += what == EB_RETRY;
+        break;
+    case COUNTS_NONE:
+        break;
+    case COUNTS_ONE:
+        event->failures = event->failures || what == EB_RETRY;
+        break;
+    case COUNTS_ANEW:
+        event->failures = what == EB_RETRY ? (event->failures + 1) % 3 : event->failures;
+        break;
+    case COUNTS_TWICE:
+        event->failures += what == EB_RETRY ? 2 : 0;
+        break;
+    case COUNTS_DELIVERIES:
+        event->failures++;
+    }
+}
+
 static void settle_one(const struct eb_verdict *verdict) {
     struct played_event *event = &played.events[verdict->token - 1];
     bool late = played.late && verdict->what == EB_ACK;
 
     event->state = verdict->what == EB_ACK ? SETTLED : verdict->what == EB_RETRY && played.hold_retries ? HELD : THERE;
-    event->failures += verdict->what == EB_RETRY;
+    count_failure(event, verdict->what);
     atomic_fetch_add(&played.returned, verdict->what == EB_RETURN);
     for (int times = played.repeats_itself ? 2 : 1; times > 0; times--)
         played.consumer->settled(played.consumer, &verdict->token, 1, late ? EB_GONE : EB_OK);

@@ -17,6 +17,9 @@ struct trouble {
     bool silent;                        /* says nothing in the error */
 };
 
+/* What the broker says of failed attempts. */
+enum played_counting { COUNTS_ALL, COUNTS_NONE, COUNTS_ONE, COUNTS_ANEW, COUNTS_TWICE, COUNTS_DELIVERIES };
+
 enum played_state { THERE, OUT, HELD, SETTLED };
 
 /* An event that the consumer is handed: login events of users 0, 1, ... */
@@ -27,6 +30,7 @@ struct played_event {
     size_t type_len;                    /* 0: to its end */
     const char *lacks;                  /* the attribute of that name has no value */
     uint32_t deliveries, failures;
+    unsigned times;                     /* it was handed over so often, where the broker moves it */
     bool broken;                        /* its bytes are no login */
     size_t name_len;                    /* of the user's real name, up to MOST_NAME; 0: 1 */
     bool nowhere;                       /* it has no position */
@@ -47,6 +51,9 @@ struct played {
     bool late, repeats_itself, revokes; /* acknowledgements are EB_GONE; told twice; all is taken away once, when it is out */
     const struct eb_schema *schema;     /* the writer's, of the events */
     bool own_schemas, own_lengths;      /* each event has one with an id of its own, and with more blanks at its end */
+    enum played_counting counting;
+    bool moves;                         /* each event has a new position each time it is handed over */
+    bool counts_deliveries;
     atomic_bool hold_retries;           /* what is to be tried again is HELD meanwhile */
     size_t n_events;
     struct played_event events[MOST_EVENTS];

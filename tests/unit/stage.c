@@ -84,18 +84,11 @@ struct eb_event *stage_login(const struct eb_bus *bus, int64_t user, const char 
     return event;
 }
 
-int stage_times(const char *text) {
-    int n = 0;
-
-    pthread_mutex_lock(&lock);
-    for (const char *at = said; (at = strstr(at, text)); at += strlen(text))
-        n++;
-    pthread_mutex_unlock(&lock);
-    return n;
-}
-
 bool stage_said(const char *text) {
-    return stage_times(text) > 0;
+    pthread_mutex_lock(&lock);
+    bool found = strstr(said, text) != NULL;
+    pthread_mutex_unlock(&lock);
+    return found;
 }
 
 void stage_forget_log(void) {

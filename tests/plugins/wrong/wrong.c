@@ -475,7 +475,7 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
 
 static void try_again(struct entry *entry, uint32_t delay_ms) {
     entry->due_ms = is("retries-at-once") ? 0 : now_ms(CLOCK_MONOTONIC) + delay_ms;
-    entry->failures = is("forgets-failures") ? 1 : entry->failures + 1;
+    entry->failures = is("counts-no-failures") ? 0 : is("forgets-failures") ? 1 : entry->failures + 1;
     entry->deliveries++;
 }
 

@@ -130,6 +130,25 @@ Test(burial, one_with_as_many_headers_as_are_taken_has_room_for_its_story) {
     close_all();
 }
 
+/* Each question holds up a hand, which has other keys to serve. */
+Test(burial, a_broker_that_does_not_answer_is_asked_for_a_topic_once_in_a_while) {
+    enum { MANY = 50, TIMES = 1000 };
+
+    events(MANY, NULL);
+    for (int i = 0; i < MANY; i++)
+        receiver.fails[i] = 1;
+    receiver.with = EB_PERMANENT;
+    open_on("able", "[consume w]\ntopic = t*\ngroup = g\n");
+    played.create = (struct trouble){EB_RETRIABLE, TIMES};
+    pthread_t thread = start();
+    until(stage_said("t 0 is not kept yet") && stage_said("t 49 is not kept yet"));
+    cr_assert_gt(played.create.times, TIMES - 5, "asked %d times", TIMES - played.create.times);
+    played.create.times = 0;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    cr_assert_eq(played.n_sent, MANY);
+    close_all();
+}
+
 Test(burial, a_pattern_makes_its_topics_when_they_are_needed_and_tries_again) {
     events(2, "k");
     receiver.fails[0] = receiver.fails[1] = 1;

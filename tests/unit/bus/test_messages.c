@@ -111,6 +111,75 @@ Test(messages, an_event_handed_out_too_often_runs_alone_and_is_named) {
     close_all();
 }
 
+/* ---- What hangs holds only itself ---- */
+
+static void *close_it(void *arg) {
+    (void)arg;
+    eb_consumer_close(consumer);
+    return NULL;
+}
+
+/* Event 1 hangs, event 2 is to run alone, event 3 is of another key. */
+static pthread_t start_one_that_hangs(void) {
+    events(4, NULL);
+    receiver.hangs = 1;
+    played.events[2].deliveries = 9;
+    open_on("able", TASK "concurrency = 3\n");
+    pthread_t thread = start();
+    until(receiver.running >= 1);
+    return thread;
+}
+
+Test(messages, one_to_run_alone_behind_one_that_hangs_holds_nobody_up_and_both_are_named) {
+    pthread_t thread = start_one_that_hangs();
+
+    until(receiver.n == 2);             /* 0 and 3 */
+    cr_assert(receiver.hangs);
+    until(stage_said("is to run alone, but waits for 1 event(s) at work"));
+    until(stage_said("an event that is to run alone waits for it"));
+    cr_assert(stage_said("event_id=00000000-0000-1000-8000-000000000001"));
+    until(receiver.n == 3);
+    cr_assert(stage_said("is run alone but for 1 event(s) whose receivers hang"));
+    receiver.hangs = 0;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    cr_assert_eq(receiver.n, 4);
+    close_all();
+}
+
+Test(messages, one_that_runs_alone_and_hangs_gets_company_and_is_named) {
+    events(3, NULL);
+    receiver.hangs = 1;
+    played.events[1].deliveries = 9;
+    open_on("able", TASK "concurrency = 3\n");
+    pthread_t thread = start();
+    until(receiver.running == 1 && receiver.n == 2);            /* 2 goes on beside it */
+    until(stage_said("it was to run alone; others run beside it now"));
+    receiver.hangs = 0;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    close_all();
+}
+
+Test(messages, a_drain_and_a_close_name_what_they_wait_for) {
+    events(2, "k");
+    receiver.hangs = 1;
+    open_on("able", TASK "drain_timeout = 50ms\n");
+    pthread_t thread = start();
+    until(receiver.n == 1 && receiver.running == 1);
+    eb_consumer_stop(consumer);
+    until(stage_said("not done in the time for draining"));
+    cr_assert(stage_said("event_id=00000000-0000-1000-8000-000000000001"));
+    eb_consumer_stop(consumer);
+    eb_consumer_stop(consumer);
+    cr_assert_eq(end_of(thread), EB_RETRIABLE);
+    pthread_t closer;
+    cr_assert_eq(pthread_create(&closer, NULL, close_it, NULL), 0);
+    until(stage_said("the worker closes when its receiver returns"));
+    receiver.hangs = 0;
+    pthread_join(closer, NULL);
+    eb_bus_close(bus, 0, NULL);
+    stage_clear();
+}
+
 /* ---- Receivers' trouble ---- */
 
 Test(messages, on_failure_stop_names_the_event_and_hands_it_back) {

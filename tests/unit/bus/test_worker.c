@@ -521,8 +521,8 @@ Test(worker, a_broker_that_lets_a_key_pass_its_retry_is_not_given_any_where_orde
     }
 }
 
-/* Those that were remembered first are forgotten first: their dead letters then tell of a later beginning. */
-Test(worker, of_very_many_events_that_wait_for_a_retry_only_so_many_beginnings_are_remembered) {
+/* More than the worker keeps counts of: the rest waits in the worker, since the broker has not shown yet that it counts. */
+Test(worker, very_many_events_wait_for_a_retry_and_all_come_again) {
     enum { MANY = 10010 };
 
     events(MANY, NULL);
@@ -535,6 +535,62 @@ Test(worker, of_very_many_events_that_wait_for_a_retry_only_so_many_beginnings_a
     played.hold_retries = false;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
     cr_assert_eq(receiver.n, MANY);
+    close_all();
+}
+
+/* One event fails again and again, and another one does not; returns how often the first one ran. */
+static int runs_of_one_that_fails(const char *plugin, const char *sections) {
+    enum { OFTEN = 50 };
+
+    events(2, NULL);
+    receiver.fails[0] = OFTEN;
+    open_on(plugin, sections);
+    run();
+    cr_assert_eq(receiver.n, 1 + (receiver.fails[0] == 0), "the other one succeeds");
+    return OFTEN - receiver.fails[0];
+}
+
+Test(worker, an_event_gets_its_attempts_whatever_the_broker_counts) {
+    static const char *const orders[] = {"order = none\n", "order = key\n"};
+    static const char *const countings[] = {"all", "none", "one", "anew", "twice", "deliveries"};
+
+    for (int i = 0; i < 6 * 2 * 2 * 3; i++) {
+        int counting = i % 6, order = i / 6 % 2, deliveries = i / 12 % 2, known_by = i / 24;
+        char sections[300];
+
+        working_begin();
+        played.counting = (enum played_counting)counting;
+        played.counts_deliveries = deliveries;
+        played.moves = known_by == 1;
+        played.events[0].nowhere = played.events[1].nowhere = known_by == 2;
+        snprintf(sections, sizeof sections, "log_level = warning\n" TASK "%s", orders[order]);
+        int runs = runs_of_one_that_fails("able", sections);
+        bool dead = played.n_sent == 1;
+        /* Without counted deliveries, or with another position each time, other workers may have failed on it. */
+        int least = counting < 4 || (deliveries && known_by != 1) ? 5 : 3;
+        cr_assert(dead && runs >= least && runs <= 5, "counting %s, %s, deliveries %d, known by %d: %d runs, %d dead letters",
+                  countings[counting], orders[order], deliveries, known_by, runs, played.n_sent);
+        if (known_by == 0 && counting == COUNTS_NONE)
+            cr_assert(stage_said("from now on this worker counts"));
+        cr_assert_eq(stage_said("from now on this worker counts") && counting == COUNTS_ALL, false);
+        close_all();
+    }
+}
+
+/* Without an id and a position nobody can tell it from another one: it waits here. */
+Test(worker, an_event_without_a_name_gets_its_attempts_too) {
+    played.counting = COUNTS_NONE;
+    played.events[0].nowhere = true;
+    played.events[0].lacks = "id";
+    cr_assert_eq(runs_of_one_that_fails("able", TASK "order = none\n"), 5);
+    cr_assert_eq(played.n_sent, 1);
+    close_all();
+}
+
+Test(worker, a_count_beyond_all_numbers_is_no_new_beginning) {
+    played.events[0].failures = UINT32_MAX;
+    cr_assert_eq(runs_of_one_that_fails("able", TASK), 1);
+    cr_assert_eq(played.n_sent, 1);
     close_all();
 }
 

@@ -16,7 +16,7 @@ static enum eb_status receive(const struct eb_event *event, void *arg, struct eb
     (void)arg;
     eb_event_get_long(event, "user.id", &user, NULL);
     atomic_fetch_add(&receiver.running, 1);
-    while (receiver.wait)
+    while (receiver.wait || (receiver.hangs && user == receiver.hangs))
         played_pause(1);
     atomic_fetch_sub(&receiver.running, 1);
     if (receiver.fails[user] > 0) {

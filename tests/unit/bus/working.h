@@ -18,6 +18,7 @@ struct receiver {
     atomic_int fails[MOST_EVENTS];      /* so many times */
     enum eb_status with;                /* EB_RETRIABLE; EB_PERMANENT */
     atomic_bool wait;                   /* it takes as long as that */
+    atomic_int hangs;                   /* it does so with the event of that user, from 1; 0: with none */
     atomic_int running, n;
     int order[2 * MOST_EVENTS];                    /* users, as they succeeded */
 };

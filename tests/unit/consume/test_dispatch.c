@@ -20,14 +20,27 @@ static void end(void) {
 
 TestSuite(dispatch, .init = begin, .fini = end);
 
-/* Takes in message number `token` of a key; "" is no key. */
-static struct ebi_taken *take(uint64_t token, const char *key) {
-    struct eb_message message = {.size = sizeof message, .token = token, .topic = {"t", 1}};
-    struct ebi_taken *taken = ebi_taken_new(&message, NULL, NULL, NULL);
+/* Takes in a message of a key; "" is no key. */
+static struct ebi_taken *take_message(const struct eb_message *message, const char *key) {
+    struct ebi_taken *taken = ebi_taken_new(message, NULL, NULL, NULL);
 
     cr_assert_not_null(taken);
     cr_assert(ebi_dispatch_add(&dispatch, taken, *key ? key : NULL, strlen(key), 1000));
     return taken;
+}
+
+static struct ebi_taken *take(uint64_t token, const char *key) {
+    char position[24];
+    size_t len = (size_t)snprintf(position, sizeof position, "%llu", (unsigned long long)token);
+
+    return take_message(&(struct eb_message){.size = sizeof(struct eb_message), .token = token, .topic = {"t", 1},
+                                             .position = {position, len}}, key);
+}
+
+/* One that was handed out so often that it is to run alone. */
+static struct ebi_taken *take_alone(uint64_t token, const char *key) {
+    return take_message(&(struct eb_message){.size = sizeof(struct eb_message), .token = token, .topic = {"t", 1},
+                                             .deliveries = 5}, key);
 }
 
 /* Gathers the verdicts as "ACK 1, RETURN 2", gives them to the plugin, and confirms them. */
@@ -129,7 +142,7 @@ Test(dispatch, a_parked_one_holds_its_key_back) {
 }
 
 Test(dispatch, one_to_be_run_alone_has_no_company) {
-    take(1, "a"), take(2, "b")->alone = true, take(3, "c");
+    take(1, "a"), take_alone(2, "b"), take(3, "c");
     struct ebi_taken *first = ebi_dispatch_next(&dispatch);
     cr_assert_eq(first->message.token, 1);
     cr_assert_eq(next(), 0, "2 waits for 1 to end");
@@ -233,7 +246,8 @@ Test(dispatch, order_by_key_survives_everything_that_can_happen) {
                 ebi_dispatch_sleep(&dispatch, taken, now + 5);
                 break;
             case 1:                     /* back to the broker: it, and all handed over after it, come again */
-                ebi_dispatch_retry(&dispatch, taken, 1, now);
+                dispatch.attempts.broker = EBI_COUNTS;
+                cr_assert(ebi_dispatch_retry(&dispatch, taken, 1, now));
                 at_broker[k] = 1;
                 break;
             default:
@@ -395,4 +409,179 @@ Test(dispatch, what_is_revoked_may_stand_anywhere_in_its_line_or_nowhere_any_mor
     cr_assert(first->revoked);
     ebi_dispatch_return(&dispatch, first, 1000);
     cr_assert_str_eq(gathered(), "RETURN 2, ACK 4, RETURN 3, RETURN 1");
+}
+
+/* ---- Attempts ---- */
+
+static struct eb_message handed_out(uint64_t token, const char *position, uint32_t failures, uint32_t deliveries) {
+    static const struct eb_header id = {{"id", 2}, {"an-id", 5}};
+
+    return (struct eb_message){.size = sizeof(struct eb_message), .token = token, .topic = {"t", 1},
+                               .position = {position, strlen(position)}, .attrs = &id, .n_attrs = 1, .failures = failures,
+                               .deliveries = deliveries};
+}
+
+static struct ebi_taken *fail_it(const struct eb_message *message) {
+    take_message(message, "a");
+    struct ebi_taken *taken = ebi_dispatch_next(&dispatch);
+
+    taken->failures++;
+    taken->first_failed_us = taken->first_failed_us ? taken->first_failed_us : 77;
+    return taken;
+}
+
+Test(dispatch, attempts_outlive_a_hand_back_and_the_end_of_an_instance) {
+    struct eb_message first = handed_out(1, "p", 0, 0), again = handed_out(2, "p", 0, 0), third = handed_out(3, "p", 0, 0);
+
+    ebi_dispatch_return(&dispatch, fail_it(&first), 1000);
+    gathered();
+    struct ebi_taken *taken = fail_it(&again);
+    cr_assert_eq(taken->failures, 2);
+    ebi_dispatch_sleep(&dispatch, taken, 5000);
+    ebi_dispatch_drop(&dispatch);
+    taken = fail_it(&third);
+    cr_assert_eq(taken->failures, 3);
+    cr_assert_eq(taken->first_failed_us, 77);
+    cr_assert_eq(dispatch.attempts.broker, EBI_COUNTING_UNKNOWN, "it was not to count a hand-back");
+    cr_assert_null(dispatch.attempts.kept);
+}
+
+Test(dispatch, a_broker_that_counts_is_believed_and_other_workers_failures_count_too) {
+    struct eb_message first = handed_out(1, "p", 0, 1), again = handed_out(2, "p", 1, 2), far = handed_out(3, "p", 5, 7);
+
+    cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&first), 10, 1000));
+    gathered();
+    struct ebi_taken *taken = fail_it(&again);
+    cr_assert_eq(taken->failures, 2);
+    cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
+    cr_assert(ebi_dispatch_retry(&dispatch, taken, 10, 1000));
+    gathered();
+    cr_assert_eq(fail_it(&far)->failures, 6, "three failed elsewhere");
+    cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
+}
+
+Test(dispatch, a_broker_that_counts_may_hand_out_a_repeat_with_the_same_id) {
+    struct eb_message first = handed_out(1, "p", 0, 1), again = handed_out(2, "p", 1, 2), repeat = handed_out(3, "q", 0, 1);
+
+    cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&first), 10, 1000));
+    gathered();
+    cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&again), 10, 1000));
+    gathered();
+    cr_assert_eq(fail_it(&repeat)->failures, 1);
+    cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
+}
+
+/* The verdict may or may not have reached the broker before its instance ended: neither is a wrong count. */
+Test(dispatch, a_verdict_that_may_be_lost_shows_nothing_of_the_brokers_counting) {
+    for (uint32_t counted = 0; counted < 2; counted++) {
+        struct eb_message first = handed_out(1, "p", 0, 1), again = handed_out(2, "p", counted, 2);
+
+        cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&first), 10, 1000));
+        ebi_dispatch_drop(&dispatch);
+        struct ebi_taken *taken = fail_it(&again);
+        cr_assert_eq(taken->failures, 2);
+        cr_assert_neq(dispatch.attempts.broker, EBI_MISCOUNTS);
+        ebi_dispatch_ack(&dispatch, taken, 1000);
+        gathered();
+    }
+}
+
+Test(dispatch, counts_are_kept_of_so_many_events_and_the_oldest_give_way) {
+    enum { MANY = 10050 };
+    char position[24];
+
+    for (uint64_t i = 1; i <= MANY; i++) {
+        struct eb_message message = {.size = sizeof message, .token = i, .topic = {"t", 1}, .failures = 1,
+                                     .position = {position, (size_t)snprintf(position, sizeof position, "%d", (int)i)}};
+
+        take_message(&message, "");
+        ebi_dispatch_return(&dispatch, ebi_dispatch_next(&dispatch), 1000);
+        gathered();
+    }
+    cr_assert_eq(dispatch.attempts.n_kept, 10000);
+}
+
+/* ---- What hangs holds only itself ---- */
+
+static bool woken(int64_t now, int64_t *due) {
+    *due = INT64_MAX;
+    return ebi_dispatch_wake(&dispatch, now, due);
+}
+
+Test(dispatch, others_pass_one_that_waits_to_run_alone_while_a_receiver_hangs) {
+    int64_t due;
+
+    take(1, "a");
+    struct ebi_taken *hung = ebi_dispatch_next(&dispatch);
+    take_alone(2, "b"), take(3, "c");
+    woken(1000, &due);
+    cr_assert_eq(next(), 0, "2 waits for 1, and 3 for 2");
+    cr_assert_leq(due, 2000);
+    cr_assert(woken(2000, &due));
+    struct ebi_taken *other = ebi_dispatch_next(&dispatch);
+    cr_assert_eq(other->message.token, 3, "1 takes long, so 3 goes on");
+    ebi_dispatch_ack(&dispatch, other, 2001);
+    cr_assert_leq(due, 11000);
+    cr_assert(woken(11000, &due));
+    take(4, "d");
+    struct ebi_taken *alone = ebi_dispatch_next(&dispatch);
+    cr_assert_eq(alone->message.token, 2, "1 hangs: it is no company any more");
+    cr_assert_eq(alone->company, 1);
+    cr_assert_eq(next(), 0);
+    ebi_dispatch_ack(&dispatch, alone, 11001);
+    cr_assert_eq(next(), 4);
+    ebi_dispatch_ack(&dispatch, hung, 12000);
+}
+
+Test(dispatch, of_several_to_run_alone_only_the_first_waits_for_one_that_hangs) {
+    int64_t due;
+
+    take(1, "a");
+    next();
+    take_alone(2, "b"), take_alone(3, "c"), take(4, "d");
+    woken(1000, &due);
+    woken(11000, &due);
+    for (uint64_t token = 2; token <= 4; token++) {
+        struct ebi_taken *taken = ebi_dispatch_next(&dispatch);
+
+        cr_assert_eq(taken->message.token, token);
+        ebi_dispatch_ack(&dispatch, taken, 11000);
+    }
+}
+
+Test(dispatch, one_that_hangs_while_it_runs_alone_gets_company) {
+    int64_t due;
+
+    take_alone(1, "a"), take(2, "b");
+    cr_assert_eq(next(), 1);
+    cr_assert_not(woken(10999, &due));
+    cr_assert_eq(due, 11000);
+    cr_assert_eq(next(), 0);
+    cr_assert(woken(11000, &due));
+    cr_assert_eq(next(), 2);
+}
+
+/* However the others come and go, one that is to run alone gets its turn. */
+Test(dispatch, one_that_is_to_run_alone_starves_no_more_than_the_others) {
+    struct ebi_taken *busy = NULL, *last;
+    uint64_t token = 1;
+    int64_t now = 1000, due, ran_ms = 0;
+
+    take(token++, "");
+    busy = ebi_dispatch_next(&dispatch);
+    take_alone(1000000, "alone");
+    for (; !ran_ms && now < 60000; now += 100) {        /* each works for 3 s, and another one begins before it ends */
+        take(token++, "");
+        woken(now, &due);
+        last = ebi_dispatch_next(&dispatch);
+        if (last && last->message.token == 1000000)
+            ran_ms = now;
+        else if (last && busy)
+            ebi_dispatch_sleep(&dispatch, last, now + 3000);
+        if (busy && now >= 4000) {
+            ebi_dispatch_ack(&dispatch, busy, now);
+            busy = NULL;
+        }
+    }
+    cr_assert(ran_ms && ran_ms < 25000, "%d", (int)ran_ms);
 }

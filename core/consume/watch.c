@@ -1,0 +1,71 @@
+/* core/consume/watch.c - names the events whose receivers take long, where others wait for them or nothing will end them. */
+#include "consume/worker.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+
+/* The program's own receivers have no time limit: they are named after LONG_MS, and after each doubling of it. */
+enum { LONG_MS = 60000, WATCH_MS = 500, MOST_NAMED = 10 };
+
+static void tell(const struct eb_consumer *consumer, const struct ebi_taken *taken, int64_t now_ms, const char *what) {
+    char text[256];
+    int64_t took = now_ms - taken->began_ms;
+
+    snprintf(text, sizeof text, "at work for %" PRId64 ".%" PRId64 " s: %s", took / 1000, took % 1000 / 100, what);
+    ebi_log_message(consumer, &taken->message, EBI_WARNING, text, NULL);
+}
+
+/* An event that is to run alone waits, and what it waits for takes long. */
+static void tell_wait(struct eb_consumer *consumer, int64_t now_ms) {
+    struct ebi_dispatch *dispatch = &consumer->dispatch;
+    char text[256];
+
+    if (!dispatch->alone_steps_aside || dispatch->alone_told)
+        return;
+    dispatch->alone_told = true;
+    snprintf(text, sizeof text,
+             "was handed out %" PRIu32 " times and is to run alone, but waits for %zu event(s) at work; other keys go on for %d s",
+             dispatch->alone.first->head->message.deliveries, dispatch->at_work, (EBI_HANGS_MS - EBI_ALONE_PAUSE_MS) / 1000);
+    ebi_log_message(consumer, &dispatch->alone.first->head->message, EBI_WARNING, text, NULL);
+    tell(consumer, dispatch->work_first, now_ms, "an event that is to run alone waits for it");
+}
+
+void ebi_watch(struct eb_consumer *consumer, int64_t now_ms) {
+    const struct ebi_dispatch *dispatch = &consumer->dispatch;
+    bool held_up = dispatch->alone_since_ms != 0, ends_by_itself = consumer->outside.make != NULL;
+
+    tell_wait(consumer, now_ms);
+    if (now_ms < consumer->watch_at_ms)
+        return;
+    consumer->watch_at_ms = now_ms + WATCH_MS;
+    for (struct ebi_taken *taken = dispatch->work_first; taken; taken = taken->work_next) {
+        int64_t took = now_ms - taken->began_ms, first = held_up || taken->alone ? EBI_HANGS_MS : LONG_MS;
+
+        if (took < EBI_HANGS_MS)
+            return;                     /* those behind it came to work later */
+        if (took < (taken->told_ms ? 2 * taken->told_ms : first) || (first == LONG_MS && ends_by_itself))
+            continue;
+        taken->told_ms = took;
+        tell(consumer, taken, now_ms, taken->alone ? "it was to run alone; others run beside it now"
+                                      : held_up    ? "an event that is to run alone runs beside it now"
+                                                   : "its key waits");
+    }
+}
+
+void ebi_watch_tell_left(struct eb_consumer *consumer, const char *what) {
+    const struct ebi_dispatch *dispatch = &consumer->dispatch;
+    int64_t now = ebi_ticks_ms();
+    size_t n = 0;
+
+    for (const struct ebi_taken *taken = dispatch->work_first; taken && n < MOST_NAMED; taken = taken->work_next, n++)
+        tell(consumer, taken, now, what);
+    for (const struct ebi_taken *taken = dispatch->all_first; taken && n < MOST_NAMED; taken = taken->all_next)
+        if (taken->state == EBI_PARKED) {
+            ebi_log_message(consumer, &taken->message, EBI_WARNING, "its dead letter is not stored yet", NULL);
+            n++;
+        }
+    if (dispatch->at_work + dispatch->parked > n)
+        ebi_log_line(consumer->parts.log, EBI_WARNING, "and %zu more event(s)", dispatch->at_work + dispatch->parked - n);
+}
