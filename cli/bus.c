@@ -29,14 +29,17 @@ enum eb_status cli_bus_open(const struct cli_call *call, const char *broker, boo
 
     while (call->overrides && call->overrides[n])
         n++;
-    overrides = calloc(n + 2, sizeof *overrides);
+    overrides = calloc(n + 3, sizeof *overrides);
     if (!overrides || (broker && !ebi_bytes_add_format(&producer, "eventbus.producer=%s", broker))) {
         status = ebi_error_memory(err);
         goto done;
     }
+    size_t at = 0;
+    if (call->loudness != CLI_NORMAL)           /* before the others: what is given by -o counts */
+        overrides[at++] = call->loudness == CLI_QUIET ? "eventbus.log_level=warning" : "eventbus.log_level=debug";
     for (size_t i = 0; i < n; i++)
-        overrides[i] = call->overrides[i];
-    overrides[n] = producer.data;
+        overrides[at++] = call->overrides[i];
+    overrides[at] = producer.data;
     const struct eb_bus_options options = {.size = sizeof options, .files = call->files, .overrides = overrides};
     status = ebi_bus_open_local(bus, &options, err);
     if (status != EB_OK)

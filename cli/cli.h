@@ -43,6 +43,8 @@ struct cli_verb {
     int (*run)(const struct cli_call *); /* answers the exit status */
 };
 
+enum cli_loudness { CLI_NORMAL, CLI_QUIET, CLI_VERBOSE };
+
 /* A verb as it was called. All is borrowed until it returns. */
 struct cli_call {
     const struct cli_verb *verb;
@@ -52,6 +54,7 @@ struct cli_call {
     size_t n_operands;
     const char *const *files;     /* -c, for ebi_config_load */
     const char *const *overrides; /* -o */
+    enum cli_loudness loudness;   /* -q, -v: cli_bus_open sets the log's level by it */
 };
 
 /* Runs the verb that the arguments name; answers the exit status. */

@@ -131,8 +131,9 @@ static int run(const struct cli_verb *verb, const char *name, struct cli_common 
                             .operands = (const char *const *)argv + read,
                             .n_operands = (size_t)(argc - read),
                             .files = common->files,
-                            .overrides = common->overrides};
-    status = check_operands(&call);
+                            .overrides = common->overrides,
+                            .loudness = common->quiet ? CLI_QUIET : common->verbose ? CLI_VERBOSE : CLI_NORMAL};
+    status = common->quiet && common->verbose ? cli_usage(name, "-q and -v exclude each other") : check_operands(&call);
     if (status == 0)
         status = verb->run(&call);
 done:

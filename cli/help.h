@@ -7,7 +7,7 @@
 /* The options that stand before or after every verb. */
 struct cli_common {
     const char *const *files, *const *overrides;
-    bool help, version;
+    bool quiet, verbose, help, version;
 };
 extern const struct cli_option cli_common_options[];
 extern const size_t cli_n_common_options;

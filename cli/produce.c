@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/error.h"
 #include "base/clock.h"
 #include "cli/bus.h"
@@ -27,6 +28,7 @@ enum { CLOSE_AFTER_SIGNAL_MS = 5000 };
 /* One run. The lock is for what the producer's thread changes as well: the tally and standard output. */
 struct run {
     const struct ask *ask;
+    bool quiet;
     struct eb_bus *bus;
     const struct eb_signal *signal;     /* --signal; NULL: each event says its own */
     pthread_mutex_t lock;
@@ -169,6 +171,8 @@ static void take_lines(struct run *run, const char *path) {
         note_failure(run, &err);
         return;
     }
+    if (lines.file == stdin && isatty(STDIN_FILENO) && !run->quiet)
+        cli_tell("reading events from this terminal, one JSON object a line; Ctrl-D ends, eventbus produce --help tells more");
     if (cli_lines_end_before_growth(&lines, run->bus->undelivered))
         cli_tell("%s is %s, to which this run adds what it cannot deliver: it is read as far as it reaches now; eventbus "
                  "produce --undelivered also takes out of it what is sent", lines.name, run->bus->undelivered);
@@ -238,6 +242,18 @@ static enum eb_status find_signal(struct run *run, struct eb_error *err) {
     return run->ask->signal ? cli_bus_signal(run->bus, run->ask->signal, &run->signal, err) : EB_OK;
 }
 
+/* Says what became of the events. Those that were not delivered have been named one by one; of a single one that was all. */
+static void print_summary(const struct run *run) {
+    uint64_t done = run->tally.done, failed = run->tally.failed;
+
+    if (run->quiet || (done == 0 && failed == 1))
+        return;
+    if (failed == 0)
+        cli_tell("%" PRIu64 " event%s delivered", done, done == 1 ? "" : "s");
+    else
+        cli_tell("%" PRIu64 " event%s delivered, %" PRIu64 " not", done, done == 1 ? "" : "s", failed);
+}
+
 /* Waits for what was taken, and answers the exit status. */
 static int finish(struct run *run) {
     int number = cli_signal_caught();
@@ -247,6 +263,7 @@ static int finish(struct run *run) {
         eb_bus_flush(run->bus, -1, NULL);               /* delivery_timeout is its end */
     number = cli_signal_caught();
     enum eb_status status = eb_bus_close(run->bus, run->connected ? CLOSE_AFTER_SIGNAL_MS : 0, &err);
+    print_summary(run);
     if (status != EB_OK)
         cli_tell("%s", err.text);
     if (number && status != EB_OK)
@@ -255,7 +272,7 @@ static int finish(struct run *run) {
 }
 
 static int run_produce(const struct cli_call *call) {
-    struct run run = {.ask = call->settings, .lock = PTHREAD_MUTEX_INITIALIZER};
+    struct run run = {.ask = call->settings, .quiet = call->loudness == CLI_QUIET, .lock = PTHREAD_MUTEX_INITIALIZER};
     struct eb_error err;
     int status = check(call, run.ask);
 
