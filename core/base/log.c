@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -21,6 +22,7 @@ enum place { PLAIN, TERMINAL, JOURNAL };
 struct ebi_log {
     _Atomic int most;           /* any thread */
     atomic_bool json;
+    _Atomic int time;           /* enum ebi_log_time */
     enum place place;           /* these stay as made */
     eb_log_sink sink;
     void *arg;
@@ -80,6 +82,10 @@ void ebi_log_set(struct ebi_log *log, enum ebi_level most, bool json) {
     atomic_store(&log->json, json);
 }
 
+void ebi_log_set_time(struct ebi_log *log, enum ebi_log_time time) {
+    atomic_store(&log->time, (int)time);
+}
+
 bool ebi_log_takes(const struct ebi_log *log, enum ebi_level level) {
     return log && (int)level <= atomic_load_explicit(&log->most, memory_order_relaxed);
 }
@@ -135,10 +141,30 @@ static bool add_as_text(struct ebi_bytes *line, const char *text, const struct e
     return true;
 }
 
-/* What stands in front on standard error: who speaks, and how serious it is. */
-static bool add_text_head(struct ebi_bytes *line, enum place place, enum ebi_level level) {
-    if (place == JOURNAL)               /* the journal knows who speaks, and shows the level itself */
+/* "2026-11-23T20:00:00.123Z ", or with the offset of this place: "2026-11-23T21:00:00.123+01:00 ". */
+static bool add_time(struct ebi_bytes *line, enum ebi_log_time how) {
+    int64_t now = ebi_now_us();
+    time_t seconds = (time_t)(now / 1000000);
+    char date[32], zone[8];
+    struct tm tm;
+
+    if (how == EBI_LOG_NO_TIME)
         return true;
+    if (!(how == EBI_LOG_LOCAL ? localtime_r(&seconds, &tm) : gmtime_r(&seconds, &tm)))
+        return true;
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
+    strftime(zone, sizeof zone, "%z", &tm);
+    int ms = (int)(now / 1000 % 1000);
+    return how == EBI_LOG_UTC ? ebi_bytes_add_format(line, "%s.%03dZ ", date, ms)
+                              : ebi_bytes_add_format(line, "%s.%03d%.3s:%s ", date, ms, zone, zone + 3);
+}
+
+/* What stands in front on standard error: when it was, who speaks, and how serious it is. */
+static bool add_text_head(struct ebi_bytes *line, enum place place, enum ebi_log_time time, enum ebi_level level) {
+    if (place == JOURNAL)               /* the journal knows when, and who speaks, and shows the level itself */
+        return true;
+    if (!add_time(line, time))
+        return false;
     if (place == TERMINAL)
         return ebi_bytes_add_format(line, "eventbus: %s%s:\033[0m ", colour_of(level), word_of(level));
     return ebi_bytes_add_format(line, "eventbus: %s: ", word_of(level));
@@ -175,7 +201,7 @@ static bool make_line(const struct ebi_log *log, struct ebi_bytes *line, enum eb
         return false;
     if (!log->sink && log->place == JOURNAL && !ebi_bytes_add_format(line, "<%d>", (int)level))
         return false;
-    if (!log->sink && !json && !add_text_head(line, log->place, level))
+    if (!log->sink && !json && !add_text_head(line, log->place, (enum ebi_log_time)atomic_load(&log->time), level))
         return false;
     if (json ? !add_as_json(line, level, text, fields, n) : !add_as_text(line, text, fields, n))
         return false;

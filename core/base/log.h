@@ -13,6 +13,10 @@ struct ebi_log_field {
     const char *name, *value;
 };
 
+/* What stands in front of a line of text on standard error: when it was written. The journal knows that itself, JSON has
+ * a member for it, and a sink's owner has a clock. */
+enum ebi_log_time { EBI_LOG_UTC, EBI_LOG_LOCAL, EBI_LOG_NO_TIME };
+
 struct ebi_log;
 
 /* A log of its own level and form. sink NULL: standard error, a line in one write. NULL: no memory. The sink gets a line
@@ -20,6 +24,7 @@ struct ebi_log;
 struct ebi_log *ebi_log_new(enum ebi_level most, bool json, eb_log_sink sink, void *arg);
 void ebi_log_free(struct ebi_log *);
 void ebi_log_set(struct ebi_log *, enum ebi_level most, bool json);
+void ebi_log_set_time(struct ebi_log *, enum ebi_log_time);    /* EBI_LOG_UTC when it is new */
 
 /* Any thread. Control characters in texts and values are escaped, so a line stays a line. A log of NULL takes
  * nothing. */

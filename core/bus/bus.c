@@ -26,6 +26,8 @@ static enum eb_status read_config(struct eb_bus *bus, const struct eb_bus_option
         status = ebi_config_check_sections(bus->config, err);
     if (status == EB_OK)
         status = ebi_config_bind(bus->config, "eventbus", "", &table, 1, err);
+    if (status == EB_OK)
+        ebi_settings_audit(bus->config, &bus->settings);
     return status == EB_OK ? ebi_config_check_overrides(bus->config, err) : status;
 }
 
@@ -36,6 +38,7 @@ static enum eb_status start_log(struct eb_bus *bus, const struct eb_bus_options 
                            options->log_arg);
     if (!bus->log)
         return ebi_error_memory(err);
+    ebi_log_set_time(bus->log, (enum ebi_log_time)bus->settings.log_time);
     if (note)
         ebi_log_line(bus->log, EBI_WARNING, "%s", note);
     return EB_OK;

@@ -33,12 +33,17 @@ static const struct eb_option bus_options[] = {
       AT(ebi_bus_settings, log_level), .help = "The least grave lines that are logged" },
     { .key = "log_format", .type = EB_OPT_CHOICE, .choices = "text|json", .fallback = "text",
       AT(ebi_bus_settings, log_format), .help = "Log lines for people, or one JSON object a line" },
-    { .key = "audit_delivered", .type = EB_OPT_BOOL, .fallback = "yes", AT(ebi_bus_settings, audit_delivered),
-      .help = "Whether each event that a broker has confirmed is logged" },
-    { .key = "audit_received", .type = EB_OPT_BOOL, .fallback = "yes", AT(ebi_bus_settings, audit_received),
-      .help = "Whether each event received is logged" },
-    { .key = "audit_processed", .type = EB_OPT_BOOL, .fallback = "yes", AT(ebi_bus_settings, audit_processed),
-      .help = "Whether each event whose receivers have all succeeded is logged" },
+    { .key = "log_time", .type = EB_OPT_CHOICE, .choices = "utc|local|none", .fallback = "utc", AT(ebi_bus_settings, log_time),
+      .help = "Time in front of log lines of text: UTC, local with its offset, or none; the journal has its own" },
+    { .key = "audit", .type = EB_OPT_CHOICE, .choices = "brief|full|off", .fallback = "brief", AT(ebi_bus_settings, audit),
+      .help = "Log lines of an event that goes well: one where it is sent and one where it is processed; full: one more "
+              "when it is received; off: none" },
+    { .key = "audit_delivered", .type = EB_OPT_BOOL, AT(ebi_bus_settings, audit_delivered),
+      .help = "Whether each event that a broker has confirmed is logged, whatever audit says" },
+    { .key = "audit_received", .type = EB_OPT_BOOL, AT(ebi_bus_settings, audit_received),
+      .help = "Whether each event received is logged, whatever audit says" },
+    { .key = "audit_processed", .type = EB_OPT_BOOL, AT(ebi_bus_settings, audit_processed),
+      .help = "Whether each event whose receivers have all succeeded is logged, whatever audit says" },
     { .key = "queue_messages", .type = EB_OPT_INT, .fallback = "100000", .min = 1, .max = 100000000,
       AT(ebi_bus_settings, queue_messages), .help = "Number of events that may wait to be sent" },
     { .key = "queue_bytes", .type = EB_OPT_BYTES, .fallback = "64M", .min = 65536, .max = INT64_C(1) << 40,
@@ -137,6 +142,18 @@ struct ebi_table ebi_route_table(struct ebi_route_settings *settings) {
 
 struct ebi_table ebi_consume_table(struct ebi_consume_settings *settings) {
     return table(consume_options, sizeof consume_options / sizeof *consume_options, settings);
+}
+
+static int64_t audited(const struct ebi_config *config, const char *key, int64_t given, bool by_audit) {
+    return ebi_config_text(config, "eventbus", "", key) ? given : by_audit;
+}
+
+void ebi_settings_audit(const struct ebi_config *config, struct ebi_bus_settings *settings) {
+    bool off = settings->audit == EBI_AUDIT_OFF, full = settings->audit == EBI_AUDIT_FULL;
+
+    settings->audit_delivered = audited(config, "audit_delivered", settings->audit_delivered, !off);
+    settings->audit_received = audited(config, "audit_received", settings->audit_received, full);
+    settings->audit_processed = audited(config, "audit_processed", settings->audit_processed, !off);
 }
 
 enum ebi_level ebi_settings_level(int64_t log_level) {

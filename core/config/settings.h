@@ -19,13 +19,20 @@ struct ebi_bus_settings {
     int64_t consecutive_errors_limit;   /* 0: none */
     int64_t log_level;                  /* see ebi_settings_level */
     int64_t log_format;                 /* 0 text, 1 json */
-    int64_t audit_delivered, audit_received, audit_processed;
+    int64_t log_time;                   /* enum ebi_log_time */
+    int64_t audit;                      /* enum ebi_audit_choice */
+    int64_t audit_delivered, audit_received, audit_processed;   /* whether, after ebi_settings_audit */
     int64_t queue_messages, queue_bytes;        /* the producer's queue */
     int64_t queue_wait;                 /* ms a full queue is waited for; 0: refused at once */
     int64_t batch_messages, batch_bytes, linger;        /* linger in ms */
     int64_t delivery_timeout;           /* ms until an event that cannot be delivered is given up */
 };
 enum ebi_trust { EBI_TRUST_OWNER, EBI_TRUST_ANY };
+enum ebi_audit_choice { EBI_AUDIT_BRIEF, EBI_AUDIT_FULL, EBI_AUDIT_OFF };
+
+/* Decides which audit lines there are, for settings that were bound: what audit says, but for those keys audit_... that
+ * were given. */
+void ebi_settings_audit(const struct ebi_config *, struct ebi_bus_settings *);
 
 /* What the log is to take, by the number of log_level's choice. */
 enum ebi_level ebi_settings_level(int64_t log_level);

@@ -20,10 +20,10 @@ def event(name="u", number=1):
     return {"user": {"id": number, "is_active": True, "pii": {"username": name, "email": "e", "name": "n"}}}
 
 
-def send(t, *names, topic="a", **more):
+def send(t, *names, topic="a", more=(), env=None):
     lines = "".join(json.dumps(event(name, i)) + "\n" for i, name in enumerate(names))
     return t.run("produce", "--signal", LOGIN, "--topic", topic, "--key-field", "user.pii.username", "-",
-                 stdin=lines, **more)
+                 *more, stdin=lines, env=env)
 
 
 def shows_nothing_hidden(t, done):
@@ -214,6 +214,73 @@ def pretty_shows_every_attribute_of_a_dead_letter(t):
         elif name not in ("specversion", "datacontenttype", "data", "attempt"):
             t.contains(shown, str(value))
     t.contains(shown, '\n    "id": 0,')
+
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}"
+
+
+@test
+def lines_of_the_log_have_a_time(t):
+    line, = [line for line in send(t, "a").err.splitlines() if "info: delivered" in line]
+    t.matches(line, rf"^{TIME}Z eventbus: info: delivered topic=a ")
+    line, = [line for line in send(t, "a", env={"TZ": "XXX-05:30", "EVENTBUS_CONFIG": t.ini}, more=("-o", "eventbus.log_time=local"))
+             .err.splitlines() if "info: delivered" in line]
+    t.matches(line, rf"^{TIME}\+05:30 eventbus: info: ")
+    t.matches(send(t, "a", more=("-o", "eventbus.log_time=none")).err, r"^eventbus: info: delivered ")
+    t.contains(t.run("topics", "-o", "eventbus.log_time=mars", status=2).err, "log_time")
+
+
+def audit_lines(t, group, *words):
+    done = t.run("consume", "-t", "a", "-g", group, "--exit-at-end", *words)
+    return [re.sub(rf"^{TIME}Z eventbus: info: ", "", line).partition(" topic=")[0] for line in done.err.splitlines()]
+
+
+@test
+def an_event_that_goes_well_is_one_line_or_as_many_as_are_asked_for(t):
+    t.equal(len([line for line in send(t, "a").err.splitlines() if "info:" in line]), 1)
+    for audit, lines in (("brief", ["processed successfully"]), ("full", ["received", "processed successfully"]), ("off", [])):
+        t.equal(audit_lines(t, audit, "-o", f"eventbus.audit={audit}"), lines)
+    t.equal(audit_lines(t, "default"), ["processed successfully"])
+    t.equal(audit_lines(t, "own", "-o", "eventbus.audit_received=yes"), ["received", "processed successfully"])
+    t.lacks(send(t, "a", more=("-o", "eventbus.audit=off")).err, "info:")
+    line = t.run("consume", "-t", "a", "-g", "whole", "-n", "1").err
+    t.matches(line, r" topic=a event_id=\S+ type=\S+ position=1 event_time_ms=\d+")
+
+
+@test
+def quiet_and_verbose_stand_before_or_after_the_verb(t):
+    t.equal(send(t, "a", more=("-q",)).err, "")
+    t.equal(t.run("-q", "consume", "-t", "a", "-g", "g", "--exit-at-end").err, "")
+    t.contains(t.run("consume", "-v", "-t", "a", "-g", "h", "--exit-at-end").err, " eventbus: debug: ", " eventbus: info: ")
+    t.contains(t.run("--quiet", "consume", "-t", "nosuch", "-g", "g", "--exit-at-end").err, "nosuch")
+    t.contains(t.run("topics", "-q", "-v", status=2).err, "exclude each other")
+    t.contains(send(t, "a", more=("-q", "-o", "eventbus.log_level=info")).err, "info: delivered")
+    for word in ("-q, --quiet", "-v, --verbose"):
+        t.contains(t.run("topics", "--help").out, word)
+
+
+@test
+def produce_ends_with_a_summary(t):
+    t.equal(send(t, "a", "b", more=("-o", "eventbus.audit=off")).err, "eventbus: 2 events delivered\n")
+    t.equal(send(t, "a", more=("-o", "eventbus.audit=off")).err, "eventbus: 1 event delivered\n")
+    done = t.run("produce", "--signal", LOGIN, "--topic", "a", "-", "-o", "eventbus.audit=off", status=1,
+                 stdin=json.dumps(event()) + "\n{}\n")
+    t.equal(done.err.splitlines()[-1], "eventbus: 1 event delivered, 1 not")
+    t.equal(done.out, "", "data is all that goes to standard output")
+    t.equal(len(send(t, "a", more=("--json",)).json()), 1)
+
+
+@test
+def produce_says_when_it_waits_for_a_terminal(t):
+    ours, theirs = pty.openpty()
+    worker = t.start("produce", "--signal", LOGIN, "--topic", "a", stdin=theirs)
+    os.close(theirs)
+    worker.until("reading events from this terminal")
+    os.write(ours, json.dumps(event()).encode() + b"\n")
+    os.write(ours, b"\x04")
+    t.contains(worker.wait(0).err, "1 event delivered")
+    os.close(ours)
+    t.lacks(send(t, "a").err, "terminal")
 
 
 @test

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "../memory.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 struct heard {
@@ -126,7 +128,7 @@ Test(log, without_memory_a_line_is_lost_and_no_more) {
 }
 
 /* Standard error becomes a file; what was written there is given back, to be freed. */
-static char *written(bool json, bool journal) {
+static char *written(bool json, bool journal, enum ebi_log_time time) {
     char path[] = "/tmp/eb-test-log-XXXXXX", told[64];
     int fd = mkstemp(path);
     char *text = calloc(1, 4096);
@@ -139,6 +141,7 @@ static char *written(bool json, bool journal) {
     snprintf(told, sizeof told, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino + (journal ? 0 : 1));
     setenv("JOURNAL_STREAM", told, 1);
     struct ebi_log *log = ebi_log_new(EBI_INFO, json, NULL, NULL);
+    ebi_log_set_time(log, time);
     ebi_log_line(log, EBI_ERROR, "cannot reach broker %s", "main");
     ebi_log_free(log);
     cr_assert_geq(pread(fd, text, 4095, 0), 1);
@@ -147,21 +150,48 @@ static char *written(bool json, bool journal) {
 }
 
 Test(log, on_standard_error_the_level_stands_in_front) {
-    char *text = written(false, false);
+    char *text = written(false, false, EBI_LOG_NO_TIME);
 
     cr_assert_str_eq(text, "eventbus: error: cannot reach broker main\n");
     free(text);
 }
 
+/* Where the digits of a time stand; then the rest is compared. */
+static void begins_with_now(const char *text, int64_t before_us, const char *zone, int64_t offset_s) {
+    char utc[64];
+    int64_t us;
+
+    cr_assert_eq(strlen(text) > 23, true);
+    snprintf(utc, sizeof utc, "%.23sZ", text);
+    cr_assert_eq(ebi_iso_read(utc, strlen(utc), &us, NULL), EB_OK, "%s", utc);
+    us -= offset_s * 1000000;
+    cr_assert(us >= before_us - 1000 && us <= ebi_now_us(), "%s", text);
+    cr_assert_eq(strncmp(text + 23, zone, strlen(zone)), 0, "%s", text);
+    cr_assert_str_eq(text + 23 + strlen(zone), " eventbus: error: cannot reach broker main\n");
+}
+
+Test(log, a_line_begins_with_its_time) {
+    int64_t before = ebi_now_us();
+    char *text = written(false, false, EBI_LOG_UTC);
+
+    begins_with_now(text, before, "Z", 0);
+    free(text);
+    setenv("TZ", "XXX-05:30", 1);
+    tzset();
+    text = written(false, false, EBI_LOG_LOCAL);
+    begins_with_now(text, before, "+05:30", 19800);
+    free(text);
+}
+
 Test(log, the_journal_gets_the_level_as_a_number) {
-    char *text = written(false, true);
+    char *text = written(false, true, EBI_LOG_UTC);
 
     cr_assert_str_eq(text, "<3>cannot reach broker main\n");
     free(text);
 }
 
 Test(log, json_on_standard_error_is_one_line) {
-    char *text = written(true, false);
+    char *text = written(true, false, EBI_LOG_LOCAL);
     size_t len = strlen(text);
 
     cr_assert_eq(text[len - 1], '\n');

@@ -31,7 +31,8 @@ Test(settings, the_bus_by_default) {
     cr_assert_eq(s.consecutive_errors_limit, 0);
     cr_assert_eq(ebi_settings_level(s.log_level), EBI_INFO);
     cr_assert_eq(s.log_format, 0);
-    cr_assert(s.audit_delivered && s.audit_received && s.audit_processed);
+    ebi_settings_audit(config, &s);
+    cr_assert(s.audit_delivered && !s.audit_received && s.audit_processed);
     cr_assert_eq(s.queue_messages, 100000);
     cr_assert_eq(s.queue_bytes, 64 << 20);
     cr_assert_eq(s.queue_wait, 0);
@@ -40,6 +41,33 @@ Test(settings, the_bus_by_default) {
     cr_assert_eq(s.linger, 0);
     cr_assert_eq(s.delivery_timeout, 120000);
     ebi_config_free(config);
+}
+
+Test(settings, audit_decides_but_for_lines_that_are_switched_by_themselves) {
+    static const struct {
+        const char *text;
+        bool delivered, received, processed;
+    } cases[] = {
+        { "audit = brief\n", true, false, true },
+        { "audit = full\n", true, true, true },
+        { "audit = off\n", false, false, false },
+        { "audit_received = yes\n", true, true, true },
+        { "audit = full\naudit_delivered = no\n", false, true, true },
+        { "audit = off\naudit_processed = yes\n", false, false, true },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ebi_bus_settings s = {0};
+        char text[128];
+
+        snprintf(text, sizeof text, "[eventbus]\n%s", cases[i].text);
+        struct ebi_config *config = load_text(text);
+        bind(config, "eventbus", "", ebi_bus_table(&s));
+        ebi_settings_audit(config, &s);
+        cr_assert(s.audit_delivered == cases[i].delivered && s.audit_received == cases[i].received &&
+                  s.audit_processed == cases[i].processed, "%s", cases[i].text);
+        ebi_config_free(config);
+    }
 }
 
 Test(settings, log_levels_as_syslog_counts_them) {
