@@ -27,6 +27,7 @@ struct looking {
     uint64_t printed;
     struct cli_tally tally;
     bool moved;                         /* something was read in this round */
+    bool silent;                        /* what is read is only passed */
 };
 
 static bool enough(const struct looking *looking) {
@@ -81,6 +82,8 @@ static int32_t each(void *arg, const struct eb_message *message) {
     if (place->position && message->position.len == strlen(place->position) &&
         memcmp(place->position, message->position.data, message->position.len) == 0)
         return 0;                       /* the one where we stopped: a place includes its own message */
+    if (looking->silent)
+        return remember(place, message->position) ? 0 : 1;
     enum eb_status status = print(looking, message, &err);
     if (status == EB_GONE)
         return 1;
@@ -98,22 +101,56 @@ static int32_t each(void *arg, const struct eb_message *message) {
     return enough(looking);
 }
 
-/* A new group's place "latest" means what is added from now on, and here there is no group to remember it. */
-static void fix_latest(struct eb_point *point) {
-    if (point->kind != EB_LATEST)
-        return;
-    point->kind = EB_TIME;
-    point->time_ms = ebi_now_us() / 1000;
+/* What the broker tells of the newest message of a topic. */
+struct newest {
+    const char *topic;                  /* full */
+    bool any;                           /* the topic has, or may have, messages */
+    int64_t ms;                         /* -1: the broker does not tell */
+};
+
+static int32_t find_newest(void *arg, const struct eb_topic_info *info) {
+    struct newest *newest = arg;
+
+    if (strcmp(info->name, newest->topic) != 0)
+        return 0;
+    newest->any = info->messages != 0;
+    newest->ms = info->newest_ms;
+    return 1;
 }
 
-static enum eb_status begin(struct looking *looking, struct place *places, size_t n, struct eb_error *err) {
+/* "latest" means what is added from now on, and here there is no group to remember where that is. So the newest message is
+ * passed, as the broker's time finds it, and looking goes on behind it: our own clock may differ from that. */
+static enum eb_status fix_latest(struct looking *looking, struct ebi_admin *admin, struct place *place, struct eb_error *err) {
+    struct newest newest = {.topic = place->topic, .ms = -1};
+    enum eb_status status = ebi_admin_topics(admin, find_newest, &newest, err);
+
+    place->point = (struct eb_point){.size = sizeof place->point, .kind = EB_EARLIEST};
+    if (status == EB_OK && !newest.any)
+        return EB_OK;                   /* whatever comes is new */
+    place->point.kind = EB_TIME;
+    place->point.time_ms = newest.ms;
+    if (newest.ms < 0) {
+        place->point.time_ms = ebi_now_us() / 1000;
+        return EB_OK;                   /* a broker that does not tell */
+    }
+    looking->at = place;
+    looking->silent = true;
+    status = ebi_admin_browse(admin, place->topic, &place->point, each, looking, err);
+    looking->silent = false;
+    if (!place->position)
+        place->point.kind = EB_EARLIEST;        /* it was removed meanwhile */
+    return status < EB_OK ? status : EB_OK;
+}
+
+static enum eb_status begin(struct looking *looking, struct ebi_admin *admin, struct place *places, size_t n, struct eb_error *err) {
     enum eb_status status = EB_OK;
 
     for (size_t i = 0; i < n && status == EB_OK; i++) {
         status = cli_bus_topic(looking->bus, looking->look->topics[i], &places[i].topic, err);
         if (status == EB_OK)
             status = ebi_point_read(looking->look->from, &places[i].point, err);
-        fix_latest(&places[i].point);
+        if (status == EB_OK && places[i].point.kind == EB_LATEST)
+            status = fix_latest(looking, admin, &places[i], err);
     }
     looking->writers = ebi_writers_new(looking->bus->signals, NULL, NULL);
     looking->decoder = ebi_decoder_new();
@@ -165,7 +202,7 @@ int cli_look(struct eb_bus *bus, const struct cli_look *look, struct cli_printer
     if (cli_bus_admin(bus, look->broker, &admin, &err) != EB_OK) {
         ebi_error_context(&err, "to look without a group (-g)");
         status = cli_failed(&err);
-    } else if (begin(&looking, places, n, &err) != EB_OK || read_all(&looking, admin, places, n, &err) != EB_OK) {
+    } else if (begin(&looking, admin, places, n, &err) != EB_OK || read_all(&looking, admin, places, n, &err) != EB_OK) {
         if (looking.at)
             ebi_point_blame(&looking.at->point, &err);
         status = cli_failed(&err);

@@ -28,6 +28,10 @@ int64_t ebi_ticks_us(void) {
     return read_clock_us(CLOCK_MONOTONIC);
 }
 
+int64_t ebi_boot_us(void) {
+    return read_clock_us(CLOCK_BOOTTIME);
+}
+
 int64_t ebi_ticks_ms(void) {
     return ebi_ticks_us() / 1000;
 }

@@ -1,5 +1,5 @@
 /* core/base/hash.h - uthash, telling where memory is out instead of ending the process, and with a hash of ours: keys are
- * tokens of 8 bytes and short texts, and its own takes them byte by byte. */
+ * tokens of 8 bytes and short texts, which its own takes byte by byte, and texts come from outside. */
 #ifndef EBI_HASH_H
 #define EBI_HASH_H
 
@@ -10,7 +10,16 @@
 #define HASH_NONFATAL_OOM 1
 #define HASH_FUNCTION(key, len, hash) ((hash) = ebi_hash((key), (size_t)(len)))
 
-/* Eight bytes at a time, each spread over all bits by the finalizer of splitmix64; the low bits choose the bucket. */
+/* Two odd numbers drawn when the library is loaded, so that nobody outside can make keys that meet in one bucket. */
+extern uint64_t ebi_hash_seeds[2];
+
+/* Eight bytes at a time: the upper half of a product mixes what is above, the lower half what is below. */
+static inline uint64_t ebi_hash_mix(uint64_t a, uint64_t b) {
+    unsigned __int128 product = (unsigned __int128)a * b;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 static inline unsigned ebi_hash(const void *key, size_t len) {
     const char *at = key;
     uint64_t sum = len, part;
@@ -18,10 +27,9 @@ static inline unsigned ebi_hash(const void *key, size_t len) {
     for (;; at += sizeof part, len -= sizeof part) {
         part = 0;
         memcpy(&part, at, len < sizeof part ? len : sizeof part);
-        sum = (sum ^ part) * UINT64_C(0xbf58476d1ce4e5b9);
-        sum ^= sum >> 31;
+        sum = ebi_hash_mix(sum ^ ebi_hash_seeds[0], part ^ ebi_hash_seeds[1]);
         if (len <= sizeof part)
-            return (unsigned)(sum * UINT64_C(0x94d049bb133111eb) >> 32);
+            return (unsigned)(sum ^ sum >> 32);
     }
 }
 

@@ -62,6 +62,7 @@ struct ebi_consume_settings {
     const char *retry_jitter;           /* for ebi_read_share */
     int64_t on_unknown;                 /* 0 dead_letter, 1 skip */
     int64_t on_failure;                 /* 0 dead_letter, 1 stop */
+    int64_t on_no_receiver;             /* 0 acknowledge, 1 stop */
     const char *dead_letter_topic;      /* {topic} stands for the topic */
     const char *dead_letter_broker;     /* NULL: the consumer's own */
     int64_t receiver_timeout, drain_timeout;            /* ms */

@@ -4,21 +4,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/supervisor.h"
 #include "signal/event.h"
 
-enum { GIVES_UP = 65, KILL_AFTER_MS = 2000 };
+enum { GIVES_UP = 65, GRACE_MS = 10000 };
 
 struct exec {
     struct ebi_outside outside;
@@ -29,53 +28,15 @@ struct exec {
 
 /* One run of the command. */
 struct child {
-    pid_t pid;
-    int in, done;                       /* its standard input; a pidfd, readable once it has ended */
+    int in, report;                     /* its standard input; the supervisor's socket for this run */
 };
-
-static enum eb_status make_attributes(posix_spawnattr_t *attributes, struct eb_error *err) {
-    sigset_t none, usual;
-
-    sigemptyset(&none);
-    sigemptyset(&usual);
-    sigaddset(&usual, SIGPIPE);
-    sigaddset(&usual, SIGTERM);
-    sigaddset(&usual, SIGINT);
-    if (posix_spawnattr_init(attributes) != 0)
-        return ebi_error_memory(err);
-    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setpgroup(attributes, 0);
-    posix_spawnattr_setsigmask(attributes, &none);      /* our threads block all signals; the command must not */
-    posix_spawnattr_setsigdefault(attributes, &usual);
-    return EB_OK;
-}
-
-static enum eb_status spawn(const char *command, int in, pid_t *pid, struct eb_error *err) {
-    char *const argv[] = {"sh", "-c", (char *)command, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return ebi_error_memory(err);
-    enum eb_status status = make_attributes(&attributes, err);
-    if (status == EB_OK) {
-        posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-        errno = posix_spawn(pid, "/bin/sh", &actions, &attributes, argv, environ);
-        if (errno != 0)
-            status = ebi_error_errno(err, EB_RETRIABLE, EB_KIND_SYSTEM, "cannot start /bin/sh");
-        posix_spawnattr_destroy(&attributes);
-    }
-    posix_spawn_file_actions_destroy(&actions);
-    return status;
-}
 
 static enum eb_status start(const struct exec *exec, struct child *child, struct eb_error *err) {
     int ends[2];
 
-    child->in = child->done = -1;
     if (pipe2(ends, O_CLOEXEC) != 0)
-        return ebi_error_errno(err, EB_RETRIABLE, EB_KIND_SYSTEM, "cannot make a pipe");
-    enum eb_status status = spawn(exec->settings.command, ends[0], &child->pid, err);
+        return ebi_error_errno(err, EB_RETRIABLE, EB_KIND_SYSTEM, "cannot make a pipe for a command");
+    enum eb_status status = ebi_supervisor_run(exec->settings.supervisor, ends[0], -1, &child->report, err);
     close(ends[0]);
     if (status != EB_OK) {
         close(ends[1]);
@@ -83,14 +44,7 @@ static enum eb_status start(const struct exec *exec, struct child *child, struct
     }
     child->in = ends[1];
     fcntl(child->in, F_SETFL, O_NONBLOCK);
-    child->done = (int)syscall(SYS_pidfd_open, child->pid, 0);
-    if (child->done < 0) {
-        status = ebi_error_errno(err, EB_RETRIABLE, EB_KIND_SYSTEM, "cannot watch the command");
-        kill(-child->pid, SIGKILL);
-        waitpid(child->pid, NULL, 0);
-        close(child->in);
-    }
-    return status;
+    return EB_OK;
 }
 
 /* Writes what the pipe takes; when all is written, or the command does not read it, the pipe is closed. */
@@ -111,59 +65,44 @@ static void feed(struct child *child, const struct ebi_bytes *json, size_t *writ
     }
 }
 
-enum ending { ENDED, TIMED_OUT, CANCELLED };
-
-static enum ending wait_for(const struct exec *exec, struct child *child, int64_t by_ms) {
+/* Until it is known how the run ended: true; or until its time is over, or it is cancelled: false. */
+static bool wait_for(const struct exec *exec, struct child *child, int64_t by_ms) {
     size_t written = 0;
 
     for (;;) {
         int64_t left = by_ms - ebi_ticks_ms();
-        struct pollfd fds[] = {{.fd = child->done, .events = POLLIN},
+        struct pollfd fds[] = {{.fd = child->report, .events = POLLIN},
                                {.fd = exec->cancel->fd, .events = POLLIN},
                                {.fd = child->in, .events = POLLOUT}};
 
         if (left <= 0)
-            return TIMED_OUT;
+            return false;
         if (poll(fds, 3, left > 60000 ? 60000 : (int)left) < 0)
             continue;                   /* EINTR; nothing else can happen */
         if (fds[0].revents)
-            return ENDED;
+            return true;
         if (fds[1].revents)
-            return CANCELLED;
+            return false;
         if (fds[2].revents)
             feed(child, &exec->json, &written);
     }
 }
 
-/* First asks the group to end, then makes it. */
-static void end_group(const struct child *child) {
-    struct pollfd done = {.fd = child->done, .events = POLLIN};
+/* The supervisor asks the run's group to end, then makes it. True: it has ended. */
+static bool end_group(const struct child *child) {
+    struct pollfd ended = {.fd = child->report, .events = POLLIN};
+    int64_t by_ms = ebi_ticks_ms() + EBI_KILL_AFTER_MS + GRACE_MS, left;
 
-    kill(-child->pid, SIGTERM);
-    poll(&done, 1, KILL_AFTER_MS);
-    kill(-child->pid, SIGKILL);
-}
-
-static int end(struct child *child) {
-    int status = 0;
-
-    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+    shutdown(child->report, SHUT_WR);
+    while ((left = by_ms - ebi_ticks_ms()) > 0 && poll(&ended, 1, (int)left) < 0)
         continue;
-    if (child->in >= 0)
-        close(child->in);
-    close(child->done);
-    return status;
+    return ended.revents != 0;
 }
 
-static void judge(const struct exec *exec, enum ending ending, int status, struct ebi_run *run) {
+static void judge_status(int status, struct ebi_run *run) {
     struct eb_error *err = &run->error;
 
-    if (ending == CANCELLED)
-        run->status = EB_GONE;
-    else if (ending == TIMED_OUT)
-        run->status = ebi_error(err, EB_RETRIABLE, EB_KIND_NONE, "still running after %lld ms (receiver_timeout), killed",
-                                (long long)exec->settings.timeout_ms);
-    else if (WIFSIGNALED(status))
+    if (WIFSIGNALED(status))
         run->status = ebi_error(err, EB_RETRIABLE, EB_KIND_NONE, "ended by signal %d (%s)", WTERMSIG(status),
                                 strsignal(WTERMSIG(status)));
     else if (WEXITSTATUS(status) == 0)
@@ -171,6 +110,40 @@ static void judge(const struct exec *exec, enum ending ending, int status, struc
     else
         run->status = ebi_error(err, WEXITSTATUS(status) == GIVES_UP ? EB_PERMANENT : EB_RETRIABLE, EB_KIND_NONE,
                                 "exit status %d", WEXITSTATUS(status));
+}
+
+/* Success is what the supervisor reports as exit status 0, and nothing else. */
+static void judge_report(const struct child *child, struct ebi_run *run) {
+    struct ebi_run_report report;
+    ssize_t n;
+
+    while ((n = recv(child->report, &report, sizeof report, 0)) < 0 && errno == EINTR)
+        continue;
+    if (n == (ssize_t)sizeof report && report.what == EBI_RUN_ENDED) {
+        judge_status(report.value, run);
+        return;
+    }
+    run->cause = EBI_OWN_TROUBLE;
+    if (n == (ssize_t)sizeof report) {
+        errno = report.value;
+        run->status = ebi_error_errno(&run->error, EB_RETRIABLE, EB_KIND_SYSTEM, "cannot start /bin/sh");
+    } else {
+        run->status = ebi_error(&run->error, EB_RETRIABLE, EB_KIND_SYSTEM,
+                                "the process that starts commands was ended from outside; how the command ended is unknown");
+    }
+}
+
+static void judge(const struct exec *exec, const struct child *child, bool ended, struct ebi_run *run) {
+    if (ended) {
+        judge_report(child, run);
+        return;
+    }
+    ended = end_group(child);
+    if (atomic_load(&exec->cancel->now))
+        run->status = EB_GONE;
+    else
+        run->status = ebi_error(&run->error, EB_RETRIABLE, EB_KIND_NONE, "still running after %lld ms (receiver_timeout), %s",
+                                (long long)exec->settings.timeout_ms, ended ? "killed" : "and cannot be killed");
 }
 
 static void run(struct ebi_outside *outside, const struct eb_event *event, struct ebi_run *out) {
@@ -184,12 +157,14 @@ static void run(struct ebi_outside *outside, const struct eb_event *event, struc
         out->status = ebi_error(&out->error, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
     if (out->status == EB_OK)
         out->status = start(exec, &child, &out->error);
-    if (out->status != EB_OK)
+    if (out->status != EB_OK) {
+        out->cause = out->status == EB_PERMANENT ? EBI_RECEIVERS_FAULT : EBI_OWN_TROUBLE;
         return;
-    enum ending ending = wait_for(exec, &child, ebi_ticks_ms() + exec->settings.timeout_ms);
-    if (ending != ENDED)
-        end_group(&child);
-    judge(exec, ending, end(&child), out);
+    }
+    judge(exec, &child, wait_for(exec, &child, ebi_ticks_ms() + exec->settings.timeout_ms), out);
+    if (child.in >= 0)
+        close(child.in);
+    close(child.report);
 }
 
 static void exec_free(struct ebi_outside *outside) {

@@ -171,6 +171,56 @@ static void count_error(struct eb_consumer *consumer) {
     ebi_consumer_fail(consumer, &why);
 }
 
+/* ---- The worker's own trouble ---- */
+
+/* Between the tries to run an event that could not be run. */
+static const struct ebi_backoff trouble_wait = {.first_ms = 20, .max_ms = 2000, .jitter = 0.2};
+enum {
+    TROUBLE_SILENT_MS = 60000,          /* trouble that comes back in this time was told already */
+    TROUBLE_MOST_MS = 30000             /* with no receiver run meanwhile: then waiting does not help */
+};
+
+static void receiver_ran(struct eb_consumer *consumer) {
+    consumer->trouble.since_ms = 0;
+    consumer->trouble.tries = 0;
+    consumer->trouble.any_ran = true;
+}
+
+/* A command that was never found is a wrong configuration; one that worked before may come back, as after an upgrade. What
+ * is at work frees what it holds when it is done: while others run, waiting may help. */
+static bool is_hopeless(const struct eb_consumer *consumer, const struct ebi_run *run, int64_t now) {
+    const struct ebi_trouble *trouble = &consumer->trouble;
+
+    if (run->error.kind == EB_KIND_CONFIG && !trouble->any_ran)
+        return true;
+    return now - trouble->since_ms >= TROUBLE_MOST_MS && consumer->dispatch.at_work <= 1;
+}
+
+/* The event waits here, not with the broker, which would count a failure. */
+static void judge_trouble(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
+    struct ebi_trouble *trouble = &consumer->trouble;
+    int64_t now = ebi_ticks_ms();
+
+    if (!trouble->since_ms)
+        trouble->since_ms = now;
+    bool told = trouble->last_ms && now - trouble->last_ms < TROUBLE_SILENT_MS;
+    trouble->last_ms = now;
+    if (is_hopeless(consumer, run, now)) {
+        struct eb_error why = run->error;
+
+        ebi_error_context(&why, "receivers cannot be run, the events are handed back: %s", run->receiver);
+        ebi_dispatch_return(&consumer->dispatch, taken, now);
+        ebi_consumer_fail(consumer, &why);
+        return;
+    }
+    if (!told)
+        ebi_log_line(consumer->parts.log, EBI_ERROR, "%s: %s; events wait until it can be run, no attempt is counted",
+                     run->receiver, run->error.text);
+    ebi_consumer_sleep(consumer, taken, ebi_backoff_wait(&trouble_wait, ++trouble->tries, ebi_chance()));
+}
+
+/* ---- Outcomes ---- */
+
 static bool judge_failure(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
     bool bury = false;
 
@@ -187,6 +237,18 @@ static bool judge_unusable(struct eb_consumer *consumer, struct ebi_taken *taken
     note_failure(taken, run, false);
     count_error(consumer);
     return give_up(consumer, taken, consumer->task.settings.on_failure == 0);
+}
+
+static void stop_unheard(struct eb_consumer *consumer, struct ebi_taken *taken) {
+    struct eb_text type = ebi_attr(&taken->message, "type");
+    struct eb_error why;
+
+    ebi_error(&why, EB_PERMANENT, EB_KIND_CONFIG,
+              "stopped at event %s of topic %s, which was handed back: no receiver is connected for %.*s, or the signal is disabled "
+              "(on_no_receiver = stop)", ebi_position_of(&taken->message),
+              ebi_short_topic(consumer->task.prefix, taken->message.topic.data), (int)type.len, type.data ? type.data : "");
+    ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+    ebi_consumer_fail(consumer, &why);
 }
 
 static bool judge_unknown(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
@@ -212,18 +274,27 @@ bool ebi_judge(struct eb_consumer *consumer, struct ebi_taken *taken, enum ebi_o
     }
     switch (outcome) {
     case EBI_SUCCEEDED:
+        receiver_ran(consumer);
         consumer->consecutive_errors = 0;
         atomic_fetch_add(&consumer->counters.succeeded, 1);
         ebi_dispatch_ack(&consumer->dispatch, taken, now);
         break;
     case EBI_FAILED:
-        bury = judge_failure(consumer, taken, run);
+        if (run->cause == EBI_OWN_TROUBLE) {
+            judge_trouble(consumer, taken, run);
+        } else {
+            receiver_ran(consumer);
+            bury = judge_failure(consumer, taken, run);
+        }
         break;
     case EBI_UNUSABLE:
         bury = judge_unusable(consumer, taken, run);
         break;
     case EBI_UNKNOWN:
         bury = judge_unknown(consumer, taken, run);
+        break;
+    case EBI_UNHEARD:
+        stop_unheard(consumer, taken);
         break;
     case EBI_CANCELLED:
         ebi_dispatch_return(&consumer->dispatch, taken, now);

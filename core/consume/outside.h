@@ -8,9 +8,17 @@
 #include <stdint.h>
 #include <eventbus/event.h>
 
+/* Whose fault a failed run is. */
+enum ebi_cause {
+    EBI_RECEIVERS_FAULT,                /* the receiver ran and failed: that is an attempt */
+    EBI_OWN_TROUBLE                     /* the worker could not run it, or does not know how it ended: no attempt. With
+                                         * EB_KIND_CONFIG the configuration is wrong */
+};
+
 /* What became of one receiver run. */
 struct ebi_run {
     enum eb_status status;              /* EB_OK, EB_RETRIABLE, EB_PERMANENT; EB_GONE: cancelled, counts as not tried */
+    enum ebi_cause cause;               /* of a failure */
     struct eb_error error;              /* unless EB_OK or EB_GONE */
     int64_t wait_ms;                    /* the receiver's own wish for the wait before a retry; 0: none */
     char receiver[64];                  /* which one */
@@ -39,8 +47,10 @@ struct ebi_outside_kind {
 
 /* /bin/sh -c COMMAND in a process group of its own, the event as JSON on its standard input: exit 0 succeeds, 65 is
  * permanent, anything else, or taking longer than timeout_ms, is retriable. */
+struct ebi_supervisor;
 struct ebi_exec_settings {
     const char *command;
+    struct ebi_supervisor *supervisor;  /* of that command; shared by the worker's threads */
     int64_t timeout_ms;
 };
 struct ebi_outside *ebi_exec_make(const void *settings, struct ebi_cancel *, struct eb_error *);

@@ -7,8 +7,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "produce/producer.h"
 #include "signal/attrs.h"
 #include "signal/event.h"
+#include "signal/registry.h"
 
 /* ---- Decoding ---- */
 
@@ -77,7 +79,10 @@ enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct eb
         return EBI_SUCCEEDED;
     eb_event_free(*event);
     *event = NULL;
-    return run->status == EB_PERMANENT ? EBI_UNUSABLE : EBI_FAILED;     /* no memory: another time */
+    if (run->status == EB_PERMANENT)
+        return EBI_UNUSABLE;
+    run->cause = EBI_OWN_TROUBLE;       /* no memory */
+    return EBI_FAILED;
 }
 
 /* ---- Running ---- */
@@ -111,8 +116,9 @@ static void audit(const struct eb_consumer *consumer, bool wanted, const char *t
     ebi_log_fields(consumer->parts.log, EBI_INFO, text, fields, 5);
 }
 
-/* The program's own receivers: permanent only when all that failed are, since another try helps the others. */
-static void run_signal(const struct eb_event *event, struct ebi_run *run) {
+/* The program's own receivers: permanent only when all that failed are, since another try helps the others. Answers how
+ * many have run. */
+static size_t run_signal(const struct eb_event *event, struct ebi_run *run) {
     struct eb_outcome outcome = {0};
     const struct eb_failure *worst = NULL;
 
@@ -129,9 +135,27 @@ static void run_signal(const struct eb_event *event, struct ebi_run *run) {
             ebi_error_context(&run->error, "%zu receivers out of %zu failed, %s", outcome.failed, outcome.receivers,
                               worst->receiver);
     } else if (run->status != EB_OK) {
+        run->cause = run->status == EB_PERMANENT ? EBI_RECEIVERS_FAULT : EBI_OWN_TROUBLE;
         snprintf(run->receiver, sizeof run->receiver, "sending");
     }
+    size_t ran = outcome.receivers;
     eb_outcome_free(&outcome);
+    return ran;
+}
+
+/* Whether the event's signal has a receiver beside the general handler; says once for each signal that it has none. One
+ * that more than the general handler has run for has: that is seen without a lock. */
+static bool is_heard(struct eb_consumer *consumer, const struct eb_event *event, size_t ran) {
+    const struct eb_signal *signal = event->signal;
+
+    if (ran > 1 || ebi_signals_heard(consumer->parts.signals, signal, ebi_general_handler))
+        return true;
+    if (!(atomic_fetch_or(signal->switches, EBI_TOLD_UNHEARD) & EBI_TOLD_UNHEARD) && !consumer->told_unheard)
+        ebi_log_line(consumer->parts.log, EBI_WARNING,
+                     "group %s: no receiver is connected for %s, or the signal is disabled: such events are %s (on_no_receiver)",
+                     consumer->task.group, event->meta.type,
+                     consumer->task.needs_receivers ? "handed back, and the worker ends" : "acknowledged, and nothing is done");
+    return false;
 }
 
 static void tell_alone(const struct eb_consumer *consumer, const struct ebi_taken *taken, const struct eb_event *event) {
@@ -148,6 +172,7 @@ enum ebi_outcome ebi_process(struct ebi_hand *hand, struct ebi_taken *taken, str
     struct eb_consumer *consumer = hand->consumer;
     const struct ebi_bus_settings *bus = consumer->parts.bus;
     struct eb_event *event = taken->event;
+    bool heard = true;
 
     taken->event = NULL;
     if (!event) {
@@ -169,12 +194,15 @@ enum ebi_outcome ebi_process(struct ebi_hand *hand, struct ebi_taken *taken, str
     if (hand->outside)
         hand->outside->run(hand->outside, event, run);
     else
-        run_signal(event, run);
-    if (run->status >= EB_OK && run->status != EB_GONE)
+        heard = is_heard(consumer, event, run_signal(event, run));
+    bool refused = !heard && consumer->task.needs_receivers;
+    if (run->status >= EB_OK && run->status != EB_GONE && !refused)
         audit(consumer, bus->audit_processed, "processed successfully", event);
     eb_event_free(hand->event);
     hand->event = event;
     if (run->status == EB_GONE)
         return EBI_CANCELLED;
+    if (refused)
+        return EBI_UNHEARD;
     return run->status >= EB_OK ? EBI_SUCCEEDED : EBI_FAILED;
 }

@@ -206,6 +206,7 @@ enum eb_status ebi_task_make(struct ebi_config *config, const struct ebi_bus_set
     status = ebi_task_section(config, options, &task->section, err);
     if (status == EB_OK)
         status = bind(config, task->section, &task->settings, err);
+    task->needs_receivers = options->require_receivers != 0 || task->settings.on_no_receiver == 1;
     if (status == EB_OK)
         status = take_settings(config, task, err);
     if (status == EB_OK)

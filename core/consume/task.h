@@ -26,6 +26,7 @@ struct ebi_task {
     uint64_t count;                     /* 0: no limit */
     bool until_end;
     uint32_t errors_limit;              /* consecutive; 0: none */
+    bool needs_receivers;               /* the worker ends where its program has no receiver for an event */
     char *position;                     /* start's own text */
 };
 

@@ -8,11 +8,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/clock_watch.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/thread.h"
 #include "consume/outside_check.h"
 #include "plugin/host_log.h"
+#include "produce/producer.h"
+#include "signal/registry.h"
 
 enum { LONGEST_WAIT_MS = 1000, CLOSE_MS = 5000, CANCEL_GRACE_MS = 5000, PAUSE_AFTER_ERROR_MS = 1000 };
 static const struct ebi_backoff reopening = {.first_ms = 500, .max_ms = 30000, .jitter = 0.2};
@@ -31,6 +34,7 @@ static void work_on(struct ebi_hand *hand, struct ebi_taken *taken) {
         struct ebi_run run;
 
         run.status = EB_OK;             /* the rest is filled with a failure */
+        run.cause = EBI_RECEIVERS_FAULT;
         run.wait_ms = 0;
         run.receiver[0] = '\0';
         enum ebi_outcome outcome = ebi_process(hand, taken, &run);
@@ -230,6 +234,7 @@ static bool is_settled(const struct eb_consumer *consumer) {
 static int32_t turn(struct eb_consumer *consumer, bool take_more, int64_t by, struct eb_error *err) {
     int64_t now = consumer->turn_ms = ebi_ticks_ms();
 
+    ebi_clock_watch(consumer->parts.log, now);
     pthread_mutex_lock(&consumer->lock);
     int64_t due = do_due(consumer, now);
     pthread_mutex_unlock(&consumer->lock);
@@ -496,6 +501,23 @@ static enum eb_status answer(struct eb_consumer *consumer, struct eb_error *err)
     return status;
 }
 
+/* A program without any receiver acknowledges all events for nothing: it is told so, or does not begin. */
+static enum eb_status check_heard(struct eb_consumer *consumer, struct eb_error *err) {
+    const char *group = consumer->task.group;
+
+    if (consumer->outside.make || ebi_signals_heard(consumer->parts.signals, NULL, ebi_general_handler))
+        return EB_OK;
+    if (consumer->task.needs_receivers)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                         "group %s: no receiver is connected; call eb_connect before eb_consumer_run, or set exec or webhook", group);
+    if (!consumer->told_unheard) {
+        consumer->told_unheard = true;
+        ebi_log_line(consumer->parts.log, EBI_WARNING,
+                     "group %s: no receiver is connected: all events are acknowledged, and nothing is done (on_no_receiver)", group);
+    }
+    return EB_OK;
+}
+
 enum eb_status eb_consumer_run(struct eb_consumer *consumer, struct eb_error *err) {
     enum eb_status status;
 
@@ -504,6 +526,9 @@ enum eb_status eb_consumer_run(struct eb_consumer *consumer, struct eb_error *er
                          "the consumer was opened before this process was forked; open it after the fork");
     if (atomic_load(&consumer->run_over))
         return ebi_error(err, EB_FATAL, EB_KIND_CONFIG, "the consumer has run to its end; close it and open another one");
+    status = check_heard(consumer, err);
+    if (status != EB_OK)
+        return status;
     ebi_thread_block_signals(&consumer->callers_signals);
     status = start_hands(consumer, err);
     if (status == EB_OK)
@@ -539,6 +564,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
     ebi_decoder_free(consumer->decoder);
     ebi_bytes_free(&consumer->lane);
     ebi_cancel_free(&consumer->cancel);
+    ebi_supervisor_free(&consumer->supervisor);
     ebi_member_leave(&consumer->member);
     ebi_task_free(&consumer->task);
     sem_destroy(&consumer->wake_asked);
@@ -556,7 +582,8 @@ static void choose_outside(struct eb_consumer *consumer, const struct ebi_worker
     const char *command = wishes->exec ? wishes->exec : wishes->webhook ? NULL : settings->exec,
                *url = wishes->webhook ? wishes->webhook : wishes->exec ? NULL : settings->webhook;
 
-    consumer->exec = (struct ebi_exec_settings){command, settings->receiver_timeout};
+    consumer->supervisor.command = command;
+    consumer->exec = (struct ebi_exec_settings){command, &consumer->supervisor, settings->receiver_timeout};
     consumer->webhook = (struct ebi_webhook_settings){url, settings->receiver_timeout, settings->retry_max};
     if (command)
         consumer->outside = (struct ebi_outside_kind){ebi_exec_make, &consumer->exec};
@@ -664,6 +691,7 @@ enum eb_status ebi_worker_new(const struct ebi_worker_parts *parts, const struct
     ebi_cond_init(&consumer->work);
     sem_init(&consumer->wake_asked, 0, 0);
     ebi_dispatch_init(&consumer->dispatch);
+    ebi_supervisor_init(&consumer->supervisor, NULL);
     consumer->host = ebi_intake_host(consumer);
     status = ebi_task_make(parts->config, parts->bus, options, &consumer->task, err);
     if (status == EB_OK)

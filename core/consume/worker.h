@@ -11,6 +11,7 @@
 #include <eventbus/signal.h>
 #include "base/fork.h"
 #include "base/log.h"
+#include "base/supervisor.h"
 #include "consume/dispatch.h"
 #include "consume/member.h"
 #include "consume/outside.h"
@@ -45,6 +46,13 @@ struct ebi_counters {
     atomic_ullong received, succeeded, retried, dead_lettered, skipped, returned;
 };
 
+/* The worker's own trouble, which keeps it from running receivers. Times are of ebi_ticks_ms; 0: never. */
+struct ebi_trouble {
+    int64_t since_ms, last_ms;          /* since: 0 again as soon as a receiver has run */
+    uint32_t tries;                     /* in a row that ran no receiver */
+    bool any_ran;                       /* a receiver has run since the worker was opened */
+};
+
 /* A thread that runs receivers, and what it keeps from one event to the next. */
 struct ebi_hand {
     struct eb_consumer *consumer;
@@ -65,6 +73,7 @@ struct eb_consumer {
     struct ebi_sender *dead_letters;    /* NULL: none are kept */
     struct ebi_outside_kind outside;
     struct ebi_exec_settings exec;
+    struct ebi_supervisor supervisor;   /* starts the commands of exec */
     struct ebi_webhook_settings webhook;
     struct ebi_cancel cancel;
     struct ebi_counters counters;
@@ -74,6 +83,7 @@ struct eb_consumer {
     struct ebi_left left;
     atomic_int stops;                   /* how often eb_consumer_stop was called */
     atomic_bool run_over;
+    bool told_unheard;                  /* it was said, before the hands began, that the program has no receivers */
     sigset_t callers_signals;           /* the mask of the thread that called eb_consumer_run */
     sem_t wake_asked;                   /* posted where the plugin may not be woken: in signal handlers, in its own calls */
     pthread_t stopper;                  /* waits for it */
@@ -96,6 +106,7 @@ struct eb_consumer {
     uint32_t makes_in_vain;             /* in a row */
     struct eb_error make_why;
     uint32_t consecutive_errors;
+    struct ebi_trouble trouble;         /* why receivers cannot be run */
     uint64_t settled;                   /* events, for count */
     bool drained_late;                  /* receivers were still running when the drain was over */
     bool failed;                        /* the worker is to end with this */
@@ -119,6 +130,7 @@ enum ebi_outcome {
     EBI_FAILED,                         /* a receiver failed: retriable or permanent, see run.status */
     EBI_UNUSABLE,                       /* it can never be run: flawed, undecodable */
     EBI_UNKNOWN,                        /* no signal has its type */
+    EBI_UNHEARD,                        /* the program has no receiver for it, and that is not allowed */
     EBI_CANCELLED
 };
 enum ebi_outcome ebi_process(struct ebi_hand *, struct ebi_taken *, struct ebi_run *);

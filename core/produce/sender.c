@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/clock_watch.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/thread.h"
@@ -326,6 +327,7 @@ static void round_of(struct ebi_sender *sender) {
     struct eb_error err = {0};
     int64_t now = ebi_ticks_ms(), due = now + IDLE_MS;
 
+    ebi_clock_watch(sender->log, now);
     pthread_mutex_lock(&sender->lock);
     bool overdue = ebi_outbound_overdue(&sender->outbound, now);
     size_t n = overdue ? 0 : ebi_outbound_pick(&sender->outbound, now, sender->closing || sender->flushing,

@@ -169,6 +169,16 @@ done:
     return status;
 }
 
+bool ebi_receivers_any(struct ebi_receivers *all, eb_receiver but) {
+    bool any = false;
+
+    pthread_mutex_lock(&all->lock);
+    for (size_t i = 0; all->current && i < all->current->n && !any; i++)
+        any = all->current->items[i]->call != but;
+    pthread_mutex_unlock(&all->lock);
+    return any;
+}
+
 static enum eb_status note_failure(struct eb_outcome *outcome, const char *receiver, const struct eb_error *err) {
     struct eb_failure *failures = realloc(outcome->failures, (outcome->failed + 1) * sizeof *failures);
 

@@ -17,6 +17,9 @@ enum eb_status ebi_receivers_add(struct ebi_receivers *, const char *name, eb_re
 /* Waits until it runs in no other thread. EB_GONE: there is none of that name. */
 enum eb_status ebi_receivers_remove(struct ebi_receivers *, const char *name);
 
+/* Whether there is one, but for those that are this function. */
+bool ebi_receivers_any(struct ebi_receivers *, eb_receiver but);
+
 /* Runs them all, adding to the outcome; with stop_at_failure, until one fails, and answers its status with err filled.
  * Otherwise EB_OK, or EB_FATAL when there is no memory to note a failure. */
 enum eb_status ebi_receivers_run(struct ebi_receivers *, const struct eb_event *, bool stop_at_failure,

@@ -193,6 +193,17 @@ enum eb_status ebi_signals_connect(struct ebi_signals *all, const struct eb_sign
     return status;
 }
 
+bool ebi_signals_heard(const struct ebi_signals *signals, const struct eb_signal *signal, eb_receiver but) {
+    bool heard = false;
+
+    if (signal)
+        return (atomic_load(signal->switches) & EBI_ENABLED) &&
+               (ebi_receivers_any(signals->receivers, but) || ebi_receivers_any(signal->receivers, but));
+    for (size_t i = 0; i < signals->n && !heard; i++)
+        heard = ebi_signals_heard(signals, &signals->items[i], but);
+    return heard;
+}
+
 enum eb_status ebi_signals_disconnect(struct ebi_signals *all, const struct eb_signal *signal, const char *name) {
     return ebi_receivers_remove(signal ? signal->receivers : all->receivers, name);
 }

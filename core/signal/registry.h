@@ -35,7 +35,8 @@ struct eb_signal {
 enum ebi_switch {
     EBI_ENABLED = 1,
     EBI_MAY_FAIL = 2,
-    EBI_TOLD_SURPLUS = 4                /* it has been logged that bodies hold more than the schema knows */
+    EBI_TOLD_SURPLUS = 4,               /* it has been logged that bodies hold more than the schema knows */
+    EBI_TOLD_UNHEARD = 8                /* it has been logged that no receiver is connected for it */
 };
 
 /* A schema file that cannot be used. */
@@ -75,6 +76,10 @@ const struct eb_signal *ebi_signals_find(const struct ebi_signals *, const char 
 
 /* The same without an error to write, from bytes of any kind. */
 const struct eb_signal *ebi_signals_get(const struct ebi_signals *, const char *type, size_t len);
+
+/* Whether a receiver other than this function runs when the signal is sent; for NULL: when some signal is. Takes locks: not
+ * for each event. */
+bool ebi_signals_heard(const struct ebi_signals *, const struct eb_signal *, eb_receiver but);
 
 /* eb_connect and eb_disconnect, for a registry. */
 enum eb_status ebi_signals_connect(struct ebi_signals *, const struct eb_signal *, const char *name, eb_receiver, void *,

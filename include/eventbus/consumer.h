@@ -27,7 +27,7 @@ struct eb_consumer_options {
     const char *from;               /* where a new group starts: earliest (default), latest, TIME, POSITION */
     uint64_t count;                 /* stop when so many events are settled; 0: never */
     int32_t exit_at_end;            /* 1: stop when all that the topics held at the start is settled */
-    int32_t pad;
+    int32_t require_receivers;      /* 1: refuse to acknowledge what no receiver of this program is connected for, see below */
 };
 
 /* What a worker has done so far. */
@@ -41,8 +41,14 @@ struct eb_consumer_counts {
 enum eb_status eb_consumer_open(struct eb_consumer **consumer, struct eb_bus *, const struct eb_consumer_options *,
                                 struct eb_error *);
 
+/* An event whose signal has no receiver in this program (and no command or web address is configured) is acknowledged, as
+ * in any service where nobody listens; a warning says so once for all, or once for each type. With require_receivers, or
+ * on_no_receiver = stop in the section, such an event is handed back and the run ends; without any receiver at all it does
+ * not begin. So connect receivers before eb_consumer_run. */
+
 /* Works until stopped, in this thread and `concurrency` more that run the receivers; drains before it returns.
- * EB_OK: stopped, or came to the count or the end. EB_RETRIABLE: the broker was not there in connect_timeout, or too many
+ * EB_OK: stopped, or came to the count or the end. EB_PERMANENT: a receiver is required and missing, which names the
+ * event type. EB_RETRIABLE: the broker was not there in connect_timeout, or too many
  * consecutive errors. EB_FATAL: the plugin gave up, dead letters cannot be kept, or it has run before: a consumer runs
  * once. */
 enum eb_status eb_consumer_run(struct eb_consumer *, struct eb_error *);

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "fault.h"
 #include "groups.h"
+#include "mark.h"
 #include "point.h"
 #include "standing.h"
 #include "topics.h"
@@ -159,6 +160,8 @@ static int32_t remove_topic(struct sq_admin *a, int64_t topic, int64_t until_ms,
     status = sq_trim_all(&a->store, topic, err);
     if (status == EB_OK)
         status = remove_groups(a, topic, err);
+    if (status == EB_OK)
+        status = sq_mark_remove_all(&a->store, topic, err);
     if (status == EB_OK)
         status = remove_row(a, topic, err);
     return finish(a, status, err);

@@ -3,6 +3,7 @@
  * transaction. */
 #include "consumer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
@@ -192,9 +193,23 @@ static void plan(const struct sq_consumer *c, const struct sq_share *share, cons
     sq_runs_move(&to->freed, to->taken, &to->runs);
 }
 
+/* A stored time is a number like any other that a file may hold: no wait is longer than a verdict can ask for. */
+static bool is_possible(int64_t due_ms, int64_t now_ms) {
+    return due_ms <= now_ms || due_ms - now_ms <= UINT32_MAX;
+}
+
+static void tell_impossible(const struct sq_consumer *c, const struct sq_share *share, int64_t seq) {
+    char text[EB_ERROR_ROOM];
+
+    snprintf(text, sizeof text, "topic %s: group %s was to try position %lld again at a time that is too far off to be one, and "
+             "perhaps others; they are tried again now", share->name, c->sub->group, (long long)seq);
+    c->host->log(c->host, 4, text);
+}
+
 static int32_t load_held(struct sq_consumer *c, struct sq_share *share, uint64_t slots, struct eb_error *err) {
     sqlite3_stmt *rows = sq_sql(&c->store, SQ_HOLDS);
-    int64_t now_ms = sq_ticks_ms(), wall_ms = sq_wall_ms();
+    int64_t now_ms = sq_ticks_ms();
+    bool told = false;
     int32_t row;
 
     sqlite3_bind_int64(rows, 1, share->grp);
@@ -202,11 +217,17 @@ static int32_t load_held(struct sq_consumer *c, struct sq_share *share, uint64_t
         struct sq_held held = { .seq = sqlite3_column_int64(rows, 0), .slot = (uint32_t)sqlite3_column_int(rows, 1) % SQ_SLOTS,
                                 .key = (uint64_t)sqlite3_column_int64(rows, 2),
                                 .attempts = (uint32_t)sqlite3_column_int64(rows, 4),
-                                .deliveries = (uint32_t)sqlite3_column_int64(rows, 5), .stored = true };
-        int64_t left_ms = sqlite3_column_int64(rows, 3) - wall_ms;
-
-        held.due_ms = left_ms > 0 ? now_ms + left_ms : 0;
-        if (slots >> held.slot & 1 && !sq_hold_add(&share->hold, &held)) {
+                                .deliveries = (uint32_t)sqlite3_column_int64(rows, 5),
+                                .due_ms = sqlite3_column_int64(rows, 3), .stored = true };
+        if (!(slots >> held.slot & 1))
+            continue;
+        if (!is_possible(held.due_ms, now_ms)) {
+            held.due_ms = 0;
+            if (!told)
+                tell_impossible(c, share, held.seq);
+            told = true;
+        }
+        if (!sq_hold_add(&share->hold, &held)) {
             sqlite3_reset(rows);
             return sq_no_memory(err);
         }

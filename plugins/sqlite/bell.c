@@ -27,19 +27,9 @@ enum { WORD_32 = 2, WORD_PRIVATE = 128 };
 enum { LOOK_MS = 50 };
 
 static struct timespec monotonic_at(int64_t ticks_ms) {
-    int64_t left_ms = ticks_ms - sq_ticks_ms();
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    if (left_ms > 0) {
-        at.tv_sec += (time_t)(left_ms / 1000);
-        at.tv_nsec += (long)(left_ms % 1000) * 1000000;
-    }
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
+    if (ticks_ms < 0)
+        ticks_ms = 0;
+    return (struct timespec){ (time_t)(ticks_ms / 1000), (long)(ticks_ms % 1000) * 1000000 };
 }
 
 static void wait_for(_Atomic uint32_t *word, uint32_t value, int scope, int64_t until_ms) {

@@ -5,7 +5,9 @@
 
 #include <fnmatch.h>
 
-#include "point.h"
+#include "mark.h"
+
+enum { MARK_EVERY_LEAST_MS = 100 };
 
 /* One set of them: the soft ones, or the hard ones. */
 struct limits {
@@ -46,21 +48,47 @@ static void raise_to(int64_t *upto, int64_t candidate) {
         *upto = candidate;
 }
 
+static void lower_to(int64_t *next_ms, int64_t candidate) {
+    if (*next_ms > candidate)
+        *next_ms = candidate;
+}
+
+/* How far apart the marks of a topic are, so that a message goes at most that much too late; 0: no age counts. */
+static int64_t mark_every_ms(const struct sq_settings *set) {
+    int64_t age_ms = set->retain_age;
+
+    if (age_ms == 0 || (set->retain_hard_age != 0 && set->retain_hard_age < age_ms))
+        age_ms = set->retain_hard_age;
+    return age_ms == 0 ? 0 : age_ms / 32 > MARK_EVERY_LEAST_MS ? age_ms / 32 : MARK_EVERY_LEAST_MS;
+}
+
+static int32_t want_mark(struct survey *s, int64_t every_ms, struct eb_error *err) {
+    int64_t from_ms;
+    int32_t status = every_ms == 0 ? EB_OK : sq_mark_wanted(s->store, s->topic, &s->extent, every_ms, &from_ms, err);
+
+    if (every_ms == 0 || status != EB_OK)
+        return status;
+    s->due->mark = from_ms <= s->at->now_ms;
+    if (!s->due->mark)
+        lower_to(&s->due->next_ms, from_ms);
+    return EB_OK;
+}
+
 static int32_t by_age(struct survey *s, int64_t age_ms, int64_t *upto, struct eb_error *err) {
-    struct eb_point point = { .size = sizeof point, .kind = EB_TIME, .time_ms = s->at->wall_ms - age_ms };
-    int64_t cursor, next = s->extent.first_ms + age_ms;
+    int64_t seq, at_ms;
     int32_t status;
 
     if (age_ms == 0)
         return EB_OK;
-    if (next >= s->at->wall_ms) {
-        s->due->next_wall_ms = next < s->due->next_wall_ms ? next : s->due->next_wall_ms;
-        return EB_OK;
-    }
-    status = sq_point_cursor(s->store, s->topic, &point, &cursor, err);
+    status = sq_mark_old(s->store, s->topic, s->at->now_ms - age_ms, &seq, err);
     if (status == EB_OK)
-        raise_to(upto, cursor);
-    return status < 0 ? status : EB_OK;
+        status = sq_mark_next(s->store, s->topic, seq, &at_ms, err);
+    if (status != EB_OK)
+        return status;
+    raise_to(upto, seq);
+    if (at_ms != INT64_MAX)
+        lower_to(&s->due->next_ms, at_ms + age_ms);
+    return EB_OK;
 }
 
 static int32_t by_bytes(struct survey *s, int64_t limit, int64_t *upto, struct eb_error *err) {
@@ -107,7 +135,9 @@ int32_t sq_due_see(const struct sq_settings *set, struct sq_sizes *sizes, struct
     int64_t needed;
     int32_t status = sq_topic_extent(store, topic, &s.extent, err);
 
-    *due = (struct sq_due){ .trim.topic = topic, .next_wall_ms = INT64_MAX };
+    *due = (struct sq_due){ .trim.topic = topic, .next_ms = INT64_MAX };
+    if (status == EB_OK)
+        status = want_mark(&s, mark_every_ms(set), err);
     if (status != EB_OK || s.extent.first >= s.extent.last)
         return status < 0 ? status : EB_OK;             /* removed meanwhile; or no more than its newest */
     status = sq_trim_floor(store, topic, &needed, err);

@@ -6,14 +6,15 @@
 #include "size.h"
 
 struct sq_due_at {
-    int64_t wall_ms;                    /* now */
+    int64_t now_ms;                     /* sq_ticks_ms */
     int64_t file_bytes;                 /* no topic has more */
 };
 
 struct sq_due {
     struct sq_trim trim;
     bool any;                           /* there is something to remove */
-    int64_t next_wall_ms;               /* when its oldest message gets too old; INT64_MAX: never */
+    bool mark;                          /* its newest messages have no mark yet: see mark.h */
+    int64_t next_ms;                    /* when a message gets too old, or a mark is wanted; INT64_MAX: never */
     bool counting;                      /* its bytes are not all counted yet */
 };
 

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "fault.h"
 #include "due.h"
+#include "mark.h"
 #include "room.h"
 
 enum {
@@ -56,36 +57,56 @@ static int32_t trim_topic(struct sq_retain *r, struct sq_store *store, const cha
     return status == EB_END ? EB_OK : status == EB_OK ? EB_FULL : status;
 }
 
+/* On a full disk the mark is made later: what can go goes first. The status stays, but for other errors. */
+static int32_t mark_topic(struct sq_retain *r, struct sq_store *store, int64_t topic, int32_t status, struct eb_error *err) {
+    int32_t made = sq_mark_make(store, topic, sq_ticks_ms() + TURN_MS, err);
+
+    if (made == EB_RETRIABLE && err->native == SQLITE_FULL)
+        r->unfinished = true;
+    else if (made < 0)
+        return made;
+    return status;
+}
+
 static int32_t look_at(struct sq_retain *r, struct sq_store *store, int64_t topic, const char *name, int64_t until_ms,
                        struct eb_error *err) {
-    struct sq_due_at at = { sq_wall_ms(), r->file_bytes };
+    struct sq_due_at at = { sq_ticks_ms(), r->file_bytes };
     struct sq_due due;
     int32_t status = sq_due_see(r->set, &r->sizes, store, topic, name, &at, &due, err);
 
     if (status != EB_OK)
         return status;
-    if (due.next_wall_ms < r->round_due_ms)
-        r->round_due_ms = due.next_wall_ms;
+    if (due.next_ms < r->round_due_ms)
+        r->round_due_ms = due.next_ms;
     r->unfinished = r->unfinished || due.counting;
-    if (!due.any)
-        return EB_OK;
-    return trim_topic(r, store, name, &due.trim, until_ms, err);
+    if (due.any)
+        status = trim_topic(r, store, name, &due.trim, until_ms, err);
+    return due.mark && status >= 0 ? mark_topic(r, store, topic, status, err) : status;
 }
 
 /* ---- a round ---- */
 
+/* Ages are told by the ticks of this run of the machine only. */
+static int32_t settle_boot(struct sq_store *store, struct eb_error *err) {
+    int32_t status = store->boot_settled ? EB_EMPTY : sq_begin(store, sq_ticks_ms() + TURN_MS, err);
+
+    return status == EB_EMPTY ? EB_OK : status == EB_OK ? sq_commit(store, err) : status;
+}
+
 /* EB_EMPTY: nothing has changed since a round that left nothing, and nothing has got too old. */
 static int32_t begin_round(struct sq_retain *r, struct sq_store *store, struct eb_error *err) {
     int64_t pages = 0;
-    int32_t status = sq_number(store, SQ_DATA_VERSION, &r->version, err);
+    int32_t status = settle_boot(store, err);
 
+    if (status == EB_OK)
+        status = sq_number(store, SQ_DATA_VERSION, &r->version, err);
     if (r->connection != store->connections) {
         r->clean_version = -1;
         sq_sizes_free(&r->sizes);
     }
     r->connection = store->connections;
     r->changes = sqlite3_total_changes64(store->db);
-    if (status == EB_OK && r->version == r->clean_version && r->changes == r->clean_changes && sq_wall_ms() < r->due_wall_ms)
+    if (status == EB_OK && r->version == r->clean_version && r->changes == r->clean_changes && sq_ticks_ms() < r->due_ms)
         return EB_EMPTY;
     if (status == EB_OK)
         status = sq_number(store, SQ_PAGES, &pages, err);
@@ -101,7 +122,7 @@ static void end_round(struct sq_retain *r) {
     r->going_on = r->unfinished;
     r->clean_version = r->unfinished ? -1 : r->version;
     r->clean_changes = r->changes;
-    r->due_wall_ms = r->round_due_ms;
+    r->due_ms = r->round_due_ms;
 }
 
 /* The next topic; EB_END: there are no more. */
@@ -132,6 +153,8 @@ static int32_t look_at_topics(struct sq_retain *r, struct sq_store *store, int64
             r->unfinished = true;                       /* the others first, then again this one */
         if (status != EB_OK)
             return status;
+        if (sq_ticks_ms() >= until_ms)
+            return EB_FULL;
     }
     return EB_EMPTY;
 }

@@ -18,7 +18,7 @@ struct sq_retain {
     int64_t version, changes;           /* of the file, when this round began */
     int64_t clean_version, clean_changes;       /* and when the last round that left nothing did; -1: none */
     uint64_t connection;                /* that these belong to */
-    int64_t due_wall_ms, round_due_ms;  /* when a message gets too old: after the last round, and as found in this one */
+    int64_t due_ms, round_due_ms;       /* when a message gets too old: after the last round, and as found in this one */
     int64_t look_ms;                    /* the next look; sq_ticks_ms */
     int64_t removed, unsettled;         /* since it was opened */
     int64_t told_ms;                    /* when trouble was last told */

@@ -39,13 +39,6 @@ int32_t sq_write_state(struct sq_consumer *c, const struct sq_share *share, int6
     return status == EB_OK && sqlite3_changes(c->store.db) == 0 ? EB_GONE : status;
 }
 
-/* Due times are kept by the wall clock, since they outlive the machine's ticks. */
-static int64_t due_on_wall(int64_t due_ms) {
-    int64_t left_ms = due_ms - sq_ticks_ms();
-
-    return left_ms > 0 ? sq_wall_ms() + left_ms : 0;
-}
-
 static int32_t write_held(struct sq_consumer *c, const struct sq_share *share, const struct sq_held *held,
                           struct eb_error *err) {
     sqlite3_stmt *write = sq_sql(&c->store, held->dirt == SQ_TO_DELETE ? SQ_HOLD_DELETE : SQ_HOLD_SET);
@@ -56,7 +49,7 @@ static int32_t write_held(struct sq_consumer *c, const struct sq_share *share, c
         return held->stored ? sq_run(&c->store, write, err) : EB_OK;
     sqlite3_bind_int64(write, 3, held->slot);
     sqlite3_bind_int64(write, 4, (int64_t)held->key);
-    sqlite3_bind_int64(write, 5, due_on_wall(held->due_ms));
+    sqlite3_bind_int64(write, 5, held->due_ms);
     sqlite3_bind_int64(write, 6, held->attempts);
     sqlite3_bind_int64(write, 7, held->deliveries);
     sqlite3_bind_int64(write, 8, held->out ? c->member : 0);

@@ -5,7 +5,17 @@
  * highest one when its row is gone, so that none is used twice; ids of topics and members are never used twice either.
  * msg.slot: a note of the slots of this row and of some behind it, see slots.h; its lowest 6 bits are this row's.
  * share.owner 0: the slots that nobody owns. share.state: see share.h. hold: messages that have left the order of the log,
- * for a retry, returned, or taken over from a member that died; holder: the member that has it now, or 0. */
+ * for a retry, returned, or taken over from a member that died; holder: the member that has it now, or 0; due: when it may
+ * be handed out again. boot: whose ticks the times in hold, member and mark are, in one row; its wall is what the wall clock
+ * says when those are 0. mark: when a topic had its messages up to that position, so that their age depends on no wall clock;
+ * msg.time does, and is only shown and searched for. */
+#define SQ_CLOCK_TABLES \
+    "CREATE TABLE boot(id INTEGER PRIMARY KEY CHECK(id = 1), name TEXT NOT NULL, wall INT NOT NULL) STRICT;" \
+    "CREATE TABLE mark(topic INT NOT NULL, seq INT NOT NULL, at INT NOT NULL, PRIMARY KEY(topic, seq)) STRICT, WITHOUT ROWID;"
+
+/* Of a file of format 1: its retries are due by the wall clock. */
+const char sq_sql_upgrade_from_1[] = SQ_CLOCK_TABLES "UPDATE hold SET due = 0 WHERE due <> 0;";
+
 const char sq_sql_schema[] =
     "CREATE TABLE topic(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, last INT NOT NULL) STRICT;"
     "CREATE TABLE schema(id INTEGER PRIMARY KEY, name TEXT NOT NULL, json TEXT NOT NULL, UNIQUE(name, json)) STRICT;"
@@ -17,7 +27,8 @@ const char sq_sql_schema[] =
     "CREATE TABLE share(grp INT NOT NULL, owner INT NOT NULL, state BLOB NOT NULL, PRIMARY KEY(grp, owner))"
     " STRICT, WITHOUT ROWID;"
     "CREATE TABLE hold(grp INT NOT NULL, seq INT NOT NULL, slot INT NOT NULL, key INT NOT NULL, due INT NOT NULL,"
-    " attempts INT NOT NULL, deliveries INT NOT NULL, holder INT NOT NULL, PRIMARY KEY(grp, seq)) STRICT, WITHOUT ROWID;";
+    " attempts INT NOT NULL, deliveries INT NOT NULL, holder INT NOT NULL, PRIMARY KEY(grp, seq)) STRICT, WITHOUT ROWID;"
+    SQ_CLOCK_TABLES;
 
 static const char *const texts[SQ_STATEMENTS] = {
     [SQ_BEGIN] = "BEGIN IMMEDIATE",
@@ -86,6 +97,22 @@ static const char *const texts[SQ_STATEMENTS] = {
     [SQ_HOLD_SEQS] = "SELECT seq, slot, holder FROM hold WHERE grp = ?1 AND seq <= ?2 ORDER BY seq",
     [SQ_HOLD_LOWEST] = "SELECT seq FROM hold WHERE grp = ?1 ORDER BY seq LIMIT 1",
     [SQ_HOLDS_DELETE] = "DELETE FROM hold WHERE grp = ?1",
+    [SQ_HOLDS_DUE_NOW] = "UPDATE hold SET due = 0 WHERE due <> 0",
+
+    [SQ_READ_FORMAT] = "PRAGMA user_version",
+    [SQ_BOOT] = "SELECT name, wall FROM boot WHERE id = 1",
+    [SQ_BOOT_SET] = "INSERT INTO boot(id, name, wall) VALUES(1, ?1, ?2) ON CONFLICT DO UPDATE SET name = excluded.name,"
+                    " wall = excluded.wall",
+    [SQ_MARK_ADD] = "INSERT INTO mark(topic, seq, at) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    [SQ_MARK_NEWEST] = "SELECT seq, at FROM mark WHERE topic = ?1 ORDER BY seq DESC LIMIT 1",
+    [SQ_MARK_OLD] = "SELECT seq FROM mark WHERE topic = ?1 AND at <= ?2 ORDER BY seq DESC LIMIT 1",
+    [SQ_MARK_NEXT] = "SELECT at FROM mark WHERE topic = ?1 AND seq > ?2 ORDER BY seq LIMIT 1",
+    [SQ_MARKS_COUNT] = "SELECT count(*) FROM mark WHERE topic = ?1",
+    [SQ_MARKS_THIN] = "DELETE FROM mark WHERE topic = ?1 AND seq IN (SELECT seq FROM (SELECT seq,"
+                      " row_number() OVER (ORDER BY seq) AS n FROM mark WHERE topic = ?1) WHERE n & 1)",
+    [SQ_MARKS_DELETE] = "DELETE FROM mark WHERE topic = ?1 AND seq < ?2",
+    [SQ_MARKS_DROP_ODD] = "DELETE FROM mark WHERE at NOT BETWEEN -0xfffffffffff AND 0xfffffffffff",
+    [SQ_MARKS_SHIFT] = "UPDATE mark SET at = at - (SELECT max(at) FROM mark) + ?1",
 };
 
 const char *sq_sql_text(enum sq_sql name) {

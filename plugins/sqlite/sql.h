@@ -16,19 +16,24 @@ enum sq_sql {
     SQ_GROUP_BY_NAME, SQ_GROUP_ADD, SQ_GROUPS_OF_TOPIC, SQ_GROUPS_AFTER, SQ_GROUP_DELETE,
     SQ_SHARE_ADD, SQ_SHARE_SET, SQ_SHARES, SQ_SHARE_ONE, SQ_SHARE_DELETE, SQ_SHARES_DELETE, SQ_SHARE_ANY,
     SQ_SHARE_STATES,
-    SQ_HOLD_SET, SQ_HOLD_DELETE, SQ_HOLDS, SQ_HOLD_DROP_HOLDER, SQ_HOLD_SEQS, SQ_HOLDS_DELETE, SQ_HOLD_LOWEST,
+    SQ_HOLD_SET, SQ_HOLD_DELETE, SQ_HOLDS_DUE_NOW, SQ_HOLDS, SQ_HOLD_DROP_HOLDER, SQ_HOLD_SEQS, SQ_HOLDS_DELETE, SQ_HOLD_LOWEST,
+    /* which run of the ticks the times belong to, and how old messages are by them */
+    SQ_READ_FORMAT, SQ_BOOT, SQ_BOOT_SET,
+    SQ_MARK_ADD, SQ_MARK_NEWEST, SQ_MARK_OLD, SQ_MARK_NEXT, SQ_MARKS_COUNT, SQ_MARKS_THIN, SQ_MARKS_DELETE, SQ_MARKS_DROP_ODD,
+    SQ_MARKS_SHIFT,
     SQ_STATEMENTS
 };
 
 /* The text of a statement; for sqlite3_prepare. */
 const char *sq_sql_text(enum sq_sql);
 
-/* Makes the tables of an empty file. */
+/* Makes the tables of an empty file, and what an older one lacks. */
 extern const char sq_sql_schema[];
+extern const char sq_sql_upgrade_from_1[];
 
 enum {
     SQ_APPLICATION = 0x45425553,        /* "EBUS", in the file's header */
-    SQ_FORMAT = 1                       /* user_version: raised when older plugins could no longer read the file */
+    SQ_FORMAT = 2                       /* user_version: raised when older plugins could no longer read the file */
 };
 
 #endif

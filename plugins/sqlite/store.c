@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "boot.h"
 #include "clock.h"
 #include "connect.h"
 #include "fault.h"
@@ -29,6 +30,7 @@ static void disconnect(struct sq_store *store) {
     }
     sqlite3_close(store->db);
     store->db = NULL;
+    store->boot_settled = false;
     sq_way_put(store->way);
     store->way = NULL;
 }
@@ -250,6 +252,15 @@ static int32_t look_for_file(struct sq_store *store, struct eb_error *err) {
     return sq_error(err, EB_RETRIABLE, 0, "%s was moved or removed while it was in use: it is opened anew", store->path);
 }
 
+/* With the first transaction of a connection, and with the next one again until that is stored. */
+static int32_t settle_boot(struct sq_store *store, struct eb_error *err) {
+    int32_t status = sq_boot_settle(store, err);
+
+    if (status != EB_OK)
+        sq_rollback(store);
+    return status;
+}
+
 int32_t sq_begin(struct sq_store *store, int64_t until_ms, struct eb_error *err) {
     int64_t left_ms;
     int32_t status = look_for_file(store, err);
@@ -263,6 +274,8 @@ int32_t sq_begin(struct sq_store *store, int64_t until_ms, struct eb_error *err)
     status = sq_run(store, sq_sql(store, SQ_BEGIN), err);
     if (status != EB_OK)
         leave_queue(store);
+    else if (!store->boot_settled)
+        status = settle_boot(store, err);
     return status;
 }
 
@@ -302,6 +315,7 @@ void sq_store_checkpoint(struct sq_store *store) {
 int32_t sq_commit(struct sq_store *store, struct eb_error *err) {
     int32_t status = sq_run(store, sq_sql(store, SQ_COMMIT), err);
 
+    store->boot_settled = store->boot_settled || status == EB_OK;
     if (status != EB_OK)
         sq_rollback(store);
     else

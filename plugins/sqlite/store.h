@@ -36,6 +36,7 @@ struct sq_store {
     bool power;                         /* a commit survives a power cut */
     sqlite3 *db;                        /* NULL: not connected */
     uint64_t connections;               /* how often it was connected: what is remembered of a file goes with it */
+    bool boot_settled;                  /* the times in it are of this run of the machine: see boot.h */
     struct sq_file_identity file;       /* that it was connected to */
     struct sq_way *way;                 /* to make it longer; NULL: not yet, or there is none */
     int64_t looked_ms;                  /* when it was last seen to be the file at that path */

@@ -32,10 +32,12 @@ TARGETS = ["libeventbus.la", "eventbus", "sqlite.la"]
 # Where the tests that find mutations are, and what they need beside TARGETS.
 TESTS = {
     "tests/faults": ["tests/faults/killer.la", "tests/faults/worker"],
+    "tests/process": [],
     "plugins/redis/tests": ["redis.la"],
     "plugins/kafka/tests": ["kafka.la", "tests/brokers/kafka_mock", "tests/brokers/kafka_raw"],
     "plugins/registry/tests": ["plugins/registry/tests/ask"],
     "tests/unit/bus": [f"tests/unit/played/{name}.la" for name in ("able", "bare", "blind", "deaf", "loose")],
+    "tests/unit/consume": [],
 }
 TRIES = 4                   # which moment a process dies at is chance, and some faults need the right one
 TEST_SECONDS = 300
@@ -56,7 +58,7 @@ def tests_by_file():
 
 
 def unit_program(file):
-    """Of plugins/NAME/tests/FILE.c, or of tests/unit/NAME/FILE.c."""
+    """Of plugins/NAME/tests/FILE.c, or tests/unit/ROOM/FILE.c."""
     folder = os.path.dirname(file)
     if folder.startswith("tests/unit/"):
         return f"tests/unit/unit_{os.path.basename(folder)}"

@@ -84,11 +84,18 @@ struct eb_event *stage_login(const struct eb_bus *bus, int64_t user, const char 
     return event;
 }
 
-bool stage_said(const char *text) {
+int stage_times(const char *text) {
+    int n = 0;
+
     pthread_mutex_lock(&lock);
-    bool found = strstr(said, text) != NULL;
+    for (const char *at = said; (at = strstr(at, text)); at += strlen(text))
+        n++;
     pthread_mutex_unlock(&lock);
-    return found;
+    return n;
+}
+
+bool stage_said(const char *text) {
+    return stage_times(text) > 0;
 }
 
 void stage_forget_log(void) {

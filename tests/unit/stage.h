@@ -19,6 +19,7 @@ struct eb_bus *stage_bus(const char *const *overrides);         /* the same, and
 struct eb_event *stage_login(const struct eb_bus *, int64_t user, const char *name);
 
 bool stage_said(const char *text);      /* whether a line of the log has that */
+int stage_times(const char *text);      /* and how often */
 int stage_kept(const char *text);       /* how many lines of undelivered.jsonl have it */
 void stage_forget_log(void);
 

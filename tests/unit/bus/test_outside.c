@@ -1,10 +1,13 @@
 /* tests/unit/bus/test_outside.c - commands and web addresses as receivers, in trouble. */
+#include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "../memory.h"
 #include "working.h"
@@ -65,18 +68,80 @@ Test(outside, a_worker_that_is_stopped_twice_ends_its_commands) {
     close_all();
 }
 
-Test(outside, a_command_that_finds_no_descriptors_is_tried_again) {
+Test(outside, a_command_that_finds_no_descriptors_waits_and_spends_no_attempt) {
     struct rlimit before;
 
     events(1, "k");
-    open_on("able", with("exec = true"));
+    open_on("able", with("exec = cat > $STATE_DIRECTORY/got\nretry.attempts = 1"));
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
     pthread_t thread = start();
-    until(counts().retried >= 1);
+    until(stage_said("exec: cannot make a pipe"));
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
-    cr_assert(stage_said("exec: cannot make a pipe"));
+    cr_assert_eq(counts().retried, 0);
+    cr_assert_eq(counts().succeeded, 1);
+    cr_assert_eq(played.n_sent, 0);
+    close_all();
+}
+
+/* ---- What the host does with its children ---- */
+
+static volatile sig_atomic_t reaped;
+
+static void reap_all(int number) {
+    int kept = errno;
+
+    (void)number;
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        reaped++;
+    errno = kept;
+}
+
+/* Another waiter, which is mostly faster than anybody else. */
+static atomic_bool reaping;
+static void *reap_always(void *arg) {
+    (void)arg;
+    while (reaping)
+        if (waitpid(-1, NULL, 0) < 0)
+            played_pause(1);
+    return NULL;
+}
+
+Test(outside, how_a_command_ended_is_known_whatever_the_host_does_with_its_children) {
+    static void (*const handlers[])(int) = {SIG_IGN, reap_all, SIG_DFL};
+    pthread_t reaper;
+
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
+        working_begin();
+        events(3, "k");
+        cr_assert_eq(sigaction(SIGCHLD, &(struct sigaction){.sa_handler = handlers[i]}, NULL), 0);
+        reaping = handlers[i] == SIG_DFL;
+        if (reaping)
+            cr_assert_eq(pthread_create(&reaper, NULL, reap_always, NULL), 0);
+        open_on("able", with("exec = cd $STATE_DIRECTORY; cat >> ran; exit 3\nretry.attempts = 2"));
+        run();
+        cr_assert_eq(counts().succeeded, 0, "host %zu", i);
+        cr_assert_eq(counts().retried, 3, "host %zu", i);
+        cr_assert_eq(played.n_sent, 3, "host %zu", i);
+        cr_assert(strstr(played.sent[0].reason, "exit status 3"), "host %zu: %s", i, played.sent[0].reason);
+        close_all();
+        if (reaping) {
+            reaping = false;
+            cr_assert_eq(pthread_join(reaper, NULL), 0);
+        }
+    }
+}
+
+Test(outside, a_command_whose_supervisor_died_has_not_succeeded) {
+    events(1, "k");
+    open_on("able", with("exec = cd $STATE_DIRECTORY; test -e once || { touch once; kill -9 $PPID; sleep 600; }\n"
+                         "retry.attempts = 1"));
+    run();
+    cr_assert(stage_said("how the command ended is unknown"));
+    cr_assert_eq(counts().succeeded, 1);
+    cr_assert_eq(counts().retried, 0);
+    cr_assert_eq(played.n_sent, 0);
     close_all();
 }
 

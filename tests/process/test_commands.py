@@ -1,0 +1,175 @@
+"""eventbus consume --exec: how commands are started, supervised and ended."""
+import ctypes
+import errno
+import json
+import os
+import signal
+import subprocess
+
+from harness import COMMAND, main, size, test
+
+LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
+FAST = ("-o", "consume.w.retry.backoff=20ms", "-o", "consume.w.retry.max=50ms")
+SECTION = "[consume w]\ntopic = a\ngroup = g\n"
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 36, 38, 22
+PIDFD_OPEN, CLOSE_RANGE = 434, 436                      # the same number on every machine
+
+
+def send(t, n, keys=1):
+    users = [{"id": i, "is_active": True, "pii": {"username": f"key{i % keys}", "email": "e", "name": "n"}}
+             for i in range(n)]
+    t.run("produce", "--signal", LOGIN, "--topic", "a", "--key-field", "user.pii.username", "-",
+          stdin="".join(json.dumps({"user": user}) + "\n" for user in users))
+
+
+def lag(t):
+    row, = t.run("groups", "-t", "a", "-g", "g", "--json").json()
+    return row["lag"]
+
+
+def exists(t, name):
+    return os.path.exists(t.path(name))
+
+
+def prctl(*words):
+    if ctypes.CDLL(None, use_errno=True).prctl(*words) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def without_system_calls(*numbers):
+    """Makes them fail with ENOSYS, as an old kernel does."""
+    class Step(ctypes.Structure):
+        _fields_ = [("code", ctypes.c_ushort), ("yes", ctypes.c_ubyte), ("no", ctypes.c_ubyte), ("k", ctypes.c_uint)]
+
+    class Program(ctypes.Structure):
+        _fields_ = [("n", ctypes.c_ushort), ("steps", ctypes.POINTER(Step))]
+
+    steps = [Step(0x20, 0, 0, 0)]                       # the number of the call
+    for number in numbers:
+        steps += [Step(0x15, 0, 1, number), Step(0x06, 0, 0, 0x00050000 | errno.ENOSYS)]
+    steps.append(Step(0x06, 0, 0, 0x7fff0000))
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    prctl(PR_SET_SECCOMP, 2, ctypes.byref(Program(len(steps), (Step * len(steps))(*steps))), 0, 0)
+
+
+def run_with(t, prepare, *words, timeout=60):
+    """Runs the command after prepare() in its process."""
+    return subprocess.run([COMMAND, *words], preexec_fn=prepare, env=t.environment(), cwd=t.folder, timeout=timeout,
+                          capture_output=True, text=True, check=False)
+
+
+def ended(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@test
+def with_sigchld_ignored_a_failed_command_has_failed(t):
+    send(t, 3)
+    t.configure(SECTION + "retry.attempts = 2\n")
+    ran = subprocess.run(["bash", "-c", "trap '' CHLD; exec \"$@\"", "-", COMMAND, *FAST, "consume", "w", "--exit-at-end",
+                          "--exec", "echo x >> runs; exit 1"], env=t.environment(), cwd=t.folder, timeout=60, check=False)
+    t.equal(ran.returncode, 1)
+    t.equal(len(t.read("runs").splitlines()), 6)
+    t.equal(len(t.run("consume", "-t", "a.dlq", "--exit-at-end").json()), 3)
+
+
+@test
+def a_command_has_the_signals_of_a_fresh_process(t):
+    send(t, 1)
+    t.configure(SECTION)
+
+    def ignore_all():
+        for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+    run_with(t, ignore_all, "consume", "w", "--exit-at-end", "--exec", "grep -E '^Sig(Blk|Ign)' /proc/self/status > signals")
+    own = 3 << 31                                       # 32 and 33 are the C library's
+    t.equal([int(line.split()[1], 16) & ~own for line in t.read("signals").splitlines()], [0, 0])
+
+
+@test
+def commands_inherit_no_descriptors(t):
+    send(t, 1)
+    t.configure(SECTION)
+    reader, writer = os.pipe()
+    worker = t.start("consume", "w", "--exit-at-end", "--exec", "ls /proc/self/fd > fds", pass_fds=(writer,))
+    os.close(writer)
+    worker.wait(0)
+    t.equal(os.read(reader, 1), b"", "nobody holds it")
+    os.close(reader)
+    t.check(set(t.read("fds").split()) <= {"0", "1", "2", "3"}, "ls has its own folder as 3")
+
+
+@test
+def without_standard_streams_a_command_runs(t):
+    send(t, 2)
+    t.configure(SECTION)
+    ran = run_with(t, lambda: os.closerange(0, 3), "consume", "w", "--exit-at-end", "--exec",
+                   "echo out; echo err >&2; cat >> got")
+    t.equal(ran.returncode, 0)
+    t.equal(len(t.read("got").splitlines()), 2)
+
+
+@test
+def without_pidfds_commands_run_and_are_judged(t):
+    send(t, 3)
+    t.configure(SECTION + "retry.attempts = 1\n")
+    ran = run_with(t, lambda: without_system_calls(PIDFD_OPEN, CLOSE_RANGE), "consume", "w", "--exit-at-end", "--exec",
+                   "read -r e; case $e in *'\"id\":1,'*) exit 65;; esac; echo \"$e\" >> got")
+    t.equal(ran.returncode, 1, ran.stderr)
+    t.equal(len(t.read("got").splitlines()), 2)
+
+
+@test
+def what_commands_leave_behind_does_not_become_a_zombie_of_the_worker(t):
+    send(t, 8)
+    t.configure(SECTION)
+    words = [COMMAND, "consume", "w", "--exec", "sleep 0.05 & echo $! >> pids"]
+    # It adopts orphans, as process 1 does.
+    worker = subprocess.Popen(words, preexec_fn=lambda: prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), env=t.environment(),
+                              cwd=t.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    t.until(lambda: exists(t, "pids") and len(t.read("pids").splitlines()) == 8, what="all events")
+    pids = t.read("pids").split()
+    t.until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), what="all of them reaped")
+    worker.terminate()
+    t.equal(worker.wait(30), 0)
+
+
+@test
+def a_worker_that_is_killed_takes_its_commands_with_it(t):
+    send(t, 1)
+    t.configure(SECTION)
+    worker = t.start("consume", "w", "--exec", "trap '' TERM; echo $$ > pid.new; sleep 100 & echo $! >> pid.new; "
+                                              "mv pid.new pids; while :; do wait; done")
+    t.until(lambda: exists(t, "pids"), what="the command")
+    worker.kill9()
+    t.until(lambda: all(ended(pid) for pid in t.read("pids").split()), what="the end of the command's group")
+
+
+@test
+def a_group_wide_interrupt_reaches_the_worker_alone(t):
+    send(t, 1)
+    t.configure(SECTION)
+    worker = t.start("consume", "w", "--exec", "echo x > begun; sleep 0.3; cat > got")
+    t.until(lambda: exists(t, "begun"), what="the command")
+    os.killpg(worker.pid, signal.SIGINT)
+    worker.wait(0)
+    t.equal(len(t.read("got").splitlines()), 1, "it drained")
+    t.equal(lag(t), 0)
+
+
+@test
+def many_commands_at_a_time_are_told_apart(t):
+    n = size(60, 1000)
+    send(t, n, keys=n)
+    t.configure(SECTION + "retry.attempts = 1\n")
+    t.run("consume", "w", "--exit-at-end", "--concurrency", "32", "--exec",
+          "n=$(grep -o '\"id\":[0-9]*' | tr -dc 0-9); test $((n % 3)) -ne 0", status=1, timeout=300)
+    dead = t.run("consume", "-t", "a.dlq", "--exit-at-end").json()
+    t.equal(sorted(event["data"]["user"]["id"] for event in dead), [i for i in range(n) if i % 3 == 0])
+
+
+main()
