@@ -31,7 +31,7 @@ def a_worker_whose_broker_is_elsewhere_works_without_one(t):
         where = env["STATE_DIRECTORY"] or "/proc/.local/state/eventbus"
         done = send(t, env=env)
         t.contains(done.err, where.rsplit("/", 2)[0], "what cannot be delivered would be lost: set STATE_DIRECTORY")
-        t.equal(len(done.err.splitlines()), 4, "lines: a warning, and an audit line for each")
+        t.equal(len(done.err.splitlines()), 5, "lines: a warning, an audit line for each, and the summary")
         done = t.run("consume", "-t", "logins", "-g", "crm", "--exit-at-end", env=env)
         t.equal(len(done.lines()), 3)
         t.contains(done.err, "has no lock: cannot make folder /", "it is one for this run alone")

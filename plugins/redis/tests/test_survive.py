@@ -296,7 +296,7 @@ def an_outage_is_said_once_and_costs_no_work(t, redis, proxy):
     proxy.cut()
     worker.until(lambda w: len(w.err.splitlines()) > before)
     time.sleep(2)                                           # what it does in that time is what is measured
-    lost = [line for line in worker.err.splitlines()[before:] if "received" not in line]
+    lost = [line for line in worker.err.splitlines()[before:] if " main: " in line]
     proxy.refuse = False
     produce(t, "a", 1, 2)
     worker.until(lambda w: len(w.lines()) == 2)
