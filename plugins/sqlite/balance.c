@@ -263,7 +263,7 @@ static void changed(struct sq_consumer *c, struct sq_share *share, const struct 
         share->due_ms = 0;
     }
     if (tell)
-        sq_side_tell(&c->store.side, sq_side_group_word(&c->store.side, c->sub->group));
+        sq_side_tell(&c->store.side, sq_side_group_index(c->sub->group));
 }
 
 /* EB_GONE: our share was taken over. */

@@ -38,7 +38,12 @@ bool sq_words_supported(void);
  * kernel cannot wait for several, it waits for `any` alone, which everybody then changes as well. */
 void sq_words_wait(const struct sq_words *, _Atomic uint32_t *any, uint32_t any_value, struct sq_bell *, int64_t until_ms);
 
-/* Changes a word and wakes all that wait for it, in every process. */
+/* Waits for one word, for a short time at most; may return early. */
+void sq_word_wait(_Atomic uint32_t *, uint32_t value, int64_t until_ms);
+
+/* Changes a word and wakes all that wait for it, in every process; or only one of them. The word may lie in a file that has
+ * lost its end. */
 void sq_word_change(_Atomic uint32_t *);
+void sq_word_pass_on(_Atomic uint32_t *);
 
 #endif

@@ -2,10 +2,15 @@
 #include "connect.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fault.h"
 #include "file.h"
+#include "replaced.h"
 #include "room.h"
 
 /* What is read from a file before anything in it is touched. */
@@ -129,17 +134,94 @@ static int32_t set_up(struct sq_store *store, struct eb_error *err) {
         status = execute(store, store->power ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
     if (status == EB_OK)                                /* wiping free pages, as Debian's does, doubles what removing writes */
         status = execute(store, "PRAGMA journal_size_limit=8388608; PRAGMA secure_delete=FAST", err);
-    return status == EB_OK && store->cache_pages ? limit_cache(store, err) : status;
+    if (status == EB_OK && store->cache_pages)
+        status = limit_cache(store, err);
+    return status == EB_OK ? query(store, "PRAGMA schema_version", &store->schema_version, err) : status;
 }
 
+/* ---- where the file is, and what lies beside it ---- */
+
+/* The side file, in which nothing says that a log beside it is of another database. */
 static int32_t open_side(struct sq_store *store, struct eb_error *err) {
+    int32_t status = EB_OK;
+
+    if (!store->side.map)
+        status = sq_side_open(&store->side, store->side_path, err);
+    if (status != EB_OK)
+        return store->need == SQ_LOOK ? EB_OK : status; /* who only looks can do without */
+    status = sq_replaced_clear(store, err);
+    if (status != EB_OK)
+        sq_side_close(&store->side);
+    return status;
+}
+
+/* The names that all on this file go by. */
+static int32_t take_names(struct sq_store *store, char *real, struct eb_error *err) {
+    char *side = NULL;
+
+    if (asprintf(&side, "%s-side", real) < 0) {
+        free(real);
+        return sq_no_memory(err);
+    }
+    if (store->real && strcmp(store->real, real) != 0)
+        sq_side_close(&store->side);                    /* of the place where the path led to before */
+    free(store->real);
+    free(store->side_path);
+    store->real = real;
+    store->side_path = side;
+    return EB_OK;
+}
+
+/* Asked beforehand: without that right SQLite opens it all the same, and finds out later. */
+static int32_t may_write(const struct sq_store *store, struct eb_error *err) {
+    if (faccessat(AT_FDCWD, store->real, R_OK | W_OK, AT_EACCESS) == 0)
+        return EB_OK;
+    return sq_errno(err, errno == ENOENT ? EB_RETRIABLE : EB_PERMANENT, "%s can only be read: give this user the right to write "
+                    "it, or set path to another file", store->path);
+}
+
+static int32_t find_file(struct sq_store *store, struct eb_error *err) {
+    char *real;
     int32_t status;
 
-    if (store->side.map)
-        return EB_OK;
-    status = sq_side_open(&store->side, store->path, store->need == SQ_LOOK ? NULL : err);
-    store->sides += status == EB_OK;
-    return store->need == SQ_LOOK ? EB_OK : status;     /* who only looks can do without */
+    if (!store->absolute)
+        store->absolute = sq_file_absolute(store->path);
+    if (!store->absolute)
+        return sq_errno(err, EB_PERMANENT, "cannot find %s", store->path);
+    status = sq_file_resolve(store->absolute, store->need == SQ_WRITE, &real, err);
+    if (status == EB_OK)
+        status = take_names(store, real, err);
+    if (status == EB_OK)
+        status = sq_file_look(store->real, NULL, err);
+    if (status == EB_OK)
+        status = sq_file_is_local(store->real, err);
+    if (status == EB_OK)
+        status = sq_file_has_one_name(store->real, err);
+    return status == EB_OK && store->need == SQ_WRITE ? may_write(store, err) : status;
+}
+
+/* What sqlite has opened has to be what we have. */
+static int32_t is_the_same(struct sq_store *store, struct eb_error *err) {
+    struct sq_file_identity log = {0};
+    const char *path = sqlite3_filename_wal(sqlite3_db_filename(store->db, "main"));
+    int moved = 0;
+
+    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved || !sq_store_is_in_place(store))
+        return sq_store_replaced(store, err);
+    if (store->side.map && path && sq_file_look(path, &log, NULL) == EB_OK)
+        sq_side_note(&store->side, &store->file, &log);
+    return EB_OK;
+}
+
+/* Whether what was known of a file holds of this one. */
+static void see_contents(struct sq_store *store, bool side_is_new) {
+    const struct sq_file_identity *now = sq_way_file(store->way);
+
+    if (!sq_file_same(now, &store->file) || store->changed || side_is_new)
+        store->contents++;
+    store->changed = false;
+    store->file = *now;
 }
 
 /* What may pass at work (a disk that is mounted read-only for a while) is no use to wait for at the start. */
@@ -155,32 +237,39 @@ static int32_t judge_failure(const struct sq_store *store, int32_t status, struc
 }
 
 static int32_t open_database(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
-    if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(store->real, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL)
+        != SQLITE_OK)
         return store->db ? sq_store_fault(store, err) : sq_no_memory(err);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, (int)wait_ms);
-    if (store->need == SQ_WRITE && sqlite3_db_readonly(store->db, "main") == 1)
-        return sq_error(err, EB_PERMANENT, SQLITE_READONLY, "%s can only be read: give this user the right to write it, or "
-                        "set path to another file", store->path);
     return set_up(store, err);
 }
 
-int32_t sq_connect(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
-    int32_t status = sq_file_look(store->path, NULL, err);
-
-    if (status == EB_EMPTY && store->need == SQ_LOOK)
-        return EB_EMPTY;
-    if (status == EB_EMPTY)
-        status = sq_file_make(store->path, err);
-    if (status == EB_OK)
-        status = sq_file_look(store->path, &store->file, err);
-    if (status == EB_OK)
-        status = sq_file_is_local(store->path, err);
-    if (status != EB_OK)
-        return status < 0 ? status : sq_error(err, EB_RETRIABLE, 0, "%s was removed just now", store->path);
+static int32_t open_again(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
+    sqlite3_close(store->db);
+    store->db = NULL;
     errno = 0;
-    status = open_database(store, wait_ms, err);
+    return open_database(store, wait_ms, err);
+}
+
+int32_t sq_connect(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
+    int32_t status = find_file(store, err);
+    bool side_is_new = !store->side.map;
+
+    if (status == EB_EMPTY)
+        return store->need == SQ_LOOK ? EB_EMPTY : sq_store_replaced(store, err);
+    if (status == EB_OK)
+        status = sq_way_get(store->real, &store->way, err);
     if (status == EB_OK)
         status = open_side(store, err);
+    if (status != EB_OK)
+        return status;
+    see_contents(store, side_is_new);
+    errno = 0;
+    status = open_database(store, wait_ms, err);
+    if (status == EB_RETRIABLE && err && err->native == SQLITE_FULL && store->side.map && sq_side_release(&store->side))
+        status = open_again(store, wait_ms, err);
+    if (status == EB_OK)
+        status = is_the_same(store, err);
     return status < 0 && store->db ? judge_failure(store, status, err) : status;
 }

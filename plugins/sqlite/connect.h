@@ -4,7 +4,8 @@
 
 #include "store.h"
 
-/* Sets store->db and opens the side file. On failure store->db may be left for the caller to close. */
+/* Sets store->db, store->way and what is known of the path, and opens the side file. On failure store->db and store->way may
+ * be left for the caller to close. */
 int32_t sq_connect(struct sq_store *, int64_t wait_ms, struct eb_error *);
 
 #endif

@@ -112,32 +112,30 @@ static void choose_words(struct sq_consumer *c) {
     c->words.n = 0;
     for (unsigned i = 0; i < SQ_TOPIC_WORDS; i++)
         if (want[i])
-            c->words.word[c->words.n++] = sq_side_topic_word(&c->store.side, i);
-    c->words.word[c->words.n++] = sq_side_group_word(&c->store.side, c->sub->group);
+            c->words.word[c->words.n++] = sq_side_word(&c->store.side, i);
+    c->words.word[c->words.n++] = sq_side_word(&c->store.side, sq_side_group_index(c->sub->group));
     c->words_are_new = true;
 }
 
 /* Notes how the words stand, before anything that they stand for is looked at. */
 static void read_words(struct sq_consumer *c) {
-    uint32_t value_of[SQ_TOPIC_WORDS] = {0};
-    _Atomic uint32_t *any = sq_side_any(&c->store.side), *first = sq_side_topic_word(&c->store.side, 0);
+    const _Atomic uint32_t *first = sq_side_word(&c->store.side, 0);
     bool changed = c->words_are_new;
+    struct sq_side_words now;
     uint32_t group;
 
     c->words_are_new = false;
-    if (any)
-        c->any_value = atomic_load(any);
+    sq_side_read(&c->store.side, &now);
+    c->any_value = now.any;
     for (unsigned i = 0; i < c->words.n; i++) {
-        uint32_t value = atomic_load(c->words.word[i]);
+        uint32_t value = now.word[c->words.word[i] - first];
         changed = changed || value != c->words.value[i];
         c->words.value[i] = value;
-        if (i + 1 < c->words.n)
-            value_of[c->words.word[i] - first] = value;
     }
     for (size_t i = 0; changed && i < c->n_shares; i++) {
         struct sq_share *share = c->shares[i];
-        share->unread = share->unread || share->seen != value_of[share->word];
-        share->seen = value_of[share->word];
+        share->unread = share->unread || share->seen != now.word[share->word];
+        share->seen = now.word[share->word];
         c->look_for_topics = c->look_for_topics || !share->joined;
     }
     group = c->words.value[c->words.n - 1];
@@ -175,14 +173,11 @@ static int32_t look_anyway(struct sq_consumer *c, int64_t now_ms, struct eb_erro
 
 /* What we know was read through another connection, perhaps from another file, where we are nobody. */
 static void forget_topics(struct sq_consumer *c) {
-    const struct sq_file_identity *now = &c->store.file;
-
     if (c->connection == c->store.connections)
         return;
-    if (c->file.device != now->device || c->file.number != now->number || c->sides != c->store.sides)
+    if (c->contents != c->store.contents)
         sq_lose_all(c);
-    c->file = *now;
-    c->sides = c->store.sides;
+    c->contents = c->store.contents;
     c->connection = c->store.connections;
     c->topics_seen = 0;
     c->look_for_topics = true;
@@ -253,6 +248,8 @@ static int32_t try_once(struct sq_consumer *c, uint32_t max, int64_t until_ms, u
     if (sq_ticks_ms() < c->store.retry_ms)
         return EB_OK;
     status = work(c, max, until_ms, handed, &why);
+    if (status == EB_RETRIABLE && why.native == SQLITE_FULL)    /* what the log has must do, from its beginning */
+        sq_store_checkpoint(&c->store, sq_ticks_ms() + LEAST_MS);
     sq_store_link(&c->store, status, &why);
     if (status >= 0 || status == EB_RETRIABLE)
         return status == EB_END ? EB_END : EB_OK;

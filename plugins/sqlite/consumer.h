@@ -82,8 +82,7 @@ struct sq_consumer {
     bool words_are_new;
     uint32_t any_value, group_seen;
     uint64_t connection;                /* that what is known of topics was read through */
-    struct sq_file_identity file;       /* and the file that was, */
-    uint64_t sides;                     /* and the side file that our place is locked in */
+    uint64_t contents;                  /* and the file that this was, with the lock of our place beside it */
 
     int64_t member;                     /* our number; 0: none */
     int64_t renewed_ms;

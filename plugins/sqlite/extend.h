@@ -1,4 +1,5 @@
-/* plugins/sqlite/extend.h - makes the database file longer, with blocks on the disk behind it, by the kernel alone. */
+/* plugins/sqlite/extend.h - the database file as the kernel knows it: which one it is, and longer, with blocks on the disk
+ * behind it. */
 #ifndef SQ_EXTEND_H
 #define SQ_EXTEND_H
 
@@ -6,12 +7,15 @@
 
 #include "file.h"
 
-/* A way to write to a database file beside sqlite's own. Any thread; borrowed from the one table of them. */
+/* An open descriptor of a database file beside sqlite's own: what the file is for as long as it is open, whatever its path
+ * leads to by then. Any thread; borrowed from the one table of them. */
 struct sq_way;
 
-/* NULL: there is none, for want of a descriptor or memory, or because another file lies there by now. */
-struct sq_way *sq_way_get(const char *path, const struct sq_file_identity *);
+/* Opens the file, and keeps others from opening it by another name. EB_RETRIABLE: somebody has it open by another name. */
+int32_t sq_way_get(const char *real, struct sq_way **, struct eb_error *);
 void sq_way_put(struct sq_way *);       /* may be NULL */
+
+const struct sq_file_identity *sq_way_file(const struct sq_way *);
 
 /* EB_OK: the file is at least that long; where it was not, by whole chunks. EB_EMPTY: this filesystem cannot do that;
  * EB_RETRIABLE: the disk is full. */

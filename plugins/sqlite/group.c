@@ -182,7 +182,7 @@ static void joined(struct sq_consumer *c) {
             continue;
         share->joined = share->check = share->unread = true;
     }
-    sq_side_tell(&c->store.side, sq_side_group_word(&c->store.side, c->sub->group));
+    sq_side_tell(&c->store.side, sq_side_group_index(c->sub->group));
 }
 
 static int32_t transact(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) {
@@ -283,6 +283,6 @@ int32_t sq_leave(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) 
     else
         sq_rollback(&c->store);
     if (status == EB_OK)
-        sq_side_tell(&c->store.side, sq_side_group_word(&c->store.side, c->sub->group));
+        sq_side_tell(&c->store.side, sq_side_group_index(c->sub->group));
     return status;
 }

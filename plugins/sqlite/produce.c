@@ -217,6 +217,8 @@ static int32_t transact(struct producer *p, int64_t until_ms, size_t *count, str
         status = sq_commit(&p->store, err);
     else
         sq_rollback(&p->store);
+    if (status == EB_OK && *count > 0 && !sq_store_is_in_place(&p->store))
+        status = sq_store_replaced(&p->store, err);     /* stored in a file that nobody will open again */
     if (status != EB_OK) {
         sq_topics_undo(&p->topics);
         sq_schemas_undo(&p->schemas, p->topics.transaction);
@@ -257,7 +259,7 @@ static void tell_readers(struct producer *p, size_t count) {
     for (size_t i = 0; i < count; i++) {
         uint64_t word = p->placed[i].fit ? (uint64_t)1 << p->placed[i].topic->word : 0;
         if (word & ~told)
-            sq_side_tell(&p->store.side, sq_side_topic_word(&p->store.side, p->placed[i].topic->word));
+            sq_side_tell(&p->store.side, p->placed[i].topic->word);
         told |= word;
     }
 }
@@ -280,8 +282,9 @@ static int32_t store_some(struct producer *p, int64_t until_ms, size_t *count, s
     int32_t status;
 
     if (p->n == 0 && p->store.db && p->store.link == SQ_UP)
-        return EB_OK;
-    status = transact(p, until_ms, count, err);
+        status = sq_store_connect(&p->store, 0, err);   /* looks whether it is still the file at its path */
+    else
+        status = transact(p, until_ms, count, err);
     sq_store_link(&p->store, status, err);
     return status;
 }
@@ -289,7 +292,7 @@ static int32_t store_some(struct producer *p, int64_t until_ms, size_t *count, s
 /* The disk is full: what the log has must do, from its beginning, and perhaps something can go. */
 static void make_do(struct producer *p) {
     p->batch_bytes = p->batch_bytes > 4 ? p->batch_bytes / 4 : 1;
-    sq_store_checkpoint(&p->store);
+    sq_store_checkpoint(&p->store, sq_ticks_ms() + LEAST_MS);
     sq_retain_hurry(&p->retain);
 }
 

@@ -22,9 +22,6 @@ enum {
     TELL_MS = 60000
 };
 
-/* The lock of whoever is at it, beside those of the members. */
-static const int64_t DUTY = (int64_t)1 << 60;
-
 /* ---- a topic ---- */
 
 static void tell_removed(struct sq_retain *r, struct sq_store *store, const char *name, const struct sq_trimmed *gone) {
@@ -236,10 +233,10 @@ void sq_retain_some(struct sq_retain *r, struct sq_store *store) {
     if (now_ms < r->look_ms && !r->going_on)
         return;
     r->look_ms = now_ms + EVERY_MS;
-    if (!sq_side_turn(&store->side, r->going_on ? 0 : EVERY_MS) || !sq_side_hold(&store->side, DUTY))
+    if (!sq_side_turn(&store->side, r->going_on ? 0 : EVERY_MS))
         return;
     status = slice(r, store, &err);
-    sq_side_drop(&store->side, DUTY);
+    sq_side_turn_end(&store->side);
     if (status < 0)
         complain(r, store, &err);
     else

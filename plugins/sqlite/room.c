@@ -44,13 +44,11 @@ void sq_room_prepare(struct sq_store *store) {
 }
 
 /* The kernel does it at once where the filesystem knows how; else sqlite does, block by block. */
-static int32_t extend(struct sq_store *store, int64_t size) {
+static int32_t extend(const struct sq_store *store, int64_t size) {
     sqlite3_int64 hint = size;
     int32_t status;
 
-    if (!store->way)
-        store->way = sq_way_get(store->path, &store->file);
-    status = store->way ? sq_way_extend(store->way, size, CHUNK) : EB_EMPTY;
+    status = sq_way_extend(store->way, size, CHUNK);
     if (status == EB_EMPTY)
         status = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_SIZE_HINT, &hint) == SQLITE_OK ? EB_OK : EB_RETRIABLE;
     return status;

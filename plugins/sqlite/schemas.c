@@ -109,7 +109,7 @@ static int32_t read_schema(struct sq_schemas *schemas, struct sq_store *store, u
     row = sq_step(store, find, err);
     if (row <= 0)
         return row;
-    schema = copy_schema(id, sq_bytes(find, 0), sq_bytes(find, 1));
+    schema = copy_schema(++schemas->told, sq_bytes(find, 0), sq_bytes(find, 1));
     sqlite3_reset(find);
     if (schema && append(schemas, (struct sq_schema){ .id = id, .schema = schema }))
         return EB_OK;
@@ -140,5 +140,5 @@ void sq_schemas_free(struct sq_schemas *schemas) {
     for (size_t i = 0; i < schemas->n; i++)
         free(schemas->list[i].schema);
     free(schemas->list);
-    *schemas = (struct sq_schemas){0};
+    *schemas = (struct sq_schemas){ .told = schemas->told };
 }

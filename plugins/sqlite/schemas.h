@@ -15,6 +15,7 @@ struct sq_schemas {
     size_t n, room;
     struct sq_schema *list;
     struct sq_schema last;
+    uint64_t told;                      /* ids that the host was told, each for one text for ever, whatever file it is of */
 };
 
 void sq_schemas_free(struct sq_schemas *);
@@ -26,7 +27,7 @@ int32_t sq_schemas_put(struct sq_schemas *, struct sq_store *, const struct eb_s
 /* The transaction did not happen: forgets what it wrote. */
 void sq_schemas_undo(struct sq_schemas *, uint64_t transaction);
 
-/* The schema of a row, borrowed until the list is freed; NULL for 0, and when it is not there. EB_OK or negative. */
+/* The schema of a row, under an id for the host; borrowed until the list is freed; NULL for 0, and when it is not there. EB_OK or negative. */
 int32_t sq_schemas_get(struct sq_schemas *, struct sq_store *, uint64_t id, const struct eb_schema **, struct eb_error *);
 
 #endif

@@ -2,7 +2,9 @@
 #include "store.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "boot.h"
 #include "clock.h"
@@ -16,6 +18,7 @@ enum {
     TRY_AGAIN_PAGES = 200,
     BUSY_TOLD_MS = 1000,
     LOOK_MS = 1000,             /* how often it is made sure that we write to the file at that path */
+    FULL_BLOCKS = 16,           /* of a disk that has no room for what sqlite begins with */
     FIRST_BACKOFF_MS = 10, LAST_BACKOFF_MS = 1000
 };
 
@@ -38,6 +41,9 @@ static void disconnect(struct sq_store *store) {
 void sq_store_close(struct sq_store *store) {
     disconnect(store);
     sq_side_close(&store->side);
+    free(store->absolute);
+    free(store->real);
+    free(store->side_path);
 }
 
 static int left_in_wal(void *arg, sqlite3 *db, const char *name, int pages) {
@@ -49,11 +55,73 @@ static int left_in_wal(void *arg, sqlite3 *db, const char *name, int pages) {
     return SQLITE_OK;
 }
 
-int32_t sq_store_connect(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
-    int32_t status;
+/* Statements are prepared once. SQLite prepares one again when the tables are no longer those that it knew, as after a copy
+ * was restored into the file, and sometimes when a transaction has failed. */
+static int may_prepare(void *arg, int what, const char *a, const char *b, const char *c, const char *d) {
+    struct sq_store *store = arg;
 
-    if (store->db)
+    (void)what, (void)a, (void)b, (void)c, (void)d;
+    store->prepared_again = store->prepared_again || !store->preparing;
+    return SQLITE_OK;
+}
+
+/* EB_OK: the tables are those that we have connected to. */
+static int32_t check_tables(struct sq_store *store, struct eb_error *err) {
+    sqlite3_stmt *version = NULL;
+    int32_t status = EB_OK;
+
+    store->preparing = true;
+    if (sqlite3_prepare_v2(store->db, "PRAGMA schema_version", -1, &version, NULL) != SQLITE_OK
+        || sqlite3_step(version) != SQLITE_ROW)
+        status = sq_store_fault(store, err);
+    else
+        store->changed = sqlite3_column_int64(version, 0) != store->schema_version;
+    sqlite3_finalize(version);
+    store->preparing = store->prepared_again = false;
+    if (!store->changed)
+        return status;
+    return sq_error(err, EB_RETRIABLE, SQLITE_SCHEMA, "the tables of %s were made anew while it was in use, as by a restored "
+                    "copy: it is opened anew", store->path);
+}
+
+/* ---- is it still the file at the path ---- */
+
+bool sq_store_is_in_place(struct sq_store *store) {
+    struct sq_file_identity is;
+
+    return sq_file_look(store->absolute, &is, NULL) == EB_OK && sq_file_same(&is, &store->file);
+}
+
+int32_t sq_store_replaced(const struct sq_store *store, struct eb_error *err) {
+    return sq_error(err, EB_RETRIABLE, 0, "%s was moved, removed or replaced while it was in use: it is opened anew", store->path);
+}
+
+/* What is written to a file that was removed is lost: better to begin anew with the one that is there, or none. One that was
+ * moved gets all of its log, which nobody looks for at its new place. */
+static int32_t look_for_file(struct sq_store *store, struct eb_error *err) {
+    struct sq_side_words words;
+    int64_t now_ms = sq_ticks_ms();
+
+    if (now_ms - store->looked_ms < LOOK_MS)
         return EB_OK;
+    store->looked_ms = now_ms;
+    if (sq_store_is_in_place(store) && sq_side_in_place(&store->side, store->side_path)) {
+        if (store->side.map)
+            sq_side_read(&store->side, &words);
+        return EB_OK;
+    }
+    sq_pass(store);
+    sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    disconnect(store);
+    sq_side_close(&store->side);
+    return sq_store_replaced(store, err);
+}
+
+int32_t sq_store_connect(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
+    int32_t status = store->db ? look_for_file(store, err) : EB_OK;
+
+    if (store->db || (status != EB_OK && store->link != SQ_UNSAID))     /* who tells of the link tells why it is down first */
+        return status;
     status = sq_connect(store, wait_ms, err);
     if (status != EB_OK) {
         disconnect(store);
@@ -63,14 +131,25 @@ int32_t sq_store_connect(struct sq_store *store, int64_t wait_ms, struct eb_erro
     store->looked_ms = sq_ticks_ms();
     store->wal_pages = store->wal_tried = 0;
     sqlite3_wal_hook(store->db, left_in_wal, store);
+    sqlite3_set_authorizer(store->db, may_prepare, store);
     return EB_OK;
 }
 
 /* ---- what went wrong ---- */
 
-static bool no_room(int code, int number) {
-    return code == SQLITE_FULL
-           || (code == SQLITE_IOERR && (number == ENOSPC || number == EDQUOT || number == EFBIG));
+static bool is_full(const char *path) {
+    struct statvfs about;
+
+    return path && statvfs(path, &about) == 0 && (about.f_bavail < FULL_BLOCKS || (about.f_files > 0 && about.f_favail == 0));
+}
+
+/* Where SQLite cannot make its log or the index of it, it does not always say why. */
+static bool no_room(const struct sq_store *store, int code, int number) {
+    if (code == SQLITE_FULL)
+        return true;
+    if (code != SQLITE_IOERR && code != SQLITE_CANTOPEN)
+        return false;
+    return number == ENOSPC || number == EDQUOT || number == EFBIG || (number == 0 && is_full(store->real));
 }
 
 int32_t sq_store_full(const struct sq_store *store, struct eb_error *err) {
@@ -85,7 +164,7 @@ int32_t sq_store_fault(struct sq_store *store, struct eb_error *err) {
     if (sqlite3_system_errno(store->db) != 0)           /* which it does not tell of a failed commit */
         number = sqlite3_system_errno(store->db);
 
-    if (no_room(code, number))
+    if (no_room(store, code, number))
         return sq_store_full(store, err);
     switch (code) {
     case SQLITE_BUSY:
@@ -159,24 +238,30 @@ void sq_store_link(struct sq_store *store, int32_t status, const struct eb_error
 sqlite3_stmt *sq_sql(struct sq_store *store, enum sq_sql name) {
     sqlite3_stmt **statement = &store->statements[name];
 
-    if (!*statement)
+    if (!*statement) {
+        store->preparing = true;
         sqlite3_prepare_v3(store->db, sq_sql_text(name), -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
+        store->preparing = false;
+    }
     return *statement;
 }
 
 int32_t sq_step(struct sq_store *store, sqlite3_stmt *statement, struct eb_error *err) {
+    int32_t status = EB_OK;
     int code;
 
     errno = 0;
     code = statement ? sqlite3_step(statement) : SQLITE_ERROR;
-    if (code == SQLITE_ROW)
+    if (code == SQLITE_ROW && !store->prepared_again)
         return 1;
-    if (code != SQLITE_DONE)
-        code = sq_store_fault(store, err);
-    else
-        code = EB_OK;
+    if (code != SQLITE_DONE && code != SQLITE_ROW)
+        status = sq_store_fault(store, err);
+    else if (store->prepared_again)
+        status = check_tables(store, err);
+    if (status == EB_OK && code == SQLITE_ROW)
+        return 1;
     sqlite3_reset(statement);
-    return code;
+    return status;
 }
 
 int32_t sq_run(struct sq_store *store, sqlite3_stmt *statement, struct eb_error *err) {
@@ -236,22 +321,6 @@ void sq_pass(struct sq_store *store) {
     leave_queue(store);
 }
 
-/* What is written to a file that was removed is lost: better to begin anew with the one that is there, or none. */
-static int32_t look_for_file(struct sq_store *store, struct eb_error *err) {
-    struct sq_file_identity is = {0};
-    int64_t now_ms = sq_ticks_ms();
-
-    if (now_ms - store->looked_ms < LOOK_MS)
-        return EB_OK;
-    store->looked_ms = now_ms;
-    if (sq_file_look(store->path, &is, NULL) == EB_OK && is.device == store->file.device && is.number == store->file.number
-        && sq_side_in_place(&store->side))
-        return EB_OK;
-    sq_pass(store);
-    sq_side_close(&store->side);
-    return sq_error(err, EB_RETRIABLE, 0, "%s was moved or removed while it was in use: it is opened anew", store->path);
-}
-
 /* With the first transaction of a connection, and with the next one again until that is stored. */
 static int32_t settle_boot(struct sq_store *store, struct eb_error *err) {
     int32_t status = sq_boot_settle(store, err);
@@ -307,9 +376,14 @@ static void checkpoint(struct sq_store *store) {
     move_log(store, store->wal_pages >= RESTART_PAGES ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
 }
 
-void sq_store_checkpoint(struct sq_store *store) {
-    if (store->db && store->at_turn)
+void sq_store_checkpoint(struct sq_store *store, int64_t until_ms) {
+    if (!store->db)
+        return;
+    if (!store->at_turn)
+        store->at_turn = sq_side_enqueue(&store->side, until_ms);
+    if (store->at_turn)
         move_log(store, SQLITE_CHECKPOINT_RESTART);
+    leave_queue(store);
 }
 
 int32_t sq_commit(struct sq_store *store, struct eb_error *err) {

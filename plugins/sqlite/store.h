@@ -30,19 +30,25 @@ enum sq_need { SQ_LOOK, SQ_WRITE };     /* SQ_LOOK: makes no file, and a read-on
 /* Belongs to the instance's thread at work. */
 struct sq_store {
     const struct eb_host *host;
-    const char *path;
+    const char *path;                   /* as it is told of */
+    char *absolute;                     /* the same, whatever the working directory is by now */
+    char *real, *side_path;             /* where it led to when it was connected; NULL: never yet */
     enum sq_need need;
     int cache_pages;                    /* 0: as many as sqlite thinks fit */
     bool power;                         /* a commit survives a power cut */
     sqlite3 *db;                        /* NULL: not connected */
     uint64_t connections;               /* how often it was connected: what is remembered of a file goes with it */
     bool boot_settled;                  /* the times in it are of this run of the machine: see boot.h */
+    uint64_t contents;                  /* how often that led to another file, or what stands in it became another */
     struct sq_file_identity file;       /* that it was connected to */
-    struct sq_way *way;                 /* to make it longer; NULL: not yet, or there is none */
+    struct sq_way *way;                 /* the file as the kernel knows it; NULL: not connected */
     int64_t looked_ms;                  /* when it was last seen to be the file at that path */
+    int64_t schema_version;             /* of the tables, when it was connected */
+    bool preparing;                     /* a statement, for the first time */
+    bool prepared_again;                /* sqlite did that with one: are they still the same tables? */
+    bool changed;                       /* they were made anew under it: nothing known of them holds */
     sqlite3_stmt *statements[SQ_STATEMENTS];
     struct sq_side side;
-    uint64_t sides;                     /* how often the side file was opened */
     bool at_turn;                       /* we hold the queue */
     bool staying;                       /* and keep it beyond the transaction */
     int wal_pages;                      /* as the last commit left it */
@@ -60,6 +66,12 @@ void sq_store_close(struct sq_store *);
  * another try may work. EB_PERMANENT: what can never work until somebody does something about it. Waits up to wait_ms for
  * another process that has it locked. */
 int32_t sq_store_connect(struct sq_store *, int64_t wait_ms, struct eb_error *);
+
+/* Whether what was just committed is in the file that the path leads to. */
+bool sq_store_is_in_place(struct sq_store *);
+
+/* The error when it is not. */
+int32_t sq_store_replaced(const struct sq_store *, struct eb_error *);
 
 /* Tells the host how the way is after an answer of this file's functions: nothing changes, nothing is told. EB_OK: works;
  * anything else: err is why, and retry_ms is set to the time of the next try. Being locked is told only after a second. */
@@ -93,7 +105,7 @@ void sq_stay(struct sq_store *);
 void sq_pass(struct sq_store *);
 
 /* Outside of a transaction: moves the log into the file, so that it begins again, where that is possible at once. */
-void sq_store_checkpoint(struct sq_store *);
+void sq_store_checkpoint(struct sq_store *, int64_t until_ms);
 
 /* The error of a full disk. */
 int32_t sq_store_full(const struct sq_store *, struct eb_error *);
