@@ -78,7 +78,7 @@ static int32_t upgrade(struct sq_store *store, struct eb_error *err) {
     if (sqlite3_exec(store->db, sq_sql_upgrade_from_1, NULL, NULL, NULL) != SQLITE_OK
         || sqlite3_exec(store->db, mark, NULL, NULL, NULL) != SQLITE_OK)
         return sq_store_fault(store, err);
-    return EB_OK;
+    return sq_store_note_tables(store, err);
 }
 
 int32_t sq_boot_settle(struct sq_store *store, struct eb_error *err) {

@@ -136,7 +136,7 @@ static int32_t set_up(struct sq_store *store, struct eb_error *err) {
         status = execute(store, "PRAGMA journal_size_limit=8388608; PRAGMA secure_delete=FAST", err);
     if (status == EB_OK && store->cache_pages)
         status = limit_cache(store, err);
-    return status == EB_OK ? query(store, "PRAGMA schema_version", &store->schema_version, err) : status;
+    return status == EB_OK ? sq_store_note_tables(store, err) : status;
 }
 
 /* ---- where the file is, and what lies beside it ---- */

@@ -65,19 +65,30 @@ static int may_prepare(void *arg, int what, const char *a, const char *b, const 
     return SQLITE_OK;
 }
 
-/* EB_OK: the tables are those that we have connected to. */
-static int32_t check_tables(struct sq_store *store, struct eb_error *err) {
+static int32_t read_schema_version(struct sq_store *store, int64_t *number, struct eb_error *err) {
     sqlite3_stmt *version = NULL;
     int32_t status = EB_OK;
 
-    store->preparing = true;
     if (sqlite3_prepare_v2(store->db, "PRAGMA schema_version", -1, &version, NULL) != SQLITE_OK
         || sqlite3_step(version) != SQLITE_ROW)
         status = sq_store_fault(store, err);
     else
-        store->changed = sqlite3_column_int64(version, 0) != store->schema_version;
+        *number = sqlite3_column_int64(version, 0);
     sqlite3_finalize(version);
-    store->preparing = store->prepared_again = false;
+    store->prepared_again = false;
+    return status;
+}
+
+int32_t sq_store_note_tables(struct sq_store *store, struct eb_error *err) {
+    return read_schema_version(store, &store->schema_version, err);
+}
+
+/* EB_OK: the tables are those that we have connected to. */
+static int32_t check_tables(struct sq_store *store, struct eb_error *err) {
+    int64_t number = 0;
+    int32_t status = read_schema_version(store, &number, err);
+
+    store->changed = status == EB_OK && number != store->schema_version;
     if (!store->changed)
         return status;
     return sq_error(err, EB_RETRIABLE, SQLITE_SCHEMA, "the tables of %s were made anew while it was in use, as by a restored "

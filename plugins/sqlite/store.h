@@ -70,6 +70,9 @@ int32_t sq_store_connect(struct sq_store *, int64_t wait_ms, struct eb_error *);
 /* Whether what was just committed is in the file that the path leads to. */
 bool sq_store_is_in_place(struct sq_store *);
 
+/* Takes note of which tables there are: those that we know. EB_OK or negative. */
+int32_t sq_store_note_tables(struct sq_store *, struct eb_error *);
+
 /* The error when it is not. */
 int32_t sq_store_replaced(const struct sq_store *, struct eb_error *);
 
