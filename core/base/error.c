@@ -77,6 +77,12 @@ enum eb_status ebi_error_errno(struct eb_error *err, enum eb_status status, enum
     return status;
 }
 
+bool ebi_is_null(const void *argument, const char *what, struct eb_error *err) {
+    if (!argument)
+        ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is NULL", what);
+    return !argument;
+}
+
 enum eb_status ebi_error_memory(struct eb_error *err) {
     return ebi_error(err, EB_FATAL, EB_KIND_SYSTEM, "out of memory");
 }

@@ -2,6 +2,7 @@
 #ifndef EBI_ERROR_H
 #define EBI_ERROR_H
 
+#include <stdbool.h>
 #include <eventbus/error.h>
 
 /* All functions here do nothing to an err of NULL, cut what does not fit at a whole character, and put "?" for each byte
@@ -14,6 +15,10 @@ enum eb_status ebi_error(struct eb_error *err, enum eb_status status, enum eb_ki
 /* The same with native = errno and ": " and its text at the end. */
 enum eb_status ebi_error_errno(struct eb_error *err, enum eb_status status, enum eb_kind kind, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Whether an argument of a public function is NULL that must not be; then err says EB_PERMANENT, EB_KIND_CONFIG, "`what` is
+ * NULL". */
+bool ebi_is_null(const void *argument, const char *what, struct eb_error *err);
 
 /* EB_FATAL, "out of memory". */
 enum eb_status ebi_error_memory(struct eb_error *err);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <eventbus/signal.h>
 
+#include "base/blank.h"
 #include "base/bytes.h"
 #include "base/error.h"
 
@@ -120,6 +121,10 @@ enum eb_status ebi_bus_connect(struct eb_bus *bus, struct eb_error *err) {
 
 enum eb_status eb_bus_open(struct eb_bus **out, const struct eb_bus_options *options, struct eb_error *err) {
     struct eb_bus *bus;
+
+    if (ebi_is_null(out, "the place for the bus", err))
+        return EB_PERMANENT;
+    *out = NULL;
     enum eb_status status = ebi_bus_open_local(&bus, options, err);
 
     if (status != EB_OK)
@@ -250,12 +255,19 @@ enum eb_status eb_consumer_open(struct eb_consumer **consumer, struct eb_bus *bu
                                 const struct eb_consumer_options *options, struct eb_error *err) {
     static const struct ebi_worker_wishes none;
 
+    if (ebi_is_null(consumer, "the place for the consumer", err))
+        return EB_PERMANENT;
+    *consumer = NULL;
+    if (ebi_is_null(bus, "the bus", err))
+        return EB_PERMANENT;
     return ebi_bus_consumer(bus, options, &none, consumer, err);
 }
 
 /* ---- The rest of the public interface ---- */
 
 const struct eb_signal *eb_signal_find(const struct eb_bus *bus, const char *type, struct eb_error *err) {
+    if (ebi_is_null(bus, "the bus", err))
+        return NULL;
     if (!type) {
         ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no event type is given: it is NULL");
         return NULL;
@@ -266,13 +278,15 @@ const struct eb_signal *eb_signal_find(const struct eb_bus *bus, const char *typ
 int eb_signal_each(const struct eb_bus *bus, int (*each)(void *, const struct eb_signal *), void *arg) {
     int answer = 0;
 
-    for (size_t i = 0; i < bus->signals->n && answer == 0; i++)
+    for (size_t i = 0; bus && each && i < bus->signals->n && answer == 0; i++)
         answer = each(arg, &bus->signals->items[i]);
     return answer;
 }
 
 enum eb_status eb_connect(struct eb_bus *bus, const struct eb_signal *signal, const char *name, eb_receiver receiver,
                           void *arg, struct eb_error *err) {
+    if (ebi_is_null(bus, "the bus", err))
+        return EB_PERMANENT;
     if (!receiver || !name || !*name)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "a receiver has a name and a function; %s",
                          receiver ? "the name is missing" : "the function is NULL");
@@ -280,26 +294,32 @@ enum eb_status eb_connect(struct eb_bus *bus, const struct eb_signal *signal, co
 }
 
 enum eb_status eb_disconnect(struct eb_bus *bus, const struct eb_signal *signal, const char *name) {
-    return ebi_signals_disconnect(bus->signals, signal, name);
+    return bus && name ? ebi_signals_disconnect(bus->signals, signal, name) : EB_GONE;
 }
 
 void eb_bus_on_delivery(struct eb_bus *bus, eb_delivered delivered, void *arg) {
-    ebi_producer_on_delivery(bus->producer, delivered, arg);
+    if (bus)
+        ebi_producer_on_delivery(bus->producer, delivered, arg);
 }
 
 void eb_bus_queue_wait(struct eb_bus *bus, int timeout_ms) {
-    ebi_producer_queue_wait(bus->producer, timeout_ms);
+    if (bus)
+        ebi_producer_queue_wait(bus->producer, timeout_ms);
 }
 
 enum eb_status eb_produce(struct eb_bus *bus, const struct eb_event *event, const char *topic, const char *key_field,
                           eb_delivered delivered, void *arg, struct eb_error *err) {
-    if (!topic || !*topic)
+    if (ebi_is_null(bus, "the bus", err) || ebi_is_null(event, "the event", err))
+        return EB_PERMANENT;
+    if (!topic || ebi_is_blank(topic))
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no topic is given to send to");
     const struct ebi_key key = {.field = key_field};
     return ebi_produce(bus->producer, event, topic, &key, delivered, arg, err);
 }
 
 enum eb_status eb_bus_flush(struct eb_bus *bus, int timeout_ms, struct eb_error *err) {
+    if (ebi_is_null(bus, "the bus", err))
+        return EB_PERMANENT;
     return ebi_producer_flush(bus->producer, timeout_ms, err);
 }
 

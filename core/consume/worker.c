@@ -470,11 +470,21 @@ static void *stopper_run(void *arg) {
 }
 
 void eb_consumer_stop(struct eb_consumer *consumer) {
+    if (!consumer)
+        return;
     atomic_fetch_add(&consumer->stops, 1);
     sem_post(&consumer->wake_asked);    /* may be called in a signal handler, unlike a plugin's wake */
 }
 
 void eb_consumer_count(const struct eb_consumer *consumer, struct eb_consumer_counts *counts) {
+    if (!counts)
+        return;
+    if (!consumer) {
+        const struct eb_consumer_counts none = {.size = counts->size};
+
+        memcpy(counts, &none, counts->size < sizeof none ? counts->size : sizeof none);
+        return;
+    }
     struct eb_consumer_counts now = {
         .size = counts->size,
         .received = atomic_load(&consumer->counters.received),
@@ -521,6 +531,8 @@ static enum eb_status check_heard(struct eb_consumer *consumer, struct eb_error 
 enum eb_status eb_consumer_run(struct eb_consumer *consumer, struct eb_error *err) {
     enum eb_status status;
 
+    if (ebi_is_null(consumer, "the consumer", err))
+        return EB_PERMANENT;
     if (consumer->forks != ebi_forks())
         return ebi_error(err, EB_FATAL, EB_KIND_CONFIG,
                          "the consumer was opened before this process was forked; open it after the fork");

@@ -42,6 +42,8 @@ struct whole {
 };
 
 enum eb_status eb_event_new(const struct eb_signal *signal, struct eb_event **out, struct eb_error *err) {
+    if (ebi_is_null(out, "the place for the event", err))
+        return EB_PERMANENT;
     *out = NULL;
     if (!signal)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no event without a signal: it is NULL, which eb_signal_find "
@@ -83,14 +85,15 @@ void ebi_event_clear(struct eb_event *event) {
 }
 
 enum eb_status eb_event_reset(struct eb_event *event, struct eb_error *err) {
-    (void)err;                          /* nothing in it can fail today; the promise leaves room */
+    if (ebi_is_null(event, "the event", err))
+        return EB_PERMANENT;
     ebi_event_clear(event);
     fresh(event);
     return EB_OK;
 }
 
 const struct eb_metadata *eb_event_metadata(const struct eb_event *event) {
-    return &event->meta;
+    return event ? &event->meta : NULL;
 }
 
 /* ---- Metadata of another making ---- */
@@ -139,8 +142,9 @@ static bool take_text(const char **field, char **own, const char *text) {
 }
 
 enum eb_status eb_event_set_metadata(struct eb_event *event, const struct eb_metadata *meta, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err) || ebi_is_null(meta, "the metadata", err))
+        return EB_PERMANENT;
     enum eb_status status = check_metadata(meta, err);
-
     if (status != EB_OK)
         return status;
     if (!take_text(&event->meta.source, &event->own_texts[0], meta->source) ||
@@ -158,6 +162,8 @@ enum eb_status eb_event_set_metadata(struct eb_event *event, const struct eb_met
 /* ---- Fields ---- */
 
 enum eb_status eb_event_set_string(struct eb_event *event, const char *path, const char *text, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err))
+        return EB_PERMANENT;
     if (!text)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: the text is NULL; eb_event_set_null sets null",
                          path ? path : "?");
@@ -166,40 +172,62 @@ enum eb_status eb_event_set_string(struct eb_event *event, const char *path, con
 
 enum eb_status eb_event_set_text(struct eb_event *event, const char *path, const char *text, size_t len,
                                  struct eb_error *err) {
-    return ebi_data_set_text(event->data, path, text, len, err);
+    if (ebi_is_null(event, "the event", err))
+        return EB_PERMANENT;
+    if (len > 0 && ebi_is_null(text, "the text", err))
+        return EB_PERMANENT;
+    return ebi_data_set_text(event->data, path, text ? text : "", len, err);
 }
 
 enum eb_status eb_event_set_bytes(struct eb_event *event, const char *path, const void *bytes, size_t len,
                                   struct eb_error *err) {
-    return ebi_data_set_bytes(event->data, path, bytes, len, err);
+    if (ebi_is_null(event, "the event", err))
+        return EB_PERMANENT;
+    if (len > 0 && ebi_is_null(bytes, "the value", err))
+        return EB_PERMANENT;
+    return ebi_data_set_bytes(event->data, path, bytes ? bytes : "", len, err);
 }
 
 enum eb_status eb_event_set_long(struct eb_event *event, const char *path, int64_t value, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err))
+        return EB_PERMANENT;
     return ebi_data_set_long(event->data, path, value, err);
 }
 
 enum eb_status eb_event_set_double(struct eb_event *event, const char *path, double value, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err))
+        return EB_PERMANENT;
     return ebi_data_set_double(event->data, path, value, err);
 }
 
 enum eb_status eb_event_set_bool(struct eb_event *event, const char *path, int value, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err))
+        return EB_PERMANENT;
     return ebi_data_set_bool(event->data, path, value, err);
 }
 
 enum eb_status eb_event_set_null(struct eb_event *event, const char *path, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err))
+        return EB_PERMANENT;
     return ebi_data_set_null(event->data, path, err);
 }
 
 enum eb_status eb_event_set_empty(struct eb_event *event, const char *path, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err))
+        return EB_PERMANENT;
     return ebi_data_set_empty(event->data, path, err);
 }
 
 enum eb_status eb_event_set_json(struct eb_event *event, const char *json, size_t len, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err) || ebi_is_null(json, "the JSON", err))
+        return EB_PERMANENT;
     return ebi_data_from_json(event->data, "data", json, len, err);
 }
 
 enum eb_status eb_event_get_string(const struct eb_event *event, const char *path, const char **text,
                                    struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err) || ebi_is_null(text, "the place for the text", err))
+        return EB_PERMANENT;
     size_t len;
 
     return ebi_data_get_text(event->data, path, text, &len, err);
@@ -207,34 +235,54 @@ enum eb_status eb_event_get_string(const struct eb_event *event, const char *pat
 
 enum eb_status eb_event_get_text(const struct eb_event *event, const char *path, const char **text, size_t *len,
                                  struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err) ||
+        ebi_is_null(text, "the place for the text", err) ||
+        ebi_is_null(len, "the place for the length", err))
+        return EB_PERMANENT;
     return ebi_data_get_text(event->data, path, text, len, err);
 }
 
 enum eb_status eb_event_get_bytes(const struct eb_event *event, const char *path, const void **bytes, size_t *len,
                                   struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err) ||
+        ebi_is_null(bytes, "the place for the bytes", err) ||
+        ebi_is_null(len, "the place for the length", err))
+        return EB_PERMANENT;
     return ebi_data_get_bytes(event->data, path, bytes, len, err);
 }
 
 enum eb_status eb_event_get_long(const struct eb_event *event, const char *path, int64_t *value,
                                  struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err) || ebi_is_null(value, "the place for the value", err))
+        return EB_PERMANENT;
     return ebi_data_get_long(event->data, path, value, err);
 }
 
 enum eb_status eb_event_get_double(const struct eb_event *event, const char *path, double *value,
                                    struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err) || ebi_is_null(value, "the place for the value", err))
+        return EB_PERMANENT;
     return ebi_data_get_double(event->data, path, value, err);
 }
 
 enum eb_status eb_event_get_bool(const struct eb_event *event, const char *path, int *value, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err) || ebi_is_null(value, "the place for the value", err))
+        return EB_PERMANENT;
     return ebi_data_get_bool(event->data, path, value, err);
 }
 
 enum eb_status eb_event_count(const struct eb_event *event, const char *path, size_t *count, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err) || ebi_is_null(count, "the place for the count", err))
+        return EB_PERMANENT;
     return ebi_data_count(event->data, path, count, err);
 }
 
 enum eb_status eb_event_map_key(const struct eb_event *event, const char *path, size_t i, const char **key,
                                 size_t *len, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err) ||
+        ebi_is_null(key, "the place for the key", err) ||
+        ebi_is_null(len, "the place for the length", err))
+        return EB_PERMANENT;
     return ebi_data_map_key(event->data, path, i, key, len, err);
 }
 
@@ -252,12 +300,16 @@ static enum eb_status give(struct ebi_bytes *bytes, enum eb_status status, char 
 }
 
 enum eb_status eb_event_data_json(const struct eb_event *event, char **json, size_t *len, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err) || ebi_is_null(json, "the place for the JSON", err))
+        return EB_PERMANENT;
     struct ebi_bytes bytes = {0};
 
     return give(&bytes, ebi_data_to_json(event->data, &bytes, err), json, len);
 }
 
 enum eb_status eb_event_json(const struct eb_event *event, char **json, size_t *len, struct eb_error *err) {
+    if (ebi_is_null(event, "the event", err) || ebi_is_null(json, "the place for the JSON", err))
+        return EB_PERMANENT;
     struct ebi_bytes bytes = {0};
 
     return give(&bytes, ebi_event_to_cloudevent(event, &bytes, err), json, len);

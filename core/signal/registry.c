@@ -211,14 +211,16 @@ enum eb_status ebi_signals_disconnect(struct ebi_signals *all, const struct eb_s
 /* ---- One signal ---- */
 
 const char *eb_signal_type(const struct eb_signal *signal) {
-    return ebi_schema_type(signal->schema);
+    return signal ? ebi_schema_type(signal->schema) : NULL;
 }
 
 const char *eb_signal_schema(const struct eb_signal *signal) {
-    return ebi_schema_public(signal->schema)->json.data;
+    return signal ? ebi_schema_public(signal->schema)->json.data : NULL;
 }
 
 static void switch_to(const struct eb_signal *signal, enum ebi_switch which, int on) {
+    if (!signal)
+        return;
     if (on)
         atomic_fetch_or(signal->switches, which);
     else
@@ -230,7 +232,7 @@ void eb_signal_enable(const struct eb_signal *signal, int enabled) {
 }
 
 int eb_signal_enabled(const struct eb_signal *signal) {
-    return (atomic_load(signal->switches) & EBI_ENABLED) != 0;
+    return signal && (atomic_load(signal->switches) & EBI_ENABLED) != 0;
 }
 
 void eb_signal_allow_failure(const struct eb_signal *signal, int allowed) {

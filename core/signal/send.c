@@ -22,14 +22,16 @@ static void log_failures(struct ebi_log *log, const struct eb_event *event, cons
 }
 
 enum eb_status eb_send(const struct eb_event *event, struct eb_outcome *outcome, struct eb_error *err) {
-    const struct eb_signal *signal = event->signal;
     struct eb_outcome own = {0};
-    int switches = atomic_load(signal->switches);
-    bool stop = switches & EBI_MAY_FAIL;
     enum eb_status status;
 
     if (outcome)
         *outcome = own;
+    if (ebi_is_null(event, "the event", err))
+        return EB_PERMANENT;
+    const struct eb_signal *signal = event->signal;
+    int switches = atomic_load(signal->switches);
+    bool stop = switches & EBI_MAY_FAIL;
     if (!(switches & EBI_ENABLED))
         return EB_OK;
     status = ebi_data_complete(event->data, err);

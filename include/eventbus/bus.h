@@ -30,7 +30,8 @@ struct eb_bus_options {
 };
 
 /* Reads and checks configuration, schemas and routes, and loads the producer's plugin. Waits for no broker: one that is
- * away now is the same case as one that goes away later. *bus is the caller's, for eb_bus_close. options may be NULL.
+ * away now is the same case as one that goes away later. *bus is the caller's, for eb_bus_close; NULL where this
+ * fails. options may be NULL.
  * Kinds of failure: EB_KIND_CONFIG with file and line, EB_KIND_DATA for a schema, EB_KIND_PLUGIN for a plugin. */
 enum eb_status eb_bus_open(struct eb_bus **bus, const struct eb_bus_options *options, struct eb_error *);
 

@@ -36,8 +36,9 @@ struct eb_consumer_counts {
     uint64_t received, succeeded, retried, dead_lettered, skipped, returned;
 };
 
-/* Checks everything and opens the plugin's consumer; *consumer is the caller's, for eb_consumer_close. options may be
- * NULL where just one [consume] section exists. EB_GONE: consumers are disabled by the configuration. */
+/* Checks everything and opens the plugin's consumer; *consumer is the caller's, for eb_consumer_close; NULL where this
+ * fails. options may be NULL where just one [consume] section exists. EB_GONE: consumers are disabled by the
+ * configuration. */
 enum eb_status eb_consumer_open(struct eb_consumer **consumer, struct eb_bus *, const struct eb_consumer_options *,
                                 struct eb_error *);
 
@@ -52,6 +53,8 @@ enum eb_status eb_consumer_open(struct eb_consumer **consumer, struct eb_bus *, 
  * consecutive errors. EB_FATAL: the plugin gave up, dead letters cannot be kept, or it has run before: a consumer runs
  * once. */
 enum eb_status eb_consumer_run(struct eb_consumer *, struct eb_error *);
+
+/* In all of these, a consumer of NULL is nothing to do; eb_consumer_run refuses it (EB_PERMANENT). */
 
 /* Tells a worker to stop: events at work are finished (drain_timeout at most), the others handed back. Any thread, and
  * signal handlers. The second call ends the wait: what is at work is handed back too. */

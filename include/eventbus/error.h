@@ -37,6 +37,9 @@ enum eb_kind {
 
 enum { EB_ERROR_ROOM = 1008 };
 
+/* Every public function takes NULL for any pointer without harm: it refuses it (EB_PERMANENT, EB_KIND_CONFIG, with what is
+ * NULL), or has nothing to do, or takes it as its own comment says. */
+
 /* What went wrong. Belongs to the caller, usually on its stack; nothing in it needs to be freed. A call that fails
  * fills all of it; a call that succeeds leaves it alone. Wherever a function takes one, NULL means "do not tell". */
 struct eb_error {
