@@ -150,7 +150,7 @@ static enum eb_status produce(struct run *run, struct step *step, struct eb_erro
     if (status == EB_OK)
         status = send_all(run, event, err);
     if (status == EB_OK)
-        status = eb_bus_flush(run->bus, -1, err); /* delivery_timeout is its end */
+        status = cli_bus_flush(run->bus, err);
     end_step(run, step);
     pthread_mutex_lock(&run->lock);
     step->events = run->tally.done;
@@ -342,7 +342,7 @@ static int run_bench(const struct cli_call *call) {
     if (status == CLI_EXIT_DONE) {
         cli_catch_signals(stop, &run);
         eb_bus_on_delivery(run.bus, on_delivery, &run);
-        eb_bus_queue_wait(run.bus, -1);
+        cli_bus_wait_for_room(run.bus);
         status = run_steps(&run, produces, consumes);
         cli_forget_signals();
     }

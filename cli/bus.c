@@ -3,7 +3,10 @@
 
 #include <stdlib.h>
 #include "base/error.h"
+#include "cli/interrupt.h"
 #include "cli/verbs.h"
+
+enum { LOOK_FOR_SIGNALS_MS = 100 };
 
 /* No -o is passed over: the workers and brokers that they name are there, and have such keys, whether this verb uses them or
  * not. consume takes a section that -o alone makes. */
@@ -65,6 +68,19 @@ enum eb_status cli_bus_wait_for_producer(struct eb_bus *bus, struct eb_error *er
     if (status == EB_OK)
         status = ebi_bus_broker(bus, ebi_bus_broker_name(bus, bus->settings.producer), &broker, err);
     return status == EB_OK ? ebi_sender_wait_link(sender, broker->own.connect_timeout, err) : status;
+}
+
+enum eb_status cli_bus_flush(struct eb_bus *bus, struct eb_error *err) {
+    enum eb_status status;
+
+    do
+        status = eb_bus_flush(bus, LOOK_FOR_SIGNALS_MS, err);
+    while (status == EB_RETRIABLE && !cli_told_to_end());
+    return status;
+}
+
+void cli_bus_wait_for_room(struct eb_bus *bus) {
+    ebi_producer_wait_unless(bus->producer, cli_told_to_end);
 }
 
 enum eb_status cli_bus_admin(struct eb_bus *bus, const char *name, struct ebi_admin **admin, struct eb_error *err) {

@@ -14,6 +14,13 @@ enum eb_status cli_bus_open(const struct cli_call *, const char *broker, bool co
 /* Waits for the producer's broker, connect_timeout at most. */
 enum eb_status cli_bus_wait_for_producer(struct eb_bus *, struct eb_error *);
 
+/* Waits until all that was sent is delivered or given up, delivery_timeout at most; or until a signal tells us to end, with
+ * EB_RETRIABLE. */
+enum eb_status cli_bus_flush(struct eb_bus *, struct eb_error *);
+
+/* Sending waits for room in the producer's queue, until a signal tells us to end. */
+void cli_bus_wait_for_room(struct eb_bus *);
+
 /* The admin role of --broker, else of the configured consumer, else of the producer. To be closed with ebi_admin_close,
  * before the bus. */
 enum eb_status cli_bus_admin(struct eb_bus *, const char *broker, struct ebi_admin **, struct eb_error *);

@@ -329,7 +329,8 @@ const struct cli_verb cli_consume = {
     .usage = (const char *const[]){"[NAME] [OPTIONS]", "-t TOPIC [-t TOPIC]... -g GROUP [OPTIONS]",
                                    "-t TOPIC [-t TOPIC]... [--from PLACE]", NULL},
     .about =
-        "A worker that runs until it is told to stop (SIGTERM or SIGINT; it drains first, a second signal ends it at once). "
+        "A worker that runs until it is told to stop (SIGTERM, SIGINT, SIGHUP or SIGQUIT; it drains first, a second "
+        "signal at least a second later ends it at once). SIGUSR1, SIGUSR2 and the like are ignored, SIGHUP under nohup. "
         "NAME is that of a [consume NAME] section, which -t, -g, --exec, --webhook and --concurrency override. Without NAME, -t "
         "and -g take the section whose topic and group match, else one that -o consume.X.KEY=VALUE makes, else the defaults. An "
         "-o for another section is refused.\n\n"

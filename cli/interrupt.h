@@ -1,9 +1,12 @@
-/* cli/interrupt.h - SIGINT and SIGTERM as something a verb can ask for, or be told of. */
+/* cli/interrupt.h - signals that tell a program to end, as something a verb can ask for, or be told of. */
 #ifndef CLI_INTERRUPT_H
 #define CLI_INTERRUPT_H
 
-/* From now on the two are caught: calls that wait are interrupted (EINTR), and told(arg), which may be NULL, is called
- * each time, in the handler. */
+#include <stdbool.h>
+
+/* From now on SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU and SIGPWR are caught: calls that wait are interrupted (EINTR), and
+ * told(arg), which may be NULL, is called each time, in the handler. SIGHUP and SIGQUIT stay ignored where they were, as
+ * under nohup. Others that would kill the process, such as SIGUSR1, are ignored. */
 void cli_catch_signals(void (*told)(void *), void *arg);
 
 /* No more told() from here on. */
@@ -11,5 +14,6 @@ void cli_forget_signals(void);
 
 /* The number of the last one caught; 0: none. */
 int cli_signal_caught(void);
+bool cli_told_to_end(void);             /* one was */
 
 #endif

@@ -260,7 +260,7 @@ static int finish(struct run *run) {
     struct eb_error err;
 
     if (run->connected && !number)
-        eb_bus_flush(run->bus, -1, NULL);               /* delivery_timeout is its end */
+        cli_bus_flush(run->bus, NULL);
     number = cli_signal_caught();
     enum eb_status status = eb_bus_close(run->bus, run->connected ? CLOSE_AFTER_SIGNAL_MS : 0, &err);
     print_summary(run);
@@ -288,7 +288,7 @@ static int run_produce(const struct cli_call *call) {
     }
     cli_catch_signals(NULL, NULL);
     eb_bus_on_delivery(run.bus, on_delivery, &run);
-    eb_bus_queue_wait(run.bus, -1);
+    cli_bus_wait_for_room(run.bus);
     if (run.ask->data)
         take_data(&run);
     else
@@ -326,7 +326,8 @@ const struct cli_verb cli_produce = {
              "whole CloudEvents, as eventbus consume and eventbus signals --sample print them; of these id, time, source, "
              "sourcehost and sourcelib are kept.\n\n"
              "It ends when every event is delivered or refused. A bad line is named and the others are sent. Events that "
-             "cannot be delivered are kept in undelivered.jsonl in the state folder.\n\n"
+             "cannot be delivered are kept in undelivered.jsonl in the state folder. SIGTERM, SIGINT, SIGHUP and SIGQUIT end it: "
+             "it reads no more, goes on delivering for 5 s at most, and keeps the rest there.\n\n"
              "--undelivered sends what is kept there, or in FILE, again. It takes the file over: services go on with a new "
              "one. Each line goes to the topic that it names, with its key; what fails stays in the file, its reason is "
              "logged, and what is no whole event (half a line, after a crash) is put aside in FILE.torn. A run that is "

@@ -189,7 +189,7 @@ static int finish(struct run *run) {
     uint64_t kept;
 
     if (!number)
-        eb_bus_flush(run->bus, -1, NULL);               /* delivery_timeout is its end */
+        cli_bus_flush(run->bus, NULL);
     number = cli_signal_caught();
     eb_bus_close(run->bus, CLOSE_AFTER_SIGNAL_MS, NULL);        /* what it gives up is in the file still */
     if (ebi_resend_close(run->resend, &kept, &err) != EB_OK)
@@ -209,7 +209,7 @@ int cli_resend(struct eb_bus *bus, const char *file, bool json) {
     enum eb_status status = file ? look_for(file, &err) : EB_OK;
 
     cli_catch_signals(NULL, NULL);
-    eb_bus_queue_wait(bus, -1);
+    cli_bus_wait_for_room(bus);
     if (status == EB_OK)
         status = cli_bus_wait_for_producer(bus, &err);  /* first: nothing is moved for a broker that is not there */
     if (status == EB_OK)

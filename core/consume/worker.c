@@ -472,6 +472,10 @@ static void *stopper_run(void *arg) {
 void eb_consumer_stop(struct eb_consumer *consumer) {
     if (!consumer)
         return;
+    long long last = atomic_load(&consumer->stopped_ms), now = ebi_ticks_ms();
+
+    if ((last && now - last < EBI_STOP_AGAIN_MS) || !atomic_compare_exchange_strong(&consumer->stopped_ms, &last, now))
+        return;
     atomic_fetch_add(&consumer->stops, 1);
     sem_post(&consumer->wake_asked);    /* may be called in a signal handler, unlike a plugin's wake */
 }

@@ -81,7 +81,8 @@ struct eb_consumer {
     size_t n_hands;
     unsigned forks;                     /* ebi_forks() at open: in a child nothing of this works */
     struct ebi_left left;
-    atomic_int stops;                   /* how often eb_consumer_stop was called */
+    atomic_int stops;                   /* calls of eb_consumer_stop that count */
+    atomic_llong stopped_ms;            /* when the last one did; 0: none yet */
     atomic_bool run_over;
     bool told_unheard;                  /* it was said, before the hands began, that the program has no receivers */
     sigset_t callers_signals;           /* the mask of the thread that called eb_consumer_run */
@@ -204,6 +205,8 @@ void ebi_intake_schemas(void *consumer, struct ebi_writers *);
 void ebi_intake_announce(struct eb_consumer *);
 
 /* ---- worker.c ---- */
+
+enum { EBI_STOP_AGAIN_MS = 1000 };      /* a call of eb_consumer_stop sooner after one that counted does not count */
 
 enum eb_status ebi_worker_new(const struct ebi_worker_parts *, const struct eb_consumer_options *,
                               const struct ebi_worker_wishes *, struct eb_consumer **, struct eb_error *);

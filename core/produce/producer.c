@@ -15,6 +15,7 @@
 struct ebi_producer {
     struct ebi_producer_parts parts;
     atomic_llong queue_wait_ms;
+    bool (*asked_to_end)(void);         /* ends a wait for room; NULL: nothing does */
     atomic_size_t kept, lost;
     _Atomic(struct ebi_sender *) sender;/* NULL until it is needed */
     pthread_mutex_t lock;               /* guards opening the sender, and the two below */
@@ -31,6 +32,7 @@ struct target {
 };
 
 /* Who keeps an event that is not delivered. */
+enum { ASK_MS = 100 };                  /* between two looks at whether to go on waiting for room */
 enum keeper { PRODUCER_KEEPS, CALLER_KEEPS };
 
 /* One call of eb_produce, from put to report. */
@@ -133,6 +135,10 @@ void ebi_producer_on_delivery(struct ebi_producer *producer, eb_delivered delive
 
 void ebi_producer_queue_wait(struct ebi_producer *producer, int64_t wait_ms) {
     atomic_store(&producer->queue_wait_ms, wait_ms);
+}
+
+void ebi_producer_wait_unless(struct ebi_producer *producer, bool (*asked)(void)) {
+    producer->asked_to_end = asked;
 }
 
 /* ---- What became of it ---- */
@@ -379,7 +385,12 @@ static enum eb_status put(struct ebi_producer *producer, struct encoded *encoded
     if (status != EB_OK)
         return status;
     struct eb_message message = message_of(encoded, event, target);
-    return ebi_sender_put(sender, &message, atomic_load(&producer->queue_wait_ms), reported, arg, err);
+    if (!producer->asked_to_end)
+        return ebi_sender_put(sender, &message, atomic_load(&producer->queue_wait_ms), reported, arg, err);
+    do
+        status = ebi_sender_put(sender, &message, ASK_MS, reported, arg, err);
+    while (status == EB_FULL && !producer->asked_to_end());
+    return status;
 }
 
 /* An event that did not even get into the queue: said, kept in the file, reported to the service's callback. */

@@ -50,6 +50,10 @@ enum eb_status ebi_produce_kept(struct ebi_producer *, const struct eb_event *, 
 void ebi_producer_on_delivery(struct ebi_producer *, eb_delivered, void *arg);
 void ebi_producer_queue_wait(struct ebi_producer *, int64_t wait_ms);
 
+/* From now on sending waits for room without end, but no longer once asked() is true, as after a signal: EB_FULL then. Before
+ * the first event is sent. */
+void ebi_producer_wait_unless(struct ebi_producer *, bool (*asked)(void));
+
 enum eb_status ebi_producer_flush(struct ebi_producer *, int64_t timeout_ms, struct eb_error *);      /* eb_bus_flush */
 
 /* The way to the broker, opened if need be. EB_PERMANENT, EB_KIND_CONFIG: no producer is configured. */

@@ -57,7 +57,8 @@ enum eb_status eb_consumer_run(struct eb_consumer *, struct eb_error *);
 /* In all of these, a consumer of NULL is nothing to do; eb_consumer_run refuses it (EB_PERMANENT). */
 
 /* Tells a worker to stop: events at work are finished (drain_timeout at most), the others handed back. Any thread, and
- * signal handlers. The second call ends the wait: what is at work is handed back too. */
+ * signal handlers. A second call ends the wait: what is at work is handed back too. It counts only when a second has passed
+ * since the first: some programs, such as timeout(1), send a signal twice. */
 void eb_consumer_stop(struct eb_consumer *);
 
 /* Any thread. */

@@ -1,12 +1,16 @@
 """eventbus consume --exec: how commands are started, supervised and ended."""
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import signal
+import struct
 import subprocess
+import termios
+import time
 
-from harness import COMMAND, main, size, test
+from harness import COMMAND, TOP, main, size, test
 
 LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
 FAST = ("-o", "consume.w.retry.backoff=20ms", "-o", "consume.w.retry.max=50ms")
@@ -15,11 +19,21 @@ PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 36, 38, 22
 PIDFD_OPEN, CLOSE_RANGE = 434, 436                      # the same number on every machine
 
 
+with open(os.path.join(TOP, "tests", "process", "moody_plugin.c"), encoding="utf-8") as _file:
+    MOODY = _file.read()
+
+
+def user(number, name):
+    return {"id": number, "is_active": True, "pii": {"username": name, "email": "e", "name": "n"}}
+
+
 def send(t, n, keys=1):
-    users = [{"id": i, "is_active": True, "pii": {"username": f"key{i % keys}", "email": "e", "name": "n"}}
-             for i in range(n)]
     t.run("produce", "--signal", LOGIN, "--topic", "a", "--key-field", "user.pii.username", "-",
-          stdin="".join(json.dumps({"user": user}) + "\n" for user in users))
+          stdin="".join(json.dumps({"user": user(i, f"key{i % keys}")}) + "\n" for i in range(n)))
+
+
+def waiting_bytes(pipe):
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0"))[0]
 
 
 def lag(t):
@@ -170,6 +184,93 @@ def many_commands_at_a_time_are_told_apart(t):
           "n=$(grep -o '\"id\":[0-9]*' | tr -dc 0-9); test $((n % 3)) -ne 0", status=1, timeout=300)
     dead = t.run("consume", "-t", "a.dlq", "--exit-at-end").json()
     t.equal(sorted(event["data"]["user"]["id"] for event in dead), [i for i in range(n) if i % 3 == 0])
+
+
+# ---- Signals ----
+
+FATAL_BY_DEFAULT = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO,
+                    signal.SIGRTMIN, signal.SIGRTMAX)
+
+
+def working(t):
+    """A worker whose command has begun, and ends when there is a file `go`."""
+    send(t, 2)
+    t.write("w.ini", SECTION)
+    worker = t.start("-c", t.ini, "-c", t.path("w.ini"), "consume", "w", "--exec", "echo x >> begun; until test -e go; do sleep 0.02; done; cat >> got")
+    t.until(lambda: exists(t, "begun"), what="the command")
+    return worker
+
+
+@test
+def a_signal_that_ends_a_worker_lets_it_drain(t):
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGTERM):
+        worker = working(t)
+        worker.send(number)
+        t.write("go", "")
+        worker.wait(0)
+        t.equal(len(t.read("got").splitlines()), 1, f"{number.name}: the command at work was waited for")
+        t.equal(lag(t), 1)
+        t.run("consume", "-t", "a", "-g", "g", "--exit-at-end")
+        for name in ("go", "got", "begun"):
+            os.remove(t.path(name))
+
+
+@test
+def a_signal_that_means_nothing_ends_no_worker(t):
+    worker = working(t)
+    for number in FATAL_BY_DEFAULT:
+        worker.send(number)
+    t.write("go", "")
+    t.until(lambda: exists(t, "got") and len(t.read("got").splitlines()) == 2, what="all events")
+    t.check(worker.running(), "it goes on")
+
+
+@test
+def under_nohup_a_worker_goes_on(t):
+    send(t, 1)
+    t.configure(SECTION)
+    worker = t.start("-c", "trap '' HUP; exec \"$@\"", "-", COMMAND, "consume", "w", "--exec", "cat >> got", command="/bin/sh")
+    t.until(lambda: exists(t, "got"), what="the first event")
+    worker.send(signal.SIGHUP)
+    send(t, 1)
+    t.until(lambda: len(t.read("got").splitlines()) == 2, what="the second event")
+
+
+@test
+def a_signal_that_is_sent_twice_at_once_counts_once(t):
+    worker = working(t)
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+        worker.send(number)
+        time.sleep(0.01)                                # else the kernel makes one of two
+    t.write("go", "")
+    worker.wait(0)
+    t.equal(len(t.read("got").splitlines()), 1)
+
+
+@test
+def a_producer_that_waits_ends_when_it_is_told_and_keeps_its_events(t):
+    """Its broker takes nothing; it waits for that at the end, or for room in its queue."""
+    plugin = t.compile_plugin("moody", MOODY)
+    t.configure(f"[eventbus]\nproducer = m\n[broker m]\nplugin = {plugin}\nsent = refused\nsent_fails = 1000000\n"
+                f"[route r]\nevent = {LOGIN}\ntopic = a\nkey_field = user.pii.username\n")
+    lines = 20 * (json.dumps({"user": user(1, "u")}) + "\n")
+    for settings, topic in ((), ("--topic", "a")), (("-o", "eventbus.queue_messages=10"), ()):
+        reader, writer = os.pipe()
+        worker = t.start(*settings, "-o", "eventbus.delivery_timeout=10m", "produce", "--signal", LOGIN, *topic, "-",
+                         stdin=reader)
+        os.write(writer, lines.encode())
+        if not settings:
+            os.close(writer)
+        t.until(lambda: waiting_bytes(reader) == 0, what="the producer to read its events")
+        worker.send(signal.SIGUSR1)
+        worker.send(signal.SIGHUP)
+        worker.wait(128 + signal.SIGHUP, timeout=30)
+        os.close(reader)
+        if settings:
+            os.close(writer)
+        kept = len(t.read("state/undelivered.jsonl").splitlines())
+        t.check(kept >= 11 if settings else kept == 20, f"{settings} {topic}: {kept} are kept")
+        os.remove(t.path("state/undelivered.jsonl"))
 
 
 main()

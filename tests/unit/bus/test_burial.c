@@ -71,8 +71,8 @@ Test(burial, nor_is_it_lost_when_the_worker_ends_first) {
     pthread_t thread = start();
     until(stage_said("becomes a dead letter"));
     eb_consumer_stop(consumer);
-    eb_consumer_stop(consumer);
-    eb_consumer_stop(consumer);
+    stop_again();
+    stop_again();
     cr_assert_eq(end_of(thread), EB_RETRIABLE, "%s", err.text);
     close_all();
     cr_assert_neq(played.events[0].state, SETTLED);

@@ -217,9 +217,8 @@ Test(messages, one_that_is_stopped_twice_does_not_wait_for_its_receivers) {
     pthread_t thread = start();
     until(receiver.running == 1);
     eb_consumer_stop(consumer);
-    eb_consumer_stop(consumer);
-    played_pause(20);
-    eb_consumer_stop(consumer);
+    stop_again();
+    stop_again();
     cr_assert_eq(end_of(thread), EB_RETRIABLE);
     cr_assert(strstr(err.text, "ended before all receivers were done"), "%s", err.text);
     receiver.wait = false;

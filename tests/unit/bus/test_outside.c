@@ -61,7 +61,7 @@ Test(outside, a_worker_that_is_stopped_twice_ends_its_commands) {
     pthread_t thread = start();
     until(is_there("begun"));
     eb_consumer_stop(consumer);
-    eb_consumer_stop(consumer);
+    stop_again();
     cr_assert_eq(end_of(thread), EB_RETRIABLE);
     cr_assert_eq(played.events[0].state, THERE);
     cr_assert_eq(played.returned, 1);
@@ -251,7 +251,7 @@ Test(outside, a_worker_that_is_stopped_twice_ends_its_requests) {
     pthread_t thread = start();
     until(asked == 1);
     eb_consumer_stop(consumer);
-    eb_consumer_stop(consumer);
+    stop_again();
     cr_assert_eq(end_of(thread), EB_RETRIABLE);
     cr_assert_eq(played.events[0].state, THERE);
     close_all();

@@ -69,6 +69,11 @@ void run(void) {
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_OK, "%s", err.text);
 }
 
+void stop_again(void) {
+    played_pause(1000);
+    eb_consumer_stop(consumer);
+}
+
 static void *run_it(void *arg) {
     (void)arg;
     return (void *)(intptr_t)(eb_consumer_run(consumer, &err) + 1000);

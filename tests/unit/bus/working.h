@@ -37,6 +37,8 @@ void open_on(const char *plugin, const char *sections);         /* both */
 void close_all(void);
 
 void run(void);                         /* to the end of what is there */
+/* A further stop that counts: a second after the one before. */
+void stop_again(void);
 pthread_t start(void);                  /* the same, in a thread */
 enum eb_status end_of(pthread_t thread);
 struct eb_consumer_counts counts(void);
