@@ -122,7 +122,8 @@ static int run(const struct cli_call *call) {
 
 static const struct cli_option options[] = {
     {.letter = 'o', .type = CLI_LIST, .offset = offsetof(struct ask, options), .value = "KEY=VALUE",
-     .help = "an option of the plugin; ${STATE} in it is a folder made for this run, ${NAME} an environment variable"},
+     .help = "an option of the plugin; ${STATE} in it is a folder made for this run, ${NAME} an environment variable, ${file:PATH} "
+             "what a file holds"},
     {.name = "only", .type = CLI_TEXT, .offset = offsetof(struct ask, only), .value = "CASE|GROUP",
      .help = "one case, or the cases of one group"},
     {.name = "list", .type = CLI_FLAG, .offset = offsetof(struct ask, list), .help = "name the cases and run none"},

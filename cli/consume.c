@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/blank.h"
 #include "base/error.h"
 #include "cli/bus.h"
 #include "cli/interrupt.h"
 #include "cli/look.h"
 #include "cli/print.h"
+#include "config/replace.h"
 #include "consume/outside_check.h"
 #include "plugin/message.h"
 
@@ -252,6 +254,20 @@ static int look(struct eb_bus *bus, const struct ask *ask, struct cli_printer *p
     return cli_failed(&err);
 }
 
+/* --webhook with its ${file:PATH} and ${NAME} replaced, as a value of the configuration's. */
+static enum eb_status expand_webhook(const struct eb_bus *bus, const char *webhook, struct ebi_bytes *url, struct eb_error *err) {
+    bool secret = false;
+    enum eb_status status = EB_OK;
+
+    if (webhook)
+        status = ebi_replace(webhook, ebi_config_state(bus->config), url, &secret, err);
+    if (status == EB_OK && webhook && ebi_is_blank(url->data))
+        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "is empty: its ${...} stand for nothing");
+    if (status != EB_OK)
+        ebi_error_context(err, "--webhook");
+    return status;
+}
+
 static int look_or_work(struct eb_bus *bus, const struct cli_call *call, const struct ask *ask, int64_t concurrency,
                         struct cli_printer *printer) {
     struct eb_consumer_options options = {
@@ -265,13 +281,22 @@ static int look_or_work(struct eb_bus *bus, const struct cli_call *call, const s
         .count = ask->count,
         .exit_at_end = ask->exit_at_end,
     };
+    struct ask expanded = *ask;
+    struct ebi_bytes url = {0};
     struct eb_error err;
+    int status;
 
     if (only_looks(call, ask))
         return look(bus, ask, printer);
-    if (choose_section(bus, call, &options, &err) != EB_OK || check_printing(bus, ask, &options, &err) != EB_OK)
-        return cli_failed(&err);
-    return work(bus, ask, &options, concurrency, printer);
+    if (choose_section(bus, call, &options, &err) != EB_OK || check_printing(bus, ask, &options, &err) != EB_OK ||
+        expand_webhook(bus, ask->webhook, &url, &err) != EB_OK) {
+        status = cli_failed(&err);
+    } else {
+        expanded.webhook = url.data;
+        status = work(bus, &expanded, &options, concurrency, printer);
+    }
+    ebi_bytes_free(&url);
+    return status;
 }
 
 static int run(const struct cli_call *call) {
@@ -313,7 +338,8 @@ static const struct cli_option options[] = {
      .help = "run this by /bin/sh for each event, which it gets on standard input; exit status 65 gives the event up, "
              "others but 0 try again"},
     {.name = "webhook", .type = CLI_TEXT, .offset = offsetof(struct ask, webhook), .value = "URL",
-     .help = "POST each event there as application/cloudevents+json; status 2xx is success, 408, 425, 429 and 5xx try "
+     .help = "POST each event there as application/cloudevents+json; ${file:PATH} in it stands for what the file holds, such as a "
+             "password, which the process list would show; status 2xx is success, 408, 425, 429 and 5xx try "
              "again, as does an address that cannot be reached; others give the event up"},
     {.name = "concurrency", .type = CLI_TEXT, .offset = offsetof(struct ask, concurrency), .value = "N",
      .help = "work on so many events at a time, one of a key; instead of the section's concurrency"},

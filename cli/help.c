@@ -18,7 +18,7 @@ const struct cli_option cli_common_options[] = {
      .type = CLI_LIST,
      .offset = offsetof(struct cli_common, overrides),
      .value = "KIND.NAME.KEY=VALUE",
-     .help = "one key of the configuration, after all files"},
+     .help = "one key of the configuration, after all files; ${file:PATH} in VALUE keeps a secret out of the process list"},
     {.name = "quiet",
      .letter = 'q',
      .type = CLI_FLAG,

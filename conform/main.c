@@ -14,7 +14,7 @@ static const char help[] =
     "       [--json|--tap] [--junit F]\n"
     "\n"
     "  -o KEY=VALUE   an option of the plugin; ${STATE} in a value is a folder made for this run, ${NAME} an\n"
-    "                 environment variable\n"
+    "                 environment variable, ${file:PATH} what a file holds\n"
     "  --only         one case, or the cases of one group\n"
     "  --list         names the cases and runs none\n"
     "  --seed N       the same events and choices again, from 1\n"

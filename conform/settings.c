@@ -116,6 +116,8 @@ static void place(struct ebc_settings *settings, const struct eb_option *option,
 
 /* ---- ${...} ---- */
 
+enum { FILE_MOST = 65536 };
+
 struct text {
     char *data;
     size_t len;
@@ -133,6 +135,29 @@ static bool append(struct text *text, const char *data, size_t len) {
     return true;
 }
 
+/* What a file holds, but for one line end: a secret that the process list must not show. */
+static bool append_file(struct text *text, const char *path, char why[EBC_WHY_ROOM]) {
+    char *held = malloc(FILE_MOST + 1);
+    FILE *file = fopen(path, "re");
+    size_t len = held && file ? fread(held, 1, FILE_MOST + 1, file) : 0;
+    bool done = false;
+
+    if (!held)
+        snprintf(why, EBC_WHY_ROOM, "no memory left");
+    else if (!file || ferror(file))
+        snprintf(why, EBC_WHY_ROOM, "${file:%s}: %s", path, strerror(errno));
+    else if (len > FILE_MOST || memchr(held, '\0', len))
+        snprintf(why, EBC_WHY_ROOM, "${file:%s}: longer than %d bytes, or no text", path, FILE_MOST);
+    else if (!append(text, held, len > 0 && held[len - 1] == '\n' ? len - 1 : len))
+        snprintf(why, EBC_WHY_ROOM, "no memory left");
+    else
+        done = true;
+    if (file)
+        fclose(file);
+    free(held);
+    return done;
+}
+
 /* What stands between "${" and "}" */
 static bool append_variable(struct text *text, const char *name, size_t len, const char *state,
                             char why[EBC_WHY_ROOM]) {
@@ -144,6 +169,11 @@ static bool append_variable(struct text *text, const char *name, size_t len, con
     if (!copy) {
         snprintf(why, EBC_WHY_ROOM, "no memory left");
         return false;
+    }
+    if (strncmp(copy, "file:", 5) == 0) {
+        done = append_file(text, copy + 5, why);
+        free(copy);
+        return done;
     }
     if (fallback) {
         *fallback = '\0';

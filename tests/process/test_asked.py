@@ -1,5 +1,8 @@
 """tests/process/test_asked.py - the command does what it was told, or refuses: no word, option or -o is passed over."""
+import base64
+import http.server
 import os
+import threading
 
 from harness import main, test
 
@@ -152,6 +155,47 @@ def options_that_exclude_each_other_are_refused(t):
     ):
         refused(t, words, told)
     t.equal(groups(t), [], "groups")
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    """Notes who logs in."""
+    seen = []
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.seen.append(self.headers["Authorization"])
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@test
+def a_secret_need_not_stand_on_the_command_line(t):
+    begin(t, "logins")
+    secret = t.write("secret", "s3cret\n")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        hook = f"http://u:${{file:{secret}}}@127.0.0.1:{server.server_port}/${{WHERE}}"
+        worker = t.start("consume", "-t", "logins", "-g", "new", "--webhook", hook, env={"WHERE": "x"})
+        worker.until(lambda w: len(Hook.seen) == 2)
+        with open(f"/proc/{worker.process.pid}/cmdline", encoding="utf-8") as file:
+            t.lacks(file.read(), "s3cret")
+        worker.end()
+        t.lacks(worker.err, "s3cret")
+        server.shutdown()
+    t.equal(set(Hook.seen), {"Basic " + base64.b64encode(b"u:s3cret").decode()})
+    for hook, told in (("http://${file:/none/x}/", "cannot open /none/x"), ("${UNSET_VARIABLE:-}", "is empty"), ("http://${UNSET_VARIABLE}/", "not set")):
+        refused(t, ["consume", "crm", "--exit-at-end", "--webhook", hook], "--webhook: ", told)
+    shown = t.run("-o", f"eventbus.service=${{file:{secret}}}", "config", "show").out
+    t.contains(shown, "service = ***")
+    t.run("-o", f"broker.main.path=${{file:{t.write('path', t.path('from-file.db'))}}}", "produce", "-t", "x", "-", stdin=t.run("signals", LOGIN, "--sample").bytes)
+    t.check(os.path.exists(t.path("from-file.db")), "a value of -o is replaced")
+    done = t.run("conform", "sqlite", "--only", "admin", "-o", "path=${file:/none/x}", status=None)
+    t.contains(done.out + done.err, "${file:/none/x}: No such file")
+    for page in (["--help"], ["consume", "--help"]):
+        t.contains(t.run(*page).out, "${file:PATH}")
 
 
 main()
