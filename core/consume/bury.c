@@ -8,8 +8,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fingerprint.h"
 #include "base/hash.h"
 #include "plugin/admin.h"
+#include "signal/attrs.h"
 
 static const struct ebi_backoff reburial = {.first_ms = 1000, .max_ms = 30000, .jitter = 0.2};
 /* A full queue is not waited for: that would hold up the events of other keys. */
@@ -159,6 +161,7 @@ enum eb_status ebi_bury_open(struct eb_consumer *consumer, struct eb_error *err)
     status = check_topics(consumer, err);
     if (status != EB_OK)
         return status;
+    limits.takes_any_size = true;       /* the message is here already, and has to go out */
     limits.absence_is_told = broker == consumer->parts.broker;
     return ebi_sender_open(broker, consumer->parts.service, &limits, consumer->parts.log, &consumer->dead_letters, err);
 }
@@ -175,53 +178,123 @@ void ebi_bury_close(struct eb_consumer *consumer, int32_t timeout_ms) {
 
 /* ---- Burying ---- */
 
-enum { N_STORY = 9 };
+enum { N_STORY = 9, N_CUT = 3 };
 
 /* The headers that tell what happened, and the texts they need. */
 struct story {
-    struct eb_header items[N_STORY];
-    char attempts[16], first[EBI_ISO_ROOM], last[EBI_ISO_ROOM];
+    struct eb_header items[N_STORY + N_CUT];
+    size_t n;
+    char attempts[16], first[EBI_ISO_ROOM], last[EBI_ISO_ROOM], size[24], digest[EBI_DIGEST_ROOM];
 };
 
-static struct eb_header header(const char *name, const char *value) {
-    return (struct eb_header){{name, strlen(name)}, {value, strlen(value)}};
+static bool is_named(struct eb_text name, const char *text) {
+    return name.len == strlen(text) && memcmp(name.data, text, name.len) == 0;
+}
+
+static void add(struct story *story, const char *name, const char *value) {
+    story->items[story->n++] = (struct eb_header){{name, strlen(name)}, {value, strlen(value)}};
 }
 
 static const char *class_of(const struct ebi_taken *taken) {
     return taken->why && taken->why->status == EB_RETRIABLE ? "retriable" : "permanent";
 }
 
-static void tell(const struct eb_consumer *consumer, const struct ebi_taken *taken, struct story *story) {
+/* What is missing in the dead letter, and of the data how much it was. */
+static void tell_cut(const struct ebi_taken *taken, struct story *story) {
+    static const char *const missing[] = {[EBI_LETTER_PLAIN] = "headers", [EBI_LETTER_EMPTY] = "headers, data",
+                                          [EBI_LETTER_STORY] = "headers, data, attributes, key"};
+    struct eb_text payload = taken->message.payload;
+
+    if (taken->letter == EBI_LETTER_WHOLE)
+        return;
+    add(story, "dlq_truncated", missing[taken->letter]);
+    if (taken->letter == EBI_LETTER_PLAIN)
+        return;
+    snprintf(story->size, sizeof story->size, "%zu", payload.len);
+    ebi_digest(payload.data ? payload.data : "", payload.len, story->digest);
+    add(story, "dlq_size", story->size);
+    add(story, "dlq_sha256", story->digest);
+}
+
+/* cut: the message is itself a dead letter without data: where the original is stays told, and not where this one was. */
+static void tell(const struct eb_consumer *consumer, const struct ebi_taken *taken, bool cut, struct story *story) {
+    story->n = 0;
     snprintf(story->attempts, sizeof story->attempts, "%" PRIu32, taken->failures);
     ebi_iso_print(taken->first_failed_us, story->first);
     ebi_iso_print(taken->last_failed_us, story->last);
-    story->items[0] = header("dlq_reason", taken->why ? taken->why->text : "out of memory");
-    story->items[1] = header("dlq_class", class_of(taken));
-    story->items[2] = header("dlq_topic", ebi_short_topic(consumer->task.prefix, taken->message.topic.data));
-    story->items[3] = header("dlq_position", taken->message.position.data ? taken->message.position.data : "");
-    story->items[4] = header("dlq_group", consumer->task.group);
-    story->items[5] = header("dlq_receiver", taken->receiver);
-    story->items[6] = header("dlq_attempts", story->attempts);
-    story->items[7] = header("dlq_first", story->first);
-    story->items[8] = header("dlq_last", story->last);
+    add(story, "dlq_reason", taken->why ? taken->why->text : "out of memory");
+    add(story, "dlq_class", class_of(taken));
+    if (!cut) {
+        add(story, "dlq_topic", ebi_short_topic(consumer->task.prefix, taken->message.topic.data));
+        add(story, "dlq_position", taken->message.position.data ? taken->message.position.data : "");
+    }
+    add(story, "dlq_group", consumer->task.group);
+    add(story, "dlq_receiver", taken->receiver);
+    add(story, "dlq_attempts", story->attempts);
+    add(story, "dlq_first", story->first);
+    add(story, "dlq_last", story->last);
+    if (!cut)
+        tell_cut(taken, story);
 }
 
-/* All headers of the message but an earlier story, then this one. To be freed; NULL: no memory. */
-static struct eb_header *headers_with(const struct eb_message *message, const struct story *story, size_t *n) {
-    struct eb_header *headers = calloc(message->n_headers + N_STORY, sizeof *headers);
+/* Of an earlier story, what is told on of an original that is not in the dead letter. */
+static bool is_of_original(struct eb_text name) {
+    return is_named(name, "dlq_topic") || is_named(name, "dlq_position") || is_named(name, "dlq_truncated") ||
+           is_named(name, "dlq_size") || is_named(name, "dlq_sha256");
+}
+
+static bool is_kept(struct eb_text name, enum ebi_letter letter, bool cut) {
+    if (name.len >= 4 && memcmp(name.data, "dlq_", 4) == 0)
+        return cut && is_of_original(name);
+    return letter == EBI_LETTER_WHOLE;
+}
+
+/* The headers of the message that its dead letter has, then this story. To be freed; NULL: no memory. */
+static struct eb_header *headers_with(const struct ebi_taken *taken, const struct story *story, bool cut, size_t *n) {
+    const struct eb_message *message = &taken->message;
+    struct eb_header *headers = calloc(message->n_headers + story->n, sizeof *headers);
 
     *n = 0;
     if (!headers)
         return NULL;
-    for (size_t i = 0; i < message->n_headers; i++) {
-        struct eb_text name = message->headers[i].name;
-
-        if (name.len < 4 || memcmp(name.data, "dlq_", 4) != 0)
+    for (size_t i = 0; i < message->n_headers; i++)
+        if (is_kept(message->headers[i].name, taken->letter, cut))
             headers[(*n)++] = message->headers[i];
-    }
-    memcpy(headers + *n, story->items, sizeof story->items);
-    *n += N_STORY;
+    memcpy(headers + *n, story->items, story->n * sizeof *headers);
+    *n += story->n;
     return headers;
+}
+
+/* The attributes that an event of ours has, the first of each. */
+static size_t own_attributes(const struct eb_message *message, struct eb_header own[EBI_N_ATTRS]) {
+    static const char *const names[EBI_N_ATTRS] = {"type",         "id",         "source",   "time",
+                                                   "minorversion", "sourcehost", "sourcelib"};
+    size_t n = 0;
+
+    for (size_t i = 0; i < EBI_N_ATTRS; i++) {
+        struct eb_text value = ebi_attr(message, names[i]);
+
+        if (value.data)
+            own[n++] = (struct eb_header){{names[i], strlen(names[i])}, value};
+    }
+    return n;
+}
+
+/* Leaves out of the message what its dead letter does not have. */
+static void cut_down(struct eb_message *message, enum ebi_letter letter, struct eb_header own[EBI_N_ATTRS]) {
+    if (letter >= EBI_LETTER_PLAIN) {
+        message->n_attrs = own_attributes(message, own);
+        message->attrs = own;
+    }
+    if (letter >= EBI_LETTER_EMPTY) {
+        message->payload = message->flaw = (struct eb_text){0};
+        message->schema = NULL;
+    }
+    if (letter == EBI_LETTER_STORY) {
+        message->n_attrs = 0;
+        message->key = message->key_avro = message->id = (struct eb_text){0};
+        message->key_schema = NULL;
+    }
 }
 
 static void unbury(struct eb_consumer *consumer, struct ebi_taken *taken, const struct eb_error *why) {
@@ -247,6 +320,23 @@ static void refuse(struct eb_consumer *consumer, struct ebi_taken *taken, const 
     ebi_consumer_fail(consumer, &why);
 }
 
+/* The broker refuses this dead letter for good. Is it the event, or the topic, that it does not take? With less of the event it
+ * is tried at once; where even the story alone is refused, it is the topic. */
+static void shorten(struct eb_consumer *consumer, struct ebi_taken *taken, const struct eb_error *why) {
+    bool has_more = taken->message.n_headers > 0 || taken->message.n_attrs > EBI_N_ATTRS;
+
+    taken->letter += taken->letter == EBI_LETTER_WHOLE && !has_more ? 2 : 1;
+    ebi_log_line(consumer->parts.log, EBI_WARNING, "the dead letter of %s %s is refused, and tried without %s: %s",
+                 ebi_short_topic(consumer->task.prefix, taken->message.topic.data), ebi_position_of(&taken->message),
+                 taken->letter == EBI_LETTER_PLAIN ? "its headers" : taken->letter == EBI_LETTER_EMPTY ? "its data"
+                                                                                                     : "the event",
+                 why->text);
+    if (!taken->lane || consumer->draining)
+        ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+    else
+        ebi_consumer_sleep(consumer, taken, 0);
+}
+
 /* The end of a burial, in the sender's thread or where it could not even begin. */
 struct burial {
     struct eb_consumer *consumer;
@@ -259,6 +349,8 @@ static void end_burial(struct eb_consumer *consumer, struct ebi_taken *taken, en
     if (status == EB_OK) {
         atomic_fetch_add(&consumer->counters.dead_lettered, 1);
         ebi_dispatch_ack(&consumer->dispatch, taken, ebi_ticks_ms());
+    } else if (status == EB_PERMANENT && taken->letter < EBI_LETTER_STORY) {
+        shorten(consumer, taken, why);
     } else if (status == EB_PERMANENT) {
         refuse(consumer, taken, why);
     } else {
@@ -281,14 +373,19 @@ static enum eb_status send(struct eb_consumer *consumer, struct ebi_taken *taken
                            struct eb_error *err) {
     struct eb_message message = taken->message;
     char *topic = ebi_task_dead_letter_topic(&consumer->task, message.topic.data);
+    bool cut = ebi_is_without_data(&message);
+    struct eb_header own[EBI_N_ATTRS];
     struct story story;
     enum eb_status status;
 
-    tell(consumer, taken, &story);
-    message.headers = headers_with(&taken->message, &story, &message.n_headers);
+    tell(consumer, taken, cut, &story);
+    message.headers = headers_with(taken, &story, cut, &message.n_headers);
+    cut_down(&message, taken->letter, own);
     if (!topic || !message.headers) {
         status = ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
-    } else if ((status = make_topic(consumer, topic, err)) == EB_OK) {
+    } else if ((status = make_topic(consumer, topic, err)) == EB_PERMANENT) {
+        taken->letter = EBI_LETTER_STORY;       /* less of the event does not help */
+    } else if (status == EB_OK) {
         message.topic = (struct eb_text){topic, strlen(topic)};
         message.position = (struct eb_text){0};     /* a flaw stays: its payload is what the broker held */
         message.time_ms = message.lease_ms = 0;

@@ -35,6 +35,15 @@ enum ebi_taken_state {
     EBI_JUDGED          /* its verdict is given, the plugin has not confirmed it yet */
 };
 
+/* How much of a message goes into its dead letter. The next one is tried where the broker refuses this one for good: one event
+ * never stops a worker. */
+enum ebi_letter {
+    EBI_LETTER_WHOLE,
+    EBI_LETTER_PLAIN,           /* without headers and attributes that no event of ours has */
+    EBI_LETTER_EMPTY,           /* and without its data, of which size and digest are told */
+    EBI_LETTER_STORY            /* and without attributes and key: what happened, and where the message is */
+};
+
 /* A message from received to settled: one block, what it points to lies behind the struct. Belongs to the dispatch, but
  * while it is at work to the thread that has it, which alone writes stage and what follows. Cleared from lane to why; hh is
  * set where it is added. */
@@ -54,6 +63,7 @@ struct ebi_taken {
     enum ebi_stage stage;
     uint32_t failures;                  /* receiver runs that failed */
     uint32_t burials;                   /* dead letters that could not be delivered */
+    enum ebi_letter letter;
     int64_t first_failed_us, last_failed_us;
     struct eb_event *event;             /* decoded already, for its key; NULL: not yet */
     struct eb_error *why;               /* of the last failure */

@@ -58,11 +58,36 @@ static enum eb_status make_event(const struct eb_signal *signal, const struct eb
     return EB_OK;
 }
 
+static struct eb_text header(const struct eb_message *message, const char *name) {
+    for (size_t i = 0; i < message->n_headers; i++)
+        if (message->headers[i].name.len == strlen(name) && memcmp(message->headers[i].name.data, name, strlen(name)) == 0)
+            return message->headers[i].value;
+    return (struct eb_text){0};
+}
+
+bool ebi_is_without_data(const struct eb_message *message) {
+    return !message->payload.len && header(message, "dlq_sha256").data;
+}
+
+static const char *said(const struct eb_message *message, const char *name) {
+    const char *text = header(message, name).data;
+
+    return text ? text : "?";
+}
+
 enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct ebi_decoder *decoder,
                                     const struct eb_message *message, struct eb_event **event, struct ebi_run *run) {
     struct eb_text type = ebi_attr(message, "type");
 
     strcpy(run->receiver, "decoding");
+    if (ebi_is_without_data(message)) {
+        run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA,
+                                "a dead letter without its data, which did not fit: the original is at %s %s, %s bytes with "
+                                "SHA-256 %s; it was given up since: %s",
+                                said(message, "dlq_topic"), said(message, "dlq_position"), said(message, "dlq_size"),
+                                said(message, "dlq_sha256"), said(message, "dlq_reason"));
+        return EBI_UNUSABLE;
+    }
     if (message->flaw.data) {
         run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA, "%s", message->flaw.data);
         return EBI_UNUSABLE;

@@ -176,6 +176,9 @@ void ebi_consumer_unlock(struct eb_consumer *);
 /* Lets the loop come out of receive. Without the lock, not within a host call. */
 void ebi_consumer_wake(struct eb_consumer *);
 
+/* Whether it is a dead letter that had to go without its data: see enum ebi_letter. */
+bool ebi_is_without_data(const struct eb_message *);
+
 /* ---- bury.c: dead letters ---- */
 
 /* Opens the sender where dead letters are wanted, and makes sure that their topics exist or can be made; those of what a

@@ -172,11 +172,13 @@ void ebi_outbound_free(struct ebi_outbound *outbound) {
 }
 
 bool ebi_outbound_has_room(const struct ebi_outbound *outbound, const struct ebi_out *out) {
+    if (outbound->limits.takes_any_size && outbound->messages == 0)
+        return true;
     return outbound->messages < outbound->limits.messages && outbound->bytes + out->bytes <= outbound->limits.bytes;
 }
 
 bool ebi_outbound_ever_fits(const struct ebi_outbound *outbound, const struct ebi_out *out) {
-    return out->bytes <= outbound->limits.bytes;
+    return outbound->limits.takes_any_size || out->bytes <= outbound->limits.bytes;
 }
 
 /* ---- The ring of topics whose head may go ---- */

@@ -16,6 +16,7 @@ struct ebi_sender_limits {
     size_t batch_messages, batch_bytes; /* handed to the plugin at a time */
     int64_t linger_ms;                  /* a batch that is not full is waited for so long */
     int64_t delivery_timeout_ms;        /* then a message that could not be delivered is given up */
+    bool takes_any_size;                /* a message larger than all of the room is taken where nothing else is in it */
     bool absence_is_told;               /* somebody else says it when the broker is not there at first */
 };
 struct ebi_sender_limits ebi_sender_limits_of(const struct ebi_bus_settings *);

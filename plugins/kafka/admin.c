@@ -124,11 +124,16 @@ static int32_t not_made(const char *topic, int partitions, int64_t replication, 
     return status;
 }
 
-int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
-    struct kf_admin *a = self;
+/* The topics that the host makes are for dead letters, which are larger than the events they are of, by their further
+ * headers: an event may just fit the usual limit of a cluster, 1,048,588 bytes, and its dead letter not. */
+#define LARGEST_RECORD "11534336"
+
+enum limit { LARGER_LIMIT, CLUSTERS_LIMIT };
+
+/* Asks once. *code is the cluster's answer. */
+static int32_t ask_for_topic(struct kf_admin *a, const char *topic, int partitions, enum limit limit, int64_t until,
+                             rd_kafka_resp_err_t *code, struct eb_error *err) {
     const struct kf_settings *set = a->client.set;
-    int64_t until = kf_ticks_ms() + timeout_ms;
-    int partitions = lanes ? (int)lanes : set->partitions ? (int)set->partitions : -1;
     char why[300];
     rd_kafka_NewTopic_t *new = rd_kafka_NewTopic_new(topic, partitions, set->replication ? (int)set->replication : -1, why,
                                                      sizeof why);
@@ -137,8 +142,11 @@ int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, int32_t t
     int32_t status;
     size_t n;
 
+    *code = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!new)
         return kf_error(err, EB_PERMANENT, "topic %s cannot be made: %s", topic, why);
+    if (limit == LARGER_LIMIT)
+        rd_kafka_NewTopic_set_config(new, "max.message.bytes", LARGEST_RECORD);
     options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_CREATETOPICS, until);
     rd_kafka_CreateTopics(a->client.rk, &new, 1, options, a->answers);
     event = kf_ask_answer(a, until, "making a topic", &status, err);
@@ -148,12 +156,25 @@ int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, int32_t t
         return status;
     const rd_kafka_topic_result_t **made =
         rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
-    rd_kafka_resp_err_t code = n ? rd_kafka_topic_result_error(made[0]) : RD_KAFKA_RESP_ERR__FAIL;
-    if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+    *code = n ? rd_kafka_topic_result_error(made[0]) : RD_KAFKA_RESP_ERR__FAIL;
+    if (*code && *code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
         const char *text = n ? rd_kafka_topic_result_error_string(made[0]) : NULL;
-        status = not_made(topic, partitions, set->replication, code, text, err);
+        status = not_made(topic, partitions, set->replication, *code, text, err);
     }
     rd_kafka_event_destroy(event);
+    return status;
+}
+
+int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
+    struct kf_admin *a = self;
+    const struct kf_settings *set = a->client.set;
+    int partitions = lanes ? (int)lanes : set->partitions ? (int)set->partitions : -1;
+    int64_t until = kf_ticks_ms() + timeout_ms;
+    rd_kafka_resp_err_t code;
+    int32_t status = ask_for_topic(a, topic, partitions, LARGER_LIMIT, until, &code, err);
+
+    if (code == RD_KAFKA_RESP_ERR_INVALID_CONFIG || code == RD_KAFKA_RESP_ERR_POLICY_VIOLATION)
+        status = ask_for_topic(a, topic, partitions, CLUSTERS_LIMIT, until, &code, err);   /* limits may not be chosen here */
     if (status == EB_OK)
         kf_ask_until_told(a, topic, true, until);
     return status;

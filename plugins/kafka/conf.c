@@ -141,7 +141,7 @@ static int set_defaults(rd_kafka_conf_t *conf, enum kf_role role, struct eb_erro
     }, producer[] = {
         { "partitioner", "consistent_random" },         /* the Python client's: one key, one partition, from both sides */
         { "linger.ms", "1" },                           /* the bus lingers itself */
-        { "message.max.bytes", "10485760" },            /* the broker knows its limit, and says so */
+        { "message.max.bytes", "104857600" },           /* the broker knows its limit, and says so */
     }, consumer[] = {
         { "fetch.error.backoff.ms", "100" },
         { "queued.max.messages.kbytes", "8192" },

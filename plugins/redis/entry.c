@@ -86,15 +86,31 @@ static bool are_attributes(const struct eb_header *attrs, size_t n) {
     return true;
 }
 
-/* The bytes of all headers; SIZE_MAX: one has no value. */
+static bool is_of_dead_letter(struct eb_text name) {
+    return name.len >= 4 && memcmp(name.data, "dlq_", 4) == 0;
+}
+
+/* Whether they are as many as an entry may have; those of a dead letter come on top. */
+static bool are_few(const struct eb_header *headers, size_t n) {
+    size_t own = 0;
+
+    for (size_t i = 0; n > RD_HEADERS && i < n; i++)
+        own += !is_of_dead_letter(headers[i].name);
+    return n <= RD_HEADERS_MAX && own <= RD_HEADERS;
+}
+
+static bool all_have_values(const struct eb_message *message) {
+    for (size_t i = 0; i < message->n_headers; i++)
+        if (!message->headers[i].value.data)
+            return false;
+    return true;
+}
+
 static size_t header_bytes(const struct eb_message *message) {
     size_t bytes = 0;
 
-    for (size_t i = 0; i < message->n_headers; i++) {
-        if (!message->headers[i].value.data)
-            return SIZE_MAX;
-        bytes += message->headers[i].value.len;
-    }
+    for (size_t i = 0; i < message->n_headers; i++)
+        bytes += message->headers[i].name.len + message->headers[i].value.len;
     return bytes;
 }
 
@@ -105,22 +121,20 @@ static bool has_known_header(const struct eb_message *message) {
     return false;
 }
 
-/* A dead letter may be of what is no event. */
+/* A dead letter may be of what is no event: a header without a value is then an empty one. */
 const char *rd_entry_unfit(const struct eb_message *message) {
-    size_t headers = header_bytes(message);
-
     if (!message->topic.data || message->topic.len == 0)
         return "it has no topic";
-    if (message->n_attrs > RD_ATTRS_MAX || message->n_headers > RD_HEADERS)
-        return "it has more than 16 attributes or 128 headers";
+    if (message->n_attrs > RD_ATTRS_MAX || !are_few(message->headers, message->n_headers))
+        return "it has more than 16 attributes or 1000 headers";
     if (!are_attributes(message->attrs, message->n_attrs))
         return "it has an attribute that a stream entry cannot hold";
-    if (headers == SIZE_MAX)
-        return "it has a header without a value, which a stream entry cannot hold";
-    if (headers > 500000000 || message->payload.len > 500000000)
+    if (header_bytes(message) > 500000000 || message->payload.len > 500000000)
         return "it is larger than 500 MB";
     if (rd_entry_is_dead_letter(message))
         return NULL;
+    if (!all_have_values(message))
+        return "it has a header without a value, which a stream entry cannot hold";
     if (message->payload.len == 0)
         return "its data is empty, which counts as missing in a stream entry";
     if (has_known_header(message))
@@ -161,14 +175,19 @@ struct taking {
     struct rd_entry_read *read;
     struct eb_text data;                /* data NULL: there was none yet */
     unsigned seen;                      /* attributes, a bit each */
+    size_t n_own;                       /* headers that are not of a dead letter */
     const char *flaw;
 };
 
 static void add_header(struct taking *taking, const struct eb_header *field) {
-    if (taking->read->n_headers < RD_HEADERS)
+    bool own = !is_of_dead_letter(field->name);
+
+    if (taking->read->n_headers < RD_HEADERS_MAX && (!own || taking->n_own < RD_HEADERS)) {
         taking->read->headers[taking->read->n_headers++] = *field;
-    else
-        taking->flaw = "it has more than 128 fields that are no attributes";
+        taking->n_own += own;
+    } else {
+        taking->flaw = "it has more than 1000 fields that are no attributes; what is more than that is left out";
+    }
 }
 
 static void add_attr(struct taking *taking, int place, const struct eb_header *field) {

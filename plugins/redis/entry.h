@@ -5,8 +5,10 @@
 
 #include "reply.h"
 
-enum { RD_ATTRS = 7, RD_ATTRS_MAX = 16, RD_HEADERS = 128, RD_ID_ROOM = 44 };
-enum { RD_FIELDS_MAX = 2 * (RD_ATTRS_MAX + 1 + RD_HEADERS) };
+enum { RD_ATTRS = 7, RD_ATTRS_MAX = 16, RD_HEADERS = 1000, RD_ID_ROOM = 44 };
+/* A dead letter has further headers, dlq_...: there is room for them beside as many others as a message may have. */
+enum { RD_DLQ_HEADERS = 64, RD_HEADERS_MAX = RD_HEADERS + RD_DLQ_HEADERS };
+enum { RD_FIELDS_MAX = 2 * (RD_ATTRS_MAX + 1 + RD_HEADERS_MAX) };
 
 /* The place of an entry in its stream. */
 struct rd_id {
@@ -41,7 +43,7 @@ bool rd_entry_is_dead_letter(const struct eb_message *);
 /* What an entry says. Texts are the node's. */
 struct rd_entry_read {
     struct eb_header attrs[RD_ATTRS_MAX];
-    struct eb_header headers[RD_HEADERS];
+    struct eb_header headers[RD_HEADERS_MAX];
     size_t n_attrs, n_headers;
     char position[RD_ID_ROOM];
 };

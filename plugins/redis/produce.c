@@ -292,11 +292,13 @@ static bool ask_word(struct producer *p, const char *word, rd_answer answer) {
 }
 
 static bool ask_add(struct producer *p, const struct eb_message *message, rd_answer answer, uint64_t arg) {
-    const char *argv[RD_FIELDS_MAX + 6] = { "XADD", message->topic.data };
-    size_t lens[RD_FIELDS_MAX + 6] = { 4, message->topic.len }, n = 2;
+    const char *argv[RD_FIELDS_MAX + 6];
+    size_t lens[RD_FIELDS_MAX + 6], n = 0;
     struct rd_trimmed *topic;
     char length[24];
 
+    argv[n] = "XADD", lens[n++] = 4;
+    argv[n] = message->topic.data, lens[n++] = message->topic.len;
     if (p->set->stream_trim == RD_TRIM_PEER && p->set->stream_max_len > 0) {
         topic = rd_trims_find(&p->trims, message->topic);
         if (topic && !topic->dead_letters && !rd_entry_is_dead_letter(message)) {

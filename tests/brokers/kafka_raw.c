@@ -31,7 +31,8 @@ static void die(const char *format, ...) {
 static rd_kafka_t *client(rd_kafka_type_t type, const char *bootstrap) {
     const char *const settings[][2] = {{"bootstrap.servers", bootstrap}, {"partitioner", "consistent_random"},
                                        {"group.id", "kafka_raw"}, {"enable.auto.commit", "false"},
-                                       {"enable.partition.eof", "true"}, {"linger.ms", "5"}};
+                                       {"enable.partition.eof", "true"}, {"linger.ms", "5"},
+                                       {"message.max.bytes", "10485760"}};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     char why[300];
 

@@ -113,7 +113,7 @@ static void take_entry(const struct rd_node *fields) {
     size_t kept;
 
     rd_entry_take(fields, (struct rd_id){UINT64_MAX, UINT64_MAX}, &read, &message);
-    fuzz_promise(message.n_attrs <= RD_ATTRS_MAX && message.n_headers <= RD_HEADERS, "more than there is room for");
+    fuzz_promise(message.n_attrs <= RD_ATTRS_MAX && message.n_headers <= RD_HEADERS_MAX, "more than there is room for");
     kept = message.n_attrs + message.n_headers + (message.payload.data != NULL);
     if (!message.flaw.data)
         write_and_read(&message);

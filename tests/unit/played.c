@@ -59,19 +59,31 @@ static int64_t producer_submit(void *self, const struct eb_message *const *batch
     return (int64_t)k;
 }
 
+/* The value of a header, empty where there is none; how many there are. */
+static int copy_header(const struct eb_message *message, const char *name, char *value, size_t room) {
+    int found = 0;
+
+    value[0] = '\0';
+    for (size_t i = 0; i < message->n_headers; i++)
+        if (message->headers[i].name.data && strcmp(message->headers[i].name.data, name) == 0) {
+            snprintf(value, room, "%s", message->headers[i].value.data);
+            found++;
+        }
+    return found;
+}
+
 static void keep(const struct eb_message *message) {
     int n = played.n_sent;
 
     if (n == MOST_SENT)
         return;
-    snprintf(played.sent[n].id, sizeof played.sent[n].id, "%s", message->id.data);
+    snprintf(played.sent[n].id, sizeof played.sent[n].id, "%s", message->id.data ? message->id.data : "(none)");
     snprintf(played.sent[n].topic, sizeof played.sent[n].topic, "%s", message->topic.data);
     snprintf(played.sent[n].key, sizeof played.sent[n].key, "%s", message->key.data ? message->key.data : "(none)");
-    for (size_t i = 0; i < message->n_headers; i++)
-        if (message->headers[i].name.data && strcmp(message->headers[i].name.data, "dlq_reason") == 0) {
-            snprintf(played.sent[n].reason, sizeof played.sent[n].reason, "%s", message->headers[i].value.data);
-            played.sent[n].reasons++;
-        }
+    played.sent[n].has_payload = message->payload.data != NULL;
+    copy_header(message, "dlq_truncated", played.sent[n].truncated, sizeof played.sent[n].truncated);
+    copy_header(message, "dlq_sha256", played.sent[n].digest, sizeof played.sent[n].digest);
+    played.sent[n].reasons = copy_header(message, "dlq_reason", played.sent[n].reason, sizeof played.sent[n].reason);
     played.n_sent = n + 1;
 }
 

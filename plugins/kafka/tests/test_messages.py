@@ -1,5 +1,6 @@
 """Messages as others may write them, among good ones: each bad one becomes a dead letter with its own bytes, and no good
 one is lost or out of order."""
+import hashlib
 import json
 import os
 import sys
@@ -165,6 +166,54 @@ def a_dead_letter_and_what_is_sent_again_keep_their_key(t, site):
     t.run("produce", "--topic", "a", "-", stdin=lines)
     t.run("produce", "--topic", "a", "-", stdin=lines.replace('"key0"', '"other"', 1))
     t.equal([one["key"] for one in site.dump("a")[-2:]], [first["key"], b"other".hex()], "the route's schema; another key")
+
+
+def just_fitting(t, ids):
+    """An event that a cluster with its usual settings, up to 1,048,588 bytes with their batch, takes just about."""
+    name = "n" * (1048588 - 550)
+    data = {"user": {"id": 1, "is_active": True, "pii": {"username": "u", "email": "e", "name": name}}}
+    body = t.run("schema", "encode", "--signal", LOGIN, "--hex", stdin=json.dumps(data)).out.strip()
+    return {"partition": 0, "key": framed(ids["key"], b"\x02k"), "value": framed(ids["value"], bytes.fromhex(body)),
+            "headers": headers()}
+
+
+def give_up_all(t, site):
+    return t.run("consume", "-t", "a", "-g", site.group(), "--exit-at-end", "--exec", "exit 65", status=1)
+
+
+@kafka_test()
+def an_event_that_just_fits_is_a_whole_dead_letter(t, site):
+    event = just_fitting(t, registered(site))
+    site.send("a", event)
+    give_up_all(t, site)
+    letter, = site.dump("a.dlq")
+    t.equal((letter["key"], letter["value"][10:]), (event["key"], event["value"][10:]), "key, and data behind the frame")
+    t.lacks(str(letter["headers"]), "dlq_truncated")
+
+
+@kafka_test()
+def where_a_dead_letter_does_not_fit_it_goes_without_the_data(t, site):
+    ids = registered(site)
+    event = just_fitting(t, ids)
+    site.send("a.dlq", {"partition": 0, "key": None, "value": "00", "headers": []})    # made with the cluster's limit
+    place, = site.send("a", event)
+    site.send("a", {**event, "value": framed(ids["value"], LOGIN_BODY), "headers": headers()})
+    done = give_up_all(t, site)
+    t.contains(done.err, "is refused, and tried without its data")
+    t.lacks(done.err, "the worker stops")
+    _, letter, other = site.dump("a.dlq")
+    told = {name: bytes.fromhex(value).decode() for name, value in letter["headers"] if name.startswith("dlq_")}
+    payload = bytes.fromhex(event["value"][10:])
+    t.equal((told["dlq_truncated"], told["dlq_size"], told["dlq_sha256"], told["dlq_topic"], told["dlq_position"]),
+            ("headers, data", str(len(payload)), hashlib.sha256(payload).hexdigest(), "a", place))
+    t.equal((letter["key"], letter["value"]), (event["key"], None))
+    t.equal(other["value"][10:], LOGIN_BODY.hex(), "the next one is whole")
+    looked = t.run("consume", "-t", "a.dlq", "--exit-at-end", status=1)
+    t.contains(looked.err, f"the original is at a {place}, {len(payload)} bytes", told["dlq_sha256"])
+    t.run("consume", "-t", "a.dlq", "-g", site.group("again"), "--exit-at-end", "--exec", "exit 65", status=1)
+    again = {name: bytes.fromhex(value).decode() for name, value in site.dump("a.dlq.dlq")[1]["headers"]}
+    t.equal((again["dlq_topic"], again["dlq_position"], again["dlq_sha256"]), ("a", place, told["dlq_sha256"]),
+            "where the original is, is told on")
 
 
 main()

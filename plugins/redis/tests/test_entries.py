@@ -89,6 +89,24 @@ def an_unknown_field_lives_on_in_the_dead_letter(t, redis):
     t.equal([value for name, value in letter if name == b"shoe_size"], [b"43", b"44"])
 
 
+@redis_test()
+def an_entry_with_many_fields_fits_as_a_dead_letter(t, redis):
+    counts = (121, 1000, 1500)
+    for count in counts:
+        add(redis, "a", *entry(), *(part for n in range(count) for part in (f"f{n}", str(n))))
+    add(redis, "a", *entry())
+    done = t.run("consume", "-t", "a", "-g", "g", "--exit-at-end", "--exec", "exit 65", status=1)
+    letters = [dict(letter) for _, letter in redis.entries("a.dlq")]
+    t.equal([sum(name.startswith(b"f") for name in letter) for letter in letters], [121, 1000, 1000, 0])
+    t.equal([letter[b"event_data"] for letter in letters], [LOGIN_BODY] * 4)
+    t.contains(letters[2][b"dlq_reason"].decode(), "more than 1000 fields")
+    t.equal(["dlq_truncated" in str(letter) for letter in letters], [False] * 4, "nothing is left out")
+    t.lacks(done.err, "handed back")
+    again = t.run("consume", "-t", "a.dlq", "-g", "again", "--exit-at-end", "--exec", "exit 65", status=1)
+    t.equal(redis.call("XLEN", "a.dlq.dlq"), 4, "a dead letter is given up as well")
+    t.lacks(again.err, "is refused")
+
+
 def login_schema(*more):
     """The schema of login events with more fields: name and Avro type, null by default."""
     with open(os.path.join(SCHEMAS, f"{LOGIN}.avsc"), encoding="utf-8") as file:

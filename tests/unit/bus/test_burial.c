@@ -98,22 +98,52 @@ Test(burial, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_handed_
     receiver.with = EB_PERMANENT;
     played.events[0].nowhere = true;
     open_on("able", TASK);
-    played.report = (struct trouble){EB_PERMANENT, 1};
+    played.report = (struct trouble){EB_PERMANENT, 4};
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
     cr_assert(strstr(err.text, "the dead letter of t ? cannot be kept"), "%s", err.text);
     cr_assert_eq(played.events[0].state, THERE);
     close_all();
 }
 
-Test(burial, one_that_no_queue_holds_ends_the_worker) {
+Test(burial, one_that_the_broker_refuses_is_kept_with_less_of_the_event) {
+    static const struct {
+        unsigned refusals;
+        size_t headers;
+        const char *missing;
+    } cases[] = {{1, 2, "headers"}, {2, 2, "headers, data"}, {1, 0, "headers, data"},
+                 {3, 2, "headers, data, attributes, key"}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        working_begin();
+        events(1, "k");
+        receiver.fails[0] = 1;
+        receiver.with = EB_PERMANENT;
+        played.events[0].n_headers = cases[i].headers;
+        open_on("able", TASK);
+        played.report = (struct trouble){EB_PERMANENT, (int)cases[i].refusals};
+        run();
+        cr_assert_eq(played.n_sent, 1, "case %zu", i);
+        cr_assert_str_eq(played.sent[0].truncated, cases[i].missing);
+        cr_assert_eq(played.sent[0].reasons, 1);
+        cr_assert_eq(played.events[0].state, SETTLED, "case %zu", i);
+        cr_assert(stage_said("is refused, and tried without"));
+        cr_assert_eq(played.sent[0].has_payload, cases[i].missing[7] == '\0', "case %zu", i);
+        cr_assert_eq(strlen(played.sent[0].digest), played.sent[0].has_payload ? 0 : 64, "case %zu", i);
+        cr_assert_str_eq(played.sent[0].key, i == 3 ? "(none)" : "k");
+        close_all();
+    }
+}
+
+Test(burial, one_larger_than_the_queue_goes_out_whole) {
     events(1, NULL);
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
     played.events[0].name_len = MOST_NAME;
     open_on("able", "queue_bytes = 64k\n" TASK);
-    cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
-    cr_assert(strstr(err.text, "more than the whole queue takes"), "%s", err.text);
-    cr_assert_eq(played.events[0].state, THERE);
+    run();
+    cr_assert_eq(played.n_sent, 1);
+    cr_assert_str_eq(played.sent[0].truncated, "");
+    cr_assert(played.sent[0].has_payload);
     close_all();
 }
 

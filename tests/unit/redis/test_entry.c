@@ -92,7 +92,7 @@ Test(entry_write, what_no_entry_can_hold_is_named) {
 
 /* ---- reading ---- */
 
-enum { MOST = 600 };
+enum { MOST = 2 * RD_HEADERS + 200 };
 
 /* An entry's fields, as the reader makes them. */
 static struct rd_node fields_of(struct rd_node *nodes, const char *const *texts) {
@@ -191,7 +191,7 @@ Test(entry_read, too_many_fields_and_no_texts_are_flaws) {
     struct eb_message got = { .size = sizeof got };
     struct rd_entry_read read;
 
-    for (size_t i = 4; i < 400; i++) {
+    for (size_t i = 4; i < MOST; i++) {
         snprintf(names[i], sizeof names[i], "f%zu", i);
         texts[i] = names[i];
     }
@@ -199,4 +199,25 @@ Test(entry_read, too_many_fields_and_no_texts_are_flaws) {
     cr_expect_eq(read.n_headers, RD_HEADERS);
     rd_entry_take(&fields, (struct rd_id){0}, &read, &got);
     cr_expect(got.flaw.data);
+}
+
+Test(entry_write, a_dead_letter_has_room_beside_as_many_headers_as_an_entry_may_have) {
+    static struct eb_header headers[RD_HEADERS + 12];
+    const char *argv[RD_FIELDS_MAX];
+    size_t lens[RD_FIELDS_MAX];
+    struct eb_message message = { .size = sizeof message, .topic = { "t", 1 }, .payload = { "d", 1 }, .headers = headers };
+
+    for (size_t i = 0; i < RD_HEADERS; i++)
+        headers[i] = (struct eb_header){ { "trace", 5 }, { "1", 1 } };
+    message.n_headers = RD_HEADERS;
+    cr_expect_null(rd_entry_unfit(&message));
+    headers[0].value = (struct eb_text){ NULL, 0 };
+    cr_expect(rd_entry_unfit(&message), "a header without a value");
+    for (size_t i = RD_HEADERS; i < RD_HEADERS + 12; i++)
+        headers[i] = (struct eb_header){ { "dlq_topic", 9 }, { "t", 1 } };
+    message.n_headers = RD_HEADERS + 12;
+    cr_expect_null(rd_entry_unfit(&message), "a dead letter, in which it is an empty one");
+    cr_expect_eq(rd_entry_write(&message, argv, lens), 2 * (1 + RD_HEADERS + 12));
+    headers[RD_HEADERS] = headers[1];
+    cr_expect(rd_entry_unfit(&message), "one header of its own too many");
 }
