@@ -84,4 +84,17 @@ def the_sizing_table_tells_the_defaults(t):
         t.equal(shown["default"], value, key)
 
 
+@test
+def the_metrics_that_are_told_are_those_that_plugins_count(t):
+    counted = set(re.findall(r'metric\([^;"]*"([\w.]+)"', sources("plugins/*/*.c"))) | {"rdkafka.NAME"}
+    text = read("docs/operations.md")
+    table = text[text.index("### Metrics"):].split("\n## ", 1)[0]
+    told = set(re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE))
+    t.equal(sorted(told), sorted(counted), "the metrics of the table")
+    for name in GUIDES:
+        if "/decisions/" not in name:
+            named = set(re.findall(r"metrics?\]?(?:\([^)]*\))?:? `([\w.]+)`", read(name)))
+            t.equal(sorted(named - counted), [], f"metrics that {name} names and nobody counts")
+
+
 main()
