@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/trust.h"
 #include "config/file.h"
 #include "config/ini.h"
 #include "config/replace.h"
@@ -152,40 +153,50 @@ static enum eb_status load_path(struct loading *loading, const char *path, struc
 
 /* ---- Where to look when none is named ---- */
 
-static bool is_ours(const struct stat *st) {
-    return st->st_uid == 0 || st->st_uid == geteuid();
-}
+static enum eb_status pass_over(struct loading *loading, const char *file, const char *why, struct eb_error *err) {
+    char note[EB_ERROR_ROOM];
 
-/* A file that any visitor of this folder could have put there is not obeyed. */
-static bool is_trusted(const struct stat *st) {
-    return S_ISREG(st->st_mode) && is_ours(st) && !(st->st_mode & S_IWOTH);
-}
-
-static enum eb_status pass_over(struct loading *loading, const char *file, struct eb_error *err) {
-    char note[256];
-
-    snprintf(note, sizeof note, "%s is passed over: it must be a file of root's or this user's, not writable by all; "
-             "-c %s reads it all the same", file, file);
+    snprintf(note, sizeof note, "%s is passed over: %s; -c %s reads it all the same", file, why, file);
     loading->config->note = ebi_config_keep_text(loading->config, note, strlen(note));
     return loading->config->note ? EB_EMPTY : ebi_error_memory(err);
 }
 
+/* Whether nobody else could have put it there, by the rule that plugins go by too. EB_EMPTY: somebody could, and why. fd: what
+ * was opened, which may no longer be what has that name. */
+static enum eb_status check_trust(const char *file, int fd, struct eb_error *why) {
+    char *path = realpath(file, NULL);
+    struct stat opened, named;
+    enum eb_status status;
+
+    if (!path)
+        return ebi_error_errno(why, EB_EMPTY, EB_KIND_CONFIG, "cannot find it");
+    if (fstat(fd, &opened) != 0 || stat(path, &named) != 0 || opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
+        status = ebi_error(why, EB_EMPTY, EB_KIND_CONFIG, "it is being replaced");
+    else if (!S_ISREG(opened.st_mode))
+        status = ebi_error(why, EB_EMPTY, EB_KIND_CONFIG, "it is not a file");
+    else
+        status = ebi_trust_check(path, why) == EB_OK ? EB_OK : EB_EMPTY;
+    free(path);
+    return status;
+}
+
 /* EB_EMPTY: there is none, or none to trust. */
 static enum eb_status load_if_trusted(struct loading *loading, const char *file, struct eb_error *err) {
+    struct eb_error why;
     struct stat st;
     int fd;
 
     if (lstat(file, &st) != 0)
         return errno == ENOENT ? EB_EMPTY : cannot_open(file, err);
-    if (!is_ours(&st))                                  /* of a link too: another's could point to any file of ours */
-        return pass_over(loading, file, err);
+    if (st.st_uid != 0 && st.st_uid != geteuid())       /* of a link too: another's could point to any file of ours */
+        return pass_over(loading, file, "it belongs to another user than root and the one running this", err);
     fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* not to wait on a pipe with that name */
     if (fd < 0)
         return cannot_open(file, err);
-    if (fstat(fd, &st) == 0 && is_trusted(&st))         /* what was opened, not what had that name before */
+    if (check_trust(file, fd, &why) == EB_OK)
         return load_open_file(loading, file, fd, err);
     close(fd);
-    return pass_over(loading, file, err);
+    return pass_over(loading, file, why.text, err);
 }
 
 const char ebi_config_installed[] = EBI_CONFDIR "/eventbus.ini";

@@ -17,8 +17,7 @@ static const struct eb_option bus_options[] = {
     { .key = "plugin_path", .type = EB_OPT_TEXT, .fallback = EBI_PLUGINDIR, AT(ebi_bus_settings, plugin_path),
       .help = "Folders with plugins, \":\" between them" },
     { .key = "schema_path", .type = EB_OPT_TEXT, .fallback = "", AT(ebi_bus_settings, schema_path),
-      .help = "Folders with .avsc files, \":\" between them, searched before the installed schemas; a folder history in one "
-              "of them holds earlier versions (TYPE.1.avsc), for brokers that carry no schema" },
+      .help = "Folders with .avsc files, \":\" between them, before the installed ones; earlier versions in a folder history there" },
     { .key = "plugin_trust", .type = EB_OPT_CHOICE, .choices = "owner|any", .fallback = "owner",
       AT(ebi_bus_settings, plugin_trust),
       .help = "Whose plugins are loaded: owner (only root and the running user can write them) or any" },

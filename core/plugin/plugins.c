@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/error.h"
 #include "base/thread.h"
+#include "base/trust.h"
 #include "plugin/describe.h"
 #include "plugin/find.h"
 #include "plugin/inspect.h"
@@ -89,6 +90,15 @@ static enum eb_status check_name(const struct ebi_plugin *plugin, const char *as
     if (strncmp(base, name, len) == 0 && strcmp(base + len, ".so") == 0)
         return EB_OK;
     return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s calls itself %s; name its file %s.so", asked, name, name);
+}
+
+enum eb_status ebi_plugin_trusted(const char *file, struct eb_error *err) {
+    struct eb_error why;
+    enum eb_status status = ebi_trust_check(file, &why);
+
+    if (status == EB_PERMANENT)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s is not trusted: %s, or set plugin_trust = any", file, why.text);
+    return status == EB_OK ? EB_OK : ebi_error_memory(err);
 }
 
 enum eb_status ebi_plugin_load(const char *path, const char *name, enum ebi_trust trust,

@@ -191,13 +191,14 @@ static void check_passed_over(const char *what) {
     cr_assert(!service || strcmp(service, "planted") != 0, "%s", what);
     cr_assert_not_null(ebi_config_note(config), "%s", what);
     cr_assert(strstr(ebi_config_note(config), "./eventbus.ini is passed over"), "%s", ebi_config_note(config));
+    cr_assert(strstr(ebi_config_note(config), what), "%s, and not: %s", what, ebi_config_note(config));
     ebi_config_free(config);
 }
 
 Test(load, a_file_here_that_all_can_write_is_passed_over_and_that_is_told) {
     write_file("eventbus.ini", "[eventbus]\nservice = planted\n");
     cr_assert_eq(chmod("eventbus.ini", 0666), 0);
-    check_passed_over("writable by all");
+    check_passed_over("everybody may write file");
     cr_assert_eq(chmod("eventbus.ini", 0664), 0);
     struct ebi_config *config = load(NULL, NULL);
     check_text(config, "eventbus", "", "service", "planted", "./eventbus.ini:2");
@@ -209,12 +210,40 @@ Test(load, a_file_here_that_all_can_write_is_passed_over_and_that_is_told) {
     ebi_config_free(config);
 }
 
+/* The rule for plugins holds here too. */
+Test(load, a_file_here_that_a_group_or_its_folder_lets_others_write_is_passed_over) {
+    if (geteuid() != 0)
+        cr_skip_test("only root can give files to a group that it is not in");
+    write_file("eventbus.ini", "[eventbus]\nservice = planted\n");
+    cr_assert_eq(chown("eventbus.ini", 0, 12345) | chmod("eventbus.ini", 0664), 0);
+    check_passed_over("group 12345 may write file");
+    cr_assert_eq(chmod("eventbus.ini", 0644) | mkdir("open", 0755) | chdir("open"), 0);
+    write_file("eventbus.ini", "[eventbus]\nservice = planted\n");
+    static const struct {
+        mode_t mode;
+        gid_t group;
+        const char *why;
+    } folders[] = {{0777, 0, "everybody may write folder"}, {0775, 12345, "group 12345 may write folder"}, {01777, 0, NULL},
+                   {0755, 12345, NULL}};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        cr_assert_eq(chown(".", 0, folders[i].group) | chmod(".", folders[i].mode), 0);
+        if (folders[i].why) {
+            check_passed_over(folders[i].why);
+            continue;
+        }
+        struct ebi_config *config = load(NULL, NULL);
+        check_text(config, "eventbus", "", "service", "planted", "./eventbus.ini:2");
+        ebi_config_free(config);
+    }
+    cr_assert_eq(chdir(".."), 0);
+}
+
 Test(load, a_pipe_or_folder_here_of_that_name_is_passed_over) {
     cr_assert_eq(mkfifo("eventbus.ini", 0600), 0);
-    check_passed_over("pipe");
+    check_passed_over("it is not a file");
     cr_assert_eq(unlink("eventbus.ini"), 0);
     cr_assert_eq(mkdir("eventbus.ini", 0700), 0);
-    check_passed_over("folder");
+    check_passed_over("it is not a file");
 }
 
 Test(load, a_file_here_of_another_user_is_passed_over) {
@@ -222,7 +251,7 @@ Test(load, a_file_here_of_another_user_is_passed_over) {
         cr_skip_test("only root can give files away");
     write_file("eventbus.ini", "[eventbus]\nservice = planted\n");
     cr_assert_eq(chown("eventbus.ini", 12345, 12345), 0);
-    check_passed_over("another user's");
+    check_passed_over("belongs to another user");
     write_file("mine.ini", "[eventbus]\nservice = planted\n");
     cr_assert_eq(unlink("eventbus.ini"), 0);
     cr_assert_eq(symlink("mine.ini", "eventbus.ini"), 0);
@@ -230,10 +259,10 @@ Test(load, a_file_here_of_another_user_is_passed_over) {
     check_text(config, "eventbus", "", "service", "planted", "./eventbus.ini:2");
     ebi_config_free(config);
     cr_assert_eq(lchown("eventbus.ini", 12345, 12345), 0);
-    check_passed_over("another user's link");
+    check_passed_over("belongs to another user");
     cr_assert_eq(lchown("eventbus.ini", 0, 0), 0);
     cr_assert_eq(chown("mine.ini", 12345, 12345), 0);
-    check_passed_over("another user's file behind our link");
+    check_passed_over("belongs to user 12345");
 }
 
 /* ---- The state folder, and ${...} ---- */

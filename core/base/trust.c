@@ -1,4 +1,6 @@
-/* core/plugin/trust.c - whether nobody but root and the running user can change a plugin file. */
+/* core/base/trust.c - see trust.h. */
+#include "base/trust.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -10,7 +12,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 #include "base/error.h"
-#include "plugin/plugins.h"
 
 enum { NAMES_ROOM = 16384 };
 
@@ -58,34 +59,32 @@ static bool has_access_list(const char *path) {
 
 /* One step of the way: the file, or a folder above it. Who may write a folder may put another thing in the place of what
  * it holds; with the sticky bit only the owners of folder and thing may, and the thing's owner is looked at in its turn. */
-static enum eb_status check_step(const char *path, const char *file, struct eb_error *err) {
+static enum eb_status check_step(const char *path, struct eb_error *err) {
     struct stat st;
     char who[64];
 
     if (lstat(path, &st) != 0)
-        return ebi_error_errno(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s: cannot see who may write %s", file, path);
+        return ebi_error_errno(err, EB_PERMANENT, EB_KIND_SYSTEM, "cannot see who may write %s", path);
     const char *what = S_ISDIR(st.st_mode) ? "folder" : "file";
     bool sticky = S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX);
     if (st.st_uid != 0 && st.st_uid != geteuid()) {
         name_user(st.st_uid, who, sizeof who);
-        return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s is not trusted: %s %s belongs to user %s, neither root "
-                         "nor the one running this; move or chown it, or set plugin_trust = any", file, what, path, who);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_SYSTEM,
+                         "%s %s belongs to user %s, neither root nor the one running this; move or chown it", what, path, who);
     }
     if ((st.st_mode & S_IWOTH) && !sticky)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s is not trusted: everybody may write %s %s; "
-                         "chmod o-w it, or set plugin_trust = any", file, what, path);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_SYSTEM, "everybody may write %s %s; chmod o-w it", what, path);
     if ((st.st_mode & S_IWGRP) && !sticky) {
         if (has_access_list(path))
-            return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s is not trusted: an access list lets others write "
-                             "%s %s; remove it with setfacl -b, or set plugin_trust = any", file, what, path);
+            return ebi_error(err, EB_PERMANENT, EB_KIND_SYSTEM, "an access list lets others write %s %s; remove it with setfacl -b",
+                             what, path);
         if (!is_harmless(st.st_gid, who, sizeof who))
-            return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s is not trusted: group %s may write %s %s; "
-                             "chmod g-w it, or set plugin_trust = any", file, who, what, path);
+            return ebi_error(err, EB_PERMANENT, EB_KIND_SYSTEM, "group %s may write %s %s; chmod g-w it", who, what, path);
     }
     return EB_OK;
 }
 
-enum eb_status ebi_plugin_trusted(const char *file, struct eb_error *err) {
+enum eb_status ebi_trust_check(const char *file, struct eb_error *err) {
     char *path = strdup(file);
     enum eb_status status = EB_OK;
     char *slash;
@@ -93,7 +92,7 @@ enum eb_status ebi_plugin_trusted(const char *file, struct eb_error *err) {
     if (!path)
         return ebi_error_memory(err);
     do {
-        status = check_step(*path ? path : "/", file, err);
+        status = check_step(*path ? path : "/", err);
         slash = strrchr(path, '/');
         if (slash)
             *slash = '\0';
