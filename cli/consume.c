@@ -56,42 +56,6 @@ static struct ebi_outside *make_printing(const void *arg, struct ebi_cancel *can
     return &printing->outside;
 }
 
-/* ---- Topics that are not there ---- */
-
-struct known {
-    const char *topic;
-    bool found;
-};
-
-static int32_t compare_topic(void *arg, const struct eb_topic_info *theirs) {
-    struct known *known = arg;
-    struct eb_topic_info info;
-
-    ebi_sized_copy(&info, sizeof info, theirs);
-    known->found = strcmp(info.name, known->topic) == 0;
-    return known->found;
-}
-
-/* A worker that exits at the end would end at once, without a word, where a topic's name is misspelt. */
-static void warn_of_missing(struct eb_bus *bus, const struct ask *ask) {
-    struct ebi_admin *admin = NULL;
-
-    if (!ask->topics || !ask->exit_at_end || cli_bus_admin(bus, ask->broker, &admin, NULL) != EB_OK)
-        return;
-    for (size_t i = 0; ask->topics[i]; i++) {
-        char *full = NULL;
-        struct known known = {0};
-
-        if (strchr(ask->topics[i], '*') || cli_bus_topic(bus, ask->topics[i], &full, NULL) != EB_OK)
-            continue;
-        known.topic = full;
-        if (ebi_admin_topics(admin, compare_topic, &known, NULL) == EB_OK && !known.found)
-            cli_tell("warning: topic %s does not exist", ask->topics[i]);
-        free(full);
-    }
-    ebi_admin_close(admin);
-}
-
 /* ---- The worker ---- */
 
 static void stop(void *consumer) {
@@ -131,7 +95,6 @@ static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consu
     }
     if (status != EB_OK)
         return cli_failed(&err);
-    warn_of_missing(bus, ask);
     printer->on_broken = stop;
     printer->arg = consumer;
     cli_catch_signals(stop, consumer);

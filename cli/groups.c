@@ -100,12 +100,26 @@ static int32_t each(void *arg, const struct eb_group_info *theirs) {
     return !cli_out_event();
 }
 
+static int32_t stop(void *arg, const struct eb_message *message) {
+    (void)arg, (void)message;
+    return 1;
+}
+
+/* False: it is not, or cannot be seen. */
+static bool is_absent(struct ebi_admin *admin, const char *topic) {
+    static const struct eb_point latest = {.size = sizeof latest, .kind = EB_LATEST};
+
+    return ebi_admin_browse(admin, topic, &latest, stop, NULL, NULL) == EB_END;
+}
+
 /* Nothing is a good answer where everything was asked for; of a name it may be a mistake. */
-static void tell_none(const struct ask *ask) {
-    if (ask->topic && ask->group)
+static void tell_none(const struct ask *ask, struct ebi_admin *admin, const char *topic) {
+    if (topic && is_absent(admin, topic))
+        cli_tell("topic %s does not exist", ask->topic);
+    else if (topic && ask->group)
         cli_tell("topic %s has no group %s", ask->topic, ask->group);
-    else if (ask->topic)
-        cli_tell("topic %s has no groups, or is not there", ask->topic);
+    else if (topic)
+        cli_tell("topic %s has no groups", ask->topic);
     else if (ask->group)
         cli_tell("no topic has a group %s", ask->group);
 }
@@ -124,7 +138,7 @@ static int list(struct listing *listing, struct ebi_admin *admin, const char *to
     if (status < EB_OK)
         cli_tally_failed(&tally, &err);
     else if (!listing->found)
-        tell_none(listing->ask);
+        tell_none(listing->ask, admin, topic);
     tally.done = listing->found;
     return cli_tally_exit(&tally);
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cli/interrupt.h"
+#include "consume/task.h"
 #include "plugin/message.h"
 
 enum { LOOK_AGAIN_MS = 200 };
@@ -15,6 +16,8 @@ struct place {
     char *topic;                        /* full */
     struct eb_point point;
     char *position;                     /* of the last message printed; NULL: none yet */
+    bool absent;                        /* it does not exist, which was said */
+    bool refused;                       /* it cannot be read, which was said */
 };
 
 struct looking {
@@ -23,6 +26,10 @@ struct looking {
     struct cli_printer *printer;
     struct ebi_writers *writers;
     struct ebi_decoder *decoder;
+    struct ebi_task task;               /* which topics are wanted, as a worker's patterns would take them in */
+    bool patterns;
+    struct place *places;
+    size_t n_places, room;
     struct place *at;                   /* the topic being read */
     uint64_t printed;
     struct cli_tally tally;
@@ -142,67 +149,181 @@ static enum eb_status fix_latest(struct looking *looking, struct ebi_admin *admi
     return status < EB_OK ? status : EB_OK;
 }
 
-static enum eb_status begin(struct looking *looking, struct ebi_admin *admin, struct place *places, size_t n, struct eb_error *err) {
+/* ---- Which topics ---- */
+
+/* topic: full, copied. */
+static enum eb_status add_place(struct looking *looking, const char *topic, struct eb_error *err) {
+    size_t room = looking->room ? 2 * looking->room : 8;
+    struct place *more;
+
+    looking->at = NULL;                 /* it may be moved */
+    if (looking->n_places == looking->room) {
+        more = realloc(looking->places, room * sizeof *more);
+        if (!more)
+            return ebi_error_memory(err);
+        looking->places = more;
+        looking->room = room;
+    }
+    struct place *place = &looking->places[looking->n_places];
+    *place = (struct place){.topic = strdup(topic)};
+    if (!place->topic)
+        return ebi_error_memory(err);
+    looking->n_places++;
+    return ebi_point_read(looking->look->from, &place->point, err);
+}
+
+struct search {
+    struct looking *looking;
+    enum eb_status status;
+    struct eb_error err;
+};
+
+static int32_t add_if_wanted(void *arg, const struct eb_topic_info *theirs) {
+    struct search *search = arg;
+    struct looking *looking = search->looking;
+    struct eb_topic_info info;
+
+    ebi_sized_copy(&info, sizeof info, theirs);
+    if (!ebi_task_wants(&looking->task, info.name))
+        return 0;
+    for (size_t i = 0; i < looking->n_places; i++)
+        if (strcmp(looking->places[i].topic, info.name) == 0)
+            return 0;
+    search->status = add_place(looking, info.name, &search->err);
+    return search->status != EB_OK;
+}
+
+/* Topics that fit a pattern and were not known yet. What a broker cannot list is said once, and the others are read. */
+static enum eb_status match_topics(struct looking *looking, struct ebi_admin *admin, bool first, struct eb_error *err) {
+    struct search search = {.looking = looking, .status = EB_OK};
+    struct eb_error why;
+
+    if (ebi_admin_topics(admin, add_if_wanted, &search, &why) < EB_OK) {
+        if (why.status != EB_PERMANENT || why.kind == EB_KIND_PLUGIN) {
+            if (err)
+                *err = why;
+            return EB_RETRIABLE;
+        }
+        if (first)
+            cli_tally_failed(&looking->tally, &why);
+    }
+    if (search.status != EB_OK && err)
+        *err = search.err;
+    return search.status;
+}
+
+static enum eb_status begin(struct looking *looking, struct eb_error *err) {
+    struct ebi_task *task = &looking->task;
+    size_t n = 0;
     enum eb_status status = EB_OK;
 
-    for (size_t i = 0; i < n && status == EB_OK; i++) {
-        status = cli_bus_topic(looking->bus, looking->look->topics[i], &places[i].topic, err);
-        if (status == EB_OK)
-            status = ebi_point_read(looking->look->from, &places[i].point, err);
-        if (status == EB_OK && places[i].point.kind == EB_LATEST)
-            status = fix_latest(looking, admin, &places[i], err);
-    }
+    while (looking->look->topics[n])
+        n++;
+    task->prefix = looking->bus->settings.topic_prefix;
+    task->settings.dead_letter_topic = "{topic}.dlq";
+    task->topics = calloc(n + 1, sizeof *task->topics);
     looking->writers = ebi_writers_new(looking->bus->signals, NULL, NULL);
     looking->decoder = ebi_decoder_new();
-    if (status == EB_OK && (!looking->writers || !looking->decoder))
-        status = ebi_error_memory(err);
+    if (!task->topics || !looking->writers || !looking->decoder)
+        return ebi_error_memory(err);
+    for (size_t i = 0; i < n && status == EB_OK; i++) {
+        status = cli_bus_topic(looking->bus, looking->look->topics[i], &task->topics[i], err);
+        task->n_topics += status == EB_OK;
+        if (strchr(looking->look->topics[i], '*'))
+            looking->patterns = true;
+        else if (status == EB_OK)
+            status = add_place(looking, task->topics[i], err);
+    }
     return status;
 }
 
-static enum eb_status read_all(struct looking *looking, struct ebi_admin *admin, struct place *places, size_t n,
-                               struct eb_error *err) {
+/* ---- Reading ---- */
+
+static void tell_absent(struct looking *looking, struct place *place) {
+    if (!place->absent)
+        cli_tell("topic %s does not exist%s", ebi_short_topic(looking->task.prefix, place->topic),
+                 looking->look->exit_at_end ? "" : " yet; waiting for it");
+    place->absent = true;
+}
+
+/* One topic to its present end. What cannot be read for good hides no other topic. */
+static enum eb_status read_place(struct looking *looking, struct ebi_admin *admin, struct place *place, struct eb_error *err) {
+    struct eb_error why;
+
+    looking->at = place;
+    if (place->refused)
+        return EB_OK;
+    enum eb_status status = ebi_admin_browse(admin, place->topic, &place->point, each, looking, &why);
+    if (status == EB_END)
+        tell_absent(looking, place);
+    if (status >= EB_OK)
+        return EB_OK;
+    if (why.status == EB_PERMANENT && why.kind == EB_KIND_BROKER && looking->n_places > 1) {
+        place->refused = true;
+        cli_tally_failed(&looking->tally, &why);
+        return EB_OK;
+    }
+    if (err)
+        *err = why;
+    return status;
+}
+
+/* A topic that a pattern takes in later is new as a whole. */
+static enum eb_status fix_start(struct looking *looking, struct ebi_admin *admin, struct place *place, bool first,
+                                struct eb_error *err) {
+    if (place->point.kind != EB_LATEST)
+        return EB_OK;
+    if (first)
+        return fix_latest(looking, admin, place, err);
+    place->point.kind = EB_EARLIEST;
+    return EB_OK;
+}
+
+static enum eb_status read_all(struct looking *looking, struct ebi_admin *admin, struct eb_error *err) {
+    enum eb_status status = EB_OK;
     bool first = true;
 
-    while (!enough(looking)) {
+    while (!enough(looking) && status == EB_OK) {
         looking->moved = false;
-        for (size_t i = 0; i < n && !enough(looking); i++) {
-            looking->at = &places[i];
-            enum eb_status status = ebi_admin_browse(admin, places[i].topic, &places[i].point, each, looking, err);
-
-            if (status < EB_OK)
-                return status;
-            if (status == EB_END && first)
-                cli_tell("topic %s does not exist%s", looking->look->topics[i],
-                         looking->look->exit_at_end ? "" : " yet; waiting for it");
-        }
+        if (looking->patterns)
+            status = match_topics(looking, admin, first, err);
+        if (first && looking->patterns && looking->n_places == 0 && status == EB_OK)
+            cli_tell("no topic matches %s%s", looking->look->topics[0],
+                     looking->look->exit_at_end ? "" : " yet; waiting for one");
+        for (size_t i = 0; i < looking->n_places && status == EB_OK; i++)
+            status = fix_start(looking, admin, &looking->places[i], first, err);
+        for (size_t i = 0; i < looking->n_places && !enough(looking) && status == EB_OK; i++)
+            status = read_place(looking, admin, &looking->places[i], err);
         if (looking->look->exit_at_end)
             break;
         if (!looking->moved)
             cli_print_pause(looking->printer, LOOK_AGAIN_MS);     /* nobody else wakes it, but for a signal */
         first = false;
     }
-    return EB_OK;
+    return status;
+}
+
+static void free_looking(struct looking *looking) {
+    ebi_writers_free(looking->writers);
+    ebi_decoder_free(looking->decoder);
+    for (size_t i = 0; i < looking->n_places; i++) {
+        free(looking->places[i].topic);
+        free(looking->places[i].position);
+    }
+    free(looking->places);
+    ebi_task_free(&looking->task);
 }
 
 int cli_look(struct eb_bus *bus, const struct cli_look *look, struct cli_printer *printer) {
     struct looking looking = {.bus = bus, .look = look, .printer = printer};
     struct ebi_admin *admin = NULL;
-    struct place *places = NULL;
     struct eb_error err;
-    size_t n = 0;
     int status;
 
-    while (look->topics[n])
-        n++;
-    places = calloc(n, sizeof *places);
-    if (!places) {
-        ebi_error_memory(&err);
-        return cli_failed(&err);
-    }
     if (cli_bus_admin(bus, look->broker, &admin, &err) != EB_OK) {
         ebi_error_context(&err, "to look without a group (-g)");
         status = cli_failed(&err);
-    } else if (begin(&looking, admin, places, n, &err) != EB_OK || read_all(&looking, admin, places, n, &err) != EB_OK) {
+    } else if (begin(&looking, &err) != EB_OK || read_all(&looking, admin, &err) != EB_OK) {
         if (looking.at)
             ebi_point_blame(&looking.at->point, &err);
         status = cli_failed(&err);
@@ -210,12 +331,6 @@ int cli_look(struct eb_bus *bus, const struct cli_look *look, struct cli_printer
         status = cli_print_end(printer, cli_tally_exit(&looking.tally));
     }
     ebi_admin_close(admin);
-    ebi_writers_free(looking.writers);
-    ebi_decoder_free(looking.decoder);
-    for (size_t i = 0; i < n; i++) {
-        free(places[i].topic);
-        free(places[i].position);
-    }
-    free(places);
+    free_looking(&looking);
     return status;
 }

@@ -1,13 +1,51 @@
 /* cli/seek.c - eventbus seek: moves a consumer group to another place of a topic. */
 #include "cli/verbs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/error.h"
 #include "cli/bus.h"
+#include "plugin/message.h"
 
 struct ask {
     const char *topic, *group, *to, *broker;
+    bool create, dry_run;
 };
+
+static int32_t tell_move(void *arg, const struct eb_seek_info *theirs) {
+    const struct ask *ask = arg;
+    struct eb_seek_info info = {0};
+    char lane[48] = "";
+
+    ebi_sized_copy(&info, sizeof info, theirs);
+    if (info.lane && *info.lane)
+        snprintf(lane, sizeof lane, ", partition %.30s", info.lane);
+    if (info.before)
+        cli_outf("topic %s, group %s%s: %s from %s to %s\n", ask->topic, ask->group, lane,
+                 ask->dry_run ? "would be moved" : "moved", info.before, info.after ? info.after : "?");
+    else
+        cli_outf("topic %s, group %s%s: %s at %s\n", ask->topic, ask->group, lane, ask->dry_run ? "would be made" : "made",
+                 info.after ? info.after : "?");
+    return !cli_out_event();
+}
+
+/* What is not there, and a position behind the end, are answers of their own: the call was wrong, not the broker. */
+static int seek(struct ebi_admin *admin, const struct ask *ask, const char *topic, const struct eb_point *to) {
+    uint32_t flags = (ask->create ? EB_MAKE : 0) | (ask->dry_run ? EB_DRY_RUN : 0);
+    struct eb_error err = {0};
+    enum eb_status status = ebi_admin_seek(admin, topic, ask->group, to, flags, tell_move, (void *)ask, &err);
+
+    if (status == EB_OK)
+        return CLI_EXIT_DONE;
+    if (status == EB_GONE)
+        cli_tell("%s; nothing was made: --create makes what is not there", err.text);
+    else if (status == EB_END)
+        cli_tell("%s; nothing was moved", err.text);
+    if (status > EB_OK)
+        return CLI_EXIT_USAGE;
+    ebi_point_blame(to, &err);
+    return cli_failed(&err);
+}
 
 static int run(const struct cli_call *call) {
     const struct ask *ask = call->settings;
@@ -24,13 +62,10 @@ static int run(const struct cli_call *call) {
         return cli_usage(call->name, "--to: %s", err.text);
     if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)
         return cli_failed(&err);
-    if (cli_bus_topic(bus, ask->topic, &topic, &err) != EB_OK ||
-        cli_bus_admin(bus, ask->broker, &admin, &err) != EB_OK) {
+    if (cli_bus_topic(bus, ask->topic, &topic, &err) != EB_OK || cli_bus_admin(bus, ask->broker, &admin, &err) != EB_OK)
         status = cli_failed(&err);
-    } else if (ebi_admin_seek(admin, topic, ask->group, &point, &err) < EB_OK) {
-        ebi_point_blame(&point, &err);
-        status = cli_failed(&err);
-    }
+    else
+        status = seek(admin, ask, topic, &point);
     ebi_admin_close(admin);
     eb_bus_close(bus, 0, NULL);
     free(topic);
@@ -41,9 +76,13 @@ static const struct cli_option options[] = {
     {.name = "topic", .letter = 't', .type = CLI_TEXT, .offset = offsetof(struct ask, topic), .value = "TOPIC",
      .help = "the topic"},
     {.name = "group", .letter = 'g', .type = CLI_TEXT, .offset = offsetof(struct ask, group), .value = "GROUP",
-     .help = "the group; it is made if need be"},
+     .help = "the group"},
     {.name = "to", .type = CLI_TEXT, .offset = offsetof(struct ask, to), .value = "PLACE",
      .help = "earliest, latest or end, a time (now, 15m, 2h, 7d, a date, ISO 8601) or a position, that event included"},
+    {.name = "create", .type = CLI_FLAG, .offset = offsetof(struct ask, create),
+     .help = "make the group, and the topic, where they are not there"},
+    {.name = "dry-run", .type = CLI_FLAG, .offset = offsetof(struct ask, dry_run),
+     .help = "say what would be done, and change nothing"},
     {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
      .help = "this [broker NAME] instead of the configured one"},
 };
@@ -51,8 +90,12 @@ static const struct cli_option options[] = {
 const struct cli_verb cli_seek = {
     .name = "seek",
     .summary = "Moves a consumer group to another place of a topic",
-    .usage = (const char *const[]){"-t TOPIC -g GROUP --to PLACE [--broker NAME]", NULL},
-    .about = "The group goes on from there: events behind it come again, events before it are passed over.",
+    .usage = (const char *const[]){"-t TOPIC -g GROUP --to PLACE [--create] [--dry-run] [--broker NAME]", NULL},
+    .about = "The group goes on from there: events behind it come again, events before it are passed over. The old and the new "
+             "place are said; both are positions that --to takes, so that a move can be undone but for events that were "
+             "settled out of order.\n\n"
+             "A topic or a group that is not there is refused with status 2, and nothing is made, unless --create is given. So "
+             "is a position behind the end of the topic; a time that is to come means the end.",
     .examples = (const char *const[]){"eventbus seek -t user-login -g crm --to -2h", NULL},
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -71,7 +71,7 @@ const char *ebc_topic(struct ebc *t, const char *suffix) {
         return name;
     self = ebc_admin_self(t);
     ebc_begin(t, ebc_admin_timeout(t), "create of topic %s", name);
-    status = t->plugin.admin->create(self, name, 0, ebc_admin_timeout(t), &err);
+    status = t->plugin.admin->create(self, name, 0, 0, ebc_admin_timeout(t), &err);
     ebc_end(t);
     if (status < 0)
         ebc_break(t, EBC_CREATE, "expected topic %s to be made; came %d: %s", name, status, err.text);

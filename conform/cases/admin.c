@@ -42,13 +42,13 @@ static struct topic_search find_topic(struct ebc *t, const char *name) {
     return search;
 }
 
-static int32_t create(struct ebc *t, const char *topic) {
+static int32_t create(struct ebc *t, const char *topic, uint32_t flags) {
     void *self = ebc_admin_self(t);
     struct eb_error err = {0};
     int32_t status;
 
     ebc_begin(t, ebc_admin_timeout(t), "create of topic %s", topic);
-    status = t->plugin.admin->create(self, topic, 0, ebc_admin_timeout(t), &err);
+    status = t->plugin.admin->create(self, topic, 0, flags, ebc_admin_timeout(t), &err);
     ebc_end(t);
     ebc_admin_worked(t, "create", status, &err);
     return status;
@@ -95,8 +95,12 @@ static void topics_are_made_listed_and_removed(struct ebc *t) {
     int32_t status;
 
     skip_unless(t, ops->topics && ops->create && ops->remove, "topics, create and remove");
+    if ((status = create(t, topic, EB_DRY_RUN)) != EB_OK)
+        ebc_break(t, EBC_CREATE, "expected EB_OK from create with EB_DRY_RUN; came %d", status);
+    if (find_topic(t, topic).times > 0)
+        ebc_break(t, EBC_CREATE, "expected no topic %s after create with EB_DRY_RUN; came it", topic);
     for (int i = 0; i < 2; i++)
-        if ((status = create(t, topic)) != EB_OK)
+        if ((status = create(t, topic, 0)) != EB_OK)
             ebc_break(t, EBC_CREATE, "expected EB_OK from create, the %s time; came %d", i ? "second" : "first",
                       status);
     ebc_topic(t, "b");                          /* so that a walk has more than one to tell */
@@ -288,17 +292,55 @@ static void browse_leaves_no_trace(struct ebc *t) {
 
 /* ---- seek and trim ---- */
 
-static void seek(struct ebc *t, const char *topic, const char *group, struct eb_point to) {
+/* How a group was moved, in all lanes. */
+struct moves {
+    unsigned n;
+    bool before, nameless;              /* it was there; a place was left out */
+};
+
+static int32_t count_move(void *arg, const struct eb_seek_info *info) {
+    struct moves *moves = arg;
+
+    moves->n++;
+    moves->before = moves->before || info->before;
+    moves->nameless = moves->nameless || !info->lane || !info->after;
+    return 0;
+}
+
+static int32_t try_seek(struct ebc *t, const char *topic, const char *group, struct eb_point to, uint32_t flags,
+                        struct moves *moves, struct eb_error *err) {
     void *self = ebc_admin_self(t);
-    struct eb_error err = {0};
     int32_t status;
 
+    *moves = (struct moves){0};
     to.size = sizeof to;
     ebc_begin(t, ebc_admin_timeout(t), "seek of group %s", group);
-    status = t->plugin.admin->seek(self, topic, group, &to, ebc_admin_timeout(t), &err);
+    status = t->plugin.admin->seek(self, topic, group, &to, flags, ebc_admin_timeout(t), count_move, moves, err);
     ebc_end(t);
-    ebc_admin_worked(t, "seek", status, &err);
-    ebc_forget_done(t, group);
+    return status;
+}
+
+static void seek(struct ebc *t, const char *topic, const char *group, struct eb_point to, uint32_t flags) {
+    struct eb_error err = {0};
+    struct moves moves;
+
+    ebc_admin_worked(t, "seek", try_seek(t, topic, group, to, flags, &moves, &err), &err);
+    if (moves.n == 0 || moves.nameless || moves.before == ((flags & EB_MAKE) != 0))
+        ebc_break(t, EBC_SEEK, "expected each lane of group %s told, with where it goes on and, unless it was made, where it "
+                  "was; came %u", group, moves.n);
+    if (!(flags & EB_DRY_RUN))
+        ebc_forget_done(t, group);
+}
+
+/* A seek that answers so and changes nothing. */
+static void expect_refusal(struct ebc *t, const char *topic, const char *group, struct eb_point to, int32_t expected) {
+    struct eb_error err = {0};
+    struct moves moves;
+    int32_t status = try_seek(t, topic, group, to, 0, &moves, &err);
+
+    if (status != expected || !err.text[0] || moves.n > 0)
+        ebc_break(t, EBC_SEEK_NOTHING, "expected %d with the reason from a seek of group %s in topic %s; came %d", expected,
+                  group, topic, status);
 }
 
 /* What the group gets now is exactly stored[first..n). */
@@ -328,17 +370,22 @@ static void seek_moves_a_group(struct ebc *t) {
     ebc_send_through_new(t, ebc_make(t, topic, 10, 1));
     stored = ebc_stored(t, topic, group, 10);
     sixth.position = stored[5]->message->position;
-    seek(t, topic, group, earliest);
+    seek(t, topic, group, earliest, 0);
     expect_rest(t, EBC_SEEK, topic, group, stored, 0, 10);
-    seek(t, topic, group, sixth);
+    seek(t, topic, group, sixth, 0);
     expect_rest(t, EBC_SEEK, topic, group, stored, 5, 10);
-    seek(t, topic, fresh, sixth);
+    expect_refusal(t, topic, fresh, sixth, EB_GONE);
+    seek(t, topic, fresh, sixth, EB_MAKE | EB_DRY_RUN);
+    expect_refusal(t, topic, fresh, sixth, EB_GONE);
+    expect_refusal(t, ebc_topic_name(t, "none"), group, earliest, EB_GONE);
+    seek(t, topic, fresh, sixth, EB_MAKE);
     expect_rest(t, EBC_SEEK, topic, fresh, stored, 5, 10);
-    seek(t, topic, group, earliest);
+    seek(t, topic, group, earliest, 0);
     c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
     ebc_take(c, 3);
     ebc_close_consumer(c);                      /* returns them: open ends that the next seek leaves behind */
-    seek(t, topic, group, (struct eb_point){ .kind = EB_LATEST });
+    seek(t, topic, group, (struct eb_point){ .kind = EB_LATEST }, 0);
+    seek(t, topic, group, earliest, EB_DRY_RUN);
     expect_rest(t, EBC_SEEK, topic, group, stored, 10, 10);
 }
 
@@ -349,6 +396,7 @@ static void a_seek_moves_live_members_or_says_who(struct ebc *t) {
     struct ebc_span sent = ebc_make(t, topic, 10, EBC_OWN_KEYS);
     void *self = ebc_admin_self(t);
     struct eb_error err = {0};
+    struct moves moves = {0};
     struct ebc_consumer *c;
     struct ebc_got **got;
     int32_t status;
@@ -360,7 +408,7 @@ static void a_seek_moves_live_members_or_says_who(struct ebc *t) {
     ebc_settle_all(c, got, 3, EB_ACK);
     ebc_wait_answers(c);
     ebc_begin(t, ebc_admin_timeout(t), "seek of group %s", group);
-    status = t->plugin.admin->seek(self, topic, group, &earliest, ebc_admin_timeout(t), &err);
+    status = t->plugin.admin->seek(self, topic, group, &earliest, 0, ebc_admin_timeout(t), count_move, &moves, &err);
     ebc_end(t);
     if (status == EB_PERMANENT && err.text[0])
         return;

@@ -70,9 +70,10 @@ static void note_answer(struct eb_consumer *consumer, enum eb_status status, con
     pthread_mutex_unlock(&consumer->lock);
 }
 
-/* Makes sure that a topic exists. Without the lock: it waits for the broker. While the broker does not answer only one event
- * in a while waits for it: each one holds a hand up, which has other keys to serve. */
-static enum eb_status make_topic(struct eb_consumer *consumer, const char *topic, struct eb_error *err) {
+/* Makes sure that a topic exists or, with EB_DRY_RUN, that it could be made. Without the lock: it waits for the broker. While
+ * the broker does not answer only one event in a while waits for it: each one holds a hand up, which has other keys to
+ * serve. */
+static enum eb_status make_topic(struct eb_consumer *consumer, const char *topic, uint32_t flags, struct eb_error *err) {
     const struct ebi_broker *broker = consumer->parts.dead_letter_broker;
     struct ebi_admin *admin = NULL;
     enum eb_status status;
@@ -85,11 +86,11 @@ static enum eb_status make_topic(struct eb_consumer *consumer, const char *topic
         return EB_RETRIABLE;
     status = ebi_admin_open(broker, consumer->parts.service, consumer->parts.log, &admin, err);
     if (status == EB_OK)
-        status = ebi_admin_create(admin, topic, err);
+        status = ebi_admin_create(admin, topic, flags, err);
     ebi_admin_close(admin);
-    if (status >= EB_OK)
+    if (status >= EB_OK && !(flags & EB_DRY_RUN))
         remember(consumer, topic);
-    else
+    if (status < EB_OK)
         ebi_error_context(err, "dead-letter topic %s", topic);
     note_answer(consumer, status, err);
     return status >= EB_OK ? EB_OK : status;
@@ -113,12 +114,12 @@ static enum eb_status check_topic(struct eb_consumer *consumer, const char *topi
                            "another one, such as {topic}.dlq",
                            ebi_short_topic(consumer->task.prefix, topic), consumer->task.section);
     else if (!strchr(letters, '*'))     /* what a pattern will take in is not known yet */
-        status = make_topic(consumer, letters, err);
+        status = make_topic(consumer, letters, EB_DRY_RUN, err);
     free(letters);
     return status;
 }
 
-/* Makes sure that dead letters will have somewhere to go. A broker that is away now is no reason to refuse: they wait for
+/* Makes sure that dead letters will have somewhere to go; their topics are made with the first of them. A broker that is away now is no reason to refuse: they wait for
  * it in the queue, as everything does. */
 static enum eb_status check_topics(struct eb_consumer *consumer, struct eb_error *err) {
     const char *broker = consumer->parts.dead_letter_broker->name;
@@ -383,7 +384,7 @@ static enum eb_status send(struct eb_consumer *consumer, struct ebi_taken *taken
     cut_down(&message, taken->letter, own);
     if (!topic || !message.headers) {
         status = ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
-    } else if ((status = make_topic(consumer, topic, err)) == EB_PERMANENT) {
+    } else if ((status = make_topic(consumer, topic, 0, err)) == EB_PERMANENT) {
         taken->letter = EBI_LETTER_STORY;       /* less of the event does not help */
     } else if (status == EB_OK) {
         message.topic = (struct eb_text){topic, strlen(topic)};

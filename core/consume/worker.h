@@ -181,8 +181,8 @@ bool ebi_is_without_data(const struct eb_message *);
 
 /* ---- bury.c: dead letters ---- */
 
-/* Opens the sender where dead letters are wanted, and makes sure that their topics exist or can be made; those of what a
- * pattern takes in, which nobody knows yet, are made with their first dead letter. */
+/* Opens the sender where dead letters are wanted, and makes sure that their topics exist or can be made: they are made with
+ * their first dead letter. */
 enum eb_status ebi_bury_open(struct eb_consumer *, struct eb_error *);
 void ebi_bury_close(struct eb_consumer *, int32_t timeout_ms);
 

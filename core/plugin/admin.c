@@ -116,10 +116,11 @@ enum eb_status ebi_admin_browse(struct ebi_admin *admin, const char *topic, cons
 }
 
 enum eb_status ebi_admin_seek(struct ebi_admin *admin, const char *topic, const char *group,
-                              const struct eb_point *to, struct eb_error *err) {
+                              const struct eb_point *to, uint32_t flags,
+                              int32_t (*each)(void *, const struct eb_seek_info *), void *arg, struct eb_error *err) {
     if (!admin->ops->seek)
         return lacking(admin, "seek", err);
-    return answered(admin, admin->ops->seek(begin(admin), topic, group, to, patience(admin), err), err);
+    return answered(admin, admin->ops->seek(begin(admin), topic, group, to, flags, patience(admin), each, arg, err), err);
 }
 
 enum eb_status ebi_admin_trim(struct ebi_admin *admin, const char *topic, const struct eb_point *before,
@@ -129,10 +130,10 @@ enum eb_status ebi_admin_trim(struct ebi_admin *admin, const char *topic, const 
     return answered(admin, admin->ops->trim(begin(admin), topic, before, unread_too, patience(admin), err), err);
 }
 
-enum eb_status ebi_admin_create(struct ebi_admin *admin, const char *topic, struct eb_error *err) {
+enum eb_status ebi_admin_create(struct ebi_admin *admin, const char *topic, uint32_t flags, struct eb_error *err) {
     if (!admin->ops->create)
         return lacking(admin, "create topics", err);
-    return answered(admin, admin->ops->create(begin(admin), topic, 0, patience(admin), err), err);
+    return answered(admin, admin->ops->create(begin(admin), topic, 0, flags, patience(admin), err), err);
 }
 
 enum eb_status ebi_admin_remove(struct ebi_admin *admin, const char *topic, const char *group, struct eb_error *err) {

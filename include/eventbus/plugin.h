@@ -281,6 +281,19 @@ struct eb_group_info {
     const char *state;              /* the group's, in the broker's own word ("Stable"); NULL: it has none */
 };
 
+enum eb_admin_flag {
+    EB_MAKE = 1,                    /* seek: what is not there is made; without it nothing is */
+    EB_DRY_RUN = 2                  /* answers as without it, and changes nothing */
+};
+
+/* How a group is moved in one lane of a topic. */
+struct eb_seek_info {
+    size_t size;
+    const char *lane;               /* as in eb_group_info */
+    const char *before;             /* the first position that it had not settled; NULL: the group was not there */
+    const char *after;              /* where it goes on, that message included */
+};
+
 /* Works while producers and consumers are open. Each op but open and close may be NULL: the verb then says so, and may
  * wait timeout_ms. A walk calls `each` once for each thing, which is borrowed until `each` returns; a value other than 0
  * from it ends the walk, with EB_OK. One that cannot tell of some things tells of the others, and fails at its end. */
@@ -297,14 +310,19 @@ struct eb_admin_ops {
      * exist: EB_END, nothing read. */
     int32_t (*browse)(void *self, const char *topic, const struct eb_point *from, int32_t timeout_ms,
                       int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *);
-    /* Moves a group, made if need be. Live members where the broker cannot do that under them: EB_PERMANENT with who. */
-    int32_t (*seek)(void *self, const char *topic, const char *group, const struct eb_point *, int32_t timeout_ms,
+    /* Moves a group and tells how, once for each lane that is moved. flags: enum eb_admin_flag. A time behind the last
+     * message is the end, a position before the oldest one is that one's. Three answers fill the error as well: EB_GONE,
+     * the topic or the group is not there (and EB_MAKE was not given); EB_END, the position is behind the end;
+     * EB_PERMANENT with who, live members where the broker cannot do that under them. */
+    int32_t (*seek)(void *self, const char *topic, const char *group, const struct eb_point *, uint32_t flags,
+                    int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
                     struct eb_error *);
     /* Removes what is older than a point; what some group has not settled yet only with unread_too. */
     int32_t (*trim)(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
                     struct eb_error *);
-    /* EB_OK as well when it is there already. lanes 0: the broker's default. */
-    int32_t (*create)(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *);
+    /* EB_OK as well when it is there already. lanes 0: the broker's default. flags: EB_DRY_RUN asks whether it could be
+     * made, as far as the broker can tell without making it, and sent to. */
+    int32_t (*create)(void *self, const char *topic, uint32_t lanes, uint32_t flags, int32_t timeout_ms, struct eb_error *);
     /* group NULL: the topic with all its groups. EB_GONE: there was none. */
     int32_t (*remove)(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *);
     void (*close)(void *self);

@@ -131,8 +131,8 @@ static int32_t not_made(const char *topic, int partitions, int64_t replication, 
 enum limit { LARGER_LIMIT, CLUSTERS_LIMIT };
 
 /* Asks once. *code is the cluster's answer. */
-static int32_t ask_for_topic(struct kf_admin *a, const char *topic, int partitions, enum limit limit, int64_t until,
-                             rd_kafka_resp_err_t *code, struct eb_error *err) {
+static int32_t ask_for_topic(struct kf_admin *a, const char *topic, int partitions, enum limit limit, uint32_t flags,
+                             int64_t until, rd_kafka_resp_err_t *code, struct eb_error *err) {
     const struct kf_settings *set = a->client.set;
     char why[300];
     rd_kafka_NewTopic_t *new = rd_kafka_NewTopic_new(topic, partitions, set->replication ? (int)set->replication : -1, why,
@@ -148,6 +148,8 @@ static int32_t ask_for_topic(struct kf_admin *a, const char *topic, int partitio
     if (limit == LARGER_LIMIT)
         rd_kafka_NewTopic_set_config(new, "max.message.bytes", LARGEST_RECORD);
     options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_CREATETOPICS, until);
+    if (flags & EB_DRY_RUN)
+        rd_kafka_AdminOptions_set_validate_only(options, 1, why, sizeof why);
     rd_kafka_CreateTopics(a->client.rk, &new, 1, options, a->answers);
     event = kf_ask_answer(a, until, "making a topic", &status, err);
     rd_kafka_AdminOptions_destroy(options);
@@ -165,17 +167,18 @@ static int32_t ask_for_topic(struct kf_admin *a, const char *topic, int partitio
     return status;
 }
 
-int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
+int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, uint32_t flags, int32_t timeout_ms,
+                        struct eb_error *err) {
     struct kf_admin *a = self;
     const struct kf_settings *set = a->client.set;
     int partitions = lanes ? (int)lanes : set->partitions ? (int)set->partitions : -1;
     int64_t until = kf_ticks_ms() + timeout_ms;
     rd_kafka_resp_err_t code;
-    int32_t status = ask_for_topic(a, topic, partitions, LARGER_LIMIT, until, &code, err);
+    int32_t status = ask_for_topic(a, topic, partitions, LARGER_LIMIT, flags, until, &code, err);
 
     if (code == RD_KAFKA_RESP_ERR_INVALID_CONFIG || code == RD_KAFKA_RESP_ERR_POLICY_VIOLATION)
-        status = ask_for_topic(a, topic, partitions, CLUSTERS_LIMIT, until, &code, err);   /* limits may not be chosen here */
-    if (status == EB_OK)
+        status = ask_for_topic(a, topic, partitions, CLUSTERS_LIMIT, flags, until, &code, err);   /* limits may not be chosen here */
+    if (status == EB_OK && !(flags & EB_DRY_RUN))
         kf_ask_until_told(a, topic, true, until);
     return status;
 }

@@ -5,6 +5,7 @@
  * are worked on. */
 #include "consumer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +46,7 @@ static bool free_slot(struct kf_consumer *c, uint16_t *slot) {
     return true;
 }
 
-static struct kf_topic_name *topic_of(struct kf_consumer *c, const char *text) {
+struct kf_topic_name *kf_topic_of(struct kf_consumer *c, const char *text) {
     struct kf_topic_name *topic = c->topics;
 
     while (topic && strcmp(topic->text, text) != 0)
@@ -67,7 +68,7 @@ static void on_arrival(rd_kafka_t *rk, void *arg) {
 
 /* Its queue is taken out of the one for all before anything is fetched. False: no memory. */
 static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_t *named) {
-    struct kf_topic_name *topic = topic_of(c, named->topic);
+    struct kf_topic_name *topic = kf_topic_of(c, named->topic);
     struct kf_partition *partition = topic ? calloc(1, sizeof *partition) : NULL;
     uint16_t slot;
 
@@ -159,6 +160,13 @@ static void end_rebalance(struct kf_consumer *c) {
 
 /* ---- Partitions come ---- */
 
+static void tell_presence(const struct kf_consumer *c, const char *topic) {
+    char text[400];
+
+    snprintf(text, sizeof text, "topic %.300s is there now", topic);
+    c->client.host->log(c->client.host, 6, text);
+}
+
 static void take_partitions(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {
     struct eb_error why;
 
@@ -171,9 +179,11 @@ static void take_partitions(struct kf_consumer *c, const rd_kafka_topic_partitio
         }
     }
     for (int i = 0; i < list->cnt; i++) {
-        struct kf_topic_name *topic = topic_of(c, list->elems[i].topic);
+        struct kf_topic_name *topic = kf_topic_of(c, list->elems[i].topic);
         if (!c->assigned && topic && topic->partitions <= list->elems[i].partition)
             topic->partitions = list->elems[i].partition + 1;
+        if (topic && atomic_exchange(&topic->absent, false))
+            tell_presence(c, topic->text);
     }
     kf_joins_done(c->client.joins);
     assign(c, list);

@@ -14,13 +14,24 @@ enum farewell { GONE, JOINING, LEAVING };
 
 /* ---- Opening ---- */
 
+static void free_topics(struct kf_consumer *c) {
+    while (c->topics) {
+        struct kf_topic_name *topic = c->topics;
+        c->topics = topic->next;
+        free(topic);
+    }
+}
+
 static int32_t subscribe(struct kf_consumer *c, struct eb_error *err) {
     const struct eb_subscription *sub = c->subscription;
     rd_kafka_topic_partition_list_t *list;
     int32_t status;
 
-    for (size_t i = 0; i < sub->n_topics; i++)
+    for (size_t i = 0; i < sub->n_topics; i++) {
         c->patterns = c->patterns || strchr(sub->topics[i], '*');
+        if (!kf_topic_of(c, sub->topics[i]))
+            return kf_no_memory(err);
+    }
     if (c->patterns)
         return EB_OK;                   /* when it is known which topics there are */
     list = rd_kafka_topic_partition_list_new((int)sub->n_topics);
@@ -71,6 +82,7 @@ int32_t kf_consumer_open(const struct eb_host *host, const void *settings, const
     c->reader = (struct kf_reader){ .host = host, .registry = c->client.registry };
     status = subscribe(c, err);
     if (status != EB_OK) {
+        free_topics(c);
         kf_client_close(&c->client);
         goto failed;
     }
@@ -91,9 +103,33 @@ static void end_for_good(struct kf_consumer *c, rd_kafka_resp_err_t code, const 
     kf_client_end(&c->client, EB_PERMANENT, &why);
 }
 
+/* Said once, until it is there. */
+static void tell_absence(struct kf_consumer *c, const char *name) {
+    struct kf_topic_name *topic = c->topics;
+    char line[400];
+
+    while (topic && strcmp(topic->text, name) != 0)
+        topic = topic->next;
+    if (!topic || atomic_exchange(&topic->absent, true))
+        return;
+    snprintf(line, sizeof line, "topic %.300s does not exist%s", name, c->subscription->until_end ? "" : "; waiting for it");
+    c->client.host->log(c->client.host, 4, line);
+}
+
+/* librdkafka tells of a topic that it was subscribed to in words alone: "...: NAME: Broker: Unknown topic or partition". */
+static void note_absent(struct kf_consumer *c, const char *text) {
+    const struct eb_subscription *sub = c->subscription;
+    char mark[300];
+
+    for (size_t i = 0; text && i < sub->n_topics; i++) {
+        snprintf(mark, sizeof mark, ": %.290s: ", sub->topics[i]);
+        if (strstr(text, mark))
+            tell_absence(c, sub->topics[i]);
+    }
+}
+
 static void on_error(struct kf_consumer *c, rd_kafka_event_t *event) {
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-    char line[600];
 
     switch (code) {
     case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
@@ -111,8 +147,7 @@ static void on_error(struct kf_consumer *c, rd_kafka_event_t *event) {
         end_for_good(c, code, NULL, "");
         break;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:       /* once for each topic, and again after each refresh */
-        snprintf(line, sizeof line, "waiting for a topic: %s", rd_kafka_event_error_string(event));
-        c->client.host->log(c->client.host, 6, line);
+        note_absent(c, rd_kafka_event_error_string(event));
         break;
     default:
         kf_client_event(&c->client, event);
@@ -166,17 +201,40 @@ static void subscribe_to(struct kf_consumer *c, const rd_kafka_topic_partition_l
     c->wanted = rd_kafka_topic_partition_list_copy(found);
 }
 
+static bool has_topic(const rd_kafka_topic_partition_list_t *list, const char *name) {
+    for (int i = 0; i < list->cnt; i++)
+        if (strcmp(list->elems[i].topic, name) == 0)
+            return true;
+    return false;
+}
+
+/* A topic that a pattern takes in later than others is new as a whole. */
+static void note_late(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *found) {
+    for (int i = 0; c->patterns && c->searched && i < found->cnt; i++) {
+        struct kf_topic_name *topic;
+        if (c->wanted && has_topic(c->wanted, found->elems[i].topic))
+            continue;
+        topic = kf_topic_of(c, found->elems[i].topic);
+        if (topic)
+            atomic_store(&topic->absent, topic->partitions == 0);
+    }
+}
+
 static void look_for_topics(struct kf_consumer *c, int64_t now) {
     const rd_kafka_topic_partition_list_t *found;
 
     if (!c->search && c->client.link.reached && now >= c->search_ms &&
         (c->patterns || (c->subscription->until_end && !c->searched)))
         c->search = kf_places_ask(c, NULL);
-    if (!c->search || !kf_places_done(c->search))
+    if (!c->search || !kf_places_done(c->search) || c->places)
         return;
+    note_late(c, kf_places_topics(c->search));
     found = kf_places_topics(c->search);
     c->nothing_there = found->cnt == 0;
     c->searched = true;
+    for (size_t i = 0; !c->patterns && i < c->subscription->n_topics; i++)
+        if (!has_topic(found, c->subscription->topics[i]))
+            tell_absence(c, c->subscription->topics[i]);
     if (c->patterns && !same_topics(c->wanted, found))
         subscribe_to(c, found);
     kf_places_free(c->search);
@@ -360,11 +418,7 @@ void kf_consumer_close(void *self, int32_t timeout_ms) {
     if (c->rebalance)
         rd_kafka_event_destroy(c->rebalance);
     end_client(c, farewell);
-    while (c->topics) {
-        struct kf_topic_name *topic = c->topics;
-        c->topics = topic->next;
-        free(topic);
-    }
+    free_topics(c);
     kf_reader_free(&c->reader);
     free(c->slots);
     free(c->generations);

@@ -25,6 +25,7 @@
 struct kf_topic_name {
     struct kf_topic_name *next;
     int32_t partitions;                 /* of those that were assigned here first, the highest number, plus 1 */
+    atomic_bool absent;                 /* it did not exist, which was said; read by the thread of places.c as well */
     char text[];
 };
 
@@ -99,7 +100,8 @@ void kf_committed(struct kf_consumer *, rd_kafka_event_t *);
 void kf_answer_gone(struct kf_consumer *, struct kf_partition *);       /* what is acknowledged and not stored */
 bool kf_is_stored(const struct kf_partition *);                         /* all that can be committed is */
 
-/* assign.c */
+/* assign.c. A topic by its name, noted if need be, which no thread of places.c may be at work for. NULL: no memory. */
+struct kf_topic_name *kf_topic_of(struct kf_consumer *, const char *name);
 void kf_rebalance(struct kf_consumer *, rd_kafka_event_t *);            /* takes the event */
 void kf_rebalance_go_on(struct kf_consumer *, int64_t now_ms);
 void kf_drop_partitions(struct kf_consumer *);

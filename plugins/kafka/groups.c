@@ -353,29 +353,120 @@ static rd_kafka_topic_partition_list_t *those_named(const rd_kafka_topic_partiti
     return named;
 }
 
-int32_t kf_admin_seek(void *self, const char *topic, const char *name, const struct eb_point *to, int32_t timeout_ms,
+static int32_t not_there(struct eb_error *err, const char *format, const char *topic, const char *group) {
+    kf_misconfigured(err, format, topic, group);
+    return EB_GONE;
+}
+
+static bool stands_in(const rd_kafka_topic_partition_list_t *places, const char *topic) {
+    for (int i = 0; i < places->cnt; i++)
+        if (places->elems[i].offset >= 0 && strcmp(places->elems[i].topic, topic) == 0)
+            return true;
+    return false;
+}
+
+/* EB_END: the position names an offset behind the end of its partition. */
+static int32_t check_reach(struct kf_admin *a, const rd_kafka_topic_partition_list_t *list, const struct eb_point *to,
+                           int64_t until, struct eb_error *err) {
+    rd_kafka_topic_partition_list_t *ends;
+    int64_t offset;
+    int32_t status;
+
+    if (to->kind != EB_POSITION)
+        return EB_OK;
+    ends = rd_kafka_topic_partition_list_copy(list);
+    status = kf_ask_offsets(a, ends, RD_KAFKA_OFFSET_END, until, err);
+    for (int i = 0; status == EB_OK && i < ends->cnt; i++) {
+        const rd_kafka_topic_partition_t *end = &ends->elems[i];
+        if (!kf_point_offset(to->position.data, end->partition, &offset) || offset <= end->offset)
+            continue;
+        kf_misconfigured(err, "position %" PRId32 ":%" PRId64 " is behind the end of topic %s, which is %" PRId32 ":%" PRId64,
+                         end->partition, offset, end->topic, end->partition, end->offset);
+        status = EB_END;
+    }
+    rd_kafka_topic_partition_list_destroy(ends);
+    return status;
+}
+
+/* All partitions of the topic, which is made if it is to be; NULL with EB_OK: it would be. */
+static int32_t find_or_make(struct kf_admin *a, const char *topic, uint32_t flags, int64_t until,
+                            rd_kafka_topic_partition_list_t **list, struct eb_error *err) {
+    int32_t status = kf_ask_partitions(a, topic, until, list, err);
+
+    if (status != EB_GONE)
+        return status;
+    if (!(flags & EB_MAKE))
+        return not_there(err, "topic %s does not exist", topic, NULL);
+    status = kf_admin_create(a, topic, 0, flags, (int32_t)(until - kf_ticks_ms()), err);
+    return status == EB_OK && !(flags & EB_DRY_RUN) ? kf_ask_partitions(a, topic, until, list, err) : status;
+}
+
+static void tell_moves(const rd_kafka_topic_partition_list_t *before, const rd_kafka_topic_partition_list_t *after,
+                       int32_t (*each)(void *, const struct eb_seek_info *), void *arg) {
+    char texts[3][40];
+
+    for (int i = 0; i < after->cnt; i++) {
+        const rd_kafka_topic_partition_t *one = &after->elems[i];
+        int64_t place = kf_offset_in(before, one->topic, one->partition);
+        struct eb_seek_info info = { .size = sizeof info, .lane = texts[0], .before = place < 0 ? NULL : texts[1],
+                                     .after = texts[2] };
+        snprintf(texts[0], sizeof texts[0], "%" PRId32, one->partition);
+        snprintf(texts[1], sizeof texts[1], "%" PRId32 ":%" PRId64, one->partition, place);
+        snprintf(texts[2], sizeof texts[2], "%" PRId32 ":%" PRId64, one->partition, one->offset);
+        if (each(arg, &info) != 0)
+            return;
+    }
+}
+
+/* Moves a stopped group in these partitions, as far as the point names them. */
+static int32_t move_group(struct kf_admin *a, const struct group *group, rd_kafka_topic_partition_list_t *list,
+                          const struct eb_point *to, uint32_t flags, int64_t until,
+                          int32_t (*each)(void *, const struct eb_seek_info *), void *arg, struct eb_error *err) {
+    rd_kafka_topic_partition_list_t *named_ones;
+    const char *topic = list->elems[0].topic;
+    int32_t status = check_reach(a, list, to, until, err);
+
+    if (status == EB_OK)
+        status = kf_ask_point(a, list, to, RD_KAFKA_OFFSET_INVALID, until, err);
+    if (status != EB_OK)
+        return status;
+    named_ones = those_named(list);
+    if (named_ones->cnt == 0)
+        status = kf_misconfigured(err, "topic %s has none of the partitions that %s names", topic, to->position.data);
+    else if (!(flags & EB_DRY_RUN))
+        status = alter(a, group->name, named_ones, until, err);
+    if (status == EB_OK)
+        tell_moves(group->places, named_ones, each, arg);
+    rd_kafka_topic_partition_list_destroy(named_ones);
+    return status;
+}
+
+int32_t kf_admin_seek(void *self, const char *topic, const char *name, const struct eb_point *to, uint32_t flags,
+                      int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
                       struct eb_error *err) {
+    static const struct eb_seek_info to_be_made = { .size = sizeof to_be_made, .lane = "0", .after = "0:0" };
     struct kf_admin *a = self;
     int64_t until = kf_ticks_ms() + timeout_ms;
-    rd_kafka_topic_partition_list_t *list = NULL, *named_ones;
+    rd_kafka_topic_partition_list_t *list = NULL;
     struct groups groups;
     int32_t status = kf_point_check(to, err);
 
     if (status == EB_OK)
-        status = kf_ask_partitions(a, topic, until, &list, err);
+        status = find_or_make(a, topic, flags, until, &list, err);
     if (status != EB_OK)
-        return status == EB_GONE ? EB_PERMANENT : status;
+        return status;
+    if (!list) {
+        each(arg, &to_be_made);
+        return EB_OK;
+    }
     status = ask_stopped(a, name, "moved", until, &groups, err);
     if (status == EB_OK) {
+        if (!(flags & EB_MAKE) && !stands_in(groups.items[0].places, topic))
+            status = not_there(err, "topic %s has no group %s", topic, name);
+        else
+            status = move_group(a, &groups.items[0], list, to, flags, until, each, arg, err);
         groups_free(&groups);
-        status = kf_ask_point(a, list, to, RD_KAFKA_OFFSET_INVALID, until, err);
     }
-    named_ones = those_named(list);
-    if (status == EB_OK && named_ones->cnt == 0)
-        status = kf_error(err, EB_PERMANENT, "topic %s has none of the partitions that %s names", topic, to->position.data);
-    if (status == EB_OK)
-        status = alter(a, name, named_ones, until, err);
-    rd_kafka_topic_partition_list_destroy(named_ones);
     rd_kafka_topic_partition_list_destroy(list);
     return status;
 }

@@ -84,11 +84,12 @@ static bool find_start(const struct kf_places *p, rd_kafka_topic_partition_list_
     }
 }
 
-/* A partition that was added to a topic while this member was at work begins at its beginning. */
+/* A partition that was added to a topic while this member was at work begins at its beginning, and so does a topic that was
+ * not there when it was looked for: all that is in it came since. */
 static bool is_added(const struct kf_places *p, const rd_kafka_topic_partition_t *one) {
     for (const struct kf_topic_name *topic = p->c->topics; topic; topic = topic->next)
         if (strcmp(topic->text, one->topic) == 0)
-            return topic->partitions > 0 && one->partition >= topic->partitions;
+            return atomic_load(&topic->absent) || (topic->partitions > 0 && one->partition >= topic->partitions);
     return false;
 }
 

@@ -158,23 +158,66 @@ static struct topic *lock_topic(const struct broker *broker, const char *name, c
     return topic;
 }
 
+/* What of a seek is told, or why there is none. With the mutex. */
+static int32_t look_before_seek(const struct topic *topic, const char *topic_name, const struct group *group,
+                                const char *group_name, const struct eb_point *to, uint32_t flags, struct eb_error *err) {
+    if (!topic && !(flags & EB_MAKE)) {
+        memory_fail(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s does not exist", topic_name);
+        return EB_GONE;
+    }
+    if (!group && !(flags & EB_MAKE)) {
+        memory_fail(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s has no group %s", topic_name, group_name);
+        return EB_GONE;
+    }
+    int64_t end = topic ? topic->end : 1;
+    if (to->kind == EB_POSITION && memory_number(to->position.data) > end) {
+        memory_fail(err, EB_PERMANENT, EB_KIND_CONFIG, "position %.40s is behind the end of topic %s, which is %lld",
+                    to->position.data, topic_name, (long long)end);
+        return EB_END;
+    }
+    return EB_OK;
+}
+
+/* With the mutex. False: no memory. */
+static bool move_group(struct broker *broker, const char *topic_name, const char *group_name, int64_t to) {
+    struct topic *topic = memory_topic_make(broker, topic_name);
+    struct group *group = topic ? memory_group_make(topic, group_name) : NULL;
+
+    if (!group)
+        return false;
+    memory_group_forget(group, INT64_MAX);
+    group->cursor = to;
+    pthread_cond_broadcast(&broker->arrived);
+    return true;
+}
+
 static int32_t admin_seek(void *self, const char *topic_name, const char *group_name, const struct eb_point *to,
-                          int32_t timeout_ms, struct eb_error *err) {
-    struct broker *broker = self;
-    int32_t status;
-    struct topic *topic = lock_topic(broker, topic_name, to, &status, err);
+                          uint32_t flags, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *),
+                          void *arg, struct eb_error *err) {
+    struct eb_seek_info info = { .size = sizeof info, .lane = "" };
+    char before[24], after[24];
+    int32_t status = memory_check(to, err);
 
     (void)timeout_ms;
-    if (!topic)
+    if (status != EB_OK)
         return status;
-    struct group *group = memory_group_make(topic, group_name);
-    if (group) {
-        memory_group_forget(group, INT64_MAX);
-        group->cursor = memory_find(topic, to);
-        pthread_cond_broadcast(&broker->arrived);
+    pthread_mutex_lock(&memory_mutex);
+    const struct topic *topic = memory_topic(self, topic_name);
+    const struct group *group = topic ? memory_group(topic, group_name) : NULL;
+    int64_t at = topic ? memory_find(topic, to) : 1;
+    status = look_before_seek(topic, topic_name, group, group_name, to, flags, err);
+    if (status == EB_OK && group) {
+        snprintf(before, sizeof before, "%lld", (long long)memory_group_floor(group));
+        info.before = before;
     }
+    if (status == EB_OK && !(flags & EB_DRY_RUN) && !move_group(self, topic_name, group_name, at))
+        status = memory_used_up(err);
     pthread_mutex_unlock(&memory_mutex);
-    return group ? EB_OK : memory_used_up(err);
+    snprintf(after, sizeof after, "%lld", (long long)at);
+    info.after = after;
+    if (status == EB_OK)
+        each(arg, &info);
+    return status;
 }
 
 static int32_t admin_trim(void *self, const char *name, const struct eb_point *point, int32_t unread_too,
@@ -202,11 +245,14 @@ static int32_t admin_trim(void *self, const char *name, const struct eb_point *p
     return EB_OK;
 }
 
-static int32_t admin_create(void *self, const char *name, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
+static int32_t admin_create(void *self, const char *name, uint32_t lanes, uint32_t flags, int32_t timeout_ms,
+                            struct eb_error *err) {
     (void)timeout_ms;
     if (lanes > 1)
         return memory_fail(err, EB_PERMANENT, EB_KIND_BROKER, "topic %s with %u partitions: a memory broker has one a "
                            "topic", name, lanes);
+    if (flags & EB_DRY_RUN)
+        return EB_OK;
     pthread_mutex_lock(&memory_mutex);
     bool made = memory_topic_make(self, name) != NULL;
     pthread_mutex_unlock(&memory_mutex);

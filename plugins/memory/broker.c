@@ -206,8 +206,7 @@ void memory_topic_remove(struct broker *broker, struct topic *topic) {
     free(topic);
 }
 
-/* A position as number; -1: it is none. */
-static int64_t number(const char *position) {
+int64_t memory_number(const char *position) {
     char *rest;
 
     errno = 0;
@@ -216,7 +215,7 @@ static int64_t number(const char *position) {
 }
 
 int32_t memory_check(const struct eb_point *point, struct eb_error *err) {
-    if (point && point->kind == EB_POSITION && number(point->position.data) < 0)
+    if (point && point->kind == EB_POSITION && memory_number(point->position.data) < 0)
         return memory_fail(err, EB_PERMANENT, EB_KIND_CONFIG, "\"%.60s\" is no position: in a memory broker it is a "
                            "number, and a topic's first is 1", point->position.data);
     return EB_OK;
@@ -228,7 +227,7 @@ int64_t memory_find(const struct topic *topic, const struct eb_point *point) {
     if (point && point->kind == EB_LATEST)
         return topic->end;
     if (point && point->kind == EB_POSITION)
-        seq = number(point->position.data);
+        seq = memory_number(point->position.data);
     while (point && point->kind == EB_TIME && seq < topic->end &&
            topic->row[seq - topic->low]->message.time_ms < point->time_ms)
         seq++;

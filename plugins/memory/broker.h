@@ -99,6 +99,7 @@ struct topic *memory_topic_make(struct broker *, const char *name);     /* found
 void memory_topic_remove(struct broker *, struct topic *);              /* with its groups */
 void memory_topic_drop(struct topic *, int64_t before);                 /* messages, not works */
 
+int64_t memory_number(const char *position);        /* [free] -1: it is no position */
 int32_t memory_check(const struct eb_point *, struct eb_error *);       /* [free] EB_PERMANENT: a position that is none */
 int64_t memory_find(const struct topic *, const struct eb_point *);     /* the number a checked point means, low .. end */
 

@@ -157,6 +157,22 @@ struct consumer {
     struct member member;
 };
 
+/* Of the topics that were named: whoever waits for one does not make it. */
+static void tell_absent(const struct member *member) {
+    const struct eb_subscription *sub = member->subscription;
+    char text[400];
+
+    for (size_t i = 0; i < sub->n_topics; i++) {
+        pthread_mutex_lock(&memory_mutex);
+        bool there = strchr(sub->topics[i], '*') || memory_topic(member->broker, sub->topics[i]);
+        pthread_mutex_unlock(&memory_mutex);
+        if (there)
+            continue;
+        snprintf(text, sizeof text, "topic %.300s does not exist%s", sub->topics[i], sub->until_end ? "" : "; waiting for it");
+        member->host->log(member->host, 4, text);
+    }
+}
+
 static int32_t consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *subscription,
                              void **self, struct eb_error *err) {
     int32_t status = memory_check(subscription->start, err);
@@ -179,6 +195,7 @@ static int32_t consumer_open(const struct eb_host *host, const void *settings, c
     }
     *self = c;
     host->link(host, 1, NULL);
+    tell_absent(&c->member);
     return EB_OK;
 }
 

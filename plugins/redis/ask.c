@@ -116,15 +116,19 @@ int32_t rd_ask(struct rd_asker *asker, int64_t until_ms, const char *const *argv
     return give_up(asker, err);
 }
 
+int32_t rd_ask_refused(const struct rd_asker *asker, const char *what, const char *topic, const struct rd_node *error,
+                       struct eb_error *err) {
+    int32_t status = rd_refusal(error, what, err) == RD_SERVER ? EB_RETRIABLE : EB_PERMANENT;
+
+    rd_advise(err, error, asker->target.user, topic);
+    if (err)
+        err->status = status;
+    return status;
+}
+
 int32_t rd_ask_for(struct rd_asker *asker, int64_t until_ms, const char *what, const char *topic, const char *const *argv,
                    const struct rd_node **answer, struct eb_error *err) {
     int32_t status = rd_ask(asker, until_ms, argv, answer, err);
 
-    if (status != EB_OK || !rd_is_error(*answer))
-        return status;
-    status = rd_refusal(*answer, what, err) == RD_SERVER ? EB_RETRIABLE : EB_PERMANENT;
-    rd_advise(err, *answer, asker->target.user, topic);
-    if (err)
-        err->status = status;
-    return status;
+    return status == EB_OK && rd_is_error(*answer) ? rd_ask_refused(asker, what, topic, *answer, err) : status;
 }

@@ -29,4 +29,8 @@ int32_t rd_ask(struct rd_asker *, int64_t until_ms, const char *const *argv, con
 int32_t rd_ask_for(struct rd_asker *, int64_t until_ms, const char *what, const char *topic, const char *const *argv,
                    const struct rd_node **, struct eb_error *);
 
+/* Tells an error that was the answer, with what to do about the topic; its class. */
+int32_t rd_ask_refused(const struct rd_asker *, const char *what, const char *topic, const struct rd_node *error,
+                       struct eb_error *);
+
 #endif

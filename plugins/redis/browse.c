@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "fault.h"
 #include "point.h"
+#include "refusal.h"
 
 enum { PAGE = 100 };
 
@@ -72,7 +73,18 @@ static bool find_from(const struct eb_point *point, struct rd_id *from) {
     return point->kind != EB_LATEST;
 }
 
-/* Where the topic ends now. EB_OK, EB_END: it is empty or does not exist, or negative. */
+/* EB_OK: the stream is there, without entries; EB_END, or negative. */
+static int32_t look_at_empty(struct walk *walk, struct eb_error *err) {
+    const struct rd_node *answer;
+    int32_t status = rd_ask(&walk->admin->asker, walk->until_ms, (const char *[]){ "XINFO", "STREAM", walk->topic, NULL },
+                            &answer, err);
+
+    if (status == EB_OK && rd_is_error(answer) && rd_refusal(answer, "", NULL) == RD_NOGROUP)
+        return EB_END;
+    return status == EB_OK && rd_is_error(answer) ? rd_ask_refused(&walk->admin->asker, "topic", walk->topic, answer, err) : status;
+}
+
+/* Where the topic ends now. EB_OK, EB_END: it does not exist, or negative. */
 static int32_t find_end(struct walk *walk, struct eb_error *err) {
     const char *argv[] = { "XREVRANGE", walk->topic, "+", "-", "COUNT", "1", NULL };
     const struct rd_node *answer;
@@ -86,7 +98,7 @@ static int32_t find_end(struct walk *walk, struct eb_error *err) {
     if (answer->type != REDIS_REPLY_ARRAY)
         return no_answer(walk, err);
     if (answer->n == 0)
-        return EB_END;
+        return look_at_empty(walk, err);
     if (!rd_is_array(&answer->items[0], 1) || !rd_is_text(&answer->items[0].items[0]) ||
         !rd_id_parse(answer->items[0].items[0].text, &walk->end))
         return no_answer(walk, err);

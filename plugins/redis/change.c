@@ -9,6 +9,7 @@
 #include "consumer.h"
 #include "fault.h"
 #include "point.h"
+#include "refusal.h"
 
 static int32_t no_topic(const char *topic, struct eb_error *err) {
     return rd_error(err, EB_PERMANENT, 0, "there is no topic %s", topic);
@@ -26,45 +27,140 @@ static int32_t run(struct rd_admin *admin, int32_t timeout_ms, const char *what,
 /* ---- seek ---- */
 
 /* A group is moved by making it anew, or what is pending would come from behind its new place as well. ARGV: the
- * group, the id it goes on behind, how long a member may be silent, the pool. Answers 1; 0: there is no such topic;
- * or who is at work and for how long silent. */
+ * group, the id it goes on behind ("": only looks), how long a member may be silent, the pool. Answers 0: there is no such
+ * topic; who is at work and for how long silent; or the topic's last id, the group's ("": there is none) and that of its
+ * oldest pending entry ("": none). */
 static const char seek_script[] =
-    "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
-    "for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
-    "  if group[2] == ARGV[1] then\n"
-    "    for _, member in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do\n"
-    "      local info = {}\n"
-    "      for i = 1, #member, 2 do info[member[i]] = member[i + 1] end\n"
-    "      if info['name'] ~= ARGV[4] and info['idle'] < tonumber(ARGV[3]) then\n"
-    "        return {info['name'], info['idle']}\n"
+    "local function fields(list)\n"
+    "  local info = {}\n"
+    "  for i = 1, #list, 2 do info[list[i]] = list[i + 1] end\n"
+    "  return info\n"
+    "end\n"
+    "local last, at, pending = '0-0', '', ''\n"
+    "if redis.call('EXISTS', KEYS[1]) == 1 then\n"
+    "  last = fields(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']\n"
+    "  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
+    "    if group[2] == ARGV[1] then\n"
+    "      at = fields(group)['last-delivered-id']\n"
+    "      pending = redis.call('XPENDING', KEYS[1], ARGV[1])[2] or ''\n"
+    "      for _, member in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do\n"
+    "        local info = fields(member)\n"
+    "        if info['name'] ~= ARGV[4] and info['idle'] < tonumber(ARGV[3]) then\n"
+    "          return {info['name'], info['idle']}\n"
+    "        end\n"
     "      end\n"
     "    end\n"
-    "    redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])\n"
     "  end\n"
+    "elseif ARGV[2] == '' then\n"
+    "  return 0\n"
     "end\n"
-    "redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2])\n"
-    "return 1";
+    "if ARGV[2] ~= '' then\n"
+    "  if at ~= '' then redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1]) end\n"
+    "  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')\n"
+    "end\n"
+    "return {last, at, pending}";
 
-int32_t rd_admin_seek(void *self, const char *topic, const char *group, const struct eb_point *to, int32_t timeout_ms,
-                      struct eb_error *err) {
-    struct rd_admin *admin = self;
-    char start[RD_ID_ROOM], live[24];
-    const char *argv[] = { "EVAL", seek_script, "1", topic, group, start, live, rd_pool, NULL };
-    const struct rd_node *answer;
-    int32_t status = rd_point_check(to, err);
+/* A topic and a group as the script finds them. */
+struct seen {
+    bool topic, group;
+    struct rd_id last;                  /* of the topic */
+    struct rd_id next;                  /* the first that the group has not settled */
+};
 
-    if (status != EB_OK)
-        return status;
-    rd_point_start(to, start);
-    snprintf(live, sizeof live, "%" PRId64, admin->set->claim_after);
-    status = run(admin, timeout_ms, "moving a group of", topic, argv, &answer, err);
-    if (status != EB_OK)
-        return status;
+static int32_t take_seen(const struct rd_node *answer, const char *topic, const char *group, struct seen *seen,
+                         struct eb_error *err) {
+    struct rd_id oldest;
+
+    *seen = (struct seen){ .topic = !rd_is_integer(answer) };
+    if (!seen->topic)
+        return EB_OK;
     if (rd_is_array(answer, 2) && rd_is_text(&answer->items[0]) && rd_is_integer(&answer->items[1]))
         return rd_error(err, EB_PERMANENT, 0, "group %s of topic %s cannot be moved: its member %s was at work %" PRId64
                         " ms ago; stop it, and if it was killed wait for claim_after", group, topic,
                         answer->items[0].text, answer->items[1].number);
-    return rd_is_integer(answer) && answer->number == 1 ? EB_OK : no_topic(topic, err);
+    if (!rd_is_array(answer, 3) || !rd_is_text(&answer->items[0]) || !rd_is_text(&answer->items[1]) ||
+        !rd_is_text(&answer->items[2]) || !rd_id_parse(answer->items[0].text, &seen->last))
+        return rd_error(err, EB_RETRIABLE, 0, "moving a group of topic %s: unexpected reply to a script", topic);
+    seen->group = rd_id_parse(answer->items[1].text, &seen->next);
+    seen->next = rd_id_after(seen->next);
+    if (seen->group && rd_id_parse(answer->items[2].text, &oldest))
+        seen->next = oldest;
+    return EB_OK;
+}
+
+/* Looks (start ""), or looks and moves. */
+static int32_t run_seek(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *group, const char *start,
+                        struct seen *seen, struct eb_error *err) {
+    char live[24];
+    const char *argv[] = { "EVAL", seek_script, "1", topic, group, start, live, rd_pool, NULL };
+    const struct rd_node *answer;
+
+    snprintf(live, sizeof live, "%" PRId64, admin->set->claim_after);
+    int32_t status = run(admin, (int32_t)(until_ms - rd_ticks_ms()), "moving a group of", topic, argv, &answer, err);
+    return status == EB_OK ? take_seen(answer, topic, group, seen, err) : status;
+}
+
+static int32_t not_there(struct eb_error *err, const char *format, const char *topic, const char *group) {
+    char text[600];
+
+    snprintf(text, sizeof text, format, topic, group);
+    rd_error(err, EB_PERMANENT, 0, "%s", text);
+    if (err)
+        err->kind = EB_KIND_CONFIG;
+    return EB_GONE;
+}
+
+/* The id to go on behind. A time that is to come is the end; EB_END: the position is behind it. */
+static int32_t find_start(const struct seen *seen, const char *topic, const struct eb_point *to, struct rd_id *start,
+                          struct eb_error *err) {
+    char text[RD_ID_ROOM], end[RD_ID_ROOM];
+
+    rd_point_start(to, text);
+    if (to->kind == EB_LATEST || !rd_id_parse(text, start))
+        *start = seen->last;
+    if (rd_id_compare(*start, seen->last) <= 0)
+        return EB_OK;
+    if (to->kind == EB_POSITION) {
+        rd_id_print(rd_id_after(seen->last), end);
+        rd_error(err, EB_PERMANENT, 0, "position %.60s is behind the end of topic %s, which is %s", to->position.data, topic, end);
+        if (err)
+            err->kind = EB_KIND_CONFIG;
+        return EB_END;
+    }
+    *start = seen->last;
+    return EB_OK;
+}
+
+int32_t rd_admin_seek(void *self, const char *topic, const char *group, const struct eb_point *to, uint32_t flags,
+                      int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
+                      struct eb_error *err) {
+    int64_t until_ms = rd_ticks_ms() + timeout_ms;
+    char start[RD_ID_ROOM], before[RD_ID_ROOM], after[RD_ID_ROOM];
+    struct eb_seek_info info = { .size = sizeof info, .lane = "", .after = after };
+    struct seen seen;
+    struct rd_id behind;
+    int32_t status = rd_point_check(to, err);
+
+    if (status == EB_OK)
+        status = run_seek(self, until_ms, topic, group, "", &seen, err);
+    if (status == EB_OK && !seen.topic && !(flags & EB_MAKE))
+        return not_there(err, "topic %s does not exist", topic, NULL);
+    if (status == EB_OK && !seen.group && !(flags & EB_MAKE))
+        return not_there(err, "topic %s has no group %s", topic, group);
+    if (status == EB_OK)
+        status = find_start(&seen, topic, to, &behind, err);
+    if (status != EB_OK)
+        return status;
+    rd_id_print(behind, start);
+    rd_id_print(rd_id_after(behind), after);
+    if (!(flags & EB_DRY_RUN))
+        status = run_seek(self, until_ms, topic, group, start, &seen, err);
+    if (status != EB_OK)
+        return status;
+    rd_id_print(seen.next, before);
+    info.before = seen.group ? before : NULL;
+    each(arg, &info);
+    return EB_OK;
 }
 
 /* ---- trim ---- */
@@ -131,19 +227,44 @@ static const char create_script[] =
     "redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])\n"
     "return 1";
 
-int32_t rd_admin_create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
+static int32_t no_stream(const char *topic, struct eb_error *err) {
+    return rd_error(err, EB_PERMANENT, 0, "topic %s cannot be made: the key holds something that is no stream", topic);
+}
+
+/* An entry with an id that is none is refused as that only after everything else that the server could refuse it for. */
+static int32_t try_create(struct rd_admin *admin, const char *topic, int64_t until_ms, struct eb_error *err) {
+    const struct rd_node *answer;
+    char thing[300];
+    int32_t status;
+
+    snprintf(thing, sizeof thing, "making topic %s", topic);
+    status = rd_ask_for(&admin->asker, until_ms, thing, topic, (const char *[]){ "TYPE", topic, NULL }, &answer, err);
+    if (status != EB_OK)
+        return status;
+    if (rd_is_text(answer) && strcmp(answer->text, "none") != 0 && strcmp(answer->text, "stream") != 0)
+        return no_stream(topic, err);
+    status = rd_ask(&admin->asker, until_ms, (const char *[]){ "XADD", topic, "none", "type", "none", NULL }, &answer, err);
+    if (status != EB_OK || rd_refused_with(answer, "ERR"))
+        return status;
+    return rd_is_error(answer) ? rd_ask_refused(&admin->asker, thing, topic, answer, err) : EB_OK;
+}
+
+int32_t rd_admin_create(void *self, const char *topic, uint32_t lanes, uint32_t flags, int32_t timeout_ms,
+                        struct eb_error *err) {
     const struct rd_node *answer;
     int32_t status;
 
     if (lanes > 1)
         return rd_error(err, EB_PERMANENT, 0, "topic %s with %u partitions: a stream has one", topic, lanes);
+    if (flags & EB_DRY_RUN)
+        return try_create(self, topic, rd_ticks_ms() + timeout_ms, err);
     status = run(self, timeout_ms, "making", topic,
                  (const char *[]){ "EVAL", create_script, "1", topic, "eventbus-create", NULL }, &answer, err);
     if (status != EB_OK || (rd_is_integer(answer) && answer->number == 1))
         return status;
     if (!rd_is_integer(answer))
         return rd_error(err, EB_RETRIABLE, 0, "making topic %s: the answer of a script is none", topic);
-    return rd_error(err, EB_PERMANENT, 0, "topic %s cannot be made: the key holds something that is no stream", topic);
+    return no_stream(topic, err);
 }
 
 static const char remove_script[] =

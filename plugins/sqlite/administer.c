@@ -1,6 +1,9 @@
 /* plugins/sqlite/administer.c - the admin's deeds: groups are moved, topics made, trimmed and removed. */
 #include "administer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "admin.h"
 #include "clock.h"
 #include "fault.h"
@@ -39,7 +42,15 @@ static int32_t finish(struct sq_admin *a, int32_t status, struct eb_error *err) 
 
 /* ---- create ---- */
 
-int32_t sq_admin_create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
+/* A file that is there must be one that this user may write; one that is not is made by who sends. */
+static int32_t try_create(struct sq_admin *a, int64_t until_ms, struct eb_error *err) {
+    int32_t status = connect(a, false, until_ms, err);
+
+    return status == EB_EMPTY ? EB_OK : status;
+}
+
+int32_t sq_admin_create(void *self, const char *topic, uint32_t lanes, uint32_t flags, int32_t timeout_ms,
+                        struct eb_error *err) {
     struct sq_admin *a = self;
     int64_t until_ms = sq_ticks_ms() + timeout_ms, id;
     const char *unfit = sq_topic_unfit(sq_text(topic));
@@ -49,6 +60,8 @@ int32_t sq_admin_create(void *self, const char *topic, uint32_t lanes, int32_t t
     (void)lanes;                                        /* all topics have the same slots */
     if (unfit)
         return sq_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", unfit);
+    if (flags & EB_DRY_RUN)
+        return try_create(a, until_ms, err);
     status = connect(a, true, until_ms, err);
     if (status == EB_OK)
         status = sq_begin(&a->store, until_ms, err);
@@ -59,36 +72,96 @@ int32_t sq_admin_create(void *self, const char *topic, uint32_t lanes, int32_t t
 
 /* ---- seek ---- */
 
-/* Members at work lose what they have: their shares are gone, which they notice before anything else is settled. */
-static int32_t move_group(struct sq_admin *a, const char *topic, const char *group, const struct eb_point *to,
-                          struct eb_error *err) {
-    int64_t id, grp, cursor;
-    int32_t status = sq_topic_id(&a->store, topic, &id, err);
+/* What is asked, and what is told of it. */
+struct seek {
+    const char *topic, *group;
+    const struct eb_point *to;
+    uint32_t flags;
+    int64_t topic_id, group_id;         /* 0: not there */
+    int64_t before, after;              /* positions */
+};
 
-    if (status == EB_OK && id == 0)
-        return no_topic(a, topic, err);
-    if (status == EB_OK)
-        status = sq_point_cursor(&a->store, id, to, &cursor, err);
-    if (status == EB_OK)
-        status = sq_group_id(&a->store, id, group, &grp, err);
-    if (status != EB_OK)
-        return status;
-    return grp == 0 ? sq_group_make(&a->store, id, group, cursor, &grp, err) : sq_group_reset(&a->store, grp, cursor, err);
+static int32_t not_there(const struct seek *seek, struct eb_error *err) {
+    if (seek->topic_id == 0)
+        sq_error(err, EB_PERMANENT, 0, "topic %s does not exist", seek->topic);
+    else
+        sq_error(err, EB_PERMANENT, 0, "topic %s has no group %s", seek->topic, seek->group);
+    if (err)
+        err->kind = EB_KIND_CONFIG;
+    return EB_GONE;
 }
 
-int32_t sq_admin_seek(void *self, const char *topic, const char *group, const struct eb_point *to, int32_t timeout_ms,
-                      struct eb_error *err) {
-    struct sq_admin *a = self;
-    int64_t until_ms = sq_ticks_ms() + timeout_ms;
-    int32_t status = sq_point_check(to, err);
+/* Fills what is told. EB_GONE: topic or group is not there, and is not to be made; EB_END: a position behind the end. */
+static int32_t look(struct sq_admin *a, struct seek *seek, struct eb_error *err) {
+    struct sq_standing is;
+    int64_t cursor = 0;
+    int32_t status = sq_topic_id(&a->store, seek->topic, &seek->topic_id, err);
 
+    if (status == EB_OK && seek->topic_id != 0)
+        status = sq_group_id(&a->store, seek->topic_id, seek->group, &seek->group_id, err);
+    if (status == EB_OK && seek->group_id == 0 && !(seek->flags & EB_MAKE))
+        return not_there(seek, err);
     if (status == EB_OK)
-        status = connect(a, false, until_ms, err);
-    if (status == EB_EMPTY)
-        return no_topic(a, topic, err);
+        status = sq_point_reach(&a->store, seek->topic_id, seek->topic, seek->to, err);
+    if (status == EB_OK && seek->topic_id != 0)
+        status = sq_point_cursor(&a->store, seek->topic_id, seek->to, &cursor, err);
+    if (status == EB_OK && seek->group_id != 0)
+        status = sq_standing(&a->store, seek->topic_id, seek->group_id, &is, err);
+    seek->before = status == EB_OK && seek->group_id != 0 ? is.next : 0;
+    seek->after = cursor + 1;
+    return status;
+}
+
+/* Members at work lose what they have: their shares are gone, which they notice before anything else is settled. */
+static int32_t move_group(struct sq_admin *a, struct seek *seek, struct eb_error *err) {
+    bool made;
+    int32_t status = look(a, seek, err);
+
+    if (status == EB_OK && seek->topic_id == 0)
+        status = sq_topic_make(&a->store, seek->topic, &seek->topic_id, &made, err);
+    if (status != EB_OK)
+        return status;
+    return seek->group_id != 0 ? sq_group_reset(&a->store, seek->group_id, seek->after - 1, err)
+                               : sq_group_make(&a->store, seek->topic_id, seek->group, seek->after - 1, &seek->group_id, err);
+}
+
+static int32_t run_seek(struct sq_admin *a, struct seek *seek, int64_t until_ms, struct eb_error *err) {
+    bool dry = seek->flags & EB_DRY_RUN;
+    int32_t status = dry ? sq_store_connect(&a->store, until_ms - sq_ticks_ms(), err)
+                         : connect(a, seek->flags & EB_MAKE, until_ms, err);
+
+    seek->after = 1;
+    if (status == EB_EMPTY)             /* there is no file */
+        return seek->flags & EB_MAKE ? EB_OK : not_there(seek, err);
+    if (status == EB_OK && dry)
+        return look(a, seek, err);
     if (status == EB_OK)
         status = sq_begin(&a->store, until_ms, err);
-    return status == EB_OK ? finish(a, move_group(a, topic, group, to, err), err) : status;
+    if (status != EB_OK)
+        return status;
+    return finish(a, move_group(a, seek, err), err);
+}
+
+int32_t sq_admin_seek(void *self, const char *topic, const char *group, const struct eb_point *to, uint32_t flags,
+                      int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
+                      struct eb_error *err) {
+    struct seek seek = { .topic = topic, .group = group, .to = to, .flags = flags };
+    const char *unfit = sq_topic_unfit(sq_text(topic));
+    char before[24], after[24];
+    struct eb_seek_info info = { .size = sizeof info, .lane = "", .after = after };
+    int32_t status = sq_point_check(to, err);
+
+    if (status == EB_OK && unfit && (flags & EB_MAKE))
+        return sq_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", unfit);
+    if (status == EB_OK)
+        status = run_seek(self, &seek, sq_ticks_ms() + timeout_ms, err);
+    if (status != EB_OK)
+        return status;
+    snprintf(before, sizeof before, "%" PRId64, seek.before);
+    snprintf(after, sizeof after, "%" PRId64, seek.after);
+    info.before = seek.before > 0 ? before : NULL;
+    each(arg, &info);
+    return EB_OK;
 }
 
 /* ---- trim ---- */

@@ -54,6 +54,7 @@ struct sq_share {
     unsigned word;                      /* in the side file */
     int64_t topic, grp;                 /* 0: there is none yet */
     bool joined;                        /* we have a row in the share table */
+    bool absence_told;                  /* that there is no such topic */
     bool late;                          /* the topic came after we began: a new group starts at its beginning */
     bool dirty;                         /* the row does not say what we have here */
     bool unread;                        /* there may be messages past our cursors */

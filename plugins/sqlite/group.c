@@ -2,6 +2,7 @@
  * leaves it. */
 #include "consumer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,6 +106,24 @@ static int32_t find_topics(struct sq_consumer *c, size_t *found, struct eb_error
         *found += status == EB_OK && share->topic != 0;
     }
     return status;
+}
+
+static void tell(const struct sq_consumer *c, int32_t level, const char *format, const char *topic) {
+    char text[400];
+
+    snprintf(text, sizeof text, format, topic);
+    c->host->log(c->host, level, text);
+}
+
+/* Of a topic that was named and is not there: once, and once more when it is. Nobody makes it by waiting for it. */
+static void tell_absence(const struct sq_consumer *c, struct sq_share *share) {
+    bool absent = share->topic == 0;
+
+    if (absent && !share->absence_told)
+        tell(c, 4, c->sub->until_end ? "topic %s does not exist" : "topic %s does not exist; waiting for it", share->name);
+    else if (!absent && share->absence_told)
+        tell(c, 6, "topic %s is there now", share->name);
+    share->absence_told = absent;
 }
 
 /* ---- becoming a member ---- */
@@ -217,6 +236,8 @@ int32_t sq_join(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) {
     }
     if (status != EB_OK)
         return status;
+    for (size_t i = 0; i < c->n_shares; i++)
+        tell_absence(c, c->shares[i]);
     for (size_t i = 0; i < c->n_shares && !c->begun; i++)
         c->shares[i]->late = !c->shares[i]->joined;
     c->begun = true;

@@ -1,6 +1,8 @@
 /* plugins/sqlite/point.c - see point.h. */
 #include "point.h"
 
+#include <inttypes.h>
+
 #include "fault.h"
 
 /* A position is a number from 0; larger than any is as good as the largest. */
@@ -59,6 +61,24 @@ static int32_t search_time(struct sq_store *store, int64_t topic, const struct s
     }
     *cursor = low - 1;
     return EB_OK;
+}
+
+int32_t sq_point_reach(struct sq_store *store, int64_t topic, const char *name, const struct eb_point *point,
+                       struct eb_error *err) {
+    struct sq_extent extent = { .last = 0 };
+    int64_t seq = 0;
+    int32_t status = point->kind == EB_POSITION && topic != 0 ? sq_topic_extent(store, topic, &extent, err) : EB_OK;
+
+    if (status != EB_OK || point->kind != EB_POSITION)
+        return status;
+    parse(point->position, &seq);
+    if (seq <= extent.last + 1)
+        return EB_OK;
+    sq_error(err, EB_PERMANENT, 0, "position %.*s is behind the end of topic %s, which is %" PRId64,
+             (int)(point->position.len < 40 ? point->position.len : 40), point->position.data, name, extent.last + 1);
+    if (err)
+        err->kind = EB_KIND_CONFIG;
+    return EB_END;
 }
 
 int32_t sq_point_cursor(struct sq_store *store, int64_t topic, const struct eb_point *point, int64_t *cursor,

@@ -11,4 +11,8 @@ int32_t sq_point_check(const struct eb_point *, struct eb_error *);
  * no such topic, or negative. */
 int32_t sq_point_cursor(struct sq_store *, int64_t topic, const struct eb_point *, int64_t *cursor, struct eb_error *);
 
+/* EB_END, with the reason in err: the point is a position behind the end of the topic (0: of one that is to be made); its name
+ * is for the reason. */
+int32_t sq_point_reach(struct sq_store *, int64_t topic, const char *name, const struct eb_point *, struct eb_error *);
+
 #endif

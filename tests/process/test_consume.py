@@ -81,6 +81,77 @@ def a_topic_that_does_not_exist_is_a_warning(t):
     t.contains(done.err, "nowhere", "does not exist")
 
 
+def topics(t):
+    return sorted(row["topic"] for row in t.run("topics", "--json").json())
+
+
+@test
+def a_worker_waits_for_a_topic_and_makes_neither_it_nor_its_dead_letters(t):
+    send(t, 1, topic="other")
+    worker = t.start("consume", "-t", "nowhere", "-g", "g", "--from", "latest", "-n", "3")
+    worker.until("topic nowhere does not exist; waiting for it")
+    t.equal(topics(t), ["other"])
+    send(t, 3, topic="nowhere")
+    done = worker.wait(0)
+    t.equal(numbers(done.json()), [0, 1, 2], "from its beginning: all of it came since")
+    t.equal(done.err.count("does not exist"), 1)
+    t.contains(done.err, "topic nowhere is there now")
+    t.equal(topics(t), ["nowhere", "other"])
+
+
+@test
+def the_first_dead_letter_makes_its_topic(t):
+    send(t, 1)
+    t.run("consume", "-t", "a", "-g", "g", "--exit-at-end", "--exec", "exit 65", status=1)
+    t.equal(topics(t), ["a", "a.dlq"])
+
+
+@test
+def looking_takes_patterns(t):
+    for topic in ("log-a", "log-b", "other"):
+        send(t, 2, topic=topic)
+    t.run("consume", "-t", "log-a", "-g", "g", "--exit-at-end", "--exec", "exit 65", status=1)
+    got = t.run("consume", "-t", "log-*", "--exit-at-end").json()
+    t.equal([event["topic"] for event in got], ["log-a", "log-a", "log-b", "log-b"], "dead letters are left out")
+    done = t.run("consume", "-t", "none-*", "--exit-at-end")
+    t.contains(done.err, "no topic matches none-*")
+    looker = t.start("consume", "-t", "late-*", "-n", "1")
+    looker.until("no topic matches late-* yet; waiting for one")
+    send(t, 1, topic="late-a")
+    t.equal(len(looker.wait(0).json()), 1)
+
+
+@test
+def seek_tells_where_from_and_where_to(t):
+    send(t, 5)
+    t.run("consume", "-t", "a", "-g", "g", "-n", "4")
+    t.equal(t.run("seek", "-t", "a", "-g", "g", "--to", "2", "--dry-run").out, "topic a, group g: would be moved from 5 to 2\n")
+    t.equal(lag(t), 1, "nothing was moved")
+    t.equal(t.run("seek", "-t", "a", "-g", "g", "--to", "2").out, "topic a, group g: moved from 5 to 2\n")
+    t.equal(lag(t), 4)
+    t.equal(t.run("seek", "-t", "a", "-g", "g", "--to", "6").out, "topic a, group g: moved from 2 to 6\n")
+    behind = t.run("seek", "-t", "a", "-g", "g", "--to", "9999", status=2)
+    t.contains(behind.err, "position 9999 is behind the end of topic a, which is 6; nothing was moved")
+    t.equal(t.run("seek", "-t", "a", "-g", "g", "--to", "2999-01-01T00:00:00Z").out, "topic a, group g: moved from 6 to 6\n")
+    t.equal(t.run("seek", "-t", "a", "-g", "g", "--to", "0").out, "topic a, group g: moved from 6 to 1\n")
+
+
+@test
+def seek_makes_what_is_not_there_only_with_create(t):
+    send(t, 2)
+    for more in ((), ("--dry-run",)):
+        t.contains(t.run("seek", "-t", "a", "-g", "typo", "--to", "latest", *more, status=2).err, "topic a has no group typo",
+                   "--create")
+        t.contains(t.run("seek", "-t", "typo", "-g", "g", "--to", "latest", *more, status=2).err, "topic typo does not exist",
+                   "--create")
+    t.equal(t.run("seek", "-t", "typo", "-g", "g", "--to", "latest", "--create", "--dry-run").out,
+            "topic typo, group g: would be made at 1\n")
+    t.equal((topics(t), t.run("groups", "--json").json()), (["a"], []), "nothing was made")
+    t.equal(t.run("seek", "-t", "a", "-g", "new", "--to", "latest", "--create").out, "topic a, group new: made at 3\n")
+    t.equal(t.run("seek", "-t", "b", "-g", "new", "--to", "latest", "--create").out, "topic b, group new: made at 1\n")
+    t.equal((lag(t, "a", "new"), lag(t, "b", "new")), (0, 0))
+
+
 @test
 def a_worker_gets_what_comes_later(t):
     worker = t.start("consume", "-t", "a", "-g", "g", "-n", "3")

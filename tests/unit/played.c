@@ -297,11 +297,13 @@ static int32_t admin_open(const struct eb_host *host, const void *settings, void
     return troubled(&played.open_admin, err) ? played.open_admin.status : EB_OK;
 }
 
-static int32_t admin_create(void *self, const char *topic, uint32_t lanes, int32_t timeout_ms, struct eb_error *err) {
+static int32_t admin_create(void *self, const char *topic, uint32_t lanes, uint32_t flags, int32_t timeout_ms,
+                            struct eb_error *err) {
     (void)self, (void)topic, (void)lanes, (void)timeout_ms;
     if (troubled(&played.create, err))
         return played.create.status;
-    atomic_fetch_add(&played.created, 1);
+    if (!(flags & EB_DRY_RUN))
+        atomic_fetch_add(&played.created, 1);
     return EB_OK;
 }
 

@@ -5,7 +5,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
-from kafka_case import LOGIN, kafka_test, number, options, produce, start_worker, take_all  # noqa: E402
+from kafka_case import LOGIN, QUIET, kafka_test, number, options, produce, start_worker, take_all  # noqa: E402
 from harness import BUILD, TOP, main                        # noqa: E402
 
 EXPECTED = ["ada enrolled in course-v1:edX+DemoX+Demo_Course", "ada logged in", "grace logged in"]
@@ -66,6 +66,67 @@ def members_and_what_is_out_at_them(t, site):
     worker.kill9()
 
 
+def topics(t):
+    return sorted(row["topic"] for row in t.run("topics", "--json").json())
+
+
+@kafka_test(keys={"topic_refresh": "200ms"})
+def a_worker_waits_for_a_topic_and_makes_neither_it_nor_its_dead_letters(t, site):
+    for start in ("latest", "-1m"):
+        topic = "nowhere" + start.strip("-")
+        worker = start_worker(t, topic, site.group(topic), more=("--from", start, "-n", "3"))
+        worker.until(f"topic {site.full(topic)} does not exist; waiting for it")
+        t.equal([name for name in topics(t) if name.startswith(topic)], [])
+        site.kafka.create(site.full(topic), 1)
+        produce(t, topic, 0, 3)
+        done = worker.wait(0)
+        t.equal(sorted(number(event) for event in done.json()), [0, 1, 2], "from its beginning")
+        t.equal(done.err.count("does not exist"), 1)
+        t.contains(done.err, "is there now")
+        t.equal([name for name in topics(t) if name.startswith(topic)], [topic])
+    t.contains(t.run("consume", "-t", "nosuch", "-g", site.group(), "--exit-at-end").err, "nosuch does not exist")
+    t.equal([name for name in topics(t) if name.startswith("nosuch")], [])
+
+
+@kafka_test(keys={"topic_refresh": "200ms"})
+def a_pattern_takes_a_later_topic_from_its_beginning(t, site):
+    site.kafka.create(site.full("log-a"), 1)
+    produce(t, "log-a", 0, 1)
+    worker = start_worker(t, "log-*", site.group(), more=("--from", "latest", "-n", "4"))
+    t.until(lambda: sum(row["members"] for row in site.groups(site.group()).values()) > 0, what="a member")
+    produce(t, "log-a", 1, 2)
+    worker.until(lambda w: len(w.json()) == 1, what="what came since")
+    site.kafka.create(site.full("log-b"), 1)
+    produce(t, "log-b", 2, 5)
+    t.equal(sorted(number(event) for event in worker.wait(0).json()), [1, 2, 3, 4])
+
+
+@kafka_test()
+def seek_tells_where_from_and_where_to(t, site):
+    site.kafka.create(site.full("a"), 1)
+    produce(t, "a", 0, 5)
+    group = site.group()
+
+    def seek(to, *more, status=0, topic="a", group=group):
+        return t.run("seek", "-t", topic, "-g", group, "--to", to, *more, status=status)
+    for topic, name, why in (("nosuch", group, "nosuch does not exist"), ("a", "typo", "a has no group typo")):
+        for more in ((), ("--dry-run",)):
+            t.contains(seek("earliest", *more, topic=topic, group=name, status=2).err, why, "--create")
+    told = f"topic a, group {group}, partition 0: "
+    t.equal(seek("0:1", "--create", "--dry-run").out, told + "would be made at 0:1\n")
+    t.equal(t.run("groups", "-t", "a", "--json").json(), [], "groups")
+    t.equal(seek("0:1", "--create").out, told + "made at 0:1\n")
+    t.equal(seek("0:3", "--dry-run").out, told + "would be moved from 0:1 to 0:3\n")
+    t.equal(len(take_all(t, "a", group)), 4)
+    t.equal(seek("0:3").out, told + "moved from 0:5 to 0:3\n")
+    t.contains(seek("0:9999", status=2).err, "position 0:9999 is behind the end of topic", "which is 0:5")
+    t.equal(seek("2999-01-01T00:00:00Z").out, told + "moved from 0:3 to 0:5\n")
+    seek("0:0", "--create", "--dry-run", topic="fresh")
+    t.check("fresh" not in topics(t), "a dry run makes nothing")
+    seek("earliest", "--create", topic="fresh")
+    t.check("fresh" in topics(t), "the topic is made")
+
+
 @kafka_test()
 def a_stopped_group_is_moved(t, site):
     site.kafka.create(site.full("a"), 2)
@@ -103,7 +164,7 @@ def looking_without_a_group_leaves_no_trace(t, site):
 def a_topic_is_made_with_the_partitions_and_replicas_that_the_options_say(t, site):
     """A worker makes the topics of its dead letters; the others are the brokers' to make, or the operator's."""
     produce(t, "a", 0, 4)
-    take_all(t, "a", site.group())
+    t.run(*QUIET, "consume", "-t", "a", "-g", site.group(), "--exit-at-end", "--exec", "exit 65", status=1)
     rows = {row["topic"]: row["partitions"] for row in t.run("topics", "--json").json()}
     t.equal((rows["a"], rows["a.dlq"]), (1, 4), "partitions of what the broker made, and of what the worker did")
     t.matches(site.kafka.tool("topics", "--describe", "--topic", site.full("a.dlq")),

@@ -149,5 +149,50 @@ def at_its_end_a_topic_that_does_not_exist_has_nothing(t, redis):
     t.equal(redis.call("EXISTS", "nosuch"), 0)
 
 
+@redis_test()
+def dead_letters_have_no_stream_before_the_first_one(t, redis):
+    produce(t, "a", 0, 1)
+    worker = worker_in(t, "one", "--exec", "exit 65", "-n", "1")
+    worker.wait(1)
+    t.equal(redis.call("XLEN", "a.dlq"), 1)
+    redis.call("DEL", "a.dlq")
+    t.run("consume", "-t", "a", "-g", "g", "--exit-at-end")
+    t.equal(redis.call("EXISTS", "a.dlq"), 0, "a worker that has none makes none")
+
+
+@redis_test()
+def seek_tells_where_from_and_where_to(t, redis):
+    at = [receipt["position"] for receipt in produce(t, "a", 0, 5)]
+    following = at[4].split("-")[0] + "-" + str(int(at[4].split("-")[1]) + 1)
+    def seek(to, *more, status=0, topic="a", group="g"):
+        return t.run("seek", "-t", topic, "-g", group, "--to", to, *more, status=status)
+    for topic, group, why in (("nosuch", "g", "topic nosuch does not exist"), ("a", "typo", "topic a has no group typo")):
+        for more in ((), ("--dry-run",)):
+            t.contains(seek("earliest", *more, topic=topic, group=group, status=2).err, why, "--create")
+    t.equal((redis.call("EXISTS", "nosuch"), redis.call("XINFO", "GROUPS", "a")), (0, []), "nothing was made")
+    t.equal(seek(at[1], "--create", "--dry-run").out, f"topic a, group g: would be made at {at[1]}\n")
+    t.equal(redis.call("XINFO", "GROUPS", "a"), [])
+    t.equal(seek(at[1], "--create").out, f"topic a, group g: made at {at[1]}\n")
+    t.equal(seek(at[3], "--dry-run").out, f"topic a, group g: would be moved from {at[1]} to {at[3]}\n")
+    t.equal(len(t.run("consume", "-t", "a", "-g", "g", "--exit-at-end").json()), 4)
+    t.equal(seek(at[3]).out, f"topic a, group g: moved from {following} to {at[3]}\n")
+    t.contains(seek("99999999999999-0", status=2).err, "is behind the end of topic a, which is " + following)
+    t.equal(seek("2999-01-01T00:00:00Z").out, f"topic a, group g: moved from {at[3]} to {following}\n")
+    t.equal(seek("latest").out, f"topic a, group g: moved from {following} to {following}\n")
+    produce(t, "a", 5, 6)
+    t.equal(len(t.run("consume", "-t", "a", "-g", "g", "--exit-at-end").json()), 1)
+    t.contains(seek("earliest", "--create", topic="fresh").out, "topic fresh, group g: made at ")
+    t.equal(redis.call("EXISTS", "fresh"), 1)
+
+
+@redis_test()
+def looking_at_nothing_says_so(t, redis):
+    t.contains(t.run("consume", "-t", "nosuch", "--exit-at-end").err, "topic nosuch does not exist")
+    redis.call("XGROUP", "CREATE", "empty", "g", "0", "MKSTREAM")
+    t.equal(t.run("consume", "-t", "empty", "--exit-at-end").err, "")
+    t.contains(t.run("groups", "-t", "nosuch").err, "topic nosuch does not exist")
+    t.contains(t.run("groups", "-t", "empty", "-g", "h").err, "topic empty has no group h")
+
+
 if __name__ == "__main__":
     main()

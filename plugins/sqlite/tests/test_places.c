@@ -138,6 +138,11 @@ static void browse_by_place_and_time(void) {
     kit_close_producer(p, 1000);
 }
 
+static int32_t moved(void *arg, const struct eb_seek_info *info) {
+    (void)arg, (void)info;
+    return 0;
+}
+
 static void looking_makes_no_file(void) {
     const char *path = kit_file("none/bus.db");
     struct admin *a = open_admin(path);
@@ -147,9 +152,12 @@ static void looking_makes_no_file(void) {
     kit_check(kit_admin_ops()->browse(a->self, "t", &all, 0, see, &seen, &a->err) == EB_END, "browse found something");
     kit_check(kit_group(path, NULL, NULL).rows == 0, "groups found something");
     kit_check(kit_admin_ops()->remove(a->self, "t", NULL, 100, &a->err) == EB_GONE, "remove found something");
-    kit_check(kit_admin_ops()->seek(a->self, "t", "g", &all, 100, &a->err) == EB_PERMANENT, "seek found something");
+    kit_check(kit_admin_ops()->seek(a->self, "t", "g", &all, 0, 100, moved, NULL, &a->err) == EB_GONE, "seek found something");
+    kit_check(kit_admin_ops()->seek(a->self, "t", "g", &all, EB_MAKE | EB_DRY_RUN, 100, moved, NULL, &a->err) == EB_OK,
+              "seek as if: %s", a->err.text);
+    kit_check(kit_admin_ops()->create(a->self, "t", 0, EB_DRY_RUN, 1000, &a->err) == EB_OK, "create as if: %s", a->err.text);
     kit_check(fopen(path, "r") == NULL, "a file was made");
-    kit_check(kit_admin_ops()->create(a->self, "t", 0, 1000, &a->err) == EB_OK, "create: %s", a->err.text);
+    kit_check(kit_admin_ops()->create(a->self, "t", 0, 0, 1000, &a->err) == EB_OK, "create: %s", a->err.text);
     kit_check(kit_admin_ops()->browse(a->self, "t", &all, 0, see, &seen, &a->err) == EB_OK, "the topic was not made");
     close_admin(a);
 }
@@ -235,7 +243,7 @@ static void groups_tell_how_far_they_are(void) {
 
 static void seek(const char *path, struct eb_point to) {
     struct admin *a = open_admin(path);
-    int32_t status = kit_admin_ops()->seek(a->self, "t", "g", &to, 1000, &a->err);
+    int32_t status = kit_admin_ops()->seek(a->self, "t", "g", &to, EB_MAKE, 1000, moved, NULL, &a->err);
 
     kit_check(status == EB_OK, "seek answered %d: %s", status, a->err.text);
     close_admin(a);

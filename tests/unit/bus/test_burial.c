@@ -24,6 +24,18 @@ Test(burial, dead_letters_need_a_broker_that_can_send_and_a_topic_that_can_be) {
     close_all();
 }
 
+Test(burial, the_start_makes_no_topic_and_the_first_dead_letter_does) {
+    events(3, "k");
+    receiver.fails[1] = receiver.fails[2] = 1;
+    receiver.with = EB_PERMANENT;
+    open_on("able", TASK);
+    cr_assert_eq(played.created, 0, "it was only asked for");
+    run();
+    cr_assert_eq(played.created, 1, "once for both");
+    cr_assert_eq(played.n_sent, 2);
+    close_all();
+}
+
 Test(burial, a_broker_for_dead_letters_that_is_away_is_no_reason_not_to_start) {
     events(1, "k");
     played.create = (struct trouble){EB_RETRIABLE, 1};

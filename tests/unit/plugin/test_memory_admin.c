@@ -101,9 +101,9 @@ Test(memory_admin, topics_are_told_in_name_order_with_what_they_hold) {
     struct kit *from = abc();
     void *self = admin_open();
 
-    cr_assert_eq(admin->create(self, "empty", 0, 0, NULL), EB_OK);
-    cr_assert_eq(admin->create(self, "empty", 1, 0, NULL), EB_OK, "it is there already");
-    cr_assert_eq(admin->create(self, "wide", 8, 0, NULL), EB_PERMANENT);
+    cr_assert_eq(admin->create(self, "empty", 0, 0, 0, NULL), EB_OK);
+    cr_assert_eq(admin->create(self, "empty", 1, 0, 0, NULL), EB_OK, "it is there already");
+    cr_assert_eq(admin->create(self, "wide", 8, 0, 0, NULL), EB_PERMANENT);
     cr_assert_eq(admin->topics(self, 0, tell_topic, &told, NULL), EB_OK);
     cr_assert_str_eq(told.all, "empty logins");
     cr_assert_eq(told.topic.messages, 3);
@@ -136,17 +136,46 @@ Test(memory_admin, groups_tell_position_lag_and_members) {
     sender_close(from);
 }
 
-Test(memory_admin, seek_moves_a_group_and_makes_it_if_need_be) {
+/* How a group was moved. */
+struct moved {
+    char text[60];
+    unsigned n;
+};
+
+static int32_t tell_seek(void *arg, const struct eb_seek_info *info) {
+    struct moved *moved = arg;
+
+    snprintf(moved->text, sizeof moved->text, "%s>%s", info->before ? info->before : "-", info->after);
+    moved->n++;
+    return 0;
+}
+
+Test(memory_admin, seek_moves_a_group_and_makes_it_only_when_told) {
+    struct moved moved = {0};
+    struct eb_error err;
     struct eb_point second = point(EB_POSITION, "2");
     struct eb_subscription to = subscription_to(logins, "g");
     struct kit *from = abc(), *member;
 
-    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, 0, NULL), EB_OK);
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, 0, 0, tell_seek, &moved, &err), EB_GONE);
+    cr_assert_str_eq(err.text, "topic logins has no group g");
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, EB_MAKE | EB_DRY_RUN, 0, tell_seek, &moved, NULL), EB_OK);
+    cr_assert_str_eq(moved.text, "->2");
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, 0, 0, tell_seek, &moved, &err), EB_GONE, "it was not made");
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, EB_MAKE, 0, tell_seek, &moved, NULL), EB_OK);
+    cr_assert_str_eq(moved.text, "->2");
     member = receiver(&to);
     cr_assert_str_eq(come(member, 10, 0), "b c");
     ack_all(member);
-    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, 0, NULL), EB_OK);
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, EB_DRY_RUN, 0, tell_seek, &moved, NULL), EB_OK);
+    cr_assert_str_eq(moved.text, "4>2");
+    cr_assert_str_eq(come(member, 10, 0), "", "nothing was moved");
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, 0, 0, tell_seek, &moved, NULL), EB_OK);
     cr_assert_str_eq(come(member, 10, 0), "b c");
+    struct eb_point behind = point(EB_POSITION, "9999");
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &behind, 0, 0, tell_seek, &moved, &err), EB_END);
+    cr_assert_str_eq(err.text, "position 9999 is behind the end of topic logins, which is 4");
+    cr_assert_eq(moved.n, 4, "the place was told with each that was one");
     receiver_close(member);
     sender_close(from);
 }
@@ -155,10 +184,11 @@ Test(memory_admin, what_is_out_of_a_group_that_was_moved_is_gone_and_comes_again
     struct eb_point earliest = point(EB_EARLIEST, NULL);
     struct eb_subscription to = subscription_to(logins, "g");
     struct kit *from = abc(), *member = receiver(&to);
+    struct moved moved = {0};
 
     receive(member, 2, 0);
     uint64_t held[] = { member->got[0].token, member->got[1].token };
-    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &earliest, 0, NULL), EB_OK);
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &earliest, 0, 0, tell_seek, &moved, NULL), EB_OK);
     cr_assert_str_eq(come(member, 10, 0), "a b c");
     cr_assert_eq(settle(member, held[0], EB_ACK, 0), EB_GONE);
     cr_assert_eq(settle(member, held[1], EB_RETRY, 0), EB_GONE);
@@ -170,10 +200,16 @@ Test(memory_admin, what_is_out_of_a_group_that_was_moved_is_gone_and_comes_again
 
 Test(memory_admin, seeking_in_no_topic_says_so) {
     struct eb_point earliest = point(EB_EARLIEST, NULL);
+    struct told told = {0};
+    struct moved moved = {0};
     struct eb_error err;
 
-    cr_assert_eq(admin->seek(admin_open(), "nowhere", "g", &earliest, 0, &err), EB_PERMANENT);
-    cr_assert_str_eq(err.text, "there is no topic nowhere in memory broker default");
+    cr_assert_eq(admin->seek(admin_open(), "nowhere", "g", &earliest, 0, 0, tell_seek, &moved, &err), EB_GONE);
+    cr_assert_str_eq(err.text, "topic nowhere does not exist");
+    cr_assert_eq(admin->seek(admin_open(), "nowhere", "g", &earliest, EB_MAKE | EB_DRY_RUN, 0, tell_seek, &moved, NULL), EB_OK);
+    cr_assert_eq(admin->create(admin_open(), "nowhere", 0, EB_DRY_RUN, 0, NULL), EB_OK);
+    cr_assert_eq(admin->topics(admin_open(), 0, tell_topic, &told, NULL), EB_OK);
+    cr_assert_eq(told.n, 0, "nothing was made");
 }
 
 Test(memory_admin, trim_spares_what_is_not_settled_unless_told) {
