@@ -43,6 +43,10 @@ static void keep(char *to, size_t room, struct eb_text from) {
     snprintf(to, room, "%.*s", (int)from.len, from.data ? from.data : "");
 }
 
+static void kit_log(const struct eb_host *host, int32_t level, const char *text) {
+    (void)host, (void)level, (void)text;
+}
+
 static void kit_link(const struct eb_host *host, int32_t up, const struct eb_error *why) {
     (void)why;
     ((struct kit *)host->core)->links += up ? 1 : -100;
@@ -102,7 +106,7 @@ struct kit *kit_new(void) {
     cr_assert(kit);
     kit->takes = SIZE_MAX;
     kit->host = (struct eb_host){ .size = sizeof kit->host, .core = kit, .instance = "main", .service = "test",
-                                  .link = kit_link, .delivered = kit_delivered, .received = kit_received,
+                                  .log = kit_log, .link = kit_link, .delivered = kit_delivered, .received = kit_received,
                                   .settled = kit_settled, .matches = kit_matches };
     return kit;
 }
