@@ -55,6 +55,7 @@ struct ebi_consume_settings {
     const char *const *topic;           /* one or more; NULL when not given */
     const char *group;                  /* and these: NULL when not given */
     const char *exec, *webhook;
+    int64_t webhook_proxy;              /* 0 environment, 1 none */
     const char *key_field;
     int64_t concurrency;
     int64_t order;                      /* enum ebi_order_choice */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <eventbus/event.h>
+#include "consume/detail.h"
 
 /* Whose fault a failed run is. */
 enum ebi_cause {
@@ -22,6 +23,7 @@ struct ebi_run {
     struct eb_error error;              /* unless EB_OK or EB_GONE */
     int64_t wait_ms;                    /* the receiver's own wish for the wait before a retry; 0: none */
     char receiver[64];                  /* which one */
+    char detail[EBI_DETAIL_ROOM];       /* of a failure, in the receiver's own words: see detail.h; "" for none */
 };
 
 /* Tells runs at work to end at once. One for a worker; any thread. */
@@ -55,11 +57,13 @@ struct ebi_exec_settings {
 };
 struct ebi_outside *ebi_exec_make(const void *settings, struct ebi_cancel *, struct eb_error *);
 
-/* POST of the event as application/cloudevents+json: 2xx succeeds; 408, 425, 429, 5xx and network errors are retriable,
- * with Retry-After up to retry_max_ms; others are permanent. Redirects are not followed. */
+/* POST of the event as application/cloudevents+json. The status line of the answer decides: 2xx succeeds; 408, 425, 429 and
+ * 5xx are retriable, with Retry-After up to retry_max_ms; others are permanent. No such line is retriable, whatever the
+ * reason. Redirects are not followed. Of what follows the status line little is read, and it is not waited for. */
 struct ebi_webhook_settings {
     const char *url;
     int64_t timeout_ms, retry_max_ms;
+    bool proxies;                       /* by http_proxy and its like; never for this machine's own addresses */
 };
 struct ebi_outside *ebi_webhook_make(const void *settings, struct ebi_cancel *, struct eb_error *);
 

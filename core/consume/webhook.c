@@ -1,24 +1,47 @@
-/* core/consume/webhook.c - a web address as receiver, on libcurl: see outside.h. */
+/* core/consume/webhook.c - a web address as receiver, on libcurl: see outside.h.
+ *
+ * The status line of the answer decides. What follows it is read for a moment, so that the connection can be used again and
+ * a failure has its reason, but neither awaited nor believed: it may break off, never end or have any size. */
 #include "consume/outside.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
 #include <curl/curl.h>
 #include <eventbus/version.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "signal/event.h"
+
+enum {
+    REST_MS = 250,                      /* so long the rest of an answer is read when its status is known */
+    MOST_BODY = 1 << 16,                /* and so much of it */
+    MOST_HEADERS = 1 << 18              /* bytes of headers; more end the request */
+};
 
 struct webhook {
     struct ebi_outside outside;
     struct ebi_webhook_settings settings;
     struct ebi_cancel *cancel;
-    CURL *curl;                         /* keeps its connection from run to run */
+    CURLM *multi;                       /* keeps the connection from run to run */
+    CURL *curl;
     struct curl_slist *headers;
     struct ebi_bytes json;
+    size_t header_bytes, body_bytes;    /* of the answer at hand */
+    struct ebi_detail detail;
+};
+
+/* How a request ended. */
+struct ending {
+    long status;                        /* that of the answer, from 200 on; 0: there is none */
+    CURLcode code;                      /* what kept it from an answer */
+    bool cancelled;
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -27,80 +50,193 @@ static void start_curl(void) {
     curl_global_init(CURL_GLOBAL_DEFAULT);              /* a failure shows in curl_easy_init */
 }
 
-/* What the other side says is of no use to us, and of no bound: its first bytes are enough to keep the connection. */
-static size_t ignore(char *data, size_t size, size_t n, void *arg) {
-    size_t *seen = arg;
+/* ---- What curl calls ---- */
+
+static size_t take_body(char *data, size_t size, size_t n, void *arg) {
+    struct webhook *hook = arg;
+
+    ebi_detail_add(&hook->detail, data, size * n);
+    hook->body_bytes += size * n;
+    return hook->body_bytes > MOST_BODY ? 0 : size * n;
+}
+
+static size_t take_header(char *data, size_t size, size_t n, void *arg) {
+    struct webhook *hook = arg;
 
     (void)data;
-    *seen += size * n;
-    return *seen > 1 << 20 ? 0 : size * n;
+    hook->header_bytes += size * n;
+    return hook->header_bytes > MOST_HEADERS ? 0 : size * n;
 }
 
-static int cancelled(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
-    struct ebi_cancel *cancel = arg;
-
-    (void)a, (void)b, (void)c, (void)d;
-    return atomic_load(&cancel->now);
+/* A program that a receiver starts inherits no connection. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
+    (void)arg, (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-static bool may_pass(long code) {
-    return code == 408 || code == 425 || code == 429 || code >= 500;
+/* ---- Judging ---- */
+
+static bool may_pass(long status) {
+    return status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
-static void judge_answer(const struct webhook *hook, struct ebi_run *out) {
-    long code = 0;
+static void judge_status(struct webhook *hook, long status, struct ebi_run *out) {
     curl_off_t after = 0;
 
-    curl_easy_getinfo(hook->curl, CURLINFO_RESPONSE_CODE, &code);
-    if (code >= 200 && code < 300) {
+    if (status < 300) {
         out->status = EB_OK;
         return;
     }
-    out->status = ebi_error(&out->error, may_pass(code) ? EB_RETRIABLE : EB_PERMANENT, EB_KIND_NONE,
-                            "HTTP status %ld%s", code, code >= 300 && code < 400 ? "; redirects are not followed" : "");
+    out->status = ebi_error(&out->error, may_pass(status) ? EB_RETRIABLE : EB_PERMANENT, EB_KIND_NONE, "HTTP status %ld%s",
+                            status, status < 400 ? "; redirects are not followed" : "");
+    ebi_detail_line(&hook->detail, out->detail);
     if (out->status == EB_RETRIABLE && curl_easy_getinfo(hook->curl, CURLINFO_RETRY_AFTER, &after) == CURLE_OK &&
         after > 0)
         out->wait_ms = after > hook->settings.retry_max_ms / 1000 ? hook->settings.retry_max_ms : after * 1000;
 }
 
-static void judge(const struct webhook *hook, CURLcode code, size_t seen, const char *detail, struct ebi_run *out) {
-    if (code == CURLE_ABORTED_BY_CALLBACK && atomic_load(&hook->cancel->now))
-        out->status = EB_GONE;
-    else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && seen > 0))
-        judge_answer(hook, out);
-    else if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
-        out->status = ebi_error(&out->error, EB_PERMANENT, EB_KIND_CONFIG, "not a web address: %s",
-                                curl_easy_strerror(code));
+/* There was no answer: that may pass, whatever it is. The address itself was looked at before. */
+static void judge_silence(const struct webhook *hook, CURLcode code, const char *detail, struct ebi_run *out) {
+    const char *why = *detail ? detail : curl_easy_strerror(code);
+
+    if (code == CURLE_OUT_OF_MEMORY)
+        out->cause = EBI_OWN_TROUBLE;
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        out->status = ebi_error(&out->error, EB_RETRIABLE, EB_KIND_NONE, "no answer in %lld ms (receiver_timeout)",
+                                (long long)hook->settings.timeout_ms);
+    else if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
+        out->status = ebi_error(&out->error, EB_RETRIABLE, EB_KIND_NONE, "what answers there does not speak HTTP: %s", why);
     else
-        out->status = ebi_error(&out->error, EB_RETRIABLE, EB_KIND_NONE, "%s", *detail ? detail : curl_easy_strerror(code));
+        out->status = ebi_error(&out->error, EB_RETRIABLE, EB_KIND_NONE, "%s", why);
+}
+
+/* ---- One request ---- */
+
+/* True when curl is done with the request. */
+static bool is_done(const struct webhook *hook, CURLcode *code) {
+    const CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(hook->multi, &left)))
+        if (message->msg == CURLMSG_DONE) {
+            *code = message->data.result;
+            return true;
+        }
+    return false;
+}
+
+static struct ending perform(const struct webhook *hook) {
+    struct curl_waitfd cancel = {.fd = hook->cancel->fd, .events = CURL_WAIT_POLLIN};
+    int64_t by_ms = ebi_ticks_ms() + hook->settings.timeout_ms;
+    struct ending ending = {.code = CURLE_OPERATION_TIMEDOUT};
+
+    for (;;) {
+        int running;
+        long status = 0;
+
+        if (curl_multi_perform(hook->multi, &running) != CURLM_OK) {
+            ending.code = CURLE_OUT_OF_MEMORY;
+            return ending;
+        }
+        curl_easy_getinfo(hook->curl, CURLINFO_RESPONSE_CODE, &status);
+        if (status >= 200 && !ending.status) {          /* those below are followed by another one */
+            int64_t rest_ms = ebi_ticks_ms() + REST_MS;
+
+            ending.status = status;
+            by_ms = rest_ms < by_ms ? rest_ms : by_ms;
+        }
+        if (is_done(hook, &ending.code))
+            return ending;
+        ending.cancelled = atomic_load(&hook->cancel->now);
+        int64_t left = by_ms - ebi_ticks_ms();
+        if (left <= 0 || ending.cancelled)
+            return ending;
+        curl_multi_poll(hook->multi, &cancel, 1, left > 60000 ? 60000 : (int)left, NULL);
+    }
 }
 
 static void run(struct ebi_outside *outside, const struct eb_event *event, struct ebi_run *out) {
     struct webhook *hook = (struct webhook *)outside;
     char detail[CURL_ERROR_SIZE] = "";
-    size_t seen = 0;
 
     snprintf(out->receiver, sizeof out->receiver, "webhook");
     ebi_bytes_clear(&hook->json);
+    hook->header_bytes = hook->body_bytes = hook->detail.len = 0;
     out->status = ebi_event_to_cloudevent(event, &hook->json, &out->error);
     if (out->status != EB_OK)
         return;
     curl_easy_setopt(hook->curl, CURLOPT_POSTFIELDS, hook->json.data);
     curl_easy_setopt(hook->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)hook->json.len);
-    curl_easy_setopt(hook->curl, CURLOPT_WRITEDATA, &seen);
     curl_easy_setopt(hook->curl, CURLOPT_ERRORBUFFER, detail);
-    CURLcode code = curl_easy_perform(hook->curl);
+    struct ending ending = {.code = CURLE_OUT_OF_MEMORY};
+    if (curl_multi_add_handle(hook->multi, hook->curl) == CURLM_OK) {
+        ending = perform(hook);
+        curl_multi_remove_handle(hook->multi, hook->curl);      /* a connection that is not done with is closed */
+    }
     curl_easy_setopt(hook->curl, CURLOPT_ERRORBUFFER, NULL);
-    judge(hook, code, seen, detail, out);
+    if (ending.status)
+        judge_status(hook, ending.status, out);
+    else if (ending.cancelled)
+        out->status = EB_GONE;
+    else
+        judge_silence(hook, ending.code, detail, out);
 }
+
+/* ---- Making one ---- */
 
 static void webhook_free(struct ebi_outside *outside) {
     struct webhook *hook = (struct webhook *)outside;
 
     curl_easy_cleanup(hook->curl);
+    curl_multi_cleanup(hook->multi);
     curl_slist_free_all(hook->headers);
     ebi_bytes_free(&hook->json);
     free(hook);
+}
+
+static bool is_loopback_name(const char *name) {
+    static const char local[] = "localhost";
+    size_t len = strlen(name), n = sizeof local - 1;
+
+    if (len > 0 && name[len - 1] == '.')
+        len--;
+    return len >= n && strncasecmp(name + len - n, local, n) == 0 && (len == n || name[len - n - 1] == '.');
+}
+
+static bool is_loopback_address(const char *text) {
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    if (inet_pton(AF_INET6, text, &v6) == 1) {
+        if (!IN6_IS_ADDR_V4MAPPED(&v6))
+            return IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6);
+        memcpy(&v4, v6.s6_addr + 12, sizeof v4);
+    } else if (!inet_aton(text, &v4)) {
+        return false;
+    }
+    return ntohl(v4.s_addr) >> 24 == 127 || v4.s_addr == htonl(INADDR_ANY);
+}
+
+/* Whether the address is one of this machine's own, which no proxy can reach for it. */
+static bool is_on_this_machine(const char *url) {
+    CURLU *parts = curl_url();
+    char *host = NULL;
+    bool own = false;
+
+    if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+        size_t len = strlen(host);
+
+        if (*host == '[' && host[len - 1] == ']') {
+            host[len - 1] = '\0';
+            own = is_loopback_address(host + 1);
+        } else {
+            own = is_loopback_name(host) || is_loopback_address(host);
+        }
+    }
+    curl_free(host);
+    curl_url_cleanup(parts);
+    return own;
 }
 
 static bool set_up(struct webhook *hook) {
@@ -109,8 +245,9 @@ static bool set_up(struct webhook *hook) {
     hook->headers = headers;
     if (headers && (headers = curl_slist_append(headers, "Expect:")))
         hook->headers = headers;
+    hook->multi = curl_multi_init();
     hook->curl = curl_easy_init();
-    if (!headers || !hook->curl)
+    if (!headers || !hook->curl || !hook->multi)
         return false;
     curl_easy_setopt(hook->curl, CURLOPT_URL, hook->settings.url);
     curl_easy_setopt(hook->curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -119,11 +256,14 @@ static bool set_up(struct webhook *hook) {
     curl_easy_setopt(hook->curl, CURLOPT_USERAGENT, "eventbus/" EB_VERSION);
     curl_easy_setopt(hook->curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(hook->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(hook->curl, CURLOPT_TIMEOUT_MS, (long)hook->settings.timeout_ms);
-    curl_easy_setopt(hook->curl, CURLOPT_WRITEFUNCTION, ignore);
-    curl_easy_setopt(hook->curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(hook->curl, CURLOPT_XFERINFOFUNCTION, cancelled);
-    curl_easy_setopt(hook->curl, CURLOPT_XFERINFODATA, hook->cancel);
+    curl_easy_setopt(hook->curl, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(hook->curl, CURLOPT_WRITEDATA, hook);
+    curl_easy_setopt(hook->curl, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(hook->curl, CURLOPT_HEADERDATA, hook);
+    curl_easy_setopt(hook->curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(hook->curl, CURLOPT_QUICK_EXIT, 1L);       /* a name server that hangs is not waited for */
+    if (!hook->settings.proxies || is_on_this_machine(hook->settings.url))
+        curl_easy_setopt(hook->curl, CURLOPT_PROXY, "");        /* none, whatever the environment says */
     return true;
 }
 

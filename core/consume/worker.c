@@ -36,7 +36,7 @@ static void work_on(struct ebi_hand *hand, struct ebi_taken *taken) {
         run.status = EB_OK;             /* the rest is filled with a failure */
         run.cause = EBI_RECEIVERS_FAULT;
         run.wait_ms = 0;
-        run.receiver[0] = '\0';
+        run.receiver[0] = run.detail[0] = '\0';
         enum ebi_outcome outcome = ebi_process(hand, taken, &run);
         pthread_mutex_lock(&consumer->lock);
         bury = ebi_judge(consumer, taken, outcome, &run);
@@ -600,7 +600,8 @@ static void choose_outside(struct eb_consumer *consumer, const struct ebi_worker
 
     consumer->supervisor.command = command;
     consumer->exec = (struct ebi_exec_settings){command, &consumer->supervisor, settings->receiver_timeout};
-    consumer->webhook = (struct ebi_webhook_settings){url, settings->receiver_timeout, settings->retry_max};
+    consumer->webhook = (struct ebi_webhook_settings){url, settings->receiver_timeout, settings->retry_max,
+                                                      settings->webhook_proxy == 0};
     if (command)
         consumer->outside = (struct ebi_outside_kind){ebi_exec_make, &consumer->exec};
     else if (url)

@@ -1,5 +1,6 @@
 /* tests/unit/bus/test_outside.c - commands and web addresses as receivers, in trouble. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "../memory.h"
 #include "working.h"
@@ -150,7 +152,8 @@ Test(outside, a_command_whose_supervisor_died_has_not_succeeded) {
 /* A server that answers each request in a connection of its own: with one answer after the other, and the last again. */
 static const char *const *answers;
 static atomic_int asked;
-static int server;
+static atomic_size_t filled;            /* bytes of a body of 1 GiB that were taken */
+static int server, port;
 
 static void *serve(void *arg) {
     static const char filling[1 << 16];
@@ -169,14 +172,20 @@ static void *serve(void *arg) {
             recv(client, request, sizeof request, 0);
             continue;
         }
-        send(client, answer, strlen(answer), MSG_NOSIGNAL);
-        if (strstr(answer, "Content-Length: 4194304"))
-            for (int i = 0; i < 64 && send(client, filling, sizeof filling, MSG_NOSIGNAL) > 0; i++)
-                continue;
+        bool stays = *answer == '~';    /* the connection stays open, whatever the answer says of its end */
+        send(client, answer + stays, strlen(answer + stays), MSG_NOSIGNAL);
+        if (strstr(answer, "Content-Length: 1073741824"))
+            for (ssize_t n = 1; n > 0 && filled < 1 << 30; filled += n > 0 ? (size_t)n : 0)
+                n = send(client, filling, sizeof filling, MSG_NOSIGNAL);
+        if (stays)
+            client = open("/dev/null", O_RDONLY);
         shutdown(client, SHUT_WR);
     }
     return NULL;
 }
+
+static const char *host = "127.0.0.1";
+static int proxied;                     /* http_proxy names the server (1), or a port where nobody is (2) */
 
 /* Opens a worker on a server that says that; `more` are settings. */
 static void open_on_server(const char *const *says, const char *more) {
@@ -192,7 +201,14 @@ static void open_on_server(const char *const *says, const char *more) {
     cr_assert_eq(getsockname(server, (struct sockaddr *)&address, &len), 0);
     cr_assert_eq(pthread_create(&thread, NULL, serve, NULL), 0);
     cr_assert_eq(pthread_detach(thread), 0);
-    snprintf(setting, sizeof setting, "webhook = http://127.0.0.1:%d/\n%s", ntohs(address.sin_port), more);
+    port = ntohs(address.sin_port);
+    snprintf(setting, sizeof setting, "webhook = http://%s:%d/\n%s", host, port, more);
+    if (proxied) {
+        char proxy[100];
+
+        snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", port + proxied - 1);
+        cr_assert_eq(setenv("http_proxy", proxy, 1), 0);
+    }
     open_on("able", with(setting));
 }
 
@@ -233,13 +249,105 @@ Test(outside, other_answers_are_permanent_and_redirects_are_not_followed) {
     close_all();
 }
 
-Test(outside, an_answer_without_end_is_cut_short_and_its_status_counts) {
-    static const char *const says[] = {"HTTP/1.1 200 x\r\nContent-Length: 4194304\r\n\r\n", NULL};
+/* Answers whose status is known, whatever becomes of the rest. */
+Test(outside, the_status_line_decides_and_the_rest_is_not_waited_for) {
+    static const char *const rests[] = {
+        "x\r\nContent-Length: 100\r\n\r\nhalf", "x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal", "x\r\nContent-Le",
+        "x\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", "x\r\nContent-Encoding: gzip\r\n\r\nnone",
+        "x\r\nContent-Length: 1073741824\r\n\r\n"};
+    static const char *const statuses[] = {"200", "500", "404"};
+    static char text[100];
+    static const char *says[] = {text, NULL};
+
+    for (int i = 0; i < 6 * 2 * 3; i++) {
+        struct timespec began, ended;
+        int status = i / 12;
+
+        working_begin();
+        events(1, "k");
+        filled = 0;
+        snprintf(text, sizeof text, "%sHTTP/1.1 %s %s", i / 6 % 2 ? "~" : "", statuses[status], rests[i % 6]);
+        open_on_server(says, "retry.attempts = 2\nretry.max = 1ms");
+        clock_gettime(CLOCK_MONOTONIC, &began);
+        run();
+        clock_gettime(CLOCK_MONOTONIC, &ended);
+        cr_assert_eq(counts().succeeded, status == 0, "%s", text);
+        cr_assert_eq(counts().retried, status == 1, "%s", text);
+        cr_assert_eq(played.n_sent, status != 0, "%s", text);
+        if (status != 0)
+            cr_assert(strstr(played.sent[0].reason, "HTTP status"), "%s: %s", text, played.sent[0].reason);
+        cr_assert_lt(ended.tv_sec - began.tv_sec, 20, "%s", text);
+        cr_assert_lt(filled, 100 << 20, "%zu bytes were taken", (size_t)filled);
+        close_all();
+    }
+}
+
+Test(outside, what_does_not_speak_http_is_tried_again) {
+    static const char *const bad[] = {"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "HTTP/1.1 abc\r\n\r\n", "\x15\x03\x01", "{}",
+                                      "HTTP/1.1 100 Continue\r\n\r\n", "RTSP/1.0 200 OK\r\n\r\n", "HTTP/1.1 200"};
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *const says[] = {bad[i], "HTTP/1.1 200 x" NO_BODY, NULL};
+
+        working_begin();
+        events(1, "k");
+        open_on_server(says, "retry.max = 1ms");
+        run();
+        cr_assert_eq(played.n_sent, 0, "%s: %s", bad[i], played.sent[0].reason);
+        cr_assert_eq(counts().retried, 1, "%s", bad[i]);
+        cr_assert_eq(counts().succeeded, 1, "%s", bad[i]);
+        close_all();
+    }
+}
+
+Test(outside, proxies_of_the_environment_are_an_option_and_never_for_this_machine) {
+    static const char *const says[] = {"HTTP/1.1 200 x" NO_BODY, NULL};
+    static const char *const own[] = {"127.0.0.1", "localhost", "127.1", "0.0.0.0", "LOCALHOST", "0x7f000001"};
+
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        working_begin();
+        events(1, "k");
+        host = own[i];
+        proxied = 2;
+        open_on_server(says, "retry.attempts = 1");
+        run();
+        cr_assert_eq(counts().succeeded, 1, "%s: %s", host, played.sent[0].reason);
+        close_all();
+    }
+    for (int none = 0; none < 2; none++) {
+        working_begin();
+        events(1, "k");
+        host = "nowhere.invalid";
+        proxied = 1;
+        open_on_server(says, none ? "retry.attempts = 1\nwebhook_proxy = none" : "retry.attempts = 1");
+        run();
+        cr_assert_eq(counts().succeeded, !none, "%s", played.sent[0].reason);
+        close_all();
+    }
+}
+
+/* A program that a receiver starts does not keep a connection open. */
+Test(outside, connections_are_not_inherited) {
+    static const char *const says[] = {"", NULL};
+    int n = 0;
 
     events(1, "k");
-    open_on_server(says, "");
-    run();
-    cr_assert_eq(counts().succeeded, 1);
+    open_on_server(says, "receiver_timeout = 10s");
+    pthread_t thread = start();
+    until(asked == 1);
+    for (int fd = 3; fd < 1024; fd++) {
+        struct sockaddr_in peer;
+        socklen_t len = sizeof peer;
+
+        if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0 || peer.sin_family != AF_INET || ntohs(peer.sin_port) != port)
+            continue;
+        n++;
+        cr_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    }
+    cr_assert_eq(n, 1);
+    eb_consumer_stop(consumer);
+    eb_consumer_stop(consumer);
+    cr_assert_eq(end_of(thread), EB_RETRIABLE);
     close_all();
 }
 

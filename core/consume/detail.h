@@ -1,0 +1,23 @@
+/* core/consume/detail.h - the last line of what a receiver outside wrote about its failure: of a command's standard error, or
+ * of a web answer's body. It may hold anything: it is bounded and made safe to be shown here, and goes where the event goes,
+ * into its dead letter, but never into the log. */
+#ifndef EBI_DETAIL_H
+#define EBI_DETAIL_H
+
+#include <stddef.h>
+
+enum { EBI_DETAIL_ROOM = 512 };         /* of the line, with its NUL */
+
+/* The end of a text whose length nobody knows; zeroed before use. One thread. */
+struct ebi_detail {
+    char tail[2 * EBI_DETAIL_ROOM];
+    size_t len;
+};
+
+void ebi_detail_add(struct ebi_detail *, const char *text, size_t len);
+
+/* The last line with something on it, without blanks around it: its first bytes, UTF-8, with all that may not be shown
+ * escaped. "" for none. */
+void ebi_detail_line(const struct ebi_detail *, char line[static EBI_DETAIL_ROOM]);
+
+#endif
