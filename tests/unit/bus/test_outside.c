@@ -346,7 +346,7 @@ Test(outside, connections_are_not_inherited) {
     }
     cr_assert_eq(n, 1);
     eb_consumer_stop(consumer);
-    eb_consumer_stop(consumer);
+    stop_again();
     cr_assert_eq(end_of(thread), EB_RETRIABLE);
     close_all();
 }
