@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/supervisor.h"
+#include "consume/outside_check.h"
 #include "signal/event.h"
 
 enum { GIVES_UP = 65, GRACE_MS = 10000 };
@@ -112,19 +113,29 @@ static void judge_status(int status, struct ebi_run *run) {
                                 "exit status %d", WEXITSTATUS(status));
 }
 
+/* The shell exits with 126 or 127 where it cannot run a program, but a command may end so by itself. True, with the reason:
+ * the program that the command begins with is not there. */
+static bool lacks_its_program(const struct exec *exec, int status, struct eb_error *err) {
+    return WIFEXITED(status) && (WEXITSTATUS(status) == 126 || WEXITSTATUS(status) == 127) &&
+           ebi_exec_find(exec->settings.command, err) != EB_OK;
+}
+
 /* Success is what the supervisor reports as exit status 0, and nothing else. */
-static void judge_report(const struct child *child, struct ebi_run *run) {
+static void judge_report(const struct exec *exec, const struct child *child, struct ebi_run *run) {
     struct ebi_run_report report;
     ssize_t n;
 
     while ((n = recv(child->report, &report, sizeof report, 0)) < 0 && errno == EINTR)
         continue;
-    if (n == (ssize_t)sizeof report && report.what == EBI_RUN_ENDED) {
+    bool ended = n == (ssize_t)sizeof report && report.what == EBI_RUN_ENDED;
+    if (ended && !lacks_its_program(exec, report.value, &run->error)) {
         judge_status(report.value, run);
         return;
     }
     run->cause = EBI_OWN_TROUBLE;
-    if (n == (ssize_t)sizeof report) {
+    if (ended) {
+        run->status = EB_RETRIABLE;
+    } else if (n == (ssize_t)sizeof report) {
         errno = report.value;
         run->status = ebi_error_errno(&run->error, EB_RETRIABLE, EB_KIND_SYSTEM, "cannot start /bin/sh");
     } else {
@@ -135,7 +146,7 @@ static void judge_report(const struct child *child, struct ebi_run *run) {
 
 static void judge(const struct exec *exec, const struct child *child, bool ended, struct ebi_run *run) {
     if (ended) {
-        judge_report(child, run);
+        judge_report(exec, child, run);
         return;
     }
     ended = end_group(child);

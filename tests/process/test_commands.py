@@ -4,13 +4,14 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import signal
 import struct
 import subprocess
 import termios
 import time
 
-from harness import COMMAND, TOP, main, size, test
+from harness import COMMAND, SOAK, TOP, main, size, test
 
 LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
 FAST = ("-o", "consume.w.retry.backoff=20ms", "-o", "consume.w.retry.max=50ms")
@@ -184,6 +185,90 @@ def many_commands_at_a_time_are_told_apart(t):
           "n=$(grep -o '\"id\":[0-9]*' | tr -dc 0-9); test $((n % 3)) -ne 0", status=1, timeout=300)
     dead = t.run("consume", "-t", "a.dlq", "--exit-at-end").json()
     t.equal(sorted(event["data"]["user"]["id"] for event in dead), [i for i in range(n) if i % 3 == 0])
+
+
+# ---- The worker's own trouble ----
+
+@test
+def a_worker_short_of_descriptors_makes_no_dead_letters(t):
+    n = 64
+    send(t, n, keys=n)
+    t.configure(SECTION + f"concurrency = {n}\nretry.attempts = 1\n")
+    done = t.run("-c", "ulimit -n 50; exec \"$@\"", "-", COMMAND, "consume", "w", "--exit-at-end", "--exec",
+                 "cat >> got; sleep 0.1", command="/bin/sh")
+    t.equal(len(t.read("got").splitlines()), n, "each event ran once")
+    t.equal(done.err.count("no attempt is counted"), 1, "said once")
+
+
+@test
+def a_program_that_goes_missing_costs_no_attempt(t):
+    t.configure(SECTION + "retry.attempts = 1\n")
+    for command in ("./program", "exec ./program"):
+        for mode, why in ((None, "No such file"), (0o644, "Permission denied")):
+            send(t, 2)
+            program = t.write("program", "#!/bin/sh\ntouch one; until test -e go; do sleep 0.02; done; cat >> got\n")
+            os.chmod(program, 0o755)
+            worker = t.start("consume", "w", "--exec", command)
+            t.until(lambda: exists(t, "one"), what="the first run")
+            os.rename(program, program + ".away") if mode is None else os.chmod(program, mode)
+            t.write("go", "")
+            worker.until("no attempt is counted")
+            t.contains(worker.err, "program", why)
+            os.chmod(program, 0o755) if mode else os.rename(program + ".away", program)
+            t.until(lambda: len(t.read("got").splitlines()) == 2, what="the second event")
+            worker.send(signal.SIGTERM)
+            worker.wait(0)
+            t.lacks(worker.err, "dead letter")
+            for name in ("go", "got", "one"):
+                os.remove(t.path(name))
+
+
+@test
+def a_program_that_was_never_there_ends_the_worker_with_2(t):
+    send(t, 2)
+    t.configure(SECTION + "retry.attempts = 1\n")
+    t.run("consume", "w", "--exec", "./nowhere", status=2)
+    t.equal(t.run("consume", "-t", "a", "-g", "g", "--exit-at-end").out.count('"attempt":1,'), 2)
+
+
+@test
+def a_command_that_ends_with_127_by_itself_has_failed(t):
+    send(t, 1)
+    t.configure(SECTION + "retry.attempts = 1\n")
+    done = t.run("consume", "w", "--exit-at-end", "--exec", "exit 127", status=1)
+    t.contains(done.err, "becomes a dead letter", "exit status 127")
+
+
+def without_descriptors(t):
+    """A worker at rest that gets none from now on."""
+    send(t, 1)
+    t.configure(SECTION + "retry.attempts = 1\n")
+    worker = t.start("consume", "w", "--exec", "cat >> got")
+    t.until(lambda: exists(t, "got"), what="the first event")
+    before = resource.prlimit(worker.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    send(t, 3)
+    worker.until("no attempt is counted")
+    return worker, before
+
+
+@test
+def events_wait_for_descriptors(t):
+    worker, before = without_descriptors(t)
+    resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, before)
+    t.until(lambda: len(t.read("got").splitlines()) == 4, what="all events")
+    t.equal(worker.err.count("no attempt is counted"), 1, "said once")
+    t.lacks(worker.err, "dead letter", "failed")
+
+
+@test
+def a_worker_that_can_run_nothing_ends_with_3(t):
+    if not SOAK:
+        t.skip("it takes 30 s; with EB_SOAK")
+    worker, _ = without_descriptors(t)
+    worker.wait(3, timeout=120)
+    t.contains(worker.err, "receivers cannot be run")
+    t.equal(lag(t), 3)
 
 
 # ---- Signals ----
