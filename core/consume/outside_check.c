@@ -13,6 +13,7 @@
 
 #include "base/blank.h"
 #include "base/error.h"
+#include "base/supervisor.h"
 
 /* ---- The first word of a shell command ---- */
 
@@ -216,6 +217,59 @@ enum eb_status ebi_exec_find(const char *command, struct eb_error *err) {
     if (strchr(word.text, '/'))
         return check_path(word.text, err);
     return is_shells_own(word.text) ? EB_OK : search_path(word.text, err);
+}
+
+/* ---- What the shell complains about ---- */
+
+/* A word of its own in the command's text. */
+static bool stands_in(const char *command, const char *word, size_t len) {
+    static const char part_of_words[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./$=";
+
+    for (const char *at = command; len > 0 && (at = memmem(at, strlen(at), word, len)); at++)
+        if ((at == command || !strchr(part_of_words, at[-1])) && (!at[len] || !strchr(part_of_words, at[len])))
+            return true;
+    return false;
+}
+
+/* Behind "NAME: 1: " of dash, "NAME: line 1: " of bash, "NAME: " of others; NULL: another program's line. */
+static const char *shells_complaint(const char *line) {
+    static const char name[] = EBI_COMMAND_NAME ": ";
+
+    if (strncmp(line, name, sizeof name - 1) != 0)
+        return NULL;
+    line += sizeof name - 1;
+    const char *number = strncmp(line, "line ", 5) == 0 ? line + 5 : line;
+    size_t digits = strspn(number, "0123456789");
+    return digits > 0 && strncmp(number + digits, ": ", 2) == 0 ? number + digits + 2 : line;
+}
+
+static bool begins_with(const char *text, const char *start) {
+    return strncasecmp(text, start, strlen(start)) == 0;
+}
+
+bool ebi_exec_blames_machine(const char *command, const char *line, struct eb_error *err) {
+    static const char *const reasons[] = {"not found", "command not found", "Permission denied", "No such file", "cannot execute",
+                                          "Is a directory", "Exec format error", "Not a directory"};
+    const char *complaint = shells_complaint(line);
+
+    if (!complaint)
+        return false;
+    if (begins_with(complaint, "Cannot fork") || begins_with(complaint, "can't fork") || begins_with(complaint, "fork: ")) {
+        ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "the shell of the command cannot start a process: %.200s", complaint);
+        return true;
+    }
+    if (begins_with(complaint, "exec: "))
+        complaint += strlen("exec: ");
+    const char *end = strstr(complaint, ": ");
+    if (!end || !stands_in(command, complaint, (size_t)(end - complaint)))
+        return false;
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (begins_with(end + 2, reasons[i])) {
+            ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "command %.*s cannot be run: %.200s",
+                      (int)(end - complaint > 300 ? 300 : end - complaint), complaint, end + 2);
+            return true;
+        }
+    return false;
 }
 
 /* ---- Web addresses ---- */

@@ -85,6 +85,39 @@ Test(outside_check, the_first_word_of_a_command_is_looked_for) {
     }
 }
 
+Test(outside_check, what_the_shell_complains_about_is_told_from_the_events_fault) {
+    static const struct {
+        const char *command, *line;
+        enum eb_kind kind;              /* EB_KIND_NONE: not the machine's fault */
+    } cases[] = {
+        {"cd /x && ./sync -v", "eventbus-exec: 1: ./sync: not found", EB_KIND_CONFIG},
+        {"cd /x; exec sync", "eventbus-exec: line 3: exec: sync: not found", EB_KIND_CONFIG},
+        {"a | jq .", "eventbus-exec: line 1: jq: command not found", EB_KIND_CONFIG},
+        {"/opt/run", "eventbus-exec: 1: /opt/run: Permission denied", EB_KIND_CONFIG},
+        {"/opt/run", "eventbus-exec: line 1: /opt/run: cannot execute: required file not found", EB_KIND_CONFIG},
+        {"sync", "eventbus-exec: sync: not found", EB_KIND_CONFIG},
+        {"true; sync", "eventbus-exec: 1: Cannot fork", EB_KIND_SYSTEM},
+        {"true; sync", "eventbus-exec: fork: retry: Resource temporarily unavailable", EB_KIND_SYSTEM},
+        {"handle-$(jq -r .type)", "eventbus-exec: 1: handle-login: not found", EB_KIND_NONE},
+        {"x=$(cat); $x", "eventbus-exec: 1: x: not found", EB_KIND_NONE},
+        {"resync", "eventbus-exec: 1: sync: not found", EB_KIND_NONE},
+        {"./script", "./script: 1: sync: not found", EB_KIND_NONE},
+        {"sync", "sync: not found", EB_KIND_NONE},
+        {"sync", "eventbus-exec: 1: sync: bad variable", EB_KIND_NONE},
+        {"sync", "eventbus-exec: 1: sync", EB_KIND_NONE},
+        {"sync", "eventbus-exec: ", EB_KIND_NONE},
+        {"sync", "", EB_KIND_NONE},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eb_error err = {0};
+
+        cr_expect_eq(ebi_exec_blames_machine(cases[i].command, cases[i].line, &err), cases[i].kind != EB_KIND_NONE, "%s",
+                     cases[i].line);
+        cr_expect_eq(err.kind, cases[i].kind, "%s: %s", cases[i].line, err.text);
+    }
+}
+
 Test(outside_check, long_words_are_no_trouble) {
     static char command[3 * 4096];
     struct eb_error err;
