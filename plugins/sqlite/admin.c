@@ -65,9 +65,11 @@ static int32_t next_topic(struct sq_admin *a, int64_t *id, char **name, struct e
     int32_t row;
 
     sqlite3_bind_int64(list, 1, *id);
-    row = sq_step(&a->store, list, err);
+    row = sq_row(&a->store, list, "tn", err);
     if (row <= 0)
         return row == 0 ? EB_END : row;
+    if (sqlite3_column_int64(list, 0) <= *id)
+        return sq_damaged(&a->store, err, "topics are out of order");
     *id = sqlite3_column_int64(list, 0);
     *name = strdup((const char *)sqlite3_column_text(list, 1));
     sqlite3_reset(list);
@@ -97,7 +99,7 @@ int32_t sq_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, 
     int32_t status = sq_store_connect(&a->store, timeout_ms, err);
     int64_t id = 0;
     bool stop = false;
-    char *name;
+    char *name = NULL;
 
     while (status == EB_OK && !stop) {
         status = next_topic(a, &id, &name, err);
@@ -122,6 +124,14 @@ static void free_group(struct group *group) {
     free(group->name);
 }
 
+/* Or the walk would have no end. */
+static bool is_behind(sqlite3_stmt *row, const struct group *group) {
+    int64_t topic = sqlite3_column_int64(row, 1);
+
+    return topic > group->topic
+           || (topic == group->topic && strcmp((const char *)sqlite3_column_text(row, 3), group->name ? group->name : "") > 0);
+}
+
 /* EB_END: there is none behind this one. */
 static int32_t next_group(struct sq_admin *a, struct group *group, struct eb_error *err) {
     sqlite3_stmt *list = sq_sql(&a->store, SQ_GROUPS_AFTER);
@@ -130,9 +140,11 @@ static int32_t next_group(struct sq_admin *a, struct group *group, struct eb_err
 
     sqlite3_bind_int64(list, 1, group->topic);
     sqlite3_bind_text(list, 2, group->name ? group->name : "", -1, SQLITE_STATIC);
-    row = sq_step(&a->store, list, err);
+    row = sq_row(&a->store, list, "gtnn", err);
     if (row <= 0)
         return row == 0 ? EB_END : row;
+    if (!is_behind(list, group))
+        return sq_damaged(&a->store, err, "groups are out of order");
     next = (struct group){ sqlite3_column_int64(list, 0), sqlite3_column_int64(list, 1),
                            strdup((const char *)sqlite3_column_text(list, 2)),
                            strdup((const char *)sqlite3_column_text(list, 3)) };
@@ -182,6 +194,7 @@ int32_t sq_admin_groups(void *self, const char *topic, const char *name, int32_t
 /* Reads some rows behind *seq into the buffer and moves *seq behind them. */
 static int32_t read_some(struct sq_admin *a, int64_t topic, int64_t *seq, int64_t upto, struct eb_error *err) {
     sqlite3_stmt *scan = sq_sql(&a->store, SQ_MSG_SCAN);
+    int64_t last = sq_id(topic, *seq);
     int32_t row;
     size_t at;
 
@@ -190,7 +203,8 @@ static int32_t read_some(struct sq_admin *a, int64_t topic, int64_t *seq, int64_
     sqlite3_bind_int64(scan, 2, sq_id(topic, upto));
     sqlite3_bind_int64(scan, 3, -1);                    /* of all slots */
     *seq = upto;
-    for (int n = 0; (row = sq_step(&a->store, scan, err)) > 0; n++) {
+    for (int n = 0; (row = sq_row_of_message(&a->store, scan, last, err)) > 0; n++) {
+        last = sqlite3_column_int64(scan, 0);
         if (!sq_row_keep(&a->rows, scan, &at)) {
             row = sq_no_memory(err);
             break;

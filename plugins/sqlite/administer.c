@@ -193,6 +193,7 @@ int32_t sq_admin_trim(void *self, const char *topic, const struct eb_point *befo
 
 static int32_t remove_groups(struct sq_admin *a, int64_t topic, struct eb_error *err) {
     int32_t status = EB_OK;
+    int64_t before = 0;
 
     while (status == EB_OK) {
         sqlite3_stmt *list = sq_sql(&a->store, SQ_GROUPS_OF_TOPIC);
@@ -200,12 +201,15 @@ static int32_t remove_groups(struct sq_admin *a, int64_t topic, struct eb_error 
         int32_t row;
 
         sqlite3_bind_int64(list, 1, topic);
-        row = sq_step(&a->store, list, err);
+        row = sq_row(&a->store, list, "g", err);
         if (row > 0)
             group = sqlite3_column_int64(list, 0);
         sqlite3_reset(list);
         if (row <= 0)
             return row;
+        if (group == before)                            /* or it would be removed for ever */
+            return sq_damaged(&a->store, err, "a group cannot be removed");
+        before = group;
         status = sq_group_remove(&a->store, group, err);
     }
     return status;

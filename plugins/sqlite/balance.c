@@ -59,8 +59,7 @@ static int32_t see_row(struct picture *p, const struct sq_consumer *c, sqlite3_s
             p->dead[p->n_dead++] = owner;
     } else {
         if (!sq_state_read(&state, sq_bytes(row, 1)))
-            return sq_error(err, EB_FATAL, 0, "%s is damaged: the free slots of group %s cannot be read", c->store.path,
-                            c->sub->group);
+            return sq_damaged(&c->store, err, "the free slots of group %s cannot be read", c->sub->group);
         p->freed = state.runs;
     }
     return EB_OK;
@@ -72,7 +71,7 @@ static int32_t look(struct sq_consumer *c, const struct sq_share *share, struct 
 
     *p = (struct picture){0};
     sqlite3_bind_int64(rows, 1, share->grp);
-    while (status == EB_OK && (row = sq_step(&c->store, rows, err)) != 0)
+    while (status == EB_OK && (row = sq_row(&c->store, rows, SQ_SHARE_SHAPE, err)) != 0)
         status = row < 0 ? row : see_row(p, c, rows, err);
     sqlite3_reset(rows);
     if (p->next == 0) {
@@ -178,7 +177,7 @@ struct change {
     uint64_t given, taken;
 };
 
-static void plan(const struct sq_consumer *c, const struct sq_share *share, const struct picture *p, struct change *to) {
+static bool plan(const struct sq_consumer *c, const struct sq_share *share, const struct picture *p, struct change *to) {
     unsigned mine, want = part(c, p);
     uint64_t free_slots = sq_runs_slots(&p->freed);
 
@@ -186,11 +185,12 @@ static void plan(const struct sq_consumer *c, const struct sq_share *share, cons
     to->freed = p->freed;
     to->given = idle_slots(share, share->leaving);
     to->taken = 0;
-    sq_runs_move(&to->runs, to->given, &to->freed);
+    if (!sq_runs_move(&to->runs, to->given, &to->freed))
+        return false;
     mine = sq_slots_count(sq_runs_slots(&to->runs));
     for (; mine < want && free_slots != 0; mine++, free_slots &= free_slots - 1)
         to->taken |= free_slots & (0 - free_slots);
-    sq_runs_move(&to->freed, to->taken, &to->runs);
+    return sq_runs_move(&to->freed, to->taken, &to->runs);
 }
 
 /* A stored time is a number like any other that a file may hold: no wait is longer than a verdict can ask for. */
@@ -208,17 +208,22 @@ static void tell_impossible(const struct sq_consumer *c, const struct sq_share *
 
 static int32_t load_held(struct sq_consumer *c, struct sq_share *share, uint64_t slots, struct eb_error *err) {
     sqlite3_stmt *rows = sq_sql(&c->store, SQ_HOLDS);
-    int64_t now_ms = sq_ticks_ms();
+    int64_t now_ms = sq_ticks_ms(), last = 0;
     bool told = false;
     int32_t row;
 
     sqlite3_bind_int64(rows, 1, share->grp);
-    while ((row = sq_step(&c->store, rows, err)) > 0) {
+    while ((row = sq_row(&c->store, rows, "siiiiio", err)) > 0) {
         struct sq_held held = { .seq = sqlite3_column_int64(rows, 0), .slot = (uint32_t)sqlite3_column_int(rows, 1) % SQ_SLOTS,
                                 .key = (uint64_t)sqlite3_column_int64(rows, 2),
                                 .attempts = (uint32_t)sqlite3_column_int64(rows, 4),
                                 .deliveries = (uint32_t)sqlite3_column_int64(rows, 5),
                                 .due_ms = sqlite3_column_int64(rows, 3), .stored = true };
+        if (held.seq <= last) {
+            sqlite3_reset(rows);
+            return sq_damaged(&c->store, err, "what group %s holds back is out of order", c->sub->group);
+        }
+        last = held.seq;
         if (!(slots >> held.slot & 1))
             continue;
         if (!is_possible(held.due_ms, now_ms)) {
@@ -246,7 +251,8 @@ static int32_t make_change(struct sq_consumer *c, struct sq_share *share, struct
         status = sq_take_over(c, share, p.dead[i], &p.freed, err);
     if (status != EB_OK)
         return status;
-    plan(c, share, &p, to);
+    if (!plan(c, share, &p, to))
+        return sq_damaged(&c->store, err, "a slot of group %s has two owners", c->sub->group);
     *tell = to->given != 0 || (p.n_dead > 0 && to->freed.n > 0) || p.n_dead == DEAD_AT_ONCE;
     status = sq_write_state(c, share, 0, &to->freed, err);
     if (status == EB_OK)
@@ -335,7 +341,7 @@ static int32_t is_gone(struct sq_consumer *c, struct sq_share *share, bool *gone
     if (*gone || share->neighbour_until_ms > sq_ticks_ms())
         return EB_OK;
     sqlite3_bind_int64(find, 1, share->neighbour);      /* its lease as we knew it is over: was it renewed? */
-    row = sq_step(&c->store, find, err);
+    row = sq_row(&c->store, find, "i", err);
     if (row > 0)
         share->neighbour_until_ms = sqlite3_column_int64(find, 0);
     sqlite3_reset(find);

@@ -18,7 +18,7 @@ struct boot {
 
 static int32_t read_row(struct sq_store *store, struct boot *boot, struct eb_error *err) {
     sqlite3_stmt *find = sq_sql(store, SQ_BOOT);
-    int32_t row = sq_step(store, find, err);
+    int32_t row = sq_row(store, find, "xi", err);
 
     *boot = (struct boot){ .known = row > 0 };
     if (row > 0) {

@@ -12,6 +12,7 @@
 #include "file.h"
 #include "replaced.h"
 #include "room.h"
+#include "tables.h"
 
 /* What is read from a file before anything in it is touched. */
 struct identity {
@@ -44,18 +45,6 @@ static int32_t identify(struct sq_store *store, struct identity *is, struct eb_e
     return status;
 }
 
-/* In one transaction: read one by one, the marks could be from before another process made the tables, and the count from
- * after. */
-static int32_t look_at_once(struct sq_store *store, struct identity *is, struct eb_error *err) {
-    int32_t status = execute(store, "BEGIN", err);
-
-    if (status == EB_OK)
-        status = identify(store, is, err);
-    if (!sqlite3_get_autocommit(store->db))
-        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-    return status;
-}
-
 static bool is_new(const struct identity *is) {
     return is->application == 0 && is->format == 0 && is->tables == 0;
 }
@@ -72,6 +61,23 @@ static int32_t judge(const struct sq_store *store, const struct identity *is, st
     if (is->format < 1)
         return sq_error(err, EB_PERMANENT, 0, "%s has no format this plugin knows: set path to another file", store->path);
     return EB_OK;
+}
+
+/* In one transaction: read one by one, the marks could be from before another process made the tables, and the tables from
+ * after. EB_OK: ours; EB_EMPTY: nothing in it yet. */
+static int32_t look_at_once(struct sq_store *store, struct eb_error *err) {
+    struct identity is;
+    int32_t status = execute(store, "BEGIN", err);
+
+    if (status == EB_OK)
+        status = identify(store, &is, err);
+    if (status == EB_OK)
+        status = judge(store, &is, err);
+    if (status == EB_OK)
+        status = sq_tables_check(store, is.format, err);
+    if (!sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
 }
 
 /* The log has to be on before there are tables; a second one who comes to the same file waits at BEGIN and finds them. */
@@ -119,11 +125,8 @@ static int32_t limit_cache(struct sq_store *store, struct eb_error *err) {
 
 static int32_t set_up(struct sq_store *store, struct eb_error *err) {
     bool read_only = sqlite3_db_readonly(store->db, "main") == 1;
-    struct identity is;
-    int32_t status = look_at_once(store, &is, err);
+    int32_t status = look_at_once(store, err);
 
-    if (status == EB_OK)
-        status = judge(store, &is, err);
     if (status == EB_EMPTY && !read_only)
         status = make_tables(store, err);
     if (status == EB_OK && !read_only)
@@ -237,12 +240,15 @@ static int32_t judge_failure(const struct sq_store *store, int32_t status, struc
 }
 
 static int32_t open_database(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
+    int32_t status;
+
     if (sqlite3_open_v2(store->real, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL)
         != SQLITE_OK)
         return store->db ? sq_store_fault(store, err) : sq_no_memory(err);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, (int)wait_ms);
-    return set_up(store, err);
+    status = sq_tables_defend(store, err);
+    return status == EB_OK ? set_up(store, err) : status;
 }
 
 static int32_t open_again(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {

@@ -29,7 +29,7 @@ static int32_t find_unread(struct sq_consumer *c, const struct sq_share *share, 
         return EB_OK;
     sqlite3_bind_int64(scan, 1, sq_id(share->topic, runs->run[0].cursor));
     sqlite3_bind_int64(scan, 2, sq_id(share->topic, share->end));
-    while (!*unread && (row = sq_step(&c->store, scan, err)) > 0)
+    while (!*unread && (row = sq_row(&c->store, scan, "mi", err)) > 0)
         for (unsigned i = 0; i < runs->n; i++)
             if (runs->run[i].slots >> sq_note_slot(sqlite3_column_int64(scan, 1)) & 1)
                 *unread = runs->run[i].cursor < sq_seq(sqlite3_column_int64(scan, 0));
@@ -54,7 +54,7 @@ static int32_t look_at_other(struct sq_consumer *c, struct sq_share *share, sqli
     struct sq_state state;
 
     if (!sq_state_read(&state, sq_bytes(row, 1)))
-        return sq_error(err, EB_FATAL, 0, "%s is damaged: a share of group %s cannot be read", c->store.path, c->sub->group);
+        return sq_damaged(&c->store, err, "a share of group %s cannot be read", c->sub->group);
     if (owner != 0 && !lives) {
         share->check = true;
         *open = *open || has_out(&state, share->end);
@@ -67,7 +67,7 @@ static int32_t look_at_others(struct sq_consumer *c, struct sq_share *share, boo
     int32_t row, status = EB_OK;
 
     sqlite3_bind_int64(rows, 1, share->grp);
-    while (status == EB_OK && !*open && (row = sq_step(&c->store, rows, err)) != 0)
+    while (status == EB_OK && !*open && (row = sq_row(&c->store, rows, SQ_SHARE_SHAPE, err)) != 0)
         if (row < 0)
             status = row;
         else if (sqlite3_column_int64(rows, 0) != c->member)
@@ -81,7 +81,7 @@ static int32_t lives(struct sq_consumer *c, int64_t member, bool *does, struct e
     int32_t row;
 
     sqlite3_bind_int64(find, 1, member);
-    row = sq_step(&c->store, find, err);
+    row = sq_row(&c->store, find, "i", err);
     *does = row > 0 && sq_member_lives(&c->store, member, sqlite3_column_int64(find, 0));
     sqlite3_reset(find);
     return row < 0 ? row : EB_OK;
@@ -95,14 +95,14 @@ static int32_t look_at_held(struct sq_consumer *c, struct sq_share *share, bool 
 
     sqlite3_bind_int64(rows, 1, share->grp);
     sqlite3_bind_int64(rows, 2, share->end);
-    while (status == EB_OK && !*open && (row = sq_step(&c->store, rows, err)) != 0) {
+    while (status == EB_OK && !*open && (row = sq_row(&c->store, rows, "sio", err)) != 0) {
         int64_t holder = row > 0 ? sqlite3_column_int64(rows, 2) : 0;
         bool at_live = false;
         if (row < 0) {
             status = row;
             break;
         }
-        if (ours >> sqlite3_column_int(rows, 1) % SQ_SLOTS & 1)
+        if (ours >> sq_note_slot(sqlite3_column_int64(rows, 1)) & 1)
             continue;
         if (holder != 0)
             status = lives(c, holder, &at_live, err);

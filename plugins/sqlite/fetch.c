@@ -56,7 +56,7 @@ static int32_t take_held(struct sq_consumer *c, struct sq_share *share, struct s
     int32_t status;
 
     sqlite3_bind_int64(one, 1, sq_id(share->topic, held->seq));
-    status = sq_step(&c->store, one, err);
+    status = sq_row_of_message(&c->store, one, sq_id(share->topic, held->seq) - 1, err);
     if (status < 0)
         return status;
     if (status == 0) {                                  /* trimmed away meanwhile: nothing is left to be done */
@@ -169,7 +169,7 @@ static int32_t pass(struct reading *r, int64_t upto, struct eb_error *err) {
 
     sqlite3_bind_int64(next, 1, sq_id(r->share->topic, r->reached));
     sqlite3_bind_int64(next, 2, sq_id(r->share->topic, r->upto));
-    row = sq_step(&r->c->store, next, err);
+    row = sq_row(&r->c->store, next, "M", err);
     if (row < 0)
         return row;
     seq = sqlite3_column_type(next, 0) == SQLITE_NULL ? r->upto : sq_seq(sqlite3_column_int64(next, 0)) - 1;
@@ -186,7 +186,7 @@ static int32_t read_run(struct reading *r, struct eb_error *err) {
 
     begin_scan(r, scan, upto);
     while (status == EB_OK && r->want > 0 && r->slots == slots) {
-        int32_t row = sq_step(&r->c->store, scan, err);
+        int32_t row = sq_row_of_message(&r->c->store, scan, sq_id(r->share->topic, r->reached), err);
         if (row == 0)
             status = pass(r, upto, err);
         if (row <= 0) {

@@ -76,9 +76,9 @@ static int32_t match_topics(struct sq_consumer *c, struct eb_error *err) {
     int32_t row;
 
     sqlite3_bind_int64(list, 1, c->topics_seen);
-    while ((row = sq_step(&c->store, list, err)) > 0) {
+    while ((row = sq_row(&c->store, list, "tn", err)) > 0) {
         const char *name = (const char *)sqlite3_column_text(list, 1);
-        if (name && c->host->matches(c->host, name) && !share_of(c, name) && !add_share(c, name, c->begun)) {
+        if (c->host->matches(c->host, name) && !share_of(c, name) && !add_share(c, name, c->begun)) {
             sqlite3_reset(list);
             return sq_no_memory(err);
         }
@@ -141,6 +141,8 @@ static int32_t add_member(struct sq_consumer *c, struct eb_error *err) {
     if (status != EB_OK)
         return status;
     c->member = sqlite3_last_insert_rowid(c->store.db);
+    if (c->member < 1 || c->member > SQ_MEMBER_MAX)
+        return sq_damaged(&c->store, err, "the numbers of members are used up");
     c->renewed_ms = now_ms;
     if (!sq_side_hold(&c->store.side, c->member))
         return sq_errno(err, EB_RETRIABLE, "cannot lock the place of a member beside %s", c->store.path);
@@ -276,7 +278,8 @@ static int32_t leave_one(struct sq_consumer *c, struct sq_share *share, struct e
     status = sq_read_free(c, share, &freed, err);
     if (status != EB_OK)
         return status;
-    sq_runs_move(&share->runs, SQ_ALL_SLOTS, &freed);
+    if (!sq_runs_move(&share->runs, SQ_ALL_SLOTS, &freed))
+        return sq_damaged(&c->store, err, "a slot of group %s has two owners", c->sub->group);
     return sq_write_state(c, share, 0, &freed, err);
 }
 

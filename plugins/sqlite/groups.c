@@ -12,7 +12,7 @@ int32_t sq_group_id(struct sq_store *store, int64_t topic, const char *name, int
     *id = 0;
     sqlite3_bind_int64(find, 1, topic);
     sqlite3_bind_text(find, 2, name, -1, SQLITE_STATIC);
-    row = sq_step(store, find, err);
+    row = sq_row(store, find, "g", err);
     if (row > 0)
         *id = sqlite3_column_int64(find, 0);
     sqlite3_reset(find);

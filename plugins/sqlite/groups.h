@@ -8,6 +8,9 @@
 /* The id of a group; 0: there is none. EB_OK or negative. */
 int32_t sq_group_id(struct sq_store *, int64_t topic, const char *name, int64_t *id, struct eb_error *);
 
+/* The rows of SQ_SHARES, of which the member is missing where nobody has the slots. */
+#define SQ_SHARE_SHAPE "obOOXO"
+
 /* Within a transaction: a new group with all slots free at a cursor. */
 int32_t sq_group_make(struct sq_store *, int64_t topic, const char *name, int64_t cursor, int64_t *id, struct eb_error *);
 

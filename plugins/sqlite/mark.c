@@ -7,7 +7,7 @@ enum { MARKS_MAX = 128 };               /* of a topic; then every second one goe
 
 /* The first number of the row; otherwise where there is none. */
 static int32_t number(struct sq_store *store, sqlite3_stmt *find, int64_t otherwise, int64_t *is, struct eb_error *err) {
-    int32_t row = sq_step(store, find, err);
+    int32_t row = sq_row(store, find, "T", err);
 
     *is = row > 0 ? sqlite3_column_int64(find, 0) : otherwise;
     sqlite3_reset(find);
@@ -39,7 +39,7 @@ int32_t sq_mark_wanted(struct sq_store *store, int64_t topic, const struct sq_ex
     if (extent->first > extent->last)
         return EB_OK;
     sqlite3_bind_int64(find, 1, topic);
-    row = sq_step(store, find, err);
+    row = sq_row(store, find, "sT", err);
     if (row == 0)
         *from_ms = 0;
     else if (row > 0 && sqlite3_column_int64(find, 0) < extent->last)

@@ -37,7 +37,7 @@ static int32_t is_before(struct sq_store *store, int64_t id, int64_t time_ms, bo
     int32_t row;
 
     sqlite3_bind_int64(look, 1, id);
-    row = sq_step(store, look, err);
+    row = sq_row(store, look, "T", err);
     *before = row == 0 || (row > 0 && sqlite3_column_int64(look, 0) < time_ms);
     sqlite3_reset(look);
     return row < 0 ? row : EB_OK;

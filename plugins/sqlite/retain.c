@@ -128,9 +128,13 @@ static int32_t next_topic(struct sq_retain *r, struct sq_store *store, char *nam
     int32_t row;
 
     sqlite3_bind_int64(list, 1, r->topic);
-    row = sq_step(store, list, err);
+    row = sq_row(store, list, "tn", err);
     if (row <= 0)
         return row < 0 ? row : EB_END;
+    if (sqlite3_column_int64(list, 0) <= r->topic) {
+        sqlite3_reset(list);
+        return sq_damaged(store, err, "topics are out of order");
+    }
     r->topic = sqlite3_column_int64(list, 0);
     snprintf(name, room, "%s", (const char *)sqlite3_column_text(list, 1));
     sqlite3_reset(list);

@@ -12,6 +12,15 @@ struct lying {
     bool has_key, has_body;
 };
 
+int32_t sq_row_of_message(struct sq_store *store, sqlite3_stmt *from, int64_t after, struct eb_error *err) {
+    int32_t row = sq_row(store, from, "miTBbB", err);
+
+    if (row <= 0 || sqlite3_column_int64(from, 0) > after)
+        return row;
+    sqlite3_reset(from);
+    return sq_damaged(store, err, "messages are out of order");
+}
+
 bool sq_row_keep(struct sq_buffer *rows, sqlite3_stmt *from, size_t *at) {
     struct eb_text key = sq_bytes(from, 3), head = sq_bytes(from, 4), body = sq_bytes(from, 5);
     struct lying lying = { .seq = sq_seq(sqlite3_column_int64(from, 0)), .time_ms = sqlite3_column_int64(from, 2),

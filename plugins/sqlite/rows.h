@@ -7,6 +7,9 @@
 #include "store.h"
 #include "text.h"
 
+/* The next row (id, slot, time, key, head, body), which lies behind that id. As sq_row. */
+int32_t sq_row_of_message(struct sq_store *, sqlite3_stmt *, int64_t after, struct eb_error *);
+
 /* One row; the bytes are the buffer's. */
 struct sq_row {
     int64_t seq, time_ms;

@@ -57,7 +57,7 @@ int32_t sq_schemas_put(struct sq_schemas *schemas, struct sq_store *store, const
         return EB_OK;
     }
     find = with_texts(store, SQ_SCHEMA_BY_TEXT, schema);
-    row = sq_step(store, find, err);
+    row = sq_row(store, find, "g", err);
     if (row > 0) {
         one.id = (uint64_t)sqlite3_column_int64(find, 0);
         sqlite3_reset(find);
@@ -106,7 +106,7 @@ static int32_t read_schema(struct sq_schemas *schemas, struct sq_store *store, u
     int32_t row;
 
     sqlite3_bind_int64(find, 1, (int64_t)id);
-    row = sq_step(store, find, err);
+    row = sq_row(store, find, "xx", err);
     if (row <= 0)
         return row;
     schema = copy_schema(++schemas->told, sq_bytes(find, 0), sq_bytes(find, 1));

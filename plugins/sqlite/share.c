@@ -37,10 +37,22 @@ static bool read_run(struct sq_reader *in, struct sq_runs *runs) {
         return false;
     for (unsigned byte = 0; byte < 8; byte++)
         slots |= (uint64_t)(unsigned char)bytes.data[byte] << 8 * byte;
-    if (slots == 0 || slots & sq_runs_slots(runs))
-        return false;
-    sq_runs_add(runs, slots, (int64_t)cursor);
-    return true;
+    return slots != 0 && cursor <= (uint64_t)SQ_SEQ_MAX && sq_runs_add(runs, slots, (int64_t)cursor);
+}
+
+static bool next_out(struct sq_state *state) {
+    uint64_t step;
+
+    return sq_get_number(&state->outs, &step)
+           && !__builtin_add_overflow(state->last, (int64_t)(step >> 1 ^ (0 - (step & 1))), &state->last)
+           && state->last > 0 && state->last <= SQ_SEQ_MAX;
+}
+
+/* All of them. */
+static bool are_positions(struct sq_state state) {
+    while (state.n_out > 0 && next_out(&state))
+        state.n_out--;
+    return state.n_out == 0;
 }
 
 bool sq_state_read(struct sq_state *state, struct eb_text bytes) {
@@ -57,16 +69,13 @@ bool sq_state_read(struct sq_state *state, struct eb_text bytes) {
         return false;
     state->n_out = outs;
     state->outs = in;
-    return true;
+    return are_positions(*state);
 }
 
 bool sq_state_next(struct sq_state *state, int64_t *seq) {
-    uint64_t step;
-
-    if (state->n_out == 0 || !sq_get_number(&state->outs, &step))
+    if (state->n_out == 0 || !next_out(state))
         return false;
     state->n_out--;
-    state->last += (int64_t)(step >> 1 ^ (0 - (step & 1)));
     *seq = state->last;
     return true;
 }

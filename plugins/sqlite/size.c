@@ -66,7 +66,7 @@ int32_t sq_size_count(struct sq_sizes *sizes, struct sq_store *store, int64_t to
     upto = extent->last - size->last > ROWS_AT_ONCE ? size->last + ROWS_AT_ONCE : extent->last;
     sqlite3_bind_int64(sum, 1, sq_id(topic, size->last + 1));
     sqlite3_bind_int64(sum, 2, sq_id(topic, upto));
-    row = sq_step(store, sum, err);
+    row = sq_row(store, sum, "i", err);
     if (row < 0)
         return row;
     size->bytes += sqlite3_column_int64(sum, 0);
@@ -95,7 +95,7 @@ int32_t sq_size_cut(struct sq_store *store, int64_t topic, const struct sq_exten
     *upto = extent->first - 1;
     sqlite3_bind_int64(sizes, 1, sq_id(topic, extent->first));
     sqlite3_bind_int64(sizes, 2, sq_id(topic, extent->last));
-    for (int n = 0; bytes > 0 && n < ROWS_AT_ONCE && (row = sq_step(store, sizes, err)) > 0; n++) {
+    for (int n = 0; bytes > 0 && n < ROWS_AT_ONCE && (row = sq_row(store, sizes, "mi", err)) > 0; n++) {
         *upto = sq_seq(sqlite3_column_int64(sizes, 0));
         bytes -= sqlite3_column_int64(sizes, 1);
     }

@@ -59,20 +59,24 @@ uint64_t sq_runs_slots(const struct sq_runs *runs) {
     return slots;
 }
 
-void sq_runs_add(struct sq_runs *runs, uint64_t slots, int64_t cursor) {
+/* No slot twice: so there are never more runs than slots. */
+bool sq_runs_add(struct sq_runs *runs, uint64_t slots, int64_t cursor) {
     unsigned at = 0;
 
     if (slots == 0)
-        return;
+        return true;
+    if (slots & sq_runs_slots(runs))
+        return false;
     while (at < runs->n && runs->run[at].cursor < cursor)
         at++;
     if (at < runs->n && runs->run[at].cursor == cursor) {
         runs->run[at].slots |= slots;
-        return;
+        return true;
     }
     memmove(&runs->run[at + 1], &runs->run[at], (runs->n - at) * sizeof *runs->run);
     runs->run[at] = (struct sq_run){ slots, cursor };
     runs->n++;
+    return true;
 }
 
 static void remove_run(struct sq_runs *runs, unsigned at) {
@@ -80,7 +84,9 @@ static void remove_run(struct sq_runs *runs, unsigned at) {
     memmove(&runs->run[at], &runs->run[at + 1], (runs->n - at) * sizeof *runs->run);
 }
 
-void sq_runs_move(struct sq_runs *from, uint64_t slots, struct sq_runs *to) {
+bool sq_runs_move(struct sq_runs *from, uint64_t slots, struct sq_runs *to) {
+    if (sq_runs_slots(from) & slots & sq_runs_slots(to))
+        return false;
     for (unsigned i = from->n; i-- > 0;) {
         uint64_t moved = from->run[i].slots & slots;
         sq_runs_add(to, moved, from->run[i].cursor);
@@ -88,6 +94,7 @@ void sq_runs_move(struct sq_runs *from, uint64_t slots, struct sq_runs *to) {
         if (from->run[i].slots == 0)
             remove_run(from, i);
     }
+    return true;
 }
 
 void sq_runs_advance(struct sq_runs *runs, uint64_t slots, int64_t cursor) {

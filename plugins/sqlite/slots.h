@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <eventbus/plugin.h>
 
-enum { SQ_SLOTS = 64 };
+enum { SQ_SLOTS = 64, SQ_SEQ_BITS = 40 };
+
+/* Positions are counted from 1. */
+static const int64_t SQ_SEQ_MAX = ((int64_t)1 << SQ_SEQ_BITS) - 1;
 
 static const uint64_t SQ_ALL_SLOTS = UINT64_MAX;        /* a set of slots is a bit for each */
 
@@ -44,11 +47,12 @@ struct sq_runs {
 
 uint64_t sq_runs_slots(const struct sq_runs *);
 
-/* Adds slots that are not in it yet. */
-void sq_runs_add(struct sq_runs *, uint64_t slots, int64_t cursor);
+/* Adds slots. False, and nothing changed: some of them are in it already. */
+bool sq_runs_add(struct sq_runs *, uint64_t slots, int64_t cursor);
 
-/* Moves those of the slots that are in `from` to `to`, each with its cursor. */
-void sq_runs_move(struct sq_runs *from, uint64_t slots, struct sq_runs *to);
+/* Moves those of the slots that are in `from` to `to`, each with its cursor. False, and nothing changed: some of them are in
+ * both, which no sound file says. */
+bool sq_runs_move(struct sq_runs *from, uint64_t slots, struct sq_runs *to);
 
 /* Sets the cursor of these slots, which have to be in it. */
 void sq_runs_advance(struct sq_runs *, uint64_t slots, int64_t cursor);

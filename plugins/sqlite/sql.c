@@ -16,19 +16,21 @@
 /* Of a file of format 1: its retries are due by the wall clock. */
 const char sq_sql_upgrade_from_1[] = SQ_CLOCK_TABLES "UPDATE hold SET due = 0 WHERE due <> 0;";
 
-const char sq_sql_schema[] =
-    "CREATE TABLE topic(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, last INT NOT NULL) STRICT;"
-    "CREATE TABLE schema(id INTEGER PRIMARY KEY, name TEXT NOT NULL, json TEXT NOT NULL, UNIQUE(name, json)) STRICT;"
-    "CREATE TABLE msg(id INTEGER PRIMARY KEY, slot INT NOT NULL, time INT NOT NULL, key BLOB, head BLOB NOT NULL,"
-    " body BLOB) STRICT;"
-    "CREATE TABLE grp(id INTEGER PRIMARY KEY, topic INT NOT NULL, name TEXT NOT NULL, UNIQUE(topic, name)) STRICT;"
-    "CREATE TABLE member(id INTEGER PRIMARY KEY AUTOINCREMENT, until INT NOT NULL, strict INT NOT NULL,"
-    " name TEXT NOT NULL, pid INT NOT NULL) STRICT;"
-    "CREATE TABLE share(grp INT NOT NULL, owner INT NOT NULL, state BLOB NOT NULL, PRIMARY KEY(grp, owner))"
-    " STRICT, WITHOUT ROWID;"
-    "CREATE TABLE hold(grp INT NOT NULL, seq INT NOT NULL, slot INT NOT NULL, key INT NOT NULL, due INT NOT NULL,"
+#define SQ_FIRST_TABLES \
+    "CREATE TABLE topic(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, last INT NOT NULL) STRICT;" \
+    "CREATE TABLE schema(id INTEGER PRIMARY KEY, name TEXT NOT NULL, json TEXT NOT NULL, UNIQUE(name, json)) STRICT;" \
+    "CREATE TABLE msg(id INTEGER PRIMARY KEY, slot INT NOT NULL, time INT NOT NULL, key BLOB, head BLOB NOT NULL," \
+    " body BLOB) STRICT;" \
+    "CREATE TABLE grp(id INTEGER PRIMARY KEY, topic INT NOT NULL, name TEXT NOT NULL, UNIQUE(topic, name)) STRICT;" \
+    "CREATE TABLE member(id INTEGER PRIMARY KEY AUTOINCREMENT, until INT NOT NULL, strict INT NOT NULL," \
+    " name TEXT NOT NULL, pid INT NOT NULL) STRICT;" \
+    "CREATE TABLE share(grp INT NOT NULL, owner INT NOT NULL, state BLOB NOT NULL, PRIMARY KEY(grp, owner))" \
+    " STRICT, WITHOUT ROWID;" \
+    "CREATE TABLE hold(grp INT NOT NULL, seq INT NOT NULL, slot INT NOT NULL, key INT NOT NULL, due INT NOT NULL," \
     " attempts INT NOT NULL, deliveries INT NOT NULL, holder INT NOT NULL, PRIMARY KEY(grp, seq)) STRICT, WITHOUT ROWID;"
-    SQ_CLOCK_TABLES;
+
+const char sq_sql_schema_1[] = SQ_FIRST_TABLES;
+const char sq_sql_schema[] = SQ_FIRST_TABLES SQ_CLOCK_TABLES;
 
 static const char *const texts[SQ_STATEMENTS] = {
     [SQ_BEGIN] = "BEGIN IMMEDIATE",

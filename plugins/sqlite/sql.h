@@ -28,6 +28,7 @@ enum sq_sql {
 const char *sq_sql_text(enum sq_sql);
 
 /* Makes the tables of an empty file, and what an older one lacks. */
+extern const char sq_sql_schema_1[];     /* those of format 1 */
 extern const char sq_sql_schema[];
 extern const char sq_sql_upgrade_from_1[];
 

@@ -30,14 +30,11 @@ static int32_t see_share(struct survey *s, const struct sq_store *store, sqlite3
     struct sq_state state;
 
     if (!sq_state_read(&state, sq_bytes(row, 1)))
-        return sq_error(err, EB_FATAL, 0, "%s is damaged: a share cannot be read", store->path);
+        return sq_damaged(store, err, "a share cannot be read");
     s->is->members += live;
     while (sq_state_next(&state, &seq))
         see_open(s, seq, live);
-    if (sq_runs_slots(&s->runs) & sq_runs_slots(&state.runs))
-        return sq_error(err, EB_FATAL, 0, "%s is damaged: a slot has two owners", store->path);
-    sq_runs_move(&state.runs, SQ_ALL_SLOTS, &s->runs);
-    return EB_OK;
+    return sq_runs_move(&state.runs, SQ_ALL_SLOTS, &s->runs) ? EB_OK : sq_damaged(store, err, "a slot has two owners");
 }
 
 static int32_t see_shares(struct survey *s, struct sq_store *store, int64_t group, struct eb_error *err) {
@@ -45,7 +42,7 @@ static int32_t see_shares(struct survey *s, struct sq_store *store, int64_t grou
     int32_t row, status = EB_OK;
 
     sqlite3_bind_int64(rows, 1, group);
-    while (status == EB_OK && (row = sq_step(store, rows, err)) != 0)
+    while (status == EB_OK && (row = sq_row(store, rows, SQ_SHARE_SHAPE, err)) != 0)
         status = row < 0 ? row : see_share(s, store, rows, err);
     sqlite3_reset(rows);
     return status;
@@ -57,7 +54,7 @@ static int32_t see_held(struct survey *s, struct sq_store *store, int64_t group,
 
     sqlite3_bind_int64(rows, 1, group);
     sqlite3_bind_int64(rows, 2, SQ_SEQ_MAX);
-    while ((row = sq_step(store, rows, err)) > 0) {
+    while ((row = sq_row(store, rows, "sio", err)) > 0) {
         int64_t holder = sqlite3_column_int64(rows, 2);
         bool live = holder != 0 && sq_member_lives(store, holder, INT64_MAX);
         see_open(s, sqlite3_column_int64(rows, 0), live);
@@ -83,9 +80,9 @@ static int32_t count_between(struct survey *s, struct sq_store *store, int64_t t
 
         sqlite3_bind_int64(scan, 1, sq_id(topic, from));
         sqlite3_bind_int64(scan, 2, sq_id(topic, part));
-        while ((row = sq_step(store, scan, err)) > 0) {
+        while ((row = sq_row(store, scan, "mi", err)) > 0) {
             int64_t seq = sq_seq(sqlite3_column_int64(scan, 0));
-            if (seq > cursor_of(&s->runs, (unsigned)sqlite3_column_int(scan, 1) % SQ_SLOTS))
+            if (seq > cursor_of(&s->runs, sq_note_slot(sqlite3_column_int64(scan, 1))))
                 see_open(s, seq, false);
         }
         if (row < 0)

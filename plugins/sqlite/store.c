@@ -2,6 +2,8 @@
 #include "store.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -196,6 +198,8 @@ int32_t sq_store_fault(struct sq_store *store, struct eb_error *err) {
     case SQLITE_NOTADB:
         return sq_error(err, EB_FATAL, extended, "%s is damaged (%s): restore it from a copy, or move it away to begin anew",
                         path, sqlite3_errmsg(store->db));
+    case SQLITE_INTERRUPT:
+        return sq_damaged(store, err, "a search in it has no end");
     case SQLITE_NOMEM:
         return sq_no_memory(err);
     default:
@@ -262,6 +266,7 @@ int32_t sq_step(struct sq_store *store, sqlite3_stmt *statement, struct eb_error
     int code;
 
     errno = 0;
+    store->looks = 0;
     code = statement ? sqlite3_step(statement) : SQLITE_ERROR;
     if (code == SQLITE_ROW && !store->prepared_again)
         return 1;
@@ -275,6 +280,66 @@ int32_t sq_step(struct sq_store *store, sqlite3_stmt *statement, struct eb_error
     return status;
 }
 
+/* ---- what the file says ---- */
+
+int32_t sq_damaged(const struct sq_store *store, struct eb_error *err, const char *format, ...) {
+    char what[160];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    return sq_error(err, EB_FATAL, SQLITE_CORRUPT, "%s is damaged (%s): restore it from a copy, or move it away to begin anew",
+                    store->path, what);
+}
+
+static bool is_between(sqlite3_stmt *row, int column, int64_t least, int64_t most) {
+    int64_t number = sqlite3_column_int64(row, column);
+
+    return sqlite3_column_type(row, column) == SQLITE_INTEGER && number >= least && number <= most;
+}
+
+static bool is_name(sqlite3_stmt *row, int column) {
+    const unsigned char *text = sqlite3_column_type(row, column) == SQLITE_TEXT ? sqlite3_column_text(row, column) : NULL;
+    int len = text ? sqlite3_column_bytes(row, column) : 0;
+
+    return len > 0 && len <= SQ_NAME_MAX && memchr(text, 0, (size_t)len) == NULL;
+}
+
+static bool fits(sqlite3_stmt *row, int column, char kind) {
+    int type = sqlite3_column_type(row, column);
+
+    switch (kind) {
+    case 'i': return type == SQLITE_INTEGER;
+    case 'O': return type == SQLITE_INTEGER || type == SQLITE_NULL;
+    case 's': return is_between(row, column, 0, SQ_SEQ_MAX);
+    case 'M': return type == SQLITE_NULL || fits(row, column, 'm');
+    case 'm': return is_between(row, column, sq_id(1, 0), sq_id(SQ_TOPIC_MAX, SQ_SEQ_MAX));
+    case 't': return is_between(row, column, 1, SQ_TOPIC_MAX);
+    case 'g': return is_between(row, column, 1, INT64_MAX);
+    case 'o': return is_between(row, column, 0, SQ_MEMBER_MAX);
+    case 'T': return is_between(row, column, -SQ_TIME_MAX, SQ_TIME_MAX);
+    case 'n': return is_name(row, column);
+    case 'x': return type == SQLITE_TEXT;
+    case 'X': return type == SQLITE_TEXT || type == SQLITE_NULL;
+    case 'b': return type == SQLITE_BLOB;
+    case 'B': return type == SQLITE_BLOB || type == SQLITE_NULL;
+    default: return false;
+    }
+}
+
+int32_t sq_row(struct sq_store *store, sqlite3_stmt *statement, const char *shape, struct eb_error *err) {
+    int32_t row = sq_step(store, statement, err);
+
+    for (int column = 0; row > 0 && shape[column]; column++)
+        if (!fits(statement, column, shape[column])) {
+            row = sq_damaged(store, err, "column %s of \"%.60s...\" cannot hold what it does",
+                             sqlite3_column_name(statement, column), sqlite3_sql(statement));
+            sqlite3_reset(statement);
+        }
+    return row;
+}
+
 int32_t sq_run(struct sq_store *store, sqlite3_stmt *statement, struct eb_error *err) {
     int32_t row = sq_step(store, statement, err);
 
@@ -285,7 +350,7 @@ int32_t sq_run(struct sq_store *store, sqlite3_stmt *statement, struct eb_error 
 
 int32_t sq_number(struct sq_store *store, enum sq_sql name, int64_t *number, struct eb_error *err) {
     sqlite3_stmt *statement = sq_sql(store, name);
-    int32_t row = sq_step(store, statement, err);
+    int32_t row = sq_row(store, statement, "O", err);
 
     if (row > 0) {
         *number = sqlite3_column_int64(statement, 0);
@@ -300,9 +365,9 @@ struct eb_text sq_bytes(sqlite3_stmt *statement, int column) {
     if (sqlite3_column_type(statement, column) == SQLITE_NULL)
         return text;
     text.data = sqlite3_column_blob(statement, column);
-    text.len = (size_t)sqlite3_column_bytes(statement, column);
     if (!text.data)
-        text.data = "";                                 /* sqlite says NULL for an empty one */
+        return (struct eb_text){ "", 0 };               /* sqlite says NULL for an empty one */
+    text.len = (size_t)sqlite3_column_bytes(statement, column);
     return text;
 }
 

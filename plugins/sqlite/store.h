@@ -10,11 +10,13 @@
 #include "extend.h"
 #include "file.h"
 #include "side.h"
+#include "slots.h"
 #include "sql.h"
 
-enum { SQ_SEQ_BITS = 40 };
+enum { SQ_TOPIC_MAX = (1 << 23) - 1, SQ_NAME_MAX = 1000 };
 
-static const int64_t SQ_SEQ_MAX = ((int64_t)1 << SQ_SEQ_BITS) - 1;
+/* No clock says more, in ms. */
+static const int64_t SQ_TIME_MAX = (int64_t)1 << 60;
 
 /* The id of a message, and back. */
 static inline int64_t sq_id(int64_t topic, int64_t seq) {
@@ -43,6 +45,7 @@ struct sq_store {
     struct sq_file_identity file;       /* that it was connected to */
     struct sq_way *way;                 /* the file as the kernel knows it; NULL: not connected */
     int64_t looked_ms;                  /* when it was last seen to be the file at that path */
+    int looks;                          /* at the statement at work: see tables.c */
     int64_t schema_version;             /* of the tables, when it was connected */
     bool preparing;                     /* a statement, for the first time */
     bool prepared_again;                /* sqlite did that with one: are they still the same tables? */
@@ -85,6 +88,14 @@ sqlite3_stmt *sq_sql(struct sq_store *, enum sq_sql);
 
 /* 1: a row; 0: done, and reset; negative: failed, reset, err filled. */
 int32_t sq_step(struct sq_store *, sqlite3_stmt *, struct eb_error *);
+
+/* The same of a row whose values are compared with what the file may hold: a letter for each column. i: an integer; s: a
+ * position, or 0; m: a message's id, M: or none; t: a topic's id; g: a group's, or a schema's; o: a member's, or 0; O: any
+ * integer, or none; T: a time; n: a name; x: a text, X: or none; b: bytes, B: or none. EB_FATAL, naming the file: damaged. */
+int32_t sq_row(struct sq_store *, sqlite3_stmt *, const char *shape, struct eb_error *);
+
+/* The error of a file that says what cannot be, which may name a thing in it. */
+int32_t sq_damaged(const struct sq_store *, struct eb_error *, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Runs a statement that has no rows. EB_OK or negative. */
 int32_t sq_run(struct sq_store *, sqlite3_stmt *, struct eb_error *);

@@ -34,7 +34,7 @@ static int32_t hold_out(struct sq_consumer *c, const struct sq_share *share, int
     int32_t row;
 
     sqlite3_bind_int64(find, 1, sq_id(share->topic, seq));
-    row = sq_step(&c->store, find, err);
+    row = sq_row(&c->store, find, "iB", err);
     if (row > 0) {
         slot = sq_note_slot(sqlite3_column_int64(find, 0));
         key = (int64_t)sq_key_hash(sq_bytes(find, 1));
@@ -50,10 +50,11 @@ static int32_t take_state(struct sq_consumer *c, const struct sq_share *share, s
     int32_t status = EB_OK;
 
     if (!sq_state_read(&state, bytes))
-        return sq_error(err, EB_FATAL, 0, "%s is damaged: a share of group %s cannot be read", c->store.path, c->sub->group);
+        return sq_damaged(&c->store, err, "a share of group %s cannot be read", c->sub->group);
     while (status == EB_OK && sq_state_next(&state, &seq))
         status = hold_out(c, share, seq, err);
-    sq_runs_move(&state.runs, SQ_ALL_SLOTS, freed);
+    if (status == EB_OK && !sq_runs_move(&state.runs, SQ_ALL_SLOTS, freed))
+        status = sq_damaged(&c->store, err, "a slot of group %s has two owners", c->sub->group);
     return status;
 }
 
@@ -74,7 +75,7 @@ int32_t sq_take_over(struct sq_consumer *c, const struct sq_share *share, int64_
 
     sqlite3_bind_int64(one, 1, share->grp);
     sqlite3_bind_int64(one, 2, member);
-    status = sq_step(&c->store, one, err);
+    status = sq_row(&c->store, one, "b", err);
     if (status > 0) {
         status = take_state(c, share, sq_bytes(one, 0), freed, err);
         sqlite3_reset(one);

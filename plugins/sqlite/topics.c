@@ -29,7 +29,7 @@ int32_t sq_topic_id(struct sq_store *store, const char *name, int64_t *id, struc
 
     *id = 0;
     sqlite3_bind_text(find, 1, name, -1, SQLITE_STATIC);
-    row = sq_step(store, find, err);
+    row = sq_row(store, find, "t", err);
     if (row <= 0)
         return row;
     *id = sqlite3_column_int64(find, 0);
@@ -50,6 +50,8 @@ int32_t sq_topic_make(struct sq_store *store, const char *name, int64_t *id, boo
     if (status != EB_OK)
         return status;
     *id = sqlite3_last_insert_rowid(store->db);
+    if (*id < 1 || *id > SQ_TOPIC_MAX)
+        return sq_damaged(store, err, "the numbers of topics are used up");
     *made = true;
     return EB_OK;
 }
@@ -60,13 +62,17 @@ static int32_t read_end(struct sq_store *store, int64_t id, int64_t *seq, int64_
     int32_t row;
 
     sqlite3_bind_int64(tail, 1, id);
-    row = sq_step(store, tail, err);
+    row = sq_row(store, tail, "sMO", err);
     if (row < 0)
         return row;
     if (row == 0)
         return EB_GONE;
     *seq = sq_seq(sqlite3_column_int64(tail, 1));       /* NULL reads as 0 */
     *time = sqlite3_column_int64(tail, 2);
+    if (*time < -SQ_TIME_MAX || *time > SQ_TIME_MAX) {
+        sqlite3_reset(tail);
+        return sq_damaged(store, err, "a message was stored at no time there is");
+    }
     if (*seq == 0)
         *seq = sqlite3_column_int64(tail, 0);
     sqlite3_reset(tail);
@@ -82,13 +88,13 @@ int32_t sq_topic_extent(struct sq_store *store, int64_t id, struct sq_extent *ex
     extent->first = extent->last + 1;
     extent->first_ms = extent->last_ms;
     sqlite3_bind_int64(oldest, 1, id);
-    row = sq_step(store, oldest, err);
+    row = sq_row(store, oldest, "mT", err);
     if (row <= 0)
         return row;
     extent->first = sq_seq(sqlite3_column_int64(oldest, 0));
     extent->first_ms = sqlite3_column_int64(oldest, 1);
     sqlite3_reset(oldest);
-    return EB_OK;
+    return extent->first <= extent->last ? EB_OK : sq_damaged(store, err, "messages are out of order");
 }
 
 /* ---- a producer's own ---- */

@@ -19,7 +19,7 @@ static int32_t see_share(struct sq_store *store, struct eb_text bytes, int64_t *
     int64_t seq;
 
     if (!sq_state_read(&state, bytes))
-        return sq_error(err, EB_FATAL, 0, "%s is damaged: how far a group is cannot be read", store->path);
+        return sq_damaged(store, err, "how far a group is cannot be read");
     if (state.runs.n > 0)
         *first = lower(*first, state.runs.run[0].cursor + 1);
     while (sq_state_next(&state, &seq))
@@ -32,7 +32,7 @@ static int32_t see_shares(struct sq_store *store, int64_t group, int64_t *first,
     int32_t row, status = EB_OK;
 
     sqlite3_bind_int64(rows, 1, group);
-    while (status == EB_OK && (row = sq_step(store, rows, err)) != 0)
+    while (status == EB_OK && (row = sq_row(store, rows, "b", err)) != 0)
         status = row < 0 ? row : see_share(store, sq_bytes(rows, 0), first, err);
     sqlite3_reset(rows);
     return status;
@@ -43,7 +43,7 @@ static int32_t see_held(struct sq_store *store, int64_t group, int64_t *first, s
     int32_t row;
 
     sqlite3_bind_int64(lowest, 1, group);
-    row = sq_step(store, lowest, err);
+    row = sq_row(store, lowest, "s", err);
     if (row <= 0)
         return row;
     *first = lower(*first, sqlite3_column_int64(lowest, 0));
@@ -57,7 +57,7 @@ int32_t sq_trim_floor(struct sq_store *store, int64_t topic, int64_t *first, str
 
     *first = INT64_MAX;
     sqlite3_bind_int64(list, 1, topic);
-    while (status == EB_OK && (row = sq_step(store, list, err)) != 0) {
+    while (status == EB_OK && (row = sq_row(store, list, "g", err)) != 0) {
         int64_t group = row > 0 ? sqlite3_column_int64(list, 0) : 0;
         status = row < 0 ? row : see_shares(store, group, first, err);
         if (status == EB_OK)
@@ -71,10 +71,14 @@ int32_t sq_trim_floor(struct sq_store *store, int64_t topic, int64_t *first, str
 
 static int32_t delete_between(struct sq_store *store, int64_t topic, int64_t first, int64_t last, struct eb_error *err) {
     sqlite3_stmt *delete = sq_sql(store, SQ_MSG_DELETE);
+    int32_t status;
 
     sqlite3_bind_int64(delete, 1, sq_id(topic, first));
     sqlite3_bind_int64(delete, 2, sq_id(topic, last));
-    return sq_run(store, delete, err);
+    status = sq_run(store, delete, err);
+    if (status == EB_OK && sqlite3_changes(store->db) == 0)     /* or it would be tried for ever */
+        return sq_damaged(store, err, "messages cannot be removed");
+    return status;
 }
 
 /* A topic without messages remembers how far it was, so that no position comes twice. */
@@ -95,7 +99,7 @@ static int32_t choose_some(struct sq_store *store, int64_t topic, int64_t first,
     some->last = first - 1;
     sqlite3_bind_int64(sizes, 1, sq_id(topic, first));
     sqlite3_bind_int64(sizes, 2, sq_id(topic, upto));
-    while ((row = sq_step(store, sizes, err)) > 0) {
+    while ((row = sq_row(store, sizes, "mi", err)) > 0) {
         some->last = sq_seq(sqlite3_column_int64(sizes, 0));
         some->bytes += sqlite3_column_int64(sizes, 1);
         if (++some->rows == ROWS_AT_ONCE || some->bytes >= BYTES_AT_ONCE)

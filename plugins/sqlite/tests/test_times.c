@@ -175,11 +175,13 @@ static void ages_go_on(void) {
 static void marks_are_bounded(void) {
     const char *path = kit_file("bus.db");
     struct kit_host *k = keeper(path, 0, 3600000);
+    char sql[200];
     int64_t n;
 
     kit_send_many(k, "t", 0, 2000, 3);
-    kit_execute(path, "DELETE FROM mark; INSERT INTO mark SELECT id >> 40, id & 0xffffffffff, 1 FROM msg"
-                      " WHERE id & 0xffffffffff <= 1000");
+    snprintf(sql, sizeof sql, "DELETE FROM mark; INSERT INTO mark SELECT id >> 40, id & 0xffffffffff, %lld FROM msg"
+             " WHERE id & 0xffffffffff <= 1000", (long long)kit_now_ms() - 1000000);
+    kit_execute(path, sql);
     poll_until(k, path, "SELECT count(*) FROM mark WHERE seq = 2000", 1);
     for (int i = 0; i < 4; i++) {
         kit_execute(path, "DELETE FROM mark WHERE seq > 1000");
