@@ -95,6 +95,12 @@ static int32_t pass_message(void *arg, const struct eb_message *message) {
     return ++*(int *)arg > 1000;
 }
 
+static int32_t pass_move(void *arg, const struct eb_seek_info *info) {
+    (void)arg;
+    kit_check(info->size >= sizeof info->size, "nothing is told of a move");
+    return 0;
+}
+
 static void look(const char *path, struct seen *seen) {
     struct sq_settings settings = { .path = path, .lease = 30000 };
     struct eb_point first = { .size = sizeof first, .kind = EB_EARLIEST };
@@ -113,7 +119,7 @@ static void look(const char *path, struct seen *seen) {
     note(seen, ops->topics(self, 100, pass_topic, &topics, &err), &err);
     note(seen, ops->groups(self, NULL, NULL, 100, pass_group, &groups, &err), &err);
     note(seen, ops->browse(self, "t", &first, 100, pass_message, &messages, &err), &err);
-    note(seen, ops->seek(self, "t", "h", &first, 100, &err), &err);
+    note(seen, ops->seek(self, "t", "h", &first, EB_MAKE, 100, pass_move, NULL, &err), &err);
     kit_check(topics <= 10 && groups <= 10 && messages <= 10, "%d topics, %d groups, %d messages", topics, groups, messages);
     ops->close(self);
 }
