@@ -24,13 +24,18 @@ static bool add_word(struct ebi_bytes *out, const char *before, const char *valu
     return !value || (ebi_bytes_add_text(out, before) && ebi_printable_add(out, value, strlen(value)));
 }
 
+/* A key may hold U+0000. */
+static bool add_key(struct ebi_bytes *out, const struct eb_metadata *meta) {
+    return !meta->key || (ebi_bytes_add_text(out, "  key ") && ebi_printable_add(out, meta->key, meta->key_len));
+}
+
 static bool add_heading(struct ebi_bytes *out, const struct eb_metadata *meta) {
     char time[EBI_ISO_ROOM];
 
     ebi_iso_print_micros(meta->time_us, time);
     return add_word(out, "", time) && add_word(out, "  ", meta->topic ? meta->topic : "-") &&
            add_word(out, " ", meta->position ? meta->position : "-") && add_word(out, "  ", meta->type) &&
-           add_word(out, "  id ", meta->id) && add_word(out, "  key ", meta->key) &&
+           add_word(out, "  id ", meta->id) && add_key(out, meta) &&
            (meta->attempt <= 1 || ebi_bytes_add_format(out, "  (attempt %" PRId32 ")", meta->attempt)) &&
            ebi_bytes_add_text(out, "\n");
 }
