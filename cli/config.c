@@ -1,5 +1,6 @@
 /* cli/config.c - eventbus config: is it right, what is in effect and where from, what a key means. */
 #include "cli/bus.h"
+#include "cli/check.h"
 #include "cli/describe.h"
 #include "cli/sections.h"
 #include "cli/verbs.h"
@@ -10,7 +11,6 @@
 #include "base/error.h"
 #include "base/bytes.h"
 #include "base/nearest.h"
-#include "consume/outside_check.h"
 
 struct ask {
     bool json;
@@ -71,45 +71,6 @@ static void check_routes(const struct eb_bus *bus, struct cli_tally *tally) {
         ebi_routes_free(routes);
 }
 
-/* What a worker would find out when it starts, or with its first event. */
-static enum eb_status check_consumer(const struct eb_bus *bus, const struct ebi_task *task, struct eb_error *err) {
-    const char *letters = task->settings.dead_letter_broker, *key = "dead_letter_broker";
-    struct ebi_broker *broker = NULL;
-    enum eb_status status = ebi_task_check_outside(bus->config, task, err);
-
-    if (status != EB_OK)
-        return status;
-    if (task->settings.exec && ebi_exec_find(task->settings.exec, err) != EB_OK) {
-        key = "exec";
-        status = EB_PERMANENT;
-    } else if (letters) {
-        status = ebi_broker_bind(bus->config, &bus->settings, letters, &broker, err);
-        if (status == EB_OK)
-            status = ebi_broker_needs(broker, true, false, false, err);
-        ebi_broker_free(broker);
-    }
-    if (status != EB_OK)
-        ebi_error_context(err, "%s: [consume %s] %s", ebi_config_where(bus->config, "consume", task->section, key),
-                          task->section, key);
-    return status;
-}
-
-static void check_consumers(const struct eb_bus *bus, struct cli_tally *tally) {
-    for (const char *name = NULL; (name = ebi_config_next(bus->config, "consume", name)) != NULL;) {
-        const struct eb_consumer_options options = {.size = sizeof options, .section = name};
-        struct ebi_task task;
-        struct eb_error err;
-
-        if (ebi_task_make(bus->config, &bus->settings, &options, &task, &err) != EB_OK) {
-            cli_tally_failed(tally, &err);
-            continue;
-        }
-        if (check_consumer(bus, &task, &err) != EB_OK)
-            cli_tally_failed(tally, &err);
-        ebi_task_free(&task);
-    }
-}
-
 static const char *more_than_one(size_t n) {
     return n == 1 ? "" : "s";
 }
@@ -126,7 +87,8 @@ static int check(const struct cli_call *call) {
     if (tally.failed == 0) { /* else the same things would be told again */
         check_roles(bus, &tally);
         check_routes(bus, &tally);
-        check_consumers(bus, &tally);
+        cli_check_folders(bus, &tally);
+        cli_check_consumers(bus, &tally);
         check_schemas(bus, &tally);
     }
     if (tally.failed == 0)

@@ -168,6 +168,10 @@ static enum eb_status bind_broker(struct eb_bus *bus, const char *name, struct e
         free(bound);
         return status;
     }
+    if (!*name)
+        ebi_log_line(bus->log, EBI_WARNING,
+                     "the configuration has no [broker NAME] section: the embedded broker is used, a SQLite file in %s",
+                     ebi_config_state(bus->config));
     bound->next = bus->brokers;
     bus->brokers = bound;
     *out = bound;

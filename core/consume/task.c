@@ -263,6 +263,14 @@ enum eb_status ebi_task_check_outside(const struct ebi_config *config, const str
 
 /* ---- Topics ---- */
 
+enum eb_status ebi_task_check_patterns(const struct ebi_task *task, const struct ebi_broker *broker, struct eb_error *err) {
+    for (size_t i = 0; i < task->n_topics; i++)
+        if (strchr(task->topics[i], '*') && !(broker->plugin->consumer->traits & EB_T_PATTERN))
+            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s: plugin %s knows no patterns; name each topic",
+                             ebi_short_topic(task->prefix, task->topics[i]), broker->plugin->about.name);
+    return EB_OK;
+}
+
 static const char mark[] = "{topic}";
 
 /* '*' in a pattern stands for any text. */

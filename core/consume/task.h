@@ -9,6 +9,7 @@
 #include "base/backoff.h"
 #include "base/bytes.h"
 #include "config/settings.h"
+#include "plugin/plugins.h"
 
 /* Immutable once made: any thread. Its texts belong to the configuration, to itself or to the caller's options, which
  * outlive it. */
@@ -43,6 +44,9 @@ void ebi_task_free(struct ebi_task *);
 /* Whether the section's exec or webhook can be used: EB_PERMANENT, EB_KIND_CONFIG where one is given and says nothing (then
  * events would be acknowledged for no work done), or the webhook is no web address. */
 enum eb_status ebi_task_check_outside(const struct ebi_config *, const struct ebi_task *, struct eb_error *);
+
+/* Whether a broker can receive from the task's topics: EB_PERMANENT where one is a pattern and the plugin knows none. */
+enum eb_status ebi_task_check_patterns(const struct ebi_task *, const struct ebi_broker *, struct eb_error *);
 
 /* The name of the dead-letter topic of a full topic: full as well; to be freed. NULL: no memory. */
 char *ebi_task_dead_letter_topic(const struct ebi_task *, const char *full_topic);

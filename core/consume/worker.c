@@ -645,15 +645,6 @@ static enum eb_status check_outside(const struct eb_consumer *consumer, const st
     return status;
 }
 
-static enum eb_status check_patterns(const struct eb_consumer *consumer, struct eb_error *err) {
-    for (size_t i = 0; i < consumer->task.n_topics; i++)
-        if (strchr(consumer->task.topics[i], '*') && !(consumer->ops->traits & EB_T_PATTERN))
-            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s: plugin %s knows no patterns; name each topic",
-                             ebi_short_topic(consumer->task.prefix, consumer->task.topics[i]),
-                             consumer->parts.broker->plugin->about.name);
-    return EB_OK;
-}
-
 /* All that can fail; what is made so far is freed by eb_consumer_close. */
 static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_consumer_options *options,
                               const struct ebi_worker_wishes *wishes, struct eb_error *err) {
@@ -663,7 +654,7 @@ static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_cons
     if (status == EB_OK)
         status = check_outside(consumer, wishes, err);
     if (status == EB_OK)
-        status = check_patterns(consumer, err);
+        status = ebi_task_check_patterns(&consumer->task, consumer->parts.broker, err);
     if (status != EB_OK)
         return status;
     size_t hands = (size_t)(wishes->concurrency ? wishes->concurrency : consumer->task.settings.concurrency);

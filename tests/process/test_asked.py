@@ -4,7 +4,7 @@ import http.server
 import os
 import threading
 
-from harness import main, test
+from harness import PLUGINS, SCHEMAS, main, test
 
 LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
 CONFIG = """
@@ -196,6 +196,40 @@ def a_secret_need_not_stand_on_the_command_line(t):
     t.contains(done.out + done.err, "${file:/none/x}: No such file")
     for page in (["--help"], ["consume", "--help"]):
         t.contains(t.run(*page).out, "${file:PATH}")
+
+
+@test
+def config_check_sees_what_a_worker_would_find_out(t):
+    begin(t)
+    command = t.write("sync", "#!/bin/sh\ncat\n")
+    os.chmod(command, 0o755)
+    for lines, told in (
+        ("exec = nosuchcommand -x", "exec: command nosuchcommand is not found; install it, or give its whole path (PATH is "),
+        ("exec = ./nosuch", f"exec: command ./nosuch cannot be run from the folder {t.folder}: No such file"),
+        ("exec = /nosuch/sync | cat", "exec: command /nosuch/sync cannot be run: No such file"),
+        (f"exec = {t.ini}", f"exec: command {t.ini} cannot be run: Permission denied"),
+        ("webhook = localhost:8080", "webhook: is not an http:// or https:// URL"),
+        ("webhook = http://[x", "webhook: is not a URL"),
+        ("key_field = user.pii.usrname", "key_field: no event type has a field user.pii.usrname that can be a key"),
+        ("key_field = user.pii", "key_field: no event type has a field user.pii that can be a key"),
+        ("dead_letter_broker = letters", "dead_letter_broker: there is no section [broker letters]"),
+        (f"exec = {command}", None), ("exec = ./sync", None), ("exec = A=b exec ./sync -x", None), ("exec = cd /nosuch && sync", None),
+        ("exec = e=$(cat); nosuch", None), ("exec = $SHELL -c x", None), ("webhook = https://u:p@host:80/x", None),
+        ("key_field = user.pii.username", None),
+    ):
+        file = t.write("more.ini", f"[consume w]\ntopic = t\ngroup = g\n{lines}\n")
+        done = t.run("-c", t.ini, "-c", file, "config", "check", status=2 if told else 0)
+        t.contains(done.err, *([f"{file}:4: [consume w] {told}"] if told else []))
+    none = t.path("none")
+    for key in ("plugin_path", "schema_path"):
+        t.contains(t.run("config", "check", "-o", f"eventbus.{key}={PLUGINS}:{none}:{SCHEMAS}", status=2).err, none)
+    nobody = t.write("nobody.ini", "[broker x]\nplugin = memory\n[consume w]\ntopic = t\ngroup = g\n")
+    done = t.run("-c", nobody, "-o", f"eventbus.plugin_path={PLUGINS}", "-o", f"eventbus.schema_path={SCHEMAS}", "config", "check", status=2)
+    t.contains(done.err, "no consumer is configured; set consumer in [eventbus]")
+    if os.path.exists(f"{PLUGINS}/redis.so"):
+        pattern = t.write("pattern.ini", "[broker main]\nplugin = redis\n[consume w]\ntopic = t-*\ngroup = g\n")
+        done = t.run("-c", t.ini, "-c", pattern, "config", "check", status=2)
+        t.contains(done.err, f"{pattern}:4: [consume w] topic: topic t-*: plugin redis knows no patterns")
 
 
 main()

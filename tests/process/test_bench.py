@@ -29,6 +29,7 @@ def each_step_alone_and_both_when_none_is_named(t):
 
 @test
 def nothing_is_left_behind_and_no_line_is_logged(t):
+    t.configure("producer = main\nconsumer = main\n[broker main]\nplugin = sqlite\n")
     done = t.run("bench", "--count", 100)
     t.equal(done.err, "")
     t.equal(len(done.lines()), 2)

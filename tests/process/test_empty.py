@@ -157,4 +157,14 @@ def a_configuration_that_holds_nothing_is_not_the_embedded_broker(t):
     t.run("-c", "/dev/null", *where[:0], "config", "show")        # said in so many words: the defaults
 
 
+@test
+def a_configuration_without_a_broker_says_where_events_go(t):
+    t.configure("[consume crm]\ntopic = logins\ngroup = crm\n")
+    sample = t.run("signals", LOGIN, "--sample")
+    t.equal(sample.err, "", "what a verb without a broker says")
+    for verb in (["produce", "-t", "logins", "-"], ["consume", "crm", "--exit-at-end"], ["topics"], ["groups"]):
+        done = t.run(*verb, stdin=sample.bytes)
+        t.equal(done.err.count("no [broker NAME] section: the embedded broker is used, a SQLite file in " + t.state), 1, f"what {verb} said")
+
+
 main()
