@@ -19,6 +19,7 @@ struct listing {
     const struct ask *ask;
     const char *prefix;
     struct cli_grid *grid;
+    uint64_t shown;
     bool no_memory;
 };
 
@@ -88,6 +89,7 @@ static int32_t each(void *arg, const struct eb_topic_info *theirs) {
         print_json(listing, topic, &info);
     else
         add_row(listing, topic, &info);
+    listing->shown++;
     return !cli_out_event();
 }
 
@@ -96,6 +98,7 @@ static int run(const struct cli_call *call) {
     struct ebi_admin *admin = NULL;
     struct eb_bus *bus;
     struct eb_error err;
+    struct cli_tally tally = {0};
     int status = CLI_EXIT_DONE;
 
     if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)
@@ -110,7 +113,10 @@ static int run(const struct cli_call *call) {
         status = ebi_admin_topics(admin, each, &listing, &err);
     if ((!cli_grid_end(listing.grid) || listing.no_memory) && status >= EB_OK)
         status = ebi_error_memory(&err);
-    status = status < EB_OK ? cli_failed(&err) : CLI_EXIT_DONE;
+    if (status < EB_OK)                 /* what a broker cannot tell of it tells at the end: then some are shown */
+        cli_tally_failed(&tally, &err);
+    tally.done = listing.shown;
+    status = cli_tally_exit(&tally);
     ebi_admin_close(admin);
     eb_bus_close(bus, 0, NULL);
     return status;

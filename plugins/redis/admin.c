@@ -93,21 +93,60 @@ static int32_t read_topic(struct rd_admin *admin, int64_t until_ms, const char *
     return status;
 }
 
+/* ---- what cannot be read hides nothing else ---- */
+
+enum { TOLD_MAX = 20 };
+
+/* Topics that a walk over all of them leaves out. */
+struct left_out {
+    size_t n;
+};
+
+/* What the user may not read is said and left out; any other failure ends the walk. */
+static int32_t leave_out(const struct rd_admin *admin, struct left_out *left, int32_t status, const struct eb_error *why,
+                         struct eb_error *err) {
+    const struct eb_host *host = admin->asker.target.host;
+    char line[sizeof why->text + 80];
+
+    if (status == EB_OK || status == EB_GONE)           /* gone: it is no stream any more */
+        return EB_OK;
+    if (status != EB_PERMANENT) {
+        if (err)
+            *err = *why;
+        return status;
+    }
+    if (++left->n <= TOLD_MAX) {
+        snprintf(line, sizeof line, "%s; it is left out", why->text);
+        host->log(host, 4, line);
+    }
+    return EB_OK;
+}
+
+static int32_t end_walk(const struct left_out *left, size_t n, int32_t status, struct eb_error *err) {
+    if (status != EB_OK || left->n == 0)
+        return status;
+    return rd_error(err, EB_PERMANENT, 0, "%zu of %zu topics are left out, each with its reason above%s", left->n, n,
+                    left->n > TOLD_MAX ? ", but for those beyond 20" : "");
+}
+
 int32_t rd_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *),
                         void *arg, struct eb_error *err) {
     struct rd_admin *admin = self;
     int64_t until_ms = rd_ticks_ms() + timeout_ms;
     struct rd_names names = {0};
+    struct left_out left = {0};
+    bool stop = false;
     int32_t status = rd_names_read(&names, &admin->asker, until_ms, err);
 
-    for (size_t i = 0; i < names.n && status == EB_OK; i++) {
+    for (size_t i = 0; i < names.n && status == EB_OK && !stop; i++) {
         struct eb_topic_info info;
-        status = read_topic(admin, until_ms, names.names[i], &info, err);
-        if (status == EB_OK && each(arg, &info) != 0)
-            break;
-        if (status == EB_GONE)
-            status = EB_OK;
+        struct eb_error why = {0};
+        status = read_topic(admin, until_ms, names.names[i], &info, &why);
+        if (status == EB_OK)
+            stop = each(arg, &info) != 0;
+        status = leave_out(admin, &left, status, &why, err);
     }
+    status = stop ? EB_OK : end_walk(&left, names.n, status, err);
     rd_names_free(&names);
     return status;
 }
@@ -208,6 +247,10 @@ static int32_t read_members(struct rd_admin *admin, int64_t until_ms, const stru
     int32_t status = ask_about(admin, until_ms, info->topic, argv, &answer, err);
 
     info->unsettled = group->pending;
+    if (status == EB_PERMANENT) {                       /* it may be forbidden; then who is at work is unknown */
+        info->members = -1;
+        return EB_OK;
+    }
     for (size_t i = 0; status == EB_OK && answer->type == REDIS_REPLY_ARRAY && i < answer->n; i++) {
         const struct rd_node *name = rd_value_of(&answer->items[i], "name");
         const struct rd_node *idle = rd_value_of(&answer->items[i], "idle");
@@ -270,14 +313,19 @@ int32_t rd_admin_groups(void *self, const char *topic, const char *group, int32_
     struct rd_admin *admin = self;
     int64_t until_ms = rd_ticks_ms() + timeout_ms;
     struct rd_names names = {0};
+    struct left_out left = {0};
     bool stop = false;
     int32_t status;
 
     if (topic)
         return tell_groups(admin, until_ms, topic, group, each, arg, &stop, err);
     status = rd_names_read(&names, &admin->asker, until_ms, err);
-    for (size_t i = 0; i < names.n && status == EB_OK && !stop; i++)
-        status = tell_groups(admin, until_ms, names.names[i], group, each, arg, &stop, err);
+    for (size_t i = 0; i < names.n && status == EB_OK && !stop; i++) {
+        struct eb_error why = {0};
+        status = tell_groups(admin, until_ms, names.names[i], group, each, arg, &stop, &why);
+        status = leave_out(admin, &left, status, &why, err);
+    }
+    status = stop ? EB_OK : end_walk(&left, names.n, status, err);
     rd_names_free(&names);
     return status;
 }

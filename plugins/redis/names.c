@@ -80,8 +80,7 @@ int32_t rd_names_read(struct rd_names *names, struct rd_asker *asker, int64_t un
     }
     while (status == EB_OK) {
         if (rd_is_error(answer)) {
-            rd_refusal(answer, "the list of streams", err);
-            status = EB_RETRIABLE;
+            status = rd_ask_refused(asker, "the list of streams", "", answer, err);
             break;
         }
         status = take(names, answer, cursor, err);

@@ -407,7 +407,8 @@ def whoever_may_not_is_told_who_he_is_and_what_to_allow(t, redis):
     produce(t, "a", 0, 1)
     for words, send, take in (
             (("~other", "+@all"), "ACL SETUSER lms ~a", "ACL SETUSER lms ~a"),
-            (("~*", "+@all", "-xadd", "-xreadgroup"), "ACL SETUSER lms +xadd", "ACL SETUSER lms +xreadgroup"),
+            (("~*", "+@all", "-xadd", "-xreadgroup"), "ACL SETUSER lms +xadd", "ACL SETUSER lms +xadd"),
+            (("~*", "+@all", "-xreadgroup"), None, "ACL SETUSER lms +xreadgroup"),
             (("~*", "+@all", "-xgroup"), None, "ACL SETUSER lms +xgroup|create")):
         redis.call("ACL", "SETUSER", "lms", "reset", "on", f">{SECRET}", *words)
         configure(t, f"redis://lms:{SECRET}@127.0.0.1:{redis.port}")
@@ -489,6 +490,50 @@ def no_more_rights_are_needed_than_operations_md_names(t, redis):
     t.lacks(producer.err + worker.err, "NOPERM", "ACL")
     t.equal(redis.group("a", "g")["pending"], 0)
     t.equal(redis.call("ACL", "LOG"), [], "what was refused")
+
+
+LOOKER_MAY = ("+scan", "+xlen", "+xrange", "+xrevrange", "+xinfo", "+memory|usage", "+ping", "+client|id", "+client|setname")
+MOVER_MAY = ("+eval", "+exists", "+xgroup", "+xpending")
+
+
+@redis_test(keys={"claim_after": "300ms"})
+def an_operator_needs_no_more_rights_than_operations_md_names(t, redis):
+    with open(os.path.join(TESTS, "..", "docs", "operations.md"), encoding="utf-8") as file:
+        t.contains(file.read(), " ".join(LOOKER_MAY), " ".join(MOVER_MAY))
+    produce(t, "a", 0, 10)
+    t.run("consume", "-t", "a", "-g", "g", "-n", "3")
+    redis.call("ACL", "SETUSER", "looks", "on", f">{SECRET}", "~*", *LOOKER_MAY)
+    redis.call("ACL", "SETUSER", "moves", "on", f">{SECRET}", "~*", *LOOKER_MAY, *MOVER_MAY)
+    configure(t, f"redis://looks:{SECRET}@127.0.0.1:{redis.port}", claim_after="300ms")
+    t.equal([(row["topic"], row["events"], row["bytes"] > 0) for row in t.run("topics", "--json").json()], [("a", 10, True)])
+    t.equal([(row["lag"], row["members"]) for row in t.run("groups", "--json").json()], [(7, 0)])
+    t.equal(len(t.run("consume", "-t", "a", "--exit-at-end").json()), 10)
+    t.contains(t.run("groups", "-t", "nosuch").err, "topic nosuch does not exist")
+    configure(t, f"redis://moves:{SECRET}@127.0.0.1:{redis.port}", claim_after="300ms")
+    t.until(lambda: t.run("seek", "-t", "a", "-g", "g", "--to", "earliest", status=None).status == 0, what="the seek")
+    t.run("seek", "-t", "a", "-g", "h", "--to", "latest", "--create")
+    t.equal(redis.call("ACL", "LOG"), [], "what was refused")
+
+
+@redis_test()
+def what_a_user_may_not_read_hides_nothing_else(t, redis):
+    for topic in ("a", "b", "secret"):
+        produce(t, topic, 0, 4)
+        t.run("consume", "-t", topic, "-g", "g", "-n", "1")
+    redis.call("ACL", "SETUSER", "some", "on", f">{SECRET}", "~a", "~b", "+@all")
+    configure(t, f"redis://some:{SECRET}@127.0.0.1:{redis.port}")
+    for verb in ("topics", "groups"):
+        for more in ((), ("--json",)):
+            done = t.run(verb, *more, status=1)
+            t.equal(done.out.count("secret"), 0)
+            t.equal(len(done.out.splitlines()), 2 if more else 3, "rows, and the head of a table")
+            t.contains(done.err, "topic secret: the user may not do this", "ACL SETUSER some ~secret", "1 of 3 topics are left out")
+        t.contains(t.run(verb, "-t", "secret", status=3).err if verb == "groups" else "secret", "secret")
+    t.equal(len(t.run("consume", "-t", "a", "-t", "secret", "-t", "b", "--exit-at-end", status=1).json()), 8)
+    redis.call("ACL", "SETUSER", "some", "-xinfo|consumers")
+    t.equal({row["members"] for row in t.run("groups", "--json", status=1).json()}, {None}, "members, which nobody may see")
+    redis.call("ACL", "SETUSER", "some", "-scan")
+    t.contains(t.run("topics", status=3).err, "ACL SETUSER some +scan")
 
 
 main()
