@@ -18,11 +18,12 @@
 static int32_t connect(struct sq_admin *a, bool make, int64_t until_ms, struct eb_error *err) {
     int32_t status;
 
-    if (make)
-        a->store.need = SQ_WRITE;
+    a->store.need = make ? SQ_WRITE : SQ_LOOK;
     status = sq_store_connect(&a->store, until_ms - sq_ticks_ms(), err);
+    a->store.need = SQ_LOOK;            /* for what is looked at after it */
     if (status == EB_OK && sqlite3_db_readonly(a->store.db, "main") == 1)
-        status = sq_error(err, EB_PERMANENT, SQLITE_READONLY, "%s can only be read by this user", a->store.path);
+        status = sq_error(err, EB_PERMANENT, SQLITE_READONLY, "%s can only be read by this user: give it the right to write the "
+                          "file and its folder", a->store.path);
     return status;
 }
 

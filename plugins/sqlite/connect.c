@@ -251,6 +251,54 @@ static int32_t open_database(struct sq_store *store, int64_t wait_ms, struct eb_
     return status == EB_OK ? set_up(store, err) : status;
 }
 
+/* ---- a file that this user may only read, and that nobody has open ---- */
+
+/* Without the right to make a log's index beside the file SQLite does not open it, though without a log there is nothing that
+ * an index would be needed for. A log that is there is somebody's at work, whose index can be read. */
+static bool lies_still(const struct sq_store *store) {
+    struct sq_file_identity log;
+    char *path = NULL;
+    bool still = store->need == SQ_LOOK && faccessat(AT_FDCWD, store->real, W_OK, AT_EACCESS) != 0 &&
+                 asprintf(&path, "%s-wal", store->real) >= 0 && sq_file_look(path, &log, NULL) != EB_OK;
+
+    free(path);
+    return still;
+}
+
+/* The path as a URI, which SQLite takes this only from; to be freed. NULL: no memory. */
+static char *still_uri(const char *path) {
+    char *uri = malloc(3 * strlen(path) + sizeof "file:?immutable=1"), *to = uri;
+
+    if (!uri)
+        return NULL;
+    to += sprintf(to, "file:");
+    for (; *path; path++)
+        to += strchr("%?#", *path) ? sprintf(to, "%%%02X", (unsigned char)*path) : sprintf(to, "%c", *path);
+    sprintf(to, "?immutable=1");
+    return uri;
+}
+
+static int32_t open_still(struct sq_store *store, struct eb_error *err) {
+    char *uri = still_uri(store->real);
+    int32_t status = EB_OK;
+
+    sqlite3_close(store->db);
+    store->db = NULL;
+    errno = 0;
+    if (!uri)
+        return sq_no_memory(err);
+    if (sqlite3_open_v2(uri, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL)
+        != SQLITE_OK)
+        status = store->db ? sq_store_fault(store, err) : sq_no_memory(err);
+    free(uri);
+    if (status == EB_OK) {
+        sqlite3_extended_result_codes(store->db, 1);
+        status = set_up(store, err);
+    }
+    store->still = status == EB_OK;
+    return status;
+}
+
 static int32_t open_again(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
     sqlite3_close(store->db);
     store->db = NULL;
@@ -275,6 +323,9 @@ int32_t sq_connect(struct sq_store *store, int64_t wait_ms, struct eb_error *err
     status = open_database(store, wait_ms, err);
     if (status == EB_RETRIABLE && err && err->native == SQLITE_FULL && store->side.map && sq_side_release(&store->side))
         status = open_again(store, wait_ms, err);
+    store->still = false;
+    if (status < 0 && lies_still(store))
+        status = open_still(store, err);
     if (status == EB_OK)
         status = is_the_same(store, err);
     return status < 0 && store->db ? judge_failure(store, status, err) : status;

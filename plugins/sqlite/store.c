@@ -131,6 +131,8 @@ static int32_t look_for_file(struct sq_store *store, struct eb_error *err) {
 }
 
 int32_t sq_store_connect(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
+    if (store->db && store->still)
+        disconnect(store);
     int32_t status = store->db ? look_for_file(store, err) : EB_OK;
 
     if (store->db || (status != EB_OK && store->link != SQ_UNSAID))     /* who tells of the link tells why it is down first */

@@ -39,6 +39,7 @@ struct sq_store {
     int cache_pages;                    /* 0: as many as sqlite thinks fit */
     bool power;                         /* a commit survives a power cut */
     sqlite3 *db;                        /* NULL: not connected */
+    bool still;                         /* it is read as it lies there, without a log: each look opens it anew */
     uint64_t connections;               /* how often it was connected: what is remembered of a file goes with it */
     bool boot_settled;                  /* the times in it are of this run of the machine: see boot.h */
     uint64_t contents;                  /* how often that led to another file, or what stands in it became another */

@@ -155,6 +155,56 @@ static void try_as_nobody(const char *path, const char *words) {
     kit_wait(child);
 }
 
+static int32_t count(void *arg, const struct eb_message *message) {
+    (void)message;
+    ++*(unsigned *)arg;
+    return 0;
+}
+
+static int32_t count_move(void *arg, const struct eb_seek_info *info) {
+    (void)info;
+    ++*(unsigned *)arg;
+    return 0;
+}
+
+/* looker PATH: one admin looks at topic t, again at each SIGUSR1, and says how many messages there are. */
+static int look_as_nobody(int argc, char **argv) {
+    static const struct eb_point all = { .size = sizeof all, .kind = EB_EARLIEST };
+    static struct kit_host host;
+    const struct sq_settings settings = { .path = argv[0], .lease = 30000 };
+    struct eb_error err = {0};
+    sigset_t again;
+    void *self;
+    int number;
+
+    (void)argc;
+    sigemptyset(&again);
+    sigaddset(&again, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &again, NULL);
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+        return 77;
+    kit_open_host(&host, &settings);
+    if (kit_admin_ops()->open(&host.host, &settings, &self, &err) != EB_OK)
+        kit_say("open: %s", err.text);
+    do {
+        unsigned n = 0, moves = 0;
+        int32_t looked = kit_admin_ops()->browse(self, "t", &all, 1000, count, &n, &err);
+        if (looked < 0)
+            kit_say("browse: %s", err.text);
+        int32_t dry = kit_admin_ops()->seek(self, "t", "g", &all, EB_MAKE | EB_DRY_RUN, 1000, count_move, &moves, &err);
+        int32_t moved = kit_admin_ops()->seek(self, "t", "g", &all, EB_MAKE, 1000, count_move, &moves, &err);
+        kit_say("%u of %d, %u %d, %d %s", n, looked, moves, dry, moved, looked < 0 || !strstr(err.text, "can only be read") ? err.text : "refused");
+    } while (sigwait(&again, &number) == 0);
+    kit_admin_ops()->close(self);
+    return 0;
+}
+
+static void expect_look(struct kit_child *child, const char *expected) {
+    const char *line = kit_hear(child, 5000);
+
+    kit_check(line && strcmp(line, expected) == 0, "expected %s; came %s", expected, line ? line : "nothing");
+}
+
 static void open_folders_above(const char *path, mode_t mode) {
     char folder[300];
 
@@ -172,6 +222,32 @@ static void read_only(void) {
     chmod(path, 0444);
     open_folders_above(path, 0755);
     try_as_nobody(path, "write");
+}
+
+/* While nobody has it open, and while somebody has; what is looked at stays as it is. */
+static void looked_at_by_who_may_only_read(void) {
+    const char *path = kit_file("bus.db");
+    struct kit_host *p = kit_producer(path);
+    struct kit_child *child;
+    struct stat about;
+    char log[300];
+
+    kit_send(p, "t", "k", 1);
+    kit_close_producer(p, 1000);
+    chmod(path, 0644);
+    open_folders_above(path, 0755);
+    child = kit_start("looker", (const char *const[]){ path, NULL });
+    expect_look(child, "1 of 0, 1 0, -2 refused");
+    snprintf(log, sizeof log, "%s-wal", path);
+    kit_check(stat(log, &about) != 0, "a log was made by looking");
+    p = kit_producer(path);
+    kit_send(p, "t", "k", 2);
+    kill(child->pid, SIGUSR1);
+    expect_look(child, "2 of 0, 1 0, -2 refused");
+    kit_close_producer(p, 1000);
+    kill(child->pid, SIGUSR1);
+    expect_look(child, "2 of 0, 1 0, -2 refused");
+    kit_kill(child);
 }
 
 static void a_folder_that_cannot_be_made(void) {
@@ -214,7 +290,8 @@ static int lock(int argc, char **argv) {
     return 0;
 }
 
-static const struct kit_role roles[] = { { "lock", lock }, { "nobody", as_nobody }, { NULL, NULL } };
+static const struct kit_role roles[] = { { "lock", lock }, { "nobody", as_nobody },
+                                         { "looker", look_as_nobody }, { NULL, NULL } };
 
 static void locked_by_another(void) {
     const char *path = kit_file("bus.db");
@@ -448,6 +525,7 @@ static const struct kit_test tests[] = {
     { "so is a folder", a_folder },
     { "a damaged file ends the instance, and gives back what was taken", damaged_inside },
     { "a file that can only be read is refused", read_only },
+    { "it can be looked at all the same", looked_at_by_who_may_only_read },
     { "so is a folder that cannot be made", a_folder_that_cannot_be_made },
     { "folders and files are made for the user alone", folders_and_files_are_private },
     { "a lock of another program is told after a second and waited out", locked_by_another },
