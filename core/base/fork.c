@@ -2,17 +2,24 @@
 #include "base/fork.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
-static atomic_uint forks = 1;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+#include "base/error.h"
+
+atomic_uint ebi_fork_count = 1;
 
 static void in_child(void) {
-    atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&ebi_fork_count, 1, memory_order_relaxed);
 }
 
-static void watch(void) {
+__attribute__((constructor)) static void watch(void) {
     pthread_atfork(NULL, NULL, in_child);
+}
+
+bool ebi_is_parents(unsigned forks, const char *what, struct eb_error *err) {
+    if (forks == ebi_forks())
+        return false;
+    ebi_error(err, EB_FATAL, EB_KIND_CONFIG, "%s was opened before this process was forked; open it after the fork", what);
+    return true;
 }
 
 void ebi_leave_behind(struct ebi_left *object) {
@@ -21,9 +28,4 @@ void ebi_leave_behind(struct ebi_left *object) {
     object->next = atomic_load(&all);
     while (!atomic_compare_exchange_weak(&all, &object->next, object))
         continue;                       /* next is read again by that */
-}
-
-unsigned ebi_forks(void) {
-    pthread_once(&once, watch);
-    return atomic_load_explicit(&forks, memory_order_relaxed);
 }

@@ -2,8 +2,21 @@
 #ifndef EBI_FORK_H
 #define EBI_FORK_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <eventbus/error.h>
+
+/* How often this process was forked, seen from the child: read by ebi_forks. */
+extern atomic_uint ebi_fork_count;
+
 /* Changes when the process forks: the child has another number than what was read before the fork. Any thread, cheap. */
-unsigned ebi_forks(void);
+static inline unsigned ebi_forks(void) {
+    return atomic_load_explicit(&ebi_fork_count, memory_order_relaxed);
+}
+
+/* Whether the process was forked since `forks` was read, with the error that says so: "the bus was opened before ...". To be
+ * asked before any lock is taken: the parent's threads may hold it for ever. */
+bool ebi_is_parents(unsigned forks, const char *what, struct eb_error *);
 
 /* In an object that a child leaves as it is: its threads are not there, its locks may be held for ever. */
 struct ebi_left {

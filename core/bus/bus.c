@@ -255,6 +255,13 @@ enum eb_status ebi_bus_consumer(struct eb_bus *bus, const struct eb_consumer_opt
     return status;
 }
 
+/* Why nothing can be asked of it, if so: EB_PERMANENT, it is NULL; EB_FATAL, it is the parent's. */
+static enum eb_status check(const struct eb_bus *bus, struct eb_error *err) {
+    if (ebi_is_null(bus, "the bus", err))
+        return EB_PERMANENT;
+    return ebi_is_parents(bus->signals->forks, "the bus", err) ? EB_FATAL : EB_OK;
+}
+
 enum eb_status eb_consumer_open(struct eb_consumer **consumer, struct eb_bus *bus,
                                 const struct eb_consumer_options *options, struct eb_error *err) {
     static const struct ebi_worker_wishes none;
@@ -262,8 +269,9 @@ enum eb_status eb_consumer_open(struct eb_consumer **consumer, struct eb_bus *bu
     if (ebi_is_null(consumer, "the place for the consumer", err))
         return EB_PERMANENT;
     *consumer = NULL;
-    if (ebi_is_null(bus, "the bus", err))
-        return EB_PERMANENT;
+    enum eb_status status = check(bus, err);
+    if (status != EB_OK)
+        return status;
     return ebi_bus_consumer(bus, options, &none, consumer, err);
 }
 
@@ -289,8 +297,10 @@ int eb_signal_each(const struct eb_bus *bus, int (*each)(void *, const struct eb
 
 enum eb_status eb_connect(struct eb_bus *bus, const struct eb_signal *signal, const char *name, eb_receiver receiver,
                           void *arg, struct eb_error *err) {
-    if (ebi_is_null(bus, "the bus", err))
-        return EB_PERMANENT;
+    enum eb_status status = check(bus, err);
+
+    if (status != EB_OK)
+        return status;
     if (!receiver || !name || !*name)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "a receiver has a name and a function; %s",
                          receiver ? "the name is missing" : "the function is NULL");
@@ -298,22 +308,26 @@ enum eb_status eb_connect(struct eb_bus *bus, const struct eb_signal *signal, co
 }
 
 enum eb_status eb_disconnect(struct eb_bus *bus, const struct eb_signal *signal, const char *name) {
-    return bus && name ? ebi_signals_disconnect(bus->signals, signal, name) : EB_GONE;
+    return name && check(bus, NULL) == EB_OK ? ebi_signals_disconnect(bus->signals, signal, name) : EB_GONE;
 }
 
 void eb_bus_on_delivery(struct eb_bus *bus, eb_delivered delivered, void *arg) {
-    if (bus)
+    if (check(bus, NULL) == EB_OK)
         ebi_producer_on_delivery(bus->producer, delivered, arg);
 }
 
 void eb_bus_queue_wait(struct eb_bus *bus, int timeout_ms) {
-    if (bus)
+    if (check(bus, NULL) == EB_OK)
         ebi_producer_queue_wait(bus->producer, timeout_ms);
 }
 
 enum eb_status eb_produce(struct eb_bus *bus, const struct eb_event *event, const char *topic, const char *key_field,
                           eb_delivered delivered, void *arg, struct eb_error *err) {
-    if (ebi_is_null(bus, "the bus", err) || ebi_is_null(event, "the event", err))
+    enum eb_status status = check(bus, err);
+
+    if (status != EB_OK)
+        return status;
+    if (ebi_is_null(event, "the event", err))
         return EB_PERMANENT;
     if (!topic || ebi_is_blank(topic))
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no topic is given to send to");
@@ -322,8 +336,10 @@ enum eb_status eb_produce(struct eb_bus *bus, const struct eb_event *event, cons
 }
 
 enum eb_status eb_bus_flush(struct eb_bus *bus, int timeout_ms, struct eb_error *err) {
-    if (ebi_is_null(bus, "the bus", err))
-        return EB_PERMANENT;
+    enum eb_status status = check(bus, err);
+
+    if (status != EB_OK)
+        return status;
     return ebi_producer_flush(bus->producer, timeout_ms, err);
 }
 

@@ -537,9 +537,8 @@ enum eb_status eb_consumer_run(struct eb_consumer *consumer, struct eb_error *er
 
     if (ebi_is_null(consumer, "the consumer", err))
         return EB_PERMANENT;
-    if (consumer->forks != ebi_forks())
-        return ebi_error(err, EB_FATAL, EB_KIND_CONFIG,
-                         "the consumer was opened before this process was forked; open it after the fork");
+    if (ebi_is_parents(consumer->forks, "the consumer", err))
+        return EB_FATAL;
     if (atomic_load(&consumer->run_over))
         return ebi_error(err, EB_FATAL, EB_KIND_CONFIG, "the consumer has run to its end; close it and open another one");
     status = check_heard(consumer, err);
@@ -566,7 +565,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
 
     if (!consumer)
         return;
-    if (consumer->forks != ebi_forks()) {
+    if (ebi_is_parents(consumer->forks, "the consumer", NULL)) {
         ebi_leave_behind(&consumer->left);              /* its member's lock is the parent's, too */
         return;
     }

@@ -520,12 +520,8 @@ static struct ebi_out *take(struct ebi_sender *sender, const struct eb_message *
     return ebi_out_new(message, size, spare, err);
 }
 
-/* In a child of the process that opened it. Looked at before any lock: it may be one that nobody gives back here. */
 static bool is_parents(const struct ebi_sender *sender, struct eb_error *err) {
-    if (sender->forks == ebi_forks())
-        return false;
-    ebi_error(err, EB_FATAL, EB_KIND_CONFIG, "the bus was opened before this process was forked; open it after the fork");
-    return true;
+    return ebi_is_parents(sender->forks, "the bus", err);
 }
 
 enum eb_status ebi_sender_put(struct ebi_sender *sender, const struct eb_message *message, int64_t wait_ms,

@@ -84,6 +84,7 @@ enum eb_status ebi_signals_load(const char *path, size_t limit, const char *serv
     if (!all)
         return ebi_error_memory(err);
     all->log = log;
+    all->forks = ebi_forks();
     all->receivers = ebi_receivers_new();
     status = all->receivers ? name_origin(&all->origin, service, err) : ebi_error_memory(err);
     if (status == EB_OK)

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <eventbus/event.h>
 #include <eventbus/signal.h>
+#include "base/fork.h"
 #include "base/log.h"
 #include "schema/schema.h"
 
@@ -53,6 +54,7 @@ struct ebi_signals {
     size_t n_bad;
     struct ebi_receivers *receivers;    /* those of every signal */
     struct ebi_origin origin;           /* its texts belong to the registry */
+    unsigned forks;                     /* ebi_forks() at load: in a child nothing of this works */
     struct ebi_log *log;
 };
 

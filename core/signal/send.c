@@ -30,6 +30,8 @@ enum eb_status eb_send(const struct eb_event *event, struct eb_outcome *outcome,
     if (ebi_is_null(event, "the event", err))
         return EB_PERMANENT;
     const struct eb_signal *signal = event->signal;
+    if (ebi_is_parents(signal->all->forks, "the bus", err))
+        return EB_FATAL;
     int switches = atomic_load(signal->switches);
     bool stop = switches & EBI_MAY_FAIL;
     if (!(switches & EBI_ENABLED))

@@ -11,6 +11,9 @@
 extern "C" {
 #endif
 
+/* FORK  A bus and all that came from it belong to the process that opened it. In a child, eb_send, eb_produce, eb_connect,
+ * eb_bus_flush, eb_consumer_open and eb_consumer_run return EB_FATAL and do nothing; eb_bus_close and eb_consumer_close may be
+ * called, and leave the parent's alone. Open a bus of its own after the fork. */
 struct eb_bus;
 
 /* Takes a log line: level as in syslog(3), text without a newline. Called from any thread, one call at a time. */

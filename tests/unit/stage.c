@@ -2,6 +2,7 @@
 #include "stage.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,41 @@ int stage_kept(const char *text) {
         fclose(file);
     free(path);
     return n;
+}
+
+/* Whether a thread of this process sleeps, or is gone. */
+static bool sleeps(const char *id) {
+    char path[64], stat[512] = "";
+
+    snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", id);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return true;
+    size_t len = fread(stat, 1, sizeof stat - 1, file);
+    fclose(file);
+    stat[len] = '\0';
+    const char *name_end = strrchr(stat, ')');
+    return !name_end || name_end[2] == 'S';
+}
+
+static bool others_sleep(void) {
+    DIR *tasks = opendir("/proc/self/task");
+    pid_t mine = gettid();
+    bool all = true;
+
+    cr_assert_not_null(tasks);
+    for (const struct dirent *task; all && (task = readdir(tasks));)
+        all = task->d_name[0] == '.' || atoi(task->d_name) == mine || sleeps(task->d_name);
+    closedir(tasks);
+    return all;
+}
+
+pid_t stage_fork(void) {
+    for (int i = 0; !others_sleep(); i++) {
+        cr_assert_lt(i, 10000, "the other threads do not come to rest");
+        usleep(1000);
+    }
+    return fork();
 }
 
 _Noreturn void child_ends(int status) {

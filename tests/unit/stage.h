@@ -4,6 +4,7 @@
 #define TEST_STAGE_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 #include <eventbus/eventbus.h>
 
 /* Makes the folder and a configuration there: [eventbus], and then `sections`. plugins: the folder in the build that the
@@ -22,6 +23,10 @@ bool stage_said(const char *text);      /* whether a line of the log has that */
 int stage_times(const char *text);      /* and how often */
 int stage_kept(const char *text);       /* how many lines of undelivered.jsonl have it */
 void stage_forget_log(void);
+
+/* fork(), while all other threads of the process sleep. AddressSanitizer's allocator (GCC 12) has locks that no child gets
+ * back which was forked while another thread held one: its first allocation then waits for ever. */
+pid_t stage_fork(void);
 
 /* The end of a child that a test forked. What threads of its parent held nobody has there, and is no leak. */
 _Noreturn void child_ends(int status);

@@ -458,6 +458,11 @@ Test(sender, a_failure_without_a_reason_is_told_as_one) {
 
 /* ---- A child ---- */
 
+static enum eb_status none(const struct eb_event *event_, void *arg, struct eb_error *err) {
+    (void)event_, (void)arg, (void)err;
+    return EB_OK;
+}
+
 Test(sender, a_child_of_the_process_is_told_to_open_a_bus_of_its_own_and_may_close_that_of_its_parent) {
     struct eb_error err;
     int status;
@@ -465,10 +470,12 @@ Test(sender, a_child_of_the_process_is_told_to_open_a_bus_of_its_own_and_may_clo
     open_on("able", "");
     played.hold = true;
     send_all(1);
-    pid_t child = fork();
+    pid_t child = stage_fork();
     if (child == 0) {
         alarm(30);                      /* nobody is there who would end a wait */
         bool refused = send("t", &err) == EB_FATAL && strstr(err.text, "open it after the fork") &&
+                       eb_send(event, NULL, &err) == EB_FATAL && strstr(err.text, "open it after the fork") &&
+                       eb_connect(bus, NULL, "late", none, NULL, &err) == EB_FATAL &&
                        eb_bus_flush(bus, -1, &err) == EB_FATAL && strstr(err.text, "open it after the fork");
         eb_event_free(event);
         eb_bus_close(bus, -1, NULL);

@@ -397,7 +397,7 @@ Test(worker, it_is_not_run_in_a_child_of_the_process_that_opened_it_but_may_be_c
     open_on("able", TASK);
     pthread_t thread = start();
     until(receiver.running == 1);
-    pid_t child = fork();
+    pid_t child = stage_fork();
     if (child == 0) {
         alarm(30);                      /* nobody is there who would end a wait */
         bool refused = eb_consumer_run(consumer, &err) == EB_FATAL && strstr(err.text, "open it after the fork");
