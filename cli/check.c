@@ -43,17 +43,14 @@ void cli_check_folders(const struct eb_bus *bus, struct cli_tally *tally) {
 
 /* ---- Workers ---- */
 
-static enum eb_status check_consumer(struct eb_bus *bus, const struct ebi_task *task, struct eb_error *err) {
+/* The broker itself is looked at with `consumer` of [eventbus]; a worker may be given another one by --broker. */
+static enum eb_status check_topics(struct eb_bus *bus, const struct ebi_task *task, struct eb_error *err) {
     const char *name = ebi_bus_broker_name(bus, bus->settings.consumer);
     const struct ebi_broker *broker;
-    enum eb_status status;
 
-    if (!name)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no consumer is configured; set consumer in [eventbus]");
-    status = ebi_bus_broker(bus, name, &broker, err);
-    if (status == EB_OK)
-        status = ebi_broker_needs(broker, false, true, false, err);
-    return status == EB_OK ? ebi_task_check_patterns(task, broker, err) : status;
+    if (!name || ebi_bus_broker(bus, name, &broker, NULL) != EB_OK || !broker->plugin->consumer)
+        return EB_OK;
+    return ebi_task_check_patterns(task, broker, err);
 }
 
 static enum eb_status check_exec(struct eb_bus *bus, const struct ebi_task *task, struct eb_error *err) {
@@ -92,7 +89,7 @@ static enum eb_status check_worker(struct eb_bus *bus, const struct ebi_task *ta
     static const struct {
         const char *key;
         enum eb_status (*check)(struct eb_bus *, const struct ebi_task *, struct eb_error *);
-    } checks[] = {{"topic", check_consumer}, {"exec", check_exec}, {"key_field", check_key_field}, {"dead_letter_broker", check_letters}};
+    } checks[] = {{"topic", check_topics}, {"exec", check_exec}, {"key_field", check_key_field}, {"dead_letter_broker", check_letters}};
     enum eb_status status = ebi_task_check_outside(bus->config, task, err);
 
     if (status != EB_OK)
