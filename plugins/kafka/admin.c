@@ -128,10 +128,12 @@ static int32_t not_made(const char *topic, int partitions, int64_t replication, 
  * headers: an event may just fit the usual limit of a cluster, 1,048,588 bytes, and its dead letter not. */
 #define LARGEST_RECORD "11534336"
 
-enum limit { LARGER_LIMIT, CLUSTERS_LIMIT };
+/* What a topic that the host makes is to have; a cluster where users may not choose it gets as much of it as it takes. The
+ * brokers' times: no wrong clock of a sender makes them remove its messages too early. */
+enum wishes { CLUSTERS_OWN = 0, LARGER_LIMIT = 1, BROKERS_TIMES = 2 };
 
 /* Asks once. *code is the cluster's answer. */
-static int32_t ask_for_topic(struct kf_admin *a, const char *topic, int partitions, enum limit limit, uint32_t flags,
+static int32_t ask_for_topic(struct kf_admin *a, const char *topic, int partitions, unsigned wishes, uint32_t flags,
                              int64_t until, rd_kafka_resp_err_t *code, struct eb_error *err) {
     const struct kf_settings *set = a->client.set;
     char why[300];
@@ -145,8 +147,10 @@ static int32_t ask_for_topic(struct kf_admin *a, const char *topic, int partitio
     *code = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!new)
         return kf_error(err, EB_PERMANENT, "topic %s cannot be made: %s", topic, why);
-    if (limit == LARGER_LIMIT)
+    if (wishes & LARGER_LIMIT)
         rd_kafka_NewTopic_set_config(new, "max.message.bytes", LARGEST_RECORD);
+    if (wishes & BROKERS_TIMES)
+        rd_kafka_NewTopic_set_config(new, "message.timestamp.type", "LogAppendTime");
     options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_CREATETOPICS, until);
     if (flags & EB_DRY_RUN)
         rd_kafka_AdminOptions_set_validate_only(options, 1, why, sizeof why);
@@ -174,10 +178,11 @@ int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, uint32_t 
     int partitions = lanes ? (int)lanes : set->partitions ? (int)set->partitions : -1;
     int64_t until = kf_ticks_ms() + timeout_ms;
     rd_kafka_resp_err_t code;
-    int32_t status = ask_for_topic(a, topic, partitions, LARGER_LIMIT, flags, until, &code, err);
+    unsigned wishes = LARGER_LIMIT | BROKERS_TIMES;
+    int32_t status = ask_for_topic(a, topic, partitions, wishes, flags, until, &code, err);
 
-    if (code == RD_KAFKA_RESP_ERR_INVALID_CONFIG || code == RD_KAFKA_RESP_ERR_POLICY_VIOLATION)
-        status = ask_for_topic(a, topic, partitions, CLUSTERS_LIMIT, flags, until, &code, err);   /* limits may not be chosen here */
+    while (wishes-- > CLUSTERS_OWN && (code == RD_KAFKA_RESP_ERR_INVALID_CONFIG || code == RD_KAFKA_RESP_ERR_POLICY_VIOLATION))
+        status = ask_for_topic(a, topic, partitions, wishes, flags, until, &code, err);     /* they may not be chosen here */
     if (status == EB_OK && !(flags & EB_DRY_RUN))
         kf_ask_until_told(a, topic, true, until);
     return status;

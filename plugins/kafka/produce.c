@@ -21,7 +21,9 @@ enum {
     MOST_WAITING = 100000,      /* messages that wait here, all topics together */
     SMALL = 16384,              /* bytes of a framed payload that are copied once more, to save an allocation */
     TOPIC_AGAIN_MS = 250,       /* how often an unknown topic is tried */
-    PURGE_MS = 2000
+    PURGE_MS = 2000,
+    WITHOUT_TIME_MS = 60000,    /* messages go without a time for so long after the brokers refused one */
+    NOW = 0, NO_TIME = -1       /* of a message, as librdkafka and the protocol have them */
 };
 
 struct producer {
@@ -32,6 +34,9 @@ struct producer {
     size_t key_room;
     size_t reported;            /* ever */
     bool full;                  /* librdkafka's queue was, when it was last tried */
+    int64_t time;               /* that messages get: NOW, or NO_TIME until time_again_ms */
+    int64_t time_again_ms;
+    bool time_refused;          /* and that was told */
     int64_t again_ms;           /* the earliest again_ms of a topic; INT64_MAX: none */
     char value[SMALL];
 };
@@ -121,6 +126,18 @@ static bool is_waited_for(struct producer *p, const rd_kafka_message_t *sent, st
     return true;
 }
 
+/* This machine's clock differs from the brokers' by more than they allow. They take messages that have no time, and keep
+ * those for as long as their own clock says. */
+static void go_without_time(struct producer *p) {
+    if (!p->time_refused)
+        p->client.host->log(p->client.host, 4, "the brokers refuse the times of messages: this machine's clock, or theirs, is "
+                            "wrong (see the topic's message.timestamp.after.max.ms); messages are sent without a time "
+                            "until they take it; set the clock");
+    p->time_refused = true;
+    p->time = NO_TIME;
+    p->time_again_ms = kf_ticks_ms() + WITHOUT_TIME_MS;
+}
+
 static void on_report(struct producer *p, const rd_kafka_message_t *sent) {
     const struct eb_message *message = sent->_private;
     struct eb_error why;
@@ -128,10 +145,13 @@ static void on_report(struct producer *p, const rd_kafka_message_t *sent) {
     kf_lists_keep(&p->lists, message, sent);
     if (sent->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         kf_link_good(&p->client.link);
+        p->time_refused = p->time_refused && p->time == NO_TIME;
         kf_topics_get(&p->topics, message->topic)->known = true;        /* it was sent, so it is there */
         report_stored(p, message, sent);
         return;
     }
+    if (sent->err == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP)
+        go_without_time(p);
     if (!is_waited_for(p, sent, &why))
         refusal(p, &why, sent->err, message);
     report_failed(p, message, &why, rd_kafka_message_status(sent) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED);
@@ -241,7 +261,7 @@ static enum sent hand_over(struct producer *p, struct kf_topic *topic, const str
     }
     code = rd_kafka_producev(p->client.rk, RD_KAFKA_V_RKT(topic->rkt), RD_KAFKA_V_MSGFLAGS(flags),
                              RD_KAFKA_V_VALUE(value, len), RD_KAFKA_V_KEY(key.data, key.len),
-                             RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE((void *)message), RD_KAFKA_V_END);
+                             RD_KAFKA_V_TIMESTAMP(p->time), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE((void *)message), RD_KAFKA_V_END);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         topic->unknown_ms = topic->again_ms = 0;
         return SENT;
@@ -384,6 +404,8 @@ int32_t kf_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
     for (;; now = kf_ticks_ms()) {
         kf_bell_take(&p->client.bell);
         bool woken = kf_bell_take_wake(&p->client.bell);
+        if (now >= p->time_again_ms)
+            p->time = NOW;
         turn(p, until - now);
         if (p->client.over != EB_OK || woken || p->reported != reported || kf_ticks_ms() >= until)
             break;

@@ -4,10 +4,10 @@ EB_BROKERS names brokers beside the embedded ones ("redis"): make check-redis se
 """
 import json
 import os
-import struct
 import sys
 import time
 
+from clocks import Clock
 from harness import TOP, main, test
 
 BROKERS = os.environ.get("EB_BROKERS", "").split()
@@ -15,27 +15,6 @@ sys.path.insert(0, os.path.join(TOP, "tests", "brokers"))
 
 LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
 DAY, YEAR = 86400, 365 * 86400
-with open(os.path.join(TOP, "tests", "process", "moved_clock.c"), encoding="utf-8") as _file:
-    MOVED_CLOCK = _file.read()
-
-
-class Clock:
-    """The wall clock of the processes that get its environment; set() moves it under them."""
-
-    made = 0
-
-    def __init__(self, t, seconds=0):
-        Clock.made += 1
-        self.path = t.write(f"clock{Clock.made}", struct.pack("q", 0))
-        library = os.path.join(t.folder, "clock", "moved_clock.so")
-        if not os.path.exists(library):
-            t.compile_plugin("moved_clock", MOVED_CLOCK, folder="clock")
-        self.environment = {"LD_PRELOAD": library, "MOVED_CLOCK": self.path}
-        self.set(seconds)
-
-    def set(self, seconds):
-        with open(self.path, "r+b") as file:
-            file.write(struct.pack("q", int(seconds * 1000)))
 
 
 def data(number):
