@@ -223,7 +223,7 @@ static bool may_still_come(const struct rd_consumer *c, const struct rd_stream *
 static bool is_left(struct rd_consumer *c, struct rd_stream *stream, const struct pending *pending) {
     bool ours = strcmp(pending->consumer, c->sub->consumer) == 0;
 
-    if (stream->claim.own ? !ours : pending->idle_ms < c->set->claim_after)
+    if (stream->claim.own ? !ours : pending->idle_ms < c->set->claim_after || rd_ticks_ms() < c->clock.no_claim_ms)
         return false;
     if (rd_is_under_way(c, stream, pending->id))
         return false;
@@ -397,14 +397,20 @@ int64_t rd_claim_due_ms(const struct rd_consumer *c, const struct rd_stream *str
     return stream->own_again_ms > 0 ? rd_earlier(stream->own_again_ms, others_ms) : others_ms;
 }
 
+static void look_round(struct rd_consumer *c, struct rd_stream *stream, bool own, size_t room, int64_t now_ms) {
+    if (!own)
+        rd_server_clock_ask(c, now_ms);
+    ask_pending(c, stream, own, room);
+}
+
 static void work_on(struct rd_consumer *c, struct rd_stream *stream, int64_t now_ms) {
     size_t room = rd_room(c);
 
     if (!stream->joined)
         return;
     if (!stream->claim.busy && room > 0 && now_ms >= rd_claim_due_ms(c, stream))
-        ask_pending(c, stream, is_own_due(stream, now_ms), room);
-    if (now_ms >= stream->sweep_ms)
+        look_round(c, stream, is_own_due(stream, now_ms), room, now_ms);
+    if (now_ms >= stream->sweep_ms && now_ms >= c->clock.no_claim_ms)
         sweep(c, stream, now_ms);
 }
 

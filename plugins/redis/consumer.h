@@ -106,6 +106,15 @@ struct rd_stream {
     bool looking;                       /* whether its end is reached */
 };
 
+/* The server's clock beside ours: see server_clock.c. */
+struct rd_server_clock {
+    bool known, refused;
+    int64_t asked_ms;                   /* the round that last asked */
+    int64_t offset_ms;                  /* the server's time less ours, as last told */
+    int64_t doubt_ms;                   /* and how long the answer took */
+    int64_t no_claim_ms;                /* what looks left until then may be at work */
+};
+
 struct rd_holder {
     const struct rd_stream *stream;
     char name[64];
@@ -167,6 +176,7 @@ struct rd_consumer {
     bool told_order;
     bool refused_for_good;              /* the server refuses what no later try changes: */
     struct eb_error why;                /*   this; empty once the host knows */
+    struct rd_server_clock clock;
     bool closing, leaving;
     size_t leaves;                      /* answers to come */
     int64_t kept_ms, shown_ms, end_ms;
@@ -252,6 +262,14 @@ void rd_claim(struct rd_consumer *);
 /* When a stream's pending entries are looked at next, if nothing is under way there. */
 int64_t rd_claim_due_ms(const struct rd_consumer *, const struct rd_stream *);
 void rd_claims_lost(struct rd_consumer *);
+
+/* ---- server_clock.c ---- */
+
+/* Asks for the server's time, once a round: what is asked next is answered by the same clock. */
+void rd_server_clock_ask(struct rd_consumer *, int64_t now_ms);
+
+/* Lets idle times that lie in the server's future begin anew. */
+void rd_server_clock_mend(struct rd_consumer *, struct rd_stream *);
 
 /* ---- verdict.c ---- */
 

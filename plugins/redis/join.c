@@ -99,6 +99,7 @@ static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_n
     stream->joined = stream->was_joined = true;
     stream->absent = stream->absence_told = stream->own_done = false;
     stream->claim = (struct rd_claim){0};
+    rd_server_clock_mend(c, stream);
     return EB_OK;
 }
 

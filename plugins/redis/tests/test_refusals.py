@@ -462,7 +462,7 @@ def who_may_not_multi_sends_one_at_a_time(t, redis):
 PRODUCER_MAY = ("+xadd", "+multi", "+exec", "+eval", "+xlen", "+xtrim", "+xinfo", "+xpending", "+info",
                 "+ping", "+client|id", "+client|setname")
 CONSUMER_MAY = ("+xgroup", "+xreadgroup", "+xack", "+xpending", "+xclaim", "+xrange", "+xrevrange", "+xinfo", "+eval",
-                "+client|unblock", "+client|list", "+ping", "+client|id", "+client|setname")
+                "+time", "+client|unblock", "+client|list", "+ping", "+client|id", "+client|setname")
 
 
 @redis_test(keys={"stream_max_len": "10", "claim_after": "600ms"})
