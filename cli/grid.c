@@ -200,17 +200,18 @@ static size_t add_cut(struct ebi_bytes *line, const char *text, size_t columns) 
 
 static void add_cell(const struct cli_grid *grid, struct ebi_bytes *line, size_t column, const char *text) {
     size_t width = width_of(text), room = grid->width[column];
+    bool cut = width > room && grid->columns[column].cut && grid->room, right = grid->columns[column].right;
 
     if (line->len)
         add_blanks(line, GAP);
-    if (width > room && grid->columns[column].cut && grid->room)
-        width = add_cut(line, text, room);
-    else if (!grid->columns[column].right)
-        ebi_bytes_add_text(line, text);
-    if (width < room)
+    if (right && !cut && width < room)
         add_blanks(line, room - width);
-    if (grid->columns[column].right)
+    if (cut)
+        width = add_cut(line, text, room);
+    else
         ebi_bytes_add_text(line, text);
+    if ((!right || cut) && width < room)
+        add_blanks(line, room - width);
 }
 
 static void write_line(struct cli_grid *grid, struct ebi_bytes *line) {

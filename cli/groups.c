@@ -57,7 +57,7 @@ static void print_json(struct listing *listing, const char *topic, const struct 
 static const struct cli_column columns[] = {
     {.title = "TOPIC", .cut = true},
     {.title = "GROUP", .cut = true},
-    {.title = "PARTITION", .short_title = "PART", .right = true},
+    {.title = "PARTITION", .short_title = "PART", .right = true, .cut = true},
     {.title = "POSITION", .right = true, .cut = true, .drop = 4},
     {.title = "END", .right = true, .cut = true, .drop = 1},
     {.title = "LAG", .right = true},

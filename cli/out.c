@@ -30,7 +30,7 @@ void cli_out_start(void) {
 }
 
 bool cli_out(const void *data, size_t len) {
-    return !trouble && went(fwrite(data, 1, len, stdout) == len);
+    return !trouble && (len == 0 || went(fwrite(data, 1, len, stdout) == len)); /* data may be NULL then */
 }
 
 bool cli_out_line(const char *text, size_t len) {

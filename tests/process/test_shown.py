@@ -63,6 +63,7 @@ def what_strangers_wrote_into_a_broker_forges_no_line(t):
         done = t.run(*words)
         shows_nothing_hidden(t, done)
         t.lacks(done.out, "\n{")
+        t.check(rows != 2 or max(map(len, done.lines())) <= 80, done.out)
         t.check(rows is None or len(done.lines()) == rows, f"{rows} lines expected:\n{done.out}")
     for words in (("topics", "--json"), ("groups", "--json"), ("plugins", path, "--json"), ("consume", "-t", "a", "-n", "1")):
         done = t.run(*words)
