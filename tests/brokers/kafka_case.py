@@ -60,10 +60,10 @@ class Site:
         """All messages of the topic, by partition: objects with hexadecimal bytes, see kafka_raw.c."""
         return raw("dump", self.kafka.bootstrap, self.full(topic))
 
-    def send(self, topic, *messages):
-        """Messages as kafka_raw.c takes them, without the topic; answers their positions."""
+    def send(self, topic, *messages, how="send"):
+        """Messages as kafka_raw.c takes them, without the topic; answers their positions. how="commit": in a transaction."""
         lines = [json.dumps({"topic": self.full(topic), **message}) for message in messages]
-        told = raw("send", self.kafka.bootstrap, stdin="\n".join(lines) + "\n")
+        told = raw(how, self.kafka.bootstrap, stdin="\n".join(lines) + "\n")
         return [f"{one['partition']}:{one['offset']}" for one in told]
 
     def register(self, subject, schema):

@@ -2,6 +2,7 @@
  *
  *   kafka_raw send BOOTSTRAP          reads lines {"topic", "partition": N or -1, "key": HEX or null, "value": HEX
  *                                     or null, "headers": [[NAME, HEX or null], ...]}; prints {"partition", "offset"}
+ *   kafka_raw commit BOOTSTRAP        the same, in one transaction, which ends each partition that it touched with a marker
  *   kafka_raw dump BOOTSTRAP TOPIC    prints all of the topic as it is now, in the same form with "offset", "time_ms"
  *
  * Partition -1: chosen by consistent_random over the key, as the Python producer does it. */
@@ -28,7 +29,8 @@ static void die(const char *format, ...) {
     exit(1);
 }
 
-static rd_kafka_t *client(rd_kafka_type_t type, const char *bootstrap) {
+/* transaction: the transactional.id; NULL: none. */
+static rd_kafka_t *client(rd_kafka_type_t type, const char *bootstrap, const char *transaction) {
     const char *const settings[][2] = {{"bootstrap.servers", bootstrap}, {"partitioner", "consistent_random"},
                                        {"group.id", "kafka_raw"}, {"enable.auto.commit", "false"},
                                        {"enable.partition.eof", "true"}, {"linger.ms", "5"},
@@ -38,6 +40,8 @@ static rd_kafka_t *client(rd_kafka_type_t type, const char *bootstrap) {
 
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         rd_kafka_conf_set(conf, settings[i][0], settings[i][1], NULL, 0);
+    if (transaction)
+        rd_kafka_conf_set(conf, "transactional.id", transaction, NULL, 0);
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR);
     rd_kafka_t *kafka = rd_kafka_new(type, conf, why, sizeof why);
     if (!kafka)
@@ -133,12 +137,21 @@ static void send_one(rd_kafka_t *kafka, const json_t *line) {
     free(value.data);
 }
 
-static void send_all(const char *bootstrap) {
-    rd_kafka_t *kafka = client(RD_KAFKA_PRODUCER, bootstrap);
+static void done(rd_kafka_error_t *error) {
+    if (error)
+        die("transaction: %s", rd_kafka_error_string(error));
+}
+
+static void send_all(const char *bootstrap, const char *transaction) {
+    rd_kafka_t *kafka = client(RD_KAFKA_PRODUCER, bootstrap, transaction);
     rd_kafka_queue_t *queue = rd_kafka_queue_get_main(kafka);
     char *line = NULL;
     size_t room = 0;
 
+    if (transaction) {
+        done(rd_kafka_init_transactions(kafka, PATIENCE_MS));
+        done(rd_kafka_begin_transaction(kafka));
+    }
     while (getline(&line, &room, stdin) > 0) {
         json_error_t why;
         json_t *object = json_loads(line, 0, &why);
@@ -148,6 +161,8 @@ static void send_all(const char *bootstrap) {
         json_decref(object);
         await_report(queue);
     }
+    if (transaction)
+        done(rd_kafka_commit_transaction(kafka, PATIENCE_MS));
     free(line);
     rd_kafka_queue_destroy(queue);
     rd_kafka_destroy(kafka);
@@ -193,7 +208,7 @@ static void dump_partition(rd_kafka_t *kafka, const char *topic, int32_t partiti
 }
 
 static void dump(const char *bootstrap, const char *topic) {
-    rd_kafka_t *kafka = client(RD_KAFKA_CONSUMER, bootstrap);
+    rd_kafka_t *kafka = client(RD_KAFKA_CONSUMER, bootstrap, NULL);
     rd_kafka_topic_t *handle = rd_kafka_topic_new(kafka, topic, NULL);
     const struct rd_kafka_metadata *metadata;
 
@@ -211,10 +226,12 @@ static void dump(const char *bootstrap, const char *topic) {
 
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "send") == 0)
-        send_all(argv[2]);
+        send_all(argv[2], NULL);
+    else if (argc == 3 && strcmp(argv[1], "commit") == 0)
+        send_all(argv[2], "kafka_raw");
     else if (argc == 4 && strcmp(argv[1], "dump") == 0)
         dump(argv[2], argv[3]);
     else
-        die("kafka_raw send BOOTSTRAP | dump BOOTSTRAP TOPIC");
+        die("kafka_raw send BOOTSTRAP | commit BOOTSTRAP | dump BOOTSTRAP TOPIC");
     return 0;
 }

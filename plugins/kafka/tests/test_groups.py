@@ -151,6 +151,23 @@ def a_stopped_group_is_moved(t, site):
 
 
 @kafka_test()
+def a_lag_of_markers_of_transactions_alone_is_told_by_looking(t, site):
+    """As operations.md says: nothing comes from the position on."""
+    site.kafka.create(site.full("a"), 2)
+    produce(t, "a", 0, 1)
+    one, = site.dump("a")
+    message = {name: one[name] for name in ("key", "value", "headers")}
+    site.send("a", *[{**message, "partition": n} for n in (0, 1, 1)], how="commit")
+    t.equal(len(take_all(t, "a", site.group())), 4)
+    rows = t.run("groups", "-t", "a", "-g", site.group(), "--json").json()
+    t.equal([row["lag"] for row in rows], [1, 1], "the markers count")
+    place = ",".join(row["position"] for row in rows)
+    t.equal(t.run("consume", "-t", "a", "--from", place, "--exit-at-end").out, "")
+    site.send("a", message)
+    t.equal(len(t.run("consume", "-t", "a", "--from", place, "--exit-at-end").json()), 1, "an event would be shown")
+
+
+@kafka_test()
 def looking_without_a_group_leaves_no_trace(t, site):
     produce(t, "a", 0, 10)
     t.equal(len(t.run("consume", "-t", "a", "--exit-at-end").json()), 10)
