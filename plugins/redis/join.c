@@ -104,12 +104,16 @@ static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_n
 }
 
 /* Without MKSTREAM: a topic is made by who sends to it, not by who waits for it. */
+static void make_group_at(struct rd_consumer *c, const struct rd_stream *stream, const char *start) {
+    rd_ask_side(c, on_group, rd_stream_number(c, stream),
+                (const char *[]){ "XGROUP", "CREATE", stream->name, c->sub->group, start, NULL });
+}
+
 static void make_group(struct rd_consumer *c, struct rd_stream *stream, bool same) {
     char start[RD_ID_ROOM];
 
     start_of(c, stream, same, start);
-    rd_ask_side(c, on_group, rd_stream_number(c, stream),
-                (const char *[]){ "XGROUP", "CREATE", stream->name, c->sub->group, start, NULL });
+    make_group_at(c, stream, start);
 }
 
 /* The newest entry that we know tells a stream that lost its group from one that was made anew, perhaps with lower ids, as
@@ -128,10 +132,42 @@ static int32_t on_last(struct rd_conn *conn, uint64_t number, const struct rd_no
     return EB_OK;
 }
 
+/* A place behind the last entry is the end: a group that began there would never be given what comes before it. */
+static int32_t on_stream(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+    struct rd_consumer *c = rd_consumer_of(conn);
+    struct rd_stream *stream = &c->streams[number];
+    const struct rd_node *newest = rd_is_error(node) ? NULL : rd_value_of(node, "last-generated-id");
+    struct rd_id start, last;
+    char what[400], text[RD_ID_ROOM];
+
+    snprintf(what, sizeof what, "topic %s", stream->name);
+    if (rd_is_error(node)) {
+        stream->joining = false;
+        if (rd_refused(c, stream, node, what, err) != RD_NOGROUP)
+            return EB_RETRIABLE;
+        wait_for_stream(c, stream);
+        return EB_OK;
+    }
+    rd_point_start(c->sub->start, text);
+    if (newest && rd_is_text(newest) && rd_id_parse(newest->text, &last) && rd_id_parse(text, &start) &&
+        rd_id_compare(start, last) > 0)
+        rd_id_print(last, text);
+    make_group_at(c, stream, text);
+    return EB_OK;
+}
+
+static bool starts_at_a_place(const struct rd_consumer *c) {
+    return c->sub->start && (c->sub->start->kind == EB_TIME || c->sub->start->kind == EB_POSITION);
+}
+
 static void join(struct rd_consumer *c, struct rd_stream *stream) {
     char last[RD_ID_ROOM];
 
     stream->joining = true;
+    if (!stream->was_joined && !stream->absent && starts_at_a_place(c)) {
+        rd_ask_side(c, on_stream, rd_stream_number(c, stream), (const char *[]){ "XINFO", "STREAM", stream->name, NULL });
+        return;
+    }
     if (!stream->was_joined || stream->absent || !c->sub->start || c->sub->start->kind == EB_EARLIEST) {
         make_group(c, stream, true);
         return;

@@ -143,6 +143,18 @@ def a_worker_waits_for_a_topic_that_does_not_exist_and_makes_none(t, redis):
 
 
 @redis_test()
+def a_place_that_is_to_come_is_the_end(t, redis):
+    """A group that began behind it would never be given what comes before."""
+    produce(t, "a", 0, 2)
+    for n, place in enumerate(("99999999999999-0", "2999-01-01T00:00:00Z")):
+        worker = t.start("consume", "-t", "a", "-g", f"g{n}", "--from", place)
+        t.until(lambda: redis.group("a", f"g{n}"), what="the group")
+        sent = produce(t, "a", 2, 3)
+        worker.until(lambda w: len(w.lines()) == 1)
+        t.equal(end(worker).json()[0]["position"], sent[0]["position"])
+
+
+@redis_test()
 def at_its_end_a_topic_that_does_not_exist_has_nothing(t, redis):
     done = t.run("consume", "-t", "nosuch", "-g", "g", "--exit-at-end")
     t.contains(done.err, "topic nosuch does not exist")
