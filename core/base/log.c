@@ -141,22 +141,21 @@ static bool add_as_text(struct ebi_bytes *line, const char *text, const struct e
     return true;
 }
 
-/* "2026-11-23T20:00:00.123Z ", or with the offset of this place: "2026-11-23T21:00:00.123+01:00 ". */
+/* "2026-11-23T20:00:00.123Z ", or with the offset of this place: "2026-11-23T21:00:00.123+01:00 ". Of the C library's
+ * functions only localtime_r is called, and only for that: they take a lock, and strftime looks at a file. */
 static bool add_time(struct ebi_bytes *line, enum ebi_log_time how) {
     int64_t now = ebi_now_us();
     time_t seconds = (time_t)(now / 1000000);
-    char date[32], zone[8];
+    char text[EBI_ISO_ROOM];
     struct tm tm;
 
     if (how == EBI_LOG_NO_TIME)
         return true;
-    if (!(how == EBI_LOG_LOCAL ? localtime_r(&seconds, &tm) : gmtime_r(&seconds, &tm)))
-        return true;
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
-    strftime(zone, sizeof zone, "%z", &tm);
-    int ms = (int)(now / 1000 % 1000);
-    return how == EBI_LOG_UTC ? ebi_bytes_add_format(line, "%s.%03dZ ", date, ms)
-                              : ebi_bytes_add_format(line, "%s.%03d%.3s:%s ", date, ms, zone, zone + 3);
+    long offset = how == EBI_LOG_LOCAL && localtime_r(&seconds, &tm) ? tm.tm_gmtoff : 0, minutes = labs(offset) / 60;
+    ebi_iso_print_micros(now + offset * INT64_C(1000000), text);
+    return how == EBI_LOG_UTC ? ebi_bytes_add_format(line, "%.23sZ ", text)
+                              : ebi_bytes_add_format(line, "%.23s%c%02ld:%02ld ", text, offset < 0 ? '-' : '+', minutes / 60,
+                                                     minutes % 60);
 }
 
 /* What stands in front on standard error: when it was, who speaks, and how serious it is. */

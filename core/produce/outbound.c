@@ -134,8 +134,9 @@ void ebi_out_report(struct ebi_out *out, const struct eb_delivery *delivery) {
     else
         out->error = malloc(sizeof *out->error);
     if (out->error && delivery->error) {
-        *out->error = *delivery->error;
-        out->error->text[sizeof out->error->text - 1] = '\0';
+        const struct eb_error *why = delivery->error;       /* a plugin's text may be any; callbacks get a line */
+        ebi_error(out->error, (enum eb_status)why->status, (enum eb_kind)why->kind, "%.*s", EB_ERROR_ROOM - 1, why->text);
+        out->error->native = why->native;
     } else if (out->error) {
         ebi_error(out->error, out->status, EB_KIND_BROKER, "the plugin gave no reason");
     }

@@ -1,5 +1,6 @@
 /* tests/process/hostile_plugin.c - a broker in whose names, headers and errors strangers wrote what a terminal would obey,
  * or a reader take for a line of its own. */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <eventbus/plugin.h>
@@ -8,11 +9,14 @@
 #define TEXT(text) {text, sizeof text - 1}
 
 struct settings {
-    int64_t failing;
+    int64_t failing, topics;
 };
 
 static const struct eb_option options[] = {
-    {.key = "failing", .type = EB_OPT_BOOL, .fallback = "no", .help = "whether everything fails", .offset = 0},
+    {.key = "failing", .type = EB_OPT_BOOL, .fallback = "no", .help = "whether everything fails",
+     .offset = offsetof(struct settings, failing)},
+    {.key = "topics", .type = EB_OPT_INT, .fallback = "1", .min = 1, .max = 10000, .help = "how many topics there are",
+     .offset = offsetof(struct settings, topics)},
 };
 
 static int32_t open_it(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
@@ -37,7 +41,9 @@ static int32_t topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, co
                                        .oldest_ms = -1, .newest_ms = -1};
 
     (void)timeout_ms;
-    each(arg, &info);
+    for (int64_t i = 0; i < ((const struct settings *)self)->topics; i++)
+        if (each(arg, &info) != 0)
+            break;
     return fail(self, err);
 }
 

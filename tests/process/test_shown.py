@@ -205,6 +205,33 @@ def what_is_not_known_is_a_dash_in_tables(t):
 
 
 @test
+def a_table_of_many_rows_is_whole(t):
+    use_hostile_plugin(t, "topics = 2500\n")
+    lines = t.run("topics").lines()
+    t.equal((len(lines), len(set(lines[1:]))), (2501, 1), "a title and the rows, each like the others")
+    ours, theirs = os.pipe()
+    worker = t.start("topics", stdout=theirs)
+    os.close(theirs)
+    os.read(ours, 10)
+    os.close(ours)
+    worker.wait(0)
+
+
+@test
+def places_are_times_in_many_forms(t):
+    send(t, "a", "b")
+    for place in ("1h", "-1h", "90s", "7d", "start", "beginning", "2020-01-01", "2020-01-01 10:00", "2020-01-01T10:00:00+05:30"):
+        t.equal(len(t.run("consume", "-t", "a", "--from", place, "--exit-at-end").json()), 2, place)
+    for place in ("now", "end", "latest", "9000-01-01", "9000-01-01T00:00-01:00"):
+        t.equal(t.run("consume", "-t", "a", "--from", place, "--exit-at-end").out, "", place)
+    t.run("consume", "-t", "a", "-g", "g", "--exit-at-end")
+    for place, lag in (("1h", 2), ("end", 0), ("start", 2), ("now", 0), ("2020-01-01", 2)):
+        t.run("seek", "-t", "a", "-g", "g", "--to", place)
+        t.equal(t.run("groups", "-g", "g", "--json").json()[0]["lag"], lag, place)
+    t.contains(t.run("seek", "-t", "a", "-g", "g", "--to", "2026-13-01", status=2).err, "is no time; expected now, 15m")
+
+
+@test
 def pretty_shows_every_attribute_of_a_dead_letter(t):
     send(t, "bob", topic="a")
     t.run("consume", "-t", "a", "-g", "g", "--exit-at-end", "--exec", "exit 65", status=1)

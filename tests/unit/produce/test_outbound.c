@@ -222,6 +222,9 @@ Test(outbound, reports_keep_position_and_reason) {
     ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = EB_PERMANENT, .error = &why});
     cr_assert_null(out->position);
     cr_assert_str_eq(out->error->text, "denied");
+    snprintf(why.text, sizeof why.text, "denied\n\x1b[2J\xe2\x80\xae");
+    ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = EB_PERMANENT, .error = &why});
+    cr_assert_str_eq(out->error->text, "denied??[2J???", "callbacks get one line that may be shown");
     ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = -77});
     cr_assert_eq(out->status, EB_RETRIABLE, "a number we do not know is no reason to lose it");
     cr_assert_neq(out->error->text[0], '\0');
