@@ -1,39 +1,97 @@
-/* plugins/sqlite/schemas.c - see schemas.h. There are as many as event types and versions of them: some hundreds. */
+/* plugins/sqlite/schemas.c - see schemas.h. */
 #include "schemas.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1             /* hh.tbl is NULL then; without it uthash ends the process */
+#include <uthash.h>
+
 #include "fault.h"
 
-static bool append(struct sq_schemas *schemas, struct sq_schema one) {
-    size_t room = schemas->room ? 2 * schemas->room : 32;
-    struct sq_schema *list = schemas->list;
+struct sq_schema {
+    uint64_t id;                        /* the host's id of one that is sent, the row of one that was received */
+    uint64_t row;
+    uint64_t made;                      /* the transaction that wrote the row; 0: it was there */
+    uint64_t used;
+    size_t bytes;
+    struct eb_schema *schema;           /* as read from the file; NULL while sending */
+    UT_hash_handle hh;
+};
 
-    if (schemas->n == schemas->room) {
-        list = realloc(list, room * sizeof *list);
-        if (!list)
-            return false;
-        schemas->list = list;
-        schemas->room = room;
+/* ---- what is remembered ---- */
+
+static void drop(struct sq_schemas *schemas, struct sq_schema *one) {
+    HASH_DEL(schemas->by_id, one);
+    schemas->bytes -= one->bytes;
+    if (schemas->last == one)
+        schemas->last = NULL;
+    free(one->schema);
+    free(one);
+}
+
+/* Drops those that were used no later than `stamp`. Returns how many. */
+static size_t drop_used_by(struct sq_schemas *schemas, uint64_t stamp) {
+    struct sq_schema *one, *next;
+    size_t n = 0;
+
+    HASH_ITER(hh, schemas->by_id, one, next)
+        if (one->used <= stamp) {
+            drop(schemas, one);
+            n++;
+        }
+    return n;
+}
+
+/* Drops what was not used since the last time; where that is little, all but the two used last, which a message that is being
+ * read may refer to. */
+static void make_room(struct sq_schemas *schemas, size_t bytes) {
+    size_t n = HASH_COUNT(schemas->by_id);
+
+    if (n < SQ_SCHEMAS_MOST && schemas->bytes + bytes <= SQ_SCHEMAS_BYTES)
+        return;
+    uint64_t keep = schemas->clock > 2 ? schemas->clock - 2 : 0;
+    if (drop_used_by(schemas, schemas->swept < keep ? schemas->swept : keep) < n / 8 || schemas->bytes + bytes > SQ_SCHEMAS_BYTES)
+        drop_used_by(schemas, keep);
+    schemas->swept = schemas->clock;
+}
+
+static struct sq_schema *find(struct sq_schemas *schemas, uint64_t id) {
+    struct sq_schema *one = schemas->last;
+
+    if (!one || one->id != id)
+        HASH_FIND(hh, schemas->by_id, &id, sizeof id, one);
+    if (one) {
+        schemas->last = one;
+        one->used = ++schemas->clock;
     }
-    list[schemas->n++] = one;
-    schemas->last = one;
-    return true;
+    return one;
+}
+
+/* Takes the text over; on failure it is freed. NULL: no memory. */
+static struct sq_schema *add(struct sq_schemas *schemas, uint64_t id, uint64_t row, struct eb_schema *schema, size_t bytes) {
+    struct sq_schema *one = calloc(1, sizeof *one);
+
+    make_room(schemas, bytes);
+    if (one) {
+        *one = (struct sq_schema){ .id = id, .row = row, .schema = schema, .bytes = bytes, .used = ++schemas->clock };
+        HASH_ADD(hh, schemas->by_id, id, sizeof one->id, one);
+    }
+    if (!one || !one->hh.tbl) {
+        free(schema);
+        free(one);
+        return NULL;
+    }
+    schemas->bytes += bytes;
+    return schemas->last = one;
+}
+
+void sq_schemas_free(struct sq_schemas *schemas) {
+    drop_used_by(schemas, UINT64_MAX);
+    *schemas = (struct sq_schemas){ .told = schemas->told };
 }
 
 /* ---- sending ---- */
-
-static bool known_host_id(struct sq_schemas *schemas, uint64_t host_id) {
-    if (schemas->last.id != 0 && schemas->last.host_id == host_id)
-        return true;
-    for (size_t i = 0; i < schemas->n; i++)
-        if (schemas->list[i].host_id == host_id && schemas->list[i].id != 0) {
-            schemas->last = schemas->list[i];
-            return true;
-        }
-    return false;
-}
 
 static sqlite3_stmt *with_texts(struct sq_store *store, enum sq_sql name, const struct eb_schema *schema) {
     sqlite3_stmt *statement = sq_sql(store, name);
@@ -45,41 +103,40 @@ static sqlite3_stmt *with_texts(struct sq_store *store, enum sq_sql name, const 
 
 int32_t sq_schemas_put(struct sq_schemas *schemas, struct sq_store *store, const struct eb_schema *schema,
                        uint64_t transaction, uint64_t *id, struct eb_error *err) {
-    struct sq_schema one = { .host_id = schema ? schema->id : 0 };
-    sqlite3_stmt *find;
+    struct sq_schema *one = schema ? find(schemas, schema->id) : NULL;
+    uint64_t row_id = 0, made = 0;
+    sqlite3_stmt *by_text;
     int32_t row;
 
-    *id = 0;
-    if (!schema)
+    *id = one ? one->row : 0;
+    if (!schema || one)
         return EB_OK;
-    if (known_host_id(schemas, schema->id)) {
-        *id = schemas->last.id;
-        return EB_OK;
-    }
-    find = with_texts(store, SQ_SCHEMA_BY_TEXT, schema);
-    row = sq_row(store, find, "g", err);
+    by_text = with_texts(store, SQ_SCHEMA_BY_TEXT, schema);
+    row = sq_row(store, by_text, "g", err);
     if (row > 0) {
-        one.id = (uint64_t)sqlite3_column_int64(find, 0);
-        sqlite3_reset(find);
+        row_id = (uint64_t)sqlite3_column_int64(by_text, 0);
+        sqlite3_reset(by_text);
     } else if (row == 0) {
         row = sq_run(store, with_texts(store, SQ_SCHEMA_ADD, schema), err);
-        one.id = (uint64_t)sqlite3_last_insert_rowid(store->db);
-        one.made = transaction;
+        row_id = (uint64_t)sqlite3_last_insert_rowid(store->db);
+        made = transaction;
     }
     if (row < 0)
         return row;
-    *id = one.id;
-    return append(schemas, one) ? EB_OK : sq_no_memory(err);
+    one = add(schemas, schema->id, row_id, NULL, 0);
+    if (!one)
+        return sq_no_memory(err);
+    one->made = made;
+    *id = row_id;
+    return EB_OK;
 }
 
 void sq_schemas_undo(struct sq_schemas *schemas, uint64_t transaction) {
-    size_t kept = 0;
+    struct sq_schema *one, *next;
 
-    for (size_t i = 0; i < schemas->n; i++)
-        if (schemas->list[i].made != transaction)
-            schemas->list[kept++] = schemas->list[i];
-    schemas->n = kept;
-    schemas->last = (struct sq_schema){0};
+    HASH_ITER(hh, schemas->by_id, one, next)
+        if (one->made == transaction)
+            drop(schemas, one);
 }
 
 /* ---- receiving ---- */
@@ -100,45 +157,32 @@ static struct eb_schema *copy_schema(uint64_t id, struct eb_text name, struct eb
     return schema;
 }
 
-static int32_t read_schema(struct sq_schemas *schemas, struct sq_store *store, uint64_t id, struct eb_error *err) {
-    sqlite3_stmt *find = sq_sql(store, SQ_SCHEMA_BY_ID);
+/* *one is NULL where the row is not there. */
+static int32_t read_schema(struct sq_schemas *schemas, struct sq_store *store, uint64_t id, struct sq_schema **one,
+                           struct eb_error *err) {
+    sqlite3_stmt *by_id = sq_sql(store, SQ_SCHEMA_BY_ID);
     struct eb_schema *schema;
     int32_t row;
 
-    sqlite3_bind_int64(find, 1, (int64_t)id);
-    row = sq_row(store, find, "xx", err);
+    *one = NULL;
+    sqlite3_bind_int64(by_id, 1, (int64_t)id);
+    row = sq_row(store, by_id, "xx", err);
     if (row <= 0)
         return row;
-    schema = copy_schema(++schemas->told, sq_bytes(find, 0), sq_bytes(find, 1));
-    sqlite3_reset(find);
-    if (schema && append(schemas, (struct sq_schema){ .id = id, .schema = schema }))
-        return EB_OK;
-    free(schema);
-    return sq_no_memory(err);
+    schema = copy_schema(++schemas->told, sq_bytes(by_id, 0), sq_bytes(by_id, 1));
+    sqlite3_reset(by_id);
+    if (schema)
+        *one = add(schemas, id, id, schema, sizeof *schema + schema->name.len + schema->json.len + 2);
+    return *one ? EB_OK : sq_no_memory(err);
 }
 
 int32_t sq_schemas_get(struct sq_schemas *schemas, struct sq_store *store, uint64_t id, const struct eb_schema **schema,
                        struct eb_error *err) {
-    int32_t status;
+    struct sq_schema *one = id ? find(schemas, id) : NULL;
+    int32_t status = EB_OK;
 
-    *schema = NULL;
-    if (id == 0)
-        return EB_OK;
-    for (size_t i = 0; i < schemas->n && schemas->last.id != id; i++)
-        if (schemas->list[i].id == id)
-            schemas->last = schemas->list[i];
-    if (schemas->last.id != id) {
-        status = read_schema(schemas, store, id, err);
-        if (status != EB_OK || schemas->last.id != id)
-            return status;
-    }
-    *schema = schemas->last.schema;
-    return EB_OK;
-}
-
-void sq_schemas_free(struct sq_schemas *schemas) {
-    for (size_t i = 0; i < schemas->n; i++)
-        free(schemas->list[i].schema);
-    free(schemas->list);
-    *schemas = (struct sq_schemas){ .told = schemas->told };
+    if (id && !one)
+        status = read_schema(schemas, store, id, &one, err);
+    *schema = one ? one->schema : NULL;
+    return status;
 }

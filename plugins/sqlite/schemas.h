@@ -4,17 +4,18 @@
 
 #include "store.h"
 
-struct sq_schema {
-    uint64_t host_id, id;               /* the host's number, and the row's */
-    uint64_t made;                      /* the transaction that wrote the row */
-    struct eb_schema *schema;           /* as read from the file; NULL while sending */
+enum {
+    SQ_SCHEMAS_MOST = 1000,             /* that are remembered; those not used lately make room */
+    SQ_SCHEMAS_BYTES = 32 << 20         /* and what their texts may take */
 };
+
+struct sq_schema;
 
 /* Either those sent, by the host's id, or those received, by the row's. Belongs to one thread; zeroed: empty. */
 struct sq_schemas {
-    size_t n, room;
-    struct sq_schema *list;
-    struct sq_schema last;
+    struct sq_schema *by_id, *last;
+    size_t bytes;
+    uint64_t clock, swept;              /* a stamp for each use; that of the last time that room was made */
     uint64_t told;                      /* ids that the host was told, each for one text for ever, whatever file it is of */
 };
 
@@ -27,7 +28,8 @@ int32_t sq_schemas_put(struct sq_schemas *, struct sq_store *, const struct eb_s
 /* The transaction did not happen: forgets what it wrote. */
 void sq_schemas_undo(struct sq_schemas *, uint64_t transaction);
 
-/* The schema of a row, under an id for the host; borrowed until the list is freed; NULL for 0, and when it is not there. EB_OK or negative. */
+/* The schema of a row, under an id for the host; borrowed until two others have been asked for; NULL for 0, and when it is not
+ * there. EB_OK or negative. */
 int32_t sq_schemas_get(struct sq_schemas *, struct sq_store *, uint64_t id, const struct eb_schema **, struct eb_error *);
 
 #endif
