@@ -259,6 +259,11 @@ def lines_of_the_log_have_a_time(t):
     t.contains(t.run("topics", "-o", "eventbus.log_time=mars", status=2).err, "log_time")
 
 
+def use_sqlite(t):
+    """Where nothing is configured, a line says which broker is used."""
+    t.configure("producer = main\nconsumer = main\n[broker main]\nplugin = sqlite\n")
+
+
 def audit_lines(t, group, *words):
     done = t.run("consume", "-t", "a", "-g", group, "--exit-at-end", *words)
     return [re.sub(rf"^{TIME}Z eventbus: info: ", "", line).partition(" topic=")[0] for line in done.err.splitlines()]
@@ -266,6 +271,7 @@ def audit_lines(t, group, *words):
 
 @test
 def an_event_that_goes_well_is_one_line_or_as_many_as_are_asked_for(t):
+    use_sqlite(t)
     t.equal(len([line for line in send(t, "a").err.splitlines() if "info:" in line]), 1)
     for audit, lines in (("brief", ["processed successfully"]), ("full", ["received", "processed successfully"]), ("off", [])):
         t.equal(audit_lines(t, audit, "-o", f"eventbus.audit={audit}"), lines)
@@ -278,6 +284,7 @@ def an_event_that_goes_well_is_one_line_or_as_many_as_are_asked_for(t):
 
 @test
 def quiet_and_verbose_stand_before_or_after_the_verb(t):
+    use_sqlite(t)
     t.equal(send(t, "a", more=("-q",)).err, "")
     t.equal(t.run("-q", "consume", "-t", "a", "-g", "g", "--exit-at-end").err, "")
     t.contains(t.run("consume", "-v", "-t", "a", "-g", "h", "--exit-at-end").err, " eventbus: debug: ", " eventbus: info: ")
@@ -290,6 +297,7 @@ def quiet_and_verbose_stand_before_or_after_the_verb(t):
 
 @test
 def produce_ends_with_a_summary(t):
+    use_sqlite(t)
     t.equal(send(t, "a", "b", more=("-o", "eventbus.audit=off")).err, "eventbus: 2 events delivered\n")
     t.equal(send(t, "a", more=("-o", "eventbus.audit=off")).err, "eventbus: 1 event delivered\n")
     done = t.run("produce", "--signal", LOGIN, "--topic", "a", "-", "-o", "eventbus.audit=off", status=1,
