@@ -48,6 +48,7 @@ enum eb_status cli_bus_open(const struct cli_call *call, const char *broker, boo
     if (status != EB_OK)
         goto done;
     status = check_overrides(call, *bus, err);
+    (*bus)->opens_late = true;          /* a broker that is not there is told when the first event is at hand, and can be kept */
     if (status == EB_OK && connect)
         status = ebi_bus_connect(*bus, err);
     if (status != EB_OK) {

@@ -1,6 +1,7 @@
 /* cli/lines.c - see lines.h. */
 #include "cli/lines.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -38,6 +39,16 @@ bool cli_lines_end_before_growth(struct cli_lines *lines, const char *path) {
         return false;
     lines->end = ours.st_size > at ? (uint64_t)(ours.st_size - at) : 0;
     return true;
+}
+
+bool cli_lines_has_more(struct cli_lines *lines) {
+    int fd = fileno(lines->file), flags = fcntl(fd, F_GETFL);
+
+    if (lines->taken >= lines->end || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+        return false;
+    int next = getc(lines->file);
+    fcntl(fd, F_SETFL, flags);
+    return next != EOF;
 }
 
 static bool is_blank(const struct ebi_bytes *line) {

@@ -30,6 +30,10 @@ bool cli_lines_end_before_growth(struct cli_lines *, const char *path);
  * EB_PERMANENT: this one is too long, the next call goes on behind it; EB_FATAL: reading failed. */
 enum eb_status cli_lines_next(struct cli_lines *, const char **line, size_t *len, struct eb_error *);
 
+/* Whether there is something behind the line read last, as far as can be told without waiting for it. For the end: it may read
+ * on. */
+bool cli_lines_has_more(struct cli_lines *);
+
 /* Puts "standard input:3: " in front of what err says. */
 void cli_lines_context(const struct cli_lines *, struct eb_error *);
 

@@ -69,18 +69,31 @@ static enum eb_status wait_for_broker(struct run *run, struct eb_error *err) {
     return status == EB_OK ? EB_OK : EB_FATAL;
 }
 
-static enum eb_status send_by_routes(struct run *run, const struct eb_event *event, struct eb_error *err) {
+static enum eb_status check_routes(const struct run *run, const struct eb_event *event, struct eb_error *err) {
     size_t n;
 
     ebi_routes_of(run->bus->routes, event->signal, &n);
-    if (n == 0) {
-        ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                  "event %s was not sent: no route for %s is enabled; enable one, or give --topic", event->meta.id,
-                  event->meta.type);
-        return EB_EMPTY;
+    if (n > 0)
+        return EB_OK;
+    ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+              "event %s was not sent: no route for %s is enabled; enable one, or give --topic", event->meta.id,
+              event->meta.type);
+    return EB_EMPTY;
+}
+
+/* Keeps an event that is not sent, and says so in *why: it would be lost with this process. What is wrong with the call is
+ * corrected, and the event given again. */
+static void keep(const struct run *run, const struct eb_event *event, const struct ebi_key *key, struct eb_error *why) {
+    struct eb_error err;
+
+    if (why->kind == EB_KIND_CONFIG || why->kind == EB_KIND_PLUGIN)
+        return;
+    if (ebi_producer_keep(run->bus->producer, event, run->ask->topic, key, &err) == EB_OK) {
+        ebi_error_context(why, "event %s is not sent, and kept for `eventbus produce --undelivered`", event->meta.id);
+        return;
     }
-    enum eb_status status = wait_for_broker(run, err);
-    return status == EB_OK ? eb_send(event, NULL, err) : status;
+    ebi_error_context(&err, "event %s is not kept in undelivered.jsonl either", event->meta.id);
+    cli_tell("%s", err.text);
 }
 
 static enum eb_status send_event(struct run *run, const struct eb_event *event, const struct ebi_address *address,
@@ -88,12 +101,18 @@ static enum eb_status send_event(struct run *run, const struct eb_event *event, 
     const char *field = run->ask->key_field;
     const struct ebi_key key = {field ? field : address->key_field,
                                 field ? (struct eb_text){0} : (struct eb_text){address->key, address->key_len}};
+    enum eb_status status = run->ask->topic ? EB_OK : check_routes(run, event, err);
 
-    if (!run->ask->topic)
-        return send_by_routes(run, event, err);
-    enum eb_status status = wait_for_broker(run, err);
+    if (status == EB_OK)
+        status = wait_for_broker(run, err);
+    if (status == EB_EMPTY)
+        return status;
+    if (status == EB_OK && !run->ask->topic)
+        return eb_send(event, NULL, err);
     if (status == EB_OK)
         status = ebi_produce(run->bus->producer, event, run->ask->topic, &key, NULL, NULL, err);
+    if (status != EB_OK)
+        keep(run, event, &key, err);
     return status;
 }
 
@@ -183,6 +202,9 @@ static void take_lines(struct run *run, const char *path) {
         else if (status != EB_END && !cli_signal_caught())
             note_failure(run, &err);
     }
+    if (status != EB_END && cli_lines_has_more(&lines))
+        cli_tell("%s: what follows line %" PRIu64 " was not read: it is neither sent nor in undelivered.jsonl", lines.name,
+                 lines.number);
     cli_lines_close(&lines);
 }
 
@@ -191,6 +213,7 @@ static void take_data(struct run *run) {
     size_t len = strlen(run->ask->data);
     uint64_t count = run->ask->count ? run->ask->count : 1;
     struct eb_event *event = NULL;
+    uint64_t made = 0;
     struct eb_error err;
     struct ebi_address address;
     enum eb_status status = read_event(run, run->ask->data, len, &event, &address, &err);
@@ -199,8 +222,8 @@ static void take_data(struct run *run) {
         ebi_error_context(&err, "--data");
         note_unsent(run, status, &err);
     }
-    for (uint64_t i = 0; status != EB_FATAL && event && i < count && !cli_signal_caught(); i++) {
-        if (i > 0) {
+    for (; status != EB_FATAL && event && made < count && !cli_signal_caught(); made++) {
+        if (made > 0) {
             ebi_uuid_new(event->id);
             event->meta.time_us = ebi_now_us();
         }
@@ -208,6 +231,8 @@ static void take_data(struct run *run) {
         if (status != EB_OK)
             note_unsent(run, status, &err);
     }
+    if (event && made < count)
+        cli_tell("--data: %" PRIu64 " of %" PRIu64 " events were not made", count - made, count);
     eb_event_free(event);
     ebi_address_free(&address);
 }
@@ -264,7 +289,7 @@ static int finish(struct run *run) {
     number = cli_signal_caught();
     enum eb_status status = eb_bus_close(run->bus, run->connected ? CLOSE_AFTER_SIGNAL_MS : 0, &err);
     print_summary(run);
-    if (status != EB_OK)
+    if (status != EB_OK && (run->connected || status != EB_RETRIABLE))  /* what was kept without a broker has been told */
         cli_tell("%s", err.text);
     if (number && status != EB_OK)
         return 128 + number;
@@ -326,7 +351,8 @@ const struct cli_verb cli_produce = {
              "whole CloudEvents, as eventbus consume and eventbus signals --sample print them; of these id, time, source, "
              "sourcehost and sourcelib are kept.\n\n"
              "It ends when every event is delivered or refused. A bad line is named and the others are sent. Events that "
-             "cannot be delivered are kept in undelivered.jsonl in the state folder. SIGTERM, SIGINT, SIGHUP and SIGQUIT end it: "
+             "cannot be delivered are kept in undelivered.jsonl in the state folder. Where the broker cannot be reached at the "
+             "start, the first event is kept and nothing more is read, which is said. SIGTERM, SIGINT, SIGHUP and SIGQUIT end it: "
              "it reads no more, goes on delivering for 5 s at most, and keeps the rest there.\n\n"
              "--undelivered sends what is kept there, or in FILE, again. It takes the file over: services go on with a new "
              "one. Each line goes to the topic that it names, with its key; what fails stays in the file, its reason is "

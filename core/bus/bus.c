@@ -111,6 +111,7 @@ enum eb_status ebi_bus_connect(struct eb_bus *bus, struct eb_error *err) {
         .routes = bus->routes,
         .settings = &bus->settings,
         .undelivered = bus->undelivered,
+        .opens_late = bus->opens_late,
         .log = bus->log,
     };
     status = ebi_producer_new(&parts, &bus->producer, err);

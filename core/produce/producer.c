@@ -94,9 +94,9 @@ enum eb_status ebi_producer_new(const struct ebi_producer_parts *parts, struct e
     producer->parts = *parts;
     atomic_init(&producer->queue_wait_ms, parts->settings->queue_wait);
     pthread_mutex_init(&producer->lock, NULL);
-    if (routed && parts->broker)
+    if (routed && parts->broker && !parts->opens_late)
         status = open_sender(producer, err);
-    else if (routed)
+    else if (routed && !parts->broker)
         ebi_log_line(parts->log, EBI_WARNING,
                      "routes are enabled but no producer is configured, so signals stay local; set producer in [eventbus]");
     if (status != EB_OK) {
@@ -510,4 +510,45 @@ enum eb_status ebi_produce(struct ebi_producer *producer, const struct eb_event 
 enum eb_status ebi_produce_kept(struct ebi_producer *producer, const struct eb_event *event, const char *topic,
                                 const struct ebi_key *key, eb_delivered delivered, void *arg, struct eb_error *err) {
     return produce(producer, event, topic, key, CALLER_KEEPS, delivered, arg, err);
+}
+
+static enum eb_status keep_for(struct ebi_producer *producer, const struct encoded *encoded, const struct eb_event *event,
+                               const struct target *target, struct eb_error *err) {
+    struct encoded keyed = *encoded;
+    struct eb_event addressed = *event; /* borrows all from it */
+    enum eb_status status = encode_key(&keyed, event, target, err);
+
+    if (status != EB_OK)
+        return status;
+    struct eb_message message = message_of(&keyed, event, target);
+    tell_key(&addressed, &message);
+    status = ebi_undelivered_add(producer->parts.undelivered, &addressed, target->topic,
+                                 target->key ? ebi_key_field_path(target->key) : NULL, err);
+    atomic_fetch_add(status == EB_OK ? &producer->kept : &producer->lost, 1);
+    return status;
+}
+
+enum eb_status ebi_producer_keep(struct ebi_producer *producer, const struct eb_event *event, const char *topic,
+                                 const struct ebi_key *key, struct eb_error *err) {
+    char *full = topic ? ebi_full_topic(producer->parts.settings->topic_prefix, topic) : NULL;
+    struct target target = {.topic = topic, .full_topic = full};
+    struct encoded encoded;
+    enum eb_status status = encode(&encoded, event, err);
+
+    if (status == EB_OK && topic && !full)
+        status = ebi_error_memory(err);
+    if (status == EB_OK && topic)
+        status = choose_key(producer, event, key, &target, err);
+    if (status == EB_OK && topic)
+        status = keep_for(producer, &encoded, event, &target, err);
+    free(full);
+    if (topic)
+        return status;
+    size_t n;
+    const struct ebi_route *const *routes = ebi_routes_of(producer->parts.routes, event->signal, &n);
+    for (size_t i = 0; i < n && status == EB_OK; i++) {
+        target = (struct target){routes[i]->topic, routes[i]->full_topic, routes[i]->key, {0}};
+        status = keep_for(producer, &encoded, event, &target, err);
+    }
+    return status;
 }

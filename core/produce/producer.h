@@ -20,6 +20,7 @@ struct ebi_producer_parts {
     struct ebi_routes *routes;
     const struct ebi_bus_settings *settings;
     const char *undelivered;            /* the file for events that could not be delivered */
+    bool opens_late;                    /* with the first event, also where routes are enabled: who sends keeps what it cannot */
     struct ebi_log *log;
 };
 
@@ -47,6 +48,10 @@ enum eb_status ebi_produce(struct ebi_producer *, const struct eb_event *, const
 /* The same for an event that the caller keeps until it is delivered: a failure is logged and reported, and goes to no file. */
 enum eb_status ebi_produce_kept(struct ebi_producer *, const struct eb_event *, const char *topic,
                                 const struct ebi_key *, eb_delivered, void *arg, struct eb_error *);
+/* Keeps an event that is not sent, say since the broker cannot be reached, as one that was given up: for the topic, or where
+ * that is NULL for each of its routes. It is counted by ebi_producer_close. EB_PERMANENT: its data or key cannot be made. */
+enum eb_status ebi_producer_keep(struct ebi_producer *, const struct eb_event *, const char *topic, const struct ebi_key *,
+                                 struct eb_error *);
 void ebi_producer_on_delivery(struct ebi_producer *, eb_delivered, void *arg);
 void ebi_producer_queue_wait(struct ebi_producer *, int64_t wait_ms);
 

@@ -206,6 +206,50 @@ def produce_reads_the_file_that_it_adds_to_only_once(t):
         t.contains(run.err, "eventbus produce --undelivered also")
 
 
+AWAY = ("-o", "broker.main.connect_timeout=100ms")
+
+
+def away(t, more=""):
+    t.configure(f"[eventbus]\nproducer = main\n[broker main]\nplugin = sqlite\npath = /proc/nowhere/bus.db\n{more}")
+
+
+@test
+def an_event_for_a_broker_that_is_away_at_the_start_is_kept(t):
+    away(t)
+    done = t.run(*AWAY, *refuse(t)[:-2], status=3)
+    t.contains(done.err, "/proc/nowhere")
+    t.equal([(line["topic"], line["data"]) for line in kept(t)], [(REFUSED, DATA)])
+    t.equal(len(done.err.splitlines()), 1, f"one line says all of it: {done.err}")
+    t.contains(done.err, kept(t)[0]["id"], "kept for `eventbus produce --undelivered`")
+    os.remove(t.path(FILE))
+    words = ("produce", "--signal", LOGIN, "--topic", "a", "--key-field", "user.pii.username")
+    done = t.run(*AWAY, *words, "-", stdin="\n".join([json.dumps(DATA)] * 3), status=3)
+    t.contains(done.err, "what follows line 1 was not read", "kept for `eventbus produce --undelivered`")
+    t.equal([(line["partitionkey"], line["partitionkeyfield"]) for line in kept(t)], [("u", "user.pii.username")])
+    done = t.run(*AWAY, *words, "-", stdin=json.dumps(DATA), status=3)
+    t.lacks(done.err, "was not read")
+    done = t.run(*AWAY, *words, "--data", json.dumps(DATA), "-n", "5", status=3)
+    t.contains(done.err, "4 of 5 events were not made")
+    t.equal(len(kept(t)), 3)
+
+
+@test
+def nor_is_one_lost_that_goes_by_routes(t):
+    away(t, f"[route a]\nevent = {LOGIN}\ntopic = a\nkey_field = user.pii.username\n[route b]\nevent = {LOGIN}\ntopic = b\nkey_field =\n")
+    t.run(*AWAY, "produce", "--signal", LOGIN, "--data", json.dumps(DATA), status=3)
+    t.equal([(line["topic"], line.get("partitionkey")) for line in kept(t)], [("a", "u"), ("b", None)])
+    again = t.write("again.ini", f"[broker main]\npath = {t.path('bus.db')}\n")
+    t.contains(t.run("-c", t.ini, "-c", again, "produce", "--undelivered").err, "2 sent again, 0 kept")
+
+
+@test
+def one_that_cannot_be_kept_either_is_named(t):
+    away(t)
+    os.mkdir(t.path(FILE))
+    done = t.run(*AWAY, *refuse(t)[:-2], status=3)
+    t.contains(done.err, "is not kept in undelivered.jsonl either", "1 event(s) are lost")
+
+
 # ---- As it was ----
 
 @test
