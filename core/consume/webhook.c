@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <curl/curl.h>
 #include <eventbus/version.h>
 
@@ -95,13 +96,41 @@ static void judge_status(struct webhook *hook, long status, struct ebi_run *out)
         out->wait_ms = after > hook->settings.retry_max_ms / 1000 ? hook->settings.retry_max_ms : after * 1000;
 }
 
+/* Whether this process finds no room for a socket: asked anew, as the resolver does not tell. */
+static bool lacks_sockets(void) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0)
+        close(fd);
+    return fd < 0;
+}
+
+/* What kept the request from an answer was here, not on the way and not there. */
+static bool is_own_trouble(CURLcode code) {
+    switch (code) {
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_FAILED_INIT:
+    case CURLE_SSL_CACERT_BADFILE:      /* this machine's certificates cannot be read */
+    case CURLE_SSL_CERTPROBLEM:
+        return true;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+        return lacks_sockets();
+    default:
+        return false;
+    }
+}
+
 /* There was no answer: that may pass, whatever it is. The address itself was looked at before. */
 static void judge_silence(const struct webhook *hook, CURLcode code, const char *detail, struct ebi_run *out) {
     const char *why = *detail ? detail : curl_easy_strerror(code);
 
-    if (code == CURLE_OUT_OF_MEMORY)
+    if (is_own_trouble(code)) {
         out->cause = EBI_OWN_TROUBLE;
-    if (code == CURLE_OPERATION_TIMEDOUT)
+        out->status = ebi_error(&out->error, EB_RETRIABLE, EB_KIND_SYSTEM, "cannot send a request: %s%s", why,
+                                lacks_sockets() ? ", as there are no sockets left (ulimit -n, memory)" : "");
+    } else if (code == CURLE_OPERATION_TIMEDOUT)
         out->status = ebi_error(&out->error, EB_RETRIABLE, EB_KIND_NONE, "no answer in %lld ms (receiver_timeout)",
                                 (long long)hook->settings.timeout_ms);
     else if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
@@ -163,8 +192,10 @@ static void run(struct ebi_outside *outside, const struct eb_event *event, struc
     ebi_bytes_clear(&hook->json);
     hook->header_bytes = hook->body_bytes = hook->detail.len = 0;
     out->status = ebi_event_to_cloudevent(event, &hook->json, &out->error);
-    if (out->status != EB_OK)
+    if (out->status != EB_OK) {
+        out->cause = out->status == EB_PERMANENT ? EBI_RECEIVERS_FAULT : EBI_OWN_TROUBLE;
         return;
+    }
     curl_easy_setopt(hook->curl, CURLOPT_POSTFIELDS, hook->json.data);
     curl_easy_setopt(hook->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)hook->json.len);
     curl_easy_setopt(hook->curl, CURLOPT_ERRORBUFFER, detail);

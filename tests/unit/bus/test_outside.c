@@ -379,6 +379,27 @@ Test(outside, what_says_nothing_or_is_no_address_is_refused_before_an_event_come
     }
 }
 
+Test(outside, a_request_that_finds_no_descriptors_waits_and_spends_no_attempt) {
+    static const char *const says[] = {"HTTP/1.1 200 x" NO_BODY, NULL}, *const hosts[] = {"127.0.0.1", "localhost"};
+    struct rlimit before;
+
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        working_begin();
+        events(1, "k");
+        host = hosts[i];
+        open_on_server(says, "retry.attempts = 1");
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
+        pthread_t thread = start();
+        until(stage_said("no attempt is counted"));
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+        cr_assert_eq(end_of(thread), EB_OK, "%s: %s", host, err.text);
+        cr_assert_eq(counts().succeeded, 1, "%s", host);
+        cr_assert_eq(played.n_sent, 0, "%s", host);
+        close_all();
+    }
+}
+
 /* ---- Memory ---- */
 
 Test(outside, memory_that_runs_out_loses_nothing) {
