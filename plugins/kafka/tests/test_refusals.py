@@ -242,9 +242,10 @@ def a_group_that_may_not_be_described_does_not_hide_the_others(t, site):
     t.equal(sorted((row["group"], row["lag"]) for row in done.json()), [(names[0], 0), (names[3], 0)], "what is shown")
     lines = done.err.splitlines()
     t.equal(len(lines), 3, f"lines in\n{done.err}")
-    for name, line in zip(names[1:3], sorted(lines)[1:]):
-        t.contains(line, "warning", f"group {name} is left out", "the ACL Describe on the group")
-    t.contains(sorted(lines)[0], "broker main: 2 of 4 groups are left out")
+    for name in names[1:3]:
+        line, = [line for line in lines if f"group {name} is left out" in line]
+        t.contains(line, "warning", "the ACL Describe on the group")
+    t.contains(lines[2], "broker main: 2 of 4 groups are left out")
     one = t.run("groups", "-g", names[1], status=3)
     t.equal((one.out, len(one.err.splitlines())), ("", 1), "what is printed, and the lines of why")
     t.contains(one.err, f"group {names[1]}", "the ACL Describe on the group")

@@ -14,7 +14,7 @@ POLITE = {"HELLO": b"-ERR unknown command\r\n", "PING": b"+PONG\r\n", "XREADGROU
           "XADD": b"$3\r\n1-1\r\n", "XPENDING": b"*0\r\n", "XINFO": b"*0\r\n", "XRANGE": b"*0\r\n",
           "XREVRANGE": b"*0\r\n",
           "XAUTOCLAIM": b"*3\r\n$3\r\n0-0\r\n*0\r\n*0\r\n", "XACK": b":0\r\n", "XTRIM": b":0\r\n", "EXISTS": b":0\r\n",
-          "XLEN": b":0\r\n", "SCAN": b"*2\r\n$1\r\n0\r\n*0\r\n"}
+          "XLEN": b":0\r\n", "TYPE": b"+none\r\n", "SCAN": b"*2\r\n$1\r\n0\r\n*0\r\n"}
 
 
 class HostileServer:

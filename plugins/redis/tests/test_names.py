@@ -3,8 +3,9 @@ import os
 import sys
 
 TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests")
-sys.path[:0] = [os.path.join(TESTS, "brokers")]
-from redis_case import produce, redis_test, start_worker, number  # noqa: E402
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(TESTS, "brokers")]
+from redis_case import configure, number, produce, redis_test  # noqa: E402
+from hostile import HostileServer                           # noqa: E402
 from harness import main                                    # noqa: E402
 
 SOON = {"claim_after": "2s"}
@@ -128,6 +129,21 @@ def where_clients_may_not_be_listed_that_is_said(t, redis):
     worker = worker_in(t, "one")
     worker.until(lambda w: len(w.lines()) == 1)
     t.contains(end(worker).err, "whether another worker has the name", "+client|list")
+
+
+@redis_test()
+def an_odd_list_of_clients_holds_nobody_up(t, redis):
+    produce(t, "a", 0, 1)
+    lines = ("\n\n", "id=1", " name=", "id=x name=eventbus-s:w: idle=-1 x", "id=1 name=eventbus-s:w:1:zz idle=0\n", "=" * 100000,
+             "id=1 name=eventbus-:w:0123456789abcdef: idle=0\n", "id=1 name=eventbus-:w:0123456789abcdef:0 idle=99999999999999999999\n")
+    for answer in (b":1\r\n", b"$-1\r\n", b"*1\r\n:1\r\n", b"+OK\r\n", *(b"$%d\r\n%s\r\n" % (len(line), line.encode()) for line in lines)):
+        lie = lambda words, answer=answer: answer if words[1:] == [b"LIST"] else None
+        with HostileServer({"CLIENT": lie}, real=redis.port) as server:
+            configure(t, f"redis://127.0.0.1:{server.port}")
+            worker = worker_in(t, "one", "--name", "w", "--from", "earliest", "-n", "1")
+            t.equal(len(worker.wait(0).lines()), 1, f"events beside {answer[:60]}")
+            t.check(server.told > 0, "it was told")
+        redis.call("XGROUP", "DESTROY", "a", "g")
 
 
 @redis_test()
