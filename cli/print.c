@@ -19,14 +19,20 @@
 
 /* ---- For people: what, where and when, the further attributes, then the data, indented ---- */
 
-/* " name value"; a value that is missing is left out. */
-static bool add_word(struct ebi_bytes *out, const char *before, const char *value) {
-    return !value || (ebi_bytes_add_text(out, before) && ebi_printable_add(out, value, strlen(value)));
+/* " name value"; a value that is missing (NULL) is left out. One with a blank stands in quotes: it cannot be taken for the
+ * next words of the line. */
+static bool add_text(struct ebi_bytes *out, const char *before, const char *value, size_t len) {
+    if (!value)
+        return true;
+    if (!ebi_bytes_add_text(out, before))
+        return false;
+    if (len > 0 && !memchr(value, ' ', len) && value[0] != '"')
+        return ebi_printable_add(out, value, len);
+    return ebi_bytes_add(out, "\"", 1) && ebi_printable_add_quoted(out, value, len) && ebi_bytes_add(out, "\"", 1);
 }
 
-/* A key may hold U+0000. */
-static bool add_key(struct ebi_bytes *out, const struct eb_metadata *meta) {
-    return !meta->key || (ebi_bytes_add_text(out, "  key ") && ebi_printable_add(out, meta->key, meta->key_len));
+static bool add_word(struct ebi_bytes *out, const char *before, const char *value) {
+    return add_text(out, before, value, value ? strlen(value) : 0);
 }
 
 static bool add_heading(struct ebi_bytes *out, const struct eb_metadata *meta) {
@@ -35,7 +41,7 @@ static bool add_heading(struct ebi_bytes *out, const struct eb_metadata *meta) {
     ebi_iso_print_micros(meta->time_us, time);
     return add_word(out, "", time) && add_word(out, "  ", meta->topic ? meta->topic : "-") &&
            add_word(out, " ", meta->position ? meta->position : "-") && add_word(out, "  ", meta->type) &&
-           add_word(out, "  id ", meta->id) && add_key(out, meta) &&
+           add_word(out, "  id ", meta->id) && add_text(out, "  key ", meta->key, meta->key_len) &&
            (meta->attempt <= 1 || ebi_bytes_add_format(out, "  (attempt %" PRId32 ")", meta->attempt)) &&
            ebi_bytes_add_text(out, "\n");
 }

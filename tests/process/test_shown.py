@@ -350,4 +350,11 @@ def a_worker_that_prints_nothing_does_not_need_a_reader(t):
     worker.wait(0)
 
 
+@test
+def a_key_with_blanks_is_not_taken_for_other_words_of_the_line(t):
+    send(t, 'x  id 00000000-0000-1000-8000-000000000000 "y')
+    t.contains(t.run("consume", "-t", "a", "--exit-at-end", "--format", "pretty").out,
+               '  key "x  id 00000000-0000-1000-8000-000000000000 \\"y"\n')
+
+
 main()
