@@ -64,6 +64,7 @@ struct ebi_consume_settings {
     int64_t on_unknown;                 /* 0 dead_letter, 1 skip */
     int64_t on_failure;                 /* 0 dead_letter, 1 stop */
     int64_t on_no_receiver;             /* 0 acknowledge, 1 stop */
+    int64_t failure_detail;             /* enum ebi_detail_kept */
     const char *dead_letter_topic;      /* {topic} stands for the topic */
     const char *dead_letter_broker;     /* NULL: the consumer's own */
     int64_t receiver_timeout, drain_timeout;            /* ms */

@@ -179,7 +179,7 @@ void ebi_bury_close(struct eb_consumer *consumer, int32_t timeout_ms) {
 
 /* ---- Burying ---- */
 
-enum { N_STORY = 9, N_CUT = 3 };
+enum { N_STORY = 10, N_CUT = 3 };
 
 /* The headers that tell what happened, and the texts they need. */
 struct story {
@@ -224,6 +224,8 @@ static void tell(const struct eb_consumer *consumer, const struct ebi_taken *tak
     ebi_iso_print(taken->first_failed_us, story->first);
     ebi_iso_print(taken->last_failed_us, story->last);
     add(story, "dlq_reason", taken->why ? taken->why->text : "out of memory");
+    if (taken->detail)
+        add(story, "dlq_detail", taken->detail);
     add(story, "dlq_class", class_of(taken));
     if (!cut) {
         add(story, "dlq_topic", ebi_short_topic(consumer->task.prefix, taken->message.topic.data));

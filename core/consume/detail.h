@@ -5,8 +5,12 @@
 #define EBI_DETAIL_H
 
 #include <stddef.h>
+#include "base/bytes.h"
 
 enum { EBI_DETAIL_ROOM = 512 };         /* of the line, with its NUL */
+
+/* What is kept of it; by the numbers of failure_detail's choices. */
+enum ebi_detail_kept { EBI_DETAIL_MASKED, EBI_DETAIL_FULL, EBI_DETAIL_OFF };
 
 /* The end of a text whose length nobody knows; zeroed before use. One thread. */
 struct ebi_detail {
@@ -17,7 +21,9 @@ struct ebi_detail {
 void ebi_detail_add(struct ebi_detail *, const char *text, size_t len);
 
 /* The last line with something on it, without blanks around it: its first bytes, UTF-8, with all that may not be shown
- * escaped. "" for none. */
-void ebi_detail_line(const struct ebi_detail *, char line[static EBI_DETAIL_ROOM]);
+ * escaped. "" for none. Masked: what the event (its JSON) has in a field named "pii", or within one, is replaced by "***",
+ * whole and word by word; what has less than three bytes stays. */
+void ebi_detail_line(const struct ebi_detail *, enum ebi_detail_kept, const struct ebi_bytes *json,
+                     char line[static EBI_DETAIL_ROOM]);
 
 #endif

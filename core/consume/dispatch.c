@@ -40,6 +40,7 @@ struct ebi_taken *ebi_taken_new(const struct eb_message *message, const struct e
 static void empty(struct ebi_taken *taken) {
     eb_event_free(taken->event);
     free(taken->why);
+    free(taken->detail);
 }
 
 void ebi_taken_free(struct ebi_taken *taken) {

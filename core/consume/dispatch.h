@@ -67,6 +67,7 @@ struct ebi_taken {
     int64_t first_failed_us, last_failed_us;
     struct eb_event *event;             /* decoded already, for its key; NULL: not yet */
     struct eb_error *why;               /* of the last failure */
+    char *detail;                       /* of it, in the receiver's own words; NULL: none */
     char receiver[64];                  /* that failed last; "" for none */
     UT_hash_handle hh;                  /* by token */
 };

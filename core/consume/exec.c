@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/forward.h"
 #include "base/supervisor.h"
 #include "consume/outside_check.h"
 #include "signal/event.h"
@@ -25,27 +26,76 @@ struct exec {
     struct ebi_exec_settings settings;
     struct ebi_cancel *cancel;
     struct ebi_bytes json;              /* kept from run to run */
+    struct ebi_detail detail;           /* of the run at hand */
 };
 
 /* One run of the command. */
 struct child {
     int in, report;                     /* its standard input; the supervisor's socket for this run */
+    int error;                          /* its standard error, to be passed on; -1: it is this process's own, or has ended */
+    bool stalled;                       /* this process's own standard error takes no more now */
 };
 
-static enum eb_status start(const struct exec *exec, struct child *child, struct eb_error *err) {
-    int ends[2];
+static void close_all(int *fds, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
 
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return ebi_error_errno(err, EB_RETRIABLE, EB_KIND_SYSTEM, "cannot make a pipe for a command");
-    enum eb_status status = ebi_supervisor_run(exec->settings.supervisor, ends[0], -1, &child->report, err);
+static enum eb_status start(const struct exec *exec, struct child *child, struct eb_error *err) {
+    int ends[4] = {-1, -1, -1, -1};     /* of standard input, of standard error: to read, to write */
+    bool piped = exec->settings.detail != EBI_DETAIL_OFF;
+
+    if (pipe2(ends, O_CLOEXEC) != 0 || (piped && pipe2(ends + 2, O_CLOEXEC) != 0)) {
+        enum eb_status status = ebi_error_errno(err, EB_RETRIABLE, EB_KIND_SYSTEM, "cannot make a pipe for a command");
+
+        close_all(ends, 2);
+        return status;
+    }
+    enum eb_status status = ebi_supervisor_run(exec->settings.supervisor, ends[0], ends[3], &child->report, err);
     close(ends[0]);
+    if (piped)
+        close(ends[3]);
     if (status != EB_OK) {
-        close(ends[1]);
+        close_all(ends + 1, 2);
         return status;
     }
     child->in = ends[1];
+    child->error = ends[2];
+    child->stalled = false;
     fcntl(child->in, F_SETFL, O_NONBLOCK);
+    if (piped)
+        fcntl(child->error, F_SETFL, O_NONBLOCK);
     return EB_OK;
+}
+
+/* Passes on what the command has written to its standard error, as far as ours takes it. False: that is all for now. */
+static bool pass_on(struct exec *exec, struct child *child) {
+    struct pollfd own = {.fd = STDERR_FILENO, .events = POLLOUT};
+    char text[EBI_FORWARD_ROOM];
+
+    child->stalled = poll(&own, 1, 0) == 0;
+    if (child->stalled)
+        return false;
+    ssize_t n = ebi_forward_once(child->error, text);
+    if (n == 0) {
+        close(child->error);
+        child->error = -1;
+    }
+    if (n <= 0)
+        return false;
+    ebi_detail_add(&exec->detail, text, (size_t)n);
+    return true;
+}
+
+/* The command has ended: what it wrote is in the pipe. What it left behind may write on. */
+static void end_error(struct exec *exec, struct child *child) {
+    enum { MOST_TIMES = 64 };           /* a pipe holds a quarter of that */
+
+    for (int i = 0; i < MOST_TIMES && child->error >= 0 && pass_on(exec, child); i++)
+        continue;
+    if (child->error >= 0)
+        ebi_forward_add(exec->settings.forward, child->error);
 }
 
 /* Writes what the pipe takes; when all is written, or the command does not read it, the pipe is closed. */
@@ -67,18 +117,20 @@ static void feed(struct child *child, const struct ebi_bytes *json, size_t *writ
 }
 
 /* Until it is known how the run ended: true; or until its time is over, or it is cancelled: false. */
-static bool wait_for(const struct exec *exec, struct child *child, int64_t by_ms) {
+static bool wait_for(struct exec *exec, struct child *child, int64_t by_ms) {
     size_t written = 0;
 
     for (;;) {
         int64_t left = by_ms - ebi_ticks_ms();
         struct pollfd fds[] = {{.fd = child->report, .events = POLLIN},
                                {.fd = exec->cancel->fd, .events = POLLIN},
-                               {.fd = child->in, .events = POLLOUT}};
+                               {.fd = child->in, .events = POLLOUT},
+                               {.fd = child->stalled ? STDERR_FILENO : child->error,
+                                .events = child->stalled ? POLLOUT : POLLIN}};
 
         if (left <= 0)
             return false;
-        if (poll(fds, 3, left > 60000 ? 60000 : (int)left) < 0)
+        if (poll(fds, 4, left > 60000 ? 60000 : (int)left) < 0)
             continue;                   /* EINTR; nothing else can happen */
         if (fds[0].revents)
             return true;
@@ -86,6 +138,8 @@ static bool wait_for(const struct exec *exec, struct child *child, int64_t by_ms
             return false;
         if (fds[2].revents)
             feed(child, &exec->json, &written);
+        if (fds[3].revents)
+            pass_on(exec, child);
     }
 }
 
@@ -163,6 +217,7 @@ static void run(struct ebi_outside *outside, const struct eb_event *event, struc
 
     snprintf(out->receiver, sizeof out->receiver, "exec");
     ebi_bytes_clear(&exec->json);
+    exec->detail.len = 0;
     out->status = ebi_event_to_cloudevent(event, &exec->json, &out->error);
     if (out->status == EB_OK && !ebi_bytes_add(&exec->json, "\n", 1))
         out->status = ebi_error(&out->error, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
@@ -173,6 +228,9 @@ static void run(struct ebi_outside *outside, const struct eb_event *event, struc
         return;
     }
     judge(exec, &child, wait_for(exec, &child, ebi_ticks_ms() + exec->settings.timeout_ms), out);
+    end_error(exec, &child);
+    if (out->status != EB_OK && out->status != EB_GONE)
+        ebi_detail_line(&exec->detail, exec->settings.detail, &exec->json, out->detail);
     if (child.in >= 0)
         close(child.in);
     close(child.report);

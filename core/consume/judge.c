@@ -66,6 +66,8 @@ static void note_failure(struct ebi_taken *taken, const struct ebi_run *run, boo
         taken->why = malloc(sizeof *taken->why);
     if (taken->why)
         *taken->why = run->error;
+    free(taken->detail);
+    taken->detail = run->detail[0] ? strdup(run->detail) : NULL;        /* without memory the dead letter is without it */
 }
 
 void ebi_log_message(const struct eb_consumer *consumer, const struct eb_message *message, enum ebi_level level,
@@ -213,9 +215,13 @@ static void judge_trouble(struct eb_consumer *consumer, struct ebi_taken *taken,
         ebi_consumer_fail(consumer, &why);
         return;
     }
-    if (!told)
-        ebi_log_line(consumer->parts.log, EBI_ERROR, "%s: %s; events wait until it can be run, no attempt is counted",
-                     run->receiver, run->error.text);
+    if (!told) {
+        char text[EB_ERROR_ROOM + 256];
+
+        snprintf(text, sizeof text, "%s: %s; events wait until it can be run, no attempt is counted", run->receiver,
+                 run->error.text);
+        ebi_log_message(consumer, &taken->message, EBI_ERROR, text, NULL);
+    }
     ebi_consumer_sleep(consumer, taken, ebi_backoff_wait(&trouble_wait, ++trouble->tries, ebi_chance()));
 }
 

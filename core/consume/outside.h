@@ -50,10 +50,13 @@ struct ebi_outside_kind {
 /* /bin/sh -c COMMAND in a process group of its own, the event as JSON on its standard input: exit 0 succeeds, 65 is
  * permanent, anything else, or taking longer than timeout_ms, is retriable. */
 struct ebi_supervisor;
+struct ebi_forward;
 struct ebi_exec_settings {
     const char *command;
     struct ebi_supervisor *supervisor;  /* of that command; shared by the worker's threads */
     int64_t timeout_ms;
+    enum ebi_detail_kept detail;        /* off: standard error is the worker's own; else it passes through the worker */
+    struct ebi_forward *forward;
 };
 struct ebi_outside *ebi_exec_make(const void *settings, struct ebi_cancel *, struct eb_error *);
 
@@ -63,6 +66,7 @@ struct ebi_outside *ebi_exec_make(const void *settings, struct ebi_cancel *, str
 struct ebi_webhook_settings {
     const char *url;
     int64_t timeout_ms, retry_max_ms;
+    enum ebi_detail_kept detail;
     bool proxies;                       /* by http_proxy and its like; never for this machine's own addresses */
 };
 struct ebi_outside *ebi_webhook_make(const void *settings, struct ebi_cancel *, struct eb_error *);

@@ -90,7 +90,7 @@ static void judge_status(struct webhook *hook, long status, struct ebi_run *out)
     }
     out->status = ebi_error(&out->error, may_pass(status) ? EB_RETRIABLE : EB_PERMANENT, EB_KIND_NONE, "HTTP status %ld%s",
                             status, status < 400 ? "; redirects are not followed" : "");
-    ebi_detail_line(&hook->detail, out->detail);
+    ebi_detail_line(&hook->detail, hook->settings.detail, &hook->json, out->detail);
     if (out->status == EB_RETRIABLE && curl_easy_getinfo(hook->curl, CURLINFO_RETRY_AFTER, &after) == CURLE_OK &&
         after > 0)
         out->wait_ms = after > hook->settings.retry_max_ms / 1000 ? hook->settings.retry_max_ms : after * 1000;

@@ -580,6 +580,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
     ebi_bytes_free(&consumer->lane);
     ebi_cancel_free(&consumer->cancel);
     ebi_supervisor_free(&consumer->supervisor);
+    ebi_forward_free(&consumer->forward);
     ebi_member_leave(&consumer->member);
     ebi_task_free(&consumer->task);
     sem_destroy(&consumer->wake_asked);
@@ -598,8 +599,10 @@ static void choose_outside(struct eb_consumer *consumer, const struct ebi_worker
                *url = wishes->webhook ? wishes->webhook : wishes->exec ? NULL : settings->webhook;
 
     consumer->supervisor.command = command;
-    consumer->exec = (struct ebi_exec_settings){command, &consumer->supervisor, settings->receiver_timeout};
+    consumer->exec = (struct ebi_exec_settings){command, &consumer->supervisor, settings->receiver_timeout,
+                                                (enum ebi_detail_kept)settings->failure_detail, &consumer->forward};
     consumer->webhook = (struct ebi_webhook_settings){url, settings->receiver_timeout, settings->retry_max,
+                                                      (enum ebi_detail_kept)settings->failure_detail,
                                                       settings->webhook_proxy == 0};
     if (command)
         consumer->outside = (struct ebi_outside_kind){ebi_exec_make, &consumer->exec};
@@ -699,6 +702,7 @@ enum eb_status ebi_worker_new(const struct ebi_worker_parts *parts, const struct
     sem_init(&consumer->wake_asked, 0, 0);
     ebi_dispatch_init(&consumer->dispatch);
     ebi_supervisor_init(&consumer->supervisor, NULL);
+    ebi_forward_init(&consumer->forward);
     consumer->host = ebi_intake_host(consumer);
     status = ebi_task_make(parts->config, parts->bus, options, &consumer->task, err);
     if (status == EB_OK)

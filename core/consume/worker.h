@@ -10,6 +10,7 @@
 #include <eventbus/consumer.h>
 #include <eventbus/signal.h>
 #include "base/fork.h"
+#include "base/forward.h"
 #include "base/log.h"
 #include "base/supervisor.h"
 #include "consume/dispatch.h"
@@ -74,6 +75,7 @@ struct eb_consumer {
     struct ebi_outside_kind outside;
     struct ebi_exec_settings exec;
     struct ebi_supervisor supervisor;   /* starts the commands of exec */
+    struct ebi_forward forward;         /* passes on what they leave behind writes */
     struct ebi_webhook_settings webhook;
     struct ebi_cancel cancel;
     struct ebi_counters counters;

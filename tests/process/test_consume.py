@@ -180,6 +180,39 @@ def what_fails_is_tried_again_with_its_attempt_counted(t):
     t.equal(lag(t), 0)
 
 
+COMPLAINS = "echo a first line >&2; echo \"user key0 is unknown: $(printf '\\033')[1m\" >&2; exit 65"
+
+
+@test
+def a_dead_letter_says_in_the_receivers_words_why(t):
+    t.configure(SECTION)
+    for kept, detail in (("masked", "user *** is unknown: \\x1b[1m"), ("full", "user key0 is unknown: \\x1b[1m"), ("off", None)):
+        sent = send(t, 1)
+        done = t.run(*FAST, "-o", f"consume.w.failure_detail={kept}", "consume", "w", "--exit-at-end", "--exec", COMPLAINS, status=1)
+        t.contains(done.err, "a first line\n", "user key0 is unknown: \033[1m\n")
+        logged = [line for line in done.err.splitlines() if "becomes a dead letter" in line]
+        t.check(len(logged) == 1 and sent[0]["id"] in logged[0] and "key0" not in logged[0], f"{logged}")
+        letter = t.run("consume", "-t", "a.dlq", "--exit-at-end").json()[-1]
+        t.equal((letter["id"], letter.get("dlqdetail")), (sent[0]["id"], detail))
+        if detail:
+            t.contains(t.run("consume", "-t", "a.dlq", "--exit-at-end", "--format", "pretty").out, "  dlqdetail: user ")
+
+
+@test
+def what_a_command_leaves_behind_goes_on_writing(t):
+    send(t, 1)
+    t.configure(SECTION)
+    worker = t.start(*FAST, "consume", "w", "--exec",
+                     "(until test -e go; do sleep 0.05; done; echo still here >&2 && touch wrote) & touch begun")
+    t.until(lambda: os.path.exists(t.path("begun")), what="the command")
+    t.until(lambda: lag(t) == 0, what="the event to be settled")
+    open(t.path("go"), "w", encoding="utf-8").close()
+    t.until(lambda: os.path.exists(t.path("wrote")), what="what was left behind to write")
+    t.until(lambda: "still here" in worker.err, what="its line at the worker's standard error")
+    worker.send(signal.SIGTERM)
+    worker.wait(0)
+
+
 @test
 def what_keeps_failing_becomes_a_dead_letter_with_its_story(t):
     sent = send(t, 2)

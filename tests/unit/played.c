@@ -83,6 +83,7 @@ static void keep(const struct eb_message *message) {
     played.sent[n].has_payload = message->payload.data != NULL;
     copy_header(message, "dlq_truncated", played.sent[n].truncated, sizeof played.sent[n].truncated);
     copy_header(message, "dlq_sha256", played.sent[n].digest, sizeof played.sent[n].digest);
+    copy_header(message, "dlq_detail", played.sent[n].detail, sizeof played.sent[n].detail);
     played.sent[n].reasons = copy_header(message, "dlq_reason", played.sent[n].reason, sizeof played.sent[n].reason);
     played.n_sent = n + 1;
 }

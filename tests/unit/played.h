@@ -60,7 +60,7 @@ struct played {
 
     atomic_int openings, closings, wakes, extensions, returned, created;  /* what was done to it */
     atomic_int n_sent;
-    struct { char id[40], topic[64], key[40], reason[200], truncated[64], digest[80]; int reasons; bool has_payload; } sent[MOST_SENT];
+    struct { char id[40], topic[64], key[40], reason[200], detail[600], truncated[64], digest[80]; int reasons; bool has_payload; } sent[MOST_SENT];
     const struct eb_host *producer, *consumer;          /* of the last instance */
 };
 extern struct played played;

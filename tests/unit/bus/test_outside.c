@@ -282,6 +282,21 @@ Test(outside, the_status_line_decides_and_the_rest_is_not_waited_for) {
     }
 }
 
+/* In its own words, but for the log. */
+Test(outside, a_web_address_says_why_it_failed) {
+    static const char *const says[] = {"HTTP/1.1 404 x\r\nContent-Length: 40\r\n\r\n<p>\nno such user: \"real name\" \x1b[1m!\n \n",
+                                       "HTTP/1.1 500 x" NO_BODY, NULL};
+
+    events(2, NULL);
+    open_on_server(says, "retry.attempts = 1");
+    run();
+    cr_assert_eq(played.n_sent, 2);
+    cr_assert_str_eq(played.sent[0].detail, "no such user: \"real name\" \\x1b[1m!");
+    cr_assert_str_eq(played.sent[1].detail, "", "the next one begins anew");
+    cr_assert_not(stage_said("no such user"));
+    close_all();
+}
+
 Test(outside, what_does_not_speak_http_is_tried_again) {
     static const char *const bad[] = {"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "HTTP/1.1 abc\r\n\r\n", "\x15\x03\x01", "{}",
                                       "HTTP/1.1 100 Continue\r\n\r\n", "RTSP/1.0 200 OK\r\n\r\n", "HTTP/1.1 200"};

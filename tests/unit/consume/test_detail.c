@@ -1,0 +1,81 @@
+/* tests/unit/consume/test_detail.c - the last line of what a receiver outside wrote: bounded, safe to show, masked. */
+#include <criterion/criterion.h>
+#include <string.h>
+#include "consume/detail.h"
+
+static char line[EBI_DETAIL_ROOM];
+
+static const char *line_of(const char *text, size_t len, enum ebi_detail_kept kept, const char *json) {
+    struct ebi_bytes event = {.data = (char *)json, .len = strlen(json)};
+    struct ebi_detail detail = {0};
+
+    for (size_t i = 0; i < len; i += 7)             /* as it may come from a pipe */
+        ebi_detail_add(&detail, text + i, len - i < 7 ? len - i : 7);
+    ebi_detail_line(&detail, kept, &event, line);
+    return line;
+}
+
+static const char *full(const char *text) {
+    return line_of(text, strlen(text), EBI_DETAIL_FULL, "");
+}
+
+Test(detail, it_is_the_last_line_with_something_on_it) {
+    cr_assert_str_eq(full("Traceback:\n  File x\nKeyError: 'a'\n\n  \r\n"), "KeyError: 'a'");
+    cr_assert_str_eq(full("  one\r\n"), "one");
+    cr_assert_str_eq(full("no newline"), "no newline");
+    cr_assert_str_eq(full("progress 1%\rprogress 2%"), "progress 2%");
+    cr_assert_str_eq(full(" \n\n"), "");
+    cr_assert_str_eq(full(""), "");
+    cr_assert_str_eq(line_of("x\n", 2, EBI_DETAIL_OFF, ""), "");
+}
+
+Test(detail, it_is_safe_to_show) {
+    cr_assert_str_eq(full("\033[31mred\033[0m\n"), "\\x1b[31mred\\x1b[0m");
+    cr_assert_str_eq(full("\xff is no UTF-8, \xe2\x80\xae turns\n"), "\xef\xbf\xbd is no UTF-8, \\u{202e} turns");
+    cr_assert_str_eq(line_of("a\0b\n", 4, EBI_DETAIL_FULL, ""), "a\\x00b");
+}
+
+Test(detail, it_is_bounded_whatever_comes) {
+    static char text[100000];
+
+    for (size_t i = 0; i < sizeof text - 1; i++)
+        text[i] = i % 3 == 0 ? '\xe2' : i % 3 == 1 ? '\x82' : '\xac';
+    full(text);
+    cr_assert_gt(strlen(line), 400);
+    cr_assert_lt(strlen(line), EBI_DETAIL_ROOM);
+    for (const char *at = line; *at; at += 3)
+        cr_assert_eq(memcmp(at, "\xe2\x82\xac", 3), 0, "whole characters: %s", line);
+    memset(text, '\033', sizeof text - 1);
+    full(text);
+    cr_assert_lt(strlen(line), EBI_DETAIL_ROOM);
+}
+
+#define EVENT "{\"id\":\"an-id\",\"data\":{\"user\":{\"id\":12345,\"pii\":{\"username\":\"foobob\",\"email\":\"bob@foo.example\"," \
+              "\"name\":\"Bob \\\"B\\\" Foo\",\"number\":98765,\"tags\":[\"secret tag\",{\"deep\":\"below\"}],\"short\":\"ab\"}," \
+              "\"active\":true},\"course\":\"course-v1:x\"}}\n"
+
+static const char *masked(const char *text) {
+    return line_of(text, strlen(text), EBI_DETAIL_MASKED, EVENT);
+}
+
+Test(detail, what_the_event_has_as_pii_is_masked) {
+    cr_assert_str_eq(masked("KeyError: 'foobob' (bob@foo.example)"), "KeyError: '***' (***)");
+    cr_assert_str_eq(masked("FOOBOB is gone; Bob Foo too"), "*** is gone; *** *** too");
+    cr_assert_str_eq(masked("number 98765, user 12345, a secret, below, tag"), "number ***, user 12345, a ***, ***, ***");
+    cr_assert_str_eq(masked("course-v1:x of an-id, email ab username"), "course-v1:x of an-id, email ab username");
+    cr_assert_str_eq(masked("foobobfoobob foobo, 123foobob_"), "****** foobo, 123***_");
+    cr_assert_str_eq(masked("a foo, food"), "a ***, food");
+    cr_assert_str_eq(line_of("foobob", 6, EBI_DETAIL_FULL, EVENT), "foobob");
+}
+
+Test(detail, json_of_any_shape_is_walked_to_its_end) {
+    static const char *const events[] = {
+        "{\"pii\":\"alone\"}", "{\"pii\":123456,\"a\":1}", "{\"pii\":null,\"a\":\"alone\"}", "{\"pii\":[]}", "{\"pii\":{}}",
+        "{\"a\":\"pii\",\"b\":{\"pii\":{\"x\":\"one\"}},\"c\":{\"pii\":{\"x\":\"two\\\\\"}}}", "{\"a\":\"\\\"pii\\\":\"}", "\"", "{\"pii\":{\"x", "\"pii\":"};
+    static const char *const lines[] = {"*** 123456 one two", "alone *** one two", "alone 123456 one two", "alone 123456 one two",
+                                        "alone 123456 one two", "alone 123456 *** ***", "alone 123456 one two",
+                                        "alone 123456 one two", "alone 123456 one two", "alone 123456 one two"};
+
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        cr_assert_str_eq(line_of("alone 123456 one two", 20, EBI_DETAIL_MASKED, events[i]), lines[i], "%s: %s", events[i], line);
+}
