@@ -11,7 +11,7 @@
 
 enum cli_type {               /* and what stands at `offset` in the verb's settings */
                 CLI_FLAG = 1, /* bool */
-                CLI_TEXT,     /* const char *: the last one given; NULL: not given */
+                CLI_TEXT,     /* const char *: may be given once; NULL: not given */
                 CLI_LIST,     /* const char *const *: all of them in order, NULL-ended; NULL: not given */
                 CLI_COUNT     /* uint64_t, at least 1; 0: not given */
 };

@@ -92,9 +92,16 @@ static int append(const char *const **list, const char *value) {
     return 0;
 }
 
+/* Of two values one would be passed over. */
+static int tell_twice(const struct reader *reader, const struct cli_option *option) {
+    return cli_usage(reader->name, "--%s is given twice, with different values; it takes one", option->name);
+}
+
 static int take_count(const struct reader *reader, const struct cli_option *option, uint64_t *count,
                       const char *value) {
     char *end;
+
+    uint64_t before = *count;
 
     errno = 0;
     *count = strtoull(value, &end, 10);
@@ -102,7 +109,7 @@ static int take_count(const struct reader *reader, const struct cli_option *opti
         return cli_usage(reader->name, "%s%.1s%s: expected a whole number from 1, found \"%s\"",
                          option->name ? "--" : "-", option->name ? "" : &option->letter,
                          option->name ? option->name : "", value);
-    return 0;
+    return before && before != *count ? tell_twice(reader, option) : 0;
 }
 
 /* An option that says nothing is a mistake of the caller's, such as a variable that is not set: no verb has a use for it. */
@@ -124,6 +131,8 @@ static int take(const struct reader *reader, size_t i, bool by_its_letter, const
         *(bool *)place = true;
         return 0;
     case CLI_TEXT:
+        if (*(const char **)place && strcmp(*(const char **)place, value) != 0)
+            return tell_twice(reader, option);
         *(const char **)place = value;
         return 0;
     case CLI_LIST:

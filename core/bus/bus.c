@@ -29,7 +29,7 @@ static enum eb_status read_config(struct eb_bus *bus, const struct eb_bus_option
         status = ebi_config_bind(bus->config, "eventbus", "", &table, 1, err);
     if (status == EB_OK)
         ebi_settings_audit(bus->config, &bus->settings);
-    return status == EB_OK ? ebi_config_check_overrides(bus->config, err) : status;
+    return status;
 }
 
 static enum eb_status start_log(struct eb_bus *bus, const struct eb_bus_options *options, struct eb_error *err) {
@@ -219,6 +219,8 @@ static enum eb_status consumer_broker(struct eb_bus *bus, const struct eb_consum
                                       const struct ebi_broker **broker, struct eb_error *err) {
     const char *name = options->broker ? options->broker : ebi_bus_broker_name(bus, bus->settings.consumer);
 
+    if (options->broker && ebi_is_blank(options->broker))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the name of the broker is empty; NULL is for the configured consumer");
     if (!name)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no consumer is configured; set consumer in [eventbus]");
     return ebi_bus_broker(bus, name, broker, err);

@@ -15,7 +15,8 @@ struct ebi_config;
  * ./eventbus.ini if trusted, else the installed one, else what is built in: SQLite in the state folder as broker
  * "main", no routes. A folder without *.ini, or files that hold no section at all, are refused, but for /dev/null: it
  * stands for the defaults. ${STATE}, ${NAME}, ${NAME:-default} and ${file:PATH} are replaced in what is left after layering;
- * where that fails in a broker's section (but its plugin), the error is kept until the section is bound. EB_PERMANENT,
+ * where that fails in a broker's section (but its plugin), the error is kept until the section is bound. What overrides name
+ * must be there, see ebi_config_check_overrides. EB_PERMANENT,
  * EB_KIND_CONFIG: "FILE:LINE: message"; values never stand in it. */
 enum eb_status ebi_config_load(const char *const *files, const char *const *overrides, struct ebi_config **,
                                struct eb_error *);

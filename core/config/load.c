@@ -380,7 +380,9 @@ static enum eb_status load(struct ebi_config *config, const char *const *files, 
         status = load_files(&loading, files, err);
     for (; status == EB_OK && overrides && *overrides; overrides++)
         status = load_override(config, *overrides, err);
-    return status == EB_OK ? replace_values(config, err) : status;
+    if (status == EB_OK)
+        status = replace_values(config, err);
+    return status == EB_OK ? ebi_config_check_overrides(config, err) : status;
 }
 
 enum eb_status ebi_config_load(const char *const *files, const char *const *overrides, struct ebi_config **result,

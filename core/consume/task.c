@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blank.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "consume/outside_check.h"
@@ -153,6 +154,9 @@ static enum eb_status name_topics(const struct ebi_config *config, struct ebi_ta
         n++;
     if (n == 0)
         return lacks(config, task, "topic", "-t TOPIC", err);
+    for (size_t i = 0; i < n; i++)
+        if (ebi_is_blank(topics[i]))
+            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "topic number %zu is empty; leave it out, or name one", i + 1);
     task->topics = calloc(n + 1, sizeof *task->topics);
     if (!task->topics)
         return ebi_error_memory(err);
@@ -165,6 +169,19 @@ static enum eb_status name_topics(const struct ebi_config *config, struct ebi_ta
     return EB_OK;
 }
 
+/* The first wait is longer than the longest. Where only one of the two is given, the other one's default yields to it. */
+static enum eb_status take_long_backoff(const struct ebi_config *config, struct ebi_task *task, struct eb_error *err) {
+    const char *first = ebi_config_text(config, "consume", task->section, "retry.backoff");
+
+    if (first && ebi_config_text(config, "consume", task->section, "retry.max"))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                         "%s: [consume %s] retry.backoff is longer than retry.max, the longest time between two attempts",
+                         ebi_config_where(config, "consume", task->section, "retry.backoff"), task->section);
+    if (first)
+        task->backoff.max_ms = task->backoff.first_ms;
+    return EB_OK;
+}
+
 static enum eb_status take_settings(struct ebi_config *config, struct ebi_task *task, struct eb_error *err) {
     static const enum eb_order orders[] = {
         [EBI_BY_KEY] = EB_ORDER_KEY, [EBI_STRICT] = EB_ORDER_STRICT, [EBI_UNORDERED] = EB_ORDER_NONE};
@@ -174,6 +191,12 @@ static enum eb_status take_settings(struct ebi_config *config, struct ebi_task *
     task->attempts = (uint32_t)settings->retry_attempts;
     task->backoff.first_ms = settings->retry_backoff;
     task->backoff.max_ms = settings->retry_max;
+    if (settings->retry_backoff > settings->retry_max) {
+        enum eb_status status = take_long_backoff(config, task, err);
+
+        if (status != EB_OK)
+            return status;
+    }
     if (settings->exec && settings->webhook)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [consume %s] has both exec and webhook; choose one",
                          ebi_config_where(config, "consume", task->section, "webhook"), task->section);
@@ -214,7 +237,7 @@ enum eb_status ebi_task_make(struct ebi_config *config, const struct ebi_bus_set
     if (status == EB_OK)
         status = take_start(task, options->from, err);
     task->group = options->group ? options->group : task->settings.group;
-    if (status == EB_OK && !(task->group && *task->group))
+    if (status == EB_OK && (!task->group || ebi_is_blank(task->group)))
         status = lacks(config, task, "group", "-g GROUP", err);
     if (status != EB_OK)
         ebi_task_free(task);

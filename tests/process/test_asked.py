@@ -117,8 +117,9 @@ def an_o_that_no_verb_has_a_use_for_is_refused_by_every_verb(t):
                          ("eventbus.servce=x", '[eventbus] has no key "servce"'),
                          ("evntbus.service=x", 'expected KIND.NAME.KEY=VALUE'),
                          ("rout.login.enabled=yes", 'no section is of the kind "rout"')):
+        more = [] if option.startswith("broker.main") or option.startswith(("consume.cert.", "rout.", "eventbus.")) else [["plugins"], ["config", "show"]]
         for verb in (["topics"], ["groups"], ["signals"], ["produce", "-t", "x", "--file", sample], ["consume", "crm", "--exit-at-end"],
-                     ["seek", "-t", "logins", "-g", "g", "--to", "latest"], ["config", "check"]):
+                     ["seek", "-t", "logins", "-g", "g", "--to", "latest"], ["config", "check"], *more):
             done = t.run("-o", option, *verb, status=2)
             t.contains(done.err, told)
             t.equal(done.out, "", f"output of {verb}")
@@ -152,6 +153,9 @@ def options_that_exclude_each_other_are_refused(t):
         (["conform", "--list", "--junit", "x"], "--list"), (["conform", "--list", "--tap"], "--list"),
         (["conform", "--list", "--pace", "2"], "--list"), (["conform", "--list", "-o", "a=b"], "--list"),
         (["signals", LOGIN, "--sample", "--schema"], "--schema"),
+        (["consume", "crm", "--exec", "a", "--exec", "b"], "--exec is given twice"), (look + ["-n", "1", "-n", "2"], "--count is given twice"),
+        (["groups", "-g", "a", "-g", "b"], "--group is given twice"),
+        (work + ["-o", "consume.crm.retry.backoff=2m", "-o", "consume.crm.retry.max=1m"], "retry.backoff is longer than retry.max"),
     ):
         refused(t, words, told)
     t.equal(groups(t), [], "groups")

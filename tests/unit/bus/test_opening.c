@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include "../memory.h"
+#include "consume/worker.h"
 #include "working.h"
 
 TestSuite(opening, .init = working_begin, .timeout = 120);
@@ -176,5 +177,34 @@ Test(opening, memory_that_runs_out_opens_nothing_and_leaves_nothing) {
         cr_assert(status == EB_OK || strstr(err.text, "memory"), "allocation %u: %s", n, err.text);
     }
     cr_assert_gt(n, 10);
+    close_all();
+}
+
+Test(opening, what_is_given_as_empty_is_refused) {
+    open_bus_on("able", NULL, TASK);
+    refused((struct eb_consumer_options){.section = "w", .broker = ""}, "the name of the broker is empty");
+    refused((struct eb_consumer_options){.section = "w", .broker = " "}, "the name of the broker is empty");
+    refused((struct eb_consumer_options){.section = "w", .topics = TOPICS("")}, "topic number 1 is empty");
+    refused((struct eb_consumer_options){.section = "w", .topics = TOPICS(" \t")}, "topic number 1 is empty");
+    refused((struct eb_consumer_options){.section = "w", .group = ""}, "has no group");
+    refused((struct eb_consumer_options){.section = "w", .group = " "}, "has no group");
+    refused((struct eb_consumer_options){.section = ""}, "there is no section");
+    close_all();
+}
+
+Test(opening, two_sections_of_one_topic_and_group_are_not_guessed_from) {
+    open_bus_on("able", NULL, "[consume a]\ntopic = t\ngroup = g\n[consume b]\ntopic = t\ngroup = g\n");
+    refused((struct eb_consumer_options){.topics = TOPICS("t"), .group = "g"}, "[consume a] and [consume b] are both of this topic");
+    taken((struct eb_consumer_options){.section = "b", .topics = TOPICS("t"), .group = "g"});
+    close_all();
+}
+
+Test(opening, a_first_wait_longer_than_the_longest_is_refused_or_is_the_longest) {
+    open_bus_on("able", NULL, "[consume w]\ntopic = t\ngroup = g\nretry.backoff = 2m\n[consume max]\ntopic = t\ngroup = g\nretry.max = 1ms\n"
+                "[consume both]\ntopic = t\ngroup = g\nretry.backoff = 2m\nretry.max = 1m\n");
+    refused((struct eb_consumer_options){.section = "both"}, "[consume both] retry.backoff is longer than retry.max");
+    taken((struct eb_consumer_options){.section = "max"});
+    cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
+    cr_assert_eq(consumer->task.backoff.max_ms, 120000);
     close_all();
 }
