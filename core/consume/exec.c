@@ -167,11 +167,19 @@ static void judge_status(int status, struct ebi_run *run) {
                                 "exit status %d", WEXITSTATUS(status));
 }
 
-/* The shell exits with 126 or 127 where it cannot run a program, but a command may end so by itself. True, with the reason:
- * the program that the command begins with is not there. */
-static bool lacks_its_program(const struct exec *exec, int status, struct eb_error *err) {
-    return WIFEXITED(status) && (WEXITSTATUS(status) == 126 || WEXITSTATUS(status) == 127) &&
-           ebi_exec_find(exec->settings.command, err) != EB_OK;
+/* The shell exits with 126 or 127 where it cannot run a program, and with other numbers where it cannot fork, but a command may
+ * end so by itself. True, with the reason: the program that the command begins with is not there, or the shell says what it
+ * lacks. */
+static bool shell_could_not(const struct exec *exec, int status, struct eb_error *err) {
+    char line[EBI_DETAIL_ROOM];
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+
+    if (code == 0 || code == GIVES_UP)
+        return false;
+    if ((code == 126 || code == 127) && ebi_exec_find(exec->settings.command, err) != EB_OK)
+        return true;
+    ebi_detail_line(&exec->detail, EBI_DETAIL_FULL, &exec->json, line);
+    return ebi_exec_blames_machine(exec->settings.command, line, err);
 }
 
 /* Success is what the supervisor reports as exit status 0, and nothing else. */
@@ -182,7 +190,7 @@ static void judge_report(const struct exec *exec, const struct child *child, str
     while ((n = recv(child->report, &report, sizeof report, 0)) < 0 && errno == EINTR)
         continue;
     bool ended = n == (ssize_t)sizeof report && report.what == EBI_RUN_ENDED;
-    if (ended && !lacks_its_program(exec, report.value, &run->error)) {
+    if (ended && !shell_could_not(exec, report.value, &run->error)) {
         judge_status(report.value, run);
         return;
     }
@@ -198,12 +206,8 @@ static void judge_report(const struct exec *exec, const struct child *child, str
     }
 }
 
-static void judge(const struct exec *exec, const struct child *child, bool ended, struct ebi_run *run) {
-    if (ended) {
-        judge_report(exec, child, run);
-        return;
-    }
-    ended = end_group(child);
+/* It was told to end. */
+static void judge_killed(const struct exec *exec, bool ended, struct ebi_run *run) {
     if (atomic_load(&exec->cancel->now))
         run->status = EB_GONE;
     else
@@ -227,8 +231,13 @@ static void run(struct ebi_outside *outside, const struct eb_event *event, struc
         out->cause = out->status == EB_PERMANENT ? EBI_RECEIVERS_FAULT : EBI_OWN_TROUBLE;
         return;
     }
-    judge(exec, &child, wait_for(exec, &child, ebi_ticks_ms() + exec->settings.timeout_ms), out);
+    bool by_itself = wait_for(exec, &child, ebi_ticks_ms() + exec->settings.timeout_ms);
+    bool ended = by_itself || end_group(&child);
     end_error(exec, &child);
+    if (by_itself)
+        judge_report(exec, &child, out);
+    else
+        judge_killed(exec, ended, out);
     if (out->status != EB_OK && out->status != EB_GONE)
         ebi_detail_line(&exec->detail, exec->settings.detail, &exec->json, out->detail);
     if (child.in >= 0)

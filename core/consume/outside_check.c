@@ -255,7 +255,8 @@ bool ebi_exec_blames_machine(const char *command, const char *line, struct eb_er
     if (!complaint)
         return false;
     if (begins_with(complaint, "Cannot fork") || begins_with(complaint, "can't fork") || begins_with(complaint, "fork: ")) {
-        ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "the shell of the command cannot start a process: %.200s", complaint);
+        ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM,
+                  "the shell of the command cannot start a process: too many of this user's (ulimit -u), or no memory");
         return true;
     }
     if (begins_with(complaint, "exec: "))
@@ -265,8 +266,8 @@ bool ebi_exec_blames_machine(const char *command, const char *line, struct eb_er
         return false;
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
         if (begins_with(end + 2, reasons[i])) {
-            ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "command %.*s cannot be run: %.200s",
-                      (int)(end - complaint > 300 ? 300 : end - complaint), complaint, end + 2);
+            ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "command %.*s cannot be run: %s",
+                      (int)(end - complaint > 300 ? 300 : end - complaint), complaint, reasons[i]);
             return true;
         }
     return false;

@@ -196,8 +196,8 @@ def a_worker_short_of_descriptors_makes_no_dead_letters(t):
 @test
 def a_program_that_goes_missing_costs_no_attempt(t):
     t.configure(SECTION + "retry.attempts = 1\n")
-    for command in ("./program", "exec ./program"):
-        for mode, why in ((None, "No such file"), (0o644, "Permission denied")):
+    for command in ("./program", "test -r . && ./program"):
+        for mode in (None, 0o644):
             send(t, 2)
             program = t.write("program", "#!/bin/sh\ntouch one; until test -e go; do sleep 0.02; done; cat >> got\n")
             os.chmod(program, 0o755)
@@ -206,7 +206,7 @@ def a_program_that_goes_missing_costs_no_attempt(t):
             os.rename(program, program + ".away") if mode is None else os.chmod(program, mode)
             t.write("go", "")
             worker.until("no attempt is counted")
-            t.contains(worker.err, "program", why)
+            t.contains(worker.err, "command ./program cannot be run")
             os.chmod(program, 0o755) if mode else os.rename(program + ".away", program)
             t.until(lambda: len(t.read("got").splitlines()) == 2, what="the second event")
             worker.send(signal.SIGTERM)
