@@ -388,6 +388,8 @@ enum eb_status ebi_resend_open(const char *path, struct ebi_resend **out, struct
         return ebi_error_memory(err);
     status = hold_lock(resend, err);
     if (status == EB_OK)
+        unlink(resend->fresh);          /* of a run that was killed while it gave back: all of it is elsewhere too */
+    if (status == EB_OK)
         status = take_leftover(resend, err);
     if (status == EB_OK)
         status = move(resend, err);
