@@ -91,9 +91,10 @@ void sq_words_wait(const struct sq_words *words, _Atomic uint32_t *any, uint32_t
 
 void sq_word_wait(_Atomic uint32_t *word, uint32_t value, int64_t until_ms) {
     int64_t look_ms = sq_ticks_ms() + LOOK_MS;
+    _Atomic uint32_t still = 0;         /* which nobody changes */
 
     if (is_out_of_order(wait_for(word, value, 0, until_ms < look_ms ? until_ms : look_ms)))
-        wait_for(&(_Atomic uint32_t){ 0 }, 0, FUTEX_PRIVATE_FLAG, until_ms < look_ms ? until_ms : look_ms);
+        wait_for(&still, 0, FUTEX_PRIVATE_FLAG, until_ms < look_ms ? until_ms : look_ms);
 }
 
 /* The kernel does both: it answers EFAULT where we would be killed by SIGBUS. */

@@ -40,6 +40,7 @@ SIZES = {
     "kafka": (20000, 5000000, 256),
     "redis": (20000, 1000000, 4096),
     "registry": (20000, 3000000, 2048),
+    "sqlite": (1500, 100000, 512),
     "resolve": (5000, 1000000, 6144),
 }
 MOST_KEPT = 24 << 10        # bytes of inputs in one NAME.found
