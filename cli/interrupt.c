@@ -1,8 +1,14 @@
 /* cli/interrupt.c - see interrupt.h. */
 #include "cli/interrupt.h"
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stddef.h>
+
+#include "base/busy.h"
+#include "base/clock.h"
+#include "base/thread.h"
 
 /* These tell a program to end. */
 static const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU, SIGPWR};
@@ -10,10 +16,69 @@ static const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU, SIGPWR};
 static const int means_nothing[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGSTKFLT, SIGXFSZ};
 enum { N_ENDS = sizeof ends / sizeof *ends, N_MEANS_NOTHING = sizeof means_nothing / sizeof *means_nothing };
 
+/* These stop it, until it is continued: ^Z, and a terminal that another one reads or writes. */
+static const int stops[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+enum { N_STOPS = sizeof stops / sizeof *stops, STOP_WAIT_MS = 3000 };
+
 /* A handler has no argument of its own, so this is of the process. */
 static volatile sig_atomic_t caught;
 static void (*volatile tell)(void *);
 static void *volatile tell_arg;
+
+static volatile sig_atomic_t asked_to_stop;
+static sem_t stop_asked;
+
+static void on_stop(int number) {
+    asked_to_stop = number;
+    sem_post(&stop_asked);
+}
+
+static void catch_stops(void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, now;
+
+    for (size_t i = 0; i < N_STOPS; i++)
+        if (sigaction(stops[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            sigaction(stops[i], &action, NULL);
+}
+
+/* Stops the process as the signal does by default; returns when it is continued. */
+static void stop_by(int number) {
+    sigset_t one, before;
+
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    catch_stops(SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &one, &before);
+    raise(number);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    while (sem_trywait(&stop_asked) == 0)
+        continue;                       /* meant the stop that is over */
+    catch_stops(on_stop);
+}
+
+/* A thread of its own: whoever gets the signal may be the one that others wait for. */
+static void *stop_when_asked(void *arg) {
+    for (;;) {
+        while (sem_wait(&stop_asked) != 0)
+            continue;
+        ebi_busy_hold(ebi_ticks_ms() + STOP_WAIT_MS);
+        stop_by(asked_to_stop);
+        ebi_busy_release();
+    }
+    return arg;
+}
+
+/* Where there is no thread to be had, the process is stopped at once, as by default. */
+void cli_catch_stops(void) {
+    pthread_t thread;
+    struct eb_error err;
+
+    if (sem_init(&stop_asked, 0, 0) != 0
+        || ebi_thread_start(&thread, "eb-pause", stop_when_asked, NULL, &err) != EB_OK)
+        return;
+    pthread_detach(thread);
+    catch_stops(on_stop);
+}
 
 static void on_signal(int number) {
     caught = number;

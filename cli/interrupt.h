@@ -9,6 +9,9 @@
  * under nohup. Others that would kill the process, such as SIGUSR1, are ignored. */
 void cli_catch_signals(void (*told)(void *), void *arg);
 
+/* From now on SIGTSTP (^Z), SIGTTIN and SIGTTOU stop the process once no other one waits for it: see base/busy.h. Once. */
+void cli_catch_stops(void);
+
 /* No more told() from here on. */
 void cli_forget_signals(void);
 

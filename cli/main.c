@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
+#include "cli/interrupt.h"
 #include "cli/cli.h"
 #include "cli/conform.h"
 #include "cli/probe.h"
@@ -30,6 +31,7 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], cli_conform_word) == 0)
         return cli_conform_child(argc, argv);
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write(2) */
+    cli_catch_stops();
     cli_out_start();
     return cli_out_end(cli_main(verbs, argc, argv));
 }

@@ -87,6 +87,11 @@ static int32_t matches_nothing(const struct eb_host *host, const char *topic) {
     return 0;
 }
 
+static void on_busy(const struct eb_host *host, int32_t on) {
+    (void)host;
+    (void)on;
+}
+
 void ebc_instance_init(struct ebc *t, struct ebc_instance *in, const char *name, void (*close)(struct ebc_instance *)) {
     in->t = t;
     in->name = name;
@@ -95,7 +100,7 @@ void ebc_instance_init(struct ebc *t, struct ebc_instance *in, const char *name,
     in->host = (struct eb_host){ .size = sizeof in->host, .core = in, .instance = "conform", .service = "conform",
                                  .log = on_log, .metric = on_metric, .link = on_link, .delivered = stray_delivered,
                                  .received = stray_received, .settled = stray_settled, .revoke = stray_revoke,
-                                 .matches = matches_nothing };
+                                 .matches = matches_nothing, .busy = on_busy };
     in->next = t->instances;
     t->instances = in;
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "plugin/host_busy.h"
 #include "plugin/host_log.h"
 #include "signal/event.h"
 
@@ -243,5 +244,6 @@ struct eb_host ebi_intake_host(struct eb_consumer *consumer) {
         .settled = on_settled,
         .revoke = on_revoke,
         .matches = on_matches,
+        .busy = ebi_host_busy,
     };
 }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/thread.h"
+#include "plugin/host_busy.h"
 #include "plugin/host_log.h"
 
 struct ebi_admin {
@@ -47,7 +48,8 @@ enum eb_status ebi_admin_open(const struct ebi_broker *broker, const char *servi
     admin->ops = broker->plugin->admin;
     admin->log = log;
     admin->host = (struct eb_host){.size = sizeof admin->host, .core = admin, .instance = broker->name,
-                                   .service = service, .log = on_log, .metric = on_metric, .link = on_link};
+                                   .service = service, .log = on_log, .metric = on_metric, .link = on_link,
+                                   .busy = ebi_host_busy};
     ebi_thread_block_signals(&admin->before);
     int32_t answer = admin->ops->open(&admin->host, broker->settings, &admin->self, err);
     pthread_sigmask(SIG_SETMASK, &admin->before, NULL);

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/thread.h"
+#include "plugin/host_busy.h"
 #include "plugin/host_log.h"
 #include "produce/outbound.h"
 
@@ -420,6 +421,7 @@ static struct eb_host host_for(struct ebi_sender *sender, const char *service) {
         .metric = on_metric,
         .link = on_link,
         .delivered = on_delivered,
+        .busy = ebi_host_busy,
     };
 }
 

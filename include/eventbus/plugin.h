@@ -137,6 +137,11 @@ struct eb_host {
      * fewer than their text says: not the dead-letter topics of their own. Waits for nothing and takes no lock: it may be
      * called under one of the plugin's. */
     int32_t (*matches)(const struct eb_host *, const char *topic);
+
+    /* [any] Between on = 1 and on = 0, in one thread and not nested, other processes wait for this instance, as for a lock or
+     * a transaction: the host does not stop the process there when it is asked to (^Z). Short: some ms, and no wait for the
+     * network. 1 waits while the process is being stopped. */
+    void (*busy)(const struct eb_host *, int32_t on);
 };
 
 /* ---- Traits: what brokers differ in; each one claimed is tested by the conformance kit -------------------------- */

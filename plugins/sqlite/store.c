@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "clock.h"
 #include "connect.h"
 #include "fault.h"
+#include "holder.h"
 
 enum {
     CHECKPOINT_PAGES = 1000,    /* the log is moved into the file when it is this long */
@@ -19,6 +21,7 @@ enum {
     RESTART_WAIT_MS = 5,
     TRY_AGAIN_PAGES = 200,
     BUSY_TOLD_MS = 1000,
+    UNFAIR_MS = 1000,           /* the queue is passed by when a process was stopped that has the turn */
     LOOK_MS = 1000,             /* how often it is made sure that we write to the file at that path */
     FULL_BLOCKS = 16,           /* of a disk that has no room for what sqlite begins with */
     FIRST_BACKOFF_MS = 10, LAST_BACKOFF_MS = 1000
@@ -172,6 +175,16 @@ int32_t sq_store_full(const struct sq_store *store, struct eb_error *err) {
                     store->path);
 }
 
+/* Who it is, is found out once it has lasted. */
+static int32_t is_locked(struct sq_store *store, struct eb_error *err) {
+    char holder[160] = "";
+
+    if (store->busy_since_ms != 0 && sq_ticks_ms() - store->busy_since_ms >= BUSY_TOLD_MS)
+        sq_holder_tell(store->real, holder, sizeof holder);
+    return sq_error(err, EB_RETRIABLE, SQLITE_BUSY, "%s is locked by another program%s", store->path,
+                    holder[0] ? holder : ": end what keeps it locked");
+}
+
 int32_t sq_store_fault(struct sq_store *store, struct eb_error *err) {
     int extended = sqlite3_extended_errcode(store->db), code = extended & 0xff, number = errno;
     const char *path = store->path;
@@ -184,7 +197,7 @@ int32_t sq_store_fault(struct sq_store *store, struct eb_error *err) {
     switch (code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return sq_error(err, EB_RETRIABLE, SQLITE_BUSY, "%s is locked by another program: end what keeps it locked", path);
+        return is_locked(store, err);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_PROTOCOL:
@@ -382,12 +395,28 @@ void sq_bind(sqlite3_stmt *statement, int index, struct eb_text bytes) {
 
 /* ---- transactions ---- */
 
+/* The host does not let the process be stopped in between: all that write to the file would wait for it. */
+static void tell_busy(struct sq_store *store, bool busy) {
+    const struct eb_host *host = store->host;
+
+    if (store->busy != busy && host->size >= offsetof(struct eb_host, busy) + sizeof host->busy && host->busy)
+        host->busy(host, busy);
+    store->busy = busy;
+}
+
+static void enter_queue(struct sq_store *store, int64_t until_ms) {
+    tell_busy(store, true);
+    if (!store->at_turn && sq_ticks_ms() >= store->unfair_until_ms)
+        store->at_turn = sq_side_enqueue(&store->side, until_ms);
+}
+
 static void leave_queue(struct sq_store *store) {
     if (store->staying)
         return;
     if (store->at_turn)
         sq_side_dequeue(&store->side);
     store->at_turn = false;
+    tell_busy(store, false);
 }
 
 void sq_stay(struct sq_store *store) {
@@ -414,11 +443,12 @@ int32_t sq_begin(struct sq_store *store, int64_t until_ms, struct eb_error *err)
 
     if (status != EB_OK)
         return status;
-    if (!store->at_turn)
-        store->at_turn = sq_side_enqueue(&store->side, until_ms);
+    enter_queue(store, until_ms);
     left_ms = until_ms - sq_ticks_ms();
     sqlite3_busy_timeout(store->db, left_ms > 0 ? (int)left_ms : 0);
     status = sq_run(store, sq_sql(store, SQ_BEGIN), err);
+    if (status == EB_OK && !store->at_turn && store->side.map)  /* whoever is at his turn does nothing with it */
+        store->unfair_until_ms = sq_ticks_ms() + UNFAIR_MS;
     if (status != EB_OK)
         leave_queue(store);
     else if (!store->boot_settled)
@@ -457,8 +487,7 @@ static void checkpoint(struct sq_store *store) {
 void sq_store_checkpoint(struct sq_store *store, int64_t until_ms) {
     if (!store->db)
         return;
-    if (!store->at_turn)
-        store->at_turn = sq_side_enqueue(&store->side, until_ms);
+    enter_queue(store, until_ms);
     if (store->at_turn)
         move_log(store, SQLITE_CHECKPOINT_RESTART);
     leave_queue(store);

@@ -53,8 +53,10 @@ struct sq_store {
     bool changed;                       /* they were made anew under it: nothing known of them holds */
     sqlite3_stmt *statements[SQ_STATEMENTS];
     struct sq_side side;
+    bool busy;                          /* the host was told that others wait for us */
     bool at_turn;                       /* we hold the queue */
     bool staying;                       /* and keep it beyond the transaction */
+    int64_t unfair_until_ms;            /* until then the queue is not waited for */
     int wal_pages;                      /* as the last commit left it */
     int wal_tried;                      /* and at the last checkpoint that could not do all */
     /* the way to the broker, as the host was told, and the next try */
