@@ -299,7 +299,7 @@ static const struct cli_option options[] = {
      .help = "end when all that the topics held at the start is settled"},
     {.name = "exec", .type = CLI_TEXT, .offset = offsetof(struct ask, exec), .value = "COMMAND",
      .help = "run this by /bin/sh for each event, which it gets on standard input; exit status 65 gives the event up, "
-             "others but 0 try again"},
+             "others but 0 try again; a program that is missing counts no attempt. It inherits standard output and error only"},
     {.name = "webhook", .type = CLI_TEXT, .offset = offsetof(struct ask, webhook), .value = "URL",
      .help = "POST each event there as application/cloudevents+json; ${file:PATH} in it stands for what the file holds, such as a "
              "password, which the process list would show; status 2xx is success, 408, 425, 429 and 5xx try "
