@@ -360,6 +360,7 @@ static void rename_member(struct eb_consumer *consumer, const struct eb_error *w
         return;
     }
     ebi_log_line(consumer->parts.log, EBI_WARNING, "group %s: this consumer takes the name %s", group, consumer->member.name);
+    report_no_lock(consumer);
     reopen(consumer, why);
 }
 

@@ -396,7 +396,7 @@ static int32_t find_or_make(struct kf_admin *a, const char *topic, uint32_t flag
     if (status != EB_GONE)
         return status;
     if (!(flags & EB_MAKE))
-        return not_there(err, "topic %s does not exist", topic, NULL);
+        return not_there(err, "topic %s does not exist, or this user may not see it (the ACL Describe on the topic)", topic, NULL);
     status = kf_admin_create(a, topic, 0, flags, (int32_t)(until - kf_ticks_ms()), err);
     return status == EB_OK && !(flags & EB_DRY_RUN) ? kf_ask_partitions(a, topic, until, list, err) : status;
 }

@@ -18,7 +18,13 @@
 #include "fault.h"
 #include "refusal.h"
 
-enum { HASHES_MAX = 32, LOOK_MS = 500, LEAST_PATIENCE_MS = 3000, HASH_DIGITS = 8 };
+enum {
+    HASHES_MAX = 32,
+    HASH_DIGITS = 8,
+    LOOK_MS = 500,
+    LAST_SIGN_MS = 1250,        /* so long after a worker's death the server may still answer the read that it had asked for */
+    LEAST_PATIENCE_MS = 6000
+};
 
 /* ---- the mark ---- */
 
@@ -129,7 +135,7 @@ static bool is_namesake(const struct rd_member *me, const char *name, size_t len
            shares_stream(me, mark + me->mark_len, len - (size_t)(mark + me->mark_len - name));
 }
 
-/* Seconds are all that the server tells of when it heard from a connection. */
+/* Seconds are all that the server tells of when a connection was last used. */
 static void look_at(struct rd_consumer *c, const char *line, const char *end, bool *found, bool *alive) {
     const struct rd_member *me = &c->member;
     int64_t id = number_of(line, end, "id"), idle_s = number_of(line, end, "idle"), mine = strtoll(c->side.id, NULL, 10);
@@ -139,7 +145,7 @@ static void look_at(struct rd_consumer *c, const char *line, const char *end, bo
     if (!name || !is_namesake(me, name, len) || (c->side.id[0] && id > mine))
         return;
     *found = true;
-    *alive = *alive || (idle_s >= 0 && rd_ticks_ms() - me->since_ms > (idle_s + 1) * 1000);
+    *alive = *alive || (idle_s >= 0 && rd_ticks_ms() - me->since_ms > (idle_s + 1) * 1000 + LAST_SIGN_MS);
 }
 
 /* ---- looking ---- */

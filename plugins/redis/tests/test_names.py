@@ -109,6 +109,7 @@ def a_default_name_that_a_clone_has_is_left_for_the_next_one(t, redis):
     worker is given the name that the second one has by default."""
     produce(t, "a", 0, 1)
     probe = worker_in(t, "two")
+    probe.until(lambda w: len(w.lines()) == 1)
     t.until(lambda: names(redis), what="a consumer")
     name, = names(redis)
     end(probe)
