@@ -3,12 +3,15 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/error.h"
 #include "base/clock.h"
+#include "base/hash.h"
+#include "base/uuid.h"
 #include "cli/bus.h"
 #include "cli/lines.h"
 #include "cli/interrupt.h"
@@ -25,6 +28,13 @@ struct ask {
 
 enum { CLOSE_AFTER_SIGNAL_MS = 5000 };
 
+/* Events that this run gave up, and that went into undelivered.jsonl: where that is read through a pipe, they come again. */
+enum { MOST_GIVEN_UP = 1000000 };
+struct given_up {
+    UT_hash_handle hh;
+    char id[EBI_UUID_ROOM];
+};
+
 /* One run. The lock is for what the producer's thread changes as well: the tally and standard output. */
 struct run {
     const struct ask *ask;
@@ -33,6 +43,7 @@ struct run {
     const struct eb_signal *signal;     /* --signal; NULL: each event says its own */
     pthread_mutex_t lock;
     struct cli_tally tally;
+    struct given_up *given_up;
     bool connected;
 };
 
@@ -44,12 +55,44 @@ static void note_failure(struct run *run, const struct eb_error *err) {
 
 /* ---- What became of them ---- */
 
+/* With the lock. What finds no memory, or no room, may go round once more. */
+static void remember(struct run *run, const char *id) {
+    struct given_up *there, *new;
+
+    HASH_FIND_STR(run->given_up, id, there);
+    if (there || HASH_COUNT(run->given_up) >= MOST_GIVEN_UP || !(new = calloc(1, sizeof *new)))
+        return;
+    snprintf(new->id, sizeof new->id, "%s", id);
+    HASH_ADD_STR(run->given_up, id, new);
+    if (!EBI_HASHED(new))
+        free(new);
+}
+
+static bool was_given_up(struct run *run, const struct eb_event *event) {
+    struct given_up *there;
+
+    pthread_mutex_lock(&run->lock);
+    HASH_FIND_STR(run->given_up, event->meta.id, there);
+    pthread_mutex_unlock(&run->lock);
+    return there != NULL;
+}
+
+static void forget_given_up(struct run *run) {
+    struct given_up *one, *next;
+
+    HASH_ITER(hh, run->given_up, one, next) {
+        HASH_DEL(run->given_up, one);
+        free(one);
+    }
+}
+
 static void on_delivery(void *arg, const struct eb_receipt *receipt) {
     struct run *run = arg;
 
     pthread_mutex_lock(&run->lock);
     if (receipt->error) {
         cli_tally_told(&run->tally, receipt->error);    /* by an error line of the log, with its id and topic */
+        remember(run, receipt->id);
     } else {
         run->tally.done++;
         if (run->ask->json)
@@ -167,7 +210,10 @@ static enum eb_status take_line(struct run *run, const struct cli_lines *lines, 
     struct ebi_address address;
     enum eb_status status = read_event(run, json, len, &event, &address, &err);
 
-    if (status == EB_OK)
+    if (status == EB_OK && was_given_up(run, event))
+        status = ebi_error(&err, EB_PERMANENT, EB_KIND_DATA, "event %s was given up by this very run, and is in "
+                           "undelivered.jsonl; eventbus produce --undelivered sends that file", event->meta.id);
+    else if (status == EB_OK)
         status = send_event(run, event, &address, &err);
     if (status != EB_OK) {
         if (lines && status != EB_FATAL)
@@ -289,6 +335,7 @@ static int finish(struct run *run) {
     number = cli_signal_caught();
     enum eb_status status = eb_bus_close(run->bus, run->connected ? CLOSE_AFTER_SIGNAL_MS : 0, &err);
     print_summary(run);
+    forget_given_up(run);
     if (status != EB_OK && (run->connected || status != EB_RETRIABLE))  /* what was kept without a broker has been told */
         cli_tell("%s", err.text);
     if (number && status != EB_OK)

@@ -5,6 +5,7 @@ import collections
 import fcntl
 import json
 import os
+import subprocess
 import sys
 import uuid
 
@@ -248,6 +249,18 @@ def one_that_cannot_be_kept_either_is_named(t):
     os.mkdir(t.path(FILE))
     done = t.run(*AWAY, *refuse(t)[:-2], status=3)
     t.contains(done.err, "is not kept in undelivered.jsonl either", "1 event(s) are lost")
+
+
+@test
+def nor_does_it_go_round_through_a_pipe(t):
+    keep(t, *(event() for _ in range(300)))
+    cat = subprocess.Popen(["cat", t.path(FILE)], stdout=subprocess.PIPE)
+    run = t.start("produce", "-o", "eventbus.queue_messages=10", "--topic", REFUSED, "-", stdin=cat.stdout)
+    cat.stdout.close()
+    run.wait(4)
+    cat.wait()
+    t.check(600 <= len(kept(t)) < 900, f"{len(kept(t))} lines of 300, each given up once")
+    t.contains(run.err, "was given up by this very run")
 
 
 # ---- As it was ----
