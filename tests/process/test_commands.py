@@ -139,11 +139,14 @@ def what_commands_leave_behind_does_not_become_a_zombie_of_the_worker(t):
     # It adopts orphans, as process 1 does.
     worker = subprocess.Popen(words, preexec_fn=lambda: prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), env=t.environment(),
                               cwd=t.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    t.until(lambda: exists(t, "pids") and len(t.read("pids").splitlines()) == 8, what="all events")
-    pids = t.read("pids").split()
-    t.until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), what="all of them reaped")
-    worker.terminate()
-    t.equal(worker.wait(30), 0)
+    try:
+        t.until(lambda: exists(t, "pids") and len(t.read("pids").splitlines()) == 8, what="all events")
+        pids = t.read("pids").split()
+        t.until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), what="all of them reaped")
+        worker.terminate()
+        t.equal(worker.wait(30), 0)
+    finally:
+        worker.kill()
 
 
 @test
