@@ -45,7 +45,7 @@ enum ebi_letter {
 };
 
 /* A message from received to settled: one block, what it points to lies behind the struct. Belongs to the dispatch, but
- * while it is at work to the thread that has it, which alone writes stage and what follows. Cleared from lane to why; hh is
+ * while it is at work to the thread that has it, which alone writes stage and what follows. Cleared from lane to detail; hh is
  * set where it is added. */
 struct ebi_taken {
     struct eb_message message;          /* texts NUL-ended; token is the plugin's */

@@ -159,19 +159,19 @@ Test(growth, events_that_fail_in_order_go_back_in_proportional_time) {
 }
 
 Test(growth, events_that_fail_out_of_order_go_back_in_proportional_time) {
-    expect_growth("failed out of order", fail_out_of_order, 500);
+    expect_growth("failed out of order", fail_out_of_order, 200);
 }
 
 Test(growth, topics_expire_in_proportional_time) {
-    expect_growth("expired", expire_one_by_one, 400);
+    expect_growth("expired", expire_one_by_one, 500);
 }
 
 Test(growth, failed_topics_cost_the_others_nothing) {
-    expect_growth("sent beside failed topics", send_past_failed_topics, 400);
+    expect_growth("sent beside failed topics", send_past_failed_topics, 500);
 }
 
 Test(growth, topics_whose_key_is_out_cost_the_others_nothing) {
-    expect_growth("sent beside keys that are out", send_past_keys_that_are_out, 400);
+    expect_growth("sent beside keys that are out", send_past_keys_that_are_out, 500);
 }
 
 Test(growth, flushes_that_wait_cost_the_others_nothing) {
