@@ -6,12 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "error.h"
 #include "pipes.h"
 #include "stats.h"
 
+enum { SET_BACK_MS = 1000, STUCK_MS = 2000 };   /* less is a clock being kept right; so long the cluster may take to answer */
 enum { SILENCE_MS = 2500, HELLO_MS = 2000 };     /* HELLO_MS: for how long a registry that says nothing is waited for */
+
+static int64_t wall_less_ticks_ms(int64_t now_ms) {
+    struct timespec wall;
+
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return wall.tv_sec * INT64_C(1000) + wall.tv_nsec / 1000000 - now_ms;
+}
 
 /* librdkafka repeats in its log what it reports as errors, once for each try; and warns of each property that is of use
  * to another role only. */
@@ -90,6 +99,7 @@ int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, con
     client->host = client->link.host = host;
     client->set = set;
     client->opened_ms = kf_ticks_ms();
+    client->wall_ms = wall_less_ticks_ms(client->opened_ms);
     client->bell.fd = -1;
     client->voice = voice_new(host);
     if (!client->voice) {
@@ -277,7 +287,29 @@ static void look_at_registry(struct kf_client *client) {
     kf_link_registry(&client->link, status, &why);
 }
 
-size_t kf_client_look(struct kf_client *client, int64_t budget_ms) {
+/* librdkafka's threads wait on condition variables of C11, which go by the wall clock: when that is set back by a day while
+ * they wait to connect again, they do so a day later. So a client that does not reach the cluster then is opened anew. One that
+ * is connected waits for its sockets. */
+static void mind_clock(struct kf_client *client) {
+    int64_t before_ms = client->wall_ms, now_ms = kf_ticks_ms();
+    struct kf_link *link = &client->link;
+    struct eb_error why;
+
+    client->wall_ms = wall_less_ticks_ms(now_ms);
+    if (before_ms - client->wall_ms >= SET_BACK_MS) {
+        client->stuck_ms = now_ms;
+        link->doubted = true;                           /* it is asked at once */
+        link->doubted_ms = now_ms;
+    }
+    if (link->reached && !link->doubted)
+        client->stuck_ms = 0;
+    if (client->stuck_ms == 0 || now_ms < client->stuck_ms + STUCK_MS)
+        return;
+    kf_error(&why, EB_FATAL, "the wall clock was set back, by which librdkafka waits to connect again");
+    kf_client_end(client, EB_FATAL, &why);
+}
+
+size_t kf_client_look(struct kf_client *client) {
     size_t news = 0;
 
     if (client->registry) {
@@ -286,7 +318,8 @@ size_t kf_client_look(struct kf_client *client, int64_t budget_ms) {
     }
     bool reached = client->link.reached;
     mind_silence(client);
-    kf_link_look(&client->link, client->rk, kf_ticks_ms(), budget_ms);
+    mind_clock(client);
+    kf_link_look(&client->link, client->rk, kf_ticks_ms());
     if (client->link.reached && !reached)
         kf_pipes_close_on_exec();       /* it knows the other brokers now */
     return news;

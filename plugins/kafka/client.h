@@ -25,6 +25,8 @@ struct kf_client {
     struct kf_bell bell;
     struct kf_link link;
     int64_t opened_ms;
+    int64_t wall_ms;                    /* the wall clock less our ticks, as last seen */
+    int64_t stuck_ms;                   /* since when librdkafka may wait for a clock that was set back; 0: it does not */
     int32_t over;                       /* EB_OK, or the instance is done: EB_FATAL, EB_PERMANENT, and why */
     struct eb_error why;
 };
@@ -52,8 +54,8 @@ void kf_voice_free(struct kf_voice *);
 /* What librdkafka tells about itself: an error, or statistics. */
 void kf_client_event(struct kf_client *, rd_kafka_event_t *);
 
-/* The registry's progress and the link; budget_ms: how long the broker may be asked. Answers the registry's news. */
-size_t kf_client_look(struct kf_client *, int64_t budget_ms);
+/* The registry's progress and the link. Answers the registry's news. Does not wait. */
+size_t kf_client_look(struct kf_client *);
 
 /* Waits for the bell, the registry or the time. */
 void kf_client_wait(struct kf_client *, int64_t until_ms);

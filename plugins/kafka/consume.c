@@ -245,8 +245,8 @@ static void look_for_topics(struct kf_consumer *c, int64_t now) {
 /* ---- Receiving ---- */
 
 /* A host that takes no more is full of what waits for its commit, or is about to end: that gathers nothing more. */
-static void turn(struct kf_consumer *c, int64_t budget_ms, bool is_full) {
-    kf_client_look(&c->client, budget_ms);
+static void turn(struct kf_consumer *c, bool is_full) {
+    kf_client_look(&c->client);
     serve(c);
     int64_t now = kf_ticks_ms();
     kf_refill_go_on(&c->refill, c->client.rk, c->client.set, now);
@@ -278,7 +278,7 @@ int32_t kf_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct
     for (;; now = kf_ticks_ms()) {
         kf_bell_take(&c->client.bell);
         bool woken = kf_bell_take_wake(&c->client.bell);
-        turn(c, until - now, max == 0);
+        turn(c, max == 0);
         if (c->client.over != EB_OK) {
             if (err)
                 *err = c->client.why;
@@ -320,7 +320,7 @@ static bool all_stored(const struct kf_consumer *c) {
 static void store_all(struct kf_consumer *c, int64_t until) {
     for (int64_t now = kf_ticks_ms(); !all_stored(c) && now < until && c->client.over == EB_OK; now = kf_ticks_ms()) {
         kf_bell_take(&c->client.bell);
-        kf_client_look(&c->client, until - now);
+        kf_client_look(&c->client);
         serve(c);
         if (c->commit_ms <= now || c->commit_ms == INT64_MAX)
             kf_commit_now(c);

@@ -5,7 +5,7 @@
 
 #include "error.h"
 
-enum { DOUBT_MS = 1000, ASK_EACH_MS = 200, ASK_FOR_MS = 100, LOOK_EACH_MS = 20 };
+enum { DOUBT_MS = 1000, ASK_EACH_MS = 200, LOOK_EACH_MS = 20 };
 
 /* Of several causes at once the one that helps most is told: a refused password says more than a closed socket. */
 static int rank_of(rd_kafka_resp_err_t code) {
@@ -48,14 +48,16 @@ void kf_link_registry(struct kf_link *link, int32_t status, const struct eb_erro
         link->registry_why = *why;
 }
 
-static void ask(struct kf_link *link, rd_kafka_t *client, int64_t budget_ms) {
-    const struct rd_kafka_metadata *metadata;
-    int wait = budget_ms < ASK_FOR_MS ? (int)budget_ms : ASK_FOR_MS;
+/* Asks without waiting: librdkafka waits by the wall clock, and one that is set back would keep us here. Without a broker that
+ * has answered its greeting the answer is another error than that there was no time. */
+static void ask(struct kf_link *link, rd_kafka_t *client) {
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, NULL, &metadata, 0);
 
-    if (wait <= 0 || rd_kafka_metadata(client, 0, NULL, &metadata, wait) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return;
-    rd_kafka_metadata_destroy(metadata);
-    kf_link_good(link);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(metadata);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        kf_link_good(link);
 }
 
 /* librdkafka connects by itself when it is made; its cluster's name is known when the first broker has answered. */
@@ -94,11 +96,11 @@ static void tell(struct kf_link *link, int64_t now_ms) {
     }
 }
 
-void kf_link_look(struct kf_link *link, rd_kafka_t *client, int64_t now_ms, int64_t budget_ms) {
+void kf_link_look(struct kf_link *link, rd_kafka_t *client, int64_t now_ms) {
     if (now_ms >= kf_link_due(link)) {
         link->asked_ms = now_ms;
         if (link->doubted)
-            ask(link, client, budget_ms);
+            ask(link, client);
         else
             look_for_cluster(link, client);
     }

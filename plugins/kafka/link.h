@@ -33,8 +33,8 @@ void kf_link_good(struct kf_link *);
  * waited for; only then it is told. Who is turned away does not come up, so that whoever starts ends with the cause. */
 void kf_link_registry(struct kf_link *, int32_t status, const struct eb_error *why);
 
-/* Asks the cluster where that is due, for budget_ms at most, and tells the host what has changed. */
-void kf_link_look(struct kf_link *, rd_kafka_t *, int64_t now_ms, int64_t budget_ms);
+/* Asks the cluster where that is due, without waiting, and tells the host what has changed. */
+void kf_link_look(struct kf_link *, rd_kafka_t *, int64_t now_ms);
 
 /* When kf_link_look has something to do; INT64_MAX: not by itself. */
 int64_t kf_link_due(const struct kf_link *);

@@ -389,8 +389,8 @@ int64_t kf_producer_submit(void *self, const struct eb_message *const *batch, si
     return (int64_t)taken;
 }
 
-static void turn(struct producer *p, int64_t budget_ms) {
-    size_t news = kf_client_look(&p->client, budget_ms);
+static void turn(struct producer *p) {
+    size_t news = kf_client_look(&p->client);
 
     serve(p);
     work_off_waiting(p, news > 0);
@@ -406,7 +406,7 @@ int32_t kf_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
         bool woken = kf_bell_take_wake(&p->client.bell);
         if (now >= p->time_again_ms)
             p->time = NOW;
-        turn(p, until - now);
+        turn(p);
         if (p->client.over != EB_OK || woken || p->reported != reported || kf_ticks_ms() >= until)
             break;
         kf_client_wait(&p->client, p->again_ms < until ? p->again_ms : until);
@@ -440,7 +440,7 @@ static void await_reports(struct producer *p, int64_t until) {
     for (int64_t now = kf_ticks_ms(); p->topics.n_waiting + (size_t)rd_kafka_outq_len(p->client.rk) > 0 && now < until;
          now = kf_ticks_ms()) {
         kf_bell_take(&p->client.bell);
-        turn(p, until - now);
+        turn(p);
         if (p->topics.n_waiting + (size_t)rd_kafka_outq_len(p->client.rk) > 0)
             kf_client_wait(&p->client, now + 50 < until ? now + 50 : until);
     }

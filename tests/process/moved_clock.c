@@ -1,13 +1,15 @@
 /* tests/process/moved_clock.c - LD_PRELOAD this, and the process's wall clock is off by as many ms as the first 8 bytes of
- * the file $MOVED_CLOCK say, at every moment anew; no other clock is. Not libfaketime: that moves other clocks too unless
+ * the file $MOVED_CLOCK say, at every moment anew, in waits of C11's condition variables too; no other clock is. Not libfaketime: that moves other clocks too unless
  * told otherwise, wraps waits and locks of its own, and would be one more package that `make check` needs. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,4 +57,35 @@ time_t time(time_t *into) {
     if (into)
         *into = at.tv_sec;
     return at.tv_sec;
+}
+
+int timespec_get(struct timespec *now, int base) {
+    return base == TIME_UTC && clock_gettime(CLOCK_REALTIME, now) == 0 ? base : 0;
+}
+
+/* These wait by the wall clock (librdkafka does), so a clock that is set makes a wait longer or shorter. */
+int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex, const struct timespec *restrict until) {
+    int (*wait)(cnd_t *, mtx_t *, const struct timespec *) =
+        (int (*)(cnd_t *, mtx_t *, const struct timespec *))dlsym(RTLD_NEXT, "cnd_timedwait");
+
+    for (;;) {
+        struct timespec real, now;
+        int64_t left_ns;
+        int result;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        left_ns = (int64_t)(until->tv_sec - now.tv_sec) * 1000000000 + until->tv_nsec - now.tv_nsec;
+        if (left_ns > 20000000)
+            left_ns = 20000000;
+        syscall(SYS_clock_gettime, CLOCK_REALTIME, &real);
+        real.tv_nsec += left_ns > 0 ? left_ns : 0;
+        real.tv_sec += real.tv_nsec / 1000000000;
+        real.tv_nsec %= 1000000000;
+        result = wait(cond, mutex, &real);
+        if (result != thrd_timedout || left_ns <= 0)
+            return result;
+        clock_gettime(CLOCK_REALTIME, &now);
+        if (now.tv_sec > until->tv_sec || (now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec))
+            return result;
+    }
 }

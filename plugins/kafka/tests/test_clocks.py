@@ -43,4 +43,29 @@ def dead_letters_have_the_brokers_times(t, site):
     t.check(len(times) == 6 and all(abs(time - now) < 600 for time in times), f"now {now}, but {times}")
 
 
+@kafka_test(keys={"rdkafka_session_timeout_ms": "6000", "rdkafka_heartbeat_interval_ms": "500"}, own_kafka=True)
+def a_clock_that_is_set_back_while_the_brokers_are_away_does_not_keep_us_from_them(t, site):
+    """librdkafka waits by the wall clock before it connects again."""
+    site.kafka.create(site.full("a"), 2)
+    clock = Clock(t)
+    worker = t.start(*QUIET, "consume", "-t", "a", "-g", site.group(), env=clock.environment)
+    read, write = os.pipe()
+    producer = t.start(*QUIET, "produce", "--signal", LOGIN, "--topic", "a", "--key-field", KEY_FIELD, "--json", "-",
+                       stdin=read, env=clock.environment)
+    os.close(read)
+    with os.fdopen(write, "w", buffering=1) as pipe:
+        pipe.write(login_lines(0, 4))
+        worker.until(lambda w: len(w.json()) == 4)
+        site.kafka.kill9()
+        for process in (worker, producer):
+            process.until("waits for the broker")
+        pipe.write(login_lines(4, 8))
+        clock.set(-DAY)
+        for process in (worker, producer):
+            process.until("the wall clock was set 86")
+        site.kafka.start()
+        producer.until(lambda p: len(p.lines()) == 8)
+        worker.until(lambda w: len({number(event) for event in w.json()}) == 8)
+
+
 main()
