@@ -308,10 +308,11 @@ int32_t sq_damaged(const struct sq_store *store, struct eb_error *err, const cha
                     store->path, what);
 }
 
+/* Of an integer. */
 static bool is_between(sqlite3_stmt *row, int column, int64_t least, int64_t most) {
     int64_t number = sqlite3_column_int64(row, column);
 
-    return sqlite3_column_type(row, column) == SQLITE_INTEGER && number >= least && number <= most;
+    return number >= least && number <= most;
 }
 
 static bool is_name(sqlite3_stmt *row, int column) {
@@ -327,13 +328,13 @@ static bool fits(sqlite3_stmt *row, int column, char kind) {
     switch (kind) {
     case 'i': return type == SQLITE_INTEGER;
     case 'O': return type == SQLITE_INTEGER || type == SQLITE_NULL;
-    case 's': return is_between(row, column, 0, SQ_SEQ_MAX);
+    case 's': return type == SQLITE_INTEGER && is_between(row, column, 0, SQ_SEQ_MAX);
     case 'M': return type == SQLITE_NULL || fits(row, column, 'm');
-    case 'm': return is_between(row, column, sq_id(1, 0), sq_id(SQ_TOPIC_MAX, SQ_SEQ_MAX));
-    case 't': return is_between(row, column, 1, SQ_TOPIC_MAX);
-    case 'g': return is_between(row, column, 1, INT64_MAX);
-    case 'o': return is_between(row, column, 0, SQ_MEMBER_MAX);
-    case 'T': return is_between(row, column, -SQ_TIME_MAX, SQ_TIME_MAX);
+    case 'm': return type == SQLITE_INTEGER && is_between(row, column, sq_id(1, 0), sq_id(SQ_TOPIC_MAX, SQ_SEQ_MAX));
+    case 't': return type == SQLITE_INTEGER && is_between(row, column, 1, SQ_TOPIC_MAX);
+    case 'g': return type == SQLITE_INTEGER && is_between(row, column, 1, INT64_MAX);
+    case 'o': return type == SQLITE_INTEGER && is_between(row, column, 0, SQ_MEMBER_MAX);
+    case 'T': return type == SQLITE_INTEGER && is_between(row, column, -SQ_TIME_MAX, SQ_TIME_MAX);
     case 'n': return is_name(row, column);
     case 'x': return type == SQLITE_TEXT;
     case 'X': return type == SQLITE_TEXT || type == SQLITE_NULL;
