@@ -90,7 +90,7 @@ static const struct cli_option options[] = {
 const struct cli_verb cli_seek = {
     .name = "seek",
     .summary = "Moves a consumer group to another place of a topic",
-    .usage = (const char *const[]){"-t TOPIC -g GROUP --to PLACE [--create] [--dry-run] [--broker NAME]", NULL},
+    .usage = (const char *const[]){"-t TOPIC -g GROUP --to PLACE [--create] [--dry-run]", NULL},
     .about = "The group goes on from there: events behind it come again, events before it are passed over. The old and the new "
              "place are said; both are positions that --to takes, so that a move can be undone but for events that were "
              "settled out of order.\n\n"

@@ -48,7 +48,8 @@ def each_file_and_function_of_delivery_is_there(t):
     t.check(len(files) >= 8, f"only {files} are named")
     t.equal([file for file in sorted(files) if not os.path.exists(f"{TOP}/core/{file}")], [], "the files that are not there")
     code = sources("core/produce/*.c") + sources("core/consume/*.c")
-    names = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", text)) - set(re.findall(r'"([a-z_.]+)"', sources("core/config/settings.c")))
+    names = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", text)) - set(
+        re.findall(r'"([a-z_.]+)"', sources("core/config/settings.c") + sources("plugins/*/*.c")))
     t.equal([name for name in sorted(names) if f"{name}(" not in code + sources("include/**/*.h")], [],
             "the names that are no function or key")
 

@@ -35,8 +35,7 @@ static const struct eb_option bus_options[] = {
     { .key = "log_time", .type = EB_OPT_CHOICE, .choices = "utc|local|none", .fallback = "utc", AT(ebi_bus_settings, log_time),
       .help = "Time in front of log lines of text: UTC, local with its offset, or none; the journal has its own" },
     { .key = "audit", .type = EB_OPT_CHOICE, .choices = "brief|full|off", .fallback = "brief", AT(ebi_bus_settings, audit),
-      .help = "Log lines of an event that goes well: one where it is sent and one where it is processed; full: one more "
-              "when it is received; off: none" },
+      .help = "Log lines of an event that goes well: brief: one as it is sent, one as it is processed; full: one as it comes" },
     { .key = "audit_delivered", .type = EB_OPT_BOOL, AT(ebi_bus_settings, audit_delivered),
       .help = "Whether each event that a broker has confirmed is logged, whatever audit says" },
     { .key = "audit_received", .type = EB_OPT_BOOL, AT(ebi_bus_settings, audit_received),
