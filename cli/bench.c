@@ -201,13 +201,13 @@ static void stop(void *arg) {
 
 /* Reads all that was produced; what is lost on the way ends it, too. */
 static enum eb_status consume(struct run *run, struct step *step, struct eb_error *err) {
-    const char *topics[] = {run->topic, NULL};
+    const char *topics[] = {run->topic, NULL}, *broker = ebi_bus_broker_name(run->bus, run->bus->settings.producer);
     const struct eb_consumer_options options = {
         .size = sizeof options,
         .section = section,
         .topics = topics,
         .group = section,
-        .broker = ebi_bus_broker_name(run->bus, run->bus->settings.producer),
+        .broker = broker && *broker ? broker : NULL,    /* without any [broker], both ways are the embedded one's */
         .count = run->tally.done,
         .exit_at_end = 1,
     };
