@@ -47,29 +47,33 @@ void kf_admin_close(void *self) {
 /* Those of one topic stand together. Answers where the next topic begins. */
 static int tell_topic(const rd_kafka_topic_partition_list_t *lows, const rd_kafka_topic_partition_list_t *highs, int from,
                       struct eb_topic_info *info) {
+    bool known = true;
     int i = from;
 
     *info = (struct eb_topic_info){ .size = sizeof *info, .name = lows->elems[from].topic, .bytes = -1, .oldest_ms = -1,
                                     .newest_ms = -1 };
     for (; i < lows->cnt && strcmp(lows->elems[i].topic, info->name) == 0; i++) {
         info->lanes++;
-        info->messages += highs->elems[i].offset - lows->elems[i].offset;
+        if (lows->elems[i].err)
+            known = false;
+        else
+            info->messages += highs->elems[i].offset - lows->elems[i].offset;
     }
+    if (!known)
+        info->messages = -1;
     return i;
 }
 
 /* All topics' partitions where they begin and where they end; both to be destroyed. */
 static int32_t find_topics(struct kf_admin *a, int64_t until, rd_kafka_topic_partition_list_t **lows,
-                           rd_kafka_topic_partition_list_t **highs, struct eb_error *err) {
+                           rd_kafka_topic_partition_list_t **highs, size_t *unknown, struct eb_error *err) {
     int32_t status = kf_ask_partitions(a, NULL, until, lows, err);
 
     if (status != EB_OK)
         return status;
     rd_kafka_topic_partition_list_sort(*lows, NULL, NULL);
     *highs = rd_kafka_topic_partition_list_copy(*lows);
-    status = kf_ask_offsets(a, *lows, RD_KAFKA_OFFSET_BEGINNING, until, err);
-    if (status == EB_OK)
-        status = kf_ask_offsets(a, *highs, RD_KAFKA_OFFSET_END, until, err);
+    status = kf_ask_ends(a, *lows, *highs, until, unknown, err);
     if (status == EB_OK)
         return EB_OK;
     rd_kafka_topic_partition_list_destroy(*lows);
@@ -84,11 +88,12 @@ int32_t kf_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, 
     rd_kafka_topic_partition_list_t *lows, *highs;
     struct eb_topic_info info;
     struct eb_error why;
+    size_t unknown = 0;
     int32_t status;
 
     do {
         why = (struct eb_error){0};
-        status = find_topics(a, until, &lows, &highs, &why);
+        status = find_topics(a, until, &lows, &highs, &unknown, &why);
     } while (status != EB_OK && kf_ask_again(&why, until));
     if (status != EB_OK) {
         if (err)
@@ -98,11 +103,11 @@ int32_t kf_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, 
     for (int i = 0; i < lows->cnt;) {
         i = tell_topic(lows, highs, i, &info);
         if (each(arg, &info) != 0)
-            break;
+            unknown = 0, i = lows->cnt;
     }
     rd_kafka_topic_partition_list_destroy(lows);
     rd_kafka_topic_partition_list_destroy(highs);
-    return EB_OK;
+    return unknown ? kf_error(err, EB_PERMANENT, "what %zu topic(s) hold is not known; the reasons are above", unknown) : EB_OK;
 }
 
 /* ---- create, remove ---- */

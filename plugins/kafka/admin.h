@@ -71,6 +71,11 @@ void kf_ask_until_told(struct kf_admin *, const char *topic, bool there, int64_t
  * no message is that late. */
 int32_t kf_ask_offsets(struct kf_admin *, rd_kafka_topic_partition_list_t *, int64_t at, int64_t until, struct eb_error *);
 
+/* Sets where the partitions of two equal, sorted lists begin and where they end. One that cannot be asked (it has no leader,
+ * say) hides no other: it has err and offset -1 in both, the log tells of its topic, and *unknown counts such topics. */
+int32_t kf_ask_ends(struct kf_admin *, rd_kafka_topic_partition_list_t *lows, rd_kafka_topic_partition_list_t *highs,
+                    int64_t until, size_t *unknown, struct eb_error *);
+
 /* Sets each offset to what a checked point means, within begin and end; where a position names no partition: unnamed. */
 int32_t kf_ask_point(struct kf_admin *, rd_kafka_topic_partition_list_t *, const struct eb_point *, int64_t unnamed,
                      int64_t until, struct eb_error *);

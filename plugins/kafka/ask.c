@@ -100,9 +100,13 @@ int32_t kf_ask_partitions(struct kf_admin *a, const char *topic, int64_t until, 
     return EB_GONE;
 }
 
+static bool was_removed(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+           code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+}
+
 bool kf_ask_again(const struct eb_error *why, int64_t until) {
-    if ((why->native != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && why->native != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION &&
-         why->native != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) || kf_ticks_ms() + NEWS_MS >= until)
+    if (!was_removed((rd_kafka_resp_err_t)why->native) || kf_ticks_ms() + NEWS_MS >= until)
         return false;
     poll(NULL, 0, NEWS_MS);
     return true;
@@ -125,21 +129,66 @@ void kf_ask_until_told(struct kf_admin *a, const char *topic, bool there, int64_
     }
 }
 
-static int32_t find_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, int64_t at, int64_t until,
-                            struct eb_error *err) {
+/* What is wrong with one partition stands in its err. */
+static int32_t look_up(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, int64_t at, int64_t until,
+                       struct eb_error *err) {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
     for (int i = 0; i < list->cnt; i++)
         list->elems[i].offset = at;
     if (list->cnt > 0)                  /* the protocol has times below 0 for both ends */
         code = rd_kafka_offsets_for_times(a->client.rk, list, left(until));
-    if (code)
-        return kf_admin_failed(a, err, code, "asking for offsets");
-    for (int i = 0; i < list->cnt; i++)
+    return code ? kf_admin_failed(a, err, code, "asking for offsets") : EB_OK;
+}
+
+static int32_t not_known(struct kf_admin *a, const rd_kafka_topic_partition_t *one, struct eb_error *err) {
+    return kf_admin_failed(a, err, one->err, "asking for offsets of topic %s partition %d", one->topic, (int)one->partition);
+}
+
+static int32_t find_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, int64_t at, int64_t until,
+                            struct eb_error *err) {
+    int32_t status = look_up(a, list, at, until, err);
+
+    for (int i = 0; status == EB_OK && i < list->cnt; i++)
         if (list->elems[i].err)
-            return kf_admin_failed(a, err, list->elems[i].err, "asking for offsets of topic %s partition %d",
-                                   list->elems[i].topic, (int)list->elems[i].partition);
-    return EB_OK;
+            return not_known(a, &list->elems[i], err);
+    return status;
+}
+
+/* One line for a topic, the first of its partitions standing for all of them. */
+static void tell_unknown(struct kf_admin *a, const rd_kafka_topic_partition_t *one) {
+    const struct eb_host *host = a->client.host;
+    struct eb_error why = {0};
+
+    not_known(a, one, &why);
+    host->log(host, 4, why.text);
+}
+
+int32_t kf_ask_ends(struct kf_admin *a, rd_kafka_topic_partition_list_t *lows, rd_kafka_topic_partition_list_t *highs,
+                    int64_t until, size_t *unknown, struct eb_error *err) {
+    const char *told = NULL;
+    int32_t status = look_up(a, lows, RD_KAFKA_OFFSET_BEGINNING, until, err);
+
+    if (status == EB_OK)
+        status = look_up(a, highs, RD_KAFKA_OFFSET_END, until, err);
+    *unknown = 0;
+    for (int i = 0; status == EB_OK && i < lows->cnt; i++) {
+        rd_kafka_topic_partition_t *low = &lows->elems[i], *high = &highs->elems[i];
+        if (!low->err)
+            low->err = high->err;
+        high->err = low->err;
+        if (was_removed(low->err))
+            return not_known(a, low, err);
+        if (!low->err)
+            continue;
+        low->offset = high->offset = -1;
+        if (!told || strcmp(told, low->topic) != 0) {
+            tell_unknown(a, low);
+            ++*unknown;
+        }
+        told = low->topic;
+    }
+    return status;
 }
 
 int32_t kf_ask_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, int64_t at, int64_t until,

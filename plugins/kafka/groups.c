@@ -2,12 +2,15 @@
 #include "admin.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
 #include "point.h"
+
+enum { AGAIN_MS = 100 };
 
 /* What the cluster tells of one group. */
 struct group {
@@ -48,13 +51,19 @@ static bool add_group(struct groups *groups, const char *name) {
     return groups->items[groups->n].name && ++groups->n;
 }
 
+/* The part of the cluster that keeps a group is not there, or not yet: other groups may be kept elsewhere. */
+static bool is_of_coordinator(int64_t code) {
+    return code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS ||
+           code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
+}
+
 /* Of all, one that cannot be told of hides no other; where it was asked for by name, that is the answer. */
 static int32_t failed_for(const struct kf_admin *a, struct groups *groups, struct group *group, const struct eb_error *why,
                           struct eb_error *err) {
     const struct eb_host *host = a->client.host;
     char line[sizeof why->text + 300];
 
-    if (!groups->all || !group || why->status != EB_PERMANENT) {
+    if (!groups->all || !group || (why->status != EB_PERMANENT && !is_of_coordinator(why->native))) {
         if (err)
             *err = *why;
         return why->status;
@@ -174,8 +183,7 @@ static int32_t find_places(struct kf_admin *a, int64_t until, struct groups *gro
     return status;
 }
 
-/* One group (name), or all, with everything about them. */
-static int32_t ask_groups(struct kf_admin *a, const char *name, int64_t until, struct groups *groups, struct eb_error *err) {
+static int32_t ask_groups_once(struct kf_admin *a, const char *name, int64_t until, struct groups *groups, struct eb_error *err) {
     int32_t status = EB_OK;
 
     *groups = (struct groups){ .all = name == NULL };
@@ -192,11 +200,26 @@ static int32_t ask_groups(struct kf_admin *a, const char *name, int64_t until, s
     return status;
 }
 
+/* One group (name), or all, with everything about them. A cluster that is new, or has just moved what it keeps of a group,
+ * answers a moment later. */
+static int32_t ask_groups(struct kf_admin *a, const char *name, int64_t until, struct groups *groups, struct eb_error *err) {
+    struct eb_error why = {0};
+    int32_t status;
+
+    while ((status = ask_groups_once(a, name, until, groups, &why)) != EB_OK && is_of_coordinator(why.native) &&
+           kf_ticks_ms() + AGAIN_MS < until)
+        poll(NULL, 0, AGAIN_MS);
+    if (status != EB_OK && err)
+        *err = why;
+    return status;
+}
+
 /* ---- groups ---- */
 
 /* The ends of the partitions that any group has to do with. */
 struct ends {
     rd_kafka_topic_partition_list_t *lows, *highs;
+    size_t unknown;                             /* topics of which some partition's ends are not known */
 };
 
 static void note(struct ends *ends, const rd_kafka_topic_partition_list_t *list, const char *topic,
@@ -227,7 +250,7 @@ static int32_t find_ends_once(struct kf_admin *a, const struct groups *groups, c
 
     if (status != EB_OK)
         return status;
-    *ends = (struct ends){ rd_kafka_topic_partition_list_new(16), rd_kafka_topic_partition_list_new(16) };
+    *ends = (struct ends){ rd_kafka_topic_partition_list_new(16), rd_kafka_topic_partition_list_new(16), 0 };
     for (size_t i = 0; i < groups->n; i++) {
         note(ends, groups->items[i].places, topic, there);
         note(ends, groups->items[i].assigned, topic, there);
@@ -235,8 +258,7 @@ static int32_t find_ends_once(struct kf_admin *a, const struct groups *groups, c
     rd_kafka_topic_partition_list_destroy(there);
     rd_kafka_topic_partition_list_sort(ends->lows, NULL, NULL);
     rd_kafka_topic_partition_list_sort(ends->highs, NULL, NULL);
-    status = kf_ask_offsets(a, ends->lows, RD_KAFKA_OFFSET_BEGINNING, until, err);
-    return status == EB_OK ? kf_ask_offsets(a, ends->highs, RD_KAFKA_OFFSET_END, until, err) : status;
+    return kf_ask_ends(a, ends->lows, ends->highs, until, &ends->unknown, err);
 }
 
 static int32_t find_ends(struct kf_admin *a, const struct groups *groups, const char *topic, int64_t until,
@@ -264,12 +286,13 @@ static bool fill_row(const struct group *group, const struct ends *ends, int i, 
         return false;
     if (place < 0)
         place = low->offset;
+    bool known = !low->err;
     snprintf(texts[0], 40, "%" PRId32, low->partition);
     snprintf(texts[1], 40, "%" PRId32 ":%" PRId64, low->partition, place);
     snprintf(texts[2], 40, "%" PRId32 ":%" PRId64, low->partition, high->offset);
     *info = (struct eb_group_info){ .size = sizeof *info, .topic = low->topic, .group = group->name, .lane = texts[0],
-                                    .position = texts[1], .end = texts[2], .unsettled = -1,
-                                    .lag = high->offset > place ? high->offset - place : 0,
+                                    .position = place >= 0 ? texts[1] : NULL, .end = known ? texts[2] : NULL, .unsettled = -1,
+                                    .lag = !known ? -1 : high->offset > place ? high->offset - place : 0,
                                     .members = (int64_t)group->members, .state = group->state };
     return true;
 }
@@ -294,6 +317,8 @@ int32_t kf_admin_groups(void *self, const char *topic, const char *name, int32_t
     if (status == EB_OK && more && groups.left_out > 0)
         status = kf_error(err, EB_PERMANENT, "%zu of %zu groups are left out, each with its reason above", groups.left_out,
                           groups.n);
+    else if (status == EB_OK && more && ends.unknown > 0)
+        status = kf_error(err, EB_PERMANENT, "where %zu topic(s) end is not known; the reasons are above", ends.unknown);
     groups_free(&groups);
     ends_free(&ends);
     return status;

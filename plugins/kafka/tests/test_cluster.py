@@ -57,6 +57,20 @@ def in_order(t, events):
 
 
 @test
+def a_partition_without_a_leader_hides_nothing_else(t):
+    with Mock(t, 2) as mock:
+        mock("topic", "good", 2)
+        mock("topic", "bad", 3)
+        configure(t, mock, bus="")
+        for topic in ("good", "bad"):
+            produce(t, topic, 0, 30)
+        mock("leader", "bad", 1, -1)
+        told = t.run("topics", "--json", status=1)
+        t.equal({row["topic"]: (row["partitions"], row["events"]) for row in told.json()}, {"good": (2, 30), "bad": (3, None)})
+        t.contains(told.err, "topic bad partition 1: ", "Leader not available")
+
+
+@test
 def a_partition_that_comes_back_goes_on(t):
     """It left with messages fetched ahead; they are behind the ones that come."""
     with Mock(t) as mock:
