@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cli/bus.h"
 #include "cli/grid.h"
+#include "consume/task.h"
 #include "plugin/message.h"
 
 struct ask {
@@ -16,6 +17,7 @@ struct ask {
 
 struct listing {
     const struct ask *ask;
+    const char *pattern;                /* of the full names; NULL: ask->topic, where it is given, is a name */
     const char *prefix;
     struct cli_grid *grid;
     bool found, no_memory;
@@ -91,6 +93,8 @@ static int32_t each(void *arg, const struct eb_group_info *theirs) {
     ebi_sized_copy(&info, sizeof info, theirs);
     if (listing->prefix && *listing->prefix && ebi_short_topic(listing->prefix, info.topic) == info.topic)
         return 0;
+    if (listing->pattern && !ebi_topic_matches(listing->pattern, info.topic))
+        return 0;
     const char *topic = ebi_short_topic(listing->prefix, info.topic);
     if (listing->ask->json)
         print_json(listing, topic, &info);
@@ -114,7 +118,13 @@ static bool is_absent(struct ebi_admin *admin, const char *topic) {
 
 /* Nothing is a good answer where everything was asked for; of a name it may be a mistake. */
 static void tell_none(const struct ask *ask, struct ebi_admin *admin, const char *topic) {
-    if (topic && is_absent(admin, topic))
+    bool pattern = topic && strchr(topic, '*');
+
+    if (pattern && ask->group)
+        cli_tell("no topic that matches %s has a group %s", ask->topic, ask->group);
+    else if (pattern)
+        cli_tell("no topic that matches %s has a group", ask->topic);
+    else if (topic && is_absent(admin, topic))
         cli_tell("topic %s does not exist", ask->topic);
     else if (topic && ask->group)
         cli_tell("topic %s has no group %s", ask->topic, ask->group);
@@ -130,9 +140,10 @@ static int list(struct listing *listing, struct ebi_admin *admin, const char *to
     struct eb_error err;
 
     enum eb_status status = EB_OK;
+    const char *name = listing->pattern ? NULL : topic;
 
     listing->grid = cli_grid_new(columns, sizeof columns / sizeof columns[0], listing->ask->wide);
-    status = listing->grid ? ebi_admin_groups(admin, topic, listing->ask->group, each, listing, &err) : ebi_error_memory(&err);
+    status = listing->grid ? ebi_admin_groups(admin, name, listing->ask->group, each, listing, &err) : ebi_error_memory(&err);
     if ((!cli_grid_end(listing->grid) || listing->no_memory) && status >= EB_OK)
         status = ebi_error_memory(&err);
     if (status < EB_OK)
@@ -157,8 +168,10 @@ static int run(const struct cli_call *call) {
     if ((listing.ask->topic && cli_bus_topic(bus, listing.ask->topic, &topic, &err) != EB_OK) ||
         cli_bus_admin(bus, listing.ask->broker, &admin, &err) != EB_OK)
         status = cli_failed(&err);
-    else
+    else {
+        listing.pattern = topic && strchr(topic, '*') ? topic : NULL;
         status = list(&listing, admin, topic);
+    }
     ebi_admin_close(admin);
     eb_bus_close(bus, 0, NULL);
     free(topic);
@@ -167,7 +180,7 @@ static int run(const struct cli_call *call) {
 
 static const struct cli_option options[] = {
     {.name = "topic", .letter = 't', .type = CLI_TEXT, .offset = offsetof(struct ask, topic), .value = "TOPIC",
-     .help = "the groups of this topic only"},
+     .help = "the groups of this topic only, or of the topics that match, as in 'log-*'"},
     {.name = "group", .letter = 'g', .type = CLI_TEXT, .offset = offsetof(struct ask, group), .value = "GROUP",
      .help = "this group only"},
     {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json),

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/error.h"
 #include "cli/bus.h"
 #include "plugin/message.h"
@@ -58,6 +59,8 @@ static int run(const struct cli_call *call) {
 
     if (!ask->topic || !ask->group || !ask->to)
         return cli_usage(call->name, "-t TOPIC, -g GROUP and --to PLACE are needed");
+    if (strchr(ask->topic, '*'))
+        return cli_usage(call->name, "-t: %s is a pattern; a group is moved in one topic at a time", ask->topic);
     if (ebi_point_read(ask->to, &point, &err) != EB_OK)
         return cli_usage(call->name, "--to: %s", err.text);
     if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)

@@ -296,7 +296,6 @@ enum eb_status ebi_task_check_patterns(const struct ebi_task *task, const struct
 
 static const char mark[] = "{topic}";
 
-/* '*' in a pattern stands for any text. */
 static bool matches(const char *pattern, const char *text, size_t len) {
     const char *star = NULL;
     size_t at = 0, again = 0;
@@ -316,6 +315,10 @@ static bool matches(const char *pattern, const char *text, size_t len) {
         }
     }
     return pattern[strspn(pattern, "*")] == '\0';
+}
+
+bool ebi_topic_matches(const char *pattern, const char *topic) {
+    return matches(pattern, topic, strlen(topic));
 }
 
 /* Of names without the prefix. */

@@ -51,6 +51,9 @@ enum eb_status ebi_task_check_patterns(const struct ebi_task *, const struct ebi
 /* The name of the dead-letter topic of a full topic: full as well; to be freed. NULL: no memory. */
 char *ebi_task_dead_letter_topic(const struct ebi_task *, const char *full_topic);
 
+/* Whether a topic fits a pattern, in which '*' stands for any text. */
+bool ebi_topic_matches(const char *pattern, const char *topic);
+
 /* Whether it reads this topic: named, or taken in by a pattern ('*' stands for any text). A pattern never takes in the
  * dead-letter topics of what it matches: those are read where they, or a pattern of their own, are named. */
 bool ebi_task_wants(const struct ebi_task *, const char *full_topic);

@@ -110,6 +110,9 @@ static enum eb_status make(struct ebi_routes *routes, struct ebi_config *config,
         ebi_error_context(err, "%s: [route %s]", where(config, name, "event"), name);
         return EB_PERMANENT;
     }
+    if (strchr(settings.topic, '*'))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [route %s] topic: \"%s\" is a pattern; a route names one topic",
+                         where(config, name, "topic"), name, settings.topic);
     route->topic = settings.topic;
     route->full_topic = ebi_full_topic(prefix, settings.topic);
     if (!route->full_topic)

@@ -116,6 +116,21 @@ static void tell_absence(struct kf_consumer *c, const char *name) {
     c->client.host->log(c->client.host, 4, line);
 }
 
+/* The same of patterns, when there is no topic at all. */
+static void tell_no_match(struct kf_consumer *c) {
+    const struct eb_subscription *sub = c->subscription;
+    char line[400];
+    size_t i = 0;
+
+    if (c->no_match_told)
+        return;
+    c->no_match_told = true;
+    while (!strchr(sub->topics[i], '*'))
+        i++;
+    snprintf(line, sizeof line, "no topic matches %.300s%s", sub->topics[i], sub->until_end ? "" : "; waiting for one");
+    c->client.host->log(c->client.host, 4, line);
+}
+
 /* librdkafka tells of a topic that it was subscribed to in words alone: "...: NAME: Broker: Unknown topic or partition". */
 static void note_absent(struct kf_consumer *c, const char *text) {
     const struct eb_subscription *sub = c->subscription;
@@ -232,9 +247,11 @@ static void look_for_topics(struct kf_consumer *c, int64_t now) {
     found = kf_places_topics(c->search);
     c->nothing_there = found->cnt == 0;
     c->searched = true;
-    for (size_t i = 0; !c->patterns && i < c->subscription->n_topics; i++)
-        if (!has_topic(found, c->subscription->topics[i]))
+    for (size_t i = 0; i < c->subscription->n_topics; i++)
+        if (!strchr(c->subscription->topics[i], '*') && !has_topic(found, c->subscription->topics[i]))
             tell_absence(c, c->subscription->topics[i]);
+    if (c->patterns && c->nothing_there)
+        tell_no_match(c);
     if (c->patterns && !same_topics(c->wanted, found))
         subscribe_to(c, found);
     kf_places_free(c->search);

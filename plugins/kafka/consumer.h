@@ -75,6 +75,7 @@ struct kf_consumer {
 
     bool assigned;                      /* once at least */
     bool patterns;                      /* a topic of the subscription is one */
+    bool no_match_told;                 /* there was no topic for any */
     struct kf_places *search;           /* which topics there are; NULL: not being asked */
     int64_t search_ms;                  /* when to ask again */
     bool searched, nothing_there;       /* asked once at least; no topic of the subscription existed then */

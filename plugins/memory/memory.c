@@ -157,18 +157,29 @@ struct consumer {
     struct member member;
 };
 
-/* Of the topics that were named: whoever waits for one does not make it. */
+/* A pattern is there when any topic of the subscription is. */
+static bool is_there(const struct member *member, const char *name) {
+    bool there = memory_topic(member->broker, name);
+
+    for (const struct topic *topic = member->broker->topics; topic && strchr(name, '*') && !there; topic = topic->next)
+        there = memory_wants(member, topic);
+    return there;
+}
+
+/* Whoever waits for a topic does not make it. */
 static void tell_absent(const struct member *member) {
     const struct eb_subscription *sub = member->subscription;
     char text[400];
 
     for (size_t i = 0; i < sub->n_topics; i++) {
+        bool pattern = strchr(sub->topics[i], '*');
         pthread_mutex_lock(&memory_mutex);
-        bool there = strchr(sub->topics[i], '*') || memory_topic(member->broker, sub->topics[i]);
+        bool there = is_there(member, sub->topics[i]);
         pthread_mutex_unlock(&memory_mutex);
         if (there)
             continue;
-        snprintf(text, sizeof text, "topic %.300s does not exist%s", sub->topics[i], sub->until_end ? "" : "; waiting for it");
+        snprintf(text, sizeof text, pattern ? "no topic matches %.300s%s" : "topic %.300s does not exist%s", sub->topics[i],
+                 sub->until_end ? "" : pattern ? "; waiting for one" : "; waiting for it");
         member->host->log(member->host, 4, text);
     }
 }

@@ -92,6 +92,7 @@ struct sq_consumer {
     struct sq_share **shares;
     size_t n_shares, room_shares, turn;
     bool patterns;                      /* some topic of the subscription has a '*' */
+    bool no_match_told;                 /* there was no topic for any */
     int64_t topics_seen;                /* ids up to it were matched */
     bool look_for_topics, begun, ends_read;
     bool go_on;                         /* there is more to do at once */

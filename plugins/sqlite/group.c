@@ -126,6 +126,21 @@ static void tell_absence(const struct sq_consumer *c, struct sq_share *share) {
     share->absence_told = absent;
 }
 
+/* The same of patterns, when there is no topic at all. */
+static void tell_no_match(struct sq_consumer *c) {
+    size_t at = 0;
+
+    for (size_t i = 0; i < c->n_shares; i++)
+        if (c->shares[i]->topic != 0)
+            return;
+    if (!c->patterns || c->no_match_told)
+        return;
+    while (!strchr(c->sub->topics[at], '*'))
+        at++;
+    tell(c, 4, c->sub->until_end ? "no topic matches %s" : "no topic matches %s; waiting for one", c->sub->topics[at]);
+    c->no_match_told = true;
+}
+
 /* ---- becoming a member ---- */
 
 static int32_t add_member(struct sq_consumer *c, struct eb_error *err) {
@@ -240,6 +255,7 @@ int32_t sq_join(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) {
         return status;
     for (size_t i = 0; i < c->n_shares; i++)
         tell_absence(c, c->shares[i]);
+    tell_no_match(c);
     for (size_t i = 0; i < c->n_shares && !c->begun; i++)
         c->shares[i]->late = !c->shares[i]->joined;
     c->begun = true;

@@ -100,6 +100,44 @@ def a_worker_waits_for_a_topic_and_makes_neither_it_nor_its_dead_letters(t):
 
 
 @test
+def a_worker_says_that_no_topic_matches_its_pattern(t):
+    send(t, 1, topic="other")
+    t.contains(t.run("consume", "-t", "none-*", "-g", "g", "--exit-at-end").err, "warning", "no topic matches none-*\n")
+    worker = t.start("consume", "-t", "late-*", "-g", "g", "-n", "1")
+    worker.until("no topic matches late-*; waiting for one")
+    send(t, 1, topic="late-a")
+    t.equal(worker.wait(0).err.count("no topic matches"), 1)
+    t.equal(topics(t), ["late-a", "other"])
+    mixed = t.run("consume", "-t", "other*", "-t", "nowhere", "-g", "h", "--exit-at-end").err
+    t.contains(mixed, "topic nowhere does not exist")
+    t.lacks(mixed, "topic matches")
+
+
+@test
+def groups_of_topics_that_match(t):
+    for topic in ("log-a", "log-b", "other"):
+        send(t, 1, topic=topic)
+        t.run("consume", "-t", topic, "-g", "g", "--exit-at-end")
+    t.equal([row["topic"] for row in t.run("groups", "-t", "log-*", "--json").json()], ["log-a", "log-b"])
+    t.equal([row["topic"] for row in t.run("groups", "-t", "log-*", "-g", "g", "--json").json()], ["log-a", "log-b"])
+    t.contains(t.run("groups", "-t", "none-*").err, "no topic that matches none-* has a group\n")
+    t.contains(t.run("groups", "-t", "log-*", "-g", "h").err, "no topic that matches log-* has a group h\n")
+
+
+@test
+def one_topic_is_no_pattern(t):
+    send(t, 1, topic="log-a")
+    for words in (("seek", "-t", "log-*", "-g", "g", "--to", "earliest"),
+                  ("seek", "-t", "log-*", "-g", "g", "--to", "earliest", "--create"),
+                  ("produce", "--signal", LOGIN, "--topic", "log-*", "--data", "{}")):
+        t.contains(t.run(*words, status=2).err, "log-*", "is a pattern", "one topic")
+    t.configure(f"[eventbus]\nproducer = main\nconsumer = main\n[broker main]\nplugin = sqlite\n"
+                f"[route r]\nevent = {LOGIN}\ntopic = log-*\nkey_field =\n")
+    t.contains(t.run("config", "check", status=2).err, '[route r] topic: "log-*" is a pattern')
+    t.equal(topics(t), ["log-a"])
+
+
+@test
 def the_first_dead_letter_makes_its_topic(t):
     send(t, 1)
     t.run("consume", "-t", "a", "-g", "g", "--exit-at-end", "--exec", "exit 65", status=1)

@@ -85,6 +85,7 @@ def a_worker_waits_for_a_topic_and_makes_neither_it_nor_its_dead_letters(t, site
         t.contains(done.err, "is there now")
         t.equal([name for name in topics(t) if name.startswith(topic)], [topic])
     t.contains(t.run("consume", "-t", "nosuch", "-g", site.group(), "--exit-at-end").err, "nosuch does not exist")
+    t.contains(t.run("consume", "-t", "nosuch-*", "-g", site.group(), "--exit-at-end").err, "no topic matches")
     t.equal([name for name in topics(t) if name.startswith("nosuch")], [])
 
 
