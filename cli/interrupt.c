@@ -20,6 +20,19 @@ enum { N_ENDS = sizeof ends / sizeof *ends, N_MEANS_NOTHING = sizeof means_nothi
 static const int stops[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 enum { N_STOPS = sizeof stops / sizeof *stops, STOP_WAIT_MS = 3000 };
 
+void cli_take_signals(void) {
+    sigset_t ours;
+
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGCHLD);
+    for (size_t i = 0; i < N_ENDS; i++)
+        sigaddset(&ours, ends[i]);
+    for (size_t i = 0; i < N_STOPS; i++)
+        sigaddset(&ours, stops[i]);
+    signal(SIGCHLD, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &ours, NULL);
+}
+
 /* A handler has no argument of its own, so this is of the process. */
 static volatile sig_atomic_t caught;
 static void (*volatile tell)(void *);

@@ -4,6 +4,10 @@
 
 #include <stdbool.h>
 
+/* What these signals do here does not depend on who started the command: none of them, nor SIGCHLD, stays blocked, and
+ * children can be waited for. Before anything else. */
+void cli_take_signals(void);
+
 /* From now on SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU and SIGPWR are caught: calls that wait are interrupted (EINTR), and
  * told(arg), which may be NULL, is called each time, in the handler. SIGHUP and SIGQUIT stay ignored where they were, as
  * under nohup. Others that would kill the process, such as SIGUSR1, are ignored. */

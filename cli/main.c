@@ -25,6 +25,7 @@ static void hold_standard_streams(void) {
 }
 
 int main(int argc, char **argv) {
+    cli_take_signals();
     hold_standard_streams();
     if (argc == CLI_PROBE_ARGUMENTS && strcmp(argv[1], cli_probe_word) == 0)
         cli_probe_child(argv);

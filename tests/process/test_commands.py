@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import time
 
 from harness import COMMAND, SOAK, TOP, main, size, test
@@ -295,6 +296,31 @@ def a_signal_that_ends_a_worker_lets_it_drain(t):
         t.run("consume", "-t", "a", "-g", "g", "--exit-at-end")
         for name in ("go", "got", "begun"):
             os.remove(t.path(name))
+
+
+@test
+def a_worker_whose_parent_blocked_its_signals_ends_when_it_is_told(t):
+    send(t, 1)
+    t.configure(SECTION)
+    block = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()); os.execv(sys.argv[1], sys.argv[1:])"
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        worker = t.start("-c", block, COMMAND, "consume", "w", "--exec", "cat >> got", command=sys.executable)
+        worker.until("processed successfully")
+        worker.send(number)
+        worker.wait(0, timeout=20)
+        send(t, 1)
+
+
+@test
+def what_a_parent_did_with_sigchld_changes_no_verb(t):
+    def ignore():
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    ran = run_with(t, ignore, "conform", "memory", "--only", "the-descriptor-tells-the-truth")
+    t.equal((ran.returncode, ran.stdout.splitlines()[-1]), (0, "1 passed, 0 failed, 0 skipped"))
+    plugin = t.compile_plugin("crashing", "__attribute__((constructor)) static void crash(void) { __builtin_trap(); }\n")
+    ran = run_with(t, ignore, "plugins", plugin)
+    t.equal(ran.returncode, 5)
+    t.contains(ran.stderr, "crashed while it was being loaded")
 
 
 @test
