@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,9 +155,18 @@ static bool end_group(const struct child *child) {
     return ended.revents != 0;
 }
 
+/* By a signal, or as a shell says of its last program. */
+static bool was_asked_to_end(int status) {
+    int number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128;
+
+    return number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
+}
+
 static void judge_status(int status, struct ebi_run *run) {
     struct eb_error *err = &run->error;
 
+    if (was_asked_to_end(status))
+        run->cause = EBI_TOLD_TO_END;
     if (WIFSIGNALED(status))
         run->status = ebi_error(err, EB_RETRIABLE, EB_KIND_NONE, "ended by signal %d (%s)", WTERMSIG(status),
                                 strsignal(WTERMSIG(status)));

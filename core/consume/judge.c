@@ -288,6 +288,8 @@ bool ebi_judge(struct eb_consumer *consumer, struct ebi_taken *taken, enum ebi_o
     case EBI_FAILED:
         if (run->cause == EBI_OWN_TROUBLE) {
             judge_trouble(consumer, taken, run);
+        } else if (run->cause == EBI_TOLD_TO_END && atomic_load(&consumer->stops) > 0) {
+            ebi_dispatch_return(&consumer->dispatch, taken, now);
         } else {
             receiver_ran(consumer);
             bury = judge_failure(consumer, taken, run);

@@ -12,6 +12,8 @@
 /* Whose fault a failed run is. */
 enum ebi_cause {
     EBI_RECEIVERS_FAULT,                /* the receiver ran and failed: that is an attempt */
+    EBI_TOLD_TO_END,                    /* the receiver was ended by a signal that asks a program to end: an attempt, unless the
+                                         * worker is asked to end as well, as by a service manager that asks all processes */
     EBI_OWN_TROUBLE                     /* the worker could not run it, or does not know how it ended: no attempt. With
                                          * EB_KIND_CONFIG the configuration is wrong */
 };

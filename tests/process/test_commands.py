@@ -324,6 +324,24 @@ def what_a_parent_did_with_sigchld_changes_no_verb(t):
 
 
 @test
+def a_stop_that_reaches_the_commands_too_costs_no_attempt(t):
+    """As from a service manager that sends SIGTERM to all processes of a service."""
+    t.configure(SECTION + "retry.attempts = 1\n")
+    for command in ("echo $$ > pid; exec sleep 60", "trap 'exit 143' TERM; echo $$ > pid; sleep 60 & wait"):
+        send(t, 1)
+        worker = t.start("consume", "w", "--exec", command)
+        pid = int(t.until(lambda: exists(t, "pid") and t.read("pid"), what="the command"))
+        worker.send(signal.SIGTERM)
+        os.kill(pid, signal.SIGTERM)
+        worker.wait(0)
+        t.lacks(worker.err, "dead letter")
+        t.equal(t.run("consume", "-t", "a", "-g", "g", "--exit-at-end").out.count('"attempt":1,'), 1)
+        os.remove(t.path("pid"))
+    send(t, 1)
+    t.run("consume", "w", "--exit-at-end", "--exec", "kill -TERM $$", status=1)         # of nobody's asking
+
+
+@test
 def a_signal_that_means_nothing_ends_no_worker(t):
     worker = working(t)
     for number in FATAL_BY_DEFAULT:
