@@ -181,15 +181,17 @@ static void judge_status(int status, struct ebi_run *run) {
  * end so by itself. True, with the reason: the program that the command begins with is not there, or the shell says what it
  * lacks. */
 static bool shell_could_not(const struct exec *exec, int status, struct eb_error *err) {
+    const char *command = exec->settings.command;
     char line[EBI_DETAIL_ROOM];
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 
     if (code == 0 || code == GIVES_UP)
         return false;
-    if ((code == 126 || code == 127) && ebi_exec_find(exec->settings.command, err) != EB_OK)
+    bool not_run = code == 126 || code == 127;
+    if ((not_run ? ebi_exec_find(command, err) : ebi_exec_find_script(command, err)) != EB_OK)
         return true;
     ebi_detail_line(&exec->detail, EBI_DETAIL_FULL, &exec->json, line);
-    return ebi_exec_blames_machine(exec->settings.command, line, err);
+    return ebi_exec_blames_machine(command, line, err) || (not_run && ebi_exec_lacks_program(command, line, err));
 }
 
 /* Success is what the supervisor reports as exit status 0, and nothing else. */

@@ -22,6 +22,7 @@ enum word_kind {
     PLAIN,              /* `text` is what the shell sees */
     ASSIGNMENT,         /* NAME=... */
     UNSET,              /* $NAME or ${NAME}, without quotes, that expands to nothing */
+    EMPTY,              /* '', "", or an unset variable between quotes: a word of no characters */
     OPAQUE              /* an expansion, a redirection, a grouping: only the shell knows */
 };
 
@@ -51,7 +52,11 @@ static size_t name_length(const char *at) {
     return *at >= '0' && *at <= '9' ? 0 : n;
 }
 
-/* $NAME or ${NAME} as a word of its own, of a variable that is not set or blank; answers its end, or NULL. */
+static bool ends_word(char c) {
+    return !c || is_blank_character(c);
+}
+
+/* $NAME or ${NAME} of a variable that is not set or blank; answers its end, or NULL. */
 static const char *unset_variable(const char *at) {
     bool braced = at[0] == '$' && at[1] == '{';
     const char *name = at + (braced ? 2 : 1), *value;
@@ -60,13 +65,22 @@ static const char *unset_variable(const char *at) {
 
     if (len == 0 || len >= sizeof copy || (braced && name[len] != '}'))
         return NULL;
-    at = name + len + (braced ? 1 : 0);
-    if (*at && !is_blank_character(*at))
-        return NULL;
     memcpy(copy, name, len);
     copy[len] = '\0';
     value = getenv(copy);
-    return value && !ebi_is_blank(value) ? NULL : at;
+    return value && !ebi_is_blank(value) ? NULL : name + len + (braced ? 1 : 0);
+}
+
+/* Quotes with nothing between them; answers their end, or NULL. */
+static const char *empty_quotes(const char *at) {
+    const char *inner;
+
+    if ((*at != '"' && *at != '\'') || !at[1])
+        return NULL;
+    inner = *at == '"' ? unset_variable(at + 1) : NULL;
+    if (!inner)
+        inner = at + 1;
+    return *inner == *at ? inner + 1 : NULL;
 }
 
 static void add(struct word *word, char c) {
@@ -122,28 +136,101 @@ static void next_word(const char *at, struct word *word) {
 
     at = skip_blanks_and_comments(at);
     word->end = at;
-    if (!*at)
+    if (!*at) {
         word->kind = NO_WORD;
-    else if ((end = unset_variable(at))) {
+    } else if ((end = unset_variable(at)) && ends_word(*end)) {
         word->kind = UNSET;
+        word->end = end;
+    } else if ((end = empty_quotes(at)) && ends_word(*end)) {
+        word->kind = EMPTY;
         word->end = end;
     } else {
         read_word(at, word);
     }
 }
 
-/* Of what the shell runs first: behind assignments and variables that vanish. */
-static void first_word(const char *command, struct word *word) {
+/* Of what the shell runs first: behind assignments and variables that vanish. True: one vanished. */
+static bool first_word(const char *command, struct word *word) {
+    bool vanished = false;
+
     next_word(command, word);
-    while (word->kind == ASSIGNMENT || word->kind == UNSET)
+    while (word->kind == ASSIGNMENT || word->kind == UNSET) {
+        vanished |= word->kind == UNSET;
         next_word(word->end, word);
+    }
+    return vanished;
+}
+
+static bool is_one_of(const char *text, const char *const *words) {
+    while (*words && strcmp(text, *words) != 0)
+        words++;
+    return *words;
+}
+
+/* Words that run what stands behind them. */
+static const char *const shells_prefixes[] = {"exec", "command", "eval", NULL},
+                  *const program_prefixes[] = {"env", "nice", "nohup", "setsid", "timeout", NULL},
+                  *const shells[] = {"sh", "bash", "dash", "ash", "ksh", NULL},
+                  *const interpreters[] = {"sh", "bash", "dash", "ash", "ksh", "python", "perl", "ruby", "php", NULL};
+
+/* A program's name without folders and version: python for /usr/bin/python3.11. */
+static void bare_name(const char *path, char *name, size_t room) {
+    const char *slash = strrchr(path, '/');
+
+    snprintf(name, room, "%s", slash ? slash + 1 : path);
+    for (size_t len = strlen(name); len > 1 && strchr("0123456789.", name[len - 1]); len--)
+        name[len - 1] = '\0';
+}
+
+/* word is a program that runs the program behind it: goes on to that one; a word that only the program understands, such as an
+ * option, makes it opaque. */
+static bool skip_prefix(struct word *word, bool *vanished) {
+    char name[64];
+
+    bare_name(word->text, name, sizeof name);
+    if (word->kind != PLAIN || (!is_one_of(word->text, shells_prefixes) && !is_one_of(name, program_prefixes)))
+        return false;
+    bool waits = strcmp(name, "timeout") == 0;
+    if (waits)
+        next_word(word->end, word);
+    if (!waits || (word->kind == PLAIN && *word->text != '-'))
+        *vanished |= first_word(word->end, word);
+    if (word->kind == PLAIN && *word->text == '-')
+        word->kind = OPAQUE;
+    return true;
+}
+
+/* word is a shell, and -c stands behind it: goes on to its command. */
+static bool is_inner_command(struct word *word) {
+    struct word next;
+    char name[64];
+
+    bare_name(word->text, name, sizeof name);
+    if (word->kind != PLAIN || !is_one_of(name, shells))
+        return false;
+    next_word(word->end, &next);
+    if (next.kind != PLAIN || strcmp(next.text, "-c") != 0)
+        return false;
+    next_word(next.end, word);
+    return true;
 }
 
 bool ebi_exec_is_empty(const char *command) {
     struct word word;
+    bool vanished = first_word(command, &word), only_prefix = true;
 
-    first_word(command, &word);
-    return word.kind == NO_WORD;
+    if (word.kind == NO_WORD || word.kind == EMPTY)
+        return true;
+    while (word.kind == PLAIN) {
+        only_prefix &= is_one_of(word.text, shells_prefixes);
+        if (!skip_prefix(&word, &vanished))
+            break;
+    }
+    if (word.kind == NO_WORD)
+        return only_prefix || vanished;
+    if (is_inner_command(&word))
+        return word.kind == UNSET || word.kind == EMPTY || (word.kind == PLAIN && ebi_exec_is_empty(word.text));
+    return word.kind == EMPTY;
 }
 
 /* ---- The program that it names ---- */
@@ -206,17 +293,56 @@ static enum eb_status search_path(const char *name, struct eb_error *err) {
                          : "command %.300s is not found; install it, or give its whole path (PATH is %.300s)", name, at);
 }
 
-enum eb_status ebi_exec_find(const char *command, struct eb_error *err) {
+static enum eb_status find_program(const char *name, struct eb_error *err) {
+    if (strchr(name, '/'))
+        return check_path(name, err);
+    return is_shells_own(name) ? EB_OK : search_path(name, err);
+}
+
+/* The file that an interpreter is to run; some look for it in PATH as well. */
+static enum eb_status find_script(const struct word *interpreter, struct eb_error *err) {
+    struct word script;
+    char name[64];
+    struct stat st;
+
+    bare_name(interpreter->text, name, sizeof name);
+    if (!is_one_of(name, interpreters))
+        return EB_OK;
+    next_word(interpreter->end, &script);
+    if (script.kind != PLAIN || *script.text == '-' || stat(script.text, &st) == 0)
+        return EB_OK;
+    int why = errno;
+    if (!strchr(script.text, '/') && search_path(script.text, NULL) == EB_OK)
+        return EB_OK;
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%.300s cannot read %.300s: %s%s", interpreter->text,
+                     script.text, strerror(why), *script.text == '/' ? "" : "; give its whole path");
+}
+
+static enum eb_status find(const char *command, bool scripts_only, struct eb_error *err) {
     struct word word;
+    enum eb_status status = EB_OK;
+    bool vanished = false;
 
     first_word(command, &word);
-    if (word.kind == PLAIN && strcmp(word.text, "exec") == 0)
-        next_word(word.end, &word);
-    if (word.kind != PLAIN || *word.text == '-')
-        return EB_OK;
-    if (strchr(word.text, '/'))
-        return check_path(word.text, err);
-    return is_shells_own(word.text) ? EB_OK : search_path(word.text, err);
+    do {
+        if (word.kind != PLAIN || *word.text == '-')
+            return EB_OK;
+        status = scripts_only ? EB_OK : find_program(word.text, err);
+    } while (status == EB_OK && skip_prefix(&word, &vanished));
+    if (status != EB_OK)
+        return status;
+    status = find_script(&word, err);
+    if (status == EB_OK && is_inner_command(&word) && word.kind == PLAIN)
+        return find(word.text, scripts_only, err);
+    return status;
+}
+
+enum eb_status ebi_exec_find(const char *command, struct eb_error *err) {
+    return find(command, false, err);
+}
+
+enum eb_status ebi_exec_find_script(const char *command, struct eb_error *err) {
+    return find(command, true, err);
 }
 
 /* ---- What the shell complains about ---- */
@@ -247,9 +373,24 @@ static bool begins_with(const char *text, const char *start) {
     return strncasecmp(text, start, strlen(start)) == 0;
 }
 
+/* Why a file cannot be used, as the C library and shells say it. */
+static const char *const reasons[] = {"not found", "command not found", "Permission denied", "No such file", "cannot execute",
+                                      "Is a directory", "Exec format error", "Not a directory", "Directory nonexistent", NULL};
+
+static const char *skip_any(const char *text, const char *start) {
+    return begins_with(text, start) ? text + strlen(start) : text;
+}
+
+/* It cannot read the command at all; bash says so of its -c, with the line that it cannot read as the last one. */
+static bool is_syntax_error(const char *complaint) {
+    if (!begins_with(complaint, "-c: line "))
+        return begins_with(complaint, "syntax error");
+    complaint += strlen("-c: line ");
+    complaint += strspn(complaint, "0123456789");
+    return begins_with(complaint, ": `") || begins_with(complaint, ": syntax error") || begins_with(complaint, ": unexpected EOF");
+}
+
 bool ebi_exec_blames_machine(const char *command, const char *line, struct eb_error *err) {
-    static const char *const reasons[] = {"not found", "command not found", "Permission denied", "No such file", "cannot execute",
-                                          "Is a directory", "Exec format error", "Not a directory"};
     const char *complaint = shells_complaint(line);
 
     if (!complaint)
@@ -259,17 +400,51 @@ bool ebi_exec_blames_machine(const char *command, const char *line, struct eb_er
                   "the shell of the command cannot start a process: too many of this user's (ulimit -u), or no memory");
         return true;
     }
-    if (begins_with(complaint, "exec: "))
-        complaint += strlen("exec: ");
-    const char *end = strstr(complaint, ": ");
-    if (!end || !stands_in(command, complaint, (size_t)(end - complaint)))
+    if (is_syntax_error(complaint)) {
+        ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "/bin/sh cannot read the command: %.300s", complaint);
+        return true;
+    }
+    complaint = skip_any(skip_any(skip_any(complaint, "exec: "), "eval: "), ".: ");
+    const char *name = skip_any(skip_any(complaint, "cannot open "), "cannot create ");
+    const char *end = strstr(name, ": ");
+    if (!end || !stands_in(command, name, (size_t)(end - name)))
         return false;
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+    for (size_t i = 0; reasons[i]; i++)
         if (begins_with(end + 2, reasons[i])) {
-            ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "command %.*s cannot be run: %s",
-                      (int)(end - complaint > 300 ? 300 : end - complaint), complaint, reasons[i]);
+            ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, name == complaint ? "command %.*s cannot be run: %s"
+                                                                          : "the command's file %.*s cannot be opened: %s",
+                      (int)(end - name > 300 ? 300 : end - name), name, reasons[i]);
             return true;
         }
+    return false;
+}
+
+/* Where the first of the reasons stands in a line; NULL: none does. */
+static const char *find_reason(const char *line) {
+    const char *first = NULL, *at;
+
+    for (size_t i = 0; reasons[i]; i++)
+        if ((at = strstr(line, reasons[i])) && (!first || at < first))
+            first = at;
+    return first;
+}
+
+bool ebi_exec_lacks_program(const char *command, const char *line, struct eb_error *err) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+@";
+    const char *reason = find_reason(line);
+    char name[PATH_MAX];
+
+    while (reason && line < reason) {
+        size_t len = strspn(line, letters);
+
+        if (len > 0 && line + len < reason && len < sizeof name && stands_in(command, line, len)) {
+            memcpy(name, line, len);
+            name[len] = '\0';
+            if (strspn(name, "0123456789.-") < len && find_program(name, err) != EB_OK)
+                return true;
+        }
+        line += len > 0 ? len : 1;
+    }
     return false;
 }
 

@@ -96,7 +96,8 @@ def an_empty_exec_or_webhook_of_a_section_acknowledges_nothing(t):
 def a_command_that_holds_no_command_acknowledges_nothing(t):
     t.configure(BASE + "[consume crm]\ntopic = logins\ngroup = crm\n")
     send(t)
-    for command in ("# ./sync-user", "\n\n", " # a\n# b\n", "$UNSET_VARIABLE", "${UNSET_VARIABLE}"):
+    for command in ("# ./sync-user", "\n\n", " # a\n# b\n", "$UNSET_VARIABLE", "${UNSET_VARIABLE}", "exec $UNSET_VARIABLE",
+                    '"$UNSET_VARIABLE"', 'eval "$UNSET_VARIABLE"', 'sh -c "$UNSET_VARIABLE"', "env $UNSET_VARIABLE"):
         refused(t, ["consume", "crm", "--exit-at-end", "--exec", command], "--exec")
     refused(t, ["consume", "crm", "--exit-at-end", "-o", "consume.crm.exec=# x"], "-o: [consume crm] exec", "is empty")
     nothing_was_acknowledged(t)

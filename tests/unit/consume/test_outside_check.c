@@ -44,10 +44,16 @@ Test(outside_check, a_command_that_would_run_nothing_is_empty) {
     } cases[] = {
         {"", true}, {"  \t", true}, {"\n\n", true}, {"# run", true}, {" # run\n\t# run", true}, {"$NOT_SET", true},
         {"${NOT_SET}", true}, {"$BLANK", true}, {" $NOT_SET ${NOT_SET} # x", true}, {"A=b", true}, {"A=b B='c d'", true},
-        {"A= $NOT_SET", true},
-        {":", false}, {"true", false}, {"# x\nrun", false}, {"$SET", false}, {"$NOT_SET run", false}, {"\"$NOT_SET\"", false},
+        {"A= $NOT_SET", true}, {"\"$NOT_SET\"", true}, {"\"${NOT_SET}\" x", true}, {"''", true}, {"exec $NOT_SET", true},
+        {"exec", true}, {"eval \"$NOT_SET\"", true}, {"eval $BLANK", true}, {"command $NOT_SET", true}, {"env $NOT_SET", true},
+        {"env A=b $NOT_SET", true}, {"timeout 5 $NOT_SET", true}, {"exec nice $NOT_SET", true}, {"sh -c \"$NOT_SET\"", true},
+        {"/bin/sh -c ''", true}, {"bash -c ' # x'", true}, {"env sh -c 'exec $NOT_SET'", true},
+        {"env", false}, {"nice", false}, {"exec >x", false}, {"exec $SET", false}, {"env run $NOT_SET", false}, {"eval \"$SET\"", false},
+        {"sh -c \"$SET\"", false}, {"sh -c 'run'", false}, {"sh", false}, {"sh -s", false}, {"\"$NOT_SET\"x", false},
+        {"timeout -k 5 10 run", false}, {"env -i", false}, {"timeout", false},
+        {":", false}, {"true", false}, {"# x\nrun", false}, {"$SET", false}, {"$NOT_SET run", false},
         {"A=b run", false}, {"$(cat)", false}, {"`cat`", false}, {"$1", false}, {"$", false}, {"${NOT_SET:-run}", false},
-        {"''", false}, {"run#x", false}, {">x", false}, {"\\\n", false},
+        {"run#x", false}, {">x", false}, {"\\\n", false},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -73,7 +79,19 @@ Test(outside_check, the_first_word_of_a_command_is_looked_for) {
         {"/nosuch/run", "command /nosuch/run cannot be run: No such file or directory"},
         {"./text", "command ./text cannot be run"}, {"text", "may not execute it"},
         {"dir", "command dir is not found"},
+        {"env run", NULL}, {"env A=b run", NULL}, {"env -i nosuch", NULL}, {"timeout 5 run", NULL}, {"sh -c run", NULL},
+        {"sh ./text", NULL}, {"python3 text x", NULL}, {"sh -x nosuch", NULL}, {"python3 -m nosuch", NULL}, {"python3 -", NULL},
+        {"sh run", NULL}, {"sh -c 'cat; run'", NULL}, {"sh -c \"$SET\"", NULL}, {"python3", NULL}, {"python3 \"$SET\"", NULL},
+        {"env nosuch", "command nosuch is not found"}, {"exec env A=b nosuch", "command nosuch is not found"},
+        {"timeout 5 nohup nosuch", "command nosuch is not found"}, {"sh -c nosuch", "command nosuch is not found"},
+        {"sh -c 'exec nosuch -x'", "command nosuch is not found"}, {"eval nosuch", "command nosuch is not found"},
+        {"sh ./nosuch.sh", "sh cannot read ./nosuch.sh: No such file"}, {"python3 nosuch.py -v", "python3 cannot read nosuch.py"},
+        {"./nice ./python3.11 /nosuch/x.py", "./python3.11 cannot read /nosuch/x.py"},
     };
+    static const char *const there[] = {"env", "timeout", "sh", "python3", "python3.11", "nohup", "nice", "cat"};
+
+    for (size_t i = 0; i < sizeof there / sizeof *there; i++)
+        make_file(there[i], 0700);
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct eb_error err = {0};
@@ -82,6 +100,36 @@ Test(outside_check, the_first_word_of_a_command_is_looked_for) {
         cr_expect_eq(status, cases[i].why ? EB_PERMANENT : EB_OK, "%s: %s", cases[i].command, err.text);
         cr_expect(!cases[i].why || strstr(err.text, cases[i].why), "%s: %s", cases[i].command, err.text);
         cr_expect(!cases[i].why || err.kind == EB_KIND_CONFIG, "%s", cases[i].command);
+    }
+    for (size_t i = 0; i < sizeof there / sizeof *there; i++)
+        unlink(there[i]);
+}
+
+Test(outside_check, a_script_that_is_missing_is_told_from_one_that_failed) {
+    make_file("sh", 0700);
+    cr_expect_eq(ebi_exec_find_script("sh ./nosuch.sh", NULL), EB_PERMANENT);
+    cr_expect_eq(ebi_exec_find_script("sh ./text", NULL), EB_OK);
+    cr_expect_eq(ebi_exec_find_script("builtin-of-another-shell x", NULL), EB_OK);
+    unlink("sh");
+}
+
+Test(outside_check, who_runs_a_program_for_the_command_says_that_it_is_missing) {
+    static const struct {
+        const char *command, *line;
+        bool lacks;
+    } cases[] = {
+        {"timeout -k 5 10 nosuch -x", "timeout: failed to run command \xe2\x80\x98nosuch\xe2\x80\x99: No such file or directory", true},
+        {"xargs ./nosuch", "xargs: ./nosuch: No such file or directory", true}, {"env -i text", "env: 'text': Permission denied", true},
+        {"cd /x && sh -c 'nosuch | run'", "sh: 1: nosuch: not found", true}, {"sudo -n nosuch", "sudo: nosuch: command not found", true},
+        {"./run -i run", "./run: 'run': No such file or directory", false}, {"run \"$(cat)\"", "run: nosuch: not found", false},
+        {"env -i nosuch", "nosuch is unhappy", false}, {"run --user 42 run", "user 42 not found", false}, {"nosuch", "", false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eb_error err = {0};
+
+        cr_expect_eq(ebi_exec_lacks_program(cases[i].command, cases[i].line, &err), cases[i].lacks, "%s: %s", cases[i].line, err.text);
+        cr_expect(!cases[i].lacks || err.kind == EB_KIND_CONFIG, "%s", cases[i].line);
     }
 }
 
@@ -96,6 +144,17 @@ Test(outside_check, what_the_shell_complains_about_is_told_from_the_events_fault
         {"/opt/run", "eventbus-exec: 1: /opt/run: Permission denied", EB_KIND_CONFIG},
         {"/opt/run", "eventbus-exec: line 1: /opt/run: cannot execute: required file not found", EB_KIND_CONFIG},
         {"sync", "eventbus-exec: sync: not found", EB_KIND_CONFIG},
+        {"cat <./in", "eventbus-exec: 1: cannot open ./in: No such file", EB_KIND_CONFIG},
+        {"cat >/out/x", "eventbus-exec: 2: cannot create /out/x: Directory nonexistent", EB_KIND_CONFIG},
+        {". /opt/run", "eventbus-exec: 1: .: cannot open /opt/run: No such file", EB_KIND_CONFIG},
+        {"cat >\"$(jq -r .id)\"", "eventbus-exec: 1: cannot create /out/x: Directory nonexistent", EB_KIND_NONE},
+        {"eval 'sync'", "eventbus-exec: 1: eval: sync: not found", EB_KIND_CONFIG},
+        {"if then", "eventbus-exec: 1: Syntax error: \"then\" unexpected", EB_KIND_CONFIG},
+        {"if then", "eventbus-exec: -c: line 1: `if then'", EB_KIND_CONFIG},
+        {"(", "eventbus-exec: -c: line 2: syntax error: unexpected end of file", EB_KIND_CONFIG},
+        {"(", "eventbus-exec: syntax error: unexpected end of file", EB_KIND_CONFIG},
+        {"eval \"$(cat)\"", "eventbus-exec: 1: eval: Syntax error: \"(\" unexpected", EB_KIND_NONE},
+        {"echo $((x))", "eventbus-exec: line 1: 1+: syntax error: operand expected", EB_KIND_NONE},
         {"true; sync", "eventbus-exec: 1: Cannot fork", EB_KIND_SYSTEM},
         {"true; sync", "eventbus-exec: fork: retry: Resource temporarily unavailable", EB_KIND_SYSTEM},
         {"handle-$(jq -r .type)", "eventbus-exec: 1: handle-login: not found", EB_KIND_NONE},
