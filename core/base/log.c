@@ -16,6 +16,10 @@
 #include "base/clock.h"
 #include "base/printable.h"
 
+/* What others wrote may be megabytes. A reader of lines that cuts them (the journal does at 48 KB) would show the rest as a line
+ * of its own, which they had then written. */
+enum { TEXT_MOST = 4000, VALUE_MOST = 500 };
+
 /* How standard error wants its lines. */
 enum place { PLAIN, TERMINAL, JOURNAL };
 
@@ -119,21 +123,38 @@ static const char *colour_of(enum ebi_level level) {
     return "\033[2m";
 }
 
+/* Where a text is cut, between two characters; its length where it is not. */
+static size_t end_of(const char *text, size_t most) {
+    size_t len = strnlen(text, most + 1);
+
+    if (len <= most)
+        return len;
+    for (len = most; len > most - 4 && ((unsigned char)text[len] & 0xC0) == 0x80; len--)
+        ;
+    return len;
+}
+
+static const char *mark_of(const char *text, size_t len) {
+    return text[len] ? "…" : "";
+}
+
 static bool needs_quotes(const char *value) {
     return !*value || strpbrk(value, " \"=\\\t\n");
 }
 
 static bool add_text_field(struct ebi_bytes *line, const struct ebi_log_field *field) {
     const char *quote = needs_quotes(field->value) ? "\"" : "";
+    size_t len = end_of(field->value, VALUE_MOST);
 
     return ebi_bytes_add_format(line, " %s=%s", field->name, quote) &&
-           (*quote ? ebi_printable_add_quoted(line, field->value, strlen(field->value))
-                   : ebi_printable_add(line, field->value, strlen(field->value))) &&
-           ebi_bytes_add_text(line, quote);
+           (*quote ? ebi_printable_add_quoted(line, field->value, len) : ebi_printable_add(line, field->value, len)) &&
+           ebi_bytes_add_format(line, "%s%s", mark_of(field->value, len), quote);
 }
 
 static bool add_as_text(struct ebi_bytes *line, const char *text, const struct ebi_log_field *fields, size_t n) {
-    if (!ebi_printable_add(line, text, strlen(text)))
+    size_t len = end_of(text, TEXT_MOST);
+
+    if (!ebi_printable_add(line, text, len) || !ebi_bytes_add_text(line, mark_of(text, len)))
         return false;
     for (size_t i = 0; i < n; i++)
         if (fields[i].value && !add_text_field(line, &fields[i]))
@@ -171,9 +192,16 @@ static bool add_text_head(struct ebi_bytes *line, enum place place, enum ebi_log
 
 /* ---- JSON ---- */
 
-static bool add_json_field(struct ebi_bytes *line, const char *name, const char *value) {
-    return ebi_bytes_add_text(line, ",") && ebi_bytes_add_json_string(line, name, strlen(name)) &&
-           ebi_bytes_add_text(line, ":") && ebi_bytes_add_json_string(line, value, strlen(value));
+static bool add_json_field(struct ebi_bytes *line, const char *name, const char *value, size_t most) {
+    size_t len = end_of(value, most);
+
+    if (!ebi_bytes_add_text(line, ",") || !ebi_bytes_add_json_string(line, name, strlen(name)) ||
+        !ebi_bytes_add_text(line, ":") || !ebi_bytes_add_json_string(line, value, len))
+        return false;
+    if (!value[len])
+        return true;
+    line->len--;                        /* the mark stands within the quotes */
+    return ebi_bytes_add_format(line, "%s\"", mark_of(value, len));
 }
 
 static bool add_as_json(struct ebi_bytes *line, enum ebi_level level, const char *text,
@@ -181,11 +209,11 @@ static bool add_as_json(struct ebi_bytes *line, enum ebi_level level, const char
     char now[EBI_ISO_ROOM];
 
     ebi_iso_print_micros(ebi_now_us(), now);
-    if (!ebi_bytes_add_format(line, "{\"time\":\"%s\"", now) || !add_json_field(line, "level", word_of(level)) ||
-        !add_json_field(line, "text", text))
+    if (!ebi_bytes_add_format(line, "{\"time\":\"%s\"", now) || !add_json_field(line, "level", word_of(level), VALUE_MOST) ||
+        !add_json_field(line, "text", text, TEXT_MOST))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (fields[i].value && !add_json_field(line, fields[i].name, fields[i].value))
+        if (fields[i].value && !add_json_field(line, fields[i].name, fields[i].value, VALUE_MOST))
             return false;
     return ebi_bytes_add_text(line, "}");
 }

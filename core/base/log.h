@@ -26,8 +26,8 @@ void ebi_log_free(struct ebi_log *);
 void ebi_log_set(struct ebi_log *, enum ebi_level most, bool json);
 void ebi_log_set_time(struct ebi_log *, enum ebi_log_time);    /* EBI_LOG_UTC when it is new */
 
-/* Any thread. Control characters in texts and values are escaped, so a line stays a line. A log of NULL takes
- * nothing. */
+/* Any thread. Control characters in texts and values are escaped, so a line stays a line; what is longer than 4,000 and 500 bytes
+ * is cut, and ends in an ellipsis. A log of NULL takes nothing. */
 bool ebi_log_takes(const struct ebi_log *, enum ebi_level);
 void ebi_log_line(struct ebi_log *, enum ebi_level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void ebi_log_fields(struct ebi_log *, enum ebi_level, const char *text, const struct ebi_log_field *, size_t n);

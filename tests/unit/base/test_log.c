@@ -96,6 +96,31 @@ Test(log, a_json_line_is_an_object_with_its_fields) {
     ebi_log_free(log);
 }
 
+Test(log, a_long_value_is_cut_between_characters) {
+    struct heard heard = {0};
+    char value[100001], want[600];
+
+    for (int json = 0; json <= 1; json++) {
+        struct ebi_log *log = ebi_log_new(EBI_INFO, json, hear, &heard);
+        for (size_t before = 497; before <= 501; before++) {            /* the euro sign has 3 bytes */
+            size_t kept = before <= 497 ? before + 3 : before < 500 ? before : 500;
+            memset(value, 'x', sizeof value - 1);
+            value[sizeof value - 1] = '\0';
+            memcpy(value + before, "€", 3);
+            snprintf(want, sizeof want, json ? "\"name\":\"%.*s…\"}" : "text name=%.*s…", (int)kept, value);
+            ebi_log_fields(log, EBI_INFO, "text", &(struct ebi_log_field){ "name", value }, 1);
+            cr_assert(strstr(heard.text, want), "%zu: %s", before, heard.text);
+        }
+        ebi_log_line(log, EBI_INFO, "%s", value);
+        cr_assert_lt(strlen(heard.text), 4095);
+        value[500] = '\0';
+        ebi_log_fields(log, EBI_INFO, "text", &(struct ebi_log_field){ "name", value }, 1);
+        cr_assert(strstr(heard.text, value), "what fits is whole");
+        cr_assert_null(strstr(heard.text, "…"));
+        ebi_log_free(log);
+    }
+}
+
 Test(log, errno_is_left_alone) {
     struct heard heard = {0};
     char text[1000] = {0};
