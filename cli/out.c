@@ -16,8 +16,9 @@
 static bool to_file;
 static int trouble; /* errno of the first write that failed */
 
+/* fwrite answers that all is well where a line could not be written, and forgets the line: the stream alone knows. */
 static bool went(bool fine) {
-    if (!fine && !trouble)
+    if ((!fine || ferror(stdout)) && !trouble)
         trouble = errno ? errno : EIO;
     return !trouble;
 }
@@ -30,6 +31,7 @@ void cli_out_start(void) {
 }
 
 bool cli_out(const void *data, size_t len) {
+    errno = 0;
     return !trouble && (len == 0 || went(fwrite(data, 1, len, stdout) == len)); /* data may be NULL then */
 }
 
@@ -99,6 +101,7 @@ bool cli_out_event(void) {
 }
 
 bool cli_out_now(void) {
+    errno = 0;
     return !trouble && went(fflush(stdout) == 0);
 }
 

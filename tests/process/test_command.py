@@ -5,6 +5,8 @@ import subprocess
 
 from harness import COMMAND, main, test
 
+LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
+
 
 def verbs(t):
     """The verbs that --help lists."""
@@ -108,9 +110,14 @@ def a_reader_that_goes_away_ends_it_quietly(t):
 def a_full_disk_under_standard_output_is_3(t):
     if not os.path.exists("/dev/full"):
         t.skip("no /dev/full")
+    event = t.run("signals", LOGIN, "--sample").out
+    t.run("produce", "-", "-t", "a", stdin=event)
     with open("/dev/full", "wb") as full:
-        done = t.run("config", "show", stdout=full, status=3)
-    t.contains(done.err, "cannot write to standard output: No space left on device")
+        for words in (("config", "show"), ("topics",), ("topics", "--json"), ("groups", "-t", "a"), ("signals", "--json"),
+                      ("produce", "-", "-t", "a", "--json"), ("config", "explain", "consume.retry.max")):
+            done = t.run(*words, stdin=event if "produce" in words else "", stdout=full,
+                         status=3 if words[0] != "groups" else 0)       # which has nothing to write
+            t.equal("cannot write to standard output: No space left on device" in done.err, done.status == 3, str(words))
 
 
 @test
