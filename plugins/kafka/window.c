@@ -53,6 +53,8 @@ enum kf_answer kf_window_ack(struct kf_window *w, uint32_t number) {
         return KF_GONE_NOW;
     }
     at(w, number)->state = KF_ACKED;
+    if (number - w->base < w->swept - w->base)
+        w->swept = number;
     w->n_waiting++;
     w->bytes_waiting += at(w, number)->bytes;
     while (w->safe != w->next && at(w, w->safe)->state == KF_ACKED)
@@ -60,27 +62,38 @@ enum kf_answer kf_window_ack(struct kf_window *w, uint32_t number) {
     return KF_LATER;
 }
 
+/* What is behind the block already was walked, or will be up to where that walk ends. */
+static void block_at(struct kf_window *w, uint32_t number) {
+    if (!w->blocked)
+        w->walk_end = w->next;
+    else if (w->walk == w->walk_end)
+        w->walk_end = w->block;
+    w->walk = w->block = number;
+    w->blocked = true;
+}
+
 void kf_window_return(struct kf_window *w, uint32_t number) {
     in_again(w, number);
     at(w, number)->state = KF_OVER;
     if (!w->blocked || number - w->base < w->block - w->base)
-        w->block = number;
-    w->blocked = true;
+        block_at(w, number);
+}
+
+/* Takes the first acknowledged one between *from and `end`, and moves *from behind it. */
+static bool take_acked(struct kf_window *w, uint32_t *from, uint32_t end, uint32_t *number) {
+    while (w->n_waiting > 0 && *from != end) {
+        *number = (*from)++;
+        if (at(w, *number)->state == KF_ACKED) {
+            at(w, *number)->state = KF_OVER;
+            answered(w, *number);
+            return true;
+        }
+    }
+    return false;
 }
 
 bool kf_window_drop(struct kf_window *w, bool all, uint32_t *number) {
-    uint32_t from = all ? w->base : w->block;
-
-    if (w->n_waiting == 0 || (!all && !w->blocked))
-        return false;
-    for (; from != w->next; from++)
-        if (at(w, from)->state == KF_ACKED) {
-            at(w, from)->state = KF_OVER;
-            answered(w, from);
-            *number = from;
-            return true;
-        }
-    return false;
+    return all ? take_acked(w, &w->swept, w->next, number) : w->blocked && take_acked(w, &w->walk, w->walk_end, number);
 }
 
 bool kf_window_place(const struct kf_window *w, int64_t *offset, uint32_t *upto) {
@@ -94,6 +107,7 @@ bool kf_window_place(const struct kf_window *w, int64_t *offset, uint32_t *upto)
 bool kf_window_committed(struct kf_window *w, uint32_t upto, uint32_t *number) {
     while (w->base != upto) {
         *number = w->base++;
+        w->swept += w->swept == *number;
         if (at(w, *number)->state == KF_ACKED) {
             answered(w, *number);
             return true;

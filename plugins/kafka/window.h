@@ -32,6 +32,8 @@ struct kf_window {
     size_t n_waiting, bytes_waiting;    /* acknowledged and not answered */
     bool blocked;                       /* something was handed back: no acknowledgement behind `block` can be kept */
     uint32_t block;
+    uint32_t walk, walk_end;            /* behind the block only those between these may be acknowledged and not answered */
+    uint32_t swept;                     /* from base to here none is */
 };
 
 /* Room for one more, so that kf_window_add cannot fail. False: no memory. */
