@@ -3,26 +3,60 @@
 
 #include <stdlib.h>
 
+enum { FIRST_BITS = 6 };
+
 /* ---- lines ---- */
 
 static uint64_t line_key(const struct sq_hold *hold, uint64_t key) {
     return hold->strict ? 1 : key;
 }
 
+static size_t bucket_number(const struct sq_hold *hold, uint64_t key) {
+    uint64_t odd = ((uint64_t)(uintptr_t)hold * 0x9e3779b97f4a7c15u) | 1;
+
+    return (size_t)((key ^ key >> 32) * odd >> (64 - hold->bits));
+}
+
 static struct sq_line **bucket_of(struct sq_hold *hold, uint64_t key) {
-    return &hold->buckets[key % SQ_HOLD_BUCKETS];
+    return &hold->buckets[bucket_number(hold, key)];
 }
 
 static struct sq_line *find_line(const struct sq_hold *hold, uint64_t key) {
-    struct sq_line *line = key ? hold->buckets[key % SQ_HOLD_BUCKETS] : NULL;
+    struct sq_line *line = key && hold->buckets ? hold->buckets[bucket_number(hold, key)] : NULL;
 
     while (line && line->key != key)
         line = line->next_in_bucket;
     return line;
 }
 
+static void put_in_bucket(struct sq_hold *hold, struct sq_line *line) {
+    struct sq_line **bucket = bucket_of(hold, line->key);
+
+    line->next_in_bucket = *bucket;
+    *bucket = line;
+}
+
+/* As many buckets as lines, or more. False: there are none, and no memory for any. */
+static bool make_buckets(struct sq_hold *hold) {
+    unsigned bits = hold->buckets ? hold->bits + 1 : FIRST_BITS;
+    struct sq_line **buckets;
+
+    if (hold->buckets && hold->n_lines < (size_t)1 << hold->bits)
+        return true;
+    buckets = calloc((size_t)1 << bits, sizeof(struct sq_line *));
+    if (!buckets)
+        return hold->buckets != NULL;
+    free(hold->buckets);
+    hold->buckets = buckets;
+    hold->bits = bits;
+    for (struct sq_line *line = hold->lines; line; line = line->next)
+        if (line->key)
+            put_in_bucket(hold, line);
+    return true;
+}
+
 static struct sq_line *add_line(struct sq_hold *hold, uint64_t key) {
-    struct sq_line *line = calloc(1, sizeof *line);
+    struct sq_line *line = make_buckets(hold) ? calloc(1, sizeof *line) : NULL;
 
     if (!line)
         return NULL;
@@ -33,10 +67,9 @@ static struct sq_line *add_line(struct sq_hold *hold, uint64_t key) {
     else
         hold->lines = line;
     hold->last = line;
-    if (key) {
-        line->next_in_bucket = *bucket_of(hold, key);
-        *bucket_of(hold, key) = line;
-    }
+    hold->n_lines++;
+    if (key)
+        put_in_bucket(hold, line);
     return line;
 }
 
@@ -55,29 +88,37 @@ static void remove_line(struct sq_hold *hold, struct sq_line *line) {
         at = &(*at)->next_in_bucket;
     if (line->key)
         *at = line->next_in_bucket;
+    hold->n_lines--;
     free(line);
 }
 
 /* ---- one held ---- */
 
+/* Most come in order. */
 static void put_in_line(struct sq_line *line, struct sq_held *held) {
-    struct sq_held **at = &line->first;
+    bool is_newest = line->newest && line->newest->seq < held->seq;
+    struct sq_held **at = is_newest ? &line->newest->next : &line->first;
 
     while (*at && (*at)->seq < held->seq)
         at = &(*at)->next;
     held->next = *at;
     held->line = line;
     *at = held;
+    if (!held->next)
+        line->newest = held;
 }
 
 static void take_out_of_line(struct sq_hold *hold, struct sq_held *held) {
-    struct sq_held **at = &held->line->first;
+    struct sq_line *line = held->line;
+    struct sq_held **at = &line->first, *older = NULL;
 
-    while (*at != held)
-        at = &(*at)->next;
+    for (; *at != held; at = &older->next)
+        older = *at;
     *at = held->next;
-    if (!held->line->first)
-        remove_line(hold, held->line);
+    if (line->newest == held)
+        line->newest = older;
+    if (!line->first)
+        remove_line(hold, line);
     held->line = NULL;
     hold->in_slot[held->slot]--;
     hold->n--;
@@ -156,6 +197,7 @@ void sq_hold_free(struct sq_hold *hold) {
             held->dirt = SQ_CLEAN;
     }
     sq_hold_forget(hold, SQ_ALL_SLOTS);
+    free(hold->buckets);
     *hold = (struct sq_hold){ .strict = hold->strict };
 }
 

@@ -28,13 +28,12 @@ struct sq_held {
 /* Those of one key, or a single one without key. */
 struct sq_line {
     uint64_t key;
-    struct sq_held *first;
+    struct sq_held *first, *newest;
     struct sq_line *next, *previous;    /* of all */
     struct sq_line *next_in_bucket;
 };
 
 enum {
-    SQ_HOLD_BUCKETS = 256,
     SQ_HOLD_FOLLOWERS = 256             /* a slot with more of them is not read further */
 };
 
@@ -44,7 +43,9 @@ struct sq_hold {
     size_t n;
     uint32_t in_slot[SQ_SLOTS];
     struct sq_line *lines, *last;       /* NULL, or the first and the last of all: who has waited longer goes first */
-    struct sq_line *buckets[SQ_HOLD_BUCKETS];
+    struct sq_line **buckets;           /* by a hash of the key that no file can foresee */
+    size_t n_lines;
+    unsigned bits;                      /* 1 << bits buckets, where there are any */
     struct sq_held *dirty;
 };
 
