@@ -1,12 +1,17 @@
 /* core/plugin/admin.c - see admin.h. */
 #include "plugin/admin.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/thread.h"
 #include "plugin/host_busy.h"
 #include "plugin/host_log.h"
+
+enum { SAID = 1024 };
 
 struct ebi_admin {
     const struct ebi_broker *broker;
@@ -15,12 +20,30 @@ struct ebi_admin {
     struct eb_host host;
     void *self;
     sigset_t before;                    /* the caller's signals, blocked while the plugin is called */
+    pthread_mutex_t lock;
+    unsigned said[SAID];                /* hashes of the latest lines */
+    size_t n_said;
 };
 
-static void on_log(const struct eb_host *host, int32_t level, const char *text) {
-    const struct ebi_admin *admin = host->core;
+/* Whoever looks again and again need not hear the same each time. */
+static bool is_new(struct ebi_admin *admin, const char *text) {
+    unsigned hash = ebi_hash(text, strlen(text));
+    bool found = false;
 
-    ebi_host_log(admin->log, host->instance, level, text);
+    pthread_mutex_lock(&admin->lock);
+    for (size_t i = 0; i < admin->n_said && i < SAID && !found; i++)
+        found = admin->said[i] == hash;
+    if (!found)
+        admin->said[admin->n_said++ % SAID] = hash;
+    pthread_mutex_unlock(&admin->lock);
+    return !found;
+}
+
+static void on_log(const struct eb_host *host, int32_t level, const char *text) {
+    struct ebi_admin *admin = host->core;
+
+    if (is_new(admin, text))
+        ebi_host_log(admin->log, host->instance, level, text);
 }
 
 static void on_metric(const struct eb_host *host, const char *name, double value) {
@@ -44,6 +67,7 @@ enum eb_status ebi_admin_open(const struct ebi_broker *broker, const char *servi
     admin = calloc(1, sizeof *admin);
     if (!admin)
         return ebi_error_memory(err);
+    pthread_mutex_init(&admin->lock, NULL);
     admin->broker = broker;
     admin->ops = broker->plugin->admin;
     admin->log = log;
@@ -55,6 +79,7 @@ enum eb_status ebi_admin_open(const struct ebi_broker *broker, const char *servi
     pthread_sigmask(SIG_SETMASK, &admin->before, NULL);
     if (answer < EB_OK) {
         ebi_error_context(err, "broker %s", broker->name);
+        pthread_mutex_destroy(&admin->lock);
         free(admin);
         return answer == EB_RETRIABLE || answer == EB_PERMANENT ? (enum eb_status)answer : EB_FATAL;
     }
@@ -73,6 +98,7 @@ void ebi_admin_close(struct ebi_admin *admin) {
     begin(admin);
     admin->ops->close(admin->self);
     pthread_sigmask(SIG_SETMASK, &admin->before, NULL);
+    pthread_mutex_destroy(&admin->lock);
     free(admin);
 }
 

@@ -530,6 +530,11 @@ def what_a_user_may_not_read_hides_nothing_else(t, redis):
             t.contains(done.err, "topic secret: the user may not do this", "ACL SETUSER some ~secret", "1 of 3 topics are left out")
         t.contains(t.run(verb, "-t", "secret", status=3).err if verb == "groups" else "secret", "secret")
     t.equal(len(t.run("consume", "-t", "a", "-t", "secret", "-t", "b", "--exit-at-end", status=1).json()), 8)
+    looker = t.start("consume", "-t", "*", "-n", "9")                   # looks at all topics again and again
+    looker.until(lambda w: len(w.json()) == 8, what="what is there")
+    time.sleep(1)
+    produce(t, "b", 4, 5)
+    t.equal(looker.wait(1).err.count("it is left out"), 1, "how often the same is said")
     redis.call("ACL", "SETUSER", "some", "-xinfo|consumers")
     t.equal({row["members"] for row in t.run("groups", "--json", status=1).json()}, {None}, "members, which nobody may see")
     redis.call("ACL", "SETUSER", "some", "-scan")
