@@ -7,6 +7,7 @@
 #include "base/blank.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fingerprint.h"
 #include "consume/outside_check.h"
 #include "produce/routes.h"
 
@@ -296,6 +297,12 @@ enum eb_status ebi_task_check_patterns(const struct ebi_task *task, const struct
 
 static const char mark[] = "{topic}";
 
+enum {
+    NAME_MOST = 249,                    /* bytes of a topic's name that every broker takes; Kafka's limit */
+    CUT_MARK = 9,                       /* of a topic that was cut for it: "-" and 8 digits */
+    UTF8_MOST = 4
+};
+
 static bool matches(const char *pattern, const char *text, size_t len) {
     const char *star = NULL;
     size_t at = 0, again = 0;
@@ -329,9 +336,15 @@ static bool some_topic_matches(const struct ebi_task *task, const char *topic, s
     return false;
 }
 
+/* Whether it is how a topic's name ends that was too long. */
+static bool was_cut(const char *topic, size_t len) {
+    return len > CUT_MARK && topic[len - CUT_MARK] == '-' &&
+           strspn(topic + len - CUT_MARK + 1, "0123456789abcdef") >= CUT_MARK - 1;
+}
+
 /* Whether dead letters of topics that match go here. */
-static bool is_dead_letter_topic(const struct ebi_task *task, const char *topic) {
-    const char *pattern = task->settings.dead_letter_topic, *at = strstr(pattern, mark);
+static bool is_dead_letter_topic(const struct ebi_task *task, const char *full_topic) {
+    const char *topic = ebi_short_topic(task->prefix, full_topic), *pattern = task->settings.dead_letter_topic, *at = strstr(pattern, mark);
     size_t len = strlen(topic);
 
     if (!at)
@@ -340,7 +353,8 @@ static bool is_dead_letter_topic(const struct ebi_task *task, const char *topic)
 
     return len > head + tail && memcmp(topic, pattern, head) == 0 &&
            memcmp(topic + len - tail, at + sizeof mark - 1, tail) == 0 &&
-           some_topic_matches(task, topic + head, len - head - tail);
+           (some_topic_matches(task, topic + head, len - head - tail) ||
+            (strlen(full_topic) + UTF8_MOST > NAME_MOST && was_cut(topic + head, len - head - tail)));
 }
 
 bool ebi_task_wants(const struct ebi_task *task, const char *full_topic) {
@@ -351,19 +365,34 @@ bool ebi_task_wants(const struct ebi_task *task, const char *full_topic) {
             return true;
         matched |= matches(task->topics[i], full_topic, strlen(full_topic));
     }
-    return matched && !is_dead_letter_topic(task, ebi_short_topic(task->prefix, full_topic));
+    return matched && !is_dead_letter_topic(task, full_topic);
 }
 
-char *ebi_task_dead_letter_topic(const struct ebi_task *task, const char *full_topic) {
-    const char *pattern = task->settings.dead_letter_topic, *topic = ebi_short_topic(task->prefix, full_topic);
-    const char *at = strstr(pattern, mark);
+/* What a pattern of dead-letter topics means for a topic; full, to be freed. */
+static char *fill_in(const struct ebi_task *task, struct eb_text topic, const char *more) {
+    const char *pattern = task->settings.dead_letter_topic, *at = strstr(pattern, mark);
     struct ebi_bytes name = {0};
     char *full = NULL;
 
-    if (at ? ebi_bytes_add(&name, pattern, (size_t)(at - pattern)) && ebi_bytes_add_text(&name, topic) &&
-                 ebi_bytes_add_text(&name, at + sizeof mark - 1)
+    if (at ? ebi_bytes_add(&name, pattern, (size_t)(at - pattern)) && ebi_bytes_add(&name, topic.data, topic.len) &&
+                 ebi_bytes_add_text(&name, more) && ebi_bytes_add_text(&name, at + sizeof mark - 1)
            : ebi_bytes_add_text(&name, pattern))
         full = ebi_full_topic(task->prefix, name.data);
     ebi_bytes_free(&name);
     return full;
+}
+
+char *ebi_task_dead_letter_topic(const struct ebi_task *task, const char *full_topic) {
+    const char *topic = ebi_short_topic(task->prefix, full_topic);
+    struct eb_text whole = {topic, strlen(topic)};
+    char *full = fill_in(task, whole, ""), digest[CUT_MARK + 1] = "-";
+    size_t len = full ? strlen(full) : 0, over = len + CUT_MARK - NAME_MOST;
+
+    if (len <= NAME_MOST || over >= whole.len || !strstr(task->settings.dead_letter_topic, mark))
+        return full;
+    free(full);
+    ebi_fingerprint(topic, whole.len, digest + 1);
+    for (whole.len -= over; whole.len > 1 && ((unsigned char)topic[whole.len] & 0xC0) == 0x80; whole.len--)
+        ;
+    return fill_in(task, whole, digest);
 }

@@ -48,7 +48,8 @@ enum eb_status ebi_task_check_outside(const struct ebi_config *, const struct eb
 /* Whether a broker can receive from the task's topics: EB_PERMANENT where one is a pattern and the plugin knows none. */
 enum eb_status ebi_task_check_patterns(const struct ebi_task *, const struct ebi_broker *, struct eb_error *);
 
-/* The name of the dead-letter topic of a full topic: full as well; to be freed. NULL: no memory. */
+/* The name of the dead-letter topic of a full topic: full as well; to be freed. NULL: no memory. Where it would be longer than
+ * the 249 bytes that every broker takes, the topic's end is replaced by "-" and 8 digits that differ from topic to topic. */
 char *ebi_task_dead_letter_topic(const struct ebi_task *, const char *full_topic);
 
 /* Whether a topic fits a pattern, in which '*' stands for any text. */

@@ -145,6 +145,17 @@ def the_first_dead_letter_makes_its_topic(t):
 
 
 @test
+def a_topic_with_a_long_name_stops_no_worker(t):
+    topic = "log-" + 250 * "x"
+    send(t, 1, topic=topic)
+    for words in (("-t", "log-*", "-g", "g"), ("-t", topic, "-g", "h")):
+        t.run("consume", *words, "--exit-at-end", "--exec", "exit 65", status=1)
+    letters, = set(topics(t)) - {topic}
+    t.equal((len(letters), letters[:5], letters[-4:]), (249, "log-x", ".dlq"))
+    t.equal([letter["dlqtopic"] for letter in t.run("consume", "-t", letters, "--exit-at-end").json()], [topic, topic])
+
+
+@test
 def looking_takes_patterns(t):
     for topic in ("log-a", "log-b", "other"):
         send(t, 2, topic=topic)

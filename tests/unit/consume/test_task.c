@@ -72,6 +72,49 @@ Test(task, a_prefix_stands_before_dead_letter_topics_as_well) {
     free(letters);
 }
 
+static void check_long_name(struct ebi_task *task, const char *topic, const char *start, const char *end) {
+    char *letters = ebi_task_dead_letter_topic(task, topic), *again = ebi_task_dead_letter_topic(task, topic);
+
+    cr_assert_str_eq(letters, again);
+    cr_expect_leq(strlen(letters), 249, "%zu bytes", strlen(letters));
+    cr_expect_geq(strlen(letters), 246, "%zu bytes", strlen(letters));
+    cr_expect_eq(strncmp(letters, start, strlen(start)), 0, "%s", letters);
+    cr_expect_str_eq(letters + strlen(letters) - strlen(end), end);
+    cr_expect_not(ebi_task_wants(task, letters), "%s", letters);
+    free(letters);
+    free(again);
+}
+
+Test(task, the_name_of_a_dead_letter_topic_fits_every_broker) {
+    char topic[400], *topics[] = {"p-*q", NULL};
+    static const char *const letters[] = {"{topic}.dlq", "dead.{topic}.q"};
+
+    for (size_t k = 0; k < 2; k++)
+        for (size_t len = 240; len < 260; len++) {
+            struct ebi_task task = task_of("p", letters[k], topics);
+            memset(topic, 'x', len);
+            memcpy(topic, "p-", 2);
+            strcpy(topic + len, "q");
+            cr_assert(ebi_task_wants(&task, topic));
+            char *first = ebi_task_dead_letter_topic(&task, topic);
+            if (len + 1 + (k ? 7 : 4) <= 249)
+                cr_expect_eq(strlen(first), len + 1 + (k ? 7 : 4), "what fits is whole");
+            else
+                check_long_name(&task, topic, k ? "p-dead.xxx" : "p-xxx", k ? ".q" : ".dlq");
+            topic[len - 1] = 'y';
+            char *second = ebi_task_dead_letter_topic(&task, topic);
+            cr_expect_str_neq(first, second);
+            free(first);
+            free(second);
+            for (size_t at = 2; at + 2 <= len - 1; at += 2)
+                memcpy(topic + at, "é", 2);
+            second = ebi_task_dead_letter_topic(&task, topic);
+            cr_expect_leq(strlen(second), 249);
+            cr_expect_null(strstr(second, "\xc3-"), "no half of a character: %s", second);
+            free(second);
+        }
+}
+
 Test(task, a_place_is_a_word_a_time_or_a_position) {
     static const struct {
         const char *text;
