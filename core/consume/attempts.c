@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "consume/dispatch.h"
 #include "signal/attrs.h"
 
@@ -15,6 +16,7 @@ struct ebi_attempt {
     uint32_t least, expected;           /* what the broker is to say, unless other workers fail on it meanwhile */
     uint32_t deliveries;                /* when it was here */
     int64_t first_failed_us;
+    int64_t not_before_ms;              /* it cannot be back from its retry earlier; INT64_MAX: it was not given for one */
     size_t position_len;                /* 0: the plugin names none */
     char position[MOST_POSITION];
     UT_hash_handle hh;
@@ -89,7 +91,8 @@ static uint32_t one_more(uint32_t n) {
     return n < UINT32_MAX ? n + 1 : n;
 }
 
-static bool keep(struct ebi_attempts *attempts, const struct ebi_taken *taken, enum kept why, bool may_replace) {
+static bool keep(struct ebi_attempts *attempts, const struct ebi_taken *taken, enum kept why, int64_t not_before_ms,
+                 bool may_replace) {
     const struct eb_message *message = &taken->message;
     struct name name;
 
@@ -108,6 +111,7 @@ static bool keep(struct ebi_attempts *attempts, const struct ebi_taken *taken, e
     attempt->expected = why == FOR_RETURN ? message->failures : one_more(message->failures);
     attempt->deliveries = message->deliveries;
     attempt->first_failed_us = taken->first_failed_us;
+    attempt->not_before_ms = not_before_ms;
     attempt->position_len = message->position.len;
     if (message->position.len)
         memcpy(attempt->position, message->position.data, message->position.len);
@@ -116,19 +120,20 @@ static bool keep(struct ebi_attempts *attempts, const struct ebi_taken *taken, e
 
 void ebi_attempts_keep(struct ebi_attempts *attempts, const struct ebi_taken *taken) {
     if (taken->failures > 0)
-        keep(attempts, taken, FOR_RETURN, true);
+        keep(attempts, taken, FOR_RETURN, INT64_MAX, true);
 }
 
 void ebi_attempts_doubt(struct ebi_attempts *attempts, const struct ebi_taken *taken) {
     if (taken->failures > 0)
-        keep(attempts, taken, IN_DOUBT, true);
+        keep(attempts, taken, IN_DOUBT, INT64_MAX, true);
 }
 
-bool ebi_attempts_keep_retry(struct ebi_attempts *attempts, const struct ebi_taken *taken) {
+bool ebi_attempts_keep_retry(struct ebi_attempts *attempts, const struct ebi_taken *taken, int64_t delay_ms) {
     if (attempts->broker == EBI_MISCOUNTS)
         return false;
     bool trusted = attempts->broker == EBI_COUNTS;
-    return keep(attempts, taken, FOR_RETRY, trusted) || trusted;
+    /* Half of it, since the broker's clock is another one. */
+    return keep(attempts, taken, FOR_RETRY, ebi_ticks_ms() + delay_ms / 2, trusted) || trusted;
 }
 
 static bool same_position(const struct ebi_attempt *attempt, const struct eb_message *message) {
@@ -144,6 +149,12 @@ static bool is_wrong(const struct ebi_attempt *attempt, const struct eb_message 
     return message->failures < attempt->least || (message->failures > attempt->expected && nowhere_else);
 }
 
+/* Whether an event with the same id at another position has attempts of its own: a producer has sent it twice. Else the
+ * broker has stored anew what it held for a retry, which takes the time of the retry. */
+static bool is_repeat(const struct ebi_attempts *attempts, const struct ebi_attempt *attempt) {
+    return attempts->broker == EBI_COUNTS || ebi_ticks_ms() < attempt->not_before_ms;
+}
+
 void ebi_attempts_recall(struct ebi_attempts *attempts, struct ebi_taken *taken) {
     const struct eb_message *message = &taken->message;
     struct name name;
@@ -151,9 +162,8 @@ void ebi_attempts_recall(struct ebi_attempts *attempts, struct ebi_taken *taken)
     struct ebi_attempt *attempt = attempts->kept && name_of(message, &name) ? find(attempts, &name) : NULL;
     if (!attempt)
         return;
-    /* With the same id at another position it is a repeat; or the broker stores anew what it held for a retry. */
     bool same = same_position(attempt, message);
-    if (!same && attempts->broker == EBI_COUNTS)
+    if (!same && is_repeat(attempts, attempt))
         return;
     bool wrong = is_wrong(attempt, message);
     uint32_t others = wrong || message->failures < attempt->expected ? 0 : message->failures - attempt->expected;

@@ -32,9 +32,9 @@ void ebi_attempts_keep(struct ebi_attempts *, const struct ebi_taken *);
 /* The same for one whose verdict may not have reached the broker. */
 void ebi_attempts_doubt(struct ebi_attempts *, const struct ebi_taken *);
 
-/* The same for one that the broker is to hold for a retry. False: it may not be given to the broker for that,
+/* The same for one that the broker is to hold for delay_ms, for a retry. False: it may not be given to the broker for that,
  * since its count could get lost. */
-bool ebi_attempts_keep_retry(struct ebi_attempts *, const struct ebi_taken *);
+bool ebi_attempts_keep_retry(struct ebi_attempts *, const struct ebi_taken *, int64_t delay_ms);
 
 /* A message has come in: corrects its count and the time of its first failure by what was kept of it. */
 void ebi_attempts_recall(struct ebi_attempts *, struct ebi_taken *);

@@ -527,7 +527,7 @@ void ebi_dispatch_return(struct ebi_dispatch *dispatch, struct ebi_taken *taken,
 bool ebi_dispatch_retry(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t delay_ms, int64_t now_ms) {
     if (delay_ms > UINT32_MAX)
         delay_ms = UINT32_MAX;
-    if (taken->lane && !ebi_attempts_keep_retry(&dispatch->attempts, taken))
+    if (taken->lane && !ebi_attempts_keep_retry(&dispatch->attempts, taken, delay_ms))
         return false;
     if (lay_down(dispatch, taken))
         give_lane_back(dispatch, taken, EB_RETRY, (uint32_t)delay_ms, now_ms);

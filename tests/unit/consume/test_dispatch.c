@@ -471,6 +471,20 @@ Test(dispatch, a_broker_that_counts_may_hand_out_a_repeat_with_the_same_id) {
     cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
 }
 
+/* A producer that was not sure sent it twice: the second one comes while the broker holds the first for its retry. */
+Test(dispatch, a_repeat_that_comes_before_the_retry_could_has_attempts_of_its_own) {
+    struct eb_message first = handed_out(1, "p", 0, 1), repeat = handed_out(2, "q", 0, 1), again = handed_out(3, "p", 1, 2);
+
+    cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&first), 600000, 1000));
+    gathered();
+    struct ebi_taken *taken = fail_it(&repeat);
+    cr_assert_eq(taken->failures, 1);
+    ebi_dispatch_ack(&dispatch, taken, 1000);
+    gathered();
+    cr_assert_eq(fail_it(&again)->failures, 2);
+    cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
+}
+
 /* The verdict may or may not have reached the broker before its instance ended: neither is a wrong count. */
 Test(dispatch, a_verdict_that_may_be_lost_shows_nothing_of_the_brokers_counting) {
     for (uint32_t counted = 0; counted < 2; counted++) {
