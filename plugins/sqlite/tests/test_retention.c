@@ -367,6 +367,12 @@ static void overfill(struct keeper *k) {
         poll_once(k);
     }
     kit_check(strstr(k->host.why, "disk full"), "it says: %s", k->host.why);
+    for (size_t stored = 0; stored != k->host.stored;) {        /* smaller batches may fit, and do so for a while */
+        kit_check(kit_now_ms() < until_ms, "the disk is not full: %zu stored", k->host.stored);
+        stored = k->host.stored;
+        for (int64_t second = kit_now_ms() + 1000; kit_now_ms() < second && k->host.stored == stored;)
+            poll_once(k);
+    }
 }
 
 static void small_disk(const char *folder, const char *size) {
