@@ -58,6 +58,7 @@ struct rd_item {
     struct rd_batch *batch;             /* RD_FETCHED: */
     const struct rd_node *fields;       /*   where it lies */
     struct rd_item *next;               /* in its line, or of the free ones */
+    struct rd_item *same;               /* of its bucket */
 };
 
 struct rd_line_of {
@@ -153,6 +154,7 @@ struct rd_consumer {
     struct rd_item **items;
     size_t n_items, room_items;
     struct rd_item *free_items;
+    struct rd_item **buckets;           /* room_items of them: those that are not free, by their place */
     struct rd_line_of fetched;
     struct rd_batch *spare;
     size_t n_spare;

@@ -34,17 +34,43 @@ struct rd_item *rd_line_take(struct rd_line_of *line) {
 
 /* ---- items ---- */
 
-static bool add_item(struct rd_consumer *c) {
-    size_t room = c->room_items ? 2 * c->room_items : 256;
-    struct rd_item **items, *item;
+/* Ids are whatever a sender likes: nobody outside knows where the consumer lies. room_items is a power of two. */
+static struct rd_item **bucket_of(const struct rd_consumer *c, const struct rd_stream *stream, struct rd_id id) {
+    uint64_t odd = ((uint64_t)(uintptr_t)c * 0x9e3779b97f4a7c15u) | 1;
+    uint64_t hash = ((id.ms + (uint64_t)(uintptr_t)stream) * odd ^ id.seq) * odd;
 
-    if (c->n_items == c->room_items) {
-        items = realloc(c->items, room * sizeof *items);
-        if (!items)
-            return false;
+    return &c->buckets[(hash ^ hash >> 32) * odd >> 20 & (c->room_items - 1)];
+}
+
+static void put_in_bucket(struct rd_consumer *c, struct rd_item *item) {
+    struct rd_item **bucket = bucket_of(c, item->stream, item->id);
+
+    item->same = *bucket;
+    *bucket = item;
+}
+
+static bool extend_table(struct rd_consumer *c) {
+    size_t room = c->room_items ? 2 * c->room_items : 256;
+    struct rd_item **items = realloc(c->items, room * sizeof(struct rd_item *)), **buckets;
+
+    if (items)
         c->items = items;
-        c->room_items = room;
-    }
+    buckets = items ? calloc(room, sizeof(struct rd_item *)) : NULL;
+    if (!buckets)
+        return false;
+    free(c->buckets);
+    c->buckets = buckets;
+    c->room_items = room;
+    for (size_t i = 0; i < c->n_items; i++)             /* none is free, or there were no need for more */
+        put_in_bucket(c, c->items[i]);
+    return true;
+}
+
+static bool add_item(struct rd_consumer *c) {
+    struct rd_item *item;
+
+    if (c->n_items == c->room_items && !extend_table(c))
+        return false;
     item = calloc(1, sizeof *item);
     if (!item)
         return false;
@@ -64,10 +90,16 @@ struct rd_item *rd_item_new(struct rd_consumer *c, struct rd_stream *stream, str
     item = c->free_items;
     c->free_items = item->next;
     *item = (struct rd_item){ .number = item->number, .generation = item->generation, .stream = stream, .id = id };
+    put_in_bucket(c, item);
     return item;
 }
 
 void rd_item_free(struct rd_consumer *c, struct rd_item *item) {
+    struct rd_item **at = bucket_of(c, item->stream, item->id);
+
+    while (*at != item)
+        at = &(*at)->same;
+    *at = item->same;
     item->state = RD_FREE;
     item->generation++;
     item->next = c->free_items;
@@ -86,12 +118,11 @@ struct rd_item *rd_item_of(const struct rd_consumer *c, uint64_t token) {
 }
 
 bool rd_is_under_way(const struct rd_consumer *c, const struct rd_stream *stream, struct rd_id id) {
-    for (size_t i = 0; i < c->n_items; i++) {
-        const struct rd_item *item = c->items[i];
-        if (item->state != RD_FREE && !item->lost && item->stream == stream && rd_id_compare(item->id, id) == 0)
-            return true;
-    }
-    return false;
+    const struct rd_item *item = c->buckets ? *bucket_of(c, stream, id) : NULL;
+
+    while (item && (item->lost || item->stream != stream || rd_id_compare(item->id, id) != 0))
+        item = item->same;
+    return item;
 }
 
 /* ---- room ---- */
@@ -153,6 +184,7 @@ void rd_table_free(struct rd_consumer *c) {
     for (size_t i = 0; i < c->n_items; i++)
         free(c->items[i]);
     free(c->items);
+    free(c->buckets);
     free(c->pipeline);
     free(c->extends);
     free(c->extends_generation);
