@@ -62,20 +62,61 @@ static void mask_all(char *line, const char *word, size_t len) {
     }
 }
 
+static const char between[] = " \t,;<>()\"\\";
+
+/* As it stands in the address of a request. */
+static void mask_in_address(char *line, const char *value, size_t len) {
+    char text[3 * EBI_DETAIL_ROOM + 1], *to = text;
+
+    for (size_t i = 0; i < len; i++)
+        if (is_letter(value[i]) && (unsigned char)value[i] < 0x80)
+            *to++ = value[i];
+        else
+            to += strchr("-._~", value[i]) ? sprintf(to, "%c", value[i]) : sprintf(to, "%%%02X", (unsigned char)value[i]);
+    if ((size_t)(to - text) > len)
+        mask_all(line, text, (size_t)(to - text));
+}
+
+/* As it stands in JSON that is ASCII alone. The value is UTF-8. */
+static void mask_in_ascii(char *line, const char *value, size_t len) {
+    char text[12 * EBI_DETAIL_ROOM + 1], *to = text;
+
+    for (size_t i = 0, step; i < len; i += step) {
+        enum ebi_printable what;
+        uint32_t character;
+
+        step = ebi_printable_step(value + i, len - i, &what, &character);
+        if (step == 1)
+            *to++ = value[i];
+        else if (character < 0x10000)
+            to += sprintf(to, "\\u%04x", (unsigned)character);
+        else
+            to += sprintf(to, "\\u%04x\\u%04x", 0xd7c0 + (unsigned)(character >> 10), 0xdc00 + (unsigned)(character & 0x3ff));
+    }
+    if ((size_t)(to - text) > len)
+        mask_all(line, text, (size_t)(to - text));
+}
+
+static void mask_text(char *line, const char *text, size_t len) {
+    if (len < LEAST || len >= EBI_DETAIL_ROOM)
+        return;
+    mask_all(line, text, len);
+    mask_in_address(line, text, len);
+    mask_in_ascii(line, text, len);
+}
+
 /* Escapes stand in the JSON as they do not in the line: what is between two of them is masked by itself. */
 static void mask_value(char *line, const char *value, size_t len) {
-    static const char between[] = " \t,;<>()\"\\";
     const char *end = value + len;
 
-    if (len >= LEAST)
-        mask_all(line, value, len);
+    mask_text(line, value, len);
     for (const char *word = value; word < end;) {
         size_t n = 0;
 
         while (word + n < end && !strchr(between, word[n]))
             n++;
-        if (n >= LEAST)
-            mask_all(line, word, n);
+        if (n < len)
+            mask_text(line, word, n);
         word += n + 1;
     }
 }
@@ -103,8 +144,18 @@ static const char *mask_value_at(char *line, const char *at, const char *end) {
     return end;
 }
 
-static void mask(char *line, const struct ebi_bytes *json) {
-    static const char key[] = "\"pii\":";
+/* Whether this string is the key of something personal. */
+static bool is_personal(const char *string, size_t len) {
+    static const char *const keys[] = { "\"pii\"", "\"name\"", "\"username\"", "\"email\"" };
+    static const char ending[] = "_email\"";
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (len == strlen(keys[i]) && memcmp(string, keys[i], len) == 0)
+            return true;
+    return len > sizeof ending && memcmp(string + len - (sizeof ending - 1), ending, sizeof ending - 1) == 0;
+}
+
+static void mask_event(char *line, const struct ebi_bytes *json) {
     const char *at = json->data, *end = json->data + json->len;
 
     while (at < end) {
@@ -113,19 +164,51 @@ static void mask(char *line, const struct ebi_bytes *json) {
             continue;
         }
         const char *behind = behind_string(at, end);
-        bool is_pii = (size_t)(end - at) >= sizeof key - 1 && memcmp(at, key, sizeof key - 1) == 0;
+        bool personal = behind < end && *behind == ':' && is_personal(at, (size_t)(behind - at));
 
-        at = is_pii ? mask_value_at(line, at + sizeof key - 1, end) : behind;
+        at = personal ? mask_value_at(line, behind + 1, end) : behind;
     }
+}
+
+/* Mail addresses are somebody's, whether the event has them or not. */
+static void mask_addresses(char *line) {
+    static const char around[] = " \t,;<>()\"\\'=:/?&[]{}|";
+
+    for (char *at = line + strspn(line, around); *at; at += strspn(at, around)) {
+        size_t len = strcspn(at, around);
+        const char *sign = memchr(at, '@', len);
+
+        if (sign && sign > at && memchr(sign, '.', (size_t)(at + len - sign))) {
+            memcpy(at, "***", 3);       /* not longer than a@b. */
+            memmove(at + 3, at + len, strlen(at + len) + 1);
+            len = 3;
+        }
+        at += len;
+    }
+}
+
+static void mask(char *line, const struct ebi_bytes *json) {
+    mask_event(line, json);
+    mask_addresses(line);
 }
 
 /* ---- The line ---- */
 
+/* Where the first whole word begins; 0: there is but one. */
+static size_t behind_word(const char *text, size_t len) {
+    size_t at = 0;
+
+    while (at < len && !strchr(between, text[at]))
+        at++;
+    return at < len ? at : 0;
+}
+
 void ebi_detail_line(const struct ebi_detail *detail, enum ebi_detail_kept kept, const struct ebi_bytes *json,
                      char line[static EBI_DETAIL_ROOM]) {
     const char *text = detail->tail;
-    size_t end = detail->len, start;
+    size_t end = detail->len, start, whole;
     struct ebi_bytes shown = {0};
+    bool cut = false;
 
     while (end > 0 && is_blank(text[end - 1]))
         end--;
@@ -138,6 +221,8 @@ void ebi_detail_line(const struct ebi_detail *detail, enum ebi_detail_kept kept,
     line[0] = '\0';
     if (kept == EBI_DETAIL_OFF)
         return;
+    if (start == 0 && detail->len == sizeof detail->tail && kept == EBI_DETAIL_MASKED)
+        start = behind_word(text, end);
     for (size_t at = start; at < end;) {
         size_t before = shown.len;
         enum ebi_printable what;
@@ -146,10 +231,16 @@ void ebi_detail_line(const struct ebi_detail *detail, enum ebi_detail_kept kept,
 
         if (!ebi_printable_add(&shown, text + at, step) || shown.len >= EBI_DETAIL_ROOM) {
             shown.len = before;         /* not a part of a character */
+            cut = true;
             break;
         }
         at += step;
     }
+    whole = shown.len;
+    while (cut && kept == EBI_DETAIL_MASKED && whole > 0 && !strchr(between, shown.data[whole - 1]))
+        whole--;
+    if (cut && whole > 0)
+        shown.len = whole;              /* a part of a name or an address would not be known for one */
     if (shown.data) {
         memcpy(line, shown.data, shown.len);
         line[shown.len] = '\0';

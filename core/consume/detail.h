@@ -21,8 +21,9 @@ struct ebi_detail {
 void ebi_detail_add(struct ebi_detail *, const char *text, size_t len);
 
 /* The last line with something on it, without blanks around it: its first bytes, UTF-8, with all that may not be shown
- * escaped. "" for none. Masked: what the event (its JSON) has in a field named "pii", or within one, is replaced by "***",
- * whole and word by word; what has less than three bytes stays. */
+ * escaped. "" for none. Masked: what the event (its JSON) has in a field named pii, name, username, email or *_email, or within
+ * one, is replaced by "***", whole and word by word, in an address (%40) and in ASCII (\u00e9) too; what has less than three
+ * bytes stays. So is every mail address, and a word that would be cut is left out. */
 void ebi_detail_line(const struct ebi_detail *, enum ebi_detail_kept, const struct ebi_bytes *json,
                      char line[static EBI_DETAIL_ROOM]);
 

@@ -1,5 +1,6 @@
 /* tests/unit/consume/test_detail.c - the last line of what a receiver outside wrote: bounded, safe to show, masked. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 #include "consume/detail.h"
 
@@ -66,6 +67,42 @@ Test(detail, what_the_event_has_as_pii_is_masked) {
     cr_assert_str_eq(masked("foobobfoobob foobo, 123foobob_"), "****** foobo, 123***_");
     cr_assert_str_eq(masked("a foo, food"), "a ***, food");
     cr_assert_str_eq(line_of("foobob", 6, EBI_DETAIL_FULL, EVENT), "foobob");
+}
+
+#define OTHERS "{\"data\":{\"course\":{\"coach_email\":\"coach@x.example\",\"display_name\":\"Demo\"},\"attempt\":{\"name\":\"Zoe Quux\"}," \
+               "\"user\":{\"pii\":{\"name\":\"Jos\xc3\xa9 N\xc3\xba\xc3\xb1" "ez \xf0\x9f\x98\x80\",\"email\":\"jo+x@foo.example\"}}}}\n"
+
+static const char *masked_of_others(const char *text) {
+    return line_of(text, strlen(text), EBI_DETAIL_MASKED, OTHERS);
+}
+
+Test(detail, personal_fields_outside_of_pii_are_masked) {
+    cr_assert_str_eq(masked_of_others("no coach@x.example for Demo, Zoe Quux"), "no *** for Demo, ***");
+    cr_assert_str_eq(masked_of_others("sent to someone.else@bar.example: refused"), "sent to ***: refused");
+    cr_assert_str_eq(masked_of_others("a@b is no address, nor is @x.y"), "a@b is no address, nor is @x.y");
+}
+
+Test(detail, values_are_masked_however_they_are_written) {
+    cr_assert_str_eq(masked_of_others("GET /u?mail=jo%2Bx%40foo.example&n=1"), "GET /u?mail=***&n=1");
+    cr_assert_str_eq(masked_of_others("GET /u?name=Zoe%20Quux"), "GET /u?name=***");
+    cr_assert_str_eq(masked_of_others("{\"name\": \"Jos\\u00e9\"}"), "{\"name\": \"***\"}");
+    cr_assert_str_eq(masked_of_others("Jos\\u00e9 N\\u00fa\\u00f1ez \\ud83d\\ude00"), "***");
+    cr_assert_str_eq(masked_of_others("Jos\xc3\xa9"), "***");
+}
+
+Test(detail, no_part_of_a_value_is_left_where_a_line_is_cut) {
+    char text[3000];
+
+    for (int before = 480; before < 512; before++) {
+        snprintf(text, sizeof text, "%0*d jo+x@foo.example %0400d", before, 0, 0);
+        masked_of_others(text);
+        cr_assert_null(strstr(line, "jo"), "%s", line);
+    }
+    for (int behind = 980; behind < 1030; behind++) {
+        snprintf(text, sizeof text, "xx jo+x@foo.example %0*d", behind, 0);
+        masked_of_others(text);
+        cr_assert_null(strstr(line, "ple"), "%s", line);
+    }
 }
 
 Test(detail, json_of_any_shape_is_walked_to_its_end) {
