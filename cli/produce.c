@@ -355,7 +355,7 @@ static int run_produce(const struct cli_call *call) {
     if (cli_bus_open(call, run.ask->broker, true, &run.bus, &err) != EB_OK)
         return cli_failed(&err);
     if (run.ask->undelivered)
-        return cli_resend(run.bus, call->n_operands ? call->operands[0] : NULL, run.ask->json);
+        return cli_resend(run.bus, call->n_operands ? call->operands[0] : NULL, run.ask->json, run.quiet);
     if (find_signal(&run, &err) != EB_OK) {
         eb_bus_close(run.bus, 0, NULL);
         return cli_failed(&err);

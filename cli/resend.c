@@ -21,7 +21,7 @@ enum { CLOSE_AFTER_SIGNAL_MS = 5000 };
 struct run {
     struct eb_bus *bus;
     struct ebi_resend *resend;
-    bool json;
+    bool json, quiet;
     pthread_mutex_t lock;
     struct cli_tally tally;
     uint64_t put_aside;
@@ -194,16 +194,17 @@ static int finish(struct run *run) {
     eb_bus_close(run->bus, CLOSE_AFTER_SIGNAL_MS, NULL);        /* what it gives up is in the file still */
     if (ebi_resend_close(run->resend, &kept, &err) != EB_OK)
         cli_tally_failed(&run->tally, &err);
-    cli_tell("%s: %" PRIu64 " sent again, %" PRIu64 " kept, %" PRIu64 " put aside", path ? path : "", run->tally.done, kept,
-             run->put_aside);
+    if (!run->quiet || kept || run->put_aside)
+        cli_tell("%s: %" PRIu64 " sent again, %" PRIu64 " kept, %" PRIu64 " put aside", path ? path : "", run->tally.done, kept,
+                 run->put_aside);
     free(path);
     if (number && kept)
         return 128 + number;
     return kept && run->tally.failed == 0 ? (int)CLI_EXIT_PARTLY : cli_tally_exit(&run->tally);
 }
 
-int cli_resend(struct eb_bus *bus, const char *file, bool json) {
-    struct run run = {.bus = bus, .json = json, .lock = PTHREAD_MUTEX_INITIALIZER};
+int cli_resend(struct eb_bus *bus, const char *file, bool json, bool quiet) {
+    struct run run = {.bus = bus, .json = json, .quiet = quiet, .lock = PTHREAD_MUTEX_INITIALIZER};
     const char *path = file ? file : bus->undelivered;
     struct eb_error err;
     enum eb_status status = file ? look_for(file, &err) : EB_OK;
@@ -218,7 +219,7 @@ int cli_resend(struct eb_bus *bus, const char *file, bool json) {
         take_lines(&run);
         return finish(&run);
     }
-    if (status == EB_EMPTY)
+    if (status == EB_EMPTY && !quiet)
         cli_tell("%s: nothing to send", path);
     eb_bus_close(bus, 0, NULL);
     return status == EB_EMPTY ? (int)CLI_EXIT_DONE : cli_failed(&err);

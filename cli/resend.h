@@ -6,7 +6,8 @@
 #include "bus/bus.h"
 
 /* Sends the lines of a file of undelivered events again (NULL: the bus's own) and keeps there what fails. Closes the bus,
- * answers the exit status. json: prints receipts. */
-int cli_resend(struct eb_bus *, const char *file, bool json);
+ * answers the exit status. json: prints receipts. quiet: says
+ * only what fails. */
+int cli_resend(struct eb_bus *, const char *file, bool json, bool quiet);
 
 #endif
