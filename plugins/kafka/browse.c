@@ -20,6 +20,7 @@ struct walk {
     rd_kafka_topic_t *topic;
     rd_kafka_queue_t *queue;
     int begun;                                  /* partitions that are fetched */
+    int left_out;                               /* partitions without a leader */
     struct kf_refill refill;
 };
 
@@ -51,14 +52,11 @@ static bool goes_on(const struct kf_admin *a, const char *topic, const struct eb
            strcmp(a->last, from->position.data) == 0;
 }
 
-static int32_t place(struct walk *w, const char *topic, const struct eb_point *from, int64_t until, struct eb_error *err) {
+static int32_t place_all(struct walk *w, const char *topic, const struct eb_point *from, int64_t until, struct eb_error *err) {
     struct kf_admin *a = w->a;
-    int32_t status = kf_ask_partitions(a, topic, until, &w->at, err);
 
-    if (status != EB_OK)
-        return status;
     w->ends = rd_kafka_topic_partition_list_copy(w->at);
-    status = kf_ask_point(a, w->at, from, RD_KAFKA_OFFSET_BEGINNING, until, err);
+    int32_t status = kf_ask_point(a, w->at, from, RD_KAFKA_OFFSET_BEGINNING, until, err);
     if (status == EB_OK)
         status = kf_ask_offsets(a, w->ends, RD_KAFKA_OFFSET_END, until, err);
     for (int i = 0; status == EB_OK && goes_on(a, topic, from) && i < w->at->cnt; i++) {
@@ -67,6 +65,41 @@ static int32_t place(struct walk *w, const char *topic, const struct eb_point *f
         if (next >= 0 && !kf_point_offset(from->position.data, one->partition, &named))
             one->offset = next;
     }
+    return status;
+}
+
+/* Partitions that nobody leads hide no other. */
+static int32_t leave_out(struct walk *w, int64_t until, struct eb_error *err) {
+    rd_kafka_topic_partition_list_t *all = w->at, *highs = w->ends;
+    size_t unknown;
+    int32_t status = kf_ask_ends(w->a, all, highs, until, &unknown, err);
+
+    w->at = rd_kafka_topic_partition_list_new(all->cnt);
+    w->ends = NULL;
+    for (int i = 0; i < all->cnt; i++)
+        if (all->elems[i].err)
+            w->left_out++;
+        else
+            rd_kafka_topic_partition_list_add(w->at, all->elems[i].topic, all->elems[i].partition);
+    rd_kafka_topic_partition_list_destroy(all);
+    rd_kafka_topic_partition_list_destroy(highs);
+    return status;
+}
+
+static int32_t place(struct walk *w, const char *topic, const struct eb_point *from, int64_t until, struct eb_error *err) {
+    struct eb_error why = {0};
+    int32_t status = kf_ask_partitions(w->a, topic, until, &w->at, err);
+
+    if (status != EB_OK)
+        return status;
+    status = place_all(w, topic, from, until, &why);
+    if (status == EB_RETRIABLE && why.native == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) {
+        status = leave_out(w, until, &why);
+        if (status == EB_OK)
+            status = place_all(w, topic, from, until, &why);
+    }
+    if (status != EB_OK && err)
+        *err = why;
     return status;
 }
 
@@ -191,6 +224,8 @@ int32_t kf_admin_browse(void *self, const char *topic, const struct eb_point *fr
     }
     if (w.at && status >= EB_OK)
         remember(&w, topic);
+    if (status == EB_OK && w.left_out > 0)
+        status = kf_error(err, EB_PERMANENT, "topic %s: %d partition(s) have no leader and cannot be read", topic, w.left_out);
     end(&w);
     return status == EB_END ? EB_OK : status == EB_GONE ? EB_END : status;
 }

@@ -63,11 +63,18 @@ def a_partition_without_a_leader_hides_nothing_else(t):
         mock("topic", "bad", 3)
         configure(t, mock, bus="")
         for topic in ("good", "bad"):
-            produce(t, topic, 0, 30)
+            sent = produce(t, topic, 0, 30)
+        in_1 = sum(receipt["position"].startswith("1:") for receipt in sent)
         mock("leader", "bad", 1, -1)
         told = t.run("topics", "--json", status=1)
         t.equal({row["topic"]: (row["partitions"], row["events"]) for row in told.json()}, {"good": (2, 30), "bad": (3, None)})
         t.contains(told.err, "topic bad partition 1: ", "Leader not available")
+        for words, n in ((("-t", "bad"), 30), (("-t", "bad", "-t", "good"), 60), (("-t", "*"), 60)):
+            looked = t.run("consume", *words, "--exit-at-end", status=None)
+            t.check(looked.status in (1, 3), f"ended with {looked.status}")
+            there = {(event["topic"], event["id"]) for event in looked.json()}
+            t.equal(len(there), n - in_1, str(words))
+            t.contains(looked.err, "topic bad: 1 partition(s) have no leader")
 
 
 @test
