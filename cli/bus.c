@@ -2,6 +2,7 @@
 #include "cli/bus.h"
 
 #include <stdlib.h>
+#include "base/clock.h"
 #include "base/error.h"
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
@@ -68,7 +69,14 @@ enum eb_status cli_bus_wait_for_producer(struct eb_bus *bus, struct eb_error *er
 
     if (status == EB_OK)
         status = ebi_bus_broker(bus, ebi_bus_broker_name(bus, bus->settings.producer), &broker, err);
-    return status == EB_OK ? ebi_sender_wait_link(sender, broker->own.connect_timeout, err) : status;
+    if (status != EB_OK)
+        return status;
+    int64_t by = ebi_ticks_ms() + broker->own.connect_timeout, left = broker->own.connect_timeout;
+    do {
+        status = ebi_sender_wait_link(sender, left < LOOK_FOR_SIGNALS_MS ? left : LOOK_FOR_SIGNALS_MS, err);
+        left = by - ebi_ticks_ms();
+    } while (status != EB_OK && left > 0 && !cli_told_to_end());
+    return status;
 }
 
 enum eb_status cli_bus_flush(struct eb_bus *bus, struct eb_error *err) {

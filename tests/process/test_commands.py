@@ -413,4 +413,17 @@ def a_producer_that_waits_ends_when_it_is_told_and_keeps_its_events(t):
         os.remove(t.path("state/undelivered.jsonl"))
 
 
+@test
+def a_producer_whose_broker_is_not_there_yet_ends_when_it_is_told_and_keeps_its_event(t):
+    up = "host->link(host, 1, NULL);"
+    t.check(up in MOODY, "how the plugin says that it is connected")
+    plugin = t.compile_plugin("moody", MOODY.replace(up, 'fputs("opened\\n", stderr);'))
+    t.configure(f"[eventbus]\nproducer = m\n[broker m]\nplugin = {plugin}\nconnect_timeout = 50s\n")
+    worker = t.start("produce", "--signal", LOGIN, "--topic", "a", "--data", json.dumps({"user": user(1, "u")}))
+    worker.until("opened")
+    worker.send(signal.SIGTERM)
+    worker.wait(128 + signal.SIGTERM, timeout=20)
+    t.equal(len(t.read("state/undelivered.jsonl").splitlines()), 1)
+
+
 main()
