@@ -115,7 +115,7 @@ static const struct eb_option consume_options[] = {
       .help = "What is done, without exec and webhook, with an event that no receiver of the program is connected for" },
     { .key = "failure_detail", .type = EB_OPT_CHOICE, .choices = "masked|full|off", .fallback = "masked",
       AT(ebi_consume_settings, failure_detail),
-      .help = "Last line of a command's standard error, or of a web answer, in a dead letter; masked: without pii fields" },
+      .help = "Last line of a command's standard error, or of a web answer, in a dead letter; masked: without personal data" },
     { .key = "dead_letter_topic", .type = EB_OPT_TEXT, .fallback = "{topic}.dlq",
       AT(ebi_consume_settings, dead_letter_topic),
       .help = "Topic for dead letters; {topic} stands for the event's own" },
