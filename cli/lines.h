@@ -8,7 +8,9 @@
 #include <eventbus/error.h>
 #include "base/bytes.h"
 
-enum { CLI_LONGEST_LINE = 64 << 20 };
+/* An event fills the queue (queue_bytes, 64 MiB) at most, but JSON has six bytes for a control character: what `consume` prints,
+ * `produce` takes. */
+enum { CLI_LONGEST_EVENT = 64 << 20, CLI_LONGEST_LINE = 7 * CLI_LONGEST_EVENT };
 
 struct cli_lines {
     FILE *file;

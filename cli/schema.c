@@ -213,8 +213,8 @@ static enum eb_status read_on(struct stream *stream, struct eb_error *err) {
     bytes->len -= stream->start;
     stream->passed += stream->start;
     stream->start = 0;
-    if (bytes->len >= CLI_LONGEST_LINE)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "no end of an event within %d MiB", CLI_LONGEST_LINE >> 20);
+    if (bytes->len >= CLI_LONGEST_EVENT)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "no end of an event within %d MiB", CLI_LONGEST_EVENT >> 20);
     if (!ebi_bytes_reserve(bytes, PIECE))
         return ebi_error_memory(err);
     do

@@ -22,6 +22,14 @@ def a_broken_line_is_named_and_the_others_are_sent(t):
 
 
 @test
+def a_line_may_be_six_times_its_event(t):
+    """A control character has six bytes in JSON: the line is longer than any event may be, the event is not."""
+    event = {"user": {"id": 1, "is_active": True, "pii": {"username": "u", "email": "e", "name": (11 << 20) * "\x01"}}}
+    t.run("-q", "produce", "--signal", LOGIN, "--topic", "a", "-", stdin=json.dumps(event))
+    t.equal(count(t, "a"), 1)
+
+
+@test
 def a_file_that_is_not_there_is_named(t):
     done = t.run("produce", "--topic", "a", "--file", t.path("none.jsonl"), status=2)
     t.contains(done.err, "none.jsonl", "No such file")
