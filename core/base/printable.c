@@ -25,31 +25,43 @@ static bool add_escape(struct ebi_bytes *to, uint32_t character) {
     return ebi_bytes_add_format(to, character < 0x100 ? "\\x%02x" : "\\u{%x}", (unsigned)character);
 }
 
-/* Adds text with a backslash before each character of `marked`. */
-static bool add(struct ebi_bytes *to, const char *text, size_t len, const char *marked) {
+/* Returns where the plain ASCII from `at` on ends: at what is no ASCII, may not be shown, or is one of the two in `marked`. */
+static size_t end_of_plain(const char *text, size_t at, size_t len, const char marked[2]) {
+    while (at < len && text[at] >= 0x20 && text[at] < 0x7F && text[at] != marked[0] && text[at] != marked[1])
+        at++;
+    return at;
+}
+
+/* Adds text with a backslash before each of the two characters in `marked`; NULs: none is. */
+static bool add(struct ebi_bytes *to, const char *text, size_t len, const char marked[2]) {
     enum ebi_printable what;
     uint32_t character;
     size_t step;
     bool ok = true;
 
     for (size_t at = 0; ok && at < len; at += step) {
+        step = end_of_plain(text, at, len, marked) - at;
+        if (step > 0) {
+            ok = ebi_bytes_add(to, text + at, step);
+            continue;
+        }
         step = ebi_printable_step(text + at, len - at, &what, &character);
         if (what == EBI_BROKEN)
             ok = ebi_bytes_add_text(to, EBI_UTF8_BAD);
         else if (what == EBI_ESCAPE)
             ok = add_escape(to, character);
         else
-            ok = (!strchr(marked, text[at]) || ebi_bytes_add(to, "\\", 1)) && ebi_bytes_add(to, text + at, step);
+            ok = (step > 1 || ebi_bytes_add(to, "\\", 1)) && ebi_bytes_add(to, text + at, step);
     }
     return ok;
 }
 
 bool ebi_printable_add(struct ebi_bytes *to, const char *text, size_t len) {
-    return add(to, text, len, "");
+    return add(to, text, len, (const char[2]){0});
 }
 
 bool ebi_printable_add_quoted(struct ebi_bytes *to, const char *text, size_t len) {
-    return add(to, text, len, "\"\\");
+    return add(to, text, len, (const char[2]){'"', '\\'});
 }
 
 /* ---- JSON ---- */
