@@ -95,12 +95,26 @@ failed:
 
 /* ---- Events ---- */
 
+#define MAY_NOT_READ ": this user may not read it (the ACL Read on the topic)"
+
 static void end_for_good(struct kf_consumer *c, rd_kafka_resp_err_t code, const char *text, const char *advice) {
     struct eb_error why;
 
     kf_error(&why, EB_PERMANENT, "group %s: %s%s", c->subscription->group, text ? text : rd_kafka_err2str(code), advice);
     why.native = code;
     kf_client_end(&c->client, EB_PERMANENT, &why);
+}
+
+/* A pattern's other topics go on. */
+void kf_may_not_read(struct kf_consumer *c, const char *text) {
+    char line[700];
+
+    if (!c->patterns) {
+        end_for_good(c, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, text, MAY_NOT_READ);
+        return;
+    }
+    snprintf(line, sizeof line, "%.600s%s", text, MAY_NOT_READ);
+    c->client.host->log(c->client.host, 4, line);
 }
 
 /* Said once, until it is there. */
@@ -155,8 +169,7 @@ static void on_error(struct kf_consumer *c, rd_kafka_event_t *event) {
         end_for_good(c, code, NULL, ": this user may not use it (the ACL Read on the group)");
         break;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        end_for_good(c, code, rd_kafka_event_error_string(event), ": this user may not read it (the ACL Read on the "
-                     "topic)");
+        end_for_good(c, code, rd_kafka_event_error_string(event), MAY_NOT_READ);
         break;
     case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID:
         end_for_good(c, code, NULL, "");

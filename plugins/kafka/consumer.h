@@ -90,6 +90,9 @@ static inline uint64_t kf_token(const struct kf_partition *partition, uint32_t n
     return (uint64_t)partition->slot << 48 | (uint64_t)partition->generation << 32 | number;
 }
 
+/* consume.c. The right to read a topic is missing; text tells of the topic. */
+void kf_may_not_read(struct kf_consumer *, const char *text);
+
 /* hand.c. Hands over up to max; answers how many. */
 uint32_t kf_hand_over(struct kf_consumer *, uint32_t max);
 

@@ -21,7 +21,10 @@ static void look_at_error(struct kf_consumer *c, struct kf_partition *partition,
     }
     snprintf(line, sizeof line, "topic %s partition %d: %s", partition->topic->text, (int)partition->number,
              rd_kafka_message_errstr(message));
-    c->client.host->log(c->client.host, 4, line);
+    if (message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+        kf_may_not_read(c, line);
+    else
+        c->client.host->log(c->client.host, 4, line);
 }
 
 static enum step hand_one(struct kf_consumer *c, struct kf_partition *partition) {

@@ -78,6 +78,18 @@ def a_partition_without_a_leader_hides_nothing_else(t):
 
 
 @test
+def a_topic_that_may_not_be_read_ends_the_worker(t):
+    fetch, topic_authorization_failed = 1, 29
+    with Mock(t) as mock:
+        mock("topic", "a", 1)
+        configure(t, mock, bus="")
+        produce(t, "a", 0, 3)
+        mock("errors", fetch, topic_authorization_failed, 50)
+        done = t.run("consume", "w", "--exit-at-end", status=3)
+        t.contains(done.err, "topic a partition 0", "the ACL Read on the topic")
+
+
+@test
 def a_partition_that_comes_back_goes_on(t):
     """It left with messages fetched ahead; they are behind the ones that come."""
     with Mock(t) as mock:
