@@ -4,6 +4,7 @@
  * receivers. They meet in the dispatch, under the lock. */
 #include "consume/worker.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,20 @@ static const struct ebi_backoff reopening = {.first_ms = 500, .max_ms = 30000, .
 
 /* ---- Hands ---- */
 
+static bool stopped(const struct eb_consumer *consumer) {
+    return atomic_load(&consumer->stops) > 0;
+}
+
+/* Who stops all processes of a service may reach a command first: whether this worker is stopped, too, is known a moment later. */
+static void await_stop(struct eb_consumer *consumer) {
+    enum { MOMENT_MS = 500, LOOK_MS = 10 };
+    struct pollfd cancelled = {.fd = consumer->cancel.fd, .events = POLLIN};
+    int64_t by = ebi_ticks_ms() + MOMENT_MS;
+
+    while (!stopped(consumer) && ebi_ticks_ms() < by && poll(&cancelled, 1, LOOK_MS) <= 0)
+        continue;
+}
+
 /* Works on one message, from the dispatch to its verdict. With the lock, which is given up meanwhile. */
 static void work_on(struct ebi_hand *hand, struct ebi_taken *taken) {
     struct eb_consumer *consumer = hand->consumer;
@@ -38,6 +53,8 @@ static void work_on(struct ebi_hand *hand, struct ebi_taken *taken) {
         run.wait_ms = 0;
         run.receiver[0] = run.detail[0] = '\0';
         enum ebi_outcome outcome = ebi_process(hand, taken, &run);
+        if (run.cause == EBI_TOLD_TO_END)
+            await_stop(consumer);
         pthread_mutex_lock(&consumer->lock);
         bury = ebi_judge(consumer, taken, outcome, &run);
         if (!bury && !consumer->wake_wanted)
@@ -156,10 +173,6 @@ static void close_instance(struct eb_consumer *consumer, int32_t timeout_ms) {
 }
 
 /* ---- The loop ---- */
-
-static bool stopped(const struct eb_consumer *consumer) {
-    return atomic_load(&consumer->stops) > 0;
-}
 
 /* Gives the plugin the verdicts gathered so far. EB_FATAL: the instance is done. */
 static int32_t settle(struct eb_consumer *consumer, struct eb_error *err) {
