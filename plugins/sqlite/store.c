@@ -21,7 +21,8 @@ enum {
     RESTART_WAIT_MS = 5,
     TRY_AGAIN_PAGES = 200,
     BUSY_TOLD_MS = 1000,
-    UNFAIR_MS = 1000,           /* the queue is passed by when a process was stopped that has the turn */
+    UNFAIR_MS = 1000,           /* the queue is passed by so long when a process was stopped that has the turn: */
+    NO_TURN_MS = 1000,          /*   nobody else keeps it that long without writing */
     LOOK_MS = 1000,             /* how often it is made sure that we write to the file at that path */
     FULL_BLOCKS = 16,           /* of a disk that has no room for what sqlite begins with */
     FIRST_BACKOFF_MS = 10, LAST_BACKOFF_MS = 1000
@@ -409,6 +410,18 @@ static void enter_queue(struct sq_store *store, int64_t until_ms) {
     tell_busy(store, true);
     if (!store->at_turn && sq_ticks_ms() >= store->unfair_until_ms)
         store->at_turn = sq_side_enqueue(&store->side, until_ms);
+    if (store->at_turn)
+        store->no_turn_since_ms = 0;
+}
+
+/* We may write, though another process has the turn: it is between its transactions, or moves the log, or was stopped. */
+static void note_no_turn(struct sq_store *store) {
+    int64_t now_ms = sq_ticks_ms();
+
+    if (!store->no_turn_since_ms)
+        store->no_turn_since_ms = now_ms;
+    else if (now_ms - store->no_turn_since_ms >= NO_TURN_MS)
+        store->unfair_until_ms = now_ms + UNFAIR_MS;
 }
 
 static void leave_queue(struct sq_store *store) {
@@ -448,8 +461,8 @@ int32_t sq_begin(struct sq_store *store, int64_t until_ms, struct eb_error *err)
     left_ms = until_ms - sq_ticks_ms();
     sqlite3_busy_timeout(store->db, left_ms > 0 ? (int)left_ms : 0);
     status = sq_run(store, sq_sql(store, SQ_BEGIN), err);
-    if (status == EB_OK && !store->at_turn && store->side.map)  /* whoever is at his turn does nothing with it */
-        store->unfair_until_ms = sq_ticks_ms() + UNFAIR_MS;
+    if (status == EB_OK && !store->at_turn && store->side.map)
+        note_no_turn(store);
     if (status != EB_OK)
         leave_queue(store);
     else if (!store->boot_settled)

@@ -57,6 +57,7 @@ struct sq_store {
     bool at_turn;                       /* we hold the queue */
     bool staying;                       /* and keep it beyond the transaction */
     int64_t unfair_until_ms;            /* until then the queue is not waited for */
+    int64_t no_turn_since_ms;           /* all that was written since then was so without a turn; 0: the last was not */
     int wal_pages;                      /* as the last commit left it */
     int wal_tried;                      /* and at the last checkpoint that could not do all */
     /* the way to the broker, as the host was told, and the next try */
