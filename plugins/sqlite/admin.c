@@ -194,8 +194,8 @@ int32_t sq_admin_groups(void *self, const char *topic, const char *name, int32_t
 /* Reads some rows behind *seq into the buffer and moves *seq behind them. */
 static int32_t read_some(struct sq_admin *a, int64_t topic, int64_t *seq, int64_t upto, struct eb_error *err) {
     sqlite3_stmt *scan = sq_sql(&a->store, SQ_MSG_SCAN);
-    int64_t last = sq_id(topic, *seq);
-    int32_t row;
+    struct sq_row row = { .id = sq_id(topic, *seq) };
+    int32_t status;
     size_t at;
 
     a->rows.len = 0;
@@ -203,19 +203,18 @@ static int32_t read_some(struct sq_admin *a, int64_t topic, int64_t *seq, int64_
     sqlite3_bind_int64(scan, 2, sq_id(topic, upto));
     sqlite3_bind_int64(scan, 3, -1);                    /* of all slots */
     *seq = upto;
-    for (int n = 0; (row = sq_row_of_message(&a->store, scan, last, err)) > 0; n++) {
-        last = sqlite3_column_int64(scan, 0);
-        if (!sq_row_keep(&a->rows, scan, &at)) {
-            row = sq_no_memory(err);
+    for (int n = 0; (status = sq_row_of_message(&a->store, scan, row.id, &row, err)) > 0; n++) {
+        if (!sq_row_keep(&a->rows, &row, &at)) {
+            status = sq_no_memory(err);
             break;
         }
         if (n + 1 == BROWSE_ROWS || a->rows.len >= BROWSE_BYTES) {
-            *seq = sq_seq(sqlite3_column_int64(scan, 0));
+            *seq = row.seq;
             break;
         }
     }
     sqlite3_reset(scan);
-    return row < 0 ? row : EB_OK;
+    return status < 0 ? status : EB_OK;
 }
 
 static int32_t tell_some(struct sq_admin *a, const char *topic, int32_t (*each)(void *, const struct eb_message *), void *arg,

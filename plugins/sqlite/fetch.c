@@ -17,7 +17,7 @@ static bool fits(const struct sq_consumer *c, size_t bytes) {
 }
 
 /* The row as an entry of the row line. EB_FULL: no room for it now. */
-static int32_t take_row(struct sq_consumer *c, struct sq_share *share, struct sq_held *held, sqlite3_stmt *row,
+static int32_t take_row(struct sq_consumer *c, struct sq_share *share, struct sq_held *held, const struct sq_row *row,
                         uint64_t key, uint32_t slot, struct eb_error *err) {
     size_t bytes = sq_row_size(row), at;
     struct sq_entry *entry;
@@ -27,7 +27,7 @@ static int32_t take_row(struct sq_consumer *c, struct sq_share *share, struct sq
         return EB_FULL;
     if (!sq_row_keep(&c->rows, row, &at))
         return sq_no_memory(err);
-    entry = sq_entry_new(c, share, held, sq_seq(sqlite3_column_int64(row, 0)), key, slot, bytes);
+    entry = sq_entry_new(c, share, held, row->seq, key, slot, bytes);
     if (!entry)
         return sq_no_memory(err);
     entry->row = at;
@@ -53,10 +53,11 @@ static bool pick(void *arg, struct sq_held *held) {
 
 static int32_t take_held(struct sq_consumer *c, struct sq_share *share, struct sq_held *held, struct eb_error *err) {
     sqlite3_stmt *one = sq_sql(&c->store, SQ_MSG_ONE);
+    struct sq_row row;
     int32_t status;
 
     sqlite3_bind_int64(one, 1, sq_id(share->topic, held->seq));
-    status = sq_row_of_message(&c->store, one, sq_id(share->topic, held->seq) - 1, err);
+    status = sq_row_of_message(&c->store, one, sq_id(share->topic, held->seq) - 1, &row, err);
     if (status < 0)
         return status;
     if (status == 0) {                                  /* trimmed away meanwhile: nothing is left to be done */
@@ -64,7 +65,7 @@ static int32_t take_held(struct sq_consumer *c, struct sq_share *share, struct s
         share->dirty = c->go_on = true;
         return EB_EMPTY;
     }
-    status = take_row(c, share, held, one, held->key, held->slot, err);
+    status = take_row(c, share, held, &row, held->key, held->slot, err);
     sqlite3_reset(one);
     if (status != EB_OK)
         return status;
@@ -124,22 +125,21 @@ static int32_t hold_follower(struct reading *r, int64_t seq, uint64_t key, uint3
 }
 
 /* A row of ours. EB_OK: go on; EB_FULL: stop before this one; negative. */
-static int32_t look_at_row(struct reading *r, sqlite3_stmt *row, struct eb_error *err) {
-    int64_t seq = sq_seq(sqlite3_column_int64(row, 0));
-    uint32_t slot = sq_note_slot(sqlite3_column_int64(row, 1));
-    uint64_t key = sq_key_hash(sq_bytes(row, 3));
+static int32_t look_at_row(struct reading *r, const struct sq_row *row, struct eb_error *err) {
+    uint32_t slot = sq_note_slot(row->note);
+    uint64_t key = sq_key_hash(row->key);
     int32_t status;
 
     if (sq_hold_blocks(&r->share->hold, key)) {
         if (r->share->hold.strict)
             return EB_FULL;
-        status = hold_follower(r, seq, key, slot, err);
+        status = hold_follower(r, row->seq, key, slot, err);
     } else {
         status = take_row(r->c, r->share, NULL, row, key, slot, err);
         r->want -= status == EB_OK;
     }
     if (status == EB_OK)
-        r->reached = seq;
+        r->reached = row->seq;
     return status;
 }
 
@@ -152,8 +152,8 @@ static void begin_scan(const struct reading *r, sqlite3_stmt *scan, int64_t upto
 }
 
 /* Rows of others' that the last one knows to be behind it: where they are large, their pages are not even read. */
-static bool jumps(struct reading *r, sqlite3_stmt *row, int64_t upto) {
-    int64_t foreign = sq_note_foreign(sqlite3_column_int64(row, 1), r->slots);
+static bool jumps(struct reading *r, const struct sq_row *row, int64_t upto) {
+    int64_t foreign = sq_note_foreign(row->note, r->slots);
 
     if (foreign * (int64_t)sq_row_size(row) < JUMP_BYTES)
         return false;
@@ -186,15 +186,16 @@ static int32_t read_run(struct reading *r, struct eb_error *err) {
 
     begin_scan(r, scan, upto);
     while (status == EB_OK && r->want > 0 && r->slots == slots) {
-        int32_t row = sq_row_of_message(&r->c->store, scan, sq_id(r->share->topic, r->reached), err);
-        if (row == 0)
+        struct sq_row row;
+        int32_t got = sq_row_of_message(&r->c->store, scan, sq_id(r->share->topic, r->reached), &row, err);
+        if (got == 0)
             status = pass(r, upto, err);
-        if (row <= 0) {
-            r->to_the_end = row == 0 && r->reached == r->upto;
-            return row < 0 ? row : status;
+        if (got <= 0) {
+            r->to_the_end = got == 0 && r->reached == r->upto;
+            return got < 0 ? got : status;
         }
-        status = look_at_row(r, scan, err);
-        if (status == EB_OK && r->slots == slots && jumps(r, scan, upto))
+        status = look_at_row(r, &row, err);
+        if (status == EB_OK && r->slots == slots && jumps(r, &row, upto))
             begin_scan(r, scan, upto);
     }
     sqlite3_reset(scan);

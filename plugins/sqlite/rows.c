@@ -12,40 +12,46 @@ struct lying {
     bool has_key, has_body;
 };
 
-int32_t sq_row_of_message(struct sq_store *store, sqlite3_stmt *from, int64_t after, struct eb_error *err) {
-    int32_t row = sq_row(store, from, "miTBbB", err);
+int32_t sq_row_of_message(struct sq_store *store, sqlite3_stmt *from, int64_t after, struct sq_row *row, struct eb_error *err) {
+    int32_t status = sq_row(store, from, "miTBbB", err);
 
-    if (row <= 0 || sqlite3_column_int64(from, 0) > after)
-        return row;
+    if (status <= 0)
+        return status;
+    row->id = sqlite3_column_int64(from, 0);
+    row->note = sqlite3_column_int64(from, 1);
+    row->time_ms = sqlite3_column_int64(from, 2);
+    row->seq = sq_seq(row->id);
+    row->key = sq_bytes(from, 3);
+    row->head = sq_bytes(from, 4);
+    row->body = sq_bytes(from, 5);
+    if (row->id > after)
+        return status;
     sqlite3_reset(from);
     return sq_damaged(store, err, "messages are out of order");
 }
 
-bool sq_row_keep(struct sq_buffer *rows, sqlite3_stmt *from, size_t *at) {
-    struct eb_text key = sq_bytes(from, 3), head = sq_bytes(from, 4), body = sq_bytes(from, 5);
-    struct lying lying = { .seq = sq_seq(sqlite3_column_int64(from, 0)), .time_ms = sqlite3_column_int64(from, 2),
-                           .key_len = key.len, .head_len = head.len, .body_len = body.len, .has_key = key.data,
-                           .has_body = body.data };
+bool sq_row_keep(struct sq_buffer *rows, const struct sq_row *row, size_t *at) {
+    struct lying lying = { .seq = row->seq, .time_ms = row->time_ms, .key_len = row->key.len, .head_len = row->head.len,
+                           .body_len = row->body.len, .has_key = row->key.data, .has_body = row->body.data };
 
-    if (!sq_buffer_reserve(rows, sizeof lying + key.len + head.len + body.len))
+    if (!sq_buffer_reserve(rows, sizeof lying + row->key.len + row->head.len + row->body.len))
         return false;
     *at = rows->len;
     sq_put_bytes(rows, &lying, sizeof lying);
-    sq_put_bytes(rows, key.data, key.len);
-    sq_put_bytes(rows, head.data, head.len);
-    sq_put_bytes(rows, body.data, body.len);
+    sq_put_bytes(rows, row->key.data, row->key.len);
+    sq_put_bytes(rows, row->head.data, row->head.len);
+    sq_put_bytes(rows, row->body.data, row->body.len);
     return true;
 }
 
-size_t sq_row_size(sqlite3_stmt *row) {
-    return (size_t)sqlite3_column_bytes(row, 3) + (size_t)sqlite3_column_bytes(row, 4)
-           + (size_t)sqlite3_column_bytes(row, 5);
+size_t sq_row_size(const struct sq_row *row) {
+    return row->key.len + row->head.len + row->body.len;
 }
 
 struct sq_row sq_row_at(const struct sq_buffer *rows, size_t at, size_t *next) {
     const char *bytes = (const char *)rows->data + at + sizeof(struct lying);
     struct lying lying;
-    struct sq_row row;
+    struct sq_row row = {0};
 
     memcpy(&lying, rows->data + at, sizeof lying);
     row.seq = lying.seq;

@@ -7,20 +7,22 @@
 #include "store.h"
 #include "text.h"
 
-/* The next row (id, slot, time, key, head, body), which lies behind that id. As sq_row. */
-int32_t sq_row_of_message(struct sq_store *, sqlite3_stmt *, int64_t after, struct eb_error *);
-
-/* One row; the bytes are the buffer's. */
+/* One row; whose the bytes are says who made it. */
 struct sq_row {
-    int64_t seq, time_ms;
+    int64_t id, note, time_ms;          /* id and note: while it is the statement's alone */
+    int64_t seq;
     struct eb_text key, head, body;
 };
 
-/* Appends the statement's row (id, slot, time, key, head, body) and says where it lies. False: no memory. */
-bool sq_row_keep(struct sq_buffer *, sqlite3_stmt *, size_t *at);
+/* The next row of a statement (id, slot, time, key, head, body), each value checked; it stands behind `after`, an id. Its bytes
+ * are the statement's, until that goes on. 1; 0: there is none; or negative, and the statement is reset. */
+int32_t sq_row_of_message(struct sq_store *, sqlite3_stmt *, int64_t after, struct sq_row *, struct eb_error *);
+
+/* Appends a row and says where it lies. False: no memory. */
+bool sq_row_keep(struct sq_buffer *, const struct sq_row *, size_t *at);
 
 /* The bytes it will take, roughly; what a message counts for in the host's bounds. */
-size_t sq_row_size(sqlite3_stmt *);
+size_t sq_row_size(const struct sq_row *);
 
 /* The row that lies there; *next, which may be NULL, is set to where the one behind it lies. */
 struct sq_row sq_row_at(const struct sq_buffer *, size_t at, size_t *next);

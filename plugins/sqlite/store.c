@@ -377,15 +377,13 @@ int32_t sq_number(struct sq_store *store, enum sq_sql name, int64_t *number, str
 }
 
 struct eb_text sq_bytes(sqlite3_stmt *statement, int column) {
-    struct eb_text text = { NULL, 0 };
+    const char *data = sqlite3_column_blob(statement, column);
 
+    if (data)
+        return (struct eb_text){ data, (size_t)sqlite3_column_bytes(statement, column) };
     if (sqlite3_column_type(statement, column) == SQLITE_NULL)
-        return text;
-    text.data = sqlite3_column_blob(statement, column);
-    if (!text.data)
-        return (struct eb_text){ "", 0 };               /* sqlite says NULL for an empty one */
-    text.len = (size_t)sqlite3_column_bytes(statement, column);
-    return text;
+        return (struct eb_text){ NULL, 0 };
+    return (struct eb_text){ "", 0 };                   /* sqlite says NULL for an empty one */
 }
 
 void sq_bind(sqlite3_stmt *statement, int index, struct eb_text bytes) {
