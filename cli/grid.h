@@ -24,7 +24,7 @@ struct cli_cell {
 
 struct cli_grid;
 
-/* A grid that fits the terminal on standard output, or 80 columns where it is none: first with brief cells and titles,
+/* A grid that fits the terminal on standard output, or 80 columns where that is no terminal: first with brief cells and titles,
  * then without columns that may be dropped, then with cells that are cut. wide: everything as it is. The columns are
  * borrowed until the end. Returns NULL when there is no memory. */
 struct cli_grid *cli_grid_new(const struct cli_column *, size_t n, bool wide);

@@ -108,7 +108,7 @@ static int32_t each(void *arg, const struct eb_message *message) {
     return enough(looking);
 }
 
-/* What the broker tells of the newest message of a topic. */
+/* The newest message of a topic, as the broker describes it. */
 struct newest {
     const char *topic;                  /* full */
     bool any;                           /* the topic has, or may have, messages */
@@ -297,7 +297,7 @@ static enum eb_status read_all(struct looking *looking, struct ebi_admin *admin,
         if (looking->look->exit_at_end)
             break;
         if (!looking->moved)
-            cli_print_pause(looking->printer, LOOK_AGAIN_MS);     /* nobody else wakes it, but for a signal */
+            cli_print_pause(looking->printer, LOOK_AGAIN_MS);     /* only a signal wakes it earlier */
         first = false;
     }
     return status;

@@ -70,7 +70,8 @@ static enum eb_status start(const struct exec *exec, struct child *child, struct
     return EB_OK;
 }
 
-/* Passes on what the command has written to its standard error, as far as ours takes it. False: that is all for now. */
+/* Passes on what the command has written to its standard error, as far as ours takes it. Returns false when
+ * there is no more to read at the moment. */
 static bool pass_on(struct exec *exec, struct child *child) {
     struct pollfd own = {.fd = STDERR_FILENO, .events = POLLOUT};
     char text[EBI_FORWARD_ROOM];
