@@ -248,13 +248,15 @@ def a_command_that_ends_with_127_by_itself_has_failed(t):
 
 
 def without_descriptors(t):
-    """A worker at rest that gets none from now on."""
+    """A worker at rest that can open no descriptor from now on; it may still wait for those that it has."""
     send(t, 1)
     t.configure(SECTION + "retry.attempts = 1\n")
     worker = t.start("consume", "w", "--exec", "cat >> got")
-    t.until(lambda: exists(t, "got"), what="the first event")
+    worker.until("processed successfully")
+    t.until(lambda: lag(t) == 0, what="the first event is settled")
     before = resource.prlimit(worker.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    open_ones = {int(name) for name in os.listdir(f"/proc/{worker.pid}/fd")}
+    resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, (min(set(range(len(open_ones) + 1)) - open_ones), before[1]))
     send(t, 3)
     worker.until("no attempt is counted")
     return worker, before
