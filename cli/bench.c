@@ -211,7 +211,7 @@ static enum eb_status consume(struct run *run, struct step *step, struct eb_erro
         .count = run->tally.done,
         .exit_at_end = 1,
     };
-    const struct ebi_worker_wishes wishes = {.printing = {make_counting, run}};
+    const struct ebi_worker_overrides wishes = {.printing = {make_counting, run}};
     struct eb_consumer_counts counts = {.size = sizeof counts};
     struct eb_consumer *worker;
     enum eb_status status = ebi_bus_consumer(run->bus, &options, &wishes, &worker, err);

@@ -79,7 +79,7 @@ static int exit_status(struct eb_consumer *consumer, enum eb_status status, cons
 
 static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consumer_options *options,
                 int64_t concurrency, struct cli_printer *printer) {
-    const struct ebi_worker_wishes wishes = {
+    const struct ebi_worker_overrides wishes = {
         .exec = ask->exec,
         .webhook = ask->webhook,
         .concurrency = concurrency,

@@ -24,7 +24,7 @@ static const struct bit traits[] = {
     {EB_T_FREE_RETURN, "free_return", "An event that is handed back does not count as delivered once more", NULL},
     {EB_T_HISTORY, "history", "A new group, and a look without a group, may start in the past", NULL},
     {EB_T_PATTERN, "pattern", "A topic may be a pattern with *, which takes in topics made later too", NULL},
-    {EB_T_NEIGHBOURS, "neighbours", "Handing back one event may bring acknowledged ones of its batch again", NULL},
+    {EB_T_BATCH_REDELIVERY, "neighbours", "Handing back one event may bring acknowledged ones of its batch again", NULL},
     {EB_T_PROCESSES, "processes", "Several processes may use one broker", NULL},
 };
 

@@ -34,19 +34,19 @@ static bool add_number(struct ebi_bytes *line, const char *name, int64_t number)
 }
 
 /* Partitions are numbers with brokers that have them; a broker that has none has one, 0. */
-static bool add_partition(struct ebi_bytes *line, const char *lane) {
-    if (!lane || !*lane)
+static bool add_partition(struct ebi_bytes *line, const char *partition) {
+    if (!partition || !*partition)
         return ebi_bytes_add_text(line, ",\"partition\":0");
-    if (strspn(lane, "0123456789") == strlen(lane) && strlen(lane) < 16 && (lane[0] != '0' || !lane[1]))
-        return ebi_bytes_add_format(line, ",\"partition\":%s", lane);
-    return add_text(line, "partition", lane);
+    if (strspn(partition, "0123456789") == strlen(partition) && strlen(partition) < 16 && (partition[0] != '0' || !partition[1]))
+        return ebi_bytes_add_format(line, ",\"partition\":%s", partition);
+    return add_text(line, "partition", partition);
 }
 
 static void print_json(struct listing *listing, const char *topic, const struct eb_group_info *info) {
     struct ebi_bytes line = {0};
 
     if (ebi_bytes_add(&line, "{", 1) && add_text(&line, "topic", topic) && add_text(&line, "group", info->group) &&
-        add_partition(&line, info->lane) && add_text(&line, "position", info->position) &&
+        add_partition(&line, info->partition) && add_text(&line, "position", info->position) &&
         add_text(&line, "end", info->end) && add_number(&line, "lag", info->lag) &&
         add_number(&line, "unsettled", info->unsettled) && add_number(&line, "members", info->members) &&
         (!info->state || add_text(&line, "state", info->state)) && ebi_bytes_add(&line, "}", 1))
@@ -77,7 +77,7 @@ static void add_row(struct listing *listing, const char *topic, const struct eb_
 
     cli_grid_row(listing->grid, (struct cli_cell[]){{.text = topic},
                                                     {.text = or_dash(info->group)},
-                                                    {.text = or_dash(info->lane)},
+                                                    {.text = or_dash(info->partition)},
                                                     {.text = or_dash(info->position)},
                                                     {.text = or_dash(info->end)},
                                                     {.text = cli_number(info->lag, lag)},

@@ -52,7 +52,7 @@ static enum eb_status print(struct looking *looking, const struct eb_message *th
     enum eb_status status = ebi_writers_take(looking->writers, message.schema, &message.schema, &copied, err);
     if (status != EB_OK)
         return status;
-    struct ebi_taken *taken = ebi_taken_new(&message, NULL, message.schema, NULL);    /* for texts that end in NUL */
+    struct ebi_inflight *taken = ebi_inflight_new(&message, NULL, message.schema, NULL);    /* for texts that end in NUL */
     if (!taken)
         return ebi_error_memory(err);
     if (ebi_decode_message(looking->bus->signals, looking->decoder, &taken->message, &event, &run) == EBI_SUCCEEDED) {
@@ -64,7 +64,7 @@ static enum eb_status print(struct looking *looking, const struct eb_message *th
         status = EB_PERMANENT;
     }
     eb_event_free(event);
-    ebi_taken_free(taken);
+    ebi_inflight_free(taken);
     return status;
 }
 

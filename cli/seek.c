@@ -16,23 +16,23 @@ struct ask {
 static int32_t tell_move(void *arg, const struct eb_seek_info *theirs) {
     const struct ask *ask = arg;
     struct eb_seek_info info = {0};
-    char lane[48] = "";
+    char partition[48] = "";
 
     ebi_sized_copy(&info, sizeof info, theirs);
-    if (info.lane && *info.lane)
-        snprintf(lane, sizeof lane, ", partition %.30s", info.lane);
+    if (info.partition && *info.partition)
+        snprintf(partition, sizeof partition, ", partition %.30s", info.partition);
     if (info.before)
-        cli_outf("topic %s, group %s%s: %s from %s to %s\n", ask->topic, ask->group, lane,
+        cli_outf("topic %s, group %s%s: %s from %s to %s\n", ask->topic, ask->group, partition,
                  ask->dry_run ? "would be moved" : "moved", info.before, info.after ? info.after : "?");
     else
-        cli_outf("topic %s, group %s%s: %s at %s\n", ask->topic, ask->group, lane, ask->dry_run ? "would be made" : "made",
+        cli_outf("topic %s, group %s%s: %s at %s\n", ask->topic, ask->group, partition, ask->dry_run ? "would be made" : "made",
                  info.after ? info.after : "?");
     return !cli_out_event();
 }
 
 /* What is not there, and a position behind the end, are answers of their own: the call was wrong, not the broker. */
 static int seek(struct ebi_admin *admin, const struct ask *ask, const char *topic, const struct eb_point *to) {
-    uint32_t flags = (ask->create ? EB_MAKE : 0) | (ask->dry_run ? EB_DRY_RUN : 0);
+    uint32_t flags = (ask->create ? EB_CREATE : 0) | (ask->dry_run ? EB_DRY_RUN : 0);
     struct eb_error err = {0};
     enum eb_status status = ebi_admin_seek(admin, topic, ask->group, to, flags, tell_move, (void *)ask, &err);
 

@@ -45,7 +45,7 @@ static void print_json(struct listing *listing, const char *topic, const struct 
     struct ebi_bytes line = {0};
 
     if (ebi_bytes_add_text(&line, "{\"topic\":") && ebi_bytes_add_json_string(&line, topic, strlen(topic)) &&
-        add_number(&line, "partitions", info->lanes) && add_number(&line, "events", info->messages) &&
+        add_number(&line, "partitions", info->partitions) && add_number(&line, "events", info->messages) &&
         add_number(&line, "bytes", info->bytes) && add_time(&line, "oldest", info->oldest_ms) &&
         add_time(&line, "newest", info->newest_ms) && ebi_bytes_add(&line, "}", 1))
         cli_out_line(line.data, line.len);
@@ -63,7 +63,7 @@ static const struct cli_column columns[] = {
 };
 
 static void add_row(struct listing *listing, const char *topic, const struct eb_topic_info *info) {
-    char oldest[EBI_ISO_ROOM] = "-", newest[EBI_ISO_ROOM] = "-", lanes[24], events[24], old[24], new[24];
+    char oldest[EBI_ISO_ROOM] = "-", newest[EBI_ISO_ROOM] = "-", partitions[24], events[24], old[24], new[24];
     int64_t now = ebi_now_us() / 1000;
 
     if (info->oldest_ms >= 0)
@@ -71,7 +71,7 @@ static void add_row(struct listing *listing, const char *topic, const struct eb_
     if (info->newest_ms >= 0)
         ebi_iso_print_micros(info->newest_ms * 1000, newest);
     cli_grid_row(listing->grid, (struct cli_cell[]){{.text = topic},
-                                                    {.text = cli_number(info->lanes, lanes)},
+                                                    {.text = cli_number(info->partitions, partitions)},
                                                     {.text = cli_number(info->messages, events)},
                                                     {.text = oldest, .brief = cli_ago(info->oldest_ms, now, old)},
                                                     {.text = newest, .brief = cli_ago(info->newest_ms, now, new)}});

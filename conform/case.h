@@ -223,7 +223,7 @@ void ebc_wait_answers(struct ebc_consumer *);
 void ebc_wake_consumer(struct ebc_consumer *);      /* any thread */
 /* From here on each answer of EB_OK to an EB_ACK is told, from inside the plugin's call, once it is noted. */
 void ebc_watch_answers(struct ebc_consumer *, void (*watch)(struct ebc *, const struct ebc_event *));
-void ebc_pause(struct ebc_consumer *, uint32_t lane, int32_t on);
+void ebc_pause(struct ebc_consumer *, uint32_t partition, int32_t on);
 /* What has no verdict yet is returned first. */
 void ebc_close_consumer(struct ebc_consumer *);
 /* From here on, what the group acknowledged may come again: it was moved. */

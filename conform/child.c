@@ -108,7 +108,7 @@ const char *ebc_group(struct ebc *t, const char *topic, const char *suffix) {
 /* ---- what a case needs ---- */
 
 static const char *const trait_names[] = { "EB_T_ORDER", "EB_T_POWER", "EB_T_DELAY", "EB_T_DELAY_ORDER",
-                                           "EB_T_FREE_RETURN", "EB_T_HISTORY", "EB_T_PATTERN", "EB_T_NEIGHBOURS",
+                                           "EB_T_FREE_RETURN", "EB_T_HISTORY", "EB_T_PATTERN", "EB_T_BATCH_REDELIVERY",
                                            "EB_T_PROCESSES" };
 
 static void skip_without(struct ebc *t, const char *role, uint32_t needed, uint32_t claimed) {

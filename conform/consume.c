@@ -111,7 +111,7 @@ struct ebc_got *ebc_browsed(struct ebc *t, const struct eb_message *from) {
 }
 
 static bool done_before(const struct ebc_consumer *c, const struct ebc_event *event) {
-    return (event->done & c->group_bit) && !(c->ops->traits & EB_T_NEIGHBOURS);
+    return (event->done & c->group_bit) && !(c->ops->traits & EB_T_BATCH_REDELIVERY);
 }
 
 static int32_t take(struct ebc_consumer *c, const struct eb_message *message) {
@@ -512,9 +512,9 @@ void ebc_settle_mixed(struct ebc_consumer *c, struct ebc_got **got, const struct
         return;
     pthread_mutex_lock(&t->lock);
     for (size_t i = 0; i < n; i++) {
-        verdicts[i] = (struct eb_verdict){ got[i]->message->token, kinds[i].delay_ms, kinds[i].what };
-        if (kinds[i].what != EB_EXTEND)
-            got[i]->verdict = kinds[i].what;
+        verdicts[i] = (struct eb_verdict){ got[i]->message->token, kinds[i].delay_ms, kinds[i].kind };
+        if (kinds[i].kind != EB_EXTEND)
+            got[i]->verdict = kinds[i].kind;
     }
     pthread_mutex_unlock(&t->lock);
     ebc_begin(t, 0, "settle of %zu verdicts of %s", n, c->in.name);
@@ -528,12 +528,12 @@ void ebc_settle_all(struct ebc_consumer *c, struct ebc_got **got, size_t n, enum
     struct eb_verdict *kinds = ebc_alloc(c->in.t, (n + 1) * sizeof *kinds);
 
     for (size_t i = 0; i < n; i++)
-        kinds[i].what = kind;
+        kinds[i].kind = kind;
     ebc_settle_mixed(c, got, kinds, n);
 }
 
 void ebc_settle(struct ebc_got *got, enum eb_verdict_kind kind, uint32_t delay_ms) {
-    struct eb_verdict verdict = { .what = kind, .delay_ms = delay_ms };
+    struct eb_verdict verdict = { .kind = kind, .delay_ms = delay_ms };
 
     ebc_settle_mixed(got->by, &got, &verdict, 1);
 }
@@ -559,9 +559,9 @@ void ebc_wake_consumer(struct ebc_consumer *c) {
     c->ops->wake(c->in.self);
 }
 
-void ebc_pause(struct ebc_consumer *c, uint32_t lane, int32_t on) {
-    ebc_begin(c->in.t, 0, "pause(lane %u, %d) of %s", lane, on, c->in.name);
-    c->ops->pause(c->in.self, lane, on);
+void ebc_pause(struct ebc_consumer *c, uint32_t partition, int32_t on) {
+    ebc_begin(c->in.t, 0, "pause(partition %u, %d) of %s", partition, on, c->in.name);
+    c->ops->pause(c->in.self, partition, on);
     ebc_end(c->in.t);
 }
 

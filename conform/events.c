@@ -219,7 +219,7 @@ const struct eb_message *ebc_copy_message(struct ebc *t, const struct eb_message
     to->key = copied_text(t, to->key);
     to->key_avro = copied_text(t, to->key_avro);
     to->payload = copied_text(t, to->payload);
-    to->flaw = copied_text(t, to->flaw);
+    to->decode_error = copied_text(t, to->decode_error);
     to->key_schema = copied_schema(t, to->key_schema);
     to->schema = copied_schema(t, to->schema);
     to->attrs = copied_headers(t, to->attrs, to->n_attrs);
@@ -272,9 +272,9 @@ static void same_schema(struct ebc *t, const struct ebc_got *got) {
 void ebc_same_values(struct ebc *t, const struct ebc_got *got) {
     const struct eb_message *sent = &got->event->message, *came = got->message;
 
-    if (came->flaw.data)
-        ebc_break(t, EBC_VALUES, "expected event %zu to be readable; came the flaw %s", got->event->number,
-                  shown(t, came->flaw));
+    if (came->decode_error.data)
+        ebc_break(t, EBC_VALUES, "expected event %zu to be readable; came the decode_error %s", got->event->number,
+                  shown(t, came->decode_error));
     expect_text(t, EBC_VALUES, got->event, "payload", sent->payload, came->payload);
     if (!may_lack_key(t, got))
         expect_text(t, EBC_VALUES, got->event, "key", sent->key, came->key);

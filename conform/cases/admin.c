@@ -148,7 +148,7 @@ static int32_t add_row(void *arg, const struct eb_group_info *info) {
     return 0;
 }
 
-/* All rows of one group, one a lane, in one. */
+/* All rows of one group, one a partition, in one. */
 static struct group_sum sum_of(struct ebc *t, const char *topic, const char *group) {
     struct group_sum sum = { .topic = topic, .group = group };
     void *self = ebc_admin_self(t);
@@ -292,7 +292,7 @@ static void browse_leaves_no_trace(struct ebc *t) {
 
 /* ---- seek and trim ---- */
 
-/* How a group was moved, in all lanes. */
+/* How a group was moved, in all partitions. */
 struct moves {
     unsigned n;
     bool before, nameless;              /* it was there; a place was left out */
@@ -303,7 +303,7 @@ static int32_t count_move(void *arg, const struct eb_seek_info *info) {
 
     moves->n++;
     moves->before = moves->before || info->before;
-    moves->nameless = moves->nameless || !info->lane || !info->after;
+    moves->nameless = moves->nameless || !info->partition || !info->after;
     return 0;
 }
 
@@ -325,8 +325,8 @@ static void seek(struct ebc *t, const char *topic, const char *group, struct eb_
     struct moves moves;
 
     ebc_admin_worked(t, "seek", try_seek(t, topic, group, to, flags, &moves, &err), &err);
-    if (moves.n == 0 || moves.nameless || moves.before == ((flags & EB_MAKE) != 0))
-        ebc_break(t, EBC_SEEK, "expected each lane of group %s told, with where it goes on and, unless it was made, where it "
+    if (moves.n == 0 || moves.nameless || moves.before == ((flags & EB_CREATE) != 0))
+        ebc_break(t, EBC_SEEK, "expected each partition of group %s told, with where it goes on and, unless it was made, where it "
                   "was; came %u", group, moves.n);
     if (!(flags & EB_DRY_RUN))
         ebc_forget_done(t, group);
@@ -375,10 +375,10 @@ static void seek_moves_a_group(struct ebc *t) {
     seek(t, topic, group, sixth, 0);
     expect_rest(t, EBC_SEEK, topic, group, stored, 5, 10);
     expect_refusal(t, topic, fresh, sixth, EB_GONE);
-    seek(t, topic, fresh, sixth, EB_MAKE | EB_DRY_RUN);
+    seek(t, topic, fresh, sixth, EB_CREATE | EB_DRY_RUN);
     expect_refusal(t, topic, fresh, sixth, EB_GONE);
     expect_refusal(t, ebc_topic_name(t, "none"), group, earliest, EB_GONE);
-    seek(t, topic, fresh, sixth, EB_MAKE);
+    seek(t, topic, fresh, sixth, EB_CREATE);
     expect_rest(t, EBC_SEEK, topic, fresh, stored, 5, 10);
     seek(t, topic, group, earliest, 0);
     c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });

@@ -103,7 +103,7 @@ static struct fate *fate_of(struct fates *fates, const struct ebc_event *event) 
 static void check_turn(struct fates *fates, const struct ebc_event *event) {
     uint32_t traits = fates->t->plugin.consumer->traits;
 
-    if (fate_of(fates, event)->answered && !(traits & EB_T_NEIGHBOURS))
+    if (fate_of(fates, event)->answered && !(traits & EB_T_BATCH_REDELIVERY))
         ebc_break(fates->t, EBC_ACK_FOREVER, "expected event %zu, which a killed member acknowledged and was answered "
                   "EB_OK, never again; came it", event->number);
     for (size_t i = 0; i < EVENTS && fates->stored[i]->event != event && traits & EB_T_ORDER; i++) {

@@ -80,7 +80,7 @@ static void arrive(struct group *g, struct ebc_got *got) {
  * it. */
 static void settle_first(struct group *g, struct track *first, bool retry) {
     struct ebc_got *got[EVENTS];
-    struct eb_verdict kinds[EVENTS] = { { .what = retry ? EB_RETRY : EB_ACK, .delay_ms = retry ? 15 : 0 } };
+    struct eb_verdict kinds[EVENTS] = { { .kind = retry ? EB_RETRY : EB_ACK, .delay_ms = retry ? 15 : 0 } };
     struct ebc_consumer *member = first->got->by;
     size_t n = 0;
 
@@ -89,7 +89,7 @@ static void settle_first(struct group *g, struct track *first, bool retry) {
     g->done += !retry;
     for (struct track *track = first + 1; retry && track < g->tracks + EVENTS; track++)
         if (track->state == IN_HAND && track->got->by == member && same_key(track, first)) {
-            kinds[n].what = EB_RETURN;
+            kinds[n].kind = EB_RETURN;
             got[n++] = track->got;
             track->state = RETURNED;
         }

@@ -369,19 +369,19 @@ static void a_pattern_takes_in_topics_made_later(struct ebc *t) {
 static void a_paused_lane_hands_nothing_over(struct ebc *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_consumer *c;
-    uint32_t lane;
+    uint32_t partition;
 
     if (!t->plugin.consumer->pause)
         ebc_skip(t, "the plugin has no pause");
     ebc_send_through_new(t, ebc_make(t, topic, 1, 1));
     c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
-    lane = ebc_take_and_ack(c, 1)[0]->message->lane;
-    ebc_pause(c, lane, 1);
+    partition = ebc_take_and_ack(c, 1)[0]->message->partition;
+    ebc_pause(c, partition, 1);
     ebc_send_through_new(t, ebc_make(t, topic, 10, 1));
     if (ebc_quiet(c) > 0)
-        ebc_break(t, EBC_PAUSE, "expected nothing of lane %u while it is paused; came %zu messages", lane,
+        ebc_break(t, EBC_PAUSE, "expected nothing of partition %u while it is paused; came %zu messages", partition,
                   ebc_count(c) - 1);
-    ebc_pause(c, lane, 0);
+    ebc_pause(c, partition, 0);
     ebc_take_and_ack(c, 10);
 }
 
@@ -469,7 +469,7 @@ const struct ebc_case ebc_receiving[] = {
       .run = a_topic_made_later_is_waited_for },
     { .group = "receiving", .name = "a-pattern-takes-in-topics-made-later", .roles = BOTH,
       .consumer = EB_T_HISTORY | EB_T_PATTERN, .run = a_pattern_takes_in_topics_made_later },
-    { .group = "receiving", .name = "a-paused-lane-hands-nothing-over", .roles = BOTH,
+    { .group = "receiving", .name = "a-paused-partition-hands-nothing-over", .roles = BOTH,
       .run = a_paused_lane_hands_nothing_over },
     { .group = "receiving", .name = "the-end-comes-when-all-is-settled", .roles = BOTH,
       .run = the_end_comes_when_all_is_settled },

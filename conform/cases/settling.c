@@ -264,8 +264,8 @@ static void a_retry_holds_back_its_key(struct ebc *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_producer *p = ebc_producer(t);
     struct ebc_event *held[4], *other;
-    struct eb_verdict kinds[4] = { { .what = EB_RETRY, .delay_ms = (uint32_t)t->quiet_ms + 200 }, { .what = EB_RETURN },
-                                   { .what = EB_RETURN }, { .what = EB_RETURN } };
+    struct eb_verdict kinds[4] = { { .kind = EB_RETRY, .delay_ms = (uint32_t)t->quiet_ms + 200 }, { .kind = EB_RETURN },
+                                   { .kind = EB_RETURN }, { .kind = EB_RETURN } };
     struct ebc_consumer *c;
     struct ebc_got **got;
     size_t n;

@@ -227,10 +227,10 @@ static enum eb_status consumer_broker(struct eb_bus *bus, const struct eb_consum
 }
 
 enum eb_status ebi_bus_consumer(struct eb_bus *bus, const struct eb_consumer_options *given,
-                                const struct ebi_worker_wishes *wishes, struct eb_consumer **out,
+                                const struct ebi_worker_overrides *wishes, struct eb_consumer **out,
                                 struct eb_error *err) {
     struct eb_consumer_options options = {0};
-    struct ebi_worker_parts parts = {
+    struct ebi_worker_deps parts = {
         .config = bus->config,
         .bus = &bus->settings,
         .service = bus->service,
@@ -267,7 +267,7 @@ static enum eb_status check(const struct eb_bus *bus, struct eb_error *err) {
 
 enum eb_status eb_consumer_open(struct eb_consumer **consumer, struct eb_bus *bus,
                                 const struct eb_consumer_options *options, struct eb_error *err) {
-    static const struct ebi_worker_wishes none;
+    static const struct ebi_worker_overrides none;
 
     if (ebi_is_null(consumer, "the place for the consumer", err))
         return EB_PERMANENT;

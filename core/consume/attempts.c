@@ -91,9 +91,9 @@ static uint32_t one_more(uint32_t n) {
     return n < UINT32_MAX ? n + 1 : n;
 }
 
-static bool keep(struct ebi_attempts *attempts, const struct ebi_taken *taken, enum kept why, int64_t not_before_ms,
+static bool keep(struct ebi_attempts *attempts, const struct ebi_inflight *inflight, enum kept why, int64_t not_before_ms,
                  bool may_replace) {
-    const struct eb_message *message = &taken->message;
+    const struct eb_message *message = &inflight->message;
     struct name name;
 
     if (!name_of(message, &name))
@@ -106,11 +106,11 @@ static bool keep(struct ebi_attempts *attempts, const struct ebi_taken *taken, e
     }
     if (!attempt && !(attempt = add_attempt(attempts, &name)))
         return false;
-    attempt->failures = taken->failures;
+    attempt->failures = inflight->failures;
     attempt->least = why == FOR_RETRY ? one_more(message->failures) : message->failures;
     attempt->expected = why == FOR_RETURN ? message->failures : one_more(message->failures);
     attempt->deliveries = message->deliveries;
-    attempt->first_failed_us = taken->first_failed_us;
+    attempt->first_failed_us = inflight->first_failed_us;
     attempt->not_before_ms = not_before_ms;
     attempt->position_len = message->position.len;
     if (message->position.len)
@@ -118,22 +118,22 @@ static bool keep(struct ebi_attempts *attempts, const struct ebi_taken *taken, e
     return true;
 }
 
-void ebi_attempts_keep(struct ebi_attempts *attempts, const struct ebi_taken *taken) {
-    if (taken->failures > 0)
-        keep(attempts, taken, FOR_RETURN, INT64_MAX, true);
+void ebi_attempts_keep(struct ebi_attempts *attempts, const struct ebi_inflight *inflight) {
+    if (inflight->failures > 0)
+        keep(attempts, inflight, FOR_RETURN, INT64_MAX, true);
 }
 
-void ebi_attempts_doubt(struct ebi_attempts *attempts, const struct ebi_taken *taken) {
-    if (taken->failures > 0)
-        keep(attempts, taken, IN_DOUBT, INT64_MAX, true);
+void ebi_attempts_doubt(struct ebi_attempts *attempts, const struct ebi_inflight *inflight) {
+    if (inflight->failures > 0)
+        keep(attempts, inflight, IN_DOUBT, INT64_MAX, true);
 }
 
-bool ebi_attempts_keep_retry(struct ebi_attempts *attempts, const struct ebi_taken *taken, int64_t delay_ms) {
+bool ebi_attempts_keep_retry(struct ebi_attempts *attempts, const struct ebi_inflight *inflight, int64_t delay_ms) {
     if (attempts->broker == EBI_MISCOUNTS)
         return false;
     bool trusted = attempts->broker == EBI_COUNTS;
     /* Half of it, since the broker's clock is another one. */
-    return keep(attempts, taken, FOR_RETRY, ebi_ticks_ms() + delay_ms / 2, trusted) || trusted;
+    return keep(attempts, inflight, FOR_RETRY, ebi_ticks_ms() + delay_ms / 2, trusted) || trusted;
 }
 
 static bool same_position(const struct ebi_attempt *attempt, const struct eb_message *message) {
@@ -155,8 +155,8 @@ static bool is_repeat(const struct ebi_attempts *attempts, const struct ebi_atte
     return attempts->broker == EBI_COUNTS || ebi_ticks_ms() < attempt->not_before_ms;
 }
 
-void ebi_attempts_recall(struct ebi_attempts *attempts, struct ebi_taken *taken) {
-    const struct eb_message *message = &taken->message;
+void ebi_attempts_recall(struct ebi_attempts *attempts, struct ebi_inflight *inflight) {
+    const struct eb_message *message = &inflight->message;
     struct name name;
 
     struct ebi_attempt *attempt = attempts->kept && name_of(message, &name) ? find(attempts, &name) : NULL;
@@ -167,8 +167,8 @@ void ebi_attempts_recall(struct ebi_attempts *attempts, struct ebi_taken *taken)
         return;
     bool wrong = is_wrong(attempt, message);
     uint32_t others = wrong || message->failures < attempt->expected ? 0 : message->failures - attempt->expected;
-    taken->failures = attempt->failures < UINT32_MAX - others ? attempt->failures + others : UINT32_MAX;
-    taken->first_failed_us = attempt->first_failed_us;
+    inflight->failures = attempt->failures < UINT32_MAX - others ? attempt->failures + others : UINT32_MAX;
+    inflight->first_failed_us = attempt->first_failed_us;
     if (same && wrong) {
         attempts->broker = EBI_MISCOUNTS;
         attempts->theirs = message->failures;

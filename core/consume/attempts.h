@@ -11,7 +11,7 @@
 #include <eventbus/plugin.h>
 #include "base/hash.h"
 
-struct ebi_taken;
+struct ebi_inflight;
 struct ebi_attempt;
 
 enum ebi_counting { EBI_COUNTING_UNKNOWN, EBI_COUNTS, EBI_MISCOUNTS };
@@ -27,16 +27,16 @@ struct ebi_attempts {
 void ebi_attempts_free(struct ebi_attempts *);
 
 /* Keeps the count of an event that is handed back. Without memory, or a name to know it by, it is not kept. */
-void ebi_attempts_keep(struct ebi_attempts *, const struct ebi_taken *);
+void ebi_attempts_keep(struct ebi_attempts *, const struct ebi_inflight *);
 
 /* The same for one whose verdict may not have reached the broker. */
-void ebi_attempts_doubt(struct ebi_attempts *, const struct ebi_taken *);
+void ebi_attempts_doubt(struct ebi_attempts *, const struct ebi_inflight *);
 
 /* The same for one that the broker is to hold for delay_ms, for a retry. False: it may not be given to the broker for that,
  * since its count could get lost. */
-bool ebi_attempts_keep_retry(struct ebi_attempts *, const struct ebi_taken *, int64_t delay_ms);
+bool ebi_attempts_keep_retry(struct ebi_attempts *, const struct ebi_inflight *, int64_t delay_ms);
 
 /* A message has come in: corrects its count and the time of its first failure by what was kept of it. */
-void ebi_attempts_recall(struct ebi_attempts *, struct ebi_taken *);
+void ebi_attempts_recall(struct ebi_attempts *, struct ebi_inflight *);
 
 #endif

@@ -14,56 +14,56 @@ enum { ALONE_ABOVE = 3 };               /* deliveries beyond the failures, until
 /* Blocks up to that size are made of that size; so many are kept to be used again: 1.5 MiB. */
 enum { USUAL_SIZE = 1536, MOST_SPARES = 1024 };
 
-struct ebi_taken *ebi_taken_new(const struct eb_message *message, const struct eb_schema *key_schema,
-                                const struct eb_schema *schema, struct ebi_taken *spare) {
-    size_t room = ebi_message_room(message), head = (sizeof(struct ebi_taken) + 15) & ~(size_t)15;
-    struct ebi_taken *taken = spare;
+struct ebi_inflight *ebi_inflight_new(const struct eb_message *message, const struct eb_schema *key_schema,
+                                const struct eb_schema *schema, struct ebi_inflight *spare) {
+    size_t room = ebi_message_room(message), head = (sizeof(struct ebi_inflight) + 15) & ~(size_t)15;
+    struct ebi_inflight *inflight = spare;
 
     if (!room || head + room > USUAL_SIZE) {
         free(spare);
-        taken = room ? malloc(head + room) : NULL;
+        inflight = room ? malloc(head + room) : NULL;
     } else if (!spare) {
-        taken = malloc(USUAL_SIZE);
+        inflight = malloc(USUAL_SIZE);
     }
-    if (!taken)
+    if (!inflight)
         return NULL;
-    ebi_message_copy(&taken->message, message, (char *)taken + head);
-    taken->message.key_schema = key_schema;
-    taken->message.schema = schema;
-    memset(&taken->lane, 0, offsetof(struct ebi_taken, receiver) - offsetof(struct ebi_taken, lane));
-    taken->receiver[0] = '\0';
-    taken->bytes = head + room;
-    taken->failures = taken->message.failures;
-    return taken;
+    ebi_message_copy(&inflight->message, message, (char *)inflight + head);
+    inflight->message.key_schema = key_schema;
+    inflight->message.schema = schema;
+    memset(&inflight->queue, 0, offsetof(struct ebi_inflight, receiver) - offsetof(struct ebi_inflight, queue));
+    inflight->receiver[0] = '\0';
+    inflight->bytes = head + room;
+    inflight->failures = inflight->message.failures;
+    return inflight;
 }
 
-static void empty(struct ebi_taken *taken) {
-    eb_event_free(taken->event);
-    free(taken->why);
-    free(taken->detail);
+static void empty(struct ebi_inflight *inflight) {
+    eb_event_free(inflight->event);
+    free(inflight->why);
+    free(inflight->detail);
 }
 
-void ebi_taken_free(struct ebi_taken *taken) {
-    if (!taken)
+void ebi_inflight_free(struct ebi_inflight *inflight) {
+    if (!inflight)
         return;
-    empty(taken);
-    free(taken);
+    empty(inflight);
+    free(inflight);
 }
 
-/* As ebi_taken_free, or it is kept as a block to be used again. */
-static void drop(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
-    if (taken->bytes > USUAL_SIZE || dispatch->n_spares == MOST_SPARES) {
-        ebi_taken_free(taken);
+/* As ebi_inflight_free, or it is kept as a block to be used again. */
+static void drop(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
+    if (inflight->bytes > USUAL_SIZE || dispatch->n_spares == MOST_SPARES) {
+        ebi_inflight_free(inflight);
         return;
     }
-    empty(taken);
-    taken->next = dispatch->spares;
-    dispatch->spares = taken;
+    empty(inflight);
+    inflight->next = dispatch->spares;
+    dispatch->spares = inflight;
     dispatch->n_spares++;
 }
 
-struct ebi_taken *ebi_dispatch_spare(struct ebi_dispatch *dispatch) {
-    struct ebi_taken *spare = dispatch->spares;
+struct ebi_inflight *ebi_dispatch_spare(struct ebi_dispatch *dispatch) {
+    struct ebi_inflight *spare = dispatch->spares;
 
     if (spare) {
         dispatch->spares = spare->next;
@@ -72,126 +72,126 @@ struct ebi_taken *ebi_dispatch_spare(struct ebi_dispatch *dispatch) {
     return spare;
 }
 
-/* ---- Lists of lanes ---- */
+/* ---- Lists of queues ---- */
 
-static void enlist(struct ebi_lane_list *list, struct ebi_lane *lane) {
-    lane->prev = list->last;
-    lane->next = NULL;
+static void enlist(struct ebi_key_queue_list *list, struct ebi_key_queue *queue) {
+    queue->prev = list->last;
+    queue->next = NULL;
     if (list->last)
-        list->last->next = lane;
+        list->last->next = queue;
     else
-        list->first = lane;
-    list->last = lane;
+        list->first = queue;
+    list->last = queue;
 }
 
-static void delist(struct ebi_lane_list *list, struct ebi_lane *lane) {
-    if (lane->prev)
-        lane->prev->next = lane->next;
+static void delist(struct ebi_key_queue_list *list, struct ebi_key_queue *queue) {
+    if (queue->prev)
+        queue->prev->next = queue->next;
     else
-        list->first = lane->next;
-    if (lane->next)
-        lane->next->prev = lane->prev;
+        list->first = queue->next;
+    if (queue->next)
+        queue->next->prev = queue->prev;
     else
-        list->last = lane->prev;
-    lane->prev = lane->next = NULL;
+        list->last = queue->prev;
+    queue->prev = queue->next = NULL;
 }
 
-static struct ebi_lane_list *list_of(struct ebi_dispatch *dispatch, const struct ebi_lane *lane) {
-    switch (lane->state) {
-    case EBI_LANE_READY:
+static struct ebi_key_queue_list *list_of(struct ebi_dispatch *dispatch, const struct ebi_key_queue *queue) {
+    switch (queue->state) {
+    case EBI_QUEUE_READY:
         return &dispatch->ready;
-    case EBI_LANE_ALONE:
+    case EBI_QUEUE_ALONE:
         return &dispatch->alone;
-    case EBI_LANE_RETURNING:
+    case EBI_QUEUE_RETURNING:
         return &dispatch->returning;
-    case EBI_LANE_SLEEPING:
-    case EBI_LANE_AT_WORK:
+    case EBI_QUEUE_SLEEPING:
+    case EBI_QUEUE_AT_WORK:
         break;
     }
     return NULL;
 }
 
-static void take_out(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
-    struct ebi_lane_list *list = list_of(dispatch, lane);
+static void take_out(struct ebi_dispatch *dispatch, struct ebi_key_queue *queue) {
+    struct ebi_key_queue_list *list = list_of(dispatch, queue);
 
     if (list)
-        delist(list, lane);
-    ebi_timers_remove(&dispatch->sleeping, &lane->due);
+        delist(list, queue);
+    ebi_timers_remove(&dispatch->sleeping, &queue->due);
 }
 
-static void move(struct ebi_dispatch *dispatch, struct ebi_lane *lane, enum ebi_lane_state state) {
-    take_out(dispatch, lane);
-    lane->state = state;
-    struct ebi_lane_list *list = list_of(dispatch, lane);
+static void move(struct ebi_dispatch *dispatch, struct ebi_key_queue *queue, enum ebi_key_queue_state state) {
+    take_out(dispatch, queue);
+    queue->state = state;
+    struct ebi_key_queue_list *list = list_of(dispatch, queue);
     if (list)
-        enlist(list, lane);
+        enlist(list, queue);
 }
 
 /* Its first message may come to work when it is its turn. */
-static void make_ready(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
-    lane->turn = ++dispatch->turns;
-    move(dispatch, lane, lane->head->alone ? EBI_LANE_ALONE : EBI_LANE_READY);
+static void make_ready(struct ebi_dispatch *dispatch, struct ebi_key_queue *queue) {
+    queue->turn = ++dispatch->turns;
+    move(dispatch, queue, queue->head->alone ? EBI_QUEUE_ALONE : EBI_QUEUE_READY);
 }
 
 /* Keys up to that length get a block of that size; so many are kept: 240 KiB. */
-enum { USUAL_KEY = 96, MOST_SPARE_LANES = 1024 };
+enum { USUAL_KEY = 96, MAX_SPARE_QUEUES = 1024 };
 
-static struct ebi_lane *new_lane(struct ebi_dispatch *dispatch, size_t key_len) {
-    struct ebi_lane *lane = key_len <= USUAL_KEY ? dispatch->spare_lanes : NULL;
+static struct ebi_key_queue *new_queue(struct ebi_dispatch *dispatch, size_t key_len) {
+    struct ebi_key_queue *queue = key_len <= USUAL_KEY ? dispatch->spare_queues : NULL;
 
-    if (lane) {
-        dispatch->spare_lanes = lane->next;
-        dispatch->n_spare_lanes--;
+    if (queue) {
+        dispatch->spare_queues = queue->next;
+        dispatch->n_spare_queues--;
     } else {
-        lane = malloc(sizeof *lane + (key_len < USUAL_KEY ? USUAL_KEY : key_len));
+        queue = malloc(sizeof *queue + (key_len < USUAL_KEY ? USUAL_KEY : key_len));
     }
-    if (lane) {
-        memset(lane, 0, offsetof(struct ebi_lane, hh));
-        lane->key_len = key_len;
+    if (queue) {
+        memset(queue, 0, offsetof(struct ebi_key_queue, hh));
+        queue->key_len = key_len;
     }
-    return lane;
+    return queue;
 }
 
-static void drop_lane(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
-    if (lane->key_len > USUAL_KEY || dispatch->n_spare_lanes == MOST_SPARE_LANES) {
-        free(lane);
+static void drop_queue(struct ebi_dispatch *dispatch, struct ebi_key_queue *queue) {
+    if (queue->key_len > USUAL_KEY || dispatch->n_spare_queues == MAX_SPARE_QUEUES) {
+        free(queue);
         return;
     }
-    lane->next = dispatch->spare_lanes;
-    dispatch->spare_lanes = lane;
-    dispatch->n_spare_lanes++;
+    queue->next = dispatch->spare_queues;
+    dispatch->spare_queues = queue;
+    dispatch->n_spare_queues++;
 }
 
-static void remove_lane(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
-    take_out(dispatch, lane);
-    HASH_DEL(dispatch->lanes, lane);
-    drop_lane(dispatch, lane);
+static void remove_queue(struct ebi_dispatch *dispatch, struct ebi_key_queue *queue) {
+    take_out(dispatch, queue);
+    HASH_DEL(dispatch->queues, queue);
+    drop_queue(dispatch, queue);
 }
 
-static struct ebi_lane *lane_of(struct ebi_dispatch *dispatch, const char *key, size_t len) {
-    struct ebi_lane *lane = NULL;
+static struct ebi_key_queue *queue_of(struct ebi_dispatch *dispatch, const char *key, size_t len) {
+    struct ebi_key_queue *queue = NULL;
     char own[24];
 
-    if (!key) {                         /* no key begins with two NULs: see ebi_consumer's lane_key */
+    if (!key) {                         /* no key begins with two NULs: see ebi_consumer's queue_key */
         len = (size_t)snprintf(own + 2, sizeof own - 2, "%llx", (unsigned long long)++dispatch->nameless) + 2;
         own[0] = own[1] = '\0';
         key = own;
     } else {
-        HASH_FIND(hh, dispatch->lanes, key, len, lane);
+        HASH_FIND(hh, dispatch->queues, key, len, queue);
     }
-    if (lane)
-        return lane;
-    lane = new_lane(dispatch, len);
-    if (!lane)
+    if (queue)
+        return queue;
+    queue = new_queue(dispatch, len);
+    if (!queue)
         return NULL;
-    memcpy(lane->key, key, len);
-    HASH_ADD(hh, dispatch->lanes, key, len, lane);
-    if (!EBI_HASHED(lane)) {
-        drop_lane(dispatch, lane);
+    memcpy(queue->key, key, len);
+    HASH_ADD(hh, dispatch->queues, key, len, queue);
+    if (!EBI_HASHED(queue)) {
+        drop_queue(dispatch, queue);
         return NULL;
     }
-    lane->state = EBI_LANE_AT_WORK;     /* until its first message is in it */
-    return lane;
+    queue->state = EBI_QUEUE_AT_WORK;     /* until its first message is in it */
+    return queue;
 }
 
 /* ---- Verdicts ---- */
@@ -212,31 +212,31 @@ static bool reserve_verdicts(struct ebi_dispatch *dispatch) {
     return true;
 }
 
-static void give(struct ebi_dispatch *dispatch, const struct ebi_taken *taken, enum eb_verdict_kind what,
+static void give(struct ebi_dispatch *dispatch, const struct ebi_inflight *inflight, enum eb_verdict_kind kind,
                  uint32_t delay_ms, int64_t now_ms) {
     if (dispatch->n_verdicts == 0)
         dispatch->first_verdict_ms = now_ms;
     dispatch->verdicts[dispatch->n_verdicts++] =
-        (struct eb_verdict){.token = taken->message.token, .delay_ms = delay_ms, .what = what};
+        (struct eb_verdict){.token = inflight->message.token, .delay_ms = delay_ms, .kind = kind};
 }
 
-static void set_state(struct ebi_dispatch *dispatch, struct ebi_taken *taken, enum ebi_taken_state state) {
-    if (taken->state == EBI_WAITING)
+static void set_state(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, enum ebi_inflight_state state) {
+    if (inflight->state == EBI_WAITING)
         dispatch->waiting--;
     if (state == EBI_WAITING)
         dispatch->waiting++;
-    taken->state = state;
+    inflight->state = state;
 }
 
-static void judge(struct ebi_dispatch *dispatch, struct ebi_taken *taken, enum eb_verdict_kind what, uint32_t delay_ms,
+static void judge(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, enum eb_verdict_kind kind, uint32_t delay_ms,
                   int64_t now_ms) {
-    set_state(dispatch, taken, EBI_JUDGED);
-    if (what == EB_RETURN)
-        ebi_attempts_keep(&dispatch->attempts, taken);
-    taken->acked = what == EB_ACK;
-    taken->lane = NULL;
-    taken->prev = taken->next = NULL;
-    give(dispatch, taken, what, delay_ms, now_ms);
+    set_state(dispatch, inflight, EBI_JUDGED);
+    if (kind == EB_RETURN)
+        ebi_attempts_keep(&dispatch->attempts, inflight);
+    inflight->acked = kind == EB_ACK;
+    inflight->queue = NULL;
+    inflight->prev = inflight->next = NULL;
+    give(dispatch, inflight, kind, delay_ms, now_ms);
 }
 
 size_t ebi_dispatch_gather(struct ebi_dispatch *dispatch, struct eb_verdict **verdicts, uint64_t *batch) {
@@ -257,12 +257,12 @@ size_t ebi_dispatch_gather(struct ebi_dispatch *dispatch, struct eb_verdict **ve
 }
 
 void ebi_dispatch_given(struct ebi_dispatch *dispatch, uint64_t batch) {
-    struct ebi_lane *lane = dispatch->returning.first, *next;
+    struct ebi_key_queue *queue = dispatch->returning.first, *next;
 
-    for (; lane; lane = next) {
-        next = lane->next;
-        if (lane->returned_with <= batch)
-            remove_lane(dispatch, lane);
+    for (; queue; queue = next) {
+        next = queue->next;
+        if (queue->returned_with <= batch)
+            remove_queue(dispatch, queue);
     }
 }
 
@@ -272,46 +272,46 @@ void ebi_dispatch_init(struct ebi_dispatch *dispatch) {
     *dispatch = (struct ebi_dispatch){.batch = 1};
 }
 
-static void forget(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
-    if (taken->all_prev)
-        taken->all_prev->all_next = taken->all_next;
+static void forget(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
+    if (inflight->all_prev)
+        inflight->all_prev->all_next = inflight->all_next;
     else
-        dispatch->all_first = taken->all_next;
-    if (taken->all_next)
-        taken->all_next->all_prev = taken->all_prev;
+        dispatch->all_first = inflight->all_next;
+    if (inflight->all_next)
+        inflight->all_next->all_prev = inflight->all_prev;
     else
-        dispatch->all_last = taken->all_prev;
-    HASH_DEL(dispatch->by_token, taken);
+        dispatch->all_last = inflight->all_prev;
+    HASH_DEL(dispatch->by_token, inflight);
     dispatch->in_flight--;
-    dispatch->bytes -= taken->bytes;
+    dispatch->bytes -= inflight->bytes;
 }
 
 /* Handed out again and again beyond its failures: perhaps it is what its workers died of. */
-static bool is_suspicious(const struct ebi_taken *taken) {
-    return taken->message.deliveries > (uint64_t)taken->failures + ALONE_ABOVE;
+static bool is_suspicious(const struct ebi_inflight *inflight) {
+    return inflight->message.deliveries > (uint64_t)inflight->failures + ALONE_ABOVE;
 }
 
-static void append(struct ebi_lane *lane, struct ebi_taken *taken) {
-    taken->lane = lane;
-    taken->prev = lane->tail;
-    taken->next = NULL;
-    if (lane->tail)
-        lane->tail->next = taken;
+static void append(struct ebi_key_queue *queue, struct ebi_inflight *inflight) {
+    inflight->queue = queue;
+    inflight->prev = queue->tail;
+    inflight->next = NULL;
+    if (queue->tail)
+        queue->tail->next = inflight;
     else
-        lane->head = taken;
-    lane->tail = taken;
+        queue->head = inflight;
+    queue->tail = inflight;
 }
 
-static void count_in(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
-    taken->all_prev = dispatch->all_last;
-    taken->all_next = NULL;
+static void count_in(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
+    inflight->all_prev = dispatch->all_last;
+    inflight->all_next = NULL;
     if (dispatch->all_last)
-        dispatch->all_last->all_next = taken;
+        dispatch->all_last->all_next = inflight;
     else
-        dispatch->all_first = taken;
-    dispatch->all_last = taken;
+        dispatch->all_first = inflight;
+    dispatch->all_last = inflight;
     dispatch->in_flight++;
-    dispatch->bytes += taken->bytes;
+    dispatch->bytes += inflight->bytes;
 }
 
 static void see_time(struct ebi_dispatch *dispatch, int64_t now_ms) {
@@ -319,44 +319,44 @@ static void see_time(struct ebi_dispatch *dispatch, int64_t now_ms) {
         dispatch->now_ms = now_ms;
 }
 
-bool ebi_dispatch_add(struct ebi_dispatch *dispatch, struct ebi_taken *taken, const char *key, size_t key_len,
+bool ebi_dispatch_add(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, const char *key, size_t key_len,
                       int64_t now_ms) {
-    struct ebi_lane *lane;
+    struct ebi_key_queue *queue;
 
     see_time(dispatch, now_ms);
-    if (!reserve_verdicts(dispatch) || !(lane = lane_of(dispatch, key, key_len)))
+    if (!reserve_verdicts(dispatch) || !(queue = queue_of(dispatch, key, key_len)))
         return false;
-    HASH_ADD(hh, dispatch->by_token, message.token, sizeof taken->message.token, taken);
-    if (!EBI_HASHED(taken)) {
-        if (!lane->head && lane->state != EBI_LANE_RETURNING)
-            remove_lane(dispatch, lane);                /* made for this one */
+    HASH_ADD(hh, dispatch->by_token, message.token, sizeof inflight->message.token, inflight);
+    if (!EBI_HASHED(inflight)) {
+        if (!queue->head && queue->state != EBI_QUEUE_RETURNING)
+            remove_queue(dispatch, queue);                /* made for this one */
         return false;
     }
-    count_in(dispatch, taken);
-    ebi_attempts_recall(&dispatch->attempts, taken);
-    taken->alone = is_suspicious(taken);
-    taken->state = EBI_JUDGED;          /* not waiting yet */
-    if (lane->state == EBI_LANE_RETURNING) {            /* an earlier one of its key is on its way back */
-        judge(dispatch, taken, EB_RETURN, 0, now_ms);
-        lane->returned_with = dispatch->batch;
+    count_in(dispatch, inflight);
+    ebi_attempts_recall(&dispatch->attempts, inflight);
+    inflight->alone = is_suspicious(inflight);
+    inflight->state = EBI_JUDGED;          /* not waiting yet */
+    if (queue->state == EBI_QUEUE_RETURNING) {            /* an earlier one of its key is on its way back */
+        judge(dispatch, inflight, EB_RETURN, 0, now_ms);
+        queue->returned_with = dispatch->batch;
         return true;
     }
-    set_state(dispatch, taken, EBI_WAITING);
-    append(lane, taken);
-    if (lane->head == taken)
-        make_ready(dispatch, lane);
+    set_state(dispatch, inflight, EBI_WAITING);
+    append(queue, inflight);
+    if (queue->head == inflight)
+        make_ready(dispatch, queue);
     return true;
 }
 
 bool ebi_dispatch_settled(struct ebi_dispatch *dispatch, uint64_t token, bool *acked) {
-    struct ebi_taken *taken = NULL;
+    struct ebi_inflight *inflight = NULL;
 
-    HASH_FIND(hh, dispatch->by_token, &token, sizeof token, taken);
-    if (!taken || taken->state != EBI_JUDGED)
+    HASH_FIND(hh, dispatch->by_token, &token, sizeof token, inflight);
+    if (!inflight || inflight->state != EBI_JUDGED)
         return false;
-    *acked = taken->acked;
-    forget(dispatch, taken);
-    drop(dispatch, taken);
+    *acked = inflight->acked;
+    forget(dispatch, inflight);
+    drop(dispatch, inflight);
     return true;
 }
 
@@ -364,8 +364,8 @@ void ebi_dispatch_free(struct ebi_dispatch *dispatch) {
     ebi_dispatch_drop(dispatch);
     while (dispatch->spares)
         free(ebi_dispatch_spare(dispatch));
-    while (dispatch->spare_lanes)
-        free(new_lane(dispatch, 0));
+    while (dispatch->spare_queues)
+        free(new_queue(dispatch, 0));
     free(dispatch->verdicts);
     ebi_attempts_free(&dispatch->attempts);
     *dispatch = (struct ebi_dispatch){0};
@@ -373,19 +373,19 @@ void ebi_dispatch_free(struct ebi_dispatch *dispatch) {
 
 /* ---- Working ---- */
 
-static bool hangs(const struct ebi_dispatch *dispatch, const struct ebi_taken *taken) {
-    return dispatch->now_ms - taken->began_ms >= EBI_HANGS_MS;
+static bool hangs(const struct ebi_dispatch *dispatch, const struct ebi_inflight *inflight) {
+    return dispatch->now_ms - inflight->began_ms >= EBI_HANGS_MS;
 }
 
-/* The lane that comes first in turn has a message that is to run alone. */
+/* The queue that comes first in turn has a message that is to run alone. */
 static bool alone_comes_first(const struct ebi_dispatch *dispatch) {
-    const struct ebi_lane *alone = dispatch->alone.first, *ready = dispatch->ready.first;
+    const struct ebi_key_queue *alone = dispatch->alone.first, *ready = dispatch->ready.first;
 
     return alone && (!ready || alone->turn < ready->turn);
 }
 
 /* One that is to be alone waits for the others, and they for it: none starves. */
-static struct ebi_lane *next_lane(const struct ebi_dispatch *dispatch) {
+static struct ebi_key_queue *next_queue(const struct ebi_dispatch *dispatch) {
     if (dispatch->alone_at_work)
         return NULL;
     if (!alone_comes_first(dispatch))
@@ -396,156 +396,156 @@ static struct ebi_lane *next_lane(const struct ebi_dispatch *dispatch) {
 }
 
 bool ebi_dispatch_has_next(const struct ebi_dispatch *dispatch) {
-    return next_lane(dispatch) != NULL;
+    return next_queue(dispatch) != NULL;
 }
 
-static void begin_work(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
-    set_state(dispatch, taken, EBI_AT_WORK);
-    taken->began_ms = dispatch->now_ms;
-    taken->told_ms = 0;
-    taken->work_next = NULL;
-    taken->work_prev = dispatch->work_last;
+static void begin_work(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
+    set_state(dispatch, inflight, EBI_AT_WORK);
+    inflight->began_ms = dispatch->now_ms;
+    inflight->told_ms = 0;
+    inflight->work_next = NULL;
+    inflight->work_prev = dispatch->work_last;
     if (dispatch->work_last)
-        dispatch->work_last->work_next = taken;
+        dispatch->work_last->work_next = inflight;
     else
-        dispatch->work_first = taken;
-    dispatch->work_last = taken;
+        dispatch->work_first = inflight;
+    dispatch->work_last = inflight;
     dispatch->at_work++;
 }
 
-static void end_work(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
-    if (taken->work_prev)
-        taken->work_prev->work_next = taken->work_next;
+static void end_work(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
+    if (inflight->work_prev)
+        inflight->work_prev->work_next = inflight->work_next;
     else
-        dispatch->work_first = taken->work_next;
-    if (taken->work_next)
-        taken->work_next->work_prev = taken->work_prev;
+        dispatch->work_first = inflight->work_next;
+    if (inflight->work_next)
+        inflight->work_next->work_prev = inflight->work_prev;
     else
-        dispatch->work_last = taken->work_prev;
+        dispatch->work_last = inflight->work_prev;
     dispatch->at_work--;
-    if (dispatch->alone_at_work == taken)
+    if (dispatch->alone_at_work == inflight)
         dispatch->alone_at_work = NULL;
 }
 
-struct ebi_taken *ebi_dispatch_next(struct ebi_dispatch *dispatch) {
-    struct ebi_lane *lane = next_lane(dispatch);
+struct ebi_inflight *ebi_dispatch_next(struct ebi_dispatch *dispatch) {
+    struct ebi_key_queue *queue = next_queue(dispatch);
 
-    if (!lane)
+    if (!queue)
         return NULL;
-    struct ebi_taken *taken = lane->head;
-    move(dispatch, lane, EBI_LANE_AT_WORK);
-    if (taken->alone) {
-        taken->company = dispatch->at_work;
-        dispatch->alone_at_work = taken;
+    struct ebi_inflight *inflight = queue->head;
+    move(dispatch, queue, EBI_QUEUE_AT_WORK);
+    if (inflight->alone) {
+        inflight->company = dispatch->at_work;
+        dispatch->alone_at_work = inflight;
         dispatch->alone_since_ms = 0;
         dispatch->alone_steps_aside = dispatch->alone_told = false;
     }
-    begin_work(dispatch, taken);
-    return taken;
+    begin_work(dispatch, inflight);
+    return inflight;
 }
 
 /* Keeps one that is at work or parked in sight when its instance is dropped. */
-static void keep_dropped(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
-    taken->all_prev = NULL;
-    taken->all_next = dispatch->dropped;
+static void keep_dropped(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
+    inflight->all_prev = NULL;
+    inflight->all_next = dispatch->dropped;
     if (dispatch->dropped)
-        dispatch->dropped->all_prev = taken;
-    dispatch->dropped = taken;
+        dispatch->dropped->all_prev = inflight;
+    dispatch->dropped = inflight;
 }
 
-static void end_dropped(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
-    if (taken->all_prev)
-        taken->all_prev->all_next = taken->all_next;
+static void end_dropped(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
+    if (inflight->all_prev)
+        inflight->all_prev->all_next = inflight->all_next;
     else
-        dispatch->dropped = taken->all_next;
-    if (taken->all_next)
-        taken->all_next->all_prev = taken->all_prev;
-    ebi_taken_free(taken);
+        dispatch->dropped = inflight->all_next;
+    if (inflight->all_next)
+        inflight->all_next->all_prev = inflight->all_prev;
+    ebi_inflight_free(inflight);
 }
 
 /* One at work or parked is neither any more. False: its instance was dropped meanwhile, and it is gone now. */
-static bool lay_down(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
-    if (taken->state == EBI_PARKED)
+static bool lay_down(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
+    if (inflight->state == EBI_PARKED)
         dispatch->parked--;
     else
-        end_work(dispatch, taken);
-    if (taken->lane)
+        end_work(dispatch, inflight);
+    if (inflight->queue)
         return true;
-    end_dropped(dispatch, taken);
+    end_dropped(dispatch, inflight);
     return false;
 }
 
-/* Takes the first message out of its lane, which goes on with the next, or ends. */
-static void advance(struct ebi_dispatch *dispatch, struct ebi_lane *lane) {
-    lane->head = lane->head->next;
-    if (lane->head) {
-        lane->head->prev = NULL;
-        make_ready(dispatch, lane);
+/* Takes the first message out of its queue, which goes on with the next, or ends. */
+static void advance(struct ebi_dispatch *dispatch, struct ebi_key_queue *queue) {
+    queue->head = queue->head->next;
+    if (queue->head) {
+        queue->head->prev = NULL;
+        make_ready(dispatch, queue);
         return;
     }
-    lane->tail = NULL;
-    remove_lane(dispatch, lane);
+    queue->tail = NULL;
+    remove_queue(dispatch, queue);
 }
 
-void ebi_dispatch_ack(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t now_ms) {
+void ebi_dispatch_ack(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, int64_t now_ms) {
     see_time(dispatch, now_ms);
-    if (!lay_down(dispatch, taken))
+    if (!lay_down(dispatch, inflight))
         return;
-    advance(dispatch, taken->lane);
-    judge(dispatch, taken, EB_ACK, 0, now_ms);
+    advance(dispatch, inflight->queue);
+    judge(dispatch, inflight, EB_ACK, 0, now_ms);
 }
 
-/* Gives back all of a lane behind its first, and keeps the lane until the plugin knows, so that what it hands over before
+/* Gives back all of a queue behind its first, and keeps the queue until the plugin knows, so that what it hands over before
  * that goes back as well. */
-static void return_followers(struct ebi_dispatch *dispatch, struct ebi_lane *lane, struct ebi_taken *follower,
+static void return_followers(struct ebi_dispatch *dispatch, struct ebi_key_queue *queue, struct ebi_inflight *follower,
                              int64_t now_ms) {
     while (follower) {
-        struct ebi_taken *next = follower->next;
+        struct ebi_inflight *next = follower->next;
 
         judge(dispatch, follower, EB_RETURN, 0, now_ms);
         follower = next;
     }
-    lane->head = lane->tail = NULL;
-    lane->returned_with = dispatch->batch;
-    move(dispatch, lane, EBI_LANE_RETURNING);
+    queue->head = queue->tail = NULL;
+    queue->returned_with = dispatch->batch;
+    move(dispatch, queue, EBI_QUEUE_RETURNING);
 }
 
-static void give_lane_back(struct ebi_dispatch *dispatch, struct ebi_taken *first, enum eb_verdict_kind what,
+static void give_queue_back(struct ebi_dispatch *dispatch, struct ebi_inflight *first, enum eb_verdict_kind kind,
                            uint32_t delay_ms, int64_t now_ms) {
-    struct ebi_lane *lane = first->lane;
-    struct ebi_taken *follower = first->next;
+    struct ebi_key_queue *queue = first->queue;
+    struct ebi_inflight *follower = first->next;
 
-    judge(dispatch, first, what, delay_ms, now_ms);
-    return_followers(dispatch, lane, follower, now_ms);
+    judge(dispatch, first, kind, delay_ms, now_ms);
+    return_followers(dispatch, queue, follower, now_ms);
 }
 
-void ebi_dispatch_return(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t now_ms) {
-    if (lay_down(dispatch, taken))
-        give_lane_back(dispatch, taken, EB_RETURN, 0, now_ms);
+void ebi_dispatch_return(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, int64_t now_ms) {
+    if (lay_down(dispatch, inflight))
+        give_queue_back(dispatch, inflight, EB_RETURN, 0, now_ms);
 }
 
-bool ebi_dispatch_retry(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t delay_ms, int64_t now_ms) {
+bool ebi_dispatch_retry(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, int64_t delay_ms, int64_t now_ms) {
     if (delay_ms > UINT32_MAX)
         delay_ms = UINT32_MAX;
-    if (taken->lane && !ebi_attempts_keep_retry(&dispatch->attempts, taken, delay_ms))
+    if (inflight->queue && !ebi_attempts_keep_retry(&dispatch->attempts, inflight, delay_ms))
         return false;
-    if (lay_down(dispatch, taken))
-        give_lane_back(dispatch, taken, EB_RETRY, (uint32_t)delay_ms, now_ms);
+    if (lay_down(dispatch, inflight))
+        give_queue_back(dispatch, inflight, EB_RETRY, (uint32_t)delay_ms, now_ms);
     return true;
 }
 
-void ebi_dispatch_sleep(struct ebi_dispatch *dispatch, struct ebi_taken *taken, int64_t due_ms) {
-    if (!lay_down(dispatch, taken))
+void ebi_dispatch_sleep(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, int64_t due_ms) {
+    if (!lay_down(dispatch, inflight))
         return;
-    set_state(dispatch, taken, EBI_WAITING);
-    move(dispatch, taken->lane, EBI_LANE_SLEEPING);
-    ebi_timers_add(&dispatch->sleeping, &taken->lane->due, due_ms);
+    set_state(dispatch, inflight, EBI_WAITING);
+    move(dispatch, inflight->queue, EBI_QUEUE_SLEEPING);
+    ebi_timers_add(&dispatch->sleeping, &inflight->queue->due, due_ms);
 }
 
-void ebi_dispatch_park(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
-    end_work(dispatch, taken);
+void ebi_dispatch_park(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
+    end_work(dispatch, inflight);
     dispatch->parked++;
-    set_state(dispatch, taken, EBI_PARKED);             /* its lane stays at work */
+    set_state(dispatch, inflight, EBI_PARKED);             /* its queue stays at work */
 }
 
 static void lower(int64_t *due_ms, int64_t to) {
@@ -595,7 +595,7 @@ bool ebi_dispatch_wake(struct ebi_dispatch *dispatch, int64_t now_ms, int64_t *d
 
     see_time(dispatch, now_ms);
     while ((timer = ebi_timers_take_due(&dispatch->sleeping, now_ms))) {
-        make_ready(dispatch, EBI_TIMER_OF(timer, struct ebi_lane, due));
+        make_ready(dispatch, EBI_TIMER_OF(timer, struct ebi_key_queue, due));
         woke = true;
     }
     if (dispatch->sleeping.first)
@@ -607,17 +607,17 @@ bool ebi_dispatch_wake(struct ebi_dispatch *dispatch, int64_t now_ms, int64_t *d
 
 /* ---- Giving back ---- */
 
-static void return_list(struct ebi_dispatch *dispatch, struct ebi_lane_list *list, int64_t now_ms) {
+static void return_list(struct ebi_dispatch *dispatch, struct ebi_key_queue_list *list, int64_t now_ms) {
     while (list->first)
-        give_lane_back(dispatch, list->first->head, EB_RETURN, 0, now_ms);
+        give_queue_back(dispatch, list->first->head, EB_RETURN, 0, now_ms);
 }
 
 /* Those behind one at work or parked. */
-static void return_behind(struct ebi_dispatch *dispatch, struct ebi_taken *first, int64_t now_ms) {
-    struct ebi_taken *follower = first->next, *next;
+static void return_behind(struct ebi_dispatch *dispatch, struct ebi_inflight *first, int64_t now_ms) {
+    struct ebi_inflight *follower = first->next, *next;
 
     first->next = NULL;
-    first->lane->tail = first;
+    first->queue->tail = first;
     for (; follower; follower = next) {
         next = follower->next;
         judge(dispatch, follower, EB_RETURN, 0, now_ms);
@@ -628,75 +628,75 @@ void ebi_dispatch_return_waiting(struct ebi_dispatch *dispatch, int64_t now_ms) 
     return_list(dispatch, &dispatch->ready, now_ms);
     return_list(dispatch, &dispatch->alone, now_ms);
     while (dispatch->sleeping.first)
-        give_lane_back(dispatch, EBI_TIMER_OF(dispatch->sleeping.first, struct ebi_lane, due)->head, EB_RETURN, 0, now_ms);
+        give_queue_back(dispatch, EBI_TIMER_OF(dispatch->sleeping.first, struct ebi_key_queue, due)->head, EB_RETURN, 0, now_ms);
     if (!dispatch->waiting)
         return;
-    for (struct ebi_taken *taken = dispatch->all_first; taken; taken = taken->all_next)
-        if (taken->state == EBI_AT_WORK || taken->state == EBI_PARKED)
-            return_behind(dispatch, taken, now_ms);
+    for (struct ebi_inflight *inflight = dispatch->all_first; inflight; inflight = inflight->all_next)
+        if (inflight->state == EBI_AT_WORK || inflight->state == EBI_PARKED)
+            return_behind(dispatch, inflight, now_ms);
 }
 
-/* Takes a waiting message out of its lane, wherever it stands there. */
-static void pull_out(struct ebi_dispatch *dispatch, struct ebi_taken *taken) {
-    struct ebi_lane *lane = taken->lane;
+/* Takes a waiting message out of its queue, wherever it stands there. */
+static void pull_out(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
+    struct ebi_key_queue *queue = inflight->queue;
 
-    if (lane->head == taken) {
-        advance(dispatch, lane);
+    if (queue->head == inflight) {
+        advance(dispatch, queue);
         return;
     }
-    taken->prev->next = taken->next;
-    if (taken->next)
-        taken->next->prev = taken->prev;
+    inflight->prev->next = inflight->next;
+    if (inflight->next)
+        inflight->next->prev = inflight->prev;
     else
-        lane->tail = taken->prev;
+        queue->tail = inflight->prev;
 }
 
 void ebi_dispatch_revoke(struct ebi_dispatch *dispatch, const uint64_t *tokens, size_t n, int64_t now_ms) {
     for (size_t i = n; i-- > 0;) {      /* the last first: what stands in front goes back behind it */
-        struct ebi_taken *taken = NULL;
+        struct ebi_inflight *inflight = NULL;
 
-        HASH_FIND(hh, dispatch->by_token, &tokens[i], sizeof tokens[i], taken);
-        if (!taken || taken->state == EBI_JUDGED)
+        HASH_FIND(hh, dispatch->by_token, &tokens[i], sizeof tokens[i], inflight);
+        if (!inflight || inflight->state == EBI_JUDGED)
             continue;
-        taken->revoked = true;
-        if (taken->state != EBI_WAITING)
+        inflight->revoked = true;
+        if (inflight->state != EBI_WAITING)
             continue;
-        pull_out(dispatch, taken);
-        judge(dispatch, taken, EB_RETURN, 0, now_ms);
+        pull_out(dispatch, inflight);
+        judge(dispatch, inflight, EB_RETURN, 0, now_ms);
     }
 }
 
 void ebi_dispatch_extend(struct ebi_dispatch *dispatch, int64_t now_ms) {
-    for (struct ebi_taken *taken = dispatch->all_first; taken; taken = taken->all_next)
-        if (taken->state != EBI_JUDGED && dispatch->n_verdicts + dispatch->in_flight < dispatch->verdict_room)
-            give(dispatch, taken, EB_EXTEND, 0, now_ms);
+    for (struct ebi_inflight *inflight = dispatch->all_first; inflight; inflight = inflight->all_next)
+        if (inflight->state != EBI_JUDGED && dispatch->n_verdicts + dispatch->in_flight < dispatch->verdict_room)
+            give(dispatch, inflight, EB_EXTEND, 0, now_ms);
 }
 
 void ebi_dispatch_drop(struct ebi_dispatch *dispatch) {
-    struct ebi_lane *lane, *next_lane;
-    struct ebi_taken *taken, *next;
+    struct ebi_key_queue *queue, *next_queue;
+    struct ebi_inflight *inflight, *next;
 
-    for (taken = dispatch->all_first; taken; taken = next) {
-        next = taken->all_next;
-        if (taken->state != EBI_JUDGED)
-            ebi_attempts_keep(&dispatch->attempts, taken);
-        else if (!taken->acked)
-            ebi_attempts_doubt(&dispatch->attempts, taken);
-        forget(dispatch, taken);
-        taken->lane = NULL;
-        if (taken->state == EBI_AT_WORK || taken->state == EBI_PARKED)
-            keep_dropped(dispatch, taken);
+    for (inflight = dispatch->all_first; inflight; inflight = next) {
+        next = inflight->all_next;
+        if (inflight->state != EBI_JUDGED)
+            ebi_attempts_keep(&dispatch->attempts, inflight);
+        else if (!inflight->acked)
+            ebi_attempts_doubt(&dispatch->attempts, inflight);
+        forget(dispatch, inflight);
+        inflight->queue = NULL;
+        if (inflight->state == EBI_AT_WORK || inflight->state == EBI_PARKED)
+            keep_dropped(dispatch, inflight);
         else
-            ebi_taken_free(taken);
+            ebi_inflight_free(inflight);
     }
-    HASH_ITER(hh, dispatch->lanes, lane, next_lane)
-        remove_lane(dispatch, lane);
+    HASH_ITER(hh, dispatch->queues, queue, next_queue)
+        remove_queue(dispatch, queue);
     dispatch->n_verdicts = dispatch->waiting = 0;
 }
 
-void ebi_dispatch_each(const struct ebi_dispatch *dispatch, void (*each)(void *arg, const struct ebi_taken *), void *arg) {
-    for (const struct ebi_taken *taken = dispatch->all_first; taken; taken = taken->all_next)
-        each(arg, taken);
-    for (const struct ebi_taken *taken = dispatch->dropped; taken; taken = taken->all_next)
-        each(arg, taken);
+void ebi_dispatch_each(const struct ebi_dispatch *dispatch, void (*each)(void *arg, const struct ebi_inflight *), void *arg) {
+    for (const struct ebi_inflight *inflight = dispatch->all_first; inflight; inflight = inflight->all_next)
+        each(arg, inflight);
+    for (const struct ebi_inflight *inflight = dispatch->dropped; inflight; inflight = inflight->all_next)
+        each(arg, inflight);
 }

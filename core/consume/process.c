@@ -88,8 +88,8 @@ enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct eb
                                 said(message, "dlq_sha256"), said(message, "dlq_reason"));
         return EBI_UNUSABLE;
     }
-    if (message->flaw.data) {
-        run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA, "%s", message->flaw.data);
+    if (message->decode_error.data) {
+        run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA, "%s", message->decode_error.data);
         return EBI_UNUSABLE;
     }
     const struct eb_signal *signal = signal_of(signals, *event ? (*event)->signal : NULL, type, run);
@@ -183,37 +183,37 @@ static bool is_heard(struct eb_consumer *consumer, const struct eb_event *event,
     return false;
 }
 
-static void tell_alone(const struct eb_consumer *consumer, const struct ebi_taken *taken, const struct eb_event *event) {
+static void tell_alone(const struct eb_consumer *consumer, const struct ebi_inflight *inflight, const struct eb_event *event) {
     char company[64] = "";
 
-    if (taken->company)
-        snprintf(company, sizeof company, " but for %zu event(s) whose receivers hang", taken->company);
+    if (inflight->company)
+        snprintf(company, sizeof company, " but for %zu event(s) whose receivers hang", inflight->company);
     ebi_log_line(consumer->parts.log, EBI_WARNING,
                  "event %s at %s %s was handed out %u times and is run alone%s, so that a crash names it", event->meta.id,
-                 event->meta.topic, ebi_position_of(&taken->message), taken->message.deliveries, company);
+                 event->meta.topic, ebi_position_of(&inflight->message), inflight->message.deliveries, company);
 }
 
-enum ebi_outcome ebi_process(struct ebi_hand *hand, struct ebi_taken *taken, struct ebi_run *run) {
+enum ebi_outcome ebi_process(struct ebi_worker_thread *hand, struct ebi_inflight *inflight, struct ebi_run *run) {
     struct eb_consumer *consumer = hand->consumer;
     const struct ebi_bus_settings *bus = consumer->parts.bus;
-    struct eb_event *event = taken->event;
+    struct eb_event *event = inflight->event;
     bool heard = true;
 
-    taken->event = NULL;
+    inflight->event = NULL;
     if (!event) {
         event = hand->event;
         hand->event = NULL;
-        enum ebi_outcome outcome = ebi_decode_message(consumer->parts.signals, hand->decoder, &taken->message, &event, run);
+        enum ebi_outcome outcome = ebi_decode_message(consumer->parts.signals, hand->decoder, &inflight->message, &event, run);
 
         if (outcome != EBI_SUCCEEDED) {
             hand->event = event;
             return outcome;
         }
     }
-    ebi_tell_place(event, &taken->message, consumer->task.prefix, taken->failures);
+    ebi_tell_place(event, &inflight->message, consumer->task.prefix, inflight->failures);
     audit(consumer, bus->audit_received, "received", event);
-    if (taken->alone)
-        tell_alone(consumer, taken, event);
+    if (inflight->alone)
+        tell_alone(consumer, inflight, event);
     if (consumer->parts.before_event)
         consumer->parts.before_event(consumer->parts.before_event_arg);
     if (hand->outside)

@@ -9,12 +9,12 @@
 /* The program's own receivers have no time limit: they are named after LONG_MS, and after each doubling of it. */
 enum { LONG_MS = 60000, WATCH_MS = 500, MOST_NAMED = 10 };
 
-static void tell(const struct eb_consumer *consumer, const struct ebi_taken *taken, int64_t now_ms, const char *what) {
+static void tell(const struct eb_consumer *consumer, const struct ebi_inflight *inflight, int64_t now_ms, const char *what) {
     char text[256];
-    int64_t took = now_ms - taken->began_ms;
+    int64_t took = now_ms - inflight->began_ms;
 
     snprintf(text, sizeof text, "at work for %" PRId64 ".%" PRId64 " s: %s", took / 1000, took % 1000 / 100, what);
-    ebi_log_message(consumer, &taken->message, EBI_WARNING, text, NULL);
+    ebi_log_message(consumer, &inflight->message, EBI_WARNING, text, NULL);
 }
 
 /* An event that is to run alone waits, and what it waits for takes long. */
@@ -40,15 +40,15 @@ void ebi_watch(struct eb_consumer *consumer, int64_t now_ms) {
     if (now_ms < consumer->watch_at_ms)
         return;
     consumer->watch_at_ms = now_ms + WATCH_MS;
-    for (struct ebi_taken *taken = dispatch->work_first; taken; taken = taken->work_next) {
-        int64_t took = now_ms - taken->began_ms, first = held_up || taken->alone ? EBI_HANGS_MS : LONG_MS;
+    for (struct ebi_inflight *inflight = dispatch->work_first; inflight; inflight = inflight->work_next) {
+        int64_t took = now_ms - inflight->began_ms, first = held_up || inflight->alone ? EBI_HANGS_MS : LONG_MS;
 
         if (took < EBI_HANGS_MS)
             return;                     /* those behind it came to work later */
-        if (took < (taken->told_ms ? 2 * taken->told_ms : first) || (first == LONG_MS && ends_by_itself))
+        if (took < (inflight->told_ms ? 2 * inflight->told_ms : first) || (first == LONG_MS && ends_by_itself))
             continue;
-        taken->told_ms = took;
-        tell(consumer, taken, now_ms, taken->alone ? "it was to run alone; others run beside it now"
+        inflight->told_ms = took;
+        tell(consumer, inflight, now_ms, inflight->alone ? "it was to run alone; others run beside it now"
                                       : held_up    ? "an event that is to run alone runs beside it now"
                                                    : "its key waits");
     }
@@ -59,11 +59,11 @@ void ebi_watch_tell_left(struct eb_consumer *consumer, const char *what) {
     int64_t now = ebi_ticks_ms();
     size_t n = 0;
 
-    for (const struct ebi_taken *taken = dispatch->work_first; taken && n < MOST_NAMED; taken = taken->work_next, n++)
-        tell(consumer, taken, now, what);
-    for (const struct ebi_taken *taken = dispatch->all_first; taken && n < MOST_NAMED; taken = taken->all_next)
-        if (taken->state == EBI_PARKED) {
-            ebi_log_message(consumer, &taken->message, EBI_WARNING, "its dead letter is not stored yet", NULL);
+    for (const struct ebi_inflight *inflight = dispatch->work_first; inflight && n < MOST_NAMED; inflight = inflight->work_next, n++)
+        tell(consumer, inflight, now, what);
+    for (const struct ebi_inflight *inflight = dispatch->all_first; inflight && n < MOST_NAMED; inflight = inflight->all_next)
+        if (inflight->state == EBI_PARKED) {
+            ebi_log_message(consumer, &inflight->message, EBI_WARNING, "its dead letter is not stored yet", NULL);
             n++;
         }
     if (dispatch->at_work + dispatch->parked > n)

@@ -38,9 +38,9 @@ static void await_stop(struct eb_consumer *consumer) {
 }
 
 /* Works on one message, from the dispatch to its verdict. With the lock, which is given up meanwhile. */
-static void work_on(struct ebi_hand *hand, struct ebi_taken *taken) {
+static void work_on(struct ebi_worker_thread *hand, struct ebi_inflight *inflight) {
     struct eb_consumer *consumer = hand->consumer;
-    bool bury = taken->stage == EBI_BURY;
+    bool bury = inflight->stage == EBI_BURY;
 
     if (ebi_dispatch_has_next(&consumer->dispatch))
         pthread_cond_signal(&consumer->work);           /* there is more than this hand can take */
@@ -52,30 +52,30 @@ static void work_on(struct ebi_hand *hand, struct ebi_taken *taken) {
         run.cause = EBI_RECEIVERS_FAULT;
         run.wait_ms = 0;
         run.receiver[0] = run.detail[0] = '\0';
-        enum ebi_outcome outcome = ebi_process(hand, taken, &run);
+        enum ebi_outcome outcome = ebi_process(hand, inflight, &run);
         if (run.cause == EBI_TOLD_TO_END)
             await_stop(consumer);
         pthread_mutex_lock(&consumer->lock);
-        bury = ebi_judge(consumer, taken, outcome, &run);
+        bury = ebi_judge(consumer, inflight, outcome, &run);
         if (!bury && !consumer->wake_wanted)
             return;                     /* the short way to the next one */
         ebi_consumer_unlock(consumer);
     }
     if (bury)
-        ebi_bury(consumer, taken);
+        ebi_bury(consumer, inflight);
     pthread_mutex_lock(&consumer->lock);
 }
 
 static void *hand_run(void *arg) {
-    struct ebi_hand *hand = arg;
+    struct ebi_worker_thread *hand = arg;
     struct eb_consumer *consumer = hand->consumer;
 
     pthread_mutex_lock(&consumer->lock);
     while (!consumer->hands_end) {
-        struct ebi_taken *taken = consumer->draining ? NULL : ebi_dispatch_next(&consumer->dispatch);
+        struct ebi_inflight *inflight = consumer->draining ? NULL : ebi_dispatch_next(&consumer->dispatch);
 
-        if (taken)
-            work_on(hand, taken);
+        if (inflight)
+            work_on(hand, inflight);
         else
             ebi_cond_wait_until(&consumer->work, &consumer->lock, INT64_MAX);
     }
@@ -87,7 +87,7 @@ static enum eb_status start_hands(struct eb_consumer *consumer, struct eb_error 
     enum eb_status status = EB_OK;
 
     for (size_t i = 0; i < consumer->n_hands && status == EB_OK; i++) {
-        struct ebi_hand *hand = &consumer->hands[i];
+        struct ebi_worker_thread *hand = &consumer->hands[i];
 
         if (hand->started)
             continue;                   /* by a run that could not begin, as what else is there already */
@@ -111,7 +111,7 @@ static void end_hands(struct eb_consumer *consumer) {
     pthread_cond_broadcast(&consumer->work);
     pthread_mutex_unlock(&consumer->lock);
     for (size_t i = 0; i < consumer->n_hands; i++) {
-        struct ebi_hand *hand = &consumer->hands[i];
+        struct ebi_worker_thread *hand = &consumer->hands[i];
 
         if (hand->started)
             pthread_join(hand->thread, NULL);
@@ -186,7 +186,7 @@ static int32_t settle(struct eb_consumer *consumer, struct eb_error *err) {
         return EB_OK;
     int32_t status = consumer->ops->settle(consumer->self, verdicts, n, err);
     for (size_t i = 0; i < n; i++)
-        if (verdicts[i].what == EB_RETURN)
+        if (verdicts[i].kind == EB_RETURN)
             atomic_fetch_add(&consumer->counters.returned, 1);
     free(verdicts);
     pthread_mutex_lock(&consumer->lock);
@@ -591,7 +591,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
     ebi_dispatch_free(&consumer->dispatch);
     ebi_writers_free(consumer->writers);
     ebi_decoder_free(consumer->decoder);
-    ebi_bytes_free(&consumer->lane);
+    ebi_bytes_free(&consumer->queue_key);
     ebi_cancel_free(&consumer->cancel);
     ebi_supervisor_free(&consumer->supervisor);
     ebi_forward_free(&consumer->forward);
@@ -607,7 +607,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
 
 /* ---- Opening ---- */
 
-static void choose_outside(struct eb_consumer *consumer, const struct ebi_worker_wishes *wishes) {
+static void choose_outside(struct eb_consumer *consumer, const struct ebi_worker_overrides *wishes) {
     const struct ebi_consume_settings *settings = &consumer->task.settings;
     const char *command = wishes->exec ? wishes->exec : wishes->webhook ? NULL : settings->exec,
                *url = wishes->webhook ? wishes->webhook : wishes->exec ? NULL : settings->webhook;
@@ -649,7 +649,7 @@ static enum eb_status check_history(const struct eb_consumer *consumer, struct e
                      consumer->parts.broker->plugin->about.name, consumer->task.position);
 }
 
-static enum eb_status check_outside(const struct eb_consumer *consumer, const struct ebi_worker_wishes *wishes,
+static enum eb_status check_outside(const struct eb_consumer *consumer, const struct ebi_worker_overrides *wishes,
                                     struct eb_error *err) {
     if (!wishes->exec && !wishes->webhook)
         return ebi_task_check_outside(consumer->parts.config, &consumer->task, err);
@@ -663,7 +663,7 @@ static enum eb_status check_outside(const struct eb_consumer *consumer, const st
 
 /* All that can fail; what is made so far is freed by eb_consumer_close. */
 static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_consumer_options *options,
-                              const struct ebi_worker_wishes *wishes, struct eb_error *err) {
+                              const struct ebi_worker_overrides *wishes, struct eb_error *err) {
     enum eb_status status = check_history(consumer, err);
 
     choose_outside(consumer, wishes);
@@ -696,8 +696,8 @@ static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_cons
     return status;
 }
 
-enum eb_status ebi_worker_new(const struct ebi_worker_parts *parts, const struct eb_consumer_options *options,
-                              const struct ebi_worker_wishes *wishes, struct eb_consumer **out, struct eb_error *err) {
+enum eb_status ebi_worker_new(const struct ebi_worker_deps *parts, const struct eb_consumer_options *options,
+                              const struct ebi_worker_overrides *wishes, struct eb_consumer **out, struct eb_error *err) {
     enum eb_status status = ebi_broker_needs(parts->broker, false, true, false, err);
     struct eb_consumer *consumer;
 

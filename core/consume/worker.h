@@ -17,13 +17,13 @@
 #include "consume/member.h"
 #include "consume/outside.h"
 #include "consume/task.h"
-#include "consume/writers.h"
+#include "consume/writer_schemas.h"
 #include "plugin/plugins.h"
 #include "produce/routes.h"
 #include "produce/sender.h"
 
 /* What a worker is made of; all of it is borrowed until it is closed. */
-struct ebi_worker_parts {
+struct ebi_worker_deps {
     struct ebi_config *config;
     const struct ebi_bus_settings *bus;
     const char *service;
@@ -37,7 +37,7 @@ struct ebi_worker_parts {
 };
 
 /* What a caller from inside, such as the eventbus command, wants otherwise than the section says. */
-struct ebi_worker_wishes {
+struct ebi_worker_overrides {
     const char *exec, *webhook;         /* NULL: the section's */
     int64_t concurrency;                /* 0: the section's */
     struct ebi_outside_kind printing;   /* make NULL: none; what to do with events where neither exec nor webhook is set */
@@ -55,7 +55,7 @@ struct ebi_trouble {
 };
 
 /* A thread that runs receivers, and what it keeps from one event to the next. */
-struct ebi_hand {
+struct ebi_worker_thread {
     struct eb_consumer *consumer;
     pthread_t thread;
     bool started;
@@ -65,7 +65,7 @@ struct ebi_hand {
 };
 
 struct eb_consumer {
-    struct ebi_worker_parts parts;
+    struct ebi_worker_deps parts;
     struct ebi_task task;
     const struct eb_consumer_ops *ops;
     struct eb_host host;
@@ -79,7 +79,7 @@ struct eb_consumer {
     struct ebi_webhook_settings webhook;
     struct ebi_cancel cancel;
     struct ebi_counters counters;
-    struct ebi_hand *hands;
+    struct ebi_worker_thread *hands;
     size_t n_hands;
     unsigned forks;                     /* ebi_forks() at open: in a child nothing of this works */
     struct ebi_left left;
@@ -104,7 +104,7 @@ struct eb_consumer {
     bool link_was_up, link_lost;
     int64_t link_waited_ms;             /* for the broker, before the instance was opened: counts for connect_timeout */
     struct eb_error link_why;
-    struct ebi_grave *graves;           /* dead-letter topics that are there, see bury.c */
+    struct ebi_grave *graves;           /* dead-letter topics that are there, see dead_letter.c */
     int64_t make_again_ms;              /* a topic could not be made: no other try before that */
     uint32_t makes_in_vain;             /* in a row */
     struct eb_error make_why;
@@ -118,7 +118,7 @@ struct eb_consumer {
     void *self;                         /* the plugin's instance, from here on: the loop's own */
     struct ebi_writers *writers;
     struct ebi_decoder *decoder;
-    struct ebi_bytes lane;              /* of the message that comes in */
+    struct ebi_bytes queue_key;         /* of the message that comes in */
     int64_t turn_ms;                    /* when the loop began to receive */
     uint32_t unannounced;               /* messages that came in since a hand was woken */
     int64_t watch_at_ms;                /* when to look next at what has been at work for long */
@@ -136,7 +136,7 @@ enum ebi_outcome {
     EBI_UNHEARD,                        /* the program has no receiver for it, and that is not allowed */
     EBI_CANCELLED
 };
-enum ebi_outcome ebi_process(struct ebi_hand *, struct ebi_taken *, struct ebi_run *);
+enum ebi_outcome ebi_process(struct ebi_worker_thread *, struct ebi_inflight *, struct ebi_run *);
 
 /* Decodes a message into an event: EBI_SUCCEEDED, EBI_UNUSABLE or EBI_UNKNOWN with run->error. The schemas of the message
  * are those of ebi_writers_take. The event may be one to be used again, or NULL; it is so after a failure. */
@@ -146,24 +146,24 @@ enum ebi_outcome ebi_decode_message(const struct ebi_signals *, struct ebi_decod
 /* Notes in an event where it came from; texts stay the message's. prefix: the configured one, taken off the topic. */
 void ebi_tell_place(struct eb_event *, const struct eb_message *, const char *prefix, uint32_t failures);
 
-/* ---- judge.c: what follows from it, with the lock ---- */
+/* ---- outcome.c: what follows from it, with the lock ---- */
 
 /* True: it is to become a dead letter, and is still at work with the caller, who buries it. */
-bool ebi_judge(struct eb_consumer *, struct ebi_taken *, enum ebi_outcome, const struct ebi_run *);
+bool ebi_judge(struct eb_consumer *, struct ebi_inflight *, enum ebi_outcome, const struct ebi_run *);
 
 /* A line about an event that was received: its topic, id, type and position, and one more field or NULL. */
 void ebi_log_message(const struct eb_consumer *, const struct eb_message *, enum ebi_level, const char *text,
                      const struct ebi_log_field *more);
 
 /* The broker has shown, by this event, whether it counts failed attempts: says so where it does not. With the lock. */
-void ebi_tell_counting(struct eb_consumer *, const struct ebi_taken *);
+void ebi_tell_counting(struct eb_consumer *, const struct ebi_inflight *);
 
 /* Where a message is, for those who read: "?" where the plugin does not say. */
 const char *ebi_position_of(const struct eb_message *);
 
 /* Keeps one here, at work or parked until now, to be worked on again after a while; hands it back when the broker takes it
  * away. */
-void ebi_consumer_sleep(struct eb_consumer *, struct ebi_taken *, int64_t wait_ms);
+void ebi_consumer_sleep(struct eb_consumer *, struct ebi_inflight *, int64_t wait_ms);
 
 /* The worker is to end, with this. With the lock. */
 void ebi_consumer_fail(struct eb_consumer *, const struct eb_error *);
@@ -181,7 +181,7 @@ void ebi_consumer_wake(struct eb_consumer *);
 /* Whether it is a dead letter that had to go without its data: see enum ebi_letter. */
 bool ebi_is_without_data(const struct eb_message *);
 
-/* ---- bury.c: dead letters ---- */
+/* ---- dead_letter.c: dead letters ---- */
 
 /* Opens the sender where dead letters are wanted, and makes sure that their topics exist or can be made: they are made with
  * their first dead letter. */
@@ -189,7 +189,7 @@ enum eb_status ebi_bury_open(struct eb_consumer *, struct eb_error *);
 void ebi_bury_close(struct eb_consumer *, int32_t timeout_ms);
 
 /* Sends one, at work, to its dead-letter topic: it is parked meanwhile. Without the lock. */
-void ebi_bury(struct eb_consumer *, struct ebi_taken *);
+void ebi_bury(struct eb_consumer *, struct ebi_inflight *);
 
 /* ---- watch.c: what takes long is named in the log; with the lock ---- */
 
@@ -199,7 +199,7 @@ void ebi_watch(struct eb_consumer *, int64_t now_ms);
 /* All that is at work or on its way to a dead-letter topic; the first ones by name. */
 void ebi_watch_tell_left(struct eb_consumer *, const char *what);
 
-/* ---- intake.c: what the plugin calls ---- */
+/* ---- host_callbacks.c: what the plugin calls ---- */
 
 struct eb_host ebi_intake_host(struct eb_consumer *);
 
@@ -213,7 +213,7 @@ void ebi_intake_announce(struct eb_consumer *);
 
 enum { EBI_STOP_AGAIN_MS = 1000 };      /* a call of eb_consumer_stop sooner after one that counted does not count */
 
-enum eb_status ebi_worker_new(const struct ebi_worker_parts *, const struct eb_consumer_options *,
-                              const struct ebi_worker_wishes *, struct eb_consumer **, struct eb_error *);
+enum eb_status ebi_worker_new(const struct ebi_worker_deps *, const struct eb_consumer_options *,
+                              const struct ebi_worker_overrides *, struct eb_consumer **, struct eb_error *);
 
 #endif

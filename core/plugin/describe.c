@@ -117,7 +117,7 @@ static enum eb_status check_texts(const struct eb_plugin *about, const char *fil
 /* ---- Options ---- */
 
 /* Why an option cannot be; NULL: it can. */
-static const char *option_flaw(const struct eb_option *option, const struct eb_plugin *about) {
+static const char *option_mistake(const struct eb_option *option, const struct eb_plugin *about) {
     size_t settings_size = about->settings_size;
 
     if (!ends(option->help, LINE_LIMIT * 4))
@@ -145,9 +145,9 @@ static enum eb_status check_options(const struct eb_plugin *about, const char *f
         if (!is_name(options[i].key, "-_."))
             return refuse(err, file, "has an option, number %zu, without a key, or with one of other characters than "
                           "letters, digits, -, _ and dots", i + 1);
-        const char *flaw = option_flaw(&options[i], about);
-        if (flaw)
-            return refuse(err, file, "has an option %s that %s", options[i].key, flaw);
+        const char *mistake = option_mistake(&options[i], about);
+        if (mistake)
+            return refuse(err, file, "has an option %s that %s", options[i].key, mistake);
         for (size_t j = 0; j < i; j++)
             if (strcmp(options[i].key, options[j].key) == 0)
                 return refuse(err, file, "has an option %s twice", options[i].key);

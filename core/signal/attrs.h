@@ -33,7 +33,7 @@ static inline struct eb_text ebi_attr(const struct eb_message *message, const ch
 bool ebi_is_version(const char *text, size_t len);
 
 /* Takes the metadata of a message into an event. Missing source, sourcehost, time and sourcelib are the consumer's own,
- * a missing id is new. The texts are borrowed from the message, and NUL-ended there: see ebi_taken in core/consume.
+ * a missing id is new. The texts are borrowed from the message, and NUL-ended there: see ebi_inflight in core/consume.
  * EB_PERMANENT, EB_KIND_DATA: an attribute that cannot be read, by its name. */
 enum eb_status ebi_attrs_take(struct eb_event *, const struct eb_message *, struct eb_error *);
 

@@ -455,7 +455,7 @@ static struct eb_header *get_headers(struct reader *r, size_t *n) {
 
 /* Hands over what a file holds. One that cannot be read goes over as it is, with the reason: it becomes a dead letter. */
 static int32_t hand_bytes(const struct spool *s, struct eb_message *message, const char *bytes, size_t len) {
-    static const char flaw[] = "the file does not hold a whole event";
+    static const char decode_error[] = "the file does not hold a whole event";
     struct eb_message bare = *message;
     struct reader r = { bytes, bytes + len, false };
     struct eb_header *attrs, *headers;
@@ -467,7 +467,7 @@ static int32_t hand_bytes(const struct spool *s, struct eb_message *message, con
     message->attrs = attrs = get_headers(&r, &message->n_attrs);
     message->headers = headers = get_headers(&r, &message->n_headers);
     bare.payload = (struct eb_text){ bytes, len };
-    bare.flaw = (struct eb_text){ flaw, sizeof flaw - 1 };
+    bare.decode_error = (struct eb_text){ decode_error, sizeof decode_error - 1 };
     int32_t status = s->host->received(s->host, r.bad ? &bare : message);
     free(attrs);
     free(headers);
@@ -589,11 +589,11 @@ static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, si
         uint64_t number = verdicts[i].token & NUMBERS, size = size_of(topic, number);
         int32_t answer = EB_OK;
 
-        if (verdicts[i].what == EB_EXTEND)
+        if (verdicts[i].kind == EB_EXTEND)
             continue;                                   /* nothing is taken from a live member: lease_ms is 0 */
-        if (verdicts[i].what == EB_ACK && pwrite(topic->group, "\1", 1, place_of(topic, number)) != 1)
+        if (verdicts[i].kind == EB_ACK && pwrite(topic->group, "\1", 1, place_of(topic, number)) != 1)
             answer = EB_GONE;                           /* not written, so it comes again: never EB_OK before it is safe */
-        topic->n_back += verdicts[i].what != EB_ACK || answer != EB_OK;
+        topic->n_back += verdicts[i].kind != EB_ACK || answer != EB_OK;
         topic->n_out--;
         s->n_out--;
         s->bytes_out -= size < s->bytes_out ? size : s->bytes_out;
@@ -614,7 +614,7 @@ const struct eb_consumer_ops eventbus_consumer = {
     .receive = consumer_receive,
     .settle = consumer_settle,
     .wake = spool_wake,
-    .close = consumer_close,                            /* no pause: there are no lanes */
+    .close = consumer_close,                            /* no pause: there are no partitions */
 };
 
 /* ---- What it is --------------------------------------------------------------------------------------------------- */

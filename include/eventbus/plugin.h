@@ -69,7 +69,7 @@ struct eb_message {
     int64_t lease_ms;               /* in: taken away after that unless extended; 0: never. The host extends at a third */
     uint32_t deliveries;            /* in: times handed out so far, this one included; 0: unknown. No count of failures */
     uint32_t failures;              /* in: EB_RETRY verdicts it got so far; 0 where EB_T_DELAY is not claimed */
-    uint32_t lane;                  /* in: ordered sub-stream (partition), what pause names; 0 where there are none */
+    uint32_t partition;             /* in: ordered sub-stream of the topic, what pause names; 0 where there are none */
     uint32_t pad;                   /* 0 */
     struct eb_text topic;           /* full name, with the prefix; NUL-ended */
     struct eb_text position;        /* in: the broker's own, printable, NUL-ended */
@@ -83,7 +83,7 @@ struct eb_message {
     size_t n_attrs;                 /*   time, minorversion, sourcehost, sourcelib */
     const struct eb_header *headers;/* all others, verbatim, repeats kept; a broker that cannot carry them: EB_PERMANENT */
     size_t n_headers;
-    struct eb_text flaw;            /* in: why it cannot be read; payload is then what the broker holds, as it is. Out: the
+    struct eb_text decode_error;            /* in: why it cannot be read; payload is then what the broker holds, as it is. Out: the
                                      * dead letter of such a one; it goes to the broker as it is */
 };
 
@@ -156,7 +156,7 @@ enum eb_trait {
     EB_T_FREE_RETURN = 16,  /* EB_RETURN does not raise deliveries */
     EB_T_HISTORY = 32,      /* a new group can start in the past */
     EB_T_PATTERN = 64,      /* a topic with '*' subscribes to all that match, those made later too */
-    EB_T_NEIGHBOURS = 128,  /* giving one back may bring acknowledged ones of its batch again */
+    EB_T_BATCH_REDELIVERY = 128,  /* giving one back may bring acknowledged ones of its batch again */
     EB_T_PROCESSES = 256    /* several processes may use the same broker address */
 };
 
@@ -226,7 +226,7 @@ struct eb_subscription {
 struct eb_verdict {
     uint64_t token;
     uint32_t delay_ms;              /* EB_RETRY: not before that */
-    uint32_t what;                  /* enum eb_verdict_kind */
+    uint32_t kind;                  /* enum eb_verdict_kind */
 };
 
 enum eb_verdict_kind {
@@ -258,8 +258,8 @@ struct eb_consumer_ops {
     /* As the producer's, for receive. */
     void (*wake)(void *self);
 
-    /* May be NULL. Hands over no more of this lane until called with on = 0; loses nothing of it. */
-    void (*pause)(void *self, uint32_t lane, int32_t on);
+    /* May be NULL. Hands over no more of this partition until called with on = 0; loses nothing of it. */
+    void (*pause)(void *self, uint32_t partition, int32_t on);
 
     /* Every token has its verdict by now: sends them, reports all, leaves the group, ends its threads, frees the
      * instance. No host call after it. */
@@ -268,16 +268,16 @@ struct eb_consumer_ops {
 
 /* ---- Looking after ---------------------------------------------------------------------------------------------- */
 
-/* Numbers that are unknown are -1. lane: "" where the broker has none. */
+/* Numbers that are unknown are -1. partition: "" where the broker has none. */
 struct eb_topic_info {
     size_t size;
     const char *name;
-    int64_t lanes, messages, bytes, oldest_ms, newest_ms;
+    int64_t partitions, messages, bytes, oldest_ms, newest_ms;
 };
 
 struct eb_group_info {
     size_t size;
-    const char *topic, *group, *lane;
+    const char *topic, *group, *partition;
     const char *position;           /* where the group goes on */
     const char *end;                /* where the topic ends */
     int64_t lag;                    /* messages this group has not settled yet */
@@ -287,14 +287,14 @@ struct eb_group_info {
 };
 
 enum eb_admin_flag {
-    EB_MAKE = 1,                    /* seek: what is not there is made; without it nothing is */
+    EB_CREATE = 1,                    /* seek: what is not there is made; without it nothing is */
     EB_DRY_RUN = 2                  /* answers as without it, and changes nothing */
 };
 
-/* How a group is moved in one lane of a topic. */
+/* How a group is moved in one partition of a topic. */
 struct eb_seek_info {
     size_t size;
-    const char *lane;               /* as in eb_group_info */
+    const char *partition;               /* as in eb_group_info */
     const char *before;             /* the first position that it had not settled; NULL: the group was not there */
     const char *after;              /* where it goes on, that message included */
 };
@@ -315,9 +315,9 @@ struct eb_admin_ops {
      * exist: EB_END, nothing read. */
     int32_t (*browse)(void *self, const char *topic, const struct eb_point *from, int32_t timeout_ms,
                       int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *);
-    /* Moves a group and tells how, once for each lane that is moved. flags: enum eb_admin_flag. A time behind the last
+    /* Moves a group and tells how, once for each partition that is moved. flags: enum eb_admin_flag. A time behind the last
      * message is the end, a position before the oldest one is that one's. Three answers fill the error as well: EB_GONE,
-     * the topic or the group is not there (and EB_MAKE was not given); EB_END, the position is behind the end;
+     * the topic or the group is not there (and EB_CREATE was not given); EB_END, the position is behind the end;
      * EB_PERMANENT with who, live members where the broker cannot do that under them. */
     int32_t (*seek)(void *self, const char *topic, const char *group, const struct eb_point *, uint32_t flags,
                     int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
@@ -325,9 +325,9 @@ struct eb_admin_ops {
     /* Removes what is older than a point; what some group has not settled yet only with unread_too. */
     int32_t (*trim)(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
                     struct eb_error *);
-    /* EB_OK as well when it is there already. lanes 0: the broker's default. flags: EB_DRY_RUN asks whether it could be
+    /* EB_OK as well when it is there already. partitions 0: the broker's default. flags: EB_DRY_RUN asks whether it could be
      * made, as far as the broker can tell without making it, and sent to. */
-    int32_t (*create)(void *self, const char *topic, uint32_t lanes, uint32_t flags, int32_t timeout_ms, struct eb_error *);
+    int32_t (*create)(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms, struct eb_error *);
     /* group NULL: the topic with all its groups. EB_GONE: there was none. */
     int32_t (*remove)(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *);
     void (*close)(void *self);

@@ -53,7 +53,7 @@ static int tell_topic(const rd_kafka_topic_partition_list_t *lows, const rd_kafk
     *info = (struct eb_topic_info){ .size = sizeof *info, .name = lows->elems[from].topic, .bytes = -1, .oldest_ms = -1,
                                     .newest_ms = -1 };
     for (; i < lows->cnt && strcmp(lows->elems[i].topic, info->name) == 0; i++) {
-        info->lanes++;
+        info->partitions++;
         if (lows->elems[i].err)
             known = false;
         else
@@ -176,18 +176,18 @@ static int32_t ask_for_topic(struct kf_admin *a, const char *topic, int partitio
     return status;
 }
 
-int32_t kf_admin_create(void *self, const char *topic, uint32_t lanes, uint32_t flags, int32_t timeout_ms,
+int32_t kf_admin_create(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
                         struct eb_error *err) {
     struct kf_admin *a = self;
     const struct kf_settings *set = a->client.set;
-    int partitions = lanes ? (int)lanes : set->partitions ? (int)set->partitions : -1;
+    int n = partitions ? (int)partitions : set->partitions ? (int)set->partitions : -1;
     int64_t until = kf_ticks_ms() + timeout_ms;
     rd_kafka_resp_err_t code;
     unsigned wishes = LARGER_LIMIT | BROKERS_TIMES;
-    int32_t status = ask_for_topic(a, topic, partitions, wishes, flags, until, &code, err);
+    int32_t status = ask_for_topic(a, topic, n, wishes, flags, until, &code, err);
 
     while (wishes-- > CLUSTERS_OWN && (code == RD_KAFKA_RESP_ERR_INVALID_CONFIG || code == RD_KAFKA_RESP_ERR_POLICY_VIOLATION))
-        status = ask_for_topic(a, topic, partitions, wishes, flags, until, &code, err);     /* they may not be chosen here */
+        status = ask_for_topic(a, topic, n, wishes, flags, until, &code, err);     /* they may not be chosen here */
     if (status == EB_OK && !(flags & EB_DRY_RUN))
         kf_ask_until_told(a, topic, true, until);
     return status;

@@ -192,7 +192,7 @@ static int32_t tell(struct walk *w, const rd_kafka_message_t *record, const char
     int32_t status = read_patiently(w->a, record, topic, &message, until, err);
     if (status != EB_OK)
         return status;
-    message.lane = (uint32_t)record->partition;
+    message.partition = (uint32_t)record->partition;
     one->offset = record->offset + 1;
     snprintf(w->a->last, sizeof w->a->last, "%s", message.position.data);
     return each(arg, &message) == 0 ? EB_OK : EB_END;

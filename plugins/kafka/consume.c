@@ -330,11 +330,11 @@ void kf_consumer_wake(void *self) {
     kf_bell_wake(&c->client.bell);
 }
 
-void kf_consumer_pause(void *self, uint32_t lane, int32_t on) {
+void kf_consumer_pause(void *self, uint32_t partition, int32_t on) {
     struct kf_consumer *c = self;
 
-    if (lane < c->n_slots && c->slots[lane])
-        c->slots[lane]->paused = on != 0;
+    if (partition < c->n_slots && c->slots[partition])
+        c->slots[partition]->paused = on != 0;
 }
 
 /* ---- Closing ---- */

@@ -290,7 +290,7 @@ static bool fill_row(const struct group *group, const struct ends *ends, int i, 
     snprintf(texts[0], 40, "%" PRId32, low->partition);
     snprintf(texts[1], 40, "%" PRId32 ":%" PRId64, low->partition, place);
     snprintf(texts[2], 40, "%" PRId32 ":%" PRId64, low->partition, high->offset);
-    *info = (struct eb_group_info){ .size = sizeof *info, .topic = low->topic, .group = group->name, .lane = texts[0],
+    *info = (struct eb_group_info){ .size = sizeof *info, .topic = low->topic, .group = group->name, .partition = texts[0],
                                     .position = place >= 0 ? texts[1] : NULL, .end = known ? texts[2] : NULL, .unsettled = -1,
                                     .lag = !known ? -1 : high->offset > place ? high->offset - place : 0,
                                     .members = (int64_t)group->members, .state = group->state };
@@ -420,7 +420,7 @@ static int32_t find_or_make(struct kf_admin *a, const char *topic, uint32_t flag
 
     if (status != EB_GONE)
         return status;
-    if (!(flags & EB_MAKE))
+    if (!(flags & EB_CREATE))
         return not_there(err, "topic %s does not exist, or this user may not see it (the ACL Describe on the topic)", topic, NULL);
     status = kf_admin_create(a, topic, 0, flags, (int32_t)(until - kf_ticks_ms()), err);
     return status == EB_OK && !(flags & EB_DRY_RUN) ? kf_ask_partitions(a, topic, until, list, err) : status;
@@ -433,7 +433,7 @@ static void tell_moves(const rd_kafka_topic_partition_list_t *before, const rd_k
     for (int i = 0; i < after->cnt; i++) {
         const rd_kafka_topic_partition_t *one = &after->elems[i];
         int64_t place = kf_offset_in(before, one->topic, one->partition);
-        struct eb_seek_info info = { .size = sizeof info, .lane = texts[0], .before = place < 0 ? NULL : texts[1],
+        struct eb_seek_info info = { .size = sizeof info, .partition = texts[0], .before = place < 0 ? NULL : texts[1],
                                      .after = texts[2] };
         snprintf(texts[0], sizeof texts[0], "%" PRId32, one->partition);
         snprintf(texts[1], sizeof texts[1], "%" PRId32 ":%" PRId64, one->partition, place);
@@ -469,7 +469,7 @@ static int32_t move_group(struct kf_admin *a, const struct group *group, rd_kafk
 int32_t kf_admin_seek(void *self, const char *topic, const char *name, const struct eb_point *to, uint32_t flags,
                       int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
                       struct eb_error *err) {
-    static const struct eb_seek_info to_be_made = { .size = sizeof to_be_made, .lane = "0", .after = "0:0" };
+    static const struct eb_seek_info to_be_made = { .size = sizeof to_be_made, .partition = "0", .after = "0:0" };
     struct kf_admin *a = self;
     int64_t until = kf_ticks_ms() + timeout_ms;
     rd_kafka_topic_partition_list_t *list = NULL;
@@ -486,7 +486,7 @@ int32_t kf_admin_seek(void *self, const char *topic, const char *name, const str
     }
     status = ask_stopped(a, name, "moved", until, &groups, err);
     if (status == EB_OK) {
-        if (!(flags & EB_MAKE) && !stands_in(groups.items[0].places, topic))
+        if (!(flags & EB_CREATE) && !stands_in(groups.items[0].places, topic))
             status = not_there(err, "topic %s has no group %s", topic, name);
         else
             status = move_group(a, &groups.items[0], list, to, flags, until, each, arg, err);

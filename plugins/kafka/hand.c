@@ -40,7 +40,7 @@ static enum step hand_one(struct kf_consumer *c, struct kf_partition *partition)
         int32_t status = kf_read(&c->reader, record, partition->topic->text, &message);
         if (status != EB_OK || !kf_window_reserve(&partition->window))
             return STUCK;
-        message.lane = partition->slot;
+        message.partition = partition->slot;
         message.token = kf_token(partition, partition->window.next);
         status = host->received(host, &message);
         if (status != EB_OK)

@@ -204,7 +204,7 @@ static bool frame_key(struct producer *p, const struct eb_message *message, uint
     struct eb_text avro = message->key_avro;
 
     *key = avro.data ? avro : message->key;     /* not Avro: a text of the host's, or the bytes that another program wrote */
-    if (!avro.data || message->flaw.data)
+    if (!avro.data || message->decode_error.data)
         return true;
     if (p->key_room < avro.len + KF_FRAME) {
         char *more = realloc(p->key, avro.len + KF_FRAME + 256);
@@ -227,7 +227,7 @@ static bool frame_value(struct producer *p, const struct eb_message *message, ui
     *flags = 0;
     *value = (char *)payload.data;
     *len = payload.len;
-    if (!payload.data || message->flaw.data)
+    if (!payload.data || message->decode_error.data)
         return true;                    /* absent, or the dead letter of what could not be read: as it was, and borrowed */
     *len = payload.len + KF_FRAME;
     *flags = *len <= SMALL ? RD_KAFKA_MSG_F_COPY : RD_KAFKA_MSG_F_FREE;
@@ -287,7 +287,7 @@ static enum sent send_one(struct producer *p, struct kf_topic *topic, const stru
         kf_failed(err, rd_kafka_last_error(), "topic %s", topic->name);
         return REFUSED;
     }
-    if (!message->flaw.data) {          /* both are asked for at once */
+    if (!message->decode_error.data) {          /* both are asked for at once */
         if (message->payload.data)
             status = id_of(p, topic, message->schema, &id, err);
         if (message->key_avro.data && status != EB_PERMANENT)

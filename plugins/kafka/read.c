@@ -8,14 +8,14 @@
 
 #include "error.h"
 
-/* The first flaw found is told. */
+/* The first decode_error found is told. */
 static void __attribute__((format(printf, 2, 3))) flawed(struct kf_reader *reader, const char *format, ...) {
     va_list args;
 
-    if (reader->flaw[0])
+    if (reader->decode_error[0])
         return;
     va_start(args, format);
-    vsnprintf(reader->flaw, sizeof reader->flaw, format, args);
+    vsnprintf(reader->decode_error, sizeof reader->decode_error, format, args);
     va_end(args);
 }
 
@@ -53,7 +53,7 @@ static int32_t schema_of(struct kf_reader *reader, uint32_t id, struct eb_schema
     return status;
 }
 
-/* The frame comes off. Without one there is a flaw. */
+/* The frame comes off. Without one there is a decode_error. */
 static int32_t read_value(struct kf_reader *reader, struct eb_text value, struct eb_message *message) {
     struct eb_error why;
     struct eb_text avro;
@@ -111,7 +111,7 @@ int32_t kf_read(struct kf_reader *reader, const rd_kafka_message_t *from, const 
     int64_t time_ms = rd_kafka_message_timestamp(from, &type);
 
     *message = (struct eb_message){ .size = sizeof *message, .topic = { topic, strlen(topic) } };
-    reader->flaw[0] = '\0';
+    reader->decode_error[0] = '\0';
     if (read_value(reader, (struct eb_text){ from->payload, from->payload ? from->len : 0 }, message) == EB_EMPTY ||
         read_key(reader, key, message) == EB_EMPTY)
         return EB_EMPTY;
@@ -126,8 +126,8 @@ int32_t kf_read(struct kf_reader *reader, const rd_kafka_message_t *from, const 
     message->n_attrs = reader->headers.n_attrs;
     message->headers = reader->headers.headers;
     message->n_headers = reader->headers.n_headers;
-    if (reader->flaw[0]) {              /* all as the broker holds it */
-        message->flaw = (struct eb_text){ reader->flaw, strlen(reader->flaw) };
+    if (reader->decode_error[0]) {              /* all as the broker holds it */
+        message->decode_error = (struct eb_text){ reader->decode_error, strlen(reader->decode_error) };
         message->payload = (struct eb_text){ from->payload, from->payload ? from->len : 0 };
         message->schema = message->key_schema = NULL;
         message->key_avro = key;

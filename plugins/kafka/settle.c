@@ -62,14 +62,14 @@ static void settle_one(struct kf_consumer *c, const struct eb_verdict *verdict, 
     struct kf_partition *partition = partition_of(c, verdict->token);
     uint32_t number = (uint32_t)verdict->token;
 
-    if (verdict->what == EB_EXTEND)
+    if (verdict->kind == EB_EXTEND)
         return;                                         /* there is no lease: a member that lives keeps its partitions */
     if (!partition || !kf_window_is_out(&partition->window, number)) {
         answer(answers, EB_GONE, verdict->token);
         return;
     }
     size_t bytes = partition->window.bytes_out;
-    if (verdict->what == EB_ACK) {
+    if (verdict->kind == EB_ACK) {
         if (kf_window_ack(&partition->window, number) == KF_GONE_NOW)
             answer(answers, EB_GONE, verdict->token);
     } else {

@@ -39,7 +39,7 @@ static int32_t admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void
 
     (void)timeout_ms;
     while (more) {
-        struct eb_topic_info info = { .size = sizeof info, .lanes = 1 };
+        struct eb_topic_info info = { .size = sizeof info, .partitions = 1 };
 
         pthread_mutex_lock(&memory_mutex);
         const struct topic *topic = topic_behind(self, name);
@@ -79,7 +79,7 @@ static struct row *describe(const struct broker *broker, const struct topic *top
     snprintf(row->position, sizeof row->position, "%lld", (long long)memory_group_floor(group));
     snprintf(row->end, sizeof row->end, "%lld", (long long)topic->end);
     row->info = (struct eb_group_info){
-        .size = sizeof row->info, .topic = row->names, .group = row->names + topic_len, .lane = "",
+        .size = sizeof row->info, .topic = row->names, .group = row->names + topic_len, .partition = "",
         .position = row->position, .end = row->end, .unsettled = (int64_t)group->n_out,
         .lag = topic->end - group->cursor + (int64_t)group->n_open };
     for (const struct member *m = broker->members; m; m = m->next)
@@ -161,11 +161,11 @@ static struct topic *lock_topic(const struct broker *broker, const char *name, c
 /* What of a seek is told, or why there is none. With the mutex. */
 static int32_t look_before_seek(const struct topic *topic, const char *topic_name, const struct group *group,
                                 const char *group_name, const struct eb_point *to, uint32_t flags, struct eb_error *err) {
-    if (!topic && !(flags & EB_MAKE)) {
+    if (!topic && !(flags & EB_CREATE)) {
         memory_fail(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s does not exist", topic_name);
         return EB_GONE;
     }
-    if (!group && !(flags & EB_MAKE)) {
+    if (!group && !(flags & EB_CREATE)) {
         memory_fail(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s has no group %s", topic_name, group_name);
         return EB_GONE;
     }
@@ -194,7 +194,7 @@ static bool move_group(struct broker *broker, const char *topic_name, const char
 static int32_t admin_seek(void *self, const char *topic_name, const char *group_name, const struct eb_point *to,
                           uint32_t flags, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *),
                           void *arg, struct eb_error *err) {
-    struct eb_seek_info info = { .size = sizeof info, .lane = "" };
+    struct eb_seek_info info = { .size = sizeof info, .partition = "" };
     char before[24], after[24];
     int32_t status = memory_check(to, err);
 
@@ -245,12 +245,12 @@ static int32_t admin_trim(void *self, const char *name, const struct eb_point *p
     return EB_OK;
 }
 
-static int32_t admin_create(void *self, const char *name, uint32_t lanes, uint32_t flags, int32_t timeout_ms,
+static int32_t admin_create(void *self, const char *name, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
                             struct eb_error *err) {
     (void)timeout_ms;
-    if (lanes > 1)
+    if (partitions > 1)
         return memory_fail(err, EB_PERMANENT, EB_KIND_BROKER, "topic %s with %u partitions: a memory broker has one a "
-                           "topic", name, lanes);
+                           "topic", name, partitions);
     if (flags & EB_DRY_RUN)
         return EB_OK;
     pthread_mutex_lock(&memory_mutex);

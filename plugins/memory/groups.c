@@ -239,7 +239,7 @@ int32_t memory_settle(struct member *member, struct work *work, const struct eb_
 
     member->n_out--;
     member->bytes_out -= work->stored->bytes;
-    if (!group || verdict->what == EB_ACK) {
+    if (!group || verdict->kind == EB_ACK) {
         if (group)
             take_out(group, work);
         free_work(work);
@@ -247,7 +247,7 @@ int32_t memory_settle(struct member *member, struct work *work, const struct eb_
     }
     work->holder = NULL;
     group->n_out--;
-    if (verdict->what == EB_RETRY) {
+    if (verdict->kind == EB_RETRY) {
         work->failures++;
         work->due = now + verdict->delay_ms;
     } else {

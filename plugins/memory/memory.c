@@ -226,7 +226,7 @@ static size_t hand_over(const struct eb_host *host, struct work *const *got, siz
 }
 
 static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *err) {
-    static const struct eb_verdict back = { .what = EB_RETURN };
+    static const struct eb_verdict back = { .kind = EB_RETURN };
     struct consumer *c = self;
     struct member *member = &c->member;
     struct work *got[BATCH];
@@ -271,7 +271,7 @@ static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, si
 
         pthread_mutex_lock(&memory_mutex);
         for (; i < n && n_done + n_gone < BATCH; i++) {
-            if (verdicts[i].what == EB_EXTEND)
+            if (verdicts[i].kind == EB_EXTEND)
                 continue;                           /* nothing is taken away here: lease_ms is 0 */
             struct work *work = (struct work *)(uintptr_t)verdicts[i].token;
             if (memory_settle(&c->member, work, &verdicts[i], now) == EB_OK)
@@ -316,7 +316,7 @@ const struct eb_consumer_ops eventbus_consumer = {
     .receive = consumer_receive,
     .settle = consumer_settle,
     .wake = consumer_wake,
-    .close = consumer_close,            /* no pause: there are no lanes */
+    .close = consumer_close,            /* no pause: there are no partitions */
 };
 
 /* ---- What it is ------------------------------------------------------------------------------------------------- */

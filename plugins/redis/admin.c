@@ -79,7 +79,7 @@ static int32_t read_topic(struct rd_admin *admin, int64_t until_ms, const char *
     bool found_first = false, found_last = false;
     int32_t status;
 
-    *info = (struct eb_topic_info){ .size = sizeof *info, .name = topic, .lanes = 1 };
+    *info = (struct eb_topic_info){ .size = sizeof *info, .name = topic, .partitions = 1 };
     status = read_number(admin, until_ms, topic, (const char *[]){ "XLEN", topic, NULL }, &info->messages, err);
     if (status == EB_OK)
         status = read_edge(admin, until_ms, topic, false, &found_first, &first, err);
@@ -268,7 +268,7 @@ static int32_t read_members(struct rd_admin *admin, int64_t until_ms, const stru
 static int32_t tell_group(struct rd_admin *admin, int64_t until_ms, const char *topic, struct group *group,
                           int32_t (*each)(void *, const struct eb_group_info *), void *arg, bool *stop,
                           struct eb_error *err) {
-    struct eb_group_info info = { .size = sizeof info, .topic = topic, .group = group->name, .lane = "" };
+    struct eb_group_info info = { .size = sizeof info, .topic = topic, .group = group->name, .partition = "" };
     char position[RD_ID_ROOM], end[RD_ID_ROOM];
     struct rd_id last = {0};
     bool found;

@@ -136,16 +136,16 @@ int32_t rd_admin_seek(void *self, const char *topic, const char *group, const st
                       struct eb_error *err) {
     int64_t until_ms = rd_ticks_ms() + timeout_ms;
     char start[RD_ID_ROOM], before[RD_ID_ROOM], after[RD_ID_ROOM];
-    struct eb_seek_info info = { .size = sizeof info, .lane = "", .after = after };
+    struct eb_seek_info info = { .size = sizeof info, .partition = "", .after = after };
     struct seen seen;
     struct rd_id behind;
     int32_t status = rd_point_check(to, err);
 
     if (status == EB_OK)
         status = run_seek(self, until_ms, topic, group, "", &seen, err);
-    if (status == EB_OK && !seen.topic && !(flags & EB_MAKE))
+    if (status == EB_OK && !seen.topic && !(flags & EB_CREATE))
         return not_there(err, "topic %s does not exist", topic, NULL);
-    if (status == EB_OK && !seen.group && !(flags & EB_MAKE))
+    if (status == EB_OK && !seen.group && !(flags & EB_CREATE))
         return not_there(err, "topic %s has no group %s", topic, group);
     if (status == EB_OK)
         status = find_start(&seen, topic, to, &behind, err);
@@ -249,13 +249,13 @@ static int32_t try_create(struct rd_admin *admin, const char *topic, int64_t unt
     return rd_is_error(answer) ? rd_ask_refused(&admin->asker, thing, topic, answer, err) : EB_OK;
 }
 
-int32_t rd_admin_create(void *self, const char *topic, uint32_t lanes, uint32_t flags, int32_t timeout_ms,
+int32_t rd_admin_create(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
                         struct eb_error *err) {
     const struct rd_node *answer;
     int32_t status;
 
-    if (lanes > 1)
-        return rd_error(err, EB_PERMANENT, 0, "topic %s with %u partitions: a stream has one", topic, lanes);
+    if (partitions > 1)
+        return rd_error(err, EB_PERMANENT, 0, "topic %s with %u partitions: a stream has one", topic, partitions);
     if (flags & EB_DRY_RUN)
         return try_create(self, topic, rd_ticks_ms() + timeout_ms, err);
     status = run(self, timeout_ms, "making", topic,

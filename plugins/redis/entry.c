@@ -176,7 +176,7 @@ struct taking {
     struct eb_text data;                /* data NULL: there was none yet */
     unsigned seen;                      /* attributes, a bit each */
     size_t n_own;                       /* headers that are not of a dead letter */
-    const char *flaw;
+    const char *decode_error;
 };
 
 static void add_header(struct taking *taking, const struct eb_header *field) {
@@ -186,7 +186,7 @@ static void add_header(struct taking *taking, const struct eb_header *field) {
         taking->read->headers[taking->read->n_headers++] = *field;
         taking->n_own += own;
     } else {
-        taking->flaw = "it has more than 1000 fields that are no attributes; what is more than that is left out";
+        taking->decode_error = "it has more than 1000 fields that are no attributes; what is more than that is left out";
     }
 }
 
@@ -195,7 +195,7 @@ static void add_attr(struct taking *taking, int place, const struct eb_header *f
 
     taking->seen |= 1u << place;
     if (again)
-        taking->flaw = "an attribute comes twice: type, id, source, time, minorversion, sourcehost or sourcelib";
+        taking->decode_error = "an attribute comes twice: type, id, source, time, minorversion, sourcehost or sourcelib";
     if ((again && taking->data.data) || taking->read->n_attrs == RD_ATTRS_MAX)
         add_header(taking, field);
     else
@@ -212,7 +212,7 @@ static void add_field(struct taking *taking, const struct eb_header *field) {
     } else if (!taking->data.data) {
         taking->data = field->value;
     } else {
-        taking->flaw = "the field event_data comes twice";
+        taking->decode_error = "the field event_data comes twice";
         add_header(taking, field);
     }
 }
@@ -235,13 +235,13 @@ static struct eb_text attr(const struct rd_entry_read *read, int place) {
 
 static void take_fields(struct taking *taking, const struct rd_node *fields) {
     if (!rd_is_array(fields, 0) || fields->n % 2 != 0) {
-        taking->flaw = "it has no fields";
+        taking->decode_error = "it has no fields";
         return;
     }
     for (size_t i = 0; i < fields->n; i += 2) {
         struct eb_header field;
         if (!rd_is_text(&fields->items[i]) || !rd_is_text(&fields->items[i + 1])) {
-            taking->flaw = "its fields are no texts";
+            taking->decode_error = "its fields are no texts";
             return;
         }
         field = (struct eb_header){ text_of(&fields->items[i]), text_of(&fields->items[i + 1]) };
@@ -255,11 +255,11 @@ void rd_entry_take(const struct rd_node *fields, struct rd_id id, struct rd_entr
 
     read->n_attrs = read->n_headers = 0;
     take_fields(&taking, fields);
-    if (!taking.flaw && attr(read, 0).len == 0)
-        taking.flaw = "the field type is missing or empty";
-    if (!taking.flaw && taking.data.len == 0)
-        taking.flaw = "the field event_data is missing or empty";
-    if (!taking.flaw)
+    if (!taking.decode_error && attr(read, 0).len == 0)
+        taking.decode_error = "the field type is missing or empty";
+    if (!taking.decode_error && taking.data.len == 0)
+        taking.decode_error = "the field event_data is missing or empty";
+    if (!taking.decode_error)
         drop_empty(read);
     rd_id_print(id, read->position);
     message->time_ms = (int64_t)id.ms;
@@ -270,5 +270,5 @@ void rd_entry_take(const struct rd_node *fields, struct rd_id id, struct rd_entr
     message->n_attrs = read->n_attrs;
     message->headers = read->headers;
     message->n_headers = read->n_headers;
-    message->flaw = taking.flaw ? (struct eb_text){ taking.flaw, strlen(taking.flaw) } : (struct eb_text){0};
+    message->decode_error = taking.decode_error ? (struct eb_text){ taking.decode_error, strlen(taking.decode_error) } : (struct eb_text){0};
 }

@@ -48,7 +48,7 @@ struct rd_entry_read {
     char position[RD_ID_ROOM];
 };
 
-/* Fills the message from the fields of an entry. What cannot be used has a flaw, and all fields that there are, so that
+/* Fills the message from the fields of an entry. What cannot be used has a decode_error, and all fields that there are, so that
  * its dead letter has them, too: what comes twice and behind the data is among the headers. */
 void rd_entry_take(const struct rd_node *fields, struct rd_id, struct rd_entry_read *, struct eb_message *);
 

@@ -74,11 +74,11 @@ int32_t rd_settle(struct rd_consumer *c, const struct eb_verdict *verdict, struc
 
     if (!item || item->state != RD_OUT)
         return EB_OK;
-    if (verdict->what == EB_EXTEND)
+    if (verdict->kind == EB_EXTEND)
         return item->lost || remember_extend(c, item) ? EB_OK : rd_no_memory(err);
     c->out--;
     c->bytes_out -= item->bytes;
-    decide(c, item, verdict->what == EB_ACK ? EB_ACK : EB_RETURN);
+    decide(c, item, verdict->kind == EB_ACK ? EB_ACK : EB_RETURN);
     return EB_OK;
 }
 

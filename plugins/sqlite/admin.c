@@ -80,7 +80,7 @@ static int32_t tell_topic(struct sq_admin *a, int64_t id, const char *name,
                           int32_t (*each)(void *, const struct eb_topic_info *), void *arg, bool *stop, struct eb_error *err) {
     struct sq_extent extent;
     int32_t status = sq_topic_extent(&a->store, id, &extent, err);
-    struct eb_topic_info info = { .size = sizeof info, .name = name, .lanes = 1, .bytes = -1 };
+    struct eb_topic_info info = { .size = sizeof info, .name = name, .partitions = 1, .bytes = -1 };
     bool any;
 
     if (status != EB_OK)
@@ -159,7 +159,7 @@ static int32_t tell_group(struct sq_admin *a, const struct group *group, int32_t
     struct sq_standing is;
     char position[24], end[24];
     int32_t status = sq_standing(&a->store, group->topic, group->id, &is, err);
-    struct eb_group_info info = { .size = sizeof info, .topic = group->topic_name, .group = group->name, .lane = "",
+    struct eb_group_info info = { .size = sizeof info, .topic = group->topic_name, .group = group->name, .partition = "",
                                   .position = position, .end = end };
 
     if (status != EB_OK)

@@ -50,7 +50,7 @@ static int32_t try_create(struct sq_admin *a, int64_t until_ms, struct eb_error 
     return status == EB_EMPTY ? EB_OK : status;
 }
 
-int32_t sq_admin_create(void *self, const char *topic, uint32_t lanes, uint32_t flags, int32_t timeout_ms,
+int32_t sq_admin_create(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
                         struct eb_error *err) {
     struct sq_admin *a = self;
     int64_t until_ms = sq_ticks_ms() + timeout_ms, id;
@@ -58,7 +58,7 @@ int32_t sq_admin_create(void *self, const char *topic, uint32_t lanes, uint32_t 
     bool made;
     int32_t status;
 
-    (void)lanes;                                        /* all topics have the same slots */
+    (void)partitions;                                        /* all topics have the same slots */
     if (unfit)
         return sq_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", unfit);
     if (flags & EB_DRY_RUN)
@@ -100,7 +100,7 @@ static int32_t look(struct sq_admin *a, struct seek *seek, struct eb_error *err)
 
     if (status == EB_OK && seek->topic_id != 0)
         status = sq_group_id(&a->store, seek->topic_id, seek->group, &seek->group_id, err);
-    if (status == EB_OK && seek->group_id == 0 && !(seek->flags & EB_MAKE))
+    if (status == EB_OK && seek->group_id == 0 && !(seek->flags & EB_CREATE))
         return not_there(seek, err);
     if (status == EB_OK)
         status = sq_point_reach(&a->store, seek->topic_id, seek->topic, seek->to, err);
@@ -129,11 +129,11 @@ static int32_t move_group(struct sq_admin *a, struct seek *seek, struct eb_error
 static int32_t run_seek(struct sq_admin *a, struct seek *seek, int64_t until_ms, struct eb_error *err) {
     bool dry = seek->flags & EB_DRY_RUN;
     int32_t status = dry ? sq_store_connect(&a->store, until_ms - sq_ticks_ms(), err)
-                         : connect(a, seek->flags & EB_MAKE, until_ms, err);
+                         : connect(a, seek->flags & EB_CREATE, until_ms, err);
 
     seek->after = 1;
     if (status == EB_EMPTY)             /* there is no file */
-        return seek->flags & EB_MAKE ? EB_OK : not_there(seek, err);
+        return seek->flags & EB_CREATE ? EB_OK : not_there(seek, err);
     if (status == EB_OK && dry)
         return look(a, seek, err);
     if (status == EB_OK)
@@ -149,10 +149,10 @@ int32_t sq_admin_seek(void *self, const char *topic, const char *group, const st
     struct seek seek = { .topic = topic, .group = group, .to = to, .flags = flags };
     const char *unfit = sq_topic_unfit(sq_text(topic));
     char before[24], after[24];
-    struct eb_seek_info info = { .size = sizeof info, .lane = "", .after = after };
+    struct eb_seek_info info = { .size = sizeof info, .partition = "", .after = after };
     int32_t status = sq_point_check(to, err);
 
-    if (status == EB_OK && unfit && (flags & EB_MAKE))
+    if (status == EB_OK && unfit && (flags & EB_CREATE))
         return sq_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", unfit);
     if (status == EB_OK)
         status = run_seek(self, &seek, sq_ticks_ms() + timeout_ms, err);

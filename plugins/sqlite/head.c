@@ -122,7 +122,7 @@ static const char *get_pairs(struct sq_head *head, struct sq_reader *in, size_t 
 
 const char *sq_head_read(struct sq_head *head, struct eb_text bytes) {
     struct sq_reader in = { (const unsigned char *)bytes.data, (const unsigned char *)bytes.data + bytes.len };
-    const char *flaw;
+    const char *decode_error;
 
     *head = (struct sq_head){ .pairs = head->pairs, .room = head->room };
     if (bytes.len < 1 || *in.at++ != FORMAT)
@@ -130,10 +130,10 @@ const char *sq_head_read(struct sq_head *head, struct eb_text bytes) {
     if (!sq_get_number(&in, &head->schema) || !sq_get_number(&in, &head->key_schema) || !get_text(&in, &head->id)
         || !get_text(&in, &head->key_avro))
         return "its stored head is damaged";
-    flaw = get_pairs(head, &in, &head->n_attrs);
-    if (!flaw)
-        flaw = get_pairs(head, &in, &head->n_headers);
-    return flaw;
+    decode_error = get_pairs(head, &in, &head->n_attrs);
+    if (!decode_error)
+        decode_error = get_pairs(head, &in, &head->n_headers);
+    return decode_error;
 }
 
 void sq_head_free(struct sq_head *head) {

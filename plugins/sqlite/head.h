@@ -15,7 +15,7 @@ struct sq_head {
     size_t n_attrs, n_headers, room;
 };
 
-/* Points into the bytes. NULL: read; else why not, for a message's flaw. */
+/* Points into the bytes. NULL: read; else why not, for a message's decode_error. */
 const char *sq_head_read(struct sq_head *, struct eb_text bytes);
 void sq_head_free(struct sq_head *);
 

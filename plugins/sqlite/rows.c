@@ -85,15 +85,15 @@ static int32_t fill_from_head(struct sq_decoder *decoder, struct sq_store *store
 
 int32_t sq_row_decode(struct sq_decoder *decoder, struct sq_store *store, const struct sq_row *row, const char *topic,
                       struct eb_message *message, struct eb_error *err) {
-    const char *flaw = sq_head_read(&decoder->head, row->head);
+    const char *decode_error = sq_head_read(&decoder->head, row->head);
 
     *message = (struct eb_message){ .size = sizeof *message, .time_ms = row->time_ms, .topic = sq_text(topic),
                                     .key = row->key, .payload = row->body };
     message->position.len = (size_t)snprintf(decoder->position, sizeof decoder->position, "%" PRId64, row->seq);
     message->position.data = decoder->position;
-    if (!flaw)
+    if (!decode_error)
         return fill_from_head(decoder, store, message, err);
-    message->flaw = sq_text(flaw);
+    message->decode_error = sq_text(decode_error);
     return EB_OK;
 }
 

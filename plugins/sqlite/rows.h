@@ -35,7 +35,7 @@ struct sq_decoder {
 };
 
 /* Fills a message but for token, lease, deliveries, failures; it borrows from the row, the decoder and the topic's name. A
- * row that cannot be read makes a message with a flaw. EB_OK or negative. */
+ * row that cannot be read makes a message with a decode_error. EB_OK or negative. */
 int32_t sq_row_decode(struct sq_decoder *, struct sq_store *, const struct sq_row *, const char *topic, struct eb_message *,
                       struct eb_error *);
 void sq_decoder_free(struct sq_decoder *);

@@ -150,9 +150,9 @@ static bool hold_failed(struct sq_entry *entry, uint32_t delay_ms) {
 static bool decide(struct sq_consumer *c, struct sq_entry *entry, const struct eb_verdict *verdict) {
     bool kept = true;
 
-    if (verdict->what == EB_RETRY)
+    if (verdict->kind == EB_RETRY)
         kept = hold_failed(entry, verdict->delay_ms);
-    else if (verdict->what == EB_RETURN)
+    else if (verdict->kind == EB_RETURN)
         kept = hold_untried(entry);
     else if (entry->held)
         sq_hold_delete(&entry->share->hold, entry->held);
@@ -178,7 +178,7 @@ static void tell_gone(struct sq_consumer *c, struct sq_entry *entry) {
 int32_t sq_settle(struct sq_consumer *c, const struct eb_verdict *verdict, struct eb_error *err) {
     struct sq_entry *entry = entry_of(c, verdict->token);
 
-    if (verdict->what == EB_EXTEND)
+    if (verdict->kind == EB_EXTEND)
         c->renew = true;
     else if (entry && entry->state == SQ_LOST)
         tell_gone(c, entry);

@@ -145,7 +145,7 @@ static int32_t settle(void *self, const struct eb_verdict *verdicts, size_t n, s
 
     (void)err;
     for (size_t i = 0; i < n; i++) {
-        if (verdicts[i].what == EB_EXTEND)
+        if (verdicts[i].kind == EB_EXTEND)
             continue;
         if (instance->n == ROOM) {
             instance->host->settled(instance->host, instance->tokens, instance->n, EB_OK);

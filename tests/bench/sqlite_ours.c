@@ -247,7 +247,7 @@ long our_receive(struct our_worker *worker, long most, int timeout_ms) {
     if (consumer->receive(worker->self, (uint32_t)most, timeout_ms, &err) < 0)
         bench_die("%s", err.text);
     for (size_t i = 0; i < counters->n_tokens; i++)
-        verdicts[i] = (struct eb_verdict){.token = counters->tokens[i], .what = EB_ACK};
+        verdicts[i] = (struct eb_verdict){.token = counters->tokens[i], .kind = EB_ACK};
     consumer->settle(worker->self, verdicts, counters->n_tokens, &err);
     return (long)counters->n_tokens;
 }

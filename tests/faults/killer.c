@@ -283,7 +283,7 @@ static int32_t settle(void *self, const struct eb_verdict *verdicts, size_t n, s
     reach(SETTLE, BEFORE, (long)n);
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < n; i++)
-        if (verdicts[i].what == EB_ACK && (event = find(instance, verdicts[i].token)))
+        if (verdicts[i].kind == EB_ACK && (event = find(instance, verdicts[i].token)))
             event->acked = true;
     pthread_mutex_unlock(&lock);
     int32_t status = consumer.settle(instance->inner, verdicts, n, err);
@@ -323,8 +323,8 @@ static void wake_consumer(void *self) {
     consumer.wake(((struct instance *)self)->inner);
 }
 
-static void pause_consumer(void *self, uint32_t lane, int32_t on) {
-    consumer.pause(((struct instance *)self)->inner, lane, on);
+static void pause_consumer(void *self, uint32_t partition, int32_t on) {
+    consumer.pause(((struct instance *)self)->inner, partition, on);
 }
 
 static void close_consumer(void *self, int32_t timeout_ms) {

@@ -95,7 +95,7 @@ static void write_and_read(const struct eb_message *message) {
     for (size_t i = 0; i < n; i++)
         items[i] = (struct rd_node){.type = REDIS_REPLY_STRING, .n = lens[i], .text = argv[i]};
     rd_entry_take(&(struct rd_node){.type = REDIS_REPLY_ARRAY, .n = n, .items = items}, (struct rd_id){1, 2}, &read, &again);
-    fuzz_promise(!again.flaw.data, "what was written has a flaw: %s", again.flaw.data);
+    fuzz_promise(!again.decode_error.data, "what was written has a decode_error: %s", again.decode_error.data);
     fuzz_promise(again.n_attrs == message->n_attrs && same_headers(again.attrs, message->attrs, again.n_attrs) &&
                      again.n_headers == message->n_headers &&
                      same_headers(again.headers, message->headers, again.n_headers) &&
@@ -115,11 +115,11 @@ static void take_entry(const struct rd_node *fields) {
     rd_entry_take(fields, (struct rd_id){UINT64_MAX, UINT64_MAX}, &read, &message);
     fuzz_promise(message.n_attrs <= RD_ATTRS_MAX && message.n_headers <= RD_HEADERS_MAX, "more than there is room for");
     kept = message.n_attrs + message.n_headers + (message.payload.data != NULL);
-    if (!message.flaw.data)
+    if (!message.decode_error.data)
         write_and_read(&message);
-    else if (!begins(message.flaw, "it has no fields") && !begins(message.flaw, "its fields are no") &&
-             !begins(message.flaw, "it has more than"))
-        fuzz_promise(kept == fields->n / 2, "%zu fields of %zu are kept, and: %s", kept, fields->n / 2, message.flaw.data);
+    else if (!begins(message.decode_error, "it has no fields") && !begins(message.decode_error, "its fields are no") &&
+             !begins(message.decode_error, "it has more than"))
+        fuzz_promise(kept == fields->n / 2, "%zu fields of %zu are kept, and: %s", kept, fields->n / 2, message.decode_error.data);
 }
 
 static void take_all(const struct rd_node *node) {

@@ -37,7 +37,7 @@ static int32_t fail(const void *self, struct eb_error *err) {
 
 static int32_t topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
                       struct eb_error *err) {
-    const struct eb_topic_info info = {.size = sizeof info, .name = HOSTILE, .lanes = 1, .messages = -1, .bytes = -1,
+    const struct eb_topic_info info = {.size = sizeof info, .name = HOSTILE, .partitions = 1, .messages = -1, .bytes = -1,
                                        .oldest_ms = -1, .newest_ms = -1};
 
     (void)timeout_ms;
@@ -49,7 +49,7 @@ static int32_t topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, co
 
 static int32_t groups(void *self, const char *topic, const char *group, int32_t timeout_ms,
                       int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
-    const struct eb_group_info info = {.size = sizeof info, .topic = HOSTILE, .group = HOSTILE, .lane = HOSTILE,
+    const struct eb_group_info info = {.size = sizeof info, .topic = HOSTILE, .group = HOSTILE, .partition = HOSTILE,
                                        .position = HOSTILE, .end = HOSTILE, .lag = -1, .unsettled = -1, .members = -1,
                                        .state = HOSTILE};
 

@@ -148,12 +148,12 @@ static int32_t settle(void *it, const struct eb_verdict *verdicts, size_t n, str
     struct instance *self = it;
 
     for (size_t i = 0; i < n; i++) {
-        int late = verdicts[i].what == EB_ACK && store.gone < self->set->gone;
+        int late = verdicts[i].kind == EB_ACK && store.gone < self->set->gone;
 
-        if (verdicts[i].what == EB_EXTEND)
+        if (verdicts[i].kind == EB_EXTEND)
             continue;
         store.gone += late;
-        store.state[verdicts[i].token - 1] = verdicts[i].what == EB_ACK && !late ? DONE : WAITING;
+        store.state[verdicts[i].token - 1] = verdicts[i].kind == EB_ACK && !late ? DONE : WAITING;
         self->host->settled(self->host, &verdicts[i].token, 1, late ? EB_GONE : EB_OK);
     }
     if (store.settle_fails < self->set->settle_fails) {

@@ -170,7 +170,7 @@ static void *receive_one(void *arg) {
         if (broker->plugin->consumer->receive(consumer.self, 10, WAIT_MS, &err) < 0)
             wrong(&consumer, "receiving: %s", err.text);
         if (consumer.token) {
-            struct eb_verdict done = {.token = consumer.token, .what = EB_ACK};
+            struct eb_verdict done = {.token = consumer.token, .kind = EB_ACK};
 
             consumer.token = 0;
             broker->plugin->consumer->settle(consumer.self, &done, 1, NULL);

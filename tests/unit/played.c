@@ -242,21 +242,21 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
     return given ? EB_OK : EB_EMPTY;
 }
 
-static void count_failure(struct played_event *event, uint32_t what) {
+static void count_failure(struct played_event *event, uint32_t kind) {
     switch (played.counting) {
     case COUNTS_ALL:
-        event->failures += what == EB_RETRY;
+        event->failures += kind == EB_RETRY;
         break;
     case COUNTS_NONE:
         break;
     case COUNTS_ONE:
-        event->failures = event->failures || what == EB_RETRY;
+        event->failures = event->failures || kind == EB_RETRY;
         break;
     case COUNTS_ANEW:
-        event->failures = what == EB_RETRY ? (event->failures + 1) % 3 : event->failures;
+        event->failures = kind == EB_RETRY ? (event->failures + 1) % 3 : event->failures;
         break;
     case COUNTS_TWICE:
-        event->failures += what == EB_RETRY ? 2 : 0;
+        event->failures += kind == EB_RETRY ? 2 : 0;
         break;
     case COUNTS_DELIVERIES:
         event->failures++;
@@ -265,11 +265,11 @@ static void count_failure(struct played_event *event, uint32_t what) {
 
 static void settle_one(const struct eb_verdict *verdict) {
     struct played_event *event = &played.events[verdict->token - 1];
-    bool late = played.late && verdict->what == EB_ACK;
+    bool late = played.late && verdict->kind == EB_ACK;
 
-    event->state = verdict->what == EB_ACK ? SETTLED : verdict->what == EB_RETRY && played.hold_retries ? HELD : THERE;
-    count_failure(event, verdict->what);
-    atomic_fetch_add(&played.returned, verdict->what == EB_RETURN);
+    event->state = verdict->kind == EB_ACK ? SETTLED : verdict->kind == EB_RETRY && played.hold_retries ? HELD : THERE;
+    count_failure(event, verdict->kind);
+    atomic_fetch_add(&played.returned, verdict->kind == EB_RETURN);
     for (int times = played.repeats_itself ? 2 : 1; times > 0; times--)
         played.consumer->settled(played.consumer, &verdict->token, 1, late ? EB_GONE : EB_OK);
 }
@@ -277,7 +277,7 @@ static void settle_one(const struct eb_verdict *verdict) {
 static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, size_t n, struct eb_error *err) {
     (void)self;
     for (size_t i = 0; i < n; i++) {
-        if (verdicts[i].what == EB_EXTEND)
+        if (verdicts[i].kind == EB_EXTEND)
             atomic_fetch_add(&played.extensions, 1);
         else
             settle_one(&verdicts[i]);
@@ -298,9 +298,9 @@ static int32_t admin_open(const struct eb_host *host, const void *settings, void
     return troubled(&played.open_admin, err) ? played.open_admin.status : EB_OK;
 }
 
-static int32_t admin_create(void *self, const char *topic, uint32_t lanes, uint32_t flags, int32_t timeout_ms,
+static int32_t admin_create(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
                             struct eb_error *err) {
-    (void)self, (void)topic, (void)lanes, (void)timeout_ms;
+    (void)self, (void)topic, (void)partitions, (void)timeout_ms;
     if (troubled(&played.create, err))
         return played.create.status;
     if (!(flags & EB_DRY_RUN))

@@ -51,9 +51,9 @@ def in_order(t, events):
             continue
         seen.add(event["id"])
         partition, offset = position(event["position"])
-        lane = partition, event["partitionkey"]
-        t.check(offset > last.get(lane, -1), f"{event['position']} came after {last.get(lane)}")
-        last[lane] = offset
+        partition = partition, event["partitionkey"]
+        t.check(offset > last.get(partition, -1), f"{event['position']} came after {last.get(partition)}")
+        last[partition] = offset
 
 
 @test

@@ -13,8 +13,8 @@ EXPECTED = ["ada enrolled in course-v1:edX+DemoX+Demo_Course", "ada logged in", 
 
 def lag_of_both(site, group):
     """Lag by partition, as `eventbus groups --json` and Kafka's own tool tell it."""
-    ours = {f"{topic} {lane}": row["lag"] for (topic, lane), row in site.groups(group).items()}
-    return ours, {f"{topic} {lane}": lag for (topic, lane), lag in site.kafka.lag(group).items()}
+    ours = {f"{topic} {partition}": row["lag"] for (topic, partition), row in site.groups(group).items()}
+    return ours, {f"{topic} {partition}": lag for (topic, partition), lag in site.kafka.lag(group).items()}
 
 
 @kafka_test()

@@ -105,7 +105,7 @@ static int32_t on_received(const struct eb_host *host, const struct eb_message *
     copy_text(got->id, sizeof got->id, message->id);
     got->deliveries = message->deliveries;
     got->failures = message->failures;
-    got->flawed = message->flaw.data != NULL;
+    got->flawed = message->decode_error.data != NULL;
     if (message->schema) {
         got->schema_id = message->schema->id;
         copy_text(got->schema, sizeof got->schema, message->schema->json);
@@ -317,8 +317,8 @@ void kit_take(struct kit_consumer *c, size_t n) {
     }
 }
 
-void kit_settle(struct kit_consumer *c, const struct kit_got *got, uint32_t what, uint32_t delay_ms) {
-    struct eb_verdict verdict = { .token = got->token, .delay_ms = delay_ms, .what = what };
+void kit_settle(struct kit_consumer *c, const struct kit_got *got, uint32_t kind, uint32_t delay_ms) {
+    struct eb_verdict verdict = { .token = got->token, .delay_ms = delay_ms, .kind = kind };
     struct eb_error err = {0};
     int32_t status = kit_consumer_ops()->settle(c->host->self, &verdict, 1, &err);
 

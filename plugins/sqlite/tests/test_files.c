@@ -191,8 +191,8 @@ static int look_as_nobody(int argc, char **argv) {
         int32_t looked = kit_admin_ops()->browse(self, "t", &all, 1000, count, &n, &err);
         if (looked < 0)
             kit_say("browse: %s", err.text);
-        int32_t dry = kit_admin_ops()->seek(self, "t", "g", &all, EB_MAKE | EB_DRY_RUN, 1000, count_move, &moves, &err);
-        int32_t moved = kit_admin_ops()->seek(self, "t", "g", &all, EB_MAKE, 1000, count_move, &moves, &err);
+        int32_t dry = kit_admin_ops()->seek(self, "t", "g", &all, EB_CREATE | EB_DRY_RUN, 1000, count_move, &moves, &err);
+        int32_t moved = kit_admin_ops()->seek(self, "t", "g", &all, EB_CREATE, 1000, count_move, &moves, &err);
         kit_say("%u of %d, %u %d, %d %s", n, looked, moves, dry, moved, looked < 0 || !strstr(err.text, "can only be read") ? err.text : "refused");
     } while (sigwait(&again, &number) == 0);
     kit_admin_ops()->close(self);

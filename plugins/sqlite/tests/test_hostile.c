@@ -119,7 +119,7 @@ static void look(const char *path, struct seen *seen) {
     note(seen, ops->topics(self, 100, pass_topic, &topics, &err), &err);
     note(seen, ops->groups(self, NULL, NULL, 100, pass_group, &groups, &err), &err);
     note(seen, ops->browse(self, "t", &first, 100, pass_message, &messages, &err), &err);
-    note(seen, ops->seek(self, "t", "h", &first, EB_MAKE, 100, pass_move, NULL, &err), &err);
+    note(seen, ops->seek(self, "t", "h", &first, EB_CREATE, 100, pass_move, NULL, &err), &err);
     kit_check(topics <= 10 && groups <= 10 && messages <= 10, "%d topics, %d groups, %d messages", topics, groups, messages);
     ops->close(self);
 }

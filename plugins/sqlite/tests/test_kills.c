@@ -164,7 +164,7 @@ static size_t fail(struct worker *w, size_t which, struct eb_verdict *verdicts) 
     for (size_t i = which; i < w->n; i++) {
         if (w->jobs[i].state != WAITING || w->jobs[i].key != w->jobs[which].key)
             continue;
-        verdicts[n++] = (struct eb_verdict){ .token = w->jobs[i].token, .what = i == which ? EB_RETRY : EB_RETURN,
+        verdicts[n++] = (struct eb_verdict){ .token = w->jobs[i].token, .kind = i == which ? EB_RETRY : EB_RETURN,
                                              .delay_ms = (uint32_t)random() % 20 };
         w->jobs[i].state = DECIDED;
     }
@@ -183,7 +183,7 @@ static size_t decide_some(struct worker *w, struct eb_verdict *verdicts) {
         history_write(w->history, RUN, job->key, job->number);
         job->acked = true;
         job->state = DECIDED;
-        verdicts[n++] = (struct eb_verdict){ .token = job->token, .what = EB_ACK };
+        verdicts[n++] = (struct eb_verdict){ .token = job->token, .kind = EB_ACK };
     }
     return n;
 }

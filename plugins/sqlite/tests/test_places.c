@@ -153,7 +153,7 @@ static void looking_makes_no_file(void) {
     kit_check(kit_group(path, NULL, NULL).rows == 0, "groups found something");
     kit_check(kit_admin_ops()->remove(a->self, "t", NULL, 100, &a->err) == EB_GONE, "remove found something");
     kit_check(kit_admin_ops()->seek(a->self, "t", "g", &all, 0, 100, moved, NULL, &a->err) == EB_GONE, "seek found something");
-    kit_check(kit_admin_ops()->seek(a->self, "t", "g", &all, EB_MAKE | EB_DRY_RUN, 100, moved, NULL, &a->err) == EB_OK,
+    kit_check(kit_admin_ops()->seek(a->self, "t", "g", &all, EB_CREATE | EB_DRY_RUN, 100, moved, NULL, &a->err) == EB_OK,
               "seek as if: %s", a->err.text);
     kit_check(kit_admin_ops()->create(a->self, "t", 0, EB_DRY_RUN, 1000, &a->err) == EB_OK, "create as if: %s", a->err.text);
     kit_check(fopen(path, "r") == NULL, "a file was made");
@@ -243,7 +243,7 @@ static void groups_tell_how_far_they_are(void) {
 
 static void seek(const char *path, struct eb_point to) {
     struct admin *a = open_admin(path);
-    int32_t status = kit_admin_ops()->seek(a->self, "t", "g", &to, EB_MAKE, 1000, moved, NULL, &a->err);
+    int32_t status = kit_admin_ops()->seek(a->self, "t", "g", &to, EB_CREATE, 1000, moved, NULL, &a->err);
 
     kit_check(status == EB_OK, "seek answered %d: %s", status, a->err.text);
     close_admin(a);

@@ -52,7 +52,7 @@ struct worker {
 static int32_t on_received(const struct eb_host *host, const struct eb_message *message) {
     struct worker *w = host->core;
 
-    w->verdicts[w->n++] = (struct eb_verdict){ .token = message->token, .what = EB_ACK };
+    w->verdicts[w->n++] = (struct eb_verdict){ .token = message->token, .kind = EB_ACK };
     return EB_OK;
 }
 

@@ -482,7 +482,7 @@ static void try_again(struct entry *entry, uint32_t delay_ms) {
 static void decide(const struct hand *hand, const struct eb_verdict *verdict) {
     struct entry *entry = &hand->group->entries[hand->i];
 
-    if (verdict->what == EB_ACK) {
+    if (verdict->kind == EB_ACK) {
         entry->state = is("forgets-acks") && hand->i % 10 == 9 ? WAITING : DONE;
         if (hand->i > hand->group->acked_to)
             hand->group->acked_to = hand->i;
@@ -490,13 +490,13 @@ static void decide(const struct hand *hand, const struct eb_verdict *verdict) {
     }
     /* acks-on-receive: the broker was told when it was handed over, so there is nothing to return */
     bool gone = is("acks-on-receive") || (is("acks-cover") && hand->i < hand->group->acked_to);
-    if (verdict->what == EB_RETURN && gone) {
+    if (verdict->kind == EB_RETURN && gone) {
         entry->state = DONE;
         return;
     }
     entry->state = WAITING;
     entry->due_ms = 0;
-    if (verdict->what == EB_RETRY)
+    if (verdict->kind == EB_RETRY)
         try_again(entry, verdict->delay_ms);
     else if (is("counts-returns"))
         entry->deliveries++;
@@ -510,7 +510,7 @@ static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, si
         bool found = false;
 
         pthread_mutex_lock(&lock);
-        for (size_t i = 0; i < c->n_hands && !found && verdicts[v].what != EB_EXTEND; i++)
+        for (size_t i = 0; i < c->n_hands && !found && verdicts[v].kind != EB_EXTEND; i++)
             if (c->hands[i].token == verdicts[v].token) {
                 decide(&c->hands[i], &verdicts[v]);
                 c->hands[i] = c->hands[--c->n_hands];

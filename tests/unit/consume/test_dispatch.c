@@ -13,23 +13,23 @@ static void begin(void) {
 }
 
 static void end(void) {
-    for (struct ebi_taken *taken = dispatch.all_first; taken; taken = taken->all_next)
-        taken->state = EBI_JUDGED;      /* the hands that had them are gone with the test */
+    for (struct ebi_inflight *inflight = dispatch.all_first; inflight; inflight = inflight->all_next)
+        inflight->state = EBI_JUDGED;      /* the hands that had them are gone with the test */
     ebi_dispatch_free(&dispatch);
 }
 
 TestSuite(dispatch, .init = begin, .fini = end);
 
 /* Takes in a message of a key; "" is no key. */
-static struct ebi_taken *take_message(const struct eb_message *message, const char *key) {
-    struct ebi_taken *taken = ebi_taken_new(message, NULL, NULL, NULL);
+static struct ebi_inflight *take_message(const struct eb_message *message, const char *key) {
+    struct ebi_inflight *inflight = ebi_inflight_new(message, NULL, NULL, NULL);
 
-    cr_assert_not_null(taken);
-    cr_assert(ebi_dispatch_add(&dispatch, taken, *key ? key : NULL, strlen(key), 1000));
-    return taken;
+    cr_assert_not_null(inflight);
+    cr_assert(ebi_dispatch_add(&dispatch, inflight, *key ? key : NULL, strlen(key), 1000));
+    return inflight;
 }
 
-static struct ebi_taken *take(uint64_t token, const char *key) {
+static struct ebi_inflight *take(uint64_t token, const char *key) {
     char position[24];
     size_t len = (size_t)snprintf(position, sizeof position, "%llu", (unsigned long long)token);
 
@@ -38,7 +38,7 @@ static struct ebi_taken *take(uint64_t token, const char *key) {
 }
 
 /* One that was handed out so often that it is to run alone. */
-static struct ebi_taken *take_alone(uint64_t token, const char *key) {
+static struct ebi_inflight *take_alone(uint64_t token, const char *key) {
     return take_message(&(struct eb_message){.size = sizeof(struct eb_message), .token = token, .topic = {"t", 1},
                                              .deliveries = 5}, key);
 }
@@ -54,25 +54,25 @@ static const char *gathered(void) {
 
     text[0] = '\0';
     for (size_t i = 0; i < n; i++)
-        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s %u", i ? ", " : "", names[verdicts[i].what],
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s %u", i ? ", " : "", names[verdicts[i].kind],
                                 (unsigned)verdicts[i].token);
     ebi_dispatch_given(&dispatch, batch);
     for (size_t i = 0; i < n; i++)
-        if (verdicts[i].what != EB_EXTEND)
+        if (verdicts[i].kind != EB_EXTEND)
             cr_assert(ebi_dispatch_settled(&dispatch, verdicts[i].token, &acked));
     free(verdicts);
     return text;
 }
 
 static uint64_t next(void) {
-    struct ebi_taken *taken = ebi_dispatch_next(&dispatch);
+    struct ebi_inflight *inflight = ebi_dispatch_next(&dispatch);
 
-    return taken ? taken->message.token : 0;
+    return inflight ? inflight->message.token : 0;
 }
 
 Test(dispatch, one_of_a_key_is_at_work_at_a_time) {
     take(1, "a"), take(2, "a"), take(3, "b");
-    struct ebi_taken *first = ebi_dispatch_next(&dispatch);
+    struct ebi_inflight *first = ebi_dispatch_next(&dispatch);
     cr_assert_eq(first->message.token, 1);
     cr_assert_eq(next(), 3);
     cr_assert_eq(next(), 0, "2 stands behind 1");
@@ -129,7 +129,7 @@ Test(dispatch, what_comes_after_the_verdicts_were_taken_still_goes_back) {
 }
 
 Test(dispatch, a_parked_one_holds_its_key_back) {
-    struct ebi_taken *first = take(1, "a");
+    struct ebi_inflight *first = take(1, "a");
 
     take(2, "a");
     cr_assert_eq(next(), 1);
@@ -143,11 +143,11 @@ Test(dispatch, a_parked_one_holds_its_key_back) {
 
 Test(dispatch, one_to_be_run_alone_has_no_company) {
     take(1, "a"), take_alone(2, "b"), take(3, "c");
-    struct ebi_taken *first = ebi_dispatch_next(&dispatch);
+    struct ebi_inflight *first = ebi_dispatch_next(&dispatch);
     cr_assert_eq(first->message.token, 1);
     cr_assert_eq(next(), 0, "2 waits for 1 to end");
     ebi_dispatch_ack(&dispatch, first, 1000);
-    struct ebi_taken *second = ebi_dispatch_next(&dispatch);
+    struct ebi_inflight *second = ebi_dispatch_next(&dispatch);
     cr_assert_eq(second->message.token, 2);
     cr_assert_eq(next(), 0, "3 waits for 2 to end");
     ebi_dispatch_ack(&dispatch, second, 1000);
@@ -155,7 +155,7 @@ Test(dispatch, one_to_be_run_alone_has_no_company) {
 }
 
 Test(dispatch, all_that_waits_is_given_back_once) {
-    struct ebi_taken *first = take(1, "a");
+    struct ebi_inflight *first = take(1, "a");
 
     take(2, "a"), take(3, "b"), take(4, "c");
     cr_assert_eq(next(), 1);
@@ -171,7 +171,7 @@ Test(dispatch, all_that_waits_is_given_back_once) {
 
 Test(dispatch, what_is_revoked_goes_back_and_the_rest_goes_on) {
     uint64_t tokens[] = {1, 2, 3};
-    struct ebi_taken *first = take(1, "a");
+    struct ebi_inflight *first = take(1, "a");
 
     take(2, "a"), take(3, "b"), take(4, "c");
     cr_assert_eq(next(), 1);
@@ -194,13 +194,13 @@ Test(dispatch, leases_are_renewed_for_all_without_a_verdict) {
 }
 
 Test(dispatch, a_dropped_instance_leaves_nothing_behind) {
-    struct ebi_taken *first = take(1, "a");
+    struct ebi_inflight *first = take(1, "a");
 
     take(2, "a"), take(3, "b");
     cr_assert_eq(next(), 1);
     ebi_dispatch_drop(&dispatch);
     cr_assert_eq(dispatch.in_flight, 0);
-    cr_assert_null(first->lane);
+    cr_assert_null(first->queue);
     take(1, "a");                       /* the same token, of the next instance */
     ebi_dispatch_ack(&dispatch, first, 1000);
     cr_assert_eq(dispatch.at_work, 0);
@@ -221,7 +221,7 @@ Test(dispatch, unknown_and_repeated_confirmations_change_nothing) {
 Test(dispatch, order_by_key_survives_everything_that_can_happen) {
     enum { KEYS = 10, STEPS = 20000 };
     static uint64_t sent[KEYS], done[KEYS], at_broker[KEYS];
-    struct ebi_taken *busy[8] = {0};
+    struct ebi_inflight *busy[8] = {0};
     unsigned short seed[3] = {1, 2, 3};
     int64_t now = 0, due;
 
@@ -234,25 +234,25 @@ Test(dispatch, order_by_key_survives_everything_that_can_happen) {
         } else if (!busy[hand]) {
             busy[hand] = ebi_dispatch_next(&dispatch);
         } else {
-            struct ebi_taken *taken = busy[hand];
-            size_t k = taken->message.token % KEYS;
-            uint64_t number = taken->message.token / KEYS;
+            struct ebi_inflight *inflight = busy[hand];
+            size_t k = inflight->message.token % KEYS;
+            uint64_t number = inflight->message.token / KEYS;
 
             busy[hand] = NULL;
             cr_assert_eq(number, done[k] + 1, "step %d: key %zu at %u after %u", step, k, (unsigned)number,
                          (unsigned)done[k]);
             switch (nrand48(seed) % 4) {
             case 0:
-                ebi_dispatch_sleep(&dispatch, taken, now + 5);
+                ebi_dispatch_sleep(&dispatch, inflight, now + 5);
                 break;
             case 1:                     /* back to the broker: it, and all handed over after it, come again */
                 dispatch.attempts.broker = EBI_COUNTS;
-                cr_assert(ebi_dispatch_retry(&dispatch, taken, 1, now));
+                cr_assert(ebi_dispatch_retry(&dispatch, inflight, 1, now));
                 at_broker[k] = 1;
                 break;
             default:
                 done[k] = number;
-                ebi_dispatch_ack(&dispatch, taken, now);
+                ebi_dispatch_ack(&dispatch, inflight, now);
             }
         }
         due = INT64_MAX;
@@ -269,7 +269,7 @@ Test(dispatch, order_by_key_survives_everything_that_can_happen) {
         cr_assert_gt(done[k], 50, "key %zu made no progress", k);
 }
 
-/* More keys at a time than lanes are kept of, long ones between them; then each lane is another key's. */
+/* More keys at a time than queues are kept of, long ones between them; then each queue is another key's. */
 Test(dispatch, lanes_that_are_used_again_know_nothing_of_their_last_key) {
     enum { N = 1300 };
     char key[300];
@@ -281,7 +281,7 @@ Test(dispatch, lanes_that_are_used_again_know_nothing_of_their_last_key) {
             take(2 * (round * N + i) + 2, key);
         }
         for (uint64_t i = 0; i < N; i++) {
-            struct ebi_taken *first = ebi_dispatch_next(&dispatch);
+            struct ebi_inflight *first = ebi_dispatch_next(&dispatch);
             cr_assert_eq(first->message.token, 2 * (round * N + i) + 1);
             if (i % 2)
                 ebi_dispatch_ack(&dispatch, first, 1000);
@@ -289,14 +289,14 @@ Test(dispatch, lanes_that_are_used_again_know_nothing_of_their_last_key) {
                 ebi_dispatch_return(&dispatch, first, 1000);
         }
         for (uint64_t i = 1; i < N; i += 2) {
-            struct ebi_taken *second = ebi_dispatch_next(&dispatch);
+            struct ebi_inflight *second = ebi_dispatch_next(&dispatch);
             cr_assert_eq(second->message.token, 2 * (round * N + i) + 2);
             ebi_dispatch_ack(&dispatch, second, 1000);
         }
         cr_assert_null(ebi_dispatch_next(&dispatch));
         gathered();
         cr_assert_eq(dispatch.in_flight, 0);
-        cr_assert_null(dispatch.lanes);
+        cr_assert_null(dispatch.queues);
     }
 }
 
@@ -308,10 +308,10 @@ Test(dispatch, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
 
         for (unsigned n = 1;; n++) {
             struct eb_message message = {.size = sizeof message, .token = token, .topic = {"t", 1}};
-            struct ebi_taken *taken = ebi_taken_new(&message, NULL, NULL, NULL);
+            struct ebi_inflight *inflight = ebi_inflight_new(&message, NULL, NULL, NULL);
 
             fail_allocation(n);
-            bool added = ebi_dispatch_add(&dispatch, taken, key, key ? 1 : 0, 1000);
+            bool added = ebi_dispatch_add(&dispatch, inflight, key, key ? 1 : 0, 1000);
             if (!allocation_failed()) {
                 cr_assert(added);
                 break;
@@ -319,19 +319,19 @@ Test(dispatch, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
             failures++;
             cr_assert_not(added, "token %u, allocation %u", (unsigned)token, n);
             cr_assert_eq(dispatch.in_flight, token - 1);
-            ebi_taken_free(taken);
+            ebi_inflight_free(inflight);
         }
     }
     cr_assert_gt(failures, 100, "only %u allocations failed", failures);
-    for (uint64_t n = 0; n < 300; n++) {                    /* none of the lanes stands in the way of another */
-        struct ebi_taken *taken = ebi_dispatch_next(&dispatch);
+    for (uint64_t n = 0; n < 300; n++) {                    /* none of the queues stands in the way of another */
+        struct ebi_inflight *inflight = ebi_dispatch_next(&dispatch);
 
-        cr_assert_not_null(taken, "after %u", (unsigned)n);
-        ebi_dispatch_ack(&dispatch, taken, 1000);
+        cr_assert_not_null(inflight, "after %u", (unsigned)n);
+        ebi_dispatch_ack(&dispatch, inflight, 1000);
     }
     gathered();
     cr_assert_eq(dispatch.in_flight, 0);
-    cr_assert_null(dispatch.lanes);
+    cr_assert_null(dispatch.queues);
 }
 
 Test(dispatch, verdicts_stay_when_there_is_no_memory_to_gather_them) {
@@ -347,7 +347,7 @@ Test(dispatch, verdicts_stay_when_there_is_no_memory_to_gather_them) {
 }
 
 Test(dispatch, there_is_room_for_each_verdict_though_none_could_be_gathered) {
-    struct ebi_taken *at_work[30];
+    struct ebi_inflight *at_work[30];
     struct eb_verdict *verdicts;
     uint64_t batch;
 
@@ -369,19 +369,19 @@ Test(dispatch, there_is_room_for_each_verdict_though_none_could_be_gathered) {
 }
 
 Test(dispatch, one_at_work_whose_instance_is_gone_is_forgotten_whatever_becomes_of_it) {
-    void (*const ends[])(struct ebi_dispatch *, struct ebi_taken *, int64_t) = {ebi_dispatch_ack, ebi_dispatch_return};
-    struct ebi_taken *taken;
+    void (*const ends[])(struct ebi_dispatch *, struct ebi_inflight *, int64_t) = {ebi_dispatch_ack, ebi_dispatch_return};
+    struct ebi_inflight *inflight;
 
     for (int i = 0; i < 4; i++) {
         take(1, "a");
-        taken = ebi_dispatch_next(&dispatch);
+        inflight = ebi_dispatch_next(&dispatch);
         ebi_dispatch_drop(&dispatch);
         if (i < 2)
-            ends[i](&dispatch, taken, 1000);
+            ends[i](&dispatch, inflight, 1000);
         else if (i == 2)
-            ebi_dispatch_retry(&dispatch, taken, 50, 1000);
+            ebi_dispatch_retry(&dispatch, inflight, 50, 1000);
         else
-            ebi_dispatch_sleep(&dispatch, taken, 1500);
+            ebi_dispatch_sleep(&dispatch, inflight, 1500);
         cr_assert_eq(dispatch.at_work, 0);
         cr_assert_str_eq(gathered(), "");
     }
@@ -402,7 +402,7 @@ Test(dispatch, what_is_revoked_may_stand_anywhere_in_its_line_or_nowhere_any_mor
     static const uint64_t middle[] = {2}, all[] = {1, 3, 4, 99};
 
     take(1, "a"), take(2, "a"), take(3, "a"), take(4, "b");
-    struct ebi_taken *first = ebi_dispatch_next(&dispatch), *other = ebi_dispatch_next(&dispatch);
+    struct ebi_inflight *first = ebi_dispatch_next(&dispatch), *other = ebi_dispatch_next(&dispatch);
     ebi_dispatch_revoke(&dispatch, middle, 1, 1000);
     ebi_dispatch_ack(&dispatch, other, 1000);
     ebi_dispatch_revoke(&dispatch, all, 4, 1000);
@@ -421,13 +421,13 @@ static struct eb_message handed_out(uint64_t token, const char *position, uint32
                                .deliveries = deliveries};
 }
 
-static struct ebi_taken *fail_it(const struct eb_message *message) {
+static struct ebi_inflight *fail_it(const struct eb_message *message) {
     take_message(message, "a");
-    struct ebi_taken *taken = ebi_dispatch_next(&dispatch);
+    struct ebi_inflight *inflight = ebi_dispatch_next(&dispatch);
 
-    taken->failures++;
-    taken->first_failed_us = taken->first_failed_us ? taken->first_failed_us : 77;
-    return taken;
+    inflight->failures++;
+    inflight->first_failed_us = inflight->first_failed_us ? inflight->first_failed_us : 77;
+    return inflight;
 }
 
 Test(dispatch, attempts_outlive_a_hand_back_and_the_end_of_an_instance) {
@@ -435,13 +435,13 @@ Test(dispatch, attempts_outlive_a_hand_back_and_the_end_of_an_instance) {
 
     ebi_dispatch_return(&dispatch, fail_it(&first), 1000);
     gathered();
-    struct ebi_taken *taken = fail_it(&again);
-    cr_assert_eq(taken->failures, 2);
-    ebi_dispatch_sleep(&dispatch, taken, 5000);
+    struct ebi_inflight *inflight = fail_it(&again);
+    cr_assert_eq(inflight->failures, 2);
+    ebi_dispatch_sleep(&dispatch, inflight, 5000);
     ebi_dispatch_drop(&dispatch);
-    taken = fail_it(&third);
-    cr_assert_eq(taken->failures, 3);
-    cr_assert_eq(taken->first_failed_us, 77);
+    inflight = fail_it(&third);
+    cr_assert_eq(inflight->failures, 3);
+    cr_assert_eq(inflight->first_failed_us, 77);
     cr_assert_eq(dispatch.attempts.broker, EBI_COUNTING_UNKNOWN, "it was not to count a hand-back");
     cr_assert_null(dispatch.attempts.kept);
 }
@@ -451,10 +451,10 @@ Test(dispatch, a_broker_that_counts_is_believed_and_other_workers_failures_count
 
     cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&first), 10, 1000));
     gathered();
-    struct ebi_taken *taken = fail_it(&again);
-    cr_assert_eq(taken->failures, 2);
+    struct ebi_inflight *inflight = fail_it(&again);
+    cr_assert_eq(inflight->failures, 2);
     cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
-    cr_assert(ebi_dispatch_retry(&dispatch, taken, 10, 1000));
+    cr_assert(ebi_dispatch_retry(&dispatch, inflight, 10, 1000));
     gathered();
     cr_assert_eq(fail_it(&far)->failures, 6, "three failed elsewhere");
     cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
@@ -477,9 +477,9 @@ Test(dispatch, a_repeat_that_comes_before_the_retry_could_has_attempts_of_its_ow
 
     cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&first), 600000, 1000));
     gathered();
-    struct ebi_taken *taken = fail_it(&repeat);
-    cr_assert_eq(taken->failures, 1);
-    ebi_dispatch_ack(&dispatch, taken, 1000);
+    struct ebi_inflight *inflight = fail_it(&repeat);
+    cr_assert_eq(inflight->failures, 1);
+    ebi_dispatch_ack(&dispatch, inflight, 1000);
     gathered();
     cr_assert_eq(fail_it(&again)->failures, 2);
     cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
@@ -492,10 +492,10 @@ Test(dispatch, a_verdict_that_may_be_lost_shows_nothing_of_the_brokers_counting)
 
         cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&first), 10, 1000));
         ebi_dispatch_drop(&dispatch);
-        struct ebi_taken *taken = fail_it(&again);
-        cr_assert_eq(taken->failures, 2);
+        struct ebi_inflight *inflight = fail_it(&again);
+        cr_assert_eq(inflight->failures, 2);
         cr_assert_neq(dispatch.attempts.broker, EBI_MISCOUNTS);
-        ebi_dispatch_ack(&dispatch, taken, 1000);
+        ebi_dispatch_ack(&dispatch, inflight, 1000);
         gathered();
     }
 }
@@ -526,19 +526,19 @@ Test(dispatch, others_pass_one_that_waits_to_run_alone_while_a_receiver_hangs) {
     int64_t due;
 
     take(1, "a");
-    struct ebi_taken *hung = ebi_dispatch_next(&dispatch);
+    struct ebi_inflight *hung = ebi_dispatch_next(&dispatch);
     take_alone(2, "b"), take(3, "c");
     woken(1000, &due);
     cr_assert_eq(next(), 0, "2 waits for 1, and 3 for 2");
     cr_assert_leq(due, 2000);
     cr_assert(woken(2000, &due));
-    struct ebi_taken *other = ebi_dispatch_next(&dispatch);
+    struct ebi_inflight *other = ebi_dispatch_next(&dispatch);
     cr_assert_eq(other->message.token, 3, "1 takes long, so 3 goes on");
     ebi_dispatch_ack(&dispatch, other, 2001);
     cr_assert_leq(due, 11000);
     cr_assert(woken(11000, &due));
     take(4, "d");
-    struct ebi_taken *alone = ebi_dispatch_next(&dispatch);
+    struct ebi_inflight *alone = ebi_dispatch_next(&dispatch);
     cr_assert_eq(alone->message.token, 2, "1 hangs: it is no company any more");
     cr_assert_eq(alone->company, 1);
     cr_assert_eq(next(), 0);
@@ -556,10 +556,10 @@ Test(dispatch, of_several_to_run_alone_only_the_first_waits_for_one_that_hangs) 
     woken(1000, &due);
     woken(11000, &due);
     for (uint64_t token = 2; token <= 4; token++) {
-        struct ebi_taken *taken = ebi_dispatch_next(&dispatch);
+        struct ebi_inflight *inflight = ebi_dispatch_next(&dispatch);
 
-        cr_assert_eq(taken->message.token, token);
-        ebi_dispatch_ack(&dispatch, taken, 11000);
+        cr_assert_eq(inflight->message.token, token);
+        ebi_dispatch_ack(&dispatch, inflight, 11000);
     }
 }
 
@@ -577,7 +577,7 @@ Test(dispatch, one_that_hangs_while_it_runs_alone_gets_company) {
 
 /* However the others come and go, one that is to run alone gets its turn. */
 Test(dispatch, one_that_is_to_run_alone_starves_no_more_than_the_others) {
-    struct ebi_taken *busy = NULL, *last;
+    struct ebi_inflight *busy = NULL, *last;
     uint64_t token = 1;
     int64_t now = 1000, due, ran_ms = 0;
 

@@ -17,13 +17,13 @@ static void begin(size_t n) {
         tokens[i] = i + 1;
 }
 
-static struct ebi_taken *take(uint64_t token, const char *key) {
+static struct ebi_inflight *take(uint64_t token, const char *key) {
     struct eb_message message = {.size = sizeof message, .token = token, .topic = {"t", 1}};
-    struct ebi_taken *taken = ebi_taken_new(&message, NULL, NULL, ebi_dispatch_spare(&dispatch));
+    struct ebi_inflight *inflight = ebi_inflight_new(&message, NULL, NULL, ebi_dispatch_spare(&dispatch));
 
-    cr_assert_not_null(taken);
-    cr_assert(ebi_dispatch_add(&dispatch, taken, key, key ? strlen(key) : 0, 0));
-    return taken;
+    cr_assert_not_null(inflight);
+    cr_assert(ebi_dispatch_add(&dispatch, inflight, key, key ? strlen(key) : 0, 0));
+    return inflight;
 }
 
 /* Gives the plugin the verdicts, and has it confirm those of n messages from `first` on. */
@@ -58,10 +58,10 @@ static void revoke_behind_one_at_work(size_t n) {
     begin(n);
     for (size_t i = 0; i < n; i++)
         take(tokens[i], "one key");
-    struct ebi_taken *taken = ebi_dispatch_next(&dispatch);
+    struct ebi_inflight *inflight = ebi_dispatch_next(&dispatch);
     for (size_t i = n; i-- > 1;)
         ebi_dispatch_revoke(&dispatch, &tokens[i], 1, 0);
-    ebi_dispatch_ack(&dispatch, taken, 0);
+    ebi_dispatch_ack(&dispatch, inflight, 0);
     end(n);
 }
 
@@ -99,7 +99,7 @@ static void drain_slowly(size_t n) {
 
 /* Many dead letters are on their way while a worker drains. */
 static void drain_with_dead_letters_on_their_way(size_t n) {
-    struct ebi_taken **parked = calloc(n, sizeof *parked);
+    struct ebi_inflight **parked = calloc(n, sizeof *parked);
 
     begin(n);
     for (size_t i = 0; i < n; i++) {

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/bytes.h"
-#include "consume/writers.h"
+#include "consume/writer_schemas.h"
 
 #define TYPE "org.example.thing.v1"
 #define RECORD(fields) "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"" TYPE "\",\"fields\":[" fields "]}"

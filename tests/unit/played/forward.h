@@ -82,8 +82,8 @@ static void close_admin(void *self) {
 
 #ifndef CREATES_NOTHING
 #define CREATE create
-static int32_t create(void *self, const char *topic, uint32_t lanes, uint32_t flags, int32_t timeout_ms, struct eb_error *err) {
-    return ops->admin.create(self, topic, lanes, flags, timeout_ms, err);
+static int32_t create(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms, struct eb_error *err) {
+    return ops->admin.create(self, topic, partitions, flags, timeout_ms, err);
 }
 #else
 #define CREATE NULL

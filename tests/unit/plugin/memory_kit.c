@@ -191,8 +191,8 @@ void settle_all(struct kit *kit, const struct eb_verdict *verdicts, size_t n) {
     cr_assert_eq(kit->n_settled, before + n);
 }
 
-int32_t settle(struct kit *kit, uint64_t token, uint32_t what, uint32_t delay_ms) {
-    struct eb_verdict verdict = { .token = token, .delay_ms = delay_ms, .what = what };
+int32_t settle(struct kit *kit, uint64_t token, uint32_t kind, uint32_t delay_ms) {
+    struct eb_verdict verdict = { .token = token, .delay_ms = delay_ms, .kind = kind };
     size_t before = kit->n_settled;
 
     settle_all(kit, &verdict, 1);

@@ -395,7 +395,7 @@ Test(memory, extending_is_no_final_verdict) {
 
     post(from, "logins", NULL, "a");
     receive(member, 10, 0);
-    struct eb_verdict extend = { .token = member->got[0].token, .what = EB_EXTEND };
+    struct eb_verdict extend = { .token = member->got[0].token, .kind = EB_EXTEND };
     consumer->settle(member->self, &extend, 1, NULL);
     cr_assert_eq(member->n_settled, 0);
     cr_assert_eq(settle(member, extend.token, EB_ACK, 0), EB_OK);

@@ -40,7 +40,7 @@ static int32_t tell_group(void *arg, const struct eb_group_info *info) {
     char line[128];
 
     ((struct told *)arg)->group = *info;
-    snprintf(line, sizeof line, "%s/%s%s@%s/%s", info->topic, info->group, info->lane, info->position, info->end);
+    snprintf(line, sizeof line, "%s/%s%s@%s/%s", info->topic, info->group, info->partition, info->position, info->end);
     return tell(arg, line, strlen(line));
 }
 
@@ -159,10 +159,10 @@ Test(memory_admin, seek_moves_a_group_and_makes_it_only_when_told) {
 
     cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, 0, 0, tell_seek, &moved, &err), EB_GONE);
     cr_assert_str_eq(err.text, "topic logins has no group g");
-    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, EB_MAKE | EB_DRY_RUN, 0, tell_seek, &moved, NULL), EB_OK);
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, EB_CREATE | EB_DRY_RUN, 0, tell_seek, &moved, NULL), EB_OK);
     cr_assert_str_eq(moved.text, "->2");
     cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, 0, 0, tell_seek, &moved, &err), EB_GONE, "it was not made");
-    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, EB_MAKE, 0, tell_seek, &moved, NULL), EB_OK);
+    cr_assert_eq(admin->seek(admin_open(), "logins", "g", &second, EB_CREATE, 0, tell_seek, &moved, NULL), EB_OK);
     cr_assert_str_eq(moved.text, "->2");
     member = receiver(&to);
     cr_assert_str_eq(come(member, 10, 0), "b c");
@@ -206,7 +206,7 @@ Test(memory_admin, seeking_in_no_topic_says_so) {
 
     cr_assert_eq(admin->seek(admin_open(), "nowhere", "g", &earliest, 0, 0, tell_seek, &moved, &err), EB_GONE);
     cr_assert_str_eq(err.text, "topic nowhere does not exist");
-    cr_assert_eq(admin->seek(admin_open(), "nowhere", "g", &earliest, EB_MAKE | EB_DRY_RUN, 0, tell_seek, &moved, NULL), EB_OK);
+    cr_assert_eq(admin->seek(admin_open(), "nowhere", "g", &earliest, EB_CREATE | EB_DRY_RUN, 0, tell_seek, &moved, NULL), EB_OK);
     cr_assert_eq(admin->create(admin_open(), "nowhere", 0, EB_DRY_RUN, 0, NULL), EB_OK);
     cr_assert_eq(admin->topics(admin_open(), 0, tell_topic, &told, NULL), EB_OK);
     cr_assert_eq(told.n, 0, "nothing was made");

@@ -134,13 +134,13 @@ Test(memory_used_up, opening_and_looking_after_say_so) {
     post(from, "logins", NULL, "x");
     void *self = admin_open();
     struct eb_point latest = { .size = sizeof latest, .kind = EB_LATEST };
-    cr_assert_eq(admin->seek(self, "logins", "old", &latest, EB_MAKE, 0, nothing_moved, NULL, NULL), EB_OK);
+    cr_assert_eq(admin->seek(self, "logins", "old", &latest, EB_CREATE, 0, nothing_moved, NULL, NULL), EB_OK);
     fail_allocation(1);
     cr_assert_eq(admin->groups(self, NULL, NULL, 0, nothing_told, NULL, NULL), EB_RETRIABLE);
     fail_allocation(1);
     cr_assert_eq(admin->create(self, "other", 0, 0, 0, NULL), EB_RETRIABLE);
     fail_allocation(1);
-    cr_assert_eq(admin->seek(self, "logins", "new", &latest, EB_MAKE, 0, nothing_moved, NULL, NULL), EB_RETRIABLE);
+    cr_assert_eq(admin->seek(self, "logins", "new", &latest, EB_CREATE, 0, nothing_moved, NULL, NULL), EB_RETRIABLE);
     allocation_failed();
     cr_assert_eq(admin->create(self, "other", 0, 0, 0, NULL), EB_OK);
     sender_close(from);

@@ -123,7 +123,7 @@ Test(entry_read, attributes_data_and_other_fields) {
     struct eb_message got = take((const char *[]){ "type", "t", "id", "i", "more", "", "event_data", "d", "dlq_x", "y",
                                                    NULL }, &read);
 
-    cr_expect_null(got.flaw.data);
+    cr_expect_null(got.decode_error.data);
     cr_expect_eq(got.n_attrs, 2);
     expect_attr(&got, 0, "type", "t");
     expect_attr(&got, 1, "id", "i");
@@ -137,7 +137,7 @@ Test(entry_read, an_empty_attribute_is_missing) {
     struct rd_entry_read read;
     struct eb_message got = take((const char *[]){ "type", "a", "id", "", "event_data", "c", NULL }, &read);
 
-    cr_expect_null(got.flaw.data);
+    cr_expect_null(got.decode_error.data);
     cr_expect_eq(got.n_attrs, 1);
     expect_attr(&got, 0, "type", "a");
     cr_expect_null(got.id.data);
@@ -151,7 +151,7 @@ static void expect_written_again(const char *const *texts) {
     struct eb_message got = take(texts, &read);
     size_t lens[RD_FIELDS_MAX], n, i;
 
-    cr_expect(got.flaw.data && got.flaw.len > 0, "%s", texts[0]);
+    cr_expect(got.decode_error.data && got.decode_error.len > 0, "%s", texts[0]);
     cr_expect_str_eq(got.position.data, "17-3");
     read.headers[got.n_headers++] = dlq;
     got.topic = (struct eb_text){ "t.dlq", 5 };
@@ -179,8 +179,8 @@ Test(entry_read, what_is_no_event_has_a_flaw_and_keeps_its_fields) {
 Test(entry_read, no_fields_and_half_a_field_are_flaws) {
     struct rd_entry_read read;
 
-    cr_expect(take((const char *[]){ NULL }, &read).flaw.data);
-    cr_expect(take((const char *[]){ "type", NULL }, &read).flaw.data);
+    cr_expect(take((const char *[]){ NULL }, &read).decode_error.data);
+    cr_expect(take((const char *[]){ "type", NULL }, &read).decode_error.data);
 }
 
 Test(entry_read, too_many_fields_and_no_texts_are_flaws) {
@@ -195,10 +195,10 @@ Test(entry_read, too_many_fields_and_no_texts_are_flaws) {
         snprintf(names[i], sizeof names[i], "f%zu", i);
         texts[i] = names[i];
     }
-    cr_expect(take(texts, &read).flaw.data);
+    cr_expect(take(texts, &read).decode_error.data);
     cr_expect_eq(read.n_headers, RD_HEADERS);
     rd_entry_take(&fields, (struct rd_id){0}, &read, &got);
-    cr_expect(got.flaw.data);
+    cr_expect(got.decode_error.data);
 }
 
 Test(entry_write, a_dead_letter_has_room_beside_as_many_headers_as_an_entry_may_have) {

@@ -1,4 +1,4 @@
-/* core/consume/intake.c - what a plugin's consumer calls: messages come in, verdicts are confirmed, partitions go. */
+/* core/consume/host_callbacks.c - what a plugin's consumer calls: messages come in, verdicts are confirmed, partitions go. */
 #include "consume/worker.h"
 
 #include <stdlib.h>
@@ -42,43 +42,43 @@ static int32_t on_matches(const struct eb_host *host, const char *topic) {
     return ebi_task_wants(&consumer_of(host)->task, topic);
 }
 
-/* ---- The lane a message belongs to ---- */
+/* ---- The queue a message belongs to ---- */
 
 /* Text that is the same for messages of one topic and key, and for no others. */
-static bool topic_and_key(struct ebi_bytes *lane, struct eb_text topic, struct eb_text key) {
-    return ebi_bytes_add(lane, topic.data, topic.len) && ebi_bytes_add(lane, "\0", 1) &&
-           ebi_bytes_add(lane, key.data, key.len);
+static bool topic_and_key(struct ebi_bytes *queue, struct eb_text topic, struct eb_text key) {
+    return ebi_bytes_add(queue, topic.data, topic.len) && ebi_bytes_add(queue, "\0", 1) &&
+           ebi_bytes_add(queue, key.data, key.len);
 }
 
 /* The key that stands in the data, where the broker carries none, left empty for none: it takes decoding, which the hand
  * then need not do. A message that cannot be decoded has no order to keep, but it stands with those of no key, to be on the
  * safe side. False: no memory to know. */
-static bool key_from_data(struct eb_consumer *consumer, struct ebi_taken *taken, struct ebi_bytes *key) {
+static bool key_from_data(struct eb_consumer *consumer, struct ebi_inflight *inflight, struct ebi_bytes *key) {
     const struct ebi_key_field *field = NULL;
     struct ebi_bytes avro = {0};
     struct ebi_run run = {0};
     struct eb_event *event = NULL;
     const char *path = consumer->task.settings.key_field;
     enum ebi_outcome outcome =
-        ebi_decode_message(consumer->parts.signals, consumer->decoder, &taken->message, &event, &run);
+        ebi_decode_message(consumer->parts.signals, consumer->decoder, &inflight->message, &event, &run);
     enum eb_status status = EB_OK;
 
     if (outcome != EBI_SUCCEEDED)
-        return outcome != EBI_FAILED;   /* the hand will find the same flaw, and say so */
-    taken->event = event;
+        return outcome != EBI_FAILED;   /* the hand will find the same decode_error, and say so */
+    inflight->event = event;
     if (path && *path)
         status = ebi_routes_key_field((struct ebi_routes *)consumer->parts.routes, event->signal, path, &field, NULL);
     else
-        field = ebi_routes_key(consumer->parts.routes, event->signal, taken->message.topic.data);
+        field = ebi_routes_key(consumer->parts.routes, event->signal, inflight->message.topic.data);
     if (status == EB_OK && field)
         status = ebi_data_key(event->data, field, key, &avro, NULL);
     ebi_bytes_free(&avro);
     return status == EB_OK || status == EB_PERMANENT;   /* there is no such field in it, or it is not set */
 }
 
-/* Where a message stands in line. *own: in a lane of its own. False: no memory. */
-static bool lane_for(struct eb_consumer *consumer, struct ebi_taken *taken, struct ebi_bytes *lane, bool *own) {
-    const struct eb_message *message = &taken->message;
+/* Where a message stands in line. *own: in a queue of its own. False: no memory. */
+static bool queue_for(struct eb_consumer *consumer, struct ebi_inflight *inflight, struct ebi_bytes *queue, bool *own) {
+    const struct eb_message *message = &inflight->message;
     struct ebi_bytes key = {0};
 
     *own = false;
@@ -87,17 +87,17 @@ static bool lane_for(struct eb_consumer *consumer, struct ebi_taken *taken, stru
         *own = true;
         return true;
     case EB_ORDER_STRICT:
-        return ebi_bytes_add(lane, "strict", 6);
+        return ebi_bytes_add(queue, "strict", 6);
     case EB_ORDER_KEY:
         break;
     }
     if (message->key.data)
-        return topic_and_key(lane, message->topic, message->key);
+        return topic_and_key(queue, message->topic, message->key);
     if (consumer->ops->traits & EB_T_ORDER) {           /* a broker with keys: this one asks for no order */
         *own = true;
         return true;
     }
-    bool ok = key_from_data(consumer, taken, &key) && topic_and_key(lane, message->topic, (struct eb_text){key.data, key.len});
+    bool ok = key_from_data(consumer, inflight, &key) && topic_and_key(queue, message->topic, (struct eb_text){key.data, key.len});
     ebi_bytes_free(&key);
     return ok;
 }
@@ -115,7 +115,7 @@ static void leave_out_headers(struct eb_message *message) {
         return;
     message->n_headers = 0;
     message->n_attrs = message->n_attrs <= MOST_TAKEN ? message->n_attrs : 0;
-    message->flaw = (struct eb_text){why, sizeof why - 1};
+    message->decode_error = (struct eb_text){why, sizeof why - 1};
 }
 
 /* The shortest one decides when all are extended. */
@@ -126,9 +126,9 @@ static void note_lease(struct eb_consumer *consumer, int64_t lease_ms) {
     consumer->extend_at_ms = ebi_ticks_ms() + lease_ms / 3;
 }
 
-static void keep_schemas(void *arg, const struct ebi_taken *taken) {
-    ebi_writers_keep(arg, taken->message.schema);
-    ebi_writers_keep(arg, taken->message.key_schema);
+static void keep_schemas(void *arg, const struct ebi_inflight *inflight) {
+    ebi_writers_keep(arg, inflight->message.schema);
+    ebi_writers_keep(arg, inflight->message.key_schema);
 }
 
 void ebi_intake_schemas(void *arg, struct ebi_writers *writers) {
@@ -141,34 +141,34 @@ void ebi_intake_schemas(void *arg, struct ebi_writers *writers) {
 
 static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_message *message) {
     const struct eb_schema *key_schema, *schema;
-    struct ebi_bytes *lane = &consumer->lane;
-    struct eb_error flaw;
-    struct ebi_taken *taken = NULL;
+    struct ebi_bytes *queue = &consumer->queue_key;
+    struct eb_error decode_error;
+    struct ebi_inflight *inflight = NULL;
     struct eb_message copy;
     size_t copied = 0;                  /* of schemas: a message that brings one is as large as both */
     bool own, added = false;
 
     ebi_sized_copy(&copy, sizeof copy, message);
-    enum eb_status status = ebi_writers_take(consumer->writers, copy.schema, &schema, &copied, &flaw);
+    enum eb_status status = ebi_writers_take(consumer->writers, copy.schema, &schema, &copied, &decode_error);
     if (status == EB_OK)
-        status = ebi_writers_take(consumer->writers, copy.key_schema, &key_schema, &copied, &flaw);
+        status = ebi_writers_take(consumer->writers, copy.key_schema, &key_schema, &copied, &decode_error);
     if (status == EB_RETRIABLE)
         return EB_FULL;                 /* no memory now: it stays with the plugin */
     if (status == EB_PERMANENT) {
-        copy.flaw = (struct eb_text){flaw.text, strlen(flaw.text)};
+        copy.decode_error = (struct eb_text){decode_error.text, strlen(decode_error.text)};
         schema = key_schema = NULL;
     }
     leave_out_headers(&copy);
-    taken = ebi_taken_new(&copy, key_schema, schema, ebi_dispatch_spare(&consumer->dispatch));
-    ebi_bytes_clear(lane);
-    if (!taken || !lane_for(consumer, taken, lane, &own))
+    inflight = ebi_inflight_new(&copy, key_schema, schema, ebi_dispatch_spare(&consumer->dispatch));
+    ebi_bytes_clear(queue);
+    if (!inflight || !queue_for(consumer, inflight, queue, &own))
         goto done;
-    taken->bytes += copied;
+    inflight->bytes += copied;
     pthread_mutex_lock(&consumer->lock);
     enum ebi_counting counting = consumer->dispatch.attempts.broker;
-    added = ebi_dispatch_add(&consumer->dispatch, taken, own ? NULL : lane->data, lane->len, consumer->turn_ms);
+    added = ebi_dispatch_add(&consumer->dispatch, inflight, own ? NULL : queue->data, queue->len, consumer->turn_ms);
     if (consumer->dispatch.attempts.broker != counting)
-        ebi_tell_counting(consumer, taken);
+        ebi_tell_counting(consumer, inflight);
     pthread_mutex_unlock(&consumer->lock);
     if (added) {
         atomic_fetch_add(&consumer->counters.received, 1);
@@ -178,7 +178,7 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     }
 done:
     if (!added)
-        ebi_taken_free(taken);
+        ebi_inflight_free(inflight);
     return added ? EB_OK : EB_FULL;
 }
 

@@ -1,4 +1,4 @@
-/* core/consume/judge.c - what follows from a receiver run: acknowledge, try again, dead letter, or stop. */
+/* core/consume/outcome.c - what follows from a receiver run: acknowledge, try again, dead letter, or stop. */
 #include "consume/worker.h"
 
 #include <inttypes.h>
@@ -53,21 +53,21 @@ const char *ebi_position_of(const struct eb_message *message) {
     return message->position.data ? message->position.data : "?";
 }
 
-static void note_failure(struct ebi_taken *taken, const struct ebi_run *run, bool counts) {
+static void note_failure(struct ebi_inflight *inflight, const struct ebi_run *run, bool counts) {
     int64_t now = ebi_now_us();
 
-    if (!taken->first_failed_us)
-        taken->first_failed_us = now;
-    taken->last_failed_us = now;
-    if (counts && taken->failures < UINT32_MAX)
-        taken->failures++;
-    memcpy(taken->receiver, run->receiver, sizeof taken->receiver);
-    if (!taken->why)
-        taken->why = malloc(sizeof *taken->why);
-    if (taken->why)
-        *taken->why = run->error;
-    free(taken->detail);
-    taken->detail = run->detail[0] ? strdup(run->detail) : NULL;        /* without memory the dead letter is without it */
+    if (!inflight->first_failed_us)
+        inflight->first_failed_us = now;
+    inflight->last_failed_us = now;
+    if (counts && inflight->failures < UINT32_MAX)
+        inflight->failures++;
+    memcpy(inflight->receiver, run->receiver, sizeof inflight->receiver);
+    if (!inflight->why)
+        inflight->why = malloc(sizeof *inflight->why);
+    if (inflight->why)
+        *inflight->why = run->error;
+    free(inflight->detail);
+    inflight->detail = run->detail[0] ? strdup(run->detail) : NULL;        /* without memory the dead letter is without it */
 }
 
 void ebi_log_message(const struct eb_consumer *consumer, const struct eb_message *message, enum ebi_level level,
@@ -82,7 +82,7 @@ void ebi_log_message(const struct eb_consumer *consumer, const struct eb_message
     ebi_log_fields(consumer->parts.log, level, text, fields, more ? 5 : 4);
 }
 
-void ebi_tell_counting(struct eb_consumer *consumer, const struct ebi_taken *taken) {
+void ebi_tell_counting(struct eb_consumer *consumer, const struct ebi_inflight *inflight) {
     const struct ebi_attempts *attempts = &consumer->dispatch.attempts;
     char text[256];
 
@@ -92,38 +92,38 @@ void ebi_tell_counting(struct eb_consumer *consumer, const struct ebi_taken *tak
              "broker %s counts %" PRIu32 " failed attempt(s) of an event that has failed %" PRIu32
              " time(s) here; from now on this worker counts, and keeps what waits for a retry itself",
              consumer->parts.broker->name, attempts->theirs, attempts->ours);
-    ebi_log_message(consumer, &taken->message, EBI_WARNING, text, NULL);
+    ebi_log_message(consumer, &inflight->message, EBI_WARNING, text, NULL);
 }
 
-static void log_failure(const struct eb_consumer *consumer, const struct ebi_taken *taken, enum ebi_level level,
+static void log_failure(const struct eb_consumer *consumer, const struct ebi_inflight *inflight, enum ebi_level level,
                         const char *what) {
     char text[EB_ERROR_ROOM + 256], attempts[16];
     const struct ebi_log_field field = {"attempts", attempts};
 
-    snprintf(text, sizeof text, "%s: %s: %s", what, taken->receiver, taken->why ? taken->why->text : "out of memory");
-    snprintf(attempts, sizeof attempts, "%" PRIu32, taken->failures);
-    ebi_log_message(consumer, &taken->message, level, text, &field);
+    snprintf(text, sizeof text, "%s: %s: %s", what, inflight->receiver, inflight->why ? inflight->why->text : "out of memory");
+    snprintf(attempts, sizeof attempts, "%" PRIu32, inflight->failures);
+    ebi_log_message(consumer, &inflight->message, level, text, &field);
 }
 
-static void stop_at_failure(struct eb_consumer *consumer, struct ebi_taken *taken) {
+static void stop_at_failure(struct eb_consumer *consumer, struct ebi_inflight *inflight) {
     struct eb_error why;
 
-    log_failure(consumer, taken, EBI_ERROR, "failed, and on_failure = stop");
+    log_failure(consumer, inflight, EBI_ERROR, "failed, and on_failure = stop");
     ebi_error(&why, EB_FATAL, EB_KIND_DATA, "stopped at event %s of topic %s, which was handed back (on_failure = stop): %s",
-              ebi_position_of(&taken->message), ebi_short_topic(consumer->task.prefix, taken->message.topic.data),
-              taken->why ? taken->why->text : "?");
-    ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+              ebi_position_of(&inflight->message), ebi_short_topic(consumer->task.prefix, inflight->message.topic.data),
+              inflight->why ? inflight->why->text : "?");
+    ebi_dispatch_return(&consumer->dispatch, inflight, ebi_ticks_ms());
     ebi_consumer_fail(consumer, &why);
 }
 
 /* It has had its last chance. True: it is to be buried. */
-static bool give_up(struct eb_consumer *consumer, struct ebi_taken *taken, bool bury) {
+static bool give_up(struct eb_consumer *consumer, struct ebi_inflight *inflight, bool bury) {
     if (!bury) {
-        stop_at_failure(consumer, taken);
+        stop_at_failure(consumer, inflight);
         return false;
     }
-    log_failure(consumer, taken, EBI_ERROR, "becomes a dead letter");
-    taken->stage = EBI_BURY;
+    log_failure(consumer, inflight, EBI_ERROR, "becomes a dead letter");
+    inflight->stage = EBI_BURY;
     return true;
 }
 
@@ -142,24 +142,24 @@ static bool broker_delays(const struct eb_consumer *consumer) {
     return false;
 }
 
-void ebi_consumer_sleep(struct eb_consumer *consumer, struct ebi_taken *taken, int64_t wait_ms) {
+void ebi_consumer_sleep(struct eb_consumer *consumer, struct ebi_inflight *inflight, int64_t wait_ms) {
     int64_t now = ebi_ticks_ms(), due = now + wait_ms;
 
-    if (taken->revoked) {               /* the broker gives it to another one, as soon as this verdict is in */
-        ebi_dispatch_return(&consumer->dispatch, taken, now);
+    if (inflight->revoked) {               /* the broker gives it to another one, as soon as this verdict is in */
+        ebi_dispatch_return(&consumer->dispatch, inflight, now);
         return;
     }
-    ebi_dispatch_sleep(&consumer->dispatch, taken, due);
+    ebi_dispatch_sleep(&consumer->dispatch, inflight, due);
     consumer->wake_wanted |= due < consumer->receive_until_ms;
 }
 
-static void try_again(struct eb_consumer *consumer, struct ebi_taken *taken, int64_t wanted_ms) {
-    int64_t wait = wanted_ms ? wanted_ms : ebi_backoff_wait(&consumer->task.backoff, taken->failures, ebi_chance());
+static void try_again(struct eb_consumer *consumer, struct ebi_inflight *inflight, int64_t wanted_ms) {
+    int64_t wait = wanted_ms ? wanted_ms : ebi_backoff_wait(&consumer->task.backoff, inflight->failures, ebi_chance());
 
-    log_failure(consumer, taken, EBI_WARNING, "failed, is tried again");
+    log_failure(consumer, inflight, EBI_WARNING, "failed, is tried again");
     atomic_fetch_add(&consumer->counters.retried, 1);
-    if (!broker_delays(consumer) || !ebi_dispatch_retry(&consumer->dispatch, taken, wait, ebi_ticks_ms()))
-        ebi_consumer_sleep(consumer, taken, wait);
+    if (!broker_delays(consumer) || !ebi_dispatch_retry(&consumer->dispatch, inflight, wait, ebi_ticks_ms()))
+        ebi_consumer_sleep(consumer, inflight, wait);
 }
 
 static void count_error(struct eb_consumer *consumer) {
@@ -199,7 +199,7 @@ static bool is_hopeless(const struct eb_consumer *consumer, const struct ebi_run
 }
 
 /* The event waits here, not with the broker, which would count a failure. */
-static void judge_trouble(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
+static void judge_trouble(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
     struct ebi_trouble *trouble = &consumer->trouble;
     int64_t now = ebi_ticks_ms();
 
@@ -211,7 +211,7 @@ static void judge_trouble(struct eb_consumer *consumer, struct ebi_taken *taken,
         struct eb_error why = run->error;
 
         ebi_error_context(&why, "receivers cannot be run, the events are handed back: %s", run->receiver);
-        ebi_dispatch_return(&consumer->dispatch, taken, now);
+        ebi_dispatch_return(&consumer->dispatch, inflight, now);
         ebi_consumer_fail(consumer, &why);
         return;
     }
@@ -220,62 +220,62 @@ static void judge_trouble(struct eb_consumer *consumer, struct ebi_taken *taken,
 
         snprintf(text, sizeof text, "%s: %s; events wait until it can be run, no attempt is counted", run->receiver,
                  run->error.text);
-        ebi_log_message(consumer, &taken->message, EBI_ERROR, text, NULL);
+        ebi_log_message(consumer, &inflight->message, EBI_ERROR, text, NULL);
     }
-    ebi_consumer_sleep(consumer, taken, ebi_backoff_wait(&trouble_wait, ++trouble->tries, ebi_chance()));
+    ebi_consumer_sleep(consumer, inflight, ebi_backoff_wait(&trouble_wait, ++trouble->tries, ebi_chance()));
 }
 
 /* ---- Outcomes ---- */
 
-static bool judge_failure(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
+static bool judge_failure(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
     bool bury = false;
 
-    note_failure(taken, run, true);
-    if (run->status == EB_PERMANENT || taken->failures >= consumer->task.attempts)
-        bury = give_up(consumer, taken, consumer->task.settings.on_failure == 0);
+    note_failure(inflight, run, true);
+    if (run->status == EB_PERMANENT || inflight->failures >= consumer->task.attempts)
+        bury = give_up(consumer, inflight, consumer->task.settings.on_failure == 0);
     else
-        try_again(consumer, taken, run->wait_ms);
+        try_again(consumer, inflight, run->wait_ms);
     count_error(consumer);
     return bury;
 }
 
-static bool judge_unusable(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
-    note_failure(taken, run, false);
+static bool judge_unusable(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
+    note_failure(inflight, run, false);
     count_error(consumer);
-    return give_up(consumer, taken, consumer->task.settings.on_failure == 0);
+    return give_up(consumer, inflight, consumer->task.settings.on_failure == 0);
 }
 
-static void stop_unheard(struct eb_consumer *consumer, struct ebi_taken *taken) {
-    struct eb_text type = ebi_attr(&taken->message, "type");
+static void stop_unheard(struct eb_consumer *consumer, struct ebi_inflight *inflight) {
+    struct eb_text type = ebi_attr(&inflight->message, "type");
     struct eb_error why;
 
     ebi_error(&why, EB_PERMANENT, EB_KIND_CONFIG,
               "stopped at event %s of topic %s, which was handed back: no receiver is connected for %.*s, or the signal is disabled "
-              "(on_no_receiver = stop)", ebi_position_of(&taken->message),
-              ebi_short_topic(consumer->task.prefix, taken->message.topic.data), (int)type.len, type.data ? type.data : "");
-    ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+              "(on_no_receiver = stop)", ebi_position_of(&inflight->message),
+              ebi_short_topic(consumer->task.prefix, inflight->message.topic.data), (int)type.len, type.data ? type.data : "");
+    ebi_dispatch_return(&consumer->dispatch, inflight, ebi_ticks_ms());
     ebi_consumer_fail(consumer, &why);
 }
 
-static bool judge_unknown(struct eb_consumer *consumer, struct ebi_taken *taken, const struct ebi_run *run) {
-    note_failure(taken, run, false);
+static bool judge_unknown(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
+    note_failure(inflight, run, false);
     if (consumer->task.settings.on_unknown == 0) {
         count_error(consumer);
-        return give_up(consumer, taken, true);
+        return give_up(consumer, inflight, true);
     }
-    log_failure(consumer, taken, EBI_WARNING, "skipped");
+    log_failure(consumer, inflight, EBI_WARNING, "skipped");
     atomic_fetch_add(&consumer->counters.skipped, 1);
-    ebi_dispatch_ack(&consumer->dispatch, taken, ebi_ticks_ms());
+    ebi_dispatch_ack(&consumer->dispatch, inflight, ebi_ticks_ms());
     return false;
 }
 
-bool ebi_judge(struct eb_consumer *consumer, struct ebi_taken *taken, enum ebi_outcome outcome,
+bool ebi_judge(struct eb_consumer *consumer, struct ebi_inflight *inflight, enum ebi_outcome outcome,
                const struct ebi_run *run) {
     int64_t now = ebi_ticks_ms();
     bool bury = false;
 
-    if (!taken->lane) {                 /* the instance it came by is gone: it comes again by the next one */
-        ebi_dispatch_return(&consumer->dispatch, taken, now);
+    if (!inflight->queue) {                 /* the instance it came by is gone: it comes again by the next one */
+        ebi_dispatch_return(&consumer->dispatch, inflight, now);
         return false;
     }
     switch (outcome) {
@@ -283,29 +283,29 @@ bool ebi_judge(struct eb_consumer *consumer, struct ebi_taken *taken, enum ebi_o
         receiver_ran(consumer);
         consumer->consecutive_errors = 0;
         atomic_fetch_add(&consumer->counters.succeeded, 1);
-        ebi_dispatch_ack(&consumer->dispatch, taken, now);
+        ebi_dispatch_ack(&consumer->dispatch, inflight, now);
         break;
     case EBI_FAILED:
         if (run->cause == EBI_OWN_TROUBLE) {
-            judge_trouble(consumer, taken, run);
+            judge_trouble(consumer, inflight, run);
         } else if (run->cause == EBI_TOLD_TO_END && atomic_load(&consumer->stops) > 0) {
-            ebi_dispatch_return(&consumer->dispatch, taken, now);
+            ebi_dispatch_return(&consumer->dispatch, inflight, now);
         } else {
             receiver_ran(consumer);
-            bury = judge_failure(consumer, taken, run);
+            bury = judge_failure(consumer, inflight, run);
         }
         break;
     case EBI_UNUSABLE:
-        bury = judge_unusable(consumer, taken, run);
+        bury = judge_unusable(consumer, inflight, run);
         break;
     case EBI_UNKNOWN:
-        bury = judge_unknown(consumer, taken, run);
+        bury = judge_unknown(consumer, inflight, run);
         break;
     case EBI_UNHEARD:
-        stop_unheard(consumer, taken);
+        stop_unheard(consumer, inflight);
         break;
     case EBI_CANCELLED:
-        ebi_dispatch_return(&consumer->dispatch, taken, now);
+        ebi_dispatch_return(&consumer->dispatch, inflight, now);
         break;
     }
     ebi_consumer_nudge(consumer, now);

@@ -1,5 +1,5 @@
-/* core/consume/writers.c - see writers.h. */
-#include "consume/writers.h"
+/* core/consume/writer_schemas.c - see writer_schemas.h. */
+#include "consume/writer_schemas.h"
 
 #include <stdlib.h>
 #include <string.h>

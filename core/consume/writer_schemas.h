@@ -1,4 +1,4 @@
-/* core/consume/writers.h - the schemas that events were written with, as one instance of a plugin names them. */
+/* core/consume/writer_schemas.h - the schemas that events were written with, as one instance of a plugin names them. */
 #ifndef EBI_WRITERS_H
 #define EBI_WRITERS_H
 

@@ -1,4 +1,4 @@
-/* core/consume/bury.c - dead letters: the original message with the story of its failure, kept before it is acknowledged. */
+/* core/consume/dead_letter.c - dead letters: the original message with the story of its failure, kept before it is acknowledged. */
 #include "consume/worker.h"
 
 #include <inttypes.h>
@@ -196,20 +196,20 @@ static void add(struct story *story, const char *name, const char *value) {
     story->items[story->n++] = (struct eb_header){{name, strlen(name)}, {value, strlen(value)}};
 }
 
-static const char *class_of(const struct ebi_taken *taken) {
-    return taken->why && taken->why->status == EB_RETRIABLE ? "retriable" : "permanent";
+static const char *class_of(const struct ebi_inflight *inflight) {
+    return inflight->why && inflight->why->status == EB_RETRIABLE ? "retriable" : "permanent";
 }
 
 /* What is missing in the dead letter, and of the data how much it was. */
-static void tell_cut(const struct ebi_taken *taken, struct story *story) {
+static void tell_cut(const struct ebi_inflight *inflight, struct story *story) {
     static const char *const missing[] = {[EBI_LETTER_PLAIN] = "headers", [EBI_LETTER_EMPTY] = "headers, data",
                                           [EBI_LETTER_STORY] = "headers, data, attributes, key"};
-    struct eb_text payload = taken->message.payload;
+    struct eb_text payload = inflight->message.payload;
 
-    if (taken->letter == EBI_LETTER_WHOLE)
+    if (inflight->letter == EBI_LETTER_WHOLE)
         return;
-    add(story, "dlq_truncated", missing[taken->letter]);
-    if (taken->letter == EBI_LETTER_PLAIN)
+    add(story, "dlq_truncated", missing[inflight->letter]);
+    if (inflight->letter == EBI_LETTER_PLAIN)
         return;
     snprintf(story->size, sizeof story->size, "%zu", payload.len);
     ebi_digest(payload.data ? payload.data : "", payload.len, story->digest);
@@ -218,26 +218,26 @@ static void tell_cut(const struct ebi_taken *taken, struct story *story) {
 }
 
 /* cut: the message is itself a dead letter without data: where the original is stays told, and not where this one was. */
-static void tell(const struct eb_consumer *consumer, const struct ebi_taken *taken, bool cut, struct story *story) {
+static void tell(const struct eb_consumer *consumer, const struct ebi_inflight *inflight, bool cut, struct story *story) {
     story->n = 0;
-    snprintf(story->attempts, sizeof story->attempts, "%" PRIu32, taken->failures);
-    ebi_iso_print(taken->first_failed_us, story->first);
-    ebi_iso_print(taken->last_failed_us, story->last);
-    add(story, "dlq_reason", taken->why ? taken->why->text : "out of memory");
-    if (taken->detail)
-        add(story, "dlq_detail", taken->detail);
-    add(story, "dlq_class", class_of(taken));
+    snprintf(story->attempts, sizeof story->attempts, "%" PRIu32, inflight->failures);
+    ebi_iso_print(inflight->first_failed_us, story->first);
+    ebi_iso_print(inflight->last_failed_us, story->last);
+    add(story, "dlq_reason", inflight->why ? inflight->why->text : "out of memory");
+    if (inflight->detail)
+        add(story, "dlq_detail", inflight->detail);
+    add(story, "dlq_class", class_of(inflight));
     if (!cut) {
-        add(story, "dlq_topic", ebi_short_topic(consumer->task.prefix, taken->message.topic.data));
-        add(story, "dlq_position", taken->message.position.data ? taken->message.position.data : "");
+        add(story, "dlq_topic", ebi_short_topic(consumer->task.prefix, inflight->message.topic.data));
+        add(story, "dlq_position", inflight->message.position.data ? inflight->message.position.data : "");
     }
     add(story, "dlq_group", consumer->task.group);
-    add(story, "dlq_receiver", taken->receiver);
+    add(story, "dlq_receiver", inflight->receiver);
     add(story, "dlq_attempts", story->attempts);
     add(story, "dlq_first", story->first);
     add(story, "dlq_last", story->last);
     if (!cut)
-        tell_cut(taken, story);
+        tell_cut(inflight, story);
 }
 
 /* Of an earlier story, what is told on of an original that is not in the dead letter. */
@@ -253,15 +253,15 @@ static bool is_kept(struct eb_text name, enum ebi_letter letter, bool cut) {
 }
 
 /* The headers of the message that its dead letter has, then this story. To be freed; NULL: no memory. */
-static struct eb_header *headers_with(const struct ebi_taken *taken, const struct story *story, bool cut, size_t *n) {
-    const struct eb_message *message = &taken->message;
+static struct eb_header *headers_with(const struct ebi_inflight *inflight, const struct story *story, bool cut, size_t *n) {
+    const struct eb_message *message = &inflight->message;
     struct eb_header *headers = calloc(message->n_headers + story->n, sizeof *headers);
 
     *n = 0;
     if (!headers)
         return NULL;
     for (size_t i = 0; i < message->n_headers; i++)
-        if (is_kept(message->headers[i].name, taken->letter, cut))
+        if (is_kept(message->headers[i].name, inflight->letter, cut))
             headers[(*n)++] = message->headers[i];
     memcpy(headers + *n, story->items, story->n * sizeof *headers);
     *n += story->n;
@@ -290,7 +290,7 @@ static void cut_down(struct eb_message *message, enum ebi_letter letter, struct 
         message->attrs = own;
     }
     if (letter >= EBI_LETTER_EMPTY) {
-        message->payload = message->flaw = (struct eb_text){0};
+        message->payload = message->decode_error = (struct eb_text){0};
         message->schema = NULL;
     }
     if (letter == EBI_LETTER_STORY) {
@@ -300,64 +300,64 @@ static void cut_down(struct eb_message *message, enum ebi_letter letter, struct 
     }
 }
 
-static void unbury(struct eb_consumer *consumer, struct ebi_taken *taken, const struct eb_error *why) {
-    int64_t wait = ebi_backoff_wait(&reburial, ++taken->burials, ebi_chance());
+static void unbury(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct eb_error *why) {
+    int64_t wait = ebi_backoff_wait(&reburial, ++inflight->burials, ebi_chance());
 
-    if (!taken->lane || consumer->draining) {
-        ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+    if (!inflight->queue || consumer->draining) {
+        ebi_dispatch_return(&consumer->dispatch, inflight, ebi_ticks_ms());
         return;
     }
     ebi_log_line(consumer->parts.log, EBI_ERROR, "the dead letter of %s %s is not kept yet, is tried again: %s",
-                 ebi_short_topic(consumer->task.prefix, taken->message.topic.data), ebi_position_of(&taken->message),
+                 ebi_short_topic(consumer->task.prefix, inflight->message.topic.data), ebi_position_of(&inflight->message),
                  why->text);
-    ebi_consumer_sleep(consumer, taken, wait);
+    ebi_consumer_sleep(consumer, inflight, wait);
 }
 
-static void refuse(struct eb_consumer *consumer, struct ebi_taken *taken, const struct eb_error *said) {
+static void refuse(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct eb_error *said) {
     struct eb_error why = *said;
 
     ebi_error_context(&why, "the dead letter of %s %s cannot be kept, so the worker stops; the event was handed back",
-                      ebi_short_topic(consumer->task.prefix, taken->message.topic.data), ebi_position_of(&taken->message));
+                      ebi_short_topic(consumer->task.prefix, inflight->message.topic.data), ebi_position_of(&inflight->message));
     why.status = EB_FATAL;
-    ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+    ebi_dispatch_return(&consumer->dispatch, inflight, ebi_ticks_ms());
     ebi_consumer_fail(consumer, &why);
 }
 
 /* The broker refuses this dead letter for good. Is it the event, or the topic, that it does not take? With less of the event it
  * is tried at once; where even the story alone is refused, it is the topic. */
-static void shorten(struct eb_consumer *consumer, struct ebi_taken *taken, const struct eb_error *why) {
-    bool has_more = taken->message.n_headers > 0 || taken->message.n_attrs > EBI_N_ATTRS;
+static void shorten(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct eb_error *why) {
+    bool has_more = inflight->message.n_headers > 0 || inflight->message.n_attrs > EBI_N_ATTRS;
 
-    taken->letter += taken->letter == EBI_LETTER_WHOLE && !has_more ? 2 : 1;
+    inflight->letter += inflight->letter == EBI_LETTER_WHOLE && !has_more ? 2 : 1;
     ebi_log_line(consumer->parts.log, EBI_WARNING, "the dead letter of %s %s is refused, and tried without %s: %s",
-                 ebi_short_topic(consumer->task.prefix, taken->message.topic.data), ebi_position_of(&taken->message),
-                 taken->letter == EBI_LETTER_PLAIN ? "its headers" : taken->letter == EBI_LETTER_EMPTY ? "its data"
+                 ebi_short_topic(consumer->task.prefix, inflight->message.topic.data), ebi_position_of(&inflight->message),
+                 inflight->letter == EBI_LETTER_PLAIN ? "its headers" : inflight->letter == EBI_LETTER_EMPTY ? "its data"
                                                                                                      : "the event",
                  why->text);
-    if (!taken->lane || consumer->draining)
-        ebi_dispatch_return(&consumer->dispatch, taken, ebi_ticks_ms());
+    if (!inflight->queue || consumer->draining)
+        ebi_dispatch_return(&consumer->dispatch, inflight, ebi_ticks_ms());
     else
-        ebi_consumer_sleep(consumer, taken, 0);
+        ebi_consumer_sleep(consumer, inflight, 0);
 }
 
 /* The end of a burial, in the sender's thread or where it could not even begin. */
 struct burial {
     struct eb_consumer *consumer;
-    struct ebi_taken *taken;
+    struct ebi_inflight *inflight;
 };
 
-static void end_burial(struct eb_consumer *consumer, struct ebi_taken *taken, enum eb_status status,
+static void end_burial(struct eb_consumer *consumer, struct ebi_inflight *inflight, enum eb_status status,
                        const struct eb_error *why) {
     pthread_mutex_lock(&consumer->lock);
     if (status == EB_OK) {
         atomic_fetch_add(&consumer->counters.dead_lettered, 1);
-        ebi_dispatch_ack(&consumer->dispatch, taken, ebi_ticks_ms());
-    } else if (status == EB_PERMANENT && taken->letter < EBI_LETTER_STORY) {
-        shorten(consumer, taken, why);
+        ebi_dispatch_ack(&consumer->dispatch, inflight, ebi_ticks_ms());
+    } else if (status == EB_PERMANENT && inflight->letter < EBI_LETTER_STORY) {
+        shorten(consumer, inflight, why);
     } else if (status == EB_PERMANENT) {
-        refuse(consumer, taken, why);
+        refuse(consumer, inflight, why);
     } else {
-        unbury(consumer, taken, why);
+        unbury(consumer, inflight, why);
     }
     ebi_consumer_nudge(consumer, ebi_ticks_ms());
     if (ebi_dispatch_has_next(&consumer->dispatch))
@@ -369,30 +369,30 @@ static void on_buried(void *arg, const struct ebi_report *report) {
     struct burial burial = *(struct burial *)arg;
 
     free(arg);
-    end_burial(burial.consumer, burial.taken, report->status, report->error);
+    end_burial(burial.consumer, burial.inflight, report->status, report->error);
 }
 
-static enum eb_status send(struct eb_consumer *consumer, struct ebi_taken *taken, struct burial *burial,
+static enum eb_status send(struct eb_consumer *consumer, struct ebi_inflight *inflight, struct burial *burial,
                            struct eb_error *err) {
-    struct eb_message message = taken->message;
+    struct eb_message message = inflight->message;
     char *topic = ebi_task_dead_letter_topic(&consumer->task, message.topic.data);
     bool cut = ebi_is_without_data(&message);
     struct eb_header own[EBI_N_ATTRS];
     struct story story;
     enum eb_status status;
 
-    tell(consumer, taken, cut, &story);
-    message.headers = headers_with(taken, &story, cut, &message.n_headers);
-    cut_down(&message, taken->letter, own);
+    tell(consumer, inflight, cut, &story);
+    message.headers = headers_with(inflight, &story, cut, &message.n_headers);
+    cut_down(&message, inflight->letter, own);
     if (!topic || !message.headers) {
         status = ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
     } else if ((status = make_topic(consumer, topic, 0, err)) == EB_PERMANENT) {
-        taken->letter = EBI_LETTER_STORY;       /* less of the event does not help */
+        inflight->letter = EBI_LETTER_STORY;       /* less of the event does not help */
     } else if (status == EB_OK) {
         message.topic = (struct eb_text){topic, strlen(topic)};
-        message.position = (struct eb_text){0};     /* a flaw stays: its payload is what the broker held */
+        message.position = (struct eb_text){0};     /* a decode_error stays: its payload is what the broker held */
         message.time_ms = message.lease_ms = 0;
-        message.deliveries = message.failures = message.lane = 0;
+        message.deliveries = message.failures = message.partition = 0;
         status = ebi_sender_put(consumer->dead_letters, &message, put_wait_ms, on_buried, burial, err);
     }
     free((void *)message.headers);
@@ -400,22 +400,22 @@ static enum eb_status send(struct eb_consumer *consumer, struct ebi_taken *taken
     return status;
 }
 
-void ebi_bury(struct eb_consumer *consumer, struct ebi_taken *taken) {
+void ebi_bury(struct eb_consumer *consumer, struct ebi_inflight *inflight) {
     struct burial *burial = malloc(sizeof *burial);
     struct eb_error why;
     enum eb_status status;
 
     pthread_mutex_lock(&consumer->lock);
-    ebi_dispatch_park(&consumer->dispatch, taken);      /* first: the report may come before the put is back */
+    ebi_dispatch_park(&consumer->dispatch, inflight);      /* first: the report may come before the put is back */
     pthread_mutex_unlock(&consumer->lock);
     if (burial) {
-        *burial = (struct burial){consumer, taken};
-        status = send(consumer, taken, burial, &why);
+        *burial = (struct burial){consumer, inflight};
+        status = send(consumer, inflight, burial, &why);
     } else {
         status = ebi_error(&why, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
     }
     if (status == EB_OK)
         return;
     free(burial);
-    end_burial(consumer, taken, status == EB_PERMANENT ? EB_PERMANENT : EB_RETRIABLE, &why);
+    end_burial(consumer, inflight, status == EB_PERMANENT ? EB_PERMANENT : EB_RETRIABLE, &why);
 }
