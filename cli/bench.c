@@ -162,12 +162,12 @@ static enum eb_status produce(struct run *run, struct step *step, struct eb_erro
 /* ---- Consume ---- */
 
 struct counting {
-    struct ebi_outside outside;
+    struct ebi_receiver receiver;
     struct run *run;
 };
 
-static void run_counting(struct ebi_outside *outside, const struct eb_event *event, struct ebi_run *ran) {
-    struct run *run = ((struct counting *)outside)->run;
+static void run_counting(struct ebi_receiver *receiver, const struct eb_event *event, struct ebi_run *ran) {
+    struct run *run = ((struct counting *)receiver)->run;
 
     (void)event;
     if (atomic_fetch_add(&run->received, 1) == 0)
@@ -175,11 +175,11 @@ static void run_counting(struct ebi_outside *outside, const struct eb_event *eve
     ran->status = EB_OK;
 }
 
-static void free_counting(struct ebi_outside *outside) {
-    free(outside);
+static void free_counting(struct ebi_receiver *receiver) {
+    free(receiver);
 }
 
-static struct ebi_outside *make_counting(const void *arg, struct ebi_cancel *cancel, struct eb_error *err) {
+static struct ebi_receiver *make_counting(const void *arg, struct ebi_cancel *cancel, struct eb_error *err) {
     struct counting *counting = malloc(sizeof *counting);
 
     (void)cancel;
@@ -188,7 +188,7 @@ static struct ebi_outside *make_counting(const void *arg, struct ebi_cancel *can
         return NULL;
     }
     *counting = (struct counting){{run_counting, free_counting}, (struct run *)arg};
-    return &counting->outside;
+    return &counting->receiver;
 }
 
 static void stop(void *arg) {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/error.h"
-#include "consume/outside_check.h"
+#include "receiver/command_check.h"
 #include "schema/schema.h"
 
 /* ---- Folders ---- */
@@ -90,7 +90,7 @@ static enum eb_status check_worker(struct eb_bus *bus, const struct ebi_task *ta
         const char *key;
         enum eb_status (*check)(struct eb_bus *, const struct ebi_task *, struct eb_error *);
     } checks[] = {{"topic", check_topics}, {"exec", check_exec}, {"key_field", check_key_field}, {"dead_letter_broker", check_letters}};
-    enum eb_status status = ebi_task_check_outside(bus->config, task, err);
+    enum eb_status status = ebi_task_check_receiver(bus->config, task, err);
 
     if (status != EB_OK)
         return status;

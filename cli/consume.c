@@ -13,7 +13,7 @@
 #include "cli/look.h"
 #include "cli/print.h"
 #include "config/replace.h"
-#include "consume/outside_check.h"
+#include "receiver/command_check.h"
 #include "plugin/message.h"
 
 struct ask {
@@ -26,22 +26,22 @@ struct ask {
 /* ---- Printing as a receiver ---- */
 
 struct printing {
-    struct ebi_outside outside;
+    struct ebi_receiver receiver;
     struct cli_printer *printer;
 };
 
-static void run_printing(struct ebi_outside *outside, const struct eb_event *event, struct ebi_run *run) {
-    struct printing *printing = (struct printing *)outside;
+static void run_printing(struct ebi_receiver *receiver, const struct eb_event *event, struct ebi_run *run) {
+    struct printing *printing = (struct printing *)receiver;
 
     snprintf(run->receiver, sizeof run->receiver, "printing");
     run->status = cli_print_event(printing->printer, event, &run->error);
 }
 
-static void free_printing(struct ebi_outside *outside) {
-    free(outside);
+static void free_printing(struct ebi_receiver *receiver) {
+    free(receiver);
 }
 
-static struct ebi_outside *make_printing(const void *arg, struct ebi_cancel *cancel, struct eb_error *err) {
+static struct ebi_receiver *make_printing(const void *arg, struct ebi_cancel *cancel, struct eb_error *err) {
     struct printing *printing;
 
     (void)cancel;
@@ -53,7 +53,7 @@ static struct ebi_outside *make_printing(const void *arg, struct ebi_cancel *can
         return NULL;
     }
     *printing = (struct printing){{run_printing, free_printing}, (struct cli_printer *)arg};
-    return &printing->outside;
+    return &printing->receiver;
 }
 
 /* ---- The worker ---- */
@@ -185,7 +185,7 @@ static enum eb_status choose_section(struct eb_bus *bus, const struct cli_call *
     return EB_OK;
 }
 
-/* Of a section that has its own receiver outside. */
+/* Of a section that has its own external receiver. */
 static enum eb_status check_printing(struct eb_bus *bus, const struct ask *ask, const struct eb_consumer_options *options,
                                      struct eb_error *err) {
     struct ebi_task task;

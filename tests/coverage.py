@@ -14,7 +14,7 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NAMES = os.path.join("docs", "decisions", "0062-branches-no-test-reaches.md")
-JUDGED = ("produce", "consume")
+JUDGED = ("produce", "receiver", "consume")
 UNJUDGED = re.compile(r"\bHASH_[A-Z_]+\(|^\s*switch \(")
 NAMED = re.compile(r"^- `(?P<file>core/[^`]+)` (?P<function>\w+): `(?P<text>[^`]+)`")
 

@@ -216,8 +216,8 @@ enum ebi_outcome ebi_process(struct ebi_worker_thread *hand, struct ebi_inflight
         tell_alone(consumer, inflight, event);
     if (consumer->parts.before_event)
         consumer->parts.before_event(consumer->parts.before_event_arg);
-    if (hand->outside)
-        hand->outside->run(hand->outside, event, run);
+    if (hand->receiver)
+        hand->receiver->run(hand->receiver, event, run);
     else
         heard = is_heard(consumer, event, run_signal(event, run));
     bool refused = !heard && consumer->task.needs_receivers;

@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fingerprint.h"
-#include "consume/outside_check.h"
+#include "receiver/command_check.h"
+#include "receiver/receiver.h"
 #include "produce/routes.h"
 
 /* ---- Where a new group starts ---- */
@@ -253,7 +254,7 @@ void ebi_task_free(struct ebi_task *task) {
     *task = (struct ebi_task){0};
 }
 
-/* ---- Receivers outside ---- */
+/* ---- External receivers ---- */
 
 static enum eb_status blame(const struct ebi_config *config, const struct ebi_task *task, const char *key,
                             enum eb_status status, struct eb_error *err) {
@@ -271,7 +272,7 @@ static enum eb_status says_nothing(const struct ebi_config *config, const struct
                  err);
 }
 
-enum eb_status ebi_task_check_outside(const struct ebi_config *config, const struct ebi_task *task, struct eb_error *err) {
+enum eb_status ebi_task_check_receiver(const struct ebi_config *config, const struct ebi_task *task, struct eb_error *err) {
     static const char *const keys[] = {"exec", "webhook"};
     const struct ebi_consume_settings *settings = &task->settings;
 

@@ -43,7 +43,7 @@ void ebi_task_free(struct ebi_task *);
 
 /* Whether the section's exec or webhook can be used: EB_PERMANENT, EB_KIND_CONFIG where one is given and says nothing (then
  * events would be acknowledged for no work done), or the webhook is no web address. */
-enum eb_status ebi_task_check_outside(const struct ebi_config *, const struct ebi_task *, struct eb_error *);
+enum eb_status ebi_task_check_receiver(const struct ebi_config *, const struct ebi_task *, struct eb_error *);
 
 /* Whether a broker can receive from the task's topics: EB_PERMANENT where one is a pattern and the plugin knows none. */
 enum eb_status ebi_task_check_patterns(const struct ebi_task *, const struct ebi_broker *, struct eb_error *);

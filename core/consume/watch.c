@@ -34,7 +34,7 @@ static void tell_wait(struct eb_consumer *consumer, int64_t now_ms) {
 
 void ebi_watch(struct eb_consumer *consumer, int64_t now_ms) {
     const struct ebi_dispatch *dispatch = &consumer->dispatch;
-    bool held_up = dispatch->alone_since_ms != 0, ends_by_itself = consumer->outside.make != NULL;
+    bool held_up = dispatch->alone_since_ms != 0, ends_by_itself = consumer->receiver_kind.create != NULL;
 
     tell_wait(consumer, now_ms);
     if (now_ms < consumer->watch_at_ms)

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/thread.h"
-#include "consume/outside_check.h"
+#include "receiver/command_check.h"
 #include "plugin/host_log.h"
 #include "produce/producer.h"
 #include "signal/registry.h"
@@ -94,8 +94,8 @@ static enum eb_status start_hands(struct eb_consumer *consumer, struct eb_error 
         hand->consumer = consumer;
         if (!hand->decoder && !(hand->decoder = ebi_decoder_new()))
             return ebi_error_memory(err);
-        if (consumer->outside.make && !hand->outside &&
-            !(hand->outside = consumer->outside.make(consumer->outside.arg, &consumer->cancel, err)))
+        if (consumer->receiver_kind.create && !hand->receiver &&
+            !(hand->receiver = consumer->receiver_kind.create(consumer->receiver_kind.arg, &consumer->cancel, err)))
             return EB_FATAL;
         status = ebi_thread_start(&hand->thread, "eb-receive", hand_run, hand, err);
         hand->started = status == EB_OK;
@@ -116,12 +116,12 @@ static void end_hands(struct eb_consumer *consumer) {
         if (hand->started)
             pthread_join(hand->thread, NULL);
         hand->started = false;
-        if (hand->outside)
-            hand->outside->free(hand->outside);
+        if (hand->receiver)
+            hand->receiver->free(hand->receiver);
         ebi_decoder_free(hand->decoder);
         eb_event_free(hand->event);
         hand->event = NULL;
-        hand->outside = NULL;
+        hand->receiver = NULL;
         hand->decoder = NULL;
     }
 }
@@ -533,7 +533,7 @@ static enum eb_status answer(struct eb_consumer *consumer, struct eb_error *err)
 static enum eb_status check_heard(struct eb_consumer *consumer, struct eb_error *err) {
     const char *group = consumer->task.group;
 
-    if (consumer->outside.make || ebi_signals_heard(consumer->parts.signals, NULL, ebi_general_handler))
+    if (consumer->receiver_kind.create || ebi_signals_heard(consumer->parts.signals, NULL, ebi_general_handler))
         return EB_OK;
     if (consumer->task.needs_receivers)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
@@ -607,7 +607,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
 
 /* ---- Opening ---- */
 
-static void choose_outside(struct eb_consumer *consumer, const struct ebi_worker_overrides *wishes) {
+static void choose_receiver(struct eb_consumer *consumer, const struct ebi_worker_overrides *wishes) {
     const struct ebi_consume_settings *settings = &consumer->task.settings;
     const char *command = wishes->exec ? wishes->exec : wishes->webhook ? NULL : settings->exec,
                *url = wishes->webhook ? wishes->webhook : wishes->exec ? NULL : settings->webhook;
@@ -619,11 +619,11 @@ static void choose_outside(struct eb_consumer *consumer, const struct ebi_worker
                                                       (enum ebi_detail_kept)settings->failure_detail,
                                                       settings->webhook_proxy == 0};
     if (command)
-        consumer->outside = (struct ebi_outside_kind){ebi_exec_make, &consumer->exec};
+        consumer->receiver_kind = (struct ebi_receiver_kind){ebi_exec_create, &consumer->exec};
     else if (url)
-        consumer->outside = (struct ebi_outside_kind){ebi_webhook_make, &consumer->webhook};
+        consumer->receiver_kind = (struct ebi_receiver_kind){ebi_webhook_create, &consumer->webhook};
     else
-        consumer->outside = wishes->printing;
+        consumer->receiver_kind = wishes->printing;
 }
 
 static void subscribe(struct eb_consumer *consumer) {
@@ -649,10 +649,10 @@ static enum eb_status check_history(const struct eb_consumer *consumer, struct e
                      consumer->parts.broker->plugin->about.name, consumer->task.position);
 }
 
-static enum eb_status check_outside(const struct eb_consumer *consumer, const struct ebi_worker_overrides *wishes,
+static enum eb_status check_receiver(const struct eb_consumer *consumer, const struct ebi_worker_overrides *wishes,
                                     struct eb_error *err) {
     if (!wishes->exec && !wishes->webhook)
-        return ebi_task_check_outside(consumer->parts.config, &consumer->task, err);
+        return ebi_task_check_receiver(consumer->parts.config, &consumer->task, err);
     if (wishes->exec && ebi_exec_is_empty(wishes->exec))
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "--exec is empty: nothing would be run");
     enum eb_status status = wishes->webhook ? ebi_webhook_check(wishes->webhook, err) : EB_OK;
@@ -666,9 +666,9 @@ static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_cons
                               const struct ebi_worker_overrides *wishes, struct eb_error *err) {
     enum eb_status status = check_history(consumer, err);
 
-    choose_outside(consumer, wishes);
+    choose_receiver(consumer, wishes);
     if (status == EB_OK)
-        status = check_outside(consumer, wishes, err);
+        status = check_receiver(consumer, wishes, err);
     if (status == EB_OK)
         status = ebi_task_check_patterns(&consumer->task, consumer->parts.broker, err);
     if (status != EB_OK)

@@ -10,12 +10,12 @@
 #include <eventbus/consumer.h>
 #include <eventbus/signal.h>
 #include "base/fork.h"
-#include "base/forward.h"
+#include "receiver/forward.h"
 #include "base/log.h"
-#include "base/supervisor.h"
+#include "receiver/supervisor.h"
 #include "consume/dispatch.h"
 #include "consume/member.h"
-#include "consume/outside.h"
+#include "receiver/receiver.h"
 #include "consume/task.h"
 #include "consume/writer_schemas.h"
 #include "plugin/plugins.h"
@@ -40,7 +40,7 @@ struct ebi_worker_deps {
 struct ebi_worker_overrides {
     const char *exec, *webhook;         /* NULL: the section's */
     int64_t concurrency;                /* 0: the section's */
-    struct ebi_outside_kind printing;   /* make NULL: none; what to do with events where neither exec nor webhook is set */
+    struct ebi_receiver_kind printing;  /* create NULL: none; what to do with events where neither exec nor webhook is set */
 };
 
 struct ebi_counters {
@@ -60,7 +60,7 @@ struct ebi_worker_thread {
     pthread_t thread;
     bool started;
     struct ebi_decoder *decoder;
-    struct ebi_outside *outside;        /* NULL: the program's own receivers */
+    struct ebi_receiver *receiver;      /* NULL: the program's own receivers */
     struct eb_event *event;             /* the last one, to be used again; NULL: none */
 };
 
@@ -72,7 +72,7 @@ struct eb_consumer {
     struct eb_subscription subscription;
     struct ebi_member member;
     struct ebi_sender *dead_letters;    /* NULL: none are kept */
-    struct ebi_outside_kind outside;
+    struct ebi_receiver_kind receiver_kind;
     struct ebi_exec_settings exec;
     struct ebi_supervisor supervisor;   /* starts the commands of exec */
     struct ebi_forward forward;         /* passes on what they leave behind writes */

@@ -38,6 +38,7 @@ TESTS = {
     "plugins/registry/tests": ["plugins/registry/tests/ask"],
     "tests/unit/bus": [f"tests/unit/played/{name}.la" for name in ("able", "bare", "blind", "deaf", "loose")],
     "tests/unit/consume": [],
+    "tests/unit/receiver": [],
     "tests/unit/produce": [],
 }
 TRIES = 4                   # which moment a process dies at is chance, and some faults need the right one

@@ -1,6 +1,6 @@
-/* core/consume/outside_check.h - whether a command or a web address can be used at all, before the first event comes. */
-#ifndef EBI_OUTSIDE_CHECK_H
-#define EBI_OUTSIDE_CHECK_H
+/* core/receiver/command_check.h - checks a command before the first event comes, and explains its failures. */
+#ifndef EBI_COMMAND_CHECK_H
+#define EBI_COMMAND_CHECK_H
 
 #include <stdbool.h>
 #include <eventbus/error.h>
@@ -28,9 +28,5 @@ bool ebi_exec_blames_machine(const char *command, const char *line, struct eb_er
  * where they cannot run another one: true where the line names a word of the command, says that it is not there or may not be
  * executed, and so it is. */
 bool ebi_exec_lacks_program(const char *command, const char *line, struct eb_error *);
-
-/* EB_PERMANENT, EB_KIND_CONFIG: no http:// or https:// address with a host. The error does not show the address: it may
- * hold a password. */
-enum eb_status ebi_webhook_check(const char *url, struct eb_error *);
 
 #endif

@@ -1,5 +1,5 @@
-/* core/consume/outside_check.c - see outside_check.h. */
-#include "consume/outside_check.h"
+/* core/receiver/command_check.c - see command_check.h. */
+#include "receiver/command_check.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -9,11 +9,10 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <curl/curl.h>
 
 #include "base/blank.h"
 #include "base/error.h"
-#include "base/supervisor.h"
+#include "receiver/supervisor.h"
 
 /* ---- The first word of a shell command ---- */
 
@@ -446,22 +445,4 @@ bool ebi_exec_lacks_program(const char *command, const char *line, struct eb_err
         line += len > 0 ? len : 1;
     }
     return false;
-}
-
-/* ---- Web addresses ---- */
-
-enum eb_status ebi_webhook_check(const char *url, struct eb_error *err) {
-    if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                         "is not an http:// or https:// URL");
-    CURLU *parts = curl_url();
-    if (!parts)
-        return ebi_error_memory(err);
-    CURLUcode code = curl_url_set(parts, CURLUPART_URL, url, 0);
-    curl_url_cleanup(parts);
-    if (code == CURLUE_OUT_OF_MEMORY)
-        return ebi_error_memory(err);
-    if (code != CURLUE_OK)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "is not a URL: %s", curl_url_strerror(code));
-    return EB_OK;
 }

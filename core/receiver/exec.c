@@ -1,5 +1,5 @@
-/* core/consume/exec.c - a command as receiver: see outside.h. */
-#include "consume/outside.h"
+/* core/receiver/exec.c - a command as receiver: see receiver.h. */
+#include "receiver/receiver.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,15 +15,15 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/forward.h"
-#include "base/supervisor.h"
-#include "consume/outside_check.h"
+#include "receiver/command_check.h"
+#include "receiver/forward.h"
+#include "receiver/supervisor.h"
 #include "signal/event.h"
 
 enum { GIVES_UP = 65, GRACE_MS = 10000 };
 
 struct exec {
-    struct ebi_outside outside;
+    struct ebi_receiver receiver;
     struct ebi_exec_settings settings;
     struct ebi_cancel *cancel;
     struct ebi_bytes json;              /* kept from run to run */
@@ -228,8 +228,8 @@ static void judge_killed(const struct exec *exec, bool ended, struct ebi_run *ru
                                 (long long)exec->settings.timeout_ms, ended ? "killed" : "and cannot be killed");
 }
 
-static void run(struct ebi_outside *outside, const struct eb_event *event, struct ebi_run *out) {
-    struct exec *exec = (struct exec *)outside;
+static void run(struct ebi_receiver *receiver, const struct eb_event *event, struct ebi_run *out) {
+    struct exec *exec = (struct exec *)receiver;
     struct child child;
 
     snprintf(out->receiver, sizeof out->receiver, "exec");
@@ -258,22 +258,22 @@ static void run(struct ebi_outside *outside, const struct eb_event *event, struc
     close(child.report);
 }
 
-static void exec_free(struct ebi_outside *outside) {
-    struct exec *exec = (struct exec *)outside;
+static void exec_free(struct ebi_receiver *receiver) {
+    struct exec *exec = (struct exec *)receiver;
 
     ebi_bytes_free(&exec->json);
     free(exec);
 }
 
-struct ebi_outside *ebi_exec_make(const void *settings, struct ebi_cancel *cancel, struct eb_error *err) {
+struct ebi_receiver *ebi_exec_create(const void *settings, struct ebi_cancel *cancel, struct eb_error *err) {
     struct exec *exec = calloc(1, sizeof *exec);
 
     if (!exec) {
         ebi_error_memory(err);
         return NULL;
     }
-    exec->outside = (struct ebi_outside){run, exec_free};
+    exec->receiver = (struct ebi_receiver){run, exec_free};
     exec->settings = *(const struct ebi_exec_settings *)settings;
     exec->cancel = cancel;
-    return &exec->outside;
+    return &exec->receiver;
 }

@@ -1,5 +1,5 @@
-/* core/consume/detail.c - see detail.h. */
-#include "consume/detail.h"
+/* core/receiver/detail.c - see detail.h. */
+#include "receiver/detail.h"
 
 #include <stdbool.h>
 #include <stdio.h>

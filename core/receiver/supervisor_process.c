@@ -1,8 +1,8 @@
-/* core/base/supervise.c - the process behind supervisor.h.
+/* core/receiver/supervisor_process.c - the process behind supervisor.h.
  *
  * It is a fork of a process that may have many threads, without an exec: locks of the C library may be held for ever, so
  * all of this calls async-signal-safe functions only, and allocates nothing. It is single-threaded; its statics are its own. */
-#include "base/supervisor.h"
+#include "receiver/supervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* core/consume/cancel.c - telling receiver runs at work to end: see outside.h. */
-#include "consume/outside.h"
+/* core/receiver/cancel.c - telling receiver runs at work to end: see receiver.h. */
+#include "receiver/receiver.h"
 
 #include <errno.h>
 #include <sys/eventfd.h>

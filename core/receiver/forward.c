@@ -1,5 +1,5 @@
-/* core/base/forward.c - see forward.h. */
-#include "base/forward.h"
+/* core/receiver/forward.c - see forward.h. */
+#include "receiver/forward.h"
 
 #include <errno.h>
 #include <poll.h>

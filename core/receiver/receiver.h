@@ -1,13 +1,13 @@
-/* core/consume/outside.h - receivers outside of this program: a command, a web address, or what the eventbus command
- * itself does with an event. They stand in for the program's own receivers. */
-#ifndef EBI_OUTSIDE_H
-#define EBI_OUTSIDE_H
+/* core/receiver/receiver.h - external receivers: a command, a web address, or what the eventbus command itself does
+ * with an event. A worker runs one instead of the receivers that the program has connected. */
+#ifndef EBI_RECEIVER_H
+#define EBI_RECEIVER_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <eventbus/event.h>
-#include "consume/detail.h"
+#include "receiver/detail.h"
 
 /* Whose fault a failed run is. */
 enum ebi_cause {
@@ -37,15 +37,15 @@ enum eb_status ebi_cancel_init(struct ebi_cancel *, struct eb_error *);
 void ebi_cancel_free(struct ebi_cancel *);
 void ebi_cancel_now(struct ebi_cancel *);               /* signal handlers, too */
 
-/* One way to run a receiver outside. Each worker's thread has one of its own. */
-struct ebi_outside {
-    void (*run)(struct ebi_outside *, const struct eb_event *, struct ebi_run *);
-    void (*free)(struct ebi_outside *);
+/* An external receiver. Each thread of a worker has one of its own. */
+struct ebi_receiver {
+    void (*run)(struct ebi_receiver *, const struct eb_event *, struct ebi_run *);
+    void (*free)(struct ebi_receiver *);
 };
 
-/* What makes one for each thread. NULL on failure, with err. */
-struct ebi_outside_kind {
-    struct ebi_outside *(*make)(const void *arg, struct ebi_cancel *, struct eb_error *);
+/* Creates a receiver for each thread. create returns NULL on failure, with err. */
+struct ebi_receiver_kind {
+    struct ebi_receiver *(*create)(const void *arg, struct ebi_cancel *, struct eb_error *);
     const void *arg;
 };
 
@@ -60,7 +60,7 @@ struct ebi_exec_settings {
     enum ebi_detail_kept detail;        /* off: standard error is the worker's own; else it passes through the worker */
     struct ebi_forward *forward;
 };
-struct ebi_outside *ebi_exec_make(const void *settings, struct ebi_cancel *, struct eb_error *);
+struct ebi_receiver *ebi_exec_create(const void *settings, struct ebi_cancel *, struct eb_error *);
 
 /* POST of the event as application/cloudevents+json. The status line of the answer decides: 2xx succeeds; 408, 425, 429 and
  * 5xx are retriable, with Retry-After up to retry_max_ms; others are permanent. No such line is retriable, whatever the
@@ -71,6 +71,10 @@ struct ebi_webhook_settings {
     enum ebi_detail_kept detail;
     bool proxies;                       /* by http_proxy and its like; never for this machine's own addresses */
 };
-struct ebi_outside *ebi_webhook_make(const void *settings, struct ebi_cancel *, struct eb_error *);
+struct ebi_receiver *ebi_webhook_create(const void *settings, struct ebi_cancel *, struct eb_error *);
+
+/* EB_PERMANENT, EB_KIND_CONFIG: the URL is not http:// or https:// with a host. The error does not show the URL: it may hold a
+ * password. */
+enum eb_status ebi_webhook_check(const char *url, struct eb_error *);
 
 #endif

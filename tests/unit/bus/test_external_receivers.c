@@ -1,4 +1,4 @@
-/* tests/unit/bus/test_outside.c - commands and web addresses as receivers, in trouble. */
+/* tests/unit/bus/test_external_receivers.c - commands and web addresses as receivers, in trouble. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -30,11 +30,11 @@ static bool is_there(const char *name) {
     return access(path, F_OK) == 0;
 }
 
-TestSuite(outside, .init = working_begin, .timeout = 120);
+TestSuite(external_receivers, .init = working_begin, .timeout = 120);
 
 /* ---- Commands ---- */
 
-Test(outside, a_command_that_a_signal_ended_is_tried_again) {
+Test(external_receivers, a_command_that_a_signal_ended_is_tried_again) {
     events(1, "k");
     open_on("able", with("exec = cd $STATE_DIRECTORY; test -e once || { touch once; kill -9 $$; }"));
     run();
@@ -43,7 +43,7 @@ Test(outside, a_command_that_a_signal_ended_is_tried_again) {
     close_all();
 }
 
-Test(outside, a_command_need_not_read_what_it_gets_nor_at_once) {
+Test(external_receivers, a_command_need_not_read_what_it_gets_nor_at_once) {
     static const char *const commands[] = {"exec = true", "exec = exec <&-; sleep 0.3", "exec = sleep 0.2; cat > /dev/null"};
 
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
@@ -57,7 +57,7 @@ Test(outside, a_command_need_not_read_what_it_gets_nor_at_once) {
     }
 }
 
-Test(outside, a_worker_that_is_stopped_twice_ends_its_commands) {
+Test(external_receivers, a_worker_that_is_stopped_twice_ends_its_commands) {
     events(1, "k");
     open_on("able", with("exec = cd $STATE_DIRECTORY; touch begun; sleep 600"));
     pthread_t thread = start();
@@ -70,7 +70,7 @@ Test(outside, a_worker_that_is_stopped_twice_ends_its_commands) {
     close_all();
 }
 
-Test(outside, a_command_that_finds_no_descriptors_waits_and_spends_no_attempt) {
+Test(external_receivers, a_command_that_finds_no_descriptors_waits_and_spends_no_attempt) {
     struct rlimit before;
 
     events(1, "k");
@@ -110,7 +110,7 @@ static void *reap_always(void *arg) {
     return NULL;
 }
 
-Test(outside, how_a_command_ended_is_known_whatever_the_host_does_with_its_children) {
+Test(external_receivers, how_a_command_ended_is_known_whatever_the_host_does_with_its_children) {
     static void (*const handlers[])(int) = {SIG_IGN, reap_all, SIG_DFL};
     pthread_t reaper;
 
@@ -135,7 +135,7 @@ Test(outside, how_a_command_ended_is_known_whatever_the_host_does_with_its_child
     }
 }
 
-Test(outside, a_command_whose_supervisor_died_has_not_succeeded) {
+Test(external_receivers, a_command_whose_supervisor_died_has_not_succeeded) {
     events(1, "k");
     open_on("able", with("exec = cd $STATE_DIRECTORY; test -e once || { touch once; kill -9 $PPID; exec sleep 20 >/dev/null 2>&1; }\n"
                          "retry.attempts = 1"));
@@ -214,7 +214,7 @@ static void open_on_server(const char *const *says, const char *more) {
 
 #define NO_BODY "\r\nContent-Length: 0\r\n\r\n"
 
-Test(outside, an_answer_that_may_pass_is_waited_for) {
+Test(external_receivers, an_answer_that_may_pass_is_waited_for) {
     static const char *const says[] = {"HTTP/1.1 408 x" NO_BODY, "HTTP/1.1 425 x\r\nRetry-After: 9" NO_BODY,
                                        "HTTP/1.1 429 x\r\nRetry-After: 0" NO_BODY, "HTTP/1.1 500 x" NO_BODY, "HTTP/1.1 204 x\r\n\r\n",
                                        NULL};
@@ -227,7 +227,7 @@ Test(outside, an_answer_that_may_pass_is_waited_for) {
     close_all();
 }
 
-Test(outside, the_server_may_ask_for_a_wait) {
+Test(external_receivers, the_server_may_ask_for_a_wait) {
     static const char *const says[] = {"HTTP/1.1 503 x\r\nRetry-After: 1" NO_BODY, "HTTP/1.1 200 x" NO_BODY, NULL};
 
     events(1, "k");
@@ -237,7 +237,7 @@ Test(outside, the_server_may_ask_for_a_wait) {
     close_all();
 }
 
-Test(outside, other_answers_are_permanent_and_redirects_are_not_followed) {
+Test(external_receivers, other_answers_are_permanent_and_redirects_are_not_followed) {
     static const char *const says[] = {"HTTP/1.1 302 x\r\nLocation: http://127.0.0.1:1/" NO_BODY, "HTTP/1.1 404 x" NO_BODY, NULL};
 
     events(2, "k");
@@ -250,7 +250,7 @@ Test(outside, other_answers_are_permanent_and_redirects_are_not_followed) {
 }
 
 /* Answers whose status is known, whatever becomes of the rest. */
-Test(outside, the_status_line_decides_and_the_rest_is_not_waited_for) {
+Test(external_receivers, the_status_line_decides_and_the_rest_is_not_waited_for) {
     static const char *const rests[] = {
         "x\r\nContent-Length: 100\r\n\r\nhalf", "x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal", "x\r\nContent-Le",
         "x\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", "x\r\nContent-Encoding: gzip\r\n\r\nnone",
@@ -283,7 +283,7 @@ Test(outside, the_status_line_decides_and_the_rest_is_not_waited_for) {
 }
 
 /* In its own words, but for the log. */
-Test(outside, a_web_address_says_why_it_failed) {
+Test(external_receivers, a_web_address_says_why_it_failed) {
     static const char *const says[] = {"HTTP/1.1 404 x\r\nContent-Length: 40\r\n\r\n<p>\nno such user: \"real name\" \x1b[1m!\n \n",
                                        "HTTP/1.1 500 x" NO_BODY, NULL};
 
@@ -297,7 +297,7 @@ Test(outside, a_web_address_says_why_it_failed) {
     close_all();
 }
 
-Test(outside, what_does_not_speak_http_is_tried_again) {
+Test(external_receivers, what_does_not_speak_http_is_tried_again) {
     static const char *const bad[] = {"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "HTTP/1.1 abc\r\n\r\n", "\x15\x03\x01", "{}",
                                       "HTTP/1.1 100 Continue\r\n\r\n", "RTSP/1.0 200 OK\r\n\r\n", "HTTP/1.1 200"};
 
@@ -315,7 +315,7 @@ Test(outside, what_does_not_speak_http_is_tried_again) {
     }
 }
 
-Test(outside, proxies_of_the_environment_are_an_option_and_never_for_this_machine) {
+Test(external_receivers, proxies_of_the_environment_are_an_option_and_never_for_this_machine) {
     static const char *const says[] = {"HTTP/1.1 200 x" NO_BODY, NULL};
     static const char *const own[] = {"127.0.0.1", "localhost", "127.1", "0.0.0.0", "LOCALHOST", "0x7f000001"};
 
@@ -342,7 +342,7 @@ Test(outside, proxies_of_the_environment_are_an_option_and_never_for_this_machin
 }
 
 /* A program that a receiver starts does not keep a connection open. */
-Test(outside, connections_are_not_inherited) {
+Test(external_receivers, connections_are_not_inherited) {
     static const char *const says[] = {"", NULL};
     int n = 0;
 
@@ -366,7 +366,7 @@ Test(outside, connections_are_not_inherited) {
     close_all();
 }
 
-Test(outside, a_worker_that_is_stopped_twice_ends_its_requests) {
+Test(external_receivers, a_worker_that_is_stopped_twice_ends_its_requests) {
     static const char *const says[] = {"", NULL};
 
     events(1, "k");
@@ -380,7 +380,7 @@ Test(outside, a_worker_that_is_stopped_twice_ends_its_requests) {
     close_all();
 }
 
-Test(outside, what_says_nothing_or_is_no_address_is_refused_before_an_event_comes) {
+Test(external_receivers, what_says_nothing_or_is_no_address_is_refused_before_an_event_comes) {
     static const char *const bad[] = {"webhook = http://[x", "webhook = https://", "webhook = ftp://x", "webhook =", "exec =",
                                       "exec = ${NOT_SET:-}", "exec = $NOT_SET", "exec = # true", "exec = A=b"};
 
@@ -394,7 +394,7 @@ Test(outside, what_says_nothing_or_is_no_address_is_refused_before_an_event_come
     }
 }
 
-Test(outside, a_request_that_finds_no_descriptors_waits_and_spends_no_attempt) {
+Test(external_receivers, a_request_that_finds_no_descriptors_waits_and_spends_no_attempt) {
     static const char *const says[] = {"HTTP/1.1 200 x" NO_BODY, NULL}, *const hosts[] = {"127.0.0.1", "localhost"};
     struct rlimit before;
 
@@ -417,7 +417,7 @@ Test(outside, a_request_that_finds_no_descriptors_waits_and_spends_no_attempt) {
 
 /* ---- Memory ---- */
 
-Test(outside, memory_that_runs_out_loses_nothing) {
+Test(external_receivers, memory_that_runs_out_loses_nothing) {
     static const char *const says[] = {"HTTP/1.1 200 x" NO_BODY, NULL};
 
     for (int webhook = 0; webhook < 2; webhook++) {

@@ -1,8 +1,8 @@
-/* tests/unit/consume/test_detail.c - the last line of what a receiver outside wrote: bounded, safe to show, masked. */
+/* tests/unit/receiver/test_detail.c - the last line of what an external receiver wrote: bounded, safe to show, masked. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
-#include "consume/detail.h"
+#include "receiver/detail.h"
 
 static char line[EBI_DETAIL_ROOM];
 

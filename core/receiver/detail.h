@@ -1,4 +1,4 @@
-/* core/consume/detail.h - the last line of what a receiver outside wrote about its failure: of a command's standard error, or
+/* core/receiver/detail.h - the last line of what an external receiver wrote about its failure: of a command's standard error, or
  * of a web answer's body. It may hold anything: it is bounded and made safe to be shown here, and goes where the event goes,
  * into its dead letter, but never into the log. */
 #ifndef EBI_DETAIL_H

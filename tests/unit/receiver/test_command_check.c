@@ -1,4 +1,4 @@
-/* tests/unit/consume/test_outside_check.c - what is seen of a command and a web address before the first event. */
+/* tests/unit/receiver/test_command_check.c - what is seen of a command and a web address before the first event. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -6,9 +6,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "consume/outside_check.h"
+#include "receiver/command_check.h"
+#include "receiver/receiver.h"
 
-static char folder[] = "/tmp/eb-test-outside-XXXXXX";
+static char folder[] = "/tmp/eb-test-command-XXXXXX";
 
 static void make_file(const char *name, mode_t mode) {
     int fd = open(name, O_CREAT | O_WRONLY, mode);
@@ -35,9 +36,9 @@ static void end(void) {
     rmdir(folder);
 }
 
-TestSuite(outside_check, .init = begin, .fini = end);
+TestSuite(command_check, .init = begin, .fini = end);
 
-Test(outside_check, a_command_that_would_run_nothing_is_empty) {
+Test(command_check, a_command_that_would_run_nothing_is_empty) {
     static const struct {
         const char *command;
         bool empty;
@@ -60,7 +61,7 @@ Test(outside_check, a_command_that_would_run_nothing_is_empty) {
         cr_expect_eq(ebi_exec_is_empty(cases[i].command), cases[i].empty, "%s", cases[i].command);
 }
 
-Test(outside_check, the_first_word_of_a_command_is_looked_for) {
+Test(command_check, the_first_word_of_a_command_is_looked_for) {
     static const struct {
         const char *command, *why;              /* why NULL: it is found, or nobody can tell */
     } cases[] = {
@@ -105,7 +106,7 @@ Test(outside_check, the_first_word_of_a_command_is_looked_for) {
         unlink(there[i]);
 }
 
-Test(outside_check, a_script_that_is_missing_is_told_from_one_that_failed) {
+Test(command_check, a_script_that_is_missing_is_told_from_one_that_failed) {
     make_file("sh", 0700);
     cr_expect_eq(ebi_exec_find_script("sh ./nosuch.sh", NULL), EB_PERMANENT);
     cr_expect_eq(ebi_exec_find_script("sh ./text", NULL), EB_OK);
@@ -113,7 +114,7 @@ Test(outside_check, a_script_that_is_missing_is_told_from_one_that_failed) {
     unlink("sh");
 }
 
-Test(outside_check, who_runs_a_program_for_the_command_says_that_it_is_missing) {
+Test(command_check, who_runs_a_program_for_the_command_says_that_it_is_missing) {
     static const struct {
         const char *command, *line;
         bool lacks;
@@ -133,7 +134,7 @@ Test(outside_check, who_runs_a_program_for_the_command_says_that_it_is_missing) 
     }
 }
 
-Test(outside_check, what_the_shell_complains_about_is_told_from_the_events_fault) {
+Test(command_check, what_the_shell_complains_about_is_told_from_the_events_fault) {
     static const struct {
         const char *command, *line;
         enum eb_kind kind;              /* EB_KIND_NONE: not the machine's fault */
@@ -177,7 +178,7 @@ Test(outside_check, what_the_shell_complains_about_is_told_from_the_events_fault
     }
 }
 
-Test(outside_check, long_words_are_no_trouble) {
+Test(command_check, long_words_are_no_trouble) {
     static char command[3 * 4096];
     struct eb_error err;
 
@@ -192,7 +193,7 @@ Test(outside_check, long_words_are_no_trouble) {
     cr_expect_not(ebi_exec_is_empty(command));
 }
 
-Test(outside_check, a_webhook_is_an_address_with_a_host) {
+Test(command_check, a_webhook_is_an_address_with_a_host) {
     static const char *const good[] = {"http://x", "HTTPS://x/y?z", "http://u:p@[::1]:80/"},
                       *const bad[] = {"", "x", "http:", "http://", "ftp://x", "http://[x", "http://x y", "http://x:port"};
 

@@ -1,5 +1,5 @@
-/* core/base/supervisor.c - starts the process of supervise.c and gives it work: see supervisor.h. */
-#include "base/supervisor.h"
+/* core/receiver/supervisor.c - starts the process of supervisor_process.c and gives it work: see supervisor.h. */
+#include "receiver/supervisor.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-/* core/base/forward.h - passes what commands write to their standard error on to this process's. */
+/* core/receiver/forward.h - passes what commands write to their standard error on to this process's. */
 #ifndef EBI_FORWARD_H
 #define EBI_FORWARD_H
 

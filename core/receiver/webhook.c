@@ -1,8 +1,8 @@
-/* core/consume/webhook.c - a web address as receiver, on libcurl: see outside.h.
+/* core/receiver/webhook.c - a web address as receiver, on libcurl: see receiver.h.
  *
  * The status line of the answer decides. What follows it is read for a moment, so that the connection can be used again and
  * a failure has its reason, but neither awaited nor believed: it may break off, never end or have any size. */
-#include "consume/outside.h"
+#include "receiver/receiver.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -27,7 +27,7 @@ enum {
 };
 
 struct webhook {
-    struct ebi_outside outside;
+    struct ebi_receiver receiver;
     struct ebi_webhook_settings settings;
     struct ebi_cancel *cancel;
     CURLM *multi;                       /* keeps the connection from run to run */
@@ -184,8 +184,8 @@ static struct ending perform(const struct webhook *hook) {
     }
 }
 
-static void run(struct ebi_outside *outside, const struct eb_event *event, struct ebi_run *out) {
-    struct webhook *hook = (struct webhook *)outside;
+static void run(struct ebi_receiver *receiver, const struct eb_event *event, struct ebi_run *out) {
+    struct webhook *hook = (struct webhook *)receiver;
     char detail[CURL_ERROR_SIZE] = "";
 
     snprintf(out->receiver, sizeof out->receiver, "webhook");
@@ -215,8 +215,8 @@ static void run(struct ebi_outside *outside, const struct eb_event *event, struc
 
 /* ---- Making one ---- */
 
-static void webhook_free(struct ebi_outside *outside) {
-    struct webhook *hook = (struct webhook *)outside;
+static void webhook_free(struct ebi_receiver *receiver) {
+    struct webhook *hook = (struct webhook *)receiver;
 
     curl_easy_cleanup(hook->curl);
     curl_multi_cleanup(hook->multi);
@@ -298,7 +298,7 @@ static bool set_up(struct webhook *hook) {
     return true;
 }
 
-struct ebi_outside *ebi_webhook_make(const void *settings, struct ebi_cancel *cancel, struct eb_error *err) {
+struct ebi_receiver *ebi_webhook_create(const void *settings, struct ebi_cancel *cancel, struct eb_error *err) {
     struct webhook *hook = calloc(1, sizeof *hook);
 
     pthread_once(&once, start_curl);
@@ -306,13 +306,28 @@ struct ebi_outside *ebi_webhook_make(const void *settings, struct ebi_cancel *ca
         ebi_error_memory(err);
         return NULL;
     }
-    hook->outside = (struct ebi_outside){run, webhook_free};
+    hook->receiver = (struct ebi_receiver){run, webhook_free};
     hook->settings = *(const struct ebi_webhook_settings *)settings;
     hook->cancel = cancel;
     if (!set_up(hook)) {
-        webhook_free(&hook->outside);
+        webhook_free(&hook->receiver);
         ebi_error_memory(err);
         return NULL;
     }
-    return &hook->outside;
+    return &hook->receiver;
+}
+
+enum eb_status ebi_webhook_check(const char *url, struct eb_error *err) {
+    if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "is not an http:// or https:// URL");
+    CURLU *parts = curl_url();
+    if (!parts)
+        return ebi_error_memory(err);
+    CURLUcode code = curl_url_set(parts, CURLUPART_URL, url, 0);
+    curl_url_cleanup(parts);
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return ebi_error_memory(err);
+    if (code != CURLUE_OK)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "is not a URL: %s", curl_url_strerror(code));
+    return EB_OK;
 }

@@ -1,4 +1,4 @@
-/* core/base/supervisor.h - a child process that runs one command again and again, and reports how each run ended.
+/* core/receiver/supervisor.h - a child process that runs one command again and again, and reports how each run ended.
  *
  * The runs are children of the supervisor, not of this process. So their outcome depends on nothing that this process does
  * with its own children: SIGCHLD may be ignored, a handler or another thread may call waitpid(-1). The supervisor also
@@ -46,7 +46,7 @@ void ebi_supervisor_free(struct ebi_supervisor *);
  * EB_KIND_SYSTEM: no descriptors, no memory, no processes. */
 enum eb_status ebi_supervisor_run(struct ebi_supervisor *, int in, int error, int *report, struct eb_error *err);
 
-/* supervise.c: the process itself. control is its end of the socket; parent that one's pid. */
+/* supervisor_process.c: the process itself. control is its end of the socket; parent that one's pid. */
 void ebi_supervise(int control, pid_t parent, const char *command) __attribute__((noreturn));
 
 #endif
