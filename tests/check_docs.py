@@ -49,7 +49,7 @@ def each_file_and_function_of_delivery_is_there(t):
     t.equal([file for file in sorted(files) if not os.path.exists(f"{TOP}/core/{file}")], [], "the files that are not there")
     code = sources("core/produce/*.c") + sources("core/consume/*.c")
     names = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", text)) - set(
-        re.findall(r'"([a-z_.]+)"', sources("core/config/settings.c") + sources("plugins/*/*.c")))
+        re.findall(r'"([a-z_.]+)"', sources("core/config/settings.c") + sources("plugins/**/*.c")))
     t.equal([name for name in sorted(names) if f"{name}(" not in code + sources("include/**/*.h")], [],
             "the names that are no function or key")
 
@@ -87,7 +87,7 @@ def the_sizing_table_tells_the_defaults(t):
 
 @test
 def the_metrics_that_are_told_are_those_that_plugins_count(t):
-    counted = set(re.findall(r'metric\([^;"]*"([\w.]+)"', sources("plugins/*/*.c"))) | {"rdkafka.NAME"}
+    counted = set(re.findall(r'metric\([^;"]*"([\w.]+)"', sources("plugins/**/*.c"))) | {"rdkafka.NAME"}
     text = read("docs/operations.md")
     table = text[text.index("### Metrics"):].split("\n## ", 1)[0]
     told = set(re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE))

@@ -3,7 +3,7 @@
 #ifndef RD_ENTRY_H
 #define RD_ENTRY_H
 
-#include "reply.h"
+#include "connection/reply.h"
 
 enum { RD_ATTRS = 7, RD_ATTRS_MAX = 16, RD_HEADERS = 1000, RD_ID_ROOM = 44 };
 /* A dead letter has further headers, dlq_...: there is room for them beside as many others as a message may have. */

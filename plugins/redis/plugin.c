@@ -4,12 +4,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "admin.h"
-#include "consume.h"
-#include "fault.h"
-#include "produce.h"
-#include "settings.h"
-#include "url.h"
+#include "admin/admin.h"
+#include "consumer/consumer.h"
+#include "error.h"
+#include "producer/producer.h"
+#include "options.h"
+#include "connection/url.h"
 
 #define PLACE(field) .offset = offsetof(struct rd_settings, field)
 

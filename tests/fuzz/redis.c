@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "entry.h"
-#include "point.h"
-#include "url.h"
+#include "position.h"
+#include "connection/url.h"
 
 enum { LIMIT = 1 << 20, MOST_ANSWERS = 64 };
 

@@ -1,0 +1,331 @@
+/* plugins/redis/admin/admin_read.c - topics and groups as they are now. */
+#include "admin/admin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "consumer/state.h"
+#include "error.h"
+#include "admin/scan.h"
+#include "connection/server_error.h"
+
+int32_t rd_admin_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
+    struct rd_admin *admin = calloc(1, sizeof *admin);
+    int32_t status;
+
+    if (!admin)
+        return rd_no_memory(err);
+    admin->set = settings;
+    status = rd_asker_open(&admin->asker, host, settings, err);
+    if (status == EB_OK)
+        *self = admin;
+    else
+        free(admin);
+    return status;
+}
+
+void rd_admin_close(void *self) {
+    struct rd_admin *admin = self;
+
+    rd_asker_close(&admin->asker);
+    free(admin);
+}
+
+/* ---- topics ---- */
+
+/* EB_OK with the answer, EB_GONE: this key is no stream (any more), or negative. */
+static int32_t ask_about(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *const *argv,
+                         const struct rd_node **answer, struct eb_error *err) {
+    int32_t status = rd_ask(&admin->asker, until_ms, argv, answer, err);
+    char what[300];
+
+    if (status != EB_OK || !rd_is_error(*answer))
+        return status;
+    if (rd_refused_with(*answer, "WRONGTYPE") || rd_refusal(*answer, "", NULL) == RD_NOGROUP)
+        return EB_GONE;
+    snprintf(what, sizeof what, "topic %s", topic);
+    status = rd_refusal(*answer, what, err) == RD_SERVER ? EB_RETRIABLE : EB_PERMANENT;
+    rd_advise(err, *answer, admin->asker.target.user, topic);
+    return status;
+}
+
+/* Of the first or the last entry. An empty stream has none. */
+static int32_t read_edge(struct rd_admin *admin, int64_t until_ms, const char *topic, bool last, bool *found,
+                         struct rd_id *id, struct eb_error *err) {
+    const char *argv[] = { last ? "XREVRANGE" : "XRANGE", topic, last ? "+" : "-", last ? "-" : "+", "COUNT", "1",
+                           NULL };
+    const struct rd_node *answer;
+    int32_t status = ask_about(admin, until_ms, topic, argv, &answer, err);
+
+    *found = status == EB_OK && rd_is_array(answer, 1) && rd_is_array(&answer->items[0], 1) &&
+             rd_is_text(&answer->items[0].items[0]) && rd_id_parse(answer->items[0].items[0].text, id);
+    return status;
+}
+
+static int32_t read_number(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *const *argv,
+                           int64_t *number, struct eb_error *err) {
+    const struct rd_node *answer;
+    int32_t status = ask_about(admin, until_ms, topic, argv, &answer, err);
+
+    *number = status == EB_OK && rd_is_integer(answer) ? answer->number : -1;
+    return status;
+}
+
+static int32_t read_topic(struct rd_admin *admin, int64_t until_ms, const char *topic, struct eb_topic_info *info,
+                          struct eb_error *err) {
+    struct rd_id first = {0}, last = {0};
+    bool found_first = false, found_last = false;
+    int32_t status;
+
+    *info = (struct eb_topic_info){ .size = sizeof *info, .name = topic, .partitions = 1 };
+    status = read_number(admin, until_ms, topic, (const char *[]){ "XLEN", topic, NULL }, &info->messages, err);
+    if (status == EB_OK)
+        status = read_edge(admin, until_ms, topic, false, &found_first, &first, err);
+    if (status == EB_OK)
+        status = read_edge(admin, until_ms, topic, true, &found_last, &last, err);
+    info->oldest_ms = found_first ? (int64_t)first.ms : -1;
+    info->newest_ms = found_last ? (int64_t)last.ms : -1;
+    if (status == EB_OK && read_number(admin, until_ms, topic, (const char *[]){ "MEMORY", "USAGE", topic, NULL },
+                                       &info->bytes, NULL) == EB_RETRIABLE)
+        info->bytes = -1;                               /* it may be forbidden; then it is unknown */
+    return status;
+}
+
+/* ---- what cannot be read hides nothing else ---- */
+
+enum { TOLD_MAX = 20 };
+
+/* Topics that a walk over all of them leaves out. */
+struct left_out {
+    size_t n;
+};
+
+/* What the user may not read is said and left out; any other failure ends the walk. */
+static int32_t leave_out(const struct rd_admin *admin, struct left_out *left, int32_t status, const struct eb_error *why,
+                         struct eb_error *err) {
+    const struct eb_host *host = admin->asker.target.host;
+    char line[sizeof why->text + 80];
+
+    if (status == EB_OK || status == EB_GONE)           /* gone: it is no stream any more */
+        return EB_OK;
+    if (status != EB_PERMANENT) {
+        if (err)
+            *err = *why;
+        return status;
+    }
+    if (++left->n <= TOLD_MAX) {
+        snprintf(line, sizeof line, "%s; it is left out", why->text);
+        host->log(host, 4, line);
+    }
+    return EB_OK;
+}
+
+static int32_t end_walk(const struct left_out *left, size_t n, int32_t status, struct eb_error *err) {
+    if (status != EB_OK || left->n == 0)
+        return status;
+    return rd_error(err, EB_PERMANENT, 0, "%zu of %zu topics are left out, each with its reason above%s", left->n, n,
+                    left->n > TOLD_MAX ? ", but for those beyond 20" : "");
+}
+
+int32_t rd_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *),
+                        void *arg, struct eb_error *err) {
+    struct rd_admin *admin = self;
+    int64_t until_ms = rd_ticks_ms() + timeout_ms;
+    struct rd_names names = {0};
+    struct left_out left = {0};
+    bool stop = false;
+    int32_t status = rd_names_read(&names, &admin->asker, until_ms, err);
+
+    for (size_t i = 0; i < names.n && status == EB_OK && !stop; i++) {
+        struct eb_topic_info info;
+        struct eb_error why = {0};
+        status = read_topic(admin, until_ms, names.names[i], &info, &why);
+        if (status == EB_OK)
+            stop = each(arg, &info) != 0;
+        status = leave_out(admin, &left, status, &why, err);
+    }
+    status = stop ? EB_OK : end_walk(&left, names.n, status, err);
+    rd_names_free(&names);
+    return status;
+}
+
+/* ---- groups ---- */
+
+struct group {
+    char *name;
+    struct rd_id at;
+    int64_t lag, pending;
+};
+
+struct groups {
+    struct group *list;
+    size_t n;
+};
+
+static void free_groups(struct groups *groups) {
+    for (size_t i = 0; i < groups->n; i++)
+        free(groups->list[i].name);
+    free(groups->list);
+}
+
+static bool take_group(const struct rd_node *row, struct group *group) {
+    const struct rd_node *name = rd_value_of(row, "name"), *pending = rd_value_of(row, "pending");
+    const struct rd_node *at = rd_value_of(row, "last-delivered-id"), *lag = rd_value_of(row, "lag");
+
+    if (!name || !rd_is_text(name) || !pending || !rd_is_integer(pending) || !at || !rd_is_text(at) ||
+        !rd_id_parse(at->text, &group->at))
+        return false;
+    group->pending = pending->number;
+    group->lag = lag && rd_is_integer(lag) ? lag->number : -1;
+    group->name = strdup(name->text);
+    return group->name != NULL;
+}
+
+static int32_t read_groups(struct rd_admin *admin, int64_t until_ms, const char *topic, struct groups *groups,
+                           struct eb_error *err) {
+    const struct rd_node *answer;
+    int32_t status = ask_about(admin, until_ms, topic, (const char *[]){ "XINFO", "GROUPS", topic, NULL }, &answer,
+                               err);
+
+    *groups = (struct groups){0};
+    if (status != EB_OK || answer->type != REDIS_REPLY_ARRAY)
+        return status;
+    groups->list = calloc(answer->n + 1, sizeof *groups->list);
+    if (!groups->list)
+        return rd_no_memory(err);
+    for (; groups->n < answer->n; groups->n++)
+        if (!take_group(&answer->items[groups->n], &groups->list[groups->n]))
+            return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XINFO GROUPS is none", topic);
+    return EB_OK;
+}
+
+/* What the server tells is its own count, which a restart from its log can leave far too high: where a group has been given
+ * the last entry there is nothing behind it, and never more than there is. */
+static int32_t correct_lag(struct rd_admin *admin, int64_t until_ms, const char *topic, struct rd_id last, struct group *group,
+                           struct eb_error *err) {
+    const struct rd_node *answer;
+    int32_t status;
+
+    if (rd_id_compare(group->at, last) >= 0) {
+        group->lag = 0;
+        return EB_OK;
+    }
+    status = ask_about(admin, until_ms, topic, (const char *[]){ "XLEN", topic, NULL }, &answer, err);
+    if (status == EB_OK && rd_is_integer(answer) && group->lag > answer->number)
+        group->lag = -1;
+    return status;
+}
+
+/* Servers before 7.0 tell no lag, and later ones not always: then the entries behind the group are counted. */
+static int32_t count_lag(struct rd_admin *admin, int64_t until_ms, const char *topic, struct group *group,
+                         struct eb_error *err) {
+    struct rd_id from = group->at;
+
+    for (group->lag = 0;;) {
+        const struct rd_node *answer, *last;
+        char start[RD_ID_ROOM];
+        int32_t status;
+        rd_id_print(rd_id_after(from), start);
+        status = ask_about(admin, until_ms, topic,
+                           (const char *[]){ "XRANGE", topic, start, "+", "COUNT", "1000", NULL }, &answer, err);
+        if (status != EB_OK || !rd_is_array(answer, 1))
+            return status;
+        group->lag += (int64_t)answer->n;
+        last = &answer->items[answer->n - 1];
+        if (!rd_is_array(last, 1) || !rd_is_text(&last->items[0]) || !rd_id_parse(last->items[0].text, &from))
+            return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XRANGE is none", topic);
+    }
+}
+
+/* What was returned is at nobody; who has not asked for longer than claim_after is not alive. */
+static int32_t read_members(struct rd_admin *admin, int64_t until_ms, const struct group *group,
+                            struct eb_group_info *info, struct eb_error *err) {
+    const struct rd_node *answer;
+    const char *argv[] = { "XINFO", "CONSUMERS", info->topic, info->group, NULL };
+    int32_t status = ask_about(admin, until_ms, info->topic, argv, &answer, err);
+
+    info->unsettled = group->pending;
+    if (status == EB_PERMANENT) {                       /* it may be forbidden; then who is at work is unknown */
+        info->members = -1;
+        return EB_OK;
+    }
+    for (size_t i = 0; status == EB_OK && answer->type == REDIS_REPLY_ARRAY && i < answer->n; i++) {
+        const struct rd_node *name = rd_value_of(&answer->items[i], "name");
+        const struct rd_node *idle = rd_value_of(&answer->items[i], "idle");
+        const struct rd_node *pending = rd_value_of(&answer->items[i], "pending");
+        if (!name || !rd_is_text(name) || !idle || !rd_is_integer(idle) || !pending || !rd_is_integer(pending))
+            return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XINFO CONSUMERS is none", info->topic);
+        if (strcmp(name->text, rd_pool) == 0)
+            info->unsettled -= pending->number;
+        else
+            info->members += idle->number < admin->set->claim_after;
+    }
+    return status;
+}
+
+static int32_t tell_group(struct rd_admin *admin, int64_t until_ms, const char *topic, struct group *group,
+                          int32_t (*each)(void *, const struct eb_group_info *), void *arg, bool *stop,
+                          struct eb_error *err) {
+    struct eb_group_info info = { .size = sizeof info, .topic = topic, .group = group->name, .partition = "" };
+    char position[RD_ID_ROOM], end[RD_ID_ROOM];
+    struct rd_id last = {0};
+    bool found;
+    int32_t status = read_edge(admin, until_ms, topic, true, &found, &last, err);
+
+    if (status == EB_OK)
+        status = correct_lag(admin, until_ms, topic, last, group, err);
+    if (status == EB_OK && group->lag < 0)
+        status = count_lag(admin, until_ms, topic, group, err);
+    if (status == EB_OK)
+        status = read_members(admin, until_ms, group, &info, err);
+    if (status != EB_OK)
+        return status;
+    rd_id_print(group->at, position);
+    rd_id_print(last, end);
+    info.position = position;
+    info.end = end;
+    info.lag = group->lag + group->pending;
+    *stop = each(arg, &info) != 0;
+    return EB_OK;
+}
+
+static int32_t tell_groups(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *wanted,
+                           int32_t (*each)(void *, const struct eb_group_info *), void *arg, bool *stop,
+                           struct eb_error *err) {
+    struct groups groups;
+    int32_t status = read_groups(admin, until_ms, topic, &groups, err);
+
+    for (size_t i = 0; i < groups.n && status == EB_OK && !*stop; i++) {
+        if (wanted && strcmp(wanted, groups.list[i].name) != 0)
+            continue;
+        status = tell_group(admin, until_ms, topic, &groups.list[i], each, arg, stop, err);
+        if (status == EB_GONE)                          /* removed meanwhile */
+            status = EB_OK;
+    }
+    free_groups(&groups);
+    return status == EB_GONE ? EB_OK : status;
+}
+
+int32_t rd_admin_groups(void *self, const char *topic, const char *group, int32_t timeout_ms,
+                        int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
+    struct rd_admin *admin = self;
+    int64_t until_ms = rd_ticks_ms() + timeout_ms;
+    struct rd_names names = {0};
+    struct left_out left = {0};
+    bool stop = false;
+    int32_t status;
+
+    if (topic)
+        return tell_groups(admin, until_ms, topic, group, each, arg, &stop, err);
+    status = rd_names_read(&names, &admin->asker, until_ms, err);
+    for (size_t i = 0; i < names.n && status == EB_OK && !stop; i++) {
+        struct eb_error why = {0};
+        status = tell_groups(admin, until_ms, names.names[i], group, each, arg, &stop, &why);
+        status = leave_out(admin, &left, status, &why, err);
+    }
+    status = stop ? EB_OK : end_walk(&left, names.n, status, err);
+    rd_names_free(&names);
+    return status;
+}

@@ -1,0 +1,387 @@
+/* plugins/redis/connection/connection.c - see connection.h. The way up is in connect.c. */
+#include "connection/connection.h"
+
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "error.h"
+#include "connection/connect.h"
+#include "connection/server_error.h"
+
+enum {
+    READ_AT_ONCE = 64 << 10,
+    READS = 16,                         /* at a time, so that the other connection has its turn */
+    FIRST_WAIT_MS = 100, LONGEST_WAIT_MS = 5000,
+    PROVEN_MS = 1000,                   /* that a connection lasts, after one that a refusal ended, until it is a good one */
+    OUT_KEPT = 1 << 20                  /* of the room for what is to be sent, once all is sent */
+};
+
+void rd_conn_init(struct rd_conn *conn, const struct rd_target *target, void *owner, void (*ready)(struct rd_conn *),
+                  void (*lost)(struct rd_conn *, const struct eb_error *)) {
+    *conn = (struct rd_conn){ .target = target, .owner = owner, .ready = ready, .lost = lost, .fd = -1, .lookup_fd = -1,
+                               .held_at = SIZE_MAX };
+}
+
+/* ---- down ---- */
+
+static void let_go(struct rd_conn *conn) {
+    SSL_free(conn->tls);
+    conn->tls = NULL;
+    if (conn->fd >= 0)
+        close(conn->fd);
+    conn->fd = -1;
+    conn->wants = 0;
+    rd_lookup_free(conn->lookup);
+    conn->lookup = NULL;
+    conn->lookup_fd = -1;
+    if (conn->addresses)
+        freeaddrinfo(conn->addresses);
+    conn->addresses = conn->next_address = NULL;
+    rd_reader_close(&conn->reader);
+    rd_arena_reset(&conn->arena);
+    conn->out_at = conn->out_n = 0;
+    conn->held_at = SIZE_MAX;
+    conn->asked_first = conn->asked_n = 0;
+    conn->id[0] = '\0';
+    conn->state = RD_DOWN;
+}
+
+/* Doubled each time, less up to half of it by chance, so that a site's services do not all come back at once. */
+static int64_t wait_ms(uint32_t tries) {
+    int64_t wait = FIRST_WAIT_MS;
+    unsigned seed;
+
+    for (uint32_t i = 1; i < tries && wait < LONGEST_WAIT_MS; i++)
+        wait *= 2;
+    if (wait > LONGEST_WAIT_MS)
+        wait = LONGEST_WAIT_MS;
+    seed = (unsigned)rd_ticks_ms() ^ (unsigned)(uintptr_t)&seed ^ (unsigned)getpid() << 16;
+    return wait - (int64_t)(rand_r(&seed) % (unsigned)(wait / 2 + 1));
+}
+
+void rd_conn_fail(struct rd_conn *conn, const struct eb_error *why) {
+    if (conn->dispatching) {
+        conn->doom = conn->doomed ? conn->doom : *why;
+        conn->doomed = true;
+        return;
+    }
+    conn->overran = conn->reader.too_large;
+    let_go(conn);
+    conn->tries++;
+    conn->retry_ms = rd_ticks_ms() + wait_ms(conn->tries);
+    conn->lost(conn, why);
+}
+
+void rd_conn_works(struct rd_conn *conn) {
+    if (conn->suspect && rd_ticks_ms() - conn->ready_ms < PROVEN_MS)
+        return;
+    conn->tries = 0;
+    conn->suspect = false;
+}
+
+void rd_conn_close(struct rd_conn *conn) {
+    let_go(conn);
+    rd_arena_free(&conn->arena);
+    free(conn->out);
+    free(conn->asked);
+    conn->out = NULL;
+    conn->asked = NULL;
+}
+
+/* ---- asking ---- */
+
+static bool reserve_out(struct rd_conn *conn, size_t more) {
+    size_t room = conn->out_room ? conn->out_room : 65536;
+    char *out;
+
+    if (conn->out_at > 0 && conn->out_n - conn->out_at < conn->out_at) {
+        memmove(conn->out, conn->out + conn->out_at, conn->out_n - conn->out_at);
+        conn->out_n -= conn->out_at;
+        conn->held_at -= conn->held_at == SIZE_MAX ? 0 : conn->out_at;
+        conn->out_at = 0;
+    }
+    while (room - conn->out_n < more)
+        room *= 2;
+    if (room == conn->out_room)
+        return true;
+    out = realloc(conn->out, room);
+    if (!out)
+        return false;
+    conn->out = out;
+    conn->out_room = room;
+    return true;
+}
+
+static bool reserve_asked(struct rd_conn *conn) {
+    size_t room = conn->asked_room ? 2 * conn->asked_room : 256;
+    struct rd_asked *asked;
+
+    if (conn->asked_n < conn->asked_room)
+        return true;
+    asked = malloc(room * sizeof *asked);
+    if (!asked)
+        return false;
+    for (size_t i = 0; i < conn->asked_n; i++)
+        asked[i] = conn->asked[(conn->asked_first + i) % conn->asked_room];
+    free(conn->asked);
+    conn->asked = asked;
+    conn->asked_room = room;
+    conn->asked_first = 0;
+    return true;
+}
+
+bool rd_conn_ask(struct rd_conn *conn, rd_answer answer, uint64_t arg, int64_t patience_ms, size_t argc,
+                 const char *const *argv, const size_t *lens) {
+    char *command = NULL;
+    int n = redisFormatCommandArgv(&command, (int)argc, (const char **)(uintptr_t)argv, lens);
+    bool ok = n > 0 && reserve_out(conn, (size_t)n) && reserve_asked(conn);
+
+    if (ok) {
+        memcpy(conn->out + conn->out_n, command, (size_t)n);
+        conn->out_n += (size_t)n;
+        if (conn->asked_n == 0)
+            conn->head_ms = rd_ticks_ms();
+        conn->asked[(conn->asked_first + conn->asked_n++) % conn->asked_room] =
+            (struct rd_asked){ answer, arg, patience_ms };
+    }
+    if (command)
+        redisFreeCommand(command);
+    return ok;
+}
+
+void rd_conn_hold(struct rd_conn *conn) {
+    conn->held_at = conn->out_n;
+    conn->held_asked = conn->asked_n;
+}
+
+/* Its time to be answered begins now. */
+void rd_conn_release(struct rd_conn *conn) {
+    conn->held_at = SIZE_MAX;
+    conn->head_ms = rd_ticks_ms();
+}
+
+void rd_conn_forget_held(struct rd_conn *conn) {
+    if (conn->held_at == SIZE_MAX)
+        return;
+    conn->out_n = conn->held_at;
+    conn->asked_n = conn->held_asked;
+    conn->held_at = SIZE_MAX;
+}
+
+/* ---- writing and reading ---- */
+
+static size_t out_end(const struct rd_conn *conn) {
+    return conn->held_at < conn->out_n ? conn->held_at : conn->out_n;
+}
+
+static void fail_errno(struct rd_conn *conn, const char *what) {
+    struct eb_error why;
+
+    rd_errno(&why, EB_RETRIABLE, "%s %s", what, conn->target->url.shown);
+    rd_conn_fail(conn, &why);
+}
+
+static void fail_because(struct rd_conn *conn, const struct eb_error *cause) {
+    struct eb_error why;
+
+    rd_error(&why, cause->status == EB_PERMANENT ? EB_PERMANENT : EB_RETRIABLE, cause->native, "redis at %s: %.*s",
+             conn->target->url.shown, 700, cause->text);
+    rd_conn_fail(conn, &why);
+}
+
+static ssize_t send_some(struct rd_conn *conn, struct eb_error *why) {
+    const char *from = conn->out + conn->out_at;
+    size_t n = out_end(conn) - conn->out_at;
+
+    if (conn->tls)
+        return rd_tls_send(conn->tls, from, n, &conn->wants, why);
+    return send(conn->fd, from, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static bool try_again(int number) {
+    return number == EAGAIN || number == EWOULDBLOCK || number == EINTR;
+}
+
+static void shrink_out(struct rd_conn *conn) {
+    conn->out_at = conn->out_n = 0;
+    if (conn->out_room <= OUT_KEPT)
+        return;
+    free(conn->out);
+    conn->out = NULL;
+    conn->out_room = 0;
+}
+
+void rd_conn_write(struct rd_conn *conn) {
+    struct eb_error why = {0};
+
+    while (conn->state >= RD_GREETING && conn->out_at < out_end(conn) && !(conn->dispatching && conn->doomed)) {
+        ssize_t sent = send_some(conn, &why);
+        if (sent < 0 && try_again(errno))
+            return;
+        if (sent < 0) {
+            if (why.text[0])
+                fail_because(conn, &why);
+            else
+                fail_errno(conn, "cannot send to redis at");
+            return;
+        }
+        conn->out_at += (size_t)sent;
+    }
+    if (conn->out_at == conn->out_n)
+        shrink_out(conn);
+}
+
+static void fail_refused(struct rd_conn *conn, const struct eb_error *why) {
+    conn->suspect = conn->state == RD_READY;
+    fail_because(conn, why);
+}
+
+/* Hands one answer to who asked. False: the connection was given up. */
+static bool dispatch(struct rd_conn *conn, const struct rd_node *node) {
+    struct eb_error why = {0};
+    struct rd_asked asked;
+    bool refused;
+
+    if (conn->asked_n == 0) {
+        if (node->type != REDIS_REPLY_ERROR)
+            rd_error(&why, EB_RETRIABLE, 0, "an answer came that nobody asked for");
+        else
+            rd_refusal(node, "connected", &why);
+        fail_because(conn, &why);
+        return false;
+    }
+    asked = conn->asked[conn->asked_first];
+    conn->asked_first = (conn->asked_first + 1) % conn->asked_room;
+    conn->asked_n--;
+    if (conn->held_at != SIZE_MAX)
+        conn->held_asked--;
+    conn->head_ms = conn->heard_ms;
+    conn->doomed = false;
+    conn->dispatching = true;
+    refused = asked.answer(conn, asked.arg, node, &why) < 0;
+    conn->dispatching = false;
+    if (conn->doomed)
+        rd_conn_fail(conn, &conn->doom);
+    else if (refused)
+        fail_refused(conn, &why);
+    return !conn->doomed && !refused;
+}
+
+static bool dispatch_all(struct rd_conn *conn) {
+    for (;;) {
+        struct eb_error why = {0};
+        struct rd_node *node;
+        if (rd_reader_next(&conn->reader, &node, &why) != EB_OK) {
+            fail_because(conn, &why);
+            return false;
+        }
+        if (!node)
+            return true;
+        if (!dispatch(conn, node))
+            return false;
+        rd_arena_reset(&conn->arena);
+    }
+}
+
+/* 1: more may come at once; 0: nothing now; -1: the connection is gone. */
+static int read_some(struct rd_conn *conn, char *bytes, size_t room) {
+    struct eb_error why = {0};
+    int64_t now_ms = rd_ticks_ms();
+    ssize_t got = conn->tls ? rd_tls_recv(conn->tls, bytes, room, &conn->wants, &why)
+                            : recv(conn->fd, bytes, room, MSG_DONTWAIT);
+
+    if (got < 0 && try_again(errno)) {
+        conn->dry_ms = now_ms;
+        return 0;
+    }
+    if (got == 0)
+        rd_error(&why, EB_RETRIABLE, 0, "the server closed the connection");
+    else if (got < 0 && !why.text[0])
+        rd_errno(&why, EB_RETRIABLE, "cannot read");
+    if (got > 0)
+        conn->heard_ms = now_ms;
+    if (got <= 0 || rd_reader_feed(&conn->reader, bytes, (size_t)got, &why) != EB_OK) {
+        fail_because(conn, &why);
+        return -1;
+    }
+    return 1;
+}
+
+static void read_in(struct rd_conn *conn) {
+    char bytes[READ_AT_ONCE];
+
+    for (int i = 0; i < READS && conn->state >= RD_GREETING; i++) {
+        int more = read_some(conn, bytes, sizeof bytes);
+        if (more <= 0 || !dispatch_all(conn))
+            return;
+    }
+}
+
+/* ---- time ---- */
+
+static int64_t answer_due_ms(const struct rd_conn *conn) {
+    return conn->head_ms + conn->target->set->command_timeout + conn->asked[conn->asked_first].patience_ms;
+}
+
+int64_t rd_conn_due_ms(const struct rd_conn *conn) {
+    if (conn->state == RD_DOWN)
+        return conn->retry_ms;
+    if (conn->state < RD_READY)
+        return conn->slow_ms > rd_ticks_ms() ? rd_earlier(conn->slow_ms, conn->deadline_ms) : conn->deadline_ms;
+    return conn->asked_n > 0 ? answer_due_ms(conn) : conn->heard_ms + conn->target->set->keepalive;
+}
+
+static int32_t on_ping(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
+    (void)conn;
+    (void)arg;
+    if (!rd_is_error(node) || rd_refusal(node, "PING", err) == RD_KEY)
+        return EB_OK;                                   /* one who may not ask is answered, too */
+    return EB_RETRIABLE;
+}
+
+static void check_time(struct rd_conn *conn) {
+    struct eb_error why;
+
+    if (conn->state < RD_READY || rd_ticks_ms() < rd_conn_due_ms(conn))
+        return;
+    if (conn->asked_n == 0) {
+        rd_conn_ask(conn, on_ping, 0, 0, 1, (const char *[]){ "PING" }, (const size_t[]){ 4 });
+        return;
+    }
+    rd_error(&why, EB_RETRIABLE, ETIMEDOUT, "redis at %s: no answer for %lld ms", conn->target->url.shown,
+             (long long)(rd_ticks_ms() - conn->head_ms));
+    rd_conn_fail(conn, &why);
+}
+
+void rd_conn_work(struct rd_conn *conn) {
+    if (conn->state < RD_GREETING)
+        rd_greet(conn);
+    if (conn->state >= RD_GREETING)
+        rd_conn_write(conn);
+    if (conn->state >= RD_GREETING)
+        read_in(conn);
+    if (conn->state == RD_GREETING)
+        rd_greet(conn);
+    check_time(conn);
+    if (conn->state >= RD_GREETING)
+        rd_conn_write(conn);                /* what answers led to */
+}
+
+struct pollfd rd_conn_poll(const struct rd_conn *conn) {
+    struct pollfd wait = { .fd = conn->fd };
+
+    if (conn->state == RD_LOOKUP)
+        wait = (struct pollfd){ .fd = conn->lookup_fd, .events = POLLIN };
+    else if (conn->state == RD_CONNECTING)
+        wait.events = POLLOUT;
+    else if (conn->state == RD_HANDSHAKE)
+        wait.events = conn->wants;
+    else
+        wait.events = (short)(POLLIN | (conn->out_at < out_end(conn) ? conn->tls ? conn->wants : POLLOUT : 0));
+    return wait;
+}

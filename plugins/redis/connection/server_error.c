@@ -1,0 +1,156 @@
+/* plugins/redis/connection/server_error.c - see server_error.h. */
+#include "connection/server_error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+
+static const char cluster[] = "this is a Redis Cluster, which the plugin does not support yet: name a single server";
+static const char login[] = "the server asks for another login: check user and password";
+
+static const char denied[] = "the user may not do this by its ACL rules";
+
+static const struct meaning {
+    const char *word;
+    enum rd_refusal refusal;
+    const char *text;
+} meanings[] = {
+    { "MOVED", RD_KEY, cluster },
+    { "ASK", RD_KEY, cluster },
+    { "CROSSSLOT", RD_KEY, cluster },
+    { "CLUSTERDOWN", RD_SERVER, cluster },
+    { "READONLY", RD_SERVER, "this is a replica, which takes no writes: name the primary" },
+    { "OOM", RD_SERVER,
+      "the server has reached its maxmemory and takes no writes: raise it, or let streams be trimmed" },
+    { "LOADING", RD_SERVER, "the server is still loading its data" },
+    { "MASTERDOWN", RD_SERVER, "this is a replica that has lost its primary" },
+    { "MISCONF", RD_SERVER, "the server cannot save to its disk and takes no writes" },
+    { "NOREPLICAS", RD_SERVER, "the server has too few replicas and takes no writes" },
+    { "BUSY", RD_SERVER, "the server is busy with a script" },
+    { "NOAUTH", RD_SERVER, login },
+    { "WRONGPASS", RD_SERVER, login },
+    { "NOPERM", RD_KEY, denied },
+    { "WRONGTYPE", RD_KEY, "the key holds something that is no stream" },
+    { "NOGROUP", RD_NOGROUP, "the stream or its group is gone" },
+    { "UNBLOCKED", RD_NOGROUP, "the stream is gone" },
+    { "EXECABORT", RD_OTHER, "the server took none of the batch" },
+};
+
+static const struct meaning general[] = {
+    { "ERR max number of clients", RD_SERVER, "the server has as many clients as it takes (maxclients)" },
+    { "ERR unknown", RD_UNKNOWN, "the server does not know the command: it is too old" },
+    { "ERR syntax", RD_UNKNOWN, "the server does not know an option of the command: it is too old" },
+    { "ERR no such key", RD_NOGROUP, "the stream is gone" },
+    { "ERR The XGROUP subcommand requires", RD_NOGROUP, "the stream is gone" },
+    { "ERR wrong number of arguments", RD_UNKNOWN, "the server does not know this form of the command: it is too old" },
+    { "ERR ACL failure in script", RD_KEY, denied },
+    { "ERR The user executing the script can't", RD_KEY, denied },
+    { "ERR user_script", RD_OTHER, "a script failed" },
+    { "ERR Error running script", RD_OTHER, "a script failed" },
+};
+
+bool rd_refused_with(const struct rd_node *error, const char *word) {
+    size_t len = strlen(word);
+
+    return rd_is_error(error) && strncmp(error->text, word, len) == 0 && (error->text[len] == ' ' || !error->text[len]);
+}
+
+static const struct meaning *find(const struct meaning *among, size_t n, const char *text, bool whole_word) {
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(among[i].word);
+        if (strncmp(text, among[i].word, len) == 0 && (!whole_word || text[len] == ' ' || !text[len]))
+            return &among[i];
+    }
+    return NULL;
+}
+
+/* Servers before 7.0 wrap what a command in a script was answered: "ERR Error running script (...): @user_script:1: WORD
+ * ..."; a refusal by ACL has "@user_script: 1: " besides. */
+static const char *unwrapped(const char *text) {
+    static const char mark[] = "@user_script:";
+    const char *at = text;
+
+    if (strncmp(text, "ERR Error running script", 24) != 0)
+        return text;
+    while ((at = strstr(at, mark))) {
+        at += sizeof mark - 1;
+        at += strspn(at, " 0123456789");
+        at += strspn(at, ": ");
+        text = at;
+    }
+    return text;
+}
+
+static const struct meaning *meaning_of(const struct rd_node *error) {
+    const char *text = unwrapped(error->text);
+    const struct meaning *meaning = find(meanings, sizeof meanings / sizeof *meanings, text, true);
+
+    if (!meaning && strncmp(text, "The user executing", 18) == 0)
+        return find(meanings, sizeof meanings / sizeof *meanings, "NOPERM", true);
+    return meaning ? meaning : find(general, sizeof general / sizeof *general, error->text, false);
+}
+
+/* An unknown error is told by its code alone: what follows may quote what was sent. */
+static int code_length(const struct rd_node *error) {
+    size_t n = strspn(error->text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+    return (int)(n < 32 ? n : 32);
+}
+
+/* Of these no later try can be another one: somebody has to do something. */
+static int32_t status_of(const struct meaning *meaning) {
+    return meaning && (meaning->refusal == RD_KEY || meaning->refusal == RD_UNKNOWN) ? EB_PERMANENT : EB_RETRIABLE;
+}
+
+enum rd_refusal rd_refusal(const struct rd_node *error, const char *what, struct eb_error *err) {
+    const struct meaning *meaning = meaning_of(error);
+    int n = code_length(error);
+
+    if (meaning)
+        rd_error(err, status_of(meaning), 0, "%s: %s (%.*s)", what, meaning->text, n, error->text);
+    else
+        rd_error(err, EB_RETRIABLE, 0, "%s: the server refuses it with an error of its own (%.*s)", what, n,
+                 error->text);
+    return meaning ? meaning->refusal : RD_OTHER;
+}
+
+/* ---- advice ---- */
+
+/* The command that a refusal names, 'xadd' or 'xgroup|create'; "": none. */
+static void command_of(const struct rd_node *error, char *command, size_t room) {
+    const char *quote = strchr(error->text, '\'');
+    size_t n = quote ? strspn(quote + 1, "abcdefghijklmnopqrstuvwxyz|") : 0;
+
+    snprintf(command, room, "%.*s", quote && quote[1 + n] == '\'' && n < room ? (int)n : 0, quote ? quote + 1 : "");
+}
+
+/* A user with a blank in its name, or a topic with one, must be quoted by who follows the advice. */
+static void advise_acl(const struct rd_node *error, const char *user, const char *topic, char *advice, size_t room) {
+    const char *who = user ? user : "default";
+    char command[40];
+
+    command_of(error, command, sizeof command);
+    if (command[0])
+        snprintf(advice, room, "allow it with ACL SETUSER %s +%s", who, command);
+    else if (strstr(error->text, " key"))
+        snprintf(advice, room, "let it at the key with ACL SETUSER %s ~%s", who, topic);
+    else
+        snprintf(advice, room, "see ACL GETUSER %s and the list of commands in the documentation", who);
+}
+
+void rd_advise(struct eb_error *err, const struct rd_node *error, const char *user, const char *topic) {
+    const struct meaning *meaning = meaning_of(error);
+    char advice[500] = "";
+    size_t n;
+
+    if (!err || !meaning || meaning->refusal != RD_KEY)
+        return;
+    if (meaning->text == denied)
+        advise_acl(error, user, topic, advice, sizeof advice);
+    else if (meaning->text != cluster)
+        snprintf(advice, sizeof advice, "rename the key %s or delete it, or choose another topic", topic);
+    n = strlen(err->text);
+    if (advice[0])
+        snprintf(err->text + n, sizeof err->text - n, "; user %s: %s", user ? user : "default", advice);
+}

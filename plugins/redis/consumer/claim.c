@@ -1,0 +1,442 @@
+/* plugins/redis/consumer/claim.c - pending entries: what this consumer had in an earlier life, what a lost answer brought,
+ * what was returned, and what dead consumers left. XPENDING tells which, how often they were handed out and by
+ * whom; XCLAIM takes them over, and does so on every version of the server alike. */
+#include "consumer/state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "error.h"
+#include "connection/server_error.h"
+
+enum { SCAN_MS = 1000, SWEEP_MS = 10000, DEAD_TIMES = 10, ROUNDING_MS = 20 };
+
+const char rd_pool[] = "eventbus-returned";
+
+static struct rd_stream *stream_of(struct rd_conn *conn, uint64_t number) {
+    return &rd_consumer_of(conn)->streams[number];
+}
+
+/* How soon what somebody left is looked for: a fraction of the time for which it had to be left. */
+static int64_t scan_every_ms(const struct rd_consumer *c) {
+    return rd_earlier(SCAN_MS, c->set->claim_after / 4);
+}
+
+static void let_go(struct rd_consumer *c, struct rd_claim *claim) {
+    c->reserved -= claim->asked;
+    claim->asked = 0;
+}
+
+/* An error about one stream: the group is made anew, or the server is left alone for a while. */
+static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const struct rd_node *node,
+                       struct eb_error *err) {
+    char what[300];
+    enum rd_refusal refusal;
+
+    let_go(c, &stream->claim);
+    stream->claim.busy = false;
+    snprintf(what, sizeof what, "pending entries of topic %s", stream->name);
+    refusal = rd_refused(c, stream, node, what, err);
+    if (refusal == RD_UNKNOWN && !c->no_idle && !stream->claim.own) {
+        c->no_idle = true;                              /* before 6.2: the rows tell it */
+        stream->scan_ms = 0;
+        return EB_OK;
+    }
+    if (refusal != RD_NOGROUP)
+        return EB_RETRIABLE;
+    rd_unjoin(stream);
+    return EB_OK;
+}
+
+/* ---- the end of a page ---- */
+
+static void end_page(struct rd_consumer *c, struct rd_stream *stream) {
+    struct rd_claim *claim = &stream->claim;
+    int64_t now_ms = rd_ticks_ms();
+
+    let_go(c, claim);
+    rd_tell_trimmed(c, stream, claim->trimmed, claim->first_trimmed);
+    claim->trimmed = 0;
+    claim->busy = false;
+    if (claim->more)
+        return;
+    claim->next = (struct rd_id){0};
+    if (!claim->own) {
+        stream->scan_ms = now_ms + scan_every_ms(c);
+        return;
+    }
+    stream->scan_ms = stream->own_done ? stream->scan_ms : 0;
+    stream->own_done = true;
+    stream->own_again_ms = claim->doubt || now_ms < c->doubt_ms ? now_ms + SCAN_MS : 0;
+    claim->doubt = false;
+}
+
+static int32_t on_gone(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+    struct rd_consumer *c = rd_consumer_of(conn);
+    enum rd_refusal refusal = rd_is_error(node) ? rd_refused(c, stream_of(conn, number), node, "XACK", err) : RD_OTHER;
+
+    return refusal == RD_SERVER || refusal == RD_KEY ? EB_RETRIABLE : EB_OK;
+}
+
+/* The row is pending and its entry is not in the stream: it jams the group until it is acknowledged. */
+static void drop_row(struct rd_consumer *c, struct rd_stream *stream, struct rd_id id) {
+    char text[RD_ID_ROOM];
+
+    rd_id_print(id, text);
+    rd_ask_side(c, on_gone, rd_stream_number(c, stream),
+                (const char *[]){ "XACK", stream->name, c->sub->group, text, NULL });
+    if (stream->claim.trimmed++ == 0)
+        stream->claim.first_trimmed = id;
+}
+
+/* Whether an entry that XCLAIM did not give us is still there; then somebody else has it now. */
+static int32_t on_missing(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
+    struct rd_consumer *c = rd_consumer_of(conn);
+    struct rd_stream *stream = stream_of(conn, arg / RD_PAGE);
+    struct rd_claim *claim = &stream->claim;
+
+    if (rd_is_error(node))
+        return refused(c, stream, node, err);
+    if (node->type != REDIS_REPLY_ARRAY)
+        return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XRANGE is none", stream->name);
+    if (!claim->busy)
+        return EB_OK;                                   /* given up meanwhile */
+    if (node->n == 0)
+        drop_row(c, stream, claim->rows[arg % RD_PAGE].id);
+    if (--claim->missing == 0)
+        end_page(c, stream);
+    return EB_OK;
+}
+
+static void look_for_missing(struct rd_consumer *c, struct rd_stream *stream) {
+    struct rd_claim *claim = &stream->claim;
+    char text[RD_ID_ROOM];
+
+    claim->missing = 0;
+    for (size_t i = 0; i < claim->n; i++)
+        claim->missing += !claim->rows[i].came;
+    if (claim->missing == 0)
+        end_page(c, stream);
+    for (size_t i = 0; i < claim->n && claim->busy; i++) {
+        if (claim->rows[i].came)
+            continue;
+        rd_id_print(claim->rows[i].id, text);
+        rd_ask_side(c, on_missing, rd_stream_number(c, stream) * RD_PAGE + i,
+                    (const char *[]){ "XRANGE", stream->name, text, text, "COUNT", "1", NULL });
+    }
+}
+
+/* ---- taking over ---- */
+
+static struct rd_row *row_of(struct rd_claim *claim, struct rd_id id) {
+    for (size_t i = 0; i < claim->n; i++)
+        if (rd_id_compare(claim->rows[i].id, id) == 0)
+            return &claim->rows[i];
+    return NULL;
+}
+
+/* Servers before 7.0 answer nil for an entry that is no longer in the stream. */
+static int32_t take_entry(struct rd_consumer *c, struct rd_stream *stream, struct rd_batch *batch,
+                          const struct rd_node *entry, int64_t alive_ms, struct eb_error *err) {
+    struct rd_row *row;
+    struct rd_id id;
+
+    if (entry->type == REDIS_REPLY_NIL || (rd_is_array(entry, 2) && entry->items[1].type == REDIS_REPLY_NIL))
+        return EB_OK;
+    if (!rd_is_array(entry, 2) || !rd_is_text(&entry->items[0]) || !rd_id_parse(entry->items[0].text, &id) ||
+        !(row = row_of(&stream->claim, id)) || row->came)
+        return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XCLAIM is not what was asked", stream->name);
+    row->came = true;
+    return rd_fetch(c, stream, batch, entry, row->deliveries + 1, alive_ms, &id, err);
+}
+
+static int32_t on_claimed(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+    struct rd_consumer *c = rd_consumer_of(conn);
+    struct rd_stream *stream = stream_of(conn, number);
+    struct rd_batch *batch;
+    int32_t status = EB_OK;
+
+    if (rd_is_error(node))
+        return refused(c, stream, node, err);
+    if (node->type != REDIS_REPLY_ARRAY)
+        return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XCLAIM is none", stream->name);
+    if (!stream->claim.busy)
+        return EB_OK;
+    batch = rd_batch_take(c, conn);
+    if (!batch)
+        return rd_no_memory(err);
+    for (size_t i = 0; i < node->n && status == EB_OK; i++)
+        status = take_entry(c, stream, batch, &node->items[i], stream->claim.at_ms, err);
+    rd_batch_let_go(c, batch);
+    if (status == EB_OK)
+        look_for_missing(c, stream);
+    return status;
+}
+
+static void ask_claim(struct rd_consumer *c, struct rd_stream *stream, int64_t idle_ms) {
+    struct rd_claim *claim = &stream->claim;
+    const char *argv[5 + RD_PAGE] = { "XCLAIM", stream->name, c->sub->group, c->sub->consumer };
+    size_t lens[5 + RD_PAGE], n = 4;
+    char idle[24], ids[RD_PAGE][RD_ID_ROOM];
+    struct eb_error why;
+
+    snprintf(idle, sizeof idle, "%" PRId64, idle_ms);
+    claim->at_ms = rd_ticks_ms();
+    argv[n++] = idle;
+    for (size_t i = 0; i < claim->n; i++) {
+        rd_id_print(claim->rows[i].id, ids[i]);
+        argv[n++] = ids[i];
+    }
+    for (size_t i = 0; i < n; i++)
+        lens[i] = strlen(argv[i]);
+    if (rd_conn_ask(&c->side, on_claimed, rd_stream_number(c, stream), 0, n, argv, lens))
+        return;
+    rd_no_memory(&why);
+    rd_conn_fail(&c->side, &why);
+}
+
+/* ---- looking ---- */
+
+struct pending {
+    struct rd_id id;
+    const char *consumer;
+    int64_t idle_ms, deliveries;
+};
+
+static bool read_row(const struct rd_node *row, struct pending *pending) {
+    if (!rd_is_array(row, 4) || !rd_is_text(&row->items[0]) || !rd_id_parse(row->items[0].text, &pending->id) ||
+        !rd_is_text(&row->items[1]) || !rd_is_integer(&row->items[2]) || !rd_is_integer(&row->items[3]))
+        return false;
+    pending->consumer = row->items[1].text;
+    pending->idle_ms = row->items[2].number;
+    pending->deliveries = row->items[3].number;
+    return true;
+}
+
+/* Whether the read under way may bring it: it was handed out since that was asked for. */
+static bool may_still_come(const struct rd_consumer *c, const struct rd_stream *stream, const struct pending *pending) {
+    return c->read_asked && stream->reading && pending->idle_ms <= rd_ticks_ms() - c->read_ms + ROUNDING_MS;
+}
+
+static bool is_left(struct rd_consumer *c, struct rd_stream *stream, const struct pending *pending) {
+    bool ours = strcmp(pending->consumer, c->sub->consumer) == 0;
+
+    if (stream->claim.own ? !ours : pending->idle_ms < c->set->claim_after || rd_ticks_ms() < c->clock.no_claim_ms)
+        return false;
+    if (rd_is_under_way(c, stream, pending->id))
+        return false;
+    if (!ours || !may_still_come(c, stream, pending))
+        return true;
+    stream->claim.doubt = true;
+    return false;
+}
+
+/* One that is claimed by another in this moment is not ours: its idle time begins anew. */
+static int32_t on_pending(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+    struct rd_consumer *c = rd_consumer_of(conn);
+    struct rd_stream *stream = stream_of(conn, number);
+    struct rd_claim *claim = &stream->claim;
+    int64_t idle_ms = INT64_MAX;
+
+    if (rd_is_error(node))
+        return refused(c, stream, node, err);
+    rd_works(conn);
+    if (!claim->busy)
+        return EB_OK;
+    claim->more = node->n >= claim->asked;
+    claim->n = 0;
+    for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
+        struct pending pending;
+        if (!read_row(&node->items[i], &pending))
+            return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XPENDING is none", stream->name);
+        claim->next = rd_id_after(pending.id);
+        if (!is_left(c, stream, &pending) || claim->n == RD_PAGE)
+            continue;
+        claim->rows[claim->n++] = (struct rd_row){ .id = pending.id, .deliveries = (uint32_t)pending.deliveries };
+        idle_ms = rd_earlier(idle_ms, pending.idle_ms);
+    }
+    if (claim->n == 0)
+        end_page(c, stream);
+    else
+        ask_claim(c, stream, claim->own ? idle_ms : c->set->claim_after);
+    return EB_OK;
+}
+
+static void ask_pending(struct rd_consumer *c, struct rd_stream *stream, bool own, size_t room) {
+    struct rd_claim *claim = &stream->claim;
+    char idle[24], start[RD_ID_ROOM], count[24];
+    const char *argv[10] = { "XPENDING", stream->name, c->sub->group };
+    size_t n = 3;
+
+    if (claim->own != own || !claim->more)
+        claim->next = (struct rd_id){0};
+    claim->own = own;
+    claim->busy = true;
+    claim->asked = room < RD_PAGE ? room : RD_PAGE;
+    c->reserved += claim->asked;
+    snprintf(idle, sizeof idle, "%" PRId64, c->set->claim_after);
+    snprintf(count, sizeof count, "%zu", claim->asked);
+    rd_id_print(claim->next, start);
+    if (!own && !c->no_idle) {
+        argv[n++] = "IDLE";
+        argv[n++] = idle;
+    }
+    argv[n++] = start;
+    argv[n++] = "+";
+    argv[n++] = count;
+    if (own)
+        argv[n++] = c->sub->consumer;
+    rd_ask_side(c, on_pending, rd_stream_number(c, stream), argv);
+}
+
+/* ---- signs of life, and names that nobody uses any more ---- */
+
+static int32_t on_sign(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+    if (!rd_is_error(node)) {
+        rd_works(conn);
+        return EB_OK;
+    }
+    if (rd_refused(rd_consumer_of(conn), stream_of(conn, number), node, "a sign of life", err) != RD_NOGROUP)
+        return EB_RETRIABLE;
+    rd_unjoin(stream_of(conn, number));
+    return EB_OK;
+}
+
+/* Reading one's own pending entries from beyond their end returns none, and tells others that we are there. */
+static void show_life(struct rd_consumer *c, struct rd_stream *stream) {
+    rd_ask_side(c, on_sign, rd_stream_number(c, stream),
+                (const char *[]){ "XREADGROUP", "GROUP", c->sub->group, c->sub->consumer, "COUNT", "1", "STREAMS",
+                                  stream->name, "18446744073709551615-18446744073709551615", NULL });
+}
+
+static const char remove_script[] =
+    "if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) > 0 then return -1 end\n"
+    "return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])";
+
+static int32_t on_removed(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+    struct rd_consumer *c = rd_consumer_of(conn);
+
+    (void)number;
+    if (c->leaving && c->leaves > 0)
+        c->leaves--;
+    return rd_is_error(node) && rd_refusal(node, "XGROUP DELCONSUMER", err) == RD_SERVER ? EB_RETRIABLE : EB_OK;
+}
+
+static void remove_name(struct rd_consumer *c, const struct rd_stream *stream, const char *name) {
+    rd_ask_side(c, on_removed, 0,
+                (const char *[]){ "EVAL", remove_script, "1", stream->name, c->sub->group, name, NULL });
+}
+
+void rd_leave(struct rd_consumer *c) {
+    c->leaving = true;
+    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->side); i++)
+        if (c->streams[i].was_joined) {
+            c->leaves++;
+            remove_name(c, &c->streams[i], c->sub->consumer);
+        }
+}
+
+/* Redis gives the next entry to whoever asks, so that two members may have two of one key at the same time. */
+static void warn_of_order(struct rd_consumer *c, const struct rd_stream *stream, const char *other) {
+    char text[500];
+
+    if (c->sub->order == EB_ORDER_NONE || c->told_order)
+        return;
+    c->told_order = true;
+    snprintf(text, sizeof text,
+             "topic %s: %s is at work in group %s, too: order holds within each of them, not between them; "
+             "run one worker with a higher concurrency, or set order = none", stream->name, other, c->sub->group);
+    c->host->log(c->host, 4, text);
+}
+
+/* Names of consumers that have nothing and have not been seen for long. One that comes back is made anew by its
+ * read. */
+static int32_t on_consumers(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+    struct rd_consumer *c = rd_consumer_of(conn);
+    int64_t dead_ms = c->set->claim_after * DEAD_TIMES;
+
+    if (rd_is_error(node))
+        return rd_refusal(node, "XINFO CONSUMERS", err) == RD_SERVER ? EB_RETRIABLE : EB_OK;
+    for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
+        const struct rd_node *name = rd_value_of(&node->items[i], "name"), *idle = rd_value_of(&node->items[i], "idle");
+        const struct rd_node *pending = rd_value_of(&node->items[i], "pending");
+        if (!name || !idle || !pending || !rd_is_text(name) || !rd_is_integer(idle) || !rd_is_integer(pending) ||
+            strcmp(name->text, c->sub->consumer) == 0)
+            continue;
+        if (idle->number < c->set->claim_after && strcmp(name->text, rd_pool) != 0)
+            warn_of_order(c, stream_of(conn, number), name->text);
+        if (pending->number == 0 && idle->number > dead_ms)
+            remove_name(c, stream_of(conn, number), name->text);
+    }
+    return EB_OK;
+}
+
+static void sweep(struct rd_consumer *c, struct rd_stream *stream, int64_t now_ms) {
+    stream->sweep_ms = now_ms + rd_earlier(SWEEP_MS, c->set->claim_after);
+    rd_ask_side(c, on_consumers, rd_stream_number(c, stream),
+                (const char *[]){ "XINFO", "CONSUMERS", stream->name, c->sub->group, NULL });
+}
+
+/* ---- what a round does ---- */
+
+static bool is_own_due(const struct rd_stream *stream, int64_t now_ms) {
+    if (stream->claim.more)
+        return stream->claim.own;
+    return !stream->own_done || (stream->own_again_ms > 0 && now_ms >= stream->own_again_ms);
+}
+
+int64_t rd_claim_due_ms(const struct rd_consumer *c, const struct rd_stream *stream) {
+    int64_t others_ms = c->max > 0 ? stream->scan_ms : INT64_MAX;
+
+    if (!stream->own_done)
+        return c->quiet_ms;
+    if (stream->claim.more && stream->claim.own)
+        return 0;
+    return stream->own_again_ms > 0 ? rd_earlier(stream->own_again_ms, others_ms) : others_ms;
+}
+
+static void look_round(struct rd_consumer *c, struct rd_stream *stream, bool own, size_t room, int64_t now_ms) {
+    if (!own)
+        rd_server_clock_ask(c, now_ms);
+    ask_pending(c, stream, own, room);
+}
+
+static void work_on(struct rd_consumer *c, struct rd_stream *stream, int64_t now_ms) {
+    size_t room = rd_room(c);
+
+    if (!stream->joined)
+        return;
+    if (!stream->claim.busy && room > 0 && now_ms >= rd_claim_due_ms(c, stream))
+        look_round(c, stream, is_own_due(stream, now_ms), room, now_ms);
+    if (now_ms >= stream->sweep_ms && now_ms >= c->clock.no_claim_ms)
+        sweep(c, stream, now_ms);
+}
+
+void rd_claim(struct rd_consumer *c) {
+    int64_t now_ms = rd_ticks_ms();
+    bool show = !c->read_asked && now_ms >= c->shown_ms;
+
+    if (c->closing)
+        return;
+    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->side); i++) {
+        work_on(c, &c->streams[i], now_ms);
+        if (show && c->streams[i].joined)
+            show_life(c, &c->streams[i]);
+    }
+    if (show || c->read_asked)
+        c->shown_ms = now_ms + scan_every_ms(c);
+}
+
+void rd_claims_lost(struct rd_consumer *c) {
+    for (size_t i = 0; i < c->n_streams; i++) {
+        struct rd_stream *stream = &c->streams[i];
+        let_go(c, &stream->claim);
+        if (stream->claim.busy)
+            stream->own_done = false;                   /* what it claimed is ours, unless it failed */
+        stream->claim = (struct rd_claim){0};
+        stream->joined = stream->joining = stream->looking = false;
+    }
+    c->leaves = 0;
+}

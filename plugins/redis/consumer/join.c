@@ -1,0 +1,189 @@
+/* plugins/redis/consumer/join.c - the groups of a consumer: made where they are not there, never moved; streams are waited for. */
+#include "consumer/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "error.h"
+#include "position.h"
+#include "connection/server_error.h"
+
+enum { ABSENT_MS = 500 };                 /* how often a topic that does not exist is looked for */
+
+void rd_ask_side(struct rd_consumer *c, rd_answer answer, uint64_t arg, const char *const *argv) {
+    size_t lens[16], n = 0;
+    struct eb_error why;
+
+    for (; n < 16 && argv[n]; n++)
+        lens[n] = strlen(argv[n]);
+    if (rd_conn_ask(&c->side, answer, arg, 0, n, argv, lens))
+        return;
+    rd_no_memory(&why);
+    rd_conn_fail(&c->side, &why);
+}
+
+bool rd_make_streams(struct rd_consumer *c) {
+    c->streams = calloc(c->sub->n_topics, sizeof *c->streams);
+    if (!c->streams)
+        return false;
+    c->n_streams = c->sub->n_topics;
+    for (size_t i = 0; i < c->n_streams; i++) {
+        c->streams[i].name = c->sub->topics[i];
+        c->streams[i].len = strlen(c->sub->topics[i]);
+    }
+    return true;
+}
+
+/* ---- where a group starts ---- */
+
+/* In a topic that was not there a moment ago everything is new. Of a group that was there nothing may be passed over, and
+ * what it has read need not come again: behind the newest entry that we know, where the stream still has it. */
+static void start_of(const struct rd_consumer *c, const struct rd_stream *stream, bool same, char text[RD_ID_ROOM]) {
+    static const struct eb_point earliest = { .size = sizeof earliest, .kind = EB_EARLIEST };
+
+    if (stream->absent || (stream->was_joined && !same))
+        rd_point_start(&earliest, text);
+    else if (stream->was_joined && c->sub->start && c->sub->start->kind == EB_LATEST)
+        rd_id_print(stream->last, text);
+    else
+        rd_point_start(c->sub->start, text);
+}
+
+/* ---- joining ---- */
+
+void rd_unjoin(struct rd_stream *stream) {
+    stream->joined = stream->own_done = false;
+}
+
+static void tell(const struct rd_consumer *c, int32_t level, const char *format, const struct rd_stream *stream) {
+    char text[600];
+
+    snprintf(text, sizeof text, format, stream->name, c->sub->group);
+    c->host->log(c->host, level, text);
+}
+
+/* At the end that is asked for there is nothing in it. */
+static void wait_for_stream(struct rd_consumer *c, struct rd_stream *stream) {
+    stream->absent = true;
+    stream->join_ms = rd_ticks_ms() + ABSENT_MS;
+    stream->ended = c->sub->until_end != 0;
+    if (!stream->absence_told)
+        tell(c, 4, stream->ended        ? "topic %s does not exist"
+                   : stream->was_joined ? "topic %s was removed while this worker had it; waiting for it"
+                                        : "topic %s does not exist; waiting for it", stream);
+    stream->absence_told = true;
+}
+
+static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+    struct rd_consumer *c = rd_consumer_of(conn);
+    struct rd_stream *stream = &c->streams[number];
+    char what[400];
+
+    stream->joining = false;
+    if (rd_is_error(node) && !rd_refused_with(node, "BUSYGROUP")) {
+        snprintf(what, sizeof what, "group %s of topic %s", c->sub->group, stream->name);
+        if (rd_refused(c, stream, node, what, err) != RD_NOGROUP)
+            return EB_RETRIABLE;
+        wait_for_stream(c, stream);
+        return EB_OK;
+    }
+    if (!rd_is_error(node)) {
+        stream->births++;
+        if (stream->was_joined)
+            tell(c, 4, "topic %s or its group %s was removed while this worker had it: the group is made anew", stream);
+    }
+    if (stream->absence_told)
+        tell(c, 6, "topic %s is there now", stream);
+    stream->joined = stream->was_joined = true;
+    stream->absent = stream->absence_told = stream->own_done = false;
+    stream->claim = (struct rd_claim){0};
+    rd_server_clock_mend(c, stream);
+    return EB_OK;
+}
+
+/* Without MKSTREAM: a topic is made by who sends to it, not by who waits for it. */
+static void make_group_at(struct rd_consumer *c, const struct rd_stream *stream, const char *start) {
+    rd_ask_side(c, on_group, rd_stream_number(c, stream),
+                (const char *[]){ "XGROUP", "CREATE", stream->name, c->sub->group, start, NULL });
+}
+
+static void make_group(struct rd_consumer *c, struct rd_stream *stream, bool same) {
+    char start[RD_ID_ROOM];
+
+    start_of(c, stream, same, start);
+    make_group_at(c, stream, start);
+}
+
+/* The newest entry that we know tells a stream that lost its group from one that was made anew, perhaps with lower ids, as
+ * on a primary that began empty. */
+static int32_t on_last(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+    struct rd_consumer *c = rd_consumer_of(conn);
+    struct rd_stream *stream = &c->streams[number];
+    char what[400];
+
+    snprintf(what, sizeof what, "topic %s", stream->name);
+    if (rd_is_error(node)) {
+        rd_refused(c, stream, node, what, err);
+        return EB_RETRIABLE;
+    }
+    make_group(c, stream, rd_is_array(node, 1));
+    return EB_OK;
+}
+
+/* A place behind the last entry is the end: a group that began there would never be given what comes before it. */
+static int32_t on_stream(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+    struct rd_consumer *c = rd_consumer_of(conn);
+    struct rd_stream *stream = &c->streams[number];
+    const struct rd_node *newest = rd_is_error(node) ? NULL : rd_value_of(node, "last-generated-id");
+    struct rd_id start, last;
+    char what[400], text[RD_ID_ROOM];
+
+    snprintf(what, sizeof what, "topic %s", stream->name);
+    if (rd_is_error(node)) {
+        stream->joining = false;
+        if (rd_refused(c, stream, node, what, err) != RD_NOGROUP)
+            return EB_RETRIABLE;
+        wait_for_stream(c, stream);
+        return EB_OK;
+    }
+    rd_point_start(c->sub->start, text);
+    if (newest && rd_is_text(newest) && rd_id_parse(newest->text, &last) && rd_id_parse(text, &start) &&
+        rd_id_compare(start, last) > 0)
+        rd_id_print(last, text);
+    make_group_at(c, stream, text);
+    return EB_OK;
+}
+
+static bool starts_at_a_place(const struct rd_consumer *c) {
+    return c->sub->start && (c->sub->start->kind == EB_TIME || c->sub->start->kind == EB_POSITION);
+}
+
+static void join(struct rd_consumer *c, struct rd_stream *stream) {
+    char last[RD_ID_ROOM];
+
+    stream->joining = true;
+    if (!stream->was_joined && !stream->absent && starts_at_a_place(c)) {
+        rd_ask_side(c, on_stream, rd_stream_number(c, stream), (const char *[]){ "XINFO", "STREAM", stream->name, NULL });
+        return;
+    }
+    if (!stream->was_joined || stream->absent || !c->sub->start || c->sub->start->kind == EB_EARLIEST) {
+        make_group(c, stream, true);
+        return;
+    }
+    rd_id_print(stream->last, last);
+    rd_ask_side(c, on_last, rd_stream_number(c, stream), (const char *[]){ "XRANGE", stream->name, last, last, NULL });
+}
+
+void rd_join(struct rd_consumer *c) {
+    int64_t now_ms = rd_ticks_ms();
+
+    if (!c->member.known)
+        return;
+    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->side) && !c->closing; i++) {
+        struct rd_stream *stream = &c->streams[i];
+        if (!stream->joined && !stream->joining && !stream->ended && now_ms >= stream->join_ms)
+            join(c, stream);
+    }
+}

@@ -1,0 +1,229 @@
+/* plugins/redis/consumer/membership.c - whether another worker uses this consumer's name.
+ *
+ * Each consumer's connections carry a mark: its name, a number drawn for this instance, and a hash of each stream with its
+ * group. Before it joins, an instance looks through CLIENT LIST for connections that have its name, another number and one of
+ * its streams. The elder one stays. A connection whose owner died with its machine may be listed for long, so only one that
+ * has asked for something since the first look counts. */
+#include "consumer/state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "error.h"
+#include "connection/server_error.h"
+
+enum {
+    HASHES_MAX = 32,
+    HASH_DIGITS = 8,
+    LOOK_MS = 500,
+    LAST_SIGN_MS = 1250,        /* so long after a worker's death the server may still answer the read that it had asked for */
+    LEAST_PATIENCE_MS = 6000
+};
+
+/* ---- the mark ---- */
+
+static uint32_t hash_of(uint32_t hash, const char *text) {
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 16777619u;       /* FNV-1a */
+    return (hash ^ 0xff) * 16777619u;                           /* and what ends a text */
+}
+
+static uint32_t stream_hash(const struct rd_consumer *c, const char *stream) {
+    char db[16];
+
+    snprintf(db, sizeof db, "%d", c->target.url.db);
+    return hash_of(hash_of(hash_of(2166136261u, db), c->sub->group), stream);
+}
+
+static uint64_t drawn(void) {
+    uint64_t number;
+
+    if (getrandom(&number, sizeof number, 0) != sizeof number)
+        number = (uint64_t)rd_ticks_ms() << 24 ^ (uint64_t)getpid();
+    return number;
+}
+
+/* A sign that would break a line of CLIENT LIST, or the mark, becomes '_'. */
+static void fit(char *text) {
+    for (; *text; text++)
+        if (*text < '!' || *text > '~' || *text == ':')
+            *text = '_';
+}
+
+bool rd_member_open(struct rd_consumer *c) {
+    struct rd_member *me = &c->member;
+    char *name = strdup(c->sub->consumer), *mark;
+    size_t n = c->n_streams < HASHES_MAX ? c->n_streams : HASHES_MAX, room, len;
+
+    if (!name)
+        return false;
+    fit(name);
+    room = strlen(name) + 24 + n * (HASH_DIGITS + 1);
+    mark = malloc(room);
+    if (mark) {
+        len = (size_t)snprintf(mark, room, ":%s:", name);
+        me->name_len = len;
+        len += (size_t)snprintf(mark + len, room - len, "%016" PRIx64 ":", drawn());
+        me->mark_len = len;
+        for (size_t i = 0; i < n; i++)
+            len += (size_t)snprintf(mark + len, room - len, "%s%08" PRIx32, i ? "," : "",
+                                    stream_hash(c, c->streams[i].name));
+        c->target.mark = me->mark = mark;
+    }
+    free(name);
+    return mark != NULL;
+}
+
+void rd_member_free(struct rd_consumer *c) {
+    free(c->member.mark);
+    c->target.mark = c->member.mark = NULL;
+}
+
+/* ---- a line of CLIENT LIST ---- */
+
+/* The value of a field in a line, up to the next blank; NULL: it has none. */
+static const char *field(const char *line, const char *end, const char *name, size_t *len) {
+    size_t n = strlen(name);
+
+    for (const char *at = line; at < end; at++) {
+        const char *blank = memchr(at, ' ', (size_t)(end - at));
+        const char *stop = blank ? blank : end;
+        if ((size_t)(stop - at) > n && strncmp(at, name, n) == 0 && at[n] == '=') {
+            *len = (size_t)(stop - at) - n - 1;
+            return at + n + 1;
+        }
+        at = stop;
+    }
+    return NULL;
+}
+
+static int64_t number_of(const char *line, const char *end, const char *name) {
+    size_t len;
+    const char *text = field(line, end, name, &len);
+
+    return text ? strtoll(text, NULL, 10) : -1;
+}
+
+/* Whether a list of hashes, "x,y,...", has one of ours. */
+static bool shares_stream(const struct rd_member *me, const char *hashes, size_t len) {
+    const char *ours = me->mark + me->mark_len;
+
+    for (size_t at = 0; at + HASH_DIGITS <= len; at += HASH_DIGITS + 1)
+        for (const char *mine = ours; strlen(mine) >= HASH_DIGITS; mine += HASH_DIGITS + (mine[HASH_DIGITS] == ','))
+            if (strncmp(hashes + at, mine, HASH_DIGITS) == 0)
+                return true;
+    return false;
+}
+
+/* Whether a connection's name is that of another instance with our name and one of our streams. */
+static bool is_namesake(const struct rd_member *me, const char *name, size_t len) {
+    static const char sign[] = "eventbus-";
+    const char *mark = NULL;
+
+    if (len < sizeof sign || strncmp(name, sign, sizeof sign - 1) != 0)
+        return false;
+    for (size_t at = 0; at + me->mark_len < len && !mark; at++)         /* the service's name stands before */
+        if (strncmp(name + at, me->mark, me->name_len) == 0 && name[at + me->mark_len - 1] == ':')
+            mark = name + at;
+    return mark && strncmp(mark, me->mark, me->mark_len) != 0 &&
+           shares_stream(me, mark + me->mark_len, len - (size_t)(mark + me->mark_len - name));
+}
+
+/* Seconds are all that the server tells of when a connection was last used. */
+static void look_at(struct rd_consumer *c, const char *line, const char *end, bool *found, bool *alive) {
+    const struct rd_member *me = &c->member;
+    int64_t id = number_of(line, end, "id"), idle_s = number_of(line, end, "idle"), mine = strtoll(c->side.id, NULL, 10);
+    size_t len = 0;
+    const char *name = field(line, end, "name", &len);
+
+    if (!name || !is_namesake(me, name, len) || (c->side.id[0] && id > mine))
+        return;
+    *found = true;
+    *alive = *alive || (idle_s >= 0 && rd_ticks_ms() - me->since_ms > (idle_s + 1) * 1000 + LAST_SIGN_MS);
+}
+
+/* ---- looking ---- */
+
+static void refuse(struct rd_consumer *c) {
+    rd_error(&c->why, EB_PERMANENT, 0, "the consumer's name %s is in use by another worker of group %s; give each worker its own "
+             "--name, or leave it out", c->sub->consumer, c->sub->group);
+    c->why.kind = EB_KIND_NAME;
+    c->refused_for_good = c->closing = true;
+}
+
+static void tell_doubt(struct rd_consumer *c) {
+    char text[400];
+
+    if (c->member.told)
+        return;
+    c->member.told = true;
+    snprintf(text, sizeof text, "a connection of another worker has the name %.200s; looking whether it is alive", c->sub->consumer);
+    c->host->log(c->host, 4, text);
+}
+
+/* How long a live worker may be silent: one that takes no more events still shows itself. */
+static int64_t patience_ms(const struct rd_consumer *c) {
+    return c->set->claim_after / 3 > LEAST_PATIENCE_MS ? c->set->claim_after / 3 : LEAST_PATIENCE_MS;
+}
+
+static void tell_blind(struct rd_consumer *c, const struct rd_node *node) {
+    struct eb_error why;
+    char text[sizeof why.text + 300];
+
+    if (c->member.blind)
+        return;
+    c->member.blind = true;
+    rd_refusal(node, "CLIENT LIST", &why);
+    rd_advise(&why, node, c->target.user, "");
+    snprintf(text, sizeof text, "whether another worker has the name %.200s cannot be seen: %s", c->sub->consumer, why.text);
+    c->host->log(c->host, 6, text);
+}
+
+static int32_t on_list(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
+    struct rd_consumer *c = rd_consumer_of(conn);
+    struct rd_member *me = &c->member;
+    bool found = false, alive = false;
+
+    (void)arg;
+    me->asked = false;
+    if (rd_is_error(node) && rd_refusal(node, "CLIENT LIST", err) == RD_SERVER)
+        return EB_RETRIABLE;
+    if (rd_is_error(node))
+        tell_blind(c, node);
+    for (const char *line = rd_is_text(node) ? node->text : "", *end; *line; line = *end ? end + 1 : end) {
+        end = line + strcspn(line, "\n");
+        look_at(c, line, end, &found, &alive);
+    }
+    if (alive) {
+        refuse(c);
+    } else if (found && rd_ticks_ms() - me->since_ms < patience_ms(c)) {
+        tell_doubt(c);
+        me->look_ms = rd_ticks_ms() + LOOK_MS;
+    } else {
+        me->known = true;
+    }
+    return EB_OK;
+}
+
+void rd_member_forget(struct rd_consumer *c) {
+    c->member.asked = c->member.known = false;
+    c->member.since_ms = c->member.look_ms = 0;
+}
+
+void rd_member_look(struct rd_consumer *c) {
+    struct rd_member *me = &c->member;
+    int64_t now = rd_ticks_ms();
+
+    if (me->known || me->asked || c->closing || !rd_conn_is_ready(&c->side) || now < me->look_ms)
+        return;
+    if (me->since_ms == 0)
+        me->since_ms = now;
+    me->asked = true;
+    rd_ask_side(c, on_list, 0, (const char *[]){ "CLIENT", "LIST", NULL });
+}
