@@ -3,11 +3,11 @@
 
 #include <stddef.h>
 
-#include "admin.h"
-#include "consume.h"
-#include "fault.h"
-#include "produce.h"
-#include "settings.h"
+#include "admin/admin.h"
+#include "consumer/consumer.h"
+#include "error.h"
+#include "producer/producer.h"
+#include "options.h"
 
 static const struct eb_option options[] = {
     { .key = "path", .type = EB_OPT_TEXT, .fallback = "${STATE}/bus.db", .offset = offsetof(struct sq_settings, path),

@@ -12,7 +12,7 @@
 
 #include <eventbus/plugin.h>
 
-#include "settings.h"
+#include "options.h"
 
 enum { LEASE_MS = 30000 };
 

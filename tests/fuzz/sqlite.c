@@ -13,7 +13,7 @@
 
 #include <eventbus/plugin.h>
 
-#include "settings.h"
+#include "options.h"
 
 enum { MOST = 4000, ROOM = 128 << 10 };
 

@@ -10,7 +10,7 @@
 
 #include <eventbus/plugin.h>
 
-#include "settings.h"
+#include "options.h"
 
 /* ---- tests ---- */
 

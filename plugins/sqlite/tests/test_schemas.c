@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kit.h"
-#include "schemas.h"
+#include "topic/schemas.h"
 
 enum { SCHEMAS = 3 * SQ_SCHEMAS_MOST };
 

@@ -1,0 +1,318 @@
+/* plugins/sqlite/consumer/consumer.c - the operations of a consumer: what a receive does, and what it waits for. */
+#include "consumer/consumer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/clock.h"
+#include "consumer/state.h"
+#include "error.h"
+#include "position.h"
+
+enum {
+    TURN_MS = 50,               /* waited in line for one try, so that wake is heard */
+    LEAST_MS = 2,
+    WATCH_MS = 100,             /* how often the member that we watch is looked at */
+    LOOK_MS = 1000,             /* how often the file is looked at though nobody told us to */
+    END_MS = 50,                /* how often others are looked at when we are at the end and they are not */
+    CACHE_PAGES = 24,           /* each page is read once: more would only be made and freed, at each change by others */
+    LIMIT = 16384               /* messages under way, whatever the host allows */
+};
+
+/* ---- open, close ---- */
+
+static int32_t check(const struct eb_subscription *sub, struct eb_error *err) {
+    if (sub->n_topics == 0 || !sub->group || !sub->group[0])
+        return sq_error(err, EB_PERMANENT, 0, "a consumer needs a topic and a group");
+    return sub->start ? sq_point_check(sub->start, err) : EB_OK;
+}
+
+static void free_consumer(struct sq_consumer *c) {
+    sq_free_shares(c);
+    sq_window_free(c);
+    sq_decoder_free(&c->decoder);
+    sq_store_close(&c->store);
+    free(c);
+}
+
+static struct sq_consumer *make_consumer(const struct eb_host *host, const struct sq_settings *set,
+                                         const struct eb_subscription *sub) {
+    struct sq_consumer *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->host = host;
+    c->settings = set;
+    c->sub = sub;
+    c->limit = sub->max_messages > 0 && sub->max_messages < LIMIT ? sub->max_messages : LIMIT;
+    c->look_for_topics = true;
+    sq_store_init(&c->store, host, set->path, SQ_WRITE, false);
+    c->store.cache_pages = CACHE_PAGES;
+    if (sq_make_shares(c))
+        return c;
+    free_consumer(c);
+    return NULL;
+}
+
+static int32_t connect_and_join(struct sq_consumer *c, int64_t until_ms, struct eb_error *err);
+
+/* The group is made at once where that is possible, so that one that starts at the latest misses nothing from here on. */
+int32_t sq_consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *sub, void **self,
+                         struct eb_error *err) {
+    struct sq_consumer *c;
+    int32_t status = check(sub, err);
+
+    if (status != EB_OK)
+        return status;
+    c = make_consumer(host, settings, sub);
+    if (!c)
+        return sq_no_memory(err);
+    status = connect_and_join(c, sq_ticks_ms() + TURN_MS, err);
+    if (status < 0 && status != EB_RETRIABLE) {
+        free_consumer(c);
+        return status;
+    }
+    *self = c;
+    return EB_OK;
+}
+
+void sq_consumer_close(void *self, int32_t timeout_ms) {
+    struct sq_consumer *c = self;
+    struct eb_error why;
+
+    if (c->store.db && sq_leave(c, sq_ticks_ms() + (timeout_ms > LEAST_MS ? timeout_ms : LEAST_MS), &why) < 0)
+        c->host->log(c->host, 4, why.text);             /* the slots are free all the same when our lock is gone */
+    sq_report_decided(c, EB_GONE);
+    free_consumer(c);
+}
+
+int32_t sq_consumer_settle(void *self, const struct eb_verdict *verdicts, size_t n, struct eb_error *err) {
+    struct sq_consumer *c = self;
+    int32_t status = EB_OK;
+
+    for (size_t i = 0; i < n && status == EB_OK; i++)
+        status = sq_settle(c, &verdicts[i], err);
+    return status;
+}
+
+void sq_consumer_wake(void *self) {
+    struct sq_consumer *c = self;
+
+    sq_bell_ring(&c->bell);
+}
+
+/* ---- the words that tell of something new ---- */
+
+static void choose_words(struct sq_consumer *c) {
+    bool want[SQ_TOPIC_WORDS];
+
+    memset(want, c->patterns, sizeof want);
+    for (size_t i = 0; i < c->n_shares; i++)
+        want[c->shares[i]->word] = true;
+    c->words.n = 0;
+    for (unsigned i = 0; i < SQ_TOPIC_WORDS; i++)
+        if (want[i])
+            c->words.word[c->words.n++] = sq_side_word(&c->store.side, i);
+    c->words.word[c->words.n++] = sq_side_word(&c->store.side, sq_side_group_index(c->sub->group));
+    c->words_are_new = true;
+}
+
+/* Notes how the words stand, before anything that they stand for is looked at. */
+static void read_words(struct sq_consumer *c) {
+    const _Atomic uint32_t *first = sq_side_word(&c->store.side, 0);
+    bool changed = c->words_are_new;
+    struct sq_side_words now;
+    uint32_t group;
+
+    c->words_are_new = false;
+    sq_side_read(&c->store.side, &now);
+    c->any_value = now.any;
+    for (unsigned i = 0; i < c->words.n; i++) {
+        uint32_t value = now.word[c->words.word[i] - first];
+        changed = changed || value != c->words.value[i];
+        c->words.value[i] = value;
+    }
+    for (size_t i = 0; changed && i < c->n_shares; i++) {
+        struct sq_share *share = c->shares[i];
+        share->unread = share->unread || share->seen != now.word[share->word];
+        share->seen = now.word[share->word];
+        c->look_for_topics = c->look_for_topics || !share->joined;
+    }
+    group = c->words.value[c->words.n - 1];
+    for (size_t i = 0; group != c->group_seen && i < c->n_shares; i++)
+        c->shares[i]->check = c->shares[i]->joined;
+    c->group_seen = group;
+    c->look_for_topics = c->look_for_topics || (changed && c->patterns);
+}
+
+/* Once in a while nobody's word is taken for it: a process may have died between its commit and its call. */
+static int32_t look_anyway(struct sq_consumer *c, int64_t now_ms, struct eb_error *err) {
+    sqlite3_stmt *version = sq_sql(&c->store, SQ_DATA_VERSION);
+    int64_t before = c->data_version;
+    int32_t row;
+
+    if (now_ms - c->looked_ms < LOOK_MS + (int64_t)c->n_shares)
+        return EB_OK;
+    c->looked_ms = now_ms;
+    row = sq_step(&c->store, version, err);
+    if (row > 0)
+        c->data_version = sqlite3_column_int64(version, 0);
+    sqlite3_reset(version);
+    if (row < 0)
+        return row;
+    for (size_t i = 0; before != c->data_version && i < c->n_shares; i++) {
+        c->shares[i]->unread = true;
+        c->shares[i]->check = c->shares[i]->joined;
+        c->look_for_topics = c->look_for_topics || !c->shares[i]->joined;
+    }
+    c->look_for_topics = c->look_for_topics || (before != c->data_version && c->patterns);
+    return EB_OK;
+}
+
+/* ---- one round of a receive ---- */
+
+/* What we know was read through another connection, perhaps from another file, where we are nobody. */
+static void forget_topics(struct sq_consumer *c) {
+    if (c->connection == c->store.connections)
+        return;
+    if (c->contents != c->store.contents)
+        sq_lose_all(c);
+    c->contents = c->store.contents;
+    c->connection = c->store.connections;
+    c->topics_seen = 0;
+    c->look_for_topics = true;
+    c->looked_ms = 0;
+    sq_schemas_free(&c->decoder.schemas);
+    choose_words(c);
+}
+
+static int32_t connect_and_join(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) {
+    size_t n_shares = c->n_shares;
+    int32_t status = sq_store_connect(&c->store, until_ms - sq_ticks_ms(), err);
+
+    if (status != EB_OK)
+        return status;
+    forget_topics(c);
+    read_words(c);
+    status = sq_join(c, until_ms, err);
+    if (c->n_shares != n_shares)
+        choose_words(c);
+    return status;
+}
+
+static int32_t balance(struct sq_consumer *c, int64_t until_ms, int64_t now_ms, struct eb_error *err) {
+    int32_t status = EB_OK;
+
+    if (now_ms - c->watched_ms >= WATCH_MS) {
+        c->watched_ms = now_ms;
+        status = sq_watch(c, err);
+    }
+    for (size_t i = 0; i < c->n_shares && status == EB_OK; i++) {
+        struct sq_share *share = c->shares[i];
+        if (share->joined && share->check)
+            status = sq_balance(c, share, until_ms, err);
+        sq_ask_back(c, share);
+    }
+    return status;
+}
+
+/* Everything that a receive does but wait; EB_OK, EB_END, or negative. */
+static int32_t work(struct sq_consumer *c, uint32_t max, int64_t until_ms, uint32_t *handed, struct eb_error *err) {
+    int64_t now_ms = sq_ticks_ms();
+    int32_t status;
+
+    c->go_on = false;
+    status = connect_and_join(c, until_ms, err);
+    if (status == EB_OK)
+        status = look_anyway(c, now_ms, err);
+    if (status == EB_OK && c->sub->until_end && !c->ends_read)
+        status = sq_read_ends(c, err);
+    if (status == EB_OK)
+        status = balance(c, until_ms, now_ms, err);
+    if (status == EB_OK && max > 0)
+        status = sq_fetch(c, max, err);
+    if (status == EB_OK && sq_needs_save(c))
+        status = sq_save(c, until_ms, err);
+    if (status == EB_OK)
+        status = sq_hand_over(c, max, handed, err);
+    if (status == EB_OK && *handed == 0 && c->sub->until_end && !c->go_on)
+        status = sq_at_end(c, err);
+    return status;
+}
+
+/* One try at it. EB_OK, EB_END or EB_FATAL. */
+static int32_t try_once(struct sq_consumer *c, uint32_t max, int64_t until_ms, uint32_t *handed, struct eb_error *err) {
+    struct eb_error why;
+    int32_t status;
+
+    if (sq_ticks_ms() < c->store.retry_ms)
+        return EB_OK;
+    status = work(c, max, until_ms, handed, &why);
+    if (status == EB_RETRIABLE && why.native == SQLITE_FULL)    /* what the log has must do, from its beginning */
+        sq_store_checkpoint(&c->store, sq_ticks_ms() + LEAST_MS);
+    sq_store_link(&c->store, status, &why);
+    if (status >= 0 || status == EB_RETRIABLE)
+        return status == EB_END ? EB_END : EB_OK;
+    if (err) {
+        *err = why;
+        err->status = EB_FATAL;
+    }
+    return EB_FATAL;
+}
+
+/* ---- receive ---- */
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t clamp(int64_t value, int64_t least, int64_t most) {
+    return value < least ? least : earlier(value, most);
+}
+
+/* When something is to be done though no word changes. */
+static int64_t next_ms(const struct sq_consumer *c, uint32_t max, int64_t until_ms) {
+    int64_t next = earlier(until_ms, c->looked_ms + LOOK_MS + (int64_t)c->n_shares);
+    bool room = max > 0 && !c->full;
+
+    if (c->member != 0)
+        next = earlier(next, c->renewed_ms + c->settings->lease / 3);
+    if (c->sub->until_end)
+        next = earlier(next, sq_ticks_ms() + END_MS);
+    for (size_t i = 0; i < c->n_shares; i++) {
+        const struct sq_share *share = c->shares[i];
+        if (share->joined && (share->neighbour != 0 || share->leaving != 0))
+            next = earlier(next, c->watched_ms + WATCH_MS);
+        if (share->joined && room)
+            next = earlier(next, share->due_ms);
+    }
+    return next;
+}
+
+static void wait_for_more(struct sq_consumer *c, uint32_t max, int64_t until_ms) {
+    if (c->store.retry_ms > sq_ticks_ms() || !c->store.db)
+        sq_bell_wait(&c->bell, earlier(until_ms, c->store.retry_ms));
+    else if (!c->go_on)
+        sq_words_wait(&c->words, sq_side_any(&c->store.side), c->any_value, &c->bell, next_ms(c, max, until_ms));
+}
+
+int32_t sq_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *err) {
+    struct sq_consumer *c = self;
+    int64_t now = sq_ticks_ms(), until_ms = now + timeout_ms;
+    uint32_t handed = 0;
+    int32_t status;
+
+    c->settled = 0;
+    c->refused = false;
+    for (;;) {
+        status = try_once(c, max, now + clamp(until_ms - now, LEAST_MS, TURN_MS), &handed, err);
+        if (status != EB_OK || handed > 0 || c->refused || c->settled > 0 || sq_bell_rung(&c->bell))
+            break;
+        if (sq_ticks_ms() >= until_ms)
+            break;
+        wait_for_more(c, max, until_ms);
+        now = sq_ticks_ms();
+    }
+    sq_bell_take(&c->bell);
+    return status != EB_OK ? status : handed > 0 ? EB_OK : EB_EMPTY;
+}

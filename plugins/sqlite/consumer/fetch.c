@@ -1,0 +1,331 @@
+/* plugins/sqlite/consumer/fetch.c - reads messages that may go out now: held ones first, then those past our cursors. Reading takes
+ * no lock that writers wait for; what was read is ours only once it is saved. */
+#include "consumer/state.h"
+
+#include "store/clock.h"
+#include "error.h"
+
+enum {
+    ROWS_BYTES = 4 << 20,       /* read for one hand-over at most, but one message in any case */
+    ROWS_AT_ONCE = 100000,      /* passed, others' among them, before other things get their turn */
+    JUMP_BYTES = 8192,          /* of others' rows: a page, what it pays to find the next one anew for */
+    PICKED = 128
+};
+
+static bool fits(const struct sq_consumer *c, size_t bytes) {
+    return sq_room(c, bytes) && (c->rows.len == 0 || c->rows.len + bytes <= ROWS_BYTES);
+}
+
+/* The row as an entry of the row line. EB_FULL: no room for it now. */
+static int32_t take_row(struct sq_consumer *c, struct sq_share *share, struct sq_held *held, const struct sq_row *row,
+                        uint64_t key, uint32_t slot, struct eb_error *err) {
+    size_t bytes = sq_row_size(row), at;
+    struct sq_entry *entry;
+
+    c->full = !fits(c, bytes);
+    if (c->full)
+        return EB_FULL;
+    if (!sq_row_keep(&c->rows, row, &at))
+        return sq_no_memory(err);
+    entry = sq_entry_new(c, share, held, row->seq, key, slot, bytes);
+    if (!entry)
+        return sq_no_memory(err);
+    entry->row = at;
+    entry->deliveries = held ? held->deliveries + 1 : 1;
+    entry->attempts = held ? held->attempts : 0;
+    share->dirty = true;
+    return EB_OK;
+}
+
+/* ---- held ones ---- */
+
+struct picked {
+    size_t want, n;
+    struct sq_held *list[PICKED];
+};
+
+static bool pick(void *arg, struct sq_held *held) {
+    struct picked *picked = arg;
+
+    picked->list[picked->n++] = held;
+    return picked->n < picked->want;
+}
+
+static int32_t take_held(struct sq_consumer *c, struct sq_share *share, struct sq_held *held, struct eb_error *err) {
+    sqlite3_stmt *one = sq_sql(&c->store, SQ_MSG_ONE);
+    struct sq_row row;
+    int32_t status;
+
+    sqlite3_bind_int64(one, 1, sq_id(share->topic, held->seq));
+    status = sq_row_of_message(&c->store, one, sq_id(share->topic, held->seq) - 1, &row, err);
+    if (status < 0)
+        return status;
+    if (status == 0) {                                  /* trimmed away meanwhile: nothing is left to be done */
+        sq_hold_delete(&share->hold, held);
+        share->dirty = c->go_on = true;
+        return EB_EMPTY;
+    }
+    status = take_row(c, share, held, &row, held->key, held->slot, err);
+    sqlite3_reset(one);
+    if (status != EB_OK)
+        return status;
+    held->out = true;
+    held->deliveries++;
+    sq_hold_write(&share->hold, held);
+    return EB_OK;
+}
+
+/* EB_OK; EB_FULL: as much as there is room for; negative. */
+static int32_t fetch_held(struct sq_consumer *c, struct sq_share *share, size_t *want, struct eb_error *err) {
+    uint64_t slots = sq_runs_slots(&share->runs) & ~share->leaving;
+    struct picked picked = { .want = *want < PICKED ? *want : PICKED };
+    int64_t now_ms = sq_ticks_ms();
+
+    if (share->hold.n == 0)
+        share->due_ms = INT64_MAX;
+    if (share->due_ms > now_ms)
+        return EB_OK;
+    share->due_ms = sq_hold_ready(&share->hold, now_ms, slots, pick, &picked);
+    for (size_t i = 0; i < picked.n; i++) {
+        int32_t status = take_held(c, share, picked.list[i], err);
+        if (status != EB_OK || picked.n == picked.want)
+            share->due_ms = 0;                          /* there are more, or some that waited behind it */
+        if (status < 0 || status == EB_FULL)
+            return status;
+        *want -= status == EB_OK;
+    }
+    return EB_OK;
+}
+
+/* ---- from the log ---- */
+
+/* A reading of one run: slots that stand at the same cursor. */
+struct reading {
+    struct sq_consumer *c;
+    struct sq_share *share;
+    uint64_t slots;
+    int64_t end;                /* of what there is to read */
+    int64_t upto, reached;
+    int64_t passed;             /* by all readings so far */
+    size_t want;
+    bool to_the_end;            /* nothing is left up to upto */
+};
+
+/* A later one of a held key waits behind it. */
+static int32_t hold_follower(struct reading *r, int64_t seq, uint64_t key, uint32_t slot, struct eb_error *err) {
+    struct sq_held follower = { .seq = seq, .key = key, .slot = slot }, *held = sq_hold_add(&r->share->hold, &follower);
+
+    if (!held)
+        return sq_no_memory(err);
+    sq_hold_write(&r->share->hold, held);
+    r->share->dirty = true;
+    if (r->share->hold.in_slot[slot] >= SQ_HOLD_FOLLOWERS)
+        r->slots &= ~((uint64_t)1 << slot);             /* from here on it is not read further */
+    return EB_OK;
+}
+
+/* A row of ours. EB_OK: go on; EB_FULL: stop before this one; negative. */
+static int32_t look_at_row(struct reading *r, const struct sq_row *row, struct eb_error *err) {
+    uint32_t slot = sq_note_slot(row->note);
+    uint64_t key = sq_key_hash(row->key);
+    int32_t status;
+
+    if (sq_hold_blocks(&r->share->hold, key)) {
+        if (r->share->hold.strict)
+            return EB_FULL;
+        status = hold_follower(r, row->seq, key, slot, err);
+    } else {
+        status = take_row(r->c, r->share, NULL, row, key, slot, err);
+        r->want -= status == EB_OK;
+    }
+    if (status == EB_OK)
+        r->reached = row->seq;
+    return status;
+}
+
+/* From where we stand on. Others' rows do not come up. */
+static void begin_scan(const struct reading *r, sqlite3_stmt *scan, int64_t upto) {
+    sqlite3_reset(scan);
+    sqlite3_bind_int64(scan, 1, sq_id(r->share->topic, r->reached));
+    sqlite3_bind_int64(scan, 2, sq_id(r->share->topic, upto));
+    sqlite3_bind_int64(scan, 3, (int64_t)r->slots);
+}
+
+/* Rows of others' that the last one knows to be behind it: where they are large, their pages are not even read. */
+static bool jumps(struct reading *r, const struct sq_row *row, int64_t upto) {
+    int64_t foreign = sq_note_foreign(row->note, r->slots);
+
+    if (foreign * (int64_t)sq_row_size(row) < JUMP_BYTES)
+        return false;
+    r->reached = r->reached + foreign < upto ? r->reached + foreign : upto;
+    return true;
+}
+
+/* Nothing of ours is up to there. Where nothing at all is, it was trimmed away, and perhaps much more behind it. */
+static int32_t pass(struct reading *r, int64_t upto, struct eb_error *err) {
+    sqlite3_stmt *next = sq_sql(&r->c->store, SQ_MSG_NEXT);
+    int64_t seq;
+    int32_t row;
+
+    sqlite3_bind_int64(next, 1, sq_id(r->share->topic, r->reached));
+    sqlite3_bind_int64(next, 2, sq_id(r->share->topic, r->upto));
+    row = sq_row(&r->c->store, next, "M", err);
+    if (row < 0)
+        return row;
+    seq = sqlite3_column_type(next, 0) == SQLITE_NULL ? r->upto : sq_seq(sqlite3_column_int64(next, 0)) - 1;
+    sqlite3_reset(next);
+    r->reached = seq > upto ? seq : upto;
+    return EB_OK;
+}
+
+static int32_t read_run(struct reading *r, struct eb_error *err) {
+    sqlite3_stmt *scan = sq_sql(&r->c->store, SQ_MSG_SCAN);
+    int64_t most = r->reached + (ROWS_AT_ONCE - r->passed), upto = r->upto < most ? r->upto : most;
+    uint64_t slots = r->slots;
+    int32_t status = EB_OK;
+
+    begin_scan(r, scan, upto);
+    while (status == EB_OK && r->want > 0 && r->slots == slots) {
+        struct sq_row row;
+        int32_t got = sq_row_of_message(&r->c->store, scan, sq_id(r->share->topic, r->reached), &row, err);
+        if (got == 0)
+            status = pass(r, upto, err);
+        if (got <= 0) {
+            r->to_the_end = got == 0 && r->reached == r->upto;
+            return got < 0 ? got : status;
+        }
+        status = look_at_row(r, &row, err);
+        if (status == EB_OK && r->slots == slots && jumps(r, &row, upto))
+            begin_scan(r, scan, upto);
+    }
+    sqlite3_reset(scan);
+    return status < 0 ? status : EB_OK;
+}
+
+/* The slots of ours that stand lowest among those that may be read, and how far they are alone. False: all is read. */
+static bool lowest(struct reading *r, uint64_t may) {
+    const struct sq_runs *runs = &r->share->runs;
+    unsigned i = 0;
+
+    while (i < runs->n && !(runs->run[i].slots & may))
+        i++;
+    if (i == runs->n || runs->run[i].cursor >= r->end)
+        return false;
+    r->slots = runs->run[i].slots & may;
+    r->reached = runs->run[i].cursor;
+    while (++i < runs->n && !(runs->run[i].slots & may))
+        continue;
+    r->upto = i < runs->n && runs->run[i].cursor < r->end ? runs->run[i].cursor : r->end;
+    return true;
+}
+
+static uint64_t readable(const struct sq_share *share) {
+    return sq_runs_slots(&share->runs) & ~(share->leaving | sq_hold_full_slots(&share->hold));
+}
+
+/* Reads on where we stand lowest. EB_OK: there may be more; EB_FULL: not now; EB_END: all is read; or negative. */
+static int32_t read_on(struct reading *r, struct eb_error *err) {
+    struct sq_share *share = r->share;
+    uint64_t slots;
+    int64_t from;
+    int32_t status;
+
+    if (!lowest(r, readable(share)))
+        return EB_END;
+    slots = r->slots;
+    from = r->reached;
+    r->to_the_end = false;
+    status = read_run(r, err);
+    if (r->reached > from) {
+        sq_runs_advance(&share->runs, slots, r->reached);
+        share->dirty = true;
+        r->passed += r->reached - from;
+    }
+    if (status != EB_OK)
+        return status;
+    if (r->to_the_end)
+        return r->upto == r->end ? EB_END : EB_OK;
+    return r->slots != slots ? EB_OK : EB_FULL;         /* a slot was shut: the others go on */
+}
+
+/* Up to where it was decided to stop, or the newest row. */
+static int32_t find_end(struct reading *r, struct eb_error *err) {
+    sqlite3_stmt *newest = sq_sql(&r->c->store, SQ_TOPIC_NEWEST);
+    int64_t id = 0;
+    int32_t status = EB_OK;
+
+    r->end = r->share->end;
+    if (r->end < SQ_SEQ_MAX)
+        return EB_OK;
+    sqlite3_bind_int64(newest, 1, r->share->topic);
+    status = sq_number(&r->c->store, SQ_TOPIC_NEWEST, &id, err);
+    r->end = sq_seq(id);                                /* there is none: 0 */
+    return status;
+}
+
+static int32_t fetch_log(struct sq_consumer *c, struct sq_share *share, size_t *want, struct eb_error *err) {
+    struct reading r = { .c = c, .share = share, .want = *want };
+    int32_t status = share->unread ? find_end(&r, err) : EB_OK;
+
+    while (share->unread && status == EB_OK && r.want > 0 && r.passed < ROWS_AT_ONCE)
+        status = read_on(&r, err);
+    if (status == EB_END && readable(share) == sq_runs_slots(&share->runs))
+        share->unread = false;
+    if (r.passed >= ROWS_AT_ONCE)
+        c->go_on = true;
+    *want = r.want;
+    return status < 0 ? status : EB_OK;
+}
+
+/* ---- all ---- */
+
+static int32_t fetch_share(struct sq_consumer *c, struct sq_share *share, size_t *want, struct eb_error *err) {
+    int32_t status = fetch_held(c, share, want, err);
+
+    if (status == EB_OK && *want > 0)
+        status = fetch_log(c, share, want, err);
+    return status < 0 ? status : EB_OK;
+}
+
+static bool has_to_wait(const struct sq_entry *entry) {
+    return entry->held ? sq_hold_blocks_held(entry->held) : sq_hold_blocks(&entry->share->hold, entry->key);
+}
+
+/* What was read before and not handed over waits with the others if an earlier one of its key has become held since. */
+static bool sift(struct sq_consumer *c) {
+    struct sq_entry *entry = c->rows_line.first;
+
+    c->rows_line.first = NULL;
+    for (struct sq_entry *next; entry; entry = next) {
+        next = entry->line;
+        if (!has_to_wait(entry))
+            sq_line_append(&c->rows_line, entry);
+        else if (!sq_put_back(c, entry))
+            return false;
+    }
+    return true;
+}
+
+static int32_t fetch_shares(struct sq_consumer *c, size_t want, struct eb_error *err) {
+    int32_t status = sq_begin_reading(&c->store, err);
+
+    for (size_t i = 0; i < c->n_shares && want > 0 && status == EB_OK; i++) {
+        struct sq_share *share = c->shares[(c->turn + i) % c->n_shares];
+        if (share->joined)
+            status = fetch_share(c, share, &want, err);
+    }
+    sq_end_reading(&c->store);
+    c->turn++;
+    return status;
+}
+
+int32_t sq_fetch(struct sq_consumer *c, size_t want, struct eb_error *err) {
+    c->full = false;
+    if (!sift(c))
+        return sq_no_memory(err);
+    for (const struct sq_entry *entry = c->rows_line.first; entry && want > 0; entry = entry->line)
+        want--;                                         /* were read before, and not taken */
+    if (!c->rows_line.first)
+        c->rows.len = 0;
+    return fetch_shares(c, want, err);
+}

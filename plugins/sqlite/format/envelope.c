@@ -1,0 +1,142 @@
+/* plugins/sqlite/format/envelope.c - see envelope.h. A version byte, then numbers of variable length and texts: a text is its length plus
+ * one, or 0 when it is absent, and its bytes; the name of a pair may be one of the usual ones instead. */
+#include "format/envelope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FORMAT = 1 };
+
+/* Never reordered, only added to: rows hold the numbers, counted from 1. */
+static const char *const usual[] = {
+    "type", "id", "source", "time", "minorversion", "sourcehost", "sourcelib", "datacontenttype", "specversion",
+    "content-type",
+};
+
+enum { USUAL = sizeof usual / sizeof *usual };
+
+static uint64_t number_of(struct eb_text name) {
+    for (uint64_t i = 0; i < USUAL; i++)
+        if (strlen(usual[i]) == name.len && memcmp(usual[i], name.data, name.len) == 0)
+            return i + 1;
+    return 0;
+}
+
+/* ---- writing ---- */
+
+static size_t room_for_pairs(const struct eb_header *pairs, size_t n) {
+    size_t room = n * 3 * SQ_VARINT_MAX;
+
+    for (size_t i = 0; i < n; i++)
+        room += pairs[i].name.len + pairs[i].value.len;
+    return room;
+}
+
+static void put_text(struct sq_buffer *out, struct eb_text text) {
+    if (!text.data) {
+        sq_put_number(out, 0);
+        return;
+    }
+    sq_put_number(out, text.len + 1);
+    sq_put_bytes(out, text.data, text.len);
+}
+
+static void put_pairs(struct sq_buffer *out, const struct eb_header *pairs, size_t n) {
+    sq_put_number(out, n);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t number = pairs[i].name.data ? number_of(pairs[i].name) : 0;
+        sq_put_number(out, number);
+        if (number == 0)
+            put_text(out, pairs[i].name);
+        put_text(out, pairs[i].value);
+    }
+}
+
+bool sq_head_write(struct sq_buffer *out, const struct eb_message *message, uint64_t schema, uint64_t key_schema) {
+    static const unsigned char version = FORMAT;
+    size_t room = 1 + 6 * SQ_VARINT_MAX + message->id.len + message->key_avro.len
+                  + room_for_pairs(message->attrs, message->n_attrs) + room_for_pairs(message->headers, message->n_headers);
+
+    if (!sq_buffer_reserve(out, room))
+        return false;
+    sq_put_bytes(out, &version, 1);
+    sq_put_number(out, schema);
+    sq_put_number(out, key_schema);
+    put_text(out, message->id);
+    put_text(out, message->key_avro);
+    put_pairs(out, message->attrs, message->n_attrs);
+    put_pairs(out, message->headers, message->n_headers);
+    return true;
+}
+
+/* ---- reading ---- */
+
+static bool get_text(struct sq_reader *in, struct eb_text *text) {
+    uint64_t len;
+
+    *text = (struct eb_text){ NULL, 0 };
+    return sq_get_number(in, &len) && (len == 0 || sq_get_bytes(in, len - 1, text));
+}
+
+static bool get_name(struct sq_reader *in, struct eb_text *name) {
+    uint64_t number;
+
+    if (!sq_get_number(in, &number) || number > USUAL)
+        return false;
+    if (number == 0)
+        return get_text(in, name);
+    *name = sq_text(usual[number - 1]);
+    return true;
+}
+
+static bool make_room(struct sq_head *head, size_t more) {
+    size_t need = head->n_attrs + head->n_headers + more;
+    struct eb_header *pairs;
+
+    if (need <= head->room)
+        return true;
+    pairs = realloc(head->pairs, 2 * need * sizeof *pairs);
+    if (!pairs)
+        return false;
+    head->pairs = pairs;
+    head->room = 2 * need;
+    return true;
+}
+
+/* Each pair takes two bytes at least, so a wild count asks for no more memory than the row has bytes for. */
+static const char *get_pairs(struct sq_head *head, struct sq_reader *in, size_t *count) {
+    uint64_t n;
+
+    if (!sq_get_number(in, &n) || n > (uint64_t)(in->end - in->at) / 2)
+        return "its stored head is damaged";
+    if (!make_room(head, n))
+        return "no memory to read its head";
+    for (uint64_t i = 0; i < n; i++) {
+        struct eb_header *pair = &head->pairs[head->n_attrs + head->n_headers];
+        if (!get_name(in, &pair->name) || !get_text(in, &pair->value))
+            return "its stored head is damaged";
+        ++*count;
+    }
+    return NULL;
+}
+
+const char *sq_head_read(struct sq_head *head, struct eb_text bytes) {
+    struct sq_reader in = { (const unsigned char *)bytes.data, (const unsigned char *)bytes.data + bytes.len };
+    const char *decode_error;
+
+    *head = (struct sq_head){ .pairs = head->pairs, .room = head->room };
+    if (bytes.len < 1 || *in.at++ != FORMAT)
+        return "its stored head is of a version this plugin does not know";
+    if (!sq_get_number(&in, &head->schema) || !sq_get_number(&in, &head->key_schema) || !get_text(&in, &head->id)
+        || !get_text(&in, &head->key_avro))
+        return "its stored head is damaged";
+    decode_error = get_pairs(head, &in, &head->n_attrs);
+    if (!decode_error)
+        decode_error = get_pairs(head, &in, &head->n_headers);
+    return decode_error;
+}
+
+void sq_head_free(struct sq_head *head) {
+    free(head->pairs);
+    *head = (struct sq_head){0};
+}

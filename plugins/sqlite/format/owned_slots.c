@@ -1,0 +1,81 @@
+/* plugins/sqlite/format/owned_slots.c - see owned_slots.h. A version byte; the number of runs, each as its slots (8 bytes, lowest first) and
+ * its cursor; the number of positions, each as the zigzag difference to the one before. */
+#include "format/owned_slots.h"
+
+enum { FORMAT = 1 };
+
+bool sq_state_write(struct sq_buffer *out, const struct sq_runs *runs, size_t n_out) {
+    static const unsigned char version = FORMAT;
+
+    if (!sq_buffer_reserve(out, 1 + 2 * SQ_VARINT_MAX + runs->n * (8 + SQ_VARINT_MAX) + n_out * SQ_VARINT_MAX))
+        return false;
+    sq_put_bytes(out, &version, 1);
+    sq_put_number(out, runs->n);
+    for (unsigned i = 0; i < runs->n; i++) {
+        unsigned char slots[8];
+        for (unsigned byte = 0; byte < 8; byte++)
+            slots[byte] = (unsigned char)(runs->run[i].slots >> 8 * byte);
+        sq_put_bytes(out, slots, sizeof slots);
+        sq_put_number(out, (uint64_t)runs->run[i].cursor);
+    }
+    sq_put_number(out, n_out);
+    return true;
+}
+
+void sq_state_write_out(struct sq_buffer *out, int64_t seq, int64_t *last) {
+    int64_t step = seq - *last;
+
+    sq_put_number(out, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+    *last = seq;
+}
+
+static bool read_run(struct sq_reader *in, struct sq_runs *runs) {
+    struct eb_text bytes;
+    uint64_t slots = 0, cursor;
+
+    if (!sq_get_bytes(in, 8, &bytes) || !sq_get_number(in, &cursor))
+        return false;
+    for (unsigned byte = 0; byte < 8; byte++)
+        slots |= (uint64_t)(unsigned char)bytes.data[byte] << 8 * byte;
+    return slots != 0 && cursor <= (uint64_t)SQ_SEQ_MAX && sq_runs_add(runs, slots, (int64_t)cursor);
+}
+
+static bool next_out(struct sq_state *state) {
+    uint64_t step;
+
+    return sq_get_number(&state->outs, &step)
+           && !__builtin_add_overflow(state->last, (int64_t)(step >> 1 ^ (0 - (step & 1))), &state->last)
+           && state->last > 0 && state->last <= SQ_SEQ_MAX;
+}
+
+/* All of them. */
+static bool are_positions(struct sq_state state) {
+    while (state.n_out > 0 && next_out(&state))
+        state.n_out--;
+    return state.n_out == 0;
+}
+
+bool sq_state_read(struct sq_state *state, struct eb_text bytes) {
+    struct sq_reader in = { (const unsigned char *)bytes.data, (const unsigned char *)bytes.data + bytes.len };
+    uint64_t runs, outs;
+
+    *state = (struct sq_state){0};
+    if (bytes.len < 1 || *in.at++ != FORMAT || !sq_get_number(&in, &runs) || runs > SQ_SLOTS)
+        return false;
+    while (runs-- > 0)
+        if (!read_run(&in, &state->runs))
+            return false;
+    if (!sq_get_number(&in, &outs) || outs > (uint64_t)(in.end - in.at))
+        return false;
+    state->n_out = outs;
+    state->outs = in;
+    return are_positions(*state);
+}
+
+bool sq_state_next(struct sq_state *state, int64_t *seq) {
+    if (state->n_out == 0 || !next_out(state))
+        return false;
+    state->n_out--;
+    *seq = state->last;
+    return true;
+}

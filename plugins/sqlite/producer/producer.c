@@ -1,0 +1,392 @@
+/* plugins/sqlite/producer/producer.c - the producer: what submit took is stored by poll, many messages in one transaction. */
+#include "producer/producer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "store/futex.h"
+#include "store/clock.h"
+#include "error.h"
+#include "format/envelope.h"
+#include "retention/retention.h"
+#include "store/disk_space.h"
+#include "topic/schemas.h"
+#include "options.h"
+#include "format/slots.h"
+#include "topic/topics.h"
+
+enum {
+    QUEUE_ROOM = 8192,          /* messages taken and not yet reported; a power of two */
+    BATCH_MESSAGES = 1000,      /* stored in one transaction at most */
+    BATCH_BYTES = 4 << 20,
+    HEAD_BYTES = 300,           /* what a message has beside key and payload, as a rule */
+    TURN_MS = 50,               /* waited in line for one try, so that wake is heard */
+    LEAST_MS = 2                /* and at least, or a busy file would never be written to with a timeout of 0 */
+};
+
+/* Where a message of the batch at work goes. */
+struct placed {
+    bool fit;                   /* else it can never be stored */
+    struct sq_topic *topic;
+    int64_t seq;
+    int64_t note;               /* of its slot, and of those behind it: see slots.h */
+};
+
+/* One instance. All but the bell belongs to the thread at work. */
+struct producer {
+    const struct eb_host *host;
+    struct sq_store store;
+    struct sq_bell bell;
+    struct sq_topics topics;
+    struct sq_schemas schemas;
+    struct sq_retain retain;
+    uint64_t connection;        /* that topics and schemas were read through */
+    struct sq_buffer head;
+    size_t batch_bytes;         /* for one transaction; less on a full disk, where the log cannot grow */
+    struct eb_error why;        /* of the last try that failed; no status: all has worked since */
+    size_t first, n;            /* of the ring */
+    const struct eb_message *queue[QUEUE_ROOM];
+    struct placed placed[BATCH_MESSAGES];
+};
+
+/* ---- open, submit, wake ---- */
+
+/* What can never work is said now; what may pass, like a lock, is tried again by poll. */
+int32_t sq_producer_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
+    const struct sq_settings *set = settings;
+    struct producer *p = calloc(1, sizeof *p);
+    int32_t status;
+
+    if (!p)
+        return sq_no_memory(err);
+    p->host = host;
+    p->batch_bytes = BATCH_BYTES;
+    sq_retain_init(&p->retain, set);
+    sq_store_init(&p->store, host, set->path, SQ_WRITE, set->durability == SQ_POWER);
+    status = sq_store_connect(&p->store, TURN_MS, err);
+    if (status < 0 && status != EB_RETRIABLE) {
+        sq_store_close(&p->store);
+        free(p);
+        return status;
+    }
+    *self = p;
+    return EB_OK;
+}
+
+int64_t sq_producer_submit(void *self, const struct eb_message *const *batch, size_t n, struct eb_error *err) {
+    struct producer *p = self;
+    size_t taken = 0;
+
+    (void)err;
+    for (; taken < n && p->n < QUEUE_ROOM; taken++, p->n++)
+        p->queue[(p->first + p->n) % QUEUE_ROOM] = batch[taken];
+    return (int64_t)taken;
+}
+
+void sq_producer_wake(void *self) {
+    struct producer *p = self;
+
+    sq_bell_ring(&p->bell);
+}
+
+/* ---- storing ---- */
+
+static const struct eb_message *queued(const struct producer *p, size_t i) {
+    return p->queue[(p->first + i) % QUEUE_ROOM];
+}
+
+/* NULL, or why this message can never be stored. */
+static const char *unfit(const struct eb_message *message) {
+    if ((uint64_t)message->payload.len + message->key.len + message->key_avro.len > 500000000)
+        return "it is larger than 500 MB";
+    return sq_topic_unfit(message->topic);
+}
+
+static int32_t bind_head(struct producer *p, sqlite3_stmt *add, const struct eb_message *message, struct eb_error *err) {
+    uint64_t schema, key_schema, transaction = p->topics.transaction;
+    int32_t status = sq_schemas_put(&p->schemas, &p->store, message->schema, transaction, &schema, err);
+
+    if (status == EB_OK)
+        status = sq_schemas_put(&p->schemas, &p->store, message->key_schema, transaction, &key_schema, err);
+    if (status != EB_OK)
+        return status;
+    p->head.len = 0;
+    if (!sq_head_write(&p->head, message, schema, key_schema))
+        return sq_no_memory(err);
+    sq_bind(add, 5, (struct eb_text){ (const char *)p->head.data, p->head.len });
+    return EB_OK;
+}
+
+static int32_t place(struct producer *p, const struct eb_message *message, struct placed *placed, struct eb_error *err) {
+    int32_t status = sq_topics_find(&p->topics, &p->store, message->topic, &placed->topic, err);
+
+    if (status != EB_OK)
+        return status;
+    if (placed->topic->seq == SQ_SEQ_MAX)
+        return sq_error(err, EB_FATAL, 0, "topic %s has used up its positions", placed->topic->name);
+    placed->seq = ++placed->topic->seq;
+    placed->note = sq_note(sq_slot_of(sq_key_hash(message->key), placed->seq), -1);
+    return EB_OK;
+}
+
+/* From the last one to the first, each learns of those behind it in its topic. */
+static void look_behind(struct producer *p, size_t n) {
+    for (size_t i = n; i-- > 0;) {
+        struct placed *placed = &p->placed[i];
+        if (!placed->fit)
+            continue;
+        if (placed->topic->noted == p->topics.transaction)
+            placed->note = sq_note(sq_note_slot(placed->note), placed->topic->note);
+        placed->topic->noted = p->topics.transaction;
+        placed->topic->note = placed->note;
+    }
+}
+
+/* Times never go back within a topic, whatever the clock does, so that a point in time can be searched for. */
+static int32_t store_one(struct producer *p, const struct eb_message *message, const struct placed *placed, int64_t now_ms,
+                         struct eb_error *err) {
+    sqlite3_stmt *add = sq_sql(&p->store, SQ_MSG_ADD);
+    int32_t status = bind_head(p, add, message, err);
+
+    if (status != EB_OK)
+        return status;
+    if (placed->topic->time < now_ms)
+        placed->topic->time = now_ms;
+    sqlite3_bind_int64(add, 1, sq_id(placed->topic->id, placed->seq));
+    sqlite3_bind_int64(add, 2, placed->note);
+    sqlite3_bind_int64(add, 3, placed->topic->time);
+    sq_bind(add, 4, message->key);
+    sq_bind(add, 6, message->payload);
+    return sq_run(&p->store, add, err);
+}
+
+/* The messages of the next transaction, and their bytes, roughly. */
+static size_t choose_batch(struct producer *p, size_t *bytes) {
+    size_t i = 0;
+
+    for (*bytes = 0; i < p->n && i < BATCH_MESSAGES && *bytes < p->batch_bytes; i++) {
+        const struct eb_message *message = queued(p, i);
+        p->placed[i] = (struct placed){ .fit = !unfit(message) };
+        if (p->placed[i].fit)
+            *bytes += message->payload.len + message->key.len + message->key_avro.len + HEAD_BYTES;
+    }
+    return i;
+}
+
+static int32_t store_batch(struct producer *p, size_t *count, struct eb_error *err) {
+    int64_t now_ms = sq_wall_ms();
+    size_t bytes, n = choose_batch(p, &bytes);
+    int32_t status = sq_room_take(&p->store, bytes, err);
+
+    for (size_t i = 0; i < n && status == EB_OK; i++)
+        if (p->placed[i].fit)
+            status = place(p, queued(p, i), &p->placed[i], err);
+    if (status == EB_OK)
+        look_behind(p, n);
+    for (size_t i = 0; i < n && status == EB_OK; i++)
+        if (p->placed[i].fit)
+            status = store_one(p, queued(p, i), &p->placed[i], now_ms, err);
+    if (status == EB_OK)
+        *count = n;
+    return status;
+}
+
+/* Everything that is remembered of the file belongs to the connection it was read through. */
+static void begin_memory(struct producer *p) {
+    if (p->connection != p->store.connections) {
+        sq_topics_free(&p->topics);
+        sq_schemas_free(&p->schemas);
+        p->connection = p->store.connections;
+    }
+    p->topics.transaction++;
+}
+
+static int32_t transact(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
+    int32_t status = sq_store_connect(&p->store, until_ms - sq_ticks_ms(), err);
+
+    if (status == EB_OK && (p->n > 0 || p->store.link == SQ_DOWN))
+        status = sq_begin(&p->store, until_ms, err);
+    else
+        return status;
+    if (status != EB_OK)
+        return status;
+    begin_memory(p);
+    status = store_batch(p, count, err);
+    if (status == EB_OK)
+        status = sq_commit(&p->store, err);
+    else
+        sq_rollback(&p->store);
+    if (status == EB_OK && *count > 0 && !sq_store_is_in_place(&p->store))
+        status = sq_store_replaced(&p->store, err);     /* stored in a file that nobody will open again */
+    if (status != EB_OK) {
+        sq_topics_undo(&p->topics);
+        sq_schemas_undo(&p->schemas, p->topics.transaction);
+        *count = 0;
+    }
+    return status;
+}
+
+/* ---- reporting ---- */
+
+static void report_stored(const struct producer *p, const struct eb_message *message, int64_t seq) {
+    char position[24];
+    struct eb_delivery report = { .size = sizeof report, .token = message->token, .status = EB_OK };
+
+    report.position.len = (size_t)snprintf(position, sizeof position, "%" PRId64, seq);
+    report.position.data = position;
+    p->host->delivered(p->host, &report);
+}
+
+static void report_failed(const struct producer *p, const struct eb_message *message, const struct eb_error *why) {
+    struct eb_delivery report = { .size = sizeof report, .token = message->token, .status = why->status, .error = why };
+
+    p->host->delivered(p->host, &report);
+}
+
+static void report_unfit(const struct producer *p, const struct eb_message *message) {
+    struct eb_error why;
+
+    sq_error(&why, EB_PERMANENT, 0, "cannot be stored: %s", unfit(message));
+    why.kind = EB_KIND_DATA;
+    report_failed(p, message, &why);
+}
+
+/* Wakes each topic's readers once. */
+static void tell_readers(struct producer *p, size_t count) {
+    uint64_t told = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t word = p->placed[i].fit ? (uint64_t)1 << p->placed[i].topic->word : 0;
+        if (word & ~told)
+            sq_side_tell(&p->store.side, p->placed[i].topic->word);
+        told |= word;
+    }
+}
+
+static void report_batch(struct producer *p, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct eb_message *message = queued(p, i);
+        if (p->placed[i].fit)
+            report_stored(p, message, p->placed[i].seq);
+        else
+            report_unfit(p, message);
+    }
+    p->first = (p->first + count) % QUEUE_ROOM;
+    p->n -= count;
+}
+
+/* ---- poll, close ---- */
+
+static int32_t store_some(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
+    int32_t status;
+
+    if (p->n == 0 && p->store.db && p->store.link == SQ_UP)
+        status = sq_store_connect(&p->store, 0, err);   /* looks whether it is still the file at its path */
+    else
+        status = transact(p, until_ms, count, err);
+    sq_store_link(&p->store, status, err);
+    return status;
+}
+
+/* The disk is full: what the log has must do, from its beginning, and perhaps something can go. */
+static void make_do(struct producer *p) {
+    p->batch_bytes = p->batch_bytes > 4 ? p->batch_bytes / 4 : 1;
+    sq_store_checkpoint(&p->store, sq_ticks_ms() + LEAST_MS);
+    sq_retain_hurry(&p->retain);
+}
+
+/* One try: how many messages were reported. Retention goes on at the same turn, so that the producer that does it has no
+ * fewer turns than the others. */
+static int32_t try_once(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
+    struct eb_error why;
+    int32_t status;
+
+    *count = 0;
+    if (sq_ticks_ms() < p->store.retry_ms)
+        return EB_OK;
+    sq_stay(&p->store);
+    status = store_some(p, until_ms, count, &why);
+    if (status < 0)
+        p->why = why;
+    else if (p->batch_bytes == BATCH_BYTES)             /* on a full disk a smaller one may still fit */
+        p->why.status = 0;
+    if (status == EB_RETRIABLE && why.native == SQLITE_FULL)
+        make_do(p);
+    else if (status == EB_OK && p->batch_bytes < BATCH_BYTES)
+        p->batch_bytes *= 2;
+    if (*count > 0)
+        tell_readers(p, *count);
+    sq_retain_some(&p->retain, &p->store);
+    sq_pass(&p->store);
+    if (*count > 0)
+        report_batch(p, *count);
+    if (status >= 0 || status == EB_RETRIABLE)
+        return EB_OK;
+    if (err) {
+        *err = why;
+        err->status = EB_FATAL;
+    }
+    return EB_FATAL;
+}
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t clamp(int64_t value, int64_t least, int64_t most) {
+    return value < least ? least : earlier(value, most);
+}
+
+/* When there is something to do though nobody calls. */
+static int64_t next_ms(const struct producer *p, int64_t now) {
+    return p->store.retry_ms > now ? p->store.retry_ms : sq_retain_next_ms(&p->retain);
+}
+
+int32_t sq_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
+    struct producer *p = self;
+    int64_t now = sq_ticks_ms(), until_ms = now + timeout_ms;
+    size_t count;
+
+    for (;;) {
+        int32_t status = try_once(p, now + clamp(until_ms - now, LEAST_MS, TURN_MS), &count, err);
+        if (status != EB_OK)
+            return status;
+        if (count > 0 || sq_bell_rung(&p->bell) || (now = sq_ticks_ms()) >= until_ms)
+            break;
+        sq_bell_wait(&p->bell, earlier(until_ms, next_ms(p, now)));
+        now = sq_ticks_ms();
+    }
+    sq_bell_take(&p->bell);
+    return EB_OK;
+}
+
+static void give_back_rest(struct producer *p) {
+    struct eb_error why = p->why;
+
+    if (why.status == 0)
+        sq_error(&why, EB_RETRIABLE, 0, "not stored in %s before it was closed", p->store.path);
+    why.status = EB_RETRIABLE;
+    for (; p->n > 0; p->n--, p->first = (p->first + 1) % QUEUE_ROOM)
+        report_failed(p, queued(p, 0), &why);
+}
+
+void sq_producer_close(void *self, int32_t timeout_ms) {
+    struct producer *p = self;
+    int64_t now = sq_ticks_ms(), until_ms = now + timeout_ms;
+    size_t count;
+
+    while (p->n > 0 && now < until_ms && try_once(p, until_ms, &count, NULL) == EB_OK) {
+        now = sq_ticks_ms();
+        sq_bell_take(&p->bell);
+        if (count == 0 && now < until_ms)
+            sq_bell_wait(&p->bell, earlier(until_ms, p->store.retry_ms));
+    }
+    give_back_rest(p);
+    sq_topics_free(&p->topics);
+    sq_schemas_free(&p->schemas);
+    sq_retain_free(&p->retain);
+    sq_buffer_free(&p->head);
+    sq_store_close(&p->store);
+    free(p);
+}

@@ -1,0 +1,28 @@
+/* plugins/sqlite/retention/retain_plan.h - how much of a topic may go by the limits of retention. */
+#ifndef SQ_RETAIN_PLAN_H
+#define SQ_RETAIN_PLAN_H
+
+#include "options.h"
+#include "retention/topic_size.h"
+
+struct sq_due_at {
+    int64_t now_ms;                     /* sq_ticks_ms */
+    int64_t file_bytes;                 /* no topic has more */
+};
+
+struct sq_due {
+    struct sq_trim trim;
+    bool any;                           /* there is something to remove */
+    bool mark;                          /* its newest messages have no mark yet: see age_marks.h */
+    int64_t next_ms;                    /* when a message gets too old, or a mark is wanted; INT64_MAX: never */
+    bool counting;                      /* its bytes are not all counted yet */
+};
+
+/* Whether there is any limit. */
+bool sq_due_any(const struct sq_settings *);
+
+/* What may go of a topic, and what goes anyway. EB_OK or negative. */
+int32_t sq_due_see(const struct sq_settings *, struct sq_sizes *, struct sq_store *, int64_t topic, const char *name,
+                      const struct sq_due_at *, struct sq_due *, struct eb_error *);
+
+#endif

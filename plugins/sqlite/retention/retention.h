@@ -1,0 +1,40 @@
+/* plugins/sqlite/retention/retention.h - retention: one producer at a time looks after all topics of the file and removes what its limits
+ * say, in slices of some milliseconds. */
+#ifndef SQ_RETENTION_H
+#define SQ_RETENTION_H
+
+#include "options.h"
+#include "retention/topic_size.h"
+
+/* Belongs to one instance. */
+struct sq_retain {
+    const struct sq_settings *set;
+    struct sq_sizes sizes;
+    bool going_on;                      /* a slice ended before the work did */
+    bool giving_back;                   /* all topics were looked at: free pages are what is left */
+    bool unfinished;                    /* something of this round is left for the next one */
+    int64_t topic;                      /* the last one looked at in this round; 0: it begins */
+    int64_t file_bytes;
+    int64_t version, changes;           /* of the file, when this round began */
+    int64_t clean_version, clean_changes;       /* and when the last round that left nothing did; -1: none */
+    uint64_t connection;                /* that these belong to */
+    int64_t due_ms, round_due_ms;       /* when a message gets too old: after the last round, and as found in this one */
+    int64_t look_ms;                    /* the next look; sq_ticks_ms */
+    int64_t removed, unsettled;         /* since it was opened */
+    int64_t told_ms;                    /* when trouble was last told */
+    int64_t busy_since_ms;              /* others have not let it have the file since then; 0: they did */
+};
+
+void sq_retain_init(struct sq_retain *, const struct sq_settings *);
+void sq_retain_free(struct sq_retain *);
+
+/* Does a slice of it where that is due and our turn. Trouble is logged, now and then: the producer goes on. */
+void sq_retain_some(struct sq_retain *, struct sq_store *);
+
+/* When to call it again; sq_ticks_ms. */
+int64_t sq_retain_next_ms(const struct sq_retain *);
+
+/* Calls it due at once: the disk is full. */
+void sq_retain_hurry(struct sq_retain *);
+
+#endif

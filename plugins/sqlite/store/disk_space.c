@@ -1,0 +1,108 @@
+/* plugins/sqlite/store/disk_space.c - see disk_space.h. A log that has room and a file that has room for the whole log: so a checkpoint always
+ * works, the log begins again, and there is room in it for removing. */
+#include "store/disk_space.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "error.h"
+
+enum {
+    PAGE = 8192,                /* of a new file; near enough for another one */
+    LOG_BYTES = 4 << 20,        /* half of what it grows to before it is moved */
+    CHUNK = 1 << 20,            /* the file grows by so much at once */
+    SPARE_PAGES = 32,           /* the tree above the rows, and other tables */
+    FREE_PAGES = 1024,          /* so many may stay free, for what comes next */
+    FREE_PART = 4,              /* or this part of all */
+    PAGES_AT_ONCE = 64
+};
+
+/* By the kernel alone. sqlite's own way (SQLITE_FCNTL_SIZE_HINT) writes a byte into each block that was behind the end when
+ * it looked: what others have written there meanwhile would be damaged. The log holds no locks that a close could drop. */
+static void grow_log(sqlite3 *db) {
+    const char *path = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
+    sqlite3_file *log = NULL;
+    int chunk = LOG_BYTES, fd;
+
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log && log->pMethods)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_CHUNK_SIZE, &chunk);      /* what it is cut to, later on */
+    fd = path && *path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (fd < 0)
+        return;
+    /* It may fail on a full disk, or one that knows no such thing: the log then grows as it is written. */
+    bool grown = fallocate(fd, 0, 0, LOG_BYTES) == 0;
+    (void)grown;
+    close(fd);
+}
+
+void sq_room_prepare(struct sq_store *store) {
+    int chunk = CHUNK;
+
+    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
+    grow_log(store->db);
+}
+
+/* The kernel does it at once where the filesystem knows how; else sqlite does, block by block. */
+static int32_t extend(const struct sq_store *store, int64_t size) {
+    sqlite3_int64 hint = size;
+    int32_t status;
+
+    status = sq_way_extend(store->way, size, CHUNK);
+    if (status == EB_EMPTY)
+        status = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_SIZE_HINT, &hint) == SQLITE_OK ? EB_OK : EB_RETRIABLE;
+    return status;
+}
+
+/* Rows do not fill their pages: of such as are just larger than half a page there is one in each. Only at our turn: nobody
+ * else moves the log into the file then, whose end sqlite moves by writing behind it. */
+int32_t sq_room_take(struct sq_store *store, size_t bytes, struct eb_error *err) {
+    int64_t pages = 0, unused = 0, need = (int64_t)(bytes / (PAGE / 2)) + SPARE_PAGES;
+    int32_t status = store->at_turn ? sq_number(store, SQ_PAGES, &pages, err) : EB_EMPTY;
+
+    if (status == EB_OK)
+        status = sq_number(store, SQ_FREE_PAGES, &unused, err);
+    if (status != EB_OK)
+        return status < 0 ? status : EB_OK;
+    status = extend(store, (pages + (need > unused ? need - unused : 0)) * PAGE);
+    return status == EB_OK ? EB_OK : sq_store_full(store, err);
+}
+
+/* Files made before there was retention keep their free pages, for what comes next. */
+static int32_t is_enough(struct sq_store *store, bool *enough, struct eb_error *err) {
+    int64_t pages = 0, unused = 0, kind = 0;
+    int32_t status = sq_number(store, SQ_AUTO_VACUUM, &kind, err);
+
+    if (status == EB_OK)
+        status = sq_number(store, SQ_PAGES, &pages, err);
+    if (status == EB_OK)
+        status = sq_number(store, SQ_FREE_PAGES, &unused, err);
+    *enough = kind != 2 || unused <= FREE_PAGES || unused <= pages / FREE_PART;
+    return status;
+}
+
+static int32_t give_back(struct sq_store *store, struct eb_error *err) {
+    sqlite3_stmt *some = sq_sql(store, SQ_VACUUM);
+    int32_t row;
+
+    for (int n = 0; (row = sq_step(store, some, err)) > 0 && n < PAGES_AT_ONCE; n++)
+        continue;
+    sqlite3_reset(some);
+    return row < 0 ? row : EB_OK;
+}
+
+int32_t sq_room_give_back(struct sq_store *store, int64_t until_ms, struct eb_error *err) {
+    bool enough;
+    int32_t status = is_enough(store, &enough, err);
+
+    if (status != EB_OK || enough)
+        return status < 0 ? status : EB_END;
+    status = sq_begin(store, until_ms, err);
+    if (status != EB_OK)
+        return status;
+    status = give_back(store, err);
+    if (status == EB_OK)
+        return sq_commit(store, err);
+    sq_rollback(store);
+    return status;
+}

@@ -1,0 +1,10 @@
+/* plugins/sqlite/store/lock_owner.h - who keeps a database file locked. */
+#ifndef SQ_LOCK_OWNER_H
+#define SQ_LOCK_OWNER_H
+
+#include <stddef.h>
+
+/* ", process N (its name)" of who has the lock to write, and what to do about it; empty where that cannot be found out. */
+void sq_holder_tell(const char *real, char *text, size_t room);
+
+#endif

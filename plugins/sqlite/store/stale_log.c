@@ -1,0 +1,75 @@
+/* plugins/sqlite/store/stale_log.c - see stale_log.h. The side file has a record of the database and the log that were last opened at
+ * this place. A log that is the recorded one, beside a database that is not, is of the former database. Where both are others,
+ * as when a whole folder was restored from a backup, they belong together. */
+#include "store/stale_log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+
+enum { MOST_ASIDE = 100 };
+
+/* link(2) takes no name that is there already, as rename(2) would. */
+static int32_t put_log_aside(const char *log, char *aside, size_t room, struct eb_error *err) {
+    for (int n = 1; n <= MOST_ASIDE; n++) {
+        if (snprintf(aside, room, "%s.replaced-%d", log, n) >= (int)room)
+            break;
+        if (link(log, aside) == 0)
+            return unlink(log) == 0 ? EB_OK : sq_errno(err, EB_PERMANENT, "cannot move %s to %s", log, aside);
+        if (errno != EEXIST)
+            return sq_errno(err, EB_PERMANENT, "%s is the log of a database that was replaced, and cannot be moved to %s", log,
+                            aside);
+    }
+    return sq_error(err, EB_PERMANENT, 0, "%s is the log of a database that was replaced: move it away", log);
+}
+
+static void tell(const struct sq_store *store, const char *aside) {
+    char text[2 * PATH_MAX + 160];
+
+    snprintf(text, sizeof text, "%s is not the database that was there before; the log of that one is %s now: keep both, or "
+             "remove it", store->path, aside);
+    store->host->log(store->host, 4, text);
+}
+
+static int32_t remove_file(const char *path, struct eb_error *err) {
+    if (unlink(path) == 0 || errno == ENOENT)
+        return EB_OK;
+    return sq_errno(err, EB_PERMANENT, "%s is of a database that was replaced, and cannot be removed", path);
+}
+
+/* Processes that still have the former database open go on with its files, which have no names any more. */
+static int32_t clear(struct sq_store *store, const struct sq_side_record *record, struct eb_error *err) {
+    char log[PATH_MAX + 8], index[PATH_MAX + 8], aside[PATH_MAX + 32];
+    struct sq_file_identity there;
+    int32_t status = EB_OK;
+
+    snprintf(log, sizeof log, "%s-wal", store->real);
+    snprintf(index, sizeof index, "%s-shm", store->real);
+    if (sq_file_look(log, &there, NULL) == EB_OK && sq_file_same(&there, &record->log)) {
+        status = put_log_aside(log, aside, sizeof aside, err);
+        if (status == EB_OK)
+            tell(store, aside);
+    }
+    if (status == EB_OK)
+        status = remove_file(index, err);
+    return status == EB_OK ? remove_file(store->side_path, err) : status;
+}
+
+int32_t sq_replaced_clear(struct sq_store *store, struct eb_error *err) {
+    const struct sq_file_identity *now = sq_way_file(store->way);
+    struct sq_side_record record;
+    int32_t status = EB_OK;
+
+    if (!sq_side_record(&store->side, &record) || sq_file_same(&record.db, now))
+        return EB_OK;
+    if (!sq_side_seize(&store->side))
+        return sq_error(err, EB_RETRIABLE, 0, "%s was replaced, and another process is just putting its log aside", store->path);
+    if (sq_side_in_place(&store->side, store->side_path))       /* else somebody did it before us */
+        status = clear(store, &record, err);
+    sq_side_close(&store->side);
+    return status == EB_OK ? sq_side_open(&store->side, store->side_path, err) : status;
+}

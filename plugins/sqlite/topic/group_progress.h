@@ -1,0 +1,18 @@
+/* plugins/sqlite/topic/group_progress.h - how far a group is: what it has left, where it goes on, who is at work. */
+#ifndef SQ_GROUP_PROGRESS_H
+#define SQ_GROUP_PROGRESS_H
+
+#include "store/store.h"
+
+struct sq_standing {
+    int64_t next;                       /* the first position that is not settled; last + 1 when all are */
+    int64_t last;                       /* of the topic */
+    int64_t lag;                        /* messages that are not settled */
+    int64_t unsettled;                  /* of those: out at live members */
+    int64_t members;                    /* live ones */
+};
+
+/* EB_OK, EB_GONE: no such topic, or negative. */
+int32_t sq_standing(struct sq_store *, int64_t topic, int64_t group, struct sq_standing *, struct eb_error *);
+
+#endif

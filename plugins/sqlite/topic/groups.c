@@ -1,0 +1,81 @@
+/* plugins/sqlite/topic/groups.c - see groups.h. */
+#include "topic/groups.h"
+
+#include "store/clock.h"
+#include "error.h"
+#include "format/owned_slots.h"
+
+int32_t sq_group_id(struct sq_store *store, int64_t topic, const char *name, int64_t *id, struct eb_error *err) {
+    sqlite3_stmt *find = sq_sql(store, SQ_GROUP_BY_NAME);
+    int32_t row;
+
+    *id = 0;
+    sqlite3_bind_int64(find, 1, topic);
+    sqlite3_bind_text(find, 2, name, -1, SQLITE_STATIC);
+    row = sq_row(store, find, "g", err);
+    if (row > 0)
+        *id = sqlite3_column_int64(find, 0);
+    sqlite3_reset(find);
+    return row < 0 ? row : EB_OK;
+}
+
+/* The share of nobody. */
+static int32_t add_free_slots(struct sq_store *store, int64_t id, int64_t cursor, struct eb_error *err) {
+    sqlite3_stmt *add = sq_sql(store, SQ_SHARE_ADD);
+    struct sq_runs runs = {0};
+    struct sq_buffer state = {0};
+    int32_t status;
+
+    sq_runs_add(&runs, SQ_ALL_SLOTS, cursor);
+    if (!sq_state_write(&state, &runs, 0))
+        return sq_no_memory(err);
+    sqlite3_bind_int64(add, 1, id);
+    sqlite3_bind_int64(add, 2, 0);
+    sq_bind(add, 3, (struct eb_text){ (const char *)state.data, state.len });
+    status = sq_run(store, add, err);
+    sq_buffer_free(&state);
+    return status;
+}
+
+int32_t sq_group_make(struct sq_store *store, int64_t topic, const char *name, int64_t cursor, int64_t *id,
+                      struct eb_error *err) {
+    sqlite3_stmt *add = sq_sql(store, SQ_GROUP_ADD);
+    int32_t status;
+
+    sqlite3_bind_int64(add, 1, topic);
+    sqlite3_bind_text(add, 2, name, -1, SQLITE_STATIC);
+    status = sq_run(store, add, err);
+    if (status != EB_OK)
+        return status;
+    *id = sqlite3_last_insert_rowid(store->db);
+    return add_free_slots(store, *id, cursor, err);
+}
+
+static int32_t run_for(struct sq_store *store, enum sq_sql name, int64_t id, struct eb_error *err) {
+    sqlite3_stmt *statement = sq_sql(store, name);
+
+    sqlite3_bind_int64(statement, 1, id);
+    return sq_run(store, statement, err);
+}
+
+static int32_t clear(struct sq_store *store, int64_t id, struct eb_error *err) {
+    int32_t status = run_for(store, SQ_SHARES_DELETE, id, err);
+
+    return status == EB_OK ? run_for(store, SQ_HOLDS_DELETE, id, err) : status;
+}
+
+int32_t sq_group_reset(struct sq_store *store, int64_t id, int64_t cursor, struct eb_error *err) {
+    int32_t status = clear(store, id, err);
+
+    return status == EB_OK ? add_free_slots(store, id, cursor, err) : status;
+}
+
+int32_t sq_group_remove(struct sq_store *store, int64_t id, struct eb_error *err) {
+    int32_t status = clear(store, id, err);
+
+    return status == EB_OK ? run_for(store, SQ_GROUP_DELETE, id, err) : status;
+}
+
+bool sq_member_lives(const struct sq_store *store, int64_t member, int64_t until_ms) {
+    return until_ms > sq_ticks_ms() && (!store->side.map || sq_side_held(&store->side, member));
+}
