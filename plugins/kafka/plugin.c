@@ -4,11 +4,11 @@
 #include <stddef.h>
 
 #include "../registry/options.h"
-#include "admin.h"
-#include "conf.h"
-#include "consume.h"
-#include "produce.h"
-#include "settings.h"
+#include "admin/admin.h"
+#include "client/conf.h"
+#include "consumer/consumer.h"
+#include "producer/producer.h"
+#include "options.h"
 
 #define AT(field) offsetof(struct kf_settings, field)
 

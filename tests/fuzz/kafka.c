@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frame.h"
-#include "point.h"
+#include "record/frame.h"
+#include "position.h"
 
 static void take_frame(struct eb_text framed) {
     struct eb_text inside = {0};

@@ -1,8 +1,8 @@
 /* plugins/kafka/tests/unit_frame.c - frames, keys as text, positions. */
 #include <criterion/criterion.h>
 #include <string.h>
-#include "frame.h"
-#include "point.h"
+#include "record/frame.h"
+#include "position.h"
 
 #define TEXT(literal) ((struct eb_text){ literal, sizeof(literal) - 1 })
 

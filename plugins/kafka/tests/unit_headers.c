@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
-#include "headers.h"
+#include "record/headers.h"
 
 #define FIXED "ce_specversion=1.0;content-type=application/avro;ce_datacontenttype=application/avro;"
 #define TEXT(literal) { literal, sizeof(literal) - 1 }

@@ -1,7 +1,7 @@
 /* plugins/kafka/tests/unit_topics.c - the schemas that are sent to a topic: any number of them, found at once. */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include "topics.h"
+#include "producer/topics.h"
 #include "../../../tests/unit/growth.h"
 
 static struct sr_registry *registry;

@@ -1,7 +1,7 @@
 /* plugins/kafka/tests/unit_window.c - the place of a group never passes what is unsettled. */
 #include <criterion/criterion.h>
 #include "../../../tests/unit/growth.h"
-#include "window.h"
+#include "consumer/window.h"
 
 static struct kf_window of(size_t n) {
     struct kf_window w = {0};

@@ -1,0 +1,101 @@
+/* plugins/kafka/client/join_tracker.c - see join_tracker.h. */
+#include "join_tracker.h"
+
+#include <string.h>
+
+#include "wakeup.h"
+
+/* Kinds of requests, by the protocol. */
+enum { JOIN_GROUP = 11, HEARTBEAT = 12, SYNC_GROUP = 14, API_VERSIONS = 18 };
+
+/* How long it takes at most until a JoinGroup or SyncGroup is out, after what may bring it and after what surely does. */
+enum { MAY_JOIN_MS = 10, WILL_JOIN_MS = 1000 };
+
+/* The connection that joins go out by begins with a question for versions: what was asked before has no answer any more. */
+static int is_new_connection(int16_t request, const char *broker) {
+    static const char coordinator[] = "GroupCoordinator";
+
+    return request == API_VERSIONS && broker && strncmp(broker, coordinator, sizeof coordinator - 1) == 0;
+}
+
+void kf_joins_sent(struct kf_joins *joins, int16_t request, const char *broker) {
+    if (request == JOIN_GROUP)
+        atomic_store(&joins->joining, true);
+    if (request == JOIN_GROUP || request == SYNC_GROUP)
+        atomic_store(&joins->until_ms, INT64_MAX);
+    else if (is_new_connection(request, broker))
+        atomic_store(&joins->until_ms, 0);
+}
+
+/* Not before then, unless it is later already: what goes out just now is not missed. */
+static void hold(struct kf_joins *joins, int64_t until_ms) {
+    int64_t until = atomic_load(&joins->until_ms);
+
+    if (until < until_ms)
+        atomic_compare_exchange_strong(&joins->until_ms, &until, until_ms);
+}
+
+void kf_joins_answered(struct kf_joins *joins, int16_t request, int64_t now_ms) {
+    if (request == JOIN_GROUP) {
+        atomic_store(&joins->until_ms, now_ms + WILL_JOIN_MS);
+    } else if (request == SYNC_GROUP) {
+        atomic_store(&joins->until_ms, now_ms + MAY_JOIN_MS);
+        atomic_store(&joins->heard, true);
+    } else if (request == HEARTBEAT) {
+        hold(joins, now_ms + MAY_JOIN_MS);
+        atomic_store(&joins->heard, true);
+    }
+}
+
+bool kf_joins_heard(struct kf_joins *joins) {
+    return atomic_load(&joins->heard) && atomic_exchange(&joins->heard, false);
+}
+
+void kf_joins_may_come(struct kf_joins *joins, int64_t now_ms) {
+    hold(joins, now_ms + MAY_JOIN_MS);
+}
+
+void kf_joins_will_come(struct kf_joins *joins, int64_t now_ms) {
+    atomic_store(&joins->joining, true);
+    hold(joins, now_ms + WILL_JOIN_MS);
+}
+
+bool kf_joins_joining(const struct kf_joins *joins) {
+    return atomic_load(&joins->joining);
+}
+
+void kf_joins_done(struct kf_joins *joins) {
+    atomic_store(&joins->joining, false);
+}
+
+int64_t kf_joins_over_ms(const struct kf_joins *joins) {
+    return atomic_load(&joins->until_ms);
+}
+
+/* ---- What librdkafka calls ---- */
+
+static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *rk, int socket, const char *broker, int32_t id, int16_t request,
+                                           int16_t version, int32_t number, size_t size, void *joins) {
+    (void)rk, (void)socket, (void)id, (void)version, (void)number, (void)size;
+    kf_joins_sent(joins, request, broker);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_response_received(rd_kafka_t *rk, int socket, const char *broker, int32_t id,
+                                                int16_t request, int16_t version, int32_t number, size_t size,
+                                                int64_t took, rd_kafka_resp_err_t error, void *joins) {
+    (void)rk, (void)socket, (void)broker, (void)id, (void)version, (void)number, (void)size, (void)took, (void)error;
+    kf_joins_answered(joins, request, kf_ticks_ms());
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *joins, char *why, size_t room) {
+    rd_kafka_resp_err_t error = rd_kafka_interceptor_add_on_request_sent(rk, "eventbus", on_request_sent, joins);
+
+    (void)conf, (void)why, (void)room;
+    return error ? error : rd_kafka_interceptor_add_on_response_received(rk, "eventbus", on_response_received, joins);
+}
+
+rd_kafka_resp_err_t kf_joins_watch(struct kf_joins *joins, rd_kafka_conf_t *conf) {
+    return rd_kafka_conf_interceptor_add_on_new(conf, "eventbus", on_new, joins);
+}

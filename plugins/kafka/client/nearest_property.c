@@ -1,0 +1,68 @@
+/* plugins/kafka/client/nearest_property.c - see nearest_property.h. librdkafka tells its properties, aliases among them, only as a table to read. */
+#include "nearest_property.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* Characters to insert, delete or replace; a name and a given text of KF_NAME at most. */
+static size_t edits(const char *given, const char *name) {
+    size_t row[KF_NAME + 1], len = strlen(name);
+
+    for (size_t j = 0; j <= len; j++)
+        row[j] = j;
+    for (size_t i = 1; given[i - 1]; i++) {
+        size_t diagonal = row[0];       /* the row above, one to the left */
+        row[0] = i;
+        for (size_t j = 1; j <= len; j++) {
+            size_t above = row[j];
+            row[j] = least(least(above, row[j - 1]) + 1, diagonal + (given[i - 1] != name[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[len];
+}
+
+/* As edits, but a name that goes on where the given one ends ("linger.ms") is nearer than any slip. */
+static size_t distance(const char *given, const char *name) {
+    size_t len = strlen(given);
+
+    return strncmp(given, name, len) == 0 && name[len] == '.' ? 0 : edits(given, name);
+}
+
+/* Looks through the table; its lines begin with a name. Those with _ are callbacks and the like, set by no text. */
+static bool find_nearest(char *table, const char *given, char nearest[KF_NAME]) {
+    size_t limit = strlen(given) / 3 + 1;
+    bool found = false;
+    char *rest;
+
+    for (char *line = strtok_r(table, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char name[KF_NAME] = "";
+        if (sscanf(line, "%63[a-z0-9._] ", name) != 1 || strchr(name, '_') || distance(given, name) >= limit)
+            continue;
+        limit = distance(given, name);
+        strcpy(nearest, name);
+        found = true;
+    }
+    return found;
+}
+
+bool kf_names_nearest(const char *given, char nearest[KF_NAME]) {
+    char *table = NULL;
+    size_t size;
+    FILE *file = strlen(given) < KF_NAME ? open_memstream(&table, &size) : NULL;
+    bool found = false;
+
+    if (!file)
+        return false;
+    rd_kafka_conf_properties_show(file);
+    if (fclose(file) == 0)
+        found = find_nearest(table, given, nearest);
+    free(table);
+    return found;
+}

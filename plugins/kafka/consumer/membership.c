@@ -1,0 +1,281 @@
+/* plugins/kafka/consumer/membership.c - partitions come and go.
+ *
+ * librdkafka tells of a rebalance by an event and goes on when it is answered by assign or unassign. So nothing has to wait
+ * inside: the event is kept while receivers finish what they are at. Meanwhile heartbeats go on and the other partitions
+ * are worked on. */
+#include "state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+enum { TOKENS = 256 };
+
+/* ---- Slots ---- */
+
+struct kf_partition *kf_partition_find(const struct kf_consumer *c, const char *topic, int32_t number) {
+    for (size_t i = 0; i < c->n_slots; i++)
+        if (c->slots[i] && c->slots[i]->number == number && strcmp(c->slots[i]->topic->text, topic) == 0)
+            return c->slots[i];
+    return NULL;
+}
+
+/* A free slot, made if need be. False: no memory, or all are taken. */
+static bool free_slot(struct kf_consumer *c, uint16_t *slot) {
+    size_t i = 0, n = c->n_slots ? 2 * c->n_slots : 16;
+
+    while (i < c->n_slots && c->slots[i])
+        i++;
+    *slot = (uint16_t)i;
+    if (i < c->n_slots)
+        return true;
+    if (n > KF_SLOTS)
+        return false;
+    struct kf_partition **slots = realloc(c->slots, n * sizeof(struct kf_partition *));
+    if (slots)
+        c->slots = slots;
+    uint16_t *generations = slots ? realloc(c->generations, n * sizeof *generations) : NULL;
+    if (!generations)
+        return false;
+    c->generations = generations;
+    memset(c->slots + c->n_slots, 0, (n - c->n_slots) * sizeof *c->slots);
+    memset(c->generations + c->n_slots, 0, (n - c->n_slots) * sizeof *c->generations);
+    c->n_slots = n;
+    return true;
+}
+
+struct kf_topic_name *kf_topic_of(struct kf_consumer *c, const char *text) {
+    struct kf_topic_name *topic = c->topics;
+
+    while (topic && strcmp(topic->text, text) != 0)
+        topic = topic->next;
+    if (topic || !(topic = calloc(1, sizeof *topic + strlen(text) + 1)))
+        return topic;
+    strcpy(topic->text, text);
+    topic->next = c->topics;
+    return c->topics = topic;
+}
+
+static void on_arrival(rd_kafka_t *rk, void *arg) {
+    struct kf_partition *partition = arg;
+
+    (void)rk;
+    atomic_store(&partition->arrived, true);
+    kf_bell_ring(partition->bell);
+}
+
+/* Its queue is taken out of the one for all before anything is fetched. False: no memory. */
+static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_t *named) {
+    struct kf_topic_name *topic = kf_topic_of(c, named->topic);
+    struct kf_partition *partition = topic ? calloc(1, sizeof *partition) : NULL;
+    uint16_t slot;
+
+    if (!partition || !free_slot(c, &slot)) {
+        free(partition);
+        return false;
+    }
+    /* more: its queue may hold what was fetched when it was here last. librdkafka passes that by when it is read, and
+     * tells of new messages only where the queue was empty. */
+    *partition = (struct kf_partition){ .slot = slot, .generation = ++c->generations[slot], .topic = topic,
+                                        .number = named->partition, .bell = &c->client.bell, .more = true,
+                                        .position = -1, .end = -1, .start = named->offset >= 0 ? named->offset : -1 };
+    partition->queue = rd_kafka_queue_get_partition(c->client.rk, named->topic, named->partition);
+    if (!partition->queue) {
+        free(partition);
+        return false;
+    }
+    rd_kafka_queue_forward(partition->queue, NULL);
+    rd_kafka_queue_cb_event_enable(partition->queue, on_arrival, partition);
+    c->slots[slot] = partition;
+    if (partition->start >= 0)
+        c->commit_ms = 0;
+    return true;
+}
+
+/* What had no verdict is answered EB_GONE when its verdict comes: its token finds nothing. */
+static void drop_partition(struct kf_consumer *c, struct kf_partition *partition) {
+    kf_answer_gone(c, partition);
+    c->n_out -= partition->window.n_out;
+    c->bytes_out -= partition->window.bytes_out;
+    rd_kafka_queue_cb_event_enable(partition->queue, NULL, NULL);
+    if (partition->held)
+        rd_kafka_message_destroy(partition->held);
+    rd_kafka_queue_destroy(partition->queue);
+    kf_window_free(&partition->window);
+    c->slots[partition->slot] = NULL;
+    free(partition);
+}
+
+void kf_drop_partitions(struct kf_consumer *c) {
+    for (size_t i = 0; i < c->n_slots; i++)
+        if (c->slots[i])
+            drop_partition(c, c->slots[i]);
+}
+
+/* ---- Answering librdkafka ---- */
+
+static bool is_cooperative(const struct kf_consumer *c) {
+    const char *protocol = rd_kafka_rebalance_protocol(c->client.rk);
+
+    return protocol && strcmp(protocol, "COOPERATIVE") == 0;
+}
+
+static void fail(struct kf_consumer *c, int32_t status, struct eb_error *why) {
+    if (status != EB_OK)
+        kf_client_end(&c->client, EB_FATAL, why);
+}
+
+static void assign(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {
+    struct eb_error why;
+    int32_t status;
+
+    if (is_cooperative(c))
+        status = kf_failed_with(&why, rd_kafka_incremental_assign(c->client.rk, list), "taking partitions");
+    else
+        status = kf_failed(&why, rd_kafka_assign(c->client.rk, list), "taking partitions");
+    fail(c, status, &why);
+}
+
+static void unassign(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {
+    struct eb_error why;
+    int32_t status;
+
+    kf_joins_will_come(c->client.joins, kf_ticks_ms());
+    if (is_cooperative(c))
+        status = kf_failed_with(&why, rd_kafka_incremental_unassign(c->client.rk, list), "giving partitions up");
+    else
+        status = kf_failed(&why, rd_kafka_assign(c->client.rk, NULL), "giving partitions up");
+    fail(c, status, &why);
+}
+
+static void end_rebalance(struct kf_consumer *c) {
+    kf_places_free(c->places);
+    rd_kafka_event_destroy(c->rebalance);
+    c->places = NULL;
+    c->rebalance = NULL;
+    c->revoking = false;
+}
+
+/* ---- Partitions come ---- */
+
+static void tell_presence(const struct kf_consumer *c, const char *topic) {
+    char text[400];
+
+    snprintf(text, sizeof text, "topic %.300s is there now", topic);
+    c->client.host->log(c->client.host, 6, text);
+}
+
+static void take_partitions(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {
+    struct eb_error why;
+
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *named = &list->elems[i];
+        if (!kf_partition_find(c, named->topic, named->partition) && !add_partition(c, named)) {
+            kf_no_memory(&why);
+            kf_client_end(&c->client, EB_FATAL, &why);
+            return;
+        }
+    }
+    for (int i = 0; i < list->cnt; i++) {
+        struct kf_topic_name *topic = kf_topic_of(c, list->elems[i].topic);
+        if (!c->assigned && topic && topic->partitions <= list->elems[i].partition)
+            topic->partitions = list->elems[i].partition + 1;
+        if (topic && atomic_exchange(&topic->absent, false))
+            tell_presence(c, topic->text);
+    }
+    kf_joins_done(c->client.joins);
+    assign(c, list);
+    c->assigned = true;
+    kf_link_good(&c->client.link);
+}
+
+/* ---- Partitions go ---- */
+
+/* The host is told what is out of them. */
+static void warn_host(struct kf_consumer *c, struct kf_partition *partition, uint32_t grace_ms) {
+    const struct eb_host *host = c->client.host;
+    struct kf_window *window = &partition->window;
+    uint64_t tokens[TOKENS];
+    size_t n = 0;
+
+    for (uint32_t number = window->base; number != window->next; number++) {
+        if (kf_window_is_out(window, number))
+            tokens[n++] = kf_token(partition, number);
+        if (n == TOKENS || (n > 0 && number + 1 == window->next)) {
+            host->revoke(host, tokens, n, grace_ms);
+            n = 0;
+        }
+    }
+}
+
+static void begin_revoke(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {
+    bool lost = rd_kafka_assignment_lost(c->client.rk);
+    int64_t grace = lost ? 0 : c->grace_ms;
+
+    c->revoking = true;
+    c->outdated = false;                /* a commit that was on its way when the new generation began does not tell */
+    c->revoke_by_ms = kf_ticks_ms() + grace;
+    for (int i = 0; i < list->cnt; i++) {
+        struct kf_partition *partition = kf_partition_find(c, list->elems[i].topic, list->elems[i].partition);
+        if (!partition)
+            continue;
+        partition->going = true;
+        warn_host(c, partition, (uint32_t)grace);
+    }
+    kf_commit_now(c);
+}
+
+static bool is_free(const struct kf_partition *partition) {
+    return partition->window.n_out == 0 && kf_is_stored(partition) && !partition->committing;
+}
+
+static void go_on_revoking(struct kf_consumer *c, int64_t now_ms) {
+    bool all_free = true;
+
+    for (size_t i = 0; i < c->n_slots; i++)
+        all_free = all_free && (!c->slots[i] || !c->slots[i]->going || is_free(c->slots[i]));
+    if (!all_free && now_ms < c->revoke_by_ms && !c->outdated && !rd_kafka_assignment_lost(c->client.rk)) {
+        if (c->commit_ms == INT64_MAX || now_ms >= c->commit_ms)    /* one that failed waits before it is tried again */
+            kf_commit_now(c);
+        return;
+    }
+    for (size_t i = 0; i < c->n_slots; i++)
+        if (c->slots[i] && c->slots[i]->going)
+            drop_partition(c, c->slots[i]);
+    unassign(c, rd_kafka_event_topic_partition_list(c->rebalance));
+    end_rebalance(c);
+}
+
+/* ---- One rebalance ---- */
+
+void kf_rebalance(struct kf_consumer *c, rd_kafka_event_t *event) {
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
+
+    if (c->rebalance)                   /* librdkafka waits for an answer, so this cannot be; the newer one counts */
+        end_rebalance(c);
+    c->rebalance = event;
+    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        begin_revoke(c, list);
+        go_on_revoking(c, kf_ticks_ms());
+        return;
+    }
+    if (list->cnt > 0 && c->subscription->start->kind != EB_EARLIEST)
+        c->places = kf_places_ask(c, list);
+    if (!c->places) {
+        take_partitions(c, list);
+        end_rebalance(c);
+    }
+}
+
+void kf_rebalance_go_on(struct kf_consumer *c, int64_t now_ms) {
+    if (!c->rebalance)
+        return;
+    if (c->revoking) {
+        go_on_revoking(c, now_ms);
+    } else if (kf_places_done(c->places)) {
+        take_partitions(c, kf_places_list(c->places));
+        end_rebalance(c);
+    }
+}

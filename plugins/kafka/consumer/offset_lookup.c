@@ -1,0 +1,208 @@
+/* plugins/kafka/consumer/offset_lookup.c - where a new group begins, and which topics there are: what only calls that wait can
+ * tell. A thread of its own makes them, each for a second at most, until all is known or nobody wants it any more. */
+#include "state.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "position.h"
+
+enum { STEP_MS = 1000, PAUSE_MS = 100 };
+
+struct kf_places {
+    struct kf_consumer *c;
+    pthread_t thread;
+    atomic_bool done, unwanted;
+    rd_kafka_topic_partition_list_t *list;      /* NULL: the question is which topics there are */
+    rd_kafka_topic_partition_list_t *found;
+};
+
+/* ---- Where a new group begins ---- */
+
+/* The group's own places; those without one get an offset below 0. One that could not be read is not known. */
+static bool find_committed(const struct kf_places *p, rd_kafka_topic_partition_list_t *list) {
+    bool found = rd_kafka_committed(p->c->client.rk, list, STEP_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    for (int i = 0; found && i < list->cnt; i++)
+        found = list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    return found;
+}
+
+/* offset: a time in ms, or RD_KAFKA_OFFSET_END, becomes the offset. */
+static bool find_offsets(const struct kf_places *p, rd_kafka_topic_partition_list_t *list, int64_t at) {
+    for (int i = 0; i < list->cnt; i++)
+        list->elems[i].offset = at;
+    if (list->cnt > 0 &&
+        rd_kafka_offsets_for_times(p->c->client.rk, list, STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].err)
+            return false;
+    return true;
+}
+
+/* A time behind the last message means the end. */
+static bool find_time(const struct kf_places *p, rd_kafka_topic_partition_list_t *list, int64_t time_ms) {
+    rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_copy(list);
+    bool found = find_offsets(p, list, time_ms) && find_offsets(p, ends, RD_KAFKA_OFFSET_END);
+
+    for (int i = 0; found && i < list->cnt; i++)
+        if (list->elems[i].offset < 0)
+            list->elems[i].offset = ends->elems[i].offset;
+    rd_kafka_topic_partition_list_destroy(ends);
+    return found;
+}
+
+/* What the position does not name begins at its beginning; a place behind the end means the end. */
+static bool find_point(const struct kf_places *p, rd_kafka_topic_partition_list_t *list, const char *point) {
+    rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_copy(list);
+    bool found = find_offsets(p, ends, RD_KAFKA_OFFSET_END);
+
+    for (int i = 0; found && i < list->cnt; i++) {
+        rd_kafka_topic_partition_t *one = &list->elems[i];
+        if (!kf_point_offset(point, one->partition, &one->offset))
+            one->offset = RD_KAFKA_OFFSET_INVALID;
+        else if (one->offset > ends->elems[i].offset)
+            one->offset = ends->elems[i].offset;
+    }
+    rd_kafka_topic_partition_list_destroy(ends);
+    return found;
+}
+
+static bool find_start(const struct kf_places *p, rd_kafka_topic_partition_list_t *list) {
+    const struct eb_point *start = p->c->subscription->start;
+
+    switch (start->kind) {
+    case EB_LATEST:
+        return find_offsets(p, list, RD_KAFKA_OFFSET_END);
+    case EB_TIME:
+        return find_time(p, list, start->time_ms);
+    default:
+        return find_point(p, list, start->position.data);
+    }
+}
+
+/* A partition that was added to a topic while this member was at work begins at its beginning, and so does a topic that was
+ * not there when it was looked for: all that is in it came since. */
+static bool is_added(const struct kf_places *p, const rd_kafka_topic_partition_t *one) {
+    for (const struct kf_topic_name *topic = p->c->topics; topic; topic = topic->next)
+        if (strcmp(topic->text, one->topic) == 0)
+            return atomic_load(&topic->absent) || (topic->partitions > 0 && one->partition >= topic->partitions);
+    return false;
+}
+
+static bool find_places(struct kf_places *p) {
+    rd_kafka_topic_partition_list_t *committed = rd_kafka_topic_partition_list_copy(p->list),
+                                    *fresh = rd_kafka_topic_partition_list_new(p->list->cnt);
+    bool found = find_committed(p, committed);
+
+    for (int i = 0; found && i < committed->cnt; i++)
+        if (committed->elems[i].offset < 0 && !is_added(p, &committed->elems[i]))
+            rd_kafka_topic_partition_list_add(fresh, committed->elems[i].topic, committed->elems[i].partition);
+    found = found && find_start(p, fresh);
+    for (int i = 0; found && i < fresh->cnt; i++)
+        rd_kafka_topic_partition_list_set_offset(p->list, fresh->elems[i].topic, fresh->elems[i].partition,
+                                                 fresh->elems[i].offset);
+    rd_kafka_topic_partition_list_destroy(committed);
+    rd_kafka_topic_partition_list_destroy(fresh);
+    return found;
+}
+
+/* ---- Which topics there are ---- */
+
+static bool find_matching(struct kf_places *p) {
+    const struct eb_host *host = p->c->client.host;
+    const struct rd_kafka_metadata *metadata;
+
+    if (rd_kafka_metadata(p->c->client.rk, 1, NULL, &metadata, STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    for (int i = 0; i < metadata->topic_cnt; i++)
+        if (metadata->topics[i].partition_cnt > 0 && host->matches(host, metadata->topics[i].topic))
+            rd_kafka_topic_partition_list_add(p->found, metadata->topics[i].topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_metadata_destroy(metadata);
+    return true;
+}
+
+/* By its name, so that one that this user may not see is told from one that is not there. That makes none. */
+static bool find_named(struct kf_places *p, const char *name) {
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(p->c->client.rk, name, NULL);
+    bool asked = topic && rd_kafka_metadata(p->c->client.rk, 0, topic, &metadata, STEP_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    if (asked && metadata->topic_cnt == 1 &&
+        (metadata->topics[0].partition_cnt > 0 || metadata->topics[0].err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED))
+        rd_kafka_topic_partition_list_add(p->found, name, RD_KAFKA_PARTITION_UA);
+    if (asked)
+        rd_kafka_metadata_destroy(metadata);
+    if (topic)
+        rd_kafka_topic_destroy(topic);
+    return asked;
+}
+
+static bool look_for_topics(struct kf_places *p) {
+    const struct eb_subscription *sub = p->c->subscription;
+    bool found = true;
+
+    if (p->found)
+        rd_kafka_topic_partition_list_destroy(p->found);        /* of a try that failed half way */
+    p->found = rd_kafka_topic_partition_list_new(8);
+    if (p->c->patterns)
+        found = find_matching(p);
+    for (size_t i = 0; !p->c->patterns && found && i < sub->n_topics; i++)
+        found = find_named(p, sub->topics[i]);
+    rd_kafka_topic_partition_list_sort(p->found, NULL, NULL);
+    return found;
+}
+
+/* ---- The thread ---- */
+
+static void *ask(void *arg) {
+    struct kf_places *p = arg;
+
+    while (!atomic_load(&p->unwanted) && !(p->list ? find_places(p) : look_for_topics(p)))
+        usleep(PAUSE_MS * 1000);
+    atomic_store(&p->done, true);
+    kf_bell_ring(&p->c->client.bell);
+    return NULL;
+}
+
+struct kf_places *kf_places_ask(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {
+    struct kf_places *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return NULL;
+    p->c = c;
+    p->list = list ? rd_kafka_topic_partition_list_copy(list) : NULL;
+    if (pthread_create(&p->thread, NULL, ask, p) == 0)
+        return p;
+    if (p->list)
+        rd_kafka_topic_partition_list_destroy(p->list);
+    free(p);
+    return NULL;
+}
+
+bool kf_places_done(const struct kf_places *p) {
+    return atomic_load(&p->done);
+}
+
+const rd_kafka_topic_partition_list_t *kf_places_topics(const struct kf_places *p) {
+    return p->found;
+}
+
+const rd_kafka_topic_partition_list_t *kf_places_list(const struct kf_places *p) {
+    return p->list;
+}
+
+void kf_places_free(struct kf_places *p) {
+    if (!p)
+        return;
+    atomic_store(&p->unwanted, true);
+    pthread_join(p->thread, NULL);
+    if (p->list)
+        rd_kafka_topic_partition_list_destroy(p->list);
+    if (p->found)
+        rd_kafka_topic_partition_list_destroy(p->found);
+    free(p);
+}

@@ -1,0 +1,32 @@
+/* plugins/kafka/consumer/until_end.c - until_end: whether everything up to the end, as it was when each partition came, is settled. */
+#include "state.h"
+
+/* The first answer to a fetch tells where the partition ends. */
+static bool knows_end(struct kf_consumer *c, struct kf_partition *partition) {
+    int64_t low, high;
+
+    if (partition->end < 0 && rd_kafka_get_watermark_offsets(c->client.rk, partition->topic->text, partition->number, &low,
+                                                             &high) == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0)
+        partition->end = high;
+    return partition->end >= 0;
+}
+
+/* What lies behind the last message that was read, up to the end, is none of ours: markers of transactions. They are
+ * passed by when librdkafka tells of the end. */
+static bool is_at_end(struct kf_consumer *c, struct kf_partition *partition) {
+    return knows_end(c, partition) && partition->position >= partition->end &&
+           kf_window_is_empty(&partition->window) && !partition->held;
+}
+
+bool kf_at_end(struct kf_consumer *c) {
+    if (!c->subscription->until_end || c->rebalance)
+        return false;
+    if (c->searched && c->nothing_there)
+        return true;
+    if (!c->assigned)
+        return false;
+    for (size_t i = 0; i < c->n_slots; i++)
+        if (c->slots[i] && !is_at_end(c, c->slots[i]))
+            return false;
+    return true;
+}

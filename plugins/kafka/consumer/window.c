@@ -1,0 +1,126 @@
+/* plugins/kafka/consumer/window.c - see window.h. Numbers wrap: only differences are compared. */
+#include "window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct kf_entry *at(const struct kf_window *w, uint32_t number) {
+    return &w->entries[number & (w->room - 1)];
+}
+
+bool kf_window_reserve(struct kf_window *w) {
+    uint32_t room = w->room ? 2 * w->room : 64;
+    struct kf_window more = *w;
+
+    if (w->next - w->base < w->room)
+        return true;
+    more.entries = malloc(room * sizeof *more.entries);
+    if (!more.entries)
+        return false;
+    more.room = room;
+    for (uint32_t number = w->base; number != w->next; number++)
+        *at(&more, number) = *at(w, number);
+    free(w->entries);
+    *w = more;
+    return true;
+}
+
+uint32_t kf_window_add(struct kf_window *w, int64_t offset, size_t bytes) {
+    *at(w, w->next) = (struct kf_entry){ offset, (uint32_t)bytes, KF_OUT };
+    w->n_out++;
+    w->bytes_out += (uint32_t)bytes;
+    return w->next++;
+}
+
+bool kf_window_is_out(const struct kf_window *w, uint32_t number) {
+    return number - w->base < w->next - w->base && at(w, number)->state == KF_OUT;
+}
+
+static void in_again(struct kf_window *w, uint32_t number) {
+    w->n_out--;
+    w->bytes_out -= at(w, number)->bytes;
+}
+
+static void answered(struct kf_window *w, uint32_t number) {
+    w->n_waiting--;
+    w->bytes_waiting -= at(w, number)->bytes;
+}
+
+enum kf_answer kf_window_ack(struct kf_window *w, uint32_t number) {
+    in_again(w, number);
+    if (w->blocked && number - w->base > w->block - w->base) {
+        at(w, number)->state = KF_OVER;
+        return KF_GONE_NOW;
+    }
+    at(w, number)->state = KF_ACKED;
+    if (number - w->base < w->swept - w->base)
+        w->swept = number;
+    w->n_waiting++;
+    w->bytes_waiting += at(w, number)->bytes;
+    while (w->safe != w->next && at(w, w->safe)->state == KF_ACKED)
+        w->safe++;
+    return KF_LATER;
+}
+
+/* What is behind the block already was walked, or will be up to where that walk ends. */
+static void block_at(struct kf_window *w, uint32_t number) {
+    if (!w->blocked)
+        w->walk_end = w->next;
+    else if (w->walk == w->walk_end)
+        w->walk_end = w->block;
+    w->walk = w->block = number;
+    w->blocked = true;
+}
+
+void kf_window_return(struct kf_window *w, uint32_t number) {
+    in_again(w, number);
+    at(w, number)->state = KF_OVER;
+    if (!w->blocked || number - w->base < w->block - w->base)
+        block_at(w, number);
+}
+
+/* Takes the first acknowledged one between *from and `end`, and moves *from behind it. */
+static bool take_acked(struct kf_window *w, uint32_t *from, uint32_t end, uint32_t *number) {
+    while (w->n_waiting > 0 && *from != end) {
+        *number = (*from)++;
+        if (at(w, *number)->state == KF_ACKED) {
+            at(w, *number)->state = KF_OVER;
+            answered(w, *number);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kf_window_drop(struct kf_window *w, bool all, uint32_t *number) {
+    return all ? take_acked(w, &w->swept, w->next, number) : w->blocked && take_acked(w, &w->walk, w->walk_end, number);
+}
+
+bool kf_window_place(const struct kf_window *w, int64_t *offset, uint32_t *upto) {
+    if (w->safe == w->base)
+        return false;
+    *upto = w->safe;
+    *offset = w->safe != w->next ? at(w, w->safe)->offset : at(w, w->safe - 1)->offset + 1;
+    return true;
+}
+
+bool kf_window_committed(struct kf_window *w, uint32_t upto, uint32_t *number) {
+    while (w->base != upto) {
+        *number = w->base++;
+        w->swept += w->swept == *number;
+        if (at(w, *number)->state == KF_ACKED) {
+            answered(w, *number);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kf_window_is_empty(const struct kf_window *w) {
+    return w->base == w->next;
+}
+
+void kf_window_free(struct kf_window *w) {
+    free(w->entries);
+    *w = (struct kf_window){0};
+}

@@ -1,0 +1,58 @@
+/* plugins/kafka/producer/topics.h - the topics a producer sends to: what waits there, and the ids of the schemas sent there. */
+#ifndef KF_TOPICS_H
+#define KF_TOPICS_H
+
+#include <stdbool.h>
+#include <librdkafka/rdkafka.h>
+#include <eventbus/plugin.h>
+
+#define HASH_NONFATAL_OOM 1             /* hh.tbl is NULL then; without it uthash ends the process */
+#include <uthash.h>
+
+#include "../../registry/registry.h"
+
+/* A schema under its subject in this topic. */
+struct kf_subject {
+    uint64_t schema;                    /* the host's id of it */
+    UT_hash_handle hh;
+    struct sr_entry *entry;
+    bool known;
+    uint32_t id;                        /* the registry's */
+};
+
+struct kf_topic {
+    struct kf_topic *next;              /* all */
+    struct kf_topic *in_bucket;
+    rd_kafka_topic_t *rkt;              /* NULL: made when it is sent to */
+    const struct eb_message **waiting;  /* a ring, in the order they came: for a schema's id, for the topic itself */
+    size_t first, n_waiting, room;
+    bool known;                         /* something was stored there, since the cluster last did not know it */
+    int64_t unknown_ms;                 /* since when the cluster does not know it; 0: it does, or has not been asked */
+    int64_t again_ms;                   /* not to be tried before; 0: any time */
+    struct kf_subject *subjects;        /* by schema: dead letters bring as many as others wrote with */
+    struct kf_subject *last_subject;    /* that was asked for */
+    size_t name_len;
+    char name[];
+};
+
+enum { KF_BUCKETS = 1024 };
+
+struct kf_topics {
+    struct kf_topic *all, *last;        /* last: that was asked for */
+    struct kf_topic *buckets[KF_BUCKETS];
+    size_t n_waiting;                   /* in all */
+};
+
+/* Found, or made. NULL: no memory. */
+struct kf_topic *kf_topics_get(struct kf_topics *, struct eb_text name);
+
+bool kf_topics_push(struct kf_topics *, struct kf_topic *, const struct eb_message *);      /* false: no memory */
+const struct eb_message *kf_topics_first(const struct kf_topic *);                          /* NULL: none waits */
+void kf_topics_pop(struct kf_topics *, struct kf_topic *);
+
+/* The schema under the subject TOPIC-NAME, the entry made at the registry. NULL: no memory, err tells. */
+struct kf_subject *kf_topics_subject(struct kf_topic *, struct sr_registry *, const struct eb_schema *, struct eb_error *);
+
+void kf_topics_free(struct kf_topics *);
+
+#endif

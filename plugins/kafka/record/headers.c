@@ -1,0 +1,214 @@
+/* plugins/kafka/record/headers.c - see headers.h. */
+#include "headers.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT(literal) { literal, sizeof literal - 1 }
+
+/* Those of an event, in the order of the Python producer: first what is the same in each and says nothing of it, so that it
+ * is not handed over, then the attributes. */
+static const struct known {
+    struct eb_text wire, plain, fixed;          /* plain: the attribute's name; fixed: the value */
+} known[] = {
+    { .wire = TEXT("ce_specversion"), .fixed = TEXT("1.0") },
+    { .wire = TEXT("content-type"), .fixed = TEXT("application/avro") },
+    { .wire = TEXT("ce_datacontenttype"), .fixed = TEXT("application/avro") },
+    { .wire = TEXT("ce_type"), .plain = TEXT("type") },
+    { .wire = TEXT("ce_id"), .plain = TEXT("id") },
+    { .wire = TEXT("ce_source"), .plain = TEXT("source") },
+    { .wire = TEXT("ce_time"), .plain = TEXT("time") },
+    { .wire = TEXT("ce_minorversion"), .plain = TEXT("minorversion") },
+    { .wire = TEXT("sourcehost"), .plain = TEXT("sourcehost") },
+    { .wire = TEXT("sourcelib"), .plain = TEXT("sourcelib") },
+};
+enum { KNOWN = sizeof known / sizeof *known, FIXED = KNOWN - KF_ATTRS };
+
+static bool same(struct eb_text a, struct eb_text b) {
+    return a.data && a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* ---- Out ---- */
+
+/* Takes one header to where they go. False: it could not. */
+typedef bool put_header(void *to, struct eb_text name, struct eb_text value);
+
+/* What was read with another value than ours goes on with that value: a dead letter is the original. */
+static bool has_header(const struct eb_message *message, struct eb_text name) {
+    for (size_t i = 0; i < message->n_headers; i++)
+        if (same(message->headers[i].name, name))
+            return true;
+    return false;
+}
+
+/* They mostly come in their order: `next`. */
+static struct eb_text wire_name(struct eb_text plain, size_t *next) {
+    size_t i = *next;
+
+    if (i == KNOWN || !same(plain, known[i].plain))
+        for (i = FIXED; i < KNOWN && !same(plain, known[i].plain);)
+            i++;
+    *next = i < KNOWN ? i + 1 : KNOWN;
+    return i < KNOWN ? known[i].wire : plain;
+}
+
+static bool put_attrs(const struct eb_message *message, put_header *put, void *to) {
+    size_t next = FIXED;
+    bool good = true;
+
+    for (size_t i = 0; good && i < message->n_attrs; i++)
+        good = put(to, wire_name(message->attrs[i].name, &next), message->attrs[i].value);
+    return good;
+}
+
+static bool put_all(const struct eb_message *message, put_header *put, void *to) {
+    bool good = true;
+
+    for (size_t i = 0; good && i < FIXED; i++)
+        if (!message->n_headers || !has_header(message, known[i].wire))
+            good = put(to, known[i].wire, known[i].fixed);
+    good = good && put_attrs(message, put, to);
+    for (size_t i = 0; good && i < message->n_headers; i++)
+        good = put(to, message->headers[i].name, message->headers[i].value);
+    return good;
+}
+
+static bool put_new(void *to, struct eb_text name, struct eb_text value) {
+    return rd_kafka_header_add(to, name.data, (ssize_t)name.len, value.data, (ssize_t)value.len) ==
+           RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+struct refill {
+    const rd_kafka_headers_t *list;
+    size_t at;
+};
+
+/* Writes over the value of the next one, where that has the same name and is as long: the list is nobody else's. */
+static bool put_over(void *to, struct eb_text name, struct eb_text value) {
+    struct refill *refill = to;
+    const char *old_name;
+    const void *old;
+    size_t len;
+
+    if (rd_kafka_header_get_all(refill->list, refill->at++, &old_name, &old, &len) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        strlen(old_name) != name.len || memcmp(old_name, name.data, name.len) != 0 || !old != !value.data ||
+        (old && len != value.len))
+        return false;
+    if (old && memcmp(old, value.data, len) != 0)
+        memcpy((void *)(uintptr_t)old, value.data, len);
+    return true;
+}
+
+/* What is fixed stands in each list that was kept. */
+static bool fill_again(const rd_kafka_headers_t *list, const struct eb_message *message) {
+    struct refill refill = { list, FIXED };
+
+    return put_attrs(message, put_over, &refill) && rd_kafka_header_cnt(list) == refill.at;
+}
+
+rd_kafka_headers_t *kf_headers_new(struct kf_lists *lists, const struct eb_message *message) {
+    rd_kafka_headers_t *to = lists->n && message->n_headers == 0 ? lists->spare[--lists->n] : NULL;
+
+    if (to && fill_again(to, message))
+        return to;
+    if (to)
+        rd_kafka_headers_destroy(to);
+    to = rd_kafka_headers_new(FIXED + message->n_attrs + message->n_headers);
+    if (to && !put_all(message, put_new, to)) {
+        rd_kafka_headers_destroy(to);
+        to = NULL;
+    }
+    return to;
+}
+
+/* A report names its record as const; librdkafka's own call to take the list of one wants it otherwise. */
+void kf_lists_keep(struct kf_lists *lists, const struct eb_message *message, const rd_kafka_message_t *reported) {
+    rd_kafka_message_t *record = (rd_kafka_message_t *)(uintptr_t)reported;
+
+    if (message->n_headers == 0 && lists->n < KF_SPARE_LISTS &&
+        rd_kafka_message_detach_headers(record, &lists->spare[lists->n]) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        lists->n++;
+}
+
+void kf_lists_free(struct kf_lists *lists) {
+    while (lists->n > 0)
+        rd_kafka_headers_destroy(lists->spare[--lists->n]);
+}
+
+/* ---- In ---- */
+
+static bool keep(struct kf_headers *read, const char *name, struct eb_text value) {
+    if (read->n_headers == read->room) {
+        size_t room = read->room ? 2 * read->room : 16;
+        struct eb_header *more = realloc(read->headers, room * sizeof *more);
+        if (!more)
+            return false;
+        read->headers = more;
+        read->room = room;
+    }
+    read->headers[read->n_headers++] = (struct eb_header){ { name, strlen(name) }, value };
+    return true;
+}
+
+/* The place among those known of a name on the wire; KNOWN: it is none. They mostly come in their order: `next`. */
+static size_t place_of(const char *name, size_t next) {
+    size_t place = 0;
+
+    if (next < KNOWN && strcmp(name, known[next].wire.data) == 0)
+        return next;
+    while (place < KNOWN && strcmp(name, known[place].wire.data) != 0)
+        place++;
+    return place;
+}
+
+/* seen: bits of those known. */
+static bool read_one(struct kf_headers *read, const char *name, struct eb_text value, size_t *next, unsigned *seen) {
+    size_t place = place_of(name, *next);
+
+    if (place == KNOWN)
+        return keep(read, name, value);
+    if (*seen & 1u << place) {
+        read->repeated = name;
+        return keep(read, name, value);
+    }
+    *seen |= 1u << place;
+    *next = place + 1;
+    if (place < FIXED)
+        return same(value, known[place].fixed) || keep(read, name, value);
+    read->attrs[read->n_attrs++] = (struct eb_header){ known[place].plain, value };
+    if (1u << (place - FIXED) == KF_NO_ID)
+        read->id = value;
+    return true;
+}
+
+int kf_headers_read(struct kf_headers *read, const rd_kafka_message_t *message) {
+    rd_kafka_headers_t *from = NULL;
+    const char *name;
+    const void *data;
+    size_t len, next = 0;
+    unsigned seen = 0;
+
+    read->n_attrs = read->n_headers = 0;
+    read->id = (struct eb_text){0};
+    read->repeated = NULL;
+    if (rd_kafka_message_headers(message, &from) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        for (size_t i = 0; rd_kafka_header_get_all(from, i, &name, &data, &len) == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+            if (!read_one(read, name, (struct eb_text){ data, data ? len : 0 }, &next, &seen))
+                return 0;
+    read->missing = ~(seen >> FIXED) & ((1u << KF_ATTRS) - 1);
+    return 1;
+}
+
+void kf_headers_free(struct kf_headers *read) {
+    free(read->headers);
+    *read = (struct kf_headers){0};
+}
+
+const char *kf_headers_name(unsigned bit) {
+    for (size_t i = 0; i < KF_ATTRS; i++)
+        if (bit == 1u << i)
+            return known[FIXED + i].wire.data;
+    return "";
+}

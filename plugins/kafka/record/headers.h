@@ -1,0 +1,47 @@
+/* plugins/kafka/record/headers.h - CloudEvents attributes and further headers of an event as headers of a record, and back. */
+#ifndef KF_HEADERS_H
+#define KF_HEADERS_H
+
+#include <librdkafka/rdkafka.h>
+#include <eventbus/plugin.h>
+
+enum { KF_ATTRS = 7 };
+
+/* Lists that reported messages have brought back: their next events mostly differ in id and time alone, and a new list
+ * costs an allocation for each header. Zeroed at first. */
+enum { KF_SPARE_LISTS = 4096 };
+
+struct kf_lists {
+    rd_kafka_headers_t *spare[KF_SPARE_LISTS];
+    size_t n;
+};
+
+/* In the order of the Python producer: ce_specversion, content-type, ce_datacontenttype, the attributes, the others. To be
+ * destroyed, or given to a message. NULL: no memory. */
+rd_kafka_headers_t *kf_headers_new(struct kf_lists *, const struct eb_message *);
+
+/* Takes the list out of the record of a message that was reported; but for one with further headers, as dead letters have:
+ * those may be of any size. */
+void kf_lists_keep(struct kf_lists *, const struct eb_message *, const rd_kafka_message_t *reported);
+void kf_lists_free(struct kf_lists *);
+
+/* The headers of one record, taken apart; all texts are the record's. Zeroed, then used again for each. */
+struct kf_headers {
+    struct eb_header attrs[KF_ATTRS];
+    size_t n_attrs;
+    struct eb_header *headers;
+    size_t n_headers, room;
+    struct eb_text id;
+    unsigned missing;           /* bits: attributes that are not there */
+    const char *repeated;       /* a header of an event that stands there twice; NULL: none */
+};
+
+/* False: no memory. */
+int kf_headers_read(struct kf_headers *, const rd_kafka_message_t *);
+void kf_headers_free(struct kf_headers *);
+
+/* The name on the wire of the attribute of a bit in `missing`, and the bit of the id, which must not be missing. */
+const char *kf_headers_name(unsigned bit);
+enum { KF_NO_ID = 1 << 1 };
+
+#endif
