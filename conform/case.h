@@ -20,9 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <eventbus/plugin.h>
-#include "load.h"
-#include "random.h"
-#include "rules.h"
+#include "host/load.h"
+#include "host/random.h"
+#include "host/rules.h"
 
 struct ebc;
 struct ebc_instance;

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <fcntl.h>
 #include <unistd.h>
-#include "settings.h"
+#include "host/settings.h"
 
 /* ---- the descriptor ---- */
 

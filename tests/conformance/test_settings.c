@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include "settings.h"
+#include "host/settings.h"
 
 struct settings {
     const char *url;

@@ -1,4 +1,4 @@
-/* conform/rules.h - the sentences that cases hold a plugin to, as they stand in plugin.h and error.h. */
+/* conform/host/rules.h - the sentences that cases hold a plugin to, as they stand in plugin.h and error.h. */
 #ifndef EBC_RULES_H
 #define EBC_RULES_H
 

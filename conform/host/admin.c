@@ -1,4 +1,4 @@
-/* conform/admin.c - the case's one admin instance of the plugin under test. */
+/* conform/host/admin.c - the case's one admin instance of the plugin under test. */
 #include "inner.h"
 
 static void close_admin(struct ebc_instance *in) {

@@ -1,5 +1,5 @@
-/* conform/rules.c - see rules.h. A test of the kit checks that each sentence stands in the headers. */
-#include "rules.h"
+/* conform/host/rules.c - see rules.h. A test of the kit checks that each sentence stands in the headers. */
+#include "host/rules.h"
 
 static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_DESCRIPTOR] = { "the-descriptor-tells-the-truth",

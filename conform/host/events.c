@@ -1,4 +1,4 @@
-/* conform/events.c - the events that cases send: made from the seed alone, and compared with what comes back. */
+/* conform/host/events.c - the events that cases send: made from the seed alone, and compared with what comes back. */
 #include "inner.h"
 
 #include <stdio.h>

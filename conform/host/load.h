@@ -1,4 +1,4 @@
-/* conform/load.h - a plugin file opened as the event bus would: its tables, copied at the sizes both sides know. */
+/* conform/host/load.h - a plugin file opened as the event bus would: its tables, copied at the sizes both sides know. */
 #ifndef EBC_LOAD_H
 #define EBC_LOAD_H
 

@@ -1,4 +1,4 @@
-/* conform/process.c - one child process of the runner: started, listened to, ended when it is stuck. */
+/* conform/runner/process.c - one child process of the runner: started, listened to, ended when it is stuck. */
 #include "inner.h"
 
 #include <errno.h>

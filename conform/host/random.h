@@ -1,4 +1,4 @@
-/* conform/random.h - chance that can be repeated: splitmix64, the same numbers for the same seed everywhere. */
+/* conform/host/random.h - chance that can be repeated: splitmix64, the same numbers for the same seed everywhere. */
 #ifndef EBC_RANDOM_H
 #define EBC_RANDOM_H
 

@@ -1,4 +1,4 @@
-/* conform/produce.c - producers of the plugin under test, and the promises that hold for each of their calls. */
+/* conform/host/producer.c - producers of the plugin under test, and the promises that hold for each of their calls. */
 #include "inner.h"
 
 #include <stdio.h>

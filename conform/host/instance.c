@@ -1,4 +1,4 @@
-/* conform/instance.c - what producers, consumers and admins of the plugin share: the host table they are given. */
+/* conform/host/instance.c - what producers, consumers and admins of the plugin share: the host table they are given. */
 #include "inner.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* conform/settings.c - see settings.h. */
-#include "settings.h"
+/* conform/host/settings.c - see settings.h. */
+#include "host/settings.h"
 
 #include <errno.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* conform/child.c - the process of one case: loads the plugin, fills its settings, runs the case, closes what it
+/* conform/runner/child.c - the process of one case: loads the plugin, fills its settings, runs the case, closes what it
  * left. */
 #include "inner.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "settings.h"
+#include "host/settings.h"
 
 /* ---- memory that ends with the case ---- */
 

@@ -1,4 +1,4 @@
-/* conform/part.c - other processes of a case: this program started again at a function of the case. */
+/* conform/runner/part.c - other processes of a case: this program started again at a function of the case. */
 #include "inner.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* conform/consume.c - consumers of the plugin under test, and the promises that hold for each of their calls. */
+/* conform/host/consumer.c - consumers of the plugin under test, and the promises that hold for each of their calls. */
 #include "inner.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* conform/load.c - see load.h. */
-#include "load.h"
+/* conform/host/load.c - see load.h. */
+#include "host/load.h"
 
 #include <dlfcn.h>
 #include <stdio.h>

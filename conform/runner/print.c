@@ -1,4 +1,4 @@
-/* conform/print.c - what the cases came to: for people, as JSON lines, TAP or JUnit's XML. */
+/* conform/runner/print.c - what the cases came to: for people, as JSON lines, TAP or JUnit's XML. */
 #include "inner.h"
 
 #include <errno.h>

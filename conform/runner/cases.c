@@ -1,4 +1,4 @@
-/* conform/cases.c - all cases, group by group. */
+/* conform/runner/cases.c - all cases, group by group. */
 #include "inner.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* conform/judge.c - how a case tells what it found, and what it is at: lines and a page that the runner reads. */
+/* conform/host/findings.c - how a case tells what it found, and what it is at: lines and a page that the runner reads. */
 #include "inner.h"
 
 #include <ctype.h>

@@ -1,11 +1,11 @@
-/* conform/settings.h - a plugin's settings struct, filled by its option table from KEY=VALUE texts. */
+/* conform/host/settings.h - a plugin's settings struct, filled by its option table from KEY=VALUE texts. */
 #ifndef EBC_SETTINGS_H
 #define EBC_SETTINGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <eventbus/plugin.h>
-#include "load.h"
+#include "host/load.h"
 
 /* What settings were made of; belongs to one thread. */
 struct ebc_settings {

@@ -1,4 +1,4 @@
-/* conform/run.c - runs the cases one after the other, each in a process of its own, and judges what they tell. */
+/* conform/runner/run.c - runs the cases one after the other, each in a process of its own, and judges what they tell. */
 #include "inner.h"
 
 #include <errno.h>
