@@ -22,7 +22,9 @@ SEES = {
     "bus": "base config schema signal plugin produce receiver consume",
     "cli": "base config schema signal plugin produce receiver consume bus conform",
     "conform": "",
-    "plugins": "",
+    "common": "",
+    "registry": "common",
+    "plugins": "common registry",
     "examples": "",
 }
 OUTSIDE = ("conform", "plugins", "examples")        # these know the public headers only
@@ -30,16 +32,18 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
 def room_of(path):
-    """The room that a file of this house belongs to: core/base/x.c is of base, cli/x.c of cli."""
+    """The room that a file of this house belongs to: core/base/x.c is of base, cli/x.c of cli, plugins/redis/x.c of plugins."""
     parts = path.split(os.sep)
+    if parts[:2] == ["plugins", "common"]:
+        return "registry" if parts[2] == "registry" else "common"
     return parts[1] if parts[0] == "core" else parts[0]
 
 
 def included_room(top, path, name):
-    """The room that an include names, by its path below core/ or relative to the file; None: not of this house."""
+    """The room that an include names, by its path below core/ or plugins/ or relative to the file; None: not of this house."""
     relative = os.path.normpath(os.path.join(os.path.dirname(path), name))
-    below_core = os.path.normpath(os.path.join("core", name))
-    for found in (relative, below_core, os.path.normpath(name)):
+    below = [os.path.normpath(os.path.join(start, name)) for start in ("core", "plugins", ".")]
+    for found in (relative, *below):
         if os.path.isfile(os.path.join(top, found)) and room_of(found) in SEES:
             return room_of(found)
     first = name.split("/")[0]
@@ -112,9 +116,14 @@ def a_wrong_include_is_told_with_both_rooms(t):
     t.write("core/plugin/right.c", '#include <ltdl.h>\n#include "base/error.h"\n#include <eventbus/plugin.h>\n')
     t.write("plugins/x/wrong.c", '#include "../../core/base/error.h"\n')
     t.write("core/base/error.h", "")
+    t.write("plugins/common/error.h", "#include <eventbus/error.h>\n")
+    t.write("plugins/common/wrong.c", '#include "common/registry/registry.h"\n#include "error.h"\n')
+    t.write("plugins/common/registry/registry.h", '#include "common/error.h"\n')
+    t.write("plugins/x/right.c", '#include "common/error.h"\n#include "common/registry/registry.h"\n')
     told = "\n".join(wrong_includes(t.folder))
-    t.contains(told, "base includes plugin", "base includes <ltdl.h>", "plugins includes base")
-    t.equal(len(told.splitlines()), 3, "how many are told")
+    t.contains(told, "base includes plugin", "base includes <ltdl.h>", "plugins includes base",
+               "common includes registry")
+    t.equal(len(told.splitlines()), 4, "how many are told")
 
 
 @test

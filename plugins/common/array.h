@@ -1,0 +1,21 @@
+/* plugins/common/array.h - arrays that grow: a pointer, a count and a room, which stay fields of their owner's. */
+#ifndef EBP_ARRAY_H
+#define EBP_ARRAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Makes room for `need` elements of `size` bytes in all. `array` points to the pointer to the first element (NULL while
+ * *room is 0). The room doubles, so that adding n elements one by one costs no more than copying 2 n. New elements are not
+ * initialized. Returns false without memory; nothing has changed then. */
+bool ebp_array_grow(void *array, size_t *room, size_t need, size_t size);
+
+/* The same for an array expression; checks the room inline, so that a full one alone costs a call:
+ *
+ *     if (!EBP_RESERVE(names->list, names->room, names->n + 1))
+ *         return ebp_no_memory(err);
+ *     names->list[names->n++] = name; */
+#define EBP_RESERVE(array, room, need) \
+    ((size_t)(need) <= (room) || ebp_array_grow(&(array), &(room), (need), sizeof *(array)))
+
+#endif

@@ -1,0 +1,85 @@
+/* plugins/common/tests/test_wakeup.c - no signal is missed, and none is seen for ever. */
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/wakeup.h"
+
+enum { LONG_MS = 60000, SHORT_MS = 50 };
+
+static struct ebp_wakeup wakeup;
+
+static void set_up(void) {
+    cr_assert(ebp_wakeup_open(&wakeup));
+}
+
+static void tear_down(void) {
+    ebp_wakeup_close(&wakeup);
+    ebp_wakeup_close(&wakeup);
+}
+
+TestSuite(common_wakeup, .init = set_up, .fini = tear_down);
+
+static int64_t waited_ms(int64_t timeout_ms) {
+    int64_t began = ebp_monotonic_ms();
+
+    ebp_wakeup_wait(&wakeup, NULL, 0, timeout_ms);
+    return ebp_monotonic_ms() - began;
+}
+
+Test(common_wakeup, a_signal_ends_a_wait_until_it_is_taken) {
+    ebp_wakeup_signal(&wakeup);
+    ebp_wakeup_signal(&wakeup);
+    cr_assert_lt(waited_ms(LONG_MS), LONG_MS / 2);
+    cr_assert_lt(waited_ms(LONG_MS), LONG_MS / 2);
+    cr_assert(ebp_wakeup_take(&wakeup));
+    cr_assert_not(ebp_wakeup_take(&wakeup));
+    cr_assert_geq(waited_ms(SHORT_MS), SHORT_MS);
+}
+
+static void *signal_later(void *arg) {
+    struct timespec wait = ebp_timespec(SHORT_MS);
+
+    (void)arg;
+    nanosleep(&wait, NULL);
+    ebp_wakeup_signal(&wakeup);
+    return NULL;
+}
+
+Test(common_wakeup, another_thread_ends_a_wait) {
+    pthread_t thread;
+
+    cr_assert_eq(pthread_create(&thread, NULL, signal_later, NULL), 0);
+    cr_assert_lt(waited_ms(LONG_MS), LONG_MS / 2);
+    pthread_join(thread, NULL);
+    cr_assert(ebp_wakeup_take(&wakeup));
+}
+
+Test(common_wakeup, another_descriptor_ends_a_wait) {
+    int ends[2];
+
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(write(ends[1], "x", 1), 1);
+    const struct pollfd others[] = { { .fd = -1 }, { .fd = ends[0], .events = POLLIN } };
+    int64_t began = ebp_monotonic_ms();
+    ebp_wakeup_wait(&wakeup, others, 2, LONG_MS);
+    cr_assert_lt(ebp_monotonic_ms() - began, LONG_MS / 2);
+    cr_assert_not(ebp_wakeup_take(&wakeup));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+Test(common_wakeup, a_time_that_is_over_is_not_waited_for) {
+    cr_assert_lt(waited_ms(0), LONG_MS / 2);
+    cr_assert_lt(waited_ms(INT64_MIN), LONG_MS / 2);
+}
+
+/* The other thread was between its two steps when its signal was taken, and has written since. */
+Test(common_wakeup, a_late_write_makes_one_wait_too_short_not_all) {
+    uint64_t one = 1;
+
+    cr_assert_eq(write(wakeup.fd, &one, sizeof one), (ssize_t)sizeof one);
+    ebp_wakeup_wait(&wakeup, NULL, 0, SHORT_MS);
+    cr_assert_geq(waited_ms(SHORT_MS), SHORT_MS);
+}
