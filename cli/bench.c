@@ -211,10 +211,10 @@ static enum eb_status consume(struct run *run, struct step *step, struct eb_erro
         .count = run->tally.done,
         .exit_at_end = 1,
     };
-    const struct ebi_worker_overrides wishes = {.printing = {make_counting, run}};
+    const struct ebi_worker_overrides overrides = {.printing = {make_counting, run}};
     struct eb_consumer_counts counts = {.size = sizeof counts};
     struct eb_consumer *worker;
-    enum eb_status status = ebi_bus_consumer(run->bus, &options, &wishes, &worker, err);
+    enum eb_status status = ebi_bus_consumer(run->bus, &options, &overrides, &worker, err);
 
     if (status != EB_OK)
         return status;

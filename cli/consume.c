@@ -79,7 +79,7 @@ static int exit_status(struct eb_consumer *consumer, enum eb_status status, cons
 
 static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consumer_options *options,
                 int64_t concurrency, struct cli_printer *printer) {
-    const struct ebi_worker_overrides wishes = {
+    const struct ebi_worker_overrides overrides = {
         .exec = ask->exec,
         .webhook = ask->webhook,
         .concurrency = concurrency,
@@ -87,7 +87,7 @@ static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consu
     };
     struct eb_consumer *consumer;
     struct eb_error err;
-    enum eb_status status = ebi_bus_consumer(bus, options, &wishes, &consumer, &err);
+    enum eb_status status = ebi_bus_consumer(bus, options, &overrides, &consumer, &err);
 
     if (status == EB_GONE) {
         cli_tell("%s", err.text);

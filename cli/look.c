@@ -24,7 +24,7 @@ struct looking {
     struct eb_bus *bus;
     const struct cli_look *look;
     struct cli_printer *printer;
-    struct ebi_writers *writers;
+    struct ebi_writer_schemas *writers;
     struct ebi_decoder *decoder;
     struct ebi_task task;               /* which topics are wanted, as a worker's patterns would take them in */
     bool patterns;
@@ -49,14 +49,14 @@ static enum eb_status print(struct looking *looking, const struct eb_message *th
     size_t copied = 0;
 
     ebi_sized_copy(&message, sizeof message, theirs);
-    enum eb_status status = ebi_writers_take(looking->writers, message.schema, &message.schema, &copied, err);
+    enum eb_status status = ebi_writer_schemas_take(looking->writers, message.schema, &message.schema, &copied, err);
     if (status != EB_OK)
         return status;
     struct ebi_inflight *taken = ebi_inflight_new(&message, NULL, message.schema, NULL);    /* for texts that end in NUL */
     if (!taken)
         return ebi_error_memory(err);
     if (ebi_decode_message(looking->bus->signals, looking->decoder, &taken->message, &event, &run) == EBI_SUCCEEDED) {
-        ebi_tell_place(event, &taken->message, looking->bus->settings.topic_prefix, message.failures);
+        ebi_event_set_origin(event, &taken->message, looking->bus->settings.topic_prefix, message.failures);
         status = cli_print_event(looking->printer, event, err);
     } else {
         if (err)
@@ -222,7 +222,7 @@ static enum eb_status begin(struct looking *looking, struct eb_error *err) {
     task->prefix = looking->bus->settings.topic_prefix;
     task->settings.dead_letter_topic = "{topic}.dlq";
     task->topics = calloc(n + 1, sizeof *task->topics);
-    looking->writers = ebi_writers_new(looking->bus->signals, NULL, NULL);
+    looking->writers = ebi_writer_schemas_new(looking->bus->signals, NULL, NULL);
     looking->decoder = ebi_decoder_new();
     if (!task->topics || !looking->writers || !looking->decoder)
         return ebi_error_memory(err);
@@ -304,7 +304,7 @@ static enum eb_status read_all(struct looking *looking, struct ebi_admin *admin,
 }
 
 static void free_looking(struct looking *looking) {
-    ebi_writers_free(looking->writers);
+    ebi_writer_schemas_free(looking->writers);
     ebi_decoder_free(looking->decoder);
     for (size_t i = 0; i < looking->n_places; i++) {
         free(looking->places[i].topic);
@@ -325,7 +325,7 @@ int cli_look(struct eb_bus *bus, const struct cli_look *look, struct cli_printer
         status = cli_failed(&err);
     } else if (begin(&looking, &err) != EB_OK || read_all(&looking, admin, &err) != EB_OK) {
         if (looking.at)
-            ebi_point_blame(&looking.at->point, &err);
+            ebi_point_explain(&looking.at->point, &err);
         status = cli_failed(&err);
     } else {
         status = cli_print_end(printer, cli_tally_exit(&looking.tally));

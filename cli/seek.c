@@ -44,7 +44,7 @@ static int seek(struct ebi_admin *admin, const struct ask *ask, const char *topi
         cli_tell("%s; nothing was moved", err.text);
     if (status > EB_OK)
         return CLI_EXIT_USAGE;
-    ebi_point_blame(to, &err);
+    ebi_point_explain(to, &err);
     return cli_failed(&err);
 }
 

@@ -227,7 +227,7 @@ static enum eb_status consumer_broker(struct eb_bus *bus, const struct eb_consum
 }
 
 enum eb_status ebi_bus_consumer(struct eb_bus *bus, const struct eb_consumer_options *given,
-                                const struct ebi_worker_overrides *wishes, struct eb_consumer **out,
+                                const struct ebi_worker_overrides *overrides, struct eb_consumer **out,
                                 struct eb_error *err) {
     struct eb_consumer_options options = {0};
     struct ebi_worker_deps parts = {
@@ -253,7 +253,7 @@ enum eb_status ebi_bus_consumer(struct eb_bus *bus, const struct eb_consumer_opt
     if (status != EB_OK)
         return status;
     pthread_mutex_lock(&bus->lock);
-    status = ebi_worker_new(&parts, &options, wishes, out, err);
+    status = ebi_worker_new(&parts, &options, overrides, out, err);
     pthread_mutex_unlock(&bus->lock);
     return status;
 }

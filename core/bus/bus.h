@@ -44,7 +44,7 @@ enum eb_status ebi_bus_broker(struct eb_bus *, const char *name, const struct eb
  * broker is configured at all, so that the built-in one is meant. */
 const char *ebi_bus_broker_name(const struct eb_bus *, const char *configured);
 
-/* eb_consumer_open with wishes. */
+/* eb_consumer_open with overrides. */
 enum eb_status ebi_bus_consumer(struct eb_bus *, const struct eb_consumer_options *, const struct ebi_worker_overrides *,
                                 struct eb_consumer **, struct eb_error *);
 

@@ -123,7 +123,7 @@ void ebi_attempts_keep(struct ebi_attempts *attempts, const struct ebi_inflight 
         keep(attempts, inflight, FOR_RETURN, INT64_MAX, true);
 }
 
-void ebi_attempts_doubt(struct ebi_attempts *attempts, const struct ebi_inflight *inflight) {
+void ebi_attempts_keep_uncertain(struct ebi_attempts *attempts, const struct ebi_inflight *inflight) {
     if (inflight->failures > 0)
         keep(attempts, inflight, IN_DOUBT, INT64_MAX, true);
 }

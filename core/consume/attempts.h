@@ -30,7 +30,7 @@ void ebi_attempts_free(struct ebi_attempts *);
 void ebi_attempts_keep(struct ebi_attempts *, const struct ebi_inflight *);
 
 /* The same for one whose verdict may not have reached the broker. */
-void ebi_attempts_doubt(struct ebi_attempts *, const struct ebi_inflight *);
+void ebi_attempts_keep_uncertain(struct ebi_attempts *, const struct ebi_inflight *);
 
 /* The same for one that the broker is to hold for delay_ms, for a retry. False: it may not be given to the broker for that,
  * since its count could get lost. */

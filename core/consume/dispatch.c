@@ -104,7 +104,7 @@ static struct ebi_key_queue_list *list_of(struct ebi_dispatch *dispatch, const s
         return &dispatch->alone;
     case EBI_QUEUE_RETURNING:
         return &dispatch->returning;
-    case EBI_QUEUE_SLEEPING:
+    case EBI_QUEUE_DELAYED:
     case EBI_QUEUE_AT_WORK:
         break;
     }
@@ -116,7 +116,7 @@ static void take_out(struct ebi_dispatch *dispatch, struct ebi_key_queue *queue)
 
     if (list)
         delist(list, queue);
-    ebi_timers_remove(&dispatch->sleeping, &queue->due);
+    ebi_timers_remove(&dispatch->delayed, &queue->due);
 }
 
 static void move(struct ebi_dispatch *dispatch, struct ebi_key_queue *queue, enum ebi_key_queue_state state) {
@@ -230,7 +230,7 @@ static void set_state(struct ebi_dispatch *dispatch, struct ebi_inflight *inflig
 
 static void judge(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, enum eb_verdict_kind kind, uint32_t delay_ms,
                   int64_t now_ms) {
-    set_state(dispatch, inflight, EBI_JUDGED);
+    set_state(dispatch, inflight, EBI_SETTLING);
     if (kind == EB_RETURN)
         ebi_attempts_keep(&dispatch->attempts, inflight);
     inflight->acked = kind == EB_ACK;
@@ -335,7 +335,7 @@ bool ebi_dispatch_add(struct ebi_dispatch *dispatch, struct ebi_inflight *inflig
     count_in(dispatch, inflight);
     ebi_attempts_recall(&dispatch->attempts, inflight);
     inflight->alone = is_suspicious(inflight);
-    inflight->state = EBI_JUDGED;          /* not waiting yet */
+    inflight->state = EBI_SETTLING;          /* not waiting yet */
     if (queue->state == EBI_QUEUE_RETURNING) {            /* an earlier one of its key is on its way back */
         judge(dispatch, inflight, EB_RETURN, 0, now_ms);
         queue->returned_with = dispatch->batch;
@@ -352,7 +352,7 @@ bool ebi_dispatch_settled(struct ebi_dispatch *dispatch, uint64_t token, bool *a
     struct ebi_inflight *inflight = NULL;
 
     HASH_FIND(hh, dispatch->by_token, &token, sizeof token, inflight);
-    if (!inflight || inflight->state != EBI_JUDGED)
+    if (!inflight || inflight->state != EBI_SETTLING)
         return false;
     *acked = inflight->acked;
     forget(dispatch, inflight);
@@ -402,7 +402,7 @@ bool ebi_dispatch_has_next(const struct ebi_dispatch *dispatch) {
 static void begin_work(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
     set_state(dispatch, inflight, EBI_AT_WORK);
     inflight->began_ms = dispatch->now_ms;
-    inflight->told_ms = 0;
+    inflight->logged_ms = 0;
     inflight->work_next = NULL;
     inflight->work_prev = dispatch->work_last;
     if (dispatch->work_last)
@@ -435,10 +435,10 @@ struct ebi_inflight *ebi_dispatch_next(struct ebi_dispatch *dispatch) {
     struct ebi_inflight *inflight = queue->head;
     move(dispatch, queue, EBI_QUEUE_AT_WORK);
     if (inflight->alone) {
-        inflight->company = dispatch->at_work;
+        inflight->n_hanging = dispatch->at_work;
         dispatch->alone_at_work = inflight;
         dispatch->alone_since_ms = 0;
-        dispatch->alone_steps_aside = dispatch->alone_told = false;
+        dispatch->alone_steps_aside = dispatch->alone_logged = false;
     }
     begin_work(dispatch, inflight);
     return inflight;
@@ -464,7 +464,7 @@ static void end_dropped(struct ebi_dispatch *dispatch, struct ebi_inflight *infl
 }
 
 /* One at work or parked is neither any more. False: its instance was dropped meanwhile, and it is gone now. */
-static bool lay_down(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
+static bool stop_work(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
     if (inflight->state == EBI_PARKED)
         dispatch->parked--;
     else
@@ -489,7 +489,7 @@ static void advance(struct ebi_dispatch *dispatch, struct ebi_key_queue *queue) 
 
 void ebi_dispatch_ack(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, int64_t now_ms) {
     see_time(dispatch, now_ms);
-    if (!lay_down(dispatch, inflight))
+    if (!stop_work(dispatch, inflight))
         return;
     advance(dispatch, inflight->queue);
     judge(dispatch, inflight, EB_ACK, 0, now_ms);
@@ -520,7 +520,7 @@ static void give_queue_back(struct ebi_dispatch *dispatch, struct ebi_inflight *
 }
 
 void ebi_dispatch_return(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, int64_t now_ms) {
-    if (lay_down(dispatch, inflight))
+    if (stop_work(dispatch, inflight))
         give_queue_back(dispatch, inflight, EB_RETURN, 0, now_ms);
 }
 
@@ -529,17 +529,17 @@ bool ebi_dispatch_retry(struct ebi_dispatch *dispatch, struct ebi_inflight *infl
         delay_ms = UINT32_MAX;
     if (inflight->queue && !ebi_attempts_keep_retry(&dispatch->attempts, inflight, delay_ms))
         return false;
-    if (lay_down(dispatch, inflight))
+    if (stop_work(dispatch, inflight))
         give_queue_back(dispatch, inflight, EB_RETRY, (uint32_t)delay_ms, now_ms);
     return true;
 }
 
-void ebi_dispatch_sleep(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, int64_t due_ms) {
-    if (!lay_down(dispatch, inflight))
+void ebi_dispatch_delay(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, int64_t due_ms) {
+    if (!stop_work(dispatch, inflight))
         return;
     set_state(dispatch, inflight, EBI_WAITING);
-    move(dispatch, inflight->queue, EBI_QUEUE_SLEEPING);
-    ebi_timers_add(&dispatch->sleeping, &inflight->queue->due, due_ms);
+    move(dispatch, inflight->queue, EBI_QUEUE_DELAYED);
+    ebi_timers_add(&dispatch->delayed, &inflight->queue->due, due_ms);
 }
 
 void ebi_dispatch_park(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
@@ -559,7 +559,7 @@ static bool wait_to_be_alone(struct ebi_dispatch *dispatch, int64_t *due_ms) {
 
     if (!alone_comes_first(dispatch) || !dispatch->work_last) {
         dispatch->alone_since_ms = 0;
-        dispatch->alone_steps_aside = dispatch->alone_told = false;
+        dispatch->alone_steps_aside = dispatch->alone_logged = false;
         return false;
     }
     if (!dispatch->alone_since_ms)
@@ -594,12 +594,12 @@ bool ebi_dispatch_wake(struct ebi_dispatch *dispatch, int64_t now_ms, int64_t *d
     bool woke = false;
 
     see_time(dispatch, now_ms);
-    while ((timer = ebi_timers_take_due(&dispatch->sleeping, now_ms))) {
+    while ((timer = ebi_timers_take_due(&dispatch->delayed, now_ms))) {
         make_ready(dispatch, EBI_TIMER_OF(timer, struct ebi_key_queue, due));
         woke = true;
     }
-    if (dispatch->sleeping.first)
-        lower(due_ms, dispatch->sleeping.first->at_ms);
+    if (dispatch->delayed.first)
+        lower(due_ms, dispatch->delayed.first->at_ms);
     woke |= end_being_alone(dispatch, due_ms);
     woke |= wait_to_be_alone(dispatch, due_ms);
     return woke;
@@ -627,8 +627,8 @@ static void return_behind(struct ebi_dispatch *dispatch, struct ebi_inflight *fi
 void ebi_dispatch_return_waiting(struct ebi_dispatch *dispatch, int64_t now_ms) {
     return_list(dispatch, &dispatch->ready, now_ms);
     return_list(dispatch, &dispatch->alone, now_ms);
-    while (dispatch->sleeping.first)
-        give_queue_back(dispatch, EBI_TIMER_OF(dispatch->sleeping.first, struct ebi_key_queue, due)->head, EB_RETURN, 0, now_ms);
+    while (dispatch->delayed.first)
+        give_queue_back(dispatch, EBI_TIMER_OF(dispatch->delayed.first, struct ebi_key_queue, due)->head, EB_RETURN, 0, now_ms);
     if (!dispatch->waiting)
         return;
     for (struct ebi_inflight *inflight = dispatch->all_first; inflight; inflight = inflight->all_next)
@@ -656,7 +656,7 @@ void ebi_dispatch_revoke(struct ebi_dispatch *dispatch, const uint64_t *tokens, 
         struct ebi_inflight *inflight = NULL;
 
         HASH_FIND(hh, dispatch->by_token, &tokens[i], sizeof tokens[i], inflight);
-        if (!inflight || inflight->state == EBI_JUDGED)
+        if (!inflight || inflight->state == EBI_SETTLING)
             continue;
         inflight->revoked = true;
         if (inflight->state != EBI_WAITING)
@@ -668,7 +668,7 @@ void ebi_dispatch_revoke(struct ebi_dispatch *dispatch, const uint64_t *tokens, 
 
 void ebi_dispatch_extend(struct ebi_dispatch *dispatch, int64_t now_ms) {
     for (struct ebi_inflight *inflight = dispatch->all_first; inflight; inflight = inflight->all_next)
-        if (inflight->state != EBI_JUDGED && dispatch->n_verdicts + dispatch->in_flight < dispatch->verdict_room)
+        if (inflight->state != EBI_SETTLING && dispatch->n_verdicts + dispatch->in_flight < dispatch->verdict_room)
             give(dispatch, inflight, EB_EXTEND, 0, now_ms);
 }
 
@@ -678,10 +678,10 @@ void ebi_dispatch_drop(struct ebi_dispatch *dispatch) {
 
     for (inflight = dispatch->all_first; inflight; inflight = next) {
         next = inflight->all_next;
-        if (inflight->state != EBI_JUDGED)
+        if (inflight->state != EBI_SETTLING)
             ebi_attempts_keep(&dispatch->attempts, inflight);
         else if (!inflight->acked)
-            ebi_attempts_doubt(&dispatch->attempts, inflight);
+            ebi_attempts_keep_uncertain(&dispatch->attempts, inflight);
         forget(dispatch, inflight);
         inflight->queue = NULL;
         if (inflight->state == EBI_AT_WORK || inflight->state == EBI_PARKED)

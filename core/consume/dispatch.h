@@ -24,24 +24,24 @@ struct ebi_key_queue;
 enum { EBI_ALONE_PAUSE_MS = 1000, EBI_HANGS_MS = 10000 };
 
 enum ebi_stage {
-    EBI_RUN,            /* its receivers are to run */
-    EBI_BURY            /* it is to become a dead letter */
+    EBI_STAGE_RUN,            /* its receivers are to run */
+    EBI_STAGE_DEAD_LETTER            /* it is to become a dead letter */
 };
 
 enum ebi_inflight_state {
     EBI_WAITING,        /* in its queue: ready, sleeping or behind others */
     EBI_AT_WORK,        /* with a thread */
     EBI_PARKED,         /* on its way to the dead-letter topic */
-    EBI_JUDGED          /* its verdict is given, the plugin has not confirmed it yet */
+    EBI_SETTLING          /* its verdict is given, the plugin has not confirmed it yet */
 };
 
 /* How much of a message goes into its dead letter. The next one is tried where the broker refuses this one for good: one event
  * never stops a worker. */
-enum ebi_letter {
-    EBI_LETTER_WHOLE,
-    EBI_LETTER_PLAIN,           /* without headers and attributes that no event of ours has */
-    EBI_LETTER_EMPTY,           /* and without its data, of which size and digest are told */
-    EBI_LETTER_STORY            /* and without attributes and key: what happened, and where the message is */
+enum ebi_dead_letter_form {
+    EBI_FORM_WHOLE,
+    EBI_FORM_NO_HEADERS,           /* without headers and attributes that no event of ours has */
+    EBI_FORM_NO_DATA,           /* and without its data, of which size and digest are told */
+    EBI_FORM_REPORT            /* and without attributes and key: what happened, and where the message is */
 };
 
 /* A message from received to settled: one block, what it points to lies behind the struct. Belongs to the dispatch, but
@@ -54,16 +54,16 @@ struct ebi_inflight {
     struct ebi_inflight *all_prev, *all_next;
     struct ebi_inflight *work_prev, *work_next;    /* among those at work */
     int64_t began_ms;                   /* when it came to work, about */
-    int64_t told_ms;                    /* how long it had been at work when the log last named it; 0: not yet */
-    size_t company;                     /* it is to be alone, and so many hung beside it when it came to work */
+    int64_t logged_ms;                    /* how long it had been at work when the log last named it; 0: not yet */
+    size_t n_hanging;                   /* it is to be alone, and so many hung beside it when it came to work */
     enum ebi_inflight_state state;
     bool revoked, acked;
     bool alone;                         /* is to run alone: it was handed out too often */
     size_t bytes;
     enum ebi_stage stage;
     uint32_t failures;                  /* receiver runs that failed */
-    uint32_t burials;                   /* dead letters that could not be delivered */
-    enum ebi_letter letter;
+    uint32_t dead_letter_tries;                   /* dead letters that could not be delivered */
+    enum ebi_dead_letter_form form;
     int64_t first_failed_us, last_failed_us;
     struct eb_event *event;             /* decoded already, for its key; NULL: not yet */
     struct eb_error *why;               /* of the last failure */
@@ -85,7 +85,7 @@ enum ebi_key_queue_state {
     EBI_QUEUE_READY,
     EBI_QUEUE_ALONE,                     /* ready, but its first message is to run alone */
     EBI_QUEUE_AT_WORK,
-    EBI_QUEUE_SLEEPING,
+    EBI_QUEUE_DELAYED,
     EBI_QUEUE_RETURNING
 };
 
@@ -113,7 +113,7 @@ struct ebi_dispatch {
     struct ebi_inflight *dropped;          /* at work or parked when their instance went: by all_next */
     struct ebi_key_queue *queues;
     struct ebi_key_queue_list ready, alone, returning;
-    struct ebi_timers sleeping;         /* queues by due */
+    struct ebi_timers delayed;          /* queues by due */
     uint64_t turns;                     /* given to queues so far */
     size_t in_flight, bytes;            /* received, not settled: the loop alone changes them */
     size_t waiting, at_work, parked;
@@ -121,7 +121,7 @@ struct ebi_dispatch {
     struct ebi_inflight *alone_at_work;    /* is to have no company; NULL: none is, or it has hung for too long */
     int64_t alone_since_ms;             /* the first one that is to run alone waits for others; 0: none does */
     bool alone_steps_aside;             /* the others go on meanwhile, */
-    bool alone_told;                    /*   and the log says so: see watch.c */
+    bool alone_logged;                    /*   and the log says so: see watch.c */
     int64_t now_ms;                     /* the latest time that was told */
     struct ebi_attempts attempts;       /* of what is back with the broker */
     uint64_t nameless;                  /* for queues of their own */
@@ -148,7 +148,7 @@ bool ebi_dispatch_has_next(const struct ebi_dispatch *);
 /* What became of one at work, or parked. */
 void ebi_dispatch_ack(struct ebi_dispatch *, struct ebi_inflight *, int64_t now_ms);
 void ebi_dispatch_return(struct ebi_dispatch *, struct ebi_inflight *, int64_t now_ms);   /* with its queue's others */
-void ebi_dispatch_sleep(struct ebi_dispatch *, struct ebi_inflight *, int64_t due_ms);    /* held here, to work again */
+void ebi_dispatch_delay(struct ebi_dispatch *, struct ebi_inflight *, int64_t due_ms);    /* held here, to work again */
 bool ebi_dispatch_retry(struct ebi_dispatch *, struct ebi_inflight *, int64_t delay_ms, int64_t now_ms);
                                                         /* the broker holds it, and its queue's others go back to it; false:
                                                          * its count could get lost there, it is still at work */

@@ -17,11 +17,11 @@ static struct eb_consumer *consumer_of(const struct eb_host *host) {
 }
 
 static void on_log(const struct eb_host *host, int32_t level, const char *text) {
-    ebi_host_log(consumer_of(host)->parts.log, host->instance, level, text);
+    ebi_host_log(consumer_of(host)->deps.log, host->instance, level, text);
 }
 
 static void on_metric(const struct eb_host *host, const char *name, double value) {
-    ebi_host_metric(consumer_of(host)->parts.log, host->instance, name, value);
+    ebi_host_metric(consumer_of(host)->deps.log, host->instance, name, value);
 }
 
 static void on_link(const struct eb_host *host, int32_t up, const struct eb_error *why) {
@@ -35,7 +35,7 @@ static void on_link(const struct eb_host *host, int32_t up, const struct eb_erro
     if (!up && why)
         consumer->link_why = *why;
     pthread_mutex_unlock(&consumer->lock);
-    ebi_host_link(consumer->parts.log, host->instance, "consumer", change, why);
+    ebi_host_link(consumer->deps.log, host->instance, "consumer", change, why);
 }
 
 static int32_t on_matches(const struct eb_host *host, const char *topic) {
@@ -60,16 +60,16 @@ static bool key_from_data(struct eb_consumer *consumer, struct ebi_inflight *inf
     struct eb_event *event = NULL;
     const char *path = consumer->task.settings.key_field;
     enum ebi_outcome outcome =
-        ebi_decode_message(consumer->parts.signals, consumer->decoder, &inflight->message, &event, &run);
+        ebi_decode_message(consumer->deps.signals, consumer->decoder, &inflight->message, &event, &run);
     enum eb_status status = EB_OK;
 
     if (outcome != EBI_SUCCEEDED)
         return outcome != EBI_FAILED;   /* the hand will find the same decode_error, and say so */
     inflight->event = event;
     if (path && *path)
-        status = ebi_routes_key_field((struct ebi_routes *)consumer->parts.routes, event->signal, path, &field, NULL);
+        status = ebi_routes_key_field((struct ebi_routes *)consumer->deps.routes, event->signal, path, &field, NULL);
     else
-        field = ebi_routes_key(consumer->parts.routes, event->signal, inflight->message.topic.data);
+        field = ebi_routes_key(consumer->deps.routes, event->signal, inflight->message.topic.data);
     if (status == EB_OK && field)
         status = ebi_data_key(event->data, field, key, &avro, NULL);
     ebi_bytes_free(&avro);
@@ -127,11 +127,11 @@ static void note_lease(struct eb_consumer *consumer, int64_t lease_ms) {
 }
 
 static void keep_schemas(void *arg, const struct ebi_inflight *inflight) {
-    ebi_writers_keep(arg, inflight->message.schema);
-    ebi_writers_keep(arg, inflight->message.key_schema);
+    ebi_writer_schemas_keep(arg, inflight->message.schema);
+    ebi_writer_schemas_keep(arg, inflight->message.key_schema);
 }
 
-void ebi_intake_schemas(void *arg, struct ebi_writers *writers) {
+void ebi_mark_schemas_in_use(void *arg, struct ebi_writer_schemas *writers) {
     struct eb_consumer *consumer = arg;
 
     pthread_mutex_lock(&consumer->lock);
@@ -149,9 +149,9 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     bool own, added = false;
 
     ebi_sized_copy(&copy, sizeof copy, message);
-    enum eb_status status = ebi_writers_take(consumer->writers, copy.schema, &schema, &copied, &decode_error);
+    enum eb_status status = ebi_writer_schemas_take(consumer->writers, copy.schema, &schema, &copied, &decode_error);
     if (status == EB_OK)
-        status = ebi_writers_take(consumer->writers, copy.key_schema, &key_schema, &copied, &decode_error);
+        status = ebi_writer_schemas_take(consumer->writers, copy.key_schema, &key_schema, &copied, &decode_error);
     if (status == EB_RETRIABLE)
         return EB_FULL;                 /* no memory now: it stays with the plugin */
     if (status == EB_PERMANENT) {
@@ -168,13 +168,13 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     enum ebi_counting counting = consumer->dispatch.attempts.broker;
     added = ebi_dispatch_add(&consumer->dispatch, inflight, own ? NULL : queue->data, queue->len, consumer->turn_ms);
     if (consumer->dispatch.attempts.broker != counting)
-        ebi_tell_counting(consumer, inflight);
+        ebi_log_miscount(consumer, inflight);
     pthread_mutex_unlock(&consumer->lock);
     if (added) {
         atomic_fetch_add(&consumer->counters.received, 1);
         note_lease(consumer, copy.lease_ms);
         if (++consumer->unannounced == ANNOUNCED)
-            ebi_intake_announce(consumer);
+            ebi_announce_received(consumer);
     }
 done:
     if (!added)
@@ -183,7 +183,7 @@ done:
 }
 
 /* One by one each would cost a wake, and where both share a CPU two switches. */
-void ebi_intake_announce(struct eb_consumer *consumer) {
+void ebi_announce_received(struct eb_consumer *consumer) {
     if (consumer->unannounced > 0)
         pthread_cond_signal(&consumer->work);
     consumer->unannounced = 0;
@@ -216,14 +216,14 @@ static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_
     }
     pthread_mutex_unlock(&consumer->lock);
     if (gone)
-        ebi_log_line(consumer->parts.log, EBI_WARNING,
+        ebi_log_line(consumer->deps.log, EBI_WARNING,
                      "broker %s: %zu acknowledgement(s) came too late; those events come again", host->instance, gone);
 }
 
 static void on_revoke(const struct eb_host *host, const uint64_t *tokens, size_t n, uint32_t grace_ms) {
     struct eb_consumer *consumer = consumer_of(host);
 
-    ebi_log_line(consumer->parts.log, EBI_DEBUG, "broker %s: %zu event(s) are taken away in %u ms", host->instance, n,
+    ebi_log_line(consumer->deps.log, EBI_DEBUG, "broker %s: %zu event(s) are taken away in %u ms", host->instance, n,
                  grace_ms);
     pthread_mutex_lock(&consumer->lock);
     ebi_dispatch_revoke(&consumer->dispatch, tokens, n, ebi_ticks_ms());
@@ -231,12 +231,12 @@ static void on_revoke(const struct eb_host *host, const uint64_t *tokens, size_t
     sem_post(&consumer->wake_asked);    /* verdicts are there: not woken from here, where the plugin may hold its locks */
 }
 
-struct eb_host ebi_intake_host(struct eb_consumer *consumer) {
+struct eb_host ebi_host_callbacks(struct eb_consumer *consumer) {
     return (struct eb_host){
         .size = sizeof(struct eb_host),
         .core = consumer,
-        .instance = consumer->parts.broker->name,
-        .service = consumer->parts.service,
+        .instance = consumer->deps.broker->name,
+        .service = consumer->deps.service,
         .log = on_log,
         .metric = on_metric,
         .link = on_link,

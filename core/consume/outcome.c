@@ -79,10 +79,10 @@ void ebi_log_message(const struct eb_consumer *consumer, const struct eb_message
         {"position", message->position.data},
         more ? *more : (struct ebi_log_field){0},
     };
-    ebi_log_fields(consumer->parts.log, level, text, fields, more ? 5 : 4);
+    ebi_log_fields(consumer->deps.log, level, text, fields, more ? 5 : 4);
 }
 
-void ebi_tell_counting(struct eb_consumer *consumer, const struct ebi_inflight *inflight) {
+void ebi_log_miscount(struct eb_consumer *consumer, const struct ebi_inflight *inflight) {
     const struct ebi_attempts *attempts = &consumer->dispatch.attempts;
     char text[256];
 
@@ -91,7 +91,7 @@ void ebi_tell_counting(struct eb_consumer *consumer, const struct ebi_inflight *
     snprintf(text, sizeof text,
              "broker %s counts %" PRIu32 " failed attempt(s) of an event that has failed %" PRIu32
              " time(s) here; from now on this worker counts, and keeps what waits for a retry itself",
-             consumer->parts.broker->name, attempts->theirs, attempts->ours);
+             consumer->deps.broker->name, attempts->theirs, attempts->ours);
     ebi_log_message(consumer, &inflight->message, EBI_WARNING, text, NULL);
 }
 
@@ -117,13 +117,13 @@ static void stop_at_failure(struct eb_consumer *consumer, struct ebi_inflight *i
 }
 
 /* It has had its last chance. True: it is to be buried. */
-static bool give_up(struct eb_consumer *consumer, struct ebi_inflight *inflight, bool bury) {
-    if (!bury) {
+static bool give_up(struct eb_consumer *consumer, struct ebi_inflight *inflight, bool dead_letter) {
+    if (!dead_letter) {
         stop_at_failure(consumer, inflight);
         return false;
     }
     log_failure(consumer, inflight, EBI_ERROR, "becomes a dead letter");
-    inflight->stage = EBI_BURY;
+    inflight->stage = EBI_STAGE_DEAD_LETTER;
     return true;
 }
 
@@ -142,14 +142,14 @@ static bool broker_delays(const struct eb_consumer *consumer) {
     return false;
 }
 
-void ebi_consumer_sleep(struct eb_consumer *consumer, struct ebi_inflight *inflight, int64_t wait_ms) {
+void ebi_consumer_delay(struct eb_consumer *consumer, struct ebi_inflight *inflight, int64_t wait_ms) {
     int64_t now = ebi_ticks_ms(), due = now + wait_ms;
 
     if (inflight->revoked) {               /* the broker gives it to another one, as soon as this verdict is in */
         ebi_dispatch_return(&consumer->dispatch, inflight, now);
         return;
     }
-    ebi_dispatch_sleep(&consumer->dispatch, inflight, due);
+    ebi_dispatch_delay(&consumer->dispatch, inflight, due);
     consumer->wake_wanted |= due < consumer->receive_until_ms;
 }
 
@@ -159,7 +159,7 @@ static void try_again(struct eb_consumer *consumer, struct ebi_inflight *infligh
     log_failure(consumer, inflight, EBI_WARNING, "failed, is tried again");
     atomic_fetch_add(&consumer->counters.retried, 1);
     if (!broker_delays(consumer) || !ebi_dispatch_retry(&consumer->dispatch, inflight, wait, ebi_ticks_ms()))
-        ebi_consumer_sleep(consumer, inflight, wait);
+        ebi_consumer_delay(consumer, inflight, wait);
 }
 
 static void count_error(struct eb_consumer *consumer) {
@@ -199,7 +199,7 @@ static bool is_hopeless(const struct eb_consumer *consumer, const struct ebi_run
 }
 
 /* The event waits here, not with the broker, which would count a failure. */
-static void judge_trouble(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
+static void wait_out_trouble(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
     struct ebi_trouble *trouble = &consumer->trouble;
     int64_t now = ebi_ticks_ms();
 
@@ -222,30 +222,30 @@ static void judge_trouble(struct eb_consumer *consumer, struct ebi_inflight *inf
                  run->error.text);
         ebi_log_message(consumer, &inflight->message, EBI_ERROR, text, NULL);
     }
-    ebi_consumer_sleep(consumer, inflight, ebi_backoff_wait(&trouble_wait, ++trouble->tries, ebi_chance()));
+    ebi_consumer_delay(consumer, inflight, ebi_backoff_wait(&trouble_wait, ++trouble->tries, ebi_chance()));
 }
 
 /* ---- Outcomes ---- */
 
-static bool judge_failure(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
-    bool bury = false;
+static bool retry_or_give_up(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
+    bool dead_letter = false;
 
     note_failure(inflight, run, true);
     if (run->status == EB_PERMANENT || inflight->failures >= consumer->task.attempts)
-        bury = give_up(consumer, inflight, consumer->task.settings.on_failure == 0);
+        dead_letter = give_up(consumer, inflight, consumer->task.settings.on_failure == 0);
     else
         try_again(consumer, inflight, run->wait_ms);
     count_error(consumer);
-    return bury;
+    return dead_letter;
 }
 
-static bool judge_unusable(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
+static bool give_up_unusable(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
     note_failure(inflight, run, false);
     count_error(consumer);
     return give_up(consumer, inflight, consumer->task.settings.on_failure == 0);
 }
 
-static void stop_unheard(struct eb_consumer *consumer, struct ebi_inflight *inflight) {
+static void stop_without_receiver(struct eb_consumer *consumer, struct ebi_inflight *inflight) {
     struct eb_text type = ebi_attr(&inflight->message, "type");
     struct eb_error why;
 
@@ -257,7 +257,7 @@ static void stop_unheard(struct eb_consumer *consumer, struct ebi_inflight *infl
     ebi_consumer_fail(consumer, &why);
 }
 
-static bool judge_unknown(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
+static bool skip_or_give_up(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
     note_failure(inflight, run, false);
     if (consumer->task.settings.on_unknown == 0) {
         count_error(consumer);
@@ -269,10 +269,10 @@ static bool judge_unknown(struct eb_consumer *consumer, struct ebi_inflight *inf
     return false;
 }
 
-bool ebi_judge(struct eb_consumer *consumer, struct ebi_inflight *inflight, enum ebi_outcome outcome,
+bool ebi_outcome_apply(struct eb_consumer *consumer, struct ebi_inflight *inflight, enum ebi_outcome outcome,
                const struct ebi_run *run) {
     int64_t now = ebi_ticks_ms();
-    bool bury = false;
+    bool dead_letter = false;
 
     if (!inflight->queue) {                 /* the instance it came by is gone: it comes again by the next one */
         ebi_dispatch_return(&consumer->dispatch, inflight, now);
@@ -287,27 +287,27 @@ bool ebi_judge(struct eb_consumer *consumer, struct ebi_inflight *inflight, enum
         break;
     case EBI_FAILED:
         if (run->cause == EBI_OWN_TROUBLE) {
-            judge_trouble(consumer, inflight, run);
+            wait_out_trouble(consumer, inflight, run);
         } else if (run->cause == EBI_TOLD_TO_END && atomic_load(&consumer->stops) > 0) {
             ebi_dispatch_return(&consumer->dispatch, inflight, now);
         } else {
             receiver_ran(consumer);
-            bury = judge_failure(consumer, inflight, run);
+            dead_letter = retry_or_give_up(consumer, inflight, run);
         }
         break;
     case EBI_UNUSABLE:
-        bury = judge_unusable(consumer, inflight, run);
+        dead_letter = give_up_unusable(consumer, inflight, run);
         break;
     case EBI_UNKNOWN:
-        bury = judge_unknown(consumer, inflight, run);
+        dead_letter = skip_or_give_up(consumer, inflight, run);
         break;
-    case EBI_UNHEARD:
-        stop_unheard(consumer, inflight);
+    case EBI_NO_RECEIVER:
+        stop_without_receiver(consumer, inflight);
         break;
     case EBI_CANCELLED:
         ebi_dispatch_return(&consumer->dispatch, inflight, now);
         break;
     }
     ebi_consumer_nudge(consumer, now);
-    return bury;
+    return dead_letter;
 }

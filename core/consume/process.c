@@ -65,7 +65,7 @@ static struct eb_text header(const struct eb_message *message, const char *name)
     return (struct eb_text){0};
 }
 
-bool ebi_is_without_data(const struct eb_message *message) {
+bool ebi_dead_letter_lacks_data(const struct eb_message *message) {
     return !message->payload.len && header(message, "dlq_sha256").data;
 }
 
@@ -80,7 +80,7 @@ enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct eb
     struct eb_text type = ebi_attr(message, "type");
 
     strcpy(run->receiver, "decoding");
-    if (ebi_is_without_data(message)) {
+    if (ebi_dead_letter_lacks_data(message)) {
         run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA,
                                 "a dead letter without its data, which did not fit: the original is at %s %s, %s bytes with "
                                 "SHA-256 %s; it was given up since: %s",
@@ -112,7 +112,7 @@ enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct eb
 
 /* ---- Running ---- */
 
-void ebi_tell_place(struct eb_event *event, const struct eb_message *message, const char *prefix, uint32_t failures) {
+void ebi_event_set_origin(struct eb_event *event, const struct eb_message *message, const char *prefix, uint32_t failures) {
     struct eb_metadata *meta = &event->meta;
 
     meta->from_event_bus = 1;
@@ -130,7 +130,7 @@ void ebi_tell_place(struct eb_event *event, const struct eb_message *message, co
 static void audit(const struct eb_consumer *consumer, bool wanted, const char *text, const struct eb_event *event) {
     char time[24];
 
-    if (!wanted || !ebi_log_takes(consumer->parts.log, EBI_INFO))
+    if (!wanted || !ebi_log_takes(consumer->deps.log, EBI_INFO))
         return;
     snprintf(time, sizeof time, "%" PRId64, event->meta.time_us / 1000);
     const struct ebi_log_field fields[] = {{"topic", event->meta.topic},
@@ -138,7 +138,7 @@ static void audit(const struct eb_consumer *consumer, bool wanted, const char *t
                                            {"type", event->meta.type},
                                            {"position", event->meta.position},
                                            {"event_time_ms", time}};
-    ebi_log_fields(consumer->parts.log, EBI_INFO, text, fields, 5);
+    ebi_log_fields(consumer->deps.log, EBI_INFO, text, fields, 5);
 }
 
 /* The program's own receivers: permanent only when all that failed are, since another try helps the others. Answers how
@@ -173,10 +173,10 @@ static size_t run_signal(const struct eb_event *event, struct ebi_run *run) {
 static bool is_heard(struct eb_consumer *consumer, const struct eb_event *event, size_t ran) {
     const struct eb_signal *signal = event->signal;
 
-    if (ran > 1 || ebi_signals_heard(consumer->parts.signals, signal, ebi_general_handler))
+    if (ran > 1 || ebi_signals_heard(consumer->deps.signals, signal, ebi_general_handler))
         return true;
-    if (!(atomic_fetch_or(signal->switches, EBI_TOLD_UNHEARD) & EBI_TOLD_UNHEARD) && !consumer->told_unheard)
-        ebi_log_line(consumer->parts.log, EBI_WARNING,
+    if (!(atomic_fetch_or(signal->switches, EBI_TOLD_UNHEARD) & EBI_TOLD_UNHEARD) && !consumer->unheard_logged)
+        ebi_log_line(consumer->deps.log, EBI_WARNING,
                      "group %s: no receiver is connected for %s, or the signal is disabled: such events are %s (on_no_receiver)",
                      consumer->task.group, event->meta.type,
                      consumer->task.needs_receivers ? "handed back, and the worker ends" : "acknowledged, and nothing is done");
@@ -186,48 +186,48 @@ static bool is_heard(struct eb_consumer *consumer, const struct eb_event *event,
 static void tell_alone(const struct eb_consumer *consumer, const struct ebi_inflight *inflight, const struct eb_event *event) {
     char company[64] = "";
 
-    if (inflight->company)
-        snprintf(company, sizeof company, " but for %zu event(s) whose receivers hang", inflight->company);
-    ebi_log_line(consumer->parts.log, EBI_WARNING,
+    if (inflight->n_hanging)
+        snprintf(company, sizeof company, " but for %zu event(s) whose receivers hang", inflight->n_hanging);
+    ebi_log_line(consumer->deps.log, EBI_WARNING,
                  "event %s at %s %s was handed out %u times and is run alone%s, so that a crash names it", event->meta.id,
                  event->meta.topic, ebi_position_of(&inflight->message), inflight->message.deliveries, company);
 }
 
-enum ebi_outcome ebi_process(struct ebi_worker_thread *hand, struct ebi_inflight *inflight, struct ebi_run *run) {
-    struct eb_consumer *consumer = hand->consumer;
-    const struct ebi_bus_settings *bus = consumer->parts.bus;
+enum ebi_outcome ebi_process(struct ebi_worker_thread *thread, struct ebi_inflight *inflight, struct ebi_run *run) {
+    struct eb_consumer *consumer = thread->consumer;
+    const struct ebi_bus_settings *bus = consumer->deps.bus;
     struct eb_event *event = inflight->event;
     bool heard = true;
 
     inflight->event = NULL;
     if (!event) {
-        event = hand->event;
-        hand->event = NULL;
-        enum ebi_outcome outcome = ebi_decode_message(consumer->parts.signals, hand->decoder, &inflight->message, &event, run);
+        event = thread->event;
+        thread->event = NULL;
+        enum ebi_outcome outcome = ebi_decode_message(consumer->deps.signals, thread->decoder, &inflight->message, &event, run);
 
         if (outcome != EBI_SUCCEEDED) {
-            hand->event = event;
+            thread->event = event;
             return outcome;
         }
     }
-    ebi_tell_place(event, &inflight->message, consumer->task.prefix, inflight->failures);
+    ebi_event_set_origin(event, &inflight->message, consumer->task.prefix, inflight->failures);
     audit(consumer, bus->audit_received, "received", event);
     if (inflight->alone)
         tell_alone(consumer, inflight, event);
-    if (consumer->parts.before_event)
-        consumer->parts.before_event(consumer->parts.before_event_arg);
-    if (hand->receiver)
-        hand->receiver->run(hand->receiver, event, run);
+    if (consumer->deps.before_event)
+        consumer->deps.before_event(consumer->deps.before_event_arg);
+    if (thread->receiver)
+        thread->receiver->run(thread->receiver, event, run);
     else
         heard = is_heard(consumer, event, run_signal(event, run));
     bool refused = !heard && consumer->task.needs_receivers;
     if (run->status >= EB_OK && run->status != EB_GONE && !refused)
         audit(consumer, bus->audit_processed, "processed successfully", event);
-    eb_event_free(hand->event);
-    hand->event = event;
+    eb_event_free(thread->event);
+    thread->event = event;
     if (run->status == EB_GONE)
         return EBI_CANCELLED;
     if (refused)
-        return EBI_UNHEARD;
+        return EBI_NO_RECEIVER;
     return run->status >= EB_OK ? EBI_SUCCEEDED : EBI_FAILED;
 }

@@ -63,6 +63,6 @@ bool ebi_task_wants(const struct ebi_task *, const char *full_topic);
 enum eb_status ebi_point_read(const char *text, struct eb_point *, struct eb_error *);
 
 /* A broker refused this point. Where that is because it is no position, the error tells of the other ways to name one. */
-void ebi_point_blame(const struct eb_point *, struct eb_error *);
+void ebi_point_explain(const struct eb_point *, struct eb_error *);
 
 #endif

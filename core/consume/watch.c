@@ -22,9 +22,9 @@ static void tell_wait(struct eb_consumer *consumer, int64_t now_ms) {
     struct ebi_dispatch *dispatch = &consumer->dispatch;
     char text[256];
 
-    if (!dispatch->alone_steps_aside || dispatch->alone_told)
+    if (!dispatch->alone_steps_aside || dispatch->alone_logged)
         return;
-    dispatch->alone_told = true;
+    dispatch->alone_logged = true;
     snprintf(text, sizeof text,
              "was handed out %" PRIu32 " times and is to run alone, but waits for %zu event(s) at work; other keys go on for %d s",
              dispatch->alone.first->head->message.deliveries, dispatch->at_work, (EBI_HANGS_MS - EBI_ALONE_PAUSE_MS) / 1000);
@@ -45,16 +45,16 @@ void ebi_watch(struct eb_consumer *consumer, int64_t now_ms) {
 
         if (took < EBI_HANGS_MS)
             return;                     /* those behind it came to work later */
-        if (took < (inflight->told_ms ? 2 * inflight->told_ms : first) || (first == LONG_MS && ends_by_itself))
+        if (took < (inflight->logged_ms ? 2 * inflight->logged_ms : first) || (first == LONG_MS && ends_by_itself))
             continue;
-        inflight->told_ms = took;
+        inflight->logged_ms = took;
         tell(consumer, inflight, now_ms, inflight->alone ? "it was to run alone; others run beside it now"
                                       : held_up    ? "an event that is to run alone runs beside it now"
                                                    : "its key waits");
     }
 }
 
-void ebi_watch_tell_left(struct eb_consumer *consumer, const char *what) {
+void ebi_watch_log_unfinished(struct eb_consumer *consumer, const char *what) {
     const struct ebi_dispatch *dispatch = &consumer->dispatch;
     int64_t now = ebi_ticks_ms();
     size_t n = 0;
@@ -67,5 +67,5 @@ void ebi_watch_tell_left(struct eb_consumer *consumer, const char *what) {
             n++;
         }
     if (dispatch->at_work + dispatch->parked > n)
-        ebi_log_line(consumer->parts.log, EBI_WARNING, "and %zu more event(s)", dispatch->at_work + dispatch->parked - n);
+        ebi_log_line(consumer->deps.log, EBI_WARNING, "and %zu more event(s)", dispatch->at_work + dispatch->parked - n);
 }

@@ -38,44 +38,44 @@ static void await_stop(struct eb_consumer *consumer) {
 }
 
 /* Works on one message, from the dispatch to its verdict. With the lock, which is given up meanwhile. */
-static void work_on(struct ebi_worker_thread *hand, struct ebi_inflight *inflight) {
-    struct eb_consumer *consumer = hand->consumer;
-    bool bury = inflight->stage == EBI_BURY;
+static void work_on(struct ebi_worker_thread *thread, struct ebi_inflight *inflight) {
+    struct eb_consumer *consumer = thread->consumer;
+    bool dead_letter = inflight->stage == EBI_STAGE_DEAD_LETTER;
 
     if (ebi_dispatch_has_next(&consumer->dispatch))
         pthread_cond_signal(&consumer->work);           /* there is more than this hand can take */
     pthread_mutex_unlock(&consumer->lock);
-    if (!bury) {
+    if (!dead_letter) {
         struct ebi_run run;
 
         run.status = EB_OK;             /* the rest is filled with a failure */
         run.cause = EBI_RECEIVERS_FAULT;
         run.wait_ms = 0;
         run.receiver[0] = run.detail[0] = '\0';
-        enum ebi_outcome outcome = ebi_process(hand, inflight, &run);
+        enum ebi_outcome outcome = ebi_process(thread, inflight, &run);
         if (run.cause == EBI_TOLD_TO_END)
             await_stop(consumer);
         pthread_mutex_lock(&consumer->lock);
-        bury = ebi_judge(consumer, inflight, outcome, &run);
-        if (!bury && !consumer->wake_wanted)
+        dead_letter = ebi_outcome_apply(consumer, inflight, outcome, &run);
+        if (!dead_letter && !consumer->wake_wanted)
             return;                     /* the short way to the next one */
         ebi_consumer_unlock(consumer);
     }
-    if (bury)
-        ebi_bury(consumer, inflight);
+    if (dead_letter)
+        ebi_dead_letter_send(consumer, inflight);
     pthread_mutex_lock(&consumer->lock);
 }
 
-static void *hand_run(void *arg) {
-    struct ebi_worker_thread *hand = arg;
-    struct eb_consumer *consumer = hand->consumer;
+static void *thread_run(void *arg) {
+    struct ebi_worker_thread *thread = arg;
+    struct eb_consumer *consumer = thread->consumer;
 
     pthread_mutex_lock(&consumer->lock);
-    while (!consumer->hands_end) {
+    while (!consumer->threads_end) {
         struct ebi_inflight *inflight = consumer->draining ? NULL : ebi_dispatch_next(&consumer->dispatch);
 
         if (inflight)
-            work_on(hand, inflight);
+            work_on(thread, inflight);
         else
             ebi_cond_wait_until(&consumer->work, &consumer->lock, INT64_MAX);
     }
@@ -83,46 +83,46 @@ static void *hand_run(void *arg) {
     return NULL;
 }
 
-static enum eb_status start_hands(struct eb_consumer *consumer, struct eb_error *err) {
+static enum eb_status start_threads(struct eb_consumer *consumer, struct eb_error *err) {
     enum eb_status status = EB_OK;
 
-    for (size_t i = 0; i < consumer->n_hands && status == EB_OK; i++) {
-        struct ebi_worker_thread *hand = &consumer->hands[i];
+    for (size_t i = 0; i < consumer->n_threads && status == EB_OK; i++) {
+        struct ebi_worker_thread *thread = &consumer->threads[i];
 
-        if (hand->started)
+        if (thread->started)
             continue;                   /* by a run that could not begin, as what else is there already */
-        hand->consumer = consumer;
-        if (!hand->decoder && !(hand->decoder = ebi_decoder_new()))
+        thread->consumer = consumer;
+        if (!thread->decoder && !(thread->decoder = ebi_decoder_new()))
             return ebi_error_memory(err);
-        if (consumer->receiver_kind.create && !hand->receiver &&
-            !(hand->receiver = consumer->receiver_kind.create(consumer->receiver_kind.arg, &consumer->cancel, err)))
+        if (consumer->receiver_kind.create && !thread->receiver &&
+            !(thread->receiver = consumer->receiver_kind.create(consumer->receiver_kind.arg, &consumer->cancel, err)))
             return EB_FATAL;
-        status = ebi_thread_start(&hand->thread, "eb-receive", hand_run, hand, err);
-        hand->started = status == EB_OK;
+        status = ebi_thread_start(&thread->id, "eb-receive", thread_run, thread, err);
+        thread->started = status == EB_OK;
     }
     return status;
 }
 
-static void end_hands(struct eb_consumer *consumer) {
+static void end_threads(struct eb_consumer *consumer) {
     pthread_mutex_lock(&consumer->lock);
     if (consumer->drained_late && consumer->dispatch.at_work > 0)
-        ebi_watch_tell_left(consumer, "the worker closes when its receiver returns");
-    consumer->hands_end = true;
+        ebi_watch_log_unfinished(consumer, "the worker closes when its receiver returns");
+    consumer->threads_end = true;
     pthread_cond_broadcast(&consumer->work);
     pthread_mutex_unlock(&consumer->lock);
-    for (size_t i = 0; i < consumer->n_hands; i++) {
-        struct ebi_worker_thread *hand = &consumer->hands[i];
+    for (size_t i = 0; i < consumer->n_threads; i++) {
+        struct ebi_worker_thread *thread = &consumer->threads[i];
 
-        if (hand->started)
-            pthread_join(hand->thread, NULL);
-        hand->started = false;
-        if (hand->receiver)
-            hand->receiver->free(hand->receiver);
-        ebi_decoder_free(hand->decoder);
-        eb_event_free(hand->event);
-        hand->event = NULL;
-        hand->receiver = NULL;
-        hand->decoder = NULL;
+        if (thread->started)
+            pthread_join(thread->id, NULL);
+        thread->started = false;
+        if (thread->receiver)
+            thread->receiver->free(thread->receiver);
+        ebi_decoder_free(thread->decoder);
+        eb_event_free(thread->event);
+        thread->event = NULL;
+        thread->receiver = NULL;
+        thread->decoder = NULL;
     }
 }
 
@@ -140,14 +140,14 @@ static enum eb_status open_instance(struct eb_consumer *consumer, struct eb_erro
     sigset_t before;
 
     ebi_thread_block_signals(&before);
-    int32_t status = consumer->ops->open(&consumer->host, consumer->parts.broker->settings, &consumer->subscription,
+    int32_t status = consumer->ops->open(&consumer->host, consumer->deps.broker->settings, &consumer->subscription,
                                          &self, err);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 
     if (status < EB_OK) {
         if (err && err->kind == EB_KIND_NONE)
             err->kind = EB_KIND_BROKER;
-        ebi_error_context(err, "broker %s", consumer->parts.broker->name);
+        ebi_error_context(err, "broker %s", consumer->deps.broker->name);
         return status == EB_RETRIABLE || status == EB_PERMANENT ? (enum eb_status)status : EB_FATAL;
     }
     set_instance(consumer, self);
@@ -168,7 +168,7 @@ static void close_instance(struct eb_consumer *consumer, int32_t timeout_ms) {
     pthread_mutex_lock(&consumer->lock);
     ebi_dispatch_drop(&consumer->dispatch);
     pthread_mutex_unlock(&consumer->lock);
-    ebi_writers_forget_ids(consumer->writers);
+    ebi_writer_schemas_forget_ids(consumer->writers);
     consumer->lease_ms = 0;
 }
 
@@ -195,7 +195,7 @@ static int32_t settle(struct eb_consumer *consumer, struct eb_error *err) {
     if (status <= EB_FATAL)
         return EB_FATAL;
     if (status < EB_OK)
-        ebi_log_line(consumer->parts.log, EBI_ERROR, "broker %s: settling: %s", consumer->parts.broker->name, err->text);
+        ebi_log_line(consumer->deps.log, EBI_ERROR, "broker %s: settling: %s", consumer->deps.broker->name, err->text);
     return EB_OK;
 }
 
@@ -247,7 +247,7 @@ static bool is_settled(const struct eb_consumer *consumer) {
 static int32_t turn(struct eb_consumer *consumer, bool take_more, int64_t by, struct eb_error *err) {
     int64_t now = consumer->turn_ms = ebi_ticks_ms();
 
-    ebi_clock_watch(consumer->parts.log, now);
+    ebi_clock_watch(consumer->deps.log, now);
     pthread_mutex_lock(&consumer->lock);
     int64_t due = do_due(consumer, now);
     pthread_mutex_unlock(&consumer->lock);
@@ -263,7 +263,7 @@ static int32_t turn(struct eb_consumer *consumer, bool take_more, int64_t by, st
     pthread_mutex_unlock(&consumer->lock);
     int64_t wait = urgent ? 0 : due - ebi_ticks_ms();
     int32_t status = consumer->ops->receive(consumer->self, max, (int32_t)(wait < 0 ? 0 : wait), err);
-    ebi_intake_announce(consumer);
+    ebi_announce_received(consumer);
     pthread_mutex_lock(&consumer->lock);
     consumer->receiving = false;
     pthread_mutex_unlock(&consumer->lock);
@@ -293,7 +293,7 @@ static void fail(struct eb_consumer *consumer, const struct eb_error *why) {
 /* What is left of connect_timeout; enough for the plugin to say what it finds wrong. */
 static int64_t time_to_connect(const struct eb_consumer *consumer) {
     enum { LEAST_MS = 2000 };
-    int64_t all = consumer->parts.broker->own.connect_timeout, left = all - consumer->link_waited_ms;
+    int64_t all = consumer->deps.broker->own.connect_timeout, left = all - consumer->link_waited_ms;
 
     return left > LEAST_MS ? left : all < LEAST_MS ? all : LEAST_MS;
 }
@@ -312,7 +312,7 @@ static void check_link(struct eb_consumer *consumer, int64_t by) {
         ebi_error(&why, EB_RETRIABLE, EB_KIND_BROKER, "no answer in connect_timeout");
     why.status = EB_RETRIABLE;
     why.kind = EB_KIND_BROKER;
-    ebi_error_context(&why, "broker %s cannot be reached", consumer->parts.broker->name);
+    ebi_error_context(&why, "broker %s cannot be reached", consumer->deps.broker->name);
     fail(consumer, &why);
 }
 
@@ -330,8 +330,8 @@ static void pause_for(struct eb_consumer *consumer, int64_t ms) {
 static void reopen(struct eb_consumer *consumer, const struct eb_error *why) {
     struct eb_error err = {0};
 
-    ebi_log_line(consumer->parts.log, EBI_ERROR, "broker %s: the consumer is opened anew: %s",
-                 consumer->parts.broker->name, why->text);
+    ebi_log_line(consumer->deps.log, EBI_ERROR, "broker %s: the consumer is opened anew: %s",
+                 consumer->deps.broker->name, why->text);
     close_instance(consumer, 0);
     while (!consumer->self && !stopped(consumer) && !failed(consumer)) {
         pause_for(consumer, ebi_backoff_wait(&reopening, ++consumer->openings, ebi_chance()));
@@ -340,7 +340,7 @@ static void reopen(struct eb_consumer *consumer, const struct eb_error *why) {
         if (status == EB_PERMANENT)
             fail(consumer, &err);
         else if (status != EB_OK)
-            ebi_log_line(consumer->parts.log, EBI_ERROR, "%s; trying again", err.text);
+            ebi_log_line(consumer->deps.log, EBI_ERROR, "%s; trying again", err.text);
     }
 }
 
@@ -349,7 +349,7 @@ static void report_no_lock(const struct eb_consumer *consumer) {
     const struct ebi_member *member = &consumer->member;
 
     if (*member->no_lock)
-        ebi_log_line(consumer->parts.log, EBI_WARNING,
+        ebi_log_line(consumer->deps.log, EBI_WARNING,
                      "group %s: the name of consumer %s has no lock: %s; %s. STATE_DIRECTORY names another state folder",
                      consumer->task.group, member->name, member->no_lock,
                      member->n ? "it is one for this run alone" : "see that no other worker is given it");
@@ -358,12 +358,12 @@ static void report_no_lock(const struct eb_consumer *consumer) {
 /* The broker shows this member's name in use elsewhere. A given name is a mistake of the configuration; a default name is
  * left to the other one, and the next one taken: what this instance was handed comes again. */
 static void rename_member(struct eb_consumer *consumer, const struct eb_error *why) {
-    const char *state = ebi_config_state(consumer->parts.config), *group = consumer->task.group;
+    const char *state = ebi_config_state(consumer->deps.config), *group = consumer->task.group;
     struct eb_error err = *why;
 
     if (consumer->member.n == 0) {
         err.kind = EB_KIND_CONFIG;
-        ebi_error_context(&err, "broker %s", consumer->parts.broker->name);
+        ebi_error_context(&err, "broker %s", consumer->deps.broker->name);
         fail(consumer, &err);
         return;
     }
@@ -372,7 +372,7 @@ static void rename_member(struct eb_consumer *consumer, const struct eb_error *w
         fail(consumer, &err);
         return;
     }
-    ebi_log_line(consumer->parts.log, EBI_WARNING, "group %s: this consumer takes the name %s", group, consumer->member.name);
+    ebi_log_line(consumer->deps.log, EBI_WARNING, "group %s: this consumer takes the name %s", group, consumer->member.name);
     report_no_lock(consumer);
     reopen(consumer, why);
 }
@@ -391,10 +391,10 @@ static void receive_until_told(struct eb_consumer *consumer) {
         } else if (status == EB_PERMANENT && err.kind == EB_KIND_NAME) {
             rename_member(consumer, &err);
         } else if (status == EB_PERMANENT) {
-            ebi_error_context(&err, "broker %s", consumer->parts.broker->name);
+            ebi_error_context(&err, "broker %s", consumer->deps.broker->name);
             fail(consumer, &err);
         } else if (status < EB_OK) {
-            ebi_log_line(consumer->parts.log, EBI_ERROR, "broker %s: receiving: %s", consumer->parts.broker->name, err.text);
+            ebi_log_line(consumer->deps.log, EBI_ERROR, "broker %s: receiving: %s", consumer->deps.broker->name, err.text);
             pause_for(consumer, PAUSE_AFTER_ERROR_MS);
         } else if (status == EB_OK) {
             consumer->openings = 0;
@@ -417,7 +417,7 @@ static void return_waiting(struct eb_consumer *consumer) {
     size_t before = consumer->dispatch.in_flight - consumer->dispatch.at_work - consumer->dispatch.parked;
     ebi_dispatch_return_waiting(&consumer->dispatch, ebi_ticks_ms());
     if (before)
-        ebi_log_line(consumer->parts.log, EBI_DEBUG, "%zu event(s) at hand are settled or handed back", before);
+        ebi_log_line(consumer->deps.log, EBI_DEBUG, "%zu event(s) at hand are settled or handed back", before);
     pthread_mutex_unlock(&consumer->lock);
 }
 
@@ -453,7 +453,7 @@ static void drain(struct eb_consumer *consumer) {
     ebi_error(&why, EB_RETRIABLE, EB_KIND_NONE,
               "ended before all receivers were done; the events at work are handed back and come again");
     pthread_mutex_lock(&consumer->lock);
-    ebi_watch_tell_left(consumer, "not done in the time for draining; it is handed back and comes again");
+    ebi_watch_log_unfinished(consumer, "not done in the time for draining; it is handed back and comes again");
     pthread_mutex_unlock(&consumer->lock);
     ebi_cancel_now(&consumer->cancel);
     settle_until(consumer, ebi_ticks_ms() + CANCEL_GRACE_MS, 3);
@@ -533,14 +533,14 @@ static enum eb_status answer(struct eb_consumer *consumer, struct eb_error *err)
 static enum eb_status check_heard(struct eb_consumer *consumer, struct eb_error *err) {
     const char *group = consumer->task.group;
 
-    if (consumer->receiver_kind.create || ebi_signals_heard(consumer->parts.signals, NULL, ebi_general_handler))
+    if (consumer->receiver_kind.create || ebi_signals_heard(consumer->deps.signals, NULL, ebi_general_handler))
         return EB_OK;
     if (consumer->task.needs_receivers)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
                          "group %s: no receiver is connected; call eb_connect before eb_consumer_run, or set exec or webhook", group);
-    if (!consumer->told_unheard) {
-        consumer->told_unheard = true;
-        ebi_log_line(consumer->parts.log, EBI_WARNING,
+    if (!consumer->unheard_logged) {
+        consumer->unheard_logged = true;
+        ebi_log_line(consumer->deps.log, EBI_WARNING,
                      "group %s: no receiver is connected: all events are acknowledged, and nothing is done (on_no_receiver)", group);
     }
     return EB_OK;
@@ -559,7 +559,7 @@ enum eb_status eb_consumer_run(struct eb_consumer *consumer, struct eb_error *er
     if (status != EB_OK)
         return status;
     ebi_thread_block_signals(&consumer->callers_signals);
-    status = start_hands(consumer, err);
+    status = start_threads(consumer, err);
     if (status == EB_OK)
         status = ebi_thread_start(&consumer->stopper, "eb-stop", stopper_run, consumer, err);
     if (status == EB_OK) {
@@ -583,13 +583,13 @@ void eb_consumer_close(struct eb_consumer *consumer) {
         ebi_leave_behind(&consumer->left);              /* its member's lock is the parent's, too */
         return;
     }
-    end_hands(consumer);                /* waits for receivers that are still running */
+    end_threads(consumer);                /* waits for receivers that are still running */
     if (consumer->self)
         settle(consumer, &err);
     close_instance(consumer, CLOSE_MS);
-    ebi_bury_close(consumer, CLOSE_MS);
+    ebi_dead_letters_close(consumer, CLOSE_MS);
     ebi_dispatch_free(&consumer->dispatch);
-    ebi_writers_free(consumer->writers);
+    ebi_writer_schemas_free(consumer->writers);
     ebi_decoder_free(consumer->decoder);
     ebi_bytes_free(&consumer->queue_key);
     ebi_cancel_free(&consumer->cancel);
@@ -601,16 +601,16 @@ void eb_consumer_close(struct eb_consumer *consumer) {
     pthread_cond_destroy(&consumer->work);
     pthread_mutex_destroy(&consumer->wake_lock);
     pthread_mutex_destroy(&consumer->lock);
-    free(consumer->hands);
+    free(consumer->threads);
     free(consumer);
 }
 
 /* ---- Opening ---- */
 
-static void choose_receiver(struct eb_consumer *consumer, const struct ebi_worker_overrides *wishes) {
+static void choose_receiver(struct eb_consumer *consumer, const struct ebi_worker_overrides *overrides) {
     const struct ebi_consume_settings *settings = &consumer->task.settings;
-    const char *command = wishes->exec ? wishes->exec : wishes->webhook ? NULL : settings->exec,
-               *url = wishes->webhook ? wishes->webhook : wishes->exec ? NULL : settings->webhook;
+    const char *command = overrides->exec ? overrides->exec : overrides->webhook ? NULL : settings->exec,
+               *url = overrides->webhook ? overrides->webhook : overrides->exec ? NULL : settings->webhook;
 
     consumer->supervisor.command = command;
     consumer->exec = (struct ebi_exec_settings){command, &consumer->supervisor, settings->receiver_timeout,
@@ -623,7 +623,7 @@ static void choose_receiver(struct eb_consumer *consumer, const struct ebi_worke
     else if (url)
         consumer->receiver_kind = (struct ebi_receiver_kind){ebi_webhook_create, &consumer->webhook};
     else
-        consumer->receiver_kind = wishes->printing;
+        consumer->receiver_kind = overrides->printing;
 }
 
 static void subscribe(struct eb_consumer *consumer) {
@@ -646,16 +646,16 @@ static enum eb_status check_history(const struct eb_consumer *consumer, struct e
         return EB_OK;
     return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
                      "plugin %s keeps no history, so a new group cannot start at \"%s\"; leave --from out, or use latest",
-                     consumer->parts.broker->plugin->about.name, consumer->task.position);
+                     consumer->deps.broker->plugin->about.name, consumer->task.position);
 }
 
-static enum eb_status check_receiver(const struct eb_consumer *consumer, const struct ebi_worker_overrides *wishes,
+static enum eb_status check_receiver(const struct eb_consumer *consumer, const struct ebi_worker_overrides *overrides,
                                     struct eb_error *err) {
-    if (!wishes->exec && !wishes->webhook)
-        return ebi_task_check_receiver(consumer->parts.config, &consumer->task, err);
-    if (wishes->exec && ebi_exec_is_empty(wishes->exec))
+    if (!overrides->exec && !overrides->webhook)
+        return ebi_task_check_receiver(consumer->deps.config, &consumer->task, err);
+    if (overrides->exec && ebi_exec_is_empty(overrides->exec))
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "--exec is empty: nothing would be run");
-    enum eb_status status = wishes->webhook ? ebi_webhook_check(wishes->webhook, err) : EB_OK;
+    enum eb_status status = overrides->webhook ? ebi_webhook_check(overrides->webhook, err) : EB_OK;
     if (status == EB_PERMANENT)
         ebi_error_context(err, "--webhook");
     return status;
@@ -663,41 +663,41 @@ static enum eb_status check_receiver(const struct eb_consumer *consumer, const s
 
 /* All that can fail; what is made so far is freed by eb_consumer_close. */
 static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_consumer_options *options,
-                              const struct ebi_worker_overrides *wishes, struct eb_error *err) {
+                              const struct ebi_worker_overrides *overrides, struct eb_error *err) {
     enum eb_status status = check_history(consumer, err);
 
-    choose_receiver(consumer, wishes);
+    choose_receiver(consumer, overrides);
     if (status == EB_OK)
-        status = check_receiver(consumer, wishes, err);
+        status = check_receiver(consumer, overrides, err);
     if (status == EB_OK)
-        status = ebi_task_check_patterns(&consumer->task, consumer->parts.broker, err);
+        status = ebi_task_check_patterns(&consumer->task, consumer->deps.broker, err);
     if (status != EB_OK)
         return status;
-    size_t hands = (size_t)(wishes->concurrency ? wishes->concurrency : consumer->task.settings.concurrency);
-    consumer->hands = calloc(hands, sizeof *consumer->hands);
-    consumer->n_hands = consumer->hands ? hands : 0;
-    consumer->writers = ebi_writers_new(consumer->parts.signals, ebi_intake_schemas, consumer);
+    size_t n = (size_t)(overrides->concurrency ? overrides->concurrency : consumer->task.settings.concurrency);
+    consumer->threads = calloc(n, sizeof *consumer->threads);
+    consumer->n_threads = consumer->threads ? n : 0;
+    consumer->writers = ebi_writer_schemas_new(consumer->deps.signals, ebi_mark_schemas_in_use, consumer);
     consumer->decoder = ebi_decoder_new();
-    if (!consumer->hands || !consumer->writers || !consumer->decoder)
+    if (!consumer->threads || !consumer->writers || !consumer->decoder)
         return ebi_error_memory(err);
     status = ebi_cancel_init(&consumer->cancel, err);
     if (status == EB_OK)
-        status = ebi_member_take(ebi_config_state(consumer->parts.config), consumer->task.group, options->consumer,
+        status = ebi_member_take(ebi_config_state(consumer->deps.config), consumer->task.group, options->consumer,
                                  &consumer->member, err);
     if (status == EB_OK)
-        status = ebi_bury_open(consumer, err);
+        status = ebi_dead_letters_open(consumer, err);
     if (status != EB_OK)
         return status;
     report_no_lock(consumer);
     subscribe(consumer);
     status = open_instance(consumer, err);
     if (status != EB_OK)
-        ebi_point_blame(&consumer->task.start, err);
+        ebi_point_explain(&consumer->task.start, err);
     return status;
 }
 
 enum eb_status ebi_worker_new(const struct ebi_worker_deps *parts, const struct eb_consumer_options *options,
-                              const struct ebi_worker_overrides *wishes, struct eb_consumer **out, struct eb_error *err) {
+                              const struct ebi_worker_overrides *overrides, struct eb_consumer **out, struct eb_error *err) {
     enum eb_status status = ebi_broker_needs(parts->broker, false, true, false, err);
     struct eb_consumer *consumer;
 
@@ -706,7 +706,7 @@ enum eb_status ebi_worker_new(const struct ebi_worker_deps *parts, const struct 
     consumer = calloc(1, sizeof *consumer);
     if (!consumer)
         return ebi_error_memory(err);
-    consumer->parts = *parts;
+    consumer->deps = *parts;
     consumer->ops = parts->broker->plugin->consumer;
     consumer->forks = ebi_forks();
     consumer->cancel.fd = consumer->member.lock = -1;
@@ -717,10 +717,10 @@ enum eb_status ebi_worker_new(const struct ebi_worker_deps *parts, const struct 
     ebi_dispatch_init(&consumer->dispatch);
     ebi_supervisor_init(&consumer->supervisor, NULL);
     ebi_forward_init(&consumer->forward);
-    consumer->host = ebi_intake_host(consumer);
+    consumer->host = ebi_host_callbacks(consumer);
     status = ebi_task_make(parts->config, parts->bus, options, &consumer->task, err);
     if (status == EB_OK)
-        status = prepare(consumer, options, wishes, err);
+        status = prepare(consumer, options, overrides, err);
     if (status != EB_OK) {
         eb_consumer_close(consumer);
         return status;

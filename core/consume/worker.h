@@ -57,7 +57,7 @@ struct ebi_trouble {
 /* A thread that runs receivers, and what it keeps from one event to the next. */
 struct ebi_worker_thread {
     struct eb_consumer *consumer;
-    pthread_t thread;
+    pthread_t id;
     bool started;
     struct ebi_decoder *decoder;
     struct ebi_receiver *receiver;      /* NULL: the program's own receivers */
@@ -65,7 +65,7 @@ struct ebi_worker_thread {
 };
 
 struct eb_consumer {
-    struct ebi_worker_deps parts;
+    struct ebi_worker_deps deps;
     struct ebi_task task;
     const struct eb_consumer_ops *ops;
     struct eb_host host;
@@ -79,14 +79,14 @@ struct eb_consumer {
     struct ebi_webhook_settings webhook;
     struct ebi_cancel cancel;
     struct ebi_counters counters;
-    struct ebi_worker_thread *hands;
-    size_t n_hands;
+    struct ebi_worker_thread *threads;
+    size_t n_threads;
     unsigned forks;                     /* ebi_forks() at open: in a child nothing of this works */
     struct ebi_left left;
     atomic_int stops;                   /* calls of eb_consumer_stop that count */
     atomic_llong stopped_ms;            /* when the last one did; 0: none yet */
     atomic_bool run_over;
-    bool told_unheard;                  /* it was said, before the hands began, that the program has no receivers */
+    bool unheard_logged;                  /* it was said, before the hands began, that the program has no receivers */
     sigset_t callers_signals;           /* the mask of the thread that called eb_consumer_run */
     sem_t wake_asked;                   /* posted where the plugin may not be woken: in signal handlers, in its own calls */
     pthread_t stopper;                  /* waits for it */
@@ -100,14 +100,14 @@ struct eb_consumer {
     bool receiving;                     /* the loop is inside receive, and wants to be woken for what is urgent, */
     int64_t receive_until_ms;           /*   and waits so long at most */
     bool wake_wanted;                   /* ... and is, as soon as the lock is given back */
-    bool hands_end, draining;
+    bool threads_end, draining;
     bool link_was_up, link_lost;
     int64_t link_waited_ms;             /* for the broker, before the instance was opened: counts for connect_timeout */
     struct eb_error link_why;
-    struct ebi_grave *graves;           /* dead-letter topics that are there, see dead_letter.c */
-    int64_t make_again_ms;              /* a topic could not be made: no other try before that */
-    uint32_t makes_in_vain;             /* in a row */
-    struct eb_error make_why;
+    struct ebi_known_topic *known_topics;           /* dead-letter topics that are there, see dead_letter.c */
+    int64_t create_again_ms;              /* a topic could not be made: no other try before that */
+    uint32_t failed_creates;             /* in a row */
+    struct eb_error create_error;
     uint32_t consecutive_errors;
     struct ebi_trouble trouble;         /* why receivers cannot be run */
     uint64_t settled;                   /* events, for count */
@@ -116,7 +116,7 @@ struct eb_consumer {
     struct eb_error failure;
 
     void *self;                         /* the plugin's instance, from here on: the loop's own */
-    struct ebi_writers *writers;
+    struct ebi_writer_schemas *writers;
     struct ebi_decoder *decoder;
     struct ebi_bytes queue_key;         /* of the message that comes in */
     int64_t turn_ms;                    /* when the loop began to receive */
@@ -133,37 +133,37 @@ enum ebi_outcome {
     EBI_FAILED,                         /* a receiver failed: retriable or permanent, see run.status */
     EBI_UNUSABLE,                       /* it can never be run: flawed, undecodable */
     EBI_UNKNOWN,                        /* no signal has its type */
-    EBI_UNHEARD,                        /* the program has no receiver for it, and that is not allowed */
+    EBI_NO_RECEIVER,                        /* the program has no receiver for it, and that is not allowed */
     EBI_CANCELLED
 };
 enum ebi_outcome ebi_process(struct ebi_worker_thread *, struct ebi_inflight *, struct ebi_run *);
 
 /* Decodes a message into an event: EBI_SUCCEEDED, EBI_UNUSABLE or EBI_UNKNOWN with run->error. The schemas of the message
- * are those of ebi_writers_take. The event may be one to be used again, or NULL; it is so after a failure. */
+ * are those of ebi_writer_schemas_take. The event may be one to be used again, or NULL; it is so after a failure. */
 enum ebi_outcome ebi_decode_message(const struct ebi_signals *, struct ebi_decoder *, const struct eb_message *,
                             struct eb_event **, struct ebi_run *);
 
 /* Notes in an event where it came from; texts stay the message's. prefix: the configured one, taken off the topic. */
-void ebi_tell_place(struct eb_event *, const struct eb_message *, const char *prefix, uint32_t failures);
+void ebi_event_set_origin(struct eb_event *, const struct eb_message *, const char *prefix, uint32_t failures);
 
 /* ---- outcome.c: what follows from it, with the lock ---- */
 
 /* True: it is to become a dead letter, and is still at work with the caller, who buries it. */
-bool ebi_judge(struct eb_consumer *, struct ebi_inflight *, enum ebi_outcome, const struct ebi_run *);
+bool ebi_outcome_apply(struct eb_consumer *, struct ebi_inflight *, enum ebi_outcome, const struct ebi_run *);
 
 /* A line about an event that was received: its topic, id, type and position, and one more field or NULL. */
 void ebi_log_message(const struct eb_consumer *, const struct eb_message *, enum ebi_level, const char *text,
                      const struct ebi_log_field *more);
 
 /* The broker has shown, by this event, whether it counts failed attempts: says so where it does not. With the lock. */
-void ebi_tell_counting(struct eb_consumer *, const struct ebi_inflight *);
+void ebi_log_miscount(struct eb_consumer *, const struct ebi_inflight *);
 
 /* Where a message is, for those who read: "?" where the plugin does not say. */
 const char *ebi_position_of(const struct eb_message *);
 
 /* Keeps one here, at work or parked until now, to be worked on again after a while; hands it back when the broker takes it
  * away. */
-void ebi_consumer_sleep(struct eb_consumer *, struct ebi_inflight *, int64_t wait_ms);
+void ebi_consumer_delay(struct eb_consumer *, struct ebi_inflight *, int64_t wait_ms);
 
 /* The worker is to end, with this. With the lock. */
 void ebi_consumer_fail(struct eb_consumer *, const struct eb_error *);
@@ -178,18 +178,18 @@ void ebi_consumer_unlock(struct eb_consumer *);
 /* Lets the loop come out of receive. Without the lock, not within a host call. */
 void ebi_consumer_wake(struct eb_consumer *);
 
-/* Whether it is a dead letter that had to go without its data: see enum ebi_letter. */
-bool ebi_is_without_data(const struct eb_message *);
+/* Whether it is a dead letter that had to go without its data: see enum ebi_dead_letter_form. */
+bool ebi_dead_letter_lacks_data(const struct eb_message *);
 
 /* ---- dead_letter.c: dead letters ---- */
 
 /* Opens the sender where dead letters are wanted, and makes sure that their topics exist or can be made: they are made with
  * their first dead letter. */
-enum eb_status ebi_bury_open(struct eb_consumer *, struct eb_error *);
-void ebi_bury_close(struct eb_consumer *, int32_t timeout_ms);
+enum eb_status ebi_dead_letters_open(struct eb_consumer *, struct eb_error *);
+void ebi_dead_letters_close(struct eb_consumer *, int32_t timeout_ms);
 
 /* Sends one, at work, to its dead-letter topic: it is parked meanwhile. Without the lock. */
-void ebi_bury(struct eb_consumer *, struct ebi_inflight *);
+void ebi_dead_letter_send(struct eb_consumer *, struct ebi_inflight *);
 
 /* ---- watch.c: what takes long is named in the log; with the lock ---- */
 
@@ -197,17 +197,17 @@ void ebi_bury(struct eb_consumer *, struct ebi_inflight *);
 void ebi_watch(struct eb_consumer *, int64_t now_ms);
 
 /* All that is at work or on its way to a dead-letter topic; the first ones by name. */
-void ebi_watch_tell_left(struct eb_consumer *, const char *what);
+void ebi_watch_log_unfinished(struct eb_consumer *, const char *what);
 
 /* ---- host_callbacks.c: what the plugin calls ---- */
 
-struct eb_host ebi_intake_host(struct eb_consumer *);
+struct eb_host ebi_host_callbacks(struct eb_consumer *);
 
-/* Tells the writers which schemas messages refer to: see ebi_writers_new. Without the lock. */
-void ebi_intake_schemas(void *consumer, struct ebi_writers *);
+/* Tells the writers which schemas messages refer to: see ebi_writer_schemas_new. Without the lock. */
+void ebi_mark_schemas_in_use(void *consumer, struct ebi_writer_schemas *);
 
 /* Wakes a hand for what has come in since the last time. The loop's, without the lock. */
-void ebi_intake_announce(struct eb_consumer *);
+void ebi_announce_received(struct eb_consumer *);
 
 /* ---- worker.c ---- */
 

@@ -52,9 +52,9 @@ struct writer {
     UT_hash_handle hh;
 };
 
-struct ebi_writers {
+struct ebi_writer_schemas {
     const struct ebi_signals *signals;
-    ebi_writers_in_use in_use;
+    ebi_writer_schemas_in_use in_use;
     void *in_use_arg;
     struct writer *writers;
     struct copy *by_json, *by_own_id;   /* all copies, twice */
@@ -62,39 +62,39 @@ struct ebi_writers {
     uint64_t clock;                     /* a stamp for each use */
 };
 
-struct ebi_writers *ebi_writers_new(const struct ebi_signals *signals, ebi_writers_in_use in_use, void *arg) {
-    struct ebi_writers *writers = calloc(1, sizeof *writers);
+struct ebi_writer_schemas *ebi_writer_schemas_new(const struct ebi_signals *signals, ebi_writer_schemas_in_use in_use, void *arg) {
+    struct ebi_writer_schemas *writers = calloc(1, sizeof *writers);
 
     if (writers)
-        *writers = (struct ebi_writers){.signals = signals, .in_use = in_use, .in_use_arg = arg};
+        *writers = (struct ebi_writer_schemas){.signals = signals, .in_use = in_use, .in_use_arg = arg};
     return writers;
 }
 
-static void drop_writer(struct ebi_writers *writers, struct writer *writer) {
+static void drop_writer(struct ebi_writer_schemas *writers, struct writer *writer) {
     HASH_DEL(writers->writers, writer);
     free(writer);
 }
 
-static void drop_copy(struct ebi_writers *writers, struct copy *copy) {
+static void drop_copy(struct ebi_writer_schemas *writers, struct copy *copy) {
     HASH_DELETE(by_json, writers->by_json, copy);
     HASH_DELETE(by_own_id, writers->by_own_id, copy);
     writers->bytes -= copy->bytes;
     free(copy);
 }
 
-void ebi_writers_forget_ids(struct ebi_writers *writers) {
+void ebi_writer_schemas_forget_ids(struct ebi_writer_schemas *writers) {
     struct writer *writer, *next;
 
     HASH_ITER(hh, writers->writers, writer, next)
         drop_writer(writers, writer);
 }
 
-void ebi_writers_free(struct ebi_writers *writers) {
+void ebi_writer_schemas_free(struct ebi_writer_schemas *writers) {
     struct copy *copy, *next;
 
     if (!writers)
         return;
-    ebi_writers_forget_ids(writers);
+    ebi_writer_schemas_forget_ids(writers);
     HASH_ITER(by_json, writers->by_json, copy, next)
         drop_copy(writers, copy);
     free(writers);
@@ -103,7 +103,7 @@ void ebi_writers_free(struct ebi_writers *writers) {
 /* ---- Making room ---- */
 
 /* Forgets the ids that were not used for longest. False: no memory to tell which. */
-static bool drop_writers(struct ebi_writers *writers) {
+static bool drop_writers(struct ebi_writer_schemas *writers) {
     size_t n = HASH_COUNT(writers->writers), i = 0;
     uint64_t *stamps = malloc(n * sizeof *stamps), oldest;
     struct writer *writer, *next;
@@ -120,7 +120,7 @@ static bool drop_writers(struct ebi_writers *writers) {
     return true;
 }
 
-void ebi_writers_keep(struct ebi_writers *writers, const struct eb_schema *schema) {
+void ebi_writer_schemas_keep(struct ebi_writer_schemas *writers, const struct eb_schema *schema) {
     struct copy *copy = NULL;
 
     if (schema)
@@ -130,7 +130,7 @@ void ebi_writers_keep(struct ebi_writers *writers, const struct eb_schema *schem
 }
 
 /* Marks what messages refer to. Returns how many copies nobody needs, with their stamps. */
-static size_t find_idle(struct ebi_writers *writers, uint64_t *stamps) {
+static size_t find_idle(struct ebi_writer_schemas *writers, uint64_t *stamps) {
     size_t n = 0;
 
     for (struct copy *copy = writers->by_json; copy; copy = copy->by_json.next)
@@ -143,7 +143,7 @@ static size_t find_idle(struct ebi_writers *writers, uint64_t *stamps) {
     return n;
 }
 
-static void drop_idle(struct ebi_writers *writers, uint64_t oldest) {
+static void drop_idle(struct ebi_writer_schemas *writers, uint64_t oldest) {
     struct writer *writer, *next_writer;
     struct copy *copy, *next;
 
@@ -155,13 +155,13 @@ static void drop_idle(struct ebi_writers *writers, uint64_t oldest) {
             drop_copy(writers, copy);
 }
 
-static bool has_room(const struct ebi_writers *writers, size_t bytes) {
+static bool has_room(const struct ebi_writer_schemas *writers, size_t bytes) {
     return HASH_CNT(by_json, writers->by_json) < MOST_WRITERS && writers->bytes + bytes <= MOST_COPIED;
 }
 
 /* Drops copies until there is room for one more, or messages refer to all that are left: how many those can be is bounded
  * by what may be in flight. False: no memory to tell which. */
-static bool make_room(struct ebi_writers *writers, size_t bytes) {
+static bool make_room(struct ebi_writer_schemas *writers, size_t bytes) {
     size_t n = HASH_CNT(by_json, writers->by_json);
 
     if (has_room(writers, bytes))
@@ -178,7 +178,7 @@ static bool make_room(struct ebi_writers *writers, size_t bytes) {
 /* ---- Taking ---- */
 
 /* The registry's schema of the same text: bodies need no resolution, and producers have cached its id. */
-static const struct eb_schema *own_schema(const struct ebi_writers *writers, const struct eb_schema *theirs) {
+static const struct eb_schema *own_schema(const struct ebi_writer_schemas *writers, const struct eb_schema *theirs) {
     for (size_t i = 0; i < writers->signals->n; i++) {
         const struct eb_schema *own = ebi_schema_public(writers->signals->items[i].schema);
 
@@ -199,7 +199,7 @@ static struct eb_text put_text(struct eb_text text, char **room) {
 }
 
 /* NULL: no memory. */
-static struct copy *add_copy(struct ebi_writers *writers, const struct eb_schema *theirs) {
+static struct copy *add_copy(struct ebi_writer_schemas *writers, const struct eb_schema *theirs) {
     size_t bytes = sizeof(struct copy) + theirs->name.len + theirs->json.len + 2;
     struct copy *copy = make_room(writers, bytes) ? calloc(1, bytes) : NULL;
     char *room;
@@ -227,7 +227,7 @@ static struct copy *add_copy(struct ebi_writers *writers, const struct eb_schema
 }
 
 /* NULL: no memory. */
-static struct writer *add_writer(struct ebi_writers *writers, const struct eb_schema *theirs, size_t *copied) {
+static struct writer *add_writer(struct ebi_writer_schemas *writers, const struct eb_schema *theirs, size_t *copied) {
     const struct eb_schema *own = own_schema(writers, theirs);
     struct copy *copy = NULL;
     struct writer *writer;
@@ -254,7 +254,7 @@ static struct writer *add_writer(struct ebi_writers *writers, const struct eb_sc
     return writer;
 }
 
-enum eb_status ebi_writers_take(struct ebi_writers *writers, const struct eb_schema *theirs,
+enum eb_status ebi_writer_schemas_take(struct ebi_writer_schemas *writers, const struct eb_schema *theirs,
                                 const struct eb_schema **out, size_t *copied, struct eb_error *err) {
     struct eb_schema schema;
     struct writer *writer = NULL;

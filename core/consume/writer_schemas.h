@@ -1,6 +1,6 @@
 /* core/consume/writer_schemas.h - the schemas that events were written with, as one instance of a plugin names them. */
-#ifndef EBI_WRITERS_H
-#define EBI_WRITERS_H
+#ifndef EBI_WRITER_SCHEMAS_H
+#define EBI_WRITER_SCHEMAS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -10,25 +10,25 @@
 
 /* Copies of the schemas that a plugin named, by its ids. At most 10,000 of them and 64 MiB are kept; those that were not
  * used for longest make room. Belongs to the thread that receives; a copy is immutable, and any thread may read it. */
-struct ebi_writers;
+struct ebi_writer_schemas;
 
-/* Calls ebi_writers_keep for each schema that a message still refers to. Called in ebi_writers_take. */
-typedef void (*ebi_writers_in_use)(void *arg, struct ebi_writers *);
+/* Calls ebi_writer_schemas_keep for each schema that a message still refers to. Called in ebi_writer_schemas_take. */
+typedef void (*ebi_writer_schemas_in_use)(void *arg, struct ebi_writer_schemas *);
 
-/* in_use NULL: no message refers to a copy longer than to the next ebi_writers_take. NULL: no memory. */
-struct ebi_writers *ebi_writers_new(const struct ebi_signals *, ebi_writers_in_use, void *arg);
-void ebi_writers_free(struct ebi_writers *);
+/* in_use NULL: no message refers to a copy longer than to the next ebi_writer_schemas_take. NULL: no memory. */
+struct ebi_writer_schemas *ebi_writer_schemas_new(const struct ebi_signals *, ebi_writer_schemas_in_use, void *arg);
+void ebi_writer_schemas_free(struct ebi_writer_schemas *);
 
 /* Keeps the copy although another needs room. NULL, and what is no copy, is passed over. */
-void ebi_writers_keep(struct ebi_writers *, const struct eb_schema *);
+void ebi_writer_schemas_keep(struct ebi_writer_schemas *, const struct eb_schema *);
 
 /* Our copy of a plugin's schema, with an id of ours; NULL for NULL. Adds the bytes that were copied to *copied. Errors:
  * EB_RETRIABLE, no memory; EB_PERMANENT, the schema is larger than 1 MiB, which no topic of ours has. */
-enum eb_status ebi_writers_take(struct ebi_writers *, const struct eb_schema *, const struct eb_schema **,
+enum eb_status ebi_writer_schemas_take(struct ebi_writer_schemas *, const struct eb_schema *, const struct eb_schema **,
                                 size_t *copied, struct eb_error *);
 
 /* The plugin's ids mean nothing any more; the copies stay. */
-void ebi_writers_forget_ids(struct ebi_writers *);
+void ebi_writer_schemas_forget_ids(struct ebi_writer_schemas *);
 
 /* Decodes bodies for one thread: keeps a resolver for each pair of writer and reader, or why there is none; at most 1000 of
  * them, for 2 MiB of writers' schemas. */
@@ -37,7 +37,7 @@ struct ebi_decoder;
 struct ebi_decoder *ebi_decoder_new(void);
 void ebi_decoder_free(struct ebi_decoder *);
 
-/* Reads a body into the data of a signal's event by the writer's schema, which is one of ebi_writers_take.
+/* Reads a body into the data of a signal's event by the writer's schema, which is one of ebi_writer_schemas_take.
  *
  * writer NULL: the broker carries no schema. The body is then read by the signal's schema, else by the earlier version
  * that fits to the last byte, newest first. Where none fits, bytes behind what the signal's schema knows are left out, as

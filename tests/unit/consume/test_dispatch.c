@@ -14,7 +14,7 @@ static void begin(void) {
 
 static void end(void) {
     for (struct ebi_inflight *inflight = dispatch.all_first; inflight; inflight = inflight->all_next)
-        inflight->state = EBI_JUDGED;      /* the hands that had them are gone with the test */
+        inflight->state = EBI_SETTLING;      /* the hands that had them are gone with the test */
     ebi_dispatch_free(&dispatch);
 }
 
@@ -91,7 +91,7 @@ Test(dispatch, messages_without_a_key_do_not_wait_for_each_other) {
 Test(dispatch, a_sleeping_one_holds_its_key_back_and_no_other) {
     take(1, "a"), take(2, "a"), take(3, "b");
     int64_t due = INT64_MAX;
-    ebi_dispatch_sleep(&dispatch, ebi_dispatch_next(&dispatch), 1500);
+    ebi_dispatch_delay(&dispatch, ebi_dispatch_next(&dispatch), 1500);
     cr_assert_eq(next(), 3);
     cr_assert_eq(next(), 0);
     cr_assert_not(ebi_dispatch_wake(&dispatch, 1499, &due));
@@ -159,7 +159,7 @@ Test(dispatch, all_that_waits_is_given_back_once) {
 
     take(2, "a"), take(3, "b"), take(4, "c");
     cr_assert_eq(next(), 1);
-    ebi_dispatch_sleep(&dispatch, ebi_dispatch_next(&dispatch), 9999);
+    ebi_dispatch_delay(&dispatch, ebi_dispatch_next(&dispatch), 9999);
     ebi_dispatch_return_waiting(&dispatch, 1000);
     ebi_dispatch_return_waiting(&dispatch, 1000);
     cr_assert_str_eq(gathered(), "RETURN 4, RETURN 3, RETURN 2");
@@ -243,7 +243,7 @@ Test(dispatch, order_by_key_survives_everything_that_can_happen) {
                          (unsigned)done[k]);
             switch (nrand48(seed) % 4) {
             case 0:
-                ebi_dispatch_sleep(&dispatch, inflight, now + 5);
+                ebi_dispatch_delay(&dispatch, inflight, now + 5);
                 break;
             case 1:                     /* back to the broker: it, and all handed over after it, come again */
                 dispatch.attempts.broker = EBI_COUNTS;
@@ -381,7 +381,7 @@ Test(dispatch, one_at_work_whose_instance_is_gone_is_forgotten_whatever_becomes_
         else if (i == 2)
             ebi_dispatch_retry(&dispatch, inflight, 50, 1000);
         else
-            ebi_dispatch_sleep(&dispatch, inflight, 1500);
+            ebi_dispatch_delay(&dispatch, inflight, 1500);
         cr_assert_eq(dispatch.at_work, 0);
         cr_assert_str_eq(gathered(), "");
     }
@@ -437,7 +437,7 @@ Test(dispatch, attempts_outlive_a_hand_back_and_the_end_of_an_instance) {
     gathered();
     struct ebi_inflight *inflight = fail_it(&again);
     cr_assert_eq(inflight->failures, 2);
-    ebi_dispatch_sleep(&dispatch, inflight, 5000);
+    ebi_dispatch_delay(&dispatch, inflight, 5000);
     ebi_dispatch_drop(&dispatch);
     inflight = fail_it(&third);
     cr_assert_eq(inflight->failures, 3);
@@ -540,7 +540,7 @@ Test(dispatch, others_pass_one_that_waits_to_run_alone_while_a_receiver_hangs) {
     take(4, "d");
     struct ebi_inflight *alone = ebi_dispatch_next(&dispatch);
     cr_assert_eq(alone->message.token, 2, "1 hangs: it is no company any more");
-    cr_assert_eq(alone->company, 1);
+    cr_assert_eq(alone->n_hanging, 1);
     cr_assert_eq(next(), 0);
     ebi_dispatch_ack(&dispatch, alone, 11001);
     cr_assert_eq(next(), 4);
@@ -591,7 +591,7 @@ Test(dispatch, one_that_is_to_run_alone_starves_no_more_than_the_others) {
         if (last && last->message.token == 1000000)
             ran_ms = now;
         else if (last && busy)
-            ebi_dispatch_sleep(&dispatch, last, now + 3000);
+            ebi_dispatch_delay(&dispatch, last, now + 3000);
         if (busy && now >= 4000) {
             ebi_dispatch_ack(&dispatch, busy, now);
             busy = NULL;

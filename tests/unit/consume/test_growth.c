@@ -72,7 +72,7 @@ static void turn_while_keys_sleep(size_t n) {
     begin(n);
     for (size_t i = 0; i < n; i++) {
         take(tokens[i], NULL);
-        ebi_dispatch_sleep(&dispatch, ebi_dispatch_next(&dispatch), 1000 + (int64_t)(i * 7919 % n));
+        ebi_dispatch_delay(&dispatch, ebi_dispatch_next(&dispatch), 1000 + (int64_t)(i * 7919 % n));
     }
     for (size_t i = 0; i < n; i++) {
         due = INT64_MAX;

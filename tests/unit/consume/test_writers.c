@@ -21,7 +21,7 @@ static char said[4096];
 static struct ebi_log *log_;
 static struct ebi_signals *signals;
 static const struct eb_signal *thing;
-static struct ebi_writers *writers;
+static struct ebi_writer_schemas *writers;
 static struct ebi_decoder *decoder;
 static struct eb_error err;
 
@@ -61,7 +61,7 @@ static void end(void) {
     char command[200];
 
     ebi_decoder_free(decoder);
-    ebi_writers_free(writers);
+    ebi_writer_schemas_free(writers);
     ebi_signals_free(signals);
     ebi_log_free(log_);
     snprintf(command, sizeof command, "rm -r %s", folder);
@@ -85,7 +85,7 @@ static const struct eb_schema *theirs(uint64_t i) {
 static const struct eb_schema *take(uint64_t i, size_t *copied) {
     const struct eb_schema *copy = NULL;
 
-    cr_assert_eq(ebi_writers_take(writers, theirs(i), &copy, copied, &err), EB_OK, "schema %llu: %s",
+    cr_assert_eq(ebi_writer_schemas_take(writers, theirs(i), &copy, copied, &err), EB_OK, "schema %llu: %s",
                  (unsigned long long)i, err.text);
     cr_assert_eq(copy->json.len, theirs(i)->json.len);
     cr_assert_arr_eq(copy->json.data, theirs(i)->json.data, copy->json.len);
@@ -94,10 +94,10 @@ static const struct eb_schema *take(uint64_t i, size_t *copied) {
 
 static const struct eb_schema *held[3];
 
-static void keep_held(void *arg, struct ebi_writers *of) {
+static void keep_held(void *arg, struct ebi_writer_schemas *of) {
     (void)arg;
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
-        ebi_writers_keep(of, held[i]);
+        ebi_writer_schemas_keep(of, held[i]);
 }
 
 Test(writers, any_number_of_them_is_taken_and_what_a_message_refers_to_stays) {
@@ -105,7 +105,7 @@ Test(writers, any_number_of_them_is_taken_and_what_a_message_refers_to_stays) {
 
     put(TYPE ".avsc", RECORD(A));
     load();
-    writers = ebi_writers_new(signals, keep_held, NULL);
+    writers = ebi_writer_schemas_new(signals, keep_held, NULL);
     for (size_t i = 0; i < 3; i++)
         held[i] = take(i + 1, &copied);
     for (uint64_t i = 4; i < 25000; i++)
@@ -123,7 +123,7 @@ Test(writers, what_is_used_again_and_again_stays) {
 
     put(TYPE ".avsc", RECORD(A));
     load();
-    writers = ebi_writers_new(signals, NULL, NULL);
+    writers = ebi_writer_schemas_new(signals, NULL, NULL);
     for (uint64_t i = 1; i < 25000; i++) {
         take(i, &copied);
         if (i > 1)
@@ -139,16 +139,16 @@ Test(writers, ids_that_name_one_text_share_one_copy) {
 
     put(TYPE ".avsc", RECORD(A));
     load();
-    writers = ebi_writers_new(signals, NULL, NULL);
+    writers = ebi_writer_schemas_new(signals, NULL, NULL);
     first = take(1, &copied);
     other = *theirs(1);
     other.id = 2;
-    cr_assert_eq(ebi_writers_take(writers, &other, &second, &again, &err), EB_OK);
+    cr_assert_eq(ebi_writer_schemas_take(writers, &other, &second, &again, &err), EB_OK);
     cr_assert_eq(first, second);
     cr_assert_eq(again, 0);
-    ebi_writers_forget_ids(writers);
+    ebi_writer_schemas_forget_ids(writers);
     other.id = 1;
-    cr_assert_eq(ebi_writers_take(writers, &other, &second, &again, &err), EB_OK);
+    cr_assert_eq(ebi_writer_schemas_take(writers, &other, &second, &again, &err), EB_OK);
     cr_assert_eq(first, second, "the copy outlives the ids");
 }
 
