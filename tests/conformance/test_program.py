@@ -79,7 +79,7 @@ def json_is_one_object_a_case_and_a_summary(t):
         t.equal(set(case), {"case", "group", "result", "why", "seconds"})
     failed = [case for case in cases if case["result"] == "fail"]
     t.equal([case["case"] for case in failed], ["attributes-and-headers-come-back-in-order"])
-    t.contains(failed[0]["why"], "expected event 3 to have 4 headers", "; came 3", '; breaks "all others, verbatim')
+    t.contains(failed[0]["why"], "expected event 3 to have 4 headers", "; came 3", '; breaks "all other headers, unchanged')
     t.equal(last["summary"], {"pass": len(cases) - 1, "fail": 1, "skip": 0})
 
 
