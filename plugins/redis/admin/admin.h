@@ -3,10 +3,10 @@
 #ifndef RD_ADMIN_ADMIN_H
 #define RD_ADMIN_ADMIN_H
 
-#include "connection/request.h"
+#include "connection/client.h"
 
 struct rd_admin {
-    struct rd_asker asker;
+    struct rd_client client;
     const struct rd_settings *set;
 };
 

@@ -18,7 +18,7 @@ int32_t rd_admin_open(const struct eb_host *host, const void *settings, void **s
     if (!admin)
         return rd_no_memory(err);
     admin->set = settings;
-    status = rd_asker_open(&admin->asker, host, settings, err);
+    status = rd_client_open(&admin->client, host, settings, err);
     if (status == EB_OK)
         *self = admin;
     else
@@ -29,25 +29,25 @@ int32_t rd_admin_open(const struct eb_host *host, const void *settings, void **s
 void rd_admin_close(void *self) {
     struct rd_admin *admin = self;
 
-    rd_asker_close(&admin->asker);
+    rd_client_close(&admin->client);
     free(admin);
 }
 
 /* ---- topics ---- */
 
 /* EB_OK with the answer, EB_GONE: this key is no stream (any more), or negative. */
-static int32_t ask_about(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *const *argv,
-                         const struct rd_node **answer, struct eb_error *err) {
-    int32_t status = rd_ask(&admin->asker, until_ms, argv, answer, err);
+static int32_t request_about(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *const *argv,
+                         const struct rd_node **reply, struct eb_error *err) {
+    int32_t status = rd_client_request(&admin->client, until_ms, argv, reply, err);
     char what[300];
 
-    if (status != EB_OK || !rd_is_error(*answer))
+    if (status != EB_OK || !rd_is_error(*reply))
         return status;
-    if (rd_refused_with(*answer, "WRONGTYPE") || rd_refusal(*answer, "", NULL) == RD_NOGROUP)
+    if (rd_error_is(*reply, "WRONGTYPE") || rd_classify_error(*reply, "", NULL) == RD_NO_GROUP)
         return EB_GONE;
     snprintf(what, sizeof what, "topic %s", topic);
-    status = rd_refusal(*answer, what, err) == RD_SERVER ? EB_RETRIABLE : EB_PERMANENT;
-    rd_advise(err, *answer, admin->asker.target.user, topic);
+    status = rd_classify_error(*reply, what, err) == RD_UNAVAILABLE ? EB_RETRIABLE : EB_PERMANENT;
+    rd_add_advice(err, *reply, admin->client.target.user, topic);
     return status;
 }
 
@@ -56,20 +56,20 @@ static int32_t read_edge(struct rd_admin *admin, int64_t until_ms, const char *t
                          struct rd_id *id, struct eb_error *err) {
     const char *argv[] = { last ? "XREVRANGE" : "XRANGE", topic, last ? "+" : "-", last ? "-" : "+", "COUNT", "1",
                            NULL };
-    const struct rd_node *answer;
-    int32_t status = ask_about(admin, until_ms, topic, argv, &answer, err);
+    const struct rd_node *reply;
+    int32_t status = request_about(admin, until_ms, topic, argv, &reply, err);
 
-    *found = status == EB_OK && rd_is_array(answer, 1) && rd_is_array(&answer->items[0], 1) &&
-             rd_is_text(&answer->items[0].items[0]) && rd_id_parse(answer->items[0].items[0].text, id);
+    *found = status == EB_OK && rd_is_array(reply, 1) && rd_is_array(&reply->items[0], 1) &&
+             rd_is_text(&reply->items[0].items[0]) && rd_id_parse(reply->items[0].items[0].text, id);
     return status;
 }
 
 static int32_t read_number(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *const *argv,
                            int64_t *number, struct eb_error *err) {
-    const struct rd_node *answer;
-    int32_t status = ask_about(admin, until_ms, topic, argv, &answer, err);
+    const struct rd_node *reply;
+    int32_t status = request_about(admin, until_ms, topic, argv, &reply, err);
 
-    *number = status == EB_OK && rd_is_integer(answer) ? answer->number : -1;
+    *number = status == EB_OK && rd_is_integer(reply) ? reply->number : -1;
     return status;
 }
 
@@ -105,7 +105,7 @@ struct left_out {
 /* What the user may not read is said and left out; any other failure ends the walk. */
 static int32_t leave_out(const struct rd_admin *admin, struct left_out *left, int32_t status, const struct eb_error *why,
                          struct eb_error *err) {
-    const struct eb_host *host = admin->asker.target.host;
+    const struct eb_host *host = admin->client.target.host;
     char line[sizeof why->text + 80];
 
     if (status == EB_OK || status == EB_GONE)           /* gone: it is no stream any more */
@@ -133,10 +133,10 @@ int32_t rd_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, 
                         void *arg, struct eb_error *err) {
     struct rd_admin *admin = self;
     int64_t until_ms = rd_ticks_ms() + timeout_ms;
-    struct rd_names names = {0};
+    struct rd_topic_names names = {0};
     struct left_out left = {0};
     bool stop = false;
-    int32_t status = rd_names_read(&names, &admin->asker, until_ms, err);
+    int32_t status = rd_topic_names_scan(&names, &admin->client, until_ms, err);
 
     for (size_t i = 0; i < names.n && status == EB_OK && !stop; i++) {
         struct eb_topic_info info;
@@ -147,7 +147,7 @@ int32_t rd_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, 
         status = leave_out(admin, &left, status, &why, err);
     }
     status = stop ? EB_OK : end_walk(&left, names.n, status, err);
-    rd_names_free(&names);
+    rd_topic_names_free(&names);
     return status;
 }
 
@@ -185,18 +185,18 @@ static bool take_group(const struct rd_node *row, struct group *group) {
 
 static int32_t read_groups(struct rd_admin *admin, int64_t until_ms, const char *topic, struct groups *groups,
                            struct eb_error *err) {
-    const struct rd_node *answer;
-    int32_t status = ask_about(admin, until_ms, topic, (const char *[]){ "XINFO", "GROUPS", topic, NULL }, &answer,
+    const struct rd_node *reply;
+    int32_t status = request_about(admin, until_ms, topic, (const char *[]){ "XINFO", "GROUPS", topic, NULL }, &reply,
                                err);
 
     *groups = (struct groups){0};
-    if (status != EB_OK || answer->type != REDIS_REPLY_ARRAY)
+    if (status != EB_OK || reply->type != REDIS_REPLY_ARRAY)
         return status;
-    groups->list = calloc(answer->n + 1, sizeof *groups->list);
+    groups->list = calloc(reply->n + 1, sizeof *groups->list);
     if (!groups->list)
         return rd_no_memory(err);
-    for (; groups->n < answer->n; groups->n++)
-        if (!take_group(&answer->items[groups->n], &groups->list[groups->n]))
+    for (; groups->n < reply->n; groups->n++)
+        if (!take_group(&reply->items[groups->n], &groups->list[groups->n]))
             return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XINFO GROUPS is none", topic);
     return EB_OK;
 }
@@ -205,15 +205,15 @@ static int32_t read_groups(struct rd_admin *admin, int64_t until_ms, const char 
  * the last entry there is nothing behind it, and never more than there is. */
 static int32_t correct_lag(struct rd_admin *admin, int64_t until_ms, const char *topic, struct rd_id last, struct group *group,
                            struct eb_error *err) {
-    const struct rd_node *answer;
+    const struct rd_node *reply;
     int32_t status;
 
     if (rd_id_compare(group->at, last) >= 0) {
         group->lag = 0;
         return EB_OK;
     }
-    status = ask_about(admin, until_ms, topic, (const char *[]){ "XLEN", topic, NULL }, &answer, err);
-    if (status == EB_OK && rd_is_integer(answer) && group->lag > answer->number)
+    status = request_about(admin, until_ms, topic, (const char *[]){ "XLEN", topic, NULL }, &reply, err);
+    if (status == EB_OK && rd_is_integer(reply) && group->lag > reply->number)
         group->lag = -1;
     return status;
 }
@@ -224,16 +224,16 @@ static int32_t count_lag(struct rd_admin *admin, int64_t until_ms, const char *t
     struct rd_id from = group->at;
 
     for (group->lag = 0;;) {
-        const struct rd_node *answer, *last;
+        const struct rd_node *reply, *last;
         char start[RD_ID_ROOM];
         int32_t status;
         rd_id_print(rd_id_after(from), start);
-        status = ask_about(admin, until_ms, topic,
-                           (const char *[]){ "XRANGE", topic, start, "+", "COUNT", "1000", NULL }, &answer, err);
-        if (status != EB_OK || !rd_is_array(answer, 1))
+        status = request_about(admin, until_ms, topic,
+                           (const char *[]){ "XRANGE", topic, start, "+", "COUNT", "1000", NULL }, &reply, err);
+        if (status != EB_OK || !rd_is_array(reply, 1))
             return status;
-        group->lag += (int64_t)answer->n;
-        last = &answer->items[answer->n - 1];
+        group->lag += (int64_t)reply->n;
+        last = &reply->items[reply->n - 1];
         if (!rd_is_array(last, 1) || !rd_is_text(&last->items[0]) || !rd_id_parse(last->items[0].text, &from))
             return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XRANGE is none", topic);
     }
@@ -242,22 +242,22 @@ static int32_t count_lag(struct rd_admin *admin, int64_t until_ms, const char *t
 /* What was returned is at nobody; who has not asked for longer than claim_after is not alive. */
 static int32_t read_members(struct rd_admin *admin, int64_t until_ms, const struct group *group,
                             struct eb_group_info *info, struct eb_error *err) {
-    const struct rd_node *answer;
+    const struct rd_node *reply;
     const char *argv[] = { "XINFO", "CONSUMERS", info->topic, info->group, NULL };
-    int32_t status = ask_about(admin, until_ms, info->topic, argv, &answer, err);
+    int32_t status = request_about(admin, until_ms, info->topic, argv, &reply, err);
 
     info->unsettled = group->pending;
     if (status == EB_PERMANENT) {                       /* it may be forbidden; then who is at work is unknown */
         info->members = -1;
         return EB_OK;
     }
-    for (size_t i = 0; status == EB_OK && answer->type == REDIS_REPLY_ARRAY && i < answer->n; i++) {
-        const struct rd_node *name = rd_value_of(&answer->items[i], "name");
-        const struct rd_node *idle = rd_value_of(&answer->items[i], "idle");
-        const struct rd_node *pending = rd_value_of(&answer->items[i], "pending");
+    for (size_t i = 0; status == EB_OK && reply->type == REDIS_REPLY_ARRAY && i < reply->n; i++) {
+        const struct rd_node *name = rd_value_of(&reply->items[i], "name");
+        const struct rd_node *idle = rd_value_of(&reply->items[i], "idle");
+        const struct rd_node *pending = rd_value_of(&reply->items[i], "pending");
         if (!name || !rd_is_text(name) || !idle || !rd_is_integer(idle) || !pending || !rd_is_integer(pending))
             return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XINFO CONSUMERS is none", info->topic);
-        if (strcmp(name->text, rd_pool) == 0)
+        if (strcmp(name->text, rd_returned_consumer) == 0)
             info->unsettled -= pending->number;
         else
             info->members += idle->number < admin->set->claim_after;
@@ -312,20 +312,20 @@ int32_t rd_admin_groups(void *self, const char *topic, const char *group, int32_
                         int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
     struct rd_admin *admin = self;
     int64_t until_ms = rd_ticks_ms() + timeout_ms;
-    struct rd_names names = {0};
+    struct rd_topic_names names = {0};
     struct left_out left = {0};
     bool stop = false;
     int32_t status;
 
     if (topic)
         return tell_groups(admin, until_ms, topic, group, each, arg, &stop, err);
-    status = rd_names_read(&names, &admin->asker, until_ms, err);
+    status = rd_topic_names_scan(&names, &admin->client, until_ms, err);
     for (size_t i = 0; i < names.n && status == EB_OK && !stop; i++) {
         struct eb_error why = {0};
         status = tell_groups(admin, until_ms, names.names[i], group, each, arg, &stop, &why);
         status = leave_out(admin, &left, status, &why, err);
     }
     status = stop ? EB_OK : end_walk(&left, names.n, status, err);
-    rd_names_free(&names);
+    rd_topic_names_free(&names);
     return status;
 }

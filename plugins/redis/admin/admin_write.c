@@ -17,11 +17,11 @@ static int32_t no_topic(const char *topic, struct eb_error *err) {
 
 /* The script's answer. */
 static int32_t run(struct rd_admin *admin, int32_t timeout_ms, const char *what, const char *topic,
-                   const char *const *argv, const struct rd_node **answer, struct eb_error *err) {
+                   const char *const *argv, const struct rd_node **reply, struct eb_error *err) {
     char thing[300];
 
     snprintf(thing, sizeof thing, "%s topic %s", what, topic);
-    return rd_ask_for(&admin->asker, rd_ticks_ms() + timeout_ms, thing, topic, argv, answer, err);
+    return rd_client_request_for(&admin->client, rd_ticks_ms() + timeout_ms, thing, topic, argv, reply, err);
 }
 
 /* ---- seek ---- */
@@ -67,23 +67,23 @@ struct seen {
     struct rd_id next;                  /* the first that the group has not settled */
 };
 
-static int32_t take_seen(const struct rd_node *answer, const char *topic, const char *group, struct seen *seen,
+static int32_t take_seen(const struct rd_node *reply, const char *topic, const char *group, struct seen *seen,
                          struct eb_error *err) {
     struct rd_id oldest;
 
-    *seen = (struct seen){ .topic = !rd_is_integer(answer) };
+    *seen = (struct seen){ .topic = !rd_is_integer(reply) };
     if (!seen->topic)
         return EB_OK;
-    if (rd_is_array(answer, 2) && rd_is_text(&answer->items[0]) && rd_is_integer(&answer->items[1]))
+    if (rd_is_array(reply, 2) && rd_is_text(&reply->items[0]) && rd_is_integer(&reply->items[1]))
         return rd_error(err, EB_PERMANENT, 0, "group %s of topic %s cannot be moved: its member %s was at work %" PRId64
                         " ms ago; stop it, and if it was killed wait for claim_after", group, topic,
-                        answer->items[0].text, answer->items[1].number);
-    if (!rd_is_array(answer, 3) || !rd_is_text(&answer->items[0]) || !rd_is_text(&answer->items[1]) ||
-        !rd_is_text(&answer->items[2]) || !rd_id_parse(answer->items[0].text, &seen->last))
+                        reply->items[0].text, reply->items[1].number);
+    if (!rd_is_array(reply, 3) || !rd_is_text(&reply->items[0]) || !rd_is_text(&reply->items[1]) ||
+        !rd_is_text(&reply->items[2]) || !rd_id_parse(reply->items[0].text, &seen->last))
         return rd_error(err, EB_RETRIABLE, 0, "moving a group of topic %s: unexpected reply to a script", topic);
-    seen->group = rd_id_parse(answer->items[1].text, &seen->next);
+    seen->group = rd_id_parse(reply->items[1].text, &seen->next);
     seen->next = rd_id_after(seen->next);
-    if (seen->group && rd_id_parse(answer->items[2].text, &oldest))
+    if (seen->group && rd_id_parse(reply->items[2].text, &oldest))
         seen->next = oldest;
     return EB_OK;
 }
@@ -92,12 +92,12 @@ static int32_t take_seen(const struct rd_node *answer, const char *topic, const 
 static int32_t run_seek(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *group, const char *start,
                         struct seen *seen, struct eb_error *err) {
     char live[24];
-    const char *argv[] = { "EVAL", seek_script, "1", topic, group, start, live, rd_pool, NULL };
-    const struct rd_node *answer;
+    const char *argv[] = { "EVAL", seek_script, "1", topic, group, start, live, rd_returned_consumer, NULL };
+    const struct rd_node *reply;
 
     snprintf(live, sizeof live, "%" PRId64, admin->set->claim_after);
-    int32_t status = run(admin, (int32_t)(until_ms - rd_ticks_ms()), "moving a group of", topic, argv, &answer, err);
-    return status == EB_OK ? take_seen(answer, topic, group, seen, err) : status;
+    int32_t status = run(admin, (int32_t)(until_ms - rd_ticks_ms()), "moving a group of", topic, argv, &reply, err);
+    return status == EB_OK ? take_seen(reply, topic, group, seen, err) : status;
 }
 
 static int32_t not_there(struct eb_error *err, const char *format, const char *topic, const char *group) {
@@ -198,7 +198,7 @@ int32_t rd_admin_trim(void *self, const char *topic, const struct eb_point *befo
                       int32_t timeout_ms, struct eb_error *err) {
     char id[RD_ID_ROOM] = "0-0";
     const char *argv[] = { "EVAL", trim_script, "1", topic, id, unread_too ? "1" : "0", NULL };
-    const struct rd_node *answer;
+    const struct rd_node *reply;
     struct rd_id at = {0};
     int32_t status = rd_point_check(before, err);
 
@@ -211,10 +211,10 @@ int32_t rd_admin_trim(void *self, const char *topic, const struct eb_point *befo
     else if (before->kind == EB_POSITION)
         rd_id_parse(before->position.data, &at);
     rd_id_print(at, id);
-    status = run(self, timeout_ms, "trimming", topic, argv, &answer, err);
+    status = run(self, timeout_ms, "trimming", topic, argv, &reply, err);
     if (status != EB_OK)
         return status;
-    return rd_is_integer(answer) && answer->number == 1 ? EB_OK : no_topic(topic, err);
+    return rd_is_integer(reply) && reply->number == 1 ? EB_OK : no_topic(topic, err);
 }
 
 /* ---- create, remove ---- */
@@ -233,25 +233,25 @@ static int32_t no_stream(const char *topic, struct eb_error *err) {
 
 /* An entry with an id that is none is refused as that only after everything else that the server could refuse it for. */
 static int32_t try_create(struct rd_admin *admin, const char *topic, int64_t until_ms, struct eb_error *err) {
-    const struct rd_node *answer;
+    const struct rd_node *reply;
     char thing[300];
     int32_t status;
 
     snprintf(thing, sizeof thing, "making topic %s", topic);
-    status = rd_ask_for(&admin->asker, until_ms, thing, topic, (const char *[]){ "TYPE", topic, NULL }, &answer, err);
+    status = rd_client_request_for(&admin->client, until_ms, thing, topic, (const char *[]){ "TYPE", topic, NULL }, &reply, err);
     if (status != EB_OK)
         return status;
-    if (rd_is_text(answer) && strcmp(answer->text, "none") != 0 && strcmp(answer->text, "stream") != 0)
+    if (rd_is_text(reply) && strcmp(reply->text, "none") != 0 && strcmp(reply->text, "stream") != 0)
         return no_stream(topic, err);
-    status = rd_ask(&admin->asker, until_ms, (const char *[]){ "XADD", topic, "none", "type", "none", NULL }, &answer, err);
-    if (status != EB_OK || rd_refused_with(answer, "ERR"))
+    status = rd_client_request(&admin->client, until_ms, (const char *[]){ "XADD", topic, "none", "type", "none", NULL }, &reply, err);
+    if (status != EB_OK || rd_error_is(reply, "ERR"))
         return status;
-    return rd_is_error(answer) ? rd_ask_refused(&admin->asker, thing, topic, answer, err) : EB_OK;
+    return rd_is_error(reply) ? rd_client_error(&admin->client, thing, topic, reply, err) : EB_OK;
 }
 
 int32_t rd_admin_create(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
                         struct eb_error *err) {
-    const struct rd_node *answer;
+    const struct rd_node *reply;
     int32_t status;
 
     if (partitions > 1)
@@ -259,10 +259,10 @@ int32_t rd_admin_create(void *self, const char *topic, uint32_t partitions, uint
     if (flags & EB_DRY_RUN)
         return try_create(self, topic, rd_ticks_ms() + timeout_ms, err);
     status = run(self, timeout_ms, "making", topic,
-                 (const char *[]){ "EVAL", create_script, "1", topic, "eventbus-create", NULL }, &answer, err);
-    if (status != EB_OK || (rd_is_integer(answer) && answer->number == 1))
+                 (const char *[]){ "EVAL", create_script, "1", topic, "eventbus-create", NULL }, &reply, err);
+    if (status != EB_OK || (rd_is_integer(reply) && reply->number == 1))
         return status;
-    if (!rd_is_integer(answer))
+    if (!rd_is_integer(reply))
         return rd_error(err, EB_RETRIABLE, 0, "making topic %s: the answer of a script is none", topic);
     return no_stream(topic, err);
 }
@@ -273,11 +273,11 @@ static const char remove_script[] =
     "return redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])";
 
 int32_t rd_admin_remove(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *err) {
-    const struct rd_node *answer;
+    const struct rd_node *reply;
     int32_t status = run(self, timeout_ms, "removing", topic,
-                         (const char *[]){ "EVAL", remove_script, "1", topic, group, NULL }, &answer, err);
+                         (const char *[]){ "EVAL", remove_script, "1", topic, group, NULL }, &reply, err);
 
     if (status != EB_OK)
         return status;
-    return rd_is_integer(answer) && answer->number == 1 ? EB_OK : EB_GONE;
+    return rd_is_integer(reply) && reply->number == 1 ? EB_OK : EB_GONE;
 }

@@ -21,7 +21,7 @@ struct walk {
     bool stop;
 };
 
-static int32_t no_answer(const struct walk *walk, struct eb_error *err) {
+static int32_t unexpected_reply(const struct walk *walk, struct eb_error *err) {
     return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XRANGE is none", walk->topic);
 }
 
@@ -31,7 +31,7 @@ static int32_t tell(struct walk *walk, const struct rd_node *entry, struct eb_er
     struct rd_id id;
 
     if (!rd_is_array(entry, 2) || !rd_is_text(&entry->items[0]) || !rd_id_parse(entry->items[0].text, &id))
-        return no_answer(walk, err);
+        return unexpected_reply(walk, err);
     rd_entry_take(&entry->items[1], id, &read, &message);
     walk->from = rd_id_after(id);
     walk->stop = walk->each(walk->arg, &message) != 0;
@@ -42,26 +42,26 @@ static int32_t tell(struct walk *walk, const struct rd_node *entry, struct eb_er
 static int32_t tell_page(struct walk *walk, struct eb_error *err) {
     char what[300], from[RD_ID_ROOM], end[RD_ID_ROOM], count[24];
     const char *argv[] = { "XRANGE", walk->topic, from, end, "COUNT", count, NULL };
-    const struct rd_node *answer;
+    const struct rd_node *reply;
     int32_t status;
 
     rd_id_print(walk->from, from);
     rd_id_print(walk->end, end);
     snprintf(count, sizeof count, "%zu", walk->page);
     snprintf(what, sizeof what, "topic %s", walk->topic);
-    status = rd_ask_for(&walk->admin->asker, walk->until_ms, what, walk->topic, argv, &answer, err);
-    if (status == EB_RETRIABLE && walk->admin->asker.conn.overran && walk->page > 1) {
+    status = rd_client_request_for(&walk->admin->client, walk->until_ms, what, walk->topic, argv, &reply, err);
+    if (status == EB_RETRIABLE && walk->admin->client.conn.overran && walk->page > 1) {
         walk->page /= 4;
         walk->page += walk->page == 0;
         return EB_OK;
     }
     if (status != EB_OK)
         return status;
-    if (answer->type != REDIS_REPLY_ARRAY)
-        return no_answer(walk, err);
-    for (size_t i = 0; i < answer->n && status == EB_OK && !walk->stop; i++)
-        status = tell(walk, &answer->items[i], err);
-    return status == EB_OK && (walk->stop || answer->n < walk->page) ? EB_END : status;
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return unexpected_reply(walk, err);
+    for (size_t i = 0; i < reply->n && status == EB_OK && !walk->stop; i++)
+        status = tell(walk, &reply->items[i], err);
+    return status == EB_OK && (walk->stop || reply->n < walk->page) ? EB_END : status;
 }
 
 static bool find_from(const struct eb_point *point, struct rd_id *from) {
@@ -75,33 +75,33 @@ static bool find_from(const struct eb_point *point, struct rd_id *from) {
 
 /* EB_OK: the stream is there, without entries; EB_END, or negative. */
 static int32_t look_at_empty(struct walk *walk, struct eb_error *err) {
-    const struct rd_node *answer;
-    int32_t status = rd_ask(&walk->admin->asker, walk->until_ms, (const char *[]){ "XINFO", "STREAM", walk->topic, NULL },
-                            &answer, err);
+    const struct rd_node *reply;
+    int32_t status = rd_client_request(&walk->admin->client, walk->until_ms, (const char *[]){ "XINFO", "STREAM", walk->topic, NULL },
+                            &reply, err);
 
-    if (status == EB_OK && rd_is_error(answer) && rd_refusal(answer, "", NULL) == RD_NOGROUP)
+    if (status == EB_OK && rd_is_error(reply) && rd_classify_error(reply, "", NULL) == RD_NO_GROUP)
         return EB_END;
-    return status == EB_OK && rd_is_error(answer) ? rd_ask_refused(&walk->admin->asker, "topic", walk->topic, answer, err) : status;
+    return status == EB_OK && rd_is_error(reply) ? rd_client_error(&walk->admin->client, "topic", walk->topic, reply, err) : status;
 }
 
 /* Where the topic ends now. EB_OK, EB_END: it does not exist, or negative. */
 static int32_t find_end(struct walk *walk, struct eb_error *err) {
     const char *argv[] = { "XREVRANGE", walk->topic, "+", "-", "COUNT", "1", NULL };
-    const struct rd_node *answer;
+    const struct rd_node *reply;
     char what[300];
     int32_t status;
 
     snprintf(what, sizeof what, "topic %s", walk->topic);
-    status = rd_ask_for(&walk->admin->asker, walk->until_ms, what, walk->topic, argv, &answer, err);
+    status = rd_client_request_for(&walk->admin->client, walk->until_ms, what, walk->topic, argv, &reply, err);
     if (status != EB_OK)
         return status;
-    if (answer->type != REDIS_REPLY_ARRAY)
-        return no_answer(walk, err);
-    if (answer->n == 0)
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return unexpected_reply(walk, err);
+    if (reply->n == 0)
         return look_at_empty(walk, err);
-    if (!rd_is_array(&answer->items[0], 1) || !rd_is_text(&answer->items[0].items[0]) ||
-        !rd_id_parse(answer->items[0].items[0].text, &walk->end))
-        return no_answer(walk, err);
+    if (!rd_is_array(&reply->items[0], 1) || !rd_is_text(&reply->items[0].items[0]) ||
+        !rd_id_parse(reply->items[0].items[0].text, &walk->end))
+        return unexpected_reply(walk, err);
     return EB_OK;
 }
 

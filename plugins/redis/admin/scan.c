@@ -10,7 +10,7 @@
 
 enum { NAMES_MAX = 100000 };
 
-static int32_t add(struct rd_names *names, const struct rd_node *key, struct eb_error *err) {
+static int32_t add(struct rd_topic_names *names, const struct rd_node *key, struct eb_error *err) {
     size_t room = names->room ? 2 * names->room : 64;
     char **more;
 
@@ -35,7 +35,7 @@ static int compare(const void *a, const void *b) {
 }
 
 /* SCAN may tell a key twice. */
-static void sort(struct rd_names *names) {
+static void sort(struct rd_topic_names *names) {
     size_t n = 0;
 
     if (names->n == 0)
@@ -50,51 +50,51 @@ static void sort(struct rd_names *names) {
     names->n = n + 1;
 }
 
-static int32_t scan(struct rd_asker *asker, int64_t until_ms, const char *cursor, bool typed,
-                    const struct rd_node **answer, struct eb_error *err) {
+static int32_t scan(struct rd_client *client, int64_t until_ms, const char *cursor, bool typed,
+                    const struct rd_node **reply, struct eb_error *err) {
     const char *argv[] = { "SCAN", cursor, "COUNT", "1000", typed ? "TYPE" : NULL, "stream", NULL };
 
-    return rd_ask(asker, until_ms, argv, answer, err);
+    return rd_client_request(client, until_ms, argv, reply, err);
 }
 
-static int32_t take(struct rd_names *names, const struct rd_node *answer, char cursor[24], struct eb_error *err) {
+static int32_t take(struct rd_topic_names *names, const struct rd_node *reply, char cursor[24], struct eb_error *err) {
     int32_t status = EB_OK;
 
-    if (!rd_is_array(answer, 2) || !rd_is_text(&answer->items[0]) || answer->items[1].type != REDIS_REPLY_ARRAY)
+    if (!rd_is_array(reply, 2) || !rd_is_text(&reply->items[0]) || reply->items[1].type != REDIS_REPLY_ARRAY)
         return rd_error(err, EB_RETRIABLE, 0, "the answer to SCAN is none");
-    for (size_t i = 0; i < answer->items[1].n && status == EB_OK; i++)
-        status = add(names, &answer->items[1].items[i], err);
-    snprintf(cursor, 24, "%s", answer->items[0].text);
+    for (size_t i = 0; i < reply->items[1].n && status == EB_OK; i++)
+        status = add(names, &reply->items[1].items[i], err);
+    snprintf(cursor, 24, "%s", reply->items[0].text);
     return status;
 }
 
-int32_t rd_names_read(struct rd_names *names, struct rd_asker *asker, int64_t until_ms, struct eb_error *err) {
-    const struct rd_node *answer;
+int32_t rd_topic_names_scan(struct rd_topic_names *names, struct rd_client *client, int64_t until_ms, struct eb_error *err) {
+    const struct rd_node *reply;
     char cursor[24] = "0";
     bool typed = true;
-    int32_t status = scan(asker, until_ms, cursor, typed, &answer, err);
+    int32_t status = scan(client, until_ms, cursor, typed, &reply, err);
 
-    if (status == EB_OK && rd_is_error(answer) && rd_refusal(answer, "SCAN", NULL) == RD_UNKNOWN) {
+    if (status == EB_OK && rd_is_error(reply) && rd_classify_error(reply, "SCAN", NULL) == RD_UNSUPPORTED) {
         typed = false;
-        status = scan(asker, until_ms, cursor, typed, &answer, err);
+        status = scan(client, until_ms, cursor, typed, &reply, err);
     }
     while (status == EB_OK) {
-        if (rd_is_error(answer)) {
-            status = rd_ask_refused(asker, "the list of streams", "", answer, err);
+        if (rd_is_error(reply)) {
+            status = rd_client_error(client, "the list of streams", "", reply, err);
             break;
         }
-        status = take(names, answer, cursor, err);
+        status = take(names, reply, cursor, err);
         if (status != EB_OK || strcmp(cursor, "0") == 0)
             break;
-        status = scan(asker, until_ms, cursor, typed, &answer, err);
+        status = scan(client, until_ms, cursor, typed, &reply, err);
     }
     sort(names);
     return status;
 }
 
-void rd_names_free(struct rd_names *names) {
+void rd_topic_names_free(struct rd_topic_names *names) {
     for (size_t i = 0; i < names->n; i++)
         free(names->names[i]);
     free(names->names);
-    *names = (struct rd_names){0};
+    *names = (struct rd_topic_names){0};
 }

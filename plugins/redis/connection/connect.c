@@ -48,20 +48,20 @@ void rd_target_close(struct rd_target *target) {
 enum { LOGIN, DATABASE, NAME, NUMBER, LAST };
 
 static int32_t refuse_login(const struct rd_conn *conn, const struct rd_node *node, struct eb_error *err) {
-    if (rd_refused_with(node, "LOADING") || rd_refused_with(node, "BUSY"))
-        rd_refusal(node, "logging in", err);
+    if (rd_error_is(node, "LOADING") || rd_error_is(node, "BUSY"))
+        rd_classify_error(node, "logging in", err);
     else                                                /* old servers quote what they were sent: it is not shown */
         rd_error(err, EB_RETRIABLE, 0, "the server refuses the login%s%s: %s", conn->target->user ? " of user " : "",
                  conn->target->user ? conn->target->user : "",
-                 rd_refused_with(node, "WRONGPASS") ? "wrong password, or it knows no such user (WRONGPASS)"
+                 rd_error_is(node, "WRONGPASS") ? "wrong password, or it knows no such user (WRONGPASS)"
                                                     : "wrong password, or it asks for none");
     return EB_RETRIABLE;
 }
 
-static int32_t on_greeting(struct rd_conn *conn, uint64_t step, const struct rd_node *node, struct eb_error *err) {
+static int32_t on_login_reply(struct rd_conn *conn, uint64_t step, const struct rd_node *node, struct eb_error *err) {
     if (step == NUMBER && rd_is_integer(node))
         snprintf(conn->id, sizeof conn->id, "%lld", (long long)node->number);
-    if (!rd_is_error(node) || (step == LAST && rd_refused_with(node, "NOPERM"))) {
+    if (!rd_is_error(node) || (step == LAST && rd_error_is(node, "NOPERM"))) {
         if (step == LAST) {
             conn->state = RD_READY;
             conn->ready_ms = rd_ticks_ms();
@@ -74,19 +74,19 @@ static int32_t on_greeting(struct rd_conn *conn, uint64_t step, const struct rd_
     if (step == DATABASE && strncmp(node->text, "ERR", 3) == 0)
         return rd_error(err, EB_RETRIABLE, 0, "the server has no database %d (DB index is out of range)",
                         conn->target->url.db);
-    if (step == DATABASE || step == LAST || rd_refusal(node, "", NULL) == RD_SERVER) {
-        rd_refusal(node, "connected", err);
+    if (step == DATABASE || step == LAST || rd_classify_error(node, "", NULL) == RD_UNAVAILABLE) {
+        rd_classify_error(node, "connected", err);
         return EB_RETRIABLE;
     }
     return EB_OK;                                       /* its name and its number are a help, no need */
 }
 
-static bool ask(struct rd_conn *conn, uint64_t step, size_t argc, const char *const *argv) {
+static bool send_step(struct rd_conn *conn, uint64_t step, size_t argc, const char *const *argv) {
     size_t lens[4];
 
     for (size_t i = 0; i < argc; i++)
         lens[i] = strlen(argv[i]);
-    return rd_conn_ask(conn, on_greeting, step, 0, argc, argv, lens);
+    return rd_conn_command(conn, on_login_reply, step, 0, argc, argv, lens);
 }
 
 /* CLIENT SETNAME takes no blanks and no other signs that would break a line of CLIENT LIST. */
@@ -107,14 +107,14 @@ static void log_in(struct rd_conn *conn) {
     client_name(target, name, sizeof name);
     snprintf(db, sizeof db, "%d", target->url.db);
     if (target->password && target->user)
-        ok = ask(conn, LOGIN, 3, (const char *[]){ "AUTH", target->user, target->password });
+        ok = send_step(conn, LOGIN, 3, (const char *[]){ "AUTH", target->user, target->password });
     else if (target->password)
-        ok = ask(conn, LOGIN, 2, (const char *[]){ "AUTH", target->password });
+        ok = send_step(conn, LOGIN, 2, (const char *[]){ "AUTH", target->password });
     if (ok && target->url.db != 0)
-        ok = ask(conn, DATABASE, 2, (const char *[]){ "SELECT", db });
-    ok = ok && ask(conn, NAME, 3, (const char *[]){ "CLIENT", "SETNAME", name }) &&
-         ask(conn, NUMBER, 2, (const char *[]){ "CLIENT", "ID" }) && ask(conn, LAST, 1, (const char *[]){ "PING" });
-    conn->state = RD_GREETING;
+        ok = send_step(conn, DATABASE, 2, (const char *[]){ "SELECT", db });
+    ok = ok && send_step(conn, NAME, 3, (const char *[]){ "CLIENT", "SETNAME", name }) &&
+         send_step(conn, NUMBER, 2, (const char *[]){ "CLIENT", "ID" }) && send_step(conn, LAST, 1, (const char *[]){ "PING" });
+    conn->state = RD_LOGIN;
     if (!ok) {
         struct eb_error why;
         rd_no_memory(&why);
@@ -270,9 +270,9 @@ static void look_at_handshake(struct rd_conn *conn) {
 static void begin(struct rd_conn *conn) {
     struct eb_error why;
 
-    conn->heard_ms = conn->dry_ms = conn->head_ms = rd_ticks_ms();
-    conn->slow_ms = conn->heard_ms + SLOW_MS;
-    conn->deadline_ms = conn->heard_ms + conn->target->set->login_timeout;
+    conn->last_read_ms = conn->drained_ms = conn->oldest_sent_ms = rd_ticks_ms();
+    conn->slow_ms = conn->last_read_ms + SLOW_MS;
+    conn->deadline_ms = conn->last_read_ms + conn->target->set->login_timeout;
     if (rd_reader_open(&conn->reader, &conn->arena, (size_t)conn->target->set->reply_limit)) {
         look_up(conn);
         return;
@@ -300,7 +300,7 @@ static void check_deadline(struct rd_conn *conn) {
     rd_conn_fail(conn, &why);
 }
 
-void rd_greet(struct rd_conn *conn) {
+void rd_connect_step(struct rd_conn *conn) {
     if (conn->state == RD_DOWN && rd_ticks_ms() >= conn->retry_ms)
         begin(conn);
     if (conn->state == RD_LOOKUP)

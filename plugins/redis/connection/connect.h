@@ -5,6 +5,6 @@
 #include "connection/connection.h"
 
 /* The next steps of a connection that is not ready yet. */
-void rd_greet(struct rd_conn *);
+void rd_connect_step(struct rd_conn *);
 
 #endif

@@ -24,7 +24,7 @@ enum {
 void rd_conn_init(struct rd_conn *conn, const struct rd_target *target, void *owner, void (*ready)(struct rd_conn *),
                   void (*lost)(struct rd_conn *, const struct eb_error *)) {
     *conn = (struct rd_conn){ .target = target, .owner = owner, .ready = ready, .lost = lost, .fd = -1, .lookup_fd = -1,
-                               .held_at = SIZE_MAX };
+                               .staged_at = SIZE_MAX };
 }
 
 /* ---- down ---- */
@@ -45,8 +45,8 @@ static void let_go(struct rd_conn *conn) {
     rd_reader_close(&conn->reader);
     rd_arena_reset(&conn->arena);
     conn->out_at = conn->out_n = 0;
-    conn->held_at = SIZE_MAX;
-    conn->asked_first = conn->asked_n = 0;
+    conn->staged_at = SIZE_MAX;
+    conn->awaited_first = conn->awaited_n = 0;
     conn->id[0] = '\0';
     conn->state = RD_DOWN;
 }
@@ -66,8 +66,8 @@ static int64_t wait_ms(uint32_t tries) {
 
 void rd_conn_fail(struct rd_conn *conn, const struct eb_error *why) {
     if (conn->dispatching) {
-        conn->doom = conn->doomed ? conn->doom : *why;
-        conn->doomed = true;
+        conn->fail_reason = conn->fail_pending ? conn->fail_reason : *why;
+        conn->fail_pending = true;
         return;
     }
     conn->overran = conn->reader.too_large;
@@ -77,7 +77,7 @@ void rd_conn_fail(struct rd_conn *conn, const struct eb_error *why) {
     conn->lost(conn, why);
 }
 
-void rd_conn_works(struct rd_conn *conn) {
+void rd_conn_confirm(struct rd_conn *conn) {
     if (conn->suspect && rd_ticks_ms() - conn->ready_ms < PROVEN_MS)
         return;
     conn->tries = 0;
@@ -88,9 +88,9 @@ void rd_conn_close(struct rd_conn *conn) {
     let_go(conn);
     rd_arena_free(&conn->arena);
     free(conn->out);
-    free(conn->asked);
+    free(conn->awaited);
     conn->out = NULL;
-    conn->asked = NULL;
+    conn->awaited = NULL;
 }
 
 /* ---- asking ---- */
@@ -102,7 +102,7 @@ static bool reserve_out(struct rd_conn *conn, size_t more) {
     if (conn->out_at > 0 && conn->out_n - conn->out_at < conn->out_at) {
         memmove(conn->out, conn->out + conn->out_at, conn->out_n - conn->out_at);
         conn->out_n -= conn->out_at;
-        conn->held_at -= conn->held_at == SIZE_MAX ? 0 : conn->out_at;
+        conn->staged_at -= conn->staged_at == SIZE_MAX ? 0 : conn->out_at;
         conn->out_at = 0;
     }
     while (room - conn->out_n < more)
@@ -117,66 +117,66 @@ static bool reserve_out(struct rd_conn *conn, size_t more) {
     return true;
 }
 
-static bool reserve_asked(struct rd_conn *conn) {
-    size_t room = conn->asked_room ? 2 * conn->asked_room : 256;
-    struct rd_asked *asked;
+static bool reserve_awaited(struct rd_conn *conn) {
+    size_t room = conn->awaited_room ? 2 * conn->awaited_room : 256;
+    struct rd_awaited *awaited;
 
-    if (conn->asked_n < conn->asked_room)
+    if (conn->awaited_n < conn->awaited_room)
         return true;
-    asked = malloc(room * sizeof *asked);
-    if (!asked)
+    awaited = malloc(room * sizeof *awaited);
+    if (!awaited)
         return false;
-    for (size_t i = 0; i < conn->asked_n; i++)
-        asked[i] = conn->asked[(conn->asked_first + i) % conn->asked_room];
-    free(conn->asked);
-    conn->asked = asked;
-    conn->asked_room = room;
-    conn->asked_first = 0;
+    for (size_t i = 0; i < conn->awaited_n; i++)
+        awaited[i] = conn->awaited[(conn->awaited_first + i) % conn->awaited_room];
+    free(conn->awaited);
+    conn->awaited = awaited;
+    conn->awaited_room = room;
+    conn->awaited_first = 0;
     return true;
 }
 
-bool rd_conn_ask(struct rd_conn *conn, rd_answer answer, uint64_t arg, int64_t patience_ms, size_t argc,
+bool rd_conn_command(struct rd_conn *conn, rd_reply_handler handler, uint64_t arg, int64_t extra_ms, size_t argc,
                  const char *const *argv, const size_t *lens) {
     char *command = NULL;
     int n = redisFormatCommandArgv(&command, (int)argc, (const char **)(uintptr_t)argv, lens);
-    bool ok = n > 0 && reserve_out(conn, (size_t)n) && reserve_asked(conn);
+    bool ok = n > 0 && reserve_out(conn, (size_t)n) && reserve_awaited(conn);
 
     if (ok) {
         memcpy(conn->out + conn->out_n, command, (size_t)n);
         conn->out_n += (size_t)n;
-        if (conn->asked_n == 0)
-            conn->head_ms = rd_ticks_ms();
-        conn->asked[(conn->asked_first + conn->asked_n++) % conn->asked_room] =
-            (struct rd_asked){ answer, arg, patience_ms };
+        if (conn->awaited_n == 0)
+            conn->oldest_sent_ms = rd_ticks_ms();
+        conn->awaited[(conn->awaited_first + conn->awaited_n++) % conn->awaited_room] =
+            (struct rd_awaited){ handler, arg, extra_ms };
     }
     if (command)
         redisFreeCommand(command);
     return ok;
 }
 
-void rd_conn_hold(struct rd_conn *conn) {
-    conn->held_at = conn->out_n;
-    conn->held_asked = conn->asked_n;
+void rd_conn_stage(struct rd_conn *conn) {
+    conn->staged_at = conn->out_n;
+    conn->awaited_before_stage = conn->awaited_n;
 }
 
 /* Its time to be answered begins now. */
-void rd_conn_release(struct rd_conn *conn) {
-    conn->held_at = SIZE_MAX;
-    conn->head_ms = rd_ticks_ms();
+void rd_conn_send_staged(struct rd_conn *conn) {
+    conn->staged_at = SIZE_MAX;
+    conn->oldest_sent_ms = rd_ticks_ms();
 }
 
-void rd_conn_forget_held(struct rd_conn *conn) {
-    if (conn->held_at == SIZE_MAX)
+void rd_conn_drop_staged(struct rd_conn *conn) {
+    if (conn->staged_at == SIZE_MAX)
         return;
-    conn->out_n = conn->held_at;
-    conn->asked_n = conn->held_asked;
-    conn->held_at = SIZE_MAX;
+    conn->out_n = conn->staged_at;
+    conn->awaited_n = conn->awaited_before_stage;
+    conn->staged_at = SIZE_MAX;
 }
 
 /* ---- writing and reading ---- */
 
 static size_t out_end(const struct rd_conn *conn) {
-    return conn->held_at < conn->out_n ? conn->held_at : conn->out_n;
+    return conn->staged_at < conn->out_n ? conn->staged_at : conn->out_n;
 }
 
 static void fail_errno(struct rd_conn *conn, const char *what) {
@@ -219,7 +219,7 @@ static void shrink_out(struct rd_conn *conn) {
 void rd_conn_write(struct rd_conn *conn) {
     struct eb_error why = {0};
 
-    while (conn->state >= RD_GREETING && conn->out_at < out_end(conn) && !(conn->dispatching && conn->doomed)) {
+    while (conn->state >= RD_LOGIN && conn->out_at < out_end(conn) && !(conn->dispatching && conn->fail_pending)) {
         ssize_t sent = send_some(conn, &why);
         if (sent < 0 && try_again(errno))
             return;
@@ -244,32 +244,32 @@ static void fail_refused(struct rd_conn *conn, const struct eb_error *why) {
 /* Hands one answer to who asked. False: the connection was given up. */
 static bool dispatch(struct rd_conn *conn, const struct rd_node *node) {
     struct eb_error why = {0};
-    struct rd_asked asked;
+    struct rd_awaited awaited;
     bool refused;
 
-    if (conn->asked_n == 0) {
+    if (conn->awaited_n == 0) {
         if (node->type != REDIS_REPLY_ERROR)
             rd_error(&why, EB_RETRIABLE, 0, "an answer came that nobody asked for");
         else
-            rd_refusal(node, "connected", &why);
+            rd_classify_error(node, "connected", &why);
         fail_because(conn, &why);
         return false;
     }
-    asked = conn->asked[conn->asked_first];
-    conn->asked_first = (conn->asked_first + 1) % conn->asked_room;
-    conn->asked_n--;
-    if (conn->held_at != SIZE_MAX)
-        conn->held_asked--;
-    conn->head_ms = conn->heard_ms;
-    conn->doomed = false;
+    awaited = conn->awaited[conn->awaited_first];
+    conn->awaited_first = (conn->awaited_first + 1) % conn->awaited_room;
+    conn->awaited_n--;
+    if (conn->staged_at != SIZE_MAX)
+        conn->awaited_before_stage--;
+    conn->oldest_sent_ms = conn->last_read_ms;
+    conn->fail_pending = false;
     conn->dispatching = true;
-    refused = asked.answer(conn, asked.arg, node, &why) < 0;
+    refused = awaited.handler(conn, awaited.arg, node, &why) < 0;
     conn->dispatching = false;
-    if (conn->doomed)
-        rd_conn_fail(conn, &conn->doom);
+    if (conn->fail_pending)
+        rd_conn_fail(conn, &conn->fail_reason);
     else if (refused)
         fail_refused(conn, &why);
-    return !conn->doomed && !refused;
+    return !conn->fail_pending && !refused;
 }
 
 static bool dispatch_all(struct rd_conn *conn) {
@@ -296,7 +296,7 @@ static int read_some(struct rd_conn *conn, char *bytes, size_t room) {
                             : recv(conn->fd, bytes, room, MSG_DONTWAIT);
 
     if (got < 0 && try_again(errno)) {
-        conn->dry_ms = now_ms;
+        conn->drained_ms = now_ms;
         return 0;
     }
     if (got == 0)
@@ -304,7 +304,7 @@ static int read_some(struct rd_conn *conn, char *bytes, size_t room) {
     else if (got < 0 && !why.text[0])
         rd_errno(&why, EB_RETRIABLE, "cannot read");
     if (got > 0)
-        conn->heard_ms = now_ms;
+        conn->last_read_ms = now_ms;
     if (got <= 0 || rd_reader_feed(&conn->reader, bytes, (size_t)got, &why) != EB_OK) {
         fail_because(conn, &why);
         return -1;
@@ -315,7 +315,7 @@ static int read_some(struct rd_conn *conn, char *bytes, size_t room) {
 static void read_in(struct rd_conn *conn) {
     char bytes[READ_AT_ONCE];
 
-    for (int i = 0; i < READS && conn->state >= RD_GREETING; i++) {
+    for (int i = 0; i < READS && conn->state >= RD_LOGIN; i++) {
         int more = read_some(conn, bytes, sizeof bytes);
         if (more <= 0 || !dispatch_all(conn))
             return;
@@ -325,7 +325,7 @@ static void read_in(struct rd_conn *conn) {
 /* ---- time ---- */
 
 static int64_t answer_due_ms(const struct rd_conn *conn) {
-    return conn->head_ms + conn->target->set->command_timeout + conn->asked[conn->asked_first].patience_ms;
+    return conn->oldest_sent_ms + conn->target->set->command_timeout + conn->awaited[conn->awaited_first].extra_ms;
 }
 
 int64_t rd_conn_due_ms(const struct rd_conn *conn) {
@@ -333,13 +333,13 @@ int64_t rd_conn_due_ms(const struct rd_conn *conn) {
         return conn->retry_ms;
     if (conn->state < RD_READY)
         return conn->slow_ms > rd_ticks_ms() ? rd_earlier(conn->slow_ms, conn->deadline_ms) : conn->deadline_ms;
-    return conn->asked_n > 0 ? answer_due_ms(conn) : conn->heard_ms + conn->target->set->keepalive;
+    return conn->awaited_n > 0 ? answer_due_ms(conn) : conn->last_read_ms + conn->target->set->keepalive;
 }
 
 static int32_t on_ping(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
     (void)conn;
     (void)arg;
-    if (!rd_is_error(node) || rd_refusal(node, "PING", err) == RD_KEY)
+    if (!rd_is_error(node) || rd_classify_error(node, "PING", err) == RD_KEY_REFUSED)
         return EB_OK;                                   /* one who may not ask is answered, too */
     return EB_RETRIABLE;
 }
@@ -349,26 +349,26 @@ static void check_time(struct rd_conn *conn) {
 
     if (conn->state < RD_READY || rd_ticks_ms() < rd_conn_due_ms(conn))
         return;
-    if (conn->asked_n == 0) {
-        rd_conn_ask(conn, on_ping, 0, 0, 1, (const char *[]){ "PING" }, (const size_t[]){ 4 });
+    if (conn->awaited_n == 0) {
+        rd_conn_command(conn, on_ping, 0, 0, 1, (const char *[]){ "PING" }, (const size_t[]){ 4 });
         return;
     }
     rd_error(&why, EB_RETRIABLE, ETIMEDOUT, "redis at %s: no answer for %lld ms", conn->target->url.shown,
-             (long long)(rd_ticks_ms() - conn->head_ms));
+             (long long)(rd_ticks_ms() - conn->oldest_sent_ms));
     rd_conn_fail(conn, &why);
 }
 
 void rd_conn_work(struct rd_conn *conn) {
-    if (conn->state < RD_GREETING)
-        rd_greet(conn);
-    if (conn->state >= RD_GREETING)
+    if (conn->state < RD_LOGIN)
+        rd_connect_step(conn);
+    if (conn->state >= RD_LOGIN)
         rd_conn_write(conn);
-    if (conn->state >= RD_GREETING)
+    if (conn->state >= RD_LOGIN)
         read_in(conn);
-    if (conn->state == RD_GREETING)
-        rd_greet(conn);
+    if (conn->state == RD_LOGIN)
+        rd_connect_step(conn);
     check_time(conn);
-    if (conn->state >= RD_GREETING)
+    if (conn->state >= RD_LOGIN)
         rd_conn_write(conn);                /* what answers led to */
 }
 

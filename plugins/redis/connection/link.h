@@ -4,32 +4,32 @@
 
 #include "connection/connection.h"
 
-struct rd_line {
+struct rd_link {
     const struct eb_host *host;
-    enum { RD_LINE_UNSAID, RD_LINE_UP, RD_LINE_DOWN } said;
+    enum { RD_LINK_UNREPORTED, RD_LINK_UP, RD_LINK_DOWN } reported;
 };
 
-static inline void rd_line_up(struct rd_line *line) {
-    if (line->said != RD_LINE_UP) {
-        line->said = RD_LINE_UP;
-        line->host->link(line->host, 1, NULL);
+static inline void rd_link_up(struct rd_link *link) {
+    if (link->reported != RD_LINK_UP) {
+        link->reported = RD_LINK_UP;
+        link->host->link(link->host, 1, NULL);
     }
 }
 
-/* While nothing was said yet: why it takes so long. */
-static inline void rd_line_slow(struct rd_line *line, const struct rd_conn *conn) {
+/* While nothing was reported yet: why it takes so long. */
+static inline void rd_link_slow(struct rd_link *link, const struct rd_conn *conn) {
     struct eb_error why;
 
-    if (line->said == RD_LINE_UNSAID && rd_conn_is_slow(conn, &why)) {
-        line->said = RD_LINE_DOWN;
-        line->host->link(line->host, 0, &why);
+    if (link->reported == RD_LINK_UNREPORTED && rd_conn_is_slow(conn, &why)) {
+        link->reported = RD_LINK_DOWN;
+        link->host->link(link->host, 0, &why);
     }
 }
 
-static inline void rd_line_down(struct rd_line *line, const struct eb_error *why) {
-    if (line->said != RD_LINE_DOWN) {
-        line->said = RD_LINE_DOWN;
-        line->host->link(line->host, 0, why);
+static inline void rd_link_down(struct rd_link *link, const struct eb_error *why) {
+    if (link->reported != RD_LINK_DOWN) {
+        link->reported = RD_LINK_DOWN;
+        link->host->link(link->host, 0, why);
     }
 }
 

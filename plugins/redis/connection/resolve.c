@@ -10,7 +10,7 @@
 /* Held by the asker and by the thread; who lets go last frees it. */
 struct rd_lookup {
     pthread_mutex_t lock;
-    unsigned holders;
+    unsigned members;
     bool ended;
     int fd, failure;
     struct addrinfo *addresses;
@@ -19,7 +19,7 @@ struct rd_lookup {
 
 static void let_go(struct rd_lookup *lookup) {
     pthread_mutex_lock(&lookup->lock);
-    bool last = --lookup->holders == 0;
+    bool last = --lookup->members == 0;
     pthread_mutex_unlock(&lookup->lock);
     if (!last)
         return;
@@ -57,12 +57,12 @@ struct rd_lookup *rd_lookup_start(const char *host, const char *port, int *fd) {
     if (!lookup)
         return NULL;
     pthread_mutex_init(&lookup->lock, NULL);
-    lookup->holders = 2;
+    lookup->members = 2;
     lookup->host = strdup(host);
     lookup->port = strdup(port);
     lookup->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!lookup->host || !lookup->port || lookup->fd < 0 || pthread_create(&thread, NULL, look_up, lookup) != 0) {
-        lookup->holders = 1;
+        lookup->members = 1;
         let_go(lookup);
         return NULL;
     }

@@ -13,44 +13,44 @@ static const char denied[] = "the user may not do this by its ACL rules";
 
 static const struct meaning {
     const char *word;
-    enum rd_refusal refusal;
+    enum rd_error_class class;
     const char *text;
 } meanings[] = {
-    { "MOVED", RD_KEY, cluster },
-    { "ASK", RD_KEY, cluster },
-    { "CROSSSLOT", RD_KEY, cluster },
-    { "CLUSTERDOWN", RD_SERVER, cluster },
-    { "READONLY", RD_SERVER, "this is a replica, which takes no writes: name the primary" },
-    { "OOM", RD_SERVER,
+    { "MOVED", RD_KEY_REFUSED, cluster },
+    { "ASK", RD_KEY_REFUSED, cluster },
+    { "CROSSSLOT", RD_KEY_REFUSED, cluster },
+    { "CLUSTERDOWN", RD_UNAVAILABLE, cluster },
+    { "READONLY", RD_UNAVAILABLE, "this is a replica, which takes no writes: name the primary" },
+    { "OOM", RD_UNAVAILABLE,
       "the server has reached its maxmemory and takes no writes: raise it, or let streams be trimmed" },
-    { "LOADING", RD_SERVER, "the server is still loading its data" },
-    { "MASTERDOWN", RD_SERVER, "this is a replica that has lost its primary" },
-    { "MISCONF", RD_SERVER, "the server cannot save to its disk and takes no writes" },
-    { "NOREPLICAS", RD_SERVER, "the server has too few replicas and takes no writes" },
-    { "BUSY", RD_SERVER, "the server is busy with a script" },
-    { "NOAUTH", RD_SERVER, login },
-    { "WRONGPASS", RD_SERVER, login },
-    { "NOPERM", RD_KEY, denied },
-    { "WRONGTYPE", RD_KEY, "the key holds something that is no stream" },
-    { "NOGROUP", RD_NOGROUP, "the stream or its group is gone" },
-    { "UNBLOCKED", RD_NOGROUP, "the stream is gone" },
-    { "EXECABORT", RD_OTHER, "the server took none of the batch" },
+    { "LOADING", RD_UNAVAILABLE, "the server is still loading its data" },
+    { "MASTERDOWN", RD_UNAVAILABLE, "this is a replica that has lost its primary" },
+    { "MISCONF", RD_UNAVAILABLE, "the server cannot save to its disk and takes no writes" },
+    { "NOREPLICAS", RD_UNAVAILABLE, "the server has too few replicas and takes no writes" },
+    { "BUSY", RD_UNAVAILABLE, "the server is busy with a script" },
+    { "NOAUTH", RD_UNAVAILABLE, login },
+    { "WRONGPASS", RD_UNAVAILABLE, login },
+    { "NOPERM", RD_KEY_REFUSED, denied },
+    { "WRONGTYPE", RD_KEY_REFUSED, "the key holds something that is no stream" },
+    { "NOGROUP", RD_NO_GROUP, "the stream or its group is gone" },
+    { "UNBLOCKED", RD_NO_GROUP, "the stream is gone" },
+    { "EXECABORT", RD_OTHER_ERROR, "the server took none of the batch" },
 };
 
 static const struct meaning general[] = {
-    { "ERR max number of clients", RD_SERVER, "the server has as many clients as it takes (maxclients)" },
-    { "ERR unknown", RD_UNKNOWN, "the server does not know the command: it is too old" },
-    { "ERR syntax", RD_UNKNOWN, "the server does not know an option of the command: it is too old" },
-    { "ERR no such key", RD_NOGROUP, "the stream is gone" },
-    { "ERR The XGROUP subcommand requires", RD_NOGROUP, "the stream is gone" },
-    { "ERR wrong number of arguments", RD_UNKNOWN, "the server does not know this form of the command: it is too old" },
-    { "ERR ACL failure in script", RD_KEY, denied },
-    { "ERR The user executing the script can't", RD_KEY, denied },
-    { "ERR user_script", RD_OTHER, "a script failed" },
-    { "ERR Error running script", RD_OTHER, "a script failed" },
+    { "ERR max number of clients", RD_UNAVAILABLE, "the server has as many clients as it takes (maxclients)" },
+    { "ERR unknown", RD_UNSUPPORTED, "the server does not know the command: it is too old" },
+    { "ERR syntax", RD_UNSUPPORTED, "the server does not know an option of the command: it is too old" },
+    { "ERR no such key", RD_NO_GROUP, "the stream is gone" },
+    { "ERR The XGROUP subcommand requires", RD_NO_GROUP, "the stream is gone" },
+    { "ERR wrong number of arguments", RD_UNSUPPORTED, "the server does not know this form of the command: it is too old" },
+    { "ERR ACL failure in script", RD_KEY_REFUSED, denied },
+    { "ERR The user executing the script can't", RD_KEY_REFUSED, denied },
+    { "ERR user_script", RD_OTHER_ERROR, "a script failed" },
+    { "ERR Error running script", RD_OTHER_ERROR, "a script failed" },
 };
 
-bool rd_refused_with(const struct rd_node *error, const char *word) {
+bool rd_error_is(const struct rd_node *error, const char *word) {
     size_t len = strlen(word);
 
     return rd_is_error(error) && strncmp(error->text, word, len) == 0 && (error->text[len] == ' ' || !error->text[len]);
@@ -100,10 +100,10 @@ static int code_length(const struct rd_node *error) {
 
 /* Of these no later try can be another one: somebody has to do something. */
 static int32_t status_of(const struct meaning *meaning) {
-    return meaning && (meaning->refusal == RD_KEY || meaning->refusal == RD_UNKNOWN) ? EB_PERMANENT : EB_RETRIABLE;
+    return meaning && (meaning->class == RD_KEY_REFUSED || meaning->class == RD_UNSUPPORTED) ? EB_PERMANENT : EB_RETRIABLE;
 }
 
-enum rd_refusal rd_refusal(const struct rd_node *error, const char *what, struct eb_error *err) {
+enum rd_error_class rd_classify_error(const struct rd_node *error, const char *what, struct eb_error *err) {
     const struct meaning *meaning = meaning_of(error);
     int n = code_length(error);
 
@@ -112,7 +112,7 @@ enum rd_refusal rd_refusal(const struct rd_node *error, const char *what, struct
     else
         rd_error(err, EB_RETRIABLE, 0, "%s: the server refuses it with an error of its own (%.*s)", what, n,
                  error->text);
-    return meaning ? meaning->refusal : RD_OTHER;
+    return meaning ? meaning->class : RD_OTHER_ERROR;
 }
 
 /* ---- advice ---- */
@@ -139,12 +139,12 @@ static void advise_acl(const struct rd_node *error, const char *user, const char
         snprintf(advice, room, "see ACL GETUSER %s and the list of commands in the documentation", who);
 }
 
-void rd_advise(struct eb_error *err, const struct rd_node *error, const char *user, const char *topic) {
+void rd_add_advice(struct eb_error *err, const struct rd_node *error, const char *user, const char *topic) {
     const struct meaning *meaning = meaning_of(error);
     char advice[500] = "";
     size_t n;
 
-    if (!err || !meaning || meaning->refusal != RD_KEY)
+    if (!err || !meaning || meaning->class != RD_KEY_REFUSED)
         return;
     if (meaning->text == denied)
         advise_acl(error, user, topic, advice, sizeof advice);

@@ -79,7 +79,7 @@ static int32_t unusable(struct eb_error *err, const char *option, const char *pa
 }
 
 /* A server that sends us away says why and hangs up: what we then send fails, and its word waits to be read. */
-static void hear_alert(SSL *ssl) {
+static void read_alert(SSL *ssl) {
     int number = errno;
     char byte;
 
@@ -90,7 +90,7 @@ static void hear_alert(SSL *ssl) {
 }
 
 /* -1 with errno, as the operation that answered `result` means it. */
-static int judge(SSL *ssl, int result, short *wants, struct eb_error *err) {
+static int set_ssl_error(SSL *ssl, int result, short *wants, struct eb_error *err) {
     long verified = SSL_get_verify_result(ssl);
     int why = SSL_get_error(ssl, result);
     char text[128];
@@ -101,7 +101,7 @@ static int judge(SSL *ssl, int result, short *wants, struct eb_error *err) {
         return -1;
     }
     if (why == SSL_ERROR_SYSCALL && ERR_peek_error() == 0)
-        hear_alert(ssl);
+        read_alert(ssl);
     if (verified != X509_V_OK)
         rd_error(err, EB_RETRIABLE, verified, "the server's certificate is refused: %s",
                  X509_verify_cert_error_string(verified));
@@ -196,7 +196,7 @@ int rd_tls_handshake(SSL *ssl, short *wants, struct eb_error *err) {
     ERR_clear_error();
     errno = 0;
     result = SSL_do_handshake(ssl);
-    return result == 1 ? 0 : judge(ssl, result, wants, err);
+    return result == 1 ? 0 : set_ssl_error(ssl, result, wants, err);
 }
 
 ssize_t rd_tls_send(SSL *ssl, const char *bytes, size_t n, short *wants, struct eb_error *err) {
@@ -205,7 +205,7 @@ ssize_t rd_tls_send(SSL *ssl, const char *bytes, size_t n, short *wants, struct 
     ERR_clear_error();
     errno = 0;
     result = SSL_write(ssl, bytes, as_int(n));
-    return result > 0 ? result : judge(ssl, result, wants, err);
+    return result > 0 ? result : set_ssl_error(ssl, result, wants, err);
 }
 
 ssize_t rd_tls_recv(SSL *ssl, char *bytes, size_t n, short *wants, struct eb_error *err) {
@@ -218,5 +218,5 @@ ssize_t rd_tls_recv(SSL *ssl, char *bytes, size_t n, short *wants, struct eb_err
         return result;
     if (SSL_get_error(ssl, result) == SSL_ERROR_ZERO_RETURN)
         return 0;
-    return judge(ssl, result, wants, err);
+    return set_ssl_error(ssl, result, wants, err);
 }

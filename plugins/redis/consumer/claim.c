@@ -13,7 +13,7 @@
 
 enum { SCAN_MS = 1000, SWEEP_MS = 10000, DEAD_TIMES = 10, ROUNDING_MS = 20 };
 
-const char rd_pool[] = "eventbus-returned";
+const char rd_returned_consumer[] = "eventbus-returned";
 
 static struct rd_stream *stream_of(struct rd_conn *conn, uint64_t number) {
     return &rd_consumer_of(conn)->streams[number];
@@ -24,27 +24,27 @@ static int64_t scan_every_ms(const struct rd_consumer *c) {
     return rd_earlier(SCAN_MS, c->set->claim_after / 4);
 }
 
-static void let_go(struct rd_consumer *c, struct rd_claim *claim) {
-    c->reserved -= claim->asked;
-    claim->asked = 0;
+static void release_reserved(struct rd_consumer *c, struct rd_claim *claim) {
+    c->reserved -= claim->requested;
+    claim->requested = 0;
 }
 
 /* An error about one stream: the group is made anew, or the server is left alone for a while. */
 static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const struct rd_node *node,
                        struct eb_error *err) {
     char what[300];
-    enum rd_refusal refusal;
+    enum rd_error_class class;
 
-    let_go(c, &stream->claim);
+    release_reserved(c, &stream->claim);
     stream->claim.busy = false;
     snprintf(what, sizeof what, "pending entries of topic %s", stream->name);
-    refusal = rd_refused(c, stream, node, what, err);
-    if (refusal == RD_UNKNOWN && !c->no_idle && !stream->claim.own) {
+    class = rd_stream_error(c, stream, node, what, err);
+    if (class == RD_UNSUPPORTED && !c->no_idle && !stream->claim.own) {
         c->no_idle = true;                              /* before 6.2: the rows tell it */
         stream->scan_ms = 0;
         return EB_OK;
     }
-    if (refusal != RD_NOGROUP)
+    if (class != RD_NO_GROUP)
         return EB_RETRIABLE;
     rd_unjoin(stream);
     return EB_OK;
@@ -56,8 +56,8 @@ static void end_page(struct rd_consumer *c, struct rd_stream *stream) {
     struct rd_claim *claim = &stream->claim;
     int64_t now_ms = rd_ticks_ms();
 
-    let_go(c, claim);
-    rd_tell_trimmed(c, stream, claim->trimmed, claim->first_trimmed);
+    release_reserved(c, claim);
+    rd_log_trimmed(c, stream, claim->trimmed, claim->first_trimmed);
     claim->trimmed = 0;
     claim->busy = false;
     if (claim->more)
@@ -69,15 +69,15 @@ static void end_page(struct rd_consumer *c, struct rd_stream *stream) {
     }
     stream->scan_ms = stream->own_done ? stream->scan_ms : 0;
     stream->own_done = true;
-    stream->own_again_ms = claim->doubt || now_ms < c->doubt_ms ? now_ms + SCAN_MS : 0;
-    claim->doubt = false;
+    stream->own_again_ms = claim->maybe_in_read || now_ms < c->maybe_lost_until_ms ? now_ms + SCAN_MS : 0;
+    claim->maybe_in_read = false;
 }
 
 static int32_t on_gone(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    enum rd_refusal refusal = rd_is_error(node) ? rd_refused(c, stream_of(conn, number), node, "XACK", err) : RD_OTHER;
+    enum rd_error_class class = rd_is_error(node) ? rd_stream_error(c, stream_of(conn, number), node, "XACK", err) : RD_OTHER_ERROR;
 
-    return refusal == RD_SERVER || refusal == RD_KEY ? EB_RETRIABLE : EB_OK;
+    return class == RD_UNAVAILABLE || class == RD_KEY_REFUSED ? EB_RETRIABLE : EB_OK;
 }
 
 /* The row is pending and its entry is not in the stream: it jams the group until it is acknowledged. */
@@ -85,7 +85,7 @@ static void drop_row(struct rd_consumer *c, struct rd_stream *stream, struct rd_
     char text[RD_ID_ROOM];
 
     rd_id_print(id, text);
-    rd_ask_side(c, on_gone, rd_stream_number(c, stream),
+    rd_control_command(c, on_gone, rd_stream_number(c, stream),
                 (const char *[]){ "XACK", stream->name, c->sub->group, text, NULL });
     if (stream->claim.trimmed++ == 0)
         stream->claim.first_trimmed = id;
@@ -110,20 +110,20 @@ static int32_t on_missing(struct rd_conn *conn, uint64_t arg, const struct rd_no
     return EB_OK;
 }
 
-static void look_for_missing(struct rd_consumer *c, struct rd_stream *stream) {
+static void check_missing(struct rd_consumer *c, struct rd_stream *stream) {
     struct rd_claim *claim = &stream->claim;
     char text[RD_ID_ROOM];
 
     claim->missing = 0;
     for (size_t i = 0; i < claim->n; i++)
-        claim->missing += !claim->rows[i].came;
+        claim->missing += !claim->rows[i].claimed;
     if (claim->missing == 0)
         end_page(c, stream);
     for (size_t i = 0; i < claim->n && claim->busy; i++) {
-        if (claim->rows[i].came)
+        if (claim->rows[i].claimed)
             continue;
         rd_id_print(claim->rows[i].id, text);
-        rd_ask_side(c, on_missing, rd_stream_number(c, stream) * RD_PAGE + i,
+        rd_control_command(c, on_missing, rd_stream_number(c, stream) * RD_PAGE + i,
                     (const char *[]){ "XRANGE", stream->name, text, text, "COUNT", "1", NULL });
     }
 }
@@ -138,7 +138,7 @@ static struct rd_row *row_of(struct rd_claim *claim, struct rd_id id) {
 }
 
 /* Servers before 7.0 answer nil for an entry that is no longer in the stream. */
-static int32_t take_entry(struct rd_consumer *c, struct rd_stream *stream, struct rd_batch *batch,
+static int32_t take_entry(struct rd_consumer *c, struct rd_stream *stream, struct rd_shared_reply *reply,
                           const struct rd_node *entry, int64_t alive_ms, struct eb_error *err) {
     struct rd_row *row;
     struct rd_id id;
@@ -146,16 +146,16 @@ static int32_t take_entry(struct rd_consumer *c, struct rd_stream *stream, struc
     if (entry->type == REDIS_REPLY_NIL || (rd_is_array(entry, 2) && entry->items[1].type == REDIS_REPLY_NIL))
         return EB_OK;
     if (!rd_is_array(entry, 2) || !rd_is_text(&entry->items[0]) || !rd_id_parse(entry->items[0].text, &id) ||
-        !(row = row_of(&stream->claim, id)) || row->came)
+        !(row = row_of(&stream->claim, id)) || row->claimed)
         return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XCLAIM is not what was asked", stream->name);
-    row->came = true;
-    return rd_fetch(c, stream, batch, entry, row->deliveries + 1, alive_ms, &id, err);
+    row->claimed = true;
+    return rd_fetch(c, stream, reply, entry, row->deliveries + 1, alive_ms, &id, err);
 }
 
 static int32_t on_claimed(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     struct rd_stream *stream = stream_of(conn, number);
-    struct rd_batch *batch;
+    struct rd_shared_reply *reply;
     int32_t status = EB_OK;
 
     if (rd_is_error(node))
@@ -164,14 +164,14 @@ static int32_t on_claimed(struct rd_conn *conn, uint64_t number, const struct rd
         return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XCLAIM is none", stream->name);
     if (!stream->claim.busy)
         return EB_OK;
-    batch = rd_batch_take(c, conn);
-    if (!batch)
+    reply = rd_reply_share(c, conn);
+    if (!reply)
         return rd_no_memory(err);
     for (size_t i = 0; i < node->n && status == EB_OK; i++)
-        status = take_entry(c, stream, batch, &node->items[i], stream->claim.at_ms, err);
-    rd_batch_let_go(c, batch);
+        status = take_entry(c, stream, reply, &node->items[i], stream->claim.at_ms, err);
+    rd_reply_release(c, reply);
     if (status == EB_OK)
-        look_for_missing(c, stream);
+        check_missing(c, stream);
     return status;
 }
 
@@ -191,10 +191,10 @@ static void ask_claim(struct rd_consumer *c, struct rd_stream *stream, int64_t i
     }
     for (size_t i = 0; i < n; i++)
         lens[i] = strlen(argv[i]);
-    if (rd_conn_ask(&c->side, on_claimed, rd_stream_number(c, stream), 0, n, argv, lens))
+    if (rd_conn_command(&c->control, on_claimed, rd_stream_number(c, stream), 0, n, argv, lens))
         return;
     rd_no_memory(&why);
-    rd_conn_fail(&c->side, &why);
+    rd_conn_fail(&c->control, &why);
 }
 
 /* ---- looking ---- */
@@ -217,7 +217,7 @@ static bool read_row(const struct rd_node *row, struct pending *pending) {
 
 /* Whether the read under way may bring it: it was handed out since that was asked for. */
 static bool may_still_come(const struct rd_consumer *c, const struct rd_stream *stream, const struct pending *pending) {
-    return c->read_asked && stream->reading && pending->idle_ms <= rd_ticks_ms() - c->read_ms + ROUNDING_MS;
+    return c->read_awaited && stream->reading && pending->idle_ms <= rd_ticks_ms() - c->read_ms + ROUNDING_MS;
 }
 
 static bool is_left(struct rd_consumer *c, struct rd_stream *stream, const struct pending *pending) {
@@ -225,11 +225,11 @@ static bool is_left(struct rd_consumer *c, struct rd_stream *stream, const struc
 
     if (stream->claim.own ? !ours : pending->idle_ms < c->set->claim_after || rd_ticks_ms() < c->clock.no_claim_ms)
         return false;
-    if (rd_is_under_way(c, stream, pending->id))
+    if (rd_is_inflight(c, stream, pending->id))
         return false;
     if (!ours || !may_still_come(c, stream, pending))
         return true;
-    stream->claim.doubt = true;
+    stream->claim.maybe_in_read = true;
     return false;
 }
 
@@ -242,10 +242,10 @@ static int32_t on_pending(struct rd_conn *conn, uint64_t number, const struct rd
 
     if (rd_is_error(node))
         return refused(c, stream, node, err);
-    rd_works(conn);
+    rd_confirm_link(conn);
     if (!claim->busy)
         return EB_OK;
-    claim->more = node->n >= claim->asked;
+    claim->more = node->n >= claim->requested;
     claim->n = 0;
     for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
         struct pending pending;
@@ -274,10 +274,10 @@ static void ask_pending(struct rd_consumer *c, struct rd_stream *stream, bool ow
         claim->next = (struct rd_id){0};
     claim->own = own;
     claim->busy = true;
-    claim->asked = room < RD_PAGE ? room : RD_PAGE;
-    c->reserved += claim->asked;
+    claim->requested = room < RD_PAGE ? room : RD_PAGE;
+    c->reserved += claim->requested;
     snprintf(idle, sizeof idle, "%" PRId64, c->set->claim_after);
-    snprintf(count, sizeof count, "%zu", claim->asked);
+    snprintf(count, sizeof count, "%zu", claim->requested);
     rd_id_print(claim->next, start);
     if (!own && !c->no_idle) {
         argv[n++] = "IDLE";
@@ -288,17 +288,17 @@ static void ask_pending(struct rd_consumer *c, struct rd_stream *stream, bool ow
     argv[n++] = count;
     if (own)
         argv[n++] = c->sub->consumer;
-    rd_ask_side(c, on_pending, rd_stream_number(c, stream), argv);
+    rd_control_command(c, on_pending, rd_stream_number(c, stream), argv);
 }
 
 /* ---- signs of life, and names that nobody uses any more ---- */
 
 static int32_t on_sign(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     if (!rd_is_error(node)) {
-        rd_works(conn);
+        rd_confirm_link(conn);
         return EB_OK;
     }
-    if (rd_refused(rd_consumer_of(conn), stream_of(conn, number), node, "a sign of life", err) != RD_NOGROUP)
+    if (rd_stream_error(rd_consumer_of(conn), stream_of(conn, number), node, "a sign of life", err) != RD_NO_GROUP)
         return EB_RETRIABLE;
     rd_unjoin(stream_of(conn, number));
     return EB_OK;
@@ -306,7 +306,7 @@ static int32_t on_sign(struct rd_conn *conn, uint64_t number, const struct rd_no
 
 /* Reading one's own pending entries from beyond their end returns none, and tells others that we are there. */
 static void show_life(struct rd_consumer *c, struct rd_stream *stream) {
-    rd_ask_side(c, on_sign, rd_stream_number(c, stream),
+    rd_control_command(c, on_sign, rd_stream_number(c, stream),
                 (const char *[]){ "XREADGROUP", "GROUP", c->sub->group, c->sub->consumer, "COUNT", "1", "STREAMS",
                                   stream->name, "18446744073709551615-18446744073709551615", NULL });
 }
@@ -321,17 +321,17 @@ static int32_t on_removed(struct rd_conn *conn, uint64_t number, const struct rd
     (void)number;
     if (c->leaving && c->leaves > 0)
         c->leaves--;
-    return rd_is_error(node) && rd_refusal(node, "XGROUP DELCONSUMER", err) == RD_SERVER ? EB_RETRIABLE : EB_OK;
+    return rd_is_error(node) && rd_classify_error(node, "XGROUP DELCONSUMER", err) == RD_UNAVAILABLE ? EB_RETRIABLE : EB_OK;
 }
 
 static void remove_name(struct rd_consumer *c, const struct rd_stream *stream, const char *name) {
-    rd_ask_side(c, on_removed, 0,
+    rd_control_command(c, on_removed, 0,
                 (const char *[]){ "EVAL", remove_script, "1", stream->name, c->sub->group, name, NULL });
 }
 
 void rd_leave(struct rd_consumer *c) {
     c->leaving = true;
-    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->side); i++)
+    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->control); i++)
         if (c->streams[i].was_joined) {
             c->leaves++;
             remove_name(c, &c->streams[i], c->sub->consumer);
@@ -342,9 +342,9 @@ void rd_leave(struct rd_consumer *c) {
 static void warn_of_order(struct rd_consumer *c, const struct rd_stream *stream, const char *other) {
     char text[500];
 
-    if (c->sub->order == EB_ORDER_NONE || c->told_order)
+    if (c->sub->order == EB_ORDER_NONE || c->warned_order)
         return;
-    c->told_order = true;
+    c->warned_order = true;
     snprintf(text, sizeof text,
              "topic %s: %s is at work in group %s, too: order holds within each of them, not between them; "
              "run one worker with a higher concurrency, or set order = none", stream->name, other, c->sub->group);
@@ -358,14 +358,14 @@ static int32_t on_consumers(struct rd_conn *conn, uint64_t number, const struct 
     int64_t dead_ms = c->set->claim_after * DEAD_TIMES;
 
     if (rd_is_error(node))
-        return rd_refusal(node, "XINFO CONSUMERS", err) == RD_SERVER ? EB_RETRIABLE : EB_OK;
+        return rd_classify_error(node, "XINFO CONSUMERS", err) == RD_UNAVAILABLE ? EB_RETRIABLE : EB_OK;
     for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
         const struct rd_node *name = rd_value_of(&node->items[i], "name"), *idle = rd_value_of(&node->items[i], "idle");
         const struct rd_node *pending = rd_value_of(&node->items[i], "pending");
         if (!name || !idle || !pending || !rd_is_text(name) || !rd_is_integer(idle) || !rd_is_integer(pending) ||
             strcmp(name->text, c->sub->consumer) == 0)
             continue;
-        if (idle->number < c->set->claim_after && strcmp(name->text, rd_pool) != 0)
+        if (idle->number < c->set->claim_after && strcmp(name->text, rd_returned_consumer) != 0)
             warn_of_order(c, stream_of(conn, number), name->text);
         if (pending->number == 0 && idle->number > dead_ms)
             remove_name(c, stream_of(conn, number), name->text);
@@ -375,7 +375,7 @@ static int32_t on_consumers(struct rd_conn *conn, uint64_t number, const struct 
 
 static void sweep(struct rd_consumer *c, struct rd_stream *stream, int64_t now_ms) {
     stream->sweep_ms = now_ms + rd_earlier(SWEEP_MS, c->set->claim_after);
-    rd_ask_side(c, on_consumers, rd_stream_number(c, stream),
+    rd_control_command(c, on_consumers, rd_stream_number(c, stream),
                 (const char *[]){ "XINFO", "CONSUMERS", stream->name, c->sub->group, NULL });
 }
 
@@ -391,7 +391,7 @@ int64_t rd_claim_due_ms(const struct rd_consumer *c, const struct rd_stream *str
     int64_t others_ms = c->max > 0 ? stream->scan_ms : INT64_MAX;
 
     if (!stream->own_done)
-        return c->quiet_ms;
+        return c->lost_read_ends_ms;
     if (stream->claim.more && stream->claim.own)
         return 0;
     return stream->own_again_ms > 0 ? rd_earlier(stream->own_again_ms, others_ms) : others_ms;
@@ -399,12 +399,12 @@ int64_t rd_claim_due_ms(const struct rd_consumer *c, const struct rd_stream *str
 
 static void look_round(struct rd_consumer *c, struct rd_stream *stream, bool own, size_t room, int64_t now_ms) {
     if (!own)
-        rd_server_clock_ask(c, now_ms);
+        rd_server_clock_check(c, now_ms);
     ask_pending(c, stream, own, room);
 }
 
 static void work_on(struct rd_consumer *c, struct rd_stream *stream, int64_t now_ms) {
-    size_t room = rd_room(c);
+    size_t room = rd_receive_capacity(c);
 
     if (!stream->joined)
         return;
@@ -416,27 +416,27 @@ static void work_on(struct rd_consumer *c, struct rd_stream *stream, int64_t now
 
 void rd_claim(struct rd_consumer *c) {
     int64_t now_ms = rd_ticks_ms();
-    bool show = !c->read_asked && now_ms >= c->shown_ms;
+    bool show = !c->read_awaited && now_ms >= c->life_shown_ms;
 
     if (c->closing)
         return;
-    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->side); i++) {
+    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->control); i++) {
         work_on(c, &c->streams[i], now_ms);
         if (show && c->streams[i].joined)
             show_life(c, &c->streams[i]);
     }
-    if (show || c->read_asked)
-        c->shown_ms = now_ms + scan_every_ms(c);
+    if (show || c->read_awaited)
+        c->life_shown_ms = now_ms + scan_every_ms(c);
 }
 
 void rd_claims_lost(struct rd_consumer *c) {
     for (size_t i = 0; i < c->n_streams; i++) {
         struct rd_stream *stream = &c->streams[i];
-        let_go(c, &stream->claim);
+        release_reserved(c, &stream->claim);
         if (stream->claim.busy)
             stream->own_done = false;                   /* what it claimed is ours, unless it failed */
         stream->claim = (struct rd_claim){0};
-        stream->joined = stream->joining = stream->looking = false;
+        stream->joined = stream->joining = stream->checking_end = false;
     }
     c->leaves = 0;
 }

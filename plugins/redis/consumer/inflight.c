@@ -12,50 +12,50 @@ enum { SPARE_BATCHES = 8 };
 
 /* ---- lines ---- */
 
-void rd_line_append(struct rd_line_of *line, struct rd_item *item) {
-    item->next = NULL;
+void rd_queue_append(struct rd_queue *line, struct rd_inflight *inflight) {
+    inflight->next = NULL;
     if (line->first)
-        *line->end = item;
+        *line->end = inflight;
     else
-        line->first = item;
-    line->end = &item->next;
+        line->first = inflight;
+    line->end = &inflight->next;
     line->n++;
 }
 
-struct rd_item *rd_line_take(struct rd_line_of *line) {
-    struct rd_item *item = line->first;
+struct rd_inflight *rd_queue_take(struct rd_queue *line) {
+    struct rd_inflight *inflight = line->first;
 
-    if (item) {
-        line->first = item->next;
+    if (inflight) {
+        line->first = inflight->next;
         line->n--;
     }
-    return item;
+    return inflight;
 }
 
 /* ---- items ---- */
 
 /* Ids are whatever a sender likes: nobody outside knows where the consumer lies. room_items is a power of two. */
-static struct rd_item **bucket_of(const struct rd_consumer *c, const struct rd_stream *stream, struct rd_id id) {
+static struct rd_inflight **bucket_of(const struct rd_consumer *c, const struct rd_stream *stream, struct rd_id id) {
     uint64_t odd = ((uint64_t)(uintptr_t)c * 0x9e3779b97f4a7c15u) | 1;
     uint64_t hash = ((id.ms + (uint64_t)(uintptr_t)stream) * odd ^ id.seq) * odd;
 
     return &c->buckets[(hash ^ hash >> 32) * odd >> 20 & (c->room_items - 1)];
 }
 
-static void put_in_bucket(struct rd_consumer *c, struct rd_item *item) {
-    struct rd_item **bucket = bucket_of(c, item->stream, item->id);
+static void put_in_bucket(struct rd_consumer *c, struct rd_inflight *inflight) {
+    struct rd_inflight **bucket = bucket_of(c, inflight->stream, inflight->id);
 
-    item->same = *bucket;
-    *bucket = item;
+    inflight->same_bucket = *bucket;
+    *bucket = inflight;
 }
 
 static bool extend_table(struct rd_consumer *c) {
     size_t room = c->room_items ? 2 * c->room_items : 256;
-    struct rd_item **items = realloc(c->items, room * sizeof(struct rd_item *)), **buckets;
+    struct rd_inflight **items = realloc(c->items, room * sizeof(struct rd_inflight *)), **buckets;
 
     if (items)
         c->items = items;
-    buckets = items ? calloc(room, sizeof(struct rd_item *)) : NULL;
+    buckets = items ? calloc(room, sizeof(struct rd_inflight *)) : NULL;
     if (!buckets)
         return false;
     free(c->buckets);
@@ -67,68 +67,68 @@ static bool extend_table(struct rd_consumer *c) {
 }
 
 static bool add_item(struct rd_consumer *c) {
-    struct rd_item *item;
+    struct rd_inflight *inflight;
 
     if (c->n_items == c->room_items && !extend_table(c))
         return false;
-    item = calloc(1, sizeof *item);
-    if (!item)
+    inflight = calloc(1, sizeof *inflight);
+    if (!inflight)
         return false;
-    item->number = (uint32_t)c->n_items;
-    item->generation = 1;
-    c->items[c->n_items++] = item;
-    item->next = c->free_items;
-    c->free_items = item;
+    inflight->number = (uint32_t)c->n_items;
+    inflight->generation = 1;
+    c->items[c->n_items++] = inflight;
+    inflight->next = c->free_items;
+    c->free_items = inflight;
     return true;
 }
 
-struct rd_item *rd_item_new(struct rd_consumer *c, struct rd_stream *stream, struct rd_id id) {
-    struct rd_item *item;
+struct rd_inflight *rd_inflight_add(struct rd_consumer *c, struct rd_stream *stream, struct rd_id id) {
+    struct rd_inflight *inflight;
 
     if (!c->free_items && !add_item(c))
         return NULL;
-    item = c->free_items;
-    c->free_items = item->next;
-    *item = (struct rd_item){ .number = item->number, .generation = item->generation, .stream = stream, .id = id };
-    put_in_bucket(c, item);
-    return item;
+    inflight = c->free_items;
+    c->free_items = inflight->next;
+    *inflight = (struct rd_inflight){ .number = inflight->number, .generation = inflight->generation, .stream = stream, .id = id };
+    put_in_bucket(c, inflight);
+    return inflight;
 }
 
-void rd_item_free(struct rd_consumer *c, struct rd_item *item) {
-    struct rd_item **at = bucket_of(c, item->stream, item->id);
+void rd_inflight_remove(struct rd_consumer *c, struct rd_inflight *inflight) {
+    struct rd_inflight **at = bucket_of(c, inflight->stream, inflight->id);
 
-    while (*at != item)
-        at = &(*at)->same;
-    *at = item->same;
-    item->state = RD_FREE;
-    item->generation++;
-    item->next = c->free_items;
-    c->free_items = item;
+    while (*at != inflight)
+        at = &(*at)->same_bucket;
+    *at = inflight->same_bucket;
+    inflight->state = RD_UNUSED;
+    inflight->generation++;
+    inflight->next = c->free_items;
+    c->free_items = inflight;
 }
 
-uint64_t rd_token(const struct rd_item *item) {
-    return (uint64_t)item->generation << 32 | item->number;
+uint64_t rd_inflight_token(const struct rd_inflight *inflight) {
+    return (uint64_t)inflight->generation << 32 | inflight->number;
 }
 
-struct rd_item *rd_item_of(const struct rd_consumer *c, uint64_t token) {
+struct rd_inflight *rd_inflight_find(const struct rd_consumer *c, uint64_t token) {
     uint32_t number = (uint32_t)token;
-    struct rd_item *item = number < c->n_items ? c->items[number] : NULL;
+    struct rd_inflight *inflight = number < c->n_items ? c->items[number] : NULL;
 
-    return item && item->generation == token >> 32 ? item : NULL;
+    return inflight && inflight->generation == token >> 32 ? inflight : NULL;
 }
 
-bool rd_is_under_way(const struct rd_consumer *c, const struct rd_stream *stream, struct rd_id id) {
-    const struct rd_item *item = c->buckets ? *bucket_of(c, stream, id) : NULL;
+bool rd_is_inflight(const struct rd_consumer *c, const struct rd_stream *stream, struct rd_id id) {
+    const struct rd_inflight *inflight = c->buckets ? *bucket_of(c, stream, id) : NULL;
 
-    while (item && (item->lost || item->stream != stream || rd_id_compare(item->id, id) != 0))
-        item = item->same;
-    return item;
+    while (inflight && (inflight->lost || inflight->stream != stream || rd_id_compare(inflight->id, id) != 0))
+        inflight = inflight->same_bucket;
+    return inflight;
 }
 
 /* ---- room ---- */
 
-size_t rd_room(const struct rd_consumer *c) {
-    size_t taken = c->open + c->reserved, room = c->sub->max_messages, usual = c->usual_bytes ? c->usual_bytes : 256;
+size_t rd_receive_capacity(const struct rd_consumer *c) {
+    size_t taken = c->open + c->reserved, room = c->sub->max_messages, usual = c->average_bytes ? c->average_bytes : 256;
     uint64_t bytes = c->bytes + (uint64_t)c->reserved * usual, fit;
 
     if (taken >= room || bytes >= c->sub->max_bytes)
@@ -142,44 +142,44 @@ size_t rd_room(const struct rd_consumer *c) {
 
 /* ---- answers ---- */
 
-struct rd_batch *rd_batch_take(struct rd_consumer *c, struct rd_conn *conn) {
-    struct rd_batch *batch = c->spare;
+struct rd_shared_reply *rd_reply_share(struct rd_consumer *c, struct rd_conn *conn) {
+    struct rd_shared_reply *reply = c->spare;
     struct rd_arena empty;
 
-    if (batch) {
-        c->spare = batch->next;
+    if (reply) {
+        c->spare = reply->next;
         c->n_spare--;
-    } else if (!(batch = calloc(1, sizeof *batch))) {
+    } else if (!(reply = calloc(1, sizeof *reply))) {
         return NULL;
     }
-    empty = batch->arena;
-    batch->arena = conn->arena;
+    empty = reply->arena;
+    reply->arena = conn->arena;
     empty.limit = conn->arena.limit;
     conn->arena = empty;
-    batch->users = 1;                   /* who takes it apart */
-    return batch;
+    reply->users = 1;                   /* who takes it apart */
+    return reply;
 }
 
-void rd_batch_let_go(struct rd_consumer *c, struct rd_batch *batch) {
-    if (--batch->users > 0)
+void rd_reply_release(struct rd_consumer *c, struct rd_shared_reply *reply) {
+    if (--reply->users > 0)
         return;
-    rd_arena_reset(&batch->arena);
+    rd_arena_reset(&reply->arena);
     if (c->n_spare < SPARE_BATCHES) {
-        batch->next = c->spare;
-        c->spare = batch;
+        reply->next = c->spare;
+        c->spare = reply;
         c->n_spare++;
         return;
     }
-    rd_arena_free(&batch->arena);
-    free(batch);
+    rd_arena_free(&reply->arena);
+    free(reply);
 }
 
-void rd_table_free(struct rd_consumer *c) {
+void rd_inflight_free_all(struct rd_consumer *c) {
     while (c->spare) {
-        struct rd_batch *batch = c->spare;
-        c->spare = batch->next;
-        rd_arena_free(&batch->arena);
-        free(batch);
+        struct rd_shared_reply *reply = c->spare;
+        c->spare = reply->next;
+        rd_arena_free(&reply->arena);
+        free(reply);
     }
     for (size_t i = 0; i < c->n_items; i++)
         free(c->items[i]);
@@ -204,31 +204,31 @@ static size_t payload_bytes(const struct rd_node *fields) {
     return bytes;
 }
 
-int32_t rd_fetch(struct rd_consumer *c, struct rd_stream *stream, struct rd_batch *batch, const struct rd_node *entry,
+int32_t rd_fetch(struct rd_consumer *c, struct rd_stream *stream, struct rd_shared_reply *reply, const struct rd_node *entry,
                  uint32_t deliveries, int64_t alive_ms, struct rd_id *id, struct eb_error *err) {
-    struct rd_item *item;
+    struct rd_inflight *inflight;
 
     if (!rd_is_array(entry, 2) || !rd_is_text(&entry->items[0]) || !rd_id_parse(entry->items[0].text, id))
         return rd_error(err, EB_RETRIABLE, 0, "topic %s: an entry came that is none", stream->name);
-    item = rd_item_new(c, stream, *id);
-    if (!item)
+    inflight = rd_inflight_add(c, stream, *id);
+    if (!inflight)
         return rd_no_memory(err);
-    item->state = RD_FETCHED;
-    item->deliveries = deliveries;
-    item->births = stream->births;
-    item->alive_ms = alive_ms;
-    item->fields = &entry->items[1];
-    item->bytes = payload_bytes(item->fields);
-    item->batch = batch;
-    batch->users++;
+    inflight->state = RD_FETCHED;
+    inflight->deliveries = deliveries;
+    inflight->group_epoch = stream->group_epoch;
+    inflight->alive_ms = alive_ms;
+    inflight->fields = &entry->items[1];
+    inflight->bytes = payload_bytes(inflight->fields);
+    inflight->reply = reply;
+    reply->users++;
     c->open++;
-    c->bytes += item->bytes;
-    c->usual_bytes = c->usual_bytes ? (7 * c->usual_bytes + item->bytes) / 8 : item->bytes;
-    rd_line_append(&c->fetched, item);
+    c->bytes += inflight->bytes;
+    c->average_bytes = c->average_bytes ? (7 * c->average_bytes + inflight->bytes) / 8 : inflight->bytes;
+    rd_queue_append(&c->fetched, inflight);
     return EB_OK;
 }
 
-void rd_tell_trimmed(struct rd_consumer *c, const struct rd_stream *stream, size_t n, struct rd_id first) {
+void rd_log_trimmed(struct rd_consumer *c, const struct rd_stream *stream, size_t n, struct rd_id first) {
     char position[RD_ID_ROOM], text[500];
 
     if (n == 0)

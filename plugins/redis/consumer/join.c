@@ -12,16 +12,16 @@
 
 enum { ABSENT_MS = 500 };                 /* how often a topic that does not exist is looked for */
 
-void rd_ask_side(struct rd_consumer *c, rd_answer answer, uint64_t arg, const char *const *argv) {
+void rd_control_command(struct rd_consumer *c, rd_reply_handler handler, uint64_t arg, const char *const *argv) {
     size_t lens[16], n = 0;
     struct eb_error why;
 
     for (; n < 16 && argv[n]; n++)
         lens[n] = strlen(argv[n]);
-    if (rd_conn_ask(&c->side, answer, arg, 0, n, argv, lens))
+    if (rd_conn_command(&c->control, handler, arg, 0, n, argv, lens))
         return;
     rd_no_memory(&why);
-    rd_conn_fail(&c->side, &why);
+    rd_conn_fail(&c->control, &why);
 }
 
 bool rd_make_streams(struct rd_consumer *c) {
@@ -40,10 +40,10 @@ bool rd_make_streams(struct rd_consumer *c) {
 
 /* In a topic that was not there a moment ago everything is new. Of a group that was there nothing may be passed over, and
  * what it has read need not come again: behind the newest entry that we know, where the stream still has it. */
-static void start_of(const struct rd_consumer *c, const struct rd_stream *stream, bool same, char text[RD_ID_ROOM]) {
+static void start_of(const struct rd_consumer *c, const struct rd_stream *stream, bool same_bucket, char text[RD_ID_ROOM]) {
     static const struct eb_point earliest = { .size = sizeof earliest, .kind = EB_EARLIEST };
 
-    if (stream->absent || (stream->was_joined && !same))
+    if (stream->absent || (stream->was_joined && !same_bucket))
         rd_point_start(&earliest, text);
     else if (stream->was_joined && c->sub->start && c->sub->start->kind == EB_LATEST)
         rd_id_print(stream->last, text);
@@ -57,7 +57,7 @@ void rd_unjoin(struct rd_stream *stream) {
     stream->joined = stream->own_done = false;
 }
 
-static void tell(const struct rd_consumer *c, int32_t level, const char *format, const struct rd_stream *stream) {
+static void log_stream(const struct rd_consumer *c, int32_t level, const char *format, const struct rd_stream *stream) {
     char text[600];
 
     snprintf(text, sizeof text, format, stream->name, c->sub->group);
@@ -69,11 +69,11 @@ static void wait_for_stream(struct rd_consumer *c, struct rd_stream *stream) {
     stream->absent = true;
     stream->join_ms = rd_ticks_ms() + ABSENT_MS;
     stream->ended = c->sub->until_end != 0;
-    if (!stream->absence_told)
-        tell(c, 4, stream->ended        ? "topic %s does not exist"
+    if (!stream->absence_logged)
+        log_stream(c, 4, stream->ended        ? "topic %s does not exist"
                    : stream->was_joined ? "topic %s was removed while this worker had it; waiting for it"
                                         : "topic %s does not exist; waiting for it", stream);
-    stream->absence_told = true;
+    stream->absence_logged = true;
 }
 
 static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
@@ -82,37 +82,37 @@ static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_n
     char what[400];
 
     stream->joining = false;
-    if (rd_is_error(node) && !rd_refused_with(node, "BUSYGROUP")) {
+    if (rd_is_error(node) && !rd_error_is(node, "BUSYGROUP")) {
         snprintf(what, sizeof what, "group %s of topic %s", c->sub->group, stream->name);
-        if (rd_refused(c, stream, node, what, err) != RD_NOGROUP)
+        if (rd_stream_error(c, stream, node, what, err) != RD_NO_GROUP)
             return EB_RETRIABLE;
         wait_for_stream(c, stream);
         return EB_OK;
     }
     if (!rd_is_error(node)) {
-        stream->births++;
+        stream->group_epoch++;
         if (stream->was_joined)
-            tell(c, 4, "topic %s or its group %s was removed while this worker had it: the group is made anew", stream);
+            log_stream(c, 4, "topic %s or its group %s was removed while this worker had it: the group is made anew", stream);
     }
-    if (stream->absence_told)
-        tell(c, 6, "topic %s is there now", stream);
+    if (stream->absence_logged)
+        log_stream(c, 6, "topic %s is there now", stream);
     stream->joined = stream->was_joined = true;
-    stream->absent = stream->absence_told = stream->own_done = false;
+    stream->absent = stream->absence_logged = stream->own_done = false;
     stream->claim = (struct rd_claim){0};
-    rd_server_clock_mend(c, stream);
+    rd_server_clock_reset_idle(c, stream);
     return EB_OK;
 }
 
 /* Without MKSTREAM: a topic is made by who sends to it, not by who waits for it. */
 static void make_group_at(struct rd_consumer *c, const struct rd_stream *stream, const char *start) {
-    rd_ask_side(c, on_group, rd_stream_number(c, stream),
+    rd_control_command(c, on_group, rd_stream_number(c, stream),
                 (const char *[]){ "XGROUP", "CREATE", stream->name, c->sub->group, start, NULL });
 }
 
-static void make_group(struct rd_consumer *c, struct rd_stream *stream, bool same) {
+static void make_group(struct rd_consumer *c, struct rd_stream *stream, bool same_bucket) {
     char start[RD_ID_ROOM];
 
-    start_of(c, stream, same, start);
+    start_of(c, stream, same_bucket, start);
     make_group_at(c, stream, start);
 }
 
@@ -125,7 +125,7 @@ static int32_t on_last(struct rd_conn *conn, uint64_t number, const struct rd_no
 
     snprintf(what, sizeof what, "topic %s", stream->name);
     if (rd_is_error(node)) {
-        rd_refused(c, stream, node, what, err);
+        rd_stream_error(c, stream, node, what, err);
         return EB_RETRIABLE;
     }
     make_group(c, stream, rd_is_array(node, 1));
@@ -143,7 +143,7 @@ static int32_t on_stream(struct rd_conn *conn, uint64_t number, const struct rd_
     snprintf(what, sizeof what, "topic %s", stream->name);
     if (rd_is_error(node)) {
         stream->joining = false;
-        if (rd_refused(c, stream, node, what, err) != RD_NOGROUP)
+        if (rd_stream_error(c, stream, node, what, err) != RD_NO_GROUP)
             return EB_RETRIABLE;
         wait_for_stream(c, stream);
         return EB_OK;
@@ -160,12 +160,12 @@ static bool starts_at_a_place(const struct rd_consumer *c) {
     return c->sub->start && (c->sub->start->kind == EB_TIME || c->sub->start->kind == EB_POSITION);
 }
 
-static void join(struct rd_consumer *c, struct rd_stream *stream) {
+static void join_stream(struct rd_consumer *c, struct rd_stream *stream) {
     char last[RD_ID_ROOM];
 
     stream->joining = true;
     if (!stream->was_joined && !stream->absent && starts_at_a_place(c)) {
-        rd_ask_side(c, on_stream, rd_stream_number(c, stream), (const char *[]){ "XINFO", "STREAM", stream->name, NULL });
+        rd_control_command(c, on_stream, rd_stream_number(c, stream), (const char *[]){ "XINFO", "STREAM", stream->name, NULL });
         return;
     }
     if (!stream->was_joined || stream->absent || !c->sub->start || c->sub->start->kind == EB_EARLIEST) {
@@ -173,17 +173,17 @@ static void join(struct rd_consumer *c, struct rd_stream *stream) {
         return;
     }
     rd_id_print(stream->last, last);
-    rd_ask_side(c, on_last, rd_stream_number(c, stream), (const char *[]){ "XRANGE", stream->name, last, last, NULL });
+    rd_control_command(c, on_last, rd_stream_number(c, stream), (const char *[]){ "XRANGE", stream->name, last, last, NULL });
 }
 
 void rd_join(struct rd_consumer *c) {
     int64_t now_ms = rd_ticks_ms();
 
-    if (!c->member.known)
+    if (!c->membership.known)
         return;
-    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->side) && !c->closing; i++) {
+    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->control) && !c->closing; i++) {
         struct rd_stream *stream = &c->streams[i];
         if (!stream->joined && !stream->joining && !stream->ended && now_ms >= stream->join_ms)
-            join(c, stream);
+            join_stream(c, stream);
     }
 }

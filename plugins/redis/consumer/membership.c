@@ -56,8 +56,8 @@ static void fit(char *text) {
             *text = '_';
 }
 
-bool rd_member_open(struct rd_consumer *c) {
-    struct rd_member *me = &c->member;
+bool rd_membership_open(struct rd_consumer *c) {
+    struct rd_membership *me = &c->membership;
     char *name = strdup(c->sub->consumer), *mark;
     size_t n = c->n_streams < HASHES_MAX ? c->n_streams : HASHES_MAX, room, len;
 
@@ -80,9 +80,9 @@ bool rd_member_open(struct rd_consumer *c) {
     return mark != NULL;
 }
 
-void rd_member_free(struct rd_consumer *c) {
-    free(c->member.mark);
-    c->target.mark = c->member.mark = NULL;
+void rd_membership_free(struct rd_consumer *c) {
+    free(c->membership.mark);
+    c->target.mark = c->membership.mark = NULL;
 }
 
 /* ---- a line of CLIENT LIST ---- */
@@ -111,7 +111,7 @@ static int64_t number_of(const char *line, const char *end, const char *name) {
 }
 
 /* Whether a list of hashes, "x,y,...", has one of ours. */
-static bool shares_stream(const struct rd_member *me, const char *hashes, size_t len) {
+static bool shares_stream(const struct rd_membership *me, const char *hashes, size_t len) {
     const char *ours = me->mark + me->mark_len;
 
     for (size_t at = 0; at + HASH_DIGITS <= len; at += HASH_DIGITS + 1)
@@ -122,7 +122,7 @@ static bool shares_stream(const struct rd_member *me, const char *hashes, size_t
 }
 
 /* Whether a connection's name is that of another instance with our name and one of our streams. */
-static bool is_namesake(const struct rd_member *me, const char *name, size_t len) {
+static bool is_namesake(const struct rd_membership *me, const char *name, size_t len) {
     static const char sign[] = "eventbus-";
     const char *mark = NULL;
 
@@ -137,12 +137,12 @@ static bool is_namesake(const struct rd_member *me, const char *name, size_t len
 
 /* Seconds are all that the server tells of when a connection was last used. */
 static void look_at(struct rd_consumer *c, const char *line, const char *end, bool *found, bool *alive) {
-    const struct rd_member *me = &c->member;
-    int64_t id = number_of(line, end, "id"), idle_s = number_of(line, end, "idle"), mine = strtoll(c->side.id, NULL, 10);
+    const struct rd_membership *me = &c->membership;
+    int64_t id = number_of(line, end, "id"), idle_s = number_of(line, end, "idle"), mine = strtoll(c->control.id, NULL, 10);
     size_t len = 0;
     const char *name = field(line, end, "name", &len);
 
-    if (!name || !is_namesake(me, name, len) || (c->side.id[0] && id > mine))
+    if (!name || !is_namesake(me, name, len) || (c->control.id[0] && id > mine))
         return;
     *found = true;
     *alive = *alive || (idle_s >= 0 && rd_ticks_ms() - me->since_ms > (idle_s + 1) * 1000 + LAST_SIGN_MS);
@@ -150,19 +150,19 @@ static void look_at(struct rd_consumer *c, const char *line, const char *end, bo
 
 /* ---- looking ---- */
 
-static void refuse(struct rd_consumer *c) {
+static void refuse_name(struct rd_consumer *c) {
     rd_error(&c->why, EB_PERMANENT, 0, "the consumer's name %s is in use by another worker of group %s; give each worker its own "
              "--name, or leave it out", c->sub->consumer, c->sub->group);
     c->why.kind = EB_KIND_NAME;
     c->refused_for_good = c->closing = true;
 }
 
-static void tell_doubt(struct rd_consumer *c) {
+static void log_namesake(struct rd_consumer *c) {
     char text[400];
 
-    if (c->member.told)
+    if (c->membership.told)
         return;
-    c->member.told = true;
+    c->membership.told = true;
     snprintf(text, sizeof text, "a connection of another worker has the name %.200s; looking whether it is alive", c->sub->consumer);
     c->host->log(c->host, 4, text);
 }
@@ -172,38 +172,38 @@ static int64_t patience_ms(const struct rd_consumer *c) {
     return c->set->claim_after / 3 > LEAST_PATIENCE_MS ? c->set->claim_after / 3 : LEAST_PATIENCE_MS;
 }
 
-static void tell_blind(struct rd_consumer *c, const struct rd_node *node) {
+static void log_unseen(struct rd_consumer *c, const struct rd_node *node) {
     struct eb_error why;
     char text[sizeof why.text + 300];
 
-    if (c->member.blind)
+    if (c->membership.blind)
         return;
-    c->member.blind = true;
-    rd_refusal(node, "CLIENT LIST", &why);
-    rd_advise(&why, node, c->target.user, "");
+    c->membership.blind = true;
+    rd_classify_error(node, "CLIENT LIST", &why);
+    rd_add_advice(&why, node, c->target.user, "");
     snprintf(text, sizeof text, "whether another worker has the name %.200s cannot be seen: %s", c->sub->consumer, why.text);
     c->host->log(c->host, 6, text);
 }
 
 static int32_t on_list(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    struct rd_member *me = &c->member;
+    struct rd_membership *me = &c->membership;
     bool found = false, alive = false;
 
     (void)arg;
-    me->asked = false;
-    if (rd_is_error(node) && rd_refusal(node, "CLIENT LIST", err) == RD_SERVER)
+    me->list_awaited = false;
+    if (rd_is_error(node) && rd_classify_error(node, "CLIENT LIST", err) == RD_UNAVAILABLE)
         return EB_RETRIABLE;
     if (rd_is_error(node))
-        tell_blind(c, node);
+        log_unseen(c, node);
     for (const char *line = rd_is_text(node) ? node->text : "", *end; *line; line = *end ? end + 1 : end) {
         end = line + strcspn(line, "\n");
         look_at(c, line, end, &found, &alive);
     }
     if (alive) {
-        refuse(c);
+        refuse_name(c);
     } else if (found && rd_ticks_ms() - me->since_ms < patience_ms(c)) {
-        tell_doubt(c);
+        log_namesake(c);
         me->look_ms = rd_ticks_ms() + LOOK_MS;
     } else {
         me->known = true;
@@ -211,19 +211,19 @@ static int32_t on_list(struct rd_conn *conn, uint64_t arg, const struct rd_node 
     return EB_OK;
 }
 
-void rd_member_forget(struct rd_consumer *c) {
-    c->member.asked = c->member.known = false;
-    c->member.since_ms = c->member.look_ms = 0;
+void rd_membership_reset(struct rd_consumer *c) {
+    c->membership.list_awaited = c->membership.known = false;
+    c->membership.since_ms = c->membership.look_ms = 0;
 }
 
-void rd_member_look(struct rd_consumer *c) {
-    struct rd_member *me = &c->member;
+void rd_membership_check(struct rd_consumer *c) {
+    struct rd_membership *me = &c->membership;
     int64_t now = rd_ticks_ms();
 
-    if (me->known || me->asked || c->closing || !rd_conn_is_ready(&c->side) || now < me->look_ms)
+    if (me->known || me->list_awaited || c->closing || !rd_conn_is_ready(&c->control) || now < me->look_ms)
         return;
     if (me->since_ms == 0)
         me->since_ms = now;
-    me->asked = true;
-    rd_ask_side(c, on_list, 0, (const char *[]){ "CLIENT", "LIST", NULL });
+    me->list_awaited = true;
+    rd_control_command(c, on_list, 0, (const char *[]){ "CLIENT", "LIST", NULL });
 }

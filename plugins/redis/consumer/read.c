@@ -8,7 +8,7 @@
 #include "error.h"
 #include "connection/server_error.h"
 
-enum { BLOCK_MS = 1000, STREAMS_AT_ONCE = 64, LATE_MS = 250, DOUBT_MS = 10000 };
+enum { BLOCK_MS = 1000, STREAMS_AT_ONCE = 64, LATE_MS = 250, MAYBE_LOST_MS = 10000 };
 
 static struct rd_stream *stream_named(struct rd_consumer *c, const struct rd_node *name) {
     for (size_t i = 0; i < c->n_streams; i++)
@@ -17,13 +17,13 @@ static struct rd_stream *stream_named(struct rd_consumer *c, const struct rd_nod
     return NULL;
 }
 
-static void ended(struct rd_consumer *c) {
-    c->read_asked = false;
+static void end_read(struct rd_consumer *c) {
+    c->read_awaited = false;
     c->reserved -= c->read_reserved;
     c->read_reserved = 0;
 }
 
-static int32_t take_stream(struct rd_consumer *c, struct rd_batch *batch, const struct rd_node *node, int64_t alive_ms,
+static int32_t take_stream(struct rd_consumer *c, struct rd_shared_reply *reply, const struct rd_node *node, int64_t alive_ms,
                            struct eb_error *err) {
     struct rd_stream *stream = rd_is_array(node, 2) ? stream_named(c, &node->items[0]) : NULL;
     int32_t status = EB_OK;
@@ -31,21 +31,21 @@ static int32_t take_stream(struct rd_consumer *c, struct rd_batch *batch, const 
     if (!stream || node->items[1].type != REDIS_REPLY_ARRAY)
         return rd_error(err, EB_RETRIABLE, 0, "the answer to XREADGROUP is none");
     for (size_t i = 0; i < node->items[1].n && status == EB_OK; i++)
-        status = rd_fetch(c, stream, batch, &node->items[1].items[i], 1, alive_ms, &stream->last, err);
+        status = rd_fetch(c, stream, reply, &node->items[1].items[i], 1, alive_ms, &stream->last, err);
     return status;
 }
 
-static int32_t take_answer(struct rd_consumer *c, struct rd_conn *conn, const struct rd_node *node,
+static int32_t take_reply(struct rd_consumer *c, struct rd_conn *conn, const struct rd_node *node,
                            struct eb_error *err) {
-    int64_t alive_ms = conn->dry_ms > c->read_ms ? conn->dry_ms : c->read_ms;
-    struct rd_batch *batch = rd_batch_take(c, conn);
+    int64_t alive_ms = conn->drained_ms > c->read_ms ? conn->drained_ms : c->read_ms;
+    struct rd_shared_reply *reply = rd_reply_share(c, conn);
     int32_t status = EB_OK;
 
-    if (!batch)
+    if (!reply)
         return rd_no_memory(err);
     for (size_t i = 0; i < node->n && status == EB_OK; i++)
-        status = take_stream(c, batch, &node->items[i], alive_ms, err);
-    rd_batch_let_go(c, batch);
+        status = take_stream(c, reply, &node->items[i], alive_ms, err);
+    rd_reply_release(c, reply);
     if (status == EB_OK && c->count_cap < RD_COUNT_MAX)
         c->count_cap++;
     return status;
@@ -66,7 +66,7 @@ static int32_t read_refused(struct rd_consumer *c, const struct rd_node *node, s
         first++;
     snprintf(what, sizeof what, "reading topic %s%s as group %s", first->name, is_reading_others(c, first) ? " or others" : "",
              c->sub->group);
-    if (rd_refused(c, first, node, what, err) != RD_NOGROUP)
+    if (rd_stream_error(c, first, node, what, err) != RD_NO_GROUP)
         return EB_RETRIABLE;
     for (size_t i = 0; i < c->n_streams; i++)
         if (c->streams[i].reading)
@@ -78,15 +78,15 @@ static int32_t on_read(struct rd_conn *conn, uint64_t arg, const struct rd_node 
     struct rd_consumer *c = rd_consumer_of(conn);
 
     (void)arg;
-    ended(c);
+    end_read(c);
     if (rd_is_error(node))
         return read_refused(c, node, err);
-    rd_works(conn);
+    rd_confirm_link(conn);
     if (node->type == REDIS_REPLY_NIL)
         return EB_OK;
     if (node->type != REDIS_REPLY_ARRAY)
         return rd_error(err, EB_RETRIABLE, 0, "the answer to XREADGROUP is none");
-    return take_answer(c, conn, node, err);
+    return take_reply(c, conn, node, err);
 }
 
 /* Those that can be read now, in turn, at most as many as there is room for: COUNT is meant for each. */
@@ -106,7 +106,7 @@ static size_t choose(struct rd_consumer *c, size_t room, struct rd_stream **chos
     return n;
 }
 
-static bool ask(struct rd_consumer *c, size_t each, struct rd_stream *const *chosen, size_t n) {
+static bool send_read(struct rd_consumer *c, size_t each, struct rd_stream *const *chosen, size_t n) {
     const char *argv[9 + 2 * STREAMS_AT_ONCE] = { "XREADGROUP", "GROUP", c->sub->group, c->sub->consumer, "COUNT" };
     size_t lens[9 + 2 * STREAMS_AT_ONCE], argc = 6;
     char count[24], block[24];
@@ -123,26 +123,26 @@ static bool ask(struct rd_consumer *c, size_t each, struct rd_stream *const *cho
         argv[argc++] = ">";
     for (size_t i = 0; i < argc; i++)
         lens[i] = strlen(argv[i]);
-    return rd_conn_ask(&c->reader, on_read, 0, BLOCK_MS, argc, argv, lens);
+    return rd_conn_command(&c->reader, on_read, 0, BLOCK_MS, argc, argv, lens);
 }
 
 void rd_read(struct rd_consumer *c) {
     struct rd_stream *chosen[STREAMS_AT_ONCE];
-    size_t room = rd_room(c), wanted = c->max > c->fetched.n ? c->max - c->fetched.n : 0, n;
+    size_t room = rd_receive_capacity(c), wanted = c->max > c->fetched.n ? c->max - c->fetched.n : 0, n;
     struct eb_error why;
 
-    if (c->read_asked || c->closing || !rd_conn_is_ready(&c->reader))
+    if (c->read_awaited || c->closing || !rd_conn_is_ready(&c->reader))
         return;
     if (room > wanted)                                  /* what the host does not want yet is left to other members */
         room = wanted;
     n = choose(c, room, chosen);
     if (n == 0)
         return;
-    c->read_asked = true;
+    c->read_awaited = true;
     c->read_ms = rd_ticks_ms();
     c->read_reserved = room / n * n;
     c->reserved += c->read_reserved;
-    if (ask(c, room / n, chosen, n))
+    if (send_read(c, room / n, chosen, n))
         return;
     rd_no_memory(&why);
     rd_conn_fail(&c->reader, &why);
@@ -151,11 +151,11 @@ void rd_read(struct rd_consumer *c) {
 /* What the answer would have brought is ours at the server by now, or will be as long as the server waits there, not
  * knowing that we are gone: to keep the order we go on after that, and look again later for what came late. */
 void rd_read_lost(struct rd_consumer *c) {
-    if (!c->read_asked)
+    if (!c->read_awaited)
         return;
-    ended(c);
-    c->quiet_ms = c->read_ms + BLOCK_MS + LATE_MS;
-    c->doubt_ms = rd_ticks_ms() + DOUBT_MS;
+    end_read(c);
+    c->lost_read_ends_ms = c->read_ms + BLOCK_MS + LATE_MS;
+    c->maybe_lost_until_ms = rd_ticks_ms() + MAYBE_LOST_MS;
     for (size_t i = 0; i < c->n_streams; i++)
         c->streams[i].own_done = false;
 }
@@ -163,10 +163,10 @@ void rd_read_lost(struct rd_consumer *c) {
 static int32_t on_unblock(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
     (void)conn;
     (void)arg;
-    return rd_is_error(node) && rd_refusal(node, "CLIENT UNBLOCK", err) == RD_SERVER ? EB_RETRIABLE : EB_OK;
+    return rd_is_error(node) && rd_classify_error(node, "CLIENT UNBLOCK", err) == RD_UNAVAILABLE ? EB_RETRIABLE : EB_OK;
 }
 
 void rd_end_read(struct rd_consumer *c) {
-    if (c->read_asked && c->reader.id[0] && rd_conn_is_ready(&c->side))
-        rd_ask_side(c, on_unblock, 0, (const char *[]){ "CLIENT", "UNBLOCK", c->reader.id, "TIMEOUT", NULL });
+    if (c->read_awaited && c->reader.id[0] && rd_conn_is_ready(&c->control))
+        rd_control_command(c, on_unblock, 0, (const char *[]){ "CLIENT", "UNBLOCK", c->reader.id, "TIMEOUT", NULL });
 }

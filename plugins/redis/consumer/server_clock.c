@@ -16,7 +16,7 @@ enum { SET_MS = 2000 };                 /* less is a clock being kept right */
 /* KEYS: the stream. ARGV: group, first id. Idle times below 0 are told as 0. Renewing an entry at whoever has it harms nobody:
  * it gets its lease once more. Answers the last id it looked at; nothing: that was all. An entry that is gone from the stream
  * stays for who looks after those. */
-static const char mend_script[] =
+static const char reset_idle_script[] =
     "local rows = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], '+', 1000)\n"
     "for _, row in ipairs(rows) do\n"
     "  if row[3] == 0 and #redis.call('XRANGE', KEYS[1], row[1], row[1]) > 0 then\n"
@@ -25,33 +25,33 @@ static const char mend_script[] =
     "end\n"
     "return #rows == 1000 and rows[1000][1] or ''";
 
-static int32_t on_mended(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err);
+static int32_t on_idle_reset(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err);
 
-static void mend_from(struct rd_consumer *c, struct rd_stream *stream, struct rd_id first) {
+static void reset_idle_from(struct rd_consumer *c, struct rd_stream *stream, struct rd_id first) {
     char start[RD_ID_ROOM];
 
     rd_id_print(first, start);
-    rd_ask_side(c, on_mended, rd_stream_number(c, stream),
-                (const char *[]){ "EVAL", mend_script, "1", stream->name, c->sub->group, start, NULL });
+    rd_control_command(c, on_idle_reset, rd_stream_number(c, stream),
+                (const char *[]){ "EVAL", reset_idle_script, "1", stream->name, c->sub->group, start, NULL });
 }
 
 /* What is refused here is told by those who cannot do without it. */
-static int32_t on_mended(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+static int32_t on_idle_reset(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     struct rd_id last;
 
     if (rd_is_error(node))
-        return rd_refusal(node, "EVAL", err) == RD_SERVER ? EB_RETRIABLE : EB_OK;
+        return rd_classify_error(node, "EVAL", err) == RD_UNAVAILABLE ? EB_RETRIABLE : EB_OK;
     if (rd_is_text(node) && rd_id_parse(node->text, &last))
-        mend_from(c, &c->streams[number], rd_id_after(last));
+        reset_idle_from(c, &c->streams[number], rd_id_after(last));
     return EB_OK;
 }
 
-void rd_server_clock_mend(struct rd_consumer *c, struct rd_stream *stream) {
-    mend_from(c, stream, (struct rd_id){0});
+void rd_server_clock_reset_idle(struct rd_consumer *c, struct rd_stream *stream) {
+    reset_idle_from(c, stream, (struct rd_id){0});
 }
 
-static void tell_set(const struct rd_consumer *c, int64_t by_ms) {
+static void log_clock_set(const struct rd_consumer *c, int64_t by_ms) {
     char text[300];
 
     snprintf(text, sizeof text, "the server's clock was set %" PRId64 " s %s, or this is another server: what other members left "
@@ -67,7 +67,7 @@ static bool read_time(const struct rd_node *node, int64_t *ms) {
     return true;
 }
 
-static void cannot_tell(struct rd_consumer *c) {
+static void log_no_time(struct rd_consumer *c) {
     c->clock.refused = true;
     c->host->log(c->host, 6, "the server does not tell its time (this user may not TIME): when its clock is set, events may come twice, "
                  "or those of dead members late");
@@ -76,31 +76,31 @@ static void cannot_tell(struct rd_consumer *c) {
 static int32_t on_time(struct rd_conn *conn, uint64_t asked_ms, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     struct rd_server_clock *clock = &c->clock;
-    int64_t now_ms = rd_ticks_ms(), doubt_ms = now_ms - (int64_t)asked_ms, server_ms, by_ms;
+    int64_t now_ms = rd_ticks_ms(), uncertain_ms = now_ms - (int64_t)asked_ms, server_ms, by_ms;
 
     (void)err;
     if (!read_time(node, &server_ms)) {
-        cannot_tell(c);
+        log_no_time(c);
         return EB_OK;
     }
     by_ms = server_ms - now_ms - clock->offset_ms;
-    if (clock->known && llabs(by_ms) >= SET_MS + doubt_ms + clock->doubt_ms) {
-        tell_set(c, by_ms);
+    if (clock->known && llabs(by_ms) >= SET_MS + uncertain_ms + clock->uncertain_ms) {
+        log_clock_set(c, by_ms);
         if (by_ms > 0)
             clock->no_claim_ms = now_ms + c->set->claim_after;
         for (size_t i = 0; i < c->n_streams && by_ms < 0; i++)
             if (c->streams[i].joined)
-                rd_server_clock_mend(c, &c->streams[i]);
+                rd_server_clock_reset_idle(c, &c->streams[i]);
     }
     clock->known = true;
     clock->offset_ms = server_ms - now_ms;
-    clock->doubt_ms = doubt_ms;
+    clock->uncertain_ms = uncertain_ms;
     return EB_OK;
 }
 
-void rd_server_clock_ask(struct rd_consumer *c, int64_t now_ms) {
+void rd_server_clock_check(struct rd_consumer *c, int64_t now_ms) {
     if (c->clock.refused || c->clock.asked_ms == now_ms)
         return;
     c->clock.asked_ms = now_ms;
-    rd_ask_side(c, on_time, (uint64_t)rd_ticks_ms(), (const char *[]){ "TIME", NULL });
+    rd_control_command(c, on_time, (uint64_t)rd_ticks_ms(), (const char *[]){ "TIME", NULL });
 }

@@ -40,9 +40,9 @@ static const char script[] =
 
 /* ---- settle ---- */
 
-static bool remember_extend(struct rd_consumer *c, struct rd_item *item) {
+static bool remember_extend(struct rd_consumer *c, struct rd_inflight *inflight) {
     size_t room = c->room_extends ? 2 * c->room_extends : 64;
-    struct rd_item **items;
+    struct rd_inflight **items;
     uint32_t *generations;
 
     if (c->n_extends == c->room_extends) {
@@ -56,57 +56,57 @@ static bool remember_extend(struct rd_consumer *c, struct rd_item *item) {
         c->extends_generation = generations;
         c->room_extends = room;
     }
-    c->extends[c->n_extends] = item;
-    c->extends_generation[c->n_extends++] = item->generation;
+    c->extends[c->n_extends] = inflight;
+    c->extends_generation[c->n_extends++] = inflight->generation;
     return true;
 }
 
-static void decide(struct rd_consumer *c, struct rd_item *item, uint32_t what) {
-    item->verdict = what;
-    item->state = RD_DECIDED;
+static void set_verdict(struct rd_consumer *c, struct rd_inflight *inflight, uint32_t what) {
+    inflight->verdict = what;
+    inflight->state = RD_DECIDED;
     c->open--;
-    c->bytes -= item->bytes;
-    rd_line_append(&item->stream->decided, item);
+    c->bytes -= inflight->bytes;
+    rd_queue_append(&inflight->stream->decided, inflight);
 }
 
 int32_t rd_settle(struct rd_consumer *c, const struct eb_verdict *verdict, struct eb_error *err) {
-    struct rd_item *item = rd_item_of(c, verdict->token);
+    struct rd_inflight *inflight = rd_inflight_find(c, verdict->token);
 
-    if (!item || item->state != RD_OUT)
+    if (!inflight || inflight->state != RD_DELIVERED)
         return EB_OK;
     if (verdict->kind == EB_EXTEND)
-        return item->lost || remember_extend(c, item) ? EB_OK : rd_no_memory(err);
+        return inflight->lost || remember_extend(c, inflight) ? EB_OK : rd_no_memory(err);
     c->out--;
-    c->bytes_out -= item->bytes;
-    decide(c, item, verdict->kind == EB_ACK ? EB_ACK : EB_RETURN);
+    c->bytes_out -= inflight->bytes;
+    set_verdict(c, inflight, verdict->kind == EB_ACK ? EB_ACK : EB_RETURN);
     return EB_OK;
 }
 
 void rd_return_fetched(struct rd_consumer *c) {
-    struct rd_item *item;
+    struct rd_inflight *inflight;
 
-    while ((item = rd_line_take(&c->fetched))) {
-        rd_batch_let_go(c, item->batch);
-        item->batch = NULL;
-        item->fields = NULL;
-        decide(c, item, EB_RETURN);
+    while ((inflight = rd_queue_take(&c->fetched))) {
+        rd_reply_release(c, inflight->reply);
+        inflight->reply = NULL;
+        inflight->fields = NULL;
+        set_verdict(c, inflight, EB_RETURN);
     }
 }
 
 /* ---- answers ---- */
 
 /* Whether the host knows it: what was returned by ourselves was never handed over. */
-static void end_item(struct rd_consumer *c, struct rd_item *item, int32_t status) {
-    uint64_t token = rd_token(item);
+static void end_item(struct rd_consumer *c, struct rd_inflight *inflight, int32_t status) {
+    uint64_t token = rd_inflight_token(inflight);
 
-    if (item->told)
+    if (inflight->told)
         c->host->settled(c->host, &token, 1, status);
-    c->settled += item->told;
-    rd_item_free(c, item);
+    c->settled += inflight->told;
+    rd_inflight_remove(c, inflight);
 }
 
-static struct rd_sent *sent_first(struct rd_consumer *c) {
-    struct rd_sent *sent = &c->pipeline[c->sent_first];
+static struct rd_sent_verdict *sent_first(struct rd_consumer *c) {
+    struct rd_sent_verdict *sent = &c->pipeline[c->sent_first];
 
     c->sent_first = (c->sent_first + 1) % c->sent_room;
     c->sent_n--;
@@ -115,19 +115,19 @@ static struct rd_sent *sent_first(struct rd_consumer *c) {
 
 /* Not pending any more, of a group that was not made anew: settled already, by the answer that was lost or by another
  * member. */
-static int32_t status_of_missing(const struct rd_item *item) {
-    return item->again && item->births == item->stream->births ? EB_OK : EB_GONE;
+static int32_t status_of_missing(const struct rd_inflight *inflight) {
+    return inflight->resent && inflight->group_epoch == inflight->stream->group_epoch ? EB_OK : EB_GONE;
 }
 
 /* Stream or group were taken away: then these are nobody's any more. Any other refusal, of a user that may read and not
  * settle, say, is no word on them. */
 static bool is_about_the_stream(const struct rd_consumer *c, const struct rd_node *node, const char *doing,
                                 struct eb_error *err) {
-    const struct rd_stream *stream = c->pipeline[c->sent_first].item->stream;
+    const struct rd_stream *stream = c->pipeline[c->sent_first].inflight->stream;
     char what[300];
 
     snprintf(what, sizeof what, "%s events of topic %s", doing, stream->name);
-    return rd_refused(c, stream, node, what, err) == RD_NOGROUP || strstr(node->text, "WRONGTYPE");
+    return rd_stream_error(c, stream, node, what, err) == RD_NO_GROUP || strstr(node->text, "WRONGTYPE");
 }
 
 /* How many of these were still pending. Where some were not, nobody will get those again: all are settled. */
@@ -137,35 +137,35 @@ static int32_t on_plain(struct rd_conn *conn, uint64_t n, const struct rd_node *
 
     if (!rd_is_integer(node) && !nogroup)
         return rd_is_error(node) ? EB_RETRIABLE : rd_error(err, EB_RETRIABLE, 0, "the answer to XACK is no number");
-    rd_works(conn);
+    rd_confirm_link(conn);
     for (uint64_t i = 0; i < n; i++) {
-        struct rd_item *item = sent_first(c)->item;
-        end_item(c, item, !nogroup && node->number > 0 ? EB_OK : status_of_missing(item));
+        struct rd_inflight *inflight = sent_first(c)->inflight;
+        end_item(c, inflight, !nogroup && node->number > 0 ? EB_OK : status_of_missing(inflight));
     }
     return EB_OK;
 }
 
-static void was_lost(struct rd_consumer *c, struct rd_item *item) {
-    uint64_t token = rd_token(item);
+static void mark_lost(struct rd_consumer *c, struct rd_inflight *inflight) {
+    uint64_t token = rd_inflight_token(inflight);
 
-    item->lost = true;
-    if (item->told)
+    inflight->lost = true;
+    if (inflight->told)
         c->host->revoke(c->host, &token, 1, 0);
 }
 
-static void end_extend(struct rd_consumer *c, const struct rd_sent *sent, int64_t result) {
+static void end_extend(struct rd_consumer *c, const struct rd_sent_verdict *sent, int64_t result) {
     if (result == 1)
-        sent->item->alive_ms = sent->at_ms;
+        sent->inflight->alive_ms = sent->at_ms;
     else if (result == 0)
-        was_lost(c, sent->item);
+        mark_lost(c, sent->inflight);
     else
-        sent->item->trimmed = true;
+        sent->inflight->trimmed = true;
 }
 
-static void end_checked(struct rd_consumer *c, struct rd_item *item, int64_t result) {
-    if (result < 0 && item->verdict == EB_RETURN)
-        rd_tell_trimmed(c, item->stream, 1, item->id);
-    end_item(c, item, result != 0 ? EB_OK : status_of_missing(item));
+static void end_checked(struct rd_consumer *c, struct rd_inflight *inflight, int64_t result) {
+    if (result < 0 && inflight->verdict == EB_RETURN)
+        rd_log_trimmed(c, inflight->stream, 1, inflight->id);
+    end_item(c, inflight, result != 0 ? EB_OK : status_of_missing(inflight));
 }
 
 static int32_t on_checked(struct rd_conn *conn, uint64_t n, const struct rd_node *node, struct eb_error *err) {
@@ -176,14 +176,14 @@ static int32_t on_checked(struct rd_conn *conn, uint64_t n, const struct rd_node
         return EB_RETRIABLE;
     if (!failed && (!rd_is_array(node, n) || node->n != n))
         return rd_error(err, EB_RETRIABLE, 0, "the answer of a script is none");
-    rd_works(conn);
+    rd_confirm_link(conn);
     for (uint64_t i = 0; i < n; i++) {
-        struct rd_sent *sent = sent_first(c);
+        struct rd_sent_verdict *sent = sent_first(c);
         int64_t result = !failed && rd_is_integer(&node->items[i]) ? node->items[i].number : 0;
         if (sent->extend)
             end_extend(c, sent, result);
         else
-            end_checked(c, sent->item, result);
+            end_checked(c, sent->inflight, result);
     }
     return EB_OK;
 }
@@ -192,7 +192,7 @@ static int32_t on_checked(struct rd_conn *conn, uint64_t n, const struct rd_node
 
 static bool reserve_sent(struct rd_consumer *c, size_t more) {
     size_t room = c->sent_room ? c->sent_room : 512;
-    struct rd_sent *sent;
+    struct rd_sent_verdict *sent;
 
     while (room < c->sent_n + more)
         room *= 2;
@@ -212,7 +212,7 @@ static bool reserve_sent(struct rd_consumer *c, size_t more) {
 
 struct page {
     size_t n;
-    struct rd_item *items[RD_PAGE];
+    struct rd_inflight *items[RD_PAGE];
 };
 
 static size_t begin_command(const struct rd_consumer *c, const struct rd_stream *stream, enum way way,
@@ -220,7 +220,7 @@ static size_t begin_command(const struct rd_consumer *c, const struct rd_stream 
     static const char *const whats[] = { "", "ack", "return", "extend" };
     const char *const plain[] = { "XACK", stream->name, c->sub->group };
     const char *const checked[] = { "EVAL",          script, "1", stream->name, c->sub->group, c->sub->consumer,
-                                    whats[way], rd_pool, left_long_ago };
+                                    whats[way], rd_returned_consumer, left_long_ago };
 
     if (way == PLAIN)
         memcpy(argv, plain, sizeof plain);
@@ -239,40 +239,40 @@ static void send_page(struct rd_consumer *c, const struct rd_stream *stream, enu
     if (page->n == 0)
         return;
     for (size_t i = 0; i < page->n; i++) {
-        struct rd_item *item = page->items[i];
-        rd_id_print(item->id, ids[i]);
+        struct rd_inflight *inflight = page->items[i];
+        rd_id_print(inflight->id, ids[i]);
         argv[argc++] = ids[i];
-        c->pipeline[(c->sent_first + c->sent_n++) % c->sent_room] = (struct rd_sent){ item, way == EXTENDED, now_ms };
+        c->pipeline[(c->sent_first + c->sent_n++) % c->sent_room] = (struct rd_sent_verdict){ inflight, way == EXTENDED, now_ms };
         if (way != EXTENDED)
-            item->state = RD_ASKED;
+            inflight->state = RD_SETTLING;
     }
     for (size_t i = 0; i < argc; i++)
         lens[i] = strlen(argv[i]);
-    if (!rd_conn_ask(&c->side, way == PLAIN ? on_plain : on_checked, page->n, 0, argc, argv, lens)) {
+    if (!rd_conn_command(&c->control, way == PLAIN ? on_plain : on_checked, page->n, 0, argc, argv, lens)) {
         rd_no_memory(&why);
-        rd_conn_fail(&c->side, &why);
+        rd_conn_fail(&c->control, &why);
     }
     page->n = 0;
 }
 
 /* Half of the time that the server gives us is left at least: nobody else can have it. */
-static bool is_ours_for_sure(const struct rd_consumer *c, const struct rd_item *item, int64_t now_ms) {
-    return now_ms - item->alive_ms < c->set->claim_after / 2;
+static bool is_ours_for_sure(const struct rd_consumer *c, const struct rd_inflight *inflight, int64_t now_ms) {
+    return now_ms - inflight->alive_ms < c->set->claim_after / 2;
 }
 
-static enum way way_of(const struct rd_consumer *c, const struct rd_item *item, int64_t now_ms) {
-    if (item->verdict == EB_RETURN)
+static enum way way_of(const struct rd_consumer *c, const struct rd_inflight *inflight, int64_t now_ms) {
+    if (inflight->verdict == EB_RETURN)
         return RETURNED;
-    return is_ours_for_sure(c, item, now_ms) || item->again ? PLAIN : CHECKED;
+    return is_ours_for_sure(c, inflight, now_ms) || inflight->resent ? PLAIN : CHECKED;
 }
 
 /* What needs no command: true. */
-static bool settled_here(struct rd_consumer *c, struct rd_item *item) {
-    if (!item->lost && !item->trimmed)
+static bool settled_here(struct rd_consumer *c, struct rd_inflight *inflight) {
+    if (!inflight->lost && !inflight->trimmed)
         return false;
-    if (item->trimmed && item->verdict == EB_RETURN)
-        rd_tell_trimmed(c, item->stream, 1, item->id);
-    end_item(c, item, item->lost ? EB_GONE : EB_OK);
+    if (inflight->trimmed && inflight->verdict == EB_RETURN)
+        rd_log_trimmed(c, inflight->stream, 1, inflight->id);
+    end_item(c, inflight, inflight->lost ? EB_GONE : EB_OK);
     return true;
 }
 
@@ -280,12 +280,12 @@ static void send_decided(struct rd_consumer *c, struct rd_stream *stream) {
     struct page pages[WAYS] = {0};
     int64_t now_ms = rd_ticks_ms();
 
-    for (size_t left = stream->decided.n; left > 0 && rd_conn_is_ready(&c->side); left--) {
-        struct rd_item *item = rd_line_take(&stream->decided);
-        enum way way = way_of(c, item, now_ms);
-        if (settled_here(c, item))
+    for (size_t left = stream->decided.n; left > 0 && rd_conn_is_ready(&c->control); left--) {
+        struct rd_inflight *inflight = rd_queue_take(&stream->decided);
+        enum way way = way_of(c, inflight, now_ms);
+        if (settled_here(c, inflight))
             continue;
-        pages[way].items[pages[way].n++] = item;
+        pages[way].items[pages[way].n++] = inflight;
         if (pages[way].n == RD_PAGE)
             send_page(c, stream, way, &pages[way]);
     }
@@ -297,12 +297,12 @@ static void send_extends(struct rd_consumer *c, const struct rd_stream *stream) 
     struct page page = {0};
 
     for (size_t i = 0; i < c->n_extends; i++) {
-        struct rd_item *item = c->extends[i];
-        bool still = item->generation == c->extends_generation[i] &&
-                     (item->state == RD_OUT || item->state == RD_FETCHED) && !item->lost && !item->trimmed;
-        if (!still || item->stream != stream)
+        struct rd_inflight *inflight = c->extends[i];
+        bool still = inflight->generation == c->extends_generation[i] &&
+                     (inflight->state == RD_DELIVERED || inflight->state == RD_FETCHED) && !inflight->lost && !inflight->trimmed;
+        if (!still || inflight->stream != stream)
             continue;
-        page.items[page.n++] = item;
+        page.items[page.n++] = inflight;
         if (page.n == RD_PAGE)
             send_page(c, stream, EXTENDED, &page);
     }
@@ -312,29 +312,29 @@ static void send_extends(struct rd_consumer *c, const struct rd_stream *stream) 
 void rd_send_verdicts(struct rd_consumer *c) {
     size_t n = c->n_extends;
 
-    if (!rd_conn_is_ready(&c->side))
+    if (!rd_conn_is_ready(&c->control))
         return;
     for (size_t i = 0; i < c->n_streams; i++)
         n += c->streams[i].decided.n;
     if (n == 0 || !reserve_sent(c, n))                  /* without memory now: the next time */
         return;
-    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->side); i++) {
+    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->control); i++) {
         send_decided(c, &c->streams[i]);
         send_extends(c, &c->streams[i]);
     }
-    if (rd_conn_is_ready(&c->side))
+    if (rd_conn_is_ready(&c->control))
         c->n_extends = 0;
 }
 
 /* Told again, but for the extensions, which the host will ask for again. */
 void rd_verdicts_lost(struct rd_consumer *c) {
     while (c->sent_n > 0) {
-        struct rd_sent *sent = sent_first(c);
+        struct rd_sent_verdict *sent = sent_first(c);
         if (sent->extend)
             continue;
-        sent->item->again = true;
-        sent->item->state = RD_DECIDED;
-        rd_line_append(&sent->item->stream->decided, sent->item);
+        sent->inflight->resent = true;
+        sent->inflight->state = RD_DECIDED;
+        rd_queue_append(&sent->inflight->stream->decided, sent->inflight);
     }
 }
 
@@ -346,13 +346,13 @@ bool rd_has_verdicts(const struct rd_consumer *c) {
     return n > 0;
 }
 
-void rd_give_verdicts_up(struct rd_consumer *c) {
-    struct rd_item *item;
+void rd_abandon_verdicts(struct rd_consumer *c) {
+    struct rd_inflight *inflight;
 
     rd_verdicts_lost(c);
     for (size_t i = 0; i < c->n_streams; i++)
-        while ((item = rd_line_take(&c->streams[i].decided)))
-            end_item(c, item, EB_GONE);
+        while ((inflight = rd_queue_take(&c->streams[i].decided)))
+            end_item(c, inflight, EB_GONE);
 }
 
 /* ---- what is not handed over yet ---- */
@@ -361,26 +361,26 @@ static void drop_lost(struct rd_consumer *c) {
     size_t left = c->fetched.n;
 
     while (left-- > 0) {
-        struct rd_item *item = rd_line_take(&c->fetched);
-        if (!item->lost) {
-            rd_line_append(&c->fetched, item);
+        struct rd_inflight *inflight = rd_queue_take(&c->fetched);
+        if (!inflight->lost) {
+            rd_queue_append(&c->fetched, inflight);
             continue;
         }
-        rd_batch_let_go(c, item->batch);
+        rd_reply_release(c, inflight->reply);
         c->open--;
-        c->bytes -= item->bytes;
-        rd_item_free(c, item);
+        c->bytes -= inflight->bytes;
+        rd_inflight_remove(c, inflight);
     }
 }
 
-void rd_keep_fetched(struct rd_consumer *c) {
+void rd_extend_fetched(struct rd_consumer *c) {
     int64_t now_ms = rd_ticks_ms(), third = c->set->claim_after / 3;
 
-    if (c->fetched.n == 0 || now_ms - c->kept_ms < third / 2)
+    if (c->fetched.n == 0 || now_ms - c->extended_ms < third / 2)
         return;
-    c->kept_ms = now_ms;
+    c->extended_ms = now_ms;
     drop_lost(c);
-    for (struct rd_item *item = c->fetched.first; item; item = item->next)
-        if (now_ms - item->alive_ms >= third && !remember_extend(c, item))
+    for (struct rd_inflight *inflight = c->fetched.first; inflight; inflight = inflight->next)
+        if (now_ms - inflight->alive_ms >= third && !remember_extend(c, inflight))
             return;                                     /* without memory now: the next time */
 }

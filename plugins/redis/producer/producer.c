@@ -30,15 +30,15 @@ struct producer {
     struct rd_target target;
     struct rd_conn conn;
     struct rd_bell bell;
-    struct rd_line line;
+    struct rd_link link;
     struct rd_trims trims;
     size_t first, n;                    /* of the ring */
     size_t sent;                        /* of these, the first ones, which are at the server without an answer */
-    size_t held;                        /* behind these, the batch that is written out and waits for their answer */
+    size_t staged;                        /* behind these, the batch that is written out and waits for their answer */
     size_t unsure;                      /* of these, the first ones, which a server may have that did not answer */
     size_t reported;                    /* in the poll at work */
     size_t most;                        /* messages in a batch, as far as the server takes MULTI */
-    bool told_single;
+    bool warned_single;
     bool refused;                       /* when the batch was queued at the server, which then takes none of it: */
     size_t refused_at;                  /*   the first one that it was about, */
     struct eb_error why;                /*   and why */
@@ -103,16 +103,16 @@ static void fail_topic(struct producer *p, const struct eb_message *refused, con
 
 /* Why a message was refused. EB_OK: it alone, and its topic; negative: the server takes nothing, which is told with the
  * connection that is given up. */
-static int32_t judge(const struct producer *producer, const struct eb_message *message, const struct rd_node *node,
+static int32_t classify_reply(const struct producer *producer, const struct eb_message *message, const struct rd_node *node,
                      struct eb_error *why) {
     char what[600];
 
     snprintf(what, sizeof what, "sending to topic %s", message->topic.data);
-    if (rd_refusal(node, what, why) == RD_SERVER)
+    if (rd_classify_error(node, what, why) == RD_UNAVAILABLE)
         return EB_RETRIABLE;
     snprintf(what, sizeof what, "redis at %s: sending to topic %s", producer->target.url.shown, message->topic.data);
-    rd_refusal(node, what, why);
-    rd_advise(why, node, producer->target.user, message->topic.data);
+    rd_classify_error(node, what, why);
+    rd_add_advice(why, node, producer->target.user, message->topic.data);
     return EB_OK;
 }
 
@@ -129,38 +129,38 @@ static int32_t unexpected(struct eb_error *err) {
 
 static void batch_worked(struct producer *p) {
     p->sent = 0;
-    rd_conn_works(&p->conn);
-    rd_line_up(&p->line);
+    rd_conn_confirm(&p->conn);
+    rd_link_up(&p->link);
 }
 
 /* The next batch goes on its way before this one is reported. */
-static void release_held(struct producer *p) {
-    if (p->held == 0)
+static void send_staged(struct producer *p) {
+    if (p->staged == 0)
         return;
-    p->sent = p->held;
-    p->held = 0;
+    p->sent = p->staged;
+    p->staged = 0;
     p->refused = false;
-    rd_conn_release(&p->conn);
+    rd_conn_send_staged(&p->conn);
     rd_conn_write(&p->conn);
 }
 
-static void forget_held(struct producer *p) {
-    p->held = 0;
-    rd_conn_forget_held(&p->conn);
+static void drop_staged(struct producer *p) {
+    p->staged = 0;
+    rd_conn_drop_staged(&p->conn);
 }
 
 static int32_t on_trim(struct rd_conn *conn, uint64_t topic, const struct rd_node *node, struct eb_error *err) {
     struct producer *p = producer_of(conn);
 
-    return rd_trim_answer(&p->trims, topic, &p->target, node, err);
+    return rd_trim_reply(&p->trims, topic, &p->target, node, err);
 }
 
 /* Asked behind a batch, for the topics that are in it. */
-static void ask_trims(struct producer *p, const struct eb_message *const *batch, size_t n) {
+static void send_trims(struct producer *p, const struct eb_message *const *batch, size_t n) {
     int64_t now_ms = rd_ticks_ms();
 
     for (size_t i = 0; i < n; i++) {
-        struct rd_trimmed *topic = rd_trims_find(&p->trims, batch[i]->topic);
+        struct rd_trim_topic *topic = rd_trims_find(&p->trims, batch[i]->topic);
         if (!topic)
             continue;
         topic->dead_letters = topic->dead_letters || rd_entry_is_dead_letter(batch[i]);
@@ -179,10 +179,10 @@ static int32_t on_single(struct rd_conn *conn, uint64_t arg, const struct rd_nod
 
     (void)arg;
     if (rd_is_error(node)) {
-        if (judge(p, message, node, err) != EB_OK)
+        if (classify_reply(p, message, node, err) != EB_OK)
             return EB_RETRIABLE;
         batch_worked(p);
-        forget_held(p);
+        drop_staged(p);
         fail_topic(p, message, err);
         return EB_OK;
     }
@@ -190,9 +190,9 @@ static int32_t on_single(struct rd_conn *conn, uint64_t arg, const struct rd_nod
         return unexpected(err);
     batch_worked(p);
     drop_first(p, 1);
-    release_held(p);
+    send_staged(p);
     if (trims_safely(p))
-        ask_trims(p, &message, 1);
+        send_trims(p, &message, 1);
     report_stored(p, message, node);
     return EB_OK;
 }
@@ -205,7 +205,7 @@ static int32_t on_queued(struct rd_conn *conn, uint64_t arg, const struct rd_nod
         return EB_OK;
     if (!rd_is_error(node))
         return unexpected(err);
-    if (judge(p, queued(p, arg), node, err) != EB_OK)
+    if (classify_reply(p, queued(p, arg), node, err) != EB_OK)
         return EB_RETRIABLE;
     if (!p->refused) {
         p->refused = true;
@@ -218,15 +218,15 @@ static int32_t on_queued(struct rd_conn *conn, uint64_t arg, const struct rd_nod
 /* None was stored. One of them was at fault: it fails, the others go again. */
 static int32_t batch_refused(struct producer *p, const struct rd_node *node, struct eb_error *err) {
     if (!p->refused)
-        return judge(p, queued(p, 0), node, err) != EB_OK ? EB_RETRIABLE
+        return classify_reply(p, queued(p, 0), node, err) != EB_OK ? EB_RETRIABLE
                : rd_error(err, EB_RETRIABLE, 0, "the server took none of a batch and did not say why");
     batch_worked(p);
-    forget_held(p);
+    drop_staged(p);
     fail_topic(p, queued(p, p->refused_at), &p->why);
     return EB_OK;
 }
 
-static bool answers_each(const struct rd_node *node, size_t n, bool *all_stored) {
+static bool replies_to_each(const struct rd_node *node, size_t n, bool *all_stored) {
     *all_stored = true;
     if (!rd_is_array(node, n) || node->n != n)
         return false;
@@ -247,7 +247,7 @@ static void report_one(struct producer *p, const struct eb_message *message, con
         report_stored(p, message, node);
         return;
     }
-    judge(p, message, node, &why);
+    classify_reply(p, message, node, &why);
     report_failed(p, message, &why, unsure);
     fail_topic(p, message, &why);
 }
@@ -261,18 +261,18 @@ static int32_t on_batch(struct rd_conn *conn, uint64_t arg, const struct rd_node
     (void)arg;
     if (rd_is_error(node))
         return batch_refused(p, node, err);
-    if (!answers_each(node, n, &all_stored))
+    if (!replies_to_each(node, n, &all_stored))
         return unexpected(err);
     batch_worked(p);
     for (size_t i = 0; i < n; i++)
         batch[i] = queued(p, i);
     drop_first(p, n);
     if (all_stored)
-        release_held(p);
+        send_staged(p);
     else
-        forget_held(p);
+        drop_staged(p);
     if (trims_safely(p))
-        ask_trims(p, batch, n);
+        send_trims(p, batch, n);
     for (size_t i = 0; i < n; i++)
         report_one(p, batch[i], &node->items[i], i < unsure);
     return EB_OK;
@@ -284,17 +284,17 @@ static int32_t on_multi(struct rd_conn *conn, uint64_t arg, const struct rd_node
     struct producer *p = producer_of(conn);
 
     (void)arg;
-    return rd_is_error(node) && judge(p, queued(p, 0), node, err) != EB_OK ? EB_RETRIABLE : EB_OK;
+    return rd_is_error(node) && classify_reply(p, queued(p, 0), node, err) != EB_OK ? EB_RETRIABLE : EB_OK;
 }
 
-static bool ask_word(struct producer *p, const char *word, rd_answer answer) {
-    return rd_conn_ask(&p->conn, answer, 0, 0, 1, &word, (const size_t[]){ strlen(word) });
+static bool send_word(struct producer *p, const char *word, rd_reply_handler handler) {
+    return rd_conn_command(&p->conn, handler, 0, 0, 1, &word, (const size_t[]){ strlen(word) });
 }
 
-static bool ask_add(struct producer *p, const struct eb_message *message, rd_answer answer, uint64_t arg) {
+static bool send_add(struct producer *p, const struct eb_message *message, rd_reply_handler handler, uint64_t arg) {
     const char *argv[RD_FIELDS_MAX + 6];
     size_t lens[RD_FIELDS_MAX + 6], n = 0;
-    struct rd_trimmed *topic;
+    struct rd_trim_topic *topic;
     char length[24];
 
     argv[n] = "XADD", lens[n++] = 4;
@@ -310,7 +310,7 @@ static bool ask_add(struct producer *p, const struct eb_message *message, rd_ans
     }
     argv[n] = "*", lens[n++] = 1;
     n += rd_entry_write(message, argv + n, lens + n);
-    return rd_conn_ask(&p->conn, answer, arg, 0, n, argv, lens);
+    return rd_conn_command(&p->conn, handler, arg, 0, n, argv, lens);
 }
 
 /* What can never be stored is reported when its turn comes. */
@@ -345,12 +345,12 @@ static void write_batch(struct producer *p, size_t first, size_t n) {
     bool ok = true;
 
     if (n == 1) {
-        ok = ask_add(p, queued(p, first), on_single, 0);
+        ok = send_add(p, queued(p, first), on_single, 0);
     } else {
-        ok = ask_word(p, "MULTI", on_multi);
+        ok = send_word(p, "MULTI", on_multi);
         for (size_t i = 0; i < n && ok; i++)
-            ok = ask_add(p, queued(p, first + i), on_queued, i);
-        ok = ok && ask_word(p, "EXEC", on_batch);
+            ok = send_add(p, queued(p, first + i), on_queued, i);
+        ok = ok && send_word(p, "EXEC", on_batch);
     }
     if (ok)
         return;
@@ -374,13 +374,13 @@ static void send_batch(struct producer *p) {
 static void prepare_batch(struct producer *p) {
     size_t n;
 
-    if (p->sent == 0 || p->held > 0 || !rd_conn_is_ready(&p->conn))
+    if (p->sent == 0 || p->staged > 0 || !rd_conn_is_ready(&p->conn))
         return;
     n = batch_size(p, p->sent);
     if (n < p->most)
         return;
-    p->held = n;
-    rd_conn_hold(&p->conn);
+    p->staged = n;
+    rd_conn_stage(&p->conn);
     write_batch(p, p->sent, n);
 }
 
@@ -399,12 +399,12 @@ static int32_t on_info(struct rd_conn *conn, uint64_t arg, const struct rd_node 
     return EB_OK;
 }
 
-static void tell_single(struct producer *p, const struct eb_error *why) {
+static void warn_single(struct producer *p, const struct eb_error *why) {
     char text[700];
 
-    if (p->told_single)
+    if (p->warned_single)
         return;
-    p->told_single = true;
+    p->warned_single = true;
     snprintf(text, sizeof text, "%.500s: events are sent one at a time, which is slower", why->text);
     p->host->log(p->host, 4, text);
 }
@@ -416,10 +416,10 @@ static int32_t on_first_multi(struct rd_conn *conn, uint64_t arg, const struct r
     (void)arg;
     if (!rd_is_error(node))
         return EB_OK;
-    if (rd_refusal(node, "MULTI and EXEC", err) == RD_SERVER)
+    if (rd_classify_error(node, "MULTI and EXEC", err) == RD_UNAVAILABLE)
         return EB_RETRIABLE;
-    rd_advise(err, node, p->target.user, "");
-    tell_single(p, err);
+    rd_add_advice(err, node, p->target.user, "");
+    warn_single(p, err);
     return EB_OK;
 }
 
@@ -429,22 +429,22 @@ static int32_t on_first_exec(struct rd_conn *conn, uint64_t arg, const struct rd
     return on_first_multi(conn, arg, node, err);
 }
 
-static void ask_what_it_can(struct producer *p) {
+static void send_capability_checks(struct producer *p) {
     struct eb_error why;
 
     p->most = 1;
     p->trims.knows_acked = false;
-    if (rd_conn_ask(&p->conn, on_info, 0, 0, 2, (const char *[]){ "INFO", "server" }, (const size_t[]){ 4, 6 }) &&
-        ask_word(p, "MULTI", on_first_multi) && ask_word(p, "EXEC", on_first_exec))
+    if (rd_conn_command(&p->conn, on_info, 0, 0, 2, (const char *[]){ "INFO", "server" }, (const size_t[]){ 4, 6 }) &&
+        send_word(p, "MULTI", on_first_multi) && send_word(p, "EXEC", on_first_exec))
         return;
     rd_no_memory(&why);
     rd_conn_fail(&p->conn, &why);
 }
 
 static void on_ready(struct rd_conn *conn) {
-    ask_what_it_can(producer_of(conn));
+    send_capability_checks(producer_of(conn));
     if (!conn->suspect || producer_of(conn)->n == 0)
-        rd_line_up(&producer_of(conn)->line);
+        rd_link_up(&producer_of(conn)->link);
 }
 
 /* What has no answer is sent again, from the first one on. */
@@ -453,8 +453,8 @@ static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
 
     if (p->sent > p->unsure)
         p->unsure = p->sent;
-    p->sent = p->held = 0;
-    rd_line_down(&p->line, why);
+    p->sent = p->staged = 0;
+    rd_link_down(&p->link, why);
 }
 
 int32_t rd_producer_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
@@ -463,7 +463,7 @@ int32_t rd_producer_open(const struct eb_host *host, const void *settings, void 
 
     if (!p)
         return rd_no_memory(err);
-    p->host = p->line.host = host;
+    p->host = p->link.host = host;
     p->set = settings;
     status = rd_target_open(&p->target, host, settings, err);
     if (status == EB_OK && !rd_bell_open(&p->bell))
@@ -498,7 +498,7 @@ void rd_producer_wake(void *self) {
 
 static void work(struct producer *p) {
     rd_conn_work(&p->conn);
-    rd_line_slow(&p->line, &p->conn);
+    rd_link_slow(&p->link, &p->conn);
     send_batch(p);
     rd_conn_write(&p->conn);
     prepare_batch(p);

@@ -47,13 +47,13 @@ static bool is_dead_letters(struct eb_text topic) {
     return topic.len >= 4 && memcmp(topic.data + topic.len - 4, ".dlq", 4) == 0;
 }
 
-static bool same(const struct rd_trimmed *topic, struct eb_text name) {
+static bool same(const struct rd_trim_topic *topic, struct eb_text name) {
     return topic->len == name.len && memcmp(topic->name, name.data, name.len) == 0;
 }
 
-static struct rd_trimmed *add(struct rd_trims *trims, struct eb_text name) {
+static struct rd_trim_topic *add(struct rd_trims *trims, struct eb_text name) {
     size_t room = trims->room ? 2 * trims->room : 16;
-    struct rd_trimmed *topics;
+    struct rd_trim_topic *topics;
     char *copy;
 
     if (trims->n == TOPICS_MAX)
@@ -69,12 +69,12 @@ static struct rd_trimmed *add(struct rd_trims *trims, struct eb_text name) {
     if (!copy)
         return NULL;
     trims->last = trims->n++;
-    trims->topics[trims->last] = (struct rd_trimmed){ .name = copy, .len = name.len,
+    trims->topics[trims->last] = (struct rd_trim_topic){ .name = copy, .len = name.len,
                                                       .dead_letters = is_dead_letters(name) };
     return &trims->topics[trims->last];
 }
 
-struct rd_trimmed *rd_trims_find(struct rd_trims *trims, struct eb_text topic) {
+struct rd_trim_topic *rd_trims_find(struct rd_trims *trims, struct eb_text topic) {
     for (size_t i = 0; i < trims->n; i++) {             /* mostly it is the one of the last time */
         size_t at = (trims->last + i) % trims->n;
         if (same(&trims->topics[at], topic)) {
@@ -92,7 +92,7 @@ void rd_trims_free(struct rd_trims *trims) {
     *trims = (struct rd_trims){0};
 }
 
-bool rd_trim(struct rd_trims *trims, struct rd_trimmed *topic, struct rd_conn *conn, rd_answer answer) {
+bool rd_trim(struct rd_trims *trims, struct rd_trim_topic *topic, struct rd_conn *conn, rd_reply_handler handler) {
     const struct rd_settings *set = conn->target->set;
     char max[24], hard[24];
     int64_t now_ms = rd_ticks_ms();
@@ -107,10 +107,10 @@ bool rd_trim(struct rd_trims *trims, struct rd_trimmed *topic, struct rd_conn *c
     topic->due_ms = now_ms + EVERY_MS;
     if (gaps)
         topic->gaps_due_ms = now_ms + GAPS_EVERY_MS;
-    return rd_conn_ask(conn, answer, (uint64_t)(topic - trims->topics), 0, 7, argv, lens);
+    return rd_conn_command(conn, handler, (uint64_t)(topic - trims->topics), 0, 7, argv, lens);
 }
 
-static void tell_lost(const struct eb_host *host, const char *topic, int64_t n, int64_t limit) {
+static void log_lost(const struct eb_host *host, const char *topic, int64_t n, int64_t limit) {
     char text[400];
 
     snprintf(text, sizeof text, "topic %s is longer than stream_hard_len (%" PRId64 "): about %" PRId64 " entries that "
@@ -127,21 +127,21 @@ static int32_t refused(struct rd_trims *trims, const char *topic, const struct r
     char what[300], text[700];
 
     snprintf(what, sizeof what, "trimming topic %s", topic);
-    if (rd_refusal(node, what, &why) == RD_SERVER) {
+    if (rd_classify_error(node, what, &why) == RD_UNAVAILABLE) {
         if (err)
             *err = why;
         return EB_RETRIABLE;
     }
-    if (!trims->told_too_old) {
+    if (!trims->warned_too_old) {
         snprintf(text, sizeof text, "%.500s; stream_trim = safe needs Redis 6.2 and scripts: streams are not trimmed",
                  why.text);
         target->host->log(target->host, 4, text);
     }
-    trims->told_too_old = true;
+    trims->warned_too_old = true;
     return EB_OK;
 }
 
-int32_t rd_trim_answer(struct rd_trims *trims, uint64_t number, const struct rd_target *target,
+int32_t rd_trim_reply(struct rd_trims *trims, uint64_t number, const struct rd_target *target,
                        const struct rd_node *node, struct eb_error *err) {
     const char *topic = number < trims->n ? trims->topics[number].name : "";
 
@@ -152,6 +152,6 @@ int32_t rd_trim_answer(struct rd_trims *trims, uint64_t number, const struct rd_
     if (node->items[0].number > 0)
         target->host->metric(target->host, "redis_trimmed", (double)node->items[0].number);
     if (node->items[1].number > 0)
-        tell_lost(target->host, topic, node->items[1].number, target->set->stream_hard_len);
+        log_lost(target->host, topic, node->items[1].number, target->set->stream_hard_len);
     return EB_OK;
 }

@@ -5,7 +5,7 @@
 #include "connection/connection.h"
 
 /* What a producer remembers of the topics that it sends to. */
-struct rd_trimmed {
+struct rd_trim_topic {
     char *name;
     size_t len;
     int64_t due_ms;
@@ -14,21 +14,21 @@ struct rd_trimmed {
 };
 
 struct rd_trims {
-    struct rd_trimmed *topics;
+    struct rd_trim_topic *topics;
     size_t n, room, last;
-    bool told_too_old;
+    bool warned_too_old;
     bool knows_acked;                   /* the server: XTRIM ... ACKED (8.2) */
 };
 
 /* NULL: no memory, or more topics than are remembered, which then stay as long as they are. */
-struct rd_trimmed *rd_trims_find(struct rd_trims *, struct eb_text topic);
+struct rd_trim_topic *rd_trims_find(struct rd_trims *, struct eb_text topic);
 void rd_trims_free(struct rd_trims *);
 
 /* Asks for a topic to be trimmed safely, at most once a second. The answer is taken here. False: no memory. */
-bool rd_trim(struct rd_trims *, struct rd_trimmed *, struct rd_conn *, rd_answer);
+bool rd_trim(struct rd_trims *, struct rd_trim_topic *, struct rd_conn *, rd_reply_handler);
 
 /* What came of it: tells the host what was lost. EB_OK, or negative as an answer's. */
-int32_t rd_trim_answer(struct rd_trims *, uint64_t topic, const struct rd_target *, const struct rd_node *,
+int32_t rd_trim_reply(struct rd_trims *, uint64_t topic, const struct rd_target *, const struct rd_node *,
                        struct eb_error *);
 
 /* The script. KEYS: the stream. ARGV: the length it is to have, or 0; the length beyond which unread entries go, or 0;

@@ -12,15 +12,15 @@ static void find_each(size_t n) {
     struct rd_stream streams[2] = {0};
 
     for (uint64_t i = 0; i < n; i++)
-        rd_item_new(&c, &streams[0], id_of(i))->state = RD_OUT;
+        rd_inflight_add(&c, &streams[0], id_of(i))->state = RD_DELIVERED;
     for (uint64_t i = 0; i < n; i++) {
-        cr_assert(rd_is_under_way(&c, &streams[0], id_of(i)));
-        cr_assert_not(rd_is_under_way(&c, &streams[1], id_of(i)));
+        cr_assert(rd_is_inflight(&c, &streams[0], id_of(i)));
+        cr_assert_not(rd_is_inflight(&c, &streams[1], id_of(i)));
     }
     for (size_t i = 0; i < n; i++)
-        rd_item_free(&c, c.items[i]);
-    cr_assert_not(rd_is_under_way(&c, &streams[0], id_of(0)));
-    rd_table_free(&c);
+        rd_inflight_remove(&c, c.items[i]);
+    cr_assert_not(rd_is_inflight(&c, &streams[0], id_of(0)));
+    rd_inflight_free_all(&c);
 }
 
 Test(redis_table, finding_entries_grows_with_their_number) {
@@ -30,18 +30,18 @@ Test(redis_table, finding_entries_grows_with_their_number) {
 Test(redis_table, what_is_lost_or_freed_is_not_under_way) {
     struct rd_consumer c = {0};
     struct rd_stream stream = {0};
-    struct rd_item *one, *two;
+    struct rd_inflight *one, *two;
 
-    cr_assert_not(rd_is_under_way(&c, &stream, id_of(1)));
-    one = rd_item_new(&c, &stream, id_of(1));
+    cr_assert_not(rd_is_inflight(&c, &stream, id_of(1)));
+    one = rd_inflight_add(&c, &stream, id_of(1));
     one->state = RD_FETCHED;
     one->lost = true;
-    cr_assert_not(rd_is_under_way(&c, &stream, id_of(1)));
-    two = rd_item_new(&c, &stream, id_of(1));           /* it came again */
+    cr_assert_not(rd_is_inflight(&c, &stream, id_of(1)));
+    two = rd_inflight_add(&c, &stream, id_of(1));           /* it came again */
     two->state = RD_FETCHED;
-    cr_assert(rd_is_under_way(&c, &stream, id_of(1)));
-    rd_item_free(&c, two);
-    cr_assert_not(rd_is_under_way(&c, &stream, id_of(1)));
-    rd_item_free(&c, one);
-    rd_table_free(&c);
+    cr_assert(rd_is_inflight(&c, &stream, id_of(1)));
+    rd_inflight_remove(&c, two);
+    cr_assert_not(rd_is_inflight(&c, &stream, id_of(1)));
+    rd_inflight_remove(&c, one);
+    rd_inflight_free_all(&c);
 }
