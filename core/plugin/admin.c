@@ -8,17 +8,14 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/thread.h"
-#include "plugin/host_busy.h"
-#include "plugin/host_log.h"
+#include "plugin/instance.h"
 
 enum { SAID = 1024 };
 
 struct ebi_admin {
-    const struct ebi_broker *broker;
     const struct eb_admin_ops *ops;
-    struct ebi_log *log;
-    struct eb_host host;
-    void *self;
+    struct ebi_instance instance;
+    void (*log)(const struct eb_host *, int32_t level, const char *text);       /* the instance's own */
     sigset_t before;                    /* the caller's signals, blocked while the plugin is called */
     pthread_mutex_t lock;
     unsigned said[SAID];                /* hashes of the latest lines */
@@ -40,21 +37,16 @@ static bool is_new(struct ebi_admin *admin, const char *text) {
 }
 
 static void on_log(const struct eb_host *host, int32_t level, const char *text) {
-    struct ebi_admin *admin = host->core;
+    struct ebi_admin *admin = EBI_INSTANCE_OWNER(host, struct ebi_admin, instance);
 
     if (is_new(admin, text))
-        ebi_host_log(admin->log, host->instance, level, text);
+        admin->log(host, level, text);
 }
 
-static void on_metric(const struct eb_host *host, const char *name, double value) {
-    const struct ebi_admin *admin = host->core;
-
-    ebi_host_metric(admin->log, host->instance, name, value);
-}
-
-/* A broker that is away is the op's own error here. */
-static void on_link(const struct eb_host *host, int32_t up, const struct eb_error *why) {
-    (void)host, (void)up, (void)why;
+static void admin_free(struct ebi_admin *admin) {
+    ebi_instance_destroy(&admin->instance);
+    pthread_mutex_destroy(&admin->lock);
+    free(admin);
 }
 
 enum eb_status ebi_admin_open(const struct ebi_broker *broker, const char *service, struct ebi_log *log,
@@ -68,57 +60,44 @@ enum eb_status ebi_admin_open(const struct ebi_broker *broker, const char *servi
     if (!admin)
         return ebi_error_memory(err);
     pthread_mutex_init(&admin->lock, NULL);
-    admin->broker = broker;
+    ebi_instance_init(&admin->instance, EBI_ADMIN, broker, service, log, NULL);
     admin->ops = broker->plugin->admin;
-    admin->log = log;
-    admin->host = (struct eb_host){.size = sizeof admin->host, .core = admin, .instance = broker->name,
-                                   .service = service, .log = on_log, .metric = on_metric, .link = on_link,
-                                   .busy = ebi_host_busy};
-    ebi_thread_block_signals(&admin->before);
-    int32_t answer = admin->ops->open(&admin->host, broker->settings, &admin->self, err);
-    pthread_sigmask(SIG_SETMASK, &admin->before, NULL);
-    if (answer < EB_OK) {
-        ebi_error_context(err, "broker %s", broker->name);
-        pthread_mutex_destroy(&admin->lock);
-        free(admin);
-        return answer == EB_RETRIABLE || answer == EB_PERMANENT ? (enum eb_status)answer : EB_FATAL;
-    }
-    *out = admin;
-    return EB_OK;
+    admin->log = admin->instance.host.log;
+    admin->instance.host.log = on_log;
+    status = ebi_instance_open(&admin->instance, err);
+    if (status == EB_OK)
+        *out = admin;
+    else
+        admin_free(admin);
+    return status;
 }
 
 static void *begin(struct ebi_admin *admin) {
     ebi_thread_block_signals(&admin->before);
-    return admin->self;
+    return admin->instance.self;
 }
 
 void ebi_admin_close(struct ebi_admin *admin) {
     if (!admin)
         return;
-    begin(admin);
-    admin->ops->close(admin->self);
-    pthread_sigmask(SIG_SETMASK, &admin->before, NULL);
-    pthread_mutex_destroy(&admin->lock);
-    free(admin);
+    ebi_instance_close(&admin->instance, 0);
+    admin_free(admin);
 }
 
 static enum eb_status lacking(const struct ebi_admin *admin, const char *op, struct eb_error *err) {
-    return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s (%s) cannot %s", admin->broker->plugin->about.name,
-                     admin->broker->plugin->file, op);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s (%s) cannot %s", admin->instance.broker->plugin->about.name,
+                     admin->instance.broker->plugin->file, op);
 }
 
 static enum eb_status answered(const struct ebi_admin *admin, int32_t answer, struct eb_error *err) {
     pthread_sigmask(SIG_SETMASK, &admin->before, NULL);
     if (answer >= EB_OK)
         return answer <= EB_GONE ? (enum eb_status)answer : EB_OK;
-    if (err && err->kind == EB_KIND_NONE)
-        err->kind = EB_KIND_BROKER;
-    ebi_error_context(err, "broker %s", admin->broker->name);
-    return answer == EB_RETRIABLE || answer == EB_PERMANENT ? (enum eb_status)answer : EB_FATAL;
+    return ebi_instance_error(&admin->instance, answer, err);
 }
 
 static int32_t patience(const struct ebi_admin *admin) {
-    return (int32_t)admin->broker->own.connect_timeout;
+    return (int32_t)admin->instance.broker->own.connect_timeout;
 }
 
 enum eb_status ebi_admin_topics(struct ebi_admin *admin, int32_t (*each)(void *, const struct eb_topic_info *),

@@ -1,9 +1,8 @@
 /* core/produce/sender.c - see sender.h.
  *
- * The thread is the only one that calls the plugin, but for wake. Others put messages and wait, under `lock`; reports
- * may come from any thread, and are collected under `report_lock`. No lock that a host call takes is held while the
- * plugin is called, wake included: a plugin may hold one of its own during both. So `wake_lock`, which keeps the
- * instance alive during wake, is taken by no host call. No two of the locks are held together. */
+ * Only the sender's thread calls the plugin; any thread wakes it. Other threads put messages and wait under `lock`; reports may
+ * come from any thread, and are collected under `report_lock`. plugin/instance.h says which locks may be held when: no two of
+ * them together, and neither of them while the plugin is called. */
 #include "produce/sender.h"
 
 #include <inttypes.h>
@@ -18,8 +17,8 @@
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/thread.h"
-#include "plugin/host_busy.h"
-#include "plugin/host_log.h"
+#include "plugin/instance.h"
+#include "plugin/message.h"
 #include "produce/outbound.h"
 
 enum { MOST_BATCH = 10000, IDLE_MS = 1000 };
@@ -28,7 +27,7 @@ struct ebi_sender {
     const struct ebi_broker *broker;
     const struct eb_producer_ops *ops;
     struct ebi_log *log;
-    struct eb_host host;
+    struct ebi_instance instance;       /* the thread's own, but for what its comments say */
     pthread_t thread;
     unsigned forks;                     /* ebi_forks() at open: in a child nothing of this works */
     struct ebi_left left;
@@ -39,21 +38,13 @@ struct ebi_sender {
     int64_t close_by_ms;
     bool closing, flushing, polling;
     size_t inside;                      /* threads in a put, a flush or a wait for the link: close waits for them */
-    bool link_was_up, link_lost;
     unsigned link_awaited;              /* threads in ebi_sender_wait_link, which tell why it did not come */
     int64_t absent_since_ms;            /* the link was never up, and nobody has said so; 0: nothing to say */
-    struct eb_error link_why;
-
-    pthread_mutex_t wake_lock;          /* guards waker */
-    void *waker;                        /* the plugin's instance, while it may be woken */
 
     pthread_mutex_t report_lock;        /* guards reports */
     struct ebi_out *reports, **reports_end;
 
-    void *self;                         /* the plugin's instance; from here on, all is the thread's own */
-    struct ebi_out **batch;
-    uint32_t openings;                  /* in a row that led to nothing */
-    int64_t open_at_ms;
+    struct ebi_out **batch;             /* the thread's own */
 };
 
 struct ebi_sender_limits ebi_sender_limits_of(const struct ebi_bus_settings *settings) {
@@ -69,37 +60,17 @@ struct ebi_sender_limits ebi_sender_limits_of(const struct ebi_bus_settings *set
 
 /* ---- What the plugin calls ---- */
 
-static struct ebi_sender *sender_of(const struct eb_host *host) {
-    return host->core;
-}
+/* With the lock. */
+static void link_changed(struct ebi_instance *instance) {
+    struct ebi_sender *sender = EBI_INSTANCE_OWNER(&instance->host, struct ebi_sender, instance);
 
-static void on_log(const struct eb_host *host, int32_t level, const char *text) {
-    ebi_host_log(sender_of(host)->log, host->instance, level, text);
-}
-
-static void on_metric(const struct eb_host *host, const char *name, double value) {
-    ebi_host_metric(sender_of(host)->log, host->instance, name, value);
-}
-
-static void on_link(const struct eb_host *host, int32_t up, const struct eb_error *why) {
-    struct ebi_sender *sender = sender_of(host);
-
-    pthread_mutex_lock(&sender->lock);
-    enum ebi_link_change lost = sender->link_was_up ? EBI_LINK_LOST : EBI_LINK_ABSENT;
-    enum ebi_link_change change = !up ? lost : sender->link_lost ? EBI_LINK_AGAIN : EBI_LINK_FIRST;
-    sender->link_was_up |= up != 0;
-    sender->link_lost = !up;
-    if (!up && why)
-        sender->link_why = *why;
-    if (!sender->link_was_up && !sender->absent_since_ms && !sender->outbound.limits.absence_is_told)
+    if (!instance->link_was_up && !sender->absent_since_ms && !sender->outbound.limits.absence_is_told)
         sender->absent_since_ms = ebi_ticks_ms();
     pthread_cond_broadcast(&sender->changed);
-    pthread_mutex_unlock(&sender->lock);
-    ebi_host_link(sender->log, host->instance, "producer", change, why);
 }
 
 static void on_delivered(const struct eb_host *host, const struct eb_delivery *theirs) {
-    struct ebi_sender *sender = sender_of(host);
+    struct ebi_sender *sender = EBI_INSTANCE_OWNER(host, struct ebi_sender, instance);
     struct eb_delivery delivery;
 
     ebi_sized_copy(&delivery, sizeof delivery, theirs);
@@ -164,7 +135,7 @@ static void give_up(struct ebi_sender *sender, struct ebi_out *out, bool closing
 
     if (!err && (err = malloc(sizeof *err))) {
         pthread_mutex_lock(&sender->lock);
-        *err = sender->link_why;
+        *err = sender->instance.link_error;
         pthread_mutex_unlock(&sender->lock);
         if (!err->text[0])
             ebi_error(err, EB_RETRIABLE, EB_KIND_BROKER, "broker %s did not take it", sender->broker->name);
@@ -193,7 +164,7 @@ static void work_off_reports(struct ebi_sender *sender, bool final) {
         reports = out->next;
         out->next = NULL;
         if (out->status == EB_OK)
-            sender->openings = 0;
+            ebi_instance_works(&sender->instance);
         bool may_wait = out->status != EB_OK || sender->outbound.failed > 0;   /* then only is chance worth its price */
         if (!ebi_outbound_reported(&sender->outbound, out, final, now, may_wait ? ebi_chance() : 0))
             continue;
@@ -224,58 +195,17 @@ static void expire(struct ebi_sender *sender, bool everything) {
 
 /* ---- The plugin's instance ---- */
 
-static const struct ebi_backoff reopening = {.first_ms = 200, .max_ms = 10000, .jitter = 0.2};
-
-static void set_instance(struct ebi_sender *sender, void *self) {
-    pthread_mutex_lock(&sender->wake_lock);
-    sender->waker = self;
-    pthread_mutex_unlock(&sender->wake_lock);
-    sender->self = self;
-}
-
-static enum eb_status open_instance(struct ebi_sender *sender, struct eb_error *err) {
-    void *self = NULL;
-    sigset_t before;
-
-    ebi_thread_block_signals(&before);  /* the first time this is the caller's thread */
-    int32_t status = sender->ops->open(&sender->host, sender->broker->settings, &self, err);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-
-    if (status < EB_OK) {
-        ebi_error_context(err, "broker %s", sender->broker->name);
-        return status == EB_RETRIABLE || status == EB_PERMANENT ? (enum eb_status)status : EB_FATAL;
-    }
-    set_instance(sender, self);
-    return EB_OK;
-}
-
-static void close_instance(struct ebi_sender *sender, int64_t timeout_ms) {
-    void *self = sender->self;
-
-    if (!self)
-        return;
-    set_instance(sender, NULL);         /* so that no put wakes what is gone */
-    sender->ops->close(self, (int32_t)(timeout_ms < 0 ? 0 : timeout_ms > INT32_MAX ? INT32_MAX : timeout_ms));
-}
-
 /* The instance is done: its messages come back as retriable, a new one is opened after a while. */
 static void give_instance_up(struct ebi_sender *sender, const struct eb_error *why) {
-    ebi_log_line(sender->log, EBI_ERROR, "broker %s: the producer is opened anew: %s", sender->broker->name, why->text);
-    close_instance(sender, 0);
+    ebi_instance_give_up(&sender->instance, why);
     work_off_reports(sender, false);
-    sender->open_at_ms = ebi_ticks_ms() + ebi_backoff_wait(&reopening, ++sender->openings, ebi_chance());
 }
 
 static void reopen(struct ebi_sender *sender) {
     struct eb_error err = {0};
 
-    if (open_instance(sender, &err) == EB_OK)
-        return;
-    pthread_mutex_lock(&sender->lock);
-    sender->link_why = err;
-    pthread_mutex_unlock(&sender->lock);
-    ebi_log_line(sender->log, EBI_ERROR, "the producer cannot be opened: %s", err.text);
-    sender->open_at_ms = ebi_ticks_ms() + ebi_backoff_wait(&reopening, ++sender->openings, ebi_chance());
+    if (ebi_instance_open(&sender->instance, &err) != EB_OK)
+        ebi_instance_postpone(&sender->instance, &err);
 }
 
 /* ---- The thread ---- */
@@ -291,7 +221,7 @@ static bool submit(struct ebi_sender *sender, size_t n, struct eb_error *err) {
 
         for (size_t i = 0; i < part; i++)
             messages[i] = &sender->batch[taken + i]->message;
-        answer = sender->ops->submit(sender->self, messages, part, err);
+        answer = sender->ops->submit(sender->instance.self, messages, part, err);
         if (answer > 0)
             taken += (size_t)answer < part ? (size_t)answer : part;
         if (answer < (int64_t)part)
@@ -311,8 +241,8 @@ static bool submit(struct ebi_sender *sender, size_t n, struct eb_error *err) {
 static void wait_for_opening(struct ebi_sender *sender) {
     int64_t by = ebi_ticks_ms() + IDLE_MS;
 
-    if (sender->open_at_ms < by)
-        by = sender->open_at_ms;
+    if (sender->instance.open_at_ms < by)
+        by = sender->instance.open_at_ms;
     if (sender->closing && sender->close_by_ms < by)
         by = sender->close_by_ms;
     if (ebi_ticks_ms() < by)
@@ -343,10 +273,10 @@ static void round_of(struct ebi_sender *sender) {
         return;
     }
     bool all = n == 0 || submit(sender, n, &err);
-    if (!sender->self)
+    if (!sender->instance.open)
         return;
     int64_t timeout = n > 0 && all ? 0 : due - now;
-    int32_t status = sender->ops->poll(sender->self, (int32_t)(timeout < 0 ? 0 : timeout), &err);
+    int32_t status = sender->ops->poll(sender->instance.self, (int32_t)(timeout < 0 ? 0 : timeout), &err);
     pthread_mutex_lock(&sender->lock);
     bool woken = n == 0 && !sender->polling;
     sender->polling = false;
@@ -364,15 +294,15 @@ static void tell_absence(struct ebi_sender *sender) {
     bool tell;
 
     pthread_mutex_lock(&sender->lock);
-    tell = sender->absent_since_ms && !sender->link_was_up && !sender->link_awaited &&
+    tell = sender->absent_since_ms && !sender->instance.link_was_up && !sender->link_awaited &&
            ebi_ticks_ms() - sender->absent_since_ms >= IDLE_MS;
     if (tell) {
         sender->absent_since_ms = INT64_MAX;            /* once */
-        why = sender->link_why;
+        why = sender->instance.link_error;
     }
     pthread_mutex_unlock(&sender->lock);
     if (tell)
-        ebi_host_link(sender->log, sender->broker->name, "producer", EBI_LINK_LOST, &why);
+        ebi_instance_log_absence(&sender->instance, &why);
 }
 
 static void *run(void *arg) {
@@ -380,20 +310,20 @@ static void *run(void *arg) {
 
     pthread_mutex_lock(&sender->lock);
     while (!finished(sender)) {
-        if (!sender->self)
+        if (!sender->instance.open)
             wait_for_opening(sender);
         bool closing = finished(sender);
         pthread_mutex_unlock(&sender->lock);
-        if (!closing && !sender->self && ebi_ticks_ms() >= sender->open_at_ms)
+        if (!closing && !sender->instance.open && ebi_ticks_ms() >= sender->instance.open_at_ms)
             reopen(sender);
-        if (!closing && sender->self)
+        if (!closing && sender->instance.open)
             round_of(sender);
         expire(sender, false);
         tell_absence(sender);
         pthread_mutex_lock(&sender->lock);
     }
     pthread_mutex_unlock(&sender->lock);
-    close_instance(sender, sender->close_by_ms - ebi_ticks_ms());
+    ebi_instance_close(&sender->instance, sender->close_by_ms - ebi_ticks_ms());
     work_off_reports(sender, true);
     expire(sender, true);
     return NULL;
@@ -402,27 +332,13 @@ static void *run(void *arg) {
 /* ---- The interface ---- */
 
 static void sender_free(struct ebi_sender *sender) {
+    ebi_instance_destroy(&sender->instance);
     ebi_outbound_free(&sender->outbound);
     pthread_cond_destroy(&sender->changed);
-    pthread_mutex_destroy(&sender->wake_lock);
     pthread_mutex_destroy(&sender->report_lock);
     pthread_mutex_destroy(&sender->lock);
     free(sender->batch);
     free(sender);
-}
-
-static struct eb_host host_for(struct ebi_sender *sender, const char *service) {
-    return (struct eb_host){
-        .size = sizeof(struct eb_host),
-        .core = sender,
-        .instance = sender->broker->name,
-        .service = service,
-        .log = on_log,
-        .metric = on_metric,
-        .link = on_link,
-        .delivered = on_delivered,
-        .busy = ebi_host_busy,
-    };
 }
 
 enum eb_status ebi_sender_open(const struct ebi_broker *broker, const char *service,
@@ -441,18 +357,19 @@ enum eb_status ebi_sender_open(const struct ebi_broker *broker, const char *serv
     sender->batch = malloc(MOST_BATCH * sizeof *sender->batch);
     pthread_mutex_init(&sender->lock, NULL);
     pthread_mutex_init(&sender->report_lock, NULL);
-    pthread_mutex_init(&sender->wake_lock, NULL);
     ebi_cond_init(&sender->changed);
-    sender->host = host_for(sender, service);
+    ebi_instance_init(&sender->instance, EBI_PRODUCER, broker, service, log, &sender->lock);
+    sender->instance.host.delivered = on_delivered;
+    sender->instance.link_changed = link_changed;
     status = ebi_outbound_init(&sender->outbound, limits, sender->ops->traits & EB_T_ORDER, err);
     if (status == EB_OK && !sender->batch)
         status = ebi_error_memory(err);
     if (status == EB_OK)
-        status = open_instance(sender, err);
+        status = ebi_instance_open(&sender->instance, err);
     if (status == EB_OK) {
         status = ebi_thread_start(&sender->thread, "eb-send", run, sender, err);
         if (status != EB_OK)
-            close_instance(sender, 0);
+            ebi_instance_close(&sender->instance, 0);
     }
     if (status != EB_OK) {
         sender_free(sender);
@@ -478,10 +395,7 @@ static void wake(struct ebi_sender *sender) {
     sender->polling = false;            /* once is enough */
     pthread_mutex_unlock(&sender->lock);
     ebi_thread_block_signals(&before);
-    pthread_mutex_lock(&sender->wake_lock);
-    if (sender->waker)
-        sender->ops->wake(sender->waker);
-    pthread_mutex_unlock(&sender->wake_lock);
+    ebi_instance_wake(&sender->instance);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_mutex_lock(&sender->lock);
 }
@@ -573,29 +487,17 @@ enum eb_status ebi_sender_flush(struct ebi_sender *sender, int64_t timeout_ms, s
     return status;
 }
 
-static enum eb_status link_said(const struct ebi_sender *sender, struct eb_error *err) {
-    if (sender->link_was_up)
-        return EB_OK;
-    *err = sender->link_why;
-    if (!err->text[0])
-        ebi_error(err, EB_RETRIABLE, EB_KIND_BROKER, "no answer from the broker yet");
-    err->status = EB_RETRIABLE;
-    err->kind = EB_KIND_BROKER;
-    ebi_error_context(err, "broker %s cannot be reached", sender->broker->name);
-    return EB_RETRIABLE;
-}
-
 enum eb_status ebi_sender_wait_link(struct ebi_sender *sender, int64_t timeout_ms, struct eb_error *err) {
     int64_t by = ebi_ticks_ms() + timeout_ms;
 
     pthread_mutex_lock(&sender->lock);
     sender->inside++;
     sender->link_awaited++;
-    while (!sender->link_was_up && !sender->closing && ebi_cond_wait_until(&sender->changed, &sender->lock, by))
+    while (!sender->instance.link_was_up && !sender->closing && ebi_cond_wait_until(&sender->changed, &sender->lock, by))
         continue;
     sender->link_awaited--;
-    enum eb_status status = link_said(sender, err);
-    if (!sender->link_was_up)
+    enum eb_status status = ebi_instance_reached(&sender->instance, "no answer from the broker yet", err);
+    if (!sender->instance.link_was_up)
         sender->absent_since_ms = INT64_MAX;            /* the caller has it now, and tells it */
     leave(sender);
     return status;
