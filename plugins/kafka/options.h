@@ -20,7 +20,7 @@ struct kf_settings {
     int64_t static_member, commit_interval_ms, revoke_timeout_ms;
     int64_t partitions, replication;            /* of topics that are made here; 0: the broker's default */
     struct sr_settings registry;                /* urls NULL: none */
-    const char *const *native;                  /* librdkafka's own: name, value, ..., NULL */
+    const char *const *raw_options;                  /* librdkafka's own: name, value, ..., NULL */
 };
 
 #endif

@@ -57,7 +57,7 @@ static const struct eb_option options[] = {
     { .key = "replication", .type = EB_OPT_INT, .fallback = "0", .min = 0, .max = 1000, .flags = EB_OPT_ADMIN,
       .offset = AT(replication), .help = "Replicas of topics that are made here; 0: the broker's default" },
     SR_OPTIONS(struct kf_settings, registry, 0),
-    { .key = "rdkafka.", .type = EB_OPT_PAIRS, .offset = AT(native),
+    { .key = "rdkafka.", .type = EB_OPT_PAIRS, .offset = AT(raw_options),
       .help = "A property of librdkafka by its own name, such as rdkafka.compression.type" },
 };
 
@@ -72,7 +72,7 @@ const struct eb_plugin eventbus_plugin = {
     .n_options = sizeof options / sizeof *options,
     .option_size = sizeof *options,
     .settings_size = sizeof(struct kf_settings),
-    .check = kf_check,
+    .check = kf_options_check,
 };
 
 const struct eb_producer_ops eventbus_producer = {

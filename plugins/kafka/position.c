@@ -9,7 +9,7 @@
 #include "error.h"
 
 /* Digits only, up to a limit. False: none, or too large. */
-static bool number(const char **at, int64_t most, int64_t *value) {
+static bool read_number(const char **at, int64_t most, int64_t *value) {
     char *end;
 
     if (!isdigit((unsigned char)**at))
@@ -21,24 +21,24 @@ static bool number(const char **at, int64_t most, int64_t *value) {
 }
 
 /* The next P:OFFSET, and the comma behind it. */
-static bool next(const char **at, int64_t *partition, int64_t *offset) {
-    if (!number(at, INT32_MAX, partition) || *(*at)++ != ':' || !number(at, INT64_MAX - 1, offset))
+static bool next_pair(const char **at, int64_t *partition, int64_t *offset) {
+    if (!read_number(at, INT32_MAX, partition) || *(*at)++ != ':' || !read_number(at, INT64_MAX - 1, offset))
         return false;
     if (**at == ',')
         return *++*at != '\0';
     return **at == '\0';
 }
 
-static bool named_before(const char *position, const char *until, int64_t partition) {
+static bool is_named_before(const char *position, const char *until, int64_t partition) {
     int64_t other, offset;
 
-    while (position < until && next(&position, &other, &offset))
+    while (position < until && next_pair(&position, &other, &offset))
         if (other == partition)
             return true;
     return false;
 }
 
-int32_t kf_point_check(const struct eb_point *point, struct eb_error *err) {
+int32_t kf_position_check(const struct eb_point *point, struct eb_error *err) {
     const char *all = point->position.data, *at = all;
     int64_t partition, offset;
 
@@ -48,38 +48,38 @@ int32_t kf_point_check(const struct eb_point *point, struct eb_error *err) {
         return EB_OK;
     do {
         const char *begin = at;
-        if (!at || !next(&at, &partition, &offset))
+        if (!at || !next_pair(&at, &partition, &offset))
             return kf_misconfigured(err, "\"%.100s\" is no position in a topic of Kafka: it is P:OFFSET[,P:OFFSET...], a "
                                     "partition's number and an offset there", all ? all : "");
-        if (named_before(all, begin, partition))
+        if (is_named_before(all, begin, partition))
             return kf_misconfigured(err, "\"%.100s\" names partition %" PRId64 " twice", all, partition);
     } while (*at);
     return EB_OK;
 }
 
-bool kf_point_offset(const char *position, int32_t partition, int64_t *offset) {
+bool kf_position_offset(const char *position, int32_t partition, int64_t *offset) {
     int64_t named;
 
-    while (*position && next(&position, &named, offset))
+    while (*position && next_pair(&position, &named, offset))
         if (named == partition)
             return true;
     return false;
 }
 
-static char *print_number(char *to, uint64_t number) {
+static char *print_number(char *to, uint64_t read_number) {
     char digits[20];
     size_t n = 0;
 
     do
-        digits[n++] = (char)('0' + number % 10);
-    while (number /= 10);
+        digits[n++] = (char)('0' + read_number % 10);
+    while (read_number /= 10);
     while (n > 0)
         *to++ = digits[--n];
     return to;
 }
 
 /* For each event: snprintf took longer than all else that the plugin does with a report. */
-size_t kf_point_print(char room[KF_POINT_ROOM], int32_t partition, int64_t offset) {
+size_t kf_position_print(char room[KF_POSITION_ROOM], int32_t partition, int64_t offset) {
     char *end = print_number(room, (uint64_t)partition);
 
     *end++ = ':';

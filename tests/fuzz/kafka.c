@@ -39,7 +39,7 @@ static void take_key(const char *type, struct eb_text avro) {
 static void take_position(const char *text) {
     struct eb_point point = {.size = sizeof point, .kind = EB_POSITION, .position = {text, strlen(text)}};
     struct eb_error err = {0};
-    int32_t status = kf_point_check(&point, &err);
+    int32_t status = kf_position_check(&point, &err);
     int64_t offset;
 
     if (status != EB_OK) {
@@ -50,10 +50,10 @@ static void take_position(const char *text) {
         char *end;
         at += *at == ',';
         long partition = strtol(at, &end, 10);
-        fuzz_promise(kf_point_offset(text, (int32_t)partition, &offset) && offset == strtoll(end + 1, NULL, 10),
+        fuzz_promise(kf_position_offset(text, (int32_t)partition, &offset) && offset == strtoll(end + 1, NULL, 10),
                      "%s is taken, and names another place at %s", text, at);
     }
-    fuzz_promise(!kf_point_offset(text, -1, &offset), "%s names partition -1", text);
+    fuzz_promise(!kf_position_offset(text, -1, &offset), "%s names partition -1", text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {

@@ -23,7 +23,7 @@ int32_t kf_admin_open(const struct eb_host *host, const void *settings, void **s
         free(a);
         return status;
     }
-    a->answers = rd_kafka_queue_new(a->client.rk);
+    a->results = rd_kafka_queue_new(a->client.rk);
     *self = a;
     return EB_OK;
 }
@@ -35,7 +35,7 @@ void kf_admin_close(void *self) {
         kf_client_close(&a->fetcher);
     if (a->next)
         rd_kafka_topic_partition_list_destroy(a->next);
-    rd_kafka_queue_destroy(a->answers);
+    rd_kafka_queue_destroy(a->results);
     kf_client_close(&a->client);
     kf_reader_free(&a->reader);
     free(a->browsed);
@@ -45,7 +45,7 @@ void kf_admin_close(void *self) {
 /* ---- topics ---- */
 
 /* Those of one topic stand together. Answers where the next topic begins. */
-static int tell_topic(const rd_kafka_topic_partition_list_t *lows, const rd_kafka_topic_partition_list_t *highs, int from,
+static int describe_topic(const rd_kafka_topic_partition_list_t *lows, const rd_kafka_topic_partition_list_t *highs, int from,
                       struct eb_topic_info *info) {
     bool known = true;
     int i = from;
@@ -67,13 +67,13 @@ static int tell_topic(const rd_kafka_topic_partition_list_t *lows, const rd_kafk
 /* All topics' partitions where they begin and where they end; both to be destroyed. */
 static int32_t find_topics(struct kf_admin *a, int64_t until, rd_kafka_topic_partition_list_t **lows,
                            rd_kafka_topic_partition_list_t **highs, size_t *unknown, struct eb_error *err) {
-    int32_t status = kf_ask_partitions(a, NULL, until, lows, err);
+    int32_t status = kf_query_partitions(a, NULL, until, lows, err);
 
     if (status != EB_OK)
         return status;
     rd_kafka_topic_partition_list_sort(*lows, NULL, NULL);
     *highs = rd_kafka_topic_partition_list_copy(*lows);
-    status = kf_ask_ends(a, *lows, *highs, until, unknown, err);
+    status = kf_query_bounds(a, *lows, *highs, until, unknown, err);
     if (status == EB_OK)
         return EB_OK;
     rd_kafka_topic_partition_list_destroy(*lows);
@@ -94,14 +94,14 @@ int32_t kf_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, 
     do {
         why = (struct eb_error){0};
         status = find_topics(a, until, &lows, &highs, &unknown, &why);
-    } while (status != EB_OK && kf_ask_again(&why, until));
+    } while (status != EB_OK && kf_query_should_retry(&why, until));
     if (status != EB_OK) {
         if (err)
             *err = why;
         return status;
     }
     for (int i = 0; i < lows->cnt;) {
-        i = tell_topic(lows, highs, i, &info);
+        i = describe_topic(lows, highs, i, &info);
         if (each(arg, &info) != 0)
             unknown = 0, i = lows->cnt;
     }
@@ -113,16 +113,16 @@ int32_t kf_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, 
 /* ---- create, remove ---- */
 
 /* With what was asked for where it was: it may be that which the cluster refuses. */
-static int32_t not_made(const char *topic, int partitions, int64_t replication, rd_kafka_resp_err_t code, const char *text,
+static int32_t create_error(const char *topic, int partitions, int64_t replication, rd_kafka_resp_err_t code, const char *text,
                         struct eb_error *err) {
-    char asked[80] = "";
+    char with[80] = "";
     size_t len = 0;
 
     if (partitions > 0)
-        len = (size_t)snprintf(asked, sizeof asked, " with partitions = %d", partitions);
+        len = (size_t)snprintf(with, sizeof with, " with partitions = %d", partitions);
     if (replication > 0)
-        snprintf(asked + len, sizeof asked - len, "%s replication = %" PRId64, len > 0 ? "," : " with", replication);
-    int32_t status = kf_error(err, kf_class(code), "topic %s cannot be made%s: %s", topic, asked,
+        snprintf(with + len, sizeof with - len, "%s replication = %" PRId64, len > 0 ? "," : " with", replication);
+    int32_t status = kf_error(err, kf_class(code), "topic %s cannot be made%s: %s", topic, with,
                               text ? text : rd_kafka_err2str(code));
     if (err)
         err->native = code;
@@ -135,10 +135,10 @@ static int32_t not_made(const char *topic, int partitions, int64_t replication, 
 
 /* What a topic that the host makes is to have; a cluster where users may not choose it gets as much of it as it takes. The
  * brokers' times: no wrong clock of a sender makes them remove its messages too early. */
-enum wishes { CLUSTERS_OWN = 0, LARGER_LIMIT = 1, BROKERS_TIMES = 2 };
+enum topic_settings { CLUSTER_DEFAULTS = 0, LARGER_LIMIT = 1, BROKER_TIMES = 2 };
 
 /* Asks once. *code is the cluster's answer. */
-static int32_t ask_for_topic(struct kf_admin *a, const char *topic, int partitions, unsigned wishes, uint32_t flags,
+static int32_t request_topic(struct kf_admin *a, const char *topic, int partitions, unsigned topic_settings, uint32_t flags,
                              int64_t until, rd_kafka_resp_err_t *code, struct eb_error *err) {
     const struct kf_settings *set = a->client.set;
     char why[300];
@@ -152,15 +152,15 @@ static int32_t ask_for_topic(struct kf_admin *a, const char *topic, int partitio
     *code = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!new)
         return kf_error(err, EB_PERMANENT, "topic %s cannot be made: %s", topic, why);
-    if (wishes & LARGER_LIMIT)
+    if (topic_settings & LARGER_LIMIT)
         rd_kafka_NewTopic_set_config(new, "max.message.bytes", LARGEST_RECORD);
-    if (wishes & BROKERS_TIMES)
+    if (topic_settings & BROKER_TIMES)
         rd_kafka_NewTopic_set_config(new, "message.timestamp.type", "LogAppendTime");
-    options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_CREATETOPICS, until);
+    options = kf_request_options(a, RD_KAFKA_ADMIN_OP_CREATETOPICS, until);
     if (flags & EB_DRY_RUN)
         rd_kafka_AdminOptions_set_validate_only(options, 1, why, sizeof why);
-    rd_kafka_CreateTopics(a->client.rk, &new, 1, options, a->answers);
-    event = kf_ask_answer(a, until, "making a topic", &status, err);
+    rd_kafka_CreateTopics(a->client.rk, &new, 1, options, a->results);
+    event = kf_request_result(a, until, "making a topic", &status, err);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_NewTopic_destroy(new);
     if (!event)
@@ -170,7 +170,7 @@ static int32_t ask_for_topic(struct kf_admin *a, const char *topic, int partitio
     *code = n ? rd_kafka_topic_result_error(made[0]) : RD_KAFKA_RESP_ERR__FAIL;
     if (*code && *code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
         const char *text = n ? rd_kafka_topic_result_error_string(made[0]) : NULL;
-        status = not_made(topic, partitions, set->replication, *code, text, err);
+        status = create_error(topic, partitions, set->replication, *code, text, err);
     }
     rd_kafka_event_destroy(event);
     return status;
@@ -183,25 +183,25 @@ int32_t kf_admin_create(void *self, const char *topic, uint32_t partitions, uint
     int n = partitions ? (int)partitions : set->partitions ? (int)set->partitions : -1;
     int64_t until = kf_ticks_ms() + timeout_ms;
     rd_kafka_resp_err_t code;
-    unsigned wishes = LARGER_LIMIT | BROKERS_TIMES;
-    int32_t status = ask_for_topic(a, topic, n, wishes, flags, until, &code, err);
+    unsigned topic_settings = LARGER_LIMIT | BROKER_TIMES;
+    int32_t status = request_topic(a, topic, n, topic_settings, flags, until, &code, err);
 
-    while (wishes-- > CLUSTERS_OWN && (code == RD_KAFKA_RESP_ERR_INVALID_CONFIG || code == RD_KAFKA_RESP_ERR_POLICY_VIOLATION))
-        status = ask_for_topic(a, topic, n, wishes, flags, until, &code, err);     /* they may not be chosen here */
+    while (topic_settings-- > CLUSTER_DEFAULTS && (code == RD_KAFKA_RESP_ERR_INVALID_CONFIG || code == RD_KAFKA_RESP_ERR_POLICY_VIOLATION))
+        status = request_topic(a, topic, n, topic_settings, flags, until, &code, err);     /* they may not be chosen here */
     if (status == EB_OK && !(flags & EB_DRY_RUN))
-        kf_ask_until_told(a, topic, true, until);
+        kf_query_await_topic(a, topic, true, until);
     return status;
 }
 
 static int32_t remove_topic(struct kf_admin *a, const char *topic, int64_t until, struct eb_error *err) {
     rd_kafka_DeleteTopic_t *old = rd_kafka_DeleteTopic_new(topic);
-    rd_kafka_AdminOptions_t *options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_DELETETOPICS, until);
+    rd_kafka_AdminOptions_t *options = kf_request_options(a, RD_KAFKA_ADMIN_OP_DELETETOPICS, until);
     rd_kafka_event_t *event;
     int32_t status;
     size_t n;
 
-    rd_kafka_DeleteTopics(a->client.rk, &old, 1, options, a->answers);
-    event = kf_ask_answer(a, until, "removing a topic", &status, err);
+    rd_kafka_DeleteTopics(a->client.rk, &old, 1, options, a->results);
+    event = kf_request_result(a, until, "removing a topic", &status, err);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_DeleteTopic_destroy(old);
     if (!event)
@@ -215,7 +215,7 @@ static int32_t remove_topic(struct kf_admin *a, const char *topic, int64_t until
         status = kf_admin_failed(a, err, code, "topic %s cannot be removed", topic);
     rd_kafka_event_destroy(event);
     if (status == EB_OK)
-        kf_ask_until_told(a, topic, false, until);
+        kf_query_await_topic(a, topic, false, until);
     return status;
 }
 

@@ -16,8 +16,8 @@
 
 struct kf_admin {
     struct kf_client client;
-    rd_kafka_queue_t *answers;
-    uintptr_t asked;                    /* questions so far; each carries its number */
+    rd_kafka_queue_t *results;
+    uintptr_t n_requests;                    /* questions so far; each carries its number */
     struct kf_client fetcher;           /* browse's; rk NULL until the first */
     struct kf_reader reader;
     char *browsed;                      /* the topic browsed last; */
@@ -56,38 +56,38 @@ const char *kf_right_missing(rd_kafka_resp_err_t);
 
 /* The partitions of a topic, or of all (topic NULL) but the cluster's own, offsets invalid; to be destroyed. EB_GONE: there
  * is no such topic. */
-int32_t kf_ask_partitions(struct kf_admin *, const char *topic, int64_t until, rd_kafka_topic_partition_list_t **,
+int32_t kf_query_partitions(struct kf_admin *, const char *topic, int64_t until, rd_kafka_topic_partition_list_t **,
                           struct eb_error *);
 
 /* After a failure: whether to ask once more for what there is, since a topic was removed between two questions. Waits a
  * moment before it answers true. */
-bool kf_ask_again(const struct eb_error *why, int64_t until);
+bool kf_query_should_retry(const struct eb_error *why, int64_t until);
 
 /* Waits until brokers tell of a topic that was made, or no more of one that was removed: the answer to its making or removal
  * comes before each of them has heard. For 10 s at most; it is made or removed even when that is not enough. */
-void kf_ask_until_told(struct kf_admin *, const char *topic, bool there, int64_t until);
+void kf_query_await_topic(struct kf_admin *, const char *topic, bool there, int64_t until);
 
 /* Sets each offset to what `at` means there: RD_KAFKA_OFFSET_BEGINNING, _END, or a time in ms, then the end's offset where
  * no message is that late. */
-int32_t kf_ask_offsets(struct kf_admin *, rd_kafka_topic_partition_list_t *, int64_t at, int64_t until, struct eb_error *);
+int32_t kf_query_offsets(struct kf_admin *, rd_kafka_topic_partition_list_t *, int64_t at, int64_t until, struct eb_error *);
 
 /* Sets where the partitions of two equal, sorted lists begin and where they end. One that cannot be asked (it has no leader,
  * say) hides no other: it has err and offset -1 in both, the log tells of its topic, and *unknown counts such topics. */
-int32_t kf_ask_ends(struct kf_admin *, rd_kafka_topic_partition_list_t *lows, rd_kafka_topic_partition_list_t *highs,
+int32_t kf_query_bounds(struct kf_admin *, rd_kafka_topic_partition_list_t *lows, rd_kafka_topic_partition_list_t *highs,
                     int64_t until, size_t *unknown, struct eb_error *);
 
 /* Sets each offset to what a checked point means, within begin and end; where a position names no partition: unnamed. */
-int32_t kf_ask_point(struct kf_admin *, rd_kafka_topic_partition_list_t *, const struct eb_point *, int64_t unnamed,
+int32_t kf_query_point(struct kf_admin *, rd_kafka_topic_partition_list_t *, const struct eb_point *, int64_t unnamed,
                      int64_t until, struct eb_error *);
 
 /* The answer of a request that was sent to a->answers; NULL: none in time, or it failed: err tells, *status its class. */
-rd_kafka_event_t *kf_ask_answer(struct kf_admin *, int64_t until, const char *what, int32_t *status, struct eb_error *);
+rd_kafka_event_t *kf_request_result(struct kf_admin *, int64_t until, const char *what, int32_t *status, struct eb_error *);
 
 /* Options for a request, to be destroyed. */
-rd_kafka_AdminOptions_t *kf_ask_options(struct kf_admin *, rd_kafka_admin_op_t, int64_t until);
+rd_kafka_AdminOptions_t *kf_request_options(struct kf_admin *, rd_kafka_admin_op_t, int64_t until);
 
 /* Where a group stands, in all partitions that it has a place in; to be destroyed. */
-int32_t kf_ask_places(struct kf_admin *, const char *group, int64_t until, rd_kafka_topic_partition_list_t **,
+int32_t kf_query_committed(struct kf_admin *, const char *group, int64_t until, rd_kafka_topic_partition_list_t **,
                       struct eb_error *);
 
 /* The offset of a list's partition; -1: it is not there, or has none. */

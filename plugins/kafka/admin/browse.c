@@ -21,7 +21,7 @@ struct walk {
     rd_kafka_queue_t *queue;
     int begun;                                  /* partitions that are fetched */
     int left_out;                               /* partitions without a leader */
-    struct kf_refill refill;
+    struct kf_fetch_wakeup fetch_wakeup;
 };
 
 /* ---- A client to fetch with; it belongs to no group ---- */
@@ -52,27 +52,27 @@ static bool goes_on(const struct kf_admin *a, const char *topic, const struct eb
            strcmp(a->last, from->position.data) == 0;
 }
 
-static int32_t place_all(struct walk *w, const char *topic, const struct eb_point *from, int64_t until, struct eb_error *err) {
+static int32_t find_offsets(struct walk *w, const char *topic, const struct eb_point *from, int64_t until, struct eb_error *err) {
     struct kf_admin *a = w->a;
 
     w->ends = rd_kafka_topic_partition_list_copy(w->at);
-    int32_t status = kf_ask_point(a, w->at, from, RD_KAFKA_OFFSET_BEGINNING, until, err);
+    int32_t status = kf_query_point(a, w->at, from, RD_KAFKA_OFFSET_BEGINNING, until, err);
     if (status == EB_OK)
-        status = kf_ask_offsets(a, w->ends, RD_KAFKA_OFFSET_END, until, err);
+        status = kf_query_offsets(a, w->ends, RD_KAFKA_OFFSET_END, until, err);
     for (int i = 0; status == EB_OK && goes_on(a, topic, from) && i < w->at->cnt; i++) {
         rd_kafka_topic_partition_t *one = &w->at->elems[i];
         int64_t named, next = kf_offset_in(a->next, topic, one->partition);
-        if (next >= 0 && !kf_point_offset(from->position.data, one->partition, &named))
+        if (next >= 0 && !kf_position_offset(from->position.data, one->partition, &named))
             one->offset = next;
     }
     return status;
 }
 
 /* Partitions that nobody leads hide no other. */
-static int32_t leave_out(struct walk *w, int64_t until, struct eb_error *err) {
+static int32_t leave_out_leaderless(struct walk *w, int64_t until, struct eb_error *err) {
     rd_kafka_topic_partition_list_t *all = w->at, *highs = w->ends;
     size_t unknown;
-    int32_t status = kf_ask_ends(w->a, all, highs, until, &unknown, err);
+    int32_t status = kf_query_bounds(w->a, all, highs, until, &unknown, err);
 
     w->at = rd_kafka_topic_partition_list_new(all->cnt);
     w->ends = NULL;
@@ -86,17 +86,17 @@ static int32_t leave_out(struct walk *w, int64_t until, struct eb_error *err) {
     return status;
 }
 
-static int32_t place(struct walk *w, const char *topic, const struct eb_point *from, int64_t until, struct eb_error *err) {
+static int32_t find_range(struct walk *w, const char *topic, const struct eb_point *from, int64_t until, struct eb_error *err) {
     struct eb_error why = {0};
-    int32_t status = kf_ask_partitions(w->a, topic, until, &w->at, err);
+    int32_t status = kf_query_partitions(w->a, topic, until, &w->at, err);
 
     if (status != EB_OK)
         return status;
-    status = place_all(w, topic, from, until, &why);
+    status = find_offsets(w, topic, from, until, &why);
     if (status == EB_RETRIABLE && why.native == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) {
-        status = leave_out(w, until, &why);
+        status = leave_out_leaderless(w, until, &why);
         if (status == EB_OK)
-            status = place_all(w, topic, from, until, &why);
+            status = find_offsets(w, topic, from, until, &why);
     }
     if (status != EB_OK && err)
         *err = why;
@@ -161,7 +161,7 @@ static int32_t read_patiently(struct kf_admin *a, const rd_kafka_message_t *reco
     struct sr_registry *registry = a->reader.registry;
     int32_t status;
 
-    while ((status = kf_read(&a->reader, record, topic, message)) == EB_EMPTY && kf_ticks_ms() < until) {
+    while ((status = kf_reader_read(&a->reader, record, topic, message)) == EB_EMPTY && kf_ticks_ms() < until) {
         struct pollfd fd = { .fd = sr_fd(registry), .events = POLLIN };
         poll(&fd, 1, 100);
         sr_poll(registry);
@@ -172,7 +172,7 @@ static int32_t read_patiently(struct kf_admin *a, const rd_kafka_message_t *reco
 }
 
 /* EB_OK: told, or none of ours; EB_END: `each` has had enough. */
-static int32_t tell(struct walk *w, const rd_kafka_message_t *record, const char *topic, int64_t until,
+static int32_t deliver_one(struct walk *w, const rd_kafka_message_t *record, const char *topic, int64_t until,
                     int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
     rd_kafka_topic_partition_t *one = rd_kafka_topic_partition_list_find(w->at, topic, record->partition);
     int64_t last = kf_offset_in(w->ends, topic, record->partition);
@@ -202,24 +202,24 @@ int32_t kf_admin_browse(void *self, const char *topic, const struct eb_point *fr
                         int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
     struct walk w = { .a = self };
     int64_t until = kf_ticks_ms() + timeout_ms;
-    int32_t status = kf_point_check(from, err);
+    int32_t status = kf_position_check(from, err);
 
     if (status == EB_OK)
-        status = place(&w, topic, from, until, err);
+        status = find_range(&w, topic, from, until, err);
     if (status == EB_OK && !is_over(&w))
         status = begin(&w, topic, err);
-    kf_refill_begin(&w.refill);
+    kf_fetch_wakeup_init(&w.fetch_wakeup);
     while (status == EB_OK && !is_over(&w)) {
         rd_kafka_message_t *record = rd_kafka_consume_queue(w.queue, 10);
         int64_t now = kf_ticks_ms();
-        kf_refill_go_on(&w.refill, w.a->fetcher.rk, w.a->client.set, now);
+        kf_fetch_wakeup_run(&w.fetch_wakeup, w.a->fetcher.rk, w.a->client.set, now);
         if (!record && now >= until)
             status = kf_admin_failed(w.a, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "reading topic %s", topic);
         if (!record)
             continue;
         until = now + timeout_ms;       /* it goes on as long as there is progress */
-        kf_refill_taken(&w.refill, now);
-        status = tell(&w, record, topic, until, each, arg, err);
+        kf_fetch_wakeup_consumed(&w.fetch_wakeup, now);
+        status = deliver_one(&w, record, topic, until, each, arg, err);
         rd_kafka_message_destroy(record);
     }
     if (w.at && status >= EB_OK)

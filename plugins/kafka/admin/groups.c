@@ -10,16 +10,16 @@
 #include "error.h"
 #include "position.h"
 
-enum { AGAIN_MS = 100 };
+enum { RETRY_MS = 100 };
 
 /* What the cluster tells of one group. */
 struct group {
     char *name;
     size_t members;
     const char *state;                          /* a word of librdkafka's; NULL: there is no such group */
-    rd_kafka_topic_partition_list_t *places;    /* where it stands */
+    rd_kafka_topic_partition_list_t *committed;    /* where it stands */
     rd_kafka_topic_partition_list_t *assigned;  /* what its members have */
-    char who[400];                              /* their names */
+    char member_names[400];                              /* their names */
     bool left_out;                              /* nothing is known of it: it was told why */
 };
 
@@ -32,8 +32,8 @@ struct groups {
 static void groups_free(struct groups *groups) {
     for (size_t i = 0; i < groups->n; i++) {
         free(groups->items[i].name);
-        if (groups->items[i].places)
-            rd_kafka_topic_partition_list_destroy(groups->items[i].places);
+        if (groups->items[i].committed)
+            rd_kafka_topic_partition_list_destroy(groups->items[i].committed);
         if (groups->items[i].assigned)
             rd_kafka_topic_partition_list_destroy(groups->items[i].assigned);
     }
@@ -52,18 +52,18 @@ static bool add_group(struct groups *groups, const char *name) {
 }
 
 /* The part of the cluster that keeps a group is not there, or not yet: other groups may be kept elsewhere. */
-static bool is_of_coordinator(int64_t code) {
+static bool is_coordinator_error(int64_t code) {
     return code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS ||
            code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
 }
 
 /* Of all, one that cannot be told of hides no other; where it was asked for by name, that is the answer. */
-static int32_t failed_for(const struct kf_admin *a, struct groups *groups, struct group *group, const struct eb_error *why,
+static int32_t leave_out(const struct kf_admin *a, struct groups *groups, struct group *group, const struct eb_error *why,
                           struct eb_error *err) {
     const struct eb_host *host = a->client.host;
     char line[sizeof why->text + 300];
 
-    if (!groups->all || !group || (why->status != EB_PERMANENT && !is_of_coordinator(why->native))) {
+    if (!groups->all || !group || (why->status != EB_PERMANENT && !is_coordinator_error(why->native))) {
         if (err)
             *err = *why;
         return why->status;
@@ -78,13 +78,13 @@ static int32_t failed_for(const struct kf_admin *a, struct groups *groups, struc
 /* ---- Which there are ---- */
 
 static int32_t list_groups(struct kf_admin *a, int64_t until, struct groups *groups, struct eb_error *err) {
-    rd_kafka_AdminOptions_t *options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS, until);
+    rd_kafka_AdminOptions_t *options = kf_request_options(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS, until);
     rd_kafka_event_t *event;
     int32_t status;
     size_t n = 0;
 
-    rd_kafka_ListConsumerGroups(a->client.rk, options, a->answers);
-    event = kf_ask_answer(a, until, "asking for groups", &status, err);
+    rd_kafka_ListConsumerGroups(a->client.rk, options, a->results);
+    event = kf_request_result(a, until, "asking for groups", &status, err);
     rd_kafka_AdminOptions_destroy(options);
     if (!event)
         return status;
@@ -99,14 +99,14 @@ static int32_t list_groups(struct kf_admin *a, int64_t until, struct groups *gro
 
 /* ---- Who is in them ---- */
 
-static void add_who(struct group *group, const rd_kafka_MemberDescription_t *member) {
+static void add_member_name(struct group *group, const rd_kafka_MemberDescription_t *member) {
     const char *name = rd_kafka_MemberDescription_group_instance_id(member);
     const char *host = rd_kafka_MemberDescription_host(member);
-    size_t len = strlen(group->who);
+    size_t len = strlen(group->member_names);
 
     if (!name || !*name)
         name = rd_kafka_MemberDescription_consumer_id(member);
-    snprintf(group->who + len, sizeof group->who - len, "%s%s at %s", len ? ", " : "", name,
+    snprintf(group->member_names + len, sizeof group->member_names - len, "%s%s at %s", len ? ", " : "", name,
              host && *host == '/' ? host + 1 : host ? host : "?");
 }
 
@@ -119,7 +119,7 @@ static void take_members(struct group *group, const rd_kafka_ConsumerGroupDescri
         const rd_kafka_MemberAssignment_t *assignment = rd_kafka_MemberDescription_assignment(member);
         const rd_kafka_topic_partition_list_t *its =
             assignment ? rd_kafka_MemberAssignment_partitions(assignment) : NULL;
-        add_who(group, member);
+        add_member_name(group, member);
         for (int k = 0; its && k < its->cnt; k++)
             rd_kafka_topic_partition_list_add(group->assigned, its->elems[k].topic, its->elems[k].partition);
     }
@@ -146,9 +146,9 @@ static int32_t describe_groups(struct kf_admin *a, int64_t until, struct groups 
         names[i] = groups->items[i].name;
     if (groups->n == 0)
         goto done;
-    options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, until);
-    rd_kafka_DescribeConsumerGroups(a->client.rk, names, groups->n, options, a->answers);
-    event = kf_ask_answer(a, until, "asking who is in a group", &status, err);
+    options = kf_request_options(a, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, until);
+    rd_kafka_DescribeConsumerGroups(a->client.rk, names, groups->n, options, a->results);
+    event = kf_request_result(a, until, "asking who is in a group", &status, err);
     rd_kafka_AdminOptions_destroy(options);
     if (!event)
         goto done;
@@ -160,7 +160,7 @@ static int32_t describe_groups(struct kf_admin *a, int64_t until, struct groups 
         if (code && code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
             kf_admin_failed(a, &why, code, "asking who is in group %s%s", group ? group->name : "?",
                             kf_right_missing(code));
-            status = failed_for(a, groups, group, &why, err);
+            status = leave_out(a, groups, group, &why, err);
         } else if (group && !code) {
             take_members(group, found[i]);
         }
@@ -171,19 +171,19 @@ done:
     return status;
 }
 
-static int32_t find_places(struct kf_admin *a, int64_t until, struct groups *groups, struct eb_error *err) {
+static int32_t query_all_committed(struct kf_admin *a, int64_t until, struct groups *groups, struct eb_error *err) {
     struct eb_error why;
     int32_t status = EB_OK;
 
     for (size_t i = 0; i < groups->n && status == EB_OK; i++) {
         struct group *group = &groups->items[i];
-        if (!group->left_out && kf_ask_places(a, group->name, until, &group->places, &why) != EB_OK)
-            status = failed_for(a, groups, group, &why, err);
+        if (!group->left_out && kf_query_committed(a, group->name, until, &group->committed, &why) != EB_OK)
+            status = leave_out(a, groups, group, &why, err);
     }
     return status;
 }
 
-static int32_t ask_groups_once(struct kf_admin *a, const char *name, int64_t until, struct groups *groups, struct eb_error *err) {
+static int32_t query_groups_once(struct kf_admin *a, const char *name, int64_t until, struct groups *groups, struct eb_error *err) {
     int32_t status = EB_OK;
 
     *groups = (struct groups){ .all = name == NULL };
@@ -194,7 +194,7 @@ static int32_t ask_groups_once(struct kf_admin *a, const char *name, int64_t unt
     if (status == EB_OK)
         status = describe_groups(a, until, groups, err);
     if (status == EB_OK)
-        status = find_places(a, until, groups, err);
+        status = query_all_committed(a, until, groups, err);
     if (status != EB_OK)
         groups_free(groups);
     return status;
@@ -202,13 +202,13 @@ static int32_t ask_groups_once(struct kf_admin *a, const char *name, int64_t unt
 
 /* One group (name), or all, with everything about them. A cluster that is new, or has just moved what it keeps of a group,
  * answers a moment later. */
-static int32_t ask_groups(struct kf_admin *a, const char *name, int64_t until, struct groups *groups, struct eb_error *err) {
+static int32_t query_groups(struct kf_admin *a, const char *name, int64_t until, struct groups *groups, struct eb_error *err) {
     struct eb_error why = {0};
     int32_t status;
 
-    while ((status = ask_groups_once(a, name, until, groups, &why)) != EB_OK && is_of_coordinator(why.native) &&
-           kf_ticks_ms() + AGAIN_MS < until)
-        poll(NULL, 0, AGAIN_MS);
+    while ((status = query_groups_once(a, name, until, groups, &why)) != EB_OK && is_coordinator_error(why.native) &&
+           kf_ticks_ms() + RETRY_MS < until)
+        poll(NULL, 0, RETRY_MS);
     if (status != EB_OK && err)
         *err = why;
     return status;
@@ -217,70 +217,70 @@ static int32_t ask_groups(struct kf_admin *a, const char *name, int64_t until, s
 /* ---- groups ---- */
 
 /* The ends of the partitions that any group has to do with. */
-struct ends {
+struct bounds {
     rd_kafka_topic_partition_list_t *lows, *highs;
     size_t unknown;                             /* topics of which some partition's ends are not known */
 };
 
-static void note(struct ends *ends, const rd_kafka_topic_partition_list_t *list, const char *topic,
+static void add_bounds(struct bounds *bounds, const rd_kafka_topic_partition_list_t *list, const char *topic,
                  const rd_kafka_topic_partition_list_t *there) {
     for (int i = 0; list && i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *one = &list->elems[i];
         if ((topic && strcmp(topic, one->topic) != 0) ||
             !rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)there, one->topic, one->partition) ||
-            rd_kafka_topic_partition_list_find(ends->lows, one->topic, one->partition))
+            rd_kafka_topic_partition_list_find(bounds->lows, one->topic, one->partition))
             continue;
-        rd_kafka_topic_partition_list_add(ends->lows, one->topic, one->partition);
-        rd_kafka_topic_partition_list_add(ends->highs, one->topic, one->partition);
+        rd_kafka_topic_partition_list_add(bounds->lows, one->topic, one->partition);
+        rd_kafka_topic_partition_list_add(bounds->highs, one->topic, one->partition);
     }
 }
 
-static void ends_free(struct ends *ends) {
-    if (ends->lows)
-        rd_kafka_topic_partition_list_destroy(ends->lows);
-    if (ends->highs)
-        rd_kafka_topic_partition_list_destroy(ends->highs);
-    *ends = (struct ends){0};
+static void bounds_free(struct bounds *bounds) {
+    if (bounds->lows)
+        rd_kafka_topic_partition_list_destroy(bounds->lows);
+    if (bounds->highs)
+        rd_kafka_topic_partition_list_destroy(bounds->highs);
+    *bounds = (struct bounds){0};
 }
 
-static int32_t find_ends_once(struct kf_admin *a, const struct groups *groups, const char *topic, int64_t until,
-                              struct ends *ends, struct eb_error *err) {
+static int32_t find_bounds_once(struct kf_admin *a, const struct groups *groups, const char *topic, int64_t until,
+                              struct bounds *bounds, struct eb_error *err) {
     rd_kafka_topic_partition_list_t *there = NULL;
-    int32_t status = kf_ask_partitions(a, NULL, until, &there, err);
+    int32_t status = kf_query_partitions(a, NULL, until, &there, err);
 
     if (status != EB_OK)
         return status;
-    *ends = (struct ends){ rd_kafka_topic_partition_list_new(16), rd_kafka_topic_partition_list_new(16), 0 };
+    *bounds = (struct bounds){ rd_kafka_topic_partition_list_new(16), rd_kafka_topic_partition_list_new(16), 0 };
     for (size_t i = 0; i < groups->n; i++) {
-        note(ends, groups->items[i].places, topic, there);
-        note(ends, groups->items[i].assigned, topic, there);
+        add_bounds(bounds, groups->items[i].committed, topic, there);
+        add_bounds(bounds, groups->items[i].assigned, topic, there);
     }
     rd_kafka_topic_partition_list_destroy(there);
-    rd_kafka_topic_partition_list_sort(ends->lows, NULL, NULL);
-    rd_kafka_topic_partition_list_sort(ends->highs, NULL, NULL);
-    return kf_ask_ends(a, ends->lows, ends->highs, until, &ends->unknown, err);
+    rd_kafka_topic_partition_list_sort(bounds->lows, NULL, NULL);
+    rd_kafka_topic_partition_list_sort(bounds->highs, NULL, NULL);
+    return kf_query_bounds(a, bounds->lows, bounds->highs, until, &bounds->unknown, err);
 }
 
-static int32_t find_ends(struct kf_admin *a, const struct groups *groups, const char *topic, int64_t until,
-                         struct ends *ends, struct eb_error *err) {
+static int32_t find_bounds(struct kf_admin *a, const struct groups *groups, const char *topic, int64_t until,
+                         struct bounds *bounds, struct eb_error *err) {
     struct eb_error why;
     int32_t status;
 
     do {
-        ends_free(ends);
+        bounds_free(bounds);
         why = (struct eb_error){0};
-        status = find_ends_once(a, groups, topic, until, ends, &why);
-    } while (status != EB_OK && kf_ask_again(&why, until));
+        status = find_bounds_once(a, groups, topic, until, bounds, &why);
+    } while (status != EB_OK && kf_query_should_retry(&why, until));
     if (status != EB_OK && err)
         *err = why;
     return status;
 }
 
 /* One row. A group whose members have settled nothing yet stands at the beginning. False: it has nothing to do with it. */
-static bool fill_row(const struct group *group, const struct ends *ends, int i, struct eb_group_info *info,
+static bool fill_row(const struct group *group, const struct bounds *bounds, int i, struct eb_group_info *info,
                      char texts[3][40]) {
-    const rd_kafka_topic_partition_t *low = &ends->lows->elems[i], *high = &ends->highs->elems[i];
-    int64_t place = kf_offset_in(group->places, low->topic, low->partition);
+    const rd_kafka_topic_partition_t *low = &bounds->lows->elems[i], *high = &bounds->highs->elems[i];
+    int64_t place = kf_offset_in(group->committed, low->topic, low->partition);
 
     if (place < 0 && !(group->assigned && rd_kafka_topic_partition_list_find(group->assigned, low->topic, low->partition)))
         return false;
@@ -301,55 +301,55 @@ int32_t kf_admin_groups(void *self, const char *topic, const char *name, int32_t
                         int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
     struct kf_admin *a = self;
     int64_t until = kf_ticks_ms() + timeout_ms;
-    struct ends ends = {0};
+    struct bounds bounds = {0};
     struct eb_group_info info;
     struct groups groups;
     char texts[3][40];
     bool more = true;
-    int32_t status = ask_groups(a, name, until, &groups, err);
+    int32_t status = query_groups(a, name, until, &groups, err);
 
     if (status == EB_OK)
-        status = find_ends(a, &groups, topic, until, &ends, err);
+        status = find_bounds(a, &groups, topic, until, &bounds, err);
     for (size_t g = 0; status == EB_OK && more && g < groups.n; g++)
-        for (int i = 0; more && !groups.items[g].left_out && i < ends.lows->cnt; i++)
-            if (fill_row(&groups.items[g], &ends, i, &info, texts))
+        for (int i = 0; more && !groups.items[g].left_out && i < bounds.lows->cnt; i++)
+            if (fill_row(&groups.items[g], &bounds, i, &info, texts))
                 more = each(arg, &info) == 0;
     if (status == EB_OK && more && groups.left_out > 0)
         status = kf_error(err, EB_PERMANENT, "%zu of %zu groups are left out, each with its reason above", groups.left_out,
                           groups.n);
-    else if (status == EB_OK && more && ends.unknown > 0)
-        status = kf_error(err, EB_PERMANENT, "where %zu topic(s) end is not known; the reasons are above", ends.unknown);
+    else if (status == EB_OK && more && bounds.unknown > 0)
+        status = kf_error(err, EB_PERMANENT, "where %zu topic(s) end is not known; the reasons are above", bounds.unknown);
     groups_free(&groups);
-    ends_free(&ends);
+    bounds_free(&bounds);
     return status;
 }
 
 /* ---- seek ---- */
 
 /* The group, which must have no members: Kafka would not move it under them. */
-static int32_t ask_stopped(struct kf_admin *a, const char *name, const char *verb, int64_t until, struct groups *groups,
+static int32_t query_stopped_group(struct kf_admin *a, const char *name, const char *verb, int64_t until, struct groups *groups,
                            struct eb_error *err) {
-    int32_t status = ask_groups(a, name, until, groups, err);
+    int32_t status = query_groups(a, name, until, groups, err);
 
     if (status != EB_OK || groups->items[0].members == 0)
         return status;
     status = kf_error(err, EB_PERMANENT, "group %s cannot be %s while %zu member(s) live: %s; stop them first", name, verb,
-                      groups->items[0].members, groups->items[0].who);
+                      groups->items[0].members, groups->items[0].member_names);
     groups_free(groups);
     return status;
 }
 
-static int32_t alter(struct kf_admin *a, const char *name, const rd_kafka_topic_partition_list_t *list, int64_t until,
+static int32_t alter_offsets(struct kf_admin *a, const char *name, const rd_kafka_topic_partition_list_t *list, int64_t until,
                      struct eb_error *err) {
     rd_kafka_AlterConsumerGroupOffsets_t *request = rd_kafka_AlterConsumerGroupOffsets_new(name, list);
-    rd_kafka_AdminOptions_t *options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, until);
+    rd_kafka_AdminOptions_t *options = kf_request_options(a, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, until);
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_event_t *event;
     int32_t status;
     size_t n = 0;
 
-    rd_kafka_AlterConsumerGroupOffsets(a->client.rk, &request, 1, options, a->answers);
-    event = kf_ask_answer(a, until, "moving a group", &status, err);
+    rd_kafka_AlterConsumerGroupOffsets(a->client.rk, &request, 1, options, a->results);
+    event = kf_request_result(a, until, "moving a group", &status, err);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_AlterConsumerGroupOffsets_destroy(request);
     if (!event)
@@ -368,7 +368,7 @@ static int32_t alter(struct kf_admin *a, const char *name, const rd_kafka_topic_
 }
 
 /* Partitions that the position does not name stay where they are. */
-static rd_kafka_topic_partition_list_t *those_named(const rd_kafka_topic_partition_list_t *list) {
+static rd_kafka_topic_partition_list_t *only_named(const rd_kafka_topic_partition_list_t *list) {
     rd_kafka_topic_partition_list_t *named = rd_kafka_topic_partition_list_new(list->cnt);
 
     for (int i = 0; i < list->cnt; i++)
@@ -378,14 +378,14 @@ static rd_kafka_topic_partition_list_t *those_named(const rd_kafka_topic_partiti
     return named;
 }
 
-static int32_t not_there(struct eb_error *err, const char *format, const char *topic, const char *group) {
+static int32_t gone_error(struct eb_error *err, const char *format, const char *topic, const char *group) {
     kf_misconfigured(err, format, topic, group);
     return EB_GONE;
 }
 
-static bool stands_in(const rd_kafka_topic_partition_list_t *places, const char *topic) {
-    for (int i = 0; i < places->cnt; i++)
-        if (places->elems[i].offset >= 0 && strcmp(places->elems[i].topic, topic) == 0)
+static bool has_committed(const rd_kafka_topic_partition_list_t *committed, const char *topic) {
+    for (int i = 0; i < committed->cnt; i++)
+        if (committed->elems[i].offset >= 0 && strcmp(committed->elems[i].topic, topic) == 0)
             return true;
     return false;
 }
@@ -393,40 +393,40 @@ static bool stands_in(const rd_kafka_topic_partition_list_t *places, const char 
 /* EB_END: the position names an offset behind the end of its partition. */
 static int32_t check_reach(struct kf_admin *a, const rd_kafka_topic_partition_list_t *list, const struct eb_point *to,
                            int64_t until, struct eb_error *err) {
-    rd_kafka_topic_partition_list_t *ends;
+    rd_kafka_topic_partition_list_t *bounds;
     int64_t offset;
     int32_t status;
 
     if (to->kind != EB_POSITION)
         return EB_OK;
-    ends = rd_kafka_topic_partition_list_copy(list);
-    status = kf_ask_offsets(a, ends, RD_KAFKA_OFFSET_END, until, err);
-    for (int i = 0; status == EB_OK && i < ends->cnt; i++) {
-        const rd_kafka_topic_partition_t *end = &ends->elems[i];
-        if (!kf_point_offset(to->position.data, end->partition, &offset) || offset <= end->offset)
+    bounds = rd_kafka_topic_partition_list_copy(list);
+    status = kf_query_offsets(a, bounds, RD_KAFKA_OFFSET_END, until, err);
+    for (int i = 0; status == EB_OK && i < bounds->cnt; i++) {
+        const rd_kafka_topic_partition_t *end = &bounds->elems[i];
+        if (!kf_position_offset(to->position.data, end->partition, &offset) || offset <= end->offset)
             continue;
         kf_misconfigured(err, "position %" PRId32 ":%" PRId64 " is behind the end of topic %s, which is %" PRId32 ":%" PRId64,
                          end->partition, offset, end->topic, end->partition, end->offset);
         status = EB_END;
     }
-    rd_kafka_topic_partition_list_destroy(ends);
+    rd_kafka_topic_partition_list_destroy(bounds);
     return status;
 }
 
 /* All partitions of the topic, which is made if it is to be; NULL with EB_OK: it would be. */
-static int32_t find_or_make(struct kf_admin *a, const char *topic, uint32_t flags, int64_t until,
+static int32_t find_or_create(struct kf_admin *a, const char *topic, uint32_t flags, int64_t until,
                             rd_kafka_topic_partition_list_t **list, struct eb_error *err) {
-    int32_t status = kf_ask_partitions(a, topic, until, list, err);
+    int32_t status = kf_query_partitions(a, topic, until, list, err);
 
     if (status != EB_GONE)
         return status;
     if (!(flags & EB_CREATE))
-        return not_there(err, "topic %s does not exist, or this user may not see it (the ACL Describe on the topic)", topic, NULL);
+        return gone_error(err, "topic %s does not exist, or this user may not see it (the ACL Describe on the topic)", topic, NULL);
     status = kf_admin_create(a, topic, 0, flags, (int32_t)(until - kf_ticks_ms()), err);
-    return status == EB_OK && !(flags & EB_DRY_RUN) ? kf_ask_partitions(a, topic, until, list, err) : status;
+    return status == EB_OK && !(flags & EB_DRY_RUN) ? kf_query_partitions(a, topic, until, list, err) : status;
 }
 
-static void tell_moves(const rd_kafka_topic_partition_list_t *before, const rd_kafka_topic_partition_list_t *after,
+static void report_moves(const rd_kafka_topic_partition_list_t *before, const rd_kafka_topic_partition_list_t *after,
                        int32_t (*each)(void *, const struct eb_seek_info *), void *arg) {
     char texts[3][40];
 
@@ -452,16 +452,16 @@ static int32_t move_group(struct kf_admin *a, const struct group *group, rd_kafk
     int32_t status = check_reach(a, list, to, until, err);
 
     if (status == EB_OK)
-        status = kf_ask_point(a, list, to, RD_KAFKA_OFFSET_INVALID, until, err);
+        status = kf_query_point(a, list, to, RD_KAFKA_OFFSET_INVALID, until, err);
     if (status != EB_OK)
         return status;
-    named_ones = those_named(list);
+    named_ones = only_named(list);
     if (named_ones->cnt == 0)
         status = kf_misconfigured(err, "topic %s has none of the partitions that %s names", topic, to->position.data);
     else if (!(flags & EB_DRY_RUN))
-        status = alter(a, group->name, named_ones, until, err);
+        status = alter_offsets(a, group->name, named_ones, until, err);
     if (status == EB_OK)
-        tell_moves(group->places, named_ones, each, arg);
+        report_moves(group->committed, named_ones, each, arg);
     rd_kafka_topic_partition_list_destroy(named_ones);
     return status;
 }
@@ -474,20 +474,20 @@ int32_t kf_admin_seek(void *self, const char *topic, const char *name, const str
     int64_t until = kf_ticks_ms() + timeout_ms;
     rd_kafka_topic_partition_list_t *list = NULL;
     struct groups groups;
-    int32_t status = kf_point_check(to, err);
+    int32_t status = kf_position_check(to, err);
 
     if (status == EB_OK)
-        status = find_or_make(a, topic, flags, until, &list, err);
+        status = find_or_create(a, topic, flags, until, &list, err);
     if (status != EB_OK)
         return status;
     if (!list) {
         each(arg, &to_be_made);
         return EB_OK;
     }
-    status = ask_stopped(a, name, "moved", until, &groups, err);
+    status = query_stopped_group(a, name, "moved", until, &groups, err);
     if (status == EB_OK) {
-        if (!(flags & EB_CREATE) && !stands_in(groups.items[0].places, topic))
-            status = not_there(err, "topic %s has no group %s", topic, name);
+        if (!(flags & EB_CREATE) && !has_committed(groups.items[0].committed, topic))
+            status = gone_error(err, "topic %s has no group %s", topic, name);
         else
             status = move_group(a, &groups.items[0], list, to, flags, until, each, arg, err);
         groups_free(&groups);
@@ -500,13 +500,13 @@ int32_t kf_admin_seek(void *self, const char *topic, const char *name, const str
 
 static int32_t delete_group(struct kf_admin *a, const char *name, int64_t until, struct eb_error *err) {
     rd_kafka_DeleteGroup_t *request = rd_kafka_DeleteGroup_new(name);
-    rd_kafka_AdminOptions_t *options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_DELETEGROUPS, until);
+    rd_kafka_AdminOptions_t *options = kf_request_options(a, RD_KAFKA_ADMIN_OP_DELETEGROUPS, until);
     rd_kafka_event_t *event;
     int32_t status;
     size_t n = 0;
 
-    rd_kafka_DeleteGroups(a->client.rk, &request, 1, options, a->answers);
-    event = kf_ask_answer(a, until, "removing a group", &status, err);
+    rd_kafka_DeleteGroups(a->client.rk, &request, 1, options, a->results);
+    event = kf_request_result(a, until, "removing a group", &status, err);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_DeleteGroup_destroy(request);
     if (!event)
@@ -522,17 +522,17 @@ static int32_t delete_group(struct kf_admin *a, const char *name, int64_t until,
     return status;
 }
 
-static int32_t delete_places(struct kf_admin *a, const char *name, const rd_kafka_topic_partition_list_t *list,
+static int32_t delete_offsets(struct kf_admin *a, const char *name, const rd_kafka_topic_partition_list_t *list,
                              int64_t until, struct eb_error *err) {
     rd_kafka_DeleteConsumerGroupOffsets_t *request = rd_kafka_DeleteConsumerGroupOffsets_new(name, list);
-    rd_kafka_AdminOptions_t *options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_DELETECONSUMERGROUPOFFSETS, until);
+    rd_kafka_AdminOptions_t *options = kf_request_options(a, RD_KAFKA_ADMIN_OP_DELETECONSUMERGROUPOFFSETS, until);
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_event_t *event;
     int32_t status;
     size_t n = 0;
 
-    rd_kafka_DeleteConsumerGroupOffsets(a->client.rk, &request, 1, options, a->answers);
-    event = kf_ask_answer(a, until, "removing a group from a topic", &status, err);
+    rd_kafka_DeleteConsumerGroupOffsets(a->client.rk, &request, 1, options, a->results);
+    event = kf_request_result(a, until, "removing a group from a topic", &status, err);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_DeleteConsumerGroupOffsets_destroy(request);
     if (!event)
@@ -554,13 +554,13 @@ static int32_t delete_places(struct kf_admin *a, const char *name, const rd_kafk
 int32_t kf_remove_group(struct kf_admin *a, const char *topic, const char *name, int64_t until, struct eb_error *err) {
     rd_kafka_topic_partition_list_t *here = rd_kafka_topic_partition_list_new(4);
     struct groups groups;
-    int32_t status = ask_stopped(a, name, "removed", until, &groups, err);
+    int32_t status = query_stopped_group(a, name, "removed", until, &groups, err);
     bool elsewhere = false;
 
     if (status != EB_OK)
         goto done;
-    for (int i = 0; i < groups.items[0].places->cnt; i++) {
-        const rd_kafka_topic_partition_t *one = &groups.items[0].places->elems[i];
+    for (int i = 0; i < groups.items[0].committed->cnt; i++) {
+        const rd_kafka_topic_partition_t *one = &groups.items[0].committed->elems[i];
         if (one->offset < 0)
             continue;
         if (strcmp(one->topic, topic) == 0)
@@ -572,7 +572,7 @@ int32_t kf_remove_group(struct kf_admin *a, const char *topic, const char *name,
     if (here->cnt == 0)
         status = EB_GONE;
     else
-        status = elsewhere ? delete_places(a, name, here, until, err) : delete_group(a, name, until, err);
+        status = elsewhere ? delete_offsets(a, name, here, until, err) : delete_group(a, name, until, err);
 done:
     rd_kafka_topic_partition_list_destroy(here);
     return status;

@@ -6,44 +6,44 @@
 #include "error.h"
 #include "position.h"
 
-static bool has_place_in(const rd_kafka_topic_partition_list_t *places, const char *topic) {
-    for (int i = 0; i < places->cnt; i++)
-        if (strcmp(places->elems[i].topic, topic) == 0 && places->elems[i].offset >= 0)
+static bool has_committed(const rd_kafka_topic_partition_list_t *committed, const char *topic) {
+    for (int i = 0; i < committed->cnt; i++)
+        if (strcmp(committed->elems[i].topic, topic) == 0 && committed->elems[i].offset >= 0)
             return true;
     return false;
 }
 
 /* No further than a group that has settled something of the topic; where it has no place it stands at the beginning. */
-static void hold_at(rd_kafka_topic_partition_list_t *list, const rd_kafka_topic_partition_list_t *places,
+static void limit_to(rd_kafka_topic_partition_list_t *list, const rd_kafka_topic_partition_list_t *committed,
                     const char *topic) {
-    for (int i = 0; has_place_in(places, topic) && i < list->cnt; i++) {
-        int64_t place = kf_offset_in(places, topic, list->elems[i].partition);
+    for (int i = 0; has_committed(committed, topic) && i < list->cnt; i++) {
+        int64_t place = kf_offset_in(committed, topic, list->elems[i].partition);
         if (place < list->elems[i].offset)
             list->elems[i].offset = place < 0 ? 0 : place;
     }
 }
 
-static int32_t hold_for_groups(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, const char *topic, int64_t until,
+static int32_t limit_to_groups(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, const char *topic, int64_t until,
                                struct eb_error *err) {
-    rd_kafka_AdminOptions_t *options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS, until);
+    rd_kafka_AdminOptions_t *options = kf_request_options(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS, until);
     rd_kafka_event_t *event;
     int32_t status;
     size_t n = 0;
 
-    rd_kafka_ListConsumerGroups(a->client.rk, options, a->answers);
-    event = kf_ask_answer(a, until, "asking for groups", &status, err);
+    rd_kafka_ListConsumerGroups(a->client.rk, options, a->results);
+    event = kf_request_result(a, until, "asking for groups", &status, err);
     rd_kafka_AdminOptions_destroy(options);
     if (!event)
         return status;
     const rd_kafka_ConsumerGroupListing_t **found =
         rd_kafka_ListConsumerGroups_result_valid(rd_kafka_event_ListConsumerGroups_result(event), &n);
     for (size_t i = 0; i < n && status == EB_OK; i++) {
-        rd_kafka_topic_partition_list_t *places = NULL;
-        status = kf_ask_places(a, rd_kafka_ConsumerGroupListing_group_id(found[i]), until, &places, err);
+        rd_kafka_topic_partition_list_t *committed = NULL;
+        status = kf_query_committed(a, rd_kafka_ConsumerGroupListing_group_id(found[i]), until, &committed, err);
         if (status != EB_OK)
             break;
-        hold_at(list, places, topic);
-        rd_kafka_topic_partition_list_destroy(places);
+        limit_to(list, committed, topic);
+        rd_kafka_topic_partition_list_destroy(committed);
     }
     rd_kafka_event_destroy(event);
     return status;
@@ -63,9 +63,9 @@ static int32_t delete_before(struct kf_admin *a, const rd_kafka_topic_partition_
     if (some->cnt == 0)
         goto done;
     request = rd_kafka_DeleteRecords_new(some);
-    options = kf_ask_options(a, RD_KAFKA_ADMIN_OP_DELETERECORDS, until);
-    rd_kafka_DeleteRecords(a->client.rk, &request, 1, options, a->answers);
-    event = kf_ask_answer(a, until, "removing old events", &status, err);
+    options = kf_request_options(a, RD_KAFKA_ADMIN_OP_DELETERECORDS, until);
+    rd_kafka_DeleteRecords(a->client.rk, &request, 1, options, a->results);
+    event = kf_request_result(a, until, "removing old events", &status, err);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_DeleteRecords_destroy(request);
     if (!event)
@@ -87,15 +87,15 @@ int32_t kf_admin_trim(void *self, const char *topic, const struct eb_point *befo
     struct kf_admin *a = self;
     int64_t until = kf_ticks_ms() + timeout_ms;
     rd_kafka_topic_partition_list_t *list = NULL;
-    int32_t status = kf_point_check(before, err);
+    int32_t status = kf_position_check(before, err);
 
     if (status == EB_OK)
-        status = kf_ask_partitions(a, topic, until, &list, err);
+        status = kf_query_partitions(a, topic, until, &list, err);
     if (status != EB_OK)
         return status == EB_GONE ? EB_PERMANENT : status;
-    status = kf_ask_point(a, list, before, 0, until, err);
+    status = kf_query_point(a, list, before, 0, until, err);
     if (status == EB_OK && !unread_too)
-        status = hold_for_groups(a, list, topic, until, err);
+        status = limit_to_groups(a, list, topic, until, err);
     if (status == EB_OK)
         status = delete_before(a, list, topic, until, err);
     rd_kafka_topic_partition_list_destroy(list);

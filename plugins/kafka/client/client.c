@@ -2,63 +2,24 @@
 #include "client.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "error.h"
+#include "client_reaper.h"
 #include "cloexec.h"
 #include "stats.h"
 
 enum { SET_BACK_MS = 1000, STUCK_MS = 2000 };   /* less is a clock being kept right; so long the cluster may take to answer */
-enum { SILENCE_MS = 2500, HELLO_MS = 2000 };     /* HELLO_MS: for how long a registry that says nothing is waited for */
+enum { SILENCE_MS = 2500, REGISTRY_PROBE_MS = 2000 };     /* HELLO_MS: for how long a registry that says nothing is waited for */
 
-static int64_t wall_less_ticks_ms(int64_t now_ms) {
+static int64_t wall_offset_ms_at(int64_t now_ms) {
     struct timespec wall;
 
     clock_gettime(CLOCK_REALTIME, &wall);
     return wall.tv_sec * INT64_C(1000) + wall.tv_nsec / 1000000 - now_ms;
-}
-
-/* librdkafka repeats in its log what it reports as errors, once for each try; and warns of each property that is of use
- * to another role only. */
-static int32_t level_of(int level, const char *facility) {
-    static const char *const repeated[] = { "FAIL", "ERROR", "FATAL", "PROTOERR", "CONFWARN", "CLUSTERID", "BRKMAIN" };
-
-    for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++)
-        if (strcmp(facility, repeated[i]) == 0)
-            return 7;
-    return level < 3 ? 3 : level;
-}
-
-/* Its threads tell until it is destroyed, and one that is abandoned never is: so this outlives the client. */
-struct kf_voice {
-    pthread_mutex_t lock;
-    const struct eb_host *host;         /* NULL: nobody listens any more */
-    struct kf_joins joins;
-};
-
-static struct kf_voice *voice_new(const struct eb_host *host) {
-    struct kf_voice *voice = calloc(1, sizeof *voice);
-
-    if (voice) {
-        pthread_mutex_init(&voice->lock, NULL);
-        voice->host = host;
-    }
-    return voice;
-}
-
-static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text) {
-    struct kf_voice *voice = rd_kafka_opaque(rk);
-    char line[1024];
-
-    snprintf(line, sizeof line, "librdkafka: %s: %s", facility, text);
-    pthread_mutex_lock(&voice->lock);
-    if (voice->host)
-        voice->host->log(voice->host, level_of(level, facility), line);
-    pthread_mutex_unlock(&voice->lock);
 }
 
 static void on_queue(rd_kafka_t *rk, void *arg) {
@@ -83,10 +44,10 @@ static int32_t open_all(struct kf_client *client, enum kf_role role, rd_kafka_co
             return status;
         }
     }
-    client->rk = kf_client_new(conf, role, err);
+    client->rk = kf_conf_new_client(conf, role, err);
     if (!client->rk)
         return EB_PERMANENT;
-    kf_pipes_close_on_exec();
+    kf_set_cloexec_on_pipes();
     if (role == KF_CONSUMER)
         rd_kafka_poll_set_consumer(client->rk);
     client->queue = role == KF_CONSUMER ? rd_kafka_queue_get_consumer(client->rk) : rd_kafka_queue_get_main(client->rk);
@@ -99,21 +60,20 @@ int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, con
     client->host = client->link.host = host;
     client->set = set;
     client->opened_ms = kf_ticks_ms();
-    client->wall_ms = wall_less_ticks_ms(client->opened_ms);
+    client->wall_offset_ms = wall_offset_ms_at(client->opened_ms);
     client->bell.fd = -1;
-    client->voice = voice_new(host);
-    if (!client->voice) {
+    client->log_bridge = kf_log_bridge_new(host);
+    if (!client->log_bridge) {
         rd_kafka_conf_destroy(conf);
         return kf_no_memory(err);
     }
-    client->joins = &client->voice->joins;
-    if (role == KF_CONSUMER && kf_joins_watch(client->joins, conf) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    client->join_tracker = &client->log_bridge->join_tracker;
+    if (role == KF_CONSUMER && kf_join_tracker_install(client->join_tracker, conf) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_conf_destroy(conf);
-        kf_voice_free(client->voice);
+        kf_log_bridge_free(client->log_bridge);
         return kf_no_memory(err);
     }
-    rd_kafka_conf_set_opaque(conf, client->voice);
-    rd_kafka_conf_set_log_cb(conf, on_log);
+    kf_log_bridge_install(client->log_bridge, conf);
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS | RD_KAFKA_EVENT_DR |
                                    RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT);
     int32_t status = open_all(client, role, conf, err);
@@ -122,7 +82,7 @@ int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, con
     return status;
 }
 
-static void let_go_of_queue(struct kf_client *client) {
+static void release_queue(struct kf_client *client) {
     if (client->queue) {
         rd_kafka_queue_cb_event_enable(client->queue, NULL, NULL);
         rd_kafka_queue_destroy(client->queue);
@@ -130,60 +90,47 @@ static void let_go_of_queue(struct kf_client *client) {
     client->queue = NULL;
 }
 
-static void let_go(struct kf_client *client) {
-    let_go_of_queue(client);
+static void release(struct kf_client *client) {
+    release_queue(client);
     sr_close(client->registry);
     kf_bell_close(&client->bell);
     client->registry = NULL;
     client->rk = NULL;
 }
 
-void kf_voice_free(struct kf_voice *voice) {
-    if (voice)
-        pthread_mutex_destroy(&voice->lock);
-    free(voice);
-}
-
-/* Nobody listens to its threads any more. */
-static void silence(struct kf_voice *voice) {
-    pthread_mutex_lock(&voice->lock);
-    voice->host = NULL;
-    pthread_mutex_unlock(&voice->lock);
-}
-
 void kf_client_close(struct kf_client *client) {
-    let_go_of_queue(client);
+    release_queue(client);
     if (!client->rk) {
-        kf_voice_free(client->voice);
+        kf_log_bridge_free(client->log_bridge);
     } else {
-        silence(client->voice);
-        if (!kf_end(client->rk, client->voice))
+        kf_log_bridge_detach(client->log_bridge);
+        if (!kf_reaper_destroy(client->rk, client->log_bridge))
             client->host->log(client->host, 4, "librdkafka does not end this client; it is left as it is");
     }
-    let_go(client);
-    client->voice = NULL;
+    release(client);
+    client->log_bridge = NULL;
 }
 
 void kf_client_abandon(struct kf_client *client, bool leaving) {
-    silence(client->voice);
+    kf_log_bridge_detach(client->log_bridge);
     rd_kafka_queue_cb_event_enable(client->queue, NULL, NULL);
-    kf_bury(client->rk, client->queue, client->voice, leaving);
+    kf_reaper_adopt(client->rk, client->queue, client->log_bridge, leaving);
     client->queue = NULL;
-    client->voice = NULL;
-    let_go(client);
+    client->log_bridge = NULL;
+    release(client);
 }
 
 /* ---- What it tells ---- */
 
-void kf_client_end(struct kf_client *client, int32_t status, const struct eb_error *why) {
-    if (client->over != EB_OK)
+void kf_client_fail(struct kf_client *client, int32_t status, const struct eb_error *why) {
+    if (client->status != EB_OK)
         return;
-    client->over = status;
+    client->status = status;
     client->why = *why;
     client->why.status = status;
 }
 
-static void end_fatally(struct kf_client *client) {
+static void fail_with_fatal_error(struct kf_client *client) {
     struct eb_error why;
     char text[512];
     rd_kafka_resp_err_t code = rd_kafka_fatal_error(client->rk, text, sizeof text);
@@ -195,7 +142,7 @@ static void end_fatally(struct kf_client *client) {
                  "(group.instance.id); give each worker its own --name, or leave it out, or set static_member = no");
         why.kind = EB_KIND_NAME;
     }
-    kf_client_end(client, why.status, &why);
+    kf_client_fail(client, why.status, &why);
 }
 
 /* What the user cannot know: traps of versions, and what lies behind librdkafka's words. */
@@ -214,7 +161,7 @@ static const char *hint_for(const struct kf_client *client, rd_kafka_resp_err_t 
     return NULL;
 }
 
-static bool is_of_connection(rd_kafka_resp_err_t code) {
+static bool is_connection_error(rd_kafka_resp_err_t code) {
     switch (code) {
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__RESOLVE:
@@ -234,26 +181,26 @@ static void on_error(struct kf_client *client, rd_kafka_resp_err_t code, const c
     char line[1024];
 
     if (code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_fatal_error(client->rk, NULL, 0)) {
-        end_fatally(client);
+        fail_with_fatal_error(client);
     } else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         snprintf(line, sizeof line, "%s: %s", client->set->bootstrap_servers, text);
-        kf_link_bad(&client->link, code, line, "they give no cause: brokers that expect TLS or SASL end connections "
+        kf_link_failed(&client->link, code, line, "they give no cause: brokers that expect TLS or SASL end connections "
                     "like this (security)", kf_ticks_ms());
-    } else if (is_of_connection(code)) {
-        kf_link_bad(&client->link, code, text, hint_for(client, code, text ? text : ""), kf_ticks_ms());
+    } else if (is_connection_error(code)) {
+        kf_link_failed(&client->link, code, text, hint_for(client, code, text ? text : ""), kf_ticks_ms());
     } else {
         snprintf(line, sizeof line, "%s", text && *text ? text : rd_kafka_err2str(code));
         client->host->log(client->host, 4, line);
     }
 }
 
-void kf_client_event(struct kf_client *client, rd_kafka_event_t *event) {
+void kf_client_handle_event(struct kf_client *client, rd_kafka_event_t *event) {
     switch (rd_kafka_event_type(event)) {
     case RD_KAFKA_EVENT_ERROR:
         on_error(client, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
         break;
     case RD_KAFKA_EVENT_STATS:
-        kf_stats_tell(client->host, rd_kafka_event_stats(event));
+        kf_stats_report(client->host, rd_kafka_event_stats(event));
         break;
     default:
         break;
@@ -263,7 +210,7 @@ void kf_client_event(struct kf_client *client, rd_kafka_event_t *event) {
 /* ---- In the loop ---- */
 
 /* A server that takes the connection and never answers: librdkafka says so much later. */
-static void mind_silence(struct kf_client *client) {
+static void check_silence(struct kf_client *client) {
     struct kf_link *link = &client->link;
     int64_t now = kf_ticks_ms();
     char line[400];
@@ -271,62 +218,62 @@ static void mind_silence(struct kf_client *client) {
     if (link->reached || link->doubted || now < client->opened_ms + SILENCE_MS)
         return;
     snprintf(line, sizeof line, "%.300s: no answer", client->set->bootstrap_servers);
-    kf_link_bad(link, RD_KAFKA_RESP_ERR__TIMED_OUT, line, "is Kafka at this address, and is security right?", now);
+    kf_link_failed(link, RD_KAFKA_RESP_ERR__TIMED_OUT, line, "is Kafka at this address, and is security right?", now);
 }
 
-static void look_at_registry(struct kf_client *client) {
+static void check_registry(struct kf_client *client) {
     struct eb_error why, turned_away;
     int32_t status = sr_trouble(client->registry, &why), hello = sr_hello(client->registry, &turned_away);
 
-    if (status == EB_OK && hello == EB_EMPTY && kf_ticks_ms() < client->opened_ms + HELLO_MS)
+    if (status == EB_OK && hello == EB_EMPTY && kf_ticks_ms() < client->opened_ms + REGISTRY_PROBE_MS)
         status = EB_EMPTY;
     if (status != EB_OK && hello == EB_PERMANENT) {
         status = EB_PERMANENT;
         why = turned_away;
     }
-    kf_link_registry(&client->link, status, &why);
+    kf_link_set_registry(&client->link, status, &why);
 }
 
 /* librdkafka's threads wait on condition variables of C11, which go by the wall clock: when that is set back by a day while
  * they wait to connect again, they do so a day later. So a client that does not reach the cluster then is opened anew. One that
  * is connected waits for its sockets. */
-static void mind_clock(struct kf_client *client) {
-    int64_t before_ms = client->wall_ms, now_ms = kf_ticks_ms();
+static void check_clock(struct kf_client *client) {
+    int64_t before_ms = client->wall_offset_ms, now_ms = kf_ticks_ms();
     struct kf_link *link = &client->link;
     struct eb_error why;
 
-    client->wall_ms = wall_less_ticks_ms(now_ms);
-    if (before_ms - client->wall_ms >= SET_BACK_MS) {
-        client->stuck_ms = now_ms;
+    client->wall_offset_ms = wall_offset_ms_at(now_ms);
+    if (before_ms - client->wall_offset_ms >= SET_BACK_MS) {
+        client->clock_stuck_ms = now_ms;
         link->doubted = true;                           /* it is asked at once */
         link->doubted_ms = now_ms;
     }
     if (link->reached && !link->doubted)
-        client->stuck_ms = 0;
-    if (client->stuck_ms == 0 || now_ms < client->stuck_ms + STUCK_MS)
+        client->clock_stuck_ms = 0;
+    if (client->clock_stuck_ms == 0 || now_ms < client->clock_stuck_ms + STUCK_MS)
         return;
     kf_error(&why, EB_FATAL, "the wall clock was set back, by which librdkafka waits to connect again");
-    kf_client_end(client, EB_FATAL, &why);
+    kf_client_fail(client, EB_FATAL, &why);
 }
 
-size_t kf_client_look(struct kf_client *client) {
+size_t kf_client_poll(struct kf_client *client) {
     size_t news = 0;
 
     if (client->registry) {
         news = sr_poll(client->registry);
-        look_at_registry(client);
+        check_registry(client);
     }
     bool reached = client->link.reached;
-    mind_silence(client);
-    mind_clock(client);
-    kf_link_look(&client->link, client->rk, kf_ticks_ms());
+    check_silence(client);
+    check_clock(client);
+    kf_link_check(&client->link, client->rk, kf_ticks_ms());
     if (client->link.reached && !reached)
-        kf_pipes_close_on_exec();       /* it knows the other brokers now */
+        kf_set_cloexec_on_pipes();       /* it knows the other brokers now */
     return news;
 }
 
 void kf_client_wait(struct kf_client *client, int64_t until_ms) {
-    int64_t due = kf_link_due(&client->link);
+    int64_t due = kf_link_due_ms(&client->link);
 
     if (client->link.doubted && client->link.doubted_ms + 1000 > kf_ticks_ms() && client->link.doubted_ms + 1000 < due)
         due = client->link.doubted_ms + 1000;

@@ -7,17 +7,16 @@
 #include <eventbus/plugin.h>
 
 #include "../../registry/registry.h"
-#include "wakeup.h"
 #include "conf.h"
 #include "join_tracker.h"
 #include "link.h"
-
-struct kf_voice;
+#include "log_bridge.h"
+#include "wakeup.h"
 
 struct kf_client {
     const struct eb_host *host;
-    struct kf_voice *voice;             /* what librdkafka's threads log through */
-    struct kf_joins *joins;             /* part of it */
+    struct kf_log_bridge *log_bridge;             /* what librdkafka's threads log through */
+    struct kf_join_tracker *join_tracker;             /* part of it */
     const struct kf_settings *set;
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;            /* what happens, as events */
@@ -25,9 +24,9 @@ struct kf_client {
     struct kf_bell bell;
     struct kf_link link;
     int64_t opened_ms;
-    int64_t wall_ms;                    /* the wall clock less our ticks, as last seen */
-    int64_t stuck_ms;                   /* since when librdkafka may wait for a clock that was set back; 0: it does not */
-    int32_t over;                       /* EB_OK, or the instance is done: EB_FATAL, EB_PERMANENT, and why */
+    int64_t wall_offset_ms;                    /* the wall clock less our ticks, as last seen */
+    int64_t clock_stuck_ms;                   /* since when librdkafka may wait for a clock that was set back; 0: it does not */
+    int32_t status;                       /* EB_OK, or the instance is done: EB_FATAL, EB_PERMANENT, and why */
     struct eb_error why;
 };
 
@@ -43,24 +42,16 @@ void kf_client_close(struct kf_client *);
  * leaving: it has begun to leave its group. Nobody hears of it any more. */
 void kf_client_abandon(struct kf_client *, bool leaving);
 
-/* client_reaper.c. Takes both over. */
-void kf_bury(rd_kafka_t *, rd_kafka_queue_t *, struct kf_voice *, bool leaving);
-
-/* Destroys it. False: that takes longer than a few seconds, and goes on by itself. Takes both over. */
-bool kf_end(rd_kafka_t *, struct kf_voice *);
-
-void kf_voice_free(struct kf_voice *);
-
 /* What librdkafka tells about itself: an error, or statistics. */
-void kf_client_event(struct kf_client *, rd_kafka_event_t *);
+void kf_client_handle_event(struct kf_client *, rd_kafka_event_t *);
 
 /* The registry's progress and the link. Answers the registry's news. Does not wait. */
-size_t kf_client_look(struct kf_client *);
+size_t kf_client_poll(struct kf_client *);
 
 /* Waits for the bell, the registry or the time. */
 void kf_client_wait(struct kf_client *, int64_t until_ms);
 
 /* The instance is done. */
-void kf_client_end(struct kf_client *, int32_t status, const struct eb_error *why);
+void kf_client_fail(struct kf_client *, int32_t status, const struct eb_error *why);
 
 #endif

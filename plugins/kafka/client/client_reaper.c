@@ -1,133 +1,134 @@
-/* plugins/kafka/client/client_reaper.c - ends clients, also those that cannot be ended in time.
+/* plugins/kafka/client/client_reaper.c - see client_reaper.h.
  *
  * librdkafka before 2.3.0 aborts the process when a member of a cooperative group is destroyed after the group's first
- * answer and before its first assignment; and one that is destroyed while it leaves waits for answers that nobody gives any
- * more. So such a one is served on until it has its assignment, has left, and can be destroyed. One that does not get there
- * stays as it is until the process ends. */
-#include "client.h"
+ * response and before its first assignment. A member that is destroyed while it leaves waits for rebalance answers that
+ * nobody gives any more. So such a client is served until it has its assignment, has left, and can be destroyed. A client
+ * that does not get there in WATCH_S stays until the process ends. */
+#include "client_reaper.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { WATCH_S = 300, STEP_MS = 200, END_S = 5 };
+#include "wakeup.h"
 
-struct grave {
+enum { WATCH_S = 300, STEP_MS = 200, DESTROY_S = 5 };
+
+/* ---- A client that can be destroyed ---- */
+
+struct destroy_job {
     rd_kafka_t *rk;
-    rd_kafka_queue_t *queue;
-    struct kf_voice *voice;
-    bool leaving;                       /* it has begun to */
+    struct kf_log_bridge *bridge;
 };
 
-/* ---- Ending one ---- */
+static void destroy(rd_kafka_t *rk, struct kf_log_bridge *bridge) {
+    rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    kf_log_bridge_free(bridge);
+}
 
-struct end {
-    rd_kafka_t *rk;
-    struct kf_voice *voice;
-};
+static void *run_destroy(void *arg) {
+    struct destroy_job *job = arg;
 
-static void *end_it(void *arg) {
-    struct end *end = arg;
-
-    rd_kafka_destroy_flags(end->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    kf_voice_free(end->voice);
-    free(end);
+    destroy(job->rk, job->bridge);
+    free(job);
     return NULL;
 }
 
-bool kf_end(rd_kafka_t *rk, struct kf_voice *voice) {
-    struct end *end = malloc(sizeof *end);
+bool kf_reaper_destroy(rd_kafka_t *rk, struct kf_log_bridge *bridge) {
+    struct destroy_job *job = malloc(sizeof *job);
     struct timespec until;
     pthread_t thread;
 
-    if (end)
-        *end = (struct end){ rk, voice };
-    if (!end || pthread_create(&thread, NULL, end_it, end) != 0) {
-        free(end);
-        rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-        kf_voice_free(voice);
+    if (job)
+        *job = (struct destroy_job){ rk, bridge };
+    if (!job || pthread_create(&thread, NULL, run_destroy, job) != 0) {
+        free(job);
+        destroy(rk, bridge);
         return true;
     }
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += END_S;
+    until.tv_sec += DESTROY_S;
     if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
         return true;
     pthread_detach(thread);
     return false;
 }
 
-/* ---- One that must wait for its group ---- */
+/* ---- A consumer that must wait for its group ---- */
 
-static int64_t seconds(void) {
-    return kf_ticks_ms() / 1000;
-}
+struct member {
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *queue;
+    struct kf_log_bridge *bridge;
+    bool leaving;                       /* it has begun to leave */
+};
 
-static void answer(const struct grave *grave, bool assigned, const rd_kafka_topic_partition_list_t *list) {
-    const char *protocol = rd_kafka_rebalance_protocol(grave->rk);
+static void answer_rebalance(const struct member *member, bool assigned, const rd_kafka_topic_partition_list_t *list) {
+    const char *protocol = rd_kafka_rebalance_protocol(member->rk);
     rd_kafka_error_t *why = NULL;
 
     if (!protocol || strcmp(protocol, "COOPERATIVE") != 0)
-        rd_kafka_assign(grave->rk, assigned ? list : NULL);
+        rd_kafka_assign(member->rk, assigned ? list : NULL);
     else
-        why = assigned ? rd_kafka_incremental_assign(grave->rk, list) : rd_kafka_incremental_unassign(grave->rk, list);
-    if (why)
-        rd_kafka_error_destroy(why);
+        why = assigned ? rd_kafka_incremental_assign(member->rk, list) : rd_kafka_incremental_unassign(member->rk, list);
+    rd_kafka_error_destroy(why);
 }
 
-/* Answers what the group says. True: it was an assignment. */
-static bool serve(const struct grave *grave) {
-    rd_kafka_event_t *event = rd_kafka_queue_poll(grave->queue, STEP_MS);
+/* Waits for one event of the group and answers it. Returns whether it was an assignment. */
+static bool serve_group(const struct member *member) {
+    rd_kafka_event_t *event = rd_kafka_queue_poll(member->queue, STEP_MS);
     bool assigned = false;
 
     if (!event)
         return false;
     if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE) {
-        const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
         assigned = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        answer(grave, assigned, list);
+        answer_rebalance(member, assigned, rd_kafka_event_topic_partition_list(event));
     }
     rd_kafka_event_destroy(event);
     return assigned;
 }
 
-/* Until the first assignment, which then is given back by leaving. */
-static bool begin_leaving(const struct grave *grave) {
-    int64_t until = seconds() + WATCH_S;
+/* Serves the group until the first assignment, which the member then gives back by leaving. */
+static bool begin_leaving(const struct member *member, int64_t until_ms) {
     bool assigned = false;
 
-    while (!assigned && seconds() < until)
-        assigned = serve(grave);
-    rd_kafka_error_t *why = assigned ? rd_kafka_consumer_close_queue(grave->rk, grave->queue) : NULL;
-    if (why)
-        rd_kafka_error_destroy(why);
-    return assigned && !why;
+    while (!assigned && kf_ticks_ms() < until_ms)
+        assigned = serve_group(member);
+    rd_kafka_error_t *why = assigned ? rd_kafka_consumer_close_queue(member->rk, member->queue) : NULL;
+    bool closing = assigned && !why;
+    rd_kafka_error_destroy(why);
+    return closing;
 }
 
-static void *watch(void *arg) {
-    struct grave *grave = arg;
-    bool leaving = grave->leaving || begin_leaving(grave);
+static int64_t watch_until_ms(void) {
+    return kf_ticks_ms() + WATCH_S * 1000;
+}
 
-    for (int64_t until = seconds() + WATCH_S; leaving && !rd_kafka_consumer_closed(grave->rk) && seconds() < until;)
-        serve(grave);
-    if (leaving && rd_kafka_consumer_closed(grave->rk)) {
-        rd_kafka_queue_destroy(grave->queue);
-        rd_kafka_destroy_flags(grave->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-        kf_voice_free(grave->voice);
+static void *run_reap(void *arg) {
+    struct member *member = arg;
+    bool leaving = member->leaving || begin_leaving(member, watch_until_ms());
+
+    for (int64_t until_ms = watch_until_ms(); leaving && !rd_kafka_consumer_closed(member->rk) && kf_ticks_ms() < until_ms;)
+        serve_group(member);
+    if (leaving && rd_kafka_consumer_closed(member->rk)) {
+        rd_kafka_queue_destroy(member->queue);
+        destroy(member->rk, member->bridge);
     }
-    free(grave);
+    free(member);
     return NULL;
 }
 
-void kf_bury(rd_kafka_t *rk, rd_kafka_queue_t *queue, struct kf_voice *voice, bool leaving) {
-    struct grave *grave = malloc(sizeof *grave);
+void kf_reaper_adopt(rd_kafka_t *rk, rd_kafka_queue_t *queue, struct kf_log_bridge *bridge, bool leaving) {
+    struct member *member = malloc(sizeof *member);
     pthread_t thread;
 
-    if (!grave)
-        return;                         /* it stays as it is */
-    *grave = (struct grave){ rk, queue, voice, leaving };
-    if (pthread_create(&thread, NULL, watch, grave) == 0)
+    if (!member)
+        return;                         /* without memory the client stays until the process ends */
+    *member = (struct member){ rk, queue, bridge, leaving };
+    if (pthread_create(&thread, NULL, run_reap, member) == 0)
         pthread_detach(thread);
     else
-        free(grave);
+        free(member);
 }

@@ -32,7 +32,7 @@ static int by_pipe(const void *a, const void *b) {
     return (one->pipe > other->pipe) - (one->pipe < other->pipe);
 }
 
-void kf_pipes_close_on_exec(void) {
+void kf_set_cloexec_on_pipes(void) {
     struct end *ends = malloc(MOST * sizeof *ends);
     DIR *dir = ends ? opendir("/proc/self/fd") : NULL;
     struct dirent *entry;

@@ -4,6 +4,6 @@
 
 /* Marks close-on-exec each pipe whose both ends are in this process and do not block: such a one wakes threads, and is
  * never meant for a child. For all to be found: after a client was made, and after it has got to know brokers. */
-void kf_pipes_close_on_exec(void);
+void kf_set_cloexec_on_pipes(void);
 
 #endif

@@ -60,7 +60,7 @@ static const char *protocol(const struct kf_settings *set) {
 
     if (set->security > KF_AUTO && set->security <= KF_SASL_SSL)
         return names[set->security];
-    if (kf_native_value(set, "security.protocol", ""))
+    if (kf_raw_options_value(set, "security.protocol", ""))
         return NULL;
     return has_sasl(set) ? names[KF_SASL_SSL] : has_tls(set) ? names[KF_SSL] : NULL;     /* NULL: librdkafka's default */
 }
@@ -68,7 +68,7 @@ static const char *protocol(const struct kf_settings *set) {
 const char *kf_conf_mechanism(const struct kf_settings *set) {
     if (set->api_key)
         return "PLAIN";
-    return set->sasl_mechanism ? set->sasl_mechanism : kf_native_value(set, "sasl.mechanisms", "sasl.mechanism");
+    return set->sasl_mechanism ? set->sasl_mechanism : kf_raw_options_value(set, "sasl.mechanisms", "sasl.mechanism");
 }
 
 static int32_t check_sasl(const struct kf_settings *set, struct eb_error *err) {
@@ -79,15 +79,15 @@ static int32_t check_sasl(const struct kf_settings *set, struct eb_error *err) {
     if (!mechanism && (says_sasl(set) || has_sasl(set)))
         return kf_misconfigured(err, "%s needs sasl_mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI or OAUTHBEARER",
                                 set->sasl_username ? "sasl_username" : set->sasl_password ? "sasl_password" : "security");
-    if (mechanism && strcmp(mechanism, "OAUTHBEARER") == 0 && !kf_native_value(set, "sasl.oauthbearer.method", "") &&
-        !kf_native_value(set, "enable.sasl.oauthbearer.unsecure.jwt", ""))
+    if (mechanism && strcmp(mechanism, "OAUTHBEARER") == 0 && !kf_raw_options_value(set, "sasl.oauthbearer.method", "") &&
+        !kf_raw_options_value(set, "enable.sasl.oauthbearer.unsecure.jwt", ""))
         return kf_misconfigured(err, "sasl_mechanism: OAUTHBEARER needs rdkafka.sasl.oauthbearer.method = oidc and where its "
                                 "tokens come from, or else rdkafka.enable.sasl.oauthbearer.unsecure.jwt = true");
     if (!set->sasl_mechanism || (strcmp(mechanism, "PLAIN") != 0 && strncmp(mechanism, "SCRAM-", 6) != 0))
         return EB_OK;
-    if (!set->sasl_username && !kf_native_value(set, "sasl.username", ""))
+    if (!set->sasl_username && !kf_raw_options_value(set, "sasl.username", ""))
         return kf_misconfigured(err, "sasl_mechanism: %s needs sasl_username", mechanism);
-    if (!set->sasl_password && !kf_native_value(set, "sasl.password", ""))
+    if (!set->sasl_password && !kf_raw_options_value(set, "sasl.password", ""))
         return kf_misconfigured(err, "sasl_mechanism: %s needs sasl_password", mechanism);
     return EB_OK;
 }
@@ -153,7 +153,7 @@ static int set_defaults(rd_kafka_conf_t *conf, enum kf_role role, struct eb_erro
         return set_all(conf, producer, sizeof producer / sizeof *producer, err);
     if (role != KF_CONSUMER)
         return 1;
-    kf_refill_configure(conf);
+    kf_fetch_wakeup_configure(conf);
     return set_all(conf, consumer, sizeof consumer / sizeof *consumer, err);
 }
 
@@ -188,13 +188,13 @@ rd_kafka_conf_t *kf_conf_new(const struct kf_settings *set, enum kf_role role, c
 
     if (kf_conf_set(conf, "bootstrap.servers", set->bootstrap_servers, err) &&
         kf_conf_set(conf, "client.id", service, err) && set_security(conf, set, err) && set_defaults(conf, role, err) &&
-        kf_native_set(conf, set, err) && set_kept(conf, set, role, err))
+        kf_raw_options_set(conf, set, err) && set_kept(conf, set, role, err))
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;
 }
 
-rd_kafka_t *kf_client_new(rd_kafka_conf_t *conf, enum kf_role role, struct eb_error *err) {
+rd_kafka_t *kf_conf_new_client(rd_kafka_conf_t *conf, enum kf_role role, struct eb_error *err) {
     char why[512];
     rd_kafka_t *client =
         rd_kafka_new(role == KF_CONSUMER || role == KF_FETCHER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, why, sizeof why);
@@ -223,9 +223,9 @@ static int32_t check_role(const struct kf_settings *set, enum kf_role role, stru
     if (!conf)
         return EB_PERMANENT;
     rd_kafka_conf_set_log_cb(conf, say_nothing);
-    client = kf_client_new(conf, role, err);
+    client = kf_conf_new_client(conf, role, err);
     if (!client) {
-        kf_native_blame(set, err);
+        kf_raw_options_blame(set, err);
         return EB_PERMANENT;
     }
     rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
@@ -277,7 +277,7 @@ static int32_t check_servers(const char *servers, struct eb_error *err) {
     return EB_OK;
 }
 
-int32_t kf_check(const void *settings, struct eb_error *err) {
+int32_t kf_options_check(const void *settings, struct eb_error *err) {
     const struct kf_settings *set = settings;
     int32_t status = check_security(set, err);
 

@@ -22,9 +22,9 @@ const char *kf_conf_mechanism(const struct kf_settings *);
 long long kf_conf_number(const rd_kafka_conf_t *, const char *name);
 
 /* A client, which owns conf whether it worked or not. NULL: EB_PERMANENT is in err. */
-rd_kafka_t *kf_client_new(rd_kafka_conf_t *, enum kf_role, struct eb_error *);
+rd_kafka_t *kf_conf_new_client(rd_kafka_conf_t *, enum kf_role, struct eb_error *);
 
 /* Settings together, without connecting: every property, files of certificates, what excludes what. */
-int32_t kf_check(const void *settings, struct eb_error *);
+int32_t kf_options_check(const void *settings, struct eb_error *);
 
 #endif

@@ -11,7 +11,7 @@ static int has_backoff(void) {
     return rd_kafka_version() >= HAS_BACKOFF;
 }
 
-void kf_refill_configure(rd_kafka_conf_t *conf) {
+void kf_fetch_wakeup_configure(rd_kafka_conf_t *conf) {
     char pause[12];
 
     snprintf(pause, sizeof pause, "%d", PAUSE_MS);
@@ -19,13 +19,13 @@ void kf_refill_configure(rd_kafka_conf_t *conf) {
         rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", pause, NULL, 0);
 }
 
-void kf_refill_begin(struct kf_refill *refill) {
-    refill->due_ms = INT64_MAX;
+void kf_fetch_wakeup_init(struct kf_fetch_wakeup *fetch_wakeup) {
+    fetch_wakeup->due_ms = INT64_MAX;
 }
 
-void kf_refill_taken(struct kf_refill *refill, int64_t now_ms) {
-    if (refill->due_ms == INT64_MAX && !has_backoff())
-        refill->due_ms = now_ms + PAUSE_MS;
+void kf_fetch_wakeup_consumed(struct kf_fetch_wakeup *fetch_wakeup, int64_t now_ms) {
+    if (fetch_wakeup->due_ms == INT64_MAX && !has_backoff())
+        fetch_wakeup->due_ms = now_ms + PAUSE_MS;
 }
 
 static const char *first_of(const char *a, const char *b, const char *c) {
@@ -34,17 +34,17 @@ static const char *first_of(const char *a, const char *b, const char *c) {
 
 /* Of all that wakes those threads this does the least: it sets the user and the password that are set already, which are
  * looked at when a connection is made, and only where SASL's mechanism has them. */
-static void wake(rd_kafka_t *rk, const struct kf_settings *set) {
+static void wake_fetchers(rd_kafka_t *rk, const struct kf_settings *set) {
     rd_kafka_error_t *error = rd_kafka_sasl_set_credentials(
-        rk, first_of(kf_native_value(set, "sasl.username", ""), set->api_key, set->sasl_username),
-        first_of(kf_native_value(set, "sasl.password", ""), set->api_secret, set->sasl_password));
+        rk, first_of(kf_raw_options_value(set, "sasl.username", ""), set->api_key, set->sasl_username),
+        first_of(kf_raw_options_value(set, "sasl.password", ""), set->api_secret, set->sasl_password));
 
     rd_kafka_error_destroy(error);      /* none that is known of: then it is as it would be without this */
 }
 
-void kf_refill_go_on(struct kf_refill *refill, rd_kafka_t *rk, const struct kf_settings *set, int64_t now_ms) {
-    if (now_ms < refill->due_ms)
+void kf_fetch_wakeup_run(struct kf_fetch_wakeup *fetch_wakeup, rd_kafka_t *rk, const struct kf_settings *set, int64_t now_ms) {
+    if (now_ms < fetch_wakeup->due_ms)
         return;
-    refill->due_ms = INT64_MAX;
-    wake(rk, set);
+    fetch_wakeup->due_ms = INT64_MAX;
+    wake_fetchers(rk, set);
 }

@@ -12,19 +12,19 @@
 
 #include "options.h"
 
-struct kf_refill {
+struct kf_fetch_wakeup {
     int64_t due_ms;             /* INT64_MAX: nothing was taken since the last time */
 };
 
 /* Sets the time, where this librdkafka has one. */
-void kf_refill_configure(rd_kafka_conf_t *);
+void kf_fetch_wakeup_configure(rd_kafka_conf_t *);
 
-void kf_refill_begin(struct kf_refill *);
+void kf_fetch_wakeup_init(struct kf_fetch_wakeup *);
 
 /* Something was taken, and either it was much, or more is there. */
-void kf_refill_taken(struct kf_refill *, int64_t now_ms);
+void kf_fetch_wakeup_consumed(struct kf_fetch_wakeup *, int64_t now_ms);
 
 /* Does what is due. */
-void kf_refill_go_on(struct kf_refill *, rd_kafka_t *, const struct kf_settings *, int64_t now_ms);
+void kf_fetch_wakeup_run(struct kf_fetch_wakeup *, rd_kafka_t *, const struct kf_settings *, int64_t now_ms);
 
 #endif

@@ -18,84 +18,84 @@ static int is_new_connection(int16_t request, const char *broker) {
     return request == API_VERSIONS && broker && strncmp(broker, coordinator, sizeof coordinator - 1) == 0;
 }
 
-void kf_joins_sent(struct kf_joins *joins, int16_t request, const char *broker) {
+void kf_join_tracker_sent(struct kf_join_tracker *tracker, int16_t request, const char *broker) {
     if (request == JOIN_GROUP)
-        atomic_store(&joins->joining, true);
+        atomic_store(&tracker->joining, true);
     if (request == JOIN_GROUP || request == SYNC_GROUP)
-        atomic_store(&joins->until_ms, INT64_MAX);
+        atomic_store(&tracker->until_ms, INT64_MAX);
     else if (is_new_connection(request, broker))
-        atomic_store(&joins->until_ms, 0);
+        atomic_store(&tracker->until_ms, 0);
 }
 
 /* Not before then, unless it is later already: what goes out just now is not missed. */
-static void hold(struct kf_joins *joins, int64_t until_ms) {
-    int64_t until = atomic_load(&joins->until_ms);
+static void extend(struct kf_join_tracker *tracker, int64_t until_ms) {
+    int64_t until = atomic_load(&tracker->until_ms);
 
     if (until < until_ms)
-        atomic_compare_exchange_strong(&joins->until_ms, &until, until_ms);
+        atomic_compare_exchange_strong(&tracker->until_ms, &until, until_ms);
 }
 
-void kf_joins_answered(struct kf_joins *joins, int16_t request, int64_t now_ms) {
+void kf_join_tracker_answered(struct kf_join_tracker *tracker, int16_t request, int64_t now_ms) {
     if (request == JOIN_GROUP) {
-        atomic_store(&joins->until_ms, now_ms + WILL_JOIN_MS);
+        atomic_store(&tracker->until_ms, now_ms + WILL_JOIN_MS);
     } else if (request == SYNC_GROUP) {
-        atomic_store(&joins->until_ms, now_ms + MAY_JOIN_MS);
-        atomic_store(&joins->heard, true);
+        atomic_store(&tracker->until_ms, now_ms + MAY_JOIN_MS);
+        atomic_store(&tracker->response_seen, true);
     } else if (request == HEARTBEAT) {
-        hold(joins, now_ms + MAY_JOIN_MS);
-        atomic_store(&joins->heard, true);
+        extend(tracker, now_ms + MAY_JOIN_MS);
+        atomic_store(&tracker->response_seen, true);
     }
 }
 
-bool kf_joins_heard(struct kf_joins *joins) {
-    return atomic_load(&joins->heard) && atomic_exchange(&joins->heard, false);
+bool kf_join_tracker_take_response(struct kf_join_tracker *tracker) {
+    return atomic_load(&tracker->response_seen) && atomic_exchange(&tracker->response_seen, false);
 }
 
-void kf_joins_may_come(struct kf_joins *joins, int64_t now_ms) {
-    hold(joins, now_ms + MAY_JOIN_MS);
+void kf_join_tracker_may_join(struct kf_join_tracker *tracker, int64_t now_ms) {
+    extend(tracker, now_ms + MAY_JOIN_MS);
 }
 
-void kf_joins_will_come(struct kf_joins *joins, int64_t now_ms) {
-    atomic_store(&joins->joining, true);
-    hold(joins, now_ms + WILL_JOIN_MS);
+void kf_join_tracker_will_join(struct kf_join_tracker *tracker, int64_t now_ms) {
+    atomic_store(&tracker->joining, true);
+    extend(tracker, now_ms + WILL_JOIN_MS);
 }
 
-bool kf_joins_joining(const struct kf_joins *joins) {
-    return atomic_load(&joins->joining);
+bool kf_join_tracker_joining(const struct kf_join_tracker *tracker) {
+    return atomic_load(&tracker->joining);
 }
 
-void kf_joins_done(struct kf_joins *joins) {
-    atomic_store(&joins->joining, false);
+void kf_join_tracker_joined(struct kf_join_tracker *tracker) {
+    atomic_store(&tracker->joining, false);
 }
 
-int64_t kf_joins_over_ms(const struct kf_joins *joins) {
-    return atomic_load(&joins->until_ms);
+int64_t kf_join_tracker_over_ms(const struct kf_join_tracker *tracker) {
+    return atomic_load(&tracker->until_ms);
 }
 
 /* ---- What librdkafka calls ---- */
 
 static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *rk, int socket, const char *broker, int32_t id, int16_t request,
-                                           int16_t version, int32_t number, size_t size, void *joins) {
+                                           int16_t version, int32_t number, size_t size, void *tracker) {
     (void)rk, (void)socket, (void)id, (void)version, (void)number, (void)size;
-    kf_joins_sent(joins, request, broker);
+    kf_join_tracker_sent(tracker, request, broker);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 static rd_kafka_resp_err_t on_response_received(rd_kafka_t *rk, int socket, const char *broker, int32_t id,
                                                 int16_t request, int16_t version, int32_t number, size_t size,
-                                                int64_t took, rd_kafka_resp_err_t error, void *joins) {
+                                                int64_t took, rd_kafka_resp_err_t error, void *tracker) {
     (void)rk, (void)socket, (void)broker, (void)id, (void)version, (void)number, (void)size, (void)took, (void)error;
-    kf_joins_answered(joins, request, kf_ticks_ms());
+    kf_join_tracker_answered(tracker, request, kf_ticks_ms());
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *joins, char *why, size_t room) {
-    rd_kafka_resp_err_t error = rd_kafka_interceptor_add_on_request_sent(rk, "eventbus", on_request_sent, joins);
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *tracker, char *why, size_t room) {
+    rd_kafka_resp_err_t error = rd_kafka_interceptor_add_on_request_sent(rk, "eventbus", on_request_sent, tracker);
 
     (void)conf, (void)why, (void)room;
-    return error ? error : rd_kafka_interceptor_add_on_response_received(rk, "eventbus", on_response_received, joins);
+    return error ? error : rd_kafka_interceptor_add_on_response_received(rk, "eventbus", on_response_received, tracker);
 }
 
-rd_kafka_resp_err_t kf_joins_watch(struct kf_joins *joins, rd_kafka_conf_t *conf) {
-    return rd_kafka_conf_interceptor_add_on_new(conf, "eventbus", on_new, joins);
+rd_kafka_resp_err_t kf_join_tracker_install(struct kf_join_tracker *tracker, rd_kafka_conf_t *conf) {
+    return rd_kafka_conf_interceptor_add_on_new(conf, "eventbus", on_new, tracker);
 }

@@ -14,30 +14,30 @@
 #include <stdint.h>
 #include <librdkafka/rdkafka.h>
 
-struct kf_joins {
+struct kf_join_tracker {
     atomic_int_least64_t until_ms;      /* no commit before; INT64_MAX: a JoinGroup or SyncGroup has no answer yet */
-    atomic_bool heard, joining;
+    atomic_bool response_seen, joining;
 };
 
 /* librdkafka is to tell what a client of this configuration sends. The struct must live as long as that client. */
-rd_kafka_resp_err_t kf_joins_watch(struct kf_joins *, rd_kafka_conf_t *);
+rd_kafka_resp_err_t kf_join_tracker_install(struct kf_join_tracker *, rd_kafka_conf_t *);
 
-void kf_joins_sent(struct kf_joins *, int16_t request, const char *broker);
-void kf_joins_answered(struct kf_joins *, int16_t request, int64_t now_ms);
+void kf_join_tracker_sent(struct kf_join_tracker *, int16_t request, const char *broker);
+void kf_join_tracker_answered(struct kf_join_tracker *, int16_t request, int64_t now_ms);
 
 /* Whether there was an answer since it was asked last that may make librdkafka join again. When its main thread has looked
  * at that, a join may come. */
-bool kf_joins_heard(struct kf_joins *);
-void kf_joins_may_come(struct kf_joins *, int64_t now_ms);
+bool kf_join_tracker_take_response(struct kf_join_tracker *);
+void kf_join_tracker_may_join(struct kf_join_tracker *, int64_t now_ms);
 
 /* What is done now makes librdkafka join again. */
-void kf_joins_will_come(struct kf_joins *, int64_t now_ms);
+void kf_join_tracker_will_join(struct kf_join_tracker *, int64_t now_ms);
 
 /* Whether a join has begun and not led to an assignment yet, perhaps by way of further ones; the assignment is here. */
-bool kf_joins_joining(const struct kf_joins *);
-void kf_joins_done(struct kf_joins *);
+bool kf_join_tracker_joining(const struct kf_join_tracker *);
+void kf_join_tracker_joined(struct kf_join_tracker *);
 
 /* When a commit may go out: a time, perhaps past; INT64_MAX when that is not known yet. */
-int64_t kf_joins_over_ms(const struct kf_joins *);
+int64_t kf_join_tracker_over_ms(const struct kf_join_tracker *);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "error.h"
 
-enum { DOUBT_MS = 1000, ASK_EACH_MS = 200, LOOK_EACH_MS = 20 };
+enum { DOUBT_MS = 1000, PROBE_EACH_MS = 200, CHECK_EACH_MS = 20 };
 
 /* Of several causes at once the one that helps most is told: a refused password says more than a closed socket. */
 static int rank_of(rd_kafka_resp_err_t code) {
@@ -21,11 +21,11 @@ static int rank_of(rd_kafka_resp_err_t code) {
     }
 }
 
-void kf_link_bad(struct kf_link *link, rd_kafka_resp_err_t code, const char *text, const char *hint, int64_t now_ms) {
+void kf_link_failed(struct kf_link *link, rd_kafka_resp_err_t code, const char *text, const char *hint, int64_t now_ms) {
     int rank = rank_of(code);
 
-    if (rank >= link->rank) {
-        link->rank = rank;
+    if (rank >= link->why_rank) {
+        link->why_rank = rank;
         kf_error(&link->why, EB_RETRIABLE, "%s%s%s", text && *text ? text : rd_kafka_err2str(code), hint ? "; " : "",
                  hint ? hint : "");
         link->why.native = code;
@@ -36,13 +36,13 @@ void kf_link_bad(struct kf_link *link, rd_kafka_resp_err_t code, const char *tex
     }
 }
 
-void kf_link_good(struct kf_link *link) {
+void kf_link_reached(struct kf_link *link) {
     link->reached = true;
     link->doubted = false;
-    link->rank = 0;
+    link->why_rank = 0;
 }
 
-void kf_link_registry(struct kf_link *link, int32_t status, const struct eb_error *why) {
+void kf_link_set_registry(struct kf_link *link, int32_t status, const struct eb_error *why) {
     link->registry = status;
     if (status < EB_OK)
         link->registry_why = *why;
@@ -50,67 +50,67 @@ void kf_link_registry(struct kf_link *link, int32_t status, const struct eb_erro
 
 /* Asks without waiting: librdkafka waits by the wall clock, and one that is set back would keep us here. Without a broker that
  * has answered its greeting the answer is another error than that there was no time. */
-static void ask(struct kf_link *link, rd_kafka_t *client) {
+static void probe(struct kf_link *link, rd_kafka_t *client) {
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, NULL, &metadata, 0);
 
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         rd_kafka_metadata_destroy(metadata);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__TIMED_OUT)
-        kf_link_good(link);
+        kf_link_reached(link);
 }
 
 /* librdkafka connects by itself when it is made; its cluster's name is known when the first broker has answered. */
-static void look_for_cluster(struct kf_link *link, rd_kafka_t *client) {
+static void check_cluster_id(struct kf_link *link, rd_kafka_t *client) {
     char *cluster = rd_kafka_clusterid(client, 0);
 
     if (cluster) {
         rd_kafka_mem_free(client, cluster);
-        kf_link_good(link);
+        kf_link_reached(link);
     }
 }
 
-static bool doubted_long(const struct kf_link *link, int64_t now_ms) {
+static bool doubted_too_long(const struct kf_link *link, int64_t now_ms) {
     return link->doubted && now_ms >= link->doubted_ms + DOUBT_MS;
 }
 
 /* What the registry lets the link be: EB_OK up, EB_EMPTY as it is, else down. */
-static int32_t by_registry(const struct kf_link *link) {
+static int32_t registry_allows(const struct kf_link *link) {
     if (link->was_up)
         return link->registry < EB_OK ? EB_RETRIABLE : EB_OK;
     return link->registry == EB_RETRIABLE ? EB_OK : link->registry;
 }
 
-static void tell(struct kf_link *link, int64_t now_ms) {
-    bool lost = !link->reached && doubted_long(link, now_ms);
-    int32_t registry = by_registry(link);
+static void report(struct kf_link *link, int64_t now_ms) {
+    bool lost = !link->reached && doubted_too_long(link, now_ms);
+    int32_t registry = registry_allows(link);
 
     if (link->reached && registry == EB_OK && !link->up) {
         link->up = link->was_up = true;
-        link->told_down = false;
+        link->reported_down = false;
         link->host->link(link->host, 1, NULL);
-    } else if ((lost || (link->reached && registry < EB_OK)) && !link->told_down) {
+    } else if ((lost || (link->reached && registry < EB_OK)) && !link->reported_down) {
         link->up = false;
-        link->told_down = true;
+        link->reported_down = true;
         link->host->link(link->host, 0, lost ? &link->why : &link->registry_why);
     }
 }
 
-void kf_link_look(struct kf_link *link, rd_kafka_t *client, int64_t now_ms) {
-    if (now_ms >= kf_link_due(link)) {
-        link->asked_ms = now_ms;
+void kf_link_check(struct kf_link *link, rd_kafka_t *client, int64_t now_ms) {
+    if (now_ms >= kf_link_due_ms(link)) {
+        link->checked_ms = now_ms;
         if (link->doubted)
-            ask(link, client);
+            probe(link, client);
         else
-            look_for_cluster(link, client);
+            check_cluster_id(link, client);
     }
-    if (doubted_long(link, now_ms))
+    if (doubted_too_long(link, now_ms))
         link->reached = false;
-    tell(link, now_ms);
+    report(link, now_ms);
 }
 
-int64_t kf_link_due(const struct kf_link *link) {
+int64_t kf_link_due_ms(const struct kf_link *link) {
     if (link->reached && !link->doubted)
         return INT64_MAX;
-    return link->asked_ms + (link->doubted ? ASK_EACH_MS : LOOK_EACH_MS);
+    return link->checked_ms + (link->doubted ? PROBE_EACH_MS : CHECK_EACH_MS);
 }

@@ -11,32 +11,32 @@
 
 struct kf_link {
     const struct eb_host *host;
-    bool up, told_down;                 /* as the host knows it; neither at first */
+    bool up, reported_down;                 /* as the host knows it; neither at first */
     bool was_up;
     bool reached;                       /* the cluster, as far as is known */
     bool doubted;
-    int64_t doubted_ms, asked_ms;       /* since when; when it was asked last */
-    int rank;                           /* how much the cause in `why` tells */
+    int64_t doubted_ms, checked_ms;       /* since when; when it was asked last */
+    int why_rank;                           /* how much the cause in `why` tells */
     struct eb_error why;
-    int32_t registry;                   /* see kf_link_registry */
+    int32_t registry;                   /* see kf_link_set_registry */
     struct eb_error registry_why;
 };
 
 /* What librdkafka says of a connection, or of all: text is its words, hint (NULL: none) ours. */
-void kf_link_bad(struct kf_link *, rd_kafka_resp_err_t, const char *text, const char *hint, int64_t now_ms);
+void kf_link_failed(struct kf_link *, rd_kafka_resp_err_t, const char *text, const char *hint, int64_t now_ms);
 
 /* The cluster has answered. */
-void kf_link_good(struct kf_link *);
+void kf_link_reached(struct kf_link *);
 
 /* How the schema registry is: EB_OK; EB_EMPTY, it has not answered yet; EB_RETRIABLE, it is away; EB_PERMANENT, it turns
  * this client away. One that is away keeps nobody from coming up, since known schemas go on without it and the others are
  * waited for; only then it is told. Who is turned away does not come up, so that whoever starts ends with the cause. */
-void kf_link_registry(struct kf_link *, int32_t status, const struct eb_error *why);
+void kf_link_set_registry(struct kf_link *, int32_t status, const struct eb_error *why);
 
 /* Asks the cluster where that is due, without waiting, and tells the host what has changed. */
-void kf_link_look(struct kf_link *, rd_kafka_t *, int64_t now_ms);
+void kf_link_check(struct kf_link *, rd_kafka_t *, int64_t now_ms);
 
-/* When kf_link_look has something to do; INT64_MAX: not by itself. */
-int64_t kf_link_due(const struct kf_link *);
+/* When kf_link_check has something to do; INT64_MAX: not by itself. */
+int64_t kf_link_due_ms(const struct kf_link *);
 
 #endif

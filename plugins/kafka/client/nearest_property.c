@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t least(size_t a, size_t b) {
+static size_t min(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* Characters to insert, delete or replace; a name and a given text of KF_NAME at most. */
+/* Characters to insert, delete or replace; a name and a given text of KF_PROPERTY_ROOM at most. */
 static size_t edits(const char *given, const char *name) {
-    size_t row[KF_NAME + 1], len = strlen(name);
+    size_t row[KF_PROPERTY_ROOM + 1], len = strlen(name);
 
     for (size_t j = 0; j <= len; j++)
         row[j] = j;
@@ -21,7 +21,7 @@ static size_t edits(const char *given, const char *name) {
         row[0] = i;
         for (size_t j = 1; j <= len; j++) {
             size_t above = row[j];
-            row[j] = least(least(above, row[j - 1]) + 1, diagonal + (given[i - 1] != name[j - 1]));
+            row[j] = min(min(above, row[j - 1]) + 1, diagonal + (given[i - 1] != name[j - 1]));
             diagonal = above;
         }
     }
@@ -36,13 +36,13 @@ static size_t distance(const char *given, const char *name) {
 }
 
 /* Looks through the table; its lines begin with a name. Those with _ are callbacks and the like, set by no text. */
-static bool find_nearest(char *table, const char *given, char nearest[KF_NAME]) {
+static bool find_nearest(char *table, const char *given, char nearest[KF_PROPERTY_ROOM]) {
     size_t limit = strlen(given) / 3 + 1;
     bool found = false;
     char *rest;
 
     for (char *line = strtok_r(table, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        char name[KF_NAME] = "";
+        char name[KF_PROPERTY_ROOM] = "";
         if (sscanf(line, "%63[a-z0-9._] ", name) != 1 || strchr(name, '_') || distance(given, name) >= limit)
             continue;
         limit = distance(given, name);
@@ -52,10 +52,10 @@ static bool find_nearest(char *table, const char *given, char nearest[KF_NAME]) 
     return found;
 }
 
-bool kf_names_nearest(const char *given, char nearest[KF_NAME]) {
+bool kf_nearest_property(const char *given, char nearest[KF_PROPERTY_ROOM]) {
     char *table = NULL;
     size_t size;
-    FILE *file = strlen(given) < KF_NAME ? open_memstream(&table, &size) : NULL;
+    FILE *file = strlen(given) < KF_PROPERTY_ROOM ? open_memstream(&table, &size) : NULL;
     bool found = false;
 
     if (!file)

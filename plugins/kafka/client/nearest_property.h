@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
-enum { KF_NAME = 64 };
+enum { KF_PROPERTY_ROOM = 64 };
 
 /* The name nearest to one that librdkafka does not know. False: none is near enough to suggest. */
-bool kf_names_nearest(const char *given, char name[KF_NAME]);
+bool kf_nearest_property(const char *given, char name[KF_PROPERTY_ROOM]);
 
 #endif

@@ -56,8 +56,8 @@ static const struct twin {
     { "sasl.password", "", "api_secret", offsetof(struct kf_settings, api_secret) },
 };
 
-const char *kf_native_value(const struct kf_settings *set, const char *name, const char *alias) {
-    for (const char *const *pair = set->native; pair && pair[0]; pair += 2)
+const char *kf_raw_options_value(const struct kf_settings *set, const char *name, const char *alias) {
+    for (const char *const *pair = set->raw_options; pair && pair[0]; pair += 2)
         if (strcmp(pair[0], name) == 0 || strcmp(pair[0], alias) == 0)
             return pair[1];
     return NULL;
@@ -95,17 +95,17 @@ static int may_be_set(const struct kf_settings *set, const char *name, const cha
     return !key;
 }
 
-int kf_native_set(rd_kafka_conf_t *conf, const struct kf_settings *set, struct eb_error *err) {
-    char why[512], nearest[KF_NAME];
+int kf_raw_options_set(rd_kafka_conf_t *conf, const struct kf_settings *set, struct eb_error *err) {
+    char why[512], nearest[KF_PROPERTY_ROOM];
 
-    for (const char *const *pair = set->native; pair && pair[0]; pair += 2) {
+    for (const char *const *pair = set->raw_options; pair && pair[0]; pair += 2) {
         if (!may_be_set(set, pair[0], pair[1], err))
             return 0;
         switch (rd_kafka_conf_set(conf, pair[0], pair[1], why, sizeof why)) {
         case RD_KAFKA_CONF_OK:
             break;
         case RD_KAFKA_CONF_UNKNOWN:
-            if (kf_names_nearest(pair[0], nearest))
+            if (kf_nearest_property(pair[0], nearest))
                 kf_misconfigured(err, "rdkafka.%s is no property of librdkafka %s; did you mean rdkafka.%s?", pair[0],
                                  rd_kafka_version_str(), nearest);
             else
@@ -147,8 +147,8 @@ static bool is_about(const char *text, const struct kf_settings *set, const stru
     return value && (names(text, twin->name) || (strcmp(twin->key, "sasl_mechanism") == 0 && strstr(text, value)));
 }
 
-void kf_native_blame(const struct kf_settings *set, struct eb_error *err) {
-    for (const char *const *pair = err ? set->native : NULL; pair && pair[0]; pair += 2)
+void kf_raw_options_blame(const struct kf_settings *set, struct eb_error *err) {
+    for (const char *const *pair = err ? set->raw_options : NULL; pair && pair[0]; pair += 2)
         if (names(err->text, pair[0])) {
             put_in_front(err, "rdkafka.", pair[0]);
             return;

@@ -17,14 +17,14 @@ static int is_name(const char *name, size_t len, const char *of) {
     return strlen(of) == len && memcmp(name, of, len) == 0;
 }
 
-static void tell_one(const struct eb_host *host, const char *name, size_t len, double value) {
+static void report_one(const struct eb_host *host, const char *name, size_t len, double value) {
     char metric[80];
 
     snprintf(metric, sizeof metric, "rdkafka.%.*s", (int)len, name);
     host->metric(host, metric, value);
 }
 
-void kf_stats_tell(const struct eb_host *host, const char *json) {
+void kf_stats_report(const struct eb_host *host, const char *json) {
     double lag = 0;
     int depth = 0, lags = 0;
 
@@ -46,7 +46,7 @@ void kf_stats_tell(const struct eb_host *host, const char *json) {
         if (*value != '-' && (*value < '0' || *value > '9'))
             continue;
         if (depth == 1 && !is_name(name, len, "ts") && !is_name(name, len, "time"))
-            tell_one(host, name, len, number);
+            report_one(host, name, len, number);
         if (is_name(name, len, "consumer_lag") && number >= 0) {
             lag += number;
             lags++;

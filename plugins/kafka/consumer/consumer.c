@@ -10,7 +10,7 @@
 #include "position.h"
 
 enum { LEAVE_MS = 500, FULL_MS = 5 };
-enum farewell { GONE, JOINING, LEAVING };
+enum leave_result { LEFT, STILL_JOINING, STILL_LEAVING };
 
 /* ---- Opening ---- */
 
@@ -29,7 +29,7 @@ static int32_t subscribe(struct kf_consumer *c, struct eb_error *err) {
 
     for (size_t i = 0; i < sub->n_topics; i++) {
         c->patterns = c->patterns || strchr(sub->topics[i], '*');
-        if (!kf_topic_of(c, sub->topics[i]))
+        if (!kf_topic_name_get(c, sub->topics[i]))
             return kf_no_memory(err);
     }
     if (c->patterns)
@@ -61,14 +61,14 @@ int32_t kf_consumer_open(const struct eb_host *host, const void *settings, const
                          struct eb_error *err) {
     const struct kf_settings *set = settings;
     struct kf_consumer *c = calloc(1, sizeof *c);
-    int32_t status = c ? kf_point_check(sub->start, err) : kf_no_memory(err);
+    int32_t status = c ? kf_position_check(sub->start, err) : kf_no_memory(err);
     rd_kafka_conf_t *conf = NULL;
 
     if (status != EB_OK)
         goto failed;
     c->subscription = sub;
     c->commit_ms = INT64_MAX;
-    kf_refill_begin(&c->refill);
+    kf_fetch_wakeup_init(&c->fetch_wakeup);
     conf = conf_for(c, set, host->service, err);
     if (!conf) {
         status = EB_PERMANENT;
@@ -95,30 +95,30 @@ failed:
 
 /* ---- Events ---- */
 
-#define MAY_NOT_READ ": this user may not read it (the ACL Read on the topic)"
+#define READ_DENIED ": this user may not read it (the ACL Read on the topic)"
 
-static void end_for_good(struct kf_consumer *c, rd_kafka_resp_err_t code, const char *text, const char *advice) {
+static void fail_permanently(struct kf_consumer *c, rd_kafka_resp_err_t code, const char *text, const char *advice) {
     struct eb_error why;
 
     kf_error(&why, EB_PERMANENT, "group %s: %s%s", c->subscription->group, text ? text : rd_kafka_err2str(code), advice);
     why.native = code;
-    kf_client_end(&c->client, EB_PERMANENT, &why);
+    kf_client_fail(&c->client, EB_PERMANENT, &why);
 }
 
 /* A pattern's other topics go on. */
-void kf_may_not_read(struct kf_consumer *c, const char *text) {
+void kf_topic_denied(struct kf_consumer *c, const char *text) {
     char line[700];
 
     if (!c->patterns) {
-        end_for_good(c, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, text, MAY_NOT_READ);
+        fail_permanently(c, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, text, READ_DENIED);
         return;
     }
-    snprintf(line, sizeof line, "%.600s%s", text, MAY_NOT_READ);
+    snprintf(line, sizeof line, "%.600s%s", text, READ_DENIED);
     c->client.host->log(c->client.host, 4, line);
 }
 
 /* Said once, until it is there. */
-static void tell_absence(struct kf_consumer *c, const char *name) {
+static void log_absent(struct kf_consumer *c, const char *name) {
     struct kf_topic_name *topic = c->topics;
     char line[400];
 
@@ -131,14 +131,14 @@ static void tell_absence(struct kf_consumer *c, const char *name) {
 }
 
 /* The same of patterns, when there is no topic at all. */
-static void tell_no_match(struct kf_consumer *c) {
+static void log_no_match(struct kf_consumer *c) {
     const struct eb_subscription *sub = c->subscription;
     char line[400];
     size_t i = 0;
 
-    if (c->no_match_told)
+    if (c->no_match_logged)
         return;
-    c->no_match_told = true;
+    c->no_match_logged = true;
     while (!strchr(sub->topics[i], '*'))
         i++;
     snprintf(line, sizeof line, "no topic matches %.300s%s", sub->topics[i], sub->until_end ? "" : "; waiting for one");
@@ -146,14 +146,14 @@ static void tell_no_match(struct kf_consumer *c) {
 }
 
 /* librdkafka tells of a topic that it was subscribed to in words alone: "...: NAME: Broker: Unknown topic or partition". */
-static void note_absent(struct kf_consumer *c, const char *text) {
+static void note_unknown_topic(struct kf_consumer *c, const char *text) {
     const struct eb_subscription *sub = c->subscription;
     char mark[300];
 
     for (size_t i = 0; text && i < sub->n_topics; i++) {
         snprintf(mark, sizeof mark, ": %.290s: ", sub->topics[i]);
         if (strstr(text, mark))
-            tell_absence(c, sub->topics[i]);
+            log_absent(c, sub->topics[i]);
     }
 }
 
@@ -162,42 +162,42 @@ static void on_error(struct kf_consumer *c, rd_kafka_event_t *event) {
 
     switch (code) {
     case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
-        end_for_good(c, code, NULL, ": its live members share partitions out in another way than this one; in a group with "
+        fail_permanently(c, code, NULL, ": its live members share partitions out in another way than this one; in a group with "
                      "members in Python set assignment = eager, else stop those that have another setting");
         break;
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-        end_for_good(c, code, NULL, ": this user may not use it (the ACL Read on the group)");
+        fail_permanently(c, code, NULL, ": this user may not use it (the ACL Read on the group)");
         break;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        end_for_good(c, code, rd_kafka_event_error_string(event), MAY_NOT_READ);
+        fail_permanently(c, code, rd_kafka_event_error_string(event), READ_DENIED);
         break;
     case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID:
-        end_for_good(c, code, NULL, "");
+        fail_permanently(c, code, NULL, "");
         break;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:       /* once for each topic, and again after each refresh */
-        note_absent(c, rd_kafka_event_error_string(event));
+        note_unknown_topic(c, rd_kafka_event_error_string(event));
         break;
     default:
-        kf_client_event(&c->client, event);
+        kf_client_handle_event(&c->client, event);
     }
 }
 
-static void serve(struct kf_consumer *c) {
+static void handle_events(struct kf_consumer *c) {
     rd_kafka_event_t *event;
 
     while ((event = rd_kafka_queue_poll(c->client.queue, 0))) {
         switch (rd_kafka_event_type(event)) {
         case RD_KAFKA_EVENT_REBALANCE:
-            kf_rebalance(c, event);
+            kf_rebalance_begin(c, event);
             continue;                   /* the event is kept there */
         case RD_KAFKA_EVENT_OFFSET_COMMIT:
-            kf_committed(c, event);
+            kf_commit_done(c, event);
             break;
         case RD_KAFKA_EVENT_ERROR:
             on_error(c, event);
             break;
         default:
-            kf_client_event(&c->client, event);
+            kf_client_handle_event(&c->client, event);
         }
         rd_kafka_event_destroy(event);
     }
@@ -214,19 +214,19 @@ static bool same_topics(const rd_kafka_topic_partition_list_t *a, const rd_kafka
     return true;
 }
 
-static void subscribe_to(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *found) {
+static void update_subscription(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *found) {
     rd_kafka_resp_err_t code =
         found->cnt ? rd_kafka_subscribe(c->client.rk, found) : rd_kafka_unsubscribe(c->client.rk);
     struct eb_error why;
 
     if (kf_failed(&why, code, "subscribing to %d topics", found->cnt) != EB_OK) {
-        kf_client_end(&c->client, EB_FATAL, &why);
+        kf_client_fail(&c->client, EB_FATAL, &why);
         return;
     }
-    kf_joins_will_come(c->client.joins, kf_ticks_ms());
-    if (c->wanted)
-        rd_kafka_topic_partition_list_destroy(c->wanted);
-    c->wanted = rd_kafka_topic_partition_list_copy(found);
+    kf_join_tracker_will_join(c->client.join_tracker, kf_ticks_ms());
+    if (c->subscribed)
+        rd_kafka_topic_partition_list_destroy(c->subscribed);
+    c->subscribed = rd_kafka_topic_partition_list_copy(found);
 }
 
 static bool has_topic(const rd_kafka_topic_partition_list_t *list, const char *name) {
@@ -237,64 +237,64 @@ static bool has_topic(const rd_kafka_topic_partition_list_t *list, const char *n
 }
 
 /* A topic that a pattern takes in later than others is new as a whole. */
-static void note_late(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *found) {
-    for (int i = 0; c->patterns && c->searched && i < found->cnt; i++) {
+static void note_new_matches(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *found) {
+    for (int i = 0; c->patterns && c->topics_known && i < found->cnt; i++) {
         struct kf_topic_name *topic;
-        if (c->wanted && has_topic(c->wanted, found->elems[i].topic))
+        if (c->subscribed && has_topic(c->subscribed, found->elems[i].topic))
             continue;
-        topic = kf_topic_of(c, found->elems[i].topic);
+        topic = kf_topic_name_get(c, found->elems[i].topic);
         if (topic)
             atomic_store(&topic->absent, topic->partitions == 0);
     }
 }
 
-static void look_for_topics(struct kf_consumer *c, int64_t now) {
+static void look_up_topics(struct kf_consumer *c, int64_t now) {
     const rd_kafka_topic_partition_list_t *found;
 
-    if (!c->search && c->client.link.reached && now >= c->search_ms &&
-        (c->patterns || (c->subscription->until_end && !c->searched)))
-        c->search = kf_places_ask(c, NULL);
-    if (!c->search || !kf_places_done(c->search) || c->places)
+    if (!c->topic_lookup && c->client.link.reached && now >= c->topic_lookup_ms &&
+        (c->patterns || (c->subscription->until_end && !c->topics_known)))
+        c->topic_lookup = kf_lookup_start(c, NULL);
+    if (!c->topic_lookup || !kf_lookup_done(c->topic_lookup) || c->offset_lookup)
         return;
-    note_late(c, kf_places_topics(c->search));
-    found = kf_places_topics(c->search);
-    c->nothing_there = found->cnt == 0;
-    c->searched = true;
+    note_new_matches(c, kf_lookup_topics(c->topic_lookup));
+    found = kf_lookup_topics(c->topic_lookup);
+    c->no_topic_exists = found->cnt == 0;
+    c->topics_known = true;
     for (size_t i = 0; i < c->subscription->n_topics; i++)
         if (!strchr(c->subscription->topics[i], '*') && !has_topic(found, c->subscription->topics[i]))
-            tell_absence(c, c->subscription->topics[i]);
-    if (c->patterns && c->nothing_there)
-        tell_no_match(c);
-    if (c->patterns && !same_topics(c->wanted, found))
-        subscribe_to(c, found);
-    kf_places_free(c->search);
-    c->search = NULL;
-    c->search_ms = now + c->client.set->topic_refresh_ms;
+            log_absent(c, c->subscription->topics[i]);
+    if (c->patterns && c->no_topic_exists)
+        log_no_match(c);
+    if (c->patterns && !same_topics(c->subscribed, found))
+        update_subscription(c, found);
+    kf_lookup_free(c->topic_lookup);
+    c->topic_lookup = NULL;
+    c->topic_lookup_ms = now + c->client.set->topic_refresh_ms;
 }
 
 /* ---- Receiving ---- */
 
 /* A host that takes no more is full of what waits for its commit, or is about to end: that gathers nothing more. */
-static void turn(struct kf_consumer *c, bool is_full) {
-    kf_client_look(&c->client);
-    serve(c);
+static void run_once(struct kf_consumer *c, bool is_full) {
+    kf_client_poll(&c->client);
+    handle_events(c);
     int64_t now = kf_ticks_ms();
-    kf_refill_go_on(&c->refill, c->client.rk, c->client.set, now);
+    kf_fetch_wakeup_run(&c->fetch_wakeup, c->client.rk, c->client.set, now);
     if (is_full && c->commit_ms > now + FULL_MS && c->commit_ms != INT64_MAX)
         c->commit_ms = now + FULL_MS;
-    kf_commit(c, now);
-    kf_rebalance_go_on(c, now);
-    look_for_topics(c, now);
+    kf_commit_due(c, now);
+    kf_rebalance_continue(c, now);
+    look_up_topics(c, now);
 }
 
 /* When the loop has to look again though nothing has rung. */
-static int64_t due(const struct kf_consumer *c, int64_t until) {
+static int64_t next_due_ms(const struct kf_consumer *c, int64_t until) {
     if (c->commit_ms < until && !c->committing)
         until = c->commit_ms;
-    if (c->patterns && !c->search && c->client.link.reached && c->search_ms < until)
-        until = c->search_ms;
-    if (c->refill.due_ms < until)
-        until = c->refill.due_ms;
+    if (c->patterns && !c->topic_lookup && c->client.link.reached && c->topic_lookup_ms < until)
+        until = c->topic_lookup_ms;
+    if (c->fetch_wakeup.due_ms < until)
+        until = c->fetch_wakeup.due_ms;
     if (c->revoking && c->revoke_by_ms < until)
         until = c->revoke_by_ms;
     return until;
@@ -304,23 +304,23 @@ int32_t kf_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct
     struct kf_consumer *c = self;
     int64_t now = kf_ticks_ms(), until = now + timeout_ms;
 
-    c->refused = c->answered = false;
+    c->host_full = c->settled_some = false;
     for (;; now = kf_ticks_ms()) {
         kf_bell_take(&c->client.bell);
         bool woken = kf_bell_take_wake(&c->client.bell);
-        turn(c, max == 0);
-        if (c->client.over != EB_OK) {
+        run_once(c, max == 0);
+        if (c->client.status != EB_OK) {
             if (err)
                 *err = c->client.why;
-            return c->client.over;
+            return c->client.status;
         }
-        if (max > 0 && kf_hand_over(c, max) > 0)
+        if (max > 0 && kf_deliver(c, max) > 0)
             return EB_OK;
         if (kf_at_end(c))
             return EB_END;
-        if (woken || c->refused || c->answered || kf_ticks_ms() >= until)
+        if (woken || c->host_full || c->settled_some || kf_ticks_ms() >= until)
             return EB_EMPTY;
-        kf_client_wait(&c->client, due(c, until));
+        kf_client_wait(&c->client, next_due_ms(c, until));
     }
 }
 
@@ -339,22 +339,22 @@ void kf_consumer_pause(void *self, uint32_t partition, int32_t on) {
 
 /* ---- Closing ---- */
 
-static bool all_stored(const struct kf_consumer *c) {
+static bool all_committed(const struct kf_consumer *c) {
     for (size_t i = 0; i < c->n_slots; i++)
-        if (c->slots[i] && !kf_is_stored(c->slots[i]))
+        if (c->slots[i] && !kf_all_committed(c->slots[i]))
             return false;
     return !c->committing;
 }
 
 /* Commits what there is; what cannot be committed in the time is answered EB_GONE. */
-static void store_all(struct kf_consumer *c, int64_t until) {
-    for (int64_t now = kf_ticks_ms(); !all_stored(c) && now < until && c->client.over == EB_OK; now = kf_ticks_ms()) {
+static void commit_all(struct kf_consumer *c, int64_t until) {
+    for (int64_t now = kf_ticks_ms(); !all_committed(c) && now < until && c->client.status == EB_OK; now = kf_ticks_ms()) {
         kf_bell_take(&c->client.bell);
-        kf_client_look(&c->client);
-        serve(c);
+        kf_client_poll(&c->client);
+        handle_events(c);
         if (c->commit_ms <= now || c->commit_ms == INT64_MAX)
             kf_commit_now(c);
-        if (!all_stored(c))
+        if (!all_committed(c))
             kf_client_wait(&c->client, now + 50 < until ? now + 50 : until);
     }
 }
@@ -379,21 +379,21 @@ static bool must_not_be_destroyed(const struct kf_consumer *c) {
 static bool is_joining(const struct kf_consumer *c) {
     const struct kf_link *link = &c->client.link;
 
-    return kf_joins_joining(c->client.joins) && link->reached && !link->doubted && c->client.over == EB_OK;
+    return kf_join_tracker_joining(c->client.join_tracker) && link->reached && !link->doubted && c->client.status == EB_OK;
 }
 
-static void step(struct kf_consumer *c, int64_t until) {
+static void wait_for_group(struct kf_consumer *c, int64_t until) {
     int64_t now = kf_ticks_ms();
 
     kf_bell_take(&c->client.bell);
-    serve(c);
-    kf_rebalance_go_on(c, now);
+    handle_events(c);
+    kf_rebalance_continue(c, now);
     kf_bell_wait(&c->client.bell, -1, now + 20 < until ? now + 20 : until);
 }
 
 /* librdkafka's close does not tell the group of a member that has no partition, as one that came last, or one more than there
  * are partitions; giving the subscription up does. */
-static void give_subscription_up(struct kf_consumer *c) {
+static void unsubscribe_if_unassigned(struct kf_consumer *c) {
     rd_kafka_topic_partition_list_t *list = NULL;
 
     if (rd_kafka_assignment(c->client.rk, &list) == RD_KAFKA_RESP_ERR_NO_ERROR && list->cnt == 0)
@@ -403,51 +403,51 @@ static void give_subscription_up(struct kf_consumer *c) {
 }
 
 /* Tells the group that this member goes. A broker that is away finds out by session.timeout.ms. */
-static enum farewell leave(struct kf_consumer *c, int64_t until) {
+static enum leave_result leave(struct kf_consumer *c, int64_t until) {
     int64_t now = kf_ticks_ms(), join_by = until - (until - now < 2 * LEAVE_MS ? (until - now) / 2 : LEAVE_MS);
     struct eb_error why;
 
     while ((must_not_be_destroyed(c) || is_joining(c)) && kf_ticks_ms() < join_by)
-        step(c, join_by);
+        wait_for_group(c, join_by);
     if (must_not_be_destroyed(c))
-        return JOINING;
+        return STILL_JOINING;
     kf_drop_partitions(c);
-    if (c->client.over == EB_OK)
-        give_subscription_up(c);
-    if (c->client.over != EB_OK ||
+    if (c->client.status == EB_OK)
+        unsubscribe_if_unassigned(c);
+    if (c->client.status != EB_OK ||
         kf_failed_with(&why, rd_kafka_consumer_close_queue(c->client.rk, c->client.queue), "leaving") != EB_OK)
-        return GONE;
+        return LEFT;
     while (!rd_kafka_consumer_closed(c->client.rk) && kf_ticks_ms() < until)
-        step(c, until);
-    return rd_kafka_consumer_closed(c->client.rk) ? GONE : LEAVING;
+        wait_for_group(c, until);
+    return rd_kafka_consumer_closed(c->client.rk) ? LEFT : STILL_LEAVING;
 }
 
-static void end_client(struct kf_consumer *c, enum farewell farewell) {
-    if (farewell == GONE) {
+static void close_client(struct kf_consumer *c, enum leave_result leave_result) {
+    if (leave_result == LEFT) {
         kf_client_close(&c->client);
         return;
     }
-    c->client.host->log(c->client.host, 6, farewell == JOINING ? "the group is not ready to let this member go; it goes "
+    c->client.host->log(c->client.host, 6, leave_result == STILL_JOINING ? "the group is not ready to let this member go; it goes "
                         "when it is" : "leaving the group takes longer than there is time; it goes on by itself");
-    kf_client_abandon(&c->client, farewell == LEAVING);
+    kf_client_abandon(&c->client, leave_result == STILL_LEAVING);
 }
 
 void kf_consumer_close(void *self, int32_t timeout_ms) {
     struct kf_consumer *c = self;
     int64_t now = kf_ticks_ms(), until = now + timeout_ms;
 
-    store_all(c, until);
+    commit_all(c, until);
     kf_drop_partitions(c);
-    kf_rebalance_go_on(c, now);
-    enum farewell farewell = leave(c, until > kf_ticks_ms() + LEAVE_MS ? until : kf_ticks_ms() + LEAVE_MS);
+    kf_rebalance_continue(c, now);
+    enum leave_result leave_result = leave(c, until > kf_ticks_ms() + LEAVE_MS ? until : kf_ticks_ms() + LEAVE_MS);
     kf_drop_partitions(c);
-    kf_places_free(c->places);
-    kf_places_free(c->search);
-    if (c->wanted)
-        rd_kafka_topic_partition_list_destroy(c->wanted);
+    kf_lookup_free(c->offset_lookup);
+    kf_lookup_free(c->topic_lookup);
+    if (c->subscribed)
+        rd_kafka_topic_partition_list_destroy(c->subscribed);
     if (c->rebalance)
         rd_kafka_event_destroy(c->rebalance);
-    end_client(c, farewell);
+    close_client(c, leave_result);
     free_topics(c);
     kf_reader_free(&c->reader);
     free(c->slots);

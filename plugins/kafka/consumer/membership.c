@@ -11,7 +11,7 @@
 
 #include "error.h"
 
-enum { TOKENS = 256 };
+enum { BATCH = 256 };
 
 /* ---- Slots ---- */
 
@@ -23,7 +23,7 @@ struct kf_partition *kf_partition_find(const struct kf_consumer *c, const char *
 }
 
 /* A free slot, made if need be. False: no memory, or all are taken. */
-static bool free_slot(struct kf_consumer *c, uint16_t *slot) {
+static bool find_free_slot(struct kf_consumer *c, uint16_t *slot) {
     size_t i = 0, n = c->n_slots ? 2 * c->n_slots : 16;
 
     while (i < c->n_slots && c->slots[i])
@@ -46,7 +46,7 @@ static bool free_slot(struct kf_consumer *c, uint16_t *slot) {
     return true;
 }
 
-struct kf_topic_name *kf_topic_of(struct kf_consumer *c, const char *text) {
+struct kf_topic_name *kf_topic_name_get(struct kf_consumer *c, const char *text) {
     struct kf_topic_name *topic = c->topics;
 
     while (topic && strcmp(topic->text, text) != 0)
@@ -68,19 +68,19 @@ static void on_arrival(rd_kafka_t *rk, void *arg) {
 
 /* Its queue is taken out of the one for all before anything is fetched. False: no memory. */
 static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_t *named) {
-    struct kf_topic_name *topic = kf_topic_of(c, named->topic);
+    struct kf_topic_name *topic = kf_topic_name_get(c, named->topic);
     struct kf_partition *partition = topic ? calloc(1, sizeof *partition) : NULL;
     uint16_t slot;
 
-    if (!partition || !free_slot(c, &slot)) {
+    if (!partition || !find_free_slot(c, &slot)) {
         free(partition);
         return false;
     }
     /* more: its queue may hold what was fetched when it was here last. librdkafka passes that by when it is read, and
      * tells of new messages only where the queue was empty. */
     *partition = (struct kf_partition){ .slot = slot, .generation = ++c->generations[slot], .topic = topic,
-                                        .number = named->partition, .bell = &c->client.bell, .more = true,
-                                        .position = -1, .end = -1, .start = named->offset >= 0 ? named->offset : -1 };
+                                        .number = named->partition, .bell = &c->client.bell, .unread = true,
+                                        .next_offset = -1, .end_offset = -1, .start_offset = named->offset >= 0 ? named->offset : -1 };
     partition->queue = rd_kafka_queue_get_partition(c->client.rk, named->topic, named->partition);
     if (!partition->queue) {
         free(partition);
@@ -89,19 +89,19 @@ static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_
     rd_kafka_queue_forward(partition->queue, NULL);
     rd_kafka_queue_cb_event_enable(partition->queue, on_arrival, partition);
     c->slots[slot] = partition;
-    if (partition->start >= 0)
+    if (partition->start_offset >= 0)
         c->commit_ms = 0;
     return true;
 }
 
 /* What had no verdict is answered EB_GONE when its verdict comes: its token finds nothing. */
 static void drop_partition(struct kf_consumer *c, struct kf_partition *partition) {
-    kf_answer_gone(c, partition);
-    c->n_out -= partition->window.n_out;
-    c->bytes_out -= partition->window.bytes_out;
+    kf_settle_gone(c, partition);
+    c->n_inflight -= partition->window.n_inflight;
+    c->bytes_inflight -= partition->window.bytes_inflight;
     rd_kafka_queue_cb_event_enable(partition->queue, NULL, NULL);
-    if (partition->held)
-        rd_kafka_message_destroy(partition->held);
+    if (partition->pending)
+        rd_kafka_message_destroy(partition->pending);
     rd_kafka_queue_destroy(partition->queue);
     kf_window_free(&partition->window);
     c->slots[partition->slot] = NULL;
@@ -124,7 +124,7 @@ static bool is_cooperative(const struct kf_consumer *c) {
 
 static void fail(struct kf_consumer *c, int32_t status, struct eb_error *why) {
     if (status != EB_OK)
-        kf_client_end(&c->client, EB_FATAL, why);
+        kf_client_fail(&c->client, EB_FATAL, why);
 }
 
 static void assign(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {
@@ -142,7 +142,7 @@ static void unassign(struct kf_consumer *c, const rd_kafka_topic_partition_list_
     struct eb_error why;
     int32_t status;
 
-    kf_joins_will_come(c->client.joins, kf_ticks_ms());
+    kf_join_tracker_will_join(c->client.join_tracker, kf_ticks_ms());
     if (is_cooperative(c))
         status = kf_failed_with(&why, rd_kafka_incremental_unassign(c->client.rk, list), "giving partitions up");
     else
@@ -151,44 +151,44 @@ static void unassign(struct kf_consumer *c, const rd_kafka_topic_partition_list_
 }
 
 static void end_rebalance(struct kf_consumer *c) {
-    kf_places_free(c->places);
+    kf_lookup_free(c->offset_lookup);
     rd_kafka_event_destroy(c->rebalance);
-    c->places = NULL;
+    c->offset_lookup = NULL;
     c->rebalance = NULL;
     c->revoking = false;
 }
 
 /* ---- Partitions come ---- */
 
-static void tell_presence(const struct kf_consumer *c, const char *topic) {
+static void log_presence(const struct kf_consumer *c, const char *topic) {
     char text[400];
 
     snprintf(text, sizeof text, "topic %.300s is there now", topic);
     c->client.host->log(c->client.host, 6, text);
 }
 
-static void take_partitions(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {
+static void take_assigned(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {
     struct eb_error why;
 
     for (int i = 0; i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *named = &list->elems[i];
         if (!kf_partition_find(c, named->topic, named->partition) && !add_partition(c, named)) {
             kf_no_memory(&why);
-            kf_client_end(&c->client, EB_FATAL, &why);
+            kf_client_fail(&c->client, EB_FATAL, &why);
             return;
         }
     }
     for (int i = 0; i < list->cnt; i++) {
-        struct kf_topic_name *topic = kf_topic_of(c, list->elems[i].topic);
+        struct kf_topic_name *topic = kf_topic_name_get(c, list->elems[i].topic);
         if (!c->assigned && topic && topic->partitions <= list->elems[i].partition)
             topic->partitions = list->elems[i].partition + 1;
         if (topic && atomic_exchange(&topic->absent, false))
-            tell_presence(c, topic->text);
+            log_presence(c, topic->text);
     }
-    kf_joins_done(c->client.joins);
+    kf_join_tracker_joined(c->client.join_tracker);
     assign(c, list);
     c->assigned = true;
-    kf_link_good(&c->client.link);
+    kf_link_reached(&c->client.link);
 }
 
 /* ---- Partitions go ---- */
@@ -197,13 +197,13 @@ static void take_partitions(struct kf_consumer *c, const rd_kafka_topic_partitio
 static void warn_host(struct kf_consumer *c, struct kf_partition *partition, uint32_t grace_ms) {
     const struct eb_host *host = c->client.host;
     struct kf_window *window = &partition->window;
-    uint64_t tokens[TOKENS];
+    uint64_t tokens[BATCH];
     size_t n = 0;
 
     for (uint32_t number = window->base; number != window->next; number++) {
-        if (kf_window_is_out(window, number))
+        if (kf_window_is_inflight(window, number))
             tokens[n++] = kf_token(partition, number);
-        if (n == TOKENS || (n > 0 && number + 1 == window->next)) {
+        if (n == BATCH || (n > 0 && number + 1 == window->next)) {
             host->revoke(host, tokens, n, grace_ms);
             n = 0;
         }
@@ -215,34 +215,34 @@ static void begin_revoke(struct kf_consumer *c, const rd_kafka_topic_partition_l
     int64_t grace = lost ? 0 : c->grace_ms;
 
     c->revoking = true;
-    c->outdated = false;                /* a commit that was on its way when the new generation began does not tell */
+    c->generation_over = false;                /* a commit that was on its way when the new generation began does not tell */
     c->revoke_by_ms = kf_ticks_ms() + grace;
     for (int i = 0; i < list->cnt; i++) {
         struct kf_partition *partition = kf_partition_find(c, list->elems[i].topic, list->elems[i].partition);
         if (!partition)
             continue;
-        partition->going = true;
+        partition->revoking = true;
         warn_host(c, partition, (uint32_t)grace);
     }
     kf_commit_now(c);
 }
 
-static bool is_free(const struct kf_partition *partition) {
-    return partition->window.n_out == 0 && kf_is_stored(partition) && !partition->committing;
+static bool is_settled(const struct kf_partition *partition) {
+    return partition->window.n_inflight == 0 && kf_all_committed(partition) && !partition->committing;
 }
 
-static void go_on_revoking(struct kf_consumer *c, int64_t now_ms) {
-    bool all_free = true;
+static void continue_revoke(struct kf_consumer *c, int64_t now_ms) {
+    bool all_settled = true;
 
     for (size_t i = 0; i < c->n_slots; i++)
-        all_free = all_free && (!c->slots[i] || !c->slots[i]->going || is_free(c->slots[i]));
-    if (!all_free && now_ms < c->revoke_by_ms && !c->outdated && !rd_kafka_assignment_lost(c->client.rk)) {
+        all_settled = all_settled && (!c->slots[i] || !c->slots[i]->revoking || is_settled(c->slots[i]));
+    if (!all_settled && now_ms < c->revoke_by_ms && !c->generation_over && !rd_kafka_assignment_lost(c->client.rk)) {
         if (c->commit_ms == INT64_MAX || now_ms >= c->commit_ms)    /* one that failed waits before it is tried again */
             kf_commit_now(c);
         return;
     }
     for (size_t i = 0; i < c->n_slots; i++)
-        if (c->slots[i] && c->slots[i]->going)
+        if (c->slots[i] && c->slots[i]->revoking)
             drop_partition(c, c->slots[i]);
     unassign(c, rd_kafka_event_topic_partition_list(c->rebalance));
     end_rebalance(c);
@@ -250,7 +250,7 @@ static void go_on_revoking(struct kf_consumer *c, int64_t now_ms) {
 
 /* ---- One rebalance ---- */
 
-void kf_rebalance(struct kf_consumer *c, rd_kafka_event_t *event) {
+void kf_rebalance_begin(struct kf_consumer *c, rd_kafka_event_t *event) {
     const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
 
     if (c->rebalance)                   /* librdkafka waits for an answer, so this cannot be; the newer one counts */
@@ -258,24 +258,24 @@ void kf_rebalance(struct kf_consumer *c, rd_kafka_event_t *event) {
     c->rebalance = event;
     if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         begin_revoke(c, list);
-        go_on_revoking(c, kf_ticks_ms());
+        continue_revoke(c, kf_ticks_ms());
         return;
     }
     if (list->cnt > 0 && c->subscription->start->kind != EB_EARLIEST)
-        c->places = kf_places_ask(c, list);
-    if (!c->places) {
-        take_partitions(c, list);
+        c->offset_lookup = kf_lookup_start(c, list);
+    if (!c->offset_lookup) {
+        take_assigned(c, list);
         end_rebalance(c);
     }
 }
 
-void kf_rebalance_go_on(struct kf_consumer *c, int64_t now_ms) {
+void kf_rebalance_continue(struct kf_consumer *c, int64_t now_ms) {
     if (!c->rebalance)
         return;
     if (c->revoking) {
-        go_on_revoking(c, now_ms);
-    } else if (kf_places_done(c->places)) {
-        take_partitions(c, kf_places_list(c->places));
+        continue_revoke(c, now_ms);
+    } else if (kf_lookup_done(c->offset_lookup)) {
+        take_assigned(c, kf_lookup_offsets(c->offset_lookup));
         end_rebalance(c);
     }
 }

@@ -11,10 +11,10 @@
 
 enum { STEP_MS = 1000, PAUSE_MS = 100 };
 
-struct kf_places {
+struct kf_lookup {
     struct kf_consumer *c;
     pthread_t thread;
-    atomic_bool done, unwanted;
+    atomic_bool done, cancelled;
     rd_kafka_topic_partition_list_t *list;      /* NULL: the question is which topics there are */
     rd_kafka_topic_partition_list_t *found;
 };
@@ -22,8 +22,8 @@ struct kf_places {
 /* ---- Where a new group begins ---- */
 
 /* The group's own places; those without one get an offset below 0. One that could not be read is not known. */
-static bool find_committed(const struct kf_places *p, rd_kafka_topic_partition_list_t *list) {
-    bool found = rd_kafka_committed(p->c->client.rk, list, STEP_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+static bool find_committed(const struct kf_lookup *lookup, rd_kafka_topic_partition_list_t *list) {
+    bool found = rd_kafka_committed(lookup->c->client.rk, list, STEP_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
 
     for (int i = 0; found && i < list->cnt; i++)
         found = list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -31,11 +31,11 @@ static bool find_committed(const struct kf_places *p, rd_kafka_topic_partition_l
 }
 
 /* offset: a time in ms, or RD_KAFKA_OFFSET_END, becomes the offset. */
-static bool find_offsets(const struct kf_places *p, rd_kafka_topic_partition_list_t *list, int64_t at) {
+static bool find_offsets(const struct kf_lookup *lookup, rd_kafka_topic_partition_list_t *list, int64_t at) {
     for (int i = 0; i < list->cnt; i++)
         list->elems[i].offset = at;
     if (list->cnt > 0 &&
-        rd_kafka_offsets_for_times(p->c->client.rk, list, STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_offsets_for_times(lookup->c->client.rk, list, STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return false;
     for (int i = 0; i < list->cnt; i++)
         if (list->elems[i].err)
@@ -44,9 +44,9 @@ static bool find_offsets(const struct kf_places *p, rd_kafka_topic_partition_lis
 }
 
 /* A time behind the last message means the end. */
-static bool find_time(const struct kf_places *p, rd_kafka_topic_partition_list_t *list, int64_t time_ms) {
+static bool find_time(const struct kf_lookup *lookup, rd_kafka_topic_partition_list_t *list, int64_t time_ms) {
     rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_copy(list);
-    bool found = find_offsets(p, list, time_ms) && find_offsets(p, ends, RD_KAFKA_OFFSET_END);
+    bool found = find_offsets(lookup, list, time_ms) && find_offsets(lookup, ends, RD_KAFKA_OFFSET_END);
 
     for (int i = 0; found && i < list->cnt; i++)
         if (list->elems[i].offset < 0)
@@ -56,13 +56,13 @@ static bool find_time(const struct kf_places *p, rd_kafka_topic_partition_list_t
 }
 
 /* What the position does not name begins at its beginning; a place behind the end means the end. */
-static bool find_point(const struct kf_places *p, rd_kafka_topic_partition_list_t *list, const char *point) {
+static bool find_position(const struct kf_lookup *lookup, rd_kafka_topic_partition_list_t *list, const char *point) {
     rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_copy(list);
-    bool found = find_offsets(p, ends, RD_KAFKA_OFFSET_END);
+    bool found = find_offsets(lookup, ends, RD_KAFKA_OFFSET_END);
 
     for (int i = 0; found && i < list->cnt; i++) {
         rd_kafka_topic_partition_t *one = &list->elems[i];
-        if (!kf_point_offset(point, one->partition, &one->offset))
+        if (!kf_position_offset(point, one->partition, &one->offset))
             one->offset = RD_KAFKA_OFFSET_INVALID;
         else if (one->offset > ends->elems[i].offset)
             one->offset = ends->elems[i].offset;
@@ -71,39 +71,39 @@ static bool find_point(const struct kf_places *p, rd_kafka_topic_partition_list_
     return found;
 }
 
-static bool find_start(const struct kf_places *p, rd_kafka_topic_partition_list_t *list) {
-    const struct eb_point *start = p->c->subscription->start;
+static bool find_start(const struct kf_lookup *lookup, rd_kafka_topic_partition_list_t *list) {
+    const struct eb_point *start = lookup->c->subscription->start;
 
     switch (start->kind) {
     case EB_LATEST:
-        return find_offsets(p, list, RD_KAFKA_OFFSET_END);
+        return find_offsets(lookup, list, RD_KAFKA_OFFSET_END);
     case EB_TIME:
-        return find_time(p, list, start->time_ms);
+        return find_time(lookup, list, start->time_ms);
     default:
-        return find_point(p, list, start->position.data);
+        return find_position(lookup, list, start->position.data);
     }
 }
 
 /* A partition that was added to a topic while this member was at work begins at its beginning, and so does a topic that was
  * not there when it was looked for: all that is in it came since. */
-static bool is_added(const struct kf_places *p, const rd_kafka_topic_partition_t *one) {
-    for (const struct kf_topic_name *topic = p->c->topics; topic; topic = topic->next)
+static bool is_added(const struct kf_lookup *lookup, const rd_kafka_topic_partition_t *one) {
+    for (const struct kf_topic_name *topic = lookup->c->topics; topic; topic = topic->next)
         if (strcmp(topic->text, one->topic) == 0)
             return atomic_load(&topic->absent) || (topic->partitions > 0 && one->partition >= topic->partitions);
     return false;
 }
 
-static bool find_places(struct kf_places *p) {
-    rd_kafka_topic_partition_list_t *committed = rd_kafka_topic_partition_list_copy(p->list),
-                                    *fresh = rd_kafka_topic_partition_list_new(p->list->cnt);
-    bool found = find_committed(p, committed);
+static bool find_start_offsets(struct kf_lookup *lookup) {
+    rd_kafka_topic_partition_list_t *committed = rd_kafka_topic_partition_list_copy(lookup->list),
+                                    *fresh = rd_kafka_topic_partition_list_new(lookup->list->cnt);
+    bool found = find_committed(lookup, committed);
 
     for (int i = 0; found && i < committed->cnt; i++)
-        if (committed->elems[i].offset < 0 && !is_added(p, &committed->elems[i]))
+        if (committed->elems[i].offset < 0 && !is_added(lookup, &committed->elems[i]))
             rd_kafka_topic_partition_list_add(fresh, committed->elems[i].topic, committed->elems[i].partition);
-    found = found && find_start(p, fresh);
+    found = found && find_start(lookup, fresh);
     for (int i = 0; found && i < fresh->cnt; i++)
-        rd_kafka_topic_partition_list_set_offset(p->list, fresh->elems[i].topic, fresh->elems[i].partition,
+        rd_kafka_topic_partition_list_set_offset(lookup->list, fresh->elems[i].topic, fresh->elems[i].partition,
                                                  fresh->elems[i].offset);
     rd_kafka_topic_partition_list_destroy(committed);
     rd_kafka_topic_partition_list_destroy(fresh);
@@ -112,28 +112,28 @@ static bool find_places(struct kf_places *p) {
 
 /* ---- Which topics there are ---- */
 
-static bool find_matching(struct kf_places *p) {
-    const struct eb_host *host = p->c->client.host;
+static bool find_matching(struct kf_lookup *lookup) {
+    const struct eb_host *host = lookup->c->client.host;
     const struct rd_kafka_metadata *metadata;
 
-    if (rd_kafka_metadata(p->c->client.rk, 1, NULL, &metadata, STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (rd_kafka_metadata(lookup->c->client.rk, 1, NULL, &metadata, STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return false;
     for (int i = 0; i < metadata->topic_cnt; i++)
         if (metadata->topics[i].partition_cnt > 0 && host->matches(host, metadata->topics[i].topic))
-            rd_kafka_topic_partition_list_add(p->found, metadata->topics[i].topic, RD_KAFKA_PARTITION_UA);
+            rd_kafka_topic_partition_list_add(lookup->found, metadata->topics[i].topic, RD_KAFKA_PARTITION_UA);
     rd_kafka_metadata_destroy(metadata);
     return true;
 }
 
 /* By its name, so that one that this user may not see is told from one that is not there. That makes none. */
-static bool find_named(struct kf_places *p, const char *name) {
+static bool find_named(struct kf_lookup *lookup, const char *name) {
     const struct rd_kafka_metadata *metadata;
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(p->c->client.rk, name, NULL);
-    bool asked = topic && rd_kafka_metadata(p->c->client.rk, 0, topic, &metadata, STEP_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(lookup->c->client.rk, name, NULL);
+    bool asked = topic && rd_kafka_metadata(lookup->c->client.rk, 0, topic, &metadata, STEP_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
 
     if (asked && metadata->topic_cnt == 1 &&
         (metadata->topics[0].partition_cnt > 0 || metadata->topics[0].err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED))
-        rd_kafka_topic_partition_list_add(p->found, name, RD_KAFKA_PARTITION_UA);
+        rd_kafka_topic_partition_list_add(lookup->found, name, RD_KAFKA_PARTITION_UA);
     if (asked)
         rd_kafka_metadata_destroy(metadata);
     if (topic)
@@ -141,68 +141,68 @@ static bool find_named(struct kf_places *p, const char *name) {
     return asked;
 }
 
-static bool look_for_topics(struct kf_places *p) {
-    const struct eb_subscription *sub = p->c->subscription;
+static bool find_topics(struct kf_lookup *lookup) {
+    const struct eb_subscription *sub = lookup->c->subscription;
     bool found = true;
 
-    if (p->found)
-        rd_kafka_topic_partition_list_destroy(p->found);        /* of a try that failed half way */
-    p->found = rd_kafka_topic_partition_list_new(8);
-    if (p->c->patterns)
-        found = find_matching(p);
-    for (size_t i = 0; !p->c->patterns && found && i < sub->n_topics; i++)
-        found = find_named(p, sub->topics[i]);
-    rd_kafka_topic_partition_list_sort(p->found, NULL, NULL);
+    if (lookup->found)
+        rd_kafka_topic_partition_list_destroy(lookup->found);        /* of a try that failed half way */
+    lookup->found = rd_kafka_topic_partition_list_new(8);
+    if (lookup->c->patterns)
+        found = find_matching(lookup);
+    for (size_t i = 0; !lookup->c->patterns && found && i < sub->n_topics; i++)
+        found = find_named(lookup, sub->topics[i]);
+    rd_kafka_topic_partition_list_sort(lookup->found, NULL, NULL);
     return found;
 }
 
 /* ---- The thread ---- */
 
-static void *ask(void *arg) {
-    struct kf_places *p = arg;
+static void *run_lookup(void *arg) {
+    struct kf_lookup *lookup = arg;
 
-    while (!atomic_load(&p->unwanted) && !(p->list ? find_places(p) : look_for_topics(p)))
+    while (!atomic_load(&lookup->cancelled) && !(lookup->list ? find_start_offsets(lookup) : find_topics(lookup)))
         usleep(PAUSE_MS * 1000);
-    atomic_store(&p->done, true);
-    kf_bell_ring(&p->c->client.bell);
+    atomic_store(&lookup->done, true);
+    kf_bell_ring(&lookup->c->client.bell);
     return NULL;
 }
 
-struct kf_places *kf_places_ask(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {
-    struct kf_places *p = calloc(1, sizeof *p);
+struct kf_lookup *kf_lookup_start(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {
+    struct kf_lookup *lookup = calloc(1, sizeof *lookup);
 
-    if (!p)
+    if (!lookup)
         return NULL;
-    p->c = c;
-    p->list = list ? rd_kafka_topic_partition_list_copy(list) : NULL;
-    if (pthread_create(&p->thread, NULL, ask, p) == 0)
-        return p;
-    if (p->list)
-        rd_kafka_topic_partition_list_destroy(p->list);
-    free(p);
+    lookup->c = c;
+    lookup->list = list ? rd_kafka_topic_partition_list_copy(list) : NULL;
+    if (pthread_create(&lookup->thread, NULL, run_lookup, lookup) == 0)
+        return lookup;
+    if (lookup->list)
+        rd_kafka_topic_partition_list_destroy(lookup->list);
+    free(lookup);
     return NULL;
 }
 
-bool kf_places_done(const struct kf_places *p) {
-    return atomic_load(&p->done);
+bool kf_lookup_done(const struct kf_lookup *lookup) {
+    return atomic_load(&lookup->done);
 }
 
-const rd_kafka_topic_partition_list_t *kf_places_topics(const struct kf_places *p) {
-    return p->found;
+const rd_kafka_topic_partition_list_t *kf_lookup_topics(const struct kf_lookup *lookup) {
+    return lookup->found;
 }
 
-const rd_kafka_topic_partition_list_t *kf_places_list(const struct kf_places *p) {
-    return p->list;
+const rd_kafka_topic_partition_list_t *kf_lookup_offsets(const struct kf_lookup *lookup) {
+    return lookup->list;
 }
 
-void kf_places_free(struct kf_places *p) {
-    if (!p)
+void kf_lookup_free(struct kf_lookup *lookup) {
+    if (!lookup)
         return;
-    atomic_store(&p->unwanted, true);
-    pthread_join(p->thread, NULL);
-    if (p->list)
-        rd_kafka_topic_partition_list_destroy(p->list);
-    if (p->found)
-        rd_kafka_topic_partition_list_destroy(p->found);
-    free(p);
+    atomic_store(&lookup->cancelled, true);
+    pthread_join(lookup->thread, NULL);
+    if (lookup->list)
+        rd_kafka_topic_partition_list_destroy(lookup->list);
+    if (lookup->found)
+        rd_kafka_topic_partition_list_destroy(lookup->found);
+    free(lookup);
 }

@@ -5,23 +5,23 @@
 static bool knows_end(struct kf_consumer *c, struct kf_partition *partition) {
     int64_t low, high;
 
-    if (partition->end < 0 && rd_kafka_get_watermark_offsets(c->client.rk, partition->topic->text, partition->number, &low,
+    if (partition->end_offset < 0 && rd_kafka_get_watermark_offsets(c->client.rk, partition->topic->text, partition->number, &low,
                                                              &high) == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0)
-        partition->end = high;
-    return partition->end >= 0;
+        partition->end_offset = high;
+    return partition->end_offset >= 0;
 }
 
 /* What lies behind the last message that was read, up to the end, is none of ours: markers of transactions. They are
  * passed by when librdkafka tells of the end. */
 static bool is_at_end(struct kf_consumer *c, struct kf_partition *partition) {
-    return knows_end(c, partition) && partition->position >= partition->end &&
-           kf_window_is_empty(&partition->window) && !partition->held;
+    return knows_end(c, partition) && partition->next_offset >= partition->end_offset &&
+           kf_window_is_empty(&partition->window) && !partition->pending;
 }
 
 bool kf_at_end(struct kf_consumer *c) {
     if (!c->subscription->until_end || c->rebalance)
         return false;
-    if (c->searched && c->nothing_there)
+    if (c->topics_known && c->no_topic_exists)
         return true;
     if (!c->assigned)
         return false;

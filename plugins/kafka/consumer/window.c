@@ -26,40 +26,40 @@ bool kf_window_reserve(struct kf_window *w) {
 }
 
 uint32_t kf_window_add(struct kf_window *w, int64_t offset, size_t bytes) {
-    *at(w, w->next) = (struct kf_entry){ offset, (uint32_t)bytes, KF_OUT };
-    w->n_out++;
-    w->bytes_out += (uint32_t)bytes;
+    *at(w, w->next) = (struct kf_entry){ offset, (uint32_t)bytes, KF_INFLIGHT };
+    w->n_inflight++;
+    w->bytes_inflight += (uint32_t)bytes;
     return w->next++;
 }
 
-bool kf_window_is_out(const struct kf_window *w, uint32_t number) {
-    return number - w->base < w->next - w->base && at(w, number)->state == KF_OUT;
+bool kf_window_is_inflight(const struct kf_window *w, uint32_t number) {
+    return number - w->base < w->next - w->base && at(w, number)->state == KF_INFLIGHT;
 }
 
-static void in_again(struct kf_window *w, uint32_t number) {
-    w->n_out--;
-    w->bytes_out -= at(w, number)->bytes;
+static void leave_inflight(struct kf_window *w, uint32_t number) {
+    w->n_inflight--;
+    w->bytes_inflight -= at(w, number)->bytes;
 }
 
-static void answered(struct kf_window *w, uint32_t number) {
-    w->n_waiting--;
-    w->bytes_waiting -= at(w, number)->bytes;
+static void leave_acked(struct kf_window *w, uint32_t number) {
+    w->n_acked--;
+    w->bytes_acked -= at(w, number)->bytes;
 }
 
-enum kf_answer kf_window_ack(struct kf_window *w, uint32_t number) {
-    in_again(w, number);
+enum kf_ack_result kf_window_ack(struct kf_window *w, uint32_t number) {
+    leave_inflight(w, number);
     if (w->blocked && number - w->base > w->block - w->base) {
-        at(w, number)->state = KF_OVER;
-        return KF_GONE_NOW;
+        at(w, number)->state = KF_SETTLED;
+        return KF_ACK_GONE;
     }
     at(w, number)->state = KF_ACKED;
     if (number - w->base < w->swept - w->base)
         w->swept = number;
-    w->n_waiting++;
-    w->bytes_waiting += at(w, number)->bytes;
+    w->n_acked++;
+    w->bytes_acked += at(w, number)->bytes;
     while (w->safe != w->next && at(w, w->safe)->state == KF_ACKED)
         w->safe++;
-    return KF_LATER;
+    return KF_ACK_PENDING;
 }
 
 /* What is behind the block already was walked, or will be up to where that walk ends. */
@@ -73,30 +73,30 @@ static void block_at(struct kf_window *w, uint32_t number) {
 }
 
 void kf_window_return(struct kf_window *w, uint32_t number) {
-    in_again(w, number);
-    at(w, number)->state = KF_OVER;
+    leave_inflight(w, number);
+    at(w, number)->state = KF_SETTLED;
     if (!w->blocked || number - w->base < w->block - w->base)
         block_at(w, number);
 }
 
 /* Takes the first acknowledged one between *from and `end`, and moves *from behind it. */
 static bool take_acked(struct kf_window *w, uint32_t *from, uint32_t end, uint32_t *number) {
-    while (w->n_waiting > 0 && *from != end) {
+    while (w->n_acked > 0 && *from != end) {
         *number = (*from)++;
         if (at(w, *number)->state == KF_ACKED) {
-            at(w, *number)->state = KF_OVER;
-            answered(w, *number);
+            at(w, *number)->state = KF_SETTLED;
+            leave_acked(w, *number);
             return true;
         }
     }
     return false;
 }
 
-bool kf_window_drop(struct kf_window *w, bool all, uint32_t *number) {
+bool kf_window_take_gone(struct kf_window *w, bool all, uint32_t *number) {
     return all ? take_acked(w, &w->swept, w->next, number) : w->blocked && take_acked(w, &w->walk, w->walk_end, number);
 }
 
-bool kf_window_place(const struct kf_window *w, int64_t *offset, uint32_t *upto) {
+bool kf_window_commit_offset(const struct kf_window *w, int64_t *offset, uint32_t *upto) {
     if (w->safe == w->base)
         return false;
     *upto = w->safe;
@@ -104,12 +104,12 @@ bool kf_window_place(const struct kf_window *w, int64_t *offset, uint32_t *upto)
     return true;
 }
 
-bool kf_window_committed(struct kf_window *w, uint32_t upto, uint32_t *number) {
+bool kf_window_take_committed(struct kf_window *w, uint32_t upto, uint32_t *number) {
     while (w->base != upto) {
         *number = w->base++;
         w->swept += w->swept == *number;
         if (at(w, *number)->state == KF_ACKED) {
-            answered(w, *number);
+            leave_acked(w, *number);
             return true;
         }
     }

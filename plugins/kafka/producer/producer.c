@@ -18,9 +18,9 @@
 #include "topics.h"
 
 enum {
-    MOST_WAITING = 100000,      /* messages that wait here, all topics together */
+    MAX_WAITING = 100000,      /* messages that wait here, all topics together */
     SMALL = 16384,              /* bytes of a framed payload that are copied once more, to save an allocation */
-    TOPIC_AGAIN_MS = 250,       /* how often an unknown topic is tried */
+    TOPIC_RETRY_MS = 250,       /* how often an unknown topic is tried */
     PURGE_MS = 2000,
     WITHOUT_TIME_MS = 60000,    /* messages go without a time for so long after the brokers refused one */
     NOW = 0, NO_TIME = -1       /* of a message, as librdkafka and the protocol have them */
@@ -29,15 +29,15 @@ enum {
 struct producer {
     struct kf_client client;
     struct kf_topics topics;
-    struct kf_lists lists;
+    struct kf_header_pool header_pool;
     char *key;                  /* framed keys are built here, small payloads in `value` */
     size_t key_room;
     size_t reported;            /* ever */
-    bool full;                  /* librdkafka's queue was, when it was last tried */
+    bool queue_full;                  /* librdkafka's queue was, when it was last tried */
     int64_t time;               /* that messages get: NOW, or NO_TIME until time_again_ms */
-    int64_t time_again_ms;
+    int64_t time_retry_ms;
     bool time_refused;          /* and that was told */
-    int64_t again_ms;           /* the earliest again_ms of a topic; INT64_MAX: none */
+    int64_t retry_ms;           /* the earliest again_ms of a topic; INT64_MAX: none */
     char value[SMALL];
 };
 
@@ -56,18 +56,18 @@ static void report_failed(struct producer *p, const struct eb_message *message, 
 }
 
 static void report_stored(struct producer *p, const struct eb_message *message, const rd_kafka_message_t *sent) {
-    char position[KF_POINT_ROOM];
+    char position[KF_POSITION_ROOM];
     struct eb_delivery delivery = { .size = sizeof delivery, .token = message->token, .status = EB_OK };
 
     if (sent->offset >= 0) {            /* unknown where the broker had it already */
-        delivery.position.len = kf_point_print(position, sent->partition, sent->offset);
+        delivery.position.len = kf_position_print(position, sent->partition, sent->offset);
         delivery.position.data = position;
     }
     report(p, &delivery);
 }
 
 /* Why a message cannot be stored, with what to do about it. */
-static int32_t refusal(const struct producer *p, struct eb_error *err, rd_kafka_resp_err_t code,
+static int32_t refusal_error(const struct producer *p, struct eb_error *err, rd_kafka_resp_err_t code,
                        const struct eb_message *message) {
     switch (code) {
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -96,11 +96,11 @@ static bool may_wait_for(const struct producer *p, struct kf_topic *topic) {
 
     if (!topic->unknown_ms)
         topic->unknown_ms = now;
-    topic->again_ms = now + TOPIC_AGAIN_MS;
+    topic->retry_ms = now + TOPIC_RETRY_MS;
     return now < topic->unknown_ms + p->client.set->topic_wait_ms;
 }
 
-static void give_back(struct producer *p, struct kf_topic *topic, const struct eb_error *why) {
+static void return_waiting(struct producer *p, struct kf_topic *topic, const struct eb_error *why) {
     const struct eb_message *message;
 
     while ((message = kf_topics_first(topic))) {
@@ -111,7 +111,7 @@ static void give_back(struct producer *p, struct kf_topic *topic, const struct e
 
 /* It was there: it is being made anew, or a broker that has just started does not know it yet. librdkafka waits only for
  * one that it never knew. The host puts what it gets back in its order, so what waits here goes back, too. */
-static bool is_waited_for(struct producer *p, const rd_kafka_message_t *sent, struct eb_error *why) {
+static bool is_retried(struct producer *p, const rd_kafka_message_t *sent, struct eb_error *why) {
     const struct eb_message *message = sent->_private;
     struct kf_topic *topic = kf_topics_get(&p->topics, message->topic);
 
@@ -122,43 +122,43 @@ static bool is_waited_for(struct producer *p, const rd_kafka_message_t *sent, st
     if (!topic->known)
         return false;
     kf_error(why, EB_RETRIABLE, "topic %s does not exist any more", topic->name);
-    give_back(p, topic, why);
+    return_waiting(p, topic, why);
     return true;
 }
 
 /* This machine's clock differs from the brokers' by more than they allow. They take messages that have no time, and keep
  * those for as long as their own clock says. */
-static void go_without_time(struct producer *p) {
+static void send_without_time(struct producer *p) {
     if (!p->time_refused)
         p->client.host->log(p->client.host, 4, "the brokers refuse the times of messages: this machine's clock, or theirs, is "
                             "wrong (see the topic's message.timestamp.after.max.ms); messages are sent without a time "
                             "until they take it; set the clock");
     p->time_refused = true;
     p->time = NO_TIME;
-    p->time_again_ms = kf_ticks_ms() + WITHOUT_TIME_MS;
+    p->time_retry_ms = kf_ticks_ms() + WITHOUT_TIME_MS;
 }
 
-static void on_report(struct producer *p, const rd_kafka_message_t *sent) {
+static void on_delivery_report(struct producer *p, const rd_kafka_message_t *sent) {
     const struct eb_message *message = sent->_private;
     struct eb_error why;
 
-    kf_lists_keep(&p->lists, message, sent);
+    kf_header_pool_keep(&p->header_pool, message, sent);
     if (sent->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        kf_link_good(&p->client.link);
+        kf_link_reached(&p->client.link);
         p->time_refused = p->time_refused && p->time == NO_TIME;
         kf_topics_get(&p->topics, message->topic)->known = true;        /* it was sent, so it is there */
         report_stored(p, message, sent);
         return;
     }
     if (sent->err == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP)
-        go_without_time(p);
-    if (!is_waited_for(p, sent, &why))
-        refusal(p, &why, sent->err, message);
+        send_without_time(p);
+    if (!is_retried(p, sent, &why))
+        refusal_error(p, &why, sent->err, message);
     report_failed(p, message, &why, rd_kafka_message_status(sent) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED);
 }
 
 /* Works off what librdkafka has told so far. */
-static void serve(struct producer *p) {
+static void handle_events(struct producer *p) {
     rd_kafka_event_t *event;
 
     while ((event = rd_kafka_queue_poll(p->client.queue, 0))) {
@@ -166,9 +166,9 @@ static void serve(struct producer *p) {
 
         if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
             while ((sent = rd_kafka_event_message_next(event)))
-                on_report(p, sent);
+                on_delivery_report(p, sent);
         else
-            kf_client_event(&p->client, event);
+            kf_client_handle_event(&p->client, event);
         rd_kafka_event_destroy(event);
     }
 }
@@ -178,7 +178,7 @@ static void serve(struct producer *p) {
 enum sent { SENT, WAITS, NO_ROOM, REFUSED };
 
 /* The id that a schema has in the registry, for the frame. EB_OK, EB_EMPTY, EB_RETRIABLE, EB_PERMANENT. */
-static int32_t id_of(struct producer *p, struct kf_topic *topic, const struct eb_schema *schema, uint32_t *id,
+static int32_t find_schema_id(struct producer *p, struct kf_topic *topic, const struct eb_schema *schema, uint32_t *id,
                      struct eb_error *err) {
     struct kf_subject *subject;
     int32_t status;
@@ -244,13 +244,13 @@ static enum sent refuse(struct eb_error *err, int32_t status) {
     return REFUSED;
 }
 
-static enum sent hand_over(struct producer *p, struct kf_topic *topic, const struct eb_message *message, uint32_t id,
+static enum sent produce_one(struct producer *p, struct kf_topic *topic, const struct eb_message *message, uint32_t id,
                            uint32_t key_id, struct eb_error *err) {
     struct eb_text key;
     size_t len;
     char *value = NULL;
     int flags = 0;
-    rd_kafka_headers_t *headers = kf_headers_new(&p->lists, message);
+    rd_kafka_headers_t *headers = kf_headers_new(&p->header_pool, message);
     rd_kafka_resp_err_t code;
 
     if (!headers || !frame_key(p, message, key_id, &key) || !frame_value(p, message, id, &value, &len, &flags)) {
@@ -263,7 +263,7 @@ static enum sent hand_over(struct producer *p, struct kf_topic *topic, const str
                              RD_KAFKA_V_VALUE(value, len), RD_KAFKA_V_KEY(key.data, key.len),
                              RD_KAFKA_V_TIMESTAMP(p->time), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE((void *)message), RD_KAFKA_V_END);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        topic->unknown_ms = topic->again_ms = 0;
+        topic->unknown_ms = topic->retry_ms = 0;
         return SENT;
     }
     rd_kafka_headers_destroy(headers);
@@ -271,7 +271,7 @@ static enum sent hand_over(struct producer *p, struct kf_topic *topic, const str
         free(value);
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
         return NO_ROOM;
-    refusal(p, err, code, message);
+    refusal_error(p, err, code, message);
     if (code != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
         return REFUSED;
     return may_wait_for(p, topic) ? WAITS : REFUSED;
@@ -289,19 +289,19 @@ static enum sent send_one(struct producer *p, struct kf_topic *topic, const stru
     }
     if (!message->decode_error.data) {          /* both are asked for at once */
         if (message->payload.data)
-            status = id_of(p, topic, message->schema, &id, err);
+            status = find_schema_id(p, topic, message->schema, &id, err);
         if (message->key_avro.data && status != EB_PERMANENT)
-            key_status = id_of(p, topic, message->key_schema, &key_id, err);
+            key_status = find_schema_id(p, topic, message->key_schema, &key_id, err);
     }
     if (status == EB_PERMANENT || key_status == EB_PERMANENT)
         return refuse(err, EB_PERMANENT);
     if (status != EB_OK || key_status != EB_OK)
         return WAITS;
-    return hand_over(p, topic, message, id, key_id, err);
+    return produce_one(p, topic, message, id, key_id, err);
 }
 
 /* Works off a topic's line, as far as it goes. False: librdkafka has no room. */
-static bool work_off(struct producer *p, struct kf_topic *topic) {
+static bool send_waiting_of(struct producer *p, struct kf_topic *topic) {
     const struct eb_message *message;
     struct eb_error why;
 
@@ -316,23 +316,23 @@ static bool work_off(struct producer *p, struct kf_topic *topic) {
         if (sent == REFUSED)
             report_failed(p, message, &why, false);
     }
-    topic->unknown_ms = topic->again_ms = 0;
+    topic->unknown_ms = topic->retry_ms = 0;
     return true;
 }
 
 /* Tries again what waits: all after news of the registry, else the topics whose time has come. */
-static void work_off_waiting(struct producer *p, bool all) {
+static void send_waiting(struct producer *p, bool all) {
     int64_t now = kf_ticks_ms();
 
-    if (!p->topics.n_waiting || !(all || p->full || now >= p->again_ms))
+    if (!p->topics.n_waiting || !(all || p->queue_full || now >= p->retry_ms))
         return;
-    p->full = false;
-    p->again_ms = INT64_MAX;
+    p->queue_full = false;
+    p->retry_ms = INT64_MAX;
     for (struct kf_topic *topic = p->topics.all; topic; topic = topic->next) {
-        if (topic->n_waiting && now >= topic->again_ms && !p->full)
-            p->full = !work_off(p, topic);
-        if (topic->n_waiting && topic->again_ms && topic->again_ms < p->again_ms)
-            p->again_ms = topic->again_ms;
+        if (topic->n_waiting && now >= topic->retry_ms && !p->queue_full)
+            p->queue_full = !send_waiting_of(p, topic);
+        if (topic->n_waiting && topic->retry_ms && topic->retry_ms < p->retry_ms)
+            p->retry_ms = topic->retry_ms;
     }
 }
 
@@ -345,7 +345,7 @@ int32_t kf_producer_open(const struct eb_host *host, const void *settings, void 
 
     if (!p)
         return kf_no_memory(err);
-    p->again_ms = INT64_MAX;
+    p->retry_ms = INT64_MAX;
     if (conf)
         status = kf_client_open(&p->client, host, settings, KF_PRODUCER, conf, err);
     if (status != EB_OK) {
@@ -357,8 +357,8 @@ int32_t kf_producer_open(const struct eb_host *host, const void *settings, void 
 }
 
 /* False: no room. */
-static bool take(struct producer *p, const struct eb_message *message) {
-    struct kf_topic *topic = p->topics.n_waiting < MOST_WAITING ? kf_topics_get(&p->topics, message->topic) : NULL;
+static bool accept_message(struct producer *p, const struct eb_message *message) {
+    struct kf_topic *topic = p->topics.n_waiting < MAX_WAITING ? kf_topics_get(&p->topics, message->topic) : NULL;
     enum sent sent = WAITS;
     struct eb_error why;
 
@@ -370,30 +370,30 @@ static bool take(struct producer *p, const struct eb_message *message) {
         report_failed(p, message, &why, false);
     if (sent == WAITS && !kf_topics_push(&p->topics, topic, message))
         return false;
-    if (sent == WAITS && topic->again_ms && topic->again_ms < p->again_ms)
-        p->again_ms = topic->again_ms;
+    if (sent == WAITS && topic->retry_ms && topic->retry_ms < p->retry_ms)
+        p->retry_ms = topic->retry_ms;
     return sent != NO_ROOM;
 }
 
 int64_t kf_producer_submit(void *self, const struct eb_message *const *batch, size_t n, struct eb_error *err) {
     struct producer *p = self;
-    size_t taken = 0;
+    size_t accepted = 0;
 
-    if (p->client.over != EB_OK) {
+    if (p->client.status != EB_OK) {
         if (err)
             *err = p->client.why;
         return EB_FATAL;
     }
-    while (taken < n && take(p, batch[taken]))
-        taken++;
-    return (int64_t)taken;
+    while (accepted < n && accept_message(p, batch[accepted]))
+        accepted++;
+    return (int64_t)accepted;
 }
 
-static void turn(struct producer *p) {
-    size_t news = kf_client_look(&p->client);
+static void run_once(struct producer *p) {
+    size_t news = kf_client_poll(&p->client);
 
-    serve(p);
-    work_off_waiting(p, news > 0);
+    handle_events(p);
+    send_waiting(p, news > 0);
 }
 
 int32_t kf_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
@@ -404,14 +404,14 @@ int32_t kf_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
     for (;; now = kf_ticks_ms()) {
         kf_bell_take(&p->client.bell);
         bool woken = kf_bell_take_wake(&p->client.bell);
-        if (now >= p->time_again_ms)
+        if (now >= p->time_retry_ms)
             p->time = NOW;
-        turn(p);
-        if (p->client.over != EB_OK || woken || p->reported != reported || kf_ticks_ms() >= until)
+        run_once(p);
+        if (p->client.status != EB_OK || woken || p->reported != reported || kf_ticks_ms() >= until)
             break;
-        kf_client_wait(&p->client, p->again_ms < until ? p->again_ms : until);
+        kf_client_wait(&p->client, p->retry_ms < until ? p->retry_ms : until);
     }
-    if (p->client.over == EB_OK)
+    if (p->client.status == EB_OK)
         return EB_OK;
     if (err)
         *err = p->client.why;
@@ -424,14 +424,14 @@ void kf_producer_wake(void *self) {
     kf_bell_wake(&p->client.bell);
 }
 
-static void give_back_waiting(struct producer *p) {
+static void return_all_waiting(struct producer *p) {
     const struct kf_link *link = &p->client.link;
     struct eb_error why;
 
     for (struct kf_topic *topic = p->topics.all; topic; topic = topic->next) {
         kf_error(&why, EB_RETRIABLE, "closed before it was sent to topic %s%s%s", topic->name,
                  link->registry < EB_OK ? ": " : "", link->registry < EB_OK ? link->registry_why.text : "");
-        give_back(p, topic, &why);
+        return_waiting(p, topic, &why);
     }
 }
 
@@ -440,7 +440,7 @@ static void await_reports(struct producer *p, int64_t until) {
     for (int64_t now = kf_ticks_ms(); p->topics.n_waiting + (size_t)rd_kafka_outq_len(p->client.rk) > 0 && now < until;
          now = kf_ticks_ms()) {
         kf_bell_take(&p->client.bell);
-        turn(p);
+        run_once(p);
         if (p->topics.n_waiting + (size_t)rd_kafka_outq_len(p->client.rk) > 0)
             kf_client_wait(&p->client, now + 50 < until ? now + 50 : until);
     }
@@ -449,18 +449,18 @@ static void await_reports(struct producer *p, int64_t until) {
 void kf_producer_close(void *self, int32_t timeout_ms) {
     struct producer *p = self;
 
-    serve(p);
-    if (p->client.over == EB_OK && timeout_ms > 0) {
+    handle_events(p);
+    if (p->client.status == EB_OK && timeout_ms > 0) {
         rd_kafka_flush(p->client.rk, 0);        /* no lingering any more */
         await_reports(p, kf_ticks_ms() + timeout_ms);
     }
-    give_back_waiting(p);
+    return_all_waiting(p);
     if (rd_kafka_outq_len(p->client.rk) > 0) {
         rd_kafka_purge(p->client.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         await_reports(p, kf_ticks_ms() + PURGE_MS);
     }
     kf_topics_free(&p->topics);
-    kf_lists_free(&p->lists);
+    kf_header_pool_free(&p->header_pool);
     kf_client_close(&p->client);
     free(p->key);
     free(p);

@@ -28,7 +28,7 @@ struct kf_topic {
     size_t first, n_waiting, room;
     bool known;                         /* something was stored there, since the cluster last did not know it */
     int64_t unknown_ms;                 /* since when the cluster does not know it; 0: it does, or has not been asked */
-    int64_t again_ms;                   /* not to be tried before; 0: any time */
+    int64_t retry_ms;                   /* not to be tried before; 0: any time */
     struct kf_subject *subjects;        /* by schema: dead letters bring as many as others wrote with */
     struct kf_subject *last_subject;    /* that was asked for */
     size_t name_len;

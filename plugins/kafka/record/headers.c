@@ -80,19 +80,19 @@ static bool put_new(void *to, struct eb_text name, struct eb_text value) {
            RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-struct refill {
+struct reuse {
     const rd_kafka_headers_t *list;
     size_t at;
 };
 
 /* Writes over the value of the next one, where that has the same name and is as long: the list is nobody else's. */
 static bool put_over(void *to, struct eb_text name, struct eb_text value) {
-    struct refill *refill = to;
+    struct reuse *reuse = to;
     const char *old_name;
     const void *old;
     size_t len;
 
-    if (rd_kafka_header_get_all(refill->list, refill->at++, &old_name, &old, &len) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+    if (rd_kafka_header_get_all(reuse->list, reuse->at++, &old_name, &old, &len) != RD_KAFKA_RESP_ERR_NO_ERROR ||
         strlen(old_name) != name.len || memcmp(old_name, name.data, name.len) != 0 || !old != !value.data ||
         (old && len != value.len))
         return false;
@@ -102,16 +102,16 @@ static bool put_over(void *to, struct eb_text name, struct eb_text value) {
 }
 
 /* What is fixed stands in each list that was kept. */
-static bool fill_again(const rd_kafka_headers_t *list, const struct eb_message *message) {
-    struct refill refill = { list, FIXED };
+static bool reuse_list(const rd_kafka_headers_t *list, const struct eb_message *message) {
+    struct reuse reuse = { list, FIXED };
 
-    return put_attrs(message, put_over, &refill) && rd_kafka_header_cnt(list) == refill.at;
+    return put_attrs(message, put_over, &reuse) && rd_kafka_header_cnt(list) == reuse.at;
 }
 
-rd_kafka_headers_t *kf_headers_new(struct kf_lists *lists, const struct eb_message *message) {
-    rd_kafka_headers_t *to = lists->n && message->n_headers == 0 ? lists->spare[--lists->n] : NULL;
+rd_kafka_headers_t *kf_headers_new(struct kf_header_pool *pool, const struct eb_message *message) {
+    rd_kafka_headers_t *to = pool->n && message->n_headers == 0 ? pool->spare[--pool->n] : NULL;
 
-    if (to && fill_again(to, message))
+    if (to && reuse_list(to, message))
         return to;
     if (to)
         rd_kafka_headers_destroy(to);
@@ -124,22 +124,22 @@ rd_kafka_headers_t *kf_headers_new(struct kf_lists *lists, const struct eb_messa
 }
 
 /* A report names its record as const; librdkafka's own call to take the list of one wants it otherwise. */
-void kf_lists_keep(struct kf_lists *lists, const struct eb_message *message, const rd_kafka_message_t *reported) {
+void kf_header_pool_keep(struct kf_header_pool *pool, const struct eb_message *message, const rd_kafka_message_t *reported) {
     rd_kafka_message_t *record = (rd_kafka_message_t *)(uintptr_t)reported;
 
-    if (message->n_headers == 0 && lists->n < KF_SPARE_LISTS &&
-        rd_kafka_message_detach_headers(record, &lists->spare[lists->n]) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        lists->n++;
+    if (message->n_headers == 0 && pool->n < KF_SPARE_LISTS &&
+        rd_kafka_message_detach_headers(record, &pool->spare[pool->n]) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        pool->n++;
 }
 
-void kf_lists_free(struct kf_lists *lists) {
-    while (lists->n > 0)
-        rd_kafka_headers_destroy(lists->spare[--lists->n]);
+void kf_header_pool_free(struct kf_header_pool *pool) {
+    while (pool->n > 0)
+        rd_kafka_headers_destroy(pool->spare[--pool->n]);
 }
 
 /* ---- In ---- */
 
-static bool keep(struct kf_headers *read, const char *name, struct eb_text value) {
+static bool add_header(struct kf_headers *read, const char *name, struct eb_text value) {
     if (read->n_headers == read->room) {
         size_t room = read->room ? 2 * read->room : 16;
         struct eb_header *more = realloc(read->headers, room * sizeof *more);
@@ -153,7 +153,7 @@ static bool keep(struct kf_headers *read, const char *name, struct eb_text value
 }
 
 /* The place among those known of a name on the wire; KNOWN: it is none. They mostly come in their order: `next`. */
-static size_t place_of(const char *name, size_t next) {
+static size_t known_index(const char *name, size_t next) {
     size_t place = 0;
 
     if (next < KNOWN && strcmp(name, known[next].wire.data) == 0)
@@ -165,18 +165,18 @@ static size_t place_of(const char *name, size_t next) {
 
 /* seen: bits of those known. */
 static bool read_one(struct kf_headers *read, const char *name, struct eb_text value, size_t *next, unsigned *seen) {
-    size_t place = place_of(name, *next);
+    size_t place = known_index(name, *next);
 
     if (place == KNOWN)
-        return keep(read, name, value);
+        return add_header(read, name, value);
     if (*seen & 1u << place) {
         read->repeated = name;
-        return keep(read, name, value);
+        return add_header(read, name, value);
     }
     *seen |= 1u << place;
     *next = place + 1;
     if (place < FIXED)
-        return same(value, known[place].fixed) || keep(read, name, value);
+        return same(value, known[place].fixed) || add_header(read, name, value);
     read->attrs[read->n_attrs++] = (struct eb_header){ known[place].plain, value };
     if (1u << (place - FIXED) == KF_NO_ID)
         read->id = value;

@@ -11,19 +11,19 @@ enum { KF_ATTRS = 7 };
  * costs an allocation for each header. Zeroed at first. */
 enum { KF_SPARE_LISTS = 4096 };
 
-struct kf_lists {
+struct kf_header_pool {
     rd_kafka_headers_t *spare[KF_SPARE_LISTS];
     size_t n;
 };
 
 /* In the order of the Python producer: ce_specversion, content-type, ce_datacontenttype, the attributes, the others. To be
  * destroyed, or given to a message. NULL: no memory. */
-rd_kafka_headers_t *kf_headers_new(struct kf_lists *, const struct eb_message *);
+rd_kafka_headers_t *kf_headers_new(struct kf_header_pool *, const struct eb_message *);
 
 /* Takes the list out of the record of a message that was reported; but for one with further headers, as dead letters have:
  * those may be of any size. */
-void kf_lists_keep(struct kf_lists *, const struct eb_message *, const rd_kafka_message_t *reported);
-void kf_lists_free(struct kf_lists *);
+void kf_header_pool_keep(struct kf_header_pool *, const struct eb_message *, const rd_kafka_message_t *reported);
+void kf_header_pool_free(struct kf_header_pool *);
 
 /* The headers of one record, taken apart; all texts are the record's. Zeroed, then used again for each. */
 struct kf_headers {

@@ -9,7 +9,7 @@
 #include "error.h"
 
 /* The first decode_error found is told. */
-static void __attribute__((format(printf, 2, 3))) flawed(struct kf_reader *reader, const char *format, ...) {
+static void __attribute__((format(printf, 2, 3))) set_decode_error(struct kf_reader *reader, const char *format, ...) {
     va_list args;
 
     if (reader->decode_error[0])
@@ -19,14 +19,14 @@ static void __attribute__((format(printf, 2, 3))) flawed(struct kf_reader *reade
     va_end(args);
 }
 
-static void judge_headers(struct kf_reader *reader, const char *topic) {
+static void check_headers(struct kf_reader *reader, const char *topic) {
     unsigned missing = reader->headers.missing, new;
     char line[400];
 
     if (reader->headers.repeated)
-        flawed(reader, "its header %s stands there more than once", reader->headers.repeated);
+        set_decode_error(reader, "its header %s stands there more than once", reader->headers.repeated);
     if (missing & KF_NO_ID)
-        flawed(reader, "it has no header ce_id");
+        set_decode_error(reader, "it has no header ce_id");
     new = missing & ~reader->warned & ~(unsigned)KF_NO_ID;
     reader->warned |= new;
     for (unsigned bit = 1; bit <= new; bit <<= 1)
@@ -37,7 +37,7 @@ static void judge_headers(struct kf_reader *reader, const char *topic) {
 }
 
 /* The schema with that id. EB_OK: in *schema, whose json is NULL where it is not told; EB_EMPTY, EB_PERMANENT. */
-static int32_t schema_of(struct kf_reader *reader, uint32_t id, struct eb_schema *schema, struct eb_error *err) {
+static int32_t find_schema(struct kf_reader *reader, uint32_t id, struct eb_schema *schema, struct eb_error *err) {
     struct sr_schema found;
     int32_t status;
 
@@ -62,19 +62,19 @@ static int32_t read_value(struct kf_reader *reader, struct eb_text value, struct
 
     message->payload = value;
     if (!value.data) {
-        flawed(reader, "it has no value");
+        set_decode_error(reader, "it has no value");
         return EB_OK;
     }
     if (!kf_frame_take(value, &id, &avro)) {
-        flawed(reader, value.len < KF_FRAME ? "its value of %zu bytes is too short for the frame with a schema's id"
+        set_decode_error(reader, value.len < KF_FRAME ? "its value of %zu bytes is too short for the frame with a schema's id"
                                             : "its value of %zu bytes does not begin with the 0 of a frame", value.len);
         return EB_OK;
     }
-    status = schema_of(reader, id, &reader->schema, &why);
+    status = find_schema(reader, id, &reader->schema, &why);
     if (status == EB_EMPTY)
         return EB_EMPTY;
     if (status != EB_OK) {
-        flawed(reader, "its value is framed with schema id %" PRIu32 ": %s", id, why.text);
+        set_decode_error(reader, "its value is framed with schema id %" PRIu32 ": %s", id, why.text);
         return EB_OK;
     }
     message->payload = avro;
@@ -91,7 +91,7 @@ static int32_t read_key(struct kf_reader *reader, struct eb_text key, struct eb_
     message->key = key;
     if (!key.data || !kf_frame_take(key, &id, &avro))
         return EB_OK;
-    int32_t status = schema_of(reader, id, &reader->key_schema, &why);
+    int32_t status = find_schema(reader, id, &reader->key_schema, &why);
     if (status == EB_EMPTY)
         return EB_EMPTY;
     if (status != EB_OK)
@@ -105,7 +105,7 @@ static int32_t read_key(struct kf_reader *reader, struct eb_text key, struct eb_
     return EB_OK;
 }
 
-int32_t kf_read(struct kf_reader *reader, const rd_kafka_message_t *from, const char *topic, struct eb_message *message) {
+int32_t kf_reader_read(struct kf_reader *reader, const rd_kafka_message_t *from, const char *topic, struct eb_message *message) {
     struct eb_text key = { from->key, from->key ? from->key_len : 0 };
     rd_kafka_timestamp_type_t type;
     int64_t time_ms = rd_kafka_message_timestamp(from, &type);
@@ -117,9 +117,9 @@ int32_t kf_read(struct kf_reader *reader, const rd_kafka_message_t *from, const 
         return EB_EMPTY;
     if (!kf_headers_read(&reader->headers, from))
         return EB_RETRIABLE;
-    judge_headers(reader, topic);
+    check_headers(reader, topic);
     message->time_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || time_ms < 0 ? 0 : time_ms;
-    message->position.len = kf_point_print(reader->position, from->partition, from->offset);
+    message->position.len = kf_position_print(reader->position, from->partition, from->offset);
     message->position.data = reader->position;
     message->id = reader->headers.id;
     message->attrs = reader->headers.attrs;

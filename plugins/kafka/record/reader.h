@@ -17,12 +17,12 @@ struct kf_reader {
     unsigned warned;                    /* bits of missing headers that were warned of */
     struct kf_headers headers;
     struct eb_schema schema, key_schema;
-    char position[KF_POINT_ROOM], decode_error[512], key[KF_KEY_ROOM];
+    char position[KF_POSITION_ROOM], decode_error[512], key[KF_KEY_ROOM];
 };
 
 /* EB_OK: it is in *message, but for token and partition; a decode_error is there where it cannot be read. EB_EMPTY: it waits for a
  * schema that the registry is asked for. EB_RETRIABLE: no memory. */
-int32_t kf_read(struct kf_reader *, const rd_kafka_message_t *, const char *topic, struct eb_message *message);
+int32_t kf_reader_read(struct kf_reader *, const rd_kafka_message_t *, const char *topic, struct eb_message *message);
 
 void kf_reader_free(struct kf_reader *);
 

@@ -51,7 +51,7 @@ Test(kafka_frame, keys_are_text_by_their_type) {
 static int32_t check(const char *position) {
     struct eb_point point = { .size = sizeof point, .kind = EB_POSITION, .position = { position, strlen(position) } };
 
-    return kf_point_check(&point, NULL);
+    return kf_position_check(&point, NULL);
 }
 
 Test(kafka_point, positions_are_partitions_with_offsets) {
@@ -64,9 +64,9 @@ Test(kafka_point, positions_are_partitions_with_offsets) {
         cr_assert_eq(check(good[i]), EB_OK, "%s", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         cr_assert_eq(check(bad[i]), EB_PERMANENT, "%s", bad[i]);
-    cr_assert(kf_point_offset("0:1,7:42", 7, &offset));
+    cr_assert(kf_position_offset("0:1,7:42", 7, &offset));
     cr_assert_eq(offset, 42);
-    cr_assert_not(kf_point_offset("0:1,7:42", 1, &offset));
+    cr_assert_not(kf_position_offset("0:1,7:42", 1, &offset));
 }
 
 Test(kafka_point, a_place_is_printed_as_it_is_read) {
@@ -75,10 +75,10 @@ Test(kafka_point, a_place_is_printed_as_it_is_read) {
         int64_t offset;
         const char *text;
     } cases[] = { { 0, 0, "0:0" }, { 12, 1009, "12:1009" }, { INT32_MAX, INT64_MAX, "2147483647:9223372036854775807" } };
-    char room[KF_POINT_ROOM];
+    char room[KF_POSITION_ROOM];
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        cr_assert_eq(kf_point_print(room, cases[i].partition, cases[i].offset), strlen(cases[i].text));
+        cr_assert_eq(kf_position_print(room, cases[i].partition, cases[i].offset), strlen(cases[i].text));
         cr_assert_str_eq(room, cases[i].text);
     }
 }

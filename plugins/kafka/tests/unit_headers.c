@@ -26,7 +26,7 @@ static struct eb_header header(const char *name, const char *value) {
 }
 
 /* An event with two attributes, and one more where a name is given. */
-static rd_kafka_headers_t *list_of(struct kf_lists *lists, const char *id, const char *time, const char *name,
+static rd_kafka_headers_t *list_of(struct kf_header_pool *lists, const char *id, const char *time, const char *name,
                                    const char *value) {
     const struct eb_header attrs[] = { header("id", id), header("time", time), header(name ? name : "", value) };
     const struct eb_message message = { .size = sizeof message, .attrs = attrs, .n_attrs = name ? 3 : 2 };
@@ -40,7 +40,7 @@ Test(kafka_headers, stand_in_the_order_of_python) {
         { TEXT("time"), TEXT("now") },    { TEXT("minorversion"), TEXT("0") }, { TEXT("sourcehost"), TEXT("h") },
         { TEXT("sourcelib"), TEXT("1") }, { TEXT("other"), TEXT("o") } };
     const struct eb_message message = { .size = sizeof message, .attrs = attrs, .n_attrs = 8 };
-    struct kf_lists lists = {0};
+    struct kf_header_pool lists = {0};
     rd_kafka_headers_t *list = kf_headers_new(&lists, &message);
 
     cr_assert_str_eq(all_of(list), FIXED "ce_type=t;ce_id=i;ce_source=s;ce_time=now;ce_minorversion=0;sourcehost=h;"
@@ -67,7 +67,7 @@ Test(kafka_headers, a_list_is_filled_again_with_all_of_the_next_event) {
     char want[500];
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct kf_lists lists = {0};
+        struct kf_header_pool lists = {0};
         rd_kafka_headers_t *first = list_of(&lists, "id-1", "dawn", "more", "ab"), *second;
 
         lists.spare[lists.n++] = first;
@@ -81,19 +81,19 @@ Test(kafka_headers, a_list_is_filled_again_with_all_of_the_next_event) {
 }
 
 Test(kafka_headers, a_list_with_fewer_is_not_filled_again) {
-    struct kf_lists lists = {0};
+    struct kf_header_pool lists = {0};
     rd_kafka_headers_t *first = list_of(&lists, "id-1", "dawn", NULL, NULL);
 
     lists.spare[lists.n++] = first;
     rd_kafka_headers_t *second = list_of(&lists, "id-2", "noon", "more", "ab");
     cr_assert_str_eq(all_of(second), FIXED "ce_id=id-2;ce_time=noon;more=ab;");
     lists.spare[lists.n++] = second;
-    kf_lists_free(&lists);
+    kf_header_pool_free(&lists);
 }
 
 Test(kafka_headers, an_absent_value_is_no_empty_one) {
     static const char *const values[] = { NULL, "", NULL };
-    struct kf_lists lists = {0};
+    struct kf_header_pool lists = {0};
 
     for (size_t i = 0; i < 3; i++) {
         rd_kafka_headers_t *list = list_of(&lists, "id-1", "dawn", "more", values[i]);
@@ -102,21 +102,21 @@ Test(kafka_headers, an_absent_value_is_no_empty_one) {
                                                  : FIXED "ce_id=id-1;ce_time=dawn;more=NULL;", "list %zu", i);
         lists.spare[lists.n++] = list;
     }
-    kf_lists_free(&lists);
+    kf_header_pool_free(&lists);
 }
 
 /* Of any size, and a value of their own where others have a fixed one: such a list is not kept, and none is used for it. */
 Test(kafka_headers, an_event_with_further_headers_has_a_new_list) {
     static const struct eb_header more = { TEXT("content-type"), TEXT("text/plain") };
     const struct eb_message message = { .size = sizeof message, .headers = &more, .n_headers = 1 };
-    struct kf_lists lists = {0};
+    struct kf_header_pool lists = {0};
     rd_kafka_headers_t *first = list_of(&lists, "id-1", "dawn", NULL, NULL);
 
     lists.spare[lists.n++] = first;
     rd_kafka_headers_t *list = kf_headers_new(&lists, &message);
     cr_assert_str_eq(all_of(list), "ce_specversion=1.0;ce_datacontenttype=application/avro;content-type=text/plain;");
-    kf_lists_keep(&lists, &message, NULL);
+    kf_header_pool_keep(&lists, &message, NULL);
     cr_assert_eq(lists.n, 1, "that of before");
     rd_kafka_headers_destroy(list);
-    kf_lists_free(&lists);
+    kf_header_pool_free(&lists);
 }

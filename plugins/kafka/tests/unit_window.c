@@ -18,15 +18,15 @@ Test(kafka_window, place_stops_at_the_first_unsettled) {
     int64_t offset;
     uint32_t upto, number, n = 0;
 
-    cr_assert_eq(kf_window_ack(&w, 1), KF_LATER);
-    cr_assert_not(kf_window_place(&w, &offset, &upto));
-    cr_assert_eq(kf_window_ack(&w, 0), KF_LATER);
-    cr_assert(kf_window_place(&w, &offset, &upto));
+    cr_assert_eq(kf_window_ack(&w, 1), KF_ACK_PENDING);
+    cr_assert_not(kf_window_commit_offset(&w, &offset, &upto));
+    cr_assert_eq(kf_window_ack(&w, 0), KF_ACK_PENDING);
+    cr_assert(kf_window_commit_offset(&w, &offset, &upto));
     cr_assert_eq(offset, 104);
-    while (kf_window_committed(&w, upto, &number))
+    while (kf_window_take_committed(&w, upto, &number))
         cr_assert_eq(number, n++);
     cr_assert_eq(n, 2);
-    cr_assert_not(kf_window_place(&w, &offset, &upto));
+    cr_assert_not(kf_window_commit_offset(&w, &offset, &upto));
     kf_window_free(&w);
 }
 
@@ -36,7 +36,7 @@ Test(kafka_window, behind_the_last_one_is_its_offset_plus_1) {
     uint32_t upto;
 
     kf_window_ack(&w, 0);
-    cr_assert(kf_window_place(&w, &offset, &upto));
+    cr_assert(kf_window_commit_offset(&w, &offset, &upto));
     cr_assert_eq(offset, 101);
     kf_window_free(&w);
 }
@@ -48,15 +48,15 @@ Test(kafka_window, what_is_behind_a_returned_one_is_gone) {
 
     kf_window_ack(&w, 2);
     kf_window_return(&w, 1);
-    cr_assert(kf_window_drop(&w, false, &number));
+    cr_assert(kf_window_take_gone(&w, false, &number));
     cr_assert_eq(number, 2);
-    cr_assert_not(kf_window_drop(&w, false, &number));
-    cr_assert_eq(kf_window_ack(&w, 3), KF_GONE_NOW);
-    cr_assert_eq(kf_window_ack(&w, 0), KF_LATER);           /* in front of it: kept */
-    cr_assert(kf_window_place(&w, &offset, &upto));
+    cr_assert_not(kf_window_take_gone(&w, false, &number));
+    cr_assert_eq(kf_window_ack(&w, 3), KF_ACK_GONE);
+    cr_assert_eq(kf_window_ack(&w, 0), KF_ACK_PENDING);           /* in front of it: kept */
+    cr_assert(kf_window_commit_offset(&w, &offset, &upto));
     cr_assert_eq(offset, 102);
-    cr_assert_eq(w.n_out, 0);
-    cr_assert_eq(w.bytes_out, 0);
+    cr_assert_eq(w.n_inflight, 0);
+    cr_assert_eq(w.bytes_inflight, 0);
     kf_window_free(&w);
 }
 
@@ -67,18 +67,18 @@ Test(kafka_window, what_is_not_answered_is_counted_until_it_is) {
 
     kf_window_ack(&w, 0);
     kf_window_ack(&w, 3);
-    cr_assert_eq(w.n_waiting, 2);
-    cr_assert_eq(w.bytes_out, 20);
-    cr_assert_eq(w.bytes_waiting, 20);
-    cr_assert(kf_window_place(&w, &offset, &upto));
-    while (kf_window_committed(&w, upto, &number))
+    cr_assert_eq(w.n_acked, 2);
+    cr_assert_eq(w.bytes_inflight, 20);
+    cr_assert_eq(w.bytes_acked, 20);
+    cr_assert(kf_window_commit_offset(&w, &offset, &upto));
+    while (kf_window_take_committed(&w, upto, &number))
         continue;
-    cr_assert_eq(w.bytes_waiting, 10);
+    cr_assert_eq(w.bytes_acked, 10);
     kf_window_return(&w, 1);
-    while (kf_window_drop(&w, false, &number))
+    while (kf_window_take_gone(&w, false, &number))
         continue;
-    cr_assert_eq(w.n_waiting, 0);
-    cr_assert_eq(w.bytes_waiting, 0);
+    cr_assert_eq(w.n_acked, 0);
+    cr_assert_eq(w.bytes_acked, 0);
     kf_window_free(&w);
 }
 
@@ -91,13 +91,13 @@ static void hand_back_from_the_end(size_t n) {
         kf_window_ack(&w, i);
     for (uint32_t i = (uint32_t)n; i-- > n / 2;) {
         kf_window_return(&w, i);
-        cr_assert_not(kf_window_drop(&w, false, &number));
+        cr_assert_not(kf_window_take_gone(&w, false, &number));
     }
     kf_window_return(&w, 0);
-    while (kf_window_drop(&w, false, &number))
+    while (kf_window_take_gone(&w, false, &number))
         cr_assert_eq(number, ++dropped);
     cr_assert_eq(dropped, n / 2 - 1);
-    cr_assert_eq(w.n_waiting, 0);
+    cr_assert_eq(w.n_acked, 0);
     kf_window_free(&w);
 }
 
@@ -111,7 +111,7 @@ static void lose_all(size_t n) {
 
     for (uint32_t i = (uint32_t)n; i-- > 1;)
         kf_window_ack(&w, i);
-    while (kf_window_drop(&w, true, &number))
+    while (kf_window_take_gone(&w, true, &number))
         cr_assert_eq(number, ++dropped);
     cr_assert_eq(dropped, n - 1);
     kf_window_free(&w);
@@ -127,24 +127,24 @@ Test(kafka_window, what_is_done_after_a_walk_is_found_by_the_next) {
 
     kf_window_ack(&w, 4);
     kf_window_return(&w, 3);
-    cr_assert(kf_window_drop(&w, false, &number));
+    cr_assert(kf_window_take_gone(&w, false, &number));
     cr_assert_eq(number, 4);
     kf_window_ack(&w, 1);
     kf_window_ack(&w, 2);
     kf_window_return(&w, 0);
     kf_window_return(&w, 5);
-    cr_assert(kf_window_drop(&w, false, &number));
+    cr_assert(kf_window_take_gone(&w, false, &number));
     cr_assert_eq(number, 1);
-    cr_assert(kf_window_drop(&w, false, &number));
+    cr_assert(kf_window_take_gone(&w, false, &number));
     cr_assert_eq(number, 2);
-    cr_assert_not(kf_window_drop(&w, false, &number));
+    cr_assert_not(kf_window_take_gone(&w, false, &number));
     kf_window_free(&w);
     w = of(3);
     kf_window_ack(&w, 2);
-    cr_assert(kf_window_drop(&w, true, &number));
+    cr_assert(kf_window_take_gone(&w, true, &number));
     kf_window_ack(&w, 1);
-    cr_assert(kf_window_drop(&w, true, &number));
+    cr_assert(kf_window_take_gone(&w, true, &number));
     cr_assert_eq(number, 1);
-    cr_assert_not(kf_window_drop(&w, true, &number));
+    cr_assert_not(kf_window_take_gone(&w, true, &number));
     kf_window_free(&w);
 }
