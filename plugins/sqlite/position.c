@@ -16,7 +16,7 @@ static bool parse(struct eb_text text, int64_t *seq) {
     return text.len > 0;
 }
 
-int32_t sq_point_check(const struct eb_point *point, struct eb_error *err) {
+int32_t sq_position_check(const struct eb_point *point, struct eb_error *err) {
     int64_t seq;
     int32_t status = EB_OK;
 
@@ -63,7 +63,7 @@ static int32_t search_time(struct sq_store *store, int64_t topic, const struct s
     return EB_OK;
 }
 
-int32_t sq_point_reach(struct sq_store *store, int64_t topic, const char *name, const struct eb_point *point,
+int32_t sq_position_reach(struct sq_store *store, int64_t topic, const char *name, const struct eb_point *point,
                        struct eb_error *err) {
     struct sq_extent extent = { .last = 0 };
     int64_t seq = 0;
@@ -81,11 +81,11 @@ int32_t sq_point_reach(struct sq_store *store, int64_t topic, const char *name, 
     return EB_END;
 }
 
-int32_t sq_point_cursor(struct sq_store *store, int64_t topic, const struct eb_point *point, int64_t *cursor,
+int32_t sq_position_cursor(struct sq_store *store, int64_t topic, const struct eb_point *point, int64_t *cursor,
                         struct eb_error *err) {
     struct sq_extent extent;
     int64_t seq = 0;
-    int32_t status = sq_point_check(point, err);
+    int32_t status = sq_position_check(point, err);
 
     if (status == EB_OK)
         status = sq_topic_extent(store, topic, &extent, err);

@@ -18,7 +18,7 @@
 enum { BROWSE_ROWS = 256, BROWSE_BYTES = 1 << 20 };
 
 /* Nothing to see may also mean that somebody looks in the wrong place. */
-static void tell_absent(const struct eb_host *host, const char *path) {
+static void log_absent(const struct eb_host *host, const char *path) {
     char text[PATH_MAX + 80];
 
     snprintf(text, sizeof text, "there is no %s yet; the first one to send or receive makes it", path);
@@ -39,7 +39,7 @@ int32_t sq_admin_open(const struct eb_host *host, const void *settings, void **s
         return status;
     }
     if (status == EB_EMPTY)
-        tell_absent(host, set->path);
+        log_absent(host, set->path);
     *self = a;
     return EB_OK;
 }
@@ -76,7 +76,7 @@ static int32_t next_topic(struct sq_admin *a, int64_t *id, char **name, struct e
     return *name ? EB_OK : sq_no_memory(err);
 }
 
-static int32_t tell_topic(struct sq_admin *a, int64_t id, const char *name,
+static int32_t report_topic(struct sq_admin *a, int64_t id, const char *name,
                           int32_t (*each)(void *, const struct eb_topic_info *), void *arg, bool *stop, struct eb_error *err) {
     struct sq_extent extent;
     int32_t status = sq_topic_extent(&a->store, id, &extent, err);
@@ -105,7 +105,7 @@ int32_t sq_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, 
         status = next_topic(a, &id, &name, err);
         if (status != EB_OK)
             break;
-        status = tell_topic(a, id, name, each, arg, &stop, err);
+        status = report_topic(a, id, name, each, arg, &stop, err);
         free(name);
     }
     return status < 0 ? status : EB_OK;
@@ -154,11 +154,11 @@ static int32_t next_group(struct sq_admin *a, struct group *group, struct eb_err
     return next.topic_name && next.name ? EB_OK : sq_no_memory(err);
 }
 
-static int32_t tell_group(struct sq_admin *a, const struct group *group, int32_t (*each)(void *, const struct eb_group_info *),
+static int32_t report_group(struct sq_admin *a, const struct group *group, int32_t (*each)(void *, const struct eb_group_info *),
                           void *arg, bool *stop, struct eb_error *err) {
-    struct sq_standing is;
+    struct sq_group_progress is;
     char position[24], end[24];
-    int32_t status = sq_standing(&a->store, group->topic, group->id, &is, err);
+    int32_t status = sq_group_progress(&a->store, group->topic, group->id, &is, err);
     struct eb_group_info info = { .size = sizeof info, .topic = group->topic_name, .group = group->name, .partition = "",
                                   .position = position, .end = end };
 
@@ -183,7 +183,7 @@ int32_t sq_admin_groups(void *self, const char *topic, const char *name, int32_t
     while (status == EB_OK && !stop && (status = next_group(a, &group, err)) == EB_OK) {
         if ((topic && strcmp(topic, group.topic_name) != 0) || (name && strcmp(name, group.name) != 0))
             continue;
-        status = tell_group(a, &group, each, arg, &stop, err);
+        status = report_group(a, &group, each, arg, &stop, err);
     }
     free_group(&group);
     return status < 0 ? status : EB_OK;
@@ -217,7 +217,7 @@ static int32_t read_some(struct sq_admin *a, int64_t topic, int64_t *seq, int64_
     return status < 0 ? status : EB_OK;
 }
 
-static int32_t tell_some(struct sq_admin *a, const char *topic, int32_t (*each)(void *, const struct eb_message *), void *arg,
+static int32_t report_rows(struct sq_admin *a, const char *topic, int32_t (*each)(void *, const struct eb_message *), void *arg,
                          bool *stop, struct eb_error *err) {
     for (size_t at = 0; at < a->rows.len && !*stop;) {
         struct sq_row row = sq_row_at(&a->rows, at, &at);
@@ -236,7 +236,7 @@ int32_t sq_admin_browse(void *self, const char *topic, const struct eb_point *fr
     struct sq_extent extent;
     int64_t id = 0, seq = 0;
     bool stop = false;
-    int32_t status = sq_point_check(from, err);
+    int32_t status = sq_position_check(from, err);
 
     if (status == EB_OK)
         status = sq_store_connect(&a->store, timeout_ms, err);
@@ -245,13 +245,13 @@ int32_t sq_admin_browse(void *self, const char *topic, const struct eb_point *fr
     if (status == EB_OK)
         status = id == 0 ? EB_GONE : sq_topic_extent(&a->store, id, &extent, err);
     if (status == EB_OK)
-        status = sq_point_cursor(&a->store, id, from, &seq, err);
+        status = sq_position_cursor(&a->store, id, from, &seq, err);
     if (status != EB_OK)
         return status < 0 ? status : EB_END;
     while (status == EB_OK && !stop && seq < extent.last) {
         status = read_some(a, id, &seq, extent.last, err);
         if (status == EB_OK)
-            status = tell_some(a, topic, each, arg, &stop, err);
+            status = report_rows(a, topic, each, arg, &stop, err);
     }
     return status;
 }

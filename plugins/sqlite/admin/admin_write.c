@@ -37,7 +37,7 @@ static int32_t finish(struct sq_admin *a, int32_t status, struct eb_error *err) 
     else
         sq_rollback(&a->store);
     if (status == EB_OK)
-        sq_side_tell_all(&a->store.side);
+        sq_shm_notify_all(&a->store.shm);
     return status;
 }
 
@@ -54,13 +54,13 @@ int32_t sq_admin_create(void *self, const char *topic, uint32_t partitions, uint
                         struct eb_error *err) {
     struct sq_admin *a = self;
     int64_t until_ms = sq_ticks_ms() + timeout_ms, id;
-    const char *unfit = sq_topic_unfit(sq_text(topic));
+    const char *name_error = sq_topic_name_error(sq_text(topic));
     bool made;
     int32_t status;
 
     (void)partitions;                                        /* all topics have the same slots */
-    if (unfit)
-        return sq_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", unfit);
+    if (name_error)
+        return sq_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", name_error);
     if (flags & EB_DRY_RUN)
         return try_create(a, until_ms, err);
     status = connect(a, true, until_ms, err);
@@ -94,7 +94,7 @@ static int32_t not_there(const struct seek *seek, struct eb_error *err) {
 
 /* Fills what is told. EB_GONE: topic or group is not there, and is not to be made; EB_END: a position behind the end. */
 static int32_t look(struct sq_admin *a, struct seek *seek, struct eb_error *err) {
-    struct sq_standing is;
+    struct sq_group_progress is;
     int64_t cursor = 0;
     int32_t status = sq_topic_id(&a->store, seek->topic, &seek->topic_id, err);
 
@@ -103,11 +103,11 @@ static int32_t look(struct sq_admin *a, struct seek *seek, struct eb_error *err)
     if (status == EB_OK && seek->group_id == 0 && !(seek->flags & EB_CREATE))
         return not_there(seek, err);
     if (status == EB_OK)
-        status = sq_point_reach(&a->store, seek->topic_id, seek->topic, seek->to, err);
+        status = sq_position_reach(&a->store, seek->topic_id, seek->topic, seek->to, err);
     if (status == EB_OK && seek->topic_id != 0)
-        status = sq_point_cursor(&a->store, seek->topic_id, seek->to, &cursor, err);
+        status = sq_position_cursor(&a->store, seek->topic_id, seek->to, &cursor, err);
     if (status == EB_OK && seek->group_id != 0)
-        status = sq_standing(&a->store, seek->topic_id, seek->group_id, &is, err);
+        status = sq_group_progress(&a->store, seek->topic_id, seek->group_id, &is, err);
     seek->before = status == EB_OK && seek->group_id != 0 ? is.next : 0;
     seek->after = cursor + 1;
     return status;
@@ -147,13 +147,13 @@ int32_t sq_admin_seek(void *self, const char *topic, const char *group, const st
                       int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
                       struct eb_error *err) {
     struct seek seek = { .topic = topic, .group = group, .to = to, .flags = flags };
-    const char *unfit = sq_topic_unfit(sq_text(topic));
+    const char *name_error = sq_topic_name_error(sq_text(topic));
     char before[24], after[24];
     struct eb_seek_info info = { .size = sizeof info, .partition = "", .after = after };
-    int32_t status = sq_point_check(to, err);
+    int32_t status = sq_position_check(to, err);
 
-    if (status == EB_OK && unfit && (flags & EB_CREATE))
-        return sq_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", unfit);
+    if (status == EB_OK && name_error && (flags & EB_CREATE))
+        return sq_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", name_error);
     if (status == EB_OK)
         status = run_seek(self, &seek, sq_ticks_ms() + timeout_ms, err);
     if (status != EB_OK)
@@ -173,7 +173,7 @@ int32_t sq_admin_trim(void *self, const char *topic, const struct eb_point *befo
     struct sq_trim trim = { .newest_too = true };
     struct sq_trimmed trimmed = {0};
     int64_t until_ms = sq_ticks_ms() + timeout_ms;
-    int32_t status = sq_point_check(before, err);
+    int32_t status = sq_position_check(before, err);
 
     if (status == EB_OK)
         status = connect(a, false, until_ms, err);
@@ -182,7 +182,7 @@ int32_t sq_admin_trim(void *self, const char *topic, const struct eb_point *befo
     if (status == EB_EMPTY || (status == EB_OK && trim.topic == 0))
         return no_topic(a, topic, err);
     if (status == EB_OK)
-        status = sq_point_cursor(&a->store, trim.topic, before, &trim.upto, err);
+        status = sq_position_cursor(&a->store, trim.topic, before, &trim.upto, err);
     if (unread_too)
         trim.upto_anyway = trim.upto;
     while (status == EB_OK)

@@ -17,7 +17,7 @@ enum {
 };
 
 /* The members of a group as its rows tell. */
-struct picture {
+struct group_view {
     struct sq_runs freed;       /* slots of nobody */
     unsigned members, rank;     /* live ones, ourselves included; how many of them come before us */
     int64_t strict;             /* the first live one that wants all slots; 0: nobody does */
@@ -28,7 +28,7 @@ struct picture {
     int64_t first, first_until_ms;
 };
 
-static void see_live(struct picture *p, const struct sq_consumer *c, int64_t owner, int64_t until_ms, bool strict) {
+static void see_live(struct group_view *p, const struct sq_consumer *c, int64_t owner, int64_t until_ms, bool strict) {
     p->members++;
     if (strict && p->strict == 0)
         p->strict = owner;
@@ -45,9 +45,9 @@ static void see_live(struct picture *p, const struct sq_consumer *c, int64_t own
     }
 }
 
-static int32_t see_row(struct picture *p, const struct sq_consumer *c, sqlite3_stmt *row, struct eb_error *err) {
+static int32_t see_row(struct group_view *p, const struct sq_consumer *c, sqlite3_stmt *row, struct eb_error *err) {
     int64_t owner = sqlite3_column_int64(row, 0), until_ms = sqlite3_column_int64(row, 2);
-    struct sq_state state;
+    struct sq_owned_slots state;
 
     if (owner == c->member) {
         p->we_are_there = true;
@@ -58,19 +58,19 @@ static int32_t see_row(struct picture *p, const struct sq_consumer *c, sqlite3_s
         if (p->n_dead < DEAD_AT_ONCE)
             p->dead[p->n_dead++] = owner;
     } else {
-        if (!sq_state_read(&state, sq_bytes(row, 1)))
+        if (!sq_owned_slots_read(&state, sq_bytes(row, 1)))
             return sq_damaged(&c->store, err, "the free slots of group %s cannot be read", c->sub->group);
         p->freed = state.runs;
     }
     return EB_OK;
 }
 
-static int32_t look(struct sq_consumer *c, const struct sq_share *share, struct picture *p, struct eb_error *err) {
+static int32_t look(struct sq_consumer *c, const struct sq_assignment *assignment, struct group_view *p, struct eb_error *err) {
     sqlite3_stmt *rows = sq_sql(&c->store, SQ_SHARES);
     int32_t row, status = EB_OK;
 
-    *p = (struct picture){0};
-    sqlite3_bind_int64(rows, 1, share->grp);
+    *p = (struct group_view){0};
+    sqlite3_bind_int64(rows, 1, assignment->grp);
     while (status == EB_OK && (row = sq_row(&c->store, rows, SQ_SHARE_SHAPE, err)) != 0)
         status = row < 0 ? row : see_row(p, c, rows, err);
     sqlite3_reset(rows);
@@ -81,16 +81,16 @@ static int32_t look(struct sq_consumer *c, const struct sq_share *share, struct 
     return status;
 }
 
-int32_t sq_read_free(struct sq_consumer *c, const struct sq_share *share, struct sq_runs *freed, struct eb_error *err) {
-    struct picture p;
-    int32_t status = look(c, share, &p, err);
+int32_t sq_read_free(struct sq_consumer *c, const struct sq_assignment *assignment, struct sq_runs *freed, struct eb_error *err) {
+    struct group_view p;
+    int32_t status = look(c, assignment, &p, err);
 
     *freed = p.freed;
     return status;
 }
 
 /* Our part: the parts of all live members add up to all slots. */
-static unsigned part(const struct sq_consumer *c, const struct picture *p) {
+static unsigned part(const struct sq_consumer *c, const struct group_view *p) {
     if (p->strict != 0)
         return p->strict == c->member ? SQ_SLOTS : 0;
     return SQ_SLOTS / p->members + (p->rank < SQ_SLOTS % p->members);
@@ -98,65 +98,65 @@ static unsigned part(const struct sq_consumer *c, const struct picture *p) {
 
 /* ---- giving up ---- */
 
-static uint64_t idle_slots(const struct sq_share *share, uint64_t among) {
+static uint64_t idle_slots(const struct sq_assignment *assignment, uint64_t among) {
     uint64_t idle = 0;
 
     for (unsigned slot = 0; slot < SQ_SLOTS; slot++)
-        if (among >> slot & 1 && share->under_way[slot] == 0)
+        if (among >> slot & 1 && assignment->n_inflight[slot] == 0)
             idle |= (uint64_t)1 << slot;
     return idle;
 }
 
-static unsigned least_busy(const struct sq_share *share, uint64_t among) {
+static unsigned least_busy(const struct sq_assignment *assignment, uint64_t among) {
     unsigned best = SQ_SLOTS;
 
     for (unsigned slot = 0; slot < SQ_SLOTS; slot++)
-        if (among >> slot & 1 && (best == SQ_SLOTS || share->under_way[slot] < share->under_way[best]))
+        if (among >> slot & 1 && (best == SQ_SLOTS || assignment->n_inflight[slot] < assignment->n_inflight[best]))
             best = slot;
     return best;
 }
 
 /* Chooses as many to leave as we have beyond our part, those first that are quickest to give up. */
-static void choose_leaving(struct sq_share *share, unsigned mine, unsigned want) {
-    uint64_t slots = sq_runs_slots(&share->runs), before = share->leaving;
+static void choose_leaving(struct sq_assignment *assignment, unsigned mine, unsigned want) {
+    uint64_t slots = sq_runs_slots(&assignment->runs), before = assignment->leaving;
     unsigned beyond = mine > want ? mine - want : 0;
 
-    share->leaving &= slots;
-    while (sq_slots_count(share->leaving) > beyond)
-        share->leaving &= share->leaving - 1;
-    while (sq_slots_count(share->leaving) < beyond)
-        share->leaving |= (uint64_t)1 << least_busy(share, slots & ~share->leaving);
-    if (share->leaving & ~before)
-        share->leaving_since_ms = sq_ticks_ms();
-    if (before & ~share->leaving) {                     /* some stay after all */
-        share->unread = true;
-        share->due_ms = 0;
+    assignment->leaving &= slots;
+    while (sq_slots_count(assignment->leaving) > beyond)
+        assignment->leaving &= assignment->leaving - 1;
+    while (sq_slots_count(assignment->leaving) < beyond)
+        assignment->leaving |= (uint64_t)1 << least_busy(assignment, slots & ~assignment->leaving);
+    if (assignment->leaving & ~before)
+        assignment->leaving_since_ms = sq_ticks_ms();
+    if (before & ~assignment->leaving) {                     /* some stay after all */
+        assignment->unread = true;
+        assignment->due_ms = 0;
     }
 }
 
 /* What was read of leaving slots and not handed over goes back. */
-static bool clear_rows(struct sq_consumer *c, const struct sq_share *share) {
-    struct sq_entry *entry = c->rows_line.first;
+static bool put_back_leaving(struct sq_consumer *c, const struct sq_assignment *assignment) {
+    struct sq_inflight *entry = c->to_deliver.first;
 
-    c->rows_line.first = NULL;
-    for (struct sq_entry *next; entry; entry = next) {
-        next = entry->line;
-        if (entry->share != share || !(share->leaving >> entry->slot & 1))
-            sq_line_append(&c->rows_line, entry);
+    c->to_deliver.first = NULL;
+    for (struct sq_inflight *next; entry; entry = next) {
+        next = entry->next_listed;
+        if (entry->assignment != assignment || !(assignment->leaving >> entry->slot & 1))
+            sq_inflight_append(&c->to_deliver, entry);
         else if (!sq_put_back(c, entry))
             return false;
     }
     return true;
 }
 
-void sq_ask_back(struct sq_consumer *c, struct sq_share *share) {
+void sq_revoke_leaving(struct sq_consumer *c, struct sq_assignment *assignment) {
     uint64_t tokens[64];
     size_t n = 0;
 
-    if (share->leaving == 0 || sq_ticks_ms() - share->leaving_since_ms < ASK_BACK_MS)
+    if (assignment->leaving == 0 || sq_ticks_ms() - assignment->leaving_since_ms < ASK_BACK_MS)
         return;
-    for (struct sq_entry *entry = share->entries; entry; entry = entry->next) {
-        if (entry->state != SQ_OUT || entry->revoked || !(share->leaving >> entry->slot & 1))
+    for (struct sq_inflight *entry = assignment->entries; entry; entry = entry->next) {
+        if (entry->state != SQ_OUT || entry->revoked || !(assignment->leaving >> entry->slot & 1))
             continue;
         entry->revoked = true;
         tokens[n++] = sq_token(entry);
@@ -177,13 +177,13 @@ struct change {
     uint64_t given, taken;
 };
 
-static bool plan(const struct sq_consumer *c, const struct sq_share *share, const struct picture *p, struct change *to) {
+static bool plan(const struct sq_consumer *c, const struct sq_assignment *assignment, const struct group_view *p, struct change *to) {
     unsigned mine, want = part(c, p);
     uint64_t free_slots = sq_runs_slots(&p->freed);
 
-    to->runs = share->runs;
+    to->runs = assignment->runs;
     to->freed = p->freed;
-    to->given = idle_slots(share, share->leaving);
+    to->given = idle_slots(assignment, assignment->leaving);
     to->taken = 0;
     if (!sq_runs_move(&to->runs, to->given, &to->freed))
         return false;
@@ -198,41 +198,41 @@ static bool is_possible(int64_t due_ms, int64_t now_ms) {
     return due_ms <= now_ms || due_ms - now_ms <= UINT32_MAX;
 }
 
-static void tell_impossible(const struct sq_consumer *c, const struct sq_share *share, int64_t seq) {
+static void log_impossible_due(const struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq) {
     char text[EB_ERROR_ROOM];
 
     snprintf(text, sizeof text, "topic %s: group %s was to try position %lld again at a time that is too far off to be one, and "
-             "perhaps others; they are tried again now", share->name, c->sub->group, (long long)seq);
+             "perhaps others; they are tried again now", assignment->name, c->sub->group, (long long)seq);
     c->host->log(c->host, 4, text);
 }
 
-static int32_t load_held(struct sq_consumer *c, struct sq_share *share, uint64_t slots, struct eb_error *err) {
+static int32_t load_delayed(struct sq_consumer *c, struct sq_assignment *assignment, uint64_t slots, struct eb_error *err) {
     sqlite3_stmt *rows = sq_sql(&c->store, SQ_HOLDS);
     int64_t now_ms = sq_ticks_ms(), last = 0;
-    bool told = false;
+    bool logged = false;
     int32_t row;
 
-    sqlite3_bind_int64(rows, 1, share->grp);
+    sqlite3_bind_int64(rows, 1, assignment->grp);
     while ((row = sq_row(&c->store, rows, "siiiiio", err)) > 0) {
-        struct sq_held held = { .seq = sqlite3_column_int64(rows, 0), .slot = (uint32_t)sqlite3_column_int(rows, 1) % SQ_SLOTS,
+        struct sq_delayed_message msg = { .seq = sqlite3_column_int64(rows, 0), .slot = (uint32_t)sqlite3_column_int(rows, 1) % SQ_SLOTS,
                                 .key = (uint64_t)sqlite3_column_int64(rows, 2),
                                 .attempts = (uint32_t)sqlite3_column_int64(rows, 4),
                                 .deliveries = (uint32_t)sqlite3_column_int64(rows, 5),
                                 .due_ms = sqlite3_column_int64(rows, 3), .stored = true };
-        if (held.seq <= last) {
+        if (msg.seq <= last) {
             sqlite3_reset(rows);
             return sq_damaged(&c->store, err, "what group %s holds back is out of order", c->sub->group);
         }
-        last = held.seq;
-        if (!(slots >> held.slot & 1))
+        last = msg.seq;
+        if (!(slots >> msg.slot & 1))
             continue;
-        if (!is_possible(held.due_ms, now_ms)) {
-            held.due_ms = 0;
-            if (!told)
-                tell_impossible(c, share, held.seq);
-            told = true;
+        if (!is_possible(msg.due_ms, now_ms)) {
+            msg.due_ms = 0;
+            if (!logged)
+                log_impossible_due(c, assignment, msg.seq);
+            logged = true;
         }
-        if (!sq_hold_add(&share->hold, &held)) {
+        if (!sq_delayed_add(&assignment->delayed, &msg)) {
             sqlite3_reset(rows);
             return sq_no_memory(err);
         }
@@ -240,123 +240,123 @@ static int32_t load_held(struct sq_consumer *c, struct sq_share *share, uint64_t
     return row;
 }
 
-static int32_t make_change(struct sq_consumer *c, struct sq_share *share, struct change *to, bool *tell,
+static int32_t make_change(struct sq_consumer *c, struct sq_assignment *assignment, struct change *to, bool *notify,
                            struct eb_error *err) {
-    struct picture p;
-    int32_t status = look(c, share, &p, err);
+    struct group_view p;
+    int32_t status = look(c, assignment, &p, err);
 
     if (status == EB_OK && !p.we_are_there)
         return EB_GONE;
     for (unsigned i = 0; i < p.n_dead && status == EB_OK; i++)
-        status = sq_take_over(c, share, p.dead[i], &p.freed, err);
+        status = sq_take_over(c, assignment, p.dead[i], &p.freed, err);
     if (status != EB_OK)
         return status;
-    if (!plan(c, share, &p, to))
+    if (!plan(c, assignment, &p, to))
         return sq_damaged(&c->store, err, "a slot of group %s has two owners", c->sub->group);
-    *tell = to->given != 0 || (p.n_dead > 0 && to->freed.n > 0) || p.n_dead == DEAD_AT_ONCE;
-    status = sq_write_state(c, share, 0, &to->freed, err);
+    *notify = to->given != 0 || (p.n_dead > 0 && to->freed.n > 0) || p.n_dead == DEAD_AT_ONCE;
+    status = sq_write_owned_slots(c, assignment, 0, &to->freed, err);
     if (status == EB_OK)
-        status = sq_write_state(c, share, c->member, &to->runs, err);
-    return status == EB_OK && to->taken ? load_held(c, share, to->taken, err) : status;
+        status = sq_write_owned_slots(c, assignment, c->member, &to->runs, err);
+    return status == EB_OK && to->taken ? load_delayed(c, assignment, to->taken, err) : status;
 }
 
-static void changed(struct sq_consumer *c, struct sq_share *share, const struct change *to, bool tell) {
-    share->runs = to->runs;
-    share->leaving &= ~to->given;
-    sq_hold_forget(&share->hold, to->given);
+static void changed(struct sq_consumer *c, struct sq_assignment *assignment, const struct change *to, bool notify) {
+    assignment->runs = to->runs;
+    assignment->leaving &= ~to->given;
+    sq_delayed_forget(&assignment->delayed, to->given);
     if (to->taken != 0) {
-        share->unread = true;
-        share->due_ms = 0;
+        assignment->unread = true;
+        assignment->due_ms = 0;
     }
-    if (tell)
-        sq_side_tell(&c->store.side, sq_side_group_index(c->sub->group));
+    if (notify)
+        sq_shm_notify(&c->store.shm, sq_shm_group_index(c->sub->group));
 }
 
 /* EB_GONE: our share was taken over. */
-static int32_t transact(struct sq_consumer *c, struct sq_share *share, int64_t until_ms, struct eb_error *err) {
+static int32_t transact(struct sq_consumer *c, struct sq_assignment *assignment, int64_t until_ms, struct eb_error *err) {
     struct change to = { .taken = 0 };
-    bool tell = false;
+    bool notify = false;
     int32_t status = sq_begin(&c->store, until_ms, err);
 
     if (status != EB_OK)
         return status;
-    status = make_change(c, share, &to, &tell, err);
+    status = make_change(c, assignment, &to, &notify, err);
     if (status == EB_OK)
         status = sq_commit(&c->store, err);
     else
         sq_rollback(&c->store);
     if (status == EB_OK)
-        changed(c, share, &to, tell);
+        changed(c, assignment, &to, notify);
     else
-        sq_hold_forget(&share->hold, to.taken);
+        sq_delayed_forget(&assignment->delayed, to.taken);
     return status;
 }
 
-static bool needs_change(const struct sq_consumer *c, const struct sq_share *share, const struct picture *p) {
-    unsigned mine = sq_slots_count(sq_runs_slots(&share->runs));
+static bool needs_change(const struct sq_consumer *c, const struct sq_assignment *assignment, const struct group_view *p) {
+    unsigned mine = sq_slots_count(sq_runs_slots(&assignment->runs));
 
-    return p->n_dead > 0 || (mine < part(c, p) && p->freed.n > 0) || idle_slots(share, share->leaving) != 0;
+    return p->n_dead > 0 || (mine < part(c, p) && p->freed.n > 0) || idle_slots(assignment, assignment->leaving) != 0;
 }
 
-static void lose(struct sq_consumer *c, struct sq_share *share) {
-    sq_lose_share(c, share);
+static void lose(struct sq_consumer *c, struct sq_assignment *assignment) {
+    sq_lose_assignment(c, assignment);
     c->look_for_topics = true;
 }
 
-int32_t sq_balance(struct sq_consumer *c, struct sq_share *share, int64_t until_ms, struct eb_error *err) {
-    struct picture p;
-    int32_t status = look(c, share, &p, err);
+int32_t sq_balance(struct sq_consumer *c, struct sq_assignment *assignment, int64_t until_ms, struct eb_error *err) {
+    struct group_view p;
+    int32_t status = look(c, assignment, &p, err);
 
     if (status != EB_OK)
         return status;
     if (!p.we_are_there) {
-        lose(c, share);
+        lose(c, assignment);
         return EB_OK;
     }
-    choose_leaving(share, sq_slots_count(sq_runs_slots(&share->runs)), part(c, &p));
-    if (share->leaving && !clear_rows(c, share))
+    choose_leaving(assignment, sq_slots_count(sq_runs_slots(&assignment->runs)), part(c, &p));
+    if (assignment->leaving && !put_back_leaving(c, assignment))
         return sq_no_memory(err);
-    share->neighbour = p.next;
-    share->neighbour_until_ms = p.next_until_ms;
-    if (needs_change(c, share, &p) && share->dirty)
-        status = sq_save(c, until_ms, err);             /* what is given up has to be there for the next owner */
-    if (status == EB_OK && share->joined && needs_change(c, share, &p))
-        status = transact(c, share, until_ms, err);
+    assignment->neighbour = p.next;
+    assignment->neighbour_until_ms = p.next_until_ms;
+    if (needs_change(c, assignment, &p) && assignment->dirty)
+        status = sq_consumer_commit(c, until_ms, err);             /* what is given up has to be there for the next owner */
+    if (status == EB_OK && assignment->joined && needs_change(c, assignment, &p))
+        status = transact(c, assignment, until_ms, err);
     if (status == EB_GONE) {
-        lose(c, share);
+        lose(c, assignment);
         status = EB_OK;
     }
-    if (status == EB_OK && share->joined)
-        share->check = p.n_dead == DEAD_AT_ONCE;
+    if (status == EB_OK && assignment->joined)
+        assignment->check = p.n_dead == DEAD_AT_ONCE;
     return status;
 }
 
 /* ---- watching ---- */
 
-static int32_t is_gone(struct sq_consumer *c, struct sq_share *share, bool *gone, struct eb_error *err) {
+static int32_t is_gone(struct sq_consumer *c, struct sq_assignment *assignment, bool *gone, struct eb_error *err) {
     sqlite3_stmt *find = sq_sql(&c->store, SQ_MEMBER_UNTIL);
     int32_t row;
 
-    *gone = !sq_side_held(&c->store.side, share->neighbour);
-    if (*gone || share->neighbour_until_ms > sq_ticks_ms())
+    *gone = !sq_shm_member_is_locked(&c->store.shm, assignment->neighbour);
+    if (*gone || assignment->neighbour_until_ms > sq_ticks_ms())
         return EB_OK;
-    sqlite3_bind_int64(find, 1, share->neighbour);      /* its lease as we knew it is over: was it renewed? */
+    sqlite3_bind_int64(find, 1, assignment->neighbour);      /* its lease as we knew it is over: was it renewed? */
     row = sq_row(&c->store, find, "i", err);
     if (row > 0)
-        share->neighbour_until_ms = sqlite3_column_int64(find, 0);
+        assignment->neighbour_until_ms = sqlite3_column_int64(find, 0);
     sqlite3_reset(find);
-    *gone = row == 0 || share->neighbour_until_ms <= sq_ticks_ms();
+    *gone = row == 0 || assignment->neighbour_until_ms <= sq_ticks_ms();
     return row < 0 ? row : EB_OK;
 }
 
 int32_t sq_watch(struct sq_consumer *c, struct eb_error *err) {
-    for (size_t i = 0; i < c->n_shares; i++) {
-        struct sq_share *share = c->shares[i];
+    for (size_t i = 0; i < c->n_assignments; i++) {
+        struct sq_assignment *assignment = c->assignments[i];
         bool gone = false;
-        int32_t status = share->joined && share->neighbour != 0 ? is_gone(c, share, &gone, err) : EB_OK;
+        int32_t status = assignment->joined && assignment->neighbour != 0 ? is_gone(c, assignment, &gone, err) : EB_OK;
         if (status != EB_OK)
             return status;
-        share->check = share->check || gone;
+        assignment->check = assignment->check || gone;
     }
     return EB_OK;
 }

@@ -24,12 +24,12 @@ enum {
 static int32_t check(const struct eb_subscription *sub, struct eb_error *err) {
     if (sub->n_topics == 0 || !sub->group || !sub->group[0])
         return sq_error(err, EB_PERMANENT, 0, "a consumer needs a topic and a group");
-    return sub->start ? sq_point_check(sub->start, err) : EB_OK;
+    return sub->start ? sq_position_check(sub->start, err) : EB_OK;
 }
 
 static void free_consumer(struct sq_consumer *c) {
-    sq_free_shares(c);
-    sq_window_free(c);
+    sq_free_assignments(c);
+    sq_inflight_free(c);
     sq_decoder_free(&c->decoder);
     sq_store_close(&c->store);
     free(c);
@@ -48,7 +48,7 @@ static struct sq_consumer *make_consumer(const struct eb_host *host, const struc
     c->look_for_topics = true;
     sq_store_init(&c->store, host, set->path, SQ_WRITE, false);
     c->store.cache_pages = CACHE_PAGES;
-    if (sq_make_shares(c))
+    if (sq_make_assignments(c))
         return c;
     free_consumer(c);
     return NULL;
@@ -98,60 +98,60 @@ int32_t sq_consumer_settle(void *self, const struct eb_verdict *verdicts, size_t
 void sq_consumer_wake(void *self) {
     struct sq_consumer *c = self;
 
-    sq_bell_ring(&c->bell);
+    sq_wakeup_signal(&c->wakeup);
 }
 
 /* ---- the words that tell of something new ---- */
 
-static void choose_words(struct sq_consumer *c) {
-    bool want[SQ_TOPIC_WORDS];
+static void choose_futexes(struct sq_consumer *c) {
+    bool want[SQ_TOPIC_FUTEXES];
 
     memset(want, c->patterns, sizeof want);
-    for (size_t i = 0; i < c->n_shares; i++)
-        want[c->shares[i]->word] = true;
-    c->words.n = 0;
-    for (unsigned i = 0; i < SQ_TOPIC_WORDS; i++)
+    for (size_t i = 0; i < c->n_assignments; i++)
+        want[c->assignments[i]->futex] = true;
+    c->futexes.n = 0;
+    for (unsigned i = 0; i < SQ_TOPIC_FUTEXES; i++)
         if (want[i])
-            c->words.word[c->words.n++] = sq_side_word(&c->store.side, i);
-    c->words.word[c->words.n++] = sq_side_word(&c->store.side, sq_side_group_index(c->sub->group));
-    c->words_are_new = true;
+            c->futexes.futex[c->futexes.n++] = sq_shm_futex(&c->store.shm, i);
+    c->futexes.futex[c->futexes.n++] = sq_shm_futex(&c->store.shm, sq_shm_group_index(c->sub->group));
+    c->futexes_are_new = true;
 }
 
 /* Notes how the words stand, before anything that they stand for is looked at. */
-static void read_words(struct sq_consumer *c) {
-    const _Atomic uint32_t *first = sq_side_word(&c->store.side, 0);
-    bool changed = c->words_are_new;
-    struct sq_side_words now;
+static void read_futexes(struct sq_consumer *c) {
+    const _Atomic uint32_t *first = sq_shm_futex(&c->store.shm, 0);
+    bool changed = c->futexes_are_new;
+    struct sq_shm_values now;
     uint32_t group;
 
-    c->words_are_new = false;
-    sq_side_read(&c->store.side, &now);
+    c->futexes_are_new = false;
+    sq_shm_read(&c->store.shm, &now);
     c->any_value = now.any;
-    for (unsigned i = 0; i < c->words.n; i++) {
-        uint32_t value = now.word[c->words.word[i] - first];
-        changed = changed || value != c->words.value[i];
-        c->words.value[i] = value;
+    for (unsigned i = 0; i < c->futexes.n; i++) {
+        uint32_t value = now.futex[c->futexes.futex[i] - first];
+        changed = changed || value != c->futexes.value[i];
+        c->futexes.value[i] = value;
     }
-    for (size_t i = 0; changed && i < c->n_shares; i++) {
-        struct sq_share *share = c->shares[i];
-        share->unread = share->unread || share->seen != now.word[share->word];
-        share->seen = now.word[share->word];
-        c->look_for_topics = c->look_for_topics || !share->joined;
+    for (size_t i = 0; changed && i < c->n_assignments; i++) {
+        struct sq_assignment *assignment = c->assignments[i];
+        assignment->unread = assignment->unread || assignment->seen != now.futex[assignment->futex];
+        assignment->seen = now.futex[assignment->futex];
+        c->look_for_topics = c->look_for_topics || !assignment->joined;
     }
-    group = c->words.value[c->words.n - 1];
-    for (size_t i = 0; group != c->group_seen && i < c->n_shares; i++)
-        c->shares[i]->check = c->shares[i]->joined;
+    group = c->futexes.value[c->futexes.n - 1];
+    for (size_t i = 0; group != c->group_seen && i < c->n_assignments; i++)
+        c->assignments[i]->check = c->assignments[i]->joined;
     c->group_seen = group;
     c->look_for_topics = c->look_for_topics || (changed && c->patterns);
 }
 
 /* Once in a while nobody's word is taken for it: a process may have died between its commit and its call. */
-static int32_t look_anyway(struct sq_consumer *c, int64_t now_ms, struct eb_error *err) {
+static int32_t look_unprompted(struct sq_consumer *c, int64_t now_ms, struct eb_error *err) {
     sqlite3_stmt *version = sq_sql(&c->store, SQ_DATA_VERSION);
     int64_t before = c->data_version;
     int32_t row;
 
-    if (now_ms - c->looked_ms < LOOK_MS + (int64_t)c->n_shares)
+    if (now_ms - c->looked_ms < LOOK_MS + (int64_t)c->n_assignments)
         return EB_OK;
     c->looked_ms = now_ms;
     row = sq_step(&c->store, version, err);
@@ -160,10 +160,10 @@ static int32_t look_anyway(struct sq_consumer *c, int64_t now_ms, struct eb_erro
     sqlite3_reset(version);
     if (row < 0)
         return row;
-    for (size_t i = 0; before != c->data_version && i < c->n_shares; i++) {
-        c->shares[i]->unread = true;
-        c->shares[i]->check = c->shares[i]->joined;
-        c->look_for_topics = c->look_for_topics || !c->shares[i]->joined;
+    for (size_t i = 0; before != c->data_version && i < c->n_assignments; i++) {
+        c->assignments[i]->unread = true;
+        c->assignments[i]->check = c->assignments[i]->joined;
+        c->look_for_topics = c->look_for_topics || !c->assignments[i]->joined;
     }
     c->look_for_topics = c->look_for_topics || (before != c->data_version && c->patterns);
     return EB_OK;
@@ -183,20 +183,20 @@ static void forget_topics(struct sq_consumer *c) {
     c->look_for_topics = true;
     c->looked_ms = 0;
     sq_schemas_free(&c->decoder.schemas);
-    choose_words(c);
+    choose_futexes(c);
 }
 
 static int32_t connect_and_join(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) {
-    size_t n_shares = c->n_shares;
+    size_t n_assignments = c->n_assignments;
     int32_t status = sq_store_connect(&c->store, until_ms - sq_ticks_ms(), err);
 
     if (status != EB_OK)
         return status;
     forget_topics(c);
-    read_words(c);
+    read_futexes(c);
     status = sq_join(c, until_ms, err);
-    if (c->n_shares != n_shares)
-        choose_words(c);
+    if (c->n_assignments != n_assignments)
+        choose_futexes(c);
     return status;
 }
 
@@ -207,47 +207,47 @@ static int32_t balance(struct sq_consumer *c, int64_t until_ms, int64_t now_ms, 
         c->watched_ms = now_ms;
         status = sq_watch(c, err);
     }
-    for (size_t i = 0; i < c->n_shares && status == EB_OK; i++) {
-        struct sq_share *share = c->shares[i];
-        if (share->joined && share->check)
-            status = sq_balance(c, share, until_ms, err);
-        sq_ask_back(c, share);
+    for (size_t i = 0; i < c->n_assignments && status == EB_OK; i++) {
+        struct sq_assignment *assignment = c->assignments[i];
+        if (assignment->joined && assignment->check)
+            status = sq_balance(c, assignment, until_ms, err);
+        sq_revoke_leaving(c, assignment);
     }
     return status;
 }
 
 /* Everything that a receive does but wait; EB_OK, EB_END, or negative. */
-static int32_t work(struct sq_consumer *c, uint32_t max, int64_t until_ms, uint32_t *handed, struct eb_error *err) {
+static int32_t work(struct sq_consumer *c, uint32_t max, int64_t until_ms, uint32_t *delivered, struct eb_error *err) {
     int64_t now_ms = sq_ticks_ms();
     int32_t status;
 
     c->go_on = false;
     status = connect_and_join(c, until_ms, err);
     if (status == EB_OK)
-        status = look_anyway(c, now_ms, err);
+        status = look_unprompted(c, now_ms, err);
     if (status == EB_OK && c->sub->until_end && !c->ends_read)
         status = sq_read_ends(c, err);
     if (status == EB_OK)
         status = balance(c, until_ms, now_ms, err);
     if (status == EB_OK && max > 0)
         status = sq_fetch(c, max, err);
-    if (status == EB_OK && sq_needs_save(c))
-        status = sq_save(c, until_ms, err);
+    if (status == EB_OK && sq_consumer_needs_commit(c))
+        status = sq_consumer_commit(c, until_ms, err);
     if (status == EB_OK)
-        status = sq_hand_over(c, max, handed, err);
-    if (status == EB_OK && *handed == 0 && c->sub->until_end && !c->go_on)
+        status = sq_deliver(c, max, delivered, err);
+    if (status == EB_OK && *delivered == 0 && c->sub->until_end && !c->go_on)
         status = sq_at_end(c, err);
     return status;
 }
 
 /* One try at it. EB_OK, EB_END or EB_FATAL. */
-static int32_t try_once(struct sq_consumer *c, uint32_t max, int64_t until_ms, uint32_t *handed, struct eb_error *err) {
+static int32_t try_once(struct sq_consumer *c, uint32_t max, int64_t until_ms, uint32_t *delivered, struct eb_error *err) {
     struct eb_error why;
     int32_t status;
 
     if (sq_ticks_ms() < c->store.retry_ms)
         return EB_OK;
-    status = work(c, max, until_ms, handed, &why);
+    status = work(c, max, until_ms, delivered, &why);
     if (status == EB_RETRIABLE && why.native == SQLITE_FULL)    /* what the log has must do, from its beginning */
         sq_store_checkpoint(&c->store, sq_ticks_ms() + LEAST_MS);
     sq_store_link(&c->store, status, &why);
@@ -272,47 +272,47 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most) {
 
 /* When something is to be done though no word changes. */
 static int64_t next_ms(const struct sq_consumer *c, uint32_t max, int64_t until_ms) {
-    int64_t next = earlier(until_ms, c->looked_ms + LOOK_MS + (int64_t)c->n_shares);
+    int64_t next = earlier(until_ms, c->looked_ms + LOOK_MS + (int64_t)c->n_assignments);
     bool room = max > 0 && !c->full;
 
     if (c->member != 0)
         next = earlier(next, c->renewed_ms + c->settings->lease / 3);
     if (c->sub->until_end)
         next = earlier(next, sq_ticks_ms() + END_MS);
-    for (size_t i = 0; i < c->n_shares; i++) {
-        const struct sq_share *share = c->shares[i];
-        if (share->joined && (share->neighbour != 0 || share->leaving != 0))
+    for (size_t i = 0; i < c->n_assignments; i++) {
+        const struct sq_assignment *assignment = c->assignments[i];
+        if (assignment->joined && (assignment->neighbour != 0 || assignment->leaving != 0))
             next = earlier(next, c->watched_ms + WATCH_MS);
-        if (share->joined && room)
-            next = earlier(next, share->due_ms);
+        if (assignment->joined && room)
+            next = earlier(next, assignment->due_ms);
     }
     return next;
 }
 
 static void wait_for_more(struct sq_consumer *c, uint32_t max, int64_t until_ms) {
     if (c->store.retry_ms > sq_ticks_ms() || !c->store.db)
-        sq_bell_wait(&c->bell, earlier(until_ms, c->store.retry_ms));
+        sq_wakeup_wait(&c->wakeup, earlier(until_ms, c->store.retry_ms));
     else if (!c->go_on)
-        sq_words_wait(&c->words, sq_side_any(&c->store.side), c->any_value, &c->bell, next_ms(c, max, until_ms));
+        sq_futex_set_wait(&c->futexes, sq_shm_any(&c->store.shm), c->any_value, &c->wakeup, next_ms(c, max, until_ms));
 }
 
 int32_t sq_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *err) {
     struct sq_consumer *c = self;
     int64_t now = sq_ticks_ms(), until_ms = now + timeout_ms;
-    uint32_t handed = 0;
+    uint32_t delivered = 0;
     int32_t status;
 
     c->settled = 0;
     c->refused = false;
     for (;;) {
-        status = try_once(c, max, now + clamp(until_ms - now, LEAST_MS, TURN_MS), &handed, err);
-        if (status != EB_OK || handed > 0 || c->refused || c->settled > 0 || sq_bell_rung(&c->bell))
+        status = try_once(c, max, now + clamp(until_ms - now, LEAST_MS, TURN_MS), &delivered, err);
+        if (status != EB_OK || delivered > 0 || c->refused || c->settled > 0 || sq_wakeup_is_signalled(&c->wakeup))
             break;
         if (sq_ticks_ms() >= until_ms)
             break;
         wait_for_more(c, max, until_ms);
         now = sq_ticks_ms();
     }
-    sq_bell_take(&c->bell);
-    return status != EB_OK ? status : handed > 0 ? EB_OK : EB_EMPTY;
+    sq_wakeup_take(&c->wakeup);
+    return status != EB_OK ? status : delivered > 0 ? EB_OK : EB_EMPTY;
 }

@@ -7,266 +7,266 @@ enum { FIRST_BITS = 6 };
 
 /* ---- lines ---- */
 
-static uint64_t line_key(const struct sq_hold *hold, uint64_t key) {
-    return hold->strict ? 1 : key;
+static uint64_t queue_key(const struct sq_delayed *delayed, uint64_t key) {
+    return delayed->strict ? 1 : key;
 }
 
-static size_t bucket_number(const struct sq_hold *hold, uint64_t key) {
-    uint64_t odd = ((uint64_t)(uintptr_t)hold * 0x9e3779b97f4a7c15u) | 1;
+static size_t bucket_number(const struct sq_delayed *delayed, uint64_t key) {
+    uint64_t odd = ((uint64_t)(uintptr_t)delayed * 0x9e3779b97f4a7c15u) | 1;
 
-    return (size_t)((key ^ key >> 32) * odd >> (64 - hold->bits));
+    return (size_t)((key ^ key >> 32) * odd >> (64 - delayed->bits));
 }
 
-static struct sq_line **bucket_of(struct sq_hold *hold, uint64_t key) {
-    return &hold->buckets[bucket_number(hold, key)];
+static struct sq_key_queue **bucket_of(struct sq_delayed *delayed, uint64_t key) {
+    return &delayed->buckets[bucket_number(delayed, key)];
 }
 
-static struct sq_line *find_line(const struct sq_hold *hold, uint64_t key) {
-    struct sq_line *line = key && hold->buckets ? hold->buckets[bucket_number(hold, key)] : NULL;
+static struct sq_key_queue *find_queue(const struct sq_delayed *delayed, uint64_t key) {
+    struct sq_key_queue *queue = key && delayed->buckets ? delayed->buckets[bucket_number(delayed, key)] : NULL;
 
-    while (line && line->key != key)
-        line = line->next_in_bucket;
-    return line;
+    while (queue && queue->key != key)
+        queue = queue->next_in_bucket;
+    return queue;
 }
 
-static void put_in_bucket(struct sq_hold *hold, struct sq_line *line) {
-    struct sq_line **bucket = bucket_of(hold, line->key);
+static void put_in_bucket(struct sq_delayed *delayed, struct sq_key_queue *queue) {
+    struct sq_key_queue **bucket = bucket_of(delayed, queue->key);
 
-    line->next_in_bucket = *bucket;
-    *bucket = line;
+    queue->next_in_bucket = *bucket;
+    *bucket = queue;
 }
 
 /* As many buckets as lines, or more. False: there are none, and no memory for any. */
-static bool make_buckets(struct sq_hold *hold) {
-    unsigned bits = hold->buckets ? hold->bits + 1 : FIRST_BITS;
-    struct sq_line **buckets;
+static bool make_buckets(struct sq_delayed *delayed) {
+    unsigned bits = delayed->buckets ? delayed->bits + 1 : FIRST_BITS;
+    struct sq_key_queue **buckets;
 
-    if (hold->buckets && hold->n_lines < (size_t)1 << hold->bits)
+    if (delayed->buckets && delayed->n_queues < (size_t)1 << delayed->bits)
         return true;
-    buckets = calloc((size_t)1 << bits, sizeof(struct sq_line *));
+    buckets = calloc((size_t)1 << bits, sizeof(struct sq_key_queue *));
     if (!buckets)
-        return hold->buckets != NULL;
-    free(hold->buckets);
-    hold->buckets = buckets;
-    hold->bits = bits;
-    for (struct sq_line *line = hold->lines; line; line = line->next)
-        if (line->key)
-            put_in_bucket(hold, line);
+        return delayed->buckets != NULL;
+    free(delayed->buckets);
+    delayed->buckets = buckets;
+    delayed->bits = bits;
+    for (struct sq_key_queue *queue = delayed->queues; queue; queue = queue->next)
+        if (queue->key)
+            put_in_bucket(delayed, queue);
     return true;
 }
 
-static struct sq_line *add_line(struct sq_hold *hold, uint64_t key) {
-    struct sq_line *line = make_buckets(hold) ? calloc(1, sizeof *line) : NULL;
+static struct sq_key_queue *add_queue(struct sq_delayed *delayed, uint64_t key) {
+    struct sq_key_queue *queue = make_buckets(delayed) ? calloc(1, sizeof *queue) : NULL;
 
-    if (!line)
+    if (!queue)
         return NULL;
-    line->key = key;
-    line->previous = hold->last;
-    if (line->previous)
-        line->previous->next = line;
+    queue->key = key;
+    queue->previous = delayed->last;
+    if (queue->previous)
+        queue->previous->next = queue;
     else
-        hold->lines = line;
-    hold->last = line;
-    hold->n_lines++;
+        delayed->queues = queue;
+    delayed->last = queue;
+    delayed->n_queues++;
     if (key)
-        put_in_bucket(hold, line);
-    return line;
+        put_in_bucket(delayed, queue);
+    return queue;
 }
 
-static void remove_line(struct sq_hold *hold, struct sq_line *line) {
-    struct sq_line **at = bucket_of(hold, line->key);
+static void remove_queue(struct sq_delayed *delayed, struct sq_key_queue *queue) {
+    struct sq_key_queue **at = bucket_of(delayed, queue->key);
 
-    if (line->previous)
-        line->previous->next = line->next;
+    if (queue->previous)
+        queue->previous->next = queue->next;
     else
-        hold->lines = line->next;
-    if (line->next)
-        line->next->previous = line->previous;
+        delayed->queues = queue->next;
+    if (queue->next)
+        queue->next->previous = queue->previous;
     else
-        hold->last = line->previous;
-    while (line->key && *at != line)
+        delayed->last = queue->previous;
+    while (queue->key && *at != queue)
         at = &(*at)->next_in_bucket;
-    if (line->key)
-        *at = line->next_in_bucket;
-    hold->n_lines--;
-    free(line);
+    if (queue->key)
+        *at = queue->next_in_bucket;
+    delayed->n_queues--;
+    free(queue);
 }
 
 /* ---- one held ---- */
 
 /* Most come in order. */
-static void put_in_line(struct sq_line *line, struct sq_held *held) {
-    bool is_newest = line->newest && line->newest->seq < held->seq;
-    struct sq_held **at = is_newest ? &line->newest->next : &line->first;
+static void put_in_queue(struct sq_key_queue *queue, struct sq_delayed_message *msg) {
+    bool is_newest = queue->newest && queue->newest->seq < msg->seq;
+    struct sq_delayed_message **at = is_newest ? &queue->newest->next : &queue->first;
 
-    while (*at && (*at)->seq < held->seq)
+    while (*at && (*at)->seq < msg->seq)
         at = &(*at)->next;
-    held->next = *at;
-    held->line = line;
-    *at = held;
-    if (!held->next)
-        line->newest = held;
+    msg->next = *at;
+    msg->queue = queue;
+    *at = msg;
+    if (!msg->next)
+        queue->newest = msg;
 }
 
-static void take_out_of_line(struct sq_hold *hold, struct sq_held *held) {
-    struct sq_line *line = held->line;
-    struct sq_held **at = &line->first, *older = NULL;
+static void take_out_of_queue(struct sq_delayed *delayed, struct sq_delayed_message *msg) {
+    struct sq_key_queue *queue = msg->queue;
+    struct sq_delayed_message **at = &queue->first, *older = NULL;
 
-    for (; *at != held; at = &older->next)
+    for (; *at != msg; at = &older->next)
         older = *at;
-    *at = held->next;
-    if (line->newest == held)
-        line->newest = older;
-    if (!line->first)
-        remove_line(hold, line);
-    held->line = NULL;
-    hold->in_slot[held->slot]--;
-    hold->n--;
+    *at = msg->next;
+    if (queue->newest == msg)
+        queue->newest = older;
+    if (!queue->first)
+        remove_queue(delayed, queue);
+    msg->queue = NULL;
+    delayed->in_slot[msg->slot]--;
+    delayed->n--;
 }
 
-struct sq_held *sq_hold_add(struct sq_hold *hold, const struct sq_held *what) {
-    uint64_t key = line_key(hold, what->key);
-    struct sq_held *held = malloc(sizeof *held);
-    struct sq_line *line = find_line(hold, key);
+struct sq_delayed_message *sq_delayed_add(struct sq_delayed *delayed, const struct sq_delayed_message *what) {
+    uint64_t key = queue_key(delayed, what->key);
+    struct sq_delayed_message *msg = malloc(sizeof *msg);
+    struct sq_key_queue *queue = find_queue(delayed, key);
 
-    if (held && !line)
-        line = add_line(hold, key);
-    if (!held || !line) {
-        free(held);
+    if (msg && !queue)
+        queue = add_queue(delayed, key);
+    if (!msg || !queue) {
+        free(msg);
         return NULL;
     }
-    *held = *what;
-    held->dirt = SQ_CLEAN;
-    held->next_dirty = NULL;
-    put_in_line(line, held);
-    hold->in_slot[held->slot]++;
-    hold->n++;
-    return held;
+    *msg = *what;
+    msg->change = SQ_CLEAN;
+    msg->next_dirty = NULL;
+    put_in_queue(queue, msg);
+    delayed->in_slot[msg->slot]++;
+    delayed->n++;
+    return msg;
 }
 
-static void note(struct sq_hold *hold, struct sq_held *held, enum sq_held_dirt dirt) {
-    if (held->dirt == SQ_CLEAN) {
-        held->next_dirty = hold->dirty;
-        hold->dirty = held;
+static void note(struct sq_delayed *delayed, struct sq_delayed_message *msg, enum sq_delayed_change change) {
+    if (msg->change == SQ_CLEAN) {
+        msg->next_dirty = delayed->dirty;
+        delayed->dirty = msg;
     }
-    held->dirt = dirt;
+    msg->change = change;
 }
 
-void sq_hold_write(struct sq_hold *hold, struct sq_held *held) {
-    note(hold, held, SQ_TO_WRITE);
+void sq_delayed_write(struct sq_delayed *delayed, struct sq_delayed_message *msg) {
+    note(delayed, msg, SQ_TO_WRITE);
 }
 
-void sq_hold_delete(struct sq_hold *hold, struct sq_held *held) {
-    take_out_of_line(hold, held);
-    note(hold, held, SQ_TO_DELETE);
+void sq_delayed_delete(struct sq_delayed *delayed, struct sq_delayed_message *msg) {
+    take_out_of_queue(delayed, msg);
+    note(delayed, msg, SQ_TO_DELETE);
 }
 
-void sq_hold_cleaned(struct sq_hold *hold) {
-    for (struct sq_held *held = hold->dirty, *next; held; held = next) {
-        next = held->next_dirty;
-        held->next_dirty = NULL;
-        if (held->dirt == SQ_TO_DELETE) {
-            free(held);
+void sq_delayed_saved(struct sq_delayed *delayed) {
+    for (struct sq_delayed_message *msg = delayed->dirty, *next; msg; msg = next) {
+        next = msg->next_dirty;
+        msg->next_dirty = NULL;
+        if (msg->change == SQ_TO_DELETE) {
+            free(msg);
             continue;
         }
-        held->stored = true;
-        held->dirt = SQ_CLEAN;
+        msg->stored = true;
+        msg->change = SQ_CLEAN;
     }
-    hold->dirty = NULL;
+    delayed->dirty = NULL;
 }
 
-void sq_hold_forget(struct sq_hold *hold, uint64_t slots) {
-    for (struct sq_line *line = hold->lines, *next_line; line; line = next_line) {
-        next_line = line->next;
-        for (struct sq_held *held = line->first, *next; held; held = next) {
-            next = held->next;
-            if (!(slots >> held->slot & 1) || held->dirt != SQ_CLEAN)
+void sq_delayed_forget(struct sq_delayed *delayed, uint64_t slots) {
+    for (struct sq_key_queue *queue = delayed->queues, *next_queue; queue; queue = next_queue) {
+        next_queue = queue->next;
+        for (struct sq_delayed_message *msg = queue->first, *next; msg; msg = next) {
+            next = msg->next;
+            if (!(slots >> msg->slot & 1) || msg->change != SQ_CLEAN)
                 continue;
-            take_out_of_line(hold, held);               /* may free the line, with its last one */
-            free(held);
+            take_out_of_queue(delayed, msg);               /* may free the line, with its last one */
+            free(msg);
         }
     }
 }
 
-void sq_hold_free(struct sq_hold *hold) {
-    for (struct sq_held *held = hold->dirty, *next; held; held = next) {
-        next = held->next_dirty;
-        if (held->dirt == SQ_TO_DELETE)
-            free(held);
+void sq_delayed_free(struct sq_delayed *delayed) {
+    for (struct sq_delayed_message *msg = delayed->dirty, *next; msg; msg = next) {
+        next = msg->next_dirty;
+        if (msg->change == SQ_TO_DELETE)
+            free(msg);
         else
-            held->dirt = SQ_CLEAN;
+            msg->change = SQ_CLEAN;
     }
-    sq_hold_forget(hold, SQ_ALL_SLOTS);
-    free(hold->buckets);
-    *hold = (struct sq_hold){ .strict = hold->strict };
+    sq_delayed_forget(delayed, SQ_ALL_SLOTS);
+    free(delayed->buckets);
+    *delayed = (struct sq_delayed){ .strict = delayed->strict };
 }
 
 /* ---- who may go ---- */
 
 /* Whether one from `held` on and before `end` has to be settled before anything behind it may go. */
-static bool any_blocks(const struct sq_held *held, const struct sq_held *end) {
-    for (; held != end; held = held->next)
-        if (!held->out || held->attempts > 0)
+static bool any_blocks(const struct sq_delayed_message *msg, const struct sq_delayed_message *end) {
+    for (; msg != end; msg = msg->next)
+        if (!msg->out || msg->attempts > 0)
             return true;
     return false;
 }
 
-bool sq_hold_blocks(const struct sq_hold *hold, uint64_t key) {
-    const struct sq_line *line = hold->n > 0 ? find_line(hold, line_key(hold, key)) : NULL;
+bool sq_delayed_blocks(const struct sq_delayed *delayed, uint64_t key) {
+    const struct sq_key_queue *queue = delayed->n > 0 ? find_queue(delayed, queue_key(delayed, key)) : NULL;
 
-    return line && any_blocks(line->first, NULL);
+    return queue && any_blocks(queue->first, NULL);
 }
 
-bool sq_hold_blocks_held(const struct sq_held *held) {
-    return any_blocks(held->line->first, held);
+bool sq_delayed_is_blocked(const struct sq_delayed_message *msg) {
+    return any_blocks(msg->queue->first, msg);
 }
 
 /* In order; one that failed before goes alone, so that its followers need not come back when it fails again. */
-static int64_t ready_in_line(const struct sq_line *line, int64_t now_ms, uint64_t slots,
-                             bool (*each)(void *arg, struct sq_held *), void *arg, bool *go_on) {
-    for (struct sq_held *held = line->first; held; held = held->next) {
-        if (held->attempts > 0 && (held->out || held != line->first))
+static int64_t ready_in_queue(const struct sq_key_queue *queue, int64_t now_ms, uint64_t slots,
+                             bool (*each)(void *arg, struct sq_delayed_message *), void *arg, bool *go_on) {
+    for (struct sq_delayed_message *msg = queue->first; msg; msg = msg->next) {
+        if (msg->attempts > 0 && (msg->out || msg != queue->first))
             break;
-        if (held->out)
+        if (msg->out)
             continue;
-        if (!(slots >> held->slot & 1))
+        if (!(slots >> msg->slot & 1))
             break;
-        if (held->due_ms > now_ms)
-            return held->due_ms;
-        if (!(*go_on = each(arg, held)) || held->attempts > 0)
+        if (msg->due_ms > now_ms)
+            return msg->due_ms;
+        if (!(*go_on = each(arg, msg)) || msg->attempts > 0)
             break;
     }
     return INT64_MAX;
 }
 
-int64_t sq_hold_ready(const struct sq_hold *hold, int64_t now_ms, uint64_t slots, bool (*each)(void *arg, struct sq_held *),
+int64_t sq_delayed_ready(const struct sq_delayed *delayed, int64_t now_ms, uint64_t slots, bool (*each)(void *arg, struct sq_delayed_message *),
                       void *arg) {
     int64_t next_ms = INT64_MAX;
     bool go_on = true;
 
-    for (struct sq_line *line = hold->lines, *next; line && go_on; line = next) {
-        next = line->next;
-        int64_t due_ms = ready_in_line(line, now_ms, slots, each, arg, &go_on);
+    for (struct sq_key_queue *queue = delayed->queues, *next; queue && go_on; queue = next) {
+        next = queue->next;
+        int64_t due_ms = ready_in_queue(queue, now_ms, slots, each, arg, &go_on);
         if (due_ms < next_ms)
             next_ms = due_ms;
     }
     return next_ms;
 }
 
-int64_t sq_hold_lowest(const struct sq_hold *hold) {
+int64_t sq_delayed_lowest(const struct sq_delayed *delayed) {
     int64_t lowest = INT64_MAX;
 
-    for (const struct sq_line *line = hold->lines; line; line = line->next)
-        if (line->first->seq < lowest)
-            lowest = line->first->seq;
+    for (const struct sq_key_queue *queue = delayed->queues; queue; queue = queue->next)
+        if (queue->first->seq < lowest)
+            lowest = queue->first->seq;
     return lowest;
 }
 
-uint64_t sq_hold_full_slots(const struct sq_hold *hold) {
+uint64_t sq_delayed_full_slots(const struct sq_delayed *delayed) {
     uint64_t full = 0;
 
-    for (unsigned slot = 0; hold->n >= SQ_HOLD_FOLLOWERS && slot < SQ_SLOTS; slot++)
-        if (hold->in_slot[slot] >= SQ_HOLD_FOLLOWERS)
+    for (unsigned slot = 0; delayed->n >= SQ_DELAYED_MAX_IN_SLOT && slot < SQ_SLOTS; slot++)
+        if (delayed->in_slot[slot] >= SQ_DELAYED_MAX_IN_SLOT)
             full |= (uint64_t)1 << slot;
     return full;
 }

@@ -7,28 +7,28 @@
 #include "topic/topics.h"
 
 int32_t sq_read_ends(struct sq_consumer *c, struct eb_error *err) {
-    for (size_t i = 0; i < c->n_shares; i++) {
-        struct sq_share *share = c->shares[i];
+    for (size_t i = 0; i < c->n_assignments; i++) {
+        struct sq_assignment *assignment = c->assignments[i];
         struct sq_extent extent = {0};
-        int32_t status = share->joined ? sq_topic_extent(&c->store, share->topic, &extent, err) : EB_OK;
+        int32_t status = assignment->joined ? sq_topic_extent(&c->store, assignment->topic, &extent, err) : EB_OK;
         if (status < 0)
             return status;
-        share->end = extent.last;
+        assignment->end = extent.last;
     }
     c->ends_read = true;
     return EB_OK;
 }
 
 /* Whether a message up to the end lies past the cursor of its slot. */
-static int32_t find_unread(struct sq_consumer *c, const struct sq_share *share, const struct sq_runs *runs, bool *unread,
+static int32_t find_unread(struct sq_consumer *c, const struct sq_assignment *assignment, const struct sq_runs *runs, bool *unread,
                            struct eb_error *err) {
     sqlite3_stmt *scan = sq_sql(&c->store, SQ_MSG_SLOTS_BETWEEN);
     int32_t row = 0;
 
-    if (runs->n == 0 || runs->run[0].cursor >= share->end)
+    if (runs->n == 0 || runs->run[0].cursor >= assignment->end)
         return EB_OK;
-    sqlite3_bind_int64(scan, 1, sq_id(share->topic, runs->run[0].cursor));
-    sqlite3_bind_int64(scan, 2, sq_id(share->topic, share->end));
+    sqlite3_bind_int64(scan, 1, sq_id(assignment->topic, runs->run[0].cursor));
+    sqlite3_bind_int64(scan, 2, sq_id(assignment->topic, assignment->end));
     while (!*unread && (row = sq_row(&c->store, scan, "mi", err)) > 0)
         for (unsigned i = 0; i < runs->n; i++)
             if (runs->run[i].slots >> sq_note_slot(sqlite3_column_int64(scan, 1)) & 1)
@@ -37,41 +37,41 @@ static int32_t find_unread(struct sq_consumer *c, const struct sq_share *share, 
     return row < 0 ? row : EB_OK;
 }
 
-static bool has_out(struct sq_state *state, int64_t upto) {
+static bool has_out(struct sq_owned_slots *owned, int64_t upto) {
     int64_t seq;
 
-    while (sq_state_next(state, &seq))
+    while (sq_owned_slots_next(owned, &seq))
         if (seq <= upto)
             return true;
     return false;
 }
 
 /* Another member's part, or what is free. */
-static int32_t look_at_other(struct sq_consumer *c, struct sq_share *share, sqlite3_stmt *row, bool *open,
+static int32_t look_at_other(struct sq_consumer *c, struct sq_assignment *assignment, sqlite3_stmt *row, bool *open,
                              struct eb_error *err) {
     int64_t owner = sqlite3_column_int64(row, 0);
     bool lives = owner != 0 && sq_member_lives(&c->store, owner, sqlite3_column_int64(row, 2));
-    struct sq_state state;
+    struct sq_owned_slots owned;
 
-    if (!sq_state_read(&state, sq_bytes(row, 1)))
+    if (!sq_owned_slots_read(&owned, sq_bytes(row, 1)))
         return sq_damaged(&c->store, err, "a share of group %s cannot be read", c->sub->group);
     if (owner != 0 && !lives) {
-        share->check = true;
-        *open = *open || has_out(&state, share->end);
+        assignment->check = true;
+        *open = *open || has_out(&owned, assignment->end);
     }
-    return find_unread(c, share, &state.runs, open, err);
+    return find_unread(c, assignment, &owned.runs, open, err);
 }
 
-static int32_t look_at_others(struct sq_consumer *c, struct sq_share *share, bool *open, struct eb_error *err) {
+static int32_t look_at_others(struct sq_consumer *c, struct sq_assignment *assignment, bool *open, struct eb_error *err) {
     sqlite3_stmt *rows = sq_sql(&c->store, SQ_SHARES);
     int32_t row, status = EB_OK;
 
-    sqlite3_bind_int64(rows, 1, share->grp);
+    sqlite3_bind_int64(rows, 1, assignment->grp);
     while (status == EB_OK && !*open && (row = sq_row(&c->store, rows, SQ_SHARE_SHAPE, err)) != 0)
         if (row < 0)
             status = row;
         else if (sqlite3_column_int64(rows, 0) != c->member)
-            status = look_at_other(c, share, rows, open, err);
+            status = look_at_other(c, assignment, rows, open, err);
     sqlite3_reset(rows);
     return status;
 }
@@ -88,13 +88,13 @@ static int32_t lives(struct sq_consumer *c, int64_t member, bool *does, struct e
 }
 
 /* Held ones of slots that are not ours: those that wait are open, those at a live member are not. */
-static int32_t look_at_held(struct sq_consumer *c, struct sq_share *share, bool *open, struct eb_error *err) {
+static int32_t look_at_delayed(struct sq_consumer *c, struct sq_assignment *assignment, bool *open, struct eb_error *err) {
     sqlite3_stmt *rows = sq_sql(&c->store, SQ_HOLD_SEQS);
-    uint64_t ours = sq_runs_slots(&share->runs);
+    uint64_t ours = sq_runs_slots(&assignment->runs);
     int32_t row, status = EB_OK;
 
-    sqlite3_bind_int64(rows, 1, share->grp);
-    sqlite3_bind_int64(rows, 2, share->end);
+    sqlite3_bind_int64(rows, 1, assignment->grp);
+    sqlite3_bind_int64(rows, 2, assignment->end);
     while (status == EB_OK && !*open && (row = sq_row(&c->store, rows, "sio", err)) != 0) {
         int64_t holder = row > 0 ? sqlite3_column_int64(rows, 2) : 0;
         bool at_live = false;
@@ -112,24 +112,24 @@ static int32_t look_at_held(struct sq_consumer *c, struct sq_share *share, bool 
     return status;
 }
 
-static bool ours_is_done(const struct sq_share *share) {
-    return share->entries == NULL && sq_hold_lowest(&share->hold) > share->end
-           && (share->runs.n == 0 || share->runs.run[0].cursor >= share->end);
+static bool ours_is_done(const struct sq_assignment *assignment) {
+    return assignment->entries == NULL && sq_delayed_lowest(&assignment->delayed) > assignment->end
+           && (assignment->runs.n == 0 || assignment->runs.run[0].cursor >= assignment->end);
 }
 
 int32_t sq_at_end(struct sq_consumer *c, struct eb_error *err) {
-    for (size_t i = 0; i < c->n_shares; i++) {
-        struct sq_share *share = c->shares[i];
+    for (size_t i = 0; i < c->n_assignments; i++) {
+        struct sq_assignment *assignment = c->assignments[i];
         bool open = false;
         int32_t status;
 
-        if (share->end == 0)
+        if (assignment->end == 0)
             continue;
-        if (!share->joined || !ours_is_done(share))
+        if (!assignment->joined || !ours_is_done(assignment))
             return EB_OK;
-        status = look_at_others(c, share, &open, err);
+        status = look_at_others(c, assignment, &open, err);
         if (status == EB_OK && !open)
-            status = look_at_held(c, share, &open, err);
+            status = look_at_delayed(c, assignment, &open, err);
         if (status != EB_OK)
             return status;
         if (open)

@@ -13,27 +13,27 @@ enum {
 };
 
 static bool fits(const struct sq_consumer *c, size_t bytes) {
-    return sq_room(c, bytes) && (c->rows.len == 0 || c->rows.len + bytes <= ROWS_BYTES);
+    return sq_inflight_fits(c, bytes) && (c->rows.len == 0 || c->rows.len + bytes <= ROWS_BYTES);
 }
 
 /* The row as an entry of the row line. EB_FULL: no room for it now. */
-static int32_t take_row(struct sq_consumer *c, struct sq_share *share, struct sq_held *held, const struct sq_row *row,
+static int32_t take_row(struct sq_consumer *c, struct sq_assignment *assignment, struct sq_delayed_message *msg, const struct sq_row *row,
                         uint64_t key, uint32_t slot, struct eb_error *err) {
     size_t bytes = sq_row_size(row), at;
-    struct sq_entry *entry;
+    struct sq_inflight *entry;
 
     c->full = !fits(c, bytes);
     if (c->full)
         return EB_FULL;
     if (!sq_row_keep(&c->rows, row, &at))
         return sq_no_memory(err);
-    entry = sq_entry_new(c, share, held, row->seq, key, slot, bytes);
+    entry = sq_inflight_add(c, assignment, msg, row->seq, key, slot, bytes);
     if (!entry)
         return sq_no_memory(err);
     entry->row = at;
-    entry->deliveries = held ? held->deliveries + 1 : 1;
-    entry->attempts = held ? held->attempts : 0;
-    share->dirty = true;
+    entry->deliveries = msg ? msg->deliveries + 1 : 1;
+    entry->attempts = msg ? msg->attempts : 0;
+    assignment->dirty = true;
     return EB_OK;
 }
 
@@ -41,55 +41,55 @@ static int32_t take_row(struct sq_consumer *c, struct sq_share *share, struct sq
 
 struct picked {
     size_t want, n;
-    struct sq_held *list[PICKED];
+    struct sq_delayed_message *list[PICKED];
 };
 
-static bool pick(void *arg, struct sq_held *held) {
+static bool pick(void *arg, struct sq_delayed_message *msg) {
     struct picked *picked = arg;
 
-    picked->list[picked->n++] = held;
+    picked->list[picked->n++] = msg;
     return picked->n < picked->want;
 }
 
-static int32_t take_held(struct sq_consumer *c, struct sq_share *share, struct sq_held *held, struct eb_error *err) {
+static int32_t take_delayed(struct sq_consumer *c, struct sq_assignment *assignment, struct sq_delayed_message *msg, struct eb_error *err) {
     sqlite3_stmt *one = sq_sql(&c->store, SQ_MSG_ONE);
     struct sq_row row;
     int32_t status;
 
-    sqlite3_bind_int64(one, 1, sq_id(share->topic, held->seq));
-    status = sq_row_of_message(&c->store, one, sq_id(share->topic, held->seq) - 1, &row, err);
+    sqlite3_bind_int64(one, 1, sq_id(assignment->topic, msg->seq));
+    status = sq_row_of_message(&c->store, one, sq_id(assignment->topic, msg->seq) - 1, &row, err);
     if (status < 0)
         return status;
     if (status == 0) {                                  /* trimmed away meanwhile: nothing is left to be done */
-        sq_hold_delete(&share->hold, held);
-        share->dirty = c->go_on = true;
+        sq_delayed_delete(&assignment->delayed, msg);
+        assignment->dirty = c->go_on = true;
         return EB_EMPTY;
     }
-    status = take_row(c, share, held, &row, held->key, held->slot, err);
+    status = take_row(c, assignment, msg, &row, msg->key, msg->slot, err);
     sqlite3_reset(one);
     if (status != EB_OK)
         return status;
-    held->out = true;
-    held->deliveries++;
-    sq_hold_write(&share->hold, held);
+    msg->out = true;
+    msg->deliveries++;
+    sq_delayed_write(&assignment->delayed, msg);
     return EB_OK;
 }
 
 /* EB_OK; EB_FULL: as much as there is room for; negative. */
-static int32_t fetch_held(struct sq_consumer *c, struct sq_share *share, size_t *want, struct eb_error *err) {
-    uint64_t slots = sq_runs_slots(&share->runs) & ~share->leaving;
+static int32_t fetch_delayed(struct sq_consumer *c, struct sq_assignment *assignment, size_t *want, struct eb_error *err) {
+    uint64_t slots = sq_runs_slots(&assignment->runs) & ~assignment->leaving;
     struct picked picked = { .want = *want < PICKED ? *want : PICKED };
     int64_t now_ms = sq_ticks_ms();
 
-    if (share->hold.n == 0)
-        share->due_ms = INT64_MAX;
-    if (share->due_ms > now_ms)
+    if (assignment->delayed.n == 0)
+        assignment->due_ms = INT64_MAX;
+    if (assignment->due_ms > now_ms)
         return EB_OK;
-    share->due_ms = sq_hold_ready(&share->hold, now_ms, slots, pick, &picked);
+    assignment->due_ms = sq_delayed_ready(&assignment->delayed, now_ms, slots, pick, &picked);
     for (size_t i = 0; i < picked.n; i++) {
-        int32_t status = take_held(c, share, picked.list[i], err);
+        int32_t status = take_delayed(c, assignment, picked.list[i], err);
         if (status != EB_OK || picked.n == picked.want)
-            share->due_ms = 0;                          /* there are more, or some that waited behind it */
+            assignment->due_ms = 0;                          /* there are more, or some that waited behind it */
         if (status < 0 || status == EB_FULL)
             return status;
         *want -= status == EB_OK;
@@ -102,7 +102,7 @@ static int32_t fetch_held(struct sq_consumer *c, struct sq_share *share, size_t 
 /* A reading of one run: slots that stand at the same cursor. */
 struct reading {
     struct sq_consumer *c;
-    struct sq_share *share;
+    struct sq_assignment *assignment;
     uint64_t slots;
     int64_t end;                /* of what there is to read */
     int64_t upto, reached;
@@ -112,14 +112,14 @@ struct reading {
 };
 
 /* A later one of a held key waits behind it. */
-static int32_t hold_follower(struct reading *r, int64_t seq, uint64_t key, uint32_t slot, struct eb_error *err) {
-    struct sq_held follower = { .seq = seq, .key = key, .slot = slot }, *held = sq_hold_add(&r->share->hold, &follower);
+static int32_t delay_follower(struct reading *r, int64_t seq, uint64_t key, uint32_t slot, struct eb_error *err) {
+    struct sq_delayed_message follower = { .seq = seq, .key = key, .slot = slot }, *msg = sq_delayed_add(&r->assignment->delayed, &follower);
 
-    if (!held)
+    if (!msg)
         return sq_no_memory(err);
-    sq_hold_write(&r->share->hold, held);
-    r->share->dirty = true;
-    if (r->share->hold.in_slot[slot] >= SQ_HOLD_FOLLOWERS)
+    sq_delayed_write(&r->assignment->delayed, msg);
+    r->assignment->dirty = true;
+    if (r->assignment->delayed.in_slot[slot] >= SQ_DELAYED_MAX_IN_SLOT)
         r->slots &= ~((uint64_t)1 << slot);             /* from here on it is not read further */
     return EB_OK;
 }
@@ -130,12 +130,12 @@ static int32_t look_at_row(struct reading *r, const struct sq_row *row, struct e
     uint64_t key = sq_key_hash(row->key);
     int32_t status;
 
-    if (sq_hold_blocks(&r->share->hold, key)) {
-        if (r->share->hold.strict)
+    if (sq_delayed_blocks(&r->assignment->delayed, key)) {
+        if (r->assignment->delayed.strict)
             return EB_FULL;
-        status = hold_follower(r, row->seq, key, slot, err);
+        status = delay_follower(r, row->seq, key, slot, err);
     } else {
-        status = take_row(r->c, r->share, NULL, row, key, slot, err);
+        status = take_row(r->c, r->assignment, NULL, row, key, slot, err);
         r->want -= status == EB_OK;
     }
     if (status == EB_OK)
@@ -146,8 +146,8 @@ static int32_t look_at_row(struct reading *r, const struct sq_row *row, struct e
 /* From where we stand on. Others' rows do not come up. */
 static void begin_scan(const struct reading *r, sqlite3_stmt *scan, int64_t upto) {
     sqlite3_reset(scan);
-    sqlite3_bind_int64(scan, 1, sq_id(r->share->topic, r->reached));
-    sqlite3_bind_int64(scan, 2, sq_id(r->share->topic, upto));
+    sqlite3_bind_int64(scan, 1, sq_id(r->assignment->topic, r->reached));
+    sqlite3_bind_int64(scan, 2, sq_id(r->assignment->topic, upto));
     sqlite3_bind_int64(scan, 3, (int64_t)r->slots);
 }
 
@@ -167,8 +167,8 @@ static int32_t pass(struct reading *r, int64_t upto, struct eb_error *err) {
     int64_t seq;
     int32_t row;
 
-    sqlite3_bind_int64(next, 1, sq_id(r->share->topic, r->reached));
-    sqlite3_bind_int64(next, 2, sq_id(r->share->topic, r->upto));
+    sqlite3_bind_int64(next, 1, sq_id(r->assignment->topic, r->reached));
+    sqlite3_bind_int64(next, 2, sq_id(r->assignment->topic, r->upto));
     row = sq_row(&r->c->store, next, "M", err);
     if (row < 0)
         return row;
@@ -187,7 +187,7 @@ static int32_t read_run(struct reading *r, struct eb_error *err) {
     begin_scan(r, scan, upto);
     while (status == EB_OK && r->want > 0 && r->slots == slots) {
         struct sq_row row;
-        int32_t got = sq_row_of_message(&r->c->store, scan, sq_id(r->share->topic, r->reached), &row, err);
+        int32_t got = sq_row_of_message(&r->c->store, scan, sq_id(r->assignment->topic, r->reached), &row, err);
         if (got == 0)
             status = pass(r, upto, err);
         if (got <= 0) {
@@ -204,7 +204,7 @@ static int32_t read_run(struct reading *r, struct eb_error *err) {
 
 /* The slots of ours that stand lowest among those that may be read, and how far they are alone. False: all is read. */
 static bool lowest(struct reading *r, uint64_t may) {
-    const struct sq_runs *runs = &r->share->runs;
+    const struct sq_runs *runs = &r->assignment->runs;
     unsigned i = 0;
 
     while (i < runs->n && !(runs->run[i].slots & may))
@@ -219,26 +219,26 @@ static bool lowest(struct reading *r, uint64_t may) {
     return true;
 }
 
-static uint64_t readable(const struct sq_share *share) {
-    return sq_runs_slots(&share->runs) & ~(share->leaving | sq_hold_full_slots(&share->hold));
+static uint64_t readable(const struct sq_assignment *assignment) {
+    return sq_runs_slots(&assignment->runs) & ~(assignment->leaving | sq_delayed_full_slots(&assignment->delayed));
 }
 
 /* Reads on where we stand lowest. EB_OK: there may be more; EB_FULL: not now; EB_END: all is read; or negative. */
 static int32_t read_on(struct reading *r, struct eb_error *err) {
-    struct sq_share *share = r->share;
+    struct sq_assignment *assignment = r->assignment;
     uint64_t slots;
     int64_t from;
     int32_t status;
 
-    if (!lowest(r, readable(share)))
+    if (!lowest(r, readable(assignment)))
         return EB_END;
     slots = r->slots;
     from = r->reached;
     r->to_the_end = false;
     status = read_run(r, err);
     if (r->reached > from) {
-        sq_runs_advance(&share->runs, slots, r->reached);
-        share->dirty = true;
+        sq_runs_advance(&assignment->runs, slots, r->reached);
+        assignment->dirty = true;
         r->passed += r->reached - from;
     }
     if (status != EB_OK)
@@ -254,23 +254,23 @@ static int32_t find_end(struct reading *r, struct eb_error *err) {
     int64_t id = 0;
     int32_t status = EB_OK;
 
-    r->end = r->share->end;
+    r->end = r->assignment->end;
     if (r->end < SQ_SEQ_MAX)
         return EB_OK;
-    sqlite3_bind_int64(newest, 1, r->share->topic);
+    sqlite3_bind_int64(newest, 1, r->assignment->topic);
     status = sq_number(&r->c->store, SQ_TOPIC_NEWEST, &id, err);
     r->end = sq_seq(id);                                /* there is none: 0 */
     return status;
 }
 
-static int32_t fetch_log(struct sq_consumer *c, struct sq_share *share, size_t *want, struct eb_error *err) {
-    struct reading r = { .c = c, .share = share, .want = *want };
-    int32_t status = share->unread ? find_end(&r, err) : EB_OK;
+static int32_t fetch_log(struct sq_consumer *c, struct sq_assignment *assignment, size_t *want, struct eb_error *err) {
+    struct reading r = { .c = c, .assignment = assignment, .want = *want };
+    int32_t status = assignment->unread ? find_end(&r, err) : EB_OK;
 
-    while (share->unread && status == EB_OK && r.want > 0 && r.passed < ROWS_AT_ONCE)
+    while (assignment->unread && status == EB_OK && r.want > 0 && r.passed < ROWS_AT_ONCE)
         status = read_on(&r, err);
-    if (status == EB_END && readable(share) == sq_runs_slots(&share->runs))
-        share->unread = false;
+    if (status == EB_END && readable(assignment) == sq_runs_slots(&assignment->runs))
+        assignment->unread = false;
     if (r.passed >= ROWS_AT_ONCE)
         c->go_on = true;
     *want = r.want;
@@ -279,40 +279,40 @@ static int32_t fetch_log(struct sq_consumer *c, struct sq_share *share, size_t *
 
 /* ---- all ---- */
 
-static int32_t fetch_share(struct sq_consumer *c, struct sq_share *share, size_t *want, struct eb_error *err) {
-    int32_t status = fetch_held(c, share, want, err);
+static int32_t fetch_assignment(struct sq_consumer *c, struct sq_assignment *assignment, size_t *want, struct eb_error *err) {
+    int32_t status = fetch_delayed(c, assignment, want, err);
 
     if (status == EB_OK && *want > 0)
-        status = fetch_log(c, share, want, err);
+        status = fetch_log(c, assignment, want, err);
     return status < 0 ? status : EB_OK;
 }
 
-static bool has_to_wait(const struct sq_entry *entry) {
-    return entry->held ? sq_hold_blocks_held(entry->held) : sq_hold_blocks(&entry->share->hold, entry->key);
+static bool has_to_wait(const struct sq_inflight *entry) {
+    return entry->delayed ? sq_delayed_is_blocked(entry->delayed) : sq_delayed_blocks(&entry->assignment->delayed, entry->key);
 }
 
 /* What was read before and not handed over waits with the others if an earlier one of its key has become held since. */
-static bool sift(struct sq_consumer *c) {
-    struct sq_entry *entry = c->rows_line.first;
+static bool put_back_blocked(struct sq_consumer *c) {
+    struct sq_inflight *entry = c->to_deliver.first;
 
-    c->rows_line.first = NULL;
-    for (struct sq_entry *next; entry; entry = next) {
-        next = entry->line;
+    c->to_deliver.first = NULL;
+    for (struct sq_inflight *next; entry; entry = next) {
+        next = entry->next_listed;
         if (!has_to_wait(entry))
-            sq_line_append(&c->rows_line, entry);
+            sq_inflight_append(&c->to_deliver, entry);
         else if (!sq_put_back(c, entry))
             return false;
     }
     return true;
 }
 
-static int32_t fetch_shares(struct sq_consumer *c, size_t want, struct eb_error *err) {
+static int32_t fetch_assignments(struct sq_consumer *c, size_t want, struct eb_error *err) {
     int32_t status = sq_begin_reading(&c->store, err);
 
-    for (size_t i = 0; i < c->n_shares && want > 0 && status == EB_OK; i++) {
-        struct sq_share *share = c->shares[(c->turn + i) % c->n_shares];
-        if (share->joined)
-            status = fetch_share(c, share, &want, err);
+    for (size_t i = 0; i < c->n_assignments && want > 0 && status == EB_OK; i++) {
+        struct sq_assignment *assignment = c->assignments[(c->turn + i) % c->n_assignments];
+        if (assignment->joined)
+            status = fetch_assignment(c, assignment, &want, err);
     }
     sq_end_reading(&c->store);
     c->turn++;
@@ -321,11 +321,11 @@ static int32_t fetch_shares(struct sq_consumer *c, size_t want, struct eb_error 
 
 int32_t sq_fetch(struct sq_consumer *c, size_t want, struct eb_error *err) {
     c->full = false;
-    if (!sift(c))
+    if (!put_back_blocked(c))
         return sq_no_memory(err);
-    for (const struct sq_entry *entry = c->rows_line.first; entry && want > 0; entry = entry->line)
+    for (const struct sq_inflight *entry = c->to_deliver.first; entry && want > 0; entry = entry->next_listed)
         want--;                                         /* were read before, and not taken */
-    if (!c->rows_line.first)
+    if (!c->to_deliver.first)
         c->rows.len = 0;
-    return fetch_shares(c, want, err);
+    return fetch_assignments(c, want, err);
 }

@@ -15,59 +15,59 @@
 
 /* ---- the topics of the subscription ---- */
 
-static struct sq_share *add_share(struct sq_consumer *c, const char *name, bool late) {
-    size_t room = c->room_shares ? 2 * c->room_shares : 8;
-    struct sq_share *share, **shares = c->shares;
+static struct sq_assignment *add_assignment(struct sq_consumer *c, const char *name, bool late) {
+    size_t room = c->room_assignments ? 2 * c->room_assignments : 8;
+    struct sq_assignment *assignment, **assignments = c->assignments;
 
-    if (c->n_shares == c->room_shares) {
-        shares = realloc(shares, room * sizeof *shares);
-        if (!shares)
+    if (c->n_assignments == c->room_assignments) {
+        assignments = realloc(assignments, room * sizeof *assignments);
+        if (!assignments)
             return NULL;
-        c->shares = shares;
-        c->room_shares = room;
+        c->assignments = assignments;
+        c->room_assignments = room;
     }
-    share = calloc(1, sizeof *share);
-    if (!share)
+    assignment = calloc(1, sizeof *assignment);
+    if (!assignment)
         return NULL;
-    share->name = strdup(name);
-    if (!share->name) {
-        free(share);
+    assignment->name = strdup(name);
+    if (!assignment->name) {
+        free(assignment);
         return NULL;
     }
-    share->word = sq_side_topic_index(name, strlen(name));
-    share->late = late;
-    share->end = SQ_SEQ_MAX;
-    share->due_ms = INT64_MAX;
-    share->unread = true;
-    share->hold.strict = c->sub->order == EB_ORDER_STRICT;
-    return c->shares[c->n_shares++] = share;
+    assignment->futex = sq_shm_topic_index(name, strlen(name));
+    assignment->late = late;
+    assignment->end = SQ_SEQ_MAX;
+    assignment->due_ms = INT64_MAX;
+    assignment->unread = true;
+    assignment->delayed.strict = c->sub->order == EB_ORDER_STRICT;
+    return c->assignments[c->n_assignments++] = assignment;
 }
 
-static struct sq_share *share_of(const struct sq_consumer *c, const char *name) {
-    for (size_t i = 0; i < c->n_shares; i++)
-        if (strcmp(c->shares[i]->name, name) == 0)
-            return c->shares[i];
+static struct sq_assignment *assignment_of(const struct sq_consumer *c, const char *name) {
+    for (size_t i = 0; i < c->n_assignments; i++)
+        if (strcmp(c->assignments[i]->name, name) == 0)
+            return c->assignments[i];
     return NULL;
 }
 
-bool sq_make_shares(struct sq_consumer *c) {
+bool sq_make_assignments(struct sq_consumer *c) {
     for (size_t i = 0; i < c->sub->n_topics; i++) {
         const char *name = c->sub->topics[i];
         if (strchr(name, '*'))
             c->patterns = true;
-        else if (!share_of(c, name) && !add_share(c, name, false))
+        else if (!assignment_of(c, name) && !add_assignment(c, name, false))
             return false;
     }
     return true;
 }
 
-void sq_free_shares(struct sq_consumer *c) {
-    for (size_t i = 0; i < c->n_shares; i++) {
-        sq_hold_free(&c->shares[i]->hold);
-        free(c->shares[i]->name);
-        free(c->shares[i]);
+void sq_free_assignments(struct sq_consumer *c) {
+    for (size_t i = 0; i < c->n_assignments; i++) {
+        sq_delayed_free(&c->assignments[i]->delayed);
+        free(c->assignments[i]->name);
+        free(c->assignments[i]);
     }
-    free(c->shares);
+    free(c->assignments);
 }
 
 /* Topics that came since the last look, each asked for once. */
@@ -78,7 +78,7 @@ static int32_t match_topics(struct sq_consumer *c, struct eb_error *err) {
     sqlite3_bind_int64(list, 1, c->topics_seen);
     while ((row = sq_row(&c->store, list, "tn", err)) > 0) {
         const char *name = (const char *)sqlite3_column_text(list, 1);
-        if (c->host->matches(c->host, name) && !share_of(c, name) && !add_share(c, name, c->begun)) {
+        if (c->host->matches(c->host, name) && !assignment_of(c, name) && !add_assignment(c, name, c->begun)) {
             sqlite3_reset(list);
             return sq_no_memory(err);
         }
@@ -88,27 +88,27 @@ static int32_t match_topics(struct sq_consumer *c, struct eb_error *err) {
 }
 
 /* After the ends were read, a topic that was not there then has nothing for us. */
-static bool wants_to_join(const struct sq_consumer *c, const struct sq_share *share) {
-    return !share->joined && (!c->ends_read || share->end > 0);
+static bool wants_to_join(const struct sq_consumer *c, const struct sq_assignment *assignment) {
+    return !assignment->joined && (!c->ends_read || assignment->end > 0);
 }
 
 static int32_t find_topics(struct sq_consumer *c, size_t *found, struct eb_error *err) {
     int32_t status = c->patterns ? match_topics(c, err) : EB_OK;
 
-    for (size_t i = 0; i < c->n_shares && status == EB_OK; i++) {
-        struct sq_share *share = c->shares[i];
-        int64_t before = share->topic;
-        if (!wants_to_join(c, share))
+    for (size_t i = 0; i < c->n_assignments && status == EB_OK; i++) {
+        struct sq_assignment *assignment = c->assignments[i];
+        int64_t before = assignment->topic;
+        if (!wants_to_join(c, assignment))
             continue;
-        status = sq_topic_id(&c->store, share->name, &share->topic, err);
-        if (before != 0 && share->topic != before)
-            share->late = true;                         /* it was removed: another one begins */
-        *found += status == EB_OK && share->topic != 0;
+        status = sq_topic_id(&c->store, assignment->name, &assignment->topic, err);
+        if (before != 0 && assignment->topic != before)
+            assignment->late = true;                         /* it was removed: another one begins */
+        *found += status == EB_OK && assignment->topic != 0;
     }
     return status;
 }
 
-static void tell(const struct sq_consumer *c, int32_t level, const char *format, const char *topic) {
+static void log_about(const struct sq_consumer *c, int32_t level, const char *format, const char *topic) {
     char text[400];
 
     snprintf(text, sizeof text, format, topic);
@@ -116,29 +116,29 @@ static void tell(const struct sq_consumer *c, int32_t level, const char *format,
 }
 
 /* Of a topic that was named and is not there: once, and once more when it is. Nobody makes it by waiting for it. */
-static void tell_absence(const struct sq_consumer *c, struct sq_share *share) {
-    bool absent = share->topic == 0;
+static void log_absence(const struct sq_consumer *c, struct sq_assignment *assignment) {
+    bool absent = assignment->topic == 0;
 
-    if (absent && !share->absence_told)
-        tell(c, 4, c->sub->until_end ? "topic %s does not exist" : "topic %s does not exist; waiting for it", share->name);
-    else if (!absent && share->absence_told)
-        tell(c, 6, "topic %s is there now", share->name);
-    share->absence_told = absent;
+    if (absent && !assignment->absence_logged)
+        log_about(c, 4, c->sub->until_end ? "topic %s does not exist" : "topic %s does not exist; waiting for it", assignment->name);
+    else if (!absent && assignment->absence_logged)
+        log_about(c, 6, "topic %s is there now", assignment->name);
+    assignment->absence_logged = absent;
 }
 
 /* The same of patterns, when there is no topic at all. */
-static void tell_no_match(struct sq_consumer *c) {
+static void log_no_match(struct sq_consumer *c) {
     size_t at = 0;
 
-    for (size_t i = 0; i < c->n_shares; i++)
-        if (c->shares[i]->topic != 0)
+    for (size_t i = 0; i < c->n_assignments; i++)
+        if (c->assignments[i]->topic != 0)
             return;
-    if (!c->patterns || c->no_match_told)
+    if (!c->patterns || c->no_match_logged)
         return;
     while (!strchr(c->sub->topics[at], '*'))
         at++;
-    tell(c, 4, c->sub->until_end ? "no topic matches %s" : "no topic matches %s; waiting for one", c->sub->topics[at]);
-    c->no_match_told = true;
+    log_about(c, 4, c->sub->until_end ? "no topic matches %s" : "no topic matches %s; waiting for one", c->sub->topics[at]);
+    c->no_match_logged = true;
 }
 
 /* ---- becoming a member ---- */
@@ -159,52 +159,52 @@ static int32_t add_member(struct sq_consumer *c, struct eb_error *err) {
     if (c->member < 1 || c->member > SQ_MEMBER_MAX)
         return sq_damaged(&c->store, err, "the numbers of members are used up");
     c->renewed_ms = now_ms;
-    if (!sq_side_hold(&c->store.side, c->member))
+    if (!sq_shm_lock_member(&c->store.shm, c->member))
         return sq_errno(err, EB_RETRIABLE, "cannot lock the place of a member beside %s", c->store.path);
     return EB_OK;
 }
 
-static int32_t make_group(struct sq_consumer *c, struct sq_share *share, struct eb_error *err) {
+static int32_t make_group(struct sq_consumer *c, struct sq_assignment *assignment, struct eb_error *err) {
     static const struct eb_point earliest = { .size = sizeof earliest, .kind = EB_EARLIEST };
-    const struct eb_point *start = share->late || !c->sub->start ? &earliest : c->sub->start;
+    const struct eb_point *start = assignment->late || !c->sub->start ? &earliest : c->sub->start;
     int64_t cursor;
-    int32_t status = sq_point_cursor(&c->store, share->topic, start, &cursor, err);
+    int32_t status = sq_position_cursor(&c->store, assignment->topic, start, &cursor, err);
 
-    return status == EB_OK ? sq_group_make(&c->store, share->topic, c->sub->group, cursor, &share->grp, err) : status;
+    return status == EB_OK ? sq_group_make(&c->store, assignment->topic, c->sub->group, cursor, &assignment->grp, err) : status;
 }
 
-static int32_t add_own_share(struct sq_consumer *c, struct sq_share *share, struct eb_error *err) {
+static int32_t add_own_row(struct sq_consumer *c, struct sq_assignment *assignment, struct eb_error *err) {
     static const struct sq_runs none;
     sqlite3_stmt *add = sq_sql(&c->store, SQ_SHARE_ADD);
 
     c->state.len = 0;
-    if (!sq_state_write(&c->state, &none, 0))
+    if (!sq_owned_slots_write(&c->state, &none, 0))
         return sq_no_memory(err);
-    sqlite3_bind_int64(add, 1, share->grp);
+    sqlite3_bind_int64(add, 1, assignment->grp);
     sqlite3_bind_int64(add, 2, c->member);
     sq_bind(add, 3, (struct eb_text){ (const char *)c->state.data, c->state.len });
     return sq_run(&c->store, add, err);
 }
 
 /* EB_GONE: the topic was removed since it was found. */
-static int32_t join_one(struct sq_consumer *c, struct sq_share *share, struct eb_error *err) {
-    int32_t status = sq_group_id(&c->store, share->topic, c->sub->group, &share->grp, err);
+static int32_t join_one(struct sq_consumer *c, struct sq_assignment *assignment, struct eb_error *err) {
+    int32_t status = sq_group_id(&c->store, assignment->topic, c->sub->group, &assignment->grp, err);
 
-    if (status == EB_OK && share->grp == 0)
-        status = make_group(c, share, err);
-    return status == EB_OK ? add_own_share(c, share, err) : status;
+    if (status == EB_OK && assignment->grp == 0)
+        status = make_group(c, assignment, err);
+    return status == EB_OK ? add_own_row(c, assignment, err) : status;
 }
 
 static int32_t join_all(struct sq_consumer *c, struct eb_error *err) {
     int32_t status = c->member == 0 ? add_member(c, err) : EB_OK;
 
-    for (size_t i = 0; i < c->n_shares && status == EB_OK; i++) {
-        struct sq_share *share = c->shares[i];
-        if (!wants_to_join(c, share) || share->topic == 0)
+    for (size_t i = 0; i < c->n_assignments && status == EB_OK; i++) {
+        struct sq_assignment *assignment = c->assignments[i];
+        if (!wants_to_join(c, assignment) || assignment->topic == 0)
             continue;
-        status = join_one(c, share, err);
+        status = join_one(c, assignment, err);
         if (status == EB_GONE) {
-            share->topic = 0;
+            assignment->topic = 0;
             status = EB_OK;
         }
     }
@@ -212,13 +212,13 @@ static int32_t join_all(struct sq_consumer *c, struct eb_error *err) {
 }
 
 static void joined(struct sq_consumer *c) {
-    for (size_t i = 0; i < c->n_shares; i++) {
-        struct sq_share *share = c->shares[i];
-        if (!wants_to_join(c, share) || share->topic == 0)
+    for (size_t i = 0; i < c->n_assignments; i++) {
+        struct sq_assignment *assignment = c->assignments[i];
+        if (!wants_to_join(c, assignment) || assignment->topic == 0)
             continue;
-        share->joined = share->check = share->unread = true;
+        assignment->joined = assignment->check = assignment->unread = true;
     }
-    sq_side_tell(&c->store.side, sq_side_group_index(c->sub->group));
+    sq_shm_notify(&c->store.shm, sq_shm_group_index(c->sub->group));
 }
 
 static int32_t transact(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) {
@@ -233,7 +233,7 @@ static int32_t transact(struct sq_consumer *c, int64_t until_ms, struct eb_error
     else
         sq_rollback(&c->store);
     if (status != EB_OK && c->member != member) {
-        sq_side_drop(&c->store.side, c->member);
+        sq_shm_unlock_member(&c->store.shm, c->member);
         c->member = member;
     }
     return status;
@@ -253,11 +253,11 @@ int32_t sq_join(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) {
     }
     if (status != EB_OK)
         return status;
-    for (size_t i = 0; i < c->n_shares; i++)
-        tell_absence(c, c->shares[i]);
-    tell_no_match(c);
-    for (size_t i = 0; i < c->n_shares && !c->begun; i++)
-        c->shares[i]->late = !c->shares[i]->joined;
+    for (size_t i = 0; i < c->n_assignments; i++)
+        log_absence(c, c->assignments[i]);
+    log_no_match(c);
+    for (size_t i = 0; i < c->n_assignments && !c->begun; i++)
+        c->assignments[i]->late = !c->assignments[i]->joined;
     c->begun = true;
     c->look_for_topics = false;
     return EB_OK;
@@ -266,9 +266,9 @@ int32_t sq_join(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) {
 /* ---- leaving ---- */
 
 static bool put_all_back(struct sq_consumer *c) {
-    c->rows_line.first = NULL;
-    for (size_t i = 0; i < c->n_shares; i++)
-        for (struct sq_entry *entry = c->shares[i]->entries, *next; entry; entry = next) {
+    c->to_deliver.first = NULL;
+    for (size_t i = 0; i < c->n_assignments; i++)
+        for (struct sq_inflight *entry = c->assignments[i]->entries, *next; entry; entry = next) {
             next = entry->next;
             if (entry->state != SQ_DECIDED && !sq_put_back(c, entry))
                 return false;
@@ -285,18 +285,18 @@ static int32_t run_for(struct sq_consumer *c, enum sq_sql name, int64_t first, i
     return sq_run(&c->store, statement, err);
 }
 
-static int32_t leave_one(struct sq_consumer *c, struct sq_share *share, struct eb_error *err) {
-    int32_t status = run_for(c, SQ_SHARE_DELETE, share->grp, c->member, err);
+static int32_t leave_one(struct sq_consumer *c, struct sq_assignment *assignment, struct eb_error *err) {
+    int32_t status = run_for(c, SQ_SHARE_DELETE, assignment->grp, c->member, err);
     struct sq_runs freed;
 
     if (status != EB_OK || sqlite3_changes(c->store.db) == 0)
         return status;                                  /* no row: others have taken over already */
-    status = sq_read_free(c, share, &freed, err);
+    status = sq_read_free(c, assignment, &freed, err);
     if (status != EB_OK)
         return status;
-    if (!sq_runs_move(&share->runs, SQ_ALL_SLOTS, &freed))
+    if (!sq_runs_move(&assignment->runs, SQ_ALL_SLOTS, &freed))
         return sq_damaged(&c->store, err, "a slot of group %s has two owners", c->sub->group);
-    return sq_write_state(c, share, 0, &freed, err);
+    return sq_write_owned_slots(c, assignment, 0, &freed, err);
 }
 
 /* What is not given up in the time is free for the others all the same once our lock is gone. */
@@ -307,15 +307,15 @@ int32_t sq_leave(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) 
         return sq_no_memory(err);
     if (c->member == 0)
         return EB_OK;
-    status = sq_save(c, until_ms, err);
+    status = sq_consumer_commit(c, until_ms, err);
     if (status != EB_OK || c->member == 0)
         return status;
     status = sq_begin(&c->store, until_ms, err);
     if (status != EB_OK)
         return status;
-    for (size_t i = 0; i < c->n_shares && status == EB_OK; i++)
-        if (c->shares[i]->joined)
-            status = leave_one(c, c->shares[i], err);
+    for (size_t i = 0; i < c->n_assignments && status == EB_OK; i++)
+        if (c->assignments[i]->joined)
+            status = leave_one(c, c->assignments[i], err);
     if (status == EB_OK)
         status = run_for(c, SQ_MEMBER_DELETE, c->member, 0, err);
     if (status == EB_OK)
@@ -323,6 +323,6 @@ int32_t sq_leave(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) 
     else
         sq_rollback(&c->store);
     if (status == EB_OK)
-        sq_side_tell(&c->store.side, sq_side_group_index(c->sub->group));
+        sq_shm_notify(&c->store.shm, sq_shm_group_index(c->sub->group));
     return status;
 }

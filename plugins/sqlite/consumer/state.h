@@ -18,7 +18,7 @@
 #include "store/store.h"
 #include "format/buffer.h"
 
-enum sq_entry_state {
+enum sq_inflight_state {
     SQ_FREE,
     SQ_READ,            /* read, not saved yet: in the row line */
     SQ_CLAIMED,         /* saved as out at us, not handed over: in the row line */
@@ -28,9 +28,9 @@ enum sq_entry_state {
 };
 
 /* A message under way. Its address stays; its token is its number and generation, so that an old one is noticed. */
-struct sq_entry {
+struct sq_inflight {
     uint32_t number, generation;
-    enum sq_entry_state state;
+    enum sq_inflight_state state;
     bool revoked;                       /* the host was asked to give it back */
     uint32_t slot;
     uint32_t deliveries, attempts;      /* as told to the host */
@@ -38,23 +38,23 @@ struct sq_entry {
     uint64_t key;                       /* hash; 0: none */
     size_t bytes;
     size_t row;                         /* where it lies in the consumer's rows */
-    struct sq_share *share;
-    struct sq_held *held;               /* came from the hold; NULL: from the log */
-    struct sq_entry *previous, *next;   /* of its share */
-    struct sq_entry *line;              /* behind it in the row line, the decided line, or the free ones */
+    struct sq_assignment *assignment;
+    struct sq_delayed_message *delayed;               /* came from the hold; NULL: from the log */
+    struct sq_inflight *previous, *next;   /* of its share */
+    struct sq_inflight *next_listed;              /* behind it in the row line, the decided line, or the free ones */
 };
 
-struct sq_line_of {
-    struct sq_entry *first, **end;
+struct sq_inflight_list {
+    struct sq_inflight *first, **end;
 };
 
 /* A topic of the subscription, and our part in its group. */
-struct sq_share {
+struct sq_assignment {
     char *name;
-    unsigned word;                      /* in the side file */
+    unsigned futex;                      /* in the side file */
     int64_t topic, grp;                 /* 0: there is none yet */
     bool joined;                        /* we have a row in the share table */
-    bool absence_told;                  /* that there is no such topic */
+    bool absence_logged;                  /* that there is no such topic */
     bool late;                          /* the topic came after we began: a new group starts at its beginning */
     bool dirty;                         /* the row does not say what we have here */
     bool unread;                        /* there may be messages past our cursors */
@@ -67,10 +67,10 @@ struct sq_share {
     int64_t leaving_since_ms;
     int64_t neighbour, neighbour_until_ms;      /* the member that we watch; 0: none */
     int64_t due_ms;                     /* when the next held one may go; INT64_MAX: none */
-    uint32_t under_way[SQ_SLOTS];       /* entries but lost ones */
-    size_t n_log;                       /* of them, those from the log that have no verdict */
-    struct sq_entry *entries;
-    struct sq_hold hold;
+    uint32_t n_inflight[SQ_SLOTS];       /* entries but lost ones */
+    size_t n_from_log;                       /* of them, those from the log that have no verdict */
+    struct sq_inflight *entries;
+    struct sq_delayed delayed;
 };
 
 struct sq_consumer {
@@ -78,9 +78,9 @@ struct sq_consumer {
     const struct sq_settings *settings;
     const struct eb_subscription *sub;
     struct sq_store store;
-    struct sq_bell bell;
-    struct sq_words words;              /* topic words first, then the group's */
-    bool words_are_new;
+    struct sq_wakeup wakeup;
+    struct sq_futex_set futexes;              /* topic words first, then the group's */
+    bool futexes_are_new;
     uint32_t any_value, group_seen;
     uint64_t connection;                /* that what is known of topics was read through */
     uint64_t contents;                  /* and the file that this was, with the lock of our place beside it */
@@ -89,22 +89,22 @@ struct sq_consumer {
     int64_t renewed_ms;
     bool renew;                         /* at the next save */
 
-    struct sq_share **shares;
-    size_t n_shares, room_shares, turn;
+    struct sq_assignment **assignments;
+    size_t n_assignments, room_assignments, turn;
     bool patterns;                      /* some topic of the subscription has a '*' */
-    bool no_match_told;                 /* there was no topic for any */
+    bool no_match_logged;                 /* there was no topic for any */
     int64_t topics_seen;                /* ids up to it were matched */
     bool look_for_topics, begun, ends_read;
     bool go_on;                         /* there is more to do at once */
     int64_t looked_ms, watched_ms;
     int64_t data_version;
 
-    struct sq_entry **entries;
+    struct sq_inflight **entries;
     uint32_t n_entries, room_entries;
-    struct sq_entry *free_entries;
-    size_t limit, under_way;            /* entries without verdict, and how many there may be */
+    struct sq_inflight *free_entries;
+    size_t limit, n_inflight;            /* entries without verdict, and how many there may be */
     uint64_t bytes;                     /* theirs */
-    struct sq_line_of rows_line, decided;
+    struct sq_inflight_list to_deliver, decided;
     struct sq_buffer rows, state;
     struct sq_decoder decoder;
     /* of the receive at work */
@@ -115,20 +115,20 @@ struct sq_consumer {
 
 /* ---- settle.c ---- */
 
-/* NULL: no memory. Room was checked by sq_room. */
-struct sq_entry *sq_entry_new(struct sq_consumer *, struct sq_share *, struct sq_held *, int64_t seq, uint64_t key,
+/* NULL: no memory. Room was checked by sq_inflight_fits. */
+struct sq_inflight *sq_inflight_add(struct sq_consumer *, struct sq_assignment *, struct sq_delayed_message *, int64_t seq, uint64_t key,
                               uint32_t slot, size_t bytes);
-bool sq_room(const struct sq_consumer *, size_t bytes);
-void sq_entry_free(struct sq_consumer *, struct sq_entry *);
-uint64_t sq_token(const struct sq_entry *);
+bool sq_inflight_fits(const struct sq_consumer *, size_t bytes);
+void sq_inflight_remove(struct sq_consumer *, struct sq_inflight *);
+uint64_t sq_token(const struct sq_inflight *);
 
 /* Gives back what was not handed over, or has no verdict at the close: it waits in the hold. False: no memory. */
-bool sq_put_back(struct sq_consumer *, struct sq_entry *);
+bool sq_put_back(struct sq_consumer *, struct sq_inflight *);
 
 int32_t sq_settle(struct sq_consumer *, const struct eb_verdict *, struct eb_error *);
 
 /* Everything of a share is somebody else's now: tells the host, forgets it. */
-void sq_lose_share(struct sq_consumer *, struct sq_share *);
+void sq_lose_assignment(struct sq_consumer *, struct sq_assignment *);
 
 /* The same of all shares, and of the membership. */
 void sq_lose_all(struct sq_consumer *);
@@ -136,22 +136,22 @@ void sq_lose_all(struct sq_consumer *);
 /* Tells the host of all in the decided line and frees them. */
 void sq_report_decided(struct sq_consumer *, int32_t status);
 
-void sq_line_append(struct sq_line_of *, struct sq_entry *);
-void sq_window_free(struct sq_consumer *);
+void sq_inflight_append(struct sq_inflight_list *, struct sq_inflight *);
+void sq_inflight_free(struct sq_consumer *);
 
 /* ---- commit.c ---- */
 
-bool sq_needs_save(const struct sq_consumer *);
-int32_t sq_save(struct sq_consumer *, int64_t until_ms, struct eb_error *);
+bool sq_consumer_needs_commit(const struct sq_consumer *);
+int32_t sq_consumer_commit(struct sq_consumer *, int64_t until_ms, struct eb_error *);
 
 /* The row of a share with these runs, within a transaction. EB_GONE: the row is no longer there. */
-int32_t sq_write_state(struct sq_consumer *, const struct sq_share *, int64_t owner, const struct sq_runs *,
+int32_t sq_write_owned_slots(struct sq_consumer *, const struct sq_assignment *, int64_t owner, const struct sq_runs *,
                        struct eb_error *);
 
 /* ---- membership.c ---- */
 
-bool sq_make_shares(struct sq_consumer *);
-void sq_free_shares(struct sq_consumer *);
+bool sq_make_assignments(struct sq_consumer *);
+void sq_free_assignments(struct sq_consumer *);
 int32_t sq_join(struct sq_consumer *, int64_t until_ms, struct eb_error *);
 
 /* Gives up all slots and the membership. */
@@ -160,24 +160,24 @@ int32_t sq_leave(struct sq_consumer *, int64_t until_ms, struct eb_error *);
 /* ---- balance.c ---- */
 
 /* The slots of a group that nobody owns. EB_OK or negative. */
-int32_t sq_read_free(struct sq_consumer *, const struct sq_share *, struct sq_runs *, struct eb_error *);
+int32_t sq_read_free(struct sq_consumer *, const struct sq_assignment *, struct sq_runs *, struct eb_error *);
 
 /* Takes slots that are free or a dead member's, up to our part of them; gives up those beyond it that have nothing under
  * way. EB_OK or negative. */
-int32_t sq_balance(struct sq_consumer *, struct sq_share *, int64_t until_ms, struct eb_error *);
+int32_t sq_balance(struct sq_consumer *, struct sq_assignment *, int64_t until_ms, struct eb_error *);
 
 /* Whether a member watched by one of our shares is gone: marks that share to be checked. */
 int32_t sq_watch(struct sq_consumer *, struct eb_error *);
 
 /* Asks the host for what keeps us from giving up slots. */
-void sq_ask_back(struct sq_consumer *, struct sq_share *);
+void sq_revoke_leaving(struct sq_consumer *, struct sq_assignment *);
 
 /* ---- fetch.c, deliver.c ---- */
 
 int32_t sq_fetch(struct sq_consumer *, size_t want, struct eb_error *);
 
 /* Up to max; counts in *handed. EB_OK or negative. */
-int32_t sq_hand_over(struct sq_consumer *, uint32_t max, uint32_t *handed, struct eb_error *);
+int32_t sq_deliver(struct sq_consumer *, uint32_t max, uint32_t *delivered, struct eb_error *);
 
 /* ---- end.c ---- */
 

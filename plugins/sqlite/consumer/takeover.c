@@ -12,11 +12,11 @@ static int32_t run_for(struct sq_consumer *c, enum sq_sql name, int64_t first, i
     return sq_run(&c->store, statement, err);
 }
 
-static int32_t hold_one(struct sq_consumer *c, const struct sq_share *share, int64_t seq, int64_t slot, int64_t key,
+static int32_t insert_delayed(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq, int64_t slot, int64_t key,
                         struct eb_error *err) {
     sqlite3_stmt *set = sq_sql(&c->store, SQ_HOLD_SET);
 
-    sqlite3_bind_int64(set, 1, share->grp);
+    sqlite3_bind_int64(set, 1, assignment->grp);
     sqlite3_bind_int64(set, 2, seq);
     sqlite3_bind_int64(set, 3, slot);
     sqlite3_bind_int64(set, 4, key);
@@ -28,32 +28,32 @@ static int32_t hold_one(struct sq_consumer *c, const struct sq_share *share, int
 }
 
 /* One that was trimmed away meanwhile needs nobody any more. */
-static int32_t hold_out(struct sq_consumer *c, const struct sq_share *share, int64_t seq, struct eb_error *err) {
+static int32_t delay_inflight(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq, struct eb_error *err) {
     sqlite3_stmt *find = sq_sql(&c->store, SQ_MSG_SLOT_KEY);
     int64_t slot = 0, key = 0;
     int32_t row;
 
-    sqlite3_bind_int64(find, 1, sq_id(share->topic, seq));
+    sqlite3_bind_int64(find, 1, sq_id(assignment->topic, seq));
     row = sq_row(&c->store, find, "iB", err);
     if (row > 0) {
         slot = sq_note_slot(sqlite3_column_int64(find, 0));
         key = (int64_t)sq_key_hash(sq_bytes(find, 1));
         sqlite3_reset(find);
     }
-    return row > 0 ? hold_one(c, share, seq, slot, key, err) : row;
+    return row > 0 ? insert_delayed(c, assignment, seq, slot, key, err) : row;
 }
 
-static int32_t take_state(struct sq_consumer *c, const struct sq_share *share, struct eb_text bytes, struct sq_runs *freed,
+static int32_t take_slots(struct sq_consumer *c, const struct sq_assignment *assignment, struct eb_text bytes, struct sq_runs *freed,
                           struct eb_error *err) {
-    struct sq_state state;
+    struct sq_owned_slots owned;
     int64_t seq;
     int32_t status = EB_OK;
 
-    if (!sq_state_read(&state, bytes))
+    if (!sq_owned_slots_read(&owned, bytes))
         return sq_damaged(&c->store, err, "a share of group %s cannot be read", c->sub->group);
-    while (status == EB_OK && sq_state_next(&state, &seq))
-        status = hold_out(c, share, seq, err);
-    if (status == EB_OK && !sq_runs_move(&state.runs, SQ_ALL_SLOTS, freed))
+    while (status == EB_OK && sq_owned_slots_next(&owned, &seq))
+        status = delay_inflight(c, assignment, seq, err);
+    if (status == EB_OK && !sq_runs_move(&owned.runs, SQ_ALL_SLOTS, freed))
         status = sq_damaged(&c->store, err, "a slot of group %s has two owners", c->sub->group);
     return status;
 }
@@ -68,21 +68,21 @@ static int32_t remove_member(struct sq_consumer *c, int64_t member, struct eb_er
     return row == 0 ? run_for(c, SQ_MEMBER_DELETE, member, 0, err) : row < 0 ? row : EB_OK;
 }
 
-int32_t sq_take_over(struct sq_consumer *c, const struct sq_share *share, int64_t member, struct sq_runs *freed,
+int32_t sq_take_over(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t member, struct sq_runs *freed,
                      struct eb_error *err) {
     sqlite3_stmt *one = sq_sql(&c->store, SQ_SHARE_ONE);
     int32_t status;
 
-    sqlite3_bind_int64(one, 1, share->grp);
+    sqlite3_bind_int64(one, 1, assignment->grp);
     sqlite3_bind_int64(one, 2, member);
     status = sq_row(&c->store, one, "b", err);
     if (status > 0) {
-        status = take_state(c, share, sq_bytes(one, 0), freed, err);
+        status = take_slots(c, assignment, sq_bytes(one, 0), freed, err);
         sqlite3_reset(one);
     }
     if (status == EB_OK)
-        status = run_for(c, SQ_HOLD_DROP_HOLDER, share->grp, member, err);
+        status = run_for(c, SQ_HOLD_DROP_HOLDER, assignment->grp, member, err);
     if (status == EB_OK)
-        status = run_for(c, SQ_SHARE_DELETE, share->grp, member, err);
+        status = run_for(c, SQ_SHARE_DELETE, assignment->grp, member, err);
     return status == EB_OK ? remove_member(c, member, err) : status;
 }

@@ -52,7 +52,7 @@ static void put_pairs(struct sq_buffer *out, const struct eb_header *pairs, size
     }
 }
 
-bool sq_head_write(struct sq_buffer *out, const struct eb_message *message, uint64_t schema, uint64_t key_schema) {
+bool sq_envelope_write(struct sq_buffer *out, const struct eb_message *message, uint64_t schema, uint64_t key_schema) {
     static const unsigned char version = FORMAT;
     size_t room = 1 + 6 * SQ_VARINT_MAX + message->id.len + message->key_avro.len
                   + room_for_pairs(message->attrs, message->n_attrs) + room_for_pairs(message->headers, message->n_headers);
@@ -89,30 +89,30 @@ static bool get_name(struct sq_reader *in, struct eb_text *name) {
     return true;
 }
 
-static bool make_room(struct sq_head *head, size_t more) {
-    size_t need = head->n_attrs + head->n_headers + more;
+static bool make_room(struct sq_envelope *envelope, size_t more) {
+    size_t need = envelope->n_attrs + envelope->n_headers + more;
     struct eb_header *pairs;
 
-    if (need <= head->room)
+    if (need <= envelope->room)
         return true;
-    pairs = realloc(head->pairs, 2 * need * sizeof *pairs);
+    pairs = realloc(envelope->pairs, 2 * need * sizeof *pairs);
     if (!pairs)
         return false;
-    head->pairs = pairs;
-    head->room = 2 * need;
+    envelope->pairs = pairs;
+    envelope->room = 2 * need;
     return true;
 }
 
 /* Each pair takes two bytes at least, so a wild count asks for no more memory than the row has bytes for. */
-static const char *get_pairs(struct sq_head *head, struct sq_reader *in, size_t *count) {
+static const char *get_pairs(struct sq_envelope *envelope, struct sq_reader *in, size_t *count) {
     uint64_t n;
 
     if (!sq_get_number(in, &n) || n > (uint64_t)(in->end - in->at) / 2)
         return "its stored head is damaged";
-    if (!make_room(head, n))
+    if (!make_room(envelope, n))
         return "no memory to read its head";
     for (uint64_t i = 0; i < n; i++) {
-        struct eb_header *pair = &head->pairs[head->n_attrs + head->n_headers];
+        struct eb_header *pair = &envelope->pairs[envelope->n_attrs + envelope->n_headers];
         if (!get_name(in, &pair->name) || !get_text(in, &pair->value))
             return "its stored head is damaged";
         ++*count;
@@ -120,23 +120,23 @@ static const char *get_pairs(struct sq_head *head, struct sq_reader *in, size_t 
     return NULL;
 }
 
-const char *sq_head_read(struct sq_head *head, struct eb_text bytes) {
+const char *sq_envelope_read(struct sq_envelope *envelope, struct eb_text bytes) {
     struct sq_reader in = { (const unsigned char *)bytes.data, (const unsigned char *)bytes.data + bytes.len };
     const char *decode_error;
 
-    *head = (struct sq_head){ .pairs = head->pairs, .room = head->room };
+    *envelope = (struct sq_envelope){ .pairs = envelope->pairs, .room = envelope->room };
     if (bytes.len < 1 || *in.at++ != FORMAT)
         return "its stored head is of a version this plugin does not know";
-    if (!sq_get_number(&in, &head->schema) || !sq_get_number(&in, &head->key_schema) || !get_text(&in, &head->id)
-        || !get_text(&in, &head->key_avro))
+    if (!sq_get_number(&in, &envelope->schema) || !sq_get_number(&in, &envelope->key_schema) || !get_text(&in, &envelope->id)
+        || !get_text(&in, &envelope->key_avro))
         return "its stored head is damaged";
-    decode_error = get_pairs(head, &in, &head->n_attrs);
+    decode_error = get_pairs(envelope, &in, &envelope->n_attrs);
     if (!decode_error)
-        decode_error = get_pairs(head, &in, &head->n_headers);
+        decode_error = get_pairs(envelope, &in, &envelope->n_headers);
     return decode_error;
 }
 
-void sq_head_free(struct sq_head *head) {
-    free(head->pairs);
-    *head = (struct sq_head){0};
+void sq_envelope_free(struct sq_envelope *envelope) {
+    free(envelope->pairs);
+    *envelope = (struct sq_envelope){0};
 }

@@ -5,10 +5,10 @@
 #include "format/buffer.h"
 
 /* Appends the message's head. schema and key_schema: ids in the schema table, 0: none. False: no memory. */
-bool sq_head_write(struct sq_buffer *, const struct eb_message *, uint64_t schema, uint64_t key_schema);
+bool sq_envelope_write(struct sq_buffer *, const struct eb_message *, uint64_t schema, uint64_t key_schema);
 
 /* What a head says; attrs first, headers behind them in one array. Belongs to one thread; zeroed: empty. */
-struct sq_head {
+struct sq_envelope {
     uint64_t schema, key_schema;
     struct eb_text id, key_avro;
     struct eb_header *pairs;
@@ -16,7 +16,7 @@ struct sq_head {
 };
 
 /* Points into the bytes. NULL: read; else why not, for a message's decode_error. */
-const char *sq_head_read(struct sq_head *, struct eb_text bytes);
-void sq_head_free(struct sq_head *);
+const char *sq_envelope_read(struct sq_envelope *, struct eb_text bytes);
+void sq_envelope_free(struct sq_envelope *);
 
 #endif

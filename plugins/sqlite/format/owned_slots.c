@@ -4,7 +4,7 @@
 
 enum { FORMAT = 1 };
 
-bool sq_state_write(struct sq_buffer *out, const struct sq_runs *runs, size_t n_out) {
+bool sq_owned_slots_write(struct sq_buffer *out, const struct sq_runs *runs, size_t n_out) {
     static const unsigned char version = FORMAT;
 
     if (!sq_buffer_reserve(out, 1 + 2 * SQ_VARINT_MAX + runs->n * (8 + SQ_VARINT_MAX) + n_out * SQ_VARINT_MAX))
@@ -22,7 +22,7 @@ bool sq_state_write(struct sq_buffer *out, const struct sq_runs *runs, size_t n_
     return true;
 }
 
-void sq_state_write_out(struct sq_buffer *out, int64_t seq, int64_t *last) {
+void sq_owned_slots_write_inflight(struct sq_buffer *out, int64_t seq, int64_t *last) {
     int64_t step = seq - *last;
 
     sq_put_number(out, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
@@ -40,42 +40,42 @@ static bool read_run(struct sq_reader *in, struct sq_runs *runs) {
     return slots != 0 && cursor <= (uint64_t)SQ_SEQ_MAX && sq_runs_add(runs, slots, (int64_t)cursor);
 }
 
-static bool next_out(struct sq_state *state) {
+static bool next_out(struct sq_owned_slots *owned) {
     uint64_t step;
 
-    return sq_get_number(&state->outs, &step)
-           && !__builtin_add_overflow(state->last, (int64_t)(step >> 1 ^ (0 - (step & 1))), &state->last)
-           && state->last > 0 && state->last <= SQ_SEQ_MAX;
+    return sq_get_number(&owned->outs, &step)
+           && !__builtin_add_overflow(owned->last, (int64_t)(step >> 1 ^ (0 - (step & 1))), &owned->last)
+           && owned->last > 0 && owned->last <= SQ_SEQ_MAX;
 }
 
 /* All of them. */
-static bool are_positions(struct sq_state state) {
-    while (state.n_out > 0 && next_out(&state))
-        state.n_out--;
-    return state.n_out == 0;
+static bool are_positions(struct sq_owned_slots owned) {
+    while (owned.n_out > 0 && next_out(&owned))
+        owned.n_out--;
+    return owned.n_out == 0;
 }
 
-bool sq_state_read(struct sq_state *state, struct eb_text bytes) {
+bool sq_owned_slots_read(struct sq_owned_slots *owned, struct eb_text bytes) {
     struct sq_reader in = { (const unsigned char *)bytes.data, (const unsigned char *)bytes.data + bytes.len };
     uint64_t runs, outs;
 
-    *state = (struct sq_state){0};
+    *owned = (struct sq_owned_slots){0};
     if (bytes.len < 1 || *in.at++ != FORMAT || !sq_get_number(&in, &runs) || runs > SQ_SLOTS)
         return false;
     while (runs-- > 0)
-        if (!read_run(&in, &state->runs))
+        if (!read_run(&in, &owned->runs))
             return false;
     if (!sq_get_number(&in, &outs) || outs > (uint64_t)(in.end - in.at))
         return false;
-    state->n_out = outs;
-    state->outs = in;
-    return are_positions(*state);
+    owned->n_out = outs;
+    owned->outs = in;
+    return are_positions(*owned);
 }
 
-bool sq_state_next(struct sq_state *state, int64_t *seq) {
-    if (state->n_out == 0 || !next_out(state))
+bool sq_owned_slots_next(struct sq_owned_slots *owned, int64_t *seq) {
+    if (owned->n_out == 0 || !next_out(owned))
         return false;
-    state->n_out--;
-    *seq = state->last;
+    owned->n_out--;
+    *seq = owned->last;
     return true;
 }

@@ -7,21 +7,21 @@
 #include "format/buffer.h"
 
 /* Starts a state in an empty buffer; then come n_out positions in any order. False: no memory. */
-bool sq_state_write(struct sq_buffer *, const struct sq_runs *, size_t n_out);
-void sq_state_write_out(struct sq_buffer *, int64_t seq, int64_t *last);
+bool sq_owned_slots_write(struct sq_buffer *, const struct sq_runs *, size_t n_out);
+void sq_owned_slots_write_inflight(struct sq_buffer *, int64_t seq, int64_t *last);
 
 /* A state as it was read; the bytes are borrowed. */
-struct sq_state {
+struct sq_owned_slots {
     struct sq_runs runs;
-    size_t n_out;                       /* left to be read by sq_state_next */
+    size_t n_out;                       /* left to be read by sq_owned_slots_next */
     struct sq_reader outs;
     int64_t last;
 };
 
 /* False: the bytes are no state. */
-bool sq_state_read(struct sq_state *, struct eb_text bytes);
+bool sq_owned_slots_read(struct sq_owned_slots *, struct eb_text bytes);
 
 /* The next position that is out; false: there are no more. */
-bool sq_state_next(struct sq_state *, int64_t *seq);
+bool sq_owned_slots_next(struct sq_owned_slots *, int64_t *seq);
 
 #endif

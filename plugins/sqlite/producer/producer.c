@@ -20,7 +20,7 @@ enum {
     QUEUE_ROOM = 8192,          /* messages taken and not yet reported; a power of two */
     BATCH_MESSAGES = 1000,      /* stored in one transaction at most */
     BATCH_BYTES = 4 << 20,
-    HEAD_BYTES = 300,           /* what a message has beside key and payload, as a rule */
+    ENVELOPE_BYTES = 300,           /* what a message has beside key and payload, as a rule */
     TURN_MS = 50,               /* waited in line for one try, so that wake is heard */
     LEAST_MS = 2                /* and at least, or a busy file would never be written to with a timeout of 0 */
 };
@@ -37,12 +37,12 @@ struct placed {
 struct producer {
     const struct eb_host *host;
     struct sq_store store;
-    struct sq_bell bell;
+    struct sq_wakeup wakeup;
     struct sq_topics topics;
     struct sq_schemas schemas;
-    struct sq_retain retain;
+    struct sq_retention retention;
     uint64_t connection;        /* that topics and schemas were read through */
-    struct sq_buffer head;
+    struct sq_buffer envelope;
     size_t batch_bytes;         /* for one transaction; less on a full disk, where the log cannot grow */
     struct eb_error why;        /* of the last try that failed; no status: all has worked since */
     size_t first, n;            /* of the ring */
@@ -62,7 +62,7 @@ int32_t sq_producer_open(const struct eb_host *host, const void *settings, void 
         return sq_no_memory(err);
     p->host = host;
     p->batch_bytes = BATCH_BYTES;
-    sq_retain_init(&p->retain, set);
+    sq_retention_init(&p->retention, set);
     sq_store_init(&p->store, host, set->path, SQ_WRITE, set->durability == SQ_POWER);
     status = sq_store_connect(&p->store, TURN_MS, err);
     if (status < 0 && status != EB_RETRIABLE) {
@@ -87,7 +87,7 @@ int64_t sq_producer_submit(void *self, const struct eb_message *const *batch, si
 void sq_producer_wake(void *self) {
     struct producer *p = self;
 
-    sq_bell_ring(&p->bell);
+    sq_wakeup_signal(&p->wakeup);
 }
 
 /* ---- storing ---- */
@@ -97,13 +97,13 @@ static const struct eb_message *queued(const struct producer *p, size_t i) {
 }
 
 /* NULL, or why this message can never be stored. */
-static const char *unfit(const struct eb_message *message) {
+static const char *data_error(const struct eb_message *message) {
     if ((uint64_t)message->payload.len + message->key.len + message->key_avro.len > 500000000)
         return "it is larger than 500 MB";
-    return sq_topic_unfit(message->topic);
+    return sq_topic_name_error(message->topic);
 }
 
-static int32_t bind_head(struct producer *p, sqlite3_stmt *add, const struct eb_message *message, struct eb_error *err) {
+static int32_t bind_envelope(struct producer *p, sqlite3_stmt *add, const struct eb_message *message, struct eb_error *err) {
     uint64_t schema, key_schema, transaction = p->topics.transaction;
     int32_t status = sq_schemas_put(&p->schemas, &p->store, message->schema, transaction, &schema, err);
 
@@ -111,10 +111,10 @@ static int32_t bind_head(struct producer *p, sqlite3_stmt *add, const struct eb_
         status = sq_schemas_put(&p->schemas, &p->store, message->key_schema, transaction, &key_schema, err);
     if (status != EB_OK)
         return status;
-    p->head.len = 0;
-    if (!sq_head_write(&p->head, message, schema, key_schema))
+    p->envelope.len = 0;
+    if (!sq_envelope_write(&p->envelope, message, schema, key_schema))
         return sq_no_memory(err);
-    sq_bind(add, 5, (struct eb_text){ (const char *)p->head.data, p->head.len });
+    sq_bind(add, 5, (struct eb_text){ (const char *)p->envelope.data, p->envelope.len });
     return EB_OK;
 }
 
@@ -147,7 +147,7 @@ static void look_behind(struct producer *p, size_t n) {
 static int32_t store_one(struct producer *p, const struct eb_message *message, const struct placed *placed, int64_t now_ms,
                          struct eb_error *err) {
     sqlite3_stmt *add = sq_sql(&p->store, SQ_MSG_ADD);
-    int32_t status = bind_head(p, add, message, err);
+    int32_t status = bind_envelope(p, add, message, err);
 
     if (status != EB_OK)
         return status;
@@ -167,9 +167,9 @@ static size_t choose_batch(struct producer *p, size_t *bytes) {
 
     for (*bytes = 0; i < p->n && i < BATCH_MESSAGES && *bytes < p->batch_bytes; i++) {
         const struct eb_message *message = queued(p, i);
-        p->placed[i] = (struct placed){ .fit = !unfit(message) };
+        p->placed[i] = (struct placed){ .fit = !data_error(message) };
         if (p->placed[i].fit)
-            *bytes += message->payload.len + message->key.len + message->key_avro.len + HEAD_BYTES;
+            *bytes += message->payload.len + message->key.len + message->key_avro.len + ENVELOPE_BYTES;
     }
     return i;
 }
@@ -177,7 +177,7 @@ static size_t choose_batch(struct producer *p, size_t *bytes) {
 static int32_t store_batch(struct producer *p, size_t *count, struct eb_error *err) {
     int64_t now_ms = sq_wall_ms();
     size_t bytes, n = choose_batch(p, &bytes);
-    int32_t status = sq_room_take(&p->store, bytes, err);
+    int32_t status = sq_disk_space_reserve(&p->store, bytes, err);
 
     for (size_t i = 0; i < n && status == EB_OK; i++)
         if (p->placed[i].fit)
@@ -244,23 +244,23 @@ static void report_failed(const struct producer *p, const struct eb_message *mes
     p->host->delivered(p->host, &report);
 }
 
-static void report_unfit(const struct producer *p, const struct eb_message *message) {
+static void report_data_error(const struct producer *p, const struct eb_message *message) {
     struct eb_error why;
 
-    sq_error(&why, EB_PERMANENT, 0, "cannot be stored: %s", unfit(message));
+    sq_error(&why, EB_PERMANENT, 0, "cannot be stored: %s", data_error(message));
     why.kind = EB_KIND_DATA;
     report_failed(p, message, &why);
 }
 
 /* Wakes each topic's readers once. */
-static void tell_readers(struct producer *p, size_t count) {
+static void notify_readers(struct producer *p, size_t count) {
     uint64_t told = 0;
 
     for (size_t i = 0; i < count; i++) {
-        uint64_t word = p->placed[i].fit ? (uint64_t)1 << p->placed[i].topic->word : 0;
-        if (word & ~told)
-            sq_side_tell(&p->store.side, p->placed[i].topic->word);
-        told |= word;
+        uint64_t futex = p->placed[i].fit ? (uint64_t)1 << p->placed[i].topic->futex : 0;
+        if (futex & ~told)
+            sq_shm_notify(&p->store.shm, p->placed[i].topic->futex);
+        told |= futex;
     }
 }
 
@@ -270,7 +270,7 @@ static void report_batch(struct producer *p, size_t count) {
         if (p->placed[i].fit)
             report_stored(p, message, p->placed[i].seq);
         else
-            report_unfit(p, message);
+            report_data_error(p, message);
     }
     p->first = (p->first + count) % QUEUE_ROOM;
     p->n -= count;
@@ -290,10 +290,10 @@ static int32_t store_some(struct producer *p, int64_t until_ms, size_t *count, s
 }
 
 /* The disk is full: what the log has must do, from its beginning, and perhaps something can go. */
-static void make_do(struct producer *p) {
+static void adapt_to_full_disk(struct producer *p) {
     p->batch_bytes = p->batch_bytes > 4 ? p->batch_bytes / 4 : 1;
     sq_store_checkpoint(&p->store, sq_ticks_ms() + LEAST_MS);
-    sq_retain_hurry(&p->retain);
+    sq_retention_hurry(&p->retention);
 }
 
 /* One try: how many messages were reported. Retention goes on at the same turn, so that the producer that does it has no
@@ -305,20 +305,20 @@ static int32_t try_once(struct producer *p, int64_t until_ms, size_t *count, str
     *count = 0;
     if (sq_ticks_ms() < p->store.retry_ms)
         return EB_OK;
-    sq_stay(&p->store);
+    sq_keep_turn(&p->store);
     status = store_some(p, until_ms, count, &why);
     if (status < 0)
         p->why = why;
     else if (p->batch_bytes == BATCH_BYTES)             /* on a full disk a smaller one may still fit */
         p->why.status = 0;
     if (status == EB_RETRIABLE && why.native == SQLITE_FULL)
-        make_do(p);
+        adapt_to_full_disk(p);
     else if (status == EB_OK && p->batch_bytes < BATCH_BYTES)
         p->batch_bytes *= 2;
     if (*count > 0)
-        tell_readers(p, *count);
-    sq_retain_some(&p->retain, &p->store);
-    sq_pass(&p->store);
+        notify_readers(p, *count);
+    sq_retention_run(&p->retention, &p->store);
+    sq_pass_turn(&p->store);
     if (*count > 0)
         report_batch(p, *count);
     if (status >= 0 || status == EB_RETRIABLE)
@@ -340,7 +340,7 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most) {
 
 /* When there is something to do though nobody calls. */
 static int64_t next_ms(const struct producer *p, int64_t now) {
-    return p->store.retry_ms > now ? p->store.retry_ms : sq_retain_next_ms(&p->retain);
+    return p->store.retry_ms > now ? p->store.retry_ms : sq_retention_next_ms(&p->retention);
 }
 
 int32_t sq_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
@@ -352,16 +352,16 @@ int32_t sq_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
         int32_t status = try_once(p, now + clamp(until_ms - now, LEAST_MS, TURN_MS), &count, err);
         if (status != EB_OK)
             return status;
-        if (count > 0 || sq_bell_rung(&p->bell) || (now = sq_ticks_ms()) >= until_ms)
+        if (count > 0 || sq_wakeup_is_signalled(&p->wakeup) || (now = sq_ticks_ms()) >= until_ms)
             break;
-        sq_bell_wait(&p->bell, earlier(until_ms, next_ms(p, now)));
+        sq_wakeup_wait(&p->wakeup, earlier(until_ms, next_ms(p, now)));
         now = sq_ticks_ms();
     }
-    sq_bell_take(&p->bell);
+    sq_wakeup_take(&p->wakeup);
     return EB_OK;
 }
 
-static void give_back_rest(struct producer *p) {
+static void return_rest(struct producer *p) {
     struct eb_error why = p->why;
 
     if (why.status == 0)
@@ -378,15 +378,15 @@ void sq_producer_close(void *self, int32_t timeout_ms) {
 
     while (p->n > 0 && now < until_ms && try_once(p, until_ms, &count, NULL) == EB_OK) {
         now = sq_ticks_ms();
-        sq_bell_take(&p->bell);
+        sq_wakeup_take(&p->wakeup);
         if (count == 0 && now < until_ms)
-            sq_bell_wait(&p->bell, earlier(until_ms, p->store.retry_ms));
+            sq_wakeup_wait(&p->wakeup, earlier(until_ms, p->store.retry_ms));
     }
-    give_back_rest(p);
+    return_rest(p);
     sq_topics_free(&p->topics);
     sq_schemas_free(&p->schemas);
-    sq_retain_free(&p->retain);
-    sq_buffer_free(&p->head);
+    sq_retention_free(&p->retention);
+    sq_buffer_free(&p->envelope);
     sq_store_close(&p->store);
     free(p);
 }

@@ -19,8 +19,8 @@ struct survey {
     struct sq_store *store;
     int64_t topic;
     struct sq_extent extent;
-    const struct sq_due_at *at;
-    struct sq_due *due;
+    const struct sq_retain_now *at;
+    struct sq_retain_plan *plan;
 };
 
 static struct limits soft(const struct sq_settings *set) {
@@ -31,7 +31,7 @@ static struct limits hard(const struct sq_settings *set) {
     return (struct limits){ set->retain_hard_age, set->retain_hard_events, set->retain_hard_bytes };
 }
 
-bool sq_due_any(const struct sq_settings *set) {
+bool sq_retain_plan_any(const struct sq_settings *set) {
     return set->retain_age || set->retain_events || set->retain_bytes || set->retain_hard_age || set->retain_hard_events
            || set->retain_hard_bytes;
 }
@@ -68,9 +68,9 @@ static int32_t want_mark(struct survey *s, int64_t every_ms, struct eb_error *er
 
     if (every_ms == 0 || status != EB_OK)
         return status;
-    s->due->mark = from_ms <= s->at->now_ms;
-    if (!s->due->mark)
-        lower_to(&s->due->next_ms, from_ms);
+    s->plan->mark = from_ms <= s->at->now_ms;
+    if (!s->plan->mark)
+        lower_to(&s->plan->next_ms, from_ms);
     return EB_OK;
 }
 
@@ -87,7 +87,7 @@ static int32_t by_age(struct survey *s, int64_t age_ms, int64_t *upto, struct eb
         return status;
     raise_to(upto, seq);
     if (at_ms != INT64_MAX)
-        lower_to(&s->due->next_ms, at_ms + age_ms);
+        lower_to(&s->plan->next_ms, at_ms + age_ms);
     return EB_OK;
 }
 
@@ -98,7 +98,7 @@ static int32_t by_bytes(struct survey *s, int64_t limit, int64_t *upto, struct e
     if (limit == 0 || s->at->file_bytes <= limit)
         return EB_OK;
     status = sq_size_count(s->sizes, s->store, s->topic, &s->extent, &bytes, err);
-    s->due->counting = s->due->counting || status == EB_FULL;
+    s->plan->counting = s->plan->counting || status == EB_FULL;
     if (status < 0 || bytes <= limit)
         return status < 0 ? status : EB_OK;
     status = sq_size_cut(s->store, s->topic, &s->extent, bytes - limit, &cut, err);
@@ -115,7 +115,7 @@ static int32_t by_length(struct survey *s, const struct limits *limits, int64_t 
 
 static int32_t see(struct survey *s, const struct sq_settings *set, bool kept, bool read, struct eb_error *err) {
     struct limits may = soft(set), must = hard(set);
-    struct sq_trim *trim = &s->due->trim;
+    struct sq_trim *trim = &s->plan->trim;
     int32_t status = EB_OK;
 
     if (!kept || read)
@@ -129,13 +129,13 @@ static int32_t see(struct survey *s, const struct sq_settings *set, bool kept, b
     return status;
 }
 
-int32_t sq_due_see(const struct sq_settings *set, struct sq_sizes *sizes, struct sq_store *store, int64_t topic,
-                      const char *name, const struct sq_due_at *at, struct sq_due *due, struct eb_error *err) {
-    struct survey s = { .sizes = sizes, .store = store, .topic = topic, .at = at, .due = due };
+int32_t sq_retain_plan_make(const struct sq_settings *set, struct sq_sizes *sizes, struct sq_store *store, int64_t topic,
+                      const char *name, const struct sq_retain_now *at, struct sq_retain_plan *plan, struct eb_error *err) {
+    struct survey s = { .sizes = sizes, .store = store, .topic = topic, .at = at, .plan = plan };
     int64_t needed;
     int32_t status = sq_topic_extent(store, topic, &s.extent, err);
 
-    *due = (struct sq_due){ .trim.topic = topic, .next_ms = INT64_MAX };
+    *plan = (struct sq_retain_plan){ .trim.topic = topic, .next_ms = INT64_MAX };
     if (status == EB_OK)
         status = want_mark(&s, mark_every_ms(set), err);
     if (status != EB_OK || s.extent.first >= s.extent.last)
@@ -143,7 +143,7 @@ int32_t sq_due_see(const struct sq_settings *set, struct sq_sizes *sizes, struct
     status = sq_trim_floor(store, topic, &needed, err);
     if (status == EB_OK)
         status = see(&s, set, is_kept(set, name), needed != INT64_MAX, err);
-    due->any = s.extent.first <= due->trim.upto_anyway
-               || (s.extent.first <= due->trim.upto && s.extent.first < needed);
+    plan->any = s.extent.first <= plan->trim.upto_anyway
+               || (s.extent.first <= plan->trim.upto && s.extent.first < needed);
     return status;
 }

@@ -5,12 +5,12 @@
 #include "options.h"
 #include "retention/topic_size.h"
 
-struct sq_due_at {
+struct sq_retain_now {
     int64_t now_ms;                     /* sq_ticks_ms */
     int64_t file_bytes;                 /* no topic has more */
 };
 
-struct sq_due {
+struct sq_retain_plan {
     struct sq_trim trim;
     bool any;                           /* there is something to remove */
     bool mark;                          /* its newest messages have no mark yet: see age_marks.h */
@@ -19,10 +19,10 @@ struct sq_due {
 };
 
 /* Whether there is any limit. */
-bool sq_due_any(const struct sq_settings *);
+bool sq_retain_plan_any(const struct sq_settings *);
 
 /* What may go of a topic, and what goes anyway. EB_OK or negative. */
-int32_t sq_due_see(const struct sq_settings *, struct sq_sizes *, struct sq_store *, int64_t topic, const char *name,
-                      const struct sq_due_at *, struct sq_due *, struct eb_error *);
+int32_t sq_retain_plan_make(const struct sq_settings *, struct sq_sizes *, struct sq_store *, int64_t topic, const char *name,
+                      const struct sq_retain_now *, struct sq_retain_plan *, struct eb_error *);
 
 #endif

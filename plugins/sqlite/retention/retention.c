@@ -24,7 +24,7 @@ enum {
 
 /* ---- a topic ---- */
 
-static void tell_removed(struct sq_retain *r, struct sq_store *store, const char *name, const struct sq_trimmed *gone) {
+static void log_removed(struct sq_retention *r, struct sq_store *store, const char *name, const struct sq_trimmed *gone) {
     const struct eb_host *host = store->host;
     char text[EB_ERROR_ROOM];
 
@@ -41,7 +41,7 @@ static void tell_removed(struct sq_retain *r, struct sq_store *store, const char
 }
 
 /* EB_OK: as far as it goes now; EB_FULL: the slice is over; or negative. */
-static int32_t trim_topic(struct sq_retain *r, struct sq_store *store, const char *name, const struct sq_trim *trim,
+static int32_t trim_topic(struct sq_retention *r, struct sq_store *store, const char *name, const struct sq_trim *trim,
                           int64_t until_ms, struct eb_error *err) {
     struct sq_trimmed gone = {0};
     int32_t status = EB_OK;
@@ -50,12 +50,12 @@ static int32_t trim_topic(struct sq_retain *r, struct sq_store *store, const cha
         status = sq_trim_some(store, trim, sq_ticks_ms() + TURN_MS, &gone, err);
     sq_size_removed(&r->sizes, trim->topic, &gone);
     if (gone.rows > 0)
-        tell_removed(r, store, name, &gone);
+        log_removed(r, store, name, &gone);
     return status == EB_END ? EB_OK : status == EB_OK ? EB_FULL : status;
 }
 
 /* On a full disk the mark is made later: what can go goes first. The status stays, but for other errors. */
-static int32_t mark_topic(struct sq_retain *r, struct sq_store *store, int64_t topic, int32_t status, struct eb_error *err) {
+static int32_t mark_topic(struct sq_retention *r, struct sq_store *store, int64_t topic, int32_t status, struct eb_error *err) {
     int32_t made = sq_mark_make(store, topic, sq_ticks_ms() + TURN_MS, err);
 
     if (made == EB_RETRIABLE && err->native == SQLITE_FULL)
@@ -65,11 +65,11 @@ static int32_t mark_topic(struct sq_retain *r, struct sq_store *store, int64_t t
     return status;
 }
 
-static int32_t look_at(struct sq_retain *r, struct sq_store *store, int64_t topic, const char *name, int64_t until_ms,
+static int32_t look_at(struct sq_retention *r, struct sq_store *store, int64_t topic, const char *name, int64_t until_ms,
                        struct eb_error *err) {
-    struct sq_due_at at = { sq_ticks_ms(), r->file_bytes };
-    struct sq_due due;
-    int32_t status = sq_due_see(r->set, &r->sizes, store, topic, name, &at, &due, err);
+    struct sq_retain_now at = { sq_ticks_ms(), r->file_bytes };
+    struct sq_retain_plan due;
+    int32_t status = sq_retain_plan_make(r->set, &r->sizes, store, topic, name, &at, &due, err);
 
     if (status != EB_OK)
         return status;
@@ -84,16 +84,16 @@ static int32_t look_at(struct sq_retain *r, struct sq_store *store, int64_t topi
 /* ---- a round ---- */
 
 /* Ages are told by the ticks of this run of the machine only. */
-static int32_t settle_boot(struct sq_store *store, struct eb_error *err) {
-    int32_t status = store->boot_settled ? EB_EMPTY : sq_begin(store, sq_ticks_ms() + TURN_MS, err);
+static int32_t rebase_boot(struct sq_store *store, struct eb_error *err) {
+    int32_t status = store->boot_rebased ? EB_EMPTY : sq_begin(store, sq_ticks_ms() + TURN_MS, err);
 
     return status == EB_EMPTY ? EB_OK : status == EB_OK ? sq_commit(store, err) : status;
 }
 
 /* EB_EMPTY: nothing has changed since a round that left nothing, and nothing has got too old. */
-static int32_t begin_round(struct sq_retain *r, struct sq_store *store, struct eb_error *err) {
+static int32_t begin_round(struct sq_retention *r, struct sq_store *store, struct eb_error *err) {
     int64_t pages = 0;
-    int32_t status = settle_boot(store, err);
+    int32_t status = rebase_boot(store, err);
 
     if (status == EB_OK)
         status = sq_number(store, SQ_DATA_VERSION, &r->version, err);
@@ -113,7 +113,7 @@ static int32_t begin_round(struct sq_retain *r, struct sq_store *store, struct e
     return status;
 }
 
-static void end_round(struct sq_retain *r) {
+static void end_round(struct sq_retention *r) {
     r->topic = 0;
     r->giving_back = false;
     r->going_on = r->unfinished;
@@ -123,7 +123,7 @@ static void end_round(struct sq_retain *r) {
 }
 
 /* The next topic; EB_END: there are no more. */
-static int32_t next_topic(struct sq_retain *r, struct sq_store *store, char *name, size_t room, struct eb_error *err) {
+static int32_t next_topic(struct sq_retention *r, struct sq_store *store, char *name, size_t room, struct eb_error *err) {
     sqlite3_stmt *list = sq_sql(store, SQ_TOPICS_AFTER);
     int32_t row;
 
@@ -142,7 +142,7 @@ static int32_t next_topic(struct sq_retain *r, struct sq_store *store, char *nam
 }
 
 /* EB_OK: all topics were looked at; EB_FULL: the slice is over; EB_EMPTY: enough for this look; or negative. */
-static int32_t look_at_topics(struct sq_retain *r, struct sq_store *store, int64_t until_ms, struct eb_error *err) {
+static int32_t look_at_topics(struct sq_retention *r, struct sq_store *store, int64_t until_ms, struct eb_error *err) {
     char name[300];
 
     for (int n = 0; n < LOOKS; n++) {
@@ -160,16 +160,16 @@ static int32_t look_at_topics(struct sq_retain *r, struct sq_store *store, int64
     return EB_EMPTY;
 }
 
-static int32_t give_back(struct sq_retain *r, struct sq_store *store, int64_t until_ms, struct eb_error *err) {
+static int32_t give_back(struct sq_retention *r, struct sq_store *store, int64_t until_ms, struct eb_error *err) {
     int32_t status = EB_OK;
 
     r->giving_back = true;
     while (status == EB_OK && sq_ticks_ms() < until_ms)
-        status = sq_room_give_back(store, sq_ticks_ms() + TURN_MS, err);
+        status = sq_disk_space_give_back(store, sq_ticks_ms() + TURN_MS, err);
     return status == EB_END ? EB_OK : status == EB_OK ? EB_FULL : status;
 }
 
-static int32_t slice(struct sq_retain *r, struct sq_store *store, struct eb_error *err) {
+static int32_t slice(struct sq_retention *r, struct sq_store *store, struct eb_error *err) {
     int64_t until_ms = sq_ticks_ms() + SLICE_MS;
     int32_t status = r->topic == 0 ? begin_round(r, store, err) : EB_OK;
 
@@ -187,24 +187,24 @@ static int32_t slice(struct sq_retain *r, struct sq_store *store, struct eb_erro
 
 /* ---- when ---- */
 
-void sq_retain_init(struct sq_retain *r, const struct sq_settings *set) {
-    *r = (struct sq_retain){ .set = set, .clean_version = -1, .look_ms = sq_ticks_ms() };
+void sq_retention_init(struct sq_retention *r, const struct sq_settings *set) {
+    *r = (struct sq_retention){ .set = set, .clean_version = -1, .look_ms = sq_ticks_ms() };
 }
 
-void sq_retain_free(struct sq_retain *r) {
+void sq_retention_free(struct sq_retention *r) {
     sq_sizes_free(&r->sizes);
 }
 
-int64_t sq_retain_next_ms(const struct sq_retain *r) {
-    return sq_due_any(r->set) ? r->look_ms : INT64_MAX;
+int64_t sq_retention_next_ms(const struct sq_retention *r) {
+    return sq_retain_plan_any(r->set) ? r->look_ms : INT64_MAX;
 }
 
-void sq_retain_hurry(struct sq_retain *r) {
+void sq_retention_hurry(struct sq_retention *r) {
     r->going_on = true;
 }
 
 /* Where many write, a turn is missed now and then: that is no trouble, the next look comes a second later. */
-static bool just_busy(struct sq_retain *r, const struct eb_error *why, int64_t now_ms) {
+static bool just_busy(struct sq_retention *r, const struct eb_error *why, int64_t now_ms) {
     if (why->native != SQLITE_BUSY)
         return false;
     if (r->busy_since_ms == 0)
@@ -212,7 +212,7 @@ static bool just_busy(struct sq_retain *r, const struct eb_error *why, int64_t n
     return now_ms - r->busy_since_ms < BUSY_MS;
 }
 
-static void complain(struct sq_retain *r, struct sq_store *store, const struct eb_error *why) {
+static void complain(struct sq_retention *r, struct sq_store *store, const struct eb_error *why) {
     int64_t now_ms = sq_ticks_ms();
     char text[EB_ERROR_ROOM + 32];
 
@@ -220,27 +220,27 @@ static void complain(struct sq_retain *r, struct sq_store *store, const struct e
     r->going_on = r->giving_back = false;
     if (just_busy(r, why, now_ms))
         return;
-    if (r->told_ms != 0 && now_ms - r->told_ms < TELL_MS)
+    if (r->logged_ms != 0 && now_ms - r->logged_ms < TELL_MS)
         return;
-    r->told_ms = now_ms;
+    r->logged_ms = now_ms;
     snprintf(text, sizeof text, "retention: %s", why->text);
     store->host->log(store->host, 4, text);
 }
 
-void sq_retain_some(struct sq_retain *r, struct sq_store *store) {
+void sq_retention_run(struct sq_retention *r, struct sq_store *store) {
     int64_t now_ms = sq_ticks_ms();
     struct eb_error err;
     int32_t status;
 
-    if (!sq_due_any(r->set) || !store->db || !store->side.map)
+    if (!sq_retain_plan_any(r->set) || !store->db || !store->shm.map)
         return;
     if (now_ms < r->look_ms && !r->going_on)
         return;
     r->look_ms = now_ms + EVERY_MS;
-    if (!sq_side_turn(&store->side, r->going_on ? 0 : EVERY_MS))
+    if (!sq_shm_try_chore(&store->shm, r->going_on ? 0 : EVERY_MS))
         return;
     status = slice(r, store, &err);
-    sq_side_turn_end(&store->side);
+    sq_shm_end_chore(&store->shm);
     if (status < 0)
         complain(r, store, &err);
     else

@@ -7,7 +7,7 @@
 #include "retention/topic_size.h"
 
 /* Belongs to one instance. */
-struct sq_retain {
+struct sq_retention {
     const struct sq_settings *set;
     struct sq_sizes sizes;
     bool going_on;                      /* a slice ended before the work did */
@@ -21,20 +21,20 @@ struct sq_retain {
     int64_t due_ms, round_due_ms;       /* when a message gets too old: after the last round, and as found in this one */
     int64_t look_ms;                    /* the next look; sq_ticks_ms */
     int64_t removed, unsettled;         /* since it was opened */
-    int64_t told_ms;                    /* when trouble was last told */
+    int64_t logged_ms;                    /* when trouble was last told */
     int64_t busy_since_ms;              /* others have not let it have the file since then; 0: they did */
 };
 
-void sq_retain_init(struct sq_retain *, const struct sq_settings *);
-void sq_retain_free(struct sq_retain *);
+void sq_retention_init(struct sq_retention *, const struct sq_settings *);
+void sq_retention_free(struct sq_retention *);
 
 /* Does a slice of it where that is due and our turn. Trouble is logged, now and then: the producer goes on. */
-void sq_retain_some(struct sq_retain *, struct sq_store *);
+void sq_retention_run(struct sq_retention *, struct sq_store *);
 
 /* When to call it again; sq_ticks_ms. */
-int64_t sq_retain_next_ms(const struct sq_retain *);
+int64_t sq_retention_next_ms(const struct sq_retention *);
 
 /* Calls it due at once: the disk is full. */
-void sq_retain_hurry(struct sq_retain *);
+void sq_retention_hurry(struct sq_retention *);
 
 #endif

@@ -14,31 +14,31 @@ static int64_t lower(int64_t a, int64_t b) {
 }
 
 /* What is past a cursor, and what is out. */
-static int32_t see_share(struct sq_store *store, struct eb_text bytes, int64_t *first, struct eb_error *err) {
-    struct sq_state state;
+static int32_t see_row(struct sq_store *store, struct eb_text bytes, int64_t *first, struct eb_error *err) {
+    struct sq_owned_slots owned;
     int64_t seq;
 
-    if (!sq_state_read(&state, bytes))
+    if (!sq_owned_slots_read(&owned, bytes))
         return sq_damaged(store, err, "how far a group is cannot be read");
-    if (state.runs.n > 0)
-        *first = lower(*first, state.runs.run[0].cursor + 1);
-    while (sq_state_next(&state, &seq))
+    if (owned.runs.n > 0)
+        *first = lower(*first, owned.runs.run[0].cursor + 1);
+    while (sq_owned_slots_next(&owned, &seq))
         *first = lower(*first, seq);
     return EB_OK;
 }
 
-static int32_t see_shares(struct sq_store *store, int64_t group, int64_t *first, struct eb_error *err) {
+static int32_t see_rows(struct sq_store *store, int64_t group, int64_t *first, struct eb_error *err) {
     sqlite3_stmt *rows = sq_sql(store, SQ_SHARE_STATES);
     int32_t row, status = EB_OK;
 
     sqlite3_bind_int64(rows, 1, group);
     while (status == EB_OK && (row = sq_row(store, rows, "b", err)) != 0)
-        status = row < 0 ? row : see_share(store, sq_bytes(rows, 0), first, err);
+        status = row < 0 ? row : see_row(store, sq_bytes(rows, 0), first, err);
     sqlite3_reset(rows);
     return status;
 }
 
-static int32_t see_held(struct sq_store *store, int64_t group, int64_t *first, struct eb_error *err) {
+static int32_t see_delayed(struct sq_store *store, int64_t group, int64_t *first, struct eb_error *err) {
     sqlite3_stmt *lowest = sq_sql(store, SQ_HOLD_LOWEST);
     int32_t row;
 
@@ -59,9 +59,9 @@ int32_t sq_trim_floor(struct sq_store *store, int64_t topic, int64_t *first, str
     sqlite3_bind_int64(list, 1, topic);
     while (status == EB_OK && (row = sq_row(store, list, "g", err)) != 0) {
         int64_t group = row > 0 ? sqlite3_column_int64(list, 0) : 0;
-        status = row < 0 ? row : see_shares(store, group, first, err);
+        status = row < 0 ? row : see_rows(store, group, first, err);
         if (status == EB_OK)
-            status = see_held(store, group, first, err);
+            status = see_delayed(store, group, first, err);
     }
     sqlite3_reset(list);
     return status;

@@ -49,7 +49,7 @@ static int32_t begin_anew(struct sq_store *store, struct eb_error *err) {
     return status == EB_OK ? sq_run(store, sq_sql(store, SQ_HOLDS_DUE_NOW), err) : status;
 }
 
-static void tell_moved(const struct sq_store *store, int64_t by_ms) {
+static void log_clock_moved(const struct sq_store *store, int64_t by_ms) {
     char text[EB_ERROR_ROOM];
     int64_t off_s = by_ms / 1000 + by_ms % 1000 / 500;      /* rounded, on either side of 0 */
 
@@ -77,11 +77,11 @@ static int32_t upgrade(struct sq_store *store, struct eb_error *err) {
     sqlite3_snprintf(sizeof mark, mark, "PRAGMA user_version=%d", SQ_FORMAT);
     if (sqlite3_exec(store->db, sq_sql_upgrade_from_1, NULL, NULL, NULL) != SQLITE_OK
         || sqlite3_exec(store->db, mark, NULL, NULL, NULL) != SQLITE_OK)
-        return sq_store_fault(store, err);
+        return sq_store_error(store, err);
     return sq_store_note_tables(store, err);
 }
 
-int32_t sq_boot_settle(struct sq_store *store, struct eb_error *err) {
+int32_t sq_boot_rebase(struct sq_store *store, struct eb_error *err) {
     struct boot was, is = { .wall_ms = sq_wall_ms() - sq_ticks_ms() };
     int64_t moved_ms;
     int32_t status = upgrade(store, err);
@@ -99,6 +99,6 @@ int32_t sq_boot_settle(struct sq_store *store, struct eb_error *err) {
     else if (was.known && moved_ms > -SAME_WALL_MS && moved_ms < SAME_WALL_MS)
         return EB_OK;
     else if (was.known)
-        tell_moved(store, moved_ms);
+        log_clock_moved(store, moved_ms);
     return status == EB_OK ? write_row(store, &is, err) : status;
 }

@@ -8,6 +8,6 @@
 /* Within a write transaction, once a connection: gives a file of an older format what it lacks. Where the machine was started
  * since the file was last written to, brings the times in it to the ticks of this run: retries are due at once, and ages go on from where they were. Logs where the
  * wall clock is another one than it was when the file was last used. EB_OK or negative. */
-int32_t sq_boot_settle(struct sq_store *, struct eb_error *);
+int32_t sq_boot_rebase(struct sq_store *, struct eb_error *);
 
 #endif

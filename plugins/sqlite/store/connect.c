@@ -24,7 +24,7 @@ static int32_t query(struct sq_store *store, const char *sql, int64_t *number, s
     int32_t status = EB_OK;
 
     if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK || sqlite3_step(statement) != SQLITE_ROW)
-        status = sq_store_fault(store, err);
+        status = sq_store_error(store, err);
     else
         *number = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
@@ -32,7 +32,7 @@ static int32_t query(struct sq_store *store, const char *sql, int64_t *number, s
 }
 
 static int32_t execute(struct sq_store *store, const char *sql, struct eb_error *err) {
-    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? EB_OK : sq_store_fault(store, err);
+    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? EB_OK : sq_store_error(store, err);
 }
 
 static int32_t identify(struct sq_store *store, struct identity *is, struct eb_error *err) {
@@ -50,7 +50,7 @@ static bool is_new(const struct identity *is) {
 }
 
 /* EB_OK: ours; EB_EMPTY: nothing in it yet. */
-static int32_t judge(const struct sq_store *store, const struct identity *is, struct eb_error *err) {
+static int32_t check_identity(const struct sq_store *store, const struct identity *is, struct eb_error *err) {
     if (is_new(is))
         return EB_EMPTY;
     if (is->application != SQ_APPLICATION)
@@ -72,7 +72,7 @@ static int32_t look_at_once(struct sq_store *store, struct eb_error *err) {
     if (status == EB_OK)
         status = identify(store, &is, err);
     if (status == EB_OK)
-        status = judge(store, &is, err);
+        status = check_identity(store, &is, err);
     if (status == EB_OK)
         status = sq_tables_check(store, is.format, err);
     if (!sqlite3_get_autocommit(store->db))
@@ -106,7 +106,7 @@ static int32_t check_log(struct sq_store *store, struct eb_error *err) {
 
     if (sqlite3_prepare_v2(store->db, "PRAGMA journal_mode=WAL", -1, &statement, NULL) != SQLITE_OK
         || sqlite3_step(statement) != SQLITE_ROW)
-        status = sq_store_fault(store, err);
+        status = sq_store_error(store, err);
     else
         mode = (const char *)sqlite3_column_text(statement, 0);
     if (status == EB_OK && (!mode || strcmp(mode, "wal") != 0))
@@ -132,7 +132,7 @@ static int32_t set_up(struct sq_store *store, struct eb_error *err) {
     if (status == EB_OK && !read_only)
         status = check_log(store, err);
     if (status == EB_OK && !read_only)
-        sq_room_prepare(store);
+        sq_disk_space_prepare(store);
     if (status == EB_OK)
         status = execute(store, store->power ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
     if (status == EB_OK)                                /* wiping free pages, as Debian's does, doubles what removing writes */
@@ -145,33 +145,33 @@ static int32_t set_up(struct sq_store *store, struct eb_error *err) {
 /* ---- where the file is, and what lies beside it ---- */
 
 /* The side file, in which nothing says that a log beside it is of another database. */
-static int32_t open_side(struct sq_store *store, struct eb_error *err) {
+static int32_t open_shm(struct sq_store *store, struct eb_error *err) {
     int32_t status = EB_OK;
 
-    if (!store->side.map)
-        status = sq_side_open(&store->side, store->side_path, err);
+    if (!store->shm.map)
+        status = sq_shm_open(&store->shm, store->shm_path, err);
     if (status != EB_OK)
         return store->need == SQ_LOOK ? EB_OK : status; /* who only looks can do without */
-    status = sq_replaced_clear(store, err);
+    status = sq_stale_log_clear(store, err);
     if (status != EB_OK)
-        sq_side_close(&store->side);
+        sq_shm_close(&store->shm);
     return status;
 }
 
 /* The names that all on this file go by. */
 static int32_t take_names(struct sq_store *store, char *real, struct eb_error *err) {
-    char *side = NULL;
+    char *shm = NULL;
 
-    if (asprintf(&side, "%s-side", real) < 0) {
+    if (asprintf(&shm, "%s-side", real) < 0) {
         free(real);
         return sq_no_memory(err);
     }
     if (store->real && strcmp(store->real, real) != 0)
-        sq_side_close(&store->side);                    /* of the place where the path led to before */
+        sq_shm_close(&store->shm);                    /* of the place where the path led to before */
     free(store->real);
-    free(store->side_path);
+    free(store->shm_path);
     store->real = real;
-    store->side_path = side;
+    store->shm_path = shm;
     return EB_OK;
 }
 
@@ -212,23 +212,23 @@ static int32_t is_the_same(struct sq_store *store, struct eb_error *err) {
     sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
     if (moved || !sq_store_is_in_place(store))
         return sq_store_replaced(store, err);
-    if (store->side.map && path && sq_file_look(path, &log, NULL) == EB_OK)
-        sq_side_note(&store->side, &store->file, &log);
+    if (store->shm.map && path && sq_file_look(path, &log, NULL) == EB_OK)
+        sq_shm_set_record(&store->shm, &store->file, &log);
     return EB_OK;
 }
 
 /* Whether what was known of a file holds of this one. */
-static void see_contents(struct sq_store *store, bool side_is_new) {
-    const struct sq_file_identity *now = sq_way_file(store->way);
+static void note_contents(struct sq_store *store, bool shm_is_new) {
+    const struct sq_file_identity *now = sq_extender_file(store->extender);
 
-    if (!sq_file_same(now, &store->file) || store->changed || side_is_new)
+    if (!sq_file_same(now, &store->file) || store->changed || shm_is_new)
         store->contents++;
     store->changed = false;
     store->file = *now;
 }
 
 /* What may pass at work (a disk that is mounted read-only for a while) is no use to wait for at the start. */
-static int32_t judge_failure(const struct sq_store *store, int32_t status, struct eb_error *err) {
+static int32_t classify_failure(const struct sq_store *store, int32_t status, struct eb_error *err) {
     int extended = sqlite3_extended_errcode(store->db), number = (int)(err ? err->native : 0);
     bool forbidden = number == EACCES || number == EPERM || number == EROFS
                      || (number == extended && (extended & 0xff) == SQLITE_CANTOPEN);
@@ -244,7 +244,7 @@ static int32_t open_database(struct sq_store *store, int64_t wait_ms, struct eb_
 
     if (sqlite3_open_v2(store->real, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL)
         != SQLITE_OK)
-        return store->db ? sq_store_fault(store, err) : sq_no_memory(err);
+        return store->db ? sq_store_error(store, err) : sq_no_memory(err);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, (int)wait_ms);
     status = sq_tables_defend(store, err);
@@ -255,18 +255,18 @@ static int32_t open_database(struct sq_store *store, int64_t wait_ms, struct eb_
 
 /* Without the right to make a log's index beside the file SQLite does not open it, though without a log there is nothing that
  * an index would be needed for. A log that is there is somebody's at work, whose index can be read. */
-static bool lies_still(const struct sq_store *store) {
+static bool may_open_immutable(const struct sq_store *store) {
     struct sq_file_identity log;
     char *path = NULL;
-    bool still = store->need == SQ_LOOK && faccessat(AT_FDCWD, store->real, W_OK, AT_EACCESS) != 0 &&
+    bool immutable = store->need == SQ_LOOK && faccessat(AT_FDCWD, store->real, W_OK, AT_EACCESS) != 0 &&
                  asprintf(&path, "%s-wal", store->real) >= 0 && sq_file_look(path, &log, NULL) != EB_OK;
 
     free(path);
-    return still;
+    return immutable;
 }
 
 /* The path as a URI, which SQLite takes this only from; to be freed. NULL: no memory. */
-static char *still_uri(const char *path) {
+static char *immutable_uri(const char *path) {
     char *uri = malloc(3 * strlen(path) + sizeof "file:?immutable=1"), *to = uri;
 
     if (!uri)
@@ -278,8 +278,8 @@ static char *still_uri(const char *path) {
     return uri;
 }
 
-static int32_t open_still(struct sq_store *store, struct eb_error *err) {
-    char *uri = still_uri(store->real);
+static int32_t open_immutable(struct sq_store *store, struct eb_error *err) {
+    char *uri = immutable_uri(store->real);
     int32_t status = EB_OK;
 
     sqlite3_close(store->db);
@@ -289,13 +289,13 @@ static int32_t open_still(struct sq_store *store, struct eb_error *err) {
         return sq_no_memory(err);
     if (sqlite3_open_v2(uri, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL)
         != SQLITE_OK)
-        status = store->db ? sq_store_fault(store, err) : sq_no_memory(err);
+        status = store->db ? sq_store_error(store, err) : sq_no_memory(err);
     free(uri);
     if (status == EB_OK) {
         sqlite3_extended_result_codes(store->db, 1);
         status = set_up(store, err);
     }
-    store->still = status == EB_OK;
+    store->immutable = status == EB_OK;
     return status;
 }
 
@@ -308,25 +308,25 @@ static int32_t open_again(struct sq_store *store, int64_t wait_ms, struct eb_err
 
 int32_t sq_connect(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
     int32_t status = find_file(store, err);
-    bool side_is_new = !store->side.map;
+    bool shm_is_new = !store->shm.map;
 
     if (status == EB_EMPTY)
         return store->need == SQ_LOOK ? EB_EMPTY : sq_store_replaced(store, err);
     if (status == EB_OK)
-        status = sq_way_get(store->real, &store->way, err);
+        status = sq_extender_get(store->real, &store->extender, err);
     if (status == EB_OK)
-        status = open_side(store, err);
+        status = open_shm(store, err);
     if (status != EB_OK)
         return status;
-    see_contents(store, side_is_new);
+    note_contents(store, shm_is_new);
     errno = 0;
     status = open_database(store, wait_ms, err);
-    if (status == EB_RETRIABLE && err && err->native == SQLITE_FULL && store->side.map && sq_side_release(&store->side))
+    if (status == EB_RETRIABLE && err && err->native == SQLITE_FULL && store->shm.map && sq_shm_release_reserve(&store->shm))
         status = open_again(store, wait_ms, err);
-    store->still = false;
-    if (status < 0 && lies_still(store))
-        status = open_still(store, err);
+    store->immutable = false;
+    if (status < 0 && may_open_immutable(store))
+        status = open_immutable(store, err);
     if (status == EB_OK)
         status = is_the_same(store, err);
-    return status < 0 && store->db ? judge_failure(store, status, err) : status;
+    return status < 0 && store->db ? classify_failure(store, status, err) : status;
 }

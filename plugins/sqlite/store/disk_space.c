@@ -36,7 +36,7 @@ static void grow_log(sqlite3 *db) {
     close(fd);
 }
 
-void sq_room_prepare(struct sq_store *store) {
+void sq_disk_space_prepare(struct sq_store *store) {
     int chunk = CHUNK;
 
     sqlite3_file_control(store->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
@@ -48,7 +48,7 @@ static int32_t extend(const struct sq_store *store, int64_t size) {
     sqlite3_int64 hint = size;
     int32_t status;
 
-    status = sq_way_extend(store->way, size, CHUNK);
+    status = sq_extender_extend(store->extender, size, CHUNK);
     if (status == EB_EMPTY)
         status = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_SIZE_HINT, &hint) == SQLITE_OK ? EB_OK : EB_RETRIABLE;
     return status;
@@ -56,7 +56,7 @@ static int32_t extend(const struct sq_store *store, int64_t size) {
 
 /* Rows do not fill their pages: of such as are just larger than half a page there is one in each. Only at our turn: nobody
  * else moves the log into the file then, whose end sqlite moves by writing behind it. */
-int32_t sq_room_take(struct sq_store *store, size_t bytes, struct eb_error *err) {
+int32_t sq_disk_space_reserve(struct sq_store *store, size_t bytes, struct eb_error *err) {
     int64_t pages = 0, unused = 0, need = (int64_t)(bytes / (PAGE / 2)) + SPARE_PAGES;
     int32_t status = store->at_turn ? sq_number(store, SQ_PAGES, &pages, err) : EB_EMPTY;
 
@@ -91,7 +91,7 @@ static int32_t give_back(struct sq_store *store, struct eb_error *err) {
     return row < 0 ? row : EB_OK;
 }
 
-int32_t sq_room_give_back(struct sq_store *store, int64_t until_ms, struct eb_error *err) {
+int32_t sq_disk_space_give_back(struct sq_store *store, int64_t until_ms, struct eb_error *err) {
     bool enough;
     int32_t status = is_enough(store, &enough, err);
 

@@ -21,7 +21,7 @@ struct waiter {
     uint32_t flags, reserved;
 };
 
-enum { WORD_32 = 2, WORD_PRIVATE = 128 };
+enum { WAIT_32_BITS = 2, WAIT_PRIVATE = 128 };
 
 /* Without futex_waitv the bell cannot be waited for beside the words, so it is looked at this often. */
 enum { LOOK_MS = 50 };
@@ -32,30 +32,30 @@ static struct timespec monotonic_at(int64_t ticks_ms) {
     return (struct timespec){ (time_t)(ticks_ms / 1000), (long)(ticks_ms % 1000) * 1000000 };
 }
 
-static long wait_for(_Atomic uint32_t *word, uint32_t value, int scope, int64_t until_ms) {
+static long wait_for(_Atomic uint32_t *futex, uint32_t value, int scope, int64_t until_ms) {
     struct timespec at = monotonic_at(until_ms);
 
-    return syscall(SYS_futex, word, FUTEX_WAIT_BITSET | scope, value, &at, NULL, FUTEX_BITSET_MATCH_ANY);
+    return syscall(SYS_futex, futex, FUTEX_WAIT_BITSET | scope, value, &at, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-void sq_bell_ring(struct sq_bell *bell) {
-    if (atomic_exchange(&bell->rung, 1) == 0)
-        syscall(SYS_futex, &bell->rung, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+void sq_wakeup_signal(struct sq_wakeup *wakeup) {
+    if (atomic_exchange(&wakeup->signalled, 1) == 0)
+        syscall(SYS_futex, &wakeup->signalled, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-bool sq_bell_take(struct sq_bell *bell) {
-    return atomic_exchange(&bell->rung, 0) != 0;
+bool sq_wakeup_take(struct sq_wakeup *wakeup) {
+    return atomic_exchange(&wakeup->signalled, 0) != 0;
 }
 
-bool sq_bell_rung(const struct sq_bell *bell) {
-    return atomic_load(&bell->rung) != 0;
+bool sq_wakeup_is_signalled(const struct sq_wakeup *wakeup) {
+    return atomic_load(&wakeup->signalled) != 0;
 }
 
-void sq_bell_wait(struct sq_bell *bell, int64_t until_ms) {
-    wait_for(&bell->rung, 0, FUTEX_PRIVATE_FLAG, until_ms);
+void sq_wakeup_wait(struct sq_wakeup *wakeup, int64_t until_ms) {
+    wait_for(&wakeup->signalled, 0, FUTEX_PRIVATE_FLAG, until_ms);
 }
 
-bool sq_words_supported(void) {
+bool sq_futex_set_supported(void) {
     return syscall(SYS_futex_waitv, NULL, 0, 0, NULL, CLOCK_MONOTONIC) < 0 && errno == EINVAL;
 }
 
@@ -64,9 +64,9 @@ static bool is_out_of_order(long result) {
     return result < 0 && errno != ETIMEDOUT && errno != EAGAIN && errno != EINTR;
 }
 
-void sq_words_wait(const struct sq_words *words, _Atomic uint32_t *any, uint32_t any_value, struct sq_bell *bell,
+void sq_futex_set_wait(const struct sq_futex_set *set, _Atomic uint32_t *any, uint32_t any_value, struct sq_wakeup *wakeup,
                    int64_t until_ms) {
-    struct waiter waiters[SQ_WORDS_MAX + 1];
+    struct waiter waiters[SQ_FUTEXES_MAX + 1];
     struct { int64_t sec, nsec; } until;                /* 64 bits each, on every machine */
     int64_t look_ms = sq_ticks_ms() + LOOK_MS;
     struct timespec at;
@@ -74,38 +74,38 @@ void sq_words_wait(const struct sq_words *words, _Atomic uint32_t *any, uint32_t
 
     look_ms = until_ms < look_ms ? until_ms : look_ms;
     if (any) {
-        if (!sq_bell_rung(bell))
+        if (!sq_wakeup_is_signalled(wakeup))
             result = wait_for(any, any_value, 0, look_ms);
     } else {
-        for (unsigned i = 0; i < words->n; i++)
-            waiters[i] = (struct waiter){ words->value[i], (uintptr_t)words->word[i], WORD_32, 0 };
-        waiters[words->n] = (struct waiter){ 0, (uintptr_t)&bell->rung, WORD_32 | WORD_PRIVATE, 0 };
+        for (unsigned i = 0; i < set->n; i++)
+            waiters[i] = (struct waiter){ set->value[i], (uintptr_t)set->futex[i], WAIT_32_BITS, 0 };
+        waiters[set->n] = (struct waiter){ 0, (uintptr_t)&wakeup->signalled, WAIT_32_BITS | WAIT_PRIVATE, 0 };
         at = monotonic_at(until_ms);
         until.sec = at.tv_sec;
         until.nsec = at.tv_nsec;
-        result = syscall(SYS_futex_waitv, waiters, words->n + 1, 0, &until, CLOCK_MONOTONIC);
+        result = syscall(SYS_futex_waitv, waiters, set->n + 1, 0, &until, CLOCK_MONOTONIC);
     }
     if (is_out_of_order(result))
-        sq_bell_wait(bell, look_ms);
+        sq_wakeup_wait(wakeup, look_ms);
 }
 
-void sq_word_wait(_Atomic uint32_t *word, uint32_t value, int64_t until_ms) {
+void sq_futex_wait(_Atomic uint32_t *futex, uint32_t value, int64_t until_ms) {
     int64_t look_ms = sq_ticks_ms() + LOOK_MS;
-    _Atomic uint32_t still = 0;         /* which nobody changes */
+    _Atomic uint32_t immutable = 0;         /* which nobody changes */
 
-    if (is_out_of_order(wait_for(word, value, 0, until_ms < look_ms ? until_ms : look_ms)))
-        wait_for(&still, 0, FUTEX_PRIVATE_FLAG, until_ms < look_ms ? until_ms : look_ms);
+    if (is_out_of_order(wait_for(futex, value, 0, until_ms < look_ms ? until_ms : look_ms)))
+        wait_for(&immutable, 0, FUTEX_PRIVATE_FLAG, until_ms < look_ms ? until_ms : look_ms);
 }
 
 /* The kernel does both: it answers EFAULT where we would be killed by SIGBUS. */
-static void change(_Atomic uint32_t *word, int most) {
-    syscall(SYS_futex, word, FUTEX_WAKE_OP, most, NULL, word, FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0));
+static void change(_Atomic uint32_t *futex, int most) {
+    syscall(SYS_futex, futex, FUTEX_WAKE_OP, most, NULL, futex, FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0));
 }
 
-void sq_word_change(_Atomic uint32_t *word) {
-    change(word, INT_MAX);
+void sq_futex_wake_all(_Atomic uint32_t *futex) {
+    change(futex, INT_MAX);
 }
 
-void sq_word_pass_on(_Atomic uint32_t *word) {
-    change(word, 1);
+void sq_futex_wake_one(_Atomic uint32_t *futex) {
+    change(futex, 1);
 }

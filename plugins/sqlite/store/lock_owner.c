@@ -70,7 +70,7 @@ static bool find_process(const char *real, struct process *process) {
     return stat(real, &about) == 0 && find(about.st_ino, PENDING_BYTE, &process->pid);
 }
 
-void sq_holder_tell(const char *real, char *text, size_t room) {
+void sq_lock_owner_describe(const char *real, char *text, size_t room) {
     struct process process = { .name = "" };
 
     text[0] = '\0';

@@ -5,6 +5,6 @@
 #include <stddef.h>
 
 /* ", process N (its name)" of who has the lock to write, and what to do about it; empty where that cannot be found out. */
-void sq_holder_tell(const char *real, char *text, size_t room);
+void sq_lock_owner_describe(const char *real, char *text, size_t room);
 
 #endif

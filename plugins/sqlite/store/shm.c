@@ -14,18 +14,18 @@
 #include "error.h"
 
 /* What is mapped. Made anew by whoever finds that nobody else has it open; all but the record, which outlives that. */
-struct sq_side_map {
+struct sq_shm_map {
     char magic[8];
     uint32_t version, size;             /* size: of this struct */
-    _Atomic uint32_t one_word;          /* set when some process can wait for `any` only */
+    _Atomic uint32_t single_futex;          /* set when some process can wait for `any` only */
     _Atomic uint32_t queue;             /* changed by whoever leaves the queue */
     int64_t turn_ms;                    /* when somebody last had the turn, sq_ticks_ms */
-    struct sq_side_record record;
+    struct sq_shm_record record;
     _Atomic uint32_t any;               /* followed by the words, without a gap */
-    _Atomic uint32_t word[SQ_SIDE_WORDS];
+    _Atomic uint32_t futex[SQ_SHM_FUTEXES];
 };
 
-_Static_assert(offsetof(struct sq_side_map, word) == offsetof(struct sq_side_map, any) + sizeof(uint32_t), "a gap");
+_Static_assert(offsetof(struct sq_shm_map, futex) == offsetof(struct sq_shm_map, any) + sizeof(uint32_t), "a gap");
 
 static const char magic[8] = "ebusside";
 
@@ -44,176 +44,176 @@ static int lock_byte(int fd, short kind, int64_t byte) {
 
 /* ---- opening ---- */
 
-static bool read_at(const struct sq_side *side, size_t at, void *to, size_t len) {
-    return pread(side->fd, to, len, (off_t)at) == (ssize_t)len;
+static bool read_at(const struct sq_shm *shm, size_t at, void *to, size_t len) {
+    return pread(shm->fd, to, len, (off_t)at) == (ssize_t)len;
 }
 
 /* On a full disk it is not written, and then nobody wakes anybody: each looks by itself, once a second. */
-static bool write_at(const struct sq_side *side, size_t at, const void *from, size_t len) {
-    return pwrite(side->fd, from, len, (off_t)at) == (ssize_t)len;
+static bool write_at(const struct sq_shm *shm, size_t at, const void *from, size_t len) {
+    return pwrite(shm->fd, from, len, (off_t)at) == (ssize_t)len;
 }
 
-static bool is_mine(const struct sq_side_map *head) {
+static bool is_mine(const struct sq_shm_map *head) {
     return memcmp(head->magic, magic, sizeof magic) == 0 && head->version == FORMAT && head->size == sizeof *head;
 }
 
 /* Blocks of the disk that nobody uses until it is full. */
-static bool take_reserve(const struct sq_side *side) {
-    return posix_fallocate(side->fd, 0, RESERVE_AT + RESERVE) == 0;
+static bool take_reserve(const struct sq_shm *shm) {
+    return posix_fallocate(shm->fd, 0, RESERVE_AT + RESERVE) == 0;
 }
 
 /* What each process writes is the same, but for words and times, which may begin anew at any time. */
-static void mend(struct sq_side *side) {
-    struct sq_side_map head = { .version = FORMAT, .size = sizeof head, .one_word = side->one_word };
+static void mend(struct sq_shm *shm) {
+    struct sq_shm_map head = { .version = FORMAT, .size = sizeof head, .single_futex = shm->single_futex };
 
     memcpy(head.magic, magic, sizeof magic);
-    if (take_reserve(side) || posix_fallocate(side->fd, 0, (off_t)sizeof head) == 0)
-        write_at(side, 0, &head, offsetof(struct sq_side_map, queue));
+    if (take_reserve(shm) || posix_fallocate(shm->fd, 0, (off_t)sizeof head) == 0)
+        write_at(shm, 0, &head, offsetof(struct sq_shm_map, queue));
 }
 
 /* Nobody else has it open: words and times of an earlier life are of no use. */
-static void make_anew(struct sq_side *side) {
-    struct sq_side_map old = {0}, new = {0};
-    bool any = read_at(side, 0, &old, sizeof old) && is_mine(&old);
+static void make_anew(struct sq_shm *shm) {
+    struct sq_shm_map old = {0}, new = {0};
+    bool any = read_at(shm, 0, &old, sizeof old) && is_mine(&old);
 
     if (any)
         new.record = old.record;
-    if (any || ftruncate(side->fd, 0) == 0)
-        mend(side);
-    write_at(side, offsetof(struct sq_side_map, queue), (const char *)&new + offsetof(struct sq_side_map, queue),
-             sizeof new - offsetof(struct sq_side_map, queue));
+    if (any || ftruncate(shm->fd, 0) == 0)
+        mend(shm);
+    write_at(shm, offsetof(struct sq_shm_map, queue), (const char *)&new + offsetof(struct sq_shm_map, queue),
+             sizeof new - offsetof(struct sq_shm_map, queue));
 }
 
 /* One that is not whole is mended; one of another version is in use by processes that know nothing of ours. */
-static int32_t join_others(struct sq_side *side, const char *path, struct eb_error *err) {
-    struct sq_side_map head = {0};
-    ssize_t len = pread(side->fd, &head, sizeof head, 0);
+static int32_t join_others(struct sq_shm *shm, const char *path, struct eb_error *err) {
+    struct sq_shm_map head = {0};
+    ssize_t len = pread(shm->fd, &head, sizeof head, 0);
 
-    if (len >= (ssize_t)offsetof(struct sq_side_map, one_word) && memcmp(head.magic, magic, sizeof magic) == 0
+    if (len >= (ssize_t)offsetof(struct sq_shm_map, single_futex) && memcmp(head.magic, magic, sizeof magic) == 0
         && !is_mine(&head))
         return sq_error(err, EB_PERMANENT, 0, "%s is used by another version of this plugin: end its processes first", path);
     if (len < (ssize_t)sizeof head || !is_mine(&head))
-        mend(side);
+        mend(shm);
     else
-        take_reserve(side);
-    side->others_one_word = head.one_word != 0;
+        take_reserve(shm);
+    shm->others_single_futex = head.single_futex != 0;
     return EB_OK;
 }
 
-static int32_t map_it(struct sq_side *side, const char *path, struct eb_error *err) {
-    void *map = mmap(NULL, sizeof *side->map, PROT_READ | PROT_WRITE, MAP_SHARED, side->fd, 0);
+static int32_t map_it(struct sq_shm *shm, const char *path, struct eb_error *err) {
+    void *map = mmap(NULL, sizeof *shm->map, PROT_READ | PROT_WRITE, MAP_SHARED, shm->fd, 0);
 
     if (map == MAP_FAILED)
         return sq_errno(err, EB_RETRIABLE, "cannot map %s", path);
-    side->map = map;
+    shm->map = map;
     return EB_OK;
 }
 
-static int32_t open_file(struct sq_side *side, const char *path, struct eb_error *err) {
+static int32_t open_file(struct sq_shm *shm, const char *path, struct eb_error *err) {
     struct stat about;
 
-    side->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    if (side->fd < 0)
+    shm->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (shm->fd < 0)
         return sq_errno(err, errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE ? EB_RETRIABLE
                         : EB_PERMANENT, "cannot open %s for writing", path);
-    if (fstat(side->fd, &about) != 0 || !S_ISREG(about.st_mode))
+    if (fstat(shm->fd, &about) != 0 || !S_ISREG(about.st_mode))
         return sq_error(err, EB_PERMANENT, 0, "%s is not a regular file: remove it", path);
     return EB_OK;
 }
 
-static int32_t join(struct sq_side *side, const char *path, struct eb_error *err) {
-    bool alone = lock_byte(side->fd, F_WRLCK, USER_BYTE) == 0;
+static int32_t join(struct sq_shm *shm, const char *path, struct eb_error *err) {
+    bool alone = lock_byte(shm->fd, F_WRLCK, USER_BYTE) == 0;
 
     if (alone)
-        make_anew(side);
-    if (lock_byte(side->fd, F_RDLCK, USER_BYTE) != 0)
+        make_anew(shm);
+    if (lock_byte(shm->fd, F_RDLCK, USER_BYTE) != 0)
         return sq_error(err, EB_RETRIABLE, SQLITE_BUSY, "%s is just being made by another process", path);
-    return alone ? EB_OK : join_others(side, path, err);
+    return alone ? EB_OK : join_others(shm, path, err);
 }
 
-int32_t sq_side_open(struct sq_side *side, const char *path, struct eb_error *err) {
+int32_t sq_shm_open(struct sq_shm *shm, const char *path, struct eb_error *err) {
     uint32_t yes = 1;
     int32_t status;
 
-    *side = (struct sq_side){ .fd = -1, .one_word = !sq_words_supported() };
-    status = open_file(side, path, err);
+    *shm = (struct sq_shm){ .fd = -1, .single_futex = !sq_futex_set_supported() };
+    status = open_file(shm, path, err);
     if (status == EB_OK)
-        status = join(side, path, err);
+        status = join(shm, path, err);
     if (status == EB_OK)
-        status = map_it(side, path, err);
+        status = map_it(shm, path, err);
     if (status != EB_OK)
-        sq_side_close(side);
-    else if (side->one_word)
-        write_at(side, offsetof(struct sq_side_map, one_word), &yes, sizeof yes);
+        sq_shm_close(shm);
+    else if (shm->single_futex)
+        write_at(shm, offsetof(struct sq_shm_map, single_futex), &yes, sizeof yes);
     return status;
 }
 
-void sq_side_close(struct sq_side *side) {
-    if (side->map)
-        munmap(side->map, sizeof *side->map);
-    if (side->fd >= 0)
-        close(side->fd);
-    *side = (struct sq_side){ .fd = -1 };
+void sq_shm_close(struct sq_shm *shm) {
+    if (shm->map)
+        munmap(shm->map, sizeof *shm->map);
+    if (shm->fd >= 0)
+        close(shm->fd);
+    *shm = (struct sq_shm){ .fd = -1 };
 }
 
-bool sq_side_in_place(const struct sq_side *side, const char *path) {
+bool sq_shm_in_place(const struct sq_shm *shm, const char *path) {
     struct sq_file_identity ours, there;
 
-    return side->fd < 0 || (sq_file_of(side->fd, &ours) && sq_file_look(path, &there, NULL) == EB_OK
+    return shm->fd < 0 || (sq_file_of(shm->fd, &ours) && sq_file_look(path, &there, NULL) == EB_OK
                             && sq_file_same(&ours, &there));
 }
 
 /* ---- the record ---- */
 
-bool sq_side_record(struct sq_side *side, struct sq_side_record *record) {
+bool sq_shm_record(struct sq_shm *shm, struct sq_shm_record *record) {
     struct sq_file_identity self;
 
-    return read_at(side, offsetof(struct sq_side_map, record), record, sizeof *record) && sq_file_of(side->fd, &self)
-           && sq_file_same(&self, &record->side) && record->db.number != 0;
+    return read_at(shm, offsetof(struct sq_shm_map, record), record, sizeof *record) && sq_file_of(shm->fd, &self)
+           && sq_file_same(&self, &record->shm) && record->db.number != 0;
 }
 
-void sq_side_note(struct sq_side *side, const struct sq_file_identity *db, const struct sq_file_identity *log) {
-    struct sq_side_record record, now = { .db = *db, .log = *log };
+void sq_shm_set_record(struct sq_shm *shm, const struct sq_file_identity *db, const struct sq_file_identity *log) {
+    struct sq_shm_record record, now = { .db = *db, .log = *log };
 
-    if (!sq_file_of(side->fd, &now.side)
-        || (sq_side_record(side, &record) && sq_file_same(&record.db, db) && sq_file_same(&record.log, log)))
+    if (!sq_file_of(shm->fd, &now.shm)
+        || (sq_shm_record(shm, &record) && sq_file_same(&record.db, db) && sq_file_same(&record.log, log)))
         return;
-    write_at(side, offsetof(struct sq_side_map, record), &now, sizeof now);
+    write_at(shm, offsetof(struct sq_shm_map, record), &now, sizeof now);
 }
 
-bool sq_side_release(struct sq_side *side) {
+bool sq_shm_release_reserve(struct sq_shm *shm) {
     struct stat about;
 
-    return fstat(side->fd, &about) == 0 && about.st_size > RESERVE_AT && ftruncate(side->fd, RESERVE_AT) == 0;
+    return fstat(shm->fd, &about) == 0 && about.st_size > RESERVE_AT && ftruncate(shm->fd, RESERVE_AT) == 0;
 }
 
-bool sq_side_seize(struct sq_side *side) {
-    return lock_byte(side->fd, F_WRLCK, SEIZE_BYTE) == 0;
+bool sq_shm_try_clearing(struct sq_shm *shm) {
+    return lock_byte(shm->fd, F_WRLCK, SEIZE_BYTE) == 0;
 }
 
 /* ---- the queue ---- */
 
 /* The kernel's lock says whose turn it is, and is gone with its process; the word wakes who waits. */
-bool sq_side_enqueue(struct sq_side *side, int64_t until_ms) {
-    while (side->map) {
+bool sq_shm_enqueue(struct sq_shm *shm, int64_t until_ms) {
+    while (shm->map) {
         uint32_t before = 0;
         int64_t now_ms;
 
-        if (lock_byte(side->fd, F_WRLCK, QUEUE_BYTE) == 0)
+        if (lock_byte(shm->fd, F_WRLCK, QUEUE_BYTE) == 0)
             return true;
         if ((errno != EAGAIN && errno != EACCES) || (now_ms = sq_ticks_ms()) >= until_ms)
             return false;
-        read_at(side, offsetof(struct sq_side_map, queue), &before, sizeof before);
-        if (lock_byte(side->fd, F_WRLCK, QUEUE_BYTE) == 0)      /* it may have come free before we read the word */
+        read_at(shm, offsetof(struct sq_shm_map, queue), &before, sizeof before);
+        if (lock_byte(shm->fd, F_WRLCK, QUEUE_BYTE) == 0)      /* it may have come free before we read the word */
             return true;
-        sq_word_wait(&side->map->queue, before, now_ms + QUEUE_WAIT_MS < until_ms ? now_ms + QUEUE_WAIT_MS : until_ms);
+        sq_futex_wait(&shm->map->queue, before, now_ms + QUEUE_WAIT_MS < until_ms ? now_ms + QUEUE_WAIT_MS : until_ms);
     }
     return false;
 }
 
-void sq_side_dequeue(struct sq_side *side) {
-    lock_byte(side->fd, F_UNLCK, QUEUE_BYTE);
-    sq_word_pass_on(&side->map->queue);
+void sq_shm_dequeue(struct sq_shm *shm) {
+    lock_byte(shm->fd, F_UNLCK, QUEUE_BYTE);
+    sq_futex_wake_one(&shm->map->queue);
 }
 
 /* ---- words ---- */
@@ -226,75 +226,75 @@ static uint32_t hash_name(const char *name, size_t len) {
     return hash ^ hash >> 15;
 }
 
-unsigned sq_side_topic_index(const char *name, size_t len) {
-    return hash_name(name, len) % SQ_TOPIC_WORDS;
+unsigned sq_shm_topic_index(const char *name, size_t len) {
+    return hash_name(name, len) % SQ_TOPIC_FUTEXES;
 }
 
-unsigned sq_side_group_index(const char *group) {
-    return SQ_TOPIC_WORDS + hash_name(group, strlen(group)) % SQ_GROUP_WORDS;
+unsigned sq_shm_group_index(const char *group) {
+    return SQ_TOPIC_FUTEXES + hash_name(group, strlen(group)) % SQ_GROUP_FUTEXES;
 }
 
-_Atomic uint32_t *sq_side_word(const struct sq_side *side, unsigned index) {
-    return &side->map->word[index];
+_Atomic uint32_t *sq_shm_futex(const struct sq_shm *shm, unsigned index) {
+    return &shm->map->futex[index];
 }
 
-_Atomic uint32_t *sq_side_any(const struct sq_side *side) {
-    return side->one_word ? &side->map->any : NULL;
+_Atomic uint32_t *sq_shm_any(const struct sq_shm *shm) {
+    return shm->single_futex ? &shm->map->any : NULL;
 }
 
-void sq_side_read(struct sq_side *side, struct sq_side_words *words) {
-    struct sq_side_map now = {0};
+void sq_shm_read(struct sq_shm *shm, struct sq_shm_values *values) {
+    struct sq_shm_map now = {0};
 
-    if (!read_at(side, 0, &now, sizeof now) || !is_mine(&now))
-        mend(side);
-    side->others_one_word = now.one_word != 0;
-    memcpy(words, (const char *)&now + offsetof(struct sq_side_map, any), sizeof *words);
+    if (!read_at(shm, 0, &now, sizeof now) || !is_mine(&now))
+        mend(shm);
+    shm->others_single_futex = now.single_futex != 0;
+    memcpy(values, (const char *)&now + offsetof(struct sq_shm_map, any), sizeof *values);
 }
 
-void sq_side_tell(struct sq_side *side, unsigned index) {
-    sq_word_change(&side->map->word[index]);
-    if (side->one_word || side->others_one_word)
-        sq_word_change(&side->map->any);
+void sq_shm_notify(struct sq_shm *shm, unsigned index) {
+    sq_futex_wake_all(&shm->map->futex[index]);
+    if (shm->single_futex || shm->others_single_futex)
+        sq_futex_wake_all(&shm->map->any);
 }
 
-void sq_side_tell_all(struct sq_side *side) {
-    if (!side->map)
+void sq_shm_notify_all(struct sq_shm *shm) {
+    if (!shm->map)
         return;
-    for (unsigned i = 0; i < SQ_SIDE_WORDS; i++)
-        sq_word_change(&side->map->word[i]);
-    sq_word_change(&side->map->any);
+    for (unsigned i = 0; i < SQ_SHM_FUTEXES; i++)
+        sq_futex_wake_all(&shm->map->futex[i]);
+    sq_futex_wake_all(&shm->map->any);
 }
 
 /* ---- members ---- */
 
-bool sq_side_hold(struct sq_side *side, int64_t member) {
-    return lock_byte(side->fd, F_WRLCK, member) == 0;
+bool sq_shm_lock_member(struct sq_shm *shm, int64_t member) {
+    return lock_byte(shm->fd, F_WRLCK, member) == 0;
 }
 
-void sq_side_drop(struct sq_side *side, int64_t member) {
-    lock_byte(side->fd, F_UNLCK, member);
+void sq_shm_unlock_member(struct sq_shm *shm, int64_t member) {
+    lock_byte(shm->fd, F_UNLCK, member);
 }
 
-bool sq_side_held(const struct sq_side *side, int64_t member) {
+bool sq_shm_member_is_locked(const struct sq_shm *shm, int64_t member) {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = member, .l_len = 1 };
 
-    return fcntl(side->fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+    return fcntl(shm->fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
 }
 
-bool sq_side_turn(struct sq_side *side, int64_t every_ms) {
+bool sq_shm_try_chore(struct sq_shm *shm, int64_t every_ms) {
     int64_t now = sq_ticks_ms(), last = 0;
 
-    if (lock_byte(side->fd, F_WRLCK, TURN_BYTE) != 0)
+    if (lock_byte(shm->fd, F_WRLCK, TURN_BYTE) != 0)
         return false;
-    read_at(side, offsetof(struct sq_side_map, turn_ms), &last, sizeof last);
+    read_at(shm, offsetof(struct sq_shm_map, turn_ms), &last, sizeof last);
     if (last <= now && now - last < every_ms) {
-        sq_side_turn_end(side);
+        sq_shm_end_chore(shm);
         return false;
     }
-    write_at(side, offsetof(struct sq_side_map, turn_ms), &now, sizeof now);
+    write_at(shm, offsetof(struct sq_shm_map, turn_ms), &now, sizeof now);
     return true;
 }
 
-void sq_side_turn_end(struct sq_side *side) {
-    lock_byte(side->fd, F_UNLCK, TURN_BYTE);
+void sq_shm_end_chore(struct sq_shm *shm) {
+    lock_byte(shm->fd, F_UNLCK, TURN_BYTE);
 }

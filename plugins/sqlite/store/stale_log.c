@@ -27,7 +27,7 @@ static int32_t put_log_aside(const char *log, char *aside, size_t room, struct e
     return sq_error(err, EB_PERMANENT, 0, "%s is the log of a database that was replaced: move it away", log);
 }
 
-static void tell(const struct sq_store *store, const char *aside) {
+static void log_set_aside(const struct sq_store *store, const char *aside) {
     char text[2 * PATH_MAX + 160];
 
     snprintf(text, sizeof text, "%s is not the database that was there before; the log of that one is %s now: keep both, or "
@@ -42,7 +42,7 @@ static int32_t remove_file(const char *path, struct eb_error *err) {
 }
 
 /* Processes that still have the former database open go on with its files, which have no names any more. */
-static int32_t clear(struct sq_store *store, const struct sq_side_record *record, struct eb_error *err) {
+static int32_t clear(struct sq_store *store, const struct sq_shm_record *record, struct eb_error *err) {
     char log[PATH_MAX + 8], index[PATH_MAX + 8], aside[PATH_MAX + 32];
     struct sq_file_identity there;
     int32_t status = EB_OK;
@@ -52,24 +52,24 @@ static int32_t clear(struct sq_store *store, const struct sq_side_record *record
     if (sq_file_look(log, &there, NULL) == EB_OK && sq_file_same(&there, &record->log)) {
         status = put_log_aside(log, aside, sizeof aside, err);
         if (status == EB_OK)
-            tell(store, aside);
+            log_set_aside(store, aside);
     }
     if (status == EB_OK)
         status = remove_file(index, err);
-    return status == EB_OK ? remove_file(store->side_path, err) : status;
+    return status == EB_OK ? remove_file(store->shm_path, err) : status;
 }
 
-int32_t sq_replaced_clear(struct sq_store *store, struct eb_error *err) {
-    const struct sq_file_identity *now = sq_way_file(store->way);
-    struct sq_side_record record;
+int32_t sq_stale_log_clear(struct sq_store *store, struct eb_error *err) {
+    const struct sq_file_identity *now = sq_extender_file(store->extender);
+    struct sq_shm_record record;
     int32_t status = EB_OK;
 
-    if (!sq_side_record(&store->side, &record) || sq_file_same(&record.db, now))
+    if (!sq_shm_record(&store->shm, &record) || sq_file_same(&record.db, now))
         return EB_OK;
-    if (!sq_side_seize(&store->side))
+    if (!sq_shm_try_clearing(&store->shm))
         return sq_error(err, EB_RETRIABLE, 0, "%s was replaced, and another process is just putting its log aside", store->path);
-    if (sq_side_in_place(&store->side, store->side_path))       /* else somebody did it before us */
+    if (sq_shm_in_place(&store->shm, store->shm_path))       /* else somebody did it before us */
         status = clear(store, &record, err);
-    sq_side_close(&store->side);
-    return status == EB_OK ? sq_side_open(&store->side, store->side_path, err) : status;
+    sq_shm_close(&store->shm);
+    return status == EB_OK ? sq_shm_open(&store->shm, store->shm_path, err) : status;
 }

@@ -7,6 +7,6 @@
 
 /* Before SQLite opens the file, with the side file open: puts the log of another database aside, under a name that the log
  * line tells, and opens the side file anew. EB_OK; EB_RETRIABLE: another process is at it; EB_PERMANENT: not allowed to. */
-int32_t sq_replaced_clear(struct sq_store *, struct eb_error *);
+int32_t sq_stale_log_clear(struct sq_store *, struct eb_error *);
 
 #endif

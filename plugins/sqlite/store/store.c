@@ -29,7 +29,7 @@ enum {
 };
 
 void sq_store_init(struct sq_store *store, const struct eb_host *host, const char *path, enum sq_need need, bool power) {
-    *store = (struct sq_store){ .host = host, .path = path, .need = need, .power = power, .side.fd = -1 };
+    *store = (struct sq_store){ .host = host, .path = path, .need = need, .power = power, .shm.fd = -1 };
 }
 
 static void disconnect(struct sq_store *store) {
@@ -39,17 +39,17 @@ static void disconnect(struct sq_store *store) {
     }
     sqlite3_close(store->db);
     store->db = NULL;
-    store->boot_settled = false;
-    sq_way_put(store->way);
-    store->way = NULL;
+    store->boot_rebased = false;
+    sq_extender_put(store->extender);
+    store->extender = NULL;
 }
 
 void sq_store_close(struct sq_store *store) {
     disconnect(store);
-    sq_side_close(&store->side);
+    sq_shm_close(&store->shm);
     free(store->absolute);
     free(store->real);
-    free(store->side_path);
+    free(store->shm_path);
 }
 
 static int left_in_wal(void *arg, sqlite3 *db, const char *name, int pages) {
@@ -77,7 +77,7 @@ static int32_t read_schema_version(struct sq_store *store, int64_t *number, stru
 
     if (sqlite3_prepare_v2(store->db, "PRAGMA schema_version", -1, &version, NULL) != SQLITE_OK
         || sqlite3_step(version) != SQLITE_ROW)
-        status = sq_store_fault(store, err);
+        status = sq_store_error(store, err);
     else
         *number = sqlite3_column_int64(version, 0);
     sqlite3_finalize(version);
@@ -116,30 +116,30 @@ int32_t sq_store_replaced(const struct sq_store *store, struct eb_error *err) {
 /* What is written to a file that was removed is lost: better to begin anew with the one that is there, or none. One that was
  * moved gets all of its log, which nobody looks for at its new place. */
 static int32_t look_for_file(struct sq_store *store, struct eb_error *err) {
-    struct sq_side_words words;
+    struct sq_shm_values values;
     int64_t now_ms = sq_ticks_ms();
 
     if (now_ms - store->looked_ms < LOOK_MS)
         return EB_OK;
     store->looked_ms = now_ms;
-    if (sq_store_is_in_place(store) && sq_side_in_place(&store->side, store->side_path)) {
-        if (store->side.map)
-            sq_side_read(&store->side, &words);
+    if (sq_store_is_in_place(store) && sq_shm_in_place(&store->shm, store->shm_path)) {
+        if (store->shm.map)
+            sq_shm_read(&store->shm, &values);
         return EB_OK;
     }
-    sq_pass(store);
+    sq_pass_turn(store);
     sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     disconnect(store);
-    sq_side_close(&store->side);
+    sq_shm_close(&store->shm);
     return sq_store_replaced(store, err);
 }
 
 int32_t sq_store_connect(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
-    if (store->db && store->still)
+    if (store->db && store->immutable)
         disconnect(store);
     int32_t status = store->db ? look_for_file(store, err) : EB_OK;
 
-    if (store->db || (status != EB_OK && store->link != SQ_UNSAID))     /* who tells of the link tells why it is down first */
+    if (store->db || (status != EB_OK && store->link != SQ_UNREPORTED))     /* who tells of the link tells why it is down first */
         return status;
     status = sq_connect(store, wait_ms, err);
     if (status != EB_OK) {
@@ -178,15 +178,15 @@ int32_t sq_store_full(const struct sq_store *store, struct eb_error *err) {
 
 /* Who it is, is found out once it has lasted. */
 static int32_t is_locked(struct sq_store *store, struct eb_error *err) {
-    char holder[160] = "";
+    char owner[160] = "";
 
     if (store->busy_since_ms != 0 && sq_ticks_ms() - store->busy_since_ms >= BUSY_TOLD_MS)
-        sq_holder_tell(store->real, holder, sizeof holder);
+        sq_lock_owner_describe(store->real, owner, sizeof owner);
     return sq_error(err, EB_RETRIABLE, SQLITE_BUSY, "%s is locked by another program%s", store->path,
-                    holder[0] ? holder : ": end what keeps it locked");
+                    owner[0] ? owner : ": end what keeps it locked");
 }
 
-int32_t sq_store_fault(struct sq_store *store, struct eb_error *err) {
+int32_t sq_store_error(struct sq_store *store, struct eb_error *err) {
     int extended = sqlite3_extended_errcode(store->db), code = extended & 0xff, number = errno;
     const char *path = store->path;
 
@@ -287,7 +287,7 @@ int32_t sq_step(struct sq_store *store, sqlite3_stmt *statement, struct eb_error
     if (code == SQLITE_ROW && !store->prepared_again)
         return 1;
     if (code != SQLITE_DONE && code != SQLITE_ROW)
-        status = sq_store_fault(store, err);
+        status = sq_store_error(store, err);
     else if (store->prepared_again)
         status = check_tables(store, err);
     if (status == EB_OK && code == SQLITE_ROW)
@@ -396,7 +396,7 @@ void sq_bind(sqlite3_stmt *statement, int index, struct eb_text bytes) {
 /* ---- transactions ---- */
 
 /* The host does not let the process be stopped in between: all that write to the file would wait for it. */
-static void tell_busy(struct sq_store *store, bool busy) {
+static void report_busy(struct sq_store *store, bool busy) {
     const struct eb_host *host = store->host;
 
     if (store->busy != busy && host->size >= offsetof(struct eb_host, busy) + sizeof host->busy && host->busy)
@@ -405,9 +405,9 @@ static void tell_busy(struct sq_store *store, bool busy) {
 }
 
 static void enter_queue(struct sq_store *store, int64_t until_ms) {
-    tell_busy(store, true);
+    report_busy(store, true);
     if (!store->at_turn && sq_ticks_ms() >= store->unfair_until_ms)
-        store->at_turn = sq_side_enqueue(&store->side, until_ms);
+        store->at_turn = sq_shm_enqueue(&store->shm, until_ms);
     if (store->at_turn)
         store->no_turn_since_ms = 0;
 }
@@ -426,23 +426,23 @@ static void leave_queue(struct sq_store *store) {
     if (store->staying)
         return;
     if (store->at_turn)
-        sq_side_dequeue(&store->side);
+        sq_shm_dequeue(&store->shm);
     store->at_turn = false;
-    tell_busy(store, false);
+    report_busy(store, false);
 }
 
-void sq_stay(struct sq_store *store) {
+void sq_keep_turn(struct sq_store *store) {
     store->staying = true;
 }
 
-void sq_pass(struct sq_store *store) {
+void sq_pass_turn(struct sq_store *store) {
     store->staying = false;
     leave_queue(store);
 }
 
 /* With the first transaction of a connection, and with the next one again until that is stored. */
-static int32_t settle_boot(struct sq_store *store, struct eb_error *err) {
-    int32_t status = sq_boot_settle(store, err);
+static int32_t rebase_boot(struct sq_store *store, struct eb_error *err) {
+    int32_t status = sq_boot_rebase(store, err);
 
     if (status != EB_OK)
         sq_rollback(store);
@@ -459,12 +459,12 @@ int32_t sq_begin(struct sq_store *store, int64_t until_ms, struct eb_error *err)
     left_ms = until_ms - sq_ticks_ms();
     sqlite3_busy_timeout(store->db, left_ms > 0 ? (int)left_ms : 0);
     status = sq_run(store, sq_sql(store, SQ_BEGIN), err);
-    if (status == EB_OK && !store->at_turn && store->side.map)
+    if (status == EB_OK && !store->at_turn && store->shm.map)
         note_no_turn(store);
     if (status != EB_OK)
         leave_queue(store);
-    else if (!store->boot_settled)
-        status = settle_boot(store, err);
+    else if (!store->boot_rebased)
+        status = rebase_boot(store, err);
     return status;
 }
 
@@ -478,7 +478,7 @@ void sq_end_reading(struct sq_store *store) {
         sq_run(store, sq_sql(store, SQ_COMMIT), NULL);
 }
 
-static void move_log(struct sq_store *store, int how) {
+static void checkpoint_now(struct sq_store *store, int how) {
     int in_log = 0, moved = 0;
 
     sqlite3_busy_timeout(store->db, RESTART_WAIT_MS);
@@ -486,14 +486,14 @@ static void move_log(struct sq_store *store, int how) {
     store->wal_tried = moved == in_log ? 0 : store->wal_pages;
 }
 
-/* Moves the log into the file, so that it ends where a new one can begin; at our turn alone, see sq_room_take. What fails
+/* Moves the log into the file, so that it ends where a new one can begin; at our turn alone, see sq_disk_space_reserve. What fails
  * here is tried again with a later commit. */
 static void checkpoint(struct sq_store *store) {
     if (!store->at_turn)
         return;
     if (store->wal_pages < CHECKPOINT_PAGES || store->wal_pages < store->wal_tried + TRY_AGAIN_PAGES)
         return;
-    move_log(store, store->wal_pages >= RESTART_PAGES ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
+    checkpoint_now(store, store->wal_pages >= RESTART_PAGES ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
 }
 
 void sq_store_checkpoint(struct sq_store *store, int64_t until_ms) {
@@ -501,14 +501,14 @@ void sq_store_checkpoint(struct sq_store *store, int64_t until_ms) {
         return;
     enter_queue(store, until_ms);
     if (store->at_turn)
-        move_log(store, SQLITE_CHECKPOINT_RESTART);
+        checkpoint_now(store, SQLITE_CHECKPOINT_RESTART);
     leave_queue(store);
 }
 
 int32_t sq_commit(struct sq_store *store, struct eb_error *err) {
     int32_t status = sq_run(store, sq_sql(store, SQ_COMMIT), err);
 
-    store->boot_settled = store->boot_settled || status == EB_OK;
+    store->boot_rebased = store->boot_rebased || status == EB_OK;
     if (status != EB_OK)
         sq_rollback(store);
     else

@@ -34,17 +34,17 @@ struct sq_store {
     const struct eb_host *host;
     const char *path;                   /* as it is told of */
     char *absolute;                     /* the same, whatever the working directory is by now */
-    char *real, *side_path;             /* where it led to when it was connected; NULL: never yet */
+    char *real, *shm_path;             /* where it led to when it was connected; NULL: never yet */
     enum sq_need need;
     int cache_pages;                    /* 0: as many as sqlite thinks fit */
     bool power;                         /* a commit survives a power cut */
     sqlite3 *db;                        /* NULL: not connected */
-    bool still;                         /* it is read as it lies there, without a log: each look opens it anew */
+    bool immutable;                         /* it is read as it lies there, without a log: each look opens it anew */
     uint64_t connections;               /* how often it was connected: what is remembered of a file goes with it */
-    bool boot_settled;                  /* the times in it are of this run of the machine: see boot.h */
+    bool boot_rebased;                  /* the times in it are of this run of the machine: see boot.h */
     uint64_t contents;                  /* how often that led to another file, or what stands in it became another */
     struct sq_file_identity file;       /* that it was connected to */
-    struct sq_way *way;                 /* the file as the kernel knows it; NULL: not connected */
+    struct sq_extender *extender;                 /* the file as the kernel knows it; NULL: not connected */
     int64_t looked_ms;                  /* when it was last seen to be the file at that path */
     int looks;                          /* at the statement at work: see tables.c */
     int64_t schema_version;             /* of the tables, when it was connected */
@@ -52,7 +52,7 @@ struct sq_store {
     bool prepared_again;                /* sqlite did that with one: are they still the same tables? */
     bool changed;                       /* they were made anew under it: nothing known of them holds */
     sqlite3_stmt *statements[SQ_STATEMENTS];
-    struct sq_side side;
+    struct sq_shm shm;
     bool busy;                          /* the host was told that others wait for us */
     bool at_turn;                       /* we hold the queue */
     bool staying;                       /* and keep it beyond the transaction */
@@ -61,7 +61,7 @@ struct sq_store {
     int wal_pages;                      /* as the last commit left it */
     int wal_tried;                      /* and at the last checkpoint that could not do all */
     /* the way to the broker, as the host was told, and the next try */
-    enum { SQ_UNSAID, SQ_UP, SQ_DOWN } link;
+    enum { SQ_UNREPORTED, SQ_UP, SQ_DOWN } link;
     int64_t busy_since_ms, retry_ms, backoff_ms;
 };
 
@@ -118,9 +118,9 @@ void sq_end_reading(struct sq_store *);
 int32_t sq_commit(struct sq_store *, struct eb_error *);
 void sq_rollback(struct sq_store *);
 
-/* Keeps the turn from the next transaction on until sq_pass, for several in a row. */
-void sq_stay(struct sq_store *);
-void sq_pass(struct sq_store *);
+/* Keeps the turn from the next transaction on until sq_pass_turn, for several in a row. */
+void sq_keep_turn(struct sq_store *);
+void sq_pass_turn(struct sq_store *);
 
 /* Outside of a transaction: moves the log into the file, so that it begins again, where that is possible at once. */
 void sq_store_checkpoint(struct sq_store *, int64_t until_ms);
@@ -129,7 +129,7 @@ void sq_store_checkpoint(struct sq_store *, int64_t until_ms);
 int32_t sq_store_full(const struct sq_store *, struct eb_error *);
 
 /* What sqlite just said, as an error of this broker. */
-int32_t sq_store_fault(struct sq_store *, struct eb_error *);
+int32_t sq_store_error(struct sq_store *, struct eb_error *);
 
 /* A whole column as bytes: data NULL for NULL, but not for an empty one. Borrowed until the next step. */
 struct eb_text sq_bytes(sqlite3_stmt *, int column);

@@ -8,8 +8,8 @@
 #include "error.h"
 #include "format/buffer.h"
 
-#ifndef SQ_MOST_LOOKS
-#define SQ_MOST_LOOKS 5000      /* in one answer: some ten seconds; the longest of ours has a thousandth of that */
+#ifndef SQ_MOST_CHECKS
+#define SQ_MOST_CHECKS 5000      /* in one answer: some ten seconds; the longest of ours has a thousandth of that */
 #endif
 
 enum {
@@ -23,7 +23,7 @@ enum {
 static int is_endless(void *arg) {
     struct sq_store *store = arg;
 
-    return ++store->looks > SQ_MOST_LOOKS;
+    return ++store->looks > SQ_MOST_CHECKS;
 }
 
 int32_t sq_tables_defend(struct sq_store *store, struct eb_error *err) {
@@ -49,7 +49,7 @@ int32_t sq_tables_defend(struct sq_store *store, struct eb_error *err) {
     store->looks = 0;
     sqlite3_progress_handler(store->db, STEPS_AT_ONCE, is_endless, store);
     if (sqlite3_exec(store->db, "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0", NULL, NULL, NULL) != SQLITE_OK)
-        return sq_store_fault(store, err);
+        return sq_store_error(store, err);
     return EB_OK;
 }
 
@@ -147,7 +147,7 @@ static int32_t check_encoding(struct sq_store *store, struct eb_error *err) {
 
     if (sqlite3_prepare_v2(store->db, "PRAGMA encoding", -1, &encoding, NULL) != SQLITE_OK
         || sqlite3_step(encoding) != SQLITE_ROW)
-        status = sq_store_fault(store, err);
+        status = sq_store_error(store, err);
     else if (!is(sq_bytes(encoding, 0), sq_text("UTF-8")))
         status = sq_error(err, EB_PERMANENT, SQLITE_CORRUPT, "%s is not in UTF-8, as the event bus makes it: set path to another "
                           "file", store->path);
@@ -163,7 +163,7 @@ int32_t sq_tables_check(struct sq_store *store, int64_t format, struct eb_error 
     if (status != EB_OK)
         return status;
     if (sqlite3_prepare_v2(store->db, "SELECT type, name, tbl_name, sql, rootpage FROM sqlite_schema", -1, &all, NULL) != SQLITE_OK)
-        return sq_store_fault(store, err);
+        return sq_store_error(store, err);
     while (status == EB_OK && (row = sq_row(store, all, "xxxXi", err)) != 0)
         status = row < 0 ? row : see(store, &tables, all, err);
     sqlite3_finalize(all);

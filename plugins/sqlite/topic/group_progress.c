@@ -12,10 +12,10 @@ enum { ROWS_AT_ONCE = 20000 };          /* read in one go: a long reader would s
 struct survey {
     struct sq_extent extent;
     struct sq_runs runs;                /* of all slots, whoever owns them */
-    struct sq_standing *is;
+    struct sq_group_progress *is;
 };
 
-static void see_open(struct survey *s, int64_t seq, bool at_live) {
+static void count_open(struct survey *s, int64_t seq, bool at_live) {
     if (seq < s->extent.first || seq > s->extent.last)
         return;                                         /* trimmed away meanwhile */
     s->is->lag++;
@@ -24,31 +24,31 @@ static void see_open(struct survey *s, int64_t seq, bool at_live) {
         s->is->next = seq;
 }
 
-static int32_t see_share(struct survey *s, const struct sq_store *store, sqlite3_stmt *row, struct eb_error *err) {
+static int32_t read_row(struct survey *s, const struct sq_store *store, sqlite3_stmt *row, struct eb_error *err) {
     int64_t owner = sqlite3_column_int64(row, 0), seq;
     bool live = owner != 0 && sq_member_lives(store, owner, sqlite3_column_int64(row, 2));
-    struct sq_state state;
+    struct sq_owned_slots owned;
 
-    if (!sq_state_read(&state, sq_bytes(row, 1)))
+    if (!sq_owned_slots_read(&owned, sq_bytes(row, 1)))
         return sq_damaged(store, err, "a share cannot be read");
     s->is->members += live;
-    while (sq_state_next(&state, &seq))
-        see_open(s, seq, live);
-    return sq_runs_move(&state.runs, SQ_ALL_SLOTS, &s->runs) ? EB_OK : sq_damaged(store, err, "a slot has two owners");
+    while (sq_owned_slots_next(&owned, &seq))
+        count_open(s, seq, live);
+    return sq_runs_move(&owned.runs, SQ_ALL_SLOTS, &s->runs) ? EB_OK : sq_damaged(store, err, "a slot has two owners");
 }
 
-static int32_t see_shares(struct survey *s, struct sq_store *store, int64_t group, struct eb_error *err) {
+static int32_t read_rows(struct survey *s, struct sq_store *store, int64_t group, struct eb_error *err) {
     sqlite3_stmt *rows = sq_sql(store, SQ_SHARES);
     int32_t row, status = EB_OK;
 
     sqlite3_bind_int64(rows, 1, group);
     while (status == EB_OK && (row = sq_row(store, rows, SQ_SHARE_SHAPE, err)) != 0)
-        status = row < 0 ? row : see_share(s, store, rows, err);
+        status = row < 0 ? row : read_row(s, store, rows, err);
     sqlite3_reset(rows);
     return status;
 }
 
-static int32_t see_held(struct survey *s, struct sq_store *store, int64_t group, struct eb_error *err) {
+static int32_t read_delayed(struct survey *s, struct sq_store *store, int64_t group, struct eb_error *err) {
     sqlite3_stmt *rows = sq_sql(store, SQ_HOLD_SEQS);
     int32_t row;
 
@@ -57,7 +57,7 @@ static int32_t see_held(struct survey *s, struct sq_store *store, int64_t group,
     while ((row = sq_row(store, rows, "sio", err)) > 0) {
         int64_t holder = sqlite3_column_int64(rows, 2);
         bool live = holder != 0 && sq_member_lives(store, holder, INT64_MAX);
-        see_open(s, sqlite3_column_int64(rows, 0), live);
+        count_open(s, sqlite3_column_int64(rows, 0), live);
     }
     return row;
 }
@@ -83,7 +83,7 @@ static int32_t count_between(struct survey *s, struct sq_store *store, int64_t t
         while ((row = sq_row(store, scan, "mi", err)) > 0) {
             int64_t seq = sq_seq(sqlite3_column_int64(scan, 0));
             if (seq > cursor_of(&s->runs, sq_note_slot(sqlite3_column_int64(scan, 1))))
-                see_open(s, seq, false);
+                count_open(s, seq, false);
         }
         if (row < 0)
             return row;
@@ -103,17 +103,17 @@ static void count_rest(struct survey *s, int64_t highest) {
         s->is->next = first;
 }
 
-int32_t sq_standing(struct sq_store *store, int64_t topic, int64_t group, struct sq_standing *is, struct eb_error *err) {
+int32_t sq_group_progress(struct sq_store *store, int64_t topic, int64_t group, struct sq_group_progress *is, struct eb_error *err) {
     struct survey s = { .is = is };
     int64_t lowest, highest;
     int32_t status = sq_topic_extent(store, topic, &s.extent, err);
 
     if (status != EB_OK)
         return status;
-    *is = (struct sq_standing){ .next = s.extent.last + 1, .last = s.extent.last };
-    status = see_shares(&s, store, group, err);
+    *is = (struct sq_group_progress){ .next = s.extent.last + 1, .last = s.extent.last };
+    status = read_rows(&s, store, group, err);
     if (status == EB_OK)
-        status = see_held(&s, store, group, err);
+        status = read_delayed(&s, store, group, err);
     if (status != EB_OK || s.runs.n == 0)
         return status;
     lowest = s.runs.run[0].cursor;

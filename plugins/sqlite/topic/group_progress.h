@@ -4,7 +4,7 @@
 
 #include "store/store.h"
 
-struct sq_standing {
+struct sq_group_progress {
     int64_t next;                       /* the first position that is not settled; last + 1 when all are */
     int64_t last;                       /* of the topic */
     int64_t lag;                        /* messages that are not settled */
@@ -13,6 +13,6 @@ struct sq_standing {
 };
 
 /* EB_OK, EB_GONE: no such topic, or negative. */
-int32_t sq_standing(struct sq_store *, int64_t topic, int64_t group, struct sq_standing *, struct eb_error *);
+int32_t sq_group_progress(struct sq_store *, int64_t topic, int64_t group, struct sq_group_progress *, struct eb_error *);
 
 #endif

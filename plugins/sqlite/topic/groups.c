@@ -23,17 +23,17 @@ int32_t sq_group_id(struct sq_store *store, int64_t topic, const char *name, int
 static int32_t add_free_slots(struct sq_store *store, int64_t id, int64_t cursor, struct eb_error *err) {
     sqlite3_stmt *add = sq_sql(store, SQ_SHARE_ADD);
     struct sq_runs runs = {0};
-    struct sq_buffer state = {0};
+    struct sq_buffer row = {0};
     int32_t status;
 
     sq_runs_add(&runs, SQ_ALL_SLOTS, cursor);
-    if (!sq_state_write(&state, &runs, 0))
+    if (!sq_owned_slots_write(&row, &runs, 0))
         return sq_no_memory(err);
     sqlite3_bind_int64(add, 1, id);
     sqlite3_bind_int64(add, 2, 0);
-    sq_bind(add, 3, (struct eb_text){ (const char *)state.data, state.len });
+    sq_bind(add, 3, (struct eb_text){ (const char *)row.data, row.len });
     status = sq_run(store, add, err);
-    sq_buffer_free(&state);
+    sq_buffer_free(&row);
     return status;
 }
 
@@ -77,5 +77,5 @@ int32_t sq_group_remove(struct sq_store *store, int64_t id, struct eb_error *err
 }
 
 bool sq_member_lives(const struct sq_store *store, int64_t member, int64_t until_ms) {
-    return until_ms > sq_ticks_ms() && (!store->side.map || sq_side_held(&store->side, member));
+    return until_ms > sq_ticks_ms() && (!store->shm.map || sq_shm_member_is_locked(&store->shm, member));
 }

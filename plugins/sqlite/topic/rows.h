@@ -11,7 +11,7 @@
 struct sq_row {
     int64_t id, note, time_ms;          /* id and note: while it is the statement's alone */
     int64_t seq;
-    struct eb_text key, head, body;
+    struct eb_text key, envelope, body;
 };
 
 /* The next row of a statement (id, slot, time, key, head, body), each value checked; it stands behind `after`, an id. Its bytes
@@ -29,7 +29,7 @@ struct sq_row sq_row_at(const struct sq_buffer *, size_t at, size_t *next);
 
 /* What reading rows as messages needs; one thread's; zeroed: empty. */
 struct sq_decoder {
-    struct sq_head head;
+    struct sq_envelope envelope;
     struct sq_schemas schemas;
     char position[24];
 };

@@ -12,7 +12,7 @@ enum { NAME_MAX_LEN = 255 };
 
 /* ---- of any instance ---- */
 
-const char *sq_topic_unfit(struct eb_text name) {
+const char *sq_topic_name_error(struct eb_text name) {
     if (!name.data || name.len == 0)
         return "its topic has no name";
     if (name.len > NAME_MAX_LEN)
@@ -100,36 +100,36 @@ int32_t sq_topic_extent(struct sq_store *store, int64_t id, struct sq_extent *ex
 /* ---- a producer's own ---- */
 
 static struct sq_topic *look_up(const struct sq_topics *topics, struct eb_text name, uint64_t hash) {
-    if (topics->n_heads == 0)
+    if (topics->n_buckets == 0)
         return NULL;
-    for (struct sq_topic *topic = topics->heads[hash & (topics->n_heads - 1)]; topic; topic = topic->next)
+    for (struct sq_topic *topic = topics->buckets[hash & (topics->n_buckets - 1)]; topic; topic = topic->next)
         if (topic->hash == hash && topic->len == name.len && memcmp(topic->name, name.data, name.len) == 0)
             return topic;
     return NULL;
 }
 
 static bool grow(struct sq_topics *topics) {
-    size_t n = topics->n_heads ? 2 * topics->n_heads : 64;
-    struct sq_topic **heads = calloc(n, sizeof *heads);
+    size_t n = topics->n_buckets ? 2 * topics->n_buckets : 64;
+    struct sq_topic **buckets = calloc(n, sizeof *buckets);
 
-    if (!heads)
+    if (!buckets)
         return false;
-    for (size_t i = 0; i < topics->n_heads; i++)
-        for (struct sq_topic *topic = topics->heads[i], *next; topic; topic = next) {
+    for (size_t i = 0; i < topics->n_buckets; i++)
+        for (struct sq_topic *topic = topics->buckets[i], *next; topic; topic = next) {
             next = topic->next;
-            topic->next = heads[topic->hash & (n - 1)];
-            heads[topic->hash & (n - 1)] = topic;
+            topic->next = buckets[topic->hash & (n - 1)];
+            buckets[topic->hash & (n - 1)] = topic;
         }
-    free(topics->heads);
-    topics->heads = heads;
-    topics->n_heads = n;
+    free(topics->buckets);
+    topics->buckets = buckets;
+    topics->n_buckets = n;
     return true;
 }
 
 static struct sq_topic *add(struct sq_topics *topics, struct eb_text name, uint64_t hash) {
     struct sq_topic *topic;
 
-    if (topics->n == topics->n_heads && !grow(topics))
+    if (topics->n == topics->n_buckets && !grow(topics))
         return NULL;
     topic = calloc(1, sizeof *topic);
     if (!topic)
@@ -141,9 +141,9 @@ static struct sq_topic *add(struct sq_topics *topics, struct eb_text name, uint6
     }
     topic->len = name.len;
     topic->hash = hash;
-    topic->word = sq_side_topic_index(name.data, name.len);
-    topic->next = topics->heads[hash & (topics->n_heads - 1)];
-    topics->heads[hash & (topics->n_heads - 1)] = topic;
+    topic->futex = sq_shm_topic_index(name.data, name.len);
+    topic->next = topics->buckets[hash & (topics->n_buckets - 1)];
+    topics->buckets[hash & (topics->n_buckets - 1)] = topic;
     topics->n++;
     return topic;
 }
@@ -181,19 +181,19 @@ int32_t sq_topics_find(struct sq_topics *topics, struct sq_store *store, struct 
 }
 
 void sq_topics_undo(struct sq_topics *topics) {
-    for (size_t i = 0; i < topics->n_heads; i++)
-        for (struct sq_topic *topic = topics->heads[i]; topic; topic = topic->next)
+    for (size_t i = 0; i < topics->n_buckets; i++)
+        for (struct sq_topic *topic = topics->buckets[i]; topic; topic = topic->next)
             if (topic->made == topics->transaction)
                 topic->id = 0;
 }
 
 void sq_topics_free(struct sq_topics *topics) {
-    for (size_t i = 0; i < topics->n_heads; i++)
-        for (struct sq_topic *topic = topics->heads[i], *next; topic; topic = next) {
+    for (size_t i = 0; i < topics->n_buckets; i++)
+        for (struct sq_topic *topic = topics->buckets[i], *next; topic; topic = next) {
             next = topic->next;
             free(topic->name);
             free(topic);
         }
-    free(topics->heads);
+    free(topics->buckets);
     *topics = (struct sq_topics){0};
 }

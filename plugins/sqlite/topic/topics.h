@@ -8,7 +8,7 @@ struct sq_topic {
     char *name;
     size_t len;
     uint64_t hash;
-    unsigned word;                      /* in the side file */
+    unsigned futex;                      /* in the side file */
     int64_t id;                         /* 0: not known */
     uint64_t looked, made;              /* the transactions in which its end was read and its row was made */
     int64_t seq, time;                  /* the last message's */
@@ -20,8 +20,8 @@ struct sq_topic {
 /* Belongs to one thread; zeroed: empty. */
 struct sq_topics {
     uint64_t transaction;               /* counted up at each begin */
-    size_t n, n_heads;
-    struct sq_topic **heads;
+    size_t n, n_buckets;
+    struct sq_topic **buckets;
 };
 
 void sq_topics_free(struct sq_topics *);
@@ -46,6 +46,6 @@ struct sq_extent {
 int32_t sq_topic_extent(struct sq_store *, int64_t id, struct sq_extent *, struct eb_error *);
 
 /* NULL when a topic may have this name, else why not. */
-const char *sq_topic_unfit(struct eb_text name);
+const char *sq_topic_name_error(struct eb_text name);
 
 #endif
