@@ -15,6 +15,7 @@
 #include "base/uuid.h"
 #include "cli/bus.h"
 #include "cli/interrupt.h"
+#include "schema/sample.h"
 #include "signal/event.h"
 
 struct ask {

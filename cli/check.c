@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "base/error.h"
 #include "receiver/command_check.h"
+#include "schema/key_field.h"
 #include "schema/schema.h"
 
 /* ---- Folders ---- */

@@ -15,6 +15,7 @@
 #include "base/printable.h"
 #include "base/thread.h"
 #include "cli/report.h"
+#include "json/event_data.h"
 #include "signal/event.h"
 
 /* ---- For people: what, where and when, the further attributes, then the data, indented ---- */

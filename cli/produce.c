@@ -17,7 +17,7 @@
 #include "cli/interrupt.h"
 #include "cli/receipt.h"
 #include "cli/resend.h"
-#include "schema/json.h"
+#include "json/members.h"
 #include "signal/event.h"
 
 struct ask {

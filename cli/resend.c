@@ -12,7 +12,7 @@
 #include "cli/interrupt.h"
 #include "cli/receipt.h"
 #include "produce/resend.h"
-#include "schema/json.h"
+#include "json/members.h"
 #include "signal/event.h"
 
 enum { CLOSE_AFTER_SIGNAL_MS = 5000 };

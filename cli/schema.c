@@ -9,7 +9,8 @@
 #include "base/printable.h"
 #include "cli/bus.h"
 #include "cli/lines.h"
-#include "schema/data.h"
+#include "json/event_data.h"
+#include "schema/schema.h"
 
 /* ---- check ------------------------------------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/printable.h"
 #include "cli/bus.h"
+#include "schema/sample.h"
 #include "signal/event.h"
 
 struct ask {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "plugin/host_busy.h"
 #include "plugin/host_log.h"
+#include "schema/key_field.h"
 #include "signal/event.h"
 
 enum { ANNOUNCED = 64 };                /* messages that come in until a hand is woken, unless receive ends before */

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "plugin/message.h"
+#include "schema/resolve.h"
 
 enum {
     MOST_WRITERS = 10000,
@@ -268,7 +269,8 @@ enum eb_status ebi_writer_schemas_take(struct ebi_writer_schemas *writers, const
     HASH_FIND(hh, writers->writers, &schema.id, sizeof schema.id, writer);
     if (!writer) {
         if (schema.json.len > MOST_BYTES || schema.name.len > MOST_BYTES)
-            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the writer's schema is larger than %d bytes", MOST_BYTES);
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the writer's schema is larger than %d bytes",
+                             MOST_BYTES);
         writer = add_writer(writers, &schema, copied);
         if (!writer)
             return ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
@@ -289,7 +291,7 @@ struct pair {
 struct resolver {
     struct pair pair;
     struct ebi_schema *schema;          /* the writer's, parsed */
-    struct ebi_resolver *resolver;      /* NULL: the two do not fit, or the writer's is no schema */
+    struct ebi_resolution *resolver;      /* NULL: the two do not fit, or the writer's is no schema */
     struct eb_error *why;               /* then */
     size_t bytes;                       /* of the writer's text */
     uint64_t used;
@@ -307,7 +309,7 @@ struct ebi_decoder *ebi_decoder_new(void) {
 }
 
 static void resolver_free(struct resolver *resolver) {
-    ebi_resolver_free(resolver->resolver);
+    ebi_resolution_free(resolver->resolver);
     ebi_schema_free(resolver->schema);
     free(resolver->why);
     free(resolver);
@@ -349,7 +351,7 @@ static enum eb_status fill_resolver(struct resolver *resolver, const struct eb_s
     enum eb_status status = ebi_schema_parse(writer->json.data, writer->json.len, &resolver->schema, &why);
 
     if (status == EB_OK)
-        status = ebi_resolver_new(resolver->schema, reader, &resolver->resolver, &why);
+        status = ebi_resolution_new(resolver->schema, reader, &resolver->resolver, &why);
     if (status == EB_OK)
         return EB_OK;
     if (status == EB_PERMANENT && (resolver->why = malloc(sizeof *resolver->why))) {
@@ -362,8 +364,9 @@ static enum eb_status fill_resolver(struct resolver *resolver, const struct eb_s
     return ebi_error_memory(err);
 }
 
-static enum eb_status make_resolver(struct ebi_decoder *decoder, const struct pair *pair, const struct eb_schema *writer,
-                                    const struct ebi_schema *reader, struct resolver **out, struct eb_error *err) {
+static enum eb_status make_resolver(struct ebi_decoder *decoder, const struct pair *pair,
+                                    const struct eb_schema *writer, const struct ebi_schema *reader,
+                                    struct resolver **out, struct eb_error *err) {
     struct resolver *resolver = calloc(1, sizeof *resolver);
     enum eb_status status = EB_OK;
 

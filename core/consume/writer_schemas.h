@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <eventbus/plugin.h>
-#include "schema/data.h"
+#include "avro/event_data.h"
 #include "signal/registry.h"
 
 /* Copies of the schemas that a plugin named, by its ids. At most 10,000 of them and 64 MiB are kept; those that were not

@@ -10,6 +10,7 @@
 #include "base/fingerprint.h"
 #include "base/folders.h"
 #include "produce/undelivered.h"
+#include "schema/key_field.h"
 #include "signal/attrs.h"
 
 struct ebi_producer {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "config/settings.h"
+#include "schema/key_field.h"
 
 struct cached_key {
     struct ebi_key_field *field;

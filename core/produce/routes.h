@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "config/config.h"
+#include "schema/key_field.h"
 #include "signal/registry.h"
 
 struct ebi_route {

@@ -1,11 +1,11 @@
 /* core/schema/canonical.c - JSON text exactly as Python's json.dumps(value, sort_keys=True) writes it: that is the form
  * in which the Open edX producers register their schemas, and by which a registry finds them again. */
-#include "schema/node.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "schema/number.h"
+#include "json/number.h"
+#include "schema/compile.h"
 
 static uint32_t code_point(const unsigned char *text, size_t *len) {
     if (text[0] < 0xE0) {

@@ -1,5 +1,5 @@
 /* core/schema/compile.c - from a schema's JSON to its table of nodes: types, names and bounds are checked here. */
-#include "schema/node.h"
+#include "schema/compile.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -139,10 +139,10 @@ static bool close_node(struct compiler *c, uint32_t at, struct eb_text type) {
     bool holds_frame = node->kind == EBI_ARRAY || node->kind == EBI_MAP;
 
     node->next = c->schema->n_nodes;
-    node->span = holds_frame ? 1 : c->slots - node->slot;
+    node->n_slots = holds_frame ? 1 : c->slots - node->slot;
     node->type = type;
     if (node->optional)
-        node->least = 1;
+        node->min_bytes = 1;
     return type.data;
 }
 
@@ -293,7 +293,7 @@ static bool compile_field(struct compiler *c, uint32_t record, const json_t *fie
     node->name = text;
     node->field = field;
     node->direct = around->direct;
-    node->guard = around->optional ? record : around->guard;
+    node->optional_ancestor = around->optional ? record : around->optional_ancestor;
     node->key = join(c, (struct eb_text){ ",\"", 2 }, text.data, (struct eb_text){ "\":", 2 });
     return node->key.data && compile_type(c, at, json_object_get(field, "type"), space) &&
            note_default(c, at, json_object_get(field, "default"));
@@ -305,7 +305,7 @@ static uint32_t sum(uint32_t a, uint32_t b) {
 
 static bool compile_record(struct compiler *c, uint32_t at, const json_t *type, const char *space) {
     const json_t *fields = json_object_get(type, "fields");
-    uint32_t least = 0;
+    uint32_t min_bytes = 0;
 
     if (!json_is_array(fields))
         return refuse(c, at, "a record has no list of fields");
@@ -317,9 +317,9 @@ static bool compile_record(struct compiler *c, uint32_t at, const json_t *type, 
 
         if (!valid_field(c, at, field) || !compile_field(c, at, field, space))
             return false;
-        least = sum(least, node_at(c, child)->least);
+        min_bytes = sum(min_bytes, node_at(c, child)->min_bytes);
     }
-    node_at(c, at)->least = least;
+    node_at(c, at)->min_bytes = min_bytes;
     return close_node(c, at, text_of("record"));
 }
 
@@ -358,14 +358,15 @@ static bool compile_enum(struct compiler *c, uint32_t at, const json_t *type) {
         return refuse(c, at, "an enum needs symbols: names of letters, digits and _, none of them twice");
     node->kind = EBI_ENUM;
     node->count = (uint32_t)n;
-    node->least = 1;
+    node->min_bytes = 1;
     node->symbols = texts;
     node->symbol_order = order;
     for (size_t i = 0; i < n; i++)
         order[i] = (uint16_t)i;
     qsort_r(order, n, sizeof *order, ebi_symbols_compare, texts);
     if (json_is_string(initial))        /* one that is no symbol is none: 0 */
-        node->enum_default = (uint16_t)(ebi_node_symbol(node, json_string_value(initial), json_string_length(initial)) + 1);
+        node->enum_default = (uint16_t)(ebi_node_symbol(node, json_string_value(initial),
+                                                        json_string_length(initial)) + 1);
     return close_node(c, at, text_of("enum"));
 }
 
@@ -376,7 +377,7 @@ static bool compile_fixed(struct compiler *c, uint32_t at, const json_t *type) {
     if (!json_is_integer(size) || bytes < 0 || bytes > EBI_SCHEMA_FIXED)
         return refuse(c, at, "the size of a fixed is not from 0 to %d", EBI_SCHEMA_FIXED);
     node_at(c, at)->kind = EBI_FIXED;
-    node_at(c, at)->count = node_at(c, at)->least = (uint32_t)bytes;
+    node_at(c, at)->count = node_at(c, at)->min_bytes = (uint32_t)bytes;
     return close_node(c, at, text_of("fixed"));
 }
 
@@ -390,7 +391,7 @@ static bool compile_items(struct compiler *c, uint32_t at, enum ebi_kind kind, c
     if (!items)
         return refuse(c, at, "%s", kind == EBI_MAP ? "a map has no values" : "an array has no items");
     node->kind = (uint8_t)kind;
-    node->least = 1;
+    node->min_bytes = 1;
     c->slots = kind == EBI_MAP ? 1 : 0;
     item = add_node(c, at, join(c, node->path, brackets, (struct eb_text){ 0 }));
     if (!item || !compile_type(c, item, items, space))
@@ -428,7 +429,7 @@ static bool compile_branch(struct compiler *c, uint32_t at, const json_t *type, 
 
 static bool compile_branches(struct compiler *c, uint32_t at, const json_t *types, const char *space) {
     struct eb_text type = { 0 };
-    uint32_t least = UINT32_MAX;
+    uint32_t min_bytes = UINT32_MAX;
     unsigned looks = 0;
 
     node_at(c, at)->kind = EBI_UNION;
@@ -439,12 +440,12 @@ static bool compile_branches(struct compiler *c, uint32_t at, const json_t *type
         if (!compile_branch(c, at, json_array_get(types, i), space, &looks))
             return false;
         node_at(c, child)->branch = (uint16_t)i;
-        least = node_at(c, child)->least < least ? node_at(c, child)->least : least;
+        min_bytes = node_at(c, child)->min_bytes < min_bytes ? node_at(c, child)->min_bytes : min_bytes;
         type = join(c, type, i ? " or " : "", node_at(c, child)->type);
         if (!type.data)
             return false;
     }
-    node_at(c, at)->least = sum(least, 1);
+    node_at(c, at)->min_bytes = sum(min_bytes, 1);
     return close_node(c, at, type);
 }
 
@@ -490,15 +491,16 @@ static bool refuse_unknown(struct compiler *c, uint32_t at, const char *name) {
 }
 
 static bool compile_name(struct compiler *c, uint32_t at, const char *name, const char *space) {
-    static const unsigned char least[PRIMITIVES] = { [EBI_BOOLEAN] = 1, [EBI_INT] = 1, [EBI_LONG] = 1, [EBI_FLOAT] = 4,
-                                                     [EBI_DOUBLE] = 8, [EBI_BYTES] = 1, [EBI_STRING] = 1 };
+    static const unsigned char min_bytes[PRIMITIVES] = { [EBI_BOOLEAN] = 1, [EBI_INT] = 1, [EBI_LONG] = 1,
+                                                         [EBI_FLOAT] = 4, [EBI_DOUBLE] = 8, [EBI_BYTES] = 1,
+                                                         [EBI_STRING] = 1 };
     struct named *named;
     char *full;
 
     for (unsigned kind = 0; kind < PRIMITIVES; kind++)
         if (strcmp(name, primitives[kind]) == 0) {
             node_at(c, at)->kind = (uint8_t)kind;
-            node_at(c, at)->least = least[kind];
+            node_at(c, at)->min_bytes = min_bytes[kind];
             return close_node(c, at, text_of(primitives[kind]));
         }
     if (strlen(name) > 2 * EBI_SCHEMA_NAME)
@@ -547,30 +549,30 @@ static bool compile_type(struct compiler *c, uint32_t at, const json_t *type, co
 
 /* ---- The table of paths ---- */
 
-static bool add_spot(struct ebi_schema *schema, uint32_t at) {
+static bool index_path(struct ebi_schema *schema, uint32_t at) {
     struct eb_text path = schema->nodes[at].path;
-    uint32_t hash = ebi_path_hash(path.data, path.len), spot = hash;
+    uint32_t hash = ebi_path_hash(path.data, path.len), entry = hash;
 
     if (ebi_schema_find(schema, path.data, path.len))
         return false;
-    while (schema->spots[spot & schema->mask].node)
-        spot++;
-    schema->spots[spot & schema->mask] = (struct ebi_spot){ .hash = hash, .node = at };
+    while (schema->path_index[entry & schema->path_mask].node)
+        entry++;
+    schema->path_index[entry & schema->path_mask] = (struct ebi_path_entry){ .hash = hash, .node = at };
     return true;
 }
 
-static bool compile_paths(struct compiler *c) {
+static bool index_paths(struct compiler *c) {
     struct ebi_schema *schema = c->schema;
     uint32_t size = 16;
 
     while (size < schema->n_nodes * 2)
         size *= 2;
-    schema->mask = size - 1;
-    schema->spots = calloc(size, sizeof *schema->spots);
-    if (!schema->spots)
+    schema->path_mask = size - 1;
+    schema->path_index = calloc(size, sizeof *schema->path_index);
+    if (!schema->path_index)
         return no_memory(c);
     for (uint32_t at = 1; at < schema->n_nodes; at++)
-        if (schema->nodes[at].name.data && !add_spot(schema, at))
+        if (schema->nodes[at].name.data && !index_path(schema, at))
             return refuse(c, at, "a record has two fields of this name");
     return true;
 }
@@ -587,7 +589,7 @@ static bool compile_root(struct compiler *c) {
     if (c->schema->n_nodes != 1)
         return false;
     node_at(c, 0)->direct = true;
-    return compile_type(c, 0, type, "") && compile_paths(c);
+    return compile_type(c, 0, type, "") && index_paths(c);
 }
 
 enum eb_status ebi_compile(struct ebi_schema *schema, struct eb_error *err) {
@@ -598,7 +600,7 @@ enum eb_status ebi_compile(struct ebi_schema *schema, struct eb_error *err) {
     if (good) {
         schema->slots = c.slots;
         schema->type = c.named[0].space;
-        schema->shown.name = text_of(c.named[0].full);
+        schema->wire.name = text_of(c.named[0].full);
     }
     free(c.named);
     json_decref(c.numbers);

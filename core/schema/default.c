@@ -1,13 +1,13 @@
 /* core/schema/default.c - a field's default, as the schema gives it in JSON, in Avro's form. It differs from an event's
  * JSON: bytes stand as text of one character a byte. */
-#include "schema/node.h"
+#include "schema/compile.h"
 
 #include <math.h>
 
+#include "avro/writer.h"
 #include "base/error.h"
-#include "schema/out.h"
 
-static enum eb_status add(struct ebi_out *, const struct ebi_schema *, const struct ebi_node *, const json_t *,
+static enum eb_status add(struct ebi_appender *, const struct ebi_schema *, const struct ebi_node *, const json_t *,
                           struct eb_error *);
 
 static enum eb_status misfit(const struct ebi_node *node, struct eb_error *err) {
@@ -15,22 +15,22 @@ static enum eb_status misfit(const struct ebi_node *node, struct eb_error *err) 
                      (int)node->path.len, node->path.data, (int)node->type.len, node->type.data);
 }
 
-static enum eb_status add_long(struct ebi_out *out, int64_t value, struct eb_error *err) {
-    if (!ebi_out_room(out, EBI_LONG_MOST))
+static enum eb_status add_long(struct ebi_appender *out, int64_t value, struct eb_error *err) {
+    if (!ebi_append_room(out, EBI_AVRO_LONG_MOST))
         return ebi_error_memory(err);
-    ebi_put_long(out, value);
+    ebi_avro_put_long(out, value);
     return EB_OK;
 }
 
-static enum eb_status add_counted(struct ebi_out *out, const char *data, size_t len, struct eb_error *err) {
+static enum eb_status add_counted(struct ebi_appender *out, const char *data, size_t len, struct eb_error *err) {
     enum eb_status status = add_long(out, (int64_t)len, err);
 
-    if (status == EB_OK && !ebi_out_add(out, data, len))
+    if (status == EB_OK && !ebi_append(out, data, len))
         status = ebi_error_memory(err);
     return status;
 }
 
-static enum eb_status add_whole(struct ebi_out *out, const struct ebi_node *node, const json_t *value,
+static enum eb_status add_whole(struct ebi_appender *out, const struct ebi_node *node, const json_t *value,
                                 struct eb_error *err) {
     json_int_t whole = json_integer_value(value);
 
@@ -39,23 +39,23 @@ static enum eb_status add_whole(struct ebi_out *out, const struct ebi_node *node
     return add_long(out, whole, err);
 }
 
-static enum eb_status add_real(struct ebi_out *out, const struct ebi_node *node, const json_t *value,
+static enum eb_status add_real(struct ebi_appender *out, const struct ebi_node *node, const json_t *value,
                                struct eb_error *err) {
     double real = json_number_value(value);
 
     if (!json_is_number(value) || (node->kind == EBI_FLOAT && isinf((float)real)))
         return misfit(node, err);
-    if (!ebi_out_room(out, sizeof real))
+    if (!ebi_append_room(out, sizeof real))
         return ebi_error_memory(err);
     if (node->kind == EBI_FLOAT)
-        ebi_put_float(out, (float)real);
+        ebi_avro_put_float(out, (float)real);
     else
-        ebi_put_double(out, real);
+        ebi_avro_put_double(out, real);
     return EB_OK;
 }
 
 /* "\u00ff" is the byte ff, so that two bytes of UTF-8 become one, and no character is above that. */
-static enum eb_status add_bytes(struct ebi_out *out, const struct ebi_node *node, const json_t *value,
+static enum eb_status add_bytes(struct ebi_appender *out, const struct ebi_node *node, const json_t *value,
                                 struct eb_error *err) {
     const unsigned char *text = (const unsigned char *)json_string_value(value);
     size_t len = json_string_length(value), n = 0;
@@ -67,7 +67,7 @@ static enum eb_status add_bytes(struct ebi_out *out, const struct ebi_node *node
         return misfit(node, err);
     if (node->kind == EBI_BYTES)
         status = add_long(out, (int64_t)n, err);
-    if (status == EB_OK && !ebi_out_room(out, n))
+    if (status == EB_OK && !ebi_append_room(out, n))
         status = ebi_error_memory(err);
     for (size_t i = 0; i < len && status == EB_OK; i++) {
         if (text[i] > 0xC3)
@@ -80,7 +80,7 @@ static enum eb_status add_bytes(struct ebi_out *out, const struct ebi_node *node
     return status;
 }
 
-static enum eb_status add_symbol(struct ebi_out *out, const struct ebi_node *node, const json_t *value,
+static enum eb_status add_symbol(struct ebi_appender *out, const struct ebi_node *node, const json_t *value,
                                  struct eb_error *err) {
     int32_t symbol = -1;
 
@@ -90,7 +90,7 @@ static enum eb_status add_symbol(struct ebi_out *out, const struct ebi_node *nod
 }
 
 /* A field that the default leaves out has its own default. */
-static enum eb_status add_record(struct ebi_out *out, const struct ebi_schema *schema, const struct ebi_node *node,
+static enum eb_status add_record(struct ebi_appender *out, const struct ebi_schema *schema, const struct ebi_node *node,
                                  const json_t *value, struct eb_error *err) {
     const struct ebi_node *end = ebi_behind(schema, node);
     enum eb_status status = json_is_object(value) ? EB_OK : misfit(node, err);
@@ -102,13 +102,13 @@ static enum eb_status add_record(struct ebi_out *out, const struct ebi_schema *s
             status = add(out, schema, field, given, err);
         else if (field->has_default != EBI_DEFAULT)
             status = misfit(field, err);
-        else if (!ebi_out_add(out, field->initial.data, field->initial.len))
+        else if (!ebi_append(out, field->initial.data, field->initial.len))
             status = ebi_error_memory(err);
     }
     return status;
 }
 
-static enum eb_status add_list(struct ebi_out *out, const struct ebi_schema *schema, const struct ebi_node *node,
+static enum eb_status add_list(struct ebi_appender *out, const struct ebi_schema *schema, const struct ebi_node *node,
                                const json_t *value, struct eb_error *err) {
     enum eb_status status = json_is_array(value) ? EB_OK : misfit(node, err);
     size_t n = json_array_size(value);
@@ -120,7 +120,7 @@ static enum eb_status add_list(struct ebi_out *out, const struct ebi_schema *sch
     return status == EB_OK ? add_long(out, 0, err) : status;
 }
 
-static enum eb_status add_map(struct ebi_out *out, const struct ebi_schema *schema, const struct ebi_node *node,
+static enum eb_status add_map(struct ebi_appender *out, const struct ebi_schema *schema, const struct ebi_node *node,
                               const json_t *value, struct eb_error *err) {
     enum eb_status status = json_is_object(value) ? EB_OK : misfit(node, err);
     size_t n = json_object_size(value);
@@ -159,7 +159,7 @@ static enum ebi_look look_of(const json_t *value) {
     return EBI_LOOK_NULL;
 }
 
-static enum eb_status add_branch(struct ebi_out *out, const struct ebi_schema *schema, const struct ebi_node *node,
+static enum eb_status add_branch(struct ebi_appender *out, const struct ebi_schema *schema, const struct ebi_node *node,
                                  const json_t *value, struct eb_error *err) {
     const struct ebi_node *branch = ebi_node_branch(schema, node, look_of(value));
     enum eb_status status = branch ? add_long(out, branch->branch, err) : misfit(node, err);
@@ -167,7 +167,7 @@ static enum eb_status add_branch(struct ebi_out *out, const struct ebi_schema *s
     return status == EB_OK ? add(out, schema, branch, value, err) : status;
 }
 
-static enum eb_status add_plain(struct ebi_out *out, const struct ebi_schema *schema, const struct ebi_node *node,
+static enum eb_status add_plain(struct ebi_appender *out, const struct ebi_schema *schema, const struct ebi_node *node,
                                 const json_t *value, struct eb_error *err) {
     switch ((enum ebi_kind)node->kind) {
     case EBI_NULL:
@@ -201,7 +201,7 @@ static enum eb_status add_plain(struct ebi_out *out, const struct ebi_schema *sc
     return add_branch(out, schema, node, value, err);
 }
 
-static enum eb_status add(struct ebi_out *out, const struct ebi_schema *schema, const struct ebi_node *node,
+static enum eb_status add(struct ebi_appender *out, const struct ebi_schema *schema, const struct ebi_node *node,
                           const json_t *value, struct eb_error *err) {
     enum eb_status status;
 
@@ -215,12 +215,12 @@ static enum eb_status add(struct ebi_out *out, const struct ebi_schema *schema, 
 
 enum eb_status ebi_default_to_avro(const struct ebi_schema *schema, const struct ebi_node *node, const json_t *value,
                                    struct ebi_bytes *avro, struct eb_error *err) {
-    struct ebi_out out;
+    struct ebi_appender out;
     enum eb_status status;
 
-    if (!ebi_out_begin(&out, avro))
+    if (!ebi_append_begin(&out, avro))
         return ebi_error_memory(err);
     status = add(&out, schema, node, value, err);
-    ebi_out_end(&out);          /* kept when it failed as well: it says how much was done */
+    ebi_append_end(&out);          /* kept when it failed as well: it says how much was done */
     return status;
 }

@@ -1,12 +1,13 @@
 /* core/schema/evolve.c - what changed between two schemas of one event type, and whether both can live side by side.
  * The rule of Open edX is stricter than Avro's: only new fields of the outermost record. */
-#include "schema/node.h"
+#include "avro/node.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/error.h"
-#include "schema/data.h"
+#include "schema/resolve.h"
+#include "schema/schema.h"
 
 struct comparing {
     const struct ebi_schema *older, *newer;
@@ -122,11 +123,11 @@ static void compare_inside(struct comparing *c, const struct ebi_node *a, const 
 /* What the comparison overlooked, if anything, Avro's own rules say. */
 static enum eb_status resolve(struct comparing *c, const struct ebi_schema *writer, const struct ebi_schema *reader,
                               const char *who, struct eb_error *err) {
-    struct ebi_resolver *resolver = NULL;
+    struct ebi_resolution *resolver = NULL;
     struct eb_error why;
-    enum eb_status status = ebi_resolver_new(writer, reader, &resolver, &why);
+    enum eb_status status = ebi_resolution_new(writer, reader, &resolver, &why);
 
-    ebi_resolver_free(resolver);
+    ebi_resolution_free(resolver);
     if (status == EB_PERMANENT)
         tell(c, "%s: %s", who, why.text);
     else if (status != EB_OK && err)

@@ -1,13 +1,13 @@
 /* core/schema/resolve.c - Avro that another schema wrote to values of ours, by a plan made before: see plan.h. */
-#include "schema/plan.h"
+#include "schema/resolution.h"
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "schema/in.h"
+#include "avro/reader.h"
 
 struct resolving {
-    struct ebi_in in;
-    const struct ebi_resolver *r;
+    struct ebi_avro_reader in;
+    const struct ebi_resolution *r;
 };
 
 static bool resolve(struct resolving *, const struct ebi_node *w, struct ebi_slot *frame, const struct ebi_place *);
@@ -18,24 +18,24 @@ static bool each_item(struct resolving *x, const struct ebi_node *w, const struc
                       const struct ebi_place *around) {
     struct ebi_place place = { .around = around };
     struct ebi_slot unused, *item = &unused;
-    struct ebi_block block;
+    struct ebi_avro_block block;
 
     for (;;) {
-        if (!ebi_in_block(&x->in, w, around, list ? r->item_slots : w->item_slots, &block))
+        if (!ebi_avro_read_block(&x->in, w, around, list ? r->item_slots : w->item_slots, &block))
             return false;
         if (block.items == 0)
             return true;
         if (list && !ebi_reserve_items(x->in.arena, r, list, block.items))
-            return ebi_in_no_memory(&x->in);
+            return ebi_avro_no_memory(&x->in);
         for (; block.items > 0; block.items--, place.item++) {
             if (list)
                 item = ebi_add_item(r, list);
-            if (w->kind == EBI_MAP && !ebi_in_key(&x->in, w, &place, item))
+            if (w->kind == EBI_MAP && !ebi_avro_read_key(&x->in, w, &place, item))
                 return false;
             if (!(list ? resolve(x, w + 1, item, &place) : skip(x, w + 1, &place)))
                 return false;
         }
-        if (!ebi_in_block_end(&x->in, w, around, &block))
+        if (!ebi_avro_read_block_end(&x->in, w, around, &block))
             return false;
     }
 }
@@ -57,17 +57,17 @@ static bool skip_own(struct resolving *x, const struct ebi_node *w, const struct
     case EBI_MAP:
         return each_item(x, w, NULL, NULL, place);
     case EBI_UNION:
-        branch = ebi_in_branch(&x->in, writer, w, place);
+        branch = ebi_avro_read_branch(&x->in, writer, w, place);
         return branch && skip(x, branch, place);
     default:
-        return ebi_in_plain(&x->in, w, place, &unused);
+        return ebi_avro_read_plain(&x->in, w, place, &unused);
     }
 }
 
 static bool skip(struct resolving *x, const struct ebi_node *w, const struct ebi_place *place) {
     bool null = false;
 
-    if (w->optional && !ebi_in_optional(&x->in, w, place, &null))
+    if (w->optional && !ebi_avro_read_optional(&x->in, w, place, &null))
         return false;
     return null || skip_own(x, w, place);
 }
@@ -89,7 +89,7 @@ static bool take_null(struct resolving *x, const struct ebi_node *w, struct ebi_
     uint32_t null = x->r->steps[w - x->r->writer->nodes].null;
 
     if (!null)
-        return ebi_in_refuse(&x->in, w, place, "null, which our schema does not take");
+        return ebi_avro_refuse(&x->in, w, place, "null, which our schema does not take");
     place_of(x, null, frame)->state = EBI_IS_NULL;
     return true;
 }
@@ -102,18 +102,19 @@ static bool take_symbol(struct resolving *x, const struct ebi_node *w, const str
     if (slot->whole >= 0)
         return true;
     slot->whole = (int64_t)r->enum_default - 1;
-    return r->enum_default || ebi_in_refuse(&x->in, w, place, "symbol %s, which our schema does not have", symbol.data);
+    return r->enum_default || ebi_avro_refuse(&x->in, w, place, "symbol %s, which our schema does not have",
+                                              symbol.data);
 }
 
 /* Reads by the writer's node, turns it into what the reader's is. */
 static bool take_plain(struct resolving *x, const struct ebi_node *w, const struct ebi_node *r, struct ebi_slot *slot,
                        const struct ebi_place *place) {
-    if (!ebi_in_plain(&x->in, w, place, slot))
+    if (!ebi_avro_read_plain(&x->in, w, place, slot))
         return false;
     if (w->kind == EBI_ENUM)
         return take_symbol(x, w, r, slot, place);
     if (w->kind == EBI_BYTES && r->kind == EBI_STRING && !ebi_utf8_valid(slot->text, slot->len))
-        return ebi_in_refuse(&x->in, w, place, "bytes that are not UTF-8, for a string");
+        return ebi_avro_refuse(&x->in, w, place, "bytes that are not UTF-8, for a string");
     if (w->kind != EBI_FLOAT && w->kind != EBI_DOUBLE) {
         if (r->kind == EBI_DOUBLE)
             slot->real = (double)slot->whole;
@@ -128,10 +129,10 @@ static bool fill_absent(struct resolving *x, const struct ebi_step *step, struct
 
     for (uint32_t i = 0; i < step->count; i++) {
         const struct ebi_node *field = &reader->nodes[x->r->absent[step->first + i]];
-        struct ebi_in in;
+        struct ebi_avro_reader in;
 
-        if (!ebi_in_begin(&in, field->initial.data, field->initial.len, x->in.arena, x->in.err) ||
-            !ebi_decode(&in, reader, field, ebi_behind(reader, field), frame, NULL)) {
+        if (!ebi_avro_begin(&in, field->initial.data, field->initial.len, x->in.arena, x->in.err) ||
+            !ebi_avro_decode(&in, reader, field, ebi_behind(reader, field), frame, NULL)) {
             x->in.status = in.status;
             return false;
         }
@@ -156,7 +157,7 @@ static bool take_own(struct resolving *x, const struct ebi_node *w, struct ebi_s
     case EBI_MAP:
         slot->len = 0;
         return each_item(x, w, r, slot, place) && (w->kind == EBI_ARRAY || ebi_settle_map(r, slot) ||
-                                                   ebi_in_refuse(&x->in, w, place, "a map has a key twice"));
+                                                   ebi_avro_refuse(&x->in, w, place, "a map has a key twice"));
     default:
         return take_plain(x, w, r, slot, place);
     }
@@ -171,28 +172,28 @@ static bool resolve(struct resolving *x, const struct ebi_node *w, struct ebi_sl
     if (step->move == EBI_MOVE_SKIP)
         return skip(x, w, place);
     if (w->kind == EBI_UNION) {
-        branch = ebi_in_branch(&x->in, x->r->writer, w, place);
+        branch = ebi_avro_read_branch(&x->in, x->r->writer, w, place);
         return branch && resolve(x, branch, frame, place);
     }
-    if (w->optional && !ebi_in_optional(&x->in, w, place, &null))
+    if (w->optional && !ebi_avro_read_optional(&x->in, w, place, &null))
         return false;
     if (null)
         return take_null(x, w, frame, place);
     if (step->move == EBI_MOVE_FAIL)
-        return ebi_in_refuse(&x->in, w, place, "a %.*s, which our schema does not take", (int)w->type.len,
-                             w->type.data);
+        return ebi_avro_refuse(&x->in, w, place, "a %.*s, which our schema does not take", (int)w->type.len,
+                               w->type.data);
     return take_own(x, w, frame, place);
 }
 
-enum eb_status ebi_data_from_avro_of(struct ebi_data *data, const struct ebi_resolver *resolver, const void *bytes,
+enum eb_status ebi_data_from_avro_of(struct ebi_data *data, const struct ebi_resolution *resolver, const void *bytes,
                                      size_t len, struct eb_error *err) {
     const struct ebi_node *root = resolver->writer->nodes;
     struct resolving x = { .r = resolver };
 
     ebi_data_clear(data);
-    if (ebi_in_begin(&x.in, bytes, len, &data->now.arena, err) && resolve(&x, root, data->now.slots, NULL) &&
+    if (ebi_avro_begin(&x.in, bytes, len, &data->now.arena, err) && resolve(&x, root, data->now.slots, NULL) &&
         (x.in.at == x.in.end ||
-         ebi_in_refuse(&x.in, root, NULL, "%zu bytes are left over", (size_t)(x.in.end - x.in.at))))
+         ebi_avro_refuse(&x.in, root, NULL, "%zu bytes are left over", (size_t)(x.in.end - x.in.at))))
         return EB_OK;
     ebi_data_clear(data);
     return x.in.status;

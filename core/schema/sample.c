@@ -1,6 +1,6 @@
 /* core/schema/sample.c - a valid example of any event, the same each time: believable values by the fields' names, by
  * their types where a name says nothing. What Open edX reads as a key, time or UUID is one. */
-#include "schema/values.h"
+#include "avro/slots.h"
 
 #include "base/error.h"
 

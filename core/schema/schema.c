@@ -1,5 +1,5 @@
 /* core/schema/schema.c - one schema: its text read, checked, compiled and shown. See schema.h. */
-#include "schema/node.h"
+#include "schema/schema.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <avro.h>
 
 #include "base/error.h"
-#include "base/nearest.h"
+#include "schema/compile.h"
 
 uint64_t ebi_schema_new_id(void) {
     static _Atomic uint64_t last;
@@ -42,12 +42,12 @@ static enum eb_status read_json(const char *text, size_t len, json_t **json, str
     return EB_OK;
 }
 
-static enum eb_status show(struct ebi_schema *schema, struct eb_error *err) {
+static enum eb_status set_wire(struct ebi_schema *schema, struct eb_error *err) {
     if (!ebi_canonical(schema->json, &schema->canonical))
         return ebi_error_memory(err);
-    schema->shown.size = sizeof schema->shown;
-    schema->shown.id = ebi_schema_new_id();
-    schema->shown.json = (struct eb_text){ schema->canonical.data, schema->canonical.len };
+    schema->wire.size = sizeof schema->wire;
+    schema->wire.id = ebi_schema_new_id();
+    schema->wire.json = (struct eb_text){ schema->canonical.data, schema->canonical.len };
     return EB_OK;
 }
 
@@ -63,7 +63,7 @@ enum eb_status ebi_schema_parse(const char *json, size_t len, struct ebi_schema 
     if (status == EB_OK)
         status = ask_avro(json, len, err);
     if (status == EB_OK)
-        status = show(schema, err);
+        status = set_wire(schema, err);
     if (status == EB_OK)
         *parsed = schema;
     else
@@ -123,7 +123,7 @@ void ebi_schema_free(struct ebi_schema *schema) {
     if (!schema)
         return;
     free(schema->nodes);
-    free(schema->spots);
+    free(schema->path_index);
     ebi_arena_free(&schema->texts);
     ebi_bytes_free(&schema->canonical);
     json_decref(schema->json);
@@ -135,7 +135,7 @@ const char *ebi_schema_type(const struct ebi_schema *schema) {
 }
 
 const struct eb_schema *ebi_schema_public(const struct ebi_schema *schema) {
-    return &schema->shown;
+    return &schema->wire;
 }
 
 void ebi_schema_fields(const struct ebi_schema *schema,
@@ -146,118 +146,4 @@ void ebi_schema_fields(const struct ebi_schema *schema,
         if (node->name.data)
             each(arg, node->path.data, node->type.data, ebi_node_nullable(schema, node));
     }
-}
-
-/* ---- What the rest of the room asks of nodes ---- */
-
-/* A field by its path, which the table of paths has: the time does not grow with the number of fields. */
-static const struct ebi_node *field_by_path(const struct ebi_schema *schema, const struct ebi_node *record,
-                                            const char *name, size_t len) {
-    char few[512], *path = few;
-    size_t above = record->path.len, dot = above > 0;
-    const struct ebi_node *field;
-
-    if (above + dot + len > sizeof few && !(path = malloc(above + dot + len)))
-        return NULL;
-    if (above)
-        memcpy(path, record->path.data, above);
-    path[above] = '.';
-    memcpy(path + above + dot, name, len);
-    field = ebi_schema_find(schema, path, above + dot + len);
-    if (path != few)
-        free(path);
-    return field;
-}
-
-const struct ebi_node *ebi_node_field(const struct ebi_schema *schema, const struct ebi_node *record, const char *name,
-                                      size_t len, const struct ebi_node *guess) {
-    enum { FEW = 16 };
-    const struct ebi_node *end = ebi_behind(schema, record);
-
-    if (guess && guess < end && ebi_same_text(guess->name, name, len))
-        return guess;
-    if (record->count > FEW)
-        return field_by_path(schema, record, name, len);
-    for (const struct ebi_node *field = ebi_first_inside(record); field < end; field = ebi_behind(schema, field))
-        if (ebi_same_text(field->name, name, len))
-            return field;
-    return NULL;
-}
-
-/* Compares as the order of symbols does: shorter ones first. */
-static int compare_symbol(struct eb_text symbol, const char *text, size_t len) {
-    if (symbol.len != len)
-        return symbol.len < len ? -1 : 1;
-    return memcmp(symbol.data, text, len);
-}
-
-int ebi_symbols_compare(const void *a, const void *b, void *symbols) {
-    const struct eb_text *texts = symbols, *right = &texts[*(const uint16_t *)b];
-
-    return compare_symbol(texts[*(const uint16_t *)a], right->data, right->len);
-}
-
-int32_t ebi_node_symbol(const struct ebi_node *node, const char *text, size_t len) {
-    size_t low = 0, high = node->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = compare_symbol(node->symbols[node->symbol_order[middle]], text, len);
-
-        if (order == 0)
-            return node->symbol_order[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return -1;
-}
-
-const struct ebi_node *ebi_node_branch(const struct ebi_schema *schema, const struct ebi_node *node,
-                                       enum ebi_look look) {
-    const struct ebi_node *end = ebi_behind(schema, node), *real = NULL;
-
-    for (const struct ebi_node *at = ebi_first_inside(node); at < end; at = ebi_behind(schema, at)) {
-        enum ebi_look found = ebi_look_of((enum ebi_kind)at->kind);
-
-        if (found == look)
-            return at;
-        if (found == EBI_LOOK_REAL && look == EBI_LOOK_INTEGER)
-            real = at;
-    }
-    return real;
-}
-
-bool ebi_node_nullable(const struct ebi_schema *schema, const struct ebi_node *node) {
-    return node->optional || node->kind == EBI_NULL ||
-           (node->kind == EBI_UNION && ebi_node_branch(schema, node, EBI_LOOK_NULL));
-}
-
-const char *ebi_node_words(const struct ebi_node *node, char text[EBI_WORDS_ROOM]) {
-    struct eb_text type = node->type, name = node->type_name;
-
-    snprintf(text, EBI_WORDS_ROOM, "%.*s%s%.*s%s", (int)type.len, type.data, name.len ? " " : "", (int)name.len,
-             name.len ? name.data : "", node->optional ? " or null" : "");
-    return text;
-}
-
-const char *ebi_node_nearest(const struct ebi_schema *schema, const struct ebi_node *record, const char *name,
-                             size_t len) {
-    const struct ebi_node *end = ebi_behind(schema, record);
-    const char **names = calloc(record->count + 1u, sizeof *names), *found = NULL;
-    char given[EBI_SCHEMA_NAME + 1];
-    size_t n = 0;
-    ptrdiff_t near;
-
-    if (names && len < sizeof given) {
-        memcpy(given, name, len);
-        given[len] = '\0';
-        for (const struct ebi_node *at = ebi_first_inside(record); at < end; at = ebi_behind(schema, at))
-            names[n++] = at->name.data;
-        near = ebi_nearest(given, names, n);
-        found = near >= 0 ? names[near] : NULL;
-    }
-    free(names);
-    return found;
 }

@@ -30,16 +30,6 @@ uint64_t ebi_schema_new_id(void);
 void ebi_schema_fields(const struct ebi_schema *,
                        void (*each)(void *arg, const char *path, const char *type, bool optional), void *arg);
 
-/* A field that can be a key: a primitive that is not null. */
-struct ebi_key_field;
-enum eb_status ebi_key_field_new(const struct ebi_schema *, const char *path, struct ebi_key_field **,
-                                 struct eb_error *);
-void ebi_key_field_free(struct ebi_key_field *);
-const char *ebi_key_field_path(const struct ebi_key_field *);
-/* Its schema as it crosses to plugins: json is the field object itself ({"name": "username", "type": "string"}), name
- * is its type ("string"). */
-const struct eb_schema *ebi_key_field_schema(const struct ebi_key_field *);
-
 /* What differs between an older and a newer schema of one type, by the rules of Open edX: only new top-level fields,
  * and either must decode what the other wrote. Calls each(arg, problem) for each breach; answers how many, or -1 with
  * the error when the two cannot be compared. */

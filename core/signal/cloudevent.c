@@ -1,4 +1,5 @@
 /* core/signal/cloudevent.c - an event as one line of CloudEvents 1.0 structured JSON, written and read. */
+#include "json/event_data.h"
 #include "signal/event.h"
 
 #include <inttypes.h>
@@ -9,8 +10,8 @@
 #include "base/error.h"
 #include "base/printable.h"
 #include "base/utf8.h"
-#include "schema/base64.h"
-#include "schema/json.h"
+#include "json/base64.h"
+#include "json/members.h"
 
 /* ---- Writing ---- */
 

@@ -1,4 +1,4 @@
-/* core/signal/event.c - events: the public functions of eventbus/event.h over the data of core/schema. */
+/* core/signal/event.c - making, resetting and describing events: see eventbus/event.h; accessors.c has their fields. */
 #include "signal/event.h"
 
 #include <stdlib.h>
@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "json/event_data.h"
 #include "signal/attrs.h"
 
 /* All that is not its own: as in an event that nobody has told anything. */
@@ -159,134 +160,13 @@ enum eb_status eb_event_set_metadata(struct eb_event *event, const struct eb_met
     return EB_OK;
 }
 
-/* ---- Fields ---- */
-
-enum eb_status eb_event_set_string(struct eb_event *event, const char *path, const char *text, struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err))
-        return EB_PERMANENT;
-    if (!text)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: the text is NULL; eb_event_set_null sets null",
-                         path ? path : "?");
-    return ebi_data_set_text(event->data, path, text, strlen(text), err);
-}
-
-enum eb_status eb_event_set_text(struct eb_event *event, const char *path, const char *text, size_t len,
-                                 struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err))
-        return EB_PERMANENT;
-    if (len > 0 && ebi_is_null(text, "the text", err))
-        return EB_PERMANENT;
-    return ebi_data_set_text(event->data, path, text ? text : "", len, err);
-}
-
-enum eb_status eb_event_set_bytes(struct eb_event *event, const char *path, const void *bytes, size_t len,
-                                  struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err))
-        return EB_PERMANENT;
-    if (len > 0 && ebi_is_null(bytes, "the value", err))
-        return EB_PERMANENT;
-    return ebi_data_set_bytes(event->data, path, bytes ? bytes : "", len, err);
-}
-
-enum eb_status eb_event_set_long(struct eb_event *event, const char *path, int64_t value, struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err))
-        return EB_PERMANENT;
-    return ebi_data_set_long(event->data, path, value, err);
-}
-
-enum eb_status eb_event_set_double(struct eb_event *event, const char *path, double value, struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err))
-        return EB_PERMANENT;
-    return ebi_data_set_double(event->data, path, value, err);
-}
-
-enum eb_status eb_event_set_bool(struct eb_event *event, const char *path, int value, struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err))
-        return EB_PERMANENT;
-    return ebi_data_set_bool(event->data, path, value, err);
-}
-
-enum eb_status eb_event_set_null(struct eb_event *event, const char *path, struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err))
-        return EB_PERMANENT;
-    return ebi_data_set_null(event->data, path, err);
-}
-
-enum eb_status eb_event_set_empty(struct eb_event *event, const char *path, struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err))
-        return EB_PERMANENT;
-    return ebi_data_set_empty(event->data, path, err);
-}
+/* ---- From and to JSON ---- */
 
 enum eb_status eb_event_set_json(struct eb_event *event, const char *json, size_t len, struct eb_error *err) {
     if (ebi_is_null(event, "the event", err) || ebi_is_null(json, "the JSON", err))
         return EB_PERMANENT;
     return ebi_data_from_json(event->data, "data", json, len, err);
 }
-
-enum eb_status eb_event_get_string(const struct eb_event *event, const char *path, const char **text,
-                                   struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err) || ebi_is_null(text, "the place for the text", err))
-        return EB_PERMANENT;
-    size_t len;
-
-    return ebi_data_get_text(event->data, path, text, &len, err);
-}
-
-enum eb_status eb_event_get_text(const struct eb_event *event, const char *path, const char **text, size_t *len,
-                                 struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err) ||
-        ebi_is_null(text, "the place for the text", err) ||
-        ebi_is_null(len, "the place for the length", err))
-        return EB_PERMANENT;
-    return ebi_data_get_text(event->data, path, text, len, err);
-}
-
-enum eb_status eb_event_get_bytes(const struct eb_event *event, const char *path, const void **bytes, size_t *len,
-                                  struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err) ||
-        ebi_is_null(bytes, "the place for the bytes", err) ||
-        ebi_is_null(len, "the place for the length", err))
-        return EB_PERMANENT;
-    return ebi_data_get_bytes(event->data, path, bytes, len, err);
-}
-
-enum eb_status eb_event_get_long(const struct eb_event *event, const char *path, int64_t *value,
-                                 struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err) || ebi_is_null(value, "the place for the value", err))
-        return EB_PERMANENT;
-    return ebi_data_get_long(event->data, path, value, err);
-}
-
-enum eb_status eb_event_get_double(const struct eb_event *event, const char *path, double *value,
-                                   struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err) || ebi_is_null(value, "the place for the value", err))
-        return EB_PERMANENT;
-    return ebi_data_get_double(event->data, path, value, err);
-}
-
-enum eb_status eb_event_get_bool(const struct eb_event *event, const char *path, int *value, struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err) || ebi_is_null(value, "the place for the value", err))
-        return EB_PERMANENT;
-    return ebi_data_get_bool(event->data, path, value, err);
-}
-
-enum eb_status eb_event_count(const struct eb_event *event, const char *path, size_t *count, struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err) || ebi_is_null(count, "the place for the count", err))
-        return EB_PERMANENT;
-    return ebi_data_count(event->data, path, count, err);
-}
-
-enum eb_status eb_event_map_key(const struct eb_event *event, const char *path, size_t i, const char **key,
-                                size_t *len, struct eb_error *err) {
-    if (ebi_is_null(event, "the event", err) ||
-        ebi_is_null(key, "the place for the key", err) ||
-        ebi_is_null(len, "the place for the length", err))
-        return EB_PERMANENT;
-    return ebi_data_map_key(event->data, path, i, key, len, err);
-}
-
-/* ---- As JSON ---- */
 
 static enum eb_status give(struct ebi_bytes *bytes, enum eb_status status, char **json, size_t *len) {
     if (status != EB_OK) {

@@ -6,7 +6,7 @@
 #include <eventbus/plugin.h>
 #include "base/bytes.h"
 #include "base/uuid.h"
-#include "schema/data.h"
+#include "avro/event_data.h"
 #include "signal/registry.h"
 
 /* Where an event is encoded when it is sent to the bus; kept for its next sending. */

@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "schema/data.h"
+#include "schema/resolve.h"
 
 static const char ending[] = ".avsc";
 
@@ -191,14 +191,14 @@ static enum eb_status add_version(struct ebi_signals *all, struct ebi_schema **s
                          type);
     if (same_text(*schema, signal->schema))
         return EB_OK;                   /* the present one, put there ahead of its replacement */
-    status = ebi_resolver_new(*schema, signal->schema, &version.resolver, err);
+    status = ebi_resolution_new(*schema, signal->schema, &version.resolver, err);
     if (status != EB_OK) {
         ebi_error_context(err, "what this version wrote cannot be read by the present schema");
         return status;
     }
     versions = realloc(signal->versions, (signal->n_versions + 1) * sizeof *versions);
     if (!versions) {
-        ebi_resolver_free(version.resolver);
+        ebi_resolution_free(version.resolver);
         return ebi_error_memory(err);
     }
     signal->versions = versions;

@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/nearest.h"
-#include "schema/data.h"
+#include "schema/resolve.h"
 #include "signal/load.h"
 #include "signal/receivers.h"
 
@@ -105,7 +105,7 @@ enum eb_status ebi_signals_load(const char *path, size_t limit, const char *serv
 
 static void free_signal(struct eb_signal *signal) {
     for (size_t i = 0; i < signal->n_versions; i++) {
-        ebi_resolver_free(signal->versions[i].resolver);
+        ebi_resolution_free(signal->versions[i].resolver);
         ebi_schema_free(signal->versions[i].schema);
     }
     free(signal->versions);

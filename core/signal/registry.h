@@ -8,6 +8,7 @@
 #include <eventbus/signal.h>
 #include "base/fork.h"
 #include "base/log.h"
+#include "schema/resolve.h"
 #include "schema/schema.h"
 
 /* Who sends: the metadata that all new events of a service have in common. */
@@ -21,7 +22,7 @@ struct ebi_receivers;   /* see receivers.h */
  * written by it. */
 struct ebi_version {
     struct ebi_schema *schema;
-    struct ebi_resolver *resolver;      /* from it to the signal's schema */
+    struct ebi_resolution *resolver;      /* from it to the signal's schema */
 };
 
 struct eb_signal {

@@ -1,6 +1,7 @@
 /* tests/fuzz/avro.c - Avro bytes to data and JSON: two bytes choose the schema, the rest is the body. What we take
  * avro-c takes as well, to the last byte. */
 #include "fuzz.h"
+#include "schema/key_field.h"
 
 #include <avro.h>
 #include <stdlib.h>

@@ -7,7 +7,8 @@
 
 #include "base/clock.h"
 #include "base/printable.h"
-#include "schema/json.h"
+#include "json/members.h"
+#include "schema/sample.h"
 #include "signal/attrs.h"
 #include "signal/event.h"
 

@@ -1,6 +1,8 @@
 /* tests/fuzz/fields.c - data by paths: two bytes choose the schema, then come operations, each with a path. Whatever is
  * set can be read back, and data that has come to be complete has both its forms. */
 #include "fuzz.h"
+#include "../event_of.h"
+#include "schema/sample.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,26 +23,26 @@ static void get(const struct ebi_data *data, const char *path) {
     size_t n, len;
     int yes;
 
-    judge(ebi_data_get_text(data, path, &text, &len, &err), &err);
-    judge(ebi_data_get_bytes(data, path, &bytes, &len, &err), &err);
-    judge(ebi_data_get_long(data, path, &whole, &err), &err);
-    judge(ebi_data_get_double(data, path, &real, &err), &err);
-    judge(ebi_data_get_bool(data, path, &yes, &err), &err);
-    if (ebi_data_count(data, path, &n, &err) == EB_OK)
+    judge(eb_event_get_text(event_of(data), path, &text, &len, &err), &err);
+    judge(eb_event_get_bytes(event_of(data), path, &bytes, &len, &err), &err);
+    judge(eb_event_get_long(event_of(data), path, &whole, &err), &err);
+    judge(eb_event_get_double(event_of(data), path, &real, &err), &err);
+    judge(eb_event_get_bool(event_of(data), path, &yes, &err), &err);
+    if (eb_event_count(event_of(data), path, &n, &err) == EB_OK)
         for (size_t i = 0; i <= n && i < 10; i++)
-            judge(ebi_data_map_key(data, path, i, &text, &len, &err), &err);
+            judge(eb_event_map_key(event_of(data), path, i, &text, &len, &err), &err);
 }
 
 static void set_text(struct ebi_data *data, const char *path, struct eb_text value) {
     struct eb_error err = {0};
     const char *text;
     size_t len;
-    enum eb_status status = ebi_data_set_text(data, path, value.data, value.len, &err);
+    enum eb_status status = eb_event_set_text(event_of(data), path, value.data, value.len, &err);
 
     judge(status, &err);
     if (status != EB_OK)
         return;
-    fuzz_done(ebi_data_get_text(data, path, &text, &len, &err), &err, path);
+    fuzz_done(eb_event_get_text(event_of(data), path, &text, &len, &err), &err, path);
     fuzz_promise(len == value.len && memcmp(text, value.data, len) == 0 && !text[len], "%s: another text", path);
 }
 
@@ -48,13 +50,13 @@ static void set_long(struct ebi_data *data, const char *path, int64_t value) {
     struct eb_error err = {0};
     int64_t got;
     double real;
-    enum eb_status status = ebi_data_set_long(data, path, value, &err);
+    enum eb_status status = eb_event_set_long(event_of(data), path, value, &err);
 
     judge(status, &err);
-    if (status == EB_OK && ebi_data_get_long(data, path, &got, NULL) == EB_OK)
+    if (status == EB_OK && eb_event_get_long(event_of(data), path, &got, NULL) == EB_OK)
         fuzz_promise(got == value, "%s: another number", path);
     else if (status == EB_OK) /* of a real */
-        fuzz_done(ebi_data_get_double(data, path, &real, &err), &err, path);
+        fuzz_done(eb_event_get_double(event_of(data), path, &real, &err), &err, path);
 }
 
 /* Items are added one past the last, so paths that fuzzers find stay small. */
@@ -73,7 +75,7 @@ static void step(struct ebi_data *data, struct fuzz_in *in) {
         break;
     case 1:
         value = fuzz_take(in, fuzz_number(in, 1));
-        judge(ebi_data_set_bytes(data, path, value.data, value.len, &err), &err);
+        judge(eb_event_set_bytes(event_of(data), path, value.data, value.len, &err), &err);
         break;
     case 2:
         set_long(data, path, (int64_t)fuzz_number(in, 8));
@@ -82,16 +84,16 @@ static void step(struct ebi_data *data, struct fuzz_in *in) {
         value = fuzz_take(in, sizeof real);
         real = 0;
         memcpy(&real, value.data, value.len);
-        judge(ebi_data_set_double(data, path, real, &err), &err);
+        judge(eb_event_set_double(event_of(data), path, real, &err), &err);
         break;
     case 4:
-        judge(ebi_data_set_bool(data, path, (int)fuzz_number(in, 1), &err), &err);
+        judge(eb_event_set_bool(event_of(data), path, (int)fuzz_number(in, 1), &err), &err);
         break;
     case 5:
-        judge(ebi_data_set_null(data, path, &err), &err);
+        judge(eb_event_set_null(event_of(data), path, &err), &err);
         break;
     case 6:
-        judge(ebi_data_set_empty(data, path, &err), &err);
+        judge(eb_event_set_empty(event_of(data), path, &err), &err);
         break;
     case 7:
         ebi_data_clear(data);

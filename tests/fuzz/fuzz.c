@@ -10,6 +10,7 @@
 
 #include "base/printable.h"
 #include "base/utf8.h"
+#include "json/event_data.h"
 
 /* ---- Bytes ---- */
 

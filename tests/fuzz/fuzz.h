@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/bytes.h"
-#include "schema/data.h"
+#include "avro/event_data.h"
 #include "signal/registry.h"
 
 /* What libFuzzer calls. */

@@ -1,6 +1,8 @@
 /* tests/fuzz/json.c - JSON text to data: two bytes choose the schema, the rest is the text. What we take jansson takes
  * as well, what we refuse changes nothing. */
 #include "fuzz.h"
+#include "json/event_data.h"
+#include "schema/sample.h"
 
 #include <jansson.h>
 #include <string.h>

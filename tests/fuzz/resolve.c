@@ -1,6 +1,8 @@
 /* tests/fuzz/resolve.c - bodies that another's schema wrote, by a schema as a registry or a broker might hand it over:
  * two bytes choose our schema, two say how long the writer's is; what is left is the body. */
 #include "fuzz.h"
+#include "schema/resolve.h"
+#include "schema/sample.h"
 
 static void note(void *arg, const char *problem) {
     (void)arg;
@@ -15,10 +17,10 @@ static void evolve(const struct ebi_schema *writer, const struct ebi_schema *rea
 }
 
 static void read_body(const struct ebi_schema *writer, const struct ebi_schema *reader, struct eb_text body) {
-    struct ebi_resolver *resolver = NULL;
+    struct ebi_resolution *resolver = NULL;
     struct ebi_data *data = ebi_data_new(reader);
     struct eb_error err = {0};
-    enum eb_status status = ebi_resolver_new(writer, reader, &resolver, &err);
+    enum eb_status status = ebi_resolution_new(writer, reader, &resolver, &err);
 
     fuzz_promise(data != NULL, "memory");
     if (status == EB_OK)
@@ -27,7 +29,7 @@ static void read_body(const struct ebi_schema *writer, const struct ebi_schema *
         fuzz_promise(fuzz_round_trip(data), "a whole body, but data that is not complete");
     else
         fuzz_refused(status, &err);
-    ebi_resolver_free(resolver);
+    ebi_resolution_free(resolver);
     ebi_data_free(data);
 }
 

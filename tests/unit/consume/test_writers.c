@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/bytes.h"
 #include "consume/writer_schemas.h"
+#include "json/event_data.h"
 
 #define TYPE "org.example.thing.v1"
 #define RECORD(fields) "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"" TYPE "\",\"fields\":[" fields "]}"

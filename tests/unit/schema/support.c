@@ -1,5 +1,6 @@
 /* tests/unit/schema/support.c - what the tests of this room share. */
 #include "support.h"
+#include "json/event_data.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <jansson.h>
 #include "base/bytes.h"
-#include "schema/data.h"
+#include "json/event_data.h"
 #include "schema/schema.h"
 
 /* The schema of an event type, from conf/schemas; or one from its text. To be freed. */

@@ -4,8 +4,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "schema/json.h"
+#include "json/members.h"
 #include "support.h"
+#include "../../event_of.h"
 
 static const char with_map[] =
     "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"a.b\",\"fields\":[{\"name\":\"m\","
@@ -18,7 +19,7 @@ Test(fuzzed, a_key_in_a_path_is_utf8) {
     struct eb_error err;
     char *json;
 
-    cr_assert_eq(ebi_data_set_text(data, "m{\xf0\x90\x80}", "x", 1, &err), EB_PERMANENT);
+    cr_assert_eq(eb_event_set_text(event_of(data), "m{\xf0\x90\x80}", "x", 1, &err), EB_PERMANENT);
     cr_assert(strstr(err.text, "UTF-8"), "%s", err.text);
     json = json_of(data);
     cr_assert_str_eq(json, "{\"m\":{}}");

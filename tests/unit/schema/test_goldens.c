@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
+#include "schema/schema.h"
 
 /* As json_equal, which takes -0.0 for 0.0. */
 static bool same(const json_t *a, const json_t *b) {

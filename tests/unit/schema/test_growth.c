@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include "../growth.h"
 #include "support.h"
+#include "schema/resolve.h"
 
 static void add(struct ebi_bytes *text, const char *more) {
     cr_assert(ebi_bytes_add_text(text, more));
@@ -48,11 +49,11 @@ static void parse_symbols(size_t n) {
 static void resolve_fields(size_t n) {
     struct ebi_bytes forwards = fields(n, false), backwards = fields(n, true);
     struct ebi_schema *writer = schema_of(backwards.data), *reader = schema_of(forwards.data);
-    struct ebi_resolver *resolver = NULL;
+    struct ebi_resolution *resolver = NULL;
 
-    cr_assert_eq(ebi_resolver_new(writer, reader, &resolver, NULL), EB_OK);
+    cr_assert_eq(ebi_resolution_new(writer, reader, &resolver, NULL), EB_OK);
     cr_assert_eq(ebi_schema_evolution(writer, writer, NULL, NULL, NULL), 0);
-    ebi_resolver_free(resolver);
+    ebi_resolution_free(resolver);
     ebi_schema_free(writer);
     ebi_schema_free(reader);
     ebi_bytes_free(&forwards);

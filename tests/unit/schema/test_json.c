@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
+#include "../../event_of.h"
+#include "json/event_data.h"
 
 #define LOGIN "org.openedx.learning.auth.session.login.completed.v1"
 #define PII "\"pii\":{\"username\":\"u\",\"email\":\"e\",\"name\":\"n\"}"
@@ -428,7 +430,7 @@ Test(json, of_a_union_a_number_that_is_not_finite_finds_its_branch) {
     double value;
 
     cr_assert_eq(ebi_data_from_printed_json(data, "data", "{\"u\":\"-Infinity\"}", 17, &err), EB_OK, "%s", err.text);
-    cr_assert_eq(ebi_data_get_double(data, "u", &value, &err), EB_OK, "%s", err.text);
+    cr_assert_eq(eb_event_get_double(event_of(data), "u", &value, &err), EB_OK, "%s", err.text);
     cr_assert(isinf(value) && value < 0);
     cr_assert_eq(ebi_data_to_json(data, &json, &err), EB_OK);
     cr_assert_str_eq(json.data, "{\"u\":\"-Infinity\"}");
@@ -462,7 +464,7 @@ Test(json, an_escape_at_each_length_finds_room) {
     for (size_t len = 0; len <= sizeof controls; len++) {
         struct ebi_bytes json = { 0 };
 
-        cr_assert_eq(ebi_data_set_text(data, "a", controls, len, NULL), EB_OK);
+        cr_assert_eq(eb_event_set_text(event_of(data), "a", controls, len, NULL), EB_OK);
         cr_assert_eq(ebi_data_to_json(data, &json, NULL), EB_OK);
         cr_assert_eq(json.len, strlen("{\"a\":\"\"}") + len * 6);
         cr_assert_eq(strlen(json.data), json.len);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
+#include "schema/key_field.h"
 
 static void refused(const struct ebi_schema *schema, const char *path, const char *expected) {
     struct ebi_key_field *field = NULL;

@@ -4,12 +4,17 @@
 #include <string.h>
 #include "../memory.h"
 #include "support.h"
+#include "../../event_of.h"
+#include "json/event_data.h"
+#include "schema/key_field.h"
+#include "schema/resolve.h"
+#include "schema/sample.h"
 
 /* All that this room does, as far as memory allows; the status of the first that fails. */
 struct work {
     struct ebi_schema *schema, *reader;
     struct ebi_data *data, *read;
-    struct ebi_resolver *resolver;
+    struct ebi_resolution *resolver;
     struct ebi_key_field *key;
     struct ebi_bytes avro, json, text, key_avro;
 };
@@ -25,7 +30,7 @@ static enum eb_status make_all(struct work *w, struct eb_error *err) {
     if (status == EB_OK)
         status = ebi_schema_parse(reader, strlen(reader), &w->reader, err);
     if (status == EB_OK)
-        status = ebi_resolver_new(w->schema, w->reader, &w->resolver, err);
+        status = ebi_resolution_new(w->schema, w->reader, &w->resolver, err);
     if (status == EB_OK)
         status = ebi_key_field_new(w->schema, "text", &w->key, err);
     if (status != EB_OK)
@@ -46,9 +51,9 @@ static enum eb_status use_all(struct work *w, struct eb_error *err) {
         char path[32];
 
         snprintf(path, sizeof path, "deep{key %d}[0]{x}", i);
-        status = ebi_data_set_long(w->data, path, i, err);
+        status = eb_event_set_long(event_of(w->data), path, i, err);
         if (status == EB_OK)
-            status = ebi_data_set_text(w->data, "tags[0]", kitchen_text, (size_t)i * 50, err);
+            status = eb_event_set_text(event_of(w->data), "tags[0]", kitchen_text, (size_t)i * 50, err);
     }
     if (status == EB_OK)
         status = ebi_data_to_avro(w->data, &w->avro, err);
@@ -74,7 +79,7 @@ static enum eb_status work(struct eb_error *err) {
     ebi_bytes_free(&w.text);
     ebi_bytes_free(&w.key_avro);
     ebi_key_field_free(w.key);
-    ebi_resolver_free(w.resolver);
+    ebi_resolution_free(w.resolver);
     ebi_data_free(w.data);
     ebi_data_free(w.read);
     ebi_schema_free(w.schema);
@@ -131,7 +136,7 @@ Test(memory, output_is_as_before_when_there_is_none_for_more) {
     char text[3000];
 
     memset(text, '\n', sizeof text);
-    cr_assert_eq(ebi_data_set_text(data, "a", text, sizeof text, NULL), EB_OK);
+    cr_assert_eq(eb_event_set_text(event_of(data), "a", text, sizeof text, NULL), EB_OK);
     cr_assert(ebi_bytes_add_text(&out, "kept"));
     for (unsigned n = 1; n <= 2; n++) {
         fail_allocation(n);

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "schema/base64.h"
-#include "schema/number.h"
+#include "json/base64.h"
+#include "json/number.h"
 
 static uint64_t state = 1;
 

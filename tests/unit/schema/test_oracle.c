@@ -5,8 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "schema/base64.h"
+#include "json/base64.h"
 #include "support.h"
+#include "schema/sample.h"
 
 static bool equal(const avro_value_t *value, const json_t *json);
 

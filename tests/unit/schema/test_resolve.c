@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
+#include "schema/resolve.h"
 
 /* The fields of the two outermost records; what the writer wrote as JSON; what the reader then has, or the error. */
 struct resolution {
@@ -14,10 +15,10 @@ struct resolution {
 static void resolve(const struct resolution *r) {
     struct ebi_schema *writer = schema_with(r->writer), *reader = schema_with(r->reader);
     struct ebi_data *written = data_of(writer, r->json), *read = ebi_data_new(reader);
-    struct ebi_resolver *resolver = NULL;
+    struct ebi_resolution *resolver = NULL;
     struct ebi_bytes avro = { 0 };
     struct eb_error err = { 0 };
-    enum eb_status status = ebi_resolver_new(writer, reader, &resolver, &err);
+    enum eb_status status = ebi_resolution_new(writer, reader, &resolver, &err);
 
     cr_assert_eq(ebi_data_to_avro(written, &avro, NULL), EB_OK);
     if (status == EB_OK)
@@ -32,7 +33,7 @@ static void resolve(const struct resolution *r) {
         cr_expect_str_eq(json, r->expected, "%s for %s: %s", r->writer, r->reader, json);
         free(json);
     }
-    ebi_resolver_free(resolver);
+    ebi_resolution_free(resolver);
     ebi_bytes_free(&avro);
     ebi_data_free(written);
     ebi_data_free(read);
@@ -201,12 +202,12 @@ Test(resolve, defaults_of_every_type) {
 static void flip_through(const char *writer_text, const char *reader_text, const char *json) {
     struct ebi_schema *writer = schema_of(writer_text), *reader = schema_of(reader_text);
     struct ebi_data *written = data_of(writer, json), *read = ebi_data_new(reader);
-    struct ebi_resolver *resolver = NULL;
+    struct ebi_resolution *resolver = NULL;
     struct ebi_bytes avro = { 0 };
     struct eb_error err;
     size_t taken = 0;
 
-    cr_assert_eq(ebi_resolver_new(writer, reader, &resolver, &err), EB_OK, "%s", err.text);
+    cr_assert_eq(ebi_resolution_new(writer, reader, &resolver, &err), EB_OK, "%s", err.text);
     cr_assert_eq(ebi_data_to_avro(written, &avro, NULL), EB_OK);
     for (size_t len = 0; len < avro.len; len++) {
         char *cut = malloc(len ? len : 1);
@@ -227,7 +228,7 @@ static void flip_through(const char *writer_text, const char *reader_text, const
     cr_assert(ebi_bytes_add(&avro, "", 1));
     cr_assert_eq(ebi_data_from_avro_of(read, resolver, avro.data, avro.len, &err), EB_PERMANENT);
     cr_assert(strstr(err.text, "1 bytes are left over"), "%s", err.text);
-    ebi_resolver_free(resolver);
+    ebi_resolution_free(resolver);
     ebi_bytes_free(&avro);
     ebi_data_free(written);
     ebi_data_free(read);
@@ -243,15 +244,15 @@ Test(resolve, hostile_bytes_are_no_fault) {
 Test(resolve, a_block_of_nothing_is_not_skipped_for_ever) {
     struct ebi_schema *writer = schema_with(A(LIST("\"null\""))), *reader = schema_with("");
     struct ebi_data *read = ebi_data_new(reader);
-    struct ebi_resolver *resolver = NULL;
+    struct ebi_resolution *resolver = NULL;
     struct ebi_bytes avro = from_hex("feffffffffffffff7f00");
     struct eb_error err;
 
-    cr_assert_eq(ebi_resolver_new(writer, reader, &resolver, &err), EB_OK);
+    cr_assert_eq(ebi_resolution_new(writer, reader, &resolver, &err), EB_OK);
     cr_assert_eq(ebi_data_from_avro_of(read, resolver, avro.data, avro.len, &err), EB_PERMANENT);
     cr_assert(strstr(err.text, "too many for an event of 10 bytes"), "%s", err.text);
     ebi_bytes_free(&avro);
-    ebi_resolver_free(resolver);
+    ebi_resolution_free(resolver);
     ebi_data_free(read);
     ebi_schema_free(writer);
     ebi_schema_free(reader);
@@ -260,18 +261,18 @@ Test(resolve, a_block_of_nothing_is_not_skipped_for_ever) {
 static void resolves_to_itself(const struct golden *golden) {
     struct ebi_schema *writer = installed_schema(golden->type), *reader = installed_schema(golden->type);
     struct ebi_data *data = ebi_data_new(reader);
-    struct ebi_resolver *resolver = NULL;
+    struct ebi_resolution *resolver = NULL;
     struct ebi_bytes avro = from_hex(golden->hex);
     struct eb_error err;
     char *hex;
 
-    cr_assert_eq(ebi_resolver_new(writer, reader, &resolver, &err), EB_OK, "%s", err.text);
+    cr_assert_eq(ebi_resolution_new(writer, reader, &resolver, &err), EB_OK, "%s", err.text);
     cr_assert_eq(ebi_data_from_avro_of(data, resolver, avro.data, avro.len, &err), EB_OK, "%s", err.text);
     hex = hex_of(data);
     cr_assert_str_eq(hex, golden->hex);
     free(hex);
     ebi_bytes_free(&avro);
-    ebi_resolver_free(resolver);
+    ebi_resolution_free(resolver);
     ebi_data_free(data);
     ebi_schema_free(writer);
     ebi_schema_free(reader);
@@ -284,10 +285,10 @@ Test(resolve, the_same_schema_twice_changes_nothing) {
 Test(resolve, records_of_other_names_are_other_events) {
     struct ebi_schema *writer = schema_of("{\"type\":\"record\",\"name\":\"x.A\",\"fields\":[]}");
     struct ebi_schema *reader = schema_of("{\"type\":\"record\",\"name\":\"x.B\",\"fields\":[]}");
-    struct ebi_resolver *resolver = NULL;
+    struct ebi_resolution *resolver = NULL;
     struct eb_error err;
 
-    cr_assert_eq(ebi_resolver_new(writer, reader, &resolver, &err), EB_PERMANENT);
+    cr_assert_eq(ebi_resolution_new(writer, reader, &resolver, &err), EB_PERMANENT);
     cr_assert_str_eq(err.text, "the event: the writer's record A cannot be read as record B");
     cr_assert_null(resolver);
     ebi_schema_free(writer);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
+#include "../../event_of.h"
+#include "schema/sample.h"
 
 static struct ebi_data *sample_of(const struct ebi_schema *schema) {
     struct ebi_data *data = ebi_data_new(schema);
@@ -68,13 +70,13 @@ Test(sample, keys_times_and_addresses_look_like_what_they_are) {
     const char *text;
     size_t len;
 
-    cr_assert_eq(ebi_data_get_text(data, "certificate.course.course_key", &text, &len, NULL), EB_OK);
+    cr_assert_eq(eb_event_get_text(event_of(data), "certificate.course.course_key", &text, &len, NULL), EB_OK);
     cr_assert_str_eq(text, "course-v1:edX+DemoX+Demo_Course");
-    cr_assert_eq(ebi_data_get_text(data, "certificate.course.start", &text, &len, NULL), EB_OK);
+    cr_assert_eq(eb_event_get_text(event_of(data), "certificate.course.start", &text, &len, NULL), EB_OK);
     cr_assert_str_eq(text, "2026-01-15T08:00:00+00:00");
-    cr_assert_eq(ebi_data_get_text(data, "certificate.user.pii.email", &text, &len, NULL), EB_OK);
+    cr_assert_eq(eb_event_get_text(event_of(data), "certificate.user.pii.email", &text, &len, NULL), EB_OK);
     cr_assert_str_eq(text, "demo_learner@example.com");
-    cr_assert_eq(ebi_data_get_text(data, "certificate.user.pii.name", &text, &len, NULL), EB_OK);
+    cr_assert_eq(eb_event_get_text(event_of(data), "certificate.user.pii.name", &text, &len, NULL), EB_OK);
     cr_assert_str_eq(text, "Demo Learner");
     ebi_data_free(data);
     ebi_schema_free(schema);

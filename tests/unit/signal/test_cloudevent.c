@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "schema/sample.h"
 #include "signal/event.h"
 
 #define LOGIN "org.openedx.learning.auth.session.login.completed.v1"

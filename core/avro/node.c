@@ -1,0 +1,119 @@
+/* core/avro/node.c - what is asked of a compiled schema's nodes: see node.h. */
+#include "avro/node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/nearest.h"
+
+/* A field by its path, which the table of paths has: the time does not grow with the number of fields. */
+static const struct ebi_node *field_by_path(const struct ebi_schema *schema, const struct ebi_node *record,
+                                            const char *name, size_t len) {
+    char few[512], *path = few;
+    size_t above = record->path.len, dot = above > 0;
+    const struct ebi_node *field;
+
+    if (above + dot + len > sizeof few && !(path = malloc(above + dot + len)))
+        return NULL;
+    if (above)
+        memcpy(path, record->path.data, above);
+    path[above] = '.';
+    memcpy(path + above + dot, name, len);
+    field = ebi_schema_find(schema, path, above + dot + len);
+    if (path != few)
+        free(path);
+    return field;
+}
+
+const struct ebi_node *ebi_node_field(const struct ebi_schema *schema, const struct ebi_node *record, const char *name,
+                                      size_t len, const struct ebi_node *guess) {
+    enum { FEW = 16 };
+    const struct ebi_node *end = ebi_behind(schema, record);
+
+    if (guess && guess < end && ebi_same_text(guess->name, name, len))
+        return guess;
+    if (record->count > FEW)
+        return field_by_path(schema, record, name, len);
+    for (const struct ebi_node *field = ebi_first_inside(record); field < end; field = ebi_behind(schema, field))
+        if (ebi_same_text(field->name, name, len))
+            return field;
+    return NULL;
+}
+
+/* Compares as the order of symbols does: shorter ones first. */
+static int compare_symbol(struct eb_text symbol, const char *text, size_t len) {
+    if (symbol.len != len)
+        return symbol.len < len ? -1 : 1;
+    return memcmp(symbol.data, text, len);
+}
+
+int ebi_symbols_compare(const void *a, const void *b, void *symbols) {
+    const struct eb_text *texts = symbols, *right = &texts[*(const uint16_t *)b];
+
+    return compare_symbol(texts[*(const uint16_t *)a], right->data, right->len);
+}
+
+int32_t ebi_node_symbol(const struct ebi_node *node, const char *text, size_t len) {
+    size_t low = 0, high = node->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare_symbol(node->symbols[node->symbol_order[middle]], text, len);
+
+        if (order == 0)
+            return node->symbol_order[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
+const struct ebi_node *ebi_node_branch(const struct ebi_schema *schema, const struct ebi_node *node,
+                                       enum ebi_look look) {
+    const struct ebi_node *end = ebi_behind(schema, node), *real = NULL;
+
+    for (const struct ebi_node *at = ebi_first_inside(node); at < end; at = ebi_behind(schema, at)) {
+        enum ebi_look found = ebi_look_of((enum ebi_kind)at->kind);
+
+        if (found == look)
+            return at;
+        if (found == EBI_LOOK_REAL && look == EBI_LOOK_INTEGER)
+            real = at;
+    }
+    return real;
+}
+
+bool ebi_node_nullable(const struct ebi_schema *schema, const struct ebi_node *node) {
+    return node->optional || node->kind == EBI_NULL ||
+           (node->kind == EBI_UNION && ebi_node_branch(schema, node, EBI_LOOK_NULL));
+}
+
+const char *ebi_node_words(const struct ebi_node *node, char text[EBI_WORDS_ROOM]) {
+    struct eb_text type = node->type, name = node->type_name;
+
+    snprintf(text, EBI_WORDS_ROOM, "%.*s%s%.*s%s", (int)type.len, type.data, name.len ? " " : "", (int)name.len,
+             name.len ? name.data : "", node->optional ? " or null" : "");
+    return text;
+}
+
+const char *ebi_node_nearest(const struct ebi_schema *schema, const struct ebi_node *record, const char *name,
+                             size_t len) {
+    const struct ebi_node *end = ebi_behind(schema, record);
+    const char **names = calloc(record->count + 1u, sizeof *names), *found = NULL;
+    char given[EBI_SCHEMA_NAME + 1];
+    size_t n = 0;
+    ptrdiff_t near;
+
+    if (names && len < sizeof given) {
+        memcpy(given, name, len);
+        given[len] = '\0';
+        for (const struct ebi_node *at = ebi_first_inside(record); at < end; at = ebi_behind(schema, at))
+            names[n++] = at->name.data;
+        near = ebi_nearest(given, names, n);
+        found = near >= 0 ? names[near] : NULL;
+    }
+    free(names);
+    return found;
+}

@@ -1,0 +1,10 @@
+/* core/schema/sample.h - examples of events. */
+#ifndef EBI_SAMPLE_H
+#define EBI_SAMPLE_H
+
+#include "avro/event_data.h"
+
+/* A valid example, the same each time, that shows every field: believable names, times and course keys. */
+enum eb_status ebi_data_sample(struct ebi_data *, struct eb_error *);
+
+#endif
