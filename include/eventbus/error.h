@@ -1,7 +1,7 @@
-/* eventbus/error.h - what a call answers, and what it tells when it failed. Compiles alone: C11, C++17.
+/* eventbus/error.h - the status that calls return, and the error that they fill. Compiles alone: C11, C++17.
  *
- * Shared by the library's own interface and the plugin interface, so what stands here is FROZEN for the ABI's
- * major version: values keep their meaning, struct eb_error keeps its size and layout. */
+ * The library's interface and the plugin interface share this header, so it is FROZEN for the ABI's major version:
+ * values keep their meaning, and struct eb_error keeps its size and layout. */
 #ifndef EVENTBUS_ERROR_H
 #define EVENTBUS_ERROR_H
 
@@ -11,20 +11,20 @@
 extern "C" {
 #endif
 
-/* The answer of a call. Negative: failed, and the number is the class, from which all that is done about it follows.
- * An unknown negative number counts as EB_FATAL, an unknown positive one as EB_OK. */
+/* The status that a call returns. A negative status is an error, and its number is the error's class, which decides all
+ * that is done about it. An unknown negative number counts as EB_FATAL, an unknown positive number as EB_OK. */
 enum eb_status {
     EB_OK = 0,
     EB_EMPTY = 1,       /* nothing came in time */
     EB_END = 2,         /* the end has been reached */
-    EB_FULL = 3,        /* not taken: no room now, offer it again */
-    EB_GONE = 4,        /* was no longer ours */
+    EB_FULL = 3,        /* not taken: there is no room now; offer it again */
+    EB_GONE = 4,        /* the thing is not there any more, or is not held any more */
     EB_RETRIABLE = -1,  /* try again later */
-    EB_PERMANENT = -2,  /* this can never work */
-    EB_FATAL = -3       /* the object it was asked of is done */
+    EB_PERMANENT = -2,  /* trying again can never succeed */
+    EB_FATAL = -3       /* the object is unusable from now on; close it */
 };
 
-/* Where to look for the cause; the eventbus command's exit status comes from it. */
+/* Where the cause lies. The eventbus command derives its exit status from it. */
 enum eb_kind {
     EB_KIND_NONE = 0,
     EB_KIND_CONFIG = 1, /* the configuration, or how a call was made */
@@ -32,22 +32,22 @@ enum eb_kind {
     EB_KIND_DATA = 3,   /* an event's data, JSON, Avro bytes or a schema */
     EB_KIND_PLUGIN = 4, /* a plugin file */
     EB_KIND_SYSTEM = 5, /* this machine: memory, files, threads */
-    EB_KIND_NAME = 6    /* a consumer's name: another member of its group uses it */
+    EB_KIND_NAME = 6    /* another live member of the group uses the consumer's name */
 };
 
 enum { EB_ERROR_ROOM = 1008 };
 
-/* Every public function takes NULL for any pointer without harm: it refuses it (EB_PERMANENT, EB_KIND_CONFIG, with what is
- * NULL), or has nothing to do, or takes it as its own comment says. */
+/* No public function crashes on a NULL pointer: it does what its comment says about NULL, or does nothing, or refuses it
+ * (EB_PERMANENT, EB_KIND_CONFIG, with a text that says what is NULL). */
 
-/* What went wrong. Belongs to the caller, usually on its stack; nothing in it needs to be freed. A call that fails
- * fills all of it; a call that succeeds leaves it alone. Wherever a function takes one, NULL means "do not tell". */
+/* What went wrong. It belongs to the caller, usually on its stack; nothing in it needs to be freed. A call that fails
+ * fills all of it; a call that succeeds leaves it alone. A caller that does not want it passes NULL. */
 struct eb_error {
     int32_t status;             /* the class: EB_RETRIABLE, EB_PERMANENT or EB_FATAL */
     int32_t kind;               /* enum eb_kind */
     int64_t native;             /* errno, or the broker client's own number; 0: none */
-    char text[EB_ERROR_ROOM];   /* one line of UTF-8, NUL-ended: what happened to which thing, then ": " and its cause,
-                                 * and so on down to the first one; no secrets, no personal data */
+    char text[EB_ERROR_ROOM];   /* one line of UTF-8, ends with NUL: what happened to which thing, then ": " and its cause,
+                                 * down to the first cause; without secrets and personal data */
 };
 
 #ifdef __cplusplus

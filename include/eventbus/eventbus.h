@@ -1,6 +1,6 @@
 /* eventbus/eventbus.h - everything a service needs. Plugin authors include eventbus/plugin.h instead.
  *
- * A pointer that is given may be NULL only where this is said; struct eb_error always. */
+ * Pass NULL for a pointer only where a comment allows it. A struct eb_error may always be NULL. */
 #ifndef EVENTBUS_EVENTBUS_H
 #define EVENTBUS_EVENTBUS_H
 

@@ -1,5 +1,5 @@
-/* eventbus/producer.h - sending to a topic named by the program, and learning what became of it; services that just
- * send signals need none of this. Compiles alone: C11, C++17. */
+/* eventbus/producer.h - sending to a topic that the program names, and delivery callbacks. Services that only send signals
+ * do not need this header. Compiles alone: C11, C++17. */
 #ifndef EVENTBUS_PRODUCER_H
 #define EVENTBUS_PRODUCER_H
 
@@ -15,31 +15,31 @@ extern "C" {
 
 struct eb_bus;
 
-/* What became of one event at one topic. Lent until the callback returns. */
+/* What became of one event at one topic. Valid until the callback returns. */
 struct eb_receipt {
     size_t size;
     const char *id, *type;
     const char *topic;              /* without the prefix */
-    const char *position;           /* where the broker has it; NULL: unknown */
+    const char *position;           /* where the broker stored it; NULL: unknown */
     const struct eb_error *error;   /* NULL: delivered */
-    int32_t maybe_stored;           /* 1: failed, yet the broker may have it */
+    int32_t maybe_stored;           /* 1: it failed, but the broker may have stored it */
     int32_t pad;
 };
 
-/* Called once for each event taken, from the producer's own thread: be quick, and do not wait for the bus in it. */
+/* Called once for each event that the queue took, from the producer's thread. It must be quick and not wait for the bus. */
 typedef void (*eb_delivered)(void *arg, const struct eb_receipt *);
 
-/* Calls back for every event that the general handler sends by the routes as well. NULL: no more. */
+/* Sets a callback for every event that the general handler sends by the routes. NULL removes it. */
 void eb_bus_on_delivery(struct eb_bus *, eb_delivered, void *arg);
 
-/* What to do when the queue is full: wait so long, in ms (-1: as long as it takes), or be refused at once (0).
- * Also for the general handler; the default is queue_wait of [eventbus]. This thread's calls only are delayed. */
+/* Sets how long a sending thread waits, in ms, when the queue is full: -1 waits without limit, 0 refuses the event at
+ * once. It also holds for the general handler. The default is queue_wait of [eventbus]. Only the sending thread waits. */
 void eb_bus_queue_wait(struct eb_bus *, int timeout_ms);
 
-/* Puts an event into the queue of the configured producer for one topic (without prefix). key_field: the path of the
- * key in the data, or NULL for none. delivered may be NULL. Any thread.
- * EB_OK: taken, it will be reported. EB_FULL: not taken. EB_PERMANENT: the data is not complete, or the key field is
- * none that can be a key, or no producer is configured. */
+/* Puts an event into the configured producer's queue for one topic, named without the prefix. key_field is the path of the
+ * key in the data, or NULL for no key. delivered may be NULL. Any thread.
+ * EB_OK: taken; the callback will report it. EB_FULL: not taken. EB_PERMANENT: the data is not complete, the key field
+ * cannot be a key, or no producer is configured. */
 enum eb_status eb_produce(struct eb_bus *, const struct eb_event *, const char *topic, const char *key_field,
                           eb_delivered delivered, void *arg, struct eb_error *);
 

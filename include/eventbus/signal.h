@@ -18,55 +18,57 @@ extern "C" {
 struct eb_bus;
 struct eb_signal;
 
-/* The signal of an event type; lives as long as the bus. NULL: there is none; the error names the nearest ones. */
+/* Returns the signal of an event type, valid as long as the bus; NULL if there is none, and the error names the nearest
+ * types. */
 const struct eb_signal *eb_signal_find(const struct eb_bus *, const char *event_type, struct eb_error *);
 
-/* All signals by name: calls each(arg, signal) until it answers other than 0, and answers that. */
+/* Calls each(arg, signal) for all signals by name until it returns a value other than 0, and returns that value. */
 int eb_signal_each(const struct eb_bus *, int (*each)(void *arg, const struct eb_signal *), void *arg);
 
 const char *eb_signal_type(const struct eb_signal *);       /* the event type */
 const char *eb_signal_schema(const struct eb_signal *);     /* its Avro schema, JSON text */
 
-/* Switches a signal: sending a disabled one does nothing and succeeds. Signals start enabled. */
+/* Enables or disables a signal. Sending a disabled signal does nothing and returns EB_OK. Signals start enabled. */
 void eb_signal_enable(const struct eb_signal *, int enabled);
 int eb_signal_enabled(const struct eb_signal *);
 
-/* For tests: lets the first receiver that fails end the sending, and eb_send answer with its error. */
+/* For tests: makes eb_send stop at the first receiver that fails and return its error. */
 void eb_signal_allow_failure(const struct eb_signal *, int allowed);
 
-/* Called with each event sent; event, arg and error are lent until it returns. Answer EB_OK, or fill the error and
- * answer EB_RETRIABLE (worth trying again later) or EB_PERMANENT (never will work); in a service that consumes, that
- * decides between a retry and the dead-letter topic. A receiver may send, connect and disconnect. */
+/* A receiver, called with each event sent. event and error are valid until it returns. It returns EB_OK, or fills the error
+ * and returns EB_RETRIABLE (a later attempt may succeed) or EB_PERMANENT (no attempt can succeed); a consumer retries after
+ * the first and stores a dead letter after the second. A receiver may send, connect and disconnect. */
 typedef enum eb_status (*eb_receiver)(const struct eb_event *event, void *arg, struct eb_error *error);
 
-/* Connects a receiver under a name that says what it does ("grant badge"), unique for its signal. Receivers run in the
- * order they were connected. signal NULL: of every signal of the bus, ahead of the others; so look first whether
- * eb_signal_find found one. EB_PERMANENT: the name is taken, or it or the receiver is missing. */
+/* Connects a receiver under a name that says what it does ("grant badge") and is unique for its signal. Receivers run in
+ * the order in which they were connected. signal NULL connects it to every signal, ahead of all other receivers; so check
+ * first what eb_signal_find returned. EB_PERMANENT: the name is in use, or the name or the receiver is missing. */
 enum eb_status eb_connect(struct eb_bus *, const struct eb_signal *, const char *name, eb_receiver, void *arg,
                           struct eb_error *);
 
-/* Disconnects it. When this has returned the receiver is not running in another thread and will not be run again.
- * EB_GONE: there was none of that name. */
+/* Disconnects a receiver. When this returns, the receiver does not run in another thread and will not run again.
+ * EB_GONE: no receiver has that name. */
 enum eb_status eb_disconnect(struct eb_bus *, const struct eb_signal *, const char *name);
 
 /* One receiver that failed. */
 struct eb_failure {
-    const char *receiver;       /* the name it was connected under */
+    const char *receiver;       /* the name under which it was connected */
     struct eb_error error;
 };
 
-/* What became of a sending; to be given to eb_outcome_free. */
+/* What running the receivers led to. The caller frees it with eb_outcome_free. */
 struct eb_outcome {
     size_t receivers, failed;   /* how many ran, and how many of them failed */
     struct eb_failure *failures;
 };
 
+/* Frees what an outcome points to. NULL does nothing. */
 void eb_outcome_free(struct eb_outcome *);
 
-/* Sends an event: every receiver of its signal runs, in this thread, whether others fail or not; the failures are
- * given in *outcome, or logged where outcome is NULL. The general handler is a receiver too: it puts the event into the
- * producer's queue and does not wait for the broker. The event stays the caller's.
- * EB_OK also when receivers failed. EB_PERMANENT: a required field is not set, and nothing has run. */
+/* Sends an event: runs every receiver of its signal in this thread, also after one has failed. *outcome gets the failures;
+ * if outcome is NULL they are logged. The general handler is a receiver too: it puts the event into the producer's queue
+ * and does not wait for the broker. The caller keeps the event.
+ * EB_OK: the receivers ran, even if some failed. EB_PERMANENT: a required field is not set, and no receiver ran. */
 enum eb_status eb_send(const struct eb_event *, struct eb_outcome *outcome, struct eb_error *);
 
 #ifdef __cplusplus

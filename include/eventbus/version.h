@@ -1,4 +1,4 @@
-/* eventbus/version.h - which version this is. configure.ac takes the numbers from here. */
+/* eventbus/version.h - the version of eventbus. configure.ac reads the numbers from here. */
 #ifndef EVENTBUS_VERSION_H
 #define EVENTBUS_VERSION_H
 
@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* The version of the library at run time: EB_VERSION of the one that is loaded. */
+/* Returns EB_VERSION of the library that is loaded at run time. */
 const char *eb_version(void);
 
 #ifdef __cplusplus
