@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "../registry/registry.h"
+#include "common/registry/registry.h"
 
 enum kf_security { KF_AUTO = 0, KF_PLAINTEXT, KF_SSL, KF_SASL_PLAINTEXT, KF_SASL_SSL };
 enum kf_assignment { KF_COOPERATIVE = 0, KF_EAGER };

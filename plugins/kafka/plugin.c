@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "../registry/options.h"
+#include "common/registry/options.h"
 #include "admin/admin.h"
 #include "client/conf.h"
 #include "consumer/consumer.h"

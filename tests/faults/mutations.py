@@ -35,7 +35,7 @@ TESTS = {
     "tests/process": [],
     "plugins/redis/tests": ["redis.la"],
     "plugins/kafka/tests": ["kafka.la", "tests/brokers/kafka_mock", "tests/brokers/kafka_raw"],
-    "plugins/registry/tests": ["plugins/registry/tests/ask"],
+    "plugins/common/registry/tests": ["plugins/common/registry/tests/registry_client"],
     "tests/unit/bus": [f"tests/unit/played/{name}.la" for name in ("able", "bare", "blind", "deaf", "loose")],
     "tests/unit/consume": [],
     "tests/unit/receiver": [],

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer.h"
+#include "response.h"
 
 static void take_id(const struct sr_answer *answer) {
     struct eb_error err = {0};

@@ -6,7 +6,7 @@
 #include <librdkafka/rdkafka.h>
 #include <eventbus/plugin.h>
 
-#include "../../registry/registry.h"
+#include "common/registry/registry.h"
 #include "conf.h"
 #include "join_tracker.h"
 #include "link.h"

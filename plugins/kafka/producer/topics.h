@@ -9,7 +9,7 @@
 #define HASH_NONFATAL_OOM 1             /* hh.tbl is NULL then; without it uthash ends the process */
 #include <uthash.h>
 
-#include "../../registry/registry.h"
+#include "common/registry/registry.h"
 
 /* A schema under its subject in this topic. */
 struct kf_subject {

@@ -5,7 +5,7 @@
 #include <librdkafka/rdkafka.h>
 #include <eventbus/plugin.h>
 
-#include "../../registry/registry.h"
+#include "common/registry/registry.h"
 #include "frame.h"
 #include "headers.h"
 #include "position.h"

@@ -1,5 +1,5 @@
-/* plugins/registry/answer.c - see answer.h. */
-#include "answer.h"
+/* plugins/common/registry/response.c - see response.h. */
+#include "response.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

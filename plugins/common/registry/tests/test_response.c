@@ -1,10 +1,10 @@
-/* plugins/registry/tests/test_answer.c - what a registry answers, hostile answers above all. */
+/* plugins/common/registry/tests/test_response.c - what a registry answers, hostile answers above all. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../answer.h"
+#include "../response.h"
 #include "../fail.h"
 
 struct told {

@@ -1,4 +1,4 @@
-/* plugins/registry/http.c - see http.h. The descriptor is an epoll that holds libcurl's sockets and a timer for both
+/* plugins/common/registry/http.c - see http.h. The descriptor is an epoll that holds libcurl's sockets and a timer for both
  * libcurl's time-outs and the owner's alarm. */
 #include "http.h"
 
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "fail.h"
-#include "inherit.h"
+#include "cloexec.h"
 
 struct sr_http {
     const struct sr_settings *settings;

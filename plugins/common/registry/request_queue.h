@@ -1,4 +1,4 @@
-/* plugins/registry/question.h - one thing asked of the registry: what is known of it, and the way to the answer. What
+/* plugins/common/registry/request_queue.h - one thing asked of the registry: what is known of it, and the way to the answer. What
  * exactly is asked, and what the answer is kept in, is its owner's business. */
 #ifndef SR_QUESTION_H
 #define SR_QUESTION_H

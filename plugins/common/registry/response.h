@@ -1,4 +1,4 @@
-/* plugins/registry/answer.h - what a registry's answer says, taken for hostile. Pure: no network, no state. */
+/* plugins/common/registry/response.h - what a registry's answer says, taken for hostile. Pure: no network, no state. */
 #ifndef SR_ANSWER_H
 #define SR_ANSWER_H
 

@@ -1,6 +1,6 @@
-/* plugins/registry/inherit.c - see inherit.h. libcurl tells nobody the numbers of that pair: they are what has come
+/* plugins/common/registry/cloexec.c - see cloexec.h. libcurl tells nobody the numbers of that pair: they are what has come
  * during the call, as a socket pair that does not block. */
-#include "inherit.h"
+#include "cloexec.h"
 
 #include <dirent.h>
 #include <fcntl.h>

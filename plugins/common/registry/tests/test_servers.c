@@ -1,4 +1,4 @@
-/* plugins/registry/tests/test_servers.c - which server is asked, and when again. */
+/* plugins/common/registry/tests/test_servers.c - which server is asked, and when again. */
 #include <criterion/criterion.h>
 
 #include "../registry.h"

@@ -1,4 +1,4 @@
-/* plugins/registry/tests/ask.c - the registry client behind standard input and output, for tests with a server that a
+/* plugins/common/registry/tests/registry_client.c - the registry client behind standard input and output, for tests with a server that a
  * script plays. ask KEY=VALUE...: the settings, by the names in sr_settings; url as often as there are servers.
  * Lines in:  register SUBJECT SCHEMA | lookup ID | hello | again N | fd | quit
  * Lines out: one JSON object each time that an answer is another than before: {"n", "status", "text", "id", ...};

@@ -1,4 +1,4 @@
-/* plugins/registry/servers.c - see servers.h. */
+/* plugins/common/registry/servers.c - see servers.h. */
 #include "servers.h"
 
 #include <stdlib.h>

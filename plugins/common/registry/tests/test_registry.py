@@ -1,4 +1,4 @@
-"""plugins/registry/tests/test_registry.py - the registry client against a server that a script plays, hostile too."""
+"""plugins/common/registry/tests/test_registry.py - the registry client against a server that a script plays, hostile too."""
 import base64
 import json
 import os
@@ -12,11 +12,11 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 for folder in ("brokers", "process"):
-    sys.path.insert(0, os.path.join(HERE, "..", "..", "..", "tests", folder))
+    sys.path.insert(0, os.path.join(HERE, "..", "..", "..", "..", "tests", folder))
 from harness import BUILD, PATIENCE, Failed, main, test # noqa: E402
 from http_script import Server, answer, registry        # noqa: E402
 
-ASK = os.path.join(BUILD, "plugins", "registry", "tests", "ask")
+ASK = os.path.join(BUILD, "plugins", "common", "registry", "tests", "registry_client")
 STRING = '"string"'
 
 

@@ -1,4 +1,4 @@
-/* plugins/registry/http.h - HTTP requests that nobody waits for: libcurl's multi interface behind one descriptor. */
+/* plugins/common/registry/http.h - HTTP requests that nobody waits for: libcurl's multi interface behind one descriptor. */
 #ifndef SR_HTTP_H
 #define SR_HTTP_H
 
@@ -7,7 +7,7 @@
 #include <curl/curl.h>
 #include <eventbus/error.h>
 
-#include "answer.h"
+#include "response.h"
 #include "registry.h"
 
 struct sr_http;

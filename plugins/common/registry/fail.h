@@ -1,4 +1,4 @@
-/* plugins/registry/fail.h - filling in an error of this library's. */
+/* plugins/common/registry/fail.h - filling in an error of this library's. */
 #ifndef SR_FAIL_H
 #define SR_FAIL_H
 

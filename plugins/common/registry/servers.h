@@ -1,4 +1,4 @@
-/* plugins/registry/servers.h - which of several servers to ask, and how long one that failed is left alone. Times are
+/* plugins/common/registry/servers.h - which of several servers to ask, and how long one that failed is left alone. Times are
  * the caller's, in ms of any steady clock. */
 #ifndef SR_SERVERS_H
 #define SR_SERVERS_H

@@ -1,4 +1,4 @@
-/* plugins/registry/fail.c - see fail.h. */
+/* plugins/common/registry/fail.c - see fail.h. */
 #include "fail.h"
 
 #include <errno.h>

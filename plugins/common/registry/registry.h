@@ -1,4 +1,4 @@
-/* plugins/registry/registry.h - the client of a schema registry that speaks Confluent's protocol, for plugins whose
+/* plugins/common/registry/registry.h - the client of a schema registry that speaks Confluent's protocol, for plugins whose
  * broker keeps schemas apart from messages. Linked into a plugin statically: LIBADD libregistry.la. Needs libcurl and
  * jansson, and nothing of the event bus but its statuses and errors.
  *

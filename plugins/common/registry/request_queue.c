@@ -1,5 +1,5 @@
-/* plugins/registry/question.c - see question.h. */
-#include "question.h"
+/* plugins/common/registry/request_queue.c - see request_queue.h. */
+#include "request_queue.h"
 
 #include <stdlib.h>
 #include <string.h>

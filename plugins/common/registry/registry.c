@@ -1,4 +1,4 @@
-/* plugins/registry/registry.c - see registry.h: the two tables, schema to id and id to schema. */
+/* plugins/common/registry/registry.c - see registry.h: the two tables, schema to id and id to schema. */
 #include "registry.h"
 
 #include <stdio.h>
@@ -8,9 +8,9 @@
 #define HASH_NONFATAL_OOM 1             /* hh.tbl is NULL then; without it uthash ends the process */
 #include <uthash.h>
 
-#include "answer.h"
+#include "response.h"
 #include "fail.h"
-#include "question.h"
+#include "request_queue.h"
 
 struct sr_entry {
     struct sr_question question;        /* first: a question of an entry is its entry */

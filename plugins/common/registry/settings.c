@@ -1,4 +1,4 @@
-/* plugins/registry/check.c - settings that can never work, told before anything is connected. */
+/* plugins/common/registry/settings.c - settings that can never work, told before anything is connected. */
 #include "registry.h"
 
 #include <curl/curl.h>

@@ -1,4 +1,4 @@
-/* plugins/registry/inherit.h - keeping what libcurl opens for itself from the programs that a receiver starts. */
+/* plugins/common/registry/cloexec.h - keeping what libcurl opens for itself from the programs that a receiver starts. */
 #ifndef SR_INHERIT_H
 #define SR_INHERIT_H
 

@@ -1,4 +1,4 @@
-/* plugins/registry/options.h - the rows of an option table that fill struct sr_settings, the same ones in each plugin:
+/* plugins/common/registry/options.h - the rows of an option table that fill struct sr_settings, the same ones in each plugin:
  *
  *     struct settings { const char *bootstrap; struct sr_settings registry; };
  *     static const struct eb_option options[] = { ..., SR_OPTIONS(struct settings, registry, 0), ... };
