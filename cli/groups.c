@@ -91,9 +91,9 @@ static int32_t each(void *arg, const struct eb_group_info *theirs) {
     struct eb_group_info info;
 
     ebi_sized_copy(&info, sizeof info, theirs);
-    if (listing->prefix && *listing->prefix && ebi_short_topic(listing->prefix, info.topic) == info.topic)
+    if (!ebi_topic_has_prefix(listing->prefix, info.topic))
         return 0;
-    if (listing->pattern && !ebi_topic_matches(listing->pattern, info.topic))
+    if (listing->pattern && !ebi_topic_matches(listing->pattern, (struct eb_text){info.topic, strlen(info.topic)}))
         return 0;
     const char *topic = ebi_short_topic(listing->prefix, info.topic);
     if (listing->ask->json)
@@ -118,7 +118,7 @@ static bool is_absent(struct ebi_admin *admin, const char *topic) {
 
 /* Nothing is a good answer where everything was asked for; of a name it may be a mistake. */
 static void tell_none(const struct ask *ask, struct ebi_admin *admin, const char *topic) {
-    bool pattern = topic && strchr(topic, '*');
+    bool pattern = topic && ebi_topic_is_pattern(topic);
 
     if (pattern && ask->group)
         cli_tell("no topic that matches %s has a group %s", ask->topic, ask->group);
@@ -169,7 +169,7 @@ static int run(const struct cli_call *call) {
         cli_bus_admin(bus, listing.ask->broker, &admin, &err) != EB_OK)
         status = cli_failed(&err);
     else {
-        listing.pattern = topic && strchr(topic, '*') ? topic : NULL;
+        listing.pattern = topic && ebi_topic_is_pattern(topic) ? topic : NULL;
         status = list(&listing, admin, topic);
     }
     ebi_admin_close(admin);

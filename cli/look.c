@@ -229,7 +229,7 @@ static enum eb_status begin(struct looking *looking, struct eb_error *err) {
     for (size_t i = 0; i < n && status == EB_OK; i++) {
         status = cli_bus_topic(looking->bus, looking->look->topics[i], &task->topics[i], err);
         task->n_topics += status == EB_OK;
-        if (strchr(looking->look->topics[i], '*'))
+        if (ebi_topic_is_pattern(looking->look->topics[i]))
             looking->patterns = true;
         else if (status == EB_OK)
             status = add_place(looking, task->topics[i], err);

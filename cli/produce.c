@@ -300,7 +300,7 @@ static int check(const struct cli_call *call, const struct ask *ask) {
                          call->operands[0]);
     if ((ask->data != NULL) + (ask->file != NULL) + dash > 1)
         return cli_usage(call->name, "--data, --file and - exclude each other");
-    if (ask->topic && strchr(ask->topic, '*'))
+    if (ask->topic && ebi_topic_is_pattern(ask->topic))
         return cli_usage(call->name, "--topic: %s is a pattern; an event goes to one topic", ask->topic);
     if (ask->key_field && !ask->topic)
         return cli_usage(call->name, "--key-field goes with --topic; without it the routes decide");

@@ -59,7 +59,7 @@ static int run(const struct cli_call *call) {
 
     if (!ask->topic || !ask->group || !ask->to)
         return cli_usage(call->name, "-t TOPIC, -g GROUP and --to PLACE are needed");
-    if (strchr(ask->topic, '*'))
+    if (ebi_topic_is_pattern(ask->topic))
         return cli_usage(call->name, "-t: %s is a pattern; a group is moved in one topic at a time", ask->topic);
     if (ebi_point_read(ask->to, &point, &err) != EB_OK)
         return cli_usage(call->name, "--to: %s", err.text);

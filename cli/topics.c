@@ -23,10 +23,6 @@ struct listing {
     bool no_memory;
 };
 
-static bool ours(const char *prefix, const char *full) {
-    return !prefix || !*prefix || ebi_short_topic(prefix, full) != full;
-}
-
 static bool add_number(struct ebi_bytes *line, const char *name, int64_t number) {
     return number < 0 ? ebi_bytes_add_format(line, ",\"%s\":null", name)
                       : ebi_bytes_add_format(line, ",\"%s\":%" PRId64, name, number);
@@ -82,7 +78,7 @@ static int32_t each(void *arg, const struct eb_topic_info *theirs) {
     struct eb_topic_info info = {0};
 
     ebi_sized_copy(&info, sizeof info, theirs);
-    if (!ours(listing->prefix, info.name))
+    if (!ebi_topic_has_prefix(listing->prefix, info.name))
         return 0;
     const char *topic = ebi_short_topic(listing->prefix, info.name);
     if (listing->ask->json)

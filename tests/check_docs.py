@@ -44,10 +44,10 @@ def each_link_leads_somewhere(t):
 @test
 def each_file_and_function_of_delivery_is_there(t):
     text = read("docs/delivery.md")
-    files = set(re.findall(r"`((?:produce|consume)/\w+\.c)`", text))
+    files = set(re.findall(r"`((?:plugin|produce|receiver|consume)/\w+\.c)`", text))
     t.check(len(files) >= 8, f"only {files} are named")
     t.equal([file for file in sorted(files) if not os.path.exists(f"{TOP}/core/{file}")], [], "the files that are not there")
-    code = sources("core/produce/*.c") + sources("core/consume/*.c")
+    code = "".join(sources(f"core/{room}/*.c") for room in ("plugin", "produce", "receiver", "consume"))
     names = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", text)) - set(
         re.findall(r'"([a-z_.]+)"', sources("core/config/settings.c") + sources("plugins/**/*.c")))
     t.equal([name for name in sorted(names) if f"{name}(" not in code + sources("include/**/*.h")], [],

@@ -5,62 +5,10 @@
 #include <string.h>
 
 #include "base/blank.h"
-#include "base/clock.h"
 #include "base/error.h"
-#include "base/fingerprint.h"
+#include "base/topic.h"
 #include "receiver/command_check.h"
 #include "receiver/receiver.h"
-#include "produce/routes.h"
-
-/* ---- Where a new group starts ---- */
-
-/* A time is told from a position by its shape: "15m", "-15m", or a date. */
-static bool looks_like_time(const char *text) {
-    size_t digits = strspn(text, "0123456789");
-    const char *rest = text + digits;
-
-    return *text == '-' || (digits == 4 && *rest == '-') || (digits == 8 && *rest == 'T') ||
-           (digits > 0 && strspn(rest, "mshd") == strlen(rest) && *rest);
-}
-
-static bool is_one_of(const char *text, const char *a, const char *b, const char *c) {
-    return strcmp(text, a) == 0 || strcmp(text, b) == 0 || strcmp(text, c) == 0;
-}
-
-enum eb_status ebi_point_read(const char *text, struct eb_point *point, struct eb_error *err) {
-    int64_t us;
-
-    *point = (struct eb_point){.size = sizeof *point, .kind = EB_EARLIEST};
-    if (!text || is_one_of(text, "earliest", "start", "beginning"))
-        return EB_OK;
-    if (is_one_of(text, "latest", "end", "now")) {      /* now: by the broker's count of events, not by our clock */
-        point->kind = EB_LATEST;
-        return EB_OK;
-    }
-    if (!looks_like_time(text)) {
-        if (!*text)
-            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                             "an empty place; expected earliest, latest, a time or a position");
-        point->kind = EB_POSITION;
-        point->position = (struct eb_text){text, strlen(text)};
-        return EB_OK;
-    }
-    enum eb_status status = ebi_time_read(text, ebi_now_us(), &us, err);
-    if (status != EB_OK) {
-        if (err)
-            err->kind = EB_KIND_CONFIG;
-        return status;
-    }
-    point->kind = EB_TIME;
-    point->time_ms = us / 1000;
-    return EB_OK;
-}
-
-void ebi_point_explain(const struct eb_point *point, struct eb_error *err) {
-    if (err && err->kind == EB_KIND_CONFIG && point->kind == EB_POSITION)
-        ebi_error_context(err, "\"%.*s\" is none of earliest, latest and a time (now, 15m, 2h, 7d, a date, ISO 8601), and as a position",
-                          (int)point->position.len, point->position.data);
-}
 
 /* ---- Which section ---- */
 
@@ -290,110 +238,41 @@ enum eb_status ebi_task_check_receiver(const struct ebi_config *config, const st
 
 enum eb_status ebi_task_check_patterns(const struct ebi_task *task, const struct ebi_broker *broker, struct eb_error *err) {
     for (size_t i = 0; i < task->n_topics; i++)
-        if (strchr(task->topics[i], '*') && !(broker->plugin->consumer->traits & EB_T_PATTERN))
+        if (ebi_topic_is_pattern(task->topics[i]) && !(broker->plugin->consumer->traits & EB_T_PATTERN))
             return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s: plugin %s knows no patterns; name each topic",
                              ebi_short_topic(task->prefix, task->topics[i]), broker->plugin->about.name);
     return EB_OK;
 }
 
-static const char mark[] = "{topic}";
-
-enum {
-    NAME_MOST = 249,                    /* bytes of a topic's name that every broker takes; Kafka's limit */
-    CUT_MARK = 9,                       /* of a topic that was cut for it: "-" and 8 digits */
-    UTF8_MOST = 4
-};
-
-static bool matches(const char *pattern, const char *text, size_t len) {
-    const char *star = NULL;
-    size_t at = 0, again = 0;
-
-    while (at < len) {
-        if (*pattern == '*') {
-            star = ++pattern;
-            again = at;
-        } else if (*pattern == text[at]) {
-            pattern++;
-            at++;
-        } else if (star) {
-            pattern = star;
-            at = ++again;
-        } else {
-            return false;
-        }
-    }
-    return pattern[strspn(pattern, "*")] == '\0';
-}
-
-bool ebi_topic_matches(const char *pattern, const char *topic) {
-    return matches(pattern, topic, strlen(topic));
-}
-
-/* Of names without the prefix. */
-static bool some_topic_matches(const struct ebi_task *task, const char *topic, size_t len) {
+/* Whether the topic, without the prefix, is one of the task's. */
+static bool some_topic_matches(const struct ebi_task *task, struct eb_text topic) {
     for (size_t i = 0; i < task->n_topics; i++)
-        if (matches(ebi_short_topic(task->prefix, task->topics[i]), topic, len))
+        if (ebi_topic_matches(ebi_short_topic(task->prefix, task->topics[i]), topic))
             return true;
     return false;
 }
 
-/* Whether it is how a topic's name ends that was too long. */
-static bool was_cut(const char *topic, size_t len) {
-    return len > CUT_MARK && topic[len - CUT_MARK] == '-' &&
-           strspn(topic + len - CUT_MARK + 1, "0123456789abcdef") >= CUT_MARK - 1;
-}
-
-/* Whether dead letters of topics that match go here. */
+/* Whether dead letters of the task's topics go to this topic. */
 static bool is_dead_letter_topic(const struct ebi_task *task, const char *full_topic) {
-    const char *topic = ebi_short_topic(task->prefix, full_topic), *pattern = task->settings.dead_letter_topic, *at = strstr(pattern, mark);
-    size_t len = strlen(topic);
+    struct eb_text source;
+    bool cut;
 
-    if (!at)
-        return strcmp(topic, pattern) == 0;
-    size_t head = (size_t)(at - pattern), tail = strlen(at) - (sizeof mark - 1);
-
-    return len > head + tail && memcmp(topic, pattern, head) == 0 &&
-           memcmp(topic + len - tail, at + sizeof mark - 1, tail) == 0 &&
-           (some_topic_matches(task, topic + head, len - head - tail) ||
-            (strlen(full_topic) + UTF8_MOST > NAME_MOST && was_cut(topic + head, len - head - tail)));
+    return ebi_dead_letter_source(task->settings.dead_letter_topic, task->prefix, full_topic, &source, &cut) &&
+           (!source.data || cut || some_topic_matches(task, source));
 }
 
 bool ebi_task_wants(const struct ebi_task *task, const char *full_topic) {
+    const struct eb_text name = {full_topic, strlen(full_topic)};
     bool matched = false;
 
     for (size_t i = 0; i < task->n_topics; i++) {
         if (strcmp(task->topics[i], full_topic) == 0)
             return true;
-        matched |= matches(task->topics[i], full_topic, strlen(full_topic));
+        matched |= ebi_topic_matches(task->topics[i], name);
     }
     return matched && !is_dead_letter_topic(task, full_topic);
 }
 
-/* What a pattern of dead-letter topics means for a topic; full, to be freed. */
-static char *fill_in(const struct ebi_task *task, struct eb_text topic, const char *more) {
-    const char *pattern = task->settings.dead_letter_topic, *at = strstr(pattern, mark);
-    struct ebi_bytes name = {0};
-    char *full = NULL;
-
-    if (at ? ebi_bytes_add(&name, pattern, (size_t)(at - pattern)) && ebi_bytes_add(&name, topic.data, topic.len) &&
-                 ebi_bytes_add_text(&name, more) && ebi_bytes_add_text(&name, at + sizeof mark - 1)
-           : ebi_bytes_add_text(&name, pattern))
-        full = ebi_full_topic(task->prefix, name.data);
-    ebi_bytes_free(&name);
-    return full;
-}
-
 char *ebi_task_dead_letter_topic(const struct ebi_task *task, const char *full_topic) {
-    const char *topic = ebi_short_topic(task->prefix, full_topic);
-    struct eb_text whole = {topic, strlen(topic)};
-    char *full = fill_in(task, whole, ""), digest[CUT_MARK + 1] = "-";
-    size_t len = full ? strlen(full) : 0, over = len + CUT_MARK - NAME_MOST;
-
-    if (len <= NAME_MOST || over >= whole.len || !strstr(task->settings.dead_letter_topic, mark))
-        return full;
-    free(full);
-    ebi_fingerprint(topic, whole.len, digest + 1);
-    for (whole.len -= over; whole.len > 1 && ((unsigned char)topic[whole.len] & 0xC0) == 0x80; whole.len--)
-        ;
-    return fill_in(task, whole, digest);
+    return ebi_dead_letter_topic(task->settings.dead_letter_topic, task->prefix, full_topic);
 }

@@ -8,6 +8,7 @@
 #include <eventbus/plugin.h>
 #include "base/backoff.h"
 #include "base/bytes.h"
+#include "base/topic.h"
 #include "config/settings.h"
 #include "plugin/plugins.h"
 
@@ -48,21 +49,12 @@ enum eb_status ebi_task_check_receiver(const struct ebi_config *, const struct e
 /* Whether a broker can receive from the task's topics: EB_PERMANENT where one is a pattern and the plugin knows none. */
 enum eb_status ebi_task_check_patterns(const struct ebi_task *, const struct ebi_broker *, struct eb_error *);
 
-/* The name of the dead-letter topic of a full topic: full as well; to be freed. NULL: no memory. Where it would be longer than
- * the 249 bytes that every broker takes, the topic's end is replaced by "-" and 8 digits that differ from topic to topic. */
+/* The name of the dead-letter topic of a full topic: full as well; to be freed. NULL: no memory. See
+ * ebi_dead_letter_topic. */
 char *ebi_task_dead_letter_topic(const struct ebi_task *, const char *full_topic);
-
-/* Whether a topic fits a pattern, in which '*' stands for any text. */
-bool ebi_topic_matches(const char *pattern, const char *topic);
 
 /* Whether it reads this topic: named, or taken in by a pattern ('*' stands for any text). A pattern never takes in the
  * dead-letter topics of what it matches: those are read where they, or a pattern of their own, are named. */
 bool ebi_task_wants(const struct ebi_task *, const char *full_topic);
-
-/* earliest, latest, a time or a position of the broker's own (borrowed). */
-enum eb_status ebi_point_read(const char *text, struct eb_point *, struct eb_error *);
-
-/* A broker refused this point. Where that is because it is no position, the error tells of the other ways to name one. */
-void ebi_point_explain(const struct eb_point *, struct eb_error *);
 
 #endif

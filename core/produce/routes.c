@@ -26,28 +26,6 @@ struct ebi_routes {
     struct cached_key *keys;
 };
 
-/* ---- Topic names ---- */
-
-char *ebi_full_topic(const char *prefix, const char *topic) {
-    struct ebi_bytes full = {0};
-
-    if (prefix && *prefix && !ebi_bytes_add_format(&full, "%s-", prefix))
-        return NULL;
-    if (!ebi_bytes_add_text(&full, topic)) {
-        ebi_bytes_free(&full);
-        return NULL;
-    }
-    return full.data;
-}
-
-const char *ebi_short_topic(const char *prefix, const char *full) {
-    size_t len = prefix ? strlen(prefix) : 0;
-
-    if (len && strncmp(full, prefix, len) == 0 && full[len] == '-')
-        return full + len + 1;
-    return full;
-}
-
 /* ---- Key fields ---- */
 
 enum eb_status ebi_routes_key_field(struct ebi_routes *routes, const struct eb_signal *signal, const char *path,
@@ -111,7 +89,7 @@ static enum eb_status make(struct ebi_routes *routes, struct ebi_config *config,
         ebi_error_context(err, "%s: [route %s]", where(config, name, "event"), name);
         return EB_PERMANENT;
     }
-    if (strchr(settings.topic, '*'))
+    if (ebi_topic_is_pattern(settings.topic))
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [route %s] topic: \"%s\" is a pattern; a route names one topic",
                          where(config, name, "topic"), name, settings.topic);
     route->topic = settings.topic;

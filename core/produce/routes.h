@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include "base/topic.h"
 #include "config/config.h"
 #include "schema/key_field.h"
 #include "signal/registry.h"
@@ -36,11 +37,5 @@ const struct ebi_key_field *ebi_routes_key(const struct ebi_routes *, const stru
 /* A key field by its path, made once. */
 enum eb_status ebi_routes_key_field(struct ebi_routes *, const struct eb_signal *, const char *path,
                                     const struct ebi_key_field **, struct eb_error *);
-
-/* topic with the prefix; to be freed. NULL: no memory. */
-char *ebi_full_topic(const char *prefix, const char *topic);
-
-/* The other way: the part of `full` behind the prefix, or all of it where it has another. */
-const char *ebi_short_topic(const char *prefix, const char *full);
 
 #endif

@@ -114,31 +114,3 @@ Test(task, the_name_of_a_dead_letter_topic_fits_every_broker) {
             free(second);
         }
 }
-
-Test(task, a_place_is_a_word_a_time_or_a_position) {
-    static const struct {
-        const char *text;
-        int32_t kind;                   /* 0: refused */
-    } cases[] = {
-        {NULL, EB_EARLIEST}, {"earliest", EB_EARLIEST}, {"latest", EB_LATEST}, {"-15m", EB_TIME},
-        {"2026-11-25T10:00:00Z", EB_TIME}, {"20261125T100000Z", EB_TIME}, {"20261125Tx", 0}, {"2026", EB_POSITION}, {"20261125", EB_POSITION},
-        {"1-2", EB_POSITION}, {"12", EB_POSITION}, {"-", 0}, {"", 0}, {"2026-99-99", 0},
-        {"15m", EB_TIME}, {"1h", EB_TIME}, {"7d", EB_TIME}, {"2026-11-25", EB_TIME}, {"2026-11-25 10:00+02:00", EB_TIME},
-        {"now", EB_LATEST}, {"end", EB_LATEST}, {"start", EB_EARLIEST}, {"beginning", EB_EARLIEST}, {"1:2,3:4", EB_POSITION},
-        {"15:m", EB_POSITION}, {"5mm", 0},
-    };
-
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct eb_error err = {0};
-        struct eb_point point;
-        enum eb_status status = ebi_point_read(cases[i].text, &point, &err);
-
-        cr_expect_eq(status, cases[i].kind ? EB_OK : EB_PERMANENT, "%s: %s", cases[i].text, err.text);
-        if (status == EB_OK)
-            cr_expect_eq(point.kind, cases[i].kind, "%s", cases[i].text);
-        else
-            cr_expect_eq(err.kind, EB_KIND_CONFIG, "%s", cases[i].text);
-    }
-    struct eb_point point;
-    cr_expect_eq(ebi_point_read("-", &point, NULL), EB_PERMANENT);
-}
