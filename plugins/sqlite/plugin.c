@@ -4,10 +4,10 @@
 #include <stddef.h>
 
 #include "admin/admin.h"
+#include "common/error.h"
 #include "consumer/consumer.h"
-#include "error.h"
-#include "producer/producer.h"
 #include "options.h"
+#include "producer/producer.h"
 
 static const struct eb_option options[] = {
     { .key = "path", .type = EB_OPT_TEXT, .fallback = "${STATE}/bus.db", .offset = offsetof(struct sq_settings, path),
@@ -47,7 +47,7 @@ static int32_t check(const void *settings, struct eb_error *err) {
     int32_t status = EB_OK;
 
     if (!set->path || !set->path[0])
-        status = sq_error(err, EB_PERMANENT, 0, "path is empty: set it to a file on a local disk");
+        status = ebp_error(err, EB_PERMANENT, 0, "path is empty: set it to a file on a local disk");
     if (status != EB_OK && err)
         err->kind = EB_KIND_CONFIG;
     return status;

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "error.h"
+#include "common/error.h"
 
 /* A position is a number from 0; larger than any is as good as the largest. */
 static bool parse(struct eb_text text, int64_t *seq) {
@@ -21,11 +21,11 @@ int32_t sq_position_check(const struct eb_point *point, struct eb_error *err) {
     int32_t status = EB_OK;
 
     if (point->kind == EB_POSITION && (!point->position.data || !parse(point->position, &seq)))
-        status = sq_error(err, EB_PERMANENT, 0, "\"%.*s\" is no position: here it is a number from 1",
+        status = ebp_error(err, EB_PERMANENT, 0, "\"%.*s\" is no position: here it is a number from 1",
                           (int)(point->position.len < 40 ? point->position.len : 40),
                           point->position.data ? point->position.data : "");
     else if (point->kind < EB_EARLIEST || point->kind > EB_POSITION)
-        status = sq_error(err, EB_PERMANENT, 0, "%d is no kind of point that this plugin knows", point->kind);
+        status = ebp_error(err, EB_PERMANENT, 0, "%d is no kind of point that this plugin knows", point->kind);
     if (status != EB_OK && err)
         err->kind = EB_KIND_CONFIG;
     return status;
@@ -74,7 +74,7 @@ int32_t sq_position_reach(struct sq_store *store, int64_t topic, const char *nam
     parse(point->position, &seq);
     if (seq <= extent.last + 1)
         return EB_OK;
-    sq_error(err, EB_PERMANENT, 0, "position %.*s is behind the end of topic %s, which is %" PRId64,
+    ebp_error(err, EB_PERMANENT, 0, "position %.*s is behind the end of topic %s, which is %" PRId64,
              (int)(point->position.len < 40 ? point->position.len : 40), point->position.data, name, extent.last + 1);
     if (err)
         err->kind = EB_KIND_CONFIG;

@@ -4,6 +4,16 @@
 
 #include <eventbus/plugin.h>
 
+#include "store/store.h"
+#include "topic/rows.h"
+
+/* Belongs to the thread that calls the ops. */
+struct sq_admin {
+    struct sq_store store;
+    struct sq_decoder decoder;
+    struct sq_buffer rows;
+};
+
 int32_t sq_admin_open(const struct eb_host *, const void *settings, void **self, struct eb_error *);
 int32_t sq_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
                         struct eb_error *);

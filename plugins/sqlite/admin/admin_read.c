@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/state.h"
-#include "store/clock.h"
-#include "error.h"
-#include "position.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "options.h"
+#include "position.h"
 #include "topic/group_progress.h"
 
 enum { BROWSE_ROWS = 256, BROWSE_BYTES = 1 << 20 };
@@ -31,7 +30,7 @@ int32_t sq_admin_open(const struct eb_host *host, const void *settings, void **s
     int32_t status;
 
     if (!a)
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     sq_store_init(&a->store, host, set->path, SQ_LOOK, false);
     status = sq_store_connect(&a->store, 0, err);
     if (status < 0 && status != EB_RETRIABLE) {
@@ -73,7 +72,7 @@ static int32_t next_topic(struct sq_admin *a, int64_t *id, char **name, struct e
     *id = sqlite3_column_int64(list, 0);
     *name = strdup((const char *)sqlite3_column_text(list, 1));
     sqlite3_reset(list);
-    return *name ? EB_OK : sq_no_memory(err);
+    return *name ? EB_OK : ebp_no_memory(err);
 }
 
 static int32_t report_topic(struct sq_admin *a, int64_t id, const char *name,
@@ -151,7 +150,7 @@ static int32_t next_group(struct sq_admin *a, struct group *group, struct eb_err
     sqlite3_reset(list);
     free_group(group);
     *group = next;
-    return next.topic_name && next.name ? EB_OK : sq_no_memory(err);
+    return next.topic_name && next.name ? EB_OK : ebp_no_memory(err);
 }
 
 static int32_t report_group(struct sq_admin *a, const struct group *group, int32_t (*each)(void *, const struct eb_group_info *),
@@ -205,7 +204,7 @@ static int32_t read_some(struct sq_admin *a, int64_t topic, int64_t *seq, int64_
     *seq = upto;
     for (int n = 0; (status = sq_row_of_message(&a->store, scan, row.id, &row, err)) > 0; n++) {
         if (!sq_row_keep(&a->rows, &row, &at)) {
-            status = sq_no_memory(err);
+            status = ebp_no_memory(err);
             break;
         }
         if (n + 1 == BROWSE_ROWS || a->rows.len >= BROWSE_BYTES) {

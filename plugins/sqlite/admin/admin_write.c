@@ -1,34 +1,33 @@
 /* plugins/sqlite/admin/admin_write.c - the admin's deeds: groups are moved, topics made, trimmed and removed. */
-#include "admin/state.h"
+#include "admin/admin.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "admin/admin.h"
-#include "store/clock.h"
-#include "error.h"
-#include "topic/groups.h"
-#include "retention/age_marks.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "position.h"
-#include "topic/group_progress.h"
-#include "topic/topics.h"
+#include "retention/age_marks.h"
 #include "retention/trim.h"
+#include "topic/group_progress.h"
+#include "topic/groups.h"
+#include "topic/topics.h"
 
 /* A deed writes, so it makes the file where a look does not. */
 static int32_t connect(struct sq_admin *a, bool make, int64_t until_ms, struct eb_error *err) {
     int32_t status;
 
     a->store.need = make ? SQ_WRITE : SQ_LOOK;
-    status = sq_store_connect(&a->store, until_ms - sq_ticks_ms(), err);
+    status = sq_store_connect(&a->store, until_ms - ebp_monotonic_ms(), err);
     a->store.need = SQ_LOOK;            /* for what is looked at after it */
     if (status == EB_OK && sqlite3_db_readonly(a->store.db, "main") == 1)
-        status = sq_error(err, EB_PERMANENT, SQLITE_READONLY, "%s can only be read by this user: give it the right to write the "
+        status = ebp_error(err, EB_PERMANENT, SQLITE_READONLY, "%s can only be read by this user: give it the right to write the "
                           "file and its folder", a->store.path);
     return status;
 }
 
 static int32_t no_topic(const struct sq_admin *a, const char *topic, struct eb_error *err) {
-    return sq_error(err, EB_PERMANENT, 0, "there is no topic %s in %s", topic, a->store.path);
+    return ebp_error(err, EB_PERMANENT, 0, "there is no topic %s in %s", topic, a->store.path);
 }
 
 static int32_t finish(struct sq_admin *a, int32_t status, struct eb_error *err) {
@@ -53,14 +52,14 @@ static int32_t try_create(struct sq_admin *a, int64_t until_ms, struct eb_error 
 int32_t sq_admin_create(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
                         struct eb_error *err) {
     struct sq_admin *a = self;
-    int64_t until_ms = sq_ticks_ms() + timeout_ms, id;
+    int64_t until_ms = ebp_monotonic_ms() + timeout_ms, id;
     const char *name_error = sq_topic_name_error(sq_text(topic));
     bool made;
     int32_t status;
 
     (void)partitions;                                        /* all topics have the same slots */
     if (name_error)
-        return sq_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", name_error);
+        return ebp_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", name_error);
     if (flags & EB_DRY_RUN)
         return try_create(a, until_ms, err);
     status = connect(a, true, until_ms, err);
@@ -84,9 +83,9 @@ struct seek {
 
 static int32_t not_there(const struct seek *seek, struct eb_error *err) {
     if (seek->topic_id == 0)
-        sq_error(err, EB_PERMANENT, 0, "topic %s does not exist", seek->topic);
+        ebp_error(err, EB_PERMANENT, 0, "topic %s does not exist", seek->topic);
     else
-        sq_error(err, EB_PERMANENT, 0, "topic %s has no group %s", seek->topic, seek->group);
+        ebp_error(err, EB_PERMANENT, 0, "topic %s has no group %s", seek->topic, seek->group);
     if (err)
         err->kind = EB_KIND_CONFIG;
     return EB_GONE;
@@ -128,7 +127,7 @@ static int32_t move_group(struct sq_admin *a, struct seek *seek, struct eb_error
 
 static int32_t run_seek(struct sq_admin *a, struct seek *seek, int64_t until_ms, struct eb_error *err) {
     bool dry = seek->flags & EB_DRY_RUN;
-    int32_t status = dry ? sq_store_connect(&a->store, until_ms - sq_ticks_ms(), err)
+    int32_t status = dry ? sq_store_connect(&a->store, until_ms - ebp_monotonic_ms(), err)
                          : connect(a, seek->flags & EB_CREATE, until_ms, err);
 
     seek->after = 1;
@@ -153,9 +152,9 @@ int32_t sq_admin_seek(void *self, const char *topic, const char *group, const st
     int32_t status = sq_position_check(to, err);
 
     if (status == EB_OK && name_error && (flags & EB_CREATE))
-        return sq_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", name_error);
+        return ebp_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", name_error);
     if (status == EB_OK)
-        status = run_seek(self, &seek, sq_ticks_ms() + timeout_ms, err);
+        status = run_seek(self, &seek, ebp_monotonic_ms() + timeout_ms, err);
     if (status != EB_OK)
         return status;
     snprintf(before, sizeof before, "%" PRId64, seek.before);
@@ -172,7 +171,7 @@ int32_t sq_admin_trim(void *self, const char *topic, const struct eb_point *befo
     struct sq_admin *a = self;
     struct sq_trim trim = { .newest_too = true };
     struct sq_trimmed trimmed = {0};
-    int64_t until_ms = sq_ticks_ms() + timeout_ms;
+    int64_t until_ms = ebp_monotonic_ms() + timeout_ms;
     int32_t status = sq_position_check(before, err);
 
     if (status == EB_OK)
@@ -247,7 +246,7 @@ static int32_t remove_topic(struct sq_admin *a, int64_t topic, int64_t until_ms,
 
 int32_t sq_admin_remove(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *err) {
     struct sq_admin *a = self;
-    int64_t until_ms = sq_ticks_ms() + timeout_ms, id = 0, grp = 0;
+    int64_t until_ms = ebp_monotonic_ms() + timeout_ms, id = 0, grp = 0;
     int32_t status = connect(a, false, until_ms, err);
 
     if (status == EB_OK)

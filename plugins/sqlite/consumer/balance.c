@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "store/clock.h"
-#include "error.h"
-#include "topic/groups.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "consumer/takeover.h"
+#include "topic/groups.h"
 
 enum {
     ASK_BACK_MS = 250,          /* after that the host is asked to give back what keeps us from giving up a slot */
@@ -127,7 +127,7 @@ static void choose_leaving(struct sq_assignment *assignment, unsigned mine, unsi
     while (sq_slots_count(assignment->leaving) < beyond)
         assignment->leaving |= (uint64_t)1 << least_busy(assignment, slots & ~assignment->leaving);
     if (assignment->leaving & ~before)
-        assignment->leaving_since_ms = sq_ticks_ms();
+        assignment->leaving_since_ms = ebp_monotonic_ms();
     if (before & ~assignment->leaving) {                     /* some stay after all */
         assignment->unread = true;
         assignment->due_ms = 0;
@@ -153,13 +153,13 @@ void sq_revoke_leaving(struct sq_consumer *c, struct sq_assignment *assignment) 
     uint64_t tokens[64];
     size_t n = 0;
 
-    if (assignment->leaving == 0 || sq_ticks_ms() - assignment->leaving_since_ms < ASK_BACK_MS)
+    if (assignment->leaving == 0 || ebp_monotonic_ms() - assignment->leaving_since_ms < ASK_BACK_MS)
         return;
-    for (struct sq_inflight *entry = assignment->entries; entry; entry = entry->next) {
-        if (entry->state != SQ_OUT || entry->revoked || !(assignment->leaving >> entry->slot & 1))
+    for (struct sq_inflight *entry = assignment->inflight; entry; entry = entry->next) {
+        if (entry->state != SQ_DELIVERED || entry->revoked || !(assignment->leaving >> entry->slot & 1))
             continue;
         entry->revoked = true;
-        tokens[n++] = sq_token(entry);
+        tokens[n++] = ebp_token(&entry->token);
         if (n == sizeof tokens / sizeof *tokens) {
             c->host->revoke(c->host, tokens, n, (uint32_t)c->settings->lease);
             n = 0;
@@ -208,7 +208,7 @@ static void log_impossible_due(const struct sq_consumer *c, const struct sq_assi
 
 static int32_t load_delayed(struct sq_consumer *c, struct sq_assignment *assignment, uint64_t slots, struct eb_error *err) {
     sqlite3_stmt *rows = sq_sql(&c->store, SQ_HOLDS);
-    int64_t now_ms = sq_ticks_ms(), last = 0;
+    int64_t now_ms = ebp_monotonic_ms(), last = 0;
     bool logged = false;
     int32_t row;
 
@@ -234,7 +234,7 @@ static int32_t load_delayed(struct sq_consumer *c, struct sq_assignment *assignm
         }
         if (!sq_delayed_add(&assignment->delayed, &msg)) {
             sqlite3_reset(rows);
-            return sq_no_memory(err);
+            return ebp_no_memory(err);
         }
     }
     return row;
@@ -315,7 +315,7 @@ int32_t sq_balance(struct sq_consumer *c, struct sq_assignment *assignment, int6
     }
     choose_leaving(assignment, sq_slots_count(sq_runs_slots(&assignment->runs)), part(c, &p));
     if (assignment->leaving && !put_back_leaving(c, assignment))
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     assignment->neighbour = p.next;
     assignment->neighbour_until_ms = p.next_until_ms;
     if (needs_change(c, assignment, &p) && assignment->dirty)
@@ -338,14 +338,14 @@ static int32_t is_gone(struct sq_consumer *c, struct sq_assignment *assignment, 
     int32_t row;
 
     *gone = !sq_shm_member_is_locked(&c->store.shm, assignment->neighbour);
-    if (*gone || assignment->neighbour_until_ms > sq_ticks_ms())
+    if (*gone || assignment->neighbour_until_ms > ebp_monotonic_ms())
         return EB_OK;
     sqlite3_bind_int64(find, 1, assignment->neighbour);      /* its lease as we knew it is over: was it renewed? */
     row = sq_row(&c->store, find, "i", err);
     if (row > 0)
         assignment->neighbour_until_ms = sqlite3_column_int64(find, 0);
     sqlite3_reset(find);
-    *gone = row == 0 || assignment->neighbour_until_ms <= sq_ticks_ms();
+    *gone = row == 0 || assignment->neighbour_until_ms <= ebp_monotonic_ms();
     return row < 0 ? row : EB_OK;
 }
 

@@ -1,11 +1,11 @@
 /* plugins/sqlite/consumer/commit.c - the one transaction of a receive: verdicts, claims, and the lease, all at once. */
 #include "consumer/state.h"
 
-#include "store/clock.h"
-#include "error.h"
+#include "common/clock.h"
+#include "common/error.h"
 
 static bool lease_is_due(const struct sq_consumer *c) {
-    return c->member != 0 && (c->renew || sq_ticks_ms() - c->renewed_ms >= c->settings->lease / 3);
+    return c->member != 0 && (c->renew || ebp_monotonic_ms() - c->renewed_ms >= c->settings->lease / 3);
 }
 
 bool sq_consumer_needs_commit(const struct sq_consumer *c) {
@@ -28,8 +28,8 @@ int32_t sq_write_owned_slots(struct sq_consumer *c, const struct sq_assignment *
 
     c->state.len = 0;
     if (!sq_owned_slots_write(&c->state, runs, own ? assignment->n_from_log : 0))
-        return sq_no_memory(err);
-    for (const struct sq_inflight *entry = own ? assignment->entries : NULL; entry; entry = entry->next)
+        return ebp_no_memory(err);
+    for (const struct sq_inflight *entry = own ? assignment->inflight : NULL; entry; entry = entry->next)
         if (!entry->delayed && entry->state != SQ_DECIDED)
             sq_owned_slots_write_inflight(&c->state, entry->seq, &last);
     sqlite3_bind_int64(set, 1, assignment->grp);
@@ -91,16 +91,6 @@ static int32_t write_all(struct sq_consumer *c, bool renewing, int64_t now_ms, b
 
 /* ---- what follows from it ---- */
 
-void sq_lose_all(struct sq_consumer *c) {
-    for (size_t i = 0; i < c->n_assignments; i++)
-        if (c->assignments[i]->joined)
-            sq_lose_assignment(c, c->assignments[i]);
-    c->look_for_topics = true;
-    if (c->member != 0 && c->store.shm.map)
-        sq_shm_unlock_member(&c->store.shm, c->member);
-    c->member = 0;
-}
-
 static void lose_lost(struct sq_consumer *c) {
     for (size_t i = 0; i < c->n_assignments; i++)
         if (c->assignments[i]->lost) {
@@ -127,7 +117,7 @@ int32_t sq_consumer_commit(struct sq_consumer *c, int64_t until_ms, struct eb_er
 
     if (status != EB_OK)
         return status;
-    now_ms = sq_ticks_ms();
+    now_ms = ebp_monotonic_ms();
     status = write_all(c, renewing, now_ms, &member_gone, err);
     if (status == EB_OK)
         status = sq_commit(&c->store, err);

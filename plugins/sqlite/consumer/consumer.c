@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/clock.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "consumer/state.h"
-#include "error.h"
 #include "position.h"
 
 enum {
@@ -23,7 +23,7 @@ enum {
 
 static int32_t check(const struct eb_subscription *sub, struct eb_error *err) {
     if (sub->n_topics == 0 || !sub->group || !sub->group[0])
-        return sq_error(err, EB_PERMANENT, 0, "a consumer needs a topic and a group");
+        return ebp_error(err, EB_PERMANENT, 0, "a consumer needs a topic and a group");
     return sub->start ? sq_position_check(sub->start, err) : EB_OK;
 }
 
@@ -66,8 +66,8 @@ int32_t sq_consumer_open(const struct eb_host *host, const void *settings, const
         return status;
     c = make_consumer(host, settings, sub);
     if (!c)
-        return sq_no_memory(err);
-    status = connect_and_join(c, sq_ticks_ms() + TURN_MS, err);
+        return ebp_no_memory(err);
+    status = connect_and_join(c, ebp_monotonic_ms() + TURN_MS, err);
     if (status < 0 && status != EB_RETRIABLE) {
         free_consumer(c);
         return status;
@@ -80,7 +80,7 @@ void sq_consumer_close(void *self, int32_t timeout_ms) {
     struct sq_consumer *c = self;
     struct eb_error why;
 
-    if (c->store.db && sq_leave(c, sq_ticks_ms() + (timeout_ms > LEAST_MS ? timeout_ms : LEAST_MS), &why) < 0)
+    if (c->store.db && sq_leave(c, ebp_monotonic_ms() + (timeout_ms > LEAST_MS ? timeout_ms : LEAST_MS), &why) < 0)
         c->host->log(c->host, 4, why.text);             /* the slots are free all the same when our lock is gone */
     sq_report_decided(c, EB_GONE);
     free_consumer(c);
@@ -188,7 +188,7 @@ static void forget_topics(struct sq_consumer *c) {
 
 static int32_t connect_and_join(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) {
     size_t n_assignments = c->n_assignments;
-    int32_t status = sq_store_connect(&c->store, until_ms - sq_ticks_ms(), err);
+    int32_t status = sq_store_connect(&c->store, until_ms - ebp_monotonic_ms(), err);
 
     if (status != EB_OK)
         return status;
@@ -218,7 +218,7 @@ static int32_t balance(struct sq_consumer *c, int64_t until_ms, int64_t now_ms, 
 
 /* Everything that a receive does but wait; EB_OK, EB_END, or negative. */
 static int32_t work(struct sq_consumer *c, uint32_t max, int64_t until_ms, uint32_t *delivered, struct eb_error *err) {
-    int64_t now_ms = sq_ticks_ms();
+    int64_t now_ms = ebp_monotonic_ms();
     int32_t status;
 
     c->go_on = false;
@@ -245,11 +245,11 @@ static int32_t try_once(struct sq_consumer *c, uint32_t max, int64_t until_ms, u
     struct eb_error why;
     int32_t status;
 
-    if (sq_ticks_ms() < c->store.retry_ms)
+    if (ebp_monotonic_ms() < c->store.retry_ms)
         return EB_OK;
     status = work(c, max, until_ms, delivered, &why);
     if (status == EB_RETRIABLE && why.native == SQLITE_FULL)    /* what the log has must do, from its beginning */
-        sq_store_checkpoint(&c->store, sq_ticks_ms() + LEAST_MS);
+        sq_store_checkpoint(&c->store, ebp_monotonic_ms() + LEAST_MS);
     sq_store_link(&c->store, status, &why);
     if (status >= 0 || status == EB_RETRIABLE)
         return status == EB_END ? EB_END : EB_OK;
@@ -262,43 +262,39 @@ static int32_t try_once(struct sq_consumer *c, uint32_t max, int64_t until_ms, u
 
 /* ---- receive ---- */
 
-static int64_t earlier(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 static int64_t clamp(int64_t value, int64_t least, int64_t most) {
-    return value < least ? least : earlier(value, most);
+    return value < least ? least : ebp_earlier(value, most);
 }
 
 /* When something is to be done though no word changes. */
 static int64_t next_ms(const struct sq_consumer *c, uint32_t max, int64_t until_ms) {
-    int64_t next = earlier(until_ms, c->looked_ms + LOOK_MS + (int64_t)c->n_assignments);
+    int64_t next = ebp_earlier(until_ms, c->looked_ms + LOOK_MS + (int64_t)c->n_assignments);
     bool room = max > 0 && !c->full;
 
     if (c->member != 0)
-        next = earlier(next, c->renewed_ms + c->settings->lease / 3);
+        next = ebp_earlier(next, c->renewed_ms + c->settings->lease / 3);
     if (c->sub->until_end)
-        next = earlier(next, sq_ticks_ms() + END_MS);
+        next = ebp_earlier(next, ebp_monotonic_ms() + END_MS);
     for (size_t i = 0; i < c->n_assignments; i++) {
         const struct sq_assignment *assignment = c->assignments[i];
         if (assignment->joined && (assignment->neighbour != 0 || assignment->leaving != 0))
-            next = earlier(next, c->watched_ms + WATCH_MS);
+            next = ebp_earlier(next, c->watched_ms + WATCH_MS);
         if (assignment->joined && room)
-            next = earlier(next, assignment->due_ms);
+            next = ebp_earlier(next, assignment->due_ms);
     }
     return next;
 }
 
 static void wait_for_more(struct sq_consumer *c, uint32_t max, int64_t until_ms) {
-    if (c->store.retry_ms > sq_ticks_ms() || !c->store.db)
-        sq_wakeup_wait(&c->wakeup, earlier(until_ms, c->store.retry_ms));
+    if (c->store.retry_ms > ebp_monotonic_ms() || !c->store.db)
+        sq_wakeup_wait(&c->wakeup, ebp_earlier(until_ms, c->store.retry_ms));
     else if (!c->go_on)
         sq_futex_set_wait(&c->futexes, sq_shm_any(&c->store.shm), c->any_value, &c->wakeup, next_ms(c, max, until_ms));
 }
 
 int32_t sq_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *err) {
     struct sq_consumer *c = self;
-    int64_t now = sq_ticks_ms(), until_ms = now + timeout_ms;
+    int64_t now = ebp_monotonic_ms(), until_ms = now + timeout_ms;
     uint32_t delivered = 0;
     int32_t status;
 
@@ -308,10 +304,10 @@ int32_t sq_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct
         status = try_once(c, max, now + clamp(until_ms - now, LEAST_MS, TURN_MS), &delivered, err);
         if (status != EB_OK || delivered > 0 || c->refused || c->settled > 0 || sq_wakeup_is_signalled(&c->wakeup))
             break;
-        if (sq_ticks_ms() >= until_ms)
+        if (ebp_monotonic_ms() >= until_ms)
             break;
         wait_for_more(c, max, until_ms);
-        now = sq_ticks_ms();
+        now = ebp_monotonic_ms();
     }
     sq_wakeup_take(&c->wakeup);
     return status != EB_OK ? status : delivered > 0 ? EB_OK : EB_EMPTY;

@@ -2,6 +2,7 @@
 #include "consumer/delayed.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 enum { FIRST_BITS = 6 };
 
@@ -61,12 +62,7 @@ static struct sq_key_queue *add_queue(struct sq_delayed *delayed, uint64_t key) 
     if (!queue)
         return NULL;
     queue->key = key;
-    queue->previous = delayed->last;
-    if (queue->previous)
-        queue->previous->next = queue;
-    else
-        delayed->queues = queue;
-    delayed->last = queue;
+    DL_APPEND(delayed->queues, queue);
     delayed->n_queues++;
     if (key)
         put_in_bucket(delayed, queue);
@@ -76,14 +72,7 @@ static struct sq_key_queue *add_queue(struct sq_delayed *delayed, uint64_t key) 
 static void remove_queue(struct sq_delayed *delayed, struct sq_key_queue *queue) {
     struct sq_key_queue **at = bucket_of(delayed, queue->key);
 
-    if (queue->previous)
-        queue->previous->next = queue->next;
-    else
-        delayed->queues = queue->next;
-    if (queue->next)
-        queue->next->previous = queue->previous;
-    else
-        delayed->last = queue->previous;
+    DL_DELETE(delayed->queues, queue);
     while (queue->key && *at != queue)
         at = &(*at)->next_in_bucket;
     if (queue->key)

@@ -13,7 +13,7 @@
 enum sq_delayed_change { SQ_CLEAN, SQ_TO_WRITE, SQ_TO_DELETE };
 
 struct sq_delayed_message {
-    int64_t seq, due_ms;                /* due_ms: not before that; sq_ticks_ms, 0: at once */
+    int64_t seq, due_ms;                /* due_ms: not before that; ebp_monotonic_ms, 0: at once */
     uint64_t key;                       /* hash; 0: none */
     uint32_t attempts, deliveries;
     uint32_t slot;
@@ -29,7 +29,7 @@ struct sq_delayed_message {
 struct sq_key_queue {
     uint64_t key;
     struct sq_delayed_message *first, *newest;
-    struct sq_key_queue *next, *previous;    /* of all */
+    struct sq_key_queue *next, *prev;    /* of all */
     struct sq_key_queue *next_in_bucket;
 };
 
@@ -42,7 +42,7 @@ struct sq_delayed {
     bool strict;                        /* all messages count as of one key */
     size_t n;
     uint32_t in_slot[SQ_SLOTS];
-    struct sq_key_queue *queues, *last;       /* NULL, or the first and the last of all: who has waited longer goes first */
+    struct sq_key_queue *queues;        /* all; the one that has waited longest is first */
     struct sq_key_queue **buckets;           /* by a hash of the key that no file can foresee */
     size_t n_queues;
     unsigned bits;                      /* 1 << bits buckets, where there are any */

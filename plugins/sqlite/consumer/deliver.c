@@ -1,7 +1,7 @@
 /* plugins/sqlite/consumer/deliver.c - hands over what was read and saved. */
 #include "consumer/state.h"
 
-#include "error.h"
+#include "common/error.h"
 
 static int32_t deliver_one(struct sq_consumer *c, const struct sq_inflight *entry, struct eb_error *err) {
     struct sq_row row = sq_row_at(&c->rows, entry->row, NULL);
@@ -10,7 +10,7 @@ static int32_t deliver_one(struct sq_consumer *c, const struct sq_inflight *entr
 
     if (status != EB_OK)
         return status;
-    message.token = sq_token(entry);
+    message.token = ebp_token(&entry->token);
     message.lease_ms = c->settings->lease;
     message.deliveries = entry->deliveries;
     message.failures = entry->attempts;
@@ -28,7 +28,7 @@ int32_t sq_deliver(struct sq_consumer *c, uint32_t max, uint32_t *delivered, str
         if (status != EB_OK)
             break;
         c->to_deliver.first = entry->next_listed;
-        entry->state = SQ_OUT;
+        entry->state = SQ_DELIVERED;
         ++*delivered;
     }
     return status < 0 ? status : EB_OK;

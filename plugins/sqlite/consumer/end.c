@@ -2,7 +2,7 @@
  * up to there, but for what live other members have in hand. */
 #include "consumer/state.h"
 
-#include "error.h"
+#include "common/error.h"
 #include "topic/groups.h"
 #include "topic/topics.h"
 
@@ -113,7 +113,7 @@ static int32_t look_at_delayed(struct sq_consumer *c, struct sq_assignment *assi
 }
 
 static bool ours_is_done(const struct sq_assignment *assignment) {
-    return assignment->entries == NULL && sq_delayed_lowest(&assignment->delayed) > assignment->end
+    return assignment->inflight == NULL && sq_delayed_lowest(&assignment->delayed) > assignment->end
            && (assignment->runs.n == 0 || assignment->runs.run[0].cursor >= assignment->end);
 }
 

@@ -2,8 +2,8 @@
  * no lock that writers wait for; what was read is ours only once it is saved. */
 #include "consumer/state.h"
 
-#include "store/clock.h"
-#include "error.h"
+#include "common/clock.h"
+#include "common/error.h"
 
 enum {
     ROWS_BYTES = 4 << 20,       /* read for one hand-over at most, but one message in any case */
@@ -26,10 +26,10 @@ static int32_t take_row(struct sq_consumer *c, struct sq_assignment *assignment,
     if (c->full)
         return EB_FULL;
     if (!sq_row_keep(&c->rows, row, &at))
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     entry = sq_inflight_add(c, assignment, msg, row->seq, key, slot, bytes);
     if (!entry)
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     entry->row = at;
     entry->deliveries = msg ? msg->deliveries + 1 : 1;
     entry->attempts = msg ? msg->attempts : 0;
@@ -79,7 +79,7 @@ static int32_t take_delayed(struct sq_consumer *c, struct sq_assignment *assignm
 static int32_t fetch_delayed(struct sq_consumer *c, struct sq_assignment *assignment, size_t *want, struct eb_error *err) {
     uint64_t slots = sq_runs_slots(&assignment->runs) & ~assignment->leaving;
     struct picked picked = { .want = *want < PICKED ? *want : PICKED };
-    int64_t now_ms = sq_ticks_ms();
+    int64_t now_ms = ebp_monotonic_ms();
 
     if (assignment->delayed.n == 0)
         assignment->due_ms = INT64_MAX;
@@ -116,7 +116,7 @@ static int32_t delay_follower(struct reading *r, int64_t seq, uint64_t key, uint
     struct sq_delayed_message follower = { .seq = seq, .key = key, .slot = slot }, *msg = sq_delayed_add(&r->assignment->delayed, &follower);
 
     if (!msg)
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     sq_delayed_write(&r->assignment->delayed, msg);
     r->assignment->dirty = true;
     if (r->assignment->delayed.in_slot[slot] >= SQ_DELAYED_MAX_IN_SLOT)
@@ -322,7 +322,7 @@ static int32_t fetch_assignments(struct sq_consumer *c, size_t want, struct eb_e
 int32_t sq_fetch(struct sq_consumer *c, size_t want, struct eb_error *err) {
     c->full = false;
     if (!put_back_blocked(c))
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     for (const struct sq_inflight *entry = c->to_deliver.first; entry && want > 0; entry = entry->next_listed)
         want--;                                         /* were read before, and not taken */
     if (!c->to_deliver.first)

@@ -7,25 +7,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/clock.h"
-#include "error.h"
-#include "topic/groups.h"
+#include "common/array.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "position.h"
+#include "topic/groups.h"
 #include "topic/topics.h"
 
 /* ---- the topics of the subscription ---- */
 
 static struct sq_assignment *add_assignment(struct sq_consumer *c, const char *name, bool late) {
-    size_t room = c->room_assignments ? 2 * c->room_assignments : 8;
-    struct sq_assignment *assignment, **assignments = c->assignments;
+    struct sq_assignment *assignment;
 
-    if (c->n_assignments == c->room_assignments) {
-        assignments = realloc(assignments, room * sizeof *assignments);
-        if (!assignments)
-            return NULL;
-        c->assignments = assignments;
-        c->room_assignments = room;
-    }
+    if (!EBP_RESERVE(c->assignments, c->room_assignments, c->n_assignments + 1))
+        return NULL;
     assignment = calloc(1, sizeof *assignment);
     if (!assignment)
         return NULL;
@@ -80,7 +75,7 @@ static int32_t match_topics(struct sq_consumer *c, struct eb_error *err) {
         const char *name = (const char *)sqlite3_column_text(list, 1);
         if (c->host->matches(c->host, name) && !assignment_of(c, name) && !add_assignment(c, name, c->begun)) {
             sqlite3_reset(list);
-            return sq_no_memory(err);
+            return ebp_no_memory(err);
         }
         c->topics_seen = sqlite3_column_int64(list, 0);
     }
@@ -145,7 +140,7 @@ static void log_no_match(struct sq_consumer *c) {
 
 static int32_t add_member(struct sq_consumer *c, struct eb_error *err) {
     sqlite3_stmt *add = sq_sql(&c->store, SQ_MEMBER_ADD);
-    int64_t now_ms = sq_ticks_ms();
+    int64_t now_ms = ebp_monotonic_ms();
     int32_t status;
 
     sqlite3_bind_int64(add, 1, now_ms + c->settings->lease);
@@ -160,7 +155,7 @@ static int32_t add_member(struct sq_consumer *c, struct eb_error *err) {
         return sq_damaged(&c->store, err, "the numbers of members are used up");
     c->renewed_ms = now_ms;
     if (!sq_shm_lock_member(&c->store.shm, c->member))
-        return sq_errno(err, EB_RETRIABLE, "cannot lock the place of a member beside %s", c->store.path);
+        return ebp_errno(err, EB_RETRIABLE, "cannot lock the place of a member beside %s", c->store.path);
     return EB_OK;
 }
 
@@ -179,7 +174,7 @@ static int32_t add_own_row(struct sq_consumer *c, struct sq_assignment *assignme
 
     c->state.len = 0;
     if (!sq_owned_slots_write(&c->state, &none, 0))
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     sqlite3_bind_int64(add, 1, assignment->grp);
     sqlite3_bind_int64(add, 2, c->member);
     sq_bind(add, 3, (struct eb_text){ (const char *)c->state.data, c->state.len });
@@ -268,7 +263,7 @@ int32_t sq_join(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) {
 static bool put_all_back(struct sq_consumer *c) {
     c->to_deliver.first = NULL;
     for (size_t i = 0; i < c->n_assignments; i++)
-        for (struct sq_inflight *entry = c->assignments[i]->entries, *next; entry; entry = next) {
+        for (struct sq_inflight *entry = c->assignments[i]->inflight, *next; entry; entry = next) {
             next = entry->next;
             if (entry->state != SQ_DECIDED && !sq_put_back(c, entry))
                 return false;
@@ -304,7 +299,7 @@ int32_t sq_leave(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) 
     int32_t status;
 
     if (!put_all_back(c))
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     if (c->member == 0)
         return EB_OK;
     status = sq_consumer_commit(c, until_ms, err);

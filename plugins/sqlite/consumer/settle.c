@@ -1,117 +1,8 @@
 /* plugins/sqlite/consumer/settle.c - messages under way: their tokens, the host's verdicts on them, and what it is told back. */
 #include "consumer/state.h"
 
-#include <stdlib.h>
-
-#include "store/clock.h"
-#include "error.h"
-
-/* ---- entries ---- */
-
-uint64_t sq_token(const struct sq_inflight *entry) {
-    return (uint64_t)entry->generation << 32 | (entry->number + 1);
-}
-
-static struct sq_inflight *entry_of(const struct sq_consumer *c, uint64_t token) {
-    uint64_t number = (token & UINT32_MAX) - 1;
-    struct sq_inflight *entry = number < c->n_entries ? c->entries[number] : NULL;
-
-    return entry && entry->state != SQ_FREE && sq_token(entry) == token ? entry : NULL;
-}
-
-bool sq_inflight_fits(const struct sq_consumer *c, size_t bytes) {
-    bool fits = c->sub->max_bytes == 0 || c->bytes + bytes <= c->sub->max_bytes;
-
-    return c->n_inflight < c->limit && (fits || c->n_inflight == 0);
-}
-
-static struct sq_inflight *make_entry(struct sq_consumer *c) {
-    uint32_t room = c->room_entries ? 2 * c->room_entries : 64;
-    struct sq_inflight *entry, **entries;
-
-    if (c->n_entries == c->room_entries) {
-        entries = realloc(c->entries, room * sizeof *entries);
-        if (!entries)
-            return NULL;
-        c->entries = entries;
-        c->room_entries = room;
-    }
-    entry = calloc(1, sizeof *entry);
-    if (!entry)
-        return NULL;
-    entry->number = c->n_entries;
-    return c->entries[c->n_entries++] = entry;
-}
-
-struct sq_inflight *sq_inflight_add(struct sq_consumer *c, struct sq_assignment *assignment, struct sq_delayed_message *msg, int64_t seq, uint64_t key,
-                              uint32_t slot, size_t bytes) {
-    struct sq_inflight *entry = c->free_entries;
-
-    if (entry)
-        c->free_entries = entry->next_listed;
-    else if (!(entry = make_entry(c)))
-        return NULL;
-    *entry = (struct sq_inflight){ .number = entry->number, .generation = entry->generation + 1, .state = SQ_READ, .slot = slot,
-                                .seq = seq, .key = key, .bytes = bytes, .assignment = assignment, .delayed = msg,
-                                .next = assignment->entries };
-    if (assignment->entries)
-        assignment->entries->previous = entry;
-    assignment->entries = entry;
-    assignment->n_inflight[slot]++;
-    assignment->n_from_log += msg == NULL;
-    c->n_inflight++;
-    c->bytes += bytes;
-    sq_inflight_append(&c->to_deliver, entry);
-    return entry;
-}
-
-/* It no longer counts as one without a verdict. */
-static void uncount(struct sq_consumer *c, struct sq_inflight *entry) {
-    c->n_inflight--;
-    c->bytes -= entry->bytes;
-    if (entry->assignment)
-        entry->assignment->n_from_log -= entry->delayed == NULL;
-}
-
-static void unlink_entry(struct sq_inflight *entry) {
-    struct sq_assignment *assignment = entry->assignment;
-
-    if (entry->previous)
-        entry->previous->next = entry->next;
-    else
-        assignment->entries = entry->next;
-    if (entry->next)
-        entry->next->previous = entry->previous;
-    assignment->n_inflight[entry->slot]--;
-    if (assignment->leaving >> entry->slot & 1 && assignment->n_inflight[entry->slot] == 0)
-        assignment->check = true;                            /* the slot can be given up */
-    entry->assignment = NULL;
-    entry->previous = entry->next = NULL;
-}
-
-void sq_inflight_remove(struct sq_consumer *c, struct sq_inflight *entry) {
-    if (entry->assignment)
-        unlink_entry(entry);
-    entry->state = SQ_FREE;
-    entry->next_listed = c->free_entries;
-    c->free_entries = entry;
-}
-
-void sq_inflight_append(struct sq_inflight_list *list, struct sq_inflight *entry) {
-    if (!list->first)
-        list->end = &list->first;
-    entry->next_listed = NULL;
-    *list->end = entry;
-    list->end = &entry->next_listed;
-}
-
-void sq_inflight_free(struct sq_consumer *c) {
-    for (uint32_t i = 0; i < c->n_entries; i++)
-        free(c->entries[i]);
-    free(c->entries);
-    sq_buffer_free(&c->rows);
-    sq_buffer_free(&c->state);
-}
+#include "common/clock.h"
+#include "common/error.h"
 
 /* ---- verdicts ---- */
 
@@ -142,7 +33,7 @@ static bool delay_failed(struct sq_inflight *entry, uint32_t delay_ms) {
         return false;
     msg->out = false;
     msg->attempts++;
-    msg->due_ms = sq_ticks_ms() + delay_ms;
+    msg->due_ms = ebp_monotonic_ms() + delay_ms;
     sq_delayed_write(&entry->assignment->delayed, msg);
     return true;
 }
@@ -158,7 +49,7 @@ static bool decide(struct sq_consumer *c, struct sq_inflight *entry, const struc
         sq_delayed_delete(&entry->assignment->delayed, entry->delayed);
     if (!kept)
         return false;
-    uncount(c, entry);
+    sq_inflight_uncount(c, entry);
     entry->assignment->dirty = true;
     entry->assignment->due_ms = 0;                           /* what waited behind it may go */
     entry->delayed = NULL;
@@ -168,22 +59,22 @@ static bool decide(struct sq_consumer *c, struct sq_inflight *entry, const struc
 }
 
 static void report_gone(struct sq_consumer *c, struct sq_inflight *entry) {
-    uint64_t token = sq_token(entry);
+    uint64_t token = ebp_token(&entry->token);
 
-    uncount(c, entry);
+    sq_inflight_uncount(c, entry);
     sq_inflight_remove(c, entry);
     c->host->settled(c->host, &token, 1, EB_GONE);
 }
 
 int32_t sq_settle(struct sq_consumer *c, const struct eb_verdict *verdict, struct eb_error *err) {
-    struct sq_inflight *entry = entry_of(c, verdict->token);
+    struct sq_inflight *entry = sq_inflight_find(c, verdict->token);
 
     if (verdict->kind == EB_EXTEND)
         c->renew = true;
     else if (entry && entry->state == SQ_LOST)
         report_gone(c, entry);
-    else if (entry && entry->state == SQ_OUT && !decide(c, entry, verdict))
-        return sq_no_memory(err);
+    else if (entry && entry->state == SQ_DELIVERED && !decide(c, entry, verdict))
+        return ebp_no_memory(err);
     return EB_OK;                                       /* a token that is not out: nobody waits for an answer */
 }
 
@@ -193,7 +84,7 @@ void sq_report_decided(struct sq_consumer *c, int32_t status) {
 
     for (struct sq_inflight *entry = c->decided.first, *next; entry; entry = next) {
         next = entry->next_listed;
-        tokens[n++] = sq_token(entry);
+        tokens[n++] = ebp_token(&entry->token);
         sq_inflight_remove(c, entry);
         if (n == sizeof tokens / sizeof *tokens || !next) {
             c->host->settled(c->host, tokens, n, status);
@@ -222,7 +113,7 @@ bool sq_put_back(struct sq_consumer *c, struct sq_inflight *entry) {
 
     if (!delay_untried(entry))
         return false;
-    uncount(c, entry);
+    sq_inflight_uncount(c, entry);
     assignment->dirty = true;
     assignment->due_ms = 0;
     sq_inflight_remove(c, entry);
@@ -245,21 +136,21 @@ static void report(struct sq_consumer *c, struct tokens *tokens, enum sq_infligh
 
 /* What is at the host stays there until it has its verdict; of the others, those that have theirs are told. */
 static void lose_entry(struct sq_consumer *c, struct sq_inflight *entry, struct tokens *revoked, struct tokens *gone) {
-    struct tokens *list = entry->state == SQ_OUT ? revoked : gone;
+    struct tokens *list = entry->state == SQ_DELIVERED ? revoked : gone;
 
     if (list->n == sizeof list->list / sizeof *list->list)
         report(c, list, list == revoked ? SQ_LOST : SQ_DECIDED);
-    if (entry->state == SQ_OUT || entry->state == SQ_DECIDED)
-        list->list[list->n++] = sq_token(entry);
-    if (entry->state == SQ_OUT) {
-        unlink_entry(entry);
+    if (entry->state == SQ_DELIVERED || entry->state == SQ_DECIDED)
+        list->list[list->n++] = ebp_token(&entry->token);
+    if (entry->state == SQ_DELIVERED) {
+        sq_inflight_unlink(entry);
         entry->delayed = NULL;
         entry->state = SQ_LOST;
         return;
     }
     c->settled += entry->state == SQ_DECIDED;
     if (entry->state != SQ_DECIDED)
-        uncount(c, entry);
+        sq_inflight_uncount(c, entry);
     sq_inflight_remove(c, entry);
 }
 
@@ -268,8 +159,8 @@ void sq_lose_assignment(struct sq_consumer *c, struct sq_assignment *assignment)
 
     remove_from_list(&c->to_deliver, assignment);
     remove_from_list(&c->decided, assignment);
-    while (assignment->entries)
-        lose_entry(c, assignment->entries, &revoked, &gone);
+    while (assignment->inflight)
+        lose_entry(c, assignment->inflight, &revoked, &gone);
     report(c, &revoked, SQ_LOST);
     report(c, &gone, SQ_DECIDED);
     sq_delayed_free(&assignment->delayed);
@@ -280,4 +171,14 @@ void sq_lose_assignment(struct sq_consumer *c, struct sq_assignment *assignment)
     assignment->n_from_log = 0;
     assignment->joined = assignment->dirty = assignment->lost = assignment->check = false;
     assignment->unread = true;
+}
+
+void sq_lose_all(struct sq_consumer *c) {
+    for (size_t i = 0; i < c->n_assignments; i++)
+        if (c->assignments[i]->joined)
+            sq_lose_assignment(c, c->assignments[i]);
+    c->look_for_topics = true;
+    if (c->member != 0 && c->store.shm.map)
+        sq_shm_unlock_member(&c->store.shm, c->member);
+    c->member = 0;
 }

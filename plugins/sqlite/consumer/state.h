@@ -1,75 +1,78 @@
-/* plugins/sqlite/consumer/state.h - one consumer instance, as the files that make it up see it. Memory is ahead of the file: what
- * changes here is marked, saved in one transaction (commit.c), and told to the host only then. All of it, but the bell,
- * belongs to the thread at work.
+/* plugins/sqlite/consumer/state.h - one consumer instance, as the files of this folder see it. Memory is ahead of the database: a
+ * verdict or a claim is noted here, written by the transaction of the receive (commit.c), and reported to the host only
+ * after that. All but the wakeup belongs to the thread that calls the ops.
  *
- *   membership.c    topics found, groups made, membership taken       settle.c   messages under way and their verdicts
- *   balance.c  slots shared with the other members               fetch.c    messages read
- *   commit.c     the transaction of a receive                      deliver.c     messages handed over
- *   end.c      whether the end is reached                        consumer.c  the operations */
+ *   consumer.c    the ops: what a receive does, and what it waits for
+ *   membership.c  finds topics, creates the group, joins and leaves it
+ *   balance.c     shares slots with the other members; takeover.c frees those of a dead one
+ *   fetch.c       reads messages                  deliver.c  delivers them to the host
+ *   inflight.c    the in-flight messages          settle.c   their verdicts, and how they are lost
+ *   delayed.c     messages that wait for a retry  commit.c   the transaction of a receive
+ *   end.c         whether the end is reached */
 #ifndef SQ_CONSUMER_STATE_H
 #define SQ_CONSUMER_STATE_H
 
-#include "store/futex.h"
+#include "common/tokens.h"
 #include "consumer/delayed.h"
-#include "topic/rows.h"
-#include "options.h"
+#include "format/buffer.h"
 #include "format/owned_slots.h"
 #include "format/slots.h"
+#include "options.h"
+#include "store/futex.h"
 #include "store/store.h"
-#include "format/buffer.h"
+#include "topic/rows.h"
 
 enum sq_inflight_state {
-    SQ_FREE,
-    SQ_READ,            /* read, not saved yet: in the row line */
-    SQ_CLAIMED,         /* saved as out at us, not handed over: in the row line */
-    SQ_OUT,             /* at the host */
-    SQ_DECIDED,         /* has its verdict, not saved yet: in the decided line */
-    SQ_LOST             /* at the host, but taken away from us */
+    SQ_READ,            /* read from the database, the claim is not saved; in the list to_deliver */
+    SQ_CLAIMED,         /* the claim is saved, the host has it not; in the list to_deliver */
+    SQ_DELIVERED,       /* at the host */
+    SQ_DECIDED,         /* has a verdict that is not saved; in the list decided */
+    SQ_LOST             /* at the host, but another member took it over */
 };
 
-/* A message under way. Its address stays; its token is its number and generation, so that an old one is noticed. */
+/* A message in flight. */
 struct sq_inflight {
-    uint32_t number, generation;
+    struct ebp_token_slot token;        /* first: see common/tokens.h */
     enum sq_inflight_state state;
-    bool revoked;                       /* the host was asked to give it back */
+    bool revoked;                       /* the host was asked to return it */
     uint32_t slot;
-    uint32_t deliveries, attempts;      /* as told to the host */
+    uint32_t deliveries, attempts;      /* as reported to the host */
     int64_t seq;
-    uint64_t key;                       /* hash; 0: none */
+    uint64_t key;                       /* hash; 0: no key */
     size_t bytes;
     size_t row;                         /* where it lies in the consumer's rows */
-    struct sq_assignment *assignment;
-    struct sq_delayed_message *delayed;               /* came from the hold; NULL: from the log */
-    struct sq_inflight *previous, *next;   /* of its share */
-    struct sq_inflight *next_listed;              /* behind it in the row line, the decided line, or the free ones */
+    struct sq_assignment *assignment;   /* NULL: lost */
+    struct sq_delayed_message *delayed; /* it was delayed before; NULL: it comes from the log */
+    struct sq_inflight *prev, *next;    /* of its assignment */
+    struct sq_inflight *next_listed;    /* behind it in to_deliver or decided */
 };
 
 struct sq_inflight_list {
     struct sq_inflight *first, **end;
 };
 
-/* A topic of the subscription, and our part in its group. */
+/* A topic of the subscription, and this member's slots of it. */
 struct sq_assignment {
     char *name;
-    unsigned futex;                      /* in the side file */
-    int64_t topic, grp;                 /* 0: there is none yet */
-    bool joined;                        /* we have a row in the share table */
-    bool absence_logged;                  /* that there is no such topic */
-    bool late;                          /* the topic came after we began: a new group starts at its beginning */
-    bool dirty;                         /* the row does not say what we have here */
-    bool unread;                        /* there may be messages past our cursors */
-    bool check;                         /* look at the other members */
-    bool lost;                          /* the row is gone: another one took it over */
-    uint32_t seen;                      /* the topic's word before we last read to the end */
+    unsigned futex;                     /* its number in the side file */
+    int64_t topic, grp;                 /* row ids; 0: not there yet */
+    bool joined;                        /* this member has a row in the table share */
+    bool absence_logged;                /* the log says that there is no such topic */
+    bool late;                          /* the topic was created after the consumer began: a new group starts at its beginning */
+    bool dirty;                         /* the row differs from what stands here */
+    bool unread;                        /* there may be messages past the cursors */
+    bool check;                         /* the other members are to be looked at */
+    bool lost;                          /* the row is gone: another member took the slots over */
+    uint32_t seen;                      /* value of the topic's futex before the last read to the end */
     int64_t end;                        /* read no further */
-    struct sq_runs runs;                /* our slots */
-    uint64_t leaving;                   /* of them: to be given up when nothing of theirs is under way */
+    struct sq_runs runs;                /* the slots, with how far each was read */
+    uint64_t leaving;                   /* those of the slots that are given up once nothing of theirs is in flight */
     int64_t leaving_since_ms;
-    int64_t neighbour, neighbour_until_ms;      /* the member that we watch; 0: none */
-    int64_t due_ms;                     /* when the next held one may go; INT64_MAX: none */
-    uint32_t n_inflight[SQ_SLOTS];       /* entries but lost ones */
-    size_t n_from_log;                       /* of them, those from the log that have no verdict */
-    struct sq_inflight *entries;
+    int64_t neighbour, neighbour_until_ms;      /* the member that this one watches, and its lease; 0: none */
+    int64_t due_ms;                     /* when the next delayed message is due; INT64_MAX: none */
+    uint32_t n_inflight[SQ_SLOTS];      /* of each slot; lost ones do not count */
+    size_t n_from_log;                  /* of all these: come from the log and have no verdict */
+    struct sq_inflight *inflight;
     struct sq_delayed delayed;
 };
 
@@ -79,74 +82,88 @@ struct sq_consumer {
     const struct eb_subscription *sub;
     struct sq_store store;
     struct sq_wakeup wakeup;
-    struct sq_futex_set futexes;              /* topic words first, then the group's */
+    struct sq_futex_set futexes;        /* those of the topics first, then the group's */
     bool futexes_are_new;
     uint32_t any_value, group_seen;
-    uint64_t connection;                /* that what is known of topics was read through */
-    uint64_t contents;                  /* and the file that this was, with the lock of our place beside it */
+    uint64_t connection;                /* the store's connection that topics were read through */
+    uint64_t contents;                  /* the store's contents that the membership belongs to */
 
-    int64_t member;                     /* our number; 0: none */
+    int64_t member;                     /* this member's id; 0: none */
     int64_t renewed_ms;
-    bool renew;                         /* at the next save */
+    bool renew;                         /* the next commit renews the lease */
 
     struct sq_assignment **assignments;
     size_t n_assignments, room_assignments, turn;
     bool patterns;                      /* some topic of the subscription has a '*' */
-    bool no_match_logged;                 /* there was no topic for any */
-    int64_t topics_seen;                /* ids up to it were matched */
+    bool no_match_logged;               /* the log says that no topic matches */
+    int64_t topics_seen;                /* topics with ids up to it were matched */
     bool look_for_topics, begun, ends_read;
     bool go_on;                         /* there is more to do at once */
     int64_t looked_ms, watched_ms;
     int64_t data_version;
 
-    struct sq_inflight **entries;
-    uint32_t n_entries, room_entries;
-    struct sq_inflight *free_entries;
-    size_t limit, n_inflight;            /* entries without verdict, and how many there may be */
+    struct ebp_token_table tokens;      /* of struct sq_inflight */
+    size_t limit, n_inflight;           /* messages without a verdict, and how many there may be */
     uint64_t bytes;                     /* theirs */
     struct sq_inflight_list to_deliver, decided;
-    struct sq_buffer rows, state;
+    struct sq_buffer rows, state;       /* rows to deliver; a row of the table share that is being written */
     struct sq_decoder decoder;
-    /* of the receive at work */
+    /* of the receive that runs */
     size_t settled;                     /* verdicts reported */
     bool refused;                       /* the host took no more */
-    bool full;                          /* there was no room for the next one */
+    bool full;                          /* the next message did not fit */
 };
+
+/* ---- inflight.c ---- */
+
+/* Whether one more message of that many bytes may be in flight. */
+bool sq_inflight_fits(const struct sq_consumer *, size_t bytes);
+
+/* Adds a message, at the end of to_deliver too. NULL: no memory. */
+struct sq_inflight *sq_inflight_add(struct sq_consumer *, struct sq_assignment *, struct sq_delayed_message *, int64_t seq,
+                                    uint64_t key, uint32_t slot, size_t bytes);
+
+/* The message with this token; NULL: there is none. */
+struct sq_inflight *sq_inflight_find(const struct sq_consumer *, uint64_t token);
+
+/* The message no longer counts as one without a verdict. */
+void sq_inflight_uncount(struct sq_consumer *, struct sq_inflight *);
+
+/* Takes the message out of its assignment. */
+void sq_inflight_unlink(struct sq_inflight *);
+
+/* Unlinks the message and ends its token. */
+void sq_inflight_remove(struct sq_consumer *, struct sq_inflight *);
+void sq_inflight_append(struct sq_inflight_list *, struct sq_inflight *);
+void sq_inflight_free(struct sq_consumer *);
 
 /* ---- settle.c ---- */
 
-/* NULL: no memory. Room was checked by sq_inflight_fits. */
-struct sq_inflight *sq_inflight_add(struct sq_consumer *, struct sq_assignment *, struct sq_delayed_message *, int64_t seq, uint64_t key,
-                              uint32_t slot, size_t bytes);
-bool sq_inflight_fits(const struct sq_consumer *, size_t bytes);
-void sq_inflight_remove(struct sq_consumer *, struct sq_inflight *);
-uint64_t sq_token(const struct sq_inflight *);
-
-/* Gives back what was not handed over, or has no verdict at the close: it waits in the hold. False: no memory. */
+/* Puts back a message that was not delivered, or has no verdict at the close: it becomes a delayed one that is due at once.
+ * False: no memory. */
 bool sq_put_back(struct sq_consumer *, struct sq_inflight *);
 
+/* Notes a verdict of the host; the next commit writes it. */
 int32_t sq_settle(struct sq_consumer *, const struct eb_verdict *, struct eb_error *);
 
-/* Everything of a share is somebody else's now: tells the host, forgets it. */
+/* Another member has all slots of the assignment: revokes what the host has of them and forgets the rest. */
 void sq_lose_assignment(struct sq_consumer *, struct sq_assignment *);
 
-/* The same of all shares, and of the membership. */
+/* Loses all assignments, and the membership. */
 void sq_lose_all(struct sq_consumer *);
 
-/* Tells the host of all in the decided line and frees them. */
+/* Reports all decided messages to the host as settled with this status and removes them. */
 void sq_report_decided(struct sq_consumer *, int32_t status);
-
-void sq_inflight_append(struct sq_inflight_list *, struct sq_inflight *);
-void sq_inflight_free(struct sq_consumer *);
 
 /* ---- commit.c ---- */
 
 bool sq_consumer_needs_commit(const struct sq_consumer *);
 int32_t sq_consumer_commit(struct sq_consumer *, int64_t until_ms, struct eb_error *);
 
-/* The row of a share with these runs, within a transaction. EB_GONE: the row is no longer there. */
+/* Within a transaction: writes the row of an owner with these runs; with this member's in-flight messages if it is the owner.
+ * EB_GONE: the row is not there any more. */
 int32_t sq_write_owned_slots(struct sq_consumer *, const struct sq_assignment *, int64_t owner, const struct sq_runs *,
-                       struct eb_error *);
+                             struct eb_error *);
 
 /* ---- membership.c ---- */
 
@@ -159,24 +176,24 @@ int32_t sq_leave(struct sq_consumer *, int64_t until_ms, struct eb_error *);
 
 /* ---- balance.c ---- */
 
-/* The slots of a group that nobody owns. EB_OK or negative. */
+/* Reads the slots of a group that nobody owns. EB_OK or negative. */
 int32_t sq_read_free(struct sq_consumer *, const struct sq_assignment *, struct sq_runs *, struct eb_error *);
 
-/* Takes slots that are free or a dead member's, up to our part of them; gives up those beyond it that have nothing under
- * way. EB_OK or negative. */
+/* Takes free slots, and those of a dead member, up to this member's part; gives up slots beyond it that have nothing in
+ * flight. EB_OK or negative. */
 int32_t sq_balance(struct sq_consumer *, struct sq_assignment *, int64_t until_ms, struct eb_error *);
 
-/* Whether a member watched by one of our shares is gone: marks that share to be checked. */
+/* Marks each assignment whose watched member is gone to be checked. */
 int32_t sq_watch(struct sq_consumer *, struct eb_error *);
 
-/* Asks the host for what keeps us from giving up slots. */
+/* Asks the host to return what keeps slots from being given up. */
 void sq_revoke_leaving(struct sq_consumer *, struct sq_assignment *);
 
 /* ---- fetch.c, deliver.c ---- */
 
 int32_t sq_fetch(struct sq_consumer *, size_t want, struct eb_error *);
 
-/* Up to max; counts in *handed. EB_OK or negative. */
+/* Delivers up to max messages and counts them in *delivered. EB_OK or negative. */
 int32_t sq_deliver(struct sq_consumer *, uint32_t max, uint32_t *delivered, struct eb_error *);
 
 /* ---- end.c ---- */

@@ -1,7 +1,7 @@
 /* plugins/sqlite/consumer/takeover.c - see takeover.h. */
 #include "consumer/takeover.h"
 
-#include "error.h"
+#include "common/error.h"
 
 static int32_t run_for(struct sq_consumer *c, enum sq_sql name, int64_t first, int64_t second, struct eb_error *err) {
     sqlite3_stmt *statement = sq_sql(&c->store, name);

@@ -4,24 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool sq_buffer_reserve(struct sq_buffer *buffer, size_t more) {
-    size_t room = buffer->room ? buffer->room : 512;
-    unsigned char *data;
-
-    if (more <= buffer->room - buffer->len)
-        return true;
-    if (more > SIZE_MAX / 4 - buffer->len)
-        return false;
-    while (room < buffer->len + more)
-        room *= 2;
-    data = realloc(buffer->data, room);
-    if (!data)
-        return false;
-    buffer->data = data;
-    buffer->room = room;
-    return true;
-}
-
 void sq_buffer_free(struct sq_buffer *buffer) {
     free(buffer->data);
     *buffer = (struct sq_buffer){0};

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <eventbus/plugin.h>
 
+#include "common/array.h"
+
 /* Belongs to one thread. Zeroed: empty. */
 struct sq_buffer {
     unsigned char *data;
@@ -14,7 +16,9 @@ struct sq_buffer {
 };
 
 /* Makes room for more bytes behind len; false: no memory, nothing changed. */
-bool sq_buffer_reserve(struct sq_buffer *, size_t more);
+static inline bool sq_buffer_reserve(struct sq_buffer *buffer, size_t more) {
+    return more <= SIZE_MAX - buffer->len && EBP_RESERVE(buffer->data, buffer->room, buffer->len + more);
+}
 void sq_buffer_free(struct sq_buffer *);
 
 enum { SQ_VARINT_MAX = 10 };

@@ -89,27 +89,13 @@ static bool get_name(struct sq_reader *in, struct eb_text *name) {
     return true;
 }
 
-static bool make_room(struct sq_envelope *envelope, size_t more) {
-    size_t need = envelope->n_attrs + envelope->n_headers + more;
-    struct eb_header *pairs;
-
-    if (need <= envelope->room)
-        return true;
-    pairs = realloc(envelope->pairs, 2 * need * sizeof *pairs);
-    if (!pairs)
-        return false;
-    envelope->pairs = pairs;
-    envelope->room = 2 * need;
-    return true;
-}
-
 /* Each pair takes two bytes at least, so a wild count asks for no more memory than the row has bytes for. */
 static const char *get_pairs(struct sq_envelope *envelope, struct sq_reader *in, size_t *count) {
     uint64_t n;
 
     if (!sq_get_number(in, &n) || n > (uint64_t)(in->end - in->at) / 2)
         return "its stored head is damaged";
-    if (!make_room(envelope, n))
+    if (!EBP_RESERVE(envelope->pairs, envelope->room, envelope->n_attrs + envelope->n_headers + n))
         return "no memory to read its head";
     for (uint64_t i = 0; i < n; i++) {
         struct eb_header *pair = &envelope->pairs[envelope->n_attrs + envelope->n_headers];

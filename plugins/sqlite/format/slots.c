@@ -3,20 +3,13 @@
 
 #include <string.h>
 
-/* FNV-1a, then mixed so that the upper bits, which say the slot, depend on all of the key. */
-uint64_t sq_key_hash(struct eb_text key) {
-    uint64_t hash = 14695981039346656037u;
+#include "common/hash.h"
 
-    if (!key.data)
-        return 0;
-    for (size_t i = 0; i < key.len; i++)
-        hash = (hash ^ (unsigned char)key.data[i]) * 1099511628211u;
-    hash ^= hash >> 33;
-    hash *= 0xff51afd7ed558ccdu;
-    hash ^= hash >> 33;
-    hash *= 0xc4ceb9fe1a85ec53u;
-    hash ^= hash >> 33;
-    return hash ? hash : 1;
+/* The upper bits say the slot, so the hash is mixed. */
+uint64_t sq_key_hash(struct eb_text key) {
+    uint64_t hash = key.data ? ebp_hash_mix(ebp_fnv1a(EBP_FNV1A, key.data, key.len)) : 0;
+
+    return key.data && hash == 0 ? 1 : hash;
 }
 
 unsigned sq_slot_of(uint64_t key_hash, int64_t seq) {

@@ -5,19 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "store/futex.h"
-#include "store/clock.h"
-#include "error.h"
+#include "common/clock.h"
+#include "common/error.h"
+#include "common/ring.h"
 #include "format/envelope.h"
+#include "format/slots.h"
+#include "options.h"
+#include "producer/topic_table.h"
 #include "retention/retention.h"
 #include "store/disk_space.h"
+#include "store/futex.h"
 #include "topic/schemas.h"
-#include "options.h"
-#include "format/slots.h"
 #include "topic/topics.h"
 
 enum {
-    QUEUE_ROOM = 8192,          /* messages taken and not yet reported; a power of two */
     BATCH_MESSAGES = 1000,      /* stored in one transaction at most */
     BATCH_BYTES = 4 << 20,
     ENVELOPE_BYTES = 300,           /* what a message has beside key and payload, as a rule */
@@ -38,15 +39,14 @@ struct producer {
     const struct eb_host *host;
     struct sq_store store;
     struct sq_wakeup wakeup;
-    struct sq_topics topics;
+    struct sq_topic_table topics;
     struct sq_schemas schemas;
     struct sq_retention retention;
     uint64_t connection;        /* that topics and schemas were read through */
     struct sq_buffer envelope;
     size_t batch_bytes;         /* for one transaction; less on a full disk, where the log cannot grow */
     struct eb_error why;        /* of the last try that failed; no status: all has worked since */
-    size_t first, n;            /* of the ring */
-    const struct eb_message *queue[QUEUE_ROOM];
+    struct ebp_submit_ring queue;
     struct placed placed[BATCH_MESSAGES];
 };
 
@@ -59,7 +59,7 @@ int32_t sq_producer_open(const struct eb_host *host, const void *settings, void 
     int32_t status;
 
     if (!p)
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     p->host = host;
     p->batch_bytes = BATCH_BYTES;
     sq_retention_init(&p->retention, set);
@@ -76,12 +76,9 @@ int32_t sq_producer_open(const struct eb_host *host, const void *settings, void 
 
 int64_t sq_producer_submit(void *self, const struct eb_message *const *batch, size_t n, struct eb_error *err) {
     struct producer *p = self;
-    size_t taken = 0;
 
     (void)err;
-    for (; taken < n && p->n < QUEUE_ROOM; taken++, p->n++)
-        p->queue[(p->first + p->n) % QUEUE_ROOM] = batch[taken];
-    return (int64_t)taken;
+    return (int64_t)ebp_submit_take(&p->queue, batch, n);
 }
 
 void sq_producer_wake(void *self) {
@@ -91,10 +88,6 @@ void sq_producer_wake(void *self) {
 }
 
 /* ---- storing ---- */
-
-static const struct eb_message *queued(const struct producer *p, size_t i) {
-    return p->queue[(p->first + i) % QUEUE_ROOM];
-}
 
 /* NULL, or why this message can never be stored. */
 static const char *data_error(const struct eb_message *message) {
@@ -113,18 +106,18 @@ static int32_t bind_envelope(struct producer *p, sqlite3_stmt *add, const struct
         return status;
     p->envelope.len = 0;
     if (!sq_envelope_write(&p->envelope, message, schema, key_schema))
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     sq_bind(add, 5, (struct eb_text){ (const char *)p->envelope.data, p->envelope.len });
     return EB_OK;
 }
 
 static int32_t place(struct producer *p, const struct eb_message *message, struct placed *placed, struct eb_error *err) {
-    int32_t status = sq_topics_find(&p->topics, &p->store, message->topic, &placed->topic, err);
+    int32_t status = sq_topic_table_find(&p->topics, &p->store, message->topic, &placed->topic, err);
 
     if (status != EB_OK)
         return status;
     if (placed->topic->seq == SQ_SEQ_MAX)
-        return sq_error(err, EB_FATAL, 0, "topic %s has used up its positions", placed->topic->name);
+        return ebp_error(err, EB_FATAL, 0, "topic %s has used up its positions", placed->topic->name);
     placed->seq = ++placed->topic->seq;
     placed->note = sq_note(sq_slot_of(sq_key_hash(message->key), placed->seq), -1);
     return EB_OK;
@@ -165,8 +158,8 @@ static int32_t store_one(struct producer *p, const struct eb_message *message, c
 static size_t choose_batch(struct producer *p, size_t *bytes) {
     size_t i = 0;
 
-    for (*bytes = 0; i < p->n && i < BATCH_MESSAGES && *bytes < p->batch_bytes; i++) {
-        const struct eb_message *message = queued(p, i);
+    for (*bytes = 0; i < p->queue.n && i < BATCH_MESSAGES && *bytes < p->batch_bytes; i++) {
+        const struct eb_message *message = ebp_submit_at(&p->queue, i);
         p->placed[i] = (struct placed){ .fit = !data_error(message) };
         if (p->placed[i].fit)
             *bytes += message->payload.len + message->key.len + message->key_avro.len + ENVELOPE_BYTES;
@@ -175,18 +168,18 @@ static size_t choose_batch(struct producer *p, size_t *bytes) {
 }
 
 static int32_t store_batch(struct producer *p, size_t *count, struct eb_error *err) {
-    int64_t now_ms = sq_wall_ms();
+    int64_t now_ms = ebp_wall_ms();
     size_t bytes, n = choose_batch(p, &bytes);
     int32_t status = sq_disk_space_reserve(&p->store, bytes, err);
 
     for (size_t i = 0; i < n && status == EB_OK; i++)
         if (p->placed[i].fit)
-            status = place(p, queued(p, i), &p->placed[i], err);
+            status = place(p, ebp_submit_at(&p->queue, i), &p->placed[i], err);
     if (status == EB_OK)
         look_behind(p, n);
     for (size_t i = 0; i < n && status == EB_OK; i++)
         if (p->placed[i].fit)
-            status = store_one(p, queued(p, i), &p->placed[i], now_ms, err);
+            status = store_one(p, ebp_submit_at(&p->queue, i), &p->placed[i], now_ms, err);
     if (status == EB_OK)
         *count = n;
     return status;
@@ -195,7 +188,7 @@ static int32_t store_batch(struct producer *p, size_t *count, struct eb_error *e
 /* Everything that is remembered of the file belongs to the connection it was read through. */
 static void begin_memory(struct producer *p) {
     if (p->connection != p->store.connections) {
-        sq_topics_free(&p->topics);
+        sq_topic_table_free(&p->topics);
         sq_schemas_free(&p->schemas);
         p->connection = p->store.connections;
     }
@@ -203,9 +196,9 @@ static void begin_memory(struct producer *p) {
 }
 
 static int32_t transact(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
-    int32_t status = sq_store_connect(&p->store, until_ms - sq_ticks_ms(), err);
+    int32_t status = sq_store_connect(&p->store, until_ms - ebp_monotonic_ms(), err);
 
-    if (status == EB_OK && (p->n > 0 || p->store.link == SQ_DOWN))
+    if (status == EB_OK && (p->queue.n > 0 || p->store.link == SQ_DOWN))
         status = sq_begin(&p->store, until_ms, err);
     else
         return status;
@@ -220,7 +213,7 @@ static int32_t transact(struct producer *p, int64_t until_ms, size_t *count, str
     if (status == EB_OK && *count > 0 && !sq_store_is_in_place(&p->store))
         status = sq_store_replaced(&p->store, err);     /* stored in a file that nobody will open again */
     if (status != EB_OK) {
-        sq_topics_undo(&p->topics);
+        sq_topic_table_undo(&p->topics);
         sq_schemas_undo(&p->schemas, p->topics.transaction);
         *count = 0;
     }
@@ -247,7 +240,7 @@ static void report_failed(const struct producer *p, const struct eb_message *mes
 static void report_data_error(const struct producer *p, const struct eb_message *message) {
     struct eb_error why;
 
-    sq_error(&why, EB_PERMANENT, 0, "cannot be stored: %s", data_error(message));
+    ebp_error(&why, EB_PERMANENT, 0, "cannot be stored: %s", data_error(message));
     why.kind = EB_KIND_DATA;
     report_failed(p, message, &why);
 }
@@ -266,14 +259,13 @@ static void notify_readers(struct producer *p, size_t count) {
 
 static void report_batch(struct producer *p, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        const struct eb_message *message = queued(p, i);
+        const struct eb_message *message = ebp_submit_at(&p->queue, i);
         if (p->placed[i].fit)
             report_stored(p, message, p->placed[i].seq);
         else
             report_data_error(p, message);
     }
-    p->first = (p->first + count) % QUEUE_ROOM;
-    p->n -= count;
+    ebp_submit_drop(&p->queue, count);
 }
 
 /* ---- poll, close ---- */
@@ -281,7 +273,7 @@ static void report_batch(struct producer *p, size_t count) {
 static int32_t store_some(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
     int32_t status;
 
-    if (p->n == 0 && p->store.db && p->store.link == SQ_UP)
+    if (p->queue.n == 0 && p->store.db && p->store.link == SQ_UP)
         status = sq_store_connect(&p->store, 0, err);   /* looks whether it is still the file at its path */
     else
         status = transact(p, until_ms, count, err);
@@ -292,7 +284,7 @@ static int32_t store_some(struct producer *p, int64_t until_ms, size_t *count, s
 /* The disk is full: what the log has must do, from its beginning, and perhaps something can go. */
 static void adapt_to_full_disk(struct producer *p) {
     p->batch_bytes = p->batch_bytes > 4 ? p->batch_bytes / 4 : 1;
-    sq_store_checkpoint(&p->store, sq_ticks_ms() + LEAST_MS);
+    sq_store_checkpoint(&p->store, ebp_monotonic_ms() + LEAST_MS);
     sq_retention_hurry(&p->retention);
 }
 
@@ -303,7 +295,7 @@ static int32_t try_once(struct producer *p, int64_t until_ms, size_t *count, str
     int32_t status;
 
     *count = 0;
-    if (sq_ticks_ms() < p->store.retry_ms)
+    if (ebp_monotonic_ms() < p->store.retry_ms)
         return EB_OK;
     sq_keep_turn(&p->store);
     status = store_some(p, until_ms, count, &why);
@@ -330,12 +322,8 @@ static int32_t try_once(struct producer *p, int64_t until_ms, size_t *count, str
     return EB_FATAL;
 }
 
-static int64_t earlier(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 static int64_t clamp(int64_t value, int64_t least, int64_t most) {
-    return value < least ? least : earlier(value, most);
+    return value < least ? least : ebp_earlier(value, most);
 }
 
 /* When there is something to do though nobody calls. */
@@ -345,17 +333,17 @@ static int64_t next_ms(const struct producer *p, int64_t now) {
 
 int32_t sq_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
     struct producer *p = self;
-    int64_t now = sq_ticks_ms(), until_ms = now + timeout_ms;
+    int64_t now = ebp_monotonic_ms(), until_ms = now + timeout_ms;
     size_t count;
 
     for (;;) {
         int32_t status = try_once(p, now + clamp(until_ms - now, LEAST_MS, TURN_MS), &count, err);
         if (status != EB_OK)
             return status;
-        if (count > 0 || sq_wakeup_is_signalled(&p->wakeup) || (now = sq_ticks_ms()) >= until_ms)
+        if (count > 0 || sq_wakeup_is_signalled(&p->wakeup) || (now = ebp_monotonic_ms()) >= until_ms)
             break;
-        sq_wakeup_wait(&p->wakeup, earlier(until_ms, next_ms(p, now)));
-        now = sq_ticks_ms();
+        sq_wakeup_wait(&p->wakeup, ebp_earlier(until_ms, next_ms(p, now)));
+        now = ebp_monotonic_ms();
     }
     sq_wakeup_take(&p->wakeup);
     return EB_OK;
@@ -365,25 +353,25 @@ static void return_rest(struct producer *p) {
     struct eb_error why = p->why;
 
     if (why.status == 0)
-        sq_error(&why, EB_RETRIABLE, 0, "not stored in %s before it was closed", p->store.path);
+        ebp_error(&why, EB_RETRIABLE, 0, "not stored in %s before it was closed", p->store.path);
     why.status = EB_RETRIABLE;
-    for (; p->n > 0; p->n--, p->first = (p->first + 1) % QUEUE_ROOM)
-        report_failed(p, queued(p, 0), &why);
+    for (; p->queue.n > 0; ebp_submit_drop(&p->queue, 1))
+        report_failed(p, ebp_submit_at(&p->queue, 0), &why);
 }
 
 void sq_producer_close(void *self, int32_t timeout_ms) {
     struct producer *p = self;
-    int64_t now = sq_ticks_ms(), until_ms = now + timeout_ms;
+    int64_t now = ebp_monotonic_ms(), until_ms = now + timeout_ms;
     size_t count;
 
-    while (p->n > 0 && now < until_ms && try_once(p, until_ms, &count, NULL) == EB_OK) {
-        now = sq_ticks_ms();
+    while (p->queue.n > 0 && now < until_ms && try_once(p, until_ms, &count, NULL) == EB_OK) {
+        now = ebp_monotonic_ms();
         sq_wakeup_take(&p->wakeup);
         if (count == 0 && now < until_ms)
-            sq_wakeup_wait(&p->wakeup, earlier(until_ms, p->store.retry_ms));
+            sq_wakeup_wait(&p->wakeup, ebp_earlier(until_ms, p->store.retry_ms));
     }
     return_rest(p);
-    sq_topics_free(&p->topics);
+    sq_topic_table_free(&p->topics);
     sq_schemas_free(&p->schemas);
     sq_retention_free(&p->retention);
     sq_buffer_free(&p->envelope);

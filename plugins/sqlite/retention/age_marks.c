@@ -1,7 +1,7 @@
 /* plugins/sqlite/retention/age_marks.c - see age_marks.h. */
 #include "retention/age_marks.h"
 
-#include "store/clock.h"
+#include "common/clock.h"
 
 enum { MARKS_MAX = 128 };               /* of a topic; then every second one goes */
 
@@ -74,7 +74,7 @@ static int32_t add(struct sq_store *store, int64_t topic, int64_t seq, struct eb
 
     sqlite3_bind_int64(make, 1, topic);
     sqlite3_bind_int64(make, 2, seq);
-    sqlite3_bind_int64(make, 3, sq_ticks_ms());
+    sqlite3_bind_int64(make, 3, ebp_monotonic_ms());
     return sq_run(store, make, err);
 }
 

@@ -6,7 +6,7 @@
 #include "store/store.h"
 #include "topic/topics.h"
 
-/* The last position that was there at that time for sure (sq_ticks_ms); 0: none is known. EB_OK or negative. */
+/* The last position that was there at that time for sure (ebp_monotonic_ms); 0: none is known. EB_OK or negative. */
 int32_t sq_mark_old(struct sq_store *, int64_t topic, int64_t at_ms, int64_t *seq, struct eb_error *);
 
 /* When the first mark behind that position was made; INT64_MAX: there is none. EB_OK or negative. */

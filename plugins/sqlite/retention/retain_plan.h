@@ -6,7 +6,7 @@
 #include "retention/topic_size.h"
 
 struct sq_retain_now {
-    int64_t now_ms;                     /* sq_ticks_ms */
+    int64_t now_ms;                     /* ebp_monotonic_ms */
     int64_t file_bytes;                 /* no topic has more */
 };
 

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/clock.h"
-#include "error.h"
-#include "retention/retain_plan.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "retention/age_marks.h"
+#include "retention/retain_plan.h"
 #include "store/disk_space.h"
 
 enum {
@@ -46,8 +46,8 @@ static int32_t trim_topic(struct sq_retention *r, struct sq_store *store, const 
     struct sq_trimmed gone = {0};
     int32_t status = EB_OK;
 
-    while (status == EB_OK && sq_ticks_ms() < until_ms)
-        status = sq_trim_some(store, trim, sq_ticks_ms() + TURN_MS, &gone, err);
+    while (status == EB_OK && ebp_monotonic_ms() < until_ms)
+        status = sq_trim_some(store, trim, ebp_monotonic_ms() + TURN_MS, &gone, err);
     sq_size_removed(&r->sizes, trim->topic, &gone);
     if (gone.rows > 0)
         log_removed(r, store, name, &gone);
@@ -56,7 +56,7 @@ static int32_t trim_topic(struct sq_retention *r, struct sq_store *store, const 
 
 /* On a full disk the mark is made later: what can go goes first. The status stays, but for other errors. */
 static int32_t mark_topic(struct sq_retention *r, struct sq_store *store, int64_t topic, int32_t status, struct eb_error *err) {
-    int32_t made = sq_mark_make(store, topic, sq_ticks_ms() + TURN_MS, err);
+    int32_t made = sq_mark_make(store, topic, ebp_monotonic_ms() + TURN_MS, err);
 
     if (made == EB_RETRIABLE && err->native == SQLITE_FULL)
         r->unfinished = true;
@@ -67,7 +67,7 @@ static int32_t mark_topic(struct sq_retention *r, struct sq_store *store, int64_
 
 static int32_t look_at(struct sq_retention *r, struct sq_store *store, int64_t topic, const char *name, int64_t until_ms,
                        struct eb_error *err) {
-    struct sq_retain_now at = { sq_ticks_ms(), r->file_bytes };
+    struct sq_retain_now at = { ebp_monotonic_ms(), r->file_bytes };
     struct sq_retain_plan due;
     int32_t status = sq_retain_plan_make(r->set, &r->sizes, store, topic, name, &at, &due, err);
 
@@ -85,7 +85,7 @@ static int32_t look_at(struct sq_retention *r, struct sq_store *store, int64_t t
 
 /* Ages are told by the ticks of this run of the machine only. */
 static int32_t rebase_boot(struct sq_store *store, struct eb_error *err) {
-    int32_t status = store->boot_rebased ? EB_EMPTY : sq_begin(store, sq_ticks_ms() + TURN_MS, err);
+    int32_t status = store->boot_rebased ? EB_EMPTY : sq_begin(store, ebp_monotonic_ms() + TURN_MS, err);
 
     return status == EB_EMPTY ? EB_OK : status == EB_OK ? sq_commit(store, err) : status;
 }
@@ -103,7 +103,7 @@ static int32_t begin_round(struct sq_retention *r, struct sq_store *store, struc
     }
     r->connection = store->connections;
     r->changes = sqlite3_total_changes64(store->db);
-    if (status == EB_OK && r->version == r->clean_version && r->changes == r->clean_changes && sq_ticks_ms() < r->due_ms)
+    if (status == EB_OK && r->version == r->clean_version && r->changes == r->clean_changes && ebp_monotonic_ms() < r->due_ms)
         return EB_EMPTY;
     if (status == EB_OK)
         status = sq_number(store, SQ_PAGES, &pages, err);
@@ -154,7 +154,7 @@ static int32_t look_at_topics(struct sq_retention *r, struct sq_store *store, in
             r->unfinished = true;                       /* the others first, then again this one */
         if (status != EB_OK)
             return status;
-        if (sq_ticks_ms() >= until_ms)
+        if (ebp_monotonic_ms() >= until_ms)
             return EB_FULL;
     }
     return EB_EMPTY;
@@ -164,13 +164,13 @@ static int32_t give_back(struct sq_retention *r, struct sq_store *store, int64_t
     int32_t status = EB_OK;
 
     r->giving_back = true;
-    while (status == EB_OK && sq_ticks_ms() < until_ms)
-        status = sq_disk_space_give_back(store, sq_ticks_ms() + TURN_MS, err);
+    while (status == EB_OK && ebp_monotonic_ms() < until_ms)
+        status = sq_disk_space_give_back(store, ebp_monotonic_ms() + TURN_MS, err);
     return status == EB_END ? EB_OK : status == EB_OK ? EB_FULL : status;
 }
 
 static int32_t slice(struct sq_retention *r, struct sq_store *store, struct eb_error *err) {
-    int64_t until_ms = sq_ticks_ms() + SLICE_MS;
+    int64_t until_ms = ebp_monotonic_ms() + SLICE_MS;
     int32_t status = r->topic == 0 ? begin_round(r, store, err) : EB_OK;
 
     r->going_on = false;
@@ -188,7 +188,7 @@ static int32_t slice(struct sq_retention *r, struct sq_store *store, struct eb_e
 /* ---- when ---- */
 
 void sq_retention_init(struct sq_retention *r, const struct sq_settings *set) {
-    *r = (struct sq_retention){ .set = set, .clean_version = -1, .look_ms = sq_ticks_ms() };
+    *r = (struct sq_retention){ .set = set, .clean_version = -1, .look_ms = ebp_monotonic_ms() };
 }
 
 void sq_retention_free(struct sq_retention *r) {
@@ -213,7 +213,7 @@ static bool just_busy(struct sq_retention *r, const struct eb_error *why, int64_
 }
 
 static void complain(struct sq_retention *r, struct sq_store *store, const struct eb_error *why) {
-    int64_t now_ms = sq_ticks_ms();
+    int64_t now_ms = ebp_monotonic_ms();
     char text[EB_ERROR_ROOM + 32];
 
     r->topic = 0;
@@ -228,7 +228,7 @@ static void complain(struct sq_retention *r, struct sq_store *store, const struc
 }
 
 void sq_retention_run(struct sq_retention *r, struct sq_store *store) {
-    int64_t now_ms = sq_ticks_ms();
+    int64_t now_ms = ebp_monotonic_ms();
     struct eb_error err;
     int32_t status;
 
@@ -246,5 +246,5 @@ void sq_retention_run(struct sq_retention *r, struct sq_store *store) {
     else
         r->busy_since_ms = 0;
     if (r->going_on)
-        r->look_ms = sq_ticks_ms() + PAUSE_MS;
+        r->look_ms = ebp_monotonic_ms() + PAUSE_MS;
 }

@@ -19,7 +19,7 @@ struct sq_retention {
     int64_t clean_version, clean_changes;       /* and when the last round that left nothing did; -1: none */
     uint64_t connection;                /* that these belong to */
     int64_t due_ms, round_due_ms;       /* when a message gets too old: after the last round, and as found in this one */
-    int64_t look_ms;                    /* the next look; sq_ticks_ms */
+    int64_t look_ms;                    /* the next look; ebp_monotonic_ms */
     int64_t removed, unsettled;         /* since it was opened */
     int64_t logged_ms;                    /* when trouble was last told */
     int64_t busy_since_ms;              /* others have not let it have the file since then; 0: they did */
@@ -31,7 +31,7 @@ void sq_retention_free(struct sq_retention *);
 /* Does a slice of it where that is due and our turn. Trouble is logged, now and then: the producer goes on. */
 void sq_retention_run(struct sq_retention *, struct sq_store *);
 
-/* When to call it again; sq_ticks_ms. */
+/* When to call it again; ebp_monotonic_ms. */
 int64_t sq_retention_next_ms(const struct sq_retention *);
 
 /* Calls it due at once: the disk is full. */

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "common/array.h"
+#include "common/error.h"
 
 enum { ROWS_AT_ONCE = 20000 };          /* read in one go: a long reader would stop checkpoints */
 
@@ -29,20 +30,15 @@ static struct sq_size *find(const struct sq_sizes *sizes, int64_t topic) {
 }
 
 static struct sq_size *add(struct sq_sizes *sizes, int64_t topic) {
-    size_t at = place_of(sizes, topic), room = sizes->room ? 2 * sizes->room : 32;
-    struct sq_size *list = sizes->list;
+    size_t at = place_of(sizes, topic);
+    struct sq_size *place;
 
-    if (sizes->n == sizes->room) {
-        list = realloc(list, room * sizeof *list);
-        if (!list)
-            return NULL;
-        sizes->list = list;
-        sizes->room = room;
-    }
-    memmove(&list[at + 1], &list[at], (sizes->n - at) * sizeof *list);
-    list[at] = (struct sq_size){ .topic = topic };
-    sizes->n++;
-    return &list[at];
+    if (!EBP_RESERVE(sizes->list, sizes->room, sizes->n + 1))
+        return NULL;
+    place = &sizes->list[at];
+    memmove(place + 1, place, (sizes->n++ - at) * sizeof *place);
+    *place = (struct sq_size){ .topic = topic };
+    return place;
 }
 
 void sq_sizes_free(struct sq_sizes *sizes) {
@@ -60,7 +56,7 @@ int32_t sq_size_count(struct sq_sizes *sizes, struct sq_store *store, int64_t to
     if (!size)
         size = add(sizes, topic);
     if (!size)
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     if (size->first != extent->first)                   /* new, or somebody else has trimmed it */
         *size = (struct sq_size){ topic, extent->first, extent->first - 1, 0 };
     upto = extent->last - size->last > ROWS_AT_ONCE ? size->last + ROWS_AT_ONCE : extent->last;

@@ -1,7 +1,7 @@
 /* plugins/sqlite/retention/trim.c - see trim.h. */
 #include "retention/trim.h"
 
-#include "error.h"
+#include "common/error.h"
 #include "format/owned_slots.h"
 #include "topic/topics.h"
 

@@ -1,20 +1,44 @@
 /* plugins/sqlite/store/boot.c - see boot.h. */
 #include "store/boot.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "store/clock.h"
+#include "common/clock.h"
 
-enum { SAME_WALL_MS = 2000 };           /* less than that is a clock being kept right, not set */
+enum {
+    SAME_WALL_MS = 2000,                /* a smaller difference comes from a clock that is kept right, not set */
+    BOOT_NAME_ROOM = 64
+};
 
 /* The row of the table. */
 struct boot {
     bool known;
-    char name[SQ_BOOT_ROOM];
+    char name[BOOT_NAME_ROOM];
     int64_t wall_ms;                    /* what the wall clock said when the ticks were 0 */
 };
+
+/* Names the run of the monotonic clock: one start of the machine, and one time namespace of it. Empty: unknown. */
+static void read_boot_name(char name[BOOT_NAME_ROOM]) {
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    char id[40] = "";
+    struct stat space;
+    ssize_t len = fd < 0 ? 0 : read(fd, id, sizeof id - 1);
+
+    if (fd >= 0)
+        close(fd);
+    id[len < 0 ? 0 : len] = '\0';
+    id[strcspn(id, "\n")] = '\0';
+    if (stat("/proc/self/ns/time", &space) != 0)
+        space.st_ino = 0;                               /* a kernel before 5.6 has one time namespace only */
+    snprintf(name, BOOT_NAME_ROOM, "%s%s%.20ju", id, *id ? "/" : "", (uintmax_t)space.st_ino);
+    if (!*id)
+        *name = '\0';
+}
 
 static int32_t read_row(struct sq_store *store, struct boot *boot, struct eb_error *err) {
     sqlite3_stmt *find = sq_sql(store, SQ_BOOT);
@@ -43,7 +67,7 @@ static int32_t begin_anew(struct sq_store *store, struct eb_error *err) {
     int32_t status = sq_run(store, sq_sql(store, SQ_MARKS_DROP_ODD), err);
     sqlite3_stmt *shift = sq_sql(store, SQ_MARKS_SHIFT);
 
-    sqlite3_bind_int64(shift, 1, sq_ticks_ms());
+    sqlite3_bind_int64(shift, 1, ebp_monotonic_ms());
     if (status == EB_OK)
         status = sq_run(store, shift, err);
     return status == EB_OK ? sq_run(store, sq_sql(store, SQ_HOLDS_DUE_NOW), err) : status;
@@ -82,7 +106,7 @@ static int32_t upgrade(struct sq_store *store, struct eb_error *err) {
 }
 
 int32_t sq_boot_rebase(struct sq_store *store, struct eb_error *err) {
-    struct boot was, is = { .wall_ms = sq_wall_ms() - sq_ticks_ms() };
+    struct boot was, is = { .wall_ms = ebp_wall_ms() - ebp_monotonic_ms() };
     int64_t moved_ms;
     int32_t status = upgrade(store, err);
 
@@ -90,7 +114,7 @@ int32_t sq_boot_rebase(struct sq_store *store, struct eb_error *err) {
         status = read_row(store, &was, err);
     if (status != EB_OK)
         return status;
-    sq_boot_name(is.name);
+    read_boot_name(is.name);
     if (!*is.name)                                      /* cannot be found out here: as the others left it */
         memcpy(is.name, was.name, sizeof is.name);
     moved_ms = difference(is.wall_ms, was.wall_ms);

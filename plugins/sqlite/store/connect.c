@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "common/error.h"
+#include "store/disk_space.h"
 #include "store/file.h"
 #include "store/stale_log.h"
-#include "store/disk_space.h"
 #include "store/tables.h"
 
 /* What is read from a file before anything in it is touched. */
@@ -54,12 +54,12 @@ static int32_t check_identity(const struct sq_store *store, const struct identit
     if (is_new(is))
         return EB_EMPTY;
     if (is->application != SQ_APPLICATION)
-        return sq_error(err, EB_PERMANENT, 0, "%s is a database of another program: set path to another file", store->path);
+        return ebp_error(err, EB_PERMANENT, 0, "%s is a database of another program: set path to another file", store->path);
     if (is->format > SQ_FORMAT)
-        return sq_error(err, EB_PERMANENT, 0, "%s has format %lld, this plugin knows up to %d: install a newer one",
+        return ebp_error(err, EB_PERMANENT, 0, "%s has format %lld, this plugin knows up to %d: install a newer one",
                         store->path, (long long)is->format, SQ_FORMAT);
     if (is->format < 1)
-        return sq_error(err, EB_PERMANENT, 0, "%s has no format this plugin knows: set path to another file", store->path);
+        return ebp_error(err, EB_PERMANENT, 0, "%s has no format this plugin knows: set path to another file", store->path);
     return EB_OK;
 }
 
@@ -110,7 +110,7 @@ static int32_t check_log(struct sq_store *store, struct eb_error *err) {
     else
         mode = (const char *)sqlite3_column_text(statement, 0);
     if (status == EB_OK && (!mode || strcmp(mode, "wal") != 0))
-        status = sq_error(err, EB_PERMANENT, 0, "%s cannot have a write-ahead log (its journal mode is %s): set path to a "
+        status = ebp_error(err, EB_PERMANENT, 0, "%s cannot have a write-ahead log (its journal mode is %s): set path to a "
                           "local disk", store->path, mode ? mode : "unknown");
     sqlite3_finalize(statement);
     return status;
@@ -164,7 +164,7 @@ static int32_t take_names(struct sq_store *store, char *real, struct eb_error *e
 
     if (asprintf(&shm, "%s-side", real) < 0) {
         free(real);
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     }
     if (store->real && strcmp(store->real, real) != 0)
         sq_shm_close(&store->shm);                    /* of the place where the path led to before */
@@ -179,7 +179,7 @@ static int32_t take_names(struct sq_store *store, char *real, struct eb_error *e
 static int32_t may_write(const struct sq_store *store, struct eb_error *err) {
     if (faccessat(AT_FDCWD, store->real, R_OK | W_OK, AT_EACCESS) == 0)
         return EB_OK;
-    return sq_errno(err, errno == ENOENT ? EB_RETRIABLE : EB_PERMANENT, "%s can only be read: give this user the right to write "
+    return ebp_errno(err, errno == ENOENT ? EB_RETRIABLE : EB_PERMANENT, "%s can only be read: give this user the right to write "
                     "it, or set path to another file", store->path);
 }
 
@@ -190,7 +190,7 @@ static int32_t find_file(struct sq_store *store, struct eb_error *err) {
     if (!store->absolute)
         store->absolute = sq_file_absolute(store->path);
     if (!store->absolute)
-        return sq_errno(err, EB_PERMANENT, "cannot find %s", store->path);
+        return ebp_errno(err, EB_PERMANENT, "cannot find %s", store->path);
     status = sq_file_resolve(store->absolute, store->need == SQ_WRITE, &real, err);
     if (status == EB_OK)
         status = take_names(store, real, err);
@@ -234,7 +234,7 @@ static int32_t classify_failure(const struct sq_store *store, int32_t status, st
                      || (number == extended && (extended & 0xff) == SQLITE_CANTOPEN);
 
     if (status == EB_RETRIABLE && forbidden)
-        status = sq_error(err, EB_PERMANENT, number, "%s cannot be used by this user, who has to be allowed to write it and its "
+        status = ebp_error(err, EB_PERMANENT, number, "%s cannot be used by this user, who has to be allowed to write it and its "
                           "folder", store->path);
     return status;
 }
@@ -244,7 +244,7 @@ static int32_t open_database(struct sq_store *store, int64_t wait_ms, struct eb_
 
     if (sqlite3_open_v2(store->real, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL)
         != SQLITE_OK)
-        return store->db ? sq_store_error(store, err) : sq_no_memory(err);
+        return store->db ? sq_store_error(store, err) : ebp_no_memory(err);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, (int)wait_ms);
     status = sq_tables_defend(store, err);
@@ -286,10 +286,10 @@ static int32_t open_immutable(struct sq_store *store, struct eb_error *err) {
     store->db = NULL;
     errno = 0;
     if (!uri)
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     if (sqlite3_open_v2(uri, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL)
         != SQLITE_OK)
-        status = store->db ? sq_store_error(store, err) : sq_no_memory(err);
+        status = store->db ? sq_store_error(store, err) : ebp_no_memory(err);
     free(uri);
     if (status == EB_OK) {
         sqlite3_extended_result_codes(store->db, 1);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "common/error.h"
 
 enum {
     PAGE = 8192,                /* of a new file; near enough for another one */

@@ -14,7 +14,8 @@
 
 #include <eventbus/plugin.h>
 
-#include "error.h"
+#include "common/error.h"
+#include "common/hash.h"
 
 struct sq_extender {
     struct sq_file_identity file;
@@ -73,13 +74,13 @@ static int32_t lock_name(struct sq_extender *extender, const char *real, struct 
     bool others = false;
 
     if (lock_names(extender->fd, F_OFD_SETLK, F_RDLCK, extender->name, 1, NULL) != 0)
-        return sq_errno(err, EB_RETRIABLE, "cannot lock the name of %s", real);
+        return ebp_errno(err, EB_RETRIABLE, "cannot lock the name of %s", real);
     lock_names(extender->fd, F_OFD_GETLK, F_WRLCK, FIRST_NAME, extender->name - FIRST_NAME, &others);
     lock_names(extender->fd, F_OFD_GETLK, F_WRLCK, extender->name + 1, end - extender->name - 1, &others);
     if (!others)
         return EB_OK;
     lock_names(extender->fd, F_OFD_SETLK, F_UNLCK, extender->name, 1, NULL);
-    return sq_error(err, EB_RETRIABLE, 0, "%s is still open by another name, where SQLite keeps another log: end the processes "
+    return ebp_error(err, EB_RETRIABLE, 0, "%s is still open by another name, where SQLite keeps another log: end the processes "
                     "that use the other name", real);
 }
 
@@ -87,7 +88,7 @@ static int32_t lock_name(struct sq_extender *extender, const char *real, struct 
 static bool name_of(const char *real, int64_t *name) {
     const char *base = strrchr(real, '/');
     char *path = strdup(real);
-    uint64_t hash = 14695981039346656037u;
+    uint64_t hash;
     struct stat folder;
     bool found;
 
@@ -98,10 +99,8 @@ static bool name_of(const char *real, int64_t *name) {
     path[base == real ? 1 : base - real] = '\0';
     found = stat(path, &folder) == 0;
     free(path);
-    hash = (hash ^ folder.st_dev) * 1099511628211u;
-    hash = (hash ^ folder.st_ino) * 1099511628211u;
-    while (*++base)
-        hash = (hash ^ (unsigned char)*base) * 1099511628211u;
+    hash = ebp_fnv1a_add(ebp_fnv1a_add(EBP_FNV1A, folder.st_dev), folder.st_ino);
+    hash = ebp_fnv1a(hash, base + 1, strlen(base + 1));
     *name = FIRST_NAME + (int64_t)((hash ^ hash >> NAME_BITS) & 0xffffffff);
     return found;
 }
@@ -145,7 +144,7 @@ static int32_t use(struct sq_extender *extender, const char *real, int64_t name,
     int32_t status = EB_OK;
 
     if (extender->users > 0 && extender->name != name)
-        return sq_error(err, EB_RETRIABLE, 0, "%s is still open by another name in this process: use one name", real);
+        return ebp_error(err, EB_RETRIABLE, 0, "%s is still open by another name in this process: use one name", real);
     extender->name = name;
     if (extender->users == 0)
         status = lock_name(extender, real, err);
@@ -161,7 +160,7 @@ int32_t sq_extender_get(const char *real, struct sq_extender **got, struct eb_er
     pthread_mutex_lock(&lock);
     close_unused(false);
     if (!name_of(real, &name) || !(extender = find_or_make(real)))
-        status = sq_errno(err, errno == EACCES || errno == EPERM ? EB_PERMANENT : EB_RETRIABLE, "cannot open %s", real);
+        status = ebp_errno(err, errno == EACCES || errno == EPERM ? EB_PERMANENT : EB_RETRIABLE, "cannot open %s", real);
     if (status == EB_OK)
         status = use(extender, real, name, err);
     if (status == EB_OK)

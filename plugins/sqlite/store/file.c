@@ -13,7 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "common/error.h"
 
 #ifndef STATX_ATTR_MOUNT_ROOT
 #define STATX_ATTR_MOUNT_ROOT 0x2000    /* headers older than Linux 5.8 */
@@ -51,9 +51,9 @@ int32_t sq_file_look(const char *path, struct sq_file_identity *is, struct eb_er
     struct statx about;
 
     if (!look(AT_FDCWD, path, 0, &about))
-        return errno == ENOENT ? EB_EMPTY : sq_errno(err, EB_PERMANENT, "cannot look at %s", path);
+        return errno == ENOENT ? EB_EMPTY : ebp_errno(err, EB_PERMANENT, "cannot look at %s", path);
     if (!S_ISREG(about.stx_mode))
-        return sq_error(err, EB_PERMANENT, 0, "%s is not a regular file: set path to a file", path);
+        return ebp_error(err, EB_PERMANENT, 0, "%s is not a regular file: set path to a file", path);
     if (is)
         *is = identity_of(&about);
     return EB_OK;
@@ -63,12 +63,12 @@ int32_t sq_file_has_one_name(const char *real, struct eb_error *err) {
     struct statx about;
 
     if (!look(AT_FDCWD, real, AT_SYMLINK_NOFOLLOW, &about))
-        return sq_errno(err, errno == ENOENT ? EB_RETRIABLE : EB_PERMANENT, "cannot look at %s", real);
+        return ebp_errno(err, errno == ENOENT ? EB_RETRIABLE : EB_PERMANENT, "cannot look at %s", real);
     if (about.stx_nlink > 1)
-        return sq_error(err, EB_PERMANENT, 0, "%s has %u names (hard links), and SQLite would keep a log of its own for each: "
+        return ebp_error(err, EB_PERMANENT, 0, "%s has %u names (hard links), and SQLite would keep a log of its own for each: "
                         "remove the other names, or make them symbolic links", real, about.stx_nlink);
     if (about.stx_attributes & about.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
-        return sq_error(err, EB_PERMANENT, 0, "%s is mounted without its folder, where SQLite keeps its log: mount the folder",
+        return ebp_error(err, EB_PERMANENT, 0, "%s is mounted without its folder, where SQLite keeps its log: mount the folder",
                         real);
     return EB_OK;
 }
@@ -91,7 +91,7 @@ static int32_t make_folders(char *path, const char *file, struct eb_error *err) 
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(path, 0700) != 0 && errno != EEXIST)
-            return sq_errno(err, errno == ENOSPC ? EB_RETRIABLE : EB_PERMANENT, "cannot make the folder %s for %s", path,
+            return ebp_errno(err, errno == ENOSPC ? EB_RETRIABLE : EB_PERMANENT, "cannot make the folder %s for %s", path,
                             file);
         *slash = '/';
     }
@@ -141,7 +141,7 @@ static int32_t make_at(const char *path, char *end, struct eb_error *err) {
     int32_t status = strcmp(path, end) == 0 ? make_folders(end, path, err) : EB_OK;
 
     if (status == EB_OK && mknod(end, S_IFREG | 0600, 0) != 0 && errno != EEXIST)
-        status = sq_errno(err, errno == ENOSPC ? EB_RETRIABLE : EB_PERMANENT, "cannot make %s", end);
+        status = ebp_errno(err, errno == ENOSPC ? EB_RETRIABLE : EB_PERMANENT, "cannot make %s", end);
     return status;
 }
 
@@ -152,11 +152,11 @@ static int32_t make_missing(const char *path, bool make, struct eb_error *err) {
     int32_t status;
 
     if (!end)
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     if (stat(path, &about) == 0)                        /* a link of /proc, which leads to a file without a name */
-        status = sq_error(err, EB_PERMANENT, 0, "%s leads to a file that was removed: set path to a file that has a name", path);
+        status = ebp_error(err, EB_PERMANENT, 0, "%s leads to a file that was removed: set path to a file that has a name", path);
     else if (strcmp(path, end) != 0 && !has_folder(end))
-        status = sq_error(err, EB_PERMANENT, 0, "%s is a symbolic link to %s, whose folder does not exist: make or mount it, or "
+        status = ebp_error(err, EB_PERMANENT, 0, "%s is a symbolic link to %s, whose folder does not exist: make or mount it, or "
                           "correct the link", path, end);
     else
         status = make ? make_at(path, end, err) : EB_EMPTY;
@@ -177,10 +177,10 @@ int32_t sq_file_resolve(const char *path, bool make, char **real, struct eb_erro
     if (*real)
         return EB_OK;
     if (errno == ENOMEM)
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     if (errno == ENOENT)
-        return sq_error(err, EB_RETRIABLE, 0, "%s was removed just now", path);
-    return sq_errno(err, EB_PERMANENT, "cannot follow %s", path);
+        return ebp_error(err, EB_RETRIABLE, 0, "%s was removed just now", path);
+    return ebp_errno(err, EB_PERMANENT, "cannot follow %s", path);
 }
 
 /* ---- where it lies ---- */
@@ -199,10 +199,10 @@ int32_t sq_file_is_local(const char *path, struct eb_error *err) {
     struct statfs about;
 
     if (statfs(path, &about) != 0)
-        return sq_errno(err, EB_PERMANENT, "cannot look at the filesystem of %s", path);
+        return ebp_errno(err, EB_PERMANENT, "cannot look at the filesystem of %s", path);
     for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
         if ((unsigned long)about.f_type == remote[i].magic)
-            return sq_error(err, EB_PERMANENT, 0, "%s is on a network filesystem (%s), where its locks do not hold: set path "
+            return ebp_error(err, EB_PERMANENT, 0, "%s is on a network filesystem (%s), where its locks do not hold: set path "
                             "to a local disk", path, remote[i].name);
     return EB_OK;
 }

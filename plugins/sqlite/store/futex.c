@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "store/clock.h"
+#include "common/clock.h"
 
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449             /* headers older than Linux 5.16; the number is the same on all but alpha */
@@ -26,14 +26,8 @@ enum { WAIT_32_BITS = 2, WAIT_PRIVATE = 128 };
 /* Without futex_waitv the bell cannot be waited for beside the words, so it is looked at this often. */
 enum { LOOK_MS = 50 };
 
-static struct timespec monotonic_at(int64_t ticks_ms) {
-    if (ticks_ms < 0)
-        ticks_ms = 0;
-    return (struct timespec){ (time_t)(ticks_ms / 1000), (long)(ticks_ms % 1000) * 1000000 };
-}
-
 static long wait_for(_Atomic uint32_t *futex, uint32_t value, int scope, int64_t until_ms) {
-    struct timespec at = monotonic_at(until_ms);
+    struct timespec at = ebp_timespec(until_ms);
 
     return syscall(SYS_futex, futex, FUTEX_WAIT_BITSET | scope, value, &at, NULL, FUTEX_BITSET_MATCH_ANY);
 }
@@ -68,7 +62,7 @@ void sq_futex_set_wait(const struct sq_futex_set *set, _Atomic uint32_t *any, ui
                    int64_t until_ms) {
     struct waiter waiters[SQ_FUTEXES_MAX + 1];
     struct { int64_t sec, nsec; } until;                /* 64 bits each, on every machine */
-    int64_t look_ms = sq_ticks_ms() + LOOK_MS;
+    int64_t look_ms = ebp_monotonic_ms() + LOOK_MS;
     struct timespec at;
     long result = 0;
 
@@ -80,7 +74,7 @@ void sq_futex_set_wait(const struct sq_futex_set *set, _Atomic uint32_t *any, ui
         for (unsigned i = 0; i < set->n; i++)
             waiters[i] = (struct waiter){ set->value[i], (uintptr_t)set->futex[i], WAIT_32_BITS, 0 };
         waiters[set->n] = (struct waiter){ 0, (uintptr_t)&wakeup->signalled, WAIT_32_BITS | WAIT_PRIVATE, 0 };
-        at = monotonic_at(until_ms);
+        at = ebp_timespec(until_ms);
         until.sec = at.tv_sec;
         until.nsec = at.tv_nsec;
         result = syscall(SYS_futex_waitv, waiters, set->n + 1, 0, &until, CLOCK_MONOTONIC);
@@ -90,7 +84,7 @@ void sq_futex_set_wait(const struct sq_futex_set *set, _Atomic uint32_t *any, ui
 }
 
 void sq_futex_wait(_Atomic uint32_t *futex, uint32_t value, int64_t until_ms) {
-    int64_t look_ms = sq_ticks_ms() + LOOK_MS;
+    int64_t look_ms = ebp_monotonic_ms() + LOOK_MS;
     _Atomic uint32_t immutable = 0;         /* which nobody changes */
 
     if (is_out_of_order(wait_for(futex, value, 0, until_ms < look_ms ? until_ms : look_ms)))

@@ -19,7 +19,7 @@ bool sq_wakeup_take(struct sq_wakeup *);
 
 bool sq_wakeup_is_signalled(const struct sq_wakeup *);
 
-/* Waits until the bell is rung or the time (sq_ticks_ms) has come. */
+/* Waits until the bell is rung or the time (ebp_monotonic_ms) has come. */
 void sq_wakeup_wait(struct sq_wakeup *, int64_t until_ms);
 
 enum { SQ_FUTEXES_MAX = 100 };            /* the kernel takes 128 at once */

@@ -9,9 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+#include "common/error.h"
+#include "common/hash.h"
 #include "store/futex.h"
-#include "store/clock.h"
-#include "error.h"
 
 /* What is mapped. Made anew by whoever finds that nobody else has it open; all but the record, which outlives that. */
 struct sq_shm_map {
@@ -19,7 +20,7 @@ struct sq_shm_map {
     uint32_t version, size;             /* size: of this struct */
     _Atomic uint32_t single_futex;          /* set when some process can wait for `any` only */
     _Atomic uint32_t queue;             /* changed by whoever leaves the queue */
-    int64_t turn_ms;                    /* when somebody last had the turn, sq_ticks_ms */
+    int64_t turn_ms;                    /* when somebody last had the turn, ebp_monotonic_ms */
     struct sq_shm_record record;
     _Atomic uint32_t any;               /* followed by the words, without a gap */
     _Atomic uint32_t futex[SQ_SHM_FUTEXES];
@@ -91,7 +92,7 @@ static int32_t join_others(struct sq_shm *shm, const char *path, struct eb_error
 
     if (len >= (ssize_t)offsetof(struct sq_shm_map, single_futex) && memcmp(head.magic, magic, sizeof magic) == 0
         && !is_mine(&head))
-        return sq_error(err, EB_PERMANENT, 0, "%s is used by another version of this plugin: end its processes first", path);
+        return ebp_error(err, EB_PERMANENT, 0, "%s is used by another version of this plugin: end its processes first", path);
     if (len < (ssize_t)sizeof head || !is_mine(&head))
         mend(shm);
     else
@@ -104,7 +105,7 @@ static int32_t map_it(struct sq_shm *shm, const char *path, struct eb_error *err
     void *map = mmap(NULL, sizeof *shm->map, PROT_READ | PROT_WRITE, MAP_SHARED, shm->fd, 0);
 
     if (map == MAP_FAILED)
-        return sq_errno(err, EB_RETRIABLE, "cannot map %s", path);
+        return ebp_errno(err, EB_RETRIABLE, "cannot map %s", path);
     shm->map = map;
     return EB_OK;
 }
@@ -114,10 +115,10 @@ static int32_t open_file(struct sq_shm *shm, const char *path, struct eb_error *
 
     shm->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (shm->fd < 0)
-        return sq_errno(err, errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE ? EB_RETRIABLE
+        return ebp_errno(err, errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE ? EB_RETRIABLE
                         : EB_PERMANENT, "cannot open %s for writing", path);
     if (fstat(shm->fd, &about) != 0 || !S_ISREG(about.st_mode))
-        return sq_error(err, EB_PERMANENT, 0, "%s is not a regular file: remove it", path);
+        return ebp_error(err, EB_PERMANENT, 0, "%s is not a regular file: remove it", path);
     return EB_OK;
 }
 
@@ -127,7 +128,7 @@ static int32_t join(struct sq_shm *shm, const char *path, struct eb_error *err) 
     if (alone)
         make_anew(shm);
     if (lock_byte(shm->fd, F_RDLCK, USER_BYTE) != 0)
-        return sq_error(err, EB_RETRIABLE, SQLITE_BUSY, "%s is just being made by another process", path);
+        return ebp_error(err, EB_RETRIABLE, SQLITE_BUSY, "%s is just being made by another process", path);
     return alone ? EB_OK : join_others(shm, path, err);
 }
 
@@ -201,7 +202,7 @@ bool sq_shm_enqueue(struct sq_shm *shm, int64_t until_ms) {
 
         if (lock_byte(shm->fd, F_WRLCK, QUEUE_BYTE) == 0)
             return true;
-        if ((errno != EAGAIN && errno != EACCES) || (now_ms = sq_ticks_ms()) >= until_ms)
+        if ((errno != EAGAIN && errno != EACCES) || (now_ms = ebp_monotonic_ms()) >= until_ms)
             return false;
         read_at(shm, offsetof(struct sq_shm_map, queue), &before, sizeof before);
         if (lock_byte(shm->fd, F_WRLCK, QUEUE_BYTE) == 0)      /* it may have come free before we read the word */
@@ -219,10 +220,10 @@ void sq_shm_dequeue(struct sq_shm *shm) {
 /* ---- words ---- */
 
 static uint32_t hash_name(const char *name, size_t len) {
-    uint32_t hash = 2166136261u;
+    uint32_t hash = EBP_FNV1A_32;
 
     for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (unsigned char)name[i]) * 16777619u;
+        hash = ebp_fnv1a_32_add(hash, (unsigned char)name[i]);
     return hash ^ hash >> 15;
 }
 
@@ -282,7 +283,7 @@ bool sq_shm_member_is_locked(const struct sq_shm *shm, int64_t member) {
 }
 
 bool sq_shm_try_chore(struct sq_shm *shm, int64_t every_ms) {
-    int64_t now = sq_ticks_ms(), last = 0;
+    int64_t now = ebp_monotonic_ms(), last = 0;
 
     if (lock_byte(shm->fd, F_WRLCK, TURN_BYTE) != 0)
         return false;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "common/error.h"
 
 enum { MOST_ASIDE = 100 };
 
@@ -19,12 +19,12 @@ static int32_t put_log_aside(const char *log, char *aside, size_t room, struct e
         if (snprintf(aside, room, "%s.replaced-%d", log, n) >= (int)room)
             break;
         if (link(log, aside) == 0)
-            return unlink(log) == 0 ? EB_OK : sq_errno(err, EB_PERMANENT, "cannot move %s to %s", log, aside);
+            return unlink(log) == 0 ? EB_OK : ebp_errno(err, EB_PERMANENT, "cannot move %s to %s", log, aside);
         if (errno != EEXIST)
-            return sq_errno(err, EB_PERMANENT, "%s is the log of a database that was replaced, and cannot be moved to %s", log,
+            return ebp_errno(err, EB_PERMANENT, "%s is the log of a database that was replaced, and cannot be moved to %s", log,
                             aside);
     }
-    return sq_error(err, EB_PERMANENT, 0, "%s is the log of a database that was replaced: move it away", log);
+    return ebp_error(err, EB_PERMANENT, 0, "%s is the log of a database that was replaced: move it away", log);
 }
 
 static void log_set_aside(const struct sq_store *store, const char *aside) {
@@ -38,7 +38,7 @@ static void log_set_aside(const struct sq_store *store, const char *aside) {
 static int32_t remove_file(const char *path, struct eb_error *err) {
     if (unlink(path) == 0 || errno == ENOENT)
         return EB_OK;
-    return sq_errno(err, EB_PERMANENT, "%s is of a database that was replaced, and cannot be removed", path);
+    return ebp_errno(err, EB_PERMANENT, "%s is of a database that was replaced, and cannot be removed", path);
 }
 
 /* Processes that still have the former database open go on with its files, which have no names any more. */
@@ -67,7 +67,7 @@ int32_t sq_stale_log_clear(struct sq_store *store, struct eb_error *err) {
     if (!sq_shm_record(&store->shm, &record) || sq_file_same(&record.db, now))
         return EB_OK;
     if (!sq_shm_try_clearing(&store->shm))
-        return sq_error(err, EB_RETRIABLE, 0, "%s was replaced, and another process is just putting its log aside", store->path);
+        return ebp_error(err, EB_RETRIABLE, 0, "%s was replaced, and another process is just putting its log aside", store->path);
     if (sq_shm_in_place(&store->shm, store->shm_path))       /* else somebody did it before us */
         status = clear(store, &record, err);
     sq_shm_close(&store->shm);

@@ -27,6 +27,8 @@ static inline int64_t sq_seq(int64_t id) {
     return id & SQ_SEQ_MAX;
 }
 
+enum { SQ_BUSY_REPORT_MS = 1000 };      /* a file that is locked for so long is worth a line */
+
 enum sq_need { SQ_LOOK, SQ_WRITE };     /* SQ_LOOK: makes no file, and a read-only one will do */
 
 /* Belongs to the instance's thread at work. */
@@ -74,6 +76,9 @@ void sq_store_close(struct sq_store *);
  * another process that has it locked. */
 int32_t sq_store_connect(struct sq_store *, int64_t wait_ms, struct eb_error *);
 
+/* EB_OK: the connection still leads to the file at the path; looks once a second. Otherwise disconnects: EB_RETRIABLE. */
+int32_t sq_store_check_file(struct sq_store *, struct eb_error *);
+
 /* Whether what was just committed is in the file that the path leads to. */
 bool sq_store_is_in_place(struct sq_store *);
 
@@ -86,6 +91,11 @@ int32_t sq_store_replaced(const struct sq_store *, struct eb_error *);
 /* Tells the host how the way is after an answer of this file's functions: nothing changes, nothing is told. EB_OK: works;
  * anything else: err is why, and retry_ms is set to the time of the next try. Being locked is told only after a second. */
 void sq_store_link(struct sq_store *, int32_t status, const struct eb_error *err);
+
+/* On a new connection: notices when SQLite prepares a statement again, because other tables took the place of those that were
+ * checked. */
+void sq_watch_statements(struct sq_store *);
+void sq_finalize_statements(struct sq_store *);
 
 /* A prepared statement, reset and without values; NULL: sq_step says why. */
 sqlite3_stmt *sq_sql(struct sq_store *, enum sq_sql);
@@ -107,7 +117,7 @@ int32_t sq_run(struct sq_store *, sqlite3_stmt *, struct eb_error *);
 /* The one number that a statement answers. EB_OK or negative. */
 int32_t sq_number(struct sq_store *, enum sq_sql, int64_t *, struct eb_error *);
 
-/* EB_OK: a write transaction is open. Waits for the others until then (sq_ticks_ms). */
+/* EB_OK: a write transaction is open. Waits for the others until then (ebp_monotonic_ms). */
 int32_t sq_begin(struct sq_store *, int64_t until_ms, struct eb_error *);
 
 /* What is read until sq_end_reading is of one moment. Takes no lock that writers wait for. */
@@ -121,6 +131,9 @@ void sq_rollback(struct sq_store *);
 /* Keeps the turn from the next transaction on until sq_pass_turn, for several in a row. */
 void sq_keep_turn(struct sq_store *);
 void sq_pass_turn(struct sq_store *);
+
+/* On a new connection: notices how long SQLite's log is. */
+void sq_watch_log(struct sq_store *);
 
 /* Outside of a transaction: moves the log into the file, so that it begins again, where that is possible at once. */
 void sq_store_checkpoint(struct sq_store *, int64_t until_ms);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "error.h"
+#include "common/error.h"
 #include "format/buffer.h"
 
 #ifndef SQ_MOST_CHECKS
@@ -42,7 +42,7 @@ int32_t sq_tables_defend(struct sq_store *store, struct eb_error *err) {
 
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
         if (sqlite3_db_config(store->db, switches[i].what, switches[i].on, NULL) != SQLITE_OK)
-            return sq_error(err, EB_FATAL, SQLITE_ERROR, "SQLite %s lacks a defence against hostile files: install a newer one",
+            return ebp_error(err, EB_FATAL, SQLITE_ERROR, "SQLite %s lacks a defence against hostile files: install a newer one",
                             sqlite3_libversion());
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         sqlite3_limit(store->db, limits[i].what, limits[i].most);
@@ -117,7 +117,7 @@ static int32_t refuse(const struct sq_store *store, struct eb_text type, struct 
     for (; len < name.len && len + 1 < sizeof shown; len++)
         shown[len] = name.data[len] > ' ' && name.data[len] < 127 && name.data[len] != '"' ? name.data[len] : '?';
     shown[len] = '\0';
-    return sq_error(err, EB_PERMANENT, SQLITE_CORRUPT, "%s has a %.*s \"%s\" %s: restore it from a copy, or set path to another file",
+    return ebp_error(err, EB_PERMANENT, SQLITE_CORRUPT, "%s has a %.*s \"%s\" %s: restore it from a copy, or set path to another file",
                     store->path, (int)(type.len < 10 ? type.len : 10), type.data, shown, why);
 }
 
@@ -149,7 +149,7 @@ static int32_t check_encoding(struct sq_store *store, struct eb_error *err) {
         || sqlite3_step(encoding) != SQLITE_ROW)
         status = sq_store_error(store, err);
     else if (!is(sq_bytes(encoding, 0), sq_text("UTF-8")))
-        status = sq_error(err, EB_PERMANENT, SQLITE_CORRUPT, "%s is not in UTF-8, as the event bus makes it: set path to another "
+        status = ebp_error(err, EB_PERMANENT, SQLITE_CORRUPT, "%s is not in UTF-8, as the event bus makes it: set path to another "
                           "file", store->path);
     sqlite3_finalize(encoding);
     return status;
@@ -169,7 +169,7 @@ int32_t sq_tables_check(struct sq_store *store, int64_t format, struct eb_error 
     sqlite3_finalize(all);
     for (size_t i = 0; i < tables.n && status == EB_OK; i++)
         if (!tables.list[i].seen)
-            status = sq_error(err, EB_PERMANENT, SQLITE_CORRUPT, "%s has no table %.*s: restore it from a copy, or set path to "
+            status = ebp_error(err, EB_PERMANENT, SQLITE_CORRUPT, "%s has no table %.*s: restore it from a copy, or set path to "
                               "another file", store->path, (int)tables.list[i].name.len, tables.list[i].name.data);
     return status;
 }

@@ -1,9 +1,9 @@
 /* plugins/sqlite/topic/group_progress.c - see group_progress.h. */
 #include "topic/group_progress.h"
 
-#include "error.h"
-#include "topic/groups.h"
+#include "common/error.h"
 #include "format/owned_slots.h"
+#include "topic/groups.h"
 #include "topic/topics.h"
 
 enum { ROWS_AT_ONCE = 20000 };          /* read in one go: a long reader would stop checkpoints */

@@ -1,8 +1,8 @@
 /* plugins/sqlite/topic/groups.c - see groups.h. */
 #include "topic/groups.h"
 
-#include "store/clock.h"
-#include "error.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "format/owned_slots.h"
 
 int32_t sq_group_id(struct sq_store *store, int64_t topic, const char *name, int64_t *id, struct eb_error *err) {
@@ -28,7 +28,7 @@ static int32_t add_free_slots(struct sq_store *store, int64_t id, int64_t cursor
 
     sq_runs_add(&runs, SQ_ALL_SLOTS, cursor);
     if (!sq_owned_slots_write(&row, &runs, 0))
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     sqlite3_bind_int64(add, 1, id);
     sqlite3_bind_int64(add, 2, 0);
     sq_bind(add, 3, (struct eb_text){ (const char *)row.data, row.len });
@@ -77,5 +77,5 @@ int32_t sq_group_remove(struct sq_store *store, int64_t id, struct eb_error *err
 }
 
 bool sq_member_lives(const struct sq_store *store, int64_t member, int64_t until_ms) {
-    return until_ms > sq_ticks_ms() && (!store->shm.map || sq_shm_member_is_locked(&store->shm, member));
+    return until_ms > ebp_monotonic_ms() && (!store->shm.map || sq_shm_member_is_locked(&store->shm, member));
 }

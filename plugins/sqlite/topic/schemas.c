@@ -7,7 +7,7 @@
 #define HASH_NONFATAL_OOM 1             /* hh.tbl is NULL then; without it uthash ends the process */
 #include <uthash.h>
 
-#include "error.h"
+#include "common/error.h"
 
 struct sq_schema {
     uint64_t id;                        /* the host's id of one that is sent, the row of one that was received */
@@ -125,7 +125,7 @@ int32_t sq_schemas_put(struct sq_schemas *schemas, struct sq_store *store, const
         return row;
     one = add(schemas, schema->id, row_id, NULL, 0);
     if (!one)
-        return sq_no_memory(err);
+        return ebp_no_memory(err);
     one->made = made;
     *id = row_id;
     return EB_OK;
@@ -173,7 +173,7 @@ static int32_t read_schema(struct sq_schemas *schemas, struct sq_store *store, u
     sqlite3_reset(by_id);
     if (schema)
         *one = add(schemas, id, id, schema, sizeof *schema + schema->name.len + schema->json.len + 2);
-    return *one ? EB_OK : sq_no_memory(err);
+    return *one ? EB_OK : ebp_no_memory(err);
 }
 
 int32_t sq_schemas_get(struct sq_schemas *schemas, struct sq_store *store, uint64_t id, const struct eb_schema **schema,
