@@ -1,72 +1,29 @@
-/* core/json/base64.c - bytes as text: see base64.h. */
+/* core/json/base64.c - base64 by nettle: see base64.h. */
 #include "json/base64.h"
 
-#include <stdint.h>
-#include <string.h>
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+#include <nettle/base64.h>
 
 char *ebi_base64_write(char *text, const void *bytes, size_t len) {
-    const unsigned char *from = bytes;
-
-    for (; len > 0; from += 3) {
-        size_t n = len < 3 ? len : 3;
-        uint32_t bits = (uint32_t)from[0] << 16 | (n > 1 ? (uint32_t)from[1] << 8 : 0) | (n > 2 ? from[2] : 0u);
-
-        *text++ = digits[bits >> 18];
-        *text++ = digits[bits >> 12 & 63];
-        *text++ = n > 1 ? digits[bits >> 6 & 63] : '=';
-        *text++ = n > 2 ? digits[bits & 63] : '=';
-        len -= n;
-    }
-    return text;
+    base64_encode_raw(text, len, bytes);
+    return text + BASE64_ENCODE_RAW_LENGTH(len);
 }
 
-/* -1: no digit. */
-static int value_of(char digit) {
-    if (digit >= 'A' && digit <= 'Z')
-        return digit - 'A';
-    if (digit >= 'a' && digit <= 'z')
-        return digit - 'a' + 26;
-    if (digit >= '0' && digit <= '9')
-        return digit - '0' + 52;
-    return digit == '+' ? 62 : digit == '/' ? 63 : -1;
-}
+/* Returns how many characters of padding a text ends with, at most 2. */
+static size_t padding(const char *text, size_t len) {
+    size_t n = 0;
 
-/* Four characters to up to three bytes; 0: they are none. Only the last four may have padding. */
-static size_t read_four(unsigned char *to, const char *text, bool last) {
-    size_t n = last && text[3] == '=' ? (text[2] == '=' ? 1 : 2) : 3;
-    uint32_t bits = 0;
-
-    for (size_t i = 0; i < 4; i++) {
-        int value = i <= n ? value_of(text[i]) : 0;
-
-        if (value < 0)
-            return 0;
-        bits = bits << 6 | (uint32_t)value;
-    }
-    if ((n == 1 && bits & 0xFFFF) || (n == 2 && bits & 0xFF))
-        return 0;               /* bits that no byte takes: there is one way to write bytes, and this is not it */
-    to[0] = (unsigned char)(bits >> 16);
-    if (n > 1)
-        to[1] = (unsigned char)(bits >> 8);
-    if (n > 2)
-        to[2] = (unsigned char)bits;
+    while (n < 2 && n < len && text[len - 1 - n] == '=')
+        n++;
     return n;
 }
 
+/* nettle refuses what is no digit, wrong padding and bits that no byte takes. It skips white space, and takes one '=' too
+ * many behind a first digit of 0: by the number of bytes that come out, these are refused here. It writes a byte only when
+ * it has read the characters that make it, so text and bytes may be the same place. */
 bool ebi_base64_read(void *bytes, size_t *len, const char *text, size_t text_len) {
-    unsigned char *to = bytes;
+    struct base64_decode_ctx ctx;
 
-    if (text_len % 4 != 0)
-        return false;
-    for (size_t at = 0; at < text_len; at += 4) {
-        size_t n = read_four(to, text + at, at + 4 == text_len);
-
-        if (n == 0)
-            return false;
-        to += n;
-    }
-    *len = (size_t)(to - (unsigned char *)bytes);
-    return true;
+    base64_decode_init(&ctx);
+    return text_len % 4 == 0 && base64_decode_update(&ctx, len, bytes, text_len, text) && base64_decode_final(&ctx) &&
+           *len == text_len / 4 * 3 - padding(text, text_len);
 }
