@@ -1,265 +1,174 @@
-/* core/json/members.c - see json.h. */
+/* core/json/members.c - see members.h. */
 #include "json/members.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/error.h"
-#include "base/utf8.h"
+#include "json/lexer.h"
 
 enum { DEEPEST = 64, LONGEST_NAME = 255 };
 
-/* A text being read; one thread's. */
-struct reader {
-    const char *begin, *at, *end;
-    struct eb_error *err;
-    enum eb_status status;      /* why it failed */
-};
+static enum eb_status broken(const struct ebi_lexer *lex, struct eb_error *err) {
+    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "not JSON at byte %zu: %s", (size_t)(lex->at - lex->start),
+                     lex->at < lex->end ? lex->reason : "it ends too early");
+}
 
-static bool refuse(struct reader *reader, const char *what) {
-    reader->status = ebi_error(reader->err, EB_PERMANENT, EB_KIND_DATA, "not JSON: %s at byte %zu", what,
-                               (size_t)(reader->at - reader->begin) + 1);
+/* ---- Passing over values; `text` is where their strings are unescaped to ---- */
+
+static bool pass_value(struct ebi_lexer *, char *text, int depth);
+
+static bool pass_string(struct ebi_lexer *lex, char *text) {
+    char *end;
+
+    return ebi_lex_take(lex, '"', "a name in quotes should be here") && ebi_lex_string(lex, text, &end);
+}
+
+/* Takes a comma, and leaves *more true, or what closes the object or list. */
+static bool pass_comma(struct ebi_lexer *lex, char close, bool *more) {
+    char ch = ebi_lex_peek(lex);
+
+    *more = ch == ',';
+    lex->reason = close == '}' ? "a ',' or '}' should be here" : "a ',' or ']' should be here";
+    if (ch != ',' && ch != close)
+        return false;
+    lex->at++;
+    return true;
+}
+
+static bool pass_items(struct ebi_lexer *lex, char *text, int depth, char close) {
+    bool more = true;
+
+    lex->at++;
+    if (ebi_lex_peek(lex) == close) {
+        lex->at++;
+        return true;
+    }
+    while (more) {
+        if (close == '}' && !(pass_string(lex, text) && ebi_lex_take(lex, ':', "a ':' should be here")))
+            return false;
+        if (!pass_value(lex, text, depth + 1) || !pass_comma(lex, close, &more))
+            return false;
+    }
+    return true;
+}
+
+/* A number that is not finite is passed over: who reads the value refuses it, and can say where it is. */
+static bool pass_number(struct ebi_lexer *lex) {
+    struct ebi_lexed_number number;
+
+    if (ebi_lex_names_non_finite(lex)) {
+        lex->at += *lex->at == '-';
+        return ebi_lex_word(lex, *lex->at == 'N' ? "NaN" : "Infinity");
+    }
+    if (ebi_lex_number(lex, &number)) {
+        lex->at = number.end;
+        return true;
+    }
+    if (lex->at < lex->end && *lex->at != '-' && !ebi_is_digit(lex->at, lex->end))
+        lex->reason = "no value begins so";
     return false;
 }
 
-static bool no_memory(struct reader *reader) {
-    reader->status = ebi_error_memory(reader->err);
-    return false;
-}
-
-static void skip_blanks(struct reader *reader) {
-    while (reader->at < reader->end && strchr(" \t\n\r", *reader->at) && *reader->at)
-        reader->at++;
-}
-
-static bool take(struct reader *reader, char c) {
-    if (reader->at >= reader->end || *reader->at != c)
+static bool pass_value(struct ebi_lexer *lex, char *text, int depth) {
+    if (depth > DEEPEST) {
+        lex->reason = "more than 64 levels";
         return false;
-    reader->at++;
-    return true;
-}
-
-/* ---- Passing over values ---- */
-
-static bool pass_word(struct reader *reader, const char *word) {
-    size_t len = strlen(word);
-
-    if ((size_t)(reader->end - reader->at) < len || memcmp(reader->at, word, len) != 0)
-        return refuse(reader, "unknown word");
-    reader->at += len;
-    return true;
-}
-
-static size_t pass_digits(struct reader *reader) {
-    const char *from = reader->at;
-
-    while (reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9')
-        reader->at++;
-    return (size_t)(reader->at - from);
-}
-
-static bool pass_number(struct reader *reader) {
-    take(reader, '-');
-    if (reader->at < reader->end && *reader->at == 'N')
-        return pass_word(reader, "NaN");                /* who reads the value refuses it, and can say where it is */
-    if (reader->at < reader->end && *reader->at == 'I')
-        return pass_word(reader, "Infinity");
-    if (!take(reader, '0') && pass_digits(reader) == 0)
-        return refuse(reader, "a value is missing");
-    if (take(reader, '.') && pass_digits(reader) == 0)
-        return refuse(reader, "a digit is missing behind the point");
-    if (take(reader, 'e') || take(reader, 'E')) {
-        if (!take(reader, '+'))
-            take(reader, '-');
-        if (pass_digits(reader) == 0)
-            return refuse(reader, "a digit is missing in the exponent");
     }
-    return true;
-}
-
-/* One escape behind its backslash; *code is what it stands for. */
-static bool read_escape(struct reader *reader, uint32_t *code) {
-    static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
-    const char *letter;
-    char digits[5] = "", *end;
-
-    if (reader->at >= reader->end)
-        return refuse(reader, "the text ends within a string");
-    char c = *reader->at++;
-    if (c && (letter = strchr(letters, c))) {
-        *code = (unsigned char)meanings[letter - letters];
-        return true;
-    }
-    if (c != 'u' || reader->end - reader->at < 4)
-        return refuse(reader, "unknown escape");
-    memcpy(digits, reader->at, 4);
-    *code = (uint32_t)strtoul(digits, &end, 16);
-    if (end != digits + 4 || strspn(digits, "0123456789abcdefABCDEF") != 4)
-        return refuse(reader, "unknown escape");
-    reader->at += 4;
-    return true;
-}
-
-/* An escape that may be half of a pair. */
-static bool read_character(struct reader *reader, uint32_t *code) {
-    uint32_t low;
-
-    if (!read_escape(reader, code))
-        return false;
-    if (*code < 0xD800 || *code > 0xDFFF)
-        return true;
-    if (*code > 0xDBFF || !take(reader, '\\') || !read_escape(reader, &low) || low < 0xDC00 || low > 0xDFFF)
-        return refuse(reader, "half of a surrogate pair");
-    *code = 0x10000 + ((*code - 0xD800) << 10) + (low - 0xDC00);
-    return true;
-}
-
-static bool add_code(struct ebi_bytes *text, uint32_t code) {
-    char utf8[4];
-    size_t len = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-
-    if (len == 1)
-        utf8[0] = (char)code;
-    for (size_t i = len; len > 1 && i-- > 0; code >>= 6)
-        utf8[i] = (char)(i == 0 ? (0xF00 >> len) | code : 0x80 | (code & 0x3F));
-    return ebi_bytes_add(text, utf8, len);
-}
-
-/* A string, unescaped into text unless that is NULL. */
-static bool read_string(struct reader *reader, struct ebi_bytes *text) {
-    if (!take(reader, '"'))
-        return refuse(reader, "a string is missing");
-    for (;;) {
-        const char *from = reader->at;
-        uint32_t code;
-
-        while (reader->at < reader->end && *reader->at != '"' && *reader->at != '\\' &&
-               (unsigned char)*reader->at >= 0x20)
-            reader->at++;
-        if (!ebi_utf8_valid(from, (size_t)(reader->at - from)))
-            return refuse(reader, "a string that is not UTF-8 ends");
-        if (text && !ebi_bytes_add(text, from, (size_t)(reader->at - from)))
-            return no_memory(reader);
-        if (take(reader, '"'))
-            return true;
-        if (!take(reader, '\\'))
-            return refuse(reader,
-                          reader->at < reader->end ? "a control character in a string" : "the text ends within a string");
-        if (!read_character(reader, &code))
-            return false;
-        if (text && !add_code(text, code))
-            return no_memory(reader);
-    }
-}
-
-static bool pass_value(struct reader *reader, int depth);
-
-static bool pass_members(struct reader *reader, int depth, char close, bool named) {
-    skip_blanks(reader);
-    if (take(reader, close))
-        return true;
-    do {
-        skip_blanks(reader);
-        if (named) {
-            if (!read_string(reader, NULL))
-                return false;
-            skip_blanks(reader);
-            if (!take(reader, ':'))
-                return refuse(reader, "a colon is missing");
-        }
-        if (!pass_value(reader, depth + 1))
-            return false;
-        skip_blanks(reader);
-    } while (take(reader, ','));
-    return take(reader, close) || refuse(reader, named ? "a comma or } is missing" : "a comma or ] is missing");
-}
-
-static bool pass_value(struct reader *reader, int depth) {
-    skip_blanks(reader);
-    if (depth > DEEPEST)
-        return refuse(reader, "more than 64 levels");
-    if (reader->at >= reader->end)
-        return refuse(reader, "a value is missing");
-    switch (*reader->at) {
+    switch (ebi_lex_peek(lex)) {
     case '{':
-        reader->at++;
-        return pass_members(reader, depth, '}', true);
+        return pass_items(lex, text, depth, '}');
     case '[':
-        reader->at++;
-        return pass_members(reader, depth, ']', false);
+        return pass_items(lex, text, depth, ']');
     case '"':
-        return read_string(reader, NULL);
+        return pass_string(lex, text);
     case 't':
-        return pass_word(reader, "true");
+        return ebi_lex_word(lex, "true");
     case 'f':
-        return pass_word(reader, "false");
+        return ebi_lex_word(lex, "false");
     case 'n':
-        return pass_word(reader, "null");
+        return ebi_lex_word(lex, "null");
     default:
-        return pass_number(reader);
+        return pass_number(lex);
     }
 }
 
 /* ---- The interface ---- */
 
-static bool read_name(struct reader *reader, struct ebi_bytes *name) {
-    ebi_bytes_clear(name);
-    if (!read_string(reader, name))
+static bool read_name(struct ebi_lexer *lex, char *name) {
+    char *end;
+
+    if (!ebi_lex_take(lex, '"', "a name in quotes should be here") || !ebi_lex_string(lex, name, &end))
         return false;
-    if (name->len > LONGEST_NAME || (name->len && memchr(name->data, 0, name->len)))
-        return refuse(reader, "a name of more than 255 bytes, or with U+0000, ends");
-    skip_blanks(reader);
-    return take(reader, ':') || refuse(reader, "a colon is missing");
+    if (end - name > LONGEST_NAME || strlen(name) < (size_t)(end - name)) {
+        lex->reason = "a name of more than 255 bytes, or with U+0000, ends here";
+        return false;
+    }
+    return ebi_lex_take(lex, ':', "a ':' should be here");
 }
 
 enum eb_status ebi_json_members(const char *json, size_t len,
                                 enum eb_status (*each)(void *arg, const char *name, const char *value, size_t len,
                                                        struct eb_error *),
                                 void *arg, struct eb_error *err) {
-    struct reader reader = {.begin = json, .at = json, .end = json + len, .err = err, .status = EB_OK};
-    struct ebi_bytes name = {0};
+    struct ebi_lexer lex = { .start = json, .at = json, .end = json + len };
+    char name[LONGEST_NAME + 1], *text = malloc(len + EBI_LEX_SLACK);
+    enum eb_status status = EB_OK;
+    bool more = true;
 
-    skip_blanks(&reader);
-    if (!take(&reader, '{')) {
-        refuse(&reader, "expected an object, {...},");
-        goto done;
+    if (!text)
+        return ebi_error_memory(err);
+    if (!ebi_lex_take(&lex, '{', "an object, {...}, should be here"))
+        goto broken;
+    if (ebi_lex_peek(&lex) == '}') {
+        lex.at++;
+        more = false;
     }
-    skip_blanks(&reader);
-    if (take(&reader, '}'))
-        goto end;
-    do {
-        skip_blanks(&reader);
-        if (!read_name(&reader, &name))
-            goto done;
-        skip_blanks(&reader);
-        const char *value = reader.at;
-        if (!pass_value(&reader, 1))
-            goto done;
-        reader.status = each(arg, name.data ? name.data : "", value, (size_t)(reader.at - value), err);
-        if (reader.status != EB_OK)
-            goto done;
-        skip_blanks(&reader);
-    } while (take(&reader, ','));
-    if (!take(&reader, '}')) {
-        refuse(&reader, "a comma or } is missing");
-        goto done;
+    while (more && status == EB_OK) {
+        const char *value;
+
+        if (!read_name(&lex, text))
+            goto broken;
+        strcpy(name, text);
+        ebi_lex_skip_blanks(&lex);
+        value = lex.at;
+        if (!pass_value(&lex, text, 1))
+            goto broken;
+        status = each(arg, name, value, (size_t)(lex.at - value), err);
+        if (status == EB_OK && !pass_comma(&lex, '}', &more))
+            goto broken;
     }
-end:
-    skip_blanks(&reader);
-    if (reader.at != reader.end)
-        refuse(&reader, "something behind the object");
-done:
-    ebi_bytes_free(&name);
-    return reader.status;
+    ebi_lex_skip_blanks(&lex);
+    if (status == EB_OK && lex.at < lex.end) {
+        lex.reason = "something follows the object";
+        goto broken;
+    }
+    free(text);
+    return status;
+broken:
+    free(text);
+    return broken(&lex, err);
+}
+
+static enum eb_status keep_text(const char *name, const char *value, size_t len, char *text, struct eb_error *err) {
+    struct ebi_lexer lex = { .start = value, .at = value + 1, .end = value + len };
+    enum eb_status status;
+    char *end;
+
+    if (!ebi_lex_string(&lex, text, &end)) {
+        status = broken(&lex, err);
+        ebi_error_context(err, "%s", name);
+        return status;
+    }
+    if (strlen(text) < (size_t)(end - text))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: holds U+0000", name);
+    return EB_OK;
 }
 
 enum eb_status ebi_json_text(const char *name, const char *value, size_t len, char **text, struct eb_error *err) {
-    struct reader reader = {.begin = value, .at = value, .end = value + len, .err = err};
-    struct ebi_bytes read = {0};
+    enum eb_status status;
+    char *read;
 
     if (len == 4 && memcmp(value, "null", 4) == 0)
         return EB_OK;
@@ -267,20 +176,15 @@ enum eb_status ebi_json_text(const char *name, const char *value, size_t len, ch
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: expected string", name);
     if (*text)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: given twice", name);
-    if (!ebi_bytes_reserve(&read, len))
+    read = malloc(len + EBI_LEX_SLACK);
+    if (!read)
         return ebi_error_memory(err);
-    if (!read_string(&reader, &read)) {
-        ebi_bytes_free(&read);
-        ebi_error_context(err, "%s", name);
-        return reader.status;
-    }
-    if (read.len && memchr(read.data, 0, read.len)) {
-        ebi_bytes_free(&read);
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: holds U+0000", name);
-    }
-    read.data[read.len] = '\0';
-    *text = read.data;
-    return EB_OK;
+    status = keep_text(name, value, len, read, err);
+    if (status == EB_OK)
+        *text = read;
+    else
+        free(read);
+    return status;
 }
 
 enum eb_status ebi_json_long(const char *name, const char *value, size_t len, int64_t *number, struct eb_error *err) {

@@ -12,26 +12,28 @@ static bool no_memory(struct ebi_json *json) {
     return false;
 }
 
+static bool broken(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place,
+                   const char *reason) {
+    json->lex.reason = reason;
+    return ebi_json_broken(json, node, place);
+}
+
 static bool read_word(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place,
                       const char *word) {
-    size_t len = strlen(word);
-
-    if ((size_t)(json->end - json->at) < len || memcmp(json->at, word, len) != 0)
-        return ebi_json_broken(json, node, place, "no value is written so");
-    json->at += len;
-    return true;
+    return ebi_lex_word(&json->lex, word) || ebi_json_broken(json, node, place);
 }
 
 /* ---- Texts ---- */
 
-static bool begin_string(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place) {
-    if (json->at >= json->end || *json->at != '"')
+/* Takes a string to json->text, with a NUL behind it; *end is that NUL's place. */
+static bool take_string(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, char **end) {
+    if (json->lex.at >= json->lex.end || *json->lex.at != '"')
         return ebi_json_misfit(json, node, place);
-    json->at++;
-    return true;
+    json->lex.at++;
+    return ebi_lex_string(&json->lex, json->text, end) || ebi_json_broken(json, node, place);
 }
 
-/* The text up to `end` stays. */
+/* Keeps the text up to `end`. */
 static void keep_text(struct ebi_json *json, struct ebi_slot *slot, char *end) {
     slot->text = json->text;
     slot->len = (uint32_t)(end - json->text);
@@ -43,7 +45,7 @@ static bool read_string(struct ebi_json *json, const struct ebi_node *node, stru
                         const struct ebi_place *place) {
     char *end;
 
-    if (!begin_string(json, node, place) || !ebi_json_string(json, node, place, &end))
+    if (!take_string(json, node, place, &end))
         return false;
     keep_text(json, slot, end);
     return true;
@@ -54,7 +56,7 @@ static bool read_bytes(struct ebi_json *json, const struct ebi_node *node, struc
     char *end;
     size_t len;
 
-    if (!begin_string(json, node, place) || !ebi_json_string(json, node, place, &end))
+    if (!take_string(json, node, place, &end))
         return false;
     if (!ebi_base64_read(json->text, &len, json->text, (size_t)(end - json->text)))
         return ebi_json_refuse(json, node, place, "expected bytes in base64, found another string");
@@ -68,7 +70,7 @@ static bool read_symbol(struct ebi_json *json, const struct ebi_node *node, stru
                         const struct ebi_place *place) {
     char *end;
 
-    if (!begin_string(json, node, place) || !ebi_json_string(json, node, place, &end))
+    if (!take_string(json, node, place, &end))
         return false;
     slot->whole = ebi_node_symbol(node, json->text, (size_t)(end - json->text));
     if (slot->whole >= 0)
@@ -95,8 +97,8 @@ static const struct ebi_node *match_key(struct ebi_json *json, const struct ebi_
     for (; from < to; from = ebi_behind(json->schema, from)) {
         size_t len = from->key.len - 1;
 
-        if ((size_t)(json->end - json->at) >= len && memcmp(json->at, from->key.data + 1, len) == 0) {
-            json->at += len;
+        if ((size_t)(json->lex.end - json->lex.at) >= len && memcmp(json->lex.at, from->key.data + 1, len) == 0) {
+            json->lex.at += len;
             return from;
         }
     }
@@ -104,10 +106,7 @@ static const struct ebi_node *match_key(struct ebi_json *json, const struct ebi_
 }
 
 static bool read_colon(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place) {
-    if (ebi_json_peek(json) != ':')
-        return ebi_json_broken(json, node, place, "a ':' should be here");
-    json->at++;
-    return true;
+    return ebi_lex_take(&json->lex, ':', "a ':' should be here") || ebi_json_broken(json, node, place);
 }
 
 /* The field whose name and colon stand here, most likely `guess` or one after it; NULL: refused. */
@@ -120,12 +119,11 @@ static const struct ebi_node *read_name(struct ebi_json *json, const struct ebi_
         field = match_key(json, record + 1, guess);
     if (field)
         return field;
-    if (ebi_json_peek(json) != '"') {
-        ebi_json_broken(json, record, place, "a name in quotes should be here");
+    if (ebi_lex_peek(&json->lex) != '"') {
+        broken(json, record, place, "a name in quotes should be here");
         return NULL;
     }
-    json->at++;
-    if (!ebi_json_string(json, record, place, &name_end))
+    if (!take_string(json, record, place, &name_end))
         return NULL;
     field = ebi_node_field(json->schema, record, json->text, (size_t)(name_end - json->text), NULL);
     if (!field)
@@ -156,15 +154,15 @@ static bool fill_missing(struct ebi_json *json, const struct ebi_node *record, s
 /* What stands behind a value: whether another one follows. */
 static bool read_comma(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, char close,
                        bool *more) {
-    char ch = ebi_json_peek(json);
+    char ch = ebi_lex_peek(&json->lex);
 
     if (ch != ',' && ch != close)
-        return ebi_json_broken(json, node, place, close == '}' ? "a ',' or '}' should be here"
-                                                               : "a ',' or ']' should be here");
-    json->at++;
+        return broken(json, node, place, close == '}' ? "a ',' or '}' should be here"
+                                                      : "a ',' or ']' should be here");
+    json->lex.at++;
     *more = ch == ',';
     if (*more)
-        ebi_json_skip_blanks(json);
+        ebi_lex_skip_blanks(&json->lex);
     return true;
 }
 
@@ -174,8 +172,8 @@ static bool read_record(struct ebi_json *json, const struct ebi_node *record, st
     bool more = true;
     uint32_t seen = 0;
 
-    if (ebi_json_peek(json) == '}') {
-        json->at++;
+    if (ebi_lex_peek(&json->lex) == '}') {
+        json->lex.at++;
         more = false;
     }
     for (; more; seen++) {
@@ -196,7 +194,8 @@ static bool read_record(struct ebi_json *json, const struct ebi_node *record, st
 static struct ebi_slot *add_item(struct ebi_json *json, const struct ebi_node *node, struct ebi_slot *slot,
                                  const struct ebi_place *place) {
     if (node->item_slots > json->slots) {
-        ebi_json_refuse(json, node, place, "too many items for JSON of %zu bytes", (size_t)(json->end - json->start));
+        ebi_json_refuse(json, node, place, "too many items for JSON of %zu bytes",
+                        (size_t)(json->lex.end - json->lex.start));
         return NULL;
     }
     json->slots -= node->item_slots;
@@ -214,8 +213,8 @@ static bool read_items(struct ebi_json *json, const struct ebi_node *node, struc
     bool more = true;
 
     slot->len = 0;
-    if (ebi_json_peek(json) == close) {
-        json->at++;
+    if (ebi_lex_peek(&json->lex) == close) {
+        json->lex.at++;
         more = false;
     }
     for (; more; place.item++) {
@@ -224,8 +223,8 @@ static bool read_items(struct ebi_json *json, const struct ebi_node *node, struc
         if (!item)
             return false;
         if (node->kind == EBI_MAP) {
-            if (ebi_json_peek(json) != '"')
-                return ebi_json_broken(json, node, around, "a key in quotes should be here");
+            if (ebi_lex_peek(&json->lex) != '"')
+                return broken(json, node, around, "a key in quotes should be here");
             if (!read_string(json, node + 1, item, &place) || !read_colon(json, node + 1, &place))
                 return false;
             item->state = EBI_SET;
@@ -240,7 +239,7 @@ static bool read_items(struct ebi_json *json, const struct ebi_node *node, struc
 /* ---- Any value ---- */
 
 static enum ebi_look look_of(struct ebi_json *json) {
-    switch (ebi_json_peek(json)) {
+    switch (ebi_lex_peek(&json->lex)) {
     case '"':
         return EBI_LOOK_TEXT;
     case '{':
@@ -253,7 +252,7 @@ static enum ebi_look look_of(struct ebi_json *json) {
     case 'n':
         return EBI_LOOK_NULL;
     default:
-        return ebi_json_looks_whole(json) ? EBI_LOOK_INTEGER : EBI_LOOK_REAL;
+        return ebi_lex_looks_whole(&json->lex) ? EBI_LOOK_INTEGER : EBI_LOOK_REAL;
     }
 }
 
@@ -270,9 +269,9 @@ static bool read_branch(struct ebi_json *json, const struct ebi_node *node, stru
 }
 
 static bool begin(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, char open) {
-    if (json->at >= json->end || *json->at != open)
+    if (json->lex.at >= json->lex.end || *json->lex.at != open)
         return ebi_json_misfit(json, node, place);
-    json->at++;
+    json->lex.at++;
     return true;
 }
 
@@ -291,7 +290,7 @@ static bool read_set(struct ebi_json *json, const struct ebi_node *node, struct 
     case EBI_RECORD:
         return begin(json, node, place, '{') && read_record(json, node, frame, place);
     case EBI_BOOLEAN:
-        ch = json->at < json->end ? *json->at : 0;
+        ch = json->lex.at < json->lex.end ? *json->lex.at : 0;
         slot->whole = ch == 't';
         return ch == 't' || ch == 'f' ? read_word(json, node, place, ch == 't' ? "true" : "false")
                                       : ebi_json_misfit(json, node, place);
@@ -308,7 +307,7 @@ static bool read_set(struct ebi_json *json, const struct ebi_node *node, struct 
     case EBI_MAP:
         return begin(json, node, place, '{') && read_items(json, node, slot, place);
     case EBI_NULL:
-        return json->at < json->end && *json->at == 'n' ? read_word(json, node, place, "null")
+        return json->lex.at < json->lex.end && *json->lex.at == 'n' ? read_word(json, node, place, "null")
                                                         : ebi_json_misfit(json, node, place);
     case EBI_UNION:
         break;
@@ -318,7 +317,7 @@ static bool read_set(struct ebi_json *json, const struct ebi_node *node, struct 
 
 static bool read_value(struct ebi_json *json, const struct ebi_node *node, struct ebi_slot *frame,
                        const struct ebi_place *place) {
-    char ch = ebi_json_peek(json);
+    char ch = ebi_lex_peek(&json->lex);
 
     if (ch == 'n' && node->optional) {
         frame[node->slot].state = EBI_IS_NULL;
@@ -334,15 +333,16 @@ static bool read_all(struct ebi_json *json, struct ebi_slot *frame) {
 
     if (!read_value(json, root, frame, NULL))
         return false;
-    ebi_json_skip_blanks(json);
-    return json->at == json->end || ebi_json_broken(json, root, NULL, "something follows the object");
+    ebi_lex_skip_blanks(&json->lex);
+    return json->lex.at == json->lex.end || broken(json, root, NULL, "something follows the object");
 }
 
 static enum eb_status from_json(struct ebi_data *data, const char *root, const char *text, size_t len, bool printed,
                                 struct eb_error *err) {
     struct ebi_slots before = data->now;
-    struct ebi_json json = { .start = text, .at = text, .end = text + len, .root = root, .schema = data->schema,
-                             .printed = printed, .slots = ebi_slots_for(len), .arena = &data->next.arena, .err = err };
+    struct ebi_json json = { .lex = { .start = text, .at = text, .end = text + len }, .root = root,
+                             .schema = data->schema, .printed = printed, .slots = ebi_slots_for(len),
+                             .arena = &data->next.arena, .err = err };
 
     if (len > EBI_TEXT_MOST)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: JSON of more than %d bytes", root, EBI_TEXT_MOST);
