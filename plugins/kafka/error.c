@@ -2,50 +2,17 @@
 #include "error.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-static void fill(struct eb_error *err, int32_t status, int32_t kind, int64_t native, const char *format, va_list args) {
-    if (!err)
-        return;
-    *err = (struct eb_error){ .status = status, .kind = kind, .native = native };
-    vsnprintf(err->text, sizeof err->text, format, args);
-}
-
-static void add_cause(struct eb_error *err, const char *cause) {
-    size_t end = err ? strlen(err->text) : 0;
-
-    if (err)
-        snprintf(err->text + end, sizeof err->text - end, ": %s", cause);
-}
-
-int32_t kf_error(struct eb_error *err, int32_t status, const char *format, ...) {
-    va_list args;
-
-    va_start(args, format);
-    fill(err, status, EB_KIND_BROKER, 0, format, args);
-    va_end(args);
-    return status;
-}
 
 int32_t kf_misconfigured(struct eb_error *err, const char *format, ...) {
     va_list args;
 
     va_start(args, format);
-    fill(err, EB_PERMANENT, EB_KIND_CONFIG, 0, format, args);
+    ebp_error_of_kind_v(err, EB_PERMANENT, EB_KIND_CONFIG, 0, format, args);
     va_end(args);
     return EB_PERMANENT;
 }
 
-int32_t kf_no_memory(struct eb_error *err) {
-    int32_t status = kf_error(err, EB_FATAL, "out of memory");
-
-    if (err)
-        err->kind = EB_KIND_SYSTEM;
-    return status;
-}
-
-/* Permanent is what no waiting mends: it is the request that is wrong, or somebody has to change the cluster. */
+/* An error is permanent if no waiting mends it: the request is wrong, or somebody has to change the cluster. */
 int32_t kf_class(rd_kafka_resp_err_t why) {
     switch (why) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
@@ -76,7 +43,7 @@ int32_t kf_class(rd_kafka_resp_err_t why) {
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
     case RD_KAFKA_RESP_ERR_SECURITY_DISABLED:
     case RD_KAFKA_RESP_ERR__INVALID_ARG:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:          /* given after the wait that the client is configured with */
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:          /* returned after the wait that the client is configured with */
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
     case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
@@ -91,9 +58,9 @@ int32_t kf_failed(struct eb_error *err, rd_kafka_resp_err_t why, const char *for
     va_list args;
 
     va_start(args, format);
-    fill(err, status, EB_KIND_BROKER, why, format, args);
+    ebp_error_of_kind_v(err, status, EB_KIND_BROKER, why, format, args);
     va_end(args);
-    add_cause(err, rd_kafka_err2str(why));
+    ebp_error_cause(err, rd_kafka_err2str(why));
     return status;
 }
 
@@ -105,9 +72,9 @@ int32_t kf_failed_with(struct eb_error *err, rd_kafka_error_t *why, const char *
     if (!why)
         return EB_OK;
     va_start(args, format);
-    fill(err, status, EB_KIND_BROKER, code, format, args);
+    ebp_error_of_kind_v(err, status, EB_KIND_BROKER, code, format, args);
     va_end(args);
-    add_cause(err, rd_kafka_error_string(why));
+    ebp_error_cause(err, rd_kafka_error_string(why));
     rd_kafka_error_destroy(why);
     return status;
 }

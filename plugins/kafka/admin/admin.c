@@ -16,7 +16,7 @@ int32_t kf_admin_open(const struct eb_host *host, const void *settings, void **s
     int32_t status = EB_PERMANENT;
 
     if (!a)
-        return kf_no_memory(err);
+        return ebp_no_memory(err);
     if (conf)
         status = kf_client_open(&a->client, host, settings, KF_ADMIN, conf, err);
     if (status != EB_OK) {
@@ -84,7 +84,7 @@ static int32_t find_topics(struct kf_admin *a, int64_t until, rd_kafka_topic_par
 int32_t kf_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
                         struct eb_error *err) {
     struct kf_admin *a = self;
-    int64_t until = kf_ticks_ms() + timeout_ms;
+    int64_t until = ebp_monotonic_ms() + timeout_ms;
     rd_kafka_topic_partition_list_t *lows, *highs;
     struct eb_topic_info info;
     struct eb_error why;
@@ -107,7 +107,7 @@ int32_t kf_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, 
     }
     rd_kafka_topic_partition_list_destroy(lows);
     rd_kafka_topic_partition_list_destroy(highs);
-    return unknown ? kf_error(err, EB_PERMANENT, "what %zu topic(s) hold is not known; the reasons are above", unknown) : EB_OK;
+    return unknown ? ebp_error(err, EB_PERMANENT, 0, "what %zu topic(s) hold is not known; the reasons are above", unknown) : EB_OK;
 }
 
 /* ---- create, remove ---- */
@@ -122,11 +122,8 @@ static int32_t create_error(const char *topic, int partitions, int64_t replicati
         len = (size_t)snprintf(with, sizeof with, " with partitions = %d", partitions);
     if (replication > 0)
         snprintf(with + len, sizeof with - len, "%s replication = %" PRId64, len > 0 ? "," : " with", replication);
-    int32_t status = kf_error(err, kf_class(code), "topic %s cannot be made%s: %s", topic, with,
-                              text ? text : rd_kafka_err2str(code));
-    if (err)
-        err->native = code;
-    return status;
+    return ebp_error(err, kf_class(code), code, "topic %s cannot be made%s: %s", topic, with,
+                     text ? text : rd_kafka_err2str(code));
 }
 
 /* The topics that the host makes are for dead letters, which are larger than the events they are of, by their further
@@ -151,7 +148,7 @@ static int32_t request_topic(struct kf_admin *a, const char *topic, int partitio
 
     *code = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!new)
-        return kf_error(err, EB_PERMANENT, "topic %s cannot be made: %s", topic, why);
+        return ebp_error(err, EB_PERMANENT, 0, "topic %s cannot be made: %s", topic, why);
     if (topic_settings & LARGER_LIMIT)
         rd_kafka_NewTopic_set_config(new, "max.message.bytes", LARGEST_RECORD);
     if (topic_settings & BROKER_TIMES)
@@ -181,7 +178,7 @@ int32_t kf_admin_create(void *self, const char *topic, uint32_t partitions, uint
     struct kf_admin *a = self;
     const struct kf_settings *set = a->client.set;
     int n = partitions ? (int)partitions : set->partitions ? (int)set->partitions : -1;
-    int64_t until = kf_ticks_ms() + timeout_ms;
+    int64_t until = ebp_monotonic_ms() + timeout_ms;
     rd_kafka_resp_err_t code;
     unsigned topic_settings = LARGER_LIMIT | BROKER_TIMES;
     int32_t status = request_topic(a, topic, n, topic_settings, flags, until, &code, err);
@@ -220,7 +217,7 @@ static int32_t remove_topic(struct kf_admin *a, const char *topic, int64_t until
 }
 
 int32_t kf_admin_remove(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *err) {
-    int64_t until = kf_ticks_ms() + timeout_ms;
+    int64_t until = ebp_monotonic_ms() + timeout_ms;
 
     return group ? kf_remove_group(self, topic, group, until, err) : remove_topic(self, topic, until, err);
 }

@@ -45,7 +45,7 @@ void kf_admin_close(void *self);
 /* groups.c: the part of remove that is about one group. */
 int32_t kf_remove_group(struct kf_admin *, const char *topic, const char *group, int64_t until, struct eb_error *);
 
-/* ---- query.c: each waits until a time by kf_ticks_ms at most ---- */
+/* ---- query.c: each waits until a time by ebp_monotonic_ms at most ---- */
 
 /* "FORMAT: why", where the way to the cluster is the cause with what is wrong with it. Answers the class. */
 int32_t kf_admin_failed(struct kf_admin *, struct eb_error *, rd_kafka_resp_err_t, const char *format, ...)

@@ -161,14 +161,14 @@ static int32_t read_patiently(struct kf_admin *a, const rd_kafka_message_t *reco
     struct sr_registry *registry = a->reader.registry;
     int32_t status;
 
-    while ((status = kf_reader_read(&a->reader, record, topic, message)) == EB_EMPTY && kf_ticks_ms() < until) {
+    while ((status = kf_reader_read(&a->reader, record, topic, message)) == EB_EMPTY && ebp_monotonic_ms() < until) {
         struct pollfd fd = { .fd = sr_fd(registry), .events = POLLIN };
         poll(&fd, 1, 100);
         sr_poll(registry);
     }
     if (status == EB_EMPTY && sr_trouble(registry, err) == EB_OK)
-        kf_error(err, EB_RETRIABLE, "the schema registry does not answer");
-    return status == EB_EMPTY ? EB_RETRIABLE : status == EB_OK ? EB_OK : kf_no_memory(err);
+        ebp_error(err, EB_RETRIABLE, 0, "the schema registry does not answer");
+    return status == EB_EMPTY ? EB_RETRIABLE : status == EB_OK ? EB_OK : ebp_no_memory(err);
 }
 
 /* EB_OK: told, or none of ours; EB_END: `each` has had enough. */
@@ -201,7 +201,7 @@ static int32_t deliver_one(struct walk *w, const rd_kafka_message_t *record, con
 int32_t kf_admin_browse(void *self, const char *topic, const struct eb_point *from, int32_t timeout_ms,
                         int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
     struct walk w = { .a = self };
-    int64_t until = kf_ticks_ms() + timeout_ms;
+    int64_t until = ebp_monotonic_ms() + timeout_ms;
     int32_t status = kf_position_check(from, err);
 
     if (status == EB_OK)
@@ -211,7 +211,7 @@ int32_t kf_admin_browse(void *self, const char *topic, const struct eb_point *fr
     kf_fetch_wakeup_init(&w.fetch_wakeup);
     while (status == EB_OK && !is_over(&w)) {
         rd_kafka_message_t *record = rd_kafka_consume_queue(w.queue, 10);
-        int64_t now = kf_ticks_ms();
+        int64_t now = ebp_monotonic_ms();
         kf_fetch_wakeup_run(&w.fetch_wakeup, w.a->fetcher.rk, w.a->client.set, now);
         if (!record && now >= until)
             status = kf_admin_failed(w.a, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "reading topic %s", topic);
@@ -225,7 +225,7 @@ int32_t kf_admin_browse(void *self, const char *topic, const struct eb_point *fr
     if (w.at && status >= EB_OK)
         remember(&w, topic);
     if (status == EB_OK && w.left_out > 0)
-        status = kf_error(err, EB_PERMANENT, "topic %s: %d partition(s) have no leader and cannot be read", topic, w.left_out);
+        status = ebp_error(err, EB_PERMANENT, 0, "topic %s: %d partition(s) have no leader and cannot be read", topic, w.left_out);
     end(&w);
     return status == EB_END ? EB_OK : status == EB_GONE ? EB_END : status;
 }

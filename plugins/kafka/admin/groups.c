@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "error.h"
 #include "position.h"
 
@@ -25,7 +26,7 @@ struct group {
 
 struct groups {
     struct group *items;
-    size_t n, left_out;
+    size_t n, room, left_out;
     bool all;                                   /* none was asked for by its name */
 };
 
@@ -42,11 +43,8 @@ static void groups_free(struct groups *groups) {
 }
 
 static bool add_group(struct groups *groups, const char *name) {
-    struct group *more = realloc(groups->items, (groups->n + 1) * sizeof *more);
-
-    if (!more)
+    if (!EBP_RESERVE(groups->items, groups->room, groups->n + 1))
         return false;
-    groups->items = more;
     groups->items[groups->n] = (struct group){ .name = strdup(name) };
     return groups->items[groups->n].name && ++groups->n;
 }
@@ -92,7 +90,7 @@ static int32_t list_groups(struct kf_admin *a, int64_t until, struct groups *gro
         rd_kafka_ListConsumerGroups_result_valid(rd_kafka_event_ListConsumerGroups_result(event), &n);
     for (size_t i = 0; i < n && status == EB_OK; i++)
         if (!add_group(groups, rd_kafka_ConsumerGroupListing_group_id(found[i])))
-            status = kf_no_memory(err);
+            status = ebp_no_memory(err);
     rd_kafka_event_destroy(event);
     return status;
 }
@@ -141,7 +139,7 @@ static int32_t describe_groups(struct kf_admin *a, int64_t until, struct groups 
     size_t n = 0;
 
     if (!names)
-        return kf_no_memory(err);
+        return ebp_no_memory(err);
     for (size_t i = 0; i < groups->n; i++)
         names[i] = groups->items[i].name;
     if (groups->n == 0)
@@ -190,7 +188,7 @@ static int32_t query_groups_once(struct kf_admin *a, const char *name, int64_t u
     if (!name)
         status = list_groups(a, until, groups, err);
     else if (!add_group(groups, name))
-        status = kf_no_memory(err);
+        status = ebp_no_memory(err);
     if (status == EB_OK)
         status = describe_groups(a, until, groups, err);
     if (status == EB_OK)
@@ -207,7 +205,7 @@ static int32_t query_groups(struct kf_admin *a, const char *name, int64_t until,
     int32_t status;
 
     while ((status = query_groups_once(a, name, until, groups, &why)) != EB_OK && is_coordinator_error(why.native) &&
-           kf_ticks_ms() + RETRY_MS < until)
+           ebp_monotonic_ms() + RETRY_MS < until)
         poll(NULL, 0, RETRY_MS);
     if (status != EB_OK && err)
         *err = why;
@@ -300,7 +298,7 @@ static bool fill_row(const struct group *group, const struct bounds *bounds, int
 int32_t kf_admin_groups(void *self, const char *topic, const char *name, int32_t timeout_ms,
                         int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
     struct kf_admin *a = self;
-    int64_t until = kf_ticks_ms() + timeout_ms;
+    int64_t until = ebp_monotonic_ms() + timeout_ms;
     struct bounds bounds = {0};
     struct eb_group_info info;
     struct groups groups;
@@ -315,10 +313,10 @@ int32_t kf_admin_groups(void *self, const char *topic, const char *name, int32_t
             if (fill_row(&groups.items[g], &bounds, i, &info, texts))
                 more = each(arg, &info) == 0;
     if (status == EB_OK && more && groups.left_out > 0)
-        status = kf_error(err, EB_PERMANENT, "%zu of %zu groups are left out, each with its reason above", groups.left_out,
+        status = ebp_error(err, EB_PERMANENT, 0, "%zu of %zu groups are left out, each with its reason above", groups.left_out,
                           groups.n);
     else if (status == EB_OK && more && bounds.unknown > 0)
-        status = kf_error(err, EB_PERMANENT, "where %zu topic(s) end is not known; the reasons are above", bounds.unknown);
+        status = ebp_error(err, EB_PERMANENT, 0, "where %zu topic(s) end is not known; the reasons are above", bounds.unknown);
     groups_free(&groups);
     bounds_free(&bounds);
     return status;
@@ -333,7 +331,7 @@ static int32_t query_stopped_group(struct kf_admin *a, const char *name, const c
 
     if (status != EB_OK || groups->items[0].members == 0)
         return status;
-    status = kf_error(err, EB_PERMANENT, "group %s cannot be %s while %zu member(s) live: %s; stop them first", name, verb,
+    status = ebp_error(err, EB_PERMANENT, 0, "group %s cannot be %s while %zu member(s) live: %s; stop them first", name, verb,
                       groups->items[0].members, groups->items[0].member_names);
     groups_free(groups);
     return status;
@@ -422,7 +420,7 @@ static int32_t find_or_create(struct kf_admin *a, const char *topic, uint32_t fl
         return status;
     if (!(flags & EB_CREATE))
         return gone_error(err, "topic %s does not exist, or this user may not see it (the ACL Describe on the topic)", topic, NULL);
-    status = kf_admin_create(a, topic, 0, flags, (int32_t)(until - kf_ticks_ms()), err);
+    status = kf_admin_create(a, topic, 0, flags, (int32_t)(until - ebp_monotonic_ms()), err);
     return status == EB_OK && !(flags & EB_DRY_RUN) ? kf_query_partitions(a, topic, until, list, err) : status;
 }
 
@@ -471,7 +469,7 @@ int32_t kf_admin_seek(void *self, const char *topic, const char *name, const str
                       struct eb_error *err) {
     static const struct eb_seek_info to_be_made = { .size = sizeof to_be_made, .partition = "0", .after = "0:0" };
     struct kf_admin *a = self;
-    int64_t until = kf_ticks_ms() + timeout_ms;
+    int64_t until = ebp_monotonic_ms() + timeout_ms;
     rd_kafka_topic_partition_list_t *list = NULL;
     struct groups groups;
     int32_t status = kf_position_check(to, err);

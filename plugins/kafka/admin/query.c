@@ -15,7 +15,7 @@ enum {
 };
 
 static int left_ms(int64_t until) {
-    int64_t ms = until - kf_ticks_ms();
+    int64_t ms = until - ebp_monotonic_ms();
 
     return ms < 1 ? 1 : ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
@@ -56,12 +56,10 @@ int32_t kf_admin_failed(struct kf_admin *a, struct eb_error *err, rd_kafka_resp_
     if (!is_connection_error(code) || (!a->client.link.why.text[0] && was_reached(a)))
         return kf_failed(err, code, "%s", what);
     if (a->client.link.why.text[0])
-        kf_error(err, EB_RETRIABLE, "%s: %s", what, a->client.link.why.text);
+        ebp_error(err, EB_RETRIABLE, code, "%s: %s", what, a->client.link.why.text);
     else
-        kf_error(err, EB_RETRIABLE, "%s: %.300s: no answer; is Kafka at this address, and is security right?", what,
-                 a->client.set->bootstrap_servers);
-    if (err)
-        err->native = code;
+        ebp_error(err, EB_RETRIABLE, code, "%s: %.300s: no answer; is Kafka at this address, and is security right?", what,
+                  a->client.set->bootstrap_servers);
     return EB_RETRIABLE;
 }
 
@@ -96,7 +94,7 @@ int32_t kf_query_partitions(struct kf_admin *a, const char *topic, int64_t until
         return EB_OK;
     rd_kafka_topic_partition_list_destroy(*list);
     *list = NULL;
-    kf_error(err, EB_PERMANENT, "there is no topic %s", topic);
+    ebp_error(err, EB_PERMANENT, 0, "there is no topic %s", topic);
     return EB_GONE;
 }
 
@@ -106,14 +104,14 @@ static bool was_removed(rd_kafka_resp_err_t code) {
 }
 
 bool kf_query_should_retry(const struct eb_error *why, int64_t until) {
-    if (!was_removed((rd_kafka_resp_err_t)why->native) || kf_ticks_ms() + PROPAGATION_MS >= until)
+    if (!was_removed((rd_kafka_resp_err_t)why->native) || ebp_monotonic_ms() + PROPAGATION_MS >= until)
         return false;
     poll(NULL, 0, PROPAGATION_MS);
     return true;
 }
 
 void kf_query_await_topic(struct kf_admin *a, const char *topic, bool there, int64_t until) {
-    int64_t most = kf_ticks_ms() + PROPAGATION_MAX_MS;
+    int64_t most = ebp_monotonic_ms() + PROPAGATION_MAX_MS;
 
     if (until > most)
         until = most;
@@ -123,7 +121,7 @@ void kf_query_await_topic(struct kf_admin *a, const char *topic, bool there, int
 
         if (list)
             rd_kafka_topic_partition_list_destroy(list);
-        if (status == (there ? EB_OK : EB_GONE) || kf_ticks_ms() + PROPAGATION_MS >= until)
+        if (status == (there ? EB_OK : EB_GONE) || ebp_monotonic_ms() + PROPAGATION_MS >= until)
             return;
         poll(NULL, 0, PROPAGATION_MS);
     }

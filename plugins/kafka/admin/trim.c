@@ -85,7 +85,7 @@ done:
 int32_t kf_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
                       struct eb_error *err) {
     struct kf_admin *a = self;
-    int64_t until = kf_ticks_ms() + timeout_ms;
+    int64_t until = ebp_monotonic_ms() + timeout_ms;
     rd_kafka_topic_partition_list_t *list = NULL;
     int32_t status = kf_position_check(before, err);
 

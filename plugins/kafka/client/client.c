@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "error.h"
 #include "client_reaper.h"
@@ -15,27 +14,17 @@
 enum { SET_BACK_MS = 1000, STUCK_MS = 2000 };   /* less is a clock being kept right; so long the cluster may take to answer */
 enum { SILENCE_MS = 2500, REGISTRY_PROBE_MS = 2000 };     /* HELLO_MS: for how long a registry that says nothing is waited for */
 
-static int64_t wall_offset_ms_at(int64_t now_ms) {
-    struct timespec wall;
-
-    clock_gettime(CLOCK_REALTIME, &wall);
-    return wall.tv_sec * INT64_C(1000) + wall.tv_nsec / 1000000 - now_ms;
-}
-
 static void on_queue(rd_kafka_t *rk, void *arg) {
     (void)rk;
-    kf_bell_ring(arg);
+    ebp_wakeup_signal(arg);
 }
 
 static int32_t open_all(struct kf_client *client, enum kf_role role, rd_kafka_conf_t *conf, struct eb_error *err) {
     int32_t status = EB_OK;
 
-    if (!kf_bell_open(&client->bell)) {
+    if (!ebp_wakeup_open(&client->wakeup)) {
         rd_kafka_conf_destroy(conf);
-        status = kf_error(err, EB_FATAL, "no descriptor for its eventfd: %s", strerror(errno));
-        if (err)
-            err->kind = EB_KIND_SYSTEM;
-        return status;
+        return ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, errno, "cannot open an eventfd: %s", strerror(errno));
     }
     if (client->set->registry.urls) {
         status = sr_open(&client->set->registry, &client->registry, err);
@@ -51,7 +40,7 @@ static int32_t open_all(struct kf_client *client, enum kf_role role, rd_kafka_co
     if (role == KF_CONSUMER)
         rd_kafka_poll_set_consumer(client->rk);
     client->queue = role == KF_CONSUMER ? rd_kafka_queue_get_consumer(client->rk) : rd_kafka_queue_get_main(client->rk);
-    rd_kafka_queue_cb_event_enable(client->queue, on_queue, &client->bell);
+    rd_kafka_queue_cb_event_enable(client->queue, on_queue, &client->wakeup);
     return EB_OK;
 }
 
@@ -59,19 +48,19 @@ int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, con
                        enum kf_role role, rd_kafka_conf_t *conf, struct eb_error *err) {
     client->host = client->link.host = host;
     client->set = set;
-    client->opened_ms = kf_ticks_ms();
-    client->wall_offset_ms = wall_offset_ms_at(client->opened_ms);
-    client->bell.fd = -1;
+    client->opened_ms = ebp_monotonic_ms();
+    client->wall_offset_ms = ebp_wall_ms() - client->opened_ms;
+    client->wakeup.fd = -1;
     client->log_bridge = kf_log_bridge_new(host);
     if (!client->log_bridge) {
         rd_kafka_conf_destroy(conf);
-        return kf_no_memory(err);
+        return ebp_no_memory(err);
     }
     client->join_tracker = &client->log_bridge->join_tracker;
     if (role == KF_CONSUMER && kf_join_tracker_install(client->join_tracker, conf) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_conf_destroy(conf);
         kf_log_bridge_free(client->log_bridge);
-        return kf_no_memory(err);
+        return ebp_no_memory(err);
     }
     kf_log_bridge_install(client->log_bridge, conf);
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS | RD_KAFKA_EVENT_DR |
@@ -93,7 +82,7 @@ static void release_queue(struct kf_client *client) {
 static void release(struct kf_client *client) {
     release_queue(client);
     sr_close(client->registry);
-    kf_bell_close(&client->bell);
+    ebp_wakeup_close(&client->wakeup);
     client->registry = NULL;
     client->rk = NULL;
 }
@@ -135,13 +124,10 @@ static void fail_with_fatal_error(struct kf_client *client) {
     char text[512];
     rd_kafka_resp_err_t code = rd_kafka_fatal_error(client->rk, text, sizeof text);
 
-    kf_error(&why, EB_FATAL, "%s", text);
-    why.native = code;
-    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
-        kf_error(&why, EB_PERMANENT, "the consumer's name is in use by another worker, which has joined the group under it "
+    ebp_error(&why, EB_FATAL, code, "%s", text);
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+        ebp_error_of_kind(&why, EB_PERMANENT, EB_KIND_NAME, 0, "the consumer's name is in use by another worker, which has joined the group under it "
                  "(group.instance.id); give each worker its own --name, or leave it out, or set static_member = no");
-        why.kind = EB_KIND_NAME;
-    }
     kf_client_fail(client, why.status, &why);
 }
 
@@ -185,9 +171,9 @@ static void on_error(struct kf_client *client, rd_kafka_resp_err_t code, const c
     } else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         snprintf(line, sizeof line, "%s: %s", client->set->bootstrap_servers, text);
         kf_link_failed(&client->link, code, line, "they give no cause: brokers that expect TLS or SASL end connections "
-                    "like this (security)", kf_ticks_ms());
+                    "like this (security)", ebp_monotonic_ms());
     } else if (is_connection_error(code)) {
-        kf_link_failed(&client->link, code, text, hint_for(client, code, text ? text : ""), kf_ticks_ms());
+        kf_link_failed(&client->link, code, text, hint_for(client, code, text ? text : ""), ebp_monotonic_ms());
     } else {
         snprintf(line, sizeof line, "%s", text && *text ? text : rd_kafka_err2str(code));
         client->host->log(client->host, 4, line);
@@ -212,7 +198,7 @@ void kf_client_handle_event(struct kf_client *client, rd_kafka_event_t *event) {
 /* A server that takes the connection and never answers: librdkafka says so much later. */
 static void check_silence(struct kf_client *client) {
     struct kf_link *link = &client->link;
-    int64_t now = kf_ticks_ms();
+    int64_t now = ebp_monotonic_ms();
     char line[400];
 
     if (link->reached || link->doubted || now < client->opened_ms + SILENCE_MS)
@@ -225,7 +211,7 @@ static void check_registry(struct kf_client *client) {
     struct eb_error why, turned_away;
     int32_t status = sr_trouble(client->registry, &why), hello = sr_hello(client->registry, &turned_away);
 
-    if (status == EB_OK && hello == EB_EMPTY && kf_ticks_ms() < client->opened_ms + REGISTRY_PROBE_MS)
+    if (status == EB_OK && hello == EB_EMPTY && ebp_monotonic_ms() < client->opened_ms + REGISTRY_PROBE_MS)
         status = EB_EMPTY;
     if (status != EB_OK && hello == EB_PERMANENT) {
         status = EB_PERMANENT;
@@ -238,11 +224,11 @@ static void check_registry(struct kf_client *client) {
  * they wait to connect again, they do so a day later. So a client that does not reach the cluster then is opened anew. One that
  * is connected waits for its sockets. */
 static void check_clock(struct kf_client *client) {
-    int64_t before_ms = client->wall_offset_ms, now_ms = kf_ticks_ms();
+    int64_t before_ms = client->wall_offset_ms, now_ms = ebp_monotonic_ms();
     struct kf_link *link = &client->link;
     struct eb_error why;
 
-    client->wall_offset_ms = wall_offset_ms_at(now_ms);
+    client->wall_offset_ms = ebp_wall_ms() - now_ms;
     if (before_ms - client->wall_offset_ms >= SET_BACK_MS) {
         client->clock_stuck_ms = now_ms;
         link->doubted = true;                           /* it is asked at once */
@@ -252,7 +238,7 @@ static void check_clock(struct kf_client *client) {
         client->clock_stuck_ms = 0;
     if (client->clock_stuck_ms == 0 || now_ms < client->clock_stuck_ms + STUCK_MS)
         return;
-    kf_error(&why, EB_FATAL, "the wall clock was set back, by which librdkafka waits to connect again");
+    ebp_error(&why, EB_FATAL, 0, "the wall clock was set back, by which librdkafka waits to connect again");
     kf_client_fail(client, EB_FATAL, &why);
 }
 
@@ -266,16 +252,17 @@ size_t kf_client_poll(struct kf_client *client) {
     bool reached = client->link.reached;
     check_silence(client);
     check_clock(client);
-    kf_link_check(&client->link, client->rk, kf_ticks_ms());
+    kf_link_check(&client->link, client->rk, ebp_monotonic_ms());
     if (client->link.reached && !reached)
         kf_set_cloexec_on_pipes();       /* it knows the other brokers now */
     return news;
 }
 
 void kf_client_wait(struct kf_client *client, int64_t until_ms) {
-    int64_t due = kf_link_due_ms(&client->link);
+    int64_t due_ms = ebp_earlier(kf_link_due_ms(&client->link), until_ms), now_ms = ebp_monotonic_ms();
+    struct pollfd registry = { .fd = client->registry ? sr_fd(client->registry) : -1, .events = POLLIN };
 
-    if (client->link.doubted && client->link.doubted_ms + 1000 > kf_ticks_ms() && client->link.doubted_ms + 1000 < due)
-        due = client->link.doubted_ms + 1000;
-    kf_bell_wait(&client->bell, client->registry ? sr_fd(client->registry) : -1, due < until_ms ? due : until_ms);
+    if (client->link.doubted && client->link.doubted_ms + 1000 > now_ms)
+        due_ms = ebp_earlier(due_ms, client->link.doubted_ms + 1000);
+    ebp_wakeup_wait(&client->wakeup, &registry, 1, due_ms - now_ms);
 }

@@ -3,15 +3,18 @@
 #ifndef KF_CLIENT_H
 #define KF_CLIENT_H
 
+#include <stdatomic.h>
 #include <librdkafka/rdkafka.h>
 #include <eventbus/plugin.h>
 
+#include "common/clock.h"
+#include "common/error.h"
 #include "common/registry/registry.h"
+#include "common/wakeup.h"
 #include "conf.h"
 #include "join_tracker.h"
 #include "link.h"
 #include "log_bridge.h"
-#include "wakeup.h"
 
 struct kf_client {
     const struct eb_host *host;
@@ -21,7 +24,8 @@ struct kf_client {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;            /* what happens, as events */
     struct sr_registry *registry;       /* NULL: there is none */
-    struct kf_bell bell;
+    struct ebp_wakeup wakeup;
+    atomic_bool woken;                  /* by the host */
     struct kf_link link;
     int64_t opened_ms;
     int64_t wall_offset_ms;                    /* the wall clock less our ticks, as last seen */
@@ -48,7 +52,19 @@ void kf_client_handle_event(struct kf_client *, rd_kafka_event_t *);
 /* The registry's progress and the link. Answers the registry's news. Does not wait. */
 size_t kf_client_poll(struct kf_client *);
 
-/* Waits for the bell, the registry or the time. */
+/* Any thread: what the host's wake does. It is remembered until kf_client_take_wakeup. */
+static inline void kf_client_wake(struct kf_client *client) {
+    atomic_store(&client->woken, true);
+    ebp_wakeup_signal(&client->wakeup);
+}
+
+/* Takes what was signalled, before a look at what there is to do. Returns whether the host's wake was among it. */
+static inline bool kf_client_take_wakeup(struct kf_client *client) {
+    ebp_wakeup_take(&client->wakeup);
+    return atomic_exchange(&client->woken, false);
+}
+
+/* Waits for the wakeup, the registry or the time. */
 void kf_client_wait(struct kf_client *, int64_t until_ms);
 
 /* The instance is done. */

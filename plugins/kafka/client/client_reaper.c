@@ -3,17 +3,16 @@
  * librdkafka before 2.3.0 aborts the process when a member of a cooperative group is destroyed after the group's first
  * response and before its first assignment. A member that is destroyed while it leaves waits for rebalance answers that
  * nobody gives any more. So such a client is served until it has its assignment, has left, and can be destroyed. A client
- * that does not get there in WATCH_S stays until the process ends. */
+ * that does not get there in WATCH_MS stays until the process ends. */
 #include "client_reaper.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "wakeup.h"
+#include "common/clock.h"
 
-enum { WATCH_S = 300, STEP_MS = 200, DESTROY_S = 5 };
+enum { WATCH_MS = 300000, STEP_MS = 200, DESTROY_MS = 5000 };
 
 /* ---- A client that can be destroyed ---- */
 
@@ -37,7 +36,6 @@ static void *run_destroy(void *arg) {
 
 bool kf_reaper_destroy(rd_kafka_t *rk, struct kf_log_bridge *bridge) {
     struct destroy_job *job = malloc(sizeof *job);
-    struct timespec until;
     pthread_t thread;
 
     if (job)
@@ -47,8 +45,7 @@ bool kf_reaper_destroy(rd_kafka_t *rk, struct kf_log_bridge *bridge) {
         destroy(rk, bridge);
         return true;
     }
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += DESTROY_S;
+    struct timespec until = ebp_timespec(ebp_monotonic_ms() + DESTROY_MS);
     if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
         return true;
     pthread_detach(thread);
@@ -94,7 +91,7 @@ static bool serve_group(const struct member *member) {
 static bool begin_leaving(const struct member *member, int64_t until_ms) {
     bool assigned = false;
 
-    while (!assigned && kf_ticks_ms() < until_ms)
+    while (!assigned && ebp_monotonic_ms() < until_ms)
         assigned = serve_group(member);
     rd_kafka_error_t *why = assigned ? rd_kafka_consumer_close_queue(member->rk, member->queue) : NULL;
     bool closing = assigned && !why;
@@ -103,14 +100,14 @@ static bool begin_leaving(const struct member *member, int64_t until_ms) {
 }
 
 static int64_t watch_until_ms(void) {
-    return kf_ticks_ms() + WATCH_S * 1000;
+    return ebp_monotonic_ms() + WATCH_MS;
 }
 
 static void *run_reap(void *arg) {
     struct member *member = arg;
     bool leaving = member->leaving || begin_leaving(member, watch_until_ms());
 
-    for (int64_t until_ms = watch_until_ms(); leaving && !rd_kafka_consumer_closed(member->rk) && kf_ticks_ms() < until_ms;)
+    for (int64_t until_ms = watch_until_ms(); leaving && !rd_kafka_consumer_closed(member->rk) && ebp_monotonic_ms() < until_ms;)
         serve_group(member);
     if (leaving && rd_kafka_consumer_closed(member->rk)) {
         rd_kafka_queue_destroy(member->queue);

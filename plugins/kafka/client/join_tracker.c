@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "wakeup.h"
+#include "common/clock.h"
 
 /* Kinds of requests, by the protocol. */
 enum { JOIN_GROUP = 11, HEARTBEAT = 12, SYNC_GROUP = 14, API_VERSIONS = 18 };
@@ -85,7 +85,7 @@ static rd_kafka_resp_err_t on_response_received(rd_kafka_t *rk, int socket, cons
                                                 int16_t request, int16_t version, int32_t number, size_t size,
                                                 int64_t took, rd_kafka_resp_err_t error, void *tracker) {
     (void)rk, (void)socket, (void)broker, (void)id, (void)version, (void)number, (void)size, (void)took, (void)error;
-    kf_join_tracker_answered(tracker, request, kf_ticks_ms());
+    kf_join_tracker_answered(tracker, request, ebp_monotonic_ms());
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 

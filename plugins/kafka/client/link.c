@@ -26,9 +26,8 @@ void kf_link_failed(struct kf_link *link, rd_kafka_resp_err_t code, const char *
 
     if (rank >= link->why_rank) {
         link->why_rank = rank;
-        kf_error(&link->why, EB_RETRIABLE, "%s%s%s", text && *text ? text : rd_kafka_err2str(code), hint ? "; " : "",
-                 hint ? hint : "");
-        link->why.native = code;
+        ebp_error(&link->why, EB_RETRIABLE, code, "%s%s%s", text && *text ? text : rd_kafka_err2str(code), hint ? "; " : "",
+                  hint ? hint : "");
     }
     if (!link->doubted && (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !link->reached)) {
         link->doubted = true;

@@ -30,7 +30,7 @@ static int32_t subscribe(struct kf_consumer *c, struct eb_error *err) {
     for (size_t i = 0; i < sub->n_topics; i++) {
         c->patterns = c->patterns || strchr(sub->topics[i], '*');
         if (!kf_topic_name_get(c, sub->topics[i]))
-            return kf_no_memory(err);
+            return ebp_no_memory(err);
     }
     if (c->patterns)
         return EB_OK;                   /* when it is known which topics there are */
@@ -61,7 +61,7 @@ int32_t kf_consumer_open(const struct eb_host *host, const void *settings, const
                          struct eb_error *err) {
     const struct kf_settings *set = settings;
     struct kf_consumer *c = calloc(1, sizeof *c);
-    int32_t status = c ? kf_position_check(sub->start, err) : kf_no_memory(err);
+    int32_t status = c ? kf_position_check(sub->start, err) : ebp_no_memory(err);
     rd_kafka_conf_t *conf = NULL;
 
     if (status != EB_OK)
@@ -100,8 +100,8 @@ failed:
 static void fail_permanently(struct kf_consumer *c, rd_kafka_resp_err_t code, const char *text, const char *advice) {
     struct eb_error why;
 
-    kf_error(&why, EB_PERMANENT, "group %s: %s%s", c->subscription->group, text ? text : rd_kafka_err2str(code), advice);
-    why.native = code;
+    ebp_error(&why, EB_PERMANENT, code, "group %s: %s%s", c->subscription->group, text ? text : rd_kafka_err2str(code),
+              advice);
     kf_client_fail(&c->client, EB_PERMANENT, &why);
 }
 
@@ -223,7 +223,7 @@ static void update_subscription(struct kf_consumer *c, const rd_kafka_topic_part
         kf_client_fail(&c->client, EB_FATAL, &why);
         return;
     }
-    kf_join_tracker_will_join(c->client.join_tracker, kf_ticks_ms());
+    kf_join_tracker_will_join(c->client.join_tracker, ebp_monotonic_ms());
     if (c->subscribed)
         rd_kafka_topic_partition_list_destroy(c->subscribed);
     c->subscribed = rd_kafka_topic_partition_list_copy(found);
@@ -278,7 +278,7 @@ static void look_up_topics(struct kf_consumer *c, int64_t now) {
 static void run_once(struct kf_consumer *c, bool is_full) {
     kf_client_poll(&c->client);
     handle_events(c);
-    int64_t now = kf_ticks_ms();
+    int64_t now = ebp_monotonic_ms();
     kf_fetch_wakeup_run(&c->fetch_wakeup, c->client.rk, c->client.set, now);
     if (is_full && c->commit_ms > now + FULL_MS && c->commit_ms != INT64_MAX)
         c->commit_ms = now + FULL_MS;
@@ -302,12 +302,11 @@ static int64_t next_due_ms(const struct kf_consumer *c, int64_t until) {
 
 int32_t kf_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *err) {
     struct kf_consumer *c = self;
-    int64_t now = kf_ticks_ms(), until = now + timeout_ms;
+    int64_t now = ebp_monotonic_ms(), until = now + timeout_ms;
 
     c->host_full = c->settled_some = false;
-    for (;; now = kf_ticks_ms()) {
-        kf_bell_take(&c->client.bell);
-        bool woken = kf_bell_take_wake(&c->client.bell);
+    for (;; now = ebp_monotonic_ms()) {
+        bool woken = kf_client_take_wakeup(&c->client);
         run_once(c, max == 0);
         if (c->client.status != EB_OK) {
             if (err)
@@ -318,7 +317,7 @@ int32_t kf_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct
             return EB_OK;
         if (kf_at_end(c))
             return EB_END;
-        if (woken || c->host_full || c->settled_some || kf_ticks_ms() >= until)
+        if (woken || c->host_full || c->settled_some || ebp_monotonic_ms() >= until)
             return EB_EMPTY;
         kf_client_wait(&c->client, next_due_ms(c, until));
     }
@@ -327,7 +326,7 @@ int32_t kf_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct
 void kf_consumer_wake(void *self) {
     struct kf_consumer *c = self;
 
-    kf_bell_wake(&c->client.bell);
+    kf_client_wake(&c->client);
 }
 
 void kf_consumer_pause(void *self, uint32_t partition, int32_t on) {
@@ -348,8 +347,8 @@ static bool all_committed(const struct kf_consumer *c) {
 
 /* Commits what there is; what cannot be committed in the time is answered EB_GONE. */
 static void commit_all(struct kf_consumer *c, int64_t until) {
-    for (int64_t now = kf_ticks_ms(); !all_committed(c) && now < until && c->client.status == EB_OK; now = kf_ticks_ms()) {
-        kf_bell_take(&c->client.bell);
+    for (int64_t now = ebp_monotonic_ms(); !all_committed(c) && now < until && c->client.status == EB_OK; now = ebp_monotonic_ms()) {
+        kf_client_take_wakeup(&c->client);
         kf_client_poll(&c->client);
         handle_events(c);
         if (c->commit_ms <= now || c->commit_ms == INT64_MAX)
@@ -383,12 +382,12 @@ static bool is_joining(const struct kf_consumer *c) {
 }
 
 static void wait_for_group(struct kf_consumer *c, int64_t until) {
-    int64_t now = kf_ticks_ms();
+    int64_t now = ebp_monotonic_ms();
 
-    kf_bell_take(&c->client.bell);
+    kf_client_take_wakeup(&c->client);
     handle_events(c);
     kf_rebalance_continue(c, now);
-    kf_bell_wait(&c->client.bell, -1, now + 20 < until ? now + 20 : until);
+    ebp_wakeup_wait(&c->client.wakeup, NULL, 0, ebp_earlier(now + 20, until) - now);
 }
 
 /* librdkafka's close does not tell the group of a member that has no partition, as one that came last, or one more than there
@@ -404,10 +403,10 @@ static void unsubscribe_if_unassigned(struct kf_consumer *c) {
 
 /* Tells the group that this member goes. A broker that is away finds out by session.timeout.ms. */
 static enum leave_result leave(struct kf_consumer *c, int64_t until) {
-    int64_t now = kf_ticks_ms(), join_by = until - (until - now < 2 * LEAVE_MS ? (until - now) / 2 : LEAVE_MS);
+    int64_t now = ebp_monotonic_ms(), join_by = until - (until - now < 2 * LEAVE_MS ? (until - now) / 2 : LEAVE_MS);
     struct eb_error why;
 
-    while ((must_not_be_destroyed(c) || is_joining(c)) && kf_ticks_ms() < join_by)
+    while ((must_not_be_destroyed(c) || is_joining(c)) && ebp_monotonic_ms() < join_by)
         wait_for_group(c, join_by);
     if (must_not_be_destroyed(c))
         return STILL_JOINING;
@@ -417,7 +416,7 @@ static enum leave_result leave(struct kf_consumer *c, int64_t until) {
     if (c->client.status != EB_OK ||
         kf_failed_with(&why, rd_kafka_consumer_close_queue(c->client.rk, c->client.queue), "leaving") != EB_OK)
         return LEFT;
-    while (!rd_kafka_consumer_closed(c->client.rk) && kf_ticks_ms() < until)
+    while (!rd_kafka_consumer_closed(c->client.rk) && ebp_monotonic_ms() < until)
         wait_for_group(c, until);
     return rd_kafka_consumer_closed(c->client.rk) ? LEFT : STILL_LEAVING;
 }
@@ -434,12 +433,12 @@ static void close_client(struct kf_consumer *c, enum leave_result leave_result) 
 
 void kf_consumer_close(void *self, int32_t timeout_ms) {
     struct kf_consumer *c = self;
-    int64_t now = kf_ticks_ms(), until = now + timeout_ms;
+    int64_t now = ebp_monotonic_ms(), until = now + timeout_ms;
 
     commit_all(c, until);
     kf_drop_partitions(c);
     kf_rebalance_continue(c, now);
-    enum leave_result leave_result = leave(c, until > kf_ticks_ms() + LEAVE_MS ? until : kf_ticks_ms() + LEAVE_MS);
+    enum leave_result leave_result = leave(c, until > ebp_monotonic_ms() + LEAVE_MS ? until : ebp_monotonic_ms() + LEAVE_MS);
     kf_drop_partitions(c);
     kf_lookup_free(c->offset_lookup);
     kf_lookup_free(c->topic_lookup);

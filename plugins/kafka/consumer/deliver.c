@@ -143,7 +143,7 @@ uint32_t kf_deliver(struct kf_consumer *c, uint32_t max) {
         more = more || (partition && partition->unread);
     }
     if (delivered >= MANY || (delivered > 0 && more))
-        kf_fetch_wakeup_consumed(&c->fetch_wakeup, kf_ticks_ms());
+        kf_fetch_wakeup_consumed(&c->fetch_wakeup, ebp_monotonic_ms());
     c->first_slot++;
     return delivered;
 }

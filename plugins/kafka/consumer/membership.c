@@ -63,7 +63,7 @@ static void on_arrival(rd_kafka_t *rk, void *arg) {
 
     (void)rk;
     atomic_store(&partition->arrived, true);
-    kf_bell_ring(partition->bell);
+    ebp_wakeup_signal(partition->wakeup);
 }
 
 /* Its queue is taken out of the one for all before anything is fetched. False: no memory. */
@@ -79,7 +79,7 @@ static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_
     /* more: its queue may hold what was fetched when it was here last. librdkafka passes that by when it is read, and
      * tells of new messages only where the queue was empty. */
     *partition = (struct kf_partition){ .slot = slot, .generation = ++c->generations[slot], .topic = topic,
-                                        .number = named->partition, .bell = &c->client.bell, .unread = true,
+                                        .number = named->partition, .wakeup = &c->client.wakeup, .unread = true,
                                         .next_offset = -1, .end_offset = -1, .start_offset = named->offset >= 0 ? named->offset : -1 };
     partition->queue = rd_kafka_queue_get_partition(c->client.rk, named->topic, named->partition);
     if (!partition->queue) {
@@ -142,7 +142,7 @@ static void unassign(struct kf_consumer *c, const rd_kafka_topic_partition_list_
     struct eb_error why;
     int32_t status;
 
-    kf_join_tracker_will_join(c->client.join_tracker, kf_ticks_ms());
+    kf_join_tracker_will_join(c->client.join_tracker, ebp_monotonic_ms());
     if (is_cooperative(c))
         status = kf_failed_with(&why, rd_kafka_incremental_unassign(c->client.rk, list), "giving partitions up");
     else
@@ -173,7 +173,7 @@ static void take_assigned(struct kf_consumer *c, const rd_kafka_topic_partition_
     for (int i = 0; i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *named = &list->elems[i];
         if (!kf_partition_find(c, named->topic, named->partition) && !add_partition(c, named)) {
-            kf_no_memory(&why);
+            ebp_no_memory(&why);
             kf_client_fail(&c->client, EB_FATAL, &why);
             return;
         }
@@ -216,7 +216,7 @@ static void begin_revoke(struct kf_consumer *c, const rd_kafka_topic_partition_l
 
     c->revoking = true;
     c->generation_over = false;                /* a commit that was on its way when the new generation began does not tell */
-    c->revoke_by_ms = kf_ticks_ms() + grace;
+    c->revoke_by_ms = ebp_monotonic_ms() + grace;
     for (int i = 0; i < list->cnt; i++) {
         struct kf_partition *partition = kf_partition_find(c, list->elems[i].topic, list->elems[i].partition);
         if (!partition)
@@ -258,7 +258,7 @@ void kf_rebalance_begin(struct kf_consumer *c, rd_kafka_event_t *event) {
     c->rebalance = event;
     if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         begin_revoke(c, list);
-        continue_revoke(c, kf_ticks_ms());
+        continue_revoke(c, ebp_monotonic_ms());
         return;
     }
     if (list->cnt > 0 && c->subscription->start->kind != EB_EARLIEST)

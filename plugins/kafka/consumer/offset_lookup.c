@@ -164,7 +164,7 @@ static void *run_lookup(void *arg) {
     while (!atomic_load(&lookup->cancelled) && !(lookup->list ? find_start_offsets(lookup) : find_topics(lookup)))
         usleep(PAUSE_MS * 1000);
     atomic_store(&lookup->done, true);
-    kf_bell_ring(&lookup->c->client.bell);
+    ebp_wakeup_signal(&lookup->c->client.wakeup);
     return NULL;
 }
 

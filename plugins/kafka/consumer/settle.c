@@ -90,7 +90,7 @@ int32_t kf_consumer_settle(void *self, const struct eb_verdict *verdicts, size_t
         settle_one(c, &verdicts[i], &batch);
     flush(&batch);
     if (n && c->commit_ms == INT64_MAX)
-        c->commit_ms = kf_ticks_ms() + c->client.set->commit_interval_ms;
+        c->commit_ms = ebp_monotonic_ms() + c->client.set->commit_interval_ms;
     return EB_OK;
 }
 
@@ -138,11 +138,11 @@ static int64_t commit_allowed_ms(const struct kf_consumer *c) {
 
     if (kf_join_tracker_take_response(join_tracker)) {
         sync_with_main_thread(c);
-        kf_join_tracker_may_join(join_tracker, kf_ticks_ms());
+        kf_join_tracker_may_join(join_tracker, ebp_monotonic_ms());
     }
     int64_t joined_ms = kf_join_tracker_over_ms(join_tracker);
     if (joined_ms == INT64_MAX)
-        joined_ms = kf_ticks_ms() + RETRY_MS;
+        joined_ms = ebp_monotonic_ms() + RETRY_MS;
     return joined_ms > c->retry_ms ? joined_ms : c->retry_ms;
 }
 
@@ -152,7 +152,7 @@ void kf_commit_now(struct kf_consumer *c) {
 
     if (c->committing)
         return;
-    int64_t may = commit_allowed_ms(c), now = kf_ticks_ms();
+    int64_t may = commit_allowed_ms(c), now = ebp_monotonic_ms();
     if (now < may) {
         c->commit_ms = may;
         return;
@@ -195,9 +195,9 @@ static void commit_done_for(struct kf_consumer *c, struct kf_partition *partitio
             report(batch, EB_OK, kf_token(partition, number));
     }
     if (code)
-        c->retry_ms = kf_ticks_ms() + RETRY_MS;
+        c->retry_ms = ebp_monotonic_ms() + RETRY_MS;
     if (!kf_all_committed(partition) && c->commit_ms == INT64_MAX)
-        c->commit_ms = code ? c->retry_ms : kf_ticks_ms() + c->client.set->commit_interval_ms;
+        c->commit_ms = code ? c->retry_ms : ebp_monotonic_ms() + c->client.set->commit_interval_ms;
 }
 
 static bool is_generation_over(rd_kafka_resp_err_t code) {

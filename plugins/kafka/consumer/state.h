@@ -35,7 +35,7 @@ struct kf_partition {
     struct kf_topic_name *topic;
     int32_t number;
     rd_kafka_queue_t *queue;
-    struct kf_bell *bell;
+    struct ebp_wakeup *wakeup;
     atomic_bool arrived;                /* something came into the empty queue */
     bool unread;                          /* the queue was not read to its end */
     bool paused, revoking;                 /* going: being taken away; nothing more is handed over */
@@ -111,7 +111,7 @@ void kf_rebalance_continue(struct kf_consumer *, int64_t now_ms);
 void kf_drop_partitions(struct kf_consumer *);
 
 /* offset_lookup.c. Asks, beside the loop, where those partitions of a list begin that the group has no place in; list NULL:
- * which topics the host wants of those there are. Rings the bell when it is done. NULL: no memory, or no thread. */
+ * which topics the host wants of those there are. Signals the wakeup when it is done. NULL: no memory, or no thread. */
 struct kf_lookup *kf_lookup_start(struct kf_consumer *, const rd_kafka_topic_partition_list_t *);
 bool kf_lookup_done(const struct kf_lookup *);
 const rd_kafka_topic_partition_list_t *kf_lookup_offsets(const struct kf_lookup *);

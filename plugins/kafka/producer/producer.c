@@ -73,9 +73,8 @@ static int32_t refusal_error(const struct producer *p, struct eb_error *err, rd_
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-        kf_error(err, EB_PERMANENT, "topic %s does not exist, waited %" PRId64 " ms for it (topic_wait); create it, or let "
+        ebp_error(err, EB_PERMANENT, code, "topic %s does not exist, waited %" PRId64 " ms for it (topic_wait); create it, or let "
                  "the brokers do it (auto.create.topics.enable)", message->topic.data, p->client.set->topic_wait_ms);
-        err->native = code;
         return EB_PERMANENT;
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
         kf_failed(err, code, "this event of %zu bytes, or those sent together with it, are too large for topic %s: see "
@@ -92,7 +91,7 @@ static int32_t refusal_error(const struct producer *p, struct eb_error *err, rd_
 
 /* Whether there is time left to wait for a topic that the cluster does not know. */
 static bool may_wait_for(const struct producer *p, struct kf_topic *topic) {
-    int64_t now = kf_ticks_ms();
+    int64_t now = ebp_monotonic_ms();
 
     if (!topic->unknown_ms)
         topic->unknown_ms = now;
@@ -121,7 +120,7 @@ static bool is_retried(struct producer *p, const rd_kafka_message_t *sent, struc
     topic->known = may_wait_for(p, topic);
     if (!topic->known)
         return false;
-    kf_error(why, EB_RETRIABLE, "topic %s does not exist any more", topic->name);
+    ebp_error(why, EB_RETRIABLE, 0, "topic %s does not exist any more", topic->name);
     return_waiting(p, topic, why);
     return true;
 }
@@ -135,7 +134,7 @@ static void send_without_time(struct producer *p) {
                             "until they take it; set the clock");
     p->time_refused = true;
     p->time = NO_TIME;
-    p->time_retry_ms = kf_ticks_ms() + WITHOUT_TIME_MS;
+    p->time_retry_ms = ebp_monotonic_ms() + WITHOUT_TIME_MS;
 }
 
 static void on_delivery_report(struct producer *p, const rd_kafka_message_t *sent) {
@@ -256,7 +255,7 @@ static enum sent produce_one(struct producer *p, struct kf_topic *topic, const s
     if (!headers || !frame_key(p, message, key_id, &key) || !frame_value(p, message, id, &value, &len, &flags)) {
         if (headers)
             rd_kafka_headers_destroy(headers);
-        kf_no_memory(err);
+        ebp_no_memory(err);
         return refuse(err, EB_RETRIABLE);
     }
     code = rd_kafka_producev(p->client.rk, RD_KAFKA_V_RKT(topic->rkt), RD_KAFKA_V_MSGFLAGS(flags),
@@ -322,16 +321,16 @@ static bool send_waiting_of(struct producer *p, struct kf_topic *topic) {
 
 /* Tries again what waits: all after news of the registry, else the topics whose time has come. */
 static void send_waiting(struct producer *p, bool all) {
-    int64_t now = kf_ticks_ms();
+    int64_t now = ebp_monotonic_ms();
 
     if (!p->topics.n_waiting || !(all || p->queue_full || now >= p->retry_ms))
         return;
     p->queue_full = false;
     p->retry_ms = INT64_MAX;
-    for (struct kf_topic *topic = p->topics.all; topic; topic = topic->next) {
-        if (topic->n_waiting && now >= topic->retry_ms && !p->queue_full)
+    for (struct kf_topic *topic = p->topics.all; topic; topic = topic->hh.next) {
+        if (topic->ring.n && now >= topic->retry_ms && !p->queue_full)
             p->queue_full = !send_waiting_of(p, topic);
-        if (topic->n_waiting && topic->retry_ms && topic->retry_ms < p->retry_ms)
+        if (topic->ring.n && topic->retry_ms && topic->retry_ms < p->retry_ms)
             p->retry_ms = topic->retry_ms;
     }
 }
@@ -344,7 +343,7 @@ int32_t kf_producer_open(const struct eb_host *host, const void *settings, void 
     int32_t status = EB_PERMANENT;
 
     if (!p)
-        return kf_no_memory(err);
+        return ebp_no_memory(err);
     p->retry_ms = INT64_MAX;
     if (conf)
         status = kf_client_open(&p->client, host, settings, KF_PRODUCER, conf, err);
@@ -364,7 +363,7 @@ static bool accept_message(struct producer *p, const struct eb_message *message)
 
     if (!topic)
         return false;
-    if (!topic->n_waiting)
+    if (!topic->ring.n)
         sent = send_one(p, topic, message, &why);
     if (sent == REFUSED)
         report_failed(p, message, &why, false);
@@ -398,16 +397,15 @@ static void run_once(struct producer *p) {
 
 int32_t kf_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
     struct producer *p = self;
-    int64_t now = kf_ticks_ms(), until = now + timeout_ms;
+    int64_t now = ebp_monotonic_ms(), until = now + timeout_ms;
     size_t reported = p->reported;
 
-    for (;; now = kf_ticks_ms()) {
-        kf_bell_take(&p->client.bell);
-        bool woken = kf_bell_take_wake(&p->client.bell);
+    for (;; now = ebp_monotonic_ms()) {
+        bool woken = kf_client_take_wakeup(&p->client);
         if (now >= p->time_retry_ms)
             p->time = NOW;
         run_once(p);
-        if (p->client.status != EB_OK || woken || p->reported != reported || kf_ticks_ms() >= until)
+        if (p->client.status != EB_OK || woken || p->reported != reported || ebp_monotonic_ms() >= until)
             break;
         kf_client_wait(&p->client, p->retry_ms < until ? p->retry_ms : until);
     }
@@ -421,15 +419,15 @@ int32_t kf_producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
 void kf_producer_wake(void *self) {
     struct producer *p = self;
 
-    kf_bell_wake(&p->client.bell);
+    kf_client_wake(&p->client);
 }
 
 static void return_all_waiting(struct producer *p) {
     const struct kf_link *link = &p->client.link;
     struct eb_error why;
 
-    for (struct kf_topic *topic = p->topics.all; topic; topic = topic->next) {
-        kf_error(&why, EB_RETRIABLE, "closed before it was sent to topic %s%s%s", topic->name,
+    for (struct kf_topic *topic = p->topics.all; topic; topic = topic->hh.next) {
+        ebp_error(&why, EB_RETRIABLE, 0, "closed before it was sent to topic %s%s%s", topic->name,
                  link->registry < EB_OK ? ": " : "", link->registry < EB_OK ? link->registry_why.text : "");
         return_waiting(p, topic, &why);
     }
@@ -437,9 +435,9 @@ static void return_all_waiting(struct producer *p) {
 
 /* Until librdkafka has reported all it has, or the time is over. */
 static void await_reports(struct producer *p, int64_t until) {
-    for (int64_t now = kf_ticks_ms(); p->topics.n_waiting + (size_t)rd_kafka_outq_len(p->client.rk) > 0 && now < until;
-         now = kf_ticks_ms()) {
-        kf_bell_take(&p->client.bell);
+    for (int64_t now = ebp_monotonic_ms(); p->topics.n_waiting + (size_t)rd_kafka_outq_len(p->client.rk) > 0 && now < until;
+         now = ebp_monotonic_ms()) {
+        kf_client_take_wakeup(&p->client);
         run_once(p);
         if (p->topics.n_waiting + (size_t)rd_kafka_outq_len(p->client.rk) > 0)
             kf_client_wait(&p->client, now + 50 < until ? now + 50 : until);
@@ -452,12 +450,12 @@ void kf_producer_close(void *self, int32_t timeout_ms) {
     handle_events(p);
     if (p->client.status == EB_OK && timeout_ms > 0) {
         rd_kafka_flush(p->client.rk, 0);        /* no lingering any more */
-        await_reports(p, kf_ticks_ms() + timeout_ms);
+        await_reports(p, ebp_monotonic_ms() + timeout_ms);
     }
     return_all_waiting(p);
     if (rd_kafka_outq_len(p->client.rk) > 0) {
         rd_kafka_purge(p->client.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        await_reports(p, kf_ticks_ms() + PURGE_MS);
+        await_reports(p, ebp_monotonic_ms() + PURGE_MS);
     }
     kf_topics_free(&p->topics);
     kf_header_pool_free(&p->header_pool);

@@ -7,59 +7,43 @@
 
 #include "error.h"
 
-static size_t hash(struct eb_text text) {
-    size_t h = 14695981039346656037u;
+static struct kf_topic *add_topic(struct kf_topics *topics, struct eb_text name) {
+    struct kf_topic *topic = calloc(1, sizeof *topic + name.len + 1);
 
-    for (size_t i = 0; i < text.len; i++)
-        h = (h ^ (unsigned char)text.data[i]) * 1099511628211u;
-    return h;
-}
-
-static bool is_named(const struct kf_topic *topic, struct eb_text name) {
-    return topic->name_len == name.len && memcmp(topic->name, name.data, name.len) == 0;
+    if (!topic)
+        return NULL;
+    topic->name_len = name.len;
+    memcpy(topic->name, name.data, name.len);
+    HASH_ADD_KEYPTR(hh, topics->all, topic->name, name.len, topic);
+    if (topic->hh.tbl)
+        return topic;
+    free(topic);
+    return NULL;
 }
 
 struct kf_topic *kf_topics_get(struct kf_topics *topics, struct eb_text name) {
-    if (topics->last && is_named(topics->last, name))
-        return topics->last;
-    struct kf_topic **bucket = &topics->buckets[hash(name) % KF_BUCKETS], *topic = *bucket;
-    while (topic && !is_named(topic, name))
-        topic = topic->in_bucket;
-    if (!topic && (topic = calloc(1, sizeof *topic + name.len + 1))) {
-        topic->name_len = name.len;
-        memcpy(topic->name, name.data, name.len);
-        topic->next = topics->all;
-        topic->in_bucket = *bucket;
-        topics->all = *bucket = topic;
-    }
-    return topics->last = topic;
+    struct kf_topic *topic = topics->last;
+
+    if (topic && topic->name_len == name.len && memcmp(topic->name, name.data, name.len) == 0)
+        return topic;
+    HASH_FIND(hh, topics->all, name.data, name.len, topic);
+    return topics->last = topic ? topic : add_topic(topics, name);
 }
 
 bool kf_topics_push(struct kf_topics *topics, struct kf_topic *topic, const struct eb_message *message) {
-    if (topic->n_waiting == topic->room) {
-        size_t room = topic->room ? 2 * topic->room : 64;
-        const struct eb_message **more = malloc(room * sizeof *more);
-        if (!more)
-            return false;
-        for (size_t i = 0; i < topic->n_waiting; i++)
-            more[i] = topic->waiting[(topic->first + i) % topic->room];
-        free(topic->waiting);
-        topic->waiting = more;
-        topic->room = room;
-        topic->first = 0;
-    }
-    topic->waiting[(topic->first + topic->n_waiting++) % topic->room] = message;
+    if (!EBP_RING_RESERVE(&topic->ring, topic->waiting, 1))
+        return false;
+    topic->waiting[ebp_ring_push(&topic->ring)] = message;
     topics->n_waiting++;
     return true;
 }
 
 const struct eb_message *kf_topics_first(const struct kf_topic *topic) {
-    return topic->n_waiting ? topic->waiting[topic->first] : NULL;
+    return topic->ring.n ? topic->waiting[ebp_ring_at(&topic->ring, 0)] : NULL;
 }
 
 void kf_topics_pop(struct kf_topics *topics, struct kf_topic *topic) {
-    topic->first = (topic->first + 1) % topic->room;
-    topic->n_waiting--;
+    ebp_ring_pop(&topic->ring);
     topics->n_waiting--;
 }
 
@@ -69,7 +53,7 @@ static struct sr_entry *entry_of(const struct kf_topic *topic, struct sr_registr
     char *subject;
 
     if (asprintf(&subject, "%s-%.*s", topic->name, (int)schema->name.len, schema->name.data) < 0) {
-        kf_no_memory(err);
+        ebp_no_memory(err);
         return NULL;
     }
     entry = sr_entry(registry, subject, schema->json.data, schema->json.len, err);
@@ -84,14 +68,14 @@ static struct kf_subject *add_subject(struct kf_topic *topic, struct sr_registry
 
     if (!subject) {
         if (entry)
-            kf_no_memory(err);
+            ebp_no_memory(err);
         return NULL;
     }
     *subject = (struct kf_subject){ .schema = schema->id, .entry = entry };
     HASH_ADD(hh, topic->subjects, schema, sizeof subject->schema, subject);
     if (!subject->hh.tbl) {
         free(subject);
-        kf_no_memory(err);
+        ebp_no_memory(err);
         return NULL;
     }
     return subject;
@@ -121,10 +105,10 @@ static void free_subjects(struct kf_topic *topic) {
 }
 
 void kf_topics_free(struct kf_topics *topics) {
-    struct kf_topic *topic;
+    struct kf_topic *topic, *next;
 
-    while ((topic = topics->all)) {
-        topics->all = topic->next;
+    HASH_ITER(hh, topics->all, topic, next) {
+        HASH_DEL(topics->all, topic);
         if (topic->rkt)
             rd_kafka_topic_destroy(topic->rkt);
         free(topic->waiting);

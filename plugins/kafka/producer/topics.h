@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "common/registry/registry.h"
+#include "common/ring.h"
 
 /* A schema under its subject in this topic. */
 struct kf_subject {
@@ -21,11 +22,10 @@ struct kf_subject {
 };
 
 struct kf_topic {
-    struct kf_topic *next;              /* all */
-    struct kf_topic *in_bucket;
+    UT_hash_handle hh;                  /* of all, by name */
     rd_kafka_topic_t *rkt;              /* NULL: made when it is sent to */
-    const struct eb_message **waiting;  /* a ring, in the order they came: for a schema's id, for the topic itself */
-    size_t first, n_waiting, room;
+    struct ebp_ring ring;               /* of `waiting` */
+    const struct eb_message **waiting;  /* in the order they came: for a schema's id, for the topic itself */
     bool known;                         /* something was stored there, since the cluster last did not know it */
     int64_t unknown_ms;                 /* since when the cluster does not know it; 0: it does, or has not been asked */
     int64_t retry_ms;                   /* not to be tried before; 0: any time */
@@ -35,11 +35,9 @@ struct kf_topic {
     char name[];
 };
 
-enum { KF_BUCKETS = 1024 };
-
 struct kf_topics {
-    struct kf_topic *all, *last;        /* last: that was asked for */
-    struct kf_topic *buckets[KF_BUCKETS];
+    struct kf_topic *all;               /* a hash table */
+    struct kf_topic *last;              /* that was looked up */
     size_t n_waiting;                   /* in all */
 };
 

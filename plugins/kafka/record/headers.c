@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
+
 #define TEXT(literal) { literal, sizeof literal - 1 }
 
 /* Those of an event, in the order of the Python producer: first what is the same in each and says nothing of it, so that it
@@ -140,14 +142,8 @@ void kf_header_pool_free(struct kf_header_pool *pool) {
 /* ---- In ---- */
 
 static bool add_header(struct kf_headers *read, const char *name, struct eb_text value) {
-    if (read->n_headers == read->room) {
-        size_t room = read->room ? 2 * read->room : 16;
-        struct eb_header *more = realloc(read->headers, room * sizeof *more);
-        if (!more)
-            return false;
-        read->headers = more;
-        read->room = room;
-    }
+    if (!EBP_RESERVE(read->headers, read->room, read->n_headers + 1))
+        return false;
     read->headers[read->n_headers++] = (struct eb_header){ { name, strlen(name) }, value };
     return true;
 }
