@@ -1,4 +1,4 @@
-/* conform.h - the conformance kit: hosts one plugin, without the event bus, and says which promises of
+/* conform/conform.h - the conformance kit: hosts one plugin without the event bus and checks which promises of
  * <eventbus/plugin.h> it keeps.
  *
  * FOR PLUGIN AUTHORS
@@ -34,7 +34,7 @@ extern "C" {
 
 enum eb_conform_format { EB_CONFORM_TEXT, EB_CONFORM_JSON, EB_CONFORM_TAP };
 
-/* One run. Borrowed until eb_conform_run returns; what is not said stays zero. */
+/* One run of the kit. Borrowed until eb_conform_run returns; zero stands for the default. */
 struct eb_conform {
     const char *program;            /* how messages on standard error begin: "eventbus conform" */
     const char *const *again;       /* NULL-ended arguments, argv[0] first, by which the running program
@@ -44,19 +44,19 @@ struct eb_conform {
     const char *only;               /* a case, or a group; NULL: all */
     const char *junit;              /* a file for JUnit's XML as well; NULL: none */
     enum eb_conform_format format;
-    uint64_t seed;                  /* 0: one of chance */
-    double pace;                    /* all waits so many times as long; 0: once */
+    uint64_t seed;                  /* 0: a random one */
+    double pace;                    /* a factor for all waits; 0: 1 */
 };
 
-/* Runs the cases and prints the results on standard output. Answers the exit status: 0 all passed or were skipped, 1 a
+/* Runs the cases and prints the results on standard output. Returns the exit status: 0 all passed or were skipped, 1 a
  * case failed, 2 options, 3 the broker was not reachable, 5 not a plugin. From the main thread; the program may wait
  * for no child of its own by -1 meanwhile. */
 int eb_conform_run(const struct eb_conform *);
 
-/* What the program does when it was called with `again`, which are the first n arguments. Answers the exit status. */
+/* Runs one case: for a program that was started with `again` as its first n arguments. Returns the exit status. */
 int eb_conform_child(int argc, char **argv, int n);
 
-/* Prints the names of the cases; whether one is meant by `only`, which NULL always does. */
+/* Print the names of the cases that `only` selects; say whether it selects any. NULL selects all. */
 void eb_conform_list(const char *only, enum eb_conform_format);
 bool eb_conform_knows(const char *only);
 

@@ -1,5 +1,6 @@
 /* conform/main.c - the conformance kit as a program of its own, for plugin authors. */
-#include "inner.h"
+#include "conform.h"
+#include "runner/report.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -38,7 +39,7 @@ static const struct option known[] = {
     { NULL, 0, NULL, 0 },
 };
 
-/* What was asked for. */
+/* What the command line says. */
 struct ask {
     struct eb_conform run;
     const char **options;           /* the run's */
@@ -47,7 +48,7 @@ struct ask {
 };
 
 static int wrong(const char *what, const char *why) {
-    ebc_error_line("eventbus-conform", "%s%s; see --help", what, why);
+    ebc_print_error("eventbus-conform", "%s%s; see --help", what, why);
     return 2;
 }
 
@@ -75,7 +76,7 @@ static int take_only(struct ask *ask, const char *text) {
     return eb_conform_knows(text) ? 0 : wrong("--only: --list shows no case or group ", text);
 }
 
-/* 0, or the exit status. */
+/* Returns 0, or the exit status. */
 static int take(struct ask *ask, int which, const char *word) {
     switch (which) {
     case 'o':
@@ -146,7 +147,7 @@ static int run(int argc, char **argv) {
 static int ended(int status) {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    ebc_error_line("eventbus-conform", "standard output: %s", strerror(errno));
+    ebc_print_error("eventbus-conform", "standard output: %s", strerror(errno));
     return 3;
 }
 

@@ -1,11 +1,9 @@
-/* conform/cases/admin.c - looking after topics and groups while producers and consumers are at work. */
-#include "case.h"
+/* conform/cases/admin.c - what an admin promises while producers and consumers are open. */
+#include "cases/case.h"
 
 #include <string.h>
 
-enum { ALL = EBC_PRODUCER | EBC_CONSUMER | EBC_ADMIN };
-
-static void skip_unless(struct ebc *t, bool there, const char *op) {
+static void skip_unless(struct ebc_test *t, bool there, const char *op) {
     if (!there)
         ebc_skip(t, "the admin role has no %s", op);
 }
@@ -13,7 +11,6 @@ static void skip_unless(struct ebc *t, bool there, const char *op) {
 /* ---- topics ---- */
 
 struct topic_search {
-    struct ebc *t;
     const char *name;
     unsigned times;
     int64_t messages;
@@ -29,39 +26,27 @@ static int32_t look_at_topic(void *arg, const struct eb_topic_info *info) {
     return 0;
 }
 
-static struct topic_search find_topic(struct ebc *t, const char *name) {
-    struct topic_search search = { .t = t, .name = name };
-    void *self = ebc_admin_self(t);
+static struct topic_search find_topic(struct ebc_test *t, const char *name) {
+    struct topic_search search = { .name = name };
     struct eb_error err = {0};
-    int32_t status;
+    int32_t status = ebc_admin_topics(t, look_at_topic, &search, &err);
 
-    ebc_begin(t, ebc_admin_timeout(t), "topics");
-    status = t->plugin.admin->topics(self, ebc_admin_timeout(t), look_at_topic, &search, &err);
-    ebc_end(t);
     ebc_admin_worked(t, "topics", status, &err);
     return search;
 }
 
-static int32_t create(struct ebc *t, const char *topic, uint32_t flags) {
-    void *self = ebc_admin_self(t);
+static int32_t create(struct ebc_test *t, const char *topic, uint32_t flags) {
     struct eb_error err = {0};
-    int32_t status;
+    int32_t status = ebc_admin_create(t, topic, flags, &err);
 
-    ebc_begin(t, ebc_admin_timeout(t), "create of topic %s", topic);
-    status = t->plugin.admin->create(self, topic, 0, flags, ebc_admin_timeout(t), &err);
-    ebc_end(t);
     ebc_admin_worked(t, "create", status, &err);
     return status;
 }
 
-static int32_t remove_it(struct ebc *t, const char *topic, const char *group) {
-    void *self = ebc_admin_self(t);
+static int32_t remove_it(struct ebc_test *t, const char *topic, const char *group) {
     struct eb_error err = {0};
-    int32_t status;
+    int32_t status = ebc_admin_remove(t, topic, group, &err);
 
-    ebc_begin(t, ebc_admin_timeout(t), "remove of topic %s", topic);
-    status = t->plugin.admin->remove(self, topic, group, ebc_admin_timeout(t), &err);
-    ebc_end(t);
     ebc_admin_worked(t, "remove", status, &err);
     return status;
 }
@@ -74,21 +59,17 @@ static int32_t stop_at_once(void *arg, const struct eb_topic_info *info) {
     return 7;
 }
 
-static void check_walk_ends(struct ebc *t) {
-    void *self = ebc_admin_self(t);
+static void check_walk_ends(struct ebc_test *t) {
     struct eb_error err = {0};
     unsigned times = 0;
-    int32_t status;
+    int32_t status = ebc_admin_topics(t, stop_at_once, &times, &err);
 
-    ebc_begin(t, ebc_admin_timeout(t), "topics");
-    status = t->plugin.admin->topics(self, ebc_admin_timeout(t), stop_at_once, &times, &err);
-    ebc_end(t);
     if (status != EB_OK || times != 1)
         ebc_break(t, EBC_ADMIN_WALK, "expected one call and EB_OK from topics when each() answers 7; came %u and %d",
                   times, status);
 }
 
-static void topics_are_made_listed_and_removed(struct ebc *t) {
+static void topics_are_made_listed_and_removed(struct ebc_test *t) {
     const struct eb_admin_ops *ops = t->plugin.admin;
     const char *topic = ebc_topic_name(t, "a");
     struct topic_search search;
@@ -103,9 +84,9 @@ static void topics_are_made_listed_and_removed(struct ebc *t) {
         if ((status = create(t, topic, 0)) != EB_OK)
             ebc_break(t, EBC_CREATE, "expected EB_OK from create, the %s time; came %d", i ? "second" : "first",
                       status);
-    ebc_topic(t, "b");                          /* so that a walk has more than one to tell */
+    ebc_topic(t, "b");                          /* so that a walk has more than one topic */
     if (t->plugin.producer)
-        ebc_send_through_new(t, ebc_make(t, topic, 7, 2));
+        ebc_send_through_new(t, ebc_new_events(t, topic, 7, 2));
     search = find_topic(t, topic);
     if (search.times != 1)
         ebc_break(t, EBC_TOPICS, "expected topic %s once; came it %u times", topic, search.times);
@@ -148,17 +129,11 @@ static int32_t add_row(void *arg, const struct eb_group_info *info) {
     return 0;
 }
 
-/* All rows of one group, one a partition, in one. */
-static struct group_sum sum_of(struct ebc *t, const char *topic, const char *group) {
+/* Returns the sum of a group's rows, of which there is one for each partition. */
+static struct group_sum sum_of(struct ebc_test *t, const char *topic, const char *group) {
     struct group_sum sum = { .topic = topic, .group = group };
-    void *self = ebc_admin_self(t);
-    struct eb_error err = {0};
-    int32_t status;
 
-    ebc_begin(t, ebc_admin_timeout(t), "groups");
-    status = t->plugin.admin->groups(self, topic, group, ebc_admin_timeout(t), add_row, &sum, &err);
-    ebc_end(t);
-    ebc_admin_worked(t, "groups", status, &err);
+    ebc_admin_groups(t, topic, group, add_row, &sum);
     if (sum.nameless)
         ebc_break(t, EBC_GROUP_INFO, "expected topic, group, position and end in each row; came NULL for one");
     if (sum.stray)
@@ -166,7 +141,7 @@ static struct group_sum sum_of(struct ebc *t, const char *topic, const char *gro
     return sum;
 }
 
-static void expect_lag(struct ebc *t, const char *topic, const char *group, int64_t lag, int64_t unsettled) {
+static void expect_lag(struct ebc_test *t, const char *topic, const char *group, int64_t lag, int64_t unsettled) {
     struct group_sum sum = sum_of(t, topic, group);
 
     if (sum.rows == 0)
@@ -179,52 +154,52 @@ static void expect_lag(struct ebc *t, const char *topic, const char *group, int6
                   (long long)unsettled, (long long)sum.unsettled);
 }
 
-/* Groups and topics that a row of the group must not be taken for. */
-static void make_neighbours(struct ebc *t, const char *topic, const char *group) {
+/* Makes other topics and groups, whose rows must not be mixed up with the group's. */
+static void make_neighbours(struct ebc_test *t, const char *topic, const char *group) {
     const char *topic2 = ebc_topic(t, "neighbour");
     const char *group2 = ebc_group(t, topic2, "g2"), *group3 = ebc_group(t, topic, "g3");
 
-    ebc_send_through_new(t, ebc_make(t, topic2, 1, 1));
-    ebc_send_through_new(t, ebc_make(t, topic, 1, 1));
-    ebc_stored(t, topic2, group2, 1);
-    ebc_stored(t, topic, group3, 1);
-    ebc_stored(t, topic, group, 1);
+    ebc_send_through_new(t, ebc_new_events(t, topic2, 1, 1));
+    ebc_send_through_new(t, ebc_new_events(t, topic, 1, 1));
+    ebc_read_stored(t, topic2, group2, 1);
+    ebc_read_stored(t, topic, group3, 1);
+    ebc_read_stored(t, topic, group, 1);
 }
 
-static void groups_tell_their_lag(struct ebc *t) {
+static void groups_tell_their_lag(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_consumer *c;
-    struct ebc_got **got;
+    struct ebc_received **got;
 
     skip_unless(t, t->plugin.admin->groups, "groups");
     make_neighbours(t, topic, group);
     if (sum_of(t, topic, "no-such-group").rows > 0)
         ebc_break(t, EBC_GROUP_INFO, "expected no row for a group that does not exist; came one");
-    ebc_send_through_new(t, ebc_make(t, topic, 10, EBC_OWN_KEYS));
-    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .max_messages = 6 });
-    got = ebc_take(c, 6);
+    ebc_send_through_new(t, ebc_new_events(t, topic, 10, EBC_OWN_KEYS));
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .max_messages = 6 });
+    got = ebc_receive_n(c, 6);
     expect_lag(t, topic, group, 10, 6);
-    ebc_settle_all(c, got, 4, EB_ACK);
-    ebc_wait_answers(c);
+    ebc_settle_each(c, got, 4, EB_ACK);
+    ebc_wait_settled(c);
     expect_lag(t, topic, group, 6, 2);
-    ebc_settle_all(c, got + 4, 2, EB_ACK);
-    ebc_take_and_ack(c, 4);
-    ebc_wait_answers(c);
+    ebc_settle_each(c, got + 4, 2, EB_ACK);
+    ebc_receive_and_ack(c, 4);
+    ebc_wait_settled(c);
     expect_lag(t, topic, group, 0, 0);
 }
 
 /* ---- browse ---- */
 
 struct browsed {
-    struct ebc *t;
-    struct ebc_got **got;
+    struct ebc_test *t;
+    struct ebc_received **got;
     size_t n, stop_after;
     bool tokens;
 };
 
 static int32_t keep_message(void *arg, const struct eb_message *message) {
     struct browsed *browsed = arg;
-    struct ebc_got *got = ebc_browsed(browsed->t, message);
+    struct ebc_received *got = ebc_browsed(browsed->t, message);
 
     browsed->tokens = browsed->tokens || message->token != 0;
     if (browsed->n == 100)
@@ -233,46 +208,40 @@ static int32_t keep_message(void *arg, const struct eb_message *message) {
     return browsed->n == browsed->stop_after;
 }
 
-static struct browsed browse(struct ebc *t, const char *topic, struct eb_point from, size_t stop_after,
+static struct browsed browse(struct ebc_test *t, const char *topic, struct eb_point from, size_t stop_after,
                              int32_t *status) {
     struct browsed browsed = { .t = t, .got = ebc_alloc(t, 100 * sizeof *browsed.got), .stop_after = stop_after };
-    void *self = ebc_admin_self(t);
-    struct eb_error err = {0};
 
-    from.size = sizeof from;
-    ebc_begin(t, ebc_admin_timeout(t), "browse of %s", topic);
-    *status = t->plugin.admin->browse(self, topic, &from, ebc_admin_timeout(t), keep_message, &browsed, &err);
-    ebc_end(t);
-    ebc_admin_worked(t, "browse", *status, &err);
+    *status = ebc_admin_browse(t, topic, from, keep_message, &browsed);
     if (browsed.tokens)
         ebc_break(t, EBC_BROWSE, "expected token 0 of browsed messages; came another");
     return browsed;
 }
 
-static void expect_browse(struct ebc *t, const char *topic, const char *what, struct eb_point from,
-                          struct ebc_got **stored, size_t first, size_t n) {
+static void expect_browse(struct ebc_test *t, const char *topic, const char *what, struct eb_point from,
+                          struct ebc_received **stored, size_t first, size_t n) {
     int32_t status;
     struct browsed browsed = browse(t, topic, from, 0, &status);
 
     if (browsed.n != n - first)
         ebc_break(t, EBC_BROWSE, "expected %zu messages from %s; came %zu", n - first, what, browsed.n);
     for (size_t i = 0; i < browsed.n; i++) {
-        if (!ebc_find(browsed.got, browsed.n, stored[first + i]->event))
+        if (!ebc_find_event(browsed.got, browsed.n, stored[first + i]->event))
             ebc_break(t, EBC_BROWSE, "expected event %zu from %s; came others only", stored[first + i]->event->number,
                       what);
-        ebc_same_values(t, browsed.got[i]);
+        ebc_expect_same_values(t, browsed.got[i]);
     }
 }
 
-static void browse_leaves_no_trace(struct ebc *t) {
+static void browse_leaves_no_trace(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g"), *group2 = ebc_group(t, topic, "h");
-    struct ebc_got **stored;
+    struct ebc_received **stored;
     struct browsed browsed;
     int32_t status;
 
     skip_unless(t, t->plugin.admin->browse, "browse");
-    ebc_send_through_new(t, ebc_make(t, topic, 12, 1));
-    stored = ebc_stored(t, topic, group, 12);
+    ebc_send_through_new(t, ebc_new_events(t, topic, 12, 1));
+    stored = ebc_read_stored(t, topic, group, 12);
     expect_browse(t, topic, "earliest", (struct eb_point){ .kind = EB_EARLIEST }, stored, 0, 12);
     expect_browse(t, topic, "the sixth position",
                   (struct eb_point){ .kind = EB_POSITION, .position = stored[5]->message->position }, stored, 5, 12);
@@ -285,17 +254,17 @@ static void browse_leaves_no_trace(struct ebc *t) {
     if (browsed.n != 0 || status != EB_END)
         ebc_break(t, EBC_BROWSE_NOTHING, "expected EB_END from a browse of a topic that does not exist; came %d",
                   status);
-    ebc_stored(t, topic, group2, 12);           /* another group still sees all */
+    ebc_read_stored(t, topic, group2, 12);           /* another group still sees all */
     if (t->plugin.admin->groups)
         expect_lag(t, topic, group, 0, 0);
 }
 
 /* ---- seek and trim ---- */
 
-/* How a group was moved, in all partitions. */
+/* How a seek moved a group, over all partitions. */
 struct moves {
     unsigned n;
-    bool before, nameless;              /* it was there; a place was left out */
+    bool before, nameless;              /* the group existed; a name or position was missing */
 };
 
 static int32_t count_move(void *arg, const struct eb_seek_info *info) {
@@ -307,20 +276,16 @@ static int32_t count_move(void *arg, const struct eb_seek_info *info) {
     return 0;
 }
 
-static int32_t try_seek(struct ebc *t, const char *topic, const char *group, struct eb_point to, uint32_t flags,
+static int32_t try_seek(struct ebc_test *t, const char *topic, const char *group, struct eb_point to, uint32_t flags,
                         struct moves *moves, struct eb_error *err) {
-    void *self = ebc_admin_self(t);
     int32_t status;
 
     *moves = (struct moves){0};
-    to.size = sizeof to;
-    ebc_begin(t, ebc_admin_timeout(t), "seek of group %s", group);
-    status = t->plugin.admin->seek(self, topic, group, &to, flags, ebc_admin_timeout(t), count_move, moves, err);
-    ebc_end(t);
+    status = ebc_admin_seek(t, topic, group, to, flags, count_move, moves, err);
     return status;
 }
 
-static void seek(struct ebc *t, const char *topic, const char *group, struct eb_point to, uint32_t flags) {
+static void seek(struct ebc_test *t, const char *topic, const char *group, struct eb_point to, uint32_t flags) {
     struct eb_error err = {0};
     struct moves moves;
 
@@ -329,11 +294,11 @@ static void seek(struct ebc *t, const char *topic, const char *group, struct eb_
         ebc_break(t, EBC_SEEK, "expected each partition of group %s told, with where it goes on and, unless it was made, where it "
                   "was; came %u", group, moves.n);
     if (!(flags & EB_DRY_RUN))
-        ebc_forget_done(t, group);
+        ebc_forget_acknowledged(t, group);
 }
 
-/* A seek that answers so and changes nothing. */
-static void expect_refusal(struct ebc *t, const char *topic, const char *group, struct eb_point to, int32_t expected) {
+/* Expects this status from a seek, which changes nothing. */
+static void expect_refusal(struct ebc_test *t, const char *topic, const char *group, struct eb_point to, int32_t expected) {
     struct eb_error err = {0};
     struct moves moves;
     int32_t status = try_seek(t, topic, group, to, 0, &moves, &err);
@@ -343,14 +308,14 @@ static void expect_refusal(struct ebc *t, const char *topic, const char *group, 
                   group, topic, status);
 }
 
-/* What the group gets now is exactly stored[first..n). */
-static void expect_rest(struct ebc *t, enum ebc_rule rule, const char *topic, const char *group,
-                        struct ebc_got **stored, size_t first, size_t n) {
-    struct ebc_consumer *c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
-    size_t others = ebc_others_before_marker(c, topic);
+/* Expects that the group gets exactly stored[first..n) now. */
+static void expect_rest(struct ebc_test *t, enum ebc_rule rule, const char *topic, const char *group,
+                        struct ebc_received **stored, size_t first, size_t n) {
+    struct ebc_consumer *c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
+    size_t others = ebc_count_before_marker(c, topic);
 
     for (size_t i = 0; i < n; i++) {
-        bool came = ebc_find(ebc_all(c), ebc_count(c), stored[i]->event) != NULL;
+        bool came = ebc_find_event(ebc_all(c), ebc_count(c), stored[i]->event) != NULL;
         if (came != (i >= first))
             ebc_break(t, rule, "expected the group to get the events from number %zu of %zu on; came number %zu%s",
                       first + 1, n, i + 1, came ? "" : " not");
@@ -360,15 +325,15 @@ static void expect_rest(struct ebc *t, enum ebc_rule rule, const char *topic, co
     ebc_close_consumer(c);
 }
 
-static void seek_moves_a_group(struct ebc *t) {
-    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g"), *fresh = ebc_text(t, "%s-new", group);
+static void seek_moves_a_group(struct ebc_test *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g"), *fresh = ebc_format(t, "%s-new", group);
     struct eb_point earliest = { .kind = EB_EARLIEST }, sixth = { .kind = EB_POSITION };
     struct ebc_consumer *c;
-    struct ebc_got **stored;
+    struct ebc_received **stored;
 
     skip_unless(t, t->plugin.admin->seek, "seek");
-    ebc_send_through_new(t, ebc_make(t, topic, 10, 1));
-    stored = ebc_stored(t, topic, group, 10);
+    ebc_send_through_new(t, ebc_new_events(t, topic, 10, 1));
+    stored = ebc_read_stored(t, topic, group, 10);
     sixth.position = stored[5]->message->position;
     seek(t, topic, group, earliest, 0);
     expect_rest(t, EBC_SEEK, topic, group, stored, 0, 10);
@@ -381,71 +346,62 @@ static void seek_moves_a_group(struct ebc *t) {
     seek(t, topic, fresh, sixth, EB_CREATE);
     expect_rest(t, EBC_SEEK, topic, fresh, stored, 5, 10);
     seek(t, topic, group, earliest, 0);
-    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
-    ebc_take(c, 3);
-    ebc_close_consumer(c);                      /* returns them: open ends that the next seek leaves behind */
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
+    ebc_receive_n(c, 3);
+    ebc_close_consumer(c);                      /* returns them: unsettled messages that the next seek leaves behind */
     seek(t, topic, group, (struct eb_point){ .kind = EB_LATEST }, 0);
     seek(t, topic, group, earliest, EB_DRY_RUN);
     expect_rest(t, EBC_SEEK, topic, group, stored, 10, 10);
 }
 
-/* A live member holds some. The seek is refused, or it is kept: all comes again, and what is held is answered. */
-static void a_seek_moves_live_members_or_says_who(struct ebc *t) {
+/* A live member has messages in flight. The seek is refused, or all messages come again and the member's verdicts are settled. */
+static void a_seek_moves_live_members_or_says_who(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
-    struct eb_point earliest = { .size = sizeof earliest, .kind = EB_EARLIEST };
-    struct ebc_span sent = ebc_make(t, topic, 10, EBC_OWN_KEYS);
-    void *self = ebc_admin_self(t);
+    struct eb_point earliest = { .kind = EB_EARLIEST };
+    struct ebc_range sent = ebc_new_events(t, topic, 10, EBC_OWN_KEYS);
     struct eb_error err = {0};
-    struct moves moves = {0};
+    struct moves moves;
     struct ebc_consumer *c;
-    struct ebc_got **got;
+    struct ebc_received **got;
     int32_t status;
 
     skip_unless(t, t->plugin.admin->seek, "seek");
     ebc_send_through_new(t, sent);
-    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .max_messages = 6 });
-    got = ebc_take(c, 6);
-    ebc_settle_all(c, got, 3, EB_ACK);
-    ebc_wait_answers(c);
-    ebc_begin(t, ebc_admin_timeout(t), "seek of group %s", group);
-    status = t->plugin.admin->seek(self, topic, group, &earliest, 0, ebc_admin_timeout(t), count_move, &moves, &err);
-    ebc_end(t);
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .max_messages = 6 });
+    got = ebc_receive_n(c, 6);
+    ebc_settle_each(c, got, 3, EB_ACK);
+    ebc_wait_settled(c);
+    status = try_seek(t, topic, group, earliest, 0, &moves, &err);
     if (status == EB_PERMANENT && err.text[0])
         return;
     ebc_admin_worked(t, "seek", status, &err);
-    ebc_forget_done(t, group);
-    ebc_settle_all(c, got + 3, 3, EB_RETURN);
-    ebc_wait_answers(c);
-    ebc_others_before_marker(c, topic);
+    ebc_forget_acknowledged(t, group);
+    ebc_settle_each(c, got + 3, 3, EB_RETURN);
+    ebc_wait_settled(c);
+    ebc_count_before_marker(c, topic);
     for (size_t i = 0; i < sent.n; i++)
-        if (!ebc_find(ebc_all(c) + 6, ebc_count(c) - 6, ebc_event(t, sent, i)))
+        if (!ebc_find_event(ebc_all(c) + 6, ebc_count(c) - 6, ebc_event(t, sent, i)))
             ebc_break(t, EBC_SEEK_LIVE, "expected event %zu again after the seek to earliest, or EB_PERMANENT with "
                       "who; came neither", ebc_event(t, sent, i)->number);
 }
 
-static void trim(struct ebc *t, const char *topic, struct ebc_got *before, int32_t unread_too) {
-    struct eb_point point = { .size = sizeof point, .kind = EB_POSITION, .position = before->message->position };
-    void *self = ebc_admin_self(t);
-    struct eb_error err = {0};
-    int32_t status;
+static void trim(struct ebc_test *t, const char *topic, struct ebc_received *before, int32_t unread_too) {
+    struct eb_point point = { .kind = EB_POSITION, .position = before->message->position };
 
-    ebc_begin(t, ebc_admin_timeout(t), "trim of %s", topic);
-    status = t->plugin.admin->trim(self, topic, &point, unread_too, ebc_admin_timeout(t), &err);
-    ebc_end(t);
-    ebc_admin_worked(t, "trim", status, &err);
+    ebc_admin_trim(t, topic, point, unread_too);
 }
 
-static void trim_keeps_what_is_unread(struct ebc *t) {
+static void trim_keeps_what_is_unread(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *all = ebc_group(t, topic, "all"), *group = ebc_group(t, topic, "g");
     struct ebc_consumer *c;
-    struct ebc_got **stored;
+    struct ebc_received **stored;
 
     skip_unless(t, t->plugin.admin->trim, "trim");
-    ebc_send_through_new(t, ebc_make(t, topic, 10, 1));
-    stored = ebc_stored(t, topic, all, 10);
-    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
-    ebc_take_and_ack(c, 2);
-    ebc_wait_answers(c);
+    ebc_send_through_new(t, ebc_new_events(t, topic, 10, 1));
+    stored = ebc_read_stored(t, topic, all, 10);
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
+    ebc_receive_and_ack(c, 2);
+    ebc_wait_settled(c);
     ebc_close_consumer(c);
     trim(t, topic, stored[6], 0);
     expect_rest(t, EBC_TRIM, topic, group, stored, 2, 10);
@@ -454,28 +410,28 @@ static void trim_keeps_what_is_unread(struct ebc *t) {
         for (size_t i = 0; i < 10; i++) {
             int32_t status;
             struct browsed left = browse(t, topic, (struct eb_point){ .kind = EB_EARLIEST }, 0, &status);
-            if ((ebc_find(left.got, left.n, stored[i]->event) != NULL) != (i >= 6))
+            if ((ebc_find_event(left.got, left.n, stored[i]->event) != NULL) != (i >= 6))
                 ebc_break(t, EBC_TRIM_ANYWAY, "expected the events from number 7 of 10 on; came number %zu%s", i + 1,
                           i >= 6 ? " not" : "");
         }
 }
 
-static void a_removed_group_is_gone(struct ebc *t) {
+static void a_removed_group_is_gone(struct ebc_test *t) {
     const struct eb_admin_ops *ops = t->plugin.admin;
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
-    struct ebc_got **stored;
+    struct ebc_received **stored;
     int32_t status;
 
     skip_unless(t, ops->remove && ops->groups, "remove and groups");
-    ebc_send_through_new(t, ebc_make(t, topic, 5, 1));
-    stored = ebc_stored(t, topic, group, 5);
+    ebc_send_through_new(t, ebc_new_events(t, topic, 5, 1));
+    stored = ebc_read_stored(t, topic, group, 5);
     if ((status = remove_it(t, topic, group)) != EB_OK)
         ebc_break(t, EBC_REMOVE, "expected EB_OK from remove of a group that is there; came %d", status);
     if (sum_of(t, topic, group).rows > 0)
         ebc_break(t, EBC_REMOVE, "expected no row for the group after remove; came one");
     if ((status = remove_it(t, topic, group)) != EB_GONE)
         ebc_break(t, EBC_REMOVE, "expected EB_GONE from remove of a group that is not there; came %d", status);
-    ebc_forget_done(t, group);
+    ebc_forget_acknowledged(t, group);
     if (t->plugin.consumer->traits & EB_T_HISTORY)
         expect_rest(t, EBC_REMOVE, topic, group, stored, 0, 5);     /* a new group of that name */
 }
@@ -483,12 +439,12 @@ static void a_removed_group_is_gone(struct ebc *t) {
 const struct ebc_case ebc_admin[] = {
     { .group = "admin", .name = "topics-are-made-listed-and-removed", .roles = EBC_ADMIN,
       .run = topics_are_made_listed_and_removed },
-    { .group = "admin", .name = "groups-tell-their-lag", .roles = ALL, .run = groups_tell_their_lag },
-    { .group = "admin", .name = "browse-leaves-no-trace", .roles = ALL, .run = browse_leaves_no_trace },
-    { .group = "admin", .name = "seek-moves-a-group", .roles = ALL, .run = seek_moves_a_group },
-    { .group = "admin", .name = "a-seek-moves-live-members-or-says-who", .roles = ALL,
+    { .group = "admin", .name = "groups-tell-their-lag", .roles = EBC_ALL_ROLES, .run = groups_tell_their_lag },
+    { .group = "admin", .name = "browse-leaves-no-trace", .roles = EBC_ALL_ROLES, .run = browse_leaves_no_trace },
+    { .group = "admin", .name = "seek-moves-a-group", .roles = EBC_ALL_ROLES, .run = seek_moves_a_group },
+    { .group = "admin", .name = "a-seek-moves-live-members-or-says-who", .roles = EBC_ALL_ROLES,
       .run = a_seek_moves_live_members_or_says_who },
-    { .group = "admin", .name = "trim-keeps-what-is-unread", .roles = ALL, .run = trim_keeps_what_is_unread },
-    { .group = "admin", .name = "a-removed-group-is-gone", .roles = ALL, .run = a_removed_group_is_gone },
+    { .group = "admin", .name = "trim-keeps-what-is-unread", .roles = EBC_ALL_ROLES, .run = trim_keeps_what_is_unread },
+    { .group = "admin", .name = "a-removed-group-is-gone", .roles = EBC_ALL_ROLES, .run = a_removed_group_is_gone },
     { 0 },
 };

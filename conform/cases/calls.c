@@ -1,5 +1,5 @@
 /* conform/cases/calls.c - what a plugin is, and how its calls behave: tables, waits, wakes, what it leaves alone. */
-#include "case.h"
+#include "cases/case.h"
 
 #include <dirent.h>
 #include <locale.h>
@@ -14,7 +14,7 @@
 
 /* ---- the descriptor ---- */
 
-static void check_about(struct ebc *t) {
+static void check_about(struct ebc_test *t) {
     const struct eb_plugin *about = &t->plugin.about;
     const char *file = strrchr(t->plugin.file, '/'), *name = file ? file + 1 : t->plugin.file;
     size_t len = strlen(about->name);
@@ -28,7 +28,7 @@ static void check_about(struct ebc *t) {
         ebc_note(t, EBC_TABLES, "expected eventbus_producer, eventbus_consumer or eventbus_admin; came none of them");
 }
 
-/* The first of the n that is NULL: its name; NULL: all are there. */
+/* Returns the name of the first of n functions that is NULL; NULL: all are there. */
 static const char *missing(const char *const *names, const void *const *functions, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (!functions[i])
@@ -57,7 +57,7 @@ static const char *missing_op(const struct ebc_plugin *plugin) {
     return name;
 }
 
-static void check_option(struct ebc *t, const struct eb_option *option, size_t number) {
+static void check_option(struct ebc_test *t, const struct eb_option *option, size_t number) {
     const struct eb_plugin *about = &t->plugin.about;
     bool prefix = option->type == EB_OPT_PAIRS, number_type = option->type >= EB_OPT_BOOL;
     size_t len = strlen(option->key);
@@ -89,7 +89,7 @@ static void check_option(struct ebc *t, const struct eb_option *option, size_t n
         ebc_note(t, EBC_DEFAULTS, "expected a default of \"%s\" that may be given; came %.300s", option->key, why);
 }
 
-static void check_traits(struct ebc *t, const char *role, uint32_t traits) {
+static void check_traits(struct ebc_test *t, const char *role, uint32_t traits) {
     uint32_t known = (EB_T_PROCESSES << 1) - 1;
 
     if (traits & ~known)
@@ -99,7 +99,7 @@ static void check_traits(struct ebc *t, const char *role, uint32_t traits) {
         ebc_note(t, EBC_TRAITS, "expected EB_T_DELAY with EB_T_DELAY_ORDER; came the second alone for the %s", role);
 }
 
-static void the_descriptor_tells_the_truth(struct ebc *t) {
+static void the_descriptor_tells_the_truth(struct ebc_test *t) {
     const struct ebc_plugin *plugin = &t->plugin;
 
     check_about(t);
@@ -126,35 +126,35 @@ static size_t entries(const char *folder) {
     return n;
 }
 
-static void use_every_role(struct ebc *t, const char *topic, const char *group) {
+static void use_every_role(struct ebc_test *t, const char *topic, const char *group) {
     struct ebc_consumer *c = NULL;
 
     if (t->plugin.consumer)
-        c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
+        c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
     if (t->plugin.producer)
-        ebc_send_through_new(t, ebc_make(t, topic, 1, 1));
+        ebc_send_through_new(t, ebc_new_events(t, topic, 1, 1));
     if (c && t->plugin.producer)
-        ebc_take_and_ack(c, 1);
+        ebc_receive_and_ack(c, 1);
     if (c)
         ebc_close_consumer(c);
 }
 
-/* Threads of clients may take a moment to end. */
-static size_t settled_down(struct ebc *t, const char *folder, size_t limit) {
-    int64_t end = ebc_ticks_ms() + t->patience_ms;
+/* Waits until there are no more entries than the limit: threads of client libraries take a moment to end. */
+static size_t settled_down(struct ebc_test *t, const char *folder, size_t limit) {
+    int64_t end = ebc_monotonic_ms() + t->patience_ms;
     size_t n;
 
-    while ((n = entries(folder)) > limit && ebc_ticks_ms() < end)
+    while ((n = entries(folder)) > limit && ebc_monotonic_ms() < end)
         usleep(5000);
     return n;
 }
 
-static void open_and_close_leave_nothing_behind(struct ebc *t) {
+static void open_and_close_leave_nothing_behind(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = t->plugin.consumer ? ebc_group(t, topic, "g") : NULL;
     size_t files, threads, now;
 
     use_every_role(t, topic, group);
-    use_every_role(t, topic, group);            /* twice: what is made once for the process is there now */
+    use_every_role(t, topic, group);            /* twice: now exists what the plugin makes once a process */
     files = entries("/proc/self/fd");
     threads = entries("/proc/self/task");
     for (int i = 0; i < 10; i++)
@@ -169,32 +169,32 @@ static void open_and_close_leave_nothing_behind(struct ebc *t) {
 
 /* ---- waits and wakes ---- */
 
-/* A producer and a consumer with nothing to do, or one of them. */
+/* A producer or a consumer with nothing to do. */
 struct idle {
-    struct ebc *t;
+    struct ebc_test *t;
     struct ebc_producer *producer;
     struct ebc_consumer *consumer;
 };
 
-static struct idle idle(struct ebc *t, bool producing) {
+static struct idle idle(struct ebc_test *t, bool producing) {
     const char *topic = ebc_topic(t, producing ? "p" : "c");
     struct idle it = { .t = t };
 
     if (producing)
         it.producer = ebc_producer(t);
     else
-        it.consumer = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = ebc_group(t, topic, "g") });
+        it.consumer = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = ebc_group(t, topic, "g") });
     return it;
 }
 
 static int64_t wait_once(const struct idle *it, int32_t timeout_ms) {
-    int64_t began = ebc_ticks_ms();
+    int64_t began = ebc_monotonic_ms();
 
     if (it->producer)
         ebc_poll(it->producer, timeout_ms);
     else
         ebc_receive(it->consumer, 10, timeout_ms);
-    return ebc_ticks_ms() - began;
+    return ebc_monotonic_ms() - began;
 }
 
 static const char *op_of(const struct idle *it) {
@@ -208,18 +208,18 @@ static void wake(const struct idle *it) {
         ebc_wake_consumer(it->consumer);
 }
 
-/* Until the way to the broker is up and nothing wakes it any more. */
+/* Waits until the link is up and nothing ends a wait any more. */
 static void calm_down(const struct idle *it) {
-    int64_t end = ebc_ticks_ms() + it->t->patience_ms;
+    int64_t end = ebc_monotonic_ms() + it->t->patience_ms;
 
     while (wait_once(it, 60) < 50)
-        if (ebc_ticks_ms() > end)
+        if (ebc_monotonic_ms() > end)
             ebc_break(it->t, EBC_POLL_WAITS, "expected %s(60 ms) with nothing to do to wait; came back early for %lld "
                       "ms", op_of(it), (long long)it->t->patience_ms);
 }
 
-/* The roles that are there, one after the other. */
-static void for_each_waiter(struct ebc *t, void (*check)(const struct idle *)) {
+/* Runs the check for a producer and for a consumer, as far as the plugin has them. */
+static void for_each_waiter(struct ebc_test *t, void (*check)(const struct idle *)) {
     for (int producing = 0; producing < 2; producing++)
         if (producing ? t->plugin.producer != NULL : t->plugin.consumer != NULL) {
             struct idle it = idle(t, producing);
@@ -242,11 +242,11 @@ static void wake_before(const struct idle *it) {
     calm_down(it);
 }
 
-static void a_wake_is_remembered(struct ebc *t) {
+static void a_wake_is_remembered(struct ebc_test *t) {
     for_each_waiter(t, wake_before);
 }
 
-/* Wakes again and again, so that one that came before the wait began does no harm here. */
+/* Wakes again and again: a wake that came before the wait began is not what this tests. */
 static void *wake_later(void *arg) {
     struct idle *it = arg;
 
@@ -275,7 +275,7 @@ static void wake_during(const struct idle *it) {
     }
 }
 
-static void a_wake_from_another_thread_ends_the_wait(struct ebc *t) {
+static void a_wake_from_another_thread_ends_the_wait(struct ebc_test *t) {
     for_each_waiter(t, wake_during);
 }
 
@@ -285,29 +285,29 @@ static void timeouts(const struct idle *it) {
     int calls = 0;
 
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
-        wait_once(it, waits[i]);                /* too long a wait is noted there */
-    for (end = ebc_ticks_ms() + 300; ebc_ticks_ms() < end; calls++)
+        wait_once(it, waits[i]);                /* ebc_op_ended notes a wait that is too long */
+    for (end = ebc_monotonic_ms() + 300; ebc_monotonic_ms() < end; calls++)
         wait_once(it, 100);
     if (calls > 30)
         ebc_break(it->t, EBC_POLL_WAITS, "expected %s(100 ms) with nothing to do to wait; came back %d times in 300 ms",
                   op_of(it), calls);
 }
 
-static void timeouts_are_kept(struct ebc *t) {
+static void timeouts_are_kept(struct ebc_test *t) {
     for_each_waiter(t, timeouts);
 }
 
 /* ---- the link ---- */
 
-static void the_link_tells_each_change_once(struct ebc *t) {
+static void the_link_tells_each_change_once(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = t->plugin.consumer ? ebc_group(t, topic, "g") : NULL;
     struct ebc_producer *p = t->plugin.producer ? ebc_producer(t) : NULL;
     struct ebc_consumer *c = t->plugin.consumer
-        ? ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group }) : NULL;
-    int64_t end = ebc_ticks_ms() + t->patience_ms;
+        ? ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group }) : NULL;
+    int64_t end = ebc_monotonic_ms() + t->patience_ms;
 
-    while (!ebc_all_up(t)) {                    /* a change told twice is noted where it is told */
-        if (ebc_ticks_ms() > end)
+    while (!ebc_all_up(t)) {                    /* the host notes a link call that is no change */
+        if (ebc_monotonic_ms() > end)
             ebc_break(t, EBC_LINK, "expected link(1) from each instance; came none from one for %lld ms",
                       (long long)t->patience_ms);
         if (p)
@@ -316,9 +316,9 @@ static void the_link_tells_each_change_once(struct ebc *t) {
             ebc_receive(c, 0, 20);
     }
     if (p)
-        ebc_send(p, ebc_make(t, topic, 20, 3));
+        ebc_send(p, ebc_new_events(t, topic, 20, 3));
     if (p && c)
-        ebc_take_and_ack(c, 20);
+        ebc_receive_and_ack(c, 20);
 }
 
 /* ---- the process ---- */
@@ -342,7 +342,7 @@ static void look_at_process(struct process *now) {
     umask(now->umask);
 }
 
-static void compare_process(struct ebc *t, const struct process *was, const struct process *is) {
+static void compare_process(struct ebc_test *t, const struct process *was, const struct process *is) {
     for (int i = 1; i <= 64; i++)
         if (was->handlers[i].sa_handler != is->handlers[i].sa_handler)
             ebc_break(t, EBC_FORBIDDEN, "expected the handler of signal %d as it was; came another", i);
@@ -359,8 +359,8 @@ static void compare_process(struct ebc *t, const struct process *was, const stru
         ebc_break(t, EBC_FORBIDDEN, "expected nothing on stdout and stderr; came some output");
 }
 
-/* What a program that the service starts would inherit. */
-static void check_descriptors(struct ebc *t) {
+/* A program that the service starts would inherit descriptors that are not close-on-exec. */
+static void check_descriptors(struct ebc_test *t) {
     for (int fd = 6; fd < 1024; fd++) {
         int flags = fcntl(fd, F_GETFD);
         if (flags >= 0 && !(flags & FD_CLOEXEC))
@@ -369,7 +369,7 @@ static void check_descriptors(struct ebc *t) {
 }
 
 /* A thread that takes signals would run the service's handlers. */
-static void check_threads(struct ebc *t) {
+static void check_threads(struct ebc_test *t) {
     DIR *dir = opendir("/proc/self/task");
     struct dirent *entry;
     char path[300], line[200];
@@ -392,7 +392,7 @@ static void check_threads(struct ebc *t) {
         closedir(dir);
 }
 
-static void the_process_is_left_as_it_was(struct ebc *t) {
+static void the_process_is_left_as_it_was(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = t->plugin.consumer ? ebc_group(t, topic, "g") : NULL;
     struct process was = {0}, is = {0};
 
@@ -401,7 +401,7 @@ static void the_process_is_left_as_it_was(struct ebc *t) {
     if (t->plugin.producer)
         ebc_poll(ebc_producer(t), 10);
     if (t->plugin.consumer)
-        ebc_receive(ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group }), 1, 10);
+        ebc_receive(ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group }), 1, 10);
     check_threads(t);
     check_descriptors(t);
     look_at_process(&is);

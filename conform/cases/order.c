@@ -1,6 +1,6 @@
 /* conform/cases/order.c - several members of a group, settling by chance, leaving and coming back: each key in
  * order. */
-#include "case.h"
+#include "cases/case.h"
 
 #include <string.h>
 
@@ -8,18 +8,18 @@ enum { MEMBERS = 3, EVENTS = 160, KEYS = 9, LEAVES = 6 };
 
 enum state { WAITING, IN_HAND, RETURNED, RETRYING, DONE };
 
-/* One event in the order of the broker, as a group of its own saw it. */
+/* One event, in the broker's order as another group saw it. */
 struct track {
     struct ebc_event *event;
     enum state state;
-    struct ebc_got *got;                /* IN_HAND */
-    const struct ebc_event *passed_by;  /* a later one of its key was handed over before it; NULL: none */
+    struct ebc_received *got;                /* IN_HAND */
+    const struct ebc_event *passed_by;  /* a later event of its key that was delivered before it; NULL: none */
     bool passed_in_retry;
 };
 
 struct group {
-    struct ebc *t;
-    struct ebc_wish wish;
+    struct ebc_test *t;
+    struct ebc_consumer_options wish;
     struct ebc_consumer *members[MEMBERS];
     struct track tracks[EVENTS];
     size_t seen[MEMBERS], done;
@@ -56,10 +56,10 @@ static void check_earlier(struct group *g, const struct track *now) {
     }
 }
 
-static void arrive(struct group *g, struct ebc_got *got) {
+static void arrive(struct group *g, struct ebc_received *got) {
     struct track *track = track_of(g, got->event);
 
-    if (track->state == DONE) {                 /* a repeat: allowed, or noted where it was handed over */
+    if (track->state == DONE) {                 /* a redelivery: allowed, or the host has noted it */
         ebc_settle(got, EB_ACK, 0);
         return;
     }
@@ -79,7 +79,7 @@ static void arrive(struct group *g, struct ebc_got *got) {
 /* The verdict for the first one in hand of a key at its member; for a retry, those that follow it are returned with
  * it. */
 static void settle_first(struct group *g, struct track *first, bool retry) {
-    struct ebc_got *got[EVENTS];
+    struct ebc_received *got[EVENTS];
     struct eb_verdict kinds[EVENTS] = { { .kind = retry ? EB_RETRY : EB_ACK, .delay_ms = retry ? 15 : 0 } };
     struct ebc_consumer *member = first->got->by;
     size_t n = 0;
@@ -122,7 +122,7 @@ static void settle_some(struct group *g, struct ebc_consumer *member) {
     }
 }
 
-/* Hands back what it has, goes, and comes back under its name. */
+/* A member returns what it has, closes, and opens again under its name. */
 static void leave(struct group *g, int m) {
     for (size_t i = 0; i < EVENTS; i++)
         if (g->tracks[i].state == IN_HAND && g->tracks[i].got->by == g->members[m])
@@ -156,16 +156,16 @@ static void nothing_comes(struct group *g) {
               g->done, (long long)g->t->patience_ms);
 }
 
-static void a_key_is_at_one_member_in_order(struct ebc *t) {
+static void a_key_is_at_one_member_in_order(struct ebc_test *t) {
     struct group *g = ebc_alloc(t, sizeof *g);
     const char *topic = ebc_topic(t, "a"), *observers = ebc_group(t, topic, "o"), *group = ebc_group(t, topic, "g");
-    int64_t end = ebc_ticks_ms() + t->patience_ms;
-    struct ebc_got **stored;
+    int64_t end = ebc_monotonic_ms() + t->patience_ms;
+    struct ebc_received **stored;
 
-    ebc_send_through_new(t, ebc_make(t, topic, EVENTS, KEYS));
-    stored = ebc_stored(t, topic, observers, EVENTS);
+    ebc_send_through_new(t, ebc_new_events(t, topic, EVENTS, KEYS));
+    stored = ebc_read_stored(t, topic, observers, EVENTS);
     g->t = t;
-    g->wish = (struct ebc_wish){ .topic = topic, .group = group };
+    g->wish = (struct ebc_consumer_options){ .topic = topic, .group = group };
     for (size_t i = 0; i < EVENTS; i++)
         g->tracks[i].event = stored[i]->event;
     for (int m = 0; m < MEMBERS; m++) {
@@ -177,9 +177,9 @@ static void a_key_is_at_one_member_in_order(struct ebc *t) {
 
         for (int m = 0; m < MEMBERS; m++)
             turn(g, m);
-        if (g->done > before || g->leaves > leaves)     /* a group that has lost a member takes its time to share out anew */
-            end = ebc_ticks_ms() + t->patience_ms;
-        else if (ebc_ticks_ms() > end)
+        if (g->done > before || g->leaves > leaves)     /* a group that lost a member takes time to rebalance */
+            end = ebc_monotonic_ms() + t->patience_ms;
+        else if (ebc_monotonic_ms() > end)
             nothing_comes(g);
     }
 }

@@ -1,12 +1,10 @@
-/* conform/cases/settling.c - what becomes of a message by its verdict: done, returned, tried again, still at work. */
-#include "case.h"
+/* conform/cases/settling.c - what each verdict does to a message: acknowledge, return, retry, extend. */
+#include "cases/case.h"
 
 #include <string.h>
 
-enum { BOTH = EBC_PRODUCER | EBC_CONSUMER };
-
-/* The numbers 0 .. n-1 in an order of chance. */
-static size_t *shuffled(struct ebc *t, size_t n) {
+/* Returns the numbers 0 .. n-1 in random order. */
+static size_t *shuffled(struct ebc_test *t, size_t n) {
     size_t *list = ebc_alloc(t, (n + 1) * sizeof *list);
 
     for (size_t i = 0; i < n; i++) {
@@ -19,147 +17,147 @@ static size_t *shuffled(struct ebc *t, size_t n) {
 
 /* ---- acknowledging ---- */
 
-/* Without any acknowledgement what is returned has to come again; else what follows could not be told. */
-static void expect_returned_at_reopen(struct ebc *t) {
+/* Expects that returned messages come again where nothing was acknowledged; otherwise the case could not judge the rest. */
+static void expect_returned_at_reopen(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "control"), *group = ebc_group(t, topic, "g");
-    struct ebc_wish wish = { .topic = topic, .group = group };
-    struct ebc_span sent = ebc_make(t, topic, 5, EBC_OWN_KEYS);
+    struct ebc_consumer_options wish = { .topic = topic, .group = group };
+    struct ebc_range sent = ebc_new_events(t, topic, 5, EBC_OWN_KEYS);
     struct ebc_consumer *c;
 
     ebc_send_through_new(t, sent);
     c = ebc_consumer(t, &wish);
-    ebc_take(c, sent.n);
+    ebc_receive_n(c, sent.n);
     ebc_close_consumer(c);                      /* returns all */
     c = ebc_consumer(t, &wish);
-    ebc_others_before_marker(c, topic);
+    ebc_count_before_marker(c, topic);
     for (size_t i = 0; i < sent.n; i++)
-        if (!ebc_find(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
+        if (!ebc_find_event(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
             ebc_break(t, EBC_RETURN, "expected event %zu again, returned and never acknowledged; came it not",
                       ebc_event(t, sent, i)->number);
     ebc_close_consumer(c);
 }
 
-static void settle_some_and_reopen(struct ebc *t, int round) {
-    const char *topic = ebc_topic(t, ebc_text(t, "round-%d", round)), *group = ebc_group(t, topic, "g");
-    struct ebc_wish wish = { .topic = topic, .group = group };
-    struct ebc_span sent = ebc_make(t, topic, 12, EBC_OWN_KEYS);
+static void settle_some_and_reopen(struct ebc_test *t, int round) {
+    const char *topic = ebc_topic(t, ebc_format(t, "round-%d", round)), *group = ebc_group(t, topic, "g");
+    struct ebc_consumer_options wish = { .topic = topic, .group = group };
+    struct ebc_range sent = ebc_new_events(t, topic, 12, EBC_OWN_KEYS);
     size_t *order = shuffled(t, sent.n), acks = 1 + ebc_random_below(&t->random, sent.n - 1);
-    struct ebc_got **first, **again;
+    struct ebc_received **first, **again;
     struct ebc_consumer *c;
     size_t n;
 
     ebc_send_through_new(t, sent);
     c = ebc_consumer(t, &wish);
-    first = ebc_take(c, sent.n);
+    first = ebc_receive_n(c, sent.n);
     for (size_t i = 0; i < acks; i++) {
         ebc_settle(first[order[i]], EB_ACK, 0);
         ebc_receive(c, 0, 0);
     }
     ebc_close_consumer(c);                      /* returns the others */
     c = ebc_consumer(t, &wish);
-    ebc_others_before_marker(c, topic);
+    ebc_count_before_marker(c, topic);
     again = ebc_all(c);
     n = ebc_count(c);
     for (size_t i = 0; i < sent.n; i++) {
-        const struct ebc_got *got = first[order[i]];
-        bool came = ebc_find(again, n, got->event) != NULL;
+        const struct ebc_received *got = first[order[i]];
+        bool came = ebc_find_event(again, n, got->event) != NULL;
         if (i >= acks && !came)
             ebc_break(t, EBC_ACK_COVERS, "expected event %zu again, of which only others around it were acknowledged; "
                       "came it not", got->event->number);
-        if (i < acks && !came && got->answer == EB_GONE)
+        if (i < acks && !came && got->settled == EB_GONE)
             ebc_break(t, EBC_GONE_AGAIN, "expected event %zu again, whose EB_ACK was answered EB_GONE; came it not",
                       got->event->number);
     }
     ebc_close_consumer(c);
 }
 
-static void an_ack_never_covers_an_unsettled_message(struct ebc *t) {
+static void an_ack_never_covers_an_unsettled_message(struct ebc_test *t) {
     expect_returned_at_reopen(t);
     for (int round = 0; round < 4; round++)
         settle_some_and_reopen(t, round);
 }
 
-static void what_is_acknowledged_never_comes_again(struct ebc *t) {
+static void what_is_acknowledged_never_comes_again(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
-    struct ebc_wish wish = { .topic = topic, .group = group };
+    struct ebc_consumer_options wish = { .topic = topic, .group = group };
     struct ebc_consumer *c;
-    struct ebc_got **got;
+    struct ebc_received **got;
     size_t *order = shuffled(t, 40);
 
-    ebc_send_through_new(t, ebc_make(t, topic, 40, EBC_OWN_KEYS));
+    ebc_send_through_new(t, ebc_new_events(t, topic, 40, EBC_OWN_KEYS));
     c = ebc_consumer(t, &wish);
-    got = ebc_take(c, 40);
+    got = ebc_receive_n(c, 40);
     for (size_t i = 0; i < 40; i++)
         ebc_settle(got[order[i]], EB_ACK, 0);
-    ebc_wait_answers(c);
-    ebc_quiet(c);
+    ebc_wait_settled(c);
+    ebc_receive_for_quiet_ms(c);
     ebc_close_consumer(c);
-    for (int i = 0; i < 2; i++) {               /* an event that was done before is noted where it comes */
+    for (int i = 0; i < 2; i++) {               /* the host notes an acknowledged event that comes again */
         wish.member = i ? "m1" : "m2";
         c = ebc_consumer(t, &wish);
-        ebc_others_before_marker(c, topic);
+        ebc_count_before_marker(c, topic);
         ebc_close_consumer(c);
     }
 }
 
-static void every_final_verdict_is_answered_once(struct ebc *t) {
+static void every_final_verdict_is_answered_once(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     bool delays = t->plugin.consumer->traits & EB_T_DELAY;
     size_t *order = shuffled(t, 60);
     struct ebc_consumer *c;
-    struct ebc_got **got;
+    struct ebc_received **got;
 
-    ebc_send_through_new(t, ebc_make(t, topic, 60, EBC_OWN_KEYS));
-    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
-    got = ebc_take(c, 60);
+    ebc_send_through_new(t, ebc_new_events(t, topic, 60, EBC_OWN_KEYS));
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
+    got = ebc_receive_n(c, 60);
     for (size_t i = 0; i < 60; i++) {
-        ebc_settle(got[order[i]], EB_EXTEND, 0);        /* not final: no answer */
+        ebc_settle(got[order[i]], EB_EXTEND, 0);        /* not final: settled must not be called */
         ebc_settle(got[order[i]], i == 20 && delays ? EB_RETRY : EB_ACK, 1);
         if (ebc_random_below(&t->random, 4) == 0)
             ebc_receive(c, 0, 0);
     }
-    ebc_wait_answers(c);
+    ebc_wait_settled(c);
     for (size_t i = 0; i < 60; i++)
-        if (got[i]->answer != EB_OK)
+        if (got[i]->settled != EB_OK)
             ebc_break(t, EBC_GONE_AGAIN, "expected EB_OK for a message settled at once; came %d for event %zu",
-                      got[i]->answer, got[i]->event->number);
-    ebc_quiet(c);                               /* another answer would be noted here */
+                      got[i]->settled, got[i]->event->number);
+    ebc_receive_for_quiet_ms(c);                               /* the host notes a second settled call */
 }
 
-/* A host whose messages all wait for their answers calls with max 0, and learns only afterwards that it has room. */
-static void an_answer_ends_a_receive(struct ebc *t) {
+/* A host whose messages all wait to be settled calls receive with max 0 and has room again only when settled comes. */
+static void an_answer_ends_a_receive(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_consumer *c;
-    struct ebc_got **got;
+    struct ebc_received **got;
 
-    ebc_send_through_new(t, ebc_make(t, topic, 5, EBC_OWN_KEYS));
-    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .max_messages = 5 });
-    got = ebc_take(c, 5);
-    ebc_settle_all(c, got, 5, EB_ACK);
-    for (int64_t begin = ebc_ticks_ms(); got[4]->answer == EBC_UNANSWERED;) {
+    ebc_send_through_new(t, ebc_new_events(t, topic, 5, EBC_OWN_KEYS));
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .max_messages = 5 });
+    got = ebc_receive_n(c, 5);
+    ebc_settle_each(c, got, 5, EB_ACK);
+    for (int64_t begin = ebc_monotonic_ms(); got[4]->settled == EBC_NOT_SETTLED;) {
         ebc_receive(c, 0, (int32_t)t->patience_ms);
-        if (ebc_ticks_ms() - begin > t->patience_ms / 2)
-            ebc_break(t, EBC_ANSWER_ENDS, "expected receive(max 0) to end once verdicts are answered; came it only after "
+        if (ebc_monotonic_ms() - begin > t->patience_ms / 2)
+            ebc_break(t, EBC_SETTLED_ENDS_WAIT, "expected receive(max 0) to end once verdicts are answered; came it only after "
                       "its timeout of %lld ms", (long long)t->patience_ms);
     }
-    ebc_wait_answers(c);
+    ebc_wait_settled(c);
 }
 
 /* ---- returning ---- */
 
-/* At this member, or once it is gone: a log hands nothing over twice to the same one. */
-static struct ebc_consumer *await_again(struct ebc *t, struct ebc_consumer *c, const struct ebc_wish *wish, size_t from,
+/* Waits for the message at this member, or at a new one: a log delivers nothing twice to the same member. */
+static struct ebc_consumer *await_again(struct ebc_test *t, struct ebc_consumer *c, const struct ebc_consumer_options *wish, size_t from,
                                         size_t n) {
-    ebc_take_rest(c, n);
+    ebc_receive_rest(c, n);
     if (ebc_count(c) >= from + n)
         return c;
     ebc_close_consumer(c);
     c = ebc_consumer(t, wish);
-    ebc_others_before_marker(c, wish->topic);
+    ebc_count_before_marker(c, wish->topic);
     return c;
 }
 
-static void check_returned(struct ebc *t, const struct ebc_got *was, const struct ebc_got *is) {
+static void check_returned(struct ebc_test *t, const struct ebc_received *was, const struct ebc_received *is) {
     uint32_t before = was->message->deliveries, now = is ? is->message->deliveries : 0;
     bool freely = t->plugin.consumer->traits & EB_T_FREE_RETURN;
 
@@ -171,15 +169,15 @@ static void check_returned(struct ebc *t, const struct ebc_got *was, const struc
         ebc_break(t, EBC_RETRY_COUNTS, "expected no failure after EB_RETURN; came %u", is->message->failures);
 }
 
-static void what_is_returned_comes_again(struct ebc *t) {
+static void what_is_returned_comes_again(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
-    struct ebc_wish wish = { .topic = topic, .group = group };
+    struct ebc_consumer_options wish = { .topic = topic, .group = group };
     struct ebc_consumer *first, *c;
-    struct ebc_got **got, *returned[3];
+    struct ebc_received **got, *returned[3];
 
-    ebc_send_through_new(t, ebc_make(t, topic, 6, EBC_OWN_KEYS));
+    ebc_send_through_new(t, ebc_new_events(t, topic, 6, EBC_OWN_KEYS));
     first = ebc_consumer(t, &wish);
-    got = ebc_take(first, 6);
+    got = ebc_receive_n(first, 6);
     for (size_t i = 0; i < 6; i++) {
         ebc_settle(got[i], i % 2 ? EB_ACK : EB_RETURN, 0);
         if (i % 2 == 0)
@@ -188,66 +186,66 @@ static void what_is_returned_comes_again(struct ebc *t) {
     c = await_again(t, first, &wish, 6, 3);
     for (size_t i = 0; i < 3; i++) {
         size_t skip = c == first ? 6 : 0;
-        check_returned(t, returned[i], ebc_find(ebc_all(c) + skip, ebc_count(c) - skip, returned[i]->event));
+        check_returned(t, returned[i], ebc_find_event(ebc_all(c) + skip, ebc_count(c) - skip, returned[i]->event));
     }
 }
 
-static void what_was_fetched_ahead_is_returned(struct ebc *t) {
+static void what_was_fetched_ahead_is_returned(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
-    struct ebc_wish wish = { .topic = topic, .group = group, .max_messages = 20 };
-    struct ebc_span sent = ebc_make(t, topic, 30, EBC_OWN_KEYS);
+    struct ebc_consumer_options wish = { .topic = topic, .group = group, .max_messages = 20 };
+    struct ebc_range sent = ebc_new_events(t, topic, 30, EBC_OWN_KEYS);
     struct ebc_consumer *c;
-    struct ebc_got **got;
+    struct ebc_received **got;
     size_t n;
 
     ebc_send_through_new(t, sent);
     c = ebc_consumer(t, &wish);
-    got = ebc_take_and_ack(c, 3);
+    got = ebc_receive_and_ack(c, 3);
     ebc_receive(c, 0, 20);
     ebc_close_consumer(c);
     n = ebc_count(c);
     wish.member = "m2";
     c = ebc_consumer(t, &wish);
-    ebc_others_before_marker(c, topic);
+    ebc_count_before_marker(c, topic);
     for (size_t i = 0; i < sent.n; i++)
-        if (!ebc_find(got, n, ebc_event(t, sent, i)) && !ebc_find(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
+        if (!ebc_find_event(got, n, ebc_event(t, sent, i)) && !ebc_find_event(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
             ebc_break(t, EBC_FETCHED_AHEAD, "expected event %zu, which the closed consumer was never handed, at "
                       "another one; came it not", ebc_event(t, sent, i)->number);
 }
 
 /* ---- retrying ---- */
 
-/* One that becomes due while receive waits. */
-static void expect_retry_ends_wait(struct ebc *t, struct ebc_consumer *c, struct ebc_got *got) {
-    int64_t began = ebc_ticks_ms(), end = began + 2 * t->patience_ms, took;
+/* Expects that a retry which becomes due ends the wait of receive. */
+static void expect_retry_ends_wait(struct ebc_test *t, struct ebc_consumer *c, struct ebc_received *got) {
+    int64_t began = ebc_monotonic_ms(), end = began + 2 * t->patience_ms, took;
     size_t before = ebc_count(c);
 
     ebc_settle(got, EB_RETRY, 100);
-    ebc_wait_answers(c);
-    while (ebc_count(c) == before && ebc_ticks_ms() < end)
-        ebc_receive(c, 1, (int32_t)(end - ebc_ticks_ms()));
-    took = ebc_ticks_ms() - began;
+    ebc_wait_settled(c);
+    while (ebc_count(c) == before && ebc_monotonic_ms() < end)
+        ebc_receive(c, 1, (int32_t)(end - ebc_monotonic_ms()));
+    took = ebc_monotonic_ms() - began;
     if (ebc_count(c) == before || took > t->patience_ms)
         ebc_break(t, EBC_RETRY, "expected receive(%lld ms) to be back with the event to be tried again after 100 ms; "
                   "came back after %lld ms with %zu", (long long)(end - began), (long long)took, ebc_count(c) - before);
     ebc_settle(ebc_all(c)[before], EB_ACK, 0);
-    ebc_wait_answers(c);
+    ebc_wait_settled(c);
 }
 
-static void a_retry_waits_and_counts(struct ebc *t) {
+static void a_retry_waits_and_counts(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     uint32_t delay = 120;
     struct ebc_consumer *c;
-    struct ebc_got *got;
+    struct ebc_received *got;
 
-    ebc_send_through_new(t, ebc_make(t, topic, 1, 1));
-    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
-    got = ebc_take(c, 1)[0];
+    ebc_send_through_new(t, ebc_new_events(t, topic, 1, 1));
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
+    got = ebc_receive_n(c, 1)[0];
     for (uint32_t failures = 1; failures <= 3; failures++) {
-        int64_t settled_ms = ebc_ticks_ms(), waited;
+        int64_t settled_ms = ebc_monotonic_ms(), waited;
 
         ebc_settle(got, EB_RETRY, delay);
-        got = ebc_take(c, 1)[0];
+        got = ebc_receive_n(c, 1)[0];
         waited = got->at_ms - settled_ms;
         if (waited < (int64_t)delay - 5)
             ebc_break(t, EBC_RETRY, "expected the event after %u ms again; came it after %lld ms", delay,
@@ -259,65 +257,65 @@ static void a_retry_waits_and_counts(struct ebc *t) {
     expect_retry_ends_wait(t, c, got);
 }
 
-/* Of one key a, b and c, of another d: a is to be tried again, so b and c have to wait, and d not. */
-static void a_retry_holds_back_its_key(struct ebc *t) {
+/* a, b and c have one key, d has another. A retry of a must hold back b and c, but not d. */
+static void a_retry_holds_back_its_key(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_producer *p = ebc_producer(t);
     struct ebc_event *held[4], *other;
     struct eb_verdict kinds[4] = { { .kind = EB_RETRY, .delay_ms = (uint32_t)t->quiet_ms + 200 }, { .kind = EB_RETURN },
                                    { .kind = EB_RETURN }, { .kind = EB_RETURN } };
     struct ebc_consumer *c;
-    struct ebc_got **got;
+    struct ebc_received **got;
     size_t n;
 
     for (int i = 0; i < 3; i++)
-        ebc_send(p, ebc_one(held[i] = ebc_make_keyed(t, topic, "held")));
-    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
-    ebc_take(c, 1);
-    ebc_quiet(c);
+        ebc_send(p, ebc_range_of(held[i] = ebc_new_event(t, topic, "held")));
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
+    ebc_receive_n(c, 1);
+    ebc_receive_for_quiet_ms(c);
     got = ebc_all(c);
     n = ebc_count(c);
     if (got[0]->event != held[0])
         ebc_break(t, EBC_SEND_ORDER, "expected event %zu, the first of its key; came event %zu", held[0]->number,
                   got[0]->event->number);
-    ebc_settle_mixed(c, got, kinds, n);         /* the first, and those that follow it and are in hand: in one call */
-    ebc_send(p, ebc_one(held[3] = ebc_make_keyed(t, topic, "held")));
-    ebc_send(p, ebc_one(other = ebc_make_keyed(t, topic, "other")));
+    ebc_settle_mixed(c, got, kinds, n);         /* the retry, and the returns of what follows it: in one call */
+    ebc_send(p, ebc_range_of(held[3] = ebc_new_event(t, topic, "held")));
+    ebc_send(p, ebc_range_of(other = ebc_new_event(t, topic, "other")));
     for (size_t i = 0; i < 5; i++) {
-        struct ebc_got *next = ebc_take(c, 1)[0];
+        struct ebc_received *next = ebc_receive_n(c, 1)[0];
         size_t place = 0;
 
         while (place < 4 && next->event != held[place])
             place++;
-        if (place < 4 && place > 0 && !held[place - 1]->done)
-            ebc_break(t, held[0]->done ? EBC_RETURN_LOST : EBC_RETRY_HOLDS, "expected event %zu to be settled first; "
-                      "came event %zu of its key", held[held[0]->done ? place - 1 : 0]->number, next->event->number);
+        if (place < 4 && place > 0 && !held[place - 1]->acked_by)
+            ebc_break(t, held[0]->acked_by ? EBC_RETURN_LOST : EBC_RETRY_HOLDS, "expected event %zu to be settled first; "
+                      "came event %zu of its key", held[held[0]->acked_by ? place - 1 : 0]->number, next->event->number);
         ebc_settle(next, EB_ACK, 0);
-        ebc_wait_answers(c);
+        ebc_wait_settled(c);
     }
-    if (!other->done)
+    if (!other->acked_by)
         ebc_break(t, EBC_MISSING, "expected event %zu, of another key; came it not", other->number);
 }
 
 /* ---- extending ---- */
 
-static void an_extended_lease_is_kept(struct ebc *t) {
+static void an_extended_lease_is_kept(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_consumer *c, *other;
-    struct ebc_got *got;
+    struct ebc_received *got;
     int64_t lease, end;
 
-    ebc_send_through_new(t, ebc_make(t, topic, 1, 1));
-    c = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group });
-    got = ebc_take(c, 1)[0];
+    ebc_send_through_new(t, ebc_new_events(t, topic, 1, 1));
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
+    got = ebc_receive_n(c, 1)[0];
     lease = got->message->lease_ms;
     if (lease == 0)
         ebc_skip(t, "the plugin's messages have no lease");
     if ((double)lease > 2000 * t->pace)
         ebc_skip(t, "the lease is %lld ms: give the plugin one of up to %.0f ms by -o", (long long)lease,
                  2000 * t->pace);
-    other = ebc_consumer(t, &(struct ebc_wish){ .topic = topic, .group = group, .member = "m2" });
-    for (end = ebc_ticks_ms() + 2 * lease; ebc_ticks_ms() < end;) {
+    other = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .member = "m2" });
+    for (end = ebc_monotonic_ms() + 2 * lease; ebc_monotonic_ms() < end;) {
         ebc_settle(got, EB_EXTEND, 0);
         ebc_receive(c, 1, (int32_t)(lease / 6));
         ebc_receive(other, 1, (int32_t)(lease / 6));
@@ -326,27 +324,30 @@ static void an_extended_lease_is_kept(struct ebc *t) {
         ebc_break(t, EBC_EXTEND, "expected the message at its member for twice its lease, extended at a third; came it "
                   "elsewhere");
     ebc_settle(got, EB_ACK, 0);
-    ebc_wait_answers(c);
-    if (got->answer != EB_OK)
+    ebc_wait_settled(c);
+    if (got->settled != EB_OK)
         ebc_break(t, EBC_EXTEND, "expected EB_OK for the acknowledgement after twice the lease, extended; came %d",
-                  got->answer);
+                  got->settled);
 }
 
 const struct ebc_case ebc_settling[] = {
-    { .group = "settling", .name = "an-ack-never-covers-an-unsettled-message", .roles = BOTH,
+    { .group = "settling", .name = "an-ack-never-covers-an-unsettled-message", .roles = EBC_SEND_AND_RECEIVE,
       .run = an_ack_never_covers_an_unsettled_message },
-    { .group = "settling", .name = "what-is-acknowledged-never-comes-again", .roles = BOTH,
+    { .group = "settling", .name = "what-is-acknowledged-never-comes-again", .roles = EBC_SEND_AND_RECEIVE,
       .run = what_is_acknowledged_never_comes_again },
-    { .group = "settling", .name = "every-final-verdict-is-answered-once", .roles = BOTH,
+    { .group = "settling", .name = "every-final-verdict-is-answered-once", .roles = EBC_SEND_AND_RECEIVE,
       .run = every_final_verdict_is_answered_once },
-    { .group = "settling", .name = "an-answer-ends-a-receive", .roles = BOTH, .run = an_answer_ends_a_receive },
-    { .group = "settling", .name = "what-is-returned-comes-again", .roles = BOTH, .run = what_is_returned_comes_again },
-    { .group = "settling", .name = "what-was-fetched-ahead-is-returned", .roles = BOTH,
+    { .group = "settling", .name = "an-answer-ends-a-receive", .roles = EBC_SEND_AND_RECEIVE,
+      .run = an_answer_ends_a_receive },
+    { .group = "settling", .name = "what-is-returned-comes-again", .roles = EBC_SEND_AND_RECEIVE,
+      .run = what_is_returned_comes_again },
+    { .group = "settling", .name = "what-was-fetched-ahead-is-returned", .roles = EBC_SEND_AND_RECEIVE,
       .run = what_was_fetched_ahead_is_returned },
-    { .group = "settling", .name = "a-retry-waits-and-counts", .roles = BOTH, .consumer = EB_T_DELAY,
+    { .group = "settling", .name = "a-retry-waits-and-counts", .roles = EBC_SEND_AND_RECEIVE, .consumer = EB_T_DELAY,
       .run = a_retry_waits_and_counts },
-    { .group = "settling", .name = "a-retry-holds-back-its-key", .roles = BOTH,
+    { .group = "settling", .name = "a-retry-holds-back-its-key", .roles = EBC_SEND_AND_RECEIVE,
       .consumer = EB_T_DELAY | EB_T_DELAY_ORDER, .run = a_retry_holds_back_its_key },
-    { .group = "settling", .name = "an-extended-lease-is-kept", .roles = BOTH, .run = an_extended_lease_is_kept },
+    { .group = "settling", .name = "an-extended-lease-is-kept", .roles = EBC_SEND_AND_RECEIVE,
+      .run = an_extended_lease_is_kept },
     { 0 },
 };

@@ -1,5 +1,5 @@
 /* conform/host/events.c - the events that cases send: made from the seed alone, and compared with what comes back. */
-#include "inner.h"
+#include "host/instance.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static struct eb_text text_of(const char *text) {
     return (struct eb_text){ text, strlen(text) };
 }
 
-/* Avro's long: zigzag, seven bits a byte. Answers the bytes written, at most 10. */
+/* Writes Avro's long: zigzag, seven bits a byte. Returns the number of bytes written, at most 10. */
 static size_t put_length(char *to, size_t len) {
     uint64_t left = (uint64_t)len << 1;
     size_t n = 0;
@@ -35,8 +35,8 @@ static size_t put_length(char *to, size_t len) {
     return n;
 }
 
-/* Avro's bytes and string: the length before them. */
-static struct eb_text framed(struct ebc *t, const char *data, size_t len) {
+/* Returns Avro's bytes or string: the length, then the data. */
+static struct eb_text framed(struct ebc_test *t, const char *data, size_t len) {
     char *to = ebc_alloc(t, len + 11);
     size_t head = put_length(to, len);
 
@@ -45,11 +45,11 @@ static struct eb_text framed(struct ebc *t, const char *data, size_t len) {
     return (struct eb_text){ to, head + len };
 }
 
-void ebc_set_blob(struct ebc *t, struct ebc_event *event, const char *blob, size_t len) {
+void ebc_set_blob(struct ebc_test *t, struct ebc_event *event, const char *blob, size_t len) {
     event->message.payload = framed(t, blob, len);
 }
 
-void ebc_set_payload_size(struct ebc *t, struct ebc_event *event, size_t whole) {
+void ebc_set_payload_size(struct ebc_test *t, struct ebc_event *event, size_t whole) {
     char length[10];
     size_t len = whole - 1;
     char *blob = ebc_alloc(t, whole);
@@ -86,32 +86,27 @@ static void fill_attrs(struct ebc_event *event) {
         event->attrs[i] = (struct eb_header){ text_of(names[i]), text_of(values[i]) };
 }
 
-static void fill_key(struct ebc *t, struct eb_message *message, const char *key) {
+static void fill_key(struct ebc_test *t, struct eb_message *message, const char *key) {
     if (!key)
         return;
-    message->key = text_of(ebc_text(t, "%s", key));
+    message->key = text_of(ebc_format(t, "%s", key));
     message->key_avro = framed(t, message->key.data, message->key.len);
     message->key_schema = &key_schema;
 }
 
-static void join(struct ebc *t, struct ebc_event *event) {
-    if ((t->n_events & (t->n_events + 1)) == 0) {       /* room for 1, 3, 7, ... is used up */
-        struct ebc_event **more = ebc_alloc(t, (2 * t->n_events + 1) * sizeof *more);
-        if (t->n_events > 0)
-            memcpy(more, t->events, t->n_events * sizeof *more);
-        pthread_mutex_lock(&t->lock);
-        t->events = more;
-        pthread_mutex_unlock(&t->lock);
-    }
+static void add_event(struct ebc_test *t, struct ebc_event *event) {
+    struct ebc_event **more = ebc_grow(t, t->events, t->n_events);
+
     pthread_mutex_lock(&t->lock);
+    t->events = more;
     t->events[t->n_events++] = event;
     pthread_mutex_unlock(&t->lock);
 }
 
-/* The id tells the number in its last part, and case and run in the others. */
-static struct ebc_event *make(struct ebc *t, const char *topic, const char *key, struct ebc_random *chance) {
+/* The id holds the event's number in its last group of digits, and case and run in the others. */
+static struct ebc_event *make(struct ebc_test *t, const char *topic, const char *key, struct ebc_random *chance) {
     struct ebc_event *event = ebc_alloc(t, sizeof *event);
-    uint64_t place = ebc_random_seed(ebc_random_seed(t->seed, t->run), t->at->name);
+    uint64_t place = ebc_random_seed(ebc_random_seed(t->seed, t->run), t->name);
     char blob[160];
     size_t len = ebc_random_below(chance, sizeof blob);
 
@@ -128,22 +123,22 @@ static struct ebc_event *make(struct ebc *t, const char *topic, const char *key,
         blob[i] = (char)ebc_random(chance);
     ebc_set_blob(t, event, blob, len);
     fill_key(t, &event->message, key);
-    join(t, event);
+    add_event(t, event);
     return event;
 }
 
-static struct ebc_random event_chance(const struct ebc *t) {
-    return (struct ebc_random){ ebc_random_seed(t->seed + t->n_events * 7919, t->at->name) };
+static struct ebc_random event_chance(const struct ebc_test *t) {
+    return (struct ebc_random){ ebc_random_seed(t->seed + t->n_events * 7919, t->name) };
 }
 
-struct ebc_event *ebc_make_keyed(struct ebc *t, const char *topic, const char *key) {
+struct ebc_event *ebc_new_event(struct ebc_test *t, const char *topic, const char *key) {
     struct ebc_random chance = event_chance(t);
 
     return make(t, topic, key, &chance);
 }
 
-struct ebc_span ebc_make(struct ebc *t, const char *topic, size_t n, size_t keys) {
-    struct ebc_span span = { t->n_events, n };
+struct ebc_range ebc_new_events(struct ebc_test *t, const char *topic, size_t n, size_t keys) {
+    struct ebc_range span = { t->n_events, n };
 
     for (size_t i = 0; i < n; i++) {
         struct ebc_random chance = event_chance(t);
@@ -156,18 +151,27 @@ struct ebc_span ebc_make(struct ebc *t, const char *topic, size_t n, size_t keys
     return span;
 }
 
-struct ebc_span ebc_one(const struct ebc_event *event) {
-    return (struct ebc_span){ event->number, 1 };
+struct ebc_range ebc_range_of(const struct ebc_event *event) {
+    return (struct ebc_range){ event->number, 1 };
 }
 
-struct ebc_event *ebc_event(const struct ebc *t, struct ebc_span span, size_t i) {
+struct ebc_event *ebc_event(const struct ebc_test *t, struct ebc_range span, size_t i) {
     return t->events[span.first + i];
 }
 
-struct ebc_event *ebc_event_of(const struct ebc *t, const struct eb_message *message) {
+const struct ebc_event **ebc_listed(struct ebc_test *t, struct ebc_range span) {
+    const struct ebc_event **list = ebc_alloc(t, (span.n + 1) * sizeof *list);
+
+    for (size_t i = 0; i < span.n; i++)
+        list[i] = ebc_event(t, span, i);
+    return list;
+}
+
+struct ebc_event *ebc_event_of(struct ebc_test *t, const struct eb_message *message) {
     char tail[13];
     unsigned long long number;
 
+    ebc_assert_locked(t);
     if (message->id.len != 36 || !message->id.data)
         return NULL;
     memcpy(tail, message->id.data + 24, 12);
@@ -179,7 +183,7 @@ struct ebc_event *ebc_event_of(const struct ebc *t, const struct eb_message *mes
 
 /* ---- copies ---- */
 
-static struct eb_text copied_text(struct ebc *t, struct eb_text from) {
+static struct eb_text copied_text(struct ebc_test *t, struct eb_text from) {
     char *to;
 
     if (!from.data)
@@ -189,7 +193,7 @@ static struct eb_text copied_text(struct ebc *t, struct eb_text from) {
     return (struct eb_text){ to, from.len };
 }
 
-static const struct eb_header *copied_headers(struct ebc *t, const struct eb_header *from, size_t n) {
+static const struct eb_header *copied_headers(struct ebc_test *t, const struct eb_header *from, size_t n) {
     struct eb_header *to = ebc_alloc(t, (n + 1) * sizeof *to);
 
     for (size_t i = 0; i < n; i++)
@@ -197,7 +201,7 @@ static const struct eb_header *copied_headers(struct ebc *t, const struct eb_hea
     return to;
 }
 
-static const struct eb_schema *copied_schema(struct ebc *t, const struct eb_schema *from) {
+static const struct eb_schema *copied_schema(struct ebc_test *t, const struct eb_schema *from) {
     struct eb_schema *to;
 
     if (!from)
@@ -208,7 +212,7 @@ static const struct eb_schema *copied_schema(struct ebc *t, const struct eb_sche
     return to;
 }
 
-const struct eb_message *ebc_copy_message(struct ebc *t, const struct eb_message *from) {
+const struct eb_message *ebc_copy_message(struct ebc_test *t, const struct eb_message *from) {
     struct eb_message *to = ebc_alloc(t, sizeof *to);
 
     memcpy(to, from, from->size < sizeof *to ? from->size : sizeof *to);
@@ -233,14 +237,14 @@ static bool same_text(struct eb_text a, struct eb_text b) {
     return !a.data == !b.data && a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-/* A text for people: its length, and what is printable of its beginning. */
-static const char *shown(struct ebc *t, struct eb_text text) {
+/* Returns a description for people: the text's length, and the printable characters among its first ones. */
+static const char *shown(struct ebc_test *t, struct eb_text text) {
     char *to;
     size_t n = text.len < 40 ? text.len : 40;
 
     if (!text.data)
         return "absent";
-    to = ebc_text(t, "%zu bytes \"%.*s%s\"", text.len, (int)n, "........................................",
+    to = ebc_format(t, "%zu bytes \"%.*s%s\"", text.len, (int)n, "........................................",
                   n < text.len ? "..." : "");
     for (size_t i = 0; i < n; i++)
         if (text.data[i] >= ' ' && text.data[i] <= '~')
@@ -248,19 +252,19 @@ static const char *shown(struct ebc *t, struct eb_text text) {
     return to;
 }
 
-static void expect_text(struct ebc *t, enum ebc_rule rule, const struct ebc_event *event, const char *what,
+static void expect_text(struct ebc_test *t, enum ebc_rule rule, const struct ebc_event *event, const char *what,
                         struct eb_text sent, struct eb_text came) {
     if (!same_text(sent, came))
         ebc_break(t, rule, "expected the %s of event %zu to be %s; came %s", what, event->number, shown(t, sent),
                   shown(t, came));
 }
 
-/* Some brokers carry no key, Redis for one; such a plugin cannot keep order by key, and claims none. */
-static bool may_lack_key(const struct ebc *t, const struct ebc_got *got) {
+/* Some brokers carry no key, for example Redis; their plugins do not claim EB_T_ORDER. */
+static bool may_lack_key(const struct ebc_test *t, const struct ebc_received *got) {
     return !got->message->key.data && !(t->plugin.consumer->traits & EB_T_ORDER);
 }
 
-static void same_schema(struct ebc *t, const struct ebc_got *got) {
+static void same_schema(struct ebc_test *t, const struct ebc_received *got) {
     const struct eb_schema *sent = got->event->message.schema, *came = got->message->schema;
 
     if (!came)
@@ -269,7 +273,7 @@ static void same_schema(struct ebc *t, const struct ebc_got *got) {
     expect_text(t, EBC_VALUES, got->event, "schema's name", sent->name, came->name);
 }
 
-void ebc_same_values(struct ebc *t, const struct ebc_got *got) {
+void ebc_expect_same_values(struct ebc_test *t, const struct ebc_received *got) {
     const struct eb_message *sent = &got->event->message, *came = got->message;
 
     if (came->decode_error.data)
@@ -283,17 +287,17 @@ void ebc_same_values(struct ebc *t, const struct ebc_got *got) {
     same_schema(t, got);
 }
 
-static void same_list(struct ebc *t, enum ebc_rule rule, const char *what, const struct ebc_event *event,
+static void same_list(struct ebc_test *t, enum ebc_rule rule, const char *what, const struct ebc_event *event,
                       const struct eb_header *sent, size_t n_sent, const struct eb_header *came, size_t n_came) {
     for (size_t i = 0; i < n_sent && i < n_came; i++) {
-        expect_text(t, rule, event, ebc_text(t, "name of %s %zu", what, i + 1), sent[i].name, came[i].name);
-        expect_text(t, rule, event, ebc_text(t, "value of %s %zu", what, i + 1), sent[i].value, came[i].value);
+        expect_text(t, rule, event, ebc_format(t, "name of %s %zu", what, i + 1), sent[i].name, came[i].name);
+        expect_text(t, rule, event, ebc_format(t, "value of %s %zu", what, i + 1), sent[i].value, came[i].value);
     }
     if (n_sent != n_came)
         ebc_break(t, rule, "expected event %zu to have %zu %ss; came %zu", event->number, n_sent, what, n_came);
 }
 
-void ebc_same_attrs(struct ebc *t, const struct ebc_got *got) {
+void ebc_expect_same_attrs(struct ebc_test *t, const struct ebc_received *got) {
     const struct eb_message *sent = &got->event->message, *came = got->message;
 
     same_list(t, EBC_ATTRS, "attribute", got->event, sent->attrs, sent->n_attrs, came->attrs, came->n_attrs);

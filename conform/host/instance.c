@@ -1,5 +1,5 @@
 /* conform/host/instance.c - what producers, consumers and admins of the plugin share: the host table they are given. */
-#include "inner.h"
+#include "host/instance.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,11 +14,18 @@ bool ebc_instance_called(const struct ebc_instance *in, const char *what) {
     return in->open;
 }
 
+static void tell_log(const struct ebc_instance *in, const char *what, const char *text) {
+    char line[240];
+
+    snprintf(line, sizeof line, "%s: %s%.200s", in->name, what, text);
+    in->t->observer->log(in->t, line);
+}
+
 static void on_log(const struct eb_host *host, int32_t level, const char *text) {
     struct ebc_instance *in = instance_of(host);
 
     if (ebc_instance_called(in, "log") && level <= 4 && text)
-        snprintf(in->t->slot->words, sizeof in->t->slot->words, "%s: %s", in->name, text);
+        tell_log(in, "", text);
 }
 
 static void on_metric(const struct eb_host *host, const char *name, double value) {
@@ -27,7 +34,7 @@ static void on_metric(const struct eb_host *host, const char *name, double value
     ebc_instance_called(instance_of(host), "metric");
 }
 
-/* Down may be told once before the first up: why the way did not come up. */
+/* link(0) may come once before the first link(1): why the link did not come up. */
 static bool link_changes(struct ebc_instance *in, int32_t up) {
     bool changes;
 
@@ -51,10 +58,10 @@ static void on_link(const struct eb_host *host, int32_t up, const struct eb_erro
     if (!up && (!why || !why->text[0]))
         ebc_note(in->t, EBC_LINK, "expected a reason with link(0); came none from %s", in->name);
     if (!up && why)
-        snprintf(in->t->slot->words, sizeof in->t->slot->words, "%s: link down: %.200s", in->name, why->text);
+        tell_log(in, "link down: ", why->text);
 }
 
-/* The calls of other roles: a producer receives nothing, a consumer has no reports to make. */
+/* The host calls of other roles: a producer delivers no messages, a consumer has no reports to make. */
 static void stray_delivered(const struct eb_host *host, const struct eb_delivery *report) {
     (void)report;
     ebc_note(instance_of(host)->t, EBC_REPORTED_ONCE, "expected reports from producers only; came one from %s",
@@ -72,7 +79,7 @@ static void stray_settled(const struct eb_host *host, const uint64_t *tokens, si
     (void)tokens;
     (void)n;
     (void)status;
-    ebc_note(instance_of(host)->t, EBC_ANSWERED_ONCE, "expected answers to verdicts from consumers only; came one from "
+    ebc_note(instance_of(host)->t, EBC_SETTLED_ONCE, "expected answers to verdicts from consumers only; came one from "
              "%s", instance_of(host)->name);
 }
 
@@ -92,7 +99,7 @@ static void on_busy(const struct eb_host *host, int32_t on) {
     (void)on;
 }
 
-void ebc_instance_init(struct ebc *t, struct ebc_instance *in, const char *name, void (*close)(struct ebc_instance *)) {
+void ebc_instance_init(struct ebc_test *t, struct ebc_instance *in, const char *name, void (*close)(struct ebc_instance *)) {
     in->t = t;
     in->name = name;
     in->close = close;
@@ -115,7 +122,20 @@ void ebc_instance_worked(struct ebc_instance *in, const char *op, int32_t status
     ebc_break(in->t, EBC_STATUS, "expected %s of %s to work; came %d: %s", op, in->name, status, err->text);
 }
 
-bool ebc_all_up(struct ebc *t) {
+void ebc_instance_opened(struct ebc_instance *in, int32_t status, const struct eb_error *err) {
+    if (status < 0)
+        in->open = false;
+    ebc_instance_worked(in, "open", status, err);
+}
+
+bool ebc_is_printable(struct eb_text text) {
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < ' ' || text.data[i] > '~')
+            return false;
+    return text.len > 0;
+}
+
+bool ebc_all_up(struct ebc_test *t) {
     bool up = true;
 
     pthread_mutex_lock(&t->lock);
@@ -125,7 +145,7 @@ bool ebc_all_up(struct ebc *t) {
     return up;
 }
 
-void ebc_close_all(struct ebc *t) {
+void ebc_close_all(struct ebc_test *t) {
     for (struct ebc_instance *in = t->instances; in; in = in->next)
         if (in->open)
             in->close(in);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The table at a symbol, as this kit knows it: what the author's header had not yet is zero. */
+/* Copies the table at a symbol, at this kit's size: fields that the author's header did not have are zero. */
 static void *copied_table(const void *from, size_t ours) {
     size_t theirs;
     char *copy = calloc(1, ours);
@@ -52,7 +52,7 @@ static bool copied_options(struct ebc_plugin *plugin, char why[EBC_WHY_ROOM]) {
     return true;
 }
 
-/* What would make all that follows meaningless; the finer points are a case. */
+/* Checks what loading needs; a case of the kit checks the rest. */
 static bool hostable(const struct eb_plugin *about, const char *file, char why[EBC_WHY_ROOM]) {
     size_t least = offsetof(struct eb_option, offset) + sizeof(size_t);
 

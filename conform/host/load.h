@@ -5,22 +5,22 @@
 #include <stdbool.h>
 #include <eventbus/plugin.h>
 
-enum { EBC_WHY_ROOM = 2048 };       /* a sentence with its causes */
+enum { EBC_WHY_ROOM = 2048 };       /* room for a sentence with its causes */
 
-/* Belongs to the process; the plugin stays mapped until that ends. */
+/* A loaded plugin. It stays mapped until the process ends. */
 struct ebc_plugin {
     const char *file;
     struct eb_plugin about;         /* size: the author's; options and option_size: the copy's */
     struct eb_option *options;
-    struct eb_producer_ops *producer;   /* NULL: it has not this role */
+    struct eb_producer_ops *producer;   /* NULL: the plugin does not have this role */
     struct eb_consumer_ops *consumer;
     struct eb_admin_ops *admin;
 };
 
-/* false, with why: not a plugin that this kit can host. */
+/* Loads a file. Returns false, with why, when it is not a plugin that this kit can host. */
 bool ebc_load(const char *file, struct ebc_plugin *, char why[EBC_WHY_ROOM]);
 
-/* Frees the copies. Nothing of the plugin is called. */
+/* Frees the copies. Calls nothing of the plugin. */
 void ebc_unload(struct ebc_plugin *);
 
 #endif

@@ -1,5 +1,5 @@
 /* conform/host/producer.c - producers of the plugin under test, and the promises that hold for each of their calls. */
-#include "inner.h"
+#include "host/instance.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 struct ebc_producer {
     struct ebc_instance in;
     const struct eb_producer_ops *ops;
-    void (*watch)(struct ebc *, const struct ebc_event *);
+    void (*watch)(struct ebc_test *, const struct ebc_event *);
 };
 
 static struct ebc_producer *producer_of(struct ebc_instance *in) {
@@ -16,14 +16,7 @@ static struct ebc_producer *producer_of(struct ebc_instance *in) {
 
 /* ---- reports ---- */
 
-static bool printable(struct eb_text text) {
-    for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] < ' ' || text.data[i] > '~')
-            return false;
-    return text.len > 0;
-}
-
-static void check_fields(struct ebc *t, const struct eb_delivery *report) {
+static void check_fields(struct ebc_test *t, const struct eb_delivery *report) {
     bool stored = report->status == EB_OK;
 
     if (report->status != EB_OK && report->status != EB_RETRIABLE && report->status != EB_PERMANENT)
@@ -33,15 +26,16 @@ static void check_fields(struct ebc *t, const struct eb_delivery *report) {
         ebc_note(t, EBC_REPORT_FIELDS, "expected an error with a report of status %d; came none", report->status);
     if (stored && report->error)
         ebc_note(t, EBC_REPORT_FIELDS, "expected no error with a report of EB_OK; came \"%s\"", report->error->text);
-    if (report->position.data && !printable(report->position))
+    if (report->position.data && !ebc_is_printable(report->position))
         ebc_note(t, EBC_POSITION, "expected a printable position; came %zu bytes that are not", report->position.len);
 }
 
-/* Under the lock: what the report says about its event. The event, when the report is its first. */
+/* Lock held. Notes the report with its event. Returns the event when the report is its first and is right. */
 static struct ebc_event *first_report(struct ebc_producer *p, uint64_t token, const char **wrong) {
-    struct ebc *t = p->in.t;
+    struct ebc_test *t = p->in.t;
     struct ebc_event *event = token > 0 && token <= t->n_events ? t->events[token - 1] : NULL;
 
+    ebc_assert_locked(t);
     *wrong = !event || event->by != p ? "a report of a message that this producer did not take"
              : event->reports > 0     ? "another report of a message that was reported before"
                                       : NULL;
@@ -52,7 +46,7 @@ static struct ebc_event *first_report(struct ebc_producer *p, uint64_t token, co
 
 static void on_delivered(const struct eb_host *host, const struct eb_delivery *from) {
     struct ebc_producer *p = producer_of(host->core);
-    struct ebc *t = p->in.t;
+    struct ebc_test *t = p->in.t;
     struct eb_delivery report = {0};
     struct ebc_event *event;
     const char *wrong, *position;
@@ -61,7 +55,7 @@ static void on_delivered(const struct eb_host *host, const struct eb_delivery *f
         return;
     memcpy(&report, from, from->size < sizeof report ? from->size : sizeof report);
     check_fields(t, &report);
-    position = report.position.data ? ebc_text(t, "%.*s", (int)report.position.len, report.position.data) : NULL;
+    position = report.position.data ? ebc_format(t, "%.*s", (int)report.position.len, report.position.data) : NULL;
     pthread_mutex_lock(&t->lock);
     event = first_report(p, report.token, &wrong);
     if (event) {
@@ -84,7 +78,7 @@ static void close_producer(struct ebc_instance *in) {
     ebc_close_producer(producer_of(in), 1000);
 }
 
-struct ebc_producer *ebc_producer(struct ebc *t) {
+struct ebc_producer *ebc_producer(struct ebc_test *t) {
     struct ebc_producer *p = ebc_alloc(t, sizeof *p);
     struct eb_error err = {0};
     int32_t status;
@@ -92,12 +86,10 @@ struct ebc_producer *ebc_producer(struct ebc *t) {
     p->ops = t->plugin.producer;
     ebc_instance_init(t, &p->in, "the producer", close_producer);
     p->in.host.delivered = on_delivered;
-    ebc_begin(t, 0, "open of the producer");
+    ebc_op_begins(t, 0, "open of the producer");
     status = p->ops->open(&p->in.host, t->settings, &p->in.self, &err);
-    ebc_end(t);
-    if (status < 0)
-        p->in.open = false;
-    ebc_instance_worked(&p->in, "open", status, &err);
+    ebc_op_ended(t);
+    ebc_instance_opened(&p->in, status, &err);
     return p;
 }
 
@@ -105,16 +97,17 @@ int32_t ebc_poll(struct ebc_producer *p, int32_t timeout_ms) {
     struct eb_error err = {0};
     int32_t status;
 
-    ebc_begin(p->in.t, timeout_ms, "poll(%d ms)", timeout_ms);
+    assert(p->in.open);
+    ebc_op_begins(p->in.t, timeout_ms, "poll(%d ms)", timeout_ms);
     status = p->ops->poll(p->in.self, timeout_ms, &err);
-    ebc_end(p->in.t);
+    ebc_op_ended(p->in.t);
     ebc_instance_worked(&p->in, "poll", status, &err);
     return status;
 }
 
-/* What is not taken belongs to nobody, unless it was reported all the same. */
-static void own(struct ebc_producer *p, struct ebc_span span, struct ebc_producer *owner) {
-    struct ebc *t = p->in.t;
+/* Marks who took the events of the range; NULL: nobody. */
+static void own(struct ebc_producer *p, struct ebc_range span, struct ebc_producer *owner) {
+    struct ebc_test *t = p->in.t;
 
     pthread_mutex_lock(&t->lock);
     for (size_t i = 0; i < span.n; i++)
@@ -122,9 +115,9 @@ static void own(struct ebc_producer *p, struct ebc_span span, struct ebc_produce
     pthread_mutex_unlock(&t->lock);
 }
 
-/* One call of submit; how many it took. */
-static size_t submit_once(struct ebc_producer *p, struct ebc_span span) {
-    struct ebc *t = p->in.t;
+/* Calls submit once. Returns how many messages it took. */
+static size_t submit_once(struct ebc_producer *p, struct ebc_range span) {
+    struct ebc_test *t = p->in.t;
     const struct eb_message *batch[100];
     struct eb_error err = {0};
     int64_t taken;
@@ -133,9 +126,9 @@ static size_t submit_once(struct ebc_producer *p, struct ebc_span span) {
     for (size_t i = 0; i < span.n; i++)
         batch[i] = &ebc_event(t, span, i)->message;
     own(p, span, p);
-    ebc_begin(t, 0, "submit of %zu messages", span.n);
+    ebc_op_begins(t, 0, "submit of %zu messages", span.n);
     taken = p->ops->submit(p->in.self, batch, span.n, &err);
-    ebc_end(t);
+    ebc_op_ended(t);
     ebc_instance_worked(&p->in, "submit", (int32_t)(taken < 0 ? taken : 0), &err);
     if ((size_t)taken > span.n)
         ebc_break(t, EBC_SUBMIT_TAKES, "expected submit to take up to %zu; came %lld", span.n, (long long)taken);
@@ -148,27 +141,27 @@ static size_t submit_once(struct ebc_producer *p, struct ebc_span span) {
     return (size_t)taken;
 }
 
-void ebc_submit(struct ebc_producer *p, struct ebc_span span) {
-    struct ebc *t = p->in.t;
-    int64_t end = ebc_ticks_ms() + t->patience_ms;
+void ebc_submit(struct ebc_producer *p, struct ebc_range span) {
+    struct ebc_test *t = p->in.t;
+    int64_t end = ebc_monotonic_ms() + t->patience_ms;
 
     while (span.n > 0) {
-        struct ebc_span some = { span.first, 1 + ebc_random_below(&t->random, span.n) };
+        struct ebc_range some = { span.first, 1 + ebc_random_below(&t->random, span.n) };
         size_t taken = submit_once(p, some);
 
         span.first += taken;
         span.n -= taken;
-        if (taken == 0 && ebc_ticks_ms() > end)
+        if (taken == 0 && ebc_monotonic_ms() > end)
             ebc_break(t, EBC_SUBMIT_TAKES, "expected room for more messages within %lld ms of polling; came none for "
                       "%zu", (long long)t->patience_ms, span.n);
         if (taken == 0)
             ebc_poll(p, 50);
         else
-            end = ebc_ticks_ms() + t->patience_ms;
+            end = ebc_monotonic_ms() + t->patience_ms;
     }
 }
 
-size_t ebc_unreported(struct ebc *t, struct ebc_span span) {
+size_t ebc_unreported(struct ebc_test *t, struct ebc_range span) {
     size_t n = 0;
 
     pthread_mutex_lock(&t->lock);
@@ -178,43 +171,43 @@ size_t ebc_unreported(struct ebc *t, struct ebc_span span) {
     return n;
 }
 
-void ebc_submit_and_wait(struct ebc_producer *p, struct ebc_span span) {
-    struct ebc *t = p->in.t;
+void ebc_submit_and_wait(struct ebc_producer *p, struct ebc_range span) {
+    struct ebc_test *t = p->in.t;
     int64_t end;
     size_t left, before = SIZE_MAX;
 
     ebc_submit(p, span);
-    end = ebc_ticks_ms() + t->patience_ms;
+    end = ebc_monotonic_ms() + t->patience_ms;
     while ((left = ebc_unreported(t, span)) > 0) {
         if (left < before)
-            end = ebc_ticks_ms() + t->patience_ms;      /* it goes on */
+            end = ebc_monotonic_ms() + t->patience_ms;      /* there is progress */
         before = left;
-        if (ebc_ticks_ms() > end)
+        if (ebc_monotonic_ms() > end)
             ebc_break(t, EBC_REPORTED_ONCE, "expected a report of each message within %lld ms of polling; came none of "
                       "%zu among %zu", (long long)t->patience_ms, left, span.n);
         ebc_poll(p, 50);
     }
 }
 
-/* EB_RETRIABLE asks for another submit: true when the event was given back for one. */
+/* Submits an event again that was reported EB_RETRIABLE and is certainly not stored. Returns whether it did. */
 static bool submit_again(struct ebc_producer *p, struct ebc_event *event) {
     if (event->status != EB_RETRIABLE || event->maybe_stored)
         return false;
     pthread_mutex_lock(&p->in.t->lock);
     event->reports = 0;
     pthread_mutex_unlock(&p->in.t->lock);
-    ebc_submit_and_wait(p, ebc_one(event));
+    ebc_submit_and_wait(p, ebc_range_of(event));
     return true;
 }
 
-void ebc_send(struct ebc_producer *p, struct ebc_span span) {
-    struct ebc *t = p->in.t;
-    int64_t end = ebc_ticks_ms() + t->patience_ms;
+void ebc_send(struct ebc_producer *p, struct ebc_range span) {
+    struct ebc_test *t = p->in.t;
+    int64_t end = ebc_monotonic_ms() + t->patience_ms;
 
     ebc_submit_and_wait(p, span);
     for (size_t i = 0; i < span.n; i++) {
         struct ebc_event *event = ebc_event(t, span, i);
-        while (event->status != EB_OK && ebc_ticks_ms() < end && submit_again(p, event))
+        while (event->status != EB_OK && ebc_monotonic_ms() < end && submit_again(p, event))
             ebc_poll(p, 50);
         if (event->status != EB_OK)
             ebc_break(t, EBC_STORED, "expected event %zu to be stored; came status %d: %s", event->number,
@@ -222,14 +215,14 @@ void ebc_send(struct ebc_producer *p, struct ebc_span span) {
     }
 }
 
-void ebc_send_through_new(struct ebc *t, struct ebc_span span) {
+void ebc_send_through_new(struct ebc_test *t, struct ebc_range span) {
     struct ebc_producer *p = ebc_producer(t);
 
     ebc_send(p, span);
     ebc_close_producer(p, 1000);
 }
 
-void ebc_watch_reports(struct ebc_producer *p, void (*watch)(struct ebc *, const struct ebc_event *)) {
+void ebc_watch_reports(struct ebc_producer *p, void (*watch)(struct ebc_test *, const struct ebc_event *)) {
     p->watch = watch;
 }
 
@@ -238,7 +231,7 @@ void ebc_wake_producer(struct ebc_producer *p) {
 }
 
 static size_t taken_unreported(struct ebc_producer *p) {
-    struct ebc *t = p->in.t;
+    struct ebc_test *t = p->in.t;
     size_t n = 0;
 
     pthread_mutex_lock(&t->lock);
@@ -251,9 +244,10 @@ static size_t taken_unreported(struct ebc_producer *p) {
 void ebc_close_producer(struct ebc_producer *p, int32_t timeout_ms) {
     size_t left;
 
-    ebc_begin(p->in.t, timeout_ms, "close(%d ms) of the producer", timeout_ms);
+    assert(p->in.open);
+    ebc_op_begins(p->in.t, timeout_ms, "close(%d ms) of the producer", timeout_ms);
     p->ops->close(p->in.self, timeout_ms);
-    ebc_end(p->in.t);
+    ebc_op_ended(p->in.t);
     p->in.open = false;
     left = taken_unreported(p);
     if (left > 0)

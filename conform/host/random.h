@@ -1,4 +1,4 @@
-/* conform/host/random.h - chance that can be repeated: splitmix64, the same numbers for the same seed everywhere. */
+/* conform/host/random.h - random numbers that can be repeated: splitmix64, the same numbers for the same seed everywhere. */
 #ifndef EBC_RANDOM_H
 #define EBC_RANDOM_H
 
@@ -17,12 +17,12 @@ static inline uint64_t ebc_random(struct ebc_random *random) {
     return x ^ (x >> 31);
 }
 
-/* 0 .. limit-1; limit at least 1. The bias of the remainder is too small to matter here. */
+/* Returns 0 .. limit-1; limit must be at least 1. The bias of the remainder is too small to matter here. */
 static inline size_t ebc_random_below(struct ebc_random *random, size_t limit) {
     return (size_t)(ebc_random(random) % limit);
 }
 
-/* A seed of its own for each text: FNV-1a, started at `seed`. */
+/* Returns a different seed for each text: FNV-1a, started at `seed`. */
 static inline uint64_t ebc_random_seed(uint64_t seed, const char *text) {
     uint64_t hash = seed ^ UINT64_C(0xCBF29CE484222325);
 

@@ -67,7 +67,7 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_FULL_AGAIN] = { "a-refused-message-is-offered-again",
         "EB_FULL: stop, keep the message and offer it again in a later receive." },
     [EBC_FIRST_ONLY] = { 0, "It waits for the first message and never for a second." },
-    [EBC_ANSWER] = { "what-was-sent-is-handed-over",
+    [EBC_RECEIVE_STATUS] = { "what-was-sent-is-handed-over",
         "It returns EB_OK, EB_EMPTY (nothing came in time, or wake was called) or EB_END (see until_end)." },
     [EBC_BOUNDS] = { "no-more-is-out-than-the-bounds-allow",
         "the most messages in flight, those that the plugin fetched ahead included." },
@@ -85,8 +85,8 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
         "returns by itself what it fetched and did not deliver to the host" },
 
     [EBC_ACK_COVERS] = { 0, "Verdicts come in any order: an EB_ACK never covers an unsettled message." },
-    [EBC_ANSWERED_ONCE] = { "every-final-verdict-is-answered-once", "Confirms final verdicts, each exactly once" },
-    [EBC_CLOSE_ANSWERS] = { "every-final-verdict-is-answered-once",
+    [EBC_SETTLED_ONCE] = { "every-final-verdict-is-answered-once", "Confirms final verdicts, each exactly once" },
+    [EBC_CLOSE_SETTLES] = { "every-final-verdict-is-answered-once",
         "Sends the verdicts, confirms all of them, leaves the group" },
     [EBC_RETURN] = { "what-is-returned-comes-again",
         "the message was not tried and may go to any member at once; a log-based broker leaves it "
@@ -104,7 +104,7 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_ACK_FOREVER] = { "what-is-acknowledged-never-comes-again", "the message is done and never comes to this group again" },
     [EBC_GONE_AGAIN] = { "every-final-verdict-is-answered-once",
         "EB_OK: the broker has the verdict. EB_GONE: it came too late, and the message comes again." },
-    [EBC_ANSWER_ENDS] = { 0, "It also returns when it has confirmed verdicts, because the host has room again." },
+    [EBC_SETTLED_ENDS_WAIT] = { 0, "It also returns when it has confirmed verdicts, because the host has room again." },
 
     [EBC_KEY_AT_ONE] = { "a-key-is-at-one-member-in-order",
         "the messages of a key are in flight at one member of the group at a time." },

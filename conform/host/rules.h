@@ -1,4 +1,4 @@
-/* conform/host/rules.h - the sentences that cases hold a plugin to, as they stand in plugin.h and error.h. */
+/* conform/host/rules.h - the sentences of plugin.h and error.h that the host and the cases check. */
 #ifndef EBC_RULES_H
 #define EBC_RULES_H
 
@@ -12,19 +12,19 @@ enum ebc_rule {
     EBC_CLOSE_REPORTS, EBC_CLOSE_SENDS, EBC_STORED, EBC_NOT_STORED, EBC_SEND_ORDER, EBC_FAIL_ORDER,
     /* receiving */
     EBC_RECEIVED, EBC_MISSING, EBC_TEXT_ENDS, EBC_TOKEN, EBC_INSIDE, EBC_MAX, EBC_MAX_0, EBC_FULL_STOPS,
-    EBC_FULL_AGAIN, EBC_FIRST_ONLY, EBC_ANSWER, EBC_BOUNDS, EBC_START, EBC_GROUPS, EBC_SHARED, EBC_LATER_TOPIC,
+    EBC_FULL_AGAIN, EBC_FIRST_ONLY, EBC_RECEIVE_STATUS, EBC_BOUNDS, EBC_START, EBC_GROUPS, EBC_SHARED, EBC_LATER_TOPIC,
     EBC_UNTIL_END, EBC_END_UNASKED, EBC_ARRIVAL, EBC_PAUSE, EBC_PATTERN, EBC_FETCHED_AHEAD,
     /* settling */
-    EBC_ACK_COVERS, EBC_ANSWERED_ONCE, EBC_CLOSE_ANSWERS, EBC_RETURN, EBC_RETURN_LOST, EBC_FREE_RETURN, EBC_RETRY,
-    EBC_RETRY_COUNTS, EBC_RETRY_HOLDS, EBC_EXTEND, EBC_ACK_FOREVER, EBC_GONE_AGAIN, EBC_ANSWER_ENDS,
+    EBC_ACK_COVERS, EBC_SETTLED_ONCE, EBC_CLOSE_SETTLES, EBC_RETURN, EBC_RETURN_LOST, EBC_FREE_RETURN, EBC_RETRY,
+    EBC_RETRY_COUNTS, EBC_RETRY_HOLDS, EBC_EXTEND, EBC_ACK_FOREVER, EBC_GONE_AGAIN, EBC_SETTLED_ENDS_WAIT,
     /* order, admin, crash */
     EBC_KEY_AT_ONE, EBC_ADMIN_WORKS, EBC_ADMIN_WALK, EBC_TOPICS, EBC_CREATE, EBC_REMOVE, EBC_GROUP_INFO, EBC_BROWSE,
     EBC_BROWSE_NOTHING, EBC_SEEK, EBC_SEEK_NOTHING, EBC_SEEK_LIVE, EBC_TRIM, EBC_TRIM_ANYWAY, EBC_PROCESSES, EBC_LEASE, EBC_STALE,
     EBC_RULES
 };
 
-/* promise: the case that answers for the rule wherever a breach is seen; NULL: the case at work. suspects: names of
- * cases, "|" between them: where one of these fails, it is to blame, and the case at work could not be judged. */
+/* promise: the case that answers for the rule wherever a breach is seen; NULL: the running case. suspects: names of
+ * cases, "|" between them: where one of these fails, that one is to blame, and the running case could not be judged. */
 struct ebc_rule_text {
     const char *promise;
     const char *sentence;

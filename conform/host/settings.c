@@ -97,7 +97,7 @@ static bool read_value(const struct eb_option *option, const char *text, int64_t
     return read;
 }
 
-/* Takes over `memory`, which may be NULL; answers it. */
+/* Takes over `memory`, which may be NULL. Returns it; NULL: no memory left. */
 static void *hold(struct ebc_settings *settings, void *memory) {
     void **more = memory ? realloc(settings->held, (settings->n_held + 1) * sizeof *more) : NULL;
 
@@ -135,7 +135,7 @@ static bool append(struct text *text, const char *data, size_t len) {
     return true;
 }
 
-/* What a file holds, but for one line end: a secret that the process list must not show. */
+/* Appends a file's contents without the last line end: the way to give a secret that the process list must not show. */
 static bool append_file(struct text *text, const char *path, char why[EBC_WHY_ROOM]) {
     char *held = malloc(FILE_MOST + 1);
     FILE *file = fopen(path, "re");
@@ -158,7 +158,7 @@ static bool append_file(struct text *text, const char *path, char why[EBC_WHY_RO
     return done;
 }
 
-/* What stands between "${" and "}" */
+/* Appends the value of what stands between "${" and "}". */
 static bool append_variable(struct text *text, const char *name, size_t len, const char *state,
                             char why[EBC_WHY_ROOM]) {
     char *copy = strndup(name, len);
@@ -194,7 +194,7 @@ static bool append_variable(struct text *text, const char *name, size_t len, con
     return done;
 }
 
-/* A malloced copy of `from` with its variables replaced; NULL with why. */
+/* Returns a malloced copy of `from` with its variables replaced; NULL, with why. */
 static char *replaced(const char *from, const char *state, char why[EBC_WHY_ROOM]) {
     struct text text = {0};
     bool done = append(&text, "", 0);
@@ -274,7 +274,7 @@ static char *held_value(struct ebc_settings *settings, const char *from, const c
     return value;
 }
 
-/* The text after KEY= among the given ones, counted in *times; NULL when it is not there. */
+/* Returns the text after KEY= among the given ones; NULL: there is none. *times: how often it is given. */
 static const char *given_value(const char *key, const char *const *given, size_t n, size_t *times) {
     size_t len = strlen(key);
     const char *value = NULL;
@@ -288,7 +288,7 @@ static const char *given_value(const char *key, const char *const *given, size_t
     return value;
 }
 
-/* All of PREFIXname=value, as name, value, ..., NULL. */
+/* Sets an option of type pairs to all PREFIXname=value that are given: name, value, ..., NULL. */
 static bool set_pairs(struct ebc_settings *settings, const struct eb_option *option, const char *const *given, size_t n,
                       const char *state, char why[EBC_WHY_ROOM]) {
     size_t prefix = strlen(option->key), k = 0;

@@ -7,10 +7,10 @@
 #include <eventbus/plugin.h>
 #include "host/load.h"
 
-/* What settings were made of; belongs to one thread. */
+/* A filled settings struct and its memory. Used by one thread. */
 struct ebc_settings {
     void *data;                     /* the plugin's struct, settings_size bytes; NULL when it has none */
-    void **held;                    /* the texts and lists in it */
+    void **held;                    /* the texts and lists that it points to */
     size_t n_held;
 };
 
@@ -21,7 +21,7 @@ bool ebc_settings_fill(const struct eb_plugin *about, const char *const *given, 
                        struct ebc_settings *settings, char why[EBC_WHY_ROOM]);
 void ebc_settings_free(struct ebc_settings *);
 
-/* Checks that a default is a value as the option's type and range ask. true without a default. */
+/* Returns whether an option's default fits its type and range, with why; true without a default. */
 bool ebc_default_fits(const struct eb_option *, char why[EBC_WHY_ROOM]);
 
 #endif

@@ -1,14 +1,14 @@
-/* conform/runner/cases.c - all cases, group by group. */
-#include "inner.h"
+/* conform/runner/cases.c - all cases, group by group, and which of them a name selects. */
+#include "runner/report.h"
 
 #include <string.h>
 
-static const struct ebc_case *const groups[] = { ebc_calls,    ebc_sending, ebc_receiving, ebc_settling,
-                                                 ebc_order,    ebc_admin,   ebc_crash };
+static const struct ebc_case *const tables[] = { ebc_calls,    ebc_sending, ebc_receiving, ebc_subscribing,  ebc_settling,
+                                                 ebc_order,    ebc_admin,   ebc_crash,     ebc_crash_sending };
 
 const struct ebc_case *ebc_case_at(size_t i) {
-    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
-        for (const struct ebc_case *at = groups[g]; at->name; at++)
+    for (size_t g = 0; g < sizeof tables / sizeof *tables; g++)
+        for (const struct ebc_case *at = tables[g]; at->name; at++)
             if (i-- == 0)
                 return at;
     return NULL;

@@ -1,5 +1,5 @@
-/* conform/runner/print.c - what the cases came to: for people, as JSON lines, TAP or JUnit's XML. */
-#include "inner.h"
+/* conform/runner/print.c - prints the results: as text, JSON lines, TAP or JUnit's XML. */
+#include "runner/report.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@ static size_t count(const struct ebc_report *report, enum ebc_outcome outcome) {
     return n;
 }
 
-/* The character of UTF-8 that `text` starts with: how many bytes it has, and its number. Returns 0 where there is none. */
+/* Reads the UTF-8 character that `text` starts with. Returns its number of bytes; 0: it is not UTF-8. */
 static size_t character(const char *text, uint32_t *number) {
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
     unsigned char first = (unsigned char)text[0];
@@ -86,7 +86,7 @@ static void print_json(const struct ebc_report *report) {
 
 /* ---- TAP ---- */
 
-/* So many bytes at most, on one line: what a plugin says must not end it, nor break a terminal. */
+/* Prints at most so many bytes on one line: a plugin's text must not end the line, nor control a terminal. */
 static void put_line(FILE *out, const char *text, size_t most) {
     for (const char *end = text + most; text < end && *text;) {
         uint32_t number;
@@ -100,7 +100,7 @@ static void put_line(FILE *out, const char *text, size_t most) {
     }
 }
 
-void ebc_error_line(const char *program, const char *format, ...) {
+void ebc_print_error(const char *program, const char *format, ...) {
     char *text = NULL;
     va_list args;
 
@@ -132,9 +132,9 @@ static void print_tap(const struct ebc_report *report) {
     }
 }
 
-/* ---- for people ---- */
+/* ---- text ---- */
 
-/* Where the next part of "expected a; came b; breaks c" begins; NULL: it is the last. */
+/* Returns where the next part of "expected a; came b; breaks c" begins; NULL: there is no other. */
 static const char *next_part(const char *why) {
     static const char *const begins[] = { "came ", "breaks \"", "seen in ", "the plugin's last words: " };
 
@@ -228,7 +228,7 @@ static void put_testcase(FILE *out, const struct ebc_result *result) {
     fputs("\"/></testcase>\n", out);
 }
 
-bool ebc_print_junit(const struct ebc_report *report, const char *file, char why[EBC_WHY_ROOM]) {
+bool ebc_write_junit(const struct ebc_report *report, const char *file, char why[EBC_WHY_ROOM]) {
     FILE *out = fopen(file, "we");
     bool written;
 

@@ -1,5 +1,5 @@
-/* conform/runner/process.c - one child process of the runner: started, listened to, ended when it is stuck. */
-#include "inner.h"
+/* conform/runner/process.c - starts one child process of the runner, reads what it reports, and kills it when it is stuck. */
+#include "runner/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,14 +13,15 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "host/host.h"
 
 /* ---- starting ---- */
 
-/* Between fork and exec, so nothing but plain calls. The descriptors given are all above those they become. */
+/* Runs between fork and exec, so it makes plain system calls only. The given descriptors are above those they become. */
 static void become(char *const *argv, int result, int page, int output) {
     int nothing = open("/dev/null", O_RDWR);
 
-    /* what the program that runs this left open is not the plugin's */
+    /* the plugin must not inherit what the program left open that runs this */
     for (int fd = EBC_FD_PAGE + 1; fd < 1024; fd++)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
     setpgid(0, 0);
@@ -32,7 +33,7 @@ static void become(char *const *argv, int result, int page, int output) {
     _exit(71);
 }
 
-/* The same descriptor, above all that a child has its own use for. */
+/* Moves a descriptor above all numbers that a child uses. */
 static int moved_up(int fd) {
     int up = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 20);
 
@@ -41,8 +42,8 @@ static int moved_up(int fd) {
     return up;
 }
 
-/* A descriptor of a new page, and the page. */
-static int make_page(struct ebc_page **page) {
+/* Makes a page to share. Returns its descriptor. */
+static int make_page(struct ebc_shared_page **page) {
     int fd = moved_up(memfd_create("eventbus-conform", MFD_CLOEXEC));
 
     if (fd < 0 || ftruncate(fd, sizeof **page) < 0)
@@ -83,7 +84,7 @@ static void keep(char **where, const char *text) {
         *where = strdup(text);
 }
 
-/* Without memory for it, the case itself still tells of being over. */
+/* Without memory the breach is lost, yet the line "over" still says that there was one. */
 static void keep_breach(struct ebc_process *child, const char *promise, size_t len, const char *text) {
     struct ebc_breach *more = realloc(child->breaches, (child->n_breaches + 1) * sizeof *more);
 
@@ -135,7 +136,7 @@ static void take_line(struct ebc_process *child, char *line) {
     child->done = child->done || strcmp(line, "done") == 0;
 }
 
-/* Reads once; false at the end. */
+/* Reads once. Returns false at the end of the pipe. */
 static bool listen_once(struct ebc_process *child) {
     ssize_t n = read(child->result, child->line + child->n_line, sizeof child->line - 1 - child->n_line);
     char *end;
@@ -150,26 +151,26 @@ static bool listen_once(struct ebc_process *child) {
         memmove(child->line, end + 1, child->n_line);
     }
     if (child->n_line == sizeof child->line - 1)
-        child->n_line = 0;          /* not a line of ours */
+        child->n_line = 0;          /* no line of the kit is so long */
     return true;
 }
 
 static char *what_is_stuck(const struct ebc_process *child, int64_t grace_ms, int64_t end_ms) {
-    int64_t now = ebc_ticks_ms(), until = child->page->slots[0].until_ms;
-    const char *doing = child->page->slots[0].doing;
+    int64_t now = ebc_monotonic_ms(), until = child->page->of[0].until_ms;
+    const char *op = child->page->of[0].op;
     char *text = NULL;
     int made = 0;
 
     if (until && now > until + grace_ms)
-        made = asprintf(&text, "expected %s to be back; it had not returned %lld ms after its time", doing,
+        made = asprintf(&text, "expected %s to be back; it had not returned %lld ms after its time", op,
                         (long long)grace_ms);
     else if (now > end_ms)
         made = asprintf(&text, "expected the case to end; it had not after all the time it was given; its last call "
-                        "was %s", doing);
+                        "was %s", op);
     return made < 0 ? strdup("the case did not end") : text;
 }
 
-/* Until its result is closed and it has ended. */
+/* Reads until the child has closed its pipe and ended. */
 static void follow(struct ebc_process *child, int64_t grace_ms, int64_t end_ms) {
     bool open = true, ended = false;
 
@@ -183,7 +184,7 @@ static void follow(struct ebc_process *child, int64_t grace_ms, int64_t end_ms) 
         if (!ended && !child->stuck && (child->stuck = what_is_stuck(child, grace_ms, end_ms)))
             kill(child->pid, SIGKILL);
     }
-    kill(-child->pid, SIGKILL);     /* parts that it left */
+    kill(-child->pid, SIGKILL);     /* ends peers that it left */
     while (open && poll(&(struct pollfd){ child->result, POLLIN, 0 }, 1, 0) > 0)
         open = listen_once(child);
 }
@@ -193,7 +194,7 @@ bool ebc_process_run(struct ebc_process *child, const char *name, char *const *a
     *child = (struct ebc_process){ .pid = -1, .result = -1, .output = -1, .name = name };
     if (!start(child, argv))
         return false;
-    follow(child, grace_ms, ebc_ticks_ms() + allowed_ms);
+    follow(child, grace_ms, ebc_monotonic_ms() + allowed_ms);
     return true;
 }
 
@@ -237,7 +238,7 @@ char *ebc_process_written(const struct ebc_process *child) {
 }
 
 char *ebc_process_bad_end(const struct ebc_process *child) {
-    const char *doing = child->page->slots[0].doing, *breaks = ebc_rule(EBC_FORBIDDEN)->sentence;
+    const char *op = child->page->of[0].op, *breaks = ebc_rule(EBC_FORBIDDEN)->sentence;
     char *text = NULL;
     int made = 0;
 
@@ -245,12 +246,12 @@ char *ebc_process_bad_end(const struct ebc_process *child) {
         return strdup(child->stuck);
     if (WIFSIGNALED(child->status))
         made = asprintf(&text, "expected the case to end; its process was ended by SIG%s; its last call was %s",
-                        sigabbrev_np(WTERMSIG(child->status)), doing);
+                        sigabbrev_np(WTERMSIG(child->status)), op);
     else if (WEXITSTATUS(child->status) != 0 && (child->done || child->over || child->skip))
         made = asprintf(&text, "expected the process to end with status 0 after the case; came %d",
                         WEXITSTATUS(child->status));
     else if (!child->done && !child->over && !child->skip)
         made = asprintf(&text, "expected the case to end; its process ended with status %d instead; its last call was "
-                        "%s; breaks \"%s\"", WEXITSTATUS(child->status), doing, breaks);
+                        "%s; breaks \"%s\"", WEXITSTATUS(child->status), op, breaks);
     return made < 0 ? strdup("the process ended badly") : text;
 }

@@ -1,5 +1,6 @@
-/* conform/runner/run.c - runs the cases one after the other, each in a process of its own, and judges what they tell. */
-#include "inner.h"
+/* conform/runner/run.c - runs the cases, each in a process of its own, and makes results of what they report. */
+#include "runner/process.h"
+#include "runner/report.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -10,18 +11,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A breach of another case's promise, and in which it was seen. */
-struct seen {
+/* A breach of another case's promise, and the case that saw it. */
+struct breach_seen {
     struct ebc_breach breach;
-    size_t in;                      /* number of the result */
+    size_t in;                      /* the number of that case's result */
 };
 
 struct runner {
-    const struct eb_conform *ask;
+    const struct eb_conform *options;
     struct ebc_report report;
     double pace;
     char run[20], seed[24], pace_text[24], file[4096], state[4096];
-    struct seen *seen;
+    struct breach_seen *seen;
     size_t n_seen;
 };
 
@@ -35,32 +36,32 @@ static size_t count(const char *const *list) {
     return n;
 }
 
-static char *word(const char *text) {
-    return (char *)(uintptr_t)text;     /* exec does not write to it */
+static char *argument(const char *text) {
+    return (char *)(uintptr_t)text;     /* exec does not write to its arguments */
 }
 
-/* Malloced; the words are borrowed. */
+/* Returns a malloced list of borrowed texts; NULL: no memory left. */
 static char **arguments(const struct runner *r, const char *name) {
-    size_t n = count(r->ask->again), n_options = count(r->ask->options);
-    char **argv = calloc(n + EBC_WORDS + n_options + 1, sizeof *argv);
+    size_t n = count(r->options->again), n_options = count(r->options->options);
+    char **argv = calloc(n + EBC_W_COUNT + n_options + 1, sizeof *argv);
 
     if (!argv)
         return NULL;
-    memcpy(argv, r->ask->again, n * sizeof *argv);
-    argv[n + EBC_W_CASE] = word(name);
-    argv[n + EBC_W_PART] = word("");
-    argv[n + EBC_W_SLOT] = word("0");
-    argv[n + EBC_W_RUN] = word(r->run);
-    argv[n + EBC_W_SEED] = word(r->seed);
-    argv[n + EBC_W_PACE] = word(r->pace_text);
-    argv[n + EBC_W_STATE] = word(r->state);
-    argv[n + EBC_W_FILE] = word(r->file);
+    memcpy(argv, r->options->again, n * sizeof *argv);
+    argv[n + EBC_W_CASE] = argument(name);
+    argv[n + EBC_W_PEER] = argument("");
+    argv[n + EBC_W_NUMBER] = argument("0");
+    argv[n + EBC_W_RUN] = argument(r->run);
+    argv[n + EBC_W_SEED] = argument(r->seed);
+    argv[n + EBC_W_PACE] = argument(r->pace_text);
+    argv[n + EBC_W_STATE] = argument(r->state);
+    argv[n + EBC_W_FILE] = argument(r->file);
     if (n_options > 0)
-        memcpy(argv + n + EBC_WORDS, r->ask->options, n_options * sizeof *argv);
+        memcpy(argv + n + EBC_W_COUNT, r->options->options, n_options * sizeof *argv);
     return argv;
 }
 
-/* ebc_process_free in either case. */
+/* The caller calls ebc_process_free, whatever this returns. */
 static bool run_child(const struct runner *r, const char *name, struct ebc_process *child) {
     char **argv = arguments(r, name);
     double slower = r->pace > 1 ? r->pace : 1;
@@ -69,12 +70,12 @@ static bool run_child(const struct runner *r, const char *name, struct ebc_proce
     if (!argv)
         *child = (struct ebc_process){ .result = -1, .output = -1 };
     if (!ran)
-        ebc_error_line(r->ask->program, "cannot start a process for %s: %s", name, strerror(errno));
+        ebc_print_error(r->options->program, "cannot start a process for %s: %s", name, strerror(errno));
     free(argv);
     return ran;
 }
 
-/* ---- judging ---- */
+/* ---- outcomes ---- */
 
 static char *joined(const char *a, const char *between, const char *b) {
     char *text;
@@ -85,18 +86,18 @@ static char *joined(const char *a, const char *between, const char *b) {
 }
 
 static void keep_seen(struct runner *r, size_t at, const struct ebc_breach *breach) {
-    struct seen *more = realloc(r->seen, (r->n_seen + 1) * sizeof *more);
+    struct breach_seen *more = realloc(r->seen, (r->n_seen + 1) * sizeof *more);
 
     if (!more)
         return;
     r->seen = more;
-    more[r->n_seen++] = (struct seen){ { breach->promise ? strdup(breach->promise) : NULL,
+    more[r->n_seen++] = (struct breach_seen){ { breach->promise ? strdup(breach->promise) : NULL,
                                          breach->text ? strdup(breach->text) : NULL }, at };
 }
 
-static char *with_words(char *why, const struct ebc_process *child) {
-    const char *words = child->page->slots[0].words;
-    char *more = words[0] && why ? joined(why, "; the plugin's last words: ", words) : NULL;
+static char *with_last_log(char *why, const struct ebc_process *child) {
+    const char *logged = child->page->of[0].logged;
+    char *more = logged[0] && why ? joined(why, "; the plugin's last words: ", logged) : NULL;
 
     if (!more)
         return why;
@@ -104,13 +105,13 @@ static char *with_words(char *why, const struct ebc_process *child) {
     return more;
 }
 
-/* What a plugin prints is a breach of its own, unless it belongs to a crash. */
-static void judge_output(struct runner *r, size_t at, const struct ebc_process *child) {
+/* A plugin must print nothing; what belongs to a crash is part of that failure. */
+static void check_output(struct runner *r, size_t at, const struct ebc_process *child) {
     char *line = ebc_process_written(child), *text = NULL;
 
     if (line && asprintf(&text, "expected nothing on stdout and stderr; came \"%s\"; breaks \"%s\"; seen in the case "
                          "%s", line, ebc_rule(EBC_FORBIDDEN)->sentence, child->name) >= 0)
-        keep_seen(r, at, &(struct ebc_breach){ word(EBC_LEAVES_PROCESS), text });
+        keep_seen(r, at, &(struct ebc_breach){ argument(EBC_LEAVES_PROCESS), text });
     free(text);
     free(line);
 }
@@ -120,13 +121,13 @@ static void fail(struct ebc_result *result, struct ebc_process *child, const cha
     const char *first = child->broke ? child->broke : end, *more = child->broke && end ? end : output;
 
     result->outcome = EBC_FAIL;
-    result->why = with_words(joined(first, "; ", more), child);
+    result->why = with_last_log(joined(first, "; ", more), child);
     result->suspects = child->suspects;
     child->suspects = NULL;
     free(output);
 }
 
-static void judge(struct runner *r, size_t at, struct ebc_process *child) {
+static void set_outcome(struct runner *r, size_t at, struct ebc_process *child) {
     struct ebc_result *result = &r->report.results[at];
     char *end = ebc_process_bad_end(child);
 
@@ -143,12 +144,12 @@ static void judge(struct runner *r, size_t at, struct ebc_process *child) {
         result->why = strdup(child->skip);
     } else {
         result->outcome = EBC_PASS;
-        judge_output(r, at, child);
+        check_output(r, at, child);
     }
     free(end);
 }
 
-/* Breaches seen elsewhere fail the case that names the promise; where that was not asked for, the one at work. */
+/* Breaches fail the case that names the promise; if that case was not selected, the one that saw the breach. */
 static void attribute(struct runner *r) {
     for (size_t i = 0; i < r->n_seen; i++) {
         const struct ebc_breach *breach = &r->seen[i].breach;
@@ -165,7 +166,7 @@ static void attribute(struct runner *r) {
     }
 }
 
-/* Whether one of the names, "|" between them, failed for itself; it is left in *guilty. */
+/* Returns whether one of the named cases, "|" between them, failed without suspects of its own; *guilty is its name. */
 static bool failed_among(const struct runner *r, const char *names, const char **guilty) {
     for (size_t i = 0; i < r->report.n; i++) {
         const struct ebc_result *result = &r->report.results[i];
@@ -180,7 +181,7 @@ static bool failed_among(const struct runner *r, const char *names, const char *
     return false;
 }
 
-static void excuse(struct runner *r) {
+static void excuse_suspected(struct runner *r) {
     for (size_t i = 0; i < r->report.n; i++) {
         struct ebc_result *result = &r->report.results[i];
         const char *guilty;
@@ -197,22 +198,22 @@ static void excuse(struct runner *r) {
 
 static bool run_case(struct runner *r, size_t at) {
     struct ebc_result *result = &r->report.results[at];
-    int64_t began = ebc_ticks_ms();
+    int64_t began = ebc_monotonic_ms();
     struct ebc_process child;
     bool ran;
 
     if (isatty(2))
         fprintf(stderr, "\r\033[K%zu/%zu %s", at + 1, r->report.n, result->of->name);
     ran = run_child(r, result->of->name, &child);
-    result->seconds = (double)(ebc_ticks_ms() - began) / 1000;
+    result->seconds = (double)(ebc_monotonic_ms() - began) / 1000;
     if (ran)
-        judge(r, at, &child);
+        set_outcome(r, at, &child);
     ebc_process_free(&child);
     return ran;
 }
 
-/* 0, or the exit status; *text tells why. */
-static int judge_probe(const struct ebc_process *child, const char **text) {
+/* Returns 0, or the exit status, with *text. */
+static int classify_probe(const struct ebc_process *child, const char **text) {
     if (child->refused) {
         *text = child->refused;
         return 5;
@@ -227,7 +228,7 @@ static int judge_probe(const struct ebc_process *child, const char **text) {
     return child->plugin ? 3 : 5;
 }
 
-/* What the plugin is, and whether its broker is there: 0, or the exit status. */
+/* Finds out what the plugin is and whether its broker is reachable. Returns 0, or the exit status. */
 static int probe(struct runner *r) {
     struct ebc_process child;
     const char *text = NULL;
@@ -235,13 +236,13 @@ static int probe(struct runner *r) {
 
     if (run_child(r, EBC_PROBE, &child)) {
         char *end = ebc_process_bad_end(&child);
-        code = judge_probe(&child, &text);
+        code = classify_probe(&child, &text);
         if (code == 3)
-            ebc_error_line(r->ask->program, "the broker could not be reached: %s", text);
+            ebc_print_error(r->options->program, "the broker could not be reached: %s", text);
         else if (code && text)
-            ebc_error_line(r->ask->program, "%s", text);
+            ebc_print_error(r->options->program, "%s", text);
         else if (code)
-            ebc_error_line(r->ask->program, "%s cannot be loaded: %s", r->file, end ? end : "it told nothing");
+            ebc_print_error(r->options->program, "%s cannot be loaded: %s", r->file, end ? end : "it told nothing");
         snprintf(r->report.plugin, sizeof r->report.plugin, "%s", child.plugin ? child.plugin : "");
         free(end);
     }
@@ -253,7 +254,7 @@ static void sweep(const struct runner *r) {
     struct ebc_process child;
 
     if (run_child(r, EBC_SWEEP, &child) && (child.left || !child.done))
-        ebc_error_line(r->ask->program, "topics conform-%s-* are left: %s", r->run,
+        ebc_print_error(r->options->program, "topics conform-%s-* are left: %s", r->run,
                 child.left ? child.left : "the plugin did not list or remove them");
     ebc_process_free(&child);
 }
@@ -265,16 +266,16 @@ static bool select_cases(struct runner *r) {
         n++;
     r->report.results = calloc(n, sizeof *r->report.results);
     for (size_t i = 0; r->report.results && i < n; i++)
-        if (ebc_selected(ebc_case_at(i), r->ask->only))
+        if (ebc_selected(ebc_case_at(i), r->options->only))
             r->report.results[r->report.n++].of = ebc_case_at(i);
     return r->report.results != NULL;
 }
 
-/* The plugin's file, absolute: 0, or the exit status. */
+/* Makes the plugin's path absolute. Returns 0, or the exit status. */
 static int find_file(struct runner *r) {
-    if (realpath(r->ask->file, r->file))
+    if (realpath(r->options->file, r->file))
         return 0;
-    ebc_error_line(r->ask->program, "%s: %s", r->ask->file, strerror(errno));
+    ebc_print_error(r->options->program, "%s: %s", r->options->file, strerror(errno));
     return 5;
 }
 
@@ -284,7 +285,7 @@ static bool make_state(struct runner *r) {
     snprintf(r->state, sizeof r->state, "%s/eventbus-conform-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (mkdtemp(r->state))
         return true;
-    ebc_error_line(r->ask->program, "cannot make the folder %s: %s", r->state, strerror(errno));
+    ebc_print_error(r->options->program, "cannot make the folder %s: %s", r->state, strerror(errno));
     return false;
 }
 
@@ -295,19 +296,19 @@ static int remove_one(const char *path, const struct stat *about, int kind, stru
     return remove(path);
 }
 
-/* Short, of letters and digits, and another one each time. */
+/* Makes a short name of letters and digits, different in each run. */
 static void name_run(struct runner *r) {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-    uint64_t left = (uint64_t)ebc_clock_ms() << 16 | ((uint64_t)getpid() & 0xFFFF);
+    uint64_t left = (uint64_t)ebc_wall_ms() << 16 | ((uint64_t)getpid() & 0xFFFF);
     uint32_t chance = (uint32_t)left;
     size_t n = 0;
 
     for (; left > 0 && n < sizeof r->run - 1; left /= 36)
         r->run[n++] = digits[left % 36];
     if (getrandom(&chance, sizeof chance, 0) < 0)
-        chance = (uint32_t)ebc_clock_ms();
-    r->report.seed = r->ask->seed ? r->ask->seed : chance + UINT64_C(1);
-    r->pace = r->ask->pace > 0 ? r->ask->pace : 1;
+        chance = (uint32_t)ebc_wall_ms();
+    r->report.seed = r->options->seed ? r->options->seed : chance + UINT64_C(1);
+    r->pace = r->options->pace > 0 ? r->options->pace : 1;
     snprintf(r->seed, sizeof r->seed, "%llu", (unsigned long long)r->report.seed);
     snprintf(r->pace_text, sizeof r->pace_text, "%g", r->pace);
 }
@@ -323,7 +324,7 @@ static int run_all(struct runner *r) {
     if (isatty(2))
         fprintf(stderr, "\r\033[K");
     attribute(r);
-    excuse(r);
+    excuse_suspected(r);
     ebc_print(&r->report);
     for (size_t i = 0; i < r->report.n; i++)
         code = r->report.results[i].outcome == EBC_FAIL ? 1 : code;
@@ -333,9 +334,9 @@ static int run_all(struct runner *r) {
 static int write_junit(const struct runner *r, int code) {
     char why[EBC_WHY_ROOM];
 
-    if (!r->ask->junit || code > 1 || ebc_print_junit(&r->report, r->ask->junit, why))
+    if (!r->options->junit || code > 1 || ebc_write_junit(&r->report, r->options->junit, why))
         return code;
-    ebc_error_line(r->ask->program, "%s", why);
+    ebc_print_error(r->options->program, "%s", why);
     return 2;
 }
 
@@ -352,8 +353,8 @@ static void release(struct runner *r) {
     free(r->seen);
 }
 
-int eb_conform_run(const struct eb_conform *ask) {
-    struct runner r = { .ask = ask, .report = { .format = ask->format } };
+int eb_conform_run(const struct eb_conform *options) {
+    struct runner r = { .options = options, .report = { .format = options->format } };
     int code = find_file(&r);
 
     if (code)
@@ -363,7 +364,7 @@ int eb_conform_run(const struct eb_conform *ask) {
     if (select_cases(&r) && make_state(&r)) {
         code = write_junit(&r, run_all(&r));
         if (nftw(r.state, remove_one, 16, FTW_DEPTH | FTW_PHYS) < 0)
-            ebc_error_line(ask->program, "cannot remove %s: %s", r.state, strerror(errno));
+            ebc_print_error(options->program, "cannot remove %s: %s", r.state, strerror(errno));
     }
     release(&r);
     return code;

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "inner.h"
+#include "runner/process.h"
+#include "runner/report.h"
 
 /* A header's text as one line: comment marks and runs of blanks are one blank. */
 static char *read_flat(const char *name) {

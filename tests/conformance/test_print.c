@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "inner.h"
+#include "runner/report.h"
 
 /* A plugin's words may hold anything. */
 static const struct ebc_case first = {.name = "a-first", .group = "calls"}, second = {.name = "b-second", .group = "order"},
@@ -72,7 +72,7 @@ Test(print, junit_is_xml_whatever_was_said) {
     size_t n;
 
     cr_assert(file);
-    cr_assert(ebc_print_junit(&report, path, why), "%s", why);
+    cr_assert(ebc_write_junit(&report, path, why), "%s", why);
     n = fread(came, 1, sizeof came - 1, file);
     came[n] = '\0';
     fclose(file);
@@ -92,8 +92,8 @@ Test(print, junit_that_cannot_be_written_is_told) {
     struct ebc_report report = report_as(EB_CONFORM_TEXT);
     char why[EBC_WHY_ROOM] = "";
 
-    cr_assert_not(ebc_print_junit(&report, "/nowhere/out.xml", why));
+    cr_assert_not(ebc_write_junit(&report, "/nowhere/out.xml", why));
     cr_assert_str_eq(why, "--junit /nowhere/out.xml: cannot be written: No such file or directory");
-    cr_assert_not(ebc_print_junit(&report, "/dev/full", why), "a full disk");
+    cr_assert_not(ebc_write_junit(&report, "/dev/full", why), "a full disk");
     cr_assert(strstr(why, "--junit /dev/full: could not be written whole: "), "%s", why);
 }

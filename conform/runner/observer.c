@@ -1,0 +1,69 @@
+/* conform/runner/observer.c - passes what a case finds, and what it is doing, from its process to the runner. */
+#include "runner/child.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One write of less than PIPE_BUF, so that lines of several processes and threads do not mix. */
+void ebc_write_result(const char *verb, const char *promise, const char *text) {
+    char line[EBC_LINE_ROOM];
+    int head = snprintf(line, sizeof line, "%s%s%s\t", verb, promise ? "\t" : "", promise ? promise : "");
+    size_t start = (size_t)head, len = strnlen(text, sizeof line - start - 1);
+
+    memcpy(line + start, text, len);
+    for (size_t i = start; i < start + len; i++)
+        if (iscntrl((unsigned char)line[i]))
+            line[i] = ' ';
+    line[start + len] = '\n';
+    if (write(EBC_FD_RESULT, line, start + len + 1) < 0)
+        _exit(70);                      /* the runner is gone */
+}
+
+static void write_breach(const struct ebc_child *child, const struct ebc_rule_text *rule, const char *text) {
+    const char *name = child->test.name, *promise = rule->promise ? rule->promise : name;
+    bool elsewhere = strcmp(promise, name) != 0;
+    char whole[EBC_LINE_ROOM];
+
+    snprintf(whole, sizeof whole, "%s; breaks \"%s\"%s%s%s%s", text, rule->sentence,
+             elsewhere ? "; seen in the case " : "", elsewhere ? name : "", child->peer ? ", part " : "",
+             child->peer ? child->peer : "");
+    if (rule->suspects && !strstr(rule->suspects, name))
+        ebc_write_result("blame", rule->suspects, whole);
+    else
+        ebc_write_result("broke", promise, whole);
+}
+
+/* Where the case is over, its process ends without closing or freeing: after a breach, nothing that the plugin would do then
+ * is known. */
+static void on_breach(struct ebc_test *t, enum ebc_rule rule, const char *text, bool over) {
+    if (text)
+        write_breach(ebc_child_of(t), ebc_rule(rule), text);
+    if (over) {
+        ebc_write_result("over", NULL, "");
+        _exit(0);
+    }
+}
+
+static void on_skip(struct ebc_test *t, const char *why) {
+    (void)t;
+    ebc_write_result("skip", NULL, why);
+    _exit(0);
+}
+
+static void on_op(struct ebc_test *t, const char *op, int64_t until_ms) {
+    struct ebc_progress *progress = ebc_child_of(t)->progress;
+
+    if (until_ms)
+        snprintf(progress->op, sizeof progress->op, "%s", op);
+    progress->until_ms = until_ms;
+}
+
+static void on_log(struct ebc_test *t, const char *text) {
+    struct ebc_progress *progress = ebc_child_of(t)->progress;
+
+    snprintf(progress->logged, sizeof progress->logged, "%s", text);
+}
+
+const struct ebc_observer ebc_child_observer = { .breach = on_breach, .skip = on_skip, .op = on_op, .log = on_log };

@@ -1,0 +1,146 @@
+/* conform/runner/peer.c - starts other processes of a case: this program again, at an entry of the case. */
+#include "runner/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct ebc_peer {
+    struct ebc_test *t;
+    pid_t pid;                      /* 0: it has ended and was waited for */
+    int fd;                         /* the pipe that it writes lines to */
+    char read[4096];
+    size_t n_read;
+};
+
+/* The arguments of this process, with the peer's name and number. */
+static char **arguments(struct ebc_test *t, const char *name) {
+    const struct ebc_child *child = ebc_child_of(t);
+    size_t n = 0;
+    char **argv;
+
+    while (child->argv[n])
+        n++;
+    argv = ebc_alloc(t, (n + 1) * sizeof *argv);
+    memcpy(argv, child->argv, n * sizeof *argv);
+    argv[child->first_argument + EBC_W_PEER] = ebc_format(t, "%s", name);
+    argv[child->first_argument + EBC_W_NUMBER] = ebc_format(t, "%u", child->n_peers);
+    return argv;
+}
+
+/* Runs between fork and exec: descriptors for result and page stay, the pipe is added. */
+static void become(char *const *argv, int say) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (dup2(say, EBC_FD_PEER) < 0 || fcntl(EBC_FD_RESULT, F_SETFD, 0) < 0 || fcntl(EBC_FD_PAGE, F_SETFD, 0) < 0)
+        _exit(71);
+    execv("/proc/self/exe", argv);
+    _exit(71);
+}
+
+static void no_process(struct ebc_test *t, const char *what) {
+    ebc_skip(t, "cannot %s on this machine: %s", what, strerror(errno));
+}
+
+struct ebc_peer *ebc_peer_start(struct ebc_test *t, const char *name) {
+    struct ebc_peer *peer = ebc_alloc(t, sizeof *peer);
+    char **argv;
+    int ends[2];
+
+    if (++ebc_child_of(t)->n_peers >= EBC_MOST_PROCESSES)
+        ebc_skip(t, "the case starts more than %d processes", EBC_MOST_PROCESSES - 1);
+    argv = arguments(t, name);
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        no_process(t, "make a pipe");
+    fcntl(ends[1], F_SETPIPE_SZ, 4096);     /* a peer cannot run far ahead of what was read of it */
+    peer->t = t;
+    peer->fd = ends[0];
+    peer->pid = fork();
+    if (peer->pid < 0)
+        no_process(t, "start a process");
+    if (peer->pid == 0)
+        become(argv, ends[1]);
+    close(ends[1]);
+    return peer;
+}
+
+void ebc_peer_say(const char *format, ...) {
+    char line[200];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(line, sizeof line - 1, format, args);
+    va_end(args);
+    if (len >= (int)sizeof line - 1)
+        len = (int)sizeof line - 2;
+    line[len] = '\n';
+    if (write(EBC_FD_PEER, line, (size_t)len + 1) < 0)
+        _exit(0);                       /* the case is gone */
+}
+
+/* Takes the first line of what was read so far. Returns false when no line is complete. */
+static bool cut_line(struct ebc_peer *peer, char line[200]) {
+    char *end = memchr(peer->read, '\n', peer->n_read);
+    size_t len = end ? (size_t)(end - peer->read) : 0;
+
+    if (!end || len >= 200)
+        return false;
+    memcpy(line, peer->read, len);
+    line[len] = '\0';
+    peer->n_read -= len + 1;
+    memmove(peer->read, end + 1, peer->n_read);
+    return true;
+}
+
+bool ebc_peer_read_line(struct ebc_peer *peer, char line[200], int64_t timeout_ms) {
+    int64_t end = ebc_monotonic_ms() + timeout_ms, left;
+
+    while (!cut_line(peer, line)) {
+        struct pollfd ready = { peer->fd, POLLIN, 0 };
+        ssize_t n;
+
+        left = end - ebc_monotonic_ms();
+        if (poll(&ready, 1, left > 0 ? (int)left : 0) <= 0)
+            return false;
+        n = read(peer->fd, peer->read + peer->n_read, sizeof peer->read - peer->n_read);
+        if (n <= 0)
+            return false;
+        peer->n_read += (size_t)n;
+    }
+    return true;
+}
+
+void ebc_peer_kill(struct ebc_peer *peer) {
+    if (peer->pid <= 0)
+        return;
+    kill(peer->pid, SIGKILL);
+    while (waitpid(peer->pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    peer->pid = 0;
+}
+
+void ebc_peer_stop_itself(void) {
+    raise(SIGSTOP);
+}
+
+void ebc_peer_await_stop(struct ebc_peer *peer) {
+    int status;
+
+    while (waitpid(peer->pid, &status, WUNTRACED) < 0 && errno == EINTR)
+        continue;
+    if (!WIFSTOPPED(status))
+        peer->pid = 0;              /* it has ended, and its last line says why */
+}
+
+void ebc_peer_continue(struct ebc_peer *peer) {
+    if (peer->pid > 0)
+        kill(peer->pid, SIGCONT);
+}
