@@ -7,21 +7,21 @@
 
 #include "response.h"
 
-static void take_id(const struct sr_answer *answer) {
+static void take_id(const struct sr_response *response) {
     struct eb_error err = {0};
     uint32_t id = 0;
-    int32_t status = sr_answer_id(answer, &id, &err);
+    int32_t status = sr_response_id(response, &id, &err);
 
     if (status != EB_OK)
         fuzz_refused(status, &err);
     fuzz_promise((status == EB_OK) == (id >= 1 && id <= INT32_MAX), "status %d, and the id %u", status, id);
-    fuzz_promise(status != EB_OK || (answer->http >= 200 && answer->http < 300 && !answer->cut), "an id of a refusal");
+    fuzz_promise(status != EB_OK || (response->http >= 200 && response->http < 300 && !response->cut), "an id of a refusal");
 }
 
-static void take_schema(const struct sr_answer *answer) {
-    struct sr_text schema = {0};
+static void take_schema(const struct sr_response *response) {
+    struct sr_schema_text schema = {0};
     struct eb_error err = {0};
-    int32_t status = sr_answer_schema(answer, &schema, &err);
+    int32_t status = sr_response_schema(response, &schema, &err);
 
     fuzz_promise((status == EB_OK) == (schema.block != NULL), "status %d, and%s a schema", status, schema.block ? "" : " no");
     if (status != EB_OK) {
@@ -30,7 +30,7 @@ static void take_schema(const struct sr_answer *answer) {
     }
     fuzz_promise(strlen(schema.block + schema.json_len + 1) == schema.name_len, "a name of %zu bytes that ends elsewhere",
                  schema.name_len);
-    fuzz_promise(schema.block[schema.json_len] == '\0' && schema.json_len <= answer->len, "a text of %zu bytes",
+    fuzz_promise(schema.block[schema.json_len] == '\0' && schema.json_len <= response->len, "a text of %zu bytes",
                  schema.json_len);
     free(schema.block);
 }
@@ -41,14 +41,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
     unsigned how = (unsigned)fuzz_number(&in, 1);
     struct eb_text body = fuzz_rest(&in);
     char *copy = malloc(body.len);      /* of just that size: there is no NUL behind an answer */
-    struct sr_answer answer = {.http = statuses[how / 2 % (sizeof statuses / sizeof *statuses)],
+    struct sr_response response = {.http = statuses[how / 2 % (sizeof statuses / sizeof *statuses)],
                                .body = copy, .len = body.len, .cut = how >= 240};
 
     fuzz_promise(copy != NULL || body.len == 0, "memory");
     if (body.len > 0)
         memcpy(copy, body.data, body.len);
-    take_id(&answer);
-    take_schema(&answer);
+    take_id(&response);
+    take_schema(&response);
     free(copy);
     return 0;
 }

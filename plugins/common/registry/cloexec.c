@@ -1,5 +1,5 @@
-/* plugins/common/registry/cloexec.c - see cloexec.h. libcurl tells nobody the numbers of that pair: they are what has come
- * during the call, as a socket pair that does not block. */
+/* plugins/common/registry/cloexec.c - see cloexec.h. libcurl reports the descriptors of that pair to nobody, so they are
+ * found as those that the call has opened: a socket pair that does not block. */
 #include "cloexec.h"
 
 #include <dirent.h>
@@ -8,14 +8,15 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { MOST = 256 };            /* sockets of that kind in the whole process; more are left as they are */
+enum { ENDS_MAX = 256 };        /* sockets of that kind in the whole process; with more, none is changed */
 
 struct ends {
-    int fd[MOST];
+    int fd[ENDS_MAX];
     size_t n;
 };
 
-/* A connected socket of this process alone, as socketpair makes it, that does not block and that a child would inherit. */
+/* Whether it is a connected socket of this process alone, as socketpair makes it, that does not block and that a child would
+ * inherit. */
 static bool is_open_end(int fd) {
     struct sockaddr_storage name;
     socklen_t len = sizeof name;
@@ -26,19 +27,19 @@ static bool is_open_end(int fd) {
            len <= sizeof name.ss_family;
 }
 
-static void look(struct ends *ends) {
+static void find_open_ends(struct ends *ends) {
     DIR *dir = opendir("/proc/self/fd");
     struct dirent *entry;
 
     ends->n = 0;
-    while (dir && ends->n < MOST && (entry = readdir(dir)))
+    while (dir && ends->n < ENDS_MAX && (entry = readdir(dir)))
         if (entry->d_name[0] != '.' && is_open_end(atoi(entry->d_name)))
             ends->fd[ends->n++] = atoi(entry->d_name);
     if (dir)
         closedir(dir);
 }
 
-static bool has(const struct ends *ends, int fd) {
+static bool contains(const struct ends *ends, int fd) {
     for (size_t i = 0; i < ends->n; i++)
         if (ends->fd[i] == fd)
             return true;
@@ -48,11 +49,11 @@ static bool has(const struct ends *ends, int fd) {
 CURLM *sr_multi_init(void) {
     struct ends before, after;
 
-    look(&before);
+    find_open_ends(&before);
     CURLM *multi = curl_multi_init();
-    look(&after);
-    for (size_t i = 0; before.n < MOST && i < after.n; i++)
-        if (!has(&before, after.fd[i]))
+    find_open_ends(&after);
+    for (size_t i = 0; before.n < ENDS_MAX && i < after.n; i++)
+        if (!contains(&before, after.fd[i]))
             fcntl(after.fd[i], F_SETFD, FD_CLOEXEC);
     return multi;
 }

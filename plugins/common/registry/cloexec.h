@@ -1,10 +1,10 @@
-/* plugins/common/registry/cloexec.h - keeping what libcurl opens for itself from the programs that a receiver starts. */
+/* plugins/common/registry/cloexec.h - keeps libcurl's own sockets from the programs that a receiver starts. */
 #ifndef SR_INHERIT_H
 #define SR_INHERIT_H
 
 #include <curl/curl.h>
 
-/* curl_multi_init, whose pair of sockets for wake-ups is not close-on-exec in libcurl below 8.12. */
+/* Calls curl_multi_init, and makes its pair of sockets for wake-ups close-on-exec, which libcurl below 8.12 does not. */
 CURLM *sr_multi_init(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* plugins/common/registry/http.c - see http.h. The descriptor is an epoll that holds libcurl's sockets and a timer for both
+/* plugins/common/registry/http.c - see http.h. The descriptor is an epoll of libcurl's sockets and of a timer, which serves
  * libcurl's time-outs and the owner's alarm. */
 #include "http.h"
 
@@ -10,26 +10,28 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
+#include <utlist.h>
 
-#include "fail.h"
 #include "cloexec.h"
+#include "common/array.h"
+#include "common/clock.h"
+#include "common/error.h"
 
 struct sr_http {
     const struct sr_settings *settings;
     CURLM *multi;
-    struct curl_slist *headers;         /* the same for all requests */
-    struct sr_request *requests;
+    struct curl_slist *headers;         /* the same for all transfers */
+    struct sr_transfer *transfers;
     int epoll, timer;
-    int64_t curl_due, alarm, armed;     /* sr_now_ms; INT64_MAX: never. armed: what the timer is set to */
+    int64_t curl_due, alarm, armed;     /* ebp_monotonic_ms; INT64_MAX: never. armed: what the timer is set to */
 };
 
-struct sr_request {
-    struct sr_request *prev, *next;
+struct sr_transfer {
+    struct sr_transfer *prev, *next;
     CURL *easy;
     void *owner;
-    char *body, *answer;                /* answer: grows as it comes */
+    char *body, *response;              /* response: grows as it comes */
     size_t len, room;
     bool cut, no_memory;
     char detail[CURL_ERROR_SIZE];
@@ -41,26 +43,17 @@ static void start_curl(void) {
     curl_global_init(CURL_GLOBAL_DEFAULT);              /* a failure shows in curl_multi_init */
 }
 
-int64_t sr_now_ms(void) {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* ---- The descriptor ---------------------------------------------------------------------------------------------- */
 
 static void arm(struct sr_http *http) {
-    int64_t at = http->curl_due < http->alarm ? http->curl_due : http->alarm;
+    int64_t at = ebp_earlier(http->curl_due, http->alarm);
     struct itimerspec spec = {0};
 
     if (at == http->armed)
         return;
     http->armed = at;
-    if (at != INT64_MAX) {
-        at = at > 0 ? at : 1;                           /* 0 would switch it off */
-        spec.it_value = (struct timespec){.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000};
-    }
+    if (at != INT64_MAX)
+        spec.it_value = ebp_timespec(at > 0 ? at : 1);  /* 0 would switch it off */
     timerfd_settime(http->timer, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
@@ -79,7 +72,7 @@ static int watch(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket
 
     (void)easy, (void)socket_data;
     if (what == CURL_POLL_REMOVE) {
-        epoll_ctl(http->epoll, EPOLL_CTL_DEL, fd, NULL); /* closed by now, perhaps: then it has left by itself */
+        epoll_ctl(http->epoll, EPOLL_CTL_DEL, fd, NULL);    /* fails if it is closed by now: it has left then */
         return 0;
     }
     event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
@@ -92,18 +85,18 @@ static int set_due(CURLM *multi, long timeout_ms, void *arg) {
     struct sr_http *http = arg;
 
     (void)multi;
-    http->curl_due = timeout_ms < 0 ? INT64_MAX : sr_now_ms() + timeout_ms;
+    http->curl_due = timeout_ms < 0 ? INT64_MAX : ebp_monotonic_ms() + timeout_ms;
     arm(http);
     return 0;
 }
 
-/* A program that a receiver starts inherits no connection. */
+/* Close-on-exec, so that a program that a receiver starts inherits no connection. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
     (void)arg, (void)purpose;
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-static bool headers_made(struct sr_http *http) {
+static bool make_headers(struct sr_http *http) {
     static const char *const all[] = {
         "Accept: application/vnd.schemaregistry.v1+json, application/vnd.schemaregistry+json, application/json",
         "Content-Type: application/vnd.schemaregistry.v1+json", "Expect:"};
@@ -123,21 +116,21 @@ int32_t sr_http_make(const struct sr_settings *settings, struct sr_http **out, s
 
     pthread_once(&once, start_curl);
     if (!http)
-        return sr_no_memory(err);
+        return ebp_no_memory(err);
     *http = (struct sr_http){.settings = settings, .curl_due = INT64_MAX, .alarm = INT64_MAX, .armed = INT64_MAX};
     http->epoll = epoll_create1(EPOLL_CLOEXEC);
     http->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     http->multi = sr_multi_init();
     event.data.fd = http->timer;
     if (http->epoll < 0 || http->timer < 0 || epoll_ctl(http->epoll, EPOLL_CTL_ADD, http->timer, &event) < 0) {
-        int32_t status =
-            sr_fail(err, EB_FATAL, EB_KIND_SYSTEM, errno, "schema registry: no descriptor: %s", strerror(errno));
+        int32_t status = ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, errno,
+                                           "schema registry: cannot make a descriptor: %s", strerror(errno));
         sr_http_free(http);
         return status;
     }
-    if (!http->multi || !headers_made(http)) {
+    if (!http->multi || !make_headers(http)) {
         sr_http_free(http);
-        return sr_no_memory(err);
+        return ebp_no_memory(err);
     }
     curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch);
     curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
@@ -147,29 +140,24 @@ int32_t sr_http_make(const struct sr_settings *settings, struct sr_http **out, s
     return EB_OK;
 }
 
-/* ---- Requests ---------------------------------------------------------------------------------------------------- */
+/* ---- Transfers --------------------------------------------------------------------------------------------------- */
 
-static void request_free(struct sr_http *http, struct sr_request *request) {
-    if (request->easy) {
-        curl_multi_remove_handle(http->multi, request->easy);
-        curl_easy_cleanup(request->easy);
+static void transfer_free(struct sr_http *http, struct sr_transfer *transfer) {
+    if (transfer->easy) {
+        curl_multi_remove_handle(http->multi, transfer->easy);
+        curl_easy_cleanup(transfer->easy);
     }
-    if (request->next)
-        request->next->prev = request->prev;
-    if (request->prev)
-        request->prev->next = request->next;
-    else if (http->requests == request)
-        http->requests = request->next;
-    free(request->body);
-    free(request->answer);
-    free(request);
+    DL_DELETE(http->transfers, transfer);
+    free(transfer->body);
+    free(transfer->response);
+    free(transfer);
 }
 
 void sr_http_free(struct sr_http *http) {
     if (!http)
         return;
-    while (http->requests)
-        request_free(http, http->requests);
+    while (http->transfers)
+        transfer_free(http, http->transfers);
     if (http->multi)
         curl_multi_cleanup(http->multi);
     curl_slist_free_all(http->headers);
@@ -180,32 +168,17 @@ void sr_http_free(struct sr_http *http) {
     free(http);
 }
 
-static bool grown(struct sr_request *request, size_t need) {
-    size_t room = request->room ? request->room : 1024;
-
-    while (room < need)
-        room *= 2;
-    if (room == request->room)
-        return true;
-    char *bigger = realloc(request->answer, room);
-    if (!bigger)
-        return false;
-    request->answer = bigger;
-    request->room = room;
-    return true;
-}
-
-/* Another number than that of the bytes given ends the request. */
+/* Another number than that of the bytes given ends the transfer. */
 static size_t take(char *data, size_t size, size_t n, void *arg) {
-    struct sr_request *request = arg;
+    struct sr_transfer *transfer = arg;
     size_t more = size * n;
 
-    request->cut = more > SR_ANSWER_MAX - request->len;
-    request->no_memory = !request->cut && !grown(request, request->len + more);
-    if (request->cut || request->no_memory)
+    transfer->cut = more > SR_RESPONSE_MAX - transfer->len;
+    transfer->no_memory = !transfer->cut && !EBP_RESERVE(transfer->response, transfer->room, transfer->len + more);
+    if (transfer->cut || transfer->no_memory)
         return 0;
-    memcpy(request->answer + request->len, data, more);
-    request->len += more;
+    memcpy(transfer->response + transfer->len, data, more);
+    transfer->len += more;
     return more;
 }
 
@@ -228,12 +201,12 @@ static void set_security(CURL *easy, const struct sr_settings *settings) {
     }
 }
 
-/* What holds a copy of what it is given can fail for memory. */
-static bool set_up(struct sr_http *http, struct sr_request *request, const char *url) {
+/* Returns false without memory for libcurl's copy of the URL. */
+static bool set_up(struct sr_http *http, struct sr_transfer *transfer, const char *url) {
     const struct sr_settings *settings = http->settings;
-    CURL *easy = request->easy;
+    CURL *easy = transfer->easy;
 
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -241,8 +214,8 @@ static bool set_up(struct sr_http *http, struct sr_request *request, const char 
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "eventbus");
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->detail);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->detail);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(settings->timeout_ms > 0 ? settings->timeout_ms : 10000));
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(settings->connect_timeout_ms > 0 ? settings->connect_timeout_ms : 5000));
@@ -250,52 +223,49 @@ static bool set_up(struct sr_http *http, struct sr_request *request, const char 
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
     set_security(easy, settings);
-    if (request->body) {
+    if (transfer->body) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body);
     }
     return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
 }
 
-struct sr_request *sr_http_start(struct sr_http *http, const char *url, const char *body, void *owner) {
-    struct sr_request *request = calloc(1, sizeof *request);
+struct sr_transfer *sr_http_start(struct sr_http *http, const char *url, const char *body, void *owner) {
+    struct sr_transfer *transfer = calloc(1, sizeof *transfer);
 
-    if (!request)
+    if (!transfer)
         return NULL;
-    request->owner = owner;
-    request->easy = curl_easy_init();
-    request->body = body ? strdup(body) : NULL;
-    request->next = http->requests;
-    if (request->next)
-        request->next->prev = request;
-    http->requests = request;
-    if (!request->easy || (body && !request->body) || !set_up(http, request, url) ||
-        curl_multi_add_handle(http->multi, request->easy) != CURLM_OK) {
-        request_free(http, request);
+    transfer->owner = owner;
+    transfer->easy = curl_easy_init();
+    transfer->body = body ? strdup(body) : NULL;
+    DL_PREPEND(http->transfers, transfer);
+    if (!transfer->easy || (body && !transfer->body) || !set_up(http, transfer, url) ||
+        curl_multi_add_handle(http->multi, transfer->easy) != CURLM_OK) {
+        transfer_free(http, transfer);
         return NULL;
     }
-    return request;
+    return transfer;
 }
 
-/* ---- Their end --------------------------------------------------------------------------------------------------- */
+/* ---- Results ----------------------------------------------------------------------------------------------------- */
 
-static struct sr_outcome outcome_of(const struct sr_request *request, CURLcode code) {
-    struct sr_outcome outcome = {.owner = request->owner};
+static struct sr_transfer_result result_of(const struct sr_transfer *transfer, CURLcode code) {
+    struct sr_transfer_result result = {.owner = transfer->owner};
     curl_off_t after = 0;
 
-    outcome.answer = (struct sr_answer){.body = request->answer ? request->answer : "", .len = request->len,
-                                        .cut = request->cut};
-    curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &outcome.answer.http);
-    if (curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER, &after) == CURLE_OK && after > 0)
-        outcome.retry_after_ms = after > SR_WAIT_MAX_MS / 1000 ? SR_WAIT_MAX_MS : after * 1000;
-    if (code == CURLE_OK || request->cut)
-        return outcome;
-    outcome.native = (int64_t)code;
-    outcome.failed = request->no_memory ? "no memory" : *request->detail ? request->detail : curl_easy_strerror(code);
-    return outcome;
+    result.response = (struct sr_response){.body = transfer->response ? transfer->response : "", .len = transfer->len,
+                                           .cut = transfer->cut};
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &result.response.http);
+    if (curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &after) == CURLE_OK && after > 0)
+        result.retry_after_ms = after > SR_WAIT_MAX_MS / 1000 ? SR_WAIT_MAX_MS : after * 1000;
+    if (code == CURLE_OK || transfer->cut)
+        return result;
+    result.native = (int64_t)code;
+    result.failed = transfer->no_memory ? "out of memory" : *transfer->detail ? transfer->detail : curl_easy_strerror(code);
+    return result;
 }
 
-/* epoll's events in libcurl's words. */
+/* libcurl's names of epoll's events. */
 static int what_of(uint32_t events) {
     return (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
            (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
@@ -309,31 +279,31 @@ static void work_on_ready(struct sr_http *http) {
         uint64_t times;
         if (ready[i].data.fd == http->timer) {
             if (read(http->timer, &times, sizeof times) > 0)
-                http->armed = INT64_MAX;                /* it has rung: set it again, whatever to */
+                http->armed = INT64_MAX;                /* it has expired: `arm` sets it again */
             continue;
         }
         curl_multi_socket_action(http->multi, ready[i].data.fd, what_of(ready[i].events), &running);
     }
-    if (http->curl_due <= sr_now_ms()) {
-        http->curl_due = INT64_MAX;                     /* libcurl tells the next one, if there is any */
+    if (http->curl_due <= ebp_monotonic_ms()) {
+        http->curl_due = INT64_MAX;                     /* libcurl calls set_due with the next one, if any */
         curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     }
 }
 
-void sr_http_work(struct sr_http *http, sr_ended_fn *ended, void *arg) {
+void sr_http_work(struct sr_http *http, sr_transfer_ended_fn *ended, void *arg) {
     CURLMsg *message;
     int left;
 
     work_on_ready(http);
     while ((message = curl_multi_info_read(http->multi, &left))) {
-        struct sr_request *request;
+        struct sr_transfer *transfer;
         if (message->msg != CURLMSG_DONE)
             continue;
         CURLcode code = message->data.result;           /* gone with the handle */
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&request);
-        struct sr_outcome outcome = outcome_of(request, code);
-        ended(arg, &outcome);
-        request_free(http, request);
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+        struct sr_transfer_result result = result_of(transfer, code);
+        ended(arg, &result);
+        transfer_free(http, transfer);
     }
     arm(http);
 }

@@ -1,9 +1,9 @@
-/* plugins/common/registry/options.h - the rows of an option table that fill struct sr_settings, the same ones in each plugin:
+/* plugins/common/registry/options.h - rows of an option table that fill struct sr_settings; the same in each plugin:
  *
  *     struct settings { const char *bootstrap; struct sr_settings registry; };
  *     static const struct eb_option options[] = { ..., SR_OPTIONS(struct settings, registry, 0), ... };
  *
- * The last argument: EB_OPT_REQUIRED, or 0 where one can do without a registry (urls is NULL then). */
+ * The last argument is EB_OPT_REQUIRED, or 0 for a plugin that also works without a registry (urls is NULL then). */
 #ifndef SR_OPTIONS_H
 #define SR_OPTIONS_H
 

@@ -8,46 +8,47 @@
 #define HASH_NONFATAL_OOM 1             /* hh.tbl is NULL then; without it uthash ends the process */
 #include <uthash.h>
 
-#include "response.h"
-#include "fail.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "request_queue.h"
+#include "response.h"
 
 struct sr_entry {
-    struct sr_question question;        /* first: a question of an entry is its entry */
+    struct sr_request request;          /* first: a pointer to it is a pointer to the entry */
     struct sr_registry *registry;
     uint32_t id;
-    char *subject, *schema;             /* in texts; schema ends with a NUL as well */
+    char *subject, *schema;             /* point into texts; schema ends with a NUL too */
     size_t texts_len;
-    char *texts;                        /* subject NUL schema NUL: what it is found by */
+    char *texts;                        /* subject NUL schema NUL: the key of the table */
     UT_hash_handle hh;
 };
 
 struct lookup {
-    struct sr_question question;        /* first, likewise */
+    struct sr_request request;          /* first, likewise */
     uint32_t id;
-    uint64_t used;                      /* grows with each look at it */
-    struct sr_text text;
+    uint64_t used;                      /* the number of its latest use */
+    struct sr_schema_text text;
     UT_hash_handle hh;
 };
 
 struct sr_registry {
     struct sr_settings settings;
-    struct sr_desk desk;
-    struct sr_question hello;
+    struct sr_request_queue queue;
+    struct sr_request probe;
     struct sr_entry *entries;
     struct lookup *lookups;
     size_t bytes;                       /* of the schemas in lookups */
-    uint64_t looks;
-    bool turned_away;                   /* a lookup had no room: ask again after the next sr_poll */
+    uint64_t uses;
+    bool crowded_out;                   /* a lookup found no room: it is to be tried again after the next sr_poll */
 };
 
-static struct sr_registry *registry_of(struct sr_desk *desk) {
-    return (struct sr_registry *)((char *)desk - offsetof(struct sr_registry, desk));
+static struct sr_registry *registry_of(struct sr_request_queue *queue) {
+    return (struct sr_registry *)((char *)queue - offsetof(struct sr_registry, queue));
 }
 
 static void lookup_free(struct sr_registry *registry, struct lookup *lookup) {
     HASH_DEL(registry->lookups, lookup);
-    sr_question_end(&registry->desk, &lookup->question);
+    sr_request_end(&registry->queue, &lookup->request);
     registry->bytes -= lookup->text.json_len + lookup->text.name_len;
     free(lookup->text.block);
     free(lookup);
@@ -55,7 +56,7 @@ static void lookup_free(struct sr_registry *registry, struct lookup *lookup) {
 
 static void entry_free(struct sr_registry *registry, struct sr_entry *entry) {
     HASH_DEL(registry->entries, entry);
-    sr_question_end(&registry->desk, &entry->question);
+    sr_request_end(&registry->queue, &entry->request);
     free(entry->texts);
     free(entry);
 }
@@ -67,13 +68,13 @@ int32_t sr_open(const struct sr_settings *settings, struct sr_registry **out, st
     if (status != EB_OK)
         return status;
     if (!registry)
-        return sr_no_memory(err);
+        return ebp_no_memory(err);
     registry->settings = *settings;
-    registry->desk.alarm_ms = INT64_MAX;
-    registry->hello.what = SR_HELLO;
-    status = sr_http_make(&registry->settings, &registry->desk.http, err);
-    if (status == EB_OK && !sr_servers_make(&registry->desk.servers, settings->urls))
-        status = sr_no_memory(err);
+    registry->queue.alarm_ms = INT64_MAX;
+    registry->probe.type = SR_PROBE;
+    status = sr_http_make(&registry->settings, &registry->queue.http, err);
+    if (status == EB_OK && !sr_servers_make(&registry->queue.servers, settings->urls))
+        status = ebp_no_memory(err);
     if (status != EB_OK) {
         sr_close(registry);
         return status;
@@ -88,13 +89,13 @@ void sr_close(struct sr_registry *registry) {
 
     if (!registry)
         return;
-    sr_http_free(registry->desk.http);                  /* first: nothing comes back to a question that is gone */
+    sr_http_free(registry->queue.http);                 /* first, so that no result comes for a request that is freed */
     HASH_ITER(hh, registry->entries, entry, next_entry)
         entry_free(registry, entry);
     HASH_ITER(hh, registry->lookups, lookup, next_lookup)
         lookup_free(registry, lookup);
-    sr_question_end(&registry->desk, &registry->hello);
-    sr_servers_free(&registry->desk.servers);
+    sr_request_end(&registry->queue, &registry->probe);
+    sr_servers_free(&registry->queue.servers);
     free(registry);
 }
 
@@ -105,7 +106,7 @@ static struct sr_entry *entry_make(char *texts, size_t len, size_t subject_len) 
 
     if (!entry)
         return NULL;
-    entry->question.what = SR_ENTRY;
+    entry->request.type = SR_REGISTER;
     entry->texts = texts;
     entry->texts_len = len;
     entry->subject = texts;
@@ -132,7 +133,7 @@ struct sr_entry *sr_entry(struct sr_registry *registry, const char *subject, con
     entry = texts ? entry_make(texts, texts_len, subject_len) : NULL;
     if (!entry) {
         free(texts);
-        sr_no_memory(err);
+        ebp_no_memory(err);
         return NULL;
     }
     entry->registry = registry;
@@ -140,14 +141,14 @@ struct sr_entry *sr_entry(struct sr_registry *registry, const char *subject, con
     if (!entry->hh.tbl) {
         free(entry->texts);
         free(entry);
-        sr_no_memory(err);
+        ebp_no_memory(err);
         return NULL;
     }
     return entry;
 }
 
 int32_t sr_id(struct sr_entry *entry, uint32_t *id, struct eb_error *err) {
-    int32_t status = sr_ask(&entry->registry->desk, &entry->question, err);
+    int32_t status = sr_ask(&entry->registry->queue, &entry->request, err);
 
     if (status == EB_OK)
         *id = entry->id;
@@ -173,19 +174,19 @@ int32_t sr_schema(struct sr_registry *registry, uint32_t id, struct sr_schema *o
     struct lookup *lookup;
 
     if (id < 1 || id > INT32_MAX)
-        return sr_fail(err, EB_PERMANENT, EB_KIND_DATA, 0, "%u is the id of no schema: ids are 1 to 2147483647", id);
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_DATA, 0, "%u is not a schema id: ids are 1 to 2147483647", id);
     HASH_FIND(hh, registry->lookups, &id, sizeof id, lookup);
     if (!lookup && HASH_COUNT(registry->lookups) >= 2u * SR_SCHEMAS_MAX) {
-        registry->turned_away = true;
-        sr_desk_call(&registry->desk, sr_now_ms());
+        registry->crowded_out = true;
+        sr_request_queue_call_at(&registry->queue, ebp_monotonic_ms());
         return EB_EMPTY;
     }
     if (!lookup)
         lookup = lookup_make(registry, id);
     if (!lookup)
-        return sr_no_memory(err);
-    lookup->used = ++registry->looks;
-    int32_t status = sr_ask(&registry->desk, &lookup->question, err);
+        return ebp_no_memory(err);
+    lookup->used = ++registry->uses;
+    int32_t status = sr_ask(&registry->queue, &lookup->request, err);
     if (status == EB_OK)
         *out = (struct sr_schema){.json = lookup->text.block, .json_len = lookup->text.json_len,
                                   .name = lookup->text.block + lookup->text.json_len + 1,
@@ -197,43 +198,44 @@ static int by_use(const struct lookup *a, const struct lookup *b) {
     return a->used < b->used ? -1 : a->used > b->used;
 }
 
-static bool crowded(const struct sr_registry *registry, unsigned of_four) {
-    return HASH_COUNT(registry->lookups) > (size_t)SR_SCHEMAS_MAX * of_four / 4 ||
-           registry->bytes > (size_t)SR_SCHEMA_BYTES_MAX / 4 * of_four;
+/* Whether the schemas take more than that many quarters of their room. */
+static bool is_fuller_than(const struct sr_registry *registry, unsigned quarters) {
+    return HASH_COUNT(registry->lookups) > (size_t)SR_SCHEMAS_MAX * quarters / 4 ||
+           registry->bytes > (size_t)SR_SCHEMA_BYTES_MAX / 4 * quarters;
 }
 
-/* Down to three quarters, so that sorting is rare. */
+/* Frees the schemas not used for longest, down to three quarters, so that sorting is rare. */
 static void make_room(struct sr_registry *registry) {
     struct lookup *lookup, *next;
 
-    if (!crowded(registry, 4))
+    if (!is_fuller_than(registry, 4))
         return;
     HASH_SORT(registry->lookups, by_use);
     HASH_ITER(hh, registry->lookups, lookup, next) {
-        if (!crowded(registry, 3))
+        if (!is_fuller_than(registry, 3))
             return;
-        if (sr_question_rests(&lookup->question))
+        if (sr_request_is_idle(&lookup->request))
             lookup_free(registry, lookup);
     }
 }
 
-/* ---- What the desk asks for -------------------------------------------------------------------------------------- */
+/* ---- What a request sends, and where its response goes ----------------------------------------------------------- */
 
-/* The address that the question goes to; NULL: no memory. What sr_hello asks is what every reader asks, so that nothing on
- * the way lets only this through, or only this not. */
-static char *address_of(const struct sr_question *question, const char *server) {
+/* Returns the address of the request; NULL: no memory. A probe requests what every reader does, so that a proxy on the way
+ * cannot treat it differently. */
+static char *address_of(const struct sr_request *request, const char *server) {
     char *address = NULL, *subject = NULL;
     int wrote = -1;
 
-    switch (question->what) {
-    case SR_ENTRY:
-        subject = curl_easy_escape(NULL, ((const struct sr_entry *)question)->subject, 0);
+    switch (request->type) {
+    case SR_REGISTER:
+        subject = curl_easy_escape(NULL, ((const struct sr_entry *)request)->subject, 0);
         wrote = subject ? asprintf(&address, "%s/subjects/%s/versions?normalize=False", server, subject) : -1;
         break;
     case SR_LOOKUP:
-        wrote = asprintf(&address, "%s/schemas/ids/%u", server, ((const struct lookup *)question)->id);
+        wrote = asprintf(&address, "%s/schemas/ids/%u", server, ((const struct lookup *)request)->id);
         break;
-    case SR_HELLO:
+    case SR_PROBE:
         wrote = asprintf(&address, "%s/schemas/ids/1", server);
         break;
     }
@@ -250,51 +252,51 @@ static char *body_of(const struct sr_entry *entry) {
     return text;
 }
 
-struct sr_request *sr_question_send(struct sr_desk *desk, struct sr_question *question, const char *server) {
-    char *address = address_of(question, server);
-    bool post = question->what == SR_ENTRY;
-    char *body = post ? body_of((const struct sr_entry *)question) : NULL;
-    struct sr_request *request = address && (body || !post) ? sr_http_start(desk->http, address, body, question) : NULL;
+struct sr_transfer *sr_request_send(struct sr_request_queue *queue, struct sr_request *request, const char *server) {
+    char *address = address_of(request, server);
+    bool post = request->type == SR_REGISTER;
+    char *body = post ? body_of((const struct sr_entry *)request) : NULL;
+    struct sr_transfer *transfer = address && (body || !post) ? sr_http_start(queue->http, address, body, request) : NULL;
 
     free(body);
     free(address);
-    return request;
+    return transfer;
 }
 
-/* Only who may not come in, or what is no registry, is no answer: whether it knows schema 1 does not matter. */
-static int32_t greeted(const struct sr_answer *answer, struct eb_error *err) {
-    struct sr_text text = {0};
-    int32_t status = sr_answer_schema(answer, &text, err);
+/* A probe succeeds unless the server rejects this client or is not a registry; whether it knows schema 1 does not matter. */
+static int32_t take_probe_response(const struct sr_response *response, struct eb_error *err) {
+    struct sr_schema_text text = {0};
+    int32_t status = sr_response_schema(response, &text, err);
 
     free(text.block);
-    return status == EB_PERMANENT || (answer->http == 403 && !sr_answer_bars(answer)) ? EB_OK : status;
+    return status == EB_PERMANENT || (response->http == 403 && !sr_response_rejects_auth(response)) ? EB_OK : status;
 }
 
-int32_t sr_question_answer(struct sr_desk *desk, struct sr_question *question, const struct sr_answer *answer,
-                           struct eb_error *err) {
-    struct lookup *lookup = (struct lookup *)question;
+int32_t sr_request_take_response(struct sr_request_queue *queue, struct sr_request *request,
+                                 const struct sr_response *response, struct eb_error *err) {
+    struct lookup *lookup = (struct lookup *)request;
 
-    if (question->what == SR_HELLO)
-        return greeted(answer, err);
-    if (question->what == SR_ENTRY)
-        return sr_answer_id(answer, &((struct sr_entry *)question)->id, err);
-    int32_t status = sr_answer_schema(answer, &lookup->text, err);
+    if (request->type == SR_PROBE)
+        return take_probe_response(response, err);
+    if (request->type == SR_REGISTER)
+        return sr_response_id(response, &((struct sr_entry *)request)->id, err);
+    int32_t status = sr_response_schema(response, &lookup->text, err);
     if (status == EB_OK)
-        registry_of(desk)->bytes += lookup->text.json_len + lookup->text.name_len;
+        registry_of(queue)->bytes += lookup->text.json_len + lookup->text.name_len;
     return status;
 }
 
-void sr_question_context(const struct sr_question *question, const char *server, struct eb_error *err) {
-    switch (question->what) {
-    case SR_ENTRY:
-        sr_context(err, "schema registry %s: the schema of subject %s", server,
-                   ((const struct sr_entry *)question)->subject);
+void sr_request_context(const struct sr_request *request, const char *server, struct eb_error *err) {
+    switch (request->type) {
+    case SR_REGISTER:
+        ebp_error_context(err, "schema registry %s: the schema of subject %s", server,
+                          ((const struct sr_entry *)request)->subject);
         break;
     case SR_LOOKUP:
-        sr_context(err, "schema registry %s: schema %u", server, ((const struct lookup *)question)->id);
+        ebp_error_context(err, "schema registry %s: schema %u", server, ((const struct lookup *)request)->id);
         break;
-    case SR_HELLO:
-        sr_context(err, "schema registry %s", server);
+    case SR_PROBE:
+        ebp_error_context(err, "schema registry %s", server);
         break;
     }
 }
@@ -305,37 +307,37 @@ size_t sr_poll(struct sr_registry *registry) {
     size_t news;
 
     make_room(registry);
-    sr_desk_work(&registry->desk);
-    news = registry->desk.news + registry->turned_away;
-    registry->desk.news = 0;
-    registry->turned_away = false;
+    sr_request_queue_work(&registry->queue);
+    news = registry->queue.news + registry->crowded_out;
+    registry->queue.news = 0;
+    registry->crowded_out = false;
     return news;
 }
 
 int sr_fd(const struct sr_registry *registry) {
-    return sr_http_fd(registry->desk.http);
+    return sr_http_fd(registry->queue.http);
 }
 
 bool sr_busy(const struct sr_registry *registry) {
-    const struct sr_desk *desk = &registry->desk;
+    const struct sr_request_queue *queue = &registry->queue;
 
-    return desk->queued.n > 0 || desk->sent > 0 || desk->wanted > 0 || registry->turned_away;
+    return queue->queued || queue->sent > 0 || queue->wanted > 0 || registry->crowded_out;
 }
 
-int32_t sr_hello(struct sr_registry *registry, struct eb_error *err) {
-    int32_t status = sr_ask(&registry->desk, &registry->hello, err);
+int32_t sr_probe(struct sr_registry *registry, struct eb_error *err) {
+    int32_t status = sr_ask(&registry->queue, &registry->probe, err);
 
-    if (status != EB_RETRIABLE || registry->hello.barred == 0)
+    if (status != EB_RETRIABLE || registry->probe.auth_rejected == 0)
         return status;
     if (err)
         err->status = EB_PERMANENT;
     return EB_PERMANENT;
 }
 
-int32_t sr_trouble(const struct sr_registry *registry, struct eb_error *err) {
-    if (!sr_servers_all_failed(&registry->desk.servers))
+int32_t sr_link_status(const struct sr_registry *registry, struct eb_error *err) {
+    if (!sr_servers_all_failed(&registry->queue.servers))
         return EB_OK;
     if (err)
-        *err = registry->desk.trouble;
+        *err = registry->queue.server_error;
     return EB_RETRIABLE;
 }

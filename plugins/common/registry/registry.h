@@ -2,30 +2,30 @@
  * broker keeps schemas apart from messages. Linked into a plugin statically: LIBADD libregistry.la. Needs libcurl and
  * jansson, and nothing of the event bus but its statuses and errors.
  *
- * It is a cache that fills itself, and no call of it waits for the network. Ask; while the answer is under way it says
- * EB_EMPTY; when sr_poll tells of news, ask again:
+ * It is a cache that fills itself, and no call waits for the network. While the response is under way a call returns
+ * EB_EMPTY; when sr_poll reports news, call it again:
  *
  *     struct sr_entry *value = sr_entry(registry, "logins-org.example.login.v1.CloudEvent", json, strlen(json), &err);
  *     ...
  *     switch (sr_id(value, &id, &err)) {       // cheap: one for each message
  *     case EB_OK:         frame and send; break;
  *     case EB_EMPTY:      the message waits; break;
- *     case EB_RETRIABLE:  it waits on, or is given back; err says what is wrong with the registry; break;
+ *     case EB_RETRIABLE:  it waits on, or is handed back; err says what is wrong with the registry; break;
  *     default:            EB_PERMANENT: err says why this schema is refused, in the registry's words
  *     }
  *
- * STATUSES   EB_RETRIABLE (cannot be reached, 401, 403, 429, 5xx, an answer that is no registry's): it is asked again
- *            by itself after a wait, as long as somebody asks here. EB_PERMANENT (404, 409, 422, and what can never be
- *            an Avro schema): remembered, and asked again after SR_REFUSED_MS. One answer alone is not believed that may
- *            come of a race: a 409, and a 404 for an id, which a server may not know yet that lags behind another. It is
- *            asked once more, the id at the next server.
- * SERVERS    Several addresses are one registry. One that fails is left alone for a while that doubles, up to
- *            SR_WAIT_MAX_MS; the next one is asked at once. An entry is retriable only when none is left.
+ * STATUSES   EB_RETRIABLE (it cannot be reached; 401, 403, 429, 5xx; a response that is not a registry's): the request is
+ *            sent again after a wait, as long as somebody calls. EB_PERMANENT (404, 409, 422, and what can never be an Avro
+ *            schema): remembered, and sent again after SR_REFUSED_MS. A single response that may come of a race is not
+ *            believed: a 409, and a 404 for an id, which a server that lags behind another may not know yet. That request is
+ *            sent once more, the one for an id to the next server.
+ * SERVERS    Several addresses are one registry. A server that fails is left alone for a wait that doubles, up to
+ *            SR_WAIT_MAX_MS, and the next one is tried at once. An entry is retriable only when no server is left.
  * THREADS    One owner: all calls of one registry come from one thread at a time. Several registries share nothing.
- *            It starts none of its own (libcurl may, to resolve a name).
- * TRUST      What a registry answers is taken for hostile: its size, its JSON, its ids and the bytes that get into an
- *            error. Host names and certificates are checked, redirects are not followed. Errors hold the server's
- *            address, never its user, password, key or secret. */
+ *            It starts no thread of its own (libcurl may, to resolve a name).
+ * TRUST      Each response is taken for hostile: its size, its JSON, its ids and the bytes that get into an error. Host
+ *            names and certificates are checked, redirects are not followed. Errors hold the server's address, never its
+ *            user, password, key or secret. */
 #ifndef SR_REGISTRY_H
 #define SR_REGISTRY_H
 
@@ -35,21 +35,21 @@
 #include <eventbus/error.h>
 
 enum {
-    SR_ANSWER_MAX = 1 << 20,            /* bytes of an answer; a larger one is refused */
-    SR_SCHEMAS_MAX = 1000,              /* schemas kept by id; those not used for longest make room */
-    SR_SCHEMA_BYTES_MAX = 32 << 20,     /* and what they may take together */
+    SR_RESPONSE_MAX = 1 << 20,          /* bytes of a response; a larger one is refused */
+    SR_SCHEMAS_MAX = 1000,              /* schemas kept by id; those not used for longest are dropped */
+    SR_SCHEMA_BYTES_MAX = 32 << 20,     /* what they may take together */
     SR_AT_ONCE = 8,                     /* requests under way */
-    SR_WAIT_FIRST_MS = 100,             /* how long a server that failed is left alone; up to a fifth less by chance */
+    SR_WAIT_FIRST_MS = 100,             /* how long a server that failed is left alone; up to a fifth less at random */
     SR_WAIT_MAX_MS = 10000,
     SR_REFUSED_MS = 30000,              /* how long a refusal is remembered */
-    SR_DOUBT_MS = 250,                  /* how long after its first 404 an id is asked for once more */
-    SR_DOUBTS_IN_VAIN = 10              /* in SR_REFUSED_MS; further ids are asked for once more at once */
+    SR_CONFIRM_MS = 250,                /* how long after its first 404 an id is requested once more */
+    SR_CONFIRMED_MAX = 10               /* after so many confirmed 404s in SR_REFUSED_MS the next ids do not wait for that */
 };
 
-/* Laid out for a plugin's option table: see options.h. Borrowed until sr_close has returned. */
+/* The layout of a plugin's option table, see options.h. Borrowed until sr_close has returned. */
 struct sr_settings {
-    const char *const *urls;            /* NULL-ended; http or https, what comes before /subjects; without user and
-                                         * password, which are key and secret */
+    const char *const *urls;            /* NULL-ended; http or https, up to what comes before /subjects; user and password
+                                         * are not part of it but key and secret */
     const char *key, *secret;           /* Basic auth, sent when both are set */
     const char *ca;                     /* file of CA certificates (PEM); NULL: the system's */
     const char *cert, *cert_key;        /* files of the client certificate and its key (PEM); NULL: none */
@@ -58,60 +58,61 @@ struct sr_settings {
     int64_t timeout_ms;                 /* of a whole request; 0: 10000 */
 };
 
-/* Judges them without connecting. EB_OK, or EB_PERMANENT with what is wrong. */
+/* Checks settings without connecting. Returns EB_OK, or EB_PERMANENT with what is wrong. */
 int32_t sr_check(const struct sr_settings *, struct eb_error *);
 
 struct sr_registry;
 struct sr_entry;
 
-/* EB_OK, or why not: EB_PERMANENT for settings, EB_FATAL for memory and descriptors. Connects to nothing. */
+/* Returns EB_OK, EB_PERMANENT for wrong settings, or EB_FATAL without memory or descriptors. Does not connect. */
 int32_t sr_open(const struct sr_settings *, struct sr_registry **, struct eb_error *);
 
-/* Drops what is under way. NULL is fine. */
+/* Drops the requests under way. NULL is fine. */
 void sr_close(struct sr_registry *);
 
-/* ---- For who writes: schema to id ------------------------------------------------------------------------------ */
+/* ---- For writers: schema to id --------------------------------------------------------------------------------- */
 
-/* The schema under the subject; the same entry for the same two texts (copied), alive until sr_close: keep the pointer
- * by what is cheap to compare. Asks for nothing yet. NULL: no memory. */
+/* Returns the entry of a schema under its subject: the same entry for the same two texts (copied), alive until sr_close.
+ * Keep the pointer by something that is cheap to compare. Sends nothing yet. NULL: no memory. */
 struct sr_entry *sr_entry(struct sr_registry *, const char *subject, const char *schema, size_t len, struct eb_error *);
 
-/* Its id, which the registry gives when it is asked for the first time, as the Python producer does it:
- * POST /subjects/SUBJECT/versions?normalize=False. EB_OK, EB_EMPTY, EB_RETRIABLE, EB_PERMANENT. An id once known
- * stays. */
+/* Gets the entry's id, which the registry gives at the first request, the one that the Python producer sends:
+ * POST /subjects/SUBJECT/versions?normalize=False. Returns EB_OK, EB_EMPTY, EB_RETRIABLE or EB_PERMANENT. An id that is
+ * known once stays so. */
 int32_t sr_id(struct sr_entry *, uint32_t *id, struct eb_error *);
 
-/* ---- For who reads: id to schema ------------------------------------------------------------------------------- */
+/* ---- For readers: id to schema --------------------------------------------------------------------------------- */
 
-/* Borrowed until the next sr_poll, however many are looked at before it. One id always means the same text. */
+/* Borrowed until the next sr_poll, however many are read before it. One id always means the same text. */
 struct sr_schema {
     const char *json;                   /* as the registry has it; NUL-ended */
     const char *name;                   /* of the outermost record, with its namespace; of others, the type's */
     size_t json_len, name_len;
 };
 
-/* GET /schemas/ids/ID. EB_OK, EB_EMPTY, EB_RETRIABLE, EB_PERMANENT: no schema has that id, or it is none for Avro. */
+/* GET /schemas/ids/ID. Returns EB_OK, EB_EMPTY, EB_RETRIABLE, or EB_PERMANENT when no schema has that id or it cannot be used
+ * as an Avro schema. */
 int32_t sr_schema(struct sr_registry *, uint32_t id, struct sr_schema *, struct eb_error *);
 
 /* ---- In the plugin's loop ---------------------------------------------------------------------------------------- */
 
-/* Makes progress, never waits. Answers how many entries have got another answer since the last time: when it is not 0,
- * ask again for what messages wait for. */
+/* Makes progress, never waits. Returns how many entries and ids have another status since the last call; when it is not 0,
+ * ask again for those that messages wait for. */
 size_t sr_poll(struct sr_registry *);
 
-/* A descriptor that becomes readable (poll, epoll, select) when sr_poll has something to do, time-outs and retries
- * included. The same until sr_close; never read from it. */
+/* Returns a descriptor that becomes readable (poll, epoll, select) when sr_poll has something to do, time-outs and retries
+ * included. It stays the same until sr_close. Never read from it. */
 int sr_fd(const struct sr_registry *);
 
-/* Whether anything is under way or waits to be asked again. When not, sr_fd stays silent until the next question. */
+/* Whether a request is under way or waits to be sent again. When not, sr_fd stays silent until the next one. */
 bool sr_busy(const struct sr_registry *);
 
-/* Whether the registry takes this client, found out by a question of its own (GET /schemas/ids/1) that is asked again until
- * a server has taken it, as long as somebody asks here. EB_OK, from then on for ever; EB_EMPTY: not known yet; EB_RETRIABLE:
- * it is away; EB_PERMANENT: it turns this client away, by 401, 403 or its certificate. */
-int32_t sr_hello(struct sr_registry *, struct eb_error *);
+/* Whether the registry accepts this client, found out by a request of its own (GET /schemas/ids/1), which is sent again until
+ * a server has accepted it, as long as somebody calls. Returns EB_OK, from then on for ever; EB_EMPTY while it is not known;
+ * EB_RETRIABLE while the registry is away; EB_PERMANENT when it rejects this client by 401, 403 or its certificate. */
+int32_t sr_probe(struct sr_registry *, struct eb_error *);
 
-/* EB_OK, or EB_RETRIABLE with the latest cause while no server is left to ask: what a plugin says in link(). */
-int32_t sr_trouble(const struct sr_registry *, struct eb_error *);
+/* Returns EB_OK, or EB_RETRIABLE with the latest cause while no server is left to try: what a plugin reports by link(). */
+int32_t sr_link_status(const struct sr_registry *, struct eb_error *);
 
 #endif

@@ -3,210 +3,186 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
-#include "fail.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "registry.h"
 
-/* ---- Lines ------------------------------------------------------------------------------------------------------- */
+/* ---- What is known of a request ---- */
 
-static void join(struct sr_line *line, struct sr_question *question) {
-    question->prev = line->last;
-    question->next = NULL;
-    if (line->last)
-        line->last->next = question;
-    else
-        line->first = question;
-    line->last = question;
-    line->n++;
+static void forget_error(struct sr_request *request) {
+    free(request->why);
+    request->why = NULL;
+    request->status = EB_OK;
 }
 
-static void leave(struct sr_line *line, struct sr_question *question) {
-    if (question->next)
-        question->next->prev = question->prev;
-    else
-        line->last = question->prev;
-    if (question->prev)
-        question->prev->next = question->next;
-    else
-        line->first = question->next;
-    question->prev = question->next = NULL;
-    line->n--;
+static void keep_error(struct sr_request *request, const struct eb_error *err) {
+    free(request->why);
+    request->why = strdup(err->text);
+    request->status = err->status;
+    request->kind = err->kind;
+    request->native = err->native;
 }
 
-/* ---- What is known of it ----------------------------------------------------------------------------------------- */
-
-static void forget_why(struct sr_question *question) {
-    free(question->why);
-    question->why = NULL;
-    question->status = EB_OK;
+static int32_t kept_error(const struct sr_request *request, struct eb_error *err) {
+    return ebp_error_of_kind(err, request->status, request->kind, request->native, "%s",
+                             request->why ? request->why : "schema registry: out of memory for the cause");
 }
 
-static void remember_why(struct sr_question *question, const struct eb_error *err) {
-    free(question->why);
-    question->why = strdup(err->text);
-    question->status = err->status;
-    question->kind = err->kind;
-    question->native = err->native;
+static void set_wanted(struct sr_request_queue *queue, struct sr_request *request, bool wanted) {
+    if (request->state == SR_BACKOFF && request->wanted != wanted)
+        queue->wanted = wanted ? queue->wanted + 1 : queue->wanted - 1;
+    request->wanted = wanted;
 }
 
-static int32_t told(const struct sr_question *question, struct eb_error *err) {
-    return sr_fail(err, question->status, question->kind, question->native, "%s",
-                   question->why ? question->why : "the schema registry's answer is lost: no memory");
-}
-
-static void set_wanted(struct sr_desk *desk, struct sr_question *question, bool wanted) {
-    if (question->state == SR_TROUBLED && question->wanted != wanted)
-        desk->wanted = wanted ? desk->wanted + 1 : desk->wanted - 1;
-    question->wanted = wanted;
-}
-
-static void move(struct sr_desk *desk, struct sr_question *question, enum sr_state state) {
-    set_wanted(desk, question, false);
-    if (question->state == SR_QUEUED)
-        leave(&desk->queued, question);
-    if (question->state == SR_TROUBLED)
-        leave(&desk->troubled, question);
-    question->state = state;
+static void move(struct sr_request_queue *queue, struct sr_request *request, enum sr_state state) {
+    set_wanted(queue, request, false);
+    if (request->state == SR_QUEUED)
+        DL_DELETE(queue->queued, request);
+    if (request->state == SR_BACKOFF)
+        DL_DELETE(queue->backoff, request);
+    request->state = state;
     if (state == SR_QUEUED)
-        join(&desk->queued, question);
-    if (state == SR_TROUBLED)
-        join(&desk->troubled, question);
+        DL_APPEND(queue->queued, request);
+    if (state == SR_BACKOFF)
+        DL_APPEND(queue->backoff, request);
 }
 
-/* When a troubled question goes on: its own wait is over, and a server may be asked. */
-static int64_t due(const struct sr_desk *desk, const struct sr_question *question) {
-    int64_t server = sr_servers_next(&desk->servers);
+/* When a request in backoff is queued again: its own wait is over, and a server may be tried. */
+static int64_t due(const struct sr_request_queue *queue, const struct sr_request *request) {
+    int64_t server = sr_servers_next(&queue->servers);
 
-    return question->again_ms > server ? question->again_ms : server;
+    return request->retry_ms > server ? request->retry_ms : server;
 }
 
-void sr_desk_call(struct sr_desk *desk, int64_t at_ms) {
-    if (at_ms >= desk->alarm_ms)
+void sr_request_queue_call_at(struct sr_request_queue *queue, int64_t at_ms) {
+    if (at_ms >= queue->alarm_ms)
         return;
-    desk->alarm_ms = at_ms;
-    sr_http_alarm(desk->http, at_ms);
+    queue->alarm_ms = at_ms;
+    sr_http_alarm(queue->http, at_ms);
 }
 
-int32_t sr_ask(struct sr_desk *desk, struct sr_question *question, struct eb_error *err) {
-    bool again = question->state == SR_IDLE ||
-                 (question->state == SR_REFUSED && question->again_ms <= sr_now_ms());
+int32_t sr_ask(struct sr_request_queue *queue, struct sr_request *request, struct eb_error *err) {
+    bool send = request->state == SR_IDLE || (request->state == SR_REFUSED && request->retry_ms <= ebp_monotonic_ms());
 
-    if (question->state == SR_KNOWN)
+    if (request->state == SR_KNOWN)
         return EB_OK;
-    if (again) {
-        forget_why(question);
-        move(desk, question, SR_QUEUED);
-        sr_desk_call(desk, sr_now_ms());
-    } else if (question->state == SR_TROUBLED && !question->wanted) {
-        set_wanted(desk, question, true);
-        sr_desk_call(desk, due(desk, question));
+    if (send) {
+        forget_error(request);
+        move(queue, request, SR_QUEUED);
+        sr_request_queue_call_at(queue, ebp_monotonic_ms());
+    } else if (request->state == SR_BACKOFF && !request->wanted) {
+        set_wanted(queue, request, true);
+        sr_request_queue_call_at(queue, due(queue, request));
     }
-    return question->status == EB_OK ? EB_EMPTY : told(question, err);
+    return request->status == EB_OK ? EB_EMPTY : kept_error(request, err);
 }
 
-bool sr_question_rests(const struct sr_question *question) {
-    return question->state != SR_QUEUED && question->state != SR_SENT && !question->wanted;
+bool sr_request_is_idle(const struct sr_request *request) {
+    return request->state != SR_QUEUED && request->state != SR_SENT && !request->wanted;
 }
 
-void sr_question_end(struct sr_desk *desk, struct sr_question *question) {
-    move(desk, question, SR_IDLE);
-    forget_why(question);
+void sr_request_end(struct sr_request_queue *queue, struct sr_request *request) {
+    move(queue, request, SR_IDLE);
+    forget_error(request);
 }
 
-/* ---- On its way -------------------------------------------------------------------------------------------------- */
+/* ---- The ways a request leaves the servers ---- */
 
-static void known(struct sr_desk *desk, struct sr_question *question) {
-    forget_why(question);
-    question->rounds = 0;
-    question->tried = 0;
-    question->doubted = 0;
-    move(desk, question, SR_KNOWN);
-    desk->news++;
+static void finish(struct sr_request_queue *queue, struct sr_request *request, enum sr_state state) {
+    request->rounds = 0;
+    request->tried = 0;
+    request->unconfirmed = 0;
+    move(queue, request, state);
+    queue->news++;
 }
 
-static void refused(struct sr_desk *desk, struct sr_question *question, const struct eb_error *err) {
-    remember_why(question, err);
-    question->again_ms = sr_now_ms() + SR_REFUSED_MS;
-    question->rounds = 0;
-    question->tried = 0;
-    question->doubted = 0;
-    move(desk, question, SR_REFUSED);
-    desk->news++;
+static void refuse(struct sr_request_queue *queue, struct sr_request *request, const struct eb_error *err) {
+    keep_error(request, err);
+    request->retry_ms = ebp_monotonic_ms() + SR_REFUSED_MS;
+    finish(queue, request, SR_REFUSED);
 }
 
-/* err NULL: as it is remembered already. */
-static void troubled(struct sr_desk *desk, struct sr_question *question, const struct eb_error *err) {
+/* No server is left for it in this round. err: the cause; NULL: the one that the request has kept. */
+static void back_off(struct sr_request_queue *queue, struct sr_request *request, const struct eb_error *err) {
     if (err)
-        remember_why(question, err);
-    question->status = EB_RETRIABLE;
-    if (question->tried != 0)                           /* it was sent, and has failed by itself */
-        question->again_ms = sr_now_ms() + sr_wait(++question->rounds, &desk->servers.chance);
-    question->tried = 0;
-    move(desk, question, SR_TROUBLED);
-    desk->news++;
+        keep_error(request, err);
+    request->status = EB_RETRIABLE;
+    if (request->tried != 0)                            /* it was sent, and has failed itself */
+        request->retry_ms = ebp_monotonic_ms() + sr_wait(++request->rounds, &queue->servers.chance);
+    request->tried = 0;
+    move(queue, request, SR_BACKOFF);
+    queue->news++;
 }
 
-/* Another server than one that was doubted, where another may be asked now. */
-static enum sr_choice choose(const struct sr_desk *desk, const struct sr_question *question, size_t *server) {
-    int64_t now = sr_now_ms();
-    enum sr_choice choice = sr_servers_choose(&desk->servers, now, question->tried | question->doubted, server);
+/* ---- Sending ---- */
 
-    if (choice == SR_ASK || question->doubted == 0)
+/* Prefers a server other than the one whose refusal is to be confirmed. */
+static enum sr_choice choose(const struct sr_request_queue *queue, const struct sr_request *request, size_t *server) {
+    int64_t now = ebp_monotonic_ms();
+    enum sr_choice choice = sr_servers_choose(&queue->servers, now, request->tried | request->unconfirmed, server);
+
+    if (choice == SR_ASK || request->unconfirmed == 0)
         return choice;
-    return sr_servers_choose(&desk->servers, now, question->tried, server);
+    return sr_servers_choose(&queue->servers, now, request->tried, server);
 }
 
-/* Sends it to a server that may be asked. None may: it stays in the queue, or has got its trouble. */
-static void send_one(struct sr_desk *desk, struct sr_question *question) {
+/* Sends it to a server that may be tried. Without one it stays queued, or backs off. */
+static void send_one(struct sr_request_queue *queue, struct sr_request *request) {
     struct eb_error err;
     size_t server;
-    enum sr_choice choice = choose(desk, question, &server);
+    enum sr_choice choice = choose(queue, request, &server);
 
     if (choice == SR_LATER)
         return;
     if (choice == SR_NONE) {
-        troubled(desk, question, question->tried != 0 ? NULL : &desk->trouble);
+        back_off(queue, request, request->tried != 0 ? NULL : &queue->server_error);
         return;
     }
-    if (!sr_question_send(desk, question, desk->servers.all[server].url)) {
-        sr_no_memory(&err);
-        question->tried = ~0u;
-        troubled(desk, question, &err);
+    if (!sr_request_send(queue, request, queue->servers.all[server].url)) {
+        ebp_no_memory(&err);
+        request->tried = ~0u;
+        back_off(queue, request, &err);
         return;
     }
-    question->server = server;
-    question->began_ms = sr_now_ms();
-    sr_servers_begin(&desk->servers, server);
-    move(desk, question, SR_SENT);
-    desk->sent++;
+    request->server = server;
+    request->began_ms = ebp_monotonic_ms();
+    sr_servers_begin(&queue->servers, server);
+    move(queue, request, SR_SENT);
+    queue->sent++;
 }
 
-/* Each is looked at once: one that waits for a server that is being tried does not keep others from theirs. */
-static void send_queued(struct sr_desk *desk) {
-    struct sr_question *next;
+/* Tries each request once: one that waits for a server that is being tried does not keep others from theirs. */
+static void send_queued(struct sr_request_queue *queue) {
+    struct sr_request *request, *next;
 
-    for (struct sr_question *q = desk->queued.first; q && desk->sent < SR_AT_ONCE; q = next) {
-        next = q->next;
-        send_one(desk, q);
+    DL_FOREACH_SAFE(queue->queued, request, next) {
+        if (queue->sent >= SR_AT_ONCE)
+            return;
+        send_one(queue, request);
     }
 }
 
-static void wake_troubled(struct sr_desk *desk) {
-    int64_t now = sr_now_ms();
-    struct sr_question *next;
+static void requeue_due(struct sr_request_queue *queue) {
+    int64_t now = ebp_monotonic_ms();
+    struct sr_request *request, *next;
 
-    for (struct sr_question *q = desk->troubled.first; q && desk->wanted > 0; q = next) {
-        next = q->next;
-        if (q->wanted && due(desk, q) <= now)
-            move(desk, q, SR_QUEUED);
+    DL_FOREACH_SAFE(queue->backoff, request, next) {
+        if (queue->wanted == 0)
+            return;
+        if (request->wanted && due(queue, request) <= now)
+            move(queue, request, SR_QUEUED);
     }
 }
 
-/* Whether it is this client that a server does not want, or the server that this client does not trust. */
-static bool bars(const struct sr_outcome *outcome) {
-    switch (outcome->failed ? outcome->native : CURLE_OK) {
+/* ---- Responses ---- */
+
+/* Whether the server rejects this client, or this client does not trust the server. */
+static bool rejects_auth(const struct sr_transfer_result *result) {
+    switch (result->failed ? result->native : CURLE_OK) {
     case CURLE_OK:
-        return sr_answer_bars(&outcome->answer);
+        return sr_response_rejects_auth(&result->response);
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
@@ -217,90 +193,100 @@ static bool bars(const struct sr_outcome *outcome) {
     }
 }
 
-static void failed(struct sr_desk *desk, struct sr_question *question, const struct sr_outcome *outcome,
-                   const struct eb_error *err) {
-    uint32_t bit = 1u << question->server;
+static void try_next_server(struct sr_request_queue *queue, struct sr_request *request,
+                            const struct sr_transfer_result *result, const struct eb_error *err) {
+    uint32_t bit = 1u << request->server;
 
-    sr_servers_failed(&desk->servers, question->server, question->began_ms, sr_now_ms(), outcome->retry_after_ms);
-    question->barred = bars(outcome) ? question->barred | bit : question->barred & ~bit;
-    question->tried |= bit;
-    move(desk, question, SR_QUEUED);                    /* for the next server; with none left it becomes troubled */
-    remember_why(question, err);
+    sr_servers_failed(&queue->servers, request->server, request->began_ms, ebp_monotonic_ms(), result->retry_after_ms);
+    request->auth_rejected = rejects_auth(result) ? request->auth_rejected | bit : request->auth_rejected & ~bit;
+    request->tried |= bit;
+    move(queue, request, SR_QUEUED);                    /* where no server is left, send_one makes it back off */
+    keep_error(request, err);
 }
 
 /* A registry that others give the same new subject at the same moment may answer 409 to those who come second, as to a
  * schema that is incompatible. One of several servers may not know an id yet that another has just given. Only the next
- * answer tells which it was. */
-static bool may_be_a_race(const struct sr_question *question, const struct sr_outcome *outcome) {
-    return question->doubted == 0 && outcome->answer.http == (question->what == SR_ENTRY ? 409 : 404);
+ * response tells which it was. */
+static bool may_be_a_race(const struct sr_request *request, const struct sr_transfer_result *result) {
+    return request->unconfirmed == 0 && result->response.http == (request->type == SR_REGISTER ? 409 : 404);
 }
 
-/* Ids that nobody knows, one after the other in a partition, shall not each cost the time that one is given. */
-static int64_t patience(struct sr_desk *desk) {
-    if (desk->vain_ms + SR_REFUSED_MS <= sr_now_ms())
-        desk->vain = 0;
-    return desk->vain < SR_DOUBTS_IN_VAIN ? SR_DOUBT_MS : 0;
+/* Unknown ids, one after the other in a partition, shall not each cost the wait that one is given. */
+static int64_t confirm_wait_ms(struct sr_request_queue *queue) {
+    if (queue->confirmed_ms + SR_REFUSED_MS <= ebp_monotonic_ms())
+        queue->n_confirmed = 0;
+    return queue->n_confirmed < SR_CONFIRMED_MAX ? SR_CONFIRM_MS : 0;
 }
 
-static void was_in_vain(struct sr_desk *desk) {
-    if (desk->vain++ == 0)
-        desk->vain_ms = sr_now_ms();
+static void count_confirmed(struct sr_request_queue *queue) {
+    if (queue->n_confirmed++ == 0)
+        queue->confirmed_ms = ebp_monotonic_ms();
 }
 
-/* Asks once more: of a conflict at once, for an id a moment later, since a follower needs time. */
-static void doubt(struct sr_desk *desk, struct sr_question *question) {
-    int64_t wait = question->what == SR_ENTRY ? 0 : patience(desk);
+/* Sends it once more: a conflict at once; an id a moment later, since a server that follows another needs time. */
+static void confirm(struct sr_request_queue *queue, struct sr_request *request) {
+    int64_t wait = request->type == SR_REGISTER ? 0 : confirm_wait_ms(queue);
 
-    question->doubted = 1u << question->server;
-    question->again_ms = sr_now_ms() + wait;
-    move(desk, question, wait > 0 ? SR_TROUBLED : SR_QUEUED);
-    set_wanted(desk, question, wait > 0);
+    request->unconfirmed = 1u << request->server;
+    request->retry_ms = ebp_monotonic_ms() + wait;
+    move(queue, request, wait > 0 ? SR_BACKOFF : SR_QUEUED);
+    set_wanted(queue, request, wait > 0);
 }
 
-static void ended(void *arg, const struct sr_outcome *outcome) {
-    struct sr_desk *desk = arg;
-    struct sr_question *question = outcome->owner;
-    const char *server = desk->servers.all[question->server].url;
+static void take_refusal(struct sr_request_queue *queue, struct sr_request *request, const struct sr_transfer_result *result,
+                         const struct eb_error *err) {
+    sr_servers_responded(&queue->servers, request->server);
+    if (may_be_a_race(request, result)) {
+        confirm(queue, request);
+        return;
+    }
+    if (request->type == SR_LOOKUP && request->unconfirmed != 0)
+        count_confirmed(queue);
+    refuse(queue, request, err);
+}
+
+static void take_result(void *arg, const struct sr_transfer_result *result) {
+    struct sr_request_queue *queue = arg;
+    struct sr_request *request = result->owner;
+    const char *server = queue->servers.all[request->server].url;
     struct eb_error err;
     int32_t status;
 
-    if (outcome->failed)
-        status = sr_fail(&err, EB_RETRIABLE, EB_KIND_BROKER, outcome->native, "%s", outcome->failed);
+    if (result->failed)
+        status = ebp_error(&err, EB_RETRIABLE, result->native, "%s", result->failed);
     else
-        status = sr_question_answer(desk, question, &outcome->answer, &err);
-    desk->sent--;
+        status = sr_request_take_response(queue, request, &result->response, &err);
+    queue->sent--;
     if (status == EB_OK) {
-        sr_servers_answered(&desk->servers, question->server);
-        known(desk, question);
+        sr_servers_responded(&queue->servers, request->server);
+        forget_error(request);
+        finish(queue, request, SR_KNOWN);
         return;
     }
     if (status != EB_PERMANENT) {
-        desk->trouble = err;
-        sr_context(&desk->trouble, "schema registry %s", server);
+        queue->server_error = err;
+        ebp_error_context(&queue->server_error, "schema registry %s", server);
     }
-    sr_question_context(question, server, &err);
-    if (status == EB_PERMANENT) {
-        sr_servers_answered(&desk->servers, question->server);
-        if (may_be_a_race(question, outcome)) {
-            doubt(desk, question);
-            return;
-        }
-        if (question->what == SR_LOOKUP && question->doubted != 0)
-            was_in_vain(desk);
-        refused(desk, question, &err);
-    } else {
-        failed(desk, question, outcome, &err);
-    }
+    sr_request_context(request, server, &err);
+    if (status == EB_PERMANENT)
+        take_refusal(queue, request, result, &err);
+    else
+        try_next_server(queue, request, result, &err);
 }
 
-void sr_desk_work(struct sr_desk *desk) {
-    wake_troubled(desk);
-    send_queued(desk);
-    sr_http_work(desk->http, ended, desk);
-    send_queued(desk);                                  /* room has come, or one has to go to another server */
-    desk->alarm_ms = INT64_MAX;                         /* what is queued still waits for an answer under way */
-    for (const struct sr_question *q = desk->troubled.first; q && desk->wanted > 0; q = q->next)
-        if (q->wanted && due(desk, q) < desk->alarm_ms)
-            desk->alarm_ms = due(desk, q);
-    sr_http_alarm(desk->http, desk->alarm_ms);
+void sr_request_queue_work(struct sr_request_queue *queue) {
+    const struct sr_request *request;
+
+    requeue_due(queue);
+    send_queued(queue);
+    sr_http_work(queue->http, take_result, queue);
+    send_queued(queue);                                 /* fewer are under way now, or one goes to another server */
+    queue->alarm_ms = INT64_MAX;                        /* what is still queued waits for a response */
+    DL_FOREACH(queue->backoff, request) {
+        if (queue->wanted == 0)
+            break;
+        if (request->wanted && due(queue, request) < queue->alarm_ms)
+            queue->alarm_ms = due(queue, request);
+    }
+    sr_http_alarm(queue->http, queue->alarm_ms);
 }

@@ -1,7 +1,7 @@
-/* plugins/common/registry/request_queue.h - one thing asked of the registry: what is known of it, and the way to the answer. What
- * exactly is asked, and what the answer is kept in, is its owner's business. */
-#ifndef SR_QUESTION_H
-#define SR_QUESTION_H
+/* plugins/common/registry/request_queue.h - the requests of a registry: their state, the servers they are sent to, and what
+ * follows from the response. registry.c says what a request sends and where its response is kept. */
+#ifndef SR_REQUEST_QUEUE_H
+#define SR_REQUEST_QUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,65 +15,65 @@ enum sr_state {
     SR_IDLE,                    /* nobody has asked */
     SR_QUEUED,                  /* to be sent */
     SR_SENT,
-    SR_KNOWN,
-    SR_REFUSED,                 /* until again_ms */
-    SR_TROUBLED                 /* no server was left, or a refusal is doubted; goes on at again_ms if it is wanted */
+    SR_KNOWN,                   /* the response is kept */
+    SR_REFUSED,                 /* the refusal is kept until retry_ms */
+    SR_BACKOFF                  /* all servers have failed, or a refusal is to be confirmed: queued again at retry_ms if it
+                                 * is wanted */
 };
 
-enum sr_kind { SR_LOOKUP, SR_ENTRY, SR_HELLO };
+enum sr_request_type { SR_LOOKUP, SR_REGISTER, SR_PROBE };
 
-struct sr_question {
+/* Servers are bits: 1 << index. */
+struct sr_request {
     enum sr_state state;
-    enum sr_kind what;
-    bool wanted;                /* asked for since it was sent last */
-    uint32_t doubted;           /* whose refusal was not believed, a bit a server; not 0: it is asked once more */
-    uint32_t tried;             /* in this round, a bit a server */
-    uint32_t barred;            /* who turned this client away when it was asked last, a bit a server */
+    enum sr_request_type type;
+    bool wanted;                /* sr_ask was called since it was sent last */
+    uint32_t unconfirmed;       /* the server whose refusal is not believed yet; 0: none */
+    uint32_t tried;             /* the servers that failed in this round */
+    uint32_t auth_rejected;     /* the servers that rejected this client in their latest response */
     uint32_t rounds;            /* that failed, one after the other */
-    int64_t again_ms, began_ms;
-    size_t server;              /* SR_SENT: which */
-    struct sr_question *prev, *next;    /* in the line it stands in: SR_QUEUED, SR_TROUBLED */
-    int32_t status, kind;       /* what is wrong; EB_OK: nothing */
+    int64_t retry_ms, began_ms;
+    size_t server;              /* SR_SENT: its index */
+    struct sr_request *prev, *next;     /* in the list of its state: SR_QUEUED, SR_BACKOFF */
+    int32_t status, kind;       /* of the error; EB_OK: none */
     int64_t native;
-    char *why;                  /* NULL: no memory for it */
+    char *why;                  /* its text; NULL: there was no memory for it */
 };
 
-struct sr_line {
-    struct sr_question *first, *last;
-    size_t n;
-};
-
-/* All questions of a registry: which are under way, which wait for what. */
-struct sr_desk {
+/* All requests of a registry that are on their way. */
+struct sr_request_queue {
     struct sr_http *http;
     struct sr_servers servers;
-    struct sr_line queued, troubled;
-    size_t sent, wanted;        /* wanted: of the troubled ones */
-    size_t news;                /* answers since their owner set it to 0 */
-    int64_t alarm_ms;           /* when sr_desk_work has something to do by itself; INT64_MAX: never */
-    int64_t vain_ms;            /* when the doubts in vain began to be counted */
-    uint32_t vain;              /* doubts since then that the second answer did not confirm */
-    struct eb_error trouble;    /* the latest of a server */
+    struct sr_request *queued, *backoff;
+    size_t sent;
+    size_t wanted;              /* of those in backoff */
+    size_t news;                /* requests that have another result since the owner set this to 0 */
+    int64_t alarm_ms;           /* when sr_request_queue_work has something to do without a response; INT64_MAX: never */
+    int64_t confirmed_ms;       /* since when n_confirmed counts */
+    uint32_t n_confirmed;       /* ids that a second server refused as well, see SR_CONFIRMED_MAX */
+    struct eb_error server_error;       /* the latest one */
 };
 
-/* How a question asks and takes its answer; the registry's. */
-struct sr_request *sr_question_send(struct sr_desk *, struct sr_question *, const char *server);
-int32_t sr_question_answer(struct sr_desk *, struct sr_question *, const struct sr_answer *, struct eb_error *);
-void sr_question_context(const struct sr_question *, const char *server, struct eb_error *);
+/* Implemented by registry.c: sends the request; takes its response; puts its subject in front of an error. */
+struct sr_transfer *sr_request_send(struct sr_request_queue *, struct sr_request *, const char *server);
+int32_t sr_request_take_response(struct sr_request_queue *, struct sr_request *, const struct sr_response *,
+                                 struct eb_error *);
+void sr_request_context(const struct sr_request *, const char *server, struct eb_error *);
 
-/* What is known: EB_OK, EB_EMPTY, EB_RETRIABLE or EB_PERMANENT with its cause. Asks when it is worth asking. */
-int32_t sr_ask(struct sr_desk *, struct sr_question *, struct eb_error *);
+/* Returns what is known: EB_OK, EB_EMPTY, or EB_RETRIABLE or EB_PERMANENT with the cause. Queues the request unless it is on
+ * its way or its refusal is still kept. */
+int32_t sr_ask(struct sr_request_queue *, struct sr_request *, struct eb_error *);
 
-/* Whether it can be freed: neither under way nor waited for. */
-bool sr_question_rests(const struct sr_question *);
+/* Whether it can be freed: neither on its way nor wanted. */
+bool sr_request_is_idle(const struct sr_request *);
 
-/* Takes it out of its line and frees what it has. It must rest, or the http must be gone. */
-void sr_question_end(struct sr_desk *, struct sr_question *);
+/* Takes it out of its list and frees what it has. It is idle, or the http is gone. */
+void sr_request_end(struct sr_request_queue *, struct sr_request *);
 
-/* Sends what can be sent, takes what has come. Never waits. */
-void sr_desk_work(struct sr_desk *);
+/* Sends what can be sent, takes the responses that have come. Never waits. */
+void sr_request_queue_work(struct sr_request_queue *);
 
-/* Wants sr_desk_work to be called at that time, or earlier. */
-void sr_desk_call(struct sr_desk *, int64_t at_ms);
+/* Makes the descriptor readable at that time, or earlier, so that the owner calls sr_request_queue_work. */
+void sr_request_queue_call_at(struct sr_request_queue *, int64_t at_ms);
 
 #endif

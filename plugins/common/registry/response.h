@@ -1,32 +1,35 @@
-/* plugins/common/registry/response.h - what a registry's answer says, taken for hostile. Pure: no network, no state. */
-#ifndef SR_ANSWER_H
-#define SR_ANSWER_H
+/* plugins/common/registry/response.h - what a registry's response means. Takes each one for hostile. No network, no
+ * state. */
+#ifndef SR_RESPONSE_H
+#define SR_RESPONSE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <eventbus/error.h>
 
-struct sr_answer {
+struct sr_response {
     long http;                  /* the HTTP status */
     const char *body;
     size_t len;
-    bool cut;                   /* the body was longer than SR_ANSWER_MAX, and this is not all of it */
+    bool cut;                   /* the body was longer than SR_RESPONSE_MAX, and this is not all of it */
 };
 
-/* Where the schema's fields begin in one block: the JSON text, and behind its NUL the name, NUL-ended. */
-struct sr_text {
+/* A schema in one block: its JSON text and a NUL, then its name and a NUL. */
+struct sr_schema_text {
     char *block;                /* the caller frees it */
     size_t json_len, name_len;
 };
 
-/* The id that a POST of a schema got. EB_OK, EB_RETRIABLE or EB_PERMANENT; err says why, without the server's name. */
-int32_t sr_answer_id(const struct sr_answer *, uint32_t *id, struct eb_error *);
+/* Reads the id that the registry gave to a schema it was sent. Returns EB_OK, EB_RETRIABLE or EB_PERMANENT; err holds the
+ * reason without the server's name. */
+int32_t sr_response_id(const struct sr_response *, uint32_t *id, struct eb_error *);
 
-/* Whether it turns this client away, whatever it may ask. A 403 in a registry's own words is of this one question. */
-bool sr_answer_bars(const struct sr_answer *);
+/* Reads the schema that the registry has under an id. Returns likewise, and EB_FATAL without memory. */
+int32_t sr_response_schema(const struct sr_response *, struct sr_schema_text *, struct eb_error *);
 
-/* The schema that a GET of an id got; likewise, and EB_FATAL where there is no memory. */
-int32_t sr_answer_schema(const struct sr_answer *, struct sr_text *, struct eb_error *);
+/* Whether the server rejects this client, whatever it requests. A 403 with a registry's own error code rejects only this
+ * request. */
+bool sr_response_rejects_auth(const struct sr_response *);
 
 #endif

@@ -8,7 +8,7 @@
 #include "registry.h"
 
 /* xorshift64: good enough to spread retries. */
-static uint64_t draw(uint64_t *chance) {
+static uint64_t next_random(uint64_t *chance) {
     *chance ^= *chance << 13;
     *chance ^= *chance >> 7;
     *chance ^= *chance << 17;
@@ -22,7 +22,7 @@ int64_t sr_wait(uint32_t failures, uint64_t *chance) {
         wait *= 2;
     if (wait > SR_WAIT_MAX_MS)
         wait = SR_WAIT_MAX_MS;
-    return wait - (int64_t)(draw(chance) % (uint64_t)(wait / 5 + 1));
+    return wait - (int64_t)(next_random(chance) % (uint64_t)(wait / 5 + 1));
 }
 
 bool sr_servers_make(struct sr_servers *servers, const char *const *urls) {
@@ -59,9 +59,9 @@ enum sr_choice sr_servers_choose(const struct sr_servers *servers, int64_t now_m
     for (size_t i = 0; i < servers->n; i++) {
         size_t at = (servers->first + i) % servers->n;
         const struct sr_server *server = &servers->all[at];
-        if (tried & 1u << at || server->again_ms > now_ms)
+        if (tried & 1u << at || server->retry_ms > now_ms)
             continue;
-        if (server->failures > 0 && server->under_way > 0) {
+        if (server->failures > 0 && server->n_sent > 0) {
             being_tried = true;
             continue;
         }
@@ -72,43 +72,39 @@ enum sr_choice sr_servers_choose(const struct sr_servers *servers, int64_t now_m
 }
 
 void sr_servers_begin(struct sr_servers *servers, size_t which) {
-    servers->all[which].under_way++;
+    servers->all[which].n_sent++;
 }
 
-void sr_servers_dropped(struct sr_servers *servers, size_t which) {
-    servers->all[which].under_way--;
-}
-
-void sr_servers_answered(struct sr_servers *servers, size_t which) {
+void sr_servers_responded(struct sr_servers *servers, size_t which) {
     struct sr_server *server = &servers->all[which];
 
-    server->under_way--;
+    server->n_sent--;
     server->failures = 0;
-    server->again_ms = 0;
+    server->retry_ms = 0;
     servers->first = which;
 }
 
 void sr_servers_failed(struct sr_servers *servers, size_t which, int64_t began_ms, int64_t now_ms, int64_t wait_ms) {
     struct sr_server *server = &servers->all[which];
-    bool known = server->failures > 0 && began_ms < server->again_ms;   /* one trouble, told twice */
+    bool known = server->failures > 0 && began_ms < server->retry_ms;   /* of the same failure, reported twice */
 
-    server->under_way--;
+    server->n_sent--;
     if (!known) {
         server->failures += server->failures < UINT32_MAX;
-        server->again_ms = now_ms + sr_wait(server->failures, &servers->chance);
+        server->retry_ms = now_ms + sr_wait(server->failures, &servers->chance);
     }
     if (wait_ms > SR_WAIT_MAX_MS)
         wait_ms = SR_WAIT_MAX_MS;
-    if (server->again_ms < now_ms + wait_ms)
-        server->again_ms = now_ms + wait_ms;
+    if (server->retry_ms < now_ms + wait_ms)
+        server->retry_ms = now_ms + wait_ms;
 }
 
 int64_t sr_servers_next(const struct sr_servers *servers) {
     int64_t next = INT64_MAX;
 
     for (size_t i = 0; i < servers->n; i++)
-        if (servers->all[i].again_ms < next)
-            next = servers->all[i].again_ms;
+        if (servers->all[i].retry_ms < next)
+            next = servers->all[i].retry_ms;
     return next;
 }
 

@@ -1,4 +1,4 @@
-/* plugins/common/registry/settings.c - settings that can never work, told before anything is connected. */
+/* plugins/common/registry/settings.c - checks settings before anything is connected. */
 #include "registry.h"
 
 #include <curl/curl.h>
@@ -6,21 +6,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fail.h"
+#include "common/error.h"
 #include "servers.h"
 
 static int32_t wrong(struct eb_error *err, const char *key, const char *why) {
-    return sr_fail(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "%s: %s", key, why);
+    return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "%s: %s", key, why);
 }
 
-/* Shows nothing of the address, which may hold a password. */
+/* No error quotes the address, which may hold a password. */
 static int32_t check_url(const char *url, struct eb_error *err) {
     CURLU *parts = curl_url();
     char *scheme = NULL, *user = NULL, *query = NULL, *fragment = NULL;
     int32_t status = EB_OK;
 
     if (!parts)
-        return sr_no_memory(err);
+        return ebp_no_memory(err);
     bool read = curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER) == CURLUE_OK;
     bool with_user = !read && curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
                      curl_url_get(parts, CURLUPART_USER, &user, 0) == CURLUE_OK;
@@ -45,7 +45,7 @@ static int32_t check_url(const char *url, struct eb_error *err) {
 static int32_t check_file(const char *key, const char *path, struct eb_error *err) {
     if (!path || access(path, R_OK) == 0)
         return EB_OK;
-    return sr_fail(err, EB_PERMANENT, EB_KIND_CONFIG, errno, "%s: cannot read %s: %s", key, path, strerror(errno));
+    return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, errno, "%s: cannot read %s: %s", key, path, strerror(errno));
 }
 
 static int32_t check_pairs(const struct sr_settings *settings, struct eb_error *err) {
@@ -53,9 +53,9 @@ static int32_t check_pairs(const struct sr_settings *settings, struct eb_error *
         return wrong(err, settings->key ? "schema_registry_key" : "schema_registry_secret",
                      "schema_registry_key and schema_registry_secret go together: give both or none");
     if (settings->key && strchr(settings->key, ':'))
-        return wrong(err, "schema_registry_key", "it cannot hold a colon");
+        return wrong(err, "schema_registry_key", "it must not contain a colon");
     if (settings->cert_key && !settings->cert)
-        return wrong(err, "schema_registry_cert_key", "there is no schema_registry_cert that it belongs to");
+        return wrong(err, "schema_registry_cert_key", "it needs schema_registry_cert, which is not given");
     return EB_OK;
 }
 

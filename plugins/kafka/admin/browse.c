@@ -166,7 +166,7 @@ static int32_t read_patiently(struct kf_admin *a, const rd_kafka_message_t *reco
         poll(&fd, 1, 100);
         sr_poll(registry);
     }
-    if (status == EB_EMPTY && sr_trouble(registry, err) == EB_OK)
+    if (status == EB_EMPTY && sr_link_status(registry, err) == EB_OK)
         ebp_error(err, EB_RETRIABLE, 0, "the schema registry does not answer");
     return status == EB_EMPTY ? EB_RETRIABLE : status == EB_OK ? EB_OK : ebp_no_memory(err);
 }

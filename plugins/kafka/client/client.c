@@ -209,7 +209,7 @@ static void check_silence(struct kf_client *client) {
 
 static void check_registry(struct kf_client *client) {
     struct eb_error why, turned_away;
-    int32_t status = sr_trouble(client->registry, &why), hello = sr_hello(client->registry, &turned_away);
+    int32_t status = sr_link_status(client->registry, &why), hello = sr_probe(client->registry, &turned_away);
 
     if (status == EB_OK && hello == EB_EMPTY && ebp_monotonic_ms() < client->opened_ms + REGISTRY_PROBE_MS)
         status = EB_EMPTY;

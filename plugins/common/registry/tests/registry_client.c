@@ -1,7 +1,7 @@
-/* plugins/common/registry/tests/registry_client.c - the registry client behind standard input and output, for tests with a server that a
- * script plays. ask KEY=VALUE...: the settings, by the names in sr_settings; url as often as there are servers.
- * Lines in:  register SUBJECT SCHEMA | lookup ID | hello | again N | fd | quit
- * Lines out: one JSON object each time that an answer is another than before: {"n", "status", "text", "id", ...};
+/* plugins/common/registry/tests/registry_client.c - drives the registry client from standard input, for tests whose server a
+ * script plays. Arguments are KEY=VALUE: the settings, by the names in sr_settings; url as often as there are servers.
+ * Lines in:  register SUBJECT SCHEMA | lookup ID | probe | again N | fd | quit
+ * Lines out: one JSON object each time that a result differs from the one before: {"n", "status", "text", "id", ...};
  *            {"trouble"} likewise. */
 #include <inttypes.h>
 #include <jansson.h>
@@ -16,7 +16,7 @@
 enum { MOST = 4096, LINE = 65536 };
 
 struct asked {
-    bool hello;
+    bool probe;
     struct sr_entry *entry;         /* else NULL: a lookup */
     uint32_t id;
     int32_t status;
@@ -44,7 +44,7 @@ static void ask(size_t n, bool anew) {
     struct asked *asked = &all[n];
     struct eb_error err = {0};
     struct sr_schema schema = {0};
-    int32_t status = asked->hello   ? sr_hello(registry, &err)
+    int32_t status = asked->probe   ? sr_probe(registry, &err)
                      : asked->entry ? sr_id(asked->entry, &asked->id, &err)
                                     : sr_schema(registry, asked->id, &schema, &err);
 
@@ -58,13 +58,13 @@ static void ask(size_t n, bool anew) {
 }
 
 static bool settled(const struct asked *asked) {
-    return asked->status == EB_OK || (asked->status == EB_PERMANENT && !asked->hello);
+    return asked->status == EB_OK || (asked->status == EB_PERMANENT && !asked->probe);
 }
 
 static void tell_trouble(void) {
     struct eb_error err = {0};
 
-    sr_trouble(registry, &err);
+    sr_link_status(registry, &err);
     if (strcmp(err.text, trouble) == 0)
         return;
     snprintf(trouble, sizeof trouble, "%s", err.text);
@@ -77,11 +77,11 @@ static void add(char *line) {
 
     if (n_all == MOST)
         abort();
-    asked->hello = strcmp(line, "hello") == 0;
+    asked->probe = strcmp(line, "probe") == 0;
     if (strncmp(line, "register ", strlen("register ")) == 0 && schema) {
         *schema++ = 0;
         asked->entry = sr_entry(registry, subject, schema, strlen(schema), NULL);
-    } else if (!asked->hello) {
+    } else if (!asked->probe) {
         asked->id = (uint32_t)strtoul(line + strlen("lookup "), NULL, 10);
     }
     ask(n_all++, true);

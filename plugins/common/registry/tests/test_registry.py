@@ -16,7 +16,7 @@ for folder in ("brokers", "process"):
 from harness import BUILD, PATIENCE, Failed, main, test # noqa: E402
 from http_script import Server, answer, registry        # noqa: E402
 
-ASK = os.path.join(BUILD, "plugins", "common", "registry", "tests", "registry_client")
+CLIENT = os.path.join(BUILD, "plugins", "common", "registry", "tests", "registry_client")
 STRING = '"string"'
 
 
@@ -25,7 +25,7 @@ class Asker:
 
     def __init__(self, t, *settings):
         self.t, self.asked = t, 0
-        self.worker = t.start(*settings, command=ASK, stdin=subprocess.PIPE)
+        self.worker = t.start(*settings, command=CLIENT, stdin=subprocess.PIPE)
         self.input = self.worker.process.stdin
 
     def line(self, text):
@@ -273,7 +273,7 @@ def many_ids_that_nobody_knows_do_not_each_cost_a_wait(t):
 def a_foreign_schema_is_permanent(t):
     server = Server(lambda request: answer(200, {"schema": "syntax = \"proto3\";", "schemaType": "PROTOBUF"}))
     asker = Asker(t, "url=" + server.url)
-    t.contains(asker.until(asker.lookup(5), "permanent")["text"], "schema 5: it is no schema for Avro: PROTOBUF")
+    t.contains(asker.until(asker.lookup(5), "permanent")["text"], "schema 5: cannot be used as an Avro schema: PROTOBUF")
 
 
 # ---- Whether it takes us ----
@@ -282,7 +282,7 @@ def a_foreign_schema_is_permanent(t):
 def a_registry_that_answers_is_asked_whether_it_takes_us_once(t):
     server = Server(registry)
     asker = Asker(t, "url=" + server.url)
-    n = asker.ask("hello")
+    n = asker.ask("probe")
     asker.until(n, "ok")
     asker.line(f"again {n}")
     t.until(lambda: len(asker.said(n)) == 3, what="the second answer")
@@ -295,7 +295,7 @@ def one_that_does_not_know_or_allow_a_schema_takes_us_all_the_same(t):
     for status, body in ((404, {"error_code": 40403, "message": "Schema 1 not found"}),
                          (403, {"error_code": 40301, "message": "User is denied operation Read on Subject"})):
         asker = Asker(t, "url=" + Server(lambda request, told=answer(status, body): told).url)
-        t.equal(asker.until(asker.ask("hello"), "ok", "retriable", "permanent")["status"], "ok", str(status))
+        t.equal(asker.until(asker.ask("probe"), "ok", "retriable", "permanent")["status"], "ok", str(status))
 
 
 @test
@@ -303,7 +303,7 @@ def one_that_turns_us_away_is_told_from_one_that_is_away(t):
     plays = {"status": 401}
     server = Server(lambda request: registry(request) if plays["status"] == 200 else answer(plays["status"], b""))
     asker = Asker(t, "url=" + server.url)
-    n = asker.ask("hello")
+    n = asker.ask("probe")
     t.equal(asker.until(n, "ok", "retriable", "permanent")["text"], f"schema registry {server.url}: HTTP status 401; see "
             "schema_registry_key and schema_registry_secret")
     t.equal(asker.said(n)[-1]["status"], "permanent")
@@ -312,7 +312,7 @@ def one_that_turns_us_away_is_told_from_one_that_is_away(t):
         asker.until(n, says)
     for where in ("url=http://127.0.0.1:%d" % closed_port(), "url=" + Server(lambda request: None).url):
         asker = Asker(t, where)
-        t.equal(asker.until(asker.ask("hello"), "ok", "retriable", "permanent")["status"], "retriable", where)
+        t.equal(asker.until(asker.ask("probe"), "ok", "retriable", "permanent")["status"], "retriable", where)
 
 
 @test
@@ -322,7 +322,7 @@ def of_several_one_that_takes_us_is_enough_and_one_that_does_not_counts_more_tha
     for words, says in ((("url=" + bad.url, away), "permanent"), ((away, "url=" + bad.url), "permanent"),
                         (("url=" + bad.url, away, "url=" + good.url), "ok")):
         asker = Asker(t, *words)
-        t.equal(asker.until(asker.ask("hello"), "ok", "retriable", "permanent")["status"], says, str(words))
+        t.equal(asker.until(asker.ask("probe"), "ok", "retriable", "permanent")["status"], says, str(words))
 
 
 # ---- Trouble ----
@@ -600,9 +600,9 @@ def settings_that_can_never_work_are_refused(t):
             (["url=http://localhost", "secret=hush"], "go together"),
             (["url=http://localhost", "key=a:b", "secret=hush"], "colon"),
             (["url=http://localhost", "ca=/nowhere.pem"], "schema_registry_ca: cannot read /nowhere.pem: No such file"),
-            (["url=http://localhost", "cert_key=" + there], "no schema_registry_cert"),
+            (["url=http://localhost", "cert_key=" + there], "it needs schema_registry_cert"),
             (["url=http://localhost", "cert=" + there, "cert_key=/nowhere"], "schema_registry_cert_key: cannot read")):
-        told = t.run(*words, status=2, command=ASK).json()[0]["refused"]
+        told = t.run(*words, status=2, command=CLIENT).json()[0]["refused"]
         t.contains(told, says)
         t.lacks(told, "hush")
 

@@ -1,4 +1,4 @@
-/* plugins/common/registry/tests/test_servers.c - which server is asked, and when again. */
+/* plugins/common/registry/tests/test_servers.c - which server a request goes to, and when it is tried again. */
 #include <criterion/criterion.h>
 
 #include "../registry.h"
@@ -35,12 +35,12 @@ Test(registry_servers, an_address_has_no_slash_at_its_end) {
     cr_assert_str_eq(servers.all[2].url, "http://c");
 }
 
-Test(registry_servers, the_next_one_is_asked_when_one_failed_and_the_one_that_answered_stays) {
+Test(registry_servers, the_next_one_is_tried_when_one_failed_and_the_one_that_responded_stays) {
     cr_assert_eq(chosen(1000, 0), 0);
     fail(0, 1000, 1000, 0);
     cr_assert_eq(chosen(1000, 1), 1);
     sr_servers_begin(&servers, 1);
-    sr_servers_answered(&servers, 1);
+    sr_servers_responded(&servers, 1);
     cr_assert_eq(chosen(1000, 0), 1);
     cr_assert_eq(chosen(900000, 0), 1, "also when the first could be asked again");
 }
@@ -59,7 +59,7 @@ Test(registry_servers, one_that_failed_is_left_alone_and_then_gets_a_single_requ
     cr_assert_eq(sr_servers_choose(&servers, 1000 + SR_WAIT_FIRST_MS, 6, &which), SR_ASK);
     sr_servers_begin(&servers, 0);
     cr_assert_eq(sr_servers_choose(&servers, 1000 + SR_WAIT_FIRST_MS, 6, &which), SR_LATER);
-    sr_servers_answered(&servers, 0);
+    sr_servers_responded(&servers, 0);
     cr_assert_eq(sr_servers_choose(&servers, 1000 + SR_WAIT_FIRST_MS, 6, &which), SR_ASK);
     sr_servers_begin(&servers, 0);
     cr_assert_eq(sr_servers_choose(&servers, 1000 + SR_WAIT_FIRST_MS, 6, &which), SR_ASK, "as many as one likes");
@@ -71,24 +71,24 @@ Test(registry_servers, requests_that_fail_together_count_once) {
     for (int i = 0; i < 8; i++)
         sr_servers_failed(&servers, 0, 1000, 1010 + i, 0);
     cr_assert_eq(servers.all[0].failures, 1);
-    cr_assert_eq(servers.all[0].under_way, 0);
+    cr_assert_eq(servers.all[0].n_sent, 0);
 }
 
 Test(registry_servers, what_the_server_asks_for_counts_up_to_the_limit) {
     fail(0, 1000, 1000, 3000);
-    cr_assert_eq(servers.all[0].again_ms, 4000);
+    cr_assert_eq(servers.all[0].retry_ms, 4000);
     fail(1, 1000, 1000, 86400000);
-    cr_assert_eq(servers.all[1].again_ms, 1000 + SR_WAIT_MAX_MS);
+    cr_assert_eq(servers.all[1].retry_ms, 1000 + SR_WAIT_MAX_MS);
 }
 
-Test(registry_servers, all_have_failed_until_one_answers) {
+Test(registry_servers, all_have_failed_until_one_responds) {
     for (size_t i = 0; i < 3; i++) {
         cr_assert_not(sr_servers_all_failed(&servers));
         fail(i, 1000, 1000, 0);
     }
     cr_assert(sr_servers_all_failed(&servers));
     sr_servers_begin(&servers, 2);
-    sr_servers_answered(&servers, 2);
+    sr_servers_responded(&servers, 2);
     cr_assert_not(sr_servers_all_failed(&servers));
 }
 
