@@ -1,7 +1,7 @@
 /* tests/unit/schema/test_growth.c - a hostile schema costs time in proportion to its size. */
 #include <criterion/criterion.h>
 #include "../growth.h"
-#include "support.h"
+#include "../schemas.h"
 #include "schema/resolve.h"
 
 static void add(struct ebi_bytes *text, const char *more) {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../memory.h"
-#include "support.h"
+#include "../schemas.h"
 #include "../../event_of.h"
 #include "json/event_data.h"
 #include "schema/key_field.h"

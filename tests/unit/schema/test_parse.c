@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "support.h"
+#include "../schemas.h"
 
 #define RECORD(fields) "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"t.v1\",\"fields\":[" fields "]}"
 #define FIELD(type) "{\"name\":\"a\",\"type\":" type "}"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "support.h"
+#include "../schemas.h"
 #include "schema/resolve.h"
 
 /* The fields of the two outermost records; what the writer wrote as JSON; what the reader then has, or the error. */

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
-#include "support.h"
+#include "../schemas.h"
 #include "../../event_of.h"
 #include "schema/sample.h"
 

@@ -1,4 +1,4 @@
-/* tests/unit/schema/test_oracle.c - avro-c reads what we write, finds in it what jansson finds in our JSON, and writes
+/* tests/unit/avro/test_oracle.c - avro-c reads what we write, finds in it what jansson finds in our JSON, and writes
  * the same bytes. */
 #include <avro.h>
 #include <criterion/criterion.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "json/base64.h"
-#include "support.h"
+#include "../schemas.h"
 #include "schema/sample.h"
 
 static bool equal(const avro_value_t *value, const json_t *json);

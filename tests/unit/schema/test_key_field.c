@@ -1,8 +1,8 @@
-/* tests/unit/schema/test_key.c - the field that a topic's key is taken from. */
+/* tests/unit/schema/test_key_field.c - the field that a topic's key is taken from. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
-#include "support.h"
+#include "../schemas.h"
 #include "schema/key_field.h"
 
 static void refused(const struct ebi_schema *schema, const char *path, const char *expected) {

@@ -1,5 +1,5 @@
-/* tests/unit/schema/support.c - what the tests of this room share. */
-#include "support.h"
+/* tests/unit/schemas.c - what the tests of this room share. */
+#include "schemas.h"
 #include "json/event_data.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,7 @@
-/* tests/unit/schema/support.h - what the tests of this room share. All of it fails the test when it cannot. */
-#ifndef TEST_SUPPORT_H
-#define TEST_SUPPORT_H
+/* tests/unit/schemas.h - schemas, goldens and data that the tests of avro, json and schema share. What cannot be done fails
+ * the test. */
+#ifndef TEST_SCHEMAS_H
+#define TEST_SCHEMAS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +22,7 @@ extern const char kitchen_full[], kitchen_bare[];       /* data: all of it set; 
 /* An outermost record with these fields: schema_with("{\"name\":\"x\",\"type\":\"long\"}"). */
 struct ebi_schema *schema_with(const char *fields);
 
-/* Calls each(type) for every event type of conf/schemas; answers how many. */
+/* Calls each(type) for every event type of conf/schemas; returns how many. */
 size_t each_installed(void (*each)(const char *event_type));
 
 /* One event of tests/data/goldens.jsonl. */
@@ -31,7 +32,7 @@ struct golden {
     const char *hex, *schema;
 };
 
-/* Each of them; answers how many. */
+/* Each of them; returns how many. */
 size_t each_golden(void (*each)(const struct golden *));
 
 /* JSON as jansson reads it, the oracle. It has no U+0000 in names: U+E000 stands for it everywhere. To be decref'd. */
@@ -41,7 +42,7 @@ char *oracle_write(const json_t *, size_t flags);       /* with U+0000 again; to
 struct ebi_bytes from_hex(const char *hex);
 char *to_hex(const struct ebi_bytes *);                 /* to be freed */
 
-/* Data of a schema from JSON, to JSON, from and to hex; what they answer is to be freed. */
+/* Data of a schema from JSON, to JSON, from and to hex; what they return is to be freed. */
 struct ebi_data *data_of(const struct ebi_schema *, const char *json);
 char *json_of(const struct ebi_data *);
 char *hex_of(const struct ebi_data *);

@@ -1,11 +1,11 @@
-/* tests/unit/schema/test_goldens.c - the bytes and texts of the Python event bus, event by event. jansson is the oracle
+/* tests/unit/avro/test_goldens.c - the bytes and texts of the Python event bus, event by event. jansson is the oracle
  * for what JSON means. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "support.h"
+#include "../schemas.h"
 #include "schema/schema.h"
 
 /* As json_equal, which takes -0.0 for 0.0. */

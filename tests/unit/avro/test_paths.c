@@ -1,10 +1,10 @@
-/* tests/unit/schema/test_paths.c - setting and reading fields by path. */
+/* tests/unit/avro/test_paths.c - setting and reading fields by path. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "support.h"
+#include "../schemas.h"
 #include "../../event_of.h"
 #include "json/event_data.h"
 
@@ -366,67 +366,6 @@ Test(paths, a_union_holds_what_was_set_last) {
     cr_assert_eq(eb_event_set_bytes(event_of(data), "any", "x", 1, &err), EB_PERMANENT);
 }
 
-Test(paths, what_is_missing_is_told) {
-    struct ebi_bytes out = { 0 };
-    struct eb_error err;
-
-    cr_assert(ebi_bytes_add_text(&out, "kept"));
-    cr_assert_eq(ebi_data_complete(data, &err), EB_PERMANENT);
-    cr_assert_str_eq(err.text, "data.flag: missing; expected boolean");
-    cr_assert_eq(ebi_data_to_avro(data, &out, &err), EB_PERMANENT);
-    cr_assert_str_eq(err.text, "data.flag: missing; expected boolean");
-    cr_assert_eq(ebi_data_to_json(data, &out, &err), EB_PERMANENT);
-    cr_assert_str_eq(err.text, "data.flag: missing; expected boolean");
-    cr_assert_str_eq(out.data, "kept");
-    cr_assert_eq(ebi_data_from_json(data, "data", kitchen_bare, strlen(kitchen_bare), &err), EB_OK);
-    cr_assert_eq(ebi_data_complete(data, &err), EB_OK);
-    cr_assert_eq(eb_event_set_long(event_of(data), "others[0].age", 1, NULL), EB_OK);
-    cr_assert_eq(ebi_data_complete(data, &err), EB_PERMANENT);
-    cr_assert_str_eq(err.text, "data.others[0].name: missing; expected string");
-    cr_assert_eq(ebi_data_to_avro(data, &out, &err), EB_PERMANENT);
-    cr_assert_str_eq(err.text, "data.others[0].name: missing; expected string");
-    cr_assert_eq(set("others[0].name", "x"), EB_OK);
-    cr_assert_eq(eb_event_set_long(event_of(data), "any.x", 1, NULL), EB_OK);
-    cr_assert_eq(ebi_data_complete(data, &err), EB_PERMANENT);
-    cr_assert_str_eq(err.text, "data.any.y: missing; expected long");
-    cr_assert_eq(eb_event_set_null(event_of(data), "any", NULL), EB_OK);
-    cr_assert_eq(ebi_data_complete(data, &err), EB_OK);
-    cr_assert_eq(ebi_data_to_avro(data, &out, &err), EB_OK);
-    ebi_bytes_free(&out);
-}
-
-/* Also where much has been written before it is found. */
-Test(paths, what_is_missing_late_leaves_the_output_as_it_was) {
-    struct ebi_schema *pair = schema_with("{\"name\":\"a\",\"type\":\"string\"},{\"name\":\"b\",\"type\":\"string\"}");
-    struct ebi_data *half = ebi_data_new(pair);
-    struct ebi_bytes out = { 0 };
-    char long_text[5000];
-
-    memset(long_text, 'x', sizeof long_text);
-    cr_assert_eq(eb_event_set_text(event_of(half), "a", long_text, sizeof long_text, NULL), EB_OK);
-    cr_assert(ebi_bytes_add_text(&out, "kept"));
-    cr_assert_eq(ebi_data_to_avro(half, &out, NULL), EB_PERMANENT);
-    cr_assert(out.len == 4 && strcmp(out.data, "kept") == 0);
-    ebi_bytes_free(&out);
-    cr_assert(ebi_bytes_add_text(&out, "kept"));
-    cr_assert_eq(ebi_data_to_json(half, &out, NULL), EB_PERMANENT);
-    cr_assert(out.len == 4 && strcmp(out.data, "kept") == 0);
-    ebi_bytes_free(&out);
-    ebi_data_free(half);
-    ebi_schema_free(pair);
-}
-
-Test(paths, cleared_data_is_as_new) {
-    struct eb_error err;
-
-    cr_assert_eq(ebi_data_from_json(data, "data", kitchen_full, strlen(kitchen_full), &err), EB_OK);
-    ebi_data_clear(data);
-    cr_assert_eq(ebi_data_complete(data, &err), EB_PERMANENT);
-    cr_assert_str_eq(err.text, "data.flag: missing; expected boolean");
-    is_null("person.name");
-    cr_assert_eq(ebi_data_schema(data), schema);
-}
-
 Test(paths, a_text_may_be_part_of_the_event_it_is_set_in) {
     const char *text;
     size_t len;
@@ -469,4 +408,14 @@ Test(paths, setting_again_and_again_does_not_grow) {
             cr_assert(i <= 23 || first[p] == now, "%s moved in round %d", paths[p], i);
         }
     }
+}
+
+/* JSON and Avro take keys that are UTF-8 only, so such an item could never be sent. */
+Test(paths, a_key_in_a_path_is_utf8) {
+    struct eb_error err;
+
+    cr_assert_eq(eb_event_set_empty(event_of(data), "context", NULL), EB_OK);
+    cr_assert_eq(eb_event_set_text(event_of(data), "context{\xf0\x90\x80}", "x", 1, &err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "UTF-8"), "%s", err.text);
+    counts("context", 0);
 }

@@ -1,4 +1,4 @@
-/* tests/unit/schema/test_number.c - numbers and bytes as text. */
+/* tests/unit/json/test_number.c - numbers and bytes as text. */
 #include <criterion/criterion.h>
 #include <locale.h>
 #include <math.h>

@@ -1,11 +1,11 @@
-/* tests/unit/schema/test_hostile.c - Avro bytes that are cut, changed or made to do harm: refused, with the place, and
+/* tests/unit/avro/test_hostile.c - Avro bytes that are cut, changed or made to do harm: refused, with the place, and
  * without memory beyond what they are worth. Run with sanitizers too: every buffer is just as long as its bytes. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include "support.h"
+#include "../schemas.h"
 #include "../../event_of.h"
 #include "json/event_data.h"
 
