@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/error.h"
+#include "consume/task.h"
 #include "receiver/command_check.h"
 #include "schema/key_field.h"
 #include "schema/schema.h"

@@ -13,6 +13,7 @@
 #include "cli/look.h"
 #include "cli/print.h"
 #include "config/replace.h"
+#include "consume/task.h"
 #include "receiver/command_check.h"
 #include "plugin/message.h"
 
@@ -68,7 +69,7 @@ static int exit_status(struct eb_consumer *consumer, enum eb_status status, cons
     int number = cli_signal_caught();
 
     eb_consumer_count(consumer, &counts);
-    if (status != EB_OK && consumer->drained_late && number) {
+    if (status != EB_OK && ebi_worker_drained_late(consumer) && number) {
         cli_tell("%s", err->text);
         return 128 + number;
     }
@@ -102,7 +103,7 @@ static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consu
         eb_consumer_stop(consumer);     /* it came while the worker was being opened */
     status = eb_consumer_run(consumer, &err);
     int answer = cli_print_end(printer, exit_status(consumer, status, &err));
-    if (consumer->drained_late)
+    if (ebi_worker_drained_late(consumer))
         _exit(answer);                  /* a receiver may never come back: there is nothing to wait for */
     cli_forget_signals();
     eb_consumer_close(consumer);

@@ -6,7 +6,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cli/interrupt.h"
+#include "consume/decode.h"
+#include "consume/inflight.h"
 #include "consume/task.h"
+#include "consume/writer_schemas.h"
 #include "plugin/message.h"
 
 enum { LOOK_AGAIN_MS = 200 };

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/error.h"
 #include "cli/bus.h"
+#include "consume/task.h"
 #include "plugin/message.h"
 
 struct ask {

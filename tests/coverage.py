@@ -2,7 +2,7 @@
 core/produce or core/consume that no test took, and that docs/decisions/0062 does not name with the reason, is an error: each
 is told with its line. So is a name that fits no line any more.
 
-None of the count, but for the lines that they lead to: branches within uthash's macros, which are not ours to judge, and
+None of the count, but for the lines that they lead to: branches within uthash's and utlist's macros, which are not ours to judge, and
 those of a switch, whose missing one is a value that no enum has; a case that no test takes is a line that never ran."""
 import collections
 import json
@@ -15,7 +15,7 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NAMES = os.path.join("docs", "decisions", "0062-branches-no-test-reaches.md")
 JUDGED = ("produce", "receiver", "consume")
-UNJUDGED = re.compile(r"\bHASH_[A-Z_]+\(|^\s*switch \(")
+UNJUDGED = re.compile(r"\b(?:HASH|DL)_[A-Z_0-9]+\(|^\s*switch \(")
 NAMED = re.compile(r"^- `(?P<file>core/[^`]+)` (?P<function>\w+): `(?P<text>[^`]+)`")
 
 

@@ -10,6 +10,7 @@
 #include "base/blank.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "consume/task.h"
 
 struct ebi_bound {
     struct ebi_broker *broker;

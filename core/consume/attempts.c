@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "consume/dispatch.h"
+#include "consume/inflight.h"
 #include "signal/attrs.h"
 
 /* 10,000 of at most a kilobyte. */

@@ -1,42 +1,20 @@
 /* core/consume/host_callbacks.c - what a plugin's consumer calls: messages come in, verdicts are confirmed, partitions go. */
-#include "consume/worker.h"
+#include "consume/host_callbacks.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "plugin/host_busy.h"
-#include "plugin/host_log.h"
+#include "consume/failures.h"
+#include "plugin/message.h"
 #include "schema/key_field.h"
 #include "signal/event.h"
 
 enum { ANNOUNCED = 64 };                /* messages that come in until a hand is woken, unless receive ends before */
 
 static struct eb_consumer *consumer_of(const struct eb_host *host) {
-    return host->core;
-}
-
-static void on_log(const struct eb_host *host, int32_t level, const char *text) {
-    ebi_host_log(consumer_of(host)->deps.log, host->instance, level, text);
-}
-
-static void on_metric(const struct eb_host *host, const char *name, double value) {
-    ebi_host_metric(consumer_of(host)->deps.log, host->instance, name, value);
-}
-
-static void on_link(const struct eb_host *host, int32_t up, const struct eb_error *why) {
-    struct eb_consumer *consumer = consumer_of(host);
-
-    pthread_mutex_lock(&consumer->lock);
-    enum ebi_link_change lost = consumer->link_was_up ? EBI_LINK_LOST : EBI_LINK_ABSENT;
-    enum ebi_link_change change = !up ? lost : consumer->link_lost ? EBI_LINK_AGAIN : EBI_LINK_FIRST;
-    consumer->link_was_up |= up != 0;
-    consumer->link_lost = !up;
-    if (!up && why)
-        consumer->link_why = *why;
-    pthread_mutex_unlock(&consumer->lock);
-    ebi_host_link(consumer->deps.log, host->instance, "consumer", change, why);
+    return EBI_INSTANCE_OWNER(host, struct eb_consumer, instance);
 }
 
 static int32_t on_matches(const struct eb_host *host, const char *topic) {
@@ -135,9 +113,9 @@ static void keep_schemas(void *arg, const struct ebi_inflight *inflight) {
 void ebi_mark_schemas_in_use(void *arg, struct ebi_writer_schemas *writers) {
     struct eb_consumer *consumer = arg;
 
-    pthread_mutex_lock(&consumer->lock);
+    ebi_consumer_lock(consumer);
     ebi_dispatch_each(&consumer->dispatch, keep_schemas, writers);
-    pthread_mutex_unlock(&consumer->lock);
+    ebi_consumer_unlock(consumer);
 }
 
 static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_message *message) {
@@ -160,17 +138,17 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
         schema = key_schema = NULL;
     }
     leave_out_headers(&copy);
-    inflight = ebi_inflight_new(&copy, key_schema, schema, ebi_dispatch_spare(&consumer->dispatch));
+    inflight = ebi_inflight_new(&copy, key_schema, schema, ebi_inflight_spare(&consumer->dispatch.spares));
     ebi_bytes_clear(queue);
     if (!inflight || !queue_for(consumer, inflight, queue, &own))
         goto done;
     inflight->bytes += copied;
-    pthread_mutex_lock(&consumer->lock);
+    ebi_consumer_lock(consumer);
     enum ebi_counting counting = consumer->dispatch.attempts.broker;
-    added = ebi_dispatch_add(&consumer->dispatch, inflight, own ? NULL : queue->data, queue->len, consumer->turn_ms);
+    added = ebi_dispatch_add(&consumer->dispatch, inflight, own ? NULL : queue->data, queue->len, consumer->receive_began_ms);
     if (consumer->dispatch.attempts.broker != counting)
-        ebi_log_miscount(consumer, inflight);
-    pthread_mutex_unlock(&consumer->lock);
+        ebi_failures_log_miscount(consumer, inflight);
+    ebi_consumer_unlock(consumer);
     if (added) {
         atomic_fetch_add(&consumer->counters.received, 1);
         note_lease(consumer, copy.lease_ms);
@@ -205,7 +183,7 @@ static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_
     struct eb_consumer *consumer = consumer_of(host);
     size_t gone = 0;
 
-    pthread_mutex_lock(&consumer->lock);
+    ebi_consumer_lock(consumer);
     for (size_t i = 0; i < n; i++) {
         bool acked = false;
 
@@ -215,7 +193,7 @@ static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_
             consumer->settled++;
         gone += acked && status != EB_OK;
     }
-    pthread_mutex_unlock(&consumer->lock);
+    ebi_consumer_unlock(consumer);
     if (gone)
         ebi_log_line(consumer->deps.log, EBI_WARNING,
                      "broker %s: %zu acknowledgement(s) came too late; those events come again", host->instance, gone);
@@ -226,25 +204,15 @@ static void on_revoke(const struct eb_host *host, const uint64_t *tokens, size_t
 
     ebi_log_line(consumer->deps.log, EBI_DEBUG, "broker %s: %zu event(s) are taken away in %u ms", host->instance, n,
                  grace_ms);
-    pthread_mutex_lock(&consumer->lock);
+    ebi_consumer_lock(consumer);
     ebi_dispatch_revoke(&consumer->dispatch, tokens, n, ebi_ticks_ms());
-    pthread_mutex_unlock(&consumer->lock);
+    ebi_consumer_unlock(consumer);
     sem_post(&consumer->wake_asked);    /* verdicts are there: not woken from here, where the plugin may hold its locks */
 }
 
-struct eb_host ebi_host_callbacks(struct eb_consumer *consumer) {
-    return (struct eb_host){
-        .size = sizeof(struct eb_host),
-        .core = consumer,
-        .instance = consumer->deps.broker->name,
-        .service = consumer->deps.service,
-        .log = on_log,
-        .metric = on_metric,
-        .link = on_link,
-        .received = on_received,
-        .settled = on_settled,
-        .revoke = on_revoke,
-        .matches = on_matches,
-        .busy = ebi_host_busy,
-    };
+void ebi_host_callbacks_set(struct eb_host *host) {
+    host->received = on_received;
+    host->settled = on_settled;
+    host->revoke = on_revoke;
+    host->matches = on_matches;
 }

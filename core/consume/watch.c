@@ -1,5 +1,5 @@
 /* core/consume/watch.c - names the events whose receivers take long, where others wait for them or nothing will end them. */
-#include "consume/worker.h"
+#include "consume/watch.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,25 +22,25 @@ static void tell_wait(struct eb_consumer *consumer, int64_t now_ms) {
     struct ebi_dispatch *dispatch = &consumer->dispatch;
     char text[256];
 
-    if (!dispatch->alone_steps_aside || dispatch->alone_logged)
+    if (!dispatch->running.others_pass || dispatch->running.others_pass_logged)
         return;
-    dispatch->alone_logged = true;
+    dispatch->running.others_pass_logged = true;
     snprintf(text, sizeof text,
              "was handed out %" PRIu32 " times and is to run alone, but waits for %zu event(s) at work; other keys go on for %d s",
-             dispatch->alone.first->head->message.deliveries, dispatch->at_work, (EBI_HANGS_MS - EBI_ALONE_PAUSE_MS) / 1000);
-    ebi_log_message(consumer, &dispatch->alone.first->head->message, EBI_WARNING, text, NULL);
-    tell(consumer, dispatch->work_first, now_ms, "an event that is to run alone waits for it");
+             dispatch->queues.alone->head->message.deliveries, dispatch->running.n, (EBI_HANGS_MS - EBI_ALONE_PAUSE_MS) / 1000);
+    ebi_log_message(consumer, &dispatch->queues.alone->head->message, EBI_WARNING, text, NULL);
+    tell(consumer, dispatch->running.first, now_ms, "an event that is to run alone waits for it");
 }
 
 void ebi_watch(struct eb_consumer *consumer, int64_t now_ms) {
     const struct ebi_dispatch *dispatch = &consumer->dispatch;
-    bool held_up = dispatch->alone_since_ms != 0, ends_by_itself = consumer->receiver_kind.create != NULL;
+    bool held_up = dispatch->running.alone_waits_since_ms != 0, ends_by_itself = consumer->external.kind.create != NULL;
 
     tell_wait(consumer, now_ms);
     if (now_ms < consumer->watch_at_ms)
         return;
     consumer->watch_at_ms = now_ms + WATCH_MS;
-    for (struct ebi_inflight *inflight = dispatch->work_first; inflight; inflight = inflight->work_next) {
+    for (struct ebi_inflight *inflight = dispatch->running.first; inflight; inflight = inflight->work_next) {
         int64_t took = now_ms - inflight->began_ms, first = held_up || inflight->alone ? EBI_HANGS_MS : LONG_MS;
 
         if (took < EBI_HANGS_MS)
@@ -59,13 +59,13 @@ void ebi_watch_log_unfinished(struct eb_consumer *consumer, const char *what) {
     int64_t now = ebi_ticks_ms();
     size_t n = 0;
 
-    for (const struct ebi_inflight *inflight = dispatch->work_first; inflight && n < MOST_NAMED; inflight = inflight->work_next, n++)
+    for (const struct ebi_inflight *inflight = dispatch->running.first; inflight && n < MOST_NAMED; inflight = inflight->work_next, n++)
         tell(consumer, inflight, now, what);
-    for (const struct ebi_inflight *inflight = dispatch->all_first; inflight && n < MOST_NAMED; inflight = inflight->all_next)
+    for (const struct ebi_inflight *inflight = dispatch->all; inflight && n < MOST_NAMED; inflight = inflight->all_next)
         if (inflight->state == EBI_PARKED) {
             ebi_log_message(consumer, &inflight->message, EBI_WARNING, "its dead letter is not stored yet", NULL);
             n++;
         }
-    if (dispatch->at_work + dispatch->parked > n)
-        ebi_log_line(consumer->deps.log, EBI_WARNING, "and %zu more event(s)", dispatch->at_work + dispatch->parked - n);
+    if (dispatch->running.n + dispatch->parked > n)
+        ebi_log_line(consumer->deps.log, EBI_WARNING, "and %zu more event(s)", dispatch->running.n + dispatch->parked - n);
 }

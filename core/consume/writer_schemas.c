@@ -6,31 +6,15 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "consume/oldest.h"
 #include "plugin/message.h"
 #include "schema/resolve.h"
 
 enum {
-    MOST_WRITERS = 10000,
-    MOST_RESOLVERS = 1000,
-    MOST_BYTES = 1 << 20,               /* of one schema */
-    MOST_COPIED = 64 << 20,             /* of all copies that no message needs */
-    MOST_RESOLVED = 2 << 20             /* of the writers' schemas of one decoder's resolvers */
+    MAX_WRITERS = 10000,
+    MAX_BYTES = 1 << 20,                /* of one schema */
+    MAX_COPIED = 64 << 20               /* of all copies, but for those that messages need */
 };
-
-/* ---- What was not used for longest ---- */
-
-static int by_stamp(const void *a, const void *b) {
-    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-    return left < right ? -1 : left > right;
-}
-
-/* Sorts the stamps of last use, which are not none. Returns the one of an eighth of them, at least the first: what was used
- * no later than that makes room. */
-static uint64_t oldest_eighth(uint64_t *stamps, size_t n) {
-    qsort(stamps, n, sizeof *stamps, by_stamp);
-    return stamps[n < 8 ? 0 : n / 8 - 1];
-}
 
 /* ---- Copies of schemas ---- */
 
@@ -113,7 +97,7 @@ static bool drop_writers(struct ebi_writer_schemas *writers) {
         return false;
     for (writer = writers->writers; writer; writer = writer->hh.next)
         stamps[i++] = writer->used;
-    oldest = oldest_eighth(stamps, n);
+    oldest = ebi_oldest_eighth(stamps, n);
     free(stamps);
     HASH_ITER(hh, writers->writers, writer, next)
         if (writer->used <= oldest)
@@ -157,7 +141,7 @@ static void drop_idle(struct ebi_writer_schemas *writers, uint64_t oldest) {
 }
 
 static bool has_room(const struct ebi_writer_schemas *writers, size_t bytes) {
-    return HASH_CNT(by_json, writers->by_json) < MOST_WRITERS && writers->bytes + bytes <= MOST_COPIED;
+    return HASH_CNT(by_json, writers->by_json) < MAX_WRITERS && writers->bytes + bytes <= MAX_COPIED;
 }
 
 /* Drops copies until there is room for one more, or messages refer to all that are left: how many those can be is bounded
@@ -171,7 +155,7 @@ static bool make_room(struct ebi_writer_schemas *writers, size_t bytes) {
     if (!stamps)
         return false;
     while (!has_room(writers, bytes) && (n = find_idle(writers, stamps)) > 0)
-        drop_idle(writers, oldest_eighth(stamps, n));
+        drop_idle(writers, ebi_oldest_eighth(stamps, n));
     free(stamps);
     return true;
 }
@@ -233,7 +217,7 @@ static struct writer *add_writer(struct ebi_writer_schemas *writers, const struc
     struct copy *copy = NULL;
     struct writer *writer;
 
-    if (HASH_COUNT(writers->writers) >= MOST_WRITERS && !drop_writers(writers))
+    if (HASH_COUNT(writers->writers) >= MAX_WRITERS && !drop_writers(writers))
         return NULL;
     if (!own)
         HASH_FIND(by_json, writers->by_json, theirs->json.data, theirs->json.len, copy);
@@ -268,9 +252,8 @@ enum eb_status ebi_writer_schemas_take(struct ebi_writer_schemas *writers, const
         schema.json = (struct eb_text){"", 0};
     HASH_FIND(hh, writers->writers, &schema.id, sizeof schema.id, writer);
     if (!writer) {
-        if (schema.json.len > MOST_BYTES || schema.name.len > MOST_BYTES)
-            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the writer's schema is larger than %d bytes",
-                             MOST_BYTES);
+        if (schema.json.len > MAX_BYTES || schema.name.len > MAX_BYTES)
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the writer's schema is larger than %d bytes", MAX_BYTES);
         writer = add_writer(writers, &schema, copied);
         if (!writer)
             return ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
@@ -280,177 +263,4 @@ enum eb_status ebi_writer_schemas_take(struct ebi_writer_schemas *writers, const
         writer->copy->used = writers->clock;
     *out = writer->schema;
     return EB_OK;
-}
-
-/* ---- Decoding ---- */
-
-struct pair {
-    uint64_t writer, reader;            /* ids of schemas */
-};
-
-struct resolver {
-    struct pair pair;
-    struct ebi_schema *schema;          /* the writer's, parsed */
-    struct ebi_resolution *resolver;      /* NULL: the two do not fit, or the writer's is no schema */
-    struct eb_error *why;               /* then */
-    size_t bytes;                       /* of the writer's text */
-    uint64_t used;
-    UT_hash_handle hh;
-};
-
-struct ebi_decoder {
-    struct resolver *resolvers;
-    size_t bytes;                       /* of all writers' texts */
-    uint64_t clock;
-};
-
-struct ebi_decoder *ebi_decoder_new(void) {
-    return calloc(1, sizeof(struct ebi_decoder));
-}
-
-static void resolver_free(struct resolver *resolver) {
-    ebi_resolution_free(resolver->resolver);
-    ebi_schema_free(resolver->schema);
-    free(resolver->why);
-    free(resolver);
-}
-
-static void drop_resolver(struct ebi_decoder *decoder, struct resolver *resolver) {
-    HASH_DEL(decoder->resolvers, resolver);
-    decoder->bytes -= resolver->bytes;
-    resolver_free(resolver);
-}
-
-void ebi_decoder_free(struct ebi_decoder *decoder) {
-    struct resolver *resolver, *next;
-
-    if (!decoder)
-        return;
-    HASH_ITER(hh, decoder->resolvers, resolver, next)
-        drop_resolver(decoder, resolver);
-    free(decoder);
-}
-
-static void drop_oldest_resolvers(struct ebi_decoder *decoder) {
-    uint64_t stamps[MOST_RESOLVERS], oldest;
-    struct resolver *resolver, *next;
-    size_t n = 0;
-
-    for (resolver = decoder->resolvers; resolver; resolver = resolver->hh.next)
-        stamps[n++] = resolver->used;
-    oldest = oldest_eighth(stamps, n);
-    HASH_ITER(hh, decoder->resolvers, resolver, next)
-        if (resolver->used <= oldest)
-            drop_resolver(decoder, resolver);
-}
-
-/* Makes the resolver, or notes why there can be none. An error: no memory. */
-static enum eb_status fill_resolver(struct resolver *resolver, const struct eb_schema *writer,
-                                    const struct ebi_schema *reader, struct eb_error *err) {
-    struct eb_error why;
-    enum eb_status status = ebi_schema_parse(writer->json.data, writer->json.len, &resolver->schema, &why);
-
-    if (status == EB_OK)
-        status = ebi_resolution_new(resolver->schema, reader, &resolver->resolver, &why);
-    if (status == EB_OK)
-        return EB_OK;
-    if (status == EB_PERMANENT && (resolver->why = malloc(sizeof *resolver->why))) {
-        ebi_error_context(&why, "the writer's schema");
-        *resolver->why = why;
-        ebi_schema_free(resolver->schema);
-        resolver->schema = NULL;
-        return EB_OK;
-    }
-    return ebi_error_memory(err);
-}
-
-static enum eb_status make_resolver(struct ebi_decoder *decoder, const struct pair *pair,
-                                    const struct eb_schema *writer, const struct ebi_schema *reader,
-                                    struct resolver **out, struct eb_error *err) {
-    struct resolver *resolver = calloc(1, sizeof *resolver);
-    enum eb_status status = EB_OK;
-
-    if (!resolver)
-        return ebi_error_memory(err);
-    resolver->pair = *pair;
-    resolver->bytes = writer->json.len;
-    status = fill_resolver(resolver, writer, reader, err);
-    if (status != EB_OK) {
-        resolver_free(resolver);
-        return status;
-    }
-    while (decoder->resolvers &&
-           (HASH_COUNT(decoder->resolvers) >= MOST_RESOLVERS || decoder->bytes + resolver->bytes > MOST_RESOLVED))
-        drop_oldest_resolvers(decoder);
-    HASH_ADD(hh, decoder->resolvers, pair, sizeof resolver->pair, resolver);
-    if (!EBI_HASHED(resolver)) {
-        resolver_free(resolver);
-        return ebi_error_memory(err);
-    }
-    decoder->bytes += resolver->bytes;
-    *out = resolver;
-    return EB_OK;
-}
-
-/* The first body of that kind is logged, so that somebody finds out that a newer schema is in use. */
-static void tell_surplus(const struct eb_signal *signal, size_t known, size_t len) {
-    if (!(atomic_fetch_or(signal->switches, EBI_TOLD_SURPLUS) & EBI_TOLD_SURPLUS))
-        ebi_log_line(signal->all->log, EBI_WARNING,
-                     "events of %s hold more than the schema here knows (%zu of %zu bytes, said once): what is new in them is "
-                     "left out; install the newer schema", ebi_schema_type(signal->schema), known, len);
-}
-
-/* A body that came without the writer's schema, and that the signal's own schema does not fit. */
-static enum eb_status read_other_version(const struct eb_signal *signal, struct ebi_data *data, struct eb_text body) {
-    size_t known = 0;
-
-    for (size_t i = 0; i < signal->n_versions; i++) {
-        enum eb_status status = ebi_data_from_avro_of(data, signal->versions[i].resolver, body.data, body.len, NULL);
-
-        if (status != EB_PERMANENT)
-            return status;
-    }
-    enum eb_status status = ebi_data_from_avro_first(data, body.data, body.len, &known, NULL);
-    if (status == EB_OK)
-        tell_surplus(signal, known, body.len);
-    return status;
-}
-
-static enum eb_status read_without_writer(const struct eb_signal *signal, struct ebi_data *data, struct eb_text body,
-                                          struct eb_error *err) {
-    enum eb_status status = ebi_data_from_avro(data, body.data, body.len, err);
-
-    if (status != EB_PERMANENT)
-        return status;
-    status = read_other_version(signal, data, body);
-    if (status == EB_PERMANENT && signal->n_versions > 0)
-        ebi_error_context(err, "neither this schema nor %zu earlier version(s) of it fit", signal->n_versions);
-    else if (status != EB_OK && status != EB_PERMANENT)
-        ebi_error_memory(err);
-    return status;
-}
-
-enum eb_status ebi_decoder_read(struct ebi_decoder *decoder, const struct eb_signal *signal, struct ebi_data *data,
-                                const struct eb_schema *writer, struct eb_text body, struct eb_error *err) {
-    const struct ebi_schema *reader = ebi_data_schema(data);
-    struct pair pair = {writer ? writer->id : 0, ebi_schema_public(reader)->id};
-    struct resolver *resolver = NULL;
-
-    if (!writer)
-        return read_without_writer(signal, data, body, err);
-    if (pair.writer == pair.reader)
-        return ebi_data_from_avro(data, body.data, body.len, err);
-    HASH_FIND(hh, decoder->resolvers, &pair, sizeof pair, resolver);
-    if (!resolver) {
-        enum eb_status status = make_resolver(decoder, &pair, writer, reader, &resolver, err);
-
-        if (status != EB_OK)
-            return status;
-    }
-    resolver->used = ++decoder->clock;
-    if (!resolver->why)
-        return ebi_data_from_avro_of(data, resolver->resolver, body.data, body.len, err);
-    if (err)
-        *err = *resolver->why;
-    return EB_PERMANENT;
 }

@@ -30,19 +30,4 @@ enum eb_status ebi_writer_schemas_take(struct ebi_writer_schemas *, const struct
 /* The plugin's ids mean nothing any more; the copies stay. */
 void ebi_writer_schemas_forget_ids(struct ebi_writer_schemas *);
 
-/* Decodes bodies for one thread: keeps a resolver for each pair of writer and reader, or why there is none; at most 1000 of
- * them, for 2 MiB of writers' schemas. */
-struct ebi_decoder;
-
-struct ebi_decoder *ebi_decoder_new(void);
-void ebi_decoder_free(struct ebi_decoder *);
-
-/* Reads a body into the data of a signal's event by the writer's schema, which is one of ebi_writer_schemas_take.
- *
- * writer NULL: the broker carries no schema. The body is then read by the signal's schema, else by the earlier version
- * that fits to the last byte, newest first. Where none fits, bytes behind what the signal's schema knows are left out, as
- * Python's reader does; that is logged once for each signal. */
-enum eb_status ebi_decoder_read(struct ebi_decoder *, const struct eb_signal *, struct ebi_data *,
-                                const struct eb_schema *writer, struct eb_text body, struct eb_error *);
-
 #endif

@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include "../memory.h"
-#include "consume/worker.h"
+#include "consume/state.h"
 #include "working.h"
 
 TestSuite(opening, .init = working_begin, .timeout = 120);

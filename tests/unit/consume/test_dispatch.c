@@ -13,7 +13,7 @@ static void begin(void) {
 }
 
 static void end(void) {
-    for (struct ebi_inflight *inflight = dispatch.all_first; inflight; inflight = inflight->all_next)
+    for (struct ebi_inflight *inflight = dispatch.all; inflight; inflight = inflight->all_next)
         inflight->state = EBI_SETTLING;      /* the hands that had them are gone with the test */
     ebi_dispatch_free(&dispatch);
 }
@@ -49,7 +49,7 @@ static const char *gathered(void) {
     static char text[60000];
     struct eb_verdict *verdicts;
     uint64_t batch;
-    size_t n = ebi_dispatch_gather(&dispatch, &verdicts, &batch), len = 0;
+    size_t n = ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch), len = 0;
     bool acked;
 
     text[0] = '\0';
@@ -117,7 +117,7 @@ Test(dispatch, what_comes_after_the_verdicts_were_taken_still_goes_back) {
 
     take(1, "a");
     ebi_dispatch_retry(&dispatch, ebi_dispatch_next(&dispatch), 50, 1000);
-    cr_assert_eq(ebi_dispatch_gather(&dispatch, &verdicts, &batch), 1);
+    cr_assert_eq(ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch), 1);
     free(verdicts);
     take(2, "a");                       /* the plugin has not been told yet */
     ebi_dispatch_given(&dispatch, batch);
@@ -135,7 +135,7 @@ Test(dispatch, a_parked_one_holds_its_key_back) {
     cr_assert_eq(next(), 1);
     ebi_dispatch_park(&dispatch, first);
     cr_assert_eq(next(), 0);
-    cr_assert_eq(dispatch.at_work, 0);
+    cr_assert_eq(dispatch.running.n, 0);
     ebi_dispatch_ack(&dispatch, first, 1000);
     cr_assert_eq(dispatch.parked, 0);
     cr_assert_eq(next(), 2);
@@ -189,7 +189,7 @@ Test(dispatch, leases_are_renewed_for_all_without_a_verdict) {
     cr_assert_str_eq(gathered(), "ACK 1, EXTEND 2, EXTEND 3");
     for (int i = 0; i < 100; i++)
         ebi_dispatch_extend(&dispatch, 1000);
-    cr_assert_leq(dispatch.n_verdicts + dispatch.in_flight, dispatch.verdict_room,
+    cr_assert_leq(dispatch.verdicts.n + dispatch.in_flight, dispatch.verdicts.room,
                   "there is always room for the final verdicts");
 }
 
@@ -203,8 +203,8 @@ Test(dispatch, a_dropped_instance_leaves_nothing_behind) {
     cr_assert_null(first->queue);
     take(1, "a");                       /* the same token, of the next instance */
     ebi_dispatch_ack(&dispatch, first, 1000);
-    cr_assert_eq(dispatch.at_work, 0);
-    cr_assert_eq(dispatch.n_verdicts, 0, "no verdict on what is not ours any more");
+    cr_assert_eq(dispatch.running.n, 0);
+    cr_assert_eq(dispatch.verdicts.n, 0, "no verdict on what is not ours any more");
     cr_assert_eq(next(), 1);
 }
 
@@ -260,7 +260,7 @@ Test(dispatch, order_by_key_survives_everything_that_can_happen) {
         if (nrand48(seed) % 3 == 0)
             gathered();
         for (size_t k = 0; k < KEYS; k++)
-            if (at_broker[k] && dispatch.n_verdicts == 0) {
+            if (at_broker[k] && dispatch.verdicts.n == 0) {
                 sent[k] = done[k];
                 at_broker[k] = 0;
             }
@@ -296,7 +296,7 @@ Test(dispatch, lanes_that_are_used_again_know_nothing_of_their_last_key) {
         cr_assert_null(ebi_dispatch_next(&dispatch));
         gathered();
         cr_assert_eq(dispatch.in_flight, 0);
-        cr_assert_null(dispatch.queues);
+        cr_assert_null(dispatch.queues.by_key);
     }
 }
 
@@ -331,7 +331,7 @@ Test(dispatch, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
     }
     gathered();
     cr_assert_eq(dispatch.in_flight, 0);
-    cr_assert_null(dispatch.queues);
+    cr_assert_null(dispatch.queues.by_key);
 }
 
 Test(dispatch, verdicts_stay_when_there_is_no_memory_to_gather_them) {
@@ -341,7 +341,7 @@ Test(dispatch, verdicts_stay_when_there_is_no_memory_to_gather_them) {
     uint64_t batch;
 
     fail_allocation(1);
-    cr_assert_eq(ebi_dispatch_gather(&dispatch, &verdicts, &batch), 0);
+    cr_assert_eq(ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch), 0);
     cr_assert(allocation_failed());
     cr_assert_str_eq(gathered(), "ACK 1");
 }
@@ -358,13 +358,13 @@ Test(dispatch, there_is_room_for_each_verdict_though_none_could_be_gathered) {
             for (int times = 0; times < 5; times++) {
                 ebi_dispatch_extend(&dispatch, 1000);
                 fail_allocation(1);
-                cr_assert_eq(ebi_dispatch_gather(&dispatch, &verdicts, &batch), 0);
+                cr_assert_eq(ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch), 0);
                 cr_assert(allocation_failed());
             }
     }
     for (int i = 0; i < 30; i++) {
         ebi_dispatch_ack(&dispatch, at_work[i], 1000);
-        cr_assert_leq(dispatch.n_verdicts, dispatch.verdict_room);
+        cr_assert_leq(dispatch.verdicts.n, dispatch.verdicts.room);
     }
 }
 
@@ -382,7 +382,7 @@ Test(dispatch, one_at_work_whose_instance_is_gone_is_forgotten_whatever_becomes_
             ebi_dispatch_retry(&dispatch, inflight, 50, 1000);
         else
             ebi_dispatch_delay(&dispatch, inflight, 1500);
-        cr_assert_eq(dispatch.at_work, 0);
+        cr_assert_eq(dispatch.running.n, 0);
         cr_assert_str_eq(gathered(), "");
     }
 }
@@ -393,7 +393,7 @@ Test(dispatch, a_wait_of_the_broker_is_no_longer_than_it_can_be_said) {
 
     take(1, "a");
     ebi_dispatch_retry(&dispatch, ebi_dispatch_next(&dispatch), INT64_MAX, 1000);
-    cr_assert_eq(ebi_dispatch_gather(&dispatch, &verdicts, &batch), 1);
+    cr_assert_eq(ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch), 1);
     cr_assert_eq(verdicts[0].delay_ms, UINT32_MAX);
     free(verdicts);
 }

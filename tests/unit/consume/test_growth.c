@@ -19,7 +19,7 @@ static void begin(size_t n) {
 
 static struct ebi_inflight *take(uint64_t token, const char *key) {
     struct eb_message message = {.size = sizeof message, .token = token, .topic = {"t", 1}};
-    struct ebi_inflight *inflight = ebi_inflight_new(&message, NULL, NULL, ebi_dispatch_spare(&dispatch));
+    struct ebi_inflight *inflight = ebi_inflight_new(&message, NULL, NULL, ebi_inflight_spare(&dispatch.spares));
 
     cr_assert_not_null(inflight);
     cr_assert(ebi_dispatch_add(&dispatch, inflight, key, key ? strlen(key) : 0, 0));
@@ -32,7 +32,7 @@ static void settle(uint64_t first, size_t n) {
     uint64_t batch;
     bool acked;
 
-    ebi_dispatch_gather(&dispatch, &verdicts, &batch);
+    ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch);
     free(verdicts);
     ebi_dispatch_given(&dispatch, batch);
     for (size_t i = 0; i < n; i++)

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/bytes.h"
+#include "consume/decode.h"
 #include "consume/writer_schemas.h"
 #include "json/event_data.h"
 
