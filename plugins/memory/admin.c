@@ -1,18 +1,20 @@
-/* plugins/memory/admin.c - looking after a broker in this process: topics, groups, browse, seek, trim.
+/* plugins/memory/admin.c - lists topics and groups, browses messages, moves groups, trims, creates and removes topics.
  *
- * An instance is just the broker. The mutex is not held while `each` runs, which may well send or receive: a walk goes on
- * behind the last name, or number, that it told. */
+ * An instance is just the broker. The mutex is not held while `each` runs, which may send or receive: what is listed is
+ * copied before. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
+
 #include "broker.h"
+#include "common/clock.h"
+#include "common/error.h"
 
 static int32_t admin_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
-    pthread_mutex_lock(&memory_mutex);
     *self = memory_broker(((const struct settings *)settings)->name);
-    pthread_mutex_unlock(&memory_mutex);
     if (!*self)
-        return memory_used_up(err);
+        return memory_exhausted(err);
     host->link(host, 1, NULL);
     return EB_OK;
 }
@@ -21,97 +23,100 @@ static void admin_close(void *self) {
     (void)self;
 }
 
-/* ---- Walks ---- */
+/* ---- lists ---- */
 
-/* The first topic behind a name; name NULL: the first of all. */
-static struct topic *topic_behind(const struct broker *broker, const char *name) {
-    struct topic *topic = broker->topics;
+/* What is reported of a topic, or of a group in it, with the texts that it needs. */
+struct row {
+    struct row *next;
+    struct eb_topic_info topic;
+    struct eb_group_info group;
+    char position[24], end[24], names[];
+};
 
-    while (topic && name && strcmp(topic->name, name) <= 0)
-        topic = topic->next;
-    return topic;
+/* Appends a row with both names. NULL: no memory. */
+static struct row *add_row(struct row **rows, const char *topic, const char *group) {
+    size_t topic_room = strlen(topic) + 1;
+    struct row *row = calloc(1, sizeof *row + topic_room + strlen(group) + 1);
+
+    if (!row)
+        return NULL;
+    strcpy(row->names, topic);
+    strcpy(row->names + topic_room, group);
+    row->topic = (struct eb_topic_info){ .size = sizeof row->topic, .name = row->names, .partitions = 1 };
+    row->group = (struct eb_group_info){ .size = sizeof row->group, .topic = row->names, .group = row->names + topic_room,
+                                         .partition = "", .position = row->position, .end = row->end };
+    LL_APPEND(*rows, row);
+    return row;
+}
+
+static void free_rows(struct row *rows) {
+    for (struct row *next; rows; rows = next) {
+        next = rows->next;
+        free(rows);
+    }
+}
+
+static bool describe_topic(struct row **rows, const struct topic *topic) {
+    struct row *row = add_row(rows, topic->name, "");
+    int64_t n = topic->end - topic->low;
+
+    if (!row)
+        return false;
+    row->topic.messages = n;
+    row->topic.bytes = (int64_t)topic->bytes;
+    row->topic.oldest_ms = n ? topic->messages[0]->message.time_ms : -1;
+    row->topic.newest_ms = n ? topic->messages[n - 1]->message.time_ms : -1;
+    return true;
 }
 
 static int32_t admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *),
                             void *arg, struct eb_error *err) {
-    char *name = NULL;
-    bool more = true, used_up = false;
+    struct row *rows = NULL;
+    bool whole = true;
 
     (void)timeout_ms;
-    while (more) {
-        struct eb_topic_info info = { .size = sizeof info, .partitions = 1 };
-
-        pthread_mutex_lock(&memory_mutex);
-        const struct topic *topic = topic_behind(self, name);
-        free(name);
-        name = topic ? strdup(topic->name) : NULL;
-        used_up = topic && !name;
-        if (topic) {
-            int64_t n = topic->end - topic->low;
-            info.messages = n;
-            info.bytes = (int64_t)topic->bytes;
-            info.oldest_ms = n ? topic->row[0]->message.time_ms : -1;
-            info.newest_ms = n ? topic->row[n - 1]->message.time_ms : -1;
-        }
-        pthread_mutex_unlock(&memory_mutex);
-        info.name = name;
-        more = name && each(arg, &info) == 0;
-    }
-    free(name);
-    return used_up ? memory_used_up(err) : EB_OK;
+    pthread_mutex_lock(&memory_mutex);
+    for (const struct topic *topic = ((struct broker *)self)->topics; topic && whole; topic = topic->next)
+        whole = describe_topic(&rows, topic);
+    pthread_mutex_unlock(&memory_mutex);
+    for (const struct row *row = rows; row && whole && each(arg, &row->topic) == 0; row = row->next)
+        continue;
+    free_rows(rows);
+    return whole ? EB_OK : memory_exhausted(err);
 }
 
-/* What is told of a group, with the texts that it needs. */
-struct row {
-    struct row *next;
-    struct eb_group_info info;
-    char position[24], end[24], names[];
-};
-
-static struct row *describe(const struct broker *broker, const struct topic *topic, const struct group *group) {
-    size_t topic_len = strlen(topic->name) + 1;
-    struct row *row = calloc(1, sizeof *row + topic_len + strlen(group->name) + 1);
+static bool describe_group(struct row **rows, const struct broker *broker, const struct topic *topic,
+                           const struct group *group) {
+    struct row *row = add_row(rows, topic->name, group->name);
 
     if (!row)
-        return NULL;
-    strcpy(row->names, topic->name);
-    strcpy(row->names + topic_len, group->name);
+        return false;
     snprintf(row->position, sizeof row->position, "%lld", (long long)memory_group_floor(group));
     snprintf(row->end, sizeof row->end, "%lld", (long long)topic->end);
-    row->info = (struct eb_group_info){
-        .size = sizeof row->info, .topic = row->names, .group = row->names + topic_len, .partition = "",
-        .position = row->position, .end = row->end, .unsettled = (int64_t)group->n_out,
-        .lag = topic->end - group->cursor + (int64_t)group->n_open };
-    for (const struct member *m = broker->members; m; m = m->next)
-        row->info.members += strcmp(m->subscription->group, group->name) == 0 && memory_wants(m, topic);
-    return row;
+    row->group.unsettled = (int64_t)group->n_inflight;
+    row->group.lag = topic->end - group->cursor + (int64_t)group->n_pending;
+    for (const struct member *member = broker->members; member; member = member->next)
+        row->group.members += strcmp(member->subscription->group, group->name) == 0 && memory_wants(member, topic);
+    return true;
 }
 
 static int32_t admin_groups(void *self, const char *topic_name, const char *group_name, int32_t timeout_ms,
                             int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
     const struct broker *broker = self;
-    struct row *rows = NULL, **at = &rows;
-    bool used_up = false, more = true;
+    struct row *rows = NULL;
+    bool whole = true;
 
     (void)timeout_ms;
     pthread_mutex_lock(&memory_mutex);
     for (const struct topic *topic = broker->topics; topic; topic = topic->next)
-        for (const struct group *group = topic->groups; group && !used_up; group = group->next) {
-            if ((topic_name && strcmp(topic_name, topic->name) != 0) ||
-                (group_name && strcmp(group_name, group->name) != 0))
-                continue;
-            *at = describe(broker, topic, group);
-            used_up = !*at;
-            at = *at ? &(*at)->next : at;
-        }
+        for (const struct group *group = topic->groups; group && whole; group = group->next)
+            if ((!topic_name || strcmp(topic_name, topic->name) == 0) && (!group_name || strcmp(group_name, group->name) == 0))
+                whole = describe_group(&rows, broker, topic, group);
     pthread_mutex_unlock(&memory_mutex);
-    while (rows) {
-        struct row *row = rows;
-        more = more && !used_up && each(arg, &row->info) == 0;
-        rows = row->next;
-        free(row);
-    }
-    return used_up ? memory_used_up(err) : EB_OK;
+    for (const struct row *row = rows; row && whole && each(arg, &row->group) == 0; row = row->next)
+        continue;
+    free_rows(rows);
+    return whole ? EB_OK : memory_exhausted(err);
 }
 
 static int32_t admin_browse(void *self, const char *name, const struct eb_point *from, int32_t timeout_ms,
@@ -126,10 +131,10 @@ static int32_t admin_browse(void *self, const char *name, const struct eb_point 
     int64_t at = topic ? memory_find(topic, from) : 0, end = topic ? topic->end : 0;
     status = topic ? EB_OK : EB_END;
     while (!stop && (topic = memory_topic(self, name)) && at < end) {
-        at = at < topic->low ? topic->low : at;     /* what was dropped meanwhile is gone */
+        at = at < topic->low ? topic->low : at;     /* dropped since: passed over */
         if (at >= topic->end)
             break;
-        struct stored *stored = topic->row[at++ - topic->low];
+        struct stored *stored = topic->messages[at++ - topic->low];
         stored->refs++;
         pthread_mutex_unlock(&memory_mutex);
         stop = each(arg, &stored->message);
@@ -140,38 +145,22 @@ static int32_t admin_browse(void *self, const char *name, const struct eb_point 
     return status;
 }
 
-/* ---- Changes: live members stay; what they have out of a group that was moved answers EB_GONE ---- */
+/* ---- changes: members stay; what they have in flight of a group that was moved is settled with EB_GONE ---- */
 
-/* The topic, with the mutex locked; NULL, and not locked: there is none, or the point is no position. */
-static struct topic *lock_topic(const struct broker *broker, const char *name, const struct eb_point *point,
-                                int32_t *status, struct eb_error *err) {
-    *status = memory_check(point, err);
-    if (*status != EB_OK)
-        return NULL;
-    pthread_mutex_lock(&memory_mutex);
-    struct topic *topic = memory_topic(broker, name);
-    if (!topic) {
-        pthread_mutex_unlock(&memory_mutex);
-        *status = memory_fail(err, EB_PERMANENT, EB_KIND_BROKER, "there is no topic %s in memory broker %s", name,
-                              broker->name);
-    }
-    return topic;
-}
-
-/* What of a seek is told, or why there is none. With the mutex. */
-static int32_t look_before_seek(const struct topic *topic, const char *topic_name, const struct group *group,
+/* With the mutex. EB_GONE: the topic or the group does not exist; EB_END: the position is behind the end. */
+static int32_t check_seek(const struct topic *topic, const char *topic_name, const struct group *group,
                                 const char *group_name, const struct eb_point *to, uint32_t flags, struct eb_error *err) {
     if (!topic && !(flags & EB_CREATE)) {
-        memory_fail(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s does not exist", topic_name);
+        ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "topic %s does not exist", topic_name);
         return EB_GONE;
     }
     if (!group && !(flags & EB_CREATE)) {
-        memory_fail(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s has no group %s", topic_name, group_name);
+        ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "topic %s has no group %s", topic_name, group_name);
         return EB_GONE;
     }
     int64_t end = topic ? topic->end : 1;
     if (to->kind == EB_POSITION && memory_number(to->position.data) > end) {
-        memory_fail(err, EB_PERMANENT, EB_KIND_CONFIG, "position %.40s is behind the end of topic %s, which is %lld",
+        ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "position %.40s is behind the end of topic %s, which is %lld",
                     to->position.data, topic_name, (long long)end);
         return EB_END;
     }
@@ -205,13 +194,13 @@ static int32_t admin_seek(void *self, const char *topic_name, const char *group_
     const struct topic *topic = memory_topic(self, topic_name);
     const struct group *group = topic ? memory_group(topic, group_name) : NULL;
     int64_t at = topic ? memory_find(topic, to) : 1;
-    status = look_before_seek(topic, topic_name, group, group_name, to, flags, err);
+    status = check_seek(topic, topic_name, group, group_name, to, flags, err);
     if (status == EB_OK && group) {
         snprintf(before, sizeof before, "%lld", (long long)memory_group_floor(group));
         info.before = before;
     }
     if (status == EB_OK && !(flags & EB_DRY_RUN) && !move_group(self, topic_name, group_name, at))
-        status = memory_used_up(err);
+        status = memory_exhausted(err);
     pthread_mutex_unlock(&memory_mutex);
     snprintf(after, sizeof after, "%lld", (long long)at);
     info.after = after;
@@ -220,43 +209,49 @@ static int32_t admin_seek(void *self, const char *topic_name, const char *group_
     return status;
 }
 
+/* With the mutex. */
+static void trim(struct topic *topic, int64_t before, bool unread_too) {
+    for (struct group *group = topic->groups; group; group = group->next)
+        if (!unread_too) {
+            before = ebp_earlier(before, memory_group_floor(group));
+        } else {
+            memory_group_forget(group, before);
+            group->cursor = group->cursor < before ? before : group->cursor;
+        }
+    memory_topic_drop(topic, before);
+}
+
 static int32_t admin_trim(void *self, const char *name, const struct eb_point *point, int32_t unread_too,
                           int32_t timeout_ms, struct eb_error *err) {
     struct broker *broker = self;
-    int32_t status;
-    struct topic *topic = lock_topic(broker, name, point, &status, err);
+    int32_t status = memory_check(point, err);
 
     (void)timeout_ms;
-    if (!topic)
+    if (status != EB_OK)
         return status;
-    int64_t before = memory_find(topic, point);
-    for (struct group *group = topic->groups; group; group = group->next) {
-        int64_t floor = memory_group_floor(group);
-        if (unread_too) {
-            memory_group_forget(group, before);
-            group->cursor = group->cursor < before ? before : group->cursor;
-        } else if (floor < before) {
-            before = floor;
-        }
-    }
-    memory_topic_drop(topic, before);
+    pthread_mutex_lock(&memory_mutex);
+    struct topic *topic = memory_topic(broker, name);
+    if (topic)
+        trim(topic, memory_find(topic, point), unread_too);
+    else
+        status = ebp_error(err, EB_PERMANENT, 0, "there is no topic %s in memory broker %s", name, broker->name);
     pthread_cond_broadcast(&broker->arrived);
     pthread_mutex_unlock(&memory_mutex);
-    return EB_OK;
+    return status;
 }
 
 static int32_t admin_create(void *self, const char *name, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
                             struct eb_error *err) {
     (void)timeout_ms;
     if (partitions > 1)
-        return memory_fail(err, EB_PERMANENT, EB_KIND_BROKER, "topic %s with %u partitions: a memory broker has one a "
+        return ebp_error(err, EB_PERMANENT, 0, "topic %s with %u partitions: a memory broker has one a "
                            "topic", name, partitions);
     if (flags & EB_DRY_RUN)
         return EB_OK;
     pthread_mutex_lock(&memory_mutex);
     bool made = memory_topic_make(self, name) != NULL;
     pthread_mutex_unlock(&memory_mutex);
-    return made ? EB_OK : memory_used_up(err);
+    return made ? EB_OK : memory_exhausted(err);
 }
 
 static int32_t admin_remove(void *self, const char *topic_name, const char *group_name, int32_t timeout_ms,

@@ -2,71 +2,58 @@
 #include "broker.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <utlist.h>
+
+#include "common/array.h"
+#include "common/clock.h"
+#include "common/error.h"
 
 pthread_mutex_t memory_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-int32_t memory_fail(struct eb_error *err, int32_t status, int32_t kind, const char *format, ...) {
-    va_list args;
-
-    if (!err)
-        return status;
-    memset(err, 0, sizeof *err);
-    err->status = status;
-    err->kind = kind;
-    va_start(args, format);
-    vsnprintf(err->text, sizeof err->text, format, args);
-    va_end(args);
-    return status;
-}
-
-int32_t memory_used_up(struct eb_error *err) {
-    return memory_fail(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
-}
-
-static int64_t clock_ms(clockid_t clock) {
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t memory_ticks(void) {
-    return clock_ms(CLOCK_MONOTONIC);
+int32_t memory_exhausted(struct eb_error *err) {
+    return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, ENOMEM, "out of memory");
 }
 
 void memory_wait(pthread_cond_t *cond, int64_t until) {
-    struct timespec at = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
+    struct timespec at = ebp_timespec(until);
 
     pthread_cond_timedwait(cond, &memory_mutex, &at);
 }
 
-struct broker *memory_broker(const char *name) {
-    static struct broker *all;
-    struct broker *broker = all;
+static struct broker *make_broker(const char *name) {
+    struct broker *broker = calloc(1, sizeof *broker + strlen(name) + 1);
     pthread_condattr_t attr;
 
-    while (broker && strcmp(broker->name, name) != 0)
-        broker = broker->next;
-    if (broker || !(broker = calloc(1, sizeof *broker + strlen(name) + 1)))
-        return broker;
+    if (!broker)
+        return NULL;
     strcpy(broker->name, name);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&broker->arrived, &attr);
     pthread_cond_init(&broker->called, &attr);
     pthread_condattr_destroy(&attr);
-    broker->next = all;
-    return all = broker;
+    return broker;
 }
 
-/* ---- Copies ---- */
+struct broker *memory_broker(const char *name) {
+    static struct broker *all;
+    struct broker *broker;
 
-static size_t room_of(struct eb_text text) {
+    pthread_mutex_lock(&memory_mutex);
+    for (broker = all; broker && strcmp(broker->name, name) != 0; broker = broker->next)
+        continue;
+    if (!broker && (broker = make_broker(name)))
+        LL_PREPEND(all, broker);
+    pthread_mutex_unlock(&memory_mutex);
+    return broker;
+}
+
+/* ---- copies ---- */
+
+static size_t text_room(struct eb_text text) {
     return text.data ? text.len + 1 : 0;
 }
 
@@ -82,11 +69,11 @@ static struct eb_text put(char **at, struct eb_text text) {
     return (struct eb_text){ copy, text.len };
 }
 
-static size_t room_of_headers(const struct eb_header *headers, size_t n) {
+static size_t headers_room(const struct eb_header *headers, size_t n) {
     size_t room = n * sizeof *headers;
 
     for (size_t i = 0; i < n; i++)
-        room += room_of(headers[i].name) + room_of(headers[i].value);
+        room += text_room(headers[i].name) + text_room(headers[i].value);
     return room;
 }
 
@@ -96,9 +83,9 @@ static void put_headers(char **at, struct eb_header *to, const struct eb_header 
 }
 
 struct stored *memory_copy(const struct eb_message *from) {
-    size_t bytes = sizeof(struct stored) + room_of(from->topic) + room_of(from->id) + room_of(from->key) +
-                   room_of(from->key_avro) + room_of(from->payload) + room_of_headers(from->attrs, from->n_attrs) +
-                   room_of_headers(from->headers, from->n_headers);
+    size_t bytes = sizeof(struct stored) + text_room(from->topic) + text_room(from->id) + text_room(from->key) +
+                   text_room(from->key_avro) + text_room(from->payload) + headers_room(from->attrs, from->n_attrs) +
+                   headers_room(from->headers, from->n_headers);
     struct stored *stored = calloc(1, bytes);
 
     if (!stored)
@@ -127,7 +114,7 @@ struct schema {
     char room[];
 };
 
-/* The broker's copy of a schema, known by its id: it must outlive the producer that brought it. */
+/* Finds or makes the broker's copy of a schema, which must outlive the producer that brought it. False: no memory. */
 static bool keep_schema(struct broker *broker, const struct eb_schema *given, const struct eb_schema **kept) {
     struct schema *schema = broker->schemas;
 
@@ -137,20 +124,23 @@ static bool keep_schema(struct broker *broker, const struct eb_schema *given, co
     while (schema && schema->schema.id != given->id)
         schema = schema->next;
     if (!schema) {
-        schema = calloc(1, sizeof *schema + room_of(given->name) + room_of(given->json));
+        schema = calloc(1, sizeof *schema + text_room(given->name) + text_room(given->json));
         if (!schema)
             return false;
         char *at = schema->room;
         schema->schema = (struct eb_schema){ .size = sizeof schema->schema, .id = given->id,
                                              .name = put(&at, given->name), .json = put(&at, given->json) };
-        schema->next = broker->schemas;
-        broker->schemas = schema;
+        LL_PREPEND(broker->schemas, schema);
     }
     *kept = &schema->schema;
     return true;
 }
 
-/* ---- Topics ---- */
+/* ---- topics ---- */
+
+static int by_name(const struct topic *a, const struct topic *b) {
+    return strcmp(a->name, b->name);
+}
 
 struct topic *memory_topic(const struct broker *broker, const char *name) {
     struct topic *topic = broker->topics;
@@ -161,19 +151,16 @@ struct topic *memory_topic(const struct broker *broker, const char *name) {
 }
 
 struct topic *memory_topic_make(struct broker *broker, const char *name) {
-    struct topic *topic = memory_topic(broker, name), **at = &broker->topics;
+    struct topic *topic = memory_topic(broker, name);
 
     if (topic || !(topic = calloc(1, sizeof *topic + strlen(name) + 1)))
         return topic;
     strcpy(topic->name, name);
     topic->low = topic->end = 1;
-    while (*at && strcmp((*at)->name, name) < 0)
-        at = &(*at)->next;
-    topic->next = *at;
-    *at = topic;
+    LL_INSERT_INORDER(broker->topics, topic, by_name);
     broker->n_topics++;
-    for (struct member *m = broker->members; m; m = m->next)
-        if (memory_wants(m, topic) && !memory_enter(m, topic)) {
+    for (struct member *member = broker->members; member; member = member->next)
+        if (memory_wants(member, topic) && !memory_enter(member, topic)) {
             memory_topic_remove(broker, topic);
             return NULL;
         }
@@ -184,25 +171,21 @@ void memory_topic_drop(struct topic *topic, int64_t before) {
     size_t n = (size_t)(before - topic->low), left = (size_t)(topic->end - before);
 
     for (size_t i = 0; i < n; i++) {
-        topic->bytes -= topic->row[i]->bytes;
-        memory_release(topic->row[i]);
+        topic->bytes -= topic->messages[i]->bytes;
+        memory_release(topic->messages[i]);
     }
     if (n)
-        memmove(topic->row, topic->row + n, left * sizeof(struct stored *));
+        memmove(topic->messages, topic->messages + n, left * sizeof(struct stored *));
     topic->low = before;
 }
 
 void memory_topic_remove(struct broker *broker, struct topic *topic) {
-    struct topic **at = &broker->topics;
-
-    while (*at != topic)
-        at = &(*at)->next;
-    *at = topic->next;
+    LL_DELETE(broker->topics, topic);
     broker->n_topics--;
     while (topic->groups)
         memory_group_remove(topic->groups);
     memory_topic_drop(topic, topic->end);
-    free(topic->row);
+    free(topic->messages);
     free(topic);
 }
 
@@ -216,8 +199,8 @@ int64_t memory_number(const char *position) {
 
 int32_t memory_check(const struct eb_point *point, struct eb_error *err) {
     if (point && point->kind == EB_POSITION && memory_number(point->position.data) < 0)
-        return memory_fail(err, EB_PERMANENT, EB_KIND_CONFIG, "\"%.60s\" is no position: in a memory broker it is a "
-                           "number, and a topic's first is 1", point->position.data);
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "\"%.60s\" is not a position: in a memory broker it "
+                                 "is a number, and a topic's first is 1", point->position.data);
     return EB_OK;
 }
 
@@ -229,41 +212,26 @@ int64_t memory_find(const struct topic *topic, const struct eb_point *point) {
     if (point && point->kind == EB_POSITION)
         seq = memory_number(point->position.data);
     while (point && point->kind == EB_TIME && seq < topic->end &&
-           topic->row[seq - topic->low]->message.time_ms < point->time_ms)
+           topic->messages[seq - topic->low]->message.time_ms < point->time_ms)
         seq++;
     return seq < topic->low ? topic->low : seq > topic->end ? topic->end : seq;
 }
 
-/* The message that fills a topic up may be longer than what was left: so none behind it in the same batch, however
- * short, can overtake one that was refused. */
-static bool full(const struct topic *topic, const struct settings *settings) {
+/* The message that fills a topic up may be longer than what was left, so that no message behind it in the same batch,
+ * however short, overtakes one that was refused. */
+static bool is_full(const struct topic *topic, const struct settings *settings) {
     return topic->end - topic->low >= settings->max_messages || (int64_t)topic->bytes >= settings->max_bytes;
 }
 
-/* Drops up to an eighth of a full topic from its start: what every group, and there is one, has settled. False: nothing. */
+/* Drops up to an eighth of a full topic from its start: what every group has settled. False: nothing, or no group. */
 static bool make_room(struct topic *topic) {
     int64_t before = topic->low + 1 + (topic->end - topic->low) / 8;
 
-    for (const struct group *group = topic->groups; group; group = group->next) {
-        int64_t floor = memory_group_floor(group);
-        before = floor < before ? floor : before;
-    }
+    for (const struct group *group = topic->groups; group; group = group->next)
+        before = ebp_earlier(before, memory_group_floor(group));
     if (!topic->groups || before == topic->low)
         return false;
     memory_topic_drop(topic, before);
-    return true;
-}
-
-static bool extend_row(struct topic *topic) {
-    size_t room = topic->room ? topic->room * 2 : 64;
-
-    if ((size_t)(topic->end - topic->low) < topic->room)
-        return true;
-    struct stored **row = realloc(topic->row, room * sizeof(struct stored *));
-    if (!row)
-        return false;
-    topic->row = row;
-    topic->room = room;
     return true;
 }
 
@@ -271,23 +239,24 @@ int32_t memory_append(struct broker *broker, struct stored *stored, const struct
                       const struct settings *settings) {
     struct eb_message *m = &stored->message;
     struct topic *topic = memory_topic_make(broker, m->topic.data);
-    int64_t now = clock_ms(CLOCK_REALTIME);
+    size_t n = topic ? (size_t)(topic->end - topic->low) : 0;
+    int64_t now = ebp_wall_ms();
 
-    if (!topic || !extend_row(topic) || !keep_schema(broker, from->schema, &m->schema) ||
-        !keep_schema(broker, from->key_schema, &m->key_schema))
+    if (!topic || !EBP_RESERVE(topic->messages, topic->room, n + 1) ||
+        !keep_schema(broker, from->schema, &m->schema) || !keep_schema(broker, from->key_schema, &m->key_schema))
         return EB_RETRIABLE;
-    while (full(topic, settings) && make_room(topic))
-        ;
-    if (full(topic, settings))
+    while (is_full(topic, settings) && make_room(topic))
+        continue;
+    if (is_full(topic, settings))
         return EB_FULL;
-    size_t at = (size_t)(topic->end - topic->low);
-    int64_t last = at ? topic->row[at - 1]->message.time_ms : 0;
-    m->time_ms = now > last ? now : last;           /* so that a search by time works, though the clock be set back */
+    n = (size_t)(topic->end - topic->low);
+    int64_t last = n ? topic->messages[n - 1]->message.time_ms : 0;
+    m->time_ms = now > last ? now : last;           /* never back, so that a search by time works */
     stored->serial = ++broker->serial;
     stored->seq = topic->end++;
     int len = snprintf(stored->position, sizeof stored->position, "%lld", (long long)stored->seq);
     m->position = (struct eb_text){ stored->position, (size_t)len };
-    topic->row[at] = stored;
+    topic->messages[n] = stored;
     topic->bytes += stored->bytes;
     return EB_OK;
 }

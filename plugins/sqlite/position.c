@@ -21,7 +21,7 @@ int32_t sq_position_check(const struct eb_point *point, struct eb_error *err) {
     int32_t status = EB_OK;
 
     if (point->kind == EB_POSITION && (!point->position.data || !parse(point->position, &seq)))
-        status = ebp_error(err, EB_PERMANENT, 0, "\"%.*s\" is no position: here it is a number from 1",
+        status = ebp_error(err, EB_PERMANENT, 0, "\"%.*s\" is not a position: here it is a number from 1",
                           (int)(point->position.len < 40 ? point->position.len : 40),
                           point->position.data ? point->position.data : "");
     else if (point->kind < EB_EARLIEST || point->kind > EB_POSITION)

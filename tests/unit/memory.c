@@ -9,9 +9,11 @@
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *memory, size_t size);
+void *__real_reallocarray(void *memory, size_t n, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_reallocarray(void *memory, size_t n, size_t size);
 
 static atomic_uint left;
 static atomic_bool failed;
@@ -48,4 +50,8 @@ void *__wrap_calloc(size_t n, size_t size) {
 
 void *__wrap_realloc(void *memory, size_t size) {
     return fails_now() ? NULL : __real_realloc(memory, size);
+}
+
+void *__wrap_reallocarray(void *memory, size_t n, size_t size) {
+    return fails_now() ? NULL : __real_reallocarray(memory, n, size);
 }

@@ -1,6 +1,6 @@
-/* tests/unit/plugin/test_memory_admin.c - the memory plugin's admin role. */
+/* plugins/memory/tests/unit_admin.c - the memory plugin's admin role. */
 #include <stdio.h>
-#include "memory_kit.h"
+#include "kit.h"
 
 static const char *const logins[] = { "logins" };
 

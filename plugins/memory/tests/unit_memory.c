@@ -1,8 +1,8 @@
-/* tests/unit/plugin/test_memory.c - the memory plugin by its ops alone, without the core. */
+/* plugins/memory/tests/unit_memory.c - the memory plugin by its ops alone, without the core. */
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
-#include "memory_kit.h"
+#include "kit.h"
 
 static const char *const logins[] = { "logins" };
 static const char *const all_topics[] = { "*" };
@@ -253,7 +253,7 @@ Test(memory, a_start_that_is_no_position_is_refused) {
         to.start = &start;
         cr_assert_eq(consumer->open(&member->host, &settings, &to, &member->self, &err), EB_PERMANENT, "%s", wrong[i]);
         cr_assert_eq(err.kind, EB_KIND_CONFIG);
-        cr_assert(strstr(err.text, "is no position"), "%s", err.text);
+        cr_assert(strstr(err.text, "is not a position"), "%s", err.text);
     }
     free(member);
 }

@@ -1,5 +1,5 @@
-/* tests/unit/plugin/memory_kit.c - see memory_kit.h. */
-#include "memory_kit.h"
+/* plugins/memory/tests/kit.c - see kit.h. */
+#include "kit.h"
 
 #include <dlfcn.h>
 #include <fnmatch.h>

@@ -1,4 +1,4 @@
-/* tests/unit/plugin/memory_kit.h - a host without the core: opens memory.so's roles and remembers what they tell it. */
+/* plugins/memory/tests/kit.h - a host without the core: opens memory.so's roles and remembers what they tell it. */
 #ifndef MEMORY_KIT_H
 #define MEMORY_KIT_H
 

@@ -1,7 +1,7 @@
-/* tests/unit/plugin/test_memory_used_up.c - the memory plugin, linked in, where memory runs out. */
+/* plugins/memory/tests/unit_exhausted.c - the memory plugin, linked in, where memory runs out. */
 #include <stdio.h>
-#include "../memory.h"
-#include "memory_kit.h"
+#include "../../../tests/unit/memory.h"
+#include "kit.h"
 
 static const char *const topics[] = { "logins" };
 
@@ -11,7 +11,7 @@ static void use_linked(void) {
     admin = &eventbus_admin;
 }
 
-TestSuite(memory_used_up, .init = use_linked, .timeout = 60);
+TestSuite(memory_exhausted, .init = use_linked, .timeout = 60);
 
 /* Sends what is left of a to f in one batch, all of one key; stops being refused when memory is there again. */
 static size_t send_rest(struct kit *from, size_t sent) {
@@ -40,7 +40,7 @@ static size_t send_rest(struct kit *from, size_t sent) {
     return sent;
 }
 
-Test(memory_used_up, nothing_overtakes_what_could_not_be_stored) {
+Test(memory_exhausted, nothing_overtakes_what_could_not_be_stored) {
     for (unsigned n = 1;; n++) {
         char name[16];
 
@@ -63,7 +63,7 @@ Test(memory_used_up, nothing_overtakes_what_could_not_be_stored) {
     }
 }
 
-Test(memory_used_up, what_cannot_be_handed_over_now_comes_later) {
+Test(memory_exhausted, what_cannot_be_handed_over_now_comes_later) {
     struct eb_subscription to = subscription_to(topics, "g");
     struct kit *from = sender(), *member = receiver(&to);
     char all[16] = "";
@@ -108,7 +108,7 @@ static int32_t nothing_told(void *arg, const struct eb_group_info *info) {
     return 0;
 }
 
-Test(memory_used_up, opening_and_looking_after_say_so) {
+Test(memory_exhausted, opening_and_looking_after_say_so) {
     struct eb_subscription to = subscription_to(topics, "g");
     struct kit *from;
 
