@@ -7,7 +7,7 @@
 #include "../growth.h"
 
 static struct ebi_outbound outbound;
-static struct ebi_out **batch;
+static struct ebi_outbound_message **batch;
 
 static void begin(size_t n, bool plugin_orders) {
     const struct ebi_sender_limits limits = {
@@ -21,8 +21,8 @@ static void begin(size_t n, bool plugin_orders) {
 
 static void put(const char *topic, const char *key, int64_t now_ms) {
     struct eb_message message = {.size = sizeof message, .topic = {topic, strlen(topic)}, .key = {key, key ? strlen(key) : 0}};
-    size_t size = ebi_out_size(&message, NULL);
-    struct ebi_out *out = ebi_out_new(&message, size, ebi_outbound_spare(&outbound, size), NULL);
+    size_t size = ebi_outbound_message_size(&message, NULL);
+    struct ebi_outbound_message *out = ebi_outbound_message_new(&message, size, ebi_outbound_spare(&outbound, size), NULL);
 
     cr_assert_not_null(out);
     cr_assert_eq(ebi_outbound_put(&outbound, out, now_ms, NULL), EB_OK);
@@ -34,20 +34,20 @@ static size_t pick(int64_t now_ms, size_t max) {
     return ebi_outbound_pick(&outbound, now_ms, true, batch, max, &due);
 }
 
-static void report(struct ebi_out *out, enum eb_status status, int64_t now_ms) {
+static void report(struct ebi_outbound_message *out, enum eb_status status, int64_t now_ms) {
     struct eb_delivery delivery = {.size = sizeof delivery, .status = status};
 
-    ebi_out_report(out, &delivery);
+    ebi_outbound_message_report(out, &delivery);
     if (ebi_outbound_reported(&outbound, out, false, now_ms, 0))
-        ebi_outbound_settle(&outbound, out);
+        ebi_outbound_release(&outbound, out);
 }
 
 /* Settles what still waits, and frees all. */
 static void end(void) {
-    struct ebi_out *out;
+    struct ebi_outbound_message *out;
 
     while ((out = ebi_outbound_expired(&outbound, 0, true)))
-        ebi_outbound_settle(&outbound, out);
+        ebi_outbound_release(&outbound, out);
     cr_assert_eq(outbound.messages, 0);
     ebi_outbound_free(&outbound);
     free(batch);
@@ -91,10 +91,10 @@ static void expire_one_by_one(size_t n) {
     begin(n, true);
     put_in_topics(n, NULL, 1);
     for (size_t i = 0; i < n; i++) {
-        struct ebi_out *out = ebi_outbound_expired(&outbound, 60000 + (int64_t)i, false);
+        struct ebi_outbound_message *out = ebi_outbound_expired(&outbound, 60000 + (int64_t)i, false);
 
         cr_assert_not_null(out);
-        ebi_outbound_settle(&outbound, out);
+        ebi_outbound_release(&outbound, out);
         cr_assert_null(ebi_outbound_expired(&outbound, 60000 + (int64_t)i, false));
     }
     end();
@@ -117,7 +117,7 @@ static void send_past_failed_topics(size_t n) {
 
 /* One topic goes on while many others wait for the report of an event of the same key. */
 static void send_past_keys_that_are_out(size_t n) {
-    struct ebi_out **out = calloc(n, sizeof *out);
+    struct ebi_outbound_message **out = calloc(n, sizeof *out);
 
     begin(3 * n, false);
     put_in_topics(n, "key", 0);
@@ -146,7 +146,7 @@ static void flush_in_vain(size_t n) {
     put("t", NULL, 0);
     cr_assert_eq(pick(0, 1), 1);
     for (size_t i = 0; i < n; i++) {
-        cr_assert_eq(ebi_outbound_mark(&outbound, &id, NULL), EB_OK);
+        cr_assert_eq(ebi_outbound_end_epoch(&outbound, &id, NULL), EB_OK);
         cr_assert_not(ebi_outbound_flushed(&outbound, id));
     }
     report(batch[0], EB_OK, 0);

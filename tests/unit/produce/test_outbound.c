@@ -16,15 +16,15 @@ static void begin(void) {
 
 /* Settles all there is, wherever it is. */
 static void end(void) {
-    struct ebi_out *out;
+    struct ebi_outbound_message *out;
 
-    while ((out = outbound.out_first)) {
+    while ((out = outbound.submitted)) {
         out->status = EB_PERMANENT;
         if (ebi_outbound_reported(&outbound, out, true, 0, 0))
-            ebi_outbound_settle(&outbound, out);
+            ebi_outbound_release(&outbound, out);
     }
     while ((out = ebi_outbound_expired(&outbound, 0, true)))
-        ebi_outbound_settle(&outbound, out);
+        ebi_outbound_release(&outbound, out);
     cr_assert_eq(outbound.messages, 0, "%zu messages are nowhere", outbound.messages);
     cr_assert_eq(outbound.bytes, 0);
     ebi_outbound_free(&outbound);
@@ -32,12 +32,12 @@ static void end(void) {
 
 TestSuite(outbound, .init = begin, .fini = end);
 
-static struct ebi_out *put(const char *topic, const char *key, const char *id, int64_t now) {
+static struct ebi_outbound_message *put(const char *topic, const char *key, const char *id, int64_t now) {
     struct eb_message message = {.size = sizeof message,
                                  .topic = {topic, strlen(topic)},
                                  .id = {id, strlen(id)},
                                  .key = {*key ? key : NULL, strlen(key)}};
-    struct ebi_out *out = ebi_out_new(&message, ebi_out_size(&message, NULL), NULL, NULL);
+    struct ebi_outbound_message *out = ebi_outbound_message_new(&message, ebi_outbound_message_size(&message, NULL), NULL, NULL);
 
     cr_assert_not_null(out);
     cr_assert_eq(ebi_outbound_put(&outbound, out, now, NULL), EB_OK);
@@ -45,7 +45,7 @@ static struct ebi_out *put(const char *topic, const char *key, const char *id, i
 }
 
 /* What may go now, as "a b c". */
-static const char *picked(int64_t now, struct ebi_out **batch, size_t max) {
+static const char *picked(int64_t now, struct ebi_outbound_message **batch, size_t max) {
     static char text[1000];
     int64_t due = INT64_MAX;
     size_t n = ebi_outbound_pick(&outbound, now, false, batch, max, &due), len = 0;
@@ -56,18 +56,18 @@ static const char *picked(int64_t now, struct ebi_out **batch, size_t max) {
     return text;
 }
 
-static bool reported(struct ebi_out *out, enum eb_status status, int64_t now) {
+static bool reported(struct ebi_outbound_message *out, enum eb_status status, int64_t now) {
     struct eb_delivery delivery = {.size = sizeof delivery, .status = status};
 
-    ebi_out_report(out, &delivery);
+    ebi_outbound_message_report(out, &delivery);
     bool done = ebi_outbound_reported(&outbound, out, false, now, 0);
     if (done)
-        ebi_outbound_settle(&outbound, out);
+        ebi_outbound_release(&outbound, out);
     return done;
 }
 
 Test(outbound, order_of_a_topic_is_kept) {
-    struct ebi_out *batch[10];
+    struct ebi_outbound_message *batch[10];
 
     put("t", "k", "a", 0), put("t", "k", "b", 0), put("t", "l", "c", 0);
     cr_assert_str_eq(picked(0, batch, 2), "a b");
@@ -76,13 +76,13 @@ Test(outbound, order_of_a_topic_is_kept) {
 }
 
 Test(outbound, a_failure_holds_its_topic_until_all_of_it_is_back) {
-    struct ebi_out *batch[10];
+    struct ebi_outbound_message *batch[10];
 
     put("t", "k", "a", 0), put("t", "k", "b", 0), put("t", "k", "c", 0), put("u", "k", "d", 0);
     cr_assert_str_eq(picked(0, batch, 2), "a b");
     put("t", "k", "e", 0);
     cr_assert_not(reported(batch[0], EB_RETRIABLE, 10));
-    struct ebi_out *b = batch[1];
+    struct ebi_outbound_message *b = batch[1];
     cr_assert_str_eq(picked(10, batch, 10), "d", "other topics go on");
     cr_assert_not(reported(b, EB_RETRIABLE, 10));
     cr_assert_str_eq(picked(11, batch, 10), "", "not before the wait is over");
@@ -90,7 +90,7 @@ Test(outbound, a_failure_holds_its_topic_until_all_of_it_is_back) {
 }
 
 Test(outbound, a_success_behind_a_failure_is_not_sent_again) {
-    struct ebi_out *batch[10];
+    struct ebi_outbound_message *batch[10];
 
     put("t", "k", "a", 0), put("t", "l", "b", 0);
     picked(0, batch, 10);
@@ -100,7 +100,7 @@ Test(outbound, a_success_behind_a_failure_is_not_sent_again) {
 }
 
 Test(outbound, permanent_failures_are_final_and_hold_nothing) {
-    struct ebi_out *batch[10];
+    struct ebi_outbound_message *batch[10];
 
     put("t", "k", "a", 0), put("t", "k", "b", 0);
     cr_assert_str_eq(picked(0, batch, 1), "a");
@@ -109,28 +109,28 @@ Test(outbound, permanent_failures_are_final_and_hold_nothing) {
 }
 
 Test(outbound, without_order_of_the_plugin_a_key_is_out_once) {
-    struct ebi_out *batch[10];
+    struct ebi_outbound_message *batch[10];
 
     outbound.plugin_orders = false;
     put("t", "k", "a", 0), put("t", "l", "b", 0), put("t", "k", "c", 0);
     cr_assert_str_eq(picked(0, batch, 10), "a b");
-    struct ebi_out *a = batch[0];
+    struct ebi_outbound_message *a = batch[0];
     cr_assert_str_eq(picked(0, batch, 10), "");
     cr_assert(reported(a, EB_OK, 0));
     cr_assert_str_eq(picked(0, batch, 10), "c");
 }
 
 Test(outbound, what_the_plugin_did_not_take_comes_first_next_time) {
-    struct ebi_out *batch[10];
+    struct ebi_outbound_message *batch[10];
 
     put("t", "k", "a", 0), put("t", "k", "b", 0), put("t", "k", "c", 0);
     picked(0, batch, 10);
-    ebi_outbound_unpick(&outbound, batch + 1, 2);
+    ebi_outbound_put_back(&outbound, batch + 1, 2);
     cr_assert_str_eq(picked(0, batch, 10), "b c");
 }
 
 Test(outbound, every_topic_gets_its_turn) {
-    struct ebi_out *batch[10];
+    struct ebi_outbound_message *batch[10];
 
     for (int i = 0; i < 20; i++)
         put("loud", "", "x", 0);
@@ -140,23 +140,23 @@ Test(outbound, every_topic_gets_its_turn) {
 }
 
 Test(outbound, time_up_is_noticed_by_topic) {
-    struct ebi_out *out;
+    struct ebi_outbound_message *out;
 
     put("t", "", "a", 0), put("u", "", "b", 30000);
     cr_assert_null(ebi_outbound_expired(&outbound, 59999, false));
     out = ebi_outbound_expired(&outbound, 60000, false);
     cr_assert_str_eq(out->message.id.data, "a");
-    ebi_outbound_settle(&outbound, out);
+    ebi_outbound_release(&outbound, out);
     cr_assert_null(ebi_outbound_expired(&outbound, 60000, false));
     out = ebi_outbound_expired(&outbound, 60000, true);
     cr_assert_str_eq(out->message.id.data, "b");
-    ebi_outbound_settle(&outbound, out);
+    ebi_outbound_release(&outbound, out);
     cr_assert_eq(outbound.messages, 0);
     cr_assert_eq(outbound.bytes, 0);
 }
 
 Test(outbound, a_retriable_failure_past_its_time_is_final) {
-    struct ebi_out *batch[10];
+    struct ebi_outbound_message *batch[10];
 
     put("t", "", "a", 0);
     picked(0, batch, 10);
@@ -167,19 +167,19 @@ Test(outbound, a_retriable_failure_past_its_time_is_final) {
 Test(outbound, the_queue_has_an_end) {
     outbound.limits.messages = 2;
     outbound.limits.bytes = 100000;
-    struct ebi_out *a = put("t", "", "a", 0);
+    struct ebi_outbound_message *a = put("t", "", "a", 0);
     cr_assert(ebi_outbound_has_room(&outbound, a));
     put("t", "", "b", 0);
     cr_assert_not(ebi_outbound_has_room(&outbound, a));
     struct eb_message large = {.size = sizeof large, .topic = {"t", 1}, .payload = {calloc(1, 200000), 200000}};
-    struct ebi_out *out = ebi_out_new(&large, ebi_out_size(&large, NULL), NULL, NULL);
+    struct ebi_outbound_message *out = ebi_outbound_message_new(&large, ebi_outbound_message_size(&large, NULL), NULL, NULL);
     cr_assert_not(ebi_outbound_ever_fits(&outbound, out));
-    ebi_out_free(out);
+    ebi_outbound_message_free(out);
     free((void *)large.payload.data);
 }
 
 Test(outbound, lingering_waits_for_a_full_batch) {
-    struct ebi_out *batch[10];
+    struct ebi_outbound_message *batch[10];
     int64_t due = INT64_MAX;
 
     outbound.limits.linger_ms = 50;
@@ -193,13 +193,13 @@ Test(outbound, lingering_waits_for_a_full_batch) {
 }
 
 Test(outbound, a_flush_waits_for_what_was_put_before_it_only) {
-    struct ebi_out *batch[10];
+    struct ebi_outbound_message *batch[10];
     uint64_t first, second;
 
     put("t", "", "a", 0);
-    cr_assert_eq(ebi_outbound_mark(&outbound, &first, NULL), EB_OK);
+    cr_assert_eq(ebi_outbound_end_epoch(&outbound, &first, NULL), EB_OK);
     put("t", "", "b", 0);
-    cr_assert_eq(ebi_outbound_mark(&outbound, &second, NULL), EB_OK);
+    cr_assert_eq(ebi_outbound_end_epoch(&outbound, &second, NULL), EB_OK);
     picked(0, batch, 10);
     cr_assert_not(ebi_outbound_flushed(&outbound, first));
     cr_assert(reported(batch[0], EB_OK, 0));
@@ -210,22 +210,22 @@ Test(outbound, a_flush_waits_for_what_was_put_before_it_only) {
 }
 
 Test(outbound, reports_keep_position_and_reason) {
-    struct ebi_out *out = put("t", "", "a", 0);
+    struct ebi_outbound_message *out = put("t", "", "a", 0);
     char far[200];
     struct eb_error why = {.status = EB_PERMANENT, .text = "denied"};
 
     memset(far, 'x', sizeof far);
-    ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .position = {far, sizeof far}});
+    ebi_outbound_message_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .position = {far, sizeof far}});
     cr_assert_eq(strlen(out->position), sizeof far);
-    ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .position = {"7", 1}});
+    ebi_outbound_message_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .position = {"7", 1}});
     cr_assert_str_eq(out->position, "7");
-    ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = EB_PERMANENT, .error = &why});
+    ebi_outbound_message_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = EB_PERMANENT, .error = &why});
     cr_assert_null(out->position);
     cr_assert_str_eq(out->error->text, "denied");
     snprintf(why.text, sizeof why.text, "denied\n\x1b[2J\xe2\x80\xae");
-    ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = EB_PERMANENT, .error = &why});
+    ebi_outbound_message_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = EB_PERMANENT, .error = &why});
     cr_assert_str_eq(out->error->text, "denied??[2J???", "callbacks get one line that may be shown");
-    ebi_out_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = -77});
+    ebi_outbound_message_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = -77});
     cr_assert_eq(out->status, EB_RETRIABLE, "a number we do not know is no reason to lose it");
     cr_assert_neq(out->error->text[0], '\0');
 }
@@ -241,7 +241,7 @@ Test(outbound, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
             struct eb_error err = {0};
 
             fail_allocation(n);
-            struct ebi_out *out = ebi_out_new(&message, ebi_out_size(&message, NULL), NULL, NULL);
+            struct ebi_outbound_message *out = ebi_outbound_message_new(&message, ebi_outbound_message_size(&message, NULL), NULL, NULL);
             enum eb_status status = out ? ebi_outbound_put(&outbound, out, 0, &err) : EB_FATAL;
             if (!allocation_failed()) {
                 cr_assert_eq(status, EB_OK);
@@ -250,14 +250,14 @@ Test(outbound, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
             failures++;
             cr_assert_neq(status, EB_OK);
             cr_assert_eq(outbound.messages, i);
-            ebi_out_free(out);
+            ebi_outbound_message_free(out);
         }
     }
     cr_assert_gt(failures, 200, "only %u allocations failed", failures);
 }
 
 Test(outbound, a_key_that_finds_no_memory_goes_a_moment_later) {
-    struct ebi_out *batch[10];
+    struct ebi_outbound_message *batch[10];
     int64_t due = INT64_MAX;
 
     outbound.plugin_orders = false;
@@ -273,23 +273,23 @@ Test(outbound, a_key_that_finds_no_memory_goes_a_moment_later) {
 Test(outbound, a_long_position_that_finds_no_memory_is_told_as_unknown) {
     static char position[500];
     struct eb_delivery delivery = {.size = sizeof delivery, .status = EB_OK, .position = {position, sizeof position - 1}};
-    struct ebi_out *batch[1];
+    struct ebi_outbound_message *batch[1];
 
     memset(position, 'p', sizeof position - 1);
     put("t", "", "a", 0);
     cr_assert_str_eq(picked(0, batch, 1), "a");
     fail_allocation(1);
-    ebi_out_report(batch[0], &delivery);
+    ebi_outbound_message_report(batch[0], &delivery);
     cr_assert(allocation_failed());
     cr_assert_null(batch[0]->position);
     cr_assert_eq(batch[0]->status, EB_OK);
-    ebi_out_report(batch[0], &delivery);
+    ebi_outbound_message_report(batch[0], &delivery);
     cr_assert_str_eq(batch[0]->position, position);
 }
 
 Test(outbound, what_failed_goes_back_in_its_order_though_it_was_reported_in_another) {
     static const int order[] = {2, 0, 1, 3};
-    struct ebi_out *batch[4], *again[4];
+    struct ebi_outbound_message *batch[4], *again[4];
 
     put("t", "", "a", 0), put("t", "", "b", 0), put("t", "", "c", 0), put("t", "", "d", 0);
     cr_assert_str_eq(picked(0, batch, 4), "a b c d");
@@ -299,7 +299,7 @@ Test(outbound, what_failed_goes_back_in_its_order_though_it_was_reported_in_anot
 }
 
 Test(outbound, the_first_of_two_topics_that_wait_is_the_one_that_is_waited_for) {
-    struct ebi_out *batch[4];
+    struct ebi_outbound_message *batch[4];
     int64_t due = INT64_MAX;
 
     outbound.limits.linger_ms = 100;
