@@ -165,6 +165,13 @@ def inner_headers_compile_alone(t):
 
 
 @test
+def headers_that_plugins_share_need_the_installed_ones_only(t):
+    for name in headers("plugins/common"):
+        if not name.startswith("registry"):
+            compiles(t, "CC", "gnu17", ["-D_GNU_SOURCE", f"-I{TOP}/plugins", f"-I{TOP}/include"], f'#include "common/{name}"\n')
+
+
+@test
 def public_headers_warn_nobody(t):
     strict = ["-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Wvla", f"-I{TOP}/include"]
     for name in headers("include"):
