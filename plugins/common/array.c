@@ -8,7 +8,7 @@
 enum { FIRST_BYTES = 512, FIRST_ELEMENTS = 16 };
 
 bool ebp_array_grow(void *array, size_t *room, size_t need, size_t size) {
-    size_t more = *room ? *room : size > FIRST_BYTES / FIRST_ELEMENTS ? FIRST_ELEMENTS : FIRST_BYTES / size;
+    size_t bytes, more = *room ? *room : size > FIRST_BYTES / FIRST_ELEMENTS ? FIRST_ELEMENTS : FIRST_BYTES / size;
     void *elements;
 
     if (need <= *room)
@@ -18,8 +18,10 @@ bool ebp_array_grow(void *array, size_t *room, size_t need, size_t size) {
             return false;
         more *= 2;
     }
+    if (__builtin_mul_overflow(more, size, &bytes))
+        return false;
     memcpy(&elements, array, sizeof elements);      /* whatever type it points to */
-    elements = reallocarray(elements, more, size);
+    elements = realloc(elements, bytes);
     if (!elements)
         return false;
     memcpy(array, &elements, sizeof elements);

@@ -8,7 +8,7 @@
 enum { FIRST_ROOM = 64 };
 
 bool ebp_ring_grow(struct ebp_ring *ring, void *elements, size_t more, size_t size) {
-    size_t room = ring->room ? ring->room : FIRST_ROOM, end;
+    size_t room = ring->room ? ring->room : FIRST_ROOM, bytes, end;
     char *old, *new;
 
     while (room - ring->n < more) {
@@ -19,7 +19,7 @@ bool ebp_ring_grow(struct ebp_ring *ring, void *elements, size_t more, size_t si
     if (room == ring->room)
         return true;
     memcpy(&old, elements, sizeof old);             /* whatever type it points to */
-    new = reallocarray(NULL, room, size);
+    new = __builtin_mul_overflow(room, size, &bytes) ? NULL : malloc(bytes);
     if (!new)
         return false;
     end = ring->room - ring->first < ring->n ? ring->room - ring->first : ring->n;      /* those before the ring wraps */

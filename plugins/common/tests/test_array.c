@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "../../../tests/unit/memory.h"
 #include "common/array.h"
 
 struct list {
@@ -53,6 +54,9 @@ Test(common_array, what_no_memory_has_is_refused_and_changes_nothing) {
     cr_assert(EBP_RESERVE(list.numbers, list.room, 1));
     list.numbers[0] = 7;
     size_t room = list.room;
+    fail_allocation(1);
+    cr_assert_not(EBP_RESERVE(list.numbers, list.room, room + 1));
+    cr_assert(allocation_failed());
     cr_assert_not(EBP_RESERVE(list.numbers, list.room, SIZE_MAX));
     cr_assert_not(EBP_RESERVE(list.numbers, list.room, SIZE_MAX / sizeof(uint32_t)));
     cr_assert_eq(list.room, room);

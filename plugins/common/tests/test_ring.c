@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "../../../tests/unit/memory.h"
 #include "common/ring.h"
 
 static struct ebp_submit_ring submitted;
@@ -80,6 +81,9 @@ Test(common_ring, what_no_memory_has_is_refused_and_changes_nothing) {
 
     push(&numbers, 7);
     struct ebp_ring before = numbers.ring;
+    fail_allocation(1);
+    cr_assert_not(EBP_RING_RESERVE(&numbers.ring, numbers.list, before.room));
+    cr_assert(allocation_failed());
     cr_assert_not(EBP_RING_RESERVE(&numbers.ring, numbers.list, SIZE_MAX));
     cr_assert_not(EBP_RING_RESERVE(&numbers.ring, numbers.list, SIZE_MAX / 4));
     cr_assert_eq(numbers.ring.n, before.n);

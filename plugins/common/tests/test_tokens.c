@@ -1,6 +1,7 @@
 /* plugins/common/tests/test_tokens.c */
 #include <criterion/criterion.h>
 
+#include "../../../tests/unit/memory.h"
 #include "common/tokens.h"
 
 struct inflight {
@@ -67,5 +68,15 @@ Test(common_tokens, a_record_keeps_its_address) {
         make(i);
     cr_assert_eq(find(ebp_token(&first->slot)), first);
     cr_assert_eq(first->what, 0);
+    ebp_token_table_free(&table);
+}
+
+Test(common_tokens, without_memory_there_is_no_record) {
+    for (unsigned n = 1; n <= 2; n++) {                 /* the table, then the record */
+        fail_allocation(n);
+        cr_assert_null(ebp_token_slot_new(&table, sizeof(struct inflight)));
+        cr_assert(allocation_failed());
+    }
+    cr_assert_eq(find(ebp_token(&make(7)->slot))->what, 7);
     ebp_token_table_free(&table);
 }
