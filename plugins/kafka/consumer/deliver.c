@@ -1,17 +1,17 @@
-/* plugins/kafka/consumer/deliver.c - reads the partitions' queues, takes each record apart, hands it over. */
+/* plugins/kafka/consumer/deliver.c - reads the partitions' queues and delivers each record to the host as a message. */
 #include "state.h"
 
 #include <stdio.h>
 
 enum {
-    BURST = 128,                 /* of one partition, until it is the next one's turn */
-    MANY = 64,                  /* may have been all that a queue had room for */
+    BURST = 128,                /* messages of one partition before the next one has its turn */
+    MANY = 64,                  /* messages that may have been all that a queue had room for */
     SHARE = 4                   /* what one partition may hold, in multiples of the room that is left to the others */
 };
 
-enum step { DELIVERED, QUEUE_EMPTY, BLOCKED, HOST_FULL };
+enum step { DELIVERED, QUEUE_EMPTY, BLOCKED, HOST_FULL };      /* BLOCKED: a schema or memory is missing */
 
-/* What comes through a partition's queue beside messages. */
+/* Handles an error that comes through a partition's queue. */
 static void handle_error(struct kf_consumer *c, struct kf_partition *partition, const rd_kafka_message_t *message) {
     char line[600];
 
@@ -57,12 +57,12 @@ static enum step deliver_one(struct kf_consumer *c, struct kf_partition *partiti
     return step == DELIVERED ? DELIVERED : deliver_one(c, partition);
 }
 
-/* The bounds hold for what has no verdict; the message that reaches max_bytes still goes out. */
+/* The subscription's bounds hold for messages without a verdict. The message that reaches max_bytes is still delivered. */
 static bool has_room(const struct kf_consumer *c) {
     return c->n_inflight < c->subscription->max_messages && c->bytes_inflight < c->subscription->max_bytes;
 }
 
-/* What is not answered: that is what the host counts. */
+/* Messages that are not settled, which is what the host counts. */
 struct load {
     size_t partitions, n, bytes;
 };
@@ -87,8 +87,9 @@ static struct load count_load(const struct kf_consumer *c) {
     return load;
 }
 
-/* A partition that stands still, since a receiver hangs or waits for its retry, must not fill all the room there is.
- * The more of them stand still, the less each may hold; some room is left to the others, if there is enough for all. */
+/* Whether a partition may hold one more message. A partition whose receiver hangs or waits for a retry must not fill all
+ * the room there is. The more partitions stand still, the less each may hold; some room is always left to the others, if
+ * there is enough for all. */
 static bool has_share(const struct kf_consumer *c, const struct kf_partition *partition, const struct load *load) {
     const struct eb_subscription *sub = c->subscription;
     size_t n = n_unsettled(partition), n_left = load->n < sub->max_messages ? sub->max_messages - load->n : 0;
@@ -106,9 +107,9 @@ static bool is_readable(struct kf_partition *partition) {
     return partition->unread || partition->pending;
 }
 
-/* Up to TURN of one partition. False: the host takes no more. */
+/* Delivers up to BURST messages of one partition. Returns false if the host accepts no more. */
 static bool deliver_some(struct kf_consumer *c, struct kf_partition *partition, uint32_t max, struct load *load,
-                      uint32_t *delivered) {
+                         uint32_t *delivered) {
     for (int i = 0; i < BURST && *delivered < max && has_room(c) && has_share(c, partition, load); i++) {
         size_t bytes = c->bytes_inflight;
 

@@ -1,8 +1,7 @@
-/* plugins/kafka/consumer/membership.c - partitions come and go.
+/* plugins/kafka/consumer/membership.c - partitions are assigned to this member and revoked from it.
  *
- * librdkafka tells of a rebalance by an event and goes on when it is answered by assign or unassign. So nothing has to wait
- * inside: the event is kept while receivers finish what they are at. Meanwhile heartbeats go on and the other partitions
- * are worked on. */
+ * librdkafka reports a rebalance by an event, and goes on once it is answered by assign or unassign. The event is kept while
+ * receivers finish the messages in flight. Meanwhile heartbeats go on, and the other partitions are delivered from. */
 #include "state.h"
 
 #include <stdio.h>
@@ -22,7 +21,7 @@ struct kf_partition *kf_partition_find(const struct kf_consumer *c, const char *
     return NULL;
 }
 
-/* A free slot, made if need be. False: no memory, or all are taken. */
+/* Finds a free slot, or makes more. Returns false without memory, or if all KF_SLOTS are in use. */
 static bool find_free_slot(struct kf_consumer *c, uint16_t *slot) {
     size_t i = 0, n = c->n_slots ? 2 * c->n_slots : 16;
 
@@ -46,18 +45,7 @@ static bool find_free_slot(struct kf_consumer *c, uint16_t *slot) {
     return true;
 }
 
-struct kf_topic_name *kf_topic_name_get(struct kf_consumer *c, const char *text) {
-    struct kf_topic_name *topic = c->topics;
-
-    while (topic && strcmp(topic->text, text) != 0)
-        topic = topic->next;
-    if (topic || !(topic = calloc(1, sizeof *topic + strlen(text) + 1)))
-        return topic;
-    strcpy(topic->text, text);
-    topic->next = c->topics;
-    return c->topics = topic;
-}
-
+/* Runs in a thread of librdkafka's. */
 static void on_arrival(rd_kafka_t *rk, void *arg) {
     struct kf_partition *partition = arg;
 
@@ -66,7 +54,7 @@ static void on_arrival(rd_kafka_t *rk, void *arg) {
     ebp_wakeup_signal(partition->wakeup);
 }
 
-/* Its queue is taken out of the one for all before anything is fetched. False: no memory. */
+/* Takes the partition's queue out of the one for all before anything is fetched. Returns false without memory. */
 static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_t *named) {
     struct kf_topic_name *topic = kf_topic_name_get(c, named->topic);
     struct kf_partition *partition = topic ? calloc(1, sizeof *partition) : NULL;
@@ -76,11 +64,12 @@ static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_
         free(partition);
         return false;
     }
-    /* more: its queue may hold what was fetched when it was here last. librdkafka passes that by when it is read, and
-     * tells of new messages only where the queue was empty. */
+    /* unread: the queue may hold messages that were fetched when the partition was here last. librdkafka drops those when
+     * the queue is read, and signals new messages only if the queue was empty. */
     *partition = (struct kf_partition){ .slot = slot, .generation = ++c->generations[slot], .topic = topic,
                                         .number = named->partition, .wakeup = &c->client.wakeup, .unread = true,
-                                        .next_offset = -1, .end_offset = -1, .start_offset = named->offset >= 0 ? named->offset : -1 };
+                                        .next_offset = -1, .end_offset = -1,
+                                        .start_offset = named->offset >= 0 ? named->offset : -1 };
     partition->queue = rd_kafka_queue_get_partition(c->client.rk, named->topic, named->partition);
     if (!partition->queue) {
         free(partition);
@@ -94,7 +83,7 @@ static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_
     return true;
 }
 
-/* What had no verdict is answered EB_GONE when its verdict comes: its token finds nothing. */
+/* A message that has no verdict yet is settled as EB_GONE when its verdict comes, since its token finds nothing then. */
 static void drop_partition(struct kf_consumer *c, struct kf_partition *partition) {
     kf_settle_gone(c, partition);
     c->n_inflight -= partition->window.n_inflight;
@@ -158,7 +147,7 @@ static void end_rebalance(struct kf_consumer *c) {
     c->revoking = false;
 }
 
-/* ---- Partitions come ---- */
+/* ---- Assigning ---- */
 
 static void log_presence(const struct kf_consumer *c, const char *topic) {
     char text[400];
@@ -191,9 +180,9 @@ static void take_assigned(struct kf_consumer *c, const rd_kafka_topic_partition_
     kf_link_reached(&c->client.link);
 }
 
-/* ---- Partitions go ---- */
+/* ---- Revoking ---- */
 
-/* The host is told what is out of them. */
+/* Tells the host which of its messages in flight are taken away. */
 static void warn_host(struct kf_consumer *c, struct kf_partition *partition, uint32_t grace_ms) {
     const struct eb_host *host = c->client.host;
     struct kf_window *window = &partition->window;
@@ -215,7 +204,7 @@ static void begin_revoke(struct kf_consumer *c, const rd_kafka_topic_partition_l
     int64_t grace = lost ? 0 : c->grace_ms;
 
     c->revoking = true;
-    c->generation_over = false;                /* a commit that was on its way when the new generation began does not tell */
+    c->generation_over = false;         /* what a commit that was under way when the new generation began has set */
     c->revoke_by_ms = ebp_monotonic_ms() + grace;
     for (int i = 0; i < list->cnt; i++) {
         struct kf_partition *partition = kf_partition_find(c, list->elems[i].topic, list->elems[i].partition);
@@ -237,7 +226,7 @@ static void continue_revoke(struct kf_consumer *c, int64_t now_ms) {
     for (size_t i = 0; i < c->n_slots; i++)
         all_settled = all_settled && (!c->slots[i] || !c->slots[i]->revoking || is_settled(c->slots[i]));
     if (!all_settled && now_ms < c->revoke_by_ms && !c->generation_over && !rd_kafka_assignment_lost(c->client.rk)) {
-        if (c->commit_ms == INT64_MAX || now_ms >= c->commit_ms)    /* one that failed waits before it is tried again */
+        if (c->commit_ms == INT64_MAX || now_ms >= c->commit_ms)    /* a commit that failed waits before its retry */
             kf_commit_now(c);
         return;
     }
@@ -253,7 +242,7 @@ static void continue_revoke(struct kf_consumer *c, int64_t now_ms) {
 void kf_rebalance_begin(struct kf_consumer *c, rd_kafka_event_t *event) {
     const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
 
-    if (c->rebalance)                   /* librdkafka waits for an answer, so this cannot be; the newer one counts */
+    if (c->rebalance)                   /* librdkafka waits for an answer, so this cannot happen; the newer event counts */
         end_rebalance(c);
     c->rebalance = event;
     if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {

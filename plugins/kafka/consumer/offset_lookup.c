@@ -1,5 +1,7 @@
-/* plugins/kafka/consumer/offset_lookup.c - where a new group begins, and which topics there are: what only calls that wait can
- * tell. A thread of its own makes them, each for a second at most, until all is known or nobody wants it any more. */
+/* plugins/kafka/consumer/offset_lookup.c - looks up where a new group begins, and which topics exist.
+ *
+ * librdkafka has only blocking calls for both. A thread makes them, each for STEP_MS at most, until all is known or the
+ * lookup is cancelled. */
 #include "state.h"
 
 #include <pthread.h>
@@ -8,6 +10,7 @@
 #include <unistd.h>
 
 #include "position.h"
+#include "topic_list.h"
 
 enum { STEP_MS = 1000, PAUSE_MS = 100 };
 
@@ -15,13 +18,13 @@ struct kf_lookup {
     struct kf_consumer *c;
     pthread_t thread;
     atomic_bool done, cancelled;
-    rd_kafka_topic_partition_list_t *list;      /* NULL: the question is which topics there are */
+    rd_kafka_topic_partition_list_t *list;      /* NULL: it looks up which topics exist */
     rd_kafka_topic_partition_list_t *found;
 };
 
 /* ---- Where a new group begins ---- */
 
-/* The group's own places; those without one get an offset below 0. One that could not be read is not known. */
+/* Sets the group's committed offsets, below 0 where there is none. Returns false if one could not be read: it may exist. */
 static bool find_committed(const struct kf_lookup *lookup, rd_kafka_topic_partition_list_t *list) {
     bool found = rd_kafka_committed(lookup->c->client.rk, list, STEP_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
 
@@ -30,7 +33,7 @@ static bool find_committed(const struct kf_lookup *lookup, rd_kafka_topic_partit
     return found;
 }
 
-/* offset: a time in ms, or RD_KAFKA_OFFSET_END, becomes the offset. */
+/* Sets each offset to what `at` means: a time in ms, or RD_KAFKA_OFFSET_END. */
 static bool find_offsets(const struct kf_lookup *lookup, rd_kafka_topic_partition_list_t *list, int64_t at) {
     for (int i = 0; i < list->cnt; i++)
         list->elems[i].offset = at;
@@ -43,7 +46,7 @@ static bool find_offsets(const struct kf_lookup *lookup, rd_kafka_topic_partitio
     return true;
 }
 
-/* A time behind the last message means the end. */
+/* Sets each offset to the first message from that time on, or to the end if there is none. */
 static bool find_time(const struct kf_lookup *lookup, rd_kafka_topic_partition_list_t *list, int64_t time_ms) {
     rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_copy(list);
     bool found = find_offsets(lookup, list, time_ms) && find_offsets(lookup, ends, RD_KAFKA_OFFSET_END);
@@ -55,7 +58,8 @@ static bool find_time(const struct kf_lookup *lookup, rd_kafka_topic_partition_l
     return found;
 }
 
-/* What the position does not name begins at its beginning; a place behind the end means the end. */
+/* Sets each offset to what the position names, or to the end if that lies behind it. A partition that it does not name
+ * begins at its beginning. */
 static bool find_position(const struct kf_lookup *lookup, rd_kafka_topic_partition_list_t *list, const char *point) {
     rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_copy(list);
     bool found = find_offsets(lookup, ends, RD_KAFKA_OFFSET_END);
@@ -84,8 +88,8 @@ static bool find_start(const struct kf_lookup *lookup, rd_kafka_topic_partition_
     }
 }
 
-/* A partition that was added to a topic while this member was at work begins at its beginning, and so does a topic that was
- * not there when it was looked for: all that is in it came since. */
+/* Whether a partition was added to its topic while this member was at work, or its topic did not exist when it was looked
+ * up. All that is in it came since, so it begins at its beginning. */
 static bool is_added(const struct kf_lookup *lookup, const rd_kafka_topic_partition_t *one) {
     for (const struct kf_topic_name *topic = lookup->c->topics; topic; topic = topic->next)
         if (strcmp(topic->text, one->topic) == 0)
@@ -110,7 +114,7 @@ static bool find_start_offsets(struct kf_lookup *lookup) {
     return found;
 }
 
-/* ---- Which topics there are ---- */
+/* ---- Which topics exist ---- */
 
 static bool find_matching(struct kf_lookup *lookup) {
     const struct eb_host *host = lookup->c->client.host;
@@ -125,7 +129,8 @@ static bool find_matching(struct kf_lookup *lookup) {
     return true;
 }
 
-/* By its name, so that one that this user may not see is told from one that is not there. That makes none. */
+/* Asks for one topic by its name, which tells a topic that this user may not see from one that does not exist. It does not
+ * create the topic. */
 static bool find_named(struct kf_lookup *lookup, const char *name) {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(lookup->c->client.rk, name, NULL);
@@ -145,8 +150,7 @@ static bool find_topics(struct kf_lookup *lookup) {
     const struct eb_subscription *sub = lookup->c->subscription;
     bool found = true;
 
-    if (lookup->found)
-        rd_kafka_topic_partition_list_destroy(lookup->found);        /* of a try that failed half way */
+    kf_topic_list_free(lookup->found);          /* of an attempt that failed half way */
     lookup->found = rd_kafka_topic_partition_list_new(8);
     if (lookup->c->patterns)
         found = find_matching(lookup);
@@ -177,8 +181,7 @@ struct kf_lookup *kf_lookup_start(struct kf_consumer *c, const rd_kafka_topic_pa
     lookup->list = list ? rd_kafka_topic_partition_list_copy(list) : NULL;
     if (pthread_create(&lookup->thread, NULL, run_lookup, lookup) == 0)
         return lookup;
-    if (lookup->list)
-        rd_kafka_topic_partition_list_destroy(lookup->list);
+    kf_topic_list_free(lookup->list);
     free(lookup);
     return NULL;
 }
@@ -200,9 +203,7 @@ void kf_lookup_free(struct kf_lookup *lookup) {
         return;
     atomic_store(&lookup->cancelled, true);
     pthread_join(lookup->thread, NULL);
-    if (lookup->list)
-        rd_kafka_topic_partition_list_destroy(lookup->list);
-    if (lookup->found)
-        rd_kafka_topic_partition_list_destroy(lookup->found);
+    kf_topic_list_free(lookup->list);
+    kf_topic_list_free(lookup->found);
     free(lookup);
 }

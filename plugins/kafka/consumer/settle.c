@@ -1,6 +1,7 @@
-/* plugins/kafka/consumer/settle.c - verdicts, and the commits that follow from them.
+/* plugins/kafka/consumer/settle.c - takes verdicts, commits offsets, and reports to the host what is settled.
  *
- * One commit is under way at a time, for all partitions that have got on; the next one takes what has gathered meanwhile. */
+ * One commit is under way at a time, for all partitions that have something to commit. The next commit covers what was
+ * acknowledged meanwhile. */
 #include "state.h"
 
 #include <stdio.h>
@@ -9,7 +10,7 @@
 
 enum { BATCH = 512, RETRY_MS = 100 };
 
-/* ---- Answers, gathered ---- */
+/* ---- Reports to the host, in batches of one status ---- */
 
 struct batch {
     struct kf_consumer *c;
@@ -100,7 +101,7 @@ bool kf_all_committed(const struct kf_partition *partition) {
     return partition->window.safe == partition->window.base && partition->start_offset < 0;
 }
 
-/* The places of all partitions that have got on. NULL: none has, or no memory. */
+/* The offsets of all partitions that have something to commit. NULL: none has. */
 static rd_kafka_topic_partition_list_t *offsets_to_commit(struct kf_consumer *c) {
     rd_kafka_topic_partition_list_t *list = NULL;
     int64_t offset;
@@ -124,7 +125,8 @@ static rd_kafka_topic_partition_list_t *offsets_to_commit(struct kf_consumer *c)
     return list;
 }
 
-/* librdkafka's main thread has looked at all that came before: it answers in turn. Its threads may have stood still. */
+/* Returns once librdkafka's main thread, which answers calls in turn, has handled all that came before. Its threads may have
+ * stood still for a while. */
 static void sync_with_main_thread(const struct kf_consumer *c) {
     char *report = rd_kafka_memberid(c->client.rk);
 
@@ -132,7 +134,7 @@ static void sync_with_main_thread(const struct kf_consumer *c) {
         rd_kafka_mem_free(c->client.rk, report);
 }
 
-/* When a commit may be made; where that is not known yet, when to look again. */
+/* When a commit may be sent, or if that is not known yet, when to look again; see client/join_tracker.h. */
 static int64_t commit_allowed_ms(const struct kf_consumer *c) {
     struct kf_join_tracker *join_tracker = c->client.join_tracker;
 
@@ -168,7 +170,8 @@ void kf_commit_now(struct kf_consumer *c) {
         c->commit_ms = c->retry_ms = now + RETRY_MS;
 }
 
-/* How much may gather before it is committed early: half of what the host lets out, so that it need not stand still. */
+/* Whether so much is acknowledged that a commit is due early: half of what the host lets be in flight, so that delivery
+ * does not have to stop. */
 static bool many_uncommitted(const struct kf_consumer *c) {
     size_t n = 0;
 
@@ -182,8 +185,8 @@ void kf_commit_due(struct kf_consumer *c, int64_t now_ms) {
         kf_commit_now(c);
 }
 
-/* A commit that failed is tried again: that of a generation of the group that is over, by the next one. Where the partition
- * is another member's by now, librdkafka tells of that by a rebalance. */
+/* Ends the commit for one partition. A commit that failed is retried; if its group generation is over, then in the next
+ * generation. If the partition is another member's by now, librdkafka reports that by a rebalance. */
 static void commit_done_for(struct kf_consumer *c, struct kf_partition *partition, rd_kafka_resp_err_t code,
                     struct batch *batch) {
     uint32_t number;
@@ -204,7 +207,7 @@ static bool is_generation_over(rd_kafka_resp_err_t code) {
     return code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
 }
 
-/* An error of the whole is what is known of each, unless the broker has told of them one by one. */
+/* Whether the broker has returned errors for single partitions. If not, the error of the whole commit holds for each. */
 static bool has_partition_errors(const rd_kafka_topic_partition_list_t *list) {
     for (int i = 0; list && i < list->cnt; i++)
         if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -227,7 +230,7 @@ void kf_commit_done(struct kf_consumer *c, rd_kafka_event_t *event) {
         if (partition && partition->committing)
             commit_done_for(c, partition, each ? one->err : code, &batch);
     }
-    for (size_t i = 0; i < c->n_slots; i++)             /* those it does not speak of */
+    for (size_t i = 0; i < c->n_slots; i++)             /* partitions that the result does not list */
         if (c->slots[i] && c->slots[i]->committing)
             commit_done_for(c, c->slots[i], code ? code : RD_KAFKA_RESP_ERR__FAIL, &batch);
     flush(&batch);

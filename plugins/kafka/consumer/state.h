@@ -1,14 +1,18 @@
-/* plugins/kafka/consumer/state.h - what a consumer holds; shared by the files that each do one part of its work.
+/* plugins/kafka/consumer/state.h - a consumer's state, shared by the files that each do one part of its work.
  *
- *   consumer.c        the operations, and the loop of receive
- *   deliver.c         reads the partitions' queues and hands messages over
- *   settle.c          verdicts, and the commits that follow from them
- *   membership.c      partitions come and go
- *   offset_lookup.c   where a new group begins, which topics there are: asks the broker in a thread of its own
- *   until_end.c       until_end
+ *   consumer.c        open, receive, wake, pause; librdkafka's events
+ *   subscription.c    which topics are subscribed to, also by pattern; topics that do not exist
+ *   deliver.c         reads the partitions' queues and delivers messages to the host
+ *   settle.c          takes verdicts, commits offsets, reports what is settled
+ *   membership.c      partitions are assigned and revoked
+ *   offset_lookup.c   asks the broker, in a thread, where a new group begins and which topics exist
+ *   until_end.c       whether everything up to the end is settled
+ *   leave.c           close: commits, leaves the group, ends the client
  *
- * Each partition's messages stay in a queue of its own, so that what is paused, or about to be taken away, is just not
- * read: librdkafka's own pause, and its one queue for all, lose messages or hand over those of partitions that are gone. */
+ * Each partition's messages stay in a queue of its own, and a partition that is paused or about to be revoked is simply not
+ * read. librdkafka's own pause, and its one queue for all partitions, lose messages or return those of revoked partitions.
+ *
+ * All of it belongs to the thread that calls the operations, except what is atomic. */
 #ifndef KF_CONSUMER_STATE_H
 #define KF_CONSUMER_STATE_H
 
@@ -18,33 +22,33 @@
 #include <eventbus/plugin.h>
 
 #include "client/client.h"
-#include "record/reader.h"
 #include "client/fetch_wakeup.h"
+#include "record/reader.h"
 #include "window.h"
 
 struct kf_topic_name {
     struct kf_topic_name *next;
-    int32_t partitions;                 /* of those that were assigned here first, the highest number, plus 1 */
-    atomic_bool absent;                 /* it did not exist, which was said; read by the thread of offset_lookup.c as well */
+    int32_t partitions;                 /* of those assigned here first, the highest number plus 1 */
+    atomic_bool absent;                 /* it did not exist, and that was logged; the lookup's thread reads it too */
     char text[];
 };
 
-/* One that is assigned to this member. */
+/* A partition that is assigned to this member. */
 struct kf_partition {
-    uint16_t slot, generation;          /* of its place in `slots`: a token names both */
+    uint16_t slot, generation;          /* of its place in `slots`; a token names both */
     struct kf_topic_name *topic;
     int32_t number;
     rd_kafka_queue_t *queue;
     struct ebp_wakeup *wakeup;
-    atomic_bool arrived;                /* something came into the empty queue */
-    bool unread;                          /* the queue was not read to its end */
-    bool paused, revoking;                 /* going: being taken away; nothing more is handed over */
-    rd_kafka_message_t *pending;           /* read, and not handed over yet */
-    int64_t next_offset;                   /* the offset behind the last one read; -1: none was */
-    int64_t end_offset;                        /* until_end: the topic's end when it was read; -1: not yet */
-    int64_t start_offset;                      /* to be stored as the new group's place; -1: none */
+    atomic_bool arrived;                /* a message came into the empty queue */
+    bool unread;                        /* the queue was not read to its end */
+    bool paused, revoking;              /* nothing is delivered meanwhile */
+    rd_kafka_message_t *pending;        /* read from the queue, not delivered yet */
+    int64_t next_offset;                /* the one behind the last message read; -1: none was read */
+    int64_t end_offset;                 /* until_end: the partition's end when it was looked up; -1: not yet */
+    int64_t start_offset;               /* to be committed for a new group; -1: none */
     struct kf_window window;
-    bool committing;                    /* part of the commit under way, up to: */
+    bool committing;                    /* part of the commit under way, which covers the messages in front of `upto` */
     uint32_t upto;
 };
 
@@ -57,31 +61,31 @@ struct kf_consumer {
     const struct eb_subscription *subscription;
     struct kf_reader reader;
     struct kf_topic_name *topics;
-    struct kf_partition **slots;        /* grows; NULL where none is */
+    struct kf_partition **slots;        /* NULL where a slot is free */
     uint16_t *generations;              /* of the slots */
-    size_t n_slots, first_slot;
-    size_t n_inflight, bytes_inflight;            /* without a verdict, of all partitions */
+    size_t n_slots, first_slot;         /* first_slot: which partition is read first the next time */
+    size_t n_inflight, bytes_inflight;  /* delivered and without a verdict, of all partitions */
     struct kf_fetch_wakeup fetch_wakeup;
 
-    bool committing;
+    bool committing;                    /* a commit is under way */
     int64_t commit_ms;                  /* when the next commit is due; INT64_MAX: nothing to commit */
-    int64_t retry_ms;                   /* and not before: one has failed */
-    bool generation_over;                      /* no commit of this generation is taken any more */
+    int64_t retry_ms;                   /* no commit before: one has failed */
+    bool generation_over;               /* the broker takes no commit of this group generation any more */
 
-    rd_kafka_event_t *rebalance;        /* the one at work; NULL: none */
-    bool revoking;
+    rd_kafka_event_t *rebalance;        /* the one that librdkafka waits for an answer to; NULL: none */
+    bool revoking;                      /* it takes partitions away */
     int64_t revoke_by_ms, grace_ms;
-    struct kf_lookup *offset_lookup;           /* asking where the assigned partitions begin; NULL: not */
+    struct kf_lookup *offset_lookup;    /* of where the assigned partitions begin; NULL: none is under way */
 
-    bool assigned;                      /* once at least */
-    bool patterns;                      /* a topic of the subscription is one */
-    bool no_match_logged;                 /* there was no topic for any */
-    struct kf_lookup *topic_lookup;           /* which topics there are; NULL: not being asked */
-    int64_t topic_lookup_ms;                  /* when to ask again */
-    bool topics_known, no_topic_exists;       /* asked once at least; no topic of the subscription existed then */
-    rd_kafka_topic_partition_list_t *subscribed;    /* patterns: the topics that are subscribed to; NULL: none yet */
-    bool host_full;                       /* the host took no more in this receive */
-    bool settled_some;                      /* verdicts were, in this receive: the host may have room again */
+    bool assigned;                      /* at least once */
+    bool patterns;                      /* a topic of the subscription is a pattern */
+    bool no_match_logged;
+    struct kf_lookup *topic_lookup;     /* of which topics exist; NULL: none is under way */
+    int64_t topic_lookup_ms;            /* when the next one begins */
+    bool topics_known, no_topic_exists; /* after the first one */
+    rd_kafka_topic_partition_list_t *subscribed;    /* patterns: the topics that match; NULL: none yet */
+    bool host_full;                     /* the host accepted no more message in this receive */
+    bool settled_some;                  /* something was settled in this receive: the host may have room again */
 };
 
 struct kf_partition *kf_partition_find(const struct kf_consumer *, const char *topic, int32_t number);
@@ -90,35 +94,59 @@ static inline uint64_t kf_token(const struct kf_partition *partition, uint32_t n
     return (uint64_t)partition->slot << 48 | (uint64_t)partition->generation << 32 | number;
 }
 
-/* consumer.c. The right to read a topic is missing; text tells of the topic. */
+/* ---- consumer.c ---- */
+
+void kf_handle_events(struct kf_consumer *);
+
+/* Fails the instance, or with patterns logs only: this user may not read a topic. `text` names it. */
 void kf_topic_denied(struct kf_consumer *, const char *text);
 
-/* deliver.c. Hands over up to max; answers how many. */
+/* ---- subscription.c ---- */
+
+int32_t kf_subscribe(struct kf_consumer *, struct eb_error *);
+
+/* Looks up which topics exist where that is due, and subscribes to those that match. Does not wait. */
+void kf_subscription_refresh(struct kf_consumer *, int64_t now_ms);
+
+/* `text` is librdkafka's about a topic that it is subscribed to and that does not exist. */
+void kf_note_unknown_topic(struct kf_consumer *, const char *text);
+void kf_subscription_free(struct kf_consumer *);
+
+/* The entry of a topic, made if there is none. No lookup's thread may run while one is made. NULL: no memory. */
+struct kf_topic_name *kf_topic_name_get(struct kf_consumer *, const char *name);
+
+/* ---- deliver.c ---- */
+
+/* Delivers up to max messages to the host, and returns how many. */
 uint32_t kf_deliver(struct kf_consumer *, uint32_t max);
 
-/* settle.c */
-int32_t kf_consumer_settle(void *self, const struct eb_verdict *, size_t n, struct eb_error *);
-void kf_commit_due(struct kf_consumer *, int64_t now_ms);                   /* what is due */
-void kf_commit_now(struct kf_consumer *);                               /* all there is, if that can be now */
-void kf_commit_done(struct kf_consumer *, rd_kafka_event_t *);
-void kf_settle_gone(struct kf_consumer *, struct kf_partition *);       /* what is acknowledged and not stored */
-bool kf_all_committed(const struct kf_partition *);                         /* all that can be committed is */
+/* ---- settle.c ---- */
 
-/* membership.c. A topic by its name, noted if need be, which no thread of offset_lookup.c may be at work for. NULL: no memory. */
-struct kf_topic_name *kf_topic_name_get(struct kf_consumer *, const char *name);
-void kf_rebalance_begin(struct kf_consumer *, rd_kafka_event_t *);            /* takes the event */
+void kf_commit_due(struct kf_consumer *, int64_t now_ms);               /* commits if a commit is due */
+void kf_commit_now(struct kf_consumer *);                               /* commits all there is, if that may be now */
+void kf_commit_done(struct kf_consumer *, rd_kafka_event_t *);          /* a commit's result */
+void kf_settle_gone(struct kf_consumer *, struct kf_partition *);       /* EB_GONE for what is acked and not committed */
+bool kf_all_committed(const struct kf_partition *);                     /* all that can be committed is */
+
+/* ---- membership.c ---- */
+
+void kf_rebalance_begin(struct kf_consumer *, rd_kafka_event_t *);      /* owns the event */
 void kf_rebalance_continue(struct kf_consumer *, int64_t now_ms);
 void kf_drop_partitions(struct kf_consumer *);
 
-/* offset_lookup.c. Asks, beside the loop, where those partitions of a list begin that the group has no place in; list NULL:
- * which topics the host wants of those there are. Signals the wakeup when it is done. NULL: no memory, or no thread. */
+/* ---- offset_lookup.c ---- */
+
+/* Begins to look up where those partitions of a list begin that the group has no committed offset in; list NULL: which
+ * topics of the subscription exist. A thread asks the broker and signals the wakeup when it is done. NULL: no memory, or no
+ * thread. */
 struct kf_lookup *kf_lookup_start(struct kf_consumer *, const rd_kafka_topic_partition_list_t *);
 bool kf_lookup_done(const struct kf_lookup *);
 const rd_kafka_topic_partition_list_t *kf_lookup_offsets(const struct kf_lookup *);
-const rd_kafka_topic_partition_list_t *kf_lookup_topics(const struct kf_lookup *);      /* sorted */
-void kf_lookup_free(struct kf_lookup *);                                /* waits for its thread */
+const rd_kafka_topic_partition_list_t *kf_lookup_topics(const struct kf_lookup *);     /* sorted */
+void kf_lookup_free(struct kf_lookup *);                                /* waits for the thread; accepts NULL */
 
-/* until_end.c */
+/* ---- until_end.c ---- */
+
 bool kf_at_end(struct kf_consumer *);
 
 #endif

@@ -1,18 +1,20 @@
-/* plugins/kafka/consumer/until_end.c - until_end: whether everything up to the end, as it was when each partition came, is settled. */
+/* plugins/kafka/consumer/until_end.c - until_end: whether everything up to the end is settled. The end of a partition is
+ * where it was when the partition was assigned. */
 #include "state.h"
 
-/* The first answer to a fetch tells where the partition ends. */
+/* The first fetch response says where the partition ends. */
 static bool knows_end(struct kf_consumer *c, struct kf_partition *partition) {
     int64_t low, high;
 
-    if (partition->end_offset < 0 && rd_kafka_get_watermark_offsets(c->client.rk, partition->topic->text, partition->number, &low,
-                                                             &high) == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0)
+    if (partition->end_offset < 0 &&
+        rd_kafka_get_watermark_offsets(c->client.rk, partition->topic->text, partition->number, &low, &high) ==
+            RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0)
         partition->end_offset = high;
     return partition->end_offset >= 0;
 }
 
-/* What lies behind the last message that was read, up to the end, is none of ours: markers of transactions. They are
- * passed by when librdkafka tells of the end. */
+/* Between the last message and the end there may be markers of transactions, which are no messages. librdkafka's event for
+ * the partition's end moves next_offset past them. */
 static bool is_at_end(struct kf_consumer *c, struct kf_partition *partition) {
     return knows_end(c, partition) && partition->next_offset >= partition->end_offset &&
            kf_window_is_empty(&partition->window) && !partition->pending;

@@ -1,6 +1,7 @@
 /* plugins/kafka/consumer/window.c - see window.h. Numbers wrap: only differences are compared. */
 #include "window.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ bool kf_window_reserve(struct kf_window *w) {
 }
 
 uint32_t kf_window_add(struct kf_window *w, int64_t offset, size_t bytes) {
+    assert(w->next - w->base < w->room);
     *at(w, w->next) = (struct kf_entry){ offset, (uint32_t)bytes, KF_INFLIGHT };
     w->n_inflight++;
     w->bytes_inflight += (uint32_t)bytes;
@@ -47,6 +49,7 @@ static void leave_acked(struct kf_window *w, uint32_t number) {
 }
 
 enum kf_ack_result kf_window_ack(struct kf_window *w, uint32_t number) {
+    assert(kf_window_is_inflight(w, number));
     leave_inflight(w, number);
     if (w->blocked && number - w->base > w->block - w->base) {
         at(w, number)->state = KF_SETTLED;
@@ -62,7 +65,8 @@ enum kf_ack_result kf_window_ack(struct kf_window *w, uint32_t number) {
     return KF_ACK_PENDING;
 }
 
-/* What is behind the block already was walked, or will be up to where that walk ends. */
+/* Moves the block to a smaller number. What is behind the old block was walked already, or the walk that is under way
+ * covers it. */
 static void block_at(struct kf_window *w, uint32_t number) {
     if (!w->blocked)
         w->walk_end = w->next;
@@ -73,13 +77,14 @@ static void block_at(struct kf_window *w, uint32_t number) {
 }
 
 void kf_window_return(struct kf_window *w, uint32_t number) {
+    assert(kf_window_is_inflight(w, number));
     leave_inflight(w, number);
     at(w, number)->state = KF_SETTLED;
     if (!w->blocked || number - w->base < w->block - w->base)
         block_at(w, number);
 }
 
-/* Takes the first acknowledged one between *from and `end`, and moves *from behind it. */
+/* Takes out the first acknowledged message between *from and `end`, and moves *from behind it. */
 static bool take_acked(struct kf_window *w, uint32_t *from, uint32_t end, uint32_t *number) {
     while (w->n_acked > 0 && *from != end) {
         *number = (*from)++;

@@ -1,14 +1,15 @@
-/* plugins/kafka/consumer/window.h - of one partition: what is out, what is done, and how far the group's place may go.
+/* plugins/kafka/consumer/window.h - the messages of one partition between delivery and commit, and which offset to commit.
  *
- * Messages are numbered as they are handed over. Kafka knows one place a partition, so that place can go no further than
- * the first message that is not done: an acknowledgement behind it waits. One that was handed back stays in front of the
- * place until this member has gone; nothing behind it can be kept, so that is answered at once: it comes again.
+ * Messages are numbered as they are delivered. Kafka keeps one committed offset a partition, so it can go no further than
+ * the first message that is not acknowledged: an acknowledgement behind that one waits. A message that was handed back
+ * (EB_RETURN) holds the committed offset until this member gives the partition up. No acknowledgement behind it can be
+ * kept, so those are settled as EB_GONE at once, and the messages come again.
  *
- *      base       safe                         next
- *        | ACKED    | OUT  ACKED  ACKED  OUT     |
- *        +-- may be committed                    +-- the next one handed over
+ *      base       safe                                   next
+ *        | ACKED    | INFLIGHT  ACKED  ACKED  INFLIGHT     |
+ *        +-- may be committed                              +-- the number of the next message
  *
- * One thread's. Pure: knows nothing of librdkafka. */
+ * Belongs to one thread. Knows nothing of librdkafka. */
 #ifndef KF_WINDOW_H
 #define KF_WINDOW_H
 
@@ -16,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum kf_state { KF_INFLIGHT, KF_ACKED, KF_SETTLED };        /* KF_SETTLED: answered, and not covered by a commit */
+enum kf_state { KF_INFLIGHT, KF_ACKED, KF_SETTLED };    /* KF_SETTLED: without a commit, as returned or gone */
 
 struct kf_entry {
     int64_t offset;
@@ -28,41 +29,46 @@ struct kf_window {
     struct kf_entry *entries;           /* a ring; number n is at n & (room - 1) */
     uint32_t room;                      /* a power of two */
     uint32_t base, safe, next;          /* numbers; they wrap */
-    size_t n_inflight, bytes_inflight;            /* without a verdict */
-    size_t n_acked, bytes_acked;    /* acknowledged and not answered */
-    bool blocked;                       /* something was handed back: no acknowledgement behind `block` can be kept */
+    size_t n_inflight, bytes_inflight;  /* without a verdict */
+    size_t n_acked, bytes_acked;        /* acknowledged and not settled */
+    bool blocked;                       /* a message was handed back: no acknowledgement behind `block` can be kept */
     uint32_t block;
-    uint32_t walk, walk_end;            /* behind the block only those between these may be acknowledged and not answered */
+    uint32_t walk, walk_end;            /* behind the block only messages between these may still be KF_ACKED */
     uint32_t swept;                     /* from base to here none is */
 };
 
-/* Room for one more, so that kf_window_add cannot fail. False: no memory. */
+/* Makes room for one more message, so that kf_window_add cannot fail. Returns false without memory. */
 bool kf_window_reserve(struct kf_window *);
 
-/* Answers its number. */
+/* Adds a delivered message, and returns its number. Room was reserved before. */
 uint32_t kf_window_add(struct kf_window *, int64_t offset, size_t bytes);
 
-/* Whether this number is out. */
+/* Whether the message of this number has no verdict yet. */
 bool kf_window_is_inflight(const struct kf_window *, uint32_t number);
 
-enum kf_ack_result { KF_ACK_PENDING, KF_OK_NOW, KF_ACK_GONE };    /* what the host is told of a verdict, and when */
+enum kf_ack_result {
+    KF_ACK_PENDING,                     /* it is settled when a commit covers it */
+    KF_ACK_GONE                         /* no commit will cover it: it is settled as EB_GONE now */
+};
 
 enum kf_ack_result kf_window_ack(struct kf_window *, uint32_t number);
 
-/* Answered at once. What is behind it and acknowledged by now has to be answered as gone: walk it by kf_window_take_gone. */
+/* Hands a message back, which settles it. Acknowledged messages behind it have to be settled as EB_GONE: take them out by
+ * kf_window_take_gone. */
 void kf_window_return(struct kf_window *, uint32_t number);
 
-/* Takes one acknowledged message out that no commit of this member will cover: behind what was handed back, or with
- * `all` any. False: there is none. */
+/* Takes out one acknowledged message that no commit of this member will cover: behind a message that was handed back, or
+ * with `all` any. Returns false if there is none. */
 bool kf_window_take_gone(struct kf_window *, bool all, uint32_t *number);
 
-/* Where the group's place may go: the offset to commit, for the messages in front of *upto. False: nothing new. */
+/* Sets the offset to commit, and *upto to the number in front of which it covers all. Returns false if nothing has changed
+ * since the last commit. */
 bool kf_window_commit_offset(const struct kf_window *, int64_t *offset, uint32_t *upto);
 
-/* The place for *upto is stored: takes the messages in front of it out, one a call. False: no more. */
+/* After the commit up to *upto: takes out one acknowledged message that it covers. Returns false if there are no more. */
 bool kf_window_take_committed(struct kf_window *, uint32_t upto, uint32_t *number);
 
-/* Everything that was handed over is settled, and stored. */
+/* Whether every message that was delivered is settled, and the offset behind it committed. */
 bool kf_window_is_empty(const struct kf_window *);
 
 void kf_window_free(struct kf_window *);
