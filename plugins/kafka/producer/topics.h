@@ -1,4 +1,4 @@
-/* plugins/kafka/producer/topics.h - the topics a producer sends to: what waits there, and the ids of the schemas sent there. */
+/* plugins/kafka/producer/topics.h - the topics that a producer sends to: messages that wait, and schemas with their ids. */
 #ifndef KF_TOPICS_H
 #define KF_TOPICS_H
 
@@ -12,7 +12,7 @@
 #include "common/registry/registry.h"
 #include "common/ring.h"
 
-/* A schema under its subject in this topic. */
+/* A schema under its subject in one topic. */
 struct kf_subject {
     uint64_t schema;                    /* the host's id of it */
     UT_hash_handle hh;
@@ -23,14 +23,14 @@ struct kf_subject {
 
 struct kf_topic {
     UT_hash_handle hh;                  /* of all, by name */
-    rd_kafka_topic_t *rkt;              /* NULL: made when it is sent to */
+    rd_kafka_topic_t *rkt;              /* made when the topic is first sent to; NULL before */
     struct ebp_ring ring;               /* of `waiting` */
     const struct eb_message **waiting;  /* in the order they came: for a schema's id, for the topic itself */
-    bool known;                         /* something was stored there, since the cluster last did not know it */
-    int64_t unknown_ms;                 /* since when the cluster does not know it; 0: it does, or has not been asked */
-    int64_t retry_ms;                   /* not to be tried before; 0: any time */
-    struct kf_subject *subjects;        /* by schema: dead letters bring as many as others wrote with */
-    struct kf_subject *last_subject;    /* that was asked for */
+    bool known;                         /* a message was stored since the cluster last did not know the topic */
+    int64_t unknown_ms;                 /* since when the cluster does not know it; 0: it does, or was not asked */
+    int64_t retry_ms;                   /* nothing is sent before; 0: any time */
+    struct kf_subject *subjects;        /* by schema: dead letters bring as many as their writers used */
+    struct kf_subject *last_subject;    /* that was looked up */
     size_t name_len;
     char name[];
 };
@@ -41,14 +41,14 @@ struct kf_topics {
     size_t n_waiting;                   /* in all */
 };
 
-/* Found, or made. NULL: no memory. */
+/* Finds a topic, or adds it. NULL: no memory. */
 struct kf_topic *kf_topics_get(struct kf_topics *, struct eb_text name);
 
 bool kf_topics_push(struct kf_topics *, struct kf_topic *, const struct eb_message *);      /* false: no memory */
 const struct eb_message *kf_topics_first(const struct kf_topic *);                          /* NULL: none waits */
 void kf_topics_pop(struct kf_topics *, struct kf_topic *);
 
-/* The schema under the subject TOPIC-NAME, the entry made at the registry. NULL: no memory, err tells. */
+/* Finds the schema under the subject TOPIC-NAME, or adds it to the registry client. NULL: no memory, see err. */
 struct kf_subject *kf_topics_subject(struct kf_topic *, struct sr_registry *, const struct eb_schema *, struct eb_error *);
 
 void kf_topics_free(struct kf_topics *);
