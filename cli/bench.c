@@ -1,4 +1,4 @@
-/* cli/bench.c - eventbus bench: how many events a second go to a broker and come back, through all of the bus. */
+/* cli/bench.c - eventbus bench: measures the events per second that go to a broker and back through the whole bus. */
 #include "cli/verbs.h"
 
 #include <fcntl.h>
@@ -27,22 +27,22 @@ struct ask {
 enum { EVENTS = 10000, KEYS = 1000 };
 
 static const char login[] = "org.openedx.learning.auth.session.login.completed.v1";
-static const char section[] = "eventbus-bench"; /* of the worker, and the name of its group */
+static const char section[] = "eventbus-bench"; /* section and group of the worker */
 
-/* One run. The lock is for what the producer's thread changes as well. */
+/* One run. The lock guards what the producer's thread changes too. */
 struct run {
     const struct ask *ask;
     struct eb_bus *bus;
     const struct eb_signal *signal;
     char topic[sizeof section + EBI_UUID_ROOM];
     pthread_mutex_t lock;
-    struct cli_tally tally;    /* of deliveries */
-    int64_t first_us, last_us; /* of the step at work */
+    struct cli_tally tally;    /* counts deliveries */
+    int64_t first_us, last_us; /* of the step that runs */
     atomic_ullong received;
-    struct eb_consumer *_Atomic worker; /* NULL: none is at work */
+    struct eb_consumer *_Atomic worker; /* NULL: no worker runs */
 };
 
-/* ---- One step, measured ---- */
+/* ---- One measured step ---- */
 
 struct step {
     const char *name;
@@ -50,7 +50,7 @@ struct step {
     int64_t us;
     double cpu_seconds;
     uint64_t max_rss;
-    int64_t wait_us; /* consume: until the first event came; else -1 */
+    int64_t wait_us; /* consume: time until the first event; else -1 */
 };
 
 static double cpu_seconds(void) {
@@ -61,7 +61,7 @@ static double cpu_seconds(void) {
            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
-/* Forgets how large the process has been; where Linux does not let us, a step tells of those before it as well. */
+/* Resets the peak memory of the process. If Linux does not allow that, a step includes the peak of earlier steps. */
 static void forget_max_rss(void) {
     int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
 
@@ -112,7 +112,7 @@ static void on_delivery(void *arg, const struct eb_receipt *receipt) {
     if (!receipt->error) {
         run->tally.done++;
         run->last_us = now;
-    } else if (run->tally.failed++ == 0) { /* one stands for all: they fail for one reason */
+    } else if (run->tally.failed++ == 0) { /* print the first: all fail for the same reason */
         struct eb_error why = *receipt->error;
 
         ebi_error_context(&why, "event %s", receipt->id);
@@ -122,7 +122,7 @@ static void on_delivery(void *arg, const struct eb_receipt *receipt) {
     pthread_mutex_unlock(&run->lock);
 }
 
-/* Events like those of a service: each with an id and a time of its own, and one of a thousand keys. */
+/* Events as a service sends them: each has its own id and time and one of a thousand keys. */
 static enum eb_status send_all(struct run *run, struct eb_event *event, struct eb_error *err) {
     enum eb_status status = EB_OK;
     char text[32];
@@ -140,7 +140,7 @@ static enum eb_status send_all(struct run *run, struct eb_event *event, struct e
 
 static enum eb_status produce(struct run *run, struct step *step, struct eb_error *err) {
     struct eb_event *event = NULL;
-    enum eb_status status = cli_bus_wait_for_producer(run->bus, err); /* told now, not after the delivery timeout */
+    enum eb_status status = cli_bus_wait_for_producer(run->bus, err); /* so that it is reported now, not after delivery_timeout */
 
     if (status == EB_OK)
         status = eb_event_new(run->signal, &event, err);
@@ -200,7 +200,7 @@ static void stop(void *arg) {
         eb_consumer_stop(worker);
 }
 
-/* Reads all that was produced; what is lost on the way ends it, too. */
+/* Reads all produced events; it also ends if events are missing. */
 static enum eb_status consume(struct run *run, struct step *step, struct eb_error *err) {
     const char *topics[] = {run->topic, NULL}, *broker = ebi_bus_broker_name(run->bus, run->bus->settings.producer);
     const struct eb_consumer_options options = {
@@ -208,7 +208,7 @@ static enum eb_status consume(struct run *run, struct step *step, struct eb_erro
         .section = section,
         .topics = topics,
         .group = section,
-        .broker = broker && *broker ? broker : NULL,    /* without any [broker], both ways are the embedded one's */
+        .broker = broker && *broker ? broker : NULL,    /* without a [broker], both directions use the embedded one */
         .count = run->tally.done,
         .exit_at_end = 1,
     };
@@ -235,7 +235,7 @@ static enum eb_status consume(struct run *run, struct step *step, struct eb_erro
 
 /* ---- The run ---- */
 
-/* The worker stops at what fails, so that no dead letters are left; its group and topic are the run's own. */
+/* The worker stops at a failure, so that no dead letters stay; group and topic belong to this run. */
 static const char *const own_overrides[] = {
     "eventbus.audit_delivered=no",
     "eventbus.audit_received=no",
@@ -268,7 +268,7 @@ static enum eb_status open_bus(const struct cli_call *call, struct run *run, str
     return status;
 }
 
-/* Where the broker cannot remove it, its name is told. */
+/* If the broker cannot remove the topic, its name is printed. */
 static void remove_topic(struct run *run) {
     struct ebi_admin *admin = NULL;
     struct eb_error err;
@@ -303,7 +303,7 @@ static int judge(struct run *run, const struct step *step, enum eb_status status
     return CLI_EXIT_PARTLY;
 }
 
-/* produce goes ahead of consume in any case: there is nothing to be read before. */
+/* produce always runs before consume, which has nothing to read otherwise. */
 static int run_steps(struct run *run, bool shows_produce, bool consumes) {
     struct step step = {0};
     struct eb_error err;

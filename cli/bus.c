@@ -9,8 +9,8 @@
 
 enum { LOOK_FOR_SIGNALS_MS = 100 };
 
-/* No -o is passed over: the workers and brokers that they name are there, and have such keys, whether this verb uses them or
- * not. consume takes a section that -o alone makes. */
+/* Refuses an -o that has no effect: the sections and keys that it names must exist, also if this verb does not use
+ * them. `consume` accepts a section that only -o makes. */
 static enum eb_status check_overrides(const struct cli_call *call, struct eb_bus *bus, struct eb_error *err) {
     const struct ebi_broker *broker;
     enum eb_status status = EB_OK;
@@ -39,7 +39,7 @@ enum eb_status cli_bus_open(const struct cli_call *call, const char *broker, boo
         goto done;
     }
     size_t at = 0;
-    if (call->loudness != CLI_NORMAL)           /* before the others: what is given by -o counts */
+    if (call->loudness != CLI_NORMAL)           /* before the other overrides, so that an -o of the caller wins */
         overrides[at++] = call->loudness == CLI_QUIET ? "eventbus.log_level=warning" : "eventbus.log_level=debug";
     for (size_t i = 0; i < n; i++)
         overrides[at++] = call->overrides[i];
@@ -49,7 +49,7 @@ enum eb_status cli_bus_open(const struct cli_call *call, const char *broker, boo
     if (status != EB_OK)
         goto done;
     status = check_overrides(call, *bus, err);
-    (*bus)->opens_late = true;          /* a broker that is not there is told when the first event is at hand, and can be kept */
+    (*bus)->opens_late = true;          /* a broker that is away is reported with the first event, which can then be kept */
     if (status == EB_OK && connect)
         status = ebi_bus_connect(*bus, err);
     if (status != EB_OK) {
@@ -114,7 +114,7 @@ enum eb_status cli_bus_signal(const struct eb_bus *bus, const char *type, const 
     if (*signal)
         return EB_OK;
     if (!ebi_signals_bad(bus->signals, type))
-        err->kind = EB_KIND_CONFIG;     /* the caller's word is wrong, not a file */
+        err->kind = EB_KIND_CONFIG;     /* the command line is wrong, not a file */
     return EB_PERMANENT;
 }
 

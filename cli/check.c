@@ -23,7 +23,7 @@ static enum eb_status check_folder(const char *path, struct eb_error *err) {
     return EB_OK;
 }
 
-/* Those of one key; what is not given is the installed one, which may be missing. */
+/* Checks the folders of one key. The installed folder, which is the default, may be missing. */
 static void check_path(const struct eb_bus *bus, const char *key, struct cli_tally *tally) {
     const char *given = ebi_config_text(bus->config, "eventbus", "", key);
     char *copy = given ? strdup(given) : NULL, *rest = copy, *folder;
@@ -45,7 +45,7 @@ void cli_check_folders(const struct eb_bus *bus, struct cli_tally *tally) {
 
 /* ---- Workers ---- */
 
-/* The broker itself is looked at with `consumer` of [eventbus]; a worker may be given another one by --broker. */
+/* The check of `consumer` in [eventbus] covers the broker; --broker may give a worker another one. */
 static enum eb_status check_topics(struct eb_bus *bus, const struct ebi_task *task, struct eb_error *err) {
     const char *name = ebi_bus_broker_name(bus, bus->settings.consumer);
     const struct ebi_broker *broker;
@@ -68,7 +68,7 @@ static enum eb_status check_letters(struct eb_bus *bus, const struct ebi_task *t
     return name && status == EB_OK ? ebi_broker_needs(broker, true, false, false, err) : status;
 }
 
-/* Which types come in is not known: one that has the field is enough. */
+/* The types that will come in are unknown, so one type that has the field is enough. */
 static enum eb_status check_key_field(struct eb_bus *bus, const struct ebi_task *task, struct eb_error *err) {
     const char *path = task->settings.key_field;
     enum eb_status status = path ? EB_PERMANENT : EB_OK;

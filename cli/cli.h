@@ -1,4 +1,4 @@
-/* cli/cli.h - what a verb of the command is, and what it is handed when it runs. */
+/* cli/cli.h - what a verb of the command is, and what it gets when it runs. */
 #ifndef CLI_H
 #define CLI_H
 
@@ -9,43 +9,43 @@
 #include "cli/report.h"
 #include "config/config.h"
 
-enum cli_type {               /* and what stands at `offset` in the verb's settings */
+enum cli_type {               /* the type of an option, and the C type at `offset` in the verb's settings */
                 CLI_FLAG = 1, /* bool */
-                CLI_TEXT,     /* const char *: may be given once; NULL: not given */
-                CLI_LIST,     /* const char *const *: all of them in order, NULL-ended; NULL: not given */
+                CLI_TEXT,     /* const char *; may be given once; NULL: not given */
+                CLI_LIST,     /* const char *const *: all values in order, ends with NULL; NULL: not given */
                 CLI_COUNT     /* uint64_t, at least 1; 0: not given */
 };
 
-/* One option, declared once: reading, help and man page come from it. */
+/* One option. The parser, the help and the man page come from this declaration. */
 struct cli_option {
-    const char *name; /* the long one, without "--"; NULL: it has only a letter */
-    char letter;      /* '\0': it has none */
+    const char *name; /* the long name without "--"; NULL: it has only a letter */
+    char letter;      /* '\0': no letter */
     enum cli_type type;
     size_t offset;
-    const char *value; /* what its value is called in the help; NULL for flags */
+    const char *value; /* the name of its value in the help; NULL for flags */
     const char *help;  /* one sentence, no full stop */
 };
 
 struct cli_call;
 
-/* A verb, or a part of one: "schema" has the parts "check", "encode" and "decode". */
+/* A verb, or a subcommand of one: "schema" has the subcommands "check", "encode" and "decode". */
 struct cli_verb {
     const char *name;
     const char *summary;                 /* one line, no full stop */
-    const struct cli_verb *const *parts; /* NULL-ended; NULL: it runs itself, and what follows is filled in */
-    const char *const *usage;            /* NULL-ended: what stands behind the name, one line a form */
-    const char *about;                   /* paragraphs with an empty line between; NULL: the summary says it all */
-    const char *const *examples;         /* NULL-ended: command lines */
+    const struct cli_verb *const *parts; /* subcommands, ends with NULL; NULL: the verb has none and fills in the fields below */
+    const char *const *usage;            /* what may follow the name, one line for each form; ends with NULL */
+    const char *about;                   /* paragraphs separated by empty lines; NULL: the summary is enough */
+    const char *const *examples;         /* command lines; ends with NULL */
     const struct cli_option *options;
     size_t n_options;
     size_t settings_size; /* of the struct that the options fill */
     size_t min_operands, max_operands;
-    int (*run)(const struct cli_call *); /* answers the exit status */
+    int (*run)(const struct cli_call *); /* returns the exit status */
 };
 
 enum cli_loudness { CLI_NORMAL, CLI_QUIET, CLI_VERBOSE };
 
-/* A verb as it was called. All is borrowed until it returns. */
+/* A call of a verb. All of it is borrowed until the verb returns. */
 struct cli_call {
     const struct cli_verb *verb;
     const char *name;     /* "schema check" */
@@ -57,13 +57,13 @@ struct cli_call {
     enum cli_loudness loudness;   /* -q, -v: cli_bus_open sets the log's level by it */
 };
 
-/* Runs the verb that the arguments name; answers the exit status. */
+/* Runs the verb that the arguments name; returns the exit status. */
 int cli_main(const struct cli_verb *const *verbs, int argc, char **argv);
 
-/* "eventbus NAME: message; see ..." on standard error; answers 2. */
+/* Prints "eventbus NAME: message; see ..." on standard error; returns 2. */
 int cli_usage(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The configuration that -c and -o name, with [eventbus] checked and filled in. To be freed with ebi_config_free. */
+/* Loads the configuration that -c and -o name, and checks [eventbus]. The caller frees it with ebi_config_free. */
 struct ebi_bus_settings;
 enum eb_status cli_configure(const struct cli_call *, struct ebi_config **, struct ebi_bus_settings *,
                              struct eb_error *);

@@ -1,4 +1,4 @@
-/* cli/command.c - from the arguments to the verb that they name. */
+/* cli/command.c - finds the verb that the arguments name and runs it. */
 #include "cli/cli.h"
 
 #include <stdarg.h>
@@ -51,7 +51,7 @@ static const struct cli_verb *find(const struct cli_verb *const *verbs, const ch
     return *verbs;
 }
 
-/* Whether verbs have a part of this name, as config has check; then `list` names them: "schema check or config check". */
+/* Returns whether a verb has a subcommand of this name, and lists them: "schema check or config check". */
 static bool list_wholes(const struct cli_verb *const *verbs, const char *word, char *list, size_t room) {
     size_t len = 0;
 
@@ -95,7 +95,7 @@ static int check_operands(const struct cli_call *call) {
     return 0;
 }
 
-/* Whether --help or --version was asked for, and is answered. */
+/* Prints the help or the version if it was asked for, and returns whether it was. */
 static bool answered(const struct cli_common *common, const struct cli_verb *verb, const char *name,
                      const struct cli_verb *const *verbs) {
     if (common->help && verb)
@@ -107,7 +107,7 @@ static bool answered(const struct cli_common *common, const struct cli_verb *ver
     return common->help || common->version;
 }
 
-/* Runs a verb that has no parts; argv[0] is its last word. */
+/* Runs a verb without subcommands; argv[0] is its last word. */
 static int run(const struct cli_verb *verb, const char *name, struct cli_common *common, int argc, char **argv) {
     void *settings = calloc(1, verb->settings_size + 1);
     struct cli_table tables[] = {{verb->options, verb->n_options, settings},
@@ -142,7 +142,7 @@ done:
     return status;
 }
 
-/* Finds the verb behind argv[0] among `verbs`, and its part if it has any; name: the words before. */
+/* Finds the verb that argv[1] names among `verbs`, and its subcommand if it has any; name holds the words before. */
 static int dispatch(const struct cli_verb *const *verbs, const struct cli_verb *above, const char *name,
                     struct cli_common *common, int argc, char **argv) {
     struct cli_table table = {cli_common_options, cli_n_common_options, common};
@@ -168,7 +168,7 @@ int cli_main(const struct cli_verb *const *verbs, int argc, char **argv) {
     struct cli_common common = {0};
     struct cli_table table = {cli_common_options, cli_n_common_options, &common};
 
-    if (argc >= 3 && strcmp(argv[1], "--help-man") == 0) /* for the build */
+    if (argc >= 3 && strcmp(argv[1], "--help-man") == 0) /* the build makes the man pages with it */
         return cli_man(verbs, argv[2], (const char *const *)argv + 3);
     int status = dispatch(verbs, NULL, "", &common, argc, argv);
     cli_options_free(&table, 1);

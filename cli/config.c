@@ -1,4 +1,4 @@
-/* cli/config.c - eventbus config: is it right, what is in effect and where from, what a key means. */
+/* cli/config.c - eventbus config: checks the configuration, shows the values with their origin, explains a key. */
 #include "cli/bus.h"
 #include "cli/check.h"
 #include "cli/describe.h"
@@ -31,7 +31,7 @@ static void count(void *arg, struct ebi_config *config, const struct cli_section
     counts->consumers += strcmp(section->kind, "consume") == 0;
 }
 
-/* The brokers that [eventbus] names must be there and play their part. */
+/* Checks that the brokers that [eventbus] names exist and have the role. */
 static void check_role(struct ebi_config *config, const struct ebi_bus_settings *settings, const char *name,
                        bool producer, struct cli_tally *tally) {
     struct ebi_broker *broker = NULL;
@@ -54,13 +54,13 @@ static void check_roles(const struct eb_bus *bus, struct cli_tally *tally) {
     check_role(bus->config, &bus->settings, bus->settings.consumer, false, tally);
 }
 
-/* A schema file that cannot be used was named in the log when the bus was opened. */
+/* The log named each unusable schema file when the bus was opened. */
 static void check_schemas(const struct eb_bus *bus, struct cli_tally *tally) {
     for (size_t i = 0; i < bus->signals->n_bad; i++)
         cli_tally_told(tally, &bus->signals->bad[i].why);
 }
 
-/* Each route needs an event type there is, and a field of it as its key. */
+/* Checks that each route names an existing event type, and a field of it as the key. */
 static void check_routes(const struct eb_bus *bus, struct cli_tally *tally) {
     struct ebi_routes *routes = NULL;
     struct eb_error err;
@@ -84,7 +84,7 @@ static int check(const struct cli_call *call) {
     if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)
         return cli_failed(&err);
     cli_sections_each(bus->config, false, &tally, count, &counts);
-    if (tally.failed == 0) { /* else the same things would be told again */
+    if (tally.failed == 0) { /* otherwise the same errors would be printed again */
         check_roles(bus, &tally);
         check_routes(bus, &tally);
         cli_check_folders(bus, &tally);
@@ -101,7 +101,7 @@ static int check(const struct cli_call *call) {
 
 /* ---- show -------------------------------------------------------------------------------------------------------- */
 
-/* One section being printed. */
+/* The section that is printed. */
 struct print {
     const struct ask *ask;
     const struct cli_section *section;
@@ -114,12 +114,12 @@ static void print_json_value(const struct cli_section *section, const char *key,
     cli_out_json(json_pack("{so ss ss? ss}", "section", name, "key", key, "value", value, "where", where));
 }
 
-/* NULL where nothing is in effect: no value was given, and there is no default. */
+/* NULL if there is neither a value nor a default. */
 static const char *in_effect(const struct eb_option *option, const char *value, const char *where) {
     return !*value && !option->fallback && strcmp(where, "default") == 0 ? NULL : value;
 }
 
-/* "key = value ; where", with blanks before the place. Values may come from the environment or a file. */
+/* Prints "key = value ; where", with blanks before the origin. Values may come from the environment or a file. */
 static void put_value(const char *key, const char *value, int blanks, const char *where) {
     cli_outf("%s = ", key);
     cli_put(value);
@@ -170,18 +170,18 @@ static int show(const struct cli_call *call) {
 
 /* ---- explain ----------------------------------------------------------------------------------------------------- */
 
-/* A key that is looked for, and all names that were seen on the way, for a suggestion. */
+/* A search for a key, with all names that it passed, for a suggestion. */
 struct search {
     const struct ask *ask;
     const char *wanted;
     const struct cli_section *section;
-    struct eb_option last;          /* found last, if it has a key: what it means is printed behind its values */
+    struct eb_option last;          /* the option found last, if its key is set; its meaning is printed after its values */
     size_t found, n_names;
     char **names;
     bool no_memory;
 };
 
-/* Whether `wanted` means this key: as KEY, KIND.KEY or, in full, KIND.NAME.KEY. */
+/* Returns whether `wanted` names this key, as KEY, KIND.KEY or KIND.NAME.KEY. */
 static bool is_meant(const char *wanted, const char *kind, const char *key, const char *full) {
     size_t len = strlen(kind);
 
@@ -221,7 +221,7 @@ static void explain_as_json(const struct eb_option *option, const char *full, co
     cli_out_json(about);
 }
 
-/* What the key means whose values stand above. */
+/* Prints the meaning of the key whose values were just printed. */
 static void explain_last(struct search *search) {
     json_t *about = search->last.key ? describe(&search->last) : NULL;
 
@@ -238,7 +238,7 @@ static void explain_value(struct search *search, const struct eb_option *option,
         explain_as_json(option, full, value, where);
         return;
     }
-    if (search->last.key != option->key || search->last.help != option->help)   /* not one declaration again */
+    if (search->last.key != option->key || search->last.help != option->help)   /* not the same declaration */
         explain_last(search);
     search->last = *option;
     if (value)
@@ -303,7 +303,7 @@ static int explain(const struct cli_call *call) {
                           : cli_usage(call->name, "no key \"%s\" is known; did you mean %s?", search.wanted,
                                       search.names[near]);
     } else {
-        status = CLI_EXIT_DONE; /* what is wrong with other sections has been told */
+        status = CLI_EXIT_DONE; /* errors of other sections were printed */
     }
     for (size_t i = 0; i < search.n_names; i++)
         free(search.names[i]);

@@ -1,4 +1,4 @@
-/* cli/conform.c - eventbus conform: whether a plugin keeps the promises of plugin.h, by the conformance kit. */
+/* cli/conform.c - eventbus conform: runs the conformance kit on a plugin. */
 #include "cli/conform.h"
 
 #include <errno.h>
@@ -26,10 +26,10 @@ struct ask {
     bool list, json, tap;
 };
 
-/* A walk over the plugin folders for one name. */
+/* A search of the plugin folders for one name. */
 struct search {
     const char *name;
-    char *file; /* malloced; NULL: not found yet */
+    char *file; /* allocated; NULL: not found yet */
 };
 
 static void look(void *arg, const char *name, const char *file, bool shadowed) {
@@ -39,7 +39,7 @@ static void look(void *arg, const char *name, const char *file, bool shadowed) {
         search->file = realpath(file, NULL);
 }
 
-/* The file that a NAME or FILE means, with its links resolved; to be freed. */
+/* Returns the file that a NAME or FILE stands for, with its links resolved. The caller frees it. */
 static enum eb_status find(const char *what, const char *path, char **file, struct eb_error *err) {
     size_t len = strlen(what);
     struct search search = {.name = what};

@@ -1,4 +1,4 @@
-/* cli/consume.c - eventbus consume: a worker that prints events, or hands them to a command or a web address. */
+/* cli/consume.c - eventbus consume: a worker that prints events or runs a command or calls a web address with them. */
 #include "cli/verbs.h"
 
 #include <inttypes.h>
@@ -63,7 +63,7 @@ static void stop(void *consumer) {
     eb_consumer_stop(consumer);
 }
 
-/* What the worker's end means for a script. */
+/* Returns the exit status for the way in which the worker ended. */
 static int exit_status(struct eb_consumer *consumer, enum eb_status status, const struct eb_error *err) {
     struct eb_consumer_counts counts = {.size = sizeof counts};
     int number = cli_signal_caught();
@@ -100,17 +100,17 @@ static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consu
     printer->arg = consumer;
     cli_catch_signals(stop, consumer);
     if (cli_signal_caught())
-        eb_consumer_stop(consumer);     /* it came while the worker was being opened */
+        eb_consumer_stop(consumer);     /* the signal came while the worker was being opened */
     status = eb_consumer_run(consumer, &err);
     int answer = cli_print_end(printer, exit_status(consumer, status, &err));
     if (ebi_worker_drained_late(consumer))
-        _exit(answer);                  /* a receiver may never come back: there is nothing to wait for */
+        _exit(answer);                  /* a receiver may never return, so do not wait for it */
     cli_forget_signals();
     eb_consumer_close(consumer);
     return answer;
 }
 
-/* ---- Whether it is clear what is wanted ---- */
+/* ---- Checks of the call ---- */
 
 static bool only_looks(const struct cli_call *call, const struct ask *ask) {
     return ask->topics && !ask->group && call->n_operands == 0;
@@ -165,8 +165,8 @@ static enum eb_status not_this_worker(const struct ebi_config *config, const cha
                      theirs, theirs, *section ? "[consume " : "no section", section, *section ? "]" : "", theirs);
 }
 
-/* The section of which this worker is, and no -o for another one: what it says would be passed over. Where none is meant
- * otherwise, it is the one that -o makes. */
+/* Finds the worker's section, and refuses an -o for another section, which would have no effect. If nothing else names
+ * a section, it is the one that -o makes. */
 static enum eb_status choose_section(struct eb_bus *bus, const struct cli_call *call, struct eb_consumer_options *options,
                                      struct eb_error *err) {
     const char *section, *name = NULL;
@@ -186,7 +186,7 @@ static enum eb_status choose_section(struct eb_bus *bus, const struct cli_call *
     return EB_OK;
 }
 
-/* Of a section that has its own external receiver. */
+/* Returns whether the section has a command or a web address. */
 static enum eb_status check_printing(struct eb_bus *bus, const struct ask *ask, const struct eb_consumer_options *options,
                                      struct eb_error *err) {
     struct ebi_task task;
@@ -218,7 +218,7 @@ static int look(struct eb_bus *bus, const struct ask *ask, struct cli_printer *p
     return cli_failed(&err);
 }
 
-/* --webhook with its ${file:PATH} and ${NAME} replaced, as a value of the configuration's. */
+/* Replaces ${file:PATH} and ${NAME} in --webhook, as the configuration does in its values. */
 static enum eb_status expand_webhook(const struct eb_bus *bus, const char *webhook, struct ebi_bytes *url, struct eb_error *err) {
     bool secret = false;
     enum eb_status status = EB_OK;

@@ -12,7 +12,7 @@
 struct bit {
     uint32_t bit;
     const char *name;
-    const char *means, *means_receiving; /* what a trait promises; of a consumer, where that is something else */
+    const char *means, *means_receiving; /* what a trait promises, and what it promises of a consumer if that differs */
 };
 
 static const struct bit traits[] = {
@@ -39,7 +39,7 @@ static const char *const types[] = {
     [EB_OPT_INT] = "int",   [EB_OPT_MS] = "duration", [EB_OPT_BYTES] = "size",  [EB_OPT_CHOICE] = "choice",
 };
 
-/* The names of the bits that are set. */
+/* Returns the names of the bits that are set. */
 static json_t *names_of(uint32_t bits, const struct bit *known, size_t n) {
     json_t *names = json_array();
 
@@ -80,7 +80,7 @@ json_t *cli_describe_option(const struct eb_option *option) {
     return about;
 }
 
-/* Role by role: the names of those that are there, and each one's traits. */
+/* Collects the names of the roles that the plugin has, and the traits of each. */
 static void add_roles(const struct ebi_plugin *plugin, json_t *names, json_t *by_role) {
     const struct {
         const char *name;
@@ -111,7 +111,7 @@ json_t *cli_describe(const struct ebi_plugin *plugin) {
         const char *option = (const char *)about->options + i * about->option_size;
         if (json_array_append_new(options, cli_describe_option((const struct eb_option *)(const void *)option)) != 0) {
             json_decref(options);
-            options = NULL; /* makes the whole NULL */
+            options = NULL; /* makes the result NULL */
             break;
         }
     }
@@ -128,7 +128,7 @@ static const char *text_of(const json_t *object, const char *key) {
     return text ? text : "";
 }
 
-/* "a, b" with what stands before it, or nothing for an empty list. */
+/* Prints a heading and "a, b", or nothing for an empty list. */
 static bool add_list(struct ebi_bytes *to, const char *before, const json_t *list, const char *after) {
     bool added = true;
     size_t i;
@@ -138,7 +138,7 @@ static bool add_list(struct ebi_bytes *to, const char *before, const json_t *lis
     return added && (json_array_size(list) == 0 || ebi_bytes_add_text(to, after));
 }
 
-/* A limit in the largest unit that it is a whole number of. */
+/* Formats a limit in the largest unit of which it is a whole number. */
 static bool add_limit(struct ebi_bytes *to, const char *word, const char *type, int64_t limit) {
     static const struct unit {
         const char *type, *name;
@@ -154,7 +154,7 @@ static bool add_limit(struct ebi_bytes *to, const char *word, const char *type, 
     return ebi_bytes_add_format(to, " %s %" PRId64, word, limit);
 }
 
-/* A greatest value that no number comes near is none to tell of. */
+/* A maximum that no real value comes near is not printed. */
 static bool add_range(struct ebi_bytes *to, const char *type, const json_t *min, const json_t *max) {
     if (!min)
         return true;
@@ -188,7 +188,7 @@ const char *cli_trait_meaning(const char *trait, const char *role) {
     return "";
 }
 
-/* A line whose second part comes from a plugin. */
+/* Prints a line whose second part comes from a plugin. */
 static void put_line(const char *before, const char *text) {
     cli_outf("%s", before);
     cli_put(text);

@@ -12,22 +12,22 @@
 
 enum {
     WITHOUT_TERMINAL = 80,
-    ROWS_LOOKED_AT = 1000,      /* for the widths; later rows are written at once */
+    ROWS_LOOKED_AT = 1000,      /* rows that decide the widths; later rows are written at once */
     GAP = 2,
-    SHORTEST = 8                /* no cell is cut to less */
+    SHORTEST = 8                /* a cut cell keeps this many columns */
 };
 
-/* A row: its cells, escaped, in one piece of memory. Texts and briefs by column. */
+/* A row: its escaped cells in one piece of memory. */
 struct row {
     struct row *next;
-    size_t text[CLI_GRID_COLUMNS], brief[CLI_GRID_COLUMNS];     /* offsets in `all` */
+    size_t text[CLI_GRID_COLUMNS], brief[CLI_GRID_COLUMNS];     /* offsets in `all`, by column */
     char *all;
 };
 
 struct cli_grid {
     const struct cli_column *columns;
-    size_t n, n_rows, room;     /* room: columns of the terminal; 0: any */
-    bool fixed;                 /* the layout is decided, the header is written */
+    size_t n, n_rows, room;     /* room: columns of the terminal; 0: no limit */
+    bool fixed;                 /* the widths are decided and the header is written */
     bool brief, no_memory;
     bool dropped[CLI_GRID_COLUMNS];
     size_t width[CLI_GRID_COLUMNS];
@@ -56,7 +56,7 @@ struct cli_grid *cli_grid_new(const struct cli_column *columns, size_t n, bool w
 
 /* ---- Widths ---- */
 
-/* Columns that a terminal needs for a character: East Asian ones and emoji take two. */
+/* Returns the columns that a terminal needs for a character: two for East Asian characters and emoji. */
 static size_t columns_of(uint32_t character) {
     static const struct {
         uint32_t first, last;
@@ -81,7 +81,7 @@ static size_t width_of(const char *text) {
     return width;
 }
 
-/* Bytes of the longest start of text that takes at most so many columns; *used: how many it takes. */
+/* Returns the bytes of the longest prefix of text that fits into `columns`; *used: the columns that it takes. */
 static size_t start_within(const char *text, size_t columns, size_t *used) {
     size_t at = 0, len = strlen(text);
 
@@ -128,7 +128,7 @@ static void measure(struct cli_grid *grid) {
     }
 }
 
-/* The column that is dropped next; n: none. */
+/* Returns the column to leave out next; n: none. */
 static size_t next_to_drop(const struct cli_grid *grid) {
     size_t found = grid->n;
 
@@ -139,7 +139,7 @@ static size_t next_to_drop(const struct cli_grid *grid) {
     return found;
 }
 
-/* The widest column that can still be cut; n: none. */
+/* Returns the widest column that can still be cut; n: none. */
 static size_t widest_to_cut(const struct cli_grid *grid) {
     size_t found = grid->n;
 
@@ -154,7 +154,7 @@ static bool fits(const struct cli_grid *grid) {
     return !grid->room || total(grid) <= grid->room;
 }
 
-/* Columns with drop 1 go before any cell is cut, the others only where cutting is not enough. */
+/* Columns with drop 1 are left out before any cell is cut, other columns only if cutting is not enough. */
 static void fit(struct cli_grid *grid) {
     size_t at;
 
@@ -177,14 +177,14 @@ static void add_blanks(struct ebi_bytes *line, size_t n) {
     ebi_bytes_add_format(line, "%*s", (int)n, "");
 }
 
-/* "learning-cer…lifecycle": both ends tell names apart, and which topic a dead-letter topic belongs to. */
+/* Cuts a cell to "learning-cer…lifecycle": names differ at both ends, and a dead-letter topic keeps its suffix. */
 static size_t add_cut(struct ebi_bytes *line, const char *text, size_t columns) {
     size_t head, tail = 0, at = start_within(text, columns / 2, &head), len = strlen(text);
     const char *end = text + len;
 
     ebi_bytes_add(line, text, at);
     ebi_bytes_add_text(line, "\xe2\x80\xa6");
-    while (end > text + at) {                   /* whole characters from the end */
+    while (end > text + at) {                   /* whole characters, from the end */
         const char *before = end - 1;
         while (before > text + at && ((unsigned char)*before & 0xC0) == 0x80)
             before--;
@@ -246,7 +246,7 @@ static void free_row(struct row *row) {
     free(row);
 }
 
-/* Decides the layout by the rows there are, and writes them. */
+/* Decides the widths by the rows collected so far, and writes them. */
 static void settle(struct cli_grid *grid) {
     fit(grid);
     write_header(grid);

@@ -1,4 +1,4 @@
-/* cli/groups.c - eventbus groups: how far the consumer groups are, and what lies before them. */
+/* cli/groups.c - eventbus groups: positions and lag of the consumer groups. */
 #include "cli/verbs.h"
 
 #include <inttypes.h>
@@ -17,7 +17,7 @@ struct ask {
 
 struct listing {
     const struct ask *ask;
-    const char *pattern;                /* of the full names; NULL: ask->topic, where it is given, is a name */
+    const char *pattern;                /* pattern of full names; NULL: ask->topic is a name, or NULL */
     const char *prefix;
     struct cli_grid *grid;
     bool found, no_memory;
@@ -33,7 +33,7 @@ static bool add_number(struct ebi_bytes *line, const char *name, int64_t number)
                       : ebi_bytes_add_format(line, ",\"%s\":%" PRId64, name, number);
 }
 
-/* Partitions are numbers with brokers that have them; a broker that has none has one, 0. */
+/* Partitions are numbers; a broker without partitions has partition 0 only. */
 static bool add_partition(struct ebi_bytes *line, const char *partition) {
     if (!partition || !*partition)
         return ebi_bytes_add_text(line, ",\"partition\":0");
@@ -109,14 +109,14 @@ static int32_t stop(void *arg, const struct eb_message *message) {
     return 1;
 }
 
-/* False: it is not, or cannot be seen. */
+/* Returns false if it does not exist or cannot be seen. */
 static bool is_absent(struct ebi_admin *admin, const char *topic) {
     static const struct eb_point latest = {.size = sizeof latest, .kind = EB_LATEST};
 
     return ebi_admin_browse(admin, topic, &latest, stop, NULL, NULL) == EB_END;
 }
 
-/* Nothing is a good answer where everything was asked for; of a name it may be a mistake. */
+/* An empty result is fine if everything was asked for; for a name it may be a typing error. */
 static void tell_none(const struct ask *ask, struct ebi_admin *admin, const char *topic) {
     bool pattern = topic && ebi_topic_is_pattern(topic);
 
@@ -134,7 +134,7 @@ static void tell_none(const struct ask *ask, struct ebi_admin *admin, const char
         cli_tell("no topic has a group %s", ask->group);
 }
 
-/* What a plugin cannot tell of, it tells of at the end: then some are shown, and some not. */
+/* A plugin reports at the end what it could not list; then only some groups were shown. */
 static int list(struct listing *listing, struct ebi_admin *admin, const char *topic) {
     struct cli_tally tally = {0};
     struct eb_error err;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 79, GAP = 26 }; /* columns of a line, and where the help of an option starts */
+enum { WIDTH = 79, GAP = 26 }; /* columns of a line, and the column at which an option's help starts */
 
 const struct cli_option cli_common_options[] = {
     {.name = "config",
@@ -53,7 +53,7 @@ const char cli_about_configuration[] =
     "The configuration is each -c FILE in order, else $EVENTBUS_CONFIG, else ./eventbus.ini, else the installed "
     "eventbus.ini, else what is built in: SQLite in the state folder. -c and -o stand before or after the verb.";
 
-/* Prints text wrapped at words; `column` is where the cursor stands, `indent` where further lines start. */
+/* Prints text wrapped at words, from `column`; further lines start at `indent`. */
 static void wrap(const char *text, size_t column, size_t indent) {
     while (*text) {
         size_t len = strcspn(text, " \n");

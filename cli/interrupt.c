@@ -10,13 +10,13 @@
 #include "base/clock.h"
 #include "base/thread.h"
 
-/* These tell a program to end. */
+/* The signals that tell a program to end. */
 static const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU, SIGPWR};
-/* These mean nothing to us, but would kill the process by default; a file that is too large is an error of write(2). */
+/* Signals without a use here that would kill the process by default. write(2) reports a file that is too large. */
 static const int means_nothing[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGSTKFLT, SIGXFSZ};
 enum { N_ENDS = sizeof ends / sizeof *ends, N_MEANS_NOTHING = sizeof means_nothing / sizeof *means_nothing };
 
-/* These stop it, until it is continued: ^Z, and a terminal that another one reads or writes. */
+/* Signals that stop the process: ^Z, and a terminal that belongs to another process group. */
 static const int stops[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 enum { N_STOPS = sizeof stops / sizeof *stops, STOP_WAIT_MS = 3000 };
 
@@ -33,7 +33,7 @@ void cli_take_signals(void) {
     sigprocmask(SIG_UNBLOCK, &ours, NULL);
 }
 
-/* A handler has no argument of its own, so this is of the process. */
+/* A handler has no argument, so this belongs to the process. */
 static volatile sig_atomic_t caught;
 static void (*volatile tell)(void *);
 static void *volatile tell_arg;
@@ -54,7 +54,7 @@ static void catch_stops(void (*handler)(int)) {
             sigaction(stops[i], &action, NULL);
 }
 
-/* Stops the process as the signal does by default; returns when it is continued. */
+/* Stops the process as the signal does by default; returns when the process is continued. */
 static void stop_by(int number) {
     sigset_t one, before;
 
@@ -65,11 +65,11 @@ static void stop_by(int number) {
     raise(number);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     while (sem_trywait(&stop_asked) == 0)
-        continue;                       /* meant the stop that is over */
+        continue;                       /* it was for the stop that is over */
     catch_stops(on_stop);
 }
 
-/* A thread of its own: whoever gets the signal may be the one that others wait for. */
+/* A thread of its own stops the process, because other processes may wait for the thread that gets the signal. */
 static void *stop_when_asked(void *arg) {
     for (;;) {
         while (sem_wait(&stop_asked) != 0)
@@ -81,7 +81,7 @@ static void *stop_when_asked(void *arg) {
     return arg;
 }
 
-/* Where there is no thread to be had, the process is stopped at once, as by default. */
+/* Without that thread the signal stops the process at once, as by default. */
 void cli_catch_stops(void) {
     pthread_t thread;
     struct eb_error err;
@@ -99,14 +99,14 @@ static void on_signal(int number) {
         tell(tell_arg);
 }
 
-/* nohup and shells without job control set these to be ignored. */
+/* nohup and shells without job control ignore these signals. */
 static bool stays_ignored(int number) {
     struct sigaction now;
 
     return (number == SIGHUP || number == SIGQUIT) && sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-/* Others, such as a profiler, may have their own use for it. */
+/* A profiler, for instance, may use the signal. */
 static void ignore(int number) {
     struct sigaction now, ignored = {.sa_handler = SIG_IGN};
 
@@ -115,7 +115,7 @@ static void ignore(int number) {
 }
 
 void cli_catch_signals(void (*told)(void *), void *arg) {
-    struct sigaction action = {.sa_handler = on_signal};        /* without SA_RESTART: reading ends */
+    struct sigaction action = {.sa_handler = on_signal};        /* without SA_RESTART, so that reading returns */
 
     tell_arg = arg;
     tell = told;
@@ -132,7 +132,7 @@ void cli_forget_signals(void) {
     tell = NULL;
 }
 
-/* Where signals are blocked, as inside of a plugin, one may wait to be caught. */
+/* A signal may be pending where signals are blocked, as inside of a plugin. */
 static int waiting(void) {
     sigset_t signals;
 

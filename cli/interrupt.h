@@ -1,26 +1,27 @@
-/* cli/interrupt.h - signals that tell a program to end, as something a verb can ask for, or be told of. */
+/* cli/interrupt.h - catches the signals that tell a program to end or to stop. */
 #ifndef CLI_INTERRUPT_H
 #define CLI_INTERRUPT_H
 
 #include <stdbool.h>
 
-/* What these signals do here does not depend on who started the command: none of them, nor SIGCHLD, stays blocked, and
- * children can be waited for. Before anything else. */
+/* Makes these signals independent of the parent: unblocks them and SIGCHLD, and lets children be waited for. Call it
+ * first. */
 void cli_take_signals(void);
 
-/* From now on SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU and SIGPWR are caught: calls that wait are interrupted (EINTR), and
- * told(arg), which may be NULL, is called each time, in the handler. SIGHUP and SIGQUIT stay ignored where they were, as
- * under nohup. Others that would kill the process, such as SIGUSR1, are ignored. */
+/* Catches SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU and SIGPWR from now on: calls that wait return with EINTR, and the
+ * handler calls told(arg), which may be NULL, each time. SIGHUP and SIGQUIT stay ignored if they were, as under nohup.
+ * Other signals that would kill the process, such as SIGUSR1, are ignored. */
 void cli_catch_signals(void (*told)(void *), void *arg);
 
-/* From now on SIGTSTP (^Z), SIGTTIN and SIGTTOU stop the process once no other one waits for it: see base/busy.h. Once. */
+/* Makes SIGTSTP (^Z), SIGTTIN and SIGTTOU stop the process only when no other process waits for it (see base/busy.h).
+ * Call it once. */
 void cli_catch_stops(void);
 
-/* No more told() from here on. */
+/* Ends the calls of told(). */
 void cli_forget_signals(void);
 
-/* The number of the last one caught; 0: none. */
+/* Returns the number of the signal caught last; 0: none. */
 int cli_signal_caught(void);
-bool cli_told_to_end(void);             /* one was */
+bool cli_told_to_end(void);             /* a signal was caught */
 
 #endif

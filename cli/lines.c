@@ -55,7 +55,7 @@ static bool is_blank(const struct ebi_bytes *line) {
     return line->len == 0 || strspn(line->data, " \t\r") == line->len;
 }
 
-/* Reads one line, or the start of one that is too long (*whole false; the rest of it is passed over). */
+/* Reads one line. If it is too long, *whole is false and the rest of the line is skipped. */
 static enum eb_status read_line(struct cli_lines *lines, bool *whole, struct eb_error *err) {
     char piece[4096];
 
@@ -81,7 +81,7 @@ static enum eb_status read_line(struct cli_lines *lines, bool *whole, struct eb_
     }
 }
 
-/* Some editors and exports put one in front of UTF-8. */
+/* Some editors put a byte-order mark before UTF-8. */
 static void drop_byte_order_mark(struct ebi_bytes *line) {
     if (line->len < 3 || memcmp(line->data, "\xef\xbb\xbf", 3) != 0)
         return;

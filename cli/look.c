@@ -14,13 +14,13 @@
 
 enum { LOOK_AGAIN_MS = 200 };
 
-/* One topic, and how far it was read. */
+/* One topic, and the position up to which it was read. */
 struct place {
-    char *topic;                        /* full */
+    char *topic;                        /* full name */
     struct eb_point point;
-    char *position;                     /* of the last message printed; NULL: none yet */
-    bool absent;                        /* it does not exist, which was said */
-    bool refused;                       /* it cannot be read, which was said */
+    char *position;                     /* position of the message printed last; NULL: none yet */
+    bool absent;                        /* it does not exist, which was reported */
+    bool refused;                       /* it cannot be read, which was reported */
 };
 
 struct looking {
@@ -29,15 +29,15 @@ struct looking {
     struct cli_printer *printer;
     struct ebi_writer_schemas *writers;
     struct ebi_decoder *decoder;
-    struct ebi_task task;               /* which topics are wanted, as a worker's patterns would take them in */
+    struct ebi_task task;               /* the topics, with patterns as a worker has them */
     bool patterns;
     struct place *places;
     size_t n_places, room;
     struct place *at;                   /* the topic being read */
     uint64_t printed;
     struct cli_tally tally;
-    bool moved;                         /* something was read in this round */
-    bool silent;                        /* what is read is only passed */
+    bool moved;                         /* this round read something */
+    bool silent;                        /* messages are skipped, not printed */
 };
 
 static bool enough(const struct looking *looking) {
@@ -55,7 +55,7 @@ static enum eb_status print(struct looking *looking, const struct eb_message *th
     enum eb_status status = ebi_writer_schemas_take(looking->writers, message.schema, &message.schema, &copied, err);
     if (status != EB_OK)
         return status;
-    struct ebi_inflight *taken = ebi_inflight_new(&message, NULL, message.schema, NULL);    /* for texts that end in NUL */
+    struct ebi_inflight *taken = ebi_inflight_new(&message, NULL, message.schema, NULL);    /* for texts that end with NUL */
     if (!taken)
         return ebi_error_memory(err);
     if (ebi_decode_message(looking->bus->signals, looking->decoder, &taken->message, &event, &run) == EBI_SUCCEEDED) {
@@ -91,7 +91,7 @@ static int32_t each(void *arg, const struct eb_message *message) {
         return 1;
     if (place->position && message->position.len == strlen(place->position) &&
         memcmp(place->position, message->position.data, message->position.len) == 0)
-        return 0;                       /* the one where we stopped: a place includes its own message */
+        return 0;                       /* the message printed last: a start point includes its own message */
     if (looking->silent)
         return remember(place, message->position) ? 0 : 1;
     enum eb_status status = print(looking, message, &err);
@@ -111,11 +111,11 @@ static int32_t each(void *arg, const struct eb_message *message) {
     return enough(looking);
 }
 
-/* The newest message of a topic, as the broker describes it. */
+/* What the broker says about a topic's newest message. */
 struct newest {
-    const char *topic;                  /* full */
-    bool any;                           /* the topic has, or may have, messages */
-    int64_t ms;                         /* -1: the broker does not tell */
+    const char *topic;                  /* full name */
+    bool any;                           /* the topic has messages, or may have some */
+    int64_t ms;                         /* -1: unknown */
 };
 
 static int32_t find_newest(void *arg, const struct eb_topic_info *info) {
@@ -128,38 +128,38 @@ static int32_t find_newest(void *arg, const struct eb_topic_info *info) {
     return 1;
 }
 
-/* "latest" means what is added from now on, and here there is no group to remember where that is. So the newest message is
- * passed, as the broker's time finds it, and looking goes on behind it: our own clock may differ from that. */
+/* "latest" means messages that are added from now on, and there is no group that remembers that position. So this
+ * finds the newest message by the broker's time, skips it and goes on after it: the clock of this machine may differ. */
 static enum eb_status fix_latest(struct looking *looking, struct ebi_admin *admin, struct place *place, struct eb_error *err) {
     struct newest newest = {.topic = place->topic, .ms = -1};
     enum eb_status status = ebi_admin_topics(admin, find_newest, &newest, err);
 
     place->point = (struct eb_point){.size = sizeof place->point, .kind = EB_EARLIEST};
     if (status == EB_OK && !newest.any)
-        return EB_OK;                   /* whatever comes is new */
+        return EB_OK;                   /* every message is new */
     place->point.kind = EB_TIME;
     place->point.time_ms = newest.ms;
     if (newest.ms < 0) {
         place->point.time_ms = ebi_now_us() / 1000;
-        return EB_OK;                   /* a broker that does not tell */
+        return EB_OK;                   /* the broker does not say */
     }
     looking->at = place;
     looking->silent = true;
     status = ebi_admin_browse(admin, place->topic, &place->point, each, looking, err);
     looking->silent = false;
     if (!place->position)
-        place->point.kind = EB_EARLIEST;        /* it was removed meanwhile */
+        place->point.kind = EB_EARLIEST;        /* it was removed since */
     return status < EB_OK ? status : EB_OK;
 }
 
 /* ---- Which topics ---- */
 
-/* topic: full, copied. */
+/* Adds a topic by its full name, which is copied. */
 static enum eb_status add_place(struct looking *looking, const char *topic, struct eb_error *err) {
     size_t room = looking->room ? 2 * looking->room : 8;
     struct place *more;
 
-    looking->at = NULL;                 /* it may be moved */
+    looking->at = NULL;                 /* the array may be moved */
     if (looking->n_places == looking->room) {
         more = realloc(looking->places, room * sizeof *more);
         if (!more)
@@ -196,7 +196,8 @@ static int32_t add_if_wanted(void *arg, const struct eb_topic_info *theirs) {
     return search->status != EB_OK;
 }
 
-/* Topics that fit a pattern and were not known yet. What a broker cannot list is said once, and the others are read. */
+/* Adds topics that match a pattern and are not known yet. What the broker cannot list is reported once; the other
+ * topics are read. */
 static enum eb_status match_topics(struct looking *looking, struct ebi_admin *admin, bool first, struct eb_error *err) {
     struct search search = {.looking = looking, .status = EB_OK};
     struct eb_error why;
@@ -249,7 +250,7 @@ static void tell_absent(struct looking *looking, struct place *place) {
     place->absent = true;
 }
 
-/* One topic to its present end. What cannot be read for good hides no other topic. */
+/* Reads one topic to its present end. A topic that cannot be read does not stop the others. */
 static enum eb_status read_place(struct looking *looking, struct ebi_admin *admin, struct place *place, struct eb_error *err) {
     struct eb_error why;
 
@@ -271,7 +272,7 @@ static enum eb_status read_place(struct looking *looking, struct ebi_admin *admi
     return status;
 }
 
-/* A topic that a pattern takes in later is new as a whole. */
+/* All messages of a topic that appears later are new. */
 static enum eb_status fix_start(struct looking *looking, struct ebi_admin *admin, struct place *place, bool first,
                                 struct eb_error *err) {
     if (place->point.kind != EB_LATEST)
@@ -300,7 +301,7 @@ static enum eb_status read_all(struct looking *looking, struct ebi_admin *admin,
         if (looking->look->exit_at_end)
             break;
         if (!looking->moved)
-            cli_print_pause(looking->printer, LOOK_AGAIN_MS);     /* only a signal wakes it earlier */
+            cli_print_pause(looking->printer, LOOK_AGAIN_MS);     /* only a signal ends it earlier */
         first = false;
     }
     return status;

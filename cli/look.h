@@ -1,4 +1,4 @@
-/* cli/look.h - reading topics without a group: nothing is acknowledged, nothing is left behind. */
+/* cli/look.h - reads topics without a group: acknowledges nothing and leaves no trace. */
 #ifndef CLI_LOOK_H
 #define CLI_LOOK_H
 
@@ -6,13 +6,14 @@
 #include "cli/print.h"
 
 struct cli_look {
-    const char *const *topics;          /* without prefix; NULL-ended */
+    const char *const *topics;          /* without the prefix; ends with NULL */
     const char *from, *broker;
     uint64_t count;                     /* 0: no limit */
     bool exit_at_end;
 };
 
-/* Prints what the topics hold, from a place on, and then what is added, until told to stop; answers the exit status. */
+/* Prints the messages of the topics from a start point on, and then new ones, until a signal comes. Returns the exit
+ * status. */
 int cli_look(struct eb_bus *, const struct cli_look *, struct cli_printer *);
 
 #endif

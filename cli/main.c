@@ -12,8 +12,7 @@
 static const struct cli_verb *const verbs[] = {&cli_produce, &cli_consume, &cli_signals, &cli_schema, &cli_plugins, &cli_config,
                                                &cli_topics,  &cli_groups,  &cli_seek,    &cli_conform, &cli_bench, NULL};
 
-/* A file opened later must not become standard input, output or error because one of these was closed: what is written
- * there fails instead. */
+/* Opens a closed standard stream so that no other file gets its descriptor; writing to it fails. */
 static void hold_standard_streams(void) {
     int fd;
 
@@ -31,7 +30,7 @@ int main(int argc, char **argv) {
         cli_probe_child(argv);
     if (argc > 1 && strcmp(argv[1], cli_conform_word) == 0)
         return cli_conform_child(argc, argv);
-    signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write(2) */
+    signal(SIGPIPE, SIG_IGN); /* write(2) reports a closed pipe instead */
     cli_catch_stops();
     cli_out_start();
     return cli_out_end(cli_main(verbs, argc, argv));

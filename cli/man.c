@@ -1,4 +1,4 @@
-/* cli/man.c - the man pages, in man(7)'s language, from the tables that --help shows. */
+/* cli/man.c - writes the man pages in the language of man(7), from the tables of --help. */
 #include "cli/help.h"
 
 #include <stdio.h>

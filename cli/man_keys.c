@@ -19,7 +19,7 @@ enum { PROSE_MOST = 1 << 20 };
 
 struct prose {
     struct ebi_bytes text;
-    size_t first; /* how much of it is the first section */
+    size_t first; /* length of the first section */
 };
 
 static enum eb_status read_prose(const char *path, struct prose *prose, struct eb_error *err) {
@@ -80,7 +80,7 @@ static void write_key(const json_t *option) {
     ebi_bytes_free(&facts);
 }
 
-/* False: no memory. */
+/* Returns false if there is no memory. */
 static bool write_table(const struct ebi_table *table) {
     for (size_t i = 0; i < table->n; i++) {
         json_t *option = cli_describe_option(&table->options[i]);
@@ -190,7 +190,7 @@ static bool write_sections(void) {
     };
 
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
-        cli_outf(".SH \"%s\"\n", sections[i].heading); /* not in capitals: it stands like this in the file */
+        cli_outf(".SH \"%s\"\n", sections[i].heading); /* not in capitals, because the file has it so */
         cli_roff_paragraphs(sections[i].about);
         if (!write_table(&sections[i].table))
             return false;

@@ -8,9 +8,9 @@
 #include "base/blank.h"
 #include "base/nearest.h"
 
-enum { LONG_OPTIONS = 256 }; /* values of long options start here, so that none looks like a letter */
+enum { LONG_OPTIONS = 256 }; /* values of long options start here, so that none is a letter */
 
-/* The tables as getopt_long wants them. */
+/* The tables in the form of getopt_long. */
 struct reader {
     const char *name;
     const struct cli_table *tables;
@@ -19,7 +19,7 @@ struct reader {
     char *letters;
 };
 
-/* Option number i of all tables, and the settings that it fills. */
+/* Finds option number i of all tables, and the settings that it fills. */
 static const struct cli_option *option_at(const struct reader *reader, size_t i, void **settings) {
     const struct cli_table *table = reader->tables;
 
@@ -29,7 +29,7 @@ static const struct cli_option *option_at(const struct reader *reader, size_t i,
     return &table->options[i];
 }
 
-/* The number of the first option that is known by a letter, or n. */
+/* Returns the number of the first option with a letter, or n. */
 static size_t by_letter(const struct reader *reader, int letter) {
     size_t i = 0;
     void *settings;
@@ -59,7 +59,7 @@ static bool prepare(struct reader *reader, enum cli_order order) {
     letter = reader->letters;
     if (order == CLI_FIRST_WORD)
         *letter++ = '+';
-    *letter++ = ':'; /* a missing value is told apart from an unknown option */
+    *letter++ = ':'; /* makes getopt distinguish a missing value from an unknown option */
     for (size_t i = 0; i < reader->n; i++) {
         void *settings;
         const struct cli_option *option = option_at(reader, i, &settings);
@@ -92,7 +92,7 @@ static int append(const char *const **list, const char *value) {
     return 0;
 }
 
-/* Of two values one would be passed over. */
+/* Refuses a second value, since one of the two would have no effect. */
 static int tell_twice(const struct reader *reader, const struct cli_option *option) {
     return cli_usage(reader->name, "--%s is given twice, with different values; it takes one", option->name);
 }
@@ -112,7 +112,7 @@ static int take_count(const struct reader *reader, const struct cli_option *opti
     return before && before != *count ? tell_twice(reader, option) : 0;
 }
 
-/* An option that says nothing is a mistake of the caller's, such as a variable that is not set: no verb has a use for it. */
+/* Refuses an empty value, such as a variable that is not set: no verb has a use for it. */
 static int tell_empty(const struct reader *reader, const struct cli_option *option, bool by_its_letter) {
     if (by_its_letter)
         return cli_usage(reader->name, "-%c is empty; it needs a value: %s", option->letter, option->value);
@@ -143,7 +143,7 @@ static int take(const struct reader *reader, size_t i, bool by_its_letter, const
     return 0;
 }
 
-/* `given` is "--name" or "--name=value", known by no option or by several. */
+/* Reports "--name" or "--name=value" that fits no option, or several. */
 static int tell_unknown(const struct reader *reader, const char *given) {
     size_t len = strcspn(given + 2, "="), n = 0;
     const char **names = calloc(reader->n + 1, sizeof *names);
@@ -155,7 +155,7 @@ static int tell_unknown(const struct reader *reader, const char *given) {
         names[n++] = known->name;
     if (names && word)
         near = ebi_nearest(word, names, n);
-    for (size_t i = 0; near < 0 && names && i < n; i++) /* an abbreviation that several begin with */
+    for (size_t i = 0; near < 0 && names && i < n; i++) /* an abbreviation of several options */
         if (strncmp(names[i], given + 2, len) == 0)
             near = (ptrdiff_t)i;
     if (near >= 0)
@@ -195,7 +195,7 @@ int cli_options_read(const char *name, const struct cli_table *tables, size_t n_
         wrong = -1;
         goto done;
     }
-    optind = 0; /* GNU: start anew */
+    optind = 0; /* GNU getopt starts anew */
     opterr = 0;
     while (!wrong && (answer = getopt_long(argc, argv, reader.letters, reader.longs, NULL)) != -1) {
         if (answer == '?' || answer == ':')

@@ -1,10 +1,10 @@
-/* cli/options.h - reading a command line by option tables, on getopt_long(3). */
+/* cli/options.h - reads a command line by option tables, with getopt_long(3). */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
 #include "cli/cli.h"
 
-/* A table and the struct that its options fill. */
+/* A table of options and the struct that they fill. */
 struct cli_table {
     const struct cli_option *options;
     size_t n;
@@ -12,13 +12,13 @@ struct cli_table {
 };
 
 enum cli_order {
-    CLI_FIRST_WORD, /* stop at the first word that is no option */
-    CLI_ANYWHERE    /* options may stand behind such words; argv is reordered */
+    CLI_FIRST_WORD, /* stop at the first word that is not an option */
+    CLI_ANYWHERE    /* options may follow such words; argv is reordered */
 };
 
-/* Reads the options behind argv[0]. An option that two tables have belongs to the first. Lists grow by what is read and
- * belong to the caller: cli_options_free. Answers how many arguments were read, argv[0] included, or -1 after it told
- * what is wrong with them; `name` is what the message calls the verb. */
+/* Reads the options after argv[0]. An option that two tables have belongs to the first. The caller frees the lists
+ * with cli_options_free. Returns the number of arguments read, argv[0] included, or -1 after printing what is wrong
+ * with them; `name` is the verb in that message. */
 int cli_options_read(const char *name, const struct cli_table *, size_t n_tables, enum cli_order, int argc,
                      char **argv);
 

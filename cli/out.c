@@ -12,11 +12,11 @@
 #include "base/printable.h"
 #include "cli/report.h"
 
-/* Of the one stream there is; the command writes from one thread at a time. */
+/* State of the one stream; the command writes from one thread at a time. */
 static bool to_file;
 static int trouble; /* errno of the first write that failed */
 
-/* fwrite answers that all is well where a line could not be written, and forgets the line: the stream alone knows. */
+/* fwrite may report success although a line could not be written; only the stream's error flag shows it. */
 static bool went(bool fine) {
     if ((!fine || ferror(stdout)) && !trouble)
         trouble = errno ? errno : EIO;
@@ -39,7 +39,7 @@ bool cli_out_line(const char *text, size_t len) {
     return cli_out(text, len) && cli_out("\n", 1);
 }
 
-/* Line by line: the newlines are the caller's, everything else may come from outside. */
+/* Escapes line by line: the newlines come from the caller, everything else may come from outside. */
 static bool put_printable(const struct ebi_bytes *text) {
     struct ebi_bytes shown = {0};
     bool ok = true;

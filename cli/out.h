@@ -1,34 +1,34 @@
-/* cli/out.h - standard output, which carries data only. */
+/* cli/out.h - writes to standard output, which carries only data. */
 #ifndef CLI_OUT_H
 #define CLI_OUT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Once, before anything is written: lines go out one by one unless they go to a file. */
+/* Call it once before anything is written: lines are flushed one by one unless standard output is a file. */
 void cli_out_start(void);
 
-/* Each answers false once something could not be written: there is no use in going on then. */
+/* Each function returns false once a write has failed; the caller then stops. */
 bool cli_out(const void *data, size_t len);
-bool cli_out_line(const char *text, size_t len); /* and a newline */
+bool cli_out_line(const char *text, size_t len); /* adds a newline */
 
-/* Lines for people. What may not be shown (eventbus/printable.h) is escaped, but for newlines: a text from outside that
- * may hold some is written by cli_put, which escapes them too. */
+/* Writes lines for people, and escapes what may not be shown (eventbus/printable.h) except newlines. Write a text from
+ * outside with cli_put, which escapes newlines too. */
 bool cli_outf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool cli_put(const char *text);
 
-/* The object as one line, and gives it up; NULL is no memory. */
+/* Writes the object as one line and drops the reference to it. NULL stands for no memory. */
 struct json_t;
 bool cli_out_json(struct json_t *);
 
-/* One event or line is complete: pushed out now, unless to a file. */
+/* Flushes a complete event or line, unless standard output is a file. */
 bool cli_out_event(void);
 
-/* The same also to a file: for what another program waits to see there. */
+/* Flushes also to a file, for a program that waits for the line there. */
 bool cli_out_now(void);
 
-/* Pushes out what waits; answers the exit status: `status`, or 0 where the reader has gone, or 3 with a message where
- * the data could not be written. */
+/* Flushes everything. Returns the exit status: `status`, or 0 if the reader has closed the pipe, or 3 with a message
+ * if the data could not be written. */
 int cli_out_end(int status);
 
 #endif

@@ -1,4 +1,4 @@
-/* cli/plugins.c - eventbus plugins: what is found where, what one can do, why a file is refused. */
+/* cli/plugins.c - eventbus plugins: lists the plugins found, describes one, and says why a file is refused. */
 #include "cli/describe.h"
 #include "cli/man_keys.h"
 #include "cli/probe.h"
@@ -17,12 +17,12 @@ struct ask {
     const char *prose;
 };
 
-/* A walk over the plugin folders. */
+/* A listing of the plugin folders. */
 struct listing {
     const struct ask *ask;
     enum ebi_trust trust;
     size_t found;
-    int status; /* other than 0: the walk is over, as far as this verb is concerned */
+    int status; /* not 0: the verb stops here */
 };
 
 static const char *refusal(const json_t *report) {
@@ -36,7 +36,7 @@ static void print_roles(const json_t *roles) {
     json_array_foreach(roles, i, role) cli_outf("%s%s", i ? ", " : "", json_string_value(role));
 }
 
-/* A line or three for one file of a folder. */
+/* Prints one to three lines for a file of a folder. */
 static void print_short(const char *name, const char *file, bool shadowed, const json_t *report) {
     cli_put(name);
     cli_outf("%*s ", strlen(name) < 10 ? 10 - (int)strlen(name) : 0, "");
@@ -71,7 +71,7 @@ static void list_one(void *arg, const char *name, const char *file, bool shadowe
         return;
     }
     if (listing->ask->json) {
-        if (shadowed || refusal(report)) { /* what it is found as: it does not say so itself */
+        if (shadowed || refusal(report)) { /* a file that is hidden or refused is listed by its file name */
             json_object_set_new(report, "name", json_string(name));
             json_object_set_new(report, "file", json_string(file));
             json_object_set_new(report, "shadowed", json_boolean(shadowed));
@@ -96,7 +96,7 @@ static int list_all(const struct ask *ask, const char *path, enum ebi_trust trus
     return listing.status;
 }
 
-/* A FILE as the loader wants it, absolute; NULL where `name` is a NAME. To be freed. */
+/* Returns the absolute path of a FILE; NULL if `name` is a NAME. The caller frees it. */
 static enum eb_status file_of(const char *name, char **file, struct eb_error *err) {
     size_t len = strlen(name);
 

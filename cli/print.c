@@ -18,10 +18,10 @@
 #include "json/event_data.h"
 #include "signal/event.h"
 
-/* ---- For people: what, where and when, the further attributes, then the data, indented ---- */
+/* ---- For people ---- */
 
-/* " name value"; a value that is missing (NULL) is left out. One with a blank stands in quotes: it cannot be taken for the
- * next words of the line. */
+/* Adds " name value", or nothing if the value is NULL. A value with a blank is quoted, so that it is not read as
+ * further words. */
 static bool add_text(struct ebi_bytes *out, const char *before, const char *value, size_t len) {
     if (!value)
         return true;
@@ -114,7 +114,7 @@ static bool write_all(const struct ebi_bytes *text) {
     return true;
 }
 
-/* The lock is not held. Of many who notice, the first counts. */
+/* Called without the lock. The first caller counts. */
 static void set_broken(struct cli_printer *printer, int reason) {
     pthread_mutex_lock(&printer->lock);
     bool first = !printer->broken;
@@ -147,10 +147,10 @@ done:
     return status;
 }
 
-/* ---- A reader that goes while there is nothing to print ---- */
+/* ---- A reader that closes the pipe while there is nothing to print ---- */
 
-/* Waits for ms (-1: for ever) until the reader has gone, or `stop` (-1: none) can be read. Asks for nothing, so only what is
- * always told wakes it: that a pipe has no reader any more, or a terminal has hung up. */
+/* Waits for ms (-1: without limit) until the reader has closed the pipe or `stop` (-1: none) becomes readable. It asks
+ * poll for no events, so that only a pipe without a reader or a closed terminal wakes it. */
 static bool reader_goes(int stop, int ms) {
     struct pollfd fds[] = {{.fd = STDOUT_FILENO}, {.fd = stop, .events = POLLIN}};
 

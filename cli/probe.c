@@ -1,4 +1,5 @@
-/* cli/probe.c - see probe.h. The report crosses a pipe of its own, since a plugin may write to the standard streams. */
+/* cli/probe.c - see probe.h. The child sends its report over a pipe of its own, because a plugin may write to the
+ * standard streams. */
 #include "cli/probe.h"
 
 #include <errno.h>
@@ -52,12 +53,12 @@ void cli_probe_child(char **argv) {
         report = json_pack("{ss+}", "error", argv[3], ": what it says of itself is not UTF-8; ask its author");
     char *text = report ? json_dumps(report, JSON_COMPACT) : NULL;
     bool told = text && write_all(REPORT_FD, text, strlen(text));
-    _exit(told ? 0 : CLI_EXIT_BROKER); /* without the plugin's destructors */
+    _exit(told ? 0 : CLI_EXIT_BROKER); /* without running the plugin's destructors */
 }
 
 /* ---- The parent -------------------------------------------------------------------------------------------------- */
 
-/* Starts this very program once more with the pipe's end as descriptor 3. */
+/* Starts this program again with the pipe's end as descriptor 3. */
 static enum eb_status start(const char *path, const char *name, enum ebi_trust trust, int pipe_end, pid_t *child,
                             struct eb_error *err) {
     const char *words[] = {"eventbus", cli_probe_word, path, name, trust == EBI_TRUST_ANY ? "any" : "owner", NULL};
@@ -83,7 +84,7 @@ done:
     return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot start a process to look at plugin %s", name);
 }
 
-/* Reads until the other side closes. False: the time was over, or there was more than a report can have. */
+/* Reads until the other side closes. Returns false if the time is over or the report is too long. */
 static bool read_report(int fd, struct ebi_bytes *report) {
     int64_t until = ebi_ticks_ms() + PATIENCE_MS;
     struct pollfd wait = {.fd = fd, .events = POLLIN};
@@ -107,7 +108,7 @@ static bool read_report(int fd, struct ebi_bytes *report) {
     }
 }
 
-/* What became of the child, where its report tells nothing. */
+/* Describes how the child ended if there is no report. */
 static json_t *obituary(const char *name, int how, bool in_time) {
     if (!in_time)
         return json_pack("{so}", "error",

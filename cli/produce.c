@@ -1,4 +1,4 @@
-/* cli/produce.c - eventbus produce: events from the command line, a file or standard input to a broker. */
+/* cli/produce.c - eventbus produce: sends events from the command line, a file or standard input. */
 #include "cli/verbs.h"
 
 #include <inttypes.h>
@@ -28,19 +28,19 @@ struct ask {
 
 enum { CLOSE_AFTER_SIGNAL_MS = 5000 };
 
-/* Events that this run gave up, and that went into undelivered.jsonl: where that is read through a pipe, they come again. */
+/* Ids of events that this run wrote into undelivered.jsonl: if that file is read through a pipe, they come again. */
 enum { MOST_GIVEN_UP = 1000000 };
 struct given_up {
     UT_hash_handle hh;
     char id[EBI_UUID_ROOM];
 };
 
-/* One run. The lock is for what the producer's thread changes as well: the tally and standard output. */
+/* One run. The lock guards what the producer's thread changes too: the tally and standard output. */
 struct run {
     const struct ask *ask;
     bool quiet;
     struct eb_bus *bus;
-    const struct eb_signal *signal;     /* --signal; NULL: each event says its own */
+    const struct eb_signal *signal;     /* --signal; NULL: each event names its type */
     pthread_mutex_t lock;
     struct cli_tally tally;
     struct given_up *given_up;
@@ -55,7 +55,7 @@ static void note_failure(struct run *run, const struct eb_error *err) {
 
 /* ---- What became of them ---- */
 
-/* With the lock. What finds no memory, or no room, may go round once more. */
+/* Lock held. Without memory or room an event may be sent once more. */
 static void remember(struct run *run, const char *id) {
     struct given_up *there, *new;
 
@@ -91,7 +91,7 @@ static void on_delivery(void *arg, const struct eb_receipt *receipt) {
 
     pthread_mutex_lock(&run->lock);
     if (receipt->error) {
-        cli_tally_told(&run->tally, receipt->error);    /* by an error line of the log, with its id and topic */
+        cli_tally_told(&run->tally, receipt->error);    /* the log printed its id and topic */
         remember(run, receipt->id);
     } else {
         run->tally.done++;
@@ -103,7 +103,7 @@ static void on_delivery(void *arg, const struct eb_receipt *receipt) {
 
 /* ---- Sending ---- */
 
-/* Once, before the first event goes: a broker that is not there is told now, and not after the delivery timeout. */
+/* Waits once, before the first event, so that a broker that is away is reported now and not after delivery_timeout. */
 static enum eb_status wait_for_broker(struct run *run, struct eb_error *err) {
     if (run->connected)
         return EB_OK;
@@ -124,8 +124,8 @@ static enum eb_status check_routes(const struct run *run, const struct eb_event 
     return EB_EMPTY;
 }
 
-/* Keeps an event that is not sent, and says so in *why: it would be lost with this process. What is wrong with the call is
- * corrected, and the event given again. */
+/* Keeps an event that is not sent in undelivered.jsonl and says so in *why. It does not keep an event if the call was
+ * wrong: the caller corrects the call and gives the event again. */
 static void keep(const struct run *run, const struct eb_event *event, const struct ebi_key *key, struct eb_error *why) {
     struct eb_error err;
 
@@ -168,7 +168,7 @@ static enum eb_status find_specversion(void *arg, const char *name, const char *
     return EB_OK;
 }
 
-/* An event of a line: a whole CloudEvent, or the bare data of --signal. */
+/* Makes an event of a line: a whole CloudEvent, or the data of --signal. */
 static enum eb_status read_event(const struct run *run, const char *json, size_t len, struct eb_event **event,
                                  struct ebi_address *address, struct eb_error *err) {
     bool whole = false;
@@ -199,11 +199,11 @@ static void note_unsent(struct run *run, enum eb_status status, struct eb_error 
     bool first = run->tally.failed == 0;
     cli_tally_failed(&run->tally, err);
     if (first && status == EB_EMPTY)
-        run->tally.first = CLI_EXIT_PARTLY;             /* no route: nothing is wrong with the call or the event */
+        run->tally.first = CLI_EXIT_PARTLY;             /* no route: neither the call nor the event is wrong */
     pthread_mutex_unlock(&run->lock);
 }
 
-/* EB_FATAL: there is no use in going on. */
+/* EB_FATAL: stop. */
 static enum eb_status take_line(struct run *run, const struct cli_lines *lines, const char *json, size_t len) {
     struct eb_event *event = NULL;
     struct eb_error err;
@@ -254,7 +254,7 @@ static void take_lines(struct run *run, const char *path) {
     cli_lines_close(&lines);
 }
 
-/* --data, -n times, each with an id and a time of its own. */
+/* Sends --data -n times, each time with a new id and time. */
 static void take_data(struct run *run) {
     size_t len = strlen(run->ask->data);
     uint64_t count = run->ask->count ? run->ask->count : 1;
@@ -315,7 +315,7 @@ static enum eb_status find_signal(struct run *run, struct eb_error *err) {
     return run->ask->signal ? cli_bus_signal(run->bus, run->ask->signal, &run->signal, err) : EB_OK;
 }
 
-/* Says what became of the events. Those that were not delivered have been named one by one; of a single one that was all. */
+/* Prints what became of the events. The undelivered ones were named one by one, so a single event needs no summary. */
 static void print_summary(const struct run *run) {
     uint64_t done = run->tally.done, failed = run->tally.failed;
 
@@ -327,7 +327,7 @@ static void print_summary(const struct run *run) {
         cli_tell("%" PRIu64 " event%s delivered, %" PRIu64 " not", done, done == 1 ? "" : "s", failed);
 }
 
-/* Waits for what was taken, and answers the exit status. */
+/* Waits for the events that the queue took, and returns the exit status. */
 static int finish(struct run *run) {
     int number = cli_signal_caught();
     struct eb_error err;
@@ -338,7 +338,7 @@ static int finish(struct run *run) {
     enum eb_status status = eb_bus_close(run->bus, run->connected ? CLOSE_AFTER_SIGNAL_MS : 0, &err);
     print_summary(run);
     forget_given_up(run);
-    if (status != EB_OK && (run->connected || status != EB_RETRIABLE))  /* what was kept without a broker has been told */
+    if (status != EB_OK && (run->connected || status != EB_RETRIABLE))  /* events kept without a broker were reported */
         cli_tell("%s", err.text);
     if (number && status != EB_OK)
         return 128 + number;

@@ -18,7 +18,7 @@ void cli_print_receipt(const struct eb_receipt *receipt) {
         add_member(&line, "type", receipt->type) && add_member(&line, "topic", receipt->topic) &&
         add_member(&line, "position", receipt->position) && ebi_bytes_add(&line, "}", 1)) {
         cli_out_line(line.data, line.len);
-        cli_out_now();                  /* an event is delivered once: its receipt must not be lost in a buffer */
+        cli_out_now();                  /* the event is delivered, so its receipt must not be lost in a buffer */
     } else {
         cli_tell("event %s was delivered, but there is no memory to print its receipt", receipt->id);
     }

@@ -14,7 +14,7 @@ enum cli_exit cli_exit_of(const struct eb_error *err) {
     case EB_KIND_PLUGIN:
         return CLI_EXIT_PLUGIN;
     default:
-        return CLI_EXIT_BROKER; /* broker, machine, and kinds of a newer library */
+        return CLI_EXIT_BROKER; /* broker, machine, and kinds that only a newer library knows */
     }
 }
 
@@ -26,7 +26,7 @@ void cli_tell(const char *format, ...) {
     bool made = ebi_bytes_add_vformat(&text, format, args) && ebi_bytes_add_text(&line, "eventbus: ") &&
                 ebi_printable_add(&line, text.data, text.len) && ebi_bytes_add(&line, "\n", 1);
     va_end(args);
-    fputs(made ? line.data : "eventbus: out of memory\n", stderr); /* one piece, so that processes' lines do not mix */
+    fputs(made ? line.data : "eventbus: out of memory\n", stderr); /* one write, so that lines of several processes do not mix */
     ebi_bytes_free(&text);
     ebi_bytes_free(&line);
 }

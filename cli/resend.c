@@ -17,7 +17,7 @@
 
 enum { CLOSE_AFTER_SIGNAL_MS = 5000 };
 
-/* One run. The lock is for what the producer's thread changes as well. */
+/* One run. The lock guards what the producer's thread changes too. */
 struct run {
     struct eb_bus *bus;
     struct ebi_resend *resend;
@@ -25,10 +25,10 @@ struct run {
     pthread_mutex_t lock;
     struct cli_tally tally;
     uint64_t put_aside;
-    bool broker_gone;                   /* it gave up on one: the others would wait as long, and stay in the file as well */
+    bool broker_gone;                   /* one event failed because the broker is away; the others stay in the file without waiting */
 };
 
-/* A line on its way. */
+/* A line that is being sent. */
 struct sent {
     struct run *run;
     int64_t offset;
@@ -42,7 +42,7 @@ static void on_delivery(void *arg, const struct eb_receipt *receipt) {
         ebi_resend_delivered(run->resend, sent->offset);
     pthread_mutex_lock(&run->lock);
     if (receipt->error) {
-        cli_tally_told(&run->tally, receipt->error);    /* by an error line of the log, with its id and topic */
+        cli_tally_told(&run->tally, receipt->error);    /* the log printed its id and topic */
         run->broker_gone |= receipt->error->status == EB_RETRIABLE;
     } else {
         run->tally.done++;
@@ -60,7 +60,7 @@ static void note(struct run *run, const struct ebi_resend_line *line, struct eb_
     pthread_mutex_unlock(&run->lock);
 }
 
-/* ---- Lines that were torn ---- */
+/* ---- Incomplete lines ---- */
 
 static enum eb_status pass(void *arg, const char *name, const char *value, size_t len, struct eb_error *err) {
     (void)arg, (void)name, (void)value, (void)len, (void)err;
@@ -71,8 +71,8 @@ static bool is_object(const char *text, size_t len, struct eb_error *err) {
     return ebi_json_members(text, len, pass, NULL, err) != EB_PERMANENT;
 }
 
-/* The whole event at the end of a line that begins with a piece of another one: where it starts, or len for none. Within a
- * string of JSON the quotes of this text would be escaped. */
+/* Returns where a whole event starts in a line that begins with a part of another event; len: nowhere. Inside a JSON
+ * string the quotes of this text would be escaped. */
 static size_t whole_event(const char *text, size_t len) {
     static const char start[] = "{\"specversion\"";
     size_t found = len;
@@ -82,7 +82,7 @@ static size_t whole_event(const char *text, size_t len) {
     return found < len && is_object(text + found, len - found, NULL) ? found : len;
 }
 
-/* Puts aside what of the line is no event. *skip: how much that is. */
+/* Puts aside the part of the line that is not an event; *skip: its length. */
 static enum eb_status put_torn_aside(struct run *run, const struct ebi_resend_line *line, size_t *skip,
                                      struct eb_error *err) {
     struct eb_error why;
@@ -121,7 +121,7 @@ static enum eb_status send(struct run *run, const struct ebi_resend_line *line, 
     return status;
 }
 
-/* EB_FATAL: there is no use in going on. */
+/* EB_FATAL: stop. */
 static enum eb_status take_line(struct run *run, const struct ebi_resend_line *line) {
     struct eb_event *event = NULL;
     struct ebi_address address = {0};
@@ -166,7 +166,7 @@ static void take_lines(struct run *run) {
 
 /* ---- The run ---- */
 
-/* A name that was given must be one of a file, or of one that a run has left half sent. */
+/* A given name must be the name of a file, or of a file that an earlier run left partly sent. */
 static enum eb_status look_for(const char *file, struct eb_error *err) {
     struct ebi_bytes sending = {0};
     enum eb_status status = EB_OK;
@@ -181,7 +181,7 @@ static enum eb_status look_for(const char *file, struct eb_error *err) {
     return status;
 }
 
-/* Waits for what was taken, gives back what is left, and answers the exit status. */
+/* Waits for the events that the queue took, puts the rest back into the file, and returns the exit status. */
 static int finish(struct run *run) {
     int number = cli_signal_caught();
     char *path = strdup(ebi_resend_path(run->resend));
@@ -191,7 +191,7 @@ static int finish(struct run *run) {
     if (!number)
         cli_bus_flush(run->bus, NULL);
     number = cli_signal_caught();
-    eb_bus_close(run->bus, CLOSE_AFTER_SIGNAL_MS, NULL);        /* what it gives up is in the file still */
+    eb_bus_close(run->bus, CLOSE_AFTER_SIGNAL_MS, NULL);        /* events that it gives up are still in the file */
     if (ebi_resend_close(run->resend, &kept, &err) != EB_OK)
         cli_tally_failed(&run->tally, &err);
     if (!run->quiet || kept || run->put_aside)
@@ -212,7 +212,7 @@ int cli_resend(struct eb_bus *bus, const char *file, bool json, bool quiet) {
     cli_catch_signals(NULL, NULL);
     cli_bus_wait_for_room(bus);
     if (status == EB_OK)
-        status = cli_bus_wait_for_producer(bus, &err);  /* first: nothing is moved for a broker that is not there */
+        status = cli_bus_wait_for_producer(bus, &err);  /* before the file is moved, in case the broker is away */
     if (status == EB_OK)
         status = ebi_resend_open(path, &run.resend, &err);
     if (status == EB_OK) {

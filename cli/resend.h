@@ -5,9 +5,8 @@
 #include <stdbool.h>
 #include "bus/bus.h"
 
-/* Sends the lines of a file of undelivered events again (NULL: the bus's own) and keeps there what fails. Closes the bus,
- * answers the exit status. json: prints receipts. quiet: says
- * only what fails. */
+/* Sends the lines of a file of undelivered events again (NULL: the bus's own file) and keeps the failing ones there. Closes
+ * the bus and returns the exit status. json: prints receipts. quiet: prints only errors. */
 int cli_resend(struct eb_bus *, const char *file, bool json, bool quiet);
 
 #endif

@@ -7,7 +7,7 @@
 #include <eventbus/version.h>
 #include "cli/out.h"
 
-/* No line of it is a request, and hyphens can be copied into a shell. */
+/* Escapes text so that no line is a request and hyphens can be copied into a shell. */
 static void text_part(const char *text, size_t len) {
     for (size_t i = 0; i < len; i++) {
         if ((i == 0 || text[i - 1] == '\n') && (text[i] == '.' || text[i] == '\''))

@@ -1,17 +1,17 @@
-/* cli/roff.h - text in man(7)'s language, on standard output: shown as it stands, whatever characters are in it. */
+/* cli/roff.h - prints text in the language of man(7) so that it is shown unchanged, whatever characters it contains. */
 #ifndef CLI_ROFF_H
 #define CLI_ROFF_H
 
-/* The page's head with its section NAME. "" is no summary. */
+/* Prints the page's head with its section NAME. A summary of "" is left out. */
 void cli_roff_title(const char *page, const char *section, const char *summary);
 
 void cli_roff_heading(const char *text);   /* in capitals */
 void cli_roff_text(const char *text);
 void cli_roff_bold(const char *text);
 void cli_roff_italic(const char *text);
-void cli_roff_paragraphs(const char *text); /* with an empty line between them */
+void cli_roff_paragraphs(const char *text); /* separated by an empty line */
 
-/* "NAME(SECTION)", the name in bold. */
+/* Prints "NAME(SECTION)" with the name in bold. */
 void cli_roff_reference(const char *page, const char *section);
 
 #endif

@@ -1,4 +1,4 @@
-/* cli/schema.c - eventbus schema: may a schema follow another; data to Avro bytes and back, on pipes. */
+/* cli/schema.c - eventbus schema: checks whether a schema may follow another; encodes and decodes data on pipes. */
 #include "cli/verbs.h"
 
 #include <errno.h>
@@ -160,7 +160,7 @@ static enum eb_status decode_line(struct job *job, const char *line, size_t len,
     return status == EB_OK ? print_data(job, err) : status;
 }
 
-/* Each line by itself: one that is wrong is named, the others go on. */
+/* Encodes each line by itself; a wrong line is named, and the others go on. */
 static int each_line(const struct cli_call *call,
                      enum eb_status (*convert)(struct job *, const char *line, size_t len, struct eb_error *)) {
     struct job job = {0};
@@ -194,17 +194,17 @@ static int encode(const struct cli_call *call) {
     return each_line(call, encode_line);
 }
 
-/* The bytes of standard input that no event has been made of yet. */
+/* The bytes of standard input that are not decoded yet. */
 struct stream {
     struct ebi_bytes bytes;
-    size_t start;    /* what is before it has been taken */
-    uint64_t passed; /* bytes that were here and are gone */
-    bool over;       /* that was all */
+    size_t start;    /* the bytes before it are decoded */
+    uint64_t passed; /* bytes that were removed from the front */
+    bool over;       /* the end of the input was reached */
 };
 
 enum { PIECE = 1 << 16 };
 
-/* Reads on, as much as there is now. */
+/* Reads what is available now. */
 static enum eb_status read_on(struct stream *stream, struct eb_error *err) {
     struct ebi_bytes *bytes = &stream->bytes;
     ssize_t got;
@@ -228,7 +228,7 @@ static enum eb_status read_on(struct stream *stream, struct eb_error *err) {
     return EB_OK;
 }
 
-/* The next event into job->data. EB_END: there is none. */
+/* Decodes the next event into job->data. EB_END: there is none. */
 static enum eb_status next_body(struct job *job, struct stream *stream, struct eb_error *err) {
     for (;;) {
         size_t left = stream->bytes.len - stream->start, used;
@@ -243,14 +243,14 @@ static enum eb_status next_body(struct job *job, struct stream *stream, struct e
             stream->start += used;
         if (status == EB_OK || stream->over)
             return status;
-        status = read_on(stream, err); /* it may only be incomplete */
+        status = read_on(stream, err); /* the rest may still come */
         if (status != EB_OK)
             return status;
     }
 }
 
-/* Avro bodies one behind the other, as encode writes them without --hex. Where one is wrong nobody knows where the next
- * one starts: that is the end. */
+/* Decodes Avro bodies one after the other, as encode writes them without --hex. After a wrong body the start of the
+ * next one is unknown, so decoding ends. */
 static int decode_stream(const struct cli_call *call) {
     struct job job = {0};
     struct stream stream = {0};

@@ -6,7 +6,7 @@
 /* What every visit needs. */
 struct walk {
     struct ebi_config *config;
-    struct ebi_bus_settings bus; /* says where plugins are */
+    struct ebi_bus_settings bus; /* says where the plugins are */
     struct cli_tally *tally;
     void (*visit)(void *arg, struct ebi_config *, const struct cli_section *);
     void *arg;
@@ -39,11 +39,11 @@ static enum eb_status bind(struct walk *walk, struct cli_section *section, struc
     else
         section->tables[section->n_tables++] = ebi_consume_table(&section->own.consume);
     if (!*section->name && strcmp(section->kind, "eventbus") != 0)
-        return EB_OK; /* an example: nothing is given, not even what is required */
+        return EB_OK; /* an example: no key is given, not even a required one */
     return ebi_config_bind(walk->config, section->kind, section->name, section->tables, section->n_tables, err);
 }
 
-/* Answers whether the section is right. */
+/* Returns whether the section is correct. */
 static bool visit(struct walk *walk, const char *kind, const char *name) {
     struct cli_section section = {.kind = kind, .name = name};
     struct eb_error err;
@@ -69,7 +69,7 @@ void cli_sections_each(struct ebi_config *config, bool examples, struct cli_tall
     if (ebi_config_check_sections(config, &err) != EB_OK)
         cli_tally_failed(tally, &err);
     if (!visit(&walk, "eventbus", ""))
-        return; /* without it nobody knows where plugins are */
+        return; /* without it the folders of plugins are unknown */
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         const char *name = ebi_config_next(config, kinds[i], NULL);
         if (!name && examples)

@@ -1,4 +1,4 @@
-/* cli/seek.c - eventbus seek: moves a consumer group to another place of a topic. */
+/* cli/seek.c - eventbus seek: moves a consumer group to another position of a topic. */
 #include "cli/verbs.h"
 
 #include <stdio.h>
@@ -31,7 +31,7 @@ static int32_t tell_move(void *arg, const struct eb_seek_info *theirs) {
     return !cli_out_event();
 }
 
-/* What is not there, and a position behind the end, are answers of their own: the call was wrong, not the broker. */
+/* A missing topic or group, and a position after the end, are errors of the call, not of the broker. */
 static int seek(struct ebi_admin *admin, const struct ask *ask, const char *topic, const struct eb_point *to) {
     uint32_t flags = (ask->create ? EB_CREATE : 0) | (ask->dry_run ? EB_DRY_RUN : 0);
     struct eb_error err = {0};

@@ -1,4 +1,4 @@
-/* cli/signals.c - eventbus signals: all event types, the fields of one, its schema, a valid sample event. */
+/* cli/signals.c - eventbus signals: lists the event types; shows a type's fields, its schema or a sample event. */
 #include "cli/verbs.h"
 
 #include <string.h>
@@ -12,9 +12,9 @@ struct ask {
     bool sample, schema, json;
 };
 
-/* A signal's fields on their way to standard output. */
+/* The printing of a signal's fields. */
 struct fields {
-    struct ebi_bytes *line; /* --json: what is collected; NULL: printed at once */
+    struct ebi_bytes *line; /* --json: the collected fields; NULL: fields are printed at once */
     size_t n;
     bool no_memory;
 };
@@ -47,7 +47,7 @@ static enum eb_status print_as_json(const struct eb_signal *signal, struct ebi_b
     return EB_OK;
 }
 
-/* A whole event with believable data, a new id and the time of now. */
+/* Prints a complete event with plausible data, a new id and the current time. */
 static enum eb_status print_sample(const struct eb_signal *signal, struct ebi_bytes *line, struct eb_error *err) {
     struct eb_event *event;
     enum eb_status status = eb_event_new(signal, &event, err);
@@ -61,7 +61,7 @@ static enum eb_status print_sample(const struct eb_signal *signal, struct ebi_by
     return status;
 }
 
-/* What was asked of one signal. */
+/* Shows what was asked about one signal. */
 static enum eb_status print_signal(const struct ask *ask, const struct eb_signal *signal, bool alone,
                                    struct eb_error *err) {
     struct ebi_bytes line = {0};

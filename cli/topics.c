@@ -1,4 +1,4 @@
-/* cli/topics.c - eventbus topics: what a broker holds. */
+/* cli/topics.c - eventbus topics: lists the topics of a broker. */
 #include "cli/verbs.h"
 
 #include <inttypes.h>
@@ -109,7 +109,7 @@ static int run(const struct cli_call *call) {
         status = ebi_admin_topics(admin, each, &listing, &err);
     if ((!cli_grid_end(listing.grid) || listing.no_memory) && status >= EB_OK)
         status = ebi_error_memory(&err);
-    if (status < EB_OK)                 /* what a broker cannot tell of it tells at the end: then some are shown */
+    if (status < EB_OK)                 /* a broker reports at the end what it could not list; then only some were shown */
         cli_tally_failed(&tally, &err);
     tally.done = listing.shown;
     status = cli_tally_exit(&tally);

@@ -1,4 +1,4 @@
-/* cli/verbs.h - all verbs, each in the file of its name. */
+/* cli/verbs.h - all verbs; each one is in the file of its name. */
 #ifndef CLI_VERBS_H
 #define CLI_VERBS_H
 
