@@ -26,6 +26,14 @@ bool rd_id_parse(const char *text, struct rd_id *id) {
     return !*text || (*text++ == '-' && take_number(&text, &id->seq) && !*text);
 }
 
+bool rd_id_of(const struct rd_node *node, struct rd_id *id) {
+    return rd_is_text(node) && rd_id_parse(node->text, id);
+}
+
+bool rd_id_of_entry(const struct rd_node *entry, struct rd_id *id) {
+    return rd_is_array(entry, 1) && rd_id_of(&entry->items[0], id);
+}
+
 static char *put_number(char *to, uint64_t number) {
     char digits[20];
     size_t n = 0;
@@ -38,7 +46,7 @@ static char *put_number(char *to, uint64_t number) {
     return to;
 }
 
-/* By hand: it is done for each acknowledgement. */
+/* Without snprintf, since it runs for each acknowledgement. */
 void rd_id_print(struct rd_id id, char text[RD_ID_ROOM]) {
     char *to = put_number(text, id.ms);
 
@@ -58,8 +66,8 @@ static bool is(struct eb_text text, struct eb_text name) {
     return text.len == name.len && memcmp(text.data, name.data, name.len) == 0;
 }
 
-/* 0 .. RD_ATTRS - 1; RD_ATTRS: the data; -1: another field. */
-static int place_of(struct eb_text name) {
+/* Returns 0 .. RD_ATTRS - 1 for an attribute, RD_ATTRS for the data, -1 for another field. */
+static int index_of(struct eb_text name) {
     for (int i = 0; i < RD_ATTRS; i++)
         if (is(name, attr_fields[i]))
             return i;
@@ -79,8 +87,8 @@ bool rd_entry_is_dead_letter(const struct eb_message *message) {
 
 static bool are_attributes(const struct eb_header *attrs, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        int place = place_of(attrs[i].name);
-        if (place < 0 || place == RD_ATTRS)
+        int index = index_of(attrs[i].name);
+        if (index < 0 || index == RD_ATTRS)
             return false;
     }
     return true;
@@ -90,7 +98,7 @@ static bool is_of_dead_letter(struct eb_text name) {
     return name.len >= 4 && memcmp(name.data, "dlq_", 4) == 0;
 }
 
-/* Whether they are as many as an entry may have; those of a dead letter come on top. */
+/* Whether an entry may have so many headers; those of a dead letter do not count. */
 static bool are_few(const struct eb_header *headers, size_t n) {
     size_t own = 0;
 
@@ -116,12 +124,12 @@ static size_t header_bytes(const struct eb_message *message) {
 
 static bool has_known_header(const struct eb_message *message) {
     for (size_t i = 0; i < message->n_headers; i++)
-        if (place_of(message->headers[i].name) >= 0)
+        if (index_of(message->headers[i].name) >= 0)
             return true;
     return false;
 }
 
-/* A dead letter may be of what is no event: a header without a value is then an empty one. */
+/* A dead letter may come from a message that is not an event: a header without a value is written as an empty one. */
 const char *rd_entry_unfit(const struct eb_message *message) {
     if (!message->topic.data || message->topic.len == 0)
         return "it has no topic";
@@ -170,50 +178,50 @@ static struct eb_text text_of(const struct rd_node *node) {
     return (struct eb_text){ node->text, node->n };
 }
 
-/* What is under way while an entry is taken apart. */
-struct taking {
+/* An entry while it is read. */
+struct reading {
     struct rd_entry_read *read;
-    struct eb_text data;                /* data NULL: there was none yet */
-    unsigned seen;                      /* attributes, a bit each */
-    size_t n_own;                       /* headers that are not of a dead letter */
+    struct eb_text data;                /* NULL until the field comes */
+    unsigned seen;                      /* attributes, one bit each */
+    size_t n_own;                       /* headers other than dlq_... */
     const char *decode_error;
 };
 
-static void add_header(struct taking *taking, const struct eb_header *field) {
+static void add_header(struct reading *reading, const struct eb_header *field) {
     bool own = !is_of_dead_letter(field->name);
 
-    if (taking->read->n_headers < RD_HEADERS_MAX && (!own || taking->n_own < RD_HEADERS)) {
-        taking->read->headers[taking->read->n_headers++] = *field;
-        taking->n_own += own;
+    if (reading->read->n_headers < RD_HEADERS_MAX && (!own || reading->n_own < RD_HEADERS)) {
+        reading->read->headers[reading->read->n_headers++] = *field;
+        reading->n_own += own;
     } else {
-        taking->decode_error = "it has more than 1000 fields that are no attributes; what is more than that is left out";
+        reading->decode_error = "it has more than 1000 fields that are no attributes; what is more than that is left out";
     }
 }
 
-static void add_attr(struct taking *taking, int place, const struct eb_header *field) {
-    bool again = taking->seen & 1u << place;
+static void add_attr(struct reading *reading, int index, const struct eb_header *field) {
+    bool again = reading->seen & 1u << index;
 
-    taking->seen |= 1u << place;
+    reading->seen |= 1u << index;
     if (again)
-        taking->decode_error = "an attribute comes twice: type, id, source, time, minorversion, sourcehost or sourcelib";
-    if ((again && taking->data.data) || taking->read->n_attrs == RD_ATTRS_MAX)
-        add_header(taking, field);
+        reading->decode_error = "an attribute comes twice: type, id, source, time, minorversion, sourcehost or sourcelib";
+    if ((again && reading->data.data) || reading->read->n_attrs == RD_ATTRS_MAX)
+        add_header(reading, field);
     else
-        taking->read->attrs[taking->read->n_attrs++] = *field;
+        reading->read->attrs[reading->read->n_attrs++] = *field;
 }
 
-static void add_field(struct taking *taking, const struct eb_header *field) {
-    int place = place_of(field->name);
+static void add_field(struct reading *reading, const struct eb_header *field) {
+    int index = index_of(field->name);
 
-    if (place < 0) {
-        add_header(taking, field);
-    } else if (place < RD_ATTRS) {
-        add_attr(taking, place, field);
-    } else if (!taking->data.data) {
-        taking->data = field->value;
+    if (index < 0) {
+        add_header(reading, field);
+    } else if (index < RD_ATTRS) {
+        add_attr(reading, index, field);
+    } else if (!reading->data.data) {
+        reading->data = field->value;
     } else {
-        taking->decode_error = "the field event_data comes twice";
-        add_header(taking, field);
+        reading->decode_error = "the field event_data comes twice";
+        add_header(reading, field);
     }
 }
 
@@ -226,49 +234,50 @@ static void drop_empty(struct rd_entry_read *read) {
     read->n_attrs = n;
 }
 
-static struct eb_text attr(const struct rd_entry_read *read, int place) {
+static struct eb_text attr(const struct rd_entry_read *read, int index) {
     for (size_t i = 0; i < read->n_attrs; i++)
-        if (is(read->attrs[i].name, attr_fields[place]))
+        if (is(read->attrs[i].name, attr_fields[index]))
             return read->attrs[i].value;
     return (struct eb_text){0};
 }
 
-static void take_fields(struct taking *taking, const struct rd_node *fields) {
+static void take_fields(struct reading *reading, const struct rd_node *fields) {
     if (!rd_is_array(fields, 0) || fields->n % 2 != 0) {
-        taking->decode_error = "it has no fields";
+        reading->decode_error = "it has no fields";
         return;
     }
     for (size_t i = 0; i < fields->n; i += 2) {
         struct eb_header field;
         if (!rd_is_text(&fields->items[i]) || !rd_is_text(&fields->items[i + 1])) {
-            taking->decode_error = "its fields are no texts";
+            reading->decode_error = "its fields are no texts";
             return;
         }
         field = (struct eb_header){ text_of(&fields->items[i]), text_of(&fields->items[i + 1]) };
-        add_field(taking, &field);
+        add_field(reading, &field);
     }
 }
 
 void rd_entry_take(const struct rd_node *fields, struct rd_id id, struct rd_entry_read *read,
                    struct eb_message *message) {
-    struct taking taking = { .read = read };
+    struct reading reading = { .read = read };
 
     read->n_attrs = read->n_headers = 0;
-    take_fields(&taking, fields);
-    if (!taking.decode_error && attr(read, 0).len == 0)
-        taking.decode_error = "the field type is missing or empty";
-    if (!taking.decode_error && taking.data.len == 0)
-        taking.decode_error = "the field event_data is missing or empty";
-    if (!taking.decode_error)
+    take_fields(&reading, fields);
+    if (!reading.decode_error && attr(read, 0).len == 0)
+        reading.decode_error = "the field type is missing or empty";
+    if (!reading.decode_error && reading.data.len == 0)
+        reading.decode_error = "the field event_data is missing or empty";
+    if (!reading.decode_error)
         drop_empty(read);
     rd_id_print(id, read->position);
     message->time_ms = (int64_t)id.ms;
     message->position = (struct eb_text){ read->position, strlen(read->position) };
     message->id = attr(read, 1);
-    message->payload = taking.data;
+    message->payload = reading.data;
     message->attrs = read->attrs;
     message->n_attrs = read->n_attrs;
     message->headers = read->headers;
     message->n_headers = read->n_headers;
-    message->decode_error = taking.decode_error ? (struct eb_text){ taking.decode_error, strlen(taking.decode_error) } : (struct eb_text){0};
+    message->decode_error = reading.decode_error
+        ? (struct eb_text){ reading.decode_error, strlen(reading.decode_error) } : (struct eb_text){0};
 }

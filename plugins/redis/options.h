@@ -1,8 +1,8 @@
-/* plugins/redis/options.h - the options, as the host fills them in. */
+/* plugins/redis/options.h - the plugin's options: their table, their check, and the struct that the host fills in. */
 #ifndef RD_OPTIONS_H
 #define RD_OPTIONS_H
 
-#include <stdint.h>
+#include <eventbus/plugin.h>
 
 enum rd_trim { RD_TRIM_SAFE, RD_TRIM_PEER, RD_TRIM_NONE };
 
@@ -13,5 +13,11 @@ struct rd_settings {
     int64_t stream_max_len, stream_hard_len, stream_trim;
     int64_t claim_after;
 };
+
+enum { RD_OPTIONS = 14 };
+extern const struct eb_option rd_options[];
+
+/* EB_OK, or EB_PERMANENT: options that do not fit together. */
+int32_t rd_options_check(const void *settings, struct eb_error *);
 
 #endif

@@ -3,33 +3,35 @@
 
 #include <stdio.h>
 
-#include "error.h"
+#include "common/error.h"
 
 int32_t rd_point_check(const struct eb_point *point, struct eb_error *err) {
     struct rd_id id;
-    int32_t status = EB_OK;
 
-    if (point->kind == EB_POSITION && (!point->position.data || !rd_id_parse(point->position.data, &id)))
-        status = rd_error(err, EB_PERMANENT, 0,
-                          "\"%.60s\" is no position: here it is an entry's id, as 1795466583599-0",
-                          point->position.data ? point->position.data : "");
-    else if (point->kind < EB_EARLIEST || point->kind > EB_POSITION)
-        status = rd_error(err, EB_PERMANENT, 0, "%d is no kind of point that this plugin knows", point->kind);
-    if (status != EB_OK && err)
-        err->kind = EB_KIND_CONFIG;
-    return status;
+    if (point->kind < EB_EARLIEST || point->kind > EB_POSITION)
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "%d is no kind of point that this plugin knows", point->kind);
+    if (point->kind != EB_POSITION || (point->position.data && rd_id_parse(point->position.data, &id)))
+        return EB_OK;
+    return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                             "\"%.60s\" is not a position: on Redis a position is the id of an entry, such as 1795466583599-0",
+                             point->position.data ? point->position.data : "");
+}
+
+struct rd_id rd_point_first(const struct eb_point *point) {
+    struct rd_id id = {0};
+
+    if (point->kind == EB_LATEST)
+        return (struct rd_id){ UINT64_MAX, UINT64_MAX };
+    if (point->kind == EB_TIME && point->time_ms > 0)
+        id.ms = (uint64_t)point->time_ms;
+    if (point->kind == EB_POSITION)
+        rd_id_parse(point->position.data, &id);
+    return id;
 }
 
 void rd_point_start(const struct eb_point *point, char text[RD_ID_ROOM]) {
-    struct rd_id id = {0};
-
-    if (point && point->kind == EB_LATEST) {
+    if (point && point->kind == EB_LATEST)
         snprintf(text, RD_ID_ROOM, "$");
-        return;
-    }
-    if (point && point->kind == EB_TIME && point->time_ms > 0)
-        id.ms = (uint64_t)point->time_ms;
-    if (point && point->kind == EB_POSITION)
-        rd_id_parse(point->position.data, &id);
-    rd_id_print(rd_id_before(id), text);
+    else
+        rd_id_print(rd_id_before(point ? rd_point_first(point) : (struct rd_id){0}), text);
 }

@@ -1,5 +1,5 @@
-/* plugins/redis/admin/admin.h - the admin role: topics and groups as they are (admin_read.c), what is in a topic (browse.c), and
- * changes (admin_write.c). */
+/* plugins/redis/admin/admin.h - the admin role. admin_read.c lists topics and groups, browse.c reads a topic, admin_write.c changes
+ * topics and groups, scan.c finds the topics. */
 #ifndef RD_ADMIN_ADMIN_H
 #define RD_ADMIN_ADMIN_H
 

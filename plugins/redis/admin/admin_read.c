@@ -1,13 +1,14 @@
-/* plugins/redis/admin/admin_read.c - topics and groups as they are now. */
+/* plugins/redis/admin/admin_read.c - lists topics and groups as they are now. */
 #include "admin/admin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
+#include "common/clock.h"
 #include "consumer/state.h"
-#include "error.h"
+#include "log.h"
+#include "common/error.h"
 #include "admin/scan.h"
 #include "connection/server_error.h"
 
@@ -16,7 +17,7 @@ int32_t rd_admin_open(const struct eb_host *host, const void *settings, void **s
     int32_t status;
 
     if (!admin)
-        return rd_no_memory(err);
+        return ebp_no_memory(err);
     admin->set = settings;
     status = rd_client_open(&admin->client, host, settings, err);
     if (status == EB_OK)
@@ -35,23 +36,19 @@ void rd_admin_close(void *self) {
 
 /* ---- topics ---- */
 
-/* EB_OK with the answer, EB_GONE: this key is no stream (any more), or negative. */
+/* EB_OK with the reply; EB_GONE: the key is not a stream, or not any more; or negative. */
 static int32_t request_about(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *const *argv,
-                         const struct rd_node **reply, struct eb_error *err) {
+                             const struct rd_node **reply, struct eb_error *err) {
     int32_t status = rd_client_request(&admin->client, until_ms, argv, reply, err);
-    char what[300];
 
     if (status != EB_OK || !rd_is_error(*reply))
         return status;
     if (rd_error_is(*reply, "WRONGTYPE") || rd_classify_error(*reply, "", NULL) == RD_NO_GROUP)
         return EB_GONE;
-    snprintf(what, sizeof what, "topic %s", topic);
-    status = rd_classify_error(*reply, what, err) == RD_UNAVAILABLE ? EB_RETRIABLE : EB_PERMANENT;
-    rd_add_advice(err, *reply, admin->client.target.user, topic);
-    return status;
+    return rd_client_error(&admin->client, "", topic, *reply, err);
 }
 
-/* Of the first or the last entry. An empty stream has none. */
+/* Reads the id of the first or the last entry; an empty stream has none. */
 static int32_t read_edge(struct rd_admin *admin, int64_t until_ms, const char *topic, bool last, bool *found,
                          struct rd_id *id, struct eb_error *err) {
     const char *argv[] = { last ? "XREVRANGE" : "XRANGE", topic, last ? "+" : "-", last ? "-" : "+", "COUNT", "1",
@@ -59,8 +56,7 @@ static int32_t read_edge(struct rd_admin *admin, int64_t until_ms, const char *t
     const struct rd_node *reply;
     int32_t status = request_about(admin, until_ms, topic, argv, &reply, err);
 
-    *found = status == EB_OK && rd_is_array(reply, 1) && rd_is_array(&reply->items[0], 1) &&
-             rd_is_text(&reply->items[0].items[0]) && rd_id_parse(reply->items[0].items[0].text, id);
+    *found = status == EB_OK && rd_is_array(reply, 1) && rd_id_of_entry(&reply->items[0], id);
     return status;
 }
 
@@ -89,50 +85,45 @@ static int32_t read_topic(struct rd_admin *admin, int64_t until_ms, const char *
     info->newest_ms = found_last ? (int64_t)last.ms : -1;
     if (status == EB_OK && read_number(admin, until_ms, topic, (const char *[]){ "MEMORY", "USAGE", topic, NULL },
                                        &info->bytes, NULL) == EB_RETRIABLE)
-        info->bytes = -1;                               /* it may be forbidden; then it is unknown */
+        info->bytes = -1;                               /* unknown: the user may not ask for it */
     return status;
 }
 
-/* ---- what cannot be read hides nothing else ---- */
+/* ---- if some topics cannot be read, the others are listed ---- */
 
-enum { TOLD_MAX = 20 };
+enum { LOGGED_MAX = 20 };
 
-/* Topics that a walk over all of them leaves out. */
+/* The topics that a walk over all of them leaves out. */
 struct left_out {
     size_t n;
 };
 
-/* What the user may not read is said and left out; any other failure ends the walk. */
+/* Logs a topic that the user may not read, and leaves it out; any other failure ends the walk. */
 static int32_t leave_out(const struct rd_admin *admin, struct left_out *left, int32_t status, const struct eb_error *why,
                          struct eb_error *err) {
-    const struct eb_host *host = admin->client.target.host;
-    char line[sizeof why->text + 80];
-
-    if (status == EB_OK || status == EB_GONE)           /* gone: it is no stream any more */
+    if (status == EB_OK || status == EB_GONE)           /* gone: it is not a stream any more */
         return EB_OK;
     if (status != EB_PERMANENT) {
         if (err)
             *err = *why;
         return status;
     }
-    if (++left->n <= TOLD_MAX) {
-        snprintf(line, sizeof line, "%s; it is left out", why->text);
-        host->log(host, 4, line);
-    }
+    if (++left->n <= LOGGED_MAX)
+        rd_log(admin->client.target.host, RD_LOG_WARNING, "%s; it is left out", why->text);
     return EB_OK;
 }
 
 static int32_t end_walk(const struct left_out *left, size_t n, int32_t status, struct eb_error *err) {
     if (status != EB_OK || left->n == 0)
         return status;
-    return rd_error(err, EB_PERMANENT, 0, "%zu of %zu topics are left out, each with its reason above%s", left->n, n,
-                    left->n > TOLD_MAX ? ", but for those beyond 20" : "");
+    return ebp_error(err, EB_PERMANENT, 0, "%zu of %zu topics are left out, each with its reason above%s", left->n, n,
+                    left->n > LOGGED_MAX ? ", but for those beyond 20" : "");
 }
 
 int32_t rd_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *),
                         void *arg, struct eb_error *err) {
     struct rd_admin *admin = self;
-    int64_t until_ms = rd_ticks_ms() + timeout_ms;
+    int64_t until_ms = ebp_boottime_ms() + timeout_ms;
     struct rd_topic_names names = {0};
     struct left_out left = {0};
     bool stop = false;
@@ -170,12 +161,12 @@ static void free_groups(struct groups *groups) {
     free(groups->list);
 }
 
-static bool take_group(const struct rd_node *row, struct group *group) {
+static bool read_group(const struct rd_node *row, struct group *group) {
     const struct rd_node *name = rd_value_of(row, "name"), *pending = rd_value_of(row, "pending");
     const struct rd_node *at = rd_value_of(row, "last-delivered-id"), *lag = rd_value_of(row, "lag");
 
-    if (!name || !rd_is_text(name) || !pending || !rd_is_integer(pending) || !at || !rd_is_text(at) ||
-        !rd_id_parse(at->text, &group->at))
+    if (!name || !rd_is_text(name) || !pending || !rd_is_integer(pending) || !at ||
+        !rd_id_of(at, &group->at))
         return false;
     group->pending = pending->number;
     group->lag = lag && rd_is_integer(lag) ? lag->number : -1;
@@ -194,15 +185,15 @@ static int32_t read_groups(struct rd_admin *admin, int64_t until_ms, const char 
         return status;
     groups->list = calloc(reply->n + 1, sizeof *groups->list);
     if (!groups->list)
-        return rd_no_memory(err);
+        return ebp_no_memory(err);
     for (; groups->n < reply->n; groups->n++)
-        if (!take_group(&reply->items[groups->n], &groups->list[groups->n]))
-            return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XINFO GROUPS is none", topic);
+        if (!read_group(&reply->items[groups->n], &groups->list[groups->n]))
+            return ebp_error(err, EB_RETRIABLE, 0, "topic %s: unexpected reply to XINFO GROUPS", topic);
     return EB_OK;
 }
 
-/* What the server tells is its own count, which a restart from its log can leave far too high: where a group has been given
- * the last entry there is nothing behind it, and never more than there is. */
+/* The lag that the server reports is a count of its own, which can be far too high after a restart from its log. A group that has
+ * been given the last entry lags by nothing, and no group lags by more entries than there are. */
 static int32_t correct_lag(struct rd_admin *admin, int64_t until_ms, const char *topic, struct rd_id last, struct group *group,
                            struct eb_error *err) {
     const struct rd_node *reply;
@@ -218,13 +209,13 @@ static int32_t correct_lag(struct rd_admin *admin, int64_t until_ms, const char 
     return status;
 }
 
-/* Servers before 7.0 tell no lag, and later ones not always: then the entries behind the group are counted. */
+/* Servers before 7.0 do not report the lag, and later ones not always. Then the entries behind the group are counted. */
 static int32_t count_lag(struct rd_admin *admin, int64_t until_ms, const char *topic, struct group *group,
                          struct eb_error *err) {
     struct rd_id from = group->at;
 
     for (group->lag = 0;;) {
-        const struct rd_node *reply, *last;
+        const struct rd_node *reply;
         char start[RD_ID_ROOM];
         int32_t status;
         rd_id_print(rd_id_after(from), start);
@@ -233,13 +224,12 @@ static int32_t count_lag(struct rd_admin *admin, int64_t until_ms, const char *t
         if (status != EB_OK || !rd_is_array(reply, 1))
             return status;
         group->lag += (int64_t)reply->n;
-        last = &reply->items[reply->n - 1];
-        if (!rd_is_array(last, 1) || !rd_is_text(&last->items[0]) || !rd_id_parse(last->items[0].text, &from))
-            return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XRANGE is none", topic);
+        if (!rd_id_of_entry(&reply->items[reply->n - 1], &from))
+            return ebp_error(err, EB_RETRIABLE, 0, "topic %s: unexpected reply to XRANGE", topic);
     }
 }
 
-/* What was returned is at nobody; who has not asked for longer than claim_after is not alive. */
+/* Counts the live members, those that sent a command within claim_after. Returned entries are unsettled at nobody. */
 static int32_t read_members(struct rd_admin *admin, int64_t until_ms, const struct group *group,
                             struct eb_group_info *info, struct eb_error *err) {
     const struct rd_node *reply;
@@ -247,25 +237,23 @@ static int32_t read_members(struct rd_admin *admin, int64_t until_ms, const stru
     int32_t status = request_about(admin, until_ms, info->topic, argv, &reply, err);
 
     info->unsettled = group->pending;
-    if (status == EB_PERMANENT) {                       /* it may be forbidden; then who is at work is unknown */
+    if (status == EB_PERMANENT) {                       /* unknown: the user may not ask for it */
         info->members = -1;
         return EB_OK;
     }
     for (size_t i = 0; status == EB_OK && reply->type == REDIS_REPLY_ARRAY && i < reply->n; i++) {
-        const struct rd_node *name = rd_value_of(&reply->items[i], "name");
-        const struct rd_node *idle = rd_value_of(&reply->items[i], "idle");
-        const struct rd_node *pending = rd_value_of(&reply->items[i], "pending");
-        if (!name || !rd_is_text(name) || !idle || !rd_is_integer(idle) || !pending || !rd_is_integer(pending))
-            return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XINFO CONSUMERS is none", info->topic);
-        if (strcmp(name->text, rd_returned_consumer) == 0)
-            info->unsettled -= pending->number;
+        struct rd_consumer_info member;
+        if (!rd_consumer_info(&reply->items[i], &member))
+            return ebp_error(err, EB_RETRIABLE, 0, "topic %s: unexpected reply to XINFO CONSUMERS", info->topic);
+        if (strcmp(member.name, rd_returned_consumer) == 0)
+            info->unsettled -= member.pending;
         else
-            info->members += idle->number < admin->set->claim_after;
+            info->members += member.idle_ms < admin->set->claim_after;
     }
     return status;
 }
 
-static int32_t tell_group(struct rd_admin *admin, int64_t until_ms, const char *topic, struct group *group,
+static int32_t list_group(struct rd_admin *admin, int64_t until_ms, const char *topic, struct group *group,
                           int32_t (*each)(void *, const struct eb_group_info *), void *arg, bool *stop,
                           struct eb_error *err) {
     struct eb_group_info info = { .size = sizeof info, .topic = topic, .group = group->name, .partition = "" };
@@ -291,7 +279,7 @@ static int32_t tell_group(struct rd_admin *admin, int64_t until_ms, const char *
     return EB_OK;
 }
 
-static int32_t tell_groups(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *wanted,
+static int32_t list_groups(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *wanted,
                            int32_t (*each)(void *, const struct eb_group_info *), void *arg, bool *stop,
                            struct eb_error *err) {
     struct groups groups;
@@ -300,8 +288,8 @@ static int32_t tell_groups(struct rd_admin *admin, int64_t until_ms, const char 
     for (size_t i = 0; i < groups.n && status == EB_OK && !*stop; i++) {
         if (wanted && strcmp(wanted, groups.list[i].name) != 0)
             continue;
-        status = tell_group(admin, until_ms, topic, &groups.list[i], each, arg, stop, err);
-        if (status == EB_GONE)                          /* removed meanwhile */
+        status = list_group(admin, until_ms, topic, &groups.list[i], each, arg, stop, err);
+        if (status == EB_GONE)                          /* it was removed meanwhile */
             status = EB_OK;
     }
     free_groups(&groups);
@@ -311,18 +299,18 @@ static int32_t tell_groups(struct rd_admin *admin, int64_t until_ms, const char 
 int32_t rd_admin_groups(void *self, const char *topic, const char *group, int32_t timeout_ms,
                         int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
     struct rd_admin *admin = self;
-    int64_t until_ms = rd_ticks_ms() + timeout_ms;
+    int64_t until_ms = ebp_boottime_ms() + timeout_ms;
     struct rd_topic_names names = {0};
     struct left_out left = {0};
     bool stop = false;
     int32_t status;
 
     if (topic)
-        return tell_groups(admin, until_ms, topic, group, each, arg, &stop, err);
+        return list_groups(admin, until_ms, topic, group, each, arg, &stop, err);
     status = rd_topic_names_scan(&names, &admin->client, until_ms, err);
     for (size_t i = 0; i < names.n && status == EB_OK && !stop; i++) {
         struct eb_error why = {0};
-        status = tell_groups(admin, until_ms, names.names[i], group, each, arg, &stop, &why);
+        status = list_groups(admin, until_ms, names.names[i], group, each, arg, &stop, &why);
         status = leave_out(admin, &left, status, &why, err);
     }
     status = stop ? EB_OK : end_walk(&left, names.n, status, err);

@@ -5,36 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "common/array.h"
+#include "common/error.h"
 #include "connection/server_error.h"
 
 enum { NAMES_MAX = 100000 };
 
 static int32_t add(struct rd_topic_names *names, const struct rd_node *key, struct eb_error *err) {
-    size_t room = names->room ? 2 * names->room : 64;
-    char **more;
+    char *name;
 
     if (!rd_is_text(key) || strlen(key->text) != key->n)
-        return EB_OK;                                   /* a key with a NUL in it is no topic */
+        return EB_OK;                                   /* no topic has a NUL in its name */
     if (names->n == NAMES_MAX)
-        return rd_error(err, EB_PERMANENT, 0,
-                        "there are more than %d streams: give the event bus a database of its own", NAMES_MAX);
-    if (names->n == names->room) {
-        more = realloc(names->names, room * sizeof *more);
-        if (!more)
-            return rd_no_memory(err);
-        names->names = more;
-        names->room = room;
-    }
-    names->names[names->n] = strdup(key->text);
-    return names->names[names->n++] ? EB_OK : rd_no_memory(err);
+        return ebp_error(err, EB_PERMANENT, 0,
+                         "there are more than %d streams: give the event bus a database of its own", NAMES_MAX);
+    name = EBP_RESERVE(names->names, names->room, names->n + 1) ? strdup(key->text) : NULL;
+    if (!name)
+        return ebp_no_memory(err);
+    names->names[names->n++] = name;
+    return EB_OK;
 }
 
 static int compare(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* SCAN may tell a key twice. */
+/* SCAN may return a key twice. */
 static void sort(struct rd_topic_names *names) {
     size_t n = 0;
 
@@ -61,7 +57,7 @@ static int32_t take(struct rd_topic_names *names, const struct rd_node *reply, c
     int32_t status = EB_OK;
 
     if (!rd_is_array(reply, 2) || !rd_is_text(&reply->items[0]) || reply->items[1].type != REDIS_REPLY_ARRAY)
-        return rd_error(err, EB_RETRIABLE, 0, "the answer to SCAN is none");
+        return ebp_error(err, EB_RETRIABLE, 0, "unexpected reply to SCAN");
     for (size_t i = 0; i < reply->items[1].n && status == EB_OK; i++)
         status = add(names, &reply->items[1].items[i], err);
     snprintf(cursor, 24, "%s", reply->items[0].text);

@@ -1,4 +1,4 @@
-/* plugins/redis/admin/scan.h - the streams of a database. */
+/* plugins/redis/admin/scan.h - finds the topics: the keys of the database that hold streams. */
 #ifndef RD_ADMIN_SCAN_H
 #define RD_ADMIN_SCAN_H
 
@@ -9,7 +9,7 @@ struct rd_topic_names {
     size_t n, room;
 };
 
-/* All keys that hold a stream (or, with servers before 6.0, anything), each once, sorted. EB_OK or negative. */
+/* Reads the names of all streams, each once, sorted; with servers before 6.0, of all keys. EB_OK or negative. */
 int32_t rd_topic_names_scan(struct rd_topic_names *, struct rd_client *, int64_t until_ms, struct eb_error *);
 void rd_topic_names_free(struct rd_topic_names *);
 

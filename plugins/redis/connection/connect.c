@@ -11,8 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "error.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "connection/server_error.h"
 #include "options.h"
 
@@ -45,13 +45,13 @@ void rd_target_close(struct rd_target *target) {
 
 /* ---- logging in ---- */
 
-enum { LOGIN, DATABASE, NAME, NUMBER, LAST };
+enum login_step { LOGIN, DATABASE, NAME, NUMBER, LAST };
 
-static int32_t refuse_login(const struct rd_conn *conn, const struct rd_node *node, struct eb_error *err) {
+static int32_t login_error(const struct rd_conn *conn, const struct rd_node *node, struct eb_error *err) {
     if (rd_error_is(node, "LOADING") || rd_error_is(node, "BUSY"))
         rd_classify_error(node, "logging in", err);
-    else                                                /* old servers quote what they were sent: it is not shown */
-        rd_error(err, EB_RETRIABLE, 0, "the server refuses the login%s%s: %s", conn->target->user ? " of user " : "",
+    else                                                /* not the server's text: old ones quote the password */
+        ebp_error(err, EB_RETRIABLE, 0, "the server refuses the login%s%s: %s", conn->target->user ? " of user " : "",
                  conn->target->user ? conn->target->user : "",
                  rd_error_is(node, "WRONGPASS") ? "wrong password, or it knows no such user (WRONGPASS)"
                                                     : "wrong password, or it asks for none");
@@ -64,32 +64,28 @@ static int32_t on_login_reply(struct rd_conn *conn, uint64_t step, const struct 
     if (!rd_is_error(node) || (step == LAST && rd_error_is(node, "NOPERM"))) {
         if (step == LAST) {
             conn->state = RD_READY;
-            conn->ready_ms = rd_ticks_ms();
+            conn->ready_ms = ebp_boottime_ms();
             conn->ready(conn);
         }
         return EB_OK;
     }
     if (step == LOGIN)
-        return refuse_login(conn, node, err);
+        return login_error(conn, node, err);
     if (step == DATABASE && strncmp(node->text, "ERR", 3) == 0)
-        return rd_error(err, EB_RETRIABLE, 0, "the server has no database %d (DB index is out of range)",
+        return ebp_error(err, EB_RETRIABLE, 0, "the server has no database %d (DB index is out of range)",
                         conn->target->url.db);
     if (step == DATABASE || step == LAST || rd_classify_error(node, "", NULL) == RD_UNAVAILABLE) {
         rd_classify_error(node, "connected", err);
         return EB_RETRIABLE;
     }
-    return EB_OK;                                       /* its name and its number are a help, no need */
+    return EB_OK;                                       /* a connection works without its name and number */
 }
 
-static bool send_step(struct rd_conn *conn, uint64_t step, size_t argc, const char *const *argv) {
-    size_t lens[4];
-
-    for (size_t i = 0; i < argc; i++)
-        lens[i] = strlen(argv[i]);
-    return rd_conn_command(conn, on_login_reply, step, 0, argc, argv, lens);
+static bool send_step(struct rd_conn *conn, enum login_step step, const char *const *argv) {
+    return rd_conn_command_texts(conn, on_login_reply, step, argv);
 }
 
-/* CLIENT SETNAME takes no blanks and no other signs that would break a line of CLIENT LIST. */
+/* CLIENT SETNAME accepts no blank and nothing else that would break a line of CLIENT LIST. */
 static void client_name(const struct rd_target *target, char *name, size_t room) {
     const char *service = target->host->service;
 
@@ -107,19 +103,17 @@ static void log_in(struct rd_conn *conn) {
     client_name(target, name, sizeof name);
     snprintf(db, sizeof db, "%d", target->url.db);
     if (target->password && target->user)
-        ok = send_step(conn, LOGIN, 3, (const char *[]){ "AUTH", target->user, target->password });
+        ok = send_step(conn, LOGIN, (const char *[]){ "AUTH", target->user, target->password, NULL });
     else if (target->password)
-        ok = send_step(conn, LOGIN, 2, (const char *[]){ "AUTH", target->password });
+        ok = send_step(conn, LOGIN, (const char *[]){ "AUTH", target->password, NULL });
     if (ok && target->url.db != 0)
-        ok = send_step(conn, DATABASE, 2, (const char *[]){ "SELECT", db });
-    ok = ok && send_step(conn, NAME, 3, (const char *[]){ "CLIENT", "SETNAME", name }) &&
-         send_step(conn, NUMBER, 2, (const char *[]){ "CLIENT", "ID" }) && send_step(conn, LAST, 1, (const char *[]){ "PING" });
+        ok = send_step(conn, DATABASE, (const char *[]){ "SELECT", db, NULL });
+    ok = ok && send_step(conn, NAME, (const char *[]){ "CLIENT", "SETNAME", name, NULL }) &&
+         send_step(conn, NUMBER, (const char *[]){ "CLIENT", "ID", NULL }) &&
+         send_step(conn, LAST, (const char *[]){ "PING", NULL });
     conn->state = RD_LOGIN;
-    if (!ok) {
-        struct eb_error why;
-        rd_no_memory(&why);
-        rd_conn_fail(conn, &why);
-    }
+    if (!ok)
+        rd_conn_fail_no_memory(conn);
 }
 
 /* ---- connecting ---- */
@@ -135,7 +129,7 @@ static void set_options(const struct rd_conn *conn, int fd) {
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
 }
 
-/* EB_OK: connected or on its way; negative with errno. */
+/* EB_OK: connected, or connecting; EB_RETRIABLE with errno. */
 static int32_t connect_to(struct rd_conn *conn, int family, const struct sockaddr *address, socklen_t len) {
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), number;
 
@@ -153,10 +147,10 @@ static int32_t connect_to(struct rd_conn *conn, int family, const struct sockadd
     return EB_OK;
 }
 
-static void fail(struct rd_conn *conn) {
+static void fail_errno(struct rd_conn *conn) {
     struct eb_error why;
 
-    rd_errno(&why, EB_RETRIABLE, "cannot connect to redis at %s", conn->target->url.shown);
+    ebp_errno(&why, EB_RETRIABLE, "cannot connect to redis at %s", conn->target->url.shown);
     rd_conn_fail(conn, &why);
 }
 
@@ -169,7 +163,7 @@ static void connect_next(struct rd_conn *conn) {
         status = connect_to(conn, to->ai_family, to->ai_addr, to->ai_addrlen);
     }
     if (status != EB_OK)
-        fail(conn);
+        fail_errno(conn);
 }
 
 static void connect_local(struct rd_conn *conn) {
@@ -177,10 +171,10 @@ static void connect_local(struct rd_conn *conn) {
 
     memcpy(address.sun_path, conn->target->url.host, strlen(conn->target->url.host) + 1);
     if (connect_to(conn, AF_UNIX, (const struct sockaddr *)&address, sizeof address) != EB_OK)
-        fail(conn);
+        fail_errno(conn);
 }
 
-/* An address as a number needs no thread. */
+/* A numeric address is known at once; a name is looked up by a thread. */
 static void look_up(struct rd_conn *conn) {
     const struct rd_url *url = &conn->target->url;
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
@@ -195,11 +189,11 @@ static void look_up(struct rd_conn *conn) {
         conn->lookup = rd_lookup_start(url->host, url->port, &conn->lookup_fd);
         conn->state = RD_LOOKUP;
         if (!conn->lookup)
-            fail(conn);
+            fail_errno(conn);
     }
 }
 
-static void look_at_lookup(struct rd_conn *conn) {
+static void check_lookup(struct rd_conn *conn) {
     struct eb_error why;
     int failure = 0;
 
@@ -213,14 +207,12 @@ static void look_at_lookup(struct rd_conn *conn) {
         connect_next(conn);
         return;
     }
-    rd_error(&why, EB_RETRIABLE, failure, "cannot find redis at %s: %s", conn->target->url.shown,
+    ebp_error(&why, EB_RETRIABLE, failure, "cannot find redis at %s: %s", conn->target->url.shown,
              gai_strerror(failure));
     rd_conn_fail(conn, &why);
 }
 
 static void begin_tls(struct rd_conn *conn) {
-    struct eb_error why;
-
     if (!conn->target->tls) {
         log_in(conn);
         return;
@@ -228,18 +220,16 @@ static void begin_tls(struct rd_conn *conn) {
     conn->tls = rd_tls_new(conn->target->tls, conn->fd, &conn->target->url);
     conn->state = RD_HANDSHAKE;
     conn->wants = POLLOUT;
-    if (conn->tls)
-        return;
-    rd_no_memory(&why);
-    rd_conn_fail(conn, &why);
+    if (!conn->tls)
+        rd_conn_fail_no_memory(conn);
 }
 
-static void look_at_connecting(struct rd_conn *conn) {
-    struct pollfd look = { .fd = conn->fd, .events = POLLOUT };
+static void check_connecting(struct rd_conn *conn) {
+    struct pollfd poll_fd = { .fd = conn->fd, .events = POLLOUT };
     int number = 0;
     socklen_t len = sizeof number;
 
-    if (poll(&look, 1, 0) <= 0)
+    if (poll(&poll_fd, 1, 0) <= 0)
         return;
     if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &number, &len) != 0)
         number = errno;
@@ -253,61 +243,56 @@ static void look_at_connecting(struct rd_conn *conn) {
     if (conn->next_address)
         connect_next(conn);
     else
-        fail(conn);
+        fail_errno(conn);
 }
 
-static void look_at_handshake(struct rd_conn *conn) {
-    struct eb_error cause = {0}, why;
+static void check_handshake(struct rd_conn *conn) {
+    struct eb_error cause = {0};
 
-    if (rd_tls_handshake(conn->tls, &conn->wants, &cause) == 0) {
+    if (rd_tls_handshake(conn->tls, &conn->wants, &cause) == 0)
         log_in(conn);
-    } else if (errno != EAGAIN) {
-        rd_error(&why, EB_RETRIABLE, cause.native, "redis at %s: %.*s", conn->target->url.shown, 600, cause.text);
-        rd_conn_fail(conn, &why);
-    }
+    else if (errno != EAGAIN)
+        rd_conn_fail_because(conn, &cause);
 }
 
 static void begin(struct rd_conn *conn) {
-    struct eb_error why;
-
-    conn->last_read_ms = conn->drained_ms = conn->oldest_sent_ms = rd_ticks_ms();
+    conn->last_read_ms = conn->drained_ms = conn->oldest_sent_ms = ebp_boottime_ms();
     conn->slow_ms = conn->last_read_ms + SLOW_MS;
     conn->deadline_ms = conn->last_read_ms + conn->target->set->login_timeout;
-    if (rd_reader_open(&conn->reader, &conn->arena, (size_t)conn->target->set->reply_limit)) {
+    if (rd_reader_open(&conn->reader, &conn->arena, (size_t)conn->target->set->reply_limit))
         look_up(conn);
-        return;
-    }
-    rd_no_memory(&why);
-    rd_conn_fail(conn, &why);
+    else
+        rd_conn_fail_no_memory(conn);
 }
 
+/* By state. */
 static const char *const doing[] = { "", "looking it up", "connecting", "agreeing on TLS", "logging in" };
 
 bool rd_conn_is_slow(const struct rd_conn *conn, struct eb_error *why) {
-    if (conn->state == RD_DOWN || conn->state == RD_READY || rd_ticks_ms() < conn->slow_ms)
+    if (conn->state == RD_DOWN || conn->state == RD_READY || ebp_boottime_ms() < conn->slow_ms)
         return false;
-    rd_error(why, EB_RETRIABLE, 0, "no answer yet from redis at %s: %s", conn->target->url.shown, doing[conn->state]);
+    ebp_error(why, EB_RETRIABLE, 0, "no answer yet from redis at %s: %s", conn->target->url.shown, doing[conn->state]);
     return true;
 }
 
 static void check_deadline(struct rd_conn *conn) {
     struct eb_error why;
 
-    if (conn->state == RD_DOWN || conn->state == RD_READY || rd_ticks_ms() < conn->deadline_ms)
+    if (conn->state == RD_DOWN || conn->state == RD_READY || ebp_boottime_ms() < conn->deadline_ms)
         return;
-    rd_error(&why, EB_RETRIABLE, ETIMEDOUT, "cannot connect to redis at %s: %s took longer than %lld ms",
+    ebp_error(&why, EB_RETRIABLE, ETIMEDOUT, "cannot connect to redis at %s: %s took longer than %lld ms",
              conn->target->url.shown, doing[conn->state], (long long)conn->target->set->login_timeout);
     rd_conn_fail(conn, &why);
 }
 
 void rd_connect_step(struct rd_conn *conn) {
-    if (conn->state == RD_DOWN && rd_ticks_ms() >= conn->retry_ms)
+    if (conn->state == RD_DOWN && ebp_boottime_ms() >= conn->retry_ms)
         begin(conn);
     if (conn->state == RD_LOOKUP)
-        look_at_lookup(conn);
+        check_lookup(conn);
     if (conn->state == RD_CONNECTING)
-        look_at_connecting(conn);
+        check_connecting(conn);
     if (conn->state == RD_HANDSHAKE)
-        look_at_handshake(conn);
+        check_handshake(conn);
     check_deadline(conn);
 }

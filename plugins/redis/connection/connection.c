@@ -1,4 +1,4 @@
-/* plugins/redis/connection/connection.c - see connection.h. The way up is in connect.c. */
+/* plugins/redis/connection/connection.c - see connection.h. Connecting and logging in are in connect.c. */
 #include "connection/connection.h"
 
 #include <errno.h>
@@ -8,17 +8,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "error.h"
+#include "common/array.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "connection/connect.h"
 #include "connection/server_error.h"
 
 enum {
     READ_AT_ONCE = 64 << 10,
-    READS = 16,                         /* at a time, so that the other connection has its turn */
+    READS = 16,                         /* then the other connection has its turn */
     FIRST_WAIT_MS = 100, LONGEST_WAIT_MS = 5000,
-    PROVEN_MS = 1000,                   /* that a connection lasts, after one that a refusal ended, until it is a good one */
-    OUT_KEPT = 1 << 20                  /* of the room for what is to be sent, once all is sent */
+    PROVEN_MS = 1000,                   /* how long a suspect connection has to last before it counts as a good one */
+    OUT_FIRST = 64 << 10,               /* the least room for commands to be sent */
+    OUT_KEPT = 1 << 20                  /* the most room that is kept once all commands are sent */
 };
 
 void rd_conn_init(struct rd_conn *conn, const struct rd_target *target, void *owner, void (*ready)(struct rd_conn *),
@@ -27,9 +29,9 @@ void rd_conn_init(struct rd_conn *conn, const struct rd_target *target, void *ow
                                .staged_at = SIZE_MAX };
 }
 
-/* ---- down ---- */
+/* ---- giving a connection up ---- */
 
-static void let_go(struct rd_conn *conn) {
+static void shut(struct rd_conn *conn) {
     SSL_free(conn->tls);
     conn->tls = NULL;
     if (conn->fd >= 0)
@@ -46,12 +48,12 @@ static void let_go(struct rd_conn *conn) {
     rd_arena_reset(&conn->arena);
     conn->out_at = conn->out_n = 0;
     conn->staged_at = SIZE_MAX;
-    conn->awaited_first = conn->awaited_n = 0;
+    conn->awaited_ring.first = conn->awaited_ring.n = 0;
     conn->id[0] = '\0';
     conn->state = RD_DOWN;
 }
 
-/* Doubled each time, less up to half of it by chance, so that a site's services do not all come back at once. */
+/* The wait doubles with each try. Chance takes off up to half of it, so that a site's services do not all come back at once. */
 static int64_t wait_ms(uint32_t tries) {
     int64_t wait = FIRST_WAIT_MS;
     unsigned seed;
@@ -60,7 +62,7 @@ static int64_t wait_ms(uint32_t tries) {
         wait *= 2;
     if (wait > LONGEST_WAIT_MS)
         wait = LONGEST_WAIT_MS;
-    seed = (unsigned)rd_ticks_ms() ^ (unsigned)(uintptr_t)&seed ^ (unsigned)getpid() << 16;
+    seed = (unsigned)ebp_boottime_ms() ^ (unsigned)(uintptr_t)&seed ^ (unsigned)getpid() << 16;
     return wait - (int64_t)(rand_r(&seed) % (unsigned)(wait / 2 + 1));
 }
 
@@ -71,21 +73,36 @@ void rd_conn_fail(struct rd_conn *conn, const struct eb_error *why) {
         return;
     }
     conn->overran = conn->reader.too_large;
-    let_go(conn);
+    shut(conn);
     conn->tries++;
-    conn->retry_ms = rd_ticks_ms() + wait_ms(conn->tries);
+    conn->retry_ms = ebp_boottime_ms() + wait_ms(conn->tries);
     conn->lost(conn, why);
 }
 
+void rd_conn_fail_because(struct rd_conn *conn, const struct eb_error *cause) {
+    struct eb_error why;
+
+    ebp_error(&why, cause->status == EB_PERMANENT ? EB_PERMANENT : EB_RETRIABLE, cause->native, "redis at %s: %.*s",
+              conn->target->url.shown, 700, cause->text);
+    rd_conn_fail(conn, &why);
+}
+
+void rd_conn_fail_no_memory(struct rd_conn *conn) {
+    struct eb_error why;
+
+    ebp_no_memory(&why);
+    rd_conn_fail(conn, &why);
+}
+
 void rd_conn_confirm(struct rd_conn *conn) {
-    if (conn->suspect && rd_ticks_ms() - conn->ready_ms < PROVEN_MS)
+    if (conn->suspect && ebp_boottime_ms() - conn->ready_ms < PROVEN_MS)
         return;
     conn->tries = 0;
     conn->suspect = false;
 }
 
 void rd_conn_close(struct rd_conn *conn) {
-    let_go(conn);
+    shut(conn);
     rd_arena_free(&conn->arena);
     free(conn->out);
     free(conn->awaited);
@@ -93,11 +110,11 @@ void rd_conn_close(struct rd_conn *conn) {
     conn->awaited = NULL;
 }
 
-/* ---- asking ---- */
+/* ---- commands ---- */
 
+/* Makes room for `more` bytes. Bytes that are sent leave once they are more than those that are left. */
 static bool reserve_out(struct rd_conn *conn, size_t more) {
-    size_t room = conn->out_room ? conn->out_room : 65536;
-    char *out;
+    size_t need;
 
     if (conn->out_at > 0 && conn->out_n - conn->out_at < conn->out_at) {
         memmove(conn->out, conn->out + conn->out_at, conn->out_n - conn->out_at);
@@ -105,71 +122,52 @@ static bool reserve_out(struct rd_conn *conn, size_t more) {
         conn->staged_at -= conn->staged_at == SIZE_MAX ? 0 : conn->out_at;
         conn->out_at = 0;
     }
-    while (room - conn->out_n < more)
-        room *= 2;
-    if (room == conn->out_room)
-        return true;
-    out = realloc(conn->out, room);
-    if (!out)
-        return false;
-    conn->out = out;
-    conn->out_room = room;
-    return true;
-}
-
-static bool reserve_awaited(struct rd_conn *conn) {
-    size_t room = conn->awaited_room ? 2 * conn->awaited_room : 256;
-    struct rd_awaited *awaited;
-
-    if (conn->awaited_n < conn->awaited_room)
-        return true;
-    awaited = malloc(room * sizeof *awaited);
-    if (!awaited)
-        return false;
-    for (size_t i = 0; i < conn->awaited_n; i++)
-        awaited[i] = conn->awaited[(conn->awaited_first + i) % conn->awaited_room];
-    free(conn->awaited);
-    conn->awaited = awaited;
-    conn->awaited_room = room;
-    conn->awaited_first = 0;
-    return true;
+    need = conn->out_n + more;
+    return EBP_RESERVE(conn->out, conn->out_room, need > OUT_FIRST ? need : OUT_FIRST);
 }
 
 bool rd_conn_command(struct rd_conn *conn, rd_reply_handler handler, uint64_t arg, int64_t extra_ms, size_t argc,
                  const char *const *argv, const size_t *lens) {
     char *command = NULL;
     int n = redisFormatCommandArgv(&command, (int)argc, (const char **)(uintptr_t)argv, lens);
-    bool ok = n > 0 && reserve_out(conn, (size_t)n) && reserve_awaited(conn);
+    bool ok = n > 0 && reserve_out(conn, (size_t)n) && EBP_RING_RESERVE(&conn->awaited_ring, conn->awaited, 1);
 
     if (ok) {
         memcpy(conn->out + conn->out_n, command, (size_t)n);
         conn->out_n += (size_t)n;
-        if (conn->awaited_n == 0)
-            conn->oldest_sent_ms = rd_ticks_ms();
-        conn->awaited[(conn->awaited_first + conn->awaited_n++) % conn->awaited_room] =
-            (struct rd_awaited){ handler, arg, extra_ms };
+        if (conn->awaited_ring.n == 0)
+            conn->oldest_sent_ms = ebp_boottime_ms();
+        conn->awaited[ebp_ring_push(&conn->awaited_ring)] = (struct rd_awaited){ handler, arg, extra_ms };
     }
     if (command)
         redisFreeCommand(command);
     return ok;
 }
 
-void rd_conn_stage(struct rd_conn *conn) {
-    conn->staged_at = conn->out_n;
-    conn->awaited_before_stage = conn->awaited_n;
+bool rd_conn_command_texts(struct rd_conn *conn, rd_reply_handler handler, uint64_t arg, const char *const *argv) {
+    size_t n = 0;
+
+    while (argv[n])
+        n++;
+    return rd_conn_command(conn, handler, arg, 0, n, argv, NULL);
 }
 
-/* Its time to be answered begins now. */
+void rd_conn_stage(struct rd_conn *conn) {
+    conn->staged_at = conn->out_n;
+    conn->awaited_before_stage = conn->awaited_ring.n;
+}
+
+/* The server's time to reply begins now. */
 void rd_conn_send_staged(struct rd_conn *conn) {
     conn->staged_at = SIZE_MAX;
-    conn->oldest_sent_ms = rd_ticks_ms();
+    conn->oldest_sent_ms = ebp_boottime_ms();
 }
 
 void rd_conn_drop_staged(struct rd_conn *conn) {
     if (conn->staged_at == SIZE_MAX)
         return;
     conn->out_n = conn->staged_at;
-    conn->awaited_n = conn->awaited_before_stage;
+    conn->awaited_ring.n = conn->awaited_before_stage;
     conn->staged_at = SIZE_MAX;
 }
 
@@ -177,21 +175,6 @@ void rd_conn_drop_staged(struct rd_conn *conn) {
 
 static size_t out_end(const struct rd_conn *conn) {
     return conn->staged_at < conn->out_n ? conn->staged_at : conn->out_n;
-}
-
-static void fail_errno(struct rd_conn *conn, const char *what) {
-    struct eb_error why;
-
-    rd_errno(&why, EB_RETRIABLE, "%s %s", what, conn->target->url.shown);
-    rd_conn_fail(conn, &why);
-}
-
-static void fail_because(struct rd_conn *conn, const struct eb_error *cause) {
-    struct eb_error why;
-
-    rd_error(&why, cause->status == EB_PERMANENT ? EB_PERMANENT : EB_RETRIABLE, cause->native, "redis at %s: %.*s",
-             conn->target->url.shown, 700, cause->text);
-    rd_conn_fail(conn, &why);
 }
 
 static ssize_t send_some(struct rd_conn *conn, struct eb_error *why) {
@@ -203,7 +186,7 @@ static ssize_t send_some(struct rd_conn *conn, struct eb_error *why) {
     return send(conn->fd, from, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static bool try_again(int number) {
+static bool is_transient(int number) {
     return number == EAGAIN || number == EWOULDBLOCK || number == EINTR;
 }
 
@@ -221,13 +204,12 @@ void rd_conn_write(struct rd_conn *conn) {
 
     while (conn->state >= RD_LOGIN && conn->out_at < out_end(conn) && !(conn->dispatching && conn->fail_pending)) {
         ssize_t sent = send_some(conn, &why);
-        if (sent < 0 && try_again(errno))
+        if (sent < 0 && is_transient(errno))
             return;
         if (sent < 0) {
-            if (why.text[0])
-                fail_because(conn, &why);
-            else
-                fail_errno(conn, "cannot send to redis at");
+            if (!why.text[0])
+                ebp_errno(&why, EB_RETRIABLE, "cannot send");
+            rd_conn_fail_because(conn, &why);
             return;
         }
         conn->out_at += (size_t)sent;
@@ -238,26 +220,24 @@ void rd_conn_write(struct rd_conn *conn) {
 
 static void fail_refused(struct rd_conn *conn, const struct eb_error *why) {
     conn->suspect = conn->state == RD_READY;
-    fail_because(conn, why);
+    rd_conn_fail_because(conn, why);
 }
 
-/* Hands one answer to who asked. False: the connection was given up. */
+/* Calls the handler that awaits this reply. False: the connection was given up. */
 static bool dispatch(struct rd_conn *conn, const struct rd_node *node) {
     struct eb_error why = {0};
     struct rd_awaited awaited;
     bool refused;
 
-    if (conn->awaited_n == 0) {
+    if (conn->awaited_ring.n == 0) {
         if (node->type != REDIS_REPLY_ERROR)
-            rd_error(&why, EB_RETRIABLE, 0, "an answer came that nobody asked for");
+            ebp_error(&why, EB_RETRIABLE, 0, "the server sent a reply without a command");
         else
             rd_classify_error(node, "connected", &why);
-        fail_because(conn, &why);
+        rd_conn_fail_because(conn, &why);
         return false;
     }
-    awaited = conn->awaited[conn->awaited_first];
-    conn->awaited_first = (conn->awaited_first + 1) % conn->awaited_room;
-    conn->awaited_n--;
+    awaited = conn->awaited[ebp_ring_pop(&conn->awaited_ring)];
     if (conn->staged_at != SIZE_MAX)
         conn->awaited_before_stage--;
     conn->oldest_sent_ms = conn->last_read_ms;
@@ -277,7 +257,7 @@ static bool dispatch_all(struct rd_conn *conn) {
         struct eb_error why = {0};
         struct rd_node *node;
         if (rd_reader_next(&conn->reader, &node, &why) != EB_OK) {
-            fail_because(conn, &why);
+            rd_conn_fail_because(conn, &why);
             return false;
         }
         if (!node)
@@ -288,25 +268,25 @@ static bool dispatch_all(struct rd_conn *conn) {
     }
 }
 
-/* 1: more may come at once; 0: nothing now; -1: the connection is gone. */
+/* Returns 1: there may be more to read at once; 0: there is nothing now; -1: the connection was given up. */
 static int read_some(struct rd_conn *conn, char *bytes, size_t room) {
     struct eb_error why = {0};
-    int64_t now_ms = rd_ticks_ms();
+    int64_t now_ms = ebp_boottime_ms();
     ssize_t got = conn->tls ? rd_tls_recv(conn->tls, bytes, room, &conn->wants, &why)
                             : recv(conn->fd, bytes, room, MSG_DONTWAIT);
 
-    if (got < 0 && try_again(errno)) {
+    if (got < 0 && is_transient(errno)) {
         conn->drained_ms = now_ms;
         return 0;
     }
     if (got == 0)
-        rd_error(&why, EB_RETRIABLE, 0, "the server closed the connection");
+        ebp_error(&why, EB_RETRIABLE, 0, "the server closed the connection");
     else if (got < 0 && !why.text[0])
-        rd_errno(&why, EB_RETRIABLE, "cannot read");
+        ebp_errno(&why, EB_RETRIABLE, "cannot read");
     if (got > 0)
         conn->last_read_ms = now_ms;
     if (got <= 0 || rd_reader_feed(&conn->reader, bytes, (size_t)got, &why) != EB_OK) {
-        fail_because(conn, &why);
+        rd_conn_fail_because(conn, &why);
         return -1;
     }
     return 1;
@@ -325,37 +305,36 @@ static void read_in(struct rd_conn *conn) {
 /* ---- time ---- */
 
 static int64_t answer_due_ms(const struct rd_conn *conn) {
-    return conn->oldest_sent_ms + conn->target->set->command_timeout + conn->awaited[conn->awaited_first].extra_ms;
+    return conn->oldest_sent_ms + conn->target->set->command_timeout + conn->awaited[ebp_ring_at(&conn->awaited_ring, 0)].extra_ms;
 }
 
 int64_t rd_conn_due_ms(const struct rd_conn *conn) {
     if (conn->state == RD_DOWN)
         return conn->retry_ms;
     if (conn->state < RD_READY)
-        return conn->slow_ms > rd_ticks_ms() ? rd_earlier(conn->slow_ms, conn->deadline_ms) : conn->deadline_ms;
-    return conn->awaited_n > 0 ? answer_due_ms(conn) : conn->last_read_ms + conn->target->set->keepalive;
+        return conn->slow_ms > ebp_boottime_ms() ? ebp_earlier(conn->slow_ms, conn->deadline_ms) : conn->deadline_ms;
+    return conn->awaited_ring.n > 0 ? answer_due_ms(conn) : conn->last_read_ms + conn->target->set->keepalive;
 }
 
 static int32_t on_ping(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
     (void)conn;
     (void)arg;
     if (!rd_is_error(node) || rd_classify_error(node, "PING", err) == RD_KEY_REFUSED)
-        return EB_OK;                                   /* one who may not ask is answered, too */
+        return EB_OK;                                   /* a reply to a user who may not PING is a sign of life too */
     return EB_RETRIABLE;
 }
 
 static void check_time(struct rd_conn *conn) {
     struct eb_error why;
 
-    if (conn->state < RD_READY || rd_ticks_ms() < rd_conn_due_ms(conn))
+    if (conn->state < RD_READY || ebp_boottime_ms() < rd_conn_due_ms(conn))
         return;
-    if (conn->awaited_n == 0) {
-        rd_conn_command(conn, on_ping, 0, 0, 1, (const char *[]){ "PING" }, (const size_t[]){ 4 });
+    if (conn->awaited_ring.n == 0) {
+        rd_conn_command_texts(conn, on_ping, 0, (const char *[]){ "PING", NULL });
         return;
     }
-    rd_error(&why, EB_RETRIABLE, ETIMEDOUT, "redis at %s: no answer for %lld ms", conn->target->url.shown,
-             (long long)(rd_ticks_ms() - conn->oldest_sent_ms));
-    rd_conn_fail(conn, &why);
+    ebp_error(&why, EB_RETRIABLE, ETIMEDOUT, "no answer for %lld ms", (long long)(ebp_boottime_ms() - conn->oldest_sent_ms));
+    rd_conn_fail_because(conn, &why);
 }
 
 void rd_conn_work(struct rd_conn *conn) {
@@ -369,7 +348,7 @@ void rd_conn_work(struct rd_conn *conn) {
         rd_connect_step(conn);
     check_time(conn);
     if (conn->state >= RD_LOGIN)
-        rd_conn_write(conn);                /* what answers led to */
+        rd_conn_write(conn);                /* commands that handlers have added */
 }
 
 struct pollfd rd_conn_poll(const struct rd_conn *conn) {
@@ -384,4 +363,10 @@ struct pollfd rd_conn_poll(const struct rd_conn *conn) {
     else
         wait.events = (short)(POLLIN | (conn->out_at < out_end(conn) ? conn->tls ? conn->wants : POLLOUT : 0));
     return wait;
+}
+
+void rd_conn_wait(const struct rd_conn *conn, struct ebp_wakeup *wakeup, int64_t until_ms) {
+    struct pollfd wait = rd_conn_poll(conn);
+
+    ebp_wakeup_wait(wakeup, &wait, 1, ebp_earlier(until_ms, rd_conn_due_ms(conn)) - ebp_boottime_ms());
 }

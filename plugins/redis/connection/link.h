@@ -1,4 +1,4 @@
-/* plugins/redis/connection/link.h - whether the way to the server is up, told to the host once for each change. */
+/* plugins/redis/connection/link.h - reports to the host whether the server can be reached, once for each change. */
 #ifndef RD_CONNECTION_LINK_H
 #define RD_CONNECTION_LINK_H
 
@@ -16,7 +16,7 @@ static inline void rd_link_up(struct rd_link *link) {
     }
 }
 
-/* While nothing was reported yet: why it takes so long. */
+/* Reports a connection that takes long, if nothing was reported yet. */
 static inline void rd_link_slow(struct rd_link *link, const struct rd_conn *conn) {
     struct eb_error why;
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "common/error.h"
 
 enum { CHUNK = 128 << 10 };
 
@@ -59,7 +59,7 @@ static void free_chunks(struct rd_chunk *chunk) {
     }
 }
 
-/* The first chunk stays, so that small answers cost no allocation. */
+/* Keeps the first chunk, so that small replies cost no allocation. */
 void rd_arena_reset(struct rd_arena *arena) {
     if (!arena->first)
         return;
@@ -81,7 +81,7 @@ static struct rd_reader *reader_of(const redisReadTask *task) {
     return task->privdata;
 }
 
-/* Elements lie in their array, which was made before them. */
+/* An element lies in its array, which was made before it. */
 static struct rd_node *place(const redisReadTask *task) {
     struct rd_node *node = task->parent ? &((struct rd_node *)task->parent->obj)->items[task->idx]
                                         : rd_arena_get(reader_of(task)->arena, sizeof *node);
@@ -144,7 +144,7 @@ static void *make_nil(const redisReadTask *task) {
     return node;
 }
 
-/* The arena gives all back at once. */
+/* The arena is freed as a whole. */
 static void free_nothing(void *node) {
     (void)node;
 }
@@ -176,19 +176,19 @@ void rd_reader_close(struct rd_reader *reader) {
 
 static int32_t too_large(struct rd_reader *reader, struct eb_error *err) {
     reader->too_large = true;
-    return rd_error(err, EB_RETRIABLE, 0, "an answer is larger than reply_limit (%zu bytes)", reader->limit);
+    return ebp_error(err, EB_RETRIABLE, 0, "a reply is larger than reply_limit (%zu bytes)", reader->limit);
 }
 
 int32_t rd_reader_feed(struct rd_reader *reader, const char *bytes, size_t n, struct eb_error *err) {
     reader->fed += n;
-    if (reader->fed > reader->limit + ((size_t)1 << 20))    /* what follows the answer may have come with it */
+    if (reader->fed > reader->limit + ((size_t)1 << 20))    /* bytes of the next reply may have come with this one */
         return too_large(reader, err);
     if (redisReaderFeed(reader->hiredis, bytes, n) != REDIS_OK)
-        return rd_no_memory(err);
+        return ebp_no_memory(err);
     return EB_OK;
 }
 
-/* What hiredis says of a broken answer quotes one byte at most. */
+/* The error text of hiredis quotes at most one byte of a malformed reply. */
 int32_t rd_reader_next(struct rd_reader *reader, struct rd_node **node, struct eb_error *err) {
     void *got = NULL;
 
@@ -196,7 +196,7 @@ int32_t rd_reader_next(struct rd_reader *reader, struct rd_node **node, struct e
     if (redisReaderGetReply(reader->hiredis, &got) != REDIS_OK) {
         if (reader->too_large)
             return too_large(reader, err);
-        return rd_error(err, EB_RETRIABLE, reader->hiredis->err, "what came is no answer of Redis: %s",
+        return ebp_error(err, EB_RETRIABLE, reader->hiredis->err, "the server sent something that is not a reply of Redis: %s",
                         reader->hiredis->errstr);
     }
     if (got)
@@ -214,4 +214,14 @@ const struct rd_node *rd_value_of(const struct rd_node *pairs, const char *name)
         if (rd_is_text(&pairs->items[i]) && strcmp(pairs->items[i].text, name) == 0)
             return &pairs->items[i + 1];
     return NULL;
+}
+
+bool rd_consumer_info(const struct rd_node *row, struct rd_consumer_info *info) {
+    const struct rd_node *name = rd_value_of(row, "name"), *idle = rd_value_of(row, "idle");
+    const struct rd_node *pending = rd_value_of(row, "pending");
+
+    if (!name || !idle || !pending || !rd_is_text(name) || !rd_is_integer(idle) || !rd_is_integer(pending))
+        return false;
+    *info = (struct rd_consumer_info){ name->text, idle->number, pending->number };
+    return true;
 }

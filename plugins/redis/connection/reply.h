@@ -1,5 +1,5 @@
-/* plugins/redis/connection/reply.h - the server's answers, read by hiredis into memory that is given back as a whole: no
- * allocation for each element, and bounds on what a hostile server can make us hold. */
+/* plugins/redis/connection/reply.h - the server's replies. hiredis reads them into memory that is freed as a whole: no element costs
+ * an allocation, and a hostile server cannot make us hold more than a limit. */
 #ifndef RD_CONNECTION_REPLY_H
 #define RD_CONNECTION_REPLY_H
 
@@ -7,10 +7,10 @@
 #include <hiredis/read.h>
 #include <stdbool.h>
 
-/* An answer, or an element of one. Texts end with a NUL that is not counted. */
+/* A reply, or an element of one. A text ends with a NUL that n does not count. */
 struct rd_node {
     int32_t type;                       /* REDIS_REPLY_STRING, _ARRAY, _INTEGER, _NIL, _STATUS, _ERROR */
-    size_t n;                           /* bytes of a text, elements of an array */
+    size_t n;                           /* the bytes of a text, the elements of an array */
     union {
         const char *text;
         struct rd_node *items;
@@ -20,32 +20,32 @@ struct rd_node {
 
 struct rd_chunk;
 
-/* Memory that grows, and is reset at once. Zeroed, but for limit: empty. */
+/* Memory that grows and is freed as a whole. Zeroed, with a limit: empty. */
 struct rd_arena {
     struct rd_chunk *first, *now;
-    size_t held, limit;                 /* bytes that may be held in all */
+    size_t held, limit;                 /* bytes allocated; the most that may be */
 };
 
-/* NULL: no memory, or the limit. Aligned for a node. */
+/* Returns memory aligned for a node. NULL: no memory, or the limit is reached. */
 void *rd_arena_get(struct rd_arena *, size_t size);
 void rd_arena_reset(struct rd_arena *);
 void rd_arena_free(struct rd_arena *);
 
 struct rd_reader {
     redisReader *hiredis;
-    struct rd_arena *arena;             /* that the answer under way is read into */
-    size_t limit, fed;                  /* bytes of one answer at most; of the one under way so far */
+    struct rd_arena *arena;             /* takes the reply being read */
+    size_t limit, fed;                  /* the most bytes of one reply; those of the reply being read so far */
     bool too_large;
 };
 
-/* The arena's limit becomes twice that of an answer's bytes. False: no memory. */
+/* Sets the arena's limit to twice the limit of a reply. False: no memory. */
 bool rd_reader_open(struct rd_reader *, struct rd_arena *, size_t limit);
 void rd_reader_close(struct rd_reader *);
 
-/* Takes over bytes from the server. EB_OK, or negative: nothing more can be read. */
+/* Feeds bytes from the server. EB_OK, or negative: nothing more can be read. */
 int32_t rd_reader_feed(struct rd_reader *, const char *bytes, size_t n, struct eb_error *);
 
-/* The next whole answer, in the arena until that is reset; NULL: none yet. EB_OK or negative. */
+/* Returns the next whole reply, in the arena until that is reset; NULL: there is none yet. EB_OK or negative. */
 int32_t rd_reader_next(struct rd_reader *, struct rd_node **, struct eb_error *);
 
 static inline bool rd_is_array(const struct rd_node *node, size_t least) {
@@ -64,7 +64,14 @@ static inline bool rd_is_error(const struct rd_node *node) {
     return node->type == REDIS_REPLY_ERROR;
 }
 
-/* The value behind a name in a flat array of names and values; NULL: none. */
+/* Returns the value behind a name in a flat array of names and values; NULL: there is none. */
 const struct rd_node *rd_value_of(const struct rd_node *pairs, const char *name);
+
+/* A row of XINFO CONSUMERS. False: it is something else. */
+struct rd_consumer_info {
+    const char *name;
+    int64_t idle_ms, pending;
+};
+bool rd_consumer_info(const struct rd_node *row, struct rd_consumer_info *);
 
 #endif

@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Held by the asker and by the thread; who lets go last frees it. */
+/* The connection and the thread hold it; the last holder frees it. */
 struct rd_lookup {
     pthread_mutex_t lock;
     unsigned members;
@@ -17,7 +17,7 @@ struct rd_lookup {
     char *host, *port;
 };
 
-static void let_go(struct rd_lookup *lookup) {
+static void release(struct rd_lookup *lookup) {
     pthread_mutex_lock(&lookup->lock);
     bool last = --lookup->members == 0;
     pthread_mutex_unlock(&lookup->lock);
@@ -44,9 +44,9 @@ static void *look_up(void *arg) {
     lookup->failure = failure;
     lookup->ended = true;
     if (write(lookup->fd, &one, sizeof one) < 0)
-        lookup->ended = true;           /* nothing to do about it: the asker looks again when its time is over */
+        lookup->ended = true;           /* nothing to be done: the connection looks again at its deadline */
     pthread_mutex_unlock(&lookup->lock);
-    let_go(lookup);
+    release(lookup);
     return NULL;
 }
 
@@ -63,7 +63,7 @@ struct rd_lookup *rd_lookup_start(const char *host, const char *port, int *fd) {
     lookup->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!lookup->host || !lookup->port || lookup->fd < 0 || pthread_create(&thread, NULL, look_up, lookup) != 0) {
         lookup->members = 1;
-        let_go(lookup);
+        release(lookup);
         return NULL;
     }
     pthread_detach(thread);
@@ -85,5 +85,5 @@ bool rd_lookup_ended(struct rd_lookup *lookup, struct addrinfo **addresses, int 
 
 void rd_lookup_free(struct rd_lookup *lookup) {
     if (lookup)
-        let_go(lookup);
+        release(lookup);
 }

@@ -1,5 +1,4 @@
-/* plugins/redis/connection/resolve.h - a host's addresses, looked up in a thread of its own, since getaddrinfo waits as long as it
- * likes. */
+/* plugins/redis/connection/resolve.h - looks up a host's addresses in a thread of its own, since getaddrinfo may wait for any time. */
 #ifndef RD_CONNECTION_RESOLVE_H
 #define RD_CONNECTION_RESOLVE_H
 
@@ -8,13 +7,13 @@
 
 struct rd_lookup;
 
-/* NULL: no thread, no memory. The descriptor becomes readable when the answer is there. */
+/* Starts a look-up. The descriptor becomes readable when it has ended. NULL: no thread or no memory. */
 struct rd_lookup *rd_lookup_start(const char *host, const char *port, int *fd);
 
-/* True once it has ended: *addresses is the caller's to free, or NULL with *failure as gai_strerror takes it. */
+/* Whether it has ended. Then *addresses is the caller's to free, or NULL with *failure as gai_strerror takes it. */
 bool rd_lookup_ended(struct rd_lookup *, struct addrinfo **addresses, int *failure);
 
-/* At any time; one that is still at work ends by itself. */
+/* At any time. A thread that is still at work ends by itself. */
 void rd_lookup_free(struct rd_lookup *);
 
 #endif

@@ -4,18 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "error.h"
+#include "common/error.h"
 
 static const char cluster[] = "this is a Redis Cluster, which the plugin does not support yet: name a single server";
 static const char login[] = "the server asks for another login: check user and password";
-
 static const char denied[] = "the user may not do this by its ACL rules";
 
 static const struct meaning {
     const char *word;
     enum rd_error_class class;
     const char *text;
-} meanings[] = {
+} codes[] = {
     { "MOVED", RD_KEY_REFUSED, cluster },
     { "ASK", RD_KEY_REFUSED, cluster },
     { "CROSSSLOT", RD_KEY_REFUSED, cluster },
@@ -37,7 +36,8 @@ static const struct meaning {
     { "EXECABORT", RD_OTHER_ERROR, "the server took none of the batch" },
 };
 
-static const struct meaning general[] = {
+/* Errors without a code of their own, by how they begin. */
+static const struct meaning prefixes[] = {
     { "ERR max number of clients", RD_UNAVAILABLE, "the server has as many clients as it takes (maxclients)" },
     { "ERR unknown", RD_UNSUPPORTED, "the server does not know the command: it is too old" },
     { "ERR syntax", RD_UNSUPPORTED, "the server does not know an option of the command: it is too old" },
@@ -65,8 +65,8 @@ static const struct meaning *find(const struct meaning *among, size_t n, const c
     return NULL;
 }
 
-/* Servers before 7.0 wrap what a command in a script was answered: "ERR Error running script (...): @user_script:1: WORD
- * ..."; a refusal by ACL has "@user_script: 1: " besides. */
+/* Servers before 7.0 wrap the error of a command in a script: "ERR Error running script (...): @user_script:1: WORD ...". An
+ * error about ACL rules has "@user_script: 1: " as well. */
 static const char *unwrapped(const char *text) {
     static const char mark[] = "@user_script:";
     const char *at = text;
@@ -84,21 +84,21 @@ static const char *unwrapped(const char *text) {
 
 static const struct meaning *meaning_of(const struct rd_node *error) {
     const char *text = unwrapped(error->text);
-    const struct meaning *meaning = find(meanings, sizeof meanings / sizeof *meanings, text, true);
+    const struct meaning *meaning = find(codes, sizeof codes / sizeof *codes, text, true);
 
     if (!meaning && strncmp(text, "The user executing", 18) == 0)
-        return find(meanings, sizeof meanings / sizeof *meanings, "NOPERM", true);
-    return meaning ? meaning : find(general, sizeof general / sizeof *general, error->text, false);
+        return find(codes, sizeof codes / sizeof *codes, "NOPERM", true);
+    return meaning ? meaning : find(prefixes, sizeof prefixes / sizeof *prefixes, error->text, false);
 }
 
-/* An unknown error is told by its code alone: what follows may quote what was sent. */
+/* Of an unknown error only the code is shown: what follows it may quote what was sent. */
 static int code_length(const struct rd_node *error) {
     size_t n = strspn(error->text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
     return (int)(n < 32 ? n : 32);
 }
 
-/* Of these no later try can be another one: somebody has to do something. */
+/* Whether a later attempt can succeed without somebody changing something. */
 static int32_t status_of(const struct meaning *meaning) {
     return meaning && (meaning->class == RD_KEY_REFUSED || meaning->class == RD_UNSUPPORTED) ? EB_PERMANENT : EB_RETRIABLE;
 }
@@ -108,16 +108,20 @@ enum rd_error_class rd_classify_error(const struct rd_node *error, const char *w
     int n = code_length(error);
 
     if (meaning)
-        rd_error(err, status_of(meaning), 0, "%s: %s (%.*s)", what, meaning->text, n, error->text);
+        ebp_error(err, status_of(meaning), 0, "%s: %s (%.*s)", what, meaning->text, n, error->text);
     else
-        rd_error(err, EB_RETRIABLE, 0, "%s: the server refuses it with an error of its own (%.*s)", what, n,
+        ebp_error(err, EB_RETRIABLE, 0, "%s: the server replied with an unknown error (%.*s)", what, n,
                  error->text);
     return meaning ? meaning->class : RD_OTHER_ERROR;
 }
 
+int32_t rd_check_available(const struct rd_node *reply, const char *what, struct eb_error *err) {
+    return rd_is_error(reply) && rd_classify_error(reply, what, err) == RD_UNAVAILABLE ? EB_RETRIABLE : EB_OK;
+}
+
 /* ---- advice ---- */
 
-/* The command that a refusal names, 'xadd' or 'xgroup|create'; "": none. */
+/* The command that an error names, 'xadd' or 'xgroup|create'; "": none. */
 static void command_of(const struct rd_node *error, char *command, size_t room) {
     const char *quote = strchr(error->text, '\'');
     size_t n = quote ? strspn(quote + 1, "abcdefghijklmnopqrstuvwxyz|") : 0;
@@ -125,7 +129,7 @@ static void command_of(const struct rd_node *error, char *command, size_t room) 
     snprintf(command, room, "%.*s", quote && quote[1 + n] == '\'' && n < room ? (int)n : 0, quote ? quote + 1 : "");
 }
 
-/* A user with a blank in its name, or a topic with one, must be quoted by who follows the advice. */
+/* Whoever follows the advice has to quote a user or topic whose name has a blank in it. */
 static void advise_acl(const struct rd_node *error, const char *user, const char *topic, char *advice, size_t room) {
     const char *who = user ? user : "default";
     char command[40];

@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "error.h"
+#include "common/error.h"
 
-/* ---- a socket as OpenSSL sees it: its own kind raises SIGPIPE ---- */
+/* ---- a socket BIO: that of OpenSSL raises SIGPIPE ---- */
 
 static int fd_of(BIO *bio) {
     return (int)(intptr_t)BIO_get_data(bio);
@@ -57,7 +57,7 @@ static void make_method(void) {
 
 /* ---- errors ---- */
 
-/* The first reason that OpenSSL kept, which is the cause; the rest is forgotten. */
+/* Returns the first reason that OpenSSL kept, which is the cause, and clears the others. */
 static const char *reason(char *text, size_t room) {
     unsigned long code = ERR_get_error();
     bool system = code == 0 || ERR_GET_LIB(code) == ERR_LIB_SYS;
@@ -70,15 +70,12 @@ static const char *reason(char *text, size_t room) {
 
 static int32_t unusable(struct eb_error *err, const char *option, const char *path) {
     char text[128];
-    int32_t status = rd_error(err, EB_PERMANENT, 0, "%s = %s cannot be used: %s", option, path,
-                              reason(text, sizeof text));
 
-    if (err)
-        err->kind = EB_KIND_CONFIG;
-    return status;
+    return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "%s = %s cannot be used: %s", option, path,
+                             reason(text, sizeof text));
 }
 
-/* A server that sends us away says why and hangs up: what we then send fails, and its word waits to be read. */
+/* A server that refuses us sends an alert and hangs up. Our next send fails then, while the alert waits to be read. */
 static void read_alert(SSL *ssl) {
     int number = errno;
     char byte;
@@ -89,7 +86,7 @@ static void read_alert(SSL *ssl) {
     errno = number;
 }
 
-/* -1 with errno, as the operation that answered `result` means it. */
+/* Returns -1 with errno and err as the failed operation means it, which returned `result`. */
 static int set_ssl_error(SSL *ssl, int result, short *wants, struct eb_error *err) {
     long verified = SSL_get_verify_result(ssl);
     int why = SSL_get_error(ssl, result);
@@ -103,10 +100,10 @@ static int set_ssl_error(SSL *ssl, int result, short *wants, struct eb_error *er
     if (why == SSL_ERROR_SYSCALL && ERR_peek_error() == 0)
         read_alert(ssl);
     if (verified != X509_V_OK)
-        rd_error(err, EB_RETRIABLE, verified, "the server's certificate is refused: %s",
+        ebp_error(err, EB_RETRIABLE, verified, "the server's certificate is refused: %s",
                  X509_verify_cert_error_string(verified));
     else
-        rd_error(err, EB_RETRIABLE, 0, "TLS failed: %s", errno == 0 && ERR_peek_error() == 0
+        ebp_error(err, EB_RETRIABLE, 0, "TLS failed: %s", errno == 0 && ERR_peek_error() == 0
                  ? "the server closed the connection" : reason(text, sizeof text));
     errno = EPROTO;
     return -1;
@@ -148,7 +145,7 @@ int32_t rd_tls_context(const struct rd_settings *set, SSL_CTX **made, struct eb_
     ERR_clear_error();
     context = method ? SSL_CTX_new(TLS_client_method()) : NULL;
     if (!context)
-        return rd_no_memory(err);
+        return ebp_no_memory(err);
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -162,7 +159,7 @@ int32_t rd_tls_context(const struct rd_settings *set, SSL_CTX **made, struct eb_
 
 /* ---- a connection ---- */
 
-/* A name is sent along (SNI) and checked; an address is checked only. */
+/* A name is sent along (SNI) and checked; an address is only checked. */
 static bool expect_host(SSL *ssl, const char *host) {
     if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1)
         return true;

@@ -5,17 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "common/error.h"
 
 static const char form[] =
     "redis://[user:password@]host[:port][/db], rediss://... or unix://[user:password@]/path[?db=N]";
 
 static int32_t refuse(struct eb_error *err, const char *why) {
-    int32_t status = rd_error(err, EB_PERMANENT, 0, "url: %s; write %s", why, form);
-
-    if (err)
-        err->kind = EB_KIND_CONFIG;
-    return status;
+    return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "url: %s; write %s", why, form);
 }
 
 static int hex(char digit) {
@@ -25,7 +21,7 @@ static int hex(char digit) {
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-/* Text up to `end` with its %XX taken for what they mean. False: too long, or a % that means nothing. */
+/* Copies the text up to `end` with each %XX decoded. False: it is too long, or holds a % without two hex digits or a %00. */
 static bool decode(const char *from, const char *end, char *to, size_t room) {
     size_t n = 0;
 
@@ -46,7 +42,7 @@ static bool decode(const char *from, const char *end, char *to, size_t room) {
     return true;
 }
 
-/* A password may hold an @, as may a path: the last one before the first slash ends the login. */
+/* Passwords and paths may hold an @: the last one before the first slash ends the login. */
 static const char *end_of_login(const char *from) {
     const char *end = from + strcspn(from, "/?"), *at = NULL;
 
@@ -56,7 +52,7 @@ static const char *end_of_login(const char *from) {
     return at;
 }
 
-/* user:password, :password, or (as other clients read it) the password alone is a user without one. */
+/* Reads user:password or :password. A text without a colon is a user without a password, as other clients read it. */
 static const char *take_login(const char **at, struct rd_url *url) {
     const char *end = end_of_login(*at), *colon;
 
@@ -122,7 +118,7 @@ static const char *take_path(const char *at, struct rd_url *url) {
 
     if (*at != '/' || end - at < 2)
         return "the path of the socket is missing";
-    if (!decode(at, end, url->host, 108))               /* what a socket address holds */
+    if (!decode(at, end, url->host, 108))               /* the most that a socket address holds */
         return "the path of the socket is longer than 107 bytes";
     if (query && strncmp(query, "?db=", 4) != 0)
         return "only ?db=N may follow the path";

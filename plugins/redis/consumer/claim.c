@@ -1,27 +1,22 @@
-/* plugins/redis/consumer/claim.c - pending entries: what this consumer had in an earlier life, what a lost answer brought,
- * what was returned, and what dead consumers left. XPENDING tells which, how often they were handed out and by
- * whom; XCLAIM takes them over, and does so on every version of the server alike. */
+/* plugins/redis/consumer/claim.c - takes over pending entries: those of this consumer from before a restart or from a lost reply,
+ * those that were returned, those that dead consumers left. XPENDING lists them, with the consumer and the number of deliveries;
+ * XCLAIM takes them over, and does so alike on every version of the server. */
 #include "consumer/state.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
-#include "error.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "connection/server_error.h"
+#include "log.h"
 
 enum { SCAN_MS = 1000, SWEEP_MS = 10000, DEAD_TIMES = 10, ROUNDING_MS = 20 };
 
-const char rd_returned_consumer[] = "eventbus-returned";
-
-static struct rd_stream *stream_of(struct rd_conn *conn, uint64_t number) {
-    return &rd_consumer_of(conn)->streams[number];
-}
-
-/* How soon what somebody left is looked for: a fraction of the time for which it had to be left. */
+/* How often to look for entries that others left: a fraction of the time after which they count as left. */
 static int64_t scan_every_ms(const struct rd_consumer *c) {
-    return rd_earlier(SCAN_MS, c->set->claim_after / 4);
+    return ebp_earlier(SCAN_MS, c->set->claim_after / 4);
 }
 
 static void release_reserved(struct rd_consumer *c, struct rd_claim *claim) {
@@ -29,18 +24,16 @@ static void release_reserved(struct rd_consumer *c, struct rd_claim *claim) {
     claim->requested = 0;
 }
 
-/* An error about one stream: the group is made anew, or the server is left alone for a while. */
+/* Ends a page on an error reply: the group is created again, or the connection is given up. */
 static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const struct rd_node *node,
                        struct eb_error *err) {
-    char what[300];
     enum rd_error_class class;
 
     release_reserved(c, &stream->claim);
     stream->claim.busy = false;
-    snprintf(what, sizeof what, "pending entries of topic %s", stream->name);
-    class = rd_stream_error(c, stream, node, what, err);
+    class = rd_stream_error(c, stream, node, err, "pending entries of topic %s", stream->name);
     if (class == RD_UNSUPPORTED && !c->no_idle && !stream->claim.own) {
-        c->no_idle = true;                              /* before 6.2: the rows tell it */
+        c->no_idle = true;                              /* before 6.2 the idle time in each row has to do */
         stream->scan_ms = 0;
         return EB_OK;
     }
@@ -54,7 +47,7 @@ static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const st
 
 static void end_page(struct rd_consumer *c, struct rd_stream *stream) {
     struct rd_claim *claim = &stream->claim;
-    int64_t now_ms = rd_ticks_ms();
+    int64_t now_ms = ebp_boottime_ms();
 
     release_reserved(c, claim);
     rd_log_trimmed(c, stream, claim->trimmed, claim->first_trimmed);
@@ -74,13 +67,15 @@ static void end_page(struct rd_consumer *c, struct rd_stream *stream) {
 }
 
 static int32_t on_gone(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
-    struct rd_consumer *c = rd_consumer_of(conn);
-    enum rd_error_class class = rd_is_error(node) ? rd_stream_error(c, stream_of(conn, number), node, "XACK", err) : RD_OTHER_ERROR;
+    enum rd_error_class class;
 
+    if (!rd_is_error(node))
+        return EB_OK;
+    class = rd_stream_error(rd_consumer_of(conn), rd_stream_of(conn, number), node, err, "XACK");
     return class == RD_UNAVAILABLE || class == RD_KEY_REFUSED ? EB_RETRIABLE : EB_OK;
 }
 
-/* The row is pending and its entry is not in the stream: it jams the group until it is acknowledged. */
+/* Acknowledges a pending entry that is gone from the stream: the group would have it pending for ever. */
 static void drop_row(struct rd_consumer *c, struct rd_stream *stream, struct rd_id id) {
     char text[RD_ID_ROOM];
 
@@ -91,18 +86,18 @@ static void drop_row(struct rd_consumer *c, struct rd_stream *stream, struct rd_
         stream->claim.first_trimmed = id;
 }
 
-/* Whether an entry that XCLAIM did not give us is still there; then somebody else has it now. */
+/* Whether an entry that XCLAIM did not return is still in the stream; another consumer has it then. */
 static int32_t on_missing(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    struct rd_stream *stream = stream_of(conn, arg / RD_PAGE);
+    struct rd_stream *stream = rd_stream_of(conn, arg / RD_PAGE);
     struct rd_claim *claim = &stream->claim;
 
     if (rd_is_error(node))
         return refused(c, stream, node, err);
     if (node->type != REDIS_REPLY_ARRAY)
-        return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XRANGE is none", stream->name);
+        return ebp_error(err, EB_RETRIABLE, 0, "topic %s: unexpected reply to XRANGE", stream->name);
     if (!claim->busy)
-        return EB_OK;                                   /* given up meanwhile */
+        return EB_OK;                                   /* the search was given up meanwhile */
     if (node->n == 0)
         drop_row(c, stream, claim->rows[arg % RD_PAGE].id);
     if (--claim->missing == 0)
@@ -137,7 +132,7 @@ static struct rd_row *row_of(struct rd_claim *claim, struct rd_id id) {
     return NULL;
 }
 
-/* Servers before 7.0 answer nil for an entry that is no longer in the stream. */
+/* Servers before 7.0 return nil for an entry that is no longer in the stream. */
 static int32_t take_entry(struct rd_consumer *c, struct rd_stream *stream, struct rd_shared_reply *reply,
                           const struct rd_node *entry, int64_t alive_ms, struct eb_error *err) {
     struct rd_row *row;
@@ -145,28 +140,27 @@ static int32_t take_entry(struct rd_consumer *c, struct rd_stream *stream, struc
 
     if (entry->type == REDIS_REPLY_NIL || (rd_is_array(entry, 2) && entry->items[1].type == REDIS_REPLY_NIL))
         return EB_OK;
-    if (!rd_is_array(entry, 2) || !rd_is_text(&entry->items[0]) || !rd_id_parse(entry->items[0].text, &id) ||
-        !(row = row_of(&stream->claim, id)) || row->claimed)
-        return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XCLAIM is not what was asked", stream->name);
+    if (!rd_id_of_entry(entry, &id) || !(row = row_of(&stream->claim, id)) || row->claimed)
+        return ebp_error(err, EB_RETRIABLE, 0, "topic %s: XCLAIM returned an entry that was not claimed", stream->name);
     row->claimed = true;
     return rd_fetch(c, stream, reply, entry, row->deliveries + 1, alive_ms, &id, err);
 }
 
 static int32_t on_claimed(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    struct rd_stream *stream = stream_of(conn, number);
+    struct rd_stream *stream = rd_stream_of(conn, number);
     struct rd_shared_reply *reply;
     int32_t status = EB_OK;
 
     if (rd_is_error(node))
         return refused(c, stream, node, err);
     if (node->type != REDIS_REPLY_ARRAY)
-        return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XCLAIM is none", stream->name);
+        return ebp_error(err, EB_RETRIABLE, 0, "topic %s: unexpected reply to XCLAIM", stream->name);
     if (!stream->claim.busy)
         return EB_OK;
     reply = rd_reply_share(c, conn);
     if (!reply)
-        return rd_no_memory(err);
+        return ebp_no_memory(err);
     for (size_t i = 0; i < node->n && status == EB_OK; i++)
         status = take_entry(c, stream, reply, &node->items[i], stream->claim.at_ms, err);
     rd_reply_release(c, reply);
@@ -175,29 +169,24 @@ static int32_t on_claimed(struct rd_conn *conn, uint64_t number, const struct rd
     return status;
 }
 
-static void ask_claim(struct rd_consumer *c, struct rd_stream *stream, int64_t idle_ms) {
+static void send_claim(struct rd_consumer *c, struct rd_stream *stream, int64_t idle_ms) {
     struct rd_claim *claim = &stream->claim;
     const char *argv[5 + RD_PAGE] = { "XCLAIM", stream->name, c->sub->group, c->sub->consumer };
-    size_t lens[5 + RD_PAGE], n = 4;
+    size_t n = 4;
     char idle[24], ids[RD_PAGE][RD_ID_ROOM];
-    struct eb_error why;
 
     snprintf(idle, sizeof idle, "%" PRId64, idle_ms);
-    claim->at_ms = rd_ticks_ms();
+    claim->at_ms = ebp_boottime_ms();
     argv[n++] = idle;
     for (size_t i = 0; i < claim->n; i++) {
         rd_id_print(claim->rows[i].id, ids[i]);
         argv[n++] = ids[i];
     }
-    for (size_t i = 0; i < n; i++)
-        lens[i] = strlen(argv[i]);
-    if (rd_conn_command(&c->control, on_claimed, rd_stream_number(c, stream), 0, n, argv, lens))
-        return;
-    rd_no_memory(&why);
-    rd_conn_fail(&c->control, &why);
+    if (!rd_conn_command(&c->control, on_claimed, rd_stream_number(c, stream), 0, n, argv, NULL))
+        rd_conn_fail_no_memory(&c->control);
 }
 
-/* ---- looking ---- */
+/* ---- listing ---- */
 
 struct pending {
     struct rd_id id;
@@ -206,8 +195,8 @@ struct pending {
 };
 
 static bool read_row(const struct rd_node *row, struct pending *pending) {
-    if (!rd_is_array(row, 4) || !rd_is_text(&row->items[0]) || !rd_id_parse(row->items[0].text, &pending->id) ||
-        !rd_is_text(&row->items[1]) || !rd_is_integer(&row->items[2]) || !rd_is_integer(&row->items[3]))
+    if (!rd_is_array(row, 4) || !rd_id_of(&row->items[0], &pending->id) || !rd_is_text(&row->items[1]) ||
+        !rd_is_integer(&row->items[2]) || !rd_is_integer(&row->items[3]))
         return false;
     pending->consumer = row->items[1].text;
     pending->idle_ms = row->items[2].number;
@@ -215,15 +204,15 @@ static bool read_row(const struct rd_node *row, struct pending *pending) {
     return true;
 }
 
-/* Whether the read under way may bring it: it was handed out since that was asked for. */
+/* Whether the read under way may bring this entry: the server delivered it after that read was sent. */
 static bool may_still_come(const struct rd_consumer *c, const struct rd_stream *stream, const struct pending *pending) {
-    return c->read_awaited && stream->reading && pending->idle_ms <= rd_ticks_ms() - c->read_ms + ROUNDING_MS;
+    return c->read_awaited && stream->reading && pending->idle_ms <= ebp_boottime_ms() - c->read_ms + ROUNDING_MS;
 }
 
 static bool is_left(struct rd_consumer *c, struct rd_stream *stream, const struct pending *pending) {
     bool ours = strcmp(pending->consumer, c->sub->consumer) == 0;
 
-    if (stream->claim.own ? !ours : pending->idle_ms < c->set->claim_after || rd_ticks_ms() < c->clock.no_claim_ms)
+    if (stream->claim.own ? !ours : pending->idle_ms < c->set->claim_after || ebp_boottime_ms() < c->clock.no_claim_ms)
         return false;
     if (rd_is_inflight(c, stream, pending->id))
         return false;
@@ -233,10 +222,10 @@ static bool is_left(struct rd_consumer *c, struct rd_stream *stream, const struc
     return false;
 }
 
-/* One that is claimed by another in this moment is not ours: its idle time begins anew. */
+/* If another consumer claims an entry just now, our XCLAIM does not get it: its idle time has restarted. */
 static int32_t on_pending(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    struct rd_stream *stream = stream_of(conn, number);
+    struct rd_stream *stream = rd_stream_of(conn, number);
     struct rd_claim *claim = &stream->claim;
     int64_t idle_ms = INT64_MAX;
 
@@ -250,21 +239,21 @@ static int32_t on_pending(struct rd_conn *conn, uint64_t number, const struct rd
     for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
         struct pending pending;
         if (!read_row(&node->items[i], &pending))
-            return rd_error(err, EB_RETRIABLE, 0, "topic %s: the answer to XPENDING is none", stream->name);
+            return ebp_error(err, EB_RETRIABLE, 0, "topic %s: unexpected reply to XPENDING", stream->name);
         claim->next = rd_id_after(pending.id);
         if (!is_left(c, stream, &pending) || claim->n == RD_PAGE)
             continue;
         claim->rows[claim->n++] = (struct rd_row){ .id = pending.id, .deliveries = (uint32_t)pending.deliveries };
-        idle_ms = rd_earlier(idle_ms, pending.idle_ms);
+        idle_ms = ebp_earlier(idle_ms, pending.idle_ms);
     }
     if (claim->n == 0)
         end_page(c, stream);
     else
-        ask_claim(c, stream, claim->own ? idle_ms : c->set->claim_after);
+        send_claim(c, stream, claim->own ? idle_ms : c->set->claim_after);
     return EB_OK;
 }
 
-static void ask_pending(struct rd_consumer *c, struct rd_stream *stream, bool own, size_t room) {
+static void send_pending(struct rd_consumer *c, struct rd_stream *stream, bool own, size_t capacity) {
     struct rd_claim *claim = &stream->claim;
     char idle[24], start[RD_ID_ROOM], count[24];
     const char *argv[10] = { "XPENDING", stream->name, c->sub->group };
@@ -274,7 +263,7 @@ static void ask_pending(struct rd_consumer *c, struct rd_stream *stream, bool ow
         claim->next = (struct rd_id){0};
     claim->own = own;
     claim->busy = true;
-    claim->requested = room < RD_PAGE ? room : RD_PAGE;
+    claim->requested = capacity < RD_PAGE ? capacity : RD_PAGE;
     c->reserved += claim->requested;
     snprintf(idle, sizeof idle, "%" PRId64, c->set->claim_after);
     snprintf(count, sizeof count, "%zu", claim->requested);
@@ -291,20 +280,20 @@ static void ask_pending(struct rd_consumer *c, struct rd_stream *stream, bool ow
     rd_control_command(c, on_pending, rd_stream_number(c, stream), argv);
 }
 
-/* ---- signs of life, and names that nobody uses any more ---- */
+/* ---- signs of life, and names that nobody uses ---- */
 
 static int32_t on_sign(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     if (!rd_is_error(node)) {
         rd_confirm_link(conn);
         return EB_OK;
     }
-    if (rd_stream_error(rd_consumer_of(conn), stream_of(conn, number), node, "a sign of life", err) != RD_NO_GROUP)
+    if (rd_stream_error(rd_consumer_of(conn), rd_stream_of(conn, number), node, err, "a sign of life") != RD_NO_GROUP)
         return EB_RETRIABLE;
-    rd_unjoin(stream_of(conn, number));
+    rd_unjoin(rd_stream_of(conn, number));
     return EB_OK;
 }
 
-/* Reading one's own pending entries from beyond their end returns none, and tells others that we are there. */
+/* Reads our own pending entries from beyond their end: that returns none and shows the other members that we are alive. */
 static void show_life(struct rd_consumer *c, struct rd_stream *stream) {
     rd_control_command(c, on_sign, rd_stream_number(c, stream),
                 (const char *[]){ "XREADGROUP", "GROUP", c->sub->group, c->sub->consumer, "COUNT", "1", "STREAMS",
@@ -321,7 +310,7 @@ static int32_t on_removed(struct rd_conn *conn, uint64_t number, const struct rd
     (void)number;
     if (c->leaving && c->leaves > 0)
         c->leaves--;
-    return rd_is_error(node) && rd_classify_error(node, "XGROUP DELCONSUMER", err) == RD_UNAVAILABLE ? EB_RETRIABLE : EB_OK;
+    return rd_check_available(node, "XGROUP DELCONSUMER", err);
 }
 
 static void remove_name(struct rd_consumer *c, const struct rd_stream *stream, const char *name) {
@@ -338,48 +327,43 @@ void rd_leave(struct rd_consumer *c) {
         }
 }
 
-/* Redis gives the next entry to whoever asks, so that two members may have two of one key at the same time. */
+/* Redis gives the next entry to whichever member asks, so two members may have entries of one key at the same time. */
 static void warn_of_order(struct rd_consumer *c, const struct rd_stream *stream, const char *other) {
-    char text[500];
-
     if (c->sub->order == EB_ORDER_NONE || c->warned_order)
         return;
     c->warned_order = true;
-    snprintf(text, sizeof text,
-             "topic %s: %s is at work in group %s, too: order holds within each of them, not between them; "
-             "run one worker with a higher concurrency, or set order = none", stream->name, other, c->sub->group);
-    c->host->log(c->host, 4, text);
+    rd_log(c->host, RD_LOG_WARNING, "topic %s: %s is at work in group %s, too: order holds within each of them, not between them; "
+           "run one worker with a higher concurrency, or set order = none", stream->name, other, c->sub->group);
 }
 
-/* Names of consumers that have nothing and have not been seen for long. One that comes back is made anew by its
- * read. */
+/* Removes consumers that have nothing pending and have not been seen for long. A read creates the name again for one that comes
+ * back. */
 static int32_t on_consumers(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
+    struct rd_stream *stream = rd_stream_of(conn, number);
     int64_t dead_ms = c->set->claim_after * DEAD_TIMES;
 
     if (rd_is_error(node))
-        return rd_classify_error(node, "XINFO CONSUMERS", err) == RD_UNAVAILABLE ? EB_RETRIABLE : EB_OK;
+        return rd_check_available(node, "XINFO CONSUMERS", err);
     for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
-        const struct rd_node *name = rd_value_of(&node->items[i], "name"), *idle = rd_value_of(&node->items[i], "idle");
-        const struct rd_node *pending = rd_value_of(&node->items[i], "pending");
-        if (!name || !idle || !pending || !rd_is_text(name) || !rd_is_integer(idle) || !rd_is_integer(pending) ||
-            strcmp(name->text, c->sub->consumer) == 0)
+        struct rd_consumer_info info;
+        if (!rd_consumer_info(&node->items[i], &info) || strcmp(info.name, c->sub->consumer) == 0)
             continue;
-        if (idle->number < c->set->claim_after && strcmp(name->text, rd_returned_consumer) != 0)
-            warn_of_order(c, stream_of(conn, number), name->text);
-        if (pending->number == 0 && idle->number > dead_ms)
-            remove_name(c, stream_of(conn, number), name->text);
+        if (info.idle_ms < c->set->claim_after && strcmp(info.name, rd_returned_consumer) != 0)
+            warn_of_order(c, stream, info.name);
+        if (info.pending == 0 && info.idle_ms > dead_ms)
+            remove_name(c, stream, info.name);
     }
     return EB_OK;
 }
 
 static void sweep(struct rd_consumer *c, struct rd_stream *stream, int64_t now_ms) {
-    stream->sweep_ms = now_ms + rd_earlier(SWEEP_MS, c->set->claim_after);
+    stream->sweep_ms = now_ms + ebp_earlier(SWEEP_MS, c->set->claim_after);
     rd_control_command(c, on_consumers, rd_stream_number(c, stream),
                 (const char *[]){ "XINFO", "CONSUMERS", stream->name, c->sub->group, NULL });
 }
 
-/* ---- what a round does ---- */
+/* ---- a round ---- */
 
 static bool is_own_due(const struct rd_stream *stream, int64_t now_ms) {
     if (stream->claim.more)
@@ -394,28 +378,28 @@ int64_t rd_claim_due_ms(const struct rd_consumer *c, const struct rd_stream *str
         return c->lost_read_ends_ms;
     if (stream->claim.more && stream->claim.own)
         return 0;
-    return stream->own_again_ms > 0 ? rd_earlier(stream->own_again_ms, others_ms) : others_ms;
+    return stream->own_again_ms > 0 ? ebp_earlier(stream->own_again_ms, others_ms) : others_ms;
 }
 
-static void look_round(struct rd_consumer *c, struct rd_stream *stream, bool own, size_t room, int64_t now_ms) {
+static void look_round(struct rd_consumer *c, struct rd_stream *stream, bool own, size_t capacity, int64_t now_ms) {
     if (!own)
         rd_server_clock_check(c, now_ms);
-    ask_pending(c, stream, own, room);
+    send_pending(c, stream, own, capacity);
 }
 
 static void work_on(struct rd_consumer *c, struct rd_stream *stream, int64_t now_ms) {
-    size_t room = rd_receive_capacity(c);
+    size_t capacity = rd_receive_capacity(c);
 
     if (!stream->joined)
         return;
-    if (!stream->claim.busy && room > 0 && now_ms >= rd_claim_due_ms(c, stream))
-        look_round(c, stream, is_own_due(stream, now_ms), room, now_ms);
+    if (!stream->claim.busy && capacity > 0 && now_ms >= rd_claim_due_ms(c, stream))
+        look_round(c, stream, is_own_due(stream, now_ms), capacity, now_ms);
     if (now_ms >= stream->sweep_ms && now_ms >= c->clock.no_claim_ms)
         sweep(c, stream, now_ms);
 }
 
 void rd_claim(struct rd_consumer *c) {
-    int64_t now_ms = rd_ticks_ms();
+    int64_t now_ms = ebp_boottime_ms();
     bool show = !c->read_awaited && now_ms >= c->life_shown_ms;
 
     if (c->closing)
@@ -434,7 +418,7 @@ void rd_claims_lost(struct rd_consumer *c) {
         struct rd_stream *stream = &c->streams[i];
         release_reserved(c, &stream->claim);
         if (stream->claim.busy)
-            stream->own_done = false;                   /* what it claimed is ours, unless it failed */
+            stream->own_done = false;                   /* what XCLAIM took over before that is pending under our name */
         stream->claim = (struct rd_claim){0};
         stream->joined = stream->joining = stream->checking_end = false;
     }

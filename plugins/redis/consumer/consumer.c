@@ -1,17 +1,21 @@
-/* plugins/redis/consumer/consumer.c - the operations of a consumer: what a receive does, and what it waits for. */
+/* plugins/redis/consumer/consumer.c - the operations of the consumer role: what one round of receive does, and what it waits for. */
 #include "consumer/consumer.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
+#include "common/clock.h"
 #include "consumer/state.h"
-#include "error.h"
+#include "common/error.h"
 #include "position.h"
+
+const char rd_returned_consumer[] = "eventbus-returned";
 
 /* ---- connections ---- */
 
-static void show_link(struct rd_consumer *c) {
+static void report_link_up(struct rd_consumer *c) {
     if (rd_conn_is_ready(&c->reader) && rd_conn_is_ready(&c->control) && !c->reader.suspect && !c->control.suspect)
         rd_link_up(&c->link);
 }
@@ -21,18 +25,18 @@ static void on_ready(struct rd_conn *conn) {
 
     if (conn == &c->control)
         rd_membership_reset(c);
-    show_link(c);
+    report_link_up(c);
 }
 
 void rd_confirm_link(struct rd_conn *conn) {
     rd_conn_confirm(conn);
-    show_link(rd_consumer_of(conn));
+    report_link_up(rd_consumer_of(conn));
 }
 
 static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
     struct rd_consumer *c = rd_consumer_of(conn);
 
-    if (conn->overran)                                  /* the same entries will come again, fewer at a time */
+    if (conn->overran)                                  /* ask for fewer entries at once: the same ones come again */
         c->count_cap = c->count_cap > 1 ? c->count_cap / 2 : 1;
     if (conn == &c->reader) {
         rd_read_lost(c);
@@ -43,26 +47,37 @@ static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
     if (why->status != EB_PERMANENT) {
         rd_link_down(&c->link, why);
     } else if (!c->refused_for_good) {
-        c->refused_for_good = c->closing = true;        /* asks for nothing more; what is settled is told still */
+        c->refused_for_good = c->closing = true;        /* nothing more is asked for; verdicts are still reported */
         c->why = *why;
     }
 }
 
 enum rd_error_class rd_stream_error(const struct rd_consumer *c, const struct rd_stream *stream, const struct rd_node *node,
-                           const char *what, struct eb_error *err) {
-    enum rd_error_class class = rd_classify_error(node, what, err);
+                                    struct eb_error *err, const char *format, ...) {
+    enum rd_error_class class;
+    char what[400];
+    va_list args;
 
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    class = rd_classify_error(node, what, err);
     rd_add_advice(err, node, c->target.user, stream->name);
     return class;
+}
+
+void rd_control_command(struct rd_consumer *c, rd_reply_handler handler, uint64_t arg, const char *const *argv) {
+    if (!rd_conn_command_texts(&c->control, handler, arg, argv))
+        rd_conn_fail_no_memory(&c->control);
 }
 
 /* ---- open, settle, wake ---- */
 
 static int32_t check(const struct eb_subscription *sub, struct eb_error *err) {
     if (sub->n_topics == 0 || !sub->group || !sub->group[0] || !sub->consumer || !sub->consumer[0])
-        return rd_error(err, EB_PERMANENT, 0, "a consumer needs a topic, a group and a name");
+        return ebp_error(err, EB_PERMANENT, 0, "a consumer needs a topic, a group and a name");
     if (strcmp(sub->consumer, rd_returned_consumer) == 0)
-        return rd_error(err, EB_PERMANENT, 0, "the consumer's name %s is taken: choose another one", rd_returned_consumer);
+        return ebp_error(err, EB_PERMANENT, 0, "the consumer's name %s is reserved: choose another one", rd_returned_consumer);
     return sub->start ? rd_point_check(sub->start, err) : EB_OK;
 }
 
@@ -72,7 +87,7 @@ static void free_consumer(struct rd_consumer *c) {
     rd_target_close(&c->target);
     rd_membership_free(c);
     rd_inflight_free_all(c);
-    rd_bell_close(&c->bell);
+    ebp_wakeup_close(&c->wakeup);
     free(c->streams);
     free(c);
 }
@@ -86,19 +101,19 @@ int32_t rd_consumer_open(const struct eb_host *host, const void *settings, const
         return status;
     c = calloc(1, sizeof *c);
     if (!c)
-        return rd_no_memory(err);
+        return ebp_no_memory(err);
     c->host = c->link.host = host;
     c->set = settings;
     c->sub = sub;
     c->count_cap = RD_COUNT_MAX;
-    c->bell.fd = -1;
+    c->wakeup.fd = -1;
     rd_conn_init(&c->reader, &c->target, c, on_ready, on_lost);
     rd_conn_init(&c->control, &c->target, c, on_ready, on_lost);
     status = rd_target_open(&c->target, host, settings, err);
-    if (status == EB_OK && !rd_bell_open(&c->bell))
-        status = rd_errno(err, EB_FATAL, "cannot make an eventfd");
+    if (status == EB_OK && !ebp_wakeup_open(&c->wakeup))
+        status = ebp_errno(err, EB_FATAL, "cannot make an eventfd");
     if (status == EB_OK && (!rd_make_streams(c) || !rd_membership_open(c)))
-        status = rd_no_memory(err);
+        status = ebp_no_memory(err);
     if (status == EB_OK)
         *self = c;
     else
@@ -118,7 +133,7 @@ int32_t rd_consumer_settle(void *self, const struct eb_verdict *verdicts, size_t
 void rd_consumer_wake(void *self) {
     struct rd_consumer *c = self;
 
-    rd_bell_ring(&c->bell);
+    ebp_wakeup_signal(&c->wakeup);
 }
 
 /* ---- receive ---- */
@@ -128,8 +143,8 @@ static void write_both(struct rd_consumer *c) {
     rd_conn_write(&c->reader);
 }
 
-/* Everything that a receive does but wait. How many were handed over. The server is given its work before the host is
- * handed what came, so that both work at the same time. */
+/* One round of receive, without waiting; returns how many entries it delivered. Commands are sent before entries are delivered,
+ * so that server and host work at the same time. */
 static uint32_t work(struct rd_consumer *c, uint32_t max) {
     uint32_t delivered;
 
@@ -151,27 +166,27 @@ static uint32_t work(struct rd_consumer *c, uint32_t max) {
     return delivered;
 }
 
-/* When something is to be done though nothing comes. */
+/* When there is something to do next even if nothing comes from the server. */
 static int64_t due_ms(const struct rd_consumer *c, int64_t until_ms) {
-    int64_t due = rd_earlier(until_ms, rd_earlier(rd_conn_due_ms(&c->reader), rd_conn_due_ms(&c->control)));
-    bool room = rd_receive_capacity(c) > 0;
+    int64_t due = ebp_earlier(until_ms, ebp_earlier(rd_conn_due_ms(&c->reader), rd_conn_due_ms(&c->control)));
+    bool has_capacity = rd_receive_capacity(c) > 0;
 
     if (c->fetched.n > 0)
-        due = rd_earlier(due, c->extended_ms + c->set->claim_after / 6);
+        due = ebp_earlier(due, c->extended_ms + c->set->claim_after / 6);
     if (!rd_conn_is_ready(&c->control))
         return due;
     if (!c->membership.known && !c->membership.list_awaited)
-        due = rd_earlier(due, c->membership.look_ms);
+        due = ebp_earlier(due, c->membership.look_ms);
     if (!c->read_awaited)
-        due = rd_earlier(due, c->life_shown_ms);
+        due = ebp_earlier(due, c->life_shown_ms);
     if (c->sub->until_end)
-        due = rd_earlier(due, c->end_ms);
+        due = ebp_earlier(due, c->end_ms);
     for (size_t i = 0; i < c->n_streams; i++) {
         const struct rd_stream *stream = &c->streams[i];
-        if (stream->joined && !stream->claim.busy && room)
-            due = rd_earlier(due, rd_claim_due_ms(c, stream));
+        if (stream->joined && !stream->claim.busy && has_capacity)
+            due = ebp_earlier(due, rd_claim_due_ms(c, stream));
         if (c->membership.known && !stream->joined && !stream->joining && !stream->ended)
-            due = rd_earlier(due, stream->join_ms);
+            due = ebp_earlier(due, stream->join_ms);
     }
     return due;
 }
@@ -179,12 +194,12 @@ static int64_t due_ms(const struct rd_consumer *c, int64_t until_ms) {
 static void wait_until(struct rd_consumer *c, int64_t until_ms) {
     struct pollfd both[2] = { rd_conn_poll(&c->control), rd_conn_poll(&c->reader) };
 
-    rd_bell_wait(&c->bell, both, 2, due_ms(c, until_ms));
+    ebp_wakeup_wait(&c->wakeup, both, 2, due_ms(c, until_ms) - ebp_boottime_ms());
 }
 
 int32_t rd_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *err) {
     struct rd_consumer *c = self;
-    int64_t until_ms = rd_ticks_ms() + timeout_ms;
+    int64_t until_ms = ebp_boottime_ms() + timeout_ms;
     uint32_t delivered;
 
     c->settled = 0;
@@ -196,11 +211,11 @@ int32_t rd_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct
             c->why = (struct eb_error){0};
             return EB_PERMANENT;
         }
-        if (rd_bell_take(&c->bell) || delivered > 0 || c->host_refused || c->settled > 0)
+        if (ebp_wakeup_take(&c->wakeup) || delivered > 0 || c->host_refused || c->settled > 0)
             break;
         if (rd_at_end(c))
             return EB_END;
-        if (rd_ticks_ms() >= until_ms)
+        if (ebp_boottime_ms() >= until_ms)
             break;
         wait_until(c, until_ms);
     }
@@ -224,7 +239,7 @@ static bool is_open(const struct rd_consumer *c) {
 static void close_until(struct rd_consumer *c, int64_t until_ms) {
     bool asked = false;
 
-    while (is_open(c) && rd_ticks_ms() < until_ms) {
+    while (is_open(c) && ebp_boottime_ms() < until_ms) {
         if (c->read_awaited && !asked && rd_conn_is_ready(&c->control)) {
             rd_end_read(c);
             asked = true;
@@ -232,16 +247,16 @@ static void close_until(struct rd_consumer *c, int64_t until_ms) {
         work_at_close(c);
         if (is_open(c))
             wait_until(c, until_ms);
-        rd_bell_take(&c->bell);
+        ebp_wakeup_take(&c->wakeup);
     }
     if (is_open(c) || !rd_conn_is_ready(&c->control))
         return;
     rd_leave(c);
-    while (c->leaves > 0 && rd_ticks_ms() < until_ms) {
+    while (c->leaves > 0 && ebp_boottime_ms() < until_ms) {
         rd_conn_work(&c->control);
         if (c->leaves > 0)
             wait_until(c, until_ms);
-        rd_bell_take(&c->bell);
+        ebp_wakeup_take(&c->wakeup);
     }
 }
 
@@ -251,7 +266,7 @@ void rd_consumer_close(void *self, int32_t timeout_ms) {
     c->closing = true;
     c->max = 0;
     rd_return_fetched(c);
-    close_until(c, rd_ticks_ms() + timeout_ms);
+    close_until(c, ebp_boottime_ms() + timeout_ms);
     rd_abandon_verdicts(c);
     free_consumer(c);
 }

@@ -1,15 +1,15 @@
-/* plugins/redis/consumer/deliver.c - entries handed over to the host. */
+/* plugins/redis/consumer/deliver.c - delivers fetched entries to the host. */
 #include "consumer/state.h"
 
-#include "clock.h"
+#include "common/clock.h"
 
-/* Whether it may have gone to another one while we held it: it waits for its extension to be confirmed. */
+/* Whether another consumer may have taken it over meanwhile. Such an entry waits until its extension is confirmed. */
 static bool is_stale(const struct rd_consumer *c, const struct rd_inflight *inflight, int64_t now_ms) {
     return now_ms - inflight->alive_ms > c->set->claim_after * 2 / 3;
 }
 
 static int32_t deliver_one(struct rd_consumer *c, struct rd_inflight *inflight) {
-    struct eb_message message = { .size = sizeof message, .token = rd_inflight_token(inflight), .lease_ms = c->set->claim_after,
+    struct eb_message message = { .size = sizeof message, .token = ebp_token(&inflight->slot), .lease_ms = c->set->claim_after,
                                   .deliveries = inflight->deliveries,
                                   .topic = { inflight->stream->name, inflight->stream->len } };
     struct rd_entry_read read;
@@ -19,7 +19,7 @@ static int32_t deliver_one(struct rd_consumer *c, struct rd_inflight *inflight) 
 }
 
 uint32_t rd_deliver(struct rd_consumer *c, uint32_t max) {
-    int64_t now_ms = rd_ticks_ms();
+    int64_t now_ms = ebp_boottime_ms();
     uint32_t delivered = 0;
 
     while (delivered < max && c->fetched.first && c->out < c->sub->max_messages && c->bytes_out < c->sub->max_bytes) {
@@ -31,11 +31,9 @@ uint32_t rd_deliver(struct rd_consumer *c, uint32_t max) {
             break;
         }
         rd_queue_take(&c->fetched);
-        rd_reply_release(c, inflight->reply);
-        inflight->reply = NULL;
-        inflight->fields = NULL;
+        rd_inflight_release_fields(c, inflight);
         inflight->state = RD_DELIVERED;
-        inflight->told = true;
+        inflight->delivered = true;
         c->out++;
         c->bytes_out += inflight->bytes;
         delivered++;

@@ -1,120 +1,92 @@
-/* plugins/redis/consumer/inflight.c - the entries that are under way, and the answers they lie in. */
+/* plugins/redis/consumer/inflight.c - the entries in flight: found by token and by place in the stream; and the replies
+ * whose memory they lie in. */
 #include "consumer/state.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
-#include "error.h"
+#include "common/error.h"
 
-enum { SPARE_BATCHES = 8 };
+enum { SPARE_REPLIES = 8, BUCKETS_FIRST = 256, BYTES_GUESSED = 256 };
 
-/* ---- lines ---- */
+/* ---- queues ---- */
 
-void rd_queue_append(struct rd_queue *line, struct rd_inflight *inflight) {
+void rd_queue_append(struct rd_queue *queue, struct rd_inflight *inflight) {
     inflight->next = NULL;
-    if (line->first)
-        *line->end = inflight;
+    if (queue->first)
+        *queue->end = inflight;
     else
-        line->first = inflight;
-    line->end = &inflight->next;
-    line->n++;
+        queue->first = inflight;
+    queue->end = &inflight->next;
+    queue->n++;
 }
 
-struct rd_inflight *rd_queue_take(struct rd_queue *line) {
-    struct rd_inflight *inflight = line->first;
+struct rd_inflight *rd_queue_take(struct rd_queue *queue) {
+    struct rd_inflight *inflight = queue->first;
 
     if (inflight) {
-        line->first = inflight->next;
-        line->n--;
+        queue->first = inflight->next;
+        queue->n--;
     }
     return inflight;
 }
 
-/* ---- items ---- */
+/* ---- entries in flight ---- */
 
-/* Ids are whatever a sender likes: nobody outside knows where the consumer lies. room_items is a power of two. */
+/* Senders choose ids as they like; the consumer's address, which no sender knows, keeps them from choosing the bucket. */
 static struct rd_inflight **bucket_of(const struct rd_consumer *c, const struct rd_stream *stream, struct rd_id id) {
     uint64_t odd = ((uint64_t)(uintptr_t)c * 0x9e3779b97f4a7c15u) | 1;
     uint64_t hash = ((id.ms + (uint64_t)(uintptr_t)stream) * odd ^ id.seq) * odd;
 
-    return &c->buckets[(hash ^ hash >> 32) * odd >> 20 & (c->room_items - 1)];
+    return &c->buckets[(hash ^ hash >> 32) * odd >> 20 & (c->n_buckets - 1)];
 }
 
 static void put_in_bucket(struct rd_consumer *c, struct rd_inflight *inflight) {
     struct rd_inflight **bucket = bucket_of(c, inflight->stream, inflight->id);
 
-    inflight->same_bucket = *bucket;
-    *bucket = inflight;
+    LL_PREPEND2(*bucket, inflight, same_bucket);
 }
 
-static bool extend_table(struct rd_consumer *c) {
-    size_t room = c->room_items ? 2 * c->room_items : 256;
-    struct rd_inflight **items = realloc(c->items, room * sizeof(struct rd_inflight *)), **buckets;
+/* Doubles the buckets before there are more records than buckets. All records are in use then: one that is not would have
+ * been taken instead of a new one. */
+static bool reserve_buckets(struct rd_consumer *c) {
+    size_t n = c->n_buckets ? 2 * c->n_buckets : BUCKETS_FIRST;
+    struct rd_inflight **buckets;
 
-    if (items)
-        c->items = items;
-    buckets = items ? calloc(room, sizeof(struct rd_inflight *)) : NULL;
+    if (c->records.free || c->records.n < c->n_buckets)
+        return true;
+    buckets = calloc(n, sizeof(struct rd_inflight *));
     if (!buckets)
         return false;
     free(c->buckets);
     c->buckets = buckets;
-    c->room_items = room;
-    for (size_t i = 0; i < c->n_items; i++)             /* none is free, or there were no need for more */
-        put_in_bucket(c, c->items[i]);
-    return true;
-}
-
-static bool add_item(struct rd_consumer *c) {
-    struct rd_inflight *inflight;
-
-    if (c->n_items == c->room_items && !extend_table(c))
-        return false;
-    inflight = calloc(1, sizeof *inflight);
-    if (!inflight)
-        return false;
-    inflight->number = (uint32_t)c->n_items;
-    inflight->generation = 1;
-    c->items[c->n_items++] = inflight;
-    inflight->next = c->free_items;
-    c->free_items = inflight;
+    c->n_buckets = n;
+    for (size_t i = 0; i < c->records.n; i++)
+        put_in_bucket(c, (struct rd_inflight *)c->records.slots[i]);
     return true;
 }
 
 struct rd_inflight *rd_inflight_add(struct rd_consumer *c, struct rd_stream *stream, struct rd_id id) {
     struct rd_inflight *inflight;
 
-    if (!c->free_items && !add_item(c))
+    if (!reserve_buckets(c) || !(inflight = (struct rd_inflight *)ebp_token_slot_new(&c->records, sizeof *inflight)))
         return NULL;
-    inflight = c->free_items;
-    c->free_items = inflight->next;
-    *inflight = (struct rd_inflight){ .number = inflight->number, .generation = inflight->generation, .stream = stream, .id = id };
+    *inflight = (struct rd_inflight){ .slot = inflight->slot, .stream = stream, .id = id };
     put_in_bucket(c, inflight);
     return inflight;
 }
 
 void rd_inflight_remove(struct rd_consumer *c, struct rd_inflight *inflight) {
-    struct rd_inflight **at = bucket_of(c, inflight->stream, inflight->id);
+    struct rd_inflight **bucket = bucket_of(c, inflight->stream, inflight->id);
 
-    while (*at != inflight)
-        at = &(*at)->same_bucket;
-    *at = inflight->same_bucket;
+    assert(inflight->state != RD_UNUSED && !inflight->reply);
+    LL_DELETE2(*bucket, inflight, same_bucket);
     inflight->state = RD_UNUSED;
-    inflight->generation++;
-    inflight->next = c->free_items;
-    c->free_items = inflight;
-}
-
-uint64_t rd_inflight_token(const struct rd_inflight *inflight) {
-    return (uint64_t)inflight->generation << 32 | inflight->number;
-}
-
-struct rd_inflight *rd_inflight_find(const struct rd_consumer *c, uint64_t token) {
-    uint32_t number = (uint32_t)token;
-    struct rd_inflight *inflight = number < c->n_items ? c->items[number] : NULL;
-
-    return inflight && inflight->generation == token >> 32 ? inflight : NULL;
+    ebp_token_slot_free(&c->records, &inflight->slot);
 }
 
 bool rd_is_inflight(const struct rd_consumer *c, const struct rd_stream *stream, struct rd_id id) {
@@ -125,22 +97,23 @@ bool rd_is_inflight(const struct rd_consumer *c, const struct rd_stream *stream,
     return inflight;
 }
 
-/* ---- room ---- */
+/* ---- capacity ---- */
 
 size_t rd_receive_capacity(const struct rd_consumer *c) {
-    size_t taken = c->open + c->reserved, room = c->sub->max_messages, usual = c->average_bytes ? c->average_bytes : 256;
-    uint64_t bytes = c->bytes + (uint64_t)c->reserved * usual, fit;
+    size_t used = c->open + c->reserved, most = c->sub->max_messages;
+    size_t average = c->average_bytes ? c->average_bytes : BYTES_GUESSED;
+    uint64_t bytes = c->bytes + (uint64_t)c->reserved * average, fit;
 
-    if (taken >= room || bytes >= c->sub->max_bytes)
+    if (used >= most || bytes >= c->sub->max_bytes)
         return 0;
-    room -= taken;
-    fit = (c->sub->max_bytes - bytes) / usual + 1;
-    if (fit < room)
-        room = (size_t)fit;
-    return room < c->count_cap ? room : c->count_cap;
+    most -= used;
+    fit = (c->sub->max_bytes - bytes) / average + 1;
+    if (fit < most)
+        most = (size_t)fit;
+    return most < c->count_cap ? most : c->count_cap;
 }
 
-/* ---- answers ---- */
+/* ---- replies that entries lie in ---- */
 
 struct rd_shared_reply *rd_reply_share(struct rd_consumer *c, struct rd_conn *conn) {
     struct rd_shared_reply *reply = c->spare;
@@ -156,15 +129,16 @@ struct rd_shared_reply *rd_reply_share(struct rd_consumer *c, struct rd_conn *co
     reply->arena = conn->arena;
     empty.limit = conn->arena.limit;
     conn->arena = empty;
-    reply->users = 1;                   /* who takes it apart */
+    reply->users = 1;                   /* the caller */
     return reply;
 }
 
 void rd_reply_release(struct rd_consumer *c, struct rd_shared_reply *reply) {
+    assert(reply->users > 0);
     if (--reply->users > 0)
         return;
     rd_arena_reset(&reply->arena);
-    if (c->n_spare < SPARE_BATCHES) {
+    if (c->n_spare < SPARE_REPLIES) {
         reply->next = c->spare;
         c->spare = reply;
         c->n_spare++;
@@ -174,23 +148,26 @@ void rd_reply_release(struct rd_consumer *c, struct rd_shared_reply *reply) {
     free(reply);
 }
 
+void rd_inflight_release_fields(struct rd_consumer *c, struct rd_inflight *inflight) {
+    rd_reply_release(c, inflight->reply);
+    inflight->reply = NULL;
+    inflight->fields = NULL;
+}
+
 void rd_inflight_free_all(struct rd_consumer *c) {
-    while (c->spare) {
-        struct rd_shared_reply *reply = c->spare;
-        c->spare = reply->next;
+    struct rd_shared_reply *reply, *next;
+
+    LL_FOREACH_SAFE(c->spare, reply, next) {
         rd_arena_free(&reply->arena);
         free(reply);
     }
-    for (size_t i = 0; i < c->n_items; i++)
-        free(c->items[i]);
-    free(c->items);
+    ebp_token_table_free(&c->records);
     free(c->buckets);
-    free(c->pipeline);
+    free(c->sent);
     free(c->extends);
-    free(c->extends_generation);
 }
 
-/* ---- entries ---- */
+/* ---- entries of a reply ---- */
 
 static size_t payload_bytes(const struct rd_node *fields) {
     size_t bytes = 0;
@@ -209,10 +186,10 @@ int32_t rd_fetch(struct rd_consumer *c, struct rd_stream *stream, struct rd_shar
     struct rd_inflight *inflight;
 
     if (!rd_is_array(entry, 2) || !rd_is_text(&entry->items[0]) || !rd_id_parse(entry->items[0].text, id))
-        return rd_error(err, EB_RETRIABLE, 0, "topic %s: an entry came that is none", stream->name);
+        return ebp_error(err, EB_RETRIABLE, 0, "topic %s: the server sent a malformed stream entry", stream->name);
     inflight = rd_inflight_add(c, stream, *id);
     if (!inflight)
-        return rd_no_memory(err);
+        return ebp_no_memory(err);
     inflight->state = RD_FETCHED;
     inflight->deliveries = deliveries;
     inflight->group_epoch = stream->group_epoch;

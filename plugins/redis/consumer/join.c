@@ -1,28 +1,17 @@
-/* plugins/redis/consumer/join.c - the groups of a consumer: made where they are not there, never moved; streams are waited for. */
+/* plugins/redis/consumer/join.c - creates the groups of the subscription where they are missing and never moves one; waits for
+ * streams that do not exist. */
 #include "consumer/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "error.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "position.h"
 #include "connection/server_error.h"
 
-enum { ABSENT_MS = 500 };                 /* how often a topic that does not exist is looked for */
-
-void rd_control_command(struct rd_consumer *c, rd_reply_handler handler, uint64_t arg, const char *const *argv) {
-    size_t lens[16], n = 0;
-    struct eb_error why;
-
-    for (; n < 16 && argv[n]; n++)
-        lens[n] = strlen(argv[n]);
-    if (rd_conn_command(&c->control, handler, arg, 0, n, argv, lens))
-        return;
-    rd_no_memory(&why);
-    rd_conn_fail(&c->control, &why);
-}
+enum { ABSENT_MS = 500 };       /* how often to look for a topic that does not exist */
 
 bool rd_make_streams(struct rd_consumer *c) {
     c->streams = calloc(c->sub->n_topics, sizeof *c->streams);
@@ -38,12 +27,13 @@ bool rd_make_streams(struct rd_consumer *c) {
 
 /* ---- where a group starts ---- */
 
-/* In a topic that was not there a moment ago everything is new. Of a group that was there nothing may be passed over, and
- * what it has read need not come again: behind the newest entry that we know, where the stream still has it. */
-static void start_of(const struct rd_consumer *c, const struct rd_stream *stream, bool same_bucket, char text[RD_ID_ROOM]) {
+/* Where to create a group. Everything is new in a topic that did not exist a moment ago. A group that existed must not miss
+ * an entry, but does not need again what it has read: it starts behind the newest entry that we know, if the stream still is
+ * the same. */
+static void start_of(const struct rd_consumer *c, const struct rd_stream *stream, bool same_stream, char text[RD_ID_ROOM]) {
     static const struct eb_point earliest = { .size = sizeof earliest, .kind = EB_EARLIEST };
 
-    if (stream->absent || (stream->was_joined && !same_bucket))
+    if (stream->absent || (stream->was_joined && !same_stream))
         rd_point_start(&earliest, text);
     else if (stream->was_joined && c->sub->start && c->sub->start->kind == EB_LATEST)
         rd_id_print(stream->last, text);
@@ -64,10 +54,10 @@ static void log_stream(const struct rd_consumer *c, int32_t level, const char *f
     c->host->log(c->host, level, text);
 }
 
-/* At the end that is asked for there is nothing in it. */
+/* For a consumer that stops at the end, a stream that does not exist has ended. */
 static void wait_for_stream(struct rd_consumer *c, struct rd_stream *stream) {
     stream->absent = true;
-    stream->join_ms = rd_ticks_ms() + ABSENT_MS;
+    stream->join_ms = ebp_boottime_ms() + ABSENT_MS;
     stream->ended = c->sub->until_end != 0;
     if (!stream->absence_logged)
         log_stream(c, 4, stream->ended        ? "topic %s does not exist"
@@ -78,13 +68,11 @@ static void wait_for_stream(struct rd_consumer *c, struct rd_stream *stream) {
 
 static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    struct rd_stream *stream = &c->streams[number];
-    char what[400];
+    struct rd_stream *stream = rd_stream_of(conn, number);
 
     stream->joining = false;
     if (rd_is_error(node) && !rd_error_is(node, "BUSYGROUP")) {
-        snprintf(what, sizeof what, "group %s of topic %s", c->sub->group, stream->name);
-        if (rd_stream_error(c, stream, node, what, err) != RD_NO_GROUP)
+        if (rd_stream_error(c, stream, node, err, "group %s of topic %s", c->sub->group, stream->name) != RD_NO_GROUP)
             return EB_RETRIABLE;
         wait_for_stream(c, stream);
         return EB_OK;
@@ -92,7 +80,7 @@ static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_n
     if (!rd_is_error(node)) {
         stream->group_epoch++;
         if (stream->was_joined)
-            log_stream(c, 4, "topic %s or its group %s was removed while this worker had it: the group is made anew", stream);
+            log_stream(c, 4, "topic %s or its group %s was removed while this worker had it: the group is created again", stream);
     }
     if (stream->absence_logged)
         log_stream(c, 6, "topic %s is there now", stream);
@@ -103,60 +91,58 @@ static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_n
     return EB_OK;
 }
 
-/* Without MKSTREAM: a topic is made by who sends to it, not by who waits for it. */
-static void make_group_at(struct rd_consumer *c, const struct rd_stream *stream, const char *start) {
+/* Without MKSTREAM: producers create topics, consumers wait for them. */
+static void create_group_at(struct rd_consumer *c, const struct rd_stream *stream, const char *start) {
     rd_control_command(c, on_group, rd_stream_number(c, stream),
                 (const char *[]){ "XGROUP", "CREATE", stream->name, c->sub->group, start, NULL });
 }
 
-static void make_group(struct rd_consumer *c, struct rd_stream *stream, bool same_bucket) {
+static void create_group(struct rd_consumer *c, struct rd_stream *stream, bool same_stream) {
     char start[RD_ID_ROOM];
 
-    start_of(c, stream, same_bucket, start);
-    make_group_at(c, stream, start);
+    start_of(c, stream, same_stream, start);
+    create_group_at(c, stream, start);
 }
 
-/* The newest entry that we know tells a stream that lost its group from one that was made anew, perhaps with lower ids, as
- * on a primary that began empty. */
+/* If the newest entry that we read is there, the stream has only lost its group. If not, it is another stream, perhaps with
+ * lower ids, as on a primary that began empty. */
 static int32_t on_last(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    struct rd_stream *stream = &c->streams[number];
-    char what[400];
+    struct rd_stream *stream = rd_stream_of(conn, number);
 
-    snprintf(what, sizeof what, "topic %s", stream->name);
     if (rd_is_error(node)) {
-        rd_stream_error(c, stream, node, what, err);
+        rd_stream_error(c, stream, node, err, "topic %s", stream->name);
         return EB_RETRIABLE;
     }
-    make_group(c, stream, rd_is_array(node, 1));
+    create_group(c, stream, rd_is_array(node, 1));
     return EB_OK;
 }
 
-/* A place behind the last entry is the end: a group that began there would never be given what comes before it. */
+/* A start point behind the last entry becomes the end of the stream: a group that began behind it would never get the entries
+ * before it. */
 static int32_t on_stream(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    struct rd_stream *stream = &c->streams[number];
+    struct rd_stream *stream = rd_stream_of(conn, number);
     const struct rd_node *newest = rd_is_error(node) ? NULL : rd_value_of(node, "last-generated-id");
     struct rd_id start, last;
-    char what[400], text[RD_ID_ROOM];
+    char text[RD_ID_ROOM];
 
-    snprintf(what, sizeof what, "topic %s", stream->name);
     if (rd_is_error(node)) {
         stream->joining = false;
-        if (rd_stream_error(c, stream, node, what, err) != RD_NO_GROUP)
+        if (rd_stream_error(c, stream, node, err, "topic %s", stream->name) != RD_NO_GROUP)
             return EB_RETRIABLE;
         wait_for_stream(c, stream);
         return EB_OK;
     }
     rd_point_start(c->sub->start, text);
-    if (newest && rd_is_text(newest) && rd_id_parse(newest->text, &last) && rd_id_parse(text, &start) &&
+    if (newest && rd_id_of(newest, &last) && rd_id_parse(text, &start) &&
         rd_id_compare(start, last) > 0)
         rd_id_print(last, text);
-    make_group_at(c, stream, text);
+    create_group_at(c, stream, text);
     return EB_OK;
 }
 
-static bool starts_at_a_place(const struct rd_consumer *c) {
+static bool starts_inside(const struct rd_consumer *c) {
     return c->sub->start && (c->sub->start->kind == EB_TIME || c->sub->start->kind == EB_POSITION);
 }
 
@@ -164,12 +150,12 @@ static void join_stream(struct rd_consumer *c, struct rd_stream *stream) {
     char last[RD_ID_ROOM];
 
     stream->joining = true;
-    if (!stream->was_joined && !stream->absent && starts_at_a_place(c)) {
+    if (!stream->was_joined && !stream->absent && starts_inside(c)) {
         rd_control_command(c, on_stream, rd_stream_number(c, stream), (const char *[]){ "XINFO", "STREAM", stream->name, NULL });
         return;
     }
     if (!stream->was_joined || stream->absent || !c->sub->start || c->sub->start->kind == EB_EARLIEST) {
-        make_group(c, stream, true);
+        create_group(c, stream, true);
         return;
     }
     rd_id_print(stream->last, last);
@@ -177,7 +163,7 @@ static void join_stream(struct rd_consumer *c, struct rd_stream *stream) {
 }
 
 void rd_join(struct rd_consumer *c) {
-    int64_t now_ms = rd_ticks_ms();
+    int64_t now_ms = ebp_boottime_ms();
 
     if (!c->membership.known)
         return;

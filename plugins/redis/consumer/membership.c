@@ -1,9 +1,9 @@
-/* plugins/redis/consumer/membership.c - whether another worker uses this consumer's name.
+/* plugins/redis/consumer/membership.c - finds out whether another worker uses this consumer's name.
  *
- * Each consumer's connections carry a mark: its name, a number drawn for this instance, and a hash of each stream with its
- * group. Before it joins, an instance looks through CLIENT LIST for connections that have its name, another number and one of
- * its streams. The elder one stays. A connection whose owner died with its machine may be listed for long, so only one that
- * has asked for something since the first look counts. */
+ * The name of each connection ends with a mark: the consumer's name, a number drawn for this instance, and a hash of each stream
+ * with its group. Before it joins, an instance looks through CLIENT LIST for connections that have its name, another number and
+ * one of its streams. The older instance stays. A connection whose owner died with its machine may be listed for long, so only
+ * one that has sent a command since the first look counts. */
 #include "consumer/state.h"
 
 #include <inttypes.h>
@@ -14,43 +14,45 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "error.h"
+#include "common/clock.h"
+#include "common/error.h"
+#include "common/hash.h"
 #include "connection/server_error.h"
+#include "log.h"
 
 enum {
     HASHES_MAX = 32,
     HASH_DIGITS = 8,
     LOOK_MS = 500,
-    LAST_SIGN_MS = 1250,        /* so long after a worker's death the server may still answer the read that it had asked for */
+    LAST_SIGN_MS = 1250,        /* so long after a worker's death the server may still reply to its last read */
     LEAST_PATIENCE_MS = 6000
 };
 
 /* ---- the mark ---- */
 
-static uint32_t hash_of(uint32_t hash, const char *text) {
+static uint32_t add_text(uint32_t hash, const char *text) {
     for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 16777619u;       /* FNV-1a */
-    return (hash ^ 0xff) * 16777619u;                           /* and what ends a text */
+        hash = ebp_fnv1a_32_add(hash, (unsigned char)*text);
+    return ebp_fnv1a_32_add(hash, 0xff);                        /* the end of a text: UTF-8 has no such byte */
 }
 
 static uint32_t stream_hash(const struct rd_consumer *c, const char *stream) {
     char db[16];
 
     snprintf(db, sizeof db, "%d", c->target.url.db);
-    return hash_of(hash_of(hash_of(2166136261u, db), c->sub->group), stream);
+    return add_text(add_text(add_text(EBP_FNV1A_32, db), c->sub->group), stream);
 }
 
-static uint64_t drawn(void) {
+static uint64_t draw_number(void) {
     uint64_t number;
 
     if (getrandom(&number, sizeof number, 0) != sizeof number)
-        number = (uint64_t)rd_ticks_ms() << 24 ^ (uint64_t)getpid();
+        number = (uint64_t)ebp_boottime_ms() << 24 ^ (uint64_t)getpid();
     return number;
 }
 
-/* A sign that would break a line of CLIENT LIST, or the mark, becomes '_'. */
-static void fit(char *text) {
+/* Replaces by '_' what would break a line of CLIENT LIST or the mark. */
+static void make_safe(char *text) {
     for (; *text; text++)
         if (*text < '!' || *text > '~' || *text == ':')
             *text = '_';
@@ -63,13 +65,13 @@ bool rd_membership_open(struct rd_consumer *c) {
 
     if (!name)
         return false;
-    fit(name);
+    make_safe(name);
     room = strlen(name) + 24 + n * (HASH_DIGITS + 1);
     mark = malloc(room);
     if (mark) {
         len = (size_t)snprintf(mark, room, ":%s:", name);
         me->name_len = len;
-        len += (size_t)snprintf(mark + len, room - len, "%016" PRIx64 ":", drawn());
+        len += (size_t)snprintf(mark + len, room - len, "%016" PRIx64 ":", draw_number());
         me->mark_len = len;
         for (size_t i = 0; i < n; i++)
             len += (size_t)snprintf(mark + len, room - len, "%s%08" PRIx32, i ? "," : "",
@@ -87,7 +89,7 @@ void rd_membership_free(struct rd_consumer *c) {
 
 /* ---- a line of CLIENT LIST ---- */
 
-/* The value of a field in a line, up to the next blank; NULL: it has none. */
+/* Returns the value of a field in a line, up to the next blank; NULL: the line has no such field. */
 static const char *field(const char *line, const char *end, const char *name, size_t *len) {
     size_t n = strlen(name);
 
@@ -110,7 +112,7 @@ static int64_t number_of(const char *line, const char *end, const char *name) {
     return text ? strtoll(text, NULL, 10) : -1;
 }
 
-/* Whether a list of hashes, "x,y,...", has one of ours. */
+/* Whether a list of hashes, "x,y,...", holds one of ours. */
 static bool shares_stream(const struct rd_membership *me, const char *hashes, size_t len) {
     const char *ours = me->mark + me->mark_len;
 
@@ -121,22 +123,22 @@ static bool shares_stream(const struct rd_membership *me, const char *hashes, si
     return false;
 }
 
-/* Whether a connection's name is that of another instance with our name and one of our streams. */
+/* Whether a connection of this name belongs to another instance that has our name and one of our streams. */
 static bool is_namesake(const struct rd_membership *me, const char *name, size_t len) {
     static const char sign[] = "eventbus-";
     const char *mark = NULL;
 
     if (len < sizeof sign || strncmp(name, sign, sizeof sign - 1) != 0)
         return false;
-    for (size_t at = 0; at + me->mark_len < len && !mark; at++)         /* the service's name stands before */
+    for (size_t at = 0; at + me->mark_len < len && !mark; at++)         /* the service's name comes first */
         if (strncmp(name + at, me->mark, me->name_len) == 0 && name[at + me->mark_len - 1] == ':')
             mark = name + at;
     return mark && strncmp(mark, me->mark, me->mark_len) != 0 &&
            shares_stream(me, mark + me->mark_len, len - (size_t)(mark + me->mark_len - name));
 }
 
-/* Seconds are all that the server tells of when a connection was last used. */
-static void look_at(struct rd_consumer *c, const char *line, const char *end, bool *found, bool *alive) {
+/* The server reports in whole seconds when a connection was last used. */
+static void check_line(struct rd_consumer *c, const char *line, const char *end, bool *found, bool *alive) {
     const struct rd_membership *me = &c->membership;
     int64_t id = number_of(line, end, "id"), idle_s = number_of(line, end, "idle"), mine = strtoll(c->control.id, NULL, 10);
     size_t len = 0;
@@ -145,44 +147,38 @@ static void look_at(struct rd_consumer *c, const char *line, const char *end, bo
     if (!name || !is_namesake(me, name, len) || (c->control.id[0] && id > mine))
         return;
     *found = true;
-    *alive = *alive || (idle_s >= 0 && rd_ticks_ms() - me->since_ms > (idle_s + 1) * 1000 + LAST_SIGN_MS);
+    *alive = *alive || (idle_s >= 0 && ebp_boottime_ms() - me->since_ms > (idle_s + 1) * 1000 + LAST_SIGN_MS);
 }
 
 /* ---- looking ---- */
 
 static void refuse_name(struct rd_consumer *c) {
-    rd_error(&c->why, EB_PERMANENT, 0, "the consumer's name %s is in use by another worker of group %s; give each worker its own "
-             "--name, or leave it out", c->sub->consumer, c->sub->group);
-    c->why.kind = EB_KIND_NAME;
+    ebp_error_of_kind(&c->why, EB_PERMANENT, EB_KIND_NAME, 0, "the consumer's name %s is in use by another worker of group %s; "
+                      "give each worker its own --name, or leave it out", c->sub->consumer, c->sub->group);
     c->refused_for_good = c->closing = true;
 }
 
 static void log_namesake(struct rd_consumer *c) {
-    char text[400];
-
-    if (c->membership.told)
+    if (c->membership.namesake_logged)
         return;
-    c->membership.told = true;
-    snprintf(text, sizeof text, "a connection of another worker has the name %.200s; looking whether it is alive", c->sub->consumer);
-    c->host->log(c->host, 4, text);
+    c->membership.namesake_logged = true;
+    rd_log(c->host, RD_LOG_WARNING, "a connection of another worker has the name %.200s; looking whether it is alive", c->sub->consumer);
 }
 
-/* How long a live worker may be silent: one that takes no more events still shows itself. */
+/* The longest silence of a live worker: one that takes no more events still sends signs of life. */
 static int64_t patience_ms(const struct rd_consumer *c) {
     return c->set->claim_after / 3 > LEAST_PATIENCE_MS ? c->set->claim_after / 3 : LEAST_PATIENCE_MS;
 }
 
 static void log_unseen(struct rd_consumer *c, const struct rd_node *node) {
     struct eb_error why;
-    char text[sizeof why.text + 300];
 
-    if (c->membership.blind)
+    if (c->membership.unseen_logged)
         return;
-    c->membership.blind = true;
+    c->membership.unseen_logged = true;
     rd_classify_error(node, "CLIENT LIST", &why);
     rd_add_advice(&why, node, c->target.user, "");
-    snprintf(text, sizeof text, "whether another worker has the name %.200s cannot be seen: %s", c->sub->consumer, why.text);
-    c->host->log(c->host, 6, text);
+    rd_log(c->host, RD_LOG_INFO, "whether another worker has the name %.200s cannot be seen: %s", c->sub->consumer, why.text);
 }
 
 static int32_t on_list(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
@@ -192,19 +188,19 @@ static int32_t on_list(struct rd_conn *conn, uint64_t arg, const struct rd_node 
 
     (void)arg;
     me->list_awaited = false;
-    if (rd_is_error(node) && rd_classify_error(node, "CLIENT LIST", err) == RD_UNAVAILABLE)
+    if (rd_check_available(node, "CLIENT LIST", err) != EB_OK)
         return EB_RETRIABLE;
     if (rd_is_error(node))
         log_unseen(c, node);
     for (const char *line = rd_is_text(node) ? node->text : "", *end; *line; line = *end ? end + 1 : end) {
         end = line + strcspn(line, "\n");
-        look_at(c, line, end, &found, &alive);
+        check_line(c, line, end, &found, &alive);
     }
     if (alive) {
         refuse_name(c);
-    } else if (found && rd_ticks_ms() - me->since_ms < patience_ms(c)) {
+    } else if (found && ebp_boottime_ms() - me->since_ms < patience_ms(c)) {
         log_namesake(c);
-        me->look_ms = rd_ticks_ms() + LOOK_MS;
+        me->look_ms = ebp_boottime_ms() + LOOK_MS;
     } else {
         me->known = true;
     }
@@ -218,7 +214,7 @@ void rd_membership_reset(struct rd_consumer *c) {
 
 void rd_membership_check(struct rd_consumer *c) {
     struct rd_membership *me = &c->membership;
-    int64_t now = rd_ticks_ms();
+    int64_t now = ebp_boottime_ms();
 
     if (me->known || me->list_awaited || c->closing || !rd_conn_is_ready(&c->control) || now < me->look_ms)
         return;

@@ -1,11 +1,11 @@
-/* plugins/redis/consumer/read.c - new entries: one XREADGROUP at a time waits at the server, on a connection of its own. */
+/* plugins/redis/consumer/read.c - reads new entries: one XREADGROUP at a time waits at the server, on a connection of its own. */
 #include "consumer/state.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
-#include "error.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "connection/server_error.h"
 
 enum { BLOCK_MS = 1000, STREAMS_AT_ONCE = 64, LATE_MS = 250, MAYBE_LOST_MS = 10000 };
@@ -17,7 +17,7 @@ static struct rd_stream *stream_named(struct rd_consumer *c, const struct rd_nod
     return NULL;
 }
 
-static void end_read(struct rd_consumer *c) {
+static void forget_read(struct rd_consumer *c) {
     c->read_awaited = false;
     c->reserved -= c->read_reserved;
     c->read_reserved = 0;
@@ -29,7 +29,7 @@ static int32_t take_stream(struct rd_consumer *c, struct rd_shared_reply *reply,
     int32_t status = EB_OK;
 
     if (!stream || node->items[1].type != REDIS_REPLY_ARRAY)
-        return rd_error(err, EB_RETRIABLE, 0, "the answer to XREADGROUP is none");
+        return ebp_error(err, EB_RETRIABLE, 0, "unexpected reply to XREADGROUP");
     for (size_t i = 0; i < node->items[1].n && status == EB_OK; i++)
         status = rd_fetch(c, stream, reply, &node->items[1].items[i], 1, alive_ms, &stream->last, err);
     return status;
@@ -42,7 +42,7 @@ static int32_t take_reply(struct rd_consumer *c, struct rd_conn *conn, const str
     int32_t status = EB_OK;
 
     if (!reply)
-        return rd_no_memory(err);
+        return ebp_no_memory(err);
     for (size_t i = 0; i < node->n && status == EB_OK; i++)
         status = take_stream(c, reply, &node->items[i], alive_ms, err);
     rd_reply_release(c, reply);
@@ -60,13 +60,11 @@ static bool is_reading_others(const struct rd_consumer *c, const struct rd_strea
 
 static int32_t read_refused(struct rd_consumer *c, const struct rd_node *node, struct eb_error *err) {
     const struct rd_stream *first = c->streams;
-    char what[300];
 
     while (!first->reading)
         first++;
-    snprintf(what, sizeof what, "reading topic %s%s as group %s", first->name, is_reading_others(c, first) ? " or others" : "",
-             c->sub->group);
-    if (rd_stream_error(c, first, node, what, err) != RD_NO_GROUP)
+    if (rd_stream_error(c, first, node, err, "reading topic %s%s as group %s", first->name,
+                        is_reading_others(c, first) ? " or others" : "", c->sub->group) != RD_NO_GROUP)
         return EB_RETRIABLE;
     for (size_t i = 0; i < c->n_streams; i++)
         if (c->streams[i].reading)
@@ -78,20 +76,20 @@ static int32_t on_read(struct rd_conn *conn, uint64_t arg, const struct rd_node 
     struct rd_consumer *c = rd_consumer_of(conn);
 
     (void)arg;
-    end_read(c);
+    forget_read(c);
     if (rd_is_error(node))
         return read_refused(c, node, err);
     rd_confirm_link(conn);
     if (node->type == REDIS_REPLY_NIL)
         return EB_OK;
     if (node->type != REDIS_REPLY_ARRAY)
-        return rd_error(err, EB_RETRIABLE, 0, "the answer to XREADGROUP is none");
+        return ebp_error(err, EB_RETRIABLE, 0, "unexpected reply to XREADGROUP");
     return take_reply(c, conn, node, err);
 }
 
-/* Those that can be read now, in turn, at most as many as there is room for: COUNT is meant for each. */
-static size_t choose(struct rd_consumer *c, size_t room, struct rd_stream **chosen) {
-    size_t n = 0, most = room < STREAMS_AT_ONCE ? room : STREAMS_AT_ONCE;
+/* Chooses the streams to read now, in turn. COUNT counts for each stream, so there may be no more streams than capacity. */
+static size_t choose(struct rd_consumer *c, size_t capacity, struct rd_stream **chosen) {
+    size_t n = 0, most = capacity < STREAMS_AT_ONCE ? capacity : STREAMS_AT_ONCE;
 
     for (size_t i = 0; i < c->n_streams; i++)
         c->streams[i].reading = false;
@@ -108,7 +106,7 @@ static size_t choose(struct rd_consumer *c, size_t room, struct rd_stream **chos
 
 static bool send_read(struct rd_consumer *c, size_t each, struct rd_stream *const *chosen, size_t n) {
     const char *argv[9 + 2 * STREAMS_AT_ONCE] = { "XREADGROUP", "GROUP", c->sub->group, c->sub->consumer, "COUNT" };
-    size_t lens[9 + 2 * STREAMS_AT_ONCE], argc = 6;
+    size_t argc = 6;
     char count[24], block[24];
 
     snprintf(count, sizeof count, "%zu", each);
@@ -121,41 +119,37 @@ static bool send_read(struct rd_consumer *c, size_t each, struct rd_stream *cons
         argv[argc++] = chosen[i]->name;
     for (size_t i = 0; i < n; i++)
         argv[argc++] = ">";
-    for (size_t i = 0; i < argc; i++)
-        lens[i] = strlen(argv[i]);
-    return rd_conn_command(&c->reader, on_read, 0, BLOCK_MS, argc, argv, lens);
+    return rd_conn_command(&c->reader, on_read, 0, BLOCK_MS, argc, argv, NULL);
 }
 
+/* Entries that the host does not want yet are left to other members. */
 void rd_read(struct rd_consumer *c) {
     struct rd_stream *chosen[STREAMS_AT_ONCE];
-    size_t room = rd_receive_capacity(c), wanted = c->max > c->fetched.n ? c->max - c->fetched.n : 0, n;
-    struct eb_error why;
+    size_t capacity = rd_receive_capacity(c), wanted = c->max > c->fetched.n ? c->max - c->fetched.n : 0, n;
 
     if (c->read_awaited || c->closing || !rd_conn_is_ready(&c->reader))
         return;
-    if (room > wanted)                                  /* what the host does not want yet is left to other members */
-        room = wanted;
-    n = choose(c, room, chosen);
+    if (capacity > wanted)
+        capacity = wanted;
+    n = choose(c, capacity, chosen);
     if (n == 0)
         return;
     c->read_awaited = true;
-    c->read_ms = rd_ticks_ms();
-    c->read_reserved = room / n * n;
+    c->read_ms = ebp_boottime_ms();
+    c->read_reserved = capacity / n * n;
     c->reserved += c->read_reserved;
-    if (send_read(c, room / n, chosen, n))
-        return;
-    rd_no_memory(&why);
-    rd_conn_fail(&c->reader, &why);
+    if (!send_read(c, capacity / n, chosen, n))
+        rd_conn_fail_no_memory(&c->reader);
 }
 
-/* What the answer would have brought is ours at the server by now, or will be as long as the server waits there, not
- * knowing that we are gone: to keep the order we go on after that, and look again later for what came late. */
+/* The entries of the lost reply are pending under our name, or will be as long as the server waits for new ones, not knowing that
+ * the connection is gone. To keep the order, reading goes on after that time; entries that come later are looked for again. */
 void rd_read_lost(struct rd_consumer *c) {
     if (!c->read_awaited)
         return;
-    end_read(c);
+    forget_read(c);
     c->lost_read_ends_ms = c->read_ms + BLOCK_MS + LATE_MS;
-    c->maybe_lost_until_ms = rd_ticks_ms() + MAYBE_LOST_MS;
+    c->maybe_lost_until_ms = ebp_boottime_ms() + MAYBE_LOST_MS;
     for (size_t i = 0; i < c->n_streams; i++)
         c->streams[i].own_done = false;
 }
@@ -163,7 +157,7 @@ void rd_read_lost(struct rd_consumer *c) {
 static int32_t on_unblock(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
     (void)conn;
     (void)arg;
-    return rd_is_error(node) && rd_classify_error(node, "CLIENT UNBLOCK", err) == RD_UNAVAILABLE ? EB_RETRIABLE : EB_OK;
+    return rd_check_available(node, "CLIENT UNBLOCK", err);
 }
 
 void rd_end_read(struct rd_consumer *c) {

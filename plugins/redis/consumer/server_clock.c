@@ -1,21 +1,22 @@
-/* plugins/redis/consumer/server_clock.c - the clock of the server, by which it counts how long an entry is idle. Nothing keeps that
- * from being set, or a failover from leading to a server with another one. Set ahead, everything looks left for long, also
- * what members have at work: nothing is claimed until each living one has renewed what it has. Set back, what the dead have
- * would look just delivered until that clock has caught up: its idle time begins anew. */
+/* plugins/redis/consumer/server_clock.c - notices that the server's clock was set. By that clock the server counts how long a
+ * pending entry is idle, and it may be set, or a failover may lead to a server with another one. When it is set ahead, all
+ * entries look left for long, also those that members work on: nothing is claimed until each living member has renewed its own.
+ * When it is set back, entries of dead members would look as if just delivered until the clock has caught up: their idle times
+ * are restarted. */
 #include "consumer/state.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "clock.h"
+#include "common/clock.h"
 #include "connection/server_error.h"
+#include "log.h"
 
-enum { SET_MS = 2000 };                 /* less is a clock being kept right */
+enum { SET_MS = 2000 };         /* a smaller step comes from a clock that is kept right */
 
-/* KEYS: the stream. ARGV: group, first id. Idle times below 0 are told as 0. Renewing an entry at whoever has it harms nobody:
- * it gets its lease once more. Answers the last id it looked at; nothing: that was all. An entry that is gone from the stream
- * stays for who looks after those. */
+/* KEYS: the stream. ARGV: group, first id. XPENDING shows idle times below 0 as 0. Renewing an entry for the consumer that has it
+ * does no harm: its lease starts once more. Returns the last id it looked at; '' at the end. Entries that are gone from the
+ * stream are left to the scan for those. */
 static const char reset_idle_script[] =
     "local rows = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], '+', 1000)\n"
     "for _, row in ipairs(rows) do\n"
@@ -35,15 +36,15 @@ static void reset_idle_from(struct rd_consumer *c, struct rd_stream *stream, str
                 (const char *[]){ "EVAL", reset_idle_script, "1", stream->name, c->sub->group, start, NULL });
 }
 
-/* What is refused here is told by those who cannot do without it. */
+/* A user who may not EVAL is reported when a verdict needs it. */
 static int32_t on_idle_reset(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     struct rd_id last;
 
     if (rd_is_error(node))
-        return rd_classify_error(node, "EVAL", err) == RD_UNAVAILABLE ? EB_RETRIABLE : EB_OK;
-    if (rd_is_text(node) && rd_id_parse(node->text, &last))
-        reset_idle_from(c, &c->streams[number], rd_id_after(last));
+        return rd_check_available(node, "EVAL", err);
+    if (rd_id_of(node, &last))
+        reset_idle_from(c, rd_stream_of(conn, number), rd_id_after(last));
     return EB_OK;
 }
 
@@ -52,12 +53,9 @@ void rd_server_clock_reset_idle(struct rd_consumer *c, struct rd_stream *stream)
 }
 
 static void log_clock_set(const struct rd_consumer *c, int64_t by_ms) {
-    char text[300];
-
-    snprintf(text, sizeof text, "the server's clock was set %" PRId64 " s %s, or this is another server: what other members left "
-             "is taken over %" PRId64 " s later than usual", (by_ms < 0 ? -by_ms : by_ms) / 1000, by_ms < 0 ? "back" : "ahead",
-             c->set->claim_after / 1000);
-    c->host->log(c->host, 4, text);
+    rd_log(c->host, RD_LOG_WARNING, "the server's clock was set %" PRId64 " s %s, or this is another server: what other members left "
+           "is taken over %" PRId64 " s later than usual", (int64_t)llabs(by_ms) / 1000, by_ms < 0 ? "back" : "ahead",
+           c->set->claim_after / 1000);
 }
 
 static bool read_time(const struct rd_node *node, int64_t *ms) {
@@ -69,14 +67,14 @@ static bool read_time(const struct rd_node *node, int64_t *ms) {
 
 static void log_no_time(struct rd_consumer *c) {
     c->clock.refused = true;
-    c->host->log(c->host, 6, "the server does not tell its time (this user may not TIME): when its clock is set, events may come twice, "
-                 "or those of dead members late");
+    rd_log(c->host, RD_LOG_INFO, "the server does not tell its time (this user may not TIME): when its clock is set, events may come "
+           "twice, or those of dead members late");
 }
 
 static int32_t on_time(struct rd_conn *conn, uint64_t asked_ms, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     struct rd_server_clock *clock = &c->clock;
-    int64_t now_ms = rd_ticks_ms(), uncertain_ms = now_ms - (int64_t)asked_ms, server_ms, by_ms;
+    int64_t now_ms = ebp_boottime_ms(), uncertain_ms = now_ms - (int64_t)asked_ms, server_ms, by_ms;
 
     (void)err;
     if (!read_time(node, &server_ms)) {
@@ -102,5 +100,5 @@ void rd_server_clock_check(struct rd_consumer *c, int64_t now_ms) {
     if (c->clock.refused || c->clock.asked_ms == now_ms)
         return;
     c->clock.asked_ms = now_ms;
-    rd_control_command(c, on_time, (uint64_t)rd_ticks_ms(), (const char *[]){ "TIME", NULL });
+    rd_control_command(c, on_time, (uint64_t)ebp_boottime_ms(), (const char *[]){ "TIME", NULL });
 }

@@ -1,22 +1,23 @@
-/* plugins/redis/consumer/settle.c - verdicts on their way: acknowledged with XACK as long as the entry is ours for sure,
- * else, like what is returned or renewed, by a script that looks whose it is. */
+/* plugins/redis/consumer/settle.c - sends verdicts and reports what came of them. An acknowledgement is a plain XACK as long as
+ * nobody else can have the entry; later acknowledgements, returns and extensions go through a script that looks who has it. */
 #include "consumer/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "error.h"
+#include "common/array.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "connection/server_error.h"
 
 enum way { PLAIN, CHECKED, RETURNED, EXTENDED, WAYS };
 
-/* Idle for longer than any claim_after can be: who looks first may have it. */
+/* Longer than any claim_after can be: the first consumer that looks may take the entry over. */
 static const char left_long_ago[] = "2592000000";
 
-/* KEYS: the stream. ARGV: group, consumer, what to do, the pool, its idle time, ids. Answers for each id 1: done,
- * 0: it is not ours any more, -1: it is not in the stream any more. */
+/* KEYS: the stream. ARGV: group, consumer, what to do, the consumer of returned entries, its idle time, ids. Returns for each id
+ * 1: done, 0: another consumer has it, -1: it is no longer in the stream. */
 static const char script[] =
     "local done = {}\n"
     "for i = 6, #ARGV do\n"
@@ -40,29 +41,15 @@ static const char script[] =
 
 /* ---- settle ---- */
 
-static bool remember_extend(struct rd_consumer *c, struct rd_inflight *inflight) {
-    size_t room = c->room_extends ? 2 * c->room_extends : 64;
-    struct rd_inflight **items;
-    uint32_t *generations;
-
-    if (c->n_extends == c->room_extends) {
-        items = realloc(c->extends, room * sizeof *items);
-        if (!items)
-            return false;
-        c->extends = items;
-        generations = realloc(c->extends_generation, room * sizeof *generations);
-        if (!generations)
-            return false;
-        c->extends_generation = generations;
-        c->room_extends = room;
-    }
-    c->extends[c->n_extends] = inflight;
-    c->extends_generation[c->n_extends++] = inflight->generation;
+static bool add_extend(struct rd_consumer *c, const struct rd_inflight *inflight) {
+    if (!EBP_RESERVE(c->extends, c->extends_room, c->n_extends + 1))
+        return false;
+    c->extends[c->n_extends++] = ebp_token(&inflight->slot);
     return true;
 }
 
-static void set_verdict(struct rd_consumer *c, struct rd_inflight *inflight, uint32_t what) {
-    inflight->verdict = what;
+static void set_verdict(struct rd_consumer *c, struct rd_inflight *inflight, uint32_t verdict) {
+    inflight->verdict = verdict;
     inflight->state = RD_DECIDED;
     c->open--;
     c->bytes -= inflight->bytes;
@@ -70,12 +57,12 @@ static void set_verdict(struct rd_consumer *c, struct rd_inflight *inflight, uin
 }
 
 int32_t rd_settle(struct rd_consumer *c, const struct eb_verdict *verdict, struct eb_error *err) {
-    struct rd_inflight *inflight = rd_inflight_find(c, verdict->token);
+    struct rd_inflight *inflight = (struct rd_inflight *)ebp_token_find(&c->records, verdict->token);
 
     if (!inflight || inflight->state != RD_DELIVERED)
         return EB_OK;
     if (verdict->kind == EB_EXTEND)
-        return inflight->lost || remember_extend(c, inflight) ? EB_OK : rd_no_memory(err);
+        return inflight->lost || add_extend(c, inflight) ? EB_OK : ebp_no_memory(err);
     c->out--;
     c->bytes_out -= inflight->bytes;
     set_verdict(c, inflight, verdict->kind == EB_ACK ? EB_ACK : EB_RETURN);
@@ -86,70 +73,62 @@ void rd_return_fetched(struct rd_consumer *c) {
     struct rd_inflight *inflight;
 
     while ((inflight = rd_queue_take(&c->fetched))) {
-        rd_reply_release(c, inflight->reply);
-        inflight->reply = NULL;
-        inflight->fields = NULL;
+        rd_inflight_release_fields(c, inflight);
         set_verdict(c, inflight, EB_RETURN);
     }
 }
 
-/* ---- answers ---- */
+/* ---- replies ---- */
 
-/* Whether the host knows it: what was returned by ourselves was never handed over. */
-static void end_item(struct rd_consumer *c, struct rd_inflight *inflight, int32_t status) {
-    uint64_t token = rd_inflight_token(inflight);
+/* Entries that were never delivered and that we return ourselves are unknown to the host. */
+static void end_inflight(struct rd_consumer *c, struct rd_inflight *inflight, int32_t status) {
+    uint64_t token = ebp_token(&inflight->slot);
 
-    if (inflight->told)
+    if (inflight->delivered)
         c->host->settled(c->host, &token, 1, status);
-    c->settled += inflight->told;
+    c->settled += inflight->delivered;
     rd_inflight_remove(c, inflight);
 }
 
-static struct rd_sent_verdict *sent_first(struct rd_consumer *c) {
-    struct rd_sent_verdict *sent = &c->pipeline[c->sent_first];
-
-    c->sent_first = (c->sent_first + 1) % c->sent_room;
-    c->sent_n--;
-    return sent;
+static struct rd_sent_verdict *take_sent(struct rd_consumer *c) {
+    return &c->sent[ebp_ring_pop(&c->sent_ring)];
 }
 
-/* Not pending any more, of a group that was not made anew: settled already, by the answer that was lost or by another
- * member. */
+/* The status of an entry that is not pending any more. If the group is still the same and the verdict was sent before, the lost
+ * reply stood for it; if not, another member has settled it. */
 static int32_t status_of_missing(const struct rd_inflight *inflight) {
     return inflight->resent && inflight->group_epoch == inflight->stream->group_epoch ? EB_OK : EB_GONE;
 }
 
-/* Stream or group were taken away: then these are nobody's any more. Any other refusal, of a user that may read and not
- * settle, say, is no word on them. */
-static bool is_about_the_stream(const struct rd_consumer *c, const struct rd_node *node, const char *doing,
-                                struct eb_error *err) {
-    const struct rd_stream *stream = c->pipeline[c->sent_first].inflight->stream;
-    char what[300];
+/* Whether the stream or its group is gone, so that nobody has these entries any more. Another error, say of a user who may read
+ * and not settle, says nothing about them. */
+static bool is_stream_gone(const struct rd_consumer *c, const struct rd_node *node, const char *doing, struct eb_error *err) {
+    const struct rd_stream *stream = c->sent[ebp_ring_at(&c->sent_ring, 0)].inflight->stream;
 
-    snprintf(what, sizeof what, "%s events of topic %s", doing, stream->name);
-    return rd_stream_error(c, stream, node, what, err) == RD_NO_GROUP || strstr(node->text, "WRONGTYPE");
+    return rd_stream_error(c, stream, node, err, "%s events of topic %s", doing, stream->name) == RD_NO_GROUP ||
+           strstr(node->text, "WRONGTYPE");
 }
 
-/* How many of these were still pending. Where some were not, nobody will get those again: all are settled. */
+/* XACK returns how many of the entries were still pending. Those that were not will not come again either: all are settled. */
 static int32_t on_plain(struct rd_conn *conn, uint64_t n, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    bool nogroup = rd_is_error(node) && is_about_the_stream(c, node, "acknowledging", err);
+    bool nogroup = rd_is_error(node) && is_stream_gone(c, node, "acknowledging", err);
 
     if (!rd_is_integer(node) && !nogroup)
-        return rd_is_error(node) ? EB_RETRIABLE : rd_error(err, EB_RETRIABLE, 0, "the answer to XACK is no number");
+        return rd_is_error(node) ? EB_RETRIABLE : ebp_error(err, EB_RETRIABLE, 0, "unexpected reply to XACK");
     rd_confirm_link(conn);
     for (uint64_t i = 0; i < n; i++) {
-        struct rd_inflight *inflight = sent_first(c)->inflight;
-        end_item(c, inflight, !nogroup && node->number > 0 ? EB_OK : status_of_missing(inflight));
+        struct rd_inflight *inflight = take_sent(c)->inflight;
+        end_inflight(c, inflight, !nogroup && node->number > 0 ? EB_OK : status_of_missing(inflight));
     }
     return EB_OK;
 }
 
 static void mark_lost(struct rd_consumer *c, struct rd_inflight *inflight) {
-    uint64_t token = rd_inflight_token(inflight);
+    uint64_t token = ebp_token(&inflight->slot);
 
     inflight->lost = true;
-    if (inflight->told)
+    if (inflight->delivered)
         c->host->revoke(c->host, &token, 1, 0);
 }
 
@@ -165,20 +144,20 @@ static void end_extend(struct rd_consumer *c, const struct rd_sent_verdict *sent
 static void end_checked(struct rd_consumer *c, struct rd_inflight *inflight, int64_t result) {
     if (result < 0 && inflight->verdict == EB_RETURN)
         rd_log_trimmed(c, inflight->stream, 1, inflight->id);
-    end_item(c, inflight, result != 0 ? EB_OK : status_of_missing(inflight));
+    end_inflight(c, inflight, result != 0 ? EB_OK : status_of_missing(inflight));
 }
 
 static int32_t on_checked(struct rd_conn *conn, uint64_t n, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     bool failed = rd_is_error(node);
 
-    if (failed && !is_about_the_stream(c, node, "settling", err))
+    if (failed && !is_stream_gone(c, node, "settling", err))
         return EB_RETRIABLE;
     if (!failed && (!rd_is_array(node, n) || node->n != n))
-        return rd_error(err, EB_RETRIABLE, 0, "the answer of a script is none");
+        return ebp_error(err, EB_RETRIABLE, 0, "unexpected reply to a script");
     rd_confirm_link(conn);
     for (uint64_t i = 0; i < n; i++) {
-        struct rd_sent_verdict *sent = sent_first(c);
+        struct rd_sent_verdict *sent = take_sent(c);
         int64_t result = !failed && rd_is_integer(&node->items[i]) ? node->items[i].number : 0;
         if (sent->extend)
             end_extend(c, sent, result);
@@ -190,37 +169,17 @@ static int32_t on_checked(struct rd_conn *conn, uint64_t n, const struct rd_node
 
 /* ---- sending ---- */
 
-static bool reserve_sent(struct rd_consumer *c, size_t more) {
-    size_t room = c->sent_room ? c->sent_room : 512;
-    struct rd_sent_verdict *sent;
-
-    while (room < c->sent_n + more)
-        room *= 2;
-    if (room == c->sent_room)
-        return true;
-    sent = malloc(room * sizeof *sent);
-    if (!sent)
-        return false;
-    for (size_t i = 0; i < c->sent_n; i++)
-        sent[i] = c->pipeline[(c->sent_first + i) % c->sent_room];
-    free(c->pipeline);
-    c->pipeline = sent;
-    c->sent_first = 0;
-    c->sent_room = room;
-    return true;
-}
-
 struct page {
     size_t n;
-    struct rd_inflight *items[RD_PAGE];
+    struct rd_inflight *inflight[RD_PAGE];
 };
 
 static size_t begin_command(const struct rd_consumer *c, const struct rd_stream *stream, enum way way,
                             const char **argv) {
-    static const char *const whats[] = { "", "ack", "return", "extend" };
+    static const char *const actions[] = { "", "ack", "return", "extend" };
     const char *const plain[] = { "XACK", stream->name, c->sub->group };
-    const char *const checked[] = { "EVAL",          script, "1", stream->name, c->sub->group, c->sub->consumer,
-                                    whats[way], rd_returned_consumer, left_long_ago };
+    const char *const checked[] = { "EVAL", script, "1", stream->name, c->sub->group, c->sub->consumer, actions[way],
+                                    rd_returned_consumer, left_long_ago };
 
     if (way == PLAIN)
         memcpy(argv, plain, sizeof plain);
@@ -231,31 +190,26 @@ static size_t begin_command(const struct rd_consumer *c, const struct rd_stream 
 
 static void send_page(struct rd_consumer *c, const struct rd_stream *stream, enum way way, struct page *page) {
     const char *argv[9 + RD_PAGE];
-    size_t lens[9 + RD_PAGE], argc = begin_command(c, stream, way, argv);
+    size_t argc = begin_command(c, stream, way, argv);
     char ids[RD_PAGE][RD_ID_ROOM];
-    int64_t now_ms = rd_ticks_ms();
-    struct eb_error why;
+    int64_t now_ms = ebp_boottime_ms();
 
     if (page->n == 0)
         return;
     for (size_t i = 0; i < page->n; i++) {
-        struct rd_inflight *inflight = page->items[i];
+        struct rd_inflight *inflight = page->inflight[i];
         rd_id_print(inflight->id, ids[i]);
         argv[argc++] = ids[i];
-        c->pipeline[(c->sent_first + c->sent_n++) % c->sent_room] = (struct rd_sent_verdict){ inflight, way == EXTENDED, now_ms };
+        c->sent[ebp_ring_push(&c->sent_ring)] = (struct rd_sent_verdict){ inflight, way == EXTENDED, now_ms };
         if (way != EXTENDED)
             inflight->state = RD_SETTLING;
     }
-    for (size_t i = 0; i < argc; i++)
-        lens[i] = strlen(argv[i]);
-    if (!rd_conn_command(&c->control, way == PLAIN ? on_plain : on_checked, page->n, 0, argc, argv, lens)) {
-        rd_no_memory(&why);
-        rd_conn_fail(&c->control, &why);
-    }
+    if (!rd_conn_command(&c->control, way == PLAIN ? on_plain : on_checked, page->n, 0, argc, argv, NULL))
+        rd_conn_fail_no_memory(&c->control);
     page->n = 0;
 }
 
-/* Half of the time that the server gives us is left at least: nobody else can have it. */
+/* At least half of the lease is left: nobody else can have the entry. */
 static bool is_ours_for_sure(const struct rd_consumer *c, const struct rd_inflight *inflight, int64_t now_ms) {
     return now_ms - inflight->alive_ms < c->set->claim_after / 2;
 }
@@ -266,26 +220,26 @@ static enum way way_of(const struct rd_consumer *c, const struct rd_inflight *in
     return is_ours_for_sure(c, inflight, now_ms) || inflight->resent ? PLAIN : CHECKED;
 }
 
-/* What needs no command: true. */
+/* Settles an entry that needs no command, or returns false. */
 static bool settled_here(struct rd_consumer *c, struct rd_inflight *inflight) {
     if (!inflight->lost && !inflight->trimmed)
         return false;
     if (inflight->trimmed && inflight->verdict == EB_RETURN)
         rd_log_trimmed(c, inflight->stream, 1, inflight->id);
-    end_item(c, inflight, inflight->lost ? EB_GONE : EB_OK);
+    end_inflight(c, inflight, inflight->lost ? EB_GONE : EB_OK);
     return true;
 }
 
 static void send_decided(struct rd_consumer *c, struct rd_stream *stream) {
     struct page pages[WAYS] = {0};
-    int64_t now_ms = rd_ticks_ms();
+    int64_t now_ms = ebp_boottime_ms();
 
     for (size_t left = stream->decided.n; left > 0 && rd_conn_is_ready(&c->control); left--) {
         struct rd_inflight *inflight = rd_queue_take(&stream->decided);
         enum way way = way_of(c, inflight, now_ms);
         if (settled_here(c, inflight))
             continue;
-        pages[way].items[pages[way].n++] = inflight;
+        pages[way].inflight[pages[way].n++] = inflight;
         if (pages[way].n == RD_PAGE)
             send_page(c, stream, way, &pages[way]);
     }
@@ -293,16 +247,18 @@ static void send_decided(struct rd_consumer *c, struct rd_stream *stream) {
         send_page(c, stream, way, &pages[way]);
 }
 
+static bool is_extendable(const struct rd_inflight *inflight) {
+    return (inflight->state == RD_DELIVERED || inflight->state == RD_FETCHED) && !inflight->lost && !inflight->trimmed;
+}
+
 static void send_extends(struct rd_consumer *c, const struct rd_stream *stream) {
     struct page page = {0};
 
     for (size_t i = 0; i < c->n_extends; i++) {
-        struct rd_inflight *inflight = c->extends[i];
-        bool still = inflight->generation == c->extends_generation[i] &&
-                     (inflight->state == RD_DELIVERED || inflight->state == RD_FETCHED) && !inflight->lost && !inflight->trimmed;
-        if (!still || inflight->stream != stream)
+        struct rd_inflight *inflight = (struct rd_inflight *)ebp_token_find(&c->records, c->extends[i]);
+        if (!inflight || inflight->stream != stream || !is_extendable(inflight))
             continue;
-        page.items[page.n++] = inflight;
+        page.inflight[page.n++] = inflight;
         if (page.n == RD_PAGE)
             send_page(c, stream, EXTENDED, &page);
     }
@@ -316,7 +272,7 @@ void rd_send_verdicts(struct rd_consumer *c) {
         return;
     for (size_t i = 0; i < c->n_streams; i++)
         n += c->streams[i].decided.n;
-    if (n == 0 || !reserve_sent(c, n))                  /* without memory now: the next time */
+    if (n == 0 || !EBP_RING_RESERVE(&c->sent_ring, c->sent, n))     /* without memory: the next round tries again */
         return;
     for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->control); i++) {
         send_decided(c, &c->streams[i]);
@@ -326,10 +282,10 @@ void rd_send_verdicts(struct rd_consumer *c) {
         c->n_extends = 0;
 }
 
-/* Told again, but for the extensions, which the host will ask for again. */
+/* Extensions are dropped: the host asks for them again. */
 void rd_verdicts_lost(struct rd_consumer *c) {
-    while (c->sent_n > 0) {
-        struct rd_sent_verdict *sent = sent_first(c);
+    while (c->sent_ring.n > 0) {
+        struct rd_sent_verdict *sent = take_sent(c);
         if (sent->extend)
             continue;
         sent->inflight->resent = true;
@@ -339,7 +295,7 @@ void rd_verdicts_lost(struct rd_consumer *c) {
 }
 
 bool rd_has_verdicts(const struct rd_consumer *c) {
-    size_t n = c->sent_n;
+    size_t n = c->sent_ring.n;
 
     for (size_t i = 0; i < c->n_streams; i++)
         n += c->streams[i].decided.n;
@@ -352,10 +308,10 @@ void rd_abandon_verdicts(struct rd_consumer *c) {
     rd_verdicts_lost(c);
     for (size_t i = 0; i < c->n_streams; i++)
         while ((inflight = rd_queue_take(&c->streams[i].decided)))
-            end_item(c, inflight, EB_GONE);
+            end_inflight(c, inflight, EB_GONE);
 }
 
-/* ---- what is not handed over yet ---- */
+/* ---- fetched entries ---- */
 
 static void drop_lost(struct rd_consumer *c) {
     size_t left = c->fetched.n;
@@ -366,7 +322,7 @@ static void drop_lost(struct rd_consumer *c) {
             rd_queue_append(&c->fetched, inflight);
             continue;
         }
-        rd_reply_release(c, inflight->reply);
+        rd_inflight_release_fields(c, inflight);
         c->open--;
         c->bytes -= inflight->bytes;
         rd_inflight_remove(c, inflight);
@@ -374,13 +330,13 @@ static void drop_lost(struct rd_consumer *c) {
 }
 
 void rd_extend_fetched(struct rd_consumer *c) {
-    int64_t now_ms = rd_ticks_ms(), third = c->set->claim_after / 3;
+    int64_t now_ms = ebp_boottime_ms(), third = c->set->claim_after / 3;
 
     if (c->fetched.n == 0 || now_ms - c->extended_ms < third / 2)
         return;
     c->extended_ms = now_ms;
     drop_lost(c);
     for (struct rd_inflight *inflight = c->fetched.first; inflight; inflight = inflight->next)
-        if (now_ms - inflight->alive_ms >= third && !remember_extend(c, inflight))
-            return;                                     /* without memory now: the next time */
+        if (now_ms - inflight->alive_ms >= third && !add_extend(c, inflight))
+            return;                                     /* without memory: the next round tries again */
 }

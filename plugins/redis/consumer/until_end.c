@@ -1,33 +1,28 @@
-/* plugins/redis/consumer/until_end.c - whether everything up to the end, as it was when we began, is settled by the group. */
+/* plugins/redis/consumer/until_end.c - whether the group has settled everything up to the end of each topic, as it was when we
+ * began. */
 #include "consumer/state.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
-#include "error.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "connection/server_error.h"
 
 enum { LOOK_MS = 50, ALIVE_MS = 20 };
 
-static struct rd_stream *stream_of(struct rd_conn *conn, uint64_t number) {
-    return &rd_consumer_of(conn)->streams[number];
-}
-
 static int32_t refused(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
-    struct rd_stream *stream = stream_of(conn, number);
-    char what[300];
+    struct rd_stream *stream = rd_stream_of(conn, number);
 
     stream->checking_end = false;
-    snprintf(what, sizeof what, "the end of topic %s", stream->name);
-    if (rd_stream_error(rd_consumer_of(conn), stream, node, what, err) != RD_NO_GROUP)
+    if (rd_stream_error(rd_consumer_of(conn), stream, node, err, "the end of topic %s", stream->name) != RD_NO_GROUP)
         return EB_RETRIABLE;
     rd_unjoin(stream);
     return EB_OK;
 }
 
 static int32_t unexpected_reply(const struct rd_stream *stream, struct eb_error *err) {
-    return rd_error(err, EB_RETRIABLE, 0, "topic %s: what came is no answer to what was asked", stream->name);
+    return ebp_error(err, EB_RETRIABLE, 0, "topic %s: unexpected reply to a look for its end", stream->name);
 }
 
 /* ---- who is alive ---- */
@@ -46,24 +41,25 @@ static struct rd_member *member_of(struct rd_consumer *c, const struct rd_stream
     return member;
 }
 
-/* A consumer that asks the server again after we first looked is alive. One that does not is dead, and what it has
- * will be ours: too many to remember count as dead for as long. */
+/* A consumer that sends another command after our first look is alive. The others are dead, and their entries will come to us.
+ * Consumers beyond RD_MEMBERS, which we cannot remember, count as dead. */
 static int32_t on_consumers(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    int64_t now_ms = rd_ticks_ms();
+    struct rd_stream *stream = rd_stream_of(conn, number);
+    int64_t now_ms = ebp_boottime_ms();
 
     if (rd_is_error(node))
         return refused(conn, number, node, err);
     for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
-        const struct rd_node *name = rd_value_of(&node->items[i], "name"), *idle = rd_value_of(&node->items[i], "idle");
+        struct rd_consumer_info info;
         struct rd_member *member;
-        if (!name || !idle || !rd_is_text(name) || !rd_is_integer(idle))
-            return unexpected_reply(stream_of(conn, number), err);
-        member = member_of(c, stream_of(conn, number), name->text);
+        if (!rd_consumer_info(&node->items[i], &info))
+            return unexpected_reply(stream, err);
+        member = member_of(c, stream, info.name);
         if (member && member->seen_ms == 0)
-            member->seen_ms = now_ms - idle->number;
+            member->seen_ms = now_ms - info.idle_ms;
         else if (member)
-            member->alive = member->alive || now_ms - idle->number > member->seen_ms + ALIVE_MS;
+            member->alive = member->alive || now_ms - info.idle_ms > member->seen_ms + ALIVE_MS;
     }
     return EB_OK;
 }
@@ -79,7 +75,7 @@ static bool is_waited_for(struct rd_consumer *c, const struct rd_stream *stream,
 
 static int32_t on_pending(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    struct rd_stream *stream = stream_of(conn, number);
+    struct rd_stream *stream = rd_stream_of(conn, number);
 
     if (rd_is_error(node))
         return refused(conn, number, node, err);
@@ -95,9 +91,9 @@ static int32_t on_pending(struct rd_conn *conn, uint64_t number, const struct rd
     return EB_OK;
 }
 
-/* ---- where the group is ---- */
+/* ---- how far the group is ---- */
 
-static void ask_pending(struct rd_consumer *c, const struct rd_stream *stream) {
+static void send_pending(struct rd_consumer *c, const struct rd_stream *stream) {
     char end[RD_ID_ROOM], count[24];
 
     rd_id_print(stream->end, end);
@@ -110,7 +106,7 @@ static void ask_pending(struct rd_consumer *c, const struct rd_stream *stream) {
 
 static int32_t on_groups(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
-    struct rd_stream *stream = stream_of(conn, number);
+    struct rd_stream *stream = rd_stream_of(conn, number);
 
     if (rd_is_error(node))
         return refused(conn, number, node, err);
@@ -119,13 +115,13 @@ static int32_t on_groups(struct rd_conn *conn, uint64_t number, const struct rd_
         const struct rd_node *name = rd_value_of(&node->items[i], "name");
         const struct rd_node *last = rd_value_of(&node->items[i], "last-delivered-id");
         struct rd_id id;
-        if (!name || !rd_is_text(name) || !last || !rd_is_text(last) || !rd_id_parse(last->text, &id))
+        if (!name || !rd_is_text(name) || !last || !rd_id_of(last, &id))
             return unexpected_reply(stream, err);
         if (strcmp(name->text, c->sub->group) != 0)
             continue;
         if (rd_id_compare(id, stream->end) >= 0) {
             stream->checking_end = true;
-            ask_pending(c, stream);
+            send_pending(c, stream);
         }
         return EB_OK;
     }
@@ -134,7 +130,7 @@ static int32_t on_groups(struct rd_conn *conn, uint64_t number, const struct rd_
 }
 
 static int32_t on_end(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
-    struct rd_stream *stream = stream_of(conn, number);
+    struct rd_stream *stream = rd_stream_of(conn, number);
 
     if (rd_is_error(node))
         return refused(conn, number, node, err);
@@ -144,8 +140,7 @@ static int32_t on_end(struct rd_conn *conn, uint64_t number, const struct rd_nod
     stream->end_known = true;
     if (node->n == 0)
         return EB_OK;
-    if (!rd_is_array(&node->items[0], 1) || !rd_is_text(&node->items[0].items[0]) ||
-        !rd_id_parse(node->items[0].items[0].text, &stream->end))
+    if (!rd_id_of_entry(&node->items[0], &stream->end))
         return unexpected_reply(stream, err);
     return EB_OK;
 }
@@ -153,7 +148,7 @@ static int32_t on_end(struct rd_conn *conn, uint64_t number, const struct rd_nod
 /* ---- a round ---- */
 
 void rd_check_end(struct rd_consumer *c) {
-    int64_t now_ms = rd_ticks_ms();
+    int64_t now_ms = ebp_boottime_ms();
     bool busy = c->open > 0 || rd_has_verdicts(c);
 
     if (!c->sub->until_end || c->closing || now_ms < c->end_ms)

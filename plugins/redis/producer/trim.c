@@ -6,18 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "error.h"
+#include "common/array.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "connection/server_error.h"
+#include "log.h"
 
 enum { EVERY_MS = 1000, TOPICS_MAX = 4096, GAPS_EVERY_MS = 10000 };
 
-static const char gaps_up_to[] = "50000";       /* entries; the server does nothing else meanwhile: up to 30 ms */
+/* The longest stream that is searched for gaps. The server does nothing else meanwhile: up to 30 ms. */
+static const char gaps_up_to[] = "50000";
 
-/* What a group still needs begins at its oldest pending entry, or else behind what was last delivered to it.
- * Numbers in Lua are doubles: exact for ms, and ids are compared as numbers and passed on as the texts they are.
- * LIMIT keeps it from trimming below the wanted length. What no group reads, none has acknowledged: it stays up to
- * the hard length. */
+/* A group still needs its oldest pending entry and everything behind it; with nothing pending, everything behind the entry last
+ * delivered to it. Numbers in Lua are doubles, exact for ms; ids are compared as numbers and passed on as the texts they are.
+ * LIMIT keeps XTRIM from going below the wanted length. Without any group nothing is acknowledged: entries stay up to the hard
+ * length. */
 const char rd_trim_script[] =
     "local len, max, hard = redis.call('XLEN', KEYS[1]), tonumber(ARGV[1]), tonumber(ARGV[2])\n"
     "local read, unread, gaps = 0, 0, false\n"
@@ -52,19 +55,10 @@ static bool same(const struct rd_trim_topic *topic, struct eb_text name) {
 }
 
 static struct rd_trim_topic *add(struct rd_trims *trims, struct eb_text name) {
-    size_t room = trims->room ? 2 * trims->room : 16;
-    struct rd_trim_topic *topics;
     char *copy;
 
-    if (trims->n == TOPICS_MAX)
+    if (trims->n == TOPICS_MAX || !EBP_RESERVE(trims->topics, trims->room, trims->n + 1))
         return NULL;
-    if (trims->n == trims->room) {
-        topics = realloc(trims->topics, room * sizeof *topics);
-        if (!topics)
-            return NULL;
-        trims->topics = topics;
-        trims->room = room;
-    }
     copy = strndup(name.data, name.len);
     if (!copy)
         return NULL;
@@ -75,7 +69,7 @@ static struct rd_trim_topic *add(struct rd_trims *trims, struct eb_text name) {
 }
 
 struct rd_trim_topic *rd_trims_find(struct rd_trims *trims, struct eb_text topic) {
-    for (size_t i = 0; i < trims->n; i++) {             /* mostly it is the one of the last time */
+    for (size_t i = 0; i < trims->n; i++) {             /* most often it is the topic found last */
         size_t at = (trims->last + i) % trims->n;
         if (same(&trims->topics[at], topic)) {
             trims->last = at;
@@ -95,7 +89,7 @@ void rd_trims_free(struct rd_trims *trims) {
 bool rd_trim(struct rd_trims *trims, struct rd_trim_topic *topic, struct rd_conn *conn, rd_reply_handler handler) {
     const struct rd_settings *set = conn->target->set;
     char max[24], hard[24];
-    int64_t now_ms = rd_ticks_ms();
+    int64_t now_ms = ebp_boottime_ms();
     bool gaps = trims->knows_acked && now_ms >= topic->gaps_due_ms;
     const char *argv[] = { "EVAL", rd_trim_script, "1", topic->name, max, hard, gaps ? gaps_up_to : "0" };
     size_t lens[7];
@@ -111,32 +105,26 @@ bool rd_trim(struct rd_trims *trims, struct rd_trim_topic *topic, struct rd_conn
 }
 
 static void log_lost(const struct eb_host *host, const char *topic, int64_t n, int64_t limit) {
-    char text[400];
-
-    snprintf(text, sizeof text, "topic %s is longer than stream_hard_len (%" PRId64 "): about %" PRId64 " entries that "
-             "not "
-             "every group had acknowledged were removed; start the workers, or raise the limit", topic, limit, n);
-    host->log(host, 3, text);
+    rd_log(host, RD_LOG_ERROR, "topic %s is longer than stream_hard_len (%" PRId64 "): about %" PRId64 " entries that not every group "
+           "had acknowledged were removed; start the workers, or raise the limit", topic, limit, n);
     host->metric(host, "redis_trimmed_unread", (double)n);
 }
 
-/* A server below 6.2 has no XTRIM MINID: there only the hard limit could hold, and nothing is trimmed at all. */
+/* A server older than 6.2 has no XTRIM MINID. Only the hard limit could be kept there, so nothing is trimmed at all. */
 static int32_t refused(struct rd_trims *trims, const char *topic, const struct rd_target *target,
                        const struct rd_node *node, struct eb_error *err) {
     struct eb_error why;
-    char what[300], text[700];
+    char what[300];
 
     snprintf(what, sizeof what, "trimming topic %s", topic);
-    if (rd_classify_error(node, what, &why) == RD_UNAVAILABLE) {
+    if (rd_check_available(node, what, &why) != EB_OK) {
         if (err)
             *err = why;
         return EB_RETRIABLE;
     }
-    if (!trims->warned_too_old) {
-        snprintf(text, sizeof text, "%.500s; stream_trim = safe needs Redis 6.2 and scripts: streams are not trimmed",
-                 why.text);
-        target->host->log(target->host, 4, text);
-    }
+    if (!trims->warned_too_old)
+        rd_log(target->host, RD_LOG_WARNING, "%.500s; stream_trim = safe needs Redis 6.2 and scripts: streams are not trimmed",
+               why.text);
     trims->warned_too_old = true;
     return EB_OK;
 }
@@ -148,7 +136,7 @@ int32_t rd_trim_reply(struct rd_trims *trims, uint64_t number, const struct rd_t
     if (rd_is_error(node))
         return refused(trims, topic, target, node, err);
     if (!rd_is_array(node, 2) || !rd_is_integer(&node->items[0]) || !rd_is_integer(&node->items[1]))
-        return rd_error(err, EB_RETRIABLE, 0, "the answer to trimming topic %s is not two numbers", topic);
+        return ebp_error(err, EB_RETRIABLE, 0, "topic %s: unexpected reply to the script that trims", topic);
     if (node->items[0].number > 0)
         target->host->metric(target->host, "redis_trimmed", (double)node->items[0].number);
     if (node->items[1].number > 0)

@@ -272,7 +272,7 @@ def a_stream_that_begins_anew_with_lower_ids_is_read_from_its_beginning(t, redis
     remake = ["redis.call('DEL', KEYS[1])"] + [f"redis.call('XADD', KEYS[1], '7-{i}', unpack(ARGV))" for i in (1, 2, 3)]
     redis.call("EVAL", "\n".join(remake), "1", "a", *entry())
     worker.until(lambda w: len(w.lines()) == 5)
-    t.contains(end(worker).err, "the group is made anew")
+    t.contains(end(worker).err, "the group is created again")
     t.equal([event["position"] for event in worker.json()[2:]], ["7-1", "7-2", "7-3"])
 
 

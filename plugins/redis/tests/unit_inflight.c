@@ -18,7 +18,7 @@ static void find_each(size_t n) {
         cr_assert_not(rd_is_inflight(&c, &streams[1], id_of(i)));
     }
     for (size_t i = 0; i < n; i++)
-        rd_inflight_remove(&c, c.items[i]);
+        rd_inflight_remove(&c, (struct rd_inflight *)c.records.slots[i]);
     cr_assert_not(rd_is_inflight(&c, &streams[0], id_of(0)));
     rd_inflight_free_all(&c);
 }

@@ -75,11 +75,11 @@ static void expect_refused(const char *text, const char *why) {
 }
 
 Test(reply, no_protocol_is_refused) {
-    expect_refused("HTTP/1.1 400 Bad Request\r\n", "no answer of Redis");
+    expect_refused("HTTP/1.1 400 Bad Request\r\n", "not a reply of Redis");
 }
 
 Test(reply, deep_nesting_is_refused) {
-    expect_refused("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "no answer of Redis");
+    expect_refused("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "not a reply of Redis");
 }
 
 Test(reply, an_array_beyond_the_limit_is_refused_before_it_comes) {
