@@ -1,12 +1,13 @@
 /* plugins/common/tests/test_wakeup.c - no signal is missed, and none is seen for ever. */
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/wakeup.h"
 
-enum { LONG_MS = 60000, SHORT_MS = 50 };
+enum { LONG_MS = 60000, SHORT_MS = 50, ROUNDS = 20000 };
 
 static struct ebp_wakeup wakeup;
 
@@ -54,6 +55,37 @@ Test(common_wakeup, another_thread_ends_a_wait) {
     cr_assert_lt(waited_ms(LONG_MS), LONG_MS / 2);
     pthread_join(thread, NULL);
     cr_assert(ebp_wakeup_take(&wakeup));
+}
+
+static atomic_int offered, taken;
+
+/* Offers one thing after the other, each when the one before was taken. */
+static void *offer(void *arg) {
+    (void)arg;
+    for (int i = 1; i <= ROUNDS; i++) {
+        atomic_store(&offered, i);
+        ebp_wakeup_signal(&wakeup);
+        while (atomic_load(&taken) != i)
+            sched_yield();
+    }
+    return NULL;
+}
+
+/* A signal that was lost would show as one long wait. */
+Test(common_wakeup, no_signal_is_lost_between_a_look_and_the_wait) {
+    int64_t began = ebp_monotonic_ms();
+    pthread_t thread;
+
+    cr_assert_eq(pthread_create(&thread, NULL, offer, NULL), 0);
+    while (atomic_load(&taken) < ROUNDS) {
+        ebp_wakeup_take(&wakeup);
+        if (atomic_load(&offered) != atomic_load(&taken))
+            atomic_store(&taken, atomic_load(&offered));
+        else
+            ebp_wakeup_wait(&wakeup, NULL, 0, LONG_MS);
+    }
+    pthread_join(thread, NULL);
+    cr_assert_lt(ebp_monotonic_ms() - began, LONG_MS);
 }
 
 Test(common_wakeup, another_descriptor_ends_a_wait) {
