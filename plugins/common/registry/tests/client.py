@@ -43,9 +43,9 @@ class Client:
 
         return self.worker.until(looked, timeout, f"request {n} to become {statuses}")
 
-    def trouble(self):
-        told = [line["trouble"] for line in self.worker.json() if "trouble" in line]
-        return told[-1] if told else ""
+    def link_error(self):
+        errors = [line["link_error"] for line in self.worker.json() if "link_error" in line]
+        return errors[-1] if errors else ""
 
     def state(self):
         before = len([line for line in self.worker.json() if "busy" in line])

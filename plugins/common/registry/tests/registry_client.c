@@ -2,7 +2,7 @@
  * script plays. Arguments are KEY=VALUE: the settings, by the names in sr_settings; url as often as there are servers.
  * Lines in:  register SUBJECT SCHEMA | lookup ID | probe | again N | fd | quit
  * Lines out: one JSON object each time that a result differs from the one before: {"n", "status", "text", "id", ...};
- *            {"trouble"} likewise. */
+ *            {"link_error"} likewise. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <poll.h>
@@ -13,9 +13,9 @@
 
 #include "../registry.h"
 
-enum { MOST = 4096, LINE = 65536 };
+enum { REQUESTS_MAX = 4096, LINE = 65536 };
 
-struct asked {
+struct request {
     bool probe;
     struct sr_entry *entry;         /* else NULL: a lookup */
     uint32_t id;
@@ -23,10 +23,10 @@ struct asked {
     char text[EB_ERROR_ROOM];
 };
 
-static struct asked all[MOST];
-static size_t n_all, polls;
+static struct request requests[REQUESTS_MAX];
+static size_t n_requests, polls;
 static struct sr_registry *registry;
-static char trouble[EB_ERROR_ROOM];
+static char link_error[EB_ERROR_ROOM];
 
 static void say(json_t *object) {
     json_dumpf(object, stdout, JSON_COMPACT);
@@ -40,61 +40,62 @@ static const char *word(int32_t status) {
            : status == EB_PERMANENT ? "permanent" : "fatal";
 }
 
-static void ask(size_t n, bool anew) {
-    struct asked *asked = &all[n];
+/* Prints the request's result if it has changed, or `anew`. */
+static void report(size_t n, bool anew) {
+    struct request *request = &requests[n];
     struct eb_error err = {0};
     struct sr_schema schema = {0};
-    int32_t status = asked->probe   ? sr_probe(registry, &err)
-                     : asked->entry ? sr_id(asked->entry, &asked->id, &err)
-                                    : sr_schema(registry, asked->id, &schema, &err);
+    int32_t status = request->probe ? sr_probe(registry, &err)
+                     : request->entry ? sr_id(request->entry, &request->id, &err)
+                     : sr_schema(registry, request->id, &schema, &err);
 
-    if (!anew && status == asked->status && strcmp(err.text, asked->text) == 0)
+    if (!anew && status == request->status && strcmp(err.text, request->text) == 0)
         return;
-    asked->status = status;
-    snprintf(asked->text, sizeof asked->text, "%s", err.text);
+    request->status = status;
+    snprintf(request->text, sizeof request->text, "%s", err.text);
     say(json_pack("{si ss ss sI si sI ss? ss?}", "n", (int)n, "status", word(status), "text", err.text, "id",
-                  (json_int_t)asked->id, "kind", (int)err.kind, "native", (json_int_t)err.native, "json", schema.json,
+                  (json_int_t)request->id, "kind", (int)err.kind, "native", (json_int_t)err.native, "json", schema.json,
                   "name", schema.name));
 }
 
-static bool settled(const struct asked *asked) {
-    return asked->status == EB_OK || (asked->status == EB_PERMANENT && !asked->probe);
+static bool is_final(const struct request *request) {
+    return request->status == EB_OK || (request->status == EB_PERMANENT && !request->probe);
 }
 
-static void tell_trouble(void) {
+static void report_link(void) {
     struct eb_error err = {0};
 
     sr_link_status(registry, &err);
-    if (strcmp(err.text, trouble) == 0)
+    if (strcmp(err.text, link_error) == 0)
         return;
-    snprintf(trouble, sizeof trouble, "%s", err.text);
-    say(json_pack("{ss}", "trouble", trouble));
+    snprintf(link_error, sizeof link_error, "%s", err.text);
+    say(json_pack("{ss}", "link_error", link_error));
 }
 
 static void add(char *line) {
-    struct asked *asked = &all[n_all];
+    struct request *request = &requests[n_requests];
     char *subject = line + strlen("register "), *schema = strchr(subject, ' ');
 
-    if (n_all == MOST)
+    if (n_requests == REQUESTS_MAX)
         abort();
-    asked->probe = strcmp(line, "probe") == 0;
+    request->probe = strcmp(line, "probe") == 0;
     if (strncmp(line, "register ", strlen("register ")) == 0 && schema) {
         *schema++ = 0;
-        asked->entry = sr_entry(registry, subject, schema, strlen(schema), NULL);
-    } else if (!asked->probe) {
-        asked->id = (uint32_t)strtoul(line + strlen("lookup "), NULL, 10);
+        request->entry = sr_entry(registry, subject, schema, strlen(schema), NULL);
+    } else if (!request->probe) {
+        request->id = (uint32_t)strtoul(line + strlen("lookup "), NULL, 10);
     }
-    ask(n_all++, true);
+    report(n_requests++, true);
 }
 
-/* False: the end. */
-static bool obey(char *line) {
+/* Returns false at the end. */
+static bool run_line(char *line) {
     if (strcmp(line, "quit") == 0)
         return false;
     if (strcmp(line, "fd") == 0)
         say(json_pack("{sb si}", "busy", sr_busy(registry), "polls", (int)polls));
     else if (strncmp(line, "again ", 6) == 0)
-        ask(strtoul(line + 6, NULL, 10), true);
+        report(strtoul(line + 6, NULL, 10), true);
     else
         add(line);
     return true;
@@ -110,10 +111,10 @@ static void serve(void) {
         if (fds[1].revents) {
             polls++;
             if (sr_poll(registry) > 0)
-                for (size_t i = 0; i < n_all; i++)
-                    if (!settled(&all[i]))
-                        ask(i, false);
-            tell_trouble();
+                for (size_t i = 0; i < n_requests; i++)
+                    if (!is_final(&requests[i]))
+                        report(i, false);
+            report_link();
         }
         if (!fds[0].revents)
             continue;
@@ -124,7 +125,7 @@ static void serve(void) {
         input[len] = 0;
         for (char *end; (end = memchr(input, '\n', len));) {
             *end = 0;
-            if (!obey(input))
+            if (!run_line(input))
                 return;
             len -= (size_t)(end + 1 - input);
             memmove(input, end + 1, len + 1);

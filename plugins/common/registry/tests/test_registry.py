@@ -38,7 +38,7 @@ def a_subject_is_a_part_of_the_path_whatever_stands_in_it(t):
 
 
 @test
-def a_schema_is_asked_for_by_its_id_once(t):
+def a_schema_is_requested_by_its_id_once(t):
     server = Server(registry)
     client = Client(t, "url=" + server.url)
     first, second = client.lookup(7), client.lookup(7)
@@ -59,7 +59,7 @@ def the_same_subject_and_schema_are_registered_once_others_apart(t):
 
 
 @test
-def impossible_ids_are_not_asked_for(t):
+def impossible_ids_are_not_requested(t):
     server = Server(registry)
     client = Client(t, "url=" + server.url)
     for number in (0, 2 ** 31, 2 ** 32 - 1):
@@ -97,14 +97,14 @@ def no_more_than_eight_requests_are_under_way(t):
 
 
 @test
-def when_all_is_answered_it_rests(t):
+def with_all_responses_there_the_descriptor_is_quiet(t):
     server = Server(registry)
     client = Client(t, "url=" + server.url)
     client.until(client.lookup(1), "ok")
     t.equal(client.state()["busy"], False)
     polls = client.state()["polls"]
     time.sleep(0.5)                                     # long enough for a descriptor that is always readable to show
-    t.check(client.state()["polls"] - polls <= 2, "the descriptor wakes its owner for nothing")
+    t.check(client.state()["polls"] - polls <= 2, "the descriptor wakes its owner without a reason")
 
 
 # ---- Refusals ----
@@ -121,19 +121,19 @@ def a_refusal_is_permanent_and_in_the_registrys_words(t):
     old = client.until(client.register("old"), "permanent")
     t.contains(old["text"], "subject old: refused with 409: incompatible")
     t.equal((old["kind"], old["native"]), (3, 409), "kind (data) and native")
-    t.equal([request.target.split("/")[2] for request in server.requests], ["bad", "old", "old"], "asked")
+    t.equal([request.target.split("/")[2] for request in server.requests], ["bad", "old", "old"], "requests")
     client.until(client.register("good"), "ok")
-    t.equal(client.trouble(), "")
+    t.equal(client.link_error(), "")
 
 
 @test
-def a_conflict_that_was_a_race_of_two_writers_is_none(t):
+def a_conflict_from_a_race_of_two_writers_is_sent_again(t):
     plays = [answer(409, {"error_code": 409, "message": "An artifact with ID 'new' already exists."})]
     server = Server(lambda request: plays.pop() if plays else registry(request))
     client = Client(t, "url=" + server.url)
     n = client.register("new")
     t.equal(client.until(n, "ok", "permanent")["status"], "ok")
-    t.equal([line["status"] for line in client.said(n)], ["empty", "ok"], "what was said of it")
+    t.equal([line["status"] for line in client.said(n)], ["empty", "ok"], "its results")
 
 
 @test
@@ -150,17 +150,17 @@ UNKNOWN = answer(404, {"error_code": 40403, "message": "Schema not found"})
 
 
 @test
-def an_id_that_a_server_does_not_know_yet_is_asked_for_at_the_next(t):
+def an_id_that_a_server_does_not_know_yet_is_requested_from_the_next(t):
     late, good = Server(lambda request: UNKNOWN), Server(registry)
     client = Client(t, "url=" + late.url, "url=" + good.url)
     n = client.lookup(5)
     t.equal(client.until(n, "ok", "permanent")["status"], "ok")
-    t.equal([line["status"] for line in client.said(n)], ["empty", "ok"], "what was said of it")
+    t.equal([line["status"] for line in client.said(n)], ["empty", "ok"], "its results")
     t.equal((len(late.requests), len(good.requests)), (1, 1), "requests at the late and the good one")
 
 
 @test
-def where_there_is_one_server_it_is_given_a_moment(t):
+def a_single_server_is_given_a_moment_to_learn_an_id(t):
     times = []
 
     def late(request):
@@ -169,7 +169,7 @@ def where_there_is_one_server_it_is_given_a_moment(t):
 
     client = Client(t, "url=" + Server(late).url)
     t.equal(client.until(client.lookup(5), "ok", "permanent")["status"], "ok")
-    t.check(times[1] - times[0] >= 0.24, f"asked again after {times[1] - times[0]:.3f} s")
+    t.check(times[1] - times[0] >= 0.24, f"sent again after {times[1] - times[0]:.3f} s")
 
 
 @test
@@ -178,23 +178,23 @@ def an_unknown_id_is_believed_when_the_next_server_is_down_too(t):
     client = Client(t, "url=" + server.url, f"url=http://127.0.0.1:{closed_port()}")
     t.contains(client.until(client.lookup(5), "retriable", "permanent")["text"], "refused with 404: Schema not found")
     t.equal(len(server.requests), 2, "requests")
-    t.equal(client.trouble(), "")
+    t.equal(client.link_error(), "")
 
 
 @test
-def an_id_that_nobody_knows_costs_its_wait_once(t):
+def an_unknown_id_is_waited_for_once(t):
     server = Server(lambda request: UNKNOWN)
     client = Client(t, "url=" + server.url)
     for turn in (1, 2):
         for _ in range(500):
             client.lookup(5)
-        client.worker.until(lambda w: w.out.count('"status":"permanent"') == 500 * turn, what="500 answers")
+        client.worker.until(lambda w: w.out.count('"status":"permanent"') == 500 * turn, what="500 results")
     t.lacks(client.worker.out, "retriable")
     t.equal(len(server.requests), 2, "requests for a thousand messages")
 
 
 @test
-def many_ids_that_nobody_knows_do_not_each_cost_a_wait(t):
+def many_unknown_ids_are_not_each_waited_for(t):
     times = {}
 
     def nobody(request):
@@ -204,13 +204,13 @@ def many_ids_that_nobody_knows_do_not_each_cost_a_wait(t):
     client = Client(t, "url=" + Server(nobody).url)
     for number in range(1, 101):                        # one behind the other, as a partition's messages are
         client.until(client.lookup(number), "permanent")
-    t.equal({len(asked) for asked in times.values()}, {2}, "how often each was asked for")
+    t.equal({len(sent) for sent in times.values()}, {2}, "how often each was requested")
     waited = sum(second - first >= 0.24 for first, second in times.values())
     t.check(10 <= waited <= 30, f"{waited} of 100 have waited")
 
 
 @test
-def a_foreign_schema_is_permanent(t):
+def a_schema_that_is_not_avro_is_permanent(t):
     server = Server(lambda request: answer(200, {"schema": "syntax = \"proto3\";", "schemaType": "PROTOBUF"}))
     client = Client(t, "url=" + server.url)
     t.contains(client.until(client.lookup(5), "permanent")["text"], "schema 5: cannot be used as an Avro schema: PROTOBUF")
@@ -219,19 +219,19 @@ def a_foreign_schema_is_permanent(t):
 # ---- Whether it accepts this client ----
 
 @test
-def a_registry_that_answers_is_asked_whether_it_takes_us_once(t):
+def a_probe_that_succeeded_is_not_sent_again(t):
     server = Server(registry)
     client = Client(t, "url=" + server.url)
     n = client.request("probe")
     client.until(n, "ok")
     client.line(f"again {n}")
-    t.until(lambda: len(client.said(n)) == 3, what="the second answer")
+    t.until(lambda: len(client.said(n)) == 3, what="the second result")
     t.equal([line["status"] for line in client.said(n)], ["empty", "ok", "ok"])
     t.equal([request.target for request in server.requests], ["/schemas/ids/1"])
 
 
 @test
-def one_that_does_not_know_or_allow_a_schema_takes_us_all_the_same(t):
+def a_probe_succeeds_where_the_schema_is_unknown_or_forbidden(t):
     for status, body in ((404, {"error_code": 40403, "message": "Schema 1 not found"}),
                          (403, {"error_code": 40301, "message": "User is denied operation Read on Subject"})):
         client = Client(t, "url=" + Server(lambda request, told=answer(status, body): told).url)
@@ -239,7 +239,7 @@ def one_that_does_not_know_or_allow_a_schema_takes_us_all_the_same(t):
 
 
 @test
-def one_that_turns_us_away_is_told_from_one_that_is_away(t):
+def a_rejected_probe_is_permanent_and_one_without_a_server_retriable(t):
     plays = {"status": 401}
     server = Server(lambda request: registry(request) if plays["status"] == 200 else answer(plays["status"], b""))
     client = Client(t, "url=" + server.url)
@@ -256,7 +256,7 @@ def one_that_turns_us_away_is_told_from_one_that_is_away(t):
 
 
 @test
-def of_several_one_that_takes_us_is_enough_and_one_that_does_not_counts_more_than_one_that_is_away(t):
+def one_server_that_accepts_is_enough_and_a_rejection_counts_more_than_an_absence(t):
     away, good = f"url=http://127.0.0.1:{closed_port()}", Server(registry)
     bad = Server(lambda request: answer(401, b""))
     for words, says in ((("url=" + bad.url, away), "permanent"), ((away, "url=" + bad.url), "permanent"),

@@ -24,14 +24,14 @@ def a_registry_that_is_away_is_waited_for(t):
     first = client.register("s")
     t.contains(client.until(first, "retriable")["text"],
                f"schema registry http://127.0.0.1:{port}: the schema of subject s: ", "onnect")
-    t.until(lambda: client.trouble(), what="the trouble to be told")
+    t.until(lambda: client.link_error(), what="the error to be reported")
     second = client.lookup(3)
     client.until(second, "retriable")
     t.lacks(client.said(second)[-1]["text"], "subject s")
     server = Server(registry, port)
     client.until(first, "ok")
     client.until(second, "ok")
-    t.until(lambda: client.trouble() == "", what="the trouble to be over")
+    t.until(lambda: client.link_error() == "", what="the error to be over")
     t.check(client.state()["busy"] is False, "it still works on something")
     server.close()
 
@@ -67,7 +67,7 @@ def the_waits_grow(t):
 
 
 @test
-def retry_after_is_kept(t):
+def retry_after_is_obeyed(t):
     times = []
 
     def later(request):
@@ -80,11 +80,11 @@ def retry_after_is_kept(t):
     n = client.lookup(1)
     t.contains(client.until(n, "retriable")["text"], "429: slow")
     client.until(n, "ok")
-    t.check(times[1] - times[0] >= 1.9, f"asked again after {times[1] - times[0]:.2f} s")
+    t.check(times[1] - times[0] >= 1.9, f"sent again after {times[1] - times[0]:.2f} s")
 
 
 @test
-def with_several_servers_the_next_one_answers_at_once(t):
+def with_several_servers_the_next_one_is_tried_at_once(t):
     good = Server(registry)
     bad = Server(lambda request: answer(500, {"error_code": 50001, "message": "store"}))
     client = Client(t, f"url=http://127.0.0.1:{closed_port()}", "url=" + bad.url, "url=" + good.url)
@@ -117,7 +117,7 @@ def a_server_that_hangs_is_given_up_in_time(t):
 
 
 @test
-def one_that_drips_is_given_up_in_time(t):
+def a_server_that_drips_is_given_up_in_time(t):
     def drip(connection):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         while True:
@@ -129,7 +129,7 @@ def one_that_drips_is_given_up_in_time(t):
 
 
 @test
-def hostile_answers_are_an_error_each(t):
+def each_hostile_response_is_an_error(t):
     large = b"[" + b'"' + b"x" * (2 << 20) + b'"]'
     plays = {
         "nothing": None,
@@ -155,7 +155,7 @@ def hostile_answers_are_an_error_each(t):
 
 
 @test
-def an_answer_that_is_too_large_ends_the_transfer(t):
+def a_response_that_is_too_large_ends_the_transfer(t):
     sent = []
 
     def flood(connection):
@@ -173,7 +173,7 @@ def an_answer_that_is_too_large_ends_the_transfer(t):
 
 
 @test
-def it_ends_at_once_with_requests_under_way(t):
+def closing_does_not_wait_for_requests_under_way(t):
     gate = threading.Event()
     server = Server(lambda request: lambda connection: gate.wait(30))
     client = Client(t, "url=" + server.url)
@@ -187,12 +187,12 @@ def it_ends_at_once_with_requests_under_way(t):
 
 
 @test
-def thousands_of_ids_keep_memory_and_answers_right(t):
+def thousands_of_ids_stay_within_memory_and_keep_their_names(t):
     server = Server(registry)
     client = Client(t, "url=" + server.url)
     for n in range(1, 3001):
         client.lookup(n)
-    client.worker.until(lambda w: w.out.count('"status":"ok"') == 3000, what="3000 answers")
+    client.worker.until(lambda w: w.out.count('"status":"ok"') == 3000, what="3000 results")
     got = {line["n"]: line["name"] for line in client.worker.json() if line["status"] == "ok"}
     t.equal(got, {n: f"org.x.R{n + 1}" for n in range(3000)}, "names")
     before = len(server.requests)
@@ -247,7 +247,7 @@ def tls_is_checked_by_the_ca_and_the_host_name(t):
     t.contains(client.until(client.lookup(1), "retriable")["text"], "certificate")
     client = Client(t, "url=" + other.url, "ca=" + t.path("ca.crt"))
     t.contains(client.until(client.lookup(1), "retriable")["text"], "127.0.0.1")
-    t.equal(other.requests, [], "what a wrong host was asked")
+    t.equal(other.requests, [], "requests at the wrong host")
 
 
 @test
