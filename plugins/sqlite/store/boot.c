@@ -15,11 +15,11 @@ enum {
     BOOT_NAME_ROOM = 64
 };
 
-/* The row of the table. */
+/* A row of the table boot. */
 struct boot {
     bool known;
     char name[BOOT_NAME_ROOM];
-    int64_t wall_ms;                    /* what the wall clock said when the ticks were 0 */
+    int64_t wall_ms;                    /* the wall clock's time when the monotonic clock was 0 */
 };
 
 /* Names the run of the monotonic clock: one start of the machine, and one time namespace of it. Empty: unknown. */
@@ -62,7 +62,7 @@ static int32_t write_row(struct sq_store *store, const struct boot *boot, struct
     return sq_run(store, set, err);
 }
 
-/* How old a mark is stays as it was when the newest one was written: the time in between is not known for sure. */
+/* A mark keeps the age it had when the newest one was written: the time in between is not known for sure. */
 static int32_t begin_anew(struct sq_store *store, struct eb_error *err) {
     int32_t status = sq_run(store, sq_sql(store, SQ_MARKS_DROP_ODD), err);
     sqlite3_stmt *shift = sq_sql(store, SQ_MARKS_SHIFT);
@@ -83,14 +83,14 @@ static void log_clock_moved(const struct sq_store *store, int64_t by_ms) {
     store->host->log(store->host, 4, text);
 }
 
-/* A hostile row may hold any number. */
+/* A hostile row may hold any number, so the difference may overflow. */
 static int64_t difference(int64_t a, int64_t b) {
     int64_t by;
 
     return __builtin_sub_overflow(a, b, &by) || by == INT64_MIN ? INT64_MAX : by;
 }
 
-/* What the format has become since the file was made; rolled back with the transaction. */
+/* Upgrades the file's format; rolled back with the transaction. */
 static int32_t upgrade(struct sq_store *store, struct eb_error *err) {
     int64_t format;
     char mark[40];
@@ -115,7 +115,7 @@ int32_t sq_boot_rebase(struct sq_store *store, struct eb_error *err) {
     if (status != EB_OK)
         return status;
     read_boot_name(is.name);
-    if (!*is.name)                                      /* cannot be found out here: as the others left it */
+    if (!*is.name)                                      /* unknown here: leave it as it is in the file */
         memcpy(is.name, was.name, sizeof is.name);
     moved_ms = difference(is.wall_ms, was.wall_ms);
     if (strcmp(is.name, was.name) != 0)

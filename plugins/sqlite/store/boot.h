@@ -1,13 +1,14 @@
-/* plugins/sqlite/store/boot.h - the file knows which run of the machine's ticks its times belong to, so that they stay what they
- * are over a restart of the machine, whatever the wall clock says. */
+/* plugins/sqlite/store/boot.h - times in the file are times of the machine's monotonic clock, which begins again when the
+ * machine starts. The file names the run of that clock that its times belong to, so that they keep their meaning over a
+ * restart, whatever the wall clock says. */
 #ifndef SQ_BOOT_H
 #define SQ_BOOT_H
 
 #include "store/store.h"
 
-/* Within a write transaction, once a connection: gives a file of an older format what it lacks. Where the machine was started
- * since the file was last written to, brings the times in it to the ticks of this run: retries are due at once, and ages go on from where they were. Logs where the
- * wall clock is another one than it was when the file was last used. EB_OK or negative. */
+/* Once a connection, within a write transaction: upgrades a file of an older format. If the machine was started since the
+ * file was last written, changes the times in it to times of this run: retries are due at once, and ages go on from where
+ * they were. Logs a wall clock that differs from when the file was last used. EB_OK or negative. */
 int32_t sq_boot_rebase(struct sq_store *, struct eb_error *);
 
 #endif

@@ -49,7 +49,7 @@ static bool is_new(const struct identity *is) {
     return is->application == 0 && is->format == 0 && is->tables == 0;
 }
 
-/* EB_OK: ours; EB_EMPTY: nothing in it yet. */
+/* EB_OK: a file of the event bus; EB_EMPTY: nothing is in it yet. */
 static int32_t check_identity(const struct sq_store *store, const struct identity *is, struct eb_error *err) {
     if (is_new(is))
         return EB_EMPTY;
@@ -63,8 +63,8 @@ static int32_t check_identity(const struct sq_store *store, const struct identit
     return EB_OK;
 }
 
-/* In one transaction: read one by one, the marks could be from before another process made the tables, and the tables from
- * after. EB_OK: ours; EB_EMPTY: nothing in it yet. */
+/* All in one transaction: otherwise the format could be from before another process created the tables, and the tables
+ * from after. EB_OK: a file of the event bus; EB_EMPTY: nothing is in it yet. */
 static int32_t look_at_once(struct sq_store *store, struct eb_error *err) {
     struct identity is;
     int32_t status = execute(store, "BEGIN", err);
@@ -80,7 +80,8 @@ static int32_t look_at_once(struct sq_store *store, struct eb_error *err) {
     return status;
 }
 
-/* The log has to be on before there are tables; a second one who comes to the same file waits at BEGIN and finds them. */
+/* The log has to be on before there are tables. A second process that comes to the same file waits at BEGIN and finds the
+ * tables. */
 static int32_t make_tables(struct sq_store *store, struct eb_error *err) {
     struct identity is;
     int32_t status = execute(store, "PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
@@ -135,7 +136,7 @@ static int32_t set_up(struct sq_store *store, struct eb_error *err) {
         sq_disk_space_prepare(store);
     if (status == EB_OK)
         status = execute(store, store->power ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
-    if (status == EB_OK)                                /* wiping free pages, as Debian's does, doubles what removing writes */
+    if (status == EB_OK)                                /* overwriting free pages, as Debian's SQLite does, doubles what removing messages writes */
         status = execute(store, "PRAGMA journal_size_limit=8388608; PRAGMA secure_delete=FAST", err);
     if (status == EB_OK && store->cache_pages)
         status = limit_cache(store, err);
@@ -144,21 +145,21 @@ static int32_t set_up(struct sq_store *store, struct eb_error *err) {
 
 /* ---- where the file is, and what lies beside it ---- */
 
-/* The side file, in which nothing says that a log beside it is of another database. */
+/* Opens the side file and makes sure that the log beside the database is not of another one. */
 static int32_t open_shm(struct sq_store *store, struct eb_error *err) {
     int32_t status = EB_OK;
 
     if (!store->shm.map)
         status = sq_shm_open(&store->shm, store->shm_path, err);
     if (status != EB_OK)
-        return store->need == SQ_LOOK ? EB_OK : status; /* who only looks can do without */
+        return store->need == SQ_LOOK ? EB_OK : status; /* an instance that only reads needs no side file */
     status = sq_stale_log_clear(store, err);
     if (status != EB_OK)
         sq_shm_close(&store->shm);
     return status;
 }
 
-/* The names that all on this file go by. */
+/* Sets the names that all processes on this file use. */
 static int32_t take_names(struct sq_store *store, char *real, struct eb_error *err) {
     char *shm = NULL;
 
@@ -167,7 +168,7 @@ static int32_t take_names(struct sq_store *store, char *real, struct eb_error *e
         return ebp_no_memory(err);
     }
     if (store->real && strcmp(store->real, real) != 0)
-        sq_shm_close(&store->shm);                    /* of the place where the path led to before */
+        sq_shm_close(&store->shm);                    /* it belongs to the file that the path led to before */
     free(store->real);
     free(store->shm_path);
     store->real = real;
@@ -175,7 +176,7 @@ static int32_t take_names(struct sq_store *store, char *real, struct eb_error *e
     return EB_OK;
 }
 
-/* Asked beforehand: without that right SQLite opens it all the same, and finds out later. */
+/* Checked here because SQLite opens the file without that right and fails later. */
 static int32_t may_write(const struct sq_store *store, struct eb_error *err) {
     if (faccessat(AT_FDCWD, store->real, R_OK | W_OK, AT_EACCESS) == 0)
         return EB_OK;
@@ -203,7 +204,7 @@ static int32_t find_file(struct sq_store *store, struct eb_error *err) {
     return status == EB_OK && store->need == SQ_WRITE ? may_write(store, err) : status;
 }
 
-/* What sqlite has opened has to be what we have. */
+/* Checks that SQLite has opened the same file as the store. */
 static int32_t is_the_same(struct sq_store *store, struct eb_error *err) {
     struct sq_file_identity log = {0};
     const char *path = sqlite3_filename_wal(sqlite3_db_filename(store->db, "main"));
@@ -217,7 +218,7 @@ static int32_t is_the_same(struct sq_store *store, struct eb_error *err) {
     return EB_OK;
 }
 
-/* Whether what was known of a file holds of this one. */
+/* Counts a change of contents if what was known of the file does not hold for this one. */
 static void note_contents(struct sq_store *store, bool shm_is_new) {
     const struct sq_file_identity *now = sq_extender_file(store->extender);
 
@@ -227,7 +228,7 @@ static void note_contents(struct sq_store *store, bool shm_is_new) {
     store->file = *now;
 }
 
-/* What may pass at work (a disk that is mounted read-only for a while) is no use to wait for at the start. */
+/* A cause that may pass while the service runs (a disk that is mounted read-only for a while) is permanent at the start. */
 static int32_t classify_failure(const struct sq_store *store, int32_t status, struct eb_error *err) {
     int extended = sqlite3_extended_errcode(store->db), number = (int)(err ? err->native : 0);
     bool forbidden = number == EACCES || number == EPERM || number == EROFS
@@ -253,8 +254,8 @@ static int32_t open_database(struct sq_store *store, int64_t wait_ms, struct eb_
 
 /* ---- a file that this user may only read, and that nobody has open ---- */
 
-/* Without the right to make a log's index beside the file SQLite does not open it, though without a log there is nothing that
- * an index would be needed for. A log that is there is somebody's at work, whose index can be read. */
+/* SQLite cannot open a file without the right to create the index of a log beside it, though without a log no index is
+ * needed. A log that exists belongs to a process at work, whose index can be read. */
 static bool may_open_immutable(const struct sq_store *store) {
     struct sq_file_identity log;
     char *path = NULL;
@@ -265,7 +266,7 @@ static bool may_open_immutable(const struct sq_store *store) {
     return immutable;
 }
 
-/* The path as a URI, which SQLite takes this only from; to be freed. NULL: no memory. */
+/* The path as a URI, the only form in which SQLite accepts `immutable`; the caller frees it. NULL: no memory. */
 static char *immutable_uri(const char *path) {
     char *uri = malloc(3 * strlen(path) + sizeof "file:?immutable=1"), *to = uri;
 

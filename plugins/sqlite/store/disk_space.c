@@ -1,5 +1,5 @@
-/* plugins/sqlite/store/disk_space.c - see disk_space.h. A log that has room and a file that has room for the whole log: so a checkpoint always
- * works, the log begins again, and there is room in it for removing. */
+/* plugins/sqlite/store/disk_space.c - see disk_space.h. The log has room, and the file has room for the whole log: so a
+ * checkpoint always works, the log begins again, and has room for removing messages. */
 #include "store/disk_space.h"
 
 #include <fcntl.h>
@@ -18,19 +18,20 @@ enum {
     PAGES_AT_ONCE = 64
 };
 
-/* By the kernel alone. sqlite's own way (SQLITE_FCNTL_SIZE_HINT) writes a byte into each block that was behind the end when
- * it looked: what others have written there meanwhile would be damaged. The log holds no locks that a close could drop. */
+/* Only the kernel extends the log. SQLite's own way (SQLITE_FCNTL_SIZE_HINT) writes a byte into each block behind the end
+ * as it was when it looked: it would damage what others have written there since. The log holds no locks that a close
+ * could drop. */
 static void grow_log(sqlite3 *db) {
     const char *path = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
     sqlite3_file *log = NULL;
     int chunk = LOG_BYTES, fd;
 
     if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log && log->pMethods)
-        log->pMethods->xFileControl(log, SQLITE_FCNTL_CHUNK_SIZE, &chunk);      /* what it is cut to, later on */
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_CHUNK_SIZE, &chunk);      /* the length that SQLite cuts it to later */
     fd = path && *path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (fd < 0)
         return;
-    /* It may fail on a full disk, or one that knows no such thing: the log then grows as it is written. */
+    /* It may fail on a full disk or on a filesystem without such a call: the log then grows as it is written. */
     bool grown = fallocate(fd, 0, 0, LOG_BYTES) == 0;
     (void)grown;
     close(fd);
@@ -43,7 +44,7 @@ void sq_disk_space_prepare(struct sq_store *store) {
     grow_log(store->db);
 }
 
-/* The kernel does it at once where the filesystem knows how; else sqlite does, block by block. */
+/* The kernel does it at once where the filesystem supports that; otherwise SQLite does, block by block. */
 static int32_t extend(const struct sq_store *store, int64_t size) {
     sqlite3_int64 hint = size;
     int32_t status;
@@ -54,8 +55,8 @@ static int32_t extend(const struct sq_store *store, int64_t size) {
     return status;
 }
 
-/* Rows do not fill their pages: of such as are just larger than half a page there is one in each. Only at our turn: nobody
- * else moves the log into the file then, whose end sqlite moves by writing behind it. */
+/* Rows do not fill their pages: a page holds one row that is just larger than half of it. Only at this instance's turn:
+ * nobody else then moves the log into the file, whose end SQLite moves by writing behind it. */
 int32_t sq_disk_space_reserve(struct sq_store *store, size_t bytes, struct eb_error *err) {
     int64_t pages = 0, unused = 0, need = (int64_t)(bytes / (PAGE / 2)) + SPARE_PAGES;
     int32_t status = store->at_turn ? sq_number(store, SQ_PAGES, &pages, err) : EB_EMPTY;
@@ -68,7 +69,7 @@ int32_t sq_disk_space_reserve(struct sq_store *store, size_t bytes, struct eb_er
     return status == EB_OK ? EB_OK : sq_store_full(store, err);
 }
 
-/* Files made before there was retention keep their free pages, for what comes next. */
+/* Files from before there was retention keep their free pages, for later use. */
 static int32_t is_enough(struct sq_store *store, bool *enough, struct eb_error *err) {
     int64_t pages = 0, unused = 0, kind = 0;
     int32_t status = sq_number(store, SQ_AUTO_VACUUM, &kind, err);

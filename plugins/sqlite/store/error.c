@@ -19,7 +19,7 @@ static bool is_full(const char *path) {
     return path && statvfs(path, &about) == 0 && (about.f_bavail < FULL_BLOCKS || (about.f_files > 0 && about.f_favail == 0));
 }
 
-/* Where SQLite cannot make its log or the index of it, it does not always say why. */
+/* SQLite does not always say why it cannot create its log or the index of it. */
 static bool no_room(const struct sq_store *store, int code, int number) {
     if (code == SQLITE_FULL)
         return true;
@@ -33,7 +33,7 @@ int32_t sq_store_full(const struct sq_store *store, struct eb_error *err) {
                     store->path);
 }
 
-/* Who it is, is found out once it has lasted. */
+/* Who has the lock is looked up only once it has lasted. */
 static int32_t is_locked(struct sq_store *store, struct eb_error *err) {
     char owner[160] = "";
 
@@ -47,7 +47,7 @@ int32_t sq_store_error(struct sq_store *store, struct eb_error *err) {
     int extended = sqlite3_extended_errcode(store->db), code = extended & 0xff, number = errno;
     const char *path = store->path;
 
-    if (sqlite3_system_errno(store->db) != 0)           /* which it does not tell of a failed commit */
+    if (sqlite3_system_errno(store->db) != 0)           /* SQLite keeps none for a failed commit */
         number = sqlite3_system_errno(store->db);
 
     if (no_room(store, code, number))

@@ -1,6 +1,7 @@
-/* plugins/sqlite/store/extender.c - see extender.h. sqlite's own way to it (SQLITE_FCNTL_SIZE_HINT) writes a byte into each block: a
- * system call for 4 KB. The kernel's needs a descriptor, and to close one that leads to a database drops the locks that
- * sqlite holds on it in this process, whoever took them. So there is one for each file, kept as long as the file is there. */
+/* plugins/sqlite/store/extender.c - see extender.h. SQLite's own way to extend a file (SQLITE_FCNTL_SIZE_HINT) writes a
+ * byte into each block: a system call for 4 KB. The kernel's needs a descriptor, and closing a descriptor of a database
+ * drops the locks that SQLite holds on it in this process, whoever took them. So there is one descriptor for each file,
+ * open as long as the file exists. */
 #include "store/extender.h"
 
 #include <errno.h>
@@ -19,13 +20,13 @@
 
 struct sq_extender {
     struct sq_file_identity file;
-    int64_t name;                       /* its lock byte: of the folder and the name that it is open by */
+    int64_t name;                       /* the lock byte of the folder and the name by which it is open */
     int fd;
     unsigned users;
     struct sq_extender *next;
 };
 
-/* Lock bytes of names: whoever has the file open holds the one of its name. SQLite's own lie around 1 << 30. */
+/* Lock bytes of names: a process that has the file open holds the one of its name. SQLite's own lie around 1 << 30. */
 enum { NAME_BITS = 32 };
 
 static const int64_t FIRST_NAME = (int64_t)1 << 60;
@@ -39,7 +40,8 @@ static bool is_removed(const struct sq_extender *extender) {
     return fstat(extender->fd, &about) != 0 || about.st_nlink == 0;
 }
 
-/* Nobody can come to a file that was removed, so its locks are of no use any more. */
+/* Closes descriptors without users. Those of files that exist stay open; nobody can open a removed file, so its locks do
+ * not matter. */
 static void close_unused(bool all) {
     for (struct sq_extender **at = &extenders, *extender; (extender = *at);) {
         if (extender->users == 0 && (all || is_removed(extender))) {
@@ -52,7 +54,7 @@ static void close_unused(bool all) {
     }
 }
 
-/* When the plugin is unloaded, which takes all its connections with it. */
+/* The plugin is unloaded, and all its connections with it. */
 __attribute__((destructor)) static void close_all(void) {
     close_unused(true);
 }
@@ -68,7 +70,7 @@ static int lock_names(int fd, int command, short kind, int64_t from, int64_t n, 
     return failed;
 }
 
-/* Whoever comes later sees the lock of who was earlier; of two at once at least one sees the other's. */
+/* A later process sees the lock of an earlier one; of two at once at least one sees the other's. */
 static int32_t lock_name(struct sq_extender *extender, const char *real, struct eb_error *err) {
     const int64_t end = FIRST_NAME + ((int64_t)1 << NAME_BITS);
     bool others = false;
@@ -84,7 +86,7 @@ static int32_t lock_name(struct sq_extender *extender, const char *real, struct 
                     "that use the other name", real);
 }
 
-/* The folder by its number, since it may have several names itself. */
+/* The folder is identified by its number, since it may have several names itself. */
 static bool name_of(const char *real, int64_t *name) {
     const char *base = strrchr(real, '/');
     char *path = strdup(real);
@@ -107,7 +109,7 @@ static bool name_of(const char *real, int64_t *name) {
 
 /* ---- the table ---- */
 
-/* To open it is harmless; a user who may only read it has no use for extending it. */
+/* A user who may only read the file never extends it. */
 static struct sq_extender *make(const char *real) {
     struct sq_extender *extender = calloc(1, sizeof *extender);
 
@@ -117,7 +119,7 @@ static struct sq_extender *make(const char *real) {
     if (extender->fd < 0 && (errno == EACCES || errno == EROFS || errno == EPERM))
         extender->fd = open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (extender->fd < 0 || !sq_file_of(extender->fd, &extender->file)) {
-        free(extender);                      /* a descriptor that cannot be looked at stays open: it might take locks with it */
+        free(extender);                      /* the descriptor stays open: to close it might drop locks of an unknown file */
         return NULL;
     }
     extender->next = extenders;
@@ -132,7 +134,7 @@ static struct sq_extender *find(const struct sq_file_identity *file) {
     return extender;
 }
 
-/* Another file that came there meanwhile stays open too, until it is known to have no locks. */
+/* Another file that is at the path by now stays open too, until it is known to have no locks. */
 static struct sq_extender *find_or_make(const char *real) {
     struct sq_file_identity file;
     struct sq_extender *extender = sq_file_look(real, &file, NULL) == EB_OK ? find(&file) : NULL;

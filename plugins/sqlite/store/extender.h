@@ -1,5 +1,5 @@
-/* plugins/sqlite/store/extender.h - the database file as the kernel knows it: which one it is, and longer, with blocks on the disk
- * behind it. */
+/* plugins/sqlite/store/extender.h - a descriptor of the database file beside SQLite's own: it identifies the file, keeps
+ * it open under one name only, and extends it with blocks on the disk. */
 #ifndef SQ_EXTENDER_H
 #define SQ_EXTENDER_H
 
@@ -7,17 +7,18 @@
 
 #include "store/file.h"
 
-/* An open descriptor of a database file beside sqlite's own: what the file is for as long as it is open, whatever its path
- * leads to by then. Any thread; borrowed from the one table of them. */
+/* Identifies the file as long as it is open, whatever its path leads to later. Any thread; borrowed from the one table of
+ * the process. */
 struct sq_extender;
 
-/* Opens the file, and keeps others from opening it by another name. EB_RETRIABLE: somebody has it open by another name. */
+/* Opens the file and locks its name, so that no process opens it by another one. EB_RETRIABLE: a process has it open by
+ * another name. */
 int32_t sq_extender_get(const char *real, struct sq_extender **, struct eb_error *);
 void sq_extender_put(struct sq_extender *);       /* may be NULL */
 
 const struct sq_file_identity *sq_extender_file(const struct sq_extender *);
 
-/* EB_OK: the file is at least that long; where it was not, by whole chunks. EB_EMPTY: this filesystem cannot do that;
+/* Makes the file at least that long, in whole chunks. EB_OK; EB_EMPTY: this filesystem cannot allocate blocks;
  * EB_RETRIABLE: the disk is full. */
 int32_t sq_extender_extend(const struct sq_extender *, int64_t size, int64_t chunk);
 

@@ -1,5 +1,5 @@
-/* plugins/sqlite/store/file.c - see file.h. The database itself is never opened here: closing it again would drop the locks that
- * sqlite holds on it in other instances of this process. */
+/* plugins/sqlite/store/file.c - see file.h. The database itself is never opened here: closing it again would drop the
+ * locks that SQLite holds on it in other instances of this process. */
 #include "store/file.h"
 
 #include <errno.h>
@@ -98,7 +98,7 @@ static int32_t make_folders(char *path, const char *file, struct eb_error *err) 
     return EB_OK;
 }
 
-/* What a symbolic link says, as a path; NULL: it is none, or there is no memory. The caller frees it. */
+/* The target of a symbolic link, as a path that the caller frees. NULL: not a link, or no memory. */
 static char *target_of(const char *link) {
     const char *slash = strrchr(link, '/');
     char target[PATH_MAX], *path = NULL;
@@ -114,7 +114,7 @@ static char *target_of(const char *link) {
     return path;
 }
 
-/* Where the file would be: the end of the links that begin at the path. NULL: no memory. */
+/* The end of the links that begin at the path, where the file would be. NULL: no memory. */
 static char *end_of_links(const char *path) {
     char *at = strdup(path), *next;
 
@@ -145,7 +145,7 @@ static int32_t make_at(const char *path, char *end, struct eb_error *err) {
     return status;
 }
 
-/* Nothing is where the path leads to. */
+/* The path leads to nothing: creates the file, or says why not. */
 static int32_t make_missing(const char *path, bool make, struct eb_error *err) {
     char *end = end_of_links(path);
     struct stat about;
@@ -153,7 +153,7 @@ static int32_t make_missing(const char *path, bool make, struct eb_error *err) {
 
     if (!end)
         return ebp_no_memory(err);
-    if (stat(path, &about) == 0)                        /* a link of /proc, which leads to a file without a name */
+    if (stat(path, &about) == 0)                        /* a link in /proc to a file without a name */
         status = ebp_error(err, EB_PERMANENT, 0, "%s leads to a file that was removed: set path to a file that has a name", path);
     else if (strcmp(path, end) != 0 && !has_folder(end))
         status = ebp_error(err, EB_PERMANENT, 0, "%s is a symbolic link to %s, whose folder does not exist: make or mount it, or "

@@ -1,4 +1,4 @@
-/* plugins/sqlite/store/file.h - what is checked and made before sqlite opens the database file. */
+/* plugins/sqlite/store/file.h - checks and creates the database file before SQLite opens it. */
 #ifndef SQ_FILE_H
 #define SQ_FILE_H
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <eventbus/plugin.h>
 
-/* Which file a path leads to. born: its birth in ns, 0 where the filesystem keeps none: numbers are used again. */
+/* Which file a path leads to. born: its birth in ns, since numbers are used again; 0 where the filesystem keeps none. */
 struct sq_file_identity {
     uint64_t device, number;
     int64_t born;
@@ -14,26 +14,26 @@ struct sq_file_identity {
 
 bool sq_file_same(const struct sq_file_identity *, const struct sq_file_identity *);
 
-/* The path without a working directory, whatever becomes of it later; symbolic links stay, so that one that leads elsewhere
- * by now is noticed. The caller frees it; NULL: no memory, or no working directory. */
+/* The path with the working directory in front, so that it stays valid when that changes. Symbolic links stay, so that one
+ * that leads elsewhere later is noticed. The caller frees it; NULL: no memory, or no working directory. */
 char *sq_file_absolute(const char *path);
 
-/* The one name behind all symbolic links, which the caller frees. make: makes the folders (0700) and an empty file (0600)
- * where there is none; a symbolic link to nothing gets its file, but no folders. EB_EMPTY: there is none. */
+/* Finds the one name behind all symbolic links, which the caller frees. make: creates the folders (0700) and an empty file
+ * (0600) where there is none; a symbolic link to nothing gets its file, but no folders. EB_EMPTY: there is no file. */
 int32_t sq_file_resolve(const char *path, bool make, char **real, struct eb_error *);
 
-/* EB_OK: a regular file; EB_EMPTY: nothing there; EB_PERMANENT: something else. The identity, which may be NULL, is set
+/* EB_OK: a regular file; EB_EMPTY: nothing is there; EB_PERMANENT: something else. Sets the identity, which may be NULL,
  * where there is a file. */
 int32_t sq_file_look(const char *path, struct sq_file_identity *, struct eb_error *);
 
-/* The same of an open file. False: it cannot be looked at. */
+/* The identity of an open file. False: it cannot be read. */
 bool sq_file_of(int fd, struct sq_file_identity *);
 
-/* EB_PERMANENT when the file has other names, or other places, that symbolic links do not explain: SQLite would keep another
- * log beside each. */
+/* EB_PERMANENT: the file has other names (hard links) or places (mounts), beside each of which SQLite would keep another
+ * log. */
 int32_t sq_file_has_one_name(const char *real, struct eb_error *);
 
-/* EB_PERMANENT when it lies on a network filesystem, whose locks and shared memory cannot be relied on. */
+/* EB_PERMANENT: the file is on a network filesystem, whose locks and shared memory are unreliable. */
 int32_t sq_file_is_local(const char *path, struct eb_error *);
 
 #endif

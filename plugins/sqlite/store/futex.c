@@ -1,5 +1,5 @@
-/* plugins/sqlite/store/futex.c - see futex.h. Futexes: a wake costs some 300 ns, and none is ever missed, since the kernel compares
- * the value under its own lock. */
+/* plugins/sqlite/store/futex.c - see futex.h. A wake costs some 300 ns, and none is missed, since the kernel compares the
+ * value under its own lock. */
 #include "store/futex.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "common/clock.h"
 
 #ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449             /* headers older than Linux 5.16; the number is the same on all but alpha */
+#define SYS_futex_waitv 449             /* for headers older than Linux 5.16; the number is the same on all machines but alpha */
 #endif
 
 /* As in <linux/futex.h> since 5.16. */
@@ -23,7 +23,7 @@ struct waiter {
 
 enum { WAIT_32_BITS = 2, WAIT_PRIVATE = 128 };
 
-/* Without futex_waitv the bell cannot be waited for beside the words, so it is looked at this often. */
+/* Without futex_waitv a wait for futexes cannot end with the wakeup, so the wakeup is checked this often. */
 enum { LOOK_MS = 50 };
 
 static long wait_for(_Atomic uint32_t *futex, uint32_t value, int scope, int64_t until_ms) {
@@ -53,7 +53,7 @@ bool sq_futex_set_supported(void) {
     return syscall(SYS_futex_waitv, NULL, 0, 0, NULL, CLOCK_MONOTONIC) < 0 && errno == EINVAL;
 }
 
-/* EFAULT: the file behind a word has lost its end, or a disk is full. Nobody can be woken by it until that is mended. */
+/* EFAULT: the file behind a futex was truncated, or a disk is full. Nobody can be woken by it until the file is mended. */
 static bool is_out_of_order(long result) {
     return result < 0 && errno != ETIMEDOUT && errno != EAGAIN && errno != EINTR;
 }
@@ -85,13 +85,13 @@ void sq_futex_set_wait(const struct sq_futex_set *set, _Atomic uint32_t *any, ui
 
 void sq_futex_wait(_Atomic uint32_t *futex, uint32_t value, int64_t until_ms) {
     int64_t look_ms = ebp_monotonic_ms() + LOOK_MS;
-    _Atomic uint32_t immutable = 0;         /* which nobody changes */
+    _Atomic uint32_t immutable = 0;         /* nobody changes it */
 
     if (is_out_of_order(wait_for(futex, value, 0, until_ms < look_ms ? until_ms : look_ms)))
         wait_for(&immutable, 0, FUTEX_PRIVATE_FLAG, until_ms < look_ms ? until_ms : look_ms);
 }
 
-/* The kernel does both: it answers EFAULT where we would be killed by SIGBUS. */
+/* The kernel changes it and wakes: it returns EFAULT where a store of this process would be SIGBUS. */
 static void change(_Atomic uint32_t *futex, int most) {
     syscall(SYS_futex, futex, FUTEX_WAKE_OP, most, NULL, futex, FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0));
 }

@@ -1,5 +1,5 @@
-/* plugins/sqlite/store/futex.h - waiting for words in memory to change: those of the side file, and one of this instance's own
- * that wake() changes from other threads. */
+/* plugins/sqlite/store/futex.h - waits until futexes change: those of the side file, which processes share, and the wakeup
+ * of this instance, which `wake` signals from other threads. */
 #ifndef SQ_FUTEX_H
 #define SQ_FUTEX_H
 
@@ -7,42 +7,43 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Rung from any thread, heard by the one at work. Remembered until taken. */
+/* Any thread signals it; the thread that calls the ops waits for it and takes it. A signal is remembered until it is
+ * taken. */
 struct sq_wakeup {
     _Atomic uint32_t signalled;
 };
 
 void sq_wakeup_signal(struct sq_wakeup *);
 
-/* Whether it was rung since the last time; forgets it. */
+/* Returns whether it was signalled since the last take. */
 bool sq_wakeup_take(struct sq_wakeup *);
 
 bool sq_wakeup_is_signalled(const struct sq_wakeup *);
 
-/* Waits until the bell is rung or the time (ebp_monotonic_ms) has come. */
+/* Waits until it is signalled or the time (ebp_monotonic_ms) has come. */
 void sq_wakeup_wait(struct sq_wakeup *, int64_t until_ms);
 
 enum { SQ_FUTEXES_MAX = 100 };            /* the kernel takes 128 at once */
 
-/* Words shared between processes, each with the value that it had before we looked at what it stands for. */
+/* Futexes that processes share, each with the value it had before its reader looked at what it stands for. */
 struct sq_futex_set {
     unsigned n;
     _Atomic uint32_t *futex[SQ_FUTEXES_MAX];
     uint32_t value[SQ_FUTEXES_MAX];
 };
 
-/* Whether this kernel can wait for several words at once (Linux 5.16). */
+/* Whether this kernel can wait for several futexes at once (Linux 5.16). */
 bool sq_futex_set_supported(void);
 
-/* Waits until one of the words has another value, the bell is rung, or the time has come; may return early. Where the
- * kernel cannot wait for several, it waits for `any` alone, which everybody then changes as well. */
+/* Waits until one of the futexes has another value, the wakeup is signalled, or the time has come; may return early. A
+ * kernel that cannot wait for several waits for `any` alone, which every process then changes as well. */
 void sq_futex_set_wait(const struct sq_futex_set *, _Atomic uint32_t *any, uint32_t any_value, struct sq_wakeup *, int64_t until_ms);
 
-/* Waits for one word, for a short time at most; may return early. */
+/* Waits for one futex, for a short time at most; may return early. */
 void sq_futex_wait(_Atomic uint32_t *, uint32_t value, int64_t until_ms);
 
-/* Changes a word and wakes all that wait for it, in every process; or only one of them. The word may lie in a file that has
- * lost its end. */
+/* Changes a futex and wakes all that wait for it, in every process; or wakes only one of them. The futex may lie in a file
+ * that was truncated. */
 void sq_futex_wake_all(_Atomic uint32_t *);
 void sq_futex_wake_one(_Atomic uint32_t *);
 

@@ -1,5 +1,5 @@
-/* plugins/sqlite/store/lock_owner.c - see lock_owner.h. From /proc/locks: to ask by fcntl needs a descriptor of the index, and to close that
- * again would drop the locks that sqlite holds on it in this process. */
+/* plugins/sqlite/store/lock_owner.c - see lock_owner.h. The owner comes from /proc/locks: fcntl needs a descriptor of the
+ * log's index, and closing that would drop the locks that SQLite holds on it in this process. */
 #include "store/lock_owner.h"
 
 #include <inttypes.h>

@@ -14,15 +14,15 @@
 #include "common/hash.h"
 #include "store/futex.h"
 
-/* What is mapped. Made anew by whoever finds that nobody else has it open; all but the record, which outlives that. */
+/* What is mapped. A process that finds that no other has the file open initializes it; the record outlives that. */
 struct sq_shm_map {
     char magic[8];
-    uint32_t version, size;             /* size: of this struct */
-    _Atomic uint32_t single_futex;          /* set when some process can wait for `any` only */
-    _Atomic uint32_t queue;             /* changed by whoever leaves the queue */
-    int64_t turn_ms;                    /* when somebody last had the turn, ebp_monotonic_ms */
+    uint32_t version, size;             /* size of this struct */
+    _Atomic uint32_t single_futex;          /* some process can wait for `any` only */
+    _Atomic uint32_t queue;             /* changed by each process that leaves the queue */
+    int64_t turn_ms;                    /* when a process last began the chore, ebp_monotonic_ms */
     struct sq_shm_record record;
-    _Atomic uint32_t any;               /* followed by the words, without a gap */
+    _Atomic uint32_t any;               /* the futexes follow without a gap */
     _Atomic uint32_t futex[SQ_SHM_FUTEXES];
 };
 
@@ -35,8 +35,8 @@ enum { FORMAT = 2, USER_BYTE = 0, QUEUE_WAIT_MS = 10, RESERVE_AT = 4096, RESERVE
 /* Lock bytes beyond those of members. */
 static const int64_t TURN_BYTE = SQ_MEMBER_MAX + 1, QUEUE_BYTE = SQ_MEMBER_MAX + 2, SEIZE_BYTE = SQ_MEMBER_MAX + 3;
 
-/* Locks of open file descriptions: dropped by the kernel when the last descriptor is closed, and seen by other instances
- * of the same process as well. Byte 0: who uses the file; byte n: member n. */
+/* Locks of open file descriptions: the kernel drops them when the last descriptor is closed, and other instances of the
+ * same process see them too. Byte 0: who uses the file; byte n: member n. */
 static int lock_byte(int fd, short kind, int64_t byte) {
     struct flock lock = { .l_type = kind, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
 
@@ -49,7 +49,7 @@ static bool read_at(const struct sq_shm *shm, size_t at, void *to, size_t len) {
     return pread(shm->fd, to, len, (off_t)at) == (ssize_t)len;
 }
 
-/* On a full disk it is not written, and then nobody wakes anybody: each looks by itself, once a second. */
+/* On a full disk nothing is written, and then nobody wakes anybody: each process looks by itself, once a second. */
 static bool write_at(const struct sq_shm *shm, size_t at, const void *from, size_t len) {
     return pwrite(shm->fd, from, len, (off_t)at) == (ssize_t)len;
 }
@@ -58,12 +58,12 @@ static bool is_mine(const struct sq_shm_map *head) {
     return memcmp(head->magic, magic, sizeof magic) == 0 && head->version == FORMAT && head->size == sizeof *head;
 }
 
-/* Blocks of the disk that nobody uses until it is full. */
+/* Takes blocks of the disk that nobody uses until the disk is full. */
 static bool take_reserve(const struct sq_shm *shm) {
     return posix_fallocate(shm->fd, 0, RESERVE_AT + RESERVE) == 0;
 }
 
-/* What each process writes is the same, but for words and times, which may begin anew at any time. */
+/* All processes write the same head, but for futexes and times, which may begin again at any time. */
 static void mend(struct sq_shm *shm) {
     struct sq_shm_map head = { .version = FORMAT, .size = sizeof head, .single_futex = shm->single_futex };
 
@@ -72,7 +72,7 @@ static void mend(struct sq_shm *shm) {
         write_at(shm, 0, &head, offsetof(struct sq_shm_map, queue));
 }
 
-/* Nobody else has it open: words and times of an earlier life are of no use. */
+/* No other process has it open: futexes and times of an earlier use mean nothing. */
 static void make_anew(struct sq_shm *shm) {
     struct sq_shm_map old = {0}, new = {0};
     bool any = read_at(shm, 0, &old, sizeof old) && is_mine(&old);
@@ -85,7 +85,7 @@ static void make_anew(struct sq_shm *shm) {
              sizeof new - offsetof(struct sq_shm_map, queue));
 }
 
-/* One that is not whole is mended; one of another version is in use by processes that know nothing of ours. */
+/* A file that is not whole is mended; one of another version is in use by processes of another version of this plugin. */
 static int32_t join_others(struct sq_shm *shm, const char *path, struct eb_error *err) {
     struct sq_shm_map head = {0};
     ssize_t len = pread(shm->fd, &head, sizeof head, 0);
@@ -194,7 +194,7 @@ bool sq_shm_try_clearing(struct sq_shm *shm) {
 
 /* ---- the queue ---- */
 
-/* The kernel's lock says whose turn it is, and is gone with its process; the word wakes who waits. */
+/* The kernel's lock says whose turn it is and is released with its process; the futex wakes the next one. */
 bool sq_shm_enqueue(struct sq_shm *shm, int64_t until_ms) {
     while (shm->map) {
         uint32_t before = 0;
@@ -205,7 +205,7 @@ bool sq_shm_enqueue(struct sq_shm *shm, int64_t until_ms) {
         if ((errno != EAGAIN && errno != EACCES) || (now_ms = ebp_monotonic_ms()) >= until_ms)
             return false;
         read_at(shm, offsetof(struct sq_shm_map, queue), &before, sizeof before);
-        if (lock_byte(shm->fd, F_WRLCK, QUEUE_BYTE) == 0)      /* it may have come free before we read the word */
+        if (lock_byte(shm->fd, F_WRLCK, QUEUE_BYTE) == 0)      /* it may have been released before the futex was read */
             return true;
         sq_futex_wait(&shm->map->queue, before, now_ms + QUEUE_WAIT_MS < until_ms ? now_ms + QUEUE_WAIT_MS : until_ms);
     }

@@ -1,6 +1,6 @@
-/* plugins/sqlite/store/stale_log.c - see stale_log.h. The side file has a record of the database and the log that were last opened at
- * this place. A log that is the recorded one, beside a database that is not, is of the former database. Where both are others,
- * as when a whole folder was restored from a backup, they belong together. */
+/* plugins/sqlite/store/stale_log.c - see stale_log.h. The side file has a record of the database and the log that were
+ * last opened at this path. If the log is the recorded one and the database is not, the log is of the former database. If
+ * both are others, as when a whole folder was restored from a backup, they belong together. */
 #include "store/stale_log.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 enum { MOST_ASIDE = 100 };
 
-/* link(2) takes no name that is there already, as rename(2) would. */
+/* link(2) fails where the name exists, unlike rename(2). */
 static int32_t put_log_aside(const char *log, char *aside, size_t room, struct eb_error *err) {
     for (int n = 1; n <= MOST_ASIDE; n++) {
         if (snprintf(aside, room, "%s.replaced-%d", log, n) >= (int)room)
@@ -68,7 +68,7 @@ int32_t sq_stale_log_clear(struct sq_store *store, struct eb_error *err) {
         return EB_OK;
     if (!sq_shm_try_clearing(&store->shm))
         return ebp_error(err, EB_RETRIABLE, 0, "%s was replaced, and another process is just putting its log aside", store->path);
-    if (sq_shm_in_place(&store->shm, store->shm_path))       /* else somebody did it before us */
+    if (sq_shm_in_place(&store->shm, store->shm_path))       /* else another process did it before */
         status = clear(store, &record, err);
     sq_shm_close(&store->shm);
     return status == EB_OK ? sq_shm_open(&store->shm, store->shm_path, err) : status;

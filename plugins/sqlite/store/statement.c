@@ -8,8 +8,8 @@
 
 /* ---- are the tables still those that were checked ---- */
 
-/* Statements are prepared once. SQLite prepares one again when the tables are no longer those that it knew, as after a copy
- * was restored into the file, and sometimes when a transaction has failed. */
+/* SQLite calls this when it prepares a statement: once by sq_sql, and again when the tables are no longer those it knew,
+ * as after a copy was restored into the file, and sometimes when a transaction has failed. */
 static int may_prepare(void *arg, int what, const char *a, const char *b, const char *c, const char *d) {
     struct sq_store *store = arg;
 
@@ -36,7 +36,7 @@ int32_t sq_store_note_tables(struct sq_store *store, struct eb_error *err) {
     return read_schema_version(store, &store->schema_version, err);
 }
 
-/* EB_OK: the tables are those that we have connected to. */
+/* EB_OK: the tables are still those that were checked at the connection. */
 static int32_t check_tables(struct sq_store *store, struct eb_error *err) {
     int64_t number = 0;
     int32_t status = read_schema_version(store, &number, err);
@@ -93,7 +93,7 @@ int32_t sq_step(struct sq_store *store, sqlite3_stmt *statement, struct eb_error
 
 /* ---- what a row says ---- */
 
-/* Of an integer. */
+/* The column holds an integer. */
 static bool is_between(sqlite3_stmt *row, int column, int64_t least, int64_t most) {
     int64_t number = sqlite3_column_int64(row, column);
 
@@ -167,7 +167,7 @@ struct eb_text sq_bytes(sqlite3_stmt *statement, int column) {
         return (struct eb_text){ data, (size_t)sqlite3_column_bytes(statement, column) };
     if (sqlite3_column_type(statement, column) == SQLITE_NULL)
         return (struct eb_text){ NULL, 0 };
-    return (struct eb_text){ "", 0 };                   /* sqlite says NULL for an empty one */
+    return (struct eb_text){ "", 0 };                   /* SQLite returns NULL for an empty blob */
 }
 
 void sq_bind(sqlite3_stmt *statement, int index, struct eb_text bytes) {

@@ -46,8 +46,8 @@ int32_t sq_store_replaced(const struct sq_store *store, struct eb_error *err) {
     return ebp_error(err, EB_RETRIABLE, 0, "%s was moved, removed or replaced while it was in use: it is opened anew", store->path);
 }
 
-/* What is written to a file that was removed is lost: better to begin anew with the one that is there, or none. One that was
- * moved gets all of its log, which nobody looks for at its new place. */
+/* What is written to a file that was removed is lost: better to open the one that is there, or none. A file that was moved
+ * gets all of its log, which nobody looks for at its new place. */
 int32_t sq_store_check_file(struct sq_store *store, struct eb_error *err) {
     struct sq_shm_values values;
     int64_t now_ms = ebp_monotonic_ms();
@@ -72,7 +72,7 @@ int32_t sq_store_connect(struct sq_store *store, int64_t wait_ms, struct eb_erro
         disconnect(store);
     int32_t status = store->db ? sq_store_check_file(store, err) : EB_OK;
 
-    if (store->db || (status != EB_OK && store->link != SQ_UNREPORTED))     /* who tells of the link tells why it is down first */
+    if (store->db || (status != EB_OK && store->link != SQ_UNREPORTED))     /* the owner reports why the link is down before the next try */
         return status;
     status = sq_connect(store, wait_ms, err);
     if (status != EB_OK) {
@@ -86,7 +86,7 @@ int32_t sq_store_connect(struct sq_store *store, int64_t wait_ms, struct eb_erro
     return EB_OK;
 }
 
-/* Whether it helps to open the file anew. */
+/* Whether opening the file again may help. */
 static bool connection_is_bad(int64_t native) {
     return native != SQLITE_BUSY && native != SQLITE_FULL;
 }
@@ -96,7 +96,7 @@ static void schedule(struct sq_store *store, bool busy, int64_t now) {
 
     store->backoff_ms = next < FIRST_BACKOFF_MS ? FIRST_BACKOFF_MS : next > LAST_BACKOFF_MS ? LAST_BACKOFF_MS : next;
     if (busy)
-        store->backoff_ms = FIRST_BACKOFF_MS;           /* the waiting was done in line */
+        store->backoff_ms = FIRST_BACKOFF_MS;           /* the queue of writers was waited in already */
     store->retry_ms = now + store->backoff_ms;
 }
 

@@ -1,6 +1,6 @@
-/* plugins/sqlite/store/tables.c - see tables.h. A view, a trigger, a generated column or an index with an expression is a program of
- * somebody else's, which would run within our statements. So what the file defines is compared, word for word, with what we
- * make: SQLite keeps the text. */
+/* plugins/sqlite/store/tables.c - see tables.h. A view, a trigger, a generated column or an index with an expression is a
+ * program that would run within the plugin's statements. So what the file defines is compared, word for word, with the
+ * text that creates the tables: SQLite keeps it. */
 #include "store/tables.h"
 
 #include <string.h>
@@ -9,17 +9,17 @@
 #include "format/buffer.h"
 
 #ifndef SQ_MOST_CHECKS
-#define SQ_MOST_CHECKS 5000      /* in one answer: some ten seconds; the longest of ours has a thousandth of that */
+#define SQ_MOST_CHECKS 5000      /* in one statement: some ten seconds; the longest of the plugin needs a thousandth of that */
 #endif
 
 enum {
-    STEPS_AT_ONCE = 100000,     /* of SQLite's machine, between two looks */
+    STEPS_AT_ONCE = 100000,     /* steps of SQLite's machine between two checks */
     TABLES_MAX = 16
 };
 
 /* ---- defences ---- */
 
-/* A tree whose branches grow into each other can be walked for ever. */
+/* In a damaged file the branches of a tree may form a circle, which a search would follow for ever. */
 static int is_endless(void *arg) {
     struct sq_store *store = arg;
 
@@ -55,7 +55,7 @@ int32_t sq_tables_defend(struct sq_store *store, struct eb_error *err) {
 
 /* ---- the tables ---- */
 
-/* One of ours: "CREATE TABLE name(...)". */
+/* A table of the event bus: "CREATE TABLE name(...)". */
 struct table {
     struct eb_text name, text;
     bool seen;
@@ -95,7 +95,7 @@ static struct table *find(struct tables *tables, struct eb_text name) {
     return NULL;
 }
 
-/* What SQLite adds by itself: counters, indexes of unique columns, and statistics where somebody asked for them. */
+/* What SQLite adds itself: counters, indexes of unique columns, and statistics if somebody asked for them. */
 static bool is_sqlites(struct tables *tables, struct eb_text type, struct eb_text name, struct eb_text of, struct eb_text text) {
     static const char index[] = "sqlite_autoindex_";
 
@@ -108,7 +108,7 @@ static bool is_sqlites(struct tables *tables, struct eb_text type, struct eb_tex
            || is(name, sq_text("sqlite_stat1")) || is(name, sq_text("sqlite_stat4"));
 }
 
-/* Names in it are somebody else's text. */
+/* A name in the file may hold any bytes. */
 static int32_t refuse(const struct sq_store *store, struct eb_text type, struct eb_text name, const char *why,
                       struct eb_error *err) {
     char shown[60];

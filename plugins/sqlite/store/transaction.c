@@ -16,7 +16,7 @@ enum {
     NO_TURN_MS = 1000           /*   nobody else keeps it that long without writing */
 };
 
-/* The host does not let the process be stopped in between: all that write to the file would wait for it. */
+/* Between busy and not busy the host does not let the process be stopped: all that write to the file would wait for it. */
 static void report_busy(struct sq_store *store, bool busy) {
     const struct eb_host *host = store->host;
 
@@ -35,7 +35,8 @@ static void enter_queue(struct sq_store *store, int64_t until_ms) {
         store->no_turn_since_ms = 0;
 }
 
-/* We may write, though another process has the turn: it is between its transactions, or moves the log, or was stopped. */
+/* This instance could write though another has the turn: that one is between its transactions, moves the log, or was
+ * stopped. */
 static void note_no_turn(struct sq_store *store) {
     int64_t now_ms = ebp_monotonic_ms();
 
@@ -65,7 +66,7 @@ void sq_pass_turn(struct sq_store *store) {
 
 /* ---- transactions ---- */
 
-/* With the first transaction of a connection, and with the next one again until that is stored. */
+/* In the first transaction of a connection, and in each one after it until one is committed. */
 static int32_t rebase_boot(struct sq_store *store, struct eb_error *err) {
     int32_t status = sq_boot_rebase(store, err);
 
@@ -97,7 +98,7 @@ int32_t sq_begin_reading(struct sq_store *store, struct eb_error *err) {
     return sq_run(store, sq_sql(store, SQ_BEGIN_READING), err);
 }
 
-/* Nothing was written that could fail to be stored. */
+/* A read-only transaction cannot fail to commit. */
 void sq_end_reading(struct sq_store *store) {
     if (store->db && !sqlite3_get_autocommit(store->db))
         sq_run(store, sq_sql(store, SQ_COMMIT), NULL);
@@ -127,8 +128,8 @@ static void checkpoint_now(struct sq_store *store, int how) {
     store->wal_tried = moved == in_log ? 0 : store->wal_pages;
 }
 
-/* Moves the log into the file, so that it ends where a new one can begin; at our turn alone, see sq_disk_space_reserve. What fails
- * here is tried again with a later commit. */
+/* Moves the log into the file, so that a new one can begin; only at this instance's turn, see sq_disk_space_reserve. What
+ * fails here is tried again with a later commit. */
 static void checkpoint(struct sq_store *store) {
     if (!store->at_turn)
         return;
