@@ -1,6 +1,6 @@
-/* plugins/sqlite/consumer/balance.c - shares the slots of a group among its live members: each has its part, takes what is free up to
- * it, and gives up what is beyond it once nothing of that is under way. Looking costs a read; only a change costs a
- * transaction. */
+/* plugins/sqlite/consumer/balance.c - shares the slots of a group among its live members: each has its part, takes free
+ * slots up to it, and gives up slots beyond it once nothing of theirs is in flight. To look costs a read; only a change
+ * costs a transaction. */
 #include "consumer/state.h"
 
 #include <stdio.h>
@@ -12,19 +12,19 @@
 #include "topic/groups.h"
 
 enum {
-    ASK_BACK_MS = 250,          /* after that the host is asked to give back what keeps us from giving up a slot */
+    ASK_BACK_MS = 250,          /* then the host is asked to return what keeps this member from giving up a slot */
     DEAD_AT_ONCE = 32           /* members taken over in one transaction */
 };
 
-/* The members of a group as its rows tell. */
+/* The members of a group, as its rows say. */
 struct group_view {
-    struct sq_runs freed;       /* slots of nobody */
-    unsigned members, rank;     /* live ones, ourselves included; how many of them come before us */
-    int64_t strict;             /* the first live one that wants all slots; 0: nobody does */
+    struct sq_runs freed;       /* slots that nobody owns */
+    unsigned members, rank;     /* live ones, with this one; how many of them have a lower id */
+    int64_t strict;             /* the first live member that wants all slots; 0: none does */
     bool we_are_there;
     unsigned n_dead;
     int64_t dead[DEAD_AT_ONCE];
-    int64_t next, next_until_ms;        /* the live one behind us, or the first of all: the one we watch */
+    int64_t next, next_until_ms;        /* the live member with the next higher id, or the first of all: the one to watch */
     int64_t first, first_until_ms;
 };
 
@@ -89,7 +89,7 @@ int32_t sq_read_free(struct sq_consumer *c, const struct sq_assignment *assignme
     return status;
 }
 
-/* Our part: the parts of all live members add up to all slots. */
+/* How many slots this member should have: the parts of all live members add up to all slots. */
 static unsigned part(const struct sq_consumer *c, const struct group_view *p) {
     if (p->strict != 0)
         return p->strict == c->member ? SQ_SLOTS : 0;
@@ -116,7 +116,7 @@ static unsigned least_busy(const struct sq_assignment *assignment, uint64_t amon
     return best;
 }
 
-/* Chooses as many to leave as we have beyond our part, those first that are quickest to give up. */
+/* Chooses which slots leave: as many as the member has beyond its part, first those that are quickest to give up. */
 static void choose_leaving(struct sq_assignment *assignment, unsigned mine, unsigned want) {
     uint64_t slots = sq_runs_slots(&assignment->runs), before = assignment->leaving;
     unsigned beyond = mine > want ? mine - want : 0;
@@ -128,13 +128,13 @@ static void choose_leaving(struct sq_assignment *assignment, unsigned mine, unsi
         assignment->leaving |= (uint64_t)1 << least_busy(assignment, slots & ~assignment->leaving);
     if (assignment->leaving & ~before)
         assignment->leaving_since_ms = ebp_monotonic_ms();
-    if (before & ~assignment->leaving) {                     /* some stay after all */
+    if (before & ~assignment->leaving) {                     /* some slots stay after all */
         assignment->unread = true;
         assignment->due_ms = 0;
     }
 }
 
-/* What was read of leaving slots and not handed over goes back. */
+/* Puts back what was read of leaving slots and not delivered. */
 static bool put_back_leaving(struct sq_consumer *c, const struct sq_assignment *assignment) {
     struct sq_inflight *entry = c->to_deliver.first;
 
@@ -171,7 +171,7 @@ void sq_revoke_leaving(struct sq_consumer *c, struct sq_assignment *assignment) 
 
 /* ---- the change ---- */
 
-/* What the slots will be, beside what they are, until the transaction is through. */
+/* The slots as they will be once the transaction is committed. */
 struct change {
     struct sq_runs runs, freed;
     uint64_t given, taken;
@@ -193,7 +193,7 @@ static bool plan(const struct sq_consumer *c, const struct sq_assignment *assign
     return sq_runs_move(&to->freed, to->taken, &to->runs);
 }
 
-/* A stored time is a number like any other that a file may hold: no wait is longer than a verdict can ask for. */
+/* The file may hold any number as a time: a wait longer than a verdict can ask for is impossible. */
 static bool is_possible(int64_t due_ms, int64_t now_ms) {
     return due_ms <= now_ms || due_ms - now_ms <= UINT32_MAX;
 }
@@ -272,7 +272,7 @@ static void changed(struct sq_consumer *c, struct sq_assignment *assignment, con
         sq_shm_notify(&c->store.shm, sq_shm_group_index(c->sub->group));
 }
 
-/* EB_GONE: our share was taken over. */
+/* EB_GONE: another member took this one's slots over. */
 static int32_t transact(struct sq_consumer *c, struct sq_assignment *assignment, int64_t until_ms, struct eb_error *err) {
     struct change to = { .taken = 0 };
     bool notify = false;
@@ -319,7 +319,7 @@ int32_t sq_balance(struct sq_consumer *c, struct sq_assignment *assignment, int6
     assignment->neighbour = p.next;
     assignment->neighbour_until_ms = p.next_until_ms;
     if (needs_change(c, assignment, &p) && assignment->dirty)
-        status = sq_consumer_commit(c, until_ms, err);             /* what is given up has to be there for the next owner */
+        status = sq_consumer_commit(c, until_ms, err);             /* what is given up must be saved for the next owner */
     if (status == EB_OK && assignment->joined && needs_change(c, assignment, &p))
         status = transact(c, assignment, until_ms, err);
     if (status == EB_GONE) {
@@ -340,7 +340,7 @@ static int32_t is_gone(struct sq_consumer *c, struct sq_assignment *assignment, 
     *gone = !sq_shm_member_is_locked(&c->store.shm, assignment->neighbour);
     if (*gone || assignment->neighbour_until_ms > ebp_monotonic_ms())
         return EB_OK;
-    sqlite3_bind_int64(find, 1, assignment->neighbour);      /* its lease as we knew it is over: was it renewed? */
+    sqlite3_bind_int64(find, 1, assignment->neighbour);      /* the lease as it was last read is over: was it renewed? */
     row = sq_row(&c->store, find, "i", err);
     if (row > 0)
         assignment->neighbour_until_ms = sqlite3_column_int64(find, 0);

@@ -52,11 +52,12 @@ static int32_t write_delayed(struct sq_consumer *c, const struct sq_assignment *
     sqlite3_bind_int64(write, 5, msg->due_ms);
     sqlite3_bind_int64(write, 6, msg->attempts);
     sqlite3_bind_int64(write, 7, msg->deliveries);
-    sqlite3_bind_int64(write, 8, msg->out ? c->member : 0);
+    sqlite3_bind_int64(write, 8, msg->in_flight ? c->member : 0);
     return sq_run(&c->store, write, err);
 }
 
-/* Ours by the row that is written first: whoever takes over deletes it, and nothing of ours is written any more. */
+/* The row of owned slots is written first: a member that takes over deletes it, and then nothing of this assignment is
+ * written. */
 static int32_t write_assignment(struct sq_consumer *c, struct sq_assignment *assignment, struct eb_error *err) {
     int32_t status = sq_write_owned_slots(c, assignment, c->member, &assignment->runs, err);
 
@@ -125,7 +126,7 @@ int32_t sq_consumer_commit(struct sq_consumer *c, int64_t until_ms, struct eb_er
         sq_rollback(&c->store);
     if (status != EB_OK) {
         for (size_t i = 0; i < c->n_assignments; i++)
-            c->assignments[i]->lost = false;                 /* it was not read for good */
+            c->assignments[i]->lost = false;                 /* the transaction that saw it lost was rolled back */
         return status;
     }
     if (renewing) {

@@ -1,4 +1,4 @@
-/* plugins/sqlite/consumer/consumer.c - the operations of a consumer: what a receive does, and what it waits for. */
+/* plugins/sqlite/consumer/consumer.c - the ops of a consumer: what a receive does, and what it waits for. */
 #include "consumer/consumer.h"
 
 #include <stdlib.h>
@@ -10,13 +10,13 @@
 #include "position.h"
 
 enum {
-    TURN_MS = 50,               /* waited in line for one try, so that wake is heard */
+    TURN_MS = 50,               /* one try waits in the queue of writers so long at most, so that wake is noticed */
     LEAST_MS = 2,
-    WATCH_MS = 100,             /* how often the member that we watch is looked at */
-    LOOK_MS = 1000,             /* how often the file is looked at though nobody told us to */
-    END_MS = 50,                /* how often others are looked at when we are at the end and they are not */
-    CACHE_PAGES = 24,           /* each page is read once: more would only be made and freed, at each change by others */
-    LIMIT = 16384               /* messages under way, whatever the host allows */
+    WATCH_MS = 100,             /* how often the watched member is looked at */
+    LOOK_MS = 1000,             /* how often the file is looked at although no futex changed */
+    END_MS = 50,                /* how often other members are looked at when this one is at the end and they are not */
+    CACHE_PAGES = 24,           /* each page is read once: a larger cache would only be filled and freed, at each change by others */
+    LIMIT = 16384               /* messages in flight, whatever the host allows */
 };
 
 /* ---- open, close ---- */
@@ -56,7 +56,8 @@ static struct sq_consumer *make_consumer(const struct eb_host *host, const struc
 
 static int32_t connect_and_join(struct sq_consumer *c, int64_t until_ms, struct eb_error *err);
 
-/* The group is made at once where that is possible, so that one that starts at the latest misses nothing from here on. */
+/* Creates the group at once if that is possible, so that one that starts at the latest message misses nothing from here
+ * on. */
 int32_t sq_consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *sub, void **self,
                          struct eb_error *err) {
     struct sq_consumer *c;
@@ -81,7 +82,7 @@ void sq_consumer_close(void *self, int32_t timeout_ms) {
     struct eb_error why;
 
     if (c->store.db && sq_leave(c, ebp_monotonic_ms() + (timeout_ms > LEAST_MS ? timeout_ms : LEAST_MS), &why) < 0)
-        c->host->log(c->host, 4, why.text);             /* the slots are free all the same when our lock is gone */
+        c->host->log(c->host, 4, why.text);             /* the slots become free in any case when this member's lock is gone */
     sq_report_decided(c, EB_GONE);
     free_consumer(c);
 }
@@ -117,7 +118,7 @@ static void choose_futexes(struct sq_consumer *c) {
     c->futexes_are_new = true;
 }
 
-/* Notes how the words stand, before anything that they stand for is looked at. */
+/* Notes the values of the futexes before looking at anything that they stand for. */
 static void read_futexes(struct sq_consumer *c) {
     const _Atomic uint32_t *first = sq_shm_futex(&c->store.shm, 0);
     bool changed = c->futexes_are_new;
@@ -145,7 +146,7 @@ static void read_futexes(struct sq_consumer *c) {
     c->look_for_topics = c->look_for_topics || (changed && c->patterns);
 }
 
-/* Once in a while nobody's word is taken for it: a process may have died between its commit and its call. */
+/* Looks at the file once a second even if no futex changed: a process may have died between its commit and its wake. */
 static int32_t look_unprompted(struct sq_consumer *c, int64_t now_ms, struct eb_error *err) {
     sqlite3_stmt *version = sq_sql(&c->store, SQ_DATA_VERSION);
     int64_t before = c->data_version;
@@ -171,7 +172,8 @@ static int32_t look_unprompted(struct sq_consumer *c, int64_t now_ms, struct eb_
 
 /* ---- one round of a receive ---- */
 
-/* What we know was read through another connection, perhaps from another file, where we are nobody. */
+/* On a new connection: forgets what was read through the last one, perhaps from another file, in which this consumer is no
+ * member. */
 static void forget_topics(struct sq_consumer *c) {
     if (c->connection == c->store.connections)
         return;
@@ -216,7 +218,7 @@ static int32_t balance(struct sq_consumer *c, int64_t until_ms, int64_t now_ms, 
     return status;
 }
 
-/* Everything that a receive does but wait; EB_OK, EB_END, or negative. */
+/* Does all of a receive but the wait. EB_OK, EB_END, or negative. */
 static int32_t work(struct sq_consumer *c, uint32_t max, int64_t until_ms, uint32_t *delivered, struct eb_error *err) {
     int64_t now_ms = ebp_monotonic_ms();
     int32_t status;
@@ -240,7 +242,7 @@ static int32_t work(struct sq_consumer *c, uint32_t max, int64_t until_ms, uint3
     return status;
 }
 
-/* One try at it. EB_OK, EB_END or EB_FATAL. */
+/* Works once and reports the link. EB_OK, EB_END or EB_FATAL. */
 static int32_t try_once(struct sq_consumer *c, uint32_t max, int64_t until_ms, uint32_t *delivered, struct eb_error *err) {
     struct eb_error why;
     int32_t status;
@@ -248,7 +250,7 @@ static int32_t try_once(struct sq_consumer *c, uint32_t max, int64_t until_ms, u
     if (ebp_monotonic_ms() < c->store.retry_ms)
         return EB_OK;
     status = work(c, max, until_ms, delivered, &why);
-    if (status == EB_RETRIABLE && why.native == SQLITE_FULL)    /* what the log has must do, from its beginning */
+    if (status == EB_RETRIABLE && why.native == SQLITE_FULL)    /* the log has to do with the room it has, from its beginning */
         sq_store_checkpoint(&c->store, ebp_monotonic_ms() + LEAST_MS);
     sq_store_link(&c->store, status, &why);
     if (status >= 0 || status == EB_RETRIABLE)
@@ -266,7 +268,7 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most) {
     return value < least ? least : ebp_earlier(value, most);
 }
 
-/* When something is to be done though no word changes. */
+/* When there is something to do although no futex changes. */
 static int64_t next_ms(const struct sq_consumer *c, uint32_t max, int64_t until_ms) {
     int64_t next = ebp_earlier(until_ms, c->looked_ms + LOOK_MS + (int64_t)c->n_assignments);
     bool room = max > 0 && !c->full;

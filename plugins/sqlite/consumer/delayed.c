@@ -37,7 +37,7 @@ static void put_in_bucket(struct sq_delayed *delayed, struct sq_key_queue *queue
     *bucket = queue;
 }
 
-/* As many buckets as lines, or more. False: there are none, and no memory for any. */
+/* Makes as many buckets as queues, or more. False: there are none, and no memory for any. */
 static bool make_buckets(struct sq_delayed *delayed) {
     unsigned bits = delayed->buckets ? delayed->bits + 1 : FIRST_BITS;
     struct sq_key_queue **buckets;
@@ -83,7 +83,7 @@ static void remove_queue(struct sq_delayed *delayed, struct sq_key_queue *queue)
 
 /* ---- one held ---- */
 
-/* Most come in order. */
+/* Most messages come in order. */
 static void put_in_queue(struct sq_key_queue *queue, struct sq_delayed_message *msg) {
     bool is_newest = queue->newest && queue->newest->seq < msg->seq;
     struct sq_delayed_message **at = is_newest ? &queue->newest->next : &queue->first;
@@ -171,7 +171,7 @@ void sq_delayed_forget(struct sq_delayed *delayed, uint64_t slots) {
             next = msg->next;
             if (!(slots >> msg->slot & 1) || msg->change != SQ_CLEAN)
                 continue;
-            take_out_of_queue(delayed, msg);               /* may free the line, with its last one */
+            take_out_of_queue(delayed, msg);               /* frees the queue with its last message */
             free(msg);
         }
     }
@@ -192,10 +192,10 @@ void sq_delayed_free(struct sq_delayed *delayed) {
 
 /* ---- who may go ---- */
 
-/* Whether one from `held` on and before `end` has to be settled before anything behind it may go. */
+/* Whether a message from `msg` on and before `end` has to be settled before anything behind it may be delivered. */
 static bool any_blocks(const struct sq_delayed_message *msg, const struct sq_delayed_message *end) {
     for (; msg != end; msg = msg->next)
-        if (!msg->out || msg->attempts > 0)
+        if (!msg->in_flight || msg->attempts > 0)
             return true;
     return false;
 }
@@ -210,13 +210,13 @@ bool sq_delayed_is_blocked(const struct sq_delayed_message *msg) {
     return any_blocks(msg->queue->first, msg);
 }
 
-/* In order; one that failed before goes alone, so that its followers need not come back when it fails again. */
+/* In order. A message that failed before is delivered alone, so that its followers need not come back when it fails again. */
 static int64_t ready_in_queue(const struct sq_key_queue *queue, int64_t now_ms, uint64_t slots,
                              bool (*each)(void *arg, struct sq_delayed_message *), void *arg, bool *go_on) {
     for (struct sq_delayed_message *msg = queue->first; msg; msg = msg->next) {
-        if (msg->attempts > 0 && (msg->out || msg != queue->first))
+        if (msg->attempts > 0 && (msg->in_flight || msg != queue->first))
             break;
-        if (msg->out)
+        if (msg->in_flight)
             continue;
         if (!(slots >> msg->slot & 1))
             break;

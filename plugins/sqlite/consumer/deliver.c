@@ -1,4 +1,4 @@
-/* plugins/sqlite/consumer/deliver.c - hands over what was read and saved. */
+/* plugins/sqlite/consumer/deliver.c - delivers messages whose claims are committed. */
 #include "consumer/state.h"
 
 #include "common/error.h"

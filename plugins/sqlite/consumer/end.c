@@ -1,5 +1,5 @@
-/* plugins/sqlite/consumer/end.c - for a consumer that stops at the end: where that is, and whether the group has settled everything
- * up to there, but for what live other members have in hand. */
+/* plugins/sqlite/consumer/end.c - for a consumer that stops at the end (until_end): where the end is, and whether the
+ * group has settled everything up to there, except what live other members have in flight. */
 #include "consumer/state.h"
 
 #include "common/error.h"
@@ -46,7 +46,7 @@ static bool has_out(struct sq_owned_slots *owned, int64_t upto) {
     return false;
 }
 
-/* Another member's part, or what is free. */
+/* Looks at the slots of another member, or at free ones. */
 static int32_t look_at_other(struct sq_consumer *c, struct sq_assignment *assignment, sqlite3_stmt *row, bool *open,
                              struct eb_error *err) {
     int64_t owner = sqlite3_column_int64(row, 0);
@@ -87,7 +87,8 @@ static int32_t lives(struct sq_consumer *c, int64_t member, bool *does, struct e
     return row < 0 ? row : EB_OK;
 }
 
-/* Held ones of slots that are not ours: those that wait are open, those at a live member are not. */
+/* Looks at delayed messages of slots that this member does not own: a waiting one is open, one in flight at a live member
+ * is not. */
 static int32_t look_at_delayed(struct sq_consumer *c, struct sq_assignment *assignment, bool *open, struct eb_error *err) {
     sqlite3_stmt *rows = sq_sql(&c->store, SQ_HOLD_SEQS);
     uint64_t ours = sq_runs_slots(&assignment->runs);

@@ -1,14 +1,14 @@
-/* plugins/sqlite/consumer/fetch.c - reads messages that may go out now: held ones first, then those past our cursors. Reading takes
- * no lock that writers wait for; what was read is ours only once it is saved. */
+/* plugins/sqlite/consumer/fetch.c - reads messages that may be delivered now: delayed ones first, then those past the
+ * cursors. Reading takes no lock that writers wait for; a message is this member's only once its claim is committed. */
 #include "consumer/state.h"
 
 #include "common/clock.h"
 #include "common/error.h"
 
 enum {
-    ROWS_BYTES = 4 << 20,       /* read for one hand-over at most, but one message in any case */
-    ROWS_AT_ONCE = 100000,      /* passed, others' among them, before other things get their turn */
-    JUMP_BYTES = 8192,          /* of others' rows: a page, what it pays to find the next one anew for */
+    ROWS_BYTES = 4 << 20,       /* read for one delivery at most, but always one message */
+    ROWS_AT_ONCE = 100000,      /* rows passed, those of other members too, before other work gets its turn */
+    JUMP_BYTES = 8192,          /* of rows of other members: it pays to search for the next row of this one behind so much (a page) */
     PICKED = 128
 };
 
@@ -16,7 +16,7 @@ static bool fits(const struct sq_consumer *c, size_t bytes) {
     return sq_inflight_fits(c, bytes) && (c->rows.len == 0 || c->rows.len + bytes <= ROWS_BYTES);
 }
 
-/* The row as an entry of the row line. EB_FULL: no room for it now. */
+/* Puts a row in flight. EB_FULL: no room for it now. */
 static int32_t take_row(struct sq_consumer *c, struct sq_assignment *assignment, struct sq_delayed_message *msg, const struct sq_row *row,
                         uint64_t key, uint32_t slot, struct eb_error *err) {
     size_t bytes = sq_row_size(row), at;
@@ -60,7 +60,7 @@ static int32_t take_delayed(struct sq_consumer *c, struct sq_assignment *assignm
     status = sq_row_of_message(&c->store, one, sq_id(assignment->topic, msg->seq) - 1, &row, err);
     if (status < 0)
         return status;
-    if (status == 0) {                                  /* trimmed away meanwhile: nothing is left to be done */
+    if (status == 0) {                                  /* it was trimmed: nothing is left to do */
         sq_delayed_delete(&assignment->delayed, msg);
         assignment->dirty = c->go_on = true;
         return EB_EMPTY;
@@ -69,13 +69,13 @@ static int32_t take_delayed(struct sq_consumer *c, struct sq_assignment *assignm
     sqlite3_reset(one);
     if (status != EB_OK)
         return status;
-    msg->out = true;
+    msg->in_flight = true;
     msg->deliveries++;
     sq_delayed_write(&assignment->delayed, msg);
     return EB_OK;
 }
 
-/* EB_OK; EB_FULL: as much as there is room for; negative. */
+/* EB_OK; EB_FULL: no more fit; or negative. */
 static int32_t fetch_delayed(struct sq_consumer *c, struct sq_assignment *assignment, size_t *want, struct eb_error *err) {
     uint64_t slots = sq_runs_slots(&assignment->runs) & ~assignment->leaving;
     struct picked picked = { .want = *want < PICKED ? *want : PICKED };
@@ -89,7 +89,7 @@ static int32_t fetch_delayed(struct sq_consumer *c, struct sq_assignment *assign
     for (size_t i = 0; i < picked.n; i++) {
         int32_t status = take_delayed(c, assignment, picked.list[i], err);
         if (status != EB_OK || picked.n == picked.want)
-            assignment->due_ms = 0;                          /* there are more, or some that waited behind it */
+            assignment->due_ms = 0;                          /* there are more, or some wait behind it */
         if (status < 0 || status == EB_FULL)
             return status;
         *want -= status == EB_OK;
@@ -99,19 +99,19 @@ static int32_t fetch_delayed(struct sq_consumer *c, struct sq_assignment *assign
 
 /* ---- from the log ---- */
 
-/* A reading of one run: slots that stand at the same cursor. */
+/* Reads one run: slots that were read up to the same cursor. */
 struct reading {
     struct sq_consumer *c;
     struct sq_assignment *assignment;
     uint64_t slots;
-    int64_t end;                /* of what there is to read */
+    int64_t end;                /* the last position to read */
     int64_t upto, reached;
-    int64_t passed;             /* by all readings so far */
+    int64_t passed;             /* by all runs that were read */
     size_t want;
-    bool to_the_end;            /* nothing is left up to upto */
+    bool to_the_end;            /* nothing is left to read up to `upto` */
 };
 
-/* A later one of a held key waits behind it. */
+/* A later message of a delayed key waits behind the delayed one. */
 static int32_t delay_follower(struct reading *r, int64_t seq, uint64_t key, uint32_t slot, struct eb_error *err) {
     struct sq_delayed_message follower = { .seq = seq, .key = key, .slot = slot }, *msg = sq_delayed_add(&r->assignment->delayed, &follower);
 
@@ -120,11 +120,11 @@ static int32_t delay_follower(struct reading *r, int64_t seq, uint64_t key, uint
     sq_delayed_write(&r->assignment->delayed, msg);
     r->assignment->dirty = true;
     if (r->assignment->delayed.in_slot[slot] >= SQ_DELAYED_MAX_IN_SLOT)
-        r->slots &= ~((uint64_t)1 << slot);             /* from here on it is not read further */
+        r->slots &= ~((uint64_t)1 << slot);             /* the slot is not read further */
     return EB_OK;
 }
 
-/* A row of ours. EB_OK: go on; EB_FULL: stop before this one; negative. */
+/* Looks at a row of this member's slots. EB_OK: go on; EB_FULL: stop before this one; negative. */
 static int32_t look_at_row(struct reading *r, const struct sq_row *row, struct eb_error *err) {
     uint32_t slot = sq_note_slot(row->note);
     uint64_t key = sq_key_hash(row->key);
@@ -143,7 +143,7 @@ static int32_t look_at_row(struct reading *r, const struct sq_row *row, struct e
     return status;
 }
 
-/* From where we stand on. Others' rows do not come up. */
+/* Reads on from `reached`. Rows of other slots do not come up. */
 static void begin_scan(const struct reading *r, sqlite3_stmt *scan, int64_t upto) {
     sqlite3_reset(scan);
     sqlite3_bind_int64(scan, 1, sq_id(r->assignment->topic, r->reached));
@@ -151,7 +151,8 @@ static void begin_scan(const struct reading *r, sqlite3_stmt *scan, int64_t upto
     sqlite3_bind_int64(scan, 3, (int64_t)r->slots);
 }
 
-/* Rows of others' that the last one knows to be behind it: where they are large, their pages are not even read. */
+/* Jumps over rows of other slots which, as the last row notes, are behind it: if they are large, their pages are not even
+ * read. */
 static bool jumps(struct reading *r, const struct sq_row *row, int64_t upto) {
     int64_t foreign = sq_note_foreign(row->note, r->slots);
 
@@ -161,7 +162,7 @@ static bool jumps(struct reading *r, const struct sq_row *row, int64_t upto) {
     return true;
 }
 
-/* Nothing of ours is up to there. Where nothing at all is, it was trimmed away, and perhaps much more behind it. */
+/* Passes a part without rows of these slots. A part without any row was trimmed, and perhaps much more behind it. */
 static int32_t pass(struct reading *r, int64_t upto, struct eb_error *err) {
     sqlite3_stmt *next = sq_sql(&r->c->store, SQ_MSG_NEXT);
     int64_t seq;
@@ -202,7 +203,7 @@ static int32_t read_run(struct reading *r, struct eb_error *err) {
     return status < 0 ? status : EB_OK;
 }
 
-/* The slots of ours that stand lowest among those that may be read, and how far they are alone. False: all is read. */
+/* Chooses the slots with the lowest cursor among those that may be read, and how far they are alone. False: all is read. */
 static bool lowest(struct reading *r, uint64_t may) {
     const struct sq_runs *runs = &r->assignment->runs;
     unsigned i = 0;
@@ -223,7 +224,7 @@ static uint64_t readable(const struct sq_assignment *assignment) {
     return sq_runs_slots(&assignment->runs) & ~(assignment->leaving | sq_delayed_full_slots(&assignment->delayed));
 }
 
-/* Reads on where we stand lowest. EB_OK: there may be more; EB_FULL: not now; EB_END: all is read; or negative. */
+/* Reads the run with the lowest cursor. EB_OK: there may be more; EB_FULL: not now; EB_END: all is read; or negative. */
 static int32_t read_on(struct reading *r, struct eb_error *err) {
     struct sq_assignment *assignment = r->assignment;
     uint64_t slots;
@@ -245,10 +246,10 @@ static int32_t read_on(struct reading *r, struct eb_error *err) {
         return status;
     if (r->to_the_end)
         return r->upto == r->end ? EB_END : EB_OK;
-    return r->slots != slots ? EB_OK : EB_FULL;         /* a slot was shut: the others go on */
+    return r->slots != slots ? EB_OK : EB_FULL;         /* a slot is full: the others go on */
 }
 
-/* Up to where it was decided to stop, or the newest row. */
+/* Reads up to the end that was noted for until_end, or to the newest row. */
 static int32_t find_end(struct reading *r, struct eb_error *err) {
     sqlite3_stmt *newest = sq_sql(&r->c->store, SQ_TOPIC_NEWEST);
     int64_t id = 0;
@@ -259,7 +260,7 @@ static int32_t find_end(struct reading *r, struct eb_error *err) {
         return EB_OK;
     sqlite3_bind_int64(newest, 1, r->assignment->topic);
     status = sq_number(&r->c->store, SQ_TOPIC_NEWEST, &id, err);
-    r->end = sq_seq(id);                                /* there is none: 0 */
+    r->end = sq_seq(id);                                /* 0: there is no row */
     return status;
 }
 
@@ -291,7 +292,7 @@ static bool has_to_wait(const struct sq_inflight *entry) {
     return entry->delayed ? sq_delayed_is_blocked(entry->delayed) : sq_delayed_blocks(&entry->assignment->delayed, entry->key);
 }
 
-/* What was read before and not handed over waits with the others if an earlier one of its key has become held since. */
+/* Messages that were read and not delivered are put back if an earlier one of their key was delayed since. */
 static bool put_back_blocked(struct sq_consumer *c) {
     struct sq_inflight *entry = c->to_deliver.first;
 
@@ -324,7 +325,7 @@ int32_t sq_fetch(struct sq_consumer *c, size_t want, struct eb_error *err) {
     if (!put_back_blocked(c))
         return ebp_no_memory(err);
     for (const struct sq_inflight *entry = c->to_deliver.first; entry && want > 0; entry = entry->next_listed)
-        want--;                                         /* were read before, and not taken */
+        want--;                                         /* they were read before and not delivered */
     if (!c->to_deliver.first)
         c->rows.len = 0;
     return fetch_assignments(c, want, err);

@@ -1,5 +1,5 @@
-/* plugins/sqlite/consumer/membership.c - finds the topics of a subscription, makes the group where it is new, becomes a member of it, and
- * leaves it. */
+/* plugins/sqlite/consumer/membership.c - finds the topics of a subscription, creates the group if it is new, becomes a
+ * member of it, and leaves it. */
 #include "consumer/state.h"
 
 #include <stdio.h>
@@ -65,7 +65,7 @@ void sq_free_assignments(struct sq_consumer *c) {
     free(c->assignments);
 }
 
-/* Topics that came since the last look, each asked for once. */
+/* Asks the host about each topic that was created since the last look. */
 static int32_t match_topics(struct sq_consumer *c, struct eb_error *err) {
     sqlite3_stmt *list = sq_sql(&c->store, SQ_TOPICS_AFTER);
     int32_t row;
@@ -82,7 +82,7 @@ static int32_t match_topics(struct sq_consumer *c, struct eb_error *err) {
     return row;
 }
 
-/* After the ends were read, a topic that was not there then has nothing for us. */
+/* A topic that was created after the ends were read has nothing to deliver. */
 static bool wants_to_join(const struct sq_consumer *c, const struct sq_assignment *assignment) {
     return !assignment->joined && (!c->ends_read || assignment->end > 0);
 }
@@ -97,7 +97,7 @@ static int32_t find_topics(struct sq_consumer *c, size_t *found, struct eb_error
             continue;
         status = sq_topic_id(&c->store, assignment->name, &assignment->topic, err);
         if (before != 0 && assignment->topic != before)
-            assignment->late = true;                         /* it was removed: another one begins */
+            assignment->late = true;                         /* it was removed and created again */
         *found += status == EB_OK && assignment->topic != 0;
     }
     return status;
@@ -110,7 +110,8 @@ static void log_about(const struct sq_consumer *c, int32_t level, const char *fo
     c->host->log(c->host, level, text);
 }
 
-/* Of a topic that was named and is not there: once, and once more when it is. Nobody makes it by waiting for it. */
+/* Logs once that a topic of the subscription does not exist, and once more when it does. A consumer that waits for a topic
+ * does not create it. */
 static void log_absence(const struct sq_consumer *c, struct sq_assignment *assignment) {
     bool absent = assignment->topic == 0;
 
@@ -121,7 +122,7 @@ static void log_absence(const struct sq_consumer *c, struct sq_assignment *assig
     assignment->absence_logged = absent;
 }
 
-/* The same of patterns, when there is no topic at all. */
+/* Logs once that no topic matches the patterns. */
 static void log_no_match(struct sq_consumer *c) {
     size_t at = 0;
 
@@ -285,7 +286,7 @@ static int32_t leave_one(struct sq_consumer *c, struct sq_assignment *assignment
     struct sq_runs freed;
 
     if (status != EB_OK || sqlite3_changes(c->store.db) == 0)
-        return status;                                  /* no row: others have taken over already */
+        return status;                                  /* no row: another member has taken over */
     status = sq_read_free(c, assignment, &freed, err);
     if (status != EB_OK)
         return status;
@@ -294,7 +295,7 @@ static int32_t leave_one(struct sq_consumer *c, struct sq_assignment *assignment
     return sq_write_owned_slots(c, assignment, 0, &freed, err);
 }
 
-/* What is not given up in the time is free for the others all the same once our lock is gone. */
+/* Slots that are not given up in time become free in any case once this member's lock is gone. */
 int32_t sq_leave(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) {
     int32_t status;
 

@@ -1,4 +1,5 @@
-/* plugins/sqlite/consumer/settle.c - messages under way: their tokens, the host's verdicts on them, and what it is told back. */
+/* plugins/sqlite/consumer/settle.c - the host's verdicts on messages in flight, what is reported back, and how messages
+ * are lost to another member. */
 #include "consumer/state.h"
 
 #include "common/clock.h"
@@ -6,20 +7,20 @@
 
 /* ---- verdicts ---- */
 
-/* The held one of an entry; an entry from the log becomes held. NULL: no memory. */
+/* The delayed message of one in flight; a message from the log becomes a delayed one. NULL: no memory. */
 static struct sq_delayed_message *delayed_of(struct sq_inflight *entry) {
     struct sq_delayed_message msg = { .seq = entry->seq, .key = entry->key, .slot = entry->slot, .deliveries = 1 };
 
     return entry->delayed ? entry->delayed : sq_delayed_add(&entry->assignment->delayed, &msg);
 }
 
-/* Not tried: neither a failure nor a delivery. */
+/* The message was not tried: it counts neither as a failure nor as a delivery. */
 static bool delay_untried(struct sq_inflight *entry) {
     struct sq_delayed_message *msg = delayed_of(entry);
 
     if (!msg)
         return false;
-    msg->out = false;
+    msg->in_flight = false;
     msg->due_ms = 0;
     msg->deliveries -= msg->deliveries > 0;
     sq_delayed_write(&entry->assignment->delayed, msg);
@@ -31,7 +32,7 @@ static bool delay_failed(struct sq_inflight *entry, uint32_t delay_ms) {
 
     if (!msg)
         return false;
-    msg->out = false;
+    msg->in_flight = false;
     msg->attempts++;
     msg->due_ms = ebp_monotonic_ms() + delay_ms;
     sq_delayed_write(&entry->assignment->delayed, msg);
@@ -51,7 +52,7 @@ static bool decide(struct sq_consumer *c, struct sq_inflight *entry, const struc
         return false;
     sq_inflight_uncount(c, entry);
     entry->assignment->dirty = true;
-    entry->assignment->due_ms = 0;                           /* what waited behind it may go */
+    entry->assignment->due_ms = 0;                           /* what waited behind it may be delivered */
     entry->delayed = NULL;
     entry->state = SQ_DECIDED;
     sq_inflight_append(&c->decided, entry);
@@ -75,7 +76,7 @@ int32_t sq_settle(struct sq_consumer *c, const struct eb_verdict *verdict, struc
         report_gone(c, entry);
     else if (entry && entry->state == SQ_DELIVERED && !decide(c, entry, verdict))
         return ebp_no_memory(err);
-    return EB_OK;                                       /* a token that is not out: nobody waits for an answer */
+    return EB_OK;                                       /* a token that is not at the host: nobody waits for a report */
 }
 
 void sq_report_decided(struct sq_consumer *c, int32_t status) {
@@ -120,7 +121,7 @@ bool sq_put_back(struct sq_consumer *c, struct sq_inflight *entry) {
     return true;
 }
 
-/* Tokens for one call of the host's. */
+/* Tokens for one call of the host. */
 struct tokens {
     uint64_t list[256];
     size_t n;
@@ -134,7 +135,7 @@ static void report(struct sq_consumer *c, struct tokens *tokens, enum sq_infligh
     tokens->n = 0;
 }
 
-/* What is at the host stays there until it has its verdict; of the others, those that have theirs are told. */
+/* A message at the host stays in flight until it has its verdict; one that has its verdict is reported as gone. */
 static void lose_entry(struct sq_consumer *c, struct sq_inflight *entry, struct tokens *revoked, struct tokens *gone) {
     struct tokens *list = entry->state == SQ_DELIVERED ? revoked : gone;
 

@@ -27,7 +27,7 @@ static int32_t insert_delayed(struct sq_consumer *c, const struct sq_assignment 
     return sq_run(&c->store, set, err);
 }
 
-/* One that was trimmed away meanwhile needs nobody any more. */
+/* A message that was trimmed needs no retry. */
 static int32_t delay_inflight(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq, struct eb_error *err) {
     sqlite3_stmt *find = sq_sql(&c->store, SQ_MSG_SLOT_KEY);
     int64_t slot = 0, key = 0;
