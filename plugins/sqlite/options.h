@@ -1,4 +1,5 @@
-/* plugins/sqlite/options.h - what the options of plugin.c fill; read-only afterwards, borrowed from the host. */
+/* plugins/sqlite/options.h - the settings that the option table of plugin.c fills; borrowed from the host and never
+ * changed. */
 #ifndef SQ_OPTIONS_H
 #define SQ_OPTIONS_H
 

@@ -5,7 +5,7 @@
 
 #include "common/error.h"
 
-/* A position is a number from 0; larger than any is as good as the largest. */
+/* Parses a position, a number from 0; one larger than any counts as the largest. */
 static bool parse(struct eb_text text, int64_t *seq) {
     *seq = 0;
     for (size_t i = 0; i < text.len; i++) {
@@ -31,7 +31,7 @@ int32_t sq_position_check(const struct eb_point *point, struct eb_error *err) {
     return status;
 }
 
-/* A message that is trimmed away meanwhile was too early. */
+/* Whether a message was stored before that time. One that was trimmed was. */
 static int32_t is_before(struct sq_store *store, int64_t id, int64_t time_ms, bool *before, struct eb_error *err) {
     sqlite3_stmt *look = sq_sql(store, SQ_MSG_TIME);
     int32_t row;

@@ -1,5 +1,5 @@
-/* plugins/sqlite/admin/admin_read.c - the admin's looks: topics, groups, messages. Each read is short, whatever the caller does with
- * what it is told: a long one would stop checkpoints. */
+/* plugins/sqlite/admin/admin_read.c - lists topics and groups, browses messages. Each read is short, whatever the caller
+ * does with what it is given: a long one would stop checkpoints. */
 #include "admin/admin.h"
 
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 
 enum { BROWSE_ROWS = 256, BROWSE_BYTES = 1 << 20 };
 
-/* Nothing to see may also mean that somebody looks in the wrong place. */
+/* An empty answer may also mean that the path is wrong. */
 static void log_absent(const struct eb_host *host, const char *path) {
     char text[PATH_MAX + 80];
 
@@ -112,7 +112,7 @@ int32_t sq_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, 
 
 /* ---- groups ---- */
 
-/* A group, as the walk goes on from it; the texts are owned. */
+/* The group that the walk stands at; owns its texts. */
 struct group {
     int64_t id, topic;
     char *topic_name, *name;
@@ -123,7 +123,7 @@ static void free_group(struct group *group) {
     free(group->name);
 }
 
-/* Or the walk would have no end. */
+/* Whether the row is behind the group, without which the walk would not end. */
 static bool is_behind(sqlite3_stmt *row, const struct group *group) {
     int64_t topic = sqlite3_column_int64(row, 1);
 
@@ -131,7 +131,7 @@ static bool is_behind(sqlite3_stmt *row, const struct group *group) {
            || (topic == group->topic && strcmp((const char *)sqlite3_column_text(row, 3), group->name ? group->name : "") > 0);
 }
 
-/* EB_END: there is none behind this one. */
+/* Moves on to the next group. EB_END: there is none. */
 static int32_t next_group(struct sq_admin *a, struct group *group, struct eb_error *err) {
     sqlite3_stmt *list = sq_sql(&a->store, SQ_GROUPS_AFTER);
     struct group next;
@@ -190,7 +190,7 @@ int32_t sq_admin_groups(void *self, const char *topic, const char *name, int32_t
 
 /* ---- messages ---- */
 
-/* Reads some rows behind *seq into the buffer and moves *seq behind them. */
+/* Reads some rows behind *seq into the buffer and moves *seq on. */
 static int32_t read_some(struct sq_admin *a, int64_t topic, int64_t *seq, int64_t upto, struct eb_error *err) {
     sqlite3_stmt *scan = sq_sql(&a->store, SQ_MSG_SCAN);
     struct sq_row row = { .id = sq_id(topic, *seq) };

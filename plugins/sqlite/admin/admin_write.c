@@ -1,4 +1,4 @@
-/* plugins/sqlite/admin/admin_write.c - the admin's deeds: groups are moved, topics made, trimmed and removed. */
+/* plugins/sqlite/admin/admin_write.c - creates topics, moves groups, trims and removes. */
 #include "admin/admin.h"
 
 #include <inttypes.h>
@@ -13,13 +13,13 @@
 #include "topic/groups.h"
 #include "topic/topics.h"
 
-/* A deed writes, so it makes the file where a look does not. */
+/* Connects to write. make: creates the file where there is none. */
 static int32_t connect(struct sq_admin *a, bool make, int64_t until_ms, struct eb_error *err) {
     int32_t status;
 
     a->store.need = make ? SQ_WRITE : SQ_LOOK;
     status = sq_store_connect(&a->store, until_ms - ebp_monotonic_ms(), err);
-    a->store.need = SQ_LOOK;            /* for what is looked at after it */
+    a->store.need = SQ_LOOK;            /* for the reads that follow */
     if (status == EB_OK && sqlite3_db_readonly(a->store.db, "main") == 1)
         status = ebp_error(err, EB_PERMANENT, SQLITE_READONLY, "%s can only be read by this user: give it the right to write the "
                           "file and its folder", a->store.path);
@@ -42,7 +42,7 @@ static int32_t finish(struct sq_admin *a, int32_t status, struct eb_error *err) 
 
 /* ---- create ---- */
 
-/* A file that is there must be one that this user may write; one that is not is made by who sends. */
+/* A dry run: a file that exists must be one that this user may write; the first sender creates one that does not. */
 static int32_t try_create(struct sq_admin *a, int64_t until_ms, struct eb_error *err) {
     int32_t status = connect(a, false, until_ms, err);
 
@@ -72,12 +72,12 @@ int32_t sq_admin_create(void *self, const char *topic, uint32_t partitions, uint
 
 /* ---- seek ---- */
 
-/* What is asked, and what is told of it. */
+/* A seek as it was asked for, and what is reported of it. */
 struct seek {
     const char *topic, *group;
     const struct eb_point *to;
     uint32_t flags;
-    int64_t topic_id, group_id;         /* 0: not there */
+    int64_t topic_id, group_id;         /* 0: it does not exist */
     int64_t before, after;              /* positions */
 };
 
@@ -91,7 +91,8 @@ static int32_t not_there(const struct seek *seek, struct eb_error *err) {
     return EB_GONE;
 }
 
-/* Fills what is told. EB_GONE: topic or group is not there, and is not to be made; EB_END: a position behind the end. */
+/* Fills what is reported. EB_GONE: topic or group does not exist and is not to be created; EB_END: the position is behind
+ * the end. */
 static int32_t look(struct sq_admin *a, struct seek *seek, struct eb_error *err) {
     struct sq_group_progress is;
     int64_t cursor = 0;
@@ -112,7 +113,7 @@ static int32_t look(struct sq_admin *a, struct seek *seek, struct eb_error *err)
     return status;
 }
 
-/* Members at work lose what they have: their shares are gone, which they notice before anything else is settled. */
+/* Live members lose what they have: their rows are gone, which they notice before they settle anything else. */
 static int32_t move_group(struct sq_admin *a, struct seek *seek, struct eb_error *err) {
     bool made;
     int32_t status = look(a, seek, err);
@@ -207,7 +208,7 @@ static int32_t remove_groups(struct sq_admin *a, int64_t topic, struct eb_error 
         sqlite3_reset(list);
         if (row <= 0)
             return row;
-        if (group == before)                            /* or it would be removed for ever */
+        if (group == before)                            /* or the loop would not end */
             return sq_damaged(&a->store, err, "a group cannot be removed");
         before = group;
         status = sq_group_remove(&a->store, group, err);
@@ -222,7 +223,7 @@ static int32_t remove_row(struct sq_admin *a, int64_t topic, struct eb_error *er
     return sq_run(&a->store, remove, err);
 }
 
-/* Messages first, some at a time; the rest with the topic itself, so that nothing is left without one. */
+/* Removes messages first, some at a time; the rest together with the topic, so that nothing is left without one. */
 static int32_t remove_topic(struct sq_admin *a, int64_t topic, int64_t until_ms, struct eb_error *err) {
     struct sq_trim all = { .topic = topic, .upto_anyway = SQ_SEQ_MAX, .newest_too = true };
     struct sq_trimmed trimmed = {0};

@@ -15,7 +15,7 @@ enum {
     WATCH_MS = 100,             /* how often the watched member is looked at */
     LOOK_MS = 1000,             /* how often the file is looked at although no futex changed */
     END_MS = 50,                /* how often other members are looked at when this one is at the end and they are not */
-    CACHE_PAGES = 24,           /* each page is read once: a larger cache would only be filled and freed, at each change by others */
+    CACHE_PAGES = 24,           /* each page is read once: a larger cache would only be filled and freed at each change */
     LIMIT = 16384               /* messages in flight, whatever the host allows */
 };
 

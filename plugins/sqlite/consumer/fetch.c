@@ -8,7 +8,7 @@
 enum {
     ROWS_BYTES = 4 << 20,       /* read for one delivery at most, but always one message */
     ROWS_AT_ONCE = 100000,      /* rows passed, those of other members too, before other work gets its turn */
-    JUMP_BYTES = 8192,          /* of rows of other members: it pays to search for the next row of this one behind so much (a page) */
+    JUMP_BYTES = 8192,          /* of rows of other members: a page; behind more it pays to search for the next row */
     PICKED = 128
 };
 

@@ -58,7 +58,7 @@ struct sq_assignment {
     int64_t topic, grp;                 /* row ids; 0: not there yet */
     bool joined;                        /* this member has a row in the table share */
     bool absence_logged;                /* the log says that there is no such topic */
-    bool late;                          /* the topic was created after the consumer began: a new group starts at its beginning */
+    bool late;                          /* created after the consumer began: a new group starts at its beginning */
     bool dirty;                         /* the row differs from what stands here */
     bool unread;                        /* there may be messages past the cursors */
     bool check;                         /* the other members are to be looked at */

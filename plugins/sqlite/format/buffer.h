@@ -23,11 +23,11 @@ void sq_buffer_free(struct sq_buffer *);
 
 enum { SQ_VARINT_MAX = 10 };
 
-/* Both need room reserved. */
+/* Append; the room has to be reserved before. */
 void sq_put_number(struct sq_buffer *, uint64_t);
 void sq_put_bytes(struct sq_buffer *, const void *, size_t);
 
-/* Reading, never past end. */
+/* Reads bytes, never past `end`. */
 struct sq_reader {
     const unsigned char *at, *end;
 };

@@ -1,5 +1,6 @@
-/* plugins/sqlite/format/envelope.c - see envelope.h. A version byte, then numbers of variable length and texts: a text is its length plus
- * one, or 0 when it is absent, and its bytes; the name of a pair may be one of the usual ones instead. */
+/* plugins/sqlite/format/envelope.c - see envelope.h. A version byte, then numbers of variable length and texts. A text is
+ * its length plus one, or 0 when it is absent, and its bytes. The name of a pair may be the number of a usual name
+ * instead. */
 #include "format/envelope.h"
 
 #include <stdlib.h>
@@ -7,7 +8,7 @@
 
 enum { FORMAT = 1 };
 
-/* Never reordered, only added to: rows hold the numbers, counted from 1. */
+/* Never reordered, only added to: rows hold these numbers, counted from 1. */
 static const char *const usual[] = {
     "type", "id", "source", "time", "minorversion", "sourcehost", "sourcelib", "datacontenttype", "specversion",
     "content-type",
@@ -89,7 +90,7 @@ static bool get_name(struct sq_reader *in, struct eb_text *name) {
     return true;
 }
 
-/* Each pair takes two bytes at least, so a wild count asks for no more memory than the row has bytes for. */
+/* Each pair takes two bytes at least, so that a wrong count asks for no more memory than the row has bytes for. */
 static const char *get_pairs(struct sq_envelope *envelope, struct sq_reader *in, size_t *count) {
     uint64_t n;
 

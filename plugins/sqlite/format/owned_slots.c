@@ -48,7 +48,7 @@ static bool next_out(struct sq_owned_slots *owned) {
            && owned->last > 0 && owned->last <= SQ_SEQ_MAX;
 }
 
-/* All of them. */
+/* Whether all that is left are positions. */
 static bool are_positions(struct sq_owned_slots owned) {
     while (owned.n_out > 0 && next_out(&owned))
         owned.n_out--;

@@ -23,14 +23,14 @@ static unsigned followers(int64_t note) {
 }
 
 int64_t sq_note(unsigned slot, int64_t behind) {
-    const int64_t end = (int64_t)1 << NOTE_BITS * NOTE_MOST;       /* behind the last one that there is room for */
+    const int64_t end = (int64_t)1 << NOTE_BITS * NOTE_MOST;       /* the bit behind the last slot that there is room for */
     unsigned n;
 
     if (behind < 0)
         return slot;
     n = followers(behind);
     if (n == 0)
-        behind |= SQ_SLOTS;                             /* its end, which it has not while it is the last */
+        behind |= SQ_SLOTS;                             /* the end mark, which the note of a last message does not have */
     else if (n == NOTE_MOST)
         behind = (behind & (end - 1)) | end;
     return behind << NOTE_BITS | slot;
@@ -52,7 +52,7 @@ uint64_t sq_runs_slots(const struct sq_runs *runs) {
     return slots;
 }
 
-/* No slot twice: so there are never more runs than slots. */
+/* No slot is in two runs, so there are never more runs than slots. */
 bool sq_runs_add(struct sq_runs *runs, uint64_t slots, int64_t cursor) {
     unsigned at = 0;
 

@@ -1,5 +1,5 @@
-/* plugins/sqlite/format/slots.h - a topic's messages fall into 64 slots by their key; the members of a group own slots, and how far
- * each slot was read is kept in runs. Pure. */
+/* plugins/sqlite/format/slots.h - a topic's messages fall into 64 slots by their key. The members of a group own slots;
+ * runs say how far each slot was read. Pure. */
 #ifndef SQ_SLOTS_H
 #define SQ_SLOTS_H
 
@@ -12,12 +12,12 @@ enum { SQ_SLOTS = 64, SQ_SEQ_BITS = 40 };
 /* Positions are counted from 1. */
 static const int64_t SQ_SEQ_MAX = ((int64_t)1 << SQ_SEQ_BITS) - 1;
 
-static const uint64_t SQ_ALL_SLOTS = UINT64_MAX;        /* a set of slots is a bit for each */
+static const uint64_t SQ_ALL_SLOTS = UINT64_MAX;        /* a set of slots has a bit for each */
 
 /* The key's hash, never 0; 0 when it is absent. Written into files: never changed. */
 uint64_t sq_key_hash(struct eb_text key);
 
-/* A message without key goes where its position says, so that the members share such ones evenly. */
+/* The slot of a message. One without key has the slot of its position, so that the members share such messages evenly. */
 unsigned sq_slot_of(uint64_t key_hash, int64_t seq);
 
 /* What a row notes of slots: its own in the lowest 6 bits; above them those of the messages behind it in its topic that
@@ -47,11 +47,11 @@ struct sq_runs {
 
 uint64_t sq_runs_slots(const struct sq_runs *);
 
-/* Adds slots. False, and nothing changed: some of them are in it already. */
+/* Adds slots. False: some of them are in it already, and nothing is changed. */
 bool sq_runs_add(struct sq_runs *, uint64_t slots, int64_t cursor);
 
-/* Moves those of the slots that are in `from` to `to`, each with its cursor. False, and nothing changed: some of them are in
- * both, which no sound file says. */
+/* Moves those of the slots that are in `from` to `to`, each with its cursor. False: some of them are in both, which no
+ * sound file says, and nothing is changed. */
 bool sq_runs_move(struct sq_runs *from, uint64_t slots, struct sq_runs *to);
 
 /* Sets the cursor of these slots, which have to be in it. */

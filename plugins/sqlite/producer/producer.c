@@ -1,4 +1,4 @@
-/* plugins/sqlite/producer/producer.c - the producer: what submit took is stored by poll, many messages in one transaction. */
+/* plugins/sqlite/producer/producer.c - the producer: poll stores what submit took, many messages in one transaction. */
 #include "producer/producer.h"
 
 #include <inttypes.h>
@@ -21,20 +21,20 @@
 enum {
     BATCH_MESSAGES = 1000,      /* stored in one transaction at most */
     BATCH_BYTES = 4 << 20,
-    ENVELOPE_BYTES = 300,           /* what a message has beside key and payload, as a rule */
-    TURN_MS = 50,               /* waited in line for one try, so that wake is heard */
-    LEAST_MS = 2                /* and at least, or a busy file would never be written to with a timeout of 0 */
+    ENVELOPE_BYTES = 300,           /* bytes of a message beside key and payload, as a rule */
+    TURN_MS = 50,               /* one try waits in the queue of writers so long at most, so that wake is noticed */
+    LEAST_MS = 2                /* and so long at least, or a busy file would never be written to with a timeout of 0 */
 };
 
-/* Where a message of the batch at work goes. */
+/* Where a message of the batch is stored. */
 struct placed {
-    bool fit;                   /* else it can never be stored */
+    bool fit;                   /* false: it can never be stored */
     struct sq_topic *topic;
     int64_t seq;
-    int64_t note;               /* of its slot, and of those behind it: see slots.h */
+    int64_t note;               /* of its slot, and of those of the messages behind it: see slots.h */
 };
 
-/* One instance. All but the bell belongs to the thread at work. */
+/* One instance. All but the wakeup belongs to the thread that calls the ops. */
 struct producer {
     const struct eb_host *host;
     struct sq_store store;
@@ -42,17 +42,17 @@ struct producer {
     struct sq_topic_table topics;
     struct sq_schemas schemas;
     struct sq_retention retention;
-    uint64_t connection;        /* that topics and schemas were read through */
+    uint64_t connection;        /* the store's connection that topics and schemas were read through */
     struct sq_buffer envelope;
-    size_t batch_bytes;         /* for one transaction; less on a full disk, where the log cannot grow */
-    struct eb_error why;        /* of the last try that failed; no status: all has worked since */
+    size_t batch_bytes;         /* at most in one transaction; fewer on a full disk, where the log cannot grow */
+    struct eb_error why;        /* of the last try that failed; status 0: all tries since have worked */
     struct ebp_submit_ring queue;
     struct placed placed[BATCH_MESSAGES];
 };
 
 /* ---- open, submit, wake ---- */
 
-/* What can never work is said now; what may pass, like a lock, is tried again by poll. */
+/* Returns what can never work; poll tries again what may pass, like a lock. */
 int32_t sq_producer_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
     const struct sq_settings *set = settings;
     struct producer *p = calloc(1, sizeof *p);
@@ -89,7 +89,7 @@ void sq_producer_wake(void *self) {
 
 /* ---- storing ---- */
 
-/* NULL, or why this message can never be stored. */
+/* NULL, or why the message can never be stored. */
 static const char *data_error(const struct eb_message *message) {
     if ((uint64_t)message->payload.len + message->key.len + message->key_avro.len > 500000000)
         return "it is larger than 500 MB";
@@ -123,7 +123,7 @@ static int32_t place(struct producer *p, const struct eb_message *message, struc
     return EB_OK;
 }
 
-/* From the last one to the first, each learns of those behind it in its topic. */
+/* Goes from the last message to the first: each learns the slots of those behind it in its topic. */
 static void look_behind(struct producer *p, size_t n) {
     for (size_t i = n; i-- > 0;) {
         struct placed *placed = &p->placed[i];
@@ -154,7 +154,7 @@ static int32_t store_one(struct producer *p, const struct eb_message *message, c
     return sq_run(&p->store, add, err);
 }
 
-/* The messages of the next transaction, and their bytes, roughly. */
+/* Counts the messages of the next transaction, and their bytes, roughly. */
 static size_t choose_batch(struct producer *p, size_t *bytes) {
     size_t i = 0;
 
@@ -185,7 +185,7 @@ static int32_t store_batch(struct producer *p, size_t *count, struct eb_error *e
     return status;
 }
 
-/* Everything that is remembered of the file belongs to the connection it was read through. */
+/* What is remembered of the file belongs to the connection it was read through. */
 static void begin_memory(struct producer *p) {
     if (p->connection != p->store.connections) {
         sq_topic_table_free(&p->topics);
@@ -211,7 +211,7 @@ static int32_t transact(struct producer *p, int64_t until_ms, size_t *count, str
     else
         sq_rollback(&p->store);
     if (status == EB_OK && *count > 0 && !sq_store_is_in_place(&p->store))
-        status = sq_store_replaced(&p->store, err);     /* stored in a file that nobody will open again */
+        status = sq_store_replaced(&p->store, err);     /* stored in a file that nobody will open again: not stored */
     if (status != EB_OK) {
         sq_topic_table_undo(&p->topics);
         sq_schemas_undo(&p->schemas, p->topics.transaction);
@@ -274,21 +274,21 @@ static int32_t store_some(struct producer *p, int64_t until_ms, size_t *count, s
     int32_t status;
 
     if (p->queue.n == 0 && p->store.db && p->store.link == SQ_UP)
-        status = sq_store_connect(&p->store, 0, err);   /* looks whether it is still the file at its path */
+        status = sq_store_connect(&p->store, 0, err);   /* checks that the path still leads to the file */
     else
         status = transact(p, until_ms, count, err);
     sq_store_link(&p->store, status, err);
     return status;
 }
 
-/* The disk is full: what the log has must do, from its beginning, and perhaps something can go. */
+/* The disk is full: the log has to do with the room it has, from its beginning, and retention may remove something. */
 static void adapt_to_full_disk(struct producer *p) {
     p->batch_bytes = p->batch_bytes > 4 ? p->batch_bytes / 4 : 1;
     sq_store_checkpoint(&p->store, ebp_monotonic_ms() + LEAST_MS);
     sq_retention_hurry(&p->retention);
 }
 
-/* One try: how many messages were reported. Retention goes on at the same turn, so that the producer that does it has no
+/* Stores and reports a batch, and counts it. Retention works at the same turn, so that the producer that does it has no
  * fewer turns than the others. */
 static int32_t try_once(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
     struct eb_error why;
@@ -301,7 +301,7 @@ static int32_t try_once(struct producer *p, int64_t until_ms, size_t *count, str
     status = store_some(p, until_ms, count, &why);
     if (status < 0)
         p->why = why;
-    else if (p->batch_bytes == BATCH_BYTES)             /* on a full disk a smaller one may still fit */
+    else if (p->batch_bytes == BATCH_BYTES)             /* on a full disk a smaller batch may still fit */
         p->why.status = 0;
     if (status == EB_RETRIABLE && why.native == SQLITE_FULL)
         adapt_to_full_disk(p);
@@ -326,7 +326,7 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most) {
     return value < least ? least : ebp_earlier(value, most);
 }
 
-/* When there is something to do though nobody calls. */
+/* When there is something to do although nobody calls. */
 static int64_t next_ms(const struct producer *p, int64_t now) {
     return p->store.retry_ms > now ? p->store.retry_ms : sq_retention_next_ms(&p->retention);
 }

@@ -24,7 +24,7 @@ static struct sq_topic *add(struct sq_topic_table *table, struct eb_text name, u
     return NULL;
 }
 
-/* A topic that was removed since we looked has another id now. */
+/* Reads the topic's end. A topic that was removed since has another id now. */
 static int32_t refresh(struct sq_topic_table *table, struct sq_store *store, struct sq_topic *topic, struct eb_error *err) {
     int32_t status = EB_GONE;
     bool made = false;

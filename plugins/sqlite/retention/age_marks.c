@@ -3,9 +3,9 @@
 
 #include "common/clock.h"
 
-enum { MARKS_MAX = 128 };               /* of a topic; then every second one goes */
+enum { MARKS_MAX = 128 };               /* marks of a topic; beyond, every second one is deleted */
 
-/* The first number of the row; otherwise where there is none. */
+/* Sets *is to the first column of the row, or to `otherwise` without a row. */
 static int32_t number(struct sq_store *store, sqlite3_stmt *find, int64_t otherwise, int64_t *is, struct eb_error *err) {
     int32_t row = sq_row(store, find, "T", err);
 
@@ -83,7 +83,7 @@ static int32_t make(struct sq_store *store, int64_t topic, struct eb_error *err)
     int32_t status = sq_topic_extent(store, topic, &extent, err);
 
     if (status != EB_OK || extent.first > extent.last)
-        return status < 0 ? status : EB_OK;             /* removed, or emptied, since it was looked at */
+        return status < 0 ? status : EB_OK;             /* removed or emptied since */
     status = drop_below(store, topic, extent.first, err);
     if (status == EB_OK)
         status = add(store, topic, extent.last, err);

@@ -1,6 +1,6 @@
-/* plugins/sqlite/retention/retain_plan.c - see retain_plan.h. Age counts for all that was settled; number and size only where some group reads
- * the topic: what was sent before its first group is there may be all that this group came for. Dead letters are neither
- * counted nor measured, nor do they ever go anyway. */
+/* plugins/sqlite/retention/retain_plan.c - see retain_plan.h. The limit of age holds for all that was settled; those of
+ * number and bytes only for topics that some group reads: what was sent before a topic's first group joined may be all
+ * that the group wants. Topics of dead letters have no limit of number or bytes, and no hard one. */
 #include "retention/retain_plan.h"
 
 #include <fnmatch.h>
@@ -9,7 +9,7 @@
 
 enum { MARK_EVERY_LEAST_MS = 100 };
 
-/* One set of them: the soft ones, or the hard ones. */
+/* A set of limits: the soft ones, or the hard ones. */
 struct limits {
     int64_t age_ms, events, bytes;      /* 0: none */
 };
@@ -53,7 +53,8 @@ static void lower_to(int64_t *next_ms, int64_t candidate) {
         *next_ms = candidate;
 }
 
-/* How far apart the marks of a topic are, so that a message goes at most that much too late; 0: no age counts. */
+/* How far apart the marks of a topic are, so that a message is removed at most that much too late; 0: there is no limit of
+ * age. */
 static int64_t mark_every_ms(const struct sq_settings *set) {
     int64_t age_ms = set->retain_age;
 
@@ -139,7 +140,7 @@ int32_t sq_retain_plan_make(const struct sq_settings *set, struct sq_sizes *size
     if (status == EB_OK)
         status = want_mark(&s, mark_every_ms(set), err);
     if (status != EB_OK || s.extent.first >= s.extent.last)
-        return status < 0 ? status : EB_OK;             /* removed meanwhile; or no more than its newest */
+        return status < 0 ? status : EB_OK;             /* removed since, or nothing but its newest message is left */
     status = sq_trim_floor(store, topic, &needed, err);
     if (status == EB_OK)
         status = see(&s, set, is_kept(set, name), needed != INT64_MAX, err);

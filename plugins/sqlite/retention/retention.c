@@ -14,11 +14,11 @@
 
 enum {
     EVERY_MS = 1000,
-    SLICE_MS = 5,               /* so much of it at once; what others wait for us is one transaction longer at most */
-    PAUSE_MS = 2,               /* between two slices, when we have nothing else to do */
+    SLICE_MS = 5,               /* how long retention works at once: others wait for one transaction longer at most */
+    PAUSE_MS = 2,               /* between two slices, if the producer has nothing else to do */
     TURN_MS = 50,
-    LOOKS = 200,                /* topics in one look: all of 10,000 in a minute */
-    BUSY_MS = 30000,            /* without a turn for so long is worth a line */
+    LOOKS = 200,                /* topics of one slice: all of 10,000 in a minute */
+    BUSY_MS = 30000,            /* so long without a turn is worth a line */
     TELL_MS = 60000
 };
 
@@ -40,7 +40,7 @@ static void log_removed(struct sq_retention *r, struct sq_store *store, const ch
     host->log(host, 3, text);
 }
 
-/* EB_OK: as far as it goes now; EB_FULL: the slice is over; or negative. */
+/* Removes what the plan says. EB_OK: done for now; EB_FULL: the slice is over; or negative. */
 static int32_t trim_topic(struct sq_retention *r, struct sq_store *store, const char *name, const struct sq_trim *trim,
                           int64_t until_ms, struct eb_error *err) {
     struct sq_trimmed gone = {0};
@@ -54,7 +54,7 @@ static int32_t trim_topic(struct sq_retention *r, struct sq_store *store, const 
     return status == EB_END ? EB_OK : status == EB_OK ? EB_FULL : status;
 }
 
-/* On a full disk the mark is made later: what can go goes first. The status stays, but for other errors. */
+/* Makes a mark. On a full disk it is made later, since removing comes first. Returns `status` unless another error occurs. */
 static int32_t mark_topic(struct sq_retention *r, struct sq_store *store, int64_t topic, int32_t status, struct eb_error *err) {
     int32_t made = sq_mark_make(store, topic, ebp_monotonic_ms() + TURN_MS, err);
 
@@ -83,14 +83,14 @@ static int32_t look_at(struct sq_retention *r, struct sq_store *store, int64_t t
 
 /* ---- a round ---- */
 
-/* Ages are told by the ticks of this run of the machine only. */
+/* Ages are times of this run of the machine's monotonic clock only. */
 static int32_t rebase_boot(struct sq_store *store, struct eb_error *err) {
     int32_t status = store->boot_rebased ? EB_EMPTY : sq_begin(store, ebp_monotonic_ms() + TURN_MS, err);
 
     return status == EB_EMPTY ? EB_OK : status == EB_OK ? sq_commit(store, err) : status;
 }
 
-/* EB_EMPTY: nothing has changed since a round that left nothing, and nothing has got too old. */
+/* EB_EMPTY: nothing has changed since a round that left nothing to do, and nothing has become too old. */
 static int32_t begin_round(struct sq_retention *r, struct sq_store *store, struct eb_error *err) {
     int64_t pages = 0;
     int32_t status = rebase_boot(store, err);
@@ -151,7 +151,7 @@ static int32_t look_at_topics(struct sq_retention *r, struct sq_store *store, in
             return status == EB_END ? EB_OK : status;
         status = look_at(r, store, r->topic, name, until_ms, err);
         if (status == EB_FULL)
-            r->unfinished = true;                       /* the others first, then again this one */
+            r->unfinished = true;                       /* the other topics first, then this one again */
         if (status != EB_OK)
             return status;
         if (ebp_monotonic_ms() >= until_ms)
@@ -203,7 +203,7 @@ void sq_retention_hurry(struct sq_retention *r) {
     r->going_on = true;
 }
 
-/* Where many write, a turn is missed now and then: that is no trouble, the next look comes a second later. */
+/* Where many processes write, a turn is missed now and then: no trouble, the next try is a second later. */
 static bool just_busy(struct sq_retention *r, const struct eb_error *why, int64_t now_ms) {
     if (why->native != SQLITE_BUSY)
         return false;

@@ -1,4 +1,5 @@
-/* plugins/sqlite/retention/topic_size.c - see topic_size.h. Not in a column: every producer would have to write that at each commit. */
+/* plugins/sqlite/retention/topic_size.c - see topic_size.h. The size is no column: every producer would have to write that
+ * at each commit. */
 #include "retention/topic_size.h"
 
 #include <stdlib.h>
@@ -7,9 +8,9 @@
 #include "common/array.h"
 #include "common/error.h"
 
-enum { ROWS_AT_ONCE = 20000 };          /* read in one go: a long reader would stop checkpoints */
+enum { ROWS_AT_ONCE = 20000 };          /* rows read by one statement: a long read would stop checkpoints */
 
-/* Where it is, or would be. */
+/* The index of the topic in the list, or where it would be inserted. */
 static size_t place_of(const struct sq_sizes *sizes, int64_t topic) {
     size_t low = 0, high = sizes->n;
 
@@ -57,7 +58,7 @@ int32_t sq_size_count(struct sq_sizes *sizes, struct sq_store *store, int64_t to
         size = add(sizes, topic);
     if (!size)
         return ebp_no_memory(err);
-    if (size->first != extent->first)                   /* new, or somebody else has trimmed it */
+    if (size->first != extent->first)                   /* new, or another process has trimmed it */
         *size = (struct sq_size){ topic, extent->first, extent->first - 1, 0 };
     upto = extent->last - size->last > ROWS_AT_ONCE ? size->last + ROWS_AT_ONCE : extent->last;
     sqlite3_bind_int64(sum, 1, sq_id(topic, size->last + 1));

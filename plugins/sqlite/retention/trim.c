@@ -13,7 +13,7 @@ static int64_t lower(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* What is past a cursor, and what is out. */
+/* Lowers *first to the first position past a cursor, or in flight. */
 static int32_t see_row(struct sq_store *store, struct eb_text bytes, int64_t *first, struct eb_error *err) {
     struct sq_owned_slots owned;
     int64_t seq;
@@ -76,12 +76,12 @@ static int32_t delete_between(struct sq_store *store, int64_t topic, int64_t fir
     sqlite3_bind_int64(delete, 1, sq_id(topic, first));
     sqlite3_bind_int64(delete, 2, sq_id(topic, last));
     status = sq_run(store, delete, err);
-    if (status == EB_OK && sqlite3_changes(store->db) == 0)     /* or it would be tried for ever */
+    if (status == EB_OK && sqlite3_changes(store->db) == 0)     /* or trimming would not end */
         return sq_damaged(store, err, "messages cannot be removed");
     return status;
 }
 
-/* A topic without messages remembers how far it was, so that no position comes twice. */
+/* A topic without messages keeps its last position, so that none is used twice. */
 static int32_t remember_last(struct sq_store *store, int64_t topic, int64_t last, struct eb_error *err) {
     sqlite3_stmt *set = sq_sql(store, SQ_TOPIC_SET_LAST);
 
@@ -90,7 +90,7 @@ static int32_t remember_last(struct sq_store *store, int64_t topic, int64_t last
     return sq_run(store, set, err);
 }
 
-/* How far one transaction may go, so that it is short whatever the messages are. */
+/* Chooses how far one transaction goes, so that it is short whatever the messages are. */
 static int32_t choose_some(struct sq_store *store, int64_t topic, int64_t first, int64_t upto, struct sq_trimmed *some,
                            struct eb_error *err) {
     sqlite3_stmt *sizes = sq_sql(store, SQ_MSG_SIZES);
@@ -116,7 +116,7 @@ static void add(struct sq_trimmed *sum, const struct sq_trimmed *some) {
     sum->unsettled += some->unsettled;
 }
 
-/* Within the transaction, so that no group can come, or go back, between the question and the deed. */
+/* Asks the groups within the transaction, so that none joins or goes back between this and the removal. */
 static int32_t last_to_go(struct sq_store *store, const struct sq_trim *trim, int64_t newest, int64_t *upto, int64_t *needed,
                           struct eb_error *err) {
     int32_t status = sq_trim_floor(store, trim->topic, needed, err);
@@ -136,7 +136,7 @@ static int32_t trim_some(struct sq_store *store, const struct sq_trim *trim, str
     if (status == EB_OK)
         status = last_to_go(store, trim, extent.last, &upto, &needed, err);
     if (status != EB_OK)
-        return status < 0 ? status : EB_END;            /* removed meanwhile */
+        return status < 0 ? status : EB_END;            /* the topic was removed */
     if (extent.first > upto)
         return EB_END;
     status = choose_some(store, trim->topic, extent.first, upto, some, err);

@@ -136,7 +136,7 @@ static int32_t set_up(struct sq_store *store, struct eb_error *err) {
         sq_disk_space_prepare(store);
     if (status == EB_OK)
         status = execute(store, store->power ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
-    if (status == EB_OK)                                /* overwriting free pages, as Debian's SQLite does, doubles what removing messages writes */
+    if (status == EB_OK)                                /* overwriting free pages, as Debian's SQLite does, doubles what a removal writes */
         status = execute(store, "PRAGMA journal_size_limit=8388608; PRAGMA secure_delete=FAST", err);
     if (status == EB_OK && store->cache_pages)
         status = limit_cache(store, err);

@@ -12,7 +12,7 @@
 #include "common/clock.h"
 
 #ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449             /* for headers older than Linux 5.16; the number is the same on all machines but alpha */
+#define SYS_futex_waitv 449             /* for headers before Linux 5.16; the same on all machines but alpha */
 #endif
 
 /* As in <linux/futex.h> since 5.16. */

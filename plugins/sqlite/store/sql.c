@@ -1,19 +1,20 @@
 /* plugins/sqlite/store/sql.c - see sql.h. */
 #include "store/sql.h"
 
-/* Messages of a topic lie together: id is topic << 40 | position, positions are consecutive from 1. topic.last keeps the
- * highest one when its row is gone, so that none is used twice; ids of topics and members are never used twice either.
- * msg.slot: a note of the slots of this row and of some behind it, see slots.h; its lowest 6 bits are this row's.
- * share.owner 0: the slots that nobody owns. share.state: see owned_slots.h. hold: messages that have left the order of the log,
- * for a retry, returned, or taken over from a member that died; holder: the member that has it now, or 0; due: when it may
- * be handed out again. boot: whose ticks the times in hold, member and mark are, in one row; its wall is what the wall clock
- * says when those are 0. mark: when a topic had its messages up to that position, so that their age depends on no wall clock;
- * msg.time does, and is only shown and searched for. */
+/* The messages of a topic lie together: id is topic << 40 | position, and positions are consecutive from 1. topic.last
+ * keeps the highest position when its row is removed, so that none is used twice; ids of topics and members are never used
+ * twice either. msg.slot: the note of the slots of this row and of some behind it, see slots.h; its lowest 6 bits are this
+ * row's. msg.head: see envelope.h. share: which member (owner) owns which slots, in one row each; owner 0: the free slots;
+ * state: see owned_slots.h. hold: delayed messages, which have left the order of the log for a retry, because they were
+ * returned, or taken over from a dead member; holder: the member that has it in flight, or 0; due: when it may be
+ * delivered again. boot: which run of the monotonic clock the times in hold, member and mark belong to, in one row; wall:
+ * the wall clock's time when that clock was 0. mark: when a topic had its messages up to that position, so that their age
+ * depends on no wall clock; msg.time does, and is only shown and searched for. */
 #define SQ_CLOCK_TABLES \
     "CREATE TABLE boot(id INTEGER PRIMARY KEY CHECK(id = 1), name TEXT NOT NULL, wall INT NOT NULL) STRICT;" \
     "CREATE TABLE mark(topic INT NOT NULL, seq INT NOT NULL, at INT NOT NULL, PRIMARY KEY(topic, seq)) STRICT, WITHOUT ROWID;"
 
-/* Of a file of format 1: its retries are due by the wall clock. */
+/* Upgrades a file of format 1, whose retries are due by the wall clock. */
 const char sq_sql_upgrade_from_1[] = SQ_CLOCK_TABLES "UPDATE hold SET due = 0 WHERE due <> 0;";
 
 #define SQ_FIRST_TABLES \

@@ -1,4 +1,4 @@
-/* plugins/sqlite/store/sql.h - every statement there is, by name. */
+/* plugins/sqlite/store/sql.h - every statement, by name, and the tables. */
 #ifndef SQ_SQL_H
 #define SQ_SQL_H
 
@@ -11,13 +11,13 @@ enum sq_sql {
     SQ_MSG_ADD, SQ_MSG_SCAN, SQ_MSG_NEXT, SQ_MSG_ONE, SQ_MSG_TIME, SQ_MSG_SLOT_KEY, SQ_MSG_SLOTS_BETWEEN, SQ_MSG_DELETE,
     SQ_MSG_SIZES, SQ_MSG_BYTES,
     SQ_SCHEMA_BY_TEXT, SQ_SCHEMA_ADD, SQ_SCHEMA_BY_ID,
-    /* members and their shares */
+    /* members, the slots they own (share), delayed messages (hold) */
     SQ_MEMBER_ADD, SQ_MEMBER_RENEW, SQ_MEMBER_UNTIL, SQ_MEMBER_DELETE,
     SQ_GROUP_BY_NAME, SQ_GROUP_ADD, SQ_GROUPS_OF_TOPIC, SQ_GROUPS_AFTER, SQ_GROUP_DELETE,
     SQ_SHARE_ADD, SQ_SHARE_SET, SQ_SHARES, SQ_SHARE_ONE, SQ_SHARE_DELETE, SQ_SHARES_DELETE, SQ_SHARE_ANY,
     SQ_SHARE_STATES,
     SQ_HOLD_SET, SQ_HOLD_DELETE, SQ_HOLDS_DUE_NOW, SQ_HOLDS, SQ_HOLD_DROP_HOLDER, SQ_HOLD_SEQS, SQ_HOLDS_DELETE, SQ_HOLD_LOWEST,
-    /* which run of the ticks the times belong to, and how old messages are by them */
+    /* which run of the monotonic clock the times belong to, and how old messages are */
     SQ_READ_FORMAT, SQ_BOOT, SQ_BOOT_SET,
     SQ_MARK_ADD, SQ_MARK_NEWEST, SQ_MARK_OLD, SQ_MARK_NEXT, SQ_MARKS_COUNT, SQ_MARKS_THIN, SQ_MARKS_DELETE, SQ_MARKS_DROP_ODD,
     SQ_MARKS_SHIFT,
@@ -27,7 +27,7 @@ enum sq_sql {
 /* The text of a statement; for sqlite3_prepare. */
 const char *sq_sql_text(enum sq_sql);
 
-/* Makes the tables of an empty file, and what an older one lacks. */
+/* Create the tables of an empty file, and what an older one lacks. */
 extern const char sq_sql_schema_1[];     /* those of format 1 */
 extern const char sq_sql_schema[];
 extern const char sq_sql_upgrade_from_1[];

@@ -72,7 +72,7 @@ int32_t sq_store_connect(struct sq_store *store, int64_t wait_ms, struct eb_erro
         disconnect(store);
     int32_t status = store->db ? sq_store_check_file(store, err) : EB_OK;
 
-    if (store->db || (status != EB_OK && store->link != SQ_UNREPORTED))     /* the owner reports why the link is down before the next try */
+    if (store->db || (status != EB_OK && store->link != SQ_UNREPORTED))     /* the owner reports that first */
         return status;
     status = sq_connect(store, wait_ms, err);
     if (status != EB_OK) {

@@ -6,9 +6,9 @@
 #include "topic/groups.h"
 #include "topic/topics.h"
 
-enum { ROWS_AT_ONCE = 20000 };          /* read in one go: a long reader would stop checkpoints */
+enum { ROWS_AT_ONCE = 20000 };          /* rows read by one statement: a long read would stop checkpoints */
 
-/* What is gathered. */
+/* What is known while the rows are read. */
 struct survey {
     struct sq_extent extent;
     struct sq_runs runs;                /* of all slots, whoever owns them */
@@ -17,7 +17,7 @@ struct survey {
 
 static void count_open(struct survey *s, int64_t seq, bool at_live) {
     if (seq < s->extent.first || seq > s->extent.last)
-        return;                                         /* trimmed away meanwhile */
+        return;                                         /* it was trimmed */
     s->is->lag++;
     s->is->unsettled += at_live;
     if (seq < s->is->next)
@@ -69,7 +69,7 @@ static int64_t cursor_of(const struct sq_runs *runs, unsigned slot) {
     return SQ_SEQ_MAX;
 }
 
-/* Between the lowest and the highest cursor only a look at each message tells whose it is. */
+/* Between the lowest and the highest cursor only the slot of each message says whether it was read. */
 static int32_t count_between(struct survey *s, struct sq_store *store, int64_t topic, int64_t from, int64_t upto,
                              struct eb_error *err) {
     sqlite3_stmt *scan = sq_sql(store, SQ_MSG_SLOTS_BETWEEN);
@@ -92,7 +92,7 @@ static int32_t count_between(struct survey *s, struct sq_store *store, int64_t t
     return EB_OK;
 }
 
-/* Past the highest cursor all messages are open, and positions are consecutive. */
+/* Past the highest cursor no message was read, and positions are consecutive. */
 static void count_rest(struct survey *s, int64_t highest) {
     int64_t first = highest + 1 > s->extent.first ? highest + 1 : s->extent.first;
 

@@ -1,4 +1,5 @@
-/* plugins/sqlite/topic/group_progress.h - how far a group is: what it has left, where it goes on, who is at work. */
+/* plugins/sqlite/topic/group_progress.h - the progress of a group: what is left to settle, where it goes on, and how many
+ * members live. */
 #ifndef SQ_GROUP_PROGRESS_H
 #define SQ_GROUP_PROGRESS_H
 
@@ -6,9 +7,9 @@
 
 struct sq_group_progress {
     int64_t next;                       /* the first position that is not settled; last + 1 when all are */
-    int64_t last;                       /* of the topic */
+    int64_t last;                       /* the topic's last position */
     int64_t lag;                        /* messages that are not settled */
-    int64_t unsettled;                  /* of those: out at live members */
+    int64_t unsettled;                  /* of those: in flight at live members */
     int64_t members;                    /* live ones */
 };
 

@@ -19,7 +19,7 @@ int32_t sq_group_id(struct sq_store *store, int64_t topic, const char *name, int
     return row < 0 ? row : EB_OK;
 }
 
-/* The share of nobody. */
+/* Inserts the row of the slots that nobody owns. */
 static int32_t add_free_slots(struct sq_store *store, int64_t id, int64_t cursor, struct eb_error *err) {
     sqlite3_stmt *add = sq_sql(store, SQ_SHARE_ADD);
     struct sq_runs runs = {0};

@@ -1,4 +1,4 @@
-/* plugins/sqlite/topic/groups.h - groups of a topic, as every role sees them. */
+/* plugins/sqlite/topic/groups.h - finds, creates, resets and removes groups of a topic, for every role. */
 #ifndef SQ_GROUPS_H
 #define SQ_GROUPS_H
 
@@ -8,19 +8,19 @@
 /* The id of a group; 0: there is none. EB_OK or negative. */
 int32_t sq_group_id(struct sq_store *, int64_t topic, const char *name, int64_t *id, struct eb_error *);
 
-/* The rows of SQ_SHARES, of which the member is missing where nobody has the slots. */
+/* The shape of rows of SQ_SHARES: the columns of the member are NULL for free slots. */
 #define SQ_SHARE_SHAPE "obOOXO"
 
-/* Within a transaction: a new group with all slots free at a cursor. */
+/* Within a transaction: creates a group whose slots are all free at this cursor. */
 int32_t sq_group_make(struct sq_store *, int64_t topic, const char *name, int64_t cursor, int64_t *id, struct eb_error *);
 
-/* Within a transaction: every member loses its share, nothing is held any more, all slots are free at a cursor. */
+/* Within a transaction: takes all slots from the members and frees them at this cursor; nothing is delayed any more. */
 int32_t sq_group_reset(struct sq_store *, int64_t id, int64_t cursor, struct eb_error *);
 
-/* Within a transaction: removes it with all it had. */
+/* Within a transaction: removes the group with all its rows. */
 int32_t sq_group_remove(struct sq_store *, int64_t id, struct eb_error *);
 
-/* Whether a member is at work: its lease runs and its process is there. */
+/* Whether a member lives: its lease runs and its process is there. */
 bool sq_member_lives(const struct sq_store *, int64_t member, int64_t until_ms);
 
 #endif

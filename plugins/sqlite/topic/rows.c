@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How a row lies in a buffer, its bytes behind it. */
+/* How a row lies in a buffer, followed by its bytes. */
 struct kept_row {
     int64_t seq, time_ms;
     size_t key_len, envelope_len, body_len;

@@ -10,7 +10,7 @@
 #include "common/error.h"
 
 struct sq_schema {
-    uint64_t id;                        /* the host's id of one that is sent, the row of one that was received */
+    uint64_t id;                        /* sending: the host's id; receiving: the row's id */
     uint64_t row;
     uint64_t made;                      /* the transaction that wrote the row; 0: it was there */
     uint64_t used;
@@ -30,7 +30,7 @@ static void drop(struct sq_schemas *schemas, struct sq_schema *one) {
     free(one);
 }
 
-/* Drops those that were used no later than `stamp`. Returns how many. */
+/* Drops the schemas that were used no later than `stamp`. Returns how many. */
 static size_t drop_used_by(struct sq_schemas *schemas, uint64_t stamp) {
     struct sq_schema *one, *next;
     size_t n = 0;
@@ -43,8 +43,8 @@ static size_t drop_used_by(struct sq_schemas *schemas, uint64_t stamp) {
     return n;
 }
 
-/* Drops what was not used since the last time; where that is little, all but the two used last, which a message that is being
- * read may refer to. */
+/* Drops what was not used since the last time. If that is little, drops all but the two used last, which a message that is
+ * being read may refer to. */
 static void make_room(struct sq_schemas *schemas, size_t bytes) {
     size_t n = HASH_COUNT(schemas->by_id);
 
@@ -68,7 +68,7 @@ static struct sq_schema *find(struct sq_schemas *schemas, uint64_t id) {
     return one;
 }
 
-/* Takes the text over; on failure it is freed. NULL: no memory. */
+/* Takes the schema over, and frees it on failure. NULL: no memory. */
 static struct sq_schema *add(struct sq_schemas *schemas, uint64_t id, uint64_t row, struct eb_schema *schema, size_t bytes) {
     struct sq_schema *one = calloc(1, sizeof *one);
 
@@ -157,7 +157,7 @@ static struct eb_schema *copy_schema(uint64_t id, struct eb_text name, struct eb
     return schema;
 }
 
-/* *one is NULL where the row is not there. */
+/* Sets *one to NULL where the row is not there. */
 static int32_t read_schema(struct sq_schemas *schemas, struct sq_store *store, uint64_t id, struct sq_schema **one,
                            struct eb_error *err) {
     sqlite3_stmt *by_id = sq_sql(store, SQ_SCHEMA_BY_ID);
