@@ -105,7 +105,7 @@ enum eb_status ebi_bus_connect(struct eb_bus *bus, struct eb_error *err) {
     if (!ebi_bytes_add_format(&undelivered, "%s/undelivered.jsonl", ebi_config_state(bus->config)))
         return ebi_error_memory(err);
     bus->undelivered = undelivered.data;
-    const struct ebi_producer_parts parts = {
+    const struct ebi_producer_deps parts = {
         .broker = broker,
         .service = bus->service,
         .signals = bus->signals,

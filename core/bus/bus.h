@@ -24,7 +24,7 @@ struct eb_bus {
     struct ebi_routes *routes;
     struct ebi_producer *producer;
     char *undelivered;
-    bool opens_late;                    /* set before it is connected: see struct ebi_producer_parts */
+    bool opens_late;                    /* set before it is connected: see struct ebi_producer_deps */
     void (*before_event)(void *);
     void *before_event_arg;
     pthread_mutex_t lock;               /* guards config and brokers */
