@@ -36,7 +36,8 @@ TESTS = {
     "plugins/redis/tests": ["redis.la"],
     "plugins/kafka/tests": ["kafka.la", "tests/brokers/kafka_mock", "tests/brokers/kafka_raw"],
     "plugins/common/registry/tests": ["plugins/common/registry/tests/registry_client"],
-    "tests/unit/bus": [f"tests/unit/played/{name}.la" for name in ("able", "bare", "blind", "deaf", "loose")],
+    "tests/unit/bus": [f"tests/fake_broker/{name}.la" for name in
+                       ("full", "without_consumer", "without_delay_order", "without_producer", "without_traits")],
     "tests/unit/consume": [],
     "tests/unit/receiver": [],
     "tests/unit/produce": [],
@@ -81,7 +82,7 @@ class Mutation:
     def needs(self):
         """What is built for its test."""
         needs = TESTS[os.path.dirname(self.file)]
-        return needs if self.file.endswith(".py") else [unit_program(self.file), *(n for n in needs if "/played/" in n)]
+        return needs if self.file.endswith(".py") else [unit_program(self.file), *(n for n in needs if "/fake_broker/" in n)]
 
     def patch(self, folder, *options):
         words = ["patch", "-p1", "-F0", "--no-backup-if-mismatch", "-s", *options, "-i", self.path]

@@ -230,8 +230,12 @@ class Case:
         self.workers.append(worker)
         return worker
 
+    def compile_fake_broker(self):
+        """Makes tests/fake_broker/fake_broker.c a plugin, and returns its path."""
+        return self.compile_plugin("fake", f'#include "{TOP}/tests/fake_broker/fake_broker.c"\n')
+
     def compile_plugin(self, name, text=None, folder="plugins"):
-        """Makes NAME.so of C text, by default sample_plugin.c, without the build's flags, and answers its path."""
+        """Makes NAME.so of C text, by default sample_plugin.c, without the build's flags, and returns its path."""
         text = (SAMPLE_PLUGIN if text is None else text).replace('.name = "sample"', f'.name = "{name}"')
         source, target = self.write(f"{folder}/{name}.c", text), self.path(f"{folder}/{name}.so")
         words = [*shlex.split(os.environ.get("CC", "cc")), "-shared", "-fPIC", f"-I{TOP}/include", "-o", target, source]

@@ -6,20 +6,20 @@
 TestSuite(burial, .init = working_begin, .timeout = 120);
 
 Test(burial, dead_letters_need_a_broker_that_can_send_and_a_topic_that_can_be) {
-    open_bus_on("able", "deaf", TASK "dead_letter_broker = n\n");
+    open_bus_on("full", "without_producer", TASK "dead_letter_broker = n\n");
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "plugin deaf cannot send"), "%s", err.text);
+    cr_assert(strstr(err.text, "plugin without_producer cannot send"), "%s", err.text);
     close_all();
 
-    open_bus_on("able", NULL, TASK);
-    played.create = (struct trouble){EB_PERMANENT, 1};
+    open_bus_on("full", NULL, TASK);
+    fake.create = (struct fault){EB_PERMANENT, 1};
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
     cr_assert(strstr(err.text, "broker m cannot keep dead letters: dead-letter topic t.dlq"), "%s", err.text);
-    played.create.times = 1;
+    fake.create.times = 1;
     cr_assert_eq(open_worker(NULL), EB_PERMANENT);
-    played.open_admin = (struct trouble){EB_PERMANENT, 1};
+    fake.open_admin = (struct fault){EB_PERMANENT, 1};
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
-    played.open_producer = (struct trouble){EB_PERMANENT, 1};
+    fake.open_producer = (struct fault){EB_PERMANENT, 1};
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
     close_all();
 }
@@ -28,33 +28,33 @@ Test(burial, the_start_makes_no_topic_and_the_first_dead_letter_does) {
     events(3, "k");
     receiver.fails[1] = receiver.fails[2] = 1;
     receiver.with = EB_PERMANENT;
-    open_on("able", TASK);
-    cr_assert_eq(played.created, 0, "it was only asked for");
+    open_on("full", TASK);
+    cr_assert_eq(fake.created, 0, "it was only asked for");
     run();
-    cr_assert_eq(played.created, 1, "once for both");
-    cr_assert_eq(played.n_sent, 2);
+    cr_assert_eq(fake.created, 1, "once for both");
+    cr_assert_eq(fake.n_sent, 2);
     close_all();
 }
 
 Test(burial, a_broker_for_dead_letters_that_is_away_is_no_reason_not_to_start) {
     events(1, "k");
-    played.create = (struct trouble){EB_RETRIABLE, 1};
-    open_on("able", "log_level = debug\n" TASK);
+    fake.create = (struct fault){EB_RETRIABLE, 1};
+    open_on("full", "log_level = debug\n" TASK);
     run();
-    cr_assert(stage_said("starting all the same"));
+    cr_assert(fixture_logged("starting all the same"));
     close_all();
 
     working_begin();
     events(1, "k");
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
-    played.create = (struct trouble){EB_RETRIABLE, 1};
-    open_bus_on("able", "able", TASK "dead_letter_broker = n\ndead_letter_topic = t\n");
+    fake.create = (struct fault){EB_RETRIABLE, 1};
+    open_bus_on("full", "full", TASK "dead_letter_broker = n\ndead_letter_topic = t\n");
     cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
-    cr_assert(stage_said("broker n: ") && stage_said("starting all the same"));
+    cr_assert(fixture_logged("broker n: ") && fixture_logged("starting all the same"));
     run();
-    cr_assert_eq(played.n_sent, 1);
-    cr_assert_str_eq(played.sent[0].topic, "t");
+    cr_assert_eq(fake.n_sent, 1);
+    cr_assert_str_eq(fake.sent[0].topic, "t");
     close_all();
 }
 
@@ -62,15 +62,15 @@ Test(burial, a_dead_letter_that_is_not_kept_when_the_worker_ends_is_handed_back)
     events(1, NULL);
     receiver.fails[0] = 100;
     receiver.with = EB_PERMANENT;
-    played.hold = true;
-    played.events[0].nowhere = true;
-    open_on("able", "delivery_timeout = 200ms\n" TASK);
+    fake.hold_reports = true;
+    fake.events[0].nowhere = true;
+    open_on("full", "delivery_timeout = 200ms\n" TASK);
     pthread_t thread = start();
-    until(stage_said("becomes a dead letter"));
+    until(fixture_logged("becomes a dead letter"));
     eb_consumer_stop(consumer);
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
-    cr_assert_eq(played.events[0].state, THERE);
-    cr_assert_eq(played.n_sent, 0);
+    cr_assert_eq(fake.events[0].state, WAITING);
+    cr_assert_eq(fake.n_sent, 0);
     close_all();
 }
 
@@ -78,29 +78,29 @@ Test(burial, nor_is_it_lost_when_the_worker_ends_first) {
     events(1, NULL);
     receiver.fails[0] = 100;
     receiver.with = EB_PERMANENT;
-    played.hold = true;
-    open_on("able", TASK "drain_timeout = 20ms\n");
+    fake.hold_reports = true;
+    open_on("full", TASK "drain_timeout = 20ms\n");
     pthread_t thread = start();
-    until(stage_said("becomes a dead letter"));
+    until(fixture_logged("becomes a dead letter"));
     eb_consumer_stop(consumer);
     stop_again();
     stop_again();
     cr_assert_eq(end_of(thread), EB_RETRIABLE, "%s", err.text);
     close_all();
-    cr_assert_neq(played.events[0].state, SETTLED);
-    cr_assert_eq(played.n_sent, 0);
+    cr_assert_neq(fake.events[0].state, SETTLED);
+    cr_assert_eq(fake.n_sent, 0);
 }
 
 Test(burial, one_that_is_not_kept_at_once_is_tried_again) {
     events(1, NULL);
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
-    played.events[0].nowhere = true;
-    open_on("able", "delivery_timeout = 250ms\n" TASK);
-    played.report = (struct trouble){EB_RETRIABLE, 3};
+    fake.events[0].nowhere = true;
+    open_on("full", "delivery_timeout = 250ms\n" TASK);
+    fake.report = (struct fault){EB_RETRIABLE, 3};
     run();
-    cr_assert(stage_said("the dead letter of t ? is not kept yet, is tried again"));
-    cr_assert_eq(played.n_sent, 1);
+    cr_assert(fixture_logged("the dead letter of t ? is not kept yet, is tried again"));
+    cr_assert_eq(fake.n_sent, 1);
     close_all();
 }
 
@@ -108,12 +108,12 @@ Test(burial, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_handed_
     events(1, NULL);
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
-    played.events[0].nowhere = true;
-    open_on("able", TASK);
-    played.report = (struct trouble){EB_PERMANENT, 4};
+    fake.events[0].nowhere = true;
+    open_on("full", TASK);
+    fake.report = (struct fault){EB_PERMANENT, 4};
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
     cr_assert(strstr(err.text, "the dead letter of t ? cannot be kept"), "%s", err.text);
-    cr_assert_eq(played.events[0].state, THERE);
+    cr_assert_eq(fake.events[0].state, WAITING);
     close_all();
 }
 
@@ -130,18 +130,18 @@ Test(burial, one_that_the_broker_refuses_is_kept_with_less_of_the_event) {
         events(1, "k");
         receiver.fails[0] = 1;
         receiver.with = EB_PERMANENT;
-        played.events[0].n_headers = cases[i].headers;
-        open_on("able", TASK);
-        played.report = (struct trouble){EB_PERMANENT, (int)cases[i].refusals};
+        fake.events[0].n_headers = cases[i].headers;
+        open_on("full", TASK);
+        fake.report = (struct fault){EB_PERMANENT, (int)cases[i].refusals};
         run();
-        cr_assert_eq(played.n_sent, 1, "case %zu", i);
-        cr_assert_str_eq(played.sent[0].truncated, cases[i].missing);
-        cr_assert_eq(played.sent[0].reasons, 1);
-        cr_assert_eq(played.events[0].state, SETTLED, "case %zu", i);
-        cr_assert(stage_said("is refused, and tried without"));
-        cr_assert_eq(played.sent[0].has_payload, cases[i].missing[7] == '\0', "case %zu", i);
-        cr_assert_eq(strlen(played.sent[0].digest), played.sent[0].has_payload ? 0 : 64, "case %zu", i);
-        cr_assert_str_eq(played.sent[0].key, i == 3 ? "(none)" : "k");
+        cr_assert_eq(fake.n_sent, 1, "case %zu", i);
+        cr_assert_str_eq(fake.sent[0].truncated, cases[i].missing);
+        cr_assert_eq(fake.sent[0].reasons, 1);
+        cr_assert_eq(fake.events[0].state, SETTLED, "case %zu", i);
+        cr_assert(fixture_logged("is refused, and tried without"));
+        cr_assert_eq(fake.sent[0].has_payload, cases[i].missing[7] == '\0', "case %zu", i);
+        cr_assert_eq(strlen(fake.sent[0].digest), fake.sent[0].has_payload ? 0 : 64, "case %zu", i);
+        cr_assert_str_eq(fake.sent[0].key, i == 3 ? "(none)" : "k");
         close_all();
     }
 }
@@ -150,12 +150,12 @@ Test(burial, one_larger_than_the_queue_goes_out_whole) {
     events(1, NULL);
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
-    played.events[0].name_len = MOST_NAME;
-    open_on("able", "queue_bytes = 64k\n" TASK);
+    fake.events[0].name_len = MOST_NAME;
+    open_on("full", "queue_bytes = 64k\n" TASK);
     run();
-    cr_assert_eq(played.n_sent, 1);
-    cr_assert_str_eq(played.sent[0].truncated, "");
-    cr_assert(played.sent[0].has_payload);
+    cr_assert_eq(fake.n_sent, 1);
+    cr_assert_str_eq(fake.sent[0].truncated, "");
+    cr_assert(fake.sent[0].has_payload);
     close_all();
 }
 
@@ -163,12 +163,12 @@ Test(burial, one_with_as_many_headers_as_are_taken_has_room_for_its_story) {
     events(1, NULL);
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
-    played.events[0].n_headers = 4000;
-    open_on("able", TASK);
+    fake.events[0].n_headers = 4000;
+    open_on("full", TASK);
     run();
-    cr_assert_eq(played.n_sent, 1);
-    cr_assert_eq(played.sent[0].reasons, 1, "an earlier story is left out");
-    cr_assert(strstr(played.sent[0].reason, "user 0 is refused"), "%s", played.sent[0].reason);
+    cr_assert_eq(fake.n_sent, 1);
+    cr_assert_eq(fake.sent[0].reasons, 1, "an earlier story is left out");
+    cr_assert(strstr(fake.sent[0].reason, "user 0 is refused"), "%s", fake.sent[0].reason);
     close_all();
 }
 
@@ -180,14 +180,14 @@ Test(burial, a_broker_that_does_not_answer_is_asked_for_a_topic_once_in_a_while)
     for (int i = 0; i < MANY; i++)
         receiver.fails[i] = 1;
     receiver.with = EB_PERMANENT;
-    open_on("able", "[consume w]\ntopic = t*\ngroup = g\n");
-    played.create = (struct trouble){EB_RETRIABLE, TIMES};
+    open_on("full", "[consume w]\ntopic = t*\ngroup = g\n");
+    fake.create = (struct fault){EB_RETRIABLE, TIMES};
     pthread_t thread = start();
-    until(stage_said("t 0 is not kept yet") && stage_said("t 49 is not kept yet"));
-    cr_assert_gt(played.create.times, TIMES - 5, "asked %d times", TIMES - played.create.times);
-    played.create.times = 0;
+    until(fixture_logged("t 0 is not kept yet") && fixture_logged("t 49 is not kept yet"));
+    cr_assert_gt(fake.create.times, TIMES - 5, "asked %d times", TIMES - fake.create.times);
+    fake.create.times = 0;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
-    cr_assert_eq(played.n_sent, MANY);
+    cr_assert_eq(fake.n_sent, MANY);
     close_all();
 }
 
@@ -195,18 +195,18 @@ Test(burial, a_pattern_makes_its_topics_when_they_are_needed_and_tries_again) {
     events(2, "k");
     receiver.fails[0] = receiver.fails[1] = 1;
     receiver.with = EB_PERMANENT;
-    open_on("able", "[consume w]\ntopic = t*\ngroup = g\n");
-    played.create = (struct trouble){EB_RETRIABLE, 1};
+    open_on("full", "[consume w]\ntopic = t*\ngroup = g\n");
+    fake.create = (struct fault){EB_RETRIABLE, 1};
     run();
-    cr_assert(stage_said("the dead letter of t 0 is not kept yet") && stage_said("dead-letter topic t.dlq"));
-    cr_assert_eq(played.created, 1, "once for both");
-    cr_assert_eq(played.n_sent, 2);
+    cr_assert(fixture_logged("the dead letter of t 0 is not kept yet") && fixture_logged("dead-letter topic t.dlq"));
+    cr_assert_eq(fake.created, 1, "once for both");
+    cr_assert_eq(fake.n_sent, 2);
     close_all();
 }
 
 Test(burial, the_first_topic_that_is_refused_is_the_one_that_is_told) {
-    open_bus_on("able", NULL, "[consume w]\ntopic = t u v\ngroup = g\n");
-    played.create = (struct trouble){EB_PERMANENT, 1};
+    open_bus_on("full", NULL, "[consume w]\ntopic = t u v\ngroup = g\n");
+    fake.create = (struct fault){EB_PERMANENT, 1};
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
     cr_assert(strstr(err.text, "dead-letter topic t.dlq"), "%s", err.text);
     close_all();
@@ -222,7 +222,7 @@ Test(burial, memory_that_runs_out_delays_it_and_loses_nothing) {
         receiver.fails[0] = 1;
         receiver.with = EB_PERMANENT;
         failed = ran_out_at(++n);
-        cr_assert_eq(played.n_sent + receiver.n, 1, "allocation %u: %d", n, played.n_sent);
+        cr_assert_eq(fake.n_sent + receiver.n, 1, "allocation %u: %d", n, fake.n_sent);
         close_all();
     }
     cr_assert_gt(n, 5);
@@ -237,7 +237,7 @@ Test(burial, where_there_is_none_memory_that_runs_out_changes_nothing) {
         receiver.fails[0] = 1;
         receiver.with = EB_PERMANENT;
         receiver.wait = true;
-        open_on("able", TASK "on_failure = stop\n");
+        open_on("full", TASK "on_failure = stop\n");
         pthread_t thread = start();
         until(receiver.running == 1);
         fail_allocation(n);
@@ -246,7 +246,7 @@ Test(burial, where_there_is_none_memory_that_runs_out_changes_nothing) {
         failed = allocation_failed();
         if (status != EB_OK) {
             cr_assert(strstr(err.text, "stopped at event"), "allocation %u: %s", n, err.text);
-            cr_assert_eq(played.events[0].state, THERE);
+            cr_assert_eq(fake.events[0].state, WAITING);
         } else {                        /* the receiver's verdict did not come through: it was asked again */
             cr_assert(failed && receiver.n == 1, "allocation %u", n);
         }
@@ -258,9 +258,9 @@ Test(burial, a_broker_whose_topics_come_by_themselves_is_not_asked_to_make_them)
     events(1, "k");
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
-    open_on("loose", TASK);
+    open_on("without_delay_order", TASK);
     run();
-    cr_assert_eq(played.n_sent, 1);
-    cr_assert_eq(played.created, 0);
+    cr_assert_eq(fake.n_sent, 1);
+    cr_assert_eq(fake.created, 0);
     close_all();
 }

@@ -36,9 +36,9 @@ TestSuite(external_receivers, .init = working_begin, .timeout = 120);
 
 Test(external_receivers, a_command_that_a_signal_ended_is_tried_again) {
     events(1, "k");
-    open_on("able", with("exec = cd $STATE_DIRECTORY; test -e once || { touch once; kill -9 $$; }"));
+    open_on("full", with("exec = cd $STATE_DIRECTORY; test -e once || { touch once; kill -9 $$; }"));
     run();
-    cr_assert(stage_said("exec: ended by signal 9"));
+    cr_assert(fixture_logged("exec: ended by signal 9"));
     cr_assert_eq(counts().succeeded, 1);
     close_all();
 }
@@ -49,8 +49,8 @@ Test(external_receivers, a_command_need_not_read_what_it_gets_nor_at_once) {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         working_begin();
         events(1, "k");
-        played.events[0].name_len = MOST_NAME;          /* more than a pipe holds */
-        open_on("able", with(commands[i]));
+        fake.events[0].name_len = MOST_NAME;          /* more than a pipe holds */
+        open_on("full", with(commands[i]));
         run();
         cr_assert_eq(counts().succeeded, 1, "%s", commands[i]);
         close_all();
@@ -59,14 +59,14 @@ Test(external_receivers, a_command_need_not_read_what_it_gets_nor_at_once) {
 
 Test(external_receivers, a_worker_that_is_stopped_twice_ends_its_commands) {
     events(1, "k");
-    open_on("able", with("exec = cd $STATE_DIRECTORY; touch begun; sleep 600"));
+    open_on("full", with("exec = cd $STATE_DIRECTORY; touch begun; sleep 600"));
     pthread_t thread = start();
     until(is_there("begun"));
     eb_consumer_stop(consumer);
     stop_again();
     cr_assert_eq(end_of(thread), EB_RETRIABLE);
-    cr_assert_eq(played.events[0].state, THERE);
-    cr_assert_eq(played.returned, 1);
+    cr_assert_eq(fake.events[0].state, WAITING);
+    cr_assert_eq(fake.returned, 1);
     close_all();
 }
 
@@ -74,16 +74,16 @@ Test(external_receivers, a_command_that_finds_no_descriptors_waits_and_spends_no
     struct rlimit before;
 
     events(1, "k");
-    open_on("able", with("exec = cat > $STATE_DIRECTORY/got\nretry.attempts = 1"));
+    open_on("full", with("exec = cat > $STATE_DIRECTORY/got\nretry.attempts = 1"));
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
     pthread_t thread = start();
-    until(stage_said("exec: cannot make a pipe"));
+    until(fixture_logged("exec: cannot make a pipe"));
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
     cr_assert_eq(counts().retried, 0);
     cr_assert_eq(counts().succeeded, 1);
-    cr_assert_eq(played.n_sent, 0);
+    cr_assert_eq(fake.n_sent, 0);
     close_all();
 }
 
@@ -106,7 +106,7 @@ static void *reap_always(void *arg) {
     (void)arg;
     while (reaping)
         if (waitpid(-1, NULL, 0) < 0)
-            played_pause(1);
+            pause_ms(1);
     return NULL;
 }
 
@@ -121,12 +121,12 @@ Test(external_receivers, how_a_command_ended_is_known_whatever_the_host_does_wit
         reaping = handlers[i] == SIG_DFL;
         if (reaping)
             cr_assert_eq(pthread_create(&reaper, NULL, reap_always, NULL), 0);
-        open_on("able", with("exec = cd $STATE_DIRECTORY; cat >> ran; exit 3\nretry.attempts = 2"));
+        open_on("full", with("exec = cd $STATE_DIRECTORY; cat >> ran; exit 3\nretry.attempts = 2"));
         run();
         cr_assert_eq(counts().succeeded, 0, "host %zu", i);
         cr_assert_eq(counts().retried, 3, "host %zu", i);
-        cr_assert_eq(played.n_sent, 3, "host %zu", i);
-        cr_assert(strstr(played.sent[0].reason, "exit status 3"), "host %zu: %s", i, played.sent[0].reason);
+        cr_assert_eq(fake.n_sent, 3, "host %zu", i);
+        cr_assert(strstr(fake.sent[0].reason, "exit status 3"), "host %zu: %s", i, fake.sent[0].reason);
         close_all();
         if (reaping) {
             reaping = false;
@@ -137,13 +137,13 @@ Test(external_receivers, how_a_command_ended_is_known_whatever_the_host_does_wit
 
 Test(external_receivers, a_command_whose_supervisor_died_has_not_succeeded) {
     events(1, "k");
-    open_on("able", with("exec = cd $STATE_DIRECTORY; test -e once || { touch once; kill -9 $PPID; exec sleep 20 >/dev/null 2>&1; }\n"
+    open_on("full", with("exec = cd $STATE_DIRECTORY; test -e once || { touch once; kill -9 $PPID; exec sleep 20 >/dev/null 2>&1; }\n"
                          "retry.attempts = 1"));
     run();
-    cr_assert(stage_said("how the command ended is unknown"));
+    cr_assert(fixture_logged("how the command ended is unknown"));
     cr_assert_eq(counts().succeeded, 1);
     cr_assert_eq(counts().retried, 0);
-    cr_assert_eq(played.n_sent, 0);
+    cr_assert_eq(fake.n_sent, 0);
     close_all();
 }
 
@@ -209,7 +209,7 @@ static void open_on_server(const char *const *says, const char *more) {
         snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", port + proxied - 1);
         cr_assert_eq(setenv("http_proxy", proxy, 1), 0);
     }
-    open_on("able", with(setting));
+    open_on("full", with(setting));
 }
 
 #define NO_BODY "\r\nContent-Length: 0\r\n\r\n"
@@ -243,8 +243,8 @@ Test(external_receivers, other_answers_are_permanent_and_redirects_are_not_follo
     events(2, "k");
     open_on_server(says, "");
     run();
-    cr_assert_eq(played.n_sent, 2);
-    cr_assert(strstr(played.sent[0].reason, "302; redirects are not followed"), "%s", played.sent[0].reason);
+    cr_assert_eq(fake.n_sent, 2);
+    cr_assert(strstr(fake.sent[0].reason, "302; redirects are not followed"), "%s", fake.sent[0].reason);
     cr_assert_eq(asked, 2);
     close_all();
 }
@@ -273,9 +273,9 @@ Test(external_receivers, the_status_line_decides_and_the_rest_is_not_waited_for)
         clock_gettime(CLOCK_MONOTONIC, &ended);
         cr_assert_eq(counts().succeeded, status == 0, "%s", text);
         cr_assert_eq(counts().retried, status == 1, "%s", text);
-        cr_assert_eq(played.n_sent, status != 0, "%s", text);
+        cr_assert_eq(fake.n_sent, status != 0, "%s", text);
         if (status != 0)
-            cr_assert(strstr(played.sent[0].reason, "HTTP status"), "%s: %s", text, played.sent[0].reason);
+            cr_assert(strstr(fake.sent[0].reason, "HTTP status"), "%s: %s", text, fake.sent[0].reason);
         cr_assert_lt(ended.tv_sec - began.tv_sec, 20, "%s", text);
         cr_assert_lt(filled, 100 << 20, "%zu bytes were taken", (size_t)filled);
         close_all();
@@ -290,10 +290,10 @@ Test(external_receivers, a_web_address_says_why_it_failed) {
     events(2, NULL);
     open_on_server(says, "retry.attempts = 1");
     run();
-    cr_assert_eq(played.n_sent, 2);
-    cr_assert_str_eq(played.sent[0].detail, "no such user: \"real name\" \\x1b[1m!");
-    cr_assert_str_eq(played.sent[1].detail, "", "the next one begins anew");
-    cr_assert_not(stage_said("no such user"));
+    cr_assert_eq(fake.n_sent, 2);
+    cr_assert_str_eq(fake.sent[0].detail, "no such user: \"real name\" \\x1b[1m!");
+    cr_assert_str_eq(fake.sent[1].detail, "", "the next one begins anew");
+    cr_assert_not(fixture_logged("no such user"));
     close_all();
 }
 
@@ -308,7 +308,7 @@ Test(external_receivers, what_does_not_speak_http_is_tried_again) {
         events(1, "k");
         open_on_server(says, "retry.max = 1ms");
         run();
-        cr_assert_eq(played.n_sent, 0, "%s: %s", bad[i], played.sent[0].reason);
+        cr_assert_eq(fake.n_sent, 0, "%s: %s", bad[i], fake.sent[0].reason);
         cr_assert_eq(counts().retried, 1, "%s", bad[i]);
         cr_assert_eq(counts().succeeded, 1, "%s", bad[i]);
         close_all();
@@ -326,7 +326,7 @@ Test(external_receivers, proxies_of_the_environment_are_an_option_and_never_for_
         proxied = 2;
         open_on_server(says, "retry.attempts = 1");
         run();
-        cr_assert_eq(counts().succeeded, 1, "%s: %s", host, played.sent[0].reason);
+        cr_assert_eq(counts().succeeded, 1, "%s: %s", host, fake.sent[0].reason);
         close_all();
     }
     for (int none = 0; none < 2; none++) {
@@ -336,7 +336,7 @@ Test(external_receivers, proxies_of_the_environment_are_an_option_and_never_for_
         proxied = 1;
         open_on_server(says, none ? "retry.attempts = 1\nwebhook_proxy = none" : "retry.attempts = 1");
         run();
-        cr_assert_eq(counts().succeeded, !none, "%s", played.sent[0].reason);
+        cr_assert_eq(counts().succeeded, !none, "%s", fake.sent[0].reason);
         close_all();
     }
 }
@@ -376,7 +376,7 @@ Test(external_receivers, a_worker_that_is_stopped_twice_ends_its_requests) {
     eb_consumer_stop(consumer);
     stop_again();
     cr_assert_eq(end_of(thread), EB_RETRIABLE);
-    cr_assert_eq(played.events[0].state, THERE);
+    cr_assert_eq(fake.events[0].state, WAITING);
     close_all();
 }
 
@@ -386,7 +386,7 @@ Test(external_receivers, what_says_nothing_or_is_no_address_is_refused_before_an
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         events(1, "k");
-        open_bus_on("able", NULL, with(bad[i]));
+        open_bus_on("full", NULL, with(bad[i]));
         cr_assert_eq(open_worker(&err), EB_PERMANENT, "%s", bad[i]);
         cr_assert_eq(err.kind, EB_KIND_CONFIG, "%s", bad[i]);
         cr_assert(strstr(err.text, "[consume w] "), "%s", err.text);
@@ -406,11 +406,11 @@ Test(external_receivers, a_request_that_finds_no_descriptors_waits_and_spends_no
         open_on_server(says, "retry.attempts = 1");
         cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
         pthread_t thread = start();
-        until(stage_said("no attempt is counted"));
+        until(fixture_logged("no attempt is counted"));
         cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
         cr_assert_eq(end_of(thread), EB_OK, "%s: %s", host, err.text);
         cr_assert_eq(counts().succeeded, 1, "%s", host);
-        cr_assert_eq(played.n_sent, 0, "%s", host);
+        cr_assert_eq(fake.n_sent, 0, "%s", host);
         close_all();
     }
 }
@@ -429,7 +429,7 @@ Test(external_receivers, memory_that_runs_out_loses_nothing) {
             if (webhook)
                 open_on_server(says, "retry.max = 1ms");
             else
-                open_on("able", with("exec = true\nretry.max = 1ms"));
+                open_on("full", with("exec = true\nretry.max = 1ms"));
             fail_allocation(n);
             enum eb_status status = eb_consumer_run(consumer, &err);
             failed = allocation_failed();
@@ -439,7 +439,7 @@ Test(external_receivers, memory_that_runs_out_loses_nothing) {
                 cr_assert(strstr(err.text, "has run to its end"), "allocation %u: %s", n, err.text);
             else
                 cr_assert_eq(counts().succeeded, 1, "allocation %u", n);
-            cr_assert_eq(played.n_sent, 0, "allocation %u: %s", n, played.sent[0].reason);
+            cr_assert_eq(fake.n_sent, 0, "allocation %u: %s", n, fake.sent[0].reason);
             close_all();
         }
     }

@@ -12,14 +12,14 @@ TestSuite(messages, .init = working_begin, .timeout = 120);
 
 Test(messages, what_cannot_be_read_stands_in_line_and_becomes_a_dead_letter) {
     events(4, NULL);
-    played.events[1].broken = true;
-    played.events[2].type = "org.example.unknown.v1";
-    played.events[3].nowhere = true;
-    open_on("bare", TASK "key_field = user.pii.username\n");
+    fake.events[1].broken = true;
+    fake.events[2].type = "org.example.unknown.v1";
+    fake.events[3].nowhere = true;
+    open_on("without_traits", TASK "key_field = user.pii.username\n");
     run();
     cr_assert_eq(receiver.n, 2);
-    cr_assert_eq(played.n_sent, 2);
-    cr_assert(strstr(played.sent[1].reason, "org.example.unknown.v1"), "%s", played.sent[1].reason);
+    cr_assert_eq(fake.n_sent, 2);
+    cr_assert(strstr(fake.sent[1].reason, "org.example.unknown.v1"), "%s", fake.sent[1].reason);
     close_all();
 }
 
@@ -29,18 +29,18 @@ Test(messages, types_that_are_no_names_are_dead_letters_too) {
     memset(long_name, 'x', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = '\0';
     events(4, NULL);
-    played.events[0].type = "";
-    played.events[1].type = long_name;
-    played.events[2].type = "a\0b";
-    played.events[2].type_len = 3;
-    played.events[3].lacks = "type";
-    open_on("able", "log_level = warning\n" TASK);
+    fake.events[0].type = "";
+    fake.events[1].type = long_name;
+    fake.events[2].type = "a\0b";
+    fake.events[2].type_len = 3;
+    fake.events[3].lacks = "type";
+    open_on("full", "log_level = warning\n" TASK);
     run();
-    cr_assert_eq(played.n_sent, 4);
-    cr_assert(strstr(played.sent[2].reason, "is no name"), "%s", played.sent[2].reason);
-    cr_assert(strstr(played.sent[3].reason, "no event type"), "%s", played.sent[3].reason);
-    cr_assert(strstr(played.sent[0].reason, "no event type"), "%s", played.sent[0].reason);
-    cr_assert(strstr(played.sent[1].reason, "is no name"), "%s", played.sent[1].reason);
+    cr_assert_eq(fake.n_sent, 4);
+    cr_assert(strstr(fake.sent[2].reason, "is no name"), "%s", fake.sent[2].reason);
+    cr_assert(strstr(fake.sent[3].reason, "no event type"), "%s", fake.sent[3].reason);
+    cr_assert(strstr(fake.sent[0].reason, "no event type"), "%s", fake.sent[0].reason);
+    cr_assert(strstr(fake.sent[1].reason, "is no name"), "%s", fake.sent[1].reason);
     close_all();
 }
 
@@ -53,28 +53,28 @@ Test(messages, a_type_that_goes_on_behind_a_nul_is_not_the_one_before) {
     cr_assert_lt(len + N, sizeof longer);
     events(N, NULL);
     for (size_t i = 1; i < N; i++) {
-        played.events[i].type = longer;
-        played.events[i].type_len = len + i;
+        fake.events[i].type = longer;
+        fake.events[i].type_len = len + i;
     }
-    open_on("able", "log_level = warning\n" TASK);
+    open_on("full", "log_level = warning\n" TASK);
     run();
     cr_assert_eq(receiver.n, 1);
-    cr_assert_eq(played.n_sent, N - 1);
+    cr_assert_eq(fake.n_sent, N - 1);
     for (size_t i = 0; i < N - 1; i++)
-        cr_assert(strstr(played.sent[i].reason, "is no name"), "%s", played.sent[i].reason);
+        cr_assert(strstr(fake.sent[i].reason, "is no name"), "%s", fake.sent[i].reason);
     close_all();
 }
 
 Test(messages, one_with_too_many_headers_holds_nobody_up_and_becomes_a_dead_letter) {
     events(3, "k");
-    played.events[0].n_headers = MOST_ITEMS;
-    played.events[1].n_attrs = MOST_ITEMS;
-    open_on("able", TASK);
+    fake.events[0].n_headers = MOST_ITEMS;
+    fake.events[1].n_attrs = MOST_ITEMS;
+    open_on("full", TASK);
     run();
     cr_assert_eq(receiver.n, 1);
-    cr_assert_eq(played.n_sent, 2);
+    cr_assert_eq(fake.n_sent, 2);
     for (int i = 0; i < 2; i++)
-        cr_assert(strstr(played.sent[i].reason, "more than 4000 headers"), "%s", played.sent[i].reason);
+        cr_assert(strstr(fake.sent[i].reason, "more than 4000 headers"), "%s", fake.sent[i].reason);
     close_all();
 }
 
@@ -90,24 +90,24 @@ Test(messages, a_writers_schema_that_is_too_large_is_the_messages_flaw) {
             schema.name = schema.json;
             schema.json = (struct eb_text){"{}", 2};
         }
-        played.schema = &schema;
-        open_on("able", TASK);
+        fake.schema = &schema;
+        open_on("full", TASK);
         run();
-        cr_assert_eq(played.n_sent, 1);
-        cr_assert(strstr(played.sent[0].reason, "the writer's schema is larger than 1048576 bytes"), "%s", played.sent[0].reason);
+        cr_assert_eq(fake.n_sent, 1);
+        cr_assert(strstr(fake.sent[0].reason, "the writer's schema is larger than 1048576 bytes"), "%s", fake.sent[0].reason);
         close_all();
     }
 }
 
 Test(messages, an_event_handed_out_too_often_runs_alone_and_is_named) {
     events(3, NULL);
-    played.events[1].deliveries = 9;
-    played.events[1].nowhere = true;
-    open_on("able", TASK "concurrency = 3\n");
+    fake.events[1].deliveries = 9;
+    fake.events[1].nowhere = true;
+    open_on("full", TASK "concurrency = 3\n");
     run();
     cr_assert_eq(receiver.n, 3);
-    cr_assert(stage_said("was handed out 9 times and is run alone"));
-    cr_assert_not(stage_said("(null)"));
+    cr_assert(fixture_logged("was handed out 9 times and is run alone"));
+    cr_assert_not(fixture_logged("(null)"));
     close_all();
 }
 
@@ -123,8 +123,8 @@ static void *close_it(void *arg) {
 static pthread_t start_one_that_hangs(void) {
     events(4, NULL);
     receiver.hangs = 1;
-    played.events[2].deliveries = 9;
-    open_on("able", TASK "concurrency = 3\n");
+    fake.events[2].deliveries = 9;
+    open_on("full", TASK "concurrency = 3\n");
     pthread_t thread = start();
     until(receiver.running >= 1);
     return thread;
@@ -135,11 +135,11 @@ Test(messages, one_to_run_alone_behind_one_that_hangs_holds_nobody_up_and_both_a
 
     until(receiver.n == 2);             /* 0 and 3 */
     cr_assert(receiver.hangs);
-    until(stage_said("is to run alone, but waits for 1 event(s) at work"));
-    until(stage_said("an event that is to run alone waits for it"));
-    cr_assert(stage_said("event_id=00000000-0000-1000-8000-000000000001"));
+    until(fixture_logged("is to run alone, but waits for 1 event(s) at work"));
+    until(fixture_logged("an event that is to run alone waits for it"));
+    cr_assert(fixture_logged("event_id=00000000-0000-1000-8000-000000000001"));
     until(receiver.n == 3);
-    cr_assert(stage_said("is run alone but for 1 event(s) whose receivers hang"));
+    cr_assert(fixture_logged("is run alone but for 1 event(s) whose receivers hang"));
     receiver.hangs = 0;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
     cr_assert_eq(receiver.n, 4);
@@ -149,11 +149,11 @@ Test(messages, one_to_run_alone_behind_one_that_hangs_holds_nobody_up_and_both_a
 Test(messages, one_that_runs_alone_and_hangs_gets_company_and_is_named) {
     events(3, NULL);
     receiver.hangs = 1;
-    played.events[1].deliveries = 9;
-    open_on("able", TASK "concurrency = 3\n");
+    fake.events[1].deliveries = 9;
+    open_on("full", TASK "concurrency = 3\n");
     pthread_t thread = start();
     until(receiver.running == 1 && receiver.n == 2);            /* 2 goes on beside it */
-    until(stage_said("it was to run alone; others run beside it now"));
+    until(fixture_logged("it was to run alone; others run beside it now"));
     receiver.hangs = 0;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
     close_all();
@@ -162,22 +162,22 @@ Test(messages, one_that_runs_alone_and_hangs_gets_company_and_is_named) {
 Test(messages, a_drain_and_a_close_name_what_they_wait_for) {
     events(2, "k");
     receiver.hangs = 1;
-    open_on("able", TASK "drain_timeout = 50ms\n");
+    open_on("full", TASK "drain_timeout = 50ms\n");
     pthread_t thread = start();
     until(receiver.n == 1 && receiver.running == 1);
     eb_consumer_stop(consumer);
-    until(stage_said("not done in the time for draining"));
-    cr_assert(stage_said("event_id=00000000-0000-1000-8000-000000000001"));
+    until(fixture_logged("not done in the time for draining"));
+    cr_assert(fixture_logged("event_id=00000000-0000-1000-8000-000000000001"));
     eb_consumer_stop(consumer);
     eb_consumer_stop(consumer);
     cr_assert_eq(end_of(thread), EB_RETRIABLE);
     pthread_t closer;
     cr_assert_eq(pthread_create(&closer, NULL, close_it, NULL), 0);
-    until(stage_said("the worker closes when its receiver returns"));
+    until(fixture_logged("the worker closes when its receiver returns"));
     receiver.hangs = 0;
     pthread_join(closer, NULL);
     eb_bus_close(bus, 0, NULL);
-    stage_clear();
+    fixture_clear();
 }
 
 /* ---- Receivers' trouble ---- */
@@ -186,12 +186,12 @@ Test(messages, on_failure_stop_names_the_event_and_hands_it_back) {
     events(2, "k");
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
-    played.events[0].nowhere = true;
-    open_on("able", TASK "on_failure = stop\n");
+    fake.events[0].nowhere = true;
+    open_on("full", TASK "on_failure = stop\n");
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
     cr_assert(strstr(err.text, "stopped at event ? of topic t"), "%s", err.text);
-    cr_assert_eq(played.events[0].state, THERE);
-    cr_assert_eq(played.n_sent, 0);
+    cr_assert_eq(fake.events[0].state, WAITING);
+    cr_assert_eq(fake.n_sent, 0);
     close_all();
 }
 
@@ -201,7 +201,7 @@ Test(messages, the_first_reason_is_the_one_that_counts) {
         receiver.fails[i] = 1;
     receiver.wait = true;
     receiver.with = EB_PERMANENT;
-    open_on("able", TASK "on_failure = stop\nconcurrency = 4\n");
+    open_on("full", TASK "on_failure = stop\nconcurrency = 4\n");
     pthread_t thread = start();
     until(receiver.running == 4);
     receiver.wait = false;
@@ -213,7 +213,7 @@ Test(messages, the_first_reason_is_the_one_that_counts) {
 Test(messages, one_that_is_stopped_twice_does_not_wait_for_its_receivers) {
     events(3, "k");
     receiver.wait = true;
-    open_on("able", TASK);
+    open_on("full", TASK);
     pthread_t thread = start();
     until(receiver.running == 1);
     eb_consumer_stop(consumer);
@@ -228,43 +228,43 @@ Test(messages, one_that_is_stopped_twice_does_not_wait_for_its_receivers) {
 Test(messages, one_that_is_stopped_lets_its_receivers_end_and_hands_the_rest_back) {
     events(5, "k");
     receiver.wait = true;
-    open_on("able", TASK);
+    open_on("full", TASK);
     pthread_t thread = start();
     until(receiver.running == 1);
     eb_consumer_stop(consumer);
-    played_pause(20);
+    pause_ms(20);
     receiver.wait = false;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
     in_order(1);
-    cr_assert_geq(played.returned, 1);
+    cr_assert_geq(fake.returned, 1);
     close_all();
 }
 
 Test(messages, an_instance_that_is_done_while_it_drains_is_not_opened_anew) {
     events(2, "k");
     receiver.wait = true;
-    open_on("able", TASK);
+    open_on("full", TASK);
     pthread_t thread = start();
     until(receiver.running == 1);
-    played.receive = (struct trouble){EB_FATAL, 0};
+    fake.receive = (struct fault){EB_FATAL, 0};
     eb_consumer_stop(consumer);
-    until(played.returned >= 1);
-    played.receive.times = 1;
-    played_pause(30);
+    until(fake.returned >= 1);
+    fake.receive.times = 1;
+    pause_ms(30);
     receiver.wait = false;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
-    cr_assert_eq(played.openings, 2, "one of the consumer, one of the producer of dead letters");
+    cr_assert_eq(fake.openings, 2, "one of the consumer, one of the producer of dead letters");
     close_all();
 }
 
 Test(messages, an_instance_that_is_done_leaves_its_events_at_work_to_the_next_one) {
     events(2, "k");
     receiver.wait = true;
-    open_on("able", TASK);
+    open_on("full", TASK);
     pthread_t thread = start();
     until(receiver.running == 1);
-    played.receive = (struct trouble){EB_FATAL, 1};
-    until(stage_said("opened anew"));
+    fake.receive = (struct fault){EB_FATAL, 1};
+    until(fixture_logged("opened anew"));
     receiver.wait = false;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
     cr_assert_geq(receiver.n, 3, "the one that was at work comes again");
@@ -290,13 +290,13 @@ static void writer(uint64_t id, const char *json) {
         json = text;
     }
     schema = (struct eb_schema){.size = sizeof schema, .id = id, .json = {json, len ? len : strlen(json)}};
-    played.schema = &schema;
+    fake.schema = &schema;
 }
 
 Test(messages, a_writers_schema_is_resolved_once_and_found_again) {
     events(3, "k");
     writer(77, NULL);
-    open_on("able", TASK);
+    open_on("full", TASK);
     run();
     in_order(3);
     close_all();
@@ -309,10 +309,10 @@ Test(messages, a_writers_schema_that_is_none_or_fits_not_is_the_messages_flaw) {
         working_begin();
         events(1, "k");
         writer(77, schemas[i]);
-        open_on("able", TASK);
+        open_on("full", TASK);
         run();
-        cr_assert_eq(played.n_sent, 1);
-        cr_assert(strstr(played.sent[0].reason, "the writer's schema"), "%s", played.sent[0].reason);
+        cr_assert_eq(fake.n_sent, 1);
+        cr_assert(strstr(fake.sent[0].reason, "the writer's schema"), "%s", fake.sent[0].reason);
         close_all();
     }
 }
@@ -325,11 +325,11 @@ Test(messages, memory_that_runs_out_while_a_schema_is_resolved_makes_no_dead_let
         working_begin();
         events(2, "k");
         writer(77, NULL);
-        open_on("able", TASK);
+        open_on("full", TASK);
         fail_allocation(++n);
         enum eb_status status = eb_consumer_run(consumer, &err);
         failed = allocation_failed();
-        cr_assert_eq(played.n_sent, 0, "allocation %u: %s", n, played.sent[0].reason);
+        cr_assert_eq(fake.n_sent, 0, "allocation %u: %s", n, fake.sent[0].reason);
         if (status == EB_OK)
             in_order(2);
         else
@@ -342,20 +342,20 @@ Test(messages, memory_that_runs_out_while_a_schema_is_resolved_makes_no_dead_let
 Test(messages, more_schemas_than_are_kept_make_no_dead_letter) {
     events(10010, NULL);
     writer(77, NULL);
-    played.own_schemas = true;
-    open_on("able", TASK "concurrency = 1\n");
+    fake.own_schemas = true;
+    open_on("full", TASK "concurrency = 1\n");
     run();
     cr_assert_eq(receiver.n, 10010);
-    cr_assert_eq(played.n_sent, 0);
+    cr_assert_eq(fake.n_sent, 0);
     close_all();
 }
 
 Test(messages, schemas_that_are_resolved_are_kept_up_to_a_bound) {
     writer(77, NULL);
     events(1100, NULL);
-    played.own_schemas = true;
-    played.own_lengths = true;
-    open_on("able", TASK "concurrency = 1\n");
+    fake.own_schemas = true;
+    fake.own_lengths = true;
+    open_on("full", TASK "concurrency = 1\n");
     run();
     cr_assert_eq(receiver.n, 1100);
     close_all();

@@ -7,7 +7,7 @@ TestSuite(mistakes, .init = working_begin, .timeout = 120);
 static struct eb_event *event;
 
 static void begin(void) {
-    open_bus_on("able", NULL, "");
+    open_bus_on("full", NULL, "");
     cr_assert_eq(eb_event_new(eb_signal_find(bus, LOGIN, &err), &event, &err), EB_OK, "%s", err.text);
 }
 

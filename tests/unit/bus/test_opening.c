@@ -13,13 +13,13 @@ TestSuite(opening, .init = working_begin, .timeout = 120);
 Test(opening, what_a_plugin_cannot_do_is_refused_at_the_start) {
     struct eb_consumer_options options = {.size = sizeof options, .section = "w", .from = "earliest"};
 
-    open_bus_on("blind", NULL, TASK);
+    open_bus_on("without_consumer", NULL, TASK);
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "blind"), "%s", err.text);
+    cr_assert(strstr(err.text, "without_consumer"), "%s", err.text);
     close_all();
-    open_bus_on("bare", NULL, TASK "[consume p]\ntopic = t*\ngroup = g\n");
+    open_bus_on("without_traits", NULL, TASK "[consume p]\ntopic = t*\ngroup = g\n");
     cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "plugin bare keeps no history"), "%s", err.text);
+    cr_assert(strstr(err.text, "plugin without_traits keeps no history"), "%s", err.text);
     options.from = "latest";
     cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
     eb_consumer_close(consumer);
@@ -33,7 +33,7 @@ Test(opening, what_a_plugin_cannot_do_is_refused_at_the_start) {
 Test(opening, without_descriptors_it_does_not_open) {
     struct rlimit before;
 
-    open_bus_on("able", NULL, TASK);
+    open_bus_on("full", NULL, TASK);
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
     enum eb_status status = open_worker(&err);
@@ -68,14 +68,14 @@ static void taken(struct eb_consumer_options options) {
 #define TOPICS(...) (const char *const[]){__VA_ARGS__, NULL}
 
 Test(opening, the_section_is_named_or_the_only_one_or_that_of_topics_and_group) {
-    open_bus_on("able", NULL, "");
+    open_bus_on("full", NULL, "");
     refused((struct eb_consumer_options){0}, "no topic is given");
     refused((struct eb_consumer_options){.topics = TOPICS("t")}, "no group is given");
     refused((struct eb_consumer_options){.topics = TOPICS("t"), .group = ""}, "no group is given");
     refused((struct eb_consumer_options){.topics = (const char *const[]){NULL}, .group = "g"}, "no topic is given");
     close_all();
 
-    open_bus_on("able", NULL, "[consume a]\ngroup = g\n[consume b]\ntopic = t\n[consume c]\ntopic = t u\ngroup = g\n"
+    open_bus_on("full", NULL, "[consume a]\ngroup = g\n[consume b]\ntopic = t\n[consume c]\ntopic = t u\ngroup = g\n"
                               "[consume d]\ntopic = t u v\ngroup = h\nexec = true\n");
     refused((struct eb_consumer_options){0}, "several [consume] sections");
     refused((struct eb_consumer_options){.topics = TOPICS("t")}, "no group is given");
@@ -88,35 +88,35 @@ Test(opening, the_section_is_named_or_the_only_one_or_that_of_topics_and_group) 
     taken((struct eb_consumer_options){.topics = TOPICS("t", "u"), .group = "i"});
     close_all();
 
-    open_bus_on("able", NULL, "[consume a]\ntopic = t\ngroup = g\nconcurrency = x\n");
+    open_bus_on("full", NULL, "[consume a]\ntopic = t\ngroup = g\nconcurrency = x\n");
     refused((struct eb_consumer_options){.topics = TOPICS("t"), .group = "g"}, "concurrency");
     close_all();
-    open_bus_on("able", NULL, TASK "retry.jitter = 7\n");
+    open_bus_on("full", NULL, TASK "retry.jitter = 7\n");
     refused((struct eb_consumer_options){.section = "w"}, "retry.jitter");
     close_all();
-    open_bus_on("able", NULL, TASK "exec = true\nwebhook = http://localhost\n");
+    open_bus_on("full", NULL, TASK "exec = true\nwebhook = http://localhost\n");
     refused((struct eb_consumer_options){.section = "w"}, "both exec and webhook");
     close_all();
-    open_bus_on("able", NULL, TASK "webhook = ftp://localhost\n");
+    open_bus_on("full", NULL, TASK "webhook = ftp://localhost\n");
     refused((struct eb_consumer_options){.section = "w"}, "is not an http:// or https:// URL");
     close_all();
-    open_bus_on("able", NULL, TASK "webhook = https://localhost\n");
+    open_bus_on("full", NULL, TASK "webhook = https://localhost\n");
     taken((struct eb_consumer_options){.section = "w"});
     close_all();
 }
 
 Test(opening, where_a_new_group_starts_is_checked) {
-    open_bus_on("able", NULL, TASK);
+    open_bus_on("full", NULL, TASK);
     refused((struct eb_consumer_options){.section = "w", .from = ""}, "--from: an empty place");
     taken((struct eb_consumer_options){.section = "w", .from = "-15m"});
-    played.open_consumer = (struct trouble){EB_PERMANENT, 1};
+    fake.open_consumer = (struct fault){EB_PERMANENT, 1};
     refused((struct eb_consumer_options){.section = "w", .from = "oldest"}, "the test wants it");
     cr_assert_not(strstr(err.text, "as a position"), "it was not the position's fault: %s", err.text);
-    played.open_consumer = (struct trouble){.status = EB_PERMANENT, .times = 1, .kind = EB_KIND_CONFIG};
+    fake.open_consumer = (struct fault){.status = EB_PERMANENT, .times = 1, .kind = EB_KIND_CONFIG};
     refused((struct eb_consumer_options){.section = "w", .from = "oldest"}, "\"oldest\" is none of earliest, latest");
-    played.open_consumer = (struct trouble){.status = EB_PERMANENT, .times = 1, .kind = EB_KIND_CONFIG};
+    fake.open_consumer = (struct fault){.status = EB_PERMANENT, .times = 1, .kind = EB_KIND_CONFIG};
     refused((struct eb_consumer_options){.section = "w", .from = "latest"}, "the test wants it");
-    played.open_consumer = (struct trouble){.status = EB_PERMANENT, .times = 1, .silent = true};
+    fake.open_consumer = (struct fault){.status = EB_PERMANENT, .times = 1, .silent = true};
     refused((struct eb_consumer_options){.section = "w"}, "broker m");
     close_all();
 }
@@ -126,7 +126,7 @@ Test(opening, a_name_is_one_for_files_and_used_once) {
     static char long_name[300];
     char path[600];
 
-    open_bus_on("able", NULL, TASK "[consume odd]\ntopic = t\ngroup = ../Z[x]{y}~@ 0_-.\n");
+    open_bus_on("full", NULL, TASK "[consume odd]\ntopic = t\ngroup = ../Z[x]{y}~@ 0_-.\n");
     memset(long_name, 'n', sizeof long_name - 1);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         refused((struct eb_consumer_options){.section = "w", .consumer = bad[i]}, "is no name for a consumer");
@@ -151,11 +151,11 @@ Test(opening, a_route_that_is_none_is_refused_whether_the_reason_is_asked_for_or
         "[route a]\ntopic = t\nkey_field = no.such.field\nevent = " LOGIN "\n"};
 
     for (size_t i = 0; i < 2; i++) {
-        stage_set("tests/unit/played", played_on("able", NULL, routes[i]));
-        cr_assert_eq(stage_open(&bus, NULL, &err), EB_PERMANENT);
+        fixture_set("tests/fake_broker", fixture_broker("full", NULL, routes[i]));
+        cr_assert_eq(fixture_open(&bus, NULL, &err), EB_PERMANENT);
         cr_assert(strstr(err.text, "[route a]") && strstr(err.text, "no.such."), "%s", err.text);
-        cr_assert_eq(stage_open(&bus, NULL, NULL), EB_PERMANENT);
-        stage_clear();
+        cr_assert_eq(fixture_open(&bus, NULL, NULL), EB_PERMANENT);
+        fixture_clear();
     }
 }
 
@@ -169,7 +169,7 @@ Test(opening, memory_that_runs_out_opens_nothing_and_leaves_nothing) {
     memset(group, 'g', sizeof group - 1);
     memset(name, 'n', sizeof name - 1);
     group[250] = '\0';
-    open_bus_on("able", NULL, TASK);
+    open_bus_on("full", NULL, TASK);
     while (failed) {
         fail_allocation(++n);
         enum eb_status status = open_with(&options);
@@ -181,7 +181,7 @@ Test(opening, memory_that_runs_out_opens_nothing_and_leaves_nothing) {
 }
 
 Test(opening, what_is_given_as_empty_is_refused) {
-    open_bus_on("able", NULL, TASK);
+    open_bus_on("full", NULL, TASK);
     refused((struct eb_consumer_options){.section = "w", .broker = ""}, "the name of the broker is empty");
     refused((struct eb_consumer_options){.section = "w", .broker = " "}, "the name of the broker is empty");
     refused((struct eb_consumer_options){.section = "w", .topics = TOPICS("")}, "topic number 1 is empty");
@@ -193,14 +193,14 @@ Test(opening, what_is_given_as_empty_is_refused) {
 }
 
 Test(opening, two_sections_of_one_topic_and_group_are_not_guessed_from) {
-    open_bus_on("able", NULL, "[consume a]\ntopic = t\ngroup = g\n[consume b]\ntopic = t\ngroup = g\n");
+    open_bus_on("full", NULL, "[consume a]\ntopic = t\ngroup = g\n[consume b]\ntopic = t\ngroup = g\n");
     refused((struct eb_consumer_options){.topics = TOPICS("t"), .group = "g"}, "[consume a] and [consume b] are both of this topic");
     taken((struct eb_consumer_options){.section = "b", .topics = TOPICS("t"), .group = "g"});
     close_all();
 }
 
 Test(opening, a_first_wait_longer_than_the_longest_is_refused_or_is_the_longest) {
-    open_bus_on("able", NULL, "[consume w]\ntopic = t\ngroup = g\nretry.backoff = 2m\n[consume max]\ntopic = t\ngroup = g\nretry.max = 1ms\n"
+    open_bus_on("full", NULL, "[consume w]\ntopic = t\ngroup = g\nretry.backoff = 2m\n[consume max]\ntopic = t\ngroup = g\nretry.max = 1ms\n"
                 "[consume both]\ntopic = t\ngroup = g\nretry.backoff = 2m\nretry.max = 1m\n");
     refused((struct eb_consumer_options){.section = "both"}, "[consume both] retry.backoff is longer than retry.max");
     taken((struct eb_consumer_options){.section = "max"});

@@ -7,8 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../memory.h"
-#include "../played.h"
-#include "../stage.h"
+#include "../fixture.h"
 #include "bus/bus.h"
 
 static struct eb_bus *bus;
@@ -26,22 +25,22 @@ static void on_receipt(void *arg, const struct eb_receipt *receipt) {
 }
 
 static void begin(void) {
-    played_begin();
+    fixture_reset_broker();
     told = delivered = 0;
     why[0] = '\0';
 }
 
 /* A bus on the plugin, in its configuration `sections` ([eventbus] goes on there). */
 static void open_on(const char *plugin, const char *sections) {
-    stage_set("tests/unit/played", played_on(plugin, NULL, sections));
-    bus = stage_bus(NULL);
-    event = stage_login(bus, 1, "ann");
+    fixture_set("tests/fake_broker", fixture_broker(plugin, NULL, sections));
+    bus = fixture_bus(NULL);
+    event = fixture_login(bus, 1, "ann");
 }
 
 static void close_all(int timeout_ms) {
     eb_event_free(event);
     eb_bus_close(bus, timeout_ms, NULL);
-    stage_clear();
+    fixture_clear();
 }
 
 static enum eb_status send(const char *topic, struct eb_error *err) {
@@ -61,46 +60,46 @@ static void send_all(int n) {
 TestSuite(sender, .init = begin, .timeout = 120);
 
 Test(sender, an_instance_that_fails_at_submit_or_poll_is_opened_anew_and_nothing_is_lost) {
-    struct trouble *const troubles[] = {&played.submit, &played.poll};
+    struct fault *const faults[] = {&fake.submit, &fake.poll};
 
     for (int i = 0; i < 2; i++) {
         begin();
-        played.open_producer.status = EB_RETRIABLE;
-        troubles[i]->status = EB_FATAL;
-        open_on("able", "");
+        fake.open_producer.status = EB_RETRIABLE;
+        faults[i]->status = EB_FATAL;
+        open_on("full", "");
         send_all(1);
         until(told == 1);
-        played.open_producer.times = 2;
-        troubles[i]->times = 1;
+        fake.open_producer.times = 2;
+        faults[i]->times = 1;
         send_all(3);
         until(told == 4);
         cr_assert_eq(delivered, 4);
-        cr_assert_eq(played.n_sent, 4);
-        cr_assert_eq(played.openings, 2);
-        cr_assert(stage_said("the producer is opened anew: the test wants it"));
-        cr_assert(stage_said("the producer cannot be opened: broker m: the test wants it"));
+        cr_assert_eq(fake.n_sent, 4);
+        cr_assert_eq(fake.openings, 2);
+        cr_assert(fixture_logged("the producer is opened anew: the test wants it"));
+        cr_assert(fixture_logged("the producer cannot be opened: broker m: the test wants it"));
         close_all(0);
     }
 }
 
 Test(sender, a_plugin_that_has_no_answer_in_time_is_opened_anew) {
-    open_on("able", "delivery_timeout = 200ms\n");
-    played.hold = true;
+    open_on("full", "delivery_timeout = 200ms\n");
+    fake.hold_reports = true;
     send_all(1);
-    until(stage_said("no answer in delivery_timeout"));
-    played.hold = false;
+    until(fixture_logged("no answer in delivery_timeout"));
+    fake.hold_reports = false;
     until(told == 1);
     cr_assert(strstr(why, "given up after"), "%s", why);
     close_all(0);
 }
 
 Test(sender, a_close_does_not_wait_for_a_plugin_that_cannot_be_opened) {
-    played.submit = (struct trouble){EB_FATAL, 1};
-    played.open_producer.status = EB_RETRIABLE;
-    open_on("able", "");
+    fake.submit = (struct fault){EB_FATAL, 1};
+    fake.open_producer.status = EB_RETRIABLE;
+    open_on("full", "");
     send_all(1);
-    until(stage_said("opened anew"));
-    played.open_producer.times = 1000000;
+    until(fixture_logged("opened anew"));
+    fake.open_producer.times = 1000000;
     close_all(50);
     cr_assert_eq(told, 1);
     cr_assert(strstr(why, "given up at close"), "%s", why);
@@ -109,44 +108,44 @@ Test(sender, a_close_does_not_wait_for_a_plugin_that_cannot_be_opened) {
 Test(sender, a_close_takes_the_time_that_it_is_given_and_no_more) {
     struct eb_error err;
 
-    open_on("able", "");
-    played.hold = true;
+    open_on("full", "");
+    fake.hold_reports = true;
     send_all(1);
     eb_event_free(event);
     cr_assert_eq(eb_bus_close(bus, 100, &err), EB_RETRIABLE);
     cr_assert_eq(told - delivered, 1);
-    cr_assert_eq(stage_kept("\"ann\""), 1);
-    stage_clear();
+    cr_assert_eq(fixture_undelivered("\"ann\""), 1);
+    fixture_clear();
 
     begin();
-    open_on("able", "");
+    open_on("full", "");
     send_all(1);
     close_all(-1);                      /* as long as it takes */
     cr_assert_eq(delivered, 1);
 }
 
 Test(sender, what_waits_is_given_up_in_its_time_though_the_plugin_cannot_be_opened_for_long) {
-    open_on("able", "delivery_timeout = 100ms\n");
-    played.submit = (struct trouble){EB_FATAL, 1};
-    played.open_producer.status = EB_RETRIABLE;
+    open_on("full", "delivery_timeout = 100ms\n");
+    fake.submit = (struct fault){EB_FATAL, 1};
+    fake.open_producer.status = EB_RETRIABLE;
     send_all(1);
-    played.open_producer.times = 1000000;
+    fake.open_producer.times = 1000000;
     until(told == 1);
-    int before = 1000000 - played.open_producer.times;
-    until(1000000 - played.open_producer.times >= before + 4);      /* the next try is 5 s away, or more */
-    int tries = played.open_producer.times;
+    int before = 1000000 - fake.open_producer.times;
+    until(1000000 - fake.open_producer.times >= before + 4);      /* the next try is 5 s away, or more */
+    int tries = fake.open_producer.times;
     send_all(1);
     until(told == 2);
-    cr_assert_eq(played.open_producer.times, tries, "it was told at the next try only");
+    cr_assert_eq(fake.open_producer.times, tries, "it was told at the next try only");
     close_all(0);
 }
 
 Test(sender, what_fails_before_others_goes_before_them_again) {
-    played.report = (struct trouble){EB_RETRIABLE, 1};
-    played.hold = true;
-    open_on("able", "");
+    fake.report = (struct fault){EB_RETRIABLE, 1};
+    fake.hold_reports = true;
+    open_on("full", "");
     send_all(3);
-    played.hold = false;
+    fake.hold_reports = false;
     until(told == 3);
     cr_assert_eq(delivered, 3);
     close_all(0);
@@ -155,43 +154,43 @@ Test(sender, what_fails_before_others_goes_before_them_again) {
 Test(sender, a_key_is_at_a_plugin_without_order_once) {
     struct eb_error err;
 
-    open_on("bare", "");
-    played.submit_most = 1;
-    played.hold = true;
+    open_on("without_traits", "");
+    fake.submit_most = 1;
+    fake.hold_reports = true;
     for (int i = 0; i < 4; i++) {
         cr_assert_eq(eb_event_set_string(event, "user.pii.username", i < 2 ? "same" : "other", &err), EB_OK);
         cr_assert_eq(eb_produce(bus, event, "t", "user.pii.username", on_receipt, NULL, &err), EB_OK, "%s", err.text);
     }
-    played.hold = false;
+    fake.hold_reports = false;
     until(told == 4);
     cr_assert_eq(delivered, 4);
     close_all(0);
 }
 
 Test(sender, the_plugin_speaks_through_the_log) {
-    open_on("able", "log_level = debug\n");
+    open_on("full", "log_level = debug\n");
     send_all(1);
     until(told == 1);
-    played.producer->log(played.producer, 4, "a word of warning");
-    played.producer->metric(played.producer, "tries", 42);
-    cr_assert(stage_said("a word of warning"));
-    cr_assert(stage_said("tries"));
+    fake.producer->log(fake.producer, 4, "a word of warning");
+    fake.producer->metric(fake.producer, "tries", 42);
+    cr_assert(fixture_logged("a word of warning"));
+    cr_assert(fixture_logged("tries"));
     close_all(0);
 }
 
 Test(sender, a_broker_that_is_not_there_is_told_of_once_and_one_that_comes_back_as_well) {
     const struct eb_error gone = {.status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "gone for lunch"};
 
-    played.down = true;
-    played.hold = true;
-    open_on("able", "");
+    fake.down = true;
+    fake.hold_reports = true;
+    open_on("full", "");
     send_all(1);
-    until(stage_said("nobody is at home"));
-    stage_forget_log();
-    played.producer->link(played.producer, 0, NULL);
-    played.producer->link(played.producer, 1, NULL);
-    played.producer->link(played.producer, 0, &gone);
-    cr_assert(stage_said("the producer waits for the broker: gone for lunch"));
+    until(fixture_logged("the test wants no link"));
+    fixture_clear_log();
+    fake.producer->link(fake.producer, 0, NULL);
+    fake.producer->link(fake.producer, 1, NULL);
+    fake.producer->link(fake.producer, 0, &gone);
+    cr_assert(fixture_logged("the producer waits for the broker: gone for lunch"));
     close_all(0);
 }
 
@@ -199,12 +198,12 @@ Test(sender, whoever_waits_for_the_link_is_told_why_it_does_not_come) {
     struct ebi_sender *sender;
     struct eb_error err = {0};
 
-    played.mute = true;
-    open_on("able", "");
+    fake.mute = true;
+    open_on("full", "");
     cr_assert_eq(ebi_producer_sender(bus->producer, &sender, &err), EB_OK);
     cr_assert_eq(ebi_sender_wait_link(sender, 20, &err), EB_RETRIABLE);
     cr_assert(strstr(err.text, "no answer from the broker yet"), "%s", err.text);
-    played.producer->link(played.producer, 1, NULL);
+    fake.producer->link(fake.producer, 1, NULL);
     cr_assert_eq(ebi_sender_wait_link(sender, 20, &err), EB_OK);
     close_all(0);
 }
@@ -214,8 +213,8 @@ Test(sender, whoever_waits_for_the_link_is_told_why_it_does_not_come) {
 Test(sender, a_full_queue_refuses_at_once_or_after_its_time) {
     struct eb_error err;
 
-    open_on("able", "queue_messages = 2\n");
-    played.hold = true;
+    open_on("full", "queue_messages = 2\n");
+    fake.hold_reports = true;
     send_all(2);
     cr_assert_eq(send("t", &err), EB_FULL);
     cr_assert(strstr(err.text, "2 messages"), "%s", err.text);
@@ -224,7 +223,7 @@ Test(sender, a_full_queue_refuses_at_once_or_after_its_time) {
     cr_assert_eq(eb_bus_flush(bus, 20, &err), EB_RETRIABLE);
     cr_assert(strstr(err.text, "2 messages wait for broker m still"), "%s", err.text);
     eb_bus_queue_wait(bus, -1);
-    played.hold = false;
+    fake.hold_reports = false;
     send_all(1);
     cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
     cr_assert_eq(delivered, 3);
@@ -232,7 +231,7 @@ Test(sender, a_full_queue_refuses_at_once_or_after_its_time) {
 }
 
 Test(sender, a_batch_is_no_larger_than_the_sender_takes) {
-    open_on("able", "batch_messages = 20000\n");
+    open_on("full", "batch_messages = 20000\n");
     send_all(3);
     until(delivered == 3);
     close_all(0);
@@ -246,14 +245,14 @@ Test(sender, a_signal_without_a_route_stays_local) {
     struct eb_event *enrollment = NULL;
     struct eb_error err;
 
-    open_on("able", "[route a]\ntopic = t\nkey_field =\n"
+    open_on("full", "[route a]\ntopic = t\nkey_field =\n"
                     "event = org.openedx.learning.auth.session.login.completed.v1\n");
     const struct eb_signal *signal = eb_signal_find(bus, "org.openedx.learning.course.enrollment.created.v1", &err);
     cr_assert_eq(eb_event_new(signal, &enrollment, &err), EB_OK, "%s", err.text);
     cr_assert_eq(eb_event_set_json(enrollment, data, sizeof data - 1, &err), EB_OK, "%s", err.text);
     cr_assert_eq(eb_send(enrollment, NULL, &err), EB_OK, "%s", err.text);
     cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
-    cr_assert_eq(played.n_sent, 0);
+    cr_assert_eq(fake.n_sent, 0);
     eb_event_free(enrollment);
     close_all(0);
 }
@@ -262,13 +261,13 @@ Test(sender, a_queue_is_full_by_bytes_too) {
     static char long_name[40000];
     struct eb_error err;
 
-    open_on("able", "queue_bytes = 65536\naudit_delivered = yes\nlog_level = error\n");
+    open_on("full", "queue_bytes = 65536\naudit_delivered = yes\nlog_level = error\n");
     memset(long_name, 'x', sizeof long_name - 1);
     cr_assert_eq(eb_event_set_string(event, "user.pii.name", long_name, &err), EB_OK);
-    played.hold = true;
+    fake.hold_reports = true;
     send_all(1);
     cr_assert_eq(send("t", &err), EB_FULL);
-    played.hold = false;
+    fake.hold_reports = false;
     until(told == 1);
     close_all(0);
 }
@@ -277,7 +276,7 @@ Test(sender, what_is_larger_than_the_queue_is_refused_for_good) {
     static char long_name[70000];
     struct eb_error err;
 
-    open_on("able", "queue_bytes = 65536\n");
+    open_on("full", "queue_bytes = 65536\n");
     memset(long_name, 'x', sizeof long_name - 1);
     cr_assert_eq(eb_event_set_string(event, "user.pii.name", long_name, &err), EB_OK);
     cr_assert_eq(send("t", &err), EB_PERMANENT);
@@ -288,17 +287,17 @@ Test(sender, what_is_larger_than_the_queue_is_refused_for_good) {
 Test(sender, an_event_of_a_route_that_is_refused_is_kept_and_reported) {
     struct eb_error err;
 
-    open_on("able", "queue_messages = 1\n[route a]\ntopic = t\nkey_field = user.pii.username\n"
+    open_on("full", "queue_messages = 1\n[route a]\ntopic = t\nkey_field = user.pii.username\n"
                     "event = org.openedx.learning.auth.session.login.completed.v1\n");
-    played.hold = true;
+    fake.hold_reports = true;
     eb_bus_on_delivery(bus, on_receipt, NULL);
     cr_assert_eq(eb_send(event, NULL, &err), EB_OK);
     cr_assert_eq(eb_send(event, NULL, &err), EB_OK);
     cr_assert_eq(told, 1);
     cr_assert(strstr(why, "not sent: the queue of broker m is full"), "%s", why);
-    cr_assert_eq(stage_kept("\"ann\""), 1);
+    cr_assert_eq(fixture_undelivered("\"ann\""), 1);
     eb_bus_on_delivery(bus, NULL, NULL);
-    played.hold = false;
+    fake.hold_reports = false;
     cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
     cr_assert_eq(told, 1, "nobody wants to be called any more");
     close_all(0);
@@ -316,11 +315,11 @@ Test(sender, a_put_that_waits_is_told_that_the_queue_is_being_closed) {
     pthread_t other;
     void *status;
 
-    open_on("able", "queue_messages = 1\nqueue_wait = 1d\n");
-    played.hold = true;
+    open_on("full", "queue_messages = 1\nqueue_wait = 1d\n");
+    fake.hold_reports = true;
     send_all(1);
     cr_assert_eq(pthread_create(&other, NULL, put_one, &err), 0);
-    played_pause(50);                   /* most likely it waits by now; if not, it is refused all the same */
+    pause_ms(50);                   /* most likely it waits by now; if not, it is refused all the same */
     ebi_producer_close(bus->producer, 0, &kept, &lost);
     cr_assert_eq(pthread_join(other, &status), 0);
     bus->producer = NULL;
@@ -335,18 +334,18 @@ Test(sender, a_put_that_waits_is_told_that_the_queue_is_being_closed) {
 Test(sender, what_could_not_be_delivered_is_kept_with_its_key) {
     struct eb_error err;
 
-    open_on("able", "topic_prefix = dev\n[route a]\ntopic = t\nkey_field = user.pii.username\n"
+    open_on("full", "topic_prefix = dev\n[route a]\ntopic = t\nkey_field = user.pii.username\n"
                     "event = org.openedx.learning.auth.session.login.completed.v1\n");
-    played.report = (struct trouble){EB_PERMANENT, 2};
+    fake.report = (struct fault){EB_PERMANENT, 2};
     cr_assert_eq(eb_produce(bus, event, "t", "user.id", on_receipt, NULL, &err), EB_OK, "%s", err.text);
     cr_assert_eq(eb_send(event, NULL, &err), EB_OK);
     cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
-    cr_assert_eq(stage_kept("\"1\""), 1, "the number is no secret, and stands there");
-    cr_assert_eq(stage_kept("\"t\""), 2, "without the prefix");
+    cr_assert_eq(fixture_undelivered("\"1\""), 1, "the number is no secret, and stands there");
+    cr_assert_eq(fixture_undelivered("\"t\""), 2, "without the prefix");
     cr_assert_eq(eb_send(event, NULL, &err), EB_OK);
     cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
-    cr_assert_str_eq(played.sent[0].topic, "dev-t");
-    cr_assert_str_eq(played.sent[0].key, "ann");
+    cr_assert_str_eq(fake.sent[0].topic, "dev-t");
+    cr_assert_str_eq(fake.sent[0].key, "ann");
     cr_assert_eq(eb_produce(bus, event, "t", "no.such.field", NULL, NULL, &err), EB_PERMANENT);
     cr_assert_eq(eb_produce(bus, event, "t", "", NULL, NULL, &err), EB_OK, "%s", err.text);
     close_all(1000);
@@ -355,13 +354,13 @@ Test(sender, what_could_not_be_delivered_is_kept_with_its_key) {
 Test(sender, without_a_producer_signals_stay_local_and_a_call_is_refused) {
     struct eb_error err;
 
-    open_on("able", "[route a]\ntopic = t\nkey_field =\n"
+    open_on("full", "[route a]\ntopic = t\nkey_field =\n"
                     "event = org.openedx.learning.auth.session.login.completed.v1\n");
     eb_event_free(event);
     cr_assert_eq(eb_bus_close(bus, 0, &err), EB_OK);
-    bus = stage_bus((const char *const[]){"eventbus.producer=", NULL});
-    event = stage_login(bus, 1, "ann");
-    cr_assert(stage_said("so signals stay local"));
+    bus = fixture_bus((const char *const[]){"eventbus.producer=", NULL});
+    event = fixture_login(bus, 1, "ann");
+    cr_assert(fixture_logged("so signals stay local"));
     cr_assert_eq(eb_send(event, NULL, &err), EB_OK);
     cr_assert_eq(send("t", &err), EB_PERMANENT);
     cr_assert(strstr(err.text, "no producer is configured"), "%s", err.text);
@@ -373,7 +372,7 @@ Test(sender, a_batch_has_a_size_and_the_rest_goes_next) {
     static char long_name[30000];
     struct eb_error err;
 
-    open_on("able", "batch_bytes = 64k\nlinger = 50ms\n");
+    open_on("full", "batch_bytes = 64k\nlinger = 50ms\n");
     memset(long_name, 'x', sizeof long_name - 1);
     cr_assert_eq(eb_event_set_string(event, "user.pii.name", long_name, &err), EB_OK);
     send_all(5);
@@ -385,15 +384,15 @@ Test(sender, a_batch_has_a_size_and_the_rest_goes_next) {
 /* ---- Memory ---- */
 
 Test(sender, a_failure_that_no_memory_remembers_is_told_without_its_reason) {
-    open_on("able", "");
+    open_on("full", "");
     send_all(1);
     until(told == 1);
-    played.hold = true;
+    fake.hold_reports = true;
     send_all(1);
-    played_pause(20);
-    played.report = (struct trouble){EB_PERMANENT, 1};
+    pause_ms(20);
+    fake.report = (struct fault){EB_PERMANENT, 1};
     fail_allocation(1);                 /* nobody allocates now but the report */
-    played.hold = false;
+    fake.hold_reports = false;
     until(told == 2);
     cr_assert(allocation_failed());
     cr_assert(strstr(why, "no memory to keep the reason"), "%s", why);
@@ -405,12 +404,12 @@ Test(sender, what_is_given_up_without_memory_is_told_all_the_same) {
 
     for (unsigned n = 1; failed && n < 40; n++) {       /* a sender without a broker never comes to an end of its tries */
         begin();
-        open_on("able", "delivery_timeout = 100ms\n");
-        played.submit = (struct trouble){EB_FATAL, 1};
-        played.open_producer.status = EB_RETRIABLE;
+        open_on("full", "delivery_timeout = 100ms\n");
+        fake.submit = (struct fault){EB_FATAL, 1};
+        fake.open_producer.status = EB_RETRIABLE;
         send_all(1);
-        played.open_producer.times = 1000000;
-        until(stage_said("opened anew"));
+        fake.open_producer.times = 1000000;
+        until(fixture_logged("opened anew"));
         fail_allocation(n);
         until(told == 1);
         failed = allocation_failed();
@@ -427,30 +426,30 @@ Test(sender, an_event_that_finds_no_memory_to_be_kept_is_counted_as_lost) {
         struct eb_error err;
 
         begin();
-        open_on("able", "topic_prefix = dev\n");
-        played.hold = true;
+        open_on("full", "topic_prefix = dev\n");
+        fake.hold_reports = true;
         cr_assert_eq(eb_produce(bus, event, "t", "user.pii.username", NULL, NULL, &err), EB_OK, "%s", err.text);
-        played_pause(5);
-        played.report = (struct trouble){EB_PERMANENT, 1};
+        pause_ms(5);
+        fake.report = (struct fault){EB_PERMANENT, 1};
         fail_allocation(n);
-        played.hold = false;
+        fake.hold_reports = false;
         until(eb_bus_flush(bus, -1, &err) == EB_OK);    /* which may be what finds none */
         eb_event_free(event);
         enum eb_status status = eb_bus_close(bus, 5000, &err);
         failed = allocation_failed();
-        int kept = stage_kept("\"ann\"");
+        int kept = fixture_undelivered("\"ann\"");
         cr_assert_eq(kept + (status == EB_FATAL), 1, "allocation %u: %d kept, %s", n, kept, err.text);
-        stage_clear();
+        fixture_clear();
     }
 }
 
 Test(sender, a_failure_without_a_reason_is_told_as_one) {
-    open_on("able", "delivery_timeout = 1ms\n");
-    played.hold = true;
+    open_on("full", "delivery_timeout = 1ms\n");
+    fake.hold_reports = true;
     send_all(1);
-    played.refuse_silently = 1;
-    played_pause(5);
-    played.hold = false;
+    fake.refuse_silently = 1;
+    pause_ms(5);
+    fake.hold_reports = false;
     until(told == 1);
     cr_assert_eq(delivered, 0);
     close_all(0);
@@ -467,10 +466,10 @@ Test(sender, a_child_of_the_process_is_told_to_open_a_bus_of_its_own_and_may_clo
     struct eb_error err;
     int status;
 
-    open_on("able", "");
-    played.hold = true;
+    open_on("full", "");
+    fake.hold_reports = true;
     send_all(1);
-    pid_t child = stage_fork();
+    pid_t child = fork_while_others_sleep();
     if (child == 0) {
         alarm(30);                      /* nobody is there who would end a wait */
         bool refused = send("t", &err) == EB_FATAL && strstr(err.text, "open it after the fork") &&
@@ -479,11 +478,11 @@ Test(sender, a_child_of_the_process_is_told_to_open_a_bus_of_its_own_and_may_clo
                        eb_bus_flush(bus, -1, &err) == EB_FATAL && strstr(err.text, "open it after the fork");
         eb_event_free(event);
         eb_bus_close(bus, -1, NULL);
-        child_ends(refused && told == 0 && played.closings == 0 ? 0 : 1);
+        child_ends(refused && told == 0 && fake.closings == 0 ? 0 : 1);
     }
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0);
-    played.hold = false;
+    fake.hold_reports = false;
     until(delivered == 1);
     close_all(1000);
 }

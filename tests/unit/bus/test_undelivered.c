@@ -9,9 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "../memory.h"
-#include "../played.h"
 #include "../plugin/folder.h"
-#include "../stage.h"
+#include "../fixture.h"
 #include "produce/undelivered.h"
 
 static struct eb_bus *bus;
@@ -21,10 +20,10 @@ static char *path;
 static void begin(void) {
     char *file;
 
-    played_begin();
-    stage_set("tests/unit/played", played_on("able", NULL, ""));
-    bus = stage_bus(NULL);
-    event = stage_login(bus, 1, "ann");
+    fixture_reset_broker();
+    fixture_set("tests/fake_broker", fixture_broker("full", NULL, ""));
+    bus = fixture_bus(NULL);
+    event = fixture_login(bus, 1, "ann");
     cr_assert_gt(asprintf(&file, "%s/undelivered.jsonl", getenv("STATE_DIRECTORY")), 0);
     path = file;
 }
@@ -32,7 +31,7 @@ static void begin(void) {
 static void end(void) {
     eb_event_free(event);
     eb_bus_close(bus, 0, NULL);
-    stage_clear();
+    fixture_clear();
     free(path);
 }
 
@@ -71,7 +70,7 @@ Test(undelivered, a_disk_that_is_full_in_the_middle_of_a_line_leaves_the_file_as
     cr_assert_eq((size_t)st.st_size, size, "half a line was left");
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
     cr_assert_eq(ebi_undelivered_add(path, event, "t", NULL, &err), EB_OK);
-    cr_assert_eq(stage_kept("\"ann\""), 2);
+    cr_assert_eq(fixture_undelivered("\"ann\""), 2);
 }
 
 Test(undelivered, what_cannot_be_opened_written_or_brought_to_the_disk_is_told_with_its_name) {
@@ -88,11 +87,11 @@ Test(undelivered, what_cannot_be_opened_written_or_brought_to_the_disk_is_told_w
 Test(undelivered, what_could_not_be_kept_is_counted_as_lost) {
     struct eb_error err;
 
-    played.report = (struct trouble){EB_PERMANENT, 1};
+    fake.report = (struct fault){EB_PERMANENT, 1};
     cr_assert_eq(mkdir(path, 0700), 0);
     cr_assert_eq(eb_produce(bus, event, "t", NULL, NULL, NULL, &err), EB_OK);
     cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
-    cr_assert(stage_said("the event is lost, since it could not be kept either"));
+    cr_assert(fixture_logged("the event is lost, since it could not be kept either"));
     cr_assert_eq(eb_bus_close(bus, 0, &err), EB_FATAL);
     cr_assert(strstr(err.text, "1 event(s) are lost"), "%s", err.text);
     bus = NULL;
@@ -112,7 +111,7 @@ Test(undelivered, a_line_that_finds_no_memory_leaves_the_file_as_it_was) {
         cr_assert(failed || status == EB_OK);
     }
     cr_assert_gt(n, 1);
-    cr_assert_eq(stage_kept("\"ann\""), 1);
+    cr_assert_eq(fixture_undelivered("\"ann\""), 1);
 }
 
 Test(undelivered, a_folder_that_cannot_be_made_is_told_at_the_start) {
@@ -121,10 +120,10 @@ Test(undelivered, a_folder_that_cannot_be_made_is_told_at_the_start) {
 
     snprintf(folder, sizeof folder, "%s/bus.ini/state", getenv("STATE_DIRECTORY"));
     cr_assert_eq(setenv("STATE_DIRECTORY", folder, 1), 0);
-    other = stage_bus(NULL);
-    struct eb_event *login = stage_login(other, 1, "ann");
+    other = fixture_bus(NULL);
+    struct eb_event *login = fixture_login(other, 1, "ann");
     cr_assert_eq(eb_produce(other, login, "t", NULL, NULL, NULL, NULL), EB_OK);
-    cr_assert(stage_said("what cannot be delivered would be lost: set STATE_DIRECTORY"));
+    cr_assert(fixture_logged("what cannot be delivered would be lost: set STATE_DIRECTORY"));
     eb_event_free(login);
     cr_assert_eq(eb_bus_close(other, 5000, NULL), EB_OK);
 }

@@ -9,13 +9,13 @@ TestSuite(unheard, .init = working_begin, .timeout = 120);
 static int settled(void) {
     int n = 0;
 
-    for (size_t i = 0; i < played.n_events; i++)
-        n += played.events[i].state == SETTLED;
+    for (size_t i = 0; i < fake.n_events; i++)
+        n += fake.events[i].state == SETTLED;
     return n;
 }
 
 static int warnings(void) {
-    return stage_times("on_no_receiver");
+    return fixture_log_count("on_no_receiver");
 }
 
 /* Nobody is connected; 3 events are there. */
@@ -24,8 +24,8 @@ static void begin(const char *sections, bool required) {
         .size = sizeof options, .section = "w", .exit_at_end = 1, .require_receivers = required};
 
     events(3, "k");
-    stage_set("tests/unit/played", played_on("able", NULL, sections));
-    bus = stage_bus(NULL);
+    fixture_set("tests/fake_broker", fixture_broker("full", NULL, sections));
+    bus = fixture_bus(NULL);
     cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
 }
 

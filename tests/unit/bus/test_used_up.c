@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "../memory.h"
-#include "../stage.h"
+#include "../fixture.h"
 
 static const char sections[] =
     "topic_prefix = dev\nlog_level = debug\ndelivery_timeout = 5s\n[broker m]\nplugin = memory\n"
@@ -16,17 +16,17 @@ static const char sections[] =
     "[consume letters]\ntopic = t.dlq\ngroup = g\non_failure = stop\n";
 
 static void set(void) {
-    stage_set(".", sections);
+    fixture_set(".", sections);
 }
 
-TestSuite(used_up, .init = set, .fini = stage_clear, .timeout = 300);
+TestSuite(used_up, .init = set, .fini = fixture_clear, .timeout = 300);
 
 /* Brokers of the memory plugin live as long as the process: each round has its own. */
 static struct eb_bus *open_bus(char *name, unsigned round) {
     const char *const overrides[] = {name, NULL};
 
     sprintf(name, "broker.m.name=r%u", round);
-    return stage_bus(overrides);
+    return fixture_bus(overrides);
 }
 
 static bool tells_of_memory(const struct eb_error *err) {
@@ -42,7 +42,7 @@ Test(used_up, opening_a_bus_says_so) {
         struct eb_bus *bus = NULL;
 
         fail_allocation(++n);
-        enum eb_status status = stage_open(&bus, NULL, &err);
+        enum eb_status status = fixture_open(&bus, NULL, &err);
         failed = allocation_failed();
         cr_assert_eq(status == EB_OK, bus != NULL);
         if (status != EB_OK)
@@ -128,13 +128,13 @@ Test(used_up, sending_tells_what_became_of_each_event) {
     while (failed) {
         struct eb_bus *bus = open_bus(name, n);
         struct eb_event *events[4];
-        int kept = stage_kept("ann");
+        int kept = fixture_undelivered("ann");
 
         for (int i = 0; i < 4; i++)
-            events[i] = stage_login(bus, i, "ann");
+            events[i] = fixture_login(bus, i, "ann");
         eb_bus_on_delivery(bus, on_receipt, NULL);
         receipts.told = receipts.delivered = 0;
-        stage_forget_log();
+        fixture_clear_log();
         fail_allocation(++n);
         int expected = send_some(bus, events);
         failed = allocation_failed();
@@ -142,8 +142,8 @@ Test(used_up, sending_tells_what_became_of_each_event) {
         int there = events_in(bus, "t") + events_in(bus, "other"), refused = expected == 6;
         cr_assert_eq(there, receipts.delivered - !refused, "allocation %u: %d are there", n, there);
         if (receipts.told != receipts.delivered)
-            cr_assert(stage_said("not sent") && stage_said("out of memory"), "allocation %u", n);
-        kept = stage_kept("ann") - kept;
+            cr_assert(fixture_logged("not sent") && fixture_logged("out of memory"), "allocation %u", n);
+        kept = fixture_undelivered("ann") - kept;
         cr_assert_eq(there + refused + kept + lost(bus), 7, "allocation %u: %d there, %d kept", n, there, kept);
         for (int i = 0; i < 4; i++)
             eb_event_free(events[i]);
@@ -199,7 +199,7 @@ Test(used_up, receiving_loses_nothing_and_keeps_the_order) {
         struct eb_error err;
 
         for (int i = 0; i < EVENTS; i++) {
-            struct eb_event *event = stage_login(bus, i, "ann");
+            struct eb_event *event = fixture_login(bus, i, "ann");
             cr_assert_eq(eb_produce(bus, event, "t", "user.pii.username", NULL, NULL, &err), EB_OK);
             eb_event_free(event);
         }

@@ -14,17 +14,17 @@ TestSuite(worker, .init = working_begin, .timeout = 120);
 /* ---- The broker's trouble ---- */
 
 Test(worker, an_instance_that_is_done_is_opened_anew_whoever_says_so) {
-    struct trouble *const troubles[] = {&played.receive, &played.settle};
+    struct fault *const faults[] = {&fake.receive, &fake.settle};
 
     for (int i = 0; i < 2; i++) {
         working_begin();
         events(5, "k");
-        *troubles[i] = (struct trouble){EB_FATAL, 1};
-        open_on("able", TASK);
-        played.open_consumer = (struct trouble){EB_RETRIABLE, 1};
+        *faults[i] = (struct fault){EB_FATAL, 1};
+        open_on("full", TASK);
+        fake.open_consumer = (struct fault){EB_RETRIABLE, 1};
         run();
-        cr_assert(stage_said("the consumer is opened anew: the test wants it"));
-        cr_assert(stage_said("broker m: the test wants it; trying again"));
+        cr_assert(fixture_logged("the consumer is opened anew: the test wants it"));
+        cr_assert(fixture_logged("broker m: the test wants it; trying again"));
         cr_assert_geq(receiver.n, 5);
         close_all();
     }
@@ -32,9 +32,9 @@ Test(worker, an_instance_that_is_done_is_opened_anew_whoever_says_so) {
 
 Test(worker, one_that_can_never_be_opened_again_ends_the_worker) {
     events(1, "k");
-    played.receive = (struct trouble){EB_FATAL, 1};
-    open_on("able", TASK);
-    played.open_consumer = (struct trouble){EB_PERMANENT, 1};
+    fake.receive = (struct fault){EB_FATAL, 1};
+    open_on("full", TASK);
+    fake.open_consumer = (struct fault){EB_PERMANENT, 1};
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_PERMANENT);
     cr_assert(strstr(err.text, "broker m: the test wants it"), "%s", err.text);
     close_all();
@@ -42,20 +42,20 @@ Test(worker, one_that_can_never_be_opened_again_ends_the_worker) {
 
 Test(worker, a_default_name_that_is_in_use_elsewhere_is_left_for_another_one) {
     events(5, "k");
-    played.receive = (struct trouble){EB_PERMANENT, 2, .kind = EB_KIND_NAME};
-    open_on("able", TASK);
+    fake.receive = (struct fault){EB_PERMANENT, 2, .kind = EB_KIND_NAME};
+    open_on("full", TASK);
     run();
-    cr_assert(stage_said("broker m: the consumer is opened anew: the test wants it"));
-    cr_assert(stage_said("this consumer takes the name "));
-    cr_assert(stage_said("-3"));
+    cr_assert(fixture_logged("broker m: the consumer is opened anew: the test wants it"));
+    cr_assert(fixture_logged("this consumer takes the name "));
+    cr_assert(fixture_logged("-3"));
     in_order(5);
     close_all();
 }
 
 Test(worker, a_given_name_that_is_in_use_elsewhere_is_a_mistake_of_the_configuration) {
     events(1, "k");
-    played.receive = (struct trouble){EB_PERMANENT, 1, .kind = EB_KIND_NAME};
-    open_bus_on("able", NULL, TASK);
+    fake.receive = (struct fault){EB_PERMANENT, 1, .kind = EB_KIND_NAME};
+    open_bus_on("full", NULL, TASK);
     const struct eb_consumer_options options = {.size = sizeof options, .section = "w", .consumer = "me"};
     cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_PERMANENT);
@@ -66,20 +66,20 @@ Test(worker, a_given_name_that_is_in_use_elsewhere_is_a_mistake_of_the_configura
 
 Test(worker, receiving_that_fails_is_told_and_goes_on_after_a_pause) {
     events(1, "k");
-    played.receive = (struct trouble){EB_RETRIABLE, 1};
-    open_on("able", TASK);
+    fake.receive = (struct fault){EB_RETRIABLE, 1};
+    open_on("full", TASK);
     run();
-    cr_assert(stage_said("broker m: receiving: the test wants it"));
+    cr_assert(fixture_logged("broker m: receiving: the test wants it"));
     in_order(1);
     close_all();
 }
 
 Test(worker, settling_that_fails_is_told_and_goes_on) {
     events(1, "k");
-    played.settle = (struct trouble){EB_RETRIABLE, 1};
-    open_on("able", TASK);
+    fake.settle = (struct fault){EB_RETRIABLE, 1};
+    open_on("full", TASK);
     run();
-    cr_assert(stage_said("broker m: settling: the test wants it"));
+    cr_assert(fixture_logged("broker m: settling: the test wants it"));
     in_order(1);
     close_all();
 }
@@ -88,14 +88,14 @@ Test(worker, an_opening_that_fails_says_so) {
     static const struct { int32_t status, expected; } cases[] = {
         {EB_RETRIABLE, EB_RETRIABLE}, {EB_PERMANENT, EB_PERMANENT}, {EB_FATAL, EB_FATAL}, {EB_GONE, EB_FATAL}};
 
-    open_bus_on("able", NULL, TASK);
+    open_bus_on("full", NULL, TASK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (cases[i].status >= EB_OK)
             continue;
-        played.open_consumer = (struct trouble){cases[i].status, 1};
+        fake.open_consumer = (struct fault){cases[i].status, 1};
         cr_assert_eq((int)open_worker(&err), cases[i].expected, "%zu: %s", i, err.text);
         cr_assert(strstr(err.text, "broker m: the test wants it"), "%s", err.text);
-        played.open_consumer = (struct trouble){cases[i].status, 1};
+        fake.open_consumer = (struct fault){cases[i].status, 1};
         cr_assert_eq((int)open_worker(NULL), cases[i].expected);
     }
     close_all();
@@ -104,33 +104,33 @@ Test(worker, an_opening_that_fails_says_so) {
 Test(worker, the_plugin_speaks_through_the_log_and_its_link_is_told) {
     const struct eb_error gone = {.status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "gone for lunch"};
 
-    open_on("able", "log_level = debug\n" TASK);
-    played.consumer->log(played.consumer, 4, "a word of warning");
-    played.consumer->metric(played.consumer, "tries", 42);
-    played.consumer->link(played.consumer, 0, NULL);
-    played.consumer->link(played.consumer, 0, &gone);
-    played.consumer->link(played.consumer, 1, NULL);
-    cr_assert(stage_said("a word of warning") && stage_said("tries"));
-    cr_assert(stage_said("the consumer waits for the broker: gone for lunch"));
+    open_on("full", "log_level = debug\n" TASK);
+    fake.consumer->log(fake.consumer, 4, "a word of warning");
+    fake.consumer->metric(fake.consumer, "tries", 42);
+    fake.consumer->link(fake.consumer, 0, NULL);
+    fake.consumer->link(fake.consumer, 0, &gone);
+    fake.consumer->link(fake.consumer, 1, NULL);
+    cr_assert(fixture_logged("a word of warning") && fixture_logged("tries"));
+    cr_assert(fixture_logged("the consumer waits for the broker: gone for lunch"));
     close_all();
 }
 
 Test(worker, a_broker_that_does_not_come_ends_the_worker_with_the_reason) {
-    played.down = true;
-    open_bus_on("able", NULL, "[broker x]\nplugin = able\nops = 1\n" TASK);
+    fake.down = true;
+    open_bus_on("full", NULL, "[broker x]\nplugin = able\nops = 1\n" TASK);
     eb_bus_close(bus, 0, NULL);
-    bus = stage_bus((const char *const[]){"broker.m.connect_timeout=100ms", NULL});
+    bus = fixture_bus((const char *const[]){"broker.m.connect_timeout=100ms", NULL});
     events(1, "k");
-    played.events[0].state = OUT;
+    fake.events[0].state = IN_FLIGHT;
     cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
-    played.events[0].state = OUT;
+    fake.events[0].state = IN_FLIGHT;
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_RETRIABLE);
-    cr_assert(strstr(err.text, "broker m cannot be reached: nobody is at home"), "%s", err.text);
+    cr_assert(strstr(err.text, "broker m cannot be reached: the test wants no link"), "%s", err.text);
     eb_consumer_close(consumer);
-    played.down = false;
-    played.mute = true;
+    fake.down = false;
+    fake.mute = true;
     cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
-    played.events[0].state = OUT;
+    fake.events[0].state = IN_FLIGHT;
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_RETRIABLE);
     cr_assert(strstr(err.text, "no answer in connect_timeout"), "%s", err.text);
     close_all();
@@ -138,27 +138,27 @@ Test(worker, a_broker_that_does_not_come_ends_the_worker_with_the_reason) {
 
 Test(worker, a_confirmation_told_twice_counts_once_and_a_late_one_is_told) {
     events(3, "k");
-    played.repeats_itself = true;
-    open_on("able", TASK);
+    fake.repeats_itself = true;
+    open_on("full", TASK);
     run();
     in_order(3);
     cr_assert_eq(counts().succeeded, 3);
     close_all();
     working_begin();
     events(1, "k");
-    played.late = true;
-    open_on("able", TASK);
+    fake.late = true;
+    open_on("full", TASK);
     run();
-    cr_assert(stage_said("1 acknowledgement(s) came too late"));
+    cr_assert(fixture_logged("1 acknowledgement(s) came too late"));
     close_all();
 }
 
 Test(worker, what_is_taken_away_comes_again_in_order) {
     events(6, "k");
-    played.revokes = true;
-    open_on("able", TASK);
+    fake.revokes = true;
+    open_on("full", TASK);
     run();
-    cr_assert_geq(played.returned, 4);
+    cr_assert_geq(fake.returned, 4);
     in_order(6);
     close_all();
 }
@@ -170,14 +170,14 @@ Test(worker, what_is_taken_away_while_it_is_at_work_is_handed_back_when_it_fails
     events(2, "k");
     receiver.fails[0] = 1;
     receiver.wait = true;
-    open_on("bare", "[consume w]\ntopic = t\ngroup = g\nretry.backoff = 1d\nretry.max = 1d\n");
+    open_on("without_traits", "[consume w]\ntopic = t\ngroup = g\nretry.backoff = 1d\nretry.max = 1d\n");
     pthread_t thread = start();
     until(receiver.running == 1);
-    int wakes = played.wakes;
-    played.consumer->revoke(played.consumer, tokens, 2, 60000);
-    until(played.wakes > wakes);        /* from any thread: the loop hears of it at once */
+    int wakes = fake.wakes;
+    fake.consumer->revoke(fake.consumer, tokens, 2, 60000);
+    until(fake.wakes > wakes);        /* from any thread: the loop hears of it at once */
     receiver.wait = false;
-    until(played.returned >= 2);
+    until(fake.returned >= 2);
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
     in_order(2);
     close_all();
@@ -185,11 +185,11 @@ Test(worker, what_is_taken_away_while_it_is_at_work_is_handed_back_when_it_fails
 
 Test(worker, leases_are_extended_while_a_receiver_works) {
     events(2, "k");
-    played.lease_ms = 30;
+    fake.lease_ms = 30;
     receiver.wait = true;
-    open_on("able", TASK);
+    open_on("full", TASK);
     pthread_t thread = start();
-    until(played.extensions >= 4);
+    until(fake.extensions >= 4);
     receiver.wait = false;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
     in_order(2);
@@ -201,13 +201,13 @@ Test(worker, leases_are_extended_while_a_receiver_works) {
 Test(worker, no_more_than_max_in_flight_is_taken) {
     events(20, NULL);
     receiver.wait = true;
-    open_on("able", TASK "max_in_flight = 4\nconcurrency = 2\n");
+    open_on("full", TASK "max_in_flight = 4\nconcurrency = 2\n");
     pthread_t thread = start();
     until(receiver.running == 2);
-    played_pause(20);
+    pause_ms(20);
     size_t out = 0;
     for (size_t i = 0; i < 20; i++)
-        out += played.events[i].state == OUT;
+        out += fake.events[i].state == IN_FLIGHT;
     cr_assert_leq(out, 4);
     receiver.wait = false;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
@@ -217,8 +217,8 @@ Test(worker, no_more_than_max_in_flight_is_taken) {
 
 Test(worker, a_plugin_that_hands_over_more_keeps_it) {
     events(20, "k");
-    played.greedy = true;
-    open_on("able", TASK "max_in_flight = 4\n");
+    fake.greedy = true;
+    open_on("full", TASK "max_in_flight = 4\n");
     run();
     in_order(20);
     close_all();
@@ -227,13 +227,13 @@ Test(worker, a_plugin_that_hands_over_more_keeps_it) {
 Test(worker, nor_more_bytes_but_always_one_event) {
     events(10, "k");
     for (int i = 0; i < 10; i++)
-        played.events[i].n_headers = 1;
+        fake.events[i].n_headers = 1;
     receiver.wait = true;
-    open_on("able", TASK "max_in_flight_bytes = 64k\n");
+    open_on("full", TASK "max_in_flight_bytes = 64k\n");
     pthread_t thread = start();
     until(receiver.running == 1);
     until(counts().received == 2);      /* the one that reaches the bound still comes */
-    played_pause(20);
+    pause_ms(20);
     cr_assert_eq(counts().received, 2);
     receiver.wait = false;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
@@ -254,7 +254,7 @@ Test(worker, each_order_that_can_be_asked_for_is_kept) {
             receiver.fails[3 + fail] = 1;
         events(8, i == 0 ? NULL : "k");
         snprintf(sections, sizeof sections, TASK "concurrency = 4\norder = %s\n", orders[i]);
-        open_on("able", sections);
+        open_on("full", sections);
         run();
         if (i < 2)
             in_order(8);
@@ -280,7 +280,7 @@ Test(worker, where_the_broker_has_no_keys_the_key_is_found_in_the_data) {
         working_begin();
         events(8, NULL);                /* all of one user's name */
         receiver.fails[2] = 1;
-        open_on("bare", sections[i]);
+        open_on("without_traits", sections[i]);
         run();
         in_order(8);
         close_all();
@@ -295,13 +295,13 @@ Test(worker, a_key_that_finds_no_memory_does_not_lose_its_place) {
         working_begin();
         events(6, NULL);
         receiver.fails[0] = receiver.fails[1] = 1;
-        open_on("bare", TASK "concurrency = 4\nkey_field = user.pii.username\n");
+        open_on("without_traits", TASK "concurrency = 4\nkey_field = user.pii.username\n");
         receiver.wait = true;
         pthread_t thread;
         fail_allocation(++n);
         thread = start();
         for (int i = 0; i < 100 && !receiver.running; i++)
-            played_pause(1);
+            pause_ms(1);
         failed = allocation_failed();
         receiver.wait = false;
         if (end_of(thread) == EB_OK)
@@ -329,13 +329,13 @@ Test(worker, it_is_permanent_when_all_that_failed_say_so) {
         events(1, "k");
         receiver.fails[0] = 9;
         receiver.with = second < 2 ? EB_PERMANENT : EB_RETRIABLE;
-        open_bus_on("able", NULL, TASK "retry.attempts = 2\n");
+        open_bus_on("full", NULL, TASK "retry.attempts = 2\n");
         cr_assert_eq(eb_connect(bus, NULL, "always", always, &with[second], &err), EB_OK);
         cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
         run();
         cr_assert_eq(counts().retried, (uint64_t)(second > 0));
-        cr_assert_eq(played.n_sent, 1);
-        cr_assert(strstr(played.sent[0].reason, "2 receivers out of"), "%s", played.sent[0].reason);
+        cr_assert_eq(fake.n_sent, 1);
+        cr_assert(strstr(fake.sent[0].reason, "2 receivers out of"), "%s", fake.sent[0].reason);
         close_all();
     }
 }
@@ -343,9 +343,9 @@ Test(worker, it_is_permanent_when_all_that_failed_say_so) {
 Test(worker, what_waits_here_is_tried_until_it_succeeds) {
     events(2, NULL);
     receiver.fails[0] = 3;
-    played.events[1].nowhere = true;
+    fake.events[1].nowhere = true;
     receiver.fails[1] = 2;
-    open_on("bare", TASK);
+    open_on("without_traits", TASK);
     run();
     in_order(2);
     cr_assert_eq(counts().retried, 5);
@@ -354,9 +354,9 @@ Test(worker, what_waits_here_is_tried_until_it_succeeds) {
 
 Test(worker, what_waits_at_the_broker_may_have_no_position) {
     events(2, "k");
-    played.events[0].nowhere = true;
+    fake.events[0].nowhere = true;
     receiver.fails[0] = 2;
-    open_on("able", TASK);
+    open_on("full", TASK);
     run();
     in_order(2);
     close_all();
@@ -370,7 +370,7 @@ Test(worker, a_service_that_wants_it_is_called_before_each_event) {
     int calls = 0;
 
     events(3, "k");
-    open_bus_on("able", NULL, TASK);
+    open_bus_on("full", NULL, TASK);
     bus->before_event = count_call;
     bus->before_event_arg = &calls;
     cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
@@ -382,8 +382,8 @@ Test(worker, a_service_that_wants_it_is_called_before_each_event) {
 Test(worker, an_event_without_a_time_or_an_id_gets_one) {
     events(3, "k");
     for (int i = 0; i < 3; i++)
-        played.events[i].lacks = i == 1 ? "id" : "time";
-    open_on("able", TASK);
+        fake.events[i].lacks = i == 1 ? "id" : "time";
+    open_on("full", TASK);
     run();
     in_order(3);
     close_all();
@@ -394,16 +394,16 @@ Test(worker, it_is_not_run_in_a_child_of_the_process_that_opened_it_but_may_be_c
 
     events(2, "k");
     receiver.wait = true;
-    open_on("able", TASK);
+    open_on("full", TASK);
     pthread_t thread = start();
     until(receiver.running == 1);
-    pid_t child = stage_fork();
+    pid_t child = fork_while_others_sleep();
     if (child == 0) {
         alarm(30);                      /* nobody is there who would end a wait */
         bool refused = eb_consumer_run(consumer, &err) == EB_FATAL && strstr(err.text, "open it after the fork");
         eb_consumer_close(consumer);
         eb_bus_close(bus, 0, NULL);
-        child_ends(refused && played.closings == 0 ? 0 : 1);
+        child_ends(refused && fake.closings == 0 ? 0 : 1);
     }
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0);
@@ -419,7 +419,7 @@ Test(worker, it_can_be_run_once_more_when_it_could_not_begin) {
     unsigned n = 0;
 
     events(2, "k");
-    open_on("able", TASK "concurrency = 3\n");
+    open_on("full", TASK "concurrency = 3\n");
     for (;;) {
         fail_allocation(++n);
         enum eb_status status = eb_consumer_run(consumer, n > 1 ? &err : NULL);
@@ -434,19 +434,19 @@ Test(worker, it_can_be_run_once_more_when_it_could_not_begin) {
 
 Test(worker, an_error_that_the_plugin_does_not_fill_is_one_all_the_same) {
     events(1, "k");
-    open_on("able", TASK);
-    played.receive = (struct trouble){.status = EB_PERMANENT, .times = 1, .silent = true};
+    open_on("full", TASK);
+    fake.receive = (struct fault){.status = EB_PERMANENT, .times = 1, .silent = true};
     cr_assert_eq(eb_consumer_run(consumer, NULL), EB_FATAL);
     close_all();
 }
 
 Test(worker, one_that_cannot_be_opened_anew_can_be_stopped) {
     events(1, "k");
-    played.receive = (struct trouble){EB_FATAL, 1};
-    open_on("able", TASK);
-    played.open_consumer = (struct trouble){EB_RETRIABLE, 1000000};
+    fake.receive = (struct fault){EB_FATAL, 1};
+    open_on("full", TASK);
+    fake.open_consumer = (struct fault){EB_RETRIABLE, 1000000};
     pthread_t thread = start();
-    until(stage_said("trying again"));
+    until(fixture_logged("trying again"));
     eb_consumer_stop(consumer);
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
     close_all();
@@ -457,11 +457,11 @@ Test(worker, a_pause_after_an_error_ends_with_the_worker) {
     receiver.wait = true;
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
-    open_on("able", TASK "on_failure = stop\n");
+    open_on("full", TASK "on_failure = stop\n");
     pthread_t thread = start();
     until(receiver.running >= 1);
-    played.receive = (struct trouble){EB_RETRIABLE, 1000000};
-    until(stage_said("receiving: the test wants it"));
+    fake.receive = (struct fault){EB_RETRIABLE, 1000000};
+    until(fixture_logged("receiving: the test wants it"));
     receiver.wait = false;
     cr_assert_eq(end_of(thread), EB_FATAL);
     cr_assert(strstr(err.text, "stopped at event"), "%s", err.text);
@@ -472,20 +472,20 @@ Test(worker, it_goes_on_at_the_end_until_it_is_stopped_or_has_its_count) {
     struct eb_consumer_options options = {.size = sizeof options, .section = "w"};
 
     events(2, "k");
-    open_bus_on("able", NULL, TASK);
+    open_bus_on("full", NULL, TASK);
     cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
     pthread_t thread = start();
-    until(played.events[1].state == SETTLED);
-    played_pause(20);
+    until(fake.events[1].state == SETTLED);
+    pause_ms(20);
     eb_consumer_stop(consumer);
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
     eb_consumer_close(consumer);
 
     options.count = 3;
-    played.events[0].state = played.events[1].state = THERE;
-    played.n_events = 9;
+    fake.events[0].state = fake.events[1].state = WAITING;
+    fake.n_events = 9;
     for (int i = 2; i < 9; i++)
-        played.events[i].key = "k";
+        fake.events[i].key = "k";
     cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
     run();
     cr_assert_eq(receiver.n, 2 + 3);
@@ -495,11 +495,11 @@ Test(worker, it_goes_on_at_the_end_until_it_is_stopped_or_has_its_count) {
 Test(worker, a_drain_that_takes_too_long_cancels_and_tells_it) {
     events(1, "k");
     receiver.wait = true;
-    open_on("able", TASK "drain_timeout = 20ms\n");
+    open_on("full", TASK "drain_timeout = 20ms\n");
     pthread_t thread = start();
     until(receiver.running == 1);
     eb_consumer_stop(consumer);
-    played_pause(100);
+    pause_ms(100);
     receiver.wait = false;
     cr_assert_eq(end_of(thread), EB_RETRIABLE);
     cr_assert(strstr(err.text, "ended before all receivers were done"), "%s", err.text);
@@ -511,8 +511,8 @@ Test(worker, a_broker_that_lets_a_key_pass_its_retry_is_not_given_any_where_orde
         working_begin();
         events(4, "k");
         receiver.fails[1] = 1;
-        played.hold_retries = !none;    /* for ever: there must be none */
-        open_on("loose", none ? TASK "order = none\n" : TASK);
+        fake.delay_retries = !none;    /* for ever: there must be none */
+        open_on("without_delay_order", none ? TASK "order = none\n" : TASK);
         run();
         if (!none)
             in_order(4);
@@ -528,11 +528,11 @@ Test(worker, very_many_events_wait_for_a_retry_and_all_come_again) {
     events(MANY, NULL);
     for (int i = 0; i < MANY; i++)
         receiver.fails[i] = 1;
-    played.hold_retries = true;
-    open_on("able", "log_level = error\n" TASK);
+    fake.delay_retries = true;
+    open_on("full", "log_level = error\n" TASK);
     pthread_t thread = start();
     until(counts().retried == MANY);
-    played.hold_retries = false;
+    fake.delay_retries = false;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
     cr_assert_eq(receiver.n, MANY);
     close_all();
@@ -559,38 +559,38 @@ Test(worker, an_event_gets_its_attempts_whatever_the_broker_counts) {
         char sections[300];
 
         working_begin();
-        played.counting = (enum played_counting)counting;
-        played.counts_deliveries = deliveries;
-        played.moves = known_by == 1;
-        played.events[0].nowhere = played.events[1].nowhere = known_by == 2;
+        fake.counting = (enum fake_counting)counting;
+        fake.counts_deliveries = deliveries;
+        fake.moves = known_by == 1;
+        fake.events[0].nowhere = fake.events[1].nowhere = known_by == 2;
         snprintf(sections, sizeof sections, "log_level = warning\n" TASK "%s", orders[order]);
-        int runs = runs_of_one_that_fails("able", sections);
-        bool dead = played.n_sent == 1;
+        int runs = runs_of_one_that_fails("full", sections);
+        bool dead = fake.n_sent == 1;
         /* Without counted deliveries, or with another position each time, other workers may have failed on it. */
         int least = counting < 4 || (deliveries && known_by != 1) ? 5 : 3;
         cr_assert(dead && runs >= least && runs <= 5, "counting %s, %s, deliveries %d, known by %d: %d runs, %d dead letters",
-                  countings[counting], orders[order], deliveries, known_by, runs, played.n_sent);
+                  countings[counting], orders[order], deliveries, known_by, runs, fake.n_sent);
         if (known_by == 0 && counting == COUNTS_NONE)
-            cr_assert(stage_said("from now on this worker counts"));
-        cr_assert_eq(stage_said("from now on this worker counts") && counting == COUNTS_ALL, false);
+            cr_assert(fixture_logged("from now on this worker counts"));
+        cr_assert_eq(fixture_logged("from now on this worker counts") && counting == COUNTS_ALL, false);
         close_all();
     }
 }
 
 /* Without an id and a position nobody can tell it from another one: it waits here. */
 Test(worker, an_event_without_a_name_gets_its_attempts_too) {
-    played.counting = COUNTS_NONE;
-    played.events[0].nowhere = true;
-    played.events[0].lacks = "id";
-    cr_assert_eq(runs_of_one_that_fails("able", TASK "order = none\n"), 5);
-    cr_assert_eq(played.n_sent, 1);
+    fake.counting = COUNTS_NONE;
+    fake.events[0].nowhere = true;
+    fake.events[0].lacks = "id";
+    cr_assert_eq(runs_of_one_that_fails("full", TASK "order = none\n"), 5);
+    cr_assert_eq(fake.n_sent, 1);
     close_all();
 }
 
 Test(worker, a_count_beyond_all_numbers_is_no_new_beginning) {
-    played.events[0].failures = UINT32_MAX;
-    cr_assert_eq(runs_of_one_that_fails("able", TASK), 1);
-    cr_assert_eq(played.n_sent, 1);
+    fake.events[0].failures = UINT32_MAX;
+    cr_assert_eq(runs_of_one_that_fails("full", TASK), 1);
+    cr_assert_eq(fake.n_sent, 1);
     close_all();
 }
 
@@ -611,7 +611,7 @@ Test(worker, memory_that_runs_out_at_a_retry_loses_nothing) {
 
 Test(worker, it_runs_once) {
     events(2, "k");
-    open_on("able", TASK);
+    open_on("full", TASK);
     run();
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
     cr_assert(strstr(err.text, "open another one"), "%s", err.text);

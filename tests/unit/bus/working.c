@@ -17,7 +17,7 @@ static enum eb_status receive(const struct eb_event *event, void *arg, struct eb
     eb_event_get_long(event, "user.id", &user, NULL);
     atomic_fetch_add(&receiver.running, 1);
     while (receiver.wait || (receiver.hangs && user == receiver.hangs))
-        played_pause(1);
+        pause_ms(1);
     atomic_fetch_sub(&receiver.running, 1);
     if (receiver.fails[user] > 0) {
         receiver.fails[user]--;
@@ -29,19 +29,19 @@ static enum eb_status receive(const struct eb_event *event, void *arg, struct eb
 }
 
 void working_begin(void) {
-    played_begin();
+    fixture_reset_broker();
     memset(&receiver, 0, sizeof receiver);
 }
 
 void events(size_t n, const char *key) {
-    played.n_events = n;
+    fake.n_events = n;
     for (size_t i = 0; i < n; i++)
-        played.events[i].key = key;
+        fake.events[i].key = key;
 }
 
 void open_bus_on(const char *plugin, const char *other, const char *sections) {
-    stage_set("tests/unit/played", played_on(plugin, other, sections));
-    bus = stage_bus(NULL);
+    fixture_set("tests/fake_broker", fixture_broker(plugin, other, sections));
+    bus = fixture_bus(NULL);
     cr_assert_eq(eb_connect(bus, NULL, "receive", receive, NULL, &err), EB_OK);
 }
 
@@ -61,7 +61,7 @@ void close_all(void) {
     eb_consumer_close(consumer);
     consumer = NULL;
     eb_bus_close(bus, 0, NULL);
-    stage_clear();
+    fixture_clear();
 }
 
 /* Runs it to the end of what is there. */
@@ -70,7 +70,7 @@ void run(void) {
 }
 
 void stop_again(void) {
-    played_pause(1000);
+    pause_ms(1000);
     eb_consumer_stop(consumer);
 }
 
@@ -108,7 +108,7 @@ void in_order(int n) {
 
 bool ran_out_at(unsigned n) {
     receiver.wait = true;
-    open_on("able", TASK);
+    open_on("full", TASK);
     pthread_t thread = start();
     until(receiver.running == 1);
     fail_allocation(n);

@@ -6,8 +6,7 @@
 #include <stdatomic.h>
 #include <criterion/criterion.h>
 #include <eventbus/eventbus.h>
-#include "../played.h"
-#include "../stage.h"
+#include "../fixture.h"
 
 extern struct eb_bus *bus;
 extern struct eb_consumer *consumer;

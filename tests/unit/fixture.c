@@ -1,5 +1,5 @@
-/* tests/unit/stage.c - see stage.h. The log is kept in memory that no test can make run out. */
-#include "stage.h"
+/* tests/unit/fixture.c - see fixture.h. It keeps the log in memory that no test can make run out. */
+#include "fixture.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "plugin/folder.h"
 
 static const char type[] = "org.openedx.learning.auth.session.login.completed.v1";
-static const char other[] = "org.openedx.learning.course.enrollment.created.v1";
+static const char enrollment[] = "org.openedx.learning.course.enrollment.created.v1";
 static char *folder;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char said[1 << 20];
@@ -33,13 +34,13 @@ static void copy_schema(const char *name) {
     copy_file(source, target, SIZE_MAX);
 }
 
-void stage_set(const char *plugins, const char *sections) {
+void fixture_set(const char *plugins, const char *sections) {
     char *path = built(plugins, NULL), *ini, *text = NULL;
 
     folder = folder_new();
     cr_assert_eq(setenv("STATE_DIRECTORY", folder, 1), 0);
     copy_schema(type);
-    copy_schema(other);
+    copy_schema(enrollment);
     cr_assert_gt(asprintf(&text, "[eventbus]\nproducer = m\nconsumer = m\nplugin_path = %s\nschema_path = %s\n"
                                  "plugin_trust = any\n%s", path, folder, sections), 0);
     ini = join(folder, "bus.ini");
@@ -47,15 +48,35 @@ void stage_set(const char *plugins, const char *sections) {
     free(ini);
     free(text);
     free(path);
-    stage_forget_log();
+    fixture_clear_log();
 }
 
-void stage_clear(void) {
+struct fake_broker fake;
+
+void fixture_reset_broker(void) {
+    memset(&fake, 0, sizeof fake);
+}
+
+const char *fixture_broker(const char *plugin, const char *other, const char *sections) {
+    static char text[8000];
+    long long state = (long long)(intptr_t)&fake;
+    int len = snprintf(text, sizeof text, "%s[broker m]\nplugin = %s\nstate = %lld\n", sections, plugin, state);
+
+    if (other)
+        snprintf(text + len, sizeof text - (size_t)len, "[broker n]\nplugin = %s\nstate = %lld\n", other, state);
+    return text;
+}
+
+void pause_ms(int ms) {
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
+}
+
+void fixture_clear(void) {
     folder_free(folder);
     folder = NULL;
 }
 
-enum eb_status stage_open(struct eb_bus **bus, const char *const *overrides, struct eb_error *err) {
+enum eb_status fixture_open(struct eb_bus **bus, const char *const *overrides, struct eb_error *err) {
     char path[500];
     const char *const files[] = {path, NULL};
     const struct eb_bus_options options = {
@@ -65,15 +86,15 @@ enum eb_status stage_open(struct eb_bus **bus, const char *const *overrides, str
     return eb_bus_open(bus, &options, err);
 }
 
-struct eb_bus *stage_bus(const char *const *overrides) {
+struct eb_bus *fixture_bus(const char *const *overrides) {
     struct eb_bus *bus = NULL;
     struct eb_error err;
 
-    cr_assert_eq(stage_open(&bus, overrides, &err), EB_OK, "%s", err.text);
+    cr_assert_eq(fixture_open(&bus, overrides, &err), EB_OK, "%s", err.text);
     return bus;
 }
 
-struct eb_event *stage_login(const struct eb_bus *bus, int64_t user, const char *name) {
+struct eb_event *fixture_login(const struct eb_bus *bus, int64_t user, const char *name) {
     char json[300];
     int len = snprintf(json, sizeof json, "{\"user\":{\"id\":%lld,\"is_active\":true,\"pii\":{\"username\":\"%s\",\"email\":"
                        "\"e@example.com\",\"name\":\"N\"}}}", (long long)user, name);
@@ -85,7 +106,7 @@ struct eb_event *stage_login(const struct eb_bus *bus, int64_t user, const char 
     return event;
 }
 
-int stage_times(const char *text) {
+int fixture_log_count(const char *text) {
     int n = 0;
 
     pthread_mutex_lock(&lock);
@@ -95,18 +116,18 @@ int stage_times(const char *text) {
     return n;
 }
 
-bool stage_said(const char *text) {
-    return stage_times(text) > 0;
+bool fixture_logged(const char *text) {
+    return fixture_log_count(text) > 0;
 }
 
-void stage_forget_log(void) {
+void fixture_clear_log(void) {
     pthread_mutex_lock(&lock);
     said_len = 0;
     said[0] = '\0';
     pthread_mutex_unlock(&lock);
 }
 
-int stage_kept(const char *text) {
+int fixture_undelivered(const char *text) {
     static char line[1 << 16];
     char *path = join(folder, "undelivered.jsonl");
     FILE *file = fopen(path, "r");
@@ -147,7 +168,7 @@ static bool others_sleep(void) {
     return all;
 }
 
-pid_t stage_fork(void) {
+pid_t fork_while_others_sleep(void) {
     for (int i = 0; !others_sleep(); i++) {
         cr_assert_lt(i, 10000, "the other threads do not come to rest");
         usleep(1000);
