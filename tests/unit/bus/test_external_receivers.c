@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "../memory.h"
-#include "working.h"
+#include "worker_fixture.h"
 
 static char sections[1000];
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include "../memory.h"
 #include "bus/bus.h"
-#include "working.h"
+#include "worker_fixture.h"
 
 TestSuite(messages, .init = working_begin, .timeout = 120);
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include "../memory.h"
 #include "consume/state.h"
-#include "working.h"
+#include "worker_fixture.h"
 
 TestSuite(opening, .init = working_begin, .timeout = 120);
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "../memory.h"
 #include "bus/bus.h"
-#include "working.h"
+#include "worker_fixture.h"
 
 TestSuite(worker, .init = working_begin, .timeout = 120);
 

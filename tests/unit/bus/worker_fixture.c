@@ -1,5 +1,5 @@
-/* tests/unit/bus/working.c - see working.h. */
-#include "working.h"
+/* tests/unit/bus/worker_fixture.c - see worker_fixture.h. */
+#include "worker_fixture.h"
 
 #include <stdio.h>
 #include <string.h>

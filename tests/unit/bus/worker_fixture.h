@@ -1,6 +1,6 @@
-/* tests/unit/bus/working.h - a worker, section w of its configuration, on a broker that the test plays, and its receiver. */
-#ifndef TEST_WORKING_H
-#define TEST_WORKING_H
+/* tests/unit/bus/worker_fixture.h - a worker, section w of its configuration, on the fake broker, and its receiver. */
+#ifndef TEST_WORKER_FIXTURE_H
+#define TEST_WORKER_FIXTURE_H
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,4 +1,4 @@
-"""tests/process/test_asked.py - the command does what it was told, or refuses: no word, option or -o is passed over."""
+"""tests/process/test_command_line.py - the command does what it was told, or refuses: no word, option or -o is passed over."""
 import base64
 import http.server
 import os

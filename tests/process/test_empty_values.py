@@ -1,4 +1,4 @@
-"""tests/process/test_empty.py - an empty setting is refused, with the reason: it never means "do nothing, successfully"."""
+"""tests/process/test_empty_values.py - an empty setting is refused, with the reason: it never means "do nothing, successfully"."""
 import os
 
 from harness import main, test

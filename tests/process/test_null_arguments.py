@@ -1,4 +1,4 @@
-"""tests/process/test_null.py - each pointer that each public function takes may be NULL: it is refused, or nothing to do.
+"""tests/process/test_null_arguments.py - each pointer that each public function takes may be NULL: it is refused, or nothing to do.
 
 The functions are those that the headers declare: a new one is tried as soon as it stands there.
 """

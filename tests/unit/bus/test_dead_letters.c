@@ -1,11 +1,11 @@
-/* tests/unit/bus/test_burial.c - dead letters, on a broker in trouble: none is lost, nor the event that it is of. */
+/* tests/unit/bus/test_dead_letters.c - dead letters, on a broker in trouble: none is lost, nor the event that it is of. */
 #include <string.h>
 #include "../memory.h"
-#include "working.h"
+#include "worker_fixture.h"
 
-TestSuite(burial, .init = working_begin, .timeout = 120);
+TestSuite(dead_letters, .init = working_begin, .timeout = 120);
 
-Test(burial, dead_letters_need_a_broker_that_can_send_and_a_topic_that_can_be) {
+Test(dead_letters, dead_letters_need_a_broker_that_can_send_and_a_topic_that_can_be) {
     open_bus_on("full", "without_producer", TASK "dead_letter_broker = n\n");
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
     cr_assert(strstr(err.text, "plugin without_producer cannot send"), "%s", err.text);
@@ -24,7 +24,7 @@ Test(burial, dead_letters_need_a_broker_that_can_send_and_a_topic_that_can_be) {
     close_all();
 }
 
-Test(burial, the_start_makes_no_topic_and_the_first_dead_letter_does) {
+Test(dead_letters, the_start_makes_no_topic_and_the_first_dead_letter_does) {
     events(3, "k");
     receiver.fails[1] = receiver.fails[2] = 1;
     receiver.with = EB_PERMANENT;
@@ -36,7 +36,7 @@ Test(burial, the_start_makes_no_topic_and_the_first_dead_letter_does) {
     close_all();
 }
 
-Test(burial, a_broker_for_dead_letters_that_is_away_is_no_reason_not_to_start) {
+Test(dead_letters, a_broker_for_dead_letters_that_is_away_is_no_reason_not_to_start) {
     events(1, "k");
     fake.create = (struct fault){EB_RETRIABLE, 1};
     open_on("full", "log_level = debug\n" TASK);
@@ -58,7 +58,7 @@ Test(burial, a_broker_for_dead_letters_that_is_away_is_no_reason_not_to_start) {
     close_all();
 }
 
-Test(burial, a_dead_letter_that_is_not_kept_when_the_worker_ends_is_handed_back) {
+Test(dead_letters, a_dead_letter_that_is_not_kept_when_the_worker_ends_is_handed_back) {
     events(1, NULL);
     receiver.fails[0] = 100;
     receiver.with = EB_PERMANENT;
@@ -74,7 +74,7 @@ Test(burial, a_dead_letter_that_is_not_kept_when_the_worker_ends_is_handed_back)
     close_all();
 }
 
-Test(burial, nor_is_it_lost_when_the_worker_ends_first) {
+Test(dead_letters, nor_is_it_lost_when_the_worker_ends_first) {
     events(1, NULL);
     receiver.fails[0] = 100;
     receiver.with = EB_PERMANENT;
@@ -91,7 +91,7 @@ Test(burial, nor_is_it_lost_when_the_worker_ends_first) {
     cr_assert_eq(fake.n_sent, 0);
 }
 
-Test(burial, one_that_is_not_kept_at_once_is_tried_again) {
+Test(dead_letters, one_that_is_not_kept_at_once_is_tried_again) {
     events(1, NULL);
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
@@ -104,7 +104,7 @@ Test(burial, one_that_is_not_kept_at_once_is_tried_again) {
     close_all();
 }
 
-Test(burial, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_handed_back) {
+Test(dead_letters, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_handed_back) {
     events(1, NULL);
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
@@ -117,7 +117,7 @@ Test(burial, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_handed_
     close_all();
 }
 
-Test(burial, one_that_the_broker_refuses_is_kept_with_less_of_the_event) {
+Test(dead_letters, one_that_the_broker_refuses_is_kept_with_less_of_the_event) {
     static const struct {
         unsigned refusals;
         size_t headers;
@@ -146,7 +146,7 @@ Test(burial, one_that_the_broker_refuses_is_kept_with_less_of_the_event) {
     }
 }
 
-Test(burial, one_larger_than_the_queue_goes_out_whole) {
+Test(dead_letters, one_larger_than_the_queue_goes_out_whole) {
     events(1, NULL);
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
@@ -159,7 +159,7 @@ Test(burial, one_larger_than_the_queue_goes_out_whole) {
     close_all();
 }
 
-Test(burial, one_with_as_many_headers_as_are_taken_has_room_for_its_story) {
+Test(dead_letters, one_with_as_many_headers_as_are_taken_has_room_for_its_story) {
     events(1, NULL);
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
@@ -173,7 +173,7 @@ Test(burial, one_with_as_many_headers_as_are_taken_has_room_for_its_story) {
 }
 
 /* Each question holds up a hand, which has other keys to serve. */
-Test(burial, a_broker_that_does_not_answer_is_asked_for_a_topic_once_in_a_while) {
+Test(dead_letters, a_broker_that_does_not_answer_is_asked_for_a_topic_once_in_a_while) {
     enum { MANY = 50, TIMES = 1000 };
 
     events(MANY, NULL);
@@ -191,7 +191,7 @@ Test(burial, a_broker_that_does_not_answer_is_asked_for_a_topic_once_in_a_while)
     close_all();
 }
 
-Test(burial, a_pattern_makes_its_topics_when_they_are_needed_and_tries_again) {
+Test(dead_letters, a_pattern_makes_its_topics_when_they_are_needed_and_tries_again) {
     events(2, "k");
     receiver.fails[0] = receiver.fails[1] = 1;
     receiver.with = EB_PERMANENT;
@@ -204,7 +204,7 @@ Test(burial, a_pattern_makes_its_topics_when_they_are_needed_and_tries_again) {
     close_all();
 }
 
-Test(burial, the_first_topic_that_is_refused_is_the_one_that_is_told) {
+Test(dead_letters, the_first_topic_that_is_refused_is_the_one_that_is_told) {
     open_bus_on("full", NULL, "[consume w]\ntopic = t u v\ngroup = g\n");
     fake.create = (struct fault){EB_PERMANENT, 1};
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
@@ -212,7 +212,7 @@ Test(burial, the_first_topic_that_is_refused_is_the_one_that_is_told) {
     close_all();
 }
 
-Test(burial, memory_that_runs_out_delays_it_and_loses_nothing) {
+Test(dead_letters, memory_that_runs_out_delays_it_and_loses_nothing) {
     unsigned n = 0;
     bool failed = true;
 
@@ -228,7 +228,7 @@ Test(burial, memory_that_runs_out_delays_it_and_loses_nothing) {
     cr_assert_gt(n, 5);
 }
 
-Test(burial, where_there_is_none_memory_that_runs_out_changes_nothing) {
+Test(dead_letters, where_there_is_none_memory_that_runs_out_changes_nothing) {
     bool failed = true;
 
     for (unsigned n = 1; failed; n++) {
@@ -254,7 +254,7 @@ Test(burial, where_there_is_none_memory_that_runs_out_changes_nothing) {
     }
 }
 
-Test(burial, a_broker_whose_topics_come_by_themselves_is_not_asked_to_make_them) {
+Test(dead_letters, a_broker_whose_topics_come_by_themselves_is_not_asked_to_make_them) {
     events(1, "k");
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;

@@ -1,4 +1,4 @@
-/* tests/unit/bus/test_used_up.c - a service where memory runs out: each allocation of the core once, from opening the bus to
+/* tests/unit/bus/test_out_of_memory.c - a service where memory runs out: each allocation of the core once, from opening the bus to
  * the last acknowledgement. Nothing crashes, what fails says so, and no event with a receipt is lost. A sanitizer sees to it
  * that nothing leaks. */
 #include <criterion/criterion.h>
@@ -19,7 +19,7 @@ static void set(void) {
     fixture_set(".", sections);
 }
 
-TestSuite(used_up, .init = set, .fini = fixture_clear, .timeout = 300);
+TestSuite(out_of_memory, .init = set, .fini = fixture_clear, .timeout = 300);
 
 /* Brokers of the memory plugin live as long as the process: each round has its own. */
 static struct eb_bus *open_bus(char *name, unsigned round) {
@@ -33,7 +33,7 @@ static bool tells_of_memory(const struct eb_error *err) {
     return strstr(err->text, "memory") != NULL;
 }
 
-Test(used_up, opening_a_bus_says_so) {
+Test(out_of_memory, opening_a_bus_says_so) {
     unsigned n = 0;
     bool failed = true;
 
@@ -120,7 +120,7 @@ static int lost(struct eb_bus *bus) {
     return n;
 }
 
-Test(used_up, sending_tells_what_became_of_each_event) {
+Test(out_of_memory, sending_tells_what_became_of_each_event) {
     char name[40];
     unsigned n = 0;
     bool failed = true;
@@ -189,7 +189,7 @@ static void work(struct eb_bus *bus, const char *section, unsigned n, bool may_f
     eb_consumer_close(consumer);
 }
 
-Test(used_up, receiving_loses_nothing_and_keeps_the_order) {
+Test(out_of_memory, receiving_loses_nothing_and_keeps_the_order) {
     char name[40];
     unsigned n = 0;
     bool failed = true;

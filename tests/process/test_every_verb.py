@@ -1,4 +1,4 @@
-"""tests/process/test_command.py - what holds for every verb: help, options, streams, exit status."""
+"""tests/process/test_every_verb.py - what holds for every verb: help, options, streams, exit status."""
 import os
 import re
 import subprocess

@@ -1,4 +1,4 @@
-/* tests/unit/plugin/test_used_up.c - loading and binding where memory runs out. */
+/* tests/unit/plugin/test_out_of_memory.c - loading and binding where memory runs out. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static enum eb_status bind(void *arg, struct eb_error *err) {
     return status;
 }
 
-Test(used_up, binding_a_broker_says_so_and_works_afterwards) {
+Test(out_of_memory, binding_a_broker_says_so_and_works_afterwards) {
     char *folder = folder_new(), *file = join(folder, "bus.ini"), *plugins = built("tests/plugins", NULL);
     const char *const files[] = { file, NULL };
     struct use use = { .bus = { .plugin_path = plugins, .plugin_trust = EBI_TRUST_ANY }, .name = "main" };
@@ -60,7 +60,7 @@ static void count(void *arg, const char *name, const char *file, bool shadowed) 
     ++*(size_t *)arg;
 }
 
-Test(used_up, a_walk_tells_all_or_nothing) {
+Test(out_of_memory, a_walk_tells_all_or_nothing) {
     char *plugins = built("tests/plugins", NULL);
     size_t n = 0;
 

@@ -1,10 +1,10 @@
-/* tests/unit/bus/test_unheard.c - a worker whose program has no receiver for what comes in. */
+/* tests/unit/bus/test_no_receiver.c - a worker whose program has no receiver for what comes in. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include "working.h"
+#include "worker_fixture.h"
 
-TestSuite(unheard, .init = working_begin, .timeout = 120);
+TestSuite(no_receiver, .init = working_begin, .timeout = 120);
 
 static int settled(void) {
     int n = 0;
@@ -39,7 +39,7 @@ static void connect_to(const char *type, atomic_int *n) {
     cr_assert_eq(eb_connect(bus, type ? eb_signal_find(bus, type, &err) : NULL, "one", receive, n, &err), EB_OK, "%s", err.text);
 }
 
-Test(unheard, without_any_receiver_events_are_acknowledged_and_one_line_says_so) {
+Test(no_receiver, without_any_receiver_events_are_acknowledged_and_one_line_says_so) {
     begin(TASK, false);
     run();
     cr_assert_eq(settled(), 3);
@@ -47,7 +47,7 @@ Test(unheard, without_any_receiver_events_are_acknowledged_and_one_line_says_so)
     close_all();
 }
 
-Test(unheard, a_type_that_nobody_is_connected_for_is_said_once) {
+Test(no_receiver, a_type_that_nobody_is_connected_for_is_said_once) {
     atomic_int n = 0;
 
     begin(TASK, false);
@@ -59,7 +59,7 @@ Test(unheard, a_type_that_nobody_is_connected_for_is_said_once) {
     close_all();
 }
 
-Test(unheard, a_signal_that_is_disabled_is_said_once) {
+Test(no_receiver, a_signal_that_is_disabled_is_said_once) {
     atomic_int n = 0;
 
     begin(TASK, false);
@@ -71,7 +71,7 @@ Test(unheard, a_signal_that_is_disabled_is_said_once) {
     close_all();
 }
 
-Test(unheard, with_a_receiver_nothing_is_said) {
+Test(no_receiver, with_a_receiver_nothing_is_said) {
     for (int all = 0; all < 2; all++) {
         atomic_int n = 0;
 
@@ -87,7 +87,7 @@ Test(unheard, with_a_receiver_nothing_is_said) {
     }
 }
 
-Test(unheard, a_worker_that_needs_a_receiver_does_not_begin_without_any) {
+Test(no_receiver, a_worker_that_needs_a_receiver_does_not_begin_without_any) {
     for (int by_option = 0; by_option < 2; by_option++) {
         working_begin();
         begin(by_option ? TASK : TASK "on_no_receiver = stop\n", by_option);
@@ -104,7 +104,7 @@ Test(unheard, a_worker_that_needs_a_receiver_does_not_begin_without_any) {
     }
 }
 
-Test(unheard, an_event_that_needs_a_receiver_and_has_none_is_handed_back_and_ends_the_worker) {
+Test(no_receiver, an_event_that_needs_a_receiver_and_has_none_is_handed_back_and_ends_the_worker) {
     for (int by_option = 0; by_option < 2; by_option++) {
         atomic_int n = 0;
 
@@ -119,7 +119,7 @@ Test(unheard, an_event_that_needs_a_receiver_and_has_none_is_handed_back_and_end
     }
 }
 
-Test(unheard, a_command_is_a_receiver) {
+Test(no_receiver, a_command_is_a_receiver) {
     begin(TASK "on_no_receiver = stop\nexec = true\n", true);
     run();
     cr_assert_eq(settled(), 3);

@@ -1,4 +1,4 @@
-"""tests/process/test_mistakes.py - what an operator does wrong is told in one line: which thing, what it is, what to do."""
+"""tests/process/test_error_messages.py - what an operator does wrong is told in one line: which thing, what it is, what to do."""
 import os
 import shutil
 

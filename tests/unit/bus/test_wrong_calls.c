@@ -1,8 +1,8 @@
-/* tests/unit/bus/test_mistakes.c - what programs forget: that nothing was found, that something is missing. */
+/* tests/unit/bus/test_wrong_calls.c - what programs forget: that nothing was found, that something is missing. */
 #include <string.h>
-#include "working.h"
+#include "worker_fixture.h"
 
-TestSuite(mistakes, .init = working_begin, .timeout = 120);
+TestSuite(wrong_calls, .init = working_begin, .timeout = 120);
 
 static struct eb_event *event;
 
@@ -27,7 +27,7 @@ static enum eb_status hear(const struct eb_event *heard, void *arg, struct eb_er
     return EB_OK;
 }
 
-Test(mistakes, a_signal_that_was_not_found_makes_no_event) {
+Test(wrong_calls, a_signal_that_was_not_found_makes_no_event) {
     struct eb_event *none = (struct eb_event *)"left over";
 
     begin();
@@ -38,7 +38,7 @@ Test(mistakes, a_signal_that_was_not_found_makes_no_event) {
     end();
 }
 
-Test(mistakes, fields_need_a_path_and_a_text) {
+Test(wrong_calls, fields_need_a_path_and_a_text) {
     const char *text = "";
 
     begin();
@@ -51,7 +51,7 @@ Test(mistakes, fields_need_a_path_and_a_text) {
     end();
 }
 
-Test(mistakes, a_receiver_needs_a_name_and_a_function) {
+Test(wrong_calls, a_receiver_needs_a_name_and_a_function) {
     const struct eb_signal *login;
 
     begin();
@@ -63,7 +63,7 @@ Test(mistakes, a_receiver_needs_a_name_and_a_function) {
     end();
 }
 
-Test(mistakes, sending_by_name_needs_a_topic) {
+Test(wrong_calls, sending_by_name_needs_a_topic) {
     begin();
     told(eb_produce(bus, event, NULL, NULL, NULL, NULL, &err), "no topic is given");
     told(eb_produce(bus, event, "", NULL, NULL, NULL, &err), "no topic is given");
