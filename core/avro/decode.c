@@ -22,13 +22,13 @@ static bool decode_items(struct ebi_avro_reader *reader, const struct ebi_schema
             place.item = slot->len - 1u;
             if (node->kind == EBI_MAP && !ebi_avro_read_key(reader, node, &place, item))
                 return false;
-            if (!ebi_avro_decode(reader, schema, node + 1, ebi_behind(schema, node), item, &place))
+            if (!ebi_avro_decode(reader, schema, node + 1, ebi_node_after(schema, node), item, &place))
                 return false;
         }
         if (!ebi_avro_read_block_end(reader, node, around, &block))
             return false;
     }
-    return node->kind == EBI_ARRAY || ebi_settle_map(node, slot) ||
+    return node->kind == EBI_ARRAY || ebi_sort_map(node, slot) ||
            ebi_avro_refuse(reader, node, around, "a map has a key twice");
 }
 
@@ -39,7 +39,7 @@ static bool decode_branch(struct ebi_avro_reader *reader, const struct ebi_schem
     if (!branch)
         return false;
     frame[node->slot].branch = branch->branch;
-    return ebi_avro_decode(reader, schema, branch, ebi_behind(schema, branch), frame, place);
+    return ebi_avro_decode(reader, schema, branch, ebi_node_after(schema, branch), frame, place);
 }
 
 bool ebi_avro_decode(struct ebi_avro_reader *reader, const struct ebi_schema *schema, const struct ebi_node *node,
@@ -52,7 +52,7 @@ bool ebi_avro_decode(struct ebi_avro_reader *reader, const struct ebi_schema *sc
             return false;
         slot->state = null ? EBI_IS_NULL : EBI_SET;
         if (null) {
-            node = ebi_behind(schema, node) - 1;
+            node = ebi_node_after(schema, node) - 1;
             continue;
         }
         switch ((enum ebi_kind)node->kind) {
@@ -84,7 +84,7 @@ bool ebi_avro_decode(struct ebi_avro_reader *reader, const struct ebi_schema *sc
         }
         if (!good)
             return false;
-        node = ebi_behind(schema, node) - 1;
+        node = ebi_node_after(schema, node) - 1;
     }
     return true;
 }
@@ -98,7 +98,7 @@ static enum eb_status take_body(struct ebi_data *data, const void *bytes, size_t
 
     ebi_data_clear(data);
     if (ebi_avro_begin(&reader, bytes, len, &data->now.arena, err) &&
-        ebi_avro_decode(&reader, schema, root, root + schema->n_nodes, data->now.slots, NULL) &&
+        ebi_avro_decode(&reader, schema, root, root + schema->n_nodes, data->now.frame, NULL) &&
         (used || reader.at == reader.end ||
          ebi_avro_refuse(&reader, root, NULL, "%zu bytes are left over", (size_t)(reader.end - reader.at)))) {
         if (used)

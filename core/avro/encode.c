@@ -47,7 +47,7 @@ static bool put_items(struct encoder *e, const struct ebi_node *node, const stru
 
         if (node->kind == EBI_MAP && !put_text(e, item))
             return false;
-        if (!encode(e, node + 1, ebi_behind(e->schema, node), item, &place))
+        if (!encode(e, node + 1, ebi_node_after(e->schema, node), item, &place))
             return false;
     }
     if (!ebi_append_room(&e->out, 1))
@@ -63,7 +63,7 @@ static bool put_branch(struct encoder *e, const struct ebi_node *node, const str
     if (!branch)
         return missing(e, node, place);
     ebi_avro_put_long(&e->out, branch->branch);
-    return encode(e, branch, ebi_behind(e->schema, branch), frame, place);
+    return encode(e, branch, ebi_node_after(e->schema, branch), frame, place);
 }
 
 /* Nodes from one up to another, all of one frame. A record has no bytes of its own: its fields just follow. */
@@ -79,7 +79,7 @@ static bool encode(struct encoder *e, const struct ebi_node *node, const struct 
 
             *e->out.at++ = there == (node->optional == EBI_NULL_FIRST) ? 2 : 0;    /* branch 1 or 0 */
             if (!there) {
-                node = ebi_behind(e->schema, node) - 1;
+                node = ebi_node_after(e->schema, node) - 1;
                 continue;
             }
         }
@@ -116,12 +116,12 @@ static bool encode(struct encoder *e, const struct ebi_node *node, const struct 
         case EBI_MAP:
             if (!put_items(e, node, slot, place))
                 return false;
-            node = ebi_behind(e->schema, node) - 1;
+            node = ebi_node_after(e->schema, node) - 1;
             break;
         case EBI_UNION:
             if (!put_branch(e, node, slot, frame, place))
                 return false;
-            node = ebi_behind(e->schema, node) - 1;
+            node = ebi_node_after(e->schema, node) - 1;
             break;
         }
     }
@@ -134,7 +134,7 @@ enum eb_status ebi_data_to_avro(const struct ebi_data *data, struct ebi_bytes *b
 
     if (!ebi_append_begin(&e.out, bytes))
         return ebi_error_memory(err);
-    if (encode(&e, data->schema->nodes, data->schema->nodes + data->schema->n_nodes, data->now.slots, NULL)) {
+    if (encode(&e, data->schema->nodes, data->schema->nodes + data->schema->n_nodes, data->now.frame, NULL)) {
         ebi_append_end(&e.out);
         return EB_OK;
     }
@@ -159,15 +159,15 @@ static enum eb_status check(const struct ebi_schema *schema, const struct ebi_no
             return ebi_missing("data", node, around, err);
         if (slot->state == EBI_SET && (node->kind == EBI_ARRAY || node->kind == EBI_MAP))
             for (; place.item < slot->len && status == EB_OK; place.item++)
-                status = check(schema, node + 1, ebi_behind(schema, node), ebi_item(node, slot, place.item), &place,
+                status = check(schema, node + 1, ebi_node_after(schema, node), ebi_item(node, slot, place.item), &place,
                                err);
         if (node->kind == EBI_UNION) {
             branch = ebi_branch_taken(schema, node, slot);
             if (!branch)
                 return ebi_missing("data", node, around, err);
-            status = check(schema, branch, ebi_behind(schema, branch), frame, around, err);
+            status = check(schema, branch, ebi_node_after(schema, branch), frame, around, err);
         }
-        node = ebi_behind(schema, node) - 1;
+        node = ebi_node_after(schema, node) - 1;
     }
     return status;
 }
@@ -175,5 +175,5 @@ static enum eb_status check(const struct ebi_schema *schema, const struct ebi_no
 enum eb_status ebi_data_complete(const struct ebi_data *data, struct eb_error *err) {
     const struct ebi_schema *schema = data->schema;
 
-    return check(schema, schema->nodes, schema->nodes + schema->n_nodes, data->now.slots, NULL, err);
+    return check(schema, schema->nodes, schema->nodes + schema->n_nodes, data->now.frame, NULL, err);
 }

@@ -28,13 +28,13 @@ static const struct ebi_node *field_by_path(const struct ebi_schema *schema, con
 const struct ebi_node *ebi_node_field(const struct ebi_schema *schema, const struct ebi_node *record, const char *name,
                                       size_t len, const struct ebi_node *guess) {
     enum { FEW = 16 };
-    const struct ebi_node *end = ebi_behind(schema, record);
+    const struct ebi_node *end = ebi_node_after(schema, record);
 
     if (guess && guess < end && ebi_same_text(guess->name, name, len))
         return guess;
     if (record->count > FEW)
         return field_by_path(schema, record, name, len);
-    for (const struct ebi_node *field = ebi_first_inside(record); field < end; field = ebi_behind(schema, field))
+    for (const struct ebi_node *field = ebi_first_child(record); field < end; field = ebi_node_after(schema, field))
         if (ebi_same_text(field->name, name, len))
             return field;
     return NULL;
@@ -71,15 +71,15 @@ int32_t ebi_node_symbol(const struct ebi_node *node, const char *text, size_t le
 }
 
 const struct ebi_node *ebi_node_branch(const struct ebi_schema *schema, const struct ebi_node *node,
-                                       enum ebi_look look) {
-    const struct ebi_node *end = ebi_behind(schema, node), *real = NULL;
+                                       enum ebi_json_type json_type) {
+    const struct ebi_node *end = ebi_node_after(schema, node), *real = NULL;
 
-    for (const struct ebi_node *at = ebi_first_inside(node); at < end; at = ebi_behind(schema, at)) {
-        enum ebi_look found = ebi_look_of((enum ebi_kind)at->kind);
+    for (const struct ebi_node *at = ebi_first_child(node); at < end; at = ebi_node_after(schema, at)) {
+        enum ebi_json_type found = ebi_json_type_of((enum ebi_kind)at->kind);
 
-        if (found == look)
+        if (found == json_type)
             return at;
-        if (found == EBI_LOOK_REAL && look == EBI_LOOK_INTEGER)
+        if (found == EBI_JSON_REAL && json_type == EBI_JSON_INTEGER)
             real = at;
     }
     return real;
@@ -87,20 +87,20 @@ const struct ebi_node *ebi_node_branch(const struct ebi_schema *schema, const st
 
 bool ebi_node_nullable(const struct ebi_schema *schema, const struct ebi_node *node) {
     return node->optional || node->kind == EBI_NULL ||
-           (node->kind == EBI_UNION && ebi_node_branch(schema, node, EBI_LOOK_NULL));
+           (node->kind == EBI_UNION && ebi_node_branch(schema, node, EBI_JSON_NULL));
 }
 
-const char *ebi_node_words(const struct ebi_node *node, char text[EBI_WORDS_ROOM]) {
+const char *ebi_node_type_text(const struct ebi_node *node, char text[EBI_TYPE_TEXT_ROOM]) {
     struct eb_text type = node->type, name = node->type_name;
 
-    snprintf(text, EBI_WORDS_ROOM, "%.*s%s%.*s%s", (int)type.len, type.data, name.len ? " " : "", (int)name.len,
+    snprintf(text, EBI_TYPE_TEXT_ROOM, "%.*s%s%.*s%s", (int)type.len, type.data, name.len ? " " : "", (int)name.len,
              name.len ? name.data : "", node->optional ? " or null" : "");
     return text;
 }
 
 const char *ebi_node_nearest(const struct ebi_schema *schema, const struct ebi_node *record, const char *name,
                              size_t len) {
-    const struct ebi_node *end = ebi_behind(schema, record);
+    const struct ebi_node *end = ebi_node_after(schema, record);
     const char **names = calloc(record->count + 1u, sizeof *names), *found = NULL;
     char given[EBI_SCHEMA_NAME + 1];
     size_t n = 0;
@@ -109,7 +109,7 @@ const char *ebi_node_nearest(const struct ebi_schema *schema, const struct ebi_n
     if (names && len < sizeof given) {
         memcpy(given, name, len);
         given[len] = '\0';
-        for (const struct ebi_node *at = ebi_first_inside(record); at < end; at = ebi_behind(schema, at))
+        for (const struct ebi_node *at = ebi_first_child(record); at < end; at = ebi_node_after(schema, at))
             names[n++] = at->name.data;
         near = ebi_nearest(given, names, n);
         found = near >= 0 ? names[near] : NULL;

@@ -23,8 +23,8 @@ enum ebi_kind {
 };
 
 /* How kinds look in JSON. Two branches of a union must not look the same, since there they stand without tags. */
-enum ebi_look { EBI_LOOK_NULL, EBI_LOOK_BOOLEAN, EBI_LOOK_INTEGER, EBI_LOOK_REAL, EBI_LOOK_TEXT, EBI_LOOK_LIST,
-                EBI_LOOK_OBJECT, EBI_LOOKS };
+enum ebi_json_type { EBI_JSON_NULL, EBI_JSON_BOOLEAN, EBI_JSON_INTEGER, EBI_JSON_REAL, EBI_JSON_TEXT, EBI_JSON_LIST,
+                     EBI_JSON_OBJECT, EBI_JSON_TYPES };
 
 /* A union of null and one other type is no node of its own: the other type's node is optional. */
 enum ebi_optional { EBI_REQUIRED, EBI_NULL_FIRST, EBI_NULL_LAST };
@@ -76,7 +76,7 @@ struct ebi_path_entry {
 struct ebi_schema {
     struct ebi_node *nodes;
     uint32_t n_nodes;
-    uint32_t slots;             /* of the outermost frame */
+    uint32_t n_slots;           /* of the outermost frame */
     struct ebi_path_entry *path_index;
     uint32_t path_mask;
     struct ebi_arena texts;     /* all that nodes point to and that is not in json */
@@ -87,25 +87,25 @@ struct ebi_schema {
     struct eb_schema wire;
 };
 
-static inline const struct ebi_node *ebi_first_inside(const struct ebi_node *node) {
+static inline const struct ebi_node *ebi_first_child(const struct ebi_node *node) {
     return node + 1;
 }
 
-static inline const struct ebi_node *ebi_behind(const struct ebi_schema *schema, const struct ebi_node *node) {
+static inline const struct ebi_node *ebi_node_after(const struct ebi_schema *schema, const struct ebi_node *node) {
     return schema->nodes + node->next;
 }
 
-static inline enum ebi_look ebi_look_of(enum ebi_kind kind) {
-    static const unsigned char looks[] = {
-        [EBI_NULL] = EBI_LOOK_NULL, [EBI_BOOLEAN] = EBI_LOOK_BOOLEAN,
-        [EBI_INT] = EBI_LOOK_INTEGER, [EBI_LONG] = EBI_LOOK_INTEGER,
-        [EBI_FLOAT] = EBI_LOOK_REAL, [EBI_DOUBLE] = EBI_LOOK_REAL,
-        [EBI_BYTES] = EBI_LOOK_TEXT, [EBI_STRING] = EBI_LOOK_TEXT,
-        [EBI_ENUM] = EBI_LOOK_TEXT, [EBI_FIXED] = EBI_LOOK_TEXT,
-        [EBI_RECORD] = EBI_LOOK_OBJECT, [EBI_ARRAY] = EBI_LOOK_LIST,
-        [EBI_MAP] = EBI_LOOK_OBJECT, [EBI_UNION] = EBI_LOOKS,
+static inline enum ebi_json_type ebi_json_type_of(enum ebi_kind kind) {
+    static const unsigned char types[] = {
+        [EBI_NULL] = EBI_JSON_NULL, [EBI_BOOLEAN] = EBI_JSON_BOOLEAN,
+        [EBI_INT] = EBI_JSON_INTEGER, [EBI_LONG] = EBI_JSON_INTEGER,
+        [EBI_FLOAT] = EBI_JSON_REAL, [EBI_DOUBLE] = EBI_JSON_REAL,
+        [EBI_BYTES] = EBI_JSON_TEXT, [EBI_STRING] = EBI_JSON_TEXT,
+        [EBI_ENUM] = EBI_JSON_TEXT, [EBI_FIXED] = EBI_JSON_TEXT,
+        [EBI_RECORD] = EBI_JSON_OBJECT, [EBI_ARRAY] = EBI_JSON_LIST,
+        [EBI_MAP] = EBI_JSON_OBJECT, [EBI_UNION] = EBI_JSON_TYPES,
     };
-    return (enum ebi_look)looks[kind];
+    return (enum ebi_json_type)types[kind];
 }
 
 static inline bool ebi_same_text(struct eb_text a, const char *data, size_t len) {
@@ -150,14 +150,14 @@ int32_t ebi_node_symbol(const struct ebi_node *, const char *text, size_t len);
 int ebi_symbols_compare(const void *, const void *, void *symbols);
 
 /* The branch of a union that looks so; NULL: none. An integer is taken as a real where only those are. */
-const struct ebi_node *ebi_node_branch(const struct ebi_schema *, const struct ebi_node *node, enum ebi_look);
+const struct ebi_node *ebi_node_branch(const struct ebi_schema *, const struct ebi_node *node, enum ebi_json_type);
 
 /* Whether null is a value of it. */
 bool ebi_node_nullable(const struct ebi_schema *, const struct ebi_node *);
 
 /* A node's type in full: "record Person", "list of string", "long or null". NUL-ended, cut if need be. */
-enum { EBI_WORDS_ROOM = 384 };
-const char *ebi_node_words(const struct ebi_node *, char text[EBI_WORDS_ROOM]);
+enum { EBI_TYPE_TEXT_ROOM = 384 };
+const char *ebi_node_type_text(const struct ebi_node *, char text[EBI_TYPE_TEXT_ROOM]);
 
 /* The name of the field nearest to one that is not there, for "; did you mean NAME?"; NULL: none is near. */
 const char *ebi_node_nearest(const struct ebi_schema *, const struct ebi_node *record, const char *name, size_t len);

@@ -125,7 +125,7 @@ static const struct ebi_node *enterable(const struct ebi_schema *schema, const s
 
     if (node->kind != EBI_UNION)
         return node;
-    branch = ebi_node_branch(schema, node, kind == INDEX ? EBI_LOOK_LIST : EBI_LOOK_OBJECT);
+    branch = ebi_node_branch(schema, node, kind == INDEX ? EBI_JSON_LIST : EBI_JSON_OBJECT);
     return branch ? branch : node;
 }
 
@@ -207,7 +207,7 @@ static bool is_there(const struct ebi_schema *schema, const struct ebi_node *nod
 static struct reach walk(const struct ebi_data *data, const char *path) {
     const struct ebi_schema *schema = data->schema;
     const struct ebi_node *node = schema->nodes, *inside;
-    struct reach reach = { .frame = data->now.slots, .at = path };
+    struct reach reach = { .frame = data->now.frame, .at = path };
     const char *at = path;
 
     for (struct step step = next_step(&at, path); step.kind != END; step = next_step(&at, path)) {
@@ -240,15 +240,15 @@ static enum eb_status no_item(const char *path, const struct reach *reach, struc
     return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: the list has %zu items, numbered from 0", path, count);
 }
 
-enum eb_status ebi_path_look(const struct ebi_data *data, const struct ebi_path *path, struct ebi_slot **frame,
-                             struct eb_error *err) {
+enum eb_status ebi_path_follow(const struct ebi_data *data, const struct ebi_path *path, struct ebi_slot **frame,
+                               struct eb_error *err) {
     const struct ebi_schema *schema = data->schema;
     struct reach reach;
 
     if (path->node->direct) {
-        *frame = data->now.slots;
+        *frame = data->now.frame;
         for (uint32_t at = path->node->optional_ancestor; at; at = schema->nodes[at].optional_ancestor)
-            if (data->now.slots[schema->nodes[at].slot].state != EBI_SET)
+            if (data->now.frame[schema->nodes[at].slot].state != EBI_SET)
                 return EB_EMPTY;
         return EB_OK;
     }
@@ -301,7 +301,7 @@ static struct ebi_slot *make_item(struct ebi_arena *arena, const struct ebi_node
 static struct ebi_slot *make(struct ebi_data *data, const char *path) {
     const struct ebi_schema *schema = data->schema;
     const struct ebi_node *node = schema->nodes, *inside;
-    struct ebi_slot *frame = data->now.slots;
+    struct ebi_slot *frame = data->now.frame;
     const char *at = path;
 
     for (struct step step = next_step(&at, path); step.kind != END && frame; step = next_step(&at, path)) {
@@ -326,13 +326,13 @@ static void make_around(const struct ebi_schema *schema, struct ebi_slot *frame,
     ebi_begin_value(node, frame + node->slot);
 }
 
-enum eb_status ebi_path_make(struct ebi_data *data, const struct ebi_path *path, struct ebi_slot **frame,
-                             struct eb_error *err) {
+enum eb_status ebi_path_create(struct ebi_data *data, const struct ebi_path *path, struct ebi_slot **frame,
+                               struct eb_error *err) {
     enum eb_status status;
     struct reach reach;
 
     if (path->node->direct) {
-        *frame = data->now.slots;
+        *frame = data->now.frame;
         if (path->node->optional_ancestor)
             make_around(data->schema, *frame, path->node->optional_ancestor);
         return EB_OK;

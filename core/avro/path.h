@@ -14,10 +14,10 @@ enum eb_status ebi_path_find(const struct ebi_schema *, const char *path, struct
 
 /* The frame in which the slot of the path's node is, with everything on the way made to be there. EB_PERMANENT: an
  * index beyond the next item; nothing is changed then. */
-enum eb_status ebi_path_make(struct ebi_data *, const struct ebi_path *, struct ebi_slot **frame, struct eb_error *);
+enum eb_status ebi_path_create(struct ebi_data *, const struct ebi_path *, struct ebi_slot **frame, struct eb_error *);
 
 /* The same for reading. EB_EMPTY: something on the way is null. */
-enum eb_status ebi_path_look(const struct ebi_data *, const struct ebi_path *, struct ebi_slot **frame,
-                             struct eb_error *);
+enum eb_status ebi_path_follow(const struct ebi_data *, const struct ebi_path *, struct ebi_slot **frame,
+                               struct eb_error *);
 
 #endif

@@ -273,7 +273,7 @@ const struct ebi_node *ebi_avro_read_branch(struct ebi_avro_reader *reader, cons
     if (!read_branch_number(reader, node, place, node->count, &number))
         return NULL;
     while (branch->branch != number)
-        branch = ebi_behind(schema, branch);
+        branch = ebi_node_after(schema, branch);
     return branch;
 }
 

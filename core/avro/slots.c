@@ -8,19 +8,19 @@
 
 /* ---- The whole ---- */
 
-bool ebi_slots_clear(struct ebi_slots *values, const struct ebi_schema *schema) {
-    if (!values->slots) {
-        values->slots = calloc(schema->slots, sizeof *values->slots);
-        return values->slots;
+bool ebi_slots_clear(struct ebi_slots *slots, const struct ebi_schema *schema) {
+    if (!slots->frame) {
+        slots->frame = calloc(schema->n_slots, sizeof *slots->frame);
+        return slots->frame;
     }
-    memset(values->slots, 0, schema->slots * sizeof *values->slots);
-    ebi_arena_clear(&values->arena);
+    memset(slots->frame, 0, schema->n_slots * sizeof *slots->frame);
+    ebi_arena_clear(&slots->arena);
     return true;
 }
 
-static void free_slots(struct ebi_slots *values) {
-    free(values->slots);
-    ebi_arena_free(&values->arena);
+static void free_slots(struct ebi_slots *slots) {
+    free(slots->frame);
+    ebi_arena_free(&slots->arena);
 }
 
 struct ebi_data *ebi_data_new(const struct ebi_schema *schema) {
@@ -93,9 +93,9 @@ const struct ebi_node *ebi_branch_taken(const struct ebi_schema *schema, const s
     const struct ebi_node *branch = u + 1;
 
     if (slot->state != EBI_SET)
-        return ebi_node_branch(schema, u, EBI_LOOK_NULL);
+        return ebi_node_branch(schema, u, EBI_JSON_NULL);
     while (branch->branch != slot->branch)
-        branch = ebi_behind(schema, branch);
+        branch = ebi_node_after(schema, branch);
     return branch;
 }
 
@@ -158,7 +158,7 @@ static int by_key(const void *a, const void *b) {
     return compare_keys(one->text, one->len, other->text, other->len);
 }
 
-bool ebi_settle_map(const struct ebi_node *node, struct ebi_slot *slot) {
+bool ebi_sort_map(const struct ebi_node *node, struct ebi_slot *slot) {
     bool sorted = true, distinct = true;
 
     for (size_t i = 1; i < slot->len && sorted; i++)

@@ -33,7 +33,7 @@ enum {
 };
 
 struct ebi_slots {
-    struct ebi_slot *slots;     /* the outermost frame */
+    struct ebi_slot *frame;     /* the outermost one */
     struct ebi_arena arena;
 };
 
@@ -109,6 +109,6 @@ struct ebi_slot *ebi_add_item(const struct ebi_node *, struct ebi_slot *);
 void ebi_move_last(const struct ebi_node *, struct ebi_slot *, size_t at);
 
 /* Sorts a map by its keys. False: two are the same. */
-bool ebi_settle_map(const struct ebi_node *, struct ebi_slot *);
+bool ebi_sort_map(const struct ebi_node *, struct ebi_slot *);
 
 #endif

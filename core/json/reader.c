@@ -28,7 +28,7 @@ static bool read_word(struct ebi_json *json, const struct ebi_node *node, const 
 /* Takes a string to json->text, with a NUL behind it; *end is that NUL's place. */
 static bool take_string(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, char **end) {
     if (json->lex.at >= json->lex.end || *json->lex.at != '"')
-        return ebi_json_misfit(json, node, place);
+        return ebi_json_mismatch(json, node, place);
     json->lex.at++;
     return ebi_lex_string(&json->lex, json->text, end) || ebi_json_broken(json, node, place);
 }
@@ -94,7 +94,7 @@ static bool no_field(struct ebi_json *json, const struct ebi_node *record, const
 }
 
 static const struct ebi_node *match_key(struct ebi_json *json, const struct ebi_node *from, const struct ebi_node *to) {
-    for (; from < to; from = ebi_behind(json->schema, from)) {
+    for (; from < to; from = ebi_node_after(json->schema, from)) {
         size_t len = from->key.len - 1;
 
         if ((size_t)(json->lex.end - json->lex.at) >= len && memcmp(json->lex.at, from->key.data + 1, len) == 0) {
@@ -112,7 +112,7 @@ static bool read_colon(struct ebi_json *json, const struct ebi_node *node, const
 /* The field whose name and colon stand here, most likely `guess` or one after it; NULL: refused. */
 static const struct ebi_node *read_name(struct ebi_json *json, const struct ebi_node *record,
                                         const struct ebi_node *guess, const struct ebi_place *place) {
-    const struct ebi_node *end = ebi_behind(json->schema, record), *field = match_key(json, guess, end);
+    const struct ebi_node *end = ebi_node_after(json->schema, record), *field = match_key(json, guess, end);
     char *name_end;
 
     if (!field)
@@ -134,9 +134,9 @@ static const struct ebi_node *read_name(struct ebi_json *json, const struct ebi_
 /* Fields that did not come: an optional one is null. */
 static bool fill_missing(struct ebi_json *json, const struct ebi_node *record, struct ebi_slot *frame,
                          const struct ebi_place *place) {
-    const struct ebi_node *end = ebi_behind(json->schema, record);
+    const struct ebi_node *end = ebi_node_after(json->schema, record);
 
-    for (const struct ebi_node *field = record + 1; field < end; field = ebi_behind(json->schema, field)) {
+    for (const struct ebi_node *field = record + 1; field < end; field = ebi_node_after(json->schema, field)) {
         if (frame[field->slot].state != EBI_UNSET)
             continue;
         if (!ebi_node_nullable(json->schema, field)) {
@@ -144,7 +144,7 @@ static bool fill_missing(struct ebi_json *json, const struct ebi_node *record, s
             return false;
         }
         if (field->kind == EBI_UNION)
-            ebi_take_branch(field, frame + field->slot, ebi_node_branch(json->schema, field, EBI_LOOK_NULL));
+            ebi_take_branch(field, frame + field->slot, ebi_node_branch(json->schema, field, EBI_JSON_NULL));
         else
             frame[field->slot].state = EBI_IS_NULL;
     }
@@ -184,7 +184,7 @@ static bool read_record(struct ebi_json *json, const struct ebi_node *record, st
             return ebi_json_refuse(json, field, place, "given twice");
         if (!read_value(json, field, frame, place) || !read_comma(json, record, place, '}', &more))
             return false;
-        guess = ebi_behind(json->schema, field);
+        guess = ebi_node_after(json->schema, field);
     }
     return seen == record->count || fill_missing(json, record, frame, place);
 }
@@ -232,45 +232,45 @@ static bool read_items(struct ebi_json *json, const struct ebi_node *node, struc
         if (!read_value(json, node + 1, item, &place) || !read_comma(json, node, around, close, &more))
             return false;
     }
-    return node->kind == EBI_ARRAY || ebi_settle_map(node, slot) ||
+    return node->kind == EBI_ARRAY || ebi_sort_map(node, slot) ||
            ebi_json_refuse(json, node, around, "a key is given twice");
 }
 
 /* ---- Any value ---- */
 
-static enum ebi_look look_of(struct ebi_json *json) {
+static enum ebi_json_type json_type_of(struct ebi_json *json) {
     switch (ebi_lex_peek(&json->lex)) {
     case '"':
-        return EBI_LOOK_TEXT;
+        return EBI_JSON_TEXT;
     case '{':
-        return EBI_LOOK_OBJECT;
+        return EBI_JSON_OBJECT;
     case '[':
-        return EBI_LOOK_LIST;
+        return EBI_JSON_LIST;
     case 't':
     case 'f':
-        return EBI_LOOK_BOOLEAN;
+        return EBI_JSON_BOOLEAN;
     case 'n':
-        return EBI_LOOK_NULL;
+        return EBI_JSON_NULL;
     default:
-        return ebi_lex_looks_whole(&json->lex) ? EBI_LOOK_INTEGER : EBI_LOOK_REAL;
+        return ebi_lex_looks_whole(&json->lex) ? EBI_JSON_INTEGER : EBI_JSON_REAL;
     }
 }
 
 static bool read_branch(struct ebi_json *json, const struct ebi_node *node, struct ebi_slot *frame,
                         const struct ebi_place *place) {
-    const struct ebi_node *branch = ebi_node_branch(json->schema, node, look_of(json));
+    const struct ebi_node *branch = ebi_node_branch(json->schema, node, json_type_of(json));
 
     if (!branch && ebi_json_looks_non_finite(json))
-        branch = ebi_node_branch(json->schema, node, EBI_LOOK_REAL);
+        branch = ebi_node_branch(json->schema, node, EBI_JSON_REAL);
     if (!branch)
-        return ebi_json_misfit(json, node, place);
+        return ebi_json_mismatch(json, node, place);
     ebi_take_branch(node, frame + node->slot, branch);
     return read_value(json, branch, frame, place);
 }
 
 static bool begin(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, char open) {
     if (json->lex.at >= json->lex.end || *json->lex.at != open)
-        return ebi_json_misfit(json, node, place);
+        return ebi_json_mismatch(json, node, place);
     json->lex.at++;
     return true;
 }
@@ -293,7 +293,7 @@ static bool read_set(struct ebi_json *json, const struct ebi_node *node, struct 
         ch = json->lex.at < json->lex.end ? *json->lex.at : 0;
         slot->whole = ch == 't';
         return ch == 't' || ch == 'f' ? read_word(json, node, place, ch == 't' ? "true" : "false")
-                                      : ebi_json_misfit(json, node, place);
+                                      : ebi_json_mismatch(json, node, place);
     case EBI_FLOAT:
     case EBI_DOUBLE:
         return ebi_json_real(json, node, place, &slot->real);
@@ -308,7 +308,7 @@ static bool read_set(struct ebi_json *json, const struct ebi_node *node, struct 
         return begin(json, node, place, '{') && read_items(json, node, slot, place);
     case EBI_NULL:
         return json->lex.at < json->lex.end && *json->lex.at == 'n' ? read_word(json, node, place, "null")
-                                                        : ebi_json_misfit(json, node, place);
+                                                        : ebi_json_mismatch(json, node, place);
     case EBI_UNION:
         break;
     }
@@ -351,7 +351,7 @@ static enum eb_status from_json(struct ebi_data *data, const char *root, const c
     json.text = ebi_arena_take(json.arena, len + EBI_TEXT_SLACK);       /* a text's quotes are its NUL's place */
     if (!json.text)
         return ebi_error_memory(err);
-    if (!read_all(&json, data->next.slots))
+    if (!read_all(&json, data->next.frame))
         return json.status;
     data->now = data->next;
     data->next = before;

@@ -26,7 +26,7 @@ bool ebi_json_refuse(struct ebi_json *, const struct ebi_node *, const struct eb
 bool ebi_json_broken(struct ebi_json *, const struct ebi_node *, const struct ebi_place *);
 
 /* "data.x: expected string, found number", by what stands at lex.at. */
-bool ebi_json_misfit(struct ebi_json *, const struct ebi_node *, const struct ebi_place *);
+bool ebi_json_mismatch(struct ebi_json *, const struct ebi_node *, const struct ebi_place *);
 
 /* Whether a text stands here in place of a number that is not finite. */
 bool ebi_json_looks_non_finite(const struct ebi_json *);

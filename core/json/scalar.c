@@ -49,19 +49,19 @@ static const char *found(char ch) {
     }
 }
 
-static bool misfit(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place,
-                   const char *what) {
+static bool mismatch(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place,
+                     const char *what) {
     struct eb_text type = node->kind == EBI_RECORD ? (struct eb_text){ "object", 6 } : node->type;
 
     return ebi_json_refuse(json, node, place, "expected %.*s%s, found %s", (int)type.len, type.data,
                            node->optional ? " or null" : "", what);
 }
 
-bool ebi_json_misfit(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place) {
+bool ebi_json_mismatch(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place) {
     const char *what = found(ebi_lex_peek(&json->lex));
 
     json->lex.reason = "no value begins so";
-    return what ? misfit(json, node, place, what) : ebi_json_broken(json, node, place);
+    return what ? mismatch(json, node, place, what) : ebi_json_broken(json, node, place);
 }
 
 /* ---- Numbers ---- */
@@ -79,7 +79,7 @@ bool ebi_json_whole(struct ebi_json *json, const struct ebi_node *node, const st
     uint64_t value = 0, most;
 
     if (!negative && !ebi_is_digit(at, end))
-        return ebi_json_misfit(json, node, place);
+        return ebi_json_mismatch(json, node, place);
     if (!ebi_lex_begins_number(&json->lex))
         return ebi_json_broken(json, node, place);
     for (at += negative; ebi_is_digit(at, end); at++) {
@@ -87,10 +87,10 @@ bool ebi_json_whole(struct ebi_json *json, const struct ebi_node *node, const st
         value = value * 10 + (uint64_t)(*at - '0');
     }
     if (at < end && (*at == '.' || *at == 'e' || *at == 'E'))
-        return misfit(json, node, place, "number with a fraction or exponent");
+        return mismatch(json, node, place, "number with a fraction or exponent");
     most = (node->kind == EBI_INT ? (uint64_t)INT32_MAX : (uint64_t)INT64_MAX) + negative;
     if (beyond || value > most)
-        return misfit(json, node, place, node->kind == EBI_INT ? "number beyond 32 bits" : "number beyond 64 bits");
+        return mismatch(json, node, place, node->kind == EBI_INT ? "number beyond 32 bits" : "number beyond 64 bits");
     *whole = negative ? -(int64_t)(value - (value > 0)) - (value > 0) : (int64_t)value;
     json->lex.at = at;
     return true;
@@ -115,9 +115,9 @@ bool ebi_json_real(struct ebi_json *json, const struct ebi_node *node, const str
             return true;
     }
     if (ebi_lex_names_non_finite(lex))
-        return misfit(json, node, place, "NaN or Infinity, which are no numbers of JSON");
+        return mismatch(json, node, place, "NaN or Infinity, which are no numbers of JSON");
     if (!ebi_is_digit(lex->at, lex->end) && !(lex->at < lex->end && *lex->at == '-'))
-        return ebi_json_misfit(json, node, place);
+        return ebi_json_mismatch(json, node, place);
     if (!ebi_lex_number(lex, &number))
         return ebi_json_broken(json, node, place);
     if (node->kind == EBI_DOUBLE && number.exact && ebi_quick_double(number.digits, number.exponent, real))
@@ -125,7 +125,7 @@ bool ebi_json_real(struct ebi_json *json, const struct ebi_node *node, const str
     else
         *real = read_slowly(json, node, (size_t)(number.end - lex->at));
     if (isinf(*real))
-        return misfit(json, node, place, "number beyond its range");
+        return mismatch(json, node, place, "number beyond its range");
     lex->at = number.end;
     return true;
 }

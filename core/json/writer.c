@@ -143,11 +143,11 @@ static bool put_char(struct writer *w, char ch) {
 
 static bool write_record(struct writer *w, const struct ebi_node *node, const struct ebi_slot *frame,
                          const struct ebi_place *place) {
-    const struct ebi_node *end = ebi_behind(w->schema, node), *field = node + 1;
+    const struct ebi_node *end = ebi_node_after(w->schema, node), *field = node + 1;
 
     if (!put_char(w, '{'))
         return false;
-    for (size_t skip = 1; field < end; field = ebi_behind(w->schema, field), skip = 0) {
+    for (size_t skip = 1; field < end; field = ebi_node_after(w->schema, field), skip = 0) {
         if (!ebi_append_room(&w->out, field->key.len + SMALL))
             return no_memory(w);
         put_key(&w->out, field->key, skip);
@@ -237,7 +237,7 @@ enum eb_status ebi_data_to_json(const struct ebi_data *data, struct ebi_bytes *j
 
     if (!ebi_append_begin(&w.out, json))
         return ebi_error_memory(err);
-    if (write_value(&w, data->schema->nodes, data->now.slots, NULL)) {
+    if (write_value(&w, data->schema->nodes, data->now.frame, NULL)) {
         ebi_append_end(&w.out);
         return EB_OK;
     }

@@ -185,35 +185,35 @@ static bool is_null(const json_t *type) {
 }
 
 static bool compile_branch(struct ebi_compiler *c, uint32_t at, const json_t *type, const char *space,
-                           unsigned *looks) {
+                           unsigned *json_types) {
     uint32_t child = ebi_compile_add_node(c, at, ebi_compile_node(c, at)->path);
-    unsigned look;
+    unsigned json_type;
 
     if (!child || !compile_type(c, child, type, space))
         return false;
     if (ebi_compile_node(c, child)->optional || ebi_compile_node(c, child)->kind == EBI_UNION)
         return ebi_compile_refuse(c, at, "a union stands directly in a union");
-    look = 1u << ebi_look_of((enum ebi_kind)ebi_compile_node(c, child)->kind);
-    if (*looks & look)
+    json_type = 1u << ebi_json_type_of((enum ebi_kind)ebi_compile_node(c, child)->kind);
+    if (*json_types & json_type)
         return ebi_compile_refuse(c, at,
                                   "%s cannot be told from another type of its union in JSON, where values carry no type; of "
                                   "null, boolean, whole numbers, other numbers, texts, lists, objects a union may have one each",
                                   ebi_compile_node(c, child)->type.data);
-    *looks |= look;
+    *json_types |= json_type;
     return true;
 }
 
 static bool compile_branches(struct ebi_compiler *c, uint32_t at, const json_t *types, const char *space) {
     struct eb_text type = { 0 };
     uint32_t min_bytes = UINT32_MAX;
-    unsigned looks = 0;
+    unsigned json_types = 0;
 
     ebi_compile_node(c, at)->kind = EBI_UNION;
     ebi_compile_node(c, at)->count = (uint32_t)json_array_size(types);
     for (size_t i = 0; i < json_array_size(types); i++) {
         uint32_t child = c->schema->n_nodes;
 
-        if (!compile_branch(c, at, json_array_get(types, i), space, &looks))
+        if (!compile_branch(c, at, json_array_get(types, i), space, &json_types))
             return false;
         ebi_compile_node(c, child)->branch = (uint16_t)i;
         min_bytes = ebi_compile_node(c, child)->min_bytes < min_bytes ? ebi_compile_node(c,
@@ -377,7 +377,7 @@ enum eb_status ebi_compile(struct ebi_schema *schema, struct eb_error *err) {
     bool good = c.numbers ? compile_root(&c) : ebi_compile_no_memory(&c);
 
     if (good) {
-        schema->slots = c.slots;
+        schema->n_slots = c.slots;
         schema->type = c.named[0].space;
         schema->wire.name = ebi_text_of(c.named[0].full);
     }

@@ -92,10 +92,11 @@ static enum eb_status add_symbol(struct ebi_appender *out, const struct ebi_node
 /* A field that the default leaves out has its own default. */
 static enum eb_status add_record(struct ebi_appender *out, const struct ebi_schema *schema, const struct ebi_node *node,
                                  const json_t *value, struct eb_error *err) {
-    const struct ebi_node *end = ebi_behind(schema, node);
+    const struct ebi_node *end = ebi_node_after(schema, node);
     enum eb_status status = json_is_object(value) ? EB_OK : misfit(node, err);
 
-    for (const struct ebi_node *field = node + 1; field < end && status == EB_OK; field = ebi_behind(schema, field)) {
+    for (const struct ebi_node *field = node + 1; field < end && status == EB_OK; field = ebi_node_after(schema,
+                                                                                                         field)) {
         const json_t *given = json_object_get(value, field->name.data);
 
         if (given)
@@ -138,30 +139,30 @@ static enum eb_status add_map(struct ebi_appender *out, const struct ebi_schema 
     return status == EB_OK ? add_long(out, 0, err) : status;
 }
 
-static enum ebi_look look_of(const json_t *value) {
+static enum ebi_json_type json_type_of(const json_t *value) {
     switch (json_typeof(value)) {
     case JSON_OBJECT:
-        return EBI_LOOK_OBJECT;
+        return EBI_JSON_OBJECT;
     case JSON_ARRAY:
-        return EBI_LOOK_LIST;
+        return EBI_JSON_LIST;
     case JSON_STRING:
-        return EBI_LOOK_TEXT;
+        return EBI_JSON_TEXT;
     case JSON_INTEGER:
-        return EBI_LOOK_INTEGER;
+        return EBI_JSON_INTEGER;
     case JSON_REAL:
-        return EBI_LOOK_REAL;
+        return EBI_JSON_REAL;
     case JSON_TRUE:
     case JSON_FALSE:
-        return EBI_LOOK_BOOLEAN;
+        return EBI_JSON_BOOLEAN;
     case JSON_NULL:
         break;
     }
-    return EBI_LOOK_NULL;
+    return EBI_JSON_NULL;
 }
 
 static enum eb_status add_branch(struct ebi_appender *out, const struct ebi_schema *schema, const struct ebi_node *node,
                                  const json_t *value, struct eb_error *err) {
-    const struct ebi_node *branch = ebi_node_branch(schema, node, look_of(value));
+    const struct ebi_node *branch = ebi_node_branch(schema, node, json_type_of(value));
     enum eb_status status = branch ? add_long(out, branch->branch, err) : misfit(node, err);
 
     return status == EB_OK ? add(out, schema, branch, value, err) : status;

@@ -17,7 +17,7 @@ struct comparing {
 };
 
 __attribute__((format(printf, 2, 3)))
-static void tell(struct comparing *c, const char *format, ...) {
+static void report(struct comparing *c, const char *format, ...) {
     char problem[EB_ERROR_ROOM];
     va_list args;
 
@@ -53,26 +53,27 @@ static const char *hidden_difference(const struct ebi_node *a, const struct ebi_
 static void compare_inside(struct comparing *, const struct ebi_node *a, const struct ebi_node *b);
 
 static void compare(struct comparing *c, const struct ebi_node *a, const struct ebi_node *b) {
-    char was[EBI_WORDS_ROOM], is[EBI_WORDS_ROOM];
-    bool same_words = strcmp(ebi_node_words(a, was), ebi_node_words(b, is)) == 0;
+    char was[EBI_TYPE_TEXT_ROOM], is[EBI_TYPE_TEXT_ROOM];
+    bool same_words = strcmp(ebi_node_type_text(a, was), ebi_node_type_text(b, is)) == 0;
     const char *hidden = same_words ? hidden_difference(a, b) : "";
 
     if (same_words && !*hidden)
         compare_inside(c, a, b);
     else
-        tell(c, "%s: was %s, is %s%s; a field must keep its type", a->path.len ? a->path.data : "the event", was, is,
-             hidden);
+        report(c, "%s: was %s, is %s%s; a field must keep its type", a->path.len ? a->path.data : "the event", was, is,
+               hidden);
 }
 
 /* The fields that both records have stand in the same order; a consumer that knows no writer's schema relies on it. */
 static void compare_order(struct comparing *c, const struct ebi_node *a, const struct ebi_node *b) {
-    const struct ebi_node *end = ebi_behind(c->older, a), *last = b;
+    const struct ebi_node *end = ebi_node_after(c->older, a), *last = b;
 
-    for (const struct ebi_node *field = a + 1; field < end; field = ebi_behind(c->older, field)) {
+    for (const struct ebi_node *field = a + 1; field < end; field = ebi_node_after(c->older, field)) {
         const struct ebi_node *same = ebi_node_field(c->newer, b, field->name.data, field->name.len, NULL);
 
         if (same && same < last) {
-            tell(c, "%s: stands in another place among its neighbours; fields must keep their order", field->path.data);
+            report(c, "%s: stands in another place among its neighbours; fields must keep their order",
+                   field->path.data);
             return;
         }
         last = same ? same : last;
@@ -80,42 +81,44 @@ static void compare_order(struct comparing *c, const struct ebi_node *a, const s
 }
 
 static void compare_new(struct comparing *c, const struct ebi_node *a, const struct ebi_node *b) {
-    const struct ebi_node *end = ebi_behind(c->newer, b);
+    const struct ebi_node *end = ebi_node_after(c->newer, b);
 
-    for (const struct ebi_node *field = b + 1; field < end; field = ebi_behind(c->newer, field)) {
+    for (const struct ebi_node *field = b + 1; field < end; field = ebi_node_after(c->newer, field)) {
         if (ebi_node_field(c->older, a, field->name.data, field->name.len, NULL))
             continue;
         if (b != c->newer->nodes)
-            tell(c, "%s: new inside %s; only the outermost record may get new fields", field->path.data, b->path.data);
+            report(c, "%s: new inside %s; only the outermost record may get new fields", field->path.data,
+                   b->path.data);
         else if (field->has_default != EBI_DEFAULT)
-            tell(c, "%s: new without a valid default, so that older events cannot be read any more", field->path.data);
+            report(c, "%s: new without a valid default, so that older events cannot be read any more",
+                   field->path.data);
     }
 }
 
 static void compare_record(struct comparing *c, const struct ebi_node *a, const struct ebi_node *b) {
-    const struct ebi_node *end = ebi_behind(c->older, a);
+    const struct ebi_node *end = ebi_node_after(c->older, a);
 
-    for (const struct ebi_node *field = a + 1; field < end; field = ebi_behind(c->older, field)) {
+    for (const struct ebi_node *field = a + 1; field < end; field = ebi_node_after(c->older, field)) {
         const struct ebi_node *same = ebi_node_field(c->newer, b, field->name.data, field->name.len, NULL);
 
         if (same)
             compare(c, field, same);
         else
-            tell(c, "%s: is no more; fields must stay", field->path.data);
+            report(c, "%s: is no more; fields must stay", field->path.data);
     }
     compare_new(c, a, b);
     compare_order(c, a, b);
 }
 
 static void compare_inside(struct comparing *c, const struct ebi_node *a, const struct ebi_node *b) {
-    const struct ebi_node *end = ebi_behind(c->older, a);
+    const struct ebi_node *end = ebi_node_after(c->older, a);
 
     if (a->kind == EBI_RECORD) {
         compare_record(c, a, b);
     } else if (a->kind == EBI_ARRAY || a->kind == EBI_MAP) {
         compare(c, a + 1, b + 1);
     } else if (a->kind == EBI_UNION) {
-        for (a++, b++; a < end; a = ebi_behind(c->older, a), b = ebi_behind(c->newer, b))
+        for (a++, b++; a < end; a = ebi_node_after(c->older, a), b = ebi_node_after(c->newer, b))
             compare(c, a, b);
     }
 }
@@ -129,7 +132,7 @@ static enum eb_status resolve(struct comparing *c, const struct ebi_schema *writ
 
     ebi_resolution_free(resolver);
     if (status == EB_PERMANENT)
-        tell(c, "%s: %s", who, why.text);
+        report(c, "%s: %s", who, why.text);
     else if (status != EB_OK && err)
         *err = why;
     return status == EB_PERMANENT ? EB_OK : status;

@@ -18,7 +18,7 @@ struct ebi_key_field {
     struct eb_schema wire;
 };
 
-static enum eb_status judge(const char *path, const struct ebi_node *node, struct eb_error *err) {
+static enum eb_status check_key_type(const char *path, const struct ebi_node *node, struct eb_error *err) {
     if (!node->direct)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "key field %s: inside a list or map; a key is one value",
                          path);
@@ -38,7 +38,7 @@ enum eb_status ebi_key_field_new(const struct ebi_schema *schema, const char *pa
     enum eb_status status = ebi_path_find(schema, path, &found, err);
 
     if (status == EB_OK)
-        status = judge(path, found.node, err);
+        status = check_key_type(path, found.node, err);
     if (status != EB_OK)
         return status;
     field = calloc(1, sizeof *field);
@@ -112,7 +112,7 @@ static bool add_avro(const struct ebi_node *node, const struct ebi_slot *slot, s
 enum eb_status ebi_data_key(const struct ebi_data *data, const struct ebi_key_field *field, struct ebi_bytes *text,
                             struct ebi_bytes *avro, struct eb_error *err) {
     const struct ebi_node *node = field->node;
-    const struct ebi_slot *slot = data->now.slots + node->slot;
+    const struct ebi_slot *slot = data->now.frame + node->slot;
 
     if (slot->state != EBI_SET)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "key field %s: not set", node->path.data);

@@ -7,26 +7,27 @@
 #include "base/error.h"
 #include "schema/resolve.h"
 
-struct planner {
+struct pairing {
     struct ebi_resolution *r;
     struct eb_error *err;
 };
 
-static enum eb_status pair(struct planner *, uint32_t w, uint32_t r);
+static enum eb_status pair(struct pairing *, uint32_t w, uint32_t r);
 
-static const struct ebi_node *writer_node(const struct planner *p, uint32_t at) {
+static const struct ebi_node *writer_node(const struct pairing *p, uint32_t at) {
     return &p->r->writer->nodes[at];
 }
 
-static const struct ebi_node *reader_node(const struct planner *p, uint32_t at) {
+static const struct ebi_node *reader_node(const struct pairing *p, uint32_t at) {
     return &p->r->reader->nodes[at];
 }
 
-static enum eb_status mismatch(struct planner *p, const struct ebi_node *w, const struct ebi_node *r) {
-    char written[EBI_WORDS_ROOM], read[EBI_WORDS_ROOM];
+static enum eb_status mismatch(struct pairing *p, const struct ebi_node *w, const struct ebi_node *r) {
+    char written[EBI_TYPE_TEXT_ROOM], read[EBI_TYPE_TEXT_ROOM];
 
     return ebi_error(p->err, EB_PERMANENT, EB_KIND_DATA, "%s: the writer's %s cannot be read as %s",
-                     w->path.len ? w->path.data : "the event", ebi_node_words(w, written), ebi_node_words(r, read));
+                     w->path.len ? w->path.data : "the event", ebi_node_type_text(w, written),
+                     ebi_node_type_text(r, read));
 }
 
 /* ---- Which types fit ---- */
@@ -58,13 +59,13 @@ static bool fits(const struct ebi_node *w, const struct ebi_node *r) {
 }
 
 /* The node for w's values at the reader's place r: r itself, or the first branch that takes them; 0: none. */
-static uint32_t place_for(const struct planner *p, const struct ebi_node *w, uint32_t r) {
+static uint32_t place_for(const struct pairing *p, const struct ebi_node *w, uint32_t r) {
     const struct ebi_schema *reader = p->r->reader;
-    const struct ebi_node *node = reader_node(p, r), *end = ebi_behind(reader, node);
+    const struct ebi_node *node = reader_node(p, r), *end = ebi_node_after(reader, node);
 
     if (node->kind != EBI_UNION)
         return fits(w, node) ? r : 0;
-    for (const struct ebi_node *branch = node + 1; branch < end; branch = ebi_behind(reader, branch))
+    for (const struct ebi_node *branch = node + 1; branch < end; branch = ebi_node_after(reader, branch))
         if (fits(w, branch))
             return (uint32_t)(branch - reader->nodes);
     return 0;
@@ -72,7 +73,7 @@ static uint32_t place_for(const struct planner *p, const struct ebi_node *w, uin
 
 /* ---- Pairing ---- */
 
-static bool add_absent(struct planner *p, uint32_t field) {
+static bool add_absent(struct pairing *p, uint32_t field) {
     struct ebi_resolution *r = p->r;
 
     if (r->n_absent == r->room) {
@@ -89,13 +90,13 @@ static bool add_absent(struct planner *p, uint32_t field) {
 }
 
 /* The reader's fields that the writer has not. */
-static enum eb_status pair_absent(struct planner *p, const struct ebi_node *w, const struct ebi_node *r,
+static enum eb_status pair_absent(struct pairing *p, const struct ebi_node *w, const struct ebi_node *r,
                                   struct ebi_step *step) {
     const struct ebi_schema *reader = p->r->reader;
-    const struct ebi_node *end = ebi_behind(reader, r);
+    const struct ebi_node *end = ebi_node_after(reader, r);
 
     step->first = p->r->n_absent;
-    for (const struct ebi_node *field = r + 1; field < end; field = ebi_behind(reader, field)) {
+    for (const struct ebi_node *field = r + 1; field < end; field = ebi_node_after(reader, field)) {
         if (ebi_node_field(p->r->writer, w, field->name.data, field->name.len, NULL))
             continue;
         if (field->has_default != EBI_DEFAULT)
@@ -109,26 +110,27 @@ static enum eb_status pair_absent(struct planner *p, const struct ebi_node *w, c
     return EB_OK;
 }
 
-static enum eb_status pair_record(struct planner *p, uint32_t w, uint32_t r) {
+static enum eb_status pair_record(struct pairing *p, uint32_t w, uint32_t r) {
     const struct ebi_schema *writer = p->r->writer;
-    const struct ebi_node *record = writer_node(p, w), *end = ebi_behind(writer, record);
+    const struct ebi_node *record = writer_node(p, w), *end = ebi_node_after(writer, record);
     const struct ebi_node *guess = reader_node(p, r) + 1;
     enum eb_status status = pair_absent(p, record, reader_node(p, r), &p->r->steps[w]);
 
-    for (const struct ebi_node *field = record + 1; field < end && status == EB_OK; field = ebi_behind(writer, field)) {
+    for (const struct ebi_node *field = record + 1; field < end && status == EB_OK; field = ebi_node_after(writer,
+                                                                                                           field)) {
         const struct ebi_node *same = ebi_node_field(p->r->reader, reader_node(p, r), field->name.data, field->name.len,
                                                      guess);
 
         if (!same)
             continue;           /* all inside is skipped */
         status = pair(p, (uint32_t)(field - writer->nodes), (uint32_t)(same - p->r->reader->nodes));
-        guess = ebi_behind(p->r->reader, same);
+        guess = ebi_node_after(p->r->reader, same);
     }
     return status;
 }
 
 /* A value of w's own type at the reader's place r. */
-static enum eb_status pair_own(struct planner *p, uint32_t w, uint32_t r) {
+static enum eb_status pair_own(struct pairing *p, uint32_t w, uint32_t r) {
     struct ebi_step *step = &p->r->steps[w];
 
     step->move = EBI_MOVE_TAKE;
@@ -145,7 +147,7 @@ static enum eb_status pair_own(struct planner *p, uint32_t w, uint32_t r) {
 }
 
 /* One of several types that the writer may have written: where it does not fit, just its values do not. */
-static enum eb_status pair_branch(struct planner *p, uint32_t w, uint32_t r) {
+static enum eb_status pair_branch(struct pairing *p, uint32_t w, uint32_t r) {
     uint32_t place = place_for(p, writer_node(p, w), r);
 
     if (place)
@@ -155,22 +157,23 @@ static enum eb_status pair_branch(struct planner *p, uint32_t w, uint32_t r) {
 }
 
 /* The reader's node that null at its place r is; 0: it takes none. */
-static uint32_t null_place(const struct planner *p, uint32_t r) {
+static uint32_t null_place(const struct pairing *p, uint32_t r) {
     const struct ebi_node *node = reader_node(p, r), *branch;
 
     if (node->optional || node->kind == EBI_NULL)
         return r;
-    branch = node->kind == EBI_UNION ? ebi_node_branch(p->r->reader, node, EBI_LOOK_NULL) : NULL;
+    branch = node->kind == EBI_UNION ? ebi_node_branch(p->r->reader, node, EBI_JSON_NULL) : NULL;
     return branch ? (uint32_t)(branch - p->r->reader->nodes) : 0;
 }
 
-static enum eb_status pair_union(struct planner *p, uint32_t w, uint32_t r) {
+static enum eb_status pair_union(struct pairing *p, uint32_t w, uint32_t r) {
     const struct ebi_schema *writer = p->r->writer;
-    const struct ebi_node *end = ebi_behind(writer, writer_node(p, w));
+    const struct ebi_node *end = ebi_node_after(writer, writer_node(p, w));
     enum eb_status status = EB_OK;
 
     p->r->steps[w].move = EBI_MOVE_TAKE;
-    for (const struct ebi_node *at = writer_node(p, w) + 1; at < end && status == EB_OK; at = ebi_behind(writer, at)) {
+    for (const struct ebi_node *at = writer_node(p, w) + 1; at < end &&
+         status == EB_OK; at = ebi_node_after(writer, at)) {
         uint32_t branch = (uint32_t)(at - writer->nodes);
 
         if (at->kind != EBI_NULL) {
@@ -184,7 +187,7 @@ static enum eb_status pair_union(struct planner *p, uint32_t w, uint32_t r) {
 }
 
 /* The writer's node w and the reader's r are at the same place. */
-static enum eb_status pair(struct planner *p, uint32_t w, uint32_t r) {
+static enum eb_status pair(struct pairing *p, uint32_t w, uint32_t r) {
     const struct ebi_node *node = writer_node(p, w);
     struct ebi_step *step = &p->r->steps[w];
     uint32_t place;
@@ -206,7 +209,7 @@ static enum eb_status pair(struct planner *p, uint32_t w, uint32_t r) {
 enum eb_status ebi_resolution_new(const struct ebi_schema *writer, const struct ebi_schema *reader,
                                   struct ebi_resolution **made, struct eb_error *err) {
     struct ebi_resolution *resolver = calloc(1, sizeof *resolver);
-    struct planner p = { .r = resolver, .err = err };
+    struct pairing p = { .r = resolver, .err = err };
     enum eb_status status;
 
     if (resolver) {

@@ -44,12 +44,12 @@ static bool each_item(struct resolving *x, const struct ebi_node *w, const struc
 
 static bool skip_own(struct resolving *x, const struct ebi_node *w, const struct ebi_place *place) {
     const struct ebi_schema *writer = x->r->writer;
-    const struct ebi_node *end = ebi_behind(writer, w), *branch;
+    const struct ebi_node *end = ebi_node_after(writer, w), *branch;
     struct ebi_slot unused;
 
     switch ((enum ebi_kind)w->kind) {
     case EBI_RECORD:
-        for (const struct ebi_node *field = w + 1; field < end; field = ebi_behind(writer, field))
+        for (const struct ebi_node *field = w + 1; field < end; field = ebi_node_after(writer, field))
             if (!skip(x, field, place))
                 return false;
         return true;
@@ -132,7 +132,7 @@ static bool fill_absent(struct resolving *x, const struct ebi_step *step, struct
         struct ebi_avro_reader in;
 
         if (!ebi_avro_begin(&in, field->initial.data, field->initial.len, x->in.arena, x->in.err) ||
-            !ebi_avro_decode(&in, reader, field, ebi_behind(reader, field), frame, NULL)) {
+            !ebi_avro_decode(&in, reader, field, ebi_node_after(reader, field), frame, NULL)) {
             x->in.status = in.status;
             return false;
         }
@@ -144,19 +144,19 @@ static bool take_own(struct resolving *x, const struct ebi_node *w, struct ebi_s
                      const struct ebi_place *place) {
     const struct ebi_schema *writer = x->r->writer;
     const struct ebi_step *step = &x->r->steps[w - writer->nodes];
-    const struct ebi_node *r = &x->r->reader->nodes[step->reader], *end = ebi_behind(writer, w);
+    const struct ebi_node *r = &x->r->reader->nodes[step->reader], *end = ebi_node_after(writer, w);
     struct ebi_slot *slot = place_of(x, step->reader, frame);
 
     switch ((enum ebi_kind)w->kind) {
     case EBI_RECORD:
-        for (const struct ebi_node *field = w + 1; field < end; field = ebi_behind(writer, field))
+        for (const struct ebi_node *field = w + 1; field < end; field = ebi_node_after(writer, field))
             if (!resolve(x, field, frame, place))
                 return false;
         return fill_absent(x, step, frame);
     case EBI_ARRAY:
     case EBI_MAP:
         slot->len = 0;
-        return each_item(x, w, r, slot, place) && (w->kind == EBI_ARRAY || ebi_settle_map(r, slot) ||
+        return each_item(x, w, r, slot, place) && (w->kind == EBI_ARRAY || ebi_sort_map(r, slot) ||
                                                    ebi_avro_refuse(&x->in, w, place, "a map has a key twice"));
     default:
         return take_plain(x, w, r, slot, place);
@@ -191,7 +191,7 @@ enum eb_status ebi_data_from_avro_of(struct ebi_data *data, const struct ebi_res
     struct resolving x = { .r = resolver };
 
     ebi_data_clear(data);
-    if (ebi_avro_begin(&x.in, bytes, len, &data->now.arena, err) && resolve(&x, root, data->now.slots, NULL) &&
+    if (ebi_avro_begin(&x.in, bytes, len, &data->now.arena, err) && resolve(&x, root, data->now.frame, NULL) &&
         (x.in.at == x.in.end ||
          ebi_avro_refuse(&x.in, root, NULL, "%zu bytes are left over", (size_t)(x.in.end - x.in.at))))
         return EB_OK;

@@ -206,7 +206,7 @@ static bool fill_fixed(struct sampling *s, const struct ebi_node *node, struct e
 
 /* A value that is there, of the node's own type. */
 static bool fill(struct sampling *s, const struct ebi_node *node, struct ebi_slot *frame) {
-    const struct ebi_node *end = ebi_behind(s->schema, node), *branch = node + 1;
+    const struct ebi_node *end = ebi_node_after(s->schema, node), *branch = node + 1;
     struct ebi_slot *slot = frame + node->slot;
     const char *text;
 
@@ -235,7 +235,7 @@ static bool fill(struct sampling *s, const struct ebi_node *node, struct ebi_slo
         slot->whole = 0;
         return true;
     case EBI_RECORD:
-        for (const struct ebi_node *field = node + 1; field < end; field = ebi_behind(s->schema, field))
+        for (const struct ebi_node *field = node + 1; field < end; field = ebi_node_after(s->schema, field))
             if (!fill(s, field, frame))
                 return false;
         return true;
@@ -255,7 +255,7 @@ enum eb_status ebi_data_sample(struct ebi_data *data, struct eb_error *err) {
     struct sampling s = { .schema = data->schema, .arena = &data->now.arena };
 
     ebi_data_clear(data);
-    if (fill(&s, data->schema->nodes, data->now.slots))
+    if (fill(&s, data->schema->nodes, data->now.frame))
         return EB_OK;
     ebi_data_clear(data);
     return ebi_error_memory(err);

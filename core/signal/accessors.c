@@ -10,7 +10,7 @@
 
 /* ---- Which node takes or gives such a value ---- */
 
-static enum eb_status other_type(const struct ebi_path *path, const char *given, struct eb_error *err) {
+static enum eb_status wrong_type(const struct ebi_path *path, const char *given, struct eb_error *err) {
     const struct ebi_node *node = path->node;
 
     return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: expected %.*s%s, found %s", path->text, (int)node->type.len,
@@ -23,12 +23,12 @@ static unsigned bit(enum ebi_kind kind) {
 
 /* The node itself if it is of one of the kinds, else the branch that is; NULL: neither. */
 static const struct ebi_node *node_of(const struct ebi_schema *schema, const struct ebi_node *node, unsigned kinds) {
-    const struct ebi_node *end = ebi_behind(schema, node);
+    const struct ebi_node *end = ebi_node_after(schema, node);
 
     if (kinds & bit((enum ebi_kind)node->kind))
         return node;
     if (node->kind == EBI_UNION)
-        for (const struct ebi_node *branch = node + 1; branch < end; branch = ebi_behind(schema, branch))
+        for (const struct ebi_node *branch = node + 1; branch < end; branch = ebi_node_after(schema, branch))
             if (kinds & bit((enum ebi_kind)branch->kind))
                 return branch;
     return NULL;
@@ -41,8 +41,8 @@ struct target {
 };
 
 /* Finds the path's node that takes such a value. EB_PERMANENT: no such one, or the event is NULL. */
-static enum eb_status find(const struct eb_event *event, const char *path, unsigned kinds, const char *given,
-                           struct target *target, struct eb_error *err) {
+static enum eb_status find_node(const struct eb_event *event, const char *path, unsigned kinds, const char *given,
+                                struct target *target, struct eb_error *err) {
     enum eb_status status = EB_PERMANENT;
 
     if (!ebi_is_null(event, "the event", err))
@@ -50,15 +50,15 @@ static enum eb_status find(const struct eb_event *event, const char *path, unsig
     if (status != EB_OK)
         return status;
     target->node = node_of(event->data->schema, target->path.node, kinds);
-    return target->node ? EB_OK : other_type(&target->path, given, err);
+    return target->node ? EB_OK : wrong_type(&target->path, given, err);
 }
 
 /* The slot to set. */
-static enum eb_status make(struct ebi_data *data, const struct target *target, struct ebi_slot **slot,
-                           struct eb_error *err) {
+static enum eb_status slot_to_set(struct ebi_data *data, const struct target *target, struct ebi_slot **slot,
+                                  struct eb_error *err) {
     const struct ebi_node *named = target->path.node;
     struct ebi_slot *frame;
-    enum eb_status status = ebi_path_make(data, &target->path, &frame, err);
+    enum eb_status status = ebi_path_create(data, &target->path, &frame, err);
 
     if (status != EB_OK)
         return status;
@@ -73,7 +73,7 @@ static enum eb_status make(struct ebi_data *data, const struct target *target, s
 static enum eb_status set_text(struct ebi_data *data, const struct target *target, const void *text, size_t len,
                                struct eb_error *err) {
     struct ebi_slot *slot;
-    enum eb_status status = make(data, target, &slot, err);
+    enum eb_status status = slot_to_set(data, target, &slot, err);
 
     if (status == EB_OK && !ebi_set_text(&data->now.arena, slot, text, len))
         status = ebi_error_memory(err);
@@ -83,7 +83,7 @@ static enum eb_status set_text(struct ebi_data *data, const struct target *targe
 static enum eb_status set_whole(struct ebi_data *data, const struct target *target, int64_t whole,
                                 struct eb_error *err) {
     struct ebi_slot *slot;
-    enum eb_status status = make(data, target, &slot, err);
+    enum eb_status status = slot_to_set(data, target, &slot, err);
 
     if (status != EB_OK)
         return status;
@@ -106,7 +106,7 @@ static enum eb_status set_symbol(struct ebi_data *data, const struct target *tar
 enum eb_status eb_event_set_text(struct eb_event *event, const char *path, const char *text, size_t len,
                                  struct eb_error *err) {
     struct target target;
-    enum eb_status status = find(event, path, bit(EBI_STRING) | bit(EBI_ENUM), "a text", &target, err);
+    enum eb_status status = find_node(event, path, bit(EBI_STRING) | bit(EBI_ENUM), "a text", &target, err);
 
     if (status != EB_OK)
         return status;
@@ -131,7 +131,7 @@ enum eb_status eb_event_set_string(struct eb_event *event, const char *path, con
 enum eb_status eb_event_set_bytes(struct eb_event *event, const char *path, const void *bytes, size_t len,
                                   struct eb_error *err) {
     struct target target;
-    enum eb_status status = find(event, path, bit(EBI_BYTES) | bit(EBI_FIXED), "bytes", &target, err);
+    enum eb_status status = find_node(event, path, bit(EBI_BYTES) | bit(EBI_FIXED), "bytes", &target, err);
 
     if (status != EB_OK)
         return status;
@@ -147,7 +147,7 @@ enum eb_status eb_event_set_bytes(struct eb_event *event, const char *path, cons
 
 enum eb_status eb_event_set_long(struct eb_event *event, const char *path, int64_t value, struct eb_error *err) {
     struct target target;
-    enum eb_status status = find(event, path, bit(EBI_INT) | bit(EBI_LONG), "a whole number", &target, err);
+    enum eb_status status = find_node(event, path, bit(EBI_INT) | bit(EBI_LONG), "a whole number", &target, err);
 
     if (status != EB_OK)
         return status;
@@ -159,8 +159,8 @@ enum eb_status eb_event_set_long(struct eb_event *event, const char *path, int64
 enum eb_status eb_event_set_double(struct eb_event *event, const char *path, double value, struct eb_error *err) {
     struct target target;
     struct ebi_slot *slot;
-    enum eb_status status = find(event, path, bit(EBI_FLOAT) | bit(EBI_DOUBLE), "a floating-point number", &target,
-                                 err);
+    enum eb_status status = find_node(event, path, bit(EBI_FLOAT) | bit(EBI_DOUBLE), "a floating-point number", &target,
+                                      err);
 
     if (status != EB_OK)
         return status;
@@ -169,7 +169,7 @@ enum eb_status eb_event_set_double(struct eb_event *event, const char *path, dou
                          isnan(value) ? "NaN" : "an infinite one");
     if (target.node->kind == EBI_FLOAT && isinf((float)value))
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: a number beyond the range of a float", path);
-    status = make(event->data, &target, &slot, err);
+    status = slot_to_set(event->data, &target, &slot, err);
     if (status != EB_OK)
         return status;
     slot->real = target.node->kind == EBI_FLOAT ? (double)(float)value : value;
@@ -179,7 +179,7 @@ enum eb_status eb_event_set_double(struct eb_event *event, const char *path, dou
 
 enum eb_status eb_event_set_bool(struct eb_event *event, const char *path, int value, struct eb_error *err) {
     struct target target;
-    enum eb_status status = find(event, path, bit(EBI_BOOLEAN), "a boolean", &target, err);
+    enum eb_status status = find_node(event, path, bit(EBI_BOOLEAN), "a boolean", &target, err);
 
     return status == EB_OK ? set_whole(event->data, &target, value != 0, err) : status;
 }
@@ -196,10 +196,10 @@ enum eb_status eb_event_set_null(struct eb_event *event, const char *path, struc
         return status;
     target.node = target.path.node;
     if (!ebi_node_nullable(event->data->schema, target.node))
-        return other_type(&target.path, "null", err);
+        return wrong_type(&target.path, "null", err);
     if (target.node->kind == EBI_UNION)
-        target.node = ebi_node_branch(event->data->schema, target.node, EBI_LOOK_NULL);
-    status = make(event->data, &target, &slot, err);
+        target.node = ebi_node_branch(event->data->schema, target.node, EBI_JSON_NULL);
+    status = slot_to_set(event->data, &target, &slot, err);
     if (status == EB_OK)
         slot->state = EBI_IS_NULL;
     return status;
@@ -208,12 +208,12 @@ enum eb_status eb_event_set_null(struct eb_event *event, const char *path, struc
 enum eb_status eb_event_set_empty(struct eb_event *event, const char *path, struct eb_error *err) {
     struct target target;
     struct ebi_slot *slot;
-    enum eb_status status = find(event, path, bit(EBI_ARRAY) | bit(EBI_MAP) | bit(EBI_RECORD), "an empty one", &target,
-                                 err);
+    enum eb_status status = find_node(event, path, bit(EBI_ARRAY) | bit(EBI_MAP) | bit(EBI_RECORD), "an empty one",
+                                      &target, err);
 
     if (status != EB_OK)
         return status;
-    status = make(event->data, &target, &slot, err);
+    status = slot_to_set(event->data, &target, &slot, err);
     if (status != EB_OK)
         return status;
     slot->state = EBI_UNSET;
@@ -224,8 +224,8 @@ enum eb_status eb_event_set_empty(struct eb_event *event, const char *path, stru
 /* ---- Reading ---- */
 
 /* The slot to read, of a node of one of the kinds. EB_EMPTY: it is null. */
-static enum eb_status look(const struct eb_event *event, const char *path, unsigned kinds, const char *asked,
-                           struct target *target, const struct ebi_slot **found, struct eb_error *err) {
+static enum eb_status slot_to_get(const struct eb_event *event, const char *path, unsigned kinds, const char *asked,
+                                  struct target *target, const struct ebi_slot **found, struct eb_error *err) {
     const struct ebi_schema *schema;
     const struct ebi_node *taken;
     struct ebi_slot *frame = NULL;
@@ -236,9 +236,9 @@ static enum eb_status look(const struct eb_event *event, const char *path, unsig
     schema = event->data->schema;
     status = ebi_path_find(schema, path, &target->path, err);
     if (status == EB_OK && target->path.node->kind != EBI_NULL && !node_of(schema, target->path.node, kinds))
-        status = other_type(&target->path, asked, err);
+        status = wrong_type(&target->path, asked, err);
     if (status == EB_OK)
-        status = ebi_path_look(event->data, &target->path, &frame, err);
+        status = ebi_path_follow(event->data, &target->path, &frame, err);
     if (status != EB_OK)
         return status;
     taken = target->path.node;
@@ -266,7 +266,7 @@ enum eb_status eb_event_get_text(const struct eb_event *event, const char *path,
 
     if (ebi_is_null(text, "the place for the text", err) || ebi_is_null(len, "the place for the length", err))
         return EB_PERMANENT;
-    status = look(event, path, bit(EBI_STRING) | bit(EBI_ENUM), "a text", &target, &slot, err);
+    status = slot_to_get(event, path, bit(EBI_STRING) | bit(EBI_ENUM), "a text", &target, &slot, err);
     if (status != EB_OK)
         return status;
     *text = target.node->kind == EBI_ENUM ? target.node->symbols[slot->whole].data : slot->text;
@@ -289,7 +289,7 @@ enum eb_status eb_event_get_bytes(const struct eb_event *event, const char *path
 
     if (ebi_is_null(bytes, "the place for the bytes", err) || ebi_is_null(len, "the place for the length", err))
         return EB_PERMANENT;
-    status = look(event, path, bit(EBI_BYTES) | bit(EBI_FIXED), "bytes", &target, &slot, err);
+    status = slot_to_get(event, path, bit(EBI_BYTES) | bit(EBI_FIXED), "bytes", &target, &slot, err);
     if (status != EB_OK)
         return status;
     *bytes = slot->text;
@@ -304,7 +304,7 @@ enum eb_status eb_event_get_long(const struct eb_event *event, const char *path,
 
     if (ebi_is_null(value, "the place for the value", err))
         return EB_PERMANENT;
-    status = look(event, path, bit(EBI_INT) | bit(EBI_LONG), "a whole number", &target, &slot, err);
+    status = slot_to_get(event, path, bit(EBI_INT) | bit(EBI_LONG), "a whole number", &target, &slot, err);
     if (status == EB_OK)
         *value = slot->whole;
     return status;
@@ -318,7 +318,7 @@ enum eb_status eb_event_get_double(const struct eb_event *event, const char *pat
 
     if (ebi_is_null(value, "the place for the value", err))
         return EB_PERMANENT;
-    status = look(event, path, bit(EBI_FLOAT) | bit(EBI_DOUBLE), "a floating-point number", &target, &slot, err);
+    status = slot_to_get(event, path, bit(EBI_FLOAT) | bit(EBI_DOUBLE), "a floating-point number", &target, &slot, err);
     if (status == EB_OK)
         *value = slot->real;
     return status;
@@ -331,7 +331,7 @@ enum eb_status eb_event_get_bool(const struct eb_event *event, const char *path,
 
     if (ebi_is_null(value, "the place for the value", err))
         return EB_PERMANENT;
-    status = look(event, path, bit(EBI_BOOLEAN), "a boolean", &target, &slot, err);
+    status = slot_to_get(event, path, bit(EBI_BOOLEAN), "a boolean", &target, &slot, err);
     if (status == EB_OK)
         *value = slot->whole != 0;
     return status;
@@ -344,7 +344,7 @@ enum eb_status eb_event_count(const struct eb_event *event, const char *path, si
 
     if (ebi_is_null(count, "the place for the count", err))
         return EB_PERMANENT;
-    status = look(event, path, bit(EBI_ARRAY) | bit(EBI_MAP), "a list or map", &target, &slot, err);
+    status = slot_to_get(event, path, bit(EBI_ARRAY) | bit(EBI_MAP), "a list or map", &target, &slot, err);
     if (status == EB_OK)
         *count = slot->len;
     return status;
@@ -358,7 +358,7 @@ enum eb_status eb_event_map_key(const struct eb_event *event, const char *path, 
 
     if (ebi_is_null(key, "the place for the key", err) || ebi_is_null(len, "the place for the length", err))
         return EB_PERMANENT;
-    status = look(event, path, bit(EBI_MAP), "a map", &target, &slot, err);
+    status = slot_to_get(event, path, bit(EBI_MAP), "a map", &target, &slot, err);
     if (status != EB_OK)
         return status;
     if (i >= slot->len)
