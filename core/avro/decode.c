@@ -1,4 +1,4 @@
-/* core/avro/decode.c - Avro to values, where the schema is the one that wrote them. */
+/* core/avro/decode.c - decodes an Avro body by the schema that wrote it: see event_data.h. */
 #include "avro/reader.h"
 
 #include "base/error.h"
@@ -57,7 +57,7 @@ bool ebi_avro_decode(struct ebi_avro_reader *reader, const struct ebi_schema *sc
         }
         switch ((enum ebi_kind)node->kind) {
         case EBI_RECORD:
-            continue;           /* its fields follow */
+            continue;           /* its fields are the next nodes */
         case EBI_STRING:
             good = ebi_avro_read_text(reader, node, place, slot);
             break;
@@ -89,7 +89,7 @@ bool ebi_avro_decode(struct ebi_avro_reader *reader, const struct ebi_schema *sc
     return true;
 }
 
-/* Takes the body that `bytes` start with; used NULL: nothing may stand behind it. */
+/* Decodes the body that `bytes` begin with. Where `used` is NULL, bytes behind the body are an error. */
 static enum eb_status take_body(struct ebi_data *data, const void *bytes, size_t len, size_t *used,
                                 struct eb_error *err) {
     const struct ebi_schema *schema = data->schema;

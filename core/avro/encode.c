@@ -1,4 +1,5 @@
-/* core/avro/encode.c - values to Avro in one walk over the nodes of their schema; and whether all of them are set. */
+/* core/avro/encode.c - encodes values in one walk over the nodes of their schema, and checks that all of them are set:
+ * see event_data.h. */
 #include "avro/slots.h"
 
 #include "avro/writer.h"
@@ -33,7 +34,7 @@ static inline bool put_text(struct encoder *e, const struct ebi_slot *slot) {
     return true;
 }
 
-/* All items as one block, then the empty block. */
+/* Writes all items as one block, then the empty block that ends a list or map. */
 static bool put_items(struct encoder *e, const struct ebi_node *node, const struct ebi_slot *slot,
                       const struct ebi_place *around) {
     struct ebi_place place = { .around = around };
@@ -66,7 +67,8 @@ static bool put_branch(struct encoder *e, const struct ebi_node *node, const str
     return encode(e, branch, ebi_node_after(e->schema, branch), frame, place);
 }
 
-/* Nodes from one up to another, all of one frame. A record has no bytes of its own: its fields just follow. */
+/* Encodes the nodes from `node` up to `end`, all of one frame. A record has no bytes of its own: its fields just
+ * follow. */
 static bool encode(struct encoder *e, const struct ebi_node *node, const struct ebi_node *end,
                    const struct ebi_slot *frame, const struct ebi_place *place) {
     for (; node < end; node++) {

@@ -1,4 +1,4 @@
-/* core/avro/node.c - what is asked of a compiled schema's nodes: see node.h. */
+/* core/avro/node.c - looks up fields, symbols and branches of a compiled schema: see node.h. */
 #include "avro/node.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "base/nearest.h"
 
-/* A field by its path, which the table of paths has: the time does not grow with the number of fields. */
+/* Finds a field through the index of paths, so that the time does not grow with the number of fields. */
 static const struct ebi_node *field_by_path(const struct ebi_schema *schema, const struct ebi_node *record,
                                             const char *name, size_t len) {
     char few[512], *path = few;
@@ -40,7 +40,7 @@ const struct ebi_node *ebi_node_field(const struct ebi_schema *schema, const str
     return NULL;
 }
 
-/* Compares as the order of symbols does: shorter ones first. */
+/* Compares in the order of symbol_order: shorter texts first. */
 static int compare_symbol(struct eb_text symbol, const char *text, size_t len) {
     if (symbol.len != len)
         return symbol.len < len ? -1 : 1;

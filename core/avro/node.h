@@ -1,9 +1,9 @@
-/* core/avro/node.h - a compiled schema: a flat table of nodes, one for each place where a value can be. For this
- * room.
+/* core/avro/node.h - a compiled schema: a flat table of nodes, one for each place where a value can be. For the rooms
+ * of the codec: avro, json and schema, and for the accessors.
  *
- * Nodes stand in the order in which their values are written, those of a record's fields, a union's branches or the
- * item of a list or map right behind their own. A named type that is used twice has its nodes twice, so every node has
- * one place, one path and one slot. Slots are numbered within a frame: the outermost record is one, and so is each
+ * The nodes are in the order in which their values are written: a record's fields, a union's branches and the item of a
+ * list or map follow their own node directly. A named type that is used twice has its nodes twice, so every node has
+ * one place, one path and one slot. Slots are numbered within a frame: the outermost record is a frame, and so is each
  * item. */
 #ifndef EBI_NODE_H
 #define EBI_NODE_H
@@ -22,7 +22,8 @@ enum ebi_kind {
     EBI_ENUM, EBI_FIXED, EBI_RECORD, EBI_ARRAY, EBI_MAP, EBI_UNION
 };
 
-/* How kinds look in JSON. Two branches of a union must not look the same, since there they stand without tags. */
+/* The type that a kind has in JSON. No two branches of a union may have the same one, since values in JSON carry no
+ * name of their type. */
 enum ebi_json_type { EBI_JSON_NULL, EBI_JSON_BOOLEAN, EBI_JSON_INTEGER, EBI_JSON_REAL, EBI_JSON_TEXT, EBI_JSON_LIST,
                      EBI_JSON_OBJECT, EBI_JSON_TYPES };
 
@@ -31,7 +32,7 @@ enum ebi_optional { EBI_REQUIRED, EBI_NULL_FIRST, EBI_NULL_LAST };
 
 enum ebi_default { EBI_NO_DEFAULT, EBI_DEFAULT, EBI_BAD_DEFAULT };
 
-/* What a schema may be at most; nothing real comes near. They bound what a hostile one costs. */
+/* The limits of a schema. No real one comes near them; they bound what a hostile one costs. */
 enum {
     EBI_SCHEMA_BYTES = 4 << 20,     /* its text */
     EBI_SCHEMA_NODES = 8192,
@@ -44,22 +45,22 @@ enum {
 struct ebi_node {
     uint8_t kind;               /* enum ebi_kind; of an optional one, that of the value that is not null */
     uint8_t optional;           /* enum ebi_optional */
-    bool direct;                /* reached from the outermost record through records alone: path names just this */
+    bool direct;                /* reached from the outermost record through records alone: its path names one value */
     uint8_t has_default;        /* enum ebi_default */
     uint16_t branch;            /* of a branch: its number in the union */
     uint16_t enum_default;      /* its number plus 1; 0: none */
     uint32_t parent;
-    uint32_t next;              /* the node behind all that is inside this one */
-    uint32_t optional_ancestor;             /* of a direct one: the nearest optional record around it; 0: none */
+    uint32_t next;              /* the node after all that are inside this one */
+    uint32_t optional_ancestor; /* of a direct node: the nearest optional record around it; 0: none */
     uint32_t slot;
-    uint32_t n_slots;              /* slots in this frame for it and all inside it */
+    uint32_t n_slots;           /* slots in this frame for it and all inside it */
     uint32_t item_slots;        /* list, map: slots of an item's frame; of a map's, 0 is the key's and 1 the value's */
     uint32_t count;             /* record: fields; union: branches; enum: symbols; fixed: bytes */
-    uint32_t min_bytes;             /* bytes that its Avro form takes at least */
+    uint32_t min_bytes;         /* its Avro form has at least so many */
     struct eb_text name;        /* of a field; else absent */
-    struct eb_text path;        /* "a.b", "list[].x", "map{}"; of the outermost record "" */
+    struct eb_text path;        /* "a.b", "list[].x", "map{}"; "" of the outermost record */
     struct eb_text key;         /* of a field, as JSON: ,"name": and 8 bytes behind it that may be read */
-    struct eb_text type;        /* as users know it: "list of string"; not saying that it is optional */
+    struct eb_text type;        /* as users know it: "list of string", also where it is optional */
     struct eb_text type_name;   /* of a record, enum or fixed: without namespace; else absent */
     struct eb_text initial;     /* the Avro form of its default, where it has one */
     const struct eb_text *symbols;
@@ -67,7 +68,7 @@ struct ebi_node {
     const json_t *field;        /* of a field: its object in the schema */
 };
 
-/* Where a path's node is: an open hash table over the paths of all fields. */
+/* An entry of the index of paths: an open hash table over the paths of all fields. */
 struct ebi_path_entry {
     uint32_t hash;
     uint32_t node;              /* 0: free, since the outermost record is no field */
@@ -124,7 +125,7 @@ static inline uint32_t ebi_path_hash(const char *path, size_t len) {
     return (uint32_t)(hash >> 32);
 }
 
-/* The field of that path, "[]" and "{}" standing for items; NULL: none. */
+/* Returns the field of that path, in which "[]" and "{}" stand for items; NULL: none. */
 static inline const struct ebi_node *ebi_schema_find(const struct ebi_schema *schema, const char *path, size_t len) {
     uint32_t hash = ebi_path_hash(path, len), at = hash;
 
@@ -138,28 +139,30 @@ static inline const struct ebi_node *ebi_schema_find(const struct ebi_schema *sc
     }
 }
 
-/* A record's field of that name; NULL: none, or no memory for a very long path. The one at `guess` is looked at first; NULL: no
- * guess. */
+/* Returns a record's field of that name; NULL: none, or no memory for a very long path. Looks at `guess` first, unless
+ * it is NULL. */
 const struct ebi_node *ebi_node_field(const struct ebi_schema *, const struct ebi_node *record, const char *name,
                                       size_t len, const struct ebi_node *guess);
 
-/* The number of an enum's symbol; -1: it has none of that text. */
+/* Returns the number of an enum's symbol; -1: the enum has no such one. */
 int32_t ebi_node_symbol(const struct ebi_node *, const char *text, size_t len);
 
-/* For qsort_r: two numbers of the symbols. */
+/* Compares two numbers of symbols, for qsort_r. */
 int ebi_symbols_compare(const void *, const void *, void *symbols);
 
-/* The branch of a union that looks so; NULL: none. An integer is taken as a real where only those are. */
+/* Returns the branch of a union that has that type in JSON; NULL: none. An integer finds the branch of a real where no
+ * branch takes integers. */
 const struct ebi_node *ebi_node_branch(const struct ebi_schema *, const struct ebi_node *node, enum ebi_json_type);
 
-/* Whether null is a value of it. */
+/* Returns whether the node may be null. */
 bool ebi_node_nullable(const struct ebi_schema *, const struct ebi_node *);
 
-/* A node's type in full: "record Person", "list of string", "long or null". NUL-ended, cut if need be. */
+/* Writes a node's type in full: "record Person", "list of string", "long or null"; NUL-ended, cut where it is too long.
+ * Returns the text. */
 enum { EBI_TYPE_TEXT_ROOM = 384 };
 const char *ebi_node_type_text(const struct ebi_node *, char text[EBI_TYPE_TEXT_ROOM]);
 
-/* The name of the field nearest to one that is not there, for "; did you mean NAME?"; NULL: none is near. */
+/* Returns the name of the field that is spelled most like `name`, for "; did you mean NAME?"; NULL: none is near. */
 const char *ebi_node_nearest(const struct ebi_schema *, const struct ebi_node *record, const char *name, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
-/* core/avro/path.c - from a path to a node and to a slot: see path.h. A path without brackets that leads through
- * records alone, as nearly all do, is one look into the schema's table; the others are walked step by step. */
+/* core/avro/path.c - finds the node and the slot of a path: see path.h. A path without brackets that leads through
+ * records alone, as nearly all do, is one look into the schema's index; the others are walked step by step. */
 #include "avro/path.h"
 
 #include "base/error.h"
@@ -47,7 +47,7 @@ static struct step brace_step(const char **at) {
     return step;
 }
 
-/* The step at *at, which goes behind it. At the path's beginning a field has no dot before it. */
+/* Returns the step at *at and moves *at behind it. The first field of a path has no dot before it. */
 static struct step next_step(const char **at, const char *path) {
     struct step step = { .kind = FIELD };
 
@@ -68,7 +68,7 @@ static struct step next_step(const char **at, const char *path) {
     return step.len ? step : (struct step){ .kind = BAD };
 }
 
-/* A key's characters without the backslashes that protect them, into a slot. */
+/* Copies a key into a slot, without the backslashes that protect its characters. */
 static bool set_key(struct ebi_arena *arena, struct ebi_slot *slot, const struct step *step) {
     size_t len = 0;
 
@@ -84,7 +84,7 @@ static bool set_key(struct ebi_arena *arena, struct ebi_slot *slot, const struct
     return true;
 }
 
-/* As strcmp, of an item's key and a step's. */
+/* Compares an item's key with a step's, as strcmp does. */
 static int compare_key(const struct ebi_slot *key, const struct step *step) {
     size_t at = 0, i = 0;
 
@@ -96,7 +96,7 @@ static int compare_key(const struct ebi_slot *key, const struct step *step) {
     return (at < key->len) - (i < step->len);
 }
 
-/* The item of a map with that key, or where it belongs (*found false). */
+/* Returns the place of the item with that key; where *found is false, the place where it belongs. */
 static size_t find_key(const struct ebi_node *map, const struct ebi_slot *slot, const struct step *step, bool *found) {
     size_t low = 0, high = slot->len;
 
@@ -118,7 +118,7 @@ static size_t find_key(const struct ebi_node *map, const struct ebi_slot *slot, 
 
 /* ---- Finding the node ---- */
 
-/* A union stands for that branch of its which can be gone into by such a step. */
+/* Returns the branch of a union that such a step can enter, and any other node itself. */
 static const struct ebi_node *enterable(const struct ebi_schema *schema, const struct ebi_node *node,
                                         enum step_kind kind) {
     const struct ebi_node *branch;
@@ -157,7 +157,7 @@ static enum eb_status find_slowly(const struct ebi_schema *schema, const char *p
     const char *at = path, *before = at;
     struct step step;
 
-    if (!ebi_utf8_valid(path, strlen(path)))        /* a key of a map becomes part of the data */
+    if (!ebi_utf8_valid(path, strlen(path)))        /* a key of a map becomes part of the data, which is UTF-8 */
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: not a path, since it is not UTF-8", path);
     for (step = next_step(&at, path); step.kind != END; step = next_step(&at, path)) {
         static const unsigned char fits[] = { [FIELD] = EBI_RECORD, [INDEX] = EBI_ARRAY, [KEY] = EBI_MAP };
@@ -188,15 +188,15 @@ enum eb_status ebi_path_find(const struct ebi_schema *schema, const char *path, 
 
 /* ---- Walking over the values ---- */
 
-/* How far the values reach along a path. */
+/* How far a path leads through the values that exist. */
 struct reach {
-    struct ebi_slot *frame;     /* of the last node that is there */
-    const char *at;             /* the first step that leads to nothing; at the path's end: all is there */
-    const struct ebi_node *node;/* what that step goes into */
-    bool no_item;               /* it asks for an item that is not there; else `node` itself is not */
+    struct ebi_slot *frame;     /* of the last node that exists */
+    const char *at;             /* the first step that leads to nothing; the path's end: all exists */
+    const struct ebi_node *node;/* what that step enters */
+    bool no_item;               /* the step names an item that does not exist; else `node` does not */
 };
 
-/* Whether what a step goes into is there: for a union, that the branch is the one taken. */
+/* Returns whether what a step enters exists; for a union, whether `inside` is the branch taken. */
 static bool is_there(const struct ebi_schema *schema, const struct ebi_node *node, const struct ebi_node *inside,
                      const struct ebi_slot *frame) {
     if (node->kind == EBI_UNION)
@@ -266,7 +266,8 @@ enum eb_status ebi_path_follow(const struct ebi_data *data, const struct ebi_pat
 
 /* ---- Making the way ---- */
 
-/* The indexes of a list that is to be made must be the first, and that into one that is there the next. */
+/* Checks that an index into a list that exists is at most the next one, and that an index into a list that the path
+ * creates is 0. */
 static enum eb_status check_indexes(const struct ebi_path *path, const struct reach *reach, struct eb_error *err) {
     const char *at = reach->at;
     size_t next = reach->no_item ? reach->frame[reach->node->slot].len : 0;
@@ -279,7 +280,7 @@ static enum eb_status check_indexes(const struct ebi_path *path, const struct re
     return EB_OK;
 }
 
-/* The item that a step asks for, added if it is not there; NULL: no memory. */
+/* Returns the item that a step names, and adds it where it does not exist. NULL: no memory. */
 static struct ebi_slot *make_item(struct ebi_arena *arena, const struct ebi_node *node, struct ebi_slot *slot,
                                   const struct step *step) {
     size_t i = step->index;
@@ -322,7 +323,7 @@ static void make_around(const struct ebi_schema *schema, struct ebi_slot *frame,
     const struct ebi_node *node = &schema->nodes[optional_ancestor];
 
     if (node->optional_ancestor)
-        make_around(schema, frame, node->optional_ancestor);        /* the outer ones first: they empty what is inside */
+        make_around(schema, frame, node->optional_ancestor);        /* outer ones first: they empty what is inside */
     ebi_begin_value(node, frame + node->slot);
 }
 

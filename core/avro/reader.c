@@ -1,4 +1,4 @@
-/* core/avro/reader.c - the pieces of an Avro body, each bounded by the bytes that are left. See in.h. */
+/* core/avro/reader.c - reads the pieces of an Avro body, each bounded by the bytes that are left: see reader.h. */
 #include "avro/reader.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@ bool ebi_avro_begin(struct ebi_avro_reader *reader, const char *bytes, size_t le
                     struct eb_error *err) {
     *reader = (struct ebi_avro_reader){ .start = bytes, .at = bytes, .end = bytes + len, .root = "data",
                                         .slots = ebi_slots_for(len), .arena = arena, .err = err };
-    /* the byte that tells a text's length is its NUL's place */
+    /* each text takes its NUL's byte from the one that held its length */
     reader->text = ebi_arena_take(arena, len + EBI_TEXT_SLACK);
     return reader->text || ebi_avro_no_memory(reader);
 }
@@ -116,7 +116,8 @@ static bool read_real(struct ebi_avro_reader *reader, const struct ebi_node *nod
 
 static const uint64_t tops = UINT64_C(0x8080808080808080);
 
-/* Copies, up to 7 bytes too many where both sides have them, and answers whether all of it was ASCII. */
+/* Copies the text, and up to 7 bytes more where both sides have room for them. Returns whether all of the text is
+ * ASCII. */
 static inline bool copy_ascii(char *to, const char *from, size_t len, const char *end) {
     uint64_t seen = 0, word;
 
@@ -145,7 +146,7 @@ static bool read_length(struct ebi_avro_reader *reader, const struct ebi_node *n
 
     if (!ebi_avro_read_long(reader, node, place, &length))
         return false;
-    if ((uint64_t)length <= left(reader) && length <= EBI_TEXT_MOST) {       /* a negative one is huge, so compared */
+    if ((uint64_t)length <= left(reader) && length <= EBI_TEXT_MOST) {     /* a negative one, unsigned, is huge */
         *len = (size_t)length;
         return true;
     }
@@ -155,7 +156,8 @@ static bool read_length(struct ebi_avro_reader *reader, const struct ebi_node *n
                            length);
 }
 
-/* Takes the next `len` bytes, which are there, into the room for texts. */
+/* Copies the next `len` bytes, which the caller has checked to be there, to the room for texts. Returns whether they
+ * are ASCII. */
 static bool take_text(struct ebi_avro_reader *reader, size_t len, struct ebi_slot *slot) {
     bool ascii = copy_ascii(reader->text, reader->at, len, reader->end);
 
@@ -177,7 +179,7 @@ static bool read_bytes(struct ebi_avro_reader *reader, const struct ebi_node *no
     return true;
 }
 
-/* Has no byte for its length, so the room for texts has none for its NUL. */
+/* Takes memory of its own: a fixed has no byte for its length, so the room for texts has none for its NUL. */
 static bool read_fixed(struct ebi_avro_reader *reader, const struct ebi_node *node, const struct ebi_place *place,
                        struct ebi_slot *slot) {
     if (node->count > left(reader))
@@ -277,7 +279,7 @@ const struct ebi_node *ebi_avro_read_branch(struct ebi_avro_reader *reader, cons
     return branch;
 }
 
-/* Whether so many items can be meant: each takes bytes, and slots, of which there are so many for so many bytes. */
+/* Refuses more items than the bytes left can hold, and more slots than an input of this length may take. */
 static bool charge(struct ebi_avro_reader *reader, const struct ebi_node *node, const struct ebi_place *place,
                    uint64_t items, uint32_t slots) {
     uint32_t min_bytes = node[1].min_bytes + (node->kind == EBI_MAP);

@@ -1,4 +1,4 @@
-/* core/avro/slots.c - slots and what hangs on them: see values.h. */
+/* core/avro/slots.c - slots, and the texts and items that belong to them: see slots.h. */
 #include "avro/slots.h"
 
 #include <stdio.h>
@@ -54,12 +54,13 @@ const struct ebi_schema *ebi_data_schema(const struct ebi_data *data) {
 
 /* ---- Texts and branches ---- */
 
-/* The power of two that has room for n, which is more than one. */
+/* Returns the exponent of the power of two that has room for n, which is more than one. */
 static unsigned log2_above(size_t n) {
     return 64 - (unsigned)__builtin_clzll(n - 1);
 }
 
-/* Rooms are powers of two and never shrink: however often a slot is set, it takes few times its longest text. */
+/* The room of a slot is a power of two and never shrinks: however often a slot is set, it takes few times its longest
+ * text. */
 bool ebi_set_text(struct ebi_arena *arena, struct ebi_slot *slot, const void *text, size_t len) {
     size_t need = len + EBI_TEXT_SLACK;
 
@@ -73,7 +74,7 @@ bool ebi_set_text(struct ebi_arena *arena, struct ebi_slot *slot, const void *te
         slot->room = (uint8_t)room;
     }
     if (len)
-        memmove(slot->text, text, len);         /* it may be part of this very event */
+        memmove(slot->text, text, len);         /* the text may be part of this very event */
     slot->text[len] = '\0';
     slot->len = (uint32_t)len;
     slot->state = EBI_SET;
@@ -118,7 +119,7 @@ bool ebi_reserve_items(struct ebi_arena *arena, const struct ebi_node *node, str
     if (!items)
         return false;
     if (have)
-        memcpy(items, slot->items, frame * have);       /* with the memory of items that are no more */
+        memcpy(items, slot->items, frame * have);       /* the memory of former items is kept */
     memset((char *)items + frame * have, 0, (frame << room) - frame * have);
     slot->items = items;
     slot->room = (uint8_t)room;
@@ -181,7 +182,7 @@ static size_t add_part(char *text, size_t at, const char *part, size_t len) {
     return at + len;
 }
 
-/* Puts the numbers of the items into the brackets of a node's path. */
+/* Fills the brackets of a node's path with the numbers of the items. */
 const char *ebi_where(const char *root, const struct ebi_node *node, const struct ebi_place *place,
                       char text[EBI_WHERE_ROOM]) {
     size_t items[EBI_SCHEMA_DEPTH], n = 0, at = add_part(text, 0, root, strlen(root)), i = 0;

@@ -1,4 +1,5 @@
-/* core/avro/writer.h - Avro's numbers, written where the appender has room for them. For the rooms of the codec. */
+/* core/avro/writer.h - writes Avro's numbers. The caller has made room for them in the appender. For the rooms avro and
+ * schema. */
 #ifndef EBI_AVRO_WRITER_H
 #define EBI_AVRO_WRITER_H
 

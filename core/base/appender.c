@@ -1,4 +1,4 @@
-/* core/base/appender.c - adding in small pieces: see out.h. */
+/* core/base/appender.c - see appender.h. */
 #include "base/appender.h"
 
 bool ebi_append_begin(struct ebi_appender *out, struct ebi_bytes *bytes) {

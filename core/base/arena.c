@@ -1,4 +1,4 @@
-/* core/base/arena.c - memory taken back all at once: see arena.h. */
+/* core/base/arena.c - see arena.h. */
 #include "base/arena.h"
 
 #include <stdalign.h>
@@ -7,7 +7,8 @@
 
 enum { FIRST_CHUNK = 1024, KEPT = 1 << 20, GRAIN = 8 };
 
-/* So that AddressSanitizer sees steps from one piece into the next: what is not given out must not be touched. */
+/* Tells AddressSanitizer that what is not given out must not be touched, so that it sees a step from one piece into the
+ * next. */
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 enum { FENCE = GRAIN };

@@ -1,4 +1,4 @@
-/* core/base/word.h - looking at text eight bytes at a time. */
+/* core/base/word.h - looks at text eight bytes at a time. */
 #ifndef EBI_WORD_H
 #define EBI_WORD_H
 
@@ -11,7 +11,7 @@
 /* A word whose bytes are all 1, and one whose bytes have only their top bit. */
 static const uint64_t ebi_ones = UINT64_C(0x0101010101010101), ebi_tops = UINT64_C(0x8080808080808080);
 
-/* Eight bytes as a number, the first one lowest. */
+/* Returns eight bytes as a number, the first one lowest. */
 static inline uint64_t ebi_word(const void *bytes) {
     uint64_t word;
 
@@ -19,7 +19,7 @@ static inline uint64_t ebi_word(const void *bytes) {
     return le64toh(word);
 }
 
-/* The last up to seven bytes of a text as a number; some of them may count twice. */
+/* Returns the last up to seven bytes of a text as a number, in which some of them may stand twice. */
 static inline uint64_t ebi_tail(const char *bytes, size_t len) {
     uint32_t first, last;
 
@@ -34,7 +34,7 @@ static inline uint64_t ebi_tail(const char *bytes, size_t len) {
            (uint64_t)(unsigned char)bytes[len - 1] << 16;
 }
 
-/* Whether all of a text is ASCII. */
+/* Returns whether all of a text is ASCII. */
 static inline bool ebi_all_ascii(const char *text, size_t len) {
     uint64_t seen = 0;
 

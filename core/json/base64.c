@@ -8,7 +8,7 @@ char *ebi_base64_write(char *text, const void *bytes, size_t len) {
     return text + BASE64_ENCODE_RAW_LENGTH(len);
 }
 
-/* Returns how many characters of padding a text ends with, at most 2. */
+/* Returns how many characters of padding end the text, at most 2. */
 static size_t padding(const char *text, size_t len) {
     size_t n = 0;
 
@@ -17,9 +17,9 @@ static size_t padding(const char *text, size_t len) {
     return n;
 }
 
-/* nettle refuses what is no digit, wrong padding and bits that no byte takes. It skips white space, and takes one '=' too
- * many behind a first digit of 0: by the number of bytes that come out, these are refused here. It writes a byte only when
- * it has read the characters that make it, so text and bytes may be the same place. */
+/* nettle refuses wrong digits, wrong padding and bits that no byte takes. But it skips white space, and takes "A===":
+ * the length of what it decodes shows both, and they are refused here. It writes a byte only after it has read the
+ * characters that make it, so text and bytes may be the same place. */
 bool ebi_base64_read(void *bytes, size_t *len, const char *text, size_t text_len) {
     struct base64_decode_ctx ctx;
 

@@ -5,15 +5,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The text of `len` bytes takes so many characters. */
+/* Returns how many characters the text of `len` bytes has. */
 static inline size_t ebi_base64_len(size_t len) {
     return (len + 2) / 3 * 4;
 }
 
-/* Writes it, without a NUL; answers its end. */
+/* Writes the text, without a NUL, and returns its end. */
 char *ebi_base64_write(char *text, const void *bytes, size_t len);
 
-/* Reads it back; text and bytes may be the same place. False: not base64, or not padded. */
+/* Reads the text back; text and bytes may be the same place. Returns false: it is not base64, or not padded. */
 bool ebi_base64_read(void *bytes, size_t *len, const char *text, size_t text_len);
 
 #endif

@@ -1,4 +1,4 @@
-/* core/json/lexer.c - strings and numbers of JSON text: see lexer.h. */
+/* core/json/lexer.c - see lexer.h. */
 #include "json/lexer.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ bool ebi_lex_word(struct ebi_lexer *lex, const char *word) {
 
 /* ---- Strings ---- */
 
-/* Returns the value of four hex digits; -1: they are none. */
+/* Returns the value of four hex digits; -1: these are not hex digits. */
 static int32_t hex4(const char *at, const char *end) {
     int32_t value = 0;
 
@@ -56,7 +56,7 @@ static char *put_utf8(char *out, uint32_t point) {
     return out;
 }
 
-/* Reads what follows "\\u". Returns where the character ends that was put; NULL: it is wrong. */
+/* Reads what follows "\u" and puts the character to `out`. Returns where it ends; NULL: the escape is wrong. */
 static char *unicode(struct ebi_lexer *lex, char *out) {
     int32_t first = hex4(lex->at, lex->end), second;
 
@@ -76,7 +76,7 @@ static char *unicode(struct ebi_lexer *lex, char *out) {
     return put_utf8(out, 0x10000 + ((uint32_t)(first - 0xD800) << 10 | (uint32_t)(second - 0xDC00)));
 }
 
-/* Reads what follows a backslash. */
+/* Reads what follows a backslash, and does the same. */
 static char *escape(struct ebi_lexer *lex, char *out) {
     static const char meant[256] = { ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
                                      ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t' };
@@ -94,7 +94,7 @@ static char *escape(struct ebi_lexer *lex, char *out) {
     return unicode(lex, out);
 }
 
-/* Characters beyond ASCII up to the next one within. */
+/* Copies characters up to the next one of ASCII. Returns the end of the copy; NULL: they are not UTF-8. */
 static char *beyond_ascii(struct ebi_lexer *lex, char *out) {
     while (lex->at < lex->end && (unsigned char)*lex->at >= 0x80) {
         bool good;
@@ -110,7 +110,7 @@ static char *beyond_ascii(struct ebi_lexer *lex, char *out) {
     return out;
 }
 
-/* Copies plain characters, whole words at a time; up to 7 bytes too many. */
+/* Copies plain ASCII characters, whole words at a time, so up to 7 bytes too many. Returns the end of the copy. */
 static inline char *plain(struct ebi_lexer *lex, char *out) {
     const char *at = lex->at;
 

@@ -25,7 +25,7 @@ static bool pass_string(struct ebi_lexer *lex, char *text) {
     return ebi_lex_take(lex, '"', "a name in quotes should be here") && ebi_lex_string(lex, text, &end);
 }
 
-/* Takes a comma, and leaves *more true, or what closes the object or list. */
+/* Takes a comma, with which *more is true, or what closes the object or list. */
 static bool pass_comma(struct ebi_lexer *lex, char close, bool *more) {
     char ch = ebi_lex_peek(lex);
 
@@ -54,7 +54,7 @@ static bool pass_items(struct ebi_lexer *lex, char *text, int depth, char close)
     return true;
 }
 
-/* A number that is not finite is passed over: who reads the value refuses it, and can say where it is. */
+/* Passes over numbers that are not finite, too: the reader of the value refuses them, and can say where they are. */
 static bool pass_number(struct ebi_lexer *lex) {
     struct ebi_lexed_number number;
 

@@ -1,4 +1,4 @@
-/* core/json/number.c - floating-point numbers as text: see number.h. */
+/* core/json/number.c - see number.h. */
 #include "json/number.h"
 
 #include <inttypes.h>
@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAST_EXACT = 22 };       /* powers of ten up to here are doubles without an error */
+enum { LAST_EXACT = 22 };       /* powers of ten up to this one are exact doubles */
 static const double tens[LAST_EXACT + 1] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                              1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 static const uint64_t most_exact = UINT64_C(1) << 53;
 
-/* The C locale, for what the standard library offers in the current one only. Asking for it allocates nothing. */
+/* Returns the C locale, for functions of the standard library that use the current one. This allocates nothing. */
 static locale_t plain_locale(void) {
     return newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
@@ -32,7 +32,7 @@ int ebi_quick_double(unsigned long long digits, int exponent, double *number) {
     if (digits > most_exact || exponent < -LAST_EXACT || exponent > LAST_EXACT)
         return false;
     *number = exponent < 0 ? (double)digits / tens[-exponent] : (double)digits * tens[exponent];
-    return true;                /* both exact, so the one operation rounds as reading the text would */
+    return true;                /* both are exact, so the one operation rounds as reading the text would */
 }
 
 static const struct {
@@ -58,13 +58,13 @@ size_t ebi_read_non_finite_json(const char *text, size_t len, double *number) {
 
 enum width { FLOAT, DOUBLE };
 
-/* A number's digits, the point behind the first of them, and its exponent. */
+/* A number: its digits, with the point behind the first of them, and its exponent. */
 struct digits {
     char text[20];
     int count, exponent;
 };
 
-/* From "-d.ddde-XX". */
+/* Splits "-d.ddde-XX". */
 static struct digits split(const char *printed) {
     struct digits digits = { .count = 0 };
 
@@ -77,7 +77,7 @@ static struct digits split(const char *printed) {
     return digits;
 }
 
-/* Decimals of few places are most that is seen: a whole number through a power of ten, exactly. */
+/* Splits a decimal of up to 6 places, as most are: a whole number divided by a power of ten, exactly. */
 static bool few_places(double positive, struct digits *digits) {
     for (int places = 0; places <= 6; places++) {
         double whole = rint(positive * tens[places]);
@@ -104,7 +104,7 @@ static bool reads_back(const char *printed, double positive, enum width width) {
 static struct digits shortest(double positive, enum width width) {
     struct digits digits;
     char printed[40];
-    bool tiny = positive < (width == FLOAT ? 1e-36 : 1e-300);   /* those have fewer true digits than others */
+    bool tiny = positive < (width == FLOAT ? 1e-36 : 1e-300);   /* these have fewer significant digits than others */
     int count = tiny ? 1 : width == FLOAT ? 6 : 15;
     locale_t before;
 

@@ -6,23 +6,24 @@
 
 enum { EBI_NUMBER_ROOM = 32 };
 
-/* The fewest digits that read back as the same number, as Python's repr writes them ("0.1", "1e+22", "-0.0");
- * NUL-ended. Answers the length. The number is finite. */
+/* Writes the fewest digits that read back as the same number, as Python's repr does ("0.1", "1e+22", "-0.0"),
+ * NUL-ended. Returns the length. The number must be finite. */
 size_t ebi_print_double(double, char text[EBI_NUMBER_ROOM]);
-size_t ebi_print_float(float, char text[EBI_NUMBER_ROOM]);      /* so that it reads back as the same float */
+size_t ebi_print_float(float, char text[EBI_NUMBER_ROOM]);      /* that read back as the same float */
 
-/* JSON has no numbers for what is not finite. In its place stands a text, as in JSON for Protocol Buffers: "NaN",
- * "Infinity", "-Infinity", with its quotes. */
+/* Returns the text that stands for a number that is not finite, since JSON has no such numbers: "NaN", "Infinity",
+ * "-Infinity", with the quotes, as in JSON for Protocol Buffers. */
 const char *ebi_non_finite_json(double);
 
-/* The other way, for text that begins so: answers its length; 0: it does not. */
+/* Reads such a text at the beginning of `text`. Returns its length; 0: `text` begins otherwise. */
 size_t ebi_read_non_finite_json(const char *text, size_t len, double *number);
 
-/* Reads a number of JSON's form, NUL-ended; beyond the range: infinite. */
+/* Reads a number of JSON's form, NUL-ended. A number beyond the range is infinite. */
 double ebi_parse_double(const char *text);
 float ebi_parse_float(const char *text);
 
-/* digits * 10^exponent, where that can be told exactly at once; false: let one of those above read the text. */
+/* Computes digits * 10^exponent where one operation gives the exact result. Returns false where ebi_parse_double must
+ * read the text instead. */
 int ebi_quick_double(unsigned long long digits, int exponent, double *number);
 
 #endif

@@ -1,4 +1,4 @@
-/* core/json/reader.c - JSON text to values, led by the schema: no tree is made, and each error knows its path. */
+/* core/json/reader.c - reads JSON to values, led by the schema: it makes no tree, and each error knows its path. */
 #include "json/reader.h"
 
 #include "base/error.h"
@@ -33,7 +33,7 @@ static bool take_string(struct ebi_json *json, const struct ebi_node *node, cons
     return ebi_lex_string(&json->lex, json->text, end) || ebi_json_broken(json, node, place);
 }
 
-/* Keeps the text up to `end`. */
+/* Keeps the text up to `end` as the value of the slot. */
 static void keep_text(struct ebi_json *json, struct ebi_slot *slot, char *end) {
     slot->text = json->text;
     slot->len = (uint32_t)(end - json->text);
@@ -86,7 +86,7 @@ static bool no_field(struct ebi_json *json, const struct ebi_node *record, const
     char name[64];
     size_t n = 0;
 
-    for (; n < len && n < sizeof name - 1; n++)         /* names are plain; what is not may be anything */
+    for (; n < len && n < sizeof name - 1; n++)         /* names of fields are plain; anything else stands as "?" */
         name[n] = json->text[n] >= ' ' && json->text[n] < 0x7F ? json->text[n] : '?';
     name[n] = '\0';
     return ebi_json_refuse(json, record, place, "there is no field \"%s\"%s%s%s", name, near ? "; did you mean " : "",
@@ -109,7 +109,7 @@ static bool read_colon(struct ebi_json *json, const struct ebi_node *node, const
     return ebi_lex_take(&json->lex, ':', "a ':' should be here") || ebi_json_broken(json, node, place);
 }
 
-/* The field whose name and colon stand here, most likely `guess` or one after it; NULL: refused. */
+/* Reads a name and its colon and returns the field, which is most likely `guess` or one after it; NULL: refused. */
 static const struct ebi_node *read_name(struct ebi_json *json, const struct ebi_node *record,
                                         const struct ebi_node *guess, const struct ebi_place *place) {
     const struct ebi_node *end = ebi_node_after(json->schema, record), *field = match_key(json, guess, end);
@@ -131,7 +131,7 @@ static const struct ebi_node *read_name(struct ebi_json *json, const struct ebi_
     return field && read_colon(json, field, place) ? field : NULL;
 }
 
-/* Fields that did not come: an optional one is null. */
+/* Sets the optional fields that the JSON leaves out to null. */
 static bool fill_missing(struct ebi_json *json, const struct ebi_node *record, struct ebi_slot *frame,
                          const struct ebi_place *place) {
     const struct ebi_node *end = ebi_node_after(json->schema, record);
@@ -151,7 +151,7 @@ static bool fill_missing(struct ebi_json *json, const struct ebi_node *record, s
     return true;
 }
 
-/* What stands behind a value: whether another one follows. */
+/* Takes what follows a value: a comma, with which *more is true, or `close`. */
 static bool read_comma(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, char close,
                        bool *more) {
     char ch = ebi_lex_peek(&json->lex);
@@ -275,7 +275,7 @@ static bool begin(struct ebi_json *json, const struct ebi_node *node, const stru
     return true;
 }
 
-/* Behind blanks, and not null where that would be allowed. */
+/* Reads a value that is not the null of an optional node. Blanks have been skipped. */
 static bool read_set(struct ebi_json *json, const struct ebi_node *node, struct ebi_slot *frame,
                      const struct ebi_place *place) {
     struct ebi_slot *slot = frame + node->slot;
@@ -348,7 +348,8 @@ static enum eb_status from_json(struct ebi_data *data, const char *root, const c
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: JSON of more than %d bytes", root, EBI_TEXT_MOST);
     if (!ebi_slots_clear(&data->next, data->schema))
         return ebi_error_memory(err);
-    json.text = ebi_arena_take(json.arena, len + EBI_TEXT_SLACK);       /* a text's quotes are its NUL's place */
+    /* each text takes its NUL's byte from its quotes */
+    json.text = ebi_arena_take(json.arena, len + EBI_TEXT_SLACK);
     if (!json.text)
         return ebi_error_memory(err);
     if (!read_all(&json, data->next.frame))

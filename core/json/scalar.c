@@ -1,5 +1,5 @@
-/* core/json/scalar.c - single values from JSON, as their nodes want them; and the errors that say which one does not fit:
- * see reader.h. */
+/* core/json/scalar.c - reads numbers as their nodes need them, and words the errors of values that do not fit: see
+ * reader.h. */
 #include "json/reader.h"
 
 #include <math.h>
@@ -96,7 +96,7 @@ bool ebi_json_whole(struct ebi_json *json, const struct ebi_node *node, const st
     return true;
 }
 
-/* Reads a number through the library, from a copy with a NUL behind it: json->text has room for one. */
+/* Reads a number through the standard library, from a copy with a NUL behind it, for which json->text has room. */
 static double read_slowly(struct ebi_json *json, const struct ebi_node *node, size_t len) {
     memcpy(json->text, json->lex.at, len);
     json->text[len] = '\0';

@@ -1,4 +1,4 @@
-/* core/json/writer.c - values to compact JSON, in one walk over the nodes of their schema. */
+/* core/json/writer.c - writes values as compact JSON, in one walk over the nodes of their schema: see event_data.h. */
 #include "avro/slots.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ struct writer {
     const struct ebi_schema *schema;
     struct ebi_appender out;
     struct eb_error *err;
-    enum eb_status status;      /* why it failed */
+    enum eb_status status;      /* why writing failed */
 };
 
 static bool write_value(struct writer *, const struct ebi_node *, const struct ebi_slot *frame,
@@ -32,7 +32,7 @@ static bool missing(struct writer *w, const struct ebi_node *node, const struct 
 
 /* ---- Texts and numbers ---- */
 
-/* Where there is room for six bytes; answers their end. */
+/* Writes the escape of a character, at most six bytes for which there is room. Returns its end. */
 static inline char *put_escape(char *at, unsigned char ch) {
     static const char letters[256] = { ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
                                        ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't' };
@@ -48,8 +48,8 @@ static inline char *put_escape(char *at, unsigned char ch) {
     return at + 6;
 }
 
-/* A text of a slot, which is UTF-8 and has bytes behind it that may be read: whole words are copied, and what is too
- * much is overwritten by what follows. */
+/* Writes a text of a slot as a string. The text is UTF-8, and the bytes behind it may be read: whole words are copied,
+ * and what is too much is overwritten by what follows. */
 static bool put_string(struct writer *w, const char *text, size_t len) {
     struct ebi_appender *out = &w->out;
     char *at;
@@ -83,7 +83,7 @@ static bool put_string(struct writer *w, const char *text, size_t len) {
     return true;
 }
 
-/* In words as well. */
+/* Writes a field's name, comma and colon, in whole words as well. */
 static void put_key(struct ebi_appender *out, struct eb_text key, size_t skip) {
     for (size_t i = skip; i < key.len; i += 8)
         memcpy(out->at + i - skip, key.data + i, 8);
@@ -114,7 +114,7 @@ static void put_plain(struct ebi_appender *out, const char *text) {
 
 static void put_real(struct ebi_appender *out, const struct ebi_node *node, double real) {
     if (!isfinite(real))
-        put_plain(out, ebi_non_finite_json(real));      /* no service sets one, but a broker may bring it */
+        put_plain(out, ebi_non_finite_json(real));      /* no service sets such a number, but a broker may bring one */
     else if (node->kind == EBI_FLOAT)
         out->at += ebi_print_float((float)real, out->at);
     else
@@ -132,7 +132,7 @@ static bool put_bytes(struct writer *w, const struct ebi_slot *slot) {
 
 /* ---- What holds others ---- */
 
-enum { SMALL = 64 };            /* room that any number, word or symbol's quotes take */
+enum { SMALL = 64 };            /* enough room for a number, a word or a symbol's quotes */
 
 static bool put_char(struct writer *w, char ch) {
     if (!ebi_append_room(&w->out, SMALL))

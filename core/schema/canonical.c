@@ -1,5 +1,5 @@
-/* core/schema/canonical.c - JSON text exactly as Python's json.dumps(value, sort_keys=True) writes it: that is the form
- * in which the Open edX producers register their schemas, and by which a registry finds them again. */
+/* core/schema/canonical.c - writes JSON exactly as Python's json.dumps(value, sort_keys=True) does: the Open edX
+ * producers register their schemas in this form, and a registry finds them again by it. */
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static bool add_beyond_ascii(struct ebi_bytes *out, uint32_t point) {
     return ebi_bytes_add_format(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xD800 + (point >> 10), 0xDC00 + (point & 0x3FF));
 }
 
-/* All else is escaped as little as JSON allows, as Python does. */
+/* Escapes what is beyond ASCII; all else as little as JSON allows, as Python does. */
 static bool add_string(const char *text, size_t len, struct ebi_bytes *out) {
     struct ebi_bytes quoted = { 0 };
     size_t plain = 0, step;

@@ -1,4 +1,5 @@
-/* core/schema/compile.c - from a schema's JSON to its table of nodes: types and bounds are checked here. */
+/* core/schema/compile.c - compiles a schema's JSON to its table of nodes, and checks types and limits: see compile.h.
+ * */
 #include "schema/compiler.h"
 
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static bool note_default(struct ebi_compiler *c, uint32_t at, const json_t *valu
     else if (status == EB_OK)
         good = (kept = ebi_compile_take_text(c, avro.len));
     else
-        good = ebi_compile_grow(c, avro.len);       /* the work was done, though for nothing; who needs the default will be told */
+        good = ebi_compile_grow(c, avro.len);   /* a reader that needs this default gets an error; its work counts */
     if (kept && avro.len)
         memcpy(kept, avro.data, avro.len);
     node->initial = (struct eb_text){ kept, kept ? avro.len : 0 };
@@ -137,7 +138,7 @@ static bool compile_enum(struct ebi_compiler *c, uint32_t at, const json_t *type
     for (size_t i = 0; i < n; i++)
         order[i] = (uint16_t)i;
     qsort_r(order, n, sizeof *order, ebi_symbols_compare, texts);
-    if (json_is_string(initial))        /* one that is no symbol is none: 0 */
+    if (json_is_string(initial))        /* 0: no default, also where it is not a symbol */
         node->enum_default = (uint16_t)(ebi_node_symbol(node, json_string_value(initial),
                                                         json_string_length(initial)) + 1);
     return ebi_compile_close_node(c, at, ebi_text_of("enum"));
@@ -154,7 +155,7 @@ static bool compile_fixed(struct ebi_compiler *c, uint32_t at, const json_t *typ
     return ebi_compile_close_node(c, at, ebi_text_of("fixed"));
 }
 
-/* A list or a map: its items are frames of their own. */
+/* Compiles a list or a map, whose items are frames of their own. */
 static bool compile_items(struct ebi_compiler *c, uint32_t at, enum ebi_kind kind, const json_t *items,
                           const char *space) {
     const char *brackets = kind == EBI_MAP ? "{}" : "[]", *type = kind == EBI_MAP ? "map of " : "list of ";
@@ -195,10 +196,9 @@ static bool compile_branch(struct ebi_compiler *c, uint32_t at, const json_t *ty
         return ebi_compile_refuse(c, at, "a union stands directly in a union");
     json_type = 1u << ebi_json_type_of((enum ebi_kind)ebi_compile_node(c, child)->kind);
     if (*json_types & json_type)
-        return ebi_compile_refuse(c, at,
-                                  "%s cannot be told from another type of its union in JSON, where values carry no type; of "
-                                  "null, boolean, whole numbers, other numbers, texts, lists, objects a union may have one each",
-                                  ebi_compile_node(c, child)->type.data);
+        return ebi_compile_refuse(c, at, "%s cannot be told from another type of its union in JSON, where values carry no "
+                                  "type; of null, boolean, whole numbers, other numbers, texts, lists, objects a union "
+                                  "may have one each", ebi_compile_node(c, child)->type.data);
     *json_types |= json_type;
     return true;
 }

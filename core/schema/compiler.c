@@ -1,4 +1,4 @@
-/* core/schema/compiler.c - refusals, memory and nodes of a schema being compiled: see compiler.h. */
+/* core/schema/compiler.c - errors, memory and nodes of a schema that is being compiled: see compiler.h. */
 #include "schema/compiler.h"
 
 #include <stdarg.h>

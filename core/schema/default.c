@@ -1,5 +1,5 @@
-/* core/schema/default.c - a field's default, as the schema gives it in JSON, in Avro's form. It differs from an event's
- * JSON: bytes stand as text of one character a byte. */
+/* core/schema/default.c - writes a field's default, which the schema gives in JSON, in Avro's form. This JSON differs
+ * from an event's: bytes stand as text of one character a byte. */
 #include "schema/compile.h"
 
 #include <math.h>
@@ -54,7 +54,8 @@ static enum eb_status add_real(struct ebi_appender *out, const struct ebi_node *
     return EB_OK;
 }
 
-/* "\u00ff" is the byte ff, so that two bytes of UTF-8 become one, and no character is above that. */
+/* Writes text as bytes: "\u00ff" is the byte ff, so two bytes of UTF-8 become one, and no character may be above that.
+ * */
 static enum eb_status add_bytes(struct ebi_appender *out, const struct ebi_node *node, const json_t *value,
                                 struct eb_error *err) {
     const unsigned char *text = (const unsigned char *)json_string_value(value);
@@ -89,7 +90,7 @@ static enum eb_status add_symbol(struct ebi_appender *out, const struct ebi_node
     return symbol >= 0 ? add_long(out, symbol, err) : misfit(node, err);
 }
 
-/* A field that the default leaves out has its own default. */
+/* Writes a record. A field that the default leaves out has its own default. */
 static enum eb_status add_record(struct ebi_appender *out, const struct ebi_schema *schema, const struct ebi_node *node,
                                  const json_t *value, struct eb_error *err) {
     const struct ebi_node *end = ebi_node_after(schema, node);
@@ -222,6 +223,6 @@ enum eb_status ebi_default_to_avro(const struct ebi_schema *schema, const struct
     if (!ebi_append_begin(&out, avro))
         return ebi_error_memory(err);
     status = add(&out, schema, node, value, err);
-    ebi_append_end(&out);          /* kept when it failed as well: it says how much was done */
+    ebi_append_end(&out);          /* also when it failed: the length says how much was done */
     return status;
 }

@@ -1,5 +1,5 @@
-/* core/schema/evolve.c - what changed between two schemas of one event type, and whether both can live side by side.
- * The rule of Open edX is stricter than Avro's: only new fields of the outermost record. */
+/* core/schema/evolve.c - compares two schemas of one event type, and finds whether both can be in use at the same time.
+ * The rule of Open edX is stricter than Avro's: only the outermost record may get new fields. */
 #include "avro/node.h"
 
 #include <stdarg.h>
@@ -37,10 +37,10 @@ static bool same_symbols(const struct ebi_node *a, const struct ebi_node *b) {
     return same;
 }
 
-/* What two types differ in where they are called the same; "" for nothing. */
+/* Returns in what two types differ that have the same name in full; "": in nothing. */
 static const char *hidden_difference(const struct ebi_node *a, const struct ebi_node *b) {
     if (a->kind != b->kind || (a->kind == EBI_UNION && a->count != b->count))
-        return " of other types";       /* far behind in a name too long to be shown */
+        return " of other types";       /* the names differ behind the place where they are cut */
     if (a->optional != b->optional)
         return " in another order";
     if (a->kind == EBI_ENUM && !same_symbols(a, b))
@@ -64,7 +64,8 @@ static void compare(struct comparing *c, const struct ebi_node *a, const struct 
                hidden);
 }
 
-/* The fields that both records have stand in the same order; a consumer that knows no writer's schema relies on it. */
+/* Checks that the fields of both records stand in the same order: a consumer that knows no writer's schema relies on
+ * it. */
 static void compare_order(struct comparing *c, const struct ebi_node *a, const struct ebi_node *b) {
     const struct ebi_node *end = ebi_node_after(c->older, a), *last = b;
 
@@ -123,7 +124,7 @@ static void compare_inside(struct comparing *c, const struct ebi_node *a, const 
     }
 }
 
-/* What the comparison overlooked, if anything, Avro's own rules say. */
+/* Reports what Avro's own rules forbid, in case the comparison has overlooked something. */
 static enum eb_status resolve(struct comparing *c, const struct ebi_schema *writer, const struct ebi_schema *reader,
                               const char *who, struct eb_error *err) {
     struct ebi_resolution *resolver = NULL;

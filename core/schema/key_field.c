@@ -1,4 +1,4 @@
-/* core/schema/key_field.c - the field that a topic's key is taken from. */
+/* core/schema/key_field.c - see key_field.h. */
 #include "schema/key_field.h"
 
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 #include "schema/compile.h"
 #include "schema/schema.h"
 
-/* Immutable once made. */
+/* Immutable once made: any thread may use it. */
 struct ebi_key_field {
     const struct ebi_node *node;
     struct ebi_bytes canonical;
@@ -81,7 +81,7 @@ static bool add_text(const struct ebi_node *node, const struct ebi_slot *slot, s
     case EBI_FLOAT:
     case EBI_DOUBLE:
         if (slot->real - slot->real != 0)
-            return ebi_bytes_add_format(text, "%f", slot->real);    /* nan, inf: not a number, but still a key */
+            return ebi_bytes_add_format(text, "%f", slot->real);    /* nan and inf: not JSON, but still keys */
         node->kind == EBI_FLOAT ? ebi_print_float((float)slot->real, number) : ebi_print_double(slot->real, number);
         return ebi_bytes_add_text(text, number);
     default:

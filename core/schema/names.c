@@ -20,7 +20,8 @@ bool ebi_compile_valid_name(const char *name, size_t len) {
     return true;
 }
 
-/* More than Avro allows: Open edX has a "-" in one, and its Python library takes what is not a dot. */
+/* Allows more than Avro does: one namespace of Open edX has a "-", and its Python library takes anything between dots.
+ * */
 static bool valid_space(const char *space) {
     if (strlen(space) > EBI_SCHEMA_NAME)
         return false;

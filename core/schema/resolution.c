@@ -1,5 +1,5 @@
-/* core/schema/resolution.c - pairing a writer's schema with a reader's by Avro's rules of resolution, once, so that nothing
- * is left to be decided by name while events are read. */
+/* core/schema/resolution.c - pairs the nodes of a writer's schema with those of a reader's by Avro's rules of
+ * resolution, once, so that nothing has to be looked up by name while events are read: see resolution.h. */
 #include "schema/resolution.h"
 
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static bool promotes(enum ebi_kind from, enum ebi_kind to) {
     }
 }
 
-/* Whether a value of w's own type can become one of r's own, as far as can be said without looking inside. */
+/* Returns whether a value of w's own type can become one of r's own, as far as their kinds and names say. */
 static bool fits(const struct ebi_node *w, const struct ebi_node *r) {
     if (w->kind != r->kind)
         return promotes((enum ebi_kind)w->kind, (enum ebi_kind)r->kind);
@@ -58,7 +58,7 @@ static bool fits(const struct ebi_node *w, const struct ebi_node *r) {
     return w->type_name.len == 0 || ebi_same_text(w->type_name, r->type_name.data, r->type_name.len);
 }
 
-/* The node for w's values at the reader's place r: r itself, or the first branch that takes them; 0: none. */
+/* Returns the node for w's values at the reader's node r: r itself, or the first branch that takes them; 0: none. */
 static uint32_t place_for(const struct pairing *p, const struct ebi_node *w, uint32_t r) {
     const struct ebi_schema *reader = p->r->reader;
     const struct ebi_node *node = reader_node(p, r), *end = ebi_node_after(reader, node);
@@ -89,7 +89,7 @@ static bool add_absent(struct pairing *p, uint32_t field) {
     return true;
 }
 
-/* The reader's fields that the writer has not. */
+/* Notes the reader's fields that the writer does not have. */
 static enum eb_status pair_absent(struct pairing *p, const struct ebi_node *w, const struct ebi_node *r,
                                   struct ebi_step *step) {
     const struct ebi_schema *reader = p->r->reader;
@@ -122,14 +122,14 @@ static enum eb_status pair_record(struct pairing *p, uint32_t w, uint32_t r) {
                                                      guess);
 
         if (!same)
-            continue;           /* all inside is skipped */
+            continue;           /* everything inside is skipped */
         status = pair(p, (uint32_t)(field - writer->nodes), (uint32_t)(same - p->r->reader->nodes));
         guess = ebi_node_after(p->r->reader, same);
     }
     return status;
 }
 
-/* A value of w's own type at the reader's place r. */
+/* Pairs w, whose values are not null, with the reader's node r, which takes them. */
 static enum eb_status pair_own(struct pairing *p, uint32_t w, uint32_t r) {
     struct ebi_step *step = &p->r->steps[w];
 
@@ -146,7 +146,7 @@ static enum eb_status pair_own(struct pairing *p, uint32_t w, uint32_t r) {
     }
 }
 
-/* One of several types that the writer may have written: where it does not fit, just its values do not. */
+/* Pairs one of several types that the writer may have written. If it does not fit, only its values are refused. */
 static enum eb_status pair_branch(struct pairing *p, uint32_t w, uint32_t r) {
     uint32_t place = place_for(p, writer_node(p, w), r);
 
@@ -156,7 +156,7 @@ static enum eb_status pair_branch(struct pairing *p, uint32_t w, uint32_t r) {
     return EB_OK;
 }
 
-/* The reader's node that null at its place r is; 0: it takes none. */
+/* Returns the reader's node for a null at its node r; 0: r takes no null. */
 static uint32_t null_place(const struct pairing *p, uint32_t r) {
     const struct ebi_node *node = reader_node(p, r), *branch;
 
@@ -186,7 +186,7 @@ static enum eb_status pair_union(struct pairing *p, uint32_t w, uint32_t r) {
     return status;
 }
 
-/* The writer's node w and the reader's r are at the same place. */
+/* Pairs the writer's node w with the reader's node r, which stands at the same place. */
 static enum eb_status pair(struct pairing *p, uint32_t w, uint32_t r) {
     const struct ebi_node *node = writer_node(p, w);
     struct ebi_step *step = &p->r->steps[w];

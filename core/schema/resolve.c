@@ -1,4 +1,5 @@
-/* core/schema/resolve.c - Avro that another schema wrote to values of ours, by a plan made before: see plan.h. */
+/* core/schema/resolve.c - decodes what another schema wrote to values of ours, by a resolution made before: see
+ * resolution.h. */
 #include "schema/resolution.h"
 
 #include "base/error.h"
@@ -13,7 +14,7 @@ struct resolving {
 static bool resolve(struct resolving *, const struct ebi_node *w, struct ebi_slot *frame, const struct ebi_place *);
 static bool skip(struct resolving *, const struct ebi_node *w, const struct ebi_place *);
 
-/* Ends when no block follows; `frame_of` NULL means that items are skipped. */
+/* Reads the items of all blocks into `list`; where that is NULL, the items are skipped. */
 static bool each_item(struct resolving *x, const struct ebi_node *w, const struct ebi_node *r, struct ebi_slot *list,
                       const struct ebi_place *around) {
     struct ebi_place place = { .around = around };
@@ -74,7 +75,7 @@ static bool skip(struct resolving *x, const struct ebi_node *w, const struct ebi
 
 /* ---- What it takes ---- */
 
-/* The slot of the reader's node, set; of a branch, the branch taken. */
+/* Sets the slot of the reader's node, and makes a branch the one that its union holds. Returns the slot. */
 static struct ebi_slot *place_of(struct resolving *x, uint32_t at, struct ebi_slot *frame) {
     const struct ebi_node *node = &x->r->reader->nodes[at], *around = &x->r->reader->nodes[node->parent];
 
@@ -106,7 +107,7 @@ static bool take_symbol(struct resolving *x, const struct ebi_node *w, const str
                                               symbol.data);
 }
 
-/* Reads by the writer's node, turns it into what the reader's is. */
+/* Reads a value of the writer's node and promotes it to the type of the reader's. */
 static bool take_plain(struct resolving *x, const struct ebi_node *w, const struct ebi_node *r, struct ebi_slot *slot,
                        const struct ebi_place *place) {
     if (!ebi_avro_read_plain(&x->in, w, place, slot))

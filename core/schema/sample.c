@@ -1,11 +1,11 @@
-/* core/schema/sample.c - a valid example of any event, the same each time: believable values by the fields' names, by
- * their types where a name says nothing. What Open edX reads as a key, time or UUID is one. */
+/* core/schema/sample.c - fills a valid example of any event: believable values by the names of the fields, or by their
+ * types where a name says nothing. What Open edX reads as a key, time or UUID is one. See sample.h. */
 #include "avro/slots.h"
 
 #include "base/error.h"
 
 struct example {
-    const char *name;           /* of a field, "Record.field" where records differ; "*x": a name that ends so */
+    const char *name;           /* of a field; "Record.field" where records differ; "*x": any name that ends in x */
     const char *text;
 };
 
@@ -13,7 +13,7 @@ struct example {
 #define BLOCK "block-v1:" COURSE "+type@problem+block@0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 #define COPY "block-v1:" COURSE "+type@problem+block@9f8e7d6c5b4a39281706f5e4d3c2b1a0"
 
-/* The first that fits is taken. */
+/* The first example that fits is taken. */
 static const struct example texts[] = {
     { "UserPersonalData.name", "Demo Learner" },
     { "UserPersonalData.username", "demo_learner" },
@@ -126,7 +126,7 @@ static const struct example keys[] = {
     { "plugin_configuration", "allow_anonymous" },
 };
 
-/* None that is optional: the Python consumer turns a false one of those into null. */
+/* None of these fields is optional: the Python consumer turns false in an optional field into null. */
 static const char *const false_names[] = { "hidden", "is_revoked", "truncated", "saved_for_later", "background" };
 
 struct sampling {
@@ -134,7 +134,7 @@ struct sampling {
     struct ebi_arena *arena;
 };
 
-/* The field that a value is in: itself, or around its list, map or union; NULL: none. */
+/* Returns the field that a value belongs to: itself, or the one around its list, map or union; NULL: none. */
 static const struct ebi_node *field_of(const struct sampling *s, const struct ebi_node *node) {
     while (!node->name.data && node != s->schema->nodes)
         node = &s->schema->nodes[node->parent];
@@ -204,7 +204,7 @@ static bool fill_fixed(struct sampling *s, const struct ebi_node *node, struct e
     return slot->text;
 }
 
-/* A value that is there, of the node's own type. */
+/* Sets a value of the node's own type, never the null of an optional node. */
 static bool fill(struct sampling *s, const struct ebi_node *node, struct ebi_slot *frame) {
     const struct ebi_node *end = ebi_node_after(s->schema, node), *branch = node + 1;
     struct ebi_slot *slot = frame + node->slot;

@@ -4,7 +4,7 @@
 
 #include "avro/event_data.h"
 
-/* A valid example, the same each time, that shows every field: believable names, times and course keys. */
+/* Sets every field to an example, the same each time: believable names, times and course keys. */
 enum eb_status ebi_data_sample(struct ebi_data *, struct eb_error *);
 
 #endif

@@ -1,4 +1,4 @@
-/* core/schema/schema.c - one schema: its text read, checked, compiled and shown. See schema.h. */
+/* core/schema/schema.c - reads, checks and compiles one schema: see schema.h. */
 #include "schema/schema.h"
 
 #include <errno.h>
@@ -19,7 +19,8 @@ uint64_t ebi_schema_new_id(void) {
     return ++last;
 }
 
-/* avro-c's word on a schema that we take: it knows the rules independently. It sees only what is bounded by then. */
+/* Lets avro-c, which knows the rules independently, judge a schema that we take. It sees only schemas whose size has
+ * been bounded. */
 static enum eb_status ask_avro(const char *json, size_t len, struct eb_error *err) {
     avro_schema_t schema;
 
@@ -89,7 +90,7 @@ static enum eb_status read_all(int fd, size_t limit, struct ebi_bytes *text, str
 }
 
 static enum eb_status parse_file(int fd, size_t limit, struct ebi_schema **schema, struct eb_error *err) {
-    static const char mark[] = "\xef\xbb\xbf";      /* of byte order, which some editors put in front of UTF-8 */
+    static const char mark[] = "\xef\xbb\xbf";      /* the byte order mark, which some editors put in front of UTF-8 */
     struct ebi_bytes text = { 0 };
     enum eb_status status = read_all(fd, limit, &text, err);
     size_t skip = text.len >= 3 && memcmp(text.data, mark, 3) == 0 ? 3 : 0;
@@ -107,7 +108,7 @@ static enum eb_status parse_file(int fd, size_t limit, struct ebi_schema **schem
 }
 
 enum eb_status ebi_schema_read_file(const char *path, size_t limit, struct ebi_schema **schema, struct eb_error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* a fifo that nobody writes is no reason to hang */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* so that a fifo without a writer does not block */
     enum eb_status status;
 
     if (fd < 0)
