@@ -1,7 +1,7 @@
 /* plugins/kafka/admin/browse.c - reads a topic without a group; see admin.h.
  *
- * A position names one partition, yet a walk that goes on from the last message told has to go on in all of them: so where
- * the last walk stood is remembered, and used when the next one begins at exactly that message. */
+ * A position names one partition, but a walk that continues from the last message of the walk before has to continue in all
+ * of them. So the end of the last walk is remembered, and used when the next one begins at exactly that message. */
 #include "admin.h"
 
 #include <poll.h>
@@ -9,22 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
 #include "position.h"
 #include "client/fetch_wakeup.h"
 
 /* One walk. */
 struct walk {
     struct kf_admin *a;
-    rd_kafka_topic_partition_list_t *at, *ends; /* where each partition is, and ends, in the same order */
+    rd_kafka_topic_partition_list_t *at, *ends; /* of each partition, the next offset and the end; in one order */
     rd_kafka_topic_t *topic;
     rd_kafka_queue_t *queue;
-    int begun;                                  /* partitions that are fetched */
+    int begun;                                  /* partitions that are fetched from */
     int left_out;                               /* partitions without a leader */
     struct kf_fetch_wakeup fetch_wakeup;
 };
 
-/* ---- A client to fetch with; it belongs to no group ---- */
+/* ---- The client that fetches; it belongs to no group ---- */
 
 static int32_t open_fetcher(struct kf_admin *a, struct eb_error *err) {
     rd_kafka_conf_t *conf;
@@ -52,7 +51,8 @@ static bool goes_on(const struct kf_admin *a, const char *topic, const struct eb
            strcmp(a->last, from->position.data) == 0;
 }
 
-static int32_t find_offsets(struct walk *w, const char *topic, const struct eb_point *from, int64_t until, struct eb_error *err) {
+static int32_t find_offsets(struct walk *w, const char *topic, const struct eb_point *from, int64_t until,
+                            struct eb_error *err) {
     struct kf_admin *a = w->a;
 
     w->ends = rd_kafka_topic_partition_list_copy(w->at);
@@ -68,25 +68,24 @@ static int32_t find_offsets(struct walk *w, const char *topic, const struct eb_p
     return status;
 }
 
-/* Partitions that nobody leads hide no other. */
+/* Leaves partitions without a leader out, so that they hide no other. */
 static int32_t leave_out_leaderless(struct walk *w, int64_t until, struct eb_error *err) {
-    rd_kafka_topic_partition_list_t *all = w->at, *highs = w->ends;
-    size_t unknown;
-    int32_t status = kf_query_bounds(w->a, all, highs, until, &unknown, err);
+    struct kf_bounds bounds = { .lows = w->at, .highs = w->ends };
+    int32_t status = kf_query_bounds(w->a, &bounds, until, err);
 
-    w->at = rd_kafka_topic_partition_list_new(all->cnt);
+    w->at = rd_kafka_topic_partition_list_new(bounds.lows->cnt);
     w->ends = NULL;
-    for (int i = 0; i < all->cnt; i++)
-        if (all->elems[i].err)
+    for (int i = 0; i < bounds.lows->cnt; i++)
+        if (bounds.lows->elems[i].err)
             w->left_out++;
         else
-            rd_kafka_topic_partition_list_add(w->at, all->elems[i].topic, all->elems[i].partition);
-    rd_kafka_topic_partition_list_destroy(all);
-    rd_kafka_topic_partition_list_destroy(highs);
+            rd_kafka_topic_partition_list_add(w->at, bounds.lows->elems[i].topic, bounds.lows->elems[i].partition);
+    kf_bounds_free(&bounds);
     return status;
 }
 
-static int32_t find_range(struct walk *w, const char *topic, const struct eb_point *from, int64_t until, struct eb_error *err) {
+static int32_t find_range(struct walk *w, const char *topic, const struct eb_point *from, int64_t until,
+                          struct eb_error *err) {
     struct eb_error why = {0};
     int32_t status = kf_query_partitions(w->a, topic, until, &w->at, err);
 
@@ -103,14 +102,13 @@ static int32_t find_range(struct walk *w, const char *topic, const struct eb_poi
     return status;
 }
 
-/* Forgets the last walk, and keeps where this one stands. */
+/* Keeps where this walk has ended, instead of the last one. */
 static void remember(struct walk *w, const char *topic) {
     struct kf_admin *a = w->a;
 
     free(a->browsed);
     a->browsed = strdup(topic);
-    if (a->next)
-        rd_kafka_topic_partition_list_destroy(a->next);
+    kf_topic_list_free(a->next);
     a->next = rd_kafka_topic_partition_list_copy(w->at);
 }
 
@@ -140,10 +138,8 @@ static void end(struct walk *w) {
         rd_kafka_topic_destroy(w->topic);
     if (w->queue)
         rd_kafka_queue_destroy(w->queue);
-    if (w->at)
-        rd_kafka_topic_partition_list_destroy(w->at);
-    if (w->ends)
-        rd_kafka_topic_partition_list_destroy(w->ends);
+    kf_topic_list_free(w->at);
+    kf_topic_list_free(w->ends);
 }
 
 static bool is_over(const struct walk *w) {
@@ -155,7 +151,7 @@ static bool is_over(const struct walk *w) {
 
 /* ---- One message ---- */
 
-/* Waits for the schema where need be. */
+/* Reads a record, and waits for its schema if need be. */
 static int32_t read_patiently(struct kf_admin *a, const rd_kafka_message_t *record, const char *topic,
                               struct eb_message *message, int64_t until, struct eb_error *err) {
     struct sr_registry *registry = a->reader.registry;
@@ -171,9 +167,9 @@ static int32_t read_patiently(struct kf_admin *a, const rd_kafka_message_t *reco
     return status == EB_EMPTY ? EB_RETRIABLE : status == EB_OK ? EB_OK : ebp_no_memory(err);
 }
 
-/* EB_OK: told, or none of ours; EB_END: `each` has had enough. */
+/* Delivers a record to `each`, if it is a message in front of the end. Returns EB_END if `each` wants no more. */
 static int32_t deliver_one(struct walk *w, const rd_kafka_message_t *record, const char *topic, int64_t until,
-                    int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
+                           int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
     rd_kafka_topic_partition_t *one = rd_kafka_topic_partition_list_find(w->at, topic, record->partition);
     int64_t last = kf_offset_in(w->ends, topic, record->partition);
     struct eb_message message;
@@ -186,7 +182,7 @@ static int32_t deliver_one(struct walk *w, const rd_kafka_message_t *record, con
         return kf_admin_failed(w->a, err, record->err, "reading topic %s", topic);
     if (!one || record->offset >= last) {
         if (one && one->offset < last)
-            one->offset = last;         /* what lay between is none of ours */
+            one->offset = last;         /* up to there are only markers of transactions */
         return EB_OK;
     }
     int32_t status = read_patiently(w->a, record, topic, &message, until, err);
@@ -217,7 +213,7 @@ int32_t kf_admin_browse(void *self, const char *topic, const struct eb_point *fr
             status = kf_admin_failed(w.a, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "reading topic %s", topic);
         if (!record)
             continue;
-        until = now + timeout_ms;       /* it goes on as long as there is progress */
+        until = now + timeout_ms;       /* the walk goes on as long as messages come */
         kf_fetch_wakeup_consumed(&w.fetch_wakeup, now);
         status = deliver_one(&w, record, topic, until, each, arg, err);
         rd_kafka_message_destroy(record);
@@ -225,7 +221,8 @@ int32_t kf_admin_browse(void *self, const char *topic, const struct eb_point *fr
     if (w.at && status >= EB_OK)
         remember(&w, topic);
     if (status == EB_OK && w.left_out > 0)
-        status = ebp_error(err, EB_PERMANENT, 0, "topic %s: %d partition(s) have no leader and cannot be read", topic, w.left_out);
+        status = ebp_error(err, EB_PERMANENT, 0, "topic %s: %d partition(s) have no leader and cannot be read", topic,
+                           w.left_out);
     end(&w);
     return status == EB_END ? EB_OK : status == EB_GONE ? EB_END : status;
 }

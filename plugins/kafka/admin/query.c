@@ -1,84 +1,25 @@
-/* plugins/kafka/admin/query.c - questions to the cluster that wait for the answer; see admin.h. */
+/* plugins/kafka/admin/query.c - what the cluster knows of topics, partitions and offsets; see admin.h. */
 #include "admin.h"
 
 #include <poll.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "error.h"
 #include "position.h"
 
-enum {
-    PROPAGATION_MS = 20, PROPAGATION_MAX_MS = 10000,     /* a broker hears of a topic's making or removal a moment after the answer */
-    GRACE_MS = 500                          /* librdkafka says itself that the time is over */
-};
+enum { PROPAGATION_MS = 20, PROPAGATION_MAX_MS = 10000 };       /* until a broker hears of a topic's creation or removal */
 
-static int left_ms(int64_t until) {
-    int64_t ms = until - ebp_monotonic_ms();
+/* ---- Topics ---- */
 
-    return ms < 1 ? 1 : ms > INT32_MAX ? INT32_MAX : (int)ms;
-}
-
-/* ---- What went wrong ---- */
-
-/* What librdkafka has said of connections meanwhile. */
-static void drain_errors(struct kf_admin *a) {
-    rd_kafka_event_t *event;
-
-    while ((event = rd_kafka_queue_poll(a->client.queue, 0))) {
-        kf_client_handle_event(&a->client, event);
-        rd_kafka_event_destroy(event);
-    }
-}
-
-static bool is_connection_error(rd_kafka_resp_err_t code) {
-    return code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
-           code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE;
-}
-
-static bool was_reached(const struct kf_admin *a) {
-    char *cluster = rd_kafka_clusterid(a->client.rk, 0);
-
-    if (cluster)
-        rd_kafka_mem_free(a->client.rk, cluster);
-    return cluster != NULL;
-}
-
-int32_t kf_admin_failed(struct kf_admin *a, struct eb_error *err, rd_kafka_resp_err_t code, const char *format, ...) {
-    char what[400];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
-    va_end(args);
-    drain_errors(a);
-    if (!is_connection_error(code) || (!a->client.link.why.text[0] && was_reached(a)))
-        return kf_failed(err, code, "%s", what);
-    if (a->client.link.why.text[0])
-        ebp_error(err, EB_RETRIABLE, code, "%s: %s", what, a->client.link.why.text);
-    else
-        ebp_error(err, EB_RETRIABLE, code, "%s: %.300s: no answer; is Kafka at this address, and is security right?", what,
-                  a->client.set->bootstrap_servers);
-    return EB_RETRIABLE;
-}
-
-const char *kf_right_missing(rd_kafka_resp_err_t code) {
-    return code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ? ", which takes the ACL Describe on the group" : "";
-}
-
-/* ---- Topics and their places ---- */
-
-/* Whether the topic is there to be used; an error that says more than "unknown" counts as there. */
-static bool is_there(const struct rd_kafka_metadata_topic *topic) {
+/* Whether a topic exists. An error that says more than "unknown" counts as existing. */
+static bool topic_exists(const struct rd_kafka_metadata_topic *topic) {
     return topic->partition_cnt > 0 && topic->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 }
 
 int32_t kf_query_partitions(struct kf_admin *a, const char *topic, int64_t until, rd_kafka_topic_partition_list_t **list,
                           struct eb_error *err) {
     const struct rd_kafka_metadata *metadata;
-    /* All of them: asking for one could make it. */
-    rd_kafka_resp_err_t code = rd_kafka_metadata(a->client.rk, 1, NULL, &metadata, left_ms(until));
+    /* for all topics: asking for one could create it */
+    rd_kafka_resp_err_t code = rd_kafka_metadata(a->client.rk, 1, NULL, &metadata, kf_left_ms(until));
 
     if (code)
         return kf_admin_failed(a, err, code, "asking for topics");
@@ -86,7 +27,7 @@ int32_t kf_query_partitions(struct kf_admin *a, const char *topic, int64_t until
     for (int i = 0; i < metadata->topic_cnt; i++) {
         const struct rd_kafka_metadata_topic *found = &metadata->topics[i];
         bool wanted = topic ? strcmp(found->topic, topic) == 0 : strncmp(found->topic, "__", 2) != 0;
-        for (int p = 0; wanted && is_there(found) && p < found->partition_cnt; p++)
+        for (int p = 0; wanted && topic_exists(found) && p < found->partition_cnt; p++)
             rd_kafka_topic_partition_list_add(*list, found->topic, found->partitions[p].id);
     }
     rd_kafka_metadata_destroy(metadata);
@@ -110,32 +51,30 @@ bool kf_query_should_retry(const struct eb_error *why, int64_t until) {
     return true;
 }
 
-void kf_query_await_topic(struct kf_admin *a, const char *topic, bool there, int64_t until) {
-    int64_t most = ebp_monotonic_ms() + PROPAGATION_MAX_MS;
-
-    if (until > most)
-        until = most;
+void kf_query_await_topic(struct kf_admin *a, const char *topic, bool exists, int64_t until) {
+    until = ebp_earlier(until, ebp_monotonic_ms() + PROPAGATION_MAX_MS);
     for (;;) {
         rd_kafka_topic_partition_list_t *list = NULL;
         int32_t status = kf_query_partitions(a, topic, until, &list, NULL);
 
-        if (list)
-            rd_kafka_topic_partition_list_destroy(list);
-        if (status == (there ? EB_OK : EB_GONE) || ebp_monotonic_ms() + PROPAGATION_MS >= until)
+        kf_topic_list_free(list);
+        if (status == (exists ? EB_OK : EB_GONE) || ebp_monotonic_ms() + PROPAGATION_MS >= until)
             return;
         poll(NULL, 0, PROPAGATION_MS);
     }
 }
 
-/* What is wrong with one partition stands in its err. */
+/* ---- Offsets ---- */
+
+/* Sets each offset to what `at` means, or err of a partition that cannot be asked. */
 static int32_t query_each(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, int64_t at, int64_t until,
                        struct eb_error *err) {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
     for (int i = 0; i < list->cnt; i++)
         list->elems[i].offset = at;
-    if (list->cnt > 0)                  /* the protocol has times below 0 for both ends */
-        code = rd_kafka_offsets_for_times(a->client.rk, list, left_ms(until));
+    if (list->cnt > 0)                  /* in the protocol, times below 0 stand for both ends */
+        code = rd_kafka_offsets_for_times(a->client.rk, list, kf_left_ms(until));
     return code ? kf_admin_failed(a, err, code, "asking for offsets") : EB_OK;
 }
 
@@ -153,7 +92,7 @@ static int32_t find_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t 
     return status;
 }
 
-/* One line for a topic, the first of its partitions standing for all of them. */
+/* Logs one line for a topic, about the first of its partitions. */
 static void log_unknown(struct kf_admin *a, const rd_kafka_topic_partition_t *one) {
     const struct eb_host *host = a->client.host;
     struct eb_error why = {0};
@@ -162,16 +101,15 @@ static void log_unknown(struct kf_admin *a, const rd_kafka_topic_partition_t *on
     host->log(host, 4, why.text);
 }
 
-int32_t kf_query_bounds(struct kf_admin *a, rd_kafka_topic_partition_list_t *lows, rd_kafka_topic_partition_list_t *highs,
-                    int64_t until, size_t *unknown, struct eb_error *err) {
-    const char *told = NULL;
-    int32_t status = query_each(a, lows, RD_KAFKA_OFFSET_BEGINNING, until, err);
+int32_t kf_query_bounds(struct kf_admin *a, struct kf_bounds *bounds, int64_t until, struct eb_error *err) {
+    const char *logged = NULL;
+    int32_t status = query_each(a, bounds->lows, RD_KAFKA_OFFSET_BEGINNING, until, err);
 
     if (status == EB_OK)
-        status = query_each(a, highs, RD_KAFKA_OFFSET_END, until, err);
-    *unknown = 0;
-    for (int i = 0; status == EB_OK && i < lows->cnt; i++) {
-        rd_kafka_topic_partition_t *low = &lows->elems[i], *high = &highs->elems[i];
+        status = query_each(a, bounds->highs, RD_KAFKA_OFFSET_END, until, err);
+    bounds->unknown = 0;
+    for (int i = 0; status == EB_OK && i < bounds->lows->cnt; i++) {
+        rd_kafka_topic_partition_t *low = &bounds->lows->elems[i], *high = &bounds->highs->elems[i];
         if (!low->err)
             low->err = high->err;
         high->err = low->err;
@@ -180,13 +118,19 @@ int32_t kf_query_bounds(struct kf_admin *a, rd_kafka_topic_partition_list_t *low
         if (!low->err)
             continue;
         low->offset = high->offset = -1;
-        if (!told || strcmp(told, low->topic) != 0) {
+        if (!logged || strcmp(logged, low->topic) != 0) {
             log_unknown(a, low);
-            ++*unknown;
+            bounds->unknown++;
         }
-        told = low->topic;
+        logged = low->topic;
     }
     return status;
+}
+
+void kf_bounds_free(struct kf_bounds *bounds) {
+    kf_topic_list_free(bounds->lows);
+    kf_topic_list_free(bounds->highs);
+    *bounds = (struct kf_bounds){0};
 }
 
 int32_t kf_query_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, int64_t at, int64_t until,
@@ -210,6 +154,13 @@ int64_t kf_offset_in(const rd_kafka_topic_partition_list_t *list, const char *to
         rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)list, topic, partition);
 
     return one && !one->err && one->offset >= 0 ? one->offset : -1;
+}
+
+bool kf_has_offset_in(const rd_kafka_topic_partition_list_t *list, const char *topic) {
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset >= 0 && strcmp(list->elems[i].topic, topic) == 0)
+            return true;
+    return false;
 }
 
 static int64_t clamp(int64_t offset, int64_t low, int64_t high) {
@@ -248,69 +199,4 @@ int32_t kf_query_point(struct kf_admin *a, rd_kafka_topic_partition_list_t *list
     default:
         return resolve_position(a, list, point->position.data, unnamed, until, err);
     }
-}
-
-/* ---- Requests ---- */
-
-rd_kafka_AdminOptions_t *kf_request_options(struct kf_admin *a, rd_kafka_admin_op_t op, int64_t until) {
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(a->client.rk, op);
-    char why[200];
-
-    rd_kafka_AdminOptions_set_opaque(options, (void *)++a->n_requests);
-    rd_kafka_AdminOptions_set_request_timeout(options, left_ms(until), why, sizeof why);
-    if (op == RD_KAFKA_ADMIN_OP_CREATETOPICS || op == RD_KAFKA_ADMIN_OP_DELETETOPICS ||
-        op == RD_KAFKA_ADMIN_OP_DELETERECORDS)
-        rd_kafka_AdminOptions_set_operation_timeout(options, left_ms(until), why, sizeof why);
-    return options;
-}
-
-/* The answer to the latest question. One that was given up may still be answered: after the process stood still, say. */
-static rd_kafka_event_t *take_result(struct kf_admin *a, int64_t until) {
-    rd_kafka_event_t *event;
-
-    while ((event = rd_kafka_queue_poll(a->results, left_ms(until + GRACE_MS))) &&
-           (uintptr_t)rd_kafka_event_opaque(event) != a->n_requests)
-        rd_kafka_event_destroy(event);
-    return event;
-}
-
-rd_kafka_event_t *kf_request_result(struct kf_admin *a, int64_t until, const char *what, int32_t *status,
-                                struct eb_error *err) {
-    rd_kafka_event_t *event = take_result(a, until);
-    rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-
-    *status = EB_OK;
-    if (!code)
-        return event;
-    *status = kf_admin_failed(a, err, code, "%s", what);
-    if (event)
-        rd_kafka_event_destroy(event);
-    return NULL;
-}
-
-int32_t kf_query_committed(struct kf_admin *a, const char *group, int64_t until, rd_kafka_topic_partition_list_t **committed,
-                      struct eb_error *err) {
-    rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
-    rd_kafka_AdminOptions_t *options = kf_request_options(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, until);
-    rd_kafka_event_t *event;
-    int32_t status;
-    size_t n = 0;
-
-    rd_kafka_ListConsumerGroupOffsets(a->client.rk, &request, 1, options, a->results);
-    event = kf_request_result(a, until, "asking for a group's places", &status, err);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_ListConsumerGroupOffsets_destroy(request);
-    if (!event)
-        return status;
-    const rd_kafka_group_result_t **groups =
-        rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(event), &n);
-    const rd_kafka_error_t *why = n ? rd_kafka_group_result_error(groups[0]) : NULL;
-    const rd_kafka_topic_partition_list_t *found = n ? rd_kafka_group_result_partitions(groups[0]) : NULL;
-    rd_kafka_resp_err_t code = rd_kafka_error_code(why);
-    if (code && code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-        status = kf_admin_failed(a, err, code, "asking where group %s stands%s", group, kf_right_missing(code));
-    else
-        *committed = found ? rd_kafka_topic_partition_list_copy(found) : rd_kafka_topic_partition_list_new(1);
-    rd_kafka_event_destroy(event);
-    return status;
 }

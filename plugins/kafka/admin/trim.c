@@ -1,51 +1,31 @@
-/* plugins/kafka/admin/trim.c - removes what is older than a point, and what all groups are done with; see admin.h. */
-#include "admin.h"
+/* plugins/kafka/admin/trim.c - removes events that are older than a point, and that all groups have settled; see admin.h. */
+#include "groups.h"
 
-#include <string.h>
-
-#include "error.h"
 #include "position.h"
 
-static bool has_committed(const rd_kafka_topic_partition_list_t *committed, const char *topic) {
-    for (int i = 0; i < committed->cnt; i++)
-        if (strcmp(committed->elems[i].topic, topic) == 0 && committed->elems[i].offset >= 0)
-            return true;
-    return false;
-}
-
-/* No further than a group that has settled something of the topic; where it has no place it stands at the beginning. */
+/* Limits the offsets to those that a group has committed, if it has committed any in the topic. In a partition without a
+ * committed offset such a group is at the beginning. */
 static void limit_to(rd_kafka_topic_partition_list_t *list, const rd_kafka_topic_partition_list_t *committed,
-                    const char *topic) {
-    for (int i = 0; has_committed(committed, topic) && i < list->cnt; i++) {
-        int64_t place = kf_offset_in(committed, topic, list->elems[i].partition);
-        if (place < list->elems[i].offset)
-            list->elems[i].offset = place < 0 ? 0 : place;
+                     const char *topic) {
+    for (int i = 0; kf_has_offset_in(committed, topic) && i < list->cnt; i++) {
+        int64_t offset = kf_offset_in(committed, topic, list->elems[i].partition);
+        if (offset < list->elems[i].offset)
+            list->elems[i].offset = offset < 0 ? 0 : offset;
     }
 }
 
 static int32_t limit_to_groups(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, const char *topic, int64_t until,
                                struct eb_error *err) {
-    rd_kafka_AdminOptions_t *options = kf_request_options(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS, until);
-    rd_kafka_event_t *event;
-    int32_t status;
-    size_t n = 0;
+    struct kf_groups groups = {0};
+    int32_t status = kf_list_groups(a, until, &groups, err);
 
-    rd_kafka_ListConsumerGroups(a->client.rk, options, a->results);
-    event = kf_request_result(a, until, "asking for groups", &status, err);
-    rd_kafka_AdminOptions_destroy(options);
-    if (!event)
-        return status;
-    const rd_kafka_ConsumerGroupListing_t **found =
-        rd_kafka_ListConsumerGroups_result_valid(rd_kafka_event_ListConsumerGroups_result(event), &n);
-    for (size_t i = 0; i < n && status == EB_OK; i++) {
-        rd_kafka_topic_partition_list_t *committed = NULL;
-        status = kf_query_committed(a, rd_kafka_ConsumerGroupListing_group_id(found[i]), until, &committed, err);
-        if (status != EB_OK)
-            break;
-        limit_to(list, committed, topic);
-        rd_kafka_topic_partition_list_destroy(committed);
+    for (size_t i = 0; i < groups.n && status == EB_OK; i++) {
+        struct kf_group *group = &groups.items[i];
+        status = kf_query_committed(a, group->name, until, &group->committed, err);
+        if (status == EB_OK)
+            limit_to(list, group->committed, topic);
     }
-    rd_kafka_event_destroy(event);
+    kf_groups_free(&groups);
     return status;
 }
 
@@ -63,10 +43,9 @@ static int32_t delete_before(struct kf_admin *a, const rd_kafka_topic_partition_
     if (some->cnt == 0)
         goto done;
     request = rd_kafka_DeleteRecords_new(some);
-    options = kf_request_options(a, RD_KAFKA_ADMIN_OP_DELETERECORDS, until);
+    options = kf_request_begin(a, RD_KAFKA_ADMIN_OP_DELETERECORDS, until);
     rd_kafka_DeleteRecords(a->client.rk, &request, 1, options, a->results);
     event = kf_request_result(a, until, "removing old events", &status, err);
-    rd_kafka_AdminOptions_destroy(options);
     rd_kafka_DeleteRecords_destroy(request);
     if (!event)
         goto done;
