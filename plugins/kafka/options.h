@@ -1,8 +1,10 @@
-/* plugins/kafka/options.h - what the option table in plugin.c fills; one [broker] section. */
+/* plugins/kafka/options.h - the settings of one [broker] section, which the option table in plugin.c fills in. */
 #ifndef KF_OPTIONS_H
 #define KF_OPTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <eventbus/error.h>
 
 #include "common/registry/registry.h"
 
@@ -18,9 +20,20 @@ struct kf_settings {
     int64_t topic_wait_ms, topic_refresh_ms;
     int64_t assignment;                         /* enum kf_assignment */
     int64_t static_member, commit_interval_ms, revoke_timeout_ms;
-    int64_t partitions, replication;            /* of topics that are made here; 0: the broker's default */
-    struct sr_settings registry;                /* urls NULL: none */
-    const char *const *raw_options;                  /* librdkafka's own: name, value, ..., NULL */
+    int64_t partitions, replication;            /* of topics that the plugin creates; 0: the broker's default */
+    struct sr_settings registry;                /* urls NULL: no registry */
+    const char *const *raw_options;                  /* rdkafka.NAME: name, value, ..., NULL */
 };
+
+static inline bool kf_has_tls(const struct kf_settings *set) {
+    return set->ca || set->cert;
+}
+
+static inline bool kf_has_sasl(const struct kf_settings *set) {
+    return set->api_key || set->sasl_mechanism || set->sasl_username || set->sasl_password;
+}
+
+/* Checks the settings together without connecting: each property, certificate files, options that exclude each other. */
+int32_t kf_options_check(const void *settings, struct eb_error *);
 
 #endif

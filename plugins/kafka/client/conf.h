@@ -1,4 +1,4 @@
-/* plugins/kafka/client/conf.h - settings to a configuration of librdkafka, which judges every property of its own. */
+/* plugins/kafka/client/conf.h - turns settings into a configuration of librdkafka, which checks each property itself. */
 #ifndef KF_CONF_H
 #define KF_CONF_H
 
@@ -7,24 +7,21 @@
 
 #include "options.h"
 
-enum kf_role { KF_PRODUCER, KF_CONSUMER, KF_ADMIN, KF_FETCHER };     /* fetcher: a consumer without a group */
+enum kf_role { KF_PRODUCER, KF_CONSUMER, KF_ADMIN, KF_FETCHER };     /* KF_FETCHER: a consumer without a group */
 
-/* The whole configuration of one role, but for callbacks, and a consumer's group. NULL: EB_PERMANENT is in err. */
+/* The configuration of one role, without callbacks and without a consumer's group. NULL: see err, EB_PERMANENT. */
 rd_kafka_conf_t *kf_conf_new(const struct kf_settings *, enum kf_role, const char *service, struct eb_error *);
 
-/* Sets one property of the plugin's own choice. False: err tells. */
+/* Sets one property; value NULL: leaves it alone. Returns false if librdkafka refuses it, see err. */
 int kf_conf_set(rd_kafka_conf_t *, const char *name, const char *value, struct eb_error *);
 
-/* The SASL mechanism, by whichever name it was given; NULL: none. */
+/* The SASL mechanism, whichever option sets it; NULL: none. */
 const char *kf_conf_mechanism(const struct kf_settings *);
 
-/* A number as librdkafka has it; -1: no number. */
+/* The value of a property that is a number; -1: it is not. */
 long long kf_conf_number(const rd_kafka_conf_t *, const char *name);
 
-/* A client, which owns conf whether it worked or not. NULL: EB_PERMANENT is in err. */
+/* Creates a client, and owns conf in any case. NULL: see err, EB_PERMANENT. */
 rd_kafka_t *kf_conf_new_client(rd_kafka_conf_t *, enum kf_role, struct eb_error *);
-
-/* Settings together, without connecting: every property, files of certificates, what excludes what. */
-int32_t kf_options_check(const void *settings, struct eb_error *);
 
 #endif

@@ -9,7 +9,7 @@
 #include "error.h"
 #include "nearest_property.h"
 
-/* What the promises of plugin.h rest on is not for the user to change. */
+/* Properties that the promises of plugin.h rest on, which the user may not set. */
 static const struct {
     const char *name, *instead;
 } kept[] = {
@@ -27,19 +27,19 @@ static const struct {
     { "transactional.id", "transactions are not used" },
     { "retries", "events are tried until delivery_timeout of [eventbus]" },
     { "message.send.max.retries", "events are tried until delivery_timeout of [eventbus]" },
-    { "delivery.report.only.error", "each event's delivery is told" },
-    { "produce.offset.report", "each event's position is told" },
+    { "delivery.report.only.error", "each event's delivery is reported" },
+    { "produce.offset.report", "each event's position is reported" },
     { "partition.assignment.strategy", "set assignment" },
     { "group.instance.id", "set static_member" },
     { "topic.metadata.propagation.max.ms", "set topic_wait" },
     { "topic.metadata.refresh.interval.ms", "set topic_refresh" },
-    { "allow.auto.create.topics", "a consumer makes no topics" },
+    { "allow.auto.create.topics", "a consumer creates no topics" },
     { "offset.store.method", "the brokers keep a group's offsets" },
     { "offset.store.path", "the brokers keep a group's offsets" },
     { "log.queue", "its log goes into the bus's" },
 };
 
-/* Properties with an option of ours. */
+/* Properties that an option of the plugin sets. */
 static const struct twin {
     const char *name, *alias, *key;
     size_t offset;                      /* of the option's text */
@@ -67,7 +67,7 @@ static const char *text_at(const struct kf_settings *set, size_t offset) {
     return *(const char *const *)((const char *)set + offset);
 }
 
-/* The option of ours that has set this property already, or NULL. */
+/* The option of the plugin that has set this property already; NULL: none. */
 static const char *set_already(const struct kf_settings *set, const char *name) {
     if (strcmp(name, "security.protocol") == 0)
         return set->security != KF_AUTO ? "security" : NULL;
@@ -77,7 +77,7 @@ static const char *set_already(const struct kf_settings *set, const char *name) 
     return NULL;
 }
 
-/* What cannot be, though librdkafka would take it. */
+/* Refuses what librdkafka would accept and the plugin cannot. */
 static int may_be_set(const struct kf_settings *set, const char *name, const char *value, struct eb_error *err) {
     const char *key = set_already(set, name);
 
@@ -120,9 +120,9 @@ int kf_raw_options_set(rd_kafka_conf_t *conf, const struct kf_settings *set, str
     return 1;
 }
 
-/* ---- Whose fault it is ---- */
+/* ---- Which option an error is about ---- */
 
-/* A whole word: not "retries" in "max.retries". */
+/* Whether a text names a property as a whole word: not "retries" in "max.retries". */
 static bool names(const char *text, const char *name) {
     static const char inside[] = "abcdefghijklmnopqrstuvwxyz0123456789._";
     size_t len = strlen(name);
@@ -140,7 +140,7 @@ static void put_in_front(struct eb_error *err, const char *prefix, const char *k
     snprintf(err->text, sizeof err->text, "%s%s: %.*s", prefix, key, (int)(sizeof text - 100), text);
 }
 
-/* Of a mechanism it names the value. */
+/* An error about a mechanism names its value. */
 static bool is_about(const char *text, const struct kf_settings *set, const struct twin *twin) {
     const char *value = text_at(set, twin->offset);
 

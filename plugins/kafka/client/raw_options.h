@@ -1,4 +1,4 @@
-/* plugins/kafka/client/raw_options.h - properties of librdkafka by their own names: rdkafka.NAME = value. */
+/* plugins/kafka/client/raw_options.h - options of the form rdkafka.NAME = value: librdkafka's properties by their names. */
 #ifndef KF_RAW_OPTIONS_H
 #define KF_RAW_OPTIONS_H
 
@@ -7,14 +7,15 @@
 
 #include "options.h"
 
-/* Sets them all. False: one is unknown, has no such value, is not the user's to set, or an option has set it already. */
+/* Sets all of them. Returns false, see err, if librdkafka does not know one or its value, if the user may not set it, or if
+ * an option of the plugin has set it already. */
 int kf_raw_options_set(rd_kafka_conf_t *, const struct kf_settings *, struct eb_error *);
 
-/* The value that the user gave to a property, or to its alias; NULL: none. */
+/* The value that the user gave to a property or its alias; NULL: none. */
 const char *kf_raw_options_value(const struct kf_settings *, const char *name, const char *alias);
 
-/* Where an error of librdkafka's about all settings together names a property that the user has set: puts the key in
- * front, so that it is told with its line. */
+/* Puts the key of a property that the user has set in front of librdkafka's error about all settings together, if the error
+ * names it: the host then reports the key's line. */
 void kf_raw_options_blame(const struct kf_settings *, struct eb_error *);
 
 #endif
