@@ -1,4 +1,4 @@
-/* plugins/kafka/plugin.c - what the event bus finds in kafka.so: who it is, its options, its roles. */
+/* plugins/kafka/plugin.c - what kafka.so exports to the event bus: its name, its options, its roles. */
 #include <eventbus/plugin.h>
 
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* plugins/kafka/position.c - see position.h. */
 #include "position.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -8,7 +9,7 @@
 
 #include "error.h"
 
-/* Digits only, up to a limit. False: none, or too large. */
+/* Reads digits only, up to a limit. Returns false if there are none, or the number is too large. */
 static bool read_number(const char **at, int64_t most, int64_t *value) {
     char *end;
 
@@ -20,7 +21,7 @@ static bool read_number(const char **at, int64_t most, int64_t *value) {
     return errno == 0 && *value <= most;
 }
 
-/* The next P:OFFSET, and the comma behind it. */
+/* Reads the next P:OFFSET and the comma behind it. */
 static bool next_pair(const char **at, int64_t *partition, int64_t *offset) {
     if (!read_number(at, INT32_MAX, partition) || *(*at)++ != ':' || !read_number(at, INT64_MAX - 1, offset))
         return false;
@@ -78,8 +79,9 @@ static char *print_number(char *to, uint64_t read_number) {
     return to;
 }
 
-/* For each event: snprintf took longer than all else that the plugin does with a report. */
+/* Called for each event: snprintf took longer than all else that the plugin does with a report. */
 size_t kf_position_print(char room[KF_POSITION_ROOM], int32_t partition, int64_t offset) {
+    assert(partition >= 0 && offset >= 0);
     char *end = print_number(room, (uint64_t)partition);
 
     *end++ = ':';

@@ -110,13 +110,12 @@ static bool fill_row(const struct kf_group *group, const struct kf_bounds *bound
         return false;
     if (offset < 0)
         offset = low->offset;
-    bool known = !low->err;
     snprintf(texts[0], sizeof texts[0], "%" PRId32, low->partition);
-    kf_position_print(texts[1], low->partition, offset);
-    kf_position_print(texts[2], low->partition, high->offset);
     *info = (struct eb_group_info){ .size = sizeof *info, .topic = low->topic, .group = group->name, .partition = texts[0],
-                                    .position = offset >= 0 ? texts[1] : NULL, .end = known ? texts[2] : NULL, .unsettled = -1,
-                                    .lag = !known ? -1 : high->offset > offset ? high->offset - offset : 0,
+                                    .unsettled = -1,
+                                    .position = kf_position_text(texts[1], low->partition, offset),
+                                    .end = kf_position_text(texts[2], low->partition, high->offset),
+                                    .lag = low->err ? -1 : high->offset > offset ? high->offset - offset : 0,
                                     .members = (int64_t)group->members, .state = group->state };
     return true;
 }

@@ -88,12 +88,11 @@ static void report_moves(const rd_kafka_topic_partition_list_t *before, const rd
 
     for (int i = 0; i < after->cnt; i++) {
         const rd_kafka_topic_partition_t *one = &after->elems[i];
-        int64_t before_offset = kf_offset_in(before, one->topic, one->partition);
-        struct eb_seek_info info = { .size = sizeof info, .partition = texts[0], .before = before_offset < 0 ? NULL : texts[1],
-                                     .after = texts[2] };
+        int64_t offset = kf_offset_in(before, one->topic, one->partition);
+        struct eb_seek_info info = { .size = sizeof info, .partition = texts[0],
+                                     .before = kf_position_text(texts[1], one->partition, offset),
+                                     .after = kf_position_text(texts[2], one->partition, one->offset) };
         snprintf(texts[0], sizeof texts[0], "%" PRId32, one->partition);
-        kf_position_print(texts[1], one->partition, before_offset);
-        kf_position_print(texts[2], one->partition, one->offset);
         if (each(arg, &info) != 0)
             return;
     }

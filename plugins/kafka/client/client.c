@@ -11,8 +11,12 @@
 #include "cloexec.h"
 #include "stats.h"
 
-enum { SET_BACK_MS = 1000, STUCK_MS = 2000 };   /* less is a clock being kept right; so long the cluster may take to answer */
-enum { SILENCE_MS = 2500, REGISTRY_PROBE_MS = 2000 };     /* HELLO_MS: for how long a registry that says nothing is waited for */
+enum {
+    SET_BACK_MS = 1000,         /* a clock that is set back by less is being kept right */
+    STUCK_MS = 2000,            /* how long the cluster may take to answer after the clock was set back */
+    SILENCE_MS = 2500,          /* after how long a cluster that has not answered yet counts as unreachable */
+    REGISTRY_PROBE_MS = 2000    /* how long a registry that has not answered yet keeps the link from coming up */
+};
 
 static void on_queue(rd_kafka_t *rk, void *arg) {
     (void)rk;
@@ -22,16 +26,13 @@ static void on_queue(rd_kafka_t *rk, void *arg) {
 static int32_t open_all(struct kf_client *client, enum kf_role role, rd_kafka_conf_t *conf, struct eb_error *err) {
     int32_t status = EB_OK;
 
-    if (!ebp_wakeup_open(&client->wakeup)) {
-        rd_kafka_conf_destroy(conf);
-        return ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, errno, "cannot open an eventfd: %s", strerror(errno));
-    }
-    if (client->set->registry.urls) {
+    if (!ebp_wakeup_open(&client->wakeup))
+        status = ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, errno, "cannot open an eventfd: %s", strerror(errno));
+    else if (client->set->registry.urls)
         status = sr_open(&client->set->registry, &client->registry, err);
-        if (status != EB_OK) {
-            rd_kafka_conf_destroy(conf);
-            return status;
-        }
+    if (status != EB_OK) {
+        rd_kafka_conf_destroy(conf);
+        return status;
     }
     client->rk = kf_conf_new_client(conf, role, err);
     if (!client->rk)
@@ -52,12 +53,9 @@ int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, con
     client->wall_offset_ms = ebp_wall_ms() - client->opened_ms;
     client->wakeup.fd = -1;
     client->log_bridge = kf_log_bridge_new(host);
-    if (!client->log_bridge) {
-        rd_kafka_conf_destroy(conf);
-        return ebp_no_memory(err);
-    }
-    client->join_tracker = &client->log_bridge->join_tracker;
-    if (role == KF_CONSUMER && kf_join_tracker_install(client->join_tracker, conf) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    client->join_tracker = client->log_bridge ? &client->log_bridge->join_tracker : NULL;
+    if (!client->log_bridge ||
+        (role == KF_CONSUMER && kf_join_tracker_install(client->join_tracker, conf) != RD_KAFKA_RESP_ERR_NO_ERROR)) {
         rd_kafka_conf_destroy(conf);
         kf_log_bridge_free(client->log_bridge);
         return ebp_no_memory(err);
@@ -94,7 +92,7 @@ void kf_client_close(struct kf_client *client) {
     } else {
         kf_log_bridge_detach(client->log_bridge);
         if (!kf_reaper_destroy(client->rk, client->log_bridge))
-            client->host->log(client->host, 4, "librdkafka does not end this client; it is left as it is");
+            client->host->log(client->host, 4, "librdkafka does not end this client in time; it is left running");
     }
     release(client);
     client->log_bridge = NULL;
@@ -109,7 +107,7 @@ void kf_client_abandon(struct kf_client *client, bool leaving) {
     release(client);
 }
 
-/* ---- What it tells ---- */
+/* ---- Events ---- */
 
 void kf_client_fail(struct kf_client *client, int32_t status, const struct eb_error *why) {
     if (client->status != EB_OK)
@@ -126,12 +124,13 @@ static void fail_with_fatal_error(struct kf_client *client) {
 
     ebp_error(&why, EB_FATAL, code, "%s", text);
     if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
-        ebp_error_of_kind(&why, EB_PERMANENT, EB_KIND_NAME, 0, "the consumer's name is in use by another worker, which has joined the group under it "
-                 "(group.instance.id); give each worker its own --name, or leave it out, or set static_member = no");
+        ebp_error_of_kind(&why, EB_PERMANENT, EB_KIND_NAME, 0, "the consumer's name is in use by another worker, which has joined "
+                          "the group under it (group.instance.id); give each worker its own --name, or leave it out, or set "
+                          "static_member = no");
     kf_client_fail(client, why.status, &why);
 }
 
-/* What the user cannot know: traps of versions, and what lies behind librdkafka's words. */
+/* Returns what the user cannot know: traps of versions, and what usually causes an error of librdkafka's. NULL: nothing. */
 static const char *hint_for(const struct kf_client *client, rd_kafka_resp_err_t code, const char *text) {
     const char *mechanism = kf_conf_mechanism(client->set);
 
@@ -195,7 +194,7 @@ void kf_client_handle_event(struct kf_client *client, rd_kafka_event_t *event) {
 
 /* ---- In the loop ---- */
 
-/* A server that takes the connection and never answers: librdkafka says so much later. */
+/* Reports a server that accepts the connection and never answers; librdkafka reports that much later. */
 static void check_silence(struct kf_client *client) {
     struct kf_link *link = &client->link;
     int64_t now = ebp_monotonic_ms();
@@ -220,9 +219,9 @@ static void check_registry(struct kf_client *client) {
     kf_link_set_registry(&client->link, status, &why);
 }
 
-/* librdkafka's threads wait on condition variables of C11, which go by the wall clock: when that is set back by a day while
- * they wait to connect again, they do so a day later. So a client that does not reach the cluster then is opened anew. One that
- * is connected waits for its sockets. */
+/* Fails a client that does not reach the cluster after the wall clock was set back, so that the host opens it anew.
+ * librdkafka's threads wait on condition variables of C11, which go by the wall clock: if that is set back by a day while
+ * they wait to connect again, they connect a day later. A client that is connected waits for its sockets. */
 static void check_clock(struct kf_client *client) {
     int64_t before_ms = client->wall_offset_ms, now_ms = ebp_monotonic_ms();
     struct kf_link *link = &client->link;
@@ -231,7 +230,7 @@ static void check_clock(struct kf_client *client) {
     client->wall_offset_ms = ebp_wall_ms() - now_ms;
     if (before_ms - client->wall_offset_ms >= SET_BACK_MS) {
         client->clock_stuck_ms = now_ms;
-        link->doubted = true;                           /* it is asked at once */
+        link->doubted = true;                           /* so the cluster is asked at once */
         link->doubted_ms = now_ms;
     }
     if (link->reached && !link->doubted)
@@ -254,7 +253,7 @@ size_t kf_client_poll(struct kf_client *client) {
     check_clock(client);
     kf_link_check(&client->link, client->rk, ebp_monotonic_ms());
     if (client->link.reached && !reached)
-        kf_set_cloexec_on_pipes();       /* it knows the other brokers now */
+        kf_set_cloexec_on_pipes();      /* librdkafka knows the other brokers now */
     return news;
 }
 

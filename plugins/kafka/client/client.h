@@ -1,5 +1,5 @@
-/* plugins/kafka/client/client.h - one client of librdkafka with what every role needs: its queue, its bell, its link, its log,
- * and the schema registry beside it. */
+/* plugins/kafka/client/client.h - one client of librdkafka with what every role needs: its event queue, its wakeup, its
+ * link, its log, and the client of the schema registry. */
 #ifndef KF_CLIENT_H
 #define KF_CLIENT_H
 
@@ -18,41 +18,41 @@
 
 struct kf_client {
     const struct eb_host *host;
-    struct kf_log_bridge *log_bridge;             /* what librdkafka's threads log through */
-    struct kf_join_tracker *join_tracker;             /* part of it */
+    struct kf_log_bridge *log_bridge;   /* what librdkafka's threads log through */
+    struct kf_join_tracker *join_tracker;       /* part of it */
     const struct kf_settings *set;
     rd_kafka_t *rk;
-    rd_kafka_queue_t *queue;            /* what happens, as events */
-    struct sr_registry *registry;       /* NULL: there is none */
+    rd_kafka_queue_t *queue;            /* of librdkafka's events */
+    struct sr_registry *registry;       /* NULL: none is configured */
     struct ebp_wakeup wakeup;
-    atomic_bool woken;                  /* by the host */
+    atomic_bool woken;                  /* the host has called wake */
     struct kf_link link;
     int64_t opened_ms;
-    int64_t wall_offset_ms;                    /* the wall clock less our ticks, as last seen */
-    int64_t clock_stuck_ms;                   /* since when librdkafka may wait for a clock that was set back; 0: it does not */
-    int32_t status;                       /* EB_OK, or the instance is done: EB_FATAL, EB_PERMANENT, and why */
+    int64_t wall_offset_ms;             /* the wall clock less the monotonic clock, as last seen */
+    int64_t clock_stuck_ms;             /* since when librdkafka may wait by a clock that was set back; 0: it does not */
+    int32_t status;                     /* EB_OK; or EB_FATAL or EB_PERMANENT: the instance has failed, and why */
     struct eb_error why;
 };
 
-/* Opens it; conf is owned from here on, the client is zeroed before. EB_OK, or err and nothing is left open. */
+/* Opens a zeroed client, and owns conf in any case. If it fails, nothing is left open. */
 int32_t kf_client_open(struct kf_client *, const struct eb_host *, const struct kf_settings *, enum kf_role,
                        rd_kafka_conf_t *, struct eb_error *);
 
-/* Nothing of librdkafka's that came from this client may be left: queues, topics, events. librdkafka 2.0.2 waits for ever
- * where it has lost count of its own, as after a topic was deleted; that is waited for 5 s, and then left. */
+/* Closes a client, whose queues, topics and events were destroyed before. librdkafka 2.0.2 waits for ever if it has lost
+ * count of its own references, as after a topic was deleted: this waits up to 5 s, and then leaves the client behind. */
 void kf_client_close(struct kf_client *);
 
-/* The same for a consumer that cannot be destroyed now, see client_reaper.c: a thread of its own ends it as soon as that can be.
- * leaving: it has begun to leave its group. Nobody hears of it any more. */
+/* Closes a consumer that cannot be destroyed now: a thread destroys it as soon as that can be, see client_reaper.h. The host
+ * hears nothing more from it. `leaving`: it has begun to leave its group. */
 void kf_client_abandon(struct kf_client *, bool leaving);
 
-/* What librdkafka tells about itself: an error, or statistics. */
+/* Handles an error or statistics; other events are ignored. Does not destroy the event. */
 void kf_client_handle_event(struct kf_client *, rd_kafka_event_t *);
 
-/* The registry's progress and the link. Answers the registry's news. Does not wait. */
+/* Makes progress with the registry, and checks the link. Returns how much news the registry has. Does not wait. */
 size_t kf_client_poll(struct kf_client *);
 
-/* Any thread: what the host's wake does. It is remembered until kf_client_take_wakeup. */
+/* Any thread. Does what the host's wake does; it is remembered until kf_client_take_wakeup. */
 static inline void kf_client_wake(struct kf_client *client) {
     atomic_store(&client->woken, true);
     ebp_wakeup_signal(&client->wakeup);
@@ -64,10 +64,10 @@ static inline bool kf_client_take_wakeup(struct kf_client *client) {
     return atomic_exchange(&client->woken, false);
 }
 
-/* Waits for the wakeup, the registry or the time. */
+/* Waits for the wakeup, for the registry, or until a time. */
 void kf_client_wait(struct kf_client *, int64_t until_ms);
 
-/* The instance is done. */
+/* Fails the instance, unless it has failed before. */
 void kf_client_fail(struct kf_client *, int32_t status, const struct eb_error *why);
 
 #endif

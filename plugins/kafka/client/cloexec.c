@@ -14,7 +14,7 @@ struct end {
     int fd, mode;
 };
 
-/* An end that does not block, and that a child would inherit. */
+/* Whether fd is the end of a pipe that does not block and that a child would inherit. */
 static bool is_open_end(int fd, struct end *end) {
     struct stat about;
     int flags = fcntl(fd, F_GETFD), mode = fcntl(fd, F_GETFL);

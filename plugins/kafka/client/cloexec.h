@@ -1,9 +1,9 @@
-/* plugins/kafka/client/cloexec.h - librdkafka wakes its threads by pipes that a program started from here would inherit. */
+/* plugins/kafka/client/cloexec.h - keeps librdkafka's pipes, by which it wakes its threads, from the programs started here. */
 #ifndef KF_CLOEXEC_H
 #define KF_CLOEXEC_H
 
-/* Marks close-on-exec each pipe whose both ends are in this process and do not block: such a one wakes threads, and is
- * never meant for a child. For all to be found: after a client was made, and after it has got to know brokers. */
+/* Sets close-on-exec on each pipe whose two ends are in this process and do not block: such a pipe wakes threads, and is
+ * never meant for a child. To find all, call it after a client was created and after it has got to know brokers. */
 void kf_set_cloexec_on_pipes(void);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "raw_options.h"
 
-enum { PAUSE_MS = 10, HAS_BACKOFF = 0x02020000 };       /* between two looks, while a queue is full */
+enum { PAUSE_MS = 10, HAS_BACKOFF = 0x02020000 };       /* between two checks of a full queue */
 
 static int has_backoff(void) {
     return rd_kafka_version() >= HAS_BACKOFF;
@@ -32,14 +32,14 @@ static const char *first_of(const char *a, const char *b, const char *c) {
     return a ? a : b ? b : c ? c : "";
 }
 
-/* Of all that wakes those threads this does the least: it sets the user and the password that are set already, which are
- * looked at when a connection is made, and only where SASL's mechanism has them. */
+/* Sets the user and the password that are set already, which of all that wakes those threads changes least: they are read
+ * when a connection is made, and only if the SASL mechanism uses them. */
 static void wake_fetchers(rd_kafka_t *rk, const struct kf_settings *set) {
     rd_kafka_error_t *error = rd_kafka_sasl_set_credentials(
         rk, first_of(kf_raw_options_value(set, "sasl.username", ""), set->api_key, set->sasl_username),
         first_of(kf_raw_options_value(set, "sasl.password", ""), set->api_secret, set->sasl_password));
 
-    rd_kafka_error_destroy(error);      /* none that is known of: then it is as it would be without this */
+    rd_kafka_error_destroy(error);      /* none is known to occur; fetching would then go on as without this */
 }
 
 void kf_fetch_wakeup_run(struct kf_fetch_wakeup *fetch_wakeup, rd_kafka_t *rk, const struct kf_settings *set, int64_t now_ms) {

@@ -5,13 +5,14 @@
 
 #include "common/clock.h"
 
-/* Kinds of requests, by the protocol. */
+/* Request types of the protocol. */
 enum { JOIN_GROUP = 11, HEARTBEAT = 12, SYNC_GROUP = 14, API_VERSIONS = 18 };
 
-/* How long it takes at most until a JoinGroup or SyncGroup is out, after what may bring it and after what surely does. */
+/* How long it takes at most until a JoinGroup or SyncGroup is sent: after an event that may cause it, and after one that
+ * does. */
 enum { MAY_JOIN_MS = 10, WILL_JOIN_MS = 1000 };
 
-/* The connection that joins go out by begins with a question for versions: what was asked before has no answer any more. */
+/* The connection that joins are sent on begins with ApiVersions: requests of the connection before get no response. */
 static int is_new_connection(int16_t request, const char *broker) {
     static const char coordinator[] = "GroupCoordinator";
 
@@ -27,7 +28,7 @@ void kf_join_tracker_sent(struct kf_join_tracker *tracker, int16_t request, cons
         atomic_store(&tracker->until_ms, 0);
 }
 
-/* Not before then, unless it is later already: what goes out just now is not missed. */
+/* Forbids commits until a time, unless a later one is set already. A request that is sent just now is not missed. */
 static void extend(struct kf_join_tracker *tracker, int64_t until_ms) {
     int64_t until = atomic_load(&tracker->until_ms);
 

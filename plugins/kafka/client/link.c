@@ -7,7 +7,7 @@
 
 enum { DOUBT_MS = 1000, PROBE_EACH_MS = 200, CHECK_EACH_MS = 20 };
 
-/* Of several causes at once the one that helps most is told: a refused password says more than a closed socket. */
+/* Of several causes at once the one that helps most is reported: a refused password says more than a closed socket. */
 static int rank_of(rd_kafka_resp_err_t code) {
     switch (code) {
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
@@ -47,8 +47,8 @@ void kf_link_set_registry(struct kf_link *link, int32_t status, const struct eb_
         link->registry_why = *why;
 }
 
-/* Asks without waiting: librdkafka waits by the wall clock, and one that is set back would keep us here. Without a broker that
- * has answered its greeting the answer is another error than that there was no time. */
+/* Asks without waiting: librdkafka waits by the wall clock, and one that is set back would keep this thread here. If no broker
+ * has completed its handshake, the result is another error than a timeout. */
 static void probe(struct kf_link *link, rd_kafka_t *client) {
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, NULL, &metadata, 0);
@@ -59,7 +59,7 @@ static void probe(struct kf_link *link, rd_kafka_t *client) {
         kf_link_reached(link);
 }
 
-/* librdkafka connects by itself when it is made; its cluster's name is known when the first broker has answered. */
+/* A new client of librdkafka connects by itself, and knows the cluster's id once the first broker has answered. */
 static void check_cluster_id(struct kf_link *link, rd_kafka_t *client) {
     char *cluster = rd_kafka_clusterid(client, 0);
 
@@ -73,7 +73,7 @@ static bool doubted_too_long(const struct kf_link *link, int64_t now_ms) {
     return link->doubted && now_ms >= link->doubted_ms + DOUBT_MS;
 }
 
-/* What the registry lets the link be: EB_OK up, EB_EMPTY as it is, else down. */
+/* Returns what the registry allows the link to be: EB_OK up, EB_EMPTY as it is, else down. */
 static int32_t registry_allows(const struct kf_link *link) {
     if (link->was_up)
         return link->registry < EB_OK ? EB_RETRIABLE : EB_OK;

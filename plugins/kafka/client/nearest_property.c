@@ -1,4 +1,4 @@
-/* plugins/kafka/client/nearest_property.c - see nearest_property.h. librdkafka tells its properties, aliases among them, only as a table to read. */
+/* plugins/kafka/client/nearest_property.c - see nearest_property.h. librdkafka lists its properties and aliases only as a printed table. */
 #include "nearest_property.h"
 
 #include <librdkafka/rdkafka.h>
@@ -10,7 +10,7 @@ static size_t min(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* Characters to insert, delete or replace; a name and a given text of KF_PROPERTY_ROOM at most. */
+/* How many characters to insert, delete or replace; both texts are shorter than KF_PROPERTY_ROOM. */
 static size_t edits(const char *given, const char *name) {
     size_t row[KF_PROPERTY_ROOM + 1], len = strlen(name);
 
@@ -28,14 +28,14 @@ static size_t edits(const char *given, const char *name) {
     return row[len];
 }
 
-/* As edits, but a name that goes on where the given one ends ("linger.ms") is nearer than any slip. */
+/* Like edits, but a name that begins with the whole given text ("linger" in "linger.ms") is nearer than any slip. */
 static size_t distance(const char *given, const char *name) {
     size_t len = strlen(given);
 
     return strncmp(given, name, len) == 0 && name[len] == '.' ? 0 : edits(given, name);
 }
 
-/* Looks through the table; its lines begin with a name. Those with _ are callbacks and the like, set by no text. */
+/* Searches the table, whose lines begin with a name. Names with _ are callbacks and the like, which no text can set. */
 static bool find_nearest(char *table, const char *given, char nearest[KF_PROPERTY_ROOM]) {
     size_t limit = strlen(given) / 3 + 1;
     bool found = false;

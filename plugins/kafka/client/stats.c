@@ -1,11 +1,11 @@
-/* plugins/kafka/client/stats.c - see stats.h. One walk over the text, which is librdkafka's own and well formed. */
+/* plugins/kafka/client/stats.c - see stats.h. Walks once over the text, which is librdkafka's own and well formed. */
 #include "stats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Behind a string that begins at `at`. */
+/* Returns what follows a string that begins at `at`. */
 static const char *skip_string(const char *at) {
     for (at++; *at && *at != '"'; at++)
         if (*at == '\\' && at[1])
@@ -41,7 +41,7 @@ void kf_stats_report(const struct eb_host *host, const char *json) {
             value++;
         at = end;
         if (*end != ':' && *end != ' ')
-            continue;                           /* it was a value */
+            continue;                           /* the string was a value */
         double number = strtod(value, NULL);
         if (*value != '-' && (*value < '0' || *value > '9'))
             continue;

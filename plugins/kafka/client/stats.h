@@ -4,7 +4,7 @@
 
 #include <eventbus/plugin.h>
 
-/* The numbers that stand at the outermost level of the JSON, as rdkafka.NAME, and the sum of all partitions' lags. */
+/* Reports the numbers at the outermost level of the JSON as rdkafka.NAME, and the sum of all partitions' lags. */
 void kf_stats_report(const struct eb_host *, const char *json);
 
 #endif

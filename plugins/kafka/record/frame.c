@@ -25,7 +25,7 @@ bool kf_frame_take(struct eb_text framed, uint32_t *id, struct eb_text *inside) 
 
 /* ---- Keys ---- */
 
-/* Zigzag, seven bits a byte. Answers the bytes read; 0: it does not end. */
+/* Reads a long: zigzag, seven bits a byte. Returns how many bytes it has; 0: it does not end. */
 static size_t read_long(struct eb_text avro, int64_t *value) {
     uint64_t bits = 0;
 

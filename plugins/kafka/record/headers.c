@@ -10,8 +10,8 @@
 
 #define TEXT(literal) { literal, sizeof literal - 1 }
 
-/* Those of an event, in the order of the Python producer: first what is the same in each and says nothing of it, so that it
- * is not handed over, then the attributes. */
+/* The headers of an event, in the order of the Python producer: first those that are the same in each event and are not
+ * delivered to the host, then the attributes. */
 static const struct known {
     struct eb_text wire, plain, fixed;          /* plain: the attribute's name; fixed: the value */
 } known[] = {
@@ -32,12 +32,12 @@ static bool same(struct eb_text a, struct eb_text b) {
     return a.data && a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
-/* ---- Out ---- */
+/* ---- Sending ---- */
 
-/* Takes one header to where they go. False: it could not. */
+/* Adds one header to a list. Returns false if it could not. */
 typedef bool put_header(void *to, struct eb_text name, struct eb_text value);
 
-/* What was read with another value than ours goes on with that value: a dead letter is the original. */
+/* A fixed header that was received with another value is sent on with that value, since a dead letter is the original. */
 static bool has_header(const struct eb_message *message, struct eb_text name) {
     for (size_t i = 0; i < message->n_headers; i++)
         if (same(message->headers[i].name, name))
@@ -45,7 +45,7 @@ static bool has_header(const struct eb_message *message, struct eb_text name) {
     return false;
 }
 
-/* They mostly come in their order: `next`. */
+/* Attributes mostly come in the order of `known`: `next` is where the search begins. */
 static struct eb_text wire_name(struct eb_text plain, size_t *next) {
     size_t i = *next;
 
@@ -87,7 +87,7 @@ struct reuse {
     size_t at;
 };
 
-/* Writes over the value of the next one, where that has the same name and is as long: the list is nobody else's. */
+/* Overwrites the value of the list's next header, if that has the same name and is as long. Nobody else uses the list. */
 static bool put_over(void *to, struct eb_text name, struct eb_text value) {
     struct reuse *reuse = to;
     const char *old_name;
@@ -103,7 +103,7 @@ static bool put_over(void *to, struct eb_text name, struct eb_text value) {
     return true;
 }
 
-/* What is fixed stands in each list that was kept. */
+/* Each list that was kept begins with the fixed headers. */
 static bool reuse_list(const rd_kafka_headers_t *list, const struct eb_message *message) {
     struct reuse reuse = { list, FIXED };
 
@@ -125,7 +125,7 @@ rd_kafka_headers_t *kf_headers_new(struct kf_header_pool *pool, const struct eb_
     return to;
 }
 
-/* A report names its record as const; librdkafka's own call to take the list of one wants it otherwise. */
+/* librdkafka's report gives a const record, and its function to take the list out wants another. */
 void kf_header_pool_keep(struct kf_header_pool *pool, const struct eb_message *message, const rd_kafka_message_t *reported) {
     rd_kafka_message_t *record = (rd_kafka_message_t *)(uintptr_t)reported;
 
@@ -139,7 +139,7 @@ void kf_header_pool_free(struct kf_header_pool *pool) {
         rd_kafka_headers_destroy(pool->spare[--pool->n]);
 }
 
-/* ---- In ---- */
+/* ---- Receiving ---- */
 
 static bool add_header(struct kf_headers *read, const char *name, struct eb_text value) {
     if (!EBP_RESERVE(read->headers, read->room, read->n_headers + 1))
@@ -148,7 +148,7 @@ static bool add_header(struct kf_headers *read, const char *name, struct eb_text
     return true;
 }
 
-/* The place among those known of a name on the wire; KNOWN: it is none. They mostly come in their order: `next`. */
+/* The index in `known` of a name on the wire; KNOWN: it is not there. Headers mostly come in that order: `next`. */
 static size_t known_index(const char *name, size_t next) {
     size_t place = 0;
 
@@ -159,7 +159,7 @@ static size_t known_index(const char *name, size_t next) {
     return place;
 }
 
-/* seen: bits of those known. */
+/* Takes one header. `seen` has a bit for each known header that was there. */
 static bool read_one(struct kf_headers *read, const char *name, struct eb_text value, size_t *next, unsigned *seen) {
     size_t place = known_index(name, *next);
 

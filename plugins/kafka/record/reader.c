@@ -8,7 +8,7 @@
 
 #include "error.h"
 
-/* The first decode_error found is told. */
+/* Sets the decode error, unless one was found before. */
 static void __attribute__((format(printf, 2, 3))) set_decode_error(struct kf_reader *reader, const char *format, ...) {
     va_list args;
 
@@ -36,7 +36,7 @@ static void check_headers(struct kf_reader *reader, const char *topic) {
         }
 }
 
-/* The schema with that id. EB_OK: in *schema, whose json is NULL where it is not told; EB_EMPTY, EB_PERMANENT. */
+/* Sets the schema with that id. EB_OK: json is NULL if it is not known; EB_EMPTY: it is being asked for; EB_PERMANENT. */
 static int32_t find_schema(struct kf_reader *reader, uint32_t id, struct eb_schema *schema, struct eb_error *err) {
     struct sr_schema found;
     int32_t status;
@@ -46,14 +46,14 @@ static int32_t find_schema(struct kf_reader *reader, uint32_t id, struct eb_sche
         return EB_OK;
     status = sr_schema(reader->registry, id, &found, err);
     if (status == EB_RETRIABLE)
-        return EB_EMPTY;                /* it waits until the registry is back; the link says what is wrong */
+        return EB_EMPTY;                /* the record waits for the registry; the link reports what is wrong */
     if (status == EB_OK)
         *schema = (struct eb_schema){ .size = sizeof *schema, .id = id, .name = { found.name, found.name_len },
                                       .json = { found.json, found.json_len } };
     return status;
 }
 
-/* The frame comes off. Without one there is a decode_error. */
+/* Sets payload and schema. A value without a frame is a decode error. */
 static int32_t read_value(struct kf_reader *reader, struct eb_text value, struct eb_message *message) {
     struct eb_error why;
     struct eb_text avro;
@@ -66,8 +66,9 @@ static int32_t read_value(struct kf_reader *reader, struct eb_text value, struct
         return EB_OK;
     }
     if (!kf_frame_take(value, &id, &avro)) {
-        set_decode_error(reader, value.len < KF_FRAME ? "its value of %zu bytes is too short for the frame with a schema's id"
-                                            : "its value of %zu bytes does not begin with the 0 of a frame", value.len);
+        set_decode_error(reader, value.len < KF_FRAME
+                         ? "its value of %zu bytes is too short for the frame with a schema's id"
+                         : "its value of %zu bytes does not begin with the 0 of a frame", value.len);
         return EB_OK;
     }
     status = find_schema(reader, id, &reader->schema, &why);
@@ -82,7 +83,8 @@ static int32_t read_value(struct kf_reader *reader, struct eb_text value, struct
     return EB_OK;
 }
 
-/* A key that is not framed, or not what its schema says, is still a key: its bytes as they are, and sent on like that. */
+/* Sets the key. One that has no frame, or is not what its schema says, is still a key: its bytes are taken, and sent on, as
+ * they are. */
 static int32_t read_key(struct kf_reader *reader, struct eb_text key, struct eb_message *message) {
     struct eb_text avro, type = {0};
     struct eb_error why;
@@ -126,7 +128,7 @@ int32_t kf_reader_read(struct kf_reader *reader, const rd_kafka_message_t *from,
     message->n_attrs = reader->headers.n_attrs;
     message->headers = reader->headers.headers;
     message->n_headers = reader->headers.n_headers;
-    if (reader->decode_error[0]) {              /* all as the broker holds it */
+    if (reader->decode_error[0]) {              /* the message is then as the broker has it */
         message->decode_error = (struct eb_text){ reader->decode_error, strlen(reader->decode_error) };
         message->payload = (struct eb_text){ from->payload, from->payload ? from->len : 0 };
         message->schema = message->key_schema = NULL;
