@@ -25,7 +25,7 @@ int32_t sq_position_check(const struct eb_point *point, struct eb_error *err) {
                           (int)(point->position.len < 40 ? point->position.len : 40),
                           point->position.data ? point->position.data : "");
     else if (point->kind < EB_EARLIEST || point->kind > EB_POSITION)
-        status = ebp_error(err, EB_PERMANENT, 0, "%d is no kind of point that this plugin knows", point->kind);
+        status = ebp_error(err, EB_PERMANENT, 0, "unknown kind of point: %d", point->kind);
     if (status != EB_OK && err)
         err->kind = EB_KIND_CONFIG;
     return status;

@@ -119,7 +119,7 @@ def a_trigger_swallows_no_event_that_is_reported_stored(t):
     db.close()
     done = send(t, 2, status=None)
     t.check(done.status != 0, "an event went to a file with a trigger")
-    t.contains(done.err, 'bus.db has a trigger "eat" that is not of the event bus')
+    t.contains(done.err, 'bus.db has a trigger "eat" that the event bus did not create')
     t.contains(t.run("topics", status=None).err, 'a trigger "eat"')
 
 

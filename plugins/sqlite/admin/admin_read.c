@@ -20,7 +20,7 @@ enum { BROWSE_ROWS = 256, BROWSE_BYTES = 1 << 20 };
 static void log_absent(const struct eb_host *host, const char *path) {
     char text[PATH_MAX + 80];
 
-    snprintf(text, sizeof text, "there is no %s yet; the first one to send or receive makes it", path);
+    snprintf(text, sizeof text, "%s does not exist yet; the first producer or consumer creates it", path);
     host->log(host, 6, text);
 }
 

@@ -27,7 +27,7 @@ static int32_t connect(struct sq_admin *a, bool make, int64_t until_ms, struct e
 }
 
 static int32_t no_topic(const struct sq_admin *a, const char *topic, struct eb_error *err) {
-    return ebp_error(err, EB_PERMANENT, 0, "there is no topic %s in %s", topic, a->store.path);
+    return ebp_error(err, EB_PERMANENT, 0, "topic %s does not exist in %s", topic, a->store.path);
 }
 
 static int32_t finish(struct sq_admin *a, int32_t status, struct eb_error *err) {
@@ -59,7 +59,7 @@ int32_t sq_admin_create(void *self, const char *topic, uint32_t partitions, uint
 
     (void)partitions;                                        /* all topics have the same slots */
     if (name_error)
-        return ebp_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", name_error);
+        return ebp_error(err, EB_PERMANENT, 0, "cannot create the topic: %s", name_error);
     if (flags & EB_DRY_RUN)
         return try_create(a, until_ms, err);
     status = connect(a, true, until_ms, err);
@@ -153,7 +153,7 @@ int32_t sq_admin_seek(void *self, const char *topic, const char *group, const st
     int32_t status = sq_position_check(to, err);
 
     if (status == EB_OK && name_error && (flags & EB_CREATE))
-        return ebp_error(err, EB_PERMANENT, 0, "the topic cannot be made: %s", name_error);
+        return ebp_error(err, EB_PERMANENT, 0, "cannot create the topic: %s", name_error);
     if (status == EB_OK)
         status = run_seek(self, &seek, ebp_monotonic_ms() + timeout_ms, err);
     if (status != EB_OK)

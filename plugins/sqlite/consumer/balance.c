@@ -201,8 +201,8 @@ static bool is_possible(int64_t due_ms, int64_t now_ms) {
 static void log_impossible_due(const struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq) {
     char text[EB_ERROR_ROOM];
 
-    snprintf(text, sizeof text, "topic %s: group %s was to try position %lld again at a time that is too far off to be one, and "
-             "perhaps others; they are tried again now", assignment->name, c->sub->group, (long long)seq);
+    snprintf(text, sizeof text, "topic %s: group %s has an impossible retry time for position %lld, and perhaps for others; "
+             "they are retried now", assignment->name, c->sub->group, (long long)seq);
     c->host->log(c->host, 4, text);
 }
 
@@ -221,7 +221,7 @@ static int32_t load_delayed(struct sq_consumer *c, struct sq_assignment *assignm
                                 .due_ms = sqlite3_column_int64(rows, 3), .stored = true };
         if (msg.seq <= last) {
             sqlite3_reset(rows);
-            return sq_damaged(&c->store, err, "what group %s holds back is out of order", c->sub->group);
+            return sq_damaged(&c->store, err, "the delayed messages of group %s are out of order", c->sub->group);
         }
         last = msg.seq;
         if (!(slots >> msg.slot & 1))

@@ -54,7 +54,7 @@ static int32_t look_at_other(struct sq_consumer *c, struct sq_assignment *assign
     struct sq_owned_slots owned;
 
     if (!sq_owned_slots_read(&owned, sq_bytes(row, 1)))
-        return sq_damaged(&c->store, err, "a share of group %s cannot be read", c->sub->group);
+        return sq_damaged(&c->store, err, "the slots of a member of group %s cannot be read", c->sub->group);
     if (owner != 0 && !lives) {
         assignment->check = true;
         *open = *open || has_out(&owned, assignment->end);

@@ -153,10 +153,10 @@ static int32_t add_member(struct sq_consumer *c, struct eb_error *err) {
         return status;
     c->member = sqlite3_last_insert_rowid(c->store.db);
     if (c->member < 1 || c->member > SQ_MEMBER_MAX)
-        return sq_damaged(&c->store, err, "the numbers of members are used up");
+        return sq_damaged(&c->store, err, "no member ids are left");
     c->renewed_ms = now_ms;
     if (!sq_shm_lock_member(&c->store.shm, c->member))
-        return ebp_errno(err, EB_RETRIABLE, "cannot lock the place of a member beside %s", c->store.path);
+        return ebp_errno(err, EB_RETRIABLE, "cannot lock the member in the side file of %s", c->store.path);
     return EB_OK;
 }
 

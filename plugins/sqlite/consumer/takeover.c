@@ -50,7 +50,7 @@ static int32_t take_slots(struct sq_consumer *c, const struct sq_assignment *ass
     int32_t status = EB_OK;
 
     if (!sq_owned_slots_read(&owned, bytes))
-        return sq_damaged(&c->store, err, "a share of group %s cannot be read", c->sub->group);
+        return sq_damaged(&c->store, err, "the slots of a member of group %s cannot be read", c->sub->group);
     while (status == EB_OK && sq_owned_slots_next(&owned, &seq))
         status = delay_inflight(c, assignment, seq, err);
     if (status == EB_OK && !sq_runs_move(&owned.runs, SQ_ALL_SLOTS, freed))

@@ -95,13 +95,13 @@ static const char *get_pairs(struct sq_envelope *envelope, struct sq_reader *in,
     uint64_t n;
 
     if (!sq_get_number(in, &n) || n > (uint64_t)(in->end - in->at) / 2)
-        return "its stored head is damaged";
+        return "its stored envelope is damaged";
     if (!EBP_RESERVE(envelope->pairs, envelope->room, envelope->n_attrs + envelope->n_headers + n))
-        return "no memory to read its head";
+        return "no memory to read its envelope";
     for (uint64_t i = 0; i < n; i++) {
         struct eb_header *pair = &envelope->pairs[envelope->n_attrs + envelope->n_headers];
         if (!get_name(in, &pair->name) || !get_text(in, &pair->value))
-            return "its stored head is damaged";
+            return "its stored envelope is damaged";
         ++*count;
     }
     return NULL;
@@ -113,10 +113,10 @@ const char *sq_envelope_read(struct sq_envelope *envelope, struct eb_text bytes)
 
     *envelope = (struct sq_envelope){ .pairs = envelope->pairs, .room = envelope->room };
     if (bytes.len < 1 || *in.at++ != FORMAT)
-        return "its stored head is of a version this plugin does not know";
+        return "its stored envelope is of a version this plugin does not know";
     if (!sq_get_number(&in, &envelope->schema) || !sq_get_number(&in, &envelope->key_schema) || !get_text(&in, &envelope->id)
         || !get_text(&in, &envelope->key_avro))
-        return "its stored head is damaged";
+        return "its stored envelope is damaged";
     decode_error = get_pairs(envelope, &in, &envelope->n_attrs);
     if (!decode_error)
         decode_error = get_pairs(envelope, &in, &envelope->n_headers);

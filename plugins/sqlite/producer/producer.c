@@ -117,7 +117,7 @@ static int32_t place(struct producer *p, const struct eb_message *message, struc
     if (status != EB_OK)
         return status;
     if (placed->topic->seq == SQ_SEQ_MAX)
-        return ebp_error(err, EB_FATAL, 0, "topic %s has used up its positions", placed->topic->name);
+        return ebp_error(err, EB_FATAL, 0, "topic %s has no positions left", placed->topic->name);
     placed->seq = ++placed->topic->seq;
     placed->note = sq_note(sq_slot_of(sq_key_hash(message->key), placed->seq), -1);
     return EB_OK;

@@ -19,7 +19,7 @@ static int32_t see_row(struct sq_store *store, struct eb_text bytes, int64_t *fi
     int64_t seq;
 
     if (!sq_owned_slots_read(&owned, bytes))
-        return sq_damaged(store, err, "how far a group is cannot be read");
+        return sq_damaged(store, err, "the progress of a group cannot be read");
     if (owned.runs.n > 0)
         *first = lower(*first, owned.runs.run[0].cursor + 1);
     while (sq_owned_slots_next(&owned, &seq))

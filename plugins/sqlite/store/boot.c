@@ -78,8 +78,8 @@ static void log_clock_moved(const struct sq_store *store, int64_t by_ms) {
     int64_t off_s = by_ms / 1000 + by_ms % 1000 / 500;      /* rounded, on either side of 0 */
 
     snprintf(text, sizeof text, "%s: the wall clock is %" PRId64 " s %s where it was when this file was last used: it was set, "
-             "or this process has another one; waits, leases and retention go by another clock, but the times of events "
-             "stored now follow it", store->path, off_s < 0 ? -off_s : off_s, off_s < 0 ? "behind" : "ahead of");
+             "or this process has another one; waits, leases and retention do not depend on it, but the times "
+             "of events stored now do", store->path, off_s < 0 ? -off_s : off_s, off_s < 0 ? "behind" : "ahead of");
     store->host->log(store->host, 4, text);
 }
 

@@ -69,10 +69,10 @@ int32_t sq_store_error(struct sq_store *store, struct eb_error *err) {
                         "folder", path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return ebp_error(err, EB_FATAL, extended, "%s is damaged (%s): restore it from a copy, or move it away to begin anew",
+        return ebp_error(err, EB_FATAL, extended, "%s is damaged (%s): restore it from a copy, or move it away to start with an empty file",
                         path, sqlite3_errmsg(store->db));
     case SQLITE_INTERRUPT:
-        return sq_damaged(store, err, "a search in it has no end");
+        return sq_damaged(store, err, "a search in it does not end");
     case SQLITE_NOMEM:
         return ebp_no_memory(err);
     default:
@@ -87,6 +87,6 @@ int32_t sq_damaged(const struct sq_store *store, struct eb_error *err, const cha
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return ebp_error(err, EB_FATAL, SQLITE_CORRUPT, "%s is damaged (%s): restore it from a copy, or move it away to begin anew",
+    return ebp_error(err, EB_FATAL, SQLITE_CORRUPT, "%s is damaged (%s): restore it from a copy, or move it away to start with an empty file",
                     store->path, what);
 }

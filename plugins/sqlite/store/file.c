@@ -51,7 +51,7 @@ int32_t sq_file_look(const char *path, struct sq_file_identity *is, struct eb_er
     struct statx about;
 
     if (!look(AT_FDCWD, path, 0, &about))
-        return errno == ENOENT ? EB_EMPTY : ebp_errno(err, EB_PERMANENT, "cannot look at %s", path);
+        return errno == ENOENT ? EB_EMPTY : ebp_errno(err, EB_PERMANENT, "cannot examine %s", path);
     if (!S_ISREG(about.stx_mode))
         return ebp_error(err, EB_PERMANENT, 0, "%s is not a regular file: set path to a file", path);
     if (is)
@@ -63,7 +63,7 @@ int32_t sq_file_has_one_name(const char *real, struct eb_error *err) {
     struct statx about;
 
     if (!look(AT_FDCWD, real, AT_SYMLINK_NOFOLLOW, &about))
-        return ebp_errno(err, errno == ENOENT ? EB_RETRIABLE : EB_PERMANENT, "cannot look at %s", real);
+        return ebp_errno(err, errno == ENOENT ? EB_RETRIABLE : EB_PERMANENT, "cannot examine %s", real);
     if (about.stx_nlink > 1)
         return ebp_error(err, EB_PERMANENT, 0, "%s has %u names (hard links), and SQLite would keep a log of its own for each: "
                         "remove the other names, or make them symbolic links", real, about.stx_nlink);
@@ -91,7 +91,7 @@ static int32_t make_folders(char *path, const char *file, struct eb_error *err) 
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(path, 0700) != 0 && errno != EEXIST)
-            return ebp_errno(err, errno == ENOSPC ? EB_RETRIABLE : EB_PERMANENT, "cannot make the folder %s for %s", path,
+            return ebp_errno(err, errno == ENOSPC ? EB_RETRIABLE : EB_PERMANENT, "cannot create the folder %s for %s", path,
                             file);
         *slash = '/';
     }
@@ -141,7 +141,7 @@ static int32_t make_at(const char *path, char *end, struct eb_error *err) {
     int32_t status = strcmp(path, end) == 0 ? make_folders(end, path, err) : EB_OK;
 
     if (status == EB_OK && mknod(end, S_IFREG | 0600, 0) != 0 && errno != EEXIST)
-        status = ebp_errno(err, errno == ENOSPC ? EB_RETRIABLE : EB_PERMANENT, "cannot make %s", end);
+        status = ebp_errno(err, errno == ENOSPC ? EB_RETRIABLE : EB_PERMANENT, "cannot create %s", end);
     return status;
 }
 
@@ -180,7 +180,7 @@ int32_t sq_file_resolve(const char *path, bool make, char **real, struct eb_erro
         return ebp_no_memory(err);
     if (errno == ENOENT)
         return ebp_error(err, EB_RETRIABLE, 0, "%s was removed just now", path);
-    return ebp_errno(err, EB_PERMANENT, "cannot follow %s", path);
+    return ebp_errno(err, EB_PERMANENT, "cannot resolve %s", path);
 }
 
 /* ---- where it lies ---- */
@@ -199,7 +199,7 @@ int32_t sq_file_is_local(const char *path, struct eb_error *err) {
     struct statfs about;
 
     if (statfs(path, &about) != 0)
-        return ebp_errno(err, EB_PERMANENT, "cannot look at the filesystem of %s", path);
+        return ebp_errno(err, EB_PERMANENT, "cannot examine the filesystem of %s", path);
     for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
         if ((unsigned long)about.f_type == remote[i].magic)
             return ebp_error(err, EB_PERMANENT, 0, "%s is on a network filesystem (%s), where its locks do not hold: set path "

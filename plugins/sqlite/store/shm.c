@@ -128,7 +128,7 @@ static int32_t join(struct sq_shm *shm, const char *path, struct eb_error *err) 
     if (alone)
         make_anew(shm);
     if (lock_byte(shm->fd, F_RDLCK, USER_BYTE) != 0)
-        return ebp_error(err, EB_RETRIABLE, SQLITE_BUSY, "%s is just being made by another process", path);
+        return ebp_error(err, EB_RETRIABLE, SQLITE_BUSY, "another process is creating %s right now", path);
     return alone ? EB_OK : join_others(shm, path, err);
 }
 

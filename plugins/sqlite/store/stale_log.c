@@ -67,7 +67,7 @@ int32_t sq_stale_log_clear(struct sq_store *store, struct eb_error *err) {
     if (!sq_shm_record(&store->shm, &record) || sq_file_same(&record.db, now))
         return EB_OK;
     if (!sq_shm_try_clearing(&store->shm))
-        return ebp_error(err, EB_RETRIABLE, 0, "%s was replaced, and another process is just putting its log aside", store->path);
+        return ebp_error(err, EB_RETRIABLE, 0, "%s was replaced, and another process is renaming its log right now", store->path);
     if (sq_shm_in_place(&store->shm, store->shm_path))       /* else another process did it before */
         status = clear(store, &record, err);
     sq_shm_close(&store->shm);

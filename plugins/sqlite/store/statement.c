@@ -44,8 +44,8 @@ static int32_t check_tables(struct sq_store *store, struct eb_error *err) {
     store->changed = status == EB_OK && number != store->schema_version;
     if (!store->changed)
         return status;
-    return ebp_error(err, EB_RETRIABLE, SQLITE_SCHEMA, "the tables of %s were made anew while it was in use, as by a restored "
-                    "copy: it is opened anew", store->path);
+    return ebp_error(err, EB_RETRIABLE, SQLITE_SCHEMA, "the tables of %s were replaced while it was in use, as by a restored "
+                    "copy: opening it again", store->path);
 }
 
 /* ---- statements ---- */
@@ -134,7 +134,7 @@ int32_t sq_row(struct sq_store *store, sqlite3_stmt *statement, const char *shap
 
     for (int column = 0; row > 0 && shape[column]; column++)
         if (!fits(statement, column, shape[column])) {
-            row = sq_damaged(store, err, "column %s of \"%.60s...\" cannot hold what it does",
+            row = sq_damaged(store, err, "column %s of \"%.60s...\" holds an impossible value",
                              sqlite3_column_name(statement, column), sqlite3_sql(statement));
             sqlite3_reset(statement);
         }

@@ -43,7 +43,7 @@ bool sq_store_is_in_place(struct sq_store *store) {
 }
 
 int32_t sq_store_replaced(const struct sq_store *store, struct eb_error *err) {
-    return ebp_error(err, EB_RETRIABLE, 0, "%s was moved, removed or replaced while it was in use: it is opened anew", store->path);
+    return ebp_error(err, EB_RETRIABLE, 0, "%s was moved, removed or replaced while it was in use: opening it again", store->path);
 }
 
 /* What is written to a file that was removed is lost: better to open the one that is there, or none. A file that was moved

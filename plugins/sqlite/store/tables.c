@@ -130,14 +130,14 @@ static int32_t see(struct sq_store *store, struct tables *tables, sqlite3_stmt *
     if (!is(type, sq_text("table")) && !is(type, sq_text("index")) && !is(type, sq_text("view")) && !is(type, sq_text("trigger")))
         type = sq_text("thing");
     if (!table || !is(type, sq_text("table")))
-        return refuse(store, type, name, "that is not of the event bus", err);
+        return refuse(store, type, name, "that the event bus did not create", err);
     if (!is(table->text, text))
-        return refuse(store, type, name, "that is not as the event bus makes it", err);
+        return refuse(store, type, name, "that differs from what the event bus creates", err);
     table->seen = true;
     table->root = sqlite3_column_int64(row, 4);
     for (size_t i = 0; i < tables->n; i++)
         if (&tables->list[i] != table && tables->list[i].seen && tables->list[i].root == table->root)
-            return refuse(store, type, name, "that stands at another one's place", err);
+            return refuse(store, type, name, "that shares its root page with another one", err);
     return EB_OK;
 }
 
@@ -149,7 +149,7 @@ static int32_t check_encoding(struct sq_store *store, struct eb_error *err) {
         || sqlite3_step(encoding) != SQLITE_ROW)
         status = sq_store_error(store, err);
     else if (!is(sq_bytes(encoding, 0), sq_text("UTF-8")))
-        status = ebp_error(err, EB_PERMANENT, SQLITE_CORRUPT, "%s is not in UTF-8, as the event bus makes it: set path to another "
+        status = ebp_error(err, EB_PERMANENT, SQLITE_CORRUPT, "%s is not encoded in UTF-8, as files of the event bus are: set path to another "
                           "file", store->path);
     sqlite3_finalize(encoding);
     return status;

@@ -254,7 +254,7 @@ static void a_folder_that_cannot_be_made(void) {
     const char *path = kit_file("no/such/bus.db");
 
     open_folders_above(kit_file("x"), 0755);
-    try_as_nobody(path, "cannot make");
+    try_as_nobody(path, "cannot create");
 }
 
 static void folders_and_files_are_private(void) {

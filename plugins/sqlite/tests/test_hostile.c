@@ -215,7 +215,7 @@ static void another_encoding(void) {
     const char *path = kit_file("bus.db");
 
     kit_execute(path, "PRAGMA encoding='UTF-16le'; PRAGMA application_id=1161975123; PRAGMA user_version=1; CREATE TABLE topic(x)");
-    expect(path, "UTF-16", "not in UTF-8");
+    expect(path, "UTF-16", "not encoded in UTF-8");
 }
 
 /* ---- values that cannot be ---- */

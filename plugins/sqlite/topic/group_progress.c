@@ -30,7 +30,7 @@ static int32_t read_row(struct survey *s, const struct sq_store *store, sqlite3_
     struct sq_owned_slots owned;
 
     if (!sq_owned_slots_read(&owned, sq_bytes(row, 1)))
-        return sq_damaged(store, err, "a share cannot be read");
+        return sq_damaged(store, err, "the slots of a member cannot be read");
     s->is->members += live;
     while (sq_owned_slots_next(&owned, &seq))
         count_open(s, seq, live);

@@ -44,7 +44,7 @@ int32_t sq_topic_make(struct sq_store *store, const char *name, int64_t *id, boo
         return status;
     *id = sqlite3_last_insert_rowid(store->db);
     if (*id < 1 || *id > SQ_TOPIC_MAX)
-        return sq_damaged(store, err, "the numbers of topics are used up");
+        return sq_damaged(store, err, "no topic ids are left");
     *made = true;
     return EB_OK;
 }
