@@ -52,8 +52,8 @@ struct rd_entry_read {
     char position[RD_ID_ROOM];
 };
 
-/* Fills the message from the fields of an entry. A message that cannot be used gets a decode_error and keeps all its fields, so
- * that its dead letter has them too: an attribute that comes again behind the data is among the headers. */
+/* Fills the message from the fields of an entry. A message that cannot be used gets a decode_error and keeps all its
+ * fields, so that its dead letter has them too: an attribute that comes again behind the data is among the headers. */
 void rd_entry_take(const struct rd_node *fields, struct rd_id, struct rd_entry_read *, struct eb_message *);
 
 #endif

@@ -7,6 +7,8 @@
 #include "common/error.h"
 #include "connection/url.h"
 
+const char rd_returned_consumer[] = "eventbus-returned";
+
 #define PLACE(field) .offset = offsetof(struct rd_settings, field)
 
 const struct eb_option rd_options[] = {

@@ -17,6 +17,9 @@ struct rd_settings {
 enum { RD_OPTIONS = 14 };
 extern const struct eb_option rd_options[];
 
+/* The name of the consumer that holds returned entries. No process has it, so nobody waits for that one to come back. */
+extern const char rd_returned_consumer[];
+
 /* EB_OK, or EB_PERMANENT: options that do not fit together. */
 int32_t rd_options_check(const void *settings, struct eb_error *);
 

@@ -1,5 +1,5 @@
-/* plugins/redis/plugin.c - what the event bus finds in redis.so: who it is, its options, its roles. README.md is the map of the
- * folder. */
+/* plugins/redis/plugin.c - what the event bus finds in redis.so: who it is, its options, its roles. README.md is the
+ * map of the folder. */
 #include <eventbus/plugin.h>
 
 #include "admin/admin.h"

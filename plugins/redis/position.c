@@ -9,7 +9,7 @@ int32_t rd_point_check(const struct eb_point *point, struct eb_error *err) {
     struct rd_id id;
 
     if (point->kind < EB_EARLIEST || point->kind > EB_POSITION)
-        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "%d is no kind of point that this plugin knows", point->kind);
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "the plugin does not know points of kind %d", point->kind);
     if (point->kind != EB_POSITION || (point->position.data && rd_id_parse(point->position.data, &id)))
         return EB_OK;
     return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,

@@ -1,5 +1,5 @@
-/* plugins/redis/admin/admin.h - the admin role. admin_read.c lists topics and groups, browse.c reads a topic, admin_write.c changes
- * topics and groups, scan.c finds the topics. */
+/* plugins/redis/admin/admin.h - the admin role. admin_read.c lists topics and groups, browse.c reads a topic,
+ * admin_write.c changes topics and groups, scan.c finds the topics. */
 #ifndef RD_ADMIN_ADMIN_H
 #define RD_ADMIN_ADMIN_H
 

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
-#include "consumer/state.h"
-#include "log.h"
-#include "common/error.h"
 #include "admin/scan.h"
+#include "common/clock.h"
+#include "common/error.h"
 #include "connection/server_error.h"
+#include "entry.h"
+#include "log.h"
+#include "options.h"
 
 int32_t rd_admin_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
     struct rd_admin *admin = calloc(1, sizeof *admin);
@@ -192,8 +193,8 @@ static int32_t read_groups(struct rd_admin *admin, int64_t until_ms, const char 
     return EB_OK;
 }
 
-/* The lag that the server reports is a count of its own, which can be far too high after a restart from its log. A group that has
- * been given the last entry lags by nothing, and no group lags by more entries than there are. */
+/* The lag that the server reports is a count of its own, which can be far too high after a restart from its log. A
+ * group that has been given the last entry lags by nothing, and no group lags by more entries than there are. */
 static int32_t correct_lag(struct rd_admin *admin, int64_t until_ms, const char *topic, struct rd_id last, struct group *group,
                            struct eb_error *err) {
     const struct rd_node *reply;
@@ -209,7 +210,8 @@ static int32_t correct_lag(struct rd_admin *admin, int64_t until_ms, const char 
     return status;
 }
 
-/* Servers before 7.0 do not report the lag, and later ones not always. Then the entries behind the group are counted. */
+/* Servers before 7.0 do not report the lag, and later ones not always. Then the entries behind the group are
+ * counted. */
 static int32_t count_lag(struct rd_admin *admin, int64_t until_ms, const char *topic, struct group *group,
                          struct eb_error *err) {
     struct rd_id from = group->at;

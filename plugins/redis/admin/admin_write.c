@@ -1,15 +1,15 @@
-/* plugins/redis/admin/admin_write.c - moves groups, trims, creates and removes. Each change is one script, so that nothing comes
- * between looking and doing. */
+/* plugins/redis/admin/admin_write.c - moves groups, trims, creates and removes. Each change is one script, so that
+ * nothing comes between looking and doing. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "admin/admin.h"
 #include "common/clock.h"
-#include "consumer/state.h"
 #include "common/error.h"
-#include "position.h"
 #include "connection/server_error.h"
+#include "options.h"
+#include "position.h"
 
 static int32_t no_topic(const char *topic, struct eb_error *err) {
     return ebp_error(err, EB_PERMANENT, 0, "there is no topic %s", topic);
@@ -23,10 +23,11 @@ static int32_t run(struct rd_admin *admin, int32_t timeout_ms, const char *doing
 
 /* ---- seek ---- */
 
-/* Moves a group by creating it again: what is pending would otherwise be delivered from behind its new position as well. ARGV: the
- * group, the id that it goes on behind ("": only look), how long a live member may be silent, the consumer of returned entries.
- * Returns 0 if there is no such topic; the name and idle time of a member at work; or three ids: the topic's last one, the
- * group's ("": there is no group) and that of its oldest pending entry ("": there is none). */
+/* Moves a group by creating it again: what is pending would otherwise be delivered from behind its new position as
+ * well. ARGV: the group, the id that it goes on behind ("": only look), how long a live member may be silent, the
+ * consumer of returned entries. Returns 0 if there is no such topic; the name and idle time of a member at work; or
+ * three ids: the topic's last one, the group's ("": there is no group) and that of its oldest pending entry ("": there
+ * is none). */
 static const char seek_script[] =
     "local function fields(list)\n"
     "  local info = {}\n"
@@ -117,7 +118,8 @@ static int32_t find_start(const struct found *found, const char *topic, const st
         return EB_OK;
     if (to->kind == EB_POSITION) {
         rd_id_print(rd_id_after(found->last), end);
-        ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "position %.60s is behind the end of topic %s, which is %s", to->position.data, topic, end);
+        ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "position %.60s is behind the end of topic %s, which is %s",
+                          to->position.data, topic, end);
         return EB_END;
     }
     *start = found->last;
@@ -158,8 +160,8 @@ int32_t rd_admin_seek(void *self, const char *topic, const char *group, const st
 
 /* ---- trim ---- */
 
-/* ARGV: the id before which entries go, and whether unread ones go too; those are acknowledged, so that they do not stay pending.
- * Returns 1; 0: there is no such topic. */
+/* ARGV: the id before which entries go, and whether unread ones go too; those are acknowledged, so that they do not
+ * stay pending. Returns 1; 0: there is no such topic. */
 static const char trim_script[] =
     "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
     "local function parts(id)\n"
@@ -227,7 +229,8 @@ static int32_t try_create(struct rd_admin *admin, const char *topic, int64_t unt
         return status;
     if (rd_is_text(reply) && strcmp(reply->text, "none") != 0 && strcmp(reply->text, "stream") != 0)
         return no_stream(topic, err);
-    status = rd_client_request(&admin->client, until_ms, (const char *[]){ "XADD", topic, "none", "type", "none", NULL }, &reply, err);
+    status = rd_client_request(&admin->client, until_ms,
+                               (const char *[]){ "XADD", topic, "none", "type", "none", NULL }, &reply, err);
     if (status != EB_OK || rd_error_is(reply, "ERR"))
         return status;
     return rd_is_error(reply) ? rd_client_error(&admin->client, "making", topic, reply, err) : EB_OK;

@@ -5,8 +5,8 @@
 #include "admin/admin.h"
 #include "common/clock.h"
 #include "common/error.h"
-#include "position.h"
 #include "connection/server_error.h"
+#include "position.h"
 
 enum { PAGE = 100 };
 
@@ -66,12 +66,14 @@ static int32_t read_page(struct walk *walk, struct eb_error *err) {
 /* EB_OK: the stream exists and is empty; EB_END: it does not exist; or negative. */
 static int32_t check_empty(struct walk *walk, struct eb_error *err) {
     const struct rd_node *reply;
-    int32_t status = rd_client_request(&walk->admin->client, walk->until_ms, (const char *[]){ "XINFO", "STREAM", walk->topic, NULL },
-                            &reply, err);
+    int32_t status = rd_client_request(&walk->admin->client, walk->until_ms,
+                                       (const char *[]){ "XINFO", "STREAM", walk->topic, NULL }, &reply, err);
 
-    if (status == EB_OK && rd_is_error(reply) && rd_classify_error(reply, "", NULL) == RD_NO_GROUP)
+    if (status != EB_OK || !rd_is_error(reply))
+        return status;
+    if (rd_classify_error(reply, "", NULL) == RD_NO_GROUP)
         return EB_END;
-    return status == EB_OK && rd_is_error(reply) ? rd_client_error(&walk->admin->client, "", walk->topic, reply, err) : status;
+    return rd_client_error(&walk->admin->client, "", walk->topic, reply, err);
 }
 
 /* Finds the last entry. EB_OK; EB_END: the topic does not exist; or negative. */

@@ -29,8 +29,8 @@ int32_t rd_client_request(struct rd_client *, int64_t until_ms, const char *cons
 int32_t rd_client_request_for(struct rd_client *, int64_t until_ms, const char *doing, const char *topic,
                               const char *const *argv, const struct rd_node **reply, struct eb_error *);
 
-/* Returns the status of an error reply, and fills in err: "DOING topic TOPIC: ..." with what to do about it. Either may be
- * empty. */
+/* Returns the status of an error reply, and fills in err: "DOING topic TOPIC: ..." with what to do about it. Either may
+ * be empty. */
 int32_t rd_client_error(const struct rd_client *, const char *doing, const char *topic, const struct rd_node *error,
                         struct eb_error *);
 

@@ -1,5 +1,5 @@
-/* plugins/redis/connection/connect.h - how a connection becomes ready: it looks up the address, connects, agrees on TLS and
- * logs in. */
+/* plugins/redis/connection/connect.h - how a connection becomes ready: it looks up the address, connects, agrees on TLS
+ * and logs in. */
 #ifndef RD_CONNECTION_CONNECT_H
 #define RD_CONNECTION_CONNECT_H
 

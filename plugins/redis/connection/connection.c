@@ -53,7 +53,8 @@ static void shut(struct rd_conn *conn) {
     conn->state = RD_DOWN;
 }
 
-/* The wait doubles with each try. Chance takes off up to half of it, so that a site's services do not all come back at once. */
+/* The wait doubles with each try. Chance takes off up to half of it, so that a site's services do not all come back at
+ * once. */
 static int64_t wait_ms(uint32_t tries) {
     int64_t wait = FIRST_WAIT_MS;
     unsigned seed;
@@ -304,8 +305,10 @@ static void read_in(struct rd_conn *conn) {
 
 /* ---- time ---- */
 
-static int64_t answer_due_ms(const struct rd_conn *conn) {
-    return conn->oldest_sent_ms + conn->target->set->command_timeout + conn->awaited[ebp_ring_at(&conn->awaited_ring, 0)].extra_ms;
+static int64_t reply_due_ms(const struct rd_conn *conn) {
+    const struct rd_awaited *oldest = &conn->awaited[ebp_ring_at(&conn->awaited_ring, 0)];
+
+    return conn->oldest_sent_ms + conn->target->set->command_timeout + oldest->extra_ms;
 }
 
 int64_t rd_conn_due_ms(const struct rd_conn *conn) {
@@ -313,7 +316,7 @@ int64_t rd_conn_due_ms(const struct rd_conn *conn) {
         return conn->retry_ms;
     if (conn->state < RD_READY)
         return conn->slow_ms > ebp_boottime_ms() ? ebp_earlier(conn->slow_ms, conn->deadline_ms) : conn->deadline_ms;
-    return conn->awaited_ring.n > 0 ? answer_due_ms(conn) : conn->last_read_ms + conn->target->set->keepalive;
+    return conn->awaited_ring.n > 0 ? reply_due_ms(conn) : conn->last_read_ms + conn->target->set->keepalive;
 }
 
 static int32_t on_ping(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {

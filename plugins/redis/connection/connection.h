@@ -1,6 +1,6 @@
-/* plugins/redis/connection/connection.h - one connection to the server. It connects, and reconnects when it is lost; it writes
- * commands one behind the other and calls the handler of each with its reply, in order. None of its functions waits, but for
- * rd_conn_wait. One thread's. */
+/* plugins/redis/connection/connection.h - one connection to the server. It connects, and reconnects when it is lost; it
+ * writes commands one behind the other and calls the handler of each with its reply, in order. None of its functions
+ * waits, but for rd_conn_wait. One thread's. */
 #ifndef RD_CONNECTION_CONNECTION_H
 #define RD_CONNECTION_CONNECTION_H
 
@@ -28,8 +28,8 @@ void rd_target_close(struct rd_target *);
 
 enum rd_conn_state { RD_DOWN, RD_LOOKUP, RD_CONNECTING, RD_HANDSHAKE, RD_LOGIN, RD_READY };
 
-/* Handles the reply to a command. The reply lies in the connection's arena, which a handler may swap for an empty one. A
- * negative return value, with the reason in err, gives the connection up. */
+/* Handles the reply to a command. The reply lies in the connection's arena, which a handler may swap for an empty one.
+ * A negative return value, with the reason in err, gives the connection up. */
 struct rd_conn;
 typedef int32_t (*rd_reply_handler)(struct rd_conn *, uint64_t arg, const struct rd_node *reply, struct eb_error *err);
 

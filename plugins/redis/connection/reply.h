@@ -1,5 +1,5 @@
-/* plugins/redis/connection/reply.h - the server's replies. hiredis reads them into memory that is freed as a whole: no element costs
- * an allocation, and a hostile server cannot make us hold more than a limit. */
+/* plugins/redis/connection/reply.h - the server's replies. hiredis reads them into memory that is freed as a whole: no
+ * element costs an allocation, and a hostile server cannot make us hold more than a limit. */
 #ifndef RD_CONNECTION_REPLY_H
 #define RD_CONNECTION_REPLY_H
 

@@ -1,4 +1,5 @@
-/* plugins/redis/connection/resolve.h - looks up a host's addresses in a thread of its own, since getaddrinfo may wait for any time. */
+/* plugins/redis/connection/resolve.h - looks up a host's addresses in a thread of its own, since getaddrinfo may wait
+ * for any time. */
 #ifndef RD_CONNECTION_RESOLVE_H
 #define RD_CONNECTION_RESOLVE_H
 

@@ -65,8 +65,8 @@ static const struct meaning *find(const struct meaning *among, size_t n, const c
     return NULL;
 }
 
-/* Servers before 7.0 wrap the error of a command in a script: "ERR Error running script (...): @user_script:1: WORD ...". An
- * error about ACL rules has "@user_script: 1: " as well. */
+/* Servers before 7.0 wrap the error of a command in a script: "ERR Error running script (...): @user_script:1: WORD
+ * ...". An error about ACL rules has "@user_script: 1: " as well. */
 static const char *unwrapped(const char *text) {
     static const char mark[] = "@user_script:";
     const char *at = text;

@@ -12,14 +12,15 @@ enum rd_error_class {
     RD_OTHER_ERROR
 };
 
-/* Returns the class and fills in err (may be NULL): `what` (say, "topic x"), cause, what to do. Of the server's own words
- * err shows only those that cannot hold an event's data or a password. */
+/* Returns the class and fills in err (may be NULL): `what` (say, "topic x"), cause, what to do. Of the server's own
+ * words err shows only those that cannot hold an event's data or a password. */
 enum rd_error_class rd_classify_error(const struct rd_node *error, const char *what, struct eb_error *err);
 
 /* For a reply whose other errors do not matter: EB_RETRIABLE and err for RD_UNAVAILABLE; EB_OK for all else. */
 int32_t rd_check_available(const struct rd_node *reply, const char *what, struct eb_error *err);
 
-/* Adds to the err of an RD_KEY_REFUSED which user is refused (NULL: nobody has logged in) and what to do about the key. */
+/* Adds to the err of an RD_KEY_REFUSED which user is refused (NULL: nobody has logged in) and what to do about the
+ * key. */
 void rd_add_advice(struct eb_error *err, const struct rd_node *error, const char *user, const char *topic);
 
 /* Whether the reply is an error whose first word is this. */

@@ -21,7 +21,8 @@ static int hex(char digit) {
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-/* Copies the text up to `end` with each %XX decoded. False: it is too long, or holds a % without two hex digits or a %00. */
+/* Copies the text up to `end` with each %XX decoded. False: it is too long, or holds a % without two hex digits or a
+ * %00. */
 static bool decode(const char *from, const char *end, char *to, size_t room) {
     size_t n = 0;
 

@@ -1,6 +1,6 @@
-/* plugins/redis/consumer/claim.c - takes over pending entries: those of this consumer from before a restart or from a lost reply,
- * those that were returned, those that dead consumers left. XPENDING lists them, with the consumer and the number of deliveries;
- * XCLAIM takes them over, and does so alike on every version of the server. */
+/* plugins/redis/consumer/claim.c - takes over pending entries: those of this consumer from before a restart or from a
+ * lost reply, those that were returned, those that dead consumers left. XPENDING lists them, with the consumer and the
+ * number of deliveries; XCLAIM takes them over, and does so alike on every version of the server. */
 #include "consumer/state.h"
 
 #include <inttypes.h>
@@ -10,9 +10,8 @@
 #include "common/clock.h"
 #include "common/error.h"
 #include "connection/server_error.h"
-#include "log.h"
 
-enum { SCAN_MS = 1000, SWEEP_MS = 10000, DEAD_TIMES = 10, ROUNDING_MS = 20 };
+enum { SCAN_MS = 1000, ROUNDING_MS = 20 };
 
 /* How often to look for entries that others left: a fraction of the time after which they count as left. */
 static int64_t scan_every_ms(const struct rd_consumer *c) {
@@ -81,7 +80,7 @@ static void drop_row(struct rd_consumer *c, struct rd_stream *stream, struct rd_
 
     rd_id_print(id, text);
     rd_control_command(c, on_gone, rd_stream_number(c, stream),
-                (const char *[]){ "XACK", stream->name, c->sub->group, text, NULL });
+                       (const char *[]){ "XACK", stream->name, c->sub->group, text, NULL });
     if (stream->claim.trimmed++ == 0)
         stream->claim.first_trimmed = id;
 }
@@ -119,7 +118,7 @@ static void check_missing(struct rd_consumer *c, struct rd_stream *stream) {
             continue;
         rd_id_print(claim->rows[i].id, text);
         rd_control_command(c, on_missing, rd_stream_number(c, stream) * RD_PAGE + i,
-                    (const char *[]){ "XRANGE", stream->name, text, text, "COUNT", "1", NULL });
+                           (const char *[]){ "XRANGE", stream->name, text, text, "COUNT", "1", NULL });
     }
 }
 
@@ -280,89 +279,6 @@ static void send_pending(struct rd_consumer *c, struct rd_stream *stream, bool o
     rd_control_command(c, on_pending, rd_stream_number(c, stream), argv);
 }
 
-/* ---- signs of life, and names that nobody uses ---- */
-
-static int32_t on_sign(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
-    if (!rd_is_error(node)) {
-        rd_confirm_link(conn);
-        return EB_OK;
-    }
-    if (rd_stream_error(rd_consumer_of(conn), rd_stream_of(conn, number), node, err, "a sign of life") != RD_NO_GROUP)
-        return EB_RETRIABLE;
-    rd_unjoin(rd_stream_of(conn, number));
-    return EB_OK;
-}
-
-/* Reads our own pending entries from beyond their end: that returns none and shows the other members that we are alive. */
-static void show_life(struct rd_consumer *c, struct rd_stream *stream) {
-    rd_control_command(c, on_sign, rd_stream_number(c, stream),
-                (const char *[]){ "XREADGROUP", "GROUP", c->sub->group, c->sub->consumer, "COUNT", "1", "STREAMS",
-                                  stream->name, "18446744073709551615-18446744073709551615", NULL });
-}
-
-static const char remove_script[] =
-    "if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) > 0 then return -1 end\n"
-    "return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])";
-
-static int32_t on_removed(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
-    struct rd_consumer *c = rd_consumer_of(conn);
-
-    (void)number;
-    if (c->leaving && c->leaves > 0)
-        c->leaves--;
-    return rd_check_available(node, "XGROUP DELCONSUMER", err);
-}
-
-static void remove_name(struct rd_consumer *c, const struct rd_stream *stream, const char *name) {
-    rd_control_command(c, on_removed, 0,
-                (const char *[]){ "EVAL", remove_script, "1", stream->name, c->sub->group, name, NULL });
-}
-
-void rd_leave(struct rd_consumer *c) {
-    c->leaving = true;
-    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->control); i++)
-        if (c->streams[i].was_joined) {
-            c->leaves++;
-            remove_name(c, &c->streams[i], c->sub->consumer);
-        }
-}
-
-/* Redis gives the next entry to whichever member asks, so two members may have entries of one key at the same time. */
-static void warn_of_order(struct rd_consumer *c, const struct rd_stream *stream, const char *other) {
-    if (c->sub->order == EB_ORDER_NONE || c->warned_order)
-        return;
-    c->warned_order = true;
-    rd_log(c->host, RD_LOG_WARNING, "topic %s: %s is at work in group %s, too: order holds within each of them, not between them; "
-           "run one worker with a higher concurrency, or set order = none", stream->name, other, c->sub->group);
-}
-
-/* Removes consumers that have nothing pending and have not been seen for long. A read creates the name again for one that comes
- * back. */
-static int32_t on_consumers(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
-    struct rd_consumer *c = rd_consumer_of(conn);
-    struct rd_stream *stream = rd_stream_of(conn, number);
-    int64_t dead_ms = c->set->claim_after * DEAD_TIMES;
-
-    if (rd_is_error(node))
-        return rd_check_available(node, "XINFO CONSUMERS", err);
-    for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
-        struct rd_consumer_info info;
-        if (!rd_consumer_info(&node->items[i], &info) || strcmp(info.name, c->sub->consumer) == 0)
-            continue;
-        if (info.idle_ms < c->set->claim_after && strcmp(info.name, rd_returned_consumer) != 0)
-            warn_of_order(c, stream, info.name);
-        if (info.pending == 0 && info.idle_ms > dead_ms)
-            remove_name(c, stream, info.name);
-    }
-    return EB_OK;
-}
-
-static void sweep(struct rd_consumer *c, struct rd_stream *stream, int64_t now_ms) {
-    stream->sweep_ms = now_ms + ebp_earlier(SWEEP_MS, c->set->claim_after);
-    rd_control_command(c, on_consumers, rd_stream_number(c, stream),
-                (const char *[]){ "XINFO", "CONSUMERS", stream->name, c->sub->group, NULL });
-}
-
 /* ---- a round ---- */
 
 static bool is_own_due(const struct rd_stream *stream, int64_t now_ms) {
@@ -394,8 +310,7 @@ static void work_on(struct rd_consumer *c, struct rd_stream *stream, int64_t now
         return;
     if (!stream->claim.busy && capacity > 0 && now_ms >= rd_claim_due_ms(c, stream))
         look_round(c, stream, is_own_due(stream, now_ms), capacity, now_ms);
-    if (now_ms >= stream->sweep_ms && now_ms >= c->clock.no_claim_ms)
-        sweep(c, stream, now_ms);
+    rd_sweep(c, stream, now_ms);
 }
 
 void rd_claim(struct rd_consumer *c) {
@@ -407,7 +322,7 @@ void rd_claim(struct rd_consumer *c) {
     for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->control); i++) {
         work_on(c, &c->streams[i], now_ms);
         if (show && c->streams[i].joined)
-            show_life(c, &c->streams[i]);
+            rd_show_life(c, &c->streams[i]);
     }
     if (show || c->read_awaited)
         c->life_shown_ms = now_ms + scan_every_ms(c);

@@ -1,4 +1,5 @@
-/* plugins/redis/consumer/consumer.c - the operations of the consumer role: what one round of receive does, and what it waits for. */
+/* plugins/redis/consumer/consumer.c - the operations of the consumer role: what one round of receive does, and what it
+ * waits for. */
 #include "consumer/consumer.h"
 
 #include <stdarg.h>
@@ -7,11 +8,9 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "consumer/state.h"
 #include "common/error.h"
+#include "consumer/state.h"
 #include "position.h"
-
-const char rd_returned_consumer[] = "eventbus-returned";
 
 /* ---- connections ---- */
 
@@ -143,8 +142,8 @@ static void write_both(struct rd_consumer *c) {
     rd_conn_write(&c->reader);
 }
 
-/* One round of receive, without waiting; returns how many entries it delivered. Commands are sent before entries are delivered,
- * so that server and host work at the same time. */
+/* One round of receive, without waiting; returns how many entries it delivered. Commands are sent before entries are
+ * delivered, so that server and host work at the same time. */
 static uint32_t work(struct rd_consumer *c, uint32_t max) {
     uint32_t delivered;
 

@@ -37,7 +37,8 @@ struct rd_inflight *rd_queue_take(struct rd_queue *queue) {
 
 /* ---- entries in flight ---- */
 
-/* Senders choose ids as they like; the consumer's address, which no sender knows, keeps them from choosing the bucket. */
+/* Senders choose ids as they like; the consumer's address, which no sender knows, keeps them from choosing the
+ * bucket. */
 static struct rd_inflight **bucket_of(const struct rd_consumer *c, const struct rd_stream *stream, struct rd_id id) {
     uint64_t odd = ((uint64_t)(uintptr_t)c * 0x9e3779b97f4a7c15u) | 1;
     uint64_t hash = ((id.ms + (uint64_t)(uintptr_t)stream) * odd ^ id.seq) * odd;
@@ -51,8 +52,8 @@ static void put_in_bucket(struct rd_consumer *c, struct rd_inflight *inflight) {
     LL_PREPEND2(*bucket, inflight, same_bucket);
 }
 
-/* Doubles the buckets before there are more records than buckets. All records are in use then: one that is not would have
- * been taken instead of a new one. */
+/* Doubles the buckets before there are more records than buckets. All records are in use then: one that is not would
+ * have been taken instead of a new one. */
 static bool reserve_buckets(struct rd_consumer *c) {
     size_t n = c->n_buckets ? 2 * c->n_buckets : BUCKETS_FIRST;
     struct rd_inflight **buckets;

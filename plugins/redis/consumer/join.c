@@ -1,5 +1,5 @@
-/* plugins/redis/consumer/join.c - creates the groups of the subscription where they are missing and never moves one; waits for
- * streams that do not exist. */
+/* plugins/redis/consumer/join.c - creates the groups of the subscription where they are missing and never moves one;
+ * waits for streams that do not exist. */
 #include "consumer/state.h"
 
 #include <stdio.h>
@@ -8,8 +8,9 @@
 
 #include "common/clock.h"
 #include "common/error.h"
-#include "position.h"
 #include "connection/server_error.h"
+#include "log.h"
+#include "position.h"
 
 enum { ABSENT_MS = 500 };       /* how often to look for a topic that does not exist */
 
@@ -27,14 +28,12 @@ bool rd_make_streams(struct rd_consumer *c) {
 
 /* ---- where a group starts ---- */
 
-/* Where to create a group. Everything is new in a topic that did not exist a moment ago. A group that existed must not miss
- * an entry, but does not need again what it has read: it starts behind the newest entry that we know, if the stream still is
- * the same. */
+/* Where to create a group. Everything is new in a topic that did not exist a moment ago. A group that existed must not
+ * miss an entry, but does not need again what it has read: it starts behind the newest entry that we know, if the
+ * stream still is the same. */
 static void start_of(const struct rd_consumer *c, const struct rd_stream *stream, bool same_stream, char text[RD_ID_ROOM]) {
-    static const struct eb_point earliest = { .size = sizeof earliest, .kind = EB_EARLIEST };
-
     if (stream->absent || (stream->was_joined && !same_stream))
-        rd_point_start(&earliest, text);
+        rd_point_start(NULL, text);
     else if (stream->was_joined && c->sub->start && c->sub->start->kind == EB_LATEST)
         rd_id_print(stream->last, text);
     else
@@ -47,22 +46,15 @@ void rd_unjoin(struct rd_stream *stream) {
     stream->joined = stream->own_done = false;
 }
 
-static void log_stream(const struct rd_consumer *c, int32_t level, const char *format, const struct rd_stream *stream) {
-    char text[600];
-
-    snprintf(text, sizeof text, format, stream->name, c->sub->group);
-    c->host->log(c->host, level, text);
-}
-
 /* For a consumer that stops at the end, a stream that does not exist has ended. */
 static void wait_for_stream(struct rd_consumer *c, struct rd_stream *stream) {
     stream->absent = true;
     stream->join_ms = ebp_boottime_ms() + ABSENT_MS;
     stream->ended = c->sub->until_end != 0;
     if (!stream->absence_logged)
-        log_stream(c, 4, stream->ended        ? "topic %s does not exist"
-                   : stream->was_joined ? "topic %s was removed while this worker had it; waiting for it"
-                                        : "topic %s does not exist; waiting for it", stream);
+        rd_log(c->host, RD_LOG_WARNING, stream->ended        ? "topic %s does not exist"
+                                        : stream->was_joined ? "topic %s was removed while this worker had it; waiting for it"
+                                                             : "topic %s does not exist; waiting for it", stream->name);
     stream->absence_logged = true;
 }
 
@@ -80,10 +72,11 @@ static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_n
     if (!rd_is_error(node)) {
         stream->group_epoch++;
         if (stream->was_joined)
-            log_stream(c, 4, "topic %s or its group %s was removed while this worker had it: the group is created again", stream);
+            rd_log(c->host, RD_LOG_WARNING, "topic %s or its group %s was removed while this worker had it: the group is "
+                   "created again", stream->name, c->sub->group);
     }
     if (stream->absence_logged)
-        log_stream(c, 6, "topic %s is there now", stream);
+        rd_log(c->host, RD_LOG_INFO, "topic %s is there now", stream->name);
     stream->joined = stream->was_joined = true;
     stream->absent = stream->absence_logged = stream->own_done = false;
     stream->claim = (struct rd_claim){0};
@@ -94,7 +87,7 @@ static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_n
 /* Without MKSTREAM: producers create topics, consumers wait for them. */
 static void create_group_at(struct rd_consumer *c, const struct rd_stream *stream, const char *start) {
     rd_control_command(c, on_group, rd_stream_number(c, stream),
-                (const char *[]){ "XGROUP", "CREATE", stream->name, c->sub->group, start, NULL });
+                       (const char *[]){ "XGROUP", "CREATE", stream->name, c->sub->group, start, NULL });
 }
 
 static void create_group(struct rd_consumer *c, struct rd_stream *stream, bool same_stream) {
@@ -104,8 +97,8 @@ static void create_group(struct rd_consumer *c, struct rd_stream *stream, bool s
     create_group_at(c, stream, start);
 }
 
-/* If the newest entry that we read is there, the stream has only lost its group. If not, it is another stream, perhaps with
- * lower ids, as on a primary that began empty. */
+/* If the newest entry that we read is there, the stream has only lost its group. If not, it is another stream, perhaps
+ * with lower ids, as on a primary that began empty. */
 static int32_t on_last(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     struct rd_stream *stream = rd_stream_of(conn, number);
@@ -118,8 +111,8 @@ static int32_t on_last(struct rd_conn *conn, uint64_t number, const struct rd_no
     return EB_OK;
 }
 
-/* A start point behind the last entry becomes the end of the stream: a group that began behind it would never get the entries
- * before it. */
+/* A start point behind the last entry becomes the end of the stream: a group that began behind it would never get the
+ * entries before it. */
 static int32_t on_stream(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     struct rd_stream *stream = rd_stream_of(conn, number);

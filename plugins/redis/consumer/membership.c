@@ -1,9 +1,9 @@
 /* plugins/redis/consumer/membership.c - finds out whether another worker uses this consumer's name.
  *
- * The name of each connection ends with a mark: the consumer's name, a number drawn for this instance, and a hash of each stream
- * with its group. Before it joins, an instance looks through CLIENT LIST for connections that have its name, another number and
- * one of its streams. The older instance stays. A connection whose owner died with its machine may be listed for long, so only
- * one that has sent a command since the first look counts. */
+ * The name of each connection ends with a mark: the consumer's name, a number drawn for this instance, and a hash of
+ * each stream with its group. Before it joins, an instance looks through CLIENT LIST for connections that have its
+ * name, another number and one of its streams. The older instance stays. A connection whose owner died with its machine
+ * may be listed for long, so only one that has sent a command since the first look counts. */
 #include "consumer/state.h"
 
 #include <inttypes.h>
@@ -162,7 +162,8 @@ static void log_namesake(struct rd_consumer *c) {
     if (c->membership.namesake_logged)
         return;
     c->membership.namesake_logged = true;
-    rd_log(c->host, RD_LOG_WARNING, "a connection of another worker has the name %.200s; looking whether it is alive", c->sub->consumer);
+    rd_log(c->host, RD_LOG_WARNING, "a connection of another worker has the name %.200s; looking whether it is alive",
+           c->sub->consumer);
 }
 
 /* The longest silence of a live worker: one that takes no more events still sends signs of life. */

@@ -1,4 +1,5 @@
-/* plugins/redis/consumer/read.c - reads new entries: one XREADGROUP at a time waits at the server, on a connection of its own. */
+/* plugins/redis/consumer/read.c - reads new entries: one XREADGROUP at a time waits at the server, on a connection of
+ * its own. */
 #include "consumer/state.h"
 
 #include <stdio.h>
@@ -87,7 +88,8 @@ static int32_t on_read(struct rd_conn *conn, uint64_t arg, const struct rd_node 
     return take_reply(c, conn, node, err);
 }
 
-/* Chooses the streams to read now, in turn. COUNT counts for each stream, so there may be no more streams than capacity. */
+/* Chooses the streams to read now, in turn. COUNT counts for each stream, so there may be no more streams than
+ * capacity. */
 static size_t choose(struct rd_consumer *c, size_t capacity, struct rd_stream **chosen) {
     size_t n = 0, most = capacity < STREAMS_AT_ONCE ? capacity : STREAMS_AT_ONCE;
 
@@ -142,8 +144,9 @@ void rd_read(struct rd_consumer *c) {
         rd_conn_fail_no_memory(&c->reader);
 }
 
-/* The entries of the lost reply are pending under our name, or will be as long as the server waits for new ones, not knowing that
- * the connection is gone. To keep the order, reading goes on after that time; entries that come later are looked for again. */
+/* The entries of the lost reply are pending under our name, or will be as long as the server waits for new ones, not
+ * knowing that the connection is gone. To keep the order, reading goes on after that time; entries that come later are
+ * looked for again. */
 void rd_read_lost(struct rd_consumer *c) {
     if (!c->read_awaited)
         return;

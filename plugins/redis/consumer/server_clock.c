@@ -1,8 +1,8 @@
-/* plugins/redis/consumer/server_clock.c - notices that the server's clock was set. By that clock the server counts how long a
- * pending entry is idle, and it may be set, or a failover may lead to a server with another one. When it is set ahead, all
- * entries look left for long, also those that members work on: nothing is claimed until each living member has renewed its own.
- * When it is set back, entries of dead members would look as if just delivered until the clock has caught up: their idle times
- * are restarted. */
+/* plugins/redis/consumer/server_clock.c - notices that the server's clock was set. By that clock the server counts how
+ * long a pending entry is idle, and it may be set, or a failover may lead to a server with another one. When it is set
+ * ahead, all entries look left for long, also those that members work on: nothing is claimed until each living member
+ * has renewed its own. When it is set back, entries of dead members would look as if just delivered until the clock has
+ * caught up: their idle times are restarted. */
 #include "consumer/state.h"
 
 #include <inttypes.h>
@@ -14,9 +14,9 @@
 
 enum { SET_MS = 2000 };         /* a smaller step comes from a clock that is kept right */
 
-/* KEYS: the stream. ARGV: group, first id. XPENDING shows idle times below 0 as 0. Renewing an entry for the consumer that has it
- * does no harm: its lease starts once more. Returns the last id it looked at; '' at the end. Entries that are gone from the
- * stream are left to the scan for those. */
+/* KEYS: the stream. ARGV: group, first id. XPENDING shows idle times below 0 as 0. Renewing an entry for the consumer
+ * that has it does no harm: its lease starts once more. Returns the last id it looked at; '' at the end. Entries that
+ * are gone from the stream are left to the scan for those. */
 static const char reset_idle_script[] =
     "local rows = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], '+', 1000)\n"
     "for _, row in ipairs(rows) do\n"
@@ -33,7 +33,7 @@ static void reset_idle_from(struct rd_consumer *c, struct rd_stream *stream, str
 
     rd_id_print(first, start);
     rd_control_command(c, on_idle_reset, rd_stream_number(c, stream),
-                (const char *[]){ "EVAL", reset_idle_script, "1", stream->name, c->sub->group, start, NULL });
+                       (const char *[]){ "EVAL", reset_idle_script, "1", stream->name, c->sub->group, start, NULL });
 }
 
 /* A user who may not EVAL is reported when a verdict needs it. */
@@ -53,8 +53,8 @@ void rd_server_clock_reset_idle(struct rd_consumer *c, struct rd_stream *stream)
 }
 
 static void log_clock_set(const struct rd_consumer *c, int64_t by_ms) {
-    rd_log(c->host, RD_LOG_WARNING, "the server's clock was set %" PRId64 " s %s, or this is another server: what other members left "
-           "is taken over %" PRId64 " s later than usual", (int64_t)llabs(by_ms) / 1000, by_ms < 0 ? "back" : "ahead",
+    rd_log(c->host, RD_LOG_WARNING, "the server's clock was set %" PRId64 " s %s, or this is another server: what other "
+           "members left is taken over %" PRId64 " s later than usual", (int64_t)llabs(by_ms) / 1000, by_ms < 0 ? "back" : "ahead",
            c->set->claim_after / 1000);
 }
 
@@ -67,8 +67,8 @@ static bool read_time(const struct rd_node *node, int64_t *ms) {
 
 static void log_no_time(struct rd_consumer *c) {
     c->clock.refused = true;
-    rd_log(c->host, RD_LOG_INFO, "the server does not tell its time (this user may not TIME): when its clock is set, events may come "
-           "twice, or those of dead members late");
+    rd_log(c->host, RD_LOG_INFO, "the server does not tell its time (this user may not TIME): when its clock is set, "
+           "events may come twice, or those of dead members late");
 }
 
 static int32_t on_time(struct rd_conn *conn, uint64_t asked_ms, const struct rd_node *node, struct eb_error *err) {

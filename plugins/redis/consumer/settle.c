@@ -1,5 +1,6 @@
-/* plugins/redis/consumer/settle.c - sends verdicts and reports what came of them. An acknowledgement is a plain XACK as long as
- * nobody else can have the entry; later acknowledgements, returns and extensions go through a script that looks who has it. */
+/* plugins/redis/consumer/settle.c - sends verdicts and reports what came of them. An acknowledgement is a plain XACK as
+ * long as nobody else can have the entry; later acknowledgements, returns and extensions go through a script that looks
+ * who has it. */
 #include "consumer/state.h"
 
 #include <stdio.h>
@@ -16,8 +17,8 @@ enum way { PLAIN, CHECKED, RETURNED, EXTENDED, WAYS };
 /* Longer than any claim_after can be: the first consumer that looks may take the entry over. */
 static const char left_long_ago[] = "2592000000";
 
-/* KEYS: the stream. ARGV: group, consumer, what to do, the consumer of returned entries, its idle time, ids. Returns for each id
- * 1: done, 0: another consumer has it, -1: it is no longer in the stream. */
+/* KEYS: the stream. ARGV: group, consumer, what to do, the consumer of returned entries, its idle time, ids. Returns
+ * for each id 1: done, 0: another consumer has it, -1: it is no longer in the stream. */
 static const char script[] =
     "local done = {}\n"
     "for i = 6, #ARGV do\n"
@@ -94,14 +95,14 @@ static struct rd_sent_verdict *take_sent(struct rd_consumer *c) {
     return &c->sent[ebp_ring_pop(&c->sent_ring)];
 }
 
-/* The status of an entry that is not pending any more. If the group is still the same and the verdict was sent before, the lost
- * reply stood for it; if not, another member has settled it. */
+/* The status of an entry that is not pending any more. If the group is still the same and the verdict was sent before,
+ * the lost reply stood for it; if not, another member has settled it. */
 static int32_t status_of_missing(const struct rd_inflight *inflight) {
     return inflight->resent && inflight->group_epoch == inflight->stream->group_epoch ? EB_OK : EB_GONE;
 }
 
-/* Whether the stream or its group is gone, so that nobody has these entries any more. Another error, say of a user who may read
- * and not settle, says nothing about them. */
+/* Whether the stream or its group is gone, so that nobody has these entries any more. Another error, say of a user who
+ * may read and not settle, says nothing about them. */
 static bool is_stream_gone(const struct rd_consumer *c, const struct rd_node *node, const char *doing, struct eb_error *err) {
     const struct rd_stream *stream = c->sent[ebp_ring_at(&c->sent_ring, 0)].inflight->stream;
 
@@ -109,7 +110,8 @@ static bool is_stream_gone(const struct rd_consumer *c, const struct rd_node *no
            strstr(node->text, "WRONGTYPE");
 }
 
-/* XACK returns how many of the entries were still pending. Those that were not will not come again either: all are settled. */
+/* XACK returns how many of the entries were still pending. Those that were not will not come again either: all are
+ * settled. */
 static int32_t on_plain(struct rd_conn *conn, uint64_t n, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     bool nogroup = rd_is_error(node) && is_stream_gone(c, node, "acknowledging", err);

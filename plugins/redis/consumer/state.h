@@ -1,12 +1,13 @@
 /* plugins/redis/consumer/state.h - one consumer instance, as the files of this folder see it. All of it but the wakeup
- * belongs to the thread in receive, settle or close. It has two connections: `reader` waits in XREADGROUP for new entries;
- * `control` sends everything else.
+ * belongs to the thread in receive, settle or close. It has two connections: `reader` waits in XREADGROUP for new
+ * entries; `control` sends everything else.
  *
  *   consumer.c      the operations of the role: what one round of receive does, and what it waits for
  *   membership.c    finds out whether another worker uses this consumer's name
  *   join.c          creates the groups, and creates them again when they are gone
  *   read.c          reads new entries
  *   claim.c         takes over pending entries: its own of an earlier life, returned ones, those of dead consumers
+ *   presence.c      shows that we are alive, and removes the names of consumers that are gone
  *   server_clock.c  notices that the server's clock was set
  *   inflight.c      the entries in flight
  *   deliver.c       delivers entries to the host
@@ -21,6 +22,7 @@
 #include "connection/link.h"
 #include "connection/server_error.h"
 #include "entry.h"
+#include "options.h"
 
 enum {
     RD_PAGE = 100,                      /* the most entries that one command is about */
@@ -211,9 +213,6 @@ static inline struct rd_stream *rd_stream_of(const struct rd_conn *conn, uint64_
 
 /* ---- consumer.c ---- */
 
-/* The name of the consumer that holds returned entries. No process has it, so nobody waits for that one to come back. */
-extern const char rd_returned_consumer[];
-
 /* Notes that the server replied to a command and did not refuse it. */
 void rd_confirm_link(struct rd_conn *);
 
@@ -247,7 +246,8 @@ size_t rd_receive_capacity(const struct rd_consumer *);
 struct rd_shared_reply *rd_reply_share(struct rd_consumer *, struct rd_conn *);
 void rd_reply_release(struct rd_consumer *, struct rd_shared_reply *);
 
-/* Makes an entry of a reply, [id, fields], a fetched one, and returns its id. EB_OK, or a status as of a reply handler. */
+/* Makes an entry of a reply, [id, fields], a fetched one, and returns its id. EB_OK, or a status as of a reply
+ * handler. */
 int32_t rd_fetch(struct rd_consumer *, struct rd_stream *, struct rd_shared_reply *, const struct rd_node *entry,
                  uint32_t deliveries, int64_t alive_ms, struct rd_id *, struct eb_error *);
 
@@ -292,6 +292,14 @@ void rd_claim(struct rd_consumer *);
 /* When to look next at a stream's pending entries, if no look is under way. */
 int64_t rd_claim_due_ms(const struct rd_consumer *, const struct rd_stream *);
 void rd_claims_lost(struct rd_consumer *);
+
+/* ---- presence.c ---- */
+
+/* Shows the other members of the group that this one is alive. */
+void rd_show_life(struct rd_consumer *, struct rd_stream *);
+
+/* Looks, when it is due, for members at work and for names of consumers that are gone. */
+void rd_sweep(struct rd_consumer *, struct rd_stream *, int64_t now_ms);
 
 /* Removes our name from each group in which nothing is pending under it. */
 void rd_leave(struct rd_consumer *);

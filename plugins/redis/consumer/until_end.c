@@ -1,5 +1,5 @@
-/* plugins/redis/consumer/until_end.c - whether the group has settled everything up to the end of each topic, as it was when we
- * began. */
+/* plugins/redis/consumer/until_end.c - whether the group has settled everything up to the end of each topic, as it was
+ * when we began. */
 #include "consumer/state.h"
 
 #include <stdio.h>
@@ -41,8 +41,8 @@ static struct rd_member *member_of(struct rd_consumer *c, const struct rd_stream
     return member;
 }
 
-/* A consumer that sends another command after our first look is alive. The others are dead, and their entries will come to us.
- * Consumers beyond RD_MEMBERS, which we cannot remember, count as dead. */
+/* A consumer that sends another command after our first look is alive. The others are dead, and their entries will come
+ * to us. Consumers beyond RD_MEMBERS, which we cannot remember, count as dead. */
 static int32_t on_consumers(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     struct rd_stream *stream = rd_stream_of(conn, number);
@@ -99,9 +99,9 @@ static void send_pending(struct rd_consumer *c, const struct rd_stream *stream) 
     rd_id_print(stream->end, end);
     snprintf(count, sizeof count, "%d", RD_PAGE);
     rd_control_command(c, on_consumers, rd_stream_number(c, stream),
-                (const char *[]){ "XINFO", "CONSUMERS", stream->name, c->sub->group, NULL });
+                       (const char *[]){ "XINFO", "CONSUMERS", stream->name, c->sub->group, NULL });
     rd_control_command(c, on_pending, rd_stream_number(c, stream),
-                (const char *[]){ "XPENDING", stream->name, c->sub->group, "-", end, count, NULL });
+                       (const char *[]){ "XPENDING", stream->name, c->sub->group, "-", end, count, NULL });
 }
 
 static int32_t on_groups(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {

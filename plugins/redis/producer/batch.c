@@ -1,6 +1,6 @@
-/* plugins/redis/producer/batch.c - sends messages in batches and handles the replies. A batch is one MULTI: with a plain
- * pipeline the server would store a later event of a key though it refused an earlier one. The next batch waits for the
- * reply, so that what is sent again stays in order. */
+/* plugins/redis/producer/batch.c - sends messages in batches and handles the replies. A batch is one MULTI: with a
+ * plain pipeline the server would store a later event of a key though it refused an earlier one. The next batch waits
+ * for the reply, so that what is sent again stays in order. */
 #include "producer/state.h"
 
 #include <inttypes.h>
@@ -16,8 +16,8 @@ enum { BATCH_BYTES = 1 << 20 };
 
 /* ---- replies ---- */
 
-/* Classifies an error reply about a message. EB_OK: the message and its topic are refused; EB_RETRIABLE: the server takes
- * nothing now, which is reported with the connection that is given up. */
+/* Classifies an error reply about a message. EB_OK: the message and its topic are refused; EB_RETRIABLE: the server
+ * takes nothing now, which is reported with the connection that is given up. */
 static int32_t classify_reply(const struct rd_producer *p, const struct eb_message *message, const struct rd_node *node,
                               struct eb_error *why) {
     char what[600];
@@ -154,8 +154,8 @@ static bool replies_to_each(const struct rd_node *node, size_t n, bool *all_stor
     return true;
 }
 
-/* Reports one message of a batch, which has left the queue. Nothing comes between the commands of a MULTI, so the later ones of its
- * key were refused as well. */
+/* Reports one message of a batch, which has left the queue. Nothing comes between the commands of a MULTI, so the later
+ * ones of its key were refused as well. */
 static void report_one(struct rd_producer *p, const struct eb_message *message, const struct rd_node *node, bool unsure) {
     struct eb_error why;
 

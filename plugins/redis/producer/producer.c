@@ -1,4 +1,5 @@
-/* plugins/redis/producer/producer.c - the operations of the producer role, and what a new connection asks the server first. */
+/* plugins/redis/producer/producer.c - the operations of the producer role, and what a new connection asks the server
+ * first. */
 #include "producer/producer.h"
 
 #include <stdio.h>
@@ -13,7 +14,8 @@
 
 /* ---- what the server can do ---- */
 
-/* Reads the server's version. Which product it is does not matter: others give the version of Redis that they are like. */
+/* Reads the server's version. Which product it is does not matter: others give the version of Redis that they are
+ * like. */
 static int32_t on_info(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
     const char *version = rd_is_text(node) ? strstr(node->text, "redis_version:") : NULL;
     int major = 0, minor = 0;
@@ -33,8 +35,8 @@ static void warn_single(struct rd_producer *p, const struct eb_error *why) {
     rd_log(p->host, RD_LOG_WARNING, "%.500s: events are sent one at a time, which is slower", why->text);
 }
 
-/* MULTI and EXEC with nothing between them. If the user may not send them, the server would store each event of a batch by
- * itself. */
+/* MULTI and EXEC with nothing between them. If the user may not send them, the server would store each event of a batch
+ * by itself. */
 static int32_t on_first_multi(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
     struct rd_producer *p = rd_producer_of(conn);
 

@@ -1,5 +1,5 @@
-/* plugins/redis/producer/state.h - one producer instance, as the files of this folder see it. All of it but the wakeup belongs to
- * the thread in submit, poll or close.
+/* plugins/redis/producer/state.h - one producer instance, as the files of this folder see it. All of it but the wakeup
+ * belongs to the thread in submit, poll or close.
  *
  *   producer.c  the operations of the role, and what a new connection asks the server first
  *   batch.c     sends messages in batches and handles the replies

@@ -17,10 +17,10 @@ enum { EVERY_MS = 1000, TOPICS_MAX = 4096, GAPS_EVERY_MS = 10000 };
 /* The longest stream that is searched for gaps. The server does nothing else meanwhile: up to 30 ms. */
 static const char gaps_up_to[] = "50000";
 
-/* A group still needs its oldest pending entry and everything behind it; with nothing pending, everything behind the entry last
- * delivered to it. Numbers in Lua are doubles, exact for ms; ids are compared as numbers and passed on as the texts they are.
- * LIMIT keeps XTRIM from going below the wanted length. Without any group nothing is acknowledged: entries stay up to the hard
- * length. */
+/* A group still needs its oldest pending entry and everything behind it; with nothing pending, everything behind the
+ * entry last delivered to it. Numbers in Lua are doubles, exact for ms; ids are compared as numbers and passed on as
+ * the texts they are. LIMIT keeps XTRIM from going below the wanted length. Without any group nothing is acknowledged:
+ * entries stay up to the hard length. */
 const char rd_trim_script[] =
     "local len, max, hard = redis.call('XLEN', KEYS[1]), tonumber(ARGV[1]), tonumber(ARGV[2])\n"
     "local read, unread, gaps = 0, 0, false\n"
@@ -105,8 +105,8 @@ bool rd_trim(struct rd_trims *trims, struct rd_trim_topic *topic, struct rd_conn
 }
 
 static void log_lost(const struct eb_host *host, const char *topic, int64_t n, int64_t limit) {
-    rd_log(host, RD_LOG_ERROR, "topic %s is longer than stream_hard_len (%" PRId64 "): about %" PRId64 " entries that not every group "
-           "had acknowledged were removed; start the workers, or raise the limit", topic, limit, n);
+    rd_log(host, RD_LOG_ERROR, "topic %s is longer than stream_hard_len (%" PRId64 "): about %" PRId64 " entries that not "
+           "every group had acknowledged were removed; start the workers, or raise the limit", topic, limit, n);
     host->metric(host, "redis_trimmed_unread", (double)n);
 }
 

@@ -31,9 +31,9 @@ bool rd_trim(struct rd_trims *, struct rd_trim_topic *, struct rd_conn *, rd_rep
 int32_t rd_trim_reply(struct rd_trims *, uint64_t topic, const struct rd_target *, const struct rd_node *,
                        struct eb_error *);
 
-/* KEYS: the stream. ARGV: the length it should have, or 0; the length beyond which unread entries go, or 0; the greatest length
- * at which to look for acknowledged entries behind a pending one, 0: never. Returns how many entries went because all groups had
- * acknowledged them, and how many unread ones. */
+/* KEYS: the stream. ARGV: the length it should have, or 0; the length beyond which unread entries go, or 0; the
+ * greatest length at which to look for acknowledged entries behind a pending one, 0: never. Returns how many entries
+ * went because all groups had acknowledged them, and how many unread ones. */
 extern const char rd_trim_script[];
 
 #endif

@@ -163,7 +163,7 @@ static void expect_written_again(const char *const *texts) {
     cr_expect_eq(i + 2, n, "%s", texts[0]);
 }
 
-Test(entry_read, what_is_no_event_has_a_flaw_and_keeps_its_fields) {
+Test(entry_read, what_is_no_event_has_a_decode_error_and_keeps_its_fields) {
     static const char *const flawed[][9] = {
         { "id", "i", "event_data", "d", NULL }, { "type", "", "event_data", "d", NULL },
         { "type", "t", "id", "i", NULL }, { "type", "t", "event_data", "", NULL }, { "x", "y", NULL },
@@ -176,14 +176,14 @@ Test(entry_read, what_is_no_event_has_a_flaw_and_keeps_its_fields) {
         expect_written_again(flawed[i]);
 }
 
-Test(entry_read, no_fields_and_half_a_field_are_flaws) {
+Test(entry_read, no_fields_and_half_a_field_are_decode_errors) {
     struct rd_entry_read read;
 
     cr_expect(take((const char *[]){ NULL }, &read).decode_error.data);
     cr_expect(take((const char *[]){ "type", NULL }, &read).decode_error.data);
 }
 
-Test(entry_read, too_many_fields_and_no_texts_are_flaws) {
+Test(entry_read, too_many_fields_and_no_texts_are_decode_errors) {
     static char names[MOST][8];
     const char *texts[MOST + 1] = { "type", "t", "event_data", "d" };
     struct rd_node nodes[2] = { { .type = REDIS_REPLY_INTEGER, .number = 1 }, { .type = REDIS_REPLY_NIL } };

@@ -1,4 +1,4 @@
-/* plugins/redis/tests/unit_inflight.c - entries under way are found by their place, however many there are. */
+/* plugins/redis/tests/unit_inflight.c - entries in flight are found by their place, however many there are. */
 #include <criterion/criterion.h>
 #include "consumer/state.h"
 #include "../../../tests/unit/growth.h"
@@ -23,11 +23,11 @@ static void find_each(size_t n) {
     rd_inflight_free_all(&c);
 }
 
-Test(redis_table, finding_entries_grows_with_their_number) {
+Test(inflight, finding_entries_grows_with_their_number) {
     expect_growth("found", find_each, 2000);
 }
 
-Test(redis_table, what_is_lost_or_freed_is_not_under_way) {
+Test(inflight, what_is_lost_or_freed_is_not_in_flight) {
     struct rd_consumer c = {0};
     struct rd_stream stream = {0};
     struct rd_inflight *one, *two;

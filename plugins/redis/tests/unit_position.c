@@ -27,7 +27,7 @@ Test(point, a_group_starts_right_before_it) {
     }
 }
 
-Test(point, what_is_no_place_is_refused) {
+Test(point, what_is_not_a_position_is_refused) {
     struct eb_point bad = { .kind = EB_POSITION, .position = { "12x", 3 } };
     struct eb_error err = {0};
 

@@ -55,7 +55,7 @@ Test(reply, byte_by_byte_makes_the_same) {
     cr_expect_eq(node->items[1].number, 5);
 }
 
-Test(reply, answers_in_a_row_are_each_whole) {
+Test(reply, replies_in_a_row_are_each_whole) {
     struct rd_node *node;
 
     cr_assert_eq(feed("+a\r\n:1\r\n", &node, NULL), EB_OK);

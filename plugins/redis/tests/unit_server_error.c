@@ -6,7 +6,7 @@
 
 static const struct {
     const char *text;
-    enum rd_error_class refusal;
+    enum rd_error_class class;
     const char *shown;
 } cases[] = {
     { "MOVED 3999 127.0.0.1:6381", RD_KEY_REFUSED, "Cluster" },
@@ -33,16 +33,16 @@ static const struct {
     { "", RD_OTHER_ERROR, "()" },
 };
 
-Test(refusal, each_is_classed_and_none_shows_what_was_sent) {
+Test(server_error, each_is_classed_and_none_shows_what_was_sent) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rd_node node = { .type = REDIS_REPLY_ERROR, .n = strlen(cases[i].text), .text = cases[i].text };
         struct eb_error err = {0};
 
-        cr_expect_eq(rd_classify_error(&node, "topic x", &err), cases[i].refusal, "%s", cases[i].text);
+        cr_expect_eq(rd_classify_error(&node, "topic x", &err), cases[i].class, "%s", cases[i].text);
         cr_expect(strstr(err.text, cases[i].shown), "%s: %s", cases[i].text, err.text);
         cr_expect_eq(strncmp(err.text, "topic x: ", 9), 0);
         cr_expect_null(strstr(err.text, "SECRET"), "%s", err.text);
-        bool stays = cases[i].refusal == RD_KEY_REFUSED || cases[i].refusal == RD_UNSUPPORTED;
+        bool stays = cases[i].class == RD_KEY_REFUSED || cases[i].class == RD_UNSUPPORTED;
         cr_expect_eq(err.status, stays ? EB_PERMANENT : EB_RETRIABLE, "%s", cases[i].text);
         cr_expect_eq(err.kind, EB_KIND_BROKER, "%s", cases[i].text);
     }
