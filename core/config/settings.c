@@ -29,7 +29,7 @@ static const struct eb_option bus_options[] = {
       AT(ebi_bus_settings, consecutive_errors_limit),
       .help = "Number of errors in a row after which a worker ends; 0: it never does" },
     { .key = "log_level", .type = EB_OPT_CHOICE, .choices = "error|warning|info|debug", .fallback = "info",
-      AT(ebi_bus_settings, log_level), .help = "The least grave lines that are logged" },
+      AT(ebi_bus_settings, log_level), .help = "The least severe lines that are logged" },
     { .key = "log_format", .type = EB_OPT_CHOICE, .choices = "text|json", .fallback = "text",
       AT(ebi_bus_settings, log_format), .help = "Log lines for people, or one JSON object a line" },
     { .key = "log_time", .type = EB_OPT_CHOICE, .choices = "utc|local|none", .fallback = "utc", AT(ebi_bus_settings, log_time),

@@ -1,4 +1,4 @@
-/* core/receiver/cancel.c - telling receiver runs at work to end: see receiver.h. */
+/* core/receiver/cancel.c - ends the receiver runs at work: see receiver.h. */
 #include "receiver/receiver.h"
 
 #include <errno.h>
@@ -23,6 +23,6 @@ void ebi_cancel_now(struct ebi_cancel *cancel) {
     int kept = errno;
 
     atomic_store(&cancel->now, true);
-    eventfd_write(cancel->fd, 1);       /* cannot fail: nobody reads it, and it is far from full */
+    eventfd_write(cancel->fd, 1);       /* cannot fail: its count is far from the maximum */
     errno = kept;
 }

@@ -55,7 +55,7 @@ static bool ends_word(char c) {
     return !c || is_blank_character(c);
 }
 
-/* $NAME or ${NAME} of a variable that is not set or blank; answers its end, or NULL. */
+/* Returns the end of $NAME or ${NAME} where that variable is not set or blank, else NULL. */
 static const char *unset_variable(const char *at) {
     bool braced = at[0] == '$' && at[1] == '{';
     const char *name = at + (braced ? 2 : 1), *value;
@@ -70,7 +70,7 @@ static const char *unset_variable(const char *at) {
     return value && !ebi_is_blank(value) ? NULL : name + len + (braced ? 1 : 0);
 }
 
-/* Quotes with nothing between them; answers their end, or NULL. */
+/* Returns the end of quotes with nothing between them, else NULL. */
 static const char *empty_quotes(const char *at) {
     const char *inner;
 
@@ -89,7 +89,7 @@ static void add(struct word *word, char c) {
         word->kind = OPAQUE;
 }
 
-/* From the opening quote to behind the closing one. What the shell replaces within makes the word opaque. */
+/* Reads from the opening quote to behind the closing one. What the shell expands within makes the word opaque. */
 static const char *read_quoted(struct word *word, const char *at) {
     char quote = *at++;
 
@@ -99,7 +99,7 @@ static const char *read_quoted(struct word *word, const char *at) {
         add(word, *at);
     }
     if (!*at)
-        word->kind = OPAQUE;            /* never closed: the shell will tell */
+        word->kind = OPAQUE;            /* never closed: the shell reports it */
     return *at ? at + 1 : at;
 }
 
@@ -148,7 +148,7 @@ static void next_word(const char *at, struct word *word) {
     }
 }
 
-/* Of what the shell runs first: behind assignments and variables that vanish. True: one vanished. */
+/* Reads the word that the shell runs first, behind assignments and variables that expand to nothing. True: one did. */
 static bool first_word(const char *command, struct word *word) {
     bool vanished = false;
 
@@ -166,13 +166,13 @@ static bool is_one_of(const char *text, const char *const *words) {
     return *words;
 }
 
-/* Words that run what stands behind them. */
+/* Words that run what is behind them. */
 static const char *const shells_prefixes[] = {"exec", "command", "eval", NULL},
                   *const program_prefixes[] = {"env", "nice", "nohup", "setsid", "timeout", NULL},
                   *const shells[] = {"sh", "bash", "dash", "ash", "ksh", NULL},
                   *const interpreters[] = {"sh", "bash", "dash", "ash", "ksh", "python", "perl", "ruby", "php", NULL};
 
-/* A program's name without folders and version: python for /usr/bin/python3.11. */
+/* Copies a program's name without folders and version: python for /usr/bin/python3.11. */
 static void bare_name(const char *path, char *name, size_t room) {
     const char *slash = strrchr(path, '/');
 
@@ -181,7 +181,7 @@ static void bare_name(const char *path, char *name, size_t room) {
         name[len - 1] = '\0';
 }
 
-/* word is a program that runs the program behind it: goes on to that one; a word that only the program understands, such as an
+/* Where word is a program that runs the program behind it, goes on to that one. A word that only the program understands, such as an
  * option, makes it opaque. */
 static bool skip_prefix(struct word *word, bool *vanished) {
     char name[64];
@@ -199,7 +199,7 @@ static bool skip_prefix(struct word *word, bool *vanished) {
     return true;
 }
 
-/* word is a shell, and -c stands behind it: goes on to its command. */
+/* Where word is a shell with -c behind it, goes on to its command. */
 static bool is_inner_command(struct word *word) {
     struct word next;
     char name[64];
@@ -232,10 +232,10 @@ bool ebi_exec_is_empty(const char *command) {
     return word.kind == EMPTY;
 }
 
-/* ---- The program that it names ---- */
+/* ---- The program that a command names ---- */
 
-/* What a shell runs by itself, without a program. */
-static bool is_shells_own(const char *text) {
+/* Whether a shell runs this word by itself, without a program. */
+static bool is_builtin(const char *text) {
     static const char *const words[] = {
         ".", ":", "[", "[[", "alias", "bg", "break", "builtin", "case", "cd", "command", "continue", "declare", "do",
         "done", "echo", "elif", "else", "esac", "eval", "exec", "exit", "export", "false", "fc", "fg", "fi", "for",
@@ -250,7 +250,7 @@ static bool is_shells_own(const char *text) {
     return false;
 }
 
-/* 0, or why it cannot be run. */
+/* Returns 0, or the errno that says why the file cannot be run. */
 static int can_run(const char *path) {
     struct stat st;
 
@@ -295,10 +295,10 @@ static enum eb_status search_path(const char *name, struct eb_error *err) {
 static enum eb_status find_program(const char *name, struct eb_error *err) {
     if (strchr(name, '/'))
         return check_path(name, err);
-    return is_shells_own(name) ? EB_OK : search_path(name, err);
+    return is_builtin(name) ? EB_OK : search_path(name, err);
 }
 
-/* The file that an interpreter is to run; some look for it in PATH as well. */
+/* Looks for the file that an interpreter runs; some interpreters look for it in PATH as well. */
 static enum eb_status find_script(const struct word *interpreter, struct eb_error *err) {
     struct word script;
     char name[64];
@@ -344,9 +344,9 @@ enum eb_status ebi_exec_find_script(const char *command, struct eb_error *err) {
     return find(command, true, err);
 }
 
-/* ---- What the shell complains about ---- */
+/* ---- Complaints of the shell ---- */
 
-/* A word of its own in the command's text. */
+/* Whether a word is in the command's text as a word of its own. */
 static bool stands_in(const char *command, const char *word, size_t len) {
     static const char part_of_words[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./$=";
 
@@ -356,7 +356,7 @@ static bool stands_in(const char *command, const char *word, size_t len) {
     return false;
 }
 
-/* Behind "NAME: 1: " of dash, "NAME: line 1: " of bash, "NAME: " of others; NULL: another program's line. */
+/* Returns what is behind "NAME: 1: " of dash, "NAME: line 1: " of bash, "NAME: " of others; NULL: another program wrote the line. */
 static const char *shells_complaint(const char *line) {
     static const char name[] = EBI_COMMAND_NAME ": ";
 
@@ -372,7 +372,7 @@ static bool begins_with(const char *text, const char *start) {
     return strncasecmp(text, start, strlen(start)) == 0;
 }
 
-/* Why a file cannot be used, as the C library and shells say it. */
+/* Why a file cannot be used, in the words of the C library and of shells. */
 static const char *const reasons[] = {"not found", "command not found", "Permission denied", "No such file", "cannot execute",
                                       "Is a directory", "Exec format error", "Not a directory", "Directory nonexistent", NULL};
 
@@ -380,7 +380,7 @@ static const char *skip_any(const char *text, const char *start) {
     return begins_with(text, start) ? text + strlen(start) : text;
 }
 
-/* It cannot read the command at all; bash says so of its -c, with the line that it cannot read as the last one. */
+/* Whether the shell cannot parse the command. bash says that of its -c, with the line that it cannot parse as the last one. */
 static bool is_syntax_error(const char *complaint) {
     if (!begins_with(complaint, "-c: line "))
         return begins_with(complaint, "syntax error");
@@ -418,7 +418,7 @@ bool ebi_exec_blames_machine(const char *command, const char *line, struct eb_er
     return false;
 }
 
-/* Where the first of the reasons stands in a line; NULL: none does. */
+/* Where the first of the reasons is in a line; NULL: none is. */
 static const char *find_reason(const char *line) {
     const char *first = NULL, *at;
 

@@ -31,7 +31,7 @@ static bool is_blank(char c) {
 /* Bytes of a value, or a word of one, that is masked; and where it is masked within a longer word, too: "Ann" is in "cannot". */
 enum { LEAST = 3, LEAST_WITHIN = 5 };
 
-/* Behind the string whose opening quote is at `at`. The JSON is our own: it is well formed. */
+/* Returns what is behind the string whose opening quote is at `at`. The JSON was written by this program: it is well formed. */
 static const char *behind_string(const char *at, const char *end) {
     for (at++; at < end && *at != '"'; at++)
         at += *at == '\\';
@@ -64,7 +64,7 @@ static void mask_all(char *line, const char *word, size_t len) {
 
 static const char between[] = " \t,;<>()\"\\";
 
-/* As it stands in the address of a request. */
+/* Masks a value as it is written in the address of a request. */
 static void mask_in_address(char *line, const char *value, size_t len) {
     char text[3 * EBI_DETAIL_ROOM + 1], *to = text;
 
@@ -77,7 +77,7 @@ static void mask_in_address(char *line, const char *value, size_t len) {
         mask_all(line, text, (size_t)(to - text));
 }
 
-/* As it stands in JSON that is ASCII alone. The value is UTF-8. */
+/* Masks a value, which is UTF-8, as it is written in JSON of ASCII characters only. */
 static void mask_in_ascii(char *line, const char *value, size_t len) {
     char text[12 * EBI_DETAIL_ROOM + 1], *to = text;
 
@@ -105,7 +105,7 @@ static void mask_text(char *line, const char *text, size_t len) {
     mask_in_ascii(line, text, len);
 }
 
-/* Escapes stand in the JSON as they do not in the line: what is between two of them is masked by itself. */
+/* The JSON has escapes that the line has not: what is between two of them is masked by itself. */
 static void mask_value(char *line, const char *value, size_t len) {
     const char *end = value + len;
 
@@ -121,7 +121,7 @@ static void mask_value(char *line, const char *value, size_t len) {
     }
 }
 
-/* All strings and numbers of the value at `at`; returns what is behind it. Keys are no values. */
+/* Masks all strings and numbers of the JSON value at `at`, but no keys. Returns what is behind it. */
 static const char *mask_value_at(char *line, const char *at, const char *end) {
     int depth = 0;
 
@@ -144,7 +144,7 @@ static const char *mask_value_at(char *line, const char *at, const char *end) {
     return end;
 }
 
-/* Whether this string is the key of something personal. */
+/* Whether this string is the key of personal data. */
 static bool is_personal(const char *string, size_t len) {
     static const char *const keys[] = { "\"pii\"", "\"name\"", "\"username\"", "\"email\"" };
     static const char ending[] = "_email\"";
@@ -170,7 +170,7 @@ static void mask_event(char *line, const struct ebi_bytes *json) {
     }
 }
 
-/* Mail addresses are somebody's, whether the event has them or not. */
+/* Masks mail addresses, whether the event has them or not. */
 static void mask_addresses(char *line) {
     static const char around[] = " \t,;<>()\"\\'=:/?&[]{}|";
 
@@ -194,7 +194,7 @@ static void mask(char *line, const struct ebi_bytes *json) {
 
 /* ---- The line ---- */
 
-/* Where the first whole word begins; 0: there is but one. */
+/* Where the first whole word begins; 0: there is only one. */
 static size_t behind_word(const char *text, size_t len) {
     size_t at = 0;
 
@@ -230,7 +230,7 @@ void ebi_detail_line(const struct ebi_detail *detail, enum ebi_detail_kept kept,
         size_t step = ebi_printable_step(text + at, end - at, &what, &character);
 
         if (!ebi_printable_add(&shown, text + at, step) || shown.len >= EBI_DETAIL_ROOM) {
-            shown.len = before;         /* not a part of a character */
+            shown.len = before;         /* no part of a character stays */
             cut = true;
             break;
         }
@@ -240,7 +240,7 @@ void ebi_detail_line(const struct ebi_detail *detail, enum ebi_detail_kept kept,
     while (cut && kept == EBI_DETAIL_MASKED && whole > 0 && !strchr(between, shown.data[whole - 1]))
         whole--;
     if (cut && whole > 0)
-        shown.len = whole;              /* a part of a name or an address would not be known for one */
+        shown.len = whole;              /* a part of a name or of an address could not be masked */
     if (shown.data) {
         memcpy(line, shown.data, shown.len);
         line[shown.len] = '\0';

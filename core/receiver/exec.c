@@ -1,4 +1,4 @@
-/* core/receiver/exec.c - a command as receiver: see receiver.h. */
+/* core/receiver/exec.c - a command as receiver, run by the supervisor process: see receiver.h. */
 #include "receiver/receiver.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "receiver/supervisor.h"
 #include "signal/event.h"
 
-enum { GIVES_UP = 65, GRACE_MS = 10000 };
+enum { EXIT_PERMANENT = 65, GRACE_MS = 10000 };
 
 struct exec {
     struct ebi_receiver receiver;
@@ -33,7 +33,7 @@ struct exec {
 /* One run of the command. */
 struct child {
     int in, report;                     /* its standard input; the supervisor's socket for this run */
-    int error;                          /* its standard error, to be passed on; -1: it is this process's own, or has ended */
+    int error;                          /* its standard error, which is passed on; -1: it has this process's own, or the pipe has ended */
     bool stalled;                       /* this process's own standard error takes no more now */
 };
 
@@ -70,8 +70,8 @@ static enum eb_status start(const struct exec *exec, struct child *child, struct
     return EB_OK;
 }
 
-/* Passes on what the command has written to its standard error, as far as ours takes it. Returns false when
- * there is no more to read at the moment. */
+/* Passes on what the command has written to its standard error, as far as this process's own takes it. False: there is no more to
+ * read at the moment. */
 static bool pass_on(struct exec *exec, struct child *child) {
     struct pollfd own = {.fd = STDERR_FILENO, .events = POLLOUT};
     char text[EBI_FORWARD_ROOM];
@@ -90,8 +90,9 @@ static bool pass_on(struct exec *exec, struct child *child) {
     return true;
 }
 
-/* The command has ended: what it wrote is in the pipe. What it left behind may write on. */
-static void end_error(struct exec *exec, struct child *child) {
+/* The command has ended: reads the rest of what it wrote from the pipe. Processes that it left behind may write on, which a thread
+ * of its own passes on. */
+static void finish_error(struct exec *exec, struct child *child) {
     enum { MOST_TIMES = 64 };           /* a pipe holds a quarter of that */
 
     for (int i = 0; i < MOST_TIMES && child->error >= 0 && pass_on(exec, child); i++)
@@ -100,7 +101,7 @@ static void end_error(struct exec *exec, struct child *child) {
         ebi_forward_add(exec->settings.forward, child->error);
 }
 
-/* Writes what the pipe takes; when all is written, or the command does not read it, the pipe is closed. */
+/* Writes to standard input what the pipe takes; closes it when all is written, or the command does not read it. */
 static void feed(struct child *child, const struct ebi_bytes *json, size_t *written) {
     while (child->in >= 0) {
         ssize_t n = write(child->in, json->data + *written, json->len - *written);
@@ -111,14 +112,14 @@ static void feed(struct child *child, const struct ebi_bytes *json, size_t *writ
             return;
         if (n > 0)
             *written += (size_t)n;
-        if (n < 0 || *written == json->len) {           /* EPIPE: it need not read; its exit status decides */
+        if (n < 0 || *written == json->len) {           /* EPIPE: a command need not read it; its exit status decides */
             close(child->in);
             child->in = -1;
         }
     }
 }
 
-/* Until it is known how the run ended: true; or until its time is over, or it is cancelled: false. */
+/* Waits for the run. True: the supervisor has reported how it ended. False: its time is over, or it is cancelled. */
 static bool wait_for(struct exec *exec, struct child *child, int64_t by_ms) {
     size_t written = 0;
 
@@ -145,7 +146,7 @@ static bool wait_for(struct exec *exec, struct child *child, int64_t by_ms) {
     }
 }
 
-/* The supervisor asks the run's group to end, then makes it. True: it has ended. */
+/* Has the supervisor ask the run's process group to end, and then kill it. True: it has ended. */
 static bool end_group(const struct child *child) {
     struct pollfd ended = {.fd = child->report, .events = POLLIN};
     int64_t by_ms = ebi_ticks_ms() + EBI_KILL_AFTER_MS + GRACE_MS, left;
@@ -156,14 +157,14 @@ static bool end_group(const struct child *child) {
     return ended.revents != 0;
 }
 
-/* By a signal, or as a shell says of its last program. */
+/* Whether a signal that asks to end has ended the run, or, by the exit status of a shell, its last program. */
 static bool was_asked_to_end(int status) {
     int number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128;
 
     return number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
 }
 
-static void judge_status(int status, struct ebi_run *run) {
+static void classify_exit(int status, struct ebi_run *run) {
     struct eb_error *err = &run->error;
 
     if (was_asked_to_end(status))
@@ -174,19 +175,19 @@ static void judge_status(int status, struct ebi_run *run) {
     else if (WEXITSTATUS(status) == 0)
         run->status = EB_OK;
     else
-        run->status = ebi_error(err, WEXITSTATUS(status) == GIVES_UP ? EB_PERMANENT : EB_RETRIABLE, EB_KIND_NONE,
+        run->status = ebi_error(err, WEXITSTATUS(status) == EXIT_PERMANENT ? EB_PERMANENT : EB_RETRIABLE, EB_KIND_NONE,
                                 "exit status %d", WEXITSTATUS(status));
 }
 
-/* The shell exits with 126 or 127 where it cannot run a program, and with other numbers where it cannot fork, but a command may
- * end so by itself. True, with the reason: the program that the command begins with is not there, or the shell says what it
- * lacks. */
+/* Whether the shell could not run the command. It exits with 126 or 127 where it cannot run a program, and with other statuses where
+ * it cannot fork, but a command may end so by itself. True, with the reason: the program that the command begins with is missing,
+ * or the shell's own complaint says what it lacks. */
 static bool shell_could_not(const struct exec *exec, int status, struct eb_error *err) {
     const char *command = exec->settings.command;
     char line[EBI_DETAIL_ROOM];
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 
-    if (code == 0 || code == GIVES_UP)
+    if (code == 0 || code == EXIT_PERMANENT)
         return false;
     bool not_run = code == 126 || code == 127;
     if ((not_run ? ebi_exec_find(command, err) : ebi_exec_find_script(command, err)) != EB_OK)
@@ -195,8 +196,8 @@ static bool shell_could_not(const struct exec *exec, int status, struct eb_error
     return ebi_exec_blames_machine(command, line, err) || (not_run && ebi_exec_lacks_program(command, line, err));
 }
 
-/* Success is what the supervisor reports as exit status 0, and nothing else. */
-static void judge_report(const struct exec *exec, const struct child *child, struct ebi_run *run) {
+/* Sets what the supervisor reported. Only a reported exit status 0 is success. */
+static void classify_report(const struct exec *exec, const struct child *child, struct ebi_run *run) {
     struct ebi_run_report report;
     ssize_t n;
 
@@ -204,7 +205,7 @@ static void judge_report(const struct exec *exec, const struct child *child, str
         continue;
     bool ended = n == (ssize_t)sizeof report && report.what == EBI_RUN_ENDED;
     if (ended && !shell_could_not(exec, report.value, &run->error)) {
-        judge_status(report.value, run);
+        classify_exit(report.value, run);
         return;
     }
     run->cause = EBI_OWN_TROUBLE;
@@ -219,8 +220,8 @@ static void judge_report(const struct exec *exec, const struct child *child, str
     }
 }
 
-/* It was told to end. */
-static void judge_killed(const struct exec *exec, bool ended, struct ebi_run *run) {
+/* Sets why the run was ended: it was cancelled, or its time was over. */
+static void classify_killed(const struct exec *exec, bool ended, struct ebi_run *run) {
     if (atomic_load(&exec->cancel->now))
         run->status = EB_GONE;
     else
@@ -246,11 +247,11 @@ static void run(struct ebi_receiver *receiver, const struct eb_event *event, str
     }
     bool by_itself = wait_for(exec, &child, ebi_ticks_ms() + exec->settings.timeout_ms);
     bool ended = by_itself || end_group(&child);
-    end_error(exec, &child);
+    finish_error(exec, &child);
     if (by_itself)
-        judge_report(exec, &child, out);
+        classify_report(exec, &child, out);
     else
-        judge_killed(exec, ended, out);
+        classify_killed(exec, ended, out);
     if (out->status != EB_OK && out->status != EB_GONE)
         ebi_detail_line(&exec->detail, exec->settings.detail, &exec->json, out->detail);
     if (child.in >= 0)

@@ -19,7 +19,7 @@ ssize_t ebi_forward_once(int fd, char text[static EBI_FORWARD_ROOM]) {
         ssize_t m = write(STDERR_FILENO, text + written, (size_t)(n - written));
 
         if (m < 0 && errno != EINTR)
-            break;                      /* nobody reads it: as if the command had found that */
+            break;                      /* nobody reads it: the rest is dropped, as if the command had met that */
         written += m > 0 ? m : 0;
     }
     return n;
@@ -35,7 +35,7 @@ static void wake(const struct ebi_forward *forward) {
         eventfd_write(forward->wake, 1);
 }
 
-/* With the lock. */
+/* Lock held. */
 static void drop(struct ebi_forward *forward, size_t i) {
     close(forward->fds[i]);
     memmove(&forward->fds[i], &forward->fds[i + 1], (--forward->n - i) * sizeof *forward->fds);
@@ -80,7 +80,7 @@ static void *run(void *arg) {
     }
 }
 
-/* With the lock. */
+/* Lock held. */
 static bool is_started(struct ebi_forward *forward) {
     if (forward->started)
         return true;
@@ -99,7 +99,7 @@ void ebi_forward_add(struct ebi_forward *forward, int fd) {
         forward->fds[forward->n++] = fd;
         wake(forward);
     } else {
-        close(fd);                      /* those that are there have been for longer, and may be services */
+        close(fd);                      /* the older pipes stay: they may be of services */
     }
     pthread_mutex_unlock(&forward->lock);
 }

@@ -9,33 +9,33 @@
 #include <eventbus/event.h>
 #include "receiver/detail.h"
 
-/* Whose fault a failed run is. */
+/* Where the cause of a failed run lies. */
 enum ebi_cause {
-    EBI_RECEIVERS_FAULT,                /* the receiver ran and failed: that is an attempt */
-    EBI_TOLD_TO_END,                    /* the receiver was ended by a signal that asks a program to end: an attempt, unless the
-                                         * worker is asked to end as well, as by a service manager that asks all processes */
-    EBI_OWN_TROUBLE                     /* the worker could not run it, or does not know how it ended: no attempt. With
-                                         * EB_KIND_CONFIG the configuration is wrong */
+    EBI_RECEIVERS_FAULT,                /* the receiver ran and failed: this counts as an attempt */
+    EBI_TOLD_TO_END,                    /* a signal that asks a program to end has ended the receiver: this counts as an attempt,
+                                         * unless the worker is asked to end as well, as a service manager asks all processes */
+    EBI_OWN_TROUBLE                     /* the worker could not run the receiver, or does not know how it ended: this counts as no
+                                         * attempt. With EB_KIND_CONFIG the configuration is wrong */
 };
 
 /* What became of one receiver run. */
 struct ebi_run {
-    enum eb_status status;              /* EB_OK, EB_RETRIABLE, EB_PERMANENT; EB_GONE: cancelled, counts as not tried */
+    enum eb_status status;              /* EB_OK, EB_RETRIABLE, EB_PERMANENT; EB_GONE: cancelled, this counts as no attempt */
     enum ebi_cause cause;               /* of a failure */
-    struct eb_error error;              /* unless EB_OK or EB_GONE */
-    int64_t wait_ms;                    /* the receiver's own wish for the wait before a retry; 0: none */
-    char receiver[64];                  /* which one */
-    char detail[EBI_DETAIL_ROOM];       /* of a failure, in the receiver's own words: see detail.h; "" for none */
+    struct eb_error error;              /* set unless the status is EB_OK or EB_GONE */
+    int64_t wait_ms;                    /* how long the receiver asks to wait before a retry; 0: it does not ask */
+    char receiver[64];                  /* its name */
+    char detail[EBI_DETAIL_ROOM];       /* of a failure, in the receiver's own words: see detail.h; "" where it wrote nothing */
 };
 
-/* Tells runs at work to end at once. One for a worker; any thread. */
+/* Ends the runs at work at once. A worker has one. Any thread. */
 struct ebi_cancel {
     atomic_bool now;
     int fd;                             /* an eventfd that becomes readable then */
 };
 enum eb_status ebi_cancel_init(struct ebi_cancel *, struct eb_error *);
 void ebi_cancel_free(struct ebi_cancel *);
-void ebi_cancel_now(struct ebi_cancel *);               /* signal handlers, too */
+void ebi_cancel_now(struct ebi_cancel *);               /* also in a signal handler */
 
 /* An external receiver. Each thread of a worker has one of its own. */
 struct ebi_receiver {
@@ -49,27 +49,28 @@ struct ebi_receiver_kind {
     const void *arg;
 };
 
-/* /bin/sh -c COMMAND in a process group of its own, the event as JSON on its standard input: exit 0 succeeds, 65 is
- * permanent, anything else, or taking longer than timeout_ms, is retriable. */
+/* Runs /bin/sh -c COMMAND in a process group of its own, with the event as JSON on its standard input. Exit status 0 is success, 65
+ * a permanent failure; any other status, and a run longer than timeout_ms, is a retriable failure. */
 struct ebi_supervisor;
 struct ebi_forward;
 struct ebi_exec_settings {
     const char *command;
-    struct ebi_supervisor *supervisor;  /* of that command; shared by the worker's threads */
+    struct ebi_supervisor *supervisor;  /* starts the command; shared by the worker's threads */
     int64_t timeout_ms;
-    enum ebi_detail_kept detail;        /* off: standard error is the worker's own; else it passes through the worker */
+    enum ebi_detail_kept detail;        /* off: the command has the worker's standard error; else the worker reads it and passes it on */
     struct ebi_forward *forward;
 };
 struct ebi_receiver *ebi_exec_create(const void *settings, struct ebi_cancel *, struct eb_error *);
 
-/* POST of the event as application/cloudevents+json. The status line of the answer decides: 2xx succeeds; 408, 425, 429 and
- * 5xx are retriable, with Retry-After up to retry_max_ms; others are permanent. No such line is retriable, whatever the
- * reason. Redirects are not followed. Of what follows the status line little is read, and it is not waited for. */
+/* Sends a POST request with the event as application/cloudevents+json. The status line of the response decides: 2xx is success; 408,
+ * 425, 429 and 5xx are retriable failures, which wait for Retry-After, up to retry_max_ms; any other status is a permanent failure.
+ * A request without a status line is a retriable failure, whatever the reason. Redirects are not followed. Little is read of what
+ * follows the status line, and it is not waited for. */
 struct ebi_webhook_settings {
     const char *url;
     int64_t timeout_ms, retry_max_ms;
     enum ebi_detail_kept detail;
-    bool proxies;                       /* by http_proxy and its like; never for this machine's own addresses */
+    bool proxies;                       /* uses http_proxy and the like; never for addresses of this machine */
 };
 struct ebi_receiver *ebi_webhook_create(const void *settings, struct ebi_cancel *, struct eb_error *);
 

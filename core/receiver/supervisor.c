@@ -18,14 +18,14 @@ void ebi_supervisor_init(struct ebi_supervisor *supervisor, const char *command)
     pthread_mutex_init(&supervisor->lock, NULL);
 }
 
-/* The process has ended, or ends by itself: its socket is of no use. Lock held. */
+/* Lock held. The process has ended, or ends by itself: closes its socket, and reaps it. */
 static void part(struct ebi_supervisor *supervisor, int options) {
     if (supervisor->control < 0)
         return;
     close(supervisor->control);
     supervisor->control = -1;
     while (waitpid(supervisor->pid, NULL, options) < 0 && errno == EINTR)
-        continue;                       /* else somebody else of this process has waited for it: nothing is lost */
+        continue;                       /* any other error: another part of this program has waited for it, and nothing is lost */
 }
 
 void ebi_supervisor_free(struct ebi_supervisor *supervisor) {
@@ -40,7 +40,7 @@ void ebi_supervisor_free(struct ebi_supervisor *supervisor) {
     pthread_mutex_destroy(&supervisor->lock);
 }
 
-/* A handler of the host's may not run in the child, nor may what is registered with pthread_atfork: it is not our memory. */
+/* In the child neither a signal handler of the host program may run, nor what it has registered with pthread_atfork. */
 static pid_t fork_without_handlers(void) {
 #if defined HAVE__FORK && !defined __SANITIZE_THREAD__
     return _Fork();
@@ -75,7 +75,7 @@ static enum eb_status start(struct ebi_supervisor *supervisor, struct eb_error *
     return EB_OK;
 }
 
-/* False, with errno: it was not sent. */
+/* False, with errno: the request was not sent. */
 static bool send_request(int control, const int *fds, size_t n) {
     union {
         struct cmsghdr header;
@@ -100,7 +100,7 @@ static bool died(int error) {
     return error == EPIPE || error == ECONNRESET || error == ENOTCONN;
 }
 
-/* Lock held. A process that has died meanwhile is replaced once. */
+/* Lock held. Replaces a process that has died, once. */
 static enum eb_status request(struct ebi_supervisor *supervisor, const int *fds, size_t n, struct eb_error *err) {
     for (int tries = 0;; tries++) {
         enum eb_status status = supervisor->control < 0 ? start(supervisor, err) : EB_OK;

@@ -11,15 +11,15 @@
 #include <sys/types.h>
 #include <eventbus/error.h>
 
-/* $0 of each run: what the shell itself complains about begins with it. */
+/* $0 of each run: the shell's own complaints begin with it. */
 #define EBI_COMMAND_NAME "eventbus-exec"
 
 enum {
     EBI_KILL_AFTER_MS = 2000            /* a run that is told to end gets SIGTERM, and after this time SIGKILL */
 };
 
-/* What the supervisor writes to the socket of a run, once. A socket that ends without it: the supervisor died, and how the
- * run ended is unknown. */
+/* What the supervisor writes to the socket of a run, once. Where a socket ends without it, the supervisor has died, and how the run
+ * ended is unknown. */
 struct ebi_run_report {
     enum { EBI_RUN_ENDED, EBI_RUN_NOT_STARTED } what;
     int value;                          /* a status as of waitpid; an errno */
@@ -32,17 +32,17 @@ struct ebi_supervisor {
     pid_t pid;
 };
 
-/* The process is started with the first run, and again after its death. It keeps the environment, the folder and the
- * rights which this process has at that moment. */
+/* The process is started with the first run, and again after it has died. It keeps the environment, the folder and the rights that
+ * this process has at that moment. */
 void ebi_supervisor_init(struct ebi_supervisor *, const char *command);
 
-/* Ends the process; runs still at work are told to end first. Blocks for 5 s at most. Not from a forked child. */
+/* Ends the process, which ends the runs at work first. Blocks for 5 s at most. Must not be called in a forked child. */
 void ebi_supervisor_free(struct ebi_supervisor *);
 
 /* Starts one run in a process group of its own: `in` becomes its standard input, `error` its standard error (-1: that of
  * this process); no other descriptor of this process reaches it but standard output. Both stay the caller's. *report is the
- * caller's to close: it becomes readable with a struct ebi_run_report, or with the end of the socket. shutdown(SHUT_WR) tells
- * the run to end, its whole group with it; so does closing it, and the death of this process. Any thread. EB_RETRIABLE,
+ * caller's to close: it becomes readable with a struct ebi_run_report, or with the end of the socket. shutdown(SHUT_WR) ends the
+ * run and its whole group; so does closing it, and the death of this process. Any thread. EB_RETRIABLE,
  * EB_KIND_SYSTEM: no descriptors, no memory, no processes. */
 enum eb_status ebi_supervisor_run(struct ebi_supervisor *, int in, int error, int *report, struct eb_error *err);
 

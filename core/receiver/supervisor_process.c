@@ -29,7 +29,7 @@ struct run {
     pid_t pid;
     int report;
     bool ending;                        /* it got SIGTERM */
-    int64_t kill_at_ms;                 /* then; INT64_MAX: it got SIGKILL, too */
+    int64_t kill_at_ms;                 /* when it gets SIGKILL; INT64_MAX: it got it */
 };
 
 static struct run runs[MOST_RUNS];
@@ -52,13 +52,13 @@ static void report(int fd, int what, int value) {
     close(fd);
 }
 
-/* Between vfork and exec. */
+/* Runs between vfork and exec. */
 static void become(const char *command, int in, int error) {
     char *const argv[] = {"sh", "-c", (char *)command, EBI_COMMAND_NAME, NULL};
     sigset_t none;
 
     setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);   /* nobody could tell how it ended */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);   /* without this process nobody reports how it ended */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (dup2(in, STDIN_FILENO) >= 0 && (error < 0 || dup2(error, STDERR_FILENO) >= 0))
@@ -67,7 +67,7 @@ static void become(const char *command, int in, int error) {
     _exit(127);
 }
 
-/* Answers its pid, or -1 with errno. */
+/* Returns the pid, or -1 with errno. */
 static pid_t start(const char *command, int in, int error) {
     exec_errno = 0;
     pid_t pid = vfork();
@@ -97,7 +97,7 @@ static void begin(const char *command, const int *fds, size_t n) {
         close(fds[i]);
 }
 
-static void tell_to_end(struct run *run) {
+static void ask_to_end(struct run *run) {
     if (run->ending)
         return;
     kill(-run->pid, SIGTERM);
@@ -115,7 +115,7 @@ static void kill_late_ones(void) {
         }
 }
 
-/* A run's first process has ended, or an orphan that came to us. */
+/* Reaps a child that has ended: the first process of a run, or an orphan that this process has adopted. */
 static void end_child(pid_t pid) {
     size_t i = 0;
     int status = 0;
@@ -142,7 +142,7 @@ static void reap(void) {
 
 /* ---- Requests ---- */
 
-/* False: there will be no more. */
+/* False: no more requests will come. */
 static bool take_request(int control, const char *command) {
     union {
         struct cmsghdr header;
@@ -164,7 +164,7 @@ static bool take_request(int control, const char *command) {
         n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         memcpy(fds, CMSG_DATA(header), n * sizeof(int));
     }
-    while ((message.msg_flags & MSG_CTRUNC) && n > 1)   /* we ran out of descriptors: it lacks one */
+    while ((message.msg_flags & MSG_CTRUNC) && n > 1)   /* no descriptor was left for the last one */
         close(fds[--n]);
     begin(command, fds, n);
     return true;
@@ -191,7 +191,7 @@ static void set_signals(sigset_t *waiting) {
     sigdelset(waiting, SIGCHLD);
 }
 
-/* Closes what the parent had open, but standard streams and control; answers control's new number. */
+/* Closes what the parent had open, except for the standard streams and control. Returns the new number of control. */
 static int keep_only(int control) {
     struct rlimit limit = {.rlim_cur = MOST_CLOSED};
     int fd, kept = fcntl(control, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -247,7 +247,7 @@ void ebi_supervise(int control, pid_t parent, const char *command) {
 
         for (size_t i = n_runs; i-- > 0;)
             if (orphaned || (news && fds[2 + i].revents))
-                tell_to_end(&runs[i]);  /* the worker says so, or is no more */
+                ask_to_end(&runs[i]);  /* the worker asks for it, or has died */
         kill_late_ones();
         reap();
         if (fds[0].fd >= 0 && (orphaned || (news && fds[0].revents && !take_request(fds[0].fd, command)))) {

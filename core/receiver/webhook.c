@@ -1,7 +1,7 @@
-/* core/receiver/webhook.c - a web address as receiver, on libcurl: see receiver.h.
+/* core/receiver/webhook.c - a URL as receiver, with libcurl: see receiver.h.
  *
- * The status line of the answer decides. What follows it is read for a moment, so that the connection can be used again and
- * a failure has its reason, but neither awaited nor believed: it may break off, never end or have any size. */
+ * The status line of the response decides. What follows it is read for a moment, so that the connection can be used again and a
+ * failure has its detail. It is not waited for: it may break off, never end, or have any size. */
 #include "receiver/receiver.h"
 
 #include <arpa/inet.h>
@@ -21,9 +21,9 @@
 #include "signal/event.h"
 
 enum {
-    REST_MS = 250,                      /* so long the rest of an answer is read when its status is known */
-    MOST_BODY = 1 << 16,                /* and so much of it */
-    MOST_HEADERS = 1 << 18              /* bytes of headers; more end the request */
+    REST_MS = 250,                      /* how long the rest of a response is read once its status is known */
+    MOST_BODY = 1 << 16,                /* bytes of the body that are read */
+    MOST_HEADERS = 1 << 18              /* bytes of headers; more than that end the request */
 };
 
 struct webhook {
@@ -34,14 +34,14 @@ struct webhook {
     CURL *curl;
     struct curl_slist *headers;
     struct ebi_bytes json;
-    size_t header_bytes, body_bytes;    /* of the answer at hand */
+    size_t header_bytes, body_bytes;    /* of the response at hand */
     struct ebi_detail detail;
 };
 
 /* How a request ended. */
 struct ending {
-    long status;                        /* that of the answer, from 200 on; 0: there is none */
-    CURLcode code;                      /* what kept it from an answer */
+    long status;                        /* of the response, from 200 on; 0: there was no response */
+    CURLcode code;                      /* why there was no response */
     bool cancelled;
 };
 
@@ -51,7 +51,7 @@ static void start_curl(void) {
     curl_global_init(CURL_GLOBAL_DEFAULT);              /* a failure shows in curl_easy_init */
 }
 
-/* ---- What curl calls ---- */
+/* ---- Callbacks of curl ---- */
 
 static size_t take_body(char *data, size_t size, size_t n, void *arg) {
     struct webhook *hook = arg;
@@ -69,19 +69,19 @@ static size_t take_header(char *data, size_t size, size_t n, void *arg) {
     return hook->header_bytes > MOST_HEADERS ? 0 : size * n;
 }
 
-/* A program that a receiver starts inherits no connection. */
+/* Opens a socket that programs started by a receiver do not inherit. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
     (void)arg, (void)purpose;
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* ---- Judging ---- */
+/* ---- What an ending means ---- */
 
 static bool may_pass(long status) {
     return status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
-static void judge_status(struct webhook *hook, long status, struct ebi_run *out) {
+static void classify_http(struct webhook *hook, long status, struct ebi_run *out) {
     curl_off_t after = 0;
 
     if (status < 300) {
@@ -96,7 +96,7 @@ static void judge_status(struct webhook *hook, long status, struct ebi_run *out)
         out->wait_ms = after > hook->settings.retry_max_ms / 1000 ? hook->settings.retry_max_ms : after * 1000;
 }
 
-/* Whether this process finds no room for a socket: asked anew, as the resolver does not tell. */
+/* Whether this process cannot open a socket: tried here, as the resolver does not report it. */
 static bool lacks_sockets(void) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -105,7 +105,7 @@ static bool lacks_sockets(void) {
     return fd < 0;
 }
 
-/* What kept the request from an answer was here, not on the way and not there. */
+/* Whether the cause of a request without a response is this machine, and not the network or the server. */
 static bool is_own_trouble(CURLcode code) {
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
@@ -122,8 +122,8 @@ static bool is_own_trouble(CURLcode code) {
     }
 }
 
-/* There was no answer: that may pass, whatever it is. The address itself was looked at before. */
-static void judge_silence(const struct webhook *hook, CURLcode code, const char *detail, struct ebi_run *out) {
+/* Sets why there was no response. Each cause may pass, so the failure is retriable: the URL itself was checked before. */
+static void classify_no_response(const struct webhook *hook, CURLcode code, const char *detail, struct ebi_run *out) {
     const char *why = *detail ? detail : curl_easy_strerror(code);
 
     if (is_own_trouble(code)) {
@@ -141,7 +141,7 @@ static void judge_silence(const struct webhook *hook, CURLcode code, const char 
 
 /* ---- One request ---- */
 
-/* True when curl is done with the request. */
+/* Whether curl is done with the request. */
 static bool is_done(const struct webhook *hook, CURLcode *code) {
     const CURLMsg *message;
     int left;
@@ -168,7 +168,7 @@ static struct ending perform(const struct webhook *hook) {
             return ending;
         }
         curl_easy_getinfo(hook->curl, CURLINFO_RESPONSE_CODE, &status);
-        if (status >= 200 && !ending.status) {          /* those below are followed by another one */
+        if (status >= 200 && !ending.status) {          /* a status below 200 is followed by another one */
             int64_t rest_ms = ebi_ticks_ms() + REST_MS;
 
             ending.status = status;
@@ -202,18 +202,18 @@ static void run(struct ebi_receiver *receiver, const struct eb_event *event, str
     struct ending ending = {.code = CURLE_OUT_OF_MEMORY};
     if (curl_multi_add_handle(hook->multi, hook->curl) == CURLM_OK) {
         ending = perform(hook);
-        curl_multi_remove_handle(hook->multi, hook->curl);      /* a connection that is not done with is closed */
+        curl_multi_remove_handle(hook->multi, hook->curl);      /* a connection whose response is not complete is closed */
     }
     curl_easy_setopt(hook->curl, CURLOPT_ERRORBUFFER, NULL);
     if (ending.status)
-        judge_status(hook, ending.status, out);
+        classify_http(hook, ending.status, out);
     else if (ending.cancelled)
         out->status = EB_GONE;
     else
-        judge_silence(hook, ending.code, detail, out);
+        classify_no_response(hook, ending.code, detail, out);
 }
 
-/* ---- Making one ---- */
+/* ---- Creating a receiver ---- */
 
 static void webhook_free(struct ebi_receiver *receiver) {
     struct webhook *hook = (struct webhook *)receiver;
@@ -248,7 +248,7 @@ static bool is_loopback_address(const char *text) {
     return ntohl(v4.s_addr) >> 24 == 127 || v4.s_addr == htonl(INADDR_ANY);
 }
 
-/* Whether the address is one of this machine's own, which no proxy can reach for it. */
+/* Whether the URL is of this machine, which no proxy can reach for it. */
 static bool is_on_this_machine(const char *url) {
     CURLU *parts = curl_url();
     char *host = NULL;
@@ -292,9 +292,9 @@ static bool set_up(struct webhook *hook) {
     curl_easy_setopt(hook->curl, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(hook->curl, CURLOPT_HEADERDATA, hook);
     curl_easy_setopt(hook->curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(hook->curl, CURLOPT_QUICK_EXIT, 1L);       /* a name server that hangs is not waited for */
+    curl_easy_setopt(hook->curl, CURLOPT_QUICK_EXIT, 1L);       /* does not wait for a name server that hangs */
     if (!hook->settings.proxies || is_on_this_machine(hook->settings.url))
-        curl_easy_setopt(hook->curl, CURLOPT_PROXY, "");        /* none, whatever the environment says */
+        curl_easy_setopt(hook->curl, CURLOPT_PROXY, "");        /* no proxy, whatever the environment says */
     return true;
 }
 
