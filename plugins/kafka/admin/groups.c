@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/array.h"
+#include "common/log.h"
 
 enum { RETRY_MS = 100 };
 
@@ -36,16 +37,12 @@ static bool is_coordinator_error(int64_t code) {
 /* Leaves a group out of a list of all, so that it hides no other. Of a group that was asked for by name, returns the error. */
 static int32_t leave_out(const struct kf_admin *a, struct kf_groups *groups, struct kf_group *group,
                          const struct eb_error *why, struct eb_error *err) {
-    const struct eb_host *host = a->client.host;
-    char line[sizeof why->text + 300];
-
     if (!groups->all || !group || (why->status != EB_PERMANENT && !is_coordinator_error(why->native))) {
         if (err)
             *err = *why;
         return why->status;
     }
-    snprintf(line, sizeof line, "group %.255s is left out: %s", group->name, why->text);
-    host->log(host, 4, line);
+    ebp_log(a->client.host, EBP_LOG_WARNING, "group %.255s is left out: %s", group->name, why->text);
     group->left_out = true;
     groups->left_out++;
     return EB_OK;

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "position.h"
 
 enum { PROPAGATION_MS = 20, PROPAGATION_MAX_MS = 10000 };       /* until a broker hears of a topic's creation or removal */
@@ -94,11 +95,10 @@ static int32_t find_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t 
 
 /* Logs one line for a topic, about the first of its partitions. */
 static void log_unknown(struct kf_admin *a, const rd_kafka_topic_partition_t *one) {
-    const struct eb_host *host = a->client.host;
     struct eb_error why = {0};
 
     offset_error(a, one, &why);
-    host->log(host, 4, why.text);
+    ebp_log(a->client.host, EBP_LOG_WARNING, "%s", why.text);
 }
 
 int32_t kf_query_bounds(struct kf_admin *a, struct kf_bounds *bounds, int64_t until, struct eb_error *err) {

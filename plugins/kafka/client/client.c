@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "error.h"
 #include "client_reaper.h"
 #include "cloexec.h"
@@ -92,7 +93,7 @@ void kf_client_close(struct kf_client *client) {
     } else {
         kf_log_bridge_detach(client->log_bridge);
         if (!kf_reaper_destroy(client->rk, client->log_bridge))
-            client->host->log(client->host, 4, "librdkafka does not end this client in time; it is left running");
+            ebp_log(client->host, EBP_LOG_WARNING, "librdkafka does not end this client in time; it is left running");
     }
     release(client);
     client->log_bridge = NULL;
@@ -174,8 +175,7 @@ static void on_error(struct kf_client *client, rd_kafka_resp_err_t code, const c
     } else if (is_connection_error(code)) {
         kf_link_failed(&client->link, code, text, hint_for(client, code, text ? text : ""), ebp_monotonic_ms());
     } else {
-        snprintf(line, sizeof line, "%s", text && *text ? text : rd_kafka_err2str(code));
-        client->host->log(client->host, 4, line);
+        ebp_log(client->host, EBP_LOG_WARNING, "%s", text && *text ? text : rd_kafka_err2str(code));
     }
 }
 

@@ -1,9 +1,9 @@
 /* plugins/kafka/consumer/consumer.c - the consumer's operations and the loop of receive; see state.h for the other parts. */
 #include "consumer.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "common/log.h"
 #include "error.h"
 #include "position.h"
 #include "state.h"
@@ -75,14 +75,11 @@ static void fail_permanently(struct kf_consumer *c, rd_kafka_resp_err_t code, co
 }
 
 void kf_topic_denied(struct kf_consumer *c, const char *text) {
-    char line[700];
-
     if (!c->patterns) {
         fail_permanently(c, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, text, READ_DENIED);
         return;
     }
-    snprintf(line, sizeof line, "%.600s%s", text, READ_DENIED);     /* the other topics of the pattern go on */
-    c->client.host->log(c->client.host, 4, line);
+    ebp_log(c->client.host, EBP_LOG_WARNING, "%.600s%s", text, READ_DENIED);    /* the other topics of the pattern go on */
 }
 
 static void handle_error(struct kf_consumer *c, rd_kafka_event_t *event) {

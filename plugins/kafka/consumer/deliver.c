@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "common/log.h"
+
 enum {
     BURST = 128,                /* messages of one partition before the next one has its turn */
     MANY = 64,                  /* messages that may have been all that a queue had room for */
@@ -24,7 +26,7 @@ static void handle_error(struct kf_consumer *c, struct kf_partition *partition, 
     if (message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
         kf_topic_denied(c, line);
     else
-        c->client.host->log(c->client.host, 4, line);
+        ebp_log(c->client.host, EBP_LOG_WARNING, "%s", line);
 }
 
 static enum step deliver_one(struct kf_consumer *c, struct kf_partition *partition) {

@@ -4,10 +4,10 @@
  * receivers finish the messages in flight. Meanwhile heartbeats go on, and the other partitions are delivered from. */
 #include "state.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "error.h"
 
 enum { BATCH = 256 };
@@ -150,10 +150,7 @@ static void end_rebalance(struct kf_consumer *c) {
 /* ---- Assigning ---- */
 
 static void log_presence(const struct kf_consumer *c, const char *topic) {
-    char text[400];
-
-    snprintf(text, sizeof text, "topic %.300s is there now", topic);
-    c->client.host->log(c->client.host, 6, text);
+    ebp_log(c->client.host, EBP_LOG_INFO, "topic %.300s is there now", topic);
 }
 
 static void take_assigned(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *list) {

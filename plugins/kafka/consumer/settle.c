@@ -4,8 +4,7 @@
  * acknowledged meanwhile. */
 #include "state.h"
 
-#include <stdio.h>
-
+#include "common/log.h"
 #include "error.h"
 
 enum { BATCH = 512, RETRY_MS = 100 };
@@ -220,7 +219,6 @@ void kf_commit_done(struct kf_consumer *c, rd_kafka_event_t *event) {
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     bool each = has_partition_errors(list);
     struct batch batch = { .c = c };
-    char line[300];
 
     c->committing = false;
     c->generation_over = is_generation_over(code);
@@ -238,6 +236,5 @@ void kf_commit_done(struct kf_consumer *c, rd_kafka_event_t *event) {
         kf_link_reached(&c->client.link);
         return;
     }
-    snprintf(line, sizeof line, "group %s: committing: %s", c->subscription->group, rd_kafka_err2str(code));
-    c->client.host->log(c->client.host, 6, line);
+    ebp_log(c->client.host, EBP_LOG_INFO, "group %s: committing: %s", c->subscription->group, rd_kafka_err2str(code));
 }

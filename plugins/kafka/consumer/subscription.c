@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "error.h"
 #include "topic_list.h"
 
@@ -58,18 +59,16 @@ struct kf_topic_name *kf_topic_name_get(struct kf_consumer *c, const char *text)
 /* Logs it once, until the topic exists. */
 static void log_absent(struct kf_consumer *c, const char *name) {
     struct kf_topic_name *topic = find_name(c, name);
-    char line[400];
 
     if (!topic || atomic_exchange(&topic->absent, true))
         return;
-    snprintf(line, sizeof line, "topic %.300s does not exist%s", name, c->subscription->until_end ? "" : "; waiting for it");
-    c->client.host->log(c->client.host, 4, line);
+    ebp_log(c->client.host, EBP_LOG_WARNING, "topic %.300s does not exist%s", name,
+            c->subscription->until_end ? "" : "; waiting for it");
 }
 
 /* Logs once that no topic matches a pattern. */
 static void log_no_match(struct kf_consumer *c) {
     const struct eb_subscription *sub = c->subscription;
-    char line[400];
     size_t i = 0;
 
     if (c->no_match_logged)
@@ -77,8 +76,8 @@ static void log_no_match(struct kf_consumer *c) {
     c->no_match_logged = true;
     while (!is_pattern(sub->topics[i]))
         i++;
-    snprintf(line, sizeof line, "no topic matches %.300s%s", sub->topics[i], sub->until_end ? "" : "; waiting for one");
-    c->client.host->log(c->client.host, 4, line);
+    ebp_log(c->client.host, EBP_LOG_WARNING, "no topic matches %.300s%s", sub->topics[i],
+            sub->until_end ? "" : "; waiting for one");
 }
 
 /* librdkafka names the topic in its text alone: "...: NAME: Broker: Unknown topic or partition". */

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "common/log.h"
 #include "error.h"
 #include "position.h"
 
@@ -84,9 +85,9 @@ static bool is_retried(struct kf_producer *p, const rd_kafka_message_t *sent, st
  * They take messages without a time, and keep those for as long as their own clock says. */
 static void send_without_time(struct kf_producer *p) {
     if (!p->time_refused)
-        p->client.host->log(p->client.host, 4, "the brokers refuse the times of messages: this machine's clock, or theirs, is "
-                            "wrong (see the topic's message.timestamp.after.max.ms); messages are sent without a time "
-                            "until they take it; set the clock");
+        ebp_log(p->client.host, EBP_LOG_WARNING,
+                "the brokers refuse the times of messages: this machine's clock, or theirs, is wrong (see the topic's "
+                "message.timestamp.after.max.ms); messages are sent without a time until they take it; set the clock");
     p->time_refused = true;
     p->time = KF_NO_TIME;
     p->time_retry_ms = ebp_monotonic_ms() + WITHOUT_TIME_MS;

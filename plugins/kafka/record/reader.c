@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "error.h"
 
 /* Sets the decode error, unless one was found before. */
@@ -21,7 +22,6 @@ static void __attribute__((format(printf, 2, 3))) set_decode_error(struct kf_rea
 
 static void check_headers(struct kf_reader *reader, const char *topic) {
     unsigned missing = reader->headers.missing, new;
-    char line[400];
 
     if (reader->headers.repeated)
         set_decode_error(reader, "its header %s stands there more than once", reader->headers.repeated);
@@ -30,10 +30,9 @@ static void check_headers(struct kf_reader *reader, const char *topic) {
     new = missing & ~reader->warned & ~(unsigned)KF_NO_ID;
     reader->warned |= new;
     for (unsigned bit = 1; bit <= new; bit <<= 1)
-        if (new & bit) {
-            snprintf(line, sizeof line, "an event of topic %s has no header %s; said once", topic, kf_headers_name(bit));
-            reader->host->log(reader->host, 4, line);
-        }
+        if (new & bit)
+            ebp_log(reader->host, EBP_LOG_WARNING, "an event of topic %s has no header %s; said once", topic,
+                    kf_headers_name(bit));
 }
 
 /* Sets the schema with that id. EB_OK: json is NULL if it is not known; EB_EMPTY: it is being asked for; EB_PERMANENT. */
