@@ -43,7 +43,7 @@ int main(int argc, char **argv) {
 
     bench_init("core", argc, argv);
     bench_pin(0, 0);
-    snprintf(null_file, sizeof null_file, "%s/tests/bench/.libs/null.so", build ? build : ".");
+    snprintf(null_file, sizeof null_file, "%s/tests/bench/null.so", build ? build : ".");
     full_path("produce, from fields to confirmed", bus_produce);
     full_path("consume, from the plugin to settled", bus_consume);
     send_alone();

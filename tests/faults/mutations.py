@@ -31,12 +31,12 @@ TOP = os.path.abspath(os.environ.get("top_srcdir", os.path.join(HERE, "..", ".."
 TARGETS = ["libeventbus.la", "eventbus", "sqlite.la"]
 # Where the tests that find mutations are, and what they need beside TARGETS.
 TESTS = {
-    "tests/faults": ["tests/faults/killer.la", "tests/faults/worker"],
+    "tests/faults": ["tests/faults/killer.so", "tests/faults/worker"],
     "tests/process": [],
     "plugins/redis/tests": ["redis.la"],
     "plugins/kafka/tests": ["kafka.la", "tests/brokers/kafka_mock", "tests/brokers/kafka_raw"],
     "plugins/common/registry/tests": ["plugins/common/registry/tests/registry_client"],
-    "tests/unit/bus": [f"tests/fake_broker/{name}.la" for name in
+    "tests/unit/bus": [f"tests/fake_broker/{name}.so" for name in
                        ("full", "without_consumer", "without_delay_order", "without_producer", "without_traits")],
     "tests/unit/consume": [],
     "tests/unit/receiver": [],
@@ -105,7 +105,7 @@ class Copy:
         self.log = open(os.path.join(folder, "log"), "w+", encoding="utf-8")
         # Without what was built in it: a source tree that is configured cannot be configured elsewhere.
         shutil.copytree(TOP, self.source, symlinks=True, ignore=shutil.ignore_patterns(
-            "build*[!x]", ".git", "*.o", "*.lo", "*.la", ".libs", "config.status", "Makefile", "__pycache__", "*.log"))
+            "build*[!x]", ".git", "*.o", "*.lo", "*.la", "*.so", ".libs", "config.status", "Makefile", "__pycache__", "*.log"))
         os.mkdir(self.build)
         self.run([os.path.join(self.source, "configure"), "-q", "--disable-dependency-tracking", "CFLAGS=-O1 -g"])
 

@@ -24,7 +24,7 @@ from checker import Checker
 LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
 TOPIC, GROUP = "a", "g"
 WORKER = os.path.join(harness.BUILD, "tests", "faults", "worker")
-KILLER = os.path.join(harness.BUILD, "tests", "faults", ".libs", "killer.so")
+KILLER = os.path.join(harness.BUILD, "tests", "faults", "killer.so")
 
 BOTH_SIDES = ("before", "after")
 PRODUCER_KINDS = ["random"] + [f"{step}.{side}" for step in ("submit", "delivered") for side in BOTH_SIDES]

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* The file of a plugin made by this build, links resolved; name NULL: the folder it is in. */
+/* The file of a plugin that this build made, links resolved; name NULL: its folder. folder ".": the plugins to install. */
 char *built(const char *folder, const char *name);
 
 char *folder_new(void);                 /* a new one below the temporary folder, mode 0700 */
