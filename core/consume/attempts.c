@@ -8,28 +8,28 @@
 #include "consume/inflight.h"
 #include "signal/attrs.h"
 
-/* 10,000 of at most a kilobyte. */
-enum { MOST_KEPT = 10000, MOST_NAME = 512, MOST_POSITION = 256 };
+/* Each attempt takes at most a kilobyte. */
+enum { MAX_KEPT = 10000, MAX_NAME = 512, MAX_POSITION = 256 };
 
 struct ebi_attempt {
     uint32_t failures;                  /* by this worker's count */
-    uint32_t least, expected;           /* what the broker is to say, unless other workers fail on it meanwhile */
-    uint32_t deliveries;                /* when it was here */
+    uint32_t least, expected;           /* the counts that a correct broker delivers, unless other workers fail on it, too */
+    uint32_t deliveries;                /* of the message that was here */
     int64_t first_failed_us;
-    int64_t not_before_ms;              /* it cannot be back from its retry earlier; INT64_MAX: it was not given for one */
+    int64_t not_before_ms;              /* its retry cannot be delivered earlier; INT64_MAX: it was not given for a retry */
     size_t position_len;                /* 0: the plugin names none */
-    char position[MOST_POSITION];
+    char position[MAX_POSITION];
     UT_hash_handle hh;
     size_t name_len;
     char name[];
 };
 
-/* Whether the broker counts the event's last failure: no; yes; not known, since its instance ended meanwhile. */
-enum kept { FOR_RETURN, FOR_RETRY, IN_DOUBT };
+/* Whether the broker counts the event's last failure: no; yes; unknown, since the instance was closed before it confirmed. */
+enum reason { FOR_RETURN, FOR_RETRY, IN_DOUBT };
 
 struct name {
     size_t len;
-    char text[MOST_NAME];
+    char text[MAX_NAME];
 };
 
 static bool add(struct name *name, struct eb_text text) {
@@ -41,13 +41,13 @@ static bool add(struct name *name, struct eb_text text) {
     return true;
 }
 
-/* What an event is known by: its topic and id, or else its position. False: it has neither, or they are too long. */
+/* Builds what an event is known by: its topic and id, or else its position. False: it has neither, or they are too long. */
 static bool name_of(const struct eb_message *message, struct name *name) {
     struct eb_text id = ebi_attr(message, "id");
     bool has_id = id.data && id.len > 0;
 
     name->len = 0;
-    if ((!has_id && !message->position.len) || message->position.len > MOST_POSITION)
+    if ((!has_id && !message->position.len) || message->position.len > MAX_POSITION)
         return false;
     return add(name, has_id ? (struct eb_text){"id", 2} : (struct eb_text){"at", 2}) && add(name, message->topic) &&
            add(name, has_id ? id : message->position);
@@ -91,7 +91,7 @@ static uint32_t one_more(uint32_t n) {
     return n < UINT32_MAX ? n + 1 : n;
 }
 
-static bool keep(struct ebi_attempts *attempts, const struct ebi_inflight *inflight, enum kept why, int64_t not_before_ms,
+static bool keep(struct ebi_attempts *attempts, const struct ebi_inflight *inflight, enum reason why, int64_t not_before_ms,
                  bool may_replace) {
     const struct eb_message *message = &inflight->message;
     struct name name;
@@ -99,10 +99,10 @@ static bool keep(struct ebi_attempts *attempts, const struct ebi_inflight *infli
     if (!name_of(message, &name))
         return false;
     struct ebi_attempt *attempt = find(attempts, &name);
-    if (!attempt && attempts->n_kept >= MOST_KEPT) {
+    if (!attempt && attempts->n_kept >= MAX_KEPT) {
         if (!may_replace)
             return false;
-        forget(attempts, attempts->kept);  /* uthash keeps the order of adding */
+        forget(attempts, attempts->kept);  /* the first: uthash keeps the order of adding */
     }
     if (!attempt && !(attempt = add_attempt(attempts, &name)))
         return false;
@@ -132,7 +132,7 @@ bool ebi_attempts_keep_retry(struct ebi_attempts *attempts, const struct ebi_inf
     if (attempts->broker == EBI_MISCOUNTS)
         return false;
     bool trusted = attempts->broker == EBI_COUNTS;
-    /* Half of it, since the broker's clock is another one. */
+    /* Half of the delay, since the broker's clock may run differently. */
     return keep(attempts, inflight, FOR_RETRY, ebi_ticks_ms() + delay_ms / 2, trusted) || trusted;
 }
 

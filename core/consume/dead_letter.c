@@ -46,15 +46,15 @@ static void try_later(struct eb_consumer *consumer, struct ebi_inflight *infligh
         ebi_dispatch_return(&consumer->dispatch, inflight, ebi_ticks_ms());
         return;
     }
-    ebi_log_line(consumer->deps.log, EBI_ERROR, "the dead letter of %s %s is not kept yet, is tried again: %s",
-                 ebi_consumer_topic(consumer, inflight), ebi_position_of(&inflight->message), why->text);
+    ebi_log_line(consumer->deps.log, EBI_ERROR, "the dead letter of %s %s is not stored yet; retrying in %.1f s: %s",
+                 ebi_consumer_topic(consumer, inflight), ebi_position_of(&inflight->message), (double)wait / 1000, why->text);
     ebi_consumer_delay(consumer, inflight, wait);
 }
 
 static void stop_worker(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct eb_error *said) {
     struct eb_error why = *said;
 
-    ebi_error_context(&why, "the dead letter of %s %s cannot be kept, so the worker stops; the event was handed back",
+    ebi_error_context(&why, "the dead letter of %s %s cannot be stored, so the worker stops; the event was handed back",
                       ebi_consumer_topic(consumer, inflight), ebi_position_of(&inflight->message));
     why.status = EB_FATAL;
     ebi_dispatch_return(&consumer->dispatch, inflight, ebi_ticks_ms());
@@ -69,7 +69,7 @@ static void shorten(struct eb_consumer *consumer, struct ebi_inflight *inflight,
     bool has_more = inflight->message.n_headers > 0 || inflight->message.n_attrs > EBI_N_ATTRS;
 
     inflight->form += inflight->form == EBI_FORM_WHOLE && !has_more ? 2 : 1;
-    ebi_log_line(consumer->deps.log, EBI_WARNING, "the dead letter of %s %s is refused, and tried without %s: %s",
+    ebi_log_line(consumer->deps.log, EBI_WARNING, "the dead letter of %s %s is refused; retrying without %s: %s",
                  ebi_consumer_topic(consumer, inflight), ebi_position_of(&inflight->message), left_out[inflight->form], why->text);
     if (!inflight->queue || consumer->draining)
         ebi_dispatch_return(&consumer->dispatch, inflight, ebi_ticks_ms());

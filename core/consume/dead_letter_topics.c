@@ -18,13 +18,19 @@ struct ebi_known_topic {
     char topic[];
 };
 
-static bool is_known(struct eb_consumer *consumer, const char *topic) {
-    struct ebi_known_topic *known;
+/* Returns what is known of a topic: EB_OK, it exists; EB_RETRIABLE, with the error of the last attempt: the broker did not answer
+ * then, and is not to be asked again yet; EB_EMPTY: nothing. */
+static enum eb_status recall(struct eb_consumer *consumer, const char *topic, struct eb_error *err) {
+    const struct ebi_dead_letter_topics *topics = &consumer->dead_letter_topics;
+    const struct ebi_known_topic *known;
 
     ebi_consumer_lock(consumer);
-    HASH_FIND_STR(consumer->dead_letter_topics.known, topic, known);
+    HASH_FIND_STR(topics->known, topic, known);
+    enum eb_status status = known ? EB_OK : ebi_ticks_ms() < topics->create_again_ms ? EB_RETRIABLE : EB_EMPTY;
+    if (status == EB_RETRIABLE && err)
+        *err = topics->create_error;
     ebi_consumer_unlock(consumer);
-    return known != NULL;
+    return status;
 }
 
 /* Remembers a topic. There are as many as the worker has topics. Without memory the topic is created again later, which does no
@@ -42,18 +48,6 @@ static void remember(struct eb_consumer *consumer, const char *topic) {
     ebi_consumer_unlock(consumer);
     if (there || !EBI_HASHED(known))
         free(known);
-}
-
-/* Whether the broker did not answer the last time, and is not to be asked again yet; then with the error of that time. */
-static bool must_wait(struct eb_consumer *consumer, struct eb_error *err) {
-    const struct ebi_dead_letter_topics *topics = &consumer->dead_letter_topics;
-
-    ebi_consumer_lock(consumer);
-    bool unanswered = ebi_ticks_ms() < topics->create_again_ms;
-    if (unanswered && err)
-        *err = topics->create_error;
-    ebi_consumer_unlock(consumer);
-    return unanswered;
 }
 
 static void note_create(struct eb_consumer *consumer, enum eb_status status, const struct eb_error *err) {
@@ -78,10 +72,9 @@ static enum eb_status ensure_topic(struct eb_consumer *consumer, const char *top
 
     if (!broker->plugin->admin || !broker->plugin->admin->create)
         return EB_OK;                   /* a send creates the topic, or fails */
-    if (is_known(consumer, topic))
-        return EB_OK;
-    if (must_wait(consumer, err))
-        return EB_RETRIABLE;
+    status = recall(consumer, topic, err);
+    if (status != EB_EMPTY)
+        return status;
     status = ebi_admin_open(broker, consumer->deps.service, consumer->deps.log, &admin, err);
     if (status == EB_OK)
         status = ebi_admin_create(admin, topic, flags, err);
@@ -124,7 +117,7 @@ enum eb_status ebi_dead_letter_topics_check(struct eb_consumer *consumer, struct
     if (status == EB_RETRIABLE) {
         /* The worker says once that its own broker is away: see check_link. */
         bool told = consumer->deps.dead_letter_broker == consumer->deps.broker;
-        ebi_log_line(consumer->deps.log, told ? EBI_DEBUG : EBI_WARNING, "broker %s: %s; starting all the same", broker,
+        ebi_log_line(consumer->deps.log, told ? EBI_DEBUG : EBI_WARNING, "broker %s: %s; starting anyway", broker,
                      why.text);
         if (told) {
             consumer->link_waited_ms = ebi_ticks_ms() - began;
@@ -134,7 +127,7 @@ enum eb_status ebi_dead_letter_topics_check(struct eb_consumer *consumer, struct
     }
     if (err)
         *err = why;
-    ebi_error_context(err, "broker %s cannot keep dead letters", broker);
+    ebi_error_context(err, "broker %s cannot store dead letters", broker);
     return status;
 }
 

@@ -27,8 +27,8 @@ struct pair {
 struct resolver {
     struct pair pair;
     struct ebi_schema *schema;          /* the writer's, parsed */
-    struct ebi_resolution *resolution;  /* NULL: the two do not fit, or the writer's is no schema */
-    struct eb_error *why;               /* then */
+    struct ebi_resolution *resolution;  /* NULL: the two do not fit, or the writer's text is not a schema */
+    struct eb_error *why;               /* why resolution is NULL */
     size_t bytes;                       /* of the writer's text */
     uint64_t used;
     UT_hash_handle hh;
@@ -80,7 +80,7 @@ static void drop_oldest_resolvers(struct ebi_decoder *decoder) {
             drop_resolver(decoder, resolver);
 }
 
-/* Makes the resolver, or notes why there can be none. An error: no memory. */
+/* Makes the resolution, or notes why there can be none. An error means no memory. */
 static enum eb_status fill_resolver(struct resolver *resolver, const struct eb_schema *writer,
                                     const struct ebi_schema *reader, struct eb_error *err) {
     struct eb_error why;
@@ -127,15 +127,15 @@ static enum eb_status make_resolver(struct ebi_decoder *decoder, const struct pa
     return EB_OK;
 }
 
-/* The first body of that kind is logged, so that somebody finds out that a newer schema is in use. */
+/* Logs the first body of that kind, so that somebody finds out that a newer schema is in use. */
 static void log_surplus(const struct eb_signal *signal, size_t known, size_t len) {
     if (!(atomic_fetch_or(signal->switches, EBI_TOLD_SURPLUS) & EBI_TOLD_SURPLUS))
         ebi_log_line(signal->all->log, EBI_WARNING,
-                     "events of %s hold more than the schema here knows (%zu of %zu bytes, said once): what is new in them is "
+                     "events of %s hold more than the schema here knows (%zu of %zu bytes; logged once): new fields are "
                      "left out; install the newer schema", ebi_schema_type(signal->schema), known, len);
 }
 
-/* A body that came without the writer's schema, and that the signal's own schema does not fit. */
+/* Reads a body that came without the writer's schema, and that the signal's own schema does not fit. */
 static enum eb_status read_other_version(const struct eb_signal *signal, struct ebi_data *data, struct eb_text body) {
     size_t known = 0;
 
@@ -198,7 +198,7 @@ static bool has_type(const struct eb_signal *signal, struct eb_text type) {
     return strlen(its) == type.len && memcmp(its, type.data, type.len) == 0;
 }
 
-/* last: that of the event before, which mostly is it; NULL: none. */
+/* last: the signal of the event before, which is mostly the same; NULL: none. */
 static const struct eb_signal *find_signal(const struct ebi_signals *signals, const struct eb_signal *last,
                                          struct eb_text type, struct ebi_run *run) {
     if (last && has_type(last, type))
@@ -208,7 +208,7 @@ static const struct eb_signal *find_signal(const struct ebi_signals *signals, co
         return NULL;
     }
     if (strlen(type.data) != type.len || type.len > 255) {
-        run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA, "the message's event type is no name");
+        run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA, "the message's event type is not a name");
         return NULL;
     }
     const struct eb_signal *signal = ebi_signals_find(signals, type.data, &run->error);
@@ -217,12 +217,12 @@ static const struct eb_signal *find_signal(const struct ebi_signals *signals, co
     return signal;
 }
 
-/* Whether a type that has no signal may be passed over by on_unknown: not where only its schema file is bad. */
+/* Whether on_unknown applies to a type that has no signal: not where only its schema file is bad. */
 static bool is_unknown(const struct ebi_signals *signals, struct eb_text type) {
     return type.data && type.len && !ebi_signals_bad(signals, type.data);
 }
 
-/* An empty event of a signal: the one that is there, or a new one. */
+/* Makes an empty event of a signal, from the given event if it is of that signal. */
 static enum eb_status make_event(const struct eb_signal *signal, const struct eb_message *message,
                                  struct eb_event **event, struct eb_error *err) {
     if (!*event || (*event)->signal != signal) {

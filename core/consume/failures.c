@@ -24,7 +24,7 @@ static void note_failure(struct ebi_inflight *inflight, const struct ebi_run *ru
     if (inflight->why)
         *inflight->why = run->error;
     free(inflight->detail);
-    inflight->detail = run->detail[0] ? strdup(run->detail) : NULL;        /* without memory the dead letter is without it */
+    inflight->detail = run->detail[0] ? strdup(run->detail) : NULL;        /* without memory the dead letter lacks it */
 }
 
 void ebi_failures_log_miscount(struct eb_consumer *consumer, const struct ebi_inflight *inflight) {
@@ -61,7 +61,7 @@ static void stop_at_failure(struct eb_consumer *consumer, struct ebi_inflight *i
     ebi_consumer_fail(consumer, &why);
 }
 
-/* It has had its last chance. True: it is to be buried. */
+/* No further attempt is made. True: the message is to become a dead letter; False: the worker ends. */
 static bool give_up(struct eb_consumer *consumer, struct ebi_inflight *inflight, bool dead_letter) {
     if (!dead_letter) {
         stop_at_failure(consumer, inflight);
@@ -72,7 +72,7 @@ static bool give_up(struct eb_consumer *consumer, struct ebi_inflight *inflight,
     return true;
 }
 
-/* The broker holds it back itself where it can keep the order we promised meanwhile; else it waits here. */
+/* Whether the broker delays a retry itself: it can do that and keep the order that was asked for. Else the retry waits here. */
 static bool broker_delays(const struct eb_consumer *consumer) {
     uint32_t traits = consumer->ops->traits;
 
@@ -89,8 +89,11 @@ static bool broker_delays(const struct eb_consumer *consumer) {
 
 static void try_again(struct eb_consumer *consumer, struct ebi_inflight *inflight, int64_t wanted_ms) {
     int64_t wait = wanted_ms ? wanted_ms : ebi_backoff_wait(&consumer->task.backoff, inflight->failures, ebi_chance());
+    char what[96];
 
-    log_failure(consumer, inflight, EBI_WARNING, "failed, is tried again");
+    snprintf(what, sizeof what, "failed; retrying in %.1f s (attempt %" PRIu64 " of %" PRIu32 ")", (double)wait / 1000,
+             (uint64_t)inflight->failures + 1, consumer->task.attempts);
+    log_failure(consumer, inflight, EBI_WARNING, what);
     atomic_fetch_add(&consumer->counters.retried, 1);
     if (!broker_delays(consumer) || !ebi_dispatch_retry(&consumer->dispatch, inflight, wait, ebi_ticks_ms()))
         ebi_consumer_delay(consumer, inflight, wait);
@@ -109,11 +112,11 @@ static void count_error(struct eb_consumer *consumer) {
 
 /* ---- The worker's own trouble ---- */
 
-/* Between the tries to run an event that could not be run. */
+/* Between two attempts to run receivers. */
 static const struct ebi_backoff trouble_wait = {.first_ms = 20, .max_ms = 2000, .jitter = 0.2};
 enum {
-    TROUBLE_SILENT_MS = 60000,          /* trouble that comes back in this time was told already */
-    TROUBLE_MOST_MS = 30000             /* with no receiver run meanwhile: then waiting does not help */
+    TROUBLE_SILENT_MS = 60000,          /* trouble that returns within this time is not logged again */
+    TROUBLE_MAX_MS = 30000             /* after so long without a receiver run, waiting does not help */
 };
 
 void ebi_failures_note_run(struct eb_consumer *consumer) {
@@ -122,34 +125,34 @@ void ebi_failures_note_run(struct eb_consumer *consumer) {
     consumer->trouble.any_ran = true;
 }
 
-/* A command that was never found is a wrong configuration; one that worked before may come back, as after an upgrade. What
- * is at work frees what it holds when it is done: while others run, waiting may help. */
+/* Whether waiting does not help. A command that was never found is a mistake of the configuration; one that worked before may come
+ * back, as after an upgrade. While other receivers run, waiting may help, since they free what they hold when they are done. */
 static bool is_hopeless(const struct eb_consumer *consumer, const struct ebi_run *run, int64_t now) {
     const struct ebi_trouble *trouble = &consumer->trouble;
 
     if (run->error.kind == EB_KIND_CONFIG && !trouble->any_ran)
         return true;
-    return now - trouble->since_ms >= TROUBLE_MOST_MS && consumer->dispatch.running.n <= 1;
+    return now - trouble->since_ms >= TROUBLE_MAX_MS && consumer->dispatch.running.n <= 1;
 }
 
-/* The event waits here, not with the broker, which would count a failure. */
+/* The message waits here, not with the broker, which would count a failure. */
 void ebi_failure_of_worker(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct ebi_run *run) {
     struct ebi_trouble *trouble = &consumer->trouble;
     int64_t now = ebi_ticks_ms();
 
     if (!trouble->since_ms)
         trouble->since_ms = now;
-    bool told = trouble->last_ms && now - trouble->last_ms < TROUBLE_SILENT_MS;
+    bool logged = trouble->last_ms && now - trouble->last_ms < TROUBLE_SILENT_MS;
     trouble->last_ms = now;
     if (is_hopeless(consumer, run, now)) {
         struct eb_error why = run->error;
 
-        ebi_error_context(&why, "receivers cannot be run, the events are handed back: %s", run->receiver);
+        ebi_error_context(&why, "receivers cannot be run; the events are handed back: %s", run->receiver);
         ebi_dispatch_return(&consumer->dispatch, inflight, now);
         ebi_consumer_fail(consumer, &why);
         return;
     }
-    if (!told) {
+    if (!logged) {
         char text[EB_ERROR_ROOM + 256];
 
         snprintf(text, sizeof text, "%s: %s; events wait until it can be run, no attempt is counted", run->receiver,

@@ -11,7 +11,7 @@
 #include "schema/key_field.h"
 #include "signal/event.h"
 
-enum { ANNOUNCED = 64 };                /* messages that come in until a hand is woken, unless receive ends before */
+enum { ANNOUNCED = 64 };                /* so many messages come in before a thread is woken, unless receive ends sooner */
 
 static struct eb_consumer *consumer_of(const struct eb_host *host) {
     return EBI_INSTANCE_OWNER(host, struct eb_consumer, instance);
@@ -23,15 +23,15 @@ static int32_t on_matches(const struct eb_host *host, const char *topic) {
 
 /* ---- The queue a message belongs to ---- */
 
-/* Text that is the same for messages of one topic and key, and for no others. */
+/* Adds text that is the same for all messages of one topic and key, and for no others. */
 static bool topic_and_key(struct ebi_bytes *queue, struct eb_text topic, struct eb_text key) {
     return ebi_bytes_add(queue, topic.data, topic.len) && ebi_bytes_add(queue, "\0", 1) &&
            ebi_bytes_add(queue, key.data, key.len);
 }
 
-/* The key that stands in the data, where the broker carries none, left empty for none: it takes decoding, which the hand
- * then need not do. A message that cannot be decoded has no order to keep, but it stands with those of no key, to be on the
- * safe side. False: no memory to know. */
+/* Finds the key in the data, where the broker carries no keys; the key stays empty where there is none. The message is decoded for
+ * that, so that its thread need not do it. A message that cannot be decoded has no order to keep, but stands in the queue of
+ * those without a key, to be on the safe side. False: no memory. */
 static bool key_from_data(struct eb_consumer *consumer, struct ebi_inflight *inflight, struct ebi_bytes *key) {
     const struct ebi_key_field *field = NULL;
     struct ebi_bytes avro = {0};
@@ -43,7 +43,7 @@ static bool key_from_data(struct eb_consumer *consumer, struct ebi_inflight *inf
     enum eb_status status = EB_OK;
 
     if (outcome != EBI_SUCCEEDED)
-        return outcome != EBI_FAILED;   /* the hand will find the same decode_error, and say so */
+        return outcome != EBI_FAILED;   /* the thread will fail in the same way, and log it */
     inflight->event = event;
     if (path && *path)
         status = ebi_routes_key_field((struct ebi_routes *)consumer->deps.routes, event->signal, path, &field, NULL);
@@ -52,10 +52,10 @@ static bool key_from_data(struct eb_consumer *consumer, struct ebi_inflight *inf
     if (status == EB_OK && field)
         status = ebi_data_key(event->data, field, key, &avro, NULL);
     ebi_bytes_free(&avro);
-    return status == EB_OK || status == EB_PERMANENT;   /* there is no such field in it, or it is not set */
+    return status == EB_OK || status == EB_PERMANENT;   /* permanent: the event has no such field, or it is not set */
 }
 
-/* Where a message stands in line. *own: in a queue of its own. False: no memory. */
+/* Finds the queue of a message: builds its key, or sets *own where it gets a queue of its own. False: no memory. */
 static bool queue_for(struct eb_consumer *consumer, struct ebi_inflight *inflight, struct ebi_bytes *queue, bool *own) {
     const struct eb_message *message = &inflight->message;
     struct ebi_bytes key = {0};
@@ -72,7 +72,7 @@ static bool queue_for(struct eb_consumer *consumer, struct ebi_inflight *infligh
     }
     if (message->key.data)
         return topic_and_key(queue, message->topic, message->key);
-    if (consumer->ops->traits & EB_T_ORDER) {           /* a broker with keys: this one asks for no order */
+    if (consumer->ops->traits & EB_T_ORDER) {           /* the broker carries keys, and this message asks for no order */
         *own = true;
         return true;
     }
@@ -83,21 +83,21 @@ static bool queue_for(struct eb_consumer *consumer, struct ebi_inflight *infligh
 
 /* ---- Messages ---- */
 
-/* More headers than a message may have here, with the story of a dead letter, are left out, and the rest becomes one:
- * offered again and again it would hold up all that comes after it. */
-enum { MOST_TAKEN = EBI_MOST_HEADERS - 96 };
+/* A message with more headers than this worker takes loses them all and becomes a dead letter: if it were refused, the broker would
+ * deliver it again and again, and it would hold up all that comes after it. 96 are left for the headers of a dead letter. */
+enum { MAX_HEADERS = EBI_MOST_HEADERS - 96 };
 
 static void leave_out_headers(struct eb_message *message) {
     static const char why[] = "the message has more than 4000 headers; they are left out";
 
-    if (message->n_headers <= MOST_TAKEN && message->n_attrs <= MOST_TAKEN)
+    if (message->n_headers <= MAX_HEADERS && message->n_attrs <= MAX_HEADERS)
         return;
     message->n_headers = 0;
-    message->n_attrs = message->n_attrs <= MOST_TAKEN ? message->n_attrs : 0;
+    message->n_attrs = message->n_attrs <= MAX_HEADERS ? message->n_attrs : 0;
     message->decode_error = (struct eb_text){why, sizeof why - 1};
 }
 
-/* The shortest one decides when all are extended. */
+/* All leases are extended together, so the shortest one decides when. */
 static void note_lease(struct eb_consumer *consumer, int64_t lease_ms) {
     if (lease_ms <= 0 || (consumer->lease_ms > 0 && lease_ms >= consumer->lease_ms))
         return;
@@ -124,7 +124,7 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     struct eb_error decode_error;
     struct ebi_inflight *inflight = NULL;
     struct eb_message copy;
-    size_t copied = 0;                  /* of schemas: a message that brings one is as large as both */
+    size_t copied = 0;                  /* bytes of schemas: a message counts with those that came with it */
     bool own, added = false;
 
     ebi_sized_copy(&copy, sizeof copy, message);
@@ -132,7 +132,7 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     if (status == EB_OK)
         status = ebi_writer_schemas_take(consumer->writers, copy.key_schema, &key_schema, &copied, &decode_error);
     if (status == EB_RETRIABLE)
-        return EB_FULL;                 /* no memory now: it stays with the plugin */
+        return EB_FULL;                 /* no memory now: the message stays with the plugin */
     if (status == EB_PERMANENT) {
         copy.decode_error = (struct eb_text){decode_error.text, strlen(decode_error.text)};
         schema = key_schema = NULL;
@@ -161,7 +161,7 @@ done:
     return added ? EB_OK : EB_FULL;
 }
 
-/* One by one each would cost a wake, and where both share a CPU two switches. */
+/* To wake a thread for each message would cost a wake each time, and two switches where loop and thread share a CPU. */
 void ebi_announce_received(struct eb_consumer *consumer) {
     if (consumer->unannounced > 0)
         pthread_cond_signal(&consumer->work);
@@ -188,7 +188,7 @@ static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_
         bool acked = false;
 
         if (!ebi_dispatch_settled(&consumer->dispatch, tokens[i], &acked))
-            continue;                   /* of an instance before, or a plugin that repeats itself */
+            continue;                   /* the token is of an earlier instance, or was confirmed before */
         if (acked && status == EB_OK)
             consumer->settled++;
         gone += acked && status != EB_OK;
@@ -196,18 +196,18 @@ static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_
     ebi_consumer_unlock(consumer);
     if (gone)
         ebi_log_line(consumer->deps.log, EBI_WARNING,
-                     "broker %s: %zu acknowledgement(s) came too late; those events come again", host->instance, gone);
+                     "broker %s: %zu acknowledgement(s) came too late; those events will be delivered again", host->instance, gone);
 }
 
 static void on_revoke(const struct eb_host *host, const uint64_t *tokens, size_t n, uint32_t grace_ms) {
     struct eb_consumer *consumer = consumer_of(host);
 
-    ebi_log_line(consumer->deps.log, EBI_DEBUG, "broker %s: %zu event(s) are taken away in %u ms", host->instance, n,
+    ebi_log_line(consumer->deps.log, EBI_DEBUG, "broker %s: %zu event(s) are revoked in %u ms", host->instance, n,
                  grace_ms);
     ebi_consumer_lock(consumer);
     ebi_dispatch_revoke(&consumer->dispatch, tokens, n, ebi_ticks_ms());
     ebi_consumer_unlock(consumer);
-    sem_post(&consumer->wake_asked);    /* verdicts are there: not woken from here, where the plugin may hold its locks */
+    sem_post(&consumer->wake_asked);    /* there are verdicts; the plugin may hold its locks here, so the stopper thread wakes it */
 }
 
 void ebi_host_callbacks_set(struct eb_host *host) {

@@ -34,7 +34,7 @@ int32_t ebi_loop_settle(struct eb_consumer *consumer, struct eb_error *err) {
     if (status <= EB_FATAL)
         return EB_FATAL;
     if (status < EB_OK)
-        ebi_log_line(consumer->deps.log, EBI_ERROR, "broker %s: settling: %s", consumer->deps.broker->name, err->text);
+        ebi_log_line(consumer->deps.log, EBI_ERROR, "broker %s: settling failed: %s", consumer->deps.broker->name, err->text);
     return EB_OK;
 }
 
@@ -116,17 +116,20 @@ static int32_t run_once(struct eb_consumer *consumer, bool draining, int64_t by,
 
 /* ---- Receiving ---- */
 
-static bool reached_count(struct eb_consumer *consumer) {
+/* Whether the worker is to receive more: it is not stopped, has not failed, and has not settled as many as were asked for. */
+static bool goes_on(struct eb_consumer *consumer) {
+    if (ebi_consumer_is_stopped(consumer))
+        return false;
     ebi_consumer_lock(consumer);
-    bool reached = consumer->task.count && consumer->settled >= consumer->task.count;
+    bool ends = consumer->failed || (consumer->task.count && consumer->settled >= consumer->task.count);
     ebi_consumer_unlock(consumer);
-    return reached;
+    return !ends;
 }
 
 void ebi_loop_run(struct eb_consumer *consumer) {
     int64_t link_by = ebi_link_deadline(consumer);
 
-    while (!ebi_consumer_is_stopped(consumer) && !ebi_consumer_has_failed(consumer) && !reached_count(consumer)) {
+    while (goes_on(consumer)) {
         struct eb_error err = {0};
         int32_t status = run_once(consumer, false, link_by > ebi_ticks_ms() ? link_by : INT64_MAX, &err);
 
@@ -140,7 +143,7 @@ void ebi_loop_run(struct eb_consumer *consumer) {
             ebi_error_context(&err, "broker %s", consumer->deps.broker->name);
             ebi_consumer_lock_and_fail(consumer, &err);
         } else if (status < EB_OK) {
-            ebi_log_line(consumer->deps.log, EBI_ERROR, "broker %s: receiving: %s", consumer->deps.broker->name, err.text);
+            ebi_log_line(consumer->deps.log, EBI_ERROR, "broker %s: receiving failed: %s", consumer->deps.broker->name, err.text);
             ebi_link_pause(consumer, ebi_ticks_ms() + PAUSE_AFTER_ERROR_MS);
         } else if (status == EB_OK) {
             ebi_instance_works(&consumer->instance);
@@ -163,7 +166,7 @@ static void return_waiting(struct eb_consumer *consumer) {
     size_t before = consumer->dispatch.in_flight - consumer->dispatch.running.n - consumer->dispatch.parked;
     ebi_dispatch_return_waiting(&consumer->dispatch, ebi_ticks_ms());
     if (before)
-        ebi_log_line(consumer->deps.log, EBI_DEBUG, "%zu event(s) at hand are settled or handed back", before);
+        ebi_log_line(consumer->deps.log, EBI_DEBUG, "%zu event(s) that waited are settled or handed back", before);
     ebi_consumer_unlock(consumer);
 }
 
@@ -198,12 +201,12 @@ void ebi_loop_drain(struct eb_consumer *consumer) {
     if (settle_until(consumer, ebi_ticks_ms() + consumer->task.settings.drain_timeout, was_stopped ? 2 : 1))
         return;
     ebi_consumer_lock(consumer);
-    ebi_watch_log_unfinished(consumer, "not done in the time for draining; it is handed back and comes again");
+    ebi_watch_log_unfinished(consumer, "not done in the time for draining; it is handed back and will be delivered again");
     ebi_consumer_unlock(consumer);
     ebi_cancel_now(&consumer->cancel);
     settle_until(consumer, ebi_ticks_ms() + CANCEL_GRACE_MS, 3);
     ebi_error(&why, EB_RETRIABLE, EB_KIND_NONE,
-              "ended before all receivers were done; the events at work are handed back and come again");
+              "ended before all receivers were done; the events at work are handed back and will be delivered again");
     ebi_consumer_lock(consumer);
     consumer->drained_late = true;
     ebi_consumer_fail(consumer, &why);

@@ -17,13 +17,13 @@
 #include "base/fingerprint.h"
 #include "base/folders.h"
 
-enum { MOST_MEMBERS = 10000 };
+enum { MAX_MEMBERS = 10000 };
 
 static bool is_name_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 }
 
-/* A group's name may hold anything: what is no part of a file's name is written as %XX, and a dot that it begins with. */
+/* Adds a group's name, which may hold anything, as part of a file name: other characters, and a dot at its start, become %XX. */
 static bool add_as_file_name(struct ebi_bytes *path, const char *text) {
     bool ok = true;
 
@@ -33,7 +33,7 @@ static bool add_as_file_name(struct ebi_bytes *path, const char *text) {
     return ok;
 }
 
-/* EB_EMPTY: another one has it, or may have it, since the file is there and cannot be opened: another user's. */
+/* EB_EMPTY: another process has the lock, or may have it, since the file exists and cannot be opened: another user's. */
 static enum eb_status try_lock(const char *path, int *lock, struct eb_error *err) {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     enum eb_status status = EB_OK;
@@ -70,7 +70,7 @@ static enum eb_status take(const char *state, const char *group, const char *nam
     if (status == EB_OK)
         status = try_lock(path.data, &member->lock, &why);
     if (status == EB_EMPTY)
-        ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "consumer %s of group %s is at work already (%s); take another --name", name,
+        ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "consumer %s of group %s already runs (%s); choose another --name", name,
                   group, why.text);
     else if (status != EB_OK && why.text[0] && err)
         *err = why;
@@ -78,7 +78,7 @@ static enum eb_status take(const char *state, const char *group, const char *nam
     return status;
 }
 
-/* A state folder that cannot be used is no reason not to work: it is needed for the lock alone. Other errors stay. */
+/* Ignores that the state folder cannot be used, which is needed for the lock alone, and keeps the reason. Other errors stay. */
 static enum eb_status go_on_without_lock(struct ebi_member *member, enum eb_status status, const struct eb_error *why,
                                          struct eb_error *err) {
     if (status == EB_PERMANENT && why->kind == EB_KIND_SYSTEM) {
@@ -96,7 +96,7 @@ static enum eb_status take_wanted(const char *state, const char *group, const ch
 
     if (len == 0 || wanted[len] || len >= sizeof member->name || wanted[0] == '.')
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                         "\"%.100s\" is no name for a consumer: letters, digits and . _ - only, not beginning with a dot",
+                         "\"%.100s\" is not a consumer name: letters, digits and . _ - only, not beginning with a dot",
                          wanted);
     struct eb_error why = {0};
     memcpy(member->name, wanted, len + 1);
@@ -106,8 +106,8 @@ static enum eb_status take_wanted(const char *state, const char *group, const ch
 
 /* ---- The default name ---- */
 
-/* The id of the running system: it differs between machines that run at the same time, clones of one image too, and is the
- * same in all containers of one machine. False: the system does not tell. */
+/* Reads the id of the running system. It differs between machines that run at the same time, even clones of one image, and is the
+ * same in all containers of one machine. False: the system has none. */
 static bool read_boot_id(char id[64]) {
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, id, 63);
@@ -125,8 +125,9 @@ static void draw_place(char place[9]) {
     ebi_fingerprint(text, (size_t)len, place);
 }
 
-/* Within one running system a folder's device and inode are its own. Where the system tells too little, the place is drawn
- * anew for each worker: a name that changes with each start, rather than one that two workers could have. */
+/* Fingerprints the system, the user and the state folder, which its device and inode identify within one system. Where the system
+ * tells too little, the place is drawn by chance for each worker: a name that changes with each start is better than one that
+ * two workers could have. */
 static void place_of(const char *state, char place[9]) {
     char boot[64], text[200];
     struct stat folder;
@@ -143,7 +144,7 @@ static void place_of(const char *state, char place[9]) {
 static void make_default_name(struct ebi_member *member, const char *place, unsigned n) {
     char host[200] = "localhost";
 
-    gethostname(host, sizeof host - 1);                 /* cannot fail but for length, and cut is good enough */
+    gethostname(host, sizeof host - 1);                 /* fails only where the name is too long, and then it is cut */
     for (char *c = host; *c; c++)
         if (!is_name_character(*c))
             *c = '-';
@@ -160,7 +161,7 @@ static enum eb_status make_folder(const char *state, struct eb_error *err) {
     return status;
 }
 
-/* The first name that is free, from number n on; without a lock, one of a place that is drawn. */
+/* Takes the first name that is free, from number n on; where there are no locks, one of a place that is drawn by chance. */
 static enum eb_status take_default(const char *state, const char *group, unsigned n, struct ebi_member *member,
                                    struct eb_error *err) {
     struct eb_error why = {0};
@@ -171,13 +172,13 @@ static enum eb_status take_default(const char *state, const char *group, unsigne
     place_of(state, place);
     if (status == EB_OK)
         status = EB_EMPTY;
-    for (; n <= MOST_MEMBERS && status == EB_EMPTY; n++) {
+    for (; n <= MAX_MEMBERS && status == EB_EMPTY; n++) {
         make_default_name(member, place, n);
         status = take(state, group, member->name, member, &why);
     }
     if (status == EB_EMPTY)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "all %d names of consumers of group %s are in use; give one with --name",
-                         MOST_MEMBERS, group);
+                         MAX_MEMBERS, group);
     status = go_on_without_lock(member, status, &why, err);
     if (status == EB_OK && *member->no_lock) {
         draw_place(place);

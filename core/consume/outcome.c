@@ -9,7 +9,7 @@ bool ebi_outcome_apply(struct eb_consumer *consumer, struct ebi_inflight *inflig
     int64_t now = ebi_ticks_ms();
     bool dead_letter = false;
 
-    if (!inflight->queue) {                 /* the instance it came by is gone: it comes again by the next one */
+    if (!inflight->queue) {                 /* its instance is closed, and the next one delivers it again */
         ebi_dispatch_return(&consumer->dispatch, inflight, now);
         return false;
     }

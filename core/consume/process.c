@@ -1,4 +1,4 @@
-/* core/consume/process.c - one message at a hand: decoded, made an event again, its receivers run. */
+/* core/consume/process.c - see process.h. */
 #include "consume/process.h"
 
 #include <inttypes.h>
@@ -26,8 +26,8 @@ static void audit(const struct eb_consumer *consumer, bool wanted, const char *t
     ebi_log_fields(consumer->deps.log, EBI_INFO, text, fields, 5);
 }
 
-/* The program's own receivers: permanent only when all that failed are, since another try helps the others. Answers how
- * many have run. */
+/* Runs the program's own receivers. The failure is permanent only when all failures are, since a retry helps the others. Returns how
+ * many receivers have run. */
 static size_t run_signal(const struct eb_event *event, struct ebi_run *run) {
     struct eb_outcome outcome = {0};
     const struct eb_failure *worst = NULL;
@@ -53,9 +53,9 @@ static size_t run_signal(const struct eb_event *event, struct ebi_run *run) {
     return ran;
 }
 
-/* Whether the event's signal has a receiver beside the general handler; says once for each signal that it has none. One
- * that more than the general handler has run for has: that is seen without a lock. */
-static bool is_heard(struct eb_consumer *consumer, const struct eb_event *event, size_t ran) {
+/* Whether the event's signal has a receiver beside the general handler; logs once for each signal that it has none. Where more than
+ * one receiver has run, that is known without a lock. */
+static bool has_receiver(struct eb_consumer *consumer, const struct eb_event *event, size_t ran) {
     const struct eb_signal *signal = event->signal;
 
     if (ran > 1 || ebi_signals_heard(consumer->deps.signals, signal, ebi_general_handler))
@@ -68,21 +68,21 @@ static bool is_heard(struct eb_consumer *consumer, const struct eb_event *event,
     return false;
 }
 
-static void tell_alone(const struct eb_consumer *consumer, const struct ebi_inflight *inflight, const struct eb_event *event) {
-    char company[64] = "";
+static void log_alone(const struct eb_consumer *consumer, const struct ebi_inflight *inflight, const struct eb_event *event) {
+    char beside[64] = "";
 
     if (inflight->n_hanging)
-        snprintf(company, sizeof company, " but for %zu event(s) whose receivers hang", inflight->n_hanging);
+        snprintf(beside, sizeof beside, " beside %zu event(s) whose receivers hang", inflight->n_hanging);
     ebi_log_line(consumer->deps.log, EBI_WARNING,
-                 "event %s at %s %s was handed out %u times and is run alone%s, so that a crash names it", event->meta.id,
-                 event->meta.topic, ebi_position_of(&inflight->message), inflight->message.deliveries, company);
+                 "event %s at %s %s was delivered %u times and runs alone%s, so that a crash names it", event->meta.id,
+                 event->meta.topic, ebi_position_of(&inflight->message), inflight->message.deliveries, beside);
 }
 
 enum ebi_outcome ebi_process(struct ebi_worker_thread *thread, struct ebi_inflight *inflight, struct ebi_run *run) {
     struct eb_consumer *consumer = thread->consumer;
     const struct ebi_bus_settings *bus = consumer->deps.bus;
     struct eb_event *event = inflight->event;
-    bool heard = true;
+    bool had_receiver = true;
 
     inflight->event = NULL;
     if (!event) {
@@ -98,14 +98,14 @@ enum ebi_outcome ebi_process(struct ebi_worker_thread *thread, struct ebi_inflig
     ebi_event_set_origin(event, &inflight->message, consumer->task.prefix, inflight->failures);
     audit(consumer, bus->audit_received, "received", event);
     if (inflight->alone)
-        tell_alone(consumer, inflight, event);
+        log_alone(consumer, inflight, event);
     if (consumer->deps.before_event)
         consumer->deps.before_event(consumer->deps.before_event_arg);
     if (thread->receiver)
         thread->receiver->run(thread->receiver, event, run);
     else
-        heard = is_heard(consumer, event, run_signal(event, run));
-    bool refused = !heard && consumer->task.needs_receivers;
+        had_receiver = has_receiver(consumer, event, run_signal(event, run));
+    bool refused = !had_receiver && consumer->task.needs_receivers;
     if (run->status >= EB_OK && run->status != EB_GONE && !refused)
         audit(consumer, bus->audit_processed, "processed successfully", event);
     eb_event_free(thread->event);

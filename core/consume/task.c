@@ -54,7 +54,7 @@ static enum eb_status match_section(struct ebi_config *config, const struct eb_c
             continue;
         if (**section)
             return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                             "[consume %s] and [consume %s] are both of this topic and group; say which one", *section, name);
+                             "[consume %s] and [consume %s] both have this topic and group; name one", *section, name);
         *section = name;
     }
     return EB_OK;
@@ -87,8 +87,8 @@ enum eb_status ebi_task_section(struct ebi_config *config, const struct eb_consu
 
 /* ---- Making it ---- */
 
-/* Neither the section nor the caller gave what `key` says; by `option` the caller could. */
-static enum eb_status lacks(const struct ebi_config *config, const struct ebi_task *task, const char *key,
+/* The error where neither the section gives `key` nor the caller `option`. */
+static enum eb_status missing(const struct ebi_config *config, const struct ebi_task *task, const char *key,
                             const char *option, struct eb_error *err) {
     if (!*task->section)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no %s is given; give %s", key, option);
@@ -103,7 +103,7 @@ static enum eb_status name_topics(const struct ebi_config *config, struct ebi_ta
     while (topics && topics[n])
         n++;
     if (n == 0)
-        return lacks(config, task, "topic", "-t TOPIC", err);
+        return missing(config, task, "topic", "-t TOPIC", err);
     for (size_t i = 0; i < n; i++)
         if (ebi_is_blank(topics[i]))
             return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "topic number %zu is empty; leave it out, or name one", i + 1);
@@ -119,7 +119,7 @@ static enum eb_status name_topics(const struct ebi_config *config, struct ebi_ta
     return EB_OK;
 }
 
-/* The first wait is longer than the longest. Where only one of the two is given, the other one's default yields to it. */
+/* retry.backoff is longer than retry.max. Where only retry.backoff is given, the default of retry.max yields to it. */
 static enum eb_status take_long_backoff(const struct ebi_config *config, struct ebi_task *task, struct eb_error *err) {
     const char *first = ebi_config_text(config, "consume", task->section, "retry.backoff");
 
@@ -188,7 +188,7 @@ enum eb_status ebi_task_make(struct ebi_config *config, const struct ebi_bus_set
         status = take_start(task, options->from, err);
     task->group = options->group ? options->group : task->settings.group;
     if (status == EB_OK && (!task->group || ebi_is_blank(task->group)))
-        status = lacks(config, task, "group", "-g GROUP", err);
+        status = missing(config, task, "group", "-g GROUP", err);
     if (status != EB_OK)
         ebi_task_free(task);
     return status;
@@ -204,7 +204,7 @@ void ebi_task_free(struct ebi_task *task) {
 
 /* ---- External receivers ---- */
 
-static enum eb_status blame(const struct ebi_config *config, const struct ebi_task *task, const char *key,
+static enum eb_status add_key(const struct ebi_config *config, const struct ebi_task *task, const char *key,
                             enum eb_status status, struct eb_error *err) {
     if (status == EB_PERMANENT)
         ebi_error_context(err, "%s: [consume %s] %s", ebi_config_where(config, "consume", task->section, key),
@@ -212,9 +212,9 @@ static enum eb_status blame(const struct ebi_config *config, const struct ebi_ta
     return status;
 }
 
-static enum eb_status says_nothing(const struct ebi_config *config, const struct ebi_task *task, const char *key,
+static enum eb_status is_empty(const struct ebi_config *config, const struct ebi_task *task, const char *key,
                                    struct eb_error *err) {
-    return blame(config, task, key,
+    return add_key(config, task, key,
                  ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
                            "is empty: events would be acknowledged and nothing done; give it a value, or leave it out"),
                  err);
@@ -225,12 +225,12 @@ enum eb_status ebi_task_check_receiver(const struct ebi_config *config, const st
     const struct ebi_consume_settings *settings = &task->settings;
 
     if (settings->exec)
-        return ebi_exec_is_empty(settings->exec) ? says_nothing(config, task, "exec", err) : EB_OK;
+        return ebi_exec_is_empty(settings->exec) ? is_empty(config, task, "exec", err) : EB_OK;
     if (settings->webhook)
-        return blame(config, task, "webhook", ebi_webhook_check(settings->webhook, err), err);
+        return add_key(config, task, "webhook", ebi_webhook_check(settings->webhook, err), err);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (ebi_config_text(config, "consume", task->section, keys[i]))         /* given, and NULL all the same */
-            return says_nothing(config, task, keys[i], err);
+        if (ebi_config_text(config, "consume", task->section, keys[i]))         /* given and empty */
+            return is_empty(config, task, keys[i], err);
     return EB_OK;
 }
 
@@ -239,7 +239,7 @@ enum eb_status ebi_task_check_receiver(const struct ebi_config *config, const st
 enum eb_status ebi_task_check_patterns(const struct ebi_task *task, const struct ebi_broker *broker, struct eb_error *err) {
     for (size_t i = 0; i < task->n_topics; i++)
         if (ebi_topic_is_pattern(task->topics[i]) && !(broker->plugin->consumer->traits & EB_T_PATTERN))
-            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s: plugin %s knows no patterns; name each topic",
+            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s: plugin %s supports no patterns; name each topic",
                              ebi_short_topic(task->prefix, task->topics[i]), broker->plugin->about.name);
     return EB_OK;
 }

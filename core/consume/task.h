@@ -12,7 +12,7 @@
 #include "config/settings.h"
 #include "plugin/plugins.h"
 
-/* Immutable once made: any thread. Its texts belong to the configuration, to itself or to the caller's options, which
+/* Immutable once made: any thread reads it. Its texts belong to the configuration, to itself or to the caller's options, which
  * outlive it. */
 struct ebi_task {
     struct ebi_consume_settings settings;
@@ -28,33 +28,34 @@ struct ebi_task {
     uint64_t count;                     /* 0: no limit */
     bool until_end;
     uint32_t errors_limit;              /* consecutive; 0: none */
-    bool needs_receivers;               /* the worker ends where its program has no receiver for an event */
-    char *position;                     /* start's own text */
+    bool needs_receivers;               /* the worker ends when its program has no receiver for an event */
+    char *position;                     /* owns the text of start */
 };
 
-/* The section that these options mean: the one they name; with topics the one whose topic and group match, "" where there
- * is none; else the only one there is. EB_PERMANENT, EB_KIND_CONFIG: it is not there, or there are several. */
+/* Finds the section that the options mean: the one they name; where they give topics, the one whose topic and group match, or "" for
+ * none; else the only one there is. EB_PERMANENT, EB_KIND_CONFIG: it does not exist, or there are several. */
 enum eb_status ebi_task_section(struct ebi_config *, const struct eb_consumer_options *, const char **section,
                                 struct eb_error *);
 
-/* EB_PERMANENT, EB_KIND_CONFIG: which section, key or option is wrong, and what to do. */
+/* Makes the task of the section that the options mean. EB_PERMANENT, EB_KIND_CONFIG: which section, key or option is wrong, and
+ * what to do. */
 enum eb_status ebi_task_make(struct ebi_config *, const struct ebi_bus_settings *, const struct eb_consumer_options *,
                              struct ebi_task *, struct eb_error *);
 void ebi_task_free(struct ebi_task *);
 
-/* Whether the section's exec or webhook can be used: EB_PERMANENT, EB_KIND_CONFIG where one is given and says nothing (then
- * events would be acknowledged for no work done), or the webhook is no web address. */
+/* Checks the section's exec and webhook. EB_PERMANENT, EB_KIND_CONFIG: one is given and empty, so that events would be acknowledged
+ * and nothing done, or the webhook is not an http:// or https:// URL. */
 enum eb_status ebi_task_check_receiver(const struct ebi_config *, const struct ebi_task *, struct eb_error *);
 
-/* Whether a broker can receive from the task's topics: EB_PERMANENT where one is a pattern and the plugin knows none. */
+/* Checks that a broker can receive from the task's topics. EB_PERMANENT: one is a pattern, and the plugin supports none. */
 enum eb_status ebi_task_check_patterns(const struct ebi_task *, const struct ebi_broker *, struct eb_error *);
 
 /* The name of the dead-letter topic of a full topic: full as well; to be freed. NULL: no memory. See
  * ebi_dead_letter_topic. */
 char *ebi_task_dead_letter_topic(const struct ebi_task *, const char *full_topic);
 
-/* Whether it reads this topic: named, or taken in by a pattern ('*' stands for any text). A pattern never takes in the
- * dead-letter topics of what it matches: those are read where they, or a pattern of their own, are named. */
+/* Whether the task reads a topic: it is named, or a pattern matches it ('*' stands for any text). A pattern never matches the
+ * dead-letter topics of its own topics: those are read where they, or a pattern of their own, are named. */
 bool ebi_task_wants(const struct ebi_task *, const char *full_topic);
 
 #endif

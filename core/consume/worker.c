@@ -26,7 +26,7 @@ static void *stopper_run(void *arg) {
     pthread_sigmask(SIG_SETMASK, &consumer->callers_signals, NULL);
     for (;;) {
         while (sem_wait(&consumer->wake_asked) != 0)
-            continue;                   /* EINTR */
+            continue;                   /* a signal came */
         if (atomic_load(&consumer->run_over))
             return NULL;
         ebi_consumer_lock(consumer);
@@ -44,28 +44,22 @@ void eb_consumer_stop(struct eb_consumer *consumer) {
     if ((last && now - last < EBI_STOP_AGAIN_MS) || !atomic_compare_exchange_strong(&consumer->stopped_ms, &last, now))
         return;
     atomic_fetch_add(&consumer->stops, 1);
-    sem_post(&consumer->wake_asked);    /* may be called in a signal handler, unlike a plugin's wake */
+    sem_post(&consumer->wake_asked);    /* a signal handler may call this, but not a plugin's wake */
 }
 
 void eb_consumer_count(const struct eb_consumer *consumer, struct eb_consumer_counts *counts) {
     if (!counts)
         return;
-    if (!consumer) {
-        const struct eb_consumer_counts none = {.size = counts->size};
+    struct eb_consumer_counts now = {.size = counts->size};
 
-        memcpy(counts, &none, counts->size < sizeof none ? counts->size : sizeof none);
-        return;
+    if (consumer) {
+        now.received = atomic_load(&consumer->counters.received);
+        now.succeeded = atomic_load(&consumer->counters.succeeded);
+        now.retried = atomic_load(&consumer->counters.retried);
+        now.dead_lettered = atomic_load(&consumer->counters.dead_lettered);
+        now.skipped = atomic_load(&consumer->counters.skipped);
+        now.returned = atomic_load(&consumer->counters.returned);
     }
-    struct eb_consumer_counts now = {
-        .size = counts->size,
-        .received = atomic_load(&consumer->counters.received),
-        .succeeded = atomic_load(&consumer->counters.succeeded),
-        .retried = atomic_load(&consumer->counters.retried),
-        .dead_lettered = atomic_load(&consumer->counters.dead_lettered),
-        .skipped = atomic_load(&consumer->counters.skipped),
-        .returned = atomic_load(&consumer->counters.returned),
-    };
-
     memcpy(counts, &now, counts->size < sizeof now ? counts->size : sizeof now);
 }
 
@@ -121,7 +115,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
     if (!consumer)
         return;
     if (ebi_is_parents(consumer->forks, "the consumer", NULL)) {
-        ebi_leave_behind(&consumer->left);              /* its member's lock is the parent's, too */
+        ebi_leave_behind(&consumer->left);              /* the lock of its member's name is the parent's, too */
         return;
     }
     ebi_thread_pool_end(consumer);

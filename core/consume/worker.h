@@ -11,7 +11,7 @@
 #include "receiver/receiver.h"
 #include "signal/registry.h"
 
-/* What a worker is made of; all of it is borrowed until it is closed. */
+/* What a worker uses. All of it is borrowed until the worker is closed. */
 struct ebi_worker_deps {
     struct ebi_config *config;
     const struct ebi_bus_settings *bus;
@@ -25,11 +25,11 @@ struct ebi_worker_deps {
     void *before_event_arg;
 };
 
-/* What a caller from inside, such as the eventbus command, wants otherwise than the section says. */
+/* What the eventbus command sets in place of what the section says. */
 struct ebi_worker_overrides {
     const char *exec, *webhook;         /* NULL: the section's */
     int64_t concurrency;                /* 0: the section's */
-    struct ebi_receiver_kind printing;  /* create NULL: none; what to do with events where neither exec nor webhook is set */
+    struct ebi_receiver_kind printing;  /* runs where neither exec nor webhook is set; create NULL: none */
 };
 
 enum { EBI_STOP_AGAIN_MS = 1000 };      /* a call of eb_consumer_stop that comes sooner after one that counted does not count */

@@ -18,22 +18,22 @@ enum {
 
 /* ---- Copies of schemas ---- */
 
-/* A copy, for all ids that name the same text. */
+/* A copy of a schema, shared by all ids that name the same text. */
 struct copy {
     struct eb_schema schema;
     size_t bytes;
     uint64_t used;                      /* when an id of it was looked up last */
-    bool kept;                          /* while room is made: a message refers to it */
+    bool kept;                          /* set while room is made: a message refers to it */
     UT_hash_handle by_json, by_own_id;
     char texts[];
 };
 
-/* What an id of the plugin's means. */
+/* The schema that one of the plugin's ids names. */
 struct writer {
     uint64_t their_id;
     uint64_t used;
-    const struct eb_schema *schema;     /* of the copy, or the registry's own where the text is the same */
-    struct copy *copy;                  /* NULL: the registry's own */
+    const struct eb_schema *schema;     /* of the copy, or the signal's own schema where its text is the same */
+    struct copy *copy;                  /* NULL: it is the signal's own schema */
     UT_hash_handle hh;
 };
 
@@ -42,9 +42,9 @@ struct ebi_writer_schemas {
     ebi_writer_schemas_in_use in_use;
     void *in_use_arg;
     struct writer *writers;
-    struct copy *by_json, *by_own_id;   /* all copies, twice */
+    struct copy *by_json, *by_own_id;   /* both hold all copies */
     size_t bytes;                       /* of all copies */
-    uint64_t clock;                     /* a stamp for each use */
+    uint64_t clock;                     /* counts uses, which get its value as their stamp */
 };
 
 struct ebi_writer_schemas *ebi_writer_schemas_new(const struct ebi_signals *signals, ebi_writer_schemas_in_use in_use, void *arg) {
@@ -87,7 +87,7 @@ void ebi_writer_schemas_free(struct ebi_writer_schemas *writers) {
 
 /* ---- Making room ---- */
 
-/* Forgets the ids that were not used for longest. False: no memory to tell which. */
+/* Forgets the ids that were not used for longest. False: no memory to find them. */
 static bool drop_writers(struct ebi_writer_schemas *writers) {
     size_t n = HASH_COUNT(writers->writers), i = 0;
     uint64_t *stamps = malloc(n * sizeof *stamps), oldest;
@@ -114,12 +114,12 @@ void ebi_writer_schemas_keep(struct ebi_writer_schemas *writers, const struct eb
         copy->kept = true;
 }
 
-/* Marks what messages refer to. Returns how many copies nobody needs, with their stamps. */
+/* Marks the copies that messages refer to. Returns how many others there are, and their stamps. */
 static size_t find_idle(struct ebi_writer_schemas *writers, uint64_t *stamps) {
     size_t n = 0;
 
     for (struct copy *copy = writers->by_json; copy; copy = copy->by_json.next)
-        copy->kept = copy->used == writers->clock;      /* of the message that is coming in */
+        copy->kept = copy->used == writers->clock;      /* the message that is coming in refers to it */
     if (writers->in_use)
         writers->in_use(writers->in_use_arg, writers);
     for (struct copy *copy = writers->by_json; copy; copy = copy->by_json.next)
@@ -144,8 +144,8 @@ static bool has_room(const struct ebi_writer_schemas *writers, size_t bytes) {
     return HASH_CNT(by_json, writers->by_json) < MAX_WRITERS && writers->bytes + bytes <= MAX_COPIED;
 }
 
-/* Drops copies until there is room for one more, or messages refer to all that are left: how many those can be is bounded
- * by what may be in flight. False: no memory to tell which. */
+/* Drops copies until there is room for one more, or until messages refer to all that are left; the messages in flight bound how many
+ * those can be. False: no memory to find them. */
 static bool make_room(struct ebi_writer_schemas *writers, size_t bytes) {
     size_t n = HASH_CNT(by_json, writers->by_json);
 
@@ -162,7 +162,7 @@ static bool make_room(struct ebi_writer_schemas *writers, size_t bytes) {
 
 /* ---- Taking ---- */
 
-/* The registry's schema of the same text: bodies need no resolution, and producers have cached its id. */
+/* Returns the signal's own schema of the same text, or NULL. Bodies then need no resolution, and producers have cached its id. */
 static const struct eb_schema *own_schema(const struct ebi_writer_schemas *writers, const struct eb_schema *theirs) {
     for (size_t i = 0; i < writers->signals->n; i++) {
         const struct eb_schema *own = ebi_schema_public(writers->signals->items[i].schema);
@@ -183,7 +183,7 @@ static struct eb_text put_text(struct eb_text text, char **room) {
     return (struct eb_text){to, text.len};
 }
 
-/* NULL: no memory. */
+/* Returns NULL without memory. */
 static struct copy *add_copy(struct ebi_writer_schemas *writers, const struct eb_schema *theirs) {
     size_t bytes = sizeof(struct copy) + theirs->name.len + theirs->json.len + 2;
     struct copy *copy = make_room(writers, bytes) ? calloc(1, bytes) : NULL;
@@ -211,7 +211,7 @@ static struct copy *add_copy(struct ebi_writer_schemas *writers, const struct eb
     return copy;
 }
 
-/* NULL: no memory. */
+/* Returns NULL without memory. */
 static struct writer *add_writer(struct ebi_writer_schemas *writers, const struct eb_schema *theirs, size_t *copied) {
     const struct eb_schema *own = own_schema(writers, theirs);
     struct copy *copy = NULL;
@@ -229,7 +229,7 @@ static struct writer *add_writer(struct ebi_writer_schemas *writers, const struc
     }
     writer = calloc(1, sizeof *writer);
     if (!writer)
-        return NULL;                    /* the copy stays, for the next try */
+        return NULL;                    /* the copy stays, for the next attempt */
     *writer = (struct writer){.their_id = theirs->id, .schema = own ? own : &copy->schema, .copy = copy};
     HASH_ADD(hh, writers->writers, their_id, sizeof writer->their_id, writer);
     if (!EBI_HASHED(writer)) {

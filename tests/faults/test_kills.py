@@ -63,7 +63,7 @@ def an_event_that_kills_its_worker_spends_no_attempt_and_is_run_alone(t):
         worker = t.start("w", env={**env, **own}, command=storm.WORKER)
         worker.wait(-9)
         storm.write_killed(f"w{life}", "poison")
-        said = f"event {event_id(poison)} at a {poison} was handed out" in worker.err
+        said = f"event {event_id(poison)} at a {poison} was delivered" in worker.err
         t.equal(said, life > 3, f"whether worker {life} was warned of it")
     last = t.start("w", env={**env, "FAULTS_WORKER": "w7"}, command=storm.WORKER)
     last.until(lambda worker: storm.lag() == 0)

@@ -21,7 +21,7 @@ def what_can_never_be_read_ends_the_worker_with_the_reason(t):
 @test
 def a_dead_letter_that_can_never_be_kept_stops_the_worker_and_the_event_is_handed_back(t):
     done = consume(t, {"events": 1, "report": "permanent"}, "--exec", "exit 65", status=3)
-    t.contains(done.err, "cannot be kept, so the worker stops; the event was handed back", "the test wants it")
+    t.contains(done.err, "cannot be stored, so the worker stops; the event was handed back", "the test wants it")
 
 
 main()

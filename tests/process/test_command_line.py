@@ -230,7 +230,7 @@ def config_check_sees_what_a_worker_would_find_out(t):
     if os.path.exists(f"{PLUGINS}/redis.so"):
         pattern = t.write("pattern.ini", "[broker main]\nplugin = redis\n[consume w]\ntopic = t-*\ngroup = g\n")
         done = t.run("-c", t.ini, "-c", pattern, "config", "check", status=2)
-        t.contains(done.err, f"{pattern}:4: [consume w] topic: topic t-*: plugin redis knows no patterns")
+        t.contains(done.err, f"{pattern}:4: [consume w] topic: topic t-*: plugin redis supports no patterns")
 
 
 main()

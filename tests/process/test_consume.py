@@ -225,7 +225,7 @@ def what_fails_is_tried_again_with_its_attempt_counted(t):
     done = t.run(*FAST, "consume", "w", "--exit-at-end", "--exec",
                  """cat >> got; test $(wc -l < got) -ge 3""")
     t.equal([json.loads(line)["attempt"] for line in t.read("got").splitlines()], [1, 2, 3])
-    t.contains(done.err, "is tried again", "exit status 1")
+    t.contains(done.err, "retrying in", "exit status 1")
     t.equal(lag(t), 0)
 
 
@@ -507,7 +507,7 @@ def a_webhook_that_is_away_is_tried_again(t):
     send(t, 1)
     t.configure(SECTION + "retry.attempts = 2\n")
     done = t.run(*FAST, "consume", "w", "--exit-at-end", "--webhook", "http://127.0.0.1:1/", status=1)
-    t.contains(done.err, "is tried again", "becomes a dead letter")
+    t.contains(done.err, "retrying in", "becomes a dead letter")
 
 
 main()

@@ -231,7 +231,7 @@ def a_command_that_lacks_what_it_names_costs_no_attempt(t):
     for command in ("env nosuch", "timeout -k 1 5 ./nosuch", "sh -c 'exec nosuch'", "cat | xargs nosuch", "python3 ./nosuch.py",
                     "sh /nosuch/sync.sh", "cat </nosuch/in", "cat >/nosuch/out", ". ./nosuch", "if then", "echo 'x"):
         done = t.run("consume", "w", "--exit-at-end", "--exec", command, status=2)
-        t.contains(done.err, "receivers cannot be run, the events are handed back")
+        t.contains(done.err, "receivers cannot be run; the events are handed back")
     t.equal(t.run("consume", "-t", "a", "-g", "g", "--exit-at-end").out.count('"attempt":1,'), 2)
 
 

@@ -14,7 +14,7 @@ Test(dead_letters, dead_letters_need_a_broker_that_can_send_and_a_topic_that_can
     open_bus_on("full", NULL, TASK);
     fake.create = (struct fault){EB_PERMANENT, 1};
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "broker m cannot keep dead letters: dead-letter topic t.dlq"), "%s", err.text);
+    cr_assert(strstr(err.text, "broker m cannot store dead letters: dead-letter topic t.dlq"), "%s", err.text);
     fake.create.times = 1;
     cr_assert_eq(open_worker(NULL), EB_PERMANENT);
     fake.open_admin = (struct fault){EB_PERMANENT, 1};
@@ -41,7 +41,7 @@ Test(dead_letters, a_broker_for_dead_letters_that_is_away_is_no_reason_not_to_st
     fake.create = (struct fault){EB_RETRIABLE, 1};
     open_on("full", "log_level = debug\n" TASK);
     run();
-    cr_assert(fixture_logged("starting all the same"));
+    cr_assert(fixture_logged("starting anyway"));
     close_all();
 
     working_begin();
@@ -51,7 +51,7 @@ Test(dead_letters, a_broker_for_dead_letters_that_is_away_is_no_reason_not_to_st
     fake.create = (struct fault){EB_RETRIABLE, 1};
     open_bus_on("full", "full", TASK "dead_letter_broker = n\ndead_letter_topic = t\n");
     cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
-    cr_assert(fixture_logged("broker n: ") && fixture_logged("starting all the same"));
+    cr_assert(fixture_logged("broker n: ") && fixture_logged("starting anyway"));
     run();
     cr_assert_eq(fake.n_sent, 1);
     cr_assert_str_eq(fake.sent[0].topic, "t");
@@ -99,7 +99,7 @@ Test(dead_letters, one_that_is_not_kept_at_once_is_tried_again) {
     open_on("full", "delivery_timeout = 250ms\n" TASK);
     fake.report = (struct fault){EB_RETRIABLE, 3};
     run();
-    cr_assert(fixture_logged("the dead letter of t ? is not kept yet, is tried again"));
+    cr_assert(fixture_logged("the dead letter of t ? is not stored yet; retrying in"));
     cr_assert_eq(fake.n_sent, 1);
     close_all();
 }
@@ -112,7 +112,7 @@ Test(dead_letters, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_h
     open_on("full", TASK);
     fake.report = (struct fault){EB_PERMANENT, 4};
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
-    cr_assert(strstr(err.text, "the dead letter of t ? cannot be kept"), "%s", err.text);
+    cr_assert(strstr(err.text, "the dead letter of t ? cannot be stored"), "%s", err.text);
     cr_assert_eq(fake.events[0].state, WAITING);
     close_all();
 }
@@ -138,7 +138,7 @@ Test(dead_letters, one_that_the_broker_refuses_is_kept_with_less_of_the_event) {
         cr_assert_str_eq(fake.sent[0].truncated, cases[i].missing);
         cr_assert_eq(fake.sent[0].reasons, 1);
         cr_assert_eq(fake.events[0].state, SETTLED, "case %zu", i);
-        cr_assert(fixture_logged("is refused, and tried without"));
+        cr_assert(fixture_logged("is refused; retrying without"));
         cr_assert_eq(fake.sent[0].has_payload, cases[i].missing[7] == '\0', "case %zu", i);
         cr_assert_eq(strlen(fake.sent[0].digest), fake.sent[0].has_payload ? 0 : 64, "case %zu", i);
         cr_assert_str_eq(fake.sent[0].key, i == 3 ? "(none)" : "k");
@@ -183,7 +183,7 @@ Test(dead_letters, a_broker_that_does_not_answer_is_asked_for_a_topic_once_in_a_
     open_on("full", "[consume w]\ntopic = t*\ngroup = g\n");
     fake.create = (struct fault){EB_RETRIABLE, TIMES};
     pthread_t thread = start();
-    until(fixture_logged("t 0 is not kept yet") && fixture_logged("t 49 is not kept yet"));
+    until(fixture_logged("t 0 is not stored yet") && fixture_logged("t 49 is not stored yet"));
     cr_assert_gt(fake.create.times, TIMES - 5, "asked %d times", TIMES - fake.create.times);
     fake.create.times = 0;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
@@ -198,7 +198,7 @@ Test(dead_letters, a_pattern_makes_its_topics_when_they_are_needed_and_tries_aga
     open_on("full", "[consume w]\ntopic = t*\ngroup = g\n");
     fake.create = (struct fault){EB_RETRIABLE, 1};
     run();
-    cr_assert(fixture_logged("the dead letter of t 0 is not kept yet") && fixture_logged("dead-letter topic t.dlq"));
+    cr_assert(fixture_logged("the dead letter of t 0 is not stored yet") && fixture_logged("dead-letter topic t.dlq"));
     cr_assert_eq(fake.created, 1, "once for both");
     cr_assert_eq(fake.n_sent, 2);
     close_all();

@@ -37,10 +37,10 @@ Test(messages, types_that_are_no_names_are_dead_letters_too) {
     open_on("full", "log_level = warning\n" TASK);
     run();
     cr_assert_eq(fake.n_sent, 4);
-    cr_assert(strstr(fake.sent[2].reason, "is no name"), "%s", fake.sent[2].reason);
+    cr_assert(strstr(fake.sent[2].reason, "is not a name"), "%s", fake.sent[2].reason);
     cr_assert(strstr(fake.sent[3].reason, "no event type"), "%s", fake.sent[3].reason);
     cr_assert(strstr(fake.sent[0].reason, "no event type"), "%s", fake.sent[0].reason);
-    cr_assert(strstr(fake.sent[1].reason, "is no name"), "%s", fake.sent[1].reason);
+    cr_assert(strstr(fake.sent[1].reason, "is not a name"), "%s", fake.sent[1].reason);
     close_all();
 }
 
@@ -61,7 +61,7 @@ Test(messages, a_type_that_goes_on_behind_a_nul_is_not_the_one_before) {
     cr_assert_eq(receiver.n, 1);
     cr_assert_eq(fake.n_sent, N - 1);
     for (size_t i = 0; i < N - 1; i++)
-        cr_assert(strstr(fake.sent[i].reason, "is no name"), "%s", fake.sent[i].reason);
+        cr_assert(strstr(fake.sent[i].reason, "is not a name"), "%s", fake.sent[i].reason);
     close_all();
 }
 
@@ -106,7 +106,7 @@ Test(messages, an_event_handed_out_too_often_runs_alone_and_is_named) {
     open_on("full", TASK "concurrency = 3\n");
     run();
     cr_assert_eq(receiver.n, 3);
-    cr_assert(fixture_logged("was handed out 9 times and is run alone"));
+    cr_assert(fixture_logged("was delivered 9 times and runs alone"));
     cr_assert_not(fixture_logged("(null)"));
     close_all();
 }
@@ -139,7 +139,7 @@ Test(messages, one_to_run_alone_behind_one_that_hangs_holds_nobody_up_and_both_a
     until(fixture_logged("an event that is to run alone waits for it"));
     cr_assert(fixture_logged("event_id=00000000-0000-1000-8000-000000000001"));
     until(receiver.n == 3);
-    cr_assert(fixture_logged("is run alone but for 1 event(s) whose receivers hang"));
+    cr_assert(fixture_logged("runs alone beside 1 event(s) whose receivers hang"));
     receiver.hangs = 0;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
     cr_assert_eq(receiver.n, 4);

@@ -26,7 +26,7 @@ Test(opening, what_a_plugin_cannot_do_is_refused_at_the_start) {
     consumer = NULL;
     options = (struct eb_consumer_options){.size = sizeof options, .section = "p"};
     cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "knows no patterns"), "%s", err.text);
+    cr_assert(strstr(err.text, "supports no patterns"), "%s", err.text);
     close_all();
 }
 
@@ -129,8 +129,8 @@ Test(opening, a_name_is_one_for_files_and_used_once) {
     open_bus_on("full", NULL, TASK "[consume odd]\ntopic = t\ngroup = ../Z[x]{y}~@ 0_-.\n");
     memset(long_name, 'n', sizeof long_name - 1);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        refused((struct eb_consumer_options){.section = "w", .consumer = bad[i]}, "is no name for a consumer");
-    refused((struct eb_consumer_options){.section = "w", .consumer = long_name}, "is no name for a consumer");
+        refused((struct eb_consumer_options){.section = "w", .consumer = bad[i]}, "is not a consumer name");
+    refused((struct eb_consumer_options){.section = "w", .consumer = long_name}, "is not a consumer name");
     taken((struct eb_consumer_options){.section = "w", .consumer = "one"});
     taken((struct eb_consumer_options){.section = "odd", .consumer = "one"});
     snprintf(path, sizeof path, "%s/members/%%2E.%%2FZ%%5Bx%%5D%%7By%%7D%%7E%%40%%200_-./one", getenv("STATE_DIRECTORY"));
@@ -141,7 +141,7 @@ Test(opening, a_name_is_one_for_files_and_used_once) {
     eb_consumer_close(consumer);
     snprintf(path, sizeof path, "%s/members/g/two", getenv("STATE_DIRECTORY"));
     cr_assert_eq(mkdir(path, 0700), 0);
-    refused((struct eb_consumer_options){.section = "w", .consumer = "two"}, "is at work already (cannot open");
+    refused((struct eb_consumer_options){.section = "w", .consumer = "two"}, "already runs (cannot open");
     close_all();
 }
 
@@ -194,7 +194,7 @@ Test(opening, what_is_given_as_empty_is_refused) {
 
 Test(opening, two_sections_of_one_topic_and_group_are_not_guessed_from) {
     open_bus_on("full", NULL, "[consume a]\ntopic = t\ngroup = g\n[consume b]\ntopic = t\ngroup = g\n");
-    refused((struct eb_consumer_options){.topics = TOPICS("t"), .group = "g"}, "[consume a] and [consume b] are both of this topic");
+    refused((struct eb_consumer_options){.topics = TOPICS("t"), .group = "g"}, "[consume a] and [consume b] both have this topic");
     taken((struct eb_consumer_options){.section = "b", .topics = TOPICS("t"), .group = "g"});
     close_all();
 }

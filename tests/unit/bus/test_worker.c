@@ -69,7 +69,7 @@ Test(worker, receiving_that_fails_is_told_and_goes_on_after_a_pause) {
     fake.receive = (struct fault){EB_RETRIABLE, 1};
     open_on("full", TASK);
     run();
-    cr_assert(fixture_logged("broker m: receiving: the test wants it"));
+    cr_assert(fixture_logged("broker m: receiving failed: the test wants it"));
     in_order(1);
     close_all();
 }
@@ -79,7 +79,7 @@ Test(worker, settling_that_fails_is_told_and_goes_on) {
     fake.settle = (struct fault){EB_RETRIABLE, 1};
     open_on("full", TASK);
     run();
-    cr_assert(fixture_logged("broker m: settling: the test wants it"));
+    cr_assert(fixture_logged("broker m: settling failed: the test wants it"));
     in_order(1);
     close_all();
 }
@@ -461,7 +461,7 @@ Test(worker, a_pause_after_an_error_ends_with_the_worker) {
     pthread_t thread = start();
     until(receiver.running >= 1);
     fake.receive = (struct fault){EB_RETRIABLE, 1000000};
-    until(fixture_logged("receiving: the test wants it"));
+    until(fixture_logged("receiving failed: the test wants it"));
     receiver.wait = false;
     cr_assert_eq(end_of(thread), EB_FATAL);
     cr_assert(strstr(err.text, "stopped at event"), "%s", err.text);
