@@ -31,10 +31,7 @@ static int32_t no_topic(const struct sq_admin *a, const char *topic, struct eb_e
 }
 
 static int32_t finish(struct sq_admin *a, int32_t status, struct eb_error *err) {
-    if (status == EB_OK)
-        status = sq_commit(&a->store, err);
-    else
-        sq_rollback(&a->store);
+    status = sq_end(&a->store, status, err);
     if (status == EB_OK)
         sq_shm_notify_all(&a->store.shm);
     return status;
@@ -216,13 +213,6 @@ static int32_t remove_groups(struct sq_admin *a, int64_t topic, struct eb_error 
     return status;
 }
 
-static int32_t remove_row(struct sq_admin *a, int64_t topic, struct eb_error *err) {
-    sqlite3_stmt *remove = sq_sql(&a->store, SQ_TOPIC_DELETE);
-
-    sqlite3_bind_int64(remove, 1, topic);
-    return sq_run(&a->store, remove, err);
-}
-
 /* Removes messages first, some at a time; the rest together with the topic, so that nothing is left without one. */
 static int32_t remove_topic(struct sq_admin *a, int64_t topic, int64_t until_ms, struct eb_error *err) {
     struct sq_trim all = { .topic = topic, .upto_anyway = SQ_SEQ_MAX, .newest_too = true };
@@ -241,7 +231,7 @@ static int32_t remove_topic(struct sq_admin *a, int64_t topic, int64_t until_ms,
     if (status == EB_OK)
         status = sq_mark_remove_all(&a->store, topic, err);
     if (status == EB_OK)
-        status = remove_row(a, topic, err);
+        status = SQ_RUN(&a->store, SQ_TOPIC_DELETE, err, topic);
     return finish(a, status, err);
 }
 

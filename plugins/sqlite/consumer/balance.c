@@ -280,11 +280,7 @@ static int32_t transact(struct sq_consumer *c, struct sq_assignment *assignment,
 
     if (status != EB_OK)
         return status;
-    status = make_change(c, assignment, &to, &notify, err);
-    if (status == EB_OK)
-        status = sq_commit(&c->store, err);
-    else
-        sq_rollback(&c->store);
+    status = sq_end(&c->store, make_change(c, assignment, &to, &notify, err), err);
     if (status == EB_OK)
         changed(c, assignment, &to, notify);
     else

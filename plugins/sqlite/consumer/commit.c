@@ -41,19 +41,12 @@ int32_t sq_write_owned_slots(struct sq_consumer *c, const struct sq_assignment *
 
 static int32_t write_delayed(struct sq_consumer *c, const struct sq_assignment *assignment, const struct sq_delayed_message *msg,
                           struct eb_error *err) {
-    sqlite3_stmt *write = sq_sql(&c->store, msg->change == SQ_TO_DELETE ? SQ_HOLD_DELETE : SQ_HOLD_SET);
+    int64_t holder = msg->in_flight ? c->member : 0;
 
-    sqlite3_bind_int64(write, 1, assignment->grp);
-    sqlite3_bind_int64(write, 2, msg->seq);
     if (msg->change == SQ_TO_DELETE)
-        return msg->stored ? sq_run(&c->store, write, err) : EB_OK;
-    sqlite3_bind_int64(write, 3, msg->slot);
-    sqlite3_bind_int64(write, 4, (int64_t)msg->key);
-    sqlite3_bind_int64(write, 5, msg->due_ms);
-    sqlite3_bind_int64(write, 6, msg->attempts);
-    sqlite3_bind_int64(write, 7, msg->deliveries);
-    sqlite3_bind_int64(write, 8, msg->in_flight ? c->member : 0);
-    return sq_run(&c->store, write, err);
+        return msg->stored ? SQ_RUN(&c->store, SQ_HOLD_DELETE, err, assignment->grp, msg->seq) : EB_OK;
+    return SQ_RUN(&c->store, SQ_HOLD_SET, err, assignment->grp, msg->seq, msg->slot, (int64_t)msg->key, msg->due_ms,
+                  msg->attempts, msg->deliveries, holder);
 }
 
 /* The row of owned slots is written first: a member that takes over deletes it, and then nothing of this assignment is
@@ -71,12 +64,8 @@ static int32_t write_assignment(struct sq_consumer *c, struct sq_assignment *ass
 }
 
 static int32_t renew(struct sq_consumer *c, int64_t now_ms, bool *member_gone, struct eb_error *err) {
-    sqlite3_stmt *set = sq_sql(&c->store, SQ_MEMBER_RENEW);
-    int32_t status;
+    int32_t status = SQ_RUN(&c->store, SQ_MEMBER_RENEW, err, c->member, now_ms + c->settings->lease);
 
-    sqlite3_bind_int64(set, 1, c->member);
-    sqlite3_bind_int64(set, 2, now_ms + c->settings->lease);
-    status = sq_run(&c->store, set, err);
     *member_gone = status == EB_OK && sqlite3_changes(c->store.db) == 0;
     return status;
 }
@@ -119,11 +108,7 @@ int32_t sq_consumer_commit(struct sq_consumer *c, int64_t until_ms, struct eb_er
     if (status != EB_OK)
         return status;
     now_ms = ebp_monotonic_ms();
-    status = write_all(c, renewing, now_ms, &member_gone, err);
-    if (status == EB_OK)
-        status = sq_commit(&c->store, err);
-    else
-        sq_rollback(&c->store);
+    status = sq_end(&c->store, write_all(c, renewing, now_ms, &member_gone, err), err);
     if (status != EB_OK) {
         for (size_t i = 0; i < c->n_assignments; i++)
             c->assignments[i]->lost = false;                 /* the transaction that saw it lost was rolled back */

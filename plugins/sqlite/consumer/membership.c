@@ -223,11 +223,7 @@ static int32_t transact(struct sq_consumer *c, int64_t until_ms, struct eb_error
 
     if (status != EB_OK)
         return status;
-    status = join_all(c, err);
-    if (status == EB_OK)
-        status = sq_commit(&c->store, err);
-    else
-        sq_rollback(&c->store);
+    status = sq_end(&c->store, join_all(c, err), err);
     if (status != EB_OK && c->member != member) {
         sq_shm_unlock_member(&c->store.shm, c->member);
         c->member = member;
@@ -272,17 +268,8 @@ static bool put_all_back(struct sq_consumer *c) {
     return true;
 }
 
-static int32_t run_for(struct sq_consumer *c, enum sq_sql name, int64_t first, int64_t second, struct eb_error *err) {
-    sqlite3_stmt *statement = sq_sql(&c->store, name);
-
-    sqlite3_bind_int64(statement, 1, first);
-    if (second != 0)
-        sqlite3_bind_int64(statement, 2, second);
-    return sq_run(&c->store, statement, err);
-}
-
 static int32_t leave_one(struct sq_consumer *c, struct sq_assignment *assignment, struct eb_error *err) {
-    int32_t status = run_for(c, SQ_SHARE_DELETE, assignment->grp, c->member, err);
+    int32_t status = SQ_RUN(&c->store, SQ_SHARE_DELETE, err, assignment->grp, c->member);
     struct sq_runs freed;
 
     if (status != EB_OK || sqlite3_changes(c->store.db) == 0)
@@ -313,11 +300,8 @@ int32_t sq_leave(struct sq_consumer *c, int64_t until_ms, struct eb_error *err) 
         if (c->assignments[i]->joined)
             status = leave_one(c, c->assignments[i], err);
     if (status == EB_OK)
-        status = run_for(c, SQ_MEMBER_DELETE, c->member, 0, err);
-    if (status == EB_OK)
-        status = sq_commit(&c->store, err);
-    else
-        sq_rollback(&c->store);
+        status = SQ_RUN(&c->store, SQ_MEMBER_DELETE, err, c->member);
+    status = sq_end(&c->store, status, err);
     if (status == EB_OK)
         sq_shm_notify(&c->store.shm, sq_shm_group_index(c->sub->group));
     return status;

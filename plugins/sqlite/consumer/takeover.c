@@ -3,28 +3,11 @@
 
 #include "common/error.h"
 
-static int32_t run_for(struct sq_consumer *c, enum sq_sql name, int64_t first, int64_t second, struct eb_error *err) {
-    sqlite3_stmt *statement = sq_sql(&c->store, name);
-
-    sqlite3_bind_int64(statement, 1, first);
-    if (second != 0)
-        sqlite3_bind_int64(statement, 2, second);
-    return sq_run(&c->store, statement, err);
-}
-
 static int32_t insert_delayed(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq, int64_t slot, int64_t key,
                         struct eb_error *err) {
-    sqlite3_stmt *set = sq_sql(&c->store, SQ_HOLD_SET);
+    const int64_t due = 0, attempts = 0, deliveries = 1, holder = 0;
 
-    sqlite3_bind_int64(set, 1, assignment->grp);
-    sqlite3_bind_int64(set, 2, seq);
-    sqlite3_bind_int64(set, 3, slot);
-    sqlite3_bind_int64(set, 4, key);
-    sqlite3_bind_int64(set, 5, 0);
-    sqlite3_bind_int64(set, 6, 0);
-    sqlite3_bind_int64(set, 7, 1);
-    sqlite3_bind_int64(set, 8, 0);
-    return sq_run(&c->store, set, err);
+    return SQ_RUN(&c->store, SQ_HOLD_SET, err, assignment->grp, seq, slot, key, due, attempts, deliveries, holder);
 }
 
 /* A message that was trimmed needs no retry. */
@@ -65,7 +48,7 @@ static int32_t remove_member(struct sq_consumer *c, int64_t member, struct eb_er
     sqlite3_bind_int64(any, 1, member);
     row = sq_step(&c->store, any, err);
     sqlite3_reset(any);
-    return row == 0 ? run_for(c, SQ_MEMBER_DELETE, member, 0, err) : row < 0 ? row : EB_OK;
+    return row == 0 ? SQ_RUN(&c->store, SQ_MEMBER_DELETE, err, member) : row < 0 ? row : EB_OK;
 }
 
 int32_t sq_take_over(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t member, struct sq_runs *freed,
@@ -81,8 +64,8 @@ int32_t sq_take_over(struct sq_consumer *c, const struct sq_assignment *assignme
         sqlite3_reset(one);
     }
     if (status == EB_OK)
-        status = run_for(c, SQ_HOLD_DROP_HOLDER, assignment->grp, member, err);
+        status = SQ_RUN(&c->store, SQ_HOLD_DROP_HOLDER, err, assignment->grp, member);
     if (status == EB_OK)
-        status = run_for(c, SQ_SHARE_DELETE, assignment->grp, member, err);
+        status = SQ_RUN(&c->store, SQ_SHARE_DELETE, err, assignment->grp, member);
     return status == EB_OK ? remove_member(c, member, err) : status;
 }

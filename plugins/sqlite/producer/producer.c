@@ -205,11 +205,7 @@ static int32_t transact(struct producer *p, int64_t until_ms, size_t *count, str
     if (status != EB_OK)
         return status;
     begin_memory(p);
-    status = store_batch(p, count, err);
-    if (status == EB_OK)
-        status = sq_commit(&p->store, err);
-    else
-        sq_rollback(&p->store);
+    status = sq_end(&p->store, store_batch(p, count, err), err);
     if (status == EB_OK && *count > 0 && !sq_store_is_in_place(&p->store))
         status = sq_store_replaced(&p->store, err);     /* stored in a file that nobody will open again: not stored */
     if (status != EB_OK) {

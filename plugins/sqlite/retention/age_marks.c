@@ -49,7 +49,7 @@ int32_t sq_mark_wanted(struct sq_store *store, int64_t topic, const struct sq_ex
 }
 
 static int32_t thin(struct sq_store *store, int64_t topic, struct eb_error *err) {
-    sqlite3_stmt *count = sq_sql(store, SQ_MARKS_COUNT), *remove = sq_sql(store, SQ_MARKS_THIN);
+    sqlite3_stmt *count = sq_sql(store, SQ_MARKS_COUNT);
     int64_t n = 0;
     int32_t status;
 
@@ -57,25 +57,7 @@ static int32_t thin(struct sq_store *store, int64_t topic, struct eb_error *err)
     status = number(store, count, 0, &n, err);
     if (status != EB_OK || n <= MARKS_MAX)
         return status;
-    sqlite3_bind_int64(remove, 1, topic);
-    return sq_run(store, remove, err);
-}
-
-static int32_t drop_below(struct sq_store *store, int64_t topic, int64_t first, struct eb_error *err) {
-    sqlite3_stmt *remove = sq_sql(store, SQ_MARKS_DELETE);
-
-    sqlite3_bind_int64(remove, 1, topic);
-    sqlite3_bind_int64(remove, 2, first);
-    return sq_run(store, remove, err);
-}
-
-static int32_t add(struct sq_store *store, int64_t topic, int64_t seq, struct eb_error *err) {
-    sqlite3_stmt *make = sq_sql(store, SQ_MARK_ADD);
-
-    sqlite3_bind_int64(make, 1, topic);
-    sqlite3_bind_int64(make, 2, seq);
-    sqlite3_bind_int64(make, 3, ebp_monotonic_ms());
-    return sq_run(store, make, err);
+    return SQ_RUN(store, SQ_MARKS_THIN, err, topic);
 }
 
 static int32_t make(struct sq_store *store, int64_t topic, struct eb_error *err) {
@@ -84,25 +66,18 @@ static int32_t make(struct sq_store *store, int64_t topic, struct eb_error *err)
 
     if (status != EB_OK || extent.first > extent.last)
         return status < 0 ? status : EB_OK;             /* removed or emptied since */
-    status = drop_below(store, topic, extent.first, err);
+    status = SQ_RUN(store, SQ_MARKS_DELETE, err, topic, extent.first);
     if (status == EB_OK)
-        status = add(store, topic, extent.last, err);
+        status = SQ_RUN(store, SQ_MARK_ADD, err, topic, extent.last, ebp_monotonic_ms());
     return status == EB_OK ? thin(store, topic, err) : status;
 }
 
 int32_t sq_mark_make(struct sq_store *store, int64_t topic, int64_t until_ms, struct eb_error *err) {
     int32_t status = sq_begin(store, until_ms, err);
 
-    if (status != EB_OK)
-        return status;
-    status = make(store, topic, err);
-    if (status != EB_OK) {
-        sq_rollback(store);
-        return status;
-    }
-    return sq_commit(store, err);
+    return status == EB_OK ? sq_end(store, make(store, topic, err), err) : status;
 }
 
 int32_t sq_mark_remove_all(struct sq_store *store, int64_t topic, struct eb_error *err) {
-    return drop_below(store, topic, INT64_MAX, err);
+    return SQ_RUN(store, SQ_MARKS_DELETE, err, topic, INT64_MAX);
 }

@@ -70,12 +70,8 @@ int32_t sq_trim_floor(struct sq_store *store, int64_t topic, int64_t *first, str
 /* ---- removing ---- */
 
 static int32_t delete_between(struct sq_store *store, int64_t topic, int64_t first, int64_t last, struct eb_error *err) {
-    sqlite3_stmt *delete = sq_sql(store, SQ_MSG_DELETE);
-    int32_t status;
+    int32_t status = SQ_RUN(store, SQ_MSG_DELETE, err, sq_id(topic, first), sq_id(topic, last));
 
-    sqlite3_bind_int64(delete, 1, sq_id(topic, first));
-    sqlite3_bind_int64(delete, 2, sq_id(topic, last));
-    status = sq_run(store, delete, err);
     if (status == EB_OK && sqlite3_changes(store->db) == 0)     /* or trimming would not end */
         return sq_damaged(store, err, "messages cannot be removed");
     return status;
@@ -83,11 +79,7 @@ static int32_t delete_between(struct sq_store *store, int64_t topic, int64_t fir
 
 /* A topic without messages keeps its last position, so that none is used twice. */
 static int32_t remember_last(struct sq_store *store, int64_t topic, int64_t last, struct eb_error *err) {
-    sqlite3_stmt *set = sq_sql(store, SQ_TOPIC_SET_LAST);
-
-    sqlite3_bind_int64(set, 1, topic);
-    sqlite3_bind_int64(set, 2, last);
-    return sq_run(store, set, err);
+    return SQ_RUN(store, SQ_TOPIC_SET_LAST, err, topic, last);
 }
 
 /* Chooses how far one transaction goes, so that it is short whatever the messages are. */
@@ -156,12 +148,7 @@ int32_t sq_trim_some(struct sq_store *store, const struct sq_trim *trim, int64_t
 
     if (status != EB_OK)
         return status;
-    status = trim_some(store, trim, &some, err);
-    if (status != EB_OK) {
-        sq_rollback(store);
-        return status;
-    }
-    status = sq_commit(store, err);
+    status = sq_end(store, trim_some(store, trim, &some, err), err);
     if (status == EB_OK)
         add(sum, &some);
     return status;

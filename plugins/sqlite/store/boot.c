@@ -65,11 +65,9 @@ static int32_t write_row(struct sq_store *store, const struct boot *boot, struct
 /* A mark keeps the age it had when the newest one was written: the time in between is not known for sure. */
 static int32_t begin_anew(struct sq_store *store, struct eb_error *err) {
     int32_t status = sq_run(store, sq_sql(store, SQ_MARKS_DROP_ODD), err);
-    sqlite3_stmt *shift = sq_sql(store, SQ_MARKS_SHIFT);
 
-    sqlite3_bind_int64(shift, 1, ebp_monotonic_ms());
     if (status == EB_OK)
-        status = sq_run(store, shift, err);
+        status = SQ_RUN(store, SQ_MARKS_SHIFT, err, ebp_monotonic_ms());
     return status == EB_OK ? sq_run(store, sq_sql(store, SQ_HOLDS_DUE_NOW), err) : status;
 }
 

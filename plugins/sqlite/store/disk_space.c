@@ -99,11 +99,5 @@ int32_t sq_disk_space_give_back(struct sq_store *store, int64_t until_ms, struct
     if (status != EB_OK || enough)
         return status < 0 ? status : EB_END;
     status = sq_begin(store, until_ms, err);
-    if (status != EB_OK)
-        return status;
-    status = give_back(store, err);
-    if (status == EB_OK)
-        return sq_commit(store, err);
-    sq_rollback(store);
-    return status;
+    return status == EB_OK ? sq_end(store, give_back(store, err), err) : status;
 }

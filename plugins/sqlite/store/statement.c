@@ -149,6 +149,14 @@ int32_t sq_run(struct sq_store *store, sqlite3_stmt *statement, struct eb_error 
     return row > 0 ? EB_OK : row;
 }
 
+int32_t sq_run_with(struct sq_store *store, enum sq_sql name, struct eb_error *err, int n, const int64_t *values) {
+    sqlite3_stmt *statement = sq_sql(store, name);
+
+    for (int i = 0; i < n; i++)
+        sqlite3_bind_int64(statement, i + 1, values[i]);
+    return sq_run(store, statement, err);
+}
+
 int32_t sq_number(struct sq_store *store, enum sq_sql name, int64_t *number, struct eb_error *err) {
     sqlite3_stmt *statement = sq_sql(store, name);
     int32_t row = sq_row(store, statement, "O", err);

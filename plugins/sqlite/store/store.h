@@ -117,6 +117,13 @@ int32_t sq_damaged(const struct sq_store *, struct eb_error *, const char *forma
 /* Runs a statement without rows. EB_OK or negative. */
 int32_t sq_run(struct sq_store *, sqlite3_stmt *, struct eb_error *);
 
+/* Binds n integers to a statement without rows, and runs it: SQ_RUN(store, SQ_MEMBER_DELETE, err, member). */
+int32_t sq_run_with(struct sq_store *, enum sq_sql, struct eb_error *, int n, const int64_t *values);
+
+#define SQ_RUN(store, name, err, ...) \
+    sq_run_with((store), (name), (err), (int)(sizeof (const int64_t[]){ __VA_ARGS__ } / sizeof(int64_t)), \
+                (const int64_t[]){ __VA_ARGS__ })
+
 /* Runs a statement whose row is one number. EB_OK or negative. */
 int32_t sq_number(struct sq_store *, enum sq_sql, int64_t *, struct eb_error *);
 
@@ -131,6 +138,9 @@ void sq_end_reading(struct sq_store *);
 /* Either ends the write transaction. After a failed commit nothing of it is stored. */
 int32_t sq_commit(struct sq_store *, struct eb_error *);
 void sq_rollback(struct sq_store *);
+
+/* Commits if status is EB_OK, and returns how that went; otherwise rolls back and returns status. */
+int32_t sq_end(struct sq_store *, int32_t status, struct eb_error *);
 
 /* Keeps the turn beyond each transaction until sq_pass_turn. */
 void sq_keep_turn(struct sq_store *);

@@ -164,3 +164,10 @@ void sq_rollback(struct sq_store *store) {
         sq_run(store, sq_sql(store, SQ_ROLLBACK), NULL);
     leave_queue(store);
 }
+
+int32_t sq_end(struct sq_store *store, int32_t status, struct eb_error *err) {
+    if (status == EB_OK)
+        return sq_commit(store, err);
+    sq_rollback(store);
+    return status;
+}

@@ -51,17 +51,10 @@ int32_t sq_group_make(struct sq_store *store, int64_t topic, const char *name, i
     return add_free_slots(store, *id, cursor, err);
 }
 
-static int32_t run_for(struct sq_store *store, enum sq_sql name, int64_t id, struct eb_error *err) {
-    sqlite3_stmt *statement = sq_sql(store, name);
-
-    sqlite3_bind_int64(statement, 1, id);
-    return sq_run(store, statement, err);
-}
-
 static int32_t clear(struct sq_store *store, int64_t id, struct eb_error *err) {
-    int32_t status = run_for(store, SQ_SHARES_DELETE, id, err);
+    int32_t status = SQ_RUN(store, SQ_SHARES_DELETE, err, id);
 
-    return status == EB_OK ? run_for(store, SQ_HOLDS_DELETE, id, err) : status;
+    return status == EB_OK ? SQ_RUN(store, SQ_HOLDS_DELETE, err, id) : status;
 }
 
 int32_t sq_group_reset(struct sq_store *store, int64_t id, int64_t cursor, struct eb_error *err) {
@@ -73,7 +66,7 @@ int32_t sq_group_reset(struct sq_store *store, int64_t id, int64_t cursor, struc
 int32_t sq_group_remove(struct sq_store *store, int64_t id, struct eb_error *err) {
     int32_t status = clear(store, id, err);
 
-    return status == EB_OK ? run_for(store, SQ_GROUP_DELETE, id, err) : status;
+    return status == EB_OK ? SQ_RUN(store, SQ_GROUP_DELETE, err, id) : status;
 }
 
 bool sq_member_lives(const struct sq_store *store, int64_t member, int64_t until_ms) {
