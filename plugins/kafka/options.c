@@ -86,7 +86,7 @@ static int32_t check_role(const struct kf_settings *set, enum kf_role role, stru
 /* ---- Files and addresses ---- */
 
 static int32_t check_file(const char *key, const char *path, struct eb_error *err) {
-    if (!path || strcmp(path, "probe") == 0 || access(path, R_OK) == 0)     /* librdkafka itself looks for the file of a "probe" */
+    if (!path || strcmp(path, "probe") == 0 || access(path, R_OK) == 0)     /* probe: librdkafka looks for the file */
         return EB_OK;
     return kf_misconfigured(err, "%s: cannot read %s: %s", key, path, strerror(errno));
 }

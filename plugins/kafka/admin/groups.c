@@ -34,7 +34,8 @@ static bool is_coordinator_error(int64_t code) {
            code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
 }
 
-/* Leaves a group out of a list of all, so that it hides no other. Of a group that was asked for by name, returns the error. */
+/* Leaves a group out of a list of all, so that it hides no other. For a group that was asked for by name, returns the
+ * error. */
 static int32_t leave_out(const struct kf_admin *a, struct kf_groups *groups, struct kf_group *group,
                          const struct eb_error *why, struct eb_error *err) {
     if (!groups->all || !group || (why->status != EB_PERMANENT && !is_coordinator_error(why->native))) {
@@ -72,7 +73,7 @@ int32_t kf_list_groups(struct kf_admin *a, int64_t until, struct kf_groups *grou
 /* ---- Committed offsets ---- */
 
 int32_t kf_query_committed(struct kf_admin *a, const char *group, int64_t until, rd_kafka_topic_partition_list_t **committed,
-                      struct eb_error *err) {
+                           struct eb_error *err) {
     rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
     rd_kafka_AdminOptions_t *options = kf_request_begin(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, until);
     rd_kafka_event_t *event;

@@ -17,7 +17,7 @@ static bool topic_exists(const struct rd_kafka_metadata_topic *topic) {
 }
 
 int32_t kf_query_partitions(struct kf_admin *a, const char *topic, int64_t until, rd_kafka_topic_partition_list_t **list,
-                          struct eb_error *err) {
+                            struct eb_error *err) {
     const struct rd_kafka_metadata *metadata;
     /* for all topics: asking for one could create it */
     rd_kafka_resp_err_t code = rd_kafka_metadata(a->client.rk, 1, NULL, &metadata, kf_left_ms(until));
@@ -69,7 +69,7 @@ void kf_query_await_topic(struct kf_admin *a, const char *topic, bool exists, in
 
 /* Sets each offset to what `at` means, or err of a partition that cannot be asked. */
 static int32_t query_each(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, int64_t at, int64_t until,
-                       struct eb_error *err) {
+                          struct eb_error *err) {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
     for (int i = 0; i < list->cnt; i++)
@@ -134,7 +134,7 @@ void kf_bounds_free(struct kf_bounds *bounds) {
 }
 
 int32_t kf_query_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, int64_t at, int64_t until,
-                       struct eb_error *err) {
+                         struct eb_error *err) {
     rd_kafka_topic_partition_list_t *ends;
     int32_t status = find_offsets(a, list, at, until, err);
 
@@ -168,7 +168,7 @@ static int64_t clamp(int64_t offset, int64_t low, int64_t high) {
 }
 
 static int32_t resolve_position(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, const char *position,
-                              int64_t unnamed, int64_t until, struct eb_error *err) {
+                                int64_t unnamed, int64_t until, struct eb_error *err) {
     rd_kafka_topic_partition_list_t *lows = rd_kafka_topic_partition_list_copy(list),
                                     *highs = rd_kafka_topic_partition_list_copy(list);
     int32_t status = find_offsets(a, lows, RD_KAFKA_OFFSET_BEGINNING, until, err);
@@ -188,7 +188,7 @@ static int32_t resolve_position(struct kf_admin *a, rd_kafka_topic_partition_lis
 }
 
 int32_t kf_query_point(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, const struct eb_point *point,
-                     int64_t unnamed, int64_t until, struct eb_error *err) {
+                       int64_t unnamed, int64_t until, struct eb_error *err) {
     switch (point->kind) {
     case EB_EARLIEST:
         return kf_query_offsets(a, list, RD_KAFKA_OFFSET_BEGINNING, until, err);

@@ -70,7 +70,7 @@ static int32_t check_reach(struct kf_admin *a, const rd_kafka_topic_partition_li
 /* Sets *list to all partitions of the topic. With EB_CREATE the topic is created first; with EB_DRY_RUN too, a topic that
  * would be created gives EB_OK and NULL. */
 static int32_t find_or_create(struct kf_admin *a, const char *topic, uint32_t flags, int64_t until,
-                            rd_kafka_topic_partition_list_t **list, struct eb_error *err) {
+                              rd_kafka_topic_partition_list_t **list, struct eb_error *err) {
     int32_t status = kf_query_partitions(a, topic, until, list, err);
 
     if (status != EB_GONE)

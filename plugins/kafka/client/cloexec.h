@@ -1,4 +1,4 @@
-/* plugins/kafka/client/cloexec.h - keeps librdkafka's pipes, by which it wakes its threads, from the programs started here. */
+/* plugins/kafka/client/cloexec.h - keeps librdkafka's pipes, by which it wakes its threads, from child processes. */
 #ifndef KF_CLOEXEC_H
 #define KF_CLOEXEC_H
 

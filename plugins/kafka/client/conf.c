@@ -38,7 +38,7 @@ long long kf_conf_number(const rd_kafka_conf_t *conf, const char *name) {
 
 /* ---- Security ---- */
 
-/* No password is sent in the clear unless that is asked for. */
+/* No password is sent in the clear unless that is asked for. NULL: librdkafka's default, plaintext. */
 static const char *protocol(const struct kf_settings *set) {
     static const char *const names[] = { [KF_PLAINTEXT] = "plaintext", [KF_SSL] = "ssl",
                                          [KF_SASL_PLAINTEXT] = "sasl_plaintext", [KF_SASL_SSL] = "sasl_ssl" };
@@ -47,7 +47,7 @@ static const char *protocol(const struct kf_settings *set) {
         return names[set->security];
     if (kf_raw_options_value(set, "security.protocol", ""))
         return NULL;
-    return kf_has_sasl(set) ? names[KF_SASL_SSL] : kf_has_tls(set) ? names[KF_SSL] : NULL;     /* NULL: librdkafka's default */
+    return kf_has_sasl(set) ? names[KF_SASL_SSL] : kf_has_tls(set) ? names[KF_SSL] : NULL;
 }
 
 const char *kf_conf_mechanism(const struct kf_settings *set) {

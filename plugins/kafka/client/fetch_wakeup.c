@@ -19,13 +19,13 @@ void kf_fetch_wakeup_configure(rd_kafka_conf_t *conf) {
         rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", pause, NULL, 0);
 }
 
-void kf_fetch_wakeup_init(struct kf_fetch_wakeup *fetch_wakeup) {
-    fetch_wakeup->due_ms = INT64_MAX;
+void kf_fetch_wakeup_init(struct kf_fetch_wakeup *wakeup) {
+    wakeup->due_ms = INT64_MAX;
 }
 
-void kf_fetch_wakeup_consumed(struct kf_fetch_wakeup *fetch_wakeup, int64_t now_ms) {
-    if (fetch_wakeup->due_ms == INT64_MAX && !has_backoff())
-        fetch_wakeup->due_ms = now_ms + PAUSE_MS;
+void kf_fetch_wakeup_consumed(struct kf_fetch_wakeup *wakeup, int64_t now_ms) {
+    if (wakeup->due_ms == INT64_MAX && !has_backoff())
+        wakeup->due_ms = now_ms + PAUSE_MS;
 }
 
 static const char *first_of(const char *a, const char *b, const char *c) {
@@ -42,9 +42,9 @@ static void wake_fetchers(rd_kafka_t *rk, const struct kf_settings *set) {
     rd_kafka_error_destroy(error);      /* none is known to occur; fetching would then go on as without this */
 }
 
-void kf_fetch_wakeup_run(struct kf_fetch_wakeup *fetch_wakeup, rd_kafka_t *rk, const struct kf_settings *set, int64_t now_ms) {
-    if (now_ms < fetch_wakeup->due_ms)
+void kf_fetch_wakeup_run(struct kf_fetch_wakeup *wakeup, rd_kafka_t *rk, const struct kf_settings *set, int64_t now_ms) {
+    if (now_ms < wakeup->due_ms)
         return;
-    fetch_wakeup->due_ms = INT64_MAX;
+    wakeup->due_ms = INT64_MAX;
     wake_fetchers(rk, set);
 }

@@ -47,8 +47,8 @@ void kf_link_set_registry(struct kf_link *link, int32_t status, const struct eb_
         link->registry_why = *why;
 }
 
-/* Asks without waiting: librdkafka waits by the wall clock, and one that is set back would keep this thread here. If no broker
- * has completed its handshake, the result is another error than a timeout. */
+/* Asks without waiting: librdkafka waits by the wall clock, and one that is set back would keep this thread here. If no
+ * broker has completed its handshake, the result is another error than a timeout. */
 static void probe(struct kf_link *link, rd_kafka_t *client) {
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, NULL, &metadata, 0);

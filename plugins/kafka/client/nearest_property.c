@@ -1,4 +1,6 @@
-/* plugins/kafka/client/nearest_property.c - see nearest_property.h. librdkafka lists its properties and aliases only as a printed table. */
+/* plugins/kafka/client/nearest_property.c - see nearest_property.h.
+ *
+ * librdkafka lists its properties and aliases only as a printed table. */
 #include "nearest_property.h"
 
 #include <librdkafka/rdkafka.h>

@@ -127,21 +127,21 @@ static rd_kafka_topic_partition_list_t *offsets_to_commit(struct kf_consumer *c)
 /* Returns once librdkafka's main thread, which answers calls in turn, has handled all that came before. Its threads may have
  * stood still for a while. */
 static void sync_with_main_thread(const struct kf_consumer *c) {
-    char *report = rd_kafka_memberid(c->client.rk);
+    char *member = rd_kafka_memberid(c->client.rk);
 
-    if (report)
-        rd_kafka_mem_free(c->client.rk, report);
+    if (member)
+        rd_kafka_mem_free(c->client.rk, member);
 }
 
 /* When a commit may be sent, or if that is not known yet, when to look again; see client/join_tracker.h. */
 static int64_t commit_allowed_ms(const struct kf_consumer *c) {
-    struct kf_join_tracker *join_tracker = c->client.join_tracker;
+    struct kf_join_tracker *tracker = c->client.join_tracker;
 
-    if (kf_join_tracker_take_response(join_tracker)) {
+    if (kf_join_tracker_take_response(tracker)) {
         sync_with_main_thread(c);
-        kf_join_tracker_may_join(join_tracker, ebp_monotonic_ms());
+        kf_join_tracker_may_join(tracker, ebp_monotonic_ms());
     }
-    int64_t joined_ms = kf_join_tracker_over_ms(join_tracker);
+    int64_t joined_ms = kf_join_tracker_over_ms(tracker);
     if (joined_ms == INT64_MAX)
         joined_ms = ebp_monotonic_ms() + RETRY_MS;
     return joined_ms > c->retry_ms ? joined_ms : c->retry_ms;
@@ -187,7 +187,7 @@ void kf_commit_due(struct kf_consumer *c, int64_t now_ms) {
 /* Ends the commit for one partition. A commit that failed is retried; if its group generation is over, then in the next
  * generation. If the partition is another member's by now, librdkafka reports that by a rebalance. */
 static void commit_done_for(struct kf_consumer *c, struct kf_partition *partition, rd_kafka_resp_err_t code,
-                    struct batch *batch) {
+                            struct batch *batch) {
     uint32_t number;
 
     partition->committing = false;
