@@ -131,7 +131,7 @@ static const struct ebi_node *enterable(const struct ebi_schema *schema, const s
 
 static enum eb_status no_step(const char *path, const char *at, const struct ebi_node *node, const struct step *step,
                               struct eb_error *err) {
-    static const char *const ways[] = { [FIELD] = "has no fields", [INDEX] = "is no list", [KEY] = "is no map" };
+    static const char *const ways[] = { [FIELD] = "has no fields", [INDEX] = "is not a list", [KEY] = "is not a map" };
 
     if (step->kind == BAD)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
@@ -178,7 +178,7 @@ static enum eb_status find_slowly(const struct ebi_schema *schema, const char *p
 enum eb_status ebi_path_find(const struct ebi_schema *schema, const char *path, struct ebi_path *found,
                              struct eb_error *err) {
     if (!path)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "no path is given: it is NULL");
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the path is NULL");
     const struct ebi_node *node = ebi_schema_find(schema, path, strlen(path));
 
     found->text = path;

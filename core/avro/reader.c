@@ -83,9 +83,9 @@ static bool read_whole(struct ebi_avro_reader *reader, const struct ebi_node *no
 static bool read_boolean(struct ebi_avro_reader *reader, const struct ebi_node *node, const struct ebi_place *place,
                          struct ebi_slot *slot) {
     if (left(reader) == 0)
-        return ebi_avro_refuse(reader, node, place, "ends where a boolean should be");
+        return ebi_avro_refuse(reader, node, place, "ends before a boolean");
     if (*reader->at != 0 && *reader->at != 1)
-        return ebi_avro_refuse(reader, node, place, "a boolean is neither 0 nor 1");
+        return ebi_avro_refuse(reader, node, place, "a boolean other than 0 and 1");
     slot->whole = *reader->at++;
     return true;
 }
@@ -231,7 +231,7 @@ bool ebi_avro_read_plain(struct ebi_avro_reader *reader, const struct ebi_node *
     case EBI_FIXED:
         return read_fixed(reader, node, place, slot);
     case EBI_ENUM:
-        return read_whole(reader, node, place, 0, (int64_t)node->count - 1, "a number that is no symbol of the enum",
+        return read_whole(reader, node, place, 0, (int64_t)node->count - 1, "a number beyond the symbols of the enum",
                           slot);
     case EBI_NULL:
     case EBI_RECORD:

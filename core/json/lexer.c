@@ -10,7 +10,7 @@ bool ebi_lex_word(struct ebi_lexer *lex, const char *word) {
     size_t len = strlen(word);
 
     if ((size_t)(lex->end - lex->at) < len || memcmp(lex->at, word, len) != 0) {
-        lex->reason = "no value is written so";
+        lex->reason = "unknown value";
         return false;
     }
     lex->at += len;
@@ -66,7 +66,7 @@ static char *unicode(struct ebi_lexer *lex, char *out) {
     lex->at += 4;
     if (first < 0xD800 || first > 0xDFFF)
         return put_utf8(out, (uint32_t)first);
-    lex->reason = "half of a surrogate pair, which is no character";
+    lex->reason = "half of a surrogate pair";
     if (first > 0xDBFF || lex->end - lex->at < 2 || lex->at[0] != '\\' || lex->at[1] != 'u')
         return NULL;
     second = hex4(lex->at + 2, lex->end);
@@ -87,7 +87,7 @@ static char *escape(struct ebi_lexer *lex, char *out) {
         *out = meant[ch];
         return out + 1;
     }
-    lex->reason = "no escape is written so";
+    lex->reason = "unknown escape";
     if (ch != 'u')
         return NULL;
     lex->at++;
@@ -162,7 +162,7 @@ bool ebi_lex_string(struct ebi_lexer *lex, char *text, char **end) {
 bool ebi_lex_begins_number(struct ebi_lexer *lex) {
     const char *first = lex->at + (lex->at < lex->end && *lex->at == '-');
 
-    lex->reason = "no number is written so";
+    lex->reason = "malformed number";
     return ebi_is_digit(first, lex->end) && !(*first == '0' && ebi_is_digit(first + 1, lex->end));
 }
 

@@ -12,7 +12,7 @@ enum { DEEPEST = 64, LONGEST_NAME = 255 };
 
 static enum eb_status broken(const struct ebi_lexer *lex, struct eb_error *err) {
     return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "not JSON at byte %zu: %s", (size_t)(lex->at - lex->start),
-                     lex->at < lex->end ? lex->reason : "it ends too early");
+                     lex->at < lex->end ? lex->reason : "the text ends too early");
 }
 
 /* ---- Passing over values; `text` is where their strings are unescaped to ---- */
@@ -22,7 +22,7 @@ static bool pass_value(struct ebi_lexer *, char *text, int depth);
 static bool pass_string(struct ebi_lexer *lex, char *text) {
     char *end;
 
-    return ebi_lex_take(lex, '"', "a name in quotes should be here") && ebi_lex_string(lex, text, &end);
+    return ebi_lex_take(lex, '"', "expected a name in quotes") && ebi_lex_string(lex, text, &end);
 }
 
 /* Takes a comma, with which *more is true, or what closes the object or list. */
@@ -30,7 +30,7 @@ static bool pass_comma(struct ebi_lexer *lex, char close, bool *more) {
     char ch = ebi_lex_peek(lex);
 
     *more = ch == ',';
-    lex->reason = close == '}' ? "a ',' or '}' should be here" : "a ',' or ']' should be here";
+    lex->reason = close == '}' ? "expected ',' or '}'" : "expected ',' or ']'";
     if (ch != ',' && ch != close)
         return false;
     lex->at++;
@@ -46,7 +46,7 @@ static bool pass_items(struct ebi_lexer *lex, char *text, int depth, char close)
         return true;
     }
     while (more) {
-        if (close == '}' && !(pass_string(lex, text) && ebi_lex_take(lex, ':', "a ':' should be here")))
+        if (close == '}' && !(pass_string(lex, text) && ebi_lex_take(lex, ':', "expected ':'")))
             return false;
         if (!pass_value(lex, text, depth + 1) || !pass_comma(lex, close, &more))
             return false;
@@ -67,7 +67,7 @@ static bool pass_number(struct ebi_lexer *lex) {
         return true;
     }
     if (lex->at < lex->end && *lex->at != '-' && !ebi_is_digit(lex->at, lex->end))
-        lex->reason = "no value begins so";
+        lex->reason = "a value cannot begin like this";
     return false;
 }
 
@@ -99,13 +99,13 @@ static bool pass_value(struct ebi_lexer *lex, char *text, int depth) {
 static bool read_name(struct ebi_lexer *lex, char *name) {
     char *end;
 
-    if (!ebi_lex_take(lex, '"', "a name in quotes should be here") || !ebi_lex_string(lex, name, &end))
+    if (!ebi_lex_take(lex, '"', "expected a name in quotes") || !ebi_lex_string(lex, name, &end))
         return false;
     if (end - name > LONGEST_NAME || strlen(name) < (size_t)(end - name)) {
         lex->reason = "a name of more than 255 bytes, or with U+0000, ends here";
         return false;
     }
-    return ebi_lex_take(lex, ':', "a ':' should be here");
+    return ebi_lex_take(lex, ':', "expected ':'");
 }
 
 enum eb_status ebi_json_members(const char *json, size_t len,
@@ -119,7 +119,7 @@ enum eb_status ebi_json_members(const char *json, size_t len,
 
     if (!text)
         return ebi_error_memory(err);
-    if (!ebi_lex_take(&lex, '{', "an object, {...}, should be here"))
+    if (!ebi_lex_take(&lex, '{', "expected an object, {...}"))
         goto broken;
     if (ebi_lex_peek(&lex) == '}') {
         lex.at++;

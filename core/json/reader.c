@@ -106,7 +106,7 @@ static const struct ebi_node *match_key(struct ebi_json *json, const struct ebi_
 }
 
 static bool read_colon(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place) {
-    return ebi_lex_take(&json->lex, ':', "a ':' should be here") || ebi_json_broken(json, node, place);
+    return ebi_lex_take(&json->lex, ':', "expected ':'") || ebi_json_broken(json, node, place);
 }
 
 /* Reads a name and its colon and returns the field, which is most likely `guess` or one after it; NULL: refused. */
@@ -120,7 +120,7 @@ static const struct ebi_node *read_name(struct ebi_json *json, const struct ebi_
     if (field)
         return field;
     if (ebi_lex_peek(&json->lex) != '"') {
-        broken(json, record, place, "a name in quotes should be here");
+        broken(json, record, place, "expected a name in quotes");
         return NULL;
     }
     if (!take_string(json, record, place, &name_end))
@@ -157,8 +157,8 @@ static bool read_comma(struct ebi_json *json, const struct ebi_node *node, const
     char ch = ebi_lex_peek(&json->lex);
 
     if (ch != ',' && ch != close)
-        return broken(json, node, place, close == '}' ? "a ',' or '}' should be here"
-                                                      : "a ',' or ']' should be here");
+        return broken(json, node, place, close == '}' ? "expected ',' or '}'"
+                                                      : "expected ',' or ']'");
     json->lex.at++;
     *more = ch == ',';
     if (*more)
@@ -224,7 +224,7 @@ static bool read_items(struct ebi_json *json, const struct ebi_node *node, struc
             return false;
         if (node->kind == EBI_MAP) {
             if (ebi_lex_peek(&json->lex) != '"')
-                return broken(json, node, around, "a key in quotes should be here");
+                return broken(json, node, around, "expected a key in quotes");
             if (!read_string(json, node + 1, item, &place) || !read_colon(json, node + 1, &place))
                 return false;
             item->state = EBI_SET;

@@ -25,7 +25,7 @@ bool ebi_json_refuse(struct ebi_json *json, const struct ebi_node *node, const s
 }
 
 bool ebi_json_broken(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place) {
-    const char *reason = json->lex.at < json->lex.end ? json->lex.reason : "it ends too early";
+    const char *reason = json->lex.at < json->lex.end ? json->lex.reason : "the text ends too early";
 
     return ebi_json_refuse(json, node, place, "not JSON at byte %zu: %s", (size_t)(json->lex.at - json->lex.start),
                            reason);
@@ -60,7 +60,7 @@ static bool mismatch(struct ebi_json *json, const struct ebi_node *node, const s
 bool ebi_json_mismatch(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place) {
     const char *what = found(ebi_lex_peek(&json->lex));
 
-    json->lex.reason = "no value begins so";
+    json->lex.reason = "a value cannot begin like this";
     return what ? mismatch(json, node, place, what) : ebi_json_broken(json, node, place);
 }
 
@@ -115,7 +115,7 @@ bool ebi_json_real(struct ebi_json *json, const struct ebi_node *node, const str
             return true;
     }
     if (ebi_lex_names_non_finite(lex))
-        return mismatch(json, node, place, "NaN or Infinity, which are no numbers of JSON");
+        return mismatch(json, node, place, "NaN or Infinity, which JSON does not have");
     if (!ebi_is_digit(lex->at, lex->end) && !(lex->at < lex->end && *lex->at == '-'))
         return ebi_json_mismatch(json, node, place);
     if (!ebi_lex_number(lex, &number))

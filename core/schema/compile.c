@@ -22,7 +22,7 @@ static bool valid_field(struct ebi_compiler *c, uint32_t at, const json_t *field
 
     if (!json_is_string(name) || !ebi_compile_valid_name(json_string_value(name), json_string_length(name)))
         return ebi_compile_refuse(c, at,
-                                  "a field's name is missing, not made of letters, digits and _, or longer than %d",
+                                  "a field's name must be letters, digits and _, at most %d",
                                   EBI_SCHEMA_NAME);
     if (!json_object_get(field, "type"))
         return ebi_compile_refuse(c, at, "field %s has no type", json_string_value(name));
@@ -82,7 +82,7 @@ static bool compile_record(struct ebi_compiler *c, uint32_t at, const json_t *ty
     uint32_t min_bytes = 0;
 
     if (!json_is_array(fields))
-        return ebi_compile_refuse(c, at, "a record has no list of fields");
+        return ebi_compile_refuse(c, at, "the fields of a record are missing or not a list");
     ebi_compile_node(c, at)->kind = EBI_RECORD;
     ebi_compile_node(c, at)->count = (uint32_t)json_array_size(fields);
     for (size_t i = 0; i < json_array_size(fields); i++) {
@@ -129,7 +129,7 @@ static bool compile_enum(struct ebi_compiler *c, uint32_t at, const json_t *type
     good = n > 0 && seen && valid_symbols(symbols, texts, seen);
     json_decref(seen);
     if (!good)
-        return ebi_compile_refuse(c, at, "an enum needs symbols: names of letters, digits and _, none of them twice");
+        return ebi_compile_refuse(c, at, "the symbols of an enum must be names of letters, digits and _, each only once");
     node->kind = EBI_ENUM;
     node->count = (uint32_t)n;
     node->min_bytes = 1;
@@ -193,7 +193,7 @@ static bool compile_branch(struct ebi_compiler *c, uint32_t at, const json_t *ty
     if (!child || !compile_type(c, child, type, space))
         return false;
     if (ebi_compile_node(c, child)->optional || ebi_compile_node(c, child)->kind == EBI_UNION)
-        return ebi_compile_refuse(c, at, "a union stands directly in a union");
+        return ebi_compile_refuse(c, at, "a union directly inside a union");
     json_type = 1u << ebi_json_type_of((enum ebi_kind)ebi_compile_node(c, child)->kind);
     if (*json_types & json_type)
         return ebi_compile_refuse(c, at, "%s cannot be told from another type of its union in JSON, where values carry no "
@@ -230,12 +230,12 @@ static bool compile_union(struct ebi_compiler *c, uint32_t at, const json_t *typ
     const json_t *first = json_array_get(types, 0), *second = json_array_get(types, 1), *other;
 
     if (!first)
-        return ebi_compile_refuse(c, at, "a union of no types");
+        return ebi_compile_refuse(c, at, "a union without types");
     if (json_array_size(types) != 2 || is_null(first) == is_null(second))
         return compile_branches(c, at, types, space);
     other = is_null(first) ? second : first;
     if (json_is_array(other))
-        return ebi_compile_refuse(c, at, "a union stands directly in a union");
+        return ebi_compile_refuse(c, at, "a union directly inside a union");
     ebi_compile_node(c, at)->optional = is_null(first) ? EBI_NULL_FIRST : EBI_NULL_LAST;
     return compile_type(c, at, other, space);
 }
@@ -299,7 +299,7 @@ static bool compile_object(struct ebi_compiler *c, uint32_t at, const json_t *ty
 
     if (!kind)
         return ebi_compile_refuse(c, at,
-                                  "a type is neither a name nor an object that has a \"type\" nor a list of them");
+                                  "a type must be a name, an object with a \"type\", or a list of types");
     if (strcmp(kind, "array") == 0)
         return compile_items(c, at, EBI_ARRAY, json_object_get(type, "items"), space);
     if (strcmp(kind, "map") == 0)

@@ -73,7 +73,7 @@ static void compare_order(struct comparing *c, const struct ebi_node *a, const s
         const struct ebi_node *same = ebi_node_field(c->newer, b, field->name.data, field->name.len, NULL);
 
         if (same && same < last) {
-            report(c, "%s: stands in another place among its neighbours; fields must keep their order",
+            report(c, "%s: its place among the other fields has changed; fields must keep their order",
                    field->path.data);
             return;
         }
@@ -105,7 +105,7 @@ static void compare_record(struct comparing *c, const struct ebi_node *a, const 
         if (same)
             compare(c, field, same);
         else
-            report(c, "%s: is no more; fields must stay", field->path.data);
+            report(c, "%s: was removed; fields must stay", field->path.data);
     }
     compare_new(c, a, b);
     compare_order(c, a, b);

@@ -68,7 +68,7 @@ struct ebi_named_type *ebi_compile_define(struct ebi_compiler *c, uint32_t at, c
     struct ebi_named_type *named;
 
     if (!name || (own && !json_is_string(own))) {
-        ebi_compile_refuse(c, at, "a %s has no name, or its name or namespace is no text",
+        ebi_compile_refuse(c, at, "a %s has no name, or its name or namespace is not text",
                            json_string_value(json_object_get(type, "type")));
         return NULL;
     }
@@ -81,7 +81,7 @@ struct ebi_named_type *ebi_compile_define(struct ebi_compiler *c, uint32_t at, c
     before[dot ? dot - full : 0] = '\0';
     name = dot ? dot + 1 : full;
     if (!ebi_compile_valid_name(name, strlen(name)) || !valid_space(before)) {
-        ebi_compile_refuse(c, at, "a type's name is not made of letters, digits and _, or longer than %d",
+        ebi_compile_refuse(c, at, "a type's name must be letters, digits and _, at most %d",
                            EBI_SCHEMA_NAME);
         return NULL;
     }

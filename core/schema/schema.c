@@ -34,7 +34,7 @@ static enum eb_status read_json(const char *text, size_t len, json_t **json, str
     json_error_t wrong;
 
     if (len > EBI_SCHEMA_BYTES)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema: larger than %d bytes, which no real one is",
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema: larger than %d bytes",
                          EBI_SCHEMA_BYTES);
     *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &wrong);
     if (!*json)

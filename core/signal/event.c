@@ -47,8 +47,7 @@ enum eb_status eb_event_new(const struct eb_signal *signal, struct eb_event **ou
         return EB_PERMANENT;
     *out = NULL;
     if (!signal)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no event without a signal: it is NULL, which eb_signal_find "
-                         "answers where there is none");
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the signal is NULL; eb_signal_find returns NULL when it finds none");
     struct whole *whole = calloc(1, sizeof *whole);
 
     if (!whole)

@@ -187,7 +187,7 @@ static enum eb_status add_version(struct ebi_signals *all, struct ebi_schema **s
     enum eb_status status;
 
     if (!signal)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "it is an earlier version of %s, and no schema is the present one",
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "an earlier version of %s, which has no current schema",
                          type);
     if (same_text(*schema, signal->schema))
         return EB_OK;                   /* the present one, put there ahead of its replacement */

@@ -141,7 +141,7 @@ def what_is_wrong_on_the_command_line_is_told(t):
         (["consume", "crm", "--format", "xml"], 2, 'expected cloudevents or pretty, found "xml"'),
         (["config", "explain", "leese"], 2, 'no key "leese" is known; did you mean lease?'),
         (["produce", "--signal", LOGIN, "--topic", "x", "--data", '{"user":{"id":1}}'], 4, "data.user.is_active: missing"),
-        (["produce", "--signal", LOGIN, "--topic", "x", "--data", '{"user":'], 4, "not JSON at byte 8: it ends too early"),
+        (["produce", "--signal", LOGIN, "--topic", "x", "--data", '{"user":'], 4, "not JSON at byte 8: the text ends too early"),
         (["produce", "--signal", LOGIN + "x", "--topic", "x", "--data", "{}"], 2, f"did you mean {LOGIN}?"),
     ):
         done = t.run(*words, status=status)

@@ -42,11 +42,11 @@ Test(wrong_calls, fields_need_a_path_and_a_text) {
     const char *text = "";
 
     begin();
-    told(eb_event_set_string(event, NULL, "ada", &err), "no path is given");
+    told(eb_event_set_string(event, NULL, "ada", &err), "the path is NULL");
     told(eb_event_set_string(event, NULL, NULL, &err), "the text is NULL");
     told(eb_event_set_string(event, "user.pii.username", NULL, &err), "user.pii.username: the text is NULL");
-    told(eb_event_set_long(event, NULL, 1, &err), "no path is given");
-    told(eb_event_get_string(event, NULL, &text, &err), "no path is given");
+    told(eb_event_set_long(event, NULL, 1, &err), "the path is NULL");
+    told(eb_event_get_string(event, NULL, &text, &err), "the path is NULL");
     told(eb_event_get_string(event, "user.pii.username", &text, &err), "not set");
     end();
 }

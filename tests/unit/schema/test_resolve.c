@@ -313,7 +313,7 @@ Test(evolution, each_breach_is_told) {
           "b: new without a valid default, so that older events cannot be read any more\n" },
         { A("\"long\""), A("\"long\"") "," D("b", "\"string\"", "7"),
           "b: new without a valid default, so that older events cannot be read any more\n" },
-        { A("\"long\"") "," F("b", "\"string\""), A("\"long\""), "b: is no more; fields must stay\n" },
+        { A("\"long\"") "," F("b", "\"string\""), A("\"long\""), "b: was removed; fields must stay\n" },
         { A("\"int\""), A("\"long\""), "a: was int, is long; a field must keep its type\n" },
         { A("\"long\""), A("[\"null\",\"long\"]"), "a: was long, is long or null; a field must keep its type\n" },
         { A("[\"null\",\"long\"]"), A("[\"long\",\"null\"]"),
@@ -323,10 +323,10 @@ Test(evolution, each_breach_is_told) {
         { A(RECORD("P", F("x", "\"long\""))), A(RECORD("P", F("x", "\"long\"") "," D("y", "\"long\"", "1"))),
           "a.y: new inside a; only the outermost record may get new fields\n" },
         { A(LIST(RECORD("P", F("x", "\"long\"")))), A(LIST(RECORD("P", F("y", "\"long\"")))),
-          "a[].x: is no more; fields must stay\n"
+          "a[].x: was removed; fields must stay\n"
           "a[].y: new inside a[]; only the outermost record may get new fields\n" },
         { A("\"long\"") "," F("b", "\"string\""), F("b", "\"string\"") "," A("\"long\""),
-          "b: stands in another place among its neighbours; fields must keep their order\n" },
+          "b: its place among the other fields has changed; fields must keep their order\n" },
         { A(ENUM("\"X\"")), A(ENUM("\"X\",\"Y\"")),
           "a: was enum C, is enum C of other symbols; a field must keep its type\n" },
         { A(ENUM("\"X\"")), A(ENUM("\"Y\"")),
