@@ -1,11 +1,11 @@
 /* plugins/memory/consumer.c - the consumer: claims messages, delivers them to the host, carries out its verdicts. An instance
  * is a member of its group in each topic. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker.h"
 #include "common/clock.h"
+#include "common/log.h"
 
 enum { BATCH = 256 };                   /* messages dealt with while the mutex is held once */
 
@@ -24,15 +24,13 @@ static bool exists(const struct member *member, const char *name) {
 /* A consumer that waits for a topic does not create it. */
 static void log_absent(const struct member *member) {
     const struct eb_subscription *sub = member->subscription;
-    char text[400];
 
     for (size_t i = 0; i < sub->n_topics; i++) {
         bool pattern = strchr(sub->topics[i], '*');
         if (exists(member, sub->topics[i]))
             continue;
-        snprintf(text, sizeof text, pattern ? "no topic matches %.300s%s" : "topic %.300s does not exist%s", sub->topics[i],
-                 sub->until_end ? "" : pattern ? "; waiting for one" : "; waiting for it");
-        member->host->log(member->host, 4, text);
+        ebp_log(member->host, EBP_LOG_WARNING, pattern ? "no topic matches %.300s%s" : "topic %.300s does not exist%s",
+                sub->topics[i], sub->until_end ? "" : pattern ? "; waiting for one" : "; waiting for it");
     }
 }
 

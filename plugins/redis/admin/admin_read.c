@@ -1,16 +1,15 @@
 /* plugins/redis/admin/admin_read.c - lists topics and groups as they are now. */
 #include "admin/admin.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "admin/scan.h"
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/log.h"
 #include "connection/server_error.h"
 #include "entry.h"
-#include "log.h"
 #include "options.h"
 
 int32_t rd_admin_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
@@ -110,7 +109,7 @@ static int32_t leave_out(const struct rd_admin *admin, struct left_out *left, in
         return status;
     }
     if (++left->n <= LOGGED_MAX)
-        rd_log(admin->client.target.host, RD_LOG_WARNING, "%s; it is left out", why->text);
+        ebp_log(admin->client.target.host, EBP_LOG_WARNING, "%s; it is left out", why->text);
     return EB_OK;
 }
 

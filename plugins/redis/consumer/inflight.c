@@ -4,12 +4,12 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "common/error.h"
+#include "common/log.h"
 
 enum { SPARE_REPLIES = 8, BUCKETS_FIRST = 256, BYTES_GUESSED = 256 };
 
@@ -207,15 +207,14 @@ int32_t rd_fetch(struct rd_consumer *c, struct rd_stream *stream, struct rd_shar
 }
 
 void rd_log_trimmed(struct rd_consumer *c, const struct rd_stream *stream, size_t n, struct rd_id first) {
-    char position[RD_ID_ROOM], text[500];
+    char position[RD_ID_ROOM];
 
     if (n == 0)
         return;
     rd_id_print(first, position);
-    snprintf(text, sizeof text,
-             "topic %s: %zu event(s) were trimmed away before group %s had settled them, the first at %s: "
-             "they are lost to it; raise stream_max_len or use stream_trim = safe at every producer", stream->name, n,
-             c->sub->group, position);
-    c->host->log(c->host, 3, text);
+    ebp_log(c->host, EBP_LOG_ERROR,
+            "topic %s: %zu event(s) were trimmed away before group %s had settled them, the first at %s: "
+            "they are lost to it; raise stream_max_len or use stream_trim = safe at every producer", stream->name, n,
+            c->sub->group, position);
     c->host->metric(c->host, "redis_lost_to_trimming", (double)n);
 }

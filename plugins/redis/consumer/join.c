@@ -2,14 +2,13 @@
  * waits for streams that do not exist. */
 #include "consumer/state.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/log.h"
 #include "connection/server_error.h"
-#include "log.h"
 #include "position.h"
 
 enum { ABSENT_MS = 500 };       /* how often to look for a topic that does not exist */
@@ -52,7 +51,7 @@ static void wait_for_stream(struct rd_consumer *c, struct rd_stream *stream) {
     stream->join_ms = ebp_boottime_ms() + ABSENT_MS;
     stream->ended = c->sub->until_end != 0;
     if (!stream->absence_logged)
-        rd_log(c->host, RD_LOG_WARNING, stream->ended        ? "topic %s does not exist"
+        ebp_log(c->host, EBP_LOG_WARNING, stream->ended        ? "topic %s does not exist"
                                         : stream->was_joined ? "topic %s was removed while this worker had it; waiting for it"
                                                              : "topic %s does not exist; waiting for it", stream->name);
     stream->absence_logged = true;
@@ -72,11 +71,11 @@ static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_n
     if (!rd_is_error(node)) {
         stream->group_epoch++;
         if (stream->was_joined)
-            rd_log(c->host, RD_LOG_WARNING, "topic %s or its group %s was removed while this worker had it: the group is "
+            ebp_log(c->host, EBP_LOG_WARNING, "topic %s or its group %s was removed while this worker had it: the group is "
                    "created again", stream->name, c->sub->group);
     }
     if (stream->absence_logged)
-        rd_log(c->host, RD_LOG_INFO, "topic %s is there now", stream->name);
+        ebp_log(c->host, EBP_LOG_INFO, "topic %s is there now", stream->name);
     stream->joined = stream->was_joined = true;
     stream->absent = stream->absence_logged = stream->own_done = false;
     stream->claim = (struct rd_claim){0};

@@ -17,8 +17,8 @@
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/hash.h"
+#include "common/log.h"
 #include "connection/server_error.h"
-#include "log.h"
 
 enum {
     HASHES_MAX = 32,
@@ -162,7 +162,7 @@ static void log_namesake(struct rd_consumer *c) {
     if (c->membership.namesake_logged)
         return;
     c->membership.namesake_logged = true;
-    rd_log(c->host, RD_LOG_WARNING, "a connection of another worker has the name %.200s; looking whether it is alive",
+    ebp_log(c->host, EBP_LOG_WARNING, "a connection of another worker has the name %.200s; looking whether it is alive",
            c->sub->consumer);
 }
 
@@ -179,7 +179,7 @@ static void log_unseen(struct rd_consumer *c, const struct rd_node *node) {
     c->membership.unseen_logged = true;
     rd_classify_error(node, "CLIENT LIST", &why);
     rd_add_advice(&why, node, c->target.user, "");
-    rd_log(c->host, RD_LOG_INFO, "whether another worker has the name %.200s cannot be seen: %s", c->sub->consumer, why.text);
+    ebp_log(c->host, EBP_LOG_INFO, "whether another worker has the name %.200s cannot be seen: %s", c->sub->consumer, why.text);
 }
 
 static int32_t on_list(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "connection/server_error.h"
-#include "log.h"
 
 enum { SWEEP_MS = 10000, DEAD_TIMES = 10 };
 
@@ -65,7 +65,7 @@ static void warn_of_order(struct rd_consumer *c, const struct rd_stream *stream,
     if (c->sub->order == EB_ORDER_NONE || c->warned_order)
         return;
     c->warned_order = true;
-    rd_log(c->host, RD_LOG_WARNING, "topic %s: %s is at work in group %s, too: order holds within each of them, not "
+    ebp_log(c->host, EBP_LOG_WARNING, "topic %s: %s is at work in group %s, too: order holds within each of them, not "
            "between them; run one worker with a higher concurrency, or set order = none", stream->name, other, c->sub->group);
 }
 

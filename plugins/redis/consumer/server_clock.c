@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "connection/server_error.h"
-#include "log.h"
 
 enum { SET_MS = 2000 };         /* a smaller step comes from a clock that is kept right */
 
@@ -53,7 +53,7 @@ void rd_server_clock_reset_idle(struct rd_consumer *c, struct rd_stream *stream)
 }
 
 static void log_clock_set(const struct rd_consumer *c, int64_t by_ms) {
-    rd_log(c->host, RD_LOG_WARNING, "the server's clock was set %" PRId64 " s %s, or this is another server: what other "
+    ebp_log(c->host, EBP_LOG_WARNING, "the server's clock was set %" PRId64 " s %s, or this is another server: what other "
            "members left is taken over %" PRId64 " s later than usual", (int64_t)llabs(by_ms) / 1000, by_ms < 0 ? "back" : "ahead",
            c->set->claim_after / 1000);
 }
@@ -67,7 +67,7 @@ static bool read_time(const struct rd_node *node, int64_t *ms) {
 
 static void log_no_time(struct rd_consumer *c) {
     c->clock.refused = true;
-    rd_log(c->host, RD_LOG_INFO, "the server does not tell its time (this user may not TIME): when its clock is set, "
+    ebp_log(c->host, EBP_LOG_INFO, "the server does not tell its time (this user may not TIME): when its clock is set, "
            "events may come twice, or those of dead members late");
 }
 

@@ -8,8 +8,8 @@
 
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/log.h"
 #include "connection/server_error.h"
-#include "log.h"
 #include "producer/state.h"
 
 /* ---- what the server can do ---- */
@@ -32,7 +32,7 @@ static void warn_single(struct rd_producer *p, const struct eb_error *why) {
     if (p->warned_single)
         return;
     p->warned_single = true;
-    rd_log(p->host, RD_LOG_WARNING, "%.500s: events are sent one at a time, which is slower", why->text);
+    ebp_log(p->host, EBP_LOG_WARNING, "%.500s: events are sent one at a time, which is slower", why->text);
 }
 
 /* MULTI and EXEC with nothing between them. If the user may not send them, the server would store each event of a batch

@@ -9,8 +9,8 @@
 #include "common/array.h"
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/log.h"
 #include "connection/server_error.h"
-#include "log.h"
 
 enum { EVERY_MS = 1000, TOPICS_MAX = 4096, GAPS_EVERY_MS = 10000 };
 
@@ -105,7 +105,7 @@ bool rd_trim(struct rd_trims *trims, struct rd_trim_topic *topic, struct rd_conn
 }
 
 static void log_lost(const struct eb_host *host, const char *topic, int64_t n, int64_t limit) {
-    rd_log(host, RD_LOG_ERROR, "topic %s is longer than stream_hard_len (%" PRId64 "): about %" PRId64 " entries that not "
+    ebp_log(host, EBP_LOG_ERROR, "topic %s is longer than stream_hard_len (%" PRId64 "): about %" PRId64 " entries that not "
            "every group had acknowledged were removed; start the workers, or raise the limit", topic, limit, n);
     host->metric(host, "redis_trimmed_unread", (double)n);
 }
@@ -123,7 +123,7 @@ static int32_t refused(struct rd_trims *trims, const char *topic, const struct r
         return EB_RETRIABLE;
     }
     if (!trims->warned_too_old)
-        rd_log(target->host, RD_LOG_WARNING, "%.500s; stream_trim = safe needs Redis 6.2 and scripts: streams are not trimmed",
+        ebp_log(target->host, EBP_LOG_WARNING, "%.500s; stream_trim = safe needs Redis 6.2 and scripts: streams are not trimmed",
                why.text);
     trims->warned_too_old = true;
     return EB_OK;

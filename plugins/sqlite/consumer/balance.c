@@ -3,11 +3,11 @@
  * costs a transaction. */
 #include "consumer/state.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/log.h"
 #include "consumer/takeover.h"
 #include "topic/groups.h"
 
@@ -199,11 +199,8 @@ static bool is_possible(int64_t due_ms, int64_t now_ms) {
 }
 
 static void log_impossible_due(const struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq) {
-    char text[EB_ERROR_ROOM];
-
-    snprintf(text, sizeof text, "topic %s: group %s has an impossible retry time for position %lld, and perhaps for others; "
-             "they are retried now", assignment->name, c->sub->group, (long long)seq);
-    c->host->log(c->host, 4, text);
+    ebp_log(c->host, EBP_LOG_WARNING, "topic %s: group %s has an impossible retry time for position %lld, and perhaps for "
+            "others; they are retried now", assignment->name, c->sub->group, (long long)seq);
 }
 
 static int32_t load_delayed(struct sq_consumer *c, struct sq_assignment *assignment, uint64_t slots, struct eb_error *err) {

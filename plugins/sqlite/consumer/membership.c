@@ -2,7 +2,6 @@
  * member of it, and leaves it. */
 #include "consumer/state.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "common/array.h"
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/log.h"
 #include "position.h"
 #include "topic/groups.h"
 #include "topic/topics.h"
@@ -103,22 +103,16 @@ static int32_t find_topics(struct sq_consumer *c, size_t *found, struct eb_error
     return status;
 }
 
-static void log_about(const struct sq_consumer *c, int32_t level, const char *format, const char *topic) {
-    char text[400];
-
-    snprintf(text, sizeof text, format, topic);
-    c->host->log(c->host, level, text);
-}
-
 /* Logs once that a topic of the subscription does not exist, and once more when it does. A consumer that waits for a topic
  * does not create it. */
 static void log_absence(const struct sq_consumer *c, struct sq_assignment *assignment) {
     bool absent = assignment->topic == 0;
 
     if (absent && !assignment->absence_logged)
-        log_about(c, 4, c->sub->until_end ? "topic %s does not exist" : "topic %s does not exist; waiting for it", assignment->name);
+        ebp_log(c->host, EBP_LOG_WARNING, c->sub->until_end ? "topic %s does not exist" : "topic %s does not exist; waiting for it",
+                assignment->name);
     else if (!absent && assignment->absence_logged)
-        log_about(c, 6, "topic %s is there now", assignment->name);
+        ebp_log(c->host, EBP_LOG_INFO, "topic %s is there now", assignment->name);
     assignment->absence_logged = absent;
 }
 
@@ -133,7 +127,8 @@ static void log_no_match(struct sq_consumer *c) {
         return;
     while (!strchr(c->sub->topics[at], '*'))
         at++;
-    log_about(c, 4, c->sub->until_end ? "no topic matches %s" : "no topic matches %s; waiting for one", c->sub->topics[at]);
+    ebp_log(c->host, EBP_LOG_WARNING, c->sub->until_end ? "no topic matches %s" : "no topic matches %s; waiting for one",
+            c->sub->topics[at]);
     c->no_match_logged = true;
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/log.h"
 #include "retention/age_marks.h"
 #include "retention/retain_plan.h"
 #include "store/disk_space.h"
@@ -26,7 +27,6 @@ enum {
 
 static void log_removed(struct sq_retention *r, struct sq_store *store, const char *name, const struct sq_trimmed *gone) {
     const struct eb_host *host = store->host;
-    char text[EB_ERROR_ROOM];
 
     r->removed += gone->rows;
     r->unsettled += gone->unsettled;
@@ -34,10 +34,9 @@ static void log_removed(struct sq_retention *r, struct sq_store *store, const ch
     if (gone->unsettled == 0)
         return;
     host->metric(host, "retention.removed_unsettled", (double)r->unsettled);
-    snprintf(text, sizeof text, "topic %s: %" PRId64 " message(s) that some group had not settled are removed, up to "
-             "position %" PRId64 ", by a hard limit (retain_hard_*); %" PRId64 " so far: see what keeps the group", name,
-             gone->unsettled, gone->last, r->unsettled);
-    host->log(host, 3, text);
+    ebp_log(host, EBP_LOG_ERROR, "topic %s: %" PRId64 " message(s) that some group had not settled are removed, up to "
+            "position %" PRId64 ", by a hard limit (retain_hard_*); %" PRId64 " so far: see what keeps the group", name,
+            gone->unsettled, gone->last, r->unsettled);
 }
 
 /* Removes what the plan says. EB_OK: done for now; EB_FULL: the slice is over; or negative. */
@@ -214,7 +213,6 @@ static bool just_busy(struct sq_retention *r, const struct eb_error *why, int64_
 
 static void complain(struct sq_retention *r, struct sq_store *store, const struct eb_error *why) {
     int64_t now_ms = ebp_monotonic_ms();
-    char text[EB_ERROR_ROOM + 32];
 
     r->topic = 0;
     r->going_on = r->giving_back = false;
@@ -223,8 +221,7 @@ static void complain(struct sq_retention *r, struct sq_store *store, const struc
     if (r->logged_ms != 0 && now_ms - r->logged_ms < TELL_MS)
         return;
     r->logged_ms = now_ms;
-    snprintf(text, sizeof text, "retention: %s", why->text);
-    store->host->log(store->host, 4, text);
+    ebp_log(store->host, EBP_LOG_WARNING, "retention: %s", why->text);
 }
 
 void sq_retention_run(struct sq_retention *r, struct sq_store *store) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 
 enum {
     SAME_WALL_MS = 2000,                /* a smaller difference comes from a clock that is kept right, not set */
@@ -72,13 +73,11 @@ static int32_t begin_anew(struct sq_store *store, struct eb_error *err) {
 }
 
 static void log_clock_moved(const struct sq_store *store, int64_t by_ms) {
-    char text[EB_ERROR_ROOM];
     int64_t off_s = by_ms / 1000 + by_ms % 1000 / 500;      /* rounded, on either side of 0 */
 
-    snprintf(text, sizeof text, "%s: the wall clock is %" PRId64 " s %s where it was when this file was last used: it was set, "
-             "or this process has another one; waits, leases and retention do not depend on it, but the times "
-             "of events stored now do", store->path, off_s < 0 ? -off_s : off_s, off_s < 0 ? "behind" : "ahead of");
-    store->host->log(store->host, 4, text);
+    ebp_log(store->host, EBP_LOG_WARNING, "%s: the wall clock is %" PRId64 " s %s where it was when this file was last used: "
+            "it was set, or this process has another one; waits, leases and retention do not depend on it, but the times of "
+            "events stored now do", store->path, off_s < 0 ? -off_s : off_s, off_s < 0 ? "behind" : "ahead of");
 }
 
 /* A hostile row may hold any number, so the difference may overflow. */
