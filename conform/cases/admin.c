@@ -65,7 +65,7 @@ static void check_walk_ends(struct ebc_test *t) {
     int32_t status = ebc_admin_topics(t, stop_at_once, &times, &err);
 
     if (status != EB_OK || times != 1)
-        ebc_break(t, EBC_ADMIN_WALK, "expected one call and EB_OK from topics when each() answers 7; came %u and %d",
+        ebc_break(t, EBC_ADMIN_WALK, "expected one call and EB_OK from topics when each() returns 7; came %u and %d",
                   times, status);
 }
 
@@ -79,7 +79,7 @@ static void topics_are_made_listed_and_removed(struct ebc_test *t) {
     if ((status = create(t, topic, EB_DRY_RUN)) != EB_OK)
         ebc_break(t, EBC_CREATE, "expected EB_OK from create with EB_DRY_RUN; came %d", status);
     if (find_topic(t, topic).times > 0)
-        ebc_break(t, EBC_CREATE, "expected no topic %s after create with EB_DRY_RUN; came it", topic);
+        ebc_break(t, EBC_CREATE, "expected no topic %s after create with EB_DRY_RUN; it is there", topic);
     for (int i = 0; i < 2; i++)
         if ((status = create(t, topic, 0)) != EB_OK)
             ebc_break(t, EBC_CREATE, "expected EB_OK from create, the %s time; came %d", i ? "second" : "first",
@@ -89,14 +89,14 @@ static void topics_are_made_listed_and_removed(struct ebc_test *t) {
         ebc_send_through_new(t, ebc_new_events(t, topic, 7, 2));
     search = find_topic(t, topic);
     if (search.times != 1)
-        ebc_break(t, EBC_TOPICS, "expected topic %s once; came it %u times", topic, search.times);
+        ebc_break(t, EBC_TOPICS, "expected topic %s once; it came %u times", topic, search.times);
     if (search.messages != -1 && search.messages != (t->plugin.producer ? 7 : 0))
         ebc_break(t, EBC_TOPICS, "expected 7 messages in it, or -1 for unknown; came %lld", (long long)search.messages);
     check_walk_ends(t);
     if ((status = remove_it(t, topic, NULL)) != EB_OK)
         ebc_break(t, EBC_REMOVE, "expected EB_OK from remove of a topic that is there; came %d", status);
     if (find_topic(t, topic).times > 0)
-        ebc_break(t, EBC_REMOVE, "expected topic %s no more after remove; came it", topic);
+        ebc_break(t, EBC_REMOVE, "expected no topic %s after remove; it is there", topic);
     if ((status = remove_it(t, topic, NULL)) != EB_GONE)
         ebc_break(t, EBC_REMOVE, "expected EB_GONE from remove of a topic that is not there; came %d", status);
 }
@@ -291,8 +291,8 @@ static void seek(struct ebc_test *t, const char *topic, const char *group, struc
 
     ebc_admin_worked(t, "seek", try_seek(t, topic, group, to, flags, &moves, &err), &err);
     if (moves.n == 0 || moves.nameless || moves.before == ((flags & EB_CREATE) != 0))
-        ebc_break(t, EBC_SEEK, "expected each partition of group %s told, with where it goes on and, unless it was made, where it "
-                  "was; came %u", group, moves.n);
+        ebc_break(t, EBC_SEEK, "expected a call for each partition of group %s, with the new position and, unless the seek made the group, "
+                  "the old one; came %u", group, moves.n);
     if (!(flags & EB_DRY_RUN))
         ebc_forget_acknowledged(t, group);
 }

@@ -105,8 +105,8 @@ static void check_turn(struct fates *fates, const struct ebc_event *event) {
     uint32_t traits = fates->t->plugin.consumer->traits;
 
     if (fate_of(fates, event)->answered && !(traits & EB_T_BATCH_REDELIVERY))
-        ebc_break(fates->t, EBC_ACK_FOREVER, "expected event %zu, which a killed member acknowledged and was answered "
-                  "EB_OK, never again; came it", event->number);
+        ebc_break(fates->t, EBC_ACK_FOREVER, "expected event %zu, which a killed member acknowledged and was settled "
+                  "EB_OK, never again; it came", event->number);
     for (size_t i = 0; i < EVENTS && fates->stored[i]->event != event && traits & EB_T_ORDER; i++) {
         const struct ebc_event *earlier = fates->stored[i]->event;
         const struct fate *its = fate_of(fates, earlier);
@@ -205,8 +205,8 @@ static void hear_answers(struct fates *fates, size_t n, struct ebc_consumer *our
 
     while (fates->answered < n && missing(fates) > HELD / 2) {
         if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_PROCESSES, "expected a member in another process to work; came %zu answers to its "
-                      "verdicts", fates->answered);
+            ebc_break(t, EBC_PROCESSES, "expected a member in another process to work; %zu of its verdicts were "
+                      "settled", fates->answered);
         if (ours)
             take_some(fates, ours);
         if (hear(fates, 5))
@@ -235,7 +235,7 @@ static void a_member_killed_at_an_answer_loses_nothing(struct ebc_test *t) {
             continue;
         ebc_peer_kill(fates->part);
         if (fates->answered == before && life == 1)
-            ebc_break(t, EBC_PROCESSES, "expected a member in another process to work; came no answer to its verdicts");
+            ebc_break(t, EBC_PROCESSES, "expected a member in another process to work; none of its verdicts was settled");
         if (life < 4)
             fates->part = ebc_peer_start(t, "dying");
     }
@@ -326,7 +326,7 @@ static void expect_too_late(struct ebc_test *t, struct ebc_peer *part, struct eb
             ebc_break(t, EBC_STALE, "expected EB_GONE for an EB_ACK of what another member has taken over; came EB_OK "
                       "for event %s", line + 2);
         if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_SETTLED_ONCE, "expected answers to the verdicts of a member that slept; came none for "
+            ebc_break(t, EBC_SETTLED_ONCE, "expected settled for the verdicts of a member that slept; it did not come for "
                       "%lld ms", (long long)t->patience_ms);
     }
 }
@@ -354,8 +354,8 @@ static void what_was_taken_over_is_out_of_reach(struct ebc_test *t) {
     ebc_count_before_marker(c, topic);
     for (size_t i = 0; i < sent.n; i++)
         if (!ebc_find_event(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
-            ebc_break(t, EBC_STALE, "expected event %zu again, which only a member acknowledged that had lost it; came "
-                      "it not", ebc_event(t, sent, i)->number);
+            ebc_break(t, EBC_STALE, "expected event %zu again, which only a member acknowledged that had lost it; it "
+                      "did not come", ebc_event(t, sent, i)->number);
 }
 
 static const struct ebc_peer_entry members[] = {

@@ -48,7 +48,7 @@ static void check_earlier(struct group *g, const struct track *now) {
             continue;
         if (track->state == IN_HAND && track->got->by != now->got->by && !track->got->revoked)
             ebc_break(g->t, EBC_KEY_AT_ONE, "expected event %zu to wait, since event %zu of its key is out at another "
-                      "member; came it", now->event->number, track->event->number);
+                      "member; it came", now->event->number, track->event->number);
         if (track->state != IN_HAND && !track->passed_by) {
             track->passed_by = now->event;
             track->passed_in_retry = track->state == RETRYING;
@@ -64,13 +64,13 @@ static void arrive(struct group *g, struct ebc_received *got) {
         return;
     }
     if (track->state == IN_HAND && !track->got->revoked)
-        ebc_break(g->t, EBC_KEY_AT_ONE, "expected event %zu once, since it has no verdict yet; came it again",
+        ebc_break(g->t, EBC_KEY_AT_ONE, "expected event %zu once, since it has no verdict yet; it came again",
                   track->event->number);
     if (track->state == IN_HAND)
         ebc_settle(track->got, EB_RETURN, 0);
     if (track->passed_by)
         ebc_break(g->t, track->passed_in_retry ? EBC_RETRY_HOLDS : EBC_KEY_AT_ONE, "expected event %zu before event "
-                  "%zu of the same key; came it after", track->event->number, track->passed_by->number);
+                  "%zu of the same key; it came after", track->event->number, track->passed_by->number);
     track->state = IN_HAND;
     track->got = got;
     check_earlier(g, track);
@@ -150,7 +150,7 @@ static void nothing_comes(struct group *g) {
     for (size_t i = 0; i < EVENTS; i++)
         if (g->tracks[i].state == RETURNED || g->tracks[i].state == RETRYING)
             ebc_break(g->t, g->tracks[i].state == RETURNED ? EBC_RETURN_LOST : EBC_RETRY, "expected event %zu again "
-                      "after its verdict; came it not for %lld ms", g->tracks[i].event->number,
+                      "after its verdict; it did not come for %lld ms", g->tracks[i].event->number,
                       (long long)g->t->patience_ms);
     ebc_break(g->t, EBC_MISSING, "expected %d events at three members; came %zu, then none for %lld ms", EVENTS,
               g->done, (long long)g->t->patience_ms);

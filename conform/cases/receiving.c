@@ -17,7 +17,7 @@ static void what_was_sent_is_handed_over(struct ebc_test *t) {
     ebc_expect_events(t, EBC_RECEIVED, ebc_all(c), ebc_count(c), ebc_listed(t, sent), sent.n);
     for (size_t i = 0; i < sent.n; i++)
         if (ebc_all(c)[i]->message->deliveries > 1)
-            ebc_break(t, EBC_RECEIVED, "expected deliveries 1, or 0 for unknown, of a message handed out once; came %u",
+            ebc_break(t, EBC_RECEIVED, "expected deliveries 1, or 0 for unknown, of a message delivered once; came %u",
                       ebc_all(c)[i]->message->deliveries);
 }
 

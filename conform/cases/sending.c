@@ -32,7 +32,7 @@ static void a_report_names_the_position(struct ebc_test *t) {
     for (size_t i = 0; i < sent.n; i++) {
         const char *reported = got[i]->event->position, *came = got[i]->message->position.data;
         if (!reported || !came || strcmp(reported, came) != 0)
-            ebc_break(t, EBC_POSITION, "expected event %zu at the position reported, %s; came it from %s",
+            ebc_break(t, EBC_POSITION, "expected event %zu at the position reported, %s; it came from %s",
                       got[i]->event->number, reported ? reported : "none", came ? came : "none");
         for (size_t k = 0; k < i; k++)
             if (strcmp(got[k]->message->position.data, came) == 0)
@@ -133,7 +133,7 @@ static void check_prefixes(struct ebc_test *t, struct ebc_range sent, struct ebc
             const struct ebc_event *later = ebc_event(t, sent, k);
             if (strcmp(later->message.key.data, failed->message.key.data) == 0 && ebc_find_event(got, n, later))
                 ebc_break(t, EBC_FAIL_ORDER, "expected event %zu not to be stored, since event %zu of the same key "
-                          "failed; came it", later->number, failed->number);
+                          "failed; it came", later->number, failed->number);
         }
     }
 }
@@ -201,7 +201,7 @@ static void a_topic_and_key_keep_the_order_of_sending(struct ebc_test *t) {
     for (size_t i = 0; i < sent.n; i++) {
         const struct ebc_event *event = got[i]->event, **of_key = &last[event->message.key.data[4] - '0'];
         if (*of_key && (*of_key)->number > event->number)
-            ebc_break(t, EBC_SEND_ORDER, "expected event %zu before event %zu of the same key; came it after",
+            ebc_break(t, EBC_SEND_ORDER, "expected event %zu before event %zu of the same key; it came after",
                       event->number, (*of_key)->number);
         *of_key = event;
     }

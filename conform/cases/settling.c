@@ -32,7 +32,7 @@ static void expect_returned_at_reopen(struct ebc_test *t) {
     ebc_count_before_marker(c, topic);
     for (size_t i = 0; i < sent.n; i++)
         if (!ebc_find_event(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
-            ebc_break(t, EBC_RETURN, "expected event %zu again, returned and never acknowledged; came it not",
+            ebc_break(t, EBC_RETURN, "expected event %zu again, returned and never acknowledged; it did not come",
                       ebc_event(t, sent, i)->number);
     ebc_close_consumer(c);
 }
@@ -63,9 +63,9 @@ static void settle_some_and_reopen(struct ebc_test *t, int round) {
         bool came = ebc_find_event(again, n, got->event) != NULL;
         if (i >= acks && !came)
             ebc_break(t, EBC_ACK_COVERS, "expected event %zu again, of which only others around it were acknowledged; "
-                      "came it not", got->event->number);
+                      "it did not come", got->event->number);
         if (i < acks && !came && got->settled == EB_GONE)
-            ebc_break(t, EBC_GONE_AGAIN, "expected event %zu again, whose EB_ACK was answered EB_GONE; came it not",
+            ebc_break(t, EBC_GONE_AGAIN, "expected event %zu again, whose EB_ACK was settled EB_GONE; it did not come",
                       got->event->number);
     }
     ebc_close_consumer(c);
@@ -137,7 +137,7 @@ static void an_answer_ends_a_receive(struct ebc_test *t) {
     for (int64_t begin = ebc_monotonic_ms(); got[4]->settled == EBC_NOT_SETTLED;) {
         ebc_receive(c, 0, (int32_t)t->patience_ms);
         if (ebc_monotonic_ms() - begin > t->patience_ms / 2)
-            ebc_break(t, EBC_SETTLED_ENDS_WAIT, "expected receive(max 0) to end once verdicts are answered; came it only after "
+            ebc_break(t, EBC_SETTLED_ENDS_WAIT, "expected receive(max 0) to end once verdicts are settled; it ended only after "
                       "its timeout of %lld ms", (long long)t->patience_ms);
     }
     ebc_wait_settled(c);
@@ -162,7 +162,7 @@ static void check_returned(struct ebc_test *t, const struct ebc_received *was, c
     bool freely = t->plugin.consumer->traits & EB_T_FREE_RETURN;
 
     if (!is)
-        ebc_break(t, EBC_RETURN, "expected event %zu again after EB_RETURN; came it not", was->event->number);
+        ebc_break(t, EBC_RETURN, "expected event %zu again after EB_RETURN; it did not come", was->event->number);
     if (freely && before && now && now != before)
         ebc_break(t, EBC_FREE_RETURN, "expected deliveries %u again after EB_RETURN; came %u", before, now);
     if (is->message->failures > 0)
@@ -209,8 +209,8 @@ static void what_was_fetched_ahead_is_returned(struct ebc_test *t) {
     ebc_count_before_marker(c, topic);
     for (size_t i = 0; i < sent.n; i++)
         if (!ebc_find_event(got, n, ebc_event(t, sent, i)) && !ebc_find_event(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
-            ebc_break(t, EBC_FETCHED_AHEAD, "expected event %zu, which the closed consumer was never handed, at "
-                      "another one; came it not", ebc_event(t, sent, i)->number);
+            ebc_break(t, EBC_FETCHED_AHEAD, "expected event %zu, which the closed consumer never received, at "
+                      "another one; it did not come", ebc_event(t, sent, i)->number);
 }
 
 /* ---- retrying ---- */
@@ -248,7 +248,7 @@ static void a_retry_waits_and_counts(struct ebc_test *t) {
         got = ebc_receive_n(c, 1)[0];
         waited = got->at_ms - settled_ms;
         if (waited < (int64_t)delay - 5)
-            ebc_break(t, EBC_RETRY, "expected the event after %u ms again; came it after %lld ms", delay,
+            ebc_break(t, EBC_RETRY, "expected the event after %u ms again; it came after %lld ms", delay,
                       (long long)waited);
         if (got->message->failures != failures)
             ebc_break(t, EBC_RETRY_COUNTS, "expected failures %u after EB_RETRY %u time(s); came %u", failures, failures,
@@ -294,7 +294,7 @@ static void a_retry_holds_back_its_key(struct ebc_test *t) {
         ebc_wait_settled(c);
     }
     if (!other->acked_by)
-        ebc_break(t, EBC_MISSING, "expected event %zu, of another key; came it not", other->number);
+        ebc_break(t, EBC_MISSING, "expected event %zu, of another key; it did not come", other->number);
 }
 
 /* ---- extending ---- */

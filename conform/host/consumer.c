@@ -71,7 +71,7 @@ void ebc_close_consumer(struct ebc_consumer *c) {
     c->in.open = false;
     left = ebc_count_not_settled(c);
     if (left > 0)
-        ebc_note(c->in.t, EBC_CLOSE_SETTLES, "expected close to answer all verdicts; came no answer to %zu", left);
+        ebc_note(c->in.t, EBC_CLOSE_SETTLES, "expected close to settle all verdicts; %zu were not settled", left);
 }
 
 /* ---- receive ---- */
@@ -91,13 +91,13 @@ int32_t ebc_receive(struct ebc_consumer *c, uint32_t max, int32_t timeout_ms) {
     c->inside = false;
     ebc_instance_worked(&c->in, "receive", status, &err);
     if (status == EB_END && !c->sub.until_end)
-        ebc_break(c->in.t, EBC_END_UNASKED, "expected no EB_END without until_end; came it from %s", c->in.name);
+        ebc_break(c->in.t, EBC_END_UNASKED, "expected no EB_END without until_end; it came from %s", c->in.name);
     if (status > EB_END)
-        ebc_note(c->in.t, EBC_RECEIVE_STATUS, "expected receive to answer EB_OK, EB_EMPTY or EB_END; came %d", status);
+        ebc_note(c->in.t, EBC_RECEIVE_STATUS, "expected receive to return EB_OK, EB_EMPTY or EB_END; came %d", status);
     if (c->handed > 0 && status != EB_OK)
-        ebc_note(c->in.t, EBC_RECEIVE_STATUS, "expected EB_OK from a receive that handed %u over; came %d", c->handed, status);
+        ebc_note(c->in.t, EBC_RECEIVE_STATUS, "expected EB_OK from a receive that delivered %u messages; came %d", c->handed, status);
     if (c->handed == 0 && max > 0 && !c->refused && status == EB_OK)
-        ebc_note(c->in.t, EBC_RECEIVE_STATUS, "expected EB_EMPTY from a receive that handed nothing over; came EB_OK");
+        ebc_note(c->in.t, EBC_RECEIVE_STATUS, "expected EB_EMPTY from a receive that delivered nothing; came EB_OK");
     return status;
 }
 
@@ -224,6 +224,6 @@ void ebc_expect_events(struct ebc_test *t, enum ebc_rule rule, struct ebc_receiv
             ebc_break(t, rule, "expected only the %zu events due; came event %zu as well", n_wanted,
                       got[i]->event->number);
         if (ebc_find_event(got + i + 1, n - i - 1, got[i]->event))
-            ebc_break(t, rule, "expected event %zu once; came it twice", got[i]->event->number);
+            ebc_break(t, rule, "expected event %zu once; it came twice", got[i]->event->number);
     }
 }

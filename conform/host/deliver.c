@@ -51,7 +51,7 @@ static const char *unfit(struct ebc_consumer *c, const struct eb_message *messag
     if (unsettled >= c->sub.max_messages)
         return "one message more than max_messages";
     if (bytes >= c->sub.max_bytes)
-        return "one message more, though the payloads in hand reached max_bytes";
+        return "one message more, though the unsettled payloads reached max_bytes";
     return NULL;
 }
 
@@ -108,7 +108,7 @@ static int32_t take(struct ebc_consumer *c, const struct eb_message *message) {
         ebc_note(t, rule, "expected what fits; came %s (max_messages %u, max_bytes %llu)", wrong, c->sub.max_messages,
                  (unsigned long long)c->sub.max_bytes);
     if (again)
-        ebc_note(t, EBC_ACK_FOREVER, "expected event %zu, whose EB_ACK was answered EB_OK, never again; came it",
+        ebc_note(t, EBC_ACK_FOREVER, "expected event %zu, whose EB_ACK was settled EB_OK, never again; it came",
                  got->event->number);
     return wrong ? EB_FULL : EB_OK;
 }
@@ -189,7 +189,7 @@ static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_
     for (size_t i = 0; i < n; i++) {
         const char *wrong = settle_one(c, tokens[i], status);
         if (wrong)
-            ebc_note(c->in.t, EBC_SETTLED_ONCE, "expected one answer for each final verdict; came %s", wrong);
+            ebc_note(c->in.t, EBC_SETTLED_ONCE, "expected one settled call for each final verdict; came %s", wrong);
     }
 }
 

@@ -68,7 +68,7 @@ void ebc_wait_settled(struct ebc_consumer *c) {
 
     while ((left = ebc_count_not_settled(c)) > 0) {
         if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_SETTLED_ONCE, "expected an answer to each final verdict within %lld ms; came none to %zu",
+            ebc_break(t, EBC_SETTLED_ONCE, "expected settled for each final verdict within %lld ms; it did not come for %zu",
                       (long long)t->patience_ms, left);
         ebc_receive(c, 0, 20);
     }

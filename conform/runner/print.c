@@ -136,7 +136,7 @@ static void print_tap(const struct ebc_report *report) {
 
 /* Returns where the next part of "expected a; came b; breaks c" begins; NULL: there is no other. */
 static const char *next_part(const char *why) {
-    static const char *const begins[] = { "came ", "breaks \"", "seen in ", "the plugin's last words: " };
+    static const char *const begins[] = { "came ", "it ", "breaks \"", "seen in ", "the plugin's last words: " };
 
     while ((why = strstr(why, "; "))) {
         why += 2;

@@ -242,7 +242,7 @@ static int probe(struct runner *r) {
         else if (code && text)
             ebc_print_error(r->options->program, "%s", text);
         else if (code)
-            ebc_print_error(r->options->program, "%s cannot be loaded: %s", r->file, end ? end : "it told nothing");
+            ebc_print_error(r->options->program, "%s cannot be loaded: %s", r->file, end ? end : "it reported nothing");
         snprintf(r->report.plugin, sizeof r->report.plugin, "%s", child.plugin ? child.plugin : "");
         free(end);
     }

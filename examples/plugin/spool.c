@@ -37,29 +37,29 @@ struct settings {
 struct topic {
     char *name;
     int folder;
-    uint64_t next;                  /* producer: the number to try next; consumer: to look at next */
-    int group;                      /* the rest is a consumer's. The group's file; -1 for a producer */
-    bool ours, others;              /* who has the lock on it */
-    uint64_t began, end;            /* the group's first number; where the topic ended when we came */
-    uint64_t floor;                 /* all below is settled */
-    uint64_t n_out, n_back;         /* at the host without a verdict; given back, and not gone back to yet */
+    uint64_t next;                  /* producer: the number to try next; consumer: the number to read next */
+    int group;                      /* the group's file; -1 for a producer. The rest is for consumers */
+    bool ours, others;              /* who holds the lock on it: this member, another one */
+    uint64_t began, end;            /* the group's first number; the topic's last one at open */
+    uint64_t floor;                 /* all smaller numbers are settled */
+    uint64_t n_out, n_back;         /* messages in flight; returned ones that are not delivered again yet */
 };
 
-struct spool {                      /* an instance of either role. The host's one thread uses it, but for bell */
+struct spool {                      /* an instance of either role; used by the host's one thread, except bell */
     const struct eb_host *host;
     const struct settings *settings;
     const struct eb_subscription *wanted;       /* NULL: a producer */
     struct topic *topics;
     size_t n_topics;
-    size_t turn;                    /* the topic that is served first: another one each time */
+    size_t turn;                    /* the topic that is served first, another one in each receive */
     uint64_t n_out, bytes_out;
-    int bell, watch;                /* wake rings the one; the other, a consumer's, tells of changes in folders */
-    int32_t link;                   /* what the host was told last; -1: nothing yet */
+    int bell, watch;                /* wake writes to bell; watch, a consumer's, reports changes in folders */
+    int32_t link;                   /* the last link call: 1 or 0; -1: none yet */
 };
 
 static int32_t fail(struct eb_error *, int32_t status, const char *, ...) __attribute__((format(printf, 3, 4)));
 
-/* Fills err and answers status; "%m" in the text is what errno means. */
+/* Fills err and returns status; "%m" in the text stands for errno's meaning. */
 static int32_t fail(struct eb_error *err, int32_t status, const char *format, ...) {
     va_list args;
 
@@ -91,7 +91,7 @@ static void name_event(char name[24], uint64_t number) {
     snprintf(name, 24, "%010" PRIu64, number);
 }
 
-/* The number behind a topic's last event; 0: it cannot be listed. */
+/* Returns the number after a topic's last event; 0: the folder cannot be listed. */
 static uint64_t end_of(const struct topic *topic) {
     int fd = openat(topic->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -110,7 +110,7 @@ static uint64_t end_of(const struct topic *topic) {
     return dir && closedir(dir) == 0 ? end : 0;
 }
 
-/* Opens a topic, made if need be. */
+/* Opens a topic and creates its folder unless it exists. */
 static int32_t open_topic(struct topic *topic, const struct spool *s, const char *name, struct eb_error *err) {
     char path[4096];
 
@@ -134,7 +134,7 @@ static int32_t open_topic(struct topic *topic, const struct spool *s, const char
     return EB_RETRIABLE;
 }
 
-/* The topic of that name, its address good until the next call. NULL: err says why. */
+/* Returns the topic of that name, valid until the next call; NULL, with err. */
 static struct topic *topic_of(struct spool *s, const char *name, struct eb_error *err) {
     size_t i = 0;
 
@@ -164,7 +164,7 @@ static void spool_free(struct spool *s) {
     for (size_t i = 0; i < s->n_topics; i++) {
         close(s->topics[i].folder);
         if (s->topics[i].group >= 0)
-            close(s->topics[i].group);                  /* and with it the lock */
+            close(s->topics[i].group);                  /* which releases the lock */
         free(s->topics[i].name);
     }
     if (s->bell >= 0)
@@ -193,7 +193,7 @@ static int32_t spool_open(const struct eb_host *host, const void *settings, cons
     return EB_OK;
 }
 
-/* Makes the folder if it is not there. What fails may work later, when a disk is mounted. */
+/* Creates the folder unless it exists. A failure is retriable: a disk may be mounted later. */
 static int32_t reach(const struct spool *s, struct eb_error *err) {
     const char *folder = s->settings->folder;
 
@@ -202,7 +202,7 @@ static int32_t reach(const struct spool *s, struct eb_error *err) {
     return fail(err, EB_RETRIABLE, "cannot use folder %s: %m", folder);
 }
 
-/* A broker that is away is no error of an op: the host is told so once, and again when it is back. */
+/* A broker that is away is not an error of an op: calls link once when it goes away, and once when it is back. */
 static void tell_link(struct spool *s, int32_t status, const struct eb_error *why) {
     int32_t up = status >= EB_OK;
 
@@ -225,7 +225,7 @@ static bool wait_until(struct spool *s, int64_t until, bool deaf) {
 }
 
 static void spool_wake(void *self) {
-    eventfd_write(((struct spool *)self)->bell, 1);     /* stays rung until somebody waits */
+    eventfd_write(((struct spool *)self)->bell, 1);     /* the counter stays set until the next wait */
 }
 
 /* ---- Sending ---------------------------------------------------------------------------------------------------- */
@@ -234,7 +234,7 @@ static int32_t producer_open(const struct eb_host *host, const void *settings, v
     return spool_open(host, settings, NULL, self, err);
 }
 
-/* A text has its length plus 1 before it: 0 is an absent one, which is not an empty one. */
+/* Writes a text after its length plus 1; 0 stands for an absent text, which differs from an empty one. */
 static void put(FILE *file, struct eb_text text) {
     uint64_t len = text.data ? text.len + 1 : 0;
 
@@ -265,7 +265,7 @@ static int32_t write_event(const struct topic *topic, const char *name, const st
         put_headers(file, message->attrs, message->n_attrs);
         put_headers(file, message->headers, message->n_headers);
         written = !ferror(file);
-        written = fclose(file) == 0 && written;         /* a full disk shows here at the latest */
+        written = fclose(file) == 0 && written;         /* a full disk is noticed here at the latest */
         if (written)
             return EB_OK;
     } else if (fd >= 0) {
@@ -284,7 +284,7 @@ static int32_t store(struct spool *s, const struct eb_message *message, char pos
     snprintf(new, sizeof new, ".new-%d-%" PRIxPTR, (int)getpid(), (uintptr_t)s);
     status = write_event(topic, new, message, err);
     while (status == EB_OK) {
-        name_event(position, topic->next++);            /* the first number that is free: others may be sending, too */
+        name_event(position, topic->next++);            /* takes the first free number, because others may send too */
         if (linkat(topic->folder, new, topic->folder, position, 0) == 0)
             break;
         if (errno == EEXIST)
@@ -296,7 +296,7 @@ static int32_t store(struct spool *s, const struct eb_message *message, char pos
     return status;
 }
 
-/* A disk does not keep us waiting, so all is done here; a plugin with a network only queues here, and sends in poll. */
+/* Writing to a disk does not wait, so submit does all the work. A plugin with a network would queue here and send in poll. */
 static int64_t producer_submit(void *self, const struct eb_message *const *batch, size_t n, struct eb_error *err) {
     struct spool *s = self;
     struct eb_error why;
@@ -307,7 +307,7 @@ static int64_t producer_submit(void *self, const struct eb_message *const *batch
         struct eb_delivery delivery = { .size = sizeof delivery, .token = batch[i]->token };
         char position[24];
 
-        if (status != EB_RETRIABLE)                     /* none may overtake one that failed: those behind it fail, too */
+        if (status != EB_RETRIABLE)                     /* no message may overtake one that failed: later ones fail too */
             status = store(s, batch[i], position, &why);
         delivery.status = status;
         if (status == EB_OK)
@@ -330,7 +330,7 @@ static int32_t producer_poll(void *self, int32_t timeout_ms, struct eb_error *er
 
 static void producer_close(void *self, int32_t timeout_ms) {
     (void)timeout_ms;
-    spool_free(self);                                   /* all is reported */
+    spool_free(self);                                   /* submit has reported all messages */
 }
 
 const struct eb_producer_ops eventbus_producer = {
@@ -367,7 +367,7 @@ static int64_t stored_ms(const struct topic *topic, uint64_t number) {
     return fstatat(topic->folder, name, &st, 0) == 0 ? ms_of(st.st_mtim) : 0;
 }
 
-/* Where a new group begins. */
+/* Returns the number at which a new group begins. */
 static uint64_t start_of(const struct topic *topic, const struct eb_point *start) {
     uint64_t number = start->kind == EB_POSITION ? strtoull(start->position.data, NULL, 10) : 1;
 
@@ -376,7 +376,7 @@ static uint64_t start_of(const struct topic *topic, const struct eb_point *start
     return start->kind == EB_LATEST || number > topic->end ? topic->end : number > 0 ? number : 1;
 }
 
-/* Becomes the group's member at work in this topic, unless another one is. */
+/* Becomes the group's active member in this topic, unless another one is. */
 static int32_t join(struct topic *topic, const struct eb_point *start, struct eb_error *err) {
     const size_t size = sizeof topic->began;
 
@@ -397,7 +397,7 @@ static int32_t join(struct topic *topic, const struct eb_point *start, struct eb
     return EB_RETRIABLE;
 }
 
-/* Where in the group's file the byte of an event is. */
+/* Returns the offset of an event's byte in the group's file. */
 static off_t place_of(const struct topic *topic, uint64_t number) {
     return (off_t)(sizeof topic->began + (number - topic->began));
 }
@@ -412,7 +412,7 @@ static bool is_settled(const struct topic *topic, uint64_t number) {
 
 struct reader {
     const char *at, *end;
-    bool bad;                       /* it ended before its time */
+    bool bad;                       /* the file ended too early */
 };
 
 static uint64_t get_number(struct reader *r) {
@@ -442,7 +442,7 @@ static struct eb_header *get_headers(struct reader *r, size_t *n) {
     uint64_t found = get_number(r);
     struct eb_header *headers;
 
-    r->bad = r->bad || found > (size_t)(r->end - r->at) / (2 * sizeof found);   /* bounded before it is believed */
+    r->bad = r->bad || found > (size_t)(r->end - r->at) / (2 * sizeof found);   /* checks before it is used as a size */
     *n = r->bad ? 0 : (size_t)found;
     headers = calloc(*n + 1, sizeof *headers);
     r->bad = r->bad || !headers;
@@ -453,7 +453,7 @@ static struct eb_header *get_headers(struct reader *r, size_t *n) {
     return headers;
 }
 
-/* Hands over what a file holds. One that cannot be read goes over as it is, with the reason: it becomes a dead letter. */
+/* Delivers a file's message. One that cannot be read is delivered with decode_error: it becomes a dead letter. */
 static int32_t hand_bytes(const struct spool *s, struct eb_message *message, const char *bytes, size_t len) {
     static const char decode_error[] = "the file does not hold a whole event";
     struct eb_message bare = *message;
@@ -474,7 +474,7 @@ static int32_t hand_bytes(const struct spool *s, struct eb_message *message, con
     return status;
 }
 
-/* Hands an event over. EB_FULL: the host has no room now; EB_EMPTY: it is not there yet. */
+/* Delivers an event. Returns EB_FULL when the host has no room now; EB_EMPTY when the event does not exist yet. */
 static int32_t hand_over(struct spool *s, struct topic *topic, uint64_t number, struct eb_error *err) {
     uint64_t token = (uint64_t)(topic - s->topics) << INDEX_SHIFT | number;
     struct eb_message message = { .size = sizeof message, .token = token };
@@ -510,12 +510,12 @@ static bool has_room(const struct spool *s) {
     return s->n_out < s->wanted->max_messages && s->bytes_out < s->wanted->max_bytes;
 }
 
-/* Hands over what a topic has, up to max in all. */
+/* Delivers a topic's events, up to max in all. */
 static int32_t serve(struct spool *s, struct topic *topic, uint32_t max, uint32_t *n, struct eb_error *err) {
     int32_t status = topic->ours ? EB_OK : join(topic, s->wanted->start, err);
 
     if (topic->n_back > 0 && topic->n_out == 0) {
-        topic->next = topic->floor;                     /* once more from there, so that what came back keeps its order */
+        topic->next = topic->floor;                     /* starts again there, so that returned messages keep their order */
         topic->n_back = 0;
     }
     while (status == EB_OK && topic->ours && topic->n_back == 0 && *n < max && has_room(s)) {
@@ -530,7 +530,7 @@ static int32_t serve(struct spool *s, struct topic *topic, uint32_t max, uint32_
     return status;
 }
 
-/* Serves all topics. *n: how many events went over; *end: there is nothing left to wait for. */
+/* Serves all topics. *n: how many events were delivered; *end: nothing is left to wait for. */
 static int32_t serve_all(struct spool *s, uint32_t max, uint32_t *n, bool *end, struct eb_error *err) {
     const struct eb_subscription *wanted = s->wanted;
     int32_t status = EB_OK;
@@ -579,7 +579,7 @@ static uint64_t size_of(const struct topic *topic, uint64_t number) {
     return fstatat(topic->folder, name, &st, 0) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-/* Each verdict is final at once: a byte in the group's file, or nothing. EB_RETRY is not given, since it is not claimed. */
+/* Each verdict takes effect at once: a byte in the group's file, or nothing. EB_RETRY is not given without EB_T_DELAY. */
 static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, size_t n, struct eb_error *err) {
     struct spool *s = self;
 
@@ -590,9 +590,9 @@ static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, si
         int32_t answer = EB_OK;
 
         if (verdicts[i].kind == EB_EXTEND)
-            continue;                                   /* nothing is taken from a live member: lease_ms is 0 */
+            continue;                                   /* a live member loses nothing: lease_ms is 0 */
         if (verdicts[i].kind == EB_ACK && pwrite(topic->group, "\1", 1, place_of(topic, number)) != 1)
-            answer = EB_GONE;                           /* not written, so it comes again: never EB_OK before it is safe */
+            answer = EB_GONE;                           /* not written: the message comes again. EB_OK only once it is safe */
         topic->n_back += verdicts[i].kind != EB_ACK || answer != EB_OK;
         topic->n_out--;
         s->n_out--;
@@ -604,7 +604,7 @@ static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, si
 
 static void consumer_close(void *self, int32_t timeout_ms) {
     (void)timeout_ms;
-    spool_free(self);                                   /* all is answered; the next member takes the lock */
+    spool_free(self);                                   /* settle has settled all verdicts; the next member takes the lock */
 }
 
 const struct eb_consumer_ops eventbus_consumer = {
@@ -624,7 +624,7 @@ static const struct eb_option options[] = {
       .help = "The folder, on a local disk; made when its parent is there" },
 };
 
-/* What a table cannot say. */
+/* Checks what the options table cannot express. */
 static int32_t check(const void *settings, struct eb_error *err) {
     const char *folder = ((const struct settings *)settings)->folder;
 
