@@ -1,4 +1,4 @@
-/* core/base/backoff.h - how long to wait before the next try. */
+/* core/base/backoff.h - how long to wait before the next attempt. */
 #ifndef EBI_BACKOFF_H
 #define EBI_BACKOFF_H
 
@@ -7,7 +7,7 @@
 struct ebi_backoff {
     int64_t first_ms;       /* the first wait */
     int64_t max_ms;         /* no wait is longer */
-    double jitter;          /* 0..1: the share of a wait that chance may take off */
+    double jitter;          /* 0..1: the largest share of a wait that is taken off at random */
 };
 
 /* The wait, in ms, before retry number `retry` (1 is the first): doubled each time up to max_ms.

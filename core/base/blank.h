@@ -1,4 +1,4 @@
-/* core/base/blank.h - whether a text says nothing. */
+/* core/base/blank.h - whether a text is blank. */
 #ifndef EBI_BLANK_H
 #define EBI_BLANK_H
 

@@ -14,7 +14,7 @@ struct ebi_bytes {
     size_t room;                /* what data has room for, the NUL not counted */
 };
 
-/* Each answers false, and changes nothing, when there is no memory. */
+/* Each returns false, and changes nothing, where there is no memory. */
 bool ebi_bytes_reserve(struct ebi_bytes *, size_t more);
 bool ebi_bytes_add(struct ebi_bytes *, const void *data, size_t len);
 bool ebi_bytes_add_text(struct ebi_bytes *, const char *text);
@@ -25,14 +25,14 @@ bool ebi_bytes_add_vformat(struct ebi_bytes *, const char *format, va_list) __at
  * that are not UTF-8 are replaced by U+FFFD. */
 bool ebi_bytes_add_json_string(struct ebi_bytes *, const char *text, size_t len);
 
-/* The same with no more escaped than JSON needs: for what is compared byte by byte. */
+/* The same, but escapes only what JSON requires: for texts that are compared byte by byte. */
 bool ebi_bytes_add_json_least(struct ebi_bytes *, const char *text, size_t len);
 
-/* Adds what a descriptor still has, to its end. EB_PERMANENT, EB_KIND_DATA: more than `limit` bytes; EB_FATAL: it
+/* Adds everything that can be read from a descriptor, to its end. EB_PERMANENT, EB_KIND_DATA: more than `limit` bytes; EB_FATAL: it
  * cannot be read, or no memory. The error names no file: the caller puts that in front. */
 enum eb_status ebi_bytes_fill(struct ebi_bytes *, int fd, size_t limit, struct eb_error *);
 
 void ebi_bytes_clear(struct ebi_bytes *);       /* empty, memory kept */
-void ebi_bytes_free(struct ebi_bytes *);        /* and all zero again */
+void ebi_bytes_free(struct ebi_bytes *);        /* it is all zero again */
 
 #endif

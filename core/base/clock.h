@@ -1,4 +1,4 @@
-/* core/base/clock.h - now, and times as Python writes and reads them. */
+/* core/base/clock.h - clocks, and times as Python writes and reads them. */
 #ifndef EBI_CLOCK_H
 #define EBI_CLOCK_H
 

@@ -8,13 +8,13 @@
 
 #include "base/log.h"
 
-/* By how much the wall clock differs from the machine's time since its start: unchanged, but for a set clock. */
+/* How much the wall clock differs from the machine's time since its start: this changes only where the clock is set. */
 struct ebi_clock_watch {
-    _Atomic int64_t offset_us;          /* 0: not looked at yet */
+    _Atomic int64_t offset_us;          /* 0: not known yet */
 };
 
-/* True: it was set by `by_us` (ahead: positive) since the last look; a slow correction counts for nothing. Any thread; each
- * change is reported to one caller. */
+/* True: the clock was set by `by_us` (ahead: positive) since the last call; a slow correction does not count. Any thread; each change is
+ * reported to one caller. */
 bool ebi_clock_watch_look(struct ebi_clock_watch *, int64_t wall_us, int64_t boot_us, int64_t *by_us);
 
 /* Looks at most once a second for the whole process, whoever asks, and logs a warning when the clock was set. Cheap enough for

@@ -1,4 +1,4 @@
-/* core/base/fingerprint.h - personal data as something that can be shown: the same for the same, and no way back. */
+/* core/base/fingerprint.h - digests that are shown instead of personal data: equal for equal data, and not reversible. */
 #ifndef EBI_FINGERPRINT_H
 #define EBI_FINGERPRINT_H
 

@@ -1,4 +1,4 @@
-/* core/base/fork.h - noticing that this process is a forked child: nothing of ours crosses a fork. */
+/* core/base/fork.h - notices that this process is a forked child: no object of this library is used across a fork. */
 #ifndef EBI_FORK_H
 #define EBI_FORK_H
 
@@ -14,16 +14,16 @@ static inline unsigned ebi_forks(void) {
     return atomic_load_explicit(&ebi_fork_count, memory_order_relaxed);
 }
 
-/* Whether the process was forked since `forks` was read, with the error that says so: "the bus was opened before ...". To be
- * asked before any lock is taken: the parent's threads may hold it for ever. */
+/* Whether the process was forked since `forks` was read; then err says so: "the bus was opened before ...". Called before any lock is
+ * taken: the parent's threads may hold it for ever. */
 bool ebi_is_parents(unsigned forks, const char *what, struct eb_error *);
 
-/* In an object that a child leaves as it is: its threads are not there, its locks may be held for ever. */
+/* Part of an object that a child leaves as it is: its threads do not exist there, and its locks may be held for ever. */
 struct ebi_left {
     struct ebi_left *next;
 };
 
-/* Keeps it reachable, so that those who look for lost memory find it. */
+/* Keeps the object reachable, so that leak checkers do not report it. */
 void ebi_leave_behind(struct ebi_left *);
 
 #endif

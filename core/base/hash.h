@@ -1,5 +1,5 @@
-/* core/base/hash.h - uthash, telling where memory is out instead of ending the process, and with a hash of ours: keys are
- * tokens of 8 bytes and short texts, which its own takes byte by byte, and texts come from outside. */
+/* core/base/hash.h - uthash, set up to report that memory is out instead of ending the process, and with another hash: keys are tokens of
+ * 8 bytes and short texts, which uthash's own hash reads byte by byte, and texts come from outside. */
 #ifndef EBI_HASH_H
 #define EBI_HASH_H
 
@@ -10,7 +10,7 @@
 #define HASH_NONFATAL_OOM 1
 #define HASH_FUNCTION(key, len, hash) ((hash) = ebi_hash((key), (size_t)(len)))
 
-/* Two odd numbers drawn when the library is loaded, so that nobody outside can make keys that meet in one bucket. */
+/* Two odd random numbers, drawn when the library is loaded, so that nobody outside can make keys that meet in one bucket. */
 extern uint64_t ebi_hash_seeds[2];
 
 /* Eight bytes at a time: the upper half of a product mixes what is above, the lower half what is below. */
@@ -40,7 +40,7 @@ static inline unsigned ebi_hash(const void *key, size_t len) {
 #undef HASH_BKT_CAPACITY_THRESH
 #define HASH_BKT_CAPACITY_THRESH 5U
 
-/* Asked after each HASH_ADD: whether the element is in its table. False: no memory, and nothing was changed. */
+/* Called after each HASH_ADD: whether the element is in its table. False: no memory, and nothing was changed. */
 #define EBI_HASHED(element) ((element)->hh.tbl != NULL)
 
 #endif

@@ -1,23 +1,23 @@
-/* core/base/printable.h - text from outside, made so that it may be shown: see eventbus/printable.h for what may. */
+/* core/base/printable.h - escapes text from outside, so that it may be shown: eventbus/printable.h says what may be. */
 #ifndef EBI_PRINTABLE_H
 #define EBI_PRINTABLE_H
 
 #include <eventbus/printable.h>
 #include "base/bytes.h"
 
-/* What is to be done with a piece of text. */
+/* What to do with a piece of text. */
 enum ebi_printable {
     EBI_SHOW,           /* a character that is shown as it is */
     EBI_ESCAPE,         /* a character that is shown by its number */
-    EBI_BROKEN          /* bytes that are no UTF-8: U+FFFD stands for them */
+    EBI_BROKEN          /* bytes that are not UTF-8: they are replaced by U+FFFD */
 };
 
-/* Returns the bytes of the piece that text (len > 0) starts with, never 0, and what is to be done with it. *character
- * is its number, 0 where it is broken. */
+/* Returns the length of the piece that text (len > 0) starts with, never 0; *what is what to do with it, *character its number, 0 where
+ * the bytes are broken. */
 size_t ebi_printable_step(const char *text, size_t len, enum ebi_printable *what, uint32_t *character);
 
-/* Adds text on one line: \n and \t for these two, \x1b for other control characters, \u{202e} for what else may not be
- * shown, U+FFFD for bytes that are no UTF-8. Returns false, with part of it added, when there is no memory. */
+/* Adds text on one line: \n and \t for these two, \x1b for other control characters, \u{202e} for other characters that may not be
+ * shown, U+FFFD for bytes that are not UTF-8. Returns false, with part of it added, when there is no memory. */
 bool ebi_printable_add(struct ebi_bytes *, const char *text, size_t len);
 
 /* The same with " and \ escaped by a backslash, for text that stands in quotes. */

@@ -1,5 +1,5 @@
-/* core/base/timers.h - things that wait for a time, the earliest first: a pairing heap. It lives inside of what waits, so that
- * nothing is allocated and nothing can fail; each operation takes logarithmic time, over many. No threads of its own. */
+/* core/base/timers.h - what waits for a time, the earliest first: a pairing heap. Its links are part of what waits, so that nothing is
+ * allocated and nothing can fail. Each operation takes amortized logarithmic time. No threads of its own. */
 #ifndef EBI_TIMERS_H
 #define EBI_TIMERS_H
 
@@ -23,13 +23,13 @@ struct ebi_timers {
 /* The timer must not be set. */
 void ebi_timers_add(struct ebi_timers *, struct ebi_timer *, int64_t at_ms);
 
-/* Does nothing to a timer that is not set; else it must be in these. */
+/* Does nothing to a timer that is not set; a timer that is set must be in this heap. */
 void ebi_timers_remove(struct ebi_timers *, struct ebi_timer *);
 
 /* Removes the earliest, if its time has come; NULL: none. */
 struct ebi_timer *ebi_timers_take_due(struct ebi_timers *, int64_t now_ms);
 
-/* What a timer is part of. */
+/* The struct that a timer is part of. */
 #define EBI_TIMER_OF(timer, type, member) ((type *)(void *)((char *)(timer) - offsetof(type, member)))
 
 #endif

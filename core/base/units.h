@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Digits and a unit: ms, s, m, h, d. "0" needs none. False: not that, or more than 64 bits hold. */
+/* Reads digits and a unit: ms, s, m, h, d; "0" needs no unit. False: another text, or too large for 64 bits. */
 bool ebi_units_ms(const char *text, size_t len, int64_t *ms);
 
-/* Digits, and k, M, G, T (powers of 1024; small letters too) where it is not bytes. False: as above. */
+/* Reads digits, with k, M, G or T (powers of 1024; small letters too) behind them or not. False: as above. */
 bool ebi_units_bytes(const char *text, size_t len, int64_t *bytes);
 
 #endif

@@ -8,11 +8,11 @@
 
 enum { EBI_UUID_ROOM = 37 };
 
-/* A new one, NUL-ended. Any thread. Never the same twice on one machine, forks and clock steps included. Answers what the
- * clock says, in microseconds since 1970, which is part of it. */
+/* Makes a new UUID, NUL-ended. Any thread. Never the same twice on one machine, also across forks and clock steps. Returns the time of
+ * the clock that is part of it, in microseconds since 1970. */
 int64_t ebi_uuid_new(char text[EBI_UUID_ROOM]);
 
-/* 8-4-4-4-12 hex digits, of any version. */
+/* Whether a text is 8-4-4-4-12 hex digits; any version. */
 bool ebi_uuid_valid(const char *text, size_t len);
 
 #endif

@@ -58,7 +58,7 @@ static enum eb_status read_signals(struct eb_bus *bus, struct eb_error *err) {
     return status;
 }
 
-/* What the caller's header knew of the options; the rest is zero. */
+/* Copies the options as the caller's header knew them; the rest is zero. */
 static struct eb_bus_options known_options(const struct eb_bus_options *given) {
     struct eb_bus_options options = {0};
 
@@ -105,7 +105,7 @@ enum eb_status ebi_bus_connect(struct eb_bus *bus, struct eb_error *err) {
     if (!ebi_bytes_add_format(&undelivered, "%s/undelivered.jsonl", ebi_config_state(bus->config)))
         return ebi_error_memory(err);
     bus->undelivered = undelivered.data;
-    const struct ebi_producer_deps parts = {
+    const struct ebi_producer_deps deps = {
         .broker = broker,
         .service = bus->service,
         .signals = bus->signals,
@@ -115,7 +115,7 @@ enum eb_status ebi_bus_connect(struct eb_bus *bus, struct eb_error *err) {
         .opens_late = bus->opens_late,
         .log = bus->log,
     };
-    status = ebi_producer_new(&parts, &bus->producer, err);
+    status = ebi_producer_new(&deps, &bus->producer, err);
     if (status == EB_OK)
         status = ebi_signals_connect(bus->signals, NULL, "general handler", ebi_general_handler, bus->producer, err);
     return status;
@@ -231,7 +231,7 @@ enum eb_status ebi_bus_consumer(struct eb_bus *bus, const struct eb_consumer_opt
                                 const struct ebi_worker_overrides *overrides, struct eb_consumer **out,
                                 struct eb_error *err) {
     struct eb_consumer_options options = {0};
-    struct ebi_worker_deps parts = {
+    struct ebi_worker_deps deps = {
         .config = bus->config,
         .bus = &bus->settings,
         .service = bus->service,
@@ -247,19 +247,19 @@ enum eb_status ebi_bus_consumer(struct eb_bus *bus, const struct eb_consumer_opt
         memcpy(&options, given, given->size && given->size < sizeof options ? given->size : sizeof options);
     if (!bus->settings.consumers_enabled)
         return ebi_error(err, EB_GONE, EB_KIND_CONFIG, "consumers are disabled by the configuration (consumers_enabled)");
-    status = consumer_broker(bus, &options, &parts.broker, err);
-    parts.dead_letter_broker = parts.broker;
+    status = consumer_broker(bus, &options, &deps.broker, err);
+    deps.dead_letter_broker = deps.broker;
     if (status == EB_OK)
-        status = dead_letter_broker(bus, &options, &parts.dead_letter_broker, err);
+        status = dead_letter_broker(bus, &options, &deps.dead_letter_broker, err);
     if (status != EB_OK)
         return status;
     pthread_mutex_lock(&bus->lock);
-    status = ebi_worker_new(&parts, &options, overrides, out, err);
+    status = ebi_worker_new(&deps, &options, overrides, out, err);
     pthread_mutex_unlock(&bus->lock);
     return status;
 }
 
-/* Why nothing can be asked of it, if so: EB_PERMANENT, it is NULL; EB_FATAL, it is the parent's. */
+/* Whether a bus may be used. EB_PERMANENT: it is NULL; EB_FATAL: it was opened before this process was forked. */
 static enum eb_status check(const struct eb_bus *bus, struct eb_error *err) {
     if (ebi_is_null(bus, "the bus", err))
         return EB_PERMANENT;

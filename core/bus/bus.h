@@ -14,7 +14,7 @@
 
 struct ebi_bound;       /* a broker in use */
 
-/* Any thread; what is set while opening never changes, the rest says what guards it. */
+/* Any thread. What is set while the bus is opened never changes; comments say what guards the rest. */
 struct eb_bus {
     struct ebi_config *config;          /* bound to under lock */
     struct ebi_bus_settings settings;
@@ -31,17 +31,17 @@ struct eb_bus {
     struct ebi_bound *brokers;
 };
 
-/* eb_bus_open as far as the log, the configuration and the signals: for what needs no broker. */
+/* The first part of eb_bus_open: the log, the configuration and the signals, for callers that need no broker. */
 enum eb_status ebi_bus_open_local(struct eb_bus **, const struct eb_bus_options *, struct eb_error *);
 
-/* And the rest of it. */
+/* The second part of eb_bus_open. */
 enum eb_status ebi_bus_connect(struct eb_bus *, struct eb_error *);
 
-/* A broker by the name of its section, bound once. NULL or "": the one in SQLite that is there without configuration. */
+/* A broker by the name of its section; it is bound once. NULL or "": the built-in one, SQLite. */
 enum eb_status ebi_bus_broker(struct eb_bus *, const char *name, const struct ebi_broker **, struct eb_error *);
 
-/* The name of the broker that sends (producer = ) or receives (consumer = ): NULL when none is configured; "" when no
- * broker is configured at all, so that the built-in one is meant. */
+/* The name of the broker that sends (producer = ) or receives (consumer = ). NULL: that is not configured. "": no broker is configured
+ * at all, and the built-in one is used. */
 const char *ebi_bus_broker_name(const struct eb_bus *, const char *configured);
 
 /* eb_consumer_open with overrides. */

@@ -10,7 +10,7 @@
 #include "base/thread.h"
 #include "plugin/instance.h"
 
-enum { SAID = 1024 };
+enum { LOGGED = 1024 };
 
 struct ebi_admin {
     const struct eb_admin_ops *ops;
@@ -18,20 +18,20 @@ struct ebi_admin {
     void (*log)(const struct eb_host *, int32_t level, const char *text);       /* the instance's own */
     sigset_t before;                    /* the caller's signals, blocked while the plugin is called */
     pthread_mutex_t lock;
-    unsigned said[SAID];                /* hashes of the latest lines */
-    size_t n_said;
+    unsigned logged[LOGGED];                /* hashes of the latest lines */
+    size_t n_logged;
 };
 
-/* Whoever looks again and again need not hear the same each time. */
+/* Whether a line was not logged lately: a caller that repeats an operation need not read the same line each time. */
 static bool is_new(struct ebi_admin *admin, const char *text) {
     unsigned hash = ebi_hash(text, strlen(text));
     bool found = false;
 
     pthread_mutex_lock(&admin->lock);
-    for (size_t i = 0; i < admin->n_said && i < SAID && !found; i++)
-        found = admin->said[i] == hash;
+    for (size_t i = 0; i < admin->n_logged && i < LOGGED && !found; i++)
+        found = admin->logged[i] == hash;
     if (!found)
-        admin->said[admin->n_said++ % SAID] = hash;
+        admin->logged[admin->n_logged++ % LOGGED] = hash;
     pthread_mutex_unlock(&admin->lock);
     return !found;
 }
@@ -72,6 +72,7 @@ enum eb_status ebi_admin_open(const struct ebi_broker *broker, const char *servi
     return status;
 }
 
+/* Blocks signals for a call of the plugin, which may start threads; finish unblocks them. Returns the plugin's own instance. */
 static void *begin(struct ebi_admin *admin) {
     ebi_thread_block_signals(&admin->before);
     return admin->instance.self;
@@ -89,14 +90,14 @@ static enum eb_status lacking(const struct ebi_admin *admin, const char *op, str
                      admin->instance.broker->plugin->file, op);
 }
 
-static enum eb_status answered(const struct ebi_admin *admin, int32_t answer, struct eb_error *err) {
+static enum eb_status finish(const struct ebi_admin *admin, int32_t status, struct eb_error *err) {
     pthread_sigmask(SIG_SETMASK, &admin->before, NULL);
-    if (answer >= EB_OK)
-        return answer <= EB_GONE ? (enum eb_status)answer : EB_OK;
-    return ebi_instance_error(&admin->instance, answer, err);
+    if (status >= EB_OK)
+        return status <= EB_GONE ? (enum eb_status)status : EB_OK;
+    return ebi_instance_error(&admin->instance, status, err);
 }
 
-static int32_t patience(const struct ebi_admin *admin) {
+static int32_t timeout_of(const struct ebi_admin *admin) {
     return (int32_t)admin->instance.broker->own.connect_timeout;
 }
 
@@ -104,7 +105,7 @@ enum eb_status ebi_admin_topics(struct ebi_admin *admin, int32_t (*each)(void *,
                                 void *arg, struct eb_error *err) {
     if (!admin->ops->topics)
         return lacking(admin, "list topics", err);
-    return answered(admin, admin->ops->topics(begin(admin), patience(admin), each, arg, err), err);
+    return finish(admin, admin->ops->topics(begin(admin), timeout_of(admin), each, arg, err), err);
 }
 
 enum eb_status ebi_admin_groups(struct ebi_admin *admin, const char *topic, const char *group,
@@ -112,14 +113,14 @@ enum eb_status ebi_admin_groups(struct ebi_admin *admin, const char *topic, cons
                                 struct eb_error *err) {
     if (!admin->ops->groups)
         return lacking(admin, "list groups", err);
-    return answered(admin, admin->ops->groups(begin(admin), topic, group, patience(admin), each, arg, err), err);
+    return finish(admin, admin->ops->groups(begin(admin), topic, group, timeout_of(admin), each, arg, err), err);
 }
 
 enum eb_status ebi_admin_browse(struct ebi_admin *admin, const char *topic, const struct eb_point *from,
                                 int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
     if (!admin->ops->browse)
         return lacking(admin, "browse", err);
-    return answered(admin, admin->ops->browse(begin(admin), topic, from, patience(admin), each, arg, err), err);
+    return finish(admin, admin->ops->browse(begin(admin), topic, from, timeout_of(admin), each, arg, err), err);
 }
 
 enum eb_status ebi_admin_seek(struct ebi_admin *admin, const char *topic, const char *group,
@@ -127,24 +128,24 @@ enum eb_status ebi_admin_seek(struct ebi_admin *admin, const char *topic, const 
                               int32_t (*each)(void *, const struct eb_seek_info *), void *arg, struct eb_error *err) {
     if (!admin->ops->seek)
         return lacking(admin, "seek", err);
-    return answered(admin, admin->ops->seek(begin(admin), topic, group, to, flags, patience(admin), each, arg, err), err);
+    return finish(admin, admin->ops->seek(begin(admin), topic, group, to, flags, timeout_of(admin), each, arg, err), err);
 }
 
 enum eb_status ebi_admin_trim(struct ebi_admin *admin, const char *topic, const struct eb_point *before,
                               bool unread_too, struct eb_error *err) {
     if (!admin->ops->trim)
         return lacking(admin, "trim", err);
-    return answered(admin, admin->ops->trim(begin(admin), topic, before, unread_too, patience(admin), err), err);
+    return finish(admin, admin->ops->trim(begin(admin), topic, before, unread_too, timeout_of(admin), err), err);
 }
 
 enum eb_status ebi_admin_create(struct ebi_admin *admin, const char *topic, uint32_t flags, struct eb_error *err) {
     if (!admin->ops->create)
         return lacking(admin, "create topics", err);
-    return answered(admin, admin->ops->create(begin(admin), topic, 0, flags, patience(admin), err), err);
+    return finish(admin, admin->ops->create(begin(admin), topic, 0, flags, timeout_of(admin), err), err);
 }
 
 enum eb_status ebi_admin_remove(struct ebi_admin *admin, const char *topic, const char *group, struct eb_error *err) {
     if (!admin->ops->remove)
         return lacking(admin, "remove topics", err);
-    return answered(admin, admin->ops->remove(begin(admin), topic, group, patience(admin), err), err);
+    return finish(admin, admin->ops->remove(begin(admin), topic, group, timeout_of(admin), err), err);
 }

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* No message is that long, and sums of a few thousand of them stay far from overflowing. */
+/* More than any message has; sums of a few thousand such sizes do not overflow. */
 static const size_t most_bytes = (size_t)1 << 40;
 
 void ebi_sized_copy(void *to, size_t size, const void *from) {

@@ -1,9 +1,9 @@
-/* core/plugin/module.c - shared objects through libltdl, by a loader of our own.
+/* core/plugin/module.c - shared objects through libltdl, with a loader of this project.
  *
- * libltdl's stock loader binds lazily, so that a missing symbol ends the process at its first use, and it answers "file
- * not found" whatever went wrong. Ours binds at once and keeps what dlerror says. The stock one is taken out of the list,
- * so that it does not try again what ours has refused; a program that has modules of its own open through it keeps it,
- * and then what it opened after all is closed again. */
+ * libltdl's stock loader binds lazily, so that a missing symbol ends the process at its first use, and it returns "file not found"
+ * whatever went wrong. The loader here binds at once and keeps the text of dlerror. The stock loader is taken out of libltdl's list, so
+ * that it does not try again what this one has refused. A program that has modules of its own open through the stock loader keeps
+ * it; what that loader opened after all is closed again. */
 #include "plugin/module.h"
 
 #include <dlfcn.h>

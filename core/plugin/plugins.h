@@ -8,18 +8,18 @@
 #include "config/config.h"
 #include "config/settings.h"
 
-/* A loaded plugin. Its tables are copies of the size that this core knows, zeroed where the author's were shorter.
- * Immutable, and resident until the process ends: any thread. */
+/* A loaded plugin. Its tables are copies of the size that this core knows, with zeros where the plugin's own were shorter. Immutable,
+ * and resident until the process ends. Any thread. */
 struct ebi_plugin {
     const char *file;                   /* absolute, links resolved */
     struct eb_plugin about;             /* options with the stride of this core: option_size is sizeof(struct eb_option) */
-    const struct eb_producer_ops *producer;     /* NULL: it has not this role */
+    const struct eb_producer_ops *producer;     /* NULL: the plugin lacks this role */
     const struct eb_consumer_ops *consumer;
     const struct eb_admin_ops *admin;
 };
 
 /* Loads NAME (NAME.so in the folders of `path`, ":" between them) or an absolute file, once for the process.
- * EB_PERMANENT, EB_KIND_PLUGIN: the file, what was found, what is supported, what to do. Any thread. */
+ * EB_PERMANENT, EB_KIND_PLUGIN: the error names the file, what was found, what is supported, and what to do. Any thread. */
 enum eb_status ebi_plugin_load(const char *path, const char *name, enum ebi_trust, const struct ebi_plugin **,
                                struct eb_error *);
 
@@ -30,12 +30,12 @@ enum eb_status ebi_plugin_load(const char *path, const char *name, enum ebi_trus
  *   or by an access list; in a folder with the sticky bit that is no matter, since what it holds is then its owner's. */
 enum eb_status ebi_plugin_trusted(const char *file, struct eb_error *);
 
-/* Calls each(arg, name, file) for the *.so of every folder in `path`, in name order; the first of a name wins, the others
- * are told with shadowed = true. EB_FATAL: no memory, nothing was told. */
+/* Calls each(arg, name, file) for the *.so of every folder in `path`, in the order of their names. Of files with the same name only the
+ * first counts; the others are passed with shadowed = true. EB_FATAL: no memory, each was not called. */
 enum eb_status ebi_plugin_walk(const char *path,
                                void (*each)(void *arg, const char *name, const char *file, bool shadowed), void *arg);
 
-/* The folders to search: plugin_path of the settings, else the installed one. */
+/* The folders to search: plugin_path of the settings, otherwise the installed folder. */
 const char *ebi_plugin_path(const struct ebi_bus_settings *);
 
 /* A [broker NAME] section with its plugin and its checked settings. Lives as long as the configuration. */
@@ -46,8 +46,8 @@ struct ebi_broker {
     struct ebi_broker_settings own;
 };
 
-/* Binds a section: loads the plugin it names, fills its settings, lets the plugin check them. A name without a section is
- * an error, but for "" (nothing configured at all: SQLite in the state folder). */
+/* Binds a section: loads the plugin that it names, fills the settings, and lets the plugin check them. A name without a section is an
+ * error, except for "" (nothing is configured: SQLite in the state folder). */
 enum eb_status ebi_broker_bind(struct ebi_config *, const struct ebi_bus_settings *, const char *name,
                                struct ebi_broker **, struct eb_error *);
 void ebi_broker_free(struct ebi_broker *);

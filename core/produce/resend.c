@@ -1,8 +1,8 @@
 /* core/produce/resend.c - see resend.h.
  *
- * Beside the file PATH there are, for as long as they are needed: PATH.lock, which a run holds; PATH.sending, the file that
- * was taken over; PATH.new, in which what is left of that and what was added to PATH since are put together; PATH.torn.
- * Whoever adds to PATH holds its own lock (see undelivered.c), for a moment, and sees that it was moved. */
+ * Files beside PATH, while they are needed: PATH.lock, which a run holds; PATH.sending, the file that was taken over; PATH.new, where
+ * the lines that are left are put in front of those that were added to PATH since; PATH.torn. A process that adds to PATH holds the
+ * file's own lock for a moment (see undelivered.c), and notices that it was moved. */
 #include "produce/resend.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 #include "base/folders.h"
 #include "produce/undelivered.h"
 
-/* In place of a delivered line's first byte: no text that is an event begins so. */
+/* Replaces the first byte of a delivered line: no event begins with it. */
 static const char delivered_mark = '\x06';
 
 enum { PIECE = 1 << 16, LONGEST_LINE = 1 << 30 };
@@ -31,14 +31,14 @@ struct ebi_resend {
     int lock, fd;                       /* of PATH.lock and PATH.sending; -1: not open */
     off_t read_to;                      /* how far the file was read into piece */
     char piece[PIECE];
-    size_t at, end;                     /* what of piece was not looked at yet */
+    size_t at, end;                     /* the part of piece that is not read yet */
     uint64_t number;
     struct ebi_bytes line;
 };
 
 /* ---- Names ---- */
 
-/* The file itself, so that it is moved and not a symbolic link to it; the file need not exist. NULL: no memory. */
+/* Returns the name of the file itself, so that not a symbolic link to it is moved; the file need not exist. NULL: no memory. */
 static char *real_name(const char *path) {
     char *real = realpath(path, NULL), *slash, *whole = NULL;
     char target[PATH_MAX];
@@ -114,7 +114,7 @@ static enum eb_status fill(struct ebi_resend *resend, struct eb_error *err) {
     return n ? EB_OK : EB_END;
 }
 
-/* Any line. EB_PERMANENT: it is too long; it was passed over. */
+/* Reads the next line, delivered or not. EB_PERMANENT: the line is too long, and was skipped. */
 static enum eb_status next_line(struct ebi_resend *resend, struct ebi_resend_line *line, struct eb_error *err) {
     enum eb_status status = EB_OK;
     bool too_long = false;
@@ -159,7 +159,7 @@ enum eb_status ebi_resend_next(struct ebi_resend *resend, struct ebi_resend_line
 
 void ebi_resend_delivered(struct ebi_resend *resend, int64_t offset) {
     while (pwrite(resend->fd, &delivered_mark, 1, offset) < 0 && errno == EINTR)
-        continue;                       /* without its mark the line goes back, and is a repeat */
+        continue;                       /* without its mark the event is sent once more */
 }
 
 enum eb_status ebi_resend_put_aside(struct ebi_resend *resend, const struct ebi_resend_line *line, size_t len,
@@ -180,7 +180,7 @@ enum eb_status ebi_resend_put_aside(struct ebi_resend *resend, const struct ebi_
     return status;
 }
 
-/* ---- Giving back ---- */
+/* ---- Putting back ---- */
 
 static enum eb_status write_all(int fd, const char *name, const char *data, size_t len, struct eb_error *err) {
     while (len > 0) {
@@ -196,7 +196,7 @@ static enum eb_status write_all(int fd, const char *name, const char *data, size
     return EB_OK;
 }
 
-/* Copies a part of the file that was taken over as it is: a line too long to be held. */
+/* Copies a line as it is that is too long to be read into memory. */
 static enum eb_status copy_part(const struct ebi_resend *resend, int to, const struct ebi_resend_line *line,
                                 struct eb_error *err) {
     static const size_t step = PIECE;
@@ -219,14 +219,14 @@ static enum eb_status copy_part(const struct ebi_resend *resend, int to, const s
     return status;
 }
 
-/* What is not delivered, as lines. *kept counts them. */
+/* Copies the lines that are not delivered (to: -1, only counts them). *kept is how many. */
 static enum eb_status copy_what_is_left(struct ebi_resend *resend, int to, uint64_t *kept, struct eb_error *err) {
     struct ebi_resend_line line;
     enum eb_status status;
 
     rewind_to_start(resend);
     while ((status = next_line(resend, &line, err)) == EB_OK || status == EB_PERMANENT) {
-        size_t blanks = status == EB_OK ? strspn(line.text, " ") : 0;       /* of what was put aside */
+        size_t blanks = status == EB_OK ? strspn(line.text, " ") : 0;       /* where bytes were moved to PATH.torn */
 
         if (status == EB_OK && !is_left(&line))
             continue;
@@ -263,7 +263,7 @@ static enum eb_status copy_file(const struct ebi_resend *resend, int from, int t
     return status;
 }
 
-/* The new file belongs to whom the old one did: a service must be able to add to it, also where root has sent it. */
+/* Gives the new file to the owner of the old one: a service must be able to add to it, also where root sends the events. */
 static enum eb_status open_fresh(const struct ebi_resend *resend, int *to, struct eb_error *err) {
     struct stat old;
 
@@ -284,8 +284,8 @@ static enum eb_status bring_to_disk(const struct ebi_resend *resend, int fd, str
     return EB_OK;
 }
 
-/* Adds what the file has got since to what is left, which becomes the file. Nobody can add in between: only this part, and
- * not the copying of what is left, makes services wait that have something to add. */
+/* Appends what was added to the file since to the lines that are left, and makes that the file. No process can add to it meanwhile: so
+ * services that want to add wait for this part only, and not while the lines that are left are copied. */
 static enum eb_status put_in_front(const struct ebi_resend *resend, int fresh, struct eb_error *err) {
     int named = -1;
     enum eb_status status = ebi_undelivered_lock(resend->path, O_CREAT, &named, err);
@@ -319,7 +319,7 @@ static enum eb_status put_together(struct ebi_resend *resend, struct eb_error *e
     return status;
 }
 
-static enum eb_status give_back(struct ebi_resend *resend, uint64_t *kept, struct eb_error *err) {
+static enum eb_status put_back(struct ebi_resend *resend, uint64_t *kept, struct eb_error *err) {
     enum eb_status status = copy_what_is_left(resend, -1, kept, err);
 
     if (status == EB_OK && *kept > 0)
@@ -351,7 +351,7 @@ static enum eb_status hold_lock(struct ebi_resend *resend, struct eb_error *err)
     return status;
 }
 
-/* What a run that was killed has left. */
+/* Puts back the lines of a run that was killed. */
 static enum eb_status take_leftover(struct ebi_resend *resend, struct eb_error *err) {
     uint64_t kept = 0;
 
@@ -360,7 +360,7 @@ static enum eb_status take_leftover(struct ebi_resend *resend, struct eb_error *
         return EB_OK;
     if (resend->fd < 0)
         return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot open %s", resend->sending);
-    return give_back(resend, &kept, err);
+    return put_back(resend, &kept, err);
 }
 
 static enum eb_status move(struct ebi_resend *resend, struct eb_error *err) {
@@ -375,7 +375,7 @@ static enum eb_status move(struct ebi_resend *resend, struct eb_error *err) {
         status = EB_EMPTY;
     else if (rename(resend->path, resend->sending) != 0)
         status = ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot move %s to %s", resend->path, resend->sending);
-    close(resend->fd);                  /* and with it the lock: whoever waited for it sees that the file was moved */
+    close(resend->fd);                  /* unlocks it: a process that waits for the lock notices that the file was moved */
     resend->fd = -1;
     return status == EB_OK ? ebi_sync_folder_of(resend->path, err) : status;
 }
@@ -388,16 +388,16 @@ enum eb_status ebi_resend_open(const char *path, struct ebi_resend **out, struct
         return ebi_error_memory(err);
     status = hold_lock(resend, err);
     if (status == EB_OK)
-        unlink(resend->fresh);          /* of a run that was killed while it gave back: all of it is elsewhere too */
+        unlink(resend->fresh);          /* of a run that was killed while it put lines back: they are all in the other files, too */
     if (status == EB_OK)
         status = take_leftover(resend, err);
     if (status == EB_OK)
         status = move(resend, err);
     if (status == EB_OK) {
-        resend->fd = open(resend->sending, O_RDWR | O_NOFOLLOW | O_CLOEXEC);     /* without O_APPEND: it is marked in place */
+        resend->fd = open(resend->sending, O_RDWR | O_NOFOLLOW | O_CLOEXEC);     /* without O_APPEND: lines are marked in place */
         if (resend->fd < 0)
             status = ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot open %s", resend->sending);
-        rewind_to_start(resend);        /* a leftover may have been read before */
+        rewind_to_start(resend);        /* the file of an earlier run may have been read before */
     }
     if (status != EB_OK) {
         resend_free(resend);
@@ -413,7 +413,7 @@ const char *ebi_resend_path(const struct ebi_resend *resend) {
 
 enum eb_status ebi_resend_close(struct ebi_resend *resend, uint64_t *kept, struct eb_error *err) {
     *kept = 0;
-    enum eb_status status = give_back(resend, kept, err);
+    enum eb_status status = put_back(resend, kept, err);
 
     if (status != EB_OK)
         ebi_error_context(err, "what was not sent is in %s, which the next eventbus produce --undelivered takes up",

@@ -67,8 +67,8 @@ static const char *where(const struct ebi_config *config, const char *name, cons
     return ebi_config_where(config, "route", name, ebi_config_text(config, "route", name, key) ? key : NULL);
 }
 
-static enum eb_status make(struct ebi_routes *routes, struct ebi_config *config, const struct ebi_signals *signals,
-                           const char *prefix, const char *name, struct ebi_route *route, struct eb_error *err) {
+static enum eb_status load_route(struct ebi_routes *routes, struct ebi_config *config, const struct ebi_signals *signals,
+                                 const char *prefix, const char *name, struct ebi_route *route, struct eb_error *err) {
     struct ebi_route_settings settings = {0};
     struct ebi_table table = ebi_route_table(&settings);
     enum eb_status status = ebi_config_bind(config, "route", name, &table, 1, err);
@@ -81,7 +81,7 @@ static enum eb_status make(struct ebi_routes *routes, struct ebi_config *config,
     if (!route->signal && settings.event && ebi_signals_bad(signals, settings.event)) {
         ebi_log_line(signals->log, EBI_ERROR, "%s: [route %s] sends nothing: the schema of %s cannot be used",
                      where(config, name, "event"), name, settings.event);
-        return EB_OK;                   /* nor can a program make an event of that type here */
+        return EB_OK;                   /* a program cannot make an event of that type here either */
     }
     if (!route->signal) {
         if (err)
@@ -107,7 +107,7 @@ static enum eb_status make(struct ebi_routes *routes, struct ebi_config *config,
     return status;
 }
 
-/* Sorts the enabled ones by signal; few enough for the simple way. */
+/* Sorts the enabled routes by signal; they are few enough for a simple loop. */
 static enum eb_status sort_enabled(struct ebi_routes *routes, const struct ebi_signals *signals, struct eb_error *err) {
     size_t n = 0;
 
@@ -140,7 +140,7 @@ enum eb_status ebi_routes_load(struct ebi_config *config, const struct ebi_signa
     if (!routes->items)
         status = ebi_error_memory(err);
     for (const char *name = NULL; status == EB_OK && (name = ebi_config_next(config, "route", name));)
-        status = make(routes, config, signals, prefix, name, &routes->items[routes->n++], err);
+        status = load_route(routes, config, signals, prefix, name, &routes->items[routes->n++], err);
     if (status == EB_OK)
         status = sort_enabled(routes, signals, err);
     if (status != EB_OK) {
@@ -170,7 +170,7 @@ void ebi_routes_free(struct ebi_routes *routes) {
     free(routes);
 }
 
-/* ---- Asking ---- */
+/* ---- Looking up ---- */
 
 const struct ebi_route *const *ebi_routes_of(const struct ebi_routes *routes, const struct eb_signal *signal,
                                              size_t *n) {

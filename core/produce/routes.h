@@ -10,31 +10,31 @@
 #include "signal/registry.h"
 
 struct ebi_route {
-    const char *name;                   /* of the section; NULL: made by a program's own call */
+    const char *name;                   /* of the section; NULL: made by a call of the program */
     const struct eb_signal *signal;
     const char *topic, *full_topic;     /* without and with the prefix */
     const struct ebi_key_field *key;    /* NULL: none */
     int enabled;
 };
 
-/* Immutable once loaded but for what ebi_routes_key_field adds, which has a lock: any thread. */
+/* Immutable once loaded, except for the key fields that ebi_routes_key_field adds under a lock. Any thread. */
 struct ebi_routes;
 
-/* Reads and checks them all, the disabled ones too: FILE:LINE for a missing or unknown event, a missing topic, a key field
- * that is none. prefix "" or NULL: none. */
+/* Reads and checks all routes, also the disabled ones. Errors have FILE:LINE: an event is missing or unknown, a topic is missing, a key
+ * field does not exist. prefix: "" or NULL for no prefix. */
 enum eb_status ebi_routes_load(struct ebi_config *, const struct ebi_signals *, const char *prefix, struct ebi_routes **,
                                struct eb_error *);
 void ebi_routes_free(struct ebi_routes *);
 
-/* The enabled routes of a signal in order; *n may be 0. */
+/* The enabled routes of a signal, in the order of the configuration; *n may be 0. */
 const struct ebi_route *const *ebi_routes_of(const struct ebi_routes *, const struct eb_signal *, size_t *n);
 
-bool ebi_routes_any(const struct ebi_routes *);         /* is at least one enabled? */
+bool ebi_routes_any(const struct ebi_routes *);         /* whether at least one is enabled */
 
-/* The key field that some route, enabled or not, has for this event and full topic; NULL: none. */
+/* The key field that a route, enabled or not, has for this signal and full topic; NULL: no route has one. */
 const struct ebi_key_field *ebi_routes_key(const struct ebi_routes *, const struct eb_signal *, const char *full_topic);
 
-/* A key field by its path, made once. */
+/* A key field by its path; it is made once. */
 enum eb_status ebi_routes_key_field(struct ebi_routes *, const struct eb_signal *, const char *path,
                                     const struct ebi_key_field **, struct eb_error *);
 

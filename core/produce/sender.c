@@ -92,7 +92,7 @@ static void wake(struct ebi_sender *sender) {
 
 static enum eb_status wait_for_room(struct ebi_sender *sender, const struct ebi_outbound_message *out, int64_t wait_ms,
                                     struct eb_error *err) {
-    int64_t by = 0;                     /* the clock is asked only where there is something to wait for */
+    int64_t by = 0;                     /* reads the clock only where it has to wait */
 
     if (!ebi_outbound_ever_fits(&sender->outbound, out))
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%zu bytes are more than the whole queue takes (queue_bytes)",
@@ -172,7 +172,7 @@ enum eb_status ebi_sender_flush(struct ebi_sender *sender, int64_t timeout_ms, s
         if (!ebi_cond_wait_until(&sender->changed, &sender->lock, by))
             status = ebi_error(err, EB_RETRIABLE, EB_KIND_BROKER, "%zu messages wait for broker %s still",
                                sender->outbound.messages, sender->broker->name);
-    sender->flushing = false;           /* another flush at work lingers a little more, no harm done */
+    sender->flushing = false;           /* another flush at work then lingers, which only takes longer */
     leave(sender);
     return status;
 }
@@ -188,7 +188,7 @@ enum eb_status ebi_sender_wait_link(struct ebi_sender *sender, int64_t timeout_m
     sender->link_awaited--;
     enum eb_status status = ebi_instance_reached(&sender->instance, "no answer from the broker yet", err);
     if (!sender->instance.link_was_up)
-        sender->absent_since_ms = INT64_MAX;            /* the caller has it now, and tells it */
+        sender->absent_since_ms = INT64_MAX;            /* the caller has the error, and reports it */
     leave(sender);
     return status;
 }
@@ -204,12 +204,12 @@ void ebi_sender_close(struct ebi_sender *sender, int64_t timeout_ms) {
     sender->closing = true;
     sender->close_by_ms = timeout_ms < 0 ? INT64_MAX : ebi_ticks_ms() + timeout_ms;
     pthread_cond_broadcast(&sender->changed);
-    sender->polling = true;             /* a poll for room, which no put would end, too */
+    sender->polling = true;             /* ends a poll for room as well, which no put would */
     wake(sender);
     pthread_mutex_unlock(&sender->lock);
     pthread_join(sender->thread, NULL);
     pthread_mutex_lock(&sender->lock);
-    while (sender->inside > 0)          /* those that waited for room are told, and leave */
+    while (sender->inside > 0)          /* threads that waited for room return first */
         ebi_cond_wait_until(&sender->changed, &sender->lock, INT64_MAX);
     pthread_mutex_unlock(&sender->lock);
     sender_free(sender);

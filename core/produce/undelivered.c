@@ -14,7 +14,7 @@
 
 /* ---- The lock ---- */
 
-/* A file that root makes in the state folder of a service belongs to the service, which has to write to it as well. */
+/* Gives a file that root creates in the state folder of a service to that service, which has to write to it as well. */
 static void give_to_owner_of_folder(const char *path, int fd) {
     char *folder = geteuid() == 0 ? strdup(path) : NULL;
     char *slash = folder ? strrchr(folder, '/') : NULL;
@@ -23,11 +23,11 @@ static void give_to_owner_of_folder(const char *path, int fd) {
     if (slash)
         slash[slash == folder] = '\0';
     if (slash && stat(folder, &owner) == 0 && owner.st_uid != 0 && fchown(fd, owner.st_uid, owner.st_gid) != 0)
-        errno = 0;                      /* it stays root's, who can write it */
+        errno = 0;                      /* the file stays root's, who can write it */
     free(folder);
 }
 
-static int open_it(const char *path, int flags) {
+static int open_or_create(const char *path, int flags) {
     int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | (flags & ~O_CREAT));
 
     if (fd >= 0 || errno != ENOENT || !(flags & O_CREAT))
@@ -55,8 +55,8 @@ static bool still_named(const char *path, int fd) {
 }
 
 enum eb_status ebi_undelivered_lock(const char *path, int flags, int *fd, struct eb_error *err) {
-    for (;;) {                          /* again only when somebody has moved the file within this moment */
-        *fd = open_it(path, flags);
+    for (;;) {                          /* repeats only where the file is moved between open and lock */
+        *fd = open_or_create(path, flags);
         if (*fd < 0 && errno == ENOENT && !(flags & O_CREAT))
             return EB_EMPTY;
         if (*fd < 0)
@@ -74,7 +74,7 @@ enum eb_status ebi_undelivered_lock(const char *path, int flags, int *fd, struct
 
 /* ---- Adding ---- */
 
-/* Writes all of it, or leaves the file as it was: half a line would spoil the next one. */
+/* Writes the whole line, or leaves the file as it was: half a line would spoil the next one. */
 static enum eb_status write_line(int fd, const char *path, const char *line, size_t len, struct eb_error *err) {
     off_t before = lseek(fd, 0, SEEK_END);
     size_t done = 0;
@@ -97,14 +97,14 @@ static enum eb_status write_line(int fd, const char *path, const char *line, siz
     return EB_OK;
 }
 
-/* Somebody died, or the power went, in the middle of a line: what is left of it must not take in the next one. */
+/* Whether a process died, or the power failed, in the middle of a line: what is left of it must not become a part of the next. */
 static bool ends_within_a_line(int fd, off_t size) {
     char last;
 
     return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
 }
 
-/* line begins with a newline, which is left out where the file needs none. */
+/* Appends a line that begins with a newline, which is left out where the file does not need it. */
 static enum eb_status append(const char *path, const struct ebi_bytes *line, struct eb_error *err) {
     struct stat about = {0};
     int fd = -1;
@@ -120,14 +120,14 @@ static enum eb_status append(const char *path, const struct ebi_bytes *line, str
     if (status == EB_OK)
         status = write_line(fd, path, line->data + skip, line->len - skip, err);
     if (status == EB_OK && about.st_size == 0)
-        status = ebi_sync_folder_of(path, err);         /* its name is new */
-    close(fd);                          /* and with it the lock */
+        status = ebi_sync_folder_of(path, err);         /* the file is new: its name, too */
+    close(fd);                          /* unlocks it */
     return status;
 }
 
 enum eb_status ebi_undelivered_add(const char *path, const struct eb_event *event, const char *topic,
                                    const char *key_field, struct eb_error *err) {
-    struct eb_event addressed = *event; /* borrows all from it */
+    struct eb_event addressed = *event; /* borrows everything from it */
     struct ebi_bytes line = {0};
     enum eb_status status = EB_OK;
 

@@ -6,17 +6,16 @@
 #include "base/bytes.h"
 #include "signal/event.h"
 
-/* Adds an event as a line, with the topic it was for and, where that is known, the path of the field that is its key (NULL:
- * unknown). Mode 0600, folders are made as needed, safe on disk when it returns. Any thread, any process at once. */
+/* Adds an event as a line, with its topic and the path of its key field (NULL: unknown). Creates the file with mode 0600, and the
+ * folders that lead to it. The line is safe on disk when this returns. Any thread, and several processes at once. */
 enum eb_status ebi_undelivered_add(const char *path, const struct eb_event *, const char *topic, const char *key_field,
                                    struct eb_error *);
 
-/* Adds bytes as a line of their own to a file of such lines, as safely. */
+/* Adds bytes as a line of their own to such a file, with the same safety. */
 enum eb_status ebi_undelivered_append(const char *path, const void *bytes, size_t len, struct eb_error *);
 
-/* Opens the file (flags: further ones of open(2)) and locks it. The lock may have been waited for while the file was moved
- * or removed: the file that has the name when this returns is the one that is locked. Closing *fd gives the lock back.
- * EB_EMPTY: it does not exist, and flags lack O_CREAT. */
+/* Opens the file (flags: further flags of open(2)) and locks it; closing *fd unlocks it. Where the file is moved or removed while this
+ * waits for the lock, it opens the one that has the name now. EB_EMPTY: the file does not exist, and flags lack O_CREAT. */
 enum eb_status ebi_undelivered_lock(const char *path, int flags, int *fd, struct eb_error *);
 
 #endif
