@@ -194,7 +194,7 @@ static void add_header(struct reading *reading, const struct eb_header *field) {
         reading->read->headers[reading->read->n_headers++] = *field;
         reading->n_own += own;
     } else {
-        reading->decode_error = "it has more than 1000 fields that are no attributes; what is more than that is left out";
+        reading->decode_error = "it has more than 1000 fields besides its attributes; the others are left out";
     }
 }
 
@@ -249,7 +249,7 @@ static void take_fields(struct reading *reading, const struct rd_node *fields) {
     for (size_t i = 0; i < fields->n; i += 2) {
         struct eb_header field;
         if (!rd_is_text(&fields->items[i]) || !rd_is_text(&fields->items[i + 1])) {
-            reading->decode_error = "its fields are no texts";
+            reading->decode_error = "its fields are not texts";
             return;
         }
         field = (struct eb_header){ text_of(&fields->items[i]), text_of(&fields->items[i + 1]) };

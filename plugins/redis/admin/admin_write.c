@@ -216,13 +216,13 @@ static const char create_script[] =
     "return 1";
 
 static int32_t no_stream(const char *topic, struct eb_error *err) {
-    return ebp_error(err, EB_PERMANENT, 0, "topic %s cannot be made: the key holds something that is no stream", topic);
+    return ebp_error(err, EB_PERMANENT, 0, "topic %s cannot be created: the key holds something that is not a stream", topic);
 }
 
 /* Sends an XADD with a malformed id. The server refuses it for that only if there is no other reason to refuse it. */
 static int32_t try_create(struct rd_admin *admin, const char *topic, int64_t until_ms, struct eb_error *err) {
     const struct rd_node *reply;
-    int32_t status = rd_client_request_for(&admin->client, until_ms, "making", topic,
+    int32_t status = rd_client_request_for(&admin->client, until_ms, "creating", topic,
                                            (const char *[]){ "TYPE", topic, NULL }, &reply, err);
 
     if (status != EB_OK)
@@ -233,7 +233,7 @@ static int32_t try_create(struct rd_admin *admin, const char *topic, int64_t unt
                                (const char *[]){ "XADD", topic, "none", "type", "none", NULL }, &reply, err);
     if (status != EB_OK || rd_error_is(reply, "ERR"))
         return status;
-    return rd_is_error(reply) ? rd_client_error(&admin->client, "making", topic, reply, err) : EB_OK;
+    return rd_is_error(reply) ? rd_client_error(&admin->client, "creating", topic, reply, err) : EB_OK;
 }
 
 int32_t rd_admin_create(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
@@ -245,12 +245,12 @@ int32_t rd_admin_create(void *self, const char *topic, uint32_t partitions, uint
         return ebp_error(err, EB_PERMANENT, 0, "topic %s with %u partitions: a stream has one", topic, partitions);
     if (flags & EB_DRY_RUN)
         return try_create(self, topic, ebp_boottime_ms() + timeout_ms, err);
-    status = run(self, timeout_ms, "making", topic,
+    status = run(self, timeout_ms, "creating", topic,
                  (const char *[]){ "EVAL", create_script, "1", topic, "eventbus-create", NULL }, &reply, err);
     if (status != EB_OK || (rd_is_integer(reply) && reply->number == 1))
         return status;
     if (!rd_is_integer(reply))
-        return ebp_error(err, EB_RETRIABLE, 0, "making topic %s: unexpected reply to a script", topic);
+        return ebp_error(err, EB_RETRIABLE, 0, "creating topic %s: unexpected reply to a script", topic);
     return no_stream(topic, err);
 }
 

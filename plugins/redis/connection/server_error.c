@@ -30,7 +30,7 @@ static const struct meaning {
     { "NOAUTH", RD_UNAVAILABLE, login },
     { "WRONGPASS", RD_UNAVAILABLE, login },
     { "NOPERM", RD_KEY_REFUSED, denied },
-    { "WRONGTYPE", RD_KEY_REFUSED, "the key holds something that is no stream" },
+    { "WRONGTYPE", RD_KEY_REFUSED, "the key holds something that is not a stream" },
     { "NOGROUP", RD_NO_GROUP, "the stream or its group is gone" },
     { "UNBLOCKED", RD_NO_GROUP, "the stream is gone" },
     { "EXECABORT", RD_OTHER_ERROR, "the server took none of the batch" },

@@ -22,7 +22,7 @@ static const struct {
     { "NOREPLICAS Not enough good replicas to write.", RD_UNAVAILABLE, "replicas" },
     { "BUSY Redis is busy running a script.", RD_UNAVAILABLE, "script" },
     { "ERR max number of clients reached", RD_UNAVAILABLE, "maxclients" },
-    { "WRONGTYPE Operation against a key holding the wrong kind of value", RD_KEY_REFUSED, "no stream" },
+    { "WRONGTYPE Operation against a key holding the wrong kind of value", RD_KEY_REFUSED, "not a stream" },
     { "NOPERM this user has no permissions", RD_KEY_REFUSED, "ACL" },
     { "NOGROUP No such key 'x' or consumer group 'g'", RD_NO_GROUP, "gone" },
     { "UNBLOCKED the stream key no longer exists", RD_NO_GROUP, "gone" },
