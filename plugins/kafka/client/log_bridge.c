@@ -1,11 +1,10 @@
 /* plugins/kafka/client/log_bridge.c - see log_bridge.h. */
 #include "log_bridge.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_ERROR = 3, LOG_DEBUG = 7 };
+#include "common/log.h"
 
 struct kf_log_bridge *kf_log_bridge_new(const struct eb_host *host) {
     struct kf_log_bridge *bridge = calloc(1, sizeof *bridge);
@@ -24,18 +23,16 @@ static int32_t host_level(int level, const char *facility) {
 
     for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++)
         if (strcmp(facility, repeated[i]) == 0)
-            return LOG_DEBUG;
-    return level < LOG_ERROR ? LOG_ERROR : level;
+            return EBP_LOG_DEBUG;
+    return level < EBP_LOG_ERROR ? EBP_LOG_ERROR : level;
 }
 
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text) {
     struct kf_log_bridge *bridge = rd_kafka_opaque(rk);
-    char line[1024];
 
-    snprintf(line, sizeof line, "librdkafka: %s: %s", facility, text);
     pthread_mutex_lock(&bridge->lock);
     if (bridge->host)
-        bridge->host->log(bridge->host, host_level(level, facility), line);
+        ebp_log(bridge->host, host_level(level, facility), "librdkafka: %s: %s", facility, text);
     pthread_mutex_unlock(&bridge->lock);
 }
 

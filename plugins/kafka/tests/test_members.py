@@ -84,7 +84,7 @@ def what_is_done_while_the_group_waits_for_a_member_is_not_done_again(t, site):
     t.equal(take_all(t, "a", site.group()), [], "what comes once more")
 
 
-@kafka_test(keys={"rdkafka_session_timeout_ms": "30000", "rdkafka_heartbeat_interval_ms": "2000"})
+@kafka_test(keys={"rdkafka_session_timeout_ms": "60000", "rdkafka_heartbeat_interval_ms": "5000"})
 def a_member_that_is_stopped_while_it_joins_holds_nothing_back(t, site):
     """It is the group's before it has an answer; it leaves when it has one, and no partition waits for it."""
     site.kafka.create(site.full("a"), 4)
@@ -96,7 +96,7 @@ def a_member_that_is_stopped_while_it_joins_holds_nothing_back(t, site):
     two.send(signal.SIGTERM)
     two.wait(0)
     produce(t, "a", 40, 440, keys=40)
-    t.until(lambda: len(set(numbers(one, two))) == 440, timeout=15, what="all events, before a session ends")
+    t.until(lambda: len(set(numbers(one, two))) == 440, timeout=40, what="all events, before a session ends")
     one.send(signal.SIGTERM)
     one.wait(0)
 
