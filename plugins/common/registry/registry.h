@@ -1,6 +1,6 @@
 /* plugins/common/registry/registry.h - the client of a schema registry that speaks Confluent's protocol, for plugins whose
- * broker keeps schemas apart from messages. Linked into a plugin statically: LIBADD libregistry.la. Needs libcurl and
- * jansson, and nothing of the event bus but its statuses and errors.
+ * broker keeps schemas apart from messages. A plugin links it statically: LIBADD libregistry.la libplugincommon.la. It needs
+ * libcurl, jansson and uthash.
  *
  * It is a cache that fills itself, and no call waits for the network. While the response is under way a call returns
  * EB_EMPTY; when sr_poll reports news, call it again:
