@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "host/quiet.h"
 
 static struct ebc_instance *instance_of(const struct eb_host *host) {
     return host->core;
@@ -88,26 +89,19 @@ static void stray_revoke(const struct eb_host *host, const uint64_t *tokens, siz
     stray_settled(host, tokens, n, EB_GONE);
 }
 
-static int32_t matches_nothing(const struct eb_host *host, const char *topic) {
-    (void)host;
-    (void)topic;
-    return 0;
-}
-
-static void on_busy(const struct eb_host *host, int32_t on) {
-    (void)host;
-    (void)on;
-}
-
 void ebc_instance_init(struct ebc_test *t, struct ebc_instance *in, const char *name, void (*close)(struct ebc_instance *)) {
     in->t = t;
     in->name = name;
     in->close = close;
     in->open = true;
-    in->host = (struct eb_host){ .size = sizeof in->host, .core = in, .instance = "conform", .service = "conform",
-                                 .log = on_log, .metric = on_metric, .link = on_link, .delivered = stray_delivered,
-                                 .received = stray_received, .settled = stray_settled, .revoke = stray_revoke,
-                                 .matches = matches_nothing, .busy = on_busy };
+    in->host = ebc_quiet_host(in, "conform");
+    in->host.log = on_log;
+    in->host.metric = on_metric;
+    in->host.link = on_link;
+    in->host.delivered = stray_delivered;
+    in->host.received = stray_received;
+    in->host.settled = stray_settled;
+    in->host.revoke = stray_revoke;
     in->next = t->instances;
     t->instances = in;
 }

@@ -1,7 +1,6 @@
 /* tests/bench/sqlite_ours.c - the plugin sqlite, hosted without the core: what the core would do around it is elsewhere. */
 #include "sqlite_sides.h"
 
-#include <dlfcn.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,9 @@
 
 #include <eventbus/plugin.h>
 
+#include "host/load.h"
+#include "host/quiet.h"
+
 #include "options.h"
 
 enum { LEASE_MS = 30000 };
@@ -20,12 +22,13 @@ static const struct eb_producer_ops *producer;
 static const struct eb_consumer_ops *consumer;
 
 void our_open(const char *plugin_file) {
-    void *so = dlopen(plugin_file, RTLD_NOW | RTLD_LOCAL);
+    static struct ebc_plugin plugin;
+    char why[EBC_WHY_ROOM];
 
-    if (!so)
-        bench_die("%s", dlerror());
-    producer = dlsym(so, "eventbus_producer");
-    consumer = dlsym(so, "eventbus_consumer");
+    if (!ebc_load(plugin_file, &plugin, why))
+        bench_die("%s", why);
+    producer = plugin.producer;
+    consumer = plugin.consumer;
     if (!producer || !consumer)
         bench_die("%s lacks a role", plugin_file);
 }
@@ -43,12 +46,6 @@ static void on_log(const struct eb_host *host, int32_t level, const char *text) 
     (void)host;
     if (level <= 4)
         fprintf(stderr, "bench_sqlite: %s\n", text);
-}
-
-static void on_metric(const struct eb_host *host, const char *name, double value) {
-    (void)host;
-    (void)name;
-    (void)value;
 }
 
 static void on_link(const struct eb_host *host, int32_t up, const struct eb_error *why) {
@@ -82,23 +79,15 @@ static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_
         counters->settled += (long)n;
 }
 
-static void on_revoke(const struct eb_host *host, const uint64_t *tokens, size_t n, uint32_t grace_ms) {
-    (void)host;
-    (void)tokens;
-    (void)n;
-    (void)grace_ms;
-}
-
-static int32_t on_matches(const struct eb_host *host, const char *topic) {
-    (void)host;
-    (void)topic;
-    return 1;
-}
-
 static struct eb_host host_for(struct counters *counters) {
-    return (struct eb_host){.size = sizeof(struct eb_host), .core = counters, .instance = "bench", .service = "bench",
-                            .log = on_log, .metric = on_metric, .link = on_link, .delivered = on_delivered,
-                            .received = on_received, .settled = on_settled, .revoke = on_revoke, .matches = on_matches};
+    struct eb_host host = ebc_quiet_host(counters, "bench");
+
+    host.log = on_log;
+    host.link = on_link;
+    host.delivered = on_delivered;
+    host.received = on_received;
+    host.settled = on_settled;
+    return host;
 }
 
 /* ---- Producing ---- */

@@ -1,10 +1,11 @@
 /* plugins/memory/tests/kit.c - see kit.h. */
 #include "kit.h"
 
-#include <dlfcn.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <time.h>
+#include "host/load.h"
+#include "host/quiet.h"
 
 const struct eb_producer_ops *producer;
 const struct eb_consumer_ops *consumer;
@@ -12,20 +13,19 @@ const struct eb_admin_ops *admin;
 struct kit_settings settings = { "default", 100000, 256 << 20 };
 
 void kit_load(void) {
-    char file[4096];
+    static struct ebc_plugin plugin;
+    char file[4096], why[EBC_WHY_ROOM];
 
     snprintf(file, sizeof file, "%s/.libs/memory.so", getenv("top_builddir"));
-    void *module = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-    cr_assert(module, "%s", dlerror());
-    const struct eb_plugin *plugin = dlsym(module, "eventbus_plugin");
-    producer = dlsym(module, "eventbus_producer");
-    consumer = dlsym(module, "eventbus_consumer");
-    admin = dlsym(module, "eventbus_admin");
-    cr_assert(plugin && producer && consumer && admin);
-    cr_assert_eq(plugin->settings_size, sizeof settings);
-    cr_assert_str_eq(plugin->options[0].key, "name");
-    cr_assert_eq(plugin->options[1].offset, offsetof(struct kit_settings, max_messages));
-    cr_assert_eq(plugin->options[2].offset, offsetof(struct kit_settings, max_bytes));
+    cr_assert(ebc_load(file, &plugin, why), "%s", why);
+    producer = plugin.producer;
+    consumer = plugin.consumer;
+    admin = plugin.admin;
+    cr_assert(producer && consumer && admin);
+    cr_assert_eq(plugin.about.settings_size, sizeof settings);
+    cr_assert_str_eq(plugin.options[0].key, "name");
+    cr_assert_eq(plugin.options[1].offset, offsetof(struct kit_settings, max_messages));
+    cr_assert_eq(plugin.options[2].offset, offsetof(struct kit_settings, max_bytes));
 }
 
 int64_t kit_ms(void) {
@@ -41,10 +41,6 @@ struct eb_text text(const char *chars) {
 
 static void keep(char *to, size_t room, struct eb_text from) {
     snprintf(to, room, "%.*s", (int)from.len, from.data ? from.data : "");
-}
-
-static void kit_log(const struct eb_host *host, int32_t level, const char *text) {
-    (void)host, (void)level, (void)text;
 }
 
 static void kit_link(const struct eb_host *host, int32_t up, const struct eb_error *why) {
@@ -105,9 +101,12 @@ struct kit *kit_new(void) {
 
     cr_assert(kit);
     kit->takes = SIZE_MAX;
-    kit->host = (struct eb_host){ .size = sizeof kit->host, .core = kit, .instance = "main", .service = "test",
-                                  .log = kit_log, .link = kit_link, .delivered = kit_delivered, .received = kit_received,
-                                  .settled = kit_settled, .matches = kit_matches };
+    kit->host = ebc_quiet_host(kit, "test");
+    kit->host.link = kit_link;
+    kit->host.delivered = kit_delivered;
+    kit->host.received = kit_received;
+    kit->host.settled = kit_settled;
+    kit->host.matches = kit_matches;
     return kit;
 }
 

@@ -1,41 +1,39 @@
 /* plugins/sqlite/tests/kit_host.c - the host that the tests are: see kit.h. */
 #include "kit.h"
 
-#include <dlfcn.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "host/load.h"
+#include "host/quiet.h"
 
-static void *symbol(const char *name) {
-    static void *so;
-    char file[1000];
-    void *found;
+static const struct ebc_plugin *plugin(void) {
+    static struct ebc_plugin loaded;
+    static char file[1000];
+    char why[EBC_WHY_ROOM];
 
-    if (!so) {
-        snprintf(file, sizeof file, "%s/.libs/sqlite.so", getenv("top_builddir") ? getenv("top_builddir") : ".");
-        so = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-    }
-    kit_check(so != NULL, "cannot load the plugin: %s", so ? "" : dlerror());
-    found = dlsym(so, name);
-    kit_check(found != NULL, "the plugin has no %s", name);
-    return found;
+    if (loaded.producer)
+        return &loaded;
+    snprintf(file, sizeof file, "%s/.libs/sqlite.so", getenv("top_builddir") ? getenv("top_builddir") : ".");
+    kit_check(ebc_load(file, &loaded, why), "%s", why);
+    return &loaded;
 }
 
 const struct eb_plugin *kit_plugin(void) {
-    return symbol("eventbus_plugin");
+    return &plugin()->about;
 }
 
 const struct eb_producer_ops *kit_producer_ops(void) {
-    return symbol("eventbus_producer");
+    return plugin()->producer;
 }
 
 const struct eb_consumer_ops *kit_consumer_ops(void) {
-    return symbol("eventbus_consumer");
+    return plugin()->consumer;
 }
 
 const struct eb_admin_ops *kit_admin_ops(void) {
-    return symbol("eventbus_admin");
+    return plugin()->admin;
 }
 
 /* ---- what the plugin calls ---- */
@@ -44,12 +42,6 @@ static void on_log(const struct eb_host *host, int32_t level, const char *text) 
     (void)host;
     if (level <= 3)
         fprintf(stderr, "# %s\n", text);
-}
-
-static void on_metric(const struct eb_host *host, const char *name, double value) {
-    (void)host;
-    (void)name;
-    (void)value;
 }
 
 static void on_link(const struct eb_host *host, int32_t up, const struct eb_error *why) {
@@ -161,9 +153,14 @@ static struct kit_host *new_host(const struct sq_settings *settings) {
     is->settings = *settings;
     is->up = -1;
     is->take_only = -1;
-    is->host = (struct eb_host){ .size = sizeof is->host, .core = is, .instance = "test", .service = "", .log = on_log,
-                                 .metric = on_metric, .link = on_link, .delivered = on_delivered, .received = on_received,
-                                 .settled = on_settled, .revoke = on_revoke, .matches = on_matches };
+    is->host = ebc_quiet_host(is, "test");
+    is->host.log = on_log;
+    is->host.link = on_link;
+    is->host.delivered = on_delivered;
+    is->host.received = on_received;
+    is->host.settled = on_settled;
+    is->host.revoke = on_revoke;
+    is->host.matches = on_matches;
     return is;
 }
 
