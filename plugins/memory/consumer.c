@@ -29,7 +29,7 @@ static void log_absent(const struct member *member) {
         bool pattern = strchr(sub->topics[i], '*');
         if (exists(member, sub->topics[i]))
             continue;
-        ebp_log(member->host, EBP_LOG_WARNING, pattern ? "no topic matches %.300s%s" : "topic %.300s does not exist%s",
+        ebp_log(member->host, EBP_LOG_WARNING, pattern ? "no topic matches %s%s" : "topic %s does not exist%s",
                 sub->topics[i], sub->until_end ? "" : pattern ? "; waiting for one" : "; waiting for it");
     }
 }

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/log.h"
 #include "options.h"
 #include "position.h"
 #include "topic/group_progress.h"
@@ -21,7 +22,7 @@ static void log_absent(const struct eb_host *host, const char *path) {
     char text[PATH_MAX + 80];
 
     snprintf(text, sizeof text, "%s does not exist yet; the first producer or consumer creates it", path);
-    host->log(host, 6, text);
+    host->log(host, EBP_LOG_INFO, text);
 }
 
 int32_t sq_admin_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {

@@ -1,6 +1,8 @@
 /* plugins/sqlite/consumer/commit.c - the one transaction of a receive: verdicts, claims, and the lease, all at once. */
 #include "consumer/state.h"
 
+#include <assert.h>
+
 #include "common/clock.h"
 #include "common/error.h"
 
@@ -95,8 +97,10 @@ static void after_commit(struct sq_consumer *c) {
             c->assignments[i]->dirty = false;
             sq_delayed_saved(&c->assignments[i]->delayed);
         }
-    for (struct sq_inflight *entry = c->to_deliver.first; entry; entry = entry->next_listed)
+    for (struct sq_inflight *entry = c->to_deliver.first; entry; entry = entry->next_listed) {
+        assert(entry->state == SQ_READ || entry->state == SQ_CLAIMED);
         entry->state = SQ_CLAIMED;
+    }
     sq_report_decided(c, EB_OK);
 }
 

@@ -83,7 +83,7 @@ void sq_consumer_close(void *self, int32_t timeout_ms) {
     struct eb_error why;
 
     if (c->store.db && sq_leave(c, ebp_monotonic_ms() + (timeout_ms > LEAST_MS ? timeout_ms : LEAST_MS), &why) < 0)
-        ebp_log(c->host, EBP_LOG_WARNING, "%s", why.text);      /* the slots become free in any case when this member's lock is gone */
+        c->host->log(c->host, EBP_LOG_WARNING, why.text);      /* its slots become free all the same, with its lock */
     sq_report_decided(c, EB_GONE);
     free_consumer(c);
 }

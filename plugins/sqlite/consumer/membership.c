@@ -109,8 +109,8 @@ static void log_absence(const struct sq_consumer *c, struct sq_assignment *assig
     bool absent = assignment->topic == 0;
 
     if (absent && !assignment->absence_logged)
-        ebp_log(c->host, EBP_LOG_WARNING, c->sub->until_end ? "topic %s does not exist" : "topic %s does not exist; waiting for it",
-                assignment->name);
+        ebp_log(c->host, EBP_LOG_WARNING, "topic %s does not exist%s", assignment->name,
+                c->sub->until_end ? "" : "; waiting for it");
     else if (!absent && assignment->absence_logged)
         ebp_log(c->host, EBP_LOG_INFO, "topic %s is there now", assignment->name);
     assignment->absence_logged = absent;
@@ -127,8 +127,8 @@ static void log_no_match(struct sq_consumer *c) {
         return;
     while (!strchr(c->sub->topics[at], '*'))
         at++;
-    ebp_log(c->host, EBP_LOG_WARNING, c->sub->until_end ? "no topic matches %s" : "no topic matches %s; waiting for one",
-            c->sub->topics[at]);
+    ebp_log(c->host, EBP_LOG_WARNING, "no topic matches %s%s", c->sub->topics[at],
+            c->sub->until_end ? "" : "; waiting for one");
     c->no_match_logged = true;
 }
 

@@ -2,6 +2,8 @@
  * are lost to another member. */
 #include "consumer/state.h"
 
+#include <assert.h>
+
 #include "common/clock.h"
 #include "common/error.h"
 
@@ -42,6 +44,7 @@ static bool delay_failed(struct sq_inflight *entry, uint32_t delay_ms) {
 static bool decide(struct sq_consumer *c, struct sq_inflight *entry, const struct eb_verdict *verdict) {
     bool kept = true;
 
+    assert(entry->state == SQ_DELIVERED && entry->assignment);
     if (verdict->kind == EB_RETRY)
         kept = delay_failed(entry, verdict->delay_ms);
     else if (verdict->kind == EB_RETURN)
@@ -85,6 +88,7 @@ void sq_report_decided(struct sq_consumer *c, int32_t status) {
 
     for (struct sq_inflight *entry = c->decided.first, *next; entry; entry = next) {
         next = entry->next_listed;
+        assert(entry->state == SQ_DECIDED);
         tokens[n++] = ebp_token(&entry->token);
         sq_inflight_remove(c, entry);
         if (n == sizeof tokens / sizeof *tokens || !next) {

@@ -1,6 +1,6 @@
-/* plugins/sqlite/consumer/state.h - one consumer instance, as the files of this folder see it. Memory is ahead of the database: a
- * verdict or a claim is noted here, written by the transaction of the receive (commit.c), and reported to the host only
- * after that. All but the wakeup belongs to the thread that calls the ops.
+/* plugins/sqlite/consumer/state.h - one consumer instance, as the files of this folder see it. Memory is ahead of the
+ * database: a verdict or a claim is noted here, written by the transaction of the receive (commit.c), and reported to the
+ * host only after that. All but the wakeup belongs to the thread that calls the ops.
  *
  *   consumer.c    the ops: what a receive does, and what it waits for
  *   membership.c  finds topics, creates the group, joins and leaves it

@@ -1,6 +1,8 @@
 /* plugins/sqlite/consumer/takeover.c - see takeover.h. */
 #include "consumer/takeover.h"
 
+#include <assert.h>
+
 #include "common/error.h"
 
 static int32_t insert_delayed(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq, int64_t slot, int64_t key,
@@ -56,6 +58,7 @@ int32_t sq_take_over(struct sq_consumer *c, const struct sq_assignment *assignme
     sqlite3_stmt *one = sq_sql(&c->store, SQ_SHARE_ONE);
     int32_t status;
 
+    assert(sq_in_transaction(&c->store) && member != c->member);
     sqlite3_bind_int64(one, 1, assignment->grp);
     sqlite3_bind_int64(one, 2, member);
     status = sq_row(&c->store, one, "b", err);

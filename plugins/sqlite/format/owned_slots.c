@@ -1,5 +1,5 @@
-/* plugins/sqlite/format/owned_slots.c - see owned_slots.h. A version byte; the number of runs, each as its slots (8 bytes, lowest first) and
- * its cursor; the number of positions, each as the zigzag difference to the one before. */
+/* plugins/sqlite/format/owned_slots.c - see owned_slots.h. A version byte; the number of runs, each as its slots (8 bytes,
+ * lowest first) and its cursor; the number of positions, each as the zigzag difference to the one before. */
 #include "format/owned_slots.h"
 
 enum { FORMAT = 1 };

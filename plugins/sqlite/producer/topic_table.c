@@ -1,6 +1,7 @@
 /* plugins/sqlite/producer/topic_table.c - see topic_table.h. */
 #include "producer/topic_table.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ int32_t sq_topic_table_find(struct sq_topic_table *table, struct sq_store *store
     unsigned hash = (unsigned)sq_key_hash(name);
     struct sq_topic *topic;
 
+    assert(sq_in_transaction(store));
     HASH_FIND_BYHASHVALUE(hh, table->by_name, name.data, name.len, hash, topic);
     if (!topic)
         topic = add(table, name, hash);

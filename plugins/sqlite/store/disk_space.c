@@ -2,6 +2,7 @@
  * checkpoint always works, the log begins again, and has room for removing messages. */
 #include "store/disk_space.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <unistd.h>
@@ -61,6 +62,7 @@ int32_t sq_disk_space_reserve(struct sq_store *store, size_t bytes, struct eb_er
     int64_t pages = 0, unused = 0, need = (int64_t)(bytes / (PAGE / 2)) + SPARE_PAGES;
     int32_t status = store->at_turn ? sq_number(store, SQ_PAGES, &pages, err) : EB_EMPTY;
 
+    assert(sq_in_transaction(store));
     if (status == EB_OK)
         status = sq_number(store, SQ_FREE_PAGES, &unused, err);
     if (status != EB_OK)

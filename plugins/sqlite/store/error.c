@@ -1,5 +1,5 @@
-/* plugins/sqlite/store/error.c - turns what SQLite reports, or what stands in the file, into an error of the plugin: its class,
- * the file, and what to do about it. */
+/* plugins/sqlite/store/error.c - turns what SQLite reports, or what stands in the file, into an error of the plugin: its
+ * class, the file, and what to do about it. */
 #include "store/store.h"
 
 #include <errno.h>

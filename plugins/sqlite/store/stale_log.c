@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/error.h"
+#include "common/log.h"
 
 enum { MOST_ASIDE = 100 };
 
@@ -32,7 +33,7 @@ static void log_set_aside(const struct sq_store *store, const char *aside) {
 
     snprintf(text, sizeof text, "%s is not the database that was there before; the log of that one is %s now: keep both, or "
              "remove it", store->path, aside);
-    store->host->log(store->host, 4, text);
+    store->host->log(store->host, EBP_LOG_WARNING, text);
 }
 
 static int32_t remove_file(const char *path, struct eb_error *err) {

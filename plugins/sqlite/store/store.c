@@ -1,5 +1,5 @@
-/* plugins/sqlite/store/store.c - see store.h: connects to the file, checks that it is still the one at the path, and reports the
- * link to the host. */
+/* plugins/sqlite/store/store.c - see store.h: connects to the file, checks that it is still the one at the path, and
+ * reports the link to the host. */
 #include "store/store.h"
 
 #include <stdlib.h>

@@ -139,6 +139,10 @@ void sq_end_reading(struct sq_store *);
 int32_t sq_commit(struct sq_store *, struct eb_error *);
 void sq_rollback(struct sq_store *);
 
+static inline bool sq_in_transaction(const struct sq_store *store) {
+    return !sqlite3_get_autocommit(store->db);
+}
+
 /* Commits if status is EB_OK, and returns how that went; otherwise rolls back and returns status. */
 int32_t sq_end(struct sq_store *, int32_t status, struct eb_error *);
 

@@ -1,5 +1,5 @@
-/* plugins/sqlite/store/transaction.c - write transactions at the instance's turn in the queue of writers, short reads, and moving
- * SQLite's log into the file. */
+/* plugins/sqlite/store/transaction.c - write transactions at the instance's turn in the queue of writers, short reads, and
+ * moving SQLite's log into the file. */
 #include "store/store.h"
 
 #include <stddef.h>
@@ -100,7 +100,7 @@ int32_t sq_begin_reading(struct sq_store *store, struct eb_error *err) {
 
 /* A read-only transaction cannot fail to commit. */
 void sq_end_reading(struct sq_store *store) {
-    if (store->db && !sqlite3_get_autocommit(store->db))
+    if (store->db && sq_in_transaction(store))
         sq_run(store, sq_sql(store, SQ_COMMIT), NULL);
 }
 
@@ -160,7 +160,7 @@ int32_t sq_commit(struct sq_store *store, struct eb_error *err) {
 }
 
 void sq_rollback(struct sq_store *store) {
-    if (!sqlite3_get_autocommit(store->db))
+    if (sq_in_transaction(store))
         sq_run(store, sq_sql(store, SQ_ROLLBACK), NULL);
     leave_queue(store);
 }

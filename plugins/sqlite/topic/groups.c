@@ -1,6 +1,8 @@
 /* plugins/sqlite/topic/groups.c - see groups.h. */
 #include "topic/groups.h"
 
+#include <assert.h>
+
 #include "common/clock.h"
 #include "common/error.h"
 #include "format/owned_slots.h"
@@ -52,6 +54,7 @@ int32_t sq_group_make(struct sq_store *store, int64_t topic, const char *name, i
 }
 
 static int32_t clear(struct sq_store *store, int64_t id, struct eb_error *err) {
+    assert(sq_in_transaction(store));
     int32_t status = SQ_RUN(store, SQ_SHARES_DELETE, err, id);
 
     return status == EB_OK ? SQ_RUN(store, SQ_HOLDS_DELETE, err, id) : status;
