@@ -117,7 +117,9 @@ class Copy:
 
     def has(self, target):
         with open(os.path.join(self.build, "Makefile"), encoding="utf-8") as file:
-            return re.search(rf"^{re.escape(target)}(\$\(EXEEXT\))?:", file.read(), re.MULTILINE) is not None
+            # A program has a rule of its own; a test plugin stands in a list that a pattern rule builds.
+            named = rf"^(?:.*\s)?{re.escape(target)}(?:\$\(EXEEXT\))?(?:[:\s]|$)"
+            return re.search(named, file.read(), re.MULTILINE) is not None
 
     def can_run(self, mutation):
         return all(self.has(target) for target in mutation.needs())
