@@ -1,4 +1,4 @@
-/* core/signal/accessors.c - setting and reading an event's values by path. */
+/* core/signal/accessors.c - sets and reads an event's values by path: see eventbus/event.h. */
 #include "signal/event.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ static unsigned bit(enum ebi_kind kind) {
     return 1u << kind;
 }
 
-/* The node itself if it is of one of the kinds, else the branch that is; NULL: neither. */
+/* Returns the node itself if it is of one of the kinds, else its branch that is; NULL: neither. */
 static const struct ebi_node *node_of(const struct ebi_schema *schema, const struct ebi_node *node, unsigned kinds) {
     const struct ebi_node *end = ebi_node_after(schema, node);
 
@@ -34,13 +34,13 @@ static const struct ebi_node *node_of(const struct ebi_schema *schema, const str
     return NULL;
 }
 
-/* What a setter works with: the path, the node that takes the value, and once made its slot. */
+/* A path, and the node that takes the value or holds it. */
 struct target {
     struct ebi_path path;
     const struct ebi_node *node;
 };
 
-/* Finds the path's node that takes such a value. EB_PERMANENT: no such one, or the event is NULL. */
+/* Finds the node of the path that takes such a value. EB_PERMANENT: there is none, or the event is NULL. */
 static enum eb_status find_node(const struct eb_event *event, const char *path, unsigned kinds, const char *given,
                                 struct target *target, struct eb_error *err) {
     enum eb_status status = EB_PERMANENT;
@@ -53,7 +53,7 @@ static enum eb_status find_node(const struct eb_event *event, const char *path, 
     return target->node ? EB_OK : wrong_type(&target->path, given, err);
 }
 
-/* The slot to set. */
+/* Gives the slot to set, and creates everything on the way to it. */
 static enum eb_status slot_to_set(struct ebi_data *data, const struct target *target, struct ebi_slot **slot,
                                   struct eb_error *err) {
     const struct ebi_node *named = target->path.node;
@@ -223,7 +223,7 @@ enum eb_status eb_event_set_empty(struct eb_event *event, const char *path, stru
 
 /* ---- Reading ---- */
 
-/* The slot to read, of a node of one of the kinds. EB_EMPTY: it is null. */
+/* Gives the slot to read, of a node of one of the kinds. EB_EMPTY: the value is null. */
 static enum eb_status slot_to_get(const struct eb_event *event, const char *path, unsigned kinds, const char *asked,
                                   struct target *target, const struct ebi_slot **found, struct eb_error *err) {
     const struct ebi_schema *schema;

@@ -11,7 +11,7 @@
 
 #define ATTR(name, value, len) {{name, sizeof name - 1}, {value, len}}
 
-/* Nearly always the one digit 0. */
+/* Prints a version, which is nearly always the one digit 0. */
 static size_t print_version(int32_t version, char text[12]) {
     if (version < 0 || version > 9)
         return (size_t)snprintf(text, 12, "%" PRId32, version);
@@ -54,7 +54,7 @@ bad:
     return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute minorversion is not a number from 0 to 2147483647");
 }
 
-/* Text that may be taken over as it is: it is shown and sent on, so it must be a plain line. */
+/* Takes a text over as it is. It is shown and sent on, so it must be one line without control characters. */
 static enum eb_status take(struct eb_text text, const char *name, const char **field, struct eb_error *err) {
     if (!text.data)
         return EB_OK;

@@ -1,4 +1,4 @@
-/* core/signal/attrs.h - metadata as the attributes of a message, in both directions. */
+/* core/signal/attrs.h - converts metadata to the attributes of a message and back. */
 #ifndef EBI_ATTRS_H
 #define EBI_ATTRS_H
 
@@ -10,7 +10,7 @@
 enum { EBI_N_ATTRS = 7 };
 
 /* The attributes in wire order: type, id, source, time, minorversion, sourcehost, sourcelib (as the Python producers
- * write them). Texts are borrowed from the event and from this struct: it must not be moved. */
+ * write them). Their texts are borrowed from the event and from this struct, which must not be moved. */
 struct ebi_attrs {
     struct eb_header items[EBI_N_ATTRS];
     char time[EBI_ISO_ROOM], minorversion[16];
@@ -18,8 +18,8 @@ struct ebi_attrs {
 
 void ebi_attrs_of(const struct eb_event *, struct ebi_attrs *);
 
-/* The value of an attribute, the first of that name; data NULL where the message has none. Inline, for names whose length
- * the compiler knows: each event is asked for all of its own. */
+/* Returns the value of the first attribute of that name; its data is NULL where the message has none. Inline, for names
+ * whose length the compiler knows, since each event is asked for all of its own. */
 static inline struct eb_text ebi_attr(const struct eb_message *message, const char *name) {
     size_t len = strlen(name);
 
@@ -29,12 +29,12 @@ static inline struct eb_text ebi_attr(const struct eb_message *message, const ch
     return (struct eb_text){0};
 }
 
-/* Numbers with dots between them: Python makes a tuple of ints of it. */
+/* Returns whether a text is numbers with dots between them, of which Python makes a tuple of ints. */
 bool ebi_is_version(const char *text, size_t len);
 
-/* Takes the metadata of a message into an event. Missing source, sourcehost, time and sourcelib are the consumer's own,
- * a missing id is new. The texts are borrowed from the message, and NUL-ended there: see ebi_inflight in core/consume.
- * EB_PERMANENT, EB_KIND_DATA: an attribute that cannot be read, by its name. */
+/* Takes the metadata of a message into an event. Where source, sourcehost, time or sourcelib is missing, the consumer's
+ * own stays; where the id is missing, the new one stays. The texts are borrowed from the message and are NUL-ended
+ * there: see ebi_inflight in core/consume. EB_PERMANENT, EB_KIND_DATA: which attribute cannot be read. */
 enum eb_status ebi_attrs_take(struct eb_event *, const struct eb_message *, struct eb_error *);
 
 #endif

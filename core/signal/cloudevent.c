@@ -1,4 +1,4 @@
-/* core/signal/cloudevent.c - an event as one line of CloudEvents 1.0 structured JSON, written and read. */
+/* core/signal/cloudevent.c - writes and reads an event as one line of CloudEvents 1.0 structured JSON: see event.h. */
 #include "json/event_data.h"
 #include "signal/event.h"
 
@@ -20,8 +20,8 @@ static bool add_member(struct ebi_bytes *out, const char *name, const char *valu
                       ebi_bytes_add_json_string(out, value, strlen(value)));
 }
 
-/* A text of JSON has no other bytes than UTF-8, and many readers end it at U+0000: a key that either would change goes as
- * base64, since its bytes decide about partition and order. */
+/* Returns whether a key can be a text of JSON, which has no other bytes than UTF-8, and which many readers end at
+ * U+0000. Any other key is written as base64, since its bytes decide about partition and order. */
 static bool is_plain_key(const char *key, size_t len) {
     return ebi_utf8_valid(key, len) && !memchr(key, 0, len);
 }
@@ -52,7 +52,7 @@ static bool is_number(struct eb_text text) {
 static const char dlq_prefix[] = "dlq_";
 enum {
     DLQ_PREFIX = sizeof dlq_prefix - 1,
-    DLQ_LONGEST = DLQ_PREFIX + 100      /* in hex it is a name that every reader of JSON takes, ours too */
+    DLQ_LONGEST = DLQ_PREFIX + 100      /* in hex, every reader of JSON takes this name, ours too */
 };
 
 static bool same_text(struct eb_text a, struct eb_text b) {
@@ -79,7 +79,7 @@ size_t ebi_dead_letter_headers(const struct eb_event *event, const struct eb_hea
     return n;
 }
 
-/* Whether CloudEvents takes it as part of an attribute's name; what begins with x is left to the names in hex. */
+/* Returns whether CloudEvents takes it in an attribute's name. Names that begin with x are left to those in hex. */
 static bool is_plain_name(const char *name, size_t len) {
     for (size_t i = 0; i < len; i++)
         if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= '0' && name[i] <= '9'))
@@ -152,7 +152,7 @@ enum eb_status ebi_event_to_cloudevent(const struct eb_event *event, struct ebi_
 
 /* ---- Reading ---- */
 
-/* What a line says, as spans of it; data is raw JSON, texts are unescaped into memory of their own. */
+/* What a line holds: texts are unescaped to memory of their own, `data` is raw JSON within the line. */
 struct envelope {
     char *type, *id, *source, *sourcehost, *sourcelib, *time, *topic, *key, *key_base64, *key_field;
     const char *data;
@@ -194,7 +194,7 @@ static enum eb_status take_member(void *arg, const char *name, const char *value
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(name, texts[i].name) == 0)
             return ebi_json_text(name, value, len, texts[i].text, err);
-    if (strcmp(name, "topic") == 0 && !said->topic)     /* most callers do not look at it: only no memory is an error */
+    if (strcmp(name, "topic") == 0 && !said->topic)     /* most callers ignore it, so only no memory is an error */
         return ebi_json_text(name, value, len, &said->topic, err) == EB_FATAL ? EB_FATAL : EB_OK;
     if (strcmp(name, "minorversion") == 0)
         return ebi_json_long(name, value, len, &said->minorversion, err);
@@ -202,7 +202,7 @@ static enum eb_status take_member(void *arg, const char *name, const char *value
         said->data = value;
         said->data_len = len;
     }
-    return EB_OK;                       /* others are allowed by CloudEvents, and the broker's part is not wanted */
+    return EB_OK;                       /* CloudEvents allows others, and what the broker added is ignored */
 }
 
 /* Moves the texts of an address out of the envelope. */

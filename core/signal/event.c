@@ -1,4 +1,5 @@
-/* core/signal/event.c - making, resetting and describing events: see eventbus/event.h; accessors.c has their fields. */
+/* core/signal/event.c - creates and resets events, sets their metadata, gives them as JSON: see eventbus/event.h. Their
+ * fields are in accessors.c. */
 #include "signal/event.h"
 
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "json/event_data.h"
 #include "signal/attrs.h"
 
-/* All that is not its own: as in an event that nobody has told anything. */
+/* Sets the metadata that all new events of a service have in common. */
 static void set_origin(struct eb_event *event) {
     const struct ebi_origin *origin = &event->signal->all->origin;
 
@@ -36,7 +37,7 @@ static void free_texts(struct eb_event *event) {
     }
 }
 
-/* In one block. */
+/* An event and its encoding in one block of memory. */
 struct whole {
     struct eb_event event;
     struct ebi_encoding encoding;
@@ -47,7 +48,8 @@ enum eb_status eb_event_new(const struct eb_signal *signal, struct eb_event **ou
         return EB_PERMANENT;
     *out = NULL;
     if (!signal)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the signal is NULL; eb_signal_find returns NULL when it finds none");
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                         "the signal is NULL; eb_signal_find returns NULL when it finds none");
     struct whole *whole = calloc(1, sizeof *whole);
 
     if (!whole)
@@ -74,7 +76,7 @@ void eb_event_free(struct eb_event *event) {
     ebi_bytes_free(&event->encoding->payload);
     ebi_bytes_free(&event->encoding->key);
     ebi_bytes_free(&event->encoding->key_avro);
-    free(event);                        /* the first of its block */
+    free(event);                        /* the event is the first part of its block */
 }
 
 void ebi_event_clear(struct eb_event *event) {

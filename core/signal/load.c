@@ -14,15 +14,15 @@ static const char ending[] = ".avsc";
 
 /* ---- Files that cannot be used ---- */
 
-/* Whether the trouble is this process's and not the file's: another start may read the same file well. */
+/* Returns whether an error is this process's and not the file's, so that another start may read the same file. */
 static bool own_trouble(const struct eb_error *why) {
     bool out_of_memory = why->kind == EB_KIND_SYSTEM && why->native == 0;
 
     return out_of_memory || why->native == ENOMEM || why->native == EMFILE || why->native == ENFILE;
 }
 
-/* Notes a file that cannot be used. Where it holds the current schema of a type, the type is that of the file's name. Returns
- * an error only where the trouble is this process's own. */
+/* Notes a file that cannot be used. Where it holds the current schema of a type, its name gives the type. Returns an
+ * error only where the error is this process's own. */
 static enum eb_status note_bad(struct ebi_signals *all, const char *name, bool current, const struct eb_error *why,
                                struct eb_error *err) {
     struct ebi_bad_schema *bad = NULL;
@@ -45,14 +45,14 @@ static enum eb_status note_bad(struct ebi_signals *all, const char *name, bool c
 
 /* ---- Reading a folder ---- */
 
-/* Takes a schema over, which is then NULL, or leaves it. An error: the file cannot be used. */
+/* Takes a schema over and sets it to NULL, or leaves it. Returns an error when the file cannot be used. */
 typedef enum eb_status (*take_schema)(struct ebi_signals *, struct ebi_schema **, struct eb_error *);
 
 struct reading {
     struct ebi_signals *all;
     size_t limit;
     take_schema take;
-    bool current;               /* the schemas of signals, not earlier versions of them */
+    bool current;               /* true: the schemas of signals; false: earlier versions of them */
 };
 
 static enum eb_status read_file(const struct reading *reading, const char *folder, const char *name, struct eb_error *err) {
@@ -85,12 +85,12 @@ static int is_schema(const struct dirent *entry) {
     return len > end && entry->d_name[0] != '.' && strcmp(entry->d_name + len - end, ending) == 0;
 }
 
-/* Newest version first: TYPE.10.avsc stands before TYPE.9.avsc. */
+/* Sorts the newest version first: TYPE.10.avsc before TYPE.9.avsc. */
 static int by_version(const struct dirent **a, const struct dirent **b) {
     return versionsort(b, a);
 }
 
-/* Returns how many entries there are, or -1 with errno. */
+/* Lists the schema files of a folder. Returns how many there are, or -1 with errno. */
 static int list(const struct reading *reading, const char *folder, struct dirent ***entries) {
     return scandir(folder, entries, is_schema, reading->current ? alphasort : by_version);
 }
@@ -108,7 +108,7 @@ static enum eb_status read_entries(const struct reading *reading, const char *fo
     return status;
 }
 
-/* Calls each for the folders in `path`, until one fails. */
+/* Calls `each` for the folders in `path`, until one fails. */
 static enum eb_status each_folder(const struct reading *reading, const char *path,
                                   enum eb_status (*each)(const struct reading *, const char *, struct eb_error *),
                                   struct eb_error *err) {
@@ -130,7 +130,7 @@ static bool is_known(const struct ebi_signals *all, const char *type) {
     for (size_t i = 0; i < all->n; i++)
         if (strcmp(ebi_schema_type(all->items[i].schema), type) == 0)
             return true;
-    return ebi_signals_bad(all, type) != NULL;          /* nor does another folder's stand in for it: it may differ */
+    return ebi_signals_bad(all, type) != NULL;  /* another folder's does not replace a bad one: it may differ */
 }
 
 static enum eb_status add_signal(struct ebi_signals *all, struct ebi_schema **schema, struct eb_error *err) {
@@ -150,7 +150,7 @@ static enum eb_status read_folder(const struct reading *reading, const char *fol
     int n = list(reading, folder, &entries);
 
     if (n < 0 && (errno == ENOENT || errno == ENOTDIR) && strcmp(folder, EBI_SCHEMADIR) == 0)
-        return EB_OK;                   /* the installed ones may be left out; those that schema_path names are wanted */
+        return EB_OK;                   /* only the installed folder may be missing */
     if (n < 0)
         return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot read the schemas in %s (schema_path)", folder);
     return read_entries(reading, folder, entries, n, err);
@@ -190,7 +190,7 @@ static enum eb_status add_version(struct ebi_signals *all, struct ebi_schema **s
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "an earlier version of %s, which has no current schema",
                          type);
     if (same_text(*schema, signal->schema))
-        return EB_OK;                   /* the present one, put there ahead of its replacement */
+        return EB_OK;                   /* the current schema, put there before it is replaced */
     status = ebi_resolution_new(*schema, signal->schema, &version.resolver, err);
     if (status != EB_OK) {
         ebi_error_context(err, "what this version wrote cannot be read by the present schema");

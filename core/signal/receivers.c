@@ -1,7 +1,7 @@
 /* core/signal/receivers.c - see receivers.h.
  *
- * The list is copied when it changes, and counted while it is used; running takes the lock only to get hold of it.
- * A receiver counts its runs, so that its removal can wait for those of other threads. */
+ * A change copies the list. A list counts its users, so that a run takes the lock only to get hold of it. A receiver
+ * counts its runs, so that its removal can wait for those of other threads. */
 #include "signal/receivers.h"
 
 #include <pthread.h>
@@ -15,25 +15,25 @@
 struct receiver {
     eb_receiver call;
     void *arg;
-    atomic_uint lists;          /* how many lists hold it */
+    atomic_uint lists;          /* how many lists it is in */
     atomic_uint running;
     atomic_bool removed;
     char name[];
 };
 
 struct list {
-    atomic_uint users;          /* runs at work, and 1 while it is the current one */
+    atomic_uint users;          /* how many runs use it, plus 1 while it is the current one */
     size_t n;
     struct receiver *items[];
 };
 
 struct ebi_receivers {
     pthread_mutex_t lock;       /* guards current */
-    pthread_cond_t idle;        /* some removed receiver stopped running */
+    pthread_cond_t idle;        /* a removed receiver has stopped running */
     struct list *current;       /* NULL: none */
 };
 
-/* The receivers this thread is inside of, innermost first. */
+/* The receivers that this thread is running, innermost first. */
 struct frame {
     const struct receiver *receiver;
     const struct frame *outer;
@@ -155,7 +155,7 @@ enum eb_status ebi_receivers_remove(struct ebi_receivers *all, const char *name)
     for (size_t i = 0; i < old->n; i++)
         if (old->items[i] != receiver)
             append(list, old->items[i]);
-    atomic_fetch_add(&receiver->lists, 1);              /* ours, while we wait */
+    atomic_fetch_add(&receiver->lists, 1);              /* this call's, while it waits */
     all->current = list;
     atomic_store(&receiver->removed, true);
     release(old);
@@ -203,14 +203,14 @@ void eb_outcome_free(struct eb_outcome *outcome) {
     *outcome = (struct eb_outcome){0};
 }
 
-/* A receiver that fails says why; one that does not gets words of ours, so that no log line is empty. */
+/* Makes sure that a failure has a text, so that no log line is empty: a receiver may fail without giving a reason. */
 static void explain(struct eb_error *err, enum eb_status status) {
     if (err->text[0] == '\0')
         ebi_error(err, status, EB_KIND_NONE, "failed and gave no reason");
     err->status = status;
 }
 
-/* False: it was removed and has not run. */
+/* Runs a receiver. Returns false: it has been removed and did not run. */
 static bool call(struct ebi_receivers *all, struct receiver *receiver, const struct eb_event *event,
                  enum eb_status *answer, struct eb_error *err) {
     struct frame frame = {receiver, frames};
@@ -245,7 +245,7 @@ enum eb_status ebi_receivers_run(struct ebi_receivers *all, const struct eb_even
     for (size_t i = 0; list && i < list->n && status == EB_OK; i++) {
         enum eb_status answer = EB_OK;
 
-        own.kind = EB_KIND_NONE;                        /* not all of it: its text is long, and mostly not needed */
+        own.kind = EB_KIND_NONE;                        /* not the whole error: its text is long, and mostly not needed */
         own.native = 0;
         own.text[0] = '\0';
         if (!call(all, list->items[i], event, &answer, &own))

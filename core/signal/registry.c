@@ -13,7 +13,7 @@
 #include "signal/load.h"
 #include "signal/receivers.h"
 
-/* The version of openedx-events that the installed schemas were made by: what new events say as sourcelib. */
+/* The version of openedx-events that made the installed schemas: the sourcelib of new events. */
 static const char definitions_version[] = "11.2.0";
 
 static int by_type(const void *a, const void *b) {
@@ -142,7 +142,7 @@ const struct eb_signal *ebi_signals_get(const struct ebi_signals *all, const cha
         if (order > 0)
             low = middle + 1;
         else
-            high = middle;                              /* equal so far: other is longer */
+            high = middle;                              /* equal so far, but the other is longer */
     }
     return NULL;
 }

@@ -1,4 +1,4 @@
-/* core/signal/registry.h - the signals of a bus: one for each schema file, and who listens to them. */
+/* core/signal/registry.h - the signals of a bus, one for each schema file, and their receivers. */
 #ifndef EBI_REGISTRY_H
 #define EBI_REGISTRY_H
 
@@ -11,15 +11,15 @@
 #include "schema/resolve.h"
 #include "schema/schema.h"
 
-/* Who sends: the metadata that all new events of a service have in common. */
+/* The metadata that all new events of a service have in common. */
 struct ebi_origin {
     const char *source, *sourcehost, *sourcelib;
 };
 
 struct ebi_receivers;   /* see receivers.h */
 
-/* An earlier version of a signal's schema, from a `history` folder: bodies of brokers that carry no schema may have been
- * written by it. */
+/* An earlier version of a signal's schema, from a `history` folder. It may have written bodies that a broker without
+ * schemas keeps. */
 struct ebi_version {
     struct ebi_schema *schema;
     struct ebi_resolution *resolver;      /* from it to the signal's schema */
@@ -31,7 +31,7 @@ struct eb_signal {
     size_t n_versions;
     const struct ebi_signals *all;
     struct ebi_receivers *receivers;
-    _Atomic int *switches;              /* enum ebi_switch: outlives constness, since a signal is handed out as const */
+    _Atomic int *switches;              /* enum ebi_switch; a pointer, since signals are handed out as const */
     size_t number;                      /* its place among all, from 0 */
 };
 enum ebi_switch {
@@ -47,44 +47,46 @@ struct ebi_bad_schema {
     struct eb_error why;                /* names the file */
 };
 
-/* All of a bus. Its list of signals never changes once loaded: any thread may read it. */
+/* All signals of a bus. The list never changes once loaded, so any thread may read it. */
 struct ebi_signals {
     struct eb_signal *items;            /* by type */
     size_t n;
     struct ebi_bad_schema *bad;
     size_t n_bad;
-    struct ebi_receivers *receivers;    /* those of every signal */
+    struct ebi_receivers *receivers;    /* the receivers of every signal */
     struct ebi_origin origin;           /* its texts belong to the registry */
-    unsigned forks;                     /* ebi_forks() at load: in a child nothing of this works */
+    unsigned forks;                     /* ebi_forks() at load: a child of this process cannot use the registry */
     struct ebi_log *log;
 };
 
 /* Reads the *.avsc of the folders in `path` (":" between them; the first folder that has a type wins), and the earlier
- * versions in the folder `history` of each, the last name first (TYPE.10.avsc before TYPE.9.avsc). `limit`: bytes a file may
- * have. A file that cannot be used leaves out its signal, or its version: it is logged, and stands in `bad`. A missing
- * installed folder is no error; finding no usable schema at all is one.
- * service: becomes openedx/{service}/web. log is borrowed. */
+ * versions in the folder `history` of each, the last name first (TYPE.10.avsc before TYPE.9.avsc). A file may have
+ * `limit` bytes. A file that cannot be used leaves out its signal, or its version; it is logged and noted in `bad`. A
+ * missing installed folder is no error; finding no usable schema at all is one. `service` becomes
+ * openedx/{service}/web. The log is borrowed. */
 enum eb_status ebi_signals_load(const char *path, size_t limit, const char *service, struct ebi_log *log,
                                 struct ebi_signals **, struct eb_error *);
 void ebi_signals_free(struct ebi_signals *);
 
-/* The folders for a configured schema_path: it, then the installed one. To be freed by the caller; NULL: no memory. */
+/* Returns the folders to read: the configured schema_path, then the installed one. The caller frees the text; NULL: no
+ * memory. */
 char *ebi_schema_folders(const char *configured);
 
-/* Why the type has no signal although a schema file has its name; NULL: no such file is bad. */
+/* Returns why a type has no signal although a schema file has its name; NULL: no such file is bad. */
 const struct eb_error *ebi_signals_bad(const struct ebi_signals *, const char *type);
 
-/* NULL with the reason in err: why its schema file cannot be used, or the nearest name. */
+/* Returns the signal of a type. NULL, with the reason in err: why its schema file cannot be used, or the nearest name.
+ * */
 const struct eb_signal *ebi_signals_find(const struct ebi_signals *, const char *type, struct eb_error *);
 
-/* The same without an error to write, from bytes of any kind. */
+/* Returns the signal of a type, which may be any bytes; NULL: none. */
 const struct eb_signal *ebi_signals_get(const struct ebi_signals *, const char *type, size_t len);
 
-/* Whether a receiver other than this function runs when the signal is sent; for NULL: when some signal is. Takes locks: not
- * for each event. */
+/* Returns whether a receiver other than this function runs when the signal is sent; for NULL, when some signal is. It
+ * takes locks, so it is not for each event. */
 bool ebi_signals_heard(const struct ebi_signals *, const struct eb_signal *, eb_receiver but);
 
-/* eb_connect and eb_disconnect, for a registry. */
+/* Connect and disconnect a receiver as eb_connect and eb_disconnect do; a signal of NULL is every signal. */
 enum eb_status ebi_signals_connect(struct ebi_signals *, const struct eb_signal *, const char *name, eb_receiver, void *,
                                    struct eb_error *);
 enum eb_status ebi_signals_disconnect(struct ebi_signals *, const struct eb_signal *, const char *name);

@@ -1,4 +1,5 @@
-/* core/signal/send.c - sending: all receivers run, their failures are collected, none of them stops the others. */
+/* core/signal/send.c - sends an event to its receivers. All of them run: their failures are collected, and none stops
+ * the others, except in tests (eb_signal_allow_failure). */
 #include <eventbus/signal.h>
 
 #include <stdlib.h>
