@@ -3,72 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "consume/dispatch.h"
 #include "../memory.h"
+#include "dispatch_fixture.h"
 
-static struct ebi_dispatch dispatch;
-
-static void begin(void) {
-    ebi_dispatch_init(&dispatch);
-}
-
-static void end(void) {
-    for (struct ebi_inflight *inflight = dispatch.all; inflight; inflight = inflight->all_next)
-        inflight->state = EBI_SETTLING;      /* the hands that had them are gone with the test */
-    ebi_dispatch_free(&dispatch);
-}
-
-TestSuite(dispatch, .init = begin, .fini = end);
-
-/* Takes in a message of a key; "" is no key. */
-static struct ebi_inflight *take_message(const struct eb_message *message, const char *key) {
-    struct ebi_inflight *inflight = ebi_inflight_new(message, NULL, NULL, NULL);
-
-    cr_assert_not_null(inflight);
-    cr_assert(ebi_dispatch_add(&dispatch, inflight, *key ? key : NULL, strlen(key), 1000));
-    return inflight;
-}
-
-static struct ebi_inflight *take(uint64_t token, const char *key) {
-    char position[24];
-    size_t len = (size_t)snprintf(position, sizeof position, "%llu", (unsigned long long)token);
-
-    return take_message(&(struct eb_message){.size = sizeof(struct eb_message), .token = token, .topic = {"t", 1},
-                                             .position = {position, len}}, key);
-}
-
-/* One that was handed out so often that it is to run alone. */
-static struct ebi_inflight *take_alone(uint64_t token, const char *key) {
-    return take_message(&(struct eb_message){.size = sizeof(struct eb_message), .token = token, .topic = {"t", 1},
-                                             .deliveries = 5}, key);
-}
-
-/* Gathers the verdicts as "ACK 1, RETURN 2", gives them to the plugin, and confirms them. */
-static const char *gathered(void) {
-    static const char *const names[] = {"?", "ACK", "RETRY", "RETURN", "EXTEND"};
-    static char text[60000];
-    struct eb_verdict *verdicts;
-    uint64_t batch;
-    size_t n = ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch), len = 0;
-    bool acked;
-
-    text[0] = '\0';
-    for (size_t i = 0; i < n; i++)
-        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s %u", i ? ", " : "", names[verdicts[i].kind],
-                                (unsigned)verdicts[i].token);
-    ebi_dispatch_given(&dispatch, batch);
-    for (size_t i = 0; i < n; i++)
-        if (verdicts[i].kind != EB_EXTEND)
-            cr_assert(ebi_dispatch_settled(&dispatch, verdicts[i].token, &acked));
-    free(verdicts);
-    return text;
-}
-
-static uint64_t next(void) {
-    struct ebi_inflight *inflight = ebi_dispatch_next(&dispatch);
-
-    return inflight ? inflight->message.token : 0;
-}
+TestSuite(dispatch, .init = dispatch_begin, .fini = dispatch_end);
 
 Test(dispatch, one_of_a_key_is_at_work_at_a_time) {
     take(1, "a"), take(2, "a"), take(3, "b");
@@ -139,19 +77,6 @@ Test(dispatch, a_parked_one_holds_its_key_back) {
     ebi_dispatch_ack(&dispatch, first, 1000);
     cr_assert_eq(dispatch.parked, 0);
     cr_assert_eq(next(), 2);
-}
-
-Test(dispatch, one_to_be_run_alone_has_no_company) {
-    take(1, "a"), take_alone(2, "b"), take(3, "c");
-    struct ebi_inflight *first = ebi_dispatch_next(&dispatch);
-    cr_assert_eq(first->message.token, 1);
-    cr_assert_eq(next(), 0, "2 waits for 1 to end");
-    ebi_dispatch_ack(&dispatch, first, 1000);
-    struct ebi_inflight *second = ebi_dispatch_next(&dispatch);
-    cr_assert_eq(second->message.token, 2);
-    cr_assert_eq(next(), 0, "3 waits for 2 to end");
-    ebi_dispatch_ack(&dispatch, second, 1000);
-    cr_assert_eq(next(), 3);
 }
 
 Test(dispatch, all_that_waits_is_given_back_once) {
@@ -226,19 +151,19 @@ Test(dispatch, order_by_key_survives_everything_that_can_happen) {
     int64_t now = 0, due;
 
     for (int step = 0; step < STEPS; step++, now++) {
-        size_t key = (size_t)(nrand48(seed) % KEYS), hand = (size_t)(nrand48(seed) % 8);
+        size_t key = (size_t)(nrand48(seed) % KEYS), thread = (size_t)(nrand48(seed) % 8);
         char name[2] = {(char)('a' + key), '\0'};
 
         if (nrand48(seed) % 2 && sent[key] < done[key] + 20) {      /* the plugin hands over the next of a key */
             take(++sent[key] * KEYS + key, name);
-        } else if (!busy[hand]) {
-            busy[hand] = ebi_dispatch_next(&dispatch);
+        } else if (!busy[thread]) {
+            busy[thread] = ebi_dispatch_next(&dispatch);
         } else {
-            struct ebi_inflight *inflight = busy[hand];
+            struct ebi_inflight *inflight = busy[thread];
             size_t k = inflight->message.token % KEYS;
             uint64_t number = inflight->message.token / KEYS;
 
-            busy[hand] = NULL;
+            busy[thread] = NULL;
             cr_assert_eq(number, done[k] + 1, "step %d: key %zu at %u after %u", step, k, (unsigned)number,
                          (unsigned)done[k]);
             switch (nrand48(seed) % 4) {
@@ -270,7 +195,7 @@ Test(dispatch, order_by_key_survives_everything_that_can_happen) {
 }
 
 /* More keys at a time than queues are kept of, long ones between them; then each queue is another key's. */
-Test(dispatch, lanes_that_are_used_again_know_nothing_of_their_last_key) {
+Test(dispatch, queues_that_are_used_again_know_nothing_of_their_last_key) {
     enum { N = 1300 };
     char key[300];
 
@@ -398,7 +323,7 @@ Test(dispatch, a_wait_of_the_broker_is_no_longer_than_it_can_be_said) {
     free(verdicts);
 }
 
-Test(dispatch, what_is_revoked_may_stand_anywhere_in_its_line_or_nowhere_any_more) {
+Test(dispatch, what_is_revoked_may_stand_anywhere_in_its_queue_or_nowhere_any_more) {
     static const uint64_t middle[] = {2}, all[] = {1, 3, 4, 99};
 
     take(1, "a"), take(2, "a"), take(3, "a"), take(4, "b");
@@ -409,193 +334,4 @@ Test(dispatch, what_is_revoked_may_stand_anywhere_in_its_line_or_nowhere_any_mor
     cr_assert(first->revoked);
     ebi_dispatch_return(&dispatch, first, 1000);
     cr_assert_str_eq(gathered(), "RETURN 2, ACK 4, RETURN 3, RETURN 1");
-}
-
-/* ---- Attempts ---- */
-
-static struct eb_message handed_out(uint64_t token, const char *position, uint32_t failures, uint32_t deliveries) {
-    static const struct eb_header id = {{"id", 2}, {"an-id", 5}};
-
-    return (struct eb_message){.size = sizeof(struct eb_message), .token = token, .topic = {"t", 1},
-                               .position = {position, strlen(position)}, .attrs = &id, .n_attrs = 1, .failures = failures,
-                               .deliveries = deliveries};
-}
-
-static struct ebi_inflight *fail_it(const struct eb_message *message) {
-    take_message(message, "a");
-    struct ebi_inflight *inflight = ebi_dispatch_next(&dispatch);
-
-    inflight->failures++;
-    inflight->first_failed_us = inflight->first_failed_us ? inflight->first_failed_us : 77;
-    return inflight;
-}
-
-Test(dispatch, attempts_outlive_a_hand_back_and_the_end_of_an_instance) {
-    struct eb_message first = handed_out(1, "p", 0, 0), again = handed_out(2, "p", 0, 0), third = handed_out(3, "p", 0, 0);
-
-    ebi_dispatch_return(&dispatch, fail_it(&first), 1000);
-    gathered();
-    struct ebi_inflight *inflight = fail_it(&again);
-    cr_assert_eq(inflight->failures, 2);
-    ebi_dispatch_delay(&dispatch, inflight, 5000);
-    ebi_dispatch_drop(&dispatch);
-    inflight = fail_it(&third);
-    cr_assert_eq(inflight->failures, 3);
-    cr_assert_eq(inflight->first_failed_us, 77);
-    cr_assert_eq(dispatch.attempts.broker, EBI_COUNTING_UNKNOWN, "it was not to count a hand-back");
-    cr_assert_null(dispatch.attempts.kept);
-}
-
-Test(dispatch, a_broker_that_counts_is_believed_and_other_workers_failures_count_too) {
-    struct eb_message first = handed_out(1, "p", 0, 1), again = handed_out(2, "p", 1, 2), far = handed_out(3, "p", 5, 7);
-
-    cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&first), 10, 1000));
-    gathered();
-    struct ebi_inflight *inflight = fail_it(&again);
-    cr_assert_eq(inflight->failures, 2);
-    cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
-    cr_assert(ebi_dispatch_retry(&dispatch, inflight, 10, 1000));
-    gathered();
-    cr_assert_eq(fail_it(&far)->failures, 6, "three failed elsewhere");
-    cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
-}
-
-Test(dispatch, a_broker_that_counts_may_hand_out_a_repeat_with_the_same_id) {
-    struct eb_message first = handed_out(1, "p", 0, 1), again = handed_out(2, "p", 1, 2), repeat = handed_out(3, "q", 0, 1);
-
-    cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&first), 10, 1000));
-    gathered();
-    cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&again), 10, 1000));
-    gathered();
-    cr_assert_eq(fail_it(&repeat)->failures, 1);
-    cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
-}
-
-/* A producer that was not sure sent it twice: the second one comes while the broker holds the first for its retry. */
-Test(dispatch, a_repeat_that_comes_before_the_retry_could_has_attempts_of_its_own) {
-    struct eb_message first = handed_out(1, "p", 0, 1), repeat = handed_out(2, "q", 0, 1), again = handed_out(3, "p", 1, 2);
-
-    cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&first), 600000, 1000));
-    gathered();
-    struct ebi_inflight *inflight = fail_it(&repeat);
-    cr_assert_eq(inflight->failures, 1);
-    ebi_dispatch_ack(&dispatch, inflight, 1000);
-    gathered();
-    cr_assert_eq(fail_it(&again)->failures, 2);
-    cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
-}
-
-/* The verdict may or may not have reached the broker before its instance ended: neither is a wrong count. */
-Test(dispatch, a_verdict_that_may_be_lost_shows_nothing_of_the_brokers_counting) {
-    for (uint32_t counted = 0; counted < 2; counted++) {
-        struct eb_message first = handed_out(1, "p", 0, 1), again = handed_out(2, "p", counted, 2);
-
-        cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&first), 10, 1000));
-        ebi_dispatch_drop(&dispatch);
-        struct ebi_inflight *inflight = fail_it(&again);
-        cr_assert_eq(inflight->failures, 2);
-        cr_assert_neq(dispatch.attempts.broker, EBI_MISCOUNTS);
-        ebi_dispatch_ack(&dispatch, inflight, 1000);
-        gathered();
-    }
-}
-
-Test(dispatch, counts_are_kept_of_so_many_events_and_the_oldest_give_way) {
-    enum { MANY = 10050 };
-    char position[24];
-
-    for (uint64_t i = 1; i <= MANY; i++) {
-        struct eb_message message = {.size = sizeof message, .token = i, .topic = {"t", 1}, .failures = 1,
-                                     .position = {position, (size_t)snprintf(position, sizeof position, "%d", (int)i)}};
-
-        take_message(&message, "");
-        ebi_dispatch_return(&dispatch, ebi_dispatch_next(&dispatch), 1000);
-        gathered();
-    }
-    cr_assert_eq(dispatch.attempts.n_kept, 10000);
-}
-
-/* ---- What hangs holds only itself ---- */
-
-static bool woken(int64_t now, int64_t *due) {
-    *due = INT64_MAX;
-    return ebi_dispatch_wake(&dispatch, now, due);
-}
-
-Test(dispatch, others_pass_one_that_waits_to_run_alone_while_a_receiver_hangs) {
-    int64_t due;
-
-    take(1, "a");
-    struct ebi_inflight *hung = ebi_dispatch_next(&dispatch);
-    take_alone(2, "b"), take(3, "c");
-    woken(1000, &due);
-    cr_assert_eq(next(), 0, "2 waits for 1, and 3 for 2");
-    cr_assert_leq(due, 2000);
-    cr_assert(woken(2000, &due));
-    struct ebi_inflight *other = ebi_dispatch_next(&dispatch);
-    cr_assert_eq(other->message.token, 3, "1 takes long, so 3 goes on");
-    ebi_dispatch_ack(&dispatch, other, 2001);
-    cr_assert_leq(due, 11000);
-    cr_assert(woken(11000, &due));
-    take(4, "d");
-    struct ebi_inflight *alone = ebi_dispatch_next(&dispatch);
-    cr_assert_eq(alone->message.token, 2, "1 hangs: it is no company any more");
-    cr_assert_eq(alone->n_hanging, 1);
-    cr_assert_eq(next(), 0);
-    ebi_dispatch_ack(&dispatch, alone, 11001);
-    cr_assert_eq(next(), 4);
-    ebi_dispatch_ack(&dispatch, hung, 12000);
-}
-
-Test(dispatch, of_several_to_run_alone_only_the_first_waits_for_one_that_hangs) {
-    int64_t due;
-
-    take(1, "a");
-    next();
-    take_alone(2, "b"), take_alone(3, "c"), take(4, "d");
-    woken(1000, &due);
-    woken(11000, &due);
-    for (uint64_t token = 2; token <= 4; token++) {
-        struct ebi_inflight *inflight = ebi_dispatch_next(&dispatch);
-
-        cr_assert_eq(inflight->message.token, token);
-        ebi_dispatch_ack(&dispatch, inflight, 11000);
-    }
-}
-
-Test(dispatch, one_that_hangs_while_it_runs_alone_gets_company) {
-    int64_t due;
-
-    take_alone(1, "a"), take(2, "b");
-    cr_assert_eq(next(), 1);
-    cr_assert_not(woken(10999, &due));
-    cr_assert_eq(due, 11000);
-    cr_assert_eq(next(), 0);
-    cr_assert(woken(11000, &due));
-    cr_assert_eq(next(), 2);
-}
-
-/* However the others come and go, one that is to run alone gets its turn. */
-Test(dispatch, one_that_is_to_run_alone_starves_no_more_than_the_others) {
-    struct ebi_inflight *busy = NULL, *last;
-    uint64_t token = 1;
-    int64_t now = 1000, due, ran_ms = 0;
-
-    take(token++, "");
-    busy = ebi_dispatch_next(&dispatch);
-    take_alone(1000000, "alone");
-    for (; !ran_ms && now < 60000; now += 100) {        /* each works for 3 s, and another one begins before it ends */
-        take(token++, "");
-        woken(now, &due);
-        last = ebi_dispatch_next(&dispatch);
-        if (last && last->message.token == 1000000)
-            ran_ms = now;
-        else if (last && busy)
-            ebi_dispatch_delay(&dispatch, last, now + 3000);
-        if (busy && now >= 4000) {
-            ebi_dispatch_ack(&dispatch, busy, now);
-            busy = NULL;
-        }
-    }
-    cr_assert(ran_ms && ran_ms < 25000, "%d", (int)ran_ms);
 }

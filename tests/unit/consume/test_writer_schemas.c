@@ -1,4 +1,4 @@
-/* tests/unit/consume/test_writers.c - the schemas that messages were written with: how many are kept, what one costs that
+/* tests/unit/consume/test_writer_schemas.c - the schemas that messages were written with: how many are kept, what one costs that
  * does not fit, and how a body is read that came without one. */
 #include <criterion/criterion.h>
 #include <stdio.h>
