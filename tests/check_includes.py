@@ -30,6 +30,7 @@ SEES = {
     "examples": "",
 }
 OUTSIDE = ("conform", "plugins", "examples")        # these know the public headers only
+PRIVATE = {"consume/state.h"}                        # only their own room includes these
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
@@ -63,6 +64,8 @@ def wrong_includes(top):
             if name == "ltdl.h" and room != "plugin":
                 wrong.append(f"{path}: {room} includes <ltdl.h>, which only plugin may")
             other = included_room(top, path, name) if not name.startswith("eventbus/") else None
+            if other and other != room and name in PRIVATE:
+                wrong.append(f"{path}: {room} includes {name}, which is private to {other}")
             if other and other != room and other not in SEES[room].split():
                 wrong.append(f"{path}: {room} includes {other} ({bracket}{name}), which it may not see")
     return wrong
@@ -125,6 +128,7 @@ def includes_go_one_way(t):
 def a_wrong_include_is_told_with_both_rooms(t):
     t.write("core/base/wrong.c", '#include "plugin/plugins.h"\n#include <ltdl.h>\n')
     t.write("core/plugin/right.c", '#include <ltdl.h>\n#include "base/error.h"\n#include <eventbus/plugin.h>\n')
+    t.write("core/bus/wrong.c", '#include "consume/state.h"\n#include "consume/worker.h"\n')
     t.write("plugins/x/wrong.c", '#include "../../core/base/error.h"\n')
     t.write("core/base/error.h", "")
     t.write("plugins/common/error.h", "#include <eventbus/error.h>\n")
@@ -133,8 +137,8 @@ def a_wrong_include_is_told_with_both_rooms(t):
     t.write("plugins/x/right.c", '#include "common/error.h"\n#include "common/registry/registry.h"\n')
     told = "\n".join(wrong_includes(t.folder))
     t.contains(told, "base includes plugin", "base includes <ltdl.h>", "plugins includes base",
-               "common includes registry")
-    t.equal(len(told.splitlines()), 4, "how many are told")
+               "common includes registry", "private to consume")
+    t.equal(len(told.splitlines()), 5, "how many are told")
 
 
 @test
