@@ -17,7 +17,7 @@ int64_t ebi_backoff_wait(const struct ebi_backoff *backoff, uint32_t retry, uint
     int64_t wait = doubled(backoff->first_ms, retry ? retry - 1 : 0, backoff->max_ms);
     double off = (double)wait * backoff->jitter * ((double)chance / (double)UINT64_MAX);
 
-    if (!(off > 0))                             /* a jitter that is no number counts as none */
+    if (!(off > 0))                             /* a jitter that is not a number counts as 0 */
         return wait;
     return off < (double)wait ? wait - (int64_t)off : 0;
 }
@@ -29,7 +29,7 @@ static uint64_t spread(uint64_t bits) {
     return bits ^ bits >> 31;
 }
 
-/* For a machine whose kernel gives no random numbers: differs by process, by moment and by call. */
+/* A number for a machine whose kernel gives no random ones: it differs by process, by moment and by call. */
 static uint64_t chance_of_the_moment(void) {
     static _Atomic uint64_t calls;
     struct timespec now;
@@ -40,7 +40,7 @@ static uint64_t chance_of_the_moment(void) {
     return spread(spread(moment) ^ spread((uint64_t)getpid() << 32) ^ ++calls);
 }
 
-/* From the kernel each time: a generator of our own would give a forked child its parent's numbers. */
+/* Reads from the kernel each time: a generator in this process would give a forked child its parent's numbers. */
 uint64_t ebi_chance(void) {
     uint64_t chance;
 

@@ -79,8 +79,8 @@ bool ebi_bytes_add_vformat(struct ebi_bytes *bytes, const char *format, va_list 
     return added;
 }
 
-/* Whether none of 8 bytes needs a look: no control character, quote, backslash, or part of a longer character. Each
- * term sets the top bit of a byte it has found; a borrow may set one too many after that, which costs a look only. */
+/* Whether none of 8 bytes needs a closer look: no control character, quote, backslash, or part of a longer character. Each
+ * term sets the top bit of a byte it has found; a borrow may set one more after that, which only costs a closer look. */
 static bool all_plain(const char *text) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
     uint64_t word, quote, back;

@@ -42,7 +42,7 @@ struct date {
     int64_t year, month, day;
 };
 
-/* Counted in years that begin in March, so that the leap day comes last; 1970-01-01 is day 0. Years from 0 on. */
+/* The number of a day. Counts in years that begin in March, so that the leap day comes last; 1970-01-01 is day 0. Years from 0 on. */
 static int64_t days_of(struct date date) {
     int64_t year = date.month > 2 ? date.year : date.year - 1;
     int64_t month = date.month > 2 ? date.month - 3 : date.month + 9;
@@ -134,7 +134,7 @@ static bool take_number(struct reader *in, int digits, int64_t low, int64_t high
     return sum >= low && sum <= high;
 }
 
-/* YYYY-MM-DD or YYYYMMDD */
+/* Reads YYYY-MM-DD or YYYYMMDD. */
 static bool take_date(struct reader *in, struct date *date) {
     if (!take_number(in, 4, 1, 9999, &date->year))
         return false;
@@ -148,7 +148,7 @@ static bool is_digit(const struct reader *in) {
     return in->at < in->end && *in->at >= '0' && *in->at <= '9';
 }
 
-/* .5 or ,123456789: cut to microseconds, never rounded, as Python does. */
+/* Reads .5 or ,123456789: cut to microseconds, never rounded, as Python does. */
 static bool take_fraction(struct reader *in, int64_t *micros) {
     int64_t worth = SECOND_US / 10;
 
@@ -162,7 +162,7 @@ static bool take_fraction(struct reader *in, int64_t *micros) {
     return true;
 }
 
-/* HH:MM[:SS[.f]] or HHMM[SS[.f]] */
+/* Reads HH:MM[:SS[.f]] or HHMM[SS[.f]]. */
 static bool take_time(struct reader *in, int64_t *us) {
     int64_t hour, minute, second = 0, micros = 0;
 
@@ -181,7 +181,7 @@ static bool take_time(struct reader *in, int64_t *us) {
 
 enum zone { ZONE_UTC, ZONE_NONE, ZONE_OTHER, ZONE_BROKEN };
 
-/* Z, +HH, +HH:MM, +HHMM, the same with "-": all that is left. *offset: minutes before UTC. */
+/* Reads Z, +HH, +HH:MM, +HHMM, or the same with "-", to the end of the text. *offset: minutes before UTC. */
 static enum zone take_zone(struct reader *in, int64_t *offset) {
     int64_t hours, minutes = 0;
 
@@ -201,8 +201,8 @@ static enum zone take_zone(struct reader *in, int64_t *offset) {
     return *offset == 0 ? ZONE_UTC : ZONE_OTHER;
 }
 
-/* What was given, if it is fit to be shown: short, and of characters that times are made of. What is not may be
- * anything, a person's name too. */
+/* Returns the given text where it may be shown: it is short, and has only characters of times. Any other text may be anything, also a
+ * person's name. */
 static void refuse(struct eb_error *err, const char *text, size_t len, const char *why) {
     static const char of_times[] = "0123456789-+:.,TtZz ";
     size_t good = 0;
@@ -236,7 +236,7 @@ enum eb_status ebi_iso_read(const char *text, size_t len, int64_t *us, struct eb
     return EB_OK;
 }
 
-/* YYYY-MM-DD, which is its first moment, or that and a time with any offset or none. */
+/* Reads YYYY-MM-DD, which is its first moment, or that and a time with any offset or none. */
 static bool read_local(const char *text, int64_t *us) {
     struct reader in = { text, text + strlen(text) };
     int64_t of_day = 0, offset = 0;

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 
 enum { EVERY_MS = 1000, TRIES = 3 };
-static const int64_t SET_US = 2000000;          /* less is a clock being kept right; NTP corrects it by slower steps */
+static const int64_t SET_US = 2000000;          /* a smaller change is a correction: NTP makes slower steps */
 static const int64_t TOGETHER_US = 10000;       /* two clocks read within this time count as read at once */
 
 bool ebi_clock_watch_look(struct ebi_clock_watch *watch, int64_t wall_us, int64_t boot_us, int64_t *by_us) {

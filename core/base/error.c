@@ -69,7 +69,7 @@ enum eb_status ebi_error_errno(struct eb_error *err, enum eb_status status, enum
     fill(err, status, kind, number, format, args);
     va_end(args);
     char room[128];
-    const char *reason = strerror_r(number, room, sizeof room);     /* GNU's: answers the text */
+    const char *reason = strerror_r(number, room, sizeof room);     /* GNU's: returns the text */
     size_t len = strlen(err->text);
     int more = snprintf(err->text + len, sizeof err->text - len, ": %s", reason);
     if (more > 0 && len + (size_t)more >= sizeof err->text)

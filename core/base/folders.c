@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-/* A read-only file system may say EROFS of a folder that is there. Where it is none, errno says why it cannot be made. */
+/* Whether a folder exists: a read-only file system may return EROFS for one that does. False: errno says why it cannot be made. */
 static bool is_folder(const char *path) {
     int why = errno;
     struct stat st;
@@ -66,7 +66,7 @@ enum eb_status ebi_sync_folder_of(const char *path, struct eb_error *err) {
     if (!folder)
         return ebi_error_memory(err);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* A folder that may be written to but not listed cannot be opened; some file systems cannot sync one. */
+    /* A folder that may be written to but not listed cannot be opened; some file systems cannot sync a folder. */
     if (fd >= 0 && fsync(fd) != 0 && errno == EIO)
         status = ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot write folder %s to disk", folder);
     if (fd >= 0)

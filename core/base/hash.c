@@ -5,7 +5,7 @@
 
 uint64_t ebi_hash_seeds[2];
 
-/* Before any thread of ours, and before any table. */
+/* Runs before any thread of this library, and before any table exists. */
 __attribute__((constructor)) static void draw_seeds(void) {
     ebi_hash_seeds[0] = ebi_chance() | 1;
     ebi_hash_seeds[1] = ebi_chance() | 1;

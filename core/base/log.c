@@ -16,25 +16,25 @@
 #include "base/clock.h"
 #include "base/printable.h"
 
-/* What others wrote may be megabytes. A reader of lines that cuts them (the journal does at 48 KB) would show the rest as a line
- * of its own, which they had then written. */
+/* Texts of others may have megabytes. A reader that cuts lines (the journal does at 48 KB) would show the rest as a line of its own, whose
+ * text others had then chosen. */
 enum { TEXT_MOST = 4000, VALUE_MOST = 500 };
 
-/* How standard error wants its lines. */
+/* What standard error is, which decides the form of lines. */
 enum place { PLAIN, TERMINAL, JOURNAL };
 
 struct ebi_log {
     _Atomic int most;           /* any thread */
     atomic_bool json;
     _Atomic int time;           /* enum ebi_log_time */
-    enum place place;           /* these stay as made */
+    enum place place;           /* set once */
     eb_log_sink sink;
     void *arg;
-    pthread_mutex_t one_line;   /* held while a line is handed over */
+    pthread_mutex_t one_line;   /* held while a line is written, or the sink is called */
 };
 
-/* systemd says in JOURNAL_STREAM which file of ours is its journal: "DEVICE:INODE". Children inherit the variable with
- * another standard error, so it must match. */
+/* Whether standard error is systemd's journal. JOURNAL_STREAM says which file that is: "DEVICE:INODE". Children inherit the variable with
+ * another standard error, so the file must match. */
 static bool is_journal(void) {
     const char *told = getenv("JOURNAL_STREAM");
     struct stat here;
@@ -179,9 +179,9 @@ static bool add_time(struct ebi_bytes *line, enum ebi_log_time how) {
                                                      minutes % 60);
 }
 
-/* What stands in front on standard error: when it was, who speaks, and how serious it is. */
+/* Writes the beginning of a line on standard error: the time, the program, and the level. */
 static bool add_text_head(struct ebi_bytes *line, enum place place, enum ebi_log_time time, enum ebi_level level) {
-    if (place == JOURNAL)               /* the journal knows when, and who speaks, and shows the level itself */
+    if (place == JOURNAL)               /* the journal has the time and the program, and shows the level */
         return true;
     if (!add_time(line, time))
         return false;
@@ -200,7 +200,7 @@ static bool add_json_field(struct ebi_bytes *line, const char *name, const char 
         return false;
     if (!value[len])
         return true;
-    line->len--;                        /* the mark stands within the quotes */
+    line->len--;                        /* the ellipsis is within the quotes */
     return ebi_bytes_add_format(line, "%s\"", mark_of(value, len));
 }
 
@@ -218,7 +218,7 @@ static bool add_as_json(struct ebi_bytes *line, enum ebi_level level, const char
     return ebi_bytes_add_text(line, "}");
 }
 
-/* ---- Out ---- */
+/* ---- Writing ---- */
 
 static bool make_line(const struct ebi_log *log, struct ebi_bytes *line, enum ebi_level level, const char *text,
                       const struct ebi_log_field *fields, size_t n) {
@@ -235,8 +235,8 @@ static bool make_line(const struct ebi_log *log, struct ebi_bytes *line, enum eb
     return log->sink || ebi_bytes_add_text(line, "\n");
 }
 
-/* One write a line, so that lines of several processes stay whole; only what a full disk or a signal cut is sent
- * after. */
+/* Writes a line in one write, so that lines of several processes stay whole; only what a full disk or a signal cut is written
+ * afterwards. */
 static void write_all(const char *text, size_t len) {
     while (len > 0) {
         ssize_t done = write(STDERR_FILENO, text, len);
@@ -244,7 +244,7 @@ static void write_all(const char *text, size_t len) {
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return;             /* nowhere left to say so */
+            return;             /* this cannot be reported anywhere */
         text += done;
         len -= (size_t)done;
     }

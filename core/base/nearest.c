@@ -49,7 +49,7 @@ unsigned ebi_edits(const char *from, const char *to, unsigned limit) {
     return least(rows[from_len % 3][to_len], limit + 1);
 }
 
-/* How many edits still look like a slip: a third of what was typed, and never all of it. */
+/* How many edits still look like a typing error: a third of what was typed, and never all of it. */
 static unsigned slips(size_t len) {
     unsigned most = len / 3 > MOST_EDITS ? MOST_EDITS : (unsigned)(len / 3);
 
@@ -65,7 +65,7 @@ ptrdiff_t ebi_nearest(const char *given, const char *const *names, size_t n) {
 
         if (edits <= limit) {
             found = (ptrdiff_t)i;
-            limit = edits ? edits - 1 : 0;          /* only a nearer one from here on */
+            limit = edits ? edits - 1 : 0;          /* only a nearer name from here on */
         }
         if (edits == 0)
             break;

@@ -1,4 +1,4 @@
-/* core/base/thread.c - threads and waits of ours: see thread.h. */
+/* core/base/thread.c - threads, waits and assertions about locks: see thread.h. */
 #include "base/thread.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ enum eb_status ebi_thread_start(pthread_t *thread, const char *name, void *(*run
     char shown[16];
     int failed;
 
-    ebi_thread_block_signals(&before);                  /* a new thread inherits it: no moment without */
+    ebi_thread_block_signals(&before);                  /* a new thread inherits that: there is no moment without it */
     failed = pthread_create(thread, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed) {

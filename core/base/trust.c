@@ -15,7 +15,7 @@
 
 enum { NAMES_ROOM = 16384 };
 
-/* The user's name, or its number where the system knows none. */
+/* Writes the user's name, or its number where it has none. */
 static void name_user(uid_t uid, char *name, size_t room) {
     char texts[NAMES_ROOM];
     struct passwd user, *found = NULL;
@@ -40,7 +40,7 @@ static bool is_own(const struct group *group, uid_t uid) {
     return true;
 }
 
-/* Whether a group has nobody but root or the running user in it; its name, or its number where it has none. */
+/* Whether only root and the running user are in a group; writes its name, or its number where it has none. */
 static bool is_harmless(gid_t gid, char *name, size_t room) {
     char texts[NAMES_ROOM];
     struct group group, *found = NULL;
@@ -52,13 +52,13 @@ static bool is_harmless(gid_t gid, char *name, size_t room) {
     return is_own(found, 0) || is_own(found, geteuid());
 }
 
-/* Others could write by an access list, whose mask then shows as the group's bits. */
+/* Whether others could write by an access list, whose mask then shows as the group's bits. */
 static bool has_access_list(const char *path) {
     return getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
 }
 
-/* One step of the way: the file, or a folder above it. Who may write a folder may put another thing in the place of what
- * it holds; with the sticky bit only the owners of folder and thing may, and the thing's owner is looked at in its turn. */
+/* Checks the file, or a folder above it. Who may write to a folder may replace what it holds; with the sticky bit only the owners of the
+ * folder and of the thing may, and the owner of the thing is checked by itself. */
 static enum eb_status check_step(const char *path, struct eb_error *err) {
     struct stat st;
     char who[64];

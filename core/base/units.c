@@ -8,7 +8,7 @@ struct unit {
     int64_t factor;
 };
 
-/* Digits only: no sign, no blank. Answers how many there were; 0: none, or too many for 64 bits. */
+/* Reads digits only: no sign, no blank. Returns how many there are; 0: none, or too many for 64 bits. */
 static size_t read_digits(const char *text, size_t len, int64_t *number) {
     size_t at = 0;
     int64_t sum = 0;

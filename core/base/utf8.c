@@ -1,4 +1,4 @@
-/* core/base/utf8.c - walking over text that should be UTF-8: see utf8.h. */
+/* core/base/utf8.c - walks over text that should be UTF-8: see utf8.h. */
 #include "base/utf8.h"
 
 #include <stdint.h>

@@ -10,8 +10,8 @@
 /* UUID time: 100 ns ticks since the Gregorian calendar began, in October 1582. */
 static const uint64_t TICKS_TO_1970 = UINT64_C(0x01b21dd213814000);
 
-/* What makes this process's ids its own. The node is random, with the bit that says so (RFC 9562, 6.10): a network
- * card's address would tell which machine an event came from, and be the same in every process on it. */
+/* What makes the ids of this process unique. The node is random, with the bit that says so (RFC 9562, 6.10): the address of a network
+ * card would show which machine an event came from, and be the same in all its processes. */
 static struct {
     pthread_mutex_t mutex;
     bool seeded;
@@ -29,7 +29,7 @@ static void in_parent(void) {
 }
 
 static void in_child(void) {
-    maker.seeded = false;   /* or parent and child would make the same ids */
+    maker.seeded = false;   /* otherwise parent and child would make the same ids */
     pthread_mutex_unlock(&maker.mutex);
 }
 
@@ -68,7 +68,7 @@ int64_t ebi_uuid_new(char text[EBI_UUID_ROOM]) {
         seed();
     now = ticks = ticks_now();
     if (ticks <= maker.last)
-        ticks = maker.last + 1;     /* asked faster than it ticks, or set back: count on, as Python does */
+        ticks = maker.last + 1;     /* called faster than the clock ticks, or it was set back: counts on, as Python does */
     maker.last = ticks;
     node = maker.node;
     sequence = maker.sequence;

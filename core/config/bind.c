@@ -1,5 +1,4 @@
-/* core/config/bind.c - sections against option tables: what is known, what is missing, and the settings struct
- * filled. */
+/* core/config/bind.c - checks sections against option tables, and fills their settings structs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 
 enum { NAMES_MOST = 256 };
 
-/* A section on its way into tables. */
+/* A section that is being bound to tables. */
 struct binding {
     struct ebi_config *config;
     const char *kind, *name;
@@ -24,7 +23,7 @@ struct binding {
     struct eb_error *err;
 };
 
-/* An option as this version knows it, from a table whose author may have known more or less. */
+/* Copies an option as this version knows it, from a table whose author may have known more or fewer members. */
 static struct eb_option option_at(const struct ebi_table *table, size_t i) {
     struct eb_option option = {0};
 
@@ -41,7 +40,7 @@ static bool is_for(const struct eb_option *option, const char *key) {
     return strcmp(key, option->key) == 0;
 }
 
-/* Pairs go to a client library: which of its options are secret only their names tell. */
+/* Whether a key is secret. Pairs go to a client library: only their names say which of its options are secret. */
 static bool is_secret(const struct eb_option *option, const char *key) {
     static const char *const words[] = { "password", "secret", "token", "passphrase", "pem" };
 
@@ -61,7 +60,7 @@ static enum eb_status in_front(const struct binding *b, enum eb_status status, c
     return status;
 }
 
-/* Its ${...} could not be replaced. */
+/* The ${...} of a value could not be replaced. */
 static enum eb_status tell_fault(const struct binding *b, const struct ebi_value *value) {
     return in_front(b, ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s", value->fault), value->where, value->key);
 }
@@ -75,7 +74,7 @@ static size_t known_names(const struct binding *b, const char *names[NAMES_MOST]
     return n;
 }
 
-/* "its keys are a, b, c", as far as a message has room. */
+/* Writes "its keys are a, b, c", as far as a message has room. */
 static void list_names(const char *const *names, size_t n, char *text, size_t room) {
     size_t len = 0;
 
@@ -125,7 +124,7 @@ static enum eb_status set_given(const struct binding *b, const struct ebi_table 
     return in_front(b, status, value->where, option->key);
 }
 
-/* The default as text, ${...} replaced, for as long as the configuration lives. */
+/* Returns the default as text, with ${...} replaced; it lives as long as the configuration. */
 static enum eb_status default_text(struct ebi_config *config, const struct eb_option *option, const char **result,
                                    struct eb_error *err) {
     struct ebi_bytes text = {0};
@@ -165,7 +164,7 @@ static size_t count_pairs(const struct binding *b, const struct eb_option *optio
     return n;
 }
 
-/* name, value, name, value, ..., NULL; the names without their prefix. NULL when there are none. */
+/* Returns name, value, name, value, ..., NULL; the names without their prefix. NULL: there are none. */
 static enum eb_status set_pairs(const struct binding *b, const struct ebi_table *table,
                                 const struct eb_option *option) {
     size_t n = count_pairs(b, option), at = 0, prefix = strlen(option->key);
@@ -188,7 +187,7 @@ static enum eb_status set_pairs(const struct binding *b, const struct ebi_table 
     return EB_OK;
 }
 
-/* One value to every option that it is for. */
+/* Stores one value in each option that has its key. */
 static enum eb_status bind_value(const struct binding *b, const struct ebi_value *value) {
     enum eb_status status = EB_OK;
     bool known = false;
@@ -246,8 +245,8 @@ struct walk {
     void *arg;
 };
 
-/* Shows a value: a secret as "***", a URL without its password. from_file: what ${file:...} gave is part of it, so it is
- * shown as it was written, `raw`, if it is at all. */
+/* Shows a value: a secret as "***", a URL without its password. from_file: it has content of ${file:...} in it, and is shown as it is
+ * written, `raw`, if at all. */
 static enum eb_status show(const struct walk *walk, const struct eb_option *option, const char *key, const char *text,
                            bool from_file, const char *raw, const char *where) {
     struct ebi_bytes shown = {0};
@@ -345,7 +344,7 @@ enum eb_status ebi_read_number(const struct ebi_table *table, const char *key, c
 
 /* ---- Sections as a whole ---- */
 
-/* Up to `room` names of a kind's sections, but for one; answers how many there are. */
+/* Lists up to `room` names of a kind's sections, except for one. Returns how many exist. */
 static size_t list_sections(const struct ebi_config *config, const char *kind, const char *but, const char **names, size_t room) {
     size_t n = 0;
 

@@ -1,9 +1,8 @@
-/* core/config/ini.c - the text of one INI file as sections and keys: see ini.h.
+/* core/config/ini.c - reads the text of one INI file as sections and keys: see ini.h.
  *
- * inih asks a reader of ours for each line. That reader refuses what inih would cut (long lines, long section names) or
- * pass over (text after a section, an empty section), evens out where its versions differ (comments in continuation
- * lines), and lets keys be indented: as in Python's configparser a line continues a value if it is indented deeper than
- * its key. */
+ * inih calls a reader in this file for each line. The reader refuses what inih would cut (long lines, long section names) or skip
+ * (text after a section, an empty section), makes up for differences of inih's versions (comments in continuation lines), and allows
+ * indented keys: as in Python's configparser, a line continues a value if it is indented deeper than its key. */
 #include "config/ini.h"
 
 #include <ini.h>
@@ -20,17 +19,17 @@ enum {
     VALUE_MOST = 65536
 };
 
-/* A file being read; belongs to the thread that does so. */
+/* A file that is being read; belongs to the reading thread. */
 struct reading {
     const char *file, *at, *end;
     const struct ebi_ini_visitor *visitor;
     struct eb_error *err;
     enum eb_status status;      /* the first failure; nothing is read after it */
-    unsigned line;              /* the one handed to inih last, from 1 */
+    unsigned line;              /* the last one that inih got, from 1 */
     bool in_section;
-    bool has_key;               /* a key is known, its value may go on */
-    bool goes_on;               /* the line handed over last continues it */
-    bool expected;              /* the line handed over last must bring inih to call us */
+    bool has_key;               /* a key has been read, whose value may continue */
+    bool goes_on;               /* the last line that inih got continues it */
+    bool expected;              /* inih must call the handler for the last line that it got */
     unsigned key_line;
     size_t key_indent;
     struct ebi_bytes key, value;
@@ -62,7 +61,7 @@ static bool refuse_memory(struct reading *in) {
     return false;
 }
 
-/* Tells the visitor the key whose value is complete now. */
+/* Calls the visitor for the key whose value is complete now. */
 static bool finish_key(struct reading *in) {
     if (!in->has_key)
         return true;
@@ -107,7 +106,7 @@ static struct line cut_line(struct reading *in) {
     if (line.len > 0 && line.text[line.len - 1] == '\r')
         line.len--;
     if (++in->line == 1 && line.len >= 3 && memcmp(line.text, "\xef\xbb\xbf", 3) == 0)
-        line = from(line, 3);       /* the mark that some editors put in front */
+        line = from(line, 3);       /* the byte order mark that some editors write */
     return line;
 }
 
@@ -129,7 +128,7 @@ static bool check_characters(struct reading *in, struct line line) {
     return true;
 }
 
-/* inih 55 leaves a comment in a continuation line as part of the value, later ones do not. */
+/* inih 55 keeps a comment in a continuation line as a part of the value; later versions do not. */
 static struct line without_comment(struct line line) {
     for (size_t i = 1; i < line.len; i++)
         if (line.text[i] == ';' && is_blank(line.text[i - 1]))
@@ -196,7 +195,7 @@ static bool take_section(struct reading *in, struct line line, char *to, size_t 
 
 /* ---- Between inih and the visitor ---- */
 
-/* Puts a line as inih shall see it into `to`. */
+/* Writes a line to `to` in the form that inih is to read. */
 static bool prepare(struct reading *in, struct line line, char *to, size_t room) {
     size_t indent;
 
@@ -208,10 +207,10 @@ static bool prepare(struct reading *in, struct line line, char *to, size_t room)
     indent = indent_of(line);
     line = from(line, indent);
     if (line.len == 0 || line.text[0] == ';' || line.text[0] == '#')
-        return true;                                /* however long: it holds nothing */
+        return true;                                /* a blank line or a comment, of any length */
     if (in->has_key && indent > in->key_indent) {
         in->goes_on = in->expected = true;
-        to[0] = ' ';                                /* one blank is enough to tell inih */
+        to[0] = ' ';                                /* one blank marks a continuation for inih */
         return hand_over(in, without_comment(line), to + 1, room - 1);
     }
     if (!finish_key(in))
@@ -265,7 +264,7 @@ static bool start_key(struct reading *in, const char *key, const char *value) {
     return add_value(in, value);
 }
 
-/* inih's handler: 1 is good. Its section name and its key of a continuation line may be cut; ours are not. */
+/* inih's handler: returns 1 for success. inih may cut the section name, and the key of a continuation line: neither is used. */
 static int take_key(void *user, const char *section, const char *key, const char *value) {
     struct reading *in = user;
 
@@ -282,8 +281,8 @@ enum eb_status ebi_ini_read(const char *file, const char *text, size_t len, cons
 
     if (len == 0)
         return EB_OK;
-    /* What it answers is the first line it could not read or that we refused: we know both, with the reason. An inih
-     * that is built to stop there does not ask for another line, so what is owed is looked at once more. */
+    /* It returns the first line that it could not read or that was refused here: both are known, with the reason. An inih that is built
+     * to stop there does not call for another line, so a call that is still owed is looked for once more. */
     ini_parse_stream(next_line, &in, take_key, &in);
     if (in.status == EB_OK && nothing_is_owed(&in))
         finish_key(&in);

@@ -1,5 +1,5 @@
-/* core/config/load.c - from files and overrides to a configuration: which files there are, in what order they count,
- * whom to trust. */
+/* core/config/load.c - loads a configuration from files and overrides: which files to read, in which order they count, and which of
+ * them to trust. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@ enum {
     FILES_MOST = 1000           /* in one folder */
 };
 
-/* What a service gets that is configured nowhere: the embedded broker, and no routes. */
+/* The defaults, where no configuration exists: the embedded broker, and no routes. */
 static const char built_in[] = "[eventbus]\n"
                                "producer = main\n"
                                "consumer = main\n"
@@ -31,7 +31,7 @@ static const char built_in[] = "[eventbus]\n"
                                "plugin = sqlite\n"
                                "path = ${STATE}/bus.db\n";
 
-/* One text being taken into a configuration. */
+/* One text that is being added to a configuration. */
 struct source {
     struct ebi_config *config;
     struct ebi_section *section;
@@ -42,7 +42,7 @@ struct source {
 struct loading {
     struct ebi_config *config;
     unsigned sources;           /* so far */
-    bool may_be_empty;          /* /dev/null is among the files: defaults are what the caller wants */
+    bool may_be_empty;          /* /dev/null is among the files: the caller wants the defaults */
 };
 
 /* ---- One file ---- */
@@ -75,7 +75,7 @@ static enum eb_status load_text(struct loading *loading, const char *file, const
     return ebi_ini_read(file, text, len, &visitor, err);
 }
 
-/* fd is closed by this. */
+/* Reads one file; closes fd. */
 static enum eb_status load_open_file(struct loading *loading, const char *file, int fd, struct eb_error *err) {
     struct ebi_bytes text = {0};
     enum eb_status status = ebi_file_text(file, fd, FILE_MOST, &text, err);
@@ -96,7 +96,7 @@ static enum eb_status load_file(struct loading *loading, const char *file, struc
     return fd < 0 ? cannot_open(file, err) : load_open_file(loading, file, fd, err);
 }
 
-/* ---- A folder of them ---- */
+/* ---- A folder of files ---- */
 
 static int is_ini(const struct dirent *entry) {
     size_t len = strlen(entry->d_name);
@@ -151,7 +151,7 @@ static enum eb_status load_path(struct loading *loading, const char *path, struc
     return S_ISDIR(st.st_mode) ? load_folder(loading, path, err) : load_file(loading, path, err);
 }
 
-/* ---- Where to look when none is named ---- */
+/* ---- Which file to read where none is named ---- */
 
 static enum eb_status pass_over(struct loading *loading, const char *file, const char *why, struct eb_error *err) {
     char note[EB_ERROR_ROOM];
@@ -161,8 +161,8 @@ static enum eb_status pass_over(struct loading *loading, const char *file, const
     return loading->config->note ? EB_EMPTY : ebi_error_memory(err);
 }
 
-/* Whether nobody else could have put it there, by the rule that plugins go by too. EB_EMPTY: somebody could, and why. fd: what
- * was opened, which may no longer be what has that name. */
+/* Whether only this user or root could have put the file there, by the same rule as for plugins. EB_EMPTY: somebody else could; the error
+ * says why. fd: the opened file, as another file may have that name by now. */
 static enum eb_status check_trust(const char *file, int fd, struct eb_error *why) {
     char *path = realpath(file, NULL);
     struct stat opened, named;
@@ -180,7 +180,7 @@ static enum eb_status check_trust(const char *file, int fd, struct eb_error *why
     return status;
 }
 
-/* EB_EMPTY: there is none, or none to trust. */
+/* EB_EMPTY: the file does not exist, or is not trusted. */
 static enum eb_status load_if_trusted(struct loading *loading, const char *file, struct eb_error *err) {
     struct eb_error why;
     struct stat st;
@@ -188,9 +188,9 @@ static enum eb_status load_if_trusted(struct loading *loading, const char *file,
 
     if (lstat(file, &st) != 0)
         return errno == ENOENT ? EB_EMPTY : cannot_open(file, err);
-    if (st.st_uid != 0 && st.st_uid != geteuid())       /* of a link too: another's could point to any file of ours */
+    if (st.st_uid != 0 && st.st_uid != geteuid())       /* also the owner of a link: another user's link could point to any file of this one */
         return pass_over(loading, file, "it belongs to another user than root and the one running this", err);
-    fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* not to wait on a pipe with that name */
+    fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* does not wait where it is a pipe */
     if (fd < 0)
         return cannot_open(file, err);
     if (check_trust(file, fd, &why) == EB_OK)
@@ -201,7 +201,7 @@ static enum eb_status load_if_trusted(struct loading *loading, const char *file,
 
 const char ebi_config_installed[] = EBI_CONFDIR "/eventbus.ini";
 
-/* A file that was emptied, or stands for a volume that is not mounted, must not turn into the embedded broker. */
+/* Files without any section are refused: an emptied file, or a volume that is not mounted, must not mean the embedded broker. */
 static enum eb_status check_not_empty(const struct loading *loading, const char *path, struct eb_error *err) {
     if (loading->config->sections || loading->may_be_empty)
         return EB_OK;
@@ -251,7 +251,7 @@ static bool is_word(const char *text, size_t len, const char *more) {
     return len > 0;
 }
 
-/* An override taken apart; the value is borrowed from it. */
+/* A parsed override; the value is borrowed from it. */
 struct override {
     char kind[64], name[64], key[128];
     const char *value;
@@ -265,8 +265,8 @@ static bool copy_part(char *to, size_t room, const char *from, size_t len, const
     return true;
 }
 
-/* KIND.NAME.KEY=VALUE; eventbus.KEY=VALUE. All after NAME is the key. A dot of the value's is none of these: the part
- * in front of it would hold the "=", which no word does. */
+/* Parses KIND.NAME.KEY=VALUE or eventbus.KEY=VALUE. Everything behind NAME is the key. A dot in the value does not count: the part in
+ * front of it would have the "=", which no word has. */
 static bool split(const char *text, struct override *to) {
     const char *equals = strchr(text, '='), *dot = strchr(text, '.');
 
@@ -301,7 +301,7 @@ static enum eb_status load_override(struct ebi_config *config, const char *text,
 
 /* ---- The state folder, and ${...} ---- */
 
-/* One slash where several stand, and none at the end: HOME=/ gives "//.local". Answers the new length. */
+/* Replaces several slashes by one, and removes those at the end: HOME=/ gives "//.local". Returns the new length. */
 static size_t tidy(char *path, size_t len) {
     size_t to = 0;
 
@@ -320,8 +320,8 @@ static enum eb_status find_state(struct ebi_config *config, struct eb_error *err
     int len;
 
     if (given && *given)
-        len = snprintf(state, sizeof state, "%.*s", (int)strcspn(given, ":"), given);   /* systemd may name several */
-    else if (xdg && *xdg == '/')                        /* the XDG rules: a relative one is to be ignored */
+        len = snprintf(state, sizeof state, "%.*s", (int)strcspn(given, ":"), given);   /* systemd may give several */
+    else if (xdg && *xdg == '/')                        /* the XDG rules: a relative path is ignored */
         len = snprintf(state, sizeof state, "%s/eventbus", xdg);
     else if (home && *home)
         len = snprintf(state, sizeof state, "%s/.local/state/eventbus", home);
@@ -335,8 +335,8 @@ static enum eb_status find_state(struct ebi_config *config, struct eb_error *err
     return config->state ? EB_OK : ebi_error_memory(err);
 }
 
-/* What a broker's section lacks is told when that broker is used: its secrets need not be there for the others. Which
- * plugin it is for must be known always. */
+/* What is missing in a broker's section is an error only where that broker is used: its secrets need not exist for others. Its plugin
+ * must be known always. */
 static bool may_wait(const struct ebi_section *section, const struct ebi_value *value) {
     return strcmp(section->kind, "broker") == 0 && strcmp(value->key, "plugin") != 0;
 }

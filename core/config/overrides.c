@@ -1,4 +1,4 @@
-/* core/config/overrides.c - what -o names must be there: a typing error in it is told, also to who has no use for the section. */
+/* core/config/overrides.c - checks that what -o names exists: a typing error is reported, also where the section is not used. */
 #include <string.h>
 
 #include "base/error.h"
@@ -37,7 +37,7 @@ bool ebi_config_is_override(const struct ebi_config *config, const char *kind, c
     return strcmp(ebi_config_where(config, kind, name, NULL), by_override) == 0;
 }
 
-/* A section that -o alone makes needs the key that each of its kind has: without, no other is meant than one of a file. */
+/* A section that only -o makes needs the key that every section of its kind has; without that key, a section of a file is meant. */
 static enum eb_status check_complete(const struct ebi_config *config, const char *kind, const char *key, struct eb_error *err) {
     for (const char *name = NULL; (name = ebi_config_next_override(config, kind, name));)
         if (ebi_config_is_override(config, kind, name) && !ebi_section_value(ebi_config_section(config, kind, name), key))
@@ -45,7 +45,7 @@ static enum eb_status check_complete(const struct ebi_config *config, const char
     return EB_OK;
 }
 
-/* The core knows the keys of these kinds. Those of a broker are its plugin's. */
+/* The kinds whose keys the core knows; the keys of a broker belong to its plugin. */
 static enum eb_status check_keys(struct ebi_config *config, const char *kind, struct ebi_table *table, struct eb_error *err) {
     enum eb_status status = EB_OK;
 

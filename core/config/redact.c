@@ -5,7 +5,7 @@
 
 static const char hidden[] = "***", scheme_end[] = "://";
 
-/* The last `ch` among so many bytes; NULL: there is none. */
+/* Returns the last `ch` among the bytes; NULL: there is none. */
 static const char *last_of(const char *text, size_t len, char ch) {
     while (len > 0)
         if (text[--len] == ch)
@@ -13,7 +13,7 @@ static const char *last_of(const char *text, size_t len, char ch) {
     return NULL;
 }
 
-/* Whether it can be a user's name, rather than a token or what ${...} stands for. */
+/* Whether a text can be a user's name, and is neither a token nor ${...}. */
 static bool is_user(const char *text, size_t len) {
     for (size_t i = 0; i < len; i++)
         if (strchr("${}/?#", text[i]))
@@ -21,7 +21,7 @@ static bool is_user(const char *text, size_t len) {
     return len > 0;
 }
 
-/* Adds "user:***@" for what stands between a scheme and the "@" at `at`. A name without a password may be a token. */
+/* Adds "user:***@" for what is between a scheme and the "@" at `at`. A name without a password may be a token. */
 static bool add_userinfo(struct ebi_bytes *out, const char *text, const char *at) {
     const char *colon = memchr(text, ':', (size_t)(at - text));
 
@@ -44,7 +44,7 @@ bool ebi_redact_url(struct ebi_bytes *out, const char *url) {
     if (at && !add_userinfo(out, rest, at))
         return false;
     rest = at ? at + 1 : rest;
-    size_t len = strcspn(rest, "?#");                       /* tokens stand behind these */
+    size_t len = strcspn(rest, "?#");                       /* tokens may be behind these */
     return ebi_bytes_add(out, rest, len) &&
            (!rest[len] || (ebi_bytes_add(out, rest + len, 1) && ebi_bytes_add_text(out, hidden)));
 }

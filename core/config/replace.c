@@ -1,4 +1,4 @@
-/* core/config/replace.c - what ${...} in a value stands for: see replace.h. */
+/* core/config/replace.c - replaces ${...} in values: see replace.h. */
 #include "config/replace.h"
 
 #include <fcntl.h>
@@ -16,7 +16,7 @@ enum {
     NAME_MOST = 128
 };
 
-/* Text from `at` to `end`, being read. */
+/* Text that is being read, from `at` to `end`. */
 struct span {
     const char *at, *end;
 };
@@ -135,7 +135,7 @@ static enum eb_status replace_file(struct replacing *r, struct span path, unsign
     return status;
 }
 
-/* ---- All of it ---- */
+/* ---- Values ---- */
 
 static enum eb_status replace_one(struct replacing *r, struct span body, unsigned depth) {
     if (depth > DEPTH_MOST)

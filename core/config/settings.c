@@ -1,4 +1,4 @@
-/* core/config/settings.c - the option tables of the sections that the core itself knows: see settings.h. */
+/* core/config/settings.c - the option tables of the sections whose keys the core knows: see settings.h. */
 #include "config/settings.h"
 
 #define AT(type, field) .offset = offsetof(struct type, field)

@@ -1,4 +1,4 @@
-/* core/config/settings.h - the sections that the core itself knows, as structs and the tables that fill them. */
+/* core/config/settings.h - the sections whose keys the core knows, as structs and the tables that fill them. */
 #ifndef EBI_SETTINGS_H
 #define EBI_SETTINGS_H
 
@@ -23,21 +23,20 @@ struct ebi_bus_settings {
     int64_t audit;                      /* enum ebi_audit_choice */
     int64_t audit_delivered, audit_received, audit_processed;   /* whether, after ebi_settings_audit */
     int64_t queue_messages, queue_bytes;        /* the producer's queue */
-    int64_t queue_wait;                 /* ms a full queue is waited for; 0: refused at once */
+    int64_t queue_wait;                 /* how many ms to wait for room in a full queue; 0: do not wait */
     int64_t batch_messages, batch_bytes, linger;        /* linger in ms */
-    int64_t delivery_timeout;           /* ms until an event that cannot be delivered is given up */
+    int64_t delivery_timeout;           /* ms until an event that cannot be delivered is reported as failed */
 };
 enum ebi_trust { EBI_TRUST_OWNER, EBI_TRUST_ANY };
 enum ebi_audit_choice { EBI_AUDIT_BRIEF, EBI_AUDIT_FULL, EBI_AUDIT_OFF };
 
-/* Decides which audit lines there are, for settings that were bound: what audit says, but for those keys audit_... that
- * were given. */
+/* Sets which audit lines are written, for settings that were bound: as audit says, except for keys audit_... that are given. */
 void ebi_settings_audit(const struct ebi_config *, struct ebi_bus_settings *);
 
-/* What the log is to take, by the number of log_level's choice. */
+/* The level of the log, by the number of the choice of log_level. */
 enum ebi_level ebi_settings_level(int64_t log_level);
 
-/* [broker NAME]: the keys of the core; the plugin's own table stands beside */
+/* [broker NAME]: the core's keys; the plugin has a table of its own */
 struct ebi_broker_settings {
     const char *plugin;
     int64_t connect_timeout;            /* ms */
@@ -46,7 +45,7 @@ struct ebi_broker_settings {
 /* [route NAME] */
 struct ebi_route_settings {
     const char *event, *topic;
-    const char *key_field;              /* must be given, since order hangs on it; "": events without a key */
+    const char *key_field;              /* must be given, since order depends on it; "": events without a key */
     int64_t enabled;
 };
 
@@ -65,7 +64,7 @@ struct ebi_consume_settings {
     int64_t on_failure;                 /* 0 dead_letter, 1 stop */
     int64_t on_no_receiver;             /* 0 acknowledge, 1 stop */
     int64_t failure_detail;             /* enum ebi_detail_kept */
-    const char *dead_letter_topic;      /* {topic} stands for the topic */
+    const char *dead_letter_topic;      /* a template: {topic} is replaced by the topic */
     const char *dead_letter_broker;     /* NULL: the consumer's own */
     int64_t receiver_timeout, drain_timeout;            /* ms */
     int64_t max_in_flight, max_in_flight_bytes;

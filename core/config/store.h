@@ -1,4 +1,4 @@
-/* core/config/store.h - what a struct ebi_config is made of: for the files of this room only. */
+/* core/config/store.h - struct ebi_config from the inside: for the files of this room only. */
 #ifndef EBI_STORE_H
 #define EBI_STORE_H
 
@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include "config/config.h"
 
-/* One key as it stands after all files and overrides. */
+/* One key as all files and overrides together set it. */
 struct ebi_value {
     struct ebi_value *next;
     const char *key;
     const char *raw;            /* as written */
-    const char *text;           /* with ${...} replaced; NULL: that failed, */
-    const char *fault;          /*   and this is why, without where */
+    const char *text;           /* with ${...} replaced; NULL: that failed */
+    const char *fault;          /* why it failed, without the place */
     const char *where;          /* "FILE:LINE" or "-o" */
     unsigned source;            /* which file, counted from 1 */
     bool secret;                /* came from ${file:...} */
@@ -28,7 +28,7 @@ struct ebi_section {
 
 struct ebi_kept;
 
-/* Made by the thread that loads it and read-only then, but for `kept`: binding adds settings to it. */
+/* Filled by the thread that loads it and read-only afterwards, except for `kept`: binding adds settings to it. */
 struct ebi_config {
     struct ebi_section *sections;
     unsigned n_sections;
@@ -45,15 +45,15 @@ char *ebi_config_keep_text(struct ebi_config *, const char *text, size_t len);
 struct ebi_section *ebi_config_section(const struct ebi_config *, const char *kind, const char *name);
 struct ebi_value *ebi_section_value(const struct ebi_section *, const char *key);     /* section may be NULL */
 
-/* Bounds, so that the lists stay quick to search. */
+/* Bounds, so that searching the lists stays fast. */
 enum { EBI_SECTIONS_MOST = 4096, EBI_KEYS_MOST = 1024 };
 
-/* The section, made with this place if it is not there yet. EB_PERMANENT: too many. */
+/* Returns the section; adds it, with this place, where it does not exist yet. EB_PERMANENT: there are too many. */
 enum eb_status ebi_config_add_section(struct ebi_config *, const char *kind, const char *name, const char *where,
                                       struct ebi_section **, struct eb_error *);
 
-/* Sets a value, over what an earlier source gave. EB_PERMANENT: this source (0: may repeat) has given it already, or
- * too many. */
+/* Sets a value, in place of that of an earlier source. EB_PERMANENT: this source (0: it may repeat) has set it already, or there are too
+ * many. */
 enum eb_status ebi_config_set(struct ebi_config *, struct ebi_section *, const char *key, const char *raw,
                               const char *where, unsigned source, struct eb_error *);
 

@@ -1,4 +1,4 @@
-/* core/config/value.c - the text of one value to what its option's type says: see value.h and config.h. */
+/* core/config/value.c - converts the text of one value to the type of its option: see value.h and config.h. */
 #include "config/value.h"
 
 #include <inttypes.h>
@@ -107,7 +107,7 @@ static enum eb_status check_range(const struct eb_option *option, int64_t number
 
 /* ---- Choices ---- */
 
-/* The words of "a|b|c" in copies of their own; answers how many. */
+/* Copies the words of "a|b|c". Returns how many there are. */
 static size_t split_choices(const char *choices, char room[256], const char *words[CHOICES_MOST]) {
     size_t n = 0;
     char *rest = room, *word;
@@ -238,8 +238,8 @@ enum eb_status ebi_read_size(const char *text, int64_t *bytes, struct eb_error *
     return ebi_units_bytes(text, strlen(text), bytes) ? EB_OK : refuse(err, text, false, no_size);
 }
 
-/* Digits and a point, whatever the program's locale takes for one. Up to 15 digits divide without a rounding of their
- * own, so that 0.2 is what a compiler makes of 0.2. */
+/* Reads digits and a point, in any locale of the program. Up to 15 digits divide without a further rounding, so that 0.2 is the number
+ * that a compiler makes of 0.2. */
 enum eb_status ebi_read_share(const char *text, double *share, struct eb_error *err) {
     double number = 0, scale = 1;
     size_t digits = 0;

@@ -18,7 +18,7 @@ struct ebi_admin {
     void (*log)(const struct eb_host *, int32_t level, const char *text);       /* the instance's own */
     sigset_t before;                    /* the caller's signals, blocked while the plugin is called */
     pthread_mutex_t lock;
-    unsigned logged[LOGGED];                /* hashes of the latest lines */
+    unsigned logged[LOGGED];            /* hashes of the latest lines */
     size_t n_logged;
 };
 

@@ -1,4 +1,4 @@
-/* core/plugin/broker.c - brokers: a section of the configuration, its plugin, and the plugin's settings. */
+/* core/plugin/broker.c - a broker: a section of the configuration, its plugin, and the plugin's settings. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,9 +12,9 @@
 enum { OWN_MOST = 16 };
 
 static const char kind[] = "broker";
-static const char fallback[] = "sqlite";    /* when nothing at all is configured */
+static const char fallback[] = "sqlite";    /* where no broker is configured */
 
-/* The plugin that a section names. */
+/* Returns the plugin that a section names. */
 static enum eb_status named_plugin(const struct ebi_config *config, const char *name, const char **plugin,
                                    struct eb_error *err) {
     if (*name && !ebi_config_has(config, kind, name))
@@ -26,7 +26,7 @@ static enum eb_status named_plugin(const struct ebi_config *config, const char *
                      ebi_config_where(config, kind, name, NULL), name, fallback);
 }
 
-/* Where the key stands that a text begins with; "default" when it begins with none of this section's. */
+/* Where the key is written that a text begins with; "default" where it begins with no key of this section. */
 static const char *place_of_key(const struct ebi_config *config, const char *name, const char *text) {
     char key[128];
     size_t len = strcspn(text, ": =,");
@@ -38,7 +38,7 @@ static const char *place_of_key(const struct ebi_config *config, const char *nam
     return ebi_config_where(config, kind, name, key);
 }
 
-/* Lets the plugin judge its settings together. What it says is taken as a line at most. */
+/* Lets the plugin check its settings as a whole. Only the first line of its error is used. */
 static enum eb_status check(const struct ebi_config *config, const struct ebi_broker *broker, struct eb_error *err) {
     const struct eb_plugin *about = &broker->plugin->about;
     struct eb_error why = {0};
@@ -59,7 +59,7 @@ static enum eb_status check(const struct ebi_config *config, const struct ebi_br
                      *why.text ? why.text : "its plugin refuses these settings and does not say why");
 }
 
-/* The core's table, for a broker without a section: nothing is required, and the plugin is the usual one. */
+/* The core's table for a broker without a section: nothing is required, and the plugin is the default one. */
 static struct ebi_table without_section(struct ebi_table table, struct eb_option options[OWN_MOST]) {
     table.n = table.n < OWN_MOST ? table.n : OWN_MOST;
     for (size_t i = 0; i < table.n; i++) {

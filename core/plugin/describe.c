@@ -9,14 +9,14 @@
 #include "base/error.h"
 #include "base/printable.h"
 
-/* No plugin comes near these; garbage goes beyond. */
+/* Bounds that no plugin comes near, but garbage exceeds. */
 enum { NAME_LIMIT = 64, LINE_LIMIT = 512, OPTIONS_LIMIT = 1000, OPTION_SIZE_LIMIT = 4096, SETTINGS_LIMIT = 1 << 20 };
 
-/* What every plugin of this major has, since 1.0 had it: up to the last member that may not be left out. */
+/* The size that each table has in every plugin of this major version, since 1.0 had it: up to its last required member. */
 static const size_t about_least = offsetof(struct eb_plugin, check);
 static const size_t option_least = offsetof(struct eb_option, offset) + sizeof(size_t);
 
-/* The size and the numbers of the ABI, which have their place for ever. */
+/* The size and the ABI numbers, whose place never changes. */
 static const size_t about_head = offsetof(struct eb_plugin, name);
 
 void ebi_copy_sized(void *to, size_t to_size, const void *from, size_t from_size) {
@@ -39,12 +39,12 @@ static enum eb_status refuse(struct eb_error *err, const char *file, const char 
 
 /* ---- Texts ---- */
 
-/* Whether a text is there and ends within so many bytes. */
+/* Whether a text exists and ends within so many bytes. */
 static bool ends(const char *text, size_t limit) {
     return text && memchr(text, '\0', limit);
 }
 
-/* Whether it is a line, not empty, that may be shown as it is. */
+/* Whether a text is a line, not empty, that may be shown as it is. */
 static bool is_line(const char *text) {
     enum ebi_printable what = EBI_SHOW;
     uint32_t character;
@@ -56,7 +56,7 @@ static bool is_line(const char *text) {
     return what == EBI_SHOW;
 }
 
-/* Whether it is a name of letters, digits and the others given. */
+/* Whether a text is a name of letters, digits and the given characters. */
 static bool is_name(const char *text, const char *others) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
@@ -116,14 +116,14 @@ static enum eb_status check_texts(const struct eb_plugin *about, const char *fil
 
 /* ---- Options ---- */
 
-/* Why an option cannot be; NULL: it can. */
+/* Returns why an option is refused; NULL: it is not. */
 static const char *option_mistake(const struct eb_option *option, const struct eb_plugin *about) {
     size_t settings_size = about->settings_size;
 
     if (!ends(option->help, LINE_LIMIT * 4))
         return "has no help";
     if (option->type < EB_OPT_TEXT || option->type > EB_OPT_CHOICE)
-        return about->abi_minor > EB_ABI_MINOR ? NULL : "is of no type";    /* a newer one: refused when it is given */
+        return about->abi_minor > EB_ABI_MINOR ? NULL : "is of no type";    /* a newer type: refused where the option is given */
     if (option->offset % sizeof(int64_t) != 0 || option->offset > settings_size ||
         settings_size - option->offset < (option->type < EB_OPT_BOOL ? sizeof(char *) : sizeof(int64_t)))
         return "has its place outside of the settings, or across two places";
@@ -155,12 +155,12 @@ static enum eb_status check_options(const struct eb_plugin *about, const char *f
     return EB_OK;
 }
 
-/* Puts a copy of the table with this core's stride in the place of the plugin's own. */
+/* Replaces the plugin's own table by a copy with this core's stride. */
 static enum eb_status read_options(struct eb_plugin *about, const char *file, struct eb_error *err) {
     const char *theirs = (const char *)about->options;
     size_t n = about->n_options, stride = about->option_size;
 
-    about->options = NULL;              /* from here on it is ours to free */
+    about->options = NULL;              /* from here on the copy is freed by ebi_describe_free */
     if (about->settings_size > SETTINGS_LIMIT)
         return refuse(err, file, "wants %zu bytes for its settings; at most %d are given", about->settings_size,
                       SETTINGS_LIMIT);
@@ -216,7 +216,7 @@ static bool is_null(const void *ops, size_t offset) {
     return !op;
 }
 
-/* A copy of a role's table, or NULL where the plugin has not that role. */
+/* Returns a copy of a role's table, or NULL where the plugin lacks that role. */
 static enum eb_status read_role(struct ebi_module *module, const struct role *role, const char *file, const void **ops,
                                 struct eb_error *err) {
     struct ebi_symbol symbol;

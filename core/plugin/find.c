@@ -17,8 +17,8 @@ const char *ebi_plugin_path(const struct ebi_bus_settings *settings) {
     return settings && settings->plugin_path && *settings->plugin_path ? settings->plugin_path : EBI_PLUGINDIR;
 }
 
-/* The next folder of a path, as a new string, and *path moved behind it; NULL at the end, or without memory: then *path
- * is not at its end. */
+/* Returns the next folder of a path, as a new string, and moves *path behind it. NULL: the end, or no memory, and then *path is not at
+ * its end. */
 static char *next_folder(const char **path) {
     *path += strspn(*path, ":");
     size_t len = strcspn(*path, ":");
@@ -91,7 +91,7 @@ static void free_list(struct list *list) {
     free(list->found);
 }
 
-/* All plugin files of a path, sorted. False: no memory. A folder that is not there has none. */
+/* Lists all plugin files of a path, sorted. False: no memory. A folder that does not exist has none. */
 static bool list_path(struct list *list, const char *path) {
     bool fits = true;
     char *folder;
@@ -118,7 +118,7 @@ enum eb_status ebi_plugin_walk(const char *path,
     return fits ? EB_OK : EB_FATAL;
 }
 
-/* " /a /b (no such folder)", or that there are none. */
+/* Adds " /a /b (no such folder)", or that no folders are searched. */
 static bool add_folders(struct ebi_bytes *text, const char *path) {
     bool fits = path[strspn(path, ":")] || ebi_bytes_add_text(text, " (empty)");
     char *folder;
@@ -131,7 +131,7 @@ static bool add_folders(struct ebi_bytes *text, const char *path) {
     return fits && !*path;
 }
 
-/* "; there are memory, sqlite" */
+/* Adds "; there are memory, sqlite". */
 static bool add_names(struct ebi_bytes *text, const struct list *list) {
     const char *before = NULL;
 
@@ -142,7 +142,7 @@ static bool add_names(struct ebi_bytes *text, const struct list *list) {
     return before || ebi_bytes_add_text(text, "; there is no plugin at all");
 }
 
-/* Says that a plugin is nowhere: the nearest name, the folders that were searched, the names that there are. */
+/* Reports that a plugin was not found: the nearest name, the folders that were searched, the names that exist. */
 static enum eb_status missing(const char *path, const char *name, struct eb_error *err) {
     struct ebi_bytes text = {0};
     struct list list = {0};
@@ -164,7 +164,7 @@ static enum eb_status missing(const char *path, const char *name, struct eb_erro
     return status;
 }
 
-/* The first NAME.so in the folders of path, as it stands there; *file NULL: there is none. */
+/* Finds the first NAME.so in the folders of path; *file NULL: there is none. */
 static enum eb_status search(const char *path, const char *name, char **file, struct eb_error *err) {
     struct stat st;
     char *folder;

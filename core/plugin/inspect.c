@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include "base/error.h"
 
-/* This library's own ELF header, placed by the linker: what runs in this process looks like that. */
+/* This library's own ELF header, placed by the linker: code that runs in this process has such a header. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 static enum eb_status refuse(struct eb_error *err, const char *file, const char *what) {
@@ -35,7 +35,7 @@ static const char *name_machine(unsigned machine, char *room, size_t size) {
     return room;
 }
 
-/* The class, byte order and machine; a header of another class or order has the machine at the same place. */
+/* Checks class, byte order and machine; a header of another class or order has the machine at the same place. */
 static enum eb_status check_machine(const ElfW(Ehdr) *header, const char *file, struct eb_error *err) {
     const ElfW(Ehdr) *own = &__ehdr_start;
     bool swapped = header->e_ident[EI_DATA] != own->e_ident[EI_DATA];
@@ -56,7 +56,7 @@ static bool within(uint64_t offset, uint64_t length, uint64_t size) {
     return offset <= size && length <= size - offset;
 }
 
-/* Whether all that the headers speak of is there. */
+/* Whether the file has everything that its headers refer to. */
 static enum eb_status check_whole(int fd, const ElfW(Ehdr) *header, uint64_t size, const char *file, struct eb_error *err) {
     bool whole = header->e_phentsize == sizeof(ElfW(Phdr)) &&
                  within(header->e_phoff, (uint64_t)header->e_phnum * sizeof(ElfW(Phdr)), size) &&
@@ -105,7 +105,7 @@ static enum eb_status check_open(int fd, const char *file, struct eb_error *err)
 }
 
 enum eb_status ebi_inspect(const char *file, struct eb_error *err) {
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);      /* a pipe of that name is not waited for */
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);      /* does not wait where it is a pipe */
 
     if (fd < 0)
         return ebi_error_errno(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s cannot be read", file);

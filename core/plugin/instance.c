@@ -79,7 +79,7 @@ static void on_link(const struct eb_host *host, int32_t up, const struct eb_erro
     pthread_mutex_unlock(instance->lock);
     if (up)
         log_link_up(instance, lost);
-    else                                /* who waits for the first connection reports its failure */
+    else                                /* the caller that waits for the first connection reports its failure */
         log_link_down(instance, was_up ? EBI_WARNING : EBI_DEBUG, why);
 }
 
@@ -172,7 +172,7 @@ void ebi_instance_close(struct ebi_instance *instance, int64_t timeout_ms) {
     if (!instance->open)
         return;
     EBI_ASSERT_NOT_HELD(instance->lock);
-    set_open(instance, false);          /* before it goes, so that nobody wakes what is gone */
+    set_open(instance, false);          /* first, so that no thread wakes a closed instance */
     ebi_thread_block_signals(&before);
     close_role(instance, (int32_t)(timeout_ms < 0 ? 0 : timeout_ms > INT32_MAX ? INT32_MAX : timeout_ms));
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -193,7 +193,7 @@ void ebi_instance_wake(struct ebi_instance *instance) {
 
 /* ---- Failures ---- */
 
-/* Returns the wait. */
+/* Sets open_at_ms. Returns the wait. */
 static int64_t schedule_opening(struct ebi_instance *instance) {
     int64_t wait = ebi_backoff_wait(&roles[instance->role].backoff, ++instance->failures, ebi_chance());
 

@@ -21,9 +21,9 @@ struct ebi_module {
     const struct link_map *object;
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;   /* libltdl has none: it guards all that is below */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;   /* libltdl has no lock: this one guards its calls, and what is below */
 static bool ready;
-static void *opened;                /* by our loader, in the call of lt_dlopen at work */
+static void *opened;                /* by the loader here, in the present call of lt_dlopen */
 static char reason[REASON_ROOM];    /* why it opened nothing */
 
 static lt_module open_now(lt_user_data data, const char *file, lt_dladvise advise) {
@@ -47,8 +47,8 @@ static void *find_in(lt_user_data data, lt_module module, const char *name) {
     return dlsym(module, name);
 }
 
-/* The loader's table belongs to libltdl, which frees it when its last user has called lt_dlexit; and one that is taken out
- * of its list to who did that. */
+/* A loader's table belongs to libltdl, which frees it when its last user has called lt_dlexit; a table that is taken out of its list
+ * belongs to the caller that did that. */
 static enum eb_status prepare(struct eb_error *err) {
     static const lt_dlvtable ours = { .name = "eventbus", .module_open = open_now, .module_close = close_it,
                                       .find_sym = find_in, .priority = LT_DLLOADER_PREPEND };
@@ -69,14 +69,14 @@ static enum eb_status prepare(struct eb_error *err) {
     return EB_OK;
 }
 
-/* A handle of libltdl, `opened` with it, or NULL with the reason. */
+/* Returns a handle of libltdl, with `opened` set, or NULL with the reason. */
 static lt_dlhandle open_locked(const char *file) {
     opened = NULL;
     snprintf(reason, sizeof reason, "libltdl did not try to open it");
     lt_dlhandle handle = lt_dlopen(file);
     if (!handle || opened)
         return handle;
-    if (lt_dlgetinfo(handle)->ref_count > 1)        /* the program has it open: bind what it may have left unbound */
+    if (lt_dlgetinfo(handle)->ref_count > 1)        /* the program has it open, too: binds the symbols that it may have left unbound */
         opened = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
     if (opened)
         return handle;

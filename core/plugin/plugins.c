@@ -1,4 +1,4 @@
-/* core/plugin/plugins.c - loading plugin files, each once, and keeping them. */
+/* core/plugin/plugins.c - loads plugin files, each of them once, and keeps them. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ struct loaded {
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct loaded *all;
 
-/* Says why the dynamic loader refused a file, without the file's name twice, and what to do. */
+/* Reports why the dynamic loader refused a file, without the file's name twice, and what to do. */
 static enum eb_status explain(struct eb_error *err, const char *file, const struct eb_error *cause) {
     const char *text = cause->text, *hint = "";
     size_t len = strlen(file);
@@ -56,7 +56,7 @@ static enum eb_status load_file(const char *file, struct loaded *loaded, struct 
     return status;
 }
 
-/* The plugin of a file, loaded if it is not yet. */
+/* Returns the plugin of a file; loads it where it is not loaded yet. */
 static enum eb_status load_once(const char *file, const struct ebi_plugin **plugin, struct eb_error *err) {
     enum eb_status status = EB_OK;
 
@@ -82,7 +82,7 @@ static enum eb_status load_once(const char *file, const struct ebi_plugin **plug
     return status;
 }
 
-/* The name is part of what users write, so a file must not answer to another one. */
+/* Users write the name of a plugin, so its file must have that name. */
 static enum eb_status check_name(const struct ebi_plugin *plugin, const char *asked, struct eb_error *err) {
     const char *base = strrchr(asked, '/') + 1, *name = plugin->about.name;
     size_t len = strlen(name);
