@@ -122,7 +122,7 @@ static int32_t check_servers(const char *servers, struct eb_error *err) {
         size_t len = strcspn(at, " ,");
 
         if (!is_server(at, len))
-            return kf_misconfigured(err, "bootstrap_servers: %.*s is no host:port", (int)len, at);
+            return kf_misconfigured(err, "bootstrap_servers: %.*s is not host:port", (int)len, at);
         at += len;
     }
     if (!servers[strspn(servers, " ,")])

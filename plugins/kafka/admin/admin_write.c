@@ -17,7 +17,7 @@ static int32_t create_error(const char *topic, int partitions, int64_t replicati
         len = (size_t)snprintf(with, sizeof with, " with partitions = %d", partitions);
     if (replication > 0)
         snprintf(with + len, sizeof with - len, "%s replication = %" PRId64, len > 0 ? "," : " with", replication);
-    return ebp_error(err, kf_class(code), code, "topic %s cannot be made%s: %s", topic, with,
+    return ebp_error(err, kf_class(code), code, "topic %s cannot be created%s: %s", topic, with,
                      text ? text : rd_kafka_err2str(code));
 }
 
@@ -43,7 +43,7 @@ static int32_t request_topic(struct kf_admin *a, const char *topic, int partitio
 
     *code = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!new)
-        return ebp_error(err, EB_PERMANENT, 0, "topic %s cannot be made: %s", topic, why);
+        return ebp_error(err, EB_PERMANENT, 0, "topic %s cannot be created: %s", topic, why);
     if (settings & LARGER_LIMIT)
         rd_kafka_NewTopic_set_config(new, "max.message.bytes", LARGEST_RECORD);
     if (settings & BROKER_TIMES)
@@ -52,7 +52,7 @@ static int32_t request_topic(struct kf_admin *a, const char *topic, int partitio
     if (flags & EB_DRY_RUN)
         rd_kafka_AdminOptions_set_validate_only(options, 1, why, sizeof why);
     rd_kafka_CreateTopics(a->client.rk, &new, 1, options, a->results);
-    event = kf_request_result(a, until, "making a topic", &status, err);
+    event = kf_request_result(a, until, "creating a topic", &status, err);
     rd_kafka_NewTopic_destroy(new);
     if (!event)
         return status;

@@ -136,7 +136,7 @@ static const char *hint_for(const struct kf_client *client, rd_kafka_resp_err_t 
     const char *mechanism = kf_conf_mechanism(client->set);
 
     if (code == RD_KAFKA_RESP_ERR__BAD_MSG)
-        return "this is no answer of Kafka's: is it the broker's address, and does it expect TLS (security)?";
+        return "this is not a response of Kafka: is it the broker's address, and does it expect TLS (security)?";
     if (code == RD_KAFKA_RESP_ERR__SSL && (strstr(text, "unexpected eof") || strstr(text, "wrong version number")))
         return "does it speak TLS at this port (security)?";
     if (code == RD_KAFKA_RESP_ERR__SSL && strstr(text, "certificate verify failed"))

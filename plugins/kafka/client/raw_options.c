@@ -106,10 +106,10 @@ int kf_raw_options_set(rd_kafka_conf_t *conf, const struct kf_settings *set, str
             break;
         case RD_KAFKA_CONF_UNKNOWN:
             if (kf_nearest_property(pair[0], nearest))
-                kf_misconfigured(err, "rdkafka.%s is no property of librdkafka %s; did you mean rdkafka.%s?", pair[0],
+                kf_misconfigured(err, "rdkafka.%s is not a property of librdkafka %s; did you mean rdkafka.%s?", pair[0],
                                  rd_kafka_version_str(), nearest);
             else
-                kf_misconfigured(err, "rdkafka.%s is no property of librdkafka %s; its documentation has them all in "
+                kf_misconfigured(err, "rdkafka.%s is not a property of librdkafka %s; its documentation has them all in "
                                  "CONFIGURATION.md", pair[0], rd_kafka_version_str());
             return 0;
         default:

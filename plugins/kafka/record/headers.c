@@ -150,31 +150,31 @@ static bool add_header(struct kf_headers *read, const char *name, struct eb_text
 
 /* The index in `known` of a name on the wire; KNOWN: it is not there. Headers mostly come in that order: `next`. */
 static size_t known_index(const char *name, size_t next) {
-    size_t place = 0;
+    size_t index = 0;
 
     if (next < KNOWN && strcmp(name, known[next].wire.data) == 0)
         return next;
-    while (place < KNOWN && strcmp(name, known[place].wire.data) != 0)
-        place++;
-    return place;
+    while (index < KNOWN && strcmp(name, known[index].wire.data) != 0)
+        index++;
+    return index;
 }
 
 /* Takes one header. `seen` has a bit for each known header that was there. */
 static bool read_one(struct kf_headers *read, const char *name, struct eb_text value, size_t *next, unsigned *seen) {
-    size_t place = known_index(name, *next);
+    size_t index = known_index(name, *next);
 
-    if (place == KNOWN)
+    if (index == KNOWN)
         return add_header(read, name, value);
-    if (*seen & 1u << place) {
+    if (*seen & 1u << index) {
         read->repeated = name;
         return add_header(read, name, value);
     }
-    *seen |= 1u << place;
-    *next = place + 1;
-    if (place < FIXED)
-        return same(value, known[place].fixed) || add_header(read, name, value);
-    read->attrs[read->n_attrs++] = (struct eb_header){ known[place].plain, value };
-    if (1u << (place - FIXED) == KF_NO_ID)
+    *seen |= 1u << index;
+    *next = index + 1;
+    if (index < FIXED)
+        return same(value, known[index].fixed) || add_header(read, name, value);
+    read->attrs[read->n_attrs++] = (struct eb_header){ known[index].plain, value };
+    if (1u << (index - FIXED) == KF_NO_ID)
         read->id = value;
     return true;
 }

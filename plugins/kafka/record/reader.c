@@ -24,7 +24,7 @@ static void check_headers(struct kf_reader *reader, const char *topic) {
     unsigned missing = reader->headers.missing, new;
 
     if (reader->headers.repeated)
-        set_decode_error(reader, "its header %s stands there more than once", reader->headers.repeated);
+        set_decode_error(reader, "it has the header %s more than once", reader->headers.repeated);
     if (missing & KF_NO_ID)
         set_decode_error(reader, "it has no header ce_id");
     new = missing & ~reader->warned & ~(unsigned)KF_NO_ID;

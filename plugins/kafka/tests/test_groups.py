@@ -196,7 +196,7 @@ def more_replicas_than_brokers_are_refused_with_the_cause_and_the_option(t, site
     for more in ((), ("--exec", "exit 65")):
         done = t.run("consume", "-t", "a", "-g", site.group(), "--exit-at-end", *more, status=3)
         t.equal((done.out, len(done.err.splitlines())), ("", 1), "what is printed, and the lines of why")
-        t.contains(done.err, f"topic {site.full('a.dlq')} cannot be made with partitions = 4, replication = 3: ", "replicat",
+        t.contains(done.err, f"topic {site.full('a.dlq')} cannot be created with partitions = 4, replication = 3: ", "replicat",
                    "1 broker(s)")
     t.lacks(site.kafka.tool("topics", "--list"), site.full("a.dlq"))
     t.equal(site.groups(site.group()), {}, "what the group has taken")

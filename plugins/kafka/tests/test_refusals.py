@@ -50,7 +50,7 @@ def free_port():
 # ---- Before anything is connected: exit 2 ----
 
 REFUSED = (
-    ("rdkafka.no.such.thing = 1", "rdkafka.no.such.thing is no property of librdkafka"),
+    ("rdkafka.no.such.thing = 1", "rdkafka.no.such.thing is not a property of librdkafka"),
     ("rdkafka.compresion.type = zstd", "did you mean rdkafka.compression.type?"),
     ("rdkafka.linger = 3", "did you mean rdkafka.linger.ms?"),
     ("rdkafka. = 1", "needs a name"),
@@ -116,7 +116,7 @@ def addresses_are_looked_at_before_they_are_used(t):
         t.run("-o", f"broker.main.bootstrap_servers={text}", "config", "check")
     for text, named in bad:
         done = t.run("-o", f"broker.main.bootstrap_servers={text}", "config", "check", status=2)
-        t.contains(done.err, f"bootstrap_servers: {named} is no host:port")
+        t.contains(done.err, f"bootstrap_servers: {named} is not host:port")
     done = t.run("-o", "broker.main.bootstrap_servers=,", "config", "check", status=2)
     t.contains(done.err, "bootstrap_servers is empty")
 
