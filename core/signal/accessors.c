@@ -8,6 +8,11 @@
 #include "base/utf8.h"
 #include "base/word.h"
 
+/* Inline, since programs set each field of each event by these functions. */
+static inline bool is_null(const void *argument, const char *what, struct eb_error *err) {
+    return !argument && ebi_is_null(argument, what, err);
+}
+
 /* ---- Which node takes or gives such a value ---- */
 
 static enum eb_status wrong_type(const struct ebi_path *path, const char *given, struct eb_error *err) {
@@ -45,7 +50,7 @@ static enum eb_status find_node(const struct eb_event *event, const char *path, 
                                 struct target *target, struct eb_error *err) {
     enum eb_status status = EB_PERMANENT;
 
-    if (!ebi_is_null(event, "the event", err))
+    if (!is_null(event, "the event", err))
         status = ebi_path_find(event->data->schema, path, &target->path, err);
     if (status != EB_OK)
         return status;
@@ -110,7 +115,7 @@ enum eb_status eb_event_set_text(struct eb_event *event, const char *path, const
 
     if (status != EB_OK)
         return status;
-    if (len > 0 && ebi_is_null(text, "the text", err))
+    if (len > 0 && is_null(text, "the text", err))
         return EB_PERMANENT;
     if (len > EBI_TEXT_MOST)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: a text of more than %d bytes", path, EBI_TEXT_MOST);
@@ -122,7 +127,7 @@ enum eb_status eb_event_set_text(struct eb_event *event, const char *path, const
 }
 
 enum eb_status eb_event_set_string(struct eb_event *event, const char *path, const char *text, struct eb_error *err) {
-    if (!text && !ebi_is_null(event, "the event", err))
+    if (!text && !is_null(event, "the event", err))
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: the text is NULL; eb_event_set_null sets null",
                          path ? path : "?");
     return eb_event_set_text(event, path, text, text ? strlen(text) : 0, err);
@@ -135,7 +140,7 @@ enum eb_status eb_event_set_bytes(struct eb_event *event, const char *path, cons
 
     if (status != EB_OK)
         return status;
-    if (len > 0 && ebi_is_null(bytes, "the value", err))
+    if (len > 0 && is_null(bytes, "the value", err))
         return EB_PERMANENT;
     if (len > EBI_TEXT_MOST)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: more than %d bytes", path, EBI_TEXT_MOST);
@@ -189,7 +194,7 @@ enum eb_status eb_event_set_null(struct eb_event *event, const char *path, struc
     struct ebi_slot *slot;
     enum eb_status status;
 
-    if (ebi_is_null(event, "the event", err))
+    if (is_null(event, "the event", err))
         return EB_PERMANENT;
     status = ebi_path_find(event->data->schema, path, &target.path, err);
     if (status != EB_OK)
@@ -231,7 +236,7 @@ static enum eb_status slot_to_get(const struct eb_event *event, const char *path
     struct ebi_slot *frame = NULL;
     enum eb_status status;
 
-    if (ebi_is_null(event, "the event", err))
+    if (is_null(event, "the event", err))
         return EB_PERMANENT;
     schema = event->data->schema;
     status = ebi_path_find(schema, path, &target->path, err);
@@ -264,7 +269,7 @@ enum eb_status eb_event_get_text(const struct eb_event *event, const char *path,
     const struct ebi_slot *slot;
     enum eb_status status;
 
-    if (ebi_is_null(text, "the place for the text", err) || ebi_is_null(len, "the place for the length", err))
+    if (is_null(text, "the place for the text", err) || is_null(len, "the place for the length", err))
         return EB_PERMANENT;
     status = slot_to_get(event, path, bit(EBI_STRING) | bit(EBI_ENUM), "a text", &target, &slot, err);
     if (status != EB_OK)
@@ -287,7 +292,7 @@ enum eb_status eb_event_get_bytes(const struct eb_event *event, const char *path
     const struct ebi_slot *slot;
     enum eb_status status;
 
-    if (ebi_is_null(bytes, "the place for the bytes", err) || ebi_is_null(len, "the place for the length", err))
+    if (is_null(bytes, "the place for the bytes", err) || is_null(len, "the place for the length", err))
         return EB_PERMANENT;
     status = slot_to_get(event, path, bit(EBI_BYTES) | bit(EBI_FIXED), "bytes", &target, &slot, err);
     if (status != EB_OK)
@@ -302,7 +307,7 @@ enum eb_status eb_event_get_long(const struct eb_event *event, const char *path,
     const struct ebi_slot *slot;
     enum eb_status status;
 
-    if (ebi_is_null(value, "the place for the value", err))
+    if (is_null(value, "the place for the value", err))
         return EB_PERMANENT;
     status = slot_to_get(event, path, bit(EBI_INT) | bit(EBI_LONG), "a whole number", &target, &slot, err);
     if (status == EB_OK)
@@ -316,7 +321,7 @@ enum eb_status eb_event_get_double(const struct eb_event *event, const char *pat
     const struct ebi_slot *slot;
     enum eb_status status;
 
-    if (ebi_is_null(value, "the place for the value", err))
+    if (is_null(value, "the place for the value", err))
         return EB_PERMANENT;
     status = slot_to_get(event, path, bit(EBI_FLOAT) | bit(EBI_DOUBLE), "a floating-point number", &target, &slot, err);
     if (status == EB_OK)
@@ -329,7 +334,7 @@ enum eb_status eb_event_get_bool(const struct eb_event *event, const char *path,
     const struct ebi_slot *slot;
     enum eb_status status;
 
-    if (ebi_is_null(value, "the place for the value", err))
+    if (is_null(value, "the place for the value", err))
         return EB_PERMANENT;
     status = slot_to_get(event, path, bit(EBI_BOOLEAN), "a boolean", &target, &slot, err);
     if (status == EB_OK)
@@ -342,7 +347,7 @@ enum eb_status eb_event_count(const struct eb_event *event, const char *path, si
     const struct ebi_slot *slot;
     enum eb_status status;
 
-    if (ebi_is_null(count, "the place for the count", err))
+    if (is_null(count, "the place for the count", err))
         return EB_PERMANENT;
     status = slot_to_get(event, path, bit(EBI_ARRAY) | bit(EBI_MAP), "a list or map", &target, &slot, err);
     if (status == EB_OK)
@@ -356,7 +361,7 @@ enum eb_status eb_event_map_key(const struct eb_event *event, const char *path, 
     const struct ebi_slot *slot, *item;
     enum eb_status status;
 
-    if (ebi_is_null(key, "the place for the key", err) || ebi_is_null(len, "the place for the length", err))
+    if (is_null(key, "the place for the key", err) || is_null(len, "the place for the length", err))
         return EB_PERMANENT;
     status = slot_to_get(event, path, bit(EBI_MAP), "a map", &target, &slot, err);
     if (status != EB_OK)
