@@ -405,7 +405,7 @@ const struct cli_verb cli_produce = {
              "it reads no more, goes on delivering for 5 s at most, and keeps the rest there.\n\n"
              "--undelivered sends what is kept there, or in FILE, again. It takes the file over: services go on with a new "
              "one. Each line goes to the topic that it names, with its key; what fails stays in the file, its reason is "
-             "logged, and what is no whole event (half a line, after a crash) is put aside in FILE.torn. A run that is "
+             "logged, and what is not a whole event (half a line, after a crash) is put aside in FILE.torn. A run that is "
              "killed loses nothing: the next one goes on.",
     .examples = (const char *const[]){
         "eventbus produce --signal org.openedx.learning.auth.session.login.completed.v1 --topic user-login "

@@ -119,7 +119,7 @@ static enum eb_status from_hex(const char *text, size_t len, struct ebi_bytes *b
     for (size_t i = 0; i < len; i += 2) {
         int high = digit(text[i]), low = digit(text[i + 1]);
         if (high < 0 || low < 0)
-            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "character %zu is no hex digit",
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "character %zu is not a hex digit",
                              high < 0 ? i + 1 : i + 2);
         ebi_bytes_add(bytes, &(char){(char)(high << 4 | low)}, 1);
     }

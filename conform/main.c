@@ -104,7 +104,7 @@ static int take(struct ask *ask, int which, const char *word) {
         ask->help = true;
         return 0;
     default:
-        return wrong(word, " is no option of it, or lacks its value");
+        return wrong(word, " is not an option of it, or lacks its value");
     }
 }
 

@@ -64,6 +64,20 @@ def each_case_of_the_conformance_kit_is_there(t):
 
 
 @test
+def each_file_is_on_the_map_of_its_room(t):
+    """The README.md of core, cli, conform and each plugin names every source file, `x.c` or `x.h` standing for both."""
+    missing, rooms = [], ["core", "cli", "conform", *sorted(os.path.dirname(os.path.relpath(path, TOP))
+                                                           for path in glob.glob(f"{TOP}/plugins/*/Makefile.am"))]
+    for room in rooms:
+        named = set(re.findall(r"`(?:[\w-]+/)*([\w-]+)\.[ch]`", read(f"{room}/README.md")))
+        for path in sorted(glob.glob(f"{TOP}/{room}/**/*.[ch]", recursive=True)):
+            name = os.path.relpath(path, TOP)
+            if "/tests/" not in name and os.path.splitext(os.path.basename(name))[0] not in named:
+                missing.append(name)
+    t.equal(missing, [], "the files that stand on no map")
+
+
+@test
 def each_mutation_and_fuzzer_stands_in_the_proof(t):
     for program in ("tests/faults/mutations.py", "tests/fuzz/run.py"):
         t.run(f"{TOP}/{program}", "--told", command=sys.executable)

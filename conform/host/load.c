@@ -79,7 +79,7 @@ static bool copied_plugin(void *handle, const char *file, struct ebc_plugin *plu
     struct eb_plugin *copy;
 
     if (!about) {
-        snprintf(why, EBC_WHY_ROOM, "%s is no plugin of the event bus: it exports no eventbus_plugin", file);
+        snprintf(why, EBC_WHY_ROOM, "%s is not a plugin of the event bus: it exports no eventbus_plugin", file);
         return false;
     }
     copy = copied_table(about, sizeof *copy);

@@ -262,7 +262,7 @@ enum eb_status ebi_time_read(const char *text, int64_t now_us, int64_t *us, stru
             then = FIRST_US - 1;
     } else if (!read_local(text, &then)) {
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                         "\"%.40s\" is no time; expected now, 15m, 2h or 7d (that long ago), a date as 2026-11-23, or a time "
+                         "\"%.40s\" is not a time; expected now, 15m, 2h or 7d (that long ago), a date as 2026-11-23, or a time "
                          "as 2026-11-23T20:00:00+01:00, in UTC where it has no offset", text);
     }
     if (then < FIRST_US || then > LAST_US)

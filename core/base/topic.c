@@ -171,6 +171,6 @@ enum eb_status ebi_point_read(const char *text, struct eb_point *point, struct e
 
 void ebi_point_explain(const struct eb_point *point, struct eb_error *err) {
     if (err && err->kind == EB_KIND_CONFIG && point->kind == EB_POSITION)
-        ebi_error_context(err, "\"%.*s\" is none of earliest, latest and a time (now, 15m, 2h, 7d, a date, ISO 8601), and as a position",
+        ebi_error_context(err, "\"%.*s\" is neither earliest, latest nor a time (now, 15m, 2h, 7d, a date, ISO 8601), and as a position",
                           (int)point->position.len, point->position.data);
 }

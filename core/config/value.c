@@ -35,8 +35,8 @@ static enum eb_status refuse(struct eb_error *err, const char *text, bool hide, 
     return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is %s", show(text, hide).text, why);
 }
 
-static const char *const no_duration = "no duration; expected a number with ms, s, m, h or d, such as 250ms or 5s";
-static const char *const no_size = "no size; expected bytes, or a number with k, M, G or T, such as 64k";
+static const char *const no_duration = "not a duration; expected a number with ms, s, m, h or d, such as 250ms or 5s";
+static const char *const no_size = "not a size; expected bytes, or a number with k, M, G or T, such as 64k";
 
 /* ---- Numbers ---- */
 
@@ -131,7 +131,7 @@ static enum eb_status read_choice(const struct eb_option *option, const char *te
             return EB_OK;
         }
     near = hide ? -1 : ebi_nearest(text, words, n);
-    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is none of %s%s%s%s", show(text, hide).text,
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is not one of %s%s%s%s", show(text, hide).text,
                      option->choices ? option->choices : "", near < 0 ? "" : "; did you mean \"",
                      near < 0 ? "" : words[near], near < 0 ? "" : "\"?");
 }
@@ -153,7 +153,7 @@ static enum eb_status read_number(const struct eb_option *option, const char *te
         break;
     default:
         if (!read_int(text, number))
-            return refuse(err, text, hide, "no whole number of 64 bits");
+            return refuse(err, text, hide, "not a whole number of 64 bits");
     }
     return check_range(option, *number, text, hide, err);
 }

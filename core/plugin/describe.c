@@ -89,7 +89,7 @@ static enum eb_status read_about(struct ebi_module *module, const char *file, st
     if (symbol.function)
         return refuse(err, file, "exports eventbus_plugin as a function; it must be the data: const struct eb_plugin");
     if (symbol.room < about_head)
-        return refuse(err, file, "has an eventbus_plugin of %zu bytes, which is no struct eb_plugin", symbol.room);
+        return refuse(err, file, "has an eventbus_plugin of %zu bytes, which is not a struct eb_plugin", symbol.room);
     ebi_copy_sized(&head, sizeof head, symbol.address, about_head);
     if (head.size < about_head || head.size > symbol.room)
         return refuse(err, file, "has an eventbus_plugin that gives its size as %zu bytes; set it to "
@@ -225,7 +225,7 @@ static enum eb_status read_role(struct ebi_module *module, const struct role *ro
     if (!ebi_module_find(module, role->symbol, &symbol))
         return EB_OK;
     if (symbol.function || symbol.room < sizeof size)
-        return refuse(err, file, "exports an %s that is no table of ops", role->symbol);
+        return refuse(err, file, "exports an %s that is not a table of ops", role->symbol);
     memcpy(&size, symbol.address, sizeof size);
     if (size < sizeof size || size > symbol.room)
         return refuse(err, file, "has an %s that gives its size as %zu bytes; set it to sizeof %s", role->symbol, size,

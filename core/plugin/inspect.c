@@ -85,7 +85,7 @@ static enum eb_status check_open(int fd, const char *file, struct eb_error *err)
     if (S_ISDIR(st.st_mode))
         return refuse(err, file, "is a folder; plugin = NAME takes a plugin's name, plugin_path the folders to search");
     if (!S_ISREG(st.st_mode))
-        return refuse(err, file, "is no regular file");
+        return refuse(err, file, "is not a regular file");
     ssize_t n = pread(fd, &header, sizeof header, 0);
     if (n < 0)
         return ebi_error_errno(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s cannot be read", file);
@@ -93,14 +93,14 @@ static enum eb_status check_open(int fd, const char *file, struct eb_error *err)
         return refuse(err, file, "is empty; install it again");
     if (memcmp(header.e_ident, ELFMAG, (size_t)n < SELFMAG ? (size_t)n : SELFMAG) != 0)
         return refuse(err, file, strlen(file) > 3 && strcmp(file + strlen(file) - 3, ".la") == 0
-                      ? "is a libtool description; name the .so beside it" : "is no shared object: it is not an ELF file");
+                      ? "is a libtool description; name the .so beside it" : "is not a shared object: it is not an ELF file");
     if ((size_t)n < sizeof header)
         return refuse(err, file, "is truncated: it ends within its first header; install it again");
     enum eb_status status = check_machine(&header, file, err);
     if (status != EB_OK)
         return status;
     if (header.e_type != ET_DYN)
-        return refuse(err, file, "is an ELF file, but no shared object; link it with -shared");
+        return refuse(err, file, "is an ELF file, but not a shared object; link it with -shared");
     return check_whole(fd, &header, (uint64_t)st.st_size, file, err);
 }
 

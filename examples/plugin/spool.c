@@ -350,7 +350,7 @@ static int32_t consumer_open(const struct eb_host *host, const void *settings, c
     const char *position = wanted->start->kind == EB_POSITION ? wanted->start->position.data : "1";
 
     if (!*position || position[strspn(position, "0123456789")])
-        return fail(err, EB_PERMANENT, "\"%.40s\" is no position in a spool; expected a number", position);
+        return fail(err, EB_PERMANENT, "\"%.40s\" is not a position in a spool; expected a number", position);
     if (!is_file_name(wanted->group))
         return fail(err, EB_PERMANENT, "group \"%.100s\" cannot be a file here", wanted->group);
     for (size_t i = 0; i < wanted->n_topics; i++)

@@ -29,8 +29,8 @@ def what_is_wrong_with_a_call_is_told_and_2(t):
         (["a.so", "--seed", "0"], "--seed: expected a whole number from 1, not 0"),
         (["a.so", "--seed", "7x"], "--seed: "),
         (["a.so", "--pace", "nan"], "--pace: expected a number from 0.1 to 100, not nan"),
-        (["--frob", "a.so"], "--frob is no option of it"),
-        (["a.so", "--only"], "--only is no option of it, or lacks its value"),
+        (["--frob", "a.so"], "--frob is not an option of it"),
+        (["a.so", "--only"], "--only is not an option of it, or lacks its value"),
         ([plugin("right"), "-o", "url=x"], "-o url=x: plugin right has no such option; it has none"),
         ([plugin("right"), "-o", "url"], "-o url: expected KEY=VALUE"),
     ):

@@ -85,7 +85,7 @@ def json_lines(text):
         try:
             found.append(json.loads(line))
         except ValueError as error:
-            raise Failed(f"line {number} is no JSON ({error}): {line[:200]}") from None
+            raise Failed(f"line {number} is not JSON ({error}): {line[:200]}") from None
     return found
 
 

@@ -109,7 +109,7 @@ def an_o_that_no_verb_has_a_use_for_is_refused_by_every_verb(t):
     for option, told in (("broker.man.path=x", "there is no section [broker man]; did you mean main?"),
                          ("broker.other.url=x", "there is no section [broker other]; add it, or take one of: main"),
                          ("broker.main.pth=x", '[broker main] has no key "pth"; did you mean "path"?'),
-                         ("broker.main.lease=soon", '"soon" is no duration'),
+                         ("broker.main.lease=soon", '"soon" is not a duration'),
                          ("route.login.enabled=yes", "there is no section [route login]"),
                          ("consume.cert.exec=x", "there is no section [consume cert]; did you mean certs?"),
                          ("consume.certs.exce=x", '[consume certs] has no key "exce"; did you mean "exec"?'),

@@ -76,10 +76,10 @@ def what_is_wrong_in_the_file_is_told_with_its_line(t):
         ("key_field = user.pii.username\n", "", 2, '[route login] needs "key_field"'),
         ("user.pii.username", "user.pii.usrname", 2, "there is no field usrname in user.pii; did you mean username?"),
         ("completed.v1", "complete.v1", 2, f"no signal has the event type \"{LOGIN.replace('completed', 'complete')}\"; did you mean"),
-        (more, more + "retry.attempts = many\n", 2, 'retry.attempts: "many" is no whole number'),
-        (more, more + "receiver_timeout = 10\n", 2, '"10" is no duration; expected a number with ms, s, m, h or d'),
+        (more, more + "retry.attempts = many\n", 2, 'retry.attempts: "many" is not a whole number'),
+        (more, more + "receiver_timeout = 10\n", 2, '"10" is not a duration; expected a number with ms, s, m, h or d'),
         (more, more + "max_in_flight = 0\n", 2, 'max_in_flight: "0" is out of range: 1 to 1000000'),
-        (more, more + "order = keys\n", 2, '"keys" is none of key|strict|none; did you mean "key"?'),
+        (more, more + "order = keys\n", 2, '"keys" is not one of key|strict|none; did you mean "key"?'),
         (more, more + "group = other\n", 2, "[consume crm] has group already at"),
         (more, more + "exec = a\nwebhook = http://b\n", 2, "has both exec and webhook; choose one"),
         (more, more + "exec = ${file:/none/x}\n", 2, "exec: cannot open /none/x: No such file or directory"),
@@ -104,7 +104,7 @@ def what_is_wrong_with_files_is_told(t):
         (["-o", f"broker.main.path={t.folder}", "topics"], 3, f"{t.folder} is not a regular file: set path to a file"),
         (["-o", "eventbus.plugin_trust=owner", "-o", f"broker.main.plugin={open_to_all}", "topics"], 5,
          "is not trusted: everybody may write file"),
-        (["plugins", t.ini], 5, "is no shared object"),
+        (["plugins", t.ini], 5, "is not a shared object"),
         (["produce", "--topic", "x", "--file", "none.jsonl"], 2, "cannot read none.jsonl: No such file or directory"),
         (["schema", "check", "none.avsc", "none.avsc"], 4, "cannot open schema none.avsc: No such file or directory"),
     ):
@@ -113,14 +113,14 @@ def what_is_wrong_with_files_is_told(t):
         t.equal(len(done.err.splitlines()), 1, f"lines told of {words}")
     told = t.run("-o", f"broker.main.path={t.path('elsewhere.db')}", "topics")
     t.equal(told.out, "", "topics")
-    t.contains(told.err, f"there is no {t.path('elsewhere.db')} yet")
+    t.contains(told.err, f"{t.path('elsewhere.db')} does not exist yet")
 
 
 @test
 def what_is_wrong_on_the_command_line_is_told(t):
     t.configure(GOOD)
     t.run("produce", "--topic", "user-login", "-", stdin=t.run("signals", LOGIN, "--sample").bytes)
-    place = ' is none of earliest, latest and a time (now, 15m, 2h, 7d, a date, ISO 8601), and as a position: '
+    place = ' is neither earliest, latest nor a time (now, 15m, 2h, 7d, a date, ISO 8601), and as a position: '
     for words, status, told in (
         (["consume", "certs"], 2, "there is no section [consume certs]; add it, or take one of: crm"),
         (["consume", "cmr"], 2, "there is no section [consume cmr]; did you mean crm?"),

@@ -228,7 +228,7 @@ def places_are_times_in_many_forms(t):
     for place, lag in (("1h", 2), ("end", 0), ("start", 2), ("now", 0), ("2020-01-01", 2)):
         t.run("seek", "-t", "a", "-g", "g", "--to", place)
         t.equal(t.run("groups", "-g", "g", "--json").json()[0]["lag"], lag, place)
-    t.contains(t.run("seek", "-t", "a", "-g", "g", "--to", "2026-13-01", status=2).err, "is no time; expected now, 15m")
+    t.contains(t.run("seek", "-t", "a", "-g", "g", "--to", "2026-13-01", status=2).err, "is not a time; expected now, 15m")
 
 
 @test

@@ -70,7 +70,7 @@ def nothing_right_is_4(t):
 @test
 def wrong_hex_is_told_by_place(t):
     done = t.run("schema", "decode", "--hex", "--signal", LOGIN, stdin=f"{BYTES}\nf60z\nf60\n", status=1)
-    t.contains(done.err, "input:2: character 4 is no hex digit", "input:3: an odd number of hex digits")
+    t.contains(done.err, "input:2: character 4 is not a hex digit", "input:3: an odd number of hex digits")
     t.equal(done.out, DATA + "\n")
 
 

@@ -519,7 +519,7 @@ static void removed_while_in_use(void) {
 }
 
 static const struct kit_test tests[] = {
-    { "what is no database is refused and left alone", no_database },
+    { "what is not a database is refused and left alone", no_database },
     { "so is another program's database", another_programs },
     { "so is a newer format", a_newer_format },
     { "so is a folder", a_folder },

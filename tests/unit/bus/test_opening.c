@@ -113,7 +113,7 @@ Test(opening, where_a_new_group_starts_is_checked) {
     refused((struct eb_consumer_options){.section = "w", .from = "oldest"}, "the test wants it");
     cr_assert_not(strstr(err.text, "as a position"), "it was not the position's fault: %s", err.text);
     fake.open_consumer = (struct fault){.status = EB_PERMANENT, .times = 1, .kind = EB_KIND_CONFIG};
-    refused((struct eb_consumer_options){.section = "w", .from = "oldest"}, "\"oldest\" is none of earliest, latest");
+    refused((struct eb_consumer_options){.section = "w", .from = "oldest"}, "\"oldest\" is neither earliest, latest");
     fake.open_consumer = (struct fault){.status = EB_PERMANENT, .times = 1, .kind = EB_KIND_CONFIG};
     refused((struct eb_consumer_options){.section = "w", .from = "latest"}, "the test wants it");
     fake.open_consumer = (struct fault){.status = EB_PERMANENT, .times = 1, .silent = true};

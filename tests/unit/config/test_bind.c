@@ -171,24 +171,24 @@ static const struct {
     { "text =", "t.ini:2: [broker main] text: is empty; give it a value, or leave the key out for the default" },
     { "text = ${NOT_SET:-  }", "t.ini:2: [broker main] text: is empty" },
     { "number = ${NOT_SET:- }", "t.ini:2: [broker main] number: is empty" },
-    { "number = 1.5", "t.ini:2: [broker main] number: \"1.5\" is no whole number" },
-    { "number = 9223372036854775808", "is no whole number of 64 bits" },
-    { "number = -9223372036854775809", "is no whole number of 64 bits" },
-    { "number = 0x10", "is no whole number" },
-    { "number = 5 5", "is no whole number" },
-    { "number = -", "is no whole number" },
-    { "time = 5", "\"5\" is no duration; expected a number with ms, s, m, h or d" },
+    { "number = 1.5", "t.ini:2: [broker main] number: \"1.5\" is not a whole number" },
+    { "number = 9223372036854775808", "is not a whole number of 64 bits" },
+    { "number = -9223372036854775809", "is not a whole number of 64 bits" },
+    { "number = 0x10", "is not a whole number" },
+    { "number = 5 5", "is not a whole number" },
+    { "number = -", "is not a whole number" },
+    { "time = 5", "\"5\" is not a duration; expected a number with ms, s, m, h or d" },
     { "time = 99ms", "\"99ms\" is out of range: 100ms to 2h" },
     { "time = 3h", "\"3h\" is out of range: 100ms to 2h" },
     { "size = 1023", "\"1023\" is out of range: at least 1k" },
-    { "size = big", "\"big\" is no size" },
-    { "choice = pwer", "\"pwer\" is none of process|power; did you mean \"power\"?" },
-    { "choice = 1", "\"1\" is none of process|power" },
+    { "size = big", "\"big\" is not a size" },
+    { "choice = pwer", "\"pwer\" is not one of process|power; did you mean \"power\"?" },
+    { "choice = 1", "\"1\" is not one of process|power" },
     { "choice = Power", "did you mean \"power\"?" },
     { "number = 5\nnumer = 6", "t.ini:3: [broker main] has no key \"numer\"; did you mean \"number\"?" },
     { "colour = red", "t.ini:2: [broker main] has no key \"colour\"; its keys are text, none, secret, list, native." },
     { "native. = 5", "t.ini:2: [broker main] native. needs a name behind the dot" },
-    { "number = 92233720368547758070", "is no whole number of 64 bits" },
+    { "number = 92233720368547758070", "is not a whole number of 64 bits" },
     { "native.x = ${file:no}", "t.ini:2: [broker main] native.x: cannot open no: No such file" },
     { "number = ${file:no}", "t.ini:2: [broker main] number: cannot open no: No such file" },
 };
@@ -207,7 +207,7 @@ Test(bind, a_bad_value_is_shown_short_and_printable) {
 
     setenv("ODD", "a\n\x1b[31m123456789012345678901234567890123456789012345678901234567890", 1);
     refused("number = ${ODD}", &err);
-    cr_assert(strstr(err.text, "\"a??[31m12345678901234567890123456789012345678901234567890123...\" is no whole"),
+    cr_assert(strstr(err.text, "\"a??[31m12345678901234567890123456789012345678901234567890123...\" is not a who"),
               "%s", err.text);
 }
 
@@ -215,14 +215,14 @@ Test(bind, secrets_are_not_shown_in_errors) {
     struct eb_error err = {0};
 
     refused("limit = hunter2", &err);
-    cr_assert_str_eq(err.text, "t.ini:2: [broker main] limit: *** is no whole number of 64 bits", "%s", err.text);
+    cr_assert_str_eq(err.text, "t.ini:2: [broker main] limit: *** is not a whole number of 64 bits", "%s", err.text);
     refused("limit = 42", &err);
     cr_assert_str_eq(err.text, "t.ini:2: [broker main] limit: *** is out of range: 1 to 9", "%s", err.text);
     write_file("f", "hunter2\n");
     refused("number = ${file:f}", &err);
-    cr_assert_str_eq(err.text, "t.ini:2: [broker main] number: *** is no whole number of 64 bits", "%s", err.text);
+    cr_assert_str_eq(err.text, "t.ini:2: [broker main] number: *** is not a whole number of 64 bits", "%s", err.text);
     refused("choice = ${file:f}", &err);
-    cr_assert_str_eq(err.text, "t.ini:2: [broker main] choice: *** is none of process|power", "%s", err.text);
+    cr_assert_str_eq(err.text, "t.ini:2: [broker main] choice: *** is not one of process|power", "%s", err.text);
     write_file("f", "powr\n");
     refused("choice = ${file:f}", &err);
     cr_assert_not(strstr(err.text, "did you mean"), "%s", err.text);

@@ -11,7 +11,7 @@ Test(value, durations_for_command_lines) {
     cr_assert_eq(ms, 120000);
     cr_assert_eq(ebi_read_duration("2 minutes", &ms, &err), EB_PERMANENT);
     cr_assert_eq(err.kind, EB_KIND_CONFIG);
-    cr_assert_str_eq(err.text, "\"2 minutes\" is no duration; expected a number with ms, s, m, h or d, such as 250ms "
+    cr_assert_str_eq(err.text, "\"2 minutes\" is not a duration; expected a number with ms, s, m, h or d, such as 250ms "
                                "or 5s");
     cr_assert_eq(ms, 120000);
 }
@@ -23,7 +23,7 @@ Test(value, sizes_for_command_lines) {
     cr_assert_eq(ebi_read_size("64k", &bytes, &err), EB_OK);
     cr_assert_eq(bytes, 65536);
     cr_assert_eq(ebi_read_size("64kB", &bytes, &err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "\"64kB\" is no size"), "%s", err.text);
+    cr_assert(strstr(err.text, "\"64kB\" is not a size"), "%s", err.text);
 }
 
 static const struct {

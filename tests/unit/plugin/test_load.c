@@ -40,7 +40,7 @@ static const struct {
     { "size_0", "gives its size as 0 bytes; set it to sizeof(struct eb_plugin)" },
     { "size_huge", "gives its size as 1099511627776 bytes" },
     { "size_short", "has an eventbus_plugin of 40 bytes; in ABI 1.0 it has at least 72" },
-    { "tiny", "has an eventbus_plugin of 4 bytes, which is no struct eb_plugin" },
+    { "tiny", "has an eventbus_plugin of 4 bytes, which is not a struct eb_plugin" },
     { "function", "exports eventbus_plugin as a function" },
     { "no_plugin", "is a shared object, but no plugin of the event bus: it exports no eventbus_plugin" },
     { "undefined", "cannot be loaded: undefined symbol: nobody_defines_this; link it with" },
@@ -160,10 +160,10 @@ Test(load, what_is_not_a_shared_object_is_said_to_be_what_it_is) {
     cr_assert_eq(mkfifo(fifo, 0644), 0);
     cr_assert_eq(symlink("nowhere.so", dangling), 0);
     cr_assert_eq(symlink("loop.so", loop), 0);
-    REFUSED("", text, text, "is no shared object: it is not an ELF file");
+    REFUSED("", text, text, "is not a shared object: it is not an ELF file");
     REFUSED("", la, la, "is a libtool description; name the .so beside it");
     REFUSED("", inner, inner, "is a folder");
-    REFUSED("", fifo, fifo, "is no regular file");
+    REFUSED("", fifo, fifo, "is not a regular file");
     REFUSED("", dangling, dangling, "cannot be found: No such file or directory");
     REFUSED("", loop, loop, "cannot be found: Too many levels of symbolic links");
     REFUSED("", "/no/such/file.so", "/no/such/file.so cannot be found: No such file or directory");
@@ -192,7 +192,7 @@ Test(load, what_is_for_another_machine_says_which) {
         { 18, "\xe7\x03", 2, "it is machine 999, 64 bits" },
         { 4, "\x01", 1, "32 bits, this program is" },
         { 5, "\x02", 1, "the other byte order" },
-        { 16, "\x01\x00", 2, "is an ELF file, but no shared object" },
+        { 16, "\x01\x00", 2, "is an ELF file, but not a shared object" },
     };
     char *good = built("tests/plugins", "picky"), *folder = folder_new(), *changed = join(folder, "picky.so");
 
@@ -252,7 +252,7 @@ Test(load, the_first_folder_that_has_the_name_wins_even_if_it_is_broken) {
     cr_assert_gt(asprintf(&path, "%s:%s", folder, plugins), 0);
     cr_assert_eq(ebi_plugin_load(path, "picky", EBI_TRUST_ANY, &plugin, NULL), EB_OK);
     write_file(first, "broken");
-    REFUSED(path, "picky", first, "is no shared object");
+    REFUSED(path, "picky", first, "is not a shared object");
     folder_free(folder);
     free(plugins);
     free(first);

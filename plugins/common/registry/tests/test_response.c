@@ -52,7 +52,7 @@ static const struct told ids[] = {
     {"invalid", 422, "{\"error_code\":42201,\"message\":\"Invalid namespace:\\u001b[2J a-b\\n\"}", EB_PERMANENT,
      "refused with 422: Invalid namespace: [2J a-b  (error code 42201)"},
     {"no reason", 422, "{\"error_code\":42201}", EB_PERMANENT, "no reason given"},
-    {"a reason that is no text", 422, "{\"error_code\":42201,\"message\":{}}", EB_PERMANENT, "no reason given"},
+    {"a reason that is not text", 422, "{\"error_code\":42201,\"message\":{}}", EB_PERMANENT, "no reason given"},
     {"a web server's 404", 404, "<html>Not Found</html>", EB_RETRIABLE, "HTTP status 404 without the error code"},
     {"a JSON 404 without a code", 404, "{\"message\":\"no route\"}", EB_RETRIABLE, "is this its address?"},
     {"a wrong password", 401, "{\"error_code\":401,\"message\":\"Unauthorized\"}", EB_RETRIABLE,
