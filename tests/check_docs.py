@@ -69,7 +69,7 @@ def each_file_is_on_the_map_of_its_room(t):
     missing, rooms = [], ["core", "cli", "conform", *sorted(os.path.dirname(os.path.relpath(path, TOP))
                                                            for path in glob.glob(f"{TOP}/plugins/*/Makefile.am"))]
     for room in rooms:
-        named = set(re.findall(r"`(?:[\w-]+/)*([\w-]+)\.[ch]`", read(f"{room}/README.md")))
+        named = set(re.findall(r"`(?:[\w-]+/)*([\w-]+)\.(?:[ch]|\{c,h\})`", read(f"{room}/README.md")))
         for path in sorted(glob.glob(f"{TOP}/{room}/**/*.[ch]", recursive=True)):
             name = os.path.relpath(path, TOP)
             if "/tests/" not in name and os.path.splitext(os.path.basename(name))[0] not in named:
