@@ -120,6 +120,7 @@ static int run(const struct cli_call *call) {
     return run_plugin(call, pace);
 }
 
+/* clang-format off */
 static const struct cli_option options[] = {
     {.letter = 'o', .type = CLI_LIST, .offset = offsetof(struct ask, options), .value = "KEY=VALUE",
      .help = "an option of the plugin; ${STATE} in it is a folder made for this run, ${NAME} an environment variable, ${file:PATH} "
@@ -137,6 +138,7 @@ static const struct cli_option options[] = {
     {.name = "junit", .type = CLI_TEXT, .offset = offsetof(struct ask, junit), .value = "F",
      .help = "write JUnit's XML to F as well"},
 };
+/* clang-format on */
 
 const struct cli_verb cli_conform = {
     .name = "conform",

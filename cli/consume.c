@@ -284,6 +284,7 @@ static int run(const struct cli_call *call) {
     return status;
 }
 
+/* clang-format off */
 static const struct cli_option options[] = {
     {.name = "topic", .letter = 't', .type = CLI_LIST, .offset = offsetof(struct ask, topics), .value = "TOPIC",
      .help = "a topic, instead of the section's; may be given several times"},
@@ -312,6 +313,7 @@ static const struct cli_option options[] = {
     {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
      .help = "receive by this [broker NAME] instead of the configured consumer"},
 };
+/* clang-format on */
 
 const struct cli_verb cli_consume = {
     .name = "consume",

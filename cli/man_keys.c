@@ -181,6 +181,7 @@ static bool write_sections(void) {
     const struct {
         const char *heading, *about;
         struct ebi_table table;
+    /* clang-format off */
     } sections[] = {
         {"[eventbus]", "The service as a whole. It has no name and is there once.", ebi_bus_table(&unused.bus)},
         {"[broker NAME]", "A broker, and the plugin that reaches it. The plugin's own keys stand beside these: see its page, "
@@ -188,6 +189,7 @@ static bool write_sections(void) {
         {"[route NAME]", "Where events of one type go. A type may have several.", ebi_route_table(&unused.route)},
         {"[consume NAME]", "What one worker does: eventbus consume NAME.", ebi_consume_table(&unused.consume)},
     };
+    /* clang-format on */
 
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
         cli_outf(".SH \"%s\"\n", sections[i].heading); /* not in capitals, because the file has it so */

@@ -370,6 +370,7 @@ static int run_produce(const struct cli_call *call) {
     return finish(&run);
 }
 
+/* clang-format off */
 static const struct cli_option options[] = {
     {.name = "signal", .letter = 's', .type = CLI_TEXT, .offset = offsetof(struct ask, signal), .value = "TYPE",
      .help = "the event type; not needed for whole CloudEvents"},
@@ -390,7 +391,9 @@ static const struct cli_option options[] = {
     {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
      .help = "send by this [broker NAME] instead of the configured producer"},
 };
+/* clang-format on */
 
+/* clang-format off */
 const struct cli_verb cli_produce = {
     .name = "produce",
     .summary = "Sends events",
@@ -419,3 +422,4 @@ const struct cli_verb cli_produce = {
     .max_operands = 1,
     .run = run_produce,
 };
+/* clang-format on */

@@ -76,6 +76,7 @@ static int run(const struct cli_call *call) {
     return status;
 }
 
+/* clang-format off */
 static const struct cli_option options[] = {
     {.name = "topic", .letter = 't', .type = CLI_TEXT, .offset = offsetof(struct ask, topic), .value = "TOPIC",
      .help = "the topic"},
@@ -90,6 +91,7 @@ static const struct cli_option options[] = {
     {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
      .help = "this [broker NAME] instead of the configured one"},
 };
+/* clang-format on */
 
 const struct cli_verb cli_seek = {
     .name = "seek",

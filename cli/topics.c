@@ -118,6 +118,7 @@ static int run(const struct cli_call *call) {
     return status;
 }
 
+/* clang-format off */
 static const struct cli_option options[] = {
     {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "one JSON object a topic"},
     {.name = "wide", .type = CLI_FLAG, .offset = offsetof(struct ask, wide),
@@ -125,6 +126,7 @@ static const struct cli_option options[] = {
     {.name = "broker", .type = CLI_TEXT, .offset = offsetof(struct ask, broker), .value = "NAME",
      .help = "this [broker NAME] instead of the configured one"},
 };
+/* clang-format on */
 
 const struct cli_verb cli_topics = {
     .name = "topics",

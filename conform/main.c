@@ -31,6 +31,7 @@ static const char help[] =
 
 enum { OPT_ONLY = 256, OPT_LIST, OPT_SEED, OPT_PACE, OPT_JSON, OPT_TAP, OPT_JUNIT, OPT_HELP };
 
+/* clang-format off */
 static const struct option known[] = {
     { "only", required_argument, NULL, OPT_ONLY },   { "list", no_argument, NULL, OPT_LIST },
     { "seed", required_argument, NULL, OPT_SEED },   { "pace", required_argument, NULL, OPT_PACE },
@@ -38,6 +39,7 @@ static const struct option known[] = {
     { "junit", required_argument, NULL, OPT_JUNIT }, { "help", no_argument, NULL, OPT_HELP },
     { NULL, 0, NULL, 0 },
 };
+/* clang-format on */
 
 /* What the command line says. */
 struct ask {

@@ -436,6 +436,7 @@ static void a_removed_group_is_gone(struct ebc_test *t) {
         expect_rest(t, EBC_REMOVE, topic, group, stored, 0, 5);     /* a new group of that name */
 }
 
+/* clang-format off */
 const struct ebc_case ebc_admin[] = {
     { .group = "admin", .name = "topics-are-made-listed-and-removed", .roles = EBC_ADMIN,
       .run = topics_are_made_listed_and_removed },
@@ -448,3 +449,4 @@ const struct ebc_case ebc_admin[] = {
     { .group = "admin", .name = "a-removed-group-is-gone", .roles = EBC_ALL_ROLES, .run = a_removed_group_is_gone },
     { 0 },
 };
+/* clang-format on */

@@ -358,13 +358,16 @@ static void what_was_taken_over_is_out_of_reach(struct ebc_test *t) {
                       "did not come", ebc_event(t, sent, i)->number);
 }
 
+/* clang-format off */
 static const struct ebc_peer_entry members[] = {
     { "member", killed_member }, { "dying", dying_member }, { NULL, NULL },
 };
+/* clang-format on */
 static const struct ebc_peer_entry sleepers[] = {
     { "sleeper", sleeping_member }, { NULL, NULL },
 };
 
+/* clang-format off */
 const struct ebc_case ebc_crash[] = {
     { .group = "crash", .name = "a-killed-member-loses-nothing", .roles = EBC_SEND_AND_RECEIVE,
       .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = a_killed_member_loses_nothing, .peers = members },
@@ -377,3 +380,4 @@ const struct ebc_case ebc_crash[] = {
       .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = what_was_taken_over_is_out_of_reach, .peers = sleepers },
     { 0 },
 };
+/* clang-format on */

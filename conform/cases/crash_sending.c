@@ -90,10 +90,13 @@ static void a_producer_killed_at_a_report_loses_nothing(struct ebc_test *t) {
     expect_reported(t, "dying", SENT);
 }
 
+/* clang-format off */
 static const struct ebc_peer_entry senders[] = {
     { "sender", killed_sender }, { "dying", dying_sender }, { NULL, NULL },
 };
+/* clang-format on */
 
+/* clang-format off */
 const struct ebc_case ebc_crash_sending[] = {
     { .group = "crash", .name = "a-killed-producer-loses-nothing-reported", .roles = EBC_SEND_AND_RECEIVE,
       .producer = EB_T_PROCESSES, .consumer = EB_T_HISTORY, .run = a_killed_producer_loses_nothing_reported,
@@ -103,3 +106,4 @@ const struct ebc_case ebc_crash_sending[] = {
       .peers = senders },
     { 0 },
 };
+/* clang-format on */

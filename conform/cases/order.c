@@ -184,8 +184,10 @@ static void a_key_is_at_one_member_in_order(struct ebc_test *t) {
     }
 }
 
+/* clang-format off */
 const struct ebc_case ebc_order[] = {
     { .group = "order", .name = "a-key-is-at-one-member-in-order", .roles = EBC_PRODUCER | EBC_CONSUMER,
       .consumer = EB_T_ORDER, .run = a_key_is_at_one_member_in_order },
     { 0 },
 };
+/* clang-format on */

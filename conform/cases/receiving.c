@@ -169,6 +169,7 @@ static void no_more_is_out_than_the_bounds_allow(struct ebc_test *t) {
     take_within(c, t, sent.n);
 }
 
+/* clang-format off */
 const struct ebc_case ebc_receiving[] = {
     { .group = "receiving", .name = "what-was-sent-is-handed-over", .roles = EBC_SEND_AND_RECEIVE,
       .run = what_was_sent_is_handed_over },
@@ -186,3 +187,4 @@ const struct ebc_case ebc_receiving[] = {
       .run = no_more_is_out_than_the_bounds_allow },
     { 0 },
 };
+/* clang-format on */

@@ -207,6 +207,7 @@ static void a_topic_and_key_keep_the_order_of_sending(struct ebc_test *t) {
     }
 }
 
+/* clang-format off */
 const struct ebc_case ebc_sending[] = {
     { .group = "sending", .name = "every-message-taken-is-reported-once", .roles = EBC_PRODUCER,
       .run = every_message_taken_is_reported_once },
@@ -224,3 +225,4 @@ const struct ebc_case ebc_sending[] = {
       .run = a_topic_and_key_keep_the_order_of_sending },
     { 0 },
 };
+/* clang-format on */

@@ -330,6 +330,7 @@ static void an_extended_lease_is_kept(struct ebc_test *t) {
                   got->settled);
 }
 
+/* clang-format off */
 const struct ebc_case ebc_settling[] = {
     { .group = "settling", .name = "an-ack-never-covers-an-unsettled-message", .roles = EBC_SEND_AND_RECEIVE,
       .run = an_ack_never_covers_an_unsettled_message },
@@ -351,3 +352,4 @@ const struct ebc_case ebc_settling[] = {
       .run = an_extended_lease_is_kept },
     { 0 },
 };
+/* clang-format on */

@@ -262,6 +262,7 @@ static void the_end_waits_for_a_retry(struct ebc_test *t) {
     expect_end(t, c, "when the retry is settled");
 }
 
+/* clang-format off */
 const struct ebc_case ebc_subscribing[] = {
     { .group = "receiving", .name = "a-new-group-starts-where-it-says", .roles = EBC_SEND_AND_RECEIVE, .consumer = EB_T_HISTORY,
       .run = a_new_group_starts_where_it_says },
@@ -286,3 +287,4 @@ const struct ebc_case ebc_subscribing[] = {
       .run = the_end_waits_for_a_retry },
     { 0 },
 };
+/* clang-format on */

@@ -2,6 +2,7 @@
 #ifndef EBC_RULES_H
 #define EBC_RULES_H
 
+/* clang-format off */
 enum ebc_rule {
     /* calls */
     EBC_DESCRIPTOR, EBC_OPTIONS, EBC_DEFAULTS, EBC_CHECK, EBC_TABLES, EBC_TRAITS, EBC_THREADS_END, EBC_LATE_CALL,
@@ -22,6 +23,7 @@ enum ebc_rule {
     EBC_BROWSE_NOTHING, EBC_SEEK, EBC_SEEK_NOTHING, EBC_SEEK_LIVE, EBC_TRIM, EBC_TRIM_ANYWAY, EBC_PROCESSES, EBC_LEASE, EBC_STALE,
     EBC_RULES
 };
+/* clang-format on */
 
 /* promise: the case that answers for the rule wherever a breach is seen; NULL: the running case. suspects: names of
  * cases, "|" between them: where one of these fails, that one is to blame, and the running case could not be judged. */

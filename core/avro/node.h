@@ -17,10 +17,12 @@
 #include "base/bytes.h"
 #include "base/word.h"
 
+/* clang-format off */
 enum ebi_kind {
     EBI_NULL, EBI_BOOLEAN, EBI_INT, EBI_LONG, EBI_FLOAT, EBI_DOUBLE, EBI_BYTES, EBI_STRING,     /* primitive */
     EBI_ENUM, EBI_FIXED, EBI_RECORD, EBI_ARRAY, EBI_MAP, EBI_UNION
 };
+/* clang-format on */
 
 /* The type that a kind has in JSON. No two branches of a union may have the same one, since values in JSON carry no
  * name of their type. */

@@ -221,10 +221,12 @@ static enum eb_status bind_rest(const struct binding *b, const struct ebi_table 
 
 enum eb_status ebi_config_bind(struct ebi_config *config, const char *kind, const char *name, struct ebi_table *tables,
                                size_t n, struct eb_error *err) {
+    /* clang-format off */
     const struct binding b = {
         .config = config, .kind = kind, .name = name, .section = ebi_config_section(config, kind, name),
         .tables = tables, .n = n, .err = err,
     };
+    /* clang-format on */
     enum eb_status status = EB_OK;
 
     for (const struct ebi_value *value = b.section ? b.section->values : NULL; value && status == EB_OK;
@@ -314,11 +316,13 @@ static bool was_shown(const struct binding *b, size_t table, size_t i, const cha
 enum eb_status ebi_config_walk(struct ebi_config *config, const char *kind, const char *name,
                                const struct ebi_table *tables, size_t n, each_value each, void *arg,
                                struct eb_error *err) {
+    /* clang-format off */
     const struct walk walk = {
         .b = { .config = config, .kind = kind, .name = name, .section = ebi_config_section(config, kind, name),
                .tables = tables, .n = n, .err = err },
         .each = each, .arg = arg,
     };
+    /* clang-format on */
     enum eb_status status = EB_OK;
 
     for (size_t t = 0; t < n; t++)

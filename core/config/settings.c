@@ -5,6 +5,7 @@
 
 enum { DAY_MS = 86400000 };
 
+/* clang-format off */
 static const struct eb_option bus_options[] = {
     { .key = "service", .type = EB_OPT_TEXT, .fallback = "", AT(ebi_bus_settings, service),
       .help = "Name of this service: events get the source openedx/NAME/web; empty: the program's name" },
@@ -59,14 +60,18 @@ static const struct eb_option bus_options[] = {
       AT(ebi_bus_settings, delivery_timeout),
       .help = "Time after which an event that cannot be delivered goes to undelivered.jsonl" },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct eb_option broker_options[] = {
     { .key = "plugin", .type = EB_OPT_TEXT, .flags = EB_OPT_REQUIRED, AT(ebi_broker_settings, plugin),
       .help = "Plugin for this broker: a name (sqlite for sqlite.so in plugin_path) or an absolute path" },
     { .key = "connect_timeout", .type = EB_OPT_MS, .fallback = "5s", .min = 1, .max = DAY_MS,
       AT(ebi_broker_settings, connect_timeout), .help = "Time within which the broker must answer at the start" },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct eb_option route_options[] = {
     { .key = "event", .type = EB_OPT_TEXT, .flags = EB_OPT_REQUIRED, AT(ebi_route_settings, event),
       .help = "Event type that this route is for" },
@@ -78,7 +83,9 @@ static const struct eb_option route_options[] = {
     { .key = "enabled", .type = EB_OPT_BOOL, .fallback = "yes", AT(ebi_route_settings, enabled),
       .help = "Whether this route sends" },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct eb_option consume_options[] = {
     { .key = "topic", .type = EB_OPT_LIST, AT(ebi_consume_settings, topic),
       .help = "Topics to receive from, without topic_prefix, blanks or commas between them" },
@@ -130,6 +137,7 @@ static const struct eb_option consume_options[] = {
     { .key = "max_in_flight_bytes", .type = EB_OPT_BYTES, .fallback = "16M", .min = 65536, .max = INT64_C(1) << 40,
       AT(ebi_consume_settings, max_in_flight_bytes), .help = "Bytes of events received and not settled yet, about" },
 };
+/* clang-format on */
 
 static struct ebi_table table(const struct eb_option *options, size_t n, void *settings) {
     return (struct ebi_table){ .options = options, .n = n, .stride = sizeof *options, .settings = settings };

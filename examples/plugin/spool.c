@@ -619,10 +619,12 @@ const struct eb_consumer_ops eventbus_consumer = {
 
 /* ---- What it is --------------------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct eb_option options[] = {
     { .key = "folder", .type = EB_OPT_TEXT, .fallback = "${STATE}/spool", .offset = offsetof(struct settings, folder),
       .help = "The folder, on a local disk; made when its parent is there" },
 };
+/* clang-format on */
 
 /* Checks what the options table cannot express. */
 static int32_t check(const void *settings, struct eb_error *err) {

@@ -366,6 +366,7 @@ enum eb_option_type {
     EB_OPT_CHOICE = 8               /* the index of the choice, from 0 */
 };
 
+/* clang-format off */
 enum eb_option_flag {
     EB_OPT_REQUIRED = 1,
     EB_OPT_SECRET = 2,              /* never shown */
@@ -374,6 +375,7 @@ enum eb_option_flag {
                                      * query hidden. Set EB_OPT_SECRET as well: then no error shows the value, and a
                                      * host that does not know EB_OPT_URL hides all of it */
 };
+/* clang-format on */
 
 struct eb_option {
     const char *key;

@@ -12,6 +12,7 @@
 
 #define AT(field) offsetof(struct kf_settings, field)
 
+/* clang-format off */
 static const struct eb_option options[] = {
     { .key = "bootstrap_servers", .type = EB_OPT_TEXT, .flags = EB_OPT_REQUIRED, .offset = AT(bootstrap_servers),
       .help = "Some of the cluster's brokers: host:port[,host:port...]" },
@@ -60,6 +61,7 @@ static const struct eb_option options[] = {
     { .key = "rdkafka.", .type = EB_OPT_PAIRS, .offset = AT(raw_options),
       .help = "A property of librdkafka by its own name, such as rdkafka.compression.type" },
 };
+/* clang-format on */
 
 const struct eb_plugin eventbus_plugin = {
     .size = sizeof eventbus_plugin,

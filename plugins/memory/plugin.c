@@ -7,6 +7,7 @@
 
 #include "broker.h"
 
+/* clang-format off */
 static const struct eb_option options[] = {
     { .key = "name", .type = EB_OPT_TEXT, .fallback = "default", .offset = offsetof(struct settings, name),
       .help = "Which broker of this program; those of one name are one" },
@@ -17,6 +18,7 @@ static const struct eb_option options[] = {
       .flags = EB_OPT_PRODUCER, .offset = offsetof(struct settings, max_bytes),
       .help = "Bytes a topic keeps, likewise" },
 };
+/* clang-format on */
 
 const struct eb_plugin eventbus_plugin = {
     .size = sizeof eventbus_plugin,

@@ -11,6 +11,7 @@ const char rd_returned_consumer[] = "eventbus-returned";
 
 #define PLACE(field) .offset = offsetof(struct rd_settings, field)
 
+/* clang-format off */
 const struct eb_option rd_options[] = {
     { .key = "url", .type = EB_OPT_TEXT, .flags = EB_OPT_SECRET | EB_OPT_URL, .fallback = "redis://127.0.0.1:6379/0", PLACE(url),
       .help = "Where Redis is: redis://[user:password@]host[:port][/db], rediss:// the same over TLS, or "
@@ -47,6 +48,7 @@ const struct eb_option rd_options[] = {
       .help = "A consumer's events go to others after this long without a sign of life from it; must exceed what a Python "
               "consumer in the group may take for one event" },
 };
+/* clang-format on */
 
 _Static_assert(sizeof rd_options / sizeof *rd_options == RD_OPTIONS, "RD_OPTIONS counts them");
 

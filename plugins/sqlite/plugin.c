@@ -9,6 +9,7 @@
 #include "options.h"
 #include "producer/producer.h"
 
+/* clang-format off */
 static const struct eb_option options[] = {
     { .key = "path", .type = EB_OPT_TEXT, .fallback = "${STATE}/bus.db", .offset = offsetof(struct sq_settings, path),
       .help = "The file that holds all topics and groups, on a local disk; it is created, with its folders, if it does not exist" },
@@ -41,6 +42,7 @@ static const struct eb_option options[] = {
       .offset = offsetof(struct sq_settings, retain_always),
       .help = "Topics of dead letters, with * and ?: of these only what some group has settled is removed, by retain_age" },
 };
+/* clang-format on */
 
 static int32_t check(const void *settings, struct eb_error *err) {
     const struct sq_settings *set = settings;

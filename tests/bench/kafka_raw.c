@@ -47,6 +47,7 @@ static void count_report(rd_kafka_t *kafka, const rd_kafka_message_t *message, v
 }
 
 static rd_kafka_headers_t *headers_of(const struct eb_message *event) {
+    /* clang-format off */
     static const char *const fixed[][2] = {
         {"ce_specversion", "1.0"}, {"content-type", "application/avro"}, {"ce_datacontenttype", "application/avro"}};
     static const char *const names[] = {"ce_type", "ce_id", "ce_source", "ce_time", "ce_minorversion", "sourcehost",
@@ -82,6 +83,7 @@ static void produce_one(rd_kafka_t *kafka, const char *topic, long i) {
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers_of(event)},
     };
+    /* clang-format on */
     rd_kafka_error_t *error;
 
     while ((error = rd_kafka_produceva(kafka, parts, sizeof parts / sizeof *parts))) {

@@ -15,10 +15,12 @@ struct settings {
     int64_t batch;
 };
 
+/* clang-format off */
 static const struct eb_option options[] = {
     {.key = "batch", .type = EB_OPT_INT, .fallback = "100", .min = 1, .max = ROOM, .offset = offsetof(struct settings, batch),
      .help = "Number of events handed over at a time, at most"},
 };
+/* clang-format on */
 
 struct instance {
     const struct eb_host *host;

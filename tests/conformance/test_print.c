@@ -10,11 +10,13 @@
 /* A plugin's words may hold anything. */
 static const struct ebc_case first = {.name = "a-first", .group = "calls"}, second = {.name = "b-second", .group = "order"},
                              third = {.name = "c-third", .group = "order"};
+/* clang-format off */
 static struct ebc_result results[] = {
     {.of = &first, .outcome = EBC_PASS, .seconds = 0.25},
     {.of = &second, .outcome = EBC_FAIL, .seconds = 1, .why = (char[]){"expected \"a\\b\"; came <&>\nok 9 - \t\x01 \xC3\xA9 \xFF\xC3"}},
     {.of = &third, .outcome = EBC_SKIP, .why = (char[]){"no role\nok 9"}},
 };
+/* clang-format on */
 
 static struct ebc_report report_as(enum eb_conform_format format) {
     return (struct ebc_report){.format = format, .seed = 18446744073709551615u, .plugin = "odd \"1.0\" (producer)",

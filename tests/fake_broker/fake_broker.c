@@ -39,6 +39,7 @@ struct settings {
 
 #define FAULT(name) { .key = #name, .type = EB_OPT_CHOICE, .choices = "works|retriable|permanent|fatal", .fallback = "works", \
                       .help = "how each " #name " ends", .offset = offsetof(struct settings, name) }
+/* clang-format off */
 static const struct eb_option options[] = {
     {.key = "state", .type = EB_OPT_INT, .fallback = "0", .offset = offsetof(struct settings, state),
      .help = "address of the test's struct fake_broker; 0: the other options make one"},
@@ -49,6 +50,7 @@ static const struct eb_option options[] = {
      .help = "logs that it was opened, and that messages were submitted"},
     FAULT(receive), FAULT(report),
 };
+/* clang-format on */
 
 static void inject(struct fault *fault, int64_t choice) {
     static const int32_t statuses[] = {EB_OK, EB_RETRIABLE, EB_PERMANENT, EB_FATAL};
@@ -178,10 +180,12 @@ static void producer_close(void *self, int32_t timeout_ms) {
     report(true);
 }
 
+/* clang-format off */
 const struct eb_producer_ops eventbus_producer = {
     .size = sizeof eventbus_producer, .traits = TRAITS, .open = producer_open, .submit = producer_submit,
     .poll = producer_poll, .wake = count_wake, .close = producer_close,
 };
+/* clang-format on */
 #endif
 
 #ifndef WITHOUT_CONSUMER
@@ -250,6 +254,7 @@ static int32_t deliver(size_t i) {
     snprintf(id, sizeof id, "00000000-0000-1000-8000-%012d", (int)i);
     snprintf(position, sizeof position, "%d", (int)i + (fake->moves ? 100000 * (int)++event->times : 0));
     event->deliveries += fake->counts_deliveries;
+    /* clang-format off */
     struct eb_message message = {
         .size = sizeof message, .token = i + 1, .topic = text("t"), .position = text(event->nowhere ? NULL : position),
         .id = {id, 36}, .key = text(event->key), .payload = {body, event->broken ? 3 : len},
@@ -257,6 +262,7 @@ static int32_t deliver(size_t i) {
         .n_headers = event->n_headers, .deliveries = event->deliveries, .failures = event->failures,
         .lease_ms = fake->lease_ms ? fake->lease_ms - (uint32_t)i : 0,
     };
+    /* clang-format on */
     return fake->consumer->received(fake->consumer, &message);
 }
 
@@ -347,10 +353,12 @@ static void consumer_close(void *self, int32_t timeout_ms) {
     atomic_fetch_add(&fake->closings, 1);
 }
 
+/* clang-format off */
 const struct eb_consumer_ops eventbus_consumer = {
     .size = sizeof eventbus_consumer, .traits = TRAITS, .open = consumer_open, .receive = consumer_receive,
     .settle = consumer_settle, .wake = count_wake, .close = consumer_close,
 };
+/* clang-format on */
 #endif
 
 #ifndef WITHOUT_ADMIN
@@ -388,8 +396,10 @@ const struct eb_admin_ops eventbus_admin = {
 };
 #endif
 
+/* clang-format off */
 const struct eb_plugin eventbus_plugin = {
     .size = sizeof eventbus_plugin, .abi_major = EB_ABI_MAJOR, .abi_minor = EB_ABI_MINOR, .name = NAME, .version = "1",
     .summary = "Does what the test wants", .options = options, .n_options = sizeof options / sizeof options[0],
     .option_size = sizeof options[0], .settings_size = sizeof(struct settings),
 };
+/* clang-format on */

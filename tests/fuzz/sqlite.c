@@ -93,10 +93,12 @@ static int32_t on_matches(const struct eb_host *host, const char *topic) {
     return 1;
 }
 
+/* clang-format off */
 static const struct eb_host host = {
     .size = sizeof host, .instance = "fuzz", .service = "fuzz", .log = on_log, .metric = on_metric, .link = on_link,
     .delivered = on_delivered, .received = on_received, .settled = on_settled, .revoke = on_revoke, .matches = on_matches,
 };
+/* clang-format on */
 
 /* ---- the roles ---- */
 

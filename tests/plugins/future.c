@@ -24,6 +24,7 @@ struct grown_producer {
     int32_t (*commit)(void *self);
 };
 
+/* clang-format off */
 static const struct grown_option options[] = {
     { .known = { .key = "text", .type = EB_OPT_TEXT, .offset = offsetof(struct idle_settings, text), .help = "A text" },
       .example = "some", .weight = 3 },
@@ -32,6 +33,7 @@ static const struct grown_option options[] = {
       .example = "5" },
     { .known = { .key = "colour", .type = 42, .fallback = "red", .help = "Of a type to come" }, .example = "blue" },
 };
+/* clang-format on */
 
 extern const struct grown_plugin grown_plugin __asm__("eventbus_plugin");
 const struct grown_plugin grown_plugin = {

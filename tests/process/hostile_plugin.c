@@ -12,12 +12,14 @@ struct settings {
     int64_t failing, topics;
 };
 
+/* clang-format off */
 static const struct eb_option options[] = {
     {.key = "failing", .type = EB_OPT_BOOL, .fallback = "no", .help = "whether everything fails",
      .offset = offsetof(struct settings, failing)},
     {.key = "topics", .type = EB_OPT_INT, .fallback = "1", .min = 1, .max = 10000, .help = "how many topics there are",
      .offset = offsetof(struct settings, topics)},
 };
+/* clang-format on */
 
 static int32_t open_it(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
     (void)err;
@@ -72,10 +74,12 @@ static int32_t browse(void *self, const char *topic, const struct eb_point *from
         {TEXT("dlq_reason"), TEXT("another")},
         {TEXT(HOSTILE), TEXT(HOSTILE)},
     };
+    /* clang-format off */
     struct eb_message message = {
         .size = sizeof message, .topic = {topic, strlen(topic)}, .position = TEXT(HOSTILE), .key = TEXT(HOSTILE),
         .payload = {body, sizeof body - 1}, .attrs = attrs, .n_attrs = 3, .headers = headers, .n_headers = 4,
     };
+    /* clang-format on */
 
     (void)from, (void)timeout_ms;
     each(arg, &message);

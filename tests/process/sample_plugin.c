@@ -7,6 +7,7 @@ struct settings {
     int64_t wait, depth, how;
 };
 
+/* clang-format off */
 static const struct eb_option options[] = {
     {.key = "url", .type = EB_OPT_TEXT, .flags = EB_OPT_REQUIRED, .help = "where it is",
      .offset = offsetof(struct settings, url)},
@@ -19,6 +20,7 @@ static const struct eb_option options[] = {
     {.key = "how", .type = EB_OPT_CHOICE, .fallback = "fast", .choices = "fast|safe", .help = "which way",
      .offset = offsetof(struct settings, how)},
 };
+/* clang-format on */
 
 static int32_t open_it(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
     (void)host, (void)err;

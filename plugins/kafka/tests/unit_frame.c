@@ -24,6 +24,7 @@ Test(kafka_frame, keys_are_text_by_their_type) {
     static const struct {
         struct eb_text type, avro;
         const char *text;           /* NULL: it is not of that type */
+    /* clang-format off */
     } cases[] = {
         { TEXT("string"), TEXT("\x0c" "foobob"), "foobob" },
         { TEXT("string"), TEXT("\x0c" "fooba"), NULL },
@@ -36,6 +37,7 @@ Test(kafka_frame, keys_are_text_by_their_type) {
         { { NULL, 0 }, TEXT("\x0c" "foobob"), "foobob" },
         { { NULL, 0 }, TEXT("\x02"), "1" },
     };
+    /* clang-format on */
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char room[KF_KEY_ROOM];

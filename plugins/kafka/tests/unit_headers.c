@@ -35,6 +35,7 @@ static rd_kafka_headers_t *list_of(struct kf_header_pool *lists, const char *id,
 }
 
 Test(kafka_headers, stand_in_the_order_of_python) {
+    /* clang-format off */
     static const struct eb_header attrs[] = {
         { TEXT("type"), TEXT("t") },      { TEXT("id"), TEXT("i") },           { TEXT("source"), TEXT("s") },
         { TEXT("time"), TEXT("now") },    { TEXT("minorversion"), TEXT("0") }, { TEXT("sourcehost"), TEXT("h") },
@@ -64,6 +65,7 @@ Test(kafka_headers, a_list_is_filled_again_with_all_of_the_next_event) {
         { "id-2", "noon", "more", NULL, false, "ce_id=id-2;ce_time=noon;more=NULL;" },
         { "id-2", "noon", "more", "", false, "ce_id=id-2;ce_time=noon;more=;" },
     };
+    /* clang-format on */
     char want[500];
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

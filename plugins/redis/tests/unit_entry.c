@@ -164,6 +164,7 @@ static void expect_written_again(const char *const *texts) {
 }
 
 Test(entry_read, what_is_no_event_has_a_decode_error_and_keeps_its_fields) {
+    /* clang-format off */
     static const char *const flawed[][9] = {
         { "id", "i", "event_data", "d", NULL }, { "type", "", "event_data", "d", NULL },
         { "type", "t", "id", "i", NULL }, { "type", "t", "event_data", "", NULL }, { "x", "y", NULL },
@@ -171,6 +172,7 @@ Test(entry_read, what_is_no_event_has_a_decode_error_and_keeps_its_fields) {
         { "id", "1", "type", "t", "id", "2", "event_data", "d", NULL },
         { "type", "t", "event_data", "d", "event_data", "e", NULL },
     };
+    /* clang-format on */
 
     for (size_t i = 0; i < sizeof flawed / sizeof *flawed; i++)
         expect_written_again(flawed[i]);

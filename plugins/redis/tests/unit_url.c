@@ -42,6 +42,7 @@ Test(url, says_where_and_who) {
     }
 }
 
+/* clang-format off */
 static const char *const wrong[] = {
     "", "localhost", "http://h", "redis:/h", "redis://", "redis://:SECRET@", "redis://h:0", "redis://h:65536",
     "redis://h:x", "redis://h:1x", "redis://h/x", "redis://h/-1", "redis://h/1/2", "redis://h/9999999",
@@ -51,6 +52,7 @@ static const char *const wrong[] = {
     "unix:///",
     "unix:///s?x=1", "unix:///s?db=x",
 };
+/* clang-format on */
 
 Test(url, refuses_what_is_none_and_shows_no_password) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -2,6 +2,7 @@
 #ifndef SQ_SQL_H
 #define SQ_SQL_H
 
+/* clang-format off */
 enum sq_sql {
     SQ_BEGIN, SQ_BEGIN_READING, SQ_COMMIT, SQ_ROLLBACK,
     SQ_DATA_VERSION, SQ_PAGES, SQ_FREE_PAGES, SQ_AUTO_VACUUM, SQ_VACUUM,
@@ -23,6 +24,7 @@ enum sq_sql {
     SQ_MARKS_SHIFT,
     SQ_STATEMENTS
 };
+/* clang-format on */
 
 /* The text of a statement; for sqlite3_prepare. */
 const char *sq_sql_text(enum sq_sql);

@@ -281,6 +281,7 @@ static void values(void) {
 
 /* Numbers that are only odd harm nobody: they are not read as what they cannot be. */
 static void odd_values(void) {
+    /* clang-format off */
     static const char *const cases[] = {
         "UPDATE msg SET slot = -1", "UPDATE msg SET slot = 9223372036854775807", "UPDATE hold SET slot = -9223372036854775808",
         "UPDATE hold SET due = 9223372036854775807", "UPDATE hold SET attempts = -1", "UPDATE hold SET deliveries = 1 << 40",
@@ -288,6 +289,7 @@ static void odd_values(void) {
         "INSERT INTO member VALUES(9, -9223372036854775808, 7, NULL, -1)",
         "INSERT INTO mark VALUES(1, 1, 5), (1, 2, 3)",
     };
+    /* clang-format on */
     const char *path = kit_file("bus.db");
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

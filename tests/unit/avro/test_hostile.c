@@ -176,6 +176,7 @@ static void attack(const struct attack *a) {
 #define ENUM "{\"type\":\"enum\",\"name\":\"C\",\"symbols\":[\"A\",\"B\"]}"
 
 Test(hostile, what_would_do_harm_is_refused_with_its_place) {
+    /* clang-format off */
     static const struct attack attacks[] = {
         /* lengths of 2^62, -1, one too many, 2^31 */
         { "\"string\"", "ffffffffffffffff7f", "data.a, byte 0: a length of -4611686018427387904 bytes", NULL },
@@ -236,6 +237,7 @@ Test(hostile, what_would_do_harm_is_refused_with_its_place) {
         { "\"long\"", "8000", NULL, "{\"a\":0}" },
         { "\"long\"", "ffffffffffffffffff01", NULL, "{\"a\":-9223372036854775808}" },
     };
+    /* clang-format on */
 
     for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++)
         attack(&attacks[i]);

@@ -186,11 +186,13 @@ Test(clock, dates_and_offsets_are_points_in_time) {
     static const struct {
         const char *text;
         int64_t seconds;                /* after 2026-11-23T00:00:00Z */
+    /* clang-format off */
     } cases[] = {
         { "2026-11-23T20:00:00Z", 72000 }, { "2026-11-23T20:00:00+01:00", 68400 }, { "2026-11-23T20:00:00-05:30", 91800 },
         { "2026-11-23", 0 }, { "2026-11-24", 86400 }, { "2026-11-23 20:00", 72000 }, { "2026-11-23T20:00:00", 72000 },
         { "20261123T200000+0100", 68400 }, { "2026-11-23t20:00z", 72000 },
     };
+    /* clang-format on */
     struct eb_error err;
     int64_t us;
 

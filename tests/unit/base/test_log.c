@@ -54,6 +54,7 @@ Test(log, without_one_nothing_happens) {
 
 static const struct {
     const char *text, *value, *want;
+/* clang-format off */
 } texts[] = {
     { "delivered", "user-login", "delivered name=user-login" },
     { "delivered", "", "delivered name=\"\"" },
@@ -65,6 +66,7 @@ static const struct {
     { "\xc2\x9b" "31m caf\xc3\xa9 \xff.", NULL, "\\x9b31m caf\xc3\xa9 \xef\xbf\xbd." },
     { "x", "a\nforged: line", "x name=\"a\\nforged: line\"" },
 };
+/* clang-format on */
 
 Test(log, a_line_of_text_stays_a_line) {
     struct heard heard = {0};

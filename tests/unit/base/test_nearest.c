@@ -36,10 +36,12 @@ static const char *const names[] = { "service",     "producer",    "consumer", "
                                      "plugin_path", "schema_path", "key" };
 
 Test(nearest, what_was_probably_meant) {
+    /* clang-format off */
     static const char *const cases[][2] = {
         { "servce", "service" }, { "plugin_pth", "plugin_path" }, { "prodcuer", "producer" },
         { "topicprefix", "topic_prefix" }, { "kye", "key" }, { "service", "service" }, { "schemapath", "schema_path" },
     };
+    /* clang-format on */
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ptrdiff_t found = ebi_nearest(cases[i][0], names, sizeof names / sizeof *names);

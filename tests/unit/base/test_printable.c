@@ -8,6 +8,7 @@
 
 static const struct {
     const char *text, *line, *json;
+/* clang-format off */
 } cases[] = {
     {"caf\xc3\xa9 \xe6\x95\xb0 \xf0\x9f\xa7\xaa", "caf\xc3\xa9 \xe6\x95\xb0 \xf0\x9f\xa7\xaa",
      "\"caf\xc3\xa9 \xe6\x95\xb0 \xf0\x9f\xa7\xaa\""},
@@ -26,6 +27,7 @@ static const struct {
     {"seven bytes, then more\x7f, and more", "seven bytes, then more\\x7f, and more",
      "\"seven bytes, then more\\u007f, and more\""},
 };
+/* clang-format on */
 
 Test(printable, lines_and_json_strings_show_the_same_characters) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

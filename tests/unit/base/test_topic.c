@@ -88,6 +88,7 @@ Test(topic, a_point_is_a_word_a_time_or_a_position) {
     static const struct {
         const char *text;
         int32_t kind;                   /* 0: refused */
+    /* clang-format off */
     } cases[] = {
         {NULL, EB_EARLIEST}, {"earliest", EB_EARLIEST}, {"latest", EB_LATEST}, {"-15m", EB_TIME},
         {"2026-11-25T10:00:00Z", EB_TIME}, {"20261125T100000Z", EB_TIME}, {"20261125Tx", 0}, {"2026", EB_POSITION}, {"20261125", EB_POSITION},
@@ -96,6 +97,7 @@ Test(topic, a_point_is_a_word_a_time_or_a_position) {
         {"now", EB_LATEST}, {"end", EB_LATEST}, {"start", EB_EARLIEST}, {"beginning", EB_EARLIEST}, {"1:2,3:4", EB_POSITION},
         {"15:m", EB_POSITION}, {"5mm", 0},
     };
+    /* clang-format on */
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct eb_error err = {0};

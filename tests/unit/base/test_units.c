@@ -19,6 +19,7 @@ static void check(bool (*read)(const char *, size_t, int64_t *), const struct re
 }
 
 Test(units, durations) {
+    /* clang-format off */
     static const struct reading cases[] = {
         { "250ms", 250 }, { "5s", 5000 }, { "2m", 120000 }, { "1h", 3600000 }, { "7d", 604800000 }, { "0", 0 },
         { "0s", 0 }, { "5", -1 }, { "", -1 }, { "s", -1 }, { "-1s", -1 }, { "+1s", -1 }, { "1.5s", -1 }, { "5 s", -1 },
@@ -26,17 +27,20 @@ Test(units, durations) {
         { "92233720368547758070ms", -1 },
         { "9223372036854775807s", -1 }, { "106751991168d", -1 },
     };
+    /* clang-format on */
 
     check(ebi_units_ms, cases, sizeof cases / sizeof *cases);
 }
 
 Test(units, sizes) {
+    /* clang-format off */
     static const struct reading cases[] = {
         { "512", 512 }, { "64k", 65536 }, { "64K", 65536 }, { "10M", 10485760 }, { "1G", 1073741824 },
         { "1g", 1073741824 },
         { "2T", INT64_C(2) << 40 }, { "0", 0 }, { "", -1 }, { "k", -1 }, { "1kb", -1 }, { "1 k", -1 }, { "-1", -1 },
         { "9223372036854775807", INT64_MAX }, { "9223372036854775808", -1 }, { "8388608T", -1 }, { "0x10", -1 },
     };
+    /* clang-format on */
 
     check(ebi_units_bytes, cases, sizeof cases / sizeof *cases);
 }

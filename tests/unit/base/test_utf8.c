@@ -7,6 +7,7 @@ static const struct {
     const char *text;
     size_t step;
     bool good;
+/* clang-format off */
 } steps[] = {
     { "a", 1, true },
     { "\x7f", 1, true },
@@ -31,6 +32,7 @@ static const struct {
     { "\xf0\x9f\x98", 3, false },
     { "\xe2\x82" "a", 2, false },
 };
+/* clang-format on */
 
 Test(utf8, steps) {
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {

@@ -89,12 +89,14 @@ Test(uuid, what_is_one_and_what_is_not) {
         "00000000-0000-0000-0000-000000000000",
         "FFFFFFFF-ffff-4fff-8fff-FFFFFFFFFFFF",
     };
+    /* clang-format off */
     static const char *const bad[] = {
         "", "00000000-0000-0000-0000-00000000000", "00000000-0000-0000-0000-0000000000000",
         "00000000000000000000000000000000", "0000000-00000-0000-0000-000000000000",
         "g0000000-0000-0000-0000-000000000000",
         "{0000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-00000000000\n",
     };
+    /* clang-format on */
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         cr_assert(ebi_uuid_valid(good[i], strlen(good[i])), "%s", good[i]);

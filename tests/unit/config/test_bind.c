@@ -14,6 +14,7 @@ struct settings {
     int64_t yes, number, time, size, choice, limit;
 };
 
+/* clang-format off */
 static const struct eb_option options[] = {
     { .key = "text", .type = EB_OPT_TEXT, .fallback = "${STATE}/x", .offset = offsetof(struct settings, text) },
     { .key = "none", .type = EB_OPT_TEXT, .offset = offsetof(struct settings, none) },
@@ -31,6 +32,7 @@ static const struct eb_option options[] = {
     { .key = "limit", .type = EB_OPT_INT, .flags = EB_OPT_SECRET, .fallback = "1", .min = 1, .max = 9,
       .offset = offsetof(struct settings, limit) },
 };
+/* clang-format on */
 enum { N_OPTIONS = sizeof options / sizeof *options };
 
 static struct ebi_table table_for(struct settings *settings) {

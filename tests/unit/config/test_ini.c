@@ -90,6 +90,7 @@ static const struct {
     const char *text;
     size_t len;
     const char *where, *why;
+/* clang-format off */
 } bad[] = {
     { BYTES("[a]\nk = v\nnonsense\nl = w\n"), "x.ini:3: ", "neither [section] nor key = value" },
     { BYTES("[a]\nnonsense"), "x.ini:2: ", "neither [section] nor key = value" },
@@ -118,6 +119,7 @@ static const struct {
     { BYTES("[a]\rk = v\r"), "x.ini:1: ", "control character" },                /* old Mac line ends */
     { BYTES("[a]\n\xef\xbb\xbfk = v\n"), "x.ini:2: ", "a key is of letters" },      /* that mark only in front */
 };
+/* clang-format on */
 
 Test(ini, what_is_refused_and_where) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -119,6 +119,7 @@ Test(load, overrides_come_last_and_the_last_of_them_wins) {
 }
 
 Test(load, an_override_of_no_known_form_is_refused_without_its_value) {
+    /* clang-format off */
     static const char *const bad[] = {
         "", "=", "service=hunter2", "eventbus=hunter2", "eventbus.=hunter2", "broker.main=hunter2",
         "broker.main.=hunter2",
@@ -127,6 +128,7 @@ Test(load, an_override_of_no_known_form_is_refused_without_its_value) {
         "a234567890123456789012345678901234567890123456789012345678901234.main.key=hunter2", "service=hunter2.x.y",
         "broker.main=hunter2.x",
     };
+    /* clang-format on */
     struct eb_error err;
 
     write_file("a.ini", "[eventbus]\n");

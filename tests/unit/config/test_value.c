@@ -29,6 +29,7 @@ Test(value, sizes_for_command_lines) {
 static const struct {
     const char *text;
     double want;        /* below 0: refused */
+/* clang-format off */
 } shares[] = {
     { "0", 0 }, { "1", 1 }, { "0.2", 0.2 }, { "0.25", 0.25 }, { ".5", 0.5 }, { "1.", 1 }, { "1.0", 1 }, { "00.1", 0.1 },
     { "0.12345678901234", 0.12345678901234 }, { "0.123456789012345", -1 }, { "", -1 }, { ".", -1 }, { "1.1", -1 },
@@ -36,6 +37,7 @@ static const struct {
     { "nan", -1 }, { "inf", -1 }, { "0.2 ", -1 },
     { "1.000000000000001", -1 }, { "99999999999999999999999", -1 },
 };
+/* clang-format on */
 
 Test(value, shares) {
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {

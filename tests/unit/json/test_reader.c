@@ -95,6 +95,7 @@ Test(json, what_is_wrong_is_told_with_path_and_types) {
 Test(json, broken_strings_are_refused_where_they_break) {
     static const struct {
         const char *text, *expected;
+    /* clang-format off */
     } cases[] = {
         { "\"abc", "data.a: not JSON at byte 9: the text ends too early" },
         { "\"abc\\", "data.a: not JSON at byte 10: the text ends too early" },
@@ -113,6 +114,7 @@ Test(json, broken_strings_are_refused_where_they_break) {
         { "\"\xc0\x80\"", "data.a: not JSON at byte 6: not UTF-8" },
         { "\"\xf4\x90\x80\x80\"", "data.a: not JSON at byte 6: not UTF-8" },
     };
+    /* clang-format on */
     struct ebi_schema *schema = schema_with("{\"name\":\"a\",\"type\":\"string\"}");
     struct ebi_data *data = ebi_data_new(schema);
 
@@ -313,6 +315,7 @@ Test(json, numbers_are_kept_exactly) {
                                           "9007199254740993" };
     static const struct {
         const char *json, *expected;
+    /* clang-format off */
     } reals[] = {
         { "-0.0", "-0.0" }, { "-0", "-0.0" }, { "0", "0.0" }, { "1", "1.0" }, { "0.1", "0.1" }, { "1e22", "1e+22" },
         { "1E2", "100.0" }, { "5e-324", "5e-324" }, { "2.2250738585072014e-308", "2.2250738585072014e-308" },
@@ -324,6 +327,7 @@ Test(json, numbers_are_kept_exactly) {
         { "179769313486231570000e288", "1.7976931348623157e+308" }, { "9007199254740993", "9007199254740992.0" },
         { "18446744073709551617", "1.8446744073709552e+19" }, { "8.5", "8.5" }, { "100.25", "100.25" },
     };
+    /* clang-format on */
 
     for (size_t i = 0; i < sizeof wholes / sizeof *wholes; i++)
         kept("\"long\"", wholes[i], wholes[i]);

@@ -42,6 +42,7 @@ Test(command_check, a_command_that_would_run_nothing_is_empty) {
     static const struct {
         const char *command;
         bool empty;
+    /* clang-format off */
     } cases[] = {
         {"", true}, {"  \t", true}, {"\n\n", true}, {"# run", true}, {" # run\n\t# run", true}, {"$NOT_SET", true},
         {"${NOT_SET}", true}, {"$BLANK", true}, {" $NOT_SET ${NOT_SET} # x", true}, {"A=b", true}, {"A=b B='c d'", true},
@@ -56,6 +57,7 @@ Test(command_check, a_command_that_would_run_nothing_is_empty) {
         {"A=b run", false}, {"$(cat)", false}, {"`cat`", false}, {"$1", false}, {"$", false}, {"${NOT_SET:-run}", false},
         {"run#x", false}, {">x", false}, {"\\\n", false},
     };
+    /* clang-format on */
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         cr_expect_eq(ebi_exec_is_empty(cases[i].command), cases[i].empty, "%s", cases[i].command);
@@ -64,6 +66,7 @@ Test(command_check, a_command_that_would_run_nothing_is_empty) {
 Test(command_check, the_first_word_of_a_command_is_looked_for) {
     static const struct {
         const char *command, *why;              /* why NULL: it is found, or nobody can tell */
+    /* clang-format off */
     } cases[] = {
         {"run", NULL}, {"./run -x", NULL}, {"run|nosuch", NULL}, {"run;nosuch", NULL}, {"run>x", NULL}, {"run&", NULL},
         {"'./my run' x", NULL}, {"\"./my run\" x", NULL}, {"./my\\ run x", NULL}, {"A=b run", NULL}, {"exec run", NULL},
@@ -89,6 +92,7 @@ Test(command_check, the_first_word_of_a_command_is_looked_for) {
         {"sh ./nosuch.sh", "sh cannot read ./nosuch.sh: No such file"}, {"python3 nosuch.py -v", "python3 cannot read nosuch.py"},
         {"./nice ./python3.11 /nosuch/x.py", "./python3.11 cannot read /nosuch/x.py"},
     };
+    /* clang-format on */
     static const char *const there[] = {"env", "timeout", "sh", "python3", "python3.11", "nohup", "nice", "cat"};
 
     for (size_t i = 0; i < sizeof there / sizeof *there; i++)
@@ -118,6 +122,7 @@ Test(command_check, who_runs_a_program_for_the_command_says_that_it_is_missing) 
     static const struct {
         const char *command, *line;
         bool lacks;
+    /* clang-format off */
     } cases[] = {
         {"timeout -k 5 10 nosuch -x", "timeout: failed to run command \xe2\x80\x98nosuch\xe2\x80\x99: No such file or directory", true},
         {"xargs ./nosuch", "xargs: ./nosuch: No such file or directory", true}, {"env -i text", "env: 'text': Permission denied", true},
@@ -125,6 +130,7 @@ Test(command_check, who_runs_a_program_for_the_command_says_that_it_is_missing) 
         {"./run -i run", "./run: 'run': No such file or directory", false}, {"run \"$(cat)\"", "run: nosuch: not found", false},
         {"env -i nosuch", "nosuch is unhappy", false}, {"run --user 42 run", "user 42 not found", false}, {"nosuch", "", false},
     };
+    /* clang-format on */
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct eb_error err = {0};

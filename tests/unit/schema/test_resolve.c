@@ -175,6 +175,7 @@ Test(resolve, defaults_of_every_type) {
     };
     static const struct {
         const char *type, *initial;
+    /* clang-format off */
     } wrong[] = {
         { "\"null\"", "0" }, { "\"boolean\"", "1" }, { "\"int\"", "2147483648" }, { "\"long\"", "1.5" },
         { "\"double\"", "\"1\"" },
@@ -184,6 +185,7 @@ Test(resolve, defaults_of_every_type) {
         { RECORD("P", F("x", "\"long\"")), "{}" }, { "[\"null\",\"long\"]", "\"x\"" },
         { "[\"null\",\"long\",\"string\"]", "[]" },
     };
+    /* clang-format on */
     char reader[512], expected[128];
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -157,12 +157,14 @@ int main(int argc, char **argv) {
         if (strncmp(argv[i], "url=", 4) == 0 && n < sizeof urls / sizeof *urls - 1)
             urls[n++] = argv[i] + 4;
     urls[n] = NULL;
+    /* clang-format off */
     struct sr_settings settings = {
         .urls = urls, .key = value_of(argv, "key"), .secret = value_of(argv, "secret"), .ca = value_of(argv, "ca"),
         .cert = value_of(argv, "cert"), .cert_key = value_of(argv, "cert_key"),
         .cert_key_password = value_of(argv, "cert_key_password"), .timeout_ms = number_of(argv, "timeout_ms"),
         .connect_timeout_ms = number_of(argv, "connect_timeout_ms"),
     };
+    /* clang-format on */
     if (sr_open(&settings, &registry, &err) != EB_OK) {
         say(json_pack("{ss}", "refused", err.text));
         return 2;

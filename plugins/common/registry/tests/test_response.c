@@ -30,6 +30,7 @@ static void check(const struct told *told, int32_t status, const struct eb_error
 #define TOO_DEEP_256 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 \
     TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16
 
+/* clang-format off */
 static const struct told ids[] = {
     {"an id", 200, "{\"id\":7}", EB_OK, ""},
     {"an id among other things", 201, " {\"version\":1,\"id\":2147483647,\"schema\":\"x\"} ", EB_OK, ""},
@@ -64,6 +65,7 @@ static const struct told ids[] = {
     {"a redirect", 302, "", EB_RETRIABLE, "redirects are not followed"},
     {"an interim response", 100, "", EB_RETRIABLE, "100"},
 };
+/* clang-format on */
 
 Test(registry_response, ids) {
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
@@ -75,6 +77,7 @@ Test(registry_response, ids) {
     }
 }
 
+/* clang-format off */
 static const struct told schemas[] = {
     {"a word", 200, "{\"schema\":\"\\\"string\\\"\"}", EB_OK, "string"},
     {"a key's schema", 200, "{\"schema\":\"{\\\"name\\\": \\\"user\\\", \\\"type\\\": \\\"long\\\"}\"}", EB_OK, "long"},
@@ -98,6 +101,7 @@ static const struct told schemas[] = {
     {"a web server's 404", 404, "Not Found", EB_RETRIABLE, "is this its address?"},
     {"down", 503, "", EB_RETRIABLE, "503"},
 };
+/* clang-format on */
 
 Test(registry_response, schemas) {
     for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
