@@ -74,7 +74,7 @@ static void forget_max_rss(void) {
 
 static struct step begin_step(const char *name) {
     forget_max_rss();
-    return (struct step){.name = name, .cpu_seconds = cpu_seconds(), .wait_us = -1};
+    return (struct step){ .name = name, .cpu_seconds = cpu_seconds(), .wait_us = -1 };
 }
 
 static void end_step(const struct run *run, struct step *step) {
@@ -90,8 +90,8 @@ static void print_step(const struct run *run, const struct step *step) {
     double seconds = (double)step->us / 1e6, rate = (double)step->events / seconds;
 
     if (!run->ask->json) {
-        cli_outf("%-8s %" PRIu64 " events in %.3f s: %.0f a second, %.3f s of CPU, %.1f MiB\n", step->name,
-                 step->events, seconds, rate, step->cpu_seconds, (double)step->max_rss / (1 << 20));
+        cli_outf("%-8s %" PRIu64 " events in %.3f s: %.0f a second, %.3f s of CPU, %.1f MiB\n", step->name, step->events,
+                 seconds, rate, step->cpu_seconds, (double)step->max_rss / (1 << 20));
         return;
     }
     cli_outf("{\"step\":\"%s\",\"events\":%" PRIu64 ",\"seconds\":%.6f,\"events_per_second\":%.1f,"
@@ -129,7 +129,7 @@ static enum eb_status send_all(struct run *run, struct eb_event *event, struct e
 
     for (uint64_t i = 0; i < run->ask->count && status == EB_OK && !cli_signal_caught(); i++) {
         int len = snprintf(text, sizeof text, "key-%" PRIu64, i % KEYS);
-        const struct ebi_key key = {.text = {text, (size_t)len}};
+        const struct ebi_key key = { .text = { text, (size_t)len } };
 
         ebi_uuid_new(event->id);
         event->meta.time_us = ebi_now_us();
@@ -140,7 +140,8 @@ static enum eb_status send_all(struct run *run, struct eb_event *event, struct e
 
 static enum eb_status produce(struct run *run, struct step *step, struct eb_error *err) {
     struct eb_event *event = NULL;
-    enum eb_status status = cli_bus_wait_for_producer(run->bus, err); /* so that it is reported now, not after delivery_timeout */
+    enum eb_status status = cli_bus_wait_for_producer(run->bus,
+                                                      err); /* so that it is reported now, not after delivery_timeout */
 
     if (status == EB_OK)
         status = eb_event_new(run->signal, &event, err);
@@ -188,7 +189,7 @@ static struct ebi_receiver *make_counting(const void *arg, struct ebi_cancel *ca
         ebi_error_memory(err);
         return NULL;
     }
-    *counting = (struct counting){{run_counting, free_counting}, (struct run *)arg};
+    *counting = (struct counting){ { run_counting, free_counting }, (struct run *)arg };
     return &counting->receiver;
 }
 
@@ -202,18 +203,18 @@ static void stop(void *arg) {
 
 /* Reads all produced events; it also ends if events are missing. */
 static enum eb_status consume(struct run *run, struct step *step, struct eb_error *err) {
-    const char *topics[] = {run->topic, NULL}, *broker = ebi_bus_broker_name(run->bus, run->bus->settings.producer);
+    const char *topics[] = { run->topic, NULL }, *broker = ebi_bus_broker_name(run->bus, run->bus->settings.producer);
     const struct eb_consumer_options options = {
         .size = sizeof options,
         .section = section,
         .topics = topics,
         .group = section,
-        .broker = broker && *broker ? broker : NULL,    /* without a [broker], both directions use the embedded one */
+        .broker = broker && *broker ? broker : NULL, /* without a [broker], both directions use the embedded one */
         .count = run->tally.done,
         .exit_at_end = 1,
     };
-    const struct ebi_worker_overrides overrides = {.printing = {make_counting, run}};
-    struct eb_consumer_counts counts = {.size = sizeof counts};
+    const struct ebi_worker_overrides overrides = { .printing = { make_counting, run } };
+    struct eb_consumer_counts counts = { .size = sizeof counts };
     struct eb_consumer *worker;
     enum eb_status status = ebi_bus_consumer(run->bus, &options, &overrides, &worker, err);
 
@@ -273,8 +274,7 @@ static void remove_topic(struct run *run) {
     struct ebi_admin *admin = NULL;
     struct eb_error err;
     char *full = NULL;
-    enum eb_status status =
-        cli_bus_admin(run->bus, ebi_bus_broker_name(run->bus, run->bus->settings.producer), &admin, &err);
+    enum eb_status status = cli_bus_admin(run->bus, ebi_bus_broker_name(run->bus, run->bus->settings.producer), &admin, &err);
 
     if (status == EB_OK)
         status = cli_bus_topic(run->bus, run->topic, &full, &err);
@@ -305,7 +305,7 @@ static int judge(struct run *run, const struct step *step, enum eb_status status
 
 /* produce always runs before consume, which has nothing to read otherwise. */
 static int run_steps(struct run *run, bool shows_produce, bool consumes) {
-    struct step step = {0};
+    struct step step = { 0 };
     struct eb_error err;
     enum eb_status status = produce(run, &step, &err);
     int answer = judge(run, &step, status, &err);
@@ -325,7 +325,7 @@ static int run_steps(struct run *run, bool shows_produce, bool consumes) {
 
 static int run_bench(const struct cli_call *call) {
     struct ask ask = *(const struct ask *)call->settings;
-    struct run run = {.ask = &ask, .lock = PTHREAD_MUTEX_INITIALIZER};
+    struct run run = { .ask = &ask, .lock = PTHREAD_MUTEX_INITIALIZER };
     const char *what = call->n_operands ? call->operands[0] : "both";
     bool produces = strcmp(what, "consume") != 0, consumes = strcmp(what, "produce") != 0;
     char id[EBI_UUID_ROOM];
@@ -353,30 +353,30 @@ static int run_bench(const struct cli_call *call) {
 }
 
 static const struct cli_option options[] = {
-    {.name = "count",
-     .letter = 'n',
-     .type = CLI_COUNT,
-     .offset = offsetof(struct ask, count),
-     .value = "COUNT",
-     .help = "so many events; 10000 when left out"},
-    {.name = "signal",
-     .letter = 's',
-     .type = CLI_TEXT,
-     .offset = offsetof(struct ask, signal),
-     .value = "TYPE",
-     .help = "the event type, of which samples are sent; logins when left out"},
-    {.name = "broker",
-     .type = CLI_TEXT,
-     .offset = offsetof(struct ask, broker),
-     .value = "NAME",
-     .help = "measure this [broker NAME] instead of the configured producer"},
-    {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "print one JSON object a step"},
+    { .name = "count",
+      .letter = 'n',
+      .type = CLI_COUNT,
+      .offset = offsetof(struct ask, count),
+      .value = "COUNT",
+      .help = "so many events; 10000 when left out" },
+    { .name = "signal",
+      .letter = 's',
+      .type = CLI_TEXT,
+      .offset = offsetof(struct ask, signal),
+      .value = "TYPE",
+      .help = "the event type, of which samples are sent; logins when left out" },
+    { .name = "broker",
+      .type = CLI_TEXT,
+      .offset = offsetof(struct ask, broker),
+      .value = "NAME",
+      .help = "measure this [broker NAME] instead of the configured producer" },
+    { .name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "print one JSON object a step" },
 };
 
 const struct cli_verb cli_bench = {
     .name = "bench",
     .summary = "Measures how many events a second a broker takes and gives back",
-    .usage = (const char *const[]){"[produce|consume|both] [--count COUNT] [OPTIONS]", NULL},
+    .usage = (const char *const[]){ "[produce|consume|both] [--count COUNT] [OPTIONS]", NULL },
     .about = "Events go the whole way: encoded, queued, sent, confirmed; then received, decoded, handed to a receiver "
              "that does "
              "nothing, acknowledged. produce is timed from the first send to the last delivery confirmed, consume from "
@@ -387,8 +387,8 @@ const struct cli_verb cli_bench = {
              "They go to a topic of their own, eventbus-bench-UUID, which is removed afterwards where the broker can "
              "do that. "
              "Each has one of 1000 keys. Lines of the audit log are off.",
-    .examples = (const char *const[]){"eventbus bench both --count 100000 --json",
-                                      "eventbus bench produce --broker main", NULL},
+    .examples = (const char *const[]){ "eventbus bench both --count 100000 --json", "eventbus bench produce --broker main",
+                                       NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

@@ -26,7 +26,7 @@ static enum eb_status check_overrides(const struct cli_call *call, struct eb_bus
 
 enum eb_status cli_bus_open(const struct cli_call *call, const char *broker, bool connect, struct eb_bus **bus,
                             struct eb_error *err) {
-    struct ebi_bytes producer = {0};
+    struct ebi_bytes producer = { 0 };
     const char **overrides = NULL;
     size_t n = 0;
     enum eb_status status = EB_OK;
@@ -39,17 +39,17 @@ enum eb_status cli_bus_open(const struct cli_call *call, const char *broker, boo
         goto done;
     }
     size_t at = 0;
-    if (call->loudness != CLI_NORMAL)           /* before the other overrides, so that an -o of the caller wins */
+    if (call->loudness != CLI_NORMAL) /* before the other overrides, so that an -o of the caller wins */
         overrides[at++] = call->loudness == CLI_QUIET ? "eventbus.log_level=warning" : "eventbus.log_level=debug";
     for (size_t i = 0; i < n; i++)
         overrides[at++] = call->overrides[i];
     overrides[at] = producer.data;
-    const struct eb_bus_options options = {.size = sizeof options, .files = call->files, .overrides = overrides};
+    const struct eb_bus_options options = { .size = sizeof options, .files = call->files, .overrides = overrides };
     status = ebi_bus_open_local(bus, &options, err);
     if (status != EB_OK)
         goto done;
     status = check_overrides(call, *bus, err);
-    (*bus)->opens_late = true;          /* a broker that is away is reported with the first event, which can then be kept */
+    (*bus)->opens_late = true; /* a broker that is away is reported with the first event, which can then be kept */
     if (status == EB_OK && connect)
         status = ebi_bus_connect(*bus, err);
     if (status != EB_OK) {
@@ -114,7 +114,7 @@ enum eb_status cli_bus_signal(const struct eb_bus *bus, const char *type, const 
     if (*signal)
         return EB_OK;
     if (!ebi_signals_bad(bus->signals, type))
-        err->kind = EB_KIND_CONFIG;     /* the command line is wrong, not a file */
+        err->kind = EB_KIND_CONFIG; /* the command line is wrong, not a file */
     return EB_PERMANENT;
 }
 

@@ -8,8 +8,7 @@
 
 /* Opens the bus with its signals, and with connect also with its producer. broker: --broker, or NULL. The caller
  * closes it with eb_bus_close. */
-enum eb_status cli_bus_open(const struct cli_call *, const char *broker, bool connect, struct eb_bus **,
-                            struct eb_error *);
+enum eb_status cli_bus_open(const struct cli_call *, const char *broker, bool connect, struct eb_bus **, struct eb_error *);
 
 /* Waits until the producer's broker is reachable, connect_timeout at most. */
 enum eb_status cli_bus_wait_for_producer(struct eb_bus *, struct eb_error *);

@@ -91,7 +91,10 @@ static enum eb_status check_worker(struct eb_bus *bus, const struct ebi_task *ta
     static const struct {
         const char *key;
         enum eb_status (*check)(struct eb_bus *, const struct ebi_task *, struct eb_error *);
-    } checks[] = {{"topic", check_topics}, {"exec", check_exec}, {"key_field", check_key_field}, {"dead_letter_broker", check_letters}};
+    } checks[] = { { "topic", check_topics },
+                   { "exec", check_exec },
+                   { "key_field", check_key_field },
+                   { "dead_letter_broker", check_letters } };
     enum eb_status status = ebi_task_check_receiver(bus->config, task, err);
 
     if (status != EB_OK)
@@ -109,7 +112,7 @@ static enum eb_status check_worker(struct eb_bus *bus, const struct ebi_task *ta
 
 void cli_check_consumers(struct eb_bus *bus, struct cli_tally *tally) {
     for (const char *name = NULL; (name = ebi_config_next(bus->config, "consume", name)) != NULL;) {
-        const struct eb_consumer_options options = {.size = sizeof options, .section = name};
+        const struct eb_consumer_options options = { .size = sizeof options, .section = name };
         struct ebi_task task;
         struct eb_error err;
 

@@ -31,11 +31,12 @@ struct cli_call;
 /* A verb, or a subcommand of one: "schema" has the subcommands "check", "encode" and "decode". */
 struct cli_verb {
     const char *name;
-    const char *summary;                 /* one line, no full stop */
-    const struct cli_verb *const *parts; /* subcommands, ends with NULL; NULL: the verb has none and fills in the fields below */
-    const char *const *usage;            /* what may follow the name, one line for each form; ends with NULL */
-    const char *about;                   /* paragraphs separated by empty lines; NULL: the summary is enough */
-    const char *const *examples;         /* command lines; ends with NULL */
+    const char *summary; /* one line, no full stop */
+    const struct cli_verb *const
+        *parts;                  /* subcommands, ends with NULL; NULL: the verb has none and fills in the fields below */
+    const char *const *usage;    /* what may follow the name, one line for each form; ends with NULL */
+    const char *about;           /* paragraphs separated by empty lines; NULL: the summary is enough */
+    const char *const *examples; /* command lines; ends with NULL */
     const struct cli_option *options;
     size_t n_options;
     size_t settings_size; /* of the struct that the options fill */
@@ -65,7 +66,6 @@ int cli_usage(const char *name, const char *format, ...) __attribute__((format(p
 
 /* Loads the configuration that -c and -o name, and checks [eventbus]. The caller frees it with ebi_config_free. */
 struct ebi_bus_settings;
-enum eb_status cli_configure(const struct cli_call *, struct ebi_config **, struct ebi_bus_settings *,
-                             struct eb_error *);
+enum eb_status cli_configure(const struct cli_call *, struct ebi_config **, struct ebi_bus_settings *, struct eb_error *);
 
 #endif

@@ -35,7 +35,7 @@ enum eb_status cli_configure(const struct cli_call *call, struct ebi_config **co
         return status;
     if (ebi_config_note(*config))
         cli_tell("%s", ebi_config_note(*config));
-    *settings = (struct ebi_bus_settings){0};
+    *settings = (struct ebi_bus_settings){ 0 };
     struct ebi_table table = ebi_bus_table(settings);
     status = ebi_config_bind(*config, "eventbus", "", &table, 1, err);
     if (status != EB_OK) {
@@ -110,8 +110,8 @@ static bool answered(const struct cli_common *common, const struct cli_verb *ver
 /* Runs a verb without subcommands; argv[0] is its last word. */
 static int run(const struct cli_verb *verb, const char *name, struct cli_common *common, int argc, char **argv) {
     void *settings = calloc(1, verb->settings_size + 1);
-    struct cli_table tables[] = {{verb->options, verb->n_options, settings},
-                                 {cli_common_options, cli_n_common_options, common}};
+    struct cli_table tables[] = { { verb->options, verb->n_options, settings },
+                                  { cli_common_options, cli_n_common_options, common } };
     int status = CLI_EXIT_USAGE;
 
     if (!settings) {
@@ -125,14 +125,16 @@ static int run(const struct cli_verb *verb, const char *name, struct cli_common 
         status = CLI_EXIT_DONE;
         goto done;
     }
-    struct cli_call call = {.verb = verb,
-                            .name = name,
-                            .settings = settings,
-                            .operands = (const char *const *)argv + read,
-                            .n_operands = (size_t)(argc - read),
-                            .files = common->files,
-                            .overrides = common->overrides,
-                            .loudness = common->quiet ? CLI_QUIET : common->verbose ? CLI_VERBOSE : CLI_NORMAL};
+    struct cli_call call = { .verb = verb,
+                             .name = name,
+                             .settings = settings,
+                             .operands = (const char *const *)argv + read,
+                             .n_operands = (size_t)(argc - read),
+                             .files = common->files,
+                             .overrides = common->overrides,
+                             .loudness = common->quiet     ? CLI_QUIET
+                                         : common->verbose ? CLI_VERBOSE
+                                                           : CLI_NORMAL };
     status = common->quiet && common->verbose ? cli_usage(name, "-q and -v exclude each other") : check_operands(&call);
     if (status == 0)
         status = verb->run(&call);
@@ -145,7 +147,7 @@ done:
 /* Finds the verb that argv[1] names among `verbs`, and its subcommand if it has any; name holds the words before. */
 static int dispatch(const struct cli_verb *const *verbs, const struct cli_verb *above, const char *name,
                     struct cli_common *common, int argc, char **argv) {
-    struct cli_table table = {cli_common_options, cli_n_common_options, common};
+    struct cli_table table = { cli_common_options, cli_n_common_options, common };
     char full[NAME_ROOM];
     int read = cli_options_read(name, &table, 1, CLI_FIRST_WORD, argc, argv);
 
@@ -165,8 +167,8 @@ static int dispatch(const struct cli_verb *const *verbs, const struct cli_verb *
 }
 
 int cli_main(const struct cli_verb *const *verbs, int argc, char **argv) {
-    struct cli_common common = {0};
-    struct cli_table table = {cli_common_options, cli_n_common_options, &common};
+    struct cli_common common = { 0 };
+    struct cli_table table = { cli_common_options, cli_n_common_options, &common };
 
     if (argc >= 3 && strcmp(argv[1], "--help-man") == 0) /* the build makes the man pages with it */
         return cli_man(verbs, argv[2], (const char *const *)argv + 3);

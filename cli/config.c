@@ -32,8 +32,8 @@ static void count(void *arg, struct ebi_config *config, const struct cli_section
 }
 
 /* Checks that the brokers that [eventbus] names exist and have the role. */
-static void check_role(struct ebi_config *config, const struct ebi_bus_settings *settings, const char *name,
-                       bool producer, struct cli_tally *tally) {
+static void check_role(struct ebi_config *config, const struct ebi_bus_settings *settings, const char *name, bool producer,
+                       struct cli_tally *tally) {
     struct ebi_broker *broker = NULL;
     struct eb_error err;
 
@@ -41,8 +41,7 @@ static void check_role(struct ebi_config *config, const struct ebi_bus_settings 
         return;
     if (ebi_broker_bind(config, settings, name, &broker, &err) != EB_OK ||
         ebi_broker_needs(broker, producer, !producer, false, &err) != EB_OK) {
-        ebi_error_context(&err, "%s: %s = %s",
-                          ebi_config_where(config, "eventbus", "", producer ? "producer" : "consumer"),
+        ebi_error_context(&err, "%s: %s = %s", ebi_config_where(config, "eventbus", "", producer ? "producer" : "consumer"),
                           producer ? "producer" : "consumer", name);
         cli_tally_failed(tally, &err);
     }
@@ -76,8 +75,8 @@ static const char *more_than_one(size_t n) {
 }
 
 static int check(const struct cli_call *call) {
-    struct cli_tally tally = {0};
-    struct counts counts = {0};
+    struct cli_tally tally = { 0 };
+    struct counts counts = { 0 };
     struct eb_bus *bus;
     struct eb_error err;
 
@@ -128,8 +127,7 @@ static void put_value(const char *key, const char *value, int blanks, const char
     cli_outf("\n");
 }
 
-static void print_value(void *arg, const struct eb_option *option, const char *key, const char *value,
-                        const char *where) {
+static void print_value(void *arg, const struct eb_option *option, const char *key, const char *value, const char *where) {
     const struct print *print = arg;
 
     value = in_effect(option, value, where);
@@ -142,21 +140,21 @@ static void print_value(void *arg, const struct eb_option *option, const char *k
 }
 
 static void print_section(void *arg, struct ebi_config *config, const struct cli_section *section) {
-    struct print print = {.ask = arg, .section = section};
+    struct print print = { .ask = arg, .section = section };
     struct eb_error err;
 
     if (!print.ask->json && *section->name)
         cli_outf("\n[%s %s]\n", section->kind, section->name);
     else if (!print.ask->json)
         cli_outf("[%s]\n", section->kind);
-    if (ebi_config_walk(config, section->kind, section->name, section->tables, section->n_tables, print_value, &print,
-                        &err) != EB_OK)
+    if (ebi_config_walk(config, section->kind, section->name, section->tables, section->n_tables, print_value, &print, &err) !=
+        EB_OK)
         cli_failed(&err);
 }
 
 static int show(const struct cli_call *call) {
     struct ebi_config *config;
-    struct cli_tally tally = {0};
+    struct cli_tally tally = { 0 };
     struct eb_error err;
 
     if (ebi_config_load(call->files, call->overrides, &config, &err) != EB_OK)
@@ -175,7 +173,7 @@ struct search {
     const struct ask *ask;
     const char *wanted;
     const struct cli_section *section;
-    struct eb_option last;          /* the option found last, if its key is set; its meaning is printed after its values */
+    struct eb_option last; /* the option found last, if its key is set; its meaning is printed after its values */
     size_t found, n_names;
     char **names;
     bool no_memory;
@@ -228,7 +226,7 @@ static void explain_last(struct search *search) {
     if (about)
         cli_print_option(about);
     json_decref(about);
-    search->last = (struct eb_option){0};
+    search->last = (struct eb_option){ 0 };
 }
 
 static void explain_value(struct search *search, const struct eb_option *option, const char *full, const char *value,
@@ -238,7 +236,7 @@ static void explain_value(struct search *search, const struct eb_option *option,
         explain_as_json(option, full, value, where);
         return;
     }
-    if (search->last.key != option->key || search->last.help != option->help)   /* not the same declaration */
+    if (search->last.key != option->key || search->last.help != option->help) /* not the same declaration */
         explain_last(search);
     search->last = *option;
     if (value)
@@ -247,11 +245,10 @@ static void explain_value(struct search *search, const struct eb_option *option,
         cli_outf("%s is not set\n", full);
 }
 
-static void look_at_key(void *arg, const struct eb_option *option, const char *key, const char *value,
-                        const char *where) {
+static void look_at_key(void *arg, const struct eb_option *option, const char *key, const char *value, const char *where) {
     struct search *search = arg;
     const struct cli_section *section = search->section;
-    struct ebi_bytes full = {0};
+    struct ebi_bytes full = { 0 };
     bool named = strcmp(section->kind, "eventbus") != 0;
 
     if (!ebi_bytes_add_format(&full, "%s.%s%s%s", section->kind, named ? (*section->name ? section->name : "NAME") : "",
@@ -278,15 +275,15 @@ static void look_at_section(void *arg, struct ebi_config *config, const struct c
     struct eb_error err;
 
     search->section = section;
-    if (ebi_config_walk(config, section->kind, section->name, section->tables, section->n_tables, look_at_key, search,
-                        &err) != EB_OK)
+    if (ebi_config_walk(config, section->kind, section->name, section->tables, section->n_tables, look_at_key, search, &err) !=
+        EB_OK)
         cli_failed(&err);
 }
 
 static int explain(const struct cli_call *call) {
-    struct search search = {.ask = call->settings, .wanted = call->operands[0]};
+    struct search search = { .ask = call->settings, .wanted = call->operands[0] };
     struct ebi_config *config;
-    struct cli_tally tally = {0};
+    struct cli_tally tally = { 0 };
     struct eb_error err;
     int status;
 
@@ -299,9 +296,9 @@ static int explain(const struct cli_call *call) {
         status = cli_failed(&err);
     } else if (search.found == 0) {
         ptrdiff_t near = ebi_nearest(search.wanted, (const char *const *)search.names, search.n_names);
-        status = near < 0 ? cli_usage(call->name, "no key \"%s\" is known", search.wanted)
-                          : cli_usage(call->name, "no key \"%s\" is known; did you mean %s?", search.wanted,
-                                      search.names[near]);
+        status = near < 0
+                     ? cli_usage(call->name, "no key \"%s\" is known", search.wanted)
+                     : cli_usage(call->name, "no key \"%s\" is known; did you mean %s?", search.wanted, search.names[near]);
     } else {
         status = CLI_EXIT_DONE; /* errors of other sections were printed */
     }
@@ -315,17 +312,17 @@ static int explain(const struct cli_call *call) {
 /* ---- The verb ---------------------------------------------------------------------------------------------------- */
 
 static const struct cli_option reading_options[] = {
-    {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "one JSON object a key"},
+    { .name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "one JSON object a key" },
 };
 
 static const struct cli_verb cli_config_check = {
     .name = "check",
     .summary = "Checks the whole configuration, every broker and route of it, and connects to nothing",
-    .usage = (const char *const[]){"", NULL},
+    .usage = (const char *const[]){ "", NULL },
     .about = "Names each section that is wrong with its file and line. The exit status is 2, or 5 where the only thing "
              "wrong "
              "is a plugin that is refused.",
-    .examples = (const char *const[]){"eventbus config check -c /etc/eventbus/eventbus.ini", NULL},
+    .examples = (const char *const[]){ "eventbus config check -c /etc/eventbus/eventbus.ini", NULL },
     .settings_size = sizeof(struct ask),
     .run = check,
 };
@@ -333,9 +330,8 @@ static const struct cli_verb cli_config_check = {
 static const struct cli_verb cli_config_show = {
     .name = "show",
     .summary = "Shows the values in effect and where each came from; secrets are hidden",
-    .usage = (const char *const[]){"[--json]", NULL},
-    .examples =
-        (const char *const[]){"eventbus config show", "eventbus config show -o eventbus.service=cms --json", NULL},
+    .usage = (const char *const[]){ "[--json]", NULL },
+    .examples = (const char *const[]){ "eventbus config show", "eventbus config show -o eventbus.service=cms --json", NULL },
     .options = reading_options,
     .n_options = sizeof reading_options / sizeof reading_options[0],
     .settings_size = sizeof(struct ask),
@@ -345,12 +341,11 @@ static const struct cli_verb cli_config_show = {
 static const struct cli_verb cli_config_explain = {
     .name = "explain",
     .summary = "Tells what a key means, what it may be, what it is and where that was set",
-    .usage = (const char *const[]){"KEY [--json]", NULL},
-    .about =
-        "KEY is written as for -o (broker.main.path), or without the name of the section (consume.retry.attempts), or "
-        "alone (retry.attempts): then every section that has such a key is shown.",
-    .examples = (const char *const[]){"eventbus config explain consume.retry.attempts",
-                                      "eventbus config explain broker.main.durability", NULL},
+    .usage = (const char *const[]){ "KEY [--json]", NULL },
+    .about = "KEY is written as for -o (broker.main.path), or without the name of the section (consume.retry.attempts), or "
+             "alone (retry.attempts): then every section that has such a key is shown.",
+    .examples = (const char *const[]){ "eventbus config explain consume.retry.attempts",
+                                       "eventbus config explain broker.main.durability", NULL },
     .options = reading_options,
     .n_options = sizeof reading_options / sizeof reading_options[0],
     .settings_size = sizeof(struct ask),
@@ -362,5 +357,5 @@ static const struct cli_verb cli_config_explain = {
 const struct cli_verb cli_config = {
     .name = "config",
     .summary = "Checks, shows and explains the configuration",
-    .parts = (const struct cli_verb *const[]){&cli_config_check, &cli_config_show, &cli_config_explain, NULL},
+    .parts = (const struct cli_verb *const[]){ &cli_config_check, &cli_config_show, &cli_config_explain, NULL },
 };

@@ -42,7 +42,7 @@ static void look(void *arg, const char *name, const char *file, bool shadowed) {
 /* Returns the file that a NAME or FILE stands for, with its links resolved. The caller frees it. */
 static enum eb_status find(const char *what, const char *path, char **file, struct eb_error *err) {
     size_t len = strlen(what);
-    struct search search = {.name = what};
+    struct search search = { .name = what };
 
     if (strchr(what, '/') || (len >= 3 && strcmp(what + len - 3, ".so") == 0)) {
         *file = realpath(what, NULL);
@@ -65,18 +65,18 @@ static bool read_pace(const char *text, double *pace) {
 }
 
 static int run_kit(const struct ask *ask, const char *file, double pace) {
-    static const char *const again[] = {"eventbus", cli_conform_word, NULL};
-    const struct eb_conform run = {.program = "eventbus conform",
-                                   .again = again,
-                                   .file = file,
-                                   .options = ask->options,
-                                   .only = ask->only,
-                                   .junit = ask->junit,
-                                   .format = ask->json  ? EB_CONFORM_JSON
-                                             : ask->tap ? EB_CONFORM_TAP
-                                                        : EB_CONFORM_TEXT,
-                                   .seed = ask->seed,
-                                   .pace = pace};
+    static const char *const again[] = { "eventbus", cli_conform_word, NULL };
+    const struct eb_conform run = { .program = "eventbus conform",
+                                    .again = again,
+                                    .file = file,
+                                    .options = ask->options,
+                                    .only = ask->only,
+                                    .junit = ask->junit,
+                                    .format = ask->json  ? EB_CONFORM_JSON
+                                              : ask->tap ? EB_CONFORM_TAP
+                                                         : EB_CONFORM_TEXT,
+                                    .seed = ask->seed,
+                                    .pace = pace };
 
     return eb_conform_run(&run);
 }
@@ -143,23 +143,20 @@ static const struct cli_option options[] = {
 const struct cli_verb cli_conform = {
     .name = "conform",
     .summary = "Checks that a plugin keeps the promises of plugin.h",
-    .usage = (const char *const[]){"FILE|NAME [-o KEY=VALUE]... [--only CASE|GROUP]",
-                                   "FILE|NAME ... [--seed N] [--pace X]",
-                                   "FILE|NAME ... [--json|--tap] [--junit F]",
-                                   "--list [--only CASE|GROUP] [--json]", NULL},
-    .about =
-        "Runs the cases of the conformance kit, each in a process of its own: a plugin that crashes or hangs fails "
-        "that one case. A failure says what was expected, what came, and which sentence of plugin.h is broken; it is "
-        "charged to the case that names the promise, wherever it was seen. What a plugin does not claim is skipped, "
-        "with the reason.\n\n"
-        "Topics are named conform-..., another name each time, and removed at the end where the plugin can do that: a "
-        "real broker may be used. What only a lease gives back takes that long: give the plugin a short one, of 2 s at "
-        "most. What a killed process held is awaited for a minute: a shorter session makes the run shorter, with Kafka "
-        "-o rdkafka.session.timeout.ms=6000.\n\n"
-        "Exit status 1: a case failed. 3: the broker could not be reached.",
-    .examples = (const char *const[]){"eventbus conform sqlite", "eventbus conform ./mine.so -o url=mine://localhost",
-                                      "eventbus conform memory --only settling --json",
-                                      "eventbus conform kafka -o bootstrap_servers=localhost:9092", NULL},
+    .usage = (const char *const[]){ "FILE|NAME [-o KEY=VALUE]... [--only CASE|GROUP]", "FILE|NAME ... [--seed N] [--pace X]",
+                                    "FILE|NAME ... [--json|--tap] [--junit F]", "--list [--only CASE|GROUP] [--json]", NULL },
+    .about = "Runs the cases of the conformance kit, each in a process of its own: a plugin that crashes or hangs fails "
+             "that one case. A failure says what was expected, what came, and which sentence of plugin.h is broken; it is "
+             "charged to the case that names the promise, wherever it was seen. What a plugin does not claim is skipped, "
+             "with the reason.\n\n"
+             "Topics are named conform-..., another name each time, and removed at the end where the plugin can do that: a "
+             "real broker may be used. What only a lease gives back takes that long: give the plugin a short one, of 2 s at "
+             "most. What a killed process held is awaited for a minute: a shorter session makes the run shorter, with Kafka "
+             "-o rdkafka.session.timeout.ms=6000.\n\n"
+             "Exit status 1: a case failed. 3: the broker could not be reached.",
+    .examples = (const char *const[]){ "eventbus conform sqlite", "eventbus conform ./mine.so -o url=mine://localhost",
+                                       "eventbus conform memory --only settling --json",
+                                       "eventbus conform kafka -o bootstrap_servers=localhost:9092", NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

@@ -53,7 +53,7 @@ static struct ebi_receiver *make_printing(const void *arg, struct ebi_cancel *ca
         ebi_error_memory(err);
         return NULL;
     }
-    *printing = (struct printing){{run_printing, free_printing}, (struct cli_printer *)arg};
+    *printing = (struct printing){ { run_printing, free_printing }, (struct cli_printer *)arg };
     return &printing->receiver;
 }
 
@@ -65,7 +65,7 @@ static void stop(void *consumer) {
 
 /* Returns the exit status for the way in which the worker ended. */
 static int exit_status(struct eb_consumer *consumer, enum eb_status status, const struct eb_error *err) {
-    struct eb_consumer_counts counts = {.size = sizeof counts};
+    struct eb_consumer_counts counts = { .size = sizeof counts };
     int number = cli_signal_caught();
 
     eb_consumer_count(consumer, &counts);
@@ -78,13 +78,13 @@ static int exit_status(struct eb_consumer *consumer, enum eb_status status, cons
     return counts.dead_lettered && !number ? CLI_EXIT_PARTLY : CLI_EXIT_DONE;
 }
 
-static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consumer_options *options,
-                int64_t concurrency, struct cli_printer *printer) {
+static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consumer_options *options, int64_t concurrency,
+                struct cli_printer *printer) {
     const struct ebi_worker_overrides overrides = {
         .exec = ask->exec,
         .webhook = ask->webhook,
         .concurrency = concurrency,
-        .printing = {make_printing, printer},
+        .printing = { make_printing, printer },
     };
     struct eb_consumer *consumer;
     struct eb_error err;
@@ -100,11 +100,11 @@ static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consu
     printer->arg = consumer;
     cli_catch_signals(stop, consumer);
     if (cli_signal_caught())
-        eb_consumer_stop(consumer);     /* the signal came while the worker was being opened */
+        eb_consumer_stop(consumer); /* the signal came while the worker was being opened */
     status = eb_consumer_run(consumer, &err);
     int answer = cli_print_end(printer, exit_status(consumer, status, &err));
     if (ebi_worker_drained_late(consumer))
-        _exit(answer);                  /* a receiver may never return, so do not wait for it */
+        _exit(answer); /* a receiver may never return, so do not wait for it */
     cli_forget_signals();
     eb_consumer_close(consumer);
     return answer;
@@ -139,13 +139,14 @@ static int check_format(const struct cli_call *call, const struct ask *ask, stru
 }
 
 static int check(const struct cli_call *call, const struct ask *ask, struct cli_printer *printer, int64_t *concurrency) {
-    struct ebi_consume_settings settings = {0};
+    struct ebi_consume_settings settings = { 0 };
     struct ebi_table table = ebi_consume_table(&settings);
     struct eb_error err;
     int status = only_looks(call, ask) ? check_looking(call, ask) : CLI_EXIT_DONE;
 
     if (call->n_operands > 1)
-        return cli_usage(call->name, "unexpected \"%s\": a word is the NAME of one [consume] section, each topic has a -t of its own",
+        return cli_usage(call->name,
+                         "unexpected \"%s\": a word is the NAME of one [consume] section, each topic has a -t of its own",
                          call->operands[1]);
     if (ask->exec && ask->webhook)
         return cli_usage(call->name, "--exec and --webhook exclude each other");
@@ -160,9 +161,10 @@ static enum eb_status not_this_worker(const struct ebi_config *config, const cha
                                       struct eb_error *err) {
     if (ebi_config_is_override(config, "consume", theirs) && *section)
         return ebi_config_no_override(config, "consume", theirs, err);
-    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                     "-o consume.%s.KEY is for [consume %s], and this worker is of %s%s%s; name the section: eventbus consume %s",
-                     theirs, theirs, *section ? "[consume " : "no section", section, *section ? "]" : "", theirs);
+    return ebi_error(
+        err, EB_PERMANENT, EB_KIND_CONFIG,
+        "-o consume.%s.KEY is for [consume %s], and this worker is of %s%s%s; name the section: eventbus consume %s", theirs,
+        theirs, *section ? "[consume " : "no section", section, *section ? "]" : "", theirs);
 }
 
 /* Finds the worker's section, and refuses an -o for another section, which would have no effect. If nothing else names
@@ -198,8 +200,9 @@ static enum eb_status check_printing(struct eb_bus *bus, const struct ask *ask, 
     if (status != EB_OK)
         return status;
     if (task.settings.exec || task.settings.webhook)
-        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "--format is for printing; [consume %s] has %s, which prints nothing",
-                           task.section, task.settings.exec ? "an exec" : "a webhook");
+        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                           "--format is for printing; [consume %s] has %s, which prints nothing", task.section,
+                           task.settings.exec ? "an exec" : "a webhook");
     ebi_task_free(&task);
     return status;
 }
@@ -207,19 +210,21 @@ static enum eb_status check_printing(struct eb_bus *bus, const struct ask *ask, 
 /* ---- The verb ---- */
 
 static int look(struct eb_bus *bus, const struct ask *ask, struct cli_printer *printer) {
-    const struct cli_look look = {ask->topics, ask->from, ask->broker, ask->count, ask->exit_at_end};
+    const struct cli_look look = { ask->topics, ask->from, ask->broker, ask->count, ask->exit_at_end };
     const char *section = ebi_config_next_override(bus->config, "consume", NULL);
     struct eb_error err;
 
     if (!section)
         return cli_look(bus, &look, printer);
     ebi_error(&err, EB_PERMANENT, EB_KIND_CONFIG,
-              "-o consume.%s.KEY is for a worker; without a group (-g) and a section's NAME events are only looked at", section);
+              "-o consume.%s.KEY is for a worker; without a group (-g) and a section's NAME events are only looked at",
+              section);
     return cli_failed(&err);
 }
 
 /* Replaces ${file:PATH} and ${NAME} in --webhook, as the configuration does in its values. */
-static enum eb_status expand_webhook(const struct eb_bus *bus, const char *webhook, struct ebi_bytes *url, struct eb_error *err) {
+static enum eb_status expand_webhook(const struct eb_bus *bus, const char *webhook, struct ebi_bytes *url,
+                                     struct eb_error *err) {
     bool secret = false;
     enum eb_status status = EB_OK;
 
@@ -246,7 +251,7 @@ static int look_or_work(struct eb_bus *bus, const struct cli_call *call, const s
         .exit_at_end = ask->exit_at_end,
     };
     struct ask expanded = *ask;
-    struct ebi_bytes url = {0};
+    struct ebi_bytes url = { 0 };
     struct eb_error err;
     int status;
 
@@ -264,7 +269,7 @@ static int look_or_work(struct eb_bus *bus, const struct cli_call *call, const s
 }
 
 static int run(const struct cli_call *call) {
-    struct cli_printer printer = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct cli_printer printer = { .lock = PTHREAD_MUTEX_INITIALIZER };
     const struct ask *ask = call->settings;
     int64_t concurrency = 0;
     struct eb_bus *bus;
@@ -318,8 +323,8 @@ static const struct cli_option options[] = {
 const struct cli_verb cli_consume = {
     .name = "consume",
     .summary = "Receives events: prints them, or hands them to a command or a web address",
-    .usage = (const char *const[]){"[NAME] [OPTIONS]", "-t TOPIC [-t TOPIC]... -g GROUP [OPTIONS]",
-                                   "-t TOPIC [-t TOPIC]... [--from PLACE]", NULL},
+    .usage = (const char *const[]){ "[NAME] [OPTIONS]", "-t TOPIC [-t TOPIC]... -g GROUP [OPTIONS]",
+                                    "-t TOPIC [-t TOPIC]... [--from PLACE]", NULL },
     .about =
         "A worker that runs until it is told to stop (SIGTERM, SIGINT, SIGHUP or SIGQUIT; it drains first, a second "
         "signal at least a second later ends it at once). SIGUSR1, SIGUSR2 and the like are ignored, SIGHUP under nohup. "
@@ -329,8 +334,8 @@ const struct cli_verb cli_consume = {
         "An event is acknowledged when the command, the web address or, printing, the kernel has taken it: printed events "
         "are safe in a file, but not in a pipe whose reader dies. What fails is tried again with growing waits, then kept "
         "in the dead-letter topic.",
-    .examples = (const char *const[]){"eventbus consume -t user-login -g crm --exec './sync-user'",
-                                      "eventbus consume -t user-login --from -15m --exit-at-end", NULL},
+    .examples = (const char *const[]){ "eventbus consume -t user-login -g crm --exec './sync-user'",
+                                       "eventbus consume -t user-login --from -15m --exit-at-end", NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

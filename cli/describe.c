@@ -16,22 +16,22 @@ struct bit {
 };
 
 static const struct bit traits[] = {
-    {EB_T_ORDER, "order", "After a failure no later event of the same topic and key is stored before the one that failed",
-     "While an event is at work, no other one of its key goes to any worker of the group"},
-    {EB_T_POWER, "power", "What is reported delivered survives a power cut", NULL},
-    {EB_T_DELAY, "delay", "Retries wait at the broker: they and their number outlive the worker", NULL},
-    {EB_T_DELAY_ORDER, "delay_order", "Later events of a key wait at the broker for the retry of an earlier one", NULL},
-    {EB_T_FREE_RETURN, "free_return", "An event that is handed back does not count as delivered once more", NULL},
-    {EB_T_HISTORY, "history", "A new group, and a look without a group, may start in the past", NULL},
-    {EB_T_PATTERN, "pattern", "A topic may be a pattern with *, which takes in topics made later too", NULL},
-    {EB_T_BATCH_REDELIVERY, "neighbours", "Handing back one event may bring acknowledged ones of its batch again", NULL},
-    {EB_T_PROCESSES, "processes", "Several processes may use one broker", NULL},
+    { EB_T_ORDER, "order", "After a failure no later event of the same topic and key is stored before the one that failed",
+      "While an event is at work, no other one of its key goes to any worker of the group" },
+    { EB_T_POWER, "power", "What is reported delivered survives a power cut", NULL },
+    { EB_T_DELAY, "delay", "Retries wait at the broker: they and their number outlive the worker", NULL },
+    { EB_T_DELAY_ORDER, "delay_order", "Later events of a key wait at the broker for the retry of an earlier one", NULL },
+    { EB_T_FREE_RETURN, "free_return", "An event that is handed back does not count as delivered once more", NULL },
+    { EB_T_HISTORY, "history", "A new group, and a look without a group, may start in the past", NULL },
+    { EB_T_PATTERN, "pattern", "A topic may be a pattern with *, which takes in topics made later too", NULL },
+    { EB_T_BATCH_REDELIVERY, "neighbours", "Handing back one event may bring acknowledged ones of its batch again", NULL },
+    { EB_T_PROCESSES, "processes", "Several processes may use one broker", NULL },
 };
 
 static const struct bit roles[] = {
-    {EB_OPT_PRODUCER, "producer", NULL, NULL},
-    {EB_OPT_CONSUMER, "consumer", NULL, NULL},
-    {EB_OPT_ADMIN, "admin", NULL, NULL},
+    { EB_OPT_PRODUCER, "producer", NULL, NULL },
+    { EB_OPT_CONSUMER, "consumer", NULL, NULL },
+    { EB_OPT_ADMIN, "admin", NULL, NULL },
 };
 
 static const char *const types[] = {
@@ -61,11 +61,11 @@ static json_t *choices_of(const char *text) {
 }
 
 json_t *cli_describe_option(const struct eb_option *option) {
-    const char *type =
-        option->type > 0 && (size_t)option->type < sizeof types / sizeof types[0] ? types[option->type] : "unknown";
+    const char *type = option->type > 0 && (size_t)option->type < sizeof types / sizeof types[0] ? types[option->type]
+                                                                                                 : "unknown";
     bool secret = option->flags & EB_OPT_SECRET;
-    json_t *about = json_pack("{ss ss ss? ss? sb sb}", "key", option->key, "type", type, "default",
-                              option->fallback, "help", option->help, "required", (option->flags & EB_OPT_REQUIRED) != 0, "secret", secret);
+    json_t *about = json_pack("{ss ss ss? ss? sb sb}", "key", option->key, "type", type, "default", option->fallback, "help",
+                              option->help, "required", (option->flags & EB_OPT_REQUIRED) != 0, "secret", secret);
 
     if (!about)
         return NULL;
@@ -86,17 +86,16 @@ static void add_roles(const struct ebi_plugin *plugin, json_t *names, json_t *by
         const char *name;
         const uint32_t *traits;
     } present[] = {
-        {"producer", plugin->producer ? &plugin->producer->traits : NULL},
-        {"consumer", plugin->consumer ? &plugin->consumer->traits : NULL},
-        {"admin", plugin->admin ? &plugin->admin->traits : NULL},
+        { "producer", plugin->producer ? &plugin->producer->traits : NULL },
+        { "consumer", plugin->consumer ? &plugin->consumer->traits : NULL },
+        { "admin", plugin->admin ? &plugin->admin->traits : NULL },
     };
 
     for (size_t i = 0; i < sizeof present / sizeof present[0]; i++) {
         if (!present[i].traits)
             continue;
         json_array_append_new(names, json_string(present[i].name));
-        json_object_set_new(by_role, present[i].name,
-                            names_of(*present[i].traits, traits, sizeof traits / sizeof traits[0]));
+        json_object_set_new(by_role, present[i].name, names_of(*present[i].traits, traits, sizeof traits / sizeof traits[0]));
     }
 }
 
@@ -115,9 +114,8 @@ json_t *cli_describe(const struct ebi_plugin *plugin) {
             break;
         }
     }
-    return json_pack("{ss ss ss? ss? ss so so so}", "name", about->name, "file", plugin->file, "version",
-                     about->version, "summary", about->summary, "abi", abi, "roles", names, "traits", by_role,
-                     "options", options);
+    return json_pack("{ss ss ss? ss? ss so so so}", "name", about->name, "file", plugin->file, "version", about->version,
+                     "summary", about->summary, "abi", abi, "roles", names, "traits", by_role, "options", options);
 }
 
 /* ---- For people -------------------------------------------------------------------------------------------------- */
@@ -144,8 +142,8 @@ static bool add_limit(struct ebi_bytes *to, const char *word, const char *type, 
         const char *type, *name;
         int64_t size;
     } units[] = {
-        {"duration", "d", 86400000}, {"duration", "h", 3600000}, {"duration", "m", 60000}, {"duration", "s", 1000},
-        {"duration", "ms", 1},       {"size", "G", 1 << 30},     {"size", "M", 1 << 20},   {"size", "k", 1 << 10},
+        { "duration", "d", 86400000 }, { "duration", "h", 3600000 }, { "duration", "m", 60000 }, { "duration", "s", 1000 },
+        { "duration", "ms", 1 },       { "size", "G", 1 << 30 },     { "size", "M", 1 << 20 },   { "size", "k", 1 << 10 },
     };
 
     for (size_t i = 0; limit != 0 && i < sizeof units / sizeof units[0]; i++)
@@ -173,8 +171,7 @@ bool cli_option_facts(const json_t *option, struct ebi_bytes *to) {
     if (added && required)
         added = ebi_bytes_add_text(to, "; required");
     if (added && !required && json_is_string(fallback))
-        added = ebi_bytes_add_format(to, "; default: %s",
-                                     *json_string_value(fallback) ? json_string_value(fallback) : "empty");
+        added = ebi_bytes_add_format(to, "; default: %s", *json_string_value(fallback) ? json_string_value(fallback) : "empty");
     if (added && json_is_true(json_object_get(option, "secret")))
         added = ebi_bytes_add_text(to, "; secret");
     return added && add_list(to, "; for ", json_object_get(option, "roles"), " only");
@@ -183,8 +180,7 @@ bool cli_option_facts(const json_t *option, struct ebi_bytes *to) {
 const char *cli_trait_meaning(const char *trait, const char *role) {
     for (size_t i = 0; i < sizeof traits / sizeof traits[0]; i++)
         if (strcmp(traits[i].name, trait) == 0)
-            return traits[i].means_receiving && strcmp(role, "consumer") == 0 ? traits[i].means_receiving
-                                                                              : traits[i].means;
+            return traits[i].means_receiving && strcmp(role, "consumer") == 0 ? traits[i].means_receiving : traits[i].means;
     return "";
 }
 
@@ -196,7 +192,7 @@ static void put_line(const char *before, const char *text) {
 }
 
 void cli_print_option(const json_t *option) {
-    struct ebi_bytes facts = {0};
+    struct ebi_bytes facts = { 0 };
 
     if (cli_option_facts(option, &facts)) {
         cli_outf("  ");

@@ -12,22 +12,22 @@
 
 enum {
     WITHOUT_TERMINAL = 80,
-    ROWS_LOOKED_AT = 1000,      /* rows that decide the widths; later rows are written at once */
+    ROWS_LOOKED_AT = 1000, /* rows that decide the widths; later rows are written at once */
     GAP = 2,
-    SHORTEST = 8                /* a cut cell keeps this many columns */
+    SHORTEST = 8 /* a cut cell keeps this many columns */
 };
 
 /* A row: its escaped cells in one piece of memory. */
 struct row {
     struct row *next;
-    size_t text[CLI_GRID_COLUMNS], brief[CLI_GRID_COLUMNS];     /* offsets in `all`, by column */
+    size_t text[CLI_GRID_COLUMNS], brief[CLI_GRID_COLUMNS]; /* offsets in `all`, by column */
     char *all;
 };
 
 struct cli_grid {
     const struct cli_column *columns;
-    size_t n, n_rows, room;     /* room: columns of the terminal; 0: no limit */
-    bool fixed;                 /* the widths are decided and the header is written */
+    size_t n, n_rows, room; /* room: columns of the terminal; 0: no limit */
+    bool fixed;             /* the widths are decided and the header is written */
     bool brief, no_memory;
     bool dropped[CLI_GRID_COLUMNS];
     size_t width[CLI_GRID_COLUMNS];
@@ -60,8 +60,8 @@ struct cli_grid *cli_grid_new(const struct cli_column *columns, size_t n, bool w
 static size_t columns_of(uint32_t character) {
     static const struct {
         uint32_t first, last;
-    } wide[] = {{0x1100, 0x115F}, {0x2E80, 0xA4CF}, {0xAC00, 0xD7A3}, {0xF900, 0xFAFF},
-                {0xFE30, 0xFE6F}, {0xFF00, 0xFF60}, {0xFFE0, 0xFFE6}, {0x1F300, 0x1FAFF}, {0x20000, 0x3FFFD}};
+    } wide[] = { { 0x1100, 0x115F }, { 0x2E80, 0xA4CF }, { 0xAC00, 0xD7A3 },   { 0xF900, 0xFAFF },  { 0xFE30, 0xFE6F },
+                 { 0xFF00, 0xFF60 }, { 0xFFE0, 0xFFE6 }, { 0x1F300, 0x1FAFF }, { 0x20000, 0x3FFFD } };
 
     for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
         if (character >= wide[i].first && character <= wide[i].last)
@@ -184,7 +184,7 @@ static size_t add_cut(struct ebi_bytes *line, const char *text, size_t columns) 
 
     ebi_bytes_add(line, text, at);
     ebi_bytes_add_text(line, "\xe2\x80\xa6");
-    while (end > text + at) {                   /* whole characters, from the end */
+    while (end > text + at) { /* whole characters, from the end */
         const char *before = end - 1;
         while (before > text + at && ((unsigned char)*before & 0xC0) == 0x80)
             before--;
@@ -224,7 +224,7 @@ static void write_line(struct cli_grid *grid, struct ebi_bytes *line) {
 }
 
 static void write_header(struct cli_grid *grid) {
-    struct ebi_bytes line = {0};
+    struct ebi_bytes line = { 0 };
 
     for (size_t i = 0; i < grid->n; i++)
         if (!grid->dropped[i])
@@ -233,7 +233,7 @@ static void write_header(struct cli_grid *grid) {
 }
 
 static void write_row(struct cli_grid *grid, const struct row *row) {
-    struct ebi_bytes line = {0};
+    struct ebi_bytes line = { 0 };
 
     for (size_t i = 0; i < grid->n; i++)
         if (!grid->dropped[i])
@@ -265,7 +265,7 @@ static void settle(struct cli_grid *grid) {
 
 static struct row *make_row(const struct cli_grid *grid, const struct cli_cell *cells) {
     struct row *row = calloc(1, sizeof *row);
-    struct ebi_bytes all = {0};
+    struct ebi_bytes all = { 0 };
     bool added = row != NULL;
 
     for (size_t i = 0; added && i < grid->n; i++) {
@@ -327,7 +327,7 @@ const char *cli_ago(int64_t ms, int64_t now_ms, char room[24]) {
     static const struct {
         int64_t ms;
         char letter;
-    } units[] = {{INT64_C(86400000), 'd'}, {3600000, 'h'}, {60000, 'm'}, {1000, 's'}};
+    } units[] = { { INT64_C(86400000), 'd' }, { 3600000, 'h' }, { 60000, 'm' }, { 1000, 's' } };
     int64_t age = now_ms > ms ? now_ms - ms : 0;
     size_t i = 0;
 

@@ -11,10 +11,10 @@ enum { CLI_GRID_COLUMNS = 12 };
 /* One column, and how it may be shortened if the columns do not fit. */
 struct cli_column {
     const char *title;
-    const char *short_title;    /* NULL: the title */
-    bool right;                 /* aligned to the right, for numbers */
-    bool cut;                   /* the middle of a long cell may be left out */
-    unsigned drop;              /* columns are left out in this order, from 1; 0: never */
+    const char *short_title; /* NULL: the title */
+    bool right;              /* aligned to the right, for numbers */
+    bool cut;                /* the middle of a long cell may be left out */
+    unsigned drop;           /* columns are left out in this order, from 1; 0: never */
 };
 
 /* A cell's text. brief replaces it if not everything fits; NULL: the same text. */

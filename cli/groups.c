@@ -17,7 +17,7 @@ struct ask {
 
 struct listing {
     const struct ask *ask;
-    const char *pattern;                /* pattern of full names; NULL: ask->topic is a name, or NULL */
+    const char *pattern; /* pattern of full names; NULL: ask->topic is a name, or NULL */
     const char *prefix;
     struct cli_grid *grid;
     bool found, no_memory;
@@ -37,13 +37,14 @@ static bool add_number(struct ebi_bytes *line, const char *name, int64_t number)
 static bool add_partition(struct ebi_bytes *line, const char *partition) {
     if (!partition || !*partition)
         return ebi_bytes_add_text(line, ",\"partition\":0");
-    if (strspn(partition, "0123456789") == strlen(partition) && strlen(partition) < 16 && (partition[0] != '0' || !partition[1]))
+    if (strspn(partition, "0123456789") == strlen(partition) && strlen(partition) < 16 &&
+        (partition[0] != '0' || !partition[1]))
         return ebi_bytes_add_format(line, ",\"partition\":%s", partition);
     return add_text(line, "partition", partition);
 }
 
 static void print_json(struct listing *listing, const char *topic, const struct eb_group_info *info) {
-    struct ebi_bytes line = {0};
+    struct ebi_bytes line = { 0 };
 
     if (ebi_bytes_add(&line, "{", 1) && add_text(&line, "topic", topic) && add_text(&line, "group", info->group) &&
         add_partition(&line, info->partition) && add_text(&line, "position", info->position) &&
@@ -57,15 +58,15 @@ static void print_json(struct listing *listing, const char *topic, const struct 
 }
 
 static const struct cli_column columns[] = {
-    {.title = "TOPIC", .cut = true},
-    {.title = "GROUP", .cut = true},
-    {.title = "PARTITION", .short_title = "PART", .right = true, .cut = true},
-    {.title = "POSITION", .right = true, .cut = true, .drop = 4},
-    {.title = "END", .right = true, .cut = true, .drop = 1},
-    {.title = "LAG", .right = true},
-    {.title = "UNSETTLED", .short_title = "UNSET", .right = true, .drop = 3},
-    {.title = "MEMBERS", .short_title = "MEMB", .right = true, .drop = 5},
-    {.title = "STATE", .drop = 1},
+    { .title = "TOPIC", .cut = true },
+    { .title = "GROUP", .cut = true },
+    { .title = "PARTITION", .short_title = "PART", .right = true, .cut = true },
+    { .title = "POSITION", .right = true, .cut = true, .drop = 4 },
+    { .title = "END", .right = true, .cut = true, .drop = 1 },
+    { .title = "LAG", .right = true },
+    { .title = "UNSETTLED", .short_title = "UNSET", .right = true, .drop = 3 },
+    { .title = "MEMBERS", .short_title = "MEMB", .right = true, .drop = 5 },
+    { .title = "STATE", .drop = 1 },
 };
 
 static const char *or_dash(const char *text) {
@@ -75,15 +76,15 @@ static const char *or_dash(const char *text) {
 static void add_row(struct listing *listing, const char *topic, const struct eb_group_info *info) {
     char lag[24], unsettled[24], members[24];
 
-    cli_grid_row(listing->grid, (struct cli_cell[]){{.text = topic},
-                                                    {.text = or_dash(info->group)},
-                                                    {.text = or_dash(info->partition)},
-                                                    {.text = or_dash(info->position)},
-                                                    {.text = or_dash(info->end)},
-                                                    {.text = cli_number(info->lag, lag)},
-                                                    {.text = cli_number(info->unsettled, unsettled)},
-                                                    {.text = cli_number(info->members, members)},
-                                                    {.text = or_dash(info->state)}});
+    cli_grid_row(listing->grid, (struct cli_cell[]){ { .text = topic },
+                                                     { .text = or_dash(info->group) },
+                                                     { .text = or_dash(info->partition) },
+                                                     { .text = or_dash(info->position) },
+                                                     { .text = or_dash(info->end) },
+                                                     { .text = cli_number(info->lag, lag) },
+                                                     { .text = cli_number(info->unsettled, unsettled) },
+                                                     { .text = cli_number(info->members, members) },
+                                                     { .text = or_dash(info->state) } });
 }
 
 static int32_t each(void *arg, const struct eb_group_info *theirs) {
@@ -93,7 +94,7 @@ static int32_t each(void *arg, const struct eb_group_info *theirs) {
     ebi_sized_copy(&info, sizeof info, theirs);
     if (!ebi_topic_has_prefix(listing->prefix, info.topic))
         return 0;
-    if (listing->pattern && !ebi_topic_matches(listing->pattern, (struct eb_text){info.topic, strlen(info.topic)}))
+    if (listing->pattern && !ebi_topic_matches(listing->pattern, (struct eb_text){ info.topic, strlen(info.topic) }))
         return 0;
     const char *topic = ebi_short_topic(listing->prefix, info.topic);
     if (listing->ask->json)
@@ -111,7 +112,7 @@ static int32_t stop(void *arg, const struct eb_message *message) {
 
 /* Returns false if it does not exist or cannot be seen. */
 static bool is_absent(struct ebi_admin *admin, const char *topic) {
-    static const struct eb_point latest = {.size = sizeof latest, .kind = EB_LATEST};
+    static const struct eb_point latest = { .size = sizeof latest, .kind = EB_LATEST };
 
     return ebi_admin_browse(admin, topic, &latest, stop, NULL, NULL) == EB_END;
 }
@@ -136,7 +137,7 @@ static void tell_none(const struct ask *ask, struct ebi_admin *admin, const char
 
 /* A plugin reports at the end what it could not list; then only some groups were shown. */
 static int list(struct listing *listing, struct ebi_admin *admin, const char *topic) {
-    struct cli_tally tally = {0};
+    struct cli_tally tally = { 0 };
     struct eb_error err;
 
     enum eb_status status = EB_OK;
@@ -155,7 +156,7 @@ static int list(struct listing *listing, struct ebi_admin *admin, const char *to
 }
 
 static int run(const struct cli_call *call) {
-    struct listing listing = {.ask = call->settings};
+    struct listing listing = { .ask = call->settings };
     struct ebi_admin *admin = NULL;
     char *topic = NULL;
     struct eb_bus *bus;
@@ -196,12 +197,12 @@ static const struct cli_option options[] = {
 const struct cli_verb cli_groups = {
     .name = "groups",
     .summary = "Shows how far the consumer groups are: position, lag, members",
-    .usage = (const char *const[]){"[-t TOPIC] [-g GROUP] [--wide|--json] [--broker NAME]", NULL},
+    .usage = (const char *const[]){ "[-t TOPIC] [-g GROUP] [--wide|--json] [--broker NAME]", NULL },
     .about = "Lag is what a group has not settled yet; unsettled is the part of it that is out at members. What the broker "
              "does not know is -, in JSON null; state is the broker's own word, where it has one.\n\n"
              "The table fits the terminal, or 80 columns where there is none: if need be without END and STATE, and the middle "
              "of long names left out. --wide shows everything whole.",
-    .examples = (const char *const[]){"eventbus groups -g credentials --json | jq .lag", NULL},
+    .examples = (const char *const[]){ "eventbus groups -g credentials --json | jq .lag", NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

@@ -7,45 +7,45 @@
 enum { WIDTH = 79, GAP = 26 }; /* columns of a line, and the column at which an option's help starts */
 
 const struct cli_option cli_common_options[] = {
-    {.name = "config",
-     .letter = 'c',
-     .type = CLI_LIST,
-     .offset = offsetof(struct cli_common, files),
-     .value = "FILE",
-     .help = "an INI file, or a folder of them; later ones override single keys"},
-    {.name = "option",
-     .letter = 'o',
-     .type = CLI_LIST,
-     .offset = offsetof(struct cli_common, overrides),
-     .value = "KIND.NAME.KEY=VALUE",
-     .help = "one key of the configuration, after all files; ${file:PATH} in VALUE keeps a secret out of the process list"},
-    {.name = "quiet",
-     .letter = 'q',
-     .type = CLI_FLAG,
-     .offset = offsetof(struct cli_common, quiet),
-     .help = "log warnings and errors only, and print no summaries; -o eventbus.log_level goes before"},
-    {.name = "verbose",
-     .letter = 'v',
-     .type = CLI_FLAG,
-     .offset = offsetof(struct cli_common, verbose),
-     .help = "log everything; -o eventbus.log_level goes before"},
-    {.name = "help", .letter = 'h', .type = CLI_FLAG, .offset = offsetof(struct cli_common, help), .help = "this text"},
-    {.name = "version",
-     .letter = 'V',
-     .type = CLI_FLAG,
-     .offset = offsetof(struct cli_common, version),
-     .help = "the version of the command and of its plugin interface"},
+    { .name = "config",
+      .letter = 'c',
+      .type = CLI_LIST,
+      .offset = offsetof(struct cli_common, files),
+      .value = "FILE",
+      .help = "an INI file, or a folder of them; later ones override single keys" },
+    { .name = "option",
+      .letter = 'o',
+      .type = CLI_LIST,
+      .offset = offsetof(struct cli_common, overrides),
+      .value = "KIND.NAME.KEY=VALUE",
+      .help = "one key of the configuration, after all files; ${file:PATH} in VALUE keeps a secret out of the process list" },
+    { .name = "quiet",
+      .letter = 'q',
+      .type = CLI_FLAG,
+      .offset = offsetof(struct cli_common, quiet),
+      .help = "log warnings and errors only, and print no summaries; -o eventbus.log_level goes before" },
+    { .name = "verbose",
+      .letter = 'v',
+      .type = CLI_FLAG,
+      .offset = offsetof(struct cli_common, verbose),
+      .help = "log everything; -o eventbus.log_level goes before" },
+    { .name = "help", .letter = 'h', .type = CLI_FLAG, .offset = offsetof(struct cli_common, help), .help = "this text" },
+    { .name = "version",
+      .letter = 'V',
+      .type = CLI_FLAG,
+      .offset = offsetof(struct cli_common, version),
+      .help = "the version of the command and of its plugin interface" },
 };
 const size_t cli_n_common_options = sizeof cli_common_options / sizeof cli_common_options[0];
 
 const struct cli_exit_text cli_exit_texts[] = {
-    {"0", "done"},
-    {"1", "some done and some not; each was named"},
-    {"2", "called wrongly, or the configuration is wrong"},
-    {"3", "broker, registry or this machine: not reachable, or gave up"},
-    {"4", "bad data: JSON, Avro, schema"},
-    {"5", "a plugin was refused"},
-    {"128+N", "ended by signal N before it was done"},
+    { "0", "done" },
+    { "1", "some done and some not; each was named" },
+    { "2", "called wrongly, or the configuration is wrong" },
+    { "3", "broker, registry or this machine: not reachable, or gave up" },
+    { "4", "bad data: JSON, Avro, schema" },
+    { "5", "a plugin was refused" },
+    { "128+N", "ended by signal N before it was done" },
 };
 const size_t cli_n_exit_texts = sizeof cli_exit_texts / sizeof cli_exit_texts[0];
 
@@ -79,11 +79,11 @@ static void wrap(const char *text, size_t column, size_t indent) {
 
 /* "-c, --config FILE", "--json", "-n COUNT" */
 static int name_option(const struct cli_option *option, char *text, size_t room) {
-    char letter[] = {'-', option->letter, '\0'};
+    char letter[] = { '-', option->letter, '\0' };
 
-    return snprintf(text, room, "  %s%s%s%s%s%s", option->letter ? letter : "",
-                    option->letter && option->name ? ", " : "", option->name ? "--" : "",
-                    option->name ? option->name : "", option->value ? " " : "", option->value ? option->value : "");
+    return snprintf(text, room, "  %s%s%s%s%s%s", option->letter ? letter : "", option->letter && option->name ? ", " : "",
+                    option->name ? "--" : "", option->name ? option->name : "", option->value ? " " : "",
+                    option->value ? option->value : "");
 }
 
 static void print_option(const struct cli_option *option) {

@@ -11,13 +11,13 @@
 #include "base/thread.h"
 
 /* The signals that tell a program to end. */
-static const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU, SIGPWR};
+static const int ends[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU, SIGPWR };
 /* Signals without a use here that would kill the process by default. write(2) reports a file that is too large. */
-static const int means_nothing[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGSTKFLT, SIGXFSZ};
+static const int means_nothing[] = { SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGSTKFLT, SIGXFSZ };
 enum { N_ENDS = sizeof ends / sizeof *ends, N_MEANS_NOTHING = sizeof means_nothing / sizeof *means_nothing };
 
 /* Signals that stop the process: ^Z, and a terminal that belongs to another process group. */
-static const int stops[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+static const int stops[] = { SIGTSTP, SIGTTIN, SIGTTOU };
 enum { N_STOPS = sizeof stops / sizeof *stops, STOP_WAIT_MS = 3000 };
 
 void cli_take_signals(void) {
@@ -47,7 +47,7 @@ static void on_stop(int number) {
 }
 
 static void catch_stops(void (*handler)(int)) {
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, now;
+    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART }, now;
 
     for (size_t i = 0; i < N_STOPS; i++)
         if (sigaction(stops[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
@@ -65,7 +65,7 @@ static void stop_by(int number) {
     raise(number);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     while (sem_trywait(&stop_asked) == 0)
-        continue;                       /* it was for the stop that is over */
+        continue; /* it was for the stop that is over */
     catch_stops(on_stop);
 }
 
@@ -86,8 +86,7 @@ void cli_catch_stops(void) {
     pthread_t thread;
     struct eb_error err;
 
-    if (sem_init(&stop_asked, 0, 0) != 0
-        || ebi_thread_start(&thread, "eb-pause", stop_when_asked, NULL, &err) != EB_OK)
+    if (sem_init(&stop_asked, 0, 0) != 0 || ebi_thread_start(&thread, "eb-pause", stop_when_asked, NULL, &err) != EB_OK)
         return;
     pthread_detach(thread);
     catch_stops(on_stop);
@@ -108,14 +107,14 @@ static bool stays_ignored(int number) {
 
 /* A profiler, for instance, may use the signal. */
 static void ignore(int number) {
-    struct sigaction now, ignored = {.sa_handler = SIG_IGN};
+    struct sigaction now, ignored = { .sa_handler = SIG_IGN };
 
     if (sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
         sigaction(number, &ignored, NULL);
 }
 
 void cli_catch_signals(void (*told)(void *), void *arg) {
-    struct sigaction action = {.sa_handler = on_signal};        /* without SA_RESTART, so that reading returns */
+    struct sigaction action = { .sa_handler = on_signal }; /* without SA_RESTART, so that reading returns */
 
     tell_arg = arg;
     tell = told;

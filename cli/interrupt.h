@@ -22,6 +22,6 @@ void cli_forget_signals(void);
 
 /* Returns the number of the signal caught last; 0: none. */
 int cli_signal_caught(void);
-bool cli_told_to_end(void);             /* a signal was caught */
+bool cli_told_to_end(void); /* a signal was caught */
 
 #endif

@@ -11,9 +11,9 @@
 enum eb_status cli_lines_open(struct cli_lines *lines, const char *path, struct eb_error *err) {
     bool standard = strcmp(path, "-") == 0;
 
-    *lines = (struct cli_lines){.file = standard ? stdin : fopen(path, "re"),
-                                .name = standard ? "standard input" : path,
-                                .end = UINT64_MAX};
+    *lines = (struct cli_lines){ .file = standard ? stdin : fopen(path, "re"),
+                                 .name = standard ? "standard input" : path,
+                                 .end = UINT64_MAX };
     if (!lines->file)
         return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot read %s", path);
     return EB_OK;
@@ -34,8 +34,8 @@ bool cli_lines_end_before_growth(struct cli_lines *lines, const char *path) {
     int fd = fileno(lines->file);
     off_t at = lseek(fd, 0, SEEK_CUR);
 
-    if (at < 0 || fstat(fd, &ours) != 0 || stat(path, &theirs) != 0 || !S_ISREG(ours.st_mode) ||
-        ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
+    if (at < 0 || fstat(fd, &ours) != 0 || stat(path, &theirs) != 0 || !S_ISREG(ours.st_mode) || ours.st_dev != theirs.st_dev ||
+        ours.st_ino != theirs.st_ino)
         return false;
     lines->end = ours.st_size > at ? (uint64_t)(ours.st_size - at) : 0;
     return true;
@@ -85,7 +85,7 @@ static enum eb_status read_line(struct cli_lines *lines, bool *whole, struct eb_
 static void drop_byte_order_mark(struct ebi_bytes *line) {
     if (line->len < 3 || memcmp(line->data, "\xef\xbb\xbf", 3) != 0)
         return;
-    memmove(line->data, line->data + 3, line->len - 3 + 1);     /* with its NUL */
+    memmove(line->data, line->data + 3, line->len - 3 + 1); /* with its NUL */
     line->len -= 3;
 }
 

@@ -16,11 +16,11 @@ enum { LOOK_AGAIN_MS = 200 };
 
 /* One topic, and the position up to which it was read. */
 struct place {
-    char *topic;                        /* full name */
+    char *topic; /* full name */
     struct eb_point point;
-    char *position;                     /* position of the message printed last; NULL: none yet */
-    bool absent;                        /* it does not exist, which was reported */
-    bool refused;                       /* it cannot be read, which was reported */
+    char *position; /* position of the message printed last; NULL: none yet */
+    bool absent;    /* it does not exist, which was reported */
+    bool refused;   /* it cannot be read, which was reported */
 };
 
 struct looking {
@@ -29,15 +29,15 @@ struct looking {
     struct cli_printer *printer;
     struct ebi_writer_schemas *writers;
     struct ebi_decoder *decoder;
-    struct ebi_task task;               /* the topics, with patterns as a worker has them */
+    struct ebi_task task; /* the topics, with patterns as a worker has them */
     bool patterns;
     struct place *places;
     size_t n_places, room;
-    struct place *at;                   /* the topic being read */
+    struct place *at; /* the topic being read */
     uint64_t printed;
     struct cli_tally tally;
-    bool moved;                         /* this round read something */
-    bool silent;                        /* messages are skipped, not printed */
+    bool moved;  /* this round read something */
+    bool silent; /* messages are skipped, not printed */
 };
 
 static bool enough(const struct looking *looking) {
@@ -48,14 +48,14 @@ static bool enough(const struct looking *looking) {
 static enum eb_status print(struct looking *looking, const struct eb_message *theirs, struct eb_error *err) {
     struct eb_message message;
     struct eb_event *event = NULL;
-    struct ebi_run run = {0};
+    struct ebi_run run = { 0 };
     size_t copied = 0;
 
     ebi_sized_copy(&message, sizeof message, theirs);
     enum eb_status status = ebi_writer_schemas_take(looking->writers, message.schema, &message.schema, &copied, err);
     if (status != EB_OK)
         return status;
-    struct ebi_inflight *taken = ebi_inflight_new(&message, NULL, message.schema, NULL);    /* for texts that end with NUL */
+    struct ebi_inflight *taken = ebi_inflight_new(&message, NULL, message.schema, NULL); /* for texts that end with NUL */
     if (!taken)
         return ebi_error_memory(err);
     if (ebi_decode_message(looking->bus->signals, looking->decoder, &taken->message, &event, &run) == EBI_SUCCEEDED) {
@@ -78,7 +78,7 @@ static bool remember(struct place *place, struct eb_text position) {
         return false;
     free(place->position);
     place->position = copy;
-    place->point = (struct eb_point){.size = sizeof place->point, .kind = EB_POSITION, .position = {copy, position.len}};
+    place->point = (struct eb_point){ .size = sizeof place->point, .kind = EB_POSITION, .position = { copy, position.len } };
     return true;
 }
 
@@ -91,7 +91,7 @@ static int32_t each(void *arg, const struct eb_message *message) {
         return 1;
     if (place->position && message->position.len == strlen(place->position) &&
         memcmp(place->position, message->position.data, message->position.len) == 0)
-        return 0;                       /* the message printed last: a start point includes its own message */
+        return 0; /* the message printed last: a start point includes its own message */
     if (looking->silent)
         return remember(place, message->position) ? 0 : 1;
     enum eb_status status = print(looking, message, &err);
@@ -113,9 +113,9 @@ static int32_t each(void *arg, const struct eb_message *message) {
 
 /* What the broker says about a topic's newest message. */
 struct newest {
-    const char *topic;                  /* full name */
-    bool any;                           /* the topic has messages, or may have some */
-    int64_t ms;                         /* -1: unknown */
+    const char *topic; /* full name */
+    bool any;          /* the topic has messages, or may have some */
+    int64_t ms;        /* -1: unknown */
 };
 
 static int32_t find_newest(void *arg, const struct eb_topic_info *info) {
@@ -131,24 +131,24 @@ static int32_t find_newest(void *arg, const struct eb_topic_info *info) {
 /* "latest" means messages that are added from now on, and there is no group that remembers that position. So this
  * finds the newest message by the broker's time, skips it and goes on after it: the clock of this machine may differ. */
 static enum eb_status fix_latest(struct looking *looking, struct ebi_admin *admin, struct place *place, struct eb_error *err) {
-    struct newest newest = {.topic = place->topic, .ms = -1};
+    struct newest newest = { .topic = place->topic, .ms = -1 };
     enum eb_status status = ebi_admin_topics(admin, find_newest, &newest, err);
 
-    place->point = (struct eb_point){.size = sizeof place->point, .kind = EB_EARLIEST};
+    place->point = (struct eb_point){ .size = sizeof place->point, .kind = EB_EARLIEST };
     if (status == EB_OK && !newest.any)
-        return EB_OK;                   /* every message is new */
+        return EB_OK; /* every message is new */
     place->point.kind = EB_TIME;
     place->point.time_ms = newest.ms;
     if (newest.ms < 0) {
         place->point.time_ms = ebi_now_us() / 1000;
-        return EB_OK;                   /* the broker does not say */
+        return EB_OK; /* the broker does not say */
     }
     looking->at = place;
     looking->silent = true;
     status = ebi_admin_browse(admin, place->topic, &place->point, each, looking, err);
     looking->silent = false;
     if (!place->position)
-        place->point.kind = EB_EARLIEST;        /* it was removed since */
+        place->point.kind = EB_EARLIEST; /* it was removed since */
     return status < EB_OK ? status : EB_OK;
 }
 
@@ -159,7 +159,7 @@ static enum eb_status add_place(struct looking *looking, const char *topic, stru
     size_t room = looking->room ? 2 * looking->room : 8;
     struct place *more;
 
-    looking->at = NULL;                 /* the array may be moved */
+    looking->at = NULL; /* the array may be moved */
     if (looking->n_places == looking->room) {
         more = realloc(looking->places, room * sizeof *more);
         if (!more)
@@ -168,7 +168,7 @@ static enum eb_status add_place(struct looking *looking, const char *topic, stru
         looking->room = room;
     }
     struct place *place = &looking->places[looking->n_places];
-    *place = (struct place){.topic = strdup(topic)};
+    *place = (struct place){ .topic = strdup(topic) };
     if (!place->topic)
         return ebi_error_memory(err);
     looking->n_places++;
@@ -199,7 +199,7 @@ static int32_t add_if_wanted(void *arg, const struct eb_topic_info *theirs) {
 /* Adds topics that match a pattern and are not known yet. What the broker cannot list is reported once; the other
  * topics are read. */
 static enum eb_status match_topics(struct looking *looking, struct ebi_admin *admin, bool first, struct eb_error *err) {
-    struct search search = {.looking = looking, .status = EB_OK};
+    struct search search = { .looking = looking, .status = EB_OK };
     struct eb_error why;
 
     if (ebi_admin_topics(admin, add_if_wanted, &search, &why) < EB_OK) {
@@ -301,7 +301,7 @@ static enum eb_status read_all(struct looking *looking, struct ebi_admin *admin,
         if (looking->look->exit_at_end)
             break;
         if (!looking->moved)
-            cli_print_pause(looking->printer, LOOK_AGAIN_MS);     /* only a signal ends it earlier */
+            cli_print_pause(looking->printer, LOOK_AGAIN_MS); /* only a signal ends it earlier */
         first = false;
     }
     return status;
@@ -319,7 +319,7 @@ static void free_looking(struct looking *looking) {
 }
 
 int cli_look(struct eb_bus *bus, const struct cli_look *look, struct cli_printer *printer) {
-    struct looking looking = {.bus = bus, .look = look, .printer = printer};
+    struct looking looking = { .bus = bus, .look = look, .printer = printer };
     struct ebi_admin *admin = NULL;
     struct eb_error err;
     int status;

@@ -6,9 +6,9 @@
 #include "cli/print.h"
 
 struct cli_look {
-    const char *const *topics;          /* without the prefix; ends with NULL */
+    const char *const *topics; /* without the prefix; ends with NULL */
     const char *from, *broker;
-    uint64_t count;                     /* 0: no limit */
+    uint64_t count; /* 0: no limit */
     bool exit_at_end;
 };
 

@@ -10,7 +10,7 @@ static const char prefix[] = "eventbus-";
 
 static void options(const struct cli_option *table, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        char letter[] = {'-', table[i].letter, '\0'};
+        char letter[] = { '-', table[i].letter, '\0' };
 
         cli_outf(".TP\n");
         if (table[i].letter)
@@ -75,9 +75,9 @@ static void environment(void) {
     static const struct {
         const char *name, *meaning;
     } all[] = {
-        {"EVENTBUS_CONFIG", "the configuration where no -c is given: a file, or a folder of them"},
-        {"STATE_DIRECTORY, XDG_STATE_HOME, HOME", "the first that is set says where the state folder is"},
-        {"NO_COLOR", "no colour in what is logged to a terminal"},
+        { "EVENTBUS_CONFIG", "the configuration where no -c is given: a file, or a folder of them" },
+        { "STATE_DIRECTORY, XDG_STATE_HOME, HOME", "the first that is set says where the state folder is" },
+        { "NO_COLOR", "no colour in what is logged to a terminal" },
     };
 
     cli_outf(".SH ENVIRONMENT\n");
@@ -172,9 +172,8 @@ static void page_of_verb(const struct cli_verb *verb, const char *page) {
         cli_roff_heading("examples");
         examples(verb);
     }
-    cli_outf(
-        ".PP\nThe options of every verb, \\fB\\-c\\fR and \\fB\\-o\\fR, and what the exit status means are told in "
-        "\\fBeventbus\\fR(1).\n.SH SEE ALSO\n\\fBeventbus\\fR(1), \\fBeventbus.ini\\fR(5)\n");
+    cli_outf(".PP\nThe options of every verb, \\fB\\-c\\fR and \\fB\\-o\\fR, and what the exit status means are told in "
+             "\\fBeventbus\\fR(1).\n.SH SEE ALSO\n\\fBeventbus\\fR(1), \\fBeventbus.ini\\fR(5)\n");
 }
 
 int cli_man(const struct cli_verb *const *verbs, const char *page, const char *const *more) {

@@ -25,15 +25,17 @@ struct prose {
 static enum eb_status read_prose(const char *path, struct prose *prose, struct eb_error *err) {
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
-    *prose = (struct prose){0};
+    *prose = (struct prose){ 0 };
     if (!path)
         return EB_OK;
     if (fd < 0)
         return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot open prose %s", path);
     enum eb_status status = ebi_file_text(path, fd, PROSE_MOST, &prose->text, err);
     if (status == EB_OK && strncmp(prose->text.data ? prose->text.data : "", ".SH ", 4) != 0)
-        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s does not begin with .SH: what comes first is a heading "
-                           "of man(7), mostly .SH DESCRIPTION", path);
+        status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                           "%s does not begin with .SH: what comes first is a heading "
+                           "of man(7), mostly .SH DESCRIPTION",
+                           path);
     if (status != EB_OK) {
         ebi_bytes_free(&prose->text);
         return status;
@@ -64,7 +66,7 @@ static const char *text_of(const json_t *object, const char *key) {
 }
 
 static void write_key(const json_t *option) {
-    struct ebi_bytes facts = {0};
+    struct ebi_bytes facts = { 0 };
     bool prefix = strcmp(text_of(option, "type"), "pairs") == 0;
 
     cli_outf(".TP\n");
@@ -154,7 +156,7 @@ static void write_plugin(const json_t *plugin, const char *page, const struct pr
 }
 
 enum eb_status cli_man_plugin(const json_t *plugin, const char *path, struct eb_error *err) {
-    struct ebi_bytes page = {0};
+    struct ebi_bytes page = { 0 };
     struct prose prose;
     enum eb_status status = read_prose(path, &prose, err);
 
@@ -181,7 +183,7 @@ static bool write_sections(void) {
     const struct {
         const char *heading, *about;
         struct ebi_table table;
-    /* clang-format off */
+        /* clang-format off */
     } sections[] = {
         {"[eventbus]", "The service as a whole. It has no name and is there once.", ebi_bus_table(&unused.bus)},
         {"[broker NAME]", "A broker, and the plugin that reaches it. The plugin's own keys stand beside these: see its page, "

@@ -71,7 +71,7 @@ static bool prepare(struct reader *reader, enum cli_order order) {
                 *letter++ = ':';
         }
         if (option->name && !named_before(reader, n_longs, option->name))
-            reader->longs[n_longs++] = (struct option){option->name, takes, NULL, LONG_OPTIONS + (int)i};
+            reader->longs[n_longs++] = (struct option){ option->name, takes, NULL, LONG_OPTIONS + (int)i };
     }
     return true;
 }
@@ -97,8 +97,7 @@ static int tell_twice(const struct reader *reader, const struct cli_option *opti
     return cli_usage(reader->name, "--%s is given twice, with different values; it takes one", option->name);
 }
 
-static int take_count(const struct reader *reader, const struct cli_option *option, uint64_t *count,
-                      const char *value) {
+static int take_count(const struct reader *reader, const struct cli_option *option, uint64_t *count, const char *value) {
     char *end;
 
     uint64_t before = *count;
@@ -106,9 +105,8 @@ static int take_count(const struct reader *reader, const struct cli_option *opti
     errno = 0;
     *count = strtoull(value, &end, 10);
     if (value[0] < '0' || value[0] > '9' || *end || errno || *count == 0)
-        return cli_usage(reader->name, "%s%.1s%s: expected a whole number from 1, found \"%s\"",
-                         option->name ? "--" : "-", option->name ? "" : &option->letter,
-                         option->name ? option->name : "", value);
+        return cli_usage(reader->name, "%s%.1s%s: expected a whole number from 1, found \"%s\"", option->name ? "--" : "-",
+                         option->name ? "" : &option->letter, option->name ? option->name : "", value);
     return before && before != *count ? tell_twice(reader, option) : 0;
 }
 
@@ -187,7 +185,7 @@ static int tell_wrong(const struct reader *reader, int answer, char **argv) {
 
 int cli_options_read(const char *name, const struct cli_table *tables, size_t n_tables, enum cli_order order, int argc,
                      char **argv) {
-    struct reader reader = {.name = name, .tables = tables, .n_tables = n_tables};
+    struct reader reader = { .name = name, .tables = tables, .n_tables = n_tables };
     int answer, wrong = 0;
 
     if (!prepare(&reader, order)) {

@@ -19,8 +19,7 @@ enum cli_order {
 /* Reads the options after argv[0]. An option that two tables have belongs to the first. The caller frees the lists
  * with cli_options_free. Returns the number of arguments read, argv[0] included, or -1 after printing what is wrong
  * with them; `name` is the verb in that message. */
-int cli_options_read(const char *name, const struct cli_table *, size_t n_tables, enum cli_order, int argc,
-                     char **argv);
+int cli_options_read(const char *name, const struct cli_table *, size_t n_tables, enum cli_order, int argc, char **argv);
 
 void cli_options_free(const struct cli_table *, size_t n_tables);
 

@@ -41,7 +41,7 @@ bool cli_out_line(const char *text, size_t len) {
 
 /* Escapes line by line: the newlines come from the caller, everything else may come from outside. */
 static bool put_printable(const struct ebi_bytes *text) {
-    struct ebi_bytes shown = {0};
+    struct ebi_bytes shown = { 0 };
     bool ok = true;
 
     for (size_t at = 0; ok && at < text->len;) {
@@ -57,7 +57,7 @@ static bool put_printable(const struct ebi_bytes *text) {
 }
 
 bool cli_outf(const char *format, ...) {
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
     va_list args;
 
     if (trouble)
@@ -71,7 +71,7 @@ bool cli_outf(const char *format, ...) {
 }
 
 bool cli_put(const char *text) {
-    struct ebi_bytes shown = {0};
+    struct ebi_bytes shown = { 0 };
 
     errno = ENOMEM;
     bool ok = went(ebi_printable_add(&shown, text, strlen(text))) && cli_out(shown.data, shown.len);
@@ -81,7 +81,7 @@ bool cli_put(const char *text) {
 
 bool cli_out_json(json_t *object) {
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    struct ebi_bytes line = {0};
+    struct ebi_bytes line = { 0 };
     bool made = text && ebi_bytes_add_text(&line, text) && ebi_printable_json(&line, 0);
     bool fine = made && cli_out_line(line.data, line.len);
 

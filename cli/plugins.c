@@ -84,7 +84,7 @@ static void list_one(void *arg, const char *name, const char *file, bool shadowe
 }
 
 static int list_all(const struct ask *ask, const char *path, enum ebi_trust trust) {
-    struct listing listing = {.ask = ask, .trust = trust};
+    struct listing listing = { .ask = ask, .trust = trust };
     struct eb_error err;
 
     if (ebi_plugin_walk(path, list_one, &listing) != EB_OK) {
@@ -157,33 +157,31 @@ static int run(const struct cli_call *call) {
 }
 
 static const struct cli_option options[] = {
-    {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "one JSON object a plugin"},
-    {.name = "man",
-     .type = CLI_FLAG,
-     .offset = offsetof(struct ask, man),
-     .help = "the plugin's man page, eventbus-NAME(5), from its tables"},
-    {.name = "prose",
-     .type = CLI_TEXT,
-     .offset = offsetof(struct ask, prose),
-     .value = "FILE",
-     .help = "with --man: sections in man(7)'s language that go into the page"},
+    { .name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "one JSON object a plugin" },
+    { .name = "man",
+      .type = CLI_FLAG,
+      .offset = offsetof(struct ask, man),
+      .help = "the plugin's man page, eventbus-NAME(5), from its tables" },
+    { .name = "prose",
+      .type = CLI_TEXT,
+      .offset = offsetof(struct ask, prose),
+      .value = "FILE",
+      .help = "with --man: sections in man(7)'s language that go into the page" },
 };
 
 const struct cli_verb cli_plugins = {
     .name = "plugins",
     .summary = "Shows the broker plugins that are found, and why a file is refused",
-    .usage = (const char *const[]){"[NAME|FILE] [--json]", "NAME|FILE --man [--prose FILE]", NULL},
-    .about =
-        "Without an argument: every .so file in the folders of plugin_path, and what became of loading it. With a "
-        "NAME, "
-        "or the path of a FILE: its roles and their traits, and the keys of a [broker ...] section that uses it.\n\n"
-        "Each file is loaded in a process of its own, so that one that crashes is told of as well. A plugin that is "
-        "named and refused makes the exit status 5; the list shows refused ones and ends with 0.\n\n"
-        "Each plugin that comes along has a man page that says more, eventbus-NAME(5): man eventbus-sqlite. --man writes "
-        "such a page for any plugin.",
-    .examples =
-        (const char *const[]){"eventbus plugins", "eventbus plugins sqlite", "eventbus plugins ./mine.so --json",
-                              "eventbus plugins ./mine.so --man --prose about.man >eventbus-mine.5", NULL},
+    .usage = (const char *const[]){ "[NAME|FILE] [--json]", "NAME|FILE --man [--prose FILE]", NULL },
+    .about = "Without an argument: every .so file in the folders of plugin_path, and what became of loading it. With a "
+             "NAME, "
+             "or the path of a FILE: its roles and their traits, and the keys of a [broker ...] section that uses it.\n\n"
+             "Each file is loaded in a process of its own, so that one that crashes is told of as well. A plugin that is "
+             "named and refused makes the exit status 5; the list shows refused ones and ends with 0.\n\n"
+             "Each plugin that comes along has a man page that says more, eventbus-NAME(5): man eventbus-sqlite. --man writes "
+             "such a page for any plugin.",
+    .examples = (const char *const[]){ "eventbus plugins", "eventbus plugins sqlite", "eventbus plugins ./mine.so --json",
+                                       "eventbus plugins ./mine.so --man --prose about.man >eventbus-mine.5", NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

@@ -59,15 +59,14 @@ static bool add_dead_letter(struct ebi_bytes *out, const struct eb_event *event)
     size_t n = ebi_dead_letter_headers(event, shown);
 
     for (size_t i = 0; i < n; i++)
-        if (!ebi_bytes_add_text(out, "  ") || !ebi_dead_letter_name(out, shown[i]->name) ||
-            !ebi_bytes_add_text(out, ": ") || !ebi_printable_add(out, shown[i]->value.data, shown[i]->value.len) ||
-            !ebi_bytes_add_text(out, "\n"))
+        if (!ebi_bytes_add_text(out, "  ") || !ebi_dead_letter_name(out, shown[i]->name) || !ebi_bytes_add_text(out, ": ") ||
+            !ebi_printable_add(out, shown[i]->value.data, shown[i]->value.len) || !ebi_bytes_add_text(out, "\n"))
             return false;
     return true;
 }
 
 static enum eb_status add_indented(const struct eb_event *event, struct ebi_bytes *out, struct eb_error *err) {
-    struct ebi_bytes data = {0};
+    struct ebi_bytes data = { 0 };
     size_t before = out->len;
     char *indented = NULL;
     enum eb_status status = ebi_data_to_json(event->data, &data, err);
@@ -128,7 +127,7 @@ static void set_broken(struct cli_printer *printer, int reason) {
 }
 
 enum eb_status cli_print_event(struct cli_printer *printer, const struct eb_event *event, struct eb_error *err) {
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
     int reason = 0;
     enum eb_status status = add(printer, event, &text, err);
 
@@ -152,7 +151,7 @@ done:
 /* Waits for ms (-1: without limit) until the reader has closed the pipe or `stop` (-1: none) becomes readable. It asks
  * poll for no events, so that only a pipe without a reader or a closed terminal wakes it. */
 static bool reader_goes(int stop, int ms) {
-    struct pollfd fds[] = {{.fd = STDOUT_FILENO}, {.fd = stop, .events = POLLIN}};
+    struct pollfd fds[] = { { .fd = STDOUT_FILENO }, { .fd = stop, .events = POLLIN } };
 
     return poll(fds, 2, ms) > 0 && (fds[0].revents & (POLLERR | POLLHUP));
 }

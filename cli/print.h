@@ -11,13 +11,13 @@ enum cli_format { CLI_CLOUDEVENTS, CLI_PRETTY };
 /* A printer, usable by any thread. */
 struct cli_printer {
     enum cli_format format;
-    pthread_mutex_t lock;               /* guards standard output and `broken` */
-    bool broken;                        /* writing failed: the reader has closed the pipe, or the disk is full */
-    int reason;                         /* the errno of that failure */
-    void (*on_broken)(void *arg);       /* called once after that failure; may be NULL */
+    pthread_mutex_t lock;         /* guards standard output and `broken` */
+    bool broken;                  /* writing failed: the reader has closed the pipe, or the disk is full */
+    int reason;                   /* the errno of that failure */
+    void (*on_broken)(void *arg); /* called once after that failure; may be NULL */
     void *arg;
     pthread_t watcher;
-    int stop_watcher;                   /* a descriptor that ends the watching thread */
+    int stop_watcher; /* a descriptor that ends the watching thread */
     bool watched;
 };
 

@@ -40,7 +40,7 @@ static bool write_all(int fd, const char *data, size_t len) {
 }
 
 void cli_probe_child(char **argv) {
-    const struct rlimit no_core = {0};
+    const struct rlimit no_core = { 0 };
     const struct ebi_plugin *plugin;
     struct eb_error err;
     enum ebi_trust trust = strcmp(argv[4], "any") == 0 ? EBI_TRUST_ANY : EBI_TRUST_OWNER;
@@ -61,7 +61,7 @@ void cli_probe_child(char **argv) {
 /* Starts this program again with the pipe's end as descriptor 3. */
 static enum eb_status start(const char *path, const char *name, enum ebi_trust trust, int pipe_end, pid_t *child,
                             struct eb_error *err) {
-    const char *words[] = {"eventbus", cli_probe_word, path, name, trust == EBI_TRUST_ANY ? "any" : "owner", NULL};
+    const char *words[] = { "eventbus", cli_probe_word, path, name, trust == EBI_TRUST_ANY ? "any" : "owner", NULL };
     posix_spawn_file_actions_t actions;
     int wrong = posix_spawn_file_actions_init(&actions);
 
@@ -87,7 +87,7 @@ done:
 /* Reads until the other side closes. Returns false if the time is over or the report is too long. */
 static bool read_report(int fd, struct ebi_bytes *report) {
     int64_t until = ebi_ticks_ms() + PATIENCE_MS;
-    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    struct pollfd wait = { .fd = fd, .events = POLLIN };
 
     for (;;) {
         int64_t left = until - ebi_ticks_ms();
@@ -111,24 +111,23 @@ static bool read_report(int fd, struct ebi_bytes *report) {
 /* Describes how the child ended if there is no report. */
 static json_t *obituary(const char *name, int how, bool in_time) {
     if (!in_time)
-        return json_pack("{so}", "error",
-                         json_sprintf("plugin %s did not come back from being loaded in %d s; ask its author", name,
-                                      PATIENCE_MS / 1000));
+        return json_pack(
+            "{so}", "error",
+            json_sprintf("plugin %s did not come back from being loaded in %d s; ask its author", name, PATIENCE_MS / 1000));
     if (WIFSIGNALED(how))
         return json_pack("{so}", "error",
-                         json_sprintf("plugin %s crashed while it was being loaded (signal %d, %s); ask its author",
-                                      name, WTERMSIG(how), strsignal(WTERMSIG(how))));
+                         json_sprintf("plugin %s crashed while it was being loaded (signal %d, %s); ask its author", name,
+                                      WTERMSIG(how), strsignal(WTERMSIG(how))));
     return json_pack("{so}", "error",
                      json_sprintf("plugin %s ended the process while it was being loaded (exit status %d), which no "
                                   "plugin may; ask its author",
                                   name, WEXITSTATUS(how)));
 }
 
-enum eb_status cli_probe(const char *path, const char *name, enum ebi_trust trust, json_t **report,
-                         struct eb_error *err) {
-    struct ebi_bytes text = {0};
+enum eb_status cli_probe(const char *path, const char *name, enum ebi_trust trust, json_t **report, struct eb_error *err) {
+    struct ebi_bytes text = { 0 };
     enum eb_status status = EB_FATAL;
-    int ends[2] = {-1, -1}, how = 0;
+    int ends[2] = { -1, -1 }, how = 0;
     pid_t child = -1;
 
     if (pipe2(ends, O_CLOEXEC) != 0) {

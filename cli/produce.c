@@ -40,7 +40,7 @@ struct run {
     const struct ask *ask;
     bool quiet;
     struct eb_bus *bus;
-    const struct eb_signal *signal;     /* --signal; NULL: each event names its type */
+    const struct eb_signal *signal; /* --signal; NULL: each event names its type */
     pthread_mutex_t lock;
     struct cli_tally tally;
     struct given_up *given_up;
@@ -91,7 +91,7 @@ static void on_delivery(void *arg, const struct eb_receipt *receipt) {
 
     pthread_mutex_lock(&run->lock);
     if (receipt->error) {
-        cli_tally_told(&run->tally, receipt->error);    /* the log printed its id and topic */
+        cli_tally_told(&run->tally, receipt->error); /* the log printed its id and topic */
         remember(run, receipt->id);
     } else {
         run->tally.done++;
@@ -142,8 +142,8 @@ static void keep(const struct run *run, const struct eb_event *event, const stru
 static enum eb_status send_event(struct run *run, const struct eb_event *event, const struct ebi_address *address,
                                  struct eb_error *err) {
     const char *field = run->ask->key_field;
-    const struct ebi_key key = {field ? field : address->key_field,
-                                field ? (struct eb_text){0} : (struct eb_text){address->key, address->key_len}};
+    const struct ebi_key key = { field ? field : address->key_field,
+                                 field ? (struct eb_text){ 0 } : (struct eb_text){ address->key, address->key_len } };
     enum eb_status status = run->ask->topic ? EB_OK : check_routes(run, event, err);
 
     if (status == EB_OK)
@@ -161,8 +161,7 @@ static enum eb_status send_event(struct run *run, const struct eb_event *event, 
 
 /* ---- Reading ---- */
 
-static enum eb_status find_specversion(void *arg, const char *name, const char *value, size_t len,
-                                       struct eb_error *err) {
+static enum eb_status find_specversion(void *arg, const char *name, const char *value, size_t len, struct eb_error *err) {
     (void)value, (void)len, (void)err;
     *(bool *)arg |= strcmp(name, "specversion") == 0;
     return EB_OK;
@@ -174,7 +173,7 @@ static enum eb_status read_event(const struct run *run, const char *json, size_t
     bool whole = false;
     enum eb_status status = ebi_json_members(json, len, find_specversion, &whole, err);
 
-    *address = (struct ebi_address){0};
+    *address = (struct ebi_address){ 0 };
     if (status != EB_OK)
         return status;
     if (whole)
@@ -199,7 +198,7 @@ static void note_unsent(struct run *run, enum eb_status status, struct eb_error 
     bool first = run->tally.failed == 0;
     cli_tally_failed(&run->tally, err);
     if (first && status == EB_EMPTY)
-        run->tally.first = CLI_EXIT_PARTLY;             /* no route: neither the call nor the event is wrong */
+        run->tally.first = CLI_EXIT_PARTLY; /* no route: neither the call nor the event is wrong */
     pthread_mutex_unlock(&run->lock);
 }
 
@@ -211,8 +210,10 @@ static enum eb_status take_line(struct run *run, const struct cli_lines *lines, 
     enum eb_status status = read_event(run, json, len, &event, &address, &err);
 
     if (status == EB_OK && was_given_up(run, event))
-        status = ebi_error(&err, EB_PERMANENT, EB_KIND_DATA, "event %s was given up by this very run, and is in "
-                           "undelivered.jsonl; eventbus produce --undelivered sends that file", event->meta.id);
+        status = ebi_error(&err, EB_PERMANENT, EB_KIND_DATA,
+                           "event %s was given up by this very run, and is in "
+                           "undelivered.jsonl; eventbus produce --undelivered sends that file",
+                           event->meta.id);
     else if (status == EB_OK)
         status = send_event(run, event, &address, &err);
     if (status != EB_OK) {
@@ -240,7 +241,8 @@ static void take_lines(struct run *run, const char *path) {
         cli_tell("reading events from this terminal, one JSON object a line; Ctrl-D ends, eventbus produce --help tells more");
     if (cli_lines_end_before_growth(&lines, run->bus->undelivered))
         cli_tell("%s is %s, to which this run adds what it cannot deliver: it is read as far as it reaches now; eventbus "
-                 "produce --undelivered also takes out of it what is sent", lines.name, run->bus->undelivered);
+                 "produce --undelivered also takes out of it what is sent",
+                 lines.name, run->bus->undelivered);
     while (status != EB_FATAL && status != EB_END && !cli_signal_caught()) {
         status = cli_lines_next(&lines, &line, &len, &err);
         if (status == EB_OK)
@@ -290,7 +292,7 @@ static int check(const struct cli_call *call, const struct ask *ask) {
 
     if (ask->undelivered && (ask->signal || ask->topic || ask->key_field || ask->data || ask->file || ask->count))
         return cli_usage(call->name, "--undelivered goes with --json and --broker only: each line says what it is and "
-                         "where it goes");
+                                     "where it goes");
     if (ask->undelivered && dash && strcmp(call->operands[0], "-") == 0)
         return cli_usage(call->name, "--undelivered takes a file over, which standard input cannot be");
     if (ask->undelivered)
@@ -338,7 +340,7 @@ static int finish(struct run *run) {
     enum eb_status status = eb_bus_close(run->bus, run->connected ? CLOSE_AFTER_SIGNAL_MS : 0, &err);
     print_summary(run);
     forget_given_up(run);
-    if (status != EB_OK && (run->connected || status != EB_RETRIABLE))  /* events kept without a broker were reported */
+    if (status != EB_OK && (run->connected || status != EB_RETRIABLE)) /* events kept without a broker were reported */
         cli_tell("%s", err.text);
     if (number && status != EB_OK)
         return 128 + number;
@@ -346,7 +348,7 @@ static int finish(struct run *run) {
 }
 
 static int run_produce(const struct cli_call *call) {
-    struct run run = {.ask = call->settings, .quiet = call->loudness == CLI_QUIET, .lock = PTHREAD_MUTEX_INITIALIZER};
+    struct run run = { .ask = call->settings, .quiet = call->loudness == CLI_QUIET, .lock = PTHREAD_MUTEX_INITIALIZER };
     struct eb_error err;
     int status = check(call, run.ask);
 

@@ -19,14 +19,15 @@ enum cli_exit cli_exit_of(const struct eb_error *err) {
 }
 
 void cli_tell(const char *format, ...) {
-    struct ebi_bytes text = {0}, line = {0};
+    struct ebi_bytes text = { 0 }, line = { 0 };
     va_list args;
 
     va_start(args, format);
     bool made = ebi_bytes_add_vformat(&text, format, args) && ebi_bytes_add_text(&line, "eventbus: ") &&
                 ebi_printable_add(&line, text.data, text.len) && ebi_bytes_add(&line, "\n", 1);
     va_end(args);
-    fputs(made ? line.data : "eventbus: out of memory\n", stderr); /* one write, so that lines of several processes do not mix */
+    fputs(made ? line.data : "eventbus: out of memory\n",
+          stderr); /* one write, so that lines of several processes do not mix */
     ebi_bytes_free(&text);
     ebi_bytes_free(&line);
 }

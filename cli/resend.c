@@ -25,7 +25,7 @@ struct run {
     pthread_mutex_t lock;
     struct cli_tally tally;
     uint64_t put_aside;
-    bool broker_gone;                   /* one event failed because the broker is away; the others stay in the file without waiting */
+    bool broker_gone; /* one event failed because the broker is away; the others stay in the file without waiting */
 };
 
 /* A line that is being sent. */
@@ -42,7 +42,7 @@ static void on_delivery(void *arg, const struct eb_receipt *receipt) {
         ebi_resend_delivered(run->resend, sent->offset);
     pthread_mutex_lock(&run->lock);
     if (receipt->error) {
-        cli_tally_told(&run->tally, receipt->error);    /* the log printed its id and topic */
+        cli_tally_told(&run->tally, receipt->error); /* the log printed its id and topic */
         run->broker_gone |= receipt->error->status == EB_RETRIABLE;
     } else {
         run->tally.done++;
@@ -83,8 +83,7 @@ static size_t whole_event(const char *text, size_t len) {
 }
 
 /* Puts aside the part of the line that is not an event; *skip: its length. */
-static enum eb_status put_torn_aside(struct run *run, const struct ebi_resend_line *line, size_t *skip,
-                                     struct eb_error *err) {
+static enum eb_status put_torn_aside(struct run *run, const struct ebi_resend_line *line, size_t *skip, struct eb_error *err) {
     struct eb_error why;
 
     *skip = 0;
@@ -95,8 +94,7 @@ static enum eb_status put_torn_aside(struct run *run, const struct ebi_resend_li
     if (status != EB_OK)
         return status;
     run->put_aside++;
-    ebi_error_context(&why, "%zu bytes that are no whole event are put aside in %s.torn", *skip,
-                      ebi_resend_path(run->resend));
+    ebi_error_context(&why, "%zu bytes that are no whole event are put aside in %s.torn", *skip, ebi_resend_path(run->resend));
     note(run, line, &why);
     return EB_OK;
 }
@@ -105,16 +103,17 @@ static enum eb_status put_torn_aside(struct run *run, const struct ebi_resend_li
 
 static enum eb_status send(struct run *run, const struct ebi_resend_line *line, const struct eb_event *event,
                            const struct ebi_address *address, struct eb_error *err) {
-    const struct ebi_key key = {address->key_field, {address->key, address->key_len}};
+    const struct ebi_key key = { address->key_field, { address->key, address->key_len } };
     struct sent *sent;
 
     if (!address->topic || !*address->topic)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the line names no topic; eventbus produce - sends it by the "
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
+                         "the line names no topic; eventbus produce - sends it by the "
                          "routes");
     sent = malloc(sizeof *sent);
     if (!sent)
         return ebi_error_memory(err);
-    *sent = (struct sent){run, line->offset};
+    *sent = (struct sent){ run, line->offset };
     enum eb_status status = ebi_produce_kept(run->bus->producer, event, address->topic, &key, on_delivery, sent, err);
     if (status != EB_OK)
         free(sent);
@@ -124,7 +123,7 @@ static enum eb_status send(struct run *run, const struct ebi_resend_line *line, 
 /* EB_FATAL: stop. */
 static enum eb_status take_line(struct run *run, const struct ebi_resend_line *line) {
     struct eb_event *event = NULL;
-    struct ebi_address address = {0};
+    struct ebi_address address = { 0 };
     struct eb_error err;
     size_t skip;
     enum eb_status status = put_torn_aside(run, line, &skip, &err);
@@ -168,7 +167,7 @@ static void take_lines(struct run *run) {
 
 /* A given name must be the name of a file, or of a file that an earlier run left partly sent. */
 static enum eb_status look_for(const char *file, struct eb_error *err) {
-    struct ebi_bytes sending = {0};
+    struct ebi_bytes sending = { 0 };
     enum eb_status status = EB_OK;
 
     if (!ebi_bytes_add_format(&sending, "%s.sending", file))
@@ -191,7 +190,7 @@ static int finish(struct run *run) {
     if (!number)
         cli_bus_flush(run->bus, NULL);
     number = cli_signal_caught();
-    eb_bus_close(run->bus, CLOSE_AFTER_SIGNAL_MS, NULL);        /* events that it gives up are still in the file */
+    eb_bus_close(run->bus, CLOSE_AFTER_SIGNAL_MS, NULL); /* events that it gives up are still in the file */
     if (ebi_resend_close(run->resend, &kept, &err) != EB_OK)
         cli_tally_failed(&run->tally, &err);
     if (!run->quiet || kept || run->put_aside)
@@ -204,7 +203,7 @@ static int finish(struct run *run) {
 }
 
 int cli_resend(struct eb_bus *bus, const char *file, bool json, bool quiet) {
-    struct run run = {.bus = bus, .json = json, .quiet = quiet, .lock = PTHREAD_MUTEX_INITIALIZER};
+    struct run run = { .bus = bus, .json = json, .quiet = quiet, .lock = PTHREAD_MUTEX_INITIALIZER };
     const char *path = file ? file : bus->undelivered;
     struct eb_error err;
     enum eb_status status = file ? look_for(file, &err) : EB_OK;
@@ -212,7 +211,7 @@ int cli_resend(struct eb_bus *bus, const char *file, bool json, bool quiet) {
     cli_catch_signals(NULL, NULL);
     cli_bus_wait_for_room(bus);
     if (status == EB_OK)
-        status = cli_bus_wait_for_producer(bus, &err);  /* before the file is moved, in case the broker is away */
+        status = cli_bus_wait_for_producer(bus, &err); /* before the file is moved, in case the broker is away */
     if (status == EB_OK)
         status = ebi_resend_open(path, &run.resend, &err);
     if (status == EB_OK) {

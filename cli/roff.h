@@ -5,7 +5,7 @@
 /* Prints the page's head with its section NAME. A summary of "" is left out. */
 void cli_roff_title(const char *page, const char *section, const char *summary);
 
-void cli_roff_heading(const char *text);   /* in capitals */
+void cli_roff_heading(const char *text); /* in capitals */
 void cli_roff_text(const char *text);
 void cli_roff_bold(const char *text);
 void cli_roff_italic(const char *text);

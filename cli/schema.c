@@ -30,7 +30,8 @@ static bool same_text(const struct ebi_schema *a, const struct ebi_schema *b) {
 
 static void tell_history(const char *older, const char *type) {
     cli_tell("both directions decode where the broker carries the writer's schema (sqlite, kafka, memory); on redis, which "
-             "carries none, keep %s as history/%s.N.avsc in a folder of schema_path", older, type);
+             "carries none, keep %s as history/%s.N.avsc in a folder of schema_path",
+             older, type);
 }
 
 static int check(const struct cli_call *call) {
@@ -72,11 +73,10 @@ static enum eb_status job_open(struct job *job, const struct cli_call *call, str
 
     job->ask = call->settings;
     if (!job->ask->signal)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: --signal TYPE is missing; see eventbus %s --help",
-                         call->name, call->name);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: --signal TYPE is missing; see eventbus %s --help", call->name,
+                         call->name);
     if (cli_bus_open(call, NULL, false, &job->bus, err) != EB_OK ||
-        cli_bus_signal(job->bus, job->ask->signal, &signal, err) != EB_OK ||
-        cli_lines_open(&job->lines, "-", err) != EB_OK)
+        cli_bus_signal(job->bus, job->ask->signal, &signal, err) != EB_OK || cli_lines_open(&job->lines, "-", err) != EB_OK)
         return EB_PERMANENT;
     job->data = ebi_data_new(signal->schema);
     return job->data ? EB_OK : ebi_error_memory(err);
@@ -96,7 +96,7 @@ static enum eb_status to_hex(const struct ebi_bytes *bytes, struct ebi_bytes *te
     if (!ebi_bytes_reserve(text, 2 * bytes->len + 1))
         return ebi_error_memory(err);
     for (size_t i = 0; i < bytes->len; i++) {
-        const char pair[] = {digits[(unsigned char)bytes->data[i] >> 4], digits[bytes->data[i] & 15]};
+        const char pair[] = { digits[(unsigned char)bytes->data[i] >> 4], digits[bytes->data[i] & 15] };
         ebi_bytes_add(text, pair, sizeof pair);
     }
     return EB_OK;
@@ -119,9 +119,8 @@ static enum eb_status from_hex(const char *text, size_t len, struct ebi_bytes *b
     for (size_t i = 0; i < len; i += 2) {
         int high = digit(text[i]), low = digit(text[i + 1]);
         if (high < 0 || low < 0)
-            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "character %zu is not a hex digit",
-                             high < 0 ? i + 1 : i + 2);
-        ebi_bytes_add(bytes, &(char){(char)(high << 4 | low)}, 1);
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "character %zu is not a hex digit", high < 0 ? i + 1 : i + 2);
+        ebi_bytes_add(bytes, &(char){ (char)(high << 4 | low) }, 1);
     }
     return EB_OK;
 }
@@ -163,7 +162,7 @@ static enum eb_status decode_line(struct job *job, const char *line, size_t len,
 /* Encodes each line by itself; a wrong line is named, and the others go on. */
 static int each_line(const struct cli_call *call,
                      enum eb_status (*convert)(struct job *, const char *line, size_t len, struct eb_error *)) {
-    struct job job = {0};
+    struct job job = { 0 };
     struct eb_error err;
     const char *line;
     size_t len;
@@ -237,8 +236,7 @@ static enum eb_status next_body(struct job *job, struct stream *stream, struct e
         if (left > 0)
             status = ebi_data_from_avro_first(job->data, stream->bytes.data + stream->start, left, &used, err);
         if (status == EB_OK && used == 0)
-            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "an event of %s has no bytes; use --hex",
-                             job->ask->signal);
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "an event of %s has no bytes; use --hex", job->ask->signal);
         if (status == EB_OK)
             stream->start += used;
         if (status == EB_OK || stream->over)
@@ -252,8 +250,8 @@ static enum eb_status next_body(struct job *job, struct stream *stream, struct e
 /* Decodes Avro bodies one after the other, as encode writes them without --hex. After a wrong body the start of the
  * next one is unknown, so decoding ends. */
 static int decode_stream(const struct cli_call *call) {
-    struct job job = {0};
-    struct stream stream = {0};
+    struct job job = { 0 };
+    struct stream stream = { 0 };
     struct eb_error err;
     enum eb_status status = job_open(&job, call, &err);
 
@@ -287,25 +285,21 @@ static int decode(const struct cli_call *call) {
 /* ---- The verb ---------------------------------------------------------------------------------------------------- */
 
 static const struct cli_option options[] = {
-    {.name = "signal",
-     .type = CLI_TEXT,
-     .offset = offsetof(struct ask, signal),
-     .value = "TYPE",
-     .help = "the event type whose data it is"},
-    {.name = "hex",
-     .type = CLI_FLAG,
-     .offset = offsetof(struct ask, hex),
-     .help = "one hex string a line for the bytes"},
+    { .name = "signal",
+      .type = CLI_TEXT,
+      .offset = offsetof(struct ask, signal),
+      .value = "TYPE",
+      .help = "the event type whose data it is" },
+    { .name = "hex", .type = CLI_FLAG, .offset = offsetof(struct ask, hex), .help = "one hex string a line for the bytes" },
 };
 
 static const struct cli_verb cli_schema_check = {
     .name = "check",
     .summary = "Tells whether the schema file NEW may follow OLD",
-    .usage = (const char *const[]){"OLD NEW", NULL},
-    .about =
-        "The rules of Open edX: only new fields of the outermost record, and each side must be able to read what the "
-        "other wrote. Every breach is a line on standard output; the exit status is then 4.",
-    .examples = (const char *const[]){"eventbus schema check old.avsc new.avsc", NULL},
+    .usage = (const char *const[]){ "OLD NEW", NULL },
+    .about = "The rules of Open edX: only new fields of the outermost record, and each side must be able to read what the "
+             "other wrote. Every breach is a line on standard output; the exit status is then 4.",
+    .examples = (const char *const[]){ "eventbus schema check old.avsc new.avsc", NULL },
     .min_operands = 2,
     .max_operands = 2,
     .run = check,
@@ -314,14 +308,12 @@ static const struct cli_verb cli_schema_check = {
 static const struct cli_verb cli_schema_encode = {
     .name = "encode",
     .summary = "Turns data, one JSON object a line, into Avro bytes",
-    .usage = (const char *const[]){"--signal TYPE [--hex]", NULL},
-    .about =
-        "Reads standard input. A line that is wrong is named, and the others go on; the exit status is then 1, or 4 "
-        "when none was right.",
+    .usage = (const char *const[]){ "--signal TYPE [--hex]", NULL },
+    .about = "Reads standard input. A line that is wrong is named, and the others go on; the exit status is then 1, or 4 "
+             "when none was right.",
     .examples =
         (const char *const[]){
-            "eventbus schema encode --signal org.openedx.learning.auth.session.login.completed.v1 --hex < data.jsonl",
-            NULL},
+            "eventbus schema encode --signal org.openedx.learning.auth.session.login.completed.v1 --hex < data.jsonl", NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),
@@ -331,14 +323,13 @@ static const struct cli_verb cli_schema_encode = {
 static const struct cli_verb cli_schema_decode = {
     .name = "decode",
     .summary = "Turns Avro bytes into data, one JSON object a line",
-    .usage = (const char *const[]){"--signal TYPE [--hex]", NULL},
-    .about =
-        "Reads standard input: bodies one behind the other as encode writes them, or with --hex one hex string a line.",
+    .usage = (const char *const[]){ "--signal TYPE [--hex]", NULL },
+    .about = "Reads standard input: bodies one behind the other as encode writes them, or with --hex one hex string a line.",
     .examples =
         (const char *const[]){
             "echo f601010c666f6f626f621e626f6240666f6f2e6578616d706c650e426f6220466f6f | eventbus schema decode --hex "
             "--signal org.openedx.learning.auth.session.login.completed.v1",
-            NULL},
+            NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),
@@ -348,5 +339,5 @@ static const struct cli_verb cli_schema_decode = {
 const struct cli_verb cli_schema = {
     .name = "schema",
     .summary = "Checks schema files, and turns data into Avro bytes and back",
-    .parts = (const struct cli_verb *const[]){&cli_schema_check, &cli_schema_encode, &cli_schema_decode, NULL},
+    .parts = (const struct cli_verb *const[]){ &cli_schema_check, &cli_schema_encode, &cli_schema_decode, NULL },
 };

@@ -17,14 +17,13 @@ static enum eb_status bind_broker(struct walk *walk, struct cli_section *section
 
     if (*section->name)
         status = ebi_broker_bind(walk->config, &walk->bus, section->name, &section->broker, err);
-    section->tables[section->n_tables++] =
-        ebi_broker_table(section->broker ? &section->broker->own : &section->own.broker);
+    section->tables[section->n_tables++] = ebi_broker_table(section->broker ? &section->broker->own : &section->own.broker);
     if (section->broker) {
         const struct eb_plugin *about = &section->broker->plugin->about;
-        section->tables[section->n_tables++] = (struct ebi_table){.options = about->options,
-                                                                  .n = about->n_options,
-                                                                  .stride = about->option_size,
-                                                                  .settings = (void *)section->broker->settings};
+        section->tables[section->n_tables++] = (struct ebi_table){ .options = about->options,
+                                                                   .n = about->n_options,
+                                                                   .stride = about->option_size,
+                                                                   .settings = (void *)section->broker->settings };
     }
     return status;
 }
@@ -45,7 +44,7 @@ static enum eb_status bind(struct walk *walk, struct cli_section *section, struc
 
 /* Returns whether the section is correct. */
 static bool visit(struct walk *walk, const char *kind, const char *name) {
-    struct cli_section section = {.kind = kind, .name = name};
+    struct cli_section section = { .kind = kind, .name = name };
     struct eb_error err;
     bool right = bind(walk, &section, &err) == EB_OK;
 
@@ -62,8 +61,8 @@ static bool visit(struct walk *walk, const char *kind, const char *name) {
 
 void cli_sections_each(struct ebi_config *config, bool examples, struct cli_tally *tally,
                        void (*visitor)(void *arg, struct ebi_config *, const struct cli_section *), void *arg) {
-    static const char *const kinds[] = {"broker", "route", "consume"};
-    struct walk walk = {.config = config, .tally = tally, .visit = visitor, .arg = arg};
+    static const char *const kinds[] = { "broker", "route", "consume" };
+    struct walk walk = { .config = config, .tally = tally, .visit = visitor, .arg = arg };
     struct eb_error err;
 
     if (ebi_config_check_sections(config, &err) != EB_OK)

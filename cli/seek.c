@@ -16,7 +16,7 @@ struct ask {
 
 static int32_t tell_move(void *arg, const struct eb_seek_info *theirs) {
     const struct ask *ask = arg;
-    struct eb_seek_info info = {0};
+    struct eb_seek_info info = { 0 };
     char partition[48] = "";
 
     ebi_sized_copy(&info, sizeof info, theirs);
@@ -34,7 +34,7 @@ static int32_t tell_move(void *arg, const struct eb_seek_info *theirs) {
 /* A missing topic or group, and a position after the end, are errors of the call, not of the broker. */
 static int seek(struct ebi_admin *admin, const struct ask *ask, const char *topic, const struct eb_point *to) {
     uint32_t flags = (ask->create ? EB_CREATE : 0) | (ask->dry_run ? EB_DRY_RUN : 0);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     enum eb_status status = ebi_admin_seek(admin, topic, ask->group, to, flags, tell_move, (void *)ask, &err);
 
     if (status == EB_OK)
@@ -96,13 +96,13 @@ static const struct cli_option options[] = {
 const struct cli_verb cli_seek = {
     .name = "seek",
     .summary = "Moves a consumer group to another place of a topic",
-    .usage = (const char *const[]){"-t TOPIC -g GROUP --to PLACE [--create] [--dry-run]", NULL},
+    .usage = (const char *const[]){ "-t TOPIC -g GROUP --to PLACE [--create] [--dry-run]", NULL },
     .about = "The group goes on from there: events behind it come again, events before it are passed over. The old and the new "
              "place are said; both are positions that --to takes, so that a move can be undone but for events that were "
              "settled out of order.\n\n"
              "A topic or a group that is not there is refused with status 2, and nothing is made, unless --create is given. So "
              "is a position behind the end of the topic; a time that is to come means the end.",
-    .examples = (const char *const[]){"eventbus seek -t user-login -g crm --to -2h", NULL},
+    .examples = (const char *const[]){ "eventbus seek -t user-login -g crm --to -2h", NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

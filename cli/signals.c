@@ -27,8 +27,7 @@ static void take_field(void *arg, const char *path, const char *type, bool optio
         return;
     }
     bool fine = ebi_bytes_add_text(fields->line, fields->n++ ? ",{\"path\":" : "{\"path\":") &&
-                ebi_bytes_add_json_string(fields->line, path, strlen(path)) &&
-                ebi_bytes_add_text(fields->line, ",\"type\":") &&
+                ebi_bytes_add_json_string(fields->line, path, strlen(path)) && ebi_bytes_add_text(fields->line, ",\"type\":") &&
                 ebi_bytes_add_json_string(fields->line, type, strlen(type)) &&
                 ebi_bytes_add_format(fields->line, ",\"optional\":%s}", optional ? "true" : "false");
     fields->no_memory |= !fine;
@@ -36,7 +35,7 @@ static void take_field(void *arg, const char *path, const char *type, bool optio
 
 /* {"type":...,"fields":[{"path","type","optional"},...]} */
 static enum eb_status print_as_json(const struct eb_signal *signal, struct ebi_bytes *line, struct eb_error *err) {
-    struct fields fields = {.line = line};
+    struct fields fields = { .line = line };
     const char *type = eb_signal_type(signal);
 
     bool fine = ebi_bytes_add_text(line, "{\"type\":") && ebi_bytes_add_json_string(line, type, strlen(type)) &&
@@ -62,9 +61,8 @@ static enum eb_status print_sample(const struct eb_signal *signal, struct ebi_by
 }
 
 /* Shows what was asked about one signal. */
-static enum eb_status print_signal(const struct ask *ask, const struct eb_signal *signal, bool alone,
-                                   struct eb_error *err) {
-    struct ebi_bytes line = {0};
+static enum eb_status print_signal(const struct ask *ask, const struct eb_signal *signal, bool alone, struct eb_error *err) {
+    struct ebi_bytes line = { 0 };
     enum eb_status status = EB_OK;
 
     if (ask->sample)
@@ -74,7 +72,7 @@ static enum eb_status print_signal(const struct ask *ask, const struct eb_signal
     else if (ask->json)
         status = print_as_json(signal, &line, err);
     else if (alone)
-        ebi_schema_fields(signal->schema, take_field, &(struct fields){0});
+        ebi_schema_fields(signal->schema, take_field, &(struct fields){ 0 });
     else
         cli_outf("%s\n", eb_signal_type(signal));
     if (status == EB_OK && line.len > 0 && !ebi_printable_json(&line, 0))
@@ -100,8 +98,7 @@ static int run(const struct cli_call *call) {
         goto done;
     }
     for (size_t i = 0; i < bus->signals->n && status == CLI_EXIT_DONE; i++)
-        if ((!one || one == &bus->signals->items[i]) &&
-            print_signal(ask, &bus->signals->items[i], one != NULL, &err) != EB_OK)
+        if ((!one || one == &bus->signals->items[i]) && print_signal(ask, &bus->signals->items[i], one != NULL, &err) != EB_OK)
             status = cli_failed(&err);
 done:
     eb_bus_close(bus, 0, NULL);
@@ -109,30 +106,29 @@ done:
 }
 
 static const struct cli_option options[] = {
-    {.name = "sample",
-     .type = CLI_FLAG,
-     .offset = offsetof(struct ask, sample),
-     .help = "a valid event with a new id, ready for eventbus produce"},
-    {.name = "schema", .type = CLI_FLAG, .offset = offsetof(struct ask, schema), .help = "the Avro schema"},
-    {.name = "json",
-     .type = CLI_FLAG,
-     .offset = offsetof(struct ask, json),
-     .help = "one JSON object a type, with its fields; samples and schemas are JSON anyway"},
+    { .name = "sample",
+      .type = CLI_FLAG,
+      .offset = offsetof(struct ask, sample),
+      .help = "a valid event with a new id, ready for eventbus produce" },
+    { .name = "schema", .type = CLI_FLAG, .offset = offsetof(struct ask, schema), .help = "the Avro schema" },
+    { .name = "json",
+      .type = CLI_FLAG,
+      .offset = offsetof(struct ask, json),
+      .help = "one JSON object a type, with its fields; samples and schemas are JSON anyway" },
 };
 
 const struct cli_verb cli_signals = {
     .name = "signals",
     .summary = "Lists the event types, the fields of one, or makes a valid sample event",
-    .usage = (const char *const[]){"[TYPE] [--sample | --schema] [--json]", NULL},
-    .about =
-        "An event type is the namespace of a schema file, *.avsc, in the folders of schema_path or among the installed "
-        "Open edX schemas. Without TYPE all of them are shown, with --sample an event of each.",
+    .usage = (const char *const[]){ "[TYPE] [--sample | --schema] [--json]", NULL },
+    .about = "An event type is the namespace of a schema file, *.avsc, in the folders of schema_path or among the installed "
+             "Open edX schemas. Without TYPE all of them are shown, with --sample an event of each.",
     .examples =
         (const char *const[]){
             "eventbus signals org.openedx.learning.auth.session.login.completed.v1",
             "eventbus signals org.openedx.learning.auth.session.login.completed.v1 --sample | eventbus produce "
             "--topic user-login -",
-            NULL},
+            NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

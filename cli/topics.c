@@ -38,7 +38,7 @@ static bool add_time(struct ebi_bytes *line, const char *name, int64_t ms) {
 }
 
 static void print_json(struct listing *listing, const char *topic, const struct eb_topic_info *info) {
-    struct ebi_bytes line = {0};
+    struct ebi_bytes line = { 0 };
 
     if (ebi_bytes_add_text(&line, "{\"topic\":") && ebi_bytes_add_json_string(&line, topic, strlen(topic)) &&
         add_number(&line, "partitions", info->partitions) && add_number(&line, "events", info->messages) &&
@@ -51,11 +51,9 @@ static void print_json(struct listing *listing, const char *topic, const struct 
 }
 
 static const struct cli_column columns[] = {
-    {.title = "TOPIC", .cut = true},
-    {.title = "PARTITIONS", .short_title = "PART", .right = true, .drop = 3},
-    {.title = "EVENTS", .right = true},
-    {.title = "OLDEST", .drop = 2},
-    {.title = "NEWEST", .drop = 4},
+    { .title = "TOPIC", .cut = true },    { .title = "PARTITIONS", .short_title = "PART", .right = true, .drop = 3 },
+    { .title = "EVENTS", .right = true }, { .title = "OLDEST", .drop = 2 },
+    { .title = "NEWEST", .drop = 4 },
 };
 
 static void add_row(struct listing *listing, const char *topic, const struct eb_topic_info *info) {
@@ -66,16 +64,16 @@ static void add_row(struct listing *listing, const char *topic, const struct eb_
         ebi_iso_print_micros(info->oldest_ms * 1000, oldest);
     if (info->newest_ms >= 0)
         ebi_iso_print_micros(info->newest_ms * 1000, newest);
-    cli_grid_row(listing->grid, (struct cli_cell[]){{.text = topic},
-                                                    {.text = cli_number(info->partitions, partitions)},
-                                                    {.text = cli_number(info->messages, events)},
-                                                    {.text = oldest, .brief = cli_ago(info->oldest_ms, now, old)},
-                                                    {.text = newest, .brief = cli_ago(info->newest_ms, now, new)}});
+    cli_grid_row(listing->grid, (struct cli_cell[]){ { .text = topic },
+                                                     { .text = cli_number(info->partitions, partitions) },
+                                                     { .text = cli_number(info->messages, events) },
+                                                     { .text = oldest, .brief = cli_ago(info->oldest_ms, now, old) },
+                                                     { .text = newest, .brief = cli_ago(info->newest_ms, now, new) } });
 }
 
 static int32_t each(void *arg, const struct eb_topic_info *theirs) {
     struct listing *listing = arg;
-    struct eb_topic_info info = {0};
+    struct eb_topic_info info = { 0 };
 
     ebi_sized_copy(&info, sizeof info, theirs);
     if (!ebi_topic_has_prefix(listing->prefix, info.name))
@@ -90,11 +88,11 @@ static int32_t each(void *arg, const struct eb_topic_info *theirs) {
 }
 
 static int run(const struct cli_call *call) {
-    struct listing listing = {.ask = call->settings};
+    struct listing listing = { .ask = call->settings };
     struct ebi_admin *admin = NULL;
     struct eb_bus *bus;
     struct eb_error err;
-    struct cli_tally tally = {0};
+    struct cli_tally tally = { 0 };
     int status = CLI_EXIT_DONE;
 
     if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)
@@ -109,7 +107,7 @@ static int run(const struct cli_call *call) {
         status = ebi_admin_topics(admin, each, &listing, &err);
     if ((!cli_grid_end(listing.grid) || listing.no_memory) && status >= EB_OK)
         status = ebi_error_memory(&err);
-    if (status < EB_OK)                 /* a broker reports at the end what it could not list; then only some were shown */
+    if (status < EB_OK) /* a broker reports at the end what it could not list; then only some were shown */
         cli_tally_failed(&tally, &err);
     tally.done = listing.shown;
     status = cli_tally_exit(&tally);
@@ -131,11 +129,11 @@ static const struct cli_option options[] = {
 const struct cli_verb cli_topics = {
     .name = "topics",
     .summary = "Lists the topics of a broker, and how much they hold",
-    .usage = (const char *const[]){"[--wide|--json] [--broker NAME]", NULL},
+    .usage = (const char *const[]){ "[--wide|--json] [--broker NAME]", NULL },
     .about = "Topics of another prefix than topic_prefix are not shown. What the broker does not know is -, in JSON null.\n\n"
              "The table fits the terminal, or 80 columns where there is none: if need be with ages for times, and the middle "
              "of long names left out. --wide shows everything whole.",
-    .examples = (const char *const[]){"eventbus topics --json | jq 'select(.events > 1000)'", NULL},
+    .examples = (const char *const[]){ "eventbus topics --json | jq 'select(.events > 1000)'", NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

@@ -36,16 +36,16 @@ enum eb_conform_format { EB_CONFORM_TEXT, EB_CONFORM_JSON, EB_CONFORM_TAP };
 
 /* One run of the kit. Borrowed until eb_conform_run returns; zero stands for the default. */
 struct eb_conform {
-    const char *program;            /* how messages on standard error begin: "eventbus conform" */
-    const char *const *again;       /* NULL-ended arguments, argv[0] first, by which the running program
+    const char *program;        /* how messages on standard error begin: "eventbus conform" */
+    const char *const *again;   /* NULL-ended arguments, argv[0] first, by which the running program
                                      * (/proc/self/exe) comes to eb_conform_child: each case is such a process */
-    const char *file;               /* the plugin */
-    const char *const *options;     /* its options, "KEY=VALUE", NULL-ended; NULL: none */
-    const char *only;               /* a case, or a group; NULL: all */
-    const char *junit;              /* a file for JUnit's XML as well; NULL: none */
+    const char *file;           /* the plugin */
+    const char *const *options; /* its options, "KEY=VALUE", NULL-ended; NULL: none */
+    const char *only;           /* a case, or a group; NULL: all */
+    const char *junit;          /* a file for JUnit's XML as well; NULL: none */
     enum eb_conform_format format;
-    uint64_t seed;                  /* 0: a random one */
-    double pace;                    /* a factor for all waits; 0: 1 */
+    uint64_t seed; /* 0: a random one */
+    double pace;   /* a factor for all waits; 0: 1 */
 };
 
 /* Runs the cases and prints the results on standard output. Returns the exit status: 0 all passed or were skipped, 1 a

@@ -44,7 +44,7 @@ static const struct option known[] = {
 /* What the command line says. */
 struct ask {
     struct eb_conform run;
-    const char **options;           /* the run's */
+    const char **options; /* the run's */
     size_t n_options;
     bool list, help;
 };

@@ -28,7 +28,7 @@ static int32_t look_at_topic(void *arg, const struct eb_topic_info *info) {
 
 static struct topic_search find_topic(struct ebc_test *t, const char *name) {
     struct topic_search search = { .name = name };
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status = ebc_admin_topics(t, look_at_topic, &search, &err);
 
     ebc_admin_worked(t, "topics", status, &err);
@@ -36,7 +36,7 @@ static struct topic_search find_topic(struct ebc_test *t, const char *name) {
 }
 
 static int32_t create(struct ebc_test *t, const char *topic, uint32_t flags) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status = ebc_admin_create(t, topic, flags, &err);
 
     ebc_admin_worked(t, "create", status, &err);
@@ -44,7 +44,7 @@ static int32_t create(struct ebc_test *t, const char *topic, uint32_t flags) {
 }
 
 static int32_t remove_it(struct ebc_test *t, const char *topic, const char *group) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status = ebc_admin_remove(t, topic, group, &err);
 
     ebc_admin_worked(t, "remove", status, &err);
@@ -60,13 +60,13 @@ static int32_t stop_at_once(void *arg, const struct eb_topic_info *info) {
 }
 
 static void check_walk_ends(struct ebc_test *t) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     unsigned times = 0;
     int32_t status = ebc_admin_topics(t, stop_at_once, &times, &err);
 
     if (status != EB_OK || times != 1)
-        ebc_break(t, EBC_ADMIN_WALK, "expected one call and EB_OK from topics when each() returns 7; came %u and %d",
-                  times, status);
+        ebc_break(t, EBC_ADMIN_WALK, "expected one call and EB_OK from topics when each() returns 7; came %u and %d", times,
+                  status);
 }
 
 static void topics_are_made_listed_and_removed(struct ebc_test *t) {
@@ -82,9 +82,8 @@ static void topics_are_made_listed_and_removed(struct ebc_test *t) {
         ebc_break(t, EBC_CREATE, "expected no topic %s after create with EB_DRY_RUN; it is there", topic);
     for (int i = 0; i < 2; i++)
         if ((status = create(t, topic, 0)) != EB_OK)
-            ebc_break(t, EBC_CREATE, "expected EB_OK from create, the %s time; came %d", i ? "second" : "first",
-                      status);
-    ebc_topic(t, "b");                          /* so that a walk has more than one topic */
+            ebc_break(t, EBC_CREATE, "expected EB_OK from create, the %s time; came %d", i ? "second" : "first", status);
+    ebc_topic(t, "b"); /* so that a walk has more than one topic */
     if (t->plugin.producer)
         ebc_send_through_new(t, ebc_new_events(t, topic, 7, 2));
     search = find_topic(t, topic);
@@ -208,8 +207,7 @@ static int32_t keep_message(void *arg, const struct eb_message *message) {
     return browsed->n == browsed->stop_after;
 }
 
-static struct browsed browse(struct ebc_test *t, const char *topic, struct eb_point from, size_t stop_after,
-                             int32_t *status) {
+static struct browsed browse(struct ebc_test *t, const char *topic, struct eb_point from, size_t stop_after, int32_t *status) {
     struct browsed browsed = { .t = t, .got = ebc_alloc(t, 100 * sizeof *browsed.got), .stop_after = stop_after };
 
     *status = ebc_admin_browse(t, topic, from, keep_message, &browsed);
@@ -227,8 +225,7 @@ static void expect_browse(struct ebc_test *t, const char *topic, const char *wha
         ebc_break(t, EBC_BROWSE, "expected %zu messages from %s; came %zu", n - first, what, browsed.n);
     for (size_t i = 0; i < browsed.n; i++) {
         if (!ebc_find_event(browsed.got, browsed.n, stored[first + i]->event))
-            ebc_break(t, EBC_BROWSE, "expected event %zu from %s; came others only", stored[first + i]->event->number,
-                      what);
+            ebc_break(t, EBC_BROWSE, "expected event %zu from %s; came others only", stored[first + i]->event->number, what);
         ebc_expect_same_values(t, browsed.got[i]);
     }
 }
@@ -248,13 +245,12 @@ static void browse_leaves_no_trace(struct ebc_test *t) {
     expect_browse(t, topic, "latest", (struct eb_point){ .kind = EB_LATEST }, stored, 12, 12);
     browsed = browse(t, topic, (struct eb_point){ .kind = EB_EARLIEST }, 4, &status);
     if (browsed.n != 4 || status != EB_OK)
-        ebc_break(t, EBC_ADMIN_WALK, "expected 4 messages and EB_OK from a browse that each() ends; came %zu and %d",
-                  browsed.n, status);
+        ebc_break(t, EBC_ADMIN_WALK, "expected 4 messages and EB_OK from a browse that each() ends; came %zu and %d", browsed.n,
+                  status);
     browsed = browse(t, ebc_topic_name(t, "none"), (struct eb_point){ .kind = EB_EARLIEST }, 0, &status);
     if (browsed.n != 0 || status != EB_END)
-        ebc_break(t, EBC_BROWSE_NOTHING, "expected EB_END from a browse of a topic that does not exist; came %d",
-                  status);
-    ebc_read_stored(t, topic, group2, 12);           /* another group still sees all */
+        ebc_break(t, EBC_BROWSE_NOTHING, "expected EB_END from a browse of a topic that does not exist; came %d", status);
+    ebc_read_stored(t, topic, group2, 12); /* another group still sees all */
     if (t->plugin.admin->groups)
         expect_lag(t, topic, group, 0, 0);
 }
@@ -264,7 +260,7 @@ static void browse_leaves_no_trace(struct ebc_test *t) {
 /* How a seek moved a group, over all partitions. */
 struct moves {
     unsigned n;
-    bool before, nameless;              /* the group existed; a name or position was missing */
+    bool before, nameless; /* the group existed; a name or position was missing */
 };
 
 static int32_t count_move(void *arg, const struct eb_seek_info *info) {
@@ -280,26 +276,28 @@ static int32_t try_seek(struct ebc_test *t, const char *topic, const char *group
                         struct moves *moves, struct eb_error *err) {
     int32_t status;
 
-    *moves = (struct moves){0};
+    *moves = (struct moves){ 0 };
     status = ebc_admin_seek(t, topic, group, to, flags, count_move, moves, err);
     return status;
 }
 
 static void seek(struct ebc_test *t, const char *topic, const char *group, struct eb_point to, uint32_t flags) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     struct moves moves;
 
     ebc_admin_worked(t, "seek", try_seek(t, topic, group, to, flags, &moves, &err), &err);
     if (moves.n == 0 || moves.nameless || moves.before == ((flags & EB_CREATE) != 0))
-        ebc_break(t, EBC_SEEK, "expected a call for each partition of group %s, with the new position and, unless the seek made the group, "
-                  "the old one; came %u", group, moves.n);
+        ebc_break(t, EBC_SEEK,
+                  "expected a call for each partition of group %s, with the new position and, unless the seek made the group, "
+                  "the old one; came %u",
+                  group, moves.n);
     if (!(flags & EB_DRY_RUN))
         ebc_forget_acknowledged(t, group);
 }
 
 /* Expects this status from a seek, which changes nothing. */
 static void expect_refusal(struct ebc_test *t, const char *topic, const char *group, struct eb_point to, int32_t expected) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     struct moves moves;
     int32_t status = try_seek(t, topic, group, to, 0, &moves, &err);
 
@@ -317,8 +315,8 @@ static void expect_rest(struct ebc_test *t, enum ebc_rule rule, const char *topi
     for (size_t i = 0; i < n; i++) {
         bool came = ebc_find_event(ebc_all(c), ebc_count(c), stored[i]->event) != NULL;
         if (came != (i >= first))
-            ebc_break(t, rule, "expected the group to get the events from number %zu of %zu on; came number %zu%s",
-                      first + 1, n, i + 1, came ? "" : " not");
+            ebc_break(t, rule, "expected the group to get the events from number %zu of %zu on; came number %zu%s", first + 1,
+                      n, i + 1, came ? "" : " not");
     }
     if (others < n - first)
         ebc_break(t, rule, "expected %zu events; came %zu", n - first, others);
@@ -348,7 +346,7 @@ static void seek_moves_a_group(struct ebc_test *t) {
     seek(t, topic, group, earliest, 0);
     c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
     ebc_receive_n(c, 3);
-    ebc_close_consumer(c);                      /* returns them: unsettled messages that the next seek leaves behind */
+    ebc_close_consumer(c); /* returns them: unsettled messages that the next seek leaves behind */
     seek(t, topic, group, (struct eb_point){ .kind = EB_LATEST }, 0);
     seek(t, topic, group, earliest, EB_DRY_RUN);
     expect_rest(t, EBC_SEEK, topic, group, stored, 10, 10);
@@ -359,7 +357,7 @@ static void a_seek_moves_live_members_or_says_who(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     struct eb_point earliest = { .kind = EB_EARLIEST };
     struct ebc_range sent = ebc_new_events(t, topic, 10, EBC_OWN_KEYS);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     struct moves moves;
     struct ebc_consumer *c;
     struct ebc_received **got;
@@ -381,8 +379,10 @@ static void a_seek_moves_live_members_or_says_who(struct ebc_test *t) {
     ebc_count_before_marker(c, topic);
     for (size_t i = 0; i < sent.n; i++)
         if (!ebc_find_event(ebc_all(c) + 6, ebc_count(c) - 6, ebc_event(t, sent, i)))
-            ebc_break(t, EBC_SEEK_LIVE, "expected event %zu again after the seek to earliest, or EB_PERMANENT with "
-                      "who; came neither", ebc_event(t, sent, i)->number);
+            ebc_break(t, EBC_SEEK_LIVE,
+                      "expected event %zu again after the seek to earliest, or EB_PERMANENT with "
+                      "who; came neither",
+                      ebc_event(t, sent, i)->number);
 }
 
 static void trim(struct ebc_test *t, const char *topic, struct ebc_received *before, int32_t unread_too) {
@@ -433,7 +433,7 @@ static void a_removed_group_is_gone(struct ebc_test *t) {
         ebc_break(t, EBC_REMOVE, "expected EB_GONE from remove of a group that is not there; came %d", status);
     ebc_forget_acknowledged(t, group);
     if (t->plugin.consumer->traits & EB_T_HISTORY)
-        expect_rest(t, EBC_REMOVE, topic, group, stored, 0, 5);     /* a new group of that name */
+        expect_rest(t, EBC_REMOVE, topic, group, stored, 0, 5); /* a new group of that name */
 }
 
 /* clang-format off */

@@ -22,8 +22,8 @@ static void check_about(struct ebc_test *t) {
     if (strncmp(name, about->name, len) != 0 || strcmp(name + len, ".so") != 0)
         ebc_note(t, EBC_DESCRIPTOR, "expected the name of the file %s without .so; came \"%s\"", name, about->name);
     if (!about->version[0] || !about->summary[0] || strchr(about->summary, '\n'))
-        ebc_note(t, EBC_DESCRIPTOR, "expected a version and a summary of one line; came \"%s\" and \"%s\"",
-                 about->version, about->summary);
+        ebc_note(t, EBC_DESCRIPTOR, "expected a version and a summary of one line; came \"%s\" and \"%s\"", about->version,
+                 about->summary);
     if (!t->plugin.producer && !t->plugin.consumer && !t->plugin.admin)
         ebc_note(t, EBC_TABLES, "expected eventbus_producer, eventbus_consumer or eventbus_admin; came none of them");
 }
@@ -69,22 +69,21 @@ static void check_option(struct ebc_test *t, const struct eb_option *option, siz
     if (option->type < EB_OPT_TEXT || option->type > EB_OPT_CHOICE)
         ebc_note(t, EBC_OPTIONS, "expected a type that plugin.h knows; came %d for \"%s\"", option->type, option->key);
     if (len == 0 || strpbrk(option->key, " \t=[];#") || (prefix && option->key[len - 1] != '.'))
-        ebc_note(t, EBC_OPTIONS, "expected a key that can stand in a file%s; came \"%s\"",
-                 prefix ? ", ending in '.'" : "", option->key);
+        ebc_note(t, EBC_OPTIONS, "expected a key that can stand in a file%s; came \"%s\"", prefix ? ", ending in '.'" : "",
+                 option->key);
     if (!option->help || !option->help[0])
         ebc_note(t, EBC_OPTIONS, "expected a sentence of help for \"%s\"; came none", option->key);
-    if (option->offset % sizeof(int64_t) != 0 || about->settings_size < sizeof(int64_t)
-        || option->offset > about->settings_size - sizeof(int64_t))
+    if (option->offset % sizeof(int64_t) != 0 || about->settings_size < sizeof(int64_t) ||
+        option->offset > about->settings_size - sizeof(int64_t))
         ebc_note(t, EBC_OPTIONS, "expected an aligned offset inside the %zu bytes of settings; came %zu for \"%s\"",
                  about->settings_size, option->offset, option->key);
     if (option->type == EB_OPT_CHOICE && (!option->choices || !option->choices[0]))
         ebc_note(t, EBC_OPTIONS, "expected choices for \"%s\"; came none", option->key);
     if (number_type && option->min > option->max)
-        ebc_note(t, EBC_OPTIONS, "expected min up to max for \"%s\"; came %lld and %lld", option->key,
-                 (long long)option->min, (long long)option->max);
+        ebc_note(t, EBC_OPTIONS, "expected min up to max for \"%s\"; came %lld and %lld", option->key, (long long)option->min,
+                 (long long)option->max);
     if (option->fallback && option->flags & EB_OPT_REQUIRED)
-        ebc_note(t, EBC_OPTIONS, "expected no default for the required \"%s\"; came \"%s\"", option->key,
-                 option->fallback);
+        ebc_note(t, EBC_OPTIONS, "expected no default for the required \"%s\"; came \"%s\"", option->key, option->fallback);
     if (!ebc_default_fits(option, why))
         ebc_note(t, EBC_DEFAULTS, "expected a default of \"%s\" that may be given; came %.300s", option->key, why);
 }
@@ -93,8 +92,7 @@ static void check_traits(struct ebc_test *t, const char *role, uint32_t traits) 
     uint32_t known = (EB_T_PROCESSES << 1) - 1;
 
     if (traits & ~known)
-        ebc_note(t, EBC_TRAITS, "expected traits that plugin.h knows; came 0x%x as well for the %s", traits & ~known,
-                 role);
+        ebc_note(t, EBC_TRAITS, "expected traits that plugin.h knows; came 0x%x as well for the %s", traits & ~known, role);
     if (traits & EB_T_DELAY_ORDER && !(traits & EB_T_DELAY))
         ebc_note(t, EBC_TRAITS, "expected EB_T_DELAY with EB_T_DELAY_ORDER; came the second alone for the %s", role);
 }
@@ -154,17 +152,16 @@ static void open_and_close_leave_nothing_behind(struct ebc_test *t) {
     size_t files, threads, now;
 
     use_every_role(t, topic, group);
-    use_every_role(t, topic, group);            /* twice: now exists what the plugin makes once a process */
+    use_every_role(t, topic, group); /* twice: now exists what the plugin makes once a process */
     files = entries("/proc/self/fd");
     threads = entries("/proc/self/task");
     for (int i = 0; i < 10; i++)
         use_every_role(t, topic, group);
     if ((now = settled_down(t, "/proc/self/fd", files)) > files)
-        ebc_break(t, EBC_THREADS_END, "expected %zu open descriptors as before 10 rounds of open and close; came %zu",
-                  files, now);
-    if ((now = settled_down(t, "/proc/self/task", threads)) > threads)
-        ebc_break(t, EBC_THREADS_END, "expected %zu threads as before 10 rounds of open and close; came %zu", threads,
+        ebc_break(t, EBC_THREADS_END, "expected %zu open descriptors as before 10 rounds of open and close; came %zu", files,
                   now);
+    if ((now = settled_down(t, "/proc/self/task", threads)) > threads)
+        ebc_break(t, EBC_THREADS_END, "expected %zu threads as before 10 rounds of open and close; came %zu", threads, now);
 }
 
 /* ---- waits and wakes ---- */
@@ -214,8 +211,10 @@ static void calm_down(const struct idle *it) {
 
     while (wait_once(it, 60) < 50)
         if (ebc_monotonic_ms() > end)
-            ebc_break(it->t, EBC_POLL_WAITS, "expected %s(60 ms) with nothing to do to wait; came back early for %lld "
-                      "ms", op_of(it), (long long)it->t->patience_ms);
+            ebc_break(it->t, EBC_POLL_WAITS,
+                      "expected %s(60 ms) with nothing to do to wait; came back early for %lld "
+                      "ms",
+                      op_of(it), (long long)it->t->patience_ms);
 }
 
 /* Runs the check for a producer and for a consumer, as far as the plugin has them. */
@@ -236,8 +235,8 @@ static void wake_before(const struct idle *it) {
         wake(it);
         took = wait_once(it, timeout_ms);
         if (took > it->t->patience_ms)
-            ebc_break(it->t, EBC_WAKE, "expected %s(%d ms) to end at once after a wake; came back after %lld ms",
-                      op_of(it), (int)timeout_ms, (long long)took);
+            ebc_break(it->t, EBC_WAKE, "expected %s(%d ms) to end at once after a wake; came back after %lld ms", op_of(it),
+                      (int)timeout_ms, (long long)took);
     }
     calm_down(it);
 }
@@ -269,8 +268,8 @@ static void wake_during(const struct idle *it) {
         took = wait_once(it, timeout_ms);
         pthread_join(thread, NULL);
         if (took > it->t->patience_ms)
-            ebc_break(it->t, EBC_WAKE, "expected %s(%d ms) to end when woken after 20 ms; came back after %lld ms",
-                      op_of(it), (int)timeout_ms, (long long)took);
+            ebc_break(it->t, EBC_WAKE, "expected %s(%d ms) to end when woken after 20 ms; came back after %lld ms", op_of(it),
+                      (int)timeout_ms, (long long)took);
         calm_down(it);
     }
 }
@@ -285,7 +284,7 @@ static void timeouts(const struct idle *it) {
     int calls = 0;
 
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
-        wait_once(it, waits[i]);                /* ebc_op_ended notes a wait that is too long */
+        wait_once(it, waits[i]); /* ebc_op_ended notes a wait that is too long */
     for (end = ebc_monotonic_ms() + 300; ebc_monotonic_ms() < end; calls++)
         wait_once(it, 100);
     if (calls > 30)
@@ -303,10 +302,11 @@ static void the_link_tells_each_change_once(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = t->plugin.consumer ? ebc_group(t, topic, "g") : NULL;
     struct ebc_producer *p = t->plugin.producer ? ebc_producer(t) : NULL;
     struct ebc_consumer *c = t->plugin.consumer
-        ? ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group }) : NULL;
+                                 ? ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group })
+                                 : NULL;
     int64_t end = ebc_monotonic_ms() + t->patience_ms;
 
-    while (!ebc_all_up(t)) {                    /* the host notes a link call that is no change */
+    while (!ebc_all_up(t)) { /* the host notes a link call that is no change */
         if (ebc_monotonic_ms() > end)
             ebc_break(t, EBC_LINK, "expected link(1) from each instance; came none from one for %lld ms",
                       (long long)t->patience_ms);
@@ -394,7 +394,7 @@ static void check_threads(struct ebc_test *t) {
 
 static void the_process_is_left_as_it_was(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = t->plugin.consumer ? ebc_group(t, topic, "g") : NULL;
-    struct process was = {0}, is = {0};
+    struct process was = { 0 }, is = { 0 };
 
     look_at_process(&was);
     use_every_role(t, topic, group);
@@ -414,8 +414,7 @@ const struct ebc_case ebc_calls[] = {
     { .group = "calls", .name = "open-and-close-leave-nothing-behind", .run = open_and_close_leave_nothing_behind },
     { .group = "calls", .name = "timeouts-are-kept", .run = timeouts_are_kept },
     { .group = "calls", .name = "a-wake-is-remembered", .run = a_wake_is_remembered },
-    { .group = "calls", .name = "a-wake-from-another-thread-ends-the-wait",
-      .run = a_wake_from_another_thread_ends_the_wait },
+    { .group = "calls", .name = "a-wake-from-another-thread-ends-the-wait", .run = a_wake_from_another_thread_ends_the_wait },
     { .group = "calls", .name = "the-process-is-left-as-it-was", .run = the_process_is_left_as_it_was },
     { 0 },
 };

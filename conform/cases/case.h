@@ -23,8 +23,8 @@ struct ebc_peer_entry {
 
 struct ebc_case {
     const char *group, *name;
-    uint32_t roles;                     /* enum ebc_role: skipped without them */
-    uint32_t producer, consumer;        /* traits: skipped unless claimed */
+    uint32_t roles;              /* enum ebc_role: skipped without them */
+    uint32_t producer, consumer; /* traits: skipped unless claimed */
     void (*run)(struct ebc_test *);
     const struct ebc_peer_entry *peers; /* NULL-name-ended; NULL: none */
 };

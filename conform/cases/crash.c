@@ -67,7 +67,7 @@ static void work(struct ebc_test *t, void (*watch)(struct ebc_test *, const stru
         if (ebc_count(c) > before)
             idle = 0;
     }
-    for (; watch == say_answer;)                /* until killed */
+    for (; watch == say_answer;) /* until killed */
         ebc_receive(c, 0, 500);
     kill(getpid(), SIGKILL);
 }
@@ -83,15 +83,15 @@ static void dying_member(struct ebc_test *t) {
 /* ---- what is known of each event ---- */
 
 struct fate {
-    bool tried, answered;           /* a verdict was given, was settled, at the killed member */
-    bool came;                      /* the surviving member got and acknowledged it */
+    bool tried, answered; /* a verdict was given, was settled, at the killed member */
+    bool came;            /* the surviving member got and acknowledged it */
 };
 
 struct fates {
     struct ebc_test *t;
     struct ebc_peer *part;
-    struct ebc_received **stored;        /* all, in the broker's order */
-    struct fate of[EVENTS];         /* by number, from the first */
+    struct ebc_received **stored; /* all, in the broker's order */
+    struct fate of[EVENTS];       /* by number, from the first */
     size_t first, answered;
     int64_t lease_ms;
 };
@@ -105,14 +105,18 @@ static void check_turn(struct fates *fates, const struct ebc_event *event) {
     uint32_t traits = fates->t->plugin.consumer->traits;
 
     if (fate_of(fates, event)->answered && !(traits & EB_T_BATCH_REDELIVERY))
-        ebc_break(fates->t, EBC_ACK_FOREVER, "expected event %zu, which a killed member acknowledged and was settled "
-                  "EB_OK, never again; it came", event->number);
+        ebc_break(fates->t, EBC_ACK_FOREVER,
+                  "expected event %zu, which a killed member acknowledged and was settled "
+                  "EB_OK, never again; it came",
+                  event->number);
     for (size_t i = 0; i < EVENTS && fates->stored[i]->event != event && traits & EB_T_ORDER; i++) {
         const struct ebc_event *earlier = fates->stored[i]->event;
         const struct fate *its = fate_of(fates, earlier);
         if (!its->came && !its->tried && same_key(earlier, event))
-            ebc_break(fates->t, EBC_KEY_AT_ONE, "expected event %zu first, which a killed member left unsettled; came "
-                      "event %zu of the same key", earlier->number, event->number);
+            ebc_break(fates->t, EBC_KEY_AT_ONE,
+                      "expected event %zu first, which a killed member left unsettled; came "
+                      "event %zu of the same key",
+                      earlier->number, event->number);
     }
 }
 
@@ -177,8 +181,10 @@ static void take_the_rest(struct fates *fates, struct ebc_consumer *c) {
         if (take_some(fates, c) > 0)
             end = ebc_monotonic_ms() + patience;
         else if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_PROCESSES, "expected all that the killed member left at another one; came nothing of %zu "
-                      "events for %lld ms", missing(fates), (long long)patience);
+            ebc_break(t, EBC_PROCESSES,
+                      "expected all that the killed member left at another one; came nothing of %zu "
+                      "events for %lld ms",
+                      missing(fates), (long long)patience);
     }
     ebc_receive_for_quiet_ms(c);
     for (size_t i = 0; i < ebc_count(c); i++)
@@ -205,8 +211,10 @@ static void hear_answers(struct fates *fates, size_t n, struct ebc_consumer *our
 
     while (fates->answered < n && missing(fates) > HELD / 2) {
         if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_PROCESSES, "expected a member in another process to work; %zu of its verdicts were "
-                      "settled", fates->answered);
+            ebc_break(t, EBC_PROCESSES,
+                      "expected a member in another process to work; %zu of its verdicts were "
+                      "settled",
+                      fates->answered);
         if (ours)
             take_some(fates, ours);
         if (hear(fates, 5))
@@ -231,7 +239,7 @@ static void a_member_killed_at_an_answer_loses_nothing(struct ebc_test *t) {
 
     for (int life = 1; life <= 4; life++) {
         size_t before = fates->answered;
-        while (hear(fates, t->takeover_ms + 2 * fates->lease_ms))      /* until it has died */
+        while (hear(fates, t->takeover_ms + 2 * fates->lease_ms)) /* until it has died */
             continue;
         ebc_peer_kill(fates->part);
         if (fates->answered == before && life == 1)
@@ -272,7 +280,7 @@ static void sleeping_member(struct ebc_test *t) {
     got = ebc_receive_n(c, ASLEEP);
     ebc_peer_say("h %lld", (long long)got[0]->message->lease_ms);
     ebc_peer_stop_itself();
-    ebc_settle_each(c, got, ASLEEP / 2, EB_ACK);         /* before the plugin can know that it lost them */
+    ebc_settle_each(c, got, ASLEEP / 2, EB_ACK); /* before the plugin can know that it lost them */
     ebc_receive(c, 0, 20);
     ebc_settle_each(c, got + ASLEEP / 2, ASLEEP - ASLEEP / 2, EB_ACK);
     ebc_wait_settled(c);
@@ -310,8 +318,10 @@ static void take_over(struct ebc_test *t, struct ebc_consumer *c, int64_t lease_
     while (ebc_count(c) < ASLEEP) {
         keep(c);
         if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_LEASE, "expected another member to get what one holds that sleeps longer than the lease "
-                      "of %lld ms; came %zu of %d", (long long)lease_ms, ebc_count(c), ASLEEP);
+            ebc_break(t, EBC_LEASE,
+                      "expected another member to get what one holds that sleeps longer than the lease "
+                      "of %lld ms; came %zu of %d",
+                      (long long)lease_ms, ebc_count(c), ASLEEP);
     }
 }
 
@@ -323,11 +333,15 @@ static void expect_too_late(struct ebc_test *t, struct ebc_peer *part, struct eb
     while (line[0] != 'd') {
         keep(c);
         if (ebc_peer_read_line(part, line, 10) && line[0] == 'a')
-            ebc_break(t, EBC_STALE, "expected EB_GONE for an EB_ACK of what another member has taken over; came EB_OK "
-                      "for event %s", line + 2);
+            ebc_break(t, EBC_STALE,
+                      "expected EB_GONE for an EB_ACK of what another member has taken over; came EB_OK "
+                      "for event %s",
+                      line + 2);
         if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_SETTLED_ONCE, "expected settled for the verdicts of a member that slept; it did not come for "
-                      "%lld ms", (long long)t->patience_ms);
+            ebc_break(t, EBC_SETTLED_ONCE,
+                      "expected settled for the verdicts of a member that slept; it did not come for "
+                      "%lld ms",
+                      (long long)t->patience_ms);
     }
 }
 
@@ -348,14 +362,16 @@ static void what_was_taken_over_is_out_of_reach(struct ebc_test *t) {
     ebc_peer_continue(part);
     expect_too_late(t, part, c);
     ebc_peer_kill(part);
-    ebc_close_consumer(c);                      /* returns all: nobody has acknowledged any of them */
+    ebc_close_consumer(c); /* returns all: nobody has acknowledged any of them */
     wish.member = "last";
     c = ebc_consumer(t, &wish);
     ebc_count_before_marker(c, topic);
     for (size_t i = 0; i < sent.n; i++)
         if (!ebc_find_event(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
-            ebc_break(t, EBC_STALE, "expected event %zu again, which only a member acknowledged that had lost it; it "
-                      "did not come", ebc_event(t, sent, i)->number);
+            ebc_break(t, EBC_STALE,
+                      "expected event %zu again, which only a member acknowledged that had lost it; it "
+                      "did not come",
+                      ebc_event(t, sent, i)->number);
 }
 
 /* clang-format off */
@@ -364,7 +380,8 @@ static const struct ebc_peer_entry members[] = {
 };
 /* clang-format on */
 static const struct ebc_peer_entry sleepers[] = {
-    { "sleeper", sleeping_member }, { NULL, NULL },
+    { "sleeper", sleeping_member },
+    { NULL, NULL },
 };
 
 /* clang-format off */

@@ -40,16 +40,18 @@ static void dying_sender(struct ebc_test *t) {
 
 /* Expects each event of a key once, in the order of sending. */
 static void check_order(struct ebc_test *t, struct ebc_received **got, size_t n) {
-    size_t next[KEYS] = {0};
+    size_t next[KEYS] = { 0 };
 
     for (size_t i = 0; i < n; i++) {
         const struct ebc_event *event = got[i]->event;
         size_t key = (size_t)(event->message.key.data[4] - '0');
         if (key >= KEYS)
-            continue;                           /* the marker */
+            continue; /* the marker */
         if (event->number < next[key])
-            ebc_break(t, EBC_SEND_ORDER, "expected each event of a key once, in the order of sending; came event %zu "
-                      "after event %zu", event->number, next[key] - 1);
+            ebc_break(t, EBC_SEND_ORDER,
+                      "expected each event of a key once, in the order of sending; came event %zu "
+                      "after event %zu",
+                      event->number, next[key] - 1);
         next[key] = event->number + 1;
     }
 }
@@ -77,8 +79,10 @@ static void expect_reported(struct ebc_test *t, const char *part_name, size_t en
     ebc_count_before_marker(c, topic);
     for (size_t i = 0; i < SENT; i++)
         if (reported[i] && !ebc_find_event(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
-            ebc_break(t, EBC_STORED, "expected event %zu, reported EB_OK to the killed producer, to be there; came "
-                      "others only", sent.first + i);
+            ebc_break(t, EBC_STORED,
+                      "expected event %zu, reported EB_OK to the killed producer, to be there; came "
+                      "others only",
+                      sent.first + i);
     check_order(t, ebc_all(c), ebc_count(c));
 }
 

@@ -12,8 +12,8 @@ enum state { WAITING, IN_HAND, RETURNED, RETRYING, DONE };
 struct track {
     struct ebc_event *event;
     enum state state;
-    struct ebc_received *got;                /* IN_HAND */
-    const struct ebc_event *passed_by;  /* a later event of its key that was delivered before it; NULL: none */
+    struct ebc_received *got;          /* IN_HAND */
+    const struct ebc_event *passed_by; /* a later event of its key that was delivered before it; NULL: none */
     bool passed_in_retry;
 };
 
@@ -36,8 +36,7 @@ static struct track *track_of(struct group *g, const struct ebc_event *event) {
     for (size_t i = 0; i < EVENTS; i++)
         if (g->tracks[i].event == event)
             return &g->tracks[i];
-    ebc_break(g->t, EBC_RECEIVED, "expected the events that the first group saw; came event %zu as well",
-              event->number);
+    ebc_break(g->t, EBC_RECEIVED, "expected the events that the first group saw; came event %zu as well", event->number);
 }
 
 /* An earlier one of the key that is out elsewhere breaks the order at once. One that is merely not here yet breaks it
@@ -47,8 +46,10 @@ static void check_earlier(struct group *g, const struct track *now) {
         if (track->state == DONE || !same_key(track, now))
             continue;
         if (track->state == IN_HAND && track->got->by != now->got->by && !track->got->revoked)
-            ebc_break(g->t, EBC_KEY_AT_ONE, "expected event %zu to wait, since event %zu of its key is out at another "
-                      "member; it came", now->event->number, track->event->number);
+            ebc_break(g->t, EBC_KEY_AT_ONE,
+                      "expected event %zu to wait, since event %zu of its key is out at another "
+                      "member; it came",
+                      now->event->number, track->event->number);
         if (track->state != IN_HAND && !track->passed_by) {
             track->passed_by = now->event;
             track->passed_in_retry = track->state == RETRYING;
@@ -59,7 +60,7 @@ static void check_earlier(struct group *g, const struct track *now) {
 static void arrive(struct group *g, struct ebc_received *got) {
     struct track *track = track_of(g, got->event);
 
-    if (track->state == DONE) {                 /* a redelivery: allowed, or the host has noted it */
+    if (track->state == DONE) { /* a redelivery: allowed, or the host has noted it */
         ebc_settle(got, EB_ACK, 0);
         return;
     }
@@ -69,8 +70,10 @@ static void arrive(struct group *g, struct ebc_received *got) {
     if (track->state == IN_HAND)
         ebc_settle(track->got, EB_RETURN, 0);
     if (track->passed_by)
-        ebc_break(g->t, track->passed_in_retry ? EBC_RETRY_HOLDS : EBC_KEY_AT_ONE, "expected event %zu before event "
-                  "%zu of the same key; it came after", track->event->number, track->passed_by->number);
+        ebc_break(g->t, track->passed_in_retry ? EBC_RETRY_HOLDS : EBC_KEY_AT_ONE,
+                  "expected event %zu before event "
+                  "%zu of the same key; it came after",
+                  track->event->number, track->passed_by->number);
     track->state = IN_HAND;
     track->got = got;
     check_earlier(g, track);
@@ -116,8 +119,8 @@ static void settle_some(struct group *g, struct ebc_consumer *member) {
 
     for (size_t i = 0; i < EVENTS; i++) {
         struct track *track = &g->tracks[i];
-        if (track->state == IN_HAND && track->got->by == member && first_of_key(g, track)
-            && ebc_random_below(&g->t->random, 2) == 0)
+        if (track->state == IN_HAND && track->got->by == member && first_of_key(g, track) &&
+            ebc_random_below(&g->t->random, 2) == 0)
             settle_first(g, track, retries && ebc_random_below(&g->t->random, 12) == 0);
     }
 }
@@ -149,11 +152,12 @@ static void turn(struct group *g, int m) {
 static void nothing_comes(struct group *g) {
     for (size_t i = 0; i < EVENTS; i++)
         if (g->tracks[i].state == RETURNED || g->tracks[i].state == RETRYING)
-            ebc_break(g->t, g->tracks[i].state == RETURNED ? EBC_RETURN_LOST : EBC_RETRY, "expected event %zu again "
-                      "after its verdict; it did not come for %lld ms", g->tracks[i].event->number,
-                      (long long)g->t->patience_ms);
-    ebc_break(g->t, EBC_MISSING, "expected %d events at three members; came %zu, then none for %lld ms", EVENTS,
-              g->done, (long long)g->t->patience_ms);
+            ebc_break(g->t, g->tracks[i].state == RETURNED ? EBC_RETURN_LOST : EBC_RETRY,
+                      "expected event %zu again "
+                      "after its verdict; it did not come for %lld ms",
+                      g->tracks[i].event->number, (long long)g->t->patience_ms);
+    ebc_break(g->t, EBC_MISSING, "expected %d events at three members; came %zu, then none for %lld ms", EVENTS, g->done,
+              (long long)g->t->patience_ms);
 }
 
 static void a_key_is_at_one_member_in_order(struct ebc_test *t) {
@@ -177,7 +181,7 @@ static void a_key_is_at_one_member_in_order(struct ebc_test *t) {
 
         for (int m = 0; m < MEMBERS; m++)
             turn(g, m);
-        if (g->done > before || g->leaves > leaves)     /* a group that lost a member takes time to rebalance */
+        if (g->done > before || g->leaves > leaves) /* a group that lost a member takes time to rebalance */
             end = ebc_monotonic_ms() + t->patience_ms;
         else if (ebc_monotonic_ms() > end)
             nothing_comes(g);

@@ -30,7 +30,7 @@ static void no_more_than_max_is_handed_over(struct ebc_test *t) {
     ebc_send_through_new(t, ebc_new_events(t, topic, 60, EBC_OWN_KEYS));
     c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
     for (uint32_t max = 1; ebc_count(c) < 60; max = max % 7 + 1) {
-        ebc_receive_n(c, 1);                         /* the host notes more than was asked for */
+        ebc_receive_n(c, 1); /* the host notes more than was asked for */
         ebc_receive(c, max, 20);
     }
 }
@@ -43,8 +43,8 @@ static void max_0_hands_nothing_over(struct ebc_test *t) {
     c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
     ebc_receive_n(c, 2);
     for (int64_t end = ebc_monotonic_ms() + t->quiet_ms; ebc_monotonic_ms() < end;)
-        ebc_receive(c, 0, 20);                  /* the host notes anything that is delivered */
-    ebc_receive_n(c, 8);                             /* what the plugin fetched meanwhile was kept */
+        ebc_receive(c, 0, 20); /* the host notes anything that is delivered */
+    ebc_receive_n(c, 8);       /* what the plugin fetched meanwhile was kept */
 }
 
 static void a_refused_message_is_offered_again(struct ebc_test *t) {
@@ -59,8 +59,7 @@ static void a_refused_message_is_offered_again(struct ebc_test *t) {
         ebc_accept_only(c, room);
         ebc_receive(c, 10, 20);
         if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_FULL_AGAIN, "expected each of 12 messages, though some were refused once; came %zu",
-                      ebc_count(c));
+            ebc_break(t, EBC_FULL_AGAIN, "expected each of 12 messages, though some were refused once; came %zu", ebc_count(c));
     }
     ebc_accept_only(c, SIZE_MAX);
     ebc_receive_for_quiet_ms(c);
@@ -75,7 +74,7 @@ static void receive_waits_for_the_first_only(struct ebc_test *t) {
 
     ebc_send_through_new(t, ebc_new_events(t, topic, 1, 1));
     c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
-    ebc_receive_and_ack(c, 1);                     /* the group has begun: further messages come without delay */
+    ebc_receive_and_ack(c, 1); /* the group has begun: further messages come without delay */
     ebc_wait_settled(c);
     ebc_send_through_new(t, ebc_new_events(t, topic, 1, 1));
     began = ebc_monotonic_ms();
@@ -83,8 +82,10 @@ static void receive_waits_for_the_first_only(struct ebc_test *t) {
         ebc_receive(c, 100, timeout_ms);
     took = ebc_monotonic_ms() - began;
     if (ebc_count(c) > 1 && took > t->patience_ms)
-        ebc_break(t, EBC_FIRST_ONLY, "expected receive(max 100, %d ms) to be back with the one message there was; "
-                  "came back after %lld ms", (int)timeout_ms, (long long)took);
+        ebc_break(t, EBC_FIRST_ONLY,
+                  "expected receive(max 100, %d ms) to be back with the one message there was; "
+                  "came back after %lld ms",
+                  (int)timeout_ms, (long long)took);
     if (ebc_count(c) == 1)
         ebc_break(t, EBC_MISSING, "expected the message sent last; came none for %lld ms", (long long)took);
 }
@@ -110,7 +111,7 @@ static void a_waiting_receive_sees_what_is_sent(struct ebc_test *t) {
     struct sender sender = { t, ebc_producer(t), { 0, 0 } };
 
     ebc_send(sender.producer, ebc_new_events(t, topic, 1, 1));
-    ebc_receive_and_ack(c, 1);                     /* the group has begun */
+    ebc_receive_and_ack(c, 1); /* the group has begun */
     for (int i = 0; i < 4; i++) {
         size_t before = ebc_count(c);
         int64_t began = ebc_monotonic_ms(), end = began + 2 * t->patience_ms, took;
@@ -124,9 +125,10 @@ static void a_waiting_receive_sees_what_is_sent(struct ebc_test *t) {
         took = ebc_monotonic_ms() - began;
         pthread_join(thread, NULL);
         if (ebc_count(c) == before || took > t->patience_ms)
-            ebc_break(t, EBC_ARRIVAL, "expected receive(%lld ms) to be back with the event sent 30 ms after it began; "
-                      "came back after %lld ms with %zu", (long long)(end - began), (long long)took,
-                      ebc_count(c) - before);
+            ebc_break(t, EBC_ARRIVAL,
+                      "expected receive(%lld ms) to be back with the event sent 30 ms after it began; "
+                      "came back after %lld ms with %zu",
+                      (long long)(end - began), (long long)took, ebc_count(c) - before);
         ebc_settle(ebc_all(c)[before], EB_ACK, 0);
     }
 }
@@ -144,8 +146,8 @@ static void take_within(struct ebc_consumer *c, struct ebc_test *t, size_t n) {
         if (ebc_count(c) > before)
             continue;
         if (ebc_unsettled(c) == 0 && ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_BOUNDS, "expected %zu more messages once there is room again; came none for %lld ms",
-                      n - settled, (long long)t->patience_ms);
+            ebc_break(t, EBC_BOUNDS, "expected %zu more messages once there is room again; came none for %lld ms", n - settled,
+                      (long long)t->patience_ms);
         if (ebc_unsettled(c) > 0) {
             ebc_settle(ebc_all(c)[settled++], EB_ACK, 0);
             end = ebc_monotonic_ms() + t->patience_ms;

@@ -13,7 +13,7 @@ static void every_message_taken_is_reported_once(struct ebc_test *t) {
     }
     ebc_submit_and_wait(p, (struct ebc_range){ 0, 0 });
     for (int64_t end = ebc_monotonic_ms() + t->quiet_ms; ebc_monotonic_ms() < end;)
-        ebc_poll(p, 20);                        /* the host notes another report */
+        ebc_poll(p, 20); /* the host notes another report */
     ebc_submit_and_wait(p, ebc_new_events(t, topic, 1, 1));
     if (ebc_unreported(t, (struct ebc_range){ 0, 1001 }) > 0)
         ebc_break(t, EBC_REPORTED_ONCE, "expected each of 1001 messages to be reported; came none for %zu",
@@ -76,12 +76,14 @@ static void values_come_back_as_they_went(struct ebc_test *t) {
     ebc_set_empty(ebc_new_event(t, topic, "empty"));
     ebc_new_event(t, topic, NULL);
     ebc_new_event(t, topic, "");
-    ebc_new_event(t, topic, "course-v1:\xc3\x89" "dX+\xe6\x95\xb0\xe5\xad\xa6+2026 {with} *odd* 'signs'");
+    ebc_new_event(t, topic,
+                  "course-v1:\xc3\x89"
+                  "dX+\xe6\x95\xb0\xe5\xad\xa6+2026 {with} *odd* 'signs'");
     sent.n = t->n_events - sent.first;
     stored = send_or_be_refused(t, EBC_VALUES, sent);
-    for (size_t i = 0; i < sent.n; i++)         /* every plugin must carry the ordinary ones */
-        if (ebc_event(t, sent, i)->status != EB_OK && ebc_event(t, sent, i)->message.payload.len - 1 < 65536
-            && ebc_event(t, sent, i)->message.key.len > 0)
+    for (size_t i = 0; i < sent.n; i++) /* every plugin must carry the ordinary ones */
+        if (ebc_event(t, sent, i)->status != EB_OK && ebc_event(t, sent, i)->message.payload.len - 1 < 65536 &&
+            ebc_event(t, sent, i)->message.key.len > 0)
             ebc_break(t, EBC_VALUES, "expected an ordinary event of %zu bytes to be stored; came a refusal: %s",
                       ebc_event(t, sent, i)->message.payload.len, ebc_event(t, sent, i)->error);
     got = ebc_read_stored(t, topic, group, stored);
@@ -100,7 +102,7 @@ static void attributes_and_headers_come_back_in_order(struct ebc_test *t) {
     struct ebc_received **got;
     size_t stored;
 
-    ebc_new_events(t, topic, 2, 1);                   /* none at all */
+    ebc_new_events(t, topic, 2, 1); /* none at all */
     event = ebc_new_event(t, topic, "one");
     ebc_add_header(event, text("dlq_reason"), text("receiver failed"));
     event = ebc_new_event(t, topic, "several, one twice");
@@ -132,8 +134,10 @@ static void check_prefixes(struct ebc_test *t, struct ebc_range sent, struct ebc
         for (size_t k = i + 1; k < sent.n; k++) {
             const struct ebc_event *later = ebc_event(t, sent, k);
             if (strcmp(later->message.key.data, failed->message.key.data) == 0 && ebc_find_event(got, n, later))
-                ebc_break(t, EBC_FAIL_ORDER, "expected event %zu not to be stored, since event %zu of the same key "
-                          "failed; it came", later->number, failed->number);
+                ebc_break(t, EBC_FAIL_ORDER,
+                          "expected event %zu not to be stored, since event %zu of the same key "
+                          "failed; it came",
+                          later->number, failed->number);
         }
     }
 }
@@ -147,7 +151,7 @@ static void close_reports_all_that_was_taken(struct ebc_test *t) {
     size_t n;
 
     ebc_submit(p, sent);
-    ebc_close_producer(p, 0);                   /* the host notes messages without a report */
+    ebc_close_producer(p, 0); /* the host notes messages without a report */
     if (ebc_unreported(t, sent) > 0)
         ebc_break(t, EBC_CLOSE_REPORTS, "expected close(0) to report each of 300 messages; came no report of %zu",
                   ebc_unreported(t, sent));
@@ -157,11 +161,12 @@ static void close_reports_all_that_was_taken(struct ebc_test *t) {
     for (size_t i = 0; i < sent.n; i++) {
         const struct ebc_event *event = ebc_event(t, sent, i);
         if (event->status == EB_OK && !ebc_find_event(got, n, event))
-            ebc_break(t, EBC_STORED, "expected event %zu, reported EB_OK, to be there; came others only",
-                      event->number);
+            ebc_break(t, EBC_STORED, "expected event %zu, reported EB_OK, to be there; came others only", event->number);
         if (event->status != EB_OK && !event->maybe_stored && ebc_find_event(got, n, event))
-            ebc_break(t, EBC_NOT_STORED, "expected event %zu, reported as not stored for sure, not to be there; came "
-                      "it", event->number);
+            ebc_break(t, EBC_NOT_STORED,
+                      "expected event %zu, reported as not stored for sure, not to be there; came "
+                      "it",
+                      event->number);
     }
     if (t->plugin.producer->traits & EB_T_ORDER)
         check_prefixes(t, sent, got, n);
@@ -172,14 +177,13 @@ static void close_sends_what_it_can_in_its_time(struct ebc_test *t) {
     struct ebc_producer *p = ebc_producer(t);
     struct ebc_range sent = ebc_new_events(t, topic, 51, 5);
 
-    ebc_send(p, (struct ebc_range){ sent.first, 1 });        /* the link is up */
+    ebc_send(p, (struct ebc_range){ sent.first, 1 }); /* the link is up */
     ebc_submit(p, (struct ebc_range){ sent.first + 1, 50 });
     ebc_close_producer(p, (int32_t)t->patience_ms);
     for (size_t i = 0; i < sent.n; i++)
         if (ebc_event(t, sent, i)->status != EB_OK)
             ebc_break(t, EBC_CLOSE_SENDS, "expected close(%lld ms) to send 50 events; came status %d for event %zu: %s",
-                      (long long)t->patience_ms, ebc_event(t, sent, i)->status, sent.first + i,
-                      ebc_event(t, sent, i)->error);
+                      (long long)t->patience_ms, ebc_event(t, sent, i)->status, sent.first + i, ebc_event(t, sent, i)->error);
     ebc_read_stored(t, topic, group, sent.n);
 }
 
@@ -189,7 +193,7 @@ static void a_topic_and_key_keep_the_order_of_sending(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_range sent = ebc_new_events(t, topic, 600, 7);
     struct ebc_producer *p = ebc_producer(t);
-    const struct ebc_event *last[7] = {0};
+    const struct ebc_event *last[7] = { 0 };
     struct ebc_received **got;
 
     ebc_submit_and_wait(p, (struct ebc_range){ sent.first, 200 });
@@ -201,8 +205,8 @@ static void a_topic_and_key_keep_the_order_of_sending(struct ebc_test *t) {
     for (size_t i = 0; i < sent.n; i++) {
         const struct ebc_event *event = got[i]->event, **of_key = &last[event->message.key.data[4] - '0'];
         if (*of_key && (*of_key)->number > event->number)
-            ebc_break(t, EBC_SEND_ORDER, "expected event %zu before event %zu of the same key; it came after",
-                      event->number, (*of_key)->number);
+            ebc_break(t, EBC_SEND_ORDER, "expected event %zu before event %zu of the same key; it came after", event->number,
+                      (*of_key)->number);
         *of_key = event;
     }
 }

@@ -27,7 +27,7 @@ static void expect_returned_at_reopen(struct ebc_test *t) {
     ebc_send_through_new(t, sent);
     c = ebc_consumer(t, &wish);
     ebc_receive_n(c, sent.n);
-    ebc_close_consumer(c);                      /* returns all */
+    ebc_close_consumer(c); /* returns all */
     c = ebc_consumer(t, &wish);
     ebc_count_before_marker(c, topic);
     for (size_t i = 0; i < sent.n; i++)
@@ -53,7 +53,7 @@ static void settle_some_and_reopen(struct ebc_test *t, int round) {
         ebc_settle(first[order[i]], EB_ACK, 0);
         ebc_receive(c, 0, 0);
     }
-    ebc_close_consumer(c);                      /* returns the others */
+    ebc_close_consumer(c); /* returns the others */
     c = ebc_consumer(t, &wish);
     ebc_count_before_marker(c, topic);
     again = ebc_all(c);
@@ -62,8 +62,10 @@ static void settle_some_and_reopen(struct ebc_test *t, int round) {
         const struct ebc_received *got = first[order[i]];
         bool came = ebc_find_event(again, n, got->event) != NULL;
         if (i >= acks && !came)
-            ebc_break(t, EBC_ACK_COVERS, "expected event %zu again, of which only others around it were acknowledged; "
-                      "it did not come", got->event->number);
+            ebc_break(t, EBC_ACK_COVERS,
+                      "expected event %zu again, of which only others around it were acknowledged; "
+                      "it did not come",
+                      got->event->number);
         if (i < acks && !came && got->settled == EB_GONE)
             ebc_break(t, EBC_GONE_AGAIN, "expected event %zu again, whose EB_ACK was settled EB_GONE; it did not come",
                       got->event->number);
@@ -92,7 +94,7 @@ static void what_is_acknowledged_never_comes_again(struct ebc_test *t) {
     ebc_wait_settled(c);
     ebc_receive_for_quiet_ms(c);
     ebc_close_consumer(c);
-    for (int i = 0; i < 2; i++) {               /* the host notes an acknowledged event that comes again */
+    for (int i = 0; i < 2; i++) { /* the host notes an acknowledged event that comes again */
         wish.member = i ? "m1" : "m2";
         c = ebc_consumer(t, &wish);
         ebc_count_before_marker(c, topic);
@@ -111,7 +113,7 @@ static void every_final_verdict_is_answered_once(struct ebc_test *t) {
     c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
     got = ebc_receive_n(c, 60);
     for (size_t i = 0; i < 60; i++) {
-        ebc_settle(got[order[i]], EB_EXTEND, 0);        /* not final: settled must not be called */
+        ebc_settle(got[order[i]], EB_EXTEND, 0); /* not final: settled must not be called */
         ebc_settle(got[order[i]], i == 20 && delays ? EB_RETRY : EB_ACK, 1);
         if (ebc_random_below(&t->random, 4) == 0)
             ebc_receive(c, 0, 0);
@@ -119,9 +121,9 @@ static void every_final_verdict_is_answered_once(struct ebc_test *t) {
     ebc_wait_settled(c);
     for (size_t i = 0; i < 60; i++)
         if (got[i]->settled != EB_OK)
-            ebc_break(t, EBC_GONE_AGAIN, "expected EB_OK for a message settled at once; came %d for event %zu",
-                      got[i]->settled, got[i]->event->number);
-    ebc_receive_for_quiet_ms(c);                               /* the host notes a second settled call */
+            ebc_break(t, EBC_GONE_AGAIN, "expected EB_OK for a message settled at once; came %d for event %zu", got[i]->settled,
+                      got[i]->event->number);
+    ebc_receive_for_quiet_ms(c); /* the host notes a second settled call */
 }
 
 /* A host whose messages all wait to be settled calls receive with max 0 and has room again only when settled comes. */
@@ -137,8 +139,10 @@ static void an_answer_ends_a_receive(struct ebc_test *t) {
     for (int64_t begin = ebc_monotonic_ms(); got[4]->settled == EBC_NOT_SETTLED;) {
         ebc_receive(c, 0, (int32_t)t->patience_ms);
         if (ebc_monotonic_ms() - begin > t->patience_ms / 2)
-            ebc_break(t, EBC_SETTLED_ENDS_WAIT, "expected receive(max 0) to end once verdicts are settled; it ended only after "
-                      "its timeout of %lld ms", (long long)t->patience_ms);
+            ebc_break(t, EBC_SETTLED_ENDS_WAIT,
+                      "expected receive(max 0) to end once verdicts are settled; it ended only after "
+                      "its timeout of %lld ms",
+                      (long long)t->patience_ms);
     }
     ebc_wait_settled(c);
 }
@@ -146,8 +150,8 @@ static void an_answer_ends_a_receive(struct ebc_test *t) {
 /* ---- returning ---- */
 
 /* Waits for the message at this member, or at a new one: a log delivers nothing twice to the same member. */
-static struct ebc_consumer *await_again(struct ebc_test *t, struct ebc_consumer *c, const struct ebc_consumer_options *wish, size_t from,
-                                        size_t n) {
+static struct ebc_consumer *await_again(struct ebc_test *t, struct ebc_consumer *c, const struct ebc_consumer_options *wish,
+                                        size_t from, size_t n) {
     ebc_receive_rest(c, n);
     if (ebc_count(c) >= from + n)
         return c;
@@ -209,8 +213,10 @@ static void what_was_fetched_ahead_is_returned(struct ebc_test *t) {
     ebc_count_before_marker(c, topic);
     for (size_t i = 0; i < sent.n; i++)
         if (!ebc_find_event(got, n, ebc_event(t, sent, i)) && !ebc_find_event(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
-            ebc_break(t, EBC_FETCHED_AHEAD, "expected event %zu, which the closed consumer never received, at "
-                      "another one; it did not come", ebc_event(t, sent, i)->number);
+            ebc_break(t, EBC_FETCHED_AHEAD,
+                      "expected event %zu, which the closed consumer never received, at "
+                      "another one; it did not come",
+                      ebc_event(t, sent, i)->number);
 }
 
 /* ---- retrying ---- */
@@ -226,8 +232,10 @@ static void expect_retry_ends_wait(struct ebc_test *t, struct ebc_consumer *c, s
         ebc_receive(c, 1, (int32_t)(end - ebc_monotonic_ms()));
     took = ebc_monotonic_ms() - began;
     if (ebc_count(c) == before || took > t->patience_ms)
-        ebc_break(t, EBC_RETRY, "expected receive(%lld ms) to be back with the event to be tried again after 100 ms; "
-                  "came back after %lld ms with %zu", (long long)(end - began), (long long)took, ebc_count(c) - before);
+        ebc_break(t, EBC_RETRY,
+                  "expected receive(%lld ms) to be back with the event to be tried again after 100 ms; "
+                  "came back after %lld ms with %zu",
+                  (long long)(end - began), (long long)took, ebc_count(c) - before);
     ebc_settle(ebc_all(c)[before], EB_ACK, 0);
     ebc_wait_settled(c);
 }
@@ -248,8 +256,7 @@ static void a_retry_waits_and_counts(struct ebc_test *t) {
         got = ebc_receive_n(c, 1)[0];
         waited = got->at_ms - settled_ms;
         if (waited < (int64_t)delay - 5)
-            ebc_break(t, EBC_RETRY, "expected the event after %u ms again; it came after %lld ms", delay,
-                      (long long)waited);
+            ebc_break(t, EBC_RETRY, "expected the event after %u ms again; it came after %lld ms", delay, (long long)waited);
         if (got->message->failures != failures)
             ebc_break(t, EBC_RETRY_COUNTS, "expected failures %u after EB_RETRY %u time(s); came %u", failures, failures,
                       got->message->failures);
@@ -262,8 +269,10 @@ static void a_retry_holds_back_its_key(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_producer *p = ebc_producer(t);
     struct ebc_event *held[4], *other;
-    struct eb_verdict kinds[4] = { { .kind = EB_RETRY, .delay_ms = (uint32_t)t->quiet_ms + 200 }, { .kind = EB_RETURN },
-                                   { .kind = EB_RETURN }, { .kind = EB_RETURN } };
+    struct eb_verdict kinds[4] = { { .kind = EB_RETRY, .delay_ms = (uint32_t)t->quiet_ms + 200 },
+                                   { .kind = EB_RETURN },
+                                   { .kind = EB_RETURN },
+                                   { .kind = EB_RETURN } };
     struct ebc_consumer *c;
     struct ebc_received **got;
     size_t n;
@@ -278,7 +287,7 @@ static void a_retry_holds_back_its_key(struct ebc_test *t) {
     if (got[0]->event != held[0])
         ebc_break(t, EBC_SEND_ORDER, "expected event %zu, the first of its key; came event %zu", held[0]->number,
                   got[0]->event->number);
-    ebc_settle_mixed(c, got, kinds, n);         /* the retry, and the returns of what follows it: in one call */
+    ebc_settle_mixed(c, got, kinds, n); /* the retry, and the returns of what follows it: in one call */
     ebc_send(p, ebc_range_of(held[3] = ebc_new_event(t, topic, "held")));
     ebc_send(p, ebc_range_of(other = ebc_new_event(t, topic, "other")));
     for (size_t i = 0; i < 5; i++) {
@@ -288,8 +297,10 @@ static void a_retry_holds_back_its_key(struct ebc_test *t) {
         while (place < 4 && next->event != held[place])
             place++;
         if (place < 4 && place > 0 && !held[place - 1]->acked_by)
-            ebc_break(t, held[0]->acked_by ? EBC_RETURN_LOST : EBC_RETRY_HOLDS, "expected event %zu to be settled first; "
-                      "came event %zu of its key", held[held[0]->acked_by ? place - 1 : 0]->number, next->event->number);
+            ebc_break(t, held[0]->acked_by ? EBC_RETURN_LOST : EBC_RETRY_HOLDS,
+                      "expected event %zu to be settled first; "
+                      "came event %zu of its key",
+                      held[held[0]->acked_by ? place - 1 : 0]->number, next->event->number);
         ebc_settle(next, EB_ACK, 0);
         ebc_wait_settled(c);
     }
@@ -312,8 +323,7 @@ static void an_extended_lease_is_kept(struct ebc_test *t) {
     if (lease == 0)
         ebc_skip(t, "the plugin's messages have no lease");
     if ((double)lease > 2000 * t->pace)
-        ebc_skip(t, "the lease is %lld ms: give the plugin one of up to %.0f ms by -o", (long long)lease,
-                 2000 * t->pace);
+        ebc_skip(t, "the lease is %lld ms: give the plugin one of up to %.0f ms by -o", (long long)lease, 2000 * t->pace);
     other = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .member = "m2" });
     for (end = ebc_monotonic_ms() + 2 * lease; ebc_monotonic_ms() < end;) {
         ebc_settle(got, EB_EXTEND, 0);
@@ -321,7 +331,8 @@ static void an_extended_lease_is_kept(struct ebc_test *t) {
         ebc_receive(other, 1, (int32_t)(lease / 6));
     }
     if (ebc_count(other) > 0 || ebc_count(c) > 1)
-        ebc_break(t, EBC_EXTEND, "expected the message at its member for twice its lease, extended at a third; came it "
+        ebc_break(t, EBC_EXTEND,
+                  "expected the message at its member for twice its lease, extended at a third; came it "
                   "elsewhere");
     ebc_settle(got, EB_ACK, 0);
     ebc_wait_settled(c);

@@ -59,16 +59,20 @@ static void a_new_group_at_latest_sees_only_what_comes(struct ebc_test *t) {
     c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .start = &latest });
     while (ebc_count(c) == 0) {
         if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_START, "expected a new group at latest to see events sent after it began; came none for "
-                      "%lld ms", (long long)t->patience_ms);
+            ebc_break(t, EBC_START,
+                      "expected a new group at latest to see events sent after it began; came none for "
+                      "%lld ms",
+                      (long long)t->patience_ms);
         ebc_receive(c, 1, 20);
         ebc_send(p, ebc_new_events(t, topic, 1, 3));
     }
     ebc_receive_rest(c, SIZE_MAX);
     for (size_t i = 0; i < before.n; i++)
         if (ebc_find_event(ebc_all(c), ebc_count(c), ebc_event(t, before, i)))
-            ebc_break(t, EBC_START, "expected a new group at latest to begin after the %zu events that were there; "
-                      "came one of them", before.n);
+            ebc_break(t, EBC_START,
+                      "expected a new group at latest to begin after the %zu events that were there; "
+                      "came one of them",
+                      before.n);
 }
 
 static void an_existing_group_is_never_moved(struct ebc_test *t) {
@@ -133,10 +137,12 @@ static void members_of_a_group_share_the_work(struct ebc_test *t) {
             end = ebc_monotonic_ms() + t->patience_ms;
         done = now;
         if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_SHARED, "expected three members to get each of %zu events; came %zu, then none for %lld "
-                      "ms", sent.n, done, (long long)t->patience_ms);
+            ebc_break(t, EBC_SHARED,
+                      "expected three members to get each of %zu events; came %zu, then none for %lld "
+                      "ms",
+                      sent.n, done, (long long)t->patience_ms);
         for (int i = 0; i < 3; i++) {
-            ebc_receive(c[i], 10, 5);           /* the host notes an event that any member has acknowledged before */
+            ebc_receive(c[i], 10, 5); /* the host notes an event that any member has acknowledged before */
             settle_in_hand(c[i]);
         }
     }
@@ -177,7 +183,8 @@ static void a_pattern_takes_in_topics_made_later(struct ebc_test *t) {
     struct ebc_consumer *c;
 
     ebc_send_through_new(t, ebc_new_events(t, before, 5, 2));
-    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = ebc_topic_name(t, "in-*"), .unwanted = unwanted, .group = group });
+    c = ebc_consumer(
+        t, &(struct ebc_consumer_options){ .topic = ebc_topic_name(t, "in-*"), .unwanted = unwanted, .group = group });
     ebc_receive_and_ack(c, 5);
     after = ebc_topic(t, "in-2");
     ebc_send_through_new(t, ebc_new_events(t, after, 5, 2));

@@ -11,7 +11,7 @@ static void close_admin(struct ebc_instance *in) {
 }
 
 void *ebc_admin_self(struct ebc_test *t) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     struct ebc_instance *in;
     int32_t status;
 
@@ -91,7 +91,7 @@ static int32_t op_worked(struct ebc_test *t, const char *op, int32_t status, con
 int32_t ebc_admin_groups(struct ebc_test *t, const char *topic, const char *group,
                          int32_t (*each)(void *, const struct eb_group_info *), void *arg) {
     void *self = op_begins(t, "groups of topic", topic);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     return op_worked(t, "groups", t->plugin.admin->groups(self, topic, group, timeout_ms(t), each, arg, &err), &err);
 }
@@ -99,7 +99,7 @@ int32_t ebc_admin_groups(struct ebc_test *t, const char *topic, const char *grou
 int32_t ebc_admin_browse(struct ebc_test *t, const char *topic, struct eb_point from,
                          int32_t (*each)(void *, const struct eb_message *), void *arg) {
     void *self = op_begins(t, "browse of topic", topic);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     from.size = sizeof from;
     return op_worked(t, "browse", t->plugin.admin->browse(self, topic, &from, timeout_ms(t), each, arg, &err), &err);
@@ -107,7 +107,7 @@ int32_t ebc_admin_browse(struct ebc_test *t, const char *topic, struct eb_point 
 
 int32_t ebc_admin_trim(struct ebc_test *t, const char *topic, struct eb_point before, int32_t unread_too) {
     void *self = op_begins(t, "trim of topic", topic);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     before.size = sizeof before;
     return op_worked(t, "trim", t->plugin.admin->trim(self, topic, &before, unread_too, timeout_ms(t), &err), &err);

@@ -34,7 +34,7 @@ void ebc_break(struct ebc_test *t, enum ebc_rule rule, const char *format, ...) 
     va_start(args, format);
     note(t, rule, true, format, args);
     va_end(args);
-    abort();                            /* the observer does not return */
+    abort(); /* the observer does not return */
 }
 
 void ebc_skip(struct ebc_test *t, const char *format, ...) {
@@ -97,6 +97,8 @@ void ebc_op_ended(struct ebc_test *t) {
 
     show(t, 0);
     if (late_ms > 0)
-        ebc_note(t, EBC_TIME, "expected %s to be back within %lld ms more than its timeout; came back %lld ms after "
-                 "that", op, (long long)slack_ms(t), (long long)late_ms);
+        ebc_note(t, EBC_TIME,
+                 "expected %s to be back within %lld ms more than its timeout; came back %lld ms after "
+                 "that",
+                 op, (long long)slack_ms(t), (long long)late_ms);
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static struct ebc_consumer *consumer_of(struct ebc_instance *in) {
-    return (struct ebc_consumer *)in;       /* its first member */
+    return (struct ebc_consumer *)in; /* its first member */
 }
 
 /* ---- opening and closing ---- */
@@ -17,22 +17,25 @@ static void fill_subscription(struct ebc_consumer *c, const struct ebc_consumer_
     struct ebc_test *t = c->in.t;
     struct eb_point *earliest = ebc_alloc(t, sizeof *earliest);
 
-    *earliest = (struct eb_point){ .size = sizeof *earliest,
-                                   .kind = c->ops->traits & EB_T_HISTORY ? EB_EARLIEST : EB_LATEST };
+    *earliest = (struct eb_point){ .size = sizeof *earliest, .kind = c->ops->traits & EB_T_HISTORY ? EB_EARLIEST : EB_LATEST };
     c->topics[0] = options->topic;
     c->topics[1] = options->topic2;
     c->unwanted = options->unwanted;
-    c->sub = (struct eb_subscription){
-        .size = sizeof c->sub, .topics = c->topics, .n_topics = options->topic2 ? 2 : 1, .group = options->group,
-        .consumer = options->member ? options->member : "m1", .start = options->start ? options->start : earliest,
-        .order = options->order ? options->order : EB_ORDER_KEY,
-        .max_messages = options->max_messages ? options->max_messages : 1000,
-        .max_bytes = options->max_bytes ? options->max_bytes : UINT64_C(64) << 20, .until_end = options->until_end };
+    c->sub = (struct eb_subscription){ .size = sizeof c->sub,
+                                       .topics = c->topics,
+                                       .n_topics = options->topic2 ? 2 : 1,
+                                       .group = options->group,
+                                       .consumer = options->member ? options->member : "m1",
+                                       .start = options->start ? options->start : earliest,
+                                       .order = options->order ? options->order : EB_ORDER_KEY,
+                                       .max_messages = options->max_messages ? options->max_messages : 1000,
+                                       .max_bytes = options->max_bytes ? options->max_bytes : UINT64_C(64) << 20,
+                                       .until_end = options->until_end };
 }
 
 struct ebc_consumer *ebc_consumer(struct ebc_test *t, const struct ebc_consumer_options *options) {
     struct ebc_consumer *c = ebc_alloc(t, sizeof *c);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status;
 
     c->ops = t->plugin.consumer;
@@ -77,7 +80,7 @@ void ebc_close_consumer(struct ebc_consumer *c) {
 /* ---- receive ---- */
 
 int32_t ebc_receive(struct ebc_consumer *c, uint32_t max, int32_t timeout_ms) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status;
 
     assert(c->in.open && !c->inside);
@@ -95,7 +98,8 @@ int32_t ebc_receive(struct ebc_consumer *c, uint32_t max, int32_t timeout_ms) {
     if (status > EB_END)
         ebc_note(c->in.t, EBC_RECEIVE_STATUS, "expected receive to return EB_OK, EB_EMPTY or EB_END; came %d", status);
     if (c->handed > 0 && status != EB_OK)
-        ebc_note(c->in.t, EBC_RECEIVE_STATUS, "expected EB_OK from a receive that delivered %u messages; came %d", c->handed, status);
+        ebc_note(c->in.t, EBC_RECEIVE_STATUS, "expected EB_OK from a receive that delivered %u messages; came %d", c->handed,
+                 status);
     if (c->handed == 0 && max > 0 && !c->refused && status == EB_OK)
         ebc_note(c->in.t, EBC_RECEIVE_STATUS, "expected EB_EMPTY from a receive that delivered nothing; came EB_OK");
     return status;
@@ -139,8 +143,8 @@ static struct ebc_received **take_n(struct ebc_consumer *c, size_t n, bool ack) 
         if (c->n_got > had)
             end = ebc_monotonic_ms() + t->patience_ms;
         else if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_MISSING, "expected %zu messages for group %s; came %zu, then none for %lld ms", n,
-                      c->sub.group, c->n_got - before, (long long)t->patience_ms);
+            ebc_break(t, EBC_MISSING, "expected %zu messages for group %s; came %zu, then none for %lld ms", n, c->sub.group,
+                      c->n_got - before, (long long)t->patience_ms);
     }
     return c->got + before;
 }
@@ -214,15 +218,13 @@ void ebc_expect_events(struct ebc_test *t, enum ebc_rule rule, struct ebc_receiv
                        const struct ebc_event *const *wanted, size_t n_wanted) {
     for (size_t i = 0; i < n_wanted; i++)
         if (!ebc_find_event(got, n, wanted[i]))
-            ebc_break(t, rule, "expected event %zu among %zu; came %zu others, not this one", wanted[i]->number,
-                      n_wanted, n);
+            ebc_break(t, rule, "expected event %zu among %zu; came %zu others, not this one", wanted[i]->number, n_wanted, n);
     for (size_t i = 0; i < n; i++) {
         bool known = false;
         for (size_t k = 0; k < n_wanted; k++)
             known = known || wanted[k] == got[i]->event;
         if (!known)
-            ebc_break(t, rule, "expected only the %zu events due; came event %zu as well", n_wanted,
-                      got[i]->event->number);
+            ebc_break(t, rule, "expected only the %zu events due; came event %zu as well", n_wanted, got[i]->event->number);
         if (ebc_find_event(got + i + 1, n - i - 1, got[i]->event))
             ebc_break(t, rule, "expected event %zu once; it came twice", got[i]->event->number);
     }

@@ -16,7 +16,7 @@ struct ebc_consumer {
     size_t n_got, accept_only;
     void (*watch)(struct ebc_test *, const struct ebc_event *);
     /* of the current receive */
-    bool inside, refused;         /* receive runs; a message was refused in it */
+    bool inside, refused; /* receive runs; a message was refused in it */
     uint32_t max, handed;
 };
 

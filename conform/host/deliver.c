@@ -23,7 +23,7 @@ static void check_fields(struct ebc_test *t, const struct eb_message *message, c
                  ended(message->topic) ? "" : ", not ended");
     if (!ended(message->position) || !ebc_is_printable(message->position))
         ebc_note(t, EBC_TEXT_ENDS, "expected a printable, NUL-ended position; came %s",
-                 !message->position.data       ? "none"
+                 !message->position.data     ? "none"
                  : !ended(message->position) ? "one without NUL"
                                              : "one that is not printable");
     if (message->time_ms != 0 && (message->time_ms < now - day || message->time_ms > now + day))
@@ -95,8 +95,11 @@ static int32_t take(struct ebc_consumer *c, const struct eb_message *message) {
     const char *wrong;
     bool again;
 
-    *got = (struct ebc_received){ .by = c, .event = known_event(t, message), .message = ebc_copy_message(t, message),
-                             .at_ms = ebc_monotonic_ms(), .settled = EBC_NOT_SETTLED };
+    *got = (struct ebc_received){ .by = c,
+                                  .event = known_event(t, message),
+                                  .message = ebc_copy_message(t, message),
+                                  .at_ms = ebc_monotonic_ms(),
+                                  .settled = EBC_NOT_SETTLED };
     check_fields(t, message, got->event);
     pthread_mutex_lock(&t->lock);
     wrong = unfit(c, message, &rule);
@@ -116,7 +119,7 @@ static int32_t take(struct ebc_consumer *c, const struct eb_message *message) {
 static int32_t on_received(const struct eb_host *host, const struct eb_message *from) {
     struct ebc_consumer *c = consumer_of(host);
     struct ebc_test *t = c->in.t;
-    struct eb_message message = {0};
+    struct eb_message message = { 0 };
 
     if (!ebc_instance_called(&c->in, "received"))
         return EB_FULL;

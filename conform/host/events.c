@@ -13,12 +13,15 @@ static const char empty_json[] = "{\"fields\": [], \"name\": \"CloudEvent\", "
 static const char key_name[] = "string";
 static const char key_json[] = "{\"name\": \"key\", \"type\": \"string\"}";
 
-static const struct eb_schema blob_schema = { sizeof blob_schema, 1, { blob_name, sizeof blob_name - 1 },
-                                              { blob_json, sizeof blob_json - 1 } };
-static const struct eb_schema empty_schema = { sizeof empty_schema, 2, { empty_name, sizeof empty_name - 1 },
-                                               { empty_json, sizeof empty_json - 1 } };
-static const struct eb_schema key_schema = { sizeof key_schema, 3, { key_name, sizeof key_name - 1 },
-                                             { key_json, sizeof key_json - 1 } };
+static const struct eb_schema blob_schema = {
+    sizeof blob_schema, 1, { blob_name, sizeof blob_name - 1 }, { blob_json, sizeof blob_json - 1 }
+};
+static const struct eb_schema empty_schema = {
+    sizeof empty_schema, 2, { empty_name, sizeof empty_name - 1 }, { empty_json, sizeof empty_json - 1 }
+};
+static const struct eb_schema key_schema = {
+    sizeof key_schema, 3, { key_name, sizeof key_name - 1 }, { key_json, sizeof key_json - 1 }
+};
 
 static struct eb_text text_of(const char *text) {
     return (struct eb_text){ text, strlen(text) };
@@ -76,11 +79,10 @@ void ebc_add_header(struct ebc_event *event, struct eb_text name, struct eb_text
 }
 
 static void fill_attrs(struct ebc_event *event) {
-    static const char *const names[EBC_N_ATTRS] = { "type", "id", "source", "time", "minorversion", "sourcehost",
-                                                  "sourcelib" };
-    const char *values[EBC_N_ATTRS] = { "org.openedx.conform.blob.v1", event->id, "openedx/conform/web", event->time,
-                                        "0",
-                                      "conform-host", "11.2.0" };
+    static const char *const names[EBC_N_ATTRS] = { "type", "id", "source", "time", "minorversion", "sourcehost", "sourcelib" };
+    const char *values[EBC_N_ATTRS] = {
+        "org.openedx.conform.blob.v1", event->id, "openedx/conform/web", event->time, "0", "conform-host", "11.2.0"
+    };
 
     for (size_t i = 0; i < EBC_N_ATTRS; i++)
         event->attrs[i] = (struct eb_header){ text_of(names[i]), text_of(values[i]) };
@@ -113,12 +115,17 @@ static struct ebc_event *make(struct ebc_test *t, const char *topic, const char 
     event->number = t->n_events;
     snprintf(event->id, sizeof event->id, "%08x-%04x-1%03x-a%03x-%012zx", (unsigned)(place >> 32),
              (unsigned)(place >> 16 & 0xFFFF), (unsigned)(place >> 4 & 0xFFF), (unsigned)(place & 0xF), event->number);
-    snprintf(event->time, sizeof event->time, "2026-11-23T20:%02zu:%02zu%s+00:00", event->number / 60 % 60,
-             event->number % 60, event->number % 3 ? ".123456" : "");
+    snprintf(event->time, sizeof event->time, "2026-11-23T20:%02zu:%02zu%s+00:00", event->number / 60 % 60, event->number % 60,
+             event->number % 3 ? ".123456" : "");
     fill_attrs(event);
-    event->message = (struct eb_message){ .size = sizeof event->message, .token = event->number + 1,
-                                          .topic = text_of(topic), .id = text_of(event->id), .schema = &blob_schema,
-                                          .attrs = event->attrs, .n_attrs = EBC_N_ATTRS, .headers = event->headers };
+    event->message = (struct eb_message){ .size = sizeof event->message,
+                                          .token = event->number + 1,
+                                          .topic = text_of(topic),
+                                          .id = text_of(event->id),
+                                          .schema = &blob_schema,
+                                          .attrs = event->attrs,
+                                          .n_attrs = EBC_N_ATTRS,
+                                          .headers = event->headers };
     for (size_t i = 0; i < len; i++)
         blob[i] = (char)ebc_random(chance);
     ebc_set_blob(t, event, blob, len);
@@ -207,8 +214,9 @@ static const struct eb_schema *copied_schema(struct ebc_test *t, const struct eb
     if (!from)
         return NULL;
     to = ebc_alloc(t, sizeof *to);
-    *to = (struct eb_schema){ .size = sizeof *to, .id = from->id, .name = copied_text(t, from->name),
-                              .json = copied_text(t, from->json) };
+    *to = (struct eb_schema){
+        .size = sizeof *to, .id = from->id, .name = copied_text(t, from->name), .json = copied_text(t, from->json)
+    };
     return to;
 }
 
@@ -245,7 +253,7 @@ static const char *shown(struct ebc_test *t, struct eb_text text) {
     if (!text.data)
         return "absent";
     to = ebc_format(t, "%zu bytes \"%.*s%s\"", text.len, (int)n, "........................................",
-                  n < text.len ? "..." : "");
+                    n < text.len ? "..." : "");
     for (size_t i = 0; i < n; i++)
         if (text.data[i] >= ' ' && text.data[i] <= '~')
             strchr(to, '"')[1 + i] = text.data[i] == '"' ? '\'' : text.data[i];

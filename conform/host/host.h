@@ -38,41 +38,40 @@ struct ebc_observer {
 };
 
 struct ebc_test {
-    const char *name;                   /* of the case */
+    const char *name; /* of the case */
     const struct ebc_observer *observer;
     struct ebc_plugin plugin;
     const void *settings;
-    const char *run;                    /* a different text in each run: makes names unique */
-    size_t number;                      /* of the case: likewise, within the run */
-    bool joins_late;                    /* another process of the test has made the groups */
+    const char *run; /* a different text in each run: makes names unique */
+    size_t number;   /* of the case: likewise, within the run */
+    bool joins_late; /* another process of the test has made the groups */
     uint64_t seed;
-    struct ebc_random random;           /* the case's choices */
+    struct ebc_random random; /* the case's choices */
     int64_t patience_ms, takeover_ms, quiet_ms;
     double pace;
-    pthread_mutex_t lock;               /* guards what host calls touch: events, received messages, links */
+    pthread_mutex_t lock; /* guards what host calls touch: events, received messages, links */
     struct ebc_event **events;
     size_t n_events;
-    struct ebc_instance *instances;     /* the newest first */
-    const char *groups[8];              /* those that messages were acknowledged for */
+    struct ebc_instance *instances; /* the newest first */
+    const char *groups[8];          /* those that messages were acknowledged for */
     size_t n_groups;
-    pthread_mutex_t memory;             /* guards these two: memory that ends with the test */
+    pthread_mutex_t memory; /* guards these two: memory that ends with the test */
     void **held;
     size_t n_held;
-    pthread_t thread;                   /* the one that works on the test */
-    _Atomic bool noted[EBC_RULES];      /* each breach is reported once */
+    pthread_t thread;              /* the one that works on the test */
+    _Atomic bool noted[EBC_RULES]; /* each breach is reported once */
 };
 
 /* ---- what a test finds ---- */
 
 /* The text: "expected ...; came ...". ebc_note: any thread. */
 void ebc_note(struct ebc_test *, enum ebc_rule, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void ebc_break(struct ebc_test *, enum ebc_rule, const char *format, ...)
-    __attribute__((noreturn, format(printf, 3, 4)));
+void ebc_break(struct ebc_test *, enum ebc_rule, const char *format, ...) __attribute__((noreturn, format(printf, 3, 4)));
 /* Closes what is open and ends the test: it cannot check this plugin. */
 void ebc_skip(struct ebc_test *, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
 int64_t ebc_monotonic_ms(void);
-int64_t ebc_wall_ms(void);              /* since 1970 */
+int64_t ebc_wall_ms(void); /* since 1970 */
 
 /* Around each op: what it is, and how long it may take. An op that takes longer breaks EBC_TIME. */
 void ebc_op_begins(struct ebc_test *, int32_t timeout_ms, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -95,21 +94,21 @@ const char *ebc_group(struct ebc_test *, const char *topic, const char *suffix);
 /* ---- events ---- */
 
 enum { EBC_N_ATTRS = 7, EBC_MAX_HEADERS = 8, EBC_NO_KEY = 0 };
-#define EBC_OWN_KEYS SIZE_MAX           /* a key for each event */
+#define EBC_OWN_KEYS SIZE_MAX /* a key for each event */
 
 /* One event of the test. Number n has the same content in each process of a test. */
 struct ebc_event {
-    struct eb_message message;          /* as submitted; token: number + 1 */
+    struct eb_message message; /* as submitted; token: number + 1 */
     size_t number;
     char id[37], time[40];
     struct eb_header attrs[EBC_N_ATTRS], headers[EBC_MAX_HEADERS];
     /* What became of it; guarded by the test's lock. */
-    struct ebc_producer *by;            /* who took it */
+    struct ebc_producer *by; /* who took it */
     unsigned reports;
     int32_t status, maybe_stored;
-    const char *position;               /* NULL: unknown */
+    const char *position; /* NULL: unknown */
     char error[200];
-    uint32_t acked_by;                  /* a bit for each group of the test: its EB_ACK was confirmed with EB_OK */
+    uint32_t acked_by; /* a bit for each group of the test: its EB_ACK was confirmed with EB_OK */
 };
 
 /* n events with successive numbers. */
@@ -149,7 +148,7 @@ void ebc_send(struct ebc_producer *, struct ebc_range);
 void ebc_send_through_new(struct ebc_test *, struct ebc_range);
 size_t ebc_unreported(struct ebc_test *, struct ebc_range);
 int32_t ebc_poll(struct ebc_producer *, int32_t timeout_ms);
-void ebc_wake_producer(struct ebc_producer *);      /* any thread */
+void ebc_wake_producer(struct ebc_producer *); /* any thread */
 /* From here on `watch` is called for each report of EB_OK, inside the plugin's call, once the report is noted. */
 void ebc_watch_reports(struct ebc_producer *, void (*watch)(struct ebc_test *, const struct ebc_event *));
 void ebc_close_producer(struct ebc_producer *, int32_t timeout_ms);
@@ -162,10 +161,10 @@ enum { EBC_NOT_SETTLED = 1000 };
 struct ebc_received {
     struct ebc_consumer *by;
     struct ebc_event *event;
-    const struct eb_message *message;   /* a deep copy */
-    int64_t at_ms;                      /* when, monotonic */
-    uint32_t verdict;                   /* the final one; 0: none yet */
-    int32_t settled;                    /* the status of settled(): EB_OK, EB_GONE; EBC_NOT_SETTLED: not called yet */
+    const struct eb_message *message; /* a deep copy */
+    int64_t at_ms;                    /* when, monotonic */
+    uint32_t verdict;                 /* the final one; 0: none yet */
+    int32_t settled;                  /* the status of settled(): EB_OK, EB_GONE; EBC_NOT_SETTLED: not called yet */
     bool revoked;
 };
 
@@ -174,7 +173,7 @@ struct ebc_consumer;
 /* A zero stands for: member "m1", the earliest point, 1000 messages, 64 MiB, order by key. */
 struct ebc_consumer_options {
     const char *topic, *topic2, *group, *member;
-    const char *unwanted;               /* a topic that the pattern in `topic` fits, and for which matches() returns 0 */
+    const char *unwanted; /* a topic that the pattern in `topic` fits, and for which matches() returns 0 */
     const struct eb_point *start;
     int32_t order;
     uint32_t max_messages;
@@ -209,7 +208,7 @@ void ebc_settle_each(struct ebc_consumer *, struct ebc_received **, size_t n, en
 void ebc_settle_mixed(struct ebc_consumer *, struct ebc_received **, const struct eb_verdict *kind_and_delay, size_t n);
 /* Receives (max 0) until settled() came for each final verdict. */
 void ebc_wait_settled(struct ebc_consumer *);
-void ebc_wake_consumer(struct ebc_consumer *);      /* any thread */
+void ebc_wake_consumer(struct ebc_consumer *); /* any thread */
 /* From here on `watch` is called for each EB_ACK that is settled with EB_OK, inside the plugin's call, once that is noted. */
 void ebc_watch_settled(struct ebc_consumer *, void (*watch)(struct ebc_test *, const struct ebc_event *));
 void ebc_pause(struct ebc_consumer *, uint32_t partition, int32_t on);

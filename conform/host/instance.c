@@ -80,8 +80,10 @@ static void stray_settled(const struct eb_host *host, const uint64_t *tokens, si
     (void)tokens;
     (void)n;
     (void)status;
-    ebc_note(instance_of(host)->t, EBC_SETTLED_ONCE, "expected settled calls from consumers only; came one from "
-             "%s", instance_of(host)->name);
+    ebc_note(instance_of(host)->t, EBC_SETTLED_ONCE,
+             "expected settled calls from consumers only; came one from "
+             "%s",
+             instance_of(host)->name);
 }
 
 static void stray_revoke(const struct eb_host *host, const uint64_t *tokens, size_t n, uint32_t grace_ms) {
@@ -110,7 +112,8 @@ void ebc_instance_worked(struct ebc_instance *in, const char *op, int32_t status
     if (status >= 0)
         return;
     if (err->text[0] == '\0' || err->status >= 0)
-        ebc_note(in->t, EBC_ERROR_FILLED, "expected %s, which returned %d, to fill the error; came status %d and text "
+        ebc_note(in->t, EBC_ERROR_FILLED,
+                 "expected %s, which returned %d, to fill the error; came status %d and text "
                  "\"%s\"",
                  op, status, err->status, err->text);
     ebc_break(in->t, EBC_STATUS, "expected %s of %s to work; came %d: %s", op, in->name, status, err->text);

@@ -10,13 +10,13 @@
 struct ebc_instance {
     struct ebc_test *t;
     struct ebc_instance *next;
-    struct eb_host host;            /* core: this instance */
+    struct eb_host host; /* core: this instance */
     const char *name;
-    void *self;                     /* the plugin's */
+    void *self; /* the plugin's */
     _Atomic bool open;
-    int32_t up;                     /* these two guarded by the test's lock */
+    int32_t up; /* these two guarded by the test's lock */
     bool said_down;
-    bool silent;                    /* need not call link: an admin, which waits in each op */
+    bool silent; /* need not call link: an admin, which waits in each op */
     void (*close)(struct ebc_instance *);
 };
 

@@ -57,16 +57,22 @@ static bool hostable(const struct eb_plugin *about, const char *file, char why[E
     size_t least = offsetof(struct eb_option, offset) + sizeof(size_t);
 
     if (about->abi_major != EB_ABI_MAJOR)
-        snprintf(why, EBC_WHY_ROOM, "%s was built for plugin ABI %u.%u; this kit knows %u.x: build it with the headers "
-                 "of an event bus of that version", file, about->abi_major, about->abi_minor, EB_ABI_MAJOR);
+        snprintf(why, EBC_WHY_ROOM,
+                 "%s was built for plugin ABI %u.%u; this kit knows %u.x: build it with the headers "
+                 "of an event bus of that version",
+                 file, about->abi_major, about->abi_minor, EB_ABI_MAJOR);
     else if (about->size < offsetof(struct eb_plugin, settings_size) + sizeof about->settings_size)
-        snprintf(why, EBC_WHY_ROOM, "%s says that its eventbus_plugin has %zu bytes, too few for settings_size: set "
-                 "size to sizeof(struct eb_plugin)", file, about->size);
+        snprintf(why, EBC_WHY_ROOM,
+                 "%s says that its eventbus_plugin has %zu bytes, too few for settings_size: set "
+                 "size to sizeof(struct eb_plugin)",
+                 file, about->size);
     else if (!about->name || !about->version || !about->summary)
         snprintf(why, EBC_WHY_ROOM, "%s: name, version or summary of eventbus_plugin is NULL", file);
     else if (about->n_options > 0 && (!about->options || about->option_size < least || about->n_options > 10000))
-        snprintf(why, EBC_WHY_ROOM, "%s: n_options is %zu, yet options is NULL or option_size (%zu) is not "
-                 "sizeof(struct eb_option)", file, about->n_options, about->option_size);
+        snprintf(why, EBC_WHY_ROOM,
+                 "%s: n_options is %zu, yet options is NULL or option_size (%zu) is not "
+                 "sizeof(struct eb_option)",
+                 file, about->n_options, about->option_size);
     else if (about->settings_size > (1 << 20))
         snprintf(why, EBC_WHY_ROOM, "%s: settings_size is %zu, more than 1 MiB", file, about->settings_size);
     else
@@ -102,10 +108,10 @@ bool ebc_load(const char *file, struct ebc_plugin *plugin, char why[EBC_WHY_ROOM
         snprintf(why, EBC_WHY_ROOM, "cannot be loaded: %s", dlerror());
         return false;
     }
-    if (!copied_plugin(handle, file, plugin, why)
-        || !copied_role(handle, "eventbus_producer", sizeof *plugin->producer, &producer, why)
-        || !copied_role(handle, "eventbus_consumer", sizeof *plugin->consumer, &consumer, why)
-        || !copied_role(handle, "eventbus_admin", sizeof *plugin->admin, &admin, why))
+    if (!copied_plugin(handle, file, plugin, why) ||
+        !copied_role(handle, "eventbus_producer", sizeof *plugin->producer, &producer, why) ||
+        !copied_role(handle, "eventbus_consumer", sizeof *plugin->consumer, &consumer, why) ||
+        !copied_role(handle, "eventbus_admin", sizeof *plugin->admin, &admin, why))
         return false;
     plugin->producer = producer;
     plugin->consumer = consumer;

@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <eventbus/plugin.h>
 
-enum { EBC_WHY_ROOM = 2048 };       /* room for a sentence with its causes */
+enum { EBC_WHY_ROOM = 2048 }; /* room for a sentence with its causes */
 
 /* A loaded plugin. It stays mapped until the process ends. */
 struct ebc_plugin {
     const char *file;
-    struct eb_plugin about;         /* size: the author's; options and option_size: the copy's */
+    struct eb_plugin about; /* size: the author's; options and option_size: the copy's */
     struct eb_option *options;
-    struct eb_producer_ops *producer;   /* NULL: the plugin does not have this role */
+    struct eb_producer_ops *producer; /* NULL: the plugin does not have this role */
     struct eb_consumer_ops *consumer;
     struct eb_admin_ops *admin;
 };

@@ -11,7 +11,7 @@ struct ebc_producer {
 };
 
 static struct ebc_producer *producer_of(struct ebc_instance *in) {
-    return (struct ebc_producer *)in;       /* its first member */
+    return (struct ebc_producer *)in; /* its first member */
 }
 
 /* ---- reports ---- */
@@ -47,7 +47,7 @@ static struct ebc_event *first_report(struct ebc_producer *p, uint64_t token, co
 static void on_delivered(const struct eb_host *host, const struct eb_delivery *from) {
     struct ebc_producer *p = producer_of(host->core);
     struct ebc_test *t = p->in.t;
-    struct eb_delivery report = {0};
+    struct eb_delivery report = { 0 };
     struct ebc_event *event;
     const char *wrong, *position;
 
@@ -68,8 +68,8 @@ static void on_delivered(const struct eb_host *host, const struct eb_delivery *f
     if (event && report.status == EB_OK && p->watch)
         p->watch(t, event);
     if (wrong)
-        ebc_note(t, EBC_REPORTED_ONCE, "expected one report of each message taken; came %s (token %llu, status %d)",
-                 wrong, (unsigned long long)report.token, report.status);
+        ebc_note(t, EBC_REPORTED_ONCE, "expected one report of each message taken; came %s (token %llu, status %d)", wrong,
+                 (unsigned long long)report.token, report.status);
 }
 
 /* ---- ops ---- */
@@ -80,7 +80,7 @@ static void close_producer(struct ebc_instance *in) {
 
 struct ebc_producer *ebc_producer(struct ebc_test *t) {
     struct ebc_producer *p = ebc_alloc(t, sizeof *p);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status;
 
     p->ops = t->plugin.producer;
@@ -94,7 +94,7 @@ struct ebc_producer *ebc_producer(struct ebc_test *t) {
 }
 
 int32_t ebc_poll(struct ebc_producer *p, int32_t timeout_ms) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status;
 
     assert(p->in.open);
@@ -119,7 +119,7 @@ static void own(struct ebc_producer *p, struct ebc_range span, struct ebc_produc
 static size_t submit_once(struct ebc_producer *p, struct ebc_range span) {
     struct ebc_test *t = p->in.t;
     const struct eb_message *batch[100];
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int64_t taken;
 
     span.n = span.n < 100 ? span.n : 100;
@@ -135,8 +135,10 @@ static size_t submit_once(struct ebc_producer *p, struct ebc_range span) {
     span.first += (size_t)taken;
     span.n -= (size_t)taken;
     if (ebc_unreported(t, span) < span.n)
-        ebc_break(t, EBC_REPORTED_ONCE, "expected reports of taken messages only; came one of a message after the %lld "
-                  "that submit took", (long long)taken);
+        ebc_break(t, EBC_REPORTED_ONCE,
+                  "expected reports of taken messages only; came one of a message after the %lld "
+                  "that submit took",
+                  (long long)taken);
     own(p, span, NULL);
     return (size_t)taken;
 }
@@ -152,8 +154,10 @@ void ebc_submit(struct ebc_producer *p, struct ebc_range span) {
         span.first += taken;
         span.n -= taken;
         if (taken == 0 && ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_SUBMIT_TAKES, "expected room for more messages within %lld ms of polling; came none for "
-                      "%zu", (long long)t->patience_ms, span.n);
+            ebc_break(t, EBC_SUBMIT_TAKES,
+                      "expected room for more messages within %lld ms of polling; came none for "
+                      "%zu",
+                      (long long)t->patience_ms, span.n);
         if (taken == 0)
             ebc_poll(p, 50);
         else
@@ -180,11 +184,13 @@ void ebc_submit_and_wait(struct ebc_producer *p, struct ebc_range span) {
     end = ebc_monotonic_ms() + t->patience_ms;
     while ((left = ebc_unreported(t, span)) > 0) {
         if (left < before)
-            end = ebc_monotonic_ms() + t->patience_ms;      /* there is progress */
+            end = ebc_monotonic_ms() + t->patience_ms; /* there is progress */
         before = left;
         if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_REPORTED_ONCE, "expected a report of each message within %lld ms of polling; came none of "
-                      "%zu among %zu", (long long)t->patience_ms, left, span.n);
+            ebc_break(t, EBC_REPORTED_ONCE,
+                      "expected a report of each message within %lld ms of polling; came none of "
+                      "%zu among %zu",
+                      (long long)t->patience_ms, left, span.n);
         ebc_poll(p, 50);
     }
 }
@@ -210,8 +216,8 @@ void ebc_send(struct ebc_producer *p, struct ebc_range span) {
         while (event->status != EB_OK && ebc_monotonic_ms() < end && submit_again(p, event))
             ebc_poll(p, 50);
         if (event->status != EB_OK)
-            ebc_break(t, EBC_STORED, "expected event %zu to be stored; came status %d: %s", event->number,
-                      event->status, event->error);
+            ebc_break(t, EBC_STORED, "expected event %zu to be stored; came status %d: %s", event->number, event->status,
+                      event->error);
     }
 }
 
@@ -251,6 +257,8 @@ void ebc_close_producer(struct ebc_producer *p, int32_t timeout_ms) {
     p->in.open = false;
     left = taken_unreported(p);
     if (left > 0)
-        ebc_note(p->in.t, EBC_CLOSE_REPORTS, "expected close(%d) to report all that was taken; came no report of %zu "
-                 "messages", timeout_ms, left);
+        ebc_note(p->in.t, EBC_CLOSE_REPORTS,
+                 "expected close(%d) to report all that was taken; came no report of %zu "
+                 "messages",
+                 timeout_ms, left);
 }

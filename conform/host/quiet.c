@@ -40,7 +40,17 @@ static void on_busy(const struct eb_host *host, int32_t on) {
 }
 
 struct eb_host ebc_quiet_host(void *core, const char *name) {
-    return (struct eb_host){ .size = sizeof(struct eb_host), .core = core, .instance = name, .service = name, .log = on_log,
-                             .metric = on_metric, .link = on_link, .delivered = on_delivered, .received = on_received,
-                             .settled = on_settled, .revoke = on_revoke, .matches = on_matches, .busy = on_busy };
+    return (struct eb_host){ .size = sizeof(struct eb_host),
+                             .core = core,
+                             .instance = name,
+                             .service = name,
+                             .log = on_log,
+                             .metric = on_metric,
+                             .link = on_link,
+                             .delivered = on_delivered,
+                             .received = on_received,
+                             .settled = on_settled,
+                             .revoke = on_revoke,
+                             .matches = on_matches,
+                             .busy = on_busy };
 }

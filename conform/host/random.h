@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct ebc_random {
-    uint64_t state;                 /* the seed, to begin with */
+    uint64_t state; /* the seed, to begin with */
 };
 
 static inline uint64_t ebc_random(struct ebc_random *random) {

@@ -35,7 +35,7 @@ static bool read_number(const char *text, const struct unit *unit, int64_t *numb
     if (unit->name)
         return !__builtin_mul_overflow((int64_t)value, unit->times, number);
     *number = 0;
-    return value == 0 && *end == '\0';      /* a plain 0 needs no unit */
+    return value == 0 && *end == '\0'; /* a plain 0 needs no unit */
 }
 
 static bool read_bool(const char *text, int64_t *number) {
@@ -81,14 +81,15 @@ static const char *expected(const struct eb_option *option) {
 static bool read_value(const struct eb_option *option, const char *text, int64_t *number, char why[EBC_WHY_ROOM]) {
     bool read = option->type == EB_OPT_BOOL     ? read_bool(text, number)
                 : option->type == EB_OPT_CHOICE ? read_choice(text, option->choices, number)
-                                                : read_number(text, option->type == EB_OPT_MS      ? durations
-                                                                    : option->type == EB_OPT_BYTES ? sizes
-                                                                                                   : plain, number);
+                                                : read_number(text,
+                                                              option->type == EB_OPT_MS      ? durations
+                                                              : option->type == EB_OPT_BYTES ? sizes
+                                                                                             : plain,
+                                                              number);
     bool limited = option->min != 0 || option->max != 0;
 
     if (!read)
-        snprintf(why, EBC_WHY_ROOM, "%s is not %s", option->flags & EB_OPT_SECRET ? "the value" : text,
-                 expected(option));
+        snprintf(why, EBC_WHY_ROOM, "%s is not %s", option->flags & EB_OPT_SECRET ? "the value" : text, expected(option));
     else if (limited && (*number < option->min || *number > option->max)) {
         snprintf(why, EBC_WHY_ROOM, "%s is out of its range, %lld to %lld%s", text, (long long)option->min,
                  (long long)option->max, option->type == EB_OPT_MS ? " ms" : "");
@@ -159,8 +160,7 @@ static bool append_file(struct text *text, const char *path, char why[EBC_WHY_RO
 }
 
 /* Appends the value of what stands between "${" and "}". */
-static bool append_variable(struct text *text, const char *name, size_t len, const char *state,
-                            char why[EBC_WHY_ROOM]) {
+static bool append_variable(struct text *text, const char *name, size_t len, const char *state, char why[EBC_WHY_ROOM]) {
     char *copy = strndup(name, len);
     char *fallback = copy ? strstr(copy, ":-") : NULL;
     const char *value;
@@ -183,7 +183,8 @@ static bool append_variable(struct text *text, const char *name, size_t len, con
     if (!value)
         value = fallback;
     if (!value)
-        snprintf(why, EBC_WHY_ROOM, "${%s}: there is no environment variable of that name; set it, or write "
+        snprintf(why, EBC_WHY_ROOM,
+                 "${%s}: there is no environment variable of that name; set it, or write "
                  "${%s:-default}",
                  copy, copy);
     else if (!append(text, value, strlen(value)))
@@ -196,7 +197,7 @@ static bool append_variable(struct text *text, const char *name, size_t len, con
 
 /* Returns a malloced copy of `from` with its variables replaced; NULL, with why. */
 static char *replaced(const char *from, const char *state, char why[EBC_WHY_ROOM]) {
-    struct text text = {0};
+    struct text text = { 0 };
     bool done = append(&text, "", 0);
 
     while (done && *from) {
@@ -245,8 +246,7 @@ static bool place_list(struct ebc_settings *settings, const struct eb_option *op
 }
 
 /* `value` is held by the settings and may be cut. */
-static bool set_option(struct ebc_settings *settings, const struct eb_option *option, char *value,
-                       char why[EBC_WHY_ROOM]) {
+static bool set_option(struct ebc_settings *settings, const struct eb_option *option, char *value, char why[EBC_WHY_ROOM]) {
     int64_t number;
 
     if (option->type == EB_OPT_TEXT) {
@@ -327,8 +327,7 @@ static bool set_one(struct ebc_settings *settings, const struct eb_option *optio
         return false;
     }
     if (!text && !option->fallback && option->flags & EB_OPT_REQUIRED) {
-        snprintf(why, EBC_WHY_ROOM, "the plugin needs -o %.200s=...: %.1000s", option->key,
-                 option->help ? option->help : "");
+        snprintf(why, EBC_WHY_ROOM, "the plugin needs -o %.200s=...: %.1000s", option->key, option->help ? option->help : "");
         return false;
     }
     if (!text && !option->fallback)
@@ -363,8 +362,8 @@ static bool all_known(const struct eb_plugin *about, const char *const *given, s
         }
         if (known_key(about, given[i]))
             continue;
-        at = (size_t)snprintf(why, EBC_WHY_ROOM, "-o %.200s: plugin %.100s has no such option; it has%s", given[i],
-                              about->name, about->n_options ? "" : " none");
+        at = (size_t)snprintf(why, EBC_WHY_ROOM, "-o %.200s: plugin %.100s has no such option; it has%s", given[i], about->name,
+                              about->n_options ? "" : " none");
         for (size_t k = 0; k < about->n_options && at < EBC_WHY_ROOM - 1; k++)
             at += (size_t)snprintf(why + at, EBC_WHY_ROOM - at, "%s %s", k ? "," : "", about->options[k].key);
         return false;

@@ -9,8 +9,8 @@
 
 /* A filled settings struct and its memory. Used by one thread. */
 struct ebc_settings {
-    void *data;                     /* the plugin's struct, settings_size bytes; NULL when it has none */
-    void **held;                    /* the texts and lists that it points to */
+    void *data;  /* the plugin's struct, settings_size bytes; NULL when it has none */
+    void **held; /* the texts and lists that it points to */
     size_t n_held;
 };
 

@@ -26,7 +26,7 @@ size_t ebc_count_not_settled(struct ebc_consumer *c) {
 void ebc_settle_mixed(struct ebc_consumer *c, struct ebc_received **got, const struct eb_verdict *kinds, size_t n) {
     struct ebc_test *t = c->in.t;
     struct eb_verdict *verdicts = ebc_alloc(t, (n + 1) * sizeof *verdicts);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status;
 
     if (n == 0)
@@ -43,7 +43,7 @@ void ebc_settle_mixed(struct ebc_consumer *c, struct ebc_received **got, const s
     ebc_op_begins(t, 0, "settle of %zu verdicts of %s", n, c->in.name);
     status = c->ops->settle(c->in.self, verdicts, n, &err);
     ebc_op_ended(t);
-    memset(verdicts, 0xA5, n * sizeof *verdicts);       /* the plugin must have copied them */
+    memset(verdicts, 0xA5, n * sizeof *verdicts); /* the plugin must have copied them */
     ebc_instance_worked(&c->in, "settle", status, &err);
 }
 

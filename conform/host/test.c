@@ -69,7 +69,7 @@ const char *ebc_topic_name(struct ebc_test *t, const char *suffix) {
 
 const char *ebc_topic(struct ebc_test *t, const char *suffix) {
     const char *name = ebc_topic_name(t, suffix);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status;
 
     if (!t->plugin.admin || !t->plugin.admin->create)

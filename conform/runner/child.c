@@ -14,7 +14,7 @@
 
 /* ---- what a case needs ---- */
 
-static const char *const trait_names[] = { "EB_T_ORDER", "EB_T_POWER", "EB_T_DELAY", "EB_T_DELAY_ORDER",
+static const char *const trait_names[] = { "EB_T_ORDER",       "EB_T_POWER",   "EB_T_DELAY",   "EB_T_DELAY_ORDER",
                                            "EB_T_FREE_RETURN", "EB_T_HISTORY", "EB_T_PATTERN", "EB_T_BATCH_REDELIVERY",
                                            "EB_T_PROCESSES" };
 
@@ -77,7 +77,7 @@ static void probe(struct ebc_test *t) {
 }
 
 static void remove_one(struct ebc_test *t, const char *topic) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     if (ebc_admin_remove(t, topic, NULL, &err) < 0)
         ebc_write_result("left", NULL, ebc_format(t, "topic %s could not be removed: %s", topic, err.text));
@@ -101,7 +101,7 @@ static int32_t keep_name(void *arg, const struct eb_topic_info *info) {
 /* Runs after the last case: removes the run's topics, if the plugin can list and remove topics. */
 static void sweep(struct ebc_test *t) {
     struct names *names = ebc_alloc(t, sizeof *names);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status;
 
     if (!t->plugin.admin || !t->plugin.admin->topics || !t->plugin.admin->remove)
@@ -110,8 +110,8 @@ static void sweep(struct ebc_test *t) {
     names->prefix = ebc_format(t, "conform-%s-", t->run);
     status = ebc_admin_topics(t, keep_name, names, &err);
     if (status < 0)
-        ebc_write_result("left", NULL, ebc_format(t, "topics %s* could not be listed to be removed: %s", names->prefix,
-                                        err.text));
+        ebc_write_result("left", NULL,
+                         ebc_format(t, "topics %s* could not be listed to be removed: %s", names->prefix, err.text));
     for (size_t i = 0; i < names->n; i++)
         remove_one(t, names->list[i]);
 }
@@ -122,8 +122,7 @@ static const struct ebc_case sweep_case = { .group = "", .name = EBC_SWEEP, .run
 /* ---- the process ---- */
 
 static const struct ebc_case *case_of(const char *name) {
-    return strcmp(name, EBC_PROBE) == 0 ? &probe_case : strcmp(name, EBC_SWEEP) == 0 ? &sweep_case
-        : ebc_case_named(name);
+    return strcmp(name, EBC_PROBE) == 0 ? &probe_case : strcmp(name, EBC_SWEEP) == 0 ? &sweep_case : ebc_case_named(name);
 }
 
 static void (*peer_of(const struct ebc_case *of, const char *name))(struct ebc_test *) {
@@ -159,7 +158,7 @@ static struct ebc_shared_page *map_page(void) {
 static bool open_plugin(struct ebc_test *t, char *const *words, struct ebc_settings *settings) {
     const char *const *options = (const char *const *)words + EBC_W_COUNT;
     char why[EBC_WHY_ROOM];
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     size_t n = 0;
 
     while (options[n])
@@ -203,9 +202,9 @@ static const char *prepare(struct ebc_child *child, char *const *words) {
     t->seed = strtoull(words[EBC_W_SEED], NULL, 10);
     t->random.state = ebc_random_seed(t->seed + number, child->peer ? child->peer : t->name);
     t->pace = strtod(words[EBC_W_PACE], NULL);
-    double slower = t->pace > 1 ? t->pace : 1;      /* a plugin that keeps its promises never lets the kit wait so long */
+    double slower = t->pace > 1 ? t->pace : 1; /* a plugin that keeps its promises never lets the kit wait so long */
     t->patience_ms = (int64_t)(10000 * slower);
-    t->takeover_ms = (int64_t)(60000 * slower);     /* Kafka's groups miss a member after 45 s */
+    t->takeover_ms = (int64_t)(60000 * slower); /* Kafka's groups miss a member after 45 s */
     t->quiet_ms = (int64_t)(100 * t->pace);
     fcntl(EBC_FD_RESULT, F_SETFD, FD_CLOEXEC);
     fcntl(EBC_FD_PAGE, F_SETFD, FD_CLOEXEC);
@@ -226,10 +225,12 @@ static void run(struct ebc_child *child) {
 }
 
 int eb_conform_child(int argc, char **argv, int n) {
-    struct ebc_settings settings = {0};
-    struct ebc_child child = { .argv = argv, .first_argument = n,
-                               .test = { .observer = &ebc_child_observer, .lock = PTHREAD_MUTEX_INITIALIZER,
-                                         .memory = PTHREAD_MUTEX_INITIALIZER } };
+    struct ebc_settings settings = { 0 };
+    struct ebc_child child = {
+        .argv = argv,
+        .first_argument = n,
+        .test = { .observer = &ebc_child_observer, .lock = PTHREAD_MUTEX_INITIALIZER, .memory = PTHREAD_MUTEX_INITIALIZER }
+    };
     const char *wrong = argc - n < EBC_W_COUNT ? "too few arguments" : prepare(&child, argv + n);
 
     if (wrong) {

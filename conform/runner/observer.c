@@ -18,7 +18,7 @@ void ebc_write_result(const char *verb, const char *promise, const char *text) {
             line[i] = ' ';
     line[start + len] = '\n';
     if (write(EBC_FD_RESULT, line, start + len + 1) < 0)
-        _exit(70);                      /* the runner is gone */
+        _exit(70); /* the runner is gone */
 }
 
 static void write_breach(const struct ebc_child *child, const struct ebc_rule_text *rule, const char *text) {
@@ -26,9 +26,8 @@ static void write_breach(const struct ebc_child *child, const struct ebc_rule_te
     bool elsewhere = strcmp(promise, name) != 0;
     char whole[EBC_LINE_ROOM];
 
-    snprintf(whole, sizeof whole, "%s; breaks \"%s\"%s%s%s%s", text, rule->sentence,
-             elsewhere ? "; seen in the case " : "", elsewhere ? name : "", child->peer ? ", part " : "",
-             child->peer ? child->peer : "");
+    snprintf(whole, sizeof whole, "%s; breaks \"%s\"%s%s%s%s", text, rule->sentence, elsewhere ? "; seen in the case " : "",
+             elsewhere ? name : "", child->peer ? ", part " : "", child->peer ? child->peer : "");
     if (rule->suspects && !strstr(rule->suspects, name))
         ebc_write_result("blame", rule->suspects, whole);
     else

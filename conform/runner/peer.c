@@ -15,8 +15,8 @@
 
 struct ebc_peer {
     struct ebc_test *t;
-    pid_t pid;                      /* 0: it has ended and was waited for */
-    int fd;                         /* the pipe that it writes lines to */
+    pid_t pid; /* 0: it has ended and was waited for */
+    int fd;    /* the pipe that it writes lines to */
     char read[4096];
     size_t n_read;
 };
@@ -59,7 +59,7 @@ struct ebc_peer *ebc_peer_start(struct ebc_test *t, const char *name) {
     argv = arguments(t, name);
     if (pipe2(ends, O_CLOEXEC) < 0)
         no_process(t, "make a pipe");
-    fcntl(ends[1], F_SETPIPE_SZ, 4096);     /* a peer cannot run far ahead of what was read of it */
+    fcntl(ends[1], F_SETPIPE_SZ, 4096); /* a peer cannot run far ahead of what was read of it */
     peer->t = t;
     peer->fd = ends[0];
     peer->pid = fork();
@@ -83,7 +83,7 @@ void ebc_peer_say(const char *format, ...) {
         len = (int)sizeof line - 2;
     line[len] = '\n';
     if (write(EBC_FD_PEER, line, (size_t)len + 1) < 0)
-        _exit(0);                       /* the case is gone */
+        _exit(0); /* the case is gone */
 }
 
 /* Takes the first line of what was read so far. Returns false when no line is complete. */
@@ -137,7 +137,7 @@ void ebc_peer_await_stop(struct ebc_peer *peer) {
     while (waitpid(peer->pid, &status, WUNTRACED) < 0 && errno == EINTR)
         continue;
     if (!WIFSTOPPED(status))
-        peer->pid = 0;              /* it has ended, and its last line says why */
+        peer->pid = 0; /* it has ended, and its last line says why */
 }
 
 void ebc_peer_continue(struct ebc_peer *peer) {

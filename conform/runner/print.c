@@ -25,8 +25,11 @@ static size_t count(const struct ebc_report *report, enum ebc_outcome outcome) {
 static size_t character(const char *text, uint32_t *number) {
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
     unsigned char first = (unsigned char)text[0];
-    size_t len = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3
-                 : first >= 0xF0 && first < 0xF5 ? 4 : 0;
+    size_t len = first < 0x80                    ? 1
+                 : first >= 0xC2 && first < 0xE0 ? 2
+                 : first >= 0xE0 && first < 0xF0 ? 3
+                 : first >= 0xF0 && first < 0xF5 ? 4
+                                                 : 0;
 
     *number = len < 2 ? first : first & (0x7FU >> len);
     for (size_t i = 1; i < len; i++) {
@@ -43,8 +46,7 @@ static void put_json_escape(FILE *out, uint32_t number) {
     if (number < 0x10000)
         fprintf(out, "\\u%04x", (unsigned)number);
     else
-        fprintf(out, "\\u%04x\\u%04x", 0xD800U + (unsigned)((number - 0x10000) >> 10),
-                0xDC00U + (unsigned)(number & 0x3FF));
+        fprintf(out, "\\u%04x\\u%04x", 0xD800U + (unsigned)((number - 0x10000) >> 10), 0xDC00U + (unsigned)(number & 0x3FF));
 }
 
 static void put_json(FILE *out, const char *text) {
@@ -124,8 +126,10 @@ static void print_tap(const struct ebc_report *report) {
         const struct ebc_result *result = &report->results[i];
         bool skip = result->outcome == EBC_SKIP;
 
-        printf("%s %zu - %s: %s%s", result->outcome == EBC_FAIL ? "not ok" : "ok", i + 1, result->of->group,
-               result->of->name, skip ? " # SKIP " : result->outcome == EBC_FAIL && result->why ? "\n# " : "");
+        printf("%s %zu - %s: %s%s", result->outcome == EBC_FAIL ? "not ok" : "ok", i + 1, result->of->group, result->of->name,
+               skip                                         ? " # SKIP "
+               : result->outcome == EBC_FAIL && result->why ? "\n# "
+                                                            : "");
         if (result->outcome != EBC_PASS && result->why)
             put_line(stdout, result->why, strlen(result->why));
         putchar('\n');
@@ -172,8 +176,7 @@ static void print_text(const struct ebc_report *report) {
                result->seconds);
         print_why(result->why);
     }
-    printf("%zu passed, %zu failed, %zu skipped\n", count(report, EBC_PASS), count(report, EBC_FAIL),
-           count(report, EBC_SKIP));
+    printf("%zu passed, %zu failed, %zu skipped\n", count(report, EBC_PASS), count(report, EBC_FAIL), count(report, EBC_SKIP));
 }
 
 void ebc_print(const struct ebc_report *report) {

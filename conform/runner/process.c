@@ -26,8 +26,8 @@ static void become(char *const *argv, int result, int page, int output) {
         fcntl(fd, F_SETFD, FD_CLOEXEC);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (dup2(nothing, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 || dup2(result, EBC_FD_RESULT) < 0
-        || dup2(page, EBC_FD_PAGE) < 0)
+    if (dup2(nothing, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 || dup2(result, EBC_FD_RESULT) < 0 ||
+        dup2(page, EBC_FD_PAGE) < 0)
         _exit(71);
     execv("/proc/self/exe", argv);
     _exit(71);
@@ -151,7 +151,7 @@ static bool listen_once(struct ebc_process *child) {
         memmove(child->line, end + 1, child->n_line);
     }
     if (child->n_line == sizeof child->line - 1)
-        child->n_line = 0;          /* no line of the kit is so long */
+        child->n_line = 0; /* no line of the kit is so long */
     return true;
 }
 
@@ -162,11 +162,12 @@ static char *what_is_stuck(const struct ebc_process *child, int64_t grace_ms, in
     int made = 0;
 
     if (until && now > until + grace_ms)
-        made = asprintf(&text, "expected %s to be back; it had not returned %lld ms after its time", op,
-                        (long long)grace_ms);
+        made = asprintf(&text, "expected %s to be back; it had not returned %lld ms after its time", op, (long long)grace_ms);
     else if (now > end_ms)
-        made = asprintf(&text, "expected the case to end; it had not after all the time it was given; its last call "
-                        "was %s", op);
+        made = asprintf(&text,
+                        "expected the case to end; it had not after all the time it was given; its last call "
+                        "was %s",
+                        op);
     return made < 0 ? strdup("the case did not end") : text;
 }
 
@@ -184,13 +185,12 @@ static void follow(struct ebc_process *child, int64_t grace_ms, int64_t end_ms) 
         if (!ended && !child->stuck && (child->stuck = what_is_stuck(child, grace_ms, end_ms)))
             kill(child->pid, SIGKILL);
     }
-    kill(-child->pid, SIGKILL);     /* ends peers that it left */
+    kill(-child->pid, SIGKILL); /* ends peers that it left */
     while (open && poll(&(struct pollfd){ child->result, POLLIN, 0 }, 1, 0) > 0)
         open = listen_once(child);
 }
 
-bool ebc_process_run(struct ebc_process *child, const char *name, char *const *argv, int64_t grace_ms,
-                     int64_t allowed_ms) {
+bool ebc_process_run(struct ebc_process *child, const char *name, char *const *argv, int64_t grace_ms, int64_t allowed_ms) {
     *child = (struct ebc_process){ .pid = -1, .result = -1, .output = -1, .name = name };
     if (!start(child, argv))
         return false;
@@ -248,10 +248,11 @@ char *ebc_process_bad_end(const struct ebc_process *child) {
         made = asprintf(&text, "expected the case to end; its process was ended by SIG%s; its last call was %s",
                         sigabbrev_np(WTERMSIG(child->status)), op);
     else if (WEXITSTATUS(child->status) != 0 && (child->done || child->over || child->skip))
-        made = asprintf(&text, "expected the process to end with status 0 after the case; came %d",
-                        WEXITSTATUS(child->status));
+        made = asprintf(&text, "expected the process to end with status 0 after the case; came %d", WEXITSTATUS(child->status));
     else if (!child->done && !child->over && !child->skip)
-        made = asprintf(&text, "expected the case to end; its process ended with status %d instead; its last call was "
-                        "%s; breaks \"%s\"", WEXITSTATUS(child->status), op, breaks);
+        made = asprintf(&text,
+                        "expected the case to end; its process ended with status %d instead; its last call was "
+                        "%s; breaks \"%s\"",
+                        WEXITSTATUS(child->status), op, breaks);
     return made < 0 ? strdup("the process ended badly") : text;
 }

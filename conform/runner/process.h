@@ -28,18 +28,27 @@ void ebc_write_result(const char *verb, const char *promise, const char *text);
 
 /* What a process of the case is doing. Written by that process alone; read by the runner when it is stuck or dead. */
 struct ebc_progress {
-    _Atomic int64_t until_ms;       /* monotonic: when the current op has to be back; 0: no op runs */
+    _Atomic int64_t until_ms; /* monotonic: when the current op has to be back; 0: no op runs */
     char op[120];
-    char logged[240];               /* the last warning or error that the plugin logged */
+    char logged[240]; /* the last warning or error that the plugin logged */
 };
 
 struct ebc_shared_page {
-    struct ebc_progress of[EBC_MOST_PROCESSES];     /* the case's; then its peers' */
+    struct ebc_progress of[EBC_MOST_PROCESSES]; /* the case's; then its peers' */
 };
 
 /* The arguments of a child, behind those that lead to it; then the plugin's options. */
-enum ebc_argument { EBC_W_CASE, EBC_W_PEER, EBC_W_NUMBER, EBC_W_RUN, EBC_W_SEED, EBC_W_PACE, EBC_W_STATE, EBC_W_FILE,
-                    EBC_W_COUNT };
+enum ebc_argument {
+    EBC_W_CASE,
+    EBC_W_PEER,
+    EBC_W_NUMBER,
+    EBC_W_RUN,
+    EBC_W_SEED,
+    EBC_W_PACE,
+    EBC_W_STATE,
+    EBC_W_FILE,
+    EBC_W_COUNT
+};
 
 /* ---- the runner's side ---- */
 
@@ -51,17 +60,17 @@ struct ebc_breach {
 /* A child process and what it told. */
 struct ebc_process {
     pid_t pid;
-    int result, output;             /* its lines; what it wrote to stdout and stderr */
+    int result, output; /* its lines; what it wrote to stdout and stderr */
     struct ebc_shared_page *page;
-    const char *name;               /* of the case */
+    const char *name; /* of the case */
     char line[EBC_LINE_ROOM];
     size_t n_line;
-    char *broke, *suspects, *skip, *plugin, *refused, *options, *away, *left;   /* the lines' texts; NULL: not told */
+    char *broke, *suspects, *skip, *plugin, *refused, *options, *away, *left; /* the lines' texts; NULL: not told */
     struct ebc_breach *breaches;
     size_t n_breaches;
     bool over, done;
-    int status;                     /* as of waitpid */
-    char *stuck;                    /* why it was killed; NULL: it was not */
+    int status;  /* as of waitpid */
+    char *stuck; /* why it was killed; NULL: it was not */
 };
 
 /* Starts the program again with these arguments and reads what it writes until it has ended. Kills it when an op takes

@@ -19,15 +19,15 @@ enum ebc_outcome { EBC_NOT_RUN, EBC_PASS, EBC_FAIL, EBC_SKIP };
 struct ebc_result {
     const struct ebc_case *of;
     enum ebc_outcome outcome;
-    char *why;                      /* NULL: nothing to say */
-    char *suspects;                 /* skipped if one of these cases fails; NULL: none */
+    char *why;      /* NULL: nothing to say */
+    char *suspects; /* skipped if one of these cases fails; NULL: none */
     double seconds;
 };
 
 struct ebc_report {
     enum eb_conform_format format;
     uint64_t seed;
-    char plugin[200];               /* "sqlite 0.1.0 (producer, consumer, admin)" */
+    char plugin[200]; /* "sqlite 0.1.0 (producer, consumer, admin)" */
     struct ebc_result *results;
     size_t n;
 };

@@ -14,7 +14,7 @@
 /* A breach of another case's promise, and the case that saw it. */
 struct breach_seen {
     struct ebc_breach breach;
-    size_t in;                      /* the number of that case's result */
+    size_t in; /* the number of that case's result */
 };
 
 struct runner {
@@ -37,7 +37,7 @@ static size_t count(const char *const *list) {
 }
 
 static char *argument(const char *text) {
-    return (char *)(uintptr_t)text;     /* exec does not write to its arguments */
+    return (char *)(uintptr_t)text; /* exec does not write to its arguments */
 }
 
 /* Returns a malloced list of borrowed texts; NULL: no memory left. */
@@ -91,8 +91,9 @@ static void keep_seen(struct runner *r, size_t at, const struct ebc_breach *brea
     if (!more)
         return;
     r->seen = more;
-    more[r->n_seen++] = (struct breach_seen){ { breach->promise ? strdup(breach->promise) : NULL,
-                                         breach->text ? strdup(breach->text) : NULL }, at };
+    more[r->n_seen++] = (struct breach_seen){
+        { breach->promise ? strdup(breach->promise) : NULL, breach->text ? strdup(breach->text) : NULL }, at
+    };
 }
 
 static char *with_last_log(char *why, const struct ebc_process *child) {
@@ -109,8 +110,10 @@ static char *with_last_log(char *why, const struct ebc_process *child) {
 static void check_output(struct runner *r, size_t at, const struct ebc_process *child) {
     char *line = ebc_process_written(child), *text = NULL;
 
-    if (line && asprintf(&text, "expected nothing on stdout and stderr; came \"%s\"; breaks \"%s\"; seen in the case "
-                         "%s", line, ebc_rule(EBC_FORBIDDEN)->sentence, child->name) >= 0)
+    if (line && asprintf(&text,
+                         "expected nothing on stdout and stderr; came \"%s\"; breaks \"%s\"; seen in the case "
+                         "%s",
+                         line, ebc_rule(EBC_FORBIDDEN)->sentence, child->name) >= 0)
         keep_seen(r, at, &(struct ebc_breach){ argument(EBC_LEAVES_PROCESS), text });
     free(text);
     free(line);
@@ -255,7 +258,7 @@ static void sweep(const struct runner *r) {
 
     if (run_child(r, EBC_SWEEP, &child) && (child.left || !child.done))
         ebc_print_error(r->options->program, "topics conform-%s-* are left: %s", r->run,
-                child.left ? child.left : "the plugin did not list or remove them");
+                        child.left ? child.left : "the plugin did not list or remove them");
     ebc_process_free(&child);
 }
 

@@ -57,7 +57,7 @@ bool ebi_avro_decode(struct ebi_avro_reader *reader, const struct ebi_schema *sc
         }
         switch ((enum ebi_kind)node->kind) {
         case EBI_RECORD:
-            continue;           /* its fields are the next nodes */
+            continue; /* its fields are the next nodes */
         case EBI_STRING:
             good = ebi_avro_read_text(reader, node, place, slot);
             break;
@@ -90,8 +90,7 @@ bool ebi_avro_decode(struct ebi_avro_reader *reader, const struct ebi_schema *sc
 }
 
 /* Decodes the body that `bytes` begin with. Where `used` is NULL, bytes behind the body are an error. */
-static enum eb_status take_body(struct ebi_data *data, const void *bytes, size_t len, size_t *used,
-                                struct eb_error *err) {
+static enum eb_status take_body(struct ebi_data *data, const void *bytes, size_t len, size_t *used, struct eb_error *err) {
     const struct ebi_schema *schema = data->schema;
     const struct ebi_node *root = schema->nodes;
     struct ebi_avro_reader reader;

@@ -9,7 +9,7 @@ struct encoder {
     const struct ebi_schema *schema;
     struct ebi_appender out;
     struct eb_error *err;
-    enum eb_status status;      /* why it failed */
+    enum eb_status status; /* why it failed */
 };
 
 static bool encode(struct encoder *, const struct ebi_node *, const struct ebi_node *end, const struct ebi_slot *frame,
@@ -69,8 +69,8 @@ static bool put_branch(struct encoder *e, const struct ebi_node *node, const str
 
 /* Encodes the nodes from `node` up to `end`, all of one frame. A record has no bytes of its own: its fields just
  * follow. */
-static bool encode(struct encoder *e, const struct ebi_node *node, const struct ebi_node *end,
-                   const struct ebi_slot *frame, const struct ebi_place *place) {
+static bool encode(struct encoder *e, const struct ebi_node *node, const struct ebi_node *end, const struct ebi_slot *frame,
+                   const struct ebi_place *place) {
     for (; node < end; node++) {
         const struct ebi_slot *slot = frame + node->slot;
 
@@ -79,7 +79,7 @@ static bool encode(struct encoder *e, const struct ebi_node *node, const struct 
         if (node->optional) {
             bool there = slot->state == EBI_SET;
 
-            *e->out.at++ = there == (node->optional == EBI_NULL_FIRST) ? 2 : 0;    /* branch 1 or 0 */
+            *e->out.at++ = there == (node->optional == EBI_NULL_FIRST) ? 2 : 0; /* branch 1 or 0 */
             if (!there) {
                 node = ebi_node_after(e->schema, node) - 1;
                 continue;
@@ -161,8 +161,7 @@ static enum eb_status check(const struct ebi_schema *schema, const struct ebi_no
             return ebi_missing("data", node, around, err);
         if (slot->state == EBI_SET && (node->kind == EBI_ARRAY || node->kind == EBI_MAP))
             for (; place.item < slot->len && status == EB_OK; place.item++)
-                status = check(schema, node + 1, ebi_node_after(schema, node), ebi_item(node, slot, place.item), &place,
-                               err);
+                status = check(schema, node + 1, ebi_node_after(schema, node), ebi_item(node, slot, place.item), &place, err);
         if (node->kind == EBI_UNION) {
             branch = ebi_branch_taken(schema, node, slot);
             if (!branch)

@@ -13,9 +13,9 @@ struct ebi_schema;
  * next. */
 struct ebi_data;
 
-struct ebi_data *ebi_data_new(const struct ebi_schema *);       /* all fields unset; NULL: no memory */
+struct ebi_data *ebi_data_new(const struct ebi_schema *); /* all fields unset; NULL: no memory */
 void ebi_data_free(struct ebi_data *);
-void ebi_data_clear(struct ebi_data *);                         /* all fields unset again */
+void ebi_data_clear(struct ebi_data *); /* all fields unset again */
 const struct ebi_schema *ebi_data_schema(const struct ebi_data *);
 
 /* Returns EB_PERMANENT, with the path, where a required field is not set. */
@@ -30,7 +30,6 @@ enum eb_status ebi_data_to_avro(const struct ebi_data *, struct ebi_bytes *, str
 enum eb_status ebi_data_from_avro(struct ebi_data *, const void *bytes, size_t len, struct eb_error *);
 
 /* Decodes the first of several bodies that follow each other; *used is its length. */
-enum eb_status ebi_data_from_avro_first(struct ebi_data *, const void *bytes, size_t len, size_t *used,
-                                        struct eb_error *);
+enum eb_status ebi_data_from_avro_first(struct ebi_data *, const void *bytes, size_t len, size_t *used, struct eb_error *);
 
 #endif

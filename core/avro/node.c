@@ -7,8 +7,8 @@
 #include "base/nearest.h"
 
 /* Finds a field through the index of paths, so that the time does not grow with the number of fields. */
-static const struct ebi_node *field_by_path(const struct ebi_schema *schema, const struct ebi_node *record,
-                                            const char *name, size_t len) {
+static const struct ebi_node *field_by_path(const struct ebi_schema *schema, const struct ebi_node *record, const char *name,
+                                            size_t len) {
     char few[512], *path = few;
     size_t above = record->path.len, dot = above > 0;
     const struct ebi_node *field;
@@ -98,8 +98,7 @@ const char *ebi_node_type_text(const struct ebi_node *node, char text[EBI_TYPE_T
     return text;
 }
 
-const char *ebi_node_nearest(const struct ebi_schema *schema, const struct ebi_node *record, const char *name,
-                             size_t len) {
+const char *ebi_node_nearest(const struct ebi_schema *schema, const struct ebi_node *record, const char *name, size_t len) {
     const struct ebi_node *end = ebi_node_after(schema, record);
     const char **names = calloc(record->count + 1u, sizeof *names), *found = NULL;
     char given[EBI_SCHEMA_NAME + 1];

@@ -11,7 +11,7 @@ enum step_kind { FIELD, INDEX, KEY, END, BAD };
 
 struct step {
     enum step_kind kind;
-    const char *text;           /* a field's name, or a map's key with its backslashes */
+    const char *text; /* a field's name, or a map's key with its backslashes */
     size_t len;
     size_t index;
 };
@@ -119,8 +119,7 @@ static size_t find_key(const struct ebi_node *map, const struct ebi_slot *slot, 
 /* ---- Finding the node ---- */
 
 /* Returns the branch of a union that such a step can enter, and any other node itself. */
-static const struct ebi_node *enterable(const struct ebi_schema *schema, const struct ebi_node *node,
-                                        enum step_kind kind) {
+static const struct ebi_node *enterable(const struct ebi_schema *schema, const struct ebi_node *node, enum step_kind kind) {
     const struct ebi_node *branch;
 
     if (node->kind != EBI_UNION)
@@ -135,8 +134,7 @@ static enum eb_status no_step(const char *path, const char *at, const struct ebi
 
     if (step->kind == BAD)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
-                         "%s: not a path, from \"%.40s\" on; one looks like user.pii.email, tags[0] or context{de}",
-                         path, at);
+                         "%s: not a path, from \"%.40s\" on; one looks like user.pii.email, tags[0] or context{de}", path, at);
     return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: %.*s is a %.*s, which %s", path, (int)node->path.len,
                      node->path.data, (int)node->type.len, node->type.data, ways[step->kind]);
 }
@@ -146,9 +144,9 @@ static enum eb_status no_field(const struct ebi_schema *schema, const char *path
     const char *near = ebi_node_nearest(schema, record, step->text, step->len);
 
     return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: there is no field %.*s%s%.*s%s%s%s", path,
-                     step->len < EBI_SCHEMA_NAME ? (int)step->len : EBI_SCHEMA_NAME, step->text,
-                     record->path.len ? " in " : "", (int)record->path.len, record->path.data,
-                     near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+                     step->len < EBI_SCHEMA_NAME ? (int)step->len : EBI_SCHEMA_NAME, step->text, record->path.len ? " in " : "",
+                     (int)record->path.len, record->path.data, near ? "; did you mean " : "", near ? near : "",
+                     near ? "?" : "");
 }
 
 static enum eb_status find_slowly(const struct ebi_schema *schema, const char *path, struct ebi_path *found,
@@ -157,7 +155,7 @@ static enum eb_status find_slowly(const struct ebi_schema *schema, const char *p
     const char *at = path, *before = at;
     struct step step;
 
-    if (!ebi_utf8_valid(path, strlen(path)))        /* a key of a map becomes part of the data, which is UTF-8 */
+    if (!ebi_utf8_valid(path, strlen(path))) /* a key of a map becomes part of the data, which is UTF-8 */
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: not a path, since it is not UTF-8", path);
     for (step = next_step(&at, path); step.kind != END; step = next_step(&at, path)) {
         static const unsigned char fits[] = { [FIELD] = EBI_RECORD, [INDEX] = EBI_ARRAY, [KEY] = EBI_MAP };
@@ -175,8 +173,7 @@ static enum eb_status find_slowly(const struct ebi_schema *schema, const char *p
     return EB_OK;
 }
 
-enum eb_status ebi_path_find(const struct ebi_schema *schema, const char *path, struct ebi_path *found,
-                             struct eb_error *err) {
+enum eb_status ebi_path_find(const struct ebi_schema *schema, const char *path, struct ebi_path *found, struct eb_error *err) {
     if (!path)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the path is NULL");
     const struct ebi_node *node = ebi_schema_find(schema, path, strlen(path));
@@ -190,10 +187,10 @@ enum eb_status ebi_path_find(const struct ebi_schema *schema, const char *path, 
 
 /* How far a path leads through the values that exist. */
 struct reach {
-    struct ebi_slot *frame;     /* of the last node that exists */
-    const char *at;             /* the first step that leads to nothing; the path's end: all exists */
-    const struct ebi_node *node;/* what that step enters */
-    bool no_item;               /* the step names an item that does not exist; else `node` does not */
+    struct ebi_slot *frame;      /* of the last node that exists */
+    const char *at;              /* the first step that leads to nothing; the path's end: all exists */
+    const struct ebi_node *node; /* what that step enters */
+    bool no_item;                /* the step names an item that does not exist; else `node` does not */
 };
 
 /* Returns whether what a step enters exists; for a union, whether `inside` is the branch taken. */
@@ -323,7 +320,7 @@ static void make_around(const struct ebi_schema *schema, struct ebi_slot *frame,
     const struct ebi_node *node = &schema->nodes[optional_ancestor];
 
     if (node->optional_ancestor)
-        make_around(schema, frame, node->optional_ancestor);        /* outer ones first: they empty what is inside */
+        make_around(schema, frame, node->optional_ancestor); /* outer ones first: they empty what is inside */
     ebi_begin_value(node, frame + node->slot);
 }
 

@@ -19,7 +19,6 @@ enum eb_status ebi_path_create(struct ebi_data *, const struct ebi_path *, struc
 
 /* Gives the frame that holds the slot of the path's node. EB_EMPTY: something on the way is null. EB_PERMANENT: an item
  * or a value on the way does not exist. */
-enum eb_status ebi_path_follow(const struct ebi_data *, const struct ebi_path *, struct ebi_slot **frame,
-                               struct eb_error *);
+enum eb_status ebi_path_follow(const struct ebi_data *, const struct ebi_path *, struct ebi_slot **frame, struct eb_error *);
 
 #endif

@@ -10,8 +10,9 @@
 
 bool ebi_avro_begin(struct ebi_avro_reader *reader, const char *bytes, size_t len, struct ebi_arena *arena,
                     struct eb_error *err) {
-    *reader = (struct ebi_avro_reader){ .start = bytes, .at = bytes, .end = bytes + len, .root = "data",
-                                        .slots = ebi_slots_for(len), .arena = arena, .err = err };
+    *reader = (struct ebi_avro_reader){
+        .start = bytes, .at = bytes, .end = bytes + len, .root = "data", .slots = ebi_slots_for(len), .arena = arena, .err = err
+    };
     /* each text takes its NUL's byte from the one that held its length */
     reader->text = ebi_arena_take(arena, len + EBI_TEXT_SLACK);
     return reader->text || ebi_avro_no_memory(reader);
@@ -31,8 +32,7 @@ bool ebi_avro_refuse(struct ebi_avro_reader *reader, const struct ebi_node *node
     vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
     reader->status = ebi_error(reader->err, EB_PERMANENT, EB_KIND_DATA, "%s, byte %zu: %s",
-                               ebi_where(reader->root, node, place, where), (size_t)(reader->at - reader->start),
-                               reason);
+                               ebi_where(reader->root, node, place, where), (size_t)(reader->at - reader->start), reason);
     return false;
 }
 
@@ -64,12 +64,11 @@ bool ebi_avro_read_long_slowly(struct ebi_avro_reader *reader, int64_t *value) {
 bool ebi_avro_read_long(struct ebi_avro_reader *reader, const struct ebi_node *node, const struct ebi_place *place,
                         int64_t *value) {
     return ebi_avro_read_raw_long(reader, value) ||
-           ebi_avro_refuse(reader, node, place,
-                           left(reader) < 10 ? "ends inside a number" : "a number of more than 64 bits");
+           ebi_avro_refuse(reader, node, place, left(reader) < 10 ? "ends inside a number" : "a number of more than 64 bits");
 }
 
-static bool read_whole(struct ebi_avro_reader *reader, const struct ebi_node *node, const struct ebi_place *place,
-                       int64_t min, int64_t max, const char *what, struct ebi_slot *slot) {
+static bool read_whole(struct ebi_avro_reader *reader, const struct ebi_node *node, const struct ebi_place *place, int64_t min,
+                       int64_t max, const char *what, struct ebi_slot *slot) {
     const char *before = reader->at;
 
     if (!ebi_avro_read_long(reader, node, place, &slot->whole))
@@ -146,13 +145,13 @@ static bool read_length(struct ebi_avro_reader *reader, const struct ebi_node *n
 
     if (!ebi_avro_read_long(reader, node, place, &length))
         return false;
-    if ((uint64_t)length <= left(reader) && length <= EBI_TEXT_MOST) {     /* a negative one, unsigned, is huge */
+    if ((uint64_t)length <= left(reader) && length <= EBI_TEXT_MOST) { /* a negative one, unsigned, is huge */
         *len = (size_t)length;
         return true;
     }
     reader->at = before;
-    return ebi_avro_refuse(reader, node, place, length < 0 ? "a length of %" PRId64 " bytes"
-                                                           : "a length of %" PRId64 " bytes, more than are left",
+    return ebi_avro_refuse(reader, node, place,
+                           length < 0 ? "a length of %" PRId64 " bytes" : "a length of %" PRId64 " bytes, more than are left",
                            length);
 }
 
@@ -231,8 +230,7 @@ bool ebi_avro_read_plain(struct ebi_avro_reader *reader, const struct ebi_node *
     case EBI_FIXED:
         return read_fixed(reader, node, place, slot);
     case EBI_ENUM:
-        return read_whole(reader, node, place, 0, (int64_t)node->count - 1, "a number beyond the symbols of the enum",
-                          slot);
+        return read_whole(reader, node, place, 0, (int64_t)node->count - 1, "a number beyond the symbols of the enum", slot);
     case EBI_NULL:
     case EBI_RECORD:
     case EBI_ARRAY:
@@ -240,13 +238,13 @@ bool ebi_avro_read_plain(struct ebi_avro_reader *reader, const struct ebi_node *
     case EBI_UNION:
         break;
     }
-    return true;                /* null has no bytes, and the others are not plain */
+    return true; /* null has no bytes, and the others are not plain */
 }
 
 /* ---- Branches and blocks ---- */
 
-static bool read_branch_number(struct ebi_avro_reader *reader, const struct ebi_node *node,
-                               const struct ebi_place *place, uint32_t count, int64_t *branch) {
+static bool read_branch_number(struct ebi_avro_reader *reader, const struct ebi_node *node, const struct ebi_place *place,
+                               uint32_t count, int64_t *branch) {
     const char *before = reader->at;
 
     if (!ebi_avro_read_long(reader, node, place, branch))
@@ -280,14 +278,14 @@ const struct ebi_node *ebi_avro_read_branch(struct ebi_avro_reader *reader, cons
 }
 
 /* Refuses more items than the bytes left can hold, and more slots than an input of this length may take. */
-static bool charge(struct ebi_avro_reader *reader, const struct ebi_node *node, const struct ebi_place *place,
-                   uint64_t items, uint32_t slots) {
+static bool charge(struct ebi_avro_reader *reader, const struct ebi_node *node, const struct ebi_place *place, uint64_t items,
+                   uint32_t slots) {
     uint32_t min_bytes = node[1].min_bytes + (node->kind == EBI_MAP);
 
     if (min_bytes > 0 && items > left(reader) / min_bytes)
         return ebi_avro_refuse(reader, node, place, "%" PRIu64 " items, more than the bytes left can hold", items);
     if (slots == 0)
-        slots = 1;              /* skipping takes time instead of memory */
+        slots = 1; /* skipping takes time instead of memory */
     if (items > reader->slots / slots)
         return ebi_avro_refuse(reader, node, place, "%" PRIu64 " items, too many for an event of %zu bytes", items,
                                (size_t)(reader->end - reader->start));
@@ -318,6 +316,5 @@ bool ebi_avro_read_block(struct ebi_avro_reader *reader, const struct ebi_node *
 
 bool ebi_avro_read_block_end(struct ebi_avro_reader *reader, const struct ebi_node *node, const struct ebi_place *place,
                              const struct ebi_avro_block *block) {
-    return !block->end || reader->at == block->end || ebi_avro_refuse(reader, node, place,
-                                                                      "a block is not as long as it says");
+    return !block->end || reader->at == block->end || ebi_avro_refuse(reader, node, place, "a block is not as long as it says");
 }

@@ -74,7 +74,7 @@ bool ebi_set_text(struct ebi_arena *arena, struct ebi_slot *slot, const void *te
         slot->room = (uint8_t)room;
     }
     if (len)
-        memmove(slot->text, text, len);         /* the text may be part of this very event */
+        memmove(slot->text, text, len); /* the text may be part of this very event */
     slot->text[len] = '\0';
     slot->len = (uint32_t)len;
     slot->state = EBI_SET;
@@ -119,7 +119,7 @@ bool ebi_reserve_items(struct ebi_arena *arena, const struct ebi_node *node, str
     if (!items)
         return false;
     if (have)
-        memcpy(items, slot->items, frame * have);       /* the memory of former items is kept */
+        memcpy(items, slot->items, frame * have); /* the memory of former items is kept */
     memset((char *)items + frame * have, 0, (frame << room) - frame * have);
     slot->items = items;
     slot->room = (uint8_t)room;
@@ -134,7 +134,7 @@ struct ebi_slot *ebi_add_item(const struct ebi_node *node, struct ebi_slot *slot
 }
 
 static int compare_keys(const char *a, size_t a_len, const char *b, size_t b_len) {
-    int order = memcmp(a, b, a_len < b_len ? a_len : b_len);    /* bytes of UTF-8 sort as code points do */
+    int order = memcmp(a, b, a_len < b_len ? a_len : b_len); /* bytes of UTF-8 sort as code points do */
 
     return order ? order : (a_len > b_len) - (a_len < b_len);
 }
@@ -183,8 +183,7 @@ static size_t add_part(char *text, size_t at, const char *part, size_t len) {
 }
 
 /* Fills the brackets of a node's path with the numbers of the items. */
-const char *ebi_where(const char *root, const struct ebi_node *node, const struct ebi_place *place,
-                      char text[EBI_WHERE_ROOM]) {
+const char *ebi_where(const char *root, const struct ebi_node *node, const struct ebi_place *place, char text[EBI_WHERE_ROOM]) {
     size_t items[EBI_SCHEMA_DEPTH], n = 0, at = add_part(text, 0, root, strlen(root)), i = 0;
     const char *path = node->path.data, *end = path + node->path.len;
 
@@ -212,8 +211,7 @@ const char *ebi_where(const char *root, const struct ebi_node *node, const struc
     return text;
 }
 
-enum eb_status ebi_missing(const char *root, const struct ebi_node *node, const struct ebi_place *place,
-                           struct eb_error *err) {
+enum eb_status ebi_missing(const char *root, const struct ebi_node *node, const struct ebi_place *place, struct eb_error *err) {
     char where[EBI_WHERE_ROOM];
 
     return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: missing; expected %.*s", ebi_where(root, node, place, where),

@@ -19,28 +19,28 @@ struct ebi_slot {
         char *text;             /* string, bytes, fixed, key of a map: NUL-ended */
         struct ebi_slot *items; /* list, map: frames, one after the other; a map's sorted by key */
     };
-    uint32_t len;               /* of the text in bytes, or of the items */
-    uint8_t state;              /* enum ebi_state */
-    uint8_t room;               /* the memory is for 2^room bytes or items; 0: it must not be used again */
-    uint16_t branch;            /* union: the number of the one taken */
+    uint32_t len;    /* of the text in bytes, or of the items */
+    uint8_t state;   /* enum ebi_state */
+    uint8_t room;    /* the memory is for 2^room bytes or items; 0: it must not be used again */
+    uint16_t branch; /* union: the number of the one taken */
 };
 
 enum {
-    EBI_TEXT_MOST = INT32_MAX,  /* bytes of one text */
-    EBI_TEXT_SLACK = 16,        /* bytes behind each text that may be read and, until it is complete, written */
-    EBI_FREE_SLOTS = 1 << 16,   /* slots that items may take for any input, and for each byte of it */
+    EBI_TEXT_MOST = INT32_MAX, /* bytes of one text */
+    EBI_TEXT_SLACK = 16,       /* bytes behind each text that may be read and, until it is complete, written */
+    EBI_FREE_SLOTS = 1 << 16,  /* slots that items may take for any input, and for each byte of it */
     EBI_SLOTS_A_BYTE = 16
 };
 
 struct ebi_slots {
-    struct ebi_slot *frame;     /* the outermost one */
+    struct ebi_slot *frame; /* the outermost one */
     struct ebi_arena arena;
 };
 
 struct ebi_data {
     const struct ebi_schema *schema;
     struct ebi_slots now;
-    struct ebi_slots next;      /* where JSON is read to, so that what is refused changes nothing */
+    struct ebi_slots next; /* where JSON is read to, so that what is refused changes nothing */
 };
 
 /* Returns how many slots items may take that come from an input of so many bytes. */

@@ -6,7 +6,7 @@
 #include <endian.h>
 #include "base/appender.h"
 
-enum { EBI_AVRO_LONG_MOST = 10 };               /* bytes of a long */
+enum { EBI_AVRO_LONG_MOST = 10 }; /* bytes of a long */
 
 static inline void ebi_avro_put_long(struct ebi_appender *out, int64_t value) {
     uint64_t bits = (uint64_t)value << 1 ^ (uint64_t)(value >> 63);

@@ -8,7 +8,7 @@ struct ebi_chunk;
 
 /* All zero is an empty arena. It belongs to one thread at a time. */
 struct ebi_arena {
-    struct ebi_chunk *newest;   /* also the largest: each is at least twice as large as the one before */
+    struct ebi_chunk *newest; /* also the largest: each is at least twice as large as the one before */
 };
 
 /* Gives `size` bytes, not zeroed, aligned for any number or pointer; they stay where they are. NULL: no memory. */

@@ -8,7 +8,7 @@
 static int64_t doubled(int64_t first, uint32_t times, int64_t max) {
     if (first <= 0 || max <= 0)
         return 0;
-    if (times >= 63 || first > max >> times)    /* compared shifted down: nothing can overflow */
+    if (times >= 63 || first > max >> times) /* compared shifted down: nothing can overflow */
         return max;
     return first << times;
 }
@@ -17,7 +17,7 @@ int64_t ebi_backoff_wait(const struct ebi_backoff *backoff, uint32_t retry, uint
     int64_t wait = doubled(backoff->first_ms, retry ? retry - 1 : 0, backoff->max_ms);
     double off = (double)wait * backoff->jitter * ((double)chance / (double)UINT64_MAX);
 
-    if (!(off > 0))                             /* a jitter that is not a number counts as 0 */
+    if (!(off > 0)) /* a jitter that is not a number counts as 0 */
         return wait;
     return off < (double)wait ? wait - (int64_t)off : 0;
 }

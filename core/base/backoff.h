@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 struct ebi_backoff {
-    int64_t first_ms;       /* the first wait */
-    int64_t max_ms;         /* no wait is longer */
-    double jitter;          /* 0..1: the largest share of a wait that is taken off at random */
+    int64_t first_ms; /* the first wait */
+    int64_t max_ms;   /* no wait is longer */
+    double jitter;    /* 0..1: the largest share of a wait that is taken off at random */
 };
 
 /* The wait, in ms, before retry number `retry` (1 is the first): doubled each time up to max_ms.

@@ -14,7 +14,7 @@
 #include "base/utf8.h"
 
 enum {
-    FIRST_ROOM = 63,            /* with the NUL: one cache line */
+    FIRST_ROOM = 63, /* with the NUL: one cache line */
     READ_STEP = 16384
 };
 
@@ -27,7 +27,7 @@ bool ebi_bytes_reserve(struct ebi_bytes *bytes, size_t more) {
     if (more > SIZE_MAX / 2 - bytes->len)
         return false;
     need = bytes->len + more;
-    room = bytes->room ? bytes->room * 2 + 1 : FIRST_ROOM;      /* +1: the NUL's place doubles too */
+    room = bytes->room ? bytes->room * 2 + 1 : FIRST_ROOM; /* +1: the NUL's place doubles too */
     if (room < need)
         room = need;
     data = realloc(bytes->data, room + 1);
@@ -103,7 +103,7 @@ static size_t plain_run(const char *text, size_t len) {
 }
 
 static bool add_escaped(struct ebi_bytes *bytes, char c) {
-    static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";    /* pairs: the character, its letter */
+    static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* pairs: the character, its letter */
     char escape[2] = { '\\', 0 };
 
     for (size_t i = 0; short_forms[i]; i += 2)
@@ -190,5 +190,5 @@ void ebi_bytes_clear(struct ebi_bytes *bytes) {
 
 void ebi_bytes_free(struct ebi_bytes *bytes) {
     free(bytes->data);
-    *bytes = (struct ebi_bytes){0};
+    *bytes = (struct ebi_bytes){ 0 };
 }

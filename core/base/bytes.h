@@ -9,9 +9,9 @@
 
 /* All zero is an empty one. One thread at a time. */
 struct ebi_bytes {
-    char *data;                 /* len bytes, then a NUL; NULL before the first use */
+    char *data; /* len bytes, then a NUL; NULL before the first use */
     size_t len;
-    size_t room;                /* what data has room for, the NUL not counted */
+    size_t room; /* what data has room for, the NUL not counted */
 };
 
 /* Each returns false, and changes nothing, where there is no memory. */
@@ -32,7 +32,7 @@ bool ebi_bytes_add_json_least(struct ebi_bytes *, const char *text, size_t len);
  * cannot be read, or no memory. The error names no file: the caller puts that in front. */
 enum eb_status ebi_bytes_fill(struct ebi_bytes *, int fd, size_t limit, struct eb_error *);
 
-void ebi_bytes_clear(struct ebi_bytes *);       /* empty, memory kept */
-void ebi_bytes_free(struct ebi_bytes *);        /* it is all zero again */
+void ebi_bytes_clear(struct ebi_bytes *); /* empty, memory kept */
+void ebi_bytes_free(struct ebi_bytes *);  /* it is all zero again */
 
 #endif

@@ -10,8 +10,8 @@
 #include "base/units.h"
 
 static const int64_t SECOND_US = 1000000, DAY_S = 86400;
-static const int64_t FIRST_US = INT64_C(-62135596800) * 1000000;                /* 0001-01-01T00:00:00 */
-static const int64_t LAST_US = INT64_C(253402300799) * 1000000 + 999999;        /* 9999-12-31T23:59:59.999999 */
+static const int64_t FIRST_US = INT64_C(-62135596800) * 1000000;         /* 0001-01-01T00:00:00 */
+static const int64_t LAST_US = INT64_C(253402300799) * 1000000 + 999999; /* 9999-12-31T23:59:59.999999 */
 
 static int64_t read_clock_us(clockid_t id) {
     struct timespec now;
@@ -52,8 +52,8 @@ static int64_t days_of(struct date date) {
 }
 
 static struct date date_of(int64_t days) {
-    int64_t since = days + 719468;                  /* days since 0000-03-01: not negative from year 1 on */
-    int64_t era = since / 146097, of_era = since % 146097;      /* 400 years each */
+    int64_t since = days + 719468;                         /* days since 0000-03-01: not negative from year 1 on */
+    int64_t era = since / 146097, of_era = since % 146097; /* 400 years each */
     int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
     int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month = (5 * of_year + 2) / 153;
@@ -261,9 +261,11 @@ enum eb_status ebi_time_read(const char *text, int64_t now_us, int64_t *us, stru
         if (__builtin_mul_overflow(ago_ms, 1000, &ago_us) || __builtin_sub_overflow(now_us, ago_us, &then))
             then = FIRST_US - 1;
     } else if (!read_local(text, &then)) {
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                         "\"%.40s\" is not a time; expected now, 15m, 2h or 7d (that long ago), a date as 2026-11-23, or a time "
-                         "as 2026-11-23T20:00:00+01:00, in UTC where it has no offset", text);
+        return ebi_error(
+            err, EB_PERMANENT, EB_KIND_CONFIG,
+            "\"%.40s\" is not a time; expected now, 15m, 2h or 7d (that long ago), a date as 2026-11-23, or a time "
+            "as 2026-11-23T20:00:00+01:00, in UTC where it has no offset",
+            text);
     }
     if (then < FIRST_US || then > LAST_US)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "\"%.40s\" is before the year 1, or after 9999", text);

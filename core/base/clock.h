@@ -6,10 +6,10 @@
 #include <stdint.h>
 #include <eventbus/error.h>
 
-int64_t ebi_now_us(void);               /* wall clock, right or wrong: microseconds since 1970; nothing waits by it */
-int64_t ebi_ticks_ms(void);             /* monotonic, for waiting */
+int64_t ebi_now_us(void);   /* wall clock, right or wrong: microseconds since 1970; nothing waits by it */
+int64_t ebi_ticks_ms(void); /* monotonic, for waiting */
 int64_t ebi_ticks_us(void);
-int64_t ebi_boot_us(void);              /* since the machine started, also while it slept */
+int64_t ebi_boot_us(void); /* since the machine started, also while it slept */
 
 enum { EBI_ISO_ROOM = 40 };
 

@@ -10,7 +10,7 @@
 
 /* How much the wall clock differs from the machine's time since its start: this changes only where the clock is set. */
 struct ebi_clock_watch {
-    _Atomic int64_t offset_us;          /* 0: not known yet */
+    _Atomic int64_t offset_us; /* 0: not known yet */
 };
 
 /* True: the clock was set by `by_us` (ahead: positive) since the last call; a slow correction does not count. Any thread; each change is

@@ -32,7 +32,7 @@ static void mend(char *text) {
 
 static void fill(struct eb_error *err, enum eb_status status, enum eb_kind kind, int64_t native, const char *format,
                  va_list args) {
-    char text[EB_ERROR_ROOM];       /* an argument may be err's own text */
+    char text[EB_ERROR_ROOM]; /* an argument may be err's own text */
     int len = vsnprintf(text, sizeof text, format, args);
 
     if (len < 0)
@@ -58,8 +58,7 @@ enum eb_status ebi_error(struct eb_error *err, enum eb_status status, enum eb_ki
     return status;
 }
 
-enum eb_status ebi_error_errno(struct eb_error *err, enum eb_status status, enum eb_kind kind, const char *format,
-                               ...) {
+enum eb_status ebi_error_errno(struct eb_error *err, enum eb_status status, enum eb_kind kind, const char *format, ...) {
     int number = errno;
     va_list args;
 
@@ -69,7 +68,7 @@ enum eb_status ebi_error_errno(struct eb_error *err, enum eb_status status, enum
     fill(err, status, kind, number, format, args);
     va_end(args);
     char room[128];
-    const char *reason = strerror_r(number, room, sizeof room);     /* GNU's: returns the text */
+    const char *reason = strerror_r(number, room, sizeof room); /* GNU's: returns the text */
     size_t len = strlen(err->text);
     int more = snprintf(err->text + len, sizeof err->text - len, ": %s", reason);
     if (more > 0 && len + (size_t)more >= sizeof err->text)

@@ -32,7 +32,8 @@ enum eb_status ebi_make_folders_for(const char *path, struct eb_error *err) {
         if (mkdir(folder, 0700) == 0)
             status = ebi_sync_folder_of(folder, err);
         else if (!is_folder(folder))
-            status = ebi_error_errno(err, EB_PERMANENT, EB_KIND_SYSTEM, "cannot make folder %s, on the way to %s", folder, path);
+            status = ebi_error_errno(err, EB_PERMANENT, EB_KIND_SYSTEM, "cannot make folder %s, on the way to %s", folder,
+                                     path);
         *slash = '/';
     }
     free(folder);

@@ -27,5 +27,5 @@ void ebi_leave_behind(struct ebi_left *object) {
 
     object->next = atomic_load(&all);
     while (!atomic_compare_exchange_weak(&all, &object->next, object))
-        continue;                       /* the failed exchange has read next again */
+        continue; /* the failed exchange has read next again */
 }

@@ -24,13 +24,13 @@ enum { TEXT_MOST = 4000, VALUE_MOST = 500 };
 enum place { PLAIN, TERMINAL, JOURNAL };
 
 struct ebi_log {
-    _Atomic int most;           /* any thread */
+    _Atomic int most; /* any thread */
     atomic_bool json;
-    _Atomic int time;           /* enum ebi_log_time */
-    enum place place;           /* set once */
+    _Atomic int time; /* enum ebi_log_time */
+    enum place place; /* set once */
     eb_log_sink sink;
     void *arg;
-    pthread_mutex_t one_line;   /* held while a line is written, or the sink is called */
+    pthread_mutex_t one_line; /* held while a line is written, or the sink is called */
 };
 
 /* Whether standard error is systemd's journal. JOURNAL_STREAM says which file that is: "DEVICE:INODE". Children inherit the variable with
@@ -174,14 +174,14 @@ static bool add_time(struct ebi_bytes *line, enum ebi_log_time how) {
         return true;
     long offset = how == EBI_LOG_LOCAL && localtime_r(&seconds, &tm) ? tm.tm_gmtoff : 0, minutes = labs(offset) / 60;
     ebi_iso_print_micros(now + offset * INT64_C(1000000), text);
-    return how == EBI_LOG_UTC ? ebi_bytes_add_format(line, "%.23sZ ", text)
-                              : ebi_bytes_add_format(line, "%.23s%c%02ld:%02ld ", text, offset < 0 ? '-' : '+', minutes / 60,
-                                                     minutes % 60);
+    return how == EBI_LOG_UTC
+               ? ebi_bytes_add_format(line, "%.23sZ ", text)
+               : ebi_bytes_add_format(line, "%.23s%c%02ld:%02ld ", text, offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
 }
 
 /* Writes the beginning of a line on standard error: the time, the program, and the level. */
 static bool add_text_head(struct ebi_bytes *line, enum place place, enum ebi_log_time time, enum ebi_level level) {
-    if (place == JOURNAL)               /* the journal has the time and the program, and shows the level */
+    if (place == JOURNAL) /* the journal has the time and the program, and shows the level */
         return true;
     if (!add_time(line, time))
         return false;
@@ -200,12 +200,12 @@ static bool add_json_field(struct ebi_bytes *line, const char *name, const char 
         return false;
     if (!value[len])
         return true;
-    line->len--;                        /* the ellipsis is within the quotes */
+    line->len--; /* the ellipsis is within the quotes */
     return ebi_bytes_add_format(line, "%s\"", mark_of(value, len));
 }
 
-static bool add_as_json(struct ebi_bytes *line, enum ebi_level level, const char *text,
-                        const struct ebi_log_field *fields, size_t n) {
+static bool add_as_json(struct ebi_bytes *line, enum ebi_level level, const char *text, const struct ebi_log_field *fields,
+                        size_t n) {
     char now[EBI_ISO_ROOM];
 
     ebi_iso_print_micros(ebi_now_us(), now);
@@ -244,16 +244,15 @@ static void write_all(const char *text, size_t len) {
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return;             /* this cannot be reported anywhere */
+            return; /* this cannot be reported anywhere */
         text += done;
         len -= (size_t)done;
     }
 }
 
-void ebi_log_fields(struct ebi_log *log, enum ebi_level level, const char *text, const struct ebi_log_field *fields,
-                    size_t n) {
+void ebi_log_fields(struct ebi_log *log, enum ebi_level level, const char *text, const struct ebi_log_field *fields, size_t n) {
     static const char no_memory[] = "eventbus: error: out of memory, a log line is lost\n";
-    struct ebi_bytes line = {0};
+    struct ebi_bytes line = { 0 };
     int kept = errno;
 
     if (!ebi_log_takes(log, level))
@@ -273,7 +272,7 @@ void ebi_log_fields(struct ebi_log *log, enum ebi_level level, const char *text,
 }
 
 void ebi_log_line(struct ebi_log *log, enum ebi_level level, const char *format, ...) {
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
     int kept = errno;
     va_list args;
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <eventbus/bus.h>
 
-enum ebi_level { EBI_ERROR = 3, EBI_WARNING = 4, EBI_INFO = 6, EBI_DEBUG = 7 };     /* as in syslog(3) */
+enum ebi_level { EBI_ERROR = 3, EBI_WARNING = 4, EBI_INFO = 6, EBI_DEBUG = 7 }; /* as in syslog(3) */
 
 /* A value that goes with a line: " name=value" in text, a member in JSON. A value of NULL is left out. */
 struct ebi_log_field {
@@ -24,7 +24,7 @@ struct ebi_log;
 struct ebi_log *ebi_log_new(enum ebi_level most, bool json, eb_log_sink sink, void *arg);
 void ebi_log_free(struct ebi_log *);
 void ebi_log_set(struct ebi_log *, enum ebi_level most, bool json);
-void ebi_log_set_time(struct ebi_log *, enum ebi_log_time);    /* EBI_LOG_UTC when it is new */
+void ebi_log_set_time(struct ebi_log *, enum ebi_log_time); /* EBI_LOG_UTC when it is new */
 
 /* Any thread. Control characters in texts and values are escaped, so that a line stays a line; a text of more than 4,000 bytes and a
  * value of more than 500 are cut, and end in an ellipsis. A log of NULL takes nothing. */

@@ -31,7 +31,7 @@ unsigned ebi_edits(const char *from, const char *to, unsigned limit) {
     size_t from_len = strlen(from), to_len = strlen(to);
     unsigned before = 0;
 
-    while (from_len && to_len && *from == *to)      /* event types share long beginnings */
+    while (from_len && to_len && *from == *to) /* event types share long beginnings */
         from++, to++, from_len--, to_len--;
     while (from_len && to_len && from[from_len - 1] == to[to_len - 1])
         from_len--, to_len--;
@@ -42,7 +42,7 @@ unsigned ebi_edits(const char *from, const char *to, unsigned limit) {
     for (size_t i = 1; i <= from_len; i++) {
         unsigned best = fill_row(from, i, to, to_len, rows[(i + 1) % 3], rows[(i + 2) % 3], rows[i % 3]);
 
-        if (best > limit && before > limit)         /* two rows: a swap looks back that far */
+        if (best > limit && before > limit) /* two rows: a swap looks back that far */
             return limit + 1;
         before = best;
     }
@@ -65,7 +65,7 @@ ptrdiff_t ebi_nearest(const char *given, const char *const *names, size_t n) {
 
         if (edits <= limit) {
             found = (ptrdiff_t)i;
-            limit = edits ? edits - 1 : 0;          /* only a nearer name from here on */
+            limit = edits ? edits - 1 : 0; /* only a nearer name from here on */
         }
         if (edits == 0)
             break;

@@ -57,11 +57,11 @@ static bool add(struct ebi_bytes *to, const char *text, size_t len, const char m
 }
 
 bool ebi_printable_add(struct ebi_bytes *to, const char *text, size_t len) {
-    return add(to, text, len, (const char[2]){0});
+    return add(to, text, len, (const char[2]){ 0 });
 }
 
 bool ebi_printable_add_quoted(struct ebi_bytes *to, const char *text, size_t len) {
-    return add(to, text, len, (const char[2]){'"', '\\'});
+    return add(to, text, len, (const char[2]){ '"', '\\' });
 }
 
 /* ---- JSON ---- */
@@ -121,7 +121,7 @@ static bool add_json_shown(struct ebi_bytes *to, const char *text, size_t len) {
 
 bool ebi_printable_json(struct ebi_bytes *json, size_t from) {
     size_t first = find_hidden(json->data, from, json->len);
-    struct ebi_bytes tail = {0};
+    struct ebi_bytes tail = { 0 };
 
     if (first >= json->len)
         return true;
@@ -129,7 +129,7 @@ bool ebi_printable_json(struct ebi_bytes *json, size_t from) {
         return false;
     json->len = first;
     bool added = add_json_shown(json, tail.data, tail.len);
-    if (!added) {                       /* as it was: there is room for that */
+    if (!added) { /* as it was: there is room for that */
         json->len = first;
         ebi_bytes_add(json, tail.data, tail.len);
     }

@@ -7,9 +7,9 @@
 
 /* What to do with a piece of text. */
 enum ebi_printable {
-    EBI_SHOW,           /* a character that is shown as it is */
-    EBI_ESCAPE,         /* a character that is shown by its number */
-    EBI_BROKEN          /* bytes that are not UTF-8: they are replaced by U+FFFD */
+    EBI_SHOW,   /* a character that is shown as it is */
+    EBI_ESCAPE, /* a character that is shown by its number */
+    EBI_BROKEN  /* bytes that are not UTF-8: they are replaced by U+FFFD */
 };
 
 /* Returns the length of the piece that text (len > 0) starts with, never 0; *what is what to do with it, *character its number, 0 where

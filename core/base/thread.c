@@ -16,13 +16,12 @@ void ebi_thread_block_signals(sigset_t *before) {
     pthread_sigmask(SIG_BLOCK, &blocked, before);
 }
 
-enum eb_status ebi_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg,
-                                struct eb_error *err) {
+enum eb_status ebi_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg, struct eb_error *err) {
     sigset_t before;
     char shown[16];
     int failed;
 
-    ebi_thread_block_signals(&before);                  /* a new thread inherits that: there is no moment without it */
+    ebi_thread_block_signals(&before); /* a new thread inherits that: there is no moment without it */
     failed = pthread_create(thread, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed) {

@@ -47,7 +47,7 @@ static struct ebi_timer *join_all(struct ebi_timer *first) {
 }
 
 void ebi_timers_add(struct ebi_timers *timers, struct ebi_timer *timer, int64_t at_ms) {
-    *timer = (struct ebi_timer){.at_ms = at_ms, .set = true};
+    *timer = (struct ebi_timer){ .at_ms = at_ms, .set = true };
     timers->first = join(timers->first, timer);
 }
 

@@ -10,14 +10,14 @@
 /* Part of what waits; zeroed before its first use. */
 struct ebi_timer {
     int64_t at_ms;
-    bool set;                           /* whether it is in a heap */
-    struct ebi_timer *child;            /* the first of those below it */
-    struct ebi_timer *next;             /* beside it, below the same */
-    struct ebi_timer *prev;             /* beside it; of the first child: the parent */
+    bool set;                /* whether it is in a heap */
+    struct ebi_timer *child; /* the first of those below it */
+    struct ebi_timer *next;  /* beside it, below the same */
+    struct ebi_timer *prev;  /* beside it; of the first child: the parent */
 };
 
 struct ebi_timers {
-    struct ebi_timer *first;            /* the earliest; NULL: none */
+    struct ebi_timer *first; /* the earliest; NULL: none */
 };
 
 /* The timer must not be set. */
@@ -30,6 +30,6 @@ void ebi_timers_remove(struct ebi_timers *, struct ebi_timer *);
 struct ebi_timer *ebi_timers_take_due(struct ebi_timers *, int64_t now_ms);
 
 /* The struct that a timer is part of. */
-#define EBI_TIMER_OF(timer, type, member) ((type *)(void *)((char *)(timer) - offsetof(type, member)))
+#define EBI_TIMER_OF(timer, type, member) ((type *)(void *)((char *)(timer)-offsetof(type, member)))
 
 #endif

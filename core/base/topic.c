@@ -12,7 +12,7 @@
 /* ---- Prefixes ---- */
 
 char *ebi_full_topic(const char *prefix, const char *topic) {
-    struct ebi_bytes full = {0};
+    struct ebi_bytes full = { 0 };
 
     if (prefix && *prefix && !ebi_bytes_add_format(&full, "%s-", prefix))
         return NULL;
@@ -67,15 +67,15 @@ bool ebi_topic_matches(const char *pattern, struct eb_text topic) {
 static const char placeholder[] = "{topic}";
 
 enum {
-    NAME_MOST = 249,                    /* bytes of a topic's name that every broker takes; Kafka's limit */
-    CUT_MARK = 9,                       /* of a topic that was cut for it: "-" and 8 digits */
+    NAME_MOST = 249, /* bytes of a topic's name that every broker takes; Kafka's limit */
+    CUT_MARK = 9,    /* of a topic that was cut for it: "-" and 8 digits */
     UTF8_MOST = 4
 };
 
 /* Fills the template in with a topic and the digest of its end; full, to be freed. NULL: no memory. */
 static char *fill_in(const char *template, const char *prefix, struct eb_text topic, const char *digest) {
     const char *at = strstr(template, placeholder);
-    struct ebi_bytes name = {0};
+    struct ebi_bytes name = { 0 };
     char *full = NULL;
 
     if (at ? ebi_bytes_add(&name, template, (size_t)(at - template)) && ebi_bytes_add(&name, topic.data, topic.len) &&
@@ -88,7 +88,7 @@ static char *fill_in(const char *template, const char *prefix, struct eb_text to
 
 char *ebi_dead_letter_topic(const char *template, const char *prefix, const char *full_topic) {
     const char *topic = ebi_short_topic(prefix, full_topic);
-    struct eb_text whole = {topic, strlen(topic)};
+    struct eb_text whole = { topic, strlen(topic) };
     char *full = fill_in(template, prefix, whole, ""), digest[CUT_MARK + 1] = "-";
     size_t len = full ? strlen(full) : 0, over = len + CUT_MARK - NAME_MOST;
 
@@ -97,7 +97,7 @@ char *ebi_dead_letter_topic(const char *template, const char *prefix, const char
     free(full);
     ebi_fingerprint(topic, whole.len, digest + 1);
     for (whole.len -= over; whole.len > 1 && ((unsigned char)topic[whole.len] & 0xC0) == 0x80; whole.len--)
-        ;                               /* no half of a character stays */
+        ; /* no half of a character stays */
     return fill_in(template, prefix, whole, digest);
 }
 
@@ -107,11 +107,12 @@ static bool ends_with_digest(struct eb_text topic) {
            strspn(topic.data + topic.len - CUT_MARK + 1, "0123456789abcdef") >= CUT_MARK - 1;
 }
 
-bool ebi_dead_letter_source(const char *template, const char *prefix, const char *full_topic, struct eb_text *source, bool *cut) {
+bool ebi_dead_letter_source(const char *template, const char *prefix, const char *full_topic, struct eb_text *source,
+                            bool *cut) {
     const char *topic = ebi_short_topic(prefix, full_topic), *at = strstr(template, placeholder);
     size_t len = strlen(topic);
 
-    *source = (struct eb_text){0};
+    *source = (struct eb_text){ 0 };
     *cut = false;
     if (!at)
         return strcmp(topic, template) == 0;
@@ -120,7 +121,7 @@ bool ebi_dead_letter_source(const char *template, const char *prefix, const char
 
     if (len <= head + tail || memcmp(topic, template, head) != 0 || memcmp(topic + len - tail, behind, tail) != 0)
         return false;
-    *source = (struct eb_text){topic + head, len - head - tail};
+    *source = (struct eb_text){ topic + head, len - head - tail };
     *cut = strlen(full_topic) + UTF8_MOST > NAME_MOST && ends_with_digest(*source);
     return true;
 }
@@ -143,10 +144,10 @@ static bool is_one_of(const char *text, const char *a, const char *b, const char
 enum eb_status ebi_point_read(const char *text, struct eb_point *point, struct eb_error *err) {
     int64_t us;
 
-    *point = (struct eb_point){.size = sizeof *point, .kind = EB_EARLIEST};
+    *point = (struct eb_point){ .size = sizeof *point, .kind = EB_EARLIEST };
     if (!text || is_one_of(text, "earliest", "start", "beginning"))
         return EB_OK;
-    if (is_one_of(text, "latest", "end", "now")) {      /* now: where the broker is, whatever the clock says */
+    if (is_one_of(text, "latest", "end", "now")) { /* now: where the broker is, whatever the clock says */
         point->kind = EB_LATEST;
         return EB_OK;
     }
@@ -155,7 +156,7 @@ enum eb_status ebi_point_read(const char *text, struct eb_point *point, struct e
             return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
                              "an empty place; expected earliest, latest, a time or a position");
         point->kind = EB_POSITION;
-        point->position = (struct eb_text){text, strlen(text)};
+        point->position = (struct eb_text){ text, strlen(text) };
         return EB_OK;
     }
     enum eb_status status = ebi_time_read(text, ebi_now_us(), &us, err);
@@ -171,6 +172,7 @@ enum eb_status ebi_point_read(const char *text, struct eb_point *point, struct e
 
 void ebi_point_explain(const struct eb_point *point, struct eb_error *err) {
     if (err && err->kind == EB_KIND_CONFIG && point->kind == EB_POSITION)
-        ebi_error_context(err, "\"%.*s\" is neither earliest, latest nor a time (now, 15m, 2h, 7d, a date, ISO 8601), and as a position",
-                          (int)point->position.len, point->position.data);
+        ebi_error_context(
+            err, "\"%.*s\" is neither earliest, latest nor a time (now, 15m, 2h, 7d, a date, ISO 8601), and as a position",
+            (int)point->position.len, point->position.data);
 }

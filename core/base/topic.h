@@ -32,7 +32,8 @@ char *ebi_dead_letter_topic(const char *template, const char *prefix, const char
 /* Whether a full topic has the form of a dead-letter topic. *source becomes the topic (without the prefix) whose dead letters go
  * there, a part of full_topic; its data is NULL where the template names one topic for all. *cut: source may be a topic whose end
  * was replaced. */
-bool ebi_dead_letter_source(const char *template, const char *prefix, const char *full_topic, struct eb_text *source, bool *cut);
+bool ebi_dead_letter_source(const char *template, const char *prefix, const char *full_topic, struct eb_text *source,
+                            bool *cut);
 
 /* ---- Points ---- */
 

@@ -76,8 +76,8 @@ static enum eb_status check_step(const char *path, struct eb_error *err) {
         return ebi_error(err, EB_PERMANENT, EB_KIND_SYSTEM, "everybody may write %s %s; chmod o-w it", what, path);
     if ((st.st_mode & S_IWGRP) && !sticky) {
         if (has_access_list(path))
-            return ebi_error(err, EB_PERMANENT, EB_KIND_SYSTEM, "an access list lets others write %s %s; remove it with setfacl -b",
-                             what, path);
+            return ebi_error(err, EB_PERMANENT, EB_KIND_SYSTEM,
+                             "an access list lets others write %s %s; remove it with setfacl -b", what, path);
         if (!is_harmless(st.st_gid, who, sizeof who))
             return ebi_error(err, EB_PERMANENT, EB_KIND_SYSTEM, "group %s may write %s %s; chmod g-w it", who, what, path);
     }

@@ -48,9 +48,8 @@ bool ebi_units_ms(const char *text, size_t len, int64_t *ms) {
 
 bool ebi_units_bytes(const char *text, size_t len, int64_t *bytes) {
     static const struct unit units[] = {
-        { "", 1 },        { "k", 1 << 10 }, { "K", 1 << 10 },           { "m", 1 << 20 },
-        { "M", 1 << 20 }, { "g", 1 << 30 }, { "G", 1 << 30 },           { "t", INT64_C(1) << 40 },
-        { "T", INT64_C(1) << 40 },          { NULL, 0 },
+        { "", 1 },        { "k", 1 << 10 }, { "K", 1 << 10 },          { "m", 1 << 20 },          { "M", 1 << 20 },
+        { "g", 1 << 30 }, { "G", 1 << 30 }, { "t", INT64_C(1) << 40 }, { "T", INT64_C(1) << 40 }, { NULL, 0 },
     };
     int64_t result;
 

@@ -13,15 +13,15 @@ static struct follow follow_of(unsigned char first) {
     if (first >= 0xC2 && first <= 0xDF)
         return (struct follow){ 1, 0x80, 0xBF };
     if (first == 0xE0)
-        return (struct follow){ 2, 0xA0, 0xBF };        /* below: overlong */
+        return (struct follow){ 2, 0xA0, 0xBF }; /* below: overlong */
     if (first == 0xED)
-        return (struct follow){ 2, 0x80, 0x9F };        /* above: surrogates */
+        return (struct follow){ 2, 0x80, 0x9F }; /* above: surrogates */
     if (first >= 0xE1 && first <= 0xEF)
         return (struct follow){ 2, 0x80, 0xBF };
     if (first == 0xF0)
         return (struct follow){ 3, 0x90, 0xBF };
     if (first == 0xF4)
-        return (struct follow){ 3, 0x80, 0x8F };        /* above: beyond U+10FFFF */
+        return (struct follow){ 3, 0x80, 0x8F }; /* above: beyond U+10FFFF */
     if (first >= 0xF1 && first <= 0xF3)
         return (struct follow){ 3, 0x80, 0xBF };
     return (struct follow){ 0, 0, 0 };
@@ -32,8 +32,7 @@ size_t ebi_utf8_step(const char *text, size_t len, bool *good) {
     size_t at = 1;
 
     *good = (unsigned char)text[0] < 0x80;
-    while (at <= follow.count && at < len && (unsigned char)text[at] >= follow.low &&
-           (unsigned char)text[at] <= follow.high) {
+    while (at <= follow.count && at < len && (unsigned char)text[at] >= follow.low && (unsigned char)text[at] <= follow.high) {
         follow.low = 0x80;
         follow.high = 0xBF;
         at++;
@@ -59,7 +58,7 @@ bool ebi_utf8_valid(const char *text, size_t len) {
     while (good && at < len) {
         uint64_t word;
 
-        if (len - at >= sizeof word) {      /* most text is ASCII: 8 bytes at a time */
+        if (len - at >= sizeof word) { /* most text is ASCII: 8 bytes at a time */
             memcpy(&word, text + at, sizeof word);
             if (!(word & UINT64_C(0x8080808080808080))) {
                 at += sizeof word;

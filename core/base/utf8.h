@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EBI_UTF8_BAD "\xef\xbf\xbd"     /* U+FFFD, what stands for bytes that are no character */
+#define EBI_UTF8_BAD "\xef\xbf\xbd" /* U+FFFD, what stands for bytes that are no character */
 
 /* The length of the character that text (len > 0) starts with, with *good true; or, with *good false, of the broken part of one, which is
  * replaced as a whole (as Python's errors="replace" does). Never 0. Surrogates, overlong forms and numbers above U+10FFFF are not

@@ -15,9 +15,9 @@ static const uint64_t TICKS_TO_1970 = UINT64_C(0x01b21dd213814000);
 static struct {
     pthread_mutex_t mutex;
     bool seeded;
-    uint64_t last;          /* ticks of the last id */
-    uint64_t node;          /* 48 bits */
-    uint16_t sequence;      /* 14 bits */
+    uint64_t last;     /* ticks of the last id */
+    uint64_t node;     /* 48 bits */
+    uint16_t sequence; /* 14 bits */
 } maker = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 static void before_fork(void) {
@@ -29,7 +29,7 @@ static void in_parent(void) {
 }
 
 static void in_child(void) {
-    maker.seeded = false;   /* otherwise parent and child would make the same ids */
+    maker.seeded = false; /* otherwise parent and child would make the same ids */
     pthread_mutex_unlock(&maker.mutex);
 }
 
@@ -68,7 +68,7 @@ int64_t ebi_uuid_new(char text[EBI_UUID_ROOM]) {
         seed();
     now = ticks = ticks_now();
     if (ticks <= maker.last)
-        ticks = maker.last + 1;     /* called faster than the clock ticks, or it was set back: counts on, as Python does */
+        ticks = maker.last + 1; /* called faster than the clock ticks, or it was set back: counts on, as Python does */
     maker.last = ticks;
     node = maker.node;
     sequence = maker.sequence;

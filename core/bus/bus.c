@@ -60,7 +60,7 @@ static enum eb_status read_signals(struct eb_bus *bus, struct eb_error *err) {
 
 /* Copies the options as the caller's header knew them; the rest is zero. */
 static struct eb_bus_options known_options(const struct eb_bus_options *given) {
-    struct eb_bus_options options = {0};
+    struct eb_bus_options options = { 0 };
 
     if (given)
         memcpy(&options, given, given->size && given->size < sizeof options ? given->size : sizeof options);
@@ -92,7 +92,7 @@ enum eb_status ebi_bus_open_local(struct eb_bus **out, const struct eb_bus_optio
 
 enum eb_status ebi_bus_connect(struct eb_bus *bus, struct eb_error *err) {
     const char *name = ebi_bus_broker_name(bus, bus->settings.producer);
-    struct ebi_bytes undelivered = {0};
+    struct ebi_bytes undelivered = { 0 };
     const struct ebi_broker *broker = NULL;
     enum eb_status status = ebi_routes_load(bus->config, bus->signals, bus->settings.topic_prefix, &bus->routes, err);
 
@@ -141,8 +141,8 @@ enum eb_status eb_bus_open(struct eb_bus **out, const struct eb_bus_options *opt
 }
 
 enum eb_status eb_bus_open_file(struct eb_bus **bus, const char *file, struct eb_error *err) {
-    const char *const files[] = {file, NULL};
-    const struct eb_bus_options options = {.size = sizeof options, .files = file ? files : NULL};
+    const char *const files[] = { file, NULL };
+    const struct eb_bus_options options = { .size = sizeof options, .files = file ? files : NULL };
 
     return eb_bus_open(bus, &options, err);
 }
@@ -180,8 +180,7 @@ static enum eb_status bind_broker(struct eb_bus *bus, const char *name, struct e
     return EB_OK;
 }
 
-enum eb_status ebi_bus_broker(struct eb_bus *bus, const char *name, const struct ebi_broker **out,
-                              struct eb_error *err) {
+enum eb_status ebi_bus_broker(struct eb_bus *bus, const char *name, const struct ebi_broker **out, struct eb_error *err) {
     enum eb_status status = EB_OK;
     struct ebi_bound *bound;
 
@@ -221,16 +220,16 @@ static enum eb_status consumer_broker(struct eb_bus *bus, const struct eb_consum
     const char *name = options->broker ? options->broker : ebi_bus_broker_name(bus, bus->settings.consumer);
 
     if (options->broker && ebi_is_blank(options->broker))
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the name of the broker is empty; NULL is for the configured consumer");
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                         "the name of the broker is empty; NULL is for the configured consumer");
     if (!name)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no consumer is configured; set consumer in [eventbus]");
     return ebi_bus_broker(bus, name, broker, err);
 }
 
 enum eb_status ebi_bus_consumer(struct eb_bus *bus, const struct eb_consumer_options *given,
-                                const struct ebi_worker_overrides *overrides, struct eb_consumer **out,
-                                struct eb_error *err) {
-    struct eb_consumer_options options = {0};
+                                const struct ebi_worker_overrides *overrides, struct eb_consumer **out, struct eb_error *err) {
+    struct eb_consumer_options options = { 0 };
     struct ebi_worker_deps deps = {
         .config = bus->config,
         .bus = &bus->settings,
@@ -266,8 +265,8 @@ static enum eb_status check(const struct eb_bus *bus, struct eb_error *err) {
     return ebi_is_parents(bus->signals->forks, "the bus", err) ? EB_FATAL : EB_OK;
 }
 
-enum eb_status eb_consumer_open(struct eb_consumer **consumer, struct eb_bus *bus,
-                                const struct eb_consumer_options *options, struct eb_error *err) {
+enum eb_status eb_consumer_open(struct eb_consumer **consumer, struct eb_bus *bus, const struct eb_consumer_options *options,
+                                struct eb_error *err) {
     static const struct ebi_worker_overrides none;
 
     if (ebi_is_null(consumer, "the place for the consumer", err))
@@ -299,8 +298,8 @@ int eb_signal_each(const struct eb_bus *bus, int (*each)(void *, const struct eb
     return answer;
 }
 
-enum eb_status eb_connect(struct eb_bus *bus, const struct eb_signal *signal, const char *name, eb_receiver receiver,
-                          void *arg, struct eb_error *err) {
+enum eb_status eb_connect(struct eb_bus *bus, const struct eb_signal *signal, const char *name, eb_receiver receiver, void *arg,
+                          struct eb_error *err) {
     enum eb_status status = check(bus, err);
 
     if (status != EB_OK)
@@ -335,7 +334,7 @@ enum eb_status eb_produce(struct eb_bus *bus, const struct eb_event *event, cons
         return EB_PERMANENT;
     if (!topic || ebi_is_blank(topic))
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no topic is given to send to");
-    const struct ebi_key key = {.field = key_field};
+    const struct ebi_key key = { .field = key_field };
     return ebi_produce(bus->producer, event, topic, &key, delivered, arg, err);
 }
 
@@ -349,12 +348,13 @@ enum eb_status eb_bus_flush(struct eb_bus *bus, int timeout_ms, struct eb_error 
 
 static enum eb_status undelivered(const struct eb_bus *bus, size_t kept, size_t lost, struct eb_error *err) {
     if (lost)
-        return ebi_error(err, EB_FATAL, EB_KIND_SYSTEM, "%zu event(s) are lost: not delivered, nor could %s be written",
-                         lost, bus->undelivered);
+        return ebi_error(err, EB_FATAL, EB_KIND_SYSTEM, "%zu event(s) are lost: not delivered, nor could %s be written", lost,
+                         bus->undelivered);
     if (kept)
-        return ebi_error(err, EB_RETRIABLE, EB_KIND_BROKER,
-                         "%zu event(s) were not delivered and are kept in %s; `eventbus produce --undelivered` sends them again",
-                         kept, bus->undelivered);
+        return ebi_error(
+            err, EB_RETRIABLE, EB_KIND_BROKER,
+            "%zu event(s) were not delivered and are kept in %s; `eventbus produce --undelivered` sends them again", kept,
+            bus->undelivered);
     return EB_OK;
 }
 

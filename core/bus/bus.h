@@ -12,11 +12,11 @@
 #include "produce/producer.h"
 #include "signal/registry.h"
 
-struct ebi_bound;       /* a broker in use */
+struct ebi_bound; /* a broker in use */
 
 /* Any thread. What is set while the bus is opened never changes; comments say what guards the rest. */
 struct eb_bus {
-    struct ebi_config *config;          /* bound to under lock */
+    struct ebi_config *config; /* bound to under lock */
     struct ebi_bus_settings settings;
     const char *service;
     struct ebi_log *log;
@@ -24,10 +24,10 @@ struct eb_bus {
     struct ebi_routes *routes;
     struct ebi_producer *producer;
     char *undelivered;
-    bool opens_late;                    /* set before it is connected: see struct ebi_producer_deps */
+    bool opens_late; /* set before it is connected: see struct ebi_producer_deps */
     void (*before_event)(void *);
     void *before_event_arg;
-    pthread_mutex_t lock;               /* guards config and brokers */
+    pthread_mutex_t lock; /* guards config and brokers */
     struct ebi_bound *brokers;
 };
 

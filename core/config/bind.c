@@ -17,7 +17,7 @@ enum { NAMES_MOST = 256 };
 struct binding {
     struct ebi_config *config;
     const char *kind, *name;
-    const struct ebi_section *section;      /* NULL: it does not exist */
+    const struct ebi_section *section; /* NULL: it does not exist */
     const struct ebi_table *tables;
     size_t n;
     struct eb_error *err;
@@ -25,7 +25,7 @@ struct binding {
 
 /* Copies an option as this version knows it, from a table whose author may have known more or fewer members. */
 static struct eb_option option_at(const struct ebi_table *table, size_t i) {
-    struct eb_option option = {0};
+    struct eb_option option = { 0 };
 
     memcpy(&option, (const char *)table->options + i * table->stride,
            table->stride < sizeof option ? table->stride : sizeof option);
@@ -84,18 +84,18 @@ static void list_names(const char *const *names, size_t n, char *text, size_t ro
 }
 
 static enum eb_status unknown_key(const struct binding *b, const struct ebi_value *value) {
-    const char *names[NAMES_MOST] = {0};
+    const char *names[NAMES_MOST] = { 0 };
     size_t n = known_names(b, names);
     ptrdiff_t near = ebi_nearest(value->key, names, n);
     struct ebi_title title = ebi_section_title(b->kind, b->name);
     char all[600];
 
-    if (near >= 0 && strcmp(names[near], value->key) == 0)     /* of pairs */
+    if (near >= 0 && strcmp(names[near], value->key) == 0) /* of pairs */
         return ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s: %s %s needs a name behind the dot", value->where,
                          title.text, value->key);
     if (near >= 0)
-        return ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s: %s has no key \"%s\"; did you mean \"%s\"?",
-                         value->where, title.text, value->key, names[near]);
+        return ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s: %s has no key \"%s\"; did you mean \"%s\"?", value->where,
+                         title.text, value->key, names[near]);
     list_names(names, n, all, sizeof all);
     return ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "%s: %s has no key \"%s\"; its keys are %s", value->where,
                      title.text, value->key, all);
@@ -117,7 +117,8 @@ static enum eb_status set_given(const struct binding *b, const struct ebi_table 
         status = ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG,
                            "is of a type that this version does not know; leave it out, or upgrade eventbus");
     else if ((option->flags & EB_OPT_REQUIRED) && !option->fallback && ebi_value_is_empty(option, value->text))
-        status = ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "is empty; it needs a value: %s", option->help ? option->help : "");
+        status = ebi_error(b->err, EB_PERMANENT, EB_KIND_CONFIG, "is empty; it needs a value: %s",
+                           option->help ? option->help : "");
     else
         status = ebi_value_read(b->config, option, value->text, value->secret || is_secret(option, value->key),
                                 place(table, option), b->err);
@@ -127,7 +128,7 @@ static enum eb_status set_given(const struct binding *b, const struct ebi_table 
 /* Returns the default as text, with ${...} replaced; it lives as long as the configuration. */
 static enum eb_status default_text(struct ebi_config *config, const struct eb_option *option, const char **result,
                                    struct eb_error *err) {
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
     bool secret = false;
     enum eb_status status = ebi_replace(option->fallback, config->state, &text, &secret, err);
 
@@ -139,8 +140,7 @@ static enum eb_status default_text(struct ebi_config *config, const struct eb_op
     return status;
 }
 
-static enum eb_status set_default(const struct binding *b, const struct ebi_table *table,
-                                  const struct eb_option *option) {
+static enum eb_status set_default(const struct binding *b, const struct ebi_table *table, const struct eb_option *option) {
     const char *text;
     enum eb_status status;
 
@@ -149,7 +149,7 @@ static enum eb_status set_default(const struct binding *b, const struct ebi_tabl
                          ebi_config_where(b->config, b->kind, b->name, NULL), ebi_section_title(b->kind, b->name).text,
                          option->key, option->help ? option->help : "");
     if (!option->fallback || ebi_value_size(option) == 0)
-        return EB_OK;                               /* zero, as the settings are */
+        return EB_OK; /* zero, as the settings are */
     status = default_text(b->config, option, &text, b->err);
     if (status == EB_OK)
         status = ebi_value_read(b->config, option, text, is_secret(option, option->key), place(table, option), b->err);
@@ -165,8 +165,7 @@ static size_t count_pairs(const struct binding *b, const struct eb_option *optio
 }
 
 /* Returns name, value, name, value, ..., NULL; the names without their prefix. NULL: there are none. */
-static enum eb_status set_pairs(const struct binding *b, const struct ebi_table *table,
-                                const struct eb_option *option) {
+static enum eb_status set_pairs(const struct binding *b, const struct ebi_table *table, const struct eb_option *option) {
     size_t n = count_pairs(b, option), at = 0, prefix = strlen(option->key);
     const char **pairs;
 
@@ -229,8 +228,7 @@ enum eb_status ebi_config_bind(struct ebi_config *config, const char *kind, cons
     /* clang-format on */
     enum eb_status status = EB_OK;
 
-    for (const struct ebi_value *value = b.section ? b.section->values : NULL; value && status == EB_OK;
-         value = value->next)
+    for (const struct ebi_value *value = b.section ? b.section->values : NULL; value && status == EB_OK; value = value->next)
         status = bind_value(&b, value);
     for (size_t t = 0; t < n && status == EB_OK; t++)
         status = bind_rest(&b, &tables[t]);
@@ -251,7 +249,7 @@ struct walk {
  * written, `raw`, if at all. */
 static enum eb_status show(const struct walk *walk, const struct eb_option *option, const char *key, const char *text,
                            bool from_file, const char *raw, const char *where) {
-    struct ebi_bytes shown = {0};
+    struct ebi_bytes shown = { 0 };
     bool url = (option->flags & EB_OPT_URL) &&
                (option->type == EB_OPT_TEXT || (option->type == EB_OPT_LIST && !(option->flags & EB_OPT_SECRET)));
     bool hide = !url && (from_file || is_secret(option, key)), added;
@@ -268,8 +266,7 @@ static enum eb_status show(const struct walk *walk, const struct eb_option *opti
     return added ? EB_OK : ebi_error_memory(walk->b.err);
 }
 
-static enum eb_status show_given(const struct walk *walk, const struct eb_option *option,
-                                 const struct ebi_value *value) {
+static enum eb_status show_given(const struct walk *walk, const struct eb_option *option, const struct ebi_value *value) {
     if (!value->text)
         return tell_fault(&walk->b, value);
     return show(walk, option, value->key, value->text, value->secret, value->raw, value->where);
@@ -313,9 +310,8 @@ static bool was_shown(const struct binding *b, size_t table, size_t i, const cha
     return false;
 }
 
-enum eb_status ebi_config_walk(struct ebi_config *config, const char *kind, const char *name,
-                               const struct ebi_table *tables, size_t n, each_value each, void *arg,
-                               struct eb_error *err) {
+enum eb_status ebi_config_walk(struct ebi_config *config, const char *kind, const char *name, const struct ebi_table *tables,
+                               size_t n, each_value each, void *arg, struct eb_error *err) {
     /* clang-format off */
     const struct walk walk = {
         .b = { .config = config, .kind = kind, .name = name, .section = ebi_config_section(config, kind, name),
@@ -341,7 +337,7 @@ enum eb_status ebi_read_number(const struct ebi_table *table, const char *key, c
         struct eb_option option = option_at(table, i);
 
         if (strcmp(option.key, key) == 0 && ebi_value_size(&option) == sizeof *number)
-            return ebi_value_read(NULL, &option, text, is_secret(&option, key), number, err);   /* keeps nothing */
+            return ebi_value_read(NULL, &option, text, is_secret(&option, key), number, err); /* keeps nothing */
     }
     return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "there is no key %s with a number", key);
 }
@@ -349,7 +345,8 @@ enum eb_status ebi_read_number(const struct ebi_table *table, const char *key, c
 /* ---- Sections as a whole ---- */
 
 /* Lists up to `room` names of a kind's sections, except for one. Returns how many exist. */
-static size_t list_sections(const struct ebi_config *config, const char *kind, const char *but, const char **names, size_t room) {
+static size_t list_sections(const struct ebi_config *config, const char *kind, const char *but, const char **names,
+                            size_t room) {
     size_t n = 0;
 
     for (const char *name = NULL; (name = ebi_config_next(config, kind, name));) {
@@ -365,15 +362,14 @@ static size_t list_sections(const struct ebi_config *config, const char *kind, c
 static enum eb_status say_no_section(const char *kind, const char *name, const char *const *names, size_t n,
                                      struct eb_error *err) {
     ptrdiff_t near = ebi_nearest(name, names, n);
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
     bool added = ebi_bytes_add_format(&text, "there is no section [%s %s]; ", kind, name) &&
                  (near < 0 ? ebi_bytes_add_text(&text, n ? "add it, or take one of: " : "there are none; add it")
                            : ebi_bytes_add_format(&text, "did you mean %s?", names[near]));
 
     for (size_t i = 0; near < 0 && i < n && added; i++)
         added = ebi_bytes_add_format(&text, "%s%s", i ? ", " : "", names[i]);
-    enum eb_status status =
-        added ? ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s", text.data) : ebi_error_memory(err);
+    enum eb_status status = added ? ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s", text.data) : ebi_error_memory(err);
     ebi_bytes_free(&text);
     return status;
 }
@@ -420,8 +416,8 @@ static enum eb_status check_section(const struct ebi_section *section, struct eb
             return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [%s] needs a name: [%s NAME]", section->where,
                              section->kind, section->kind);
         if (!kinds[i].named && *section->name)
-            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [%s] takes no name, but has \"%s\"",
-                             section->where, section->kind, section->name);
+            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [%s] takes no name, but has \"%s\"", section->where,
+                             section->kind, section->name);
         return EB_OK;
     }
     return unknown_kind(section, err);

@@ -17,9 +17,8 @@ struct ebi_config;
  * ${NAME}, ${NAME:-default} and ${file:PATH} are replaced in the values that remain after layering; where that fails in a broker's
  * section (except for its plugin), the error is kept until the section is bound. What overrides name must exist, see
  * ebi_config_check_overrides. EB_PERMANENT, EB_KIND_CONFIG: "FILE:LINE: message", which never shows a value. */
-enum eb_status ebi_config_load(const char *const *files, const char *const *overrides, struct ebi_config **,
-                               struct eb_error *);
-void ebi_config_free(struct ebi_config *);      /* and all settings bound from it; NULL does nothing */
+enum eb_status ebi_config_load(const char *const *files, const char *const *overrides, struct ebi_config **, struct eb_error *);
+void ebi_config_free(struct ebi_config *); /* and all settings bound from it; NULL does nothing */
 
 /* The path of the installed file. */
 extern const char ebi_config_installed[];
@@ -50,7 +49,7 @@ const char *ebi_config_text(const struct ebi_config *, const char *kind, const c
 struct ebi_table {
     const struct eb_option *options;
     size_t n, stride;
-    void *settings;             /* zeroed, of the author's size; the ebi_config owns texts and lists in it */
+    void *settings; /* zeroed, of the author's size; the ebi_config owns texts and lists in it */
 };
 
 /* How a table is read:
@@ -66,8 +65,8 @@ struct ebi_table {
  * A key that several tables have goes to each. A section that does not exist counts as one without keys. name "" for
  * [eventbus]. The settings live as long as the configuration. Any thread. EB_PERMANENT, EB_KIND_CONFIG: "FILE:LINE: [kind NAME] key:
  * message", which shows no secrets. */
-enum eb_status ebi_config_bind(struct ebi_config *, const char *kind, const char *name, struct ebi_table *tables,
-                               size_t n, struct eb_error *);
+enum eb_status ebi_config_bind(struct ebi_config *, const char *kind, const char *name, struct ebi_table *tables, size_t n,
+                               struct eb_error *);
 
 /* As ebi_config_next, but only for sections that overrides (-o) give values of. */
 const char *ebi_config_next_override(const struct ebi_config *, const char *kind, const char *previous);
@@ -88,8 +87,8 @@ enum eb_status ebi_config_check_sections(const struct ebi_config *, struct eb_er
 /* Calls each for every effective value of a section, by its tables; what it gets is borrowed until it returns. Secrets are "***", URLs
  * lack their passwords (see EB_OPT_URL; also in any other text), a value that is not set is "". where: as ebi_config_where. Stops at a
  * value whose ${...} cannot be replaced. */
-enum eb_status ebi_config_walk(struct ebi_config *, const char *kind, const char *name,
-                               const struct ebi_table *tables, size_t n,
+enum eb_status ebi_config_walk(struct ebi_config *, const char *kind, const char *name, const struct ebi_table *tables,
+                               size_t n,
                                void (*each)(void *arg, const struct eb_option *, const char *key, const char *value,
                                             const char *where),
                                void *arg, struct eb_error *);

@@ -15,7 +15,7 @@
 #include "base/utf8.h"
 
 enum {
-    SECTION_MOST = 49,          /* what inih keeps of a section's name */
+    SECTION_MOST = 49, /* what inih keeps of a section's name */
     VALUE_MOST = 65536
 };
 
@@ -24,12 +24,12 @@ struct reading {
     const char *file, *at, *end;
     const struct ebi_ini_visitor *visitor;
     struct eb_error *err;
-    enum eb_status status;      /* the first failure; nothing is read after it */
-    unsigned line;              /* the last one that inih got, from 1 */
+    enum eb_status status; /* the first failure; nothing is read after it */
+    unsigned line;         /* the last one that inih got, from 1 */
     bool in_section;
-    bool has_key;               /* a key has been read, whose value may continue */
-    bool goes_on;               /* the last line that inih got continues it */
-    bool expected;              /* inih must call the handler for the last line that it got */
+    bool has_key;  /* a key has been read, whose value may continue */
+    bool goes_on;  /* the last line that inih got continues it */
+    bool expected; /* inih must call the handler for the last line that it got */
     unsigned key_line;
     size_t key_indent;
     struct ebi_bytes key, value;
@@ -66,8 +66,8 @@ static bool finish_key(struct reading *in) {
     if (!in->has_key)
         return true;
     in->has_key = false;
-    return at_line(in, in->key_line,
-                   in->visitor->key(in->visitor->arg, in->key.data, in->value.data, in->key_line, in->err)) == EB_OK;
+    return at_line(in, in->key_line, in->visitor->key(in->visitor->arg, in->key.data, in->value.data, in->key_line, in->err)) ==
+           EB_OK;
 }
 
 /* ---- Lines, before inih sees them ---- */
@@ -106,15 +106,14 @@ static struct line cut_line(struct reading *in) {
     if (line.len > 0 && line.text[line.len - 1] == '\r')
         line.len--;
     if (++in->line == 1 && line.len >= 3 && memcmp(line.text, "\xef\xbb\xbf", 3) == 0)
-        line = from(line, 3);       /* the byte order mark that some editors write */
+        line = from(line, 3); /* the byte order mark that some editors write */
     return line;
 }
 
 static bool is_control(struct line line, size_t at) {
     unsigned char c = (unsigned char)line.text[at];
 
-    return (c < 0x20 && c != '\t') || c == 0x7f ||
-           (c == 0xC2 && at + 1 < line.len && (unsigned char)line.text[at + 1] < 0xA0);
+    return (c < 0x20 && c != '\t') || c == 0x7f || (c == 0xC2 && at + 1 < line.len && (unsigned char)line.text[at + 1] < 0xA0);
 }
 
 static bool check_characters(struct reading *in, struct line line) {
@@ -140,8 +139,8 @@ static bool hand_over(struct reading *in, struct line line, char *to, size_t roo
     if (line.len >= room) {
         at_line(in, in->line,
                 ebi_error(in->err, EB_PERMANENT, EB_KIND_CONFIG,
-                          "a line of %zu bytes is too long (%zu at most); let the value go on in indented lines",
-                          line.len, room - 1));
+                          "a line of %zu bytes is too long (%zu at most); let the value go on in indented lines", line.len,
+                          room - 1));
         return false;
     }
     memcpy(to, line.text, line.len);
@@ -207,10 +206,10 @@ static bool prepare(struct reading *in, struct line line, char *to, size_t room)
     indent = indent_of(line);
     line = from(line, indent);
     if (line.len == 0 || line.text[0] == ';' || line.text[0] == '#')
-        return true;                                /* a blank line or a comment, of any length */
+        return true; /* a blank line or a comment, of any length */
     if (in->has_key && indent > in->key_indent) {
         in->goes_on = in->expected = true;
-        to[0] = ' ';                                /* one blank marks a continuation for inih */
+        to[0] = ' '; /* one blank marks a continuation for inih */
         return hand_over(in, without_comment(line), to + 1, room - 1);
     }
     if (!finish_key(in))

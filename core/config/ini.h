@@ -16,7 +16,6 @@ struct ebi_ini_visitor {
 };
 
 /* EB_PERMANENT, EB_KIND_CONFIG: "FILE:LINE: what is wrong there"; an error of the visitor gets FILE:LINE in front, too. */
-enum eb_status ebi_ini_read(const char *file, const char *text, size_t len, const struct ebi_ini_visitor *,
-                            struct eb_error *);
+enum eb_status ebi_ini_read(const char *file, const char *text, size_t len, const struct ebi_ini_visitor *, struct eb_error *);
 
 #endif

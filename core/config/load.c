@@ -20,7 +20,7 @@
 
 enum {
     FILE_MOST = 1 << 20,
-    FILES_MOST = 1000           /* in one folder */
+    FILES_MOST = 1000 /* in one folder */
 };
 
 /* The defaults, where no configuration exists: the embedded broker, and no routes. */
@@ -41,8 +41,8 @@ struct source {
 
 struct loading {
     struct ebi_config *config;
-    unsigned sources;           /* so far */
-    bool may_be_empty;          /* /dev/null is among the files: the caller wants the defaults */
+    unsigned sources;  /* so far */
+    bool may_be_empty; /* /dev/null is among the files: the caller wants the defaults */
 };
 
 /* ---- One file ---- */
@@ -67,8 +67,7 @@ static enum eb_status take_key(void *arg, const char *key, const char *value, un
     return ebi_config_set(source->config, source->section, key, value, where, source->number, err);
 }
 
-static enum eb_status load_text(struct loading *loading, const char *file, const char *text, size_t len,
-                                struct eb_error *err) {
+static enum eb_status load_text(struct loading *loading, const char *file, const char *text, size_t len, struct eb_error *err) {
     struct source source = { .config = loading->config, .file = file, .number = ++loading->sources };
     const struct ebi_ini_visitor visitor = { .arg = &source, .section = take_section, .key = take_key };
 
@@ -77,7 +76,7 @@ static enum eb_status load_text(struct loading *loading, const char *file, const
 
 /* Reads one file; closes fd. */
 static enum eb_status load_open_file(struct loading *loading, const char *file, int fd, struct eb_error *err) {
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
     enum eb_status status = ebi_file_text(file, fd, FILE_MOST, &text, err);
 
     if (status == EB_OK)
@@ -105,7 +104,7 @@ static int is_ini(const struct dirent *entry) {
 }
 
 static int by_bytes(const struct dirent **a, const struct dirent **b) {
-    return strcmp((*a)->d_name, (*b)->d_name);      /* not alphasort: that depends on the locale */
+    return strcmp((*a)->d_name, (*b)->d_name); /* not alphasort: that depends on the locale */
 }
 
 static enum eb_status load_entries(struct loading *loading, const char *folder, struct dirent **entries, int n,
@@ -188,9 +187,10 @@ static enum eb_status load_if_trusted(struct loading *loading, const char *file,
 
     if (lstat(file, &st) != 0)
         return errno == ENOENT ? EB_EMPTY : cannot_open(file, err);
-    if (st.st_uid != 0 && st.st_uid != geteuid())       /* also the owner of a link: another user's link could point to any file of this one */
+    if (st.st_uid != 0 &&
+        st.st_uid != geteuid()) /* also the owner of a link: another user's link could point to any file of this one */
         return pass_over(loading, file, "it belongs to another user than root and the one running this", err);
-    fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* does not wait where it is a pipe */
+    fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* does not wait where it is a pipe */
     if (fd < 0)
         return cannot_open(file, err);
     if (check_trust(file, fd, &why) == EB_OK)
@@ -245,8 +245,8 @@ static enum eb_status load_files(struct loading *loading, const char *const *fil
 
 static bool is_word(const char *text, size_t len, const char *more) {
     for (size_t i = 0; i < len; i++)
-        if (!((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z') ||
-              (text[i] >= '0' && text[i] <= '9') || strchr(more, text[i])))
+        if (!((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z') || (text[i] >= '0' && text[i] <= '9') ||
+              strchr(more, text[i])))
             return false;
     return len > 0;
 }
@@ -288,11 +288,11 @@ static enum eb_status load_override(struct ebi_config *config, const char *text,
     struct override override;
     struct ebi_section *section;
     enum eb_status status;
-    int shown = (int)strcspn(text, "=");        /* the value may be a secret */
+    int shown = (int)strcspn(text, "="); /* the value may be a secret */
 
     if (!split(text, &override))
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                         "-o %.*s: expected KIND.NAME.KEY=VALUE or eventbus.KEY=VALUE", shown > 80 ? 80 : shown, text);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "-o %.*s: expected KIND.NAME.KEY=VALUE or eventbus.KEY=VALUE",
+                         shown > 80 ? 80 : shown, text);
     status = ebi_config_add_section(config, override.kind, override.name, "-o", &section, err);
     if (status != EB_OK)
         return status;
@@ -320,16 +320,15 @@ static enum eb_status find_state(struct ebi_config *config, struct eb_error *err
     int len;
 
     if (given && *given)
-        len = snprintf(state, sizeof state, "%.*s", (int)strcspn(given, ":"), given);   /* systemd may give several */
-    else if (xdg && *xdg == '/')                        /* the XDG rules: a relative path is ignored */
+        len = snprintf(state, sizeof state, "%.*s", (int)strcspn(given, ":"), given); /* systemd may give several */
+    else if (xdg && *xdg == '/') /* the XDG rules: a relative path is ignored */
         len = snprintf(state, sizeof state, "%s/eventbus", xdg);
     else if (home && *home)
         len = snprintf(state, sizeof state, "%s/.local/state/eventbus", home);
     else
         len = snprintf(state, sizeof state, "/var/lib/eventbus");
     if (len >= (int)sizeof state)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the state folder's path is longer than %d bytes",
-                         PATH_MAX);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the state folder's path is longer than %d bytes", PATH_MAX);
     len = (int)tidy(state, (size_t)len);
     config->state = ebi_config_keep_text(config, state, (size_t)len);
     return config->state ? EB_OK : ebi_error_memory(err);
@@ -341,10 +340,10 @@ static bool may_wait(const struct ebi_section *section, const struct ebi_value *
     return strcmp(section->kind, "broker") == 0 && strcmp(value->key, "plugin") != 0;
 }
 
-static enum eb_status replace_value(struct ebi_config *config, const struct ebi_section *section,
-                                    struct ebi_value *value, struct eb_error *err) {
-    struct ebi_bytes text = {0};
-    struct eb_error why = {0};
+static enum eb_status replace_value(struct ebi_config *config, const struct ebi_section *section, struct ebi_value *value,
+                                    struct eb_error *err) {
+    struct ebi_bytes text = { 0 };
+    struct eb_error why = { 0 };
     enum eb_status status = ebi_replace(value->raw, config->state, &text, &value->secret, &why);
 
     if (status == EB_OK)

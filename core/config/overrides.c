@@ -55,8 +55,8 @@ static enum eb_status check_keys(struct ebi_config *config, const char *kind, st
 }
 
 enum eb_status ebi_config_check_overrides(struct ebi_config *config, struct eb_error *err) {
-    struct ebi_route_settings route = {0};
-    struct ebi_consume_settings consume = {0};
+    struct ebi_route_settings route = { 0 };
+    struct ebi_consume_settings consume = { 0 };
     struct ebi_table routes = ebi_route_table(&route), consumers = ebi_consume_table(&consume);
     enum eb_status status = check_complete(config, "broker", "plugin", err);
 

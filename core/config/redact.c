@@ -40,11 +40,11 @@ bool ebi_redact_url(struct ebi_bytes *out, const char *url) {
     rest += sizeof scheme_end - 1;
     if (!ebi_bytes_add(out, url, (size_t)(rest - url)))
         return false;
-    const char *at = last_of(rest, strlen(rest), '@');      /* a password may hold anything, "/" and "@" too */
+    const char *at = last_of(rest, strlen(rest), '@'); /* a password may hold anything, "/" and "@" too */
     if (at && !add_userinfo(out, rest, at))
         return false;
     rest = at ? at + 1 : rest;
-    size_t len = strcspn(rest, "?#");                       /* tokens may be behind these */
+    size_t len = strcspn(rest, "?#"); /* tokens may be behind these */
     return ebi_bytes_add(out, rest, len) &&
            (!rest[len] || (ebi_bytes_add(out, rest + len, 1) && ebi_bytes_add_text(out, hidden)));
 }

@@ -10,7 +10,7 @@
 #include "config/file.h"
 
 enum {
-    DEPTH_MOST = 8,             /* of ${...} within ${...} */
+    DEPTH_MOST = 8, /* of ${...} within ${...} */
     FILE_MOST = 65536,
     RESULT_MOST = 1 << 20,
     NAME_MOST = 128
@@ -24,7 +24,7 @@ struct span {
 struct replacing {
     const char *state;
     struct ebi_bytes *out;
-    size_t most;                /* out->len may not pass it */
+    size_t most; /* out->len may not pass it */
     bool *secret;
     struct eb_error *err;
 };
@@ -105,7 +105,7 @@ static enum eb_status replace_variable(struct replacing *r, struct span body, un
 /* ---- Files ---- */
 
 static enum eb_status add_file(struct replacing *r, const char *path) {
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
     enum eb_status status;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -121,7 +121,7 @@ static enum eb_status add_file(struct replacing *r, const char *path) {
 }
 
 static enum eb_status replace_file(struct replacing *r, struct span path, unsigned depth) {
-    struct ebi_bytes name = {0};
+    struct ebi_bytes name = { 0 };
     struct replacing inner = *r;
     enum eb_status status;
 
@@ -173,8 +173,7 @@ static enum eb_status replace_all(struct replacing *r, struct span text, unsigne
     return status;
 }
 
-enum eb_status ebi_replace(const char *text, const char *state, struct ebi_bytes *out, bool *secret,
-                           struct eb_error *err) {
+enum eb_status ebi_replace(const char *text, const char *state, struct ebi_bytes *out, bool *secret, struct eb_error *err) {
     struct replacing r = { .state = state, .out = out, .most = out->len + RESULT_MOST, .secret = secret, .err = err };
 
     if (!ebi_bytes_reserve(out, 0))

@@ -111,8 +111,7 @@ struct ebi_title ebi_section_title(const char *kind, const char *name) {
 
 /* ---- Adding ---- */
 
-static struct ebi_section *new_section(struct ebi_config *config, const char *kind, const char *name,
-                                       const char *where) {
+static struct ebi_section *new_section(struct ebi_config *config, const char *kind, const char *name, const char *where) {
     struct ebi_section *section = ebi_config_keep(config, sizeof *section);
 
     if (!section)

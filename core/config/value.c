@@ -77,9 +77,9 @@ static void print_bound(int type, int64_t number, char *text, size_t room) {
         int64_t factor;
         const char *unit;
     } units[] = {
-        { EB_OPT_MS, 86400000, "d" }, { EB_OPT_MS, 3600000, "h" }, { EB_OPT_MS, 60000, "m" }, { EB_OPT_MS, 1000, "s" },
-        { EB_OPT_MS, 1, "ms" }, { EB_OPT_BYTES, INT64_C(1) << 40, "T" }, { EB_OPT_BYTES, 1 << 30, "G" },
-        { EB_OPT_BYTES, 1 << 20, "M" }, { EB_OPT_BYTES, 1 << 10, "k" },
+        { EB_OPT_MS, 86400000, "d" },   { EB_OPT_MS, 3600000, "h" },    { EB_OPT_MS, 60000, "m" },
+        { EB_OPT_MS, 1000, "s" },       { EB_OPT_MS, 1, "ms" },         { EB_OPT_BYTES, INT64_C(1) << 40, "T" },
+        { EB_OPT_BYTES, 1 << 30, "G" }, { EB_OPT_BYTES, 1 << 20, "M" }, { EB_OPT_BYTES, 1 << 10, "k" },
     };
 
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
@@ -99,10 +99,8 @@ static enum eb_status check_range(const struct eb_option *option, int64_t number
     print_bound(option->type, option->min, low, sizeof low);
     print_bound(option->type, option->max, high, sizeof high);
     if (option->max == INT64_MAX)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is out of range: at least %s", show(text, hide).text,
-                         low);
-    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is out of range: %s to %s", show(text, hide).text, low,
-                     high);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is out of range: at least %s", show(text, hide).text, low);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is out of range: %s to %s", show(text, hide).text, low, high);
 }
 
 /* ---- Choices ---- */
@@ -132,8 +130,8 @@ static enum eb_status read_choice(const struct eb_option *option, const char *te
         }
     near = hide ? -1 : ebi_nearest(text, words, n);
     return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s is not one of %s%s%s%s", show(text, hide).text,
-                     option->choices ? option->choices : "", near < 0 ? "" : "; did you mean \"",
-                     near < 0 ? "" : words[near], near < 0 ? "" : "\"?");
+                     option->choices ? option->choices : "", near < 0 ? "" : "; did you mean \"", near < 0 ? "" : words[near],
+                     near < 0 ? "" : "\"?");
 }
 
 static enum eb_status read_number(const struct eb_option *option, const char *text, bool hide, int64_t *number,
@@ -215,8 +213,8 @@ size_t ebi_value_size(const struct eb_option *option) {
     }
 }
 
-enum eb_status ebi_value_read(struct ebi_config *config, const struct eb_option *option, const char *text, bool hide,
-                              void *to, struct eb_error *err) {
+enum eb_status ebi_value_read(struct ebi_config *config, const struct eb_option *option, const char *text, bool hide, void *to,
+                              struct eb_error *err) {
     enum eb_status status;
     int64_t number;
 

@@ -12,12 +12,12 @@
 enum { MAX_KEPT = 10000, MAX_NAME = 512, MAX_POSITION = 256 };
 
 struct ebi_attempt {
-    uint32_t failures;                  /* by this worker's count */
-    uint32_t least, expected;           /* the counts that a correct broker delivers, unless other workers fail on it, too */
-    uint32_t deliveries;                /* of the message that was here */
+    uint32_t failures;        /* by this worker's count */
+    uint32_t least, expected; /* the counts that a correct broker delivers, unless other workers fail on it, too */
+    uint32_t deliveries;      /* of the message that was here */
     int64_t first_failed_us;
-    int64_t not_before_ms;              /* its retry cannot be delivered earlier; INT64_MAX: it was not given for a retry */
-    size_t position_len;                /* 0: the plugin names none */
+    int64_t not_before_ms; /* its retry cannot be delivered earlier; INT64_MAX: it was not given for a retry */
+    size_t position_len;   /* 0: the plugin names none */
     char position[MAX_POSITION];
     UT_hash_handle hh;
     size_t name_len;
@@ -49,7 +49,7 @@ static bool name_of(const struct eb_message *message, struct name *name) {
     name->len = 0;
     if ((!has_id && !message->position.len) || message->position.len > MAX_POSITION)
         return false;
-    return add(name, has_id ? (struct eb_text){"id", 2} : (struct eb_text){"at", 2}) && add(name, message->topic) &&
+    return add(name, has_id ? (struct eb_text){ "id", 2 } : (struct eb_text){ "at", 2 }) && add(name, message->topic) &&
            add(name, has_id ? id : message->position);
 }
 
@@ -102,7 +102,7 @@ static bool keep(struct ebi_attempts *attempts, const struct ebi_inflight *infli
     if (!attempt && attempts->n_kept >= MAX_KEPT) {
         if (!may_replace)
             return false;
-        forget(attempts, attempts->kept);  /* the first: uthash keeps the order of adding */
+        forget(attempts, attempts->kept); /* the first: uthash keeps the order of adding */
     }
     if (!attempt && !(attempt = add_attempt(attempts, &name)))
         return false;

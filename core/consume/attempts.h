@@ -18,10 +18,10 @@ enum ebi_counting { EBI_COUNTING_UNKNOWN, EBI_COUNTS, EBI_MISCOUNTS };
 
 /* Guarded by the worker's lock. Zeroed at first. Bounded: when it is full, the count that was kept first is dropped. */
 struct ebi_attempts {
-    struct ebi_attempt *kept;           /* NULL: none */
+    struct ebi_attempt *kept; /* NULL: none */
     size_t n_kept;
     enum ebi_counting broker;
-    uint32_t theirs, ours;              /* with EBI_MISCOUNTS: the counts that differed */
+    uint32_t theirs, ours; /* with EBI_MISCOUNTS: the counts that differed */
 };
 
 void ebi_attempts_free(struct ebi_attempts *);

@@ -23,11 +23,12 @@ enum eb_status ebi_dead_letters_open(struct eb_consumer *consumer, struct eb_err
     if (!broker->plugin->producer)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
                          "plugin %s cannot send, so dead letters need another broker: set dead_letter_broker in "
-                         "[consume %s]", broker->plugin->about.name, consumer->task.section);
+                         "[consume %s]",
+                         broker->plugin->about.name, consumer->task.section);
     enum eb_status status = ebi_dead_letter_topics_check(consumer, err);
     if (status != EB_OK)
         return status;
-    limits.takes_any_size = true;       /* the message is here already, and has to go out */
+    limits.takes_any_size = true; /* the message is here already, and has to go out */
     limits.absence_is_told = broker == consumer->deps.broker;
     return ebi_sender_open(broker, consumer->deps.service, &limits, consumer->deps.log, &consumer->dead_letters, err);
 }
@@ -64,13 +65,15 @@ static void stop_worker(struct eb_consumer *consumer, struct ebi_inflight *infli
 /* The broker refuses this dead letter for good: either the event or the topic is wrong. With less of the event it is tried again
  * at once; where even the report alone is refused, it is the topic. */
 static void shorten(struct eb_consumer *consumer, struct ebi_inflight *inflight, const struct eb_error *why) {
-    static const char *const left_out[] = {[EBI_FORM_NO_HEADERS] = "its headers", [EBI_FORM_NO_DATA] = "its data",
-                                           [EBI_FORM_REPORT] = "the event"};
+    static const char *const left_out[] = {
+        [EBI_FORM_NO_HEADERS] = "its headers", [EBI_FORM_NO_DATA] = "its data", [EBI_FORM_REPORT] = "the event"
+    };
     bool has_more = inflight->message.n_headers > 0 || inflight->message.n_attrs > EBI_N_ATTRS;
 
     inflight->form += inflight->form == EBI_FORM_WHOLE && !has_more ? 2 : 1;
     ebi_log_line(consumer->deps.log, EBI_WARNING, "the dead letter of %s %s is refused; retrying without %s: %s",
-                 ebi_consumer_topic(consumer, inflight), ebi_position_of(&inflight->message), left_out[inflight->form], why->text);
+                 ebi_consumer_topic(consumer, inflight), ebi_position_of(&inflight->message), left_out[inflight->form],
+                 why->text);
     if (!inflight->queue || consumer->draining)
         ebi_dispatch_return(&consumer->dispatch, inflight, ebi_ticks_ms());
     else
@@ -121,9 +124,9 @@ static enum eb_status submit(struct eb_consumer *consumer, struct ebi_inflight *
     if (!ebi_dead_letter_make(&letter, inflight, consumer->task.prefix, consumer->task.group) || !topic) {
         status = ebi_error(err, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
     } else if ((status = ebi_dead_letter_topic_create(consumer, topic, err)) == EB_PERMANENT) {
-        inflight->form = EBI_FORM_REPORT;       /* less of the event does not help */
+        inflight->form = EBI_FORM_REPORT; /* less of the event does not help */
     } else if (status == EB_OK) {
-        letter.message.topic = (struct eb_text){topic, strlen(topic)};
+        letter.message.topic = (struct eb_text){ topic, strlen(topic) };
         status = ebi_sender_put(consumer->dead_letters, &letter.message, put_wait_ms, on_report, pending, err);
     }
     ebi_dead_letter_clear(&letter);
@@ -137,10 +140,10 @@ void ebi_dead_letter_send(struct eb_consumer *consumer, struct ebi_inflight *inf
     enum eb_status status;
 
     ebi_consumer_lock(consumer);
-    ebi_dispatch_park(&consumer->dispatch, inflight);      /* first: the report may come before ebi_sender_put returns */
+    ebi_dispatch_park(&consumer->dispatch, inflight); /* first: the report may come before ebi_sender_put returns */
     ebi_consumer_unlock(consumer);
     if (pending) {
-        *pending = (struct pending){consumer, inflight};
+        *pending = (struct pending){ consumer, inflight };
         status = submit(consumer, inflight, pending, &why);
     } else {
         status = ebi_error(&why, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");

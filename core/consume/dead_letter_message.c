@@ -16,7 +16,7 @@ struct eb_text ebi_message_header(const struct eb_message *message, const char *
     for (size_t i = 0; i < message->n_headers; i++)
         if (is_named(message->headers[i].name, name))
             return message->headers[i].value;
-    return (struct eb_text){0};
+    return (struct eb_text){ 0 };
 }
 
 bool ebi_dead_letter_lacks_data(const struct eb_message *message) {
@@ -33,13 +33,14 @@ struct failure {
 };
 
 static void add(struct failure *failure, const char *name, const char *value) {
-    failure->headers[failure->n++] = (struct eb_header){{name, strlen(name)}, {value, strlen(value)}};
+    failure->headers[failure->n++] = (struct eb_header){ { name, strlen(name) }, { value, strlen(value) } };
 }
 
 /* Adds what the dead letter lacks; where that is the data, also their size and digest. */
 static void add_truncation(struct failure *failure, struct ebi_dead_letter *letter, const struct ebi_inflight *inflight) {
-    static const char *const missing[] = {[EBI_FORM_NO_HEADERS] = "headers", [EBI_FORM_NO_DATA] = "headers, data",
-                                          [EBI_FORM_REPORT] = "headers, data, attributes, key"};
+    static const char *const missing[] = { [EBI_FORM_NO_HEADERS] = "headers",
+                                           [EBI_FORM_NO_DATA] = "headers, data",
+                                           [EBI_FORM_REPORT] = "headers, data, attributes, key" };
     struct eb_text payload = inflight->message.payload;
 
     if (inflight->form == EBI_FORM_WHOLE)
@@ -113,15 +114,14 @@ static struct eb_header *join_headers(const struct ebi_inflight *inflight, const
 
 /* Fills in the attributes that our own events have, the first of each name. */
 static size_t own_attributes(const struct eb_message *message, struct eb_header own[EBI_N_ATTRS]) {
-    static const char *const names[EBI_N_ATTRS] = {"type",         "id",         "source",   "time",
-                                                   "minorversion", "sourcehost", "sourcelib"};
+    static const char *const names[EBI_N_ATTRS] = { "type", "id", "source", "time", "minorversion", "sourcehost", "sourcelib" };
     size_t n = 0;
 
     for (size_t i = 0; i < EBI_N_ATTRS; i++) {
         struct eb_text value = ebi_attr(message, names[i]);
 
         if (value.data)
-            own[n++] = (struct eb_header){{names[i], strlen(names[i])}, value};
+            own[n++] = (struct eb_header){ { names[i], strlen(names[i]) }, value };
     }
     return n;
 }
@@ -135,12 +135,12 @@ static void truncate_message(struct ebi_dead_letter *letter, enum ebi_dead_lette
         message->attrs = letter->own_attrs;
     }
     if (form >= EBI_FORM_NO_DATA) {
-        message->payload = message->decode_error = (struct eb_text){0};
+        message->payload = message->decode_error = (struct eb_text){ 0 };
         message->schema = NULL;
     }
     if (form == EBI_FORM_REPORT) {
         message->n_attrs = 0;
-        message->key = message->key_avro = message->id = (struct eb_text){0};
+        message->key = message->key_avro = message->id = (struct eb_text){ 0 };
         message->key_schema = NULL;
     }
 }
@@ -156,7 +156,7 @@ bool ebi_dead_letter_make(struct ebi_dead_letter *letter, const struct ebi_infli
     describe_failure(&failure, letter, inflight, prefix, group, lacks_data);
     message->headers = join_headers(inflight, &failure, lacks_data, &message->n_headers);
     truncate_message(letter, inflight->form);
-    message->topic = message->position = (struct eb_text){0};   /* decode_error stays: the payload is what the broker held */
+    message->topic = message->position = (struct eb_text){ 0 }; /* decode_error stays: the payload is what the broker held */
     message->time_ms = message->lease_ms = 0;
     message->deliveries = message->failures = message->partition = 0;
     return message->headers != NULL;

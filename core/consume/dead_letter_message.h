@@ -12,7 +12,7 @@
 
 /* The dead letter of a message in flight, in the form that its `form` says. The texts stay the original's. */
 struct ebi_dead_letter {
-    struct eb_message message;          /* without topic, which the caller fills in, and without position */
+    struct eb_message message; /* without topic, which the caller fills in, and without position */
     struct eb_header own_attrs[EBI_N_ATTRS];
     char attempts[16], first[EBI_ISO_ROOM], last[EBI_ISO_ROOM], size[24], digest[EBI_DIGEST_ROOM];
 };

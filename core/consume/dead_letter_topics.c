@@ -10,7 +10,7 @@
 #include "consume/state.h"
 #include "plugin/admin.h"
 
-const struct ebi_backoff ebi_dead_letter_backoff = {.first_ms = 1000, .max_ms = 30000, .jitter = 0.2};
+const struct ebi_backoff ebi_dead_letter_backoff = { .first_ms = 1000, .max_ms = 30000, .jitter = 0.2 };
 
 /* A topic that is known to exist. */
 struct ebi_known_topic {
@@ -55,8 +55,8 @@ static void note_create(struct eb_consumer *consumer, enum eb_status status, con
 
     ebi_consumer_lock(consumer);
     if (status == EB_RETRIABLE) {
-        topics->create_again_ms =
-            ebi_ticks_ms() + ebi_backoff_wait(&ebi_dead_letter_backoff, ++topics->failed_creates, ebi_chance());
+        topics->create_again_ms = ebi_ticks_ms() +
+                                  ebi_backoff_wait(&ebi_dead_letter_backoff, ++topics->failed_creates, ebi_chance());
         topics->create_error = *err;
     } else {
         topics->failed_creates = 0;
@@ -71,7 +71,7 @@ static enum eb_status ensure_topic(struct eb_consumer *consumer, const char *top
     enum eb_status status;
 
     if (!broker->plugin->admin || !broker->plugin->admin->create)
-        return EB_OK;                   /* a send creates the topic, or fails */
+        return EB_OK; /* a send creates the topic, or fails */
     status = recall(consumer, topic, err);
     if (status != EB_EMPTY)
         return status;
@@ -98,7 +98,7 @@ static enum eb_status check_topic(struct eb_consumer *consumer, const char *topi
                            "the dead letters of topic %s would come back to it; set dead_letter_topic in [consume %s] to "
                            "another one, such as {topic}.dlq",
                            ebi_short_topic(consumer->task.prefix, topic), consumer->task.section);
-    else if (!strchr(letters, '*'))     /* which topics a pattern will match is not known yet */
+    else if (!strchr(letters, '*')) /* which topics a pattern will match is not known yet */
         status = ensure_topic(consumer, letters, EB_DRY_RUN, err);
     free(letters);
     return status;
@@ -107,7 +107,7 @@ static enum eb_status check_topic(struct eb_consumer *consumer, const char *topi
 enum eb_status ebi_dead_letter_topics_check(struct eb_consumer *consumer, struct eb_error *err) {
     const char *broker = consumer->deps.dead_letter_broker->name;
     int64_t began = ebi_ticks_ms();
-    struct eb_error why = {0};
+    struct eb_error why = { 0 };
     enum eb_status status = EB_OK;
 
     for (size_t i = 0; i < consumer->task.n_topics && status == EB_OK; i++)
@@ -117,11 +117,10 @@ enum eb_status ebi_dead_letter_topics_check(struct eb_consumer *consumer, struct
     if (status == EB_RETRIABLE) {
         /* The worker says once that its own broker is away: see check_link. */
         bool told = consumer->deps.dead_letter_broker == consumer->deps.broker;
-        ebi_log_line(consumer->deps.log, told ? EBI_DEBUG : EBI_WARNING, "broker %s: %s; starting anyway", broker,
-                     why.text);
+        ebi_log_line(consumer->deps.log, told ? EBI_DEBUG : EBI_WARNING, "broker %s: %s; starting anyway", broker, why.text);
         if (told) {
             consumer->link_waited_ms = ebi_ticks_ms() - began;
-            consumer->instance.link_error = why;           /* until the worker's own connection gives a reason */
+            consumer->instance.link_error = why; /* until the worker's own connection gives a reason */
         }
         return EB_OK;
     }

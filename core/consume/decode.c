@@ -15,28 +15,28 @@
 
 enum {
     MAX_RESOLVERS = 1000,
-    MAX_RESOLVED = 2 << 20              /* bytes of the writers' schemas of one decoder's resolvers */
+    MAX_RESOLVED = 2 << 20 /* bytes of the writers' schemas of one decoder's resolvers */
 };
 
 /* ---- Bodies ---- */
 
 struct pair {
-    uint64_t writer, reader;            /* ids of schemas */
+    uint64_t writer, reader; /* ids of schemas */
 };
 
 struct resolver {
     struct pair pair;
-    struct ebi_schema *schema;          /* the writer's, parsed */
-    struct ebi_resolution *resolution;  /* NULL: the two do not fit, or the writer's text is not a schema */
-    struct eb_error *why;               /* why resolution is NULL */
-    size_t bytes;                       /* of the writer's text */
+    struct ebi_schema *schema;         /* the writer's, parsed */
+    struct ebi_resolution *resolution; /* NULL: the two do not fit, or the writer's text is not a schema */
+    struct eb_error *why;              /* why resolution is NULL */
+    size_t bytes;                      /* of the writer's text */
     uint64_t used;
     UT_hash_handle hh;
 };
 
 struct ebi_decoder {
     struct resolver *resolvers;
-    size_t bytes;                       /* of all writers' texts */
+    size_t bytes; /* of all writers' texts */
     uint64_t clock;
 };
 
@@ -63,7 +63,7 @@ void ebi_decoder_free(struct ebi_decoder *decoder) {
     if (!decoder)
         return;
     HASH_ITER(hh, decoder->resolvers, resolver, next)
-        drop_resolver(decoder, resolver);
+    drop_resolver(decoder, resolver);
     free(decoder);
 }
 
@@ -76,13 +76,13 @@ static void drop_oldest_resolvers(struct ebi_decoder *decoder) {
         stamps[n++] = resolver->used;
     oldest = ebi_oldest_eighth(stamps, n);
     HASH_ITER(hh, decoder->resolvers, resolver, next)
-        if (resolver->used <= oldest)
-            drop_resolver(decoder, resolver);
+    if (resolver->used <= oldest)
+        drop_resolver(decoder, resolver);
 }
 
 /* Makes the resolution, or notes why there can be none. An error means no memory. */
-static enum eb_status fill_resolver(struct resolver *resolver, const struct eb_schema *writer,
-                                    const struct ebi_schema *reader, struct eb_error *err) {
+static enum eb_status fill_resolver(struct resolver *resolver, const struct eb_schema *writer, const struct ebi_schema *reader,
+                                    struct eb_error *err) {
     struct eb_error why;
     enum eb_status status = ebi_schema_parse(writer->json.data, writer->json.len, &resolver->schema, &why);
 
@@ -132,7 +132,8 @@ static void log_surplus(const struct eb_signal *signal, size_t known, size_t len
     if (!(atomic_fetch_or(signal->switches, EBI_TOLD_SURPLUS) & EBI_TOLD_SURPLUS))
         ebi_log_line(signal->all->log, EBI_WARNING,
                      "events of %s hold more than the schema here knows (%zu of %zu bytes; logged once): new fields are "
-                     "left out; install the newer schema", ebi_schema_type(signal->schema), known, len);
+                     "left out; install the newer schema",
+                     ebi_schema_type(signal->schema), known, len);
 }
 
 /* Reads a body that came without the writer's schema, and that the signal's own schema does not fit. */
@@ -168,7 +169,7 @@ static enum eb_status read_without_writer(const struct eb_signal *signal, struct
 enum eb_status ebi_decoder_read(struct ebi_decoder *decoder, const struct eb_signal *signal, struct ebi_data *data,
                                 const struct eb_schema *writer, struct eb_text body, struct eb_error *err) {
     const struct ebi_schema *reader = ebi_data_schema(data);
-    struct pair pair = {writer ? writer->id : 0, ebi_schema_public(reader)->id};
+    struct pair pair = { writer ? writer->id : 0, ebi_schema_public(reader)->id };
     struct resolver *resolver = NULL;
 
     if (!writer)
@@ -199,8 +200,8 @@ static bool has_type(const struct eb_signal *signal, struct eb_text type) {
 }
 
 /* last: the signal of the event before, which is mostly the same; NULL: none. */
-static const struct eb_signal *find_signal(const struct ebi_signals *signals, const struct eb_signal *last,
-                                         struct eb_text type, struct ebi_run *run) {
+static const struct eb_signal *find_signal(const struct ebi_signals *signals, const struct eb_signal *last, struct eb_text type,
+                                           struct ebi_run *run) {
     if (last && has_type(last, type))
         return last;
     if (!type.data || type.len == 0) {
@@ -223,8 +224,8 @@ static bool is_unknown(const struct ebi_signals *signals, struct eb_text type) {
 }
 
 /* Makes an empty event of a signal, from the given event if it is of that signal. */
-static enum eb_status make_event(const struct eb_signal *signal, const struct eb_message *message,
-                                 struct eb_event **event, struct eb_error *err) {
+static enum eb_status make_event(const struct eb_signal *signal, const struct eb_message *message, struct eb_event **event,
+                                 struct eb_error *err) {
     if (!*event || (*event)->signal != signal) {
         eb_event_free(*event);
         *event = NULL;
@@ -238,7 +239,7 @@ static enum eb_status make_event(const struct eb_signal *signal, const struct eb
 
 /* The error of a dead letter that had to go without its data. */
 static enum ebi_outcome explain_missing_data(const struct eb_message *message, struct ebi_run *run) {
-    static const char *const names[] = {"dlq_topic", "dlq_position", "dlq_size", "dlq_sha256", "dlq_reason"};
+    static const char *const names[] = { "dlq_topic", "dlq_position", "dlq_size", "dlq_sha256", "dlq_reason" };
     const char *texts[5];
 
     for (size_t i = 0; i < 5; i++) {
@@ -247,7 +248,8 @@ static enum ebi_outcome explain_missing_data(const struct eb_message *message, s
     }
     run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA,
                             "a dead letter without its data, which did not fit: the original is at %s %s, %s bytes with "
-                            "SHA-256 %s; it was given up since: %s", texts[0], texts[1], texts[2], texts[3], texts[4]);
+                            "SHA-256 %s; it was given up since: %s",
+                            texts[0], texts[1], texts[2], texts[3], texts[4]);
     return EBI_UNUSABLE;
 }
 
@@ -276,7 +278,7 @@ enum ebi_outcome ebi_decode_message(const struct ebi_signals *signals, struct eb
     *event = NULL;
     if (run->status == EB_PERMANENT)
         return EBI_UNUSABLE;
-    run->cause = EBI_OWN_TROUBLE;       /* no memory */
+    run->cause = EBI_OWN_TROUBLE; /* no memory */
     return EBI_FAILED;
 }
 

@@ -11,10 +11,10 @@
 /* What running the receivers of one message led to. */
 enum ebi_outcome {
     EBI_SUCCEEDED,
-    EBI_FAILED,                         /* a receiver failed: retriable or permanent, see run.status */
-    EBI_UNUSABLE,                       /* it can never be run: it cannot be decoded */
-    EBI_UNKNOWN,                        /* no signal has its type */
-    EBI_NO_RECEIVER,                    /* the program has no receiver for it, and that is not allowed */
+    EBI_FAILED,      /* a receiver failed: retriable or permanent, see run.status */
+    EBI_UNUSABLE,    /* it can never be run: it cannot be decoded */
+    EBI_UNKNOWN,     /* no signal has its type */
+    EBI_NO_RECEIVER, /* the program has no receiver for it, and that is not allowed */
     EBI_CANCELLED
 };
 

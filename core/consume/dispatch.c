@@ -3,12 +3,12 @@
 
 #include <assert.h>
 
-enum { ALONE_ABOVE = 3 };               /* deliveries beyond the failures, after which an event runs alone */
+enum { ALONE_ABOVE = 3 }; /* deliveries beyond the failures, after which an event runs alone */
 
 /* ---- All that is in flight ---- */
 
 void ebi_dispatch_init(struct ebi_dispatch *dispatch) {
-    *dispatch = (struct ebi_dispatch){.verdicts.batch = 1};
+    *dispatch = (struct ebi_dispatch){ .verdicts.batch = 1 };
 }
 
 static void set_state(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, enum ebi_inflight_state state) {
@@ -66,14 +66,14 @@ bool ebi_dispatch_add(struct ebi_dispatch *dispatch, struct ebi_inflight *inflig
     HASH_ADD(hh, dispatch->by_token, message.token, sizeof inflight->message.token, inflight);
     if (!EBI_HASHED(inflight)) {
         if (!queue->head && queue->state != EBI_QUEUE_RETURNING)
-            ebi_key_queue_remove(&dispatch->queues, queue);             /* it was made for this message */
+            ebi_key_queue_remove(&dispatch->queues, queue); /* it was made for this message */
         return false;
     }
     list_inflight(dispatch, inflight);
     ebi_attempts_recall(&dispatch->attempts, inflight);
     inflight->alone = is_suspicious(inflight);
-    inflight->state = EBI_SETTLING;     /* not waiting yet */
-    if (queue->state == EBI_QUEUE_RETURNING) {          /* an earlier message of its key is on its way back */
+    inflight->state = EBI_SETTLING;            /* not waiting yet */
+    if (queue->state == EBI_QUEUE_RETURNING) { /* an earlier message of its key is on its way back */
         set_verdict(dispatch, inflight, EB_RETURN, 0, now_ms);
         queue->returned_with = dispatch->verdicts.batch;
         return true;
@@ -90,8 +90,8 @@ void ebi_dispatch_given(struct ebi_dispatch *dispatch, uint64_t batch) {
     struct ebi_key_queue *queue, *next;
 
     DL_FOREACH_SAFE(dispatch->queues.returning, queue, next)
-        if (queue->returned_with <= batch)
-            ebi_key_queue_remove(&dispatch->queues, queue);
+    if (queue->returned_with <= batch)
+        ebi_key_queue_remove(&dispatch->queues, queue);
 }
 
 bool ebi_dispatch_settled(struct ebi_dispatch *dispatch, uint64_t token, bool *acked) {
@@ -188,7 +188,7 @@ void ebi_dispatch_park(struct ebi_dispatch *dispatch, struct ebi_inflight *infli
     assert(inflight->state == EBI_AT_WORK);
     ebi_running_remove(&dispatch->running, inflight);
     dispatch->parked++;
-    set_state(dispatch, inflight, EBI_PARKED);          /* its queue stays at work */
+    set_state(dispatch, inflight, EBI_PARKED); /* its queue stays at work */
 }
 
 bool ebi_dispatch_wake(struct ebi_dispatch *dispatch, int64_t now_ms, int64_t *due_ms) {
@@ -241,12 +241,12 @@ void ebi_dispatch_return_waiting(struct ebi_dispatch *dispatch, int64_t now_ms) 
     if (!dispatch->waiting)
         return;
     DL_FOREACH2(dispatch->all, inflight, all_next)
-        if (inflight->state == EBI_AT_WORK || inflight->state == EBI_PARKED)
-            return_followers(dispatch, inflight, now_ms);
+    if (inflight->state == EBI_AT_WORK || inflight->state == EBI_PARKED)
+        return_followers(dispatch, inflight, now_ms);
 }
 
 void ebi_dispatch_revoke(struct ebi_dispatch *dispatch, const uint64_t *tokens, size_t n, int64_t now_ms) {
-    for (size_t i = n; i-- > 0;) {      /* the last first: an earlier one of its key is handed back behind it */
+    for (size_t i = n; i-- > 0;) { /* the last first: an earlier one of its key is handed back behind it */
         struct ebi_inflight *inflight = find(dispatch, tokens[i]);
 
         if (!inflight || inflight->state == EBI_SETTLING)
@@ -264,8 +264,8 @@ void ebi_dispatch_extend(struct ebi_dispatch *dispatch, int64_t now_ms) {
     struct ebi_inflight *inflight;
 
     DL_FOREACH2(dispatch->all, inflight, all_next)
-        if (inflight->state != EBI_SETTLING && verdicts->n + dispatch->in_flight < verdicts->room)
-            ebi_verdicts_add(verdicts, inflight->message.token, EB_EXTEND, 0, now_ms);
+    if (inflight->state != EBI_SETTLING && verdicts->n + dispatch->in_flight < verdicts->room)
+        ebi_verdicts_add(verdicts, inflight->message.token, EB_EXTEND, 0, now_ms);
 }
 
 /* ---- The end of an instance ---- */
@@ -295,14 +295,14 @@ void ebi_dispatch_free(struct ebi_dispatch *dispatch) {
     ebi_key_queues_free(&dispatch->queues);
     ebi_verdicts_free(&dispatch->verdicts);
     ebi_attempts_free(&dispatch->attempts);
-    *dispatch = (struct ebi_dispatch){0};
+    *dispatch = (struct ebi_dispatch){ 0 };
 }
 
 void ebi_dispatch_each(const struct ebi_dispatch *dispatch, void (*each)(void *arg, const struct ebi_inflight *), void *arg) {
     const struct ebi_inflight *inflight;
 
     DL_FOREACH2(dispatch->all, inflight, all_next)
-        each(arg, inflight);
+    each(arg, inflight);
     DL_FOREACH2(dispatch->dropped, inflight, all_next)
-        each(arg, inflight);
+    each(arg, inflight);
 }

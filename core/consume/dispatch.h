@@ -20,19 +20,19 @@
 /* All of it belongs to whoever holds the worker's lock; but what the loop alone changes, the loop reads without the lock. */
 struct ebi_dispatch {
     struct ebi_inflight *by_token;
-    struct ebi_inflight *all;           /* those of by_token, oldest first; a list of utlist by all_prev and all_next */
-    struct ebi_inflight *dropped;       /* at work or parked when their instance was closed; such a list, too */
-    size_t in_flight, bytes;            /* received, not settled: the loop alone changes them */
-    size_t waiting, parked;             /* of all, and of dropped */
+    struct ebi_inflight *all;     /* those of by_token, oldest first; a list of utlist by all_prev and all_next */
+    struct ebi_inflight *dropped; /* at work or parked when their instance was closed; such a list, too */
+    size_t in_flight, bytes;      /* received, not settled: the loop alone changes them */
+    size_t waiting, parked;       /* of all, and of dropped */
     struct ebi_key_queues queues;
     struct ebi_running running;
     struct ebi_verdicts verdicts;
-    struct ebi_attempts attempts;       /* of what is back with the broker */
-    struct ebi_inflight_pool spares;    /* the loop's own */
+    struct ebi_attempts attempts;    /* of what is back with the broker */
+    struct ebi_inflight_pool spares; /* the loop's own */
 };
 
 void ebi_dispatch_init(struct ebi_dispatch *);
-void ebi_dispatch_free(struct ebi_dispatch *);          /* and all messages in it; none may be at work */
+void ebi_dispatch_free(struct ebi_dispatch *); /* and all messages in it; none may be at work */
 
 /* Takes over a message, into the queue of a key; key NULL: into a queue of its own. False: no memory, and the message stays the
  * caller's. */

@@ -24,7 +24,7 @@ static void note_failure(struct ebi_inflight *inflight, const struct ebi_run *ru
     if (inflight->why)
         *inflight->why = run->error;
     free(inflight->detail);
-    inflight->detail = run->detail[0] ? strdup(run->detail) : NULL;        /* without memory the dead letter lacks it */
+    inflight->detail = run->detail[0] ? strdup(run->detail) : NULL; /* without memory the dead letter lacks it */
 }
 
 void ebi_failures_log_miscount(struct eb_consumer *consumer, const struct ebi_inflight *inflight) {
@@ -43,7 +43,7 @@ void ebi_failures_log_miscount(struct eb_consumer *consumer, const struct ebi_in
 static void log_failure(const struct eb_consumer *consumer, const struct ebi_inflight *inflight, enum ebi_level level,
                         const char *what) {
     char text[EB_ERROR_ROOM + 256], attempts[16];
-    const struct ebi_log_field field = {"attempts", attempts};
+    const struct ebi_log_field field = { "attempts", attempts };
 
     snprintf(text, sizeof text, "%s: %s: %s", what, inflight->receiver, inflight->why ? inflight->why->text : "out of memory");
     snprintf(attempts, sizeof attempts, "%" PRIu32, inflight->failures);
@@ -113,10 +113,10 @@ static void count_error(struct eb_consumer *consumer) {
 /* ---- The worker's own trouble ---- */
 
 /* Between two attempts to run receivers. */
-static const struct ebi_backoff trouble_wait = {.first_ms = 20, .max_ms = 2000, .jitter = 0.2};
+static const struct ebi_backoff trouble_wait = { .first_ms = 20, .max_ms = 2000, .jitter = 0.2 };
 enum {
-    TROUBLE_SILENT_MS = 60000,          /* trouble that returns within this time is not logged again */
-    TROUBLE_MAX_MS = 30000             /* after so long without a receiver run, waiting does not help */
+    TROUBLE_SILENT_MS = 60000, /* trouble that returns within this time is not logged again */
+    TROUBLE_MAX_MS = 30000     /* after so long without a receiver run, waiting does not help */
 };
 
 void ebi_failures_note_run(struct eb_consumer *consumer) {
@@ -184,10 +184,11 @@ void ebi_failure_no_receiver(struct eb_consumer *consumer, struct ebi_inflight *
     struct eb_text type = ebi_attr(&inflight->message, "type");
     struct eb_error why;
 
-    ebi_error(&why, EB_PERMANENT, EB_KIND_CONFIG,
-              "stopped at event %s of topic %s, which was handed back: no receiver is connected for %.*s, or the signal is disabled "
-              "(on_no_receiver = stop)", ebi_position_of(&inflight->message),
-              ebi_consumer_topic(consumer, inflight), (int)type.len, type.data ? type.data : "");
+    ebi_error(
+        &why, EB_PERMANENT, EB_KIND_CONFIG,
+        "stopped at event %s of topic %s, which was handed back: no receiver is connected for %.*s, or the signal is disabled "
+        "(on_no_receiver = stop)",
+        ebi_position_of(&inflight->message), ebi_consumer_topic(consumer, inflight), (int)type.len, type.data ? type.data : "");
     ebi_dispatch_return(&consumer->dispatch, inflight, ebi_ticks_ms());
     ebi_consumer_fail(consumer, &why);
 }
@@ -203,4 +204,3 @@ bool ebi_failure_unknown(struct eb_consumer *consumer, struct ebi_inflight *infl
     ebi_dispatch_ack(&consumer->dispatch, inflight, ebi_ticks_ms());
     return false;
 }
-

@@ -11,7 +11,7 @@
 #include "schema/key_field.h"
 #include "signal/event.h"
 
-enum { ANNOUNCED = 64 };                /* so many messages come in before a thread is woken, unless receive ends sooner */
+enum { ANNOUNCED = 64 }; /* so many messages come in before a thread is woken, unless receive ends sooner */
 
 static struct eb_consumer *consumer_of(const struct eb_host *host) {
     return EBI_INSTANCE_OWNER(host, struct eb_consumer, instance);
@@ -34,16 +34,15 @@ static bool topic_and_key(struct ebi_bytes *queue, struct eb_text topic, struct 
  * those without a key, to be on the safe side. False: no memory. */
 static bool key_from_data(struct eb_consumer *consumer, struct ebi_inflight *inflight, struct ebi_bytes *key) {
     const struct ebi_key_field *field = NULL;
-    struct ebi_bytes avro = {0};
-    struct ebi_run run = {0};
+    struct ebi_bytes avro = { 0 };
+    struct ebi_run run = { 0 };
     struct eb_event *event = NULL;
     const char *path = consumer->task.settings.key_field;
-    enum ebi_outcome outcome =
-        ebi_decode_message(consumer->deps.signals, consumer->decoder, &inflight->message, &event, &run);
+    enum ebi_outcome outcome = ebi_decode_message(consumer->deps.signals, consumer->decoder, &inflight->message, &event, &run);
     enum eb_status status = EB_OK;
 
     if (outcome != EBI_SUCCEEDED)
-        return outcome != EBI_FAILED;   /* the thread will fail in the same way, and log it */
+        return outcome != EBI_FAILED; /* the thread will fail in the same way, and log it */
     inflight->event = event;
     if (path && *path)
         status = ebi_routes_key_field((struct ebi_routes *)consumer->deps.routes, event->signal, path, &field, NULL);
@@ -52,13 +51,13 @@ static bool key_from_data(struct eb_consumer *consumer, struct ebi_inflight *inf
     if (status == EB_OK && field)
         status = ebi_data_key(event->data, field, key, &avro, NULL);
     ebi_bytes_free(&avro);
-    return status == EB_OK || status == EB_PERMANENT;   /* permanent: the event has no such field, or it is not set */
+    return status == EB_OK || status == EB_PERMANENT; /* permanent: the event has no such field, or it is not set */
 }
 
 /* Finds the queue of a message: builds its key, or sets *own where it gets a queue of its own. False: no memory. */
 static bool queue_for(struct eb_consumer *consumer, struct ebi_inflight *inflight, struct ebi_bytes *queue, bool *own) {
     const struct eb_message *message = &inflight->message;
-    struct ebi_bytes key = {0};
+    struct ebi_bytes key = { 0 };
 
     *own = false;
     switch (consumer->task.order) {
@@ -72,11 +71,12 @@ static bool queue_for(struct eb_consumer *consumer, struct ebi_inflight *infligh
     }
     if (message->key.data)
         return topic_and_key(queue, message->topic, message->key);
-    if (consumer->ops->traits & EB_T_ORDER) {           /* the broker carries keys, and this message asks for no order */
+    if (consumer->ops->traits & EB_T_ORDER) { /* the broker carries keys, and this message asks for no order */
         *own = true;
         return true;
     }
-    bool ok = key_from_data(consumer, inflight, &key) && topic_and_key(queue, message->topic, (struct eb_text){key.data, key.len});
+    bool ok = key_from_data(consumer, inflight, &key) &&
+              topic_and_key(queue, message->topic, (struct eb_text){ key.data, key.len });
     ebi_bytes_free(&key);
     return ok;
 }
@@ -94,7 +94,7 @@ static void leave_out_headers(struct eb_message *message) {
         return;
     message->n_headers = 0;
     message->n_attrs = message->n_attrs <= MAX_HEADERS ? message->n_attrs : 0;
-    message->decode_error = (struct eb_text){why, sizeof why - 1};
+    message->decode_error = (struct eb_text){ why, sizeof why - 1 };
 }
 
 /* All leases are extended together, so the shortest one decides when. */
@@ -124,7 +124,7 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     struct eb_error decode_error;
     struct ebi_inflight *inflight = NULL;
     struct eb_message copy;
-    size_t copied = 0;                  /* bytes of schemas: a message counts with those that came with it */
+    size_t copied = 0; /* bytes of schemas: a message counts with those that came with it */
     bool own, added = false;
 
     ebi_sized_copy(&copy, sizeof copy, message);
@@ -132,9 +132,9 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     if (status == EB_OK)
         status = ebi_writer_schemas_take(consumer->writers, copy.key_schema, &key_schema, &copied, &decode_error);
     if (status == EB_RETRIABLE)
-        return EB_FULL;                 /* no memory now: the message stays with the plugin */
+        return EB_FULL; /* no memory now: the message stays with the plugin */
     if (status == EB_PERMANENT) {
-        copy.decode_error = (struct eb_text){decode_error.text, strlen(decode_error.text)};
+        copy.decode_error = (struct eb_text){ decode_error.text, strlen(decode_error.text) };
         schema = key_schema = NULL;
     }
     leave_out_headers(&copy);
@@ -188,7 +188,7 @@ static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_
         bool acked = false;
 
         if (!ebi_dispatch_settled(&consumer->dispatch, tokens[i], &acked))
-            continue;                   /* the token is of an earlier instance, or was confirmed before */
+            continue; /* the token is of an earlier instance, or was confirmed before */
         if (acked && status == EB_OK)
             consumer->settled++;
         gone += acked && status != EB_OK;
@@ -196,18 +196,19 @@ static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_
     ebi_consumer_unlock(consumer);
     if (gone)
         ebi_log_line(consumer->deps.log, EBI_WARNING,
-                     "broker %s: %zu acknowledgement(s) came too late; those events will be delivered again", host->instance, gone);
+                     "broker %s: %zu acknowledgement(s) came too late; those events will be delivered again", host->instance,
+                     gone);
 }
 
 static void on_revoke(const struct eb_host *host, const uint64_t *tokens, size_t n, uint32_t grace_ms) {
     struct eb_consumer *consumer = consumer_of(host);
 
-    ebi_log_line(consumer->deps.log, EBI_DEBUG, "broker %s: %zu event(s) are revoked in %u ms", host->instance, n,
-                 grace_ms);
+    ebi_log_line(consumer->deps.log, EBI_DEBUG, "broker %s: %zu event(s) are revoked in %u ms", host->instance, n, grace_ms);
     ebi_consumer_lock(consumer);
     ebi_dispatch_revoke(&consumer->dispatch, tokens, n, ebi_ticks_ms());
     ebi_consumer_unlock(consumer);
-    sem_post(&consumer->wake_asked);    /* there are verdicts; the plugin may hold its locks here, so the stopper thread wakes it */
+    sem_post(
+        &consumer->wake_asked); /* there are verdicts; the plugin may hold its locks here, so the stopper thread wakes it */
 }
 
 void ebi_host_callbacks_set(struct eb_host *host) {

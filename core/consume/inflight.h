@@ -12,57 +12,57 @@
 struct ebi_key_queue;
 
 enum ebi_stage {
-    EBI_STAGE_RUN,              /* its receivers are to run */
-    EBI_STAGE_DEAD_LETTER       /* it is to become a dead letter */
+    EBI_STAGE_RUN,        /* its receivers are to run */
+    EBI_STAGE_DEAD_LETTER /* it is to become a dead letter */
 };
 
 enum ebi_inflight_state {
-    EBI_WAITING,                /* in its key queue: ready, delayed or behind others */
-    EBI_AT_WORK,                /* a worker thread has it */
-    EBI_PARKED,                 /* its dead letter is being sent */
-    EBI_SETTLING                /* it has a verdict, which the plugin has not confirmed yet */
+    EBI_WAITING, /* in its key queue: ready, delayed or behind others */
+    EBI_AT_WORK, /* a worker thread has it */
+    EBI_PARKED,  /* its dead letter is being sent */
+    EBI_SETTLING /* it has a verdict, which the plugin has not confirmed yet */
 };
 
 /* How much of a message goes into its dead letter. When the broker refuses one form for good, the next one is tried, so that one
  * event never stops a worker. */
 enum ebi_dead_letter_form {
     EBI_FORM_WHOLE,
-    EBI_FORM_NO_HEADERS,        /* without headers, and without attributes that none of our events has */
-    EBI_FORM_NO_DATA,           /* also without data; its size and digest stand in a header */
-    EBI_FORM_REPORT             /* also without attributes and key: only what happened, and where the message is */
+    EBI_FORM_NO_HEADERS, /* without headers, and without attributes that none of our events has */
+    EBI_FORM_NO_DATA,    /* also without data; its size and digest stand in a header */
+    EBI_FORM_REPORT      /* also without attributes and key: only what happened, and where the message is */
 };
 
 /* A message in flight: one block, in which the texts lie behind the struct. The dispatch owns it; while it is at work, the thread
  * that has it is the only one to write stage and the fields after stage. The fields from queue to detail start as zero; hh is
  * set when the message is added. */
 struct ebi_inflight {
-    struct eb_message message;          /* texts end in NUL; token is the plugin's */
-    struct ebi_key_queue *queue;        /* NULL once it has a verdict or its instance is gone */
-    struct ebi_inflight *prev, *next;   /* in its key queue */
+    struct eb_message message;        /* texts end in NUL; token is the plugin's */
+    struct ebi_key_queue *queue;      /* NULL once it has a verdict or its instance is gone */
+    struct ebi_inflight *prev, *next; /* in its key queue */
     struct ebi_inflight *all_prev, *all_next;
-    struct ebi_inflight *work_prev, *work_next;     /* among those at work */
-    int64_t began_ms;                   /* when it came to work, about */
-    int64_t logged_ms;                  /* how long it had been at work when the log last named it; 0: not yet */
-    size_t n_hanging;                   /* of one that runs alone: how many hung beside it when it came to work */
+    struct ebi_inflight *work_prev, *work_next; /* among those at work */
+    int64_t began_ms;                           /* when it came to work, about */
+    int64_t logged_ms;                          /* how long it had been at work when the log last named it; 0: not yet */
+    size_t n_hanging;                           /* of one that runs alone: how many hung beside it when it came to work */
     enum ebi_inflight_state state;
     bool revoked, acked;
-    bool alone;                         /* it was delivered too often and is to run alone */
+    bool alone; /* it was delivered too often and is to run alone */
     size_t bytes;
     enum ebi_stage stage;
-    uint32_t failures;                  /* receiver runs that failed */
-    uint32_t dead_letter_tries;         /* attempts to store its dead letter that failed */
+    uint32_t failures;          /* receiver runs that failed */
+    uint32_t dead_letter_tries; /* attempts to store its dead letter that failed */
     enum ebi_dead_letter_form form;
     int64_t first_failed_us, last_failed_us;
-    struct eb_event *event;             /* decoded already, for its key; NULL: not yet */
-    struct eb_error *why;               /* of the last failure */
-    char *detail;                       /* of the last failure, in the receiver's own words; NULL: none */
-    char receiver[64];                  /* that failed last; "" for none */
-    UT_hash_handle hh;                  /* by token */
+    struct eb_event *event; /* decoded already, for its key; NULL: not yet */
+    struct eb_error *why;   /* of the last failure */
+    char *detail;           /* of the last failure, in the receiver's own words; NULL: none */
+    char receiver[64];      /* that failed last; "" for none */
+    UT_hash_handle hh;      /* by token */
 };
 
 /* Blocks of messages that are settled, to be used again. The worker's loop alone uses them. */
 struct ebi_inflight_pool {
-    struct ebi_inflight *first;         /* by next */
+    struct ebi_inflight *first; /* by next */
     size_t n;
 };
 

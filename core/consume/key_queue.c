@@ -80,7 +80,7 @@ struct ebi_key_queue *ebi_key_queue_find(struct ebi_key_queues *queues, const ch
     struct ebi_key_queue *queue = NULL;
     char own[24];
 
-    if (!key) {                         /* a message's key never begins with two NULs: see queue_key in state.h */
+    if (!key) { /* a message's key never begins with two NULs: see queue_key in state.h */
         len = (size_t)snprintf(own + 2, sizeof own - 2, "%llx", (unsigned long long)++queues->nameless) + 2;
         own[0] = own[1] = '\0';
         key = own;
@@ -116,7 +116,7 @@ void ebi_key_queues_remove_all(struct ebi_key_queues *queues) {
     struct ebi_key_queue *queue, *next;
 
     HASH_ITER(hh, queues->by_key, queue, next)
-        ebi_key_queue_remove(queues, queue);
+    ebi_key_queue_remove(queues, queue);
 }
 
 void ebi_key_queues_free(struct ebi_key_queues *queues) {

@@ -11,20 +11,20 @@
 
 enum ebi_key_queue_state {
     EBI_QUEUE_READY,
-    EBI_QUEUE_ALONE,                    /* ready, but its first message is to run alone */
-    EBI_QUEUE_AT_WORK,                  /* a thread has its first message, or its dead letter is being sent */
-    EBI_QUEUE_DELAYED,                  /* its first message waits for its retry time */
-    EBI_QUEUE_RETURNING                 /* its messages go back to the broker, and those that still arrive do, too */
+    EBI_QUEUE_ALONE,    /* ready, but its first message is to run alone */
+    EBI_QUEUE_AT_WORK,  /* a thread has its first message, or its dead letter is being sent */
+    EBI_QUEUE_DELAYED,  /* its first message waits for its retry time */
+    EBI_QUEUE_RETURNING /* its messages go back to the broker, and those that still arrive do, too */
 };
 
 /* The queue of one key, while it has messages. Its fields up to hh start as zero; hh is set when it is added. */
 struct ebi_key_queue {
-    struct ebi_inflight *head;          /* the first message, a list of utlist by prev and next */
+    struct ebi_inflight *head; /* the first message, a list of utlist by prev and next */
     enum ebi_key_queue_state state;
-    struct ebi_timer due;               /* delayed: until then */
-    uint64_t turn;                      /* ready, alone: the lower number comes first */
-    uint64_t returned_with;             /* returning: the batch of verdicts that tells the plugin so */
-    struct ebi_key_queue *prev, *next;  /* among those in the same state: ready, alone or returning */
+    struct ebi_timer due;              /* delayed: until then */
+    uint64_t turn;                     /* ready, alone: the lower number comes first */
+    uint64_t returned_with;            /* returning: the batch of verdicts that tells the plugin so */
+    struct ebi_key_queue *prev, *next; /* among those in the same state: ready, alone or returning */
     UT_hash_handle hh;
     size_t key_len;
     char key[];
@@ -33,14 +33,14 @@ struct ebi_key_queue {
 /* Zeroed at first. */
 struct ebi_key_queues {
     struct ebi_key_queue *by_key;
-    struct ebi_key_queue *ready, *alone, *returning;    /* lists of utlist, in the order of turn */
-    struct ebi_timers delayed;          /* by due */
-    uint64_t turns;                     /* given so far */
-    uint64_t nameless;                  /* queues without a key so far */
-    struct ebi_key_queue *spares;       /* by next: queues that ended, to be used again */
+    struct ebi_key_queue *ready, *alone, *returning; /* lists of utlist, in the order of turn */
+    struct ebi_timers delayed;                       /* by due */
+    uint64_t turns;                                  /* given so far */
+    uint64_t nameless;                               /* queues without a key so far */
+    struct ebi_key_queue *spares;                    /* by next: queues that ended, to be used again */
     size_t n_spares;
 };
-void ebi_key_queues_remove_all(struct ebi_key_queues *);    /* the messages in them stay what they are */
+void ebi_key_queues_remove_all(struct ebi_key_queues *); /* the messages in them stay what they are */
 void ebi_key_queues_free(struct ebi_key_queues *);
 
 /* Returns the queue of a key, or a new and empty one, in state EBI_QUEUE_AT_WORK until its first message is in it; key NULL: a

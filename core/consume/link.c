@@ -28,7 +28,7 @@ void ebi_link_pause(struct eb_consumer *consumer, int64_t until_ms) {
 
 void ebi_link_reopen(struct eb_consumer *consumer, const struct eb_error *why) {
     struct ebi_instance *instance = &consumer->instance;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     ebi_instance_give_up(instance, why);
     drop_messages(consumer);
@@ -63,7 +63,7 @@ void ebi_link_rename_member(struct eb_consumer *consumer, const struct eb_error 
         ebi_consumer_lock_and_fail(consumer, &err);
         return;
     }
-    ebi_link_close(consumer, 0);        /* the instance borrows the name */
+    ebi_link_close(consumer, 0); /* the instance borrows the name */
     if (ebi_member_take_next(state, group, &consumer->member, &err) != EB_OK) {
         ebi_consumer_lock_and_fail(consumer, &err);
         return;

@@ -47,7 +47,8 @@ static uint32_t free_room(const struct eb_consumer *consumer) {
         return 0;
     if (consumer->task.count) {
         uint64_t left = consumer->task.count > consumer->settled + in_flight
-                            ? consumer->task.count - consumer->settled - in_flight : 0;
+                            ? consumer->task.count - consumer->settled - in_flight
+                            : 0;
 
         room = left < room ? left : room;
     }
@@ -96,7 +97,7 @@ static int32_t run_once(struct eb_consumer *consumer, bool draining, int64_t by,
     int64_t due = do_due(consumer, now);
     ebi_consumer_unlock(consumer);
     if (ebi_loop_settle(consumer, err) <= EB_FATAL)
-        return EB_FATAL;                /* no other call of this instance but close is allowed */
+        return EB_FATAL; /* no other call of this instance but close is allowed */
     ebi_consumer_lock(consumer);
     uint32_t max = draining ? 0 : free_room(consumer);
     if (by < due)
@@ -130,7 +131,7 @@ void ebi_loop_run(struct eb_consumer *consumer) {
     int64_t link_by = ebi_link_deadline(consumer);
 
     while (goes_on(consumer)) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         int32_t status = run_once(consumer, false, link_by > ebi_ticks_ms() ? link_by : INT64_MAX, &err);
 
         if (status == EB_END && consumer->task.until_end)
@@ -143,7 +144,8 @@ void ebi_loop_run(struct eb_consumer *consumer) {
             ebi_error_context(&err, "broker %s", consumer->deps.broker->name);
             ebi_consumer_lock_and_fail(consumer, &err);
         } else if (status < EB_OK) {
-            ebi_log_line(consumer->deps.log, EBI_ERROR, "broker %s: receiving failed: %s", consumer->deps.broker->name, err.text);
+            ebi_log_line(consumer->deps.log, EBI_ERROR, "broker %s: receiving failed: %s", consumer->deps.broker->name,
+                         err.text);
             ebi_link_pause(consumer, ebi_ticks_ms() + PAUSE_AFTER_ERROR_MS);
         } else if (status == EB_OK) {
             ebi_instance_works(&consumer->instance);
@@ -180,7 +182,7 @@ static void wait_for_threads(struct eb_consumer *consumer) {
 /* Settles until all is settled, or the time comes, or eb_consumer_stop was called so many times. Returns whether all is. */
 static bool settle_until(struct eb_consumer *consumer, int64_t by, int stops) {
     while (!all_settled(consumer) && ebi_ticks_ms() < by && atomic_load(&consumer->stops) < stops) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
         return_waiting(consumer);
         if (!consumer->instance.open)

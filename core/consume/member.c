@@ -28,8 +28,9 @@ static bool add_as_file_name(struct ebi_bytes *path, const char *text) {
     bool ok = true;
 
     for (const char *first = text; ok && *text; text++)
-        ok = is_name_character(*text) && (*text != '.' || text != first) ? ebi_bytes_add(path, text, 1)
-                                      : ebi_bytes_add_format(path, "%%%02X", (unsigned char)*text);
+        ok = is_name_character(*text) && (*text != '.' || text != first)
+                 ? ebi_bytes_add(path, text, 1)
+                 : ebi_bytes_add_format(path, "%%%02X", (unsigned char)*text);
     return ok;
 }
 
@@ -58,8 +59,8 @@ static enum eb_status try_lock(const char *path, int *lock, struct eb_error *err
 
 static enum eb_status take(const char *state, const char *group, const char *name, struct ebi_member *member,
                            struct eb_error *err) {
-    struct ebi_bytes path = {0};
-    struct eb_error why = {0};
+    struct ebi_bytes path = { 0 };
+    struct eb_error why = { 0 };
     enum eb_status status;
 
     if (!ebi_bytes_add_format(&path, "%s/members/", state) || !add_as_file_name(&path, group) ||
@@ -96,9 +97,8 @@ static enum eb_status take_wanted(const char *state, const char *group, const ch
 
     if (len == 0 || wanted[len] || len >= sizeof member->name || wanted[0] == '.')
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                         "\"%.100s\" is not a consumer name: letters, digits and . _ - only, not beginning with a dot",
-                         wanted);
-    struct eb_error why = {0};
+                         "\"%.100s\" is not a consumer name: letters, digits and . _ - only, not beginning with a dot", wanted);
+    struct eb_error why = { 0 };
     memcpy(member->name, wanted, len + 1);
     enum eb_status status = take(state, group, wanted, member, &why);
     return go_on_without_lock(member, status == EB_EMPTY ? EB_PERMANENT : status, &why, err);
@@ -144,7 +144,7 @@ static void place_of(const char *state, char place[9]) {
 static void make_default_name(struct ebi_member *member, const char *place, unsigned n) {
     char host[200] = "localhost";
 
-    gethostname(host, sizeof host - 1);                 /* fails only where the name is too long, and then it is cut */
+    gethostname(host, sizeof host - 1); /* fails only where the name is too long, and then it is cut */
     for (char *c = host; *c; c++)
         if (!is_name_character(*c))
             *c = '-';
@@ -153,9 +153,9 @@ static void make_default_name(struct ebi_member *member, const char *place, unsi
 }
 
 static enum eb_status make_folder(const char *state, struct eb_error *err) {
-    struct ebi_bytes path = {0};
+    struct ebi_bytes path = { 0 };
     enum eb_status status = ebi_bytes_add_format(&path, "%s/members/", state) ? ebi_make_folders_for(path.data, err)
-                                                                               : ebi_error_memory(err);
+                                                                              : ebi_error_memory(err);
 
     ebi_bytes_free(&path);
     return status;
@@ -164,7 +164,7 @@ static enum eb_status make_folder(const char *state, struct eb_error *err) {
 /* Takes the first name that is free, from number n on; where there are no locks, one of a place that is drawn by chance. */
 static enum eb_status take_default(const char *state, const char *group, unsigned n, struct ebi_member *member,
                                    struct eb_error *err) {
-    struct eb_error why = {0};
+    struct eb_error why = { 0 };
     enum eb_status status = make_folder(state, &why);
     char place[9];
     unsigned first = n;
@@ -177,8 +177,8 @@ static enum eb_status take_default(const char *state, const char *group, unsigne
         status = take(state, group, member->name, member, &why);
     }
     if (status == EB_EMPTY)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "all %d names of consumers of group %s are in use; give one with --name",
-                         MAX_MEMBERS, group);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                         "all %d names of consumers of group %s are in use; give one with --name", MAX_MEMBERS, group);
     status = go_on_without_lock(member, status, &why, err);
     if (status == EB_OK && *member->no_lock) {
         draw_place(place);
@@ -191,7 +191,7 @@ static enum eb_status take_default(const char *state, const char *group, unsigne
 
 enum eb_status ebi_member_take(const char *state, const char *group, const char *wanted, struct ebi_member *member,
                                struct eb_error *err) {
-    *member = (struct ebi_member){.lock = -1};
+    *member = (struct ebi_member){ .lock = -1 };
     return wanted ? take_wanted(state, group, wanted, member, err) : take_default(state, group, 1, member, err);
 }
 
@@ -203,6 +203,6 @@ enum eb_status ebi_member_take_next(const char *state, const char *group, struct
 
 void ebi_member_leave(struct ebi_member *member) {
     if (member->lock >= 0)
-        close(member->lock);            /* the file stays: removing it would race with the next one to lock it */
+        close(member->lock); /* the file stays: removing it would race with the next one to lock it */
     member->lock = -1;
 }

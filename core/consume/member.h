@@ -9,9 +9,9 @@
  * name. It stays the same until the system restarts. n is the lowest number whose lock file is free. */
 struct ebi_member {
     char name[256];
-    unsigned n;                         /* the number in a default name; 0: the name was given */
-    int lock;                           /* the locked file; -1: none */
-    char no_lock[400];                  /* why there is no lock; "": there is one */
+    unsigned n;        /* the number in a default name; 0: the name was given */
+    int lock;          /* the locked file; -1: none */
+    char no_lock[400]; /* why there is no lock; "": there is one */
 };
 
 /* Takes a name: the wanted one, or with NULL the first default name that is free. The locks are files in {state}/members, a folder

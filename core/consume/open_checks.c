@@ -14,7 +14,7 @@ static enum eb_status check_history(const struct eb_consumer *consumer, struct e
 }
 
 static enum eb_status check_receiver(const struct eb_consumer *consumer, const struct ebi_worker_overrides *overrides,
-                                    struct eb_error *err) {
+                                     struct eb_error *err) {
     if (!overrides->exec && !overrides->webhook)
         return ebi_task_check_receiver(consumer->deps.config, &consumer->task, err);
     if (overrides->exec && ebi_exec_is_empty(overrides->exec))
@@ -43,11 +43,13 @@ enum eb_status ebi_check_receivers(struct eb_consumer *consumer, struct eb_error
         return EB_OK;
     if (consumer->task.needs_receivers)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                         "group %s: no receiver is connected; call eb_connect before eb_consumer_run, or set exec or webhook", group);
+                         "group %s: no receiver is connected; call eb_connect before eb_consumer_run, or set exec or webhook",
+                         group);
     if (!consumer->unheard_logged) {
         consumer->unheard_logged = true;
         ebi_log_line(consumer->deps.log, EBI_WARNING,
-                     "group %s: no receiver is connected: all events are acknowledged, and nothing is done (on_no_receiver)", group);
+                     "group %s: no receiver is connected: all events are acknowledged, and nothing is done (on_no_receiver)",
+                     group);
     }
     return EB_OK;
 }

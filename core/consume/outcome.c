@@ -5,11 +5,11 @@
 #include "consume/failures.h"
 
 bool ebi_outcome_apply(struct eb_consumer *consumer, struct ebi_inflight *inflight, enum ebi_outcome outcome,
-               const struct ebi_run *run) {
+                       const struct ebi_run *run) {
     int64_t now = ebi_ticks_ms();
     bool dead_letter = false;
 
-    if (!inflight->queue) {                 /* its instance is closed, and the next one delivers it again */
+    if (!inflight->queue) { /* its instance is closed, and the next one delivers it again */
         ebi_dispatch_return(&consumer->dispatch, inflight, now);
         return false;
     }

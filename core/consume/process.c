@@ -18,18 +18,18 @@ static void audit(const struct eb_consumer *consumer, bool wanted, const char *t
     if (!wanted || !ebi_log_takes(consumer->deps.log, EBI_INFO))
         return;
     snprintf(time, sizeof time, "%" PRId64, event->meta.time_us / 1000);
-    const struct ebi_log_field fields[] = {{"topic", event->meta.topic},
-                                           {"event_id", event->meta.id},
-                                           {"type", event->meta.type},
-                                           {"position", event->meta.position},
-                                           {"event_time_ms", time}};
+    const struct ebi_log_field fields[] = { { "topic", event->meta.topic },
+                                            { "event_id", event->meta.id },
+                                            { "type", event->meta.type },
+                                            { "position", event->meta.position },
+                                            { "event_time_ms", time } };
     ebi_log_fields(consumer->deps.log, EBI_INFO, text, fields, 5);
 }
 
 /* Runs the program's own receivers. The failure is permanent only when all failures are, since a retry helps the others. Returns how
  * many receivers have run. */
 static size_t run_signal(const struct eb_event *event, struct ebi_run *run) {
-    struct eb_outcome outcome = {0};
+    struct eb_outcome outcome = { 0 };
     const struct eb_failure *worst = NULL;
 
     run->status = eb_send(event, &outcome, &run->error);
@@ -61,10 +61,11 @@ static bool has_receiver(struct eb_consumer *consumer, const struct eb_event *ev
     if (ran > 1 || ebi_signals_heard(consumer->deps.signals, signal, ebi_general_handler))
         return true;
     if (!(atomic_fetch_or(signal->switches, EBI_TOLD_UNHEARD) & EBI_TOLD_UNHEARD) && !consumer->unheard_logged)
-        ebi_log_line(consumer->deps.log, EBI_WARNING,
-                     "group %s: no receiver is connected for %s, or the signal is disabled: such events are %s (on_no_receiver)",
-                     consumer->task.group, event->meta.type,
-                     consumer->task.needs_receivers ? "handed back, and the worker ends" : "acknowledged, and nothing is done");
+        ebi_log_line(
+            consumer->deps.log, EBI_WARNING,
+            "group %s: no receiver is connected for %s, or the signal is disabled: such events are %s (on_no_receiver)",
+            consumer->task.group, event->meta.type,
+            consumer->task.needs_receivers ? "handed back, and the worker ends" : "acknowledged, and nothing is done");
     return false;
 }
 

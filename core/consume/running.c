@@ -21,7 +21,7 @@ struct ebi_key_queue *ebi_running_next_queue(const struct ebi_running *running, 
         return NULL;
     if (!alone_comes_first(queues))
         return queues->ready;
-    if (!running->first || hangs(running, latest(running)))     /* the latest began last: when it hangs, all do */
+    if (!running->first || hangs(running, latest(running))) /* the latest began last: when it hangs, all do */
         return queues->alone;
     return running->others_pass ? queues->ready : NULL;
 }

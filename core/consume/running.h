@@ -17,13 +17,13 @@ enum { EBI_ALONE_PAUSE_MS = 1000, EBI_HANGS_MS = 10000 };
 
 /* Zeroed at first. */
 struct ebi_running {
-    struct ebi_inflight *first;         /* the longest at work; a list of utlist by work_prev and work_next */
+    struct ebi_inflight *first; /* the longest at work; a list of utlist by work_prev and work_next */
     size_t n;
-    struct ebi_inflight *alone;         /* runs alone; NULL: none does, or it has hung for too long */
-    int64_t alone_waits_since_ms;       /* when the first one that is to run alone began to wait for others; 0: none waits */
-    bool others_pass;                   /* the others go on while it waits, */
-    bool others_pass_logged;            /*   and the log says so: see watch.c */
-    int64_t now_ms;                     /* the latest time that was told */
+    struct ebi_inflight *alone;   /* runs alone; NULL: none does, or it has hung for too long */
+    int64_t alone_waits_since_ms; /* when the first one that is to run alone began to wait for others; 0: none waits */
+    bool others_pass;             /* the others go on while it waits, */
+    bool others_pass_logged;      /*   and the log says so: see watch.c */
+    int64_t now_ms;               /* the latest time that was told */
 };
 
 static inline void ebi_running_set_time(struct ebi_running *running, int64_t now_ms) {

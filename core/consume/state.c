@@ -10,10 +10,10 @@ enum { URGENT_VERDICTS = 256, URGENT_AFTER_MS = 20 };
 void ebi_consumer_nudge(struct eb_consumer *consumer, int64_t now_ms) {
     const struct ebi_verdicts *verdicts = &consumer->dispatch.verdicts;
 
-    consumer->wake_wanted |=
-        consumer->failed || !ebi_dispatch_has_next(&consumer->dispatch) || verdicts->n >= URGENT_VERDICTS ||
-        verdicts->n >= (size_t)consumer->task.settings.max_in_flight / 4 ||
-        (verdicts->n > 0 && now_ms - verdicts->first_ms >= URGENT_AFTER_MS);
+    consumer->wake_wanted |= consumer->failed || !ebi_dispatch_has_next(&consumer->dispatch) ||
+                             verdicts->n >= URGENT_VERDICTS ||
+                             verdicts->n >= (size_t)consumer->task.settings.max_in_flight / 4 ||
+                             (verdicts->n > 0 && now_ms - verdicts->first_ms >= URGENT_AFTER_MS);
 }
 
 void ebi_consumer_unlock_and_wake(struct eb_consumer *consumer) {
@@ -21,7 +21,7 @@ void ebi_consumer_unlock_and_wake(struct eb_consumer *consumer) {
 
     consumer->wake_wanted = false;
     if (wake)
-        consumer->receiving = false;    /* one wake is enough */
+        consumer->receiving = false; /* one wake is enough */
     ebi_consumer_unlock(consumer);
     if (wake)
         ebi_instance_wake(&consumer->instance);
@@ -53,7 +53,7 @@ void ebi_consumer_delay(struct eb_consumer *consumer, struct ebi_inflight *infli
     int64_t now = ebi_ticks_ms(), due = now + wait_ms;
 
     EBI_ASSERT_HELD(&consumer->lock);
-    if (inflight->revoked) {            /* the broker gives it to another member as soon as it has this verdict */
+    if (inflight->revoked) { /* the broker gives it to another member as soon as it has this verdict */
         ebi_dispatch_return(&consumer->dispatch, inflight, now);
         return;
     }
@@ -72,11 +72,11 @@ const char *ebi_position_of(const struct eb_message *message) {
 void ebi_log_message(const struct eb_consumer *consumer, const struct eb_message *message, enum ebi_level level,
                      const char *text, const struct ebi_log_field *more) {
     const struct ebi_log_field fields[] = {
-        {"topic", ebi_short_topic(consumer->task.prefix, message->topic.data)},
-        {"event_id", ebi_attr(message, "id").data},
-        {"type", ebi_attr(message, "type").data},
-        {"position", message->position.data},
-        more ? *more : (struct ebi_log_field){0},
+        { "topic", ebi_short_topic(consumer->task.prefix, message->topic.data) },
+        { "event_id", ebi_attr(message, "id").data },
+        { "type", ebi_attr(message, "type").data },
+        { "position", message->position.data },
+        more ? *more : (struct ebi_log_field){ 0 },
     };
     ebi_log_fields(consumer->deps.log, level, text, fields, more ? 5 : 4);
 }

@@ -35,8 +35,8 @@
 struct ebi_external_receiver {
     struct ebi_receiver_kind kind;
     struct ebi_exec_settings exec;
-    struct ebi_supervisor supervisor;   /* starts the commands of exec */
-    struct ebi_forward forward;         /* passes on what processes write that a command left behind */
+    struct ebi_supervisor supervisor; /* starts the commands of exec */
+    struct ebi_forward forward;       /* passes on what processes write that a command left behind */
     struct ebi_webhook_settings webhook;
 };
 
@@ -46,8 +46,8 @@ struct ebi_worker_thread {
     pthread_t id;
     bool started;
     struct ebi_decoder *decoder;
-    struct ebi_receiver *receiver;      /* NULL: the program's own receivers */
-    struct eb_event *event;             /* the last one, to be used again; NULL: none */
+    struct ebi_receiver *receiver; /* NULL: the program's own receivers */
+    struct eb_event *event;        /* the last one, to be used again; NULL: none */
 };
 
 struct ebi_counters {
@@ -56,16 +56,16 @@ struct ebi_counters {
 
 /* Why receivers cannot be run at all, whatever the event. Times are of ebi_ticks_ms; 0: never. */
 struct ebi_trouble {
-    int64_t since_ms, last_ms;          /* since: 0 again as soon as a receiver has run */
-    uint32_t tries;                     /* in a row that ran no receiver */
-    bool any_ran;                       /* a receiver has run since the worker was opened */
+    int64_t since_ms, last_ms; /* since: 0 again as soon as a receiver has run */
+    uint32_t tries;            /* in a row that ran no receiver */
+    bool any_ran;              /* a receiver has run since the worker was opened */
 };
 
 /* See dead_letter_topics.h. */
 struct ebi_dead_letter_topics {
-    struct ebi_known_topic *known;      /* they exist */
-    int64_t create_again_ms;            /* a topic could not be created: no other attempt before that */
-    uint32_t failed_creates;            /* in a row */
+    struct ebi_known_topic *known; /* they exist */
+    int64_t create_again_ms;       /* a topic could not be created: no other attempt before that */
+    uint32_t failed_creates;       /* in a row */
     struct eb_error create_error;
 };
 
@@ -75,50 +75,50 @@ struct eb_consumer {
     struct ebi_task task;
     const struct eb_consumer_ops *ops;
     struct ebi_external_receiver external;
-    struct ebi_sender *dead_letters;    /* NULL: none are kept */
+    struct ebi_sender *dead_letters; /* NULL: none are kept */
     struct ebi_worker_thread *threads;
     size_t n_threads;
-    unsigned forks;                     /* ebi_forks() at open: in a child nothing of this works */
+    unsigned forks; /* ebi_forks() at open: in a child nothing of this works */
     struct ebi_left left;
 
     /* Any thread. */
     struct ebi_cancel cancel;
     struct ebi_counters counters;
-    atomic_int stops;                   /* calls of eb_consumer_stop that count */
-    atomic_llong stopped_ms;            /* when the last of them came; 0: none yet */
+    atomic_int stops;        /* calls of eb_consumer_stop that count */
+    atomic_llong stopped_ms; /* when the last of them came; 0: none yet */
     atomic_bool run_over;
-    sem_t wake_asked;                   /* posted where the plugin may not be woken: in signal handlers, in its own calls */
+    sem_t wake_asked; /* posted where the plugin may not be woken: in signal handlers, in its own calls */
 
-    pthread_mutex_t lock;               /* guards what follows, to the next blank line */
-    pthread_cond_t work;                /* a message became ready, or the threads are to end */
+    pthread_mutex_t lock; /* guards what follows, to the next blank line */
+    pthread_cond_t work;  /* a message became ready, or the threads are to end */
     struct ebi_dispatch dispatch;
-    bool receiving;                     /* the loop is inside receive, and is to be woken for what is urgent, */
-    int64_t receive_until_ms;           /*   and waits no longer than that */
-    bool wake_wanted;                   /* the loop is to be woken as soon as the lock is given back */
+    bool receiving;           /* the loop is inside receive, and is to be woken for what is urgent, */
+    int64_t receive_until_ms; /*   and waits no longer than that */
+    bool wake_wanted;         /* the loop is to be woken as soon as the lock is given back */
     bool threads_end, draining;
     struct ebi_dead_letter_topics dead_letter_topics;
     uint32_t consecutive_errors;
     struct ebi_trouble trouble;
-    uint64_t settled;                   /* events, for count */
-    bool drained_late;                  /* receivers were still running when the drain was over */
-    bool failed;                        /* the worker is to end with this */
+    uint64_t settled;  /* events, for count */
+    bool drained_late; /* receivers were still running when the drain was over */
+    bool failed;       /* the worker is to end with this */
     struct eb_error failure;
 
     /* The loop's own, from here on. */
-    struct ebi_instance instance;       /* but for what is guarded by the lock, or by its own */
+    struct ebi_instance instance; /* but for what is guarded by the lock, or by its own */
     struct eb_subscription subscription;
     struct ebi_member member;
     struct ebi_writer_schemas *writers;
     struct ebi_decoder *decoder;
-    struct ebi_bytes queue_key;         /* of the message that comes in; begins with its topic or with "strict" */
+    struct ebi_bytes queue_key; /* of the message that comes in; begins with its topic or with "strict" */
     int64_t receive_began_ms;
-    uint32_t unannounced;               /* messages that came in since a thread was woken */
-    int64_t watch_at_ms;                /* when to look next at what has been at work for long */
-    int64_t lease_ms, extend_at_ms;     /* the shortest lease seen; 0: none */
-    int64_t link_waited_ms;             /* for the broker, before the instance was opened: counts for connect_timeout */
-    bool unheard_logged;                /* the log said before the threads began that the program has no receivers */
-    sigset_t callers_signals;           /* the mask of the thread that called eb_consumer_run */
-    pthread_t stopper;                  /* turns wake_asked into a wake */
+    uint32_t unannounced;           /* messages that came in since a thread was woken */
+    int64_t watch_at_ms;            /* when to look next at what has been at work for long */
+    int64_t lease_ms, extend_at_ms; /* the shortest lease seen; 0: none */
+    int64_t link_waited_ms;         /* for the broker, before the instance was opened: counts for connect_timeout */
+    bool unheard_logged;            /* the log said before the threads began that the program has no receivers */
+    sigset_t callers_signals;       /* the mask of the thread that called eb_consumer_run */
+    pthread_t stopper;              /* turns wake_asked into a wake */
 };
 
 /* ---- The lock ---- */

@@ -40,8 +40,8 @@ static enum eb_status bind(struct ebi_config *config, const char *section, struc
 }
 
 /* The section whose topic and group match the options; "" when there is none. */
-static enum eb_status match_section(struct ebi_config *config, const struct eb_consumer_options *options,
-                                    const char **section, struct eb_error *err) {
+static enum eb_status match_section(struct ebi_config *config, const struct eb_consumer_options *options, const char **section,
+                                    struct eb_error *err) {
     struct ebi_consume_settings settings;
 
     *section = "";
@@ -68,14 +68,14 @@ static enum eb_status sole_section(const struct ebi_config *config, const char *
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
                          "no topic is given; name one (-t TOPIC -g GROUP), or a [consume NAME] section");
     if (ebi_config_next(config, "consume", first))
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                         "there are several [consume] sections; say which one: %s, ...", first);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "there are several [consume] sections; say which one: %s, ...",
+                         first);
     *section = first;
     return EB_OK;
 }
 
-enum eb_status ebi_task_section(struct ebi_config *config, const struct eb_consumer_options *options,
-                                const char **section, struct eb_error *err) {
+enum eb_status ebi_task_section(struct ebi_config *config, const struct eb_consumer_options *options, const char **section,
+                                struct eb_error *err) {
     if (options->section) {
         *section = options->section;
         if (ebi_config_has(config, "consume", options->section))
@@ -88,8 +88,8 @@ enum eb_status ebi_task_section(struct ebi_config *config, const struct eb_consu
 /* ---- Making it ---- */
 
 /* The error where neither the section gives `key` nor the caller `option`. */
-static enum eb_status missing(const struct ebi_config *config, const struct ebi_task *task, const char *key,
-                            const char *option, struct eb_error *err) {
+static enum eb_status missing(const struct ebi_config *config, const struct ebi_task *task, const char *key, const char *option,
+                              struct eb_error *err) {
     if (!*task->section)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no %s is given; give %s", key, option);
     return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [consume %s] has no %s; set %s =, or give %s",
@@ -134,7 +134,8 @@ static enum eb_status take_long_backoff(const struct ebi_config *config, struct 
 
 static enum eb_status take_settings(struct ebi_config *config, struct ebi_task *task, struct eb_error *err) {
     static const enum eb_order orders[] = {
-        [EBI_BY_KEY] = EB_ORDER_KEY, [EBI_STRICT] = EB_ORDER_STRICT, [EBI_UNORDERED] = EB_ORDER_NONE};
+        [EBI_BY_KEY] = EB_ORDER_KEY, [EBI_STRICT] = EB_ORDER_STRICT, [EBI_UNORDERED] = EB_ORDER_NONE
+    };
     const struct ebi_consume_settings *settings = &task->settings;
 
     task->order = orders[settings->order];
@@ -172,10 +173,10 @@ enum eb_status ebi_task_make(struct ebi_config *config, const struct ebi_bus_set
                              const struct eb_consumer_options *options, struct ebi_task *task, struct eb_error *err) {
     enum eb_status status;
 
-    *task = (struct ebi_task){.prefix = bus->topic_prefix,
-                              .count = options->count,
-                              .until_end = options->exit_at_end != 0,
-                              .errors_limit = (uint32_t)bus->consecutive_errors_limit};
+    *task = (struct ebi_task){ .prefix = bus->topic_prefix,
+                               .count = options->count,
+                               .until_end = options->exit_at_end != 0,
+                               .errors_limit = (uint32_t)bus->consecutive_errors_limit };
     status = ebi_task_section(config, options, &task->section, err);
     if (status == EB_OK)
         status = bind(config, task->section, &task->settings, err);
@@ -199,29 +200,29 @@ void ebi_task_free(struct ebi_task *task) {
         free(task->topics[i]);
     free(task->topics);
     free(task->position);
-    *task = (struct ebi_task){0};
+    *task = (struct ebi_task){ 0 };
 }
 
 /* ---- External receivers ---- */
 
 static enum eb_status add_key(const struct ebi_config *config, const struct ebi_task *task, const char *key,
-                            enum eb_status status, struct eb_error *err) {
+                              enum eb_status status, struct eb_error *err) {
     if (status == EB_PERMANENT)
-        ebi_error_context(err, "%s: [consume %s] %s", ebi_config_where(config, "consume", task->section, key),
-                          task->section, key);
+        ebi_error_context(err, "%s: [consume %s] %s", ebi_config_where(config, "consume", task->section, key), task->section,
+                          key);
     return status;
 }
 
 static enum eb_status is_empty(const struct ebi_config *config, const struct ebi_task *task, const char *key,
-                                   struct eb_error *err) {
+                               struct eb_error *err) {
     return add_key(config, task, key,
-                 ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                           "is empty: events would be acknowledged and nothing done; give it a value, or leave it out"),
-                 err);
+                   ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                             "is empty: events would be acknowledged and nothing done; give it a value, or leave it out"),
+                   err);
 }
 
 enum eb_status ebi_task_check_receiver(const struct ebi_config *config, const struct ebi_task *task, struct eb_error *err) {
-    static const char *const keys[] = {"exec", "webhook"};
+    static const char *const keys[] = { "exec", "webhook" };
     const struct ebi_consume_settings *settings = &task->settings;
 
     if (settings->exec)
@@ -229,7 +230,7 @@ enum eb_status ebi_task_check_receiver(const struct ebi_config *config, const st
     if (settings->webhook)
         return add_key(config, task, "webhook", ebi_webhook_check(settings->webhook, err), err);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (ebi_config_text(config, "consume", task->section, keys[i]))         /* given and empty */
+        if (ebi_config_text(config, "consume", task->section, keys[i])) /* given and empty */
             return is_empty(config, task, keys[i], err);
     return EB_OK;
 }
@@ -262,7 +263,7 @@ static bool is_dead_letter_topic(const struct ebi_task *task, const char *full_t
 }
 
 bool ebi_task_wants(const struct ebi_task *task, const char *full_topic) {
-    const struct eb_text name = {full_topic, strlen(full_topic)};
+    const struct eb_text name = { full_topic, strlen(full_topic) };
     bool matched = false;
 
     for (size_t i = 0; i < task->n_topics; i++) {

@@ -16,20 +16,20 @@
  * outlive it. */
 struct ebi_task {
     struct ebi_consume_settings settings;
-    const char *section;                /* "" for defaults alone */
-    char **topics;                      /* full names */
+    const char *section; /* "" for defaults alone */
+    char **topics;       /* full names */
     size_t n_topics;
     const char *prefix;
     const char *group;
     enum eb_order order;
     struct ebi_backoff backoff;
-    uint32_t attempts;                  /* receiver runs until an event is given up */
-    struct eb_point start;              /* where a new group starts */
-    uint64_t count;                     /* 0: no limit */
+    uint32_t attempts;     /* receiver runs until an event is given up */
+    struct eb_point start; /* where a new group starts */
+    uint64_t count;        /* 0: no limit */
     bool until_end;
-    uint32_t errors_limit;              /* consecutive; 0: none */
-    bool needs_receivers;               /* the worker ends when its program has no receiver for an event */
-    char *position;                     /* owns the text of start */
+    uint32_t errors_limit; /* consecutive; 0: none */
+    bool needs_receivers;  /* the worker ends when its program has no receiver for an event */
+    char *position;        /* owns the text of start */
 };
 
 /* Finds the section that the options mean: the one they name; where they give topics, the one whose topic and group match, or "" for

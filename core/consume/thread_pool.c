@@ -13,7 +13,7 @@
 /* Waits a moment for the worker to be stopped. Whoever stops all processes of a service may reach a command before this worker. */
 static void await_stop(struct eb_consumer *consumer) {
     enum { MOMENT_MS = 500, LOOK_MS = 10 };
-    struct pollfd cancelled = {.fd = consumer->cancel.fd, .events = POLLIN};
+    struct pollfd cancelled = { .fd = consumer->cancel.fd, .events = POLLIN };
     int64_t by = ebi_ticks_ms() + MOMENT_MS;
 
     while (!ebi_consumer_is_stopped(consumer) && ebi_ticks_ms() < by && poll(&cancelled, 1, LOOK_MS) <= 0)
@@ -26,12 +26,12 @@ static void process_one(struct ebi_worker_thread *thread, struct ebi_inflight *i
     bool dead_letter = inflight->stage == EBI_STAGE_DEAD_LETTER;
 
     if (ebi_dispatch_has_next(&consumer->dispatch))
-        pthread_cond_signal(&consumer->work);           /* another thread can take that one */
+        pthread_cond_signal(&consumer->work); /* another thread can take that one */
     ebi_consumer_unlock(consumer);
     if (!dead_letter) {
         struct ebi_run run;
 
-        run.status = EB_OK;             /* a failure fills in the rest */
+        run.status = EB_OK; /* a failure fills in the rest */
         run.cause = EBI_RECEIVERS_FAULT;
         run.wait_ms = 0;
         run.receiver[0] = run.detail[0] = '\0';
@@ -41,7 +41,7 @@ static void process_one(struct ebi_worker_thread *thread, struct ebi_inflight *i
         ebi_consumer_lock(consumer);
         dead_letter = ebi_outcome_apply(consumer, inflight, outcome, &run);
         if (!dead_letter && !consumer->wake_wanted)
-            return;                     /* and takes the next one without giving the lock back */
+            return; /* and takes the next one without giving the lock back */
         ebi_consumer_unlock_and_wake(consumer);
     }
     if (dead_letter)
@@ -73,7 +73,7 @@ enum eb_status ebi_thread_pool_start(struct eb_consumer *consumer, struct eb_err
         struct ebi_worker_thread *thread = &consumer->threads[i];
 
         if (thread->started)
-            continue;                   /* by an earlier eb_consumer_run that failed to start */
+            continue; /* by an earlier eb_consumer_run that failed to start */
         thread->consumer = consumer;
         if (!thread->decoder && !(thread->decoder = ebi_decoder_new()))
             return ebi_error_memory(err);
@@ -102,6 +102,6 @@ void ebi_thread_pool_end(struct eb_consumer *consumer) {
             thread->receiver->free(thread->receiver);
         ebi_decoder_free(thread->decoder);
         eb_event_free(thread->event);
-        *thread = (struct ebi_worker_thread){0};
+        *thread = (struct ebi_worker_thread){ 0 };
     }
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 bool ebi_verdicts_reserve(struct ebi_verdicts *verdicts, size_t messages) {
-    size_t want = verdicts->n + 2 * messages;           /* n: those that could not be gathered yet, without memory */
+    size_t want = verdicts->n + 2 * messages; /* n: those that could not be gathered yet, without memory */
 
     if (verdicts->room >= want)
         return true;

@@ -9,7 +9,8 @@
 /* The program's own receivers have no time limit: an event is named after LONG_MS, and whenever that time has doubled. */
 enum { LONG_MS = 60000, WATCH_MS = 500, MAX_NAMED = 10 };
 
-static void log_time(const struct eb_consumer *consumer, const struct ebi_inflight *inflight, int64_t now_ms, const char *what) {
+static void log_time(const struct eb_consumer *consumer, const struct ebi_inflight *inflight, int64_t now_ms,
+                     const char *what) {
     char text[256];
     int64_t took = now_ms - inflight->began_ms;
 
@@ -27,7 +28,8 @@ static void log_wait(struct eb_consumer *consumer, int64_t now_ms) {
     running->others_pass_logged = true;
     const struct eb_message *waiting = &consumer->dispatch.queues.alone->head->message;
     snprintf(text, sizeof text,
-             "was delivered %" PRIu32 " times and is to run alone, but waits for %zu event(s) at work; other keys go on for %d s",
+             "was delivered %" PRIu32
+             " times and is to run alone, but waits for %zu event(s) at work; other keys go on for %d s",
              waiting->deliveries, running->n, (EBI_HANGS_MS - EBI_ALONE_PAUSE_MS) / 1000);
     ebi_log_message(consumer, waiting, EBI_WARNING, text, NULL);
     log_time(consumer, running->first, now_ms, "an event that is to run alone waits for it");
@@ -46,13 +48,14 @@ void ebi_watch(struct eb_consumer *consumer, int64_t now_ms) {
         int64_t took = now_ms - inflight->began_ms, first = one_waits || inflight->alone ? EBI_HANGS_MS : LONG_MS;
 
         if (took < EBI_HANGS_MS)
-            return;                     /* the rest came to work later */
+            return; /* the rest came to work later */
         if (took < (inflight->logged_ms ? 2 * inflight->logged_ms : first) || (first == LONG_MS && have_time_limit))
             continue;
         inflight->logged_ms = took;
-        log_time(consumer, inflight, now_ms, inflight->alone ? "it was to run alone; others run beside it now"
-                                             : one_waits     ? "an event that is to run alone runs beside it now"
-                                                             : "its key waits");
+        log_time(consumer, inflight, now_ms,
+                 inflight->alone ? "it was to run alone; others run beside it now"
+                 : one_waits     ? "an event that is to run alone runs beside it now"
+                                 : "its key waits");
     }
 }
 

@@ -26,7 +26,7 @@ static void *stopper_run(void *arg) {
     pthread_sigmask(SIG_SETMASK, &consumer->callers_signals, NULL);
     for (;;) {
         while (sem_wait(&consumer->wake_asked) != 0)
-            continue;                   /* a signal came */
+            continue; /* a signal came */
         if (atomic_load(&consumer->run_over))
             return NULL;
         ebi_consumer_lock(consumer);
@@ -44,13 +44,13 @@ void eb_consumer_stop(struct eb_consumer *consumer) {
     if ((last && now - last < EBI_STOP_AGAIN_MS) || !atomic_compare_exchange_strong(&consumer->stopped_ms, &last, now))
         return;
     atomic_fetch_add(&consumer->stops, 1);
-    sem_post(&consumer->wake_asked);    /* a signal handler may call this, but not a plugin's wake */
+    sem_post(&consumer->wake_asked); /* a signal handler may call this, but not a plugin's wake */
 }
 
 void eb_consumer_count(const struct eb_consumer *consumer, struct eb_consumer_counts *counts) {
     if (!counts)
         return;
-    struct eb_consumer_counts now = {.size = counts->size};
+    struct eb_consumer_counts now = { .size = counts->size };
 
     if (consumer) {
         now.received = atomic_load(&consumer->counters.received);
@@ -110,12 +110,12 @@ enum eb_status eb_consumer_run(struct eb_consumer *consumer, struct eb_error *er
 }
 
 void eb_consumer_close(struct eb_consumer *consumer) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     if (!consumer)
         return;
     if (ebi_is_parents(consumer->forks, "the consumer", NULL)) {
-        ebi_leave_behind(&consumer->left);              /* the lock of its member's name is the parent's, too */
+        ebi_leave_behind(&consumer->left); /* the lock of its member's name is the parent's, too */
         return;
     }
     ebi_thread_pool_end(consumer);
@@ -148,18 +148,22 @@ static void choose_receiver(struct eb_consumer *consumer, const struct ebi_worke
     const struct ebi_consume_settings *settings = &consumer->task.settings;
     struct ebi_external_receiver *external = &consumer->external;
     enum ebi_detail_kept detail = (enum ebi_detail_kept)settings->failure_detail;
-    const char *command = overrides->exec ? overrides->exec : overrides->webhook ? NULL : settings->exec,
-               *url = overrides->webhook ? overrides->webhook : overrides->exec ? NULL : settings->webhook;
+    const char *command = overrides->exec      ? overrides->exec
+                          : overrides->webhook ? NULL
+                                               : settings->exec,
+               *url = overrides->webhook ? overrides->webhook
+                      : overrides->exec  ? NULL
+                                         : settings->webhook;
 
     external->supervisor.command = command;
-    external->exec = (struct ebi_exec_settings){command, &external->supervisor, settings->receiver_timeout, detail,
-                                                &external->forward};
-    external->webhook = (struct ebi_webhook_settings){url, settings->receiver_timeout, settings->retry_max, detail,
-                                                      settings->webhook_proxy == 0};
+    external->exec = (struct ebi_exec_settings){ command, &external->supervisor, settings->receiver_timeout, detail,
+                                                 &external->forward };
+    external->webhook = (struct ebi_webhook_settings){ url, settings->receiver_timeout, settings->retry_max, detail,
+                                                       settings->webhook_proxy == 0 };
     if (command)
-        external->kind = (struct ebi_receiver_kind){ebi_exec_create, &external->exec};
+        external->kind = (struct ebi_receiver_kind){ ebi_exec_create, &external->exec };
     else if (url)
-        external->kind = (struct ebi_receiver_kind){ebi_webhook_create, &external->webhook};
+        external->kind = (struct ebi_receiver_kind){ ebi_webhook_create, &external->webhook };
     else
         external->kind = overrides->printing;
 }

@@ -17,7 +17,7 @@ struct ebi_worker_deps {
     const struct ebi_bus_settings *bus;
     const char *service;
     const struct ebi_broker *broker;
-    const struct ebi_broker *dead_letter_broker;        /* the same, or another */
+    const struct ebi_broker *dead_letter_broker; /* the same, or another */
     const struct ebi_signals *signals;
     const struct ebi_routes *routes;
     struct ebi_log *log;
@@ -27,12 +27,12 @@ struct ebi_worker_deps {
 
 /* What the eventbus command sets in place of what the section says. */
 struct ebi_worker_overrides {
-    const char *exec, *webhook;         /* NULL: the section's */
-    int64_t concurrency;                /* 0: the section's */
-    struct ebi_receiver_kind printing;  /* runs where neither exec nor webhook is set; create NULL: none */
+    const char *exec, *webhook;        /* NULL: the section's */
+    int64_t concurrency;               /* 0: the section's */
+    struct ebi_receiver_kind printing; /* runs where neither exec nor webhook is set; create NULL: none */
 };
 
-enum { EBI_STOP_AGAIN_MS = 1000 };      /* a call of eb_consumer_stop that comes sooner after one that counted does not count */
+enum { EBI_STOP_AGAIN_MS = 1000 }; /* a call of eb_consumer_stop that comes sooner after one that counted does not count */
 
 enum eb_status ebi_worker_new(const struct ebi_worker_deps *, const struct eb_consumer_options *,
                               const struct ebi_worker_overrides *, struct eb_consumer **, struct eb_error *);

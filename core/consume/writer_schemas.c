@@ -12,8 +12,8 @@
 
 enum {
     MAX_WRITERS = 10000,
-    MAX_BYTES = 1 << 20,                /* of one schema */
-    MAX_COPIED = 64 << 20               /* of all copies, but for those that messages need */
+    MAX_BYTES = 1 << 20,  /* of one schema */
+    MAX_COPIED = 64 << 20 /* of all copies, but for those that messages need */
 };
 
 /* ---- Copies of schemas ---- */
@@ -22,8 +22,8 @@ enum {
 struct copy {
     struct eb_schema schema;
     size_t bytes;
-    uint64_t used;                      /* when an id of it was looked up last */
-    bool kept;                          /* set while room is made: a message refers to it */
+    uint64_t used; /* when an id of it was looked up last */
+    bool kept;     /* set while room is made: a message refers to it */
     UT_hash_handle by_json, by_own_id;
     char texts[];
 };
@@ -32,8 +32,8 @@ struct copy {
 struct writer {
     uint64_t their_id;
     uint64_t used;
-    const struct eb_schema *schema;     /* of the copy, or the signal's own schema where its text is the same */
-    struct copy *copy;                  /* NULL: it is the signal's own schema */
+    const struct eb_schema *schema; /* of the copy, or the signal's own schema where its text is the same */
+    struct copy *copy;              /* NULL: it is the signal's own schema */
     UT_hash_handle hh;
 };
 
@@ -42,16 +42,17 @@ struct ebi_writer_schemas {
     ebi_writer_schemas_in_use in_use;
     void *in_use_arg;
     struct writer *writers;
-    struct copy *by_json, *by_own_id;   /* both hold all copies */
-    size_t bytes;                       /* of all copies */
-    uint64_t clock;                     /* counts uses, which get its value as their stamp */
+    struct copy *by_json, *by_own_id; /* both hold all copies */
+    size_t bytes;                     /* of all copies */
+    uint64_t clock;                   /* counts uses, which get its value as their stamp */
 };
 
-struct ebi_writer_schemas *ebi_writer_schemas_new(const struct ebi_signals *signals, ebi_writer_schemas_in_use in_use, void *arg) {
+struct ebi_writer_schemas *ebi_writer_schemas_new(const struct ebi_signals *signals, ebi_writer_schemas_in_use in_use,
+                                                  void *arg) {
     struct ebi_writer_schemas *writers = calloc(1, sizeof *writers);
 
     if (writers)
-        *writers = (struct ebi_writer_schemas){.signals = signals, .in_use = in_use, .in_use_arg = arg};
+        *writers = (struct ebi_writer_schemas){ .signals = signals, .in_use = in_use, .in_use_arg = arg };
     return writers;
 }
 
@@ -71,7 +72,7 @@ void ebi_writer_schemas_forget_ids(struct ebi_writer_schemas *writers) {
     struct writer *writer, *next;
 
     HASH_ITER(hh, writers->writers, writer, next)
-        drop_writer(writers, writer);
+    drop_writer(writers, writer);
 }
 
 void ebi_writer_schemas_free(struct ebi_writer_schemas *writers) {
@@ -81,7 +82,7 @@ void ebi_writer_schemas_free(struct ebi_writer_schemas *writers) {
         return;
     ebi_writer_schemas_forget_ids(writers);
     HASH_ITER(by_json, writers->by_json, copy, next)
-        drop_copy(writers, copy);
+    drop_copy(writers, copy);
     free(writers);
 }
 
@@ -100,8 +101,8 @@ static bool drop_writers(struct ebi_writer_schemas *writers) {
     oldest = ebi_oldest_eighth(stamps, n);
     free(stamps);
     HASH_ITER(hh, writers->writers, writer, next)
-        if (writer->used <= oldest)
-            drop_writer(writers, writer);
+    if (writer->used <= oldest)
+        drop_writer(writers, writer);
     return true;
 }
 
@@ -119,7 +120,7 @@ static size_t find_idle(struct ebi_writer_schemas *writers, uint64_t *stamps) {
     size_t n = 0;
 
     for (struct copy *copy = writers->by_json; copy; copy = copy->by_json.next)
-        copy->kept = copy->used == writers->clock;      /* the message that is coming in refers to it */
+        copy->kept = copy->used == writers->clock; /* the message that is coming in refers to it */
     if (writers->in_use)
         writers->in_use(writers->in_use_arg, writers);
     for (struct copy *copy = writers->by_json; copy; copy = copy->by_json.next)
@@ -133,11 +134,11 @@ static void drop_idle(struct ebi_writer_schemas *writers, uint64_t oldest) {
     struct copy *copy, *next;
 
     HASH_ITER(hh, writers->writers, writer, next_writer)
-        if (writer->copy && !writer->copy->kept && writer->copy->used <= oldest)
-            drop_writer(writers, writer);
+    if (writer->copy && !writer->copy->kept && writer->copy->used <= oldest)
+        drop_writer(writers, writer);
     HASH_ITER(by_json, writers->by_json, copy, next)
-        if (!copy->kept && copy->used <= oldest)
-            drop_copy(writers, copy);
+    if (!copy->kept && copy->used <= oldest)
+        drop_copy(writers, copy);
 }
 
 static bool has_room(const struct ebi_writer_schemas *writers, size_t bytes) {
@@ -180,7 +181,7 @@ static struct eb_text put_text(struct eb_text text, char **room) {
         memcpy(to, text.data, text.len);
     to[text.len] = '\0';
     *room = to + text.len + 1;
-    return (struct eb_text){to, text.len};
+    return (struct eb_text){ to, text.len };
 }
 
 /* Returns NULL without memory. */
@@ -193,7 +194,7 @@ static struct copy *add_copy(struct ebi_writer_schemas *writers, const struct eb
         return NULL;
     room = copy->texts;
     copy->bytes = bytes;
-    copy->schema = (struct eb_schema){.size = sizeof copy->schema, .id = ebi_schema_new_id()};
+    copy->schema = (struct eb_schema){ .size = sizeof copy->schema, .id = ebi_schema_new_id() };
     copy->schema.name = put_text(theirs->name, &room);
     copy->schema.json = put_text(theirs->json, &room);
     HASH_ADD_KEYPTR(by_json, writers->by_json, copy->schema.json.data, copy->schema.json.len, copy);
@@ -229,8 +230,8 @@ static struct writer *add_writer(struct ebi_writer_schemas *writers, const struc
     }
     writer = calloc(1, sizeof *writer);
     if (!writer)
-        return NULL;                    /* the copy stays, for the next attempt */
-    *writer = (struct writer){.their_id = theirs->id, .schema = own ? own : &copy->schema, .copy = copy};
+        return NULL; /* the copy stays, for the next attempt */
+    *writer = (struct writer){ .their_id = theirs->id, .schema = own ? own : &copy->schema, .copy = copy };
     HASH_ADD(hh, writers->writers, their_id, sizeof writer->their_id, writer);
     if (!EBI_HASHED(writer)) {
         free(writer);
@@ -240,7 +241,7 @@ static struct writer *add_writer(struct ebi_writer_schemas *writers, const struc
 }
 
 enum eb_status ebi_writer_schemas_take(struct ebi_writer_schemas *writers, const struct eb_schema *theirs,
-                                const struct eb_schema **out, size_t *copied, struct eb_error *err) {
+                                       const struct eb_schema **out, size_t *copied, struct eb_error *err) {
     struct eb_schema schema;
     struct writer *writer = NULL;
 
@@ -249,7 +250,7 @@ enum eb_status ebi_writer_schemas_take(struct ebi_writer_schemas *writers, const
         return EB_OK;
     ebi_sized_copy(&schema, sizeof schema, theirs);
     if (!schema.json.data)
-        schema.json = (struct eb_text){"", 0};
+        schema.json = (struct eb_text){ "", 0 };
     HASH_FIND(hh, writers->writers, &schema.id, sizeof schema.id, writer);
     if (!writer) {
         if (schema.json.len > MAX_BYTES || schema.name.len > MAX_BYTES)

@@ -25,7 +25,7 @@ void ebi_writer_schemas_keep(struct ebi_writer_schemas *, const struct eb_schema
 /* Finds or makes the copy of a plugin's schema, which has an id of the core's own; NULL for NULL. Adds the bytes that were copied to
  * *copied. EB_RETRIABLE: no memory; EB_PERMANENT: the schema is larger than 1 MiB. */
 enum eb_status ebi_writer_schemas_take(struct ebi_writer_schemas *, const struct eb_schema *, const struct eb_schema **,
-                                size_t *copied, struct eb_error *);
+                                       size_t *copied, struct eb_error *);
 
 /* Forgets the plugin's ids, since its instance is closed. The copies stay. */
 void ebi_writer_schemas_forget_ids(struct ebi_writer_schemas *);

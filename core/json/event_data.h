@@ -11,8 +11,7 @@ enum eb_status ebi_data_from_json(struct ebi_data *, const char *root, const cha
 
 /* Reads what ebi_data_to_json has written, for an event that is sent again: where a float or double is expected and no
  * text, "NaN", "Infinity" and "-Infinity" are numbers. */
-enum eb_status ebi_data_from_printed_json(struct ebi_data *, const char *root, const char *json, size_t len,
-                                          struct eb_error *);
+enum eb_status ebi_data_from_printed_json(struct ebi_data *, const char *root, const char *json, size_t len, struct eb_error *);
 
 /* Adds the data as compact JSON: all fields, in schema order; text as unescaped UTF-8; doubles so that they read back
  * the same, or as the text "NaN", "Infinity" or "-Infinity"; bytes as base64. EB_PERMANENT: a required field is not

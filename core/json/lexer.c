@@ -78,8 +78,9 @@ static char *unicode(struct ebi_lexer *lex, char *out) {
 
 /* Reads what follows a backslash, and does the same. */
 static char *escape(struct ebi_lexer *lex, char *out) {
-    static const char meant[256] = { ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-                                     ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t' };
+    static const char meant[256] = {
+        ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t'
+    };
     unsigned char ch = lex->at < lex->end ? (unsigned char)*lex->at : 0;
 
     if (meant[ch]) {

@@ -62,7 +62,7 @@ struct ebi_lexed_number {
     const char *end;
     uint64_t digits;
     int exponent;
-    bool exact;                 /* `digits` has room for all of its digits */
+    bool exact; /* `digits` has room for all of its digits */
 };
 
 /* Splits the number here into its parts, but does not take it. */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAST_EXACT = 22 };       /* powers of ten up to this one are exact doubles */
+enum { LAST_EXACT = 22 }; /* powers of ten up to this one are exact doubles */
 static const double tens[LAST_EXACT + 1] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                              1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 static const uint64_t most_exact = UINT64_C(1) << 53;
@@ -32,13 +32,13 @@ int ebi_quick_double(unsigned long long digits, int exponent, double *number) {
     if (digits > most_exact || exponent < -LAST_EXACT || exponent > LAST_EXACT)
         return false;
     *number = exponent < 0 ? (double)digits / tens[-exponent] : (double)digits * tens[exponent];
-    return true;                /* both are exact, so the one operation rounds as reading the text would */
+    return true; /* both are exact, so the one operation rounds as reading the text would */
 }
 
 static const struct {
     const char *json;
     double number;
-} non_finite[] = {{"\"NaN\"", NAN}, {"\"Infinity\"", INFINITY}, {"\"-Infinity\"", -INFINITY}};
+} non_finite[] = { { "\"NaN\"", NAN }, { "\"Infinity\"", INFINITY }, { "\"-Infinity\"", -INFINITY } };
 
 const char *ebi_non_finite_json(double number) {
     return non_finite[isnan(number) ? 0 : number > 0 ? 1 : 2].json;
@@ -104,7 +104,7 @@ static bool reads_back(const char *printed, double positive, enum width width) {
 static struct digits shortest(double positive, enum width width) {
     struct digits digits;
     char printed[40];
-    bool tiny = positive < (width == FLOAT ? 1e-36 : 1e-300);   /* these have fewer significant digits than others */
+    bool tiny = positive < (width == FLOAT ? 1e-36 : 1e-300); /* these have fewer significant digits than others */
     int count = tiny ? 1 : width == FLOAT ? 6 : 15;
     locale_t before;
 
@@ -139,7 +139,7 @@ static char *put_scientific(char *text, const struct digits *digits) {
 }
 
 static char *put_decimal(char *text, const struct digits *digits) {
-    int before = digits->exponent + 1;          /* places before the point */
+    int before = digits->exponent + 1; /* places before the point */
 
     if (before <= 0) {
         text = put_zeros(put(text, "0.", 2), -before);

@@ -9,7 +9,7 @@ enum { EBI_NUMBER_ROOM = 32 };
 /* Writes the fewest digits that read back as the same number, as Python's repr does ("0.1", "1e+22", "-0.0"),
  * NUL-ended. Returns the length. The number must be finite. */
 size_t ebi_print_double(double, char text[EBI_NUMBER_ROOM]);
-size_t ebi_print_float(float, char text[EBI_NUMBER_ROOM]);      /* that read back as the same float */
+size_t ebi_print_float(float, char text[EBI_NUMBER_ROOM]); /* that read back as the same float */
 
 /* Returns the text that stands for a number that is not finite, since JSON has no such numbers: "NaN", "Infinity",
  * "-Infinity", with the quotes, as in JSON for Protocol Buffers. */

@@ -12,14 +12,12 @@ static bool no_memory(struct ebi_json *json) {
     return false;
 }
 
-static bool broken(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place,
-                   const char *reason) {
+static bool broken(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, const char *reason) {
     json->lex.reason = reason;
     return ebi_json_broken(json, node, place);
 }
 
-static bool read_word(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place,
-                      const char *word) {
+static bool read_word(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, const char *word) {
     return ebi_lex_word(&json->lex, word) || ebi_json_broken(json, node, place);
 }
 
@@ -75,8 +73,10 @@ static bool read_symbol(struct ebi_json *json, const struct ebi_node *node, stru
     slot->whole = ebi_node_symbol(node, json->text, (size_t)(end - json->text));
     if (slot->whole >= 0)
         return true;
-    return ebi_json_refuse(json, node, place, "expected one of the enum's %u symbols, of which the first is %s, found "
-                           "another string", (unsigned)node->count, node->symbols[0].data);
+    return ebi_json_refuse(json, node, place,
+                           "expected one of the enum's %u symbols, of which the first is %s, found "
+                           "another string",
+                           (unsigned)node->count, node->symbols[0].data);
 }
 
 /* ---- Records ---- */
@@ -86,7 +86,7 @@ static bool no_field(struct ebi_json *json, const struct ebi_node *record, const
     char name[64];
     size_t n = 0;
 
-    for (; n < len && n < sizeof name - 1; n++)         /* names of fields are plain; anything else stands as "?" */
+    for (; n < len && n < sizeof name - 1; n++) /* names of fields are plain; anything else stands as "?" */
         name[n] = json->text[n] >= ' ' && json->text[n] < 0x7F ? json->text[n] : '?';
     name[n] = '\0';
     return ebi_json_refuse(json, record, place, "there is no field \"%s\"%s%s%s", name, near ? "; did you mean " : "",
@@ -110,8 +110,8 @@ static bool read_colon(struct ebi_json *json, const struct ebi_node *node, const
 }
 
 /* Reads a name and its colon and returns the field, which is most likely `guess` or one after it; NULL: refused. */
-static const struct ebi_node *read_name(struct ebi_json *json, const struct ebi_node *record,
-                                        const struct ebi_node *guess, const struct ebi_place *place) {
+static const struct ebi_node *read_name(struct ebi_json *json, const struct ebi_node *record, const struct ebi_node *guess,
+                                        const struct ebi_place *place) {
     const struct ebi_node *end = ebi_node_after(json->schema, record), *field = match_key(json, guess, end);
     char *name_end;
 
@@ -157,8 +157,7 @@ static bool read_comma(struct ebi_json *json, const struct ebi_node *node, const
     char ch = ebi_lex_peek(&json->lex);
 
     if (ch != ',' && ch != close)
-        return broken(json, node, place, close == '}' ? "expected ',' or '}'"
-                                                      : "expected ',' or ']'");
+        return broken(json, node, place, close == '}' ? "expected ',' or '}'" : "expected ',' or ']'");
     json->lex.at++;
     *more = ch == ',';
     if (*more)
@@ -194,8 +193,7 @@ static bool read_record(struct ebi_json *json, const struct ebi_node *record, st
 static struct ebi_slot *add_item(struct ebi_json *json, const struct ebi_node *node, struct ebi_slot *slot,
                                  const struct ebi_place *place) {
     if (node->item_slots > json->slots) {
-        ebi_json_refuse(json, node, place, "too many items for JSON of %zu bytes",
-                        (size_t)(json->lex.end - json->lex.start));
+        ebi_json_refuse(json, node, place, "too many items for JSON of %zu bytes", (size_t)(json->lex.end - json->lex.start));
         return NULL;
     }
     json->slots -= node->item_slots;
@@ -232,8 +230,7 @@ static bool read_items(struct ebi_json *json, const struct ebi_node *node, struc
         if (!read_value(json, node + 1, item, &place) || !read_comma(json, node, around, close, &more))
             return false;
     }
-    return node->kind == EBI_ARRAY || ebi_sort_map(node, slot) ||
-           ebi_json_refuse(json, node, around, "a key is given twice");
+    return node->kind == EBI_ARRAY || ebi_sort_map(node, slot) || ebi_json_refuse(json, node, around, "a key is given twice");
 }
 
 /* ---- Any value ---- */
@@ -308,7 +305,7 @@ static bool read_set(struct ebi_json *json, const struct ebi_node *node, struct 
         return begin(json, node, place, '{') && read_items(json, node, slot, place);
     case EBI_NULL:
         return json->lex.at < json->lex.end && *json->lex.at == 'n' ? read_word(json, node, place, "null")
-                                                        : ebi_json_mismatch(json, node, place);
+                                                                    : ebi_json_mismatch(json, node, place);
     case EBI_UNION:
         break;
     }
@@ -340,9 +337,13 @@ static bool read_all(struct ebi_json *json, struct ebi_slot *frame) {
 static enum eb_status from_json(struct ebi_data *data, const char *root, const char *text, size_t len, bool printed,
                                 struct eb_error *err) {
     struct ebi_slots before = data->now;
-    struct ebi_json json = { .lex = { .start = text, .at = text, .end = text + len }, .root = root,
-                             .schema = data->schema, .printed = printed, .slots = ebi_slots_for(len),
-                             .arena = &data->next.arena, .err = err };
+    struct ebi_json json = { .lex = { .start = text, .at = text, .end = text + len },
+                             .root = root,
+                             .schema = data->schema,
+                             .printed = printed,
+                             .slots = ebi_slots_for(len),
+                             .arena = &data->next.arena,
+                             .err = err };
 
     if (len > EBI_TEXT_MOST)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: JSON of more than %d bytes", root, EBI_TEXT_MOST);
@@ -359,8 +360,7 @@ static enum eb_status from_json(struct ebi_data *data, const char *root, const c
     return EB_OK;
 }
 
-enum eb_status ebi_data_from_json(struct ebi_data *data, const char *root, const char *text, size_t len,
-                                  struct eb_error *err) {
+enum eb_status ebi_data_from_json(struct ebi_data *data, const char *root, const char *text, size_t len, struct eb_error *err) {
     return from_json(data, root, text, len, false, err);
 }
 

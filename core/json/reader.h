@@ -8,14 +8,14 @@
 /* JSON text being read. */
 struct ebi_json {
     struct ebi_lexer lex;
-    const char *root;           /* what the data is called in errors */
-    bool printed;               /* ebi_data_to_json has written it: texts stand for numbers that are not finite */
+    const char *root; /* what the data is called in errors */
+    bool printed;     /* ebi_data_to_json has written it: texts stand for numbers that are not finite */
     const struct ebi_schema *schema;
-    size_t slots;               /* how many more slots items may take */
+    size_t slots; /* how many more slots items may take */
     struct ebi_arena *arena;
-    char *text;                 /* where the next text is put; it has room for all that the JSON can hold */
+    char *text; /* where the next text is put; it has room for all that the JSON can hold */
     struct eb_error *err;
-    enum eb_status status;      /* why reading failed */
+    enum eb_status status; /* why reading failed */
 };
 
 /* These three set an error and return false. The first: "data.x: ...", in the words of `format`. */

@@ -11,8 +11,8 @@
 
 /* ---- Refusals ---- */
 
-bool ebi_json_refuse(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place,
-                     const char *format, ...) {
+bool ebi_json_refuse(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, const char *format,
+                     ...) {
     char where[EBI_WHERE_ROOM], reason[384];
     va_list args;
 
@@ -27,8 +27,7 @@ bool ebi_json_refuse(struct ebi_json *json, const struct ebi_node *node, const s
 bool ebi_json_broken(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place) {
     const char *reason = json->lex.at < json->lex.end ? json->lex.reason : "the text ends too early";
 
-    return ebi_json_refuse(json, node, place, "not JSON at byte %zu: %s", (size_t)(json->lex.at - json->lex.start),
-                           reason);
+    return ebi_json_refuse(json, node, place, "not JSON at byte %zu: %s", (size_t)(json->lex.at - json->lex.start), reason);
 }
 
 static const char *found(char ch) {
@@ -49,8 +48,7 @@ static const char *found(char ch) {
     }
 }
 
-static bool mismatch(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place,
-                     const char *what) {
+static bool mismatch(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, const char *what) {
     struct eb_text type = node->kind == EBI_RECORD ? (struct eb_text){ "object", 6 } : node->type;
 
     return ebi_json_refuse(json, node, place, "expected %.*s%s, found %s", (int)type.len, type.data,
@@ -69,8 +67,7 @@ bool ebi_json_mismatch(struct ebi_json *json, const struct ebi_node *node, const
 bool ebi_json_looks_non_finite(const struct ebi_json *json) {
     double number;
 
-    return json->printed &&
-           ebi_read_non_finite_json(json->lex.at, (size_t)(json->lex.end - json->lex.at), &number) > 0;
+    return json->printed && ebi_read_non_finite_json(json->lex.at, (size_t)(json->lex.end - json->lex.at), &number) > 0;
 }
 
 bool ebi_json_whole(struct ebi_json *json, const struct ebi_node *node, const struct ebi_place *place, int64_t *whole) {

@@ -14,11 +14,10 @@ struct writer {
     const struct ebi_schema *schema;
     struct ebi_appender out;
     struct eb_error *err;
-    enum eb_status status;      /* why writing failed */
+    enum eb_status status; /* why writing failed */
 };
 
-static bool write_value(struct writer *, const struct ebi_node *, const struct ebi_slot *frame,
-                        const struct ebi_place *);
+static bool write_value(struct writer *, const struct ebi_node *, const struct ebi_slot *frame, const struct ebi_place *);
 
 static bool no_memory(struct writer *w) {
     w->status = ebi_error_memory(w->err);
@@ -34,8 +33,9 @@ static bool missing(struct writer *w, const struct ebi_node *node, const struct 
 
 /* Writes the escape of a character, at most six bytes for which there is room. Returns its end. */
 static inline char *put_escape(char *at, unsigned char ch) {
-    static const char letters[256] = { ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
-                                       ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't' };
+    static const char letters[256] = {
+        ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'
+    };
     static const char hex[] = "0123456789abcdef";
 
     at[0] = '\\';
@@ -114,7 +114,7 @@ static void put_plain(struct ebi_appender *out, const char *text) {
 
 static void put_real(struct ebi_appender *out, const struct ebi_node *node, double real) {
     if (!isfinite(real))
-        put_plain(out, ebi_non_finite_json(real));      /* no service sets such a number, but a broker may bring one */
+        put_plain(out, ebi_non_finite_json(real)); /* no service sets such a number, but a broker may bring one */
     else if (node->kind == EBI_FLOAT)
         out->at += ebi_print_float((float)real, out->at);
     else
@@ -132,7 +132,7 @@ static bool put_bytes(struct writer *w, const struct ebi_slot *slot) {
 
 /* ---- What holds others ---- */
 
-enum { SMALL = 64 };            /* enough room for a number, a word or a symbol's quotes */
+enum { SMALL = 64 }; /* enough room for a number, a word or a symbol's quotes */
 
 static bool put_char(struct writer *w, char ch) {
     if (!ebi_append_room(&w->out, SMALL))
@@ -176,8 +176,8 @@ static bool write_items(struct writer *w, const struct ebi_node *node, const str
     return put_char(w, node->kind == EBI_MAP ? '}' : ']');
 }
 
-static bool write_set(struct writer *w, const struct ebi_node *node, const struct ebi_slot *slot,
-                      const struct ebi_slot *frame, const struct ebi_place *place) {
+static bool write_set(struct writer *w, const struct ebi_node *node, const struct ebi_slot *slot, const struct ebi_slot *frame,
+                      const struct ebi_place *place) {
     const struct eb_text *symbol;
 
     switch ((enum ebi_kind)node->kind) {

@@ -15,10 +15,10 @@ enum { LOGGED = 1024 };
 struct ebi_admin {
     const struct eb_admin_ops *ops;
     struct ebi_instance instance;
-    void (*log)(const struct eb_host *, int32_t level, const char *text);       /* the instance's own */
-    sigset_t before;                    /* the caller's signals, blocked while the plugin is called */
+    void (*log)(const struct eb_host *, int32_t level, const char *text); /* the instance's own */
+    sigset_t before; /* the caller's signals, blocked while the plugin is called */
     pthread_mutex_t lock;
-    unsigned logged[LOGGED];            /* hashes of the latest lines */
+    unsigned logged[LOGGED]; /* hashes of the latest lines */
     size_t n_logged;
 };
 
@@ -49,8 +49,8 @@ static void admin_free(struct ebi_admin *admin) {
     free(admin);
 }
 
-enum eb_status ebi_admin_open(const struct ebi_broker *broker, const char *service, struct ebi_log *log,
-                              struct ebi_admin **out, struct eb_error *err) {
+enum eb_status ebi_admin_open(const struct ebi_broker *broker, const char *service, struct ebi_log *log, struct ebi_admin **out,
+                              struct eb_error *err) {
     enum eb_status status = ebi_broker_needs(broker, false, false, true, err);
     struct ebi_admin *admin;
 
@@ -101,16 +101,15 @@ static int32_t timeout_of(const struct ebi_admin *admin) {
     return (int32_t)admin->instance.broker->own.connect_timeout;
 }
 
-enum eb_status ebi_admin_topics(struct ebi_admin *admin, int32_t (*each)(void *, const struct eb_topic_info *),
-                                void *arg, struct eb_error *err) {
+enum eb_status ebi_admin_topics(struct ebi_admin *admin, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
+                                struct eb_error *err) {
     if (!admin->ops->topics)
         return lacking(admin, "list topics", err);
     return finish(admin, admin->ops->topics(begin(admin), timeout_of(admin), each, arg, err), err);
 }
 
 enum eb_status ebi_admin_groups(struct ebi_admin *admin, const char *topic, const char *group,
-                                int32_t (*each)(void *, const struct eb_group_info *), void *arg,
-                                struct eb_error *err) {
+                                int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
     if (!admin->ops->groups)
         return lacking(admin, "list groups", err);
     return finish(admin, admin->ops->groups(begin(admin), topic, group, timeout_of(admin), each, arg, err), err);
@@ -123,16 +122,16 @@ enum eb_status ebi_admin_browse(struct ebi_admin *admin, const char *topic, cons
     return finish(admin, admin->ops->browse(begin(admin), topic, from, timeout_of(admin), each, arg, err), err);
 }
 
-enum eb_status ebi_admin_seek(struct ebi_admin *admin, const char *topic, const char *group,
-                              const struct eb_point *to, uint32_t flags,
-                              int32_t (*each)(void *, const struct eb_seek_info *), void *arg, struct eb_error *err) {
+enum eb_status ebi_admin_seek(struct ebi_admin *admin, const char *topic, const char *group, const struct eb_point *to,
+                              uint32_t flags, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
+                              struct eb_error *err) {
     if (!admin->ops->seek)
         return lacking(admin, "seek", err);
     return finish(admin, admin->ops->seek(begin(admin), topic, group, to, flags, timeout_of(admin), each, arg, err), err);
 }
 
-enum eb_status ebi_admin_trim(struct ebi_admin *admin, const char *topic, const struct eb_point *before,
-                              bool unread_too, struct eb_error *err) {
+enum eb_status ebi_admin_trim(struct ebi_admin *admin, const char *topic, const struct eb_point *before, bool unread_too,
+                              struct eb_error *err) {
     if (!admin->ops->trim)
         return lacking(admin, "trim", err);
     return finish(admin, admin->ops->trim(begin(admin), topic, before, unread_too, timeout_of(admin), err), err);

@@ -12,7 +12,7 @@
 enum { OWN_MOST = 16 };
 
 static const char kind[] = "broker";
-static const char fallback[] = "sqlite";    /* where no broker is configured */
+static const char fallback[] = "sqlite"; /* where no broker is configured */
 
 /* Returns the plugin that a section names. */
 static enum eb_status named_plugin(const struct ebi_config *config, const char *name, const char **plugin,
@@ -41,7 +41,7 @@ static const char *place_of_key(const struct ebi_config *config, const char *nam
 /* Lets the plugin check its settings as a whole. Only the first line of its error is used. */
 static enum eb_status check(const struct ebi_config *config, const struct ebi_broker *broker, struct eb_error *err) {
     const struct eb_plugin *about = &broker->plugin->about;
-    struct eb_error why = {0};
+    struct eb_error why = { 0 };
     sigset_t before;
 
     if (!about->check)

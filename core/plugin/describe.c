@@ -73,14 +73,13 @@ static bool is_name(const char *text, const char *others) {
 static enum eb_status check_major(const struct eb_plugin *head, const char *file, struct eb_error *err) {
     if (head->abi_major == EB_ABI_MAJOR)
         return EB_OK;
-    return refuse(err, file, "is built for ABI %u.%u; eventbus %s supports %u.%u and every other %u.x: %s",
-                  head->abi_major, head->abi_minor, EB_VERSION, EB_ABI_MAJOR, EB_ABI_MINOR, EB_ABI_MAJOR,
+    return refuse(err, file, "is built for ABI %u.%u; eventbus %s supports %u.%u and every other %u.x: %s", head->abi_major,
+                  head->abi_minor, EB_VERSION, EB_ABI_MAJOR, EB_ABI_MINOR, EB_ABI_MAJOR,
                   head->abi_major > EB_ABI_MAJOR ? "use a newer eventbus, or an older build of the plugin"
                                                  : "build it again with this version's eventbus/plugin.h");
 }
 
-static enum eb_status read_about(struct ebi_module *module, const char *file, struct eb_plugin *about,
-                                 struct eb_error *err) {
+static enum eb_status read_about(struct ebi_module *module, const char *file, struct eb_plugin *about, struct eb_error *err) {
     struct ebi_symbol symbol;
     struct eb_plugin head;
 
@@ -92,8 +91,10 @@ static enum eb_status read_about(struct ebi_module *module, const char *file, st
         return refuse(err, file, "has an eventbus_plugin of %zu bytes, which is not a struct eb_plugin", symbol.room);
     ebi_copy_sized(&head, sizeof head, symbol.address, about_head);
     if (head.size < about_head || head.size > symbol.room)
-        return refuse(err, file, "has an eventbus_plugin that gives its size as %zu bytes; set it to "
-                      "sizeof(struct eb_plugin)", head.size);
+        return refuse(err, file,
+                      "has an eventbus_plugin that gives its size as %zu bytes; set it to "
+                      "sizeof(struct eb_plugin)",
+                      head.size);
     enum eb_status status = check_major(&head, file, err);
     if (status != EB_OK)
         return status;
@@ -123,7 +124,7 @@ static const char *option_mistake(const struct eb_option *option, const struct e
     if (!ends(option->help, LINE_LIMIT * 4))
         return "has no help";
     if (option->type < EB_OPT_TEXT || option->type > EB_OPT_CHOICE)
-        return about->abi_minor > EB_ABI_MINOR ? NULL : "is of no type";    /* a newer type: refused where the option is given */
+        return about->abi_minor > EB_ABI_MINOR ? NULL : "is of no type"; /* a newer type: refused where the option is given */
     if (option->offset % sizeof(int64_t) != 0 || option->offset > settings_size ||
         settings_size - option->offset < (option->type < EB_OPT_BOOL ? sizeof(char *) : sizeof(int64_t)))
         return "has its place outside of the settings, or across two places";
@@ -143,8 +144,10 @@ static enum eb_status check_options(const struct eb_plugin *about, const char *f
 
     for (size_t i = 0; i < about->n_options; i++) {
         if (!is_name(options[i].key, "-_."))
-            return refuse(err, file, "has an option, number %zu, without a key, or with one of other characters than "
-                          "letters, digits, -, _ and dots", i + 1);
+            return refuse(err, file,
+                          "has an option, number %zu, without a key, or with one of other characters than "
+                          "letters, digits, -, _ and dots",
+                          i + 1);
         const char *mistake = option_mistake(&options[i], about);
         if (mistake)
             return refuse(err, file, "has an option %s that %s", options[i].key, mistake);
@@ -160,7 +163,7 @@ static enum eb_status read_options(struct eb_plugin *about, const char *file, st
     const char *theirs = (const char *)about->options;
     size_t n = about->n_options, stride = about->option_size;
 
-    about->options = NULL;              /* from here on the copy is freed by ebi_describe_free */
+    about->options = NULL; /* from here on the copy is freed by ebi_describe_free */
     if (about->settings_size > SETTINGS_LIMIT)
         return refuse(err, file, "wants %zu bytes for its settings; at most %d are given", about->settings_size,
                       SETTINGS_LIMIT);
@@ -185,29 +188,34 @@ static enum eb_status read_options(struct eb_plugin *about, const char *file, st
 
 struct role {
     const char *symbol, *name;
-    size_t size;                        /* of its table of ops, here */
+    size_t size; /* of its table of ops, here */
     struct {
         const char *name;
         size_t offset;
-    } required[6];                      /* up to one without a name */
+    } required[6]; /* up to one without a name */
 };
 
-static const struct role producer_role = {
-    "eventbus_producer", "producer", sizeof(struct eb_producer_ops),
-    { { "open", offsetof(struct eb_producer_ops, open) }, { "submit", offsetof(struct eb_producer_ops, submit) },
-      { "poll", offsetof(struct eb_producer_ops, poll) }, { "wake", offsetof(struct eb_producer_ops, wake) },
-      { "close", offsetof(struct eb_producer_ops, close) } }
-};
-static const struct role consumer_role = {
-    "eventbus_consumer", "consumer", sizeof(struct eb_consumer_ops),
-    { { "open", offsetof(struct eb_consumer_ops, open) }, { "receive", offsetof(struct eb_consumer_ops, receive) },
-      { "settle", offsetof(struct eb_consumer_ops, settle) }, { "wake", offsetof(struct eb_consumer_ops, wake) },
-      { "close", offsetof(struct eb_consumer_ops, close) } }
-};
-static const struct role admin_role = {
-    "eventbus_admin", "admin", sizeof(struct eb_admin_ops),
-    { { "open", offsetof(struct eb_admin_ops, open) }, { "close", offsetof(struct eb_admin_ops, close) } }
-};
+static const struct role producer_role = { "eventbus_producer",
+                                           "producer",
+                                           sizeof(struct eb_producer_ops),
+                                           { { "open", offsetof(struct eb_producer_ops, open) },
+                                             { "submit", offsetof(struct eb_producer_ops, submit) },
+                                             { "poll", offsetof(struct eb_producer_ops, poll) },
+                                             { "wake", offsetof(struct eb_producer_ops, wake) },
+                                             { "close", offsetof(struct eb_producer_ops, close) } } };
+static const struct role consumer_role = { "eventbus_consumer",
+                                           "consumer",
+                                           sizeof(struct eb_consumer_ops),
+                                           { { "open", offsetof(struct eb_consumer_ops, open) },
+                                             { "receive", offsetof(struct eb_consumer_ops, receive) },
+                                             { "settle", offsetof(struct eb_consumer_ops, settle) },
+                                             { "wake", offsetof(struct eb_consumer_ops, wake) },
+                                             { "close", offsetof(struct eb_consumer_ops, close) } } };
+static const struct role admin_role = { "eventbus_admin",
+                                        "admin",
+                                        sizeof(struct eb_admin_ops),
+                                        { { "open", offsetof(struct eb_admin_ops, open) },
+                                          { "close", offsetof(struct eb_admin_ops, close) } } };
 
 static bool is_null(const void *ops, size_t offset) {
     void (*op)(void);
@@ -237,15 +245,13 @@ static enum eb_status read_role(struct ebi_module *module, const struct role *ro
     ebi_copy_sized(copy, role->size, symbol.address, size);
     for (size_t i = 0; role->required[i].name; i++)
         if (is_null(copy, role->required[i].offset))
-            return refuse(err, file, "has no %s in its %s role, which cannot do without", role->required[i].name,
-                          role->name);
+            return refuse(err, file, "has no %s in its %s role, which cannot do without", role->required[i].name, role->name);
     return EB_OK;
 }
 
-enum eb_status ebi_describe(struct ebi_module *module, const char *file, struct ebi_plugin *plugin,
-                            struct eb_error *err) {
+enum eb_status ebi_describe(struct ebi_module *module, const char *file, struct ebi_plugin *plugin, struct eb_error *err) {
     const void *producer = NULL, *consumer = NULL, *admin = NULL;
-    struct eb_plugin about = {0};
+    struct eb_plugin about = { 0 };
     enum eb_status status = read_about(module, file, &about, err);
 
     if (status == EB_OK)
@@ -260,7 +266,8 @@ enum eb_status ebi_describe(struct ebi_module *module, const char *file, struct 
     if (status == EB_OK)
         status = read_role(module, &admin_role, file, &admin, err);
     if (status == EB_OK && !producer && !consumer && !admin)
-        status = refuse(err, file, "has no role: it exports none of eventbus_producer, eventbus_consumer and "
+        status = refuse(err, file,
+                        "has no role: it exports none of eventbus_producer, eventbus_consumer and "
                         "eventbus_admin");
     *plugin = (struct ebi_plugin){ .about = about, .producer = producer, .consumer = consumer, .admin = admin };
     if (status != EB_OK)
@@ -273,5 +280,5 @@ void ebi_describe_free(struct ebi_plugin *plugin) {
     free((void *)plugin->producer);
     free((void *)plugin->consumer);
     free((void *)plugin->admin);
-    *plugin = (struct ebi_plugin){0};
+    *plugin = (struct ebi_plugin){ 0 };
 }

@@ -31,7 +31,7 @@ static char *next_folder(const char **path) {
 
 struct found {
     char *name, *file;
-    size_t order;                       /* of its folder in the path */
+    size_t order; /* of its folder in the path */
 };
 
 struct list {
@@ -105,9 +105,9 @@ static bool list_path(struct list *list, const char *path) {
     return fits && !*path;
 }
 
-enum eb_status ebi_plugin_walk(const char *path,
-                               void (*each)(void *arg, const char *name, const char *file, bool shadowed), void *arg) {
-    struct list list = {0};
+enum eb_status ebi_plugin_walk(const char *path, void (*each)(void *arg, const char *name, const char *file, bool shadowed),
+                               void *arg) {
+    struct list list = { 0 };
     bool fits = list_path(&list, path);
 
     for (size_t i = 0; fits && i < list.n; i++) {
@@ -144,8 +144,8 @@ static bool add_names(struct ebi_bytes *text, const struct list *list) {
 
 /* Reports that a plugin was not found: the nearest name, the folders that were searched, the names that exist. */
 static enum eb_status missing(const char *path, const char *name, struct eb_error *err) {
-    struct ebi_bytes text = {0};
-    struct list list = {0};
+    struct ebi_bytes text = { 0 };
+    struct list list = { 0 };
     const char **names = NULL;
     enum eb_status status;
 
@@ -189,8 +189,10 @@ enum eb_status ebi_plugin_find(const char *path, const char *name, char **file, 
         return *file ? EB_OK : ebi_error_memory(err);
     }
     if (!*name || strchr(name, '/'))
-        return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin \"%s\" is neither a plugin's name nor the whole path of "
-                         "a file, from / on", name);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN,
+                         "plugin \"%s\" is neither a plugin's name nor the whole path of "
+                         "a file, from / on",
+                         name);
     enum eb_status status = search(path, name, file, err);
     return status == EB_OK && !*file ? missing(path, name, err) : status;
 }

@@ -24,9 +24,9 @@ static const char *name_machine(unsigned machine, char *room, size_t size) {
     static const struct {
         unsigned machine;
         const char *name;
-    } known[] = { { EM_X86_64, "x86-64" }, { EM_386, "i386" }, { EM_AARCH64, "aarch64" }, { EM_ARM, "arm" },
-                  { EM_RISCV, "riscv" }, { EM_PPC64, "ppc64" }, { EM_S390, "s390" }, { EM_MIPS, "mips" },
-                  { 258 /* EM_LOONGARCH */, "loongarch" } };
+    } known[] = { { EM_X86_64, "x86-64" }, { EM_386, "i386" },    { EM_AARCH64, "aarch64" },
+                  { EM_ARM, "arm" },       { EM_RISCV, "riscv" }, { EM_PPC64, "ppc64" },
+                  { EM_S390, "s390" },     { EM_MIPS, "mips" },   { 258 /* EM_LOONGARCH */, "loongarch" } };
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (known[i].machine == machine)
@@ -36,7 +36,7 @@ static const char *name_machine(unsigned machine, char *room, size_t size) {
 }
 
 /* Checks class, byte order and machine; a header of another class or order has the machine at the same place. */
-static enum eb_status check_machine(const ElfW(Ehdr) *header, const char *file, struct eb_error *err) {
+static enum eb_status check_machine(const ElfW(Ehdr) * header, const char *file, struct eb_error *err) {
     const ElfW(Ehdr) *own = &__ehdr_start;
     bool swapped = header->e_ident[EI_DATA] != own->e_ident[EI_DATA];
     unsigned machine = swapped ? (unsigned)(header->e_machine >> 8 | (header->e_machine & 0xff) << 8) : header->e_machine;
@@ -44,9 +44,10 @@ static enum eb_status check_machine(const ElfW(Ehdr) *header, const char *file, 
 
     if (!swapped && header->e_ident[EI_CLASS] == own->e_ident[EI_CLASS] && machine == own->e_machine)
         return EB_OK;
-    return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s is for another kind of machine: it is %s, %s bits%s, this "
-                     "program is %s, %s bits; install the build for this machine", file,
-                     name_machine(machine, found, sizeof found), header->e_ident[EI_CLASS] == ELFCLASS64 ? "64" : "32",
+    return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN,
+                     "plugin %s is for another kind of machine: it is %s, %s bits%s, this "
+                     "program is %s, %s bits; install the build for this machine",
+                     file, name_machine(machine, found, sizeof found), header->e_ident[EI_CLASS] == ELFCLASS64 ? "64" : "32",
                      swapped ? ", the other byte order" : "", name_machine(own->e_machine, expected, sizeof expected),
                      own->e_ident[EI_CLASS] == ELFCLASS64 ? "64" : "32");
 }
@@ -57,7 +58,7 @@ static bool within(uint64_t offset, uint64_t length, uint64_t size) {
 }
 
 /* Whether the file has everything that its headers refer to. */
-static enum eb_status check_whole(int fd, const ElfW(Ehdr) *header, uint64_t size, const char *file, struct eb_error *err) {
+static enum eb_status check_whole(int fd, const ElfW(Ehdr) * header, uint64_t size, const char *file, struct eb_error *err) {
     bool whole = header->e_phentsize == sizeof(ElfW(Phdr)) &&
                  within(header->e_phoff, (uint64_t)header->e_phnum * sizeof(ElfW(Phdr)), size) &&
                  within(header->e_shoff, (uint64_t)header->e_shnum * header->e_shentsize, size);
@@ -71,8 +72,10 @@ static enum eb_status check_whole(int fd, const ElfW(Ehdr) *header, uint64_t siz
     }
     if (whole)
         return EB_OK;
-    return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s is truncated: it has %llu bytes, and its headers speak of "
-                     "more; install it again", file, (unsigned long long)size);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN,
+                     "plugin %s is truncated: it has %llu bytes, and its headers speak of "
+                     "more; install it again",
+                     file, (unsigned long long)size);
 }
 
 static enum eb_status check_open(int fd, const char *file, struct eb_error *err) {
@@ -92,8 +95,10 @@ static enum eb_status check_open(int fd, const char *file, struct eb_error *err)
     if (n == 0)
         return refuse(err, file, "is empty; install it again");
     if (memcmp(header.e_ident, ELFMAG, (size_t)n < SELFMAG ? (size_t)n : SELFMAG) != 0)
-        return refuse(err, file, strlen(file) > 3 && strcmp(file + strlen(file) - 3, ".la") == 0
-                      ? "is a libtool description; name the .so beside it" : "is not a shared object: it is not an ELF file");
+        return refuse(err, file,
+                      strlen(file) > 3 && strcmp(file + strlen(file) - 3, ".la") == 0
+                          ? "is a libtool description; name the .so beside it"
+                          : "is not a shared object: it is not an ELF file");
     if ((size_t)n < sizeof header)
         return refuse(err, file, "is truncated: it ends within its first header; install it again");
     enum eb_status status = check_machine(&header, file, err);
@@ -105,7 +110,7 @@ static enum eb_status check_open(int fd, const char *file, struct eb_error *err)
 }
 
 enum eb_status ebi_inspect(const char *file, struct eb_error *err) {
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);      /* does not wait where it is a pipe */
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* does not wait where it is a pipe */
 
     if (fd < 0)
         return ebi_error_errno(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s cannot be read", file);

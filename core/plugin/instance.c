@@ -12,11 +12,11 @@
 
 static const struct {
     const char *name;
-    struct ebi_backoff backoff;         /* between openings */
+    struct ebi_backoff backoff; /* between openings */
 } roles[] = {
-    [EBI_PRODUCER] = {"producer", {.first_ms = 200, .max_ms = 10000, .jitter = 0.2}},
-    [EBI_CONSUMER] = {"consumer", {.first_ms = 500, .max_ms = 30000, .jitter = 0.2}},
-    [EBI_ADMIN] = {"admin", {0}},
+    [EBI_PRODUCER] = { "producer", { .first_ms = 200, .max_ms = 10000, .jitter = 0.2 } },
+    [EBI_CONSUMER] = { "consumer", { .first_ms = 500, .max_ms = 30000, .jitter = 0.2 } },
+    [EBI_ADMIN] = { "admin", { 0 } },
 };
 
 /* ---- The host ---- */
@@ -67,7 +67,7 @@ static void on_link(const struct eb_host *host, int32_t up, const struct eb_erro
     struct ebi_instance *instance = host->core;
 
     if (!instance->lock)
-        return;                         /* an admin's operation fails with the reason by itself */
+        return; /* an admin's operation fails with the reason by itself */
     pthread_mutex_lock(instance->lock);
     bool was_up = instance->link_was_up, lost = instance->link_lost;
     instance->link_was_up |= up != 0;
@@ -79,15 +79,15 @@ static void on_link(const struct eb_host *host, int32_t up, const struct eb_erro
     pthread_mutex_unlock(instance->lock);
     if (up)
         log_link_up(instance, lost);
-    else                                /* the caller that waits for the first connection reports its failure */
+    else /* the caller that waits for the first connection reports its failure */
         log_link_down(instance, was_up ? EBI_WARNING : EBI_DEBUG, why);
 }
 
 /* ---- Opening and closing ---- */
 
-void ebi_instance_init(struct ebi_instance *instance, enum ebi_role role, const struct ebi_broker *broker,
-                       const char *service, struct ebi_log *log, pthread_mutex_t *owners_lock) {
-    *instance = (struct ebi_instance){.role = role, .broker = broker, .log = log, .lock = owners_lock};
+void ebi_instance_init(struct ebi_instance *instance, enum ebi_role role, const struct ebi_broker *broker, const char *service,
+                       struct ebi_log *log, pthread_mutex_t *owners_lock) {
+    *instance = (struct ebi_instance){ .role = role, .broker = broker, .log = log, .lock = owners_lock };
     instance->host = (struct eb_host){
         .size = sizeof instance->host,
         .core = instance,
@@ -141,7 +141,7 @@ enum eb_status ebi_instance_open(struct ebi_instance *instance, struct eb_error 
     assert(!instance->open);
     EBI_ASSERT_NOT_HELD(instance->lock);
     instance->self = NULL;
-    ebi_thread_block_signals(&before);  /* the plugin may start threads, which inherit that */
+    ebi_thread_block_signals(&before); /* the plugin may start threads, which inherit that */
     int32_t status = open_role(instance, err);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status < EB_OK)
@@ -172,7 +172,7 @@ void ebi_instance_close(struct ebi_instance *instance, int64_t timeout_ms) {
     if (!instance->open)
         return;
     EBI_ASSERT_NOT_HELD(instance->lock);
-    set_open(instance, false);          /* first, so that no thread wakes a closed instance */
+    set_open(instance, false); /* first, so that no thread wakes a closed instance */
     ebi_thread_block_signals(&before);
     close_role(instance, (int32_t)(timeout_ms < 0 ? 0 : timeout_ms > INT32_MAX ? INT32_MAX : timeout_ms));
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -26,20 +26,20 @@ struct ebi_instance {
     enum ebi_role role;
     const struct ebi_broker *broker;
     struct ebi_log *log;
-    struct eb_host host;                /* core is this instance; the owner adds the callbacks of its role before open */
-    const struct eb_subscription *subscription;         /* of a consumer: set before open */
-    bool open;                          /* the owner's thread only */
-    void *self;                         /* the plugin's own, while it is open */
-    uint32_t failures;                  /* in a row: of opening, and of an instance that did nothing useful */
-    int64_t open_at_ms;                 /* when to open after a failure, in ebi_ticks_ms */
+    struct eb_host host; /* core is this instance; the owner adds the callbacks of its role before open */
+    const struct eb_subscription *subscription; /* of a consumer: set before open */
+    bool open;                                  /* the owner's thread only */
+    void *self;                                 /* the plugin's own, while it is open */
+    uint32_t failures;                          /* in a row: of opening, and of an instance that did nothing useful */
+    int64_t open_at_ms;                         /* when to open after a failure, in ebi_ticks_ms */
 
-    pthread_mutex_t wake_lock;          /* guards may_wake */
+    pthread_mutex_t wake_lock; /* guards may_wake */
     bool may_wake;
 
-    pthread_mutex_t *lock;              /* the owner's: guards what follows; NULL in an admin, where links are not noted */
+    pthread_mutex_t *lock; /* the owner's: guards what follows; NULL in an admin, where links are not noted */
     bool link_was_up, link_lost;
-    struct eb_error link_error;         /* why the link is down, or why opening failed; text "": unknown */
-    void (*link_changed)(struct ebi_instance *);        /* called with the owner's lock on each change; NULL: not called */
+    struct eb_error link_error;                  /* why the link is down, or why opening failed; text "": unknown */
+    void (*link_changed)(struct ebi_instance *); /* called with the owner's lock on each change; NULL: not called */
 };
 
 /* The owner of an instance, in a host call: the struct of this type that has the instance as this member. */

@@ -32,9 +32,9 @@ static size_t headers_room(const struct eb_header *headers, size_t n) {
 }
 
 size_t ebi_message_room(const struct eb_message *from) {
-    const struct eb_text *const texts[] = {&from->topic,    &from->position, &from->id,  &from->key,
-                                           &from->key_avro, &from->payload,  &from->decode_error};
-    size_t room = 16;                   /* never 0, and aligned ends */
+    const struct eb_text *const texts[] = { &from->topic,    &from->position, &from->id,          &from->key,
+                                            &from->key_avro, &from->payload,  &from->decode_error };
+    size_t room = 16; /* never 0, and aligned ends */
 
     if (from->n_attrs > EBI_MOST_HEADERS || from->n_headers > EBI_MOST_HEADERS)
         return 0;
@@ -51,18 +51,18 @@ size_t ebi_message_room(const struct eb_message *from) {
 
 static struct eb_text put_text(struct eb_text text, char **room) {
     if (!text.data)
-        return (struct eb_text){0};
+        return (struct eb_text){ 0 };
     char *to = *room;
     if (text.len)
         memcpy(to, text.data, text.len);
     to[text.len] = '\0';
     *room = to + text.len + 1;
-    return (struct eb_text){to, text.len};
+    return (struct eb_text){ to, text.len };
 }
 
 static const struct eb_header *put_headers(const struct eb_header *headers, size_t n, struct eb_header *to, char **room) {
     for (size_t i = 0; i < n; i++)
-        to[i] = (struct eb_header){put_text(headers[i].name, room), put_text(headers[i].value, room)};
+        to[i] = (struct eb_header){ put_text(headers[i].name, room), put_text(headers[i].value, room) };
     return n ? to : NULL;
 }
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <eventbus/plugin.h>
 
-enum { EBI_MOST_HEADERS = 4096 };       /* of a message, and as many attributes */
+enum { EBI_MOST_HEADERS = 4096 }; /* of a message, and as many attributes */
 
 /* Both functions take a message of this core's size: one of a plugin goes through ebi_sized_copy first.
  *

@@ -21,10 +21,11 @@ struct ebi_module {
     const struct link_map *object;
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;   /* libltdl has no lock: this one guards its calls, and what is below */
+static pthread_mutex_t mutex =
+    PTHREAD_MUTEX_INITIALIZER; /* libltdl has no lock: this one guards its calls, and what is below */
 static bool ready;
-static void *opened;                /* by the loader here, in the present call of lt_dlopen */
-static char reason[REASON_ROOM];    /* why it opened nothing */
+static void *opened;             /* by the loader here, in the present call of lt_dlopen */
+static char reason[REASON_ROOM]; /* why it opened nothing */
 
 static lt_module open_now(lt_user_data data, const char *file, lt_dladvise advise) {
     (void)data;
@@ -50,8 +51,11 @@ static void *find_in(lt_user_data data, lt_module module, const char *name) {
 /* A loader's table belongs to libltdl, which frees it when its last user has called lt_dlexit; a table that is taken out of its list
  * belongs to the caller that did that. */
 static enum eb_status prepare(struct eb_error *err) {
-    static const lt_dlvtable ours = { .name = "eventbus", .module_open = open_now, .module_close = close_it,
-                                      .find_sym = find_in, .priority = LT_DLLOADER_PREPEND };
+    static const lt_dlvtable ours = { .name = "eventbus",
+                                      .module_open = open_now,
+                                      .module_close = close_it,
+                                      .find_sym = find_in,
+                                      .priority = LT_DLLOADER_PREPEND };
 
     if (ready)
         return EB_OK;
@@ -64,7 +68,7 @@ static enum eb_status prepare(struct eb_error *err) {
         free(loader);
         return ebi_error(err, EB_FATAL, EB_KIND_SYSTEM, "cannot prepare libltdl: %s", text ? text : "no reason given");
     }
-    free(lt_dlloader_remove("lt_dlopen"));      /* NULL where the program has modules open with it: see above */
+    free(lt_dlloader_remove("lt_dlopen")); /* NULL where the program has modules open with it: see above */
     ready = true;
     return EB_OK;
 }
@@ -76,7 +80,7 @@ static lt_dlhandle open_locked(const char *file) {
     lt_dlhandle handle = lt_dlopen(file);
     if (!handle || opened)
         return handle;
-    if (lt_dlgetinfo(handle)->ref_count > 1)        /* the program has it open, too: binds the symbols that it may have left unbound */
+    if (lt_dlgetinfo(handle)->ref_count > 1) /* the program has it open, too: binds the symbols that it may have left unbound */
         opened = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
     if (opened)
         return handle;
@@ -109,7 +113,7 @@ enum eb_status ebi_module_open(const char *file, struct ebi_module **module, str
 
 bool ebi_module_find(struct ebi_module *module, const char *name, struct ebi_symbol *symbol) {
     const struct link_map *object;
-    const ElfW(Sym) *entry;
+    const ElfW(Sym) * entry;
     Dl_info info;
 
     pthread_mutex_lock(&mutex);
@@ -119,7 +123,7 @@ bool ebi_module_find(struct ebi_module *module, const char *name, struct ebi_sym
         return false;
     *symbol = (struct ebi_symbol){ .address = address, .room = SIZE_MAX };
     if (dladdr1(address, &info, (void **)&entry, RTLD_DL_SYMENT) && entry && info.dli_saddr == address) {
-        symbol->function = ELF64_ST_TYPE(entry->st_info) == STT_FUNC;   /* the same bits in ELF32 */
+        symbol->function = ELF64_ST_TYPE(entry->st_info) == STT_FUNC; /* the same bits in ELF32 */
         symbol->room = entry->st_size ? entry->st_size : SIZE_MAX;
     }
     return true;

@@ -15,8 +15,8 @@ enum eb_status ebi_module_open(const char *file, struct ebi_module **, struct eb
 /* A symbol that the object itself defines, not one of the libraries that it is linked to. */
 struct ebi_symbol {
     const void *address;
-    size_t room;                    /* the size of its definition in bytes; SIZE_MAX: unknown */
-    bool function;                  /* code, not data */
+    size_t room;   /* the size of its definition in bytes; SIZE_MAX: unknown */
+    bool function; /* code, not data */
 };
 bool ebi_module_find(struct ebi_module *, const char *name, struct ebi_symbol *);
 

@@ -45,7 +45,7 @@ static enum eb_status load_file(const char *file, struct loaded *loaded, struct 
 
     if (status != EB_OK)
         return status;
-    ebi_thread_block_signals(&before);          /* its libraries may start threads as soon as they are loaded */
+    ebi_thread_block_signals(&before); /* its libraries may start threads as soon as they are loaded */
     status = ebi_module_open(file, &loaded->module, &cause);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status != EB_OK)
@@ -97,12 +97,13 @@ enum eb_status ebi_plugin_trusted(const char *file, struct eb_error *err) {
     enum eb_status status = ebi_trust_check(file, &why);
 
     if (status == EB_PERMANENT)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s is not trusted: %s, or set plugin_trust = any", file, why.text);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s is not trusted: %s, or set plugin_trust = any", file,
+                         why.text);
     return status == EB_OK ? EB_OK : ebi_error_memory(err);
 }
 
-enum eb_status ebi_plugin_load(const char *path, const char *name, enum ebi_trust trust,
-                               const struct ebi_plugin **plugin, struct eb_error *err) {
+enum eb_status ebi_plugin_load(const char *path, const char *name, enum ebi_trust trust, const struct ebi_plugin **plugin,
+                               struct eb_error *err) {
     const struct ebi_plugin *found;
     char *asked = NULL, *file = NULL;
     enum eb_status status = ebi_plugin_find(path, name, &asked, err);

@@ -11,9 +11,9 @@
 /* A loaded plugin. Its tables are copies of the size that this core knows, with zeros where the plugin's own were shorter. Immutable,
  * and resident until the process ends. Any thread. */
 struct ebi_plugin {
-    const char *file;                   /* absolute, links resolved */
-    struct eb_plugin about;             /* options with the stride of this core: option_size is sizeof(struct eb_option) */
-    const struct eb_producer_ops *producer;     /* NULL: the plugin lacks this role */
+    const char *file;                       /* absolute, links resolved */
+    struct eb_plugin about;                 /* options with the stride of this core: option_size is sizeof(struct eb_option) */
+    const struct eb_producer_ops *producer; /* NULL: the plugin lacks this role */
     const struct eb_consumer_ops *consumer;
     const struct eb_admin_ops *admin;
 };
@@ -32,8 +32,8 @@ enum eb_status ebi_plugin_trusted(const char *file, struct eb_error *);
 
 /* Calls each(arg, name, file) for the *.so of every folder in `path`, in the order of their names. Of files with the same name only the
  * first counts; the others are passed with shadowed = true. EB_FATAL: no memory, each was not called. */
-enum eb_status ebi_plugin_walk(const char *path,
-                               void (*each)(void *arg, const char *name, const char *file, bool shadowed), void *arg);
+enum eb_status ebi_plugin_walk(const char *path, void (*each)(void *arg, const char *name, const char *file, bool shadowed),
+                               void *arg);
 
 /* The folders to search: plugin_path of the settings, otherwise the installed folder. */
 const char *ebi_plugin_path(const struct ebi_bus_settings *);
@@ -42,14 +42,14 @@ const char *ebi_plugin_path(const struct ebi_bus_settings *);
 struct ebi_broker {
     const char *name;
     const struct ebi_plugin *plugin;
-    const void *settings;               /* the plugin's */
+    const void *settings; /* the plugin's */
     struct ebi_broker_settings own;
 };
 
 /* Binds a section: loads the plugin that it names, fills the settings, and lets the plugin check them. A name without a section is an
  * error, except for "" (nothing is configured: SQLite in the state folder). */
-enum eb_status ebi_broker_bind(struct ebi_config *, const struct ebi_bus_settings *, const char *name,
-                               struct ebi_broker **, struct eb_error *);
+enum eb_status ebi_broker_bind(struct ebi_config *, const struct ebi_bus_settings *, const char *name, struct ebi_broker **,
+                               struct eb_error *);
 void ebi_broker_free(struct ebi_broker *);
 
 /* EB_PERMANENT, EB_KIND_PLUGIN: "plugin X has no producer role", with the file. */

@@ -58,10 +58,10 @@ static void report_and_release(struct ebi_sender *sender, struct ebi_outbound_me
         return;
     EBI_ASSERT_NOT_HELD(&sender->lock);
     DL_FOREACH(done, out)
-        call_reported(out);
+    call_reported(out);
     pthread_mutex_lock(&sender->lock);
     DL_FOREACH_SAFE(done, out, next)
-        ebi_outbound_release(&sender->outbound, out);
+    ebi_outbound_release(&sender->outbound, out);
     pthread_cond_broadcast(&sender->changed);
     pthread_mutex_unlock(&sender->lock);
 }
@@ -82,8 +82,9 @@ static void set_failed(struct ebi_sender *sender, struct ebi_outbound_message *o
     out->status = EB_RETRIABLE;
     if (err) {
         err->status = EB_RETRIABLE;
-        ebi_error_context(err, closing ? "given up at close after %" PRId64 ".%" PRId64 " s"
-                                       : "given up after %" PRId64 ".%" PRId64 " s (delivery_timeout)",
+        ebi_error_context(err,
+                          closing ? "given up at close after %" PRId64 ".%" PRId64 " s"
+                                  : "given up after %" PRId64 ".%" PRId64 " s (delivery_timeout)",
                           waited / 1000, waited % 1000 / 100);
     }
 }
@@ -98,14 +99,14 @@ void ebi_sender_process_reports(struct ebi_sender *sender, bool final) {
     LL_FOREACH_SAFE2(reports, out, next, next_report) {
         if (out->status == EB_OK)
             ebi_instance_works(&sender->instance);
-        bool may_wait = out->status != EB_OK || sender->outbound.failed > 0;   /* only then is a random number worth its price */
+        bool may_wait = out->status != EB_OK || sender->outbound.failed > 0; /* only then is a random number worth its price */
         if (ebi_outbound_reported(&sender->outbound, out, final, now, may_wait ? ebi_chance() : 0))
             DL_APPEND(done, out);
     }
     pthread_mutex_unlock(&sender->lock);
     DL_FOREACH(done, out)
-        if (out->status == EB_RETRIABLE)
-            set_failed(sender, out, final);
+    if (out->status == EB_RETRIABLE)
+        set_failed(sender, out, final);
     report_and_release(sender, done);
 }
 
@@ -118,6 +119,6 @@ void ebi_sender_expire(struct ebi_sender *sender, bool everything) {
         DL_APPEND(expired, out);
     pthread_mutex_unlock(&sender->lock);
     DL_FOREACH(expired, out)
-        set_failed(sender, out, everything);
+    set_failed(sender, out, everything);
     report_and_release(sender, expired);
 }

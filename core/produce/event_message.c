@@ -11,7 +11,7 @@ enum eb_status ebi_encode_event(struct ebi_encoded *encoded, const struct eb_eve
     encoded->bytes = event->encoding;
     ebi_attrs_of(event, &encoded->attrs);
     ebi_bytes_clear(&encoded->bytes->payload);
-    ebi_bytes_clear(&encoded->bytes->key);              /* of the event that was encoded before */
+    ebi_bytes_clear(&encoded->bytes->key); /* of the event that was encoded before */
     ebi_bytes_clear(&encoded->bytes->key_avro);
     return ebi_data_to_avro(event->data, &encoded->bytes->payload, err);
 }
@@ -30,15 +30,15 @@ enum eb_status ebi_encode_key(struct ebi_encoded *encoded, const struct eb_event
 }
 
 static struct eb_text text_of(const struct ebi_bytes *bytes) {
-    return (struct eb_text){bytes->data ? bytes->data : "", bytes->len};
+    return (struct eb_text){ bytes->data ? bytes->data : "", bytes->len };
 }
 
 struct eb_message ebi_message_of(const struct ebi_encoded *encoded, const struct eb_event *event,
                                  const struct ebi_target *target) {
     struct eb_message message = {
         .size = sizeof message,
-        .topic = {target->full_topic, strlen(target->full_topic)},
-        .id = {event->meta.id, strlen(event->meta.id)},
+        .topic = { target->full_topic, strlen(target->full_topic) },
+        .id = { event->meta.id, strlen(event->meta.id) },
         .payload = text_of(&encoded->bytes->payload),
         .schema = ebi_schema_public(event->signal->schema),
         .attrs = encoded->attrs.items,
@@ -50,7 +50,7 @@ struct eb_message ebi_message_of(const struct ebi_encoded *encoded, const struct
         message.key_avro = text_of(&encoded->bytes->key_avro);
         message.key_schema = ebi_key_field_schema(target->key);
     } else if (target->key_text.data) {
-        message.key = text_of(&encoded->bytes->key);           /* an event is sent again: its field, and so its schema, is not known */
+        message.key = text_of(&encoded->bytes->key); /* an event is sent again: its field, and so its schema, is not known */
     }
     return message;
 }

@@ -10,14 +10,14 @@
 /* Where one event goes. */
 struct ebi_target {
     const char *topic, *full_topic;
-    const struct ebi_key_field *key;    /* NULL: none, or: */
-    struct eb_text key_text;            /* data NULL: none */
+    const struct ebi_key_field *key; /* NULL: none, or: */
+    struct eb_text key_text;         /* data NULL: none */
 };
 
 /* What is the same in the messages of one event for all its topics. */
 struct ebi_encoded {
     struct ebi_attrs attrs;
-    struct ebi_encoding *bytes;         /* the event's */
+    struct ebi_encoding *bytes; /* the event's */
 };
 
 /* Encodes the data of an event, once for all its topics. The result borrows the event's own buffers. */

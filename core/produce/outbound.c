@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-enum { NO_MEMORY_WAIT_MS = 100, MOST_SPARES = 2730 };   /* spare blocks of the usual size: 4 MiB */
+enum { NO_MEMORY_WAIT_MS = 100, MOST_SPARES = 2730 }; /* spare blocks of the usual size: 4 MiB */
 
 /* ---- Epochs ---- */
 
@@ -20,7 +20,7 @@ static struct ebi_epoch *epoch_new(uint64_t id) {
 }
 
 enum eb_status ebi_outbound_end_epoch(struct ebi_outbound *outbound, uint64_t *id, struct eb_error *err) {
-    if (outbound->youngest->open == 0) {                /* nothing to end: flushes in a row make no epochs */
+    if (outbound->youngest->open == 0) { /* nothing to end: flushes in a row make no epochs */
         *id = outbound->youngest->id - 1;
         return EB_OK;
     }
@@ -55,11 +55,11 @@ static void free_done_epochs(struct ebi_outbound *outbound) {
 
 /* ---- The queue ---- */
 
-enum eb_status ebi_outbound_init(struct ebi_outbound *outbound, const struct ebi_sender_limits *limits,
-                                 bool plugin_orders, struct eb_error *err) {
+enum eb_status ebi_outbound_init(struct ebi_outbound *outbound, const struct ebi_sender_limits *limits, bool plugin_orders,
+                                 struct eb_error *err) {
     *outbound = (struct ebi_outbound){
         .limits = *limits,
-        .backoff = {.first_ms = 100, .max_ms = 10000, .jitter = 0.2},
+        .backoff = { .first_ms = 100, .max_ms = 10000, .jitter = 0.2 },
         .plugin_orders = plugin_orders,
     };
     outbound->oldest = outbound->youngest = epoch_new(1);
@@ -119,7 +119,7 @@ static void enter_ring(struct ebi_outbound *outbound, struct ebi_topic_queue *to
         key_is_in_flight(outbound, topic, topic->waiting))
         return;
     topic->in_ring = true;
-    CDL_APPEND(outbound->ring, topic);  /* last in turn */
+    CDL_APPEND(outbound->ring, topic); /* last in turn */
 }
 
 static void leave_ring(struct ebi_outbound *outbound, struct ebi_topic_queue *topic) {
@@ -245,7 +245,7 @@ static void end_backoffs(struct ebi_outbound *outbound, int64_t now_ms, int64_t 
 struct picking {
     struct ebi_outbound_message **batch;
     size_t n, max, bytes;
-    bool full;                          /* with the next message it would be more than batch_bytes */
+    bool full; /* with the next message it would be more than batch_bytes */
 };
 
 /* False: there was no memory to note a key. */
@@ -266,7 +266,8 @@ static bool pick_from(struct ebi_outbound *outbound, struct ebi_topic_queue *top
 
 size_t ebi_outbound_pick(struct ebi_outbound *outbound, int64_t now_ms, bool hurry, struct ebi_outbound_message **batch,
                          size_t max, int64_t *due_ms) {
-    struct picking picking = {batch, 0, max < outbound->limits.batch_messages ? max : outbound->limits.batch_messages, 0, false};
+    struct picking picking = { batch, 0, max < outbound->limits.batch_messages ? max : outbound->limits.batch_messages, 0,
+                               false };
 
     end_backoffs(outbound, now_ms, due_ms);
     struct ebi_topic_queue *topic = outbound->ring, *last = topic ? topic->prev : NULL;
@@ -276,11 +277,11 @@ size_t ebi_outbound_pick(struct ebi_outbound *outbound, int64_t now_ms, bool hur
         if (!lingers(outbound, topic, now_ms, hurry, due_ms)) {
             if (!pick_from(outbound, topic, &picking))
                 lower(due_ms, now_ms + NO_MEMORY_WAIT_MS);
-            outbound->ring = picking.full ? topic : topic->next;        /* the others come first next time */
+            outbound->ring = picking.full ? topic : topic->next; /* the others come first next time */
             if (!topic->waiting)
                 leave_waiting(outbound, topic);
             else if (key_is_in_flight(outbound, topic, topic->waiting))
-                leave_ring(outbound, topic);            /* a report brings it back */
+                leave_ring(outbound, topic); /* a report brings it back */
             if (picking.full)
                 break;
         }
@@ -351,7 +352,7 @@ bool ebi_outbound_reported(struct ebi_outbound *outbound, struct ebi_outbound_me
     if (topic->failed && topic->at_plugin == 0)
         requeue_failed(outbound, topic, now_ms, chance);
     else
-        enter_ring(outbound, topic);    /* where its first message waited for this report */
+        enter_ring(outbound, topic); /* where its first message waited for this report */
     return !again;
 }
 

@@ -19,15 +19,15 @@
  * backoff timer set instead; while a report has to come first, neither. So who serves the ring meets no topic that cannot be
  * served. */
 struct ebi_topic_queue {
-    struct ebi_outbound_message *waiting;       /* by seq */
-    struct ebi_outbound_message *failed;        /* came back: they wait until none of the topic is at the plugin any more */
-    bool failed_mixed;                  /* those that failed are not in order of seq */
-    struct ebi_outbound_message *keys_in_flight;        /* by key, where the plugin does not keep the order of a key itself */
+    struct ebi_outbound_message *waiting;        /* by seq */
+    struct ebi_outbound_message *failed;         /* came back: they wait until none of the topic is at the plugin any more */
+    bool failed_mixed;                           /* those that failed are not in order of seq */
+    struct ebi_outbound_message *keys_in_flight; /* by key, where the plugin does not keep the order of a key itself */
     size_t at_plugin;
-    uint32_t retries;                   /* in a row */
-    struct ebi_timer backoff;           /* set while the topic backs off after a failure */
-    struct ebi_timer expiry;            /* set while something waits: no later than the deadline of the first */
-    struct ebi_topic_queue *prev, *next;/* in the ring */
+    uint32_t retries;                    /* in a row */
+    struct ebi_timer backoff;            /* set while the topic backs off after a failure */
+    struct ebi_timer expiry;             /* set while something waits: no later than the deadline of the first */
+    struct ebi_topic_queue *prev, *next; /* in the ring */
     bool in_ring;
     UT_hash_handle hh;
     char name[];
@@ -36,29 +36,29 @@ struct ebi_topic_queue {
 /* Messages put between two flushes. */
 struct ebi_epoch {
     uint64_t id;
-    size_t open;                        /* not reported yet */
-    struct ebi_epoch *next;             /* the younger one */
+    size_t open;            /* not reported yet */
+    struct ebi_epoch *next; /* the younger one */
 };
 
 struct ebi_outbound {
     struct ebi_sender_limits limits;
     struct ebi_backoff backoff;
-    bool plugin_orders;                 /* EB_T_ORDER */
-    struct ebi_topic_queue *topics;     /* by name */
-    struct ebi_topic_queue *ring;       /* the next one to be served */
+    bool plugin_orders;             /* EB_T_ORDER */
+    struct ebi_topic_queue *topics; /* by name */
+    struct ebi_topic_queue *ring;   /* the next one to be served */
     struct ebi_timers backing_off, expiring;
-    struct ebi_outbound_message *submitted;     /* at the plugin, in the order of submission */
+    struct ebi_outbound_message *submitted; /* at the plugin, in the order of submission */
     struct ebi_epoch *oldest, *youngest;
     size_t messages, bytes, waiting, at_plugin;
-    struct ebi_outbound_message *spares;        /* blocks to be used again */
+    struct ebi_outbound_message *spares; /* blocks to be used again */
     size_t n_spares;
-    size_t failed;                      /* of all topics: came back, and wait for others of their topic at the plugin */
+    size_t failed; /* of all topics: came back, and wait for others of their topic at the plugin */
     uint64_t seq;
 };
 
 enum eb_status ebi_outbound_init(struct ebi_outbound *, const struct ebi_sender_limits *, bool plugin_orders,
                                  struct eb_error *);
-void ebi_outbound_free(struct ebi_outbound *);          /* no message is in it any more */
+void ebi_outbound_free(struct ebi_outbound *); /* no message is in it any more */
 
 /* Takes out a spare block that has room for this size, for ebi_outbound_message_new; NULL: none is left. */
 struct ebi_outbound_message *ebi_outbound_spare(struct ebi_outbound *, size_t size);

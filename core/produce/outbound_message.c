@@ -21,14 +21,16 @@ size_t ebi_outbound_message_size(const struct eb_message *message, struct eb_err
     return head_size() + room;
 }
 
-struct ebi_outbound_message *ebi_outbound_message_new(const struct eb_message *message, size_t size, struct ebi_outbound_message *spare, struct eb_error *err) {
+struct ebi_outbound_message *ebi_outbound_message_new(const struct eb_message *message, size_t size,
+                                                      struct ebi_outbound_message *spare, struct eb_error *err) {
     struct ebi_outbound_message *out = spare ? spare : malloc(size < EBI_OUTBOUND_USUAL_SIZE ? EBI_OUTBOUND_USUAL_SIZE : size);
 
     if (!out) {
         ebi_error_memory(err);
         return NULL;
     }
-    memset(&out->topic, 0, offsetof(struct ebi_outbound_message, position_buffer) - offsetof(struct ebi_outbound_message, topic));
+    memset(&out->topic, 0,
+           offsetof(struct ebi_outbound_message, position_buffer) - offsetof(struct ebi_outbound_message, topic));
     ebi_message_copy(&out->message, message, (char *)out + head_size());
     out->message.token = (uint64_t)(uintptr_t)out;
     out->bytes = size;
@@ -55,7 +57,7 @@ static void keep_position(struct ebi_outbound_message *out, struct eb_text posit
         return;
     out->position = position.len < sizeof out->position_buffer ? out->position_buffer : malloc(position.len + 1);
     if (!out->position)
-        return;                         /* delivered all the same: its position is reported as unknown */
+        return; /* delivered all the same: its position is reported as unknown */
     memcpy(out->position, position.data, position.len);
     out->position[position.len] = '\0';
 }
@@ -75,7 +77,7 @@ void ebi_outbound_message_report(struct ebi_outbound_message *out, const struct 
     else
         out->error = malloc(sizeof *out->error);
     if (out->error && delivery->error) {
-        const struct eb_error *why = delivery->error;       /* the plugin's text may hold anything: callbacks get one clean line */
+        const struct eb_error *why = delivery->error; /* the plugin's text may hold anything: callbacks get one clean line */
         ebi_error(out->error, (enum eb_status)why->status, (enum eb_kind)why->kind, "%.*s", EB_ERROR_ROOM - 1, why->text);
         out->error->native = why->native;
     } else if (out->error) {

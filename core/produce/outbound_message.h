@@ -17,20 +17,20 @@ struct ebi_epoch;
 struct ebi_outbound_message {
     struct eb_message message;
     struct ebi_topic_queue *topic;
-    struct ebi_outbound_message *prev, *next;   /* in one list: waiting, failed, submitted, done, or the spare blocks */
-    struct ebi_outbound_message *next_report;   /* among what the plugin has reported */
+    struct ebi_outbound_message *prev, *next; /* in one list: waiting, failed, submitted, done, or the spare blocks */
+    struct ebi_outbound_message *next_report; /* among what the plugin has reported */
     struct ebi_epoch *epoch;
-    uint64_t seq;                       /* the order of putting */
+    uint64_t seq; /* the order of putting */
     int64_t put_ms, deadline_ms;
     size_t bytes;
     ebi_reported reported;
     void *arg;
-    enum eb_status status;              /* the report */
+    enum eb_status status; /* the report */
     bool maybe_stored;
-    struct eb_error *error;             /* NULL: none, or no memory to keep it */
-    char *position;                     /* NULL, position_buffer or of its own memory */
+    struct eb_error *error; /* NULL: none, or no memory to keep it */
+    char *position;         /* NULL, position_buffer or of its own memory */
     char position_buffer[64];
-    UT_hash_handle hh;                  /* among its topic's keys in flight */
+    UT_hash_handle hh; /* among its topic's keys in flight */
 };
 
 /* Blocks up to this size are allocated with this size, so that they can be used again. */
@@ -40,9 +40,9 @@ enum { EBI_OUTBOUND_USUAL_SIZE = 1536 };
 size_t ebi_outbound_message_size(const struct eb_message *, struct eb_error *);
 
 /* Copies a message into a block: the spare one, or where that is NULL a new one. NULL: no memory. */
-struct ebi_outbound_message *ebi_outbound_message_new(const struct eb_message *, size_t size, struct ebi_outbound_message *spare,
-                                                      struct eb_error *);
-void ebi_outbound_message_free(struct ebi_outbound_message *);          /* NULL is nothing to do */
+struct ebi_outbound_message *ebi_outbound_message_new(const struct eb_message *, size_t size,
+                                                      struct ebi_outbound_message *spare, struct eb_error *);
+void ebi_outbound_message_free(struct ebi_outbound_message *); /* NULL is nothing to do */
 
 /* Keeps what the plugin reported, instead of an earlier report. */
 void ebi_outbound_message_report(struct ebi_outbound_message *, const struct eb_delivery *);

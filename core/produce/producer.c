@@ -10,7 +10,7 @@
 #include "produce/undelivered.h"
 #include "schema/key_field.h"
 
-enum { ASK_MS = 100 };                  /* between two looks at whether to go on waiting for room */
+enum { ASK_MS = 100 }; /* between two looks at whether to go on waiting for room */
 
 /* ---- The way to the broker ---- */
 
@@ -51,8 +51,7 @@ enum eb_status ebi_producer_sender(struct ebi_producer *producer, struct ebi_sen
     return status;
 }
 
-enum eb_status ebi_producer_new(const struct ebi_producer_deps *deps, struct ebi_producer **out,
-                                struct eb_error *err) {
+enum eb_status ebi_producer_new(const struct ebi_producer_deps *deps, struct ebi_producer **out, struct eb_error *err) {
     struct ebi_producer *producer = calloc(1, sizeof *producer);
     bool routed = ebi_routes_any(deps->routes);
     enum eb_status status = EB_OK;
@@ -144,17 +143,17 @@ enum eb_status ebi_general_handler(const struct eb_event *event, void *arg, stru
         return EB_OK;
     enum eb_status status = ebi_encode_event(&encoded, event, &why);
     for (size_t i = 0; i < n; i++) {
-        struct ebi_target target = {routes[i]->topic, routes[i]->full_topic, routes[i]->key, {0}};
+        struct ebi_target target = { routes[i]->topic, routes[i]->full_topic, routes[i]->key, { 0 } };
 
         if (status != EB_OK || put(producer, &encoded, event, &target, ebi_producer_on_routed, producer, &why) != EB_OK)
             ebi_producer_not_queued(producer, &encoded, event, &target, &why);
     }
-    return EB_OK;                       /* what became of each message is logged, kept and reported */
+    return EB_OK; /* what became of each message is logged, kept and reported */
 }
 
 /* Whether the field makes this key of the event. */
 static bool makes_key(const struct ebi_key_field *field, const struct eb_event *event, struct eb_text text) {
-    struct ebi_bytes key = {0}, avro = {0};
+    struct ebi_bytes key = { 0 }, avro = { 0 };
     struct eb_error err;
     bool same = ebi_data_key(event->data, field, &key, &avro, &err) == EB_OK && key.len == text.len &&
                 (text.len == 0 || memcmp(key.data, text.data, text.len) == 0);
@@ -168,7 +167,7 @@ static bool makes_key(const struct ebi_key_field *field, const struct eb_event *
  * field, or the one of a route, where it makes the same key of the event: it has the key's schema, so that the key is sent as it
  * was the first time. NULL: neither does. */
 static const struct ebi_key_field *find_key_field(const struct ebi_producer *producer, const struct eb_event *event,
-                                            const char *full_topic, const struct ebi_key *key) {
+                                                  const char *full_topic, const struct ebi_key *key) {
     const struct ebi_key_field *field = NULL;
     struct eb_error err;
 
@@ -197,7 +196,7 @@ static enum eb_status produce(struct ebi_producer *producer, const struct eb_eve
                               struct eb_error *err) {
     char *full = ebi_full_topic(producer->deps.settings->topic_prefix, topic);
     struct ebi_request *request = malloc(sizeof *request);
-    struct ebi_target target = {.topic = topic, .full_topic = full};
+    struct ebi_target target = { .topic = topic, .full_topic = full };
     struct ebi_encoded encoded;
     enum eb_status status = EB_OK;
 
@@ -207,12 +206,12 @@ static enum eb_status produce(struct ebi_producer *producer, const struct eb_eve
         status = choose_key(producer, event, key, &target, err);
     if (status != EB_OK)
         goto done;
-    *request = (struct ebi_request){producer, target.key, keeper, delivered, arg};
+    *request = (struct ebi_request){ producer, target.key, keeper, delivered, arg };
     status = ebi_encode_event(&encoded, event, err);
     if (status == EB_OK)
         status = put(producer, &encoded, event, &target, ebi_producer_on_requested, request, err);
     if (status == EB_OK)
-        request = NULL;                 /* the report frees it */
+        request = NULL; /* the report frees it */
 done:
     free(request);
     free(full);
@@ -250,7 +249,7 @@ static enum eb_status keep_for_topic(struct ebi_producer *producer, const struct
                                      const struct eb_event *event, const char *topic, const struct ebi_key *key,
                                      struct eb_error *err) {
     char *full = ebi_full_topic(producer->deps.settings->topic_prefix, topic);
-    struct ebi_target target = {.topic = topic, .full_topic = full};
+    struct ebi_target target = { .topic = topic, .full_topic = full };
     enum eb_status status = full ? choose_key(producer, event, key, &target, err) : ebi_error_memory(err);
 
     if (status == EB_OK)
@@ -266,7 +265,7 @@ static enum eb_status keep_for_routes(struct ebi_producer *producer, const struc
     enum eb_status status = EB_OK;
 
     for (size_t i = 0; i < n && status == EB_OK; i++) {
-        const struct ebi_target target = {routes[i]->topic, routes[i]->full_topic, routes[i]->key, {0}};
+        const struct ebi_target target = { routes[i]->topic, routes[i]->full_topic, routes[i]->key, { 0 } };
 
         status = keep_for(producer, encoded, event, &target, err);
     }

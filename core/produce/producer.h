@@ -14,13 +14,13 @@ struct ebi_producer;
 
 /* What a producer works with; everything is borrowed until it is closed. */
 struct ebi_producer_deps {
-    const struct ebi_broker *broker;    /* NULL: the service has no producer, signals stay local */
+    const struct ebi_broker *broker; /* NULL: the service has no producer, signals stay local */
     const char *service;
     const struct ebi_signals *signals;
     struct ebi_routes *routes;
     const struct ebi_bus_settings *settings;
-    const char *undelivered;            /* the file for events that could not be delivered */
-    bool opens_late;                    /* with the first event, also where routes are enabled: the caller keeps what cannot be sent */
+    const char *undelivered; /* the file for events that could not be delivered */
+    bool opens_late;         /* with the first event, also where routes are enabled: the caller keeps what cannot be sent */
     struct ebi_log *log;
 };
 
@@ -47,8 +47,8 @@ enum eb_status ebi_produce(struct ebi_producer *, const struct eb_event *, const
 
 /* The same for an event that the caller keeps until it is delivered: a failure is logged and reported, and the event is not
  * added to the file of undelivered events. */
-enum eb_status ebi_produce_kept(struct ebi_producer *, const struct eb_event *, const char *topic,
-                                const struct ebi_key *, eb_delivered, void *arg, struct eb_error *);
+enum eb_status ebi_produce_kept(struct ebi_producer *, const struct eb_event *, const char *topic, const struct ebi_key *,
+                                eb_delivered, void *arg, struct eb_error *);
 
 /* Adds an event that is not sent, for instance because the broker cannot be reached, to the file of undelivered events: for the
  * topic, or where that is NULL for each of its routes. ebi_producer_close counts it as kept. EB_PERMANENT: its data or key cannot
@@ -62,7 +62,7 @@ void ebi_producer_queue_wait(struct ebi_producer *, int64_t wait_ms);
  * before the first event is sent. */
 void ebi_producer_wait_unless(struct ebi_producer *, bool (*asked)(void));
 
-enum eb_status ebi_producer_flush(struct ebi_producer *, int64_t timeout_ms, struct eb_error *);      /* eb_bus_flush */
+enum eb_status ebi_producer_flush(struct ebi_producer *, int64_t timeout_ms, struct eb_error *); /* eb_bus_flush */
 
 /* Returns the sender, and opens it if it is not open yet. EB_PERMANENT, EB_KIND_CONFIG: no producer is configured. */
 enum eb_status ebi_producer_sender(struct ebi_producer *, struct ebi_sender **, struct eb_error *);

@@ -11,13 +11,13 @@
 struct ebi_producer {
     struct ebi_producer_deps deps;
     atomic_llong queue_wait_ms;
-    bool (*asked_to_end)(void);         /* ends a wait for room; NULL: nothing does */
+    bool (*asked_to_end)(void); /* ends a wait for room; NULL: nothing does */
     atomic_size_t kept, lost;
-    _Atomic(struct ebi_sender *) sender;/* NULL until it is needed */
-    pthread_mutex_t lock;               /* guards opening the sender, and the two below */
+    _Atomic(struct ebi_sender *) sender; /* NULL until it is needed */
+    pthread_mutex_t lock;                /* guards opening the sender, and the two below */
     eb_delivered on_delivery;
     void *on_delivery_arg;
-    atomic_bool calls_back;             /* on_delivery is set: looked at without the lock */
+    atomic_bool calls_back; /* on_delivery is set: looked at without the lock */
 };
 
 /* Who keeps an event that is not delivered. */
@@ -41,7 +41,7 @@ void ebi_producer_on_routed(void *arg, const struct ebi_report *);
 void ebi_producer_on_requested(void *arg, const struct ebi_report *);
 
 /* An event of the general handler did not get into the queue: logs why, keeps it in the file, calls the service's callback. */
-void ebi_producer_not_queued(struct ebi_producer *, const struct ebi_encoded *, const struct eb_event *, const struct ebi_target *,
-                             const struct eb_error *why);
+void ebi_producer_not_queued(struct ebi_producer *, const struct ebi_encoded *, const struct eb_event *,
+                             const struct ebi_target *, const struct eb_error *why);
 
 #endif

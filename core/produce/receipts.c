@@ -11,7 +11,7 @@
 
 /* Whether a key is personal data, which no log shows. */
 static bool is_personal(const struct ebi_key_field *field) {
-    const char *path = field ? ebi_key_field_path(field) : "pii";       /* unknown: not shown, to be safe */
+    const char *path = field ? ebi_key_field_path(field) : "pii"; /* unknown: not shown, to be safe */
 
     for (const char *at = path; (at = strstr(at, "pii")); at += 3)
         if ((at == path || at[-1] == '.') && (at[3] == '\0' || at[3] == '.'))
@@ -35,11 +35,11 @@ static void fill_fields(struct log_fields *about, const struct eb_message *messa
         key = about->key;
     }
     about->topic = topic;
-    about->fields[0] = (struct ebi_log_field){"topic", topic};
-    about->fields[1] = (struct ebi_log_field){"event_id", message->id.data};
-    about->fields[2] = (struct ebi_log_field){"type", ebi_attr(message, "type").data};
-    about->fields[3] = (struct ebi_log_field){"position", position};
-    about->fields[4] = (struct ebi_log_field){"key", key};
+    about->fields[0] = (struct ebi_log_field){ "topic", topic };
+    about->fields[1] = (struct ebi_log_field){ "event_id", message->id.data };
+    about->fields[2] = (struct ebi_log_field){ "type", ebi_attr(message, "type").data };
+    about->fields[3] = (struct ebi_log_field){ "position", position };
+    about->fields[4] = (struct ebi_log_field){ "key", key };
 }
 
 /* Adds an event that will not be delivered to the file, and counts it as kept, or as lost where that fails. */
@@ -47,8 +47,8 @@ static void keep(struct ebi_producer *producer, const struct eb_event *event, co
                  const struct log_fields *about) {
     struct eb_error err;
 
-    if (ebi_undelivered_add(producer->deps.undelivered, event, about->topic, key ? ebi_key_field_path(key) : NULL,
-                            &err) == EB_OK) {
+    if (ebi_undelivered_add(producer->deps.undelivered, event, about->topic, key ? ebi_key_field_path(key) : NULL, &err) ==
+        EB_OK) {
         atomic_fetch_add(&producer->kept, 1);
         return;
     }
@@ -57,9 +57,8 @@ static void keep(struct ebi_producer *producer, const struct eb_event *event, co
     ebi_log_fields(producer->deps.log, EBI_ERROR, err.text, about->fields, 5);
 }
 
-static void keep_message(struct ebi_producer *producer, const struct eb_signal *signal,
-                         const struct eb_message *message, const struct ebi_key_field *key,
-                         const struct log_fields *about) {
+static void keep_message(struct ebi_producer *producer, const struct eb_signal *signal, const struct eb_message *message,
+                         const struct ebi_key_field *key, const struct log_fields *about) {
     struct eb_event *event = NULL;
     struct eb_error err;
 
@@ -117,8 +116,7 @@ static void log_and_keep(struct ebi_producer *producer, const struct ebi_report 
 
 /* A line for each delivered event is an option; a failure is always logged. */
 static bool is_to_be_logged(const struct ebi_producer *producer, const struct ebi_report *report) {
-    return report->status != EB_OK ||
-           (producer->deps.settings->audit_delivered && ebi_log_takes(producer->deps.log, EBI_INFO));
+    return report->status != EB_OK || (producer->deps.settings->audit_delivered && ebi_log_takes(producer->deps.log, EBI_INFO));
 }
 
 static struct eb_receipt receipt_of(const struct ebi_report *report, const char *topic) {
@@ -138,7 +136,7 @@ void ebi_producer_on_routed(void *arg, const struct ebi_report *report) {
     bool logged = is_to_be_logged(producer, report);
 
     if (!logged && !calls_back(producer))
-        return;                         /* without a look at the message, which has left the cache long ago */
+        return; /* without a look at the message, which has left the cache long ago */
     const char *topic = ebi_short_topic(producer->deps.settings->topic_prefix, report->message->topic.data);
     if (logged)
         log_and_keep(producer, report, topic, report->message->key.data ? routed_key(producer, report->message) : NULL,
@@ -161,20 +159,21 @@ void ebi_producer_on_requested(void *arg, const struct ebi_report *report) {
 }
 
 void ebi_producer_not_queued(struct ebi_producer *producer, const struct ebi_encoded *encoded, const struct eb_event *event,
-                              const struct ebi_target *target, const struct eb_error *cause) {
+                             const struct ebi_target *target, const struct eb_error *cause) {
     struct eb_message message = ebi_message_of(encoded, event, target);
     struct eb_event addressed = *event; /* borrows everything from it */
     struct eb_error why = *cause;
     struct log_fields about;
 
-    if (message.key_avro.len == 0)      /* making the key failed, which is the cause */
-        message.key = (struct eb_text){0};
+    if (message.key_avro.len == 0) /* making the key failed, which is the cause */
+        message.key = (struct eb_text){ 0 };
     ebi_event_borrow_key(&addressed, &message);
     ebi_error_context(&why, "not sent");
     fill_fields(&about, &message, target->topic, NULL, target->key);
     ebi_log_fields(producer->deps.log, EBI_ERROR, why.text, about.fields, 5);
     keep(producer, &addressed, target->key, &about);
     struct eb_receipt receipt = {
-        .size = sizeof receipt, .id = event->meta.id, .type = event->meta.type, .topic = target->topic, .error = &why};
+        .size = sizeof receipt, .id = event->meta.id, .type = event->meta.type, .topic = target->topic, .error = &why
+    };
     call_back(producer, &receipt);
 }

@@ -28,10 +28,10 @@ enum { PIECE = 1 << 16, LONGEST_LINE = 1 << 30 };
 
 struct ebi_resend {
     char *path, *sending, *fresh, *torn;
-    int lock, fd;                       /* of PATH.lock and PATH.sending; -1: not open */
-    off_t read_to;                      /* how far the file was read into piece */
+    int lock, fd;  /* of PATH.lock and PATH.sending; -1: not open */
+    off_t read_to; /* how far the file was read into piece */
     char piece[PIECE];
-    size_t at, end;                     /* the part of piece that is not read yet */
+    size_t at, end; /* the part of piece that is not read yet */
     uint64_t number;
     struct ebi_bytes line;
 };
@@ -159,7 +159,7 @@ enum eb_status ebi_resend_next(struct ebi_resend *resend, struct ebi_resend_line
 
 void ebi_resend_delivered(struct ebi_resend *resend, int64_t offset) {
     while (pwrite(resend->fd, &delivered_mark, 1, offset) < 0 && errno == EINTR)
-        continue;                       /* without its mark the event is sent once more */
+        continue; /* without its mark the event is sent once more */
 }
 
 enum eb_status ebi_resend_put_aside(struct ebi_resend *resend, const struct ebi_resend_line *line, size_t len,
@@ -226,7 +226,7 @@ static enum eb_status copy_what_is_left(struct ebi_resend *resend, int to, uint6
 
     rewind_to_start(resend);
     while ((status = next_line(resend, &line, err)) == EB_OK || status == EB_PERMANENT) {
-        size_t blanks = status == EB_OK ? strspn(line.text, " ") : 0;       /* where bytes were moved to PATH.torn */
+        size_t blanks = status == EB_OK ? strspn(line.text, " ") : 0; /* where bytes were moved to PATH.torn */
 
         if (status == EB_OK && !is_left(&line))
             continue;
@@ -273,8 +273,7 @@ static enum eb_status open_fresh(const struct ebi_resend *resend, int *to, struc
     if (*to < 0)
         return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot open %s", resend->fresh);
     if ((old.st_uid != geteuid() && fchown(*to, old.st_uid, old.st_gid) != 0) || fchmod(*to, old.st_mode & 0777) != 0)
-        return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot give %s to the owner of %s", resend->fresh,
-                               resend->path);
+        return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot give %s to the owner of %s", resend->fresh, resend->path);
     return EB_OK;
 }
 
@@ -375,7 +374,7 @@ static enum eb_status move(struct ebi_resend *resend, struct eb_error *err) {
         status = EB_EMPTY;
     else if (rename(resend->path, resend->sending) != 0)
         status = ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot move %s to %s", resend->path, resend->sending);
-    close(resend->fd);                  /* unlocks it: a process that waits for the lock notices that the file was moved */
+    close(resend->fd); /* unlocks it: a process that waits for the lock notices that the file was moved */
     resend->fd = -1;
     return status == EB_OK ? ebi_sync_folder_of(resend->path, err) : status;
 }
@@ -388,16 +387,16 @@ enum eb_status ebi_resend_open(const char *path, struct ebi_resend **out, struct
         return ebi_error_memory(err);
     status = hold_lock(resend, err);
     if (status == EB_OK)
-        unlink(resend->fresh);          /* of a run that was killed while it put lines back: they are all in the other files, too */
+        unlink(resend->fresh); /* of a run that was killed while it put lines back: they are all in the other files, too */
     if (status == EB_OK)
         status = take_leftover(resend, err);
     if (status == EB_OK)
         status = move(resend, err);
     if (status == EB_OK) {
-        resend->fd = open(resend->sending, O_RDWR | O_NOFOLLOW | O_CLOEXEC);     /* without O_APPEND: lines are marked in place */
+        resend->fd = open(resend->sending, O_RDWR | O_NOFOLLOW | O_CLOEXEC); /* without O_APPEND: lines are marked in place */
         if (resend->fd < 0)
             status = ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot open %s", resend->sending);
-        rewind_to_start(resend);        /* the file of an earlier run may have been read before */
+        rewind_to_start(resend); /* the file of an earlier run may have been read before */
     }
     if (status != EB_OK) {
         resend_free(resend);

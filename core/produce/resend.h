@@ -15,8 +15,8 @@ struct ebi_resend;
 struct ebi_resend_line {
     const char *text;
     size_t len;
-    int64_t offset;                     /* identifies the line for ebi_resend_delivered */
-    uint64_t number;                    /* from 1 */
+    int64_t offset;  /* identifies the line for ebi_resend_delivered */
+    uint64_t number; /* from 1 */
 };
 
 /* Takes the file over: no other process sends its events, or adds to it. EB_EMPTY: there is nothing to send.

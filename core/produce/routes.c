@@ -14,15 +14,15 @@
 struct cached_key {
     struct ebi_key_field *field;
     UT_hash_handle hh;
-    char name[];                        /* signal number, ":", path */
+    char name[]; /* signal number, ":", path */
 };
 
 struct ebi_routes {
-    struct ebi_route *items;            /* all, in the order of the configuration */
+    struct ebi_route *items; /* all, in the order of the configuration */
     size_t n;
-    const struct ebi_route **enabled;   /* by signal, in order; of signal i from first[i] to first[i + 1] */
+    const struct ebi_route **enabled; /* by signal, in order; of signal i from first[i] to first[i + 1] */
     size_t *first;
-    pthread_mutex_t lock;               /* guards keys */
+    pthread_mutex_t lock; /* guards keys */
     struct cached_key *keys;
 };
 
@@ -30,7 +30,7 @@ struct ebi_routes {
 
 enum eb_status ebi_routes_key_field(struct ebi_routes *routes, const struct eb_signal *signal, const char *path,
                                     const struct ebi_key_field **out, struct eb_error *err) {
-    struct ebi_bytes name = {0};
+    struct ebi_bytes name = { 0 };
     struct cached_key *key = NULL;
     enum eb_status status = EB_OK;
 
@@ -69,7 +69,7 @@ static const char *where(const struct ebi_config *config, const char *name, cons
 
 static enum eb_status load_route(struct ebi_routes *routes, struct ebi_config *config, const struct ebi_signals *signals,
                                  const char *prefix, const char *name, struct ebi_route *route, struct eb_error *err) {
-    struct ebi_route_settings settings = {0};
+    struct ebi_route_settings settings = { 0 };
     struct ebi_table table = ebi_route_table(&settings);
     enum eb_status status = ebi_config_bind(config, "route", name, &table, 1, err);
 
@@ -81,7 +81,7 @@ static enum eb_status load_route(struct ebi_routes *routes, struct ebi_config *c
     if (!route->signal && settings.event && ebi_signals_bad(signals, settings.event)) {
         ebi_log_line(signals->log, EBI_ERROR, "%s: [route %s] sends nothing: the schema of %s cannot be used",
                      where(config, name, "event"), name, settings.event);
-        return EB_OK;                   /* a program cannot make an event of that type here either */
+        return EB_OK; /* a program cannot make an event of that type here either */
     }
     if (!route->signal) {
         if (err)
@@ -90,8 +90,9 @@ static enum eb_status load_route(struct ebi_routes *routes, struct ebi_config *c
         return EB_PERMANENT;
     }
     if (ebi_topic_is_pattern(settings.topic))
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s: [route %s] topic: \"%s\" is a pattern; a route names one topic",
-                         where(config, name, "topic"), name, settings.topic);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                         "%s: [route %s] topic: \"%s\" is a pattern; a route names one topic", where(config, name, "topic"),
+                         name, settings.topic);
     route->topic = settings.topic;
     route->full_topic = ebi_full_topic(prefix, settings.topic);
     if (!route->full_topic)
@@ -172,8 +173,7 @@ void ebi_routes_free(struct ebi_routes *routes) {
 
 /* ---- Looking up ---- */
 
-const struct ebi_route *const *ebi_routes_of(const struct ebi_routes *routes, const struct eb_signal *signal,
-                                             size_t *n) {
+const struct ebi_route *const *ebi_routes_of(const struct ebi_routes *routes, const struct eb_signal *signal, size_t *n) {
     size_t first = routes->first[signal->number];
 
     *n = routes->first[signal->number + 1] - first;
@@ -187,8 +187,7 @@ bool ebi_routes_any(const struct ebi_routes *routes) {
 const struct ebi_key_field *ebi_routes_key(const struct ebi_routes *routes, const struct eb_signal *signal,
                                            const char *full_topic) {
     for (size_t i = 0; i < routes->n; i++)
-        if (routes->items[i].signal == signal && strcmp(routes->items[i].full_topic, full_topic) == 0 &&
-            routes->items[i].key)
+        if (routes->items[i].signal == signal && strcmp(routes->items[i].full_topic, full_topic) == 0 && routes->items[i].key)
             return routes->items[i].key;
     return NULL;
 }

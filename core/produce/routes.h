@@ -10,10 +10,10 @@
 #include "signal/registry.h"
 
 struct ebi_route {
-    const char *name;                   /* of the section; NULL: made by a call of the program */
+    const char *name; /* of the section; NULL: made by a call of the program */
     const struct eb_signal *signal;
-    const char *topic, *full_topic;     /* without and with the prefix */
-    const struct ebi_key_field *key;    /* NULL: none */
+    const char *topic, *full_topic;  /* without and with the prefix */
+    const struct ebi_key_field *key; /* NULL: none */
     int enabled;
 };
 
@@ -29,7 +29,7 @@ void ebi_routes_free(struct ebi_routes *);
 /* The enabled routes of a signal, in the order of the configuration; *n may be 0. */
 const struct ebi_route *const *ebi_routes_of(const struct ebi_routes *, const struct eb_signal *, size_t *n);
 
-bool ebi_routes_any(const struct ebi_routes *);         /* whether at least one is enabled */
+bool ebi_routes_any(const struct ebi_routes *); /* whether at least one is enabled */
 
 /* The key field that a route, enabled or not, has for this signal and full topic; NULL: no route has one. */
 const struct ebi_key_field *ebi_routes_key(const struct ebi_routes *, const struct eb_signal *, const char *full_topic);

@@ -30,9 +30,8 @@ static void sender_free(struct ebi_sender *sender) {
     free(sender);
 }
 
-enum eb_status ebi_sender_open(const struct ebi_broker *broker, const char *service,
-                               const struct ebi_sender_limits *limits, struct ebi_log *log, struct ebi_sender **out,
-                               struct eb_error *err) {
+enum eb_status ebi_sender_open(const struct ebi_broker *broker, const char *service, const struct ebi_sender_limits *limits,
+                               struct ebi_log *log, struct ebi_sender **out, struct eb_error *err) {
     struct ebi_sender *sender = calloc(1, sizeof *sender);
     enum eb_status status;
 
@@ -82,7 +81,7 @@ static void wake(struct ebi_sender *sender) {
     if (!sender->polling)
         return;
     EBI_ASSERT_HELD(&sender->lock);
-    sender->polling = false;            /* once is enough */
+    sender->polling = false; /* once is enough */
     pthread_mutex_unlock(&sender->lock);
     ebi_thread_block_signals(&before);
     ebi_instance_wake(&sender->instance);
@@ -92,7 +91,7 @@ static void wake(struct ebi_sender *sender) {
 
 static enum eb_status wait_for_room(struct ebi_sender *sender, const struct ebi_outbound_message *out, int64_t wait_ms,
                                     struct eb_error *err) {
-    int64_t by = 0;                     /* reads the clock only where it has to wait */
+    int64_t by = 0; /* reads the clock only where it has to wait */
 
     if (!ebi_outbound_ever_fits(&sender->outbound, out))
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%zu bytes are more than the whole queue takes (queue_bytes)",
@@ -106,14 +105,13 @@ static enum eb_status wait_for_room(struct ebi_sender *sender, const struct ebi_
                              sender->broker->name, sender->outbound.messages, sender->outbound.bytes);
     }
     if (sender->closing)
-        return ebi_error(err, EB_FATAL, EB_KIND_CONFIG, "the producer of broker %s is being closed",
-                         sender->broker->name);
+        return ebi_error(err, EB_FATAL, EB_KIND_CONFIG, "the producer of broker %s is being closed", sender->broker->name);
     return EB_OK;
 }
 
 /* Copies a message. NULL, with *status and the error: it cannot be sent, or there is no memory. */
-static struct ebi_outbound_message *copy_message(struct ebi_sender *sender, const struct eb_message *message, enum eb_status *status,
-                            struct eb_error *err) {
+static struct ebi_outbound_message *copy_message(struct ebi_sender *sender, const struct eb_message *message,
+                                                 enum eb_status *status, struct eb_error *err) {
     size_t size = ebi_outbound_message_size(message, err);
 
     *status = EB_PERMANENT;
@@ -151,7 +149,7 @@ enum eb_status ebi_sender_put(struct ebi_sender *sender, const struct eb_message
         wake(sender);
     leave(sender);
     if (batch)
-        sched_yield();                  /* where both threads share a CPU, the sender's goes first, while the messages are in the cache */
+        sched_yield(); /* where both threads share a CPU, the sender's goes first, while the messages are in the cache */
     if (status != EB_OK)
         ebi_outbound_message_free(out);
     return status;
@@ -172,7 +170,7 @@ enum eb_status ebi_sender_flush(struct ebi_sender *sender, int64_t timeout_ms, s
         if (!ebi_cond_wait_until(&sender->changed, &sender->lock, by))
             status = ebi_error(err, EB_RETRIABLE, EB_KIND_BROKER, "%zu messages wait for broker %s still",
                                sender->outbound.messages, sender->broker->name);
-    sender->flushing = false;           /* another flush at work then lingers, which only takes longer */
+    sender->flushing = false; /* another flush at work then lingers, which only takes longer */
     leave(sender);
     return status;
 }
@@ -188,7 +186,7 @@ enum eb_status ebi_sender_wait_link(struct ebi_sender *sender, int64_t timeout_m
     sender->link_awaited--;
     enum eb_status status = ebi_instance_reached(&sender->instance, "no answer from the broker yet", err);
     if (!sender->instance.link_was_up)
-        sender->absent_since_ms = INT64_MAX;            /* the caller has the error, and reports it */
+        sender->absent_since_ms = INT64_MAX; /* the caller has the error, and reports it */
     leave(sender);
     return status;
 }
@@ -204,12 +202,12 @@ void ebi_sender_close(struct ebi_sender *sender, int64_t timeout_ms) {
     sender->closing = true;
     sender->close_by_ms = timeout_ms < 0 ? INT64_MAX : ebi_ticks_ms() + timeout_ms;
     pthread_cond_broadcast(&sender->changed);
-    sender->polling = true;             /* ends a poll for room as well, which no put would */
+    sender->polling = true; /* ends a poll for room as well, which no put would */
     wake(sender);
     pthread_mutex_unlock(&sender->lock);
     pthread_join(sender->thread, NULL);
     pthread_mutex_lock(&sender->lock);
-    while (sender->inside > 0)          /* threads that waited for room return first */
+    while (sender->inside > 0) /* threads that waited for room return first */
         ebi_cond_wait_until(&sender->changed, &sender->lock, INT64_MAX);
     pthread_mutex_unlock(&sender->lock);
     sender_free(sender);

@@ -23,10 +23,10 @@ struct ebi_sender_limits ebi_sender_limits_of(const struct ebi_bus_settings *);
 
 /* The delivery report of a message; everything is borrowed until the callback returns. */
 struct ebi_report {
-    const struct eb_message *message;   /* as it was put; a copy */
-    enum eb_status status;              /* EB_OK; EB_RETRIABLE: its time was over; EB_PERMANENT: the broker refused it */
-    const struct eb_error *error;       /* NULL for EB_OK */
-    const char *position;               /* NULL: unknown */
+    const struct eb_message *message; /* as it was put; a copy */
+    enum eb_status status;            /* EB_OK; EB_RETRIABLE: its time was over; EB_PERMANENT: the broker refused it */
+    const struct eb_error *error;     /* NULL for EB_OK */
+    const char *position;             /* NULL: unknown */
     bool maybe_stored;
 };
 typedef void (*ebi_reported)(void *arg, const struct ebi_report *);

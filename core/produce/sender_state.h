@@ -14,30 +14,30 @@
 #include "produce/outbound.h"
 #include "produce/sender.h"
 
-enum { EBI_SENDER_BATCH = 10000 };      /* messages that are handed to the plugin at a time, at most */
+enum { EBI_SENDER_BATCH = 10000 }; /* messages that are handed to the plugin at a time, at most */
 
 struct ebi_sender {
     const struct ebi_broker *broker;
     const struct eb_producer_ops *ops;
     struct ebi_log *log;
-    struct ebi_instance instance;       /* belongs to the thread, except for what it guards itself */
+    struct ebi_instance instance; /* belongs to the thread, except for what it guards itself */
     pthread_t thread;
-    unsigned forks;                     /* ebi_forks() at open: in a child nothing of this works */
+    unsigned forks; /* ebi_forks() at open: in a child nothing of this works */
     struct ebi_left left;
 
-    pthread_mutex_t lock;               /* guards what follows, to the blank line */
-    pthread_cond_t changed;             /* there is room, something was reported, the link changed */
+    pthread_mutex_t lock;   /* guards what follows, to the blank line */
+    pthread_cond_t changed; /* there is room, something was reported, the link changed */
     struct ebi_outbound outbound;
     int64_t close_by_ms;
     bool closing, flushing, polling;
-    size_t inside;                      /* threads in a put, a flush or a wait for the link: close waits for them */
-    unsigned link_awaited;              /* threads in ebi_sender_wait_link, whose callers report a broker that is away */
-    int64_t absent_since_ms;            /* since when the broker is away, not logged yet; 0: it is not; INT64_MAX: it is logged */
+    size_t inside;           /* threads in a put, a flush or a wait for the link: close waits for them */
+    unsigned link_awaited;   /* threads in ebi_sender_wait_link, whose callers report a broker that is away */
+    int64_t absent_since_ms; /* since when the broker is away, not logged yet; 0: it is not; INT64_MAX: it is logged */
 
-    pthread_mutex_t report_lock;        /* guards reports */
-    struct ebi_outbound_message *reports, **reports_end;       /* by next_report */
+    pthread_mutex_t report_lock;                         /* guards reports */
+    struct ebi_outbound_message *reports, **reports_end; /* by next_report */
 
-    struct ebi_outbound_message **batch;        /* the thread's own */
+    struct ebi_outbound_message **batch; /* the thread's own */
 };
 
 /* ---- sender_thread.c ---- */

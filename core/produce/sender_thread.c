@@ -28,9 +28,9 @@ static void log_absence(struct ebi_sender *sender) {
 
     pthread_mutex_lock(&sender->lock);
     log = sender->absent_since_ms && !sender->instance.link_was_up && !sender->link_awaited &&
-           ebi_ticks_ms() - sender->absent_since_ms >= IDLE_MS;
+          ebi_ticks_ms() - sender->absent_since_ms >= IDLE_MS;
     if (log) {
-        sender->absent_since_ms = INT64_MAX;            /* once */
+        sender->absent_since_ms = INT64_MAX; /* once */
         why = sender->instance.link_error;
     }
     pthread_mutex_unlock(&sender->lock);
@@ -47,7 +47,7 @@ static void give_instance_up(struct ebi_sender *sender, const struct eb_error *w
 }
 
 static void reopen(struct ebi_sender *sender) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     if (ebi_instance_open(&sender->instance, &err) != EB_OK)
         ebi_instance_postpone(&sender->instance, &err);
@@ -99,17 +99,18 @@ static bool finished(const struct ebi_sender *sender) {
 
 /* One turn with an open instance: submits what may go, polls, and processes what was reported. */
 static void take_turn(struct ebi_sender *sender) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int64_t now = ebi_ticks_ms(), due = now + IDLE_MS;
 
     ebi_clock_watch(sender->log, now);
     pthread_mutex_lock(&sender->lock);
     bool overdue = ebi_outbound_overdue(&sender->outbound, now);
-    size_t n = overdue ? 0 : ebi_outbound_pick(&sender->outbound, now, sender->closing || sender->flushing,
-                                               sender->batch, EBI_SENDER_BATCH, &due);
+    size_t n = overdue ? 0
+                       : ebi_outbound_pick(&sender->outbound, now, sender->closing || sender->flushing, sender->batch,
+                                           EBI_SENDER_BATCH, &due);
     if (sender->closing && sender->close_by_ms < due)
         due = sender->close_by_ms;
-    sender->polling = n == 0;           /* from here on a put wakes the plugin */
+    sender->polling = n == 0; /* from here on a put wakes the plugin */
     pthread_mutex_unlock(&sender->lock);
     if (overdue) {
         ebi_error(&err, EB_RETRIABLE, EB_KIND_BROKER, "no answer in delivery_timeout");
@@ -126,7 +127,7 @@ static void take_turn(struct ebi_sender *sender) {
     sender->polling = false;
     pthread_mutex_unlock(&sender->lock);
     if (woken)
-        sched_yield();                  /* who put a message may put more: then it is a batch, with one wake for all of it */
+        sched_yield(); /* who put a message may put more: then it is a batch, with one wake for all of it */
     ebi_sender_process_reports(sender, false);
     if (status <= EB_FATAL)
         give_instance_up(sender, &err);
@@ -155,4 +156,3 @@ void *ebi_sender_run(void *arg) {
     ebi_sender_expire(sender, true);
     return NULL;
 }
-

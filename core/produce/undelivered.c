@@ -23,7 +23,7 @@ static void give_to_owner_of_folder(const char *path, int fd) {
     if (slash)
         slash[slash == folder] = '\0';
     if (slash && stat(folder, &owner) == 0 && owner.st_uid != 0 && fchown(fd, owner.st_uid, owner.st_gid) != 0)
-        errno = 0;                      /* the file stays root's, who can write it */
+        errno = 0; /* the file stays root's, who can write it */
     free(folder);
 }
 
@@ -50,12 +50,11 @@ static int lock(int fd) {
 static bool still_named(const char *path, int fd) {
     struct stat named, locked;
 
-    return fstat(fd, &locked) == 0 && stat(path, &named) == 0 && named.st_dev == locked.st_dev &&
-           named.st_ino == locked.st_ino;
+    return fstat(fd, &locked) == 0 && stat(path, &named) == 0 && named.st_dev == locked.st_dev && named.st_ino == locked.st_ino;
 }
 
 enum eb_status ebi_undelivered_lock(const char *path, int flags, int *fd, struct eb_error *err) {
-    for (;;) {                          /* repeats only where the file is moved between open and lock */
+    for (;;) { /* repeats only where the file is moved between open and lock */
         *fd = open_or_create(path, flags);
         if (*fd < 0 && errno == ENOENT && !(flags & O_CREAT))
             return EB_EMPTY;
@@ -106,7 +105,7 @@ static bool ends_within_a_line(int fd, off_t size) {
 
 /* Appends a line that begins with a newline, which is left out where the file does not need it. */
 static enum eb_status append(const char *path, const struct ebi_bytes *line, struct eb_error *err) {
-    struct stat about = {0};
+    struct stat about = { 0 };
     int fd = -1;
     enum eb_status status = ebi_make_folders_for(path, err);
 
@@ -120,15 +119,15 @@ static enum eb_status append(const char *path, const struct ebi_bytes *line, str
     if (status == EB_OK)
         status = write_line(fd, path, line->data + skip, line->len - skip, err);
     if (status == EB_OK && about.st_size == 0)
-        status = ebi_sync_folder_of(path, err);         /* the file is new: its name, too */
-    close(fd);                          /* unlocks it */
+        status = ebi_sync_folder_of(path, err); /* the file is new: its name, too */
+    close(fd);                                  /* unlocks it */
     return status;
 }
 
-enum eb_status ebi_undelivered_add(const char *path, const struct eb_event *event, const char *topic,
-                                   const char *key_field, struct eb_error *err) {
+enum eb_status ebi_undelivered_add(const char *path, const struct eb_event *event, const char *topic, const char *key_field,
+                                   struct eb_error *err) {
     struct eb_event addressed = *event; /* borrows everything from it */
-    struct ebi_bytes line = {0};
+    struct ebi_bytes line = { 0 };
     enum eb_status status = EB_OK;
 
     addressed.meta.topic = topic;
@@ -146,7 +145,7 @@ enum eb_status ebi_undelivered_add(const char *path, const struct eb_event *even
 }
 
 enum eb_status ebi_undelivered_append(const char *path, const void *bytes, size_t len, struct eb_error *err) {
-    struct ebi_bytes line = {0};
+    struct ebi_bytes line = { 0 };
     enum eb_status status = EB_OK;
 
     if (!ebi_bytes_add(&line, "\n", 1) || !ebi_bytes_add(&line, bytes, len) || !ebi_bytes_add(&line, "\n", 1))

@@ -23,6 +23,6 @@ void ebi_cancel_now(struct ebi_cancel *cancel) {
     int kept = errno;
 
     atomic_store(&cancel->now, true);
-    eventfd_write(cancel->fd, 1);       /* cannot fail: its count is far from the maximum */
+    eventfd_write(cancel->fd, 1); /* cannot fail: its count is far from the maximum */
     errno = kept;
 }

@@ -17,19 +17,19 @@
 /* ---- The first word of a shell command ---- */
 
 enum word_kind {
-    NO_WORD,            /* the command ends here */
-    PLAIN,              /* `text` is what the shell sees */
-    ASSIGNMENT,         /* NAME=... */
-    UNSET,              /* $NAME or ${NAME}, without quotes, that expands to nothing */
-    EMPTY,              /* '', "", or an unset variable between quotes: a word of no characters */
-    OPAQUE              /* an expansion, a redirection, a grouping: only the shell knows */
+    NO_WORD,    /* the command ends here */
+    PLAIN,      /* `text` is what the shell sees */
+    ASSIGNMENT, /* NAME=... */
+    UNSET,      /* $NAME or ${NAME}, without quotes, that expands to nothing */
+    EMPTY,      /* '', "", or an unset variable between quotes: a word of no characters */
+    OPAQUE      /* an expansion, a redirection, a grouping: only the shell knows */
 };
 
 struct word {
     enum word_kind kind;
     char text[PATH_MAX];
     size_t len;
-    const char *end;    /* behind it in the command */
+    const char *end; /* behind it in the command */
 };
 
 static bool is_blank_character(char c) {
@@ -99,7 +99,7 @@ static const char *read_quoted(struct word *word, const char *at) {
         add(word, *at);
     }
     if (!*at)
-        word->kind = OPAQUE;            /* never closed: the shell reports it */
+        word->kind = OPAQUE; /* never closed: the shell reports it */
     return *at ? at + 1 : at;
 }
 
@@ -125,7 +125,7 @@ static void read_word(const char *at, struct word *word) {
     bool redirects = (*at == '<' || *at == '>') && word->text[strspn(word->text, "0123456789")] == '\0';
     at += strspn(at, " \t");
     if (redirects || *at == '(' || word->len == 0)
-        word->kind = OPAQUE;            /* a redirection, a function, a group */
+        word->kind = OPAQUE; /* a redirection, a function, a group */
     else if (assignment && word->kind == PLAIN)
         word->kind = ASSIGNMENT;
 }
@@ -167,10 +167,10 @@ static bool is_one_of(const char *text, const char *const *words) {
 }
 
 /* Words that run what is behind them. */
-static const char *const shells_prefixes[] = {"exec", "command", "eval", NULL},
-                  *const program_prefixes[] = {"env", "nice", "nohup", "setsid", "timeout", NULL},
-                  *const shells[] = {"sh", "bash", "dash", "ash", "ksh", NULL},
-                  *const interpreters[] = {"sh", "bash", "dash", "ash", "ksh", "python", "perl", "ruby", "php", NULL};
+static const char *const shells_prefixes[] = { "exec", "command", "eval", NULL },
+                         *const program_prefixes[] = { "env", "nice", "nohup", "setsid", "timeout", NULL },
+                         *const shells[] = { "sh", "bash", "dash", "ash", "ksh", NULL },
+                         *const interpreters[] = { "sh", "bash", "dash", "ash", "ksh", "python", "perl", "ruby", "php", NULL };
 
 /* Copies a program's name without folders and version: python for /usr/bin/python3.11. */
 static void bare_name(const char *path, char *name, size_t room) {
@@ -237,11 +237,12 @@ bool ebi_exec_is_empty(const char *command) {
 /* Whether a shell runs this word by itself, without a program. */
 static bool is_builtin(const char *text) {
     static const char *const words[] = {
-        ".", ":", "[", "[[", "alias", "bg", "break", "builtin", "case", "cd", "command", "continue", "declare", "do",
-        "done", "echo", "elif", "else", "esac", "eval", "exec", "exit", "export", "false", "fc", "fg", "fi", "for",
-        "function", "getopts", "hash", "if", "in", "jobs", "kill", "let", "local", "printf", "pwd", "read", "readonly",
-        "return", "select", "set", "shift", "source", "test", "then", "time", "times", "trap", "true", "type", "typeset",
-        "ulimit", "umask", "unalias", "unset", "until", "wait", "while",
+        ".",        ":",       "[",     "[[",    "alias",  "bg",    "break",    "builtin",  "case",   "cd",      "command",
+        "continue", "declare", "do",    "done",  "echo",   "elif",  "else",     "esac",     "eval",   "exec",    "exit",
+        "export",   "false",   "fc",    "fg",    "fi",     "for",   "function", "getopts",  "hash",   "if",      "in",
+        "jobs",     "kill",    "let",   "local", "printf", "pwd",   "read",     "readonly", "return", "select",  "set",
+        "shift",    "source",  "test",  "then",  "time",   "times", "trap",     "true",     "type",   "typeset", "ulimit",
+        "umask",    "unalias", "unset", "until", "wait",   "while",
     };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -270,7 +271,8 @@ static enum eb_status check_path(const char *path, struct eb_error *err) {
     if (*path == '/' || !getcwd(folder, sizeof folder))
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "command %.300s cannot be run: %s", path, strerror(why));
     return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                     "command %.300s cannot be run from the folder %.300s: %s; give its whole path", path, folder, strerror(why));
+                     "command %.300s cannot be run from the folder %.300s: %s; give its whole path", path, folder,
+                     strerror(why));
 }
 
 static enum eb_status search_path(const char *name, struct eb_error *err) {
@@ -289,7 +291,8 @@ static enum eb_status search_path(const char *name, struct eb_error *err) {
     }
     return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
                      why ? "command %.300s is found in PATH, but this user may not execute it (PATH is %.300s)"
-                         : "command %.300s is not found; install it, or give its whole path (PATH is %.300s)", name, at);
+                         : "command %.300s is not found; install it, or give its whole path (PATH is %.300s)",
+                     name, at);
 }
 
 static enum eb_status find_program(const char *name, struct eb_error *err) {
@@ -313,8 +316,8 @@ static enum eb_status find_script(const struct word *interpreter, struct eb_erro
     int why = errno;
     if (!strchr(script.text, '/') && search_path(script.text, NULL) == EB_OK)
         return EB_OK;
-    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%.300s cannot read %.300s: %s%s", interpreter->text,
-                     script.text, strerror(why), *script.text == '/' ? "" : "; give its whole path");
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%.300s cannot read %.300s: %s%s", interpreter->text, script.text,
+                     strerror(why), *script.text == '/' ? "" : "; give its whole path");
 }
 
 static enum eb_status find(const char *command, bool scripts_only, struct eb_error *err) {
@@ -373,8 +376,10 @@ static bool begins_with(const char *text, const char *start) {
 }
 
 /* Why a file cannot be used, in the words of the C library and of shells. */
-static const char *const reasons[] = {"not found", "command not found", "Permission denied", "No such file", "cannot execute",
-                                      "Is a directory", "Exec format error", "Not a directory", "Directory nonexistent", NULL};
+static const char *const reasons[] = {
+    "not found",      "command not found", "Permission denied", "No such file",          "cannot execute",
+    "Is a directory", "Exec format error", "Not a directory",   "Directory nonexistent", NULL
+};
 
 static const char *skip_any(const char *text, const char *start) {
     return begins_with(text, start) ? text + strlen(start) : text;
@@ -386,7 +391,8 @@ static bool is_syntax_error(const char *complaint) {
         return begins_with(complaint, "syntax error");
     complaint += strlen("-c: line ");
     complaint += strspn(complaint, "0123456789");
-    return begins_with(complaint, ": `") || begins_with(complaint, ": syntax error") || begins_with(complaint, ": unexpected EOF");
+    return begins_with(complaint, ": `") || begins_with(complaint, ": syntax error") ||
+           begins_with(complaint, ": unexpected EOF");
 }
 
 bool ebi_exec_blames_machine(const char *command, const char *line, struct eb_error *err) {
@@ -410,8 +416,8 @@ bool ebi_exec_blames_machine(const char *command, const char *line, struct eb_er
         return false;
     for (size_t i = 0; reasons[i]; i++)
         if (begins_with(end + 2, reasons[i])) {
-            ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, name == complaint ? "command %.*s cannot be run: %s"
-                                                                          : "the command's file %.*s cannot be opened: %s",
+            ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
+                      name == complaint ? "command %.*s cannot be run: %s" : "the command's file %.*s cannot be opened: %s",
                       (int)(end - name > 300 ? 300 : end - name), name, reasons[i]);
             return true;
         }

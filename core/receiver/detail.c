@@ -56,7 +56,7 @@ static void mask_all(char *line, const char *word, size_t len) {
             at++;
             continue;
         }
-        memcpy(at, stars, n);           /* not longer than a word */
+        memcpy(at, stars, n); /* not longer than a word */
         memmove(at + n, at + len, strlen(at + len) + 1);
         at += n;
     }
@@ -179,7 +179,7 @@ static void mask_addresses(char *line) {
         const char *sign = memchr(at, '@', len);
 
         if (sign && sign > at && memchr(sign, '.', (size_t)(at + len - sign))) {
-            memcpy(at, "***", 3);       /* not longer than a@b. */
+            memcpy(at, "***", 3); /* not longer than a@b. */
             memmove(at + 3, at + len, strlen(at + len) + 1);
             len = 3;
         }
@@ -207,7 +207,7 @@ void ebi_detail_line(const struct ebi_detail *detail, enum ebi_detail_kept kept,
                      char line[static EBI_DETAIL_ROOM]) {
     const char *text = detail->tail;
     size_t end = detail->len, start, whole;
-    struct ebi_bytes shown = {0};
+    struct ebi_bytes shown = { 0 };
     bool cut = false;
 
     while (end > 0 && is_blank(text[end - 1]))
@@ -217,7 +217,7 @@ void ebi_detail_line(const struct ebi_detail *detail, enum ebi_detail_kept kept,
     while (start < end && is_blank(text[start]))
         start++;
     while (start < end && ((unsigned char)text[start] & 0xC0) == 0x80 && end - start > sizeof detail->tail - 4)
-        start++;                        /* the text was cut within a character */
+        start++; /* the text was cut within a character */
     line[0] = '\0';
     if (kept == EBI_DETAIL_OFF)
         return;
@@ -230,7 +230,7 @@ void ebi_detail_line(const struct ebi_detail *detail, enum ebi_detail_kept kept,
         size_t step = ebi_printable_step(text + at, end - at, &what, &character);
 
         if (!ebi_printable_add(&shown, text + at, step) || shown.len >= EBI_DETAIL_ROOM) {
-            shown.len = before;         /* no part of a character stays */
+            shown.len = before; /* no part of a character stays */
             cut = true;
             break;
         }
@@ -240,7 +240,7 @@ void ebi_detail_line(const struct ebi_detail *detail, enum ebi_detail_kept kept,
     while (cut && kept == EBI_DETAIL_MASKED && whole > 0 && !strchr(between, shown.data[whole - 1]))
         whole--;
     if (cut && whole > 0)
-        shown.len = whole;              /* a part of a name or of an address could not be masked */
+        shown.len = whole; /* a part of a name or of an address could not be masked */
     if (shown.data) {
         memcpy(line, shown.data, shown.len);
         line[shown.len] = '\0';

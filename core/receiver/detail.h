@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include "base/bytes.h"
 
-enum { EBI_DETAIL_ROOM = 512 };         /* of the line, with its NUL */
+enum { EBI_DETAIL_ROOM = 512 }; /* of the line, with its NUL */
 
 /* What is kept of the line; in the order of the choices of failure_detail. */
 enum ebi_detail_kept { EBI_DETAIL_MASKED, EBI_DETAIL_FULL, EBI_DETAIL_OFF };

@@ -26,15 +26,15 @@ struct exec {
     struct ebi_receiver receiver;
     struct ebi_exec_settings settings;
     struct ebi_cancel *cancel;
-    struct ebi_bytes json;              /* kept from run to run */
-    struct ebi_detail detail;           /* of the run at hand */
+    struct ebi_bytes json;    /* kept from run to run */
+    struct ebi_detail detail; /* of the run at hand */
 };
 
 /* One run of the command. */
 struct child {
-    int in, report;                     /* its standard input; the supervisor's socket for this run */
-    int error;                          /* its standard error, which is passed on; -1: it has this process's own, or the pipe has ended */
-    bool stalled;                       /* this process's own standard error takes no more now */
+    int in, report; /* its standard input; the supervisor's socket for this run */
+    int error;      /* its standard error, which is passed on; -1: it has this process's own, or the pipe has ended */
+    bool stalled;   /* this process's own standard error takes no more now */
 };
 
 static void close_all(int *fds, size_t n) {
@@ -44,7 +44,7 @@ static void close_all(int *fds, size_t n) {
 }
 
 static enum eb_status start(const struct exec *exec, struct child *child, struct eb_error *err) {
-    int ends[4] = {-1, -1, -1, -1};     /* of standard input, of standard error: to read, to write */
+    int ends[4] = { -1, -1, -1, -1 }; /* of standard input, of standard error: to read, to write */
     bool piped = exec->settings.detail != EBI_DETAIL_OFF;
 
     if (pipe2(ends, O_CLOEXEC) != 0 || (piped && pipe2(ends + 2, O_CLOEXEC) != 0)) {
@@ -73,7 +73,7 @@ static enum eb_status start(const struct exec *exec, struct child *child, struct
 /* Passes on what the command has written to its standard error, as far as this process's own takes it. False: there is no more to
  * read at the moment. */
 static bool pass_on(struct exec *exec, struct child *child) {
-    struct pollfd own = {.fd = STDERR_FILENO, .events = POLLOUT};
+    struct pollfd own = { .fd = STDERR_FILENO, .events = POLLOUT };
     char text[EBI_FORWARD_ROOM];
 
     child->stalled = poll(&own, 1, 0) == 0;
@@ -93,7 +93,7 @@ static bool pass_on(struct exec *exec, struct child *child) {
 /* The command has ended: reads the rest of what it wrote from the pipe. Processes that it left behind may write on, which a thread
  * of its own passes on. */
 static void finish_error(struct exec *exec, struct child *child) {
-    enum { MOST_TIMES = 64 };           /* a pipe holds a quarter of that */
+    enum { MOST_TIMES = 64 }; /* a pipe holds a quarter of that */
 
     for (int i = 0; i < MOST_TIMES && child->error >= 0 && pass_on(exec, child); i++)
         continue;
@@ -112,7 +112,7 @@ static void feed(struct child *child, const struct ebi_bytes *json, size_t *writ
             return;
         if (n > 0)
             *written += (size_t)n;
-        if (n < 0 || *written == json->len) {           /* EPIPE: a command need not read it; its exit status decides */
+        if (n < 0 || *written == json->len) { /* EPIPE: a command need not read it; its exit status decides */
             close(child->in);
             child->in = -1;
         }
@@ -125,16 +125,16 @@ static bool wait_for(struct exec *exec, struct child *child, int64_t by_ms) {
 
     for (;;) {
         int64_t left = by_ms - ebi_ticks_ms();
-        struct pollfd fds[] = {{.fd = child->report, .events = POLLIN},
-                               {.fd = exec->cancel->fd, .events = POLLIN},
-                               {.fd = child->in, .events = POLLOUT},
-                               {.fd = child->stalled ? STDERR_FILENO : child->error,
-                                .events = child->stalled ? POLLOUT : POLLIN}};
+        struct pollfd fds[] = { { .fd = child->report, .events = POLLIN },
+                                { .fd = exec->cancel->fd, .events = POLLIN },
+                                { .fd = child->in, .events = POLLOUT },
+                                { .fd = child->stalled ? STDERR_FILENO : child->error,
+                                  .events = child->stalled ? POLLOUT : POLLIN } };
 
         if (left <= 0)
             return false;
         if (poll(fds, 4, left > 60000 ? 60000 : (int)left) < 0)
-            continue;                   /* EINTR; nothing else can happen */
+            continue; /* EINTR; nothing else can happen */
         if (fds[0].revents)
             return true;
         if (fds[1].revents)
@@ -148,7 +148,7 @@ static bool wait_for(struct exec *exec, struct child *child, int64_t by_ms) {
 
 /* Has the supervisor ask the run's process group to end, and then kill it. True: it has ended. */
 static bool end_group(const struct child *child) {
-    struct pollfd ended = {.fd = child->report, .events = POLLIN};
+    struct pollfd ended = { .fd = child->report, .events = POLLIN };
     int64_t by_ms = ebi_ticks_ms() + EBI_KILL_AFTER_MS + GRACE_MS, left;
 
     shutdown(child->report, SHUT_WR);
@@ -273,7 +273,7 @@ struct ebi_receiver *ebi_exec_create(const void *settings, struct ebi_cancel *ca
         ebi_error_memory(err);
         return NULL;
     }
-    exec->receiver = (struct ebi_receiver){run, exec_free};
+    exec->receiver = (struct ebi_receiver){ run, exec_free };
     exec->settings = *(const struct ebi_exec_settings *)settings;
     exec->cancel = cancel;
     return &exec->receiver;

@@ -19,14 +19,14 @@ ssize_t ebi_forward_once(int fd, char text[static EBI_FORWARD_ROOM]) {
         ssize_t m = write(STDERR_FILENO, text + written, (size_t)(n - written));
 
         if (m < 0 && errno != EINTR)
-            break;                      /* nobody reads it: the rest is dropped, as if the command had met that */
+            break; /* nobody reads it: the rest is dropped, as if the command had met that */
         written += m > 0 ? m : 0;
     }
     return n;
 }
 
 void ebi_forward_init(struct ebi_forward *forward) {
-    *forward = (struct ebi_forward){.wake = -1};
+    *forward = (struct ebi_forward){ .wake = -1 };
     pthread_mutex_init(&forward->lock, NULL);
 }
 
@@ -67,11 +67,11 @@ static void *run(void *arg) {
         size_t n = forward->n;
         bool end = forward->end;
         for (size_t i = 0; i < n; i++)
-            polled[i] = (struct pollfd){.fd = forward->fds[i], .events = POLLIN};
+            polled[i] = (struct pollfd){ .fd = forward->fds[i], .events = POLLIN };
         pthread_mutex_unlock(&forward->lock);
         if (end)
             return NULL;
-        polled[n] = (struct pollfd){.fd = forward->wake, .events = POLLIN};
+        polled[n] = (struct pollfd){ .fd = forward->wake, .events = POLLIN };
         if (poll(polled, n + 1, -1) < 0)
             continue;
         if (polled[n].revents)
@@ -86,8 +86,7 @@ static bool is_started(struct ebi_forward *forward) {
         return true;
     if (forward->wake < 0)
         forward->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    forward->started =
-        forward->wake >= 0 && ebi_thread_start(&forward->thread, "eb-stderr", run, forward, NULL) == EB_OK;
+    forward->started = forward->wake >= 0 && ebi_thread_start(&forward->thread, "eb-stderr", run, forward, NULL) == EB_OK;
     return forward->started;
 }
 
@@ -99,7 +98,7 @@ void ebi_forward_add(struct ebi_forward *forward, int fd) {
         forward->fds[forward->n++] = fd;
         wake(forward);
     } else {
-        close(fd);                      /* the older pipes stay: they may be of services */
+        close(fd); /* the older pipes stay: they may be of services */
     }
     pthread_mutex_unlock(&forward->lock);
 }

@@ -17,11 +17,11 @@ ssize_t ebi_forward_once(int fd, char text[static EBI_FORWARD_ROOM]);
 /* Takes over the pipes of commands that have ended but left processes behind, which still have the other ends. A thread of its own
  * passes on what they write, until they end. */
 struct ebi_forward {
-    pthread_mutex_t lock;               /* guards what follows */
+    pthread_mutex_t lock; /* guards what follows */
     pthread_t thread;
     bool started, end;
-    int wake;                           /* an eventfd */
-    int fds[EBI_FORWARD_MOST];          /* a pipe beyond that number is closed */
+    int wake;                  /* an eventfd */
+    int fds[EBI_FORWARD_MOST]; /* a pipe beyond that number is closed */
     size_t n;
 };
 

@@ -14,7 +14,7 @@
 enum { END_MS = 5000 };
 
 void ebi_supervisor_init(struct ebi_supervisor *supervisor, const char *command) {
-    *supervisor = (struct ebi_supervisor){.command = command, .control = -1};
+    *supervisor = (struct ebi_supervisor){ .command = command, .control = -1 };
     pthread_mutex_init(&supervisor->lock, NULL);
 }
 
@@ -25,11 +25,11 @@ static void part(struct ebi_supervisor *supervisor, int options) {
     close(supervisor->control);
     supervisor->control = -1;
     while (waitpid(supervisor->pid, NULL, options) < 0 && errno == EINTR)
-        continue;                       /* any other error: another part of this program has waited for it, and nothing is lost */
+        continue; /* any other error: another part of this program has waited for it, and nothing is lost */
 }
 
 void ebi_supervisor_free(struct ebi_supervisor *supervisor) {
-    struct pollfd ended = {.fd = supervisor->control, .events = POLLIN};
+    struct pollfd ended = { .fd = supervisor->control, .events = POLLIN };
 
     if (supervisor->control >= 0) {
         shutdown(supervisor->control, SHUT_WR);
@@ -45,7 +45,7 @@ static pid_t fork_without_handlers(void) {
 #if defined HAVE__FORK && !defined __SANITIZE_THREAD__
     return _Fork();
 #else
-    return fork();                      /* ThreadSanitizer has to see it */
+    return fork(); /* ThreadSanitizer has to see it */
 #endif
 }
 
@@ -80,10 +80,11 @@ static bool send_request(int control, const int *fds, size_t n) {
     union {
         struct cmsghdr header;
         char room[CMSG_SPACE(3 * sizeof(int))];
-    } extra = {{0}};
-    struct iovec data = {"r", 1};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &extra,
-                             .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+    } extra = { { 0 } };
+    struct iovec data = { "r", 1 };
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &extra, .msg_controllen = CMSG_SPACE(n * sizeof(int))
+    };
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     ssize_t sent;
 
@@ -118,13 +119,12 @@ static enum eb_status request(struct ebi_supervisor *supervisor, const int *fds,
     }
 }
 
-enum eb_status ebi_supervisor_run(struct ebi_supervisor *supervisor, int in, int error, int *report,
-                                  struct eb_error *err) {
+enum eb_status ebi_supervisor_run(struct ebi_supervisor *supervisor, int in, int error, int *report, struct eb_error *err) {
     int ends[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return ebi_error_errno(err, EB_RETRIABLE, EB_KIND_SYSTEM, "cannot make a socket for a command");
-    const int fds[] = {ends[1], in, error};
+    const int fds[] = { ends[1], in, error };
     pthread_mutex_lock(&supervisor->lock);
     enum eb_status status = request(supervisor, fds, error < 0 ? 2 : 3, err);
     pthread_mutex_unlock(&supervisor->lock);

@@ -15,20 +15,20 @@
 #define EBI_COMMAND_NAME "eventbus-exec"
 
 enum {
-    EBI_KILL_AFTER_MS = 2000            /* a run that is told to end gets SIGTERM, and after this time SIGKILL */
+    EBI_KILL_AFTER_MS = 2000 /* a run that is told to end gets SIGTERM, and after this time SIGKILL */
 };
 
 /* What the supervisor writes to the socket of a run, once. Where a socket ends without it, the supervisor has died, and how the run
  * ended is unknown. */
 struct ebi_run_report {
     enum { EBI_RUN_ENDED, EBI_RUN_NOT_STARTED } what;
-    int value;                          /* a status as of waitpid; an errno */
+    int value; /* a status as of waitpid; an errno */
 };
 
 struct ebi_supervisor {
-    const char *command;                /* for /bin/sh -c; borrowed */
-    pthread_mutex_t lock;               /* guards what follows */
-    int control;                        /* a socket; -1: no process yet */
+    const char *command;  /* for /bin/sh -c; borrowed */
+    pthread_mutex_t lock; /* guards what follows */
+    int control;          /* a socket; -1: no process yet */
     pid_t pid;
 };
 

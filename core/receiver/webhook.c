@@ -21,34 +21,34 @@
 #include "signal/event.h"
 
 enum {
-    REST_MS = 250,                      /* how long the rest of a response is read once its status is known */
-    MOST_BODY = 1 << 16,                /* bytes of the body that are read */
-    MOST_HEADERS = 1 << 18              /* bytes of headers; more than that end the request */
+    REST_MS = 250,         /* how long the rest of a response is read once its status is known */
+    MOST_BODY = 1 << 16,   /* bytes of the body that are read */
+    MOST_HEADERS = 1 << 18 /* bytes of headers; more than that end the request */
 };
 
 struct webhook {
     struct ebi_receiver receiver;
     struct ebi_webhook_settings settings;
     struct ebi_cancel *cancel;
-    CURLM *multi;                       /* keeps the connection from run to run */
+    CURLM *multi; /* keeps the connection from run to run */
     CURL *curl;
     struct curl_slist *headers;
     struct ebi_bytes json;
-    size_t header_bytes, body_bytes;    /* of the response at hand */
+    size_t header_bytes, body_bytes; /* of the response at hand */
     struct ebi_detail detail;
 };
 
 /* How a request ended. */
 struct ending {
-    long status;                        /* of the response, from 200 on; 0: there was no response */
-    CURLcode code;                      /* why there was no response */
+    long status;   /* of the response, from 200 on; 0: there was no response */
+    CURLcode code; /* why there was no response */
     bool cancelled;
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void start_curl(void) {
-    curl_global_init(CURL_GLOBAL_DEFAULT);              /* a failure shows in curl_easy_init */
+    curl_global_init(CURL_GLOBAL_DEFAULT); /* a failure shows in curl_easy_init */
 }
 
 /* ---- Callbacks of curl ---- */
@@ -91,8 +91,7 @@ static void classify_http(struct webhook *hook, long status, struct ebi_run *out
     out->status = ebi_error(&out->error, may_pass(status) ? EB_RETRIABLE : EB_PERMANENT, EB_KIND_NONE, "HTTP status %ld%s",
                             status, status < 400 ? "; redirects are not followed" : "");
     ebi_detail_line(&hook->detail, hook->settings.detail, &hook->json, out->detail);
-    if (out->status == EB_RETRIABLE && curl_easy_getinfo(hook->curl, CURLINFO_RETRY_AFTER, &after) == CURLE_OK &&
-        after > 0)
+    if (out->status == EB_RETRIABLE && curl_easy_getinfo(hook->curl, CURLINFO_RETRY_AFTER, &after) == CURLE_OK && after > 0)
         out->wait_ms = after > hook->settings.retry_max_ms / 1000 ? hook->settings.retry_max_ms : after * 1000;
 }
 
@@ -110,7 +109,7 @@ static bool is_own_trouble(CURLcode code) {
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
     case CURLE_FAILED_INIT:
-    case CURLE_SSL_CACERT_BADFILE:      /* this machine's certificates cannot be read */
+    case CURLE_SSL_CACERT_BADFILE: /* this machine's certificates cannot be read */
     case CURLE_SSL_CERTPROBLEM:
         return true;
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -155,9 +154,9 @@ static bool is_done(const struct webhook *hook, CURLcode *code) {
 }
 
 static struct ending perform(const struct webhook *hook) {
-    struct curl_waitfd cancel = {.fd = hook->cancel->fd, .events = CURL_WAIT_POLLIN};
+    struct curl_waitfd cancel = { .fd = hook->cancel->fd, .events = CURL_WAIT_POLLIN };
     int64_t by_ms = ebi_ticks_ms() + hook->settings.timeout_ms;
-    struct ending ending = {.code = CURLE_OPERATION_TIMEDOUT};
+    struct ending ending = { .code = CURLE_OPERATION_TIMEDOUT };
 
     for (;;) {
         int running;
@@ -168,7 +167,7 @@ static struct ending perform(const struct webhook *hook) {
             return ending;
         }
         curl_easy_getinfo(hook->curl, CURLINFO_RESPONSE_CODE, &status);
-        if (status >= 200 && !ending.status) {          /* a status below 200 is followed by another one */
+        if (status >= 200 && !ending.status) { /* a status below 200 is followed by another one */
             int64_t rest_ms = ebi_ticks_ms() + REST_MS;
 
             ending.status = status;
@@ -199,10 +198,10 @@ static void run(struct ebi_receiver *receiver, const struct eb_event *event, str
     curl_easy_setopt(hook->curl, CURLOPT_POSTFIELDS, hook->json.data);
     curl_easy_setopt(hook->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)hook->json.len);
     curl_easy_setopt(hook->curl, CURLOPT_ERRORBUFFER, detail);
-    struct ending ending = {.code = CURLE_OUT_OF_MEMORY};
+    struct ending ending = { .code = CURLE_OUT_OF_MEMORY };
     if (curl_multi_add_handle(hook->multi, hook->curl) == CURLM_OK) {
         ending = perform(hook);
-        curl_multi_remove_handle(hook->multi, hook->curl);      /* a connection whose response is not complete is closed */
+        curl_multi_remove_handle(hook->multi, hook->curl); /* a connection whose response is not complete is closed */
     }
     curl_easy_setopt(hook->curl, CURLOPT_ERRORBUFFER, NULL);
     if (ending.status)
@@ -292,9 +291,9 @@ static bool set_up(struct webhook *hook) {
     curl_easy_setopt(hook->curl, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(hook->curl, CURLOPT_HEADERDATA, hook);
     curl_easy_setopt(hook->curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(hook->curl, CURLOPT_QUICK_EXIT, 1L);       /* does not wait for a name server that hangs */
+    curl_easy_setopt(hook->curl, CURLOPT_QUICK_EXIT, 1L); /* does not wait for a name server that hangs */
     if (!hook->settings.proxies || is_on_this_machine(hook->settings.url))
-        curl_easy_setopt(hook->curl, CURLOPT_PROXY, "");        /* no proxy, whatever the environment says */
+        curl_easy_setopt(hook->curl, CURLOPT_PROXY, ""); /* no proxy, whatever the environment says */
     return true;
 }
 
@@ -306,7 +305,7 @@ struct ebi_receiver *ebi_webhook_create(const void *settings, struct ebi_cancel 
         ebi_error_memory(err);
         return NULL;
     }
-    hook->receiver = (struct ebi_receiver){run, webhook_free};
+    hook->receiver = (struct ebi_receiver){ run, webhook_free };
     hook->settings = *(const struct ebi_webhook_settings *)settings;
     hook->cancel = cancel;
     if (!set_up(hook)) {

@@ -47,7 +47,7 @@ static bool add_string(const char *text, size_t len, struct ebi_bytes *out) {
 }
 
 static int by_name(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);    /* bytes of UTF-8 sort as code points do */
+    return strcmp(*(const char *const *)a, *(const char *const *)b); /* bytes of UTF-8 sort as code points do */
 }
 
 static bool add_object(const json_t *object, struct ebi_bytes *out) {

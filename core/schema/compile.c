@@ -10,8 +10,8 @@
 static bool compile_type(struct ebi_compiler *, uint32_t at, const json_t *type, const char *space);
 
 static const char *const primitives[] = {
-    [EBI_NULL] = "null", [EBI_BOOLEAN] = "boolean", [EBI_INT] = "int", [EBI_LONG] = "long", [EBI_FLOAT] = "float",
-    [EBI_DOUBLE] = "double", [EBI_BYTES] = "bytes", [EBI_STRING] = "string",
+    [EBI_NULL] = "null",   [EBI_BOOLEAN] = "boolean", [EBI_INT] = "int",     [EBI_LONG] = "long",
+    [EBI_FLOAT] = "float", [EBI_DOUBLE] = "double",   [EBI_BYTES] = "bytes", [EBI_STRING] = "string",
 };
 enum { PRIMITIVES = EBI_STRING + 1 };
 
@@ -21,9 +21,7 @@ static bool valid_field(struct ebi_compiler *c, uint32_t at, const json_t *field
     const json_t *name = json_object_get(field, "name");
 
     if (!json_is_string(name) || !ebi_compile_valid_name(json_string_value(name), json_string_length(name)))
-        return ebi_compile_refuse(c, at,
-                                  "a field's name must be letters, digits and _, at most %d",
-                                  EBI_SCHEMA_NAME);
+        return ebi_compile_refuse(c, at, "a field's name must be letters, digits and _, at most %d", EBI_SCHEMA_NAME);
     if (!json_object_get(field, "type"))
         return ebi_compile_refuse(c, at, "field %s has no type", json_string_value(name));
     return true;
@@ -44,7 +42,7 @@ static bool note_default(struct ebi_compiler *c, uint32_t at, const json_t *valu
     else if (status == EB_OK)
         good = (kept = ebi_compile_take_text(c, avro.len));
     else
-        good = ebi_compile_grow(c, avro.len);   /* a reader that needs this default gets an error; its work counts */
+        good = ebi_compile_grow(c, avro.len); /* a reader that needs this default gets an error; its work counts */
     if (kept && avro.len)
         memcpy(kept, avro.data, avro.len);
     node->initial = (struct eb_text){ kept, kept ? avro.len : 0 };
@@ -138,9 +136,8 @@ static bool compile_enum(struct ebi_compiler *c, uint32_t at, const json_t *type
     for (size_t i = 0; i < n; i++)
         order[i] = (uint16_t)i;
     qsort_r(order, n, sizeof *order, ebi_symbols_compare, texts);
-    if (json_is_string(initial))        /* 0: no default, also where it is not a symbol */
-        node->enum_default = (uint16_t)(ebi_node_symbol(node, json_string_value(initial),
-                                                        json_string_length(initial)) + 1);
+    if (json_is_string(initial)) /* 0: no default, also where it is not a symbol */
+        node->enum_default = (uint16_t)(ebi_node_symbol(node, json_string_value(initial), json_string_length(initial)) + 1);
     return ebi_compile_close_node(c, at, ebi_text_of("enum"));
 }
 
@@ -156,8 +153,7 @@ static bool compile_fixed(struct ebi_compiler *c, uint32_t at, const json_t *typ
 }
 
 /* Compiles a list or a map, whose items are frames of their own. */
-static bool compile_items(struct ebi_compiler *c, uint32_t at, enum ebi_kind kind, const json_t *items,
-                          const char *space) {
+static bool compile_items(struct ebi_compiler *c, uint32_t at, enum ebi_kind kind, const json_t *items, const char *space) {
     const char *brackets = kind == EBI_MAP ? "{}" : "[]", *type = kind == EBI_MAP ? "map of " : "list of ";
     uint32_t outer = c->slots, item;
     struct ebi_node *node = ebi_compile_node(c, at);
@@ -185,8 +181,7 @@ static bool is_null(const json_t *type) {
     return name && strcmp(name, "null") == 0;
 }
 
-static bool compile_branch(struct ebi_compiler *c, uint32_t at, const json_t *type, const char *space,
-                           unsigned *json_types) {
+static bool compile_branch(struct ebi_compiler *c, uint32_t at, const json_t *type, const char *space, unsigned *json_types) {
     uint32_t child = ebi_compile_add_node(c, at, ebi_compile_node(c, at)->path);
     unsigned json_type;
 
@@ -196,9 +191,11 @@ static bool compile_branch(struct ebi_compiler *c, uint32_t at, const json_t *ty
         return ebi_compile_refuse(c, at, "a union directly inside a union");
     json_type = 1u << ebi_json_type_of((enum ebi_kind)ebi_compile_node(c, child)->kind);
     if (*json_types & json_type)
-        return ebi_compile_refuse(c, at, "%s cannot be told from another type of its union in JSON, where values carry no "
+        return ebi_compile_refuse(c, at,
+                                  "%s cannot be told from another type of its union in JSON, where values carry no "
                                   "type; of null, boolean, whole numbers, other numbers, texts, lists, objects a union "
-                                  "may have one each", ebi_compile_node(c, child)->type.data);
+                                  "may have one each",
+                                  ebi_compile_node(c, child)->type.data);
     *json_types |= json_type;
     return true;
 }
@@ -216,8 +213,7 @@ static bool compile_branches(struct ebi_compiler *c, uint32_t at, const json_t *
         if (!compile_branch(c, at, json_array_get(types, i), space, &json_types))
             return false;
         ebi_compile_node(c, child)->branch = (uint16_t)i;
-        min_bytes = ebi_compile_node(c, child)->min_bytes < min_bytes ? ebi_compile_node(c,
-                                                                                         child)->min_bytes : min_bytes;
+        min_bytes = ebi_compile_node(c, child)->min_bytes < min_bytes ? ebi_compile_node(c, child)->min_bytes : min_bytes;
         type = ebi_compile_join(c, type, i ? " or " : "", ebi_compile_node(c, child)->type);
         if (!type.data)
             return false;
@@ -262,16 +258,15 @@ static bool refuse_unknown(struct ebi_compiler *c, uint32_t at, const char *name
     ptrdiff_t near = ebi_nearest(name, primitives, PRIMITIVES);
 
     if (near >= 0)
-        return ebi_compile_refuse(c, at, "unknown type \"%.*s\"; did you mean %s?", EBI_SCHEMA_NAME, name,
-                                  primitives[near]);
-    return ebi_compile_refuse(c, at, "unknown type \"%.*s\"; a type must be defined before it is used by name",
-                              EBI_SCHEMA_NAME, name);
+        return ebi_compile_refuse(c, at, "unknown type \"%.*s\"; did you mean %s?", EBI_SCHEMA_NAME, name, primitives[near]);
+    return ebi_compile_refuse(c, at, "unknown type \"%.*s\"; a type must be defined before it is used by name", EBI_SCHEMA_NAME,
+                              name);
 }
 
 static bool compile_name(struct ebi_compiler *c, uint32_t at, const char *name, const char *space) {
-    static const unsigned char min_bytes[PRIMITIVES] = { [EBI_BOOLEAN] = 1, [EBI_INT] = 1, [EBI_LONG] = 1,
-                                                         [EBI_FLOAT] = 4, [EBI_DOUBLE] = 8, [EBI_BYTES] = 1,
-                                                         [EBI_STRING] = 1 };
+    static const unsigned char min_bytes[PRIMITIVES] = {
+        [EBI_BOOLEAN] = 1, [EBI_INT] = 1, [EBI_LONG] = 1, [EBI_FLOAT] = 4, [EBI_DOUBLE] = 8, [EBI_BYTES] = 1, [EBI_STRING] = 1
+    };
     struct ebi_named_type *named;
     char *full;
 
@@ -298,8 +293,7 @@ static bool compile_object(struct ebi_compiler *c, uint32_t at, const json_t *ty
     struct ebi_named_type *named;
 
     if (!kind)
-        return ebi_compile_refuse(c, at,
-                                  "a type must be a name, an object with a \"type\", or a list of types");
+        return ebi_compile_refuse(c, at, "a type must be a name, an object with a \"type\", or a list of types");
     if (strcmp(kind, "array") == 0)
         return compile_items(c, at, EBI_ARRAY, json_object_get(type, "items"), space);
     if (strcmp(kind, "map") == 0)

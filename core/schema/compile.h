@@ -11,7 +11,7 @@ enum eb_status ebi_compile(struct ebi_schema *, struct eb_error *);
 bool ebi_canonical(const json_t *value, struct ebi_bytes *);
 
 /* Adds the Avro form of a field's default (default.c). EB_PERMANENT: the default does not fit the type. */
-enum eb_status ebi_default_to_avro(const struct ebi_schema *, const struct ebi_node *, const json_t *value,
-                                   struct ebi_bytes *, struct eb_error *);
+enum eb_status ebi_default_to_avro(const struct ebi_schema *, const struct ebi_node *, const json_t *value, struct ebi_bytes *,
+                                   struct eb_error *);
 
 #endif

@@ -19,8 +19,8 @@ bool ebi_compile_refuse(struct ebi_compiler *c, uint32_t at, const char *format,
     if (at == 0)
         ebi_error(c->err, EB_PERMANENT, EB_KIND_DATA, "the schema: %s", reason);
     else
-        ebi_error(c->err, EB_PERMANENT, EB_KIND_DATA, "the schema's field %.*s: %s",
-                  (int)ebi_compile_node(c, at)->path.len, ebi_compile_node(c, at)->path.data, reason);
+        ebi_error(c->err, EB_PERMANENT, EB_KIND_DATA, "the schema's field %.*s: %s", (int)ebi_compile_node(c, at)->path.len,
+                  ebi_compile_node(c, at)->path.data, reason);
     return false;
 }
 
@@ -52,8 +52,7 @@ char *ebi_compile_take_text(struct ebi_compiler *c, size_t len) {
     return ebi_compile_take(c, len + 8);
 }
 
-struct eb_text ebi_compile_join(struct ebi_compiler *c, struct eb_text before, const char *middle,
-                                struct eb_text after) {
+struct eb_text ebi_compile_join(struct ebi_compiler *c, struct eb_text before, const char *middle, struct eb_text after) {
     size_t mid = strlen(middle), len = before.len + mid + after.len;
     char *text = ebi_compile_take_text(c, len);
 

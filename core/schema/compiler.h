@@ -6,20 +6,20 @@
 
 /* A record, enum or fixed that the schema has defined. */
 struct ebi_named_type {
-    char *full;                 /* with its namespace */
-    const char *space;          /* that namespace, which names inside it inherit */
+    char *full;        /* with its namespace */
+    const char *space; /* that namespace, which names inside it inherit */
     const json_t *type;
-    bool open;                  /* it is being compiled: using it now would be recursion */
+    bool open; /* it is being compiled: using it now would be recursion */
 };
 
 struct ebi_compiler {
     struct ebi_schema *schema;
-    uint32_t room;              /* nodes there is memory for */
-    uint32_t slots;             /* of the current frame, so far */
+    uint32_t room;  /* nodes there is memory for */
+    uint32_t slots; /* of the current frame, so far */
     unsigned depth;
     struct ebi_named_type *named;
     size_t n_named;
-    json_t *numbers;            /* full name -> place in named */
+    json_t *numbers; /* full name -> place in named */
     struct eb_error *err;
 };
 
@@ -33,8 +33,7 @@ static inline struct eb_text ebi_text_of(const char *text) {
 }
 
 /* These set an error and return false: "the schema's field a.b: ..." for the node at `at`, "the schema: ..." for 0. */
-bool ebi_compile_refuse(struct ebi_compiler *, uint32_t at, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+bool ebi_compile_refuse(struct ebi_compiler *, uint32_t at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool ebi_compile_no_memory(struct ebi_compiler *);
 
 /* Counts what the schema grows by, so that types used again and again cannot make a small text large. Returns false: it

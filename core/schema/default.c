@@ -11,8 +11,8 @@ static enum eb_status add(struct ebi_appender *, const struct ebi_schema *, cons
                           struct eb_error *);
 
 static enum eb_status misfit(const struct ebi_node *node, struct eb_error *err) {
-    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%.*s: the default does not fit the type, %.*s",
-                     (int)node->path.len, node->path.data, (int)node->type.len, node->type.data);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%.*s: the default does not fit the type, %.*s", (int)node->path.len,
+                     node->path.data, (int)node->type.len, node->type.data);
 }
 
 static enum eb_status add_long(struct ebi_appender *out, int64_t value, struct eb_error *err) {
@@ -96,8 +96,7 @@ static enum eb_status add_record(struct ebi_appender *out, const struct ebi_sche
     const struct ebi_node *end = ebi_node_after(schema, node);
     enum eb_status status = json_is_object(value) ? EB_OK : misfit(node, err);
 
-    for (const struct ebi_node *field = node + 1; field < end && status == EB_OK; field = ebi_node_after(schema,
-                                                                                                         field)) {
+    for (const struct ebi_node *field = node + 1; field < end && status == EB_OK; field = ebi_node_after(schema, field)) {
         const json_t *given = json_object_get(value, field->name.data);
 
         if (given)
@@ -129,8 +128,7 @@ static enum eb_status add_map(struct ebi_appender *out, const struct ebi_schema 
 
     if (status == EB_OK && n > 0)
         status = add_long(out, (int64_t)n, err);
-    for (void *at = json_object_iter((json_t *)value); at && status == EB_OK;
-         at = json_object_iter_next((json_t *)value, at)) {
+    for (void *at = json_object_iter((json_t *)value); at && status == EB_OK; at = json_object_iter_next((json_t *)value, at)) {
         const char *key = json_object_iter_key(at);
 
         status = add_counted(out, key, strlen(key), err);
@@ -223,6 +221,6 @@ enum eb_status ebi_default_to_avro(const struct ebi_schema *schema, const struct
     if (!ebi_append_begin(&out, avro))
         return ebi_error_memory(err);
     status = add(&out, schema, node, value, err);
-    ebi_append_end(&out);          /* also when it failed: the length says how much was done */
+    ebi_append_end(&out); /* also when it failed: the length says how much was done */
     return status;
 }

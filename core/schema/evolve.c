@@ -16,8 +16,7 @@ struct comparing {
     int found;
 };
 
-__attribute__((format(printf, 2, 3)))
-static void report(struct comparing *c, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static void report(struct comparing *c, const char *format, ...) {
     char problem[EB_ERROR_ROOM];
     va_list args;
 
@@ -40,7 +39,7 @@ static bool same_symbols(const struct ebi_node *a, const struct ebi_node *b) {
 /* Returns in what two types differ that have the same name in full; "": in nothing. */
 static const char *hidden_difference(const struct ebi_node *a, const struct ebi_node *b) {
     if (a->kind != b->kind || (a->kind == EBI_UNION && a->count != b->count))
-        return " of other types";       /* the names differ behind the place where they are cut */
+        return " of other types"; /* the names differ behind the place where they are cut */
     if (a->optional != b->optional)
         return " in another order";
     if (a->kind == EBI_ENUM && !same_symbols(a, b))
@@ -60,8 +59,7 @@ static void compare(struct comparing *c, const struct ebi_node *a, const struct 
     if (same_words && !*hidden)
         compare_inside(c, a, b);
     else
-        report(c, "%s: was %s, is %s%s; a field must keep its type", a->path.len ? a->path.data : "the event", was, is,
-               hidden);
+        report(c, "%s: was %s, is %s%s; a field must keep its type", a->path.len ? a->path.data : "the event", was, is, hidden);
 }
 
 /* Checks that the fields of both records stand in the same order: a consumer that knows no writer's schema relies on
@@ -73,8 +71,7 @@ static void compare_order(struct comparing *c, const struct ebi_node *a, const s
         const struct ebi_node *same = ebi_node_field(c->newer, b, field->name.data, field->name.len, NULL);
 
         if (same && same < last) {
-            report(c, "%s: its place among the other fields has changed; fields must keep their order",
-                   field->path.data);
+            report(c, "%s: its place among the other fields has changed; fields must keep their order", field->path.data);
             return;
         }
         last = same ? same : last;
@@ -88,11 +85,9 @@ static void compare_new(struct comparing *c, const struct ebi_node *a, const str
         if (ebi_node_field(c->older, a, field->name.data, field->name.len, NULL))
             continue;
         if (b != c->newer->nodes)
-            report(c, "%s: new inside %s; only the outermost record may get new fields", field->path.data,
-                   b->path.data);
+            report(c, "%s: new inside %s; only the outermost record may get new fields", field->path.data, b->path.data);
         else if (field->has_default != EBI_DEFAULT)
-            report(c, "%s: new without a valid default, so that older events cannot be read any more",
-                   field->path.data);
+            report(c, "%s: new without a valid default, so that older events cannot be read any more", field->path.data);
     }
 }
 

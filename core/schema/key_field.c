@@ -20,12 +20,10 @@ struct ebi_key_field {
 
 static enum eb_status check_key_type(const char *path, const struct ebi_node *node, struct eb_error *err) {
     if (!node->direct)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "key field %s: inside a list or map; a key is one value",
-                         path);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "key field %s: inside a list or map; a key is one value", path);
     if (node->kind > EBI_STRING || node->kind == EBI_NULL)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
-                         "key field %s: a %.*s; a key must be a text, number or boolean",
-                         path, (int)node->type.len, node->type.data);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "key field %s: a %.*s; a key must be a text, number or boolean", path,
+                         (int)node->type.len, node->type.data);
     if (node->optional || node->optional_ancestor)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "key field %s: may be null, which a key must not be", path);
     return EB_OK;
@@ -47,7 +45,8 @@ enum eb_status ebi_key_field_new(const struct ebi_schema *schema, const char *pa
         return ebi_error_memory(err);
     }
     field->node = found.node;
-    field->wire = (struct eb_schema){ .size = sizeof field->wire, .id = ebi_schema_new_id(),
+    field->wire = (struct eb_schema){ .size = sizeof field->wire,
+                                      .id = ebi_schema_new_id(),
                                       .name = found.node->type,
                                       .json = { field->canonical.data, field->canonical.len } };
     *made = field;
@@ -81,7 +80,7 @@ static bool add_text(const struct ebi_node *node, const struct ebi_slot *slot, s
     case EBI_FLOAT:
     case EBI_DOUBLE:
         if (slot->real - slot->real != 0)
-            return ebi_bytes_add_format(text, "%f", slot->real);    /* nan and inf: not JSON, but still keys */
+            return ebi_bytes_add_format(text, "%f", slot->real); /* nan and inf: not JSON, but still keys */
         node->kind == EBI_FLOAT ? ebi_print_float((float)slot->real, number) : ebi_print_double(slot->real, number);
         return ebi_bytes_add_text(text, number);
     default:

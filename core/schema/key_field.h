@@ -8,8 +8,7 @@
 /* A field that can be a key: text, bytes, a number or a boolean, and never null. EB_PERMANENT: the field cannot be a
  * key. */
 struct ebi_key_field;
-enum eb_status ebi_key_field_new(const struct ebi_schema *, const char *path, struct ebi_key_field **,
-                                 struct eb_error *);
+enum eb_status ebi_key_field_new(const struct ebi_schema *, const char *path, struct ebi_key_field **, struct eb_error *);
 void ebi_key_field_free(struct ebi_key_field *);
 const char *ebi_key_field_path(const struct ebi_key_field *);
 /* Returns the field's schema as plugins get it: json is the field object itself ({"name": "username", "type":

@@ -81,8 +81,7 @@ struct ebi_named_type *ebi_compile_define(struct ebi_compiler *c, uint32_t at, c
     before[dot ? dot - full : 0] = '\0';
     name = dot ? dot + 1 : full;
     if (!ebi_compile_valid_name(name, strlen(name)) || !valid_space(before)) {
-        ebi_compile_refuse(c, at, "a type's name must be letters, digits and _, at most %d",
-                           EBI_SCHEMA_NAME);
+        ebi_compile_refuse(c, at, "a type's name must be letters, digits and _, at most %d", EBI_SCHEMA_NAME);
         return NULL;
     }
     named = ebi_compile_find_named(c, full);

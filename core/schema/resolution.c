@@ -26,8 +26,7 @@ static enum eb_status mismatch(struct pairing *p, const struct ebi_node *w, cons
     char written[EBI_TYPE_TEXT_ROOM], read[EBI_TYPE_TEXT_ROOM];
 
     return ebi_error(p->err, EB_PERMANENT, EB_KIND_DATA, "%s: the writer's %s cannot be read as %s",
-                     w->path.len ? w->path.data : "the event", ebi_node_type_text(w, written),
-                     ebi_node_type_text(r, read));
+                     w->path.len ? w->path.data : "the event", ebi_node_type_text(w, written), ebi_node_type_text(r, read));
 }
 
 /* ---- Which types fit ---- */
@@ -100,9 +99,10 @@ static enum eb_status pair_absent(struct pairing *p, const struct ebi_node *w, c
         if (ebi_node_field(p->r->writer, w, field->name.data, field->name.len, NULL))
             continue;
         if (field->has_default != EBI_DEFAULT)
-            return ebi_error(p->err, EB_PERMANENT, EB_KIND_DATA, "%.*s: the writer's schema has no such field, and the "
-                             "reader's has no %sdefault for it", (int)field->path.len, field->path.data,
-                             field->has_default == EBI_BAD_DEFAULT ? "valid " : "");
+            return ebi_error(p->err, EB_PERMANENT, EB_KIND_DATA,
+                             "%.*s: the writer's schema has no such field, and the "
+                             "reader's has no %sdefault for it",
+                             (int)field->path.len, field->path.data, field->has_default == EBI_BAD_DEFAULT ? "valid " : "");
         if (!add_absent(p, (uint32_t)(field - reader->nodes)))
             return ebi_error_memory(p->err);
     }
@@ -116,13 +116,11 @@ static enum eb_status pair_record(struct pairing *p, uint32_t w, uint32_t r) {
     const struct ebi_node *guess = reader_node(p, r) + 1;
     enum eb_status status = pair_absent(p, record, reader_node(p, r), &p->r->steps[w]);
 
-    for (const struct ebi_node *field = record + 1; field < end && status == EB_OK; field = ebi_node_after(writer,
-                                                                                                           field)) {
-        const struct ebi_node *same = ebi_node_field(p->r->reader, reader_node(p, r), field->name.data, field->name.len,
-                                                     guess);
+    for (const struct ebi_node *field = record + 1; field < end && status == EB_OK; field = ebi_node_after(writer, field)) {
+        const struct ebi_node *same = ebi_node_field(p->r->reader, reader_node(p, r), field->name.data, field->name.len, guess);
 
         if (!same)
-            continue;           /* everything inside is skipped */
+            continue; /* everything inside is skipped */
         status = pair(p, (uint32_t)(field - writer->nodes), (uint32_t)(same - p->r->reader->nodes));
         guess = ebi_node_after(p->r->reader, same);
     }
@@ -172,8 +170,7 @@ static enum eb_status pair_union(struct pairing *p, uint32_t w, uint32_t r) {
     enum eb_status status = EB_OK;
 
     p->r->steps[w].move = EBI_MOVE_TAKE;
-    for (const struct ebi_node *at = writer_node(p, w) + 1; at < end &&
-         status == EB_OK; at = ebi_node_after(writer, at)) {
+    for (const struct ebi_node *at = writer_node(p, w) + 1; at < end && status == EB_OK; at = ebi_node_after(writer, at)) {
         uint32_t branch = (uint32_t)(at - writer->nodes);
 
         if (at->kind != EBI_NULL) {

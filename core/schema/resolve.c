@@ -85,8 +85,7 @@ static struct ebi_slot *place_of(struct resolving *x, uint32_t at, struct ebi_sl
     return frame + node->slot;
 }
 
-static bool take_null(struct resolving *x, const struct ebi_node *w, struct ebi_slot *frame,
-                      const struct ebi_place *place) {
+static bool take_null(struct resolving *x, const struct ebi_node *w, struct ebi_slot *frame, const struct ebi_place *place) {
     uint32_t null = x->r->steps[w - x->r->writer->nodes].null;
 
     if (!null)
@@ -103,8 +102,7 @@ static bool take_symbol(struct resolving *x, const struct ebi_node *w, const str
     if (slot->whole >= 0)
         return true;
     slot->whole = (int64_t)r->enum_default - 1;
-    return r->enum_default || ebi_avro_refuse(&x->in, w, place, "symbol %s, which our schema does not have",
-                                              symbol.data);
+    return r->enum_default || ebi_avro_refuse(&x->in, w, place, "symbol %s, which our schema does not have", symbol.data);
 }
 
 /* Reads a value of the writer's node and promotes it to the type of the reader's. */
@@ -141,8 +139,7 @@ static bool fill_absent(struct resolving *x, const struct ebi_step *step, struct
     return true;
 }
 
-static bool take_own(struct resolving *x, const struct ebi_node *w, struct ebi_slot *frame,
-                     const struct ebi_place *place) {
+static bool take_own(struct resolving *x, const struct ebi_node *w, struct ebi_slot *frame, const struct ebi_place *place) {
     const struct ebi_schema *writer = x->r->writer;
     const struct ebi_step *step = &x->r->steps[w - writer->nodes];
     const struct ebi_node *r = &x->r->reader->nodes[step->reader], *end = ebi_node_after(writer, w);
@@ -157,15 +154,14 @@ static bool take_own(struct resolving *x, const struct ebi_node *w, struct ebi_s
     case EBI_ARRAY:
     case EBI_MAP:
         slot->len = 0;
-        return each_item(x, w, r, slot, place) && (w->kind == EBI_ARRAY || ebi_sort_map(r, slot) ||
-                                                   ebi_avro_refuse(&x->in, w, place, "a map has a key twice"));
+        return each_item(x, w, r, slot, place) &&
+               (w->kind == EBI_ARRAY || ebi_sort_map(r, slot) || ebi_avro_refuse(&x->in, w, place, "a map has a key twice"));
     default:
         return take_plain(x, w, r, slot, place);
     }
 }
 
-static bool resolve(struct resolving *x, const struct ebi_node *w, struct ebi_slot *frame,
-                    const struct ebi_place *place) {
+static bool resolve(struct resolving *x, const struct ebi_node *w, struct ebi_slot *frame, const struct ebi_place *place) {
     const struct ebi_step *step = &x->r->steps[w - x->r->writer->nodes];
     const struct ebi_node *branch;
     bool null = w->kind == EBI_NULL;
@@ -181,8 +177,7 @@ static bool resolve(struct resolving *x, const struct ebi_node *w, struct ebi_sl
     if (null)
         return take_null(x, w, frame, place);
     if (step->move == EBI_MOVE_FAIL)
-        return ebi_avro_refuse(&x->in, w, place, "a %.*s, which our schema does not take", (int)w->type.len,
-                               w->type.data);
+        return ebi_avro_refuse(&x->in, w, place, "a %.*s, which our schema does not take", (int)w->type.len, w->type.data);
     return take_own(x, w, frame, place);
 }
 
@@ -193,8 +188,7 @@ enum eb_status ebi_data_from_avro_of(struct ebi_data *data, const struct ebi_res
 
     ebi_data_clear(data);
     if (ebi_avro_begin(&x.in, bytes, len, &data->now.arena, err) && resolve(&x, root, data->now.frame, NULL) &&
-        (x.in.at == x.in.end ||
-         ebi_avro_refuse(&x.in, root, NULL, "%zu bytes are left over", (size_t)(x.in.end - x.in.at))))
+        (x.in.at == x.in.end || ebi_avro_refuse(&x.in, root, NULL, "%zu bytes are left over", (size_t)(x.in.end - x.in.at))))
         return EB_OK;
     ebi_data_clear(data);
     return x.in.status;

@@ -8,8 +8,8 @@
  * thread may use it. It borrows both schemas. The text of the writer's schema may be hostile. EB_PERMANENT: the
  * writer's values cannot be read as the reader's. */
 struct ebi_resolution;
-enum eb_status ebi_resolution_new(const struct ebi_schema *writer, const struct ebi_schema *reader,
-                                  struct ebi_resolution **, struct eb_error *);
+enum eb_status ebi_resolution_new(const struct ebi_schema *writer, const struct ebi_schema *reader, struct ebi_resolution **,
+                                  struct eb_error *);
 void ebi_resolution_free(struct ebi_resolution *);
 
 /* Decodes a body that the writer's schema wrote; errors as those of ebi_data_from_avro. */

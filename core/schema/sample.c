@@ -5,7 +5,7 @@
 #include "base/error.h"
 
 struct example {
-    const char *name;           /* of a field; "Record.field" where records differ; "*x": any name that ends in x */
+    const char *name; /* of a field; "Record.field" where records differ; "*x": any name that ends in x */
     const char *text;
 };
 
@@ -153,8 +153,8 @@ static bool fits(const char *pattern, struct eb_text record, struct eb_text name
            ebi_same_text(name, dot + 1, strlen(dot + 1));
 }
 
-static const char *example_of(const struct sampling *s, const struct ebi_node *node, const struct example *examples,
-                              size_t n, const char *otherwise) {
+static const char *example_of(const struct sampling *s, const struct ebi_node *node, const struct example *examples, size_t n,
+                              const char *otherwise) {
     const struct ebi_node *field = field_of(s, node);
 
     for (size_t i = 0; field && i < n; i++)

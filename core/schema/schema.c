@@ -34,12 +34,10 @@ static enum eb_status read_json(const char *text, size_t len, json_t **json, str
     json_error_t wrong;
 
     if (len > EBI_SCHEMA_BYTES)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema: larger than %d bytes",
-                         EBI_SCHEMA_BYTES);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema: larger than %d bytes", EBI_SCHEMA_BYTES);
     *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &wrong);
     if (!*json)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema is not JSON, line %d: %s", wrong.line,
-                         wrong.text);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the schema is not JSON, line %d: %s", wrong.line, wrong.text);
     return EB_OK;
 }
 
@@ -83,14 +81,14 @@ static enum eb_status read_all(int fd, size_t limit, struct ebi_bytes *text, str
             return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot be read");
         text->len += got > 0 ? (size_t)got : 0;
         if (text->len > limit)
-            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
-                             "larger than %zu bytes; raise schema_limit or remove the file", limit);
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "larger than %zu bytes; raise schema_limit or remove the file",
+                             limit);
     } while (got != 0);
     return EB_OK;
 }
 
 static enum eb_status parse_file(int fd, size_t limit, struct ebi_schema **schema, struct eb_error *err) {
-    static const char mark[] = "\xef\xbb\xbf";      /* the byte order mark, which some editors put in front of UTF-8 */
+    static const char mark[] = "\xef\xbb\xbf"; /* the byte order mark, which some editors put in front of UTF-8 */
     struct ebi_bytes text = { 0 };
     enum eb_status status = read_all(fd, limit, &text, err);
     size_t skip = text.len >= 3 && memcmp(text.data, mark, 3) == 0 ? 3 : 0;
@@ -101,14 +99,13 @@ static enum eb_status parse_file(int fd, size_t limit, struct ebi_schema **schem
     if (status == EB_OK && !*ebi_schema_type(*schema)) {
         ebi_schema_free(*schema);
         *schema = NULL;
-        status = ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
-                           "the outermost record has no namespace, which is the event type");
+        status = ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "the outermost record has no namespace, which is the event type");
     }
     return status;
 }
 
 enum eb_status ebi_schema_read_file(const char *path, size_t limit, struct ebi_schema **schema, struct eb_error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* so that a fifo without a writer does not block */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* so that a fifo without a writer does not block */
     enum eb_status status;
 
     if (fd < 0)

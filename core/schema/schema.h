@@ -30,8 +30,8 @@ uint64_t ebi_schema_new_id(void);
 
 /* Calls each(arg, path, type, optional) for all fields in order, nested ones after their record. `type` is as users
  * know it: "string", "long", "list of string", "record". */
-void ebi_schema_fields(const struct ebi_schema *,
-                       void (*each)(void *arg, const char *path, const char *type, bool optional), void *arg);
+void ebi_schema_fields(const struct ebi_schema *, void (*each)(void *arg, const char *path, const char *type, bool optional),
+                       void *arg);
 
 /* Compares an older and a newer schema of one type by the rules of Open edX: only new top-level fields, and either must
  * decode what the other wrote. Calls each(arg, problem) for each breach. Returns how many there are, or -1 with the

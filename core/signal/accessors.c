@@ -85,8 +85,7 @@ static enum eb_status set_text(struct ebi_data *data, const struct target *targe
     return status;
 }
 
-static enum eb_status set_whole(struct ebi_data *data, const struct target *target, int64_t whole,
-                                struct eb_error *err) {
+static enum eb_status set_whole(struct ebi_data *data, const struct target *target, int64_t whole, struct eb_error *err) {
     struct ebi_slot *slot;
     enum eb_status status = slot_to_set(data, target, &slot, err);
 
@@ -103,13 +102,11 @@ static enum eb_status set_symbol(struct ebi_data *data, const struct target *tar
 
     if (symbol >= 0)
         return set_whole(data, target, symbol, err);
-    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
-                     "%s: not one of the %u symbols of the enum, of which the first is %s",
+    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s: not one of the %u symbols of the enum, of which the first is %s",
                      target->path.text, (unsigned)target->node->count, target->node->symbols[0].data);
 }
 
-enum eb_status eb_event_set_text(struct eb_event *event, const char *path, const char *text, size_t len,
-                                 struct eb_error *err) {
+enum eb_status eb_event_set_text(struct eb_event *event, const char *path, const char *text, size_t len, struct eb_error *err) {
     struct target target;
     enum eb_status status = find_node(event, path, bit(EBI_STRING) | bit(EBI_ENUM), "a text", &target, err);
 
@@ -164,8 +161,7 @@ enum eb_status eb_event_set_long(struct eb_event *event, const char *path, int64
 enum eb_status eb_event_set_double(struct eb_event *event, const char *path, double value, struct eb_error *err) {
     struct target target;
     struct ebi_slot *slot;
-    enum eb_status status = find_node(event, path, bit(EBI_FLOAT) | bit(EBI_DOUBLE), "a floating-point number", &target,
-                                      err);
+    enum eb_status status = find_node(event, path, bit(EBI_FLOAT) | bit(EBI_DOUBLE), "a floating-point number", &target, err);
 
     if (status != EB_OK)
         return status;
@@ -213,8 +209,8 @@ enum eb_status eb_event_set_null(struct eb_event *event, const char *path, struc
 enum eb_status eb_event_set_empty(struct eb_event *event, const char *path, struct eb_error *err) {
     struct target target;
     struct ebi_slot *slot;
-    enum eb_status status = find_node(event, path, bit(EBI_ARRAY) | bit(EBI_MAP) | bit(EBI_RECORD), "an empty one",
-                                      &target, err);
+    enum eb_status status = find_node(event, path, bit(EBI_ARRAY) | bit(EBI_MAP) | bit(EBI_RECORD), "an empty one", &target,
+                                      err);
 
     if (status != EB_OK)
         return status;
@@ -279,8 +275,7 @@ enum eb_status eb_event_get_text(const struct eb_event *event, const char *path,
     return EB_OK;
 }
 
-enum eb_status eb_event_get_string(const struct eb_event *event, const char *path, const char **text,
-                                   struct eb_error *err) {
+enum eb_status eb_event_get_string(const struct eb_event *event, const char *path, const char **text, struct eb_error *err) {
     size_t len;
 
     return eb_event_get_text(event, path, text, &len, err);
@@ -315,8 +310,7 @@ enum eb_status eb_event_get_long(const struct eb_event *event, const char *path,
     return status;
 }
 
-enum eb_status eb_event_get_double(const struct eb_event *event, const char *path, double *value,
-                                   struct eb_error *err) {
+enum eb_status eb_event_get_double(const struct eb_event *event, const char *path, double *value, struct eb_error *err) {
     struct target target;
     const struct ebi_slot *slot;
     enum eb_status status;

@@ -9,7 +9,12 @@
 #include "base/error.h"
 #include "base/utf8.h"
 
-#define ATTR(name, value, len) {{name, sizeof name - 1}, {value, len}}
+#define ATTR(name, value, len)                                                                                                 \
+    {                                                                                                                          \
+        { name, sizeof name - 1 }, {                                                                                           \
+            value, len                                                                                                         \
+        }                                                                                                                      \
+    }
 
 /* Prints a version, which is nearly always the one digit 0. */
 static size_t print_version(int32_t version, char text[12]) {

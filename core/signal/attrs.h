@@ -26,7 +26,7 @@ static inline struct eb_text ebi_attr(const struct eb_message *message, const ch
     for (size_t i = 0; i < message->n_attrs; i++)
         if (message->attrs[i].name.len == len && memcmp(message->attrs[i].name.data, name, len) == 0)
             return message->attrs[i].value;
-    return (struct eb_text){0};
+    return (struct eb_text){ 0 };
 }
 
 /* Returns whether a text is numbers with dots between them, of which Python makes a tuple of ints. */

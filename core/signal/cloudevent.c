@@ -52,7 +52,7 @@ static bool is_number(struct eb_text text) {
 static const char dlq_prefix[] = "dlq_";
 enum {
     DLQ_PREFIX = sizeof dlq_prefix - 1,
-    DLQ_LONGEST = DLQ_PREFIX + 100      /* in hex, every reader of JSON takes this name, ours too */
+    DLQ_LONGEST = DLQ_PREFIX + 100 /* in hex, every reader of JSON takes this name, ours too */
 };
 
 static bool same_text(struct eb_text a, struct eb_text b) {
@@ -99,14 +99,14 @@ bool ebi_dead_letter_name(struct ebi_bytes *out, struct eb_text name) {
     if (!ebi_bytes_reserve(out, 1 + 2 * len) || !ebi_bytes_add(out, "x", 1))
         return false;
     for (size_t i = 0; i < len; i++) {
-        const char digits[] = {hex[(unsigned char)rest[i] >> 4], hex[rest[i] & 15]};
+        const char digits[] = { hex[(unsigned char)rest[i] >> 4], hex[rest[i] & 15] };
         ebi_bytes_add(out, digits, sizeof digits);
     }
     return true;
 }
 
 static bool add_dead_letter(struct ebi_bytes *out, const struct eb_event *event) {
-    static const struct eb_text attempts = {"dlq_attempts", 12};
+    static const struct eb_text attempts = { "dlq_attempts", 12 };
     const struct eb_header *shown[EBI_DLQ_MOST];
     size_t n = ebi_dead_letter_headers(event, shown);
 
@@ -131,8 +131,8 @@ static bool add_metadata(struct ebi_bytes *out, const struct eb_event *event) {
 
     ebi_iso_print_micros(meta->time_us, time);
     return ebi_bytes_add_text(out, "{\"specversion\":\"1.0\"") && add_member(out, "type", meta->type) &&
-           add_member(out, "id", meta->id) && add_member(out, "source", meta->source) &&
-           add_member(out, "time", time) && ebi_bytes_add_format(out, ",\"minorversion\":%" PRId32, meta->minorversion) &&
+           add_member(out, "id", meta->id) && add_member(out, "source", meta->source) && add_member(out, "time", time) &&
+           ebi_bytes_add_format(out, ",\"minorversion\":%" PRId32, meta->minorversion) &&
            add_member(out, "sourcehost", meta->sourcehost) && add_member(out, "sourcelib", meta->sourcelib) &&
            add_member(out, "datacontenttype", "application/json") && add_member(out, "topic", meta->topic) &&
            add_key(out, meta->key, meta->key_len) && add_member(out, "partitionkeyfield", event->key_field) &&
@@ -177,7 +177,7 @@ void ebi_address_free(struct ebi_address *address) {
     free(address->topic);
     free(address->key_field);
     free(address->key);
-    *address = (struct ebi_address){0};
+    *address = (struct ebi_address){ 0 };
 }
 
 static enum eb_status take_member(void *arg, const char *name, const char *value, size_t len, struct eb_error *err) {
@@ -185,16 +185,20 @@ static enum eb_status take_member(void *arg, const char *name, const char *value
     const struct {
         const char *name;
         char **text;
-    } texts[] = {{"type", &said->type},             {"id", &said->id},
-                 {"source", &said->source},         {"sourcehost", &said->sourcehost},
-                 {"sourcelib", &said->sourcelib},   {"time", &said->time},
-                 {"partitionkey", &said->key},      {"partitionkeybase64", &said->key_base64},
-                 {"partitionkeyfield", &said->key_field}};
+    } texts[] = { { "type", &said->type },
+                  { "id", &said->id },
+                  { "source", &said->source },
+                  { "sourcehost", &said->sourcehost },
+                  { "sourcelib", &said->sourcelib },
+                  { "time", &said->time },
+                  { "partitionkey", &said->key },
+                  { "partitionkeybase64", &said->key_base64 },
+                  { "partitionkeyfield", &said->key_field } };
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(name, texts[i].name) == 0)
             return ebi_json_text(name, value, len, texts[i].text, err);
-    if (strcmp(name, "topic") == 0 && !said->topic)     /* most callers ignore it, so only no memory is an error */
+    if (strcmp(name, "topic") == 0 && !said->topic) /* most callers ignore it, so only no memory is an error */
         return ebi_json_text(name, value, len, &said->topic, err) == EB_FATAL ? EB_FATAL : EB_OK;
     if (strcmp(name, "minorversion") == 0)
         return ebi_json_long(name, value, len, &said->minorversion, err);
@@ -202,13 +206,14 @@ static enum eb_status take_member(void *arg, const char *name, const char *value
         said->data = value;
         said->data_len = len;
     }
-    return EB_OK;                       /* CloudEvents allows others, and what the broker added is ignored */
+    return EB_OK; /* CloudEvents allows others, and what the broker added is ignored */
 }
 
 /* Moves the texts of an address out of the envelope. */
 static enum eb_status take_address(struct ebi_address *address, struct envelope *said, struct eb_error *err) {
     if (said->key && said->key_base64)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "partitionkey and partitionkeybase64 are both given; a key has "
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
+                         "partitionkey and partitionkeybase64 are both given; a key has "
                          "one of them");
     char *key = said->key ? said->key : said->key_base64;
     size_t len = key ? strlen(key) : 0;
@@ -217,14 +222,17 @@ static enum eb_status take_address(struct ebi_address *address, struct envelope 
             return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "partitionkeybase64: not base64");
         key[len] = '\0';
     }
-    *address = (struct ebi_address){.topic = said->topic, .key_field = said->key_field, .key = key, .key_len = len};
+    *address = (struct ebi_address){ .topic = said->topic, .key_field = said->key_field, .key = key, .key_len = len };
     said->topic = said->key_field = said->key = said->key_base64 = NULL;
     return EB_OK;
 }
 
 static enum eb_status take_envelope(struct eb_event *event, const struct envelope *said, struct eb_error *err) {
-    struct eb_metadata meta = {.id = said->id, .source = said->source, .sourcehost = said->sourcehost,
-                               .sourcelib = said->sourcelib, .time_us = event->meta.time_us};
+    struct eb_metadata meta = { .id = said->id,
+                                .source = said->source,
+                                .sourcehost = said->sourcehost,
+                                .sourcelib = said->sourcelib,
+                                .time_us = event->meta.time_us };
     enum eb_status status = EB_OK;
 
     if (said->minorversion < 0 || said->minorversion > INT32_MAX)
@@ -257,14 +265,13 @@ static const struct eb_signal *signal_of(const struct ebi_signals *all, const st
     return signal;
 }
 
-enum eb_status ebi_event_from_cloudevent(const struct ebi_signals *all, const struct eb_signal *expected,
-                                         const char *json, size_t len, struct eb_event **out,
-                                         struct ebi_address *address, struct eb_error *err) {
-    struct envelope said = {0};
+enum eb_status ebi_event_from_cloudevent(const struct ebi_signals *all, const struct eb_signal *expected, const char *json,
+                                         size_t len, struct eb_event **out, struct ebi_address *address, struct eb_error *err) {
+    struct envelope said = { 0 };
     struct eb_event *event = NULL;
     enum eb_status status = ebi_json_members(json, len, take_member, &said, err);
 
-    *address = (struct ebi_address){0};
+    *address = (struct ebi_address){ 0 };
     if (status != EB_OK)
         goto done;
     const struct eb_signal *signal = signal_of(all, expected, &said, err);

@@ -76,7 +76,7 @@ void eb_event_free(struct eb_event *event) {
     ebi_bytes_free(&event->encoding->payload);
     ebi_bytes_free(&event->encoding->key);
     ebi_bytes_free(&event->encoding->key_avro);
-    free(event);                        /* the event is the first part of its block */
+    free(event); /* the event is the first part of its block */
 }
 
 void ebi_event_clear(struct eb_event *event) {
@@ -113,7 +113,7 @@ static const int64_t first_us = -62135596800000000, last_us = 253402300799999999
 static enum eb_status check_metadata(const struct eb_metadata *meta, struct eb_error *err) {
     const struct {
         const char *name, *text;
-    } texts[] = {{"source", meta->source}, {"sourcehost", meta->sourcehost}, {"sourcelib", meta->sourcelib}};
+    } texts[] = { { "source", meta->source }, { "sourcehost", meta->sourcehost }, { "sourcelib", meta->sourcelib } };
 
     if (meta->id && !ebi_uuid_valid(meta->id, strlen(meta->id)))
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "id \"%.64s\" is not a UUID", plain(meta->id) ? meta->id : "?");
@@ -183,7 +183,7 @@ static enum eb_status give(struct ebi_bytes *bytes, enum eb_status status, char 
 enum eb_status eb_event_data_json(const struct eb_event *event, char **json, size_t *len, struct eb_error *err) {
     if (ebi_is_null(event, "the event", err) || ebi_is_null(json, "the place for the JSON", err))
         return EB_PERMANENT;
-    struct ebi_bytes bytes = {0};
+    struct ebi_bytes bytes = { 0 };
 
     return give(&bytes, ebi_data_to_json(event->data, &bytes, err), json, len);
 }
@@ -191,7 +191,7 @@ enum eb_status eb_event_data_json(const struct eb_event *event, char **json, siz
 enum eb_status eb_event_json(const struct eb_event *event, char **json, size_t *len, struct eb_error *err) {
     if (ebi_is_null(event, "the event", err) || ebi_is_null(json, "the place for the JSON", err))
         return EB_PERMANENT;
-    struct ebi_bytes bytes = {0};
+    struct ebi_bytes bytes = { 0 };
 
     return give(&bytes, ebi_event_to_cloudevent(event, &bytes, err), json, len);
 }

@@ -18,13 +18,13 @@ struct ebi_encoding {
 struct eb_event {
     const struct eb_signal *signal;
     struct ebi_data *data;
-    struct eb_metadata meta;            /* its texts: of the registry, own_texts, or a message that outlives the event */
+    struct eb_metadata meta; /* its texts: of the registry, own_texts, or a message that outlives the event */
     char id[EBI_UUID_ROOM];
-    char *own_texts[3];                 /* source, sourcehost, sourcelib where they differ from the registry's */
-    const struct eb_header *headers;    /* a dead letter's further headers, borrowed from its message */
+    char *own_texts[3];              /* source, sourcehost, sourcelib where they differ from the registry's */
+    const struct eb_header *headers; /* a dead letter's further headers, borrowed from its message */
     size_t n_headers;
-    const char *key_field;              /* path of the field that meta.key was made of, borrowed; NULL: unknown */
-    struct ebi_encoding *encoding;      /* the event's own */
+    const char *key_field;         /* path of the field that meta.key was made of, borrowed; NULL: unknown */
+    struct ebi_encoding *encoding; /* the event's own */
 };
 
 /* Resets an event as eb_event_reset does, but leaves id and time empty: the caller sets both next. */
@@ -48,8 +48,8 @@ enum eb_status ebi_event_to_cloudevent(const struct eb_event *, struct ebi_bytes
 /* The topic and key that a line names for its event, which are not part of the event itself. All zero is an empty
  * address. */
 struct ebi_address {
-    char *topic, *key_field;            /* NULL: the line names none */
-    char *key;                          /* key_len bytes and a NUL; NULL: none */
+    char *topic, *key_field; /* NULL: the line names none */
+    char *key;               /* key_len bytes and a NUL; NULL: none */
     size_t key_len;
 };
 void ebi_address_free(struct ebi_address *);

@@ -36,7 +36,8 @@ static enum eb_status note_bad(struct ebi_signals *all, const char *name, bool c
     if (!bad)
         return ebi_error_memory(err);
     all->bad = bad;
-    bad[all->n_bad] = (struct ebi_bad_schema){.type = current ? strndup(name, strlen(name) - (sizeof ending - 1)) : NULL, .why = *why};
+    bad[all->n_bad] = (struct ebi_bad_schema){ .type = current ? strndup(name, strlen(name) - (sizeof ending - 1)) : NULL,
+                                               .why = *why };
     if (current && !bad[all->n_bad].type)
         return ebi_error_memory(err);
     all->n_bad++;
@@ -52,13 +53,13 @@ struct reading {
     struct ebi_signals *all;
     size_t limit;
     take_schema take;
-    bool current;               /* true: the schemas of signals; false: earlier versions of them */
+    bool current; /* true: the schemas of signals; false: earlier versions of them */
 };
 
 static enum eb_status read_file(const struct reading *reading, const char *folder, const char *name, struct eb_error *err) {
-    struct ebi_bytes path = {0};
+    struct ebi_bytes path = { 0 };
     struct ebi_schema *schema = NULL;
-    struct eb_error why = {0};
+    struct eb_error why = { 0 };
     enum eb_status status;
 
     if (!ebi_bytes_add_format(&path, "%s/%s", folder, name)) {
@@ -130,7 +131,7 @@ static bool is_known(const struct ebi_signals *all, const char *type) {
     for (size_t i = 0; i < all->n; i++)
         if (strcmp(ebi_schema_type(all->items[i].schema), type) == 0)
             return true;
-    return ebi_signals_bad(all, type) != NULL;  /* another folder's does not replace a bad one: it may differ */
+    return ebi_signals_bad(all, type) != NULL; /* another folder's does not replace a bad one: it may differ */
 }
 
 static enum eb_status add_signal(struct ebi_signals *all, struct ebi_schema **schema, struct eb_error *err) {
@@ -140,7 +141,7 @@ static enum eb_status add_signal(struct ebi_signals *all, struct ebi_schema **sc
     if (!items)
         return ebi_error_memory(err);
     all->items = items;
-    items[all->n++] = (struct eb_signal){.schema = *schema, .all = all};
+    items[all->n++] = (struct eb_signal){ .schema = *schema, .all = all };
     *schema = NULL;
     return EB_OK;
 }
@@ -150,14 +151,14 @@ static enum eb_status read_folder(const struct reading *reading, const char *fol
     int n = list(reading, folder, &entries);
 
     if (n < 0 && (errno == ENOENT || errno == ENOTDIR) && strcmp(folder, EBI_SCHEMADIR) == 0)
-        return EB_OK;                   /* only the installed folder may be missing */
+        return EB_OK; /* only the installed folder may be missing */
     if (n < 0)
         return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot read the schemas in %s (schema_path)", folder);
     return read_entries(reading, folder, entries, n, err);
 }
 
 enum eb_status ebi_load_signals(struct ebi_signals *all, const char *path, size_t limit, struct eb_error *err) {
-    const struct reading reading = {.all = all, .limit = limit, .take = add_signal, .current = true};
+    const struct reading reading = { .all = all, .limit = limit, .take = add_signal, .current = true };
     enum eb_status status = each_folder(&reading, path, read_folder, err);
 
     if (status == EB_OK && all->n == 0 && all->n_bad > 0) {
@@ -183,14 +184,13 @@ static bool same_text(const struct ebi_schema *a, const struct ebi_schema *b) {
 static enum eb_status add_version(struct ebi_signals *all, struct ebi_schema **schema, struct eb_error *err) {
     const char *type = ebi_schema_type(*schema);
     struct eb_signal *signal = (struct eb_signal *)ebi_signals_get(all, type, strlen(type));
-    struct ebi_version version = {.schema = *schema}, *versions;
+    struct ebi_version version = { .schema = *schema }, *versions;
     enum eb_status status;
 
     if (!signal)
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "an earlier version of %s, which has no current schema",
-                         type);
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "an earlier version of %s, which has no current schema", type);
     if (same_text(*schema, signal->schema))
-        return EB_OK;                   /* the current schema, put there before it is replaced */
+        return EB_OK; /* the current schema, put there before it is replaced */
     status = ebi_resolution_new(*schema, signal->schema, &version.resolver, err);
     if (status != EB_OK) {
         ebi_error_context(err, "what this version wrote cannot be read by the present schema");
@@ -208,7 +208,7 @@ static enum eb_status add_version(struct ebi_signals *all, struct ebi_schema **s
 }
 
 static enum eb_status read_history(const struct reading *reading, const char *folder, struct eb_error *err) {
-    struct ebi_bytes path = {0};
+    struct ebi_bytes path = { 0 };
     struct dirent **entries = NULL;
     struct eb_error why;
     enum eb_status status = EB_OK;
@@ -227,7 +227,7 @@ static enum eb_status read_history(const struct reading *reading, const char *fo
 }
 
 enum eb_status ebi_load_history(struct ebi_signals *all, const char *path, size_t limit, struct eb_error *err) {
-    const struct reading reading = {.all = all, .limit = limit, .take = add_version};
+    const struct reading reading = { .all = all, .limit = limit, .take = add_version };
 
     return each_folder(&reading, path, read_history, err);
 }

@@ -15,22 +15,22 @@
 struct receiver {
     eb_receiver call;
     void *arg;
-    atomic_uint lists;          /* how many lists it is in */
+    atomic_uint lists; /* how many lists it is in */
     atomic_uint running;
     atomic_bool removed;
     char name[];
 };
 
 struct list {
-    atomic_uint users;          /* how many runs use it, plus 1 while it is the current one */
+    atomic_uint users; /* how many runs use it, plus 1 while it is the current one */
     size_t n;
     struct receiver *items[];
 };
 
 struct ebi_receivers {
-    pthread_mutex_t lock;       /* guards current */
-    pthread_cond_t idle;        /* a removed receiver has stopped running */
-    struct list *current;       /* NULL: none */
+    pthread_mutex_t lock; /* guards current */
+    pthread_cond_t idle;  /* a removed receiver has stopped running */
+    struct list *current; /* NULL: none */
 };
 
 /* The receivers that this thread is running, innermost first. */
@@ -155,7 +155,7 @@ enum eb_status ebi_receivers_remove(struct ebi_receivers *all, const char *name)
     for (size_t i = 0; i < old->n; i++)
         if (old->items[i] != receiver)
             append(list, old->items[i]);
-    atomic_fetch_add(&receiver->lists, 1);              /* this call's, while it waits */
+    atomic_fetch_add(&receiver->lists, 1); /* this call's, while it waits */
     all->current = list;
     atomic_store(&receiver->removed, true);
     release(old);
@@ -185,7 +185,7 @@ static enum eb_status note_failure(struct eb_outcome *outcome, const char *recei
     if (!failures)
         return EB_FATAL;
     outcome->failures = failures;
-    char *name = strdup(receiver);      /* it may be disconnected before the outcome is read */
+    char *name = strdup(receiver); /* it may be disconnected before the outcome is read */
     if (!name)
         return EB_FATAL;
     failures[outcome->failed].receiver = name;
@@ -200,7 +200,7 @@ void eb_outcome_free(struct eb_outcome *outcome) {
     for (size_t i = 0; i < outcome->failed; i++)
         free((char *)outcome->failures[i].receiver);
     free(outcome->failures);
-    *outcome = (struct eb_outcome){0};
+    *outcome = (struct eb_outcome){ 0 };
 }
 
 /* Makes sure that a failure has a text, so that no log line is empty: a receiver may fail without giving a reason. */
@@ -211,12 +211,12 @@ static void explain(struct eb_error *err, enum eb_status status) {
 }
 
 /* Runs a receiver. Returns false: it has been removed and did not run. */
-static bool call(struct ebi_receivers *all, struct receiver *receiver, const struct eb_event *event,
-                 enum eb_status *answer, struct eb_error *err) {
-    struct frame frame = {receiver, frames};
+static bool call(struct ebi_receivers *all, struct receiver *receiver, const struct eb_event *event, enum eb_status *answer,
+                 struct eb_error *err) {
+    struct frame frame = { receiver, frames };
     bool ran = false;
 
-    atomic_fetch_add(&receiver->running, 1);            /* before looking at removed: see ebi_receivers_remove */
+    atomic_fetch_add(&receiver->running, 1); /* before looking at removed: see ebi_receivers_remove */
     if (!atomic_load(&receiver->removed)) {
         frames = &frame;
         *answer = receiver->call(event, receiver->arg, err);
@@ -245,7 +245,7 @@ enum eb_status ebi_receivers_run(struct ebi_receivers *all, const struct eb_even
     for (size_t i = 0; list && i < list->n && status == EB_OK; i++) {
         enum eb_status answer = EB_OK;
 
-        own.kind = EB_KIND_NONE;                        /* not the whole error: its text is long, and mostly not needed */
+        own.kind = EB_KIND_NONE; /* not the whole error: its text is long, and mostly not needed */
         own.native = 0;
         own.text[0] = '\0';
         if (!call(all, list->items[i], event, &answer, &own))

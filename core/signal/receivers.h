@@ -9,8 +9,8 @@
  * since. */
 struct ebi_receivers;
 
-struct ebi_receivers *ebi_receivers_new(void);          /* NULL: no memory */
-void ebi_receivers_free(struct ebi_receivers *);        /* no receiver may be running */
+struct ebi_receivers *ebi_receivers_new(void);   /* NULL: no memory */
+void ebi_receivers_free(struct ebi_receivers *); /* no receiver may be running */
 
 /* Adds a receiver. EB_PERMANENT: the name is taken. */
 enum eb_status ebi_receivers_add(struct ebi_receivers *, const char *name, eb_receiver, void *arg, struct eb_error *);
@@ -23,7 +23,7 @@ bool ebi_receivers_any(struct ebi_receivers *, eb_receiver but);
 
 /* Runs all receivers and adds to the outcome. With stop_at_failure it ends at the first that fails, and returns that
  * status and error. Otherwise it returns EB_OK, or EB_FATAL when there is no memory to note a failure. */
-enum eb_status ebi_receivers_run(struct ebi_receivers *, const struct eb_event *, bool stop_at_failure,
-                                 struct eb_outcome *, struct eb_error *);
+enum eb_status ebi_receivers_run(struct ebi_receivers *, const struct eb_event *, bool stop_at_failure, struct eb_outcome *,
+                                 struct eb_error *);
 
 #endif

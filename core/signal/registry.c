@@ -23,7 +23,7 @@ static int by_type(const void *a, const void *b) {
 }
 
 char *ebi_schema_folders(const char *configured) {
-    struct ebi_bytes path = {0};
+    struct ebi_bytes path = { 0 };
 
     if (configured && *configured && !ebi_bytes_add_format(&path, "%s:", configured))
         return NULL;
@@ -37,10 +37,10 @@ char *ebi_schema_folders(const char *configured) {
 /* ---- The registry ---- */
 
 static enum eb_status name_origin(struct ebi_origin *origin, const char *service, struct eb_error *err) {
-    struct ebi_bytes source = {0};
+    struct ebi_bytes source = { 0 };
     char host[256] = "localhost";
 
-    gethostname(host, sizeof host - 1);                 /* cannot fail with that room; the name may be cut */
+    gethostname(host, sizeof host - 1); /* cannot fail with that room; the name may be cut */
     if (!ebi_bytes_add_format(&source, "openedx/%s/web", service))
         return ebi_error_memory(err);
     origin->source = source.data;
@@ -142,7 +142,7 @@ const struct eb_signal *ebi_signals_get(const struct ebi_signals *all, const cha
         if (order > 0)
             low = middle + 1;
         else
-            high = middle;                              /* equal so far, but the other is longer */
+            high = middle; /* equal so far, but the other is longer */
     }
     return NULL;
 }
@@ -185,8 +185,8 @@ const struct eb_signal *ebi_signals_find(const struct ebi_signals *all, const ch
     return NULL;
 }
 
-enum eb_status ebi_signals_connect(struct ebi_signals *all, const struct eb_signal *signal, const char *name,
-                                   eb_receiver call, void *arg, struct eb_error *err) {
+enum eb_status ebi_signals_connect(struct ebi_signals *all, const struct eb_signal *signal, const char *name, eb_receiver call,
+                                   void *arg, struct eb_error *err) {
     enum eb_status status = ebi_receivers_add(signal ? signal->receivers : all->receivers, name, call, arg, err);
 
     if (status != EB_OK)

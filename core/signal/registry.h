@@ -16,46 +16,46 @@ struct ebi_origin {
     const char *source, *sourcehost, *sourcelib;
 };
 
-struct ebi_receivers;   /* see receivers.h */
+struct ebi_receivers; /* see receivers.h */
 
 /* An earlier version of a signal's schema, from a `history` folder. It may have written bodies that a broker without
  * schemas keeps. */
 struct ebi_version {
     struct ebi_schema *schema;
-    struct ebi_resolution *resolver;      /* from it to the signal's schema */
+    struct ebi_resolution *resolver; /* from it to the signal's schema */
 };
 
 struct eb_signal {
     struct ebi_schema *schema;
-    struct ebi_version *versions;       /* newest first */
+    struct ebi_version *versions; /* newest first */
     size_t n_versions;
     const struct ebi_signals *all;
     struct ebi_receivers *receivers;
-    _Atomic int *switches;              /* enum ebi_switch; a pointer, since signals are handed out as const */
-    size_t number;                      /* its place among all, from 0 */
+    _Atomic int *switches; /* enum ebi_switch; a pointer, since signals are handed out as const */
+    size_t number;         /* its place among all, from 0 */
 };
 enum ebi_switch {
     EBI_ENABLED = 1,
     EBI_MAY_FAIL = 2,
-    EBI_TOLD_SURPLUS = 4,               /* it has been logged that bodies hold more than the schema knows */
-    EBI_TOLD_UNHEARD = 8                /* it has been logged that no receiver is connected for it */
+    EBI_TOLD_SURPLUS = 4, /* it has been logged that bodies hold more than the schema knows */
+    EBI_TOLD_UNHEARD = 8  /* it has been logged that no receiver is connected for it */
 };
 
 /* A schema file that cannot be used. */
 struct ebi_bad_schema {
-    char *type;                         /* the event type that is missing, by the file's name; NULL: an earlier version */
-    struct eb_error why;                /* names the file */
+    char *type;          /* the event type that is missing, by the file's name; NULL: an earlier version */
+    struct eb_error why; /* names the file */
 };
 
 /* All signals of a bus. The list never changes once loaded, so any thread may read it. */
 struct ebi_signals {
-    struct eb_signal *items;            /* by type */
+    struct eb_signal *items; /* by type */
     size_t n;
     struct ebi_bad_schema *bad;
     size_t n_bad;
-    struct ebi_receivers *receivers;    /* the receivers of every signal */
-    struct ebi_origin origin;           /* its texts belong to the registry */
-    unsigned forks;                     /* ebi_forks() at load: a child of this process cannot use the registry */
+    struct ebi_receivers *receivers; /* the receivers of every signal */
+    struct ebi_origin origin;        /* its texts belong to the registry */
+    unsigned forks;                  /* ebi_forks() at load: a child of this process cannot use the registry */
     struct ebi_log *log;
 };
 
@@ -64,8 +64,8 @@ struct ebi_signals {
  * `limit` bytes. A file that cannot be used leaves out its signal, or its version; it is logged and noted in `bad`. A
  * missing installed folder is no error; finding no usable schema at all is one. `service` becomes
  * openedx/{service}/web. The log is borrowed. */
-enum eb_status ebi_signals_load(const char *path, size_t limit, const char *service, struct ebi_log *log,
-                                struct ebi_signals **, struct eb_error *);
+enum eb_status ebi_signals_load(const char *path, size_t limit, const char *service, struct ebi_log *log, struct ebi_signals **,
+                                struct eb_error *);
 void ebi_signals_free(struct ebi_signals *);
 
 /* Returns the folders to read: the configured schema_path, then the installed one. The caller frees the text; NULL: no

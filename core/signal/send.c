@@ -10,20 +10,19 @@
 #include "signal/receivers.h"
 
 static void log_failures(struct ebi_log *log, const struct eb_event *event, const struct eb_outcome *outcome) {
-    struct ebi_bytes text = {0};
-    const struct ebi_log_field fields[] = {{"event_id", event->meta.id}, {"type", event->meta.type}};
-    bool ok = ebi_bytes_add_format(&text, "%zu receiver(s) out of %zu produced errors", outcome->failed,
-                                   outcome->receivers);
+    struct ebi_bytes text = { 0 };
+    const struct ebi_log_field fields[] = { { "event_id", event->meta.id }, { "type", event->meta.type } };
+    bool ok = ebi_bytes_add_format(&text, "%zu receiver(s) out of %zu produced errors", outcome->failed, outcome->receivers);
 
     for (size_t i = 0; ok && i < outcome->failed; i++)
         ok = ebi_bytes_add_format(&text, "; %s: %s", outcome->failures[i].receiver, outcome->failures[i].error.text);
-    ebi_log_fields(log, EBI_ERROR, ok ? text.data : "receivers produced errors, and there is no memory to name them",
-                   fields, 2);
+    ebi_log_fields(log, EBI_ERROR, ok ? text.data : "receivers produced errors, and there is no memory to name them", fields,
+                   2);
     ebi_bytes_free(&text);
 }
 
 enum eb_status eb_send(const struct eb_event *event, struct eb_outcome *outcome, struct eb_error *err) {
-    struct eb_outcome own = {0};
+    struct eb_outcome own = { 0 };
     enum eb_status status;
 
     if (outcome)

@@ -27,7 +27,7 @@
 
 _Static_assert(EB_ABI_MAJOR == 1, "written for major 1 of the plugin interface");
 
-enum { INDEX_SHIFT = 48, MOST_TOPICS = 65535 };         /* a token is a topic's index and an event's number */
+enum { INDEX_SHIFT = 48, MOST_TOPICS = 65535 }; /* a token is a topic's index and an event's number */
 static const uint64_t NUMBERS = (UINT64_C(1) << INDEX_SHIFT) - 1;
 
 struct settings {
@@ -37,24 +37,24 @@ struct settings {
 struct topic {
     char *name;
     int folder;
-    uint64_t next;                  /* producer: the number to try next; consumer: the number to read next */
-    int group;                      /* the group's file; -1 for a producer. The rest is for consumers */
-    bool ours, others;              /* who holds the lock on it: this member, another one */
-    uint64_t began, end;            /* the group's first number; the topic's last one at open */
-    uint64_t floor;                 /* all smaller numbers are settled */
-    uint64_t n_out, n_back;         /* messages in flight; returned ones that are not delivered again yet */
+    uint64_t next;          /* producer: the number to try next; consumer: the number to read next */
+    int group;              /* the group's file; -1 for a producer. The rest is for consumers */
+    bool ours, others;      /* who holds the lock on it: this member, another one */
+    uint64_t began, end;    /* the group's first number; the topic's last one at open */
+    uint64_t floor;         /* all smaller numbers are settled */
+    uint64_t n_out, n_back; /* messages in flight; returned ones that are not delivered again yet */
 };
 
-struct spool {                      /* an instance of either role; used by the host's one thread, except bell */
+struct spool { /* an instance of either role; used by the host's one thread, except bell */
     const struct eb_host *host;
     const struct settings *settings;
-    const struct eb_subscription *wanted;       /* NULL: a producer */
+    const struct eb_subscription *wanted; /* NULL: a producer */
     struct topic *topics;
     size_t n_topics;
-    size_t turn;                    /* the topic that is served first, another one in each receive */
+    size_t turn; /* the topic that is served first, another one in each receive */
     uint64_t n_out, bytes_out;
-    int bell, watch;                /* wake writes to bell; watch, a consumer's, reports changes in folders */
-    int32_t link;                   /* the last link call: 1 or 0; -1: none yet */
+    int bell, watch; /* wake writes to bell; watch, a consumer's, reports changes in folders */
+    int32_t link;    /* the last link call: 1 or 0; -1: none yet */
 };
 
 static int32_t fail(struct eb_error *, int32_t status, const char *, ...) __attribute__((format(printf, 3, 4)));
@@ -121,7 +121,7 @@ static int32_t open_topic(struct topic *topic, const struct spool *s, const char
     if (topic->folder >= 0 && !s->wanted && (topic->next = end_of(topic)) > 0)
         return EB_OK;
     if (topic->folder >= 0 && s->wanted) {
-        inotify_add_watch(s->watch, path, IN_CREATE | IN_CLOSE_WRITE);  /* without it, changes are seen a second later */
+        inotify_add_watch(s->watch, path, IN_CREATE | IN_CLOSE_WRITE); /* without it, changes are seen a second later */
         snprintf(path, sizeof path, ".@%s", s->wanted->group);
         topic->group = openat(topic->folder, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (topic->group >= 0)
@@ -164,7 +164,7 @@ static void spool_free(struct spool *s) {
     for (size_t i = 0; i < s->n_topics; i++) {
         close(s->topics[i].folder);
         if (s->topics[i].group >= 0)
-            close(s->topics[i].group);                  /* which releases the lock */
+            close(s->topics[i].group); /* which releases the lock */
         free(s->topics[i].name);
     }
     if (s->bell >= 0)
@@ -175,8 +175,8 @@ static void spool_free(struct spool *s) {
     free(s);
 }
 
-static int32_t spool_open(const struct eb_host *host, const void *settings, const struct eb_subscription *wanted,
-                          void **self, struct eb_error *err) {
+static int32_t spool_open(const struct eb_host *host, const void *settings, const struct eb_subscription *wanted, void **self,
+                          struct eb_error *err) {
     struct spool *s = calloc(1, sizeof *s);
 
     if (!s)
@@ -225,7 +225,7 @@ static bool wait_until(struct spool *s, int64_t until, bool deaf) {
 }
 
 static void spool_wake(void *self) {
-    eventfd_write(((struct spool *)self)->bell, 1);     /* the counter stays set until the next wait */
+    eventfd_write(((struct spool *)self)->bell, 1); /* the counter stays set until the next wait */
 }
 
 /* ---- Sending ---------------------------------------------------------------------------------------------------- */
@@ -265,7 +265,7 @@ static int32_t write_event(const struct topic *topic, const char *name, const st
         put_headers(file, message->attrs, message->n_attrs);
         put_headers(file, message->headers, message->n_headers);
         written = !ferror(file);
-        written = fclose(file) == 0 && written;         /* a full disk is noticed here at the latest */
+        written = fclose(file) == 0 && written; /* a full disk is noticed here at the latest */
         if (written)
             return EB_OK;
     } else if (fd >= 0) {
@@ -284,7 +284,7 @@ static int32_t store(struct spool *s, const struct eb_message *message, char pos
     snprintf(new, sizeof new, ".new-%d-%" PRIxPTR, (int)getpid(), (uintptr_t)s);
     status = write_event(topic, new, message, err);
     while (status == EB_OK) {
-        name_event(position, topic->next++);            /* takes the first free number, because others may send too */
+        name_event(position, topic->next++); /* takes the first free number, because others may send too */
         if (linkat(topic->folder, new, topic->folder, position, 0) == 0)
             break;
         if (errno == EEXIST)
@@ -307,7 +307,7 @@ static int64_t producer_submit(void *self, const struct eb_message *const *batch
         struct eb_delivery delivery = { .size = sizeof delivery, .token = batch[i]->token };
         char position[24];
 
-        if (status != EB_RETRIABLE)                     /* no message may overtake one that failed: later ones fail too */
+        if (status != EB_RETRIABLE) /* no message may overtake one that failed: later ones fail too */
             status = store(s, batch[i], position, &why);
         delivery.status = status;
         if (status == EB_OK)
@@ -330,7 +330,7 @@ static int32_t producer_poll(void *self, int32_t timeout_ms, struct eb_error *er
 
 static void producer_close(void *self, int32_t timeout_ms) {
     (void)timeout_ms;
-    spool_free(self);                                   /* submit has reported all messages */
+    spool_free(self); /* submit has reported all messages */
 }
 
 const struct eb_producer_ops eventbus_producer = {
@@ -412,7 +412,7 @@ static bool is_settled(const struct topic *topic, uint64_t number) {
 
 struct reader {
     const char *at, *end;
-    bool bad;                       /* the file ended too early */
+    bool bad; /* the file ended too early */
 };
 
 static uint64_t get_number(struct reader *r) {
@@ -432,7 +432,7 @@ static struct eb_text get(struct reader *r) {
 
     r->bad = r->bad || (len > 0 && len - 1 > (size_t)(r->end - r->at));
     if (r->bad || len == 0)
-        return (struct eb_text){0};
+        return (struct eb_text){ 0 };
     r->at += text.len;
     return text;
 }
@@ -442,7 +442,7 @@ static struct eb_header *get_headers(struct reader *r, size_t *n) {
     uint64_t found = get_number(r);
     struct eb_header *headers;
 
-    r->bad = r->bad || found > (size_t)(r->end - r->at) / (2 * sizeof found);   /* checks before it is used as a size */
+    r->bad = r->bad || found > (size_t)(r->end - r->at) / (2 * sizeof found); /* checks before it is used as a size */
     *n = r->bad ? 0 : (size_t)found;
     headers = calloc(*n + 1, sizeof *headers);
     r->bad = r->bad || !headers;
@@ -479,7 +479,7 @@ static int32_t hand_over(struct spool *s, struct topic *topic, uint64_t number, 
     uint64_t token = (uint64_t)(topic - s->topics) << INDEX_SHIFT | number;
     struct eb_message message = { .size = sizeof message, .token = token };
     int32_t status = EB_RETRIABLE;
-    struct stat st = {0};
+    struct stat st = { 0 };
     char name[24];
 
     name_event(name, number);
@@ -515,7 +515,7 @@ static int32_t serve(struct spool *s, struct topic *topic, uint32_t max, uint32_
     int32_t status = topic->ours ? EB_OK : join(topic, s->wanted->start, err);
 
     if (topic->n_back > 0 && topic->n_out == 0) {
-        topic->next = topic->floor;                     /* starts again there, so that returned messages keep their order */
+        topic->next = topic->floor; /* starts again there, so that returned messages keep their order */
         topic->n_back = 0;
     }
     while (status == EB_OK && topic->ours && topic->n_back == 0 && *n < max && has_room(s)) {
@@ -590,9 +590,9 @@ static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, si
         int32_t answer = EB_OK;
 
         if (verdicts[i].kind == EB_EXTEND)
-            continue;                                   /* a live member loses nothing: lease_ms is 0 */
+            continue; /* a live member loses nothing: lease_ms is 0 */
         if (verdicts[i].kind == EB_ACK && pwrite(topic->group, "\1", 1, place_of(topic, number)) != 1)
-            answer = EB_GONE;                           /* not written: the message comes again. EB_OK only once it is safe */
+            answer = EB_GONE; /* not written: the message comes again. EB_OK only once it is safe */
         topic->n_back += verdicts[i].kind != EB_ACK || answer != EB_OK;
         topic->n_out--;
         s->n_out--;
@@ -604,7 +604,7 @@ static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, si
 
 static void consumer_close(void *self, int32_t timeout_ms) {
     (void)timeout_ms;
-    spool_free(self);                                   /* settle has settled all verdicts; the next member takes the lock */
+    spool_free(self); /* settle has settled all verdicts; the next member takes the lock */
 }
 
 const struct eb_consumer_ops eventbus_consumer = {
@@ -614,7 +614,7 @@ const struct eb_consumer_ops eventbus_consumer = {
     .receive = consumer_receive,
     .settle = consumer_settle,
     .wake = spool_wake,
-    .close = consumer_close,                            /* no pause: there are no partitions */
+    .close = consumer_close, /* no pause: there are no partitions */
 };
 
 /* ---- What it is --------------------------------------------------------------------------------------------------- */

@@ -14,13 +14,11 @@ static int login(struct eb_bus *bus, const char *name, struct eb_error *err) {
     const struct eb_signal *signal = eb_signal_find(bus, "org.openedx.learning.auth.session.login.completed.v1", err);
     struct eb_event *event = NULL;
 
-    int sent = signal && eb_event_new(signal, &event, err) == EB_OK &&
-               eb_event_set_long(event, "user.id", 42, err) == EB_OK &&
+    int sent = signal && eb_event_new(signal, &event, err) == EB_OK && eb_event_set_long(event, "user.id", 42, err) == EB_OK &&
                eb_event_set_bool(event, "user.is_active", 1, err) == EB_OK &&
                eb_event_set_string(event, "user.pii.username", name, err) == EB_OK &&
                eb_event_set_string(event, "user.pii.email", "learner@example.com", err) == EB_OK &&
-               eb_event_set_string(event, "user.pii.name", "A Learner", err) == EB_OK &&
-               eb_send(event, NULL, err) == EB_OK;
+               eb_event_set_string(event, "user.pii.name", "A Learner", err) == EB_OK && eb_send(event, NULL, err) == EB_OK;
     eb_event_free(event);
     return sent;
 }
@@ -50,7 +48,7 @@ int main(int argc, char **argv) {
     int sent = login(bus, "ada", &err) && login(bus, "grace", &err) && enroll(bus, &err);
     if (!sent)
         failed(&err);
-    if (eb_bus_close(bus, 10000, &err) != EB_OK)        /* delivers what waits, for 10 s at most */
+    if (eb_bus_close(bus, 10000, &err) != EB_OK) /* delivers what waits, for 10 s at most */
         return failed(&err);
     return sent ? 0 : 1;
 }

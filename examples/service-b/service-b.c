@@ -23,7 +23,7 @@ static enum eb_status open_course(const struct eb_event *event, void *arg, struc
         status = eb_event_get_string(event, "enrollment.course.course_key", &course, err);
     if (status == EB_OK)
         printf("%s enrolled in %s\n", name, course);
-    return status;                      /* EB_RETRIABLE would bring the event again, EB_PERMANENT make it a dead letter */
+    return status; /* EB_RETRIABLE would bring the event again, EB_PERMANENT make it a dead letter */
 }
 
 static int connect_to(struct eb_bus *bus, const char *type, const char *what, eb_receiver receiver, struct eb_error *err) {
@@ -33,7 +33,7 @@ static int connect_to(struct eb_bus *bus, const char *type, const char *what, eb
 }
 
 int main(int argc, char **argv) {
-    const struct eb_consumer_options options = {.size = sizeof options, .section = "service-b", .exit_at_end = 1};
+    const struct eb_consumer_options options = { .size = sizeof options, .section = "service-b", .exit_at_end = 1 };
     struct eb_consumer *consumer = NULL;
     struct eb_bus *bus;
     struct eb_error err;

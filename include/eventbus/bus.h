@@ -21,13 +21,13 @@ typedef void (*eb_log_sink)(void *arg, int level, const char *text);
 
 /* How to open a bus. All fields zero give the defaults. */
 struct eb_bus_options {
-    size_t size;                    /* sizeof(struct eb_bus_options) */
-    const char *const *files;       /* INI files, or folders of them; later ones override earlier ones; ends with NULL. NULL:
+    size_t size;                  /* sizeof(struct eb_bus_options) */
+    const char *const *files;     /* INI files, or folders of them; later ones override earlier ones; ends with NULL. NULL:
                                      * the first of $EVENTBUS_CONFIG, ./eventbus.ini and the installed file */
-    const char *const *overrides;   /* "KIND.NAME.KEY=VALUE", applied after all files; ends with NULL; NULL: none */
-    eb_log_sink log;                /* where log lines go; NULL: to standard error */
+    const char *const *overrides; /* "KIND.NAME.KEY=VALUE", applied after all files; ends with NULL; NULL: none */
+    eb_log_sink log;              /* where log lines go; NULL: to standard error */
     void *log_arg;
-    void (*before_event)(void *arg);/* called before each consumed event in the thread that runs the receivers, to reset what
+    void (*before_event)(void *arg); /* called before each consumed event in the thread that runs the receivers, to reset what
                                      * the last event left behind (stale database connections, caches); NULL: no call */
     void *before_event_arg;
 };

@@ -17,17 +17,17 @@ struct eb_consumer;
 
 /* Which [consume] section a worker runs, and what overrides the section. All fields zero give the defaults. */
 struct eb_consumer_options {
-    size_t size;                    /* sizeof(struct eb_consumer_options) */
-    const char *section;            /* the NAME of [consume NAME]; NULL: the section whose topic and group are those below,
+    size_t size;               /* sizeof(struct eb_consumer_options) */
+    const char *section;       /* the NAME of [consume NAME]; NULL: the section whose topic and group are those below,
                                      * else the defaults */
-    const char *const *topics;      /* ends with NULL; NULL: the section's */
-    const char *group;              /* NULL: the section's */
-    const char *consumer;           /* this member's name; NULL: {host}-{place}-{n} */
-    const char *broker;             /* NULL: the configured consumer */
-    const char *from;               /* where a new group starts: earliest (default), latest, TIME, POSITION */
-    uint64_t count;                 /* stop when this many events are settled; 0: never */
-    int32_t exit_at_end;            /* 1: stop when every event that the topics held at the start is settled */
-    int32_t require_receivers;      /* 1: do not acknowledge an event for which this program has no receiver; see below */
+    const char *const *topics; /* ends with NULL; NULL: the section's */
+    const char *group;         /* NULL: the section's */
+    const char *consumer;      /* this member's name; NULL: {host}-{place}-{n} */
+    const char *broker;        /* NULL: the configured consumer */
+    const char *from;          /* where a new group starts: earliest (default), latest, TIME, POSITION */
+    uint64_t count;            /* stop when this many events are settled; 0: never */
+    int32_t exit_at_end;       /* 1: stop when every event that the topics held at the start is settled */
+    int32_t require_receivers; /* 1: do not acknowledge an event for which this program has no receiver; see below */
 };
 
 /* How many events a worker has received so far, and what became of them. */

@@ -15,13 +15,13 @@ extern "C" {
  * that is done about it. An unknown negative number counts as EB_FATAL, an unknown positive number as EB_OK. */
 enum eb_status {
     EB_OK = 0,
-    EB_EMPTY = 1,       /* nothing came in time */
-    EB_END = 2,         /* the end has been reached */
-    EB_FULL = 3,        /* not taken: there is no room now; offer it again */
-    EB_GONE = 4,        /* the thing is not there any more, or is not held any more */
-    EB_RETRIABLE = -1,  /* try again later */
-    EB_PERMANENT = -2,  /* trying again can never succeed */
-    EB_FATAL = -3       /* the object is unusable from now on; close it */
+    EB_EMPTY = 1,      /* nothing came in time */
+    EB_END = 2,        /* the end has been reached */
+    EB_FULL = 3,       /* not taken: there is no room now; offer it again */
+    EB_GONE = 4,       /* the thing is not there any more, or is not held any more */
+    EB_RETRIABLE = -1, /* try again later */
+    EB_PERMANENT = -2, /* trying again can never succeed */
+    EB_FATAL = -3      /* the object is unusable from now on; close it */
 };
 
 /* Where the cause lies. The eventbus command derives its exit status from it. */
@@ -43,10 +43,10 @@ enum { EB_ERROR_ROOM = 1008 };
 /* What went wrong. It belongs to the caller, usually on its stack; nothing in it needs to be freed. A call that fails
  * fills all of it; a call that succeeds leaves it alone. A caller that does not want it passes NULL. */
 struct eb_error {
-    int32_t status;             /* the class: EB_RETRIABLE, EB_PERMANENT or EB_FATAL */
-    int32_t kind;               /* enum eb_kind */
-    int64_t native;             /* errno, or the broker client's own number; 0: none */
-    char text[EB_ERROR_ROOM];   /* one line of UTF-8, ends with NUL: what happened to which thing, then ": " and its cause,
+    int32_t status;           /* the class: EB_RETRIABLE, EB_PERMANENT or EB_FATAL */
+    int32_t kind;             /* enum eb_kind */
+    int64_t native;           /* errno, or the broker client's own number; 0: none */
+    char text[EB_ERROR_ROOM]; /* one line of UTF-8, ends with NUL: what happened to which thing, then ": " and its cause,
                                  * down to the first cause; without secrets and personal data */
 };
 

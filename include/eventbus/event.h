@@ -22,21 +22,21 @@ struct eb_signal;
 
 /* The metadata of an event. Texts end with NUL and are borrowed until the event is freed or changed. */
 struct eb_metadata {
-    const char *type;           /* org.openedx.learning.auth.session.login.completed.v1 */
-    const char *id;             /* a UUID as text */
-    const char *source;         /* openedx/{service}/web */
+    const char *type;   /* org.openedx.learning.auth.session.login.completed.v1 */
+    const char *id;     /* a UUID as text */
+    const char *source; /* openedx/{service}/web */
     const char *sourcehost;
-    const char *sourcelib;      /* version of the event definitions, "11.2.0" */
-    int64_t time_us;            /* when the event happened: microseconds since 1970, UTC */
+    const char *sourcelib; /* version of the event definitions, "11.2.0" */
+    int64_t time_us;       /* when the event happened: microseconds since 1970, UTC */
     int32_t minorversion;
-    int32_t from_event_bus;     /* 1: a consumer made the event from a message; the general handler does not send it again */
+    int32_t from_event_bus; /* 1: a consumer made the event from a message; the general handler does not send it again */
     /* The rest is NULL or 0 unless from_event_bus is 1. */
-    const char *topic;          /* the topic without the prefix */
-    const char *position;       /* the position in the topic, as the broker names it */
-    const char *key;            /* the key, if it is known: any bytes, key_len of them */
-    int32_t attempt;            /* which attempt this is: 1 plus the runs of receivers that failed before */
+    const char *topic;    /* the topic without the prefix */
+    const char *position; /* the position in the topic, as the broker names it */
+    const char *key;      /* the key, if it is known: any bytes, key_len of them */
+    int32_t attempt;      /* which attempt this is: 1 plus the runs of receivers that failed before */
     int32_t pad;
-    size_t key_len;             /* bytes of key, which may contain NULs and need not be UTF-8 */
+    size_t key_len; /* bytes of key, which may contain NULs and need not be UTF-8 */
 };
 
 /* Makes an event of a signal with all fields unset, a new id and the current time. The caller frees *event with
@@ -63,7 +63,8 @@ enum eb_status eb_event_set_string(struct eb_event *, const char *path, const ch
 enum eb_status eb_event_set_text(struct eb_event *, const char *path, const char *text, size_t len, struct eb_error *);
 enum eb_status eb_event_set_bytes(struct eb_event *, const char *path, const void *bytes, size_t len, struct eb_error *);
 enum eb_status eb_event_set_long(struct eb_event *, const char *path, int64_t value, struct eb_error *);
-enum eb_status eb_event_set_double(struct eb_event *, const char *path, double value, struct eb_error *);      /* refuses NaN and infinities */
+enum eb_status eb_event_set_double(struct eb_event *, const char *path, double value,
+                                   struct eb_error *); /* refuses NaN and infinities */
 enum eb_status eb_event_set_bool(struct eb_event *, const char *path, int value, struct eb_error *);
 enum eb_status eb_event_set_null(struct eb_event *, const char *path, struct eb_error *);
 
@@ -78,8 +79,7 @@ enum eb_status eb_event_set_json(struct eb_event *, const char *json, size_t len
  * Texts and bytes are borrowed until the event is freed or changed. The text of eb_event_get_string ends with NUL and may
  * contain U+0000 before that; eb_event_get_text gives the length. */
 enum eb_status eb_event_get_string(const struct eb_event *, const char *path, const char **text, struct eb_error *);
-enum eb_status eb_event_get_text(const struct eb_event *, const char *path, const char **text, size_t *len,
-                                 struct eb_error *);
+enum eb_status eb_event_get_text(const struct eb_event *, const char *path, const char **text, size_t *len, struct eb_error *);
 enum eb_status eb_event_get_bytes(const struct eb_event *, const char *path, const void **bytes, size_t *len,
                                   struct eb_error *);
 enum eb_status eb_event_get_long(const struct eb_event *, const char *path, int64_t *value, struct eb_error *);

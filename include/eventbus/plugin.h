@@ -60,38 +60,38 @@ struct eb_header {
 struct eb_schema {
     size_t size;
     uint64_t id;
-    struct eb_text name;            /* full name of the outermost record, with its namespace */
-    struct eb_text json;            /* the text as the Open edX producers register it: sorted keys, ", " and ": " */
+    struct eb_text name; /* full name of the outermost record, with its namespace */
+    struct eb_text json; /* the text as the Open edX producers register it: sorted keys, ", " and ": " */
 };
 
 /* One event under way, in both directions. Leave unknown fields zero. "in:" marks what a consumer plugin fills. */
 struct eb_message {
     size_t size;
-    uint64_t token;                 /* chosen by whoever gives the message, never interpreted by the other side, unique
+    uint64_t token;          /* chosen by whoever gives the message, never interpreted by the other side, unique
                                      * while alive; it may be a pointer */
-    int64_t time_ms;                /* in: when the broker stored the message, in ms since 1970; 0: unknown */
-    int64_t lease_ms;               /* in: the broker takes the message away after this time unless the host extends it,
+    int64_t time_ms;         /* in: when the broker stored the message, in ms since 1970; 0: unknown */
+    int64_t lease_ms;        /* in: the broker takes the message away after this time unless the host extends it,
                                      * which it does after a third of the time; 0: never */
-    uint32_t deliveries;            /* in: deliveries so far, this one included, whatever became of them; 0: unknown */
-    uint32_t failures;              /* in: EB_RETRY verdicts so far; 0 without EB_T_DELAY */
-    uint32_t partition;             /* in: ordered sub-stream of the topic, for pause; 0 where the broker has none */
-    uint32_t pad;                   /* 0 */
-    struct eb_text topic;           /* full name with the prefix; ends with NUL */
-    struct eb_text position;        /* in: as the broker names it; printable, ends with NUL */
-    struct eb_text id;              /* event id, the same at each resend, so that a broker can deduplicate by it */
-    struct eb_text key;             /* plain text; keep order, partition and group by it; absent: the message needs no
+    uint32_t deliveries;     /* in: deliveries so far, this one included, whatever became of them; 0: unknown */
+    uint32_t failures;       /* in: EB_RETRY verdicts so far; 0 without EB_T_DELAY */
+    uint32_t partition;      /* in: ordered sub-stream of the topic, for pause; 0 where the broker has none */
+    uint32_t pad;            /* 0 */
+    struct eb_text topic;    /* full name with the prefix; ends with NUL */
+    struct eb_text position; /* in: as the broker names it; printable, ends with NUL */
+    struct eb_text id;       /* event id, the same at each resend, so that a broker can deduplicate by it */
+    struct eb_text key;      /* plain text; keep order, partition and group by it; absent: the message needs no
                                      * order */
-    struct eb_text key_avro;        /* the key as Avro without a frame; the plugin adds and removes its broker's frame */
-    struct eb_text payload;         /* the event's data as Avro, also without a frame */
+    struct eb_text key_avro; /* the key as Avro without a frame; the plugin adds and removes its broker's frame */
+    struct eb_text payload;  /* the event's data as Avro, also without a frame */
     const struct eb_schema *key_schema;
     const struct eb_schema *schema; /* in: the writer's schema, or NULL where the broker does not carry it */
     const struct eb_header *attrs;  /* CloudEvents attributes under their plain names, in wire order: type, id, source,
                                      * time, minorversion, sourcehost, sourcelib */
     size_t n_attrs;
-    const struct eb_header *headers;/* all other headers, unchanged, with repeats; EB_PERMANENT where a broker cannot
+    const struct eb_header *headers; /* all other headers, unchanged, with repeats; EB_PERMANENT where a broker cannot
                                      * carry them */
     size_t n_headers;
-    struct eb_text decode_error;    /* in: why the message cannot be decoded; payload is then the broker's bytes,
+    struct eb_text decode_error; /* in: why the message cannot be decoded; payload is then the broker's bytes,
                                      * unchanged. out: set on the dead letter of such a message; send payload
                                      * unchanged */
 };
@@ -102,19 +102,19 @@ struct eb_message {
 struct eb_delivery {
     size_t size;
     uint64_t token;
-    int32_t status;                 /* EB_OK: stored; EB_RETRIABLE: the host may submit it again; EB_PERMANENT: it can
+    int32_t status;               /* EB_OK: stored; EB_RETRIABLE: the host may submit it again; EB_PERMANENT: it can
                                      * never be stored */
-    int32_t maybe_stored;           /* 1: the report says failed, but the broker may have stored the message */
-    struct eb_text position;        /* where the message is stored, as the broker names it; absent: unknown */
-    const struct eb_error *error;   /* why it failed; NULL with EB_OK */
+    int32_t maybe_stored;         /* 1: the report says failed, but the broker may have stored the message */
+    struct eb_text position;      /* where the message is stored, as the broker names it; absent: unknown */
+    const struct eb_error *error; /* why it failed; NULL with EB_OK */
 };
 
 /* The host callbacks: what a plugin may call. Each instance gets its own, valid until close has returned. */
 struct eb_host {
     size_t size;
-    void *core;                     /* belongs to the host */
-    const char *instance;           /* the broker's section in the configuration, for messages */
-    const char *service;            /* this service's name */
+    void *core;           /* belongs to the host */
+    const char *instance; /* the broker's section in the configuration, for messages */
+    const char *service;  /* this service's name */
 
     /* [any] Logs one line; level as in syslog(3), from 3 (error) to 7 (debug). */
     void (*log)(const struct eb_host *, int32_t level, const char *text);
@@ -157,17 +157,17 @@ struct eb_host {
 /* ---- Traits: what brokers differ in; the conformance kit tests each trait that a plugin claims ------------------ */
 
 enum eb_trait {
-    EB_T_ORDER = 1,         /* producer: after a failure no later message of its topic and key is stored before it (they
+    EB_T_ORDER = 1,              /* producer: after a failure no later message of its topic and key is stored before it (they
                              * fail too). consumer: the messages of a key are in flight at one member of the group at a
                              * time. The host gives a producer without it one message of a key at a time */
-    EB_T_POWER = 2,         /* producer: a delivered message survives a power cut */
-    EB_T_DELAY = 4,         /* consumer: understands EB_RETRY, and counts it in failures */
-    EB_T_DELAY_ORDER = 8,   /* and holds back the key's later messages until the retried one is settled */
-    EB_T_FREE_RETURN = 16,  /* EB_RETURN does not raise deliveries */
-    EB_T_HISTORY = 32,      /* a new group can read what was stored before it */
-    EB_T_PATTERN = 64,      /* a topic with '*' subscribes to all topics that match, also to those made later */
-    EB_T_BATCH_REDELIVERY = 128,    /* EB_RETURN may cause redelivery of acknowledged messages of the same batch */
-    EB_T_PROCESSES = 256    /* several processes may use the same broker address */
+    EB_T_POWER = 2,              /* producer: a delivered message survives a power cut */
+    EB_T_DELAY = 4,              /* consumer: understands EB_RETRY, and counts it in failures */
+    EB_T_DELAY_ORDER = 8,        /* and holds back the key's later messages until the retried one is settled */
+    EB_T_FREE_RETURN = 16,       /* EB_RETURN does not raise deliveries */
+    EB_T_HISTORY = 32,           /* a new group can read what was stored before it */
+    EB_T_PATTERN = 64,           /* a topic with '*' subscribes to all topics that match, also to those made later */
+    EB_T_BATCH_REDELIVERY = 128, /* EB_RETURN may cause redelivery of acknowledged messages of the same batch */
+    EB_T_PROCESSES = 256         /* several processes may use the same broker address */
 };
 
 /* ---- Sending -------------------------------------------------------------------------------------------------- */
@@ -205,8 +205,8 @@ enum eb_point_kind { EB_EARLIEST = 1, EB_LATEST = 2, EB_TIME = 3, EB_POSITION = 
 struct eb_point {
     size_t size;
     int32_t kind, pad;
-    int64_t time_ms;                /* EB_TIME: begin with the first message stored at or after it; ms since 1970 */
-    struct eb_text position;        /* EB_POSITION: begin with that message; ends with NUL */
+    int64_t time_ms;         /* EB_TIME: begin with the first message stored at or after it; ms since 1970 */
+    struct eb_text position; /* EB_POSITION: begin with that message; ends with NUL */
 };
 
 enum eb_order { EB_ORDER_NONE = 0, EB_ORDER_KEY = 1, EB_ORDER_STRICT = 2 };
@@ -214,20 +214,20 @@ enum eb_order { EB_ORDER_NONE = 0, EB_ORDER_KEY = 1, EB_ORDER_STRICT = 2 };
 /* What a consumer instance reads. The plugin may use it until close has returned. */
 struct eb_subscription {
     size_t size;
-    const char *const *topics;      /* full names; with EB_T_PATTERN they may contain '*' */
+    const char *const *topics; /* full names; with EB_T_PATTERN they may contain '*' */
     size_t n_topics;
     const char *group;
-    const char *consumer;           /* this member's name, the same after a restart. If the broker shows that another
+    const char *consumer;         /* this member's name, the same after a restart. If the broker shows that another
                                      * live member uses it, receive fails with EB_PERMANENT and EB_KIND_NAME; the host
                                      * then opens an instance under another name, or ends */
-    const struct eb_point *start;   /* where a new group begins; an existing group is never moved */
-    int32_t order;                  /* enum eb_order: the order that the host keeps among delivered messages */
-    uint32_t max_messages;          /* the most messages in flight, those that the plugin fetched ahead included. The
+    const struct eb_point *start; /* where a new group begins; an existing group is never moved */
+    int32_t order;                /* enum eb_order: the order that the host keeps among delivered messages */
+    uint32_t max_messages;        /* the most messages in flight, those that the plugin fetched ahead included. The
                                      * plugin extends and returns by itself what it fetched and did not deliver to the
                                      * host */
-    uint64_t max_bytes;             /* the same in bytes. The message that reaches it is still delivered: no message is
+    uint64_t max_bytes;           /* the same in bytes. The message that reaches it is still delivered: no message is
                                      * too large */
-    int32_t until_end;              /* 1: the host stops at the end. The plugin reads each topic's end once, when it is
+    int32_t until_end;            /* 1: the host stops at the end. The plugin reads each topic's end once, when it is
                                      * ready (after its first assignment). receive returns EB_END, without waiting, once
                                      * this group has settled everything up to there, except what other live members
                                      * hold. Wait for delayed retries and for what a dead member held. A topic that does
@@ -238,16 +238,16 @@ struct eb_subscription {
 /* FROZEN */
 struct eb_verdict {
     uint64_t token;
-    uint32_t delay_ms;              /* EB_RETRY: the shortest time until the message comes again */
-    uint32_t kind;                  /* enum eb_verdict_kind */
+    uint32_t delay_ms; /* EB_RETRY: the shortest time until the message comes again */
+    uint32_t kind;     /* enum eb_verdict_kind */
 };
 
 enum eb_verdict_kind {
-    EB_ACK = 1,     /* the message is done and never comes to this group again */
-    EB_RETRY = 2,   /* the message failed and comes again after delay_ms. Only plugins with EB_T_DELAY get it */
-    EB_RETURN = 3,  /* the message was not tried and may go to any member at once; a log-based broker leaves it
+    EB_ACK = 1,    /* the message is done and never comes to this group again */
+    EB_RETRY = 2,  /* the message failed and comes again after delay_ms. Only plugins with EB_T_DELAY get it */
+    EB_RETURN = 3, /* the message was not tried and may go to any member at once; a log-based broker leaves it
                      * uncommitted. It counts as a delivery unless the plugin has EB_T_FREE_RETURN */
-    EB_EXTEND = 4   /* the message is still at work: renew its lease. Not a final verdict, and not confirmed */
+    EB_EXTEND = 4  /* the message is still at work: renew its lease. Not a final verdict, and not confirmed */
 };
 
 struct eb_consumer_ops {
@@ -293,27 +293,27 @@ struct eb_topic_info {
 struct eb_group_info {
     size_t size;
     const char *topic, *group;
-    const char *partition;          /* "" where the broker has none */
-    const char *position;           /* the position from which the group goes on */
-    const char *end;                /* the position at which the topic ends */
-    int64_t lag;                    /* messages that this group has not settled yet */
-    int64_t unsettled;              /* those of them that are in flight at members */
-    int64_t members;                /* live members */
-    const char *state;              /* the group's state as the broker calls it ("Stable"); NULL: the broker has no such
+    const char *partition; /* "" where the broker has none */
+    const char *position;  /* the position from which the group goes on */
+    const char *end;       /* the position at which the topic ends */
+    int64_t lag;           /* messages that this group has not settled yet */
+    int64_t unsettled;     /* those of them that are in flight at members */
+    int64_t members;       /* live members */
+    const char *state;     /* the group's state as the broker calls it ("Stable"); NULL: the broker has no such
                                      * word */
 };
 
 enum eb_admin_flag {
-    EB_CREATE = 1,                  /* seek: make a missing topic or group; without it nothing is made */
-    EB_DRY_RUN = 2                  /* return the same as without it, and change nothing */
+    EB_CREATE = 1, /* seek: make a missing topic or group; without it nothing is made */
+    EB_DRY_RUN = 2 /* return the same as without it, and change nothing */
 };
 
 /* How seek moves a group in one partition of a topic. */
 struct eb_seek_info {
     size_t size;
-    const char *partition;          /* as in eb_group_info */
-    const char *before;             /* the first position that it had not settled; NULL: the group did not exist */
-    const char *after;              /* the position of the message from which it goes on */
+    const char *partition; /* as in eb_group_info */
+    const char *before;    /* the first position that it had not settled; NULL: the group did not exist */
+    const char *after;     /* the position of the message from which it goes on */
 };
 
 /* Admin ops work while producers and consumers are open. Each op except open and close may be NULL: the command then says
@@ -338,14 +338,14 @@ struct eb_admin_ops {
      * error as well: EB_GONE, the topic or the group does not exist and EB_CREATE was not given; EB_END, the position is
      * after the end; EB_PERMANENT, the group has live members, which the text names, and the broker cannot move it. */
     int32_t (*seek)(void *self, const char *topic, const char *group, const struct eb_point *, uint32_t flags,
-                    int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
-                    struct eb_error *);
+                    int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg, struct eb_error *);
     /* Removes messages before a point; messages that a group has not settled yet only with unread_too. */
     int32_t (*trim)(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
                     struct eb_error *);
     /* Makes a topic; returns EB_OK also if it exists already. partitions 0 stands for the broker's default. With EB_DRY_RUN
      * it only asks whether the topic could be made and sent to, as far as the broker can tell without making it. */
-    int32_t (*create)(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms, struct eb_error *);
+    int32_t (*create)(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
+                      struct eb_error *);
     /* Removes a group, or with group NULL the topic and all its groups. Returns EB_GONE if there was none. */
     int32_t (*remove)(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *);
     void (*close)(void *self);
@@ -355,15 +355,15 @@ struct eb_admin_ops {
 
 /* The type of a value, and the C type at `offset` in the settings struct. */
 enum eb_option_type {
-    EB_OPT_TEXT = 1,                /* const char *. An empty value becomes NULL if the option has no default, and is
+    EB_OPT_TEXT = 1,  /* const char *. An empty value becomes NULL if the option has no default, and is
                                      * refused if it has one that is not empty */
-    EB_OPT_LIST = 2,                /* const char *const *, ends with NULL; blanks or commas separate the items */
-    EB_OPT_PAIRS = 3,               /* const char *const *: name, value, ..., NULL. The key is a prefix ("rdkafka.") */
-    EB_OPT_BOOL = 4,                /* int64_t, as all that follow: 0 or 1 */
+    EB_OPT_LIST = 2,  /* const char *const *, ends with NULL; blanks or commas separate the items */
+    EB_OPT_PAIRS = 3, /* const char *const *: name, value, ..., NULL. The key is a prefix ("rdkafka.") */
+    EB_OPT_BOOL = 4,  /* int64_t, as all that follow: 0 or 1 */
     EB_OPT_INT = 5,
-    EB_OPT_MS = 6,                  /* milliseconds; written 250ms, 5s, 2m, 1h, 7d */
-    EB_OPT_BYTES = 7,               /* bytes; written 512, 64k, 10M, 1G (powers of 1024) */
-    EB_OPT_CHOICE = 8               /* the index of the choice, from 0 */
+    EB_OPT_MS = 6,    /* milliseconds; written 250ms, 5s, 2m, 1h, 7d */
+    EB_OPT_BYTES = 7, /* bytes; written 512, 64k, 10M, 1G (powers of 1024) */
+    EB_OPT_CHOICE = 8 /* the index of the choice, from 0 */
 };
 
 /* clang-format off */
@@ -379,26 +379,26 @@ enum eb_option_flag {
 
 struct eb_option {
     const char *key;
-    const char *fallback;           /* the default, written as in the file; NULL: no default (the value is NULL or 0) */
-    const char *help;               /* one sentence, with the unit */
-    const char *choices;            /* EB_OPT_CHOICE: "process|power" */
+    const char *fallback; /* the default, written as in the file; NULL: no default (the value is NULL or 0) */
+    const char *help;     /* one sentence, with the unit */
+    const char *choices;  /* EB_OPT_CHOICE: "process|power" */
     int32_t type;
     uint32_t flags;
-    int64_t min, max;               /* range of a number; both 0: no limit */
-    size_t offset;                  /* of the value in the settings struct */
+    int64_t min, max; /* range of a number; both 0: no limit */
+    size_t offset;    /* of the value in the settings struct */
 };
 
 /* ---- The plugin ------------------------------------------------------------------------------------------------ */
 
 struct eb_plugin {
-    size_t size;                    /* size and these two keep their place in every major version */
-    uint32_t abi_major, abi_minor;  /* EB_ABI_MAJOR, EB_ABI_MINOR of the header it was built with */
-    const char *name;               /* the name of the file without .so */
-    const char *version;            /* the plugin's own version */
-    const char *summary;            /* one line */
+    size_t size;                   /* size and these two keep their place in every major version */
+    uint32_t abi_major, abi_minor; /* EB_ABI_MAJOR, EB_ABI_MINOR of the header it was built with */
+    const char *name;              /* the name of the file without .so */
+    const char *version;           /* the plugin's own version */
+    const char *summary;           /* one line */
     const struct eb_option *options;
-    size_t n_options, option_size;  /* option_size: sizeof(struct eb_option) of the author's header */
-    size_t settings_size;           /* the host allocates it zeroed, fills it by the table, and gives it to check and
+    size_t n_options, option_size; /* option_size: sizeof(struct eb_option) of the author's header */
+    size_t settings_size;          /* the host allocates it zeroed, fills it by the table, and gives it to check and
                                      * open */
     /* May be NULL. Checks the settings together; connects to nothing. If the error begins with a key ("KEY: ...", "KEY is
      * ..."), the host adds the file and line of that key. */
@@ -408,8 +408,8 @@ struct eb_plugin {
 #if defined(__GNUC__)
 #pragma GCC visibility push(default)
 #endif
-extern const struct eb_plugin eventbus_plugin;              /* required */
-extern const struct eb_producer_ops eventbus_producer;      /* each of these that is defined is a role */
+extern const struct eb_plugin eventbus_plugin;         /* required */
+extern const struct eb_producer_ops eventbus_producer; /* each of these that is defined is a role */
 extern const struct eb_consumer_ops eventbus_consumer;
 extern const struct eb_admin_ops eventbus_admin;
 #if defined(__GNUC__)

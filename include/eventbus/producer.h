@@ -19,10 +19,10 @@ struct eb_bus;
 struct eb_receipt {
     size_t size;
     const char *id, *type;
-    const char *topic;              /* without the prefix */
-    const char *position;           /* where the broker stored it; NULL: unknown */
-    const struct eb_error *error;   /* NULL: delivered */
-    int32_t maybe_stored;           /* 1: it failed, but the broker may have stored it */
+    const char *topic;            /* without the prefix */
+    const char *position;         /* where the broker stored it; NULL: unknown */
+    const struct eb_error *error; /* NULL: delivered */
+    int32_t maybe_stored;         /* 1: it failed, but the broker may have stored it */
     int32_t pad;
 };
 

@@ -25,8 +25,8 @@ const struct eb_signal *eb_signal_find(const struct eb_bus *, const char *event_
 /* Calls each(arg, signal) for all signals by name until it returns a value other than 0, and returns that value. */
 int eb_signal_each(const struct eb_bus *, int (*each)(void *arg, const struct eb_signal *), void *arg);
 
-const char *eb_signal_type(const struct eb_signal *);       /* the event type */
-const char *eb_signal_schema(const struct eb_signal *);     /* its Avro schema, JSON text */
+const char *eb_signal_type(const struct eb_signal *);   /* the event type */
+const char *eb_signal_schema(const struct eb_signal *); /* its Avro schema, JSON text */
 
 /* Enables or disables a signal. Sending a disabled signal does nothing and returns EB_OK. Signals start enabled. */
 void eb_signal_enable(const struct eb_signal *, int enabled);
@@ -52,13 +52,13 @@ enum eb_status eb_disconnect(struct eb_bus *, const struct eb_signal *, const ch
 
 /* One receiver that failed. */
 struct eb_failure {
-    const char *receiver;       /* the name under which it was connected */
+    const char *receiver; /* the name under which it was connected */
     struct eb_error error;
 };
 
 /* What running the receivers led to. The caller frees it with eb_outcome_free. */
 struct eb_outcome {
-    size_t receivers, failed;   /* how many ran, and how many of them failed */
+    size_t receivers, failed; /* how many ran, and how many of them failed */
     struct eb_failure *failures;
 };
 

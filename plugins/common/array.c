@@ -20,7 +20,7 @@ bool ebp_array_grow(void *array, size_t *room, size_t need, size_t size) {
     }
     if (__builtin_mul_overflow(more, size, &bytes))
         return false;
-    memcpy(&elements, array, sizeof elements);      /* whatever type it points to */
+    memcpy(&elements, array, sizeof elements); /* whatever type it points to */
     elements = realloc(elements, bytes);
     if (!elements)
         return false;

@@ -15,7 +15,6 @@ bool ebp_array_grow(void *array, size_t *room, size_t need, size_t size);
  *     if (!EBP_RESERVE(names->list, names->room, names->n + 1))
  *         return ebp_no_memory(err);
  *     names->list[names->n++] = name; */
-#define EBP_RESERVE(array, room, need) \
-    ((size_t)(need) <= (room) || ebp_array_grow(&(array), &(room), (need), sizeof *(array)))
+#define EBP_RESERVE(array, room, need) ((size_t)(need) <= (room) || ebp_array_grow(&(array), &(room), (need), sizeof *(array)))
 
 #endif

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EBP_FNV1A    UINT64_C(14695981039346656037)     /* the hash of nothing; begin with it */
+#define EBP_FNV1A UINT64_C(14695981039346656037) /* the hash of nothing; begin with it */
 #define EBP_FNV1A_32 UINT32_C(2166136261)
 
 /* Hashes one more value; a byte as in FNV-1a proper, or a wider number at once. */

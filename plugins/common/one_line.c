@@ -10,8 +10,11 @@
 
 /* Returns how many bytes the UTF-8 character at text has; 0 for bytes that are not UTF-8. */
 static size_t utf8_length(const unsigned char *text, size_t len) {
-    size_t n = text[0] < 0x80 ? 1 : text[0] >= 0xC2 && text[0] < 0xE0 ? 2 : (text[0] & 0xF0) == 0xE0 ? 3
-               : text[0] >= 0xF0 && text[0] < 0xF5 ? 4 : 0;
+    size_t n = text[0] < 0x80                      ? 1
+               : text[0] >= 0xC2 && text[0] < 0xE0 ? 2
+               : (text[0] & 0xF0) == 0xE0          ? 3
+               : text[0] >= 0xF0 && text[0] < 0xF5 ? 4
+                                                   : 0;
 
     if (n == 0 || n > len)
         return 0;
@@ -34,7 +37,7 @@ static bool is_printable(const unsigned char *text, size_t n) {
 
 void ebp_one_line(char *out, size_t room, const char *text, size_t len) {
     static const char more[] = "...";
-    size_t used = 0, dots = 0, step;    /* dots: the last place where they fit */
+    size_t used = 0, dots = 0, step; /* dots: the last place where they fit */
 
     assert(room >= sizeof more);
     for (size_t at = 0; at < len; at += step) {

@@ -18,14 +18,14 @@ bool ebp_ring_grow(struct ebp_ring *ring, void *elements, size_t more, size_t si
     }
     if (room == ring->room)
         return true;
-    memcpy(&old, elements, sizeof old);             /* whatever type it points to */
+    memcpy(&old, elements, sizeof old); /* whatever type it points to */
     new = __builtin_mul_overflow(room, size, &bytes) ? NULL : malloc(bytes);
     if (!new)
         return false;
-    end = ring->room - ring->first < ring->n ? ring->room - ring->first : ring->n;      /* those before the ring wraps */
+    end = ring->room - ring->first < ring->n ? ring->room - ring->first : ring->n; /* those before the ring wraps */
     if (old) {
         memcpy(new, old + ring->first * size, end * size);
-        memcpy(new + end * size, old, (ring->n - end) * size);
+        memcpy(new + end *size, old, (ring->n - end) * size);
     }
     free(old);
     memcpy(elements, &new, sizeof new);

@@ -10,7 +10,7 @@
 
 /* ---- A producer's messages in flight: at most EBP_SUBMIT_ROOM, so that submit needs no memory ---- */
 
-enum { EBP_SUBMIT_ROOM = 8192 };        /* a power of two */
+enum { EBP_SUBMIT_ROOM = 8192 }; /* a power of two */
 
 /* Zeroed: empty. Belongs to the producer's thread. The messages stay the host's and valid until they are reported. */
 struct ebp_submit_ring {
@@ -61,7 +61,7 @@ static inline size_t ebp_ring_at(const struct ebp_ring *ring, size_t i) {
 bool ebp_ring_grow(struct ebp_ring *ring, void *elements, size_t more, size_t size);
 
 /* The same for an array expression; checks the room inline. */
-#define EBP_RING_RESERVE(ring, elements, more) \
+#define EBP_RING_RESERVE(ring, elements, more)                                                                                 \
     ((size_t)(more) <= (ring)->room - (ring)->n || ebp_ring_grow((ring), &(elements), (more), sizeof *(elements)))
 
 /* Adds an element, for which room was reserved, and returns where it lies. */

@@ -23,5 +23,5 @@ void ebp_token_table_free(struct ebp_token_table *table) {
     for (size_t i = 0; i < table->n; i++)
         free(table->slots[i]);
     free(table->slots);
-    *table = (struct ebp_token_table){0};
+    *table = (struct ebp_token_table){ 0 };
 }

@@ -23,7 +23,7 @@ struct ebp_token_slot {
 
 /* Zeroed: empty. */
 struct ebp_token_table {
-    struct ebp_token_slot **slots;      /* all, by number */
+    struct ebp_token_slot **slots; /* all, by number */
     size_t n, room;
     struct ebp_token_slot *free;
 };
@@ -55,7 +55,7 @@ static inline uint64_t ebp_token(const struct ebp_token_slot *slot) {
 
 /* The record that has this token now; NULL: none, it was freed or never given out. */
 static inline struct ebp_token_slot *ebp_token_find(const struct ebp_token_table *table, uint64_t token) {
-    size_t number = (size_t)(uint32_t)token - 1;        /* 0 becomes larger than any */
+    size_t number = (size_t)(uint32_t)token - 1; /* 0 becomes larger than any */
     struct ebp_token_slot *slot = number < table->n ? table->slots[number] : NULL;
 
     return slot && slot->generation == token >> 32 ? slot : NULL;

@@ -21,7 +21,7 @@ void ebp_wakeup_close(struct ebp_wakeup *wakeup) {
 
 void ebp_wakeup_signal(struct ebp_wakeup *wakeup) {
     if (!atomic_exchange(&wakeup->signalled, true))
-        eventfd_write(wakeup->fd, 1);           /* fails only when its counter is full: it is readable then */
+        eventfd_write(wakeup->fd, 1); /* fails only when its counter is full: it is readable then */
 }
 
 /* A signal between the two steps is seen by the wait, which looks at `signalled` first. If the signalling thread has not

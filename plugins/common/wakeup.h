@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { EBP_WAKEUP_OTHERS = 2 };         /* how many descriptors a wait takes beside it */
+enum { EBP_WAKEUP_OTHERS = 2 }; /* how many descriptors a wait takes beside it */
 
 struct ebp_wakeup {
-    int fd;                             /* readable once it is signalled; -1: closed */
+    int fd; /* readable once it is signalled; -1: closed */
     atomic_bool signalled;
 };
 

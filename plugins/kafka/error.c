@@ -43,7 +43,7 @@ int32_t kf_class(rd_kafka_resp_err_t why) {
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
     case RD_KAFKA_RESP_ERR_SECURITY_DISABLED:
     case RD_KAFKA_RESP_ERR__INVALID_ARG:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:          /* returned after the wait that the client is configured with */
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC: /* returned after the wait that the client is configured with */
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
     case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:

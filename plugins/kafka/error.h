@@ -13,8 +13,7 @@ int32_t kf_misconfigured(struct eb_error *err, const char *format, ...) __attrib
 int32_t kf_class(rd_kafka_resp_err_t);
 
 /* Fills in "FORMAT: the error's text", and returns the error's class. */
-int32_t kf_failed(struct eb_error *err, rd_kafka_resp_err_t why, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+int32_t kf_failed(struct eb_error *err, rd_kafka_resp_err_t why, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same from an error object, which it destroys. NULL: returns EB_OK and leaves err untouched. */
 int32_t kf_failed_with(struct eb_error *err, rd_kafka_error_t *why, const char *format, ...)

@@ -23,11 +23,13 @@ static int32_t check_sasl(const struct kf_settings *set, struct eb_error *err) {
         return EB_OK;
     if (!mechanism && (says_sasl(set) || kf_has_sasl(set)))
         return kf_misconfigured(err, "%s needs sasl_mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI or OAUTHBEARER",
-                                set->sasl_username ? "sasl_username" : set->sasl_password ? "sasl_password" : "security");
+                                set->sasl_username   ? "sasl_username"
+                                : set->sasl_password ? "sasl_password"
+                                                     : "security");
     if (mechanism && strcmp(mechanism, "OAUTHBEARER") == 0 && !kf_raw_options_value(set, "sasl.oauthbearer.method", "") &&
         !kf_raw_options_value(set, "enable.sasl.oauthbearer.unsecure.jwt", ""))
         return kf_misconfigured(err, "sasl_mechanism: OAUTHBEARER needs rdkafka.sasl.oauthbearer.method = oidc and where its "
-                                "tokens come from, or else rdkafka.enable.sasl.oauthbearer.unsecure.jwt = true");
+                                     "tokens come from, or else rdkafka.enable.sasl.oauthbearer.unsecure.jwt = true");
     if (!set->sasl_mechanism || (strcmp(mechanism, "PLAIN") != 0 && strncmp(mechanism, "SCRAM-", 6) != 0))
         return EB_OK;
     if (!set->sasl_username && !kf_raw_options_value(set, "sasl.username", ""))
@@ -43,7 +45,7 @@ static int32_t check_security(const struct kf_settings *set, struct eb_error *er
                                 set->api_key ? "api_key" : "api_secret", set->api_key ? "api_secret" : "api_key");
     if (set->api_key && (set->sasl_mechanism || set->sasl_username || set->sasl_password))
         return kf_misconfigured(err, "api_key is short for sasl_mechanism, sasl_username and sasl_password: set the "
-                                "one or the others");
+                                     "one or the others");
     if (set->api_key && set->security != KF_AUTO && !says_sasl(set))
         return kf_misconfigured(err, "api_key needs security = sasl_ssl, which is the default with it");
     if ((set->security == KF_PLAINTEXT || set->security == KF_SSL) && kf_has_sasl(set))
@@ -86,7 +88,7 @@ static int32_t check_role(const struct kf_settings *set, enum kf_role role, stru
 /* ---- Files and addresses ---- */
 
 static int32_t check_file(const char *key, const char *path, struct eb_error *err) {
-    if (!path || strcmp(path, "probe") == 0 || access(path, R_OK) == 0)     /* probe: librdkafka looks for the file */
+    if (!path || strcmp(path, "probe") == 0 || access(path, R_OK) == 0) /* probe: librdkafka looks for the file */
         return EB_OK;
     return kf_misconfigured(err, "%s: cannot read %s: %s", key, path, strerror(errno));
 }

@@ -13,16 +13,16 @@ enum kf_assignment { KF_COOPERATIVE = 0, KF_EAGER };
 
 struct kf_settings {
     const char *bootstrap_servers;
-    const char *api_key, *api_secret;           /* both: SASL_SSL with PLAIN */
-    int64_t security;                           /* enum kf_security */
+    const char *api_key, *api_secret; /* both: SASL_SSL with PLAIN */
+    int64_t security;                 /* enum kf_security */
     const char *ca, *cert, *cert_key, *cert_key_password;
     const char *sasl_mechanism, *sasl_username, *sasl_password;
     int64_t topic_wait_ms, topic_refresh_ms;
-    int64_t assignment;                         /* enum kf_assignment */
+    int64_t assignment; /* enum kf_assignment */
     int64_t static_member, commit_interval_ms, revoke_timeout_ms;
-    int64_t partitions, replication;            /* of topics that the plugin creates; 0: the broker's default */
-    struct sr_settings registry;                /* urls NULL: no registry */
-    const char *const *raw_options;                  /* rdkafka.NAME: name, value, ..., NULL */
+    int64_t partitions, replication; /* of topics that the plugin creates; 0: the broker's default */
+    struct sr_settings registry;     /* urls NULL: no registry */
+    const char *const *raw_options;  /* rdkafka.NAME: name, value, ..., NULL */
 };
 
 static inline bool kf_has_tls(const struct kf_settings *set) {

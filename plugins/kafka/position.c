@@ -50,8 +50,10 @@ int32_t kf_position_check(const struct eb_point *point, struct eb_error *err) {
     do {
         const char *begin = at;
         if (!at || !next_pair(&at, &partition, &offset))
-            return kf_misconfigured(err, "\"%.100s\" is not a position in a topic of Kafka: write P:OFFSET[,P:OFFSET...], a "
-                                    "partition's number and an offset there", all ? all : "");
+            return kf_misconfigured(err,
+                                    "\"%.100s\" is not a position in a topic of Kafka: write P:OFFSET[,P:OFFSET...], a "
+                                    "partition's number and an offset there",
+                                    all ? all : "");
         if (is_named_before(all, begin, partition))
             return kf_misconfigured(err, "\"%.100s\" names partition %" PRId64 " twice", all, partition);
     } while (*at);

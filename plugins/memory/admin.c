@@ -43,8 +43,12 @@ static struct row *add_row(struct row **rows, const char *topic, const char *gro
     strcpy(row->names, topic);
     strcpy(row->names + topic_room, group);
     row->topic = (struct eb_topic_info){ .size = sizeof row->topic, .name = row->names, .partitions = 1 };
-    row->group = (struct eb_group_info){ .size = sizeof row->group, .topic = row->names, .group = row->names + topic_room,
-                                         .partition = "", .position = row->position, .end = row->end };
+    row->group = (struct eb_group_info){ .size = sizeof row->group,
+                                         .topic = row->names,
+                                         .group = row->names + topic_room,
+                                         .partition = "",
+                                         .position = row->position,
+                                         .end = row->end };
     LL_APPEND(*rows, row);
     return row;
 }
@@ -69,8 +73,8 @@ static bool describe_topic(struct row **rows, const struct topic *topic) {
     return true;
 }
 
-static int32_t admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *),
-                            void *arg, struct eb_error *err) {
+static int32_t admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
+                            struct eb_error *err) {
     struct row *rows = NULL;
     bool whole = true;
 
@@ -131,7 +135,7 @@ static int32_t admin_browse(void *self, const char *name, const struct eb_point 
     int64_t at = topic ? memory_find(topic, from) : 0, end = topic ? topic->end : 0;
     status = topic ? EB_OK : EB_END;
     while (!stop && (topic = memory_topic(self, name)) && at < end) {
-        at = at < topic->low ? topic->low : at;     /* dropped since: passed over */
+        at = at < topic->low ? topic->low : at; /* dropped since: passed over */
         if (at >= topic->end)
             break;
         struct stored *stored = topic->messages[at++ - topic->low];
@@ -148,8 +152,8 @@ static int32_t admin_browse(void *self, const char *name, const struct eb_point 
 /* ---- changes: members stay; what they have in flight of a group that was moved is settled with EB_GONE ---- */
 
 /* With the mutex. EB_GONE: the topic or the group does not exist; EB_END: the position is behind the end. */
-static int32_t check_seek(const struct topic *topic, const char *topic_name, const struct group *group,
-                                const char *group_name, const struct eb_point *to, uint32_t flags, struct eb_error *err) {
+static int32_t check_seek(const struct topic *topic, const char *topic_name, const struct group *group, const char *group_name,
+                          const struct eb_point *to, uint32_t flags, struct eb_error *err) {
     if (!topic && !(flags & EB_CREATE)) {
         ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "topic %s does not exist", topic_name);
         return EB_GONE;
@@ -161,7 +165,7 @@ static int32_t check_seek(const struct topic *topic, const char *topic_name, con
     int64_t end = topic ? topic->end : 1;
     if (to->kind == EB_POSITION && memory_number(to->position.data) > end) {
         ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "position %.40s is behind the end of topic %s, which is %lld",
-                    to->position.data, topic_name, (long long)end);
+                          to->position.data, topic_name, (long long)end);
         return EB_END;
     }
     return EB_OK;
@@ -180,9 +184,9 @@ static bool move_group(struct broker *broker, const char *topic_name, const char
     return true;
 }
 
-static int32_t admin_seek(void *self, const char *topic_name, const char *group_name, const struct eb_point *to,
-                          uint32_t flags, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *),
-                          void *arg, struct eb_error *err) {
+static int32_t admin_seek(void *self, const char *topic_name, const char *group_name, const struct eb_point *to, uint32_t flags,
+                          int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
+                          struct eb_error *err) {
     struct eb_seek_info info = { .size = sizeof info, .partition = "" };
     char before[24], after[24];
     int32_t status = memory_check(to, err);
@@ -221,8 +225,8 @@ static void trim(struct topic *topic, int64_t before, bool unread_too) {
     memory_topic_drop(topic, before);
 }
 
-static int32_t admin_trim(void *self, const char *name, const struct eb_point *point, int32_t unread_too,
-                          int32_t timeout_ms, struct eb_error *err) {
+static int32_t admin_trim(void *self, const char *name, const struct eb_point *point, int32_t unread_too, int32_t timeout_ms,
+                          struct eb_error *err) {
     struct broker *broker = self;
     int32_t status = memory_check(point, err);
 
@@ -244,8 +248,10 @@ static int32_t admin_create(void *self, const char *name, uint32_t partitions, u
                             struct eb_error *err) {
     (void)timeout_ms;
     if (partitions > 1)
-        return ebp_error(err, EB_PERMANENT, 0, "topic %s with %u partitions: a memory broker has one a "
-                           "topic", name, partitions);
+        return ebp_error(err, EB_PERMANENT, 0,
+                         "topic %s with %u partitions: a memory broker has one a "
+                         "topic",
+                         name, partitions);
     if (flags & EB_DRY_RUN)
         return EB_OK;
     pthread_mutex_lock(&memory_mutex);

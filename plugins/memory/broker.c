@@ -62,7 +62,7 @@ static struct eb_text put(char **at, struct eb_text text) {
     char *copy = *at;
 
     if (!text.data)
-        return (struct eb_text){0};
+        return (struct eb_text){ 0 };
     memcpy(copy, text.data, text.len);
     copy[text.len] = '\0';
     *at += text.len + 1;
@@ -94,10 +94,16 @@ struct stored *memory_copy(const struct eb_message *from) {
     char *at = (char *)(others + from->n_headers);
     stored->bytes = bytes;
     stored->refs = 1;
-    stored->message = (struct eb_message){
-        .size = sizeof stored->message, .topic = put(&at, from->topic), .id = put(&at, from->id),
-        .key = put(&at, from->key), .key_avro = put(&at, from->key_avro), .payload = put(&at, from->payload),
-        .attrs = stored->headers, .n_attrs = from->n_attrs, .headers = others, .n_headers = from->n_headers };
+    stored->message = (struct eb_message){ .size = sizeof stored->message,
+                                           .topic = put(&at, from->topic),
+                                           .id = put(&at, from->id),
+                                           .key = put(&at, from->key),
+                                           .key_avro = put(&at, from->key_avro),
+                                           .payload = put(&at, from->payload),
+                                           .attrs = stored->headers,
+                                           .n_attrs = from->n_attrs,
+                                           .headers = others,
+                                           .n_headers = from->n_headers };
     put_headers(&at, stored->headers, from->attrs, from->n_attrs);
     put_headers(&at, others, from->headers, from->n_headers);
     return stored;
@@ -128,8 +134,9 @@ static bool keep_schema(struct broker *broker, const struct eb_schema *given, co
         if (!schema)
             return false;
         char *at = schema->room;
-        schema->schema = (struct eb_schema){ .size = sizeof schema->schema, .id = given->id,
-                                             .name = put(&at, given->name), .json = put(&at, given->json) };
+        schema->schema = (struct eb_schema){
+            .size = sizeof schema->schema, .id = given->id, .name = put(&at, given->name), .json = put(&at, given->json)
+        };
         LL_PREPEND(broker->schemas, schema);
     }
     *kept = &schema->schema;
@@ -199,8 +206,10 @@ int64_t memory_number(const char *position) {
 
 int32_t memory_check(const struct eb_point *point, struct eb_error *err) {
     if (point && point->kind == EB_POSITION && memory_number(point->position.data) < 0)
-        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "\"%.60s\" is not a position: in a memory broker it "
-                                 "is a number, and a topic's first is 1", point->position.data);
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                                 "\"%.60s\" is not a position: in a memory broker it "
+                                 "is a number, and a topic's first is 1",
+                                 point->position.data);
     return EB_OK;
 }
 
@@ -242,8 +251,8 @@ int32_t memory_append(struct broker *broker, struct stored *stored, const struct
     size_t n = topic ? (size_t)(topic->end - topic->low) : 0;
     int64_t now = ebp_wall_ms();
 
-    if (!topic || !EBP_RESERVE(topic->messages, topic->room, n + 1) ||
-        !keep_schema(broker, from->schema, &m->schema) || !keep_schema(broker, from->key_schema, &m->key_schema))
+    if (!topic || !EBP_RESERVE(topic->messages, topic->room, n + 1) || !keep_schema(broker, from->schema, &m->schema) ||
+        !keep_schema(broker, from->key_schema, &m->key_schema))
         return EB_RETRIABLE;
     while (is_full(topic, settings) && make_room(topic))
         continue;
@@ -251,7 +260,7 @@ int32_t memory_append(struct broker *broker, struct stored *stored, const struct
         return EB_FULL;
     n = (size_t)(topic->end - topic->low);
     int64_t last = n ? topic->messages[n - 1]->message.time_ms : 0;
-    m->time_ms = now > last ? now : last;           /* never back, so that a search by time works */
+    m->time_ms = now > last ? now : last; /* never back, so that a search by time works */
     stored->serial = ++broker->serial;
     stored->seq = topic->end++;
     int len = snprintf(stored->position, sizeof stored->position, "%lld", (long long)stored->seq);

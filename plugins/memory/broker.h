@@ -23,63 +23,63 @@ struct settings {
 
 /* A message as it is kept: one allocation, unchanged once it is in a topic. */
 struct stored {
-    struct eb_message message;      /* as each member gets it, but for token, deliveries and failures */
-    int64_t seq, serial;            /* its number in the topic; its number in the broker */
+    struct eb_message message; /* as each member gets it, but for token, deliveries and failures */
+    int64_t seq, serial;       /* its number in the topic; its number in the broker */
     size_t bytes;
-    unsigned refs;                  /* the topic's, one for each pending, one while it is browsed */
-    char position[24];              /* seq as text */
-    struct eb_header headers[];     /* attributes, then the others; behind them all bytes */
+    unsigned refs;              /* the topic's, one for each pending, one while it is browsed */
+    char position[24];          /* seq as text */
+    struct eb_header headers[]; /* attributes, then the others; behind them all bytes */
 };
 
-struct pending {                    /* its address is the token */
-    struct group *group;            /* NULL: the group was moved or removed while this was in flight */
+struct pending {         /* its address is the token */
+    struct group *group; /* NULL: the group was moved or removed while this was in flight */
     struct stored *stored;
-    struct member *holder;          /* at whom it is in flight; NULL: it waits */
-    struct pending **bucket, *older, *newer;    /* those of the same key's hash */
-    int64_t due;                    /* not to be delivered before; monotonic ms */
+    struct member *holder;                   /* at whom it is in flight; NULL: it waits */
+    struct pending **bucket, *older, *newer; /* those of the same key's hash */
+    int64_t due;                             /* not to be delivered before; monotonic ms */
     uint32_t deliveries, failures;
-    bool elsewhere;                 /* see memory_at_end: it, or one in front of it, is in flight at another member */
+    bool elsewhere; /* see memory_at_end: it, or one in front of it, is in flight at another member */
 };
 
 struct group {
     struct group *next;
     struct topic *topic;
-    int64_t cursor;                 /* the first message that is not pending yet */
-    bool strict;                    /* messages keep their order whatever their keys; the members agree on that */
+    int64_t cursor; /* the first message that is not pending yet */
+    bool strict;    /* messages keep their order whatever their keys; the members agree on that */
     size_t n_inflight, n_pending, room;
-    struct pending **pending;       /* by seq; once MOST_WAITING wait, the cursor stops */
-    struct pending *newest[BUCKETS];    /* by the hash of the key */
+    struct pending **pending;        /* by seq; once MOST_WAITING wait, the cursor stops */
+    struct pending *newest[BUCKETS]; /* by the hash of the key */
     char name[];
 };
 
 struct topic {
     struct topic *next;
-    struct group *groups;           /* by name */
-    struct stored **messages;       /* numbers low .. end - 1 */
+    struct group *groups;     /* by name */
+    struct stored **messages; /* numbers low .. end - 1 */
     size_t room, bytes;
     int64_t low, end;
     char name[];
 };
 
-struct member {                     /* a consumer */
+struct member { /* a consumer */
     struct member *next;
     struct broker *broker;
-    const struct eb_host *host;     /* is asked which topics match */
+    const struct eb_host *host; /* is asked which topics match */
     const struct eb_subscription *subscription;
-    int64_t last;                   /* until_end: the serial of the last message when the member joined */
+    int64_t last; /* until_end: the serial of the last message when the member joined */
     size_t n_inflight, bytes_inflight, turn;
     bool woken;
 };
 
-struct broker {                     /* lives as long as the process, so that what is sent outlives those who sent it */
+struct broker { /* lives as long as the process, so that what is sent outlives those who sent it */
     struct broker *next;
-    struct topic *topics;           /* by name */
+    struct topic *topics; /* by name */
     size_t n_topics;
     struct member *members;
-    struct schema *schemas;         /* each once: as many as the program has */
-    int64_t serial;                 /* of the last message */
-    pthread_cond_t arrived;         /* members have something to look at: a message, a verdict, a wake */
-    pthread_cond_t called;          /* a producer's wake */
+    struct schema *schemas; /* each once: as many as the program has */
+    int64_t serial;         /* of the last message */
+    pthread_cond_t arrived; /* members have something to look at: a message, a verdict, a wake */
+    pthread_cond_t called;  /* a producer's wake */
     char name[];
 };
 
@@ -87,36 +87,36 @@ extern pthread_mutex_t memory_mutex;
 
 /* [free] EB_RETRIABLE: a later try may find memory. */
 int32_t memory_exhausted(struct eb_error *);
-void memory_wait(pthread_cond_t *, int64_t until);      /* until: monotonic ms */
+void memory_wait(pthread_cond_t *, int64_t until); /* until: monotonic ms */
 
-struct broker *memory_broker(const char *name);         /* [free] found or created; NULL: no memory */
-struct topic *memory_topic(const struct broker *, const char *name);        /* NULL: there is none */
-struct topic *memory_topic_make(struct broker *, const char *name);         /* found or created; NULL: no memory */
-void memory_topic_remove(struct broker *, struct topic *);                  /* with its groups */
-void memory_topic_drop(struct topic *, int64_t before);                     /* messages; what is pending stays */
+struct broker *memory_broker(const char *name);                      /* [free] found or created; NULL: no memory */
+struct topic *memory_topic(const struct broker *, const char *name); /* NULL: there is none */
+struct topic *memory_topic_make(struct broker *, const char *name);  /* found or created; NULL: no memory */
+void memory_topic_remove(struct broker *, struct topic *);           /* with its groups */
+void memory_topic_drop(struct topic *, int64_t before);              /* messages; what is pending stays */
 
-int64_t memory_number(const char *position);                                /* [free] -1: not a position */
-int32_t memory_check(const struct eb_point *, struct eb_error *);           /* [free] EB_PERMANENT: not a position */
-int64_t memory_find(const struct topic *, const struct eb_point *);         /* the number of a checked point, low .. end */
+int64_t memory_number(const char *position);                        /* [free] -1: not a position */
+int32_t memory_check(const struct eb_point *, struct eb_error *);   /* [free] EB_PERMANENT: not a position */
+int64_t memory_find(const struct topic *, const struct eb_point *); /* the number of a checked point, low .. end */
 
-struct stored *memory_copy(const struct eb_message *);                      /* [free] NULL: no memory */
+struct stored *memory_copy(const struct eb_message *); /* [free] NULL: no memory */
 void memory_release(struct stored *);
 
 /* Puts a copy of `from` at the end of its topic. EB_FULL: no room there; EB_RETRIABLE: no memory; nothing is stored then. */
 int32_t memory_append(struct broker *, struct stored *, const struct eb_message *from, const struct settings *);
 
-struct group *memory_group(const struct topic *, const char *name);         /* NULL: there is none */
-struct group *memory_group_make(struct topic *, const char *name);          /* found, or created at the end; NULL: no memory */
+struct group *memory_group(const struct topic *, const char *name); /* NULL: there is none */
+struct group *memory_group_make(struct topic *, const char *name);  /* found, or created at the end; NULL: no memory */
 void memory_group_remove(struct group *);
-int64_t memory_group_floor(const struct group *);                           /* the first message that is not settled */
-void memory_group_forget(struct group *, int64_t before);   /* what is pending; what is in flight is settled with EB_GONE */
+int64_t memory_group_floor(const struct group *);         /* the first message that is not settled */
+void memory_group_forget(struct group *, int64_t before); /* what is pending; what is in flight is settled with EB_GONE */
 
 bool memory_wants(const struct member *, const struct topic *);
 
 /* The member's group in a topic, created where the subscription starts if there is none. NULL: no memory. */
 struct group *memory_enter(const struct member *, struct topic *);
-bool memory_join(struct member *);                          /* enters all topics it wants; false: no memory */
-void memory_leave(struct member *);                         /* what it has in flight goes to others */
+bool memory_join(struct member *);  /* enters all topics it wants; false: no memory */
+void memory_leave(struct member *); /* what it has in flight goes to others */
 
 /* Puts up to max messages in flight at the member; returns how many. */
 size_t memory_claim(struct member *, struct pending **got, size_t max, int64_t now);
@@ -124,7 +124,7 @@ size_t memory_claim(struct member *, struct pending **got, size_t max, int64_t n
 /* Carries out the member's verdict. EB_GONE: the message was forgotten. */
 int32_t memory_settle(struct member *, struct pending *, const struct eb_verdict *, int64_t now);
 
-int64_t memory_next_due(const struct member *, int64_t now);        /* after now; INT64_MAX: nothing is delayed */
-bool memory_at_end(const struct member *);                          /* see until_end in plugin.h */
+int64_t memory_next_due(const struct member *, int64_t now); /* after now; INT64_MAX: nothing is delayed */
+bool memory_at_end(const struct member *);                   /* see until_end in plugin.h */
 
 #endif

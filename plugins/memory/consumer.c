@@ -7,7 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { BATCH = 256 };                   /* messages dealt with while the mutex is held once */
+enum { BATCH = 256 }; /* messages dealt with while the mutex is held once */
 
 /* Whether a topic of this name, or one that matches the pattern, exists. */
 static bool exists(const struct member *member, const char *name) {
@@ -29,8 +29,10 @@ static void log_absent(const struct member *member) {
         bool pattern = strchr(sub->topics[i], '*');
         if (exists(member, sub->topics[i]))
             continue;
-        ebp_log(member->host, EBP_LOG_WARNING, pattern ? "no topic matches %s%s" : "topic %s does not exist%s",
-                sub->topics[i], sub->until_end ? "" : pattern ? "; waiting for one" : "; waiting for it");
+        ebp_log(member->host, EBP_LOG_WARNING, pattern ? "no topic matches %s%s" : "topic %s does not exist%s", sub->topics[i],
+                sub->until_end ? ""
+                : pattern      ? "; waiting for one"
+                               : "; waiting for it");
     }
 }
 
@@ -119,7 +121,7 @@ static size_t settle_batch(struct member *member, const struct eb_verdict *verdi
     pthread_mutex_lock(&memory_mutex);
     for (; i < n && n_done + n_gone < BATCH; i++) {
         if (verdicts[i].kind == EB_EXTEND)
-            continue;                               /* there is no lease: lease_ms is 0 */
+            continue; /* there is no lease: lease_ms is 0 */
         if (memory_settle(member, (struct pending *)(uintptr_t)verdicts[i].token, &verdicts[i], now) == EB_OK)
             done[n_done++] = verdicts[i].token;
         else
@@ -168,5 +170,5 @@ const struct eb_consumer_ops eventbus_consumer = {
     .receive = consumer_receive,
     .settle = consumer_settle,
     .wake = consumer_wake,
-    .close = consumer_close,            /* no pause: there are no partitions */
+    .close = consumer_close, /* no pause: there are no partitions */
 };

@@ -212,10 +212,10 @@ size_t memory_claim(struct member *member, struct pending **got, size_t max, int
     size_t n = 0;
 
     for (size_t i = broker->n_topics ? member->turn++ % broker->n_topics : 0; i > 0; i--)
-        topic = topic->next;                        /* another one first each time: none starves */
+        topic = topic->next; /* another one first each time: none starves */
     for (size_t i = 0; i < broker->n_topics; i++) {
         struct group *group = memory_wants(member, topic) ? memory_enter(member, topic) : NULL;
-        if (group)                                  /* created again if it was removed */
+        if (group) /* created again if it was removed */
             n += claim_from(member, group, got + n, max - n, now);
         topic = topic->next ? topic->next : broker->topics;
     }
@@ -239,7 +239,7 @@ int32_t memory_settle(struct member *member, struct pending *one, const struct e
         one->failures++;
         one->due = now + verdict->delay_ms;
     } else {
-        one->deliveries--;                          /* returned untried: as if it had never been delivered */
+        one->deliveries--; /* returned untried: as if it had never been delivered */
     }
     return EB_OK;
 }

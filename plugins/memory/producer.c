@@ -7,14 +7,14 @@
 #include "common/clock.h"
 #include "common/error.h"
 
-enum { BATCH = 256 };                   /* messages taken at most, and stored while the mutex is held once */
+enum { BATCH = 256 }; /* messages taken at most, and stored while the mutex is held once */
 
 struct producer {
     const struct eb_host *host;
     const struct settings *settings;
     struct broker *broker;
     bool woken;
-    size_t n;                           /* taken, not yet reported */
+    size_t n; /* taken, not yet reported */
     const struct eb_message *taken[BATCH];
 };
 
@@ -28,7 +28,7 @@ static int32_t producer_open(const struct eb_host *host, const void *settings, v
     p->host = host;
     p->settings = settings;
     *self = p;
-    host->link(host, 1, NULL);          /* nothing to connect to */
+    host->link(host, 1, NULL); /* nothing to connect to */
     return EB_OK;
 }
 
@@ -57,8 +57,10 @@ static void report_refused(const struct producer *p, const struct eb_message *me
     struct eb_error why;
 
     if (status == EB_FULL)
-        ebp_error(&why, EB_RETRIABLE, 0, "topic %s of memory broker %s is full: let its groups catch up, trim it, or raise "
-                  "max_messages or max_bytes", message->topic.data, p->broker->name);
+        ebp_error(&why, EB_RETRIABLE, 0,
+                  "topic %s of memory broker %s is full: let its groups catch up, trim it, or raise "
+                  "max_messages or max_bytes",
+                  message->topic.data, p->broker->name);
     else
         memory_exhausted(&why);
     report(p, message, 0, &why);
@@ -68,7 +70,7 @@ static void report_refused(const struct producer *p, const struct eb_message *me
  * stays full while the mutex is held, and once memory is exhausted nothing behind that is stored. */
 static void flush(struct producer *p) {
     struct stored *copies[BATCH];
-    int64_t seqs[BATCH] = {0};
+    int64_t seqs[BATCH] = { 0 };
     int32_t status[BATCH];
     bool exhausted = false;
     size_t n = p->n;
@@ -81,7 +83,7 @@ static void flush(struct producer *p) {
         status[i] = exhausted ? EB_RETRIABLE : memory_append(p->broker, copies[i], p->taken[i], p->settings);
         exhausted = status[i] == EB_RETRIABLE;
         if (status[i] == EB_OK)
-            seqs[i] = copies[i]->seq;   /* read here: another thread may drop the message once the mutex is free */
+            seqs[i] = copies[i]->seq; /* read here: another thread may drop the message once the mutex is free */
     }
     pthread_cond_broadcast(&p->broker->arrived);
     pthread_mutex_unlock(&memory_mutex);

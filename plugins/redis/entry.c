@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-#define NAME(text) { text, sizeof text - 1 }
+#define NAME(text)                                                                                                             \
+    { text, sizeof text - 1 }
 static const struct eb_text data_field = NAME("event_data");
-static const struct eb_text attr_fields[RD_ATTRS] = { NAME("type"), NAME("id"), NAME("source"), NAME("time"),
+static const struct eb_text attr_fields[RD_ATTRS] = { NAME("type"),         NAME("id"),         NAME("source"),   NAME("time"),
                                                       NAME("minorversion"), NAME("sourcehost"), NAME("sourcelib") };
 
 /* ---- ids ---- */
@@ -181,9 +182,9 @@ static struct eb_text text_of(const struct rd_node *node) {
 /* An entry while it is read. */
 struct reading {
     struct rd_entry_read *read;
-    struct eb_text data;                /* NULL until the field comes */
-    unsigned seen;                      /* attributes, one bit each */
-    size_t n_own;                       /* headers other than dlq_... */
+    struct eb_text data; /* NULL until the field comes */
+    unsigned seen;       /* attributes, one bit each */
+    size_t n_own;        /* headers other than dlq_... */
     const char *decode_error;
 };
 
@@ -238,7 +239,7 @@ static struct eb_text attr(const struct rd_entry_read *read, int index) {
     for (size_t i = 0; i < read->n_attrs; i++)
         if (is(read->attrs[i].name, attr_fields[index]))
             return read->attrs[i].value;
-    return (struct eb_text){0};
+    return (struct eb_text){ 0 };
 }
 
 static void take_fields(struct reading *reading, const struct rd_node *fields) {
@@ -257,8 +258,7 @@ static void take_fields(struct reading *reading, const struct rd_node *fields) {
     }
 }
 
-void rd_entry_take(const struct rd_node *fields, struct rd_id id, struct rd_entry_read *read,
-                   struct eb_message *message) {
+void rd_entry_take(const struct rd_node *fields, struct rd_id id, struct rd_entry_read *read, struct eb_message *message) {
     struct reading reading = { .read = read };
 
     read->n_attrs = read->n_headers = 0;
@@ -278,6 +278,6 @@ void rd_entry_take(const struct rd_node *fields, struct rd_id id, struct rd_entr
     message->n_attrs = read->n_attrs;
     message->headers = read->headers;
     message->n_headers = read->n_headers;
-    message->decode_error = reading.decode_error
-        ? (struct eb_text){ reading.decode_error, strlen(reading.decode_error) } : (struct eb_text){0};
+    message->decode_error = reading.decode_error ? (struct eb_text){ reading.decode_error, strlen(reading.decode_error) }
+                                                 : (struct eb_text){ 0 };
 }

@@ -9,7 +9,8 @@ int32_t rd_point_check(const struct eb_point *point, struct eb_error *err) {
     struct rd_id id;
 
     if (point->kind < EB_EARLIEST || point->kind > EB_POSITION)
-        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "the plugin does not know points of kind %d", point->kind);
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "the plugin does not know points of kind %d",
+                                 point->kind);
     if (point->kind != EB_POSITION || (point->position.data && rd_id_parse(point->position.data, &id)))
         return EB_OK;
     return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
@@ -18,7 +19,7 @@ int32_t rd_point_check(const struct eb_point *point, struct eb_error *err) {
 }
 
 struct rd_id rd_point_first(const struct eb_point *point) {
-    struct rd_id id = {0};
+    struct rd_id id = { 0 };
 
     if (point->kind == EB_LATEST)
         return (struct rd_id){ UINT64_MAX, UINT64_MAX };
@@ -33,5 +34,5 @@ void rd_point_start(const struct eb_point *point, char text[RD_ID_ROOM]) {
     if (point && point->kind == EB_LATEST)
         snprintf(text, RD_ID_ROOM, "$");
     else
-        rd_id_print(rd_id_before(point ? rd_point_first(point) : (struct rd_id){0}), text);
+        rd_id_print(rd_id_before(point ? rd_point_first(point) : (struct rd_id){ 0 }), text);
 }

@@ -22,8 +22,8 @@ int32_t sq_position_check(const struct eb_point *point, struct eb_error *err) {
 
     if (point->kind == EB_POSITION && (!point->position.data || !parse(point->position, &seq)))
         status = ebp_error(err, EB_PERMANENT, 0, "\"%.*s\" is not a position: here it is a number from 1",
-                          (int)(point->position.len < 40 ? point->position.len : 40),
-                          point->position.data ? point->position.data : "");
+                           (int)(point->position.len < 40 ? point->position.len : 40),
+                           point->position.data ? point->position.data : "");
     else if (point->kind < EB_EARLIEST || point->kind > EB_POSITION)
         status = ebp_error(err, EB_PERMANENT, 0, "unknown kind of point: %d", point->kind);
     if (status != EB_OK && err)
@@ -64,7 +64,7 @@ static int32_t search_time(struct sq_store *store, int64_t topic, const struct s
 }
 
 int32_t sq_position_reach(struct sq_store *store, int64_t topic, const char *name, const struct eb_point *point,
-                       struct eb_error *err) {
+                          struct eb_error *err) {
     struct sq_extent extent = { .last = 0 };
     int64_t seq = 0;
     int32_t status = point->kind == EB_POSITION && topic != 0 ? sq_topic_extent(store, topic, &extent, err) : EB_OK;
@@ -75,14 +75,14 @@ int32_t sq_position_reach(struct sq_store *store, int64_t topic, const char *nam
     if (seq <= extent.last + 1)
         return EB_OK;
     ebp_error(err, EB_PERMANENT, 0, "position %.*s is behind the end of topic %s, which is %" PRId64,
-             (int)(point->position.len < 40 ? point->position.len : 40), point->position.data, name, extent.last + 1);
+              (int)(point->position.len < 40 ? point->position.len : 40), point->position.data, name, extent.last + 1);
     if (err)
         err->kind = EB_KIND_CONFIG;
     return EB_END;
 }
 
 int32_t sq_position_cursor(struct sq_store *store, int64_t topic, const struct eb_point *point, int64_t *cursor,
-                        struct eb_error *err) {
+                           struct eb_error *err) {
     struct sq_extent extent;
     int64_t seq = 0;
     int32_t status = sq_position_check(point, err);

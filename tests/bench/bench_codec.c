@@ -17,7 +17,7 @@ struct subject {
     const char *name, *type;
     struct ebi_schema *schema;
     struct ebi_data *data;
-    struct eb_event event;      /* that data, for its accessors */
+    struct eb_event event; /* that data, for its accessors */
     struct ebi_bytes json, avro, out;
     avro_schema_t avro_schema;
     avro_value_iface_t *iface;
@@ -126,14 +126,14 @@ struct match {
     const char *what;
     void (*ours)(struct subject *), (*theirs)(struct subject *);
     const char *against;
-    double bound;               /* of ours to theirs */
+    double bound; /* of ours to theirs */
 };
 
 static void compare(const struct match *match, struct subject *s) {
-    struct call ours = {match->ours, s}, theirs = {match->theirs, s};
+    struct call ours = { match->ours, s }, theirs = { match->theirs, s };
     const struct bench_side sides[] = {
-        {.name = match->against, .run = run_for_a_while, .arg = &theirs},
-        {.name = "core/schema", .run = run_for_a_while, .arg = &ours, .bound = match->bound},
+        { .name = match->against, .run = run_for_a_while, .arg = &theirs },
+        { .name = "core/schema", .run = run_for_a_while, .arg = &ours, .bound = match->bound },
     };
     char what[80];
 
@@ -172,7 +172,7 @@ static void prepare(struct subject *s) {
     s->reader = avro_reader_memory(s->avro.data, (int64_t)s->avro.len);
     if (!s->writer || !s->reader)
         bench_die("avro-c: %s", "out of memory");
-    avro_c_read(s);             /* the ready value */
+    avro_c_read(s); /* the ready value */
 }
 
 static void finish(struct subject *s) {
@@ -191,8 +191,7 @@ static void finish(struct subject *s) {
 /* A tracking log entry of about 2 KB, as problem_check events are: JSON as text within JSON. */
 static void make_tracking(struct ebi_bytes *json) {
     struct ebi_bytes event = { 0 };
-    bool good = ebi_bytes_add_text(&event,
-                                   "{\"grade\": 1, \"max_grade\": 1, \"success\": \"correct\", \"answers\": {");
+    bool good = ebi_bytes_add_text(&event, "{\"grade\": 1, \"max_grade\": 1, \"success\": \"correct\", \"answers\": {");
 
     for (int i = 1; i <= 9 && good; i++)
         good = ebi_bytes_add_format(&event,
@@ -218,12 +217,10 @@ static const char login_json[] = "{\"user\":{\"id\":1,\"is_active\":true,\"pii\"
 int main(int argc, char **argv) {
     static struct subject login = { .name = "login", .type = "org.openedx.learning.auth.session.login.completed.v1" };
     static struct subject tracking = { .name = "tracking", .type = "org.openedx.analytics.tracking.event.emitted.v1" };
-    static const struct match fields = { "fields to bytes", login_by_path, avro_c_write, "avro-c, ready value to bytes",
-                                         2 };
+    static const struct match fields = { "fields to bytes", login_by_path, avro_c_write, "avro-c, ready value to bytes", 2 };
     static const struct match decode = { "bytes to fields", bytes_to_fields, avro_c_read, "avro-c, bytes to value", 1 };
     static const struct match parse = { "JSON to bytes", json_to_bytes, jansson_parse, "jansson, parsing alone", 0.2 };
-    static const struct match parse_long = { "JSON to bytes", json_to_bytes, jansson_parse, "jansson, parsing alone",
-                                             0.1 };
+    static const struct match parse_long = { "JSON to bytes", json_to_bytes, jansson_parse, "jansson, parsing alone", 0.1 };
     static const struct match print = { "bytes to JSON", bytes_to_json, avro_c_to_json, "avro-c, bytes to JSON", 0.1 };
 
     bench_init("codec", argc, argv);

@@ -4,16 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_NS = 700 };                 /* of CPU an event: what leaves room for a broker's client at 300,000 a second */
+enum { MOST_NS = 700 }; /* of CPU an event: what leaves room for a broker's client at 300,000 a second */
 
 static char null_file[600];
 
 static void full_path(const char *what, void (*run)(void *, struct bench_figure *)) {
-    struct bus_work quiet = {.plugin = null_file, .count = bench_size(300000)}, told = quiet, many = quiet;
+    struct bus_work quiet = { .plugin = null_file, .count = bench_size(300000) }, told = quiet, many = quiet;
     const struct bench_side sides[] = {
-        {.name = "core alone", .run = run, .arg = &quiet, .most_ns = MOST_NS},
-        {.name = "with audit lines", .run = run, .arg = &told},
-        {.name = "concurrency 4", .run = run, .arg = &many},
+        { .name = "core alone", .run = run, .arg = &quiet, .most_ns = MOST_NS },
+        { .name = "with audit lines", .run = run, .arg = &told },
+        { .name = "concurrency 4", .run = run, .arg = &many },
     };
 
     told.audit = true;
@@ -22,13 +22,14 @@ static void full_path(const char *what, void (*run)(void *, struct bench_figure 
 }
 
 static void send_alone(void) {
-    struct bus_work nobody = {.count = bench_size(2000000)}, one = nobody;
-    struct bus_work memory = {.plugin = "memory", .count = bench_size(20000),   /* kept by each round */
-                              .settings = "max_messages = 1000000000\nmax_bytes = 100G\n"};
+    struct bus_work nobody = { .count = bench_size(2000000) }, one = nobody;
+    struct bus_work memory = { .plugin = "memory",
+                               .count = bench_size(20000), /* kept by each round */
+                               .settings = "max_messages = 1000000000\nmax_bytes = 100G\n" };
     const struct bench_side sides[] = {
-        {.name = "no route, no receiver", .run = bus_send, .arg = &nobody},
-        {.name = "one receiver", .run = bus_send, .arg = &one},
-        {.name = "a route to memory, to confirmed", .run = bus_send, .arg = &memory},
+        { .name = "no route, no receiver", .run = bus_send, .arg = &nobody },
+        { .name = "one receiver", .run = bus_send, .arg = &one },
+        { .name = "a route to memory, to confirmed", .run = bus_send, .arg = &memory },
     };
 
     one.receivers = 1;

@@ -16,10 +16,10 @@
 enum { SKIPPED = 77 };
 
 static struct {
-    pid_t pid;                  /* of the program that holds both servers; 0: they were given */
+    pid_t pid; /* of the program that holds both servers; 0: they were given */
     FILE *told;
     char bootstrap[100], registry[200];
-    int kafka;                  /* Kafka's process */
+    int kafka; /* Kafka's process */
 } servers;
 
 static const char *top(void) {
@@ -75,8 +75,7 @@ static void start_servers(void) {
         run_servers(ends[1], own);
     close(ends[1]);
     servers.told = fdopen(ends[0], "r");
-    if (!servers.told ||
-        fscanf(servers.told, "%99s %199s %d", servers.bootstrap, servers.registry, &servers.kafka) != 3)
+    if (!servers.told || fscanf(servers.told, "%99s %199s %d", servers.bootstrap, servers.registry, &servers.kafka) != 3)
         end_without_servers();
     bench_pin(servers.kafka, 1);
 }
@@ -132,19 +131,19 @@ static void compare_consume(const struct bus_work *all, long times, const char *
     bus.topic = topic;
     bus.count *= times;
     bus_produce(&bus, &none);
-    struct kafka_raw raw = {.bootstrap = servers.bootstrap, .topic = topic, .count = bus.count};
+    struct kafka_raw raw = { .bootstrap = servers.bootstrap, .topic = topic, .count = bus.count };
     const struct bench_side sides[] = {
-        {.name = "raw librdkafka", .run = raw_consume, .arg = &raw},
-        {.name = "the bus", .run = bus_consume, .arg = &bus, .bound = 0.9},
+        { .name = "raw librdkafka", .run = raw_consume, .arg = &raw },
+        { .name = "the bus", .run = bus_consume, .arg = &bus, .bound = 0.9 },
     };
     bench_run(title, BENCH_RATE, sides, 2);
 }
 
 static void compare_produce(struct bus_work *bus) {
-    struct kafka_raw raw = {.bootstrap = servers.bootstrap, .topic = "raw-login", .count = bus->count};
+    struct kafka_raw raw = { .bootstrap = servers.bootstrap, .topic = "raw-login", .count = bus->count };
     const struct bench_side sides[] = {
-        {.name = "raw librdkafka", .run = raw_produce, .arg = &raw},
-        {.name = "the bus", .run = bus_produce, .arg = bus, .bound = 0.9},
+        { .name = "raw librdkafka", .run = raw_produce, .arg = &raw },
+        { .name = "the bus", .run = bus_produce, .arg = bus, .bound = 0.9 },
     };
 
     bench_run("produce", BENCH_RATE, sides, 2);
@@ -156,9 +155,8 @@ int main(int argc, char **argv) {
     bench_init("kafka", argc, argv);
     start_servers();
     bench_pin(0, 0);
-    snprintf(settings, sizeof settings, "bootstrap_servers = %s\nschema_registry = %s\n", servers.bootstrap,
-             servers.registry);
-    struct bus_work bus = {.plugin = "kafka", .settings = settings, .count = bench_size(200000)};
+    snprintf(settings, sizeof settings, "bootstrap_servers = %s\nschema_registry = %s\n", servers.bootstrap, servers.registry);
+    struct bus_work bus = { .plugin = "kafka", .settings = settings, .count = bench_size(200000) };
     compare_produce(&bus);
     compare_consume(&bus, 1, "consume and commit, what librdkafka fetches in one go");
     compare_consume(&bus, 5, "consume and commit, a backlog");

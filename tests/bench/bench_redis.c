@@ -15,11 +15,11 @@ static void our_produce(void *arg, struct bench_figure *figure) {
     bus_produce(arg, figure);
 }
 
-static void compare(const char *what, void (*raw)(void *, struct bench_figure *),
-                    void (*ours)(void *, struct bench_figure *), struct bus_work *work) {
+static void compare(const char *what, void (*raw)(void *, struct bench_figure *), void (*ours)(void *, struct bench_figure *),
+                    struct bus_work *work) {
     const struct bench_side sides[] = {
-        {.name = "raw hiredis, batches of 100", .run = raw, .arg = work},
-        {.name = "the bus", .run = ours, .arg = work, .bound = 0.9},
+        { .name = "raw hiredis, batches of 100", .run = raw, .arg = work },
+        { .name = "the bus", .run = ours, .arg = work, .bound = 0.9 },
     };
 
     bench_run(what, BENCH_RATE, sides, 2);
@@ -128,7 +128,7 @@ static void show_python(void) {
 }
 
 int main(int argc, char **argv) {
-    struct bus_work work = {.plugin = "redis"};
+    struct bus_work work = { .plugin = "redis" };
     char settings[200];
 
     bench_init("redis", argc, argv);

@@ -20,7 +20,7 @@ const char *sqlite_path(const char *name) {
 }
 
 void sqlite_remove(const char *name) {
-    static const char *const ends[] = {"", "-wal", "-shm", "-side"};
+    static const char *const ends[] = { "", "-wal", "-shm", "-side" };
     char path[240];
 
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
@@ -50,8 +50,8 @@ void sqlite_end(void) {
 
 static void produce(const char *what, struct sqlite_work work, double bound) {
     const struct bench_side sides[] = {
-        {.name = "raw sqlite", .run = raw_produce, .arg = &work},
-        {.name = "plugin", .run = our_produce, .arg = &work, .bound = bound},
+        { .name = "raw sqlite", .run = raw_produce, .arg = &work },
+        { .name = "plugin", .run = our_produce, .arg = &work, .bound = bound },
     };
 
     bench_run(what, BENCH_RATE, sides, 2);
@@ -61,10 +61,10 @@ static void consume(const char *what, struct sqlite_work work, double bound) {
     struct sqlite_work two = work, four = work;
     struct bench_figure filling;
     const struct bench_side sides[] = {
-        {.name = "raw sqlite", .run = raw_consume, .arg = &work},
-        {.name = "plugin", .run = our_consume, .arg = &work, .bound = bound},
-        {.name = "plugin, 2 workers in sum", .run = our_consume, .arg = &two, .against = 1},
-        {.name = "plugin, 4 workers in sum", .run = our_consume, .arg = &four, .against = 1, .bound = 0.8},
+        { .name = "raw sqlite", .run = raw_consume, .arg = &work },
+        { .name = "plugin", .run = our_consume, .arg = &work, .bound = bound },
+        { .name = "plugin, 2 workers in sum", .run = our_consume, .arg = &two, .against = 1 },
+        { .name = "plugin, 4 workers in sum", .run = our_consume, .arg = &four, .against = 1, .bound = 0.8 },
     };
 
     two.workers = 2;
@@ -79,7 +79,7 @@ static void consume(const char *what, struct sqlite_work work, double bound) {
 static struct sqlite_work work_of(long count, long batch, size_t body, bool power) {
     long batches = (bench_size(count) + batch - 1) / batch;
 
-    return (struct sqlite_work){.count = batches * batch, .batch = batch, .body = body, .power = power};
+    return (struct sqlite_work){ .count = batches * batch, .batch = batch, .body = body, .power = power };
 }
 
 int main(int argc, char **argv) {

@@ -34,11 +34,11 @@ static void write_ini(FILE *ini, const struct bus_work *work) {
 
     fprintf(ini, "[eventbus]\nservice = bench\nplugin_path = %s/.libs\nschema_path = %s/conf/schemas\n", build ? build : ".",
             source ? source : ".");
-    fprintf(ini, "audit_delivered = %s\naudit_received = %s\naudit_processed = %s\n",
-            audit, audit, audit);
+    fprintf(ini, "audit_delivered = %s\naudit_received = %s\naudit_processed = %s\n", audit, audit, audit);
     if (!work->plugin)
         return;
-    fprintf(ini, "producer = bench\nconsumer = bench\n[broker bench]\nplugin = %s\n%s", work->plugin, work->settings ? work->settings : "");
+    fprintf(ini, "producer = bench\nconsumer = bench\n[broker bench]\nplugin = %s\n%s", work->plugin,
+            work->settings ? work->settings : "");
     fprintf(ini, "[route bench]\nevent = %s\ntopic = %s\nkey_field = user.pii.username\n", login, topic);
     fprintf(ini, "[consume bench]\ntopic = %s\ngroup = bench\n%s", topic, work->more ? work->more : "");
 }
@@ -47,8 +47,8 @@ static struct eb_bus *open_bus(const struct bus_work *work) {
     char path[] = "/tmp/bench_bus.XXXXXX";
     int fd = mkstemp(path);
     FILE *ini = fd < 0 ? NULL : fdopen(fd, "w");
-    const char *const files[] = {path, NULL};
-    const struct eb_bus_options options = {.size = sizeof options, .files = files, .log = throw_away};
+    const char *const files[] = { path, NULL };
+    const struct eb_bus_options options = { .size = sizeof options, .files = files, .log = throw_away };
     struct eb_bus *bus = NULL;
     struct eb_error err;
 
@@ -130,7 +130,7 @@ void bus_produce(void *arg, struct bench_figure *figure) {
     eb_bus_queue_wait(bus, -1);
     eb_bus_on_delivery(bus, count_failures, &failures);
     must(eb_event_new(login_of(bus), &event, &err), &err);
-    send_logins(event, 0, 1);                   /* connects, and makes the topic */
+    send_logins(event, 0, 1); /* connects, and makes the topic */
     must(eb_bus_flush(bus, 30000, &err), &err);
     bench_start(figure);
     double before = thread_seconds();
@@ -181,7 +181,7 @@ void bus_send(void *arg, struct bench_figure *figure) {
 
 struct counting {
     struct bench_figure *figure;
-    atomic_long events;                 /* with concurrency, of several threads */
+    atomic_long events; /* with concurrency, of several threads */
 };
 
 static enum eb_status count_event(const struct eb_event *event, void *arg, struct eb_error *err) {
@@ -198,14 +198,15 @@ void bus_consume(void *arg, struct bench_figure *figure) {
     static unsigned runs;
     const struct bus_work *work = arg;
     struct eb_bus *bus = open_bus(work);
-    struct counting counting = {.figure = figure};
+    struct counting counting = { .figure = figure };
     struct eb_consumer *consumer;
     struct eb_error err;
     char group[40];
 
     snprintf(group, sizeof group, "bench-%d-%u", (int)getpid(), runs++);
     const struct eb_consumer_options options = {
-        .size = sizeof options, .section = "bench", .group = group, .from = "earliest", .count = (uint64_t)work->count};
+        .size = sizeof options, .section = "bench", .group = group, .from = "earliest", .count = (uint64_t)work->count
+    };
     must(eb_connect(bus, login_of(bus), "count", count_event, &counting, &err), &err);
     must(eb_consumer_open(&consumer, bus, &options, &err), &err);
     must(eb_consumer_run(consumer, &err), &err);
@@ -261,7 +262,7 @@ static enum eb_status tell(const struct eb_event *event, void *arg, struct eb_er
 }
 
 static void receive(const struct bus_work *work, int told) {
-    const struct eb_consumer_options options = {.size = sizeof options, .section = "bench"};
+    const struct eb_consumer_options options = { .size = sizeof options, .section = "bench" };
     struct eb_bus *bus = open_bus(work);
     struct eb_consumer *consumer;
     struct eb_error err;
@@ -274,16 +275,22 @@ static void receive(const struct bus_work *work, int told) {
     _exit(0);
 }
 
-const struct bus_pair bus_pair = {receive, open_sender, send_one, close_sender};
+const struct bus_pair bus_pair = { receive, open_sender, send_one, close_sender };
 
 /* ---- The same for a raw side ---- */
 
 static struct eb_header attr(const char *name, const char *value) {
-    return (struct eb_header){{name, strlen(name)}, {value, strlen(value)}};
+    return (struct eb_header){ { name, strlen(name) }, { value, strlen(value) } };
 }
 
 const struct eb_message *bus_login(long i) {
-    static const char payload[] = "\x02\x01" "\x0c" "user-1" "\x1e" "bob@foo.example" "\x0e" "Bob Foo";
+    static const char payload[] = "\x02\x01"
+                                  "\x0c"
+                                  "user-1"
+                                  "\x1e"
+                                  "bob@foo.example"
+                                  "\x0e"
+                                  "Bob Foo";
     static struct eb_header attrs[7];
     static struct eb_message message;
 
@@ -295,9 +302,12 @@ const struct eb_message *bus_login(long i) {
         attrs[4] = attr("minorversion", "0");
         attrs[5] = attr("sourcehost", "localhost");
         attrs[6] = attr("sourcelib", "11.2.0");
-        message = (struct eb_message){.size = sizeof message, .topic = {BUS_TOPIC, sizeof BUS_TOPIC - 1},
-                                      .id = attrs[1].value, .payload = {payload, sizeof payload - 1}, .attrs = attrs,
-                                      .n_attrs = sizeof attrs / sizeof *attrs};
+        message = (struct eb_message){ .size = sizeof message,
+                                       .topic = { BUS_TOPIC, sizeof BUS_TOPIC - 1 },
+                                       .id = attrs[1].value,
+                                       .payload = { payload, sizeof payload - 1 },
+                                       .attrs = attrs,
+                                       .n_attrs = sizeof attrs / sizeof *attrs };
     }
     message.token = (uint64_t)i + 1;
     message.key.data = key_of(i);

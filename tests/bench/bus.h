@@ -16,17 +16,17 @@
 #include <eventbus/plugin.h>
 #include "ratio.h"
 
-#define BUS_TOPIC "bench-login"                 /* what events go to, and come from */
+#define BUS_TOPIC "bench-login" /* what events go to, and come from */
 
 struct bus_work {
-    const char *plugin;                         /* a name, or the absolute path of a .so */
-    const char *settings;                       /* lines of its [broker bench]; NULL: none */
-    const char *more;                           /* sections, or lines of [consume bench], that stand behind all others */
-    const char *topic;                          /* NULL: BUS_TOPIC */
+    const char *plugin;   /* a name, or the absolute path of a .so */
+    const char *settings; /* lines of its [broker bench]; NULL: none */
+    const char *more;     /* sections, or lines of [consume bench], that stand behind all others */
+    const char *topic;    /* NULL: BUS_TOPIC */
     long count;
-    bool audit;                                 /* a log line for each event and step, made and thrown away */
-    int receivers;                              /* bus_send: so many that do nothing */
-    double caller_ns;                           /* answer: CPU time an event of the sending thread alone */
+    bool audit;       /* a log line for each event and step, made and thrown away */
+    int receivers;    /* bus_send: so many that do nothing */
+    double caller_ns; /* answer: CPU time an event of the sending thread alone */
 };
 
 void bus_produce(void *work, struct bench_figure *);

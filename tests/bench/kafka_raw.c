@@ -12,13 +12,14 @@
 enum { FRAME = 5, ROOM = 200, PATIENCE_MS = 30000 };
 
 static const char *const producer_settings[][2] = {
-    {"enable.idempotence", "true"},  {"message.timeout.ms", "0"},    {"partitioner", "consistent_random"},
-    {"linger.ms", "1"},              {"message.max.bytes", "10485760"}, {"socket.keepalive.enable", "true"},
+    { "enable.idempotence", "true" },       { "message.timeout.ms", "0" },
+    { "partitioner", "consistent_random" }, { "linger.ms", "1" },
+    { "message.max.bytes", "10485760" },    { "socket.keepalive.enable", "true" },
 };
 static const char *const consumer_settings[][2] = {
-    {"enable.auto.offset.store", "false"}, {"auto.offset.reset", "earliest"}, {"fetch.error.backoff.ms", "100"},
-    {"queued.max.messages.kbytes", "8192"}, {"socket.keepalive.enable", "true"},
-    {"partition.assignment.strategy", "cooperative-sticky"},
+    { "enable.auto.offset.store", "false" }, { "auto.offset.reset", "earliest" },
+    { "fetch.error.backoff.ms", "100" },     { "queued.max.messages.kbytes", "8192" },
+    { "socket.keepalive.enable", "true" },   { "partition.assignment.strategy", "cooperative-sticky" },
 };
 
 static void set(rd_kafka_conf_t *conf, const char *name, const char *value) {
@@ -117,7 +118,7 @@ void raw_produce(void *arg, struct bench_figure *figure) {
     rd_kafka_conf_set_dr_msg_cb(conf, count_report);
     rd_kafka_conf_set_opaque(conf, &confirmed);
     rd_kafka_t *kafka = client(RD_KAFKA_PRODUCER, conf);
-    produce_all(kafka, raw->topic, 1, &confirmed);          /* connects, and makes the topic */
+    produce_all(kafka, raw->topic, 1, &confirmed); /* connects, and makes the topic */
     bench_start(figure);
     produce_all(kafka, raw->topic, raw->count, &confirmed);
     bench_stop(figure, (double)raw->count);

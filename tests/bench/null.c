@@ -26,7 +26,7 @@ struct instance {
     const struct eb_host *host;
     size_t batch;
     int bell;
-    uint64_t tokens[ROOM], next;                /* not reported yet; the next one to give */
+    uint64_t tokens[ROOM], next; /* not reported yet; the next one to give */
     size_t n;
 };
 
@@ -45,7 +45,7 @@ static int32_t start(const struct eb_host *host, const void *settings, void **se
 }
 
 static void rest(struct instance *instance, int32_t timeout_ms) {
-    struct pollfd bell = {.fd = instance->bell, .events = POLLIN};
+    struct pollfd bell = { .fd = instance->bell, .events = POLLIN };
     uint64_t rings;
 
     if (poll(&bell, 1, timeout_ms) > 0 && read(instance->bell, &rings, sizeof rings) < 0)
@@ -86,8 +86,9 @@ static int32_t poll_reports(void *self, int32_t timeout_ms, struct eb_error *err
     if (instance->n == 0)
         rest(instance, timeout_ms);
     for (size_t i = 0; i < instance->n; i++) {
-        const struct eb_delivery delivery = {.size = sizeof delivery, .token = instance->tokens[i],
-                                             .position = {"1790000000000-0", 15}};
+        const struct eb_delivery delivery = { .size = sizeof delivery,
+                                              .token = instance->tokens[i],
+                                              .position = { "1790000000000-0", 15 } };
 
         instance->host->delivered(instance->host, &delivery);
     }
@@ -97,16 +98,17 @@ static int32_t poll_reports(void *self, int32_t timeout_ms, struct eb_error *err
 
 /* ---- Receiving ---- */
 
-#define TEXT(text) {text, sizeof text - 1}
+#define TEXT(text)                                                                                                             \
+    { text, sizeof text - 1 }
 
 static const struct eb_header attrs[] = {
-    {TEXT("type"), TEXT("org.openedx.learning.auth.session.login.completed.v1")},
-    {TEXT("id"), TEXT("0d6a1c0e-6f0b-11ef-9f2d-0242ac120002")},
-    {TEXT("source"), TEXT("openedx/bench/web")},
-    {TEXT("time"), TEXT("2026-11-23T20:00:00.123456+00:00")},
-    {TEXT("minorversion"), TEXT("0")},
-    {TEXT("sourcehost"), TEXT("localhost")},
-    {TEXT("sourcelib"), TEXT("11.2.0")},
+    { TEXT("type"), TEXT("org.openedx.learning.auth.session.login.completed.v1") },
+    { TEXT("id"), TEXT("0d6a1c0e-6f0b-11ef-9f2d-0242ac120002") },
+    { TEXT("source"), TEXT("openedx/bench/web") },
+    { TEXT("time"), TEXT("2026-11-23T20:00:00.123456+00:00") },
+    { TEXT("minorversion"), TEXT("0") },
+    { TEXT("sourcehost"), TEXT("localhost") },
+    { TEXT("sourcelib"), TEXT("11.2.0") },
 };
 static char keys[1000][5];
 
@@ -114,7 +116,7 @@ static int32_t open_consumer(const struct eb_host *host, const void *settings, c
                              void **self, struct eb_error *err) {
     (void)subscription;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        memcpy(keys[i], (char[]){'u', (char)('0' + i / 100), (char)('0' + i / 10 % 10), (char)('0' + i % 10), '\0'}, 5);
+        memcpy(keys[i], (char[]){ 'u', (char)('0' + i / 100), (char)('0' + i / 10 % 10), (char)('0' + i % 10), '\0' }, 5);
     return start(host, settings, self, err);
 }
 
@@ -129,12 +131,21 @@ static int32_t receive(void *self, uint32_t max, int32_t timeout_ms, struct eb_e
         instance->host->settled(instance->host, instance->tokens, instance->n, EB_OK);
     instance->n = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct eb_message message = {
-            .size = sizeof message, .token = ++instance->next, .topic = TEXT("bench-login"),
-            .position = TEXT("1790000000000-0"), .id = TEXT("0d6a1c0e-6f0b-11ef-9f2d-0242ac120002"),
-            .key = {keys[instance->next % 1000], 4},
-            .payload = TEXT("\x02\x01" "\x0c" "user-1" "\x1e" "bob@foo.example" "\x0e" "Bob Foo"),
-            .attrs = attrs, .n_attrs = sizeof attrs / sizeof *attrs};
+        const struct eb_message message = { .size = sizeof message,
+                                            .token = ++instance->next,
+                                            .topic = TEXT("bench-login"),
+                                            .position = TEXT("1790000000000-0"),
+                                            .id = TEXT("0d6a1c0e-6f0b-11ef-9f2d-0242ac120002"),
+                                            .key = { keys[instance->next % 1000], 4 },
+                                            .payload = TEXT("\x02\x01"
+                                                            "\x0c"
+                                                            "user-1"
+                                                            "\x1e"
+                                                            "bob@foo.example"
+                                                            "\x0e"
+                                                            "Bob Foo"),
+                                            .attrs = attrs,
+                                            .n_attrs = sizeof attrs / sizeof *attrs };
 
         if (instance->host->received(instance->host, &message) != EB_OK)
             break;
@@ -158,10 +169,27 @@ static int32_t settle(void *self, const struct eb_verdict *verdicts, size_t n, s
     return EB_OK;
 }
 
-const struct eb_producer_ops eventbus_producer = {.size = sizeof eventbus_producer, .traits = EB_T_ORDER, .open = start,
-    .submit = submit, .poll = poll_reports, .wake = wake, .close = end};
-const struct eb_consumer_ops eventbus_consumer = {.size = sizeof eventbus_consumer, .traits = EB_T_ORDER | EB_T_HISTORY,
-    .open = open_consumer, .receive = receive, .settle = settle, .wake = wake, .close = end};
-const struct eb_plugin eventbus_plugin = {.size = sizeof eventbus_plugin, .abi_major = EB_ABI_MAJOR,
-    .abi_minor = EB_ABI_MINOR, .name = "null", .version = "1", .summary = "Takes all, gives one event for ever",
-    .options = options, .n_options = 1, .option_size = sizeof(struct eb_option), .settings_size = sizeof(struct settings)};
+const struct eb_producer_ops eventbus_producer = { .size = sizeof eventbus_producer,
+                                                   .traits = EB_T_ORDER,
+                                                   .open = start,
+                                                   .submit = submit,
+                                                   .poll = poll_reports,
+                                                   .wake = wake,
+                                                   .close = end };
+const struct eb_consumer_ops eventbus_consumer = { .size = sizeof eventbus_consumer,
+                                                   .traits = EB_T_ORDER | EB_T_HISTORY,
+                                                   .open = open_consumer,
+                                                   .receive = receive,
+                                                   .settle = settle,
+                                                   .wake = wake,
+                                                   .close = end };
+const struct eb_plugin eventbus_plugin = { .size = sizeof eventbus_plugin,
+                                           .abi_major = EB_ABI_MAJOR,
+                                           .abi_minor = EB_ABI_MINOR,
+                                           .name = "null",
+                                           .version = "1",
+                                           .summary = "Takes all, gives one event for ever",
+                                           .options = options,
+                                           .n_options = 1,
+                                           .option_size = sizeof(struct eb_option),
+                                           .settings_size = sizeof(struct settings) };

@@ -20,7 +20,7 @@ static struct {
     double scale;
     bool json, cpu;
     FILE *file; /* EB_BENCH_JSON; NULL: none */
-} bench = {.only = "", .side = "", .title = "", .rounds = ROUNDS, .scale = 1};
+} bench = { .only = "", .side = "", .title = "", .rounds = ROUNDS, .scale = 1 };
 
 void bench_die(const char *format, ...) {
     va_list args;
@@ -180,7 +180,7 @@ static double value_of(const struct bench_figure *figure, enum bench_unit unit) 
 
 /* What became of one side. */
 struct result {
-    const char *what, *side, *against;  /* against NULL: none */
+    const char *what, *side, *against; /* against NULL: none */
     enum bench_unit unit;
     double value, cpu_ns, ratio, bound, most_ns;
     bool good, cpu_good;
@@ -227,8 +227,14 @@ static void tell(const struct result *result) {
 
 static struct result judge(const char *what, enum bench_unit unit, const struct bench_side *sides, size_t i,
                            double (*values)[ROUNDS_MAX], const double *cpu_ns) {
-    struct result result = {.what = what, .side = sides[i].name, .unit = unit, .value = median(values[i]),
-                            .cpu_ns = median(cpu_ns), .most_ns = sides[i].most_ns, .good = true, .cpu_good = true};
+    struct result result = { .what = what,
+                             .side = sides[i].name,
+                             .unit = unit,
+                             .value = median(values[i]),
+                             .cpu_ns = median(cpu_ns),
+                             .most_ns = sides[i].most_ns,
+                             .good = true,
+                             .cpu_good = true };
     double ratios[ROUNDS_MAX];
 
     if (result.most_ns > 0)
@@ -249,7 +255,7 @@ static struct result judge(const char *what, enum bench_unit unit, const struct 
 static void run_wanted(const char *what, const struct bench_side *sides, size_t n) {
     for (size_t i = 0; i < n; i++)
         for (int round = 0; strstr(sides[i].name, bench.side) && round < bench.rounds; round++) {
-            struct bench_figure figure = {0};
+            struct bench_figure figure = { 0 };
 
             sides[i].run(sides[i].arg, &figure);
             printf("%s, %s: %.0f /s, %.0f ns of CPU\n", what, sides[i].name, figure.events / figure.seconds,
@@ -273,7 +279,7 @@ void bench_run(const char *what, enum bench_unit unit, const struct bench_side *
     for (int round = 0; round < bench.rounds; round++)
         for (size_t turn = 0; turn < n; turn++) {
             size_t i = round % 2 ? n - 1 - turn : turn;
-            struct bench_figure figure = {0};
+            struct bench_figure figure = { 0 };
 
             sides[i].run(sides[i].arg, &figure);
             if (figure.events <= 0 || figure.seconds <= 0)
@@ -316,18 +322,20 @@ static void tell_value(const struct value *is) {
         print_value_json(stdout, is);
     else
         printf("  %-34s %11.4g %-28s %-10s %s\n", is->what, is->value, is->unit, bound,
-               !is->bounded ? "" : is->good ? "PASS" : "FAIL");
+               !is->bounded ? ""
+               : is->good   ? "PASS"
+                            : "FAIL");
     fflush(stdout);
 }
 
 void bench_value(const char *what, const char *unit, double value, double most) {
-    const struct value is = {what, unit, value, most, .bounded = most >= 0, .good = most < 0 || value <= most};
+    const struct value is = { what, unit, value, most, .bounded = most >= 0, .good = most < 0 || value <= most };
 
     tell_value(&is);
 }
 
 void bench_value_least(const char *what, const char *unit, double value, double least) {
-    const struct value is = {what, unit, value, least, .bounded = true, .least = true, .good = value >= least};
+    const struct value is = { what, unit, value, least, .bounded = true, .least = true, .good = value >= least };
 
     tell_value(&is);
 }

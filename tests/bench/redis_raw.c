@@ -13,13 +13,18 @@
 enum { SKIPPED = 77 };
 
 static struct {
-    FILE *told;             /* the server's URL */
-    pid_t pid;              /* of the program that holds the server */
+    FILE *told; /* the server's URL */
+    pid_t pid;  /* of the program that holds the server */
     char url[100];
     int port;
 } server;
 
-static const char body[] = "\xf6\x01\x01\x0c" "foobob" "\x1e" "bob@foo.example" "\x0e" "Bob Foo";
+static const char body[] = "\xf6\x01\x01\x0c"
+                           "foobob"
+                           "\x1e"
+                           "bob@foo.example"
+                           "\x0e"
+                           "Bob Foo";
 
 /* ---- One connection ---- */
 
@@ -55,7 +60,7 @@ static void start_server(int out) {
     char script[500];
 
     snprintf(script, sizeof script, "%s/tests/brokers/redis_server.py", top ? top : ".");
-    prctl(PR_SET_PDEATHSIG, SIGTERM);       /* a bench that dies leaves no server behind */
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* a bench that dies leaves no server behind */
     dup2(out, STDOUT_FILENO);
     execlp("python3", "python3", script, (char *)NULL);
     _exit(127);
@@ -115,10 +120,25 @@ void redis_flush(void) {
 /* ---- Producing ---- */
 
 static void append(redisContext *c) {
-    static const char *const words[] = {
-        "XADD", BUS_TOPIC, "*", "type", "org.openedx.learning.auth.session.login.completed.v1", "id",
-        "7ab7dfa8-e77e-11f1-aaa2-02fc00000001", "source", "openedx/lms/web", "time", "2026-11-23T20:43:03.596269+00:00",
-        "minorversion", "0", "sourcehost", "web-1", "sourcelib", "11.2.0", "event_data", body};
+    static const char *const words[] = { "XADD",
+                                         BUS_TOPIC,
+                                         "*",
+                                         "type",
+                                         "org.openedx.learning.auth.session.login.completed.v1",
+                                         "id",
+                                         "7ab7dfa8-e77e-11f1-aaa2-02fc00000001",
+                                         "source",
+                                         "openedx/lms/web",
+                                         "time",
+                                         "2026-11-23T20:43:03.596269+00:00",
+                                         "minorversion",
+                                         "0",
+                                         "sourcehost",
+                                         "web-1",
+                                         "sourcelib",
+                                         "11.2.0",
+                                         "event_data",
+                                         body };
     enum { WORDS = sizeof words / sizeof *words };
     const char *argv[WORDS];
     size_t len[WORDS];
@@ -163,8 +183,8 @@ void raw_produce(void *arg, struct bench_figure *figure) {
 /* Acknowledges all entries of one answer, [[stream, [[id, fields]...]]]; how many they were. */
 static long acknowledge(redisContext *c, const redisReply *read) {
     const redisReply *entries = read->type == REDIS_REPLY_ARRAY ? read->element[0]->element[1] : NULL;
-    const char *argv[REDIS_BATCH + 3] = {"XACK", BUS_TOPIC, "raw"};
-    size_t len[REDIS_BATCH + 3] = {4, sizeof BUS_TOPIC - 1, 3};
+    const char *argv[REDIS_BATCH + 3] = { "XACK", BUS_TOPIC, "raw" };
+    size_t len[REDIS_BATCH + 3] = { 4, sizeof BUS_TOPIC - 1, 3 };
 
     if (!entries || entries->elements > REDIS_BATCH)
         return 0;
@@ -232,4 +252,4 @@ static void raw_close(void *c) {
     redisFree(c);
 }
 
-const struct bus_pair raw_pair = {raw_receive, raw_open, raw_send, raw_close};
+const struct bus_pair raw_pair = { raw_receive, raw_open, raw_send, raw_close };

@@ -4,7 +4,7 @@
 
 #include "bus.h"
 
-enum { REDIS_BATCH = 100 };             /* in a pipeline */
+enum { REDIS_BATCH = 100 }; /* in a pipeline */
 
 /* Starts a redis-server of its own, beside this process's CPU; it ends with this process. Where there is
  * none, that is said and this process ends well. */

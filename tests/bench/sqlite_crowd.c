@@ -23,7 +23,7 @@ enum { EACH = 4, BATCH = 100, BODY = 34, MESSAGES = 1200, MISSED_MS = 3000 };
 /* What the processes tell: each writes its own. */
 struct told {
     _Atomic long events;
-    _Atomic double longest_ms;          /* between two signs of progress */
+    _Atomic double longest_ms; /* between two signs of progress */
 };
 
 static struct told *shared(size_t n) {
@@ -35,7 +35,7 @@ static struct told *shared(size_t n) {
 }
 
 static void pause_ms(long ms) {
-    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    const struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 
     nanosleep(&time, NULL);
 }
@@ -77,7 +77,7 @@ static void work_for(struct told *told, double seconds) {
         long n = our_receive(worker, BATCH, 100);
 
         if (n > 0 && last == 0)
-            last = bench_clock();       /* what went before was how it came by its part */
+            last = bench_clock(); /* what went before was how it came by its part */
         if (n > 0)
             progress(told, n, &last);
     }
@@ -91,7 +91,7 @@ static pid_t start(int i, struct told *told, double seconds, long retain) {
         bench_die("cannot fork");
     if (child > 0)
         return child;
-    bench_pin(0, i / 2);                /* a producer and a worker to each CPU, by turns */
+    bench_pin(0, i / 2); /* a producer and a worker to each CPU, by turns */
     if (i % 2)
         send_for(&told[i], seconds, retain);
     else
@@ -127,12 +127,12 @@ struct crowd {
 static struct crowd run_crowd(double seconds, long retain) {
     struct told *told = shared(2 * EACH);
     struct our_sender *first;
-    struct crowd crowd = {0};
+    struct crowd crowd = { 0 };
     pid_t children[2 * EACH];
     double end = bench_clock() + seconds;
 
     sqlite_remove("crowd");
-    first = our_sender_open(sqlite_path("crowd"), 0);   /* the log stays until it was looked at */
+    first = our_sender_open(sqlite_path("crowd"), 0); /* the log stays until it was looked at */
     our_send(first, BATCH, BODY);
     for (int i = 0; i < 2 * EACH; i++)
         children[i] = start(i, told, seconds, retain);
@@ -191,7 +191,7 @@ static void echo_delays(int to) {
 }
 
 static bool hear(int from, double *delay) {
-    struct pollfd ready = {.fd = from, .events = POLLIN};
+    struct pollfd ready = { .fd = from, .events = POLLIN };
 
     return poll(&ready, 1, MISSED_MS) > 0 && read(from, delay, sizeof *delay) == sizeof *delay;
 }

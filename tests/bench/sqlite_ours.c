@@ -39,7 +39,7 @@ struct counters {
     uint64_t tokens[BATCH_MAX];
     size_t n_tokens;
     long settled, delivered;
-    char body[16];                      /* of the last one, its first bytes */
+    char body[16]; /* of the last one, its first bytes */
 };
 
 static void on_log(const struct eb_host *host, int32_t level, const char *text) {
@@ -94,19 +94,23 @@ static struct eb_host host_for(struct counters *counters) {
 
 /* As a login is on the wire. */
 static const struct eb_header attrs[] = {
-    {{"type", 4}, {"org.openedx.learning.auth.session.login.completed.v1", 52}},
-    {{"id", 2}, {"0d6a1c0e-6f0b-11ef-9f2d-0242ac120002", 36}},
-    {{"source", 6}, {"openedx/lms/web", 15}},
-    {{"time", 4}, {"2026-11-23T20:00:00.123456+00:00", 32}},
-    {{"minorversion", 12}, {"0", 1}},
-    {{"sourcehost", 10}, {"web-1", 5}},
-    {{"sourcelib", 9}, {"11.2.0", 6}},
+    { { "type", 4 }, { "org.openedx.learning.auth.session.login.completed.v1", 52 } },
+    { { "id", 2 }, { "0d6a1c0e-6f0b-11ef-9f2d-0242ac120002", 36 } },
+    { { "source", 6 }, { "openedx/lms/web", 15 } },
+    { { "time", 4 }, { "2026-11-23T20:00:00.123456+00:00", 32 } },
+    { { "minorversion", 12 }, { "0", 1 } },
+    { { "sourcehost", 10 }, { "web-1", 5 } },
+    { { "sourcelib", 9 }, { "11.2.0", 6 } },
 };
 
 static void make_message(struct eb_message *message, char *key, uint64_t i, size_t body) {
-    *message = (struct eb_message){.size = sizeof *message, .token = i, .topic = {"user-login", 10},
-                                   .id = {"0d6a1c0e-6f0b-11ef-9f2d-0242ac120002", 36}, .payload = {sqlite_body, body},
-                                   .attrs = attrs, .n_attrs = sizeof attrs / sizeof *attrs};
+    *message = (struct eb_message){ .size = sizeof *message,
+                                    .token = i,
+                                    .topic = { "user-login", 10 },
+                                    .id = { "0d6a1c0e-6f0b-11ef-9f2d-0242ac120002", 36 },
+                                    .payload = { sqlite_body, body },
+                                    .attrs = attrs,
+                                    .n_attrs = sizeof attrs / sizeof *attrs };
     message->key.len = (size_t)snprintf(key, 24, "user-%" PRIu64, i % 10007);
     message->key.data = key;
 }
@@ -144,7 +148,7 @@ static struct our_sender *open_sender(const char *path, bool power, long retain)
     if (!sender)
         bench_die("no memory");
     sender->host = host_for(&sender->counters);
-    sender->settings = (struct sq_settings){.path = path, .durability = power, .lease = LEASE_MS, .retain_events = retain};
+    sender->settings = (struct sq_settings){ .path = path, .durability = power, .lease = LEASE_MS, .retain_events = retain };
     if (producer->open(&sender->host, &sender->settings, &sender->self, &err))
         bench_die("%s", err.text);
     producer->poll(sender->self, 0, &err);
@@ -168,8 +172,8 @@ void our_send_time(struct our_sender *sender, const char *topic) {
     char key[24];
 
     make_message(&message, key, (uint64_t)sender->sent++, 0);
-    message.topic = (struct eb_text){topic, strlen(topic)};
-    message.payload = (struct eb_text){(const char *)&now, sizeof now};
+    message.topic = (struct eb_text){ topic, strlen(topic) };
+    message.payload = (struct eb_text){ (const char *)&now, sizeof now };
     long until = sender->counters.delivered + 1;
     now = bench_clock();
     if (producer->submit(sender->self, &one, 1, &err) != 1)
@@ -216,12 +220,18 @@ struct our_worker *our_worker_open(const char *path, const char *group) {
     if (!worker)
         bench_die("no memory");
     worker->host = host_for(&worker->counters);
-    worker->settings = (struct sq_settings){.path = path, .lease = LEASE_MS};
-    worker->start = (struct eb_point){.size = sizeof worker->start, .kind = EB_EARLIEST};
+    worker->settings = (struct sq_settings){ .path = path, .lease = LEASE_MS };
+    worker->start = (struct eb_point){ .size = sizeof worker->start, .kind = EB_EARLIEST };
     worker->topic = "user-login";
-    worker->subscription = (struct eb_subscription){.size = sizeof worker->subscription, .topics = &worker->topic,
-                                                    .n_topics = 1, .group = group, .consumer = "m", .start = &worker->start,
-                                                    .order = EB_ORDER_KEY, .max_messages = 1000, .max_bytes = 64 << 20};
+    worker->subscription = (struct eb_subscription){ .size = sizeof worker->subscription,
+                                                     .topics = &worker->topic,
+                                                     .n_topics = 1,
+                                                     .group = group,
+                                                     .consumer = "m",
+                                                     .start = &worker->start,
+                                                     .order = EB_ORDER_KEY,
+                                                     .max_messages = 1000,
+                                                     .max_bytes = 64 << 20 };
     if (consumer->open(&worker->host, &worker->settings, &worker->subscription, &worker->self, &err))
         bench_die("%s", err.text);
     return worker;
@@ -236,7 +246,7 @@ long our_receive(struct our_worker *worker, long most, int timeout_ms) {
     if (consumer->receive(worker->self, (uint32_t)most, timeout_ms, &err) < 0)
         bench_die("%s", err.text);
     for (size_t i = 0; i < counters->n_tokens; i++)
-        verdicts[i] = (struct eb_verdict){.token = counters->tokens[i], .kind = EB_ACK};
+        verdicts[i] = (struct eb_verdict){ .token = counters->tokens[i], .kind = EB_ACK };
     consumer->settle(worker->self, verdicts, counters->n_tokens, &err);
     return (long)counters->n_tokens;
 }
@@ -292,7 +302,7 @@ void our_consume(void *arg, struct bench_figure *figure) {
 
     if (all == MAP_FAILED)
         bench_die("out of memory");
-    snprintf(group, sizeof group, "g%u", runs++);       /* each run's own, from the beginning */
+    snprintf(group, sizeof group, "g%u", runs++); /* each run's own, from the beginning */
     bench_start(figure);
     if (work->workers == 0)
         consume_until(group, work, all);

@@ -13,7 +13,7 @@ struct sqlite_work {
     long count, batch;
     size_t body;
     bool power;
-    int workers;                        /* consume: processes, each on a CPU by turns; 0: this one */
+    int workers; /* consume: processes, each on a CPU by turns; 0: this one */
 };
 
 /* Each makes its own file anew and fills it. `arg` is a struct sqlite_work. */
@@ -28,17 +28,17 @@ void our_open(const char *plugin_file);
 
 /* A producer: its settled events beyond `retain` are removed, unless that is 0. */
 struct our_sender *our_sender_open(const char *path, long retain);
-void our_send(struct our_sender *, long n, size_t body);                /* returns when all are stored */
-void our_send_time(struct our_sender *, const char *topic);             /* one, whose body is bench_clock() */
+void our_send(struct our_sender *, long n, size_t body);    /* returns when all are stored */
+void our_send_time(struct our_sender *, const char *topic); /* one, whose body is bench_clock() */
 void our_sender_close(struct our_sender *);
 
 /* A member of a group on the topic user-login. */
 struct our_worker *our_worker_open(const char *path, const char *group);
-long our_receive(struct our_worker *, long most, int timeout_ms);       /* and acknowledges them; how many came */
-const char *our_body(const struct our_worker *);                        /* of the last one: its first bytes */
+long our_receive(struct our_worker *, long most, int timeout_ms); /* and acknowledges them; how many came */
+const char *our_body(const struct our_worker *);                  /* of the last one: its first bytes */
 void our_worker_close(struct our_worker *);
 
-const char *sqlite_path(const char *name);              /* "ours", "raw", ...; in a folder that is removed at the end */
+const char *sqlite_path(const char *name); /* "ours", "raw", ...; in a folder that is removed at the end */
 void sqlite_remove(const char *name);
 void sqlite_begin(void);
 void sqlite_end(void);

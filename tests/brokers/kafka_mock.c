@@ -32,8 +32,8 @@ static rd_kafka_resp_err_t push_delays(int broker, int request, int ms, int coun
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
 
     for (int i = 0; i < count && !error; i++)
-        error = rd_kafka_mock_broker_push_request_error_rtts(cluster, broker, (int16_t)request, 1,
-                                                             RD_KAFKA_RESP_ERR_NO_ERROR, ms);
+        error = rd_kafka_mock_broker_push_request_error_rtts(cluster, broker, (int16_t)request, 1, RD_KAFKA_RESP_ERR_NO_ERROR,
+                                                             ms);
     return error;
 }
 

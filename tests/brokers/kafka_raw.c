@@ -31,10 +31,10 @@ static void die(const char *format, ...) {
 
 /* transaction: the transactional.id; NULL: none. */
 static rd_kafka_t *client(rd_kafka_type_t type, const char *bootstrap, const char *transaction) {
-    const char *const settings[][2] = {{"bootstrap.servers", bootstrap}, {"partitioner", "consistent_random"},
-                                       {"group.id", "kafka_raw"}, {"enable.auto.commit", "false"},
-                                       {"enable.partition.eof", "true"}, {"linger.ms", "5"},
-                                       {"message.max.bytes", "10485760"}};
+    const char *const settings[][2] = { { "bootstrap.servers", bootstrap }, { "partitioner", "consistent_random" },
+                                        { "group.id", "kafka_raw" },        { "enable.auto.commit", "false" },
+                                        { "enable.partition.eof", "true" }, { "linger.ms", "5" },
+                                        { "message.max.bytes", "10485760" } };
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     char why[300];
 
@@ -60,12 +60,12 @@ static void say(json_t *object) {
 /* ---- Hexadecimal ------------------------------------------------------------------------------------------------ */
 
 struct bytes {
-    unsigned char *data;                /* NULL: JSON's null */
+    unsigned char *data; /* NULL: JSON's null */
     size_t len;
 };
 
 static struct bytes of_hex(const json_t *value) {
-    struct bytes out = {NULL, 0};
+    struct bytes out = { NULL, 0 };
     const char *hex = json_string_value(value);
 
     if (!hex)
@@ -121,13 +121,13 @@ static void send_one(rd_kafka_t *kafka, const json_t *line) {
     struct bytes key = of_hex(json_object_get(line, "key")), value = of_hex(json_object_get(line, "value"));
     const json_t *partition = json_object_get(line, "partition");
     const rd_kafka_vu_t parts[] = {
-        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = json_string_value(json_object_get(line, "topic"))},
-        {.vtype = RD_KAFKA_VTYPE_PARTITION,
-         .u.i32 = partition ? (int32_t)json_integer_value(partition) : RD_KAFKA_PARTITION_UA},
-        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {key.data, key.len}},
-        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {value.data, value.len}},
-        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers_of(json_object_get(line, "headers"))},
+        { .vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = json_string_value(json_object_get(line, "topic")) },
+        { .vtype = RD_KAFKA_VTYPE_PARTITION,
+          .u.i32 = partition ? (int32_t)json_integer_value(partition) : RD_KAFKA_PARTITION_UA },
+        { .vtype = RD_KAFKA_VTYPE_KEY, .u.mem = { key.data, key.len } },
+        { .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { value.data, value.len } },
+        { .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY },
+        { .vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers_of(json_object_get(line, "headers")) },
     };
     rd_kafka_error_t *error = rd_kafka_produceva(kafka, parts, sizeof parts / sizeof *parts);
 
@@ -198,10 +198,9 @@ static void dump_partition(rd_kafka_t *kafka, const char *topic, int32_t partiti
         if (more && message->err)
             die("%s [%d]: %s", topic, (int)partition, rd_kafka_message_errstr(message));
         if (more)
-            say(json_pack("{si sI sI so so so}", "partition", (int)partition, "offset", (json_int_t)message->offset,
-                          "time_ms", (json_int_t)rd_kafka_message_timestamp(message, NULL), "key",
-                          as_hex(message->key, message->key_len), "value", as_hex(message->payload, message->len),
-                          "headers", headers_as_json(message)));
+            say(json_pack("{si sI sI so so so}", "partition", (int)partition, "offset", (json_int_t)message->offset, "time_ms",
+                          (json_int_t)rd_kafka_message_timestamp(message, NULL), "key", as_hex(message->key, message->key_len),
+                          "value", as_hex(message->payload, message->len), "headers", headers_as_json(message)));
         rd_kafka_message_destroy(message);
     }
     rd_kafka_topic_partition_list_destroy(list);

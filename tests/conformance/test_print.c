@@ -8,8 +8,8 @@
 #include "runner/report.h"
 
 /* A plugin's words may hold anything. */
-static const struct ebc_case first = {.name = "a-first", .group = "calls"}, second = {.name = "b-second", .group = "order"},
-                             third = {.name = "c-third", .group = "order"};
+static const struct ebc_case first = { .name = "a-first", .group = "calls" }, second = { .name = "b-second", .group = "order" },
+                             third = { .name = "c-third", .group = "order" };
 /* clang-format off */
 static struct ebc_result results[] = {
     {.of = &first, .outcome = EBC_PASS, .seconds = 0.25},
@@ -19,8 +19,9 @@ static struct ebc_result results[] = {
 /* clang-format on */
 
 static struct ebc_report report_as(enum eb_conform_format format) {
-    return (struct ebc_report){.format = format, .seed = 18446744073709551615u, .plugin = "odd \"1.0\" (producer)",
-                               .results = results, .n = 3};
+    return (struct ebc_report){
+        .format = format, .seed = 18446744073709551615u, .plugin = "odd \"1.0\" (producer)", .results = results, .n = 3
+    };
 }
 
 static void prints(enum eb_conform_format format, const char *expected) {
@@ -79,15 +80,15 @@ Test(print, junit_is_xml_whatever_was_said) {
     came[n] = '\0';
     fclose(file);
     unlink(path);
-    cr_assert_str_eq(came,
-                     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                     "<testsuite name=\"odd &#34;1.0&#34; (producer)\" tests=\"3\" failures=\"1\" skipped=\"1\">\n"
-                     "  <testcase classname=\"conform.calls\" name=\"a-first\" time=\"0.250\"/>\n"
-                     "  <testcase classname=\"conform.order\" name=\"b-second\" time=\"1.000\"><failure message=\"expected "
-                     "&#34;a\\b&#34;; came &#60;&#38;&#62;?ok 9 - ?? \xC3\xA9 ??\"/></testcase>\n"
-                     "  <testcase classname=\"conform.order\" name=\"c-third\" time=\"0.000\"><skipped message=\"no role?ok 9\"/>"
-                     "</testcase>\n"
-                     "</testsuite>\n");
+    cr_assert_str_eq(
+        came, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+              "<testsuite name=\"odd &#34;1.0&#34; (producer)\" tests=\"3\" failures=\"1\" skipped=\"1\">\n"
+              "  <testcase classname=\"conform.calls\" name=\"a-first\" time=\"0.250\"/>\n"
+              "  <testcase classname=\"conform.order\" name=\"b-second\" time=\"1.000\"><failure message=\"expected "
+              "&#34;a\\b&#34;; came &#60;&#38;&#62;?ok 9 - ?? \xC3\xA9 ??\"/></testcase>\n"
+              "  <testcase classname=\"conform.order\" name=\"c-third\" time=\"0.000\"><skipped message=\"no role?ok 9\"/>"
+              "</testcase>\n"
+              "</testsuite>\n");
 }
 
 Test(print, junit_that_cannot_be_written_is_told) {

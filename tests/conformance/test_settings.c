@@ -22,8 +22,12 @@ static const struct eb_option options[] = {
     { .key = "mode", .type = EB_OPT_CHOICE, .choices = "process|power", .offset = offsetof(struct settings, mode) },
 };
 
-static const struct eb_plugin about = { .size = sizeof about, .name = "sample", .options = options, .n_options = 8,
-                                        .option_size = sizeof *options, .settings_size = sizeof(struct settings) };
+static const struct eb_plugin about = { .size = sizeof about,
+                                        .name = "sample",
+                                        .options = options,
+                                        .n_options = 8,
+                                        .option_size = sizeof *options,
+                                        .settings_size = sizeof(struct settings) };
 
 /* Fills from up to four texts; the caller frees. */
 static bool fill(struct ebc_settings *settings, char why[EBC_WHY_ROOM], const char *a, const char *b) {
@@ -48,17 +52,16 @@ Test(settings, defaults_stand_where_nothing_is_given) {
 }
 
 Test(settings, numbers_are_read_with_their_units) {
-    static const struct { const char *text; size_t offset; int64_t want; } rows[] = {
-        { "lease=250ms", offsetof(struct settings, lease), 250 },
-        { "lease=5s", offsetof(struct settings, lease), 5000 },
-        { "lease=2m", offsetof(struct settings, lease), 120000 },
-        { "lease=7d", offsetof(struct settings, lease), 604800000 },
-        { "lease=0", offsetof(struct settings, lease), 0 },
-        { "size=512", offsetof(struct settings, size), 512 },
-        { "size=64k", offsetof(struct settings, size), 65536 },
-        { "size=10M", offsetof(struct settings, size), 10485760 },
-        { "count=10", offsetof(struct settings, count), 10 },
-        { "on=off", offsetof(struct settings, on), 0 },
+    static const struct {
+        const char *text;
+        size_t offset;
+        int64_t want;
+    } rows[] = {
+        { "lease=250ms", offsetof(struct settings, lease), 250 }, { "lease=5s", offsetof(struct settings, lease), 5000 },
+        { "lease=2m", offsetof(struct settings, lease), 120000 }, { "lease=7d", offsetof(struct settings, lease), 604800000 },
+        { "lease=0", offsetof(struct settings, lease), 0 },       { "size=512", offsetof(struct settings, size), 512 },
+        { "size=64k", offsetof(struct settings, size), 65536 },   { "size=10M", offsetof(struct settings, size), 10485760 },
+        { "count=10", offsetof(struct settings, count), 10 },     { "on=off", offsetof(struct settings, on), 0 },
         { "mode=power", offsetof(struct settings, mode), 1 },
     };
 
@@ -75,7 +78,9 @@ Test(settings, numbers_are_read_with_their_units) {
 }
 
 Test(settings, what_is_wrong_is_named_with_what_was_expected) {
-    static const struct { const char *a, *b, *want; } rows[] = {
+    static const struct {
+        const char *a, *b, *want;
+    } rows[] = {
         { "ulr=x", NULL, "-o ulr=x: plugin sample has no such option; it has url, hosts" },
         { "url", NULL, "-o url: expected KEY=VALUE" },
         { "native.=x", NULL, "no such option" },
@@ -100,8 +105,9 @@ Test(settings, what_is_wrong_is_named_with_what_was_expected) {
 }
 
 Test(settings, a_required_option_is_asked_for_with_its_help) {
-    static const struct eb_option needed = { .key = "url", .type = EB_OPT_TEXT, .flags = EB_OPT_REQUIRED,
-                                             .help = "Where it is" };
+    static const struct eb_option needed = {
+        .key = "url", .type = EB_OPT_TEXT, .flags = EB_OPT_REQUIRED, .help = "Where it is"
+    };
     struct eb_plugin plugin = about;
     struct ebc_settings settings;
     char why[EBC_WHY_ROOM];

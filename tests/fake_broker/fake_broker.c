@@ -14,10 +14,10 @@
 #define TRAITS (EB_T_ORDER | EB_T_HISTORY)
 #endif
 
-static struct fake_broker *fake;        /* of the last instance that was opened */
+static struct fake_broker *fake; /* of the last instance that was opened */
 
 static inline void pause_ms(int ms) {
-    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000L }, NULL);
 }
 
 /* Whether the test has injected a fault into this call; fills in the error. */
@@ -25,7 +25,7 @@ static bool injected(struct fault *fault, struct eb_error *err) {
     if (atomic_load(&fault->times) <= 0 || atomic_fetch_sub(&fault->times, 1) <= 0)
         return false;
     if (err && !fault->silent) {
-        *err = (struct eb_error){.status = fault->status, .kind = fault->kind ? fault->kind : EB_KIND_BROKER};
+        *err = (struct eb_error){ .status = fault->status, .kind = fault->kind ? fault->kind : EB_KIND_BROKER };
         snprintf(err->text, sizeof err->text, "the test wants it");
     }
     return true;
@@ -37,8 +37,11 @@ struct settings {
     int64_t state, events, mute, talks, receive, report;
 };
 
-#define FAULT(name) { .key = #name, .type = EB_OPT_CHOICE, .choices = "works|retriable|permanent|fatal", .fallback = "works", \
-                      .help = "how each " #name " ends", .offset = offsetof(struct settings, name) }
+#define FAULT(name)                                                                                                            \
+    {                                                                                                                          \
+        .key = #name, .type = EB_OPT_CHOICE, .choices = "works|retriable|permanent|fatal", .fallback = "works",                \
+        .help = "how each " #name " ends", .offset = offsetof(struct settings, name)                                           \
+    }
 /* clang-format off */
 static const struct eb_option options[] = {
     {.key = "state", .type = EB_OPT_INT, .fallback = "0", .offset = offsetof(struct settings, state),
@@ -53,7 +56,7 @@ static const struct eb_option options[] = {
 /* clang-format on */
 
 static void inject(struct fault *fault, int64_t choice) {
-    static const int32_t statuses[] = {EB_OK, EB_RETRIABLE, EB_PERMANENT, EB_FATAL};
+    static const int32_t statuses[] = { EB_OK, EB_RETRIABLE, EB_PERMANENT, EB_FATAL };
 
     fault->status = statuses[choice];
     fault->times = choice ? INT_MAX : 0;
@@ -80,7 +83,7 @@ static inline void count_wake(void *self) {
 }
 
 static inline void tell_link(const struct eb_host *host) {
-    struct eb_error why = {.status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "the test wants no link"};
+    struct eb_error why = { .status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "the test wants no link" };
 
     atomic_fetch_add(&fake->openings, 1);
     if (fake->talks)
@@ -146,8 +149,8 @@ static void keep(const struct eb_message *message) {
 
 static void report(bool closing) {
     for (size_t i = 0; i < fake->n_taken; i++) {
-        struct eb_error why = {.status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "closed"};
-        struct eb_delivery delivery = {.size = sizeof delivery, .token = fake->taken[i]->token};
+        struct eb_error why = { .status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "closed" };
+        struct eb_delivery delivery = { .size = sizeof delivery, .token = fake->taken[i]->token };
 
         if (atomic_load(&fake->refuse_silently) > 0) {
             atomic_fetch_sub(&fake->refuse_silently, 1);
@@ -207,7 +210,7 @@ static int32_t consumer_open(const struct eb_host *host, const void *settings, c
 }
 
 static struct eb_text text(const char *text) {
-    return (struct eb_text){text, text ? strlen(text) : 0};
+    return (struct eb_text){ text, text ? strlen(text) : 0 };
 }
 
 static char *write_long(char *at, size_t number) {
@@ -222,7 +225,12 @@ static size_t write_login(char *to, size_t user, size_t name_len) {
     char *at = to;
 
     at = write_long(at, user);
-    memcpy(at, "\x01\x02" "a" "\x02" "b", 5);
+    memcpy(at,
+           "\x01\x02"
+           "a"
+           "\x02"
+           "b",
+           5);
     at += 5;
     at = write_long(at, name_len);
     memset(at, 'c', name_len);
@@ -233,16 +241,17 @@ static int32_t deliver(size_t i) {
     struct fake_event *event = &fake->events[i];
     const char *type = event->type ? event->type : "org.openedx.learning.auth.session.login.completed.v1";
     static const char bulk[40000];
-    static struct eb_header headers[MOST_ITEMS] = {{{"bulk", 4}, {bulk, sizeof bulk}}, {{"dlq_reason", 10}, {"old", 3}}},
+    static struct eb_header headers[MOST_ITEMS] = { { { "bulk", 4 }, { bulk, sizeof bulk } },
+                                                    { { "dlq_reason", 10 }, { "old", 3 } } },
                             attrs[MOST_ITEMS];
     static char body[MOST_NAME + 20];
     struct eb_schema schema;
     char id[40], position[24];
     size_t len = write_login(body, i, event->name_len ? event->name_len : 1);
 
-    attrs[0] = (struct eb_header){text("type"), {type, event->type_len ? event->type_len : strlen(type)}};
-    attrs[1] = (struct eb_header){text("id"), {id, 36}};
-    attrs[2] = (struct eb_header){text("time"), text("2026-11-25T10:00:00+00:00")};
+    attrs[0] = (struct eb_header){ text("type"), { type, event->type_len ? event->type_len : strlen(type) } };
+    attrs[1] = (struct eb_header){ text("id"), { id, 36 } };
+    attrs[2] = (struct eb_header){ text("time"), text("2026-11-25T10:00:00+00:00") };
     for (int a = 0; a < 3; a++)
         if (event->lacks && strcmp(attrs[a].name.data, event->lacks) == 0)
             attrs[a].value = text(NULL);
@@ -273,7 +282,7 @@ static void revoke_all(void) {
     for (size_t i = 0; i < fake->n_events; i++)
         if (fake->events[i].state == IN_FLIGHT)
             tokens[n++] = i + 1;
-    tokens[n++] = 4711;                 /* nobody has that */
+    tokens[n++] = 4711; /* nobody has that */
     fake->has_revoked = true;
     fake->consumer->revoke(fake->consumer, tokens, n, 100);
 }
@@ -290,7 +299,7 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
         if (fake->events[i].state == DELAYED && !fake->delay_retries)
             fake->events[i].state = WAITING;
         if (fake->events[i].state == WAITING && (given < max || fake->greedy) && !full) {
-            full = deliver(i) != EB_OK;               /* offered again, before the next one */
+            full = deliver(i) != EB_OK; /* offered again, before the next one */
             fake->events[i].state = full ? WAITING : IN_FLIGHT;
             given += !full;
         }
@@ -388,7 +397,8 @@ static void admin_close(void *self) {
 }
 
 const struct eb_admin_ops eventbus_admin = {
-    .size = sizeof eventbus_admin, .open = admin_open,
+    .size = sizeof eventbus_admin,
+    .open = admin_open,
 #ifndef WITHOUT_CREATE
     .create = admin_create,
 #endif

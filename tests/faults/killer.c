@@ -18,7 +18,7 @@
  *
  * The other plugin must have all three roles. */
 #include <stddef.h>
-#define eventbus_plugin as_declared_plugin              /* const there; here they are filled by load() */
+#define eventbus_plugin as_declared_plugin /* const there; here they are filled by load() */
 #define eventbus_producer as_declared_producer
 #define eventbus_consumer as_declared_consumer
 #define eventbus_admin as_declared_admin
@@ -84,7 +84,7 @@ static void reach(enum step step, enum side side, long n) {
         return;
     long before = atomic_fetch_sub(&last.left, n);
     if (before > n || before <= 0)
-        return;                         /* not yet, or another thread is at it */
+        return; /* not yet, or another thread is at it */
     nanosleep(&(struct timespec){ last.wait_ms / 1000, last.wait_ms % 1000 * 1000000 }, NULL);
     kill(getpid(), SIGKILL);
 }
@@ -115,7 +115,7 @@ struct under_way {
     } id;
     bool acked, letter;
     UT_hash_handle hh;
-    char place[PLACE_ROOM];             /* "TOPIC POSITION" of what was received, or of what a dead letter is of; "ID TOPIC"
+    char place[PLACE_ROOM]; /* "TOPIC POSITION" of what was received, or of what a dead letter is of; "ID TOPIC"
                                          * of another event that is sent */
 };
 
@@ -156,16 +156,16 @@ static void forget_all_of(const void *instance) {
 
     pthread_mutex_lock(&lock);
     HASH_ITER(hh, all, one, next)
-        if (one->id.instance == instance)
-            forget(one);
+    if (one->id.instance == instance)
+        forget(one);
     pthread_mutex_unlock(&lock);
 }
 
 /* ---- Instances ---- */
 
 struct instance {
-    struct eb_host host;                /* what the other plugin sees as its host */
-    const struct eb_host *theirs;       /* the core */
+    struct eb_host host;          /* what the other plugin sees as its host */
+    const struct eb_host *theirs; /* the core */
     void *inner;
 };
 
@@ -206,7 +206,7 @@ static int64_t submit(void *self, const struct eb_message *const *batch, size_t 
     struct instance *instance = self;
 
     reach(SUBMIT, BEFORE, (long)n);
-    for (size_t i = 0; history >= 0 && i < n; i++)      /* before: another thread may report it at once */
+    for (size_t i = 0; history >= 0 && i < n; i++) /* before: another thread may report it at once */
         if (header(batch[i], "dlq_position").data)
             add(instance, batch[i]->token, true, header(batch[i], "dlq_topic"), header(batch[i], "dlq_position"));
         else
@@ -342,9 +342,18 @@ static struct instance *new_instance(const struct eb_host *host) {
         complain("an instance", "out of memory");
     instance->theirs = host;
     instance->host = (struct eb_host){
-        .size = sizeof instance->host, .core = instance, .instance = host->instance, .service = host->service,
-        .log = on_log, .metric = on_metric, .link = on_link, .delivered = on_delivered, .received = on_received,
-        .settled = on_settled, .revoke = on_revoke, .matches = on_matches,
+        .size = sizeof instance->host,
+        .core = instance,
+        .instance = host->instance,
+        .service = host->service,
+        .log = on_log,
+        .metric = on_metric,
+        .link = on_link,
+        .delivered = on_delivered,
+        .received = on_received,
+        .settled = on_settled,
+        .revoke = on_revoke,
+        .matches = on_matches,
     };
     return instance;
 }
@@ -363,8 +372,8 @@ static int32_t open_producer(const struct eb_host *host, const void *settings, v
     return opened(instance, producer.open(&instance->host, settings, &instance->inner, err), self);
 }
 
-static int32_t open_consumer(const struct eb_host *host, const void *settings, const struct eb_subscription *sub,
-                             void **self, struct eb_error *err) {
+static int32_t open_consumer(const struct eb_host *host, const void *settings, const struct eb_subscription *sub, void **self,
+                             struct eb_error *err) {
     struct instance *instance = new_instance(host);
 
     return opened(instance, consumer.open(&instance->host, settings, sub, &instance->inner, err), self);
@@ -394,10 +403,17 @@ __attribute__((constructor)) static void load(void) {
     take(file, "eventbus_producer", &producer, sizeof producer);
     take(file, "eventbus_consumer", &consumer, sizeof consumer);
     take(file, "eventbus_admin", &eventbus_admin, sizeof eventbus_admin);
-    eventbus_producer = (struct eb_producer_ops){ sizeof eventbus_producer, producer.traits, 0, open_producer, submit,
-                                                  poll_producer, wake_producer, close_producer };
-    eventbus_consumer = (struct eb_consumer_ops){ sizeof eventbus_consumer, consumer.traits, 0, open_consumer, receive,
-                                                  settle, wake_consumer, consumer.pause ? pause_consumer : NULL,
+    eventbus_producer = (struct eb_producer_ops){
+        sizeof eventbus_producer, producer.traits, 0, open_producer, submit, poll_producer, wake_producer, close_producer
+    };
+    eventbus_consumer = (struct eb_consumer_ops){ sizeof eventbus_consumer,
+                                                  consumer.traits,
+                                                  0,
+                                                  open_consumer,
+                                                  receive,
+                                                  settle,
+                                                  wake_consumer,
+                                                  consumer.pause ? pause_consumer : NULL,
                                                   close_consumer };
     if (getenv("FAULTS_KILL"))
         read_last(getenv("FAULTS_KILL"));

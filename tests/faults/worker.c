@@ -109,7 +109,7 @@ static void read_environment(void) {
     else if (last && strncmp(last, "receiver.after:", 15) == 0)
         atomic_store(&after_left, atol(last + 15));
     if (last && strncmp(last, "receiver.", 9) == 0)
-        unsetenv("FAULTS_KILL");        /* it is not the plugin that kills */
+        unsetenv("FAULTS_KILL"); /* it is not the plugin that kills */
 }
 
 int main(int argc, char **argv) {

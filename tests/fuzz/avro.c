@@ -44,8 +44,8 @@ static void ask_peer(const struct eb_signal *signal, struct eb_text body) {
 /* Any path may be asked for; a value that is there may be a key. */
 static void ask_key(const struct ebi_data *data, const char *path, const char *type, bool optional) {
     struct ebi_key_field *field = NULL;
-    struct ebi_bytes text = {0}, avro = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes text = { 0 }, avro = { 0 };
+    struct eb_error err = { 0 };
     enum eb_status status = ebi_key_field_new(ebi_data_schema(data), path, &field, &err);
 
     (void)type, (void)optional;
@@ -63,11 +63,11 @@ static void each_field(void *arg, const char *path, const char *type, bool optio
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-    struct fuzz_in in = {bytes, len};
+    struct fuzz_in in = { bytes, len };
     const struct eb_signal *signal = fuzz_signal(&in);
     struct eb_text body = fuzz_rest(&in);
     struct ebi_data *data = ebi_data_new(signal->schema);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     enum eb_status status = ebi_data_from_avro(data, body.data, body.len, &err);
 
     if (status == EB_OK) {

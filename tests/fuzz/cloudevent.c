@@ -21,13 +21,13 @@ static void tell_key(struct eb_event *event, const struct ebi_address *address) 
 }
 
 static void same_event(const struct eb_event *event, const struct ebi_bytes *line) {
-    struct ebi_bytes again = {0};
+    struct ebi_bytes again = { 0 };
     struct eb_event *copy = NULL;
-    struct ebi_address address = {0};
-    struct eb_error err = {0};
+    struct ebi_address address = { 0 };
+    struct eb_error err = { 0 };
 
-    fuzz_done(ebi_event_from_cloudevent(fuzz_signals(), event->signal, line->data, line->len, &copy, &address, &err),
-              &err, line->data);
+    fuzz_done(ebi_event_from_cloudevent(fuzz_signals(), event->signal, line->data, line->len, &copy, &address, &err), &err,
+              line->data);
     fuzz_promise(!address.key == !event->meta.key && address.key_len == event->meta.key_len &&
                      (!address.key || memcmp(address.key, event->meta.key, address.key_len) == 0),
                  "another key in %s", line->data);
@@ -42,11 +42,10 @@ static void same_event(const struct eb_event *event, const struct ebi_bytes *lin
 /* A dead letter's headers are shown, and not taken again: the line is read all the same. */
 static void read_back(const struct ebi_bytes *line) {
     struct eb_event *copy = NULL;
-    struct eb_error err = {0};
-    struct ebi_address address = {0};
+    struct eb_error err = { 0 };
+    struct ebi_address address = { 0 };
 
-    fuzz_done(ebi_event_from_cloudevent(fuzz_signals(), NULL, line->data, line->len, &copy, &address, &err), &err,
-              line->data);
+    fuzz_done(ebi_event_from_cloudevent(fuzz_signals(), NULL, line->data, line->len, &copy, &address, &err), &err, line->data);
     ebi_address_free(&address);
     eb_event_free(copy);
 }
@@ -71,8 +70,8 @@ static enum eb_status check_name(void *arg, const char *name, const char *value,
 }
 
 static void check_shown(const struct ebi_bytes *line) {
-    struct names names = {.n = 0};
-    struct eb_error err = {0};
+    struct names names = { .n = 0 };
+    struct eb_error err = { 0 };
     enum ebi_printable what;
     uint32_t character;
 
@@ -86,8 +85,8 @@ static void check_shown(const struct ebi_bytes *line) {
 
 /* Adds the line where the event has one: its data may be incomplete. */
 static void print(struct eb_event *event) {
-    struct ebi_bytes line = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes line = { 0 };
+    struct eb_error err = { 0 };
     enum eb_status status;
 
     status = ebi_event_to_cloudevent(event, &line, &err);
@@ -104,8 +103,8 @@ static void print(struct eb_event *event) {
 
 static void read_line(struct eb_text line) {
     struct eb_event *event = NULL;
-    struct ebi_address address = {0};
-    struct eb_error err = {0};
+    struct ebi_address address = { 0 };
+    struct eb_error err = { 0 };
     enum eb_status status = ebi_event_from_cloudevent(fuzz_signals(), NULL, line.data, line.len, &event, &address, &err);
 
     if (status == EB_OK) {
@@ -122,7 +121,7 @@ static void read_line(struct eb_text line) {
 /* ---- Single members, and times ---- */
 
 static enum eb_status read_member(void *arg, const char *name, const char *value, size_t len, struct eb_error *err) {
-    struct eb_error why = {0};
+    struct eb_error why = { 0 };
     int64_t number;
     char *text = NULL;
     enum eb_status status = ebi_json_text(name, value, len, &text, &why);
@@ -138,7 +137,7 @@ static enum eb_status read_member(void *arg, const char *name, const char *value
 }
 
 static void read_members(struct eb_text line) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     enum eb_status status = ebi_json_members(line.data, line.len, read_member, NULL, &err);
 
     if (status != EB_OK)
@@ -146,7 +145,7 @@ static void read_members(struct eb_text line) {
 }
 
 static void read_time(struct eb_text text) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     char shown[EBI_ISO_ROOM];
     int64_t time, again;
     enum eb_status status = ebi_iso_read(text.data, text.len, &time, &err);
@@ -175,20 +174,19 @@ static size_t headers_of(const struct eb_message *message, struct eb_header *hea
 
         memcpy(pool[n], "dlq_", 4);
         memcpy(pool[n] + 4, value.data, value.len);
-        headers[n] = (struct eb_header){{pool[n], 4 + value.len}, value};
+        headers[n] = (struct eb_header){ { pool[n], 4 + value.len }, value };
         n++;
     }
     return n;
 }
 
 static void take_attrs(struct fuzz_in *in) {
-    static const char *const names[] = {"type",         "id",         "source",    "time",
-                                        "minorversion", "sourcehost", "sourcelib", "other"};
+    static const char *const names[] = { "type", "id", "source", "time", "minorversion", "sourcehost", "sourcelib", "other" };
     struct eb_header attrs[MOST_ATTRS], headers[MOST_ATTRS];
-    struct eb_message message = {.size = sizeof message, .attrs = attrs};
+    struct eb_message message = { .size = sizeof message, .attrs = attrs };
     const struct eb_signal *signal = fuzz_signal(in);
     struct eb_event *event = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     enum eb_status status;
 
     while (in->left > 0 && message.n_attrs < MOST_ATTRS) {
@@ -197,7 +195,7 @@ static void take_attrs(struct fuzz_in *in) {
         char *copy = strndup(value.data, value.len);
 
         fuzz_promise(copy != NULL, "memory");
-        attrs[message.n_attrs++] = (struct eb_header){{name, strlen(name)}, {copy, strlen(copy)}};
+        attrs[message.n_attrs++] = (struct eb_header){ { name, strlen(name) }, { copy, strlen(copy) } };
         read_time(value);
     }
     fuzz_done(eb_event_new(signal, &event, &err), &err, "a new event");
@@ -221,7 +219,7 @@ static void take_attrs(struct fuzz_in *in) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-    struct fuzz_in in = {bytes, len};
+    struct fuzz_in in = { bytes, len };
 
     if (len > 0 && *bytes != '{') {
         fuzz_take(&in, 1);

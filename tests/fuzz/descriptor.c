@@ -34,7 +34,7 @@ bool __wrap_ebi_module_find(struct ebi_module *module, const char *name, struct 
                                 : strcmp(name, "eventbus_consumer") == 0 ? &module->consumer
                                                                          : &module->admin;
 
-    *symbol = (struct ebi_symbol){.address = table->bytes, .room = table->room, .function = table->function};
+    *symbol = (struct ebi_symbol){ .address = table->bytes, .room = table->room, .function = table->function };
     return table->there;
 }
 
@@ -92,7 +92,7 @@ static void place(struct table *table, struct fuzz_in *in, const void *built, si
 }
 
 static struct eb_option build_option(struct ebi_module *module, struct fuzz_in *in, size_t i) {
-    static const char *const keys[] = {"url", "hosts", "native.", "password"};
+    static const char *const keys[] = { "url", "hosts", "native.", "password" };
 
     return (struct eb_option){
         .key = text_of(module, in, keys[i % 4]),
@@ -181,13 +181,14 @@ static void destroy(struct ebi_module *module) {
 
 static void show(void *arg, const struct eb_option *option, const char *key, const char *value, const char *where) {
     (void)arg, (void)key, (void)where;
-    fuzz_promise(!(option->flags & EB_OPT_SECRET) || (option->flags & EB_OPT_URL) || !*value || strcmp(value, "***") == 0, "shows a secret: %s", value);
+    fuzz_promise(!(option->flags & EB_OPT_SECRET) || (option->flags & EB_OPT_URL) || !*value || strcmp(value, "***") == 0,
+                 "shows a secret: %s", value);
 }
 
 static void bind(struct ebi_config *config, const struct eb_plugin *about) {
-    struct ebi_table table = {about->options, about->n_options, about->option_size,
-                              calloc(1, about->settings_size ? about->settings_size : 1)};
-    struct eb_error err = {0};
+    struct ebi_table table = { about->options, about->n_options, about->option_size,
+                               calloc(1, about->settings_size ? about->settings_size : 1) };
+    struct eb_error err = { 0 };
     enum eb_status status;
 
     fuzz_promise(table.settings != NULL, "memory");
@@ -202,10 +203,10 @@ static void bind(struct ebi_config *config, const struct eb_plugin *about) {
 
 /* Sets options to texts of the input, then binds them. */
 static void use(const struct eb_plugin *about, struct fuzz_in *in) {
-    const char *files[] = {fuzz_file("[broker main]\n", 14), NULL}, *overrides[MOST_VALUES + 1] = {0};
-    struct ebi_bytes values[MOST_VALUES] = {0};
+    const char *files[] = { fuzz_file("[broker main]\n", 14), NULL }, *overrides[MOST_VALUES + 1] = { 0 };
+    struct ebi_bytes values[MOST_VALUES] = { 0 };
     struct ebi_config *config = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     size_t n = 0;
 
     for (size_t i = 0; i < about->n_options && n < MOST_VALUES && in->left > 0; i++) {
@@ -238,17 +239,17 @@ static void check_taken(const struct ebi_plugin *plugin) {
     fuzz_promise(!plugin->producer || (plugin->producer->open && plugin->producer->submit && plugin->producer->poll &&
                                        plugin->producer->wake && plugin->producer->close),
                  "a producer lacks an op");
-    fuzz_promise(!plugin->consumer || (plugin->consumer->open && plugin->consumer->receive &&
-                                       plugin->consumer->settle && plugin->consumer->wake && plugin->consumer->close),
+    fuzz_promise(!plugin->consumer || (plugin->consumer->open && plugin->consumer->receive && plugin->consumer->settle &&
+                                       plugin->consumer->wake && plugin->consumer->close),
                  "a consumer lacks an op");
     fuzz_promise(!plugin->admin || (plugin->admin->open && plugin->admin->close), "an admin lacks an op");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-    struct fuzz_in in = {bytes, len};
-    struct ebi_module module = {0};
-    struct ebi_plugin plugin = {0};
-    struct eb_error err = {0};
+    struct fuzz_in in = { bytes, len };
+    struct ebi_module module = { 0 };
+    struct ebi_plugin plugin = { 0 };
+    struct eb_error err = { 0 };
     enum eb_status status;
 
     build(&module, &in);
@@ -259,8 +260,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
         ebi_describe_free(&plugin);
     } else {
         fuzz_refused(status, &err);
-        fuzz_promise(!plugin.about.options && !plugin.producer && !plugin.consumer && !plugin.admin,
-                     "refused, yet kept");
+        fuzz_promise(!plugin.about.options && !plugin.producer && !plugin.consumer && !plugin.admin, "refused, yet kept");
     }
     destroy(&module);
     return 0;

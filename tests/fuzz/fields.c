@@ -15,7 +15,7 @@ static void judge(enum eb_status status, const struct eb_error *err) {
 }
 
 static void get(const struct ebi_data *data, const char *path) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     const char *text;
     const void *bytes;
     int64_t whole;
@@ -34,7 +34,7 @@ static void get(const struct ebi_data *data, const char *path) {
 }
 
 static void set_text(struct ebi_data *data, const char *path, struct eb_text value) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     const char *text;
     size_t len;
     enum eb_status status = eb_event_set_text(event_of(data), path, value.data, value.len, &err);
@@ -47,7 +47,7 @@ static void set_text(struct ebi_data *data, const char *path, struct eb_text val
 }
 
 static void set_long(struct ebi_data *data, const char *path, int64_t value) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int64_t got;
     double real;
     enum eb_status status = eb_event_set_long(event_of(data), path, value, &err);
@@ -65,7 +65,7 @@ static void step(struct ebi_data *data, struct fuzz_in *in) {
     struct eb_text said = fuzz_take(in, fuzz_number(in, 1));
     char *path = strndup(said.data, said.len);
     struct eb_text value;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     double real;
 
     fuzz_promise(path != NULL, "memory");
@@ -106,7 +106,7 @@ static void step(struct ebi_data *data, struct fuzz_in *in) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-    struct fuzz_in in = {bytes, len};
+    struct fuzz_in in = { bytes, len };
     struct ebi_data *data = ebi_data_new(fuzz_signal(&in)->schema);
 
     fuzz_promise(data != NULL, "memory");

@@ -24,7 +24,7 @@ uint64_t fuzz_number(struct fuzz_in *in, size_t bytes) {
 }
 
 struct eb_text fuzz_take(struct fuzz_in *in, size_t len) {
-    struct eb_text text = {(const char *)in->at, len < in->left ? len : in->left};
+    struct eb_text text = { (const char *)in->at, len < in->left ? len : in->left };
 
     in->at += text.len;
     in->left -= text.len;
@@ -76,7 +76,7 @@ void fuzz_done(enum eb_status status, const struct eb_error *err, const char *wh
 const struct ebi_signals *fuzz_signals(void) {
     static struct ebi_signals *signals;
     const char *source = getenv("top_srcdir");
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     char folder[4096];
 
     if (signals)
@@ -109,8 +109,8 @@ const char *fuzz_file(const void *bytes, size_t len) {
 
 static void same_forms(const struct ebi_data *data, const struct ebi_bytes *json, const struct ebi_bytes *avro,
                        const char *from) {
-    struct ebi_bytes again = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes again = { 0 };
+    struct eb_error err = { 0 };
 
     fuzz_done(ebi_data_to_json(data, &again, &err), &err, from);
     fuzz_promise(fuzz_same(json, &again), "%s: JSON was %s, is %s", from, json->data, again.data);
@@ -126,8 +126,8 @@ static bool has_non_finite(const struct ebi_bytes *json) {
 }
 
 static void same_bytes(struct ebi_data *copy, const struct ebi_bytes *avro) {
-    struct ebi_bytes again = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes again = { 0 };
+    struct eb_error err = { 0 };
 
     fuzz_done(ebi_data_from_avro(copy, avro->data, avro->len, &err), &err, "its own Avro form");
     fuzz_done(ebi_data_to_avro(copy, &again, &err), &err, "back from Avro");
@@ -136,8 +136,8 @@ static void same_bytes(struct ebi_data *copy, const struct ebi_bytes *avro) {
 }
 
 static void same_json(struct ebi_data *copy, const struct ebi_bytes *json) {
-    struct ebi_bytes again = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes again = { 0 };
+    struct eb_error err = { 0 };
 
     fuzz_done(ebi_data_from_printed_json(copy, "data", json->data, json->len, &err), &err, json->data);
     fuzz_done(ebi_data_to_json(copy, &again, &err), &err, "back from JSON");
@@ -146,16 +146,15 @@ static void same_json(struct ebi_data *copy, const struct ebi_bytes *json) {
 }
 
 bool fuzz_round_trip(const struct ebi_data *data) {
-    struct ebi_bytes json = {0}, avro = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes json = { 0 }, avro = { 0 };
+    struct eb_error err = { 0 };
     struct ebi_data *copy = ebi_data_new(ebi_data_schema(data));
     bool complete = ebi_data_complete(data, &err) == EB_OK;
 
     fuzz_promise(copy != NULL, "memory");
     if (!complete) {
         fuzz_refused(EB_PERMANENT, &err);
-        fuzz_promise(ebi_data_to_json(data, &json, NULL) == EB_PERMANENT, "not complete, but there is JSON: %s",
-                     json.data);
+        fuzz_promise(ebi_data_to_json(data, &json, NULL) == EB_PERMANENT, "not complete, but there is JSON: %s", json.data);
         fuzz_promise(ebi_data_to_avro(data, &avro, NULL) == EB_PERMANENT, "not complete, but there are bytes");
     } else {
         fuzz_done(ebi_data_to_json(data, &json, &err), &err, "complete data to JSON");

@@ -41,9 +41,9 @@ static enum eb_status tell_key(void *arg, const char *key, const char *value, un
 }
 
 static enum eb_status read_ini(const char *text, size_t len, struct told *told, struct eb_error *err) {
-    const struct ebi_ini_visitor visitor = {told, tell_section, tell_key};
+    const struct ebi_ini_visitor visitor = { told, tell_section, tell_key };
 
-    *told = (struct told){.lines_fit = true};
+    *told = (struct told){ .lines_fit = true };
     return ebi_ini_read("fuzz.ini", text, len, &visitor, err);
 }
 
@@ -53,8 +53,8 @@ static void forget(struct told *told) {
 }
 
 static void read_twice(struct eb_text ini) {
-    struct told told, again = {0};
-    struct eb_error err = {0};
+    struct told told, again = { 0 };
+    struct eb_error err = { 0 };
     enum eb_status status = read_ini(ini.data, ini.len, &told, &err);
 
     if (status != EB_OK) {
@@ -76,21 +76,21 @@ struct settings {
 };
 
 static const struct eb_option options[] = {
-    {.key = "url", .type = EB_OPT_TEXT, .fallback = "x://${STATE}/y", .offset = offsetof(struct settings, url)},
-    {.key = "password", .type = EB_OPT_TEXT, .flags = EB_OPT_SECRET, .offset = offsetof(struct settings, password)},
-    {.key = "hosts", .type = EB_OPT_LIST, .flags = EB_OPT_REQUIRED, .offset = offsetof(struct settings, hosts)},
-    {.key = "native.", .type = EB_OPT_PAIRS, .offset = offsetof(struct settings, pairs)},
-    {.key = "yes", .type = EB_OPT_BOOL, .fallback = "yes", .offset = offsetof(struct settings, yes)},
-    {.key = "number", .type = EB_OPT_INT, .min = -5, .max = 5, .offset = offsetof(struct settings, number)},
-    {.key = "pin", .type = EB_OPT_INT, .flags = EB_OPT_SECRET, .offset = offsetof(struct settings, secret_number)},
-    {.key = "wait",
-     .type = EB_OPT_MS,
-     .fallback = "5s",
-     .min = 1,
-     .max = INT64_MAX,
-     .offset = offsetof(struct settings, wait)},
-    {.key = "room", .type = EB_OPT_BYTES, .fallback = "64k", .max = 1 << 30, .offset = offsetof(struct settings, room)},
-    {.key = "choice", .type = EB_OPT_CHOICE, .choices = "one|two|three", .offset = offsetof(struct settings, choice)},
+    { .key = "url", .type = EB_OPT_TEXT, .fallback = "x://${STATE}/y", .offset = offsetof(struct settings, url) },
+    { .key = "password", .type = EB_OPT_TEXT, .flags = EB_OPT_SECRET, .offset = offsetof(struct settings, password) },
+    { .key = "hosts", .type = EB_OPT_LIST, .flags = EB_OPT_REQUIRED, .offset = offsetof(struct settings, hosts) },
+    { .key = "native.", .type = EB_OPT_PAIRS, .offset = offsetof(struct settings, pairs) },
+    { .key = "yes", .type = EB_OPT_BOOL, .fallback = "yes", .offset = offsetof(struct settings, yes) },
+    { .key = "number", .type = EB_OPT_INT, .min = -5, .max = 5, .offset = offsetof(struct settings, number) },
+    { .key = "pin", .type = EB_OPT_INT, .flags = EB_OPT_SECRET, .offset = offsetof(struct settings, secret_number) },
+    { .key = "wait",
+      .type = EB_OPT_MS,
+      .fallback = "5s",
+      .min = 1,
+      .max = INT64_MAX,
+      .offset = offsetof(struct settings, wait) },
+    { .key = "room", .type = EB_OPT_BYTES, .fallback = "64k", .max = 1 << 30, .offset = offsetof(struct settings, room) },
+    { .key = "choice", .type = EB_OPT_CHOICE, .choices = "one|two|three", .offset = offsetof(struct settings, choice) },
 };
 
 static void check_limits(const struct settings *s) {
@@ -115,24 +115,25 @@ static bool stands_once(const char *value) {
 
 /* No message of ours holds a "~": where one stands, it came from a value. */
 static void check_secret(const struct ebi_config *config, const char *name, const struct eb_error *err) {
-    static const char *const keys[] = {"password", "pin"};
+    static const char *const keys[] = { "password", "pin" };
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *value = ebi_config_text(config, "broker", name, keys[i]);
 
-        fuzz_promise(!value || !strchr(value, '~') || !strstr(err->text, value) || !stands_once(value),
-                     "shows a secret: %s", err->text);
+        fuzz_promise(!value || !strchr(value, '~') || !strstr(err->text, value) || !stands_once(value), "shows a secret: %s",
+                     err->text);
     }
 }
 
 static void show(void *arg, const struct eb_option *option, const char *key, const char *value, const char *where) {
     (void)arg, (void)key;
     fuzz_promise(*where, "a value from nowhere");
-    fuzz_promise(!(option->flags & EB_OPT_SECRET) || (option->flags & EB_OPT_URL) || !*value || strcmp(value, "***") == 0, "shows a secret: %s", value);
+    fuzz_promise(!(option->flags & EB_OPT_SECRET) || (option->flags & EB_OPT_URL) || !*value || strcmp(value, "***") == 0,
+                 "shows a secret: %s", value);
 }
 
 static void bind(struct ebi_config *config, const char *kind, const char *name, struct ebi_table *tables, size_t n) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     enum eb_status status = ebi_config_bind(config, kind, name, tables, n, &err);
 
     if (status != EB_OK) {
@@ -147,27 +148,27 @@ static void bind(struct ebi_config *config, const char *kind, const char *name, 
 }
 
 static void bind_all(struct ebi_config *config) {
-    struct ebi_bus_settings bus = {0};
+    struct ebi_bus_settings bus = { 0 };
     struct ebi_table table = ebi_bus_table(&bus);
     const char *name;
 
     bind(config, "eventbus", "", &table, 1);
     for (name = NULL; (name = ebi_config_next(config, "broker", name));) {
-        struct ebi_broker_settings core = {0};
-        struct settings own = {0};
-        struct ebi_table tables[] = {ebi_broker_table(&core),
-                                     {options, sizeof options / sizeof *options, sizeof *options, &own}};
+        struct ebi_broker_settings core = { 0 };
+        struct settings own = { 0 };
+        struct ebi_table tables[] = { ebi_broker_table(&core),
+                                      { options, sizeof options / sizeof *options, sizeof *options, &own } };
 
         bind(config, "broker", name, tables, 2);
     }
     for (name = NULL; (name = ebi_config_next(config, "route", name));) {
-        struct ebi_route_settings route = {0};
+        struct ebi_route_settings route = { 0 };
 
         table = ebi_route_table(&route);
         bind(config, "route", name, &table, 1);
     }
     for (name = NULL; (name = ebi_config_next(config, "consume", name));) {
-        struct ebi_consume_settings consume = {0};
+        struct ebi_consume_settings consume = { 0 };
 
         table = ebi_consume_table(&consume);
         bind(config, "consume", name, &table, 1);
@@ -177,9 +178,9 @@ static void bind_all(struct ebi_config *config) {
 /* ---- All of it ---- */
 
 static void load(struct eb_text ini, const char *const *overrides) {
-    const char *files[] = {fuzz_file(ini.data, ini.len), NULL};
+    const char *files[] = { fuzz_file(ini.data, ini.len), NULL };
     struct ebi_config *config = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     enum eb_status status = ebi_config_load(files, overrides, &config, &err);
 
     if (status != EB_OK) {
@@ -203,12 +204,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-    const char *overrides[MOST_OVERRIDES + 1] = {0};
+    const char *overrides[MOST_OVERRIDES + 1] = { 0 };
     char *copy = malloc(len + 1), *mark;
-    struct eb_text ini = {copy, len};
+    struct eb_text ini = { copy, len };
 
     fuzz_promise(copy != NULL, "memory");
-    whole = (struct eb_text){(const char *)bytes, len};
+    whole = (struct eb_text){ (const char *)bytes, len };
     memcpy(copy, bytes, len);
     copy[len] = '\0';
     mark = memchr(copy, MARK, len);

@@ -22,8 +22,8 @@ static bool jansson_takes(const char *json, size_t len) {
 }
 
 static void unchanged(const struct ebi_data *data, const struct ebi_bytes *before) {
-    struct ebi_bytes now = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes now = { 0 };
+    struct eb_error err = { 0 };
 
     fuzz_done(ebi_data_to_json(data, &now, &err), &err, "data that was not to be changed");
     fuzz_promise(fuzz_same(before, &now), "refused, but data is now %s", now.data);
@@ -31,12 +31,12 @@ static void unchanged(const struct ebi_data *data, const struct ebi_bytes *befor
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-    struct fuzz_in in = {bytes, len};
+    struct fuzz_in in = { bytes, len };
     const struct eb_signal *signal = fuzz_signal(&in);
     struct eb_text json = fuzz_rest(&in);
     struct ebi_data *data = ebi_data_new(signal->schema);
-    struct ebi_bytes before = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes before = { 0 };
+    struct eb_error err = { 0 };
     enum eb_status status;
 
     fuzz_done(ebi_data_sample(data, &err), &err, "sample");

@@ -9,7 +9,7 @@
 #include "position.h"
 
 static void take_frame(struct eb_text framed) {
-    struct eb_text inside = {0};
+    struct eb_text inside = { 0 };
     char again[KF_FRAME];
     uint32_t id = 0;
 
@@ -23,7 +23,7 @@ static void take_frame(struct eb_text framed) {
 
 /* The text of a key is within what it is borrowed from. */
 static void take_key(const char *type, struct eb_text avro) {
-    struct eb_text name = {type, type ? strlen(type) : 0}, text = {0};
+    struct eb_text name = { type, type ? strlen(type) : 0 }, text = { 0 };
     char room[KF_KEY_ROOM];
 
     if (!kf_key_text(name, avro, room, &text))
@@ -37,8 +37,8 @@ static void take_key(const char *type, struct eb_text avro) {
 }
 
 static void take_position(const char *text) {
-    struct eb_point point = {.size = sizeof point, .kind = EB_POSITION, .position = {text, strlen(text)}};
-    struct eb_error err = {0};
+    struct eb_point point = { .size = sizeof point, .kind = EB_POSITION, .position = { text, strlen(text) } };
+    struct eb_error err = { 0 };
     int32_t status = kf_position_check(&point, &err);
     int64_t offset;
 
@@ -57,8 +57,8 @@ static void take_position(const char *text) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-    static const char *const types[] = {NULL, "string", "bytes", "long", "int", "boolean", "org.example.Key"};
-    struct fuzz_in in = {bytes, len};
+    static const char *const types[] = { NULL, "string", "bytes", "long", "int", "boolean", "org.example.Key" };
+    struct fuzz_in in = { bytes, len };
     struct eb_text rest = fuzz_rest(&in);
     char *text = strndup(rest.data ? rest.data : "", rest.len);
 

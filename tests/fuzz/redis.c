@@ -41,9 +41,9 @@ static void put_node(struct ebi_bytes *out, const struct rd_node *node) {
 
 /* All answers in these bytes, fed `step` at a time, as text; what comes of each goes to `use`. */
 static void read_answers(struct eb_text in, size_t step, struct ebi_bytes *out, void (*use)(const struct rd_node *)) {
-    struct rd_arena arena = {0};
+    struct rd_arena arena = { 0 };
     struct rd_reader reader;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status = EB_OK;
     size_t n = 0;
 
@@ -53,7 +53,7 @@ static void read_answers(struct eb_text in, size_t step, struct ebi_bytes *out, 
         struct rd_node *node = NULL;
 
         status = rd_reader_feed(&reader, in.data, len, &err);
-        in = (struct eb_text){in.data + len, in.len - len};
+        in = (struct eb_text){ in.data + len, in.len - len };
         while (status == EB_OK && (status = rd_reader_next(&reader, &node, &err)) == EB_OK && node && n++ < MOST_ANSWERS) {
             fuzz_promise(arena.held <= arena.limit, "%zu bytes held", arena.held);
             put_node(out, node);
@@ -87,18 +87,18 @@ static void write_and_read(const struct eb_message *message) {
     static struct rd_node items[RD_FIELDS_MAX];
     const char *argv[RD_FIELDS_MAX];
     size_t lens[RD_FIELDS_MAX], n;
-    struct eb_message again = {.size = sizeof again};
+    struct eb_message again = { .size = sizeof again };
     const char *unfit = rd_entry_unfit(message);
 
     fuzz_promise(!unfit, "an entry that was taken cannot be written: %s", unfit);
     n = rd_entry_write(message, argv, lens);
     for (size_t i = 0; i < n; i++)
-        items[i] = (struct rd_node){.type = REDIS_REPLY_STRING, .n = lens[i], .text = argv[i]};
-    rd_entry_take(&(struct rd_node){.type = REDIS_REPLY_ARRAY, .n = n, .items = items}, (struct rd_id){1, 2}, &read, &again);
+        items[i] = (struct rd_node){ .type = REDIS_REPLY_STRING, .n = lens[i], .text = argv[i] };
+    rd_entry_take(&(struct rd_node){ .type = REDIS_REPLY_ARRAY, .n = n, .items = items }, (struct rd_id){ 1, 2 }, &read,
+                  &again);
     fuzz_promise(!again.decode_error.data, "what was written has a decode_error: %s", again.decode_error.data);
     fuzz_promise(again.n_attrs == message->n_attrs && same_headers(again.attrs, message->attrs, again.n_attrs) &&
-                     again.n_headers == message->n_headers &&
-                     same_headers(again.headers, message->headers, again.n_headers) &&
+                     again.n_headers == message->n_headers && same_headers(again.headers, message->headers, again.n_headers) &&
                      same_text(again.payload, message->payload) && same_text(again.id, message->id),
                  "another entry than was written");
 }
@@ -109,17 +109,18 @@ static bool begins(struct eb_text text, const char *with) {
 
 static void take_entry(const struct rd_node *fields) {
     static struct rd_entry_read read;
-    struct eb_message message = {.size = sizeof message, .topic = {"t", 1}};
+    struct eb_message message = { .size = sizeof message, .topic = { "t", 1 } };
     size_t kept;
 
-    rd_entry_take(fields, (struct rd_id){UINT64_MAX, UINT64_MAX}, &read, &message);
+    rd_entry_take(fields, (struct rd_id){ UINT64_MAX, UINT64_MAX }, &read, &message);
     fuzz_promise(message.n_attrs <= RD_ATTRS_MAX && message.n_headers <= RD_HEADERS_MAX, "more than there is room for");
     kept = message.n_attrs + message.n_headers + (message.payload.data != NULL);
     if (!message.decode_error.data)
         write_and_read(&message);
     else if (!begins(message.decode_error, "it has no fields") && !begins(message.decode_error, "its fields are no") &&
              !begins(message.decode_error, "it has more than"))
-        fuzz_promise(kept == fields->n / 2, "%zu fields of %zu are kept, and: %s", kept, fields->n / 2, message.decode_error.data);
+        fuzz_promise(kept == fields->n / 2, "%zu fields of %zu are kept, and: %s", kept, fields->n / 2,
+                     message.decode_error.data);
 }
 
 static void take_all(const struct rd_node *node) {
@@ -132,8 +133,8 @@ static void take_all(const struct rd_node *node) {
 /* ---- Texts ---- */
 
 static void take_id(const char *text) {
-    struct eb_point point = {.size = sizeof point, .kind = EB_POSITION, .position = {text, strlen(text)}};
-    struct eb_error err = {0};
+    struct eb_point point = { .size = sizeof point, .kind = EB_POSITION, .position = { text, strlen(text) } };
+    struct eb_error err = { 0 };
     char shown[RD_ID_ROOM];
     struct rd_id id, again;
     int32_t status = rd_point_check(&point, &err);
@@ -152,7 +153,7 @@ static void take_id(const char *text) {
 
 static void take_url(const char *text) {
     struct rd_url url;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status = rd_url_parse(text, &url, &err);
 
     if (status != EB_OK)
@@ -162,8 +163,8 @@ static void take_url(const char *text) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-    struct fuzz_in in = {bytes, len};
-    struct ebi_bytes whole = {0}, pieces = {0};
+    struct fuzz_in in = { bytes, len };
+    struct ebi_bytes whole = { 0 }, pieces = { 0 };
     size_t step = 1 + fuzz_number(&in, 1);
     struct eb_text rest = fuzz_rest(&in);
     char *text = strndup(rest.data ? rest.data : "", rest.len);

@@ -8,7 +8,7 @@
 #include "response.h"
 
 static void take_id(const struct sr_response *response) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     uint32_t id = 0;
     int32_t status = sr_response_id(response, &id, &err);
 
@@ -19,8 +19,8 @@ static void take_id(const struct sr_response *response) {
 }
 
 static void take_schema(const struct sr_response *response) {
-    struct sr_schema_text schema = {0};
-    struct eb_error err = {0};
+    struct sr_schema_text schema = { 0 };
+    struct eb_error err = { 0 };
     int32_t status = sr_response_schema(response, &schema, &err);
 
     fuzz_promise((status == EB_OK) == (schema.block != NULL), "status %d, and%s a schema", status, schema.block ? "" : " no");
@@ -36,13 +36,14 @@ static void take_schema(const struct sr_response *response) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-    static const long statuses[] = {200, 201, 204, 301, 400, 401, 404, 409, 422, 429, 500, 503, 0, -1, 999};
-    struct fuzz_in in = {bytes, len};
+    static const long statuses[] = { 200, 201, 204, 301, 400, 401, 404, 409, 422, 429, 500, 503, 0, -1, 999 };
+    struct fuzz_in in = { bytes, len };
     unsigned how = (unsigned)fuzz_number(&in, 1);
     struct eb_text body = fuzz_rest(&in);
-    char *copy = malloc(body.len);      /* of just that size: there is no NUL behind an answer */
-    struct sr_response response = {.http = statuses[how / 2 % (sizeof statuses / sizeof *statuses)],
-                               .body = copy, .len = body.len, .cut = how >= 240};
+    char *copy = malloc(body.len); /* of just that size: there is no NUL behind an answer */
+    struct sr_response response = {
+        .http = statuses[how / 2 % (sizeof statuses / sizeof *statuses)], .body = copy, .len = body.len, .cut = how >= 240
+    };
 
     fuzz_promise(copy != NULL || body.len == 0, "memory");
     if (body.len > 0)

@@ -10,7 +10,7 @@ static void note(void *arg, const char *problem) {
 }
 
 static void evolve(const struct ebi_schema *writer, const struct ebi_schema *reader) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     if (ebi_schema_evolution(writer, reader, note, NULL, &err) < 0)
         fuzz_refused((enum eb_status)err.status, &err);
@@ -19,7 +19,7 @@ static void evolve(const struct ebi_schema *writer, const struct ebi_schema *rea
 static void read_body(const struct ebi_schema *writer, const struct ebi_schema *reader, struct eb_text body) {
     struct ebi_resolution *resolver = NULL;
     struct ebi_data *data = ebi_data_new(reader);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     enum eb_status status = ebi_resolution_new(writer, reader, &resolver, &err);
 
     fuzz_promise(data != NULL, "memory");
@@ -36,7 +36,7 @@ static void read_body(const struct ebi_schema *writer, const struct ebi_schema *
 /* The writer's schema as if it were our own. */
 static void use_alone(const struct ebi_schema *writer, struct eb_text body) {
     struct ebi_data *data = ebi_data_new(writer);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     enum eb_status status = ebi_data_from_avro(data, body.data, body.len, &err);
 
     fuzz_promise(data != NULL, "memory");
@@ -53,11 +53,11 @@ static void use_alone(const struct ebi_schema *writer, struct eb_text body) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-    struct fuzz_in in = {bytes, len};
+    struct fuzz_in in = { bytes, len };
     const struct eb_signal *signal = fuzz_signal(&in);
     struct eb_text text = fuzz_take(&in, fuzz_number(&in, 2)), body = fuzz_rest(&in);
     struct ebi_schema *writer = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     enum eb_status status = ebi_schema_parse(text.data, text.len, &writer, &err);
 
     if (status != EB_OK) {

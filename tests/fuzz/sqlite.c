@@ -50,7 +50,7 @@ static void on_delivered(const struct eb_host *host, const struct eb_delivery *r
 static void check_text(struct eb_text text) {
     fuzz_promise(text.data || text.len == 0, "%zu bytes of nothing", text.len);
     for (size_t i = 0; i < text.len; i++)
-        n_told += (unsigned char)text.data[i];          /* the sanitizer looks whether they are there */
+        n_told += (unsigned char)text.data[i]; /* the sanitizer looks whether they are there */
 }
 
 static int32_t pass_message(void *arg, const struct eb_message *message) {
@@ -102,8 +102,9 @@ static const struct eb_host host = {
 
 /* ---- the roles ---- */
 
-static const struct sq_settings settings = { .path = path, .lease = 30000, .retain_age = 1, .retain_events = 1, .retain_bytes = 1,
-                                             .retain_hard_events = 2 };
+static const struct sq_settings settings = {
+    .path = path, .lease = 30000, .retain_age = 1, .retain_events = 1, .retain_bytes = 1, .retain_hard_events = 2
+};
 static const struct eb_point first = { .size = sizeof first, .kind = EB_EARLIEST };
 
 /* Whatever is said of a failure names the file. */
@@ -127,7 +128,7 @@ static int32_t pass_group(void *arg, const struct eb_group_info *info) {
 static void administer(void) {
     const struct eb_admin_ops *ops = &eventbus_admin;
     size_t topics = 0, groups = 0, messages = 0;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     void *self;
 
     if (heard(ops->open(&host, &settings, &self, &err), &err) != EB_OK)
@@ -143,9 +144,11 @@ static void administer(void) {
 
 static void produce(void) {
     const struct eb_producer_ops *ops = &eventbus_producer;
-    struct eb_message message = { .size = sizeof message, .token = 7, .topic = { "t", 1 }, .key = { "k", 1 }, .payload = { "x", 1 } };
+    struct eb_message message = {
+        .size = sizeof message, .token = 7, .topic = { "t", 1 }, .key = { "k", 1 }, .payload = { "x", 1 }
+    };
     const struct eb_message *one = &message;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status;
     void *self;
 
@@ -160,10 +163,17 @@ static void produce(void) {
 
 static void consume(void) {
     static const char *const topics[] = { "t", "*" };
-    static const struct eb_subscription sub = { .size = sizeof sub, .topics = topics, .n_topics = 2, .group = "g", .consumer = "m",
-                                                .start = &first, .order = EB_ORDER_KEY, .max_messages = 50, .until_end = 1 };
+    static const struct eb_subscription sub = { .size = sizeof sub,
+                                                .topics = topics,
+                                                .n_topics = 2,
+                                                .group = "g",
+                                                .consumer = "m",
+                                                .start = &first,
+                                                .order = EB_ORDER_KEY,
+                                                .max_messages = 50,
+                                                .until_end = 1 };
     const struct eb_consumer_ops *ops = &eventbus_consumer;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status = EB_OK;
     void *self;
 
@@ -224,8 +234,8 @@ static void make_template(void) {
     for (int i = 0; i < 6; i++)
         produce();
     consume();
-    fuzz_promise(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_exec(db, fill, NULL, NULL, &why) == SQLITE_OK, "no template: %s",
-                 why ? why : "");
+    fuzz_promise(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_exec(db, fill, NULL, NULL, &why) == SQLITE_OK,
+                 "no template: %s", why ? why : "");
     sqlite3_close(db);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     len = read(fd, template, sizeof template);
@@ -262,7 +272,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
     struct fuzz_in in = { bytes, len };
     uint64_t kind = fuzz_number(&in, 1);
 
-    if (kind == 0xff) {                                 /* a file that is nothing else */
+    if (kind == 0xff) { /* a file that is nothing else */
         write_file(in.at, in.left);
     } else {
         memcpy(file, template, template_len);

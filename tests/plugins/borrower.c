@@ -4,4 +4,4 @@
 #include "idle.h"
 
 extern const void *const borrowed;
-const void *const borrowed = &eventbus_admin;       /* so that the library is needed */
+const void *const borrowed = &eventbus_admin; /* so that the library is needed */

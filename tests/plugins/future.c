@@ -36,13 +36,23 @@ static const struct grown_option options[] = {
 /* clang-format on */
 
 extern const struct grown_plugin grown_plugin __asm__("eventbus_plugin");
-const struct grown_plugin grown_plugin = {
-    .known = { .size = sizeof(struct grown_plugin), .abi_major = EB_ABI_MAJOR, .abi_minor = 7, .name = IDLE_NAME,
-               .version = "9.9", .summary = "From the future", .options = &options[0].known, .n_options = 3,
-               .option_size = sizeof options[0], .settings_size = sizeof(struct idle_settings) },
-    .homepage = "https://plugin.example" };
+const struct grown_plugin grown_plugin = { .known = { .size = sizeof(struct grown_plugin),
+                                                      .abi_major = EB_ABI_MAJOR,
+                                                      .abi_minor = 7,
+                                                      .name = IDLE_NAME,
+                                                      .version = "9.9",
+                                                      .summary = "From the future",
+                                                      .options = &options[0].known,
+                                                      .n_options = 3,
+                                                      .option_size = sizeof options[0],
+                                                      .settings_size = sizeof(struct idle_settings) },
+                                           .homepage = "https://plugin.example" };
 
 extern const struct grown_producer grown_producer __asm__("eventbus_producer");
-const struct grown_producer grown_producer = {
-    .known = { .size = sizeof(struct grown_producer), .traits = EB_T_ORDER | 1u << 30, .open = idle_open,
-               .submit = idle_submit, .poll = idle_poll, .wake = idle_wake, .close = idle_close } };
+const struct grown_producer grown_producer = { .known = { .size = sizeof(struct grown_producer),
+                                                          .traits = EB_T_ORDER | 1u << 30,
+                                                          .open = idle_open,
+                                                          .submit = idle_submit,
+                                                          .poll = idle_poll,
+                                                          .wake = idle_wake,
+                                                          .close = idle_close } };

@@ -56,10 +56,15 @@ static inline void idle_close(void *self, int32_t timeout_ms) {
 }
 
 #ifndef IDLE_OPTIONS
-#define IDLE_OPTIONS                                                                                                        \
-    { .key = "text", .type = EB_OPT_TEXT, .offset = offsetof(struct idle_settings, text), .help = "A text" },          \
-    { .key = "number", .type = EB_OPT_INT, .fallback = "7", .min = 1, .max = 9,                                        \
-      .offset = offsetof(struct idle_settings, number), .help = "A number" },
+#define IDLE_OPTIONS                                                                                                           \
+    { .key = "text", .type = EB_OPT_TEXT, .offset = offsetof(struct idle_settings, text), .help = "A text" },                  \
+        { .key = "number",                                                                                                     \
+          .type = EB_OPT_INT,                                                                                                  \
+          .fallback = "7",                                                                                                     \
+          .min = 1,                                                                                                            \
+          .max = 9,                                                                                                            \
+          .offset = offsetof(struct idle_settings, number),                                                                    \
+          .help = "A number" },
 #endif
 static const struct eb_option idle_options[] = { IDLE_OPTIONS };
 
@@ -94,10 +99,17 @@ static const struct eb_option idle_options[] = { IDLE_OPTIONS };
 #define IDLE_CHECK NULL
 #endif
 #ifndef IDLE_NO_DESCRIPTION
-const struct eb_plugin eventbus_plugin = {
-    .size = IDLE_SIZE, .abi_major = IDLE_MAJOR, .abi_minor = EB_ABI_MINOR, .name = IDLE_NAME, .version = IDLE_VERSION, .summary = IDLE_SUMMARY,
-    .options = IDLE_OPTION_TABLE, .n_options = IDLE_N_OPTIONS, .option_size = IDLE_OPTION_SIZE, .settings_size = IDLE_SETTINGS_SIZE,
-    .check = IDLE_CHECK };
+const struct eb_plugin eventbus_plugin = { .size = IDLE_SIZE,
+                                           .abi_major = IDLE_MAJOR,
+                                           .abi_minor = EB_ABI_MINOR,
+                                           .name = IDLE_NAME,
+                                           .version = IDLE_VERSION,
+                                           .summary = IDLE_SUMMARY,
+                                           .options = IDLE_OPTION_TABLE,
+                                           .n_options = IDLE_N_OPTIONS,
+                                           .option_size = IDLE_OPTION_SIZE,
+                                           .settings_size = IDLE_SETTINGS_SIZE,
+                                           .check = IDLE_CHECK };
 #endif
 
 #ifndef IDLE_PRODUCER_SIZE
@@ -107,18 +119,25 @@ const struct eb_plugin eventbus_plugin = {
 #define IDLE_SUBMIT idle_submit
 #endif
 #ifndef IDLE_NO_PRODUCER
-const struct eb_producer_ops eventbus_producer = {
-    .size = IDLE_PRODUCER_SIZE, .traits = EB_T_ORDER, .open = idle_open, .submit = IDLE_SUBMIT, .poll = idle_poll,
-    .wake = idle_wake, .close = idle_close };
+const struct eb_producer_ops eventbus_producer = { .size = IDLE_PRODUCER_SIZE,
+                                                   .traits = EB_T_ORDER,
+                                                   .open = idle_open,
+                                                   .submit = IDLE_SUBMIT,
+                                                   .poll = idle_poll,
+                                                   .wake = idle_wake,
+                                                   .close = idle_close };
 #endif
 
 #ifndef IDLE_SETTLE
 #define IDLE_SETTLE idle_settle
 #endif
 #ifndef IDLE_NO_CONSUMER
-const struct eb_consumer_ops eventbus_consumer = {
-    .size = sizeof(struct eb_consumer_ops), .open = idle_open_consumer, .receive = idle_receive, .settle = IDLE_SETTLE,
-    .wake = idle_wake, .close = idle_close };
+const struct eb_consumer_ops eventbus_consumer = { .size = sizeof(struct eb_consumer_ops),
+                                                   .open = idle_open_consumer,
+                                                   .receive = idle_receive,
+                                                   .settle = IDLE_SETTLE,
+                                                   .wake = idle_wake,
+                                                   .close = idle_close };
 #endif
 
 /* Not every plugin uses all of these. */

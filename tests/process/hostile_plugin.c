@@ -5,8 +5,11 @@
 #include <string.h>
 #include <eventbus/plugin.h>
 
-#define HOSTILE "x\x1b[2J\n{\"forged\":1}\r\xc2\x9b" "31m\xe2\x80\xae\xe2\x80\xa8\x7f\xff"
-#define TEXT(text) {text, sizeof text - 1}
+#define HOSTILE                                                                                                                \
+    "x\x1b[2J\n{\"forged\":1}\r\xc2\x9b"                                                                                       \
+    "31m\xe2\x80\xae\xe2\x80\xa8\x7f\xff"
+#define TEXT(text)                                                                                                             \
+    { text, sizeof text - 1 }
 
 struct settings {
     int64_t failing, topics;
@@ -39,8 +42,9 @@ static int32_t fail(const void *self, struct eb_error *err) {
 
 static int32_t topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
                       struct eb_error *err) {
-    const struct eb_topic_info info = {.size = sizeof info, .name = HOSTILE, .partitions = 1, .messages = -1, .bytes = -1,
-                                       .oldest_ms = -1, .newest_ms = -1};
+    const struct eb_topic_info info = {
+        .size = sizeof info, .name = HOSTILE, .partitions = 1, .messages = -1, .bytes = -1, .oldest_ms = -1, .newest_ms = -1
+    };
 
     (void)timeout_ms;
     for (int64_t i = 0; i < ((const struct settings *)self)->topics; i++)
@@ -51,9 +55,16 @@ static int32_t topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, co
 
 static int32_t groups(void *self, const char *topic, const char *group, int32_t timeout_ms,
                       int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
-    const struct eb_group_info info = {.size = sizeof info, .topic = HOSTILE, .group = HOSTILE, .partition = HOSTILE,
-                                       .position = HOSTILE, .end = HOSTILE, .lag = -1, .unsettled = -1, .members = -1,
-                                       .state = HOSTILE};
+    const struct eb_group_info info = { .size = sizeof info,
+                                        .topic = HOSTILE,
+                                        .group = HOSTILE,
+                                        .partition = HOSTILE,
+                                        .position = HOSTILE,
+                                        .end = HOSTILE,
+                                        .lag = -1,
+                                        .unsettled = -1,
+                                        .members = -1,
+                                        .state = HOSTILE };
 
     (void)topic, (void)group, (void)timeout_ms;
     each(arg, &info);
@@ -62,17 +73,22 @@ static int32_t groups(void *self, const char *topic, const char *group, int32_t 
 
 static int32_t browse(void *self, const char *topic, const struct eb_point *from, int32_t timeout_ms,
                       int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
-    static const char body[] = "\xf6\x01\x01\x0c" "foobob" "\x1e" "bob@foo.example" "\x0e" "Bob Foo";
+    static const char body[] = "\xf6\x01\x01\x0c"
+                               "foobob"
+                               "\x1e"
+                               "bob@foo.example"
+                               "\x0e"
+                               "Bob Foo";
     static const struct eb_header attrs[] = {
-        {TEXT("type"), TEXT("org.openedx.learning.auth.session.login.completed.v1")},
-        {TEXT("id"), TEXT("00000000-0000-1000-8000-000000000001")},
-        {TEXT("source"), TEXT("openedx/\xc2\x9b\xe2\x80\xae/web")},
+        { TEXT("type"), TEXT("org.openedx.learning.auth.session.login.completed.v1") },
+        { TEXT("id"), TEXT("00000000-0000-1000-8000-000000000001") },
+        { TEXT("source"), TEXT("openedx/\xc2\x9b\xe2\x80\xae/web") },
     };
     static const struct eb_header headers[] = {
-        {TEXT("dlq_\":\"\"}\n{\"specversion\":\"1.0\",\"id\":\"forged\"}\n{\"x"), TEXT("1")},
-        {TEXT("dlq_reason"), TEXT(HOSTILE)},
-        {TEXT("dlq_reason"), TEXT("another")},
-        {TEXT(HOSTILE), TEXT(HOSTILE)},
+        { TEXT("dlq_\":\"\"}\n{\"specversion\":\"1.0\",\"id\":\"forged\"}\n{\"x"), TEXT("1") },
+        { TEXT("dlq_reason"), TEXT(HOSTILE) },
+        { TEXT("dlq_reason"), TEXT("another") },
+        { TEXT(HOSTILE), TEXT(HOSTILE) },
     };
     /* clang-format off */
     struct eb_message message = {

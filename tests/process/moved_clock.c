@@ -23,7 +23,7 @@ __attribute__((constructor)) static void begin(void) {
     if (fd >= 0)
         close(fd);
     if (map == MAP_FAILED)
-        abort();                                /* a test that silently tests nothing is worse */
+        abort(); /* a test that silently tests nothing is worse */
     by_ms = map;
 }
 
@@ -65,8 +65,8 @@ int timespec_get(struct timespec *now, int base) {
 
 /* These wait by the wall clock (librdkafka does), so a clock that is set makes a wait longer or shorter. */
 int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex, const struct timespec *restrict until) {
-    int (*wait)(cnd_t *, mtx_t *, const struct timespec *) =
-        (int (*)(cnd_t *, mtx_t *, const struct timespec *))dlsym(RTLD_NEXT, "cnd_timedwait");
+    int (*wait)(cnd_t *, mtx_t *, const struct timespec *) = (int (*)(cnd_t *, mtx_t *, const struct timespec *))dlsym(
+        RTLD_NEXT, "cnd_timedwait");
 
     for (;;) {
         struct timespec real, now;

@@ -108,8 +108,8 @@ static void write_configuration(char *path, const char *folder) {
 int main(void) {
     enum { SENDERS = 3 };
     char folder[] = "/tmp/eb-threads-XXXXXX", path[300];
-    const char *files[] = {path, NULL};
-    const struct eb_bus_options options = {.size = sizeof options, .files = files, .log = quiet};
+    const char *files[] = { path, NULL };
+    const struct eb_bus_options options = { .size = sizeof options, .files = files, .log = quiet };
     pthread_t senders[SENDERS], guest, worker;
     struct eb_consumer *consumer = NULL;
     struct eb_error err;
@@ -138,7 +138,7 @@ int main(void) {
     tap_ok(eb_bus_flush(bus, 60000, &err) == EB_OK, "all that was sent is reported");
     tap_ok(delivered == sent && refused == 0, "each event has one receipt: %ld of %ld", (long)delivered, sent);
     for (int i = 0; i < 6000 && worked < sent; i++)
-        usleep(10000);                  /* a deadline of a minute; the worker tells no one when it is done */
+        usleep(10000); /* a deadline of a minute; the worker tells no one when it is done */
     eb_consumer_stop(consumer);
     pthread_join(worker, NULL);
     atomic_store(&over, true);

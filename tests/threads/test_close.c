@@ -22,7 +22,7 @@ struct fake {
 };
 
 static size_t room;
-static bool late;                       /* reports at close alone */
+static bool late; /* reports at close alone */
 static atomic_long wakes, at_plugin;
 
 static int32_t fake_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
@@ -49,7 +49,7 @@ static int64_t fake_submit(void *self, const struct eb_message *const *batch, si
 
 static void report(struct fake *fake) {
     for (size_t i = 0; i < fake->n; i++) {
-        struct eb_delivery delivery = {.size = sizeof delivery, .token = fake->tokens[i], .status = EB_OK};
+        struct eb_delivery delivery = { .size = sizeof delivery, .token = fake->tokens[i], .status = EB_OK };
 
         fake->host->delivered(fake->host, &delivery);
     }
@@ -98,12 +98,17 @@ static void fake_close(void *self, int32_t timeout_ms) {
     free(fake);
 }
 
-static const struct eb_producer_ops ops = {.size = sizeof ops, .traits = EB_T_ORDER, .open = fake_open,
-                                           .submit = fake_submit, .poll = fake_poll, .wake = fake_wake,
-                                           .close = fake_close};
-static const struct ebi_plugin plugin = {.file = "/fake.so", .about = {.size = sizeof plugin.about, .name = "fake"},
-                                         .producer = &ops};
-static const struct ebi_broker broker = {.name = "f", .plugin = &plugin};
+static const struct eb_producer_ops ops = { .size = sizeof ops,
+                                            .traits = EB_T_ORDER,
+                                            .open = fake_open,
+                                            .submit = fake_submit,
+                                            .poll = fake_poll,
+                                            .wake = fake_wake,
+                                            .close = fake_close };
+static const struct ebi_plugin plugin = { .file = "/fake.so",
+                                          .about = { .size = sizeof plugin.about, .name = "fake" },
+                                          .producer = &ops };
+static const struct ebi_broker broker = { .name = "f", .plugin = &plugin };
 
 /* ---- What the threads do ---- */
 
@@ -117,7 +122,7 @@ static void on_report(void *arg, const struct ebi_report *said) {
 }
 
 static enum eb_status put_one(int64_t wait_ms) {
-    const struct eb_message message = {.size = sizeof message, .topic = {"t", 1}, .id = {"i", 1}, .payload = {"x", 1}};
+    const struct eb_message message = { .size = sizeof message, .topic = { "t", 1 }, .id = { "i", 1 }, .payload = { "x", 1 } };
     struct eb_error err;
     enum eb_status status = ebi_sender_put(sender, &message, wait_ms, on_report, NULL, &err);
 
@@ -149,8 +154,9 @@ static void *flush(void *arg) {
 }
 
 static bool begin(size_t messages) {
-    struct ebi_sender_limits limits = {.messages = messages, .bytes = 1 << 20, .batch_messages = 16,
-                                       .batch_bytes = 1 << 16, .delivery_timeout_ms = 60000};
+    struct ebi_sender_limits limits = {
+        .messages = messages, .bytes = 1 << 20, .batch_messages = 16, .batch_bytes = 1 << 16, .delivery_timeout_ms = 60000
+    };
     struct eb_error err;
 
     put = reported = at_plugin = delivered = refused = odd = 0;
@@ -164,7 +170,7 @@ static bool begin(size_t messages) {
 static void wait_until_full(long messages) {
     for (int i = 0; i < 6000 && put < messages; i++)
         usleep(10000);
-    usleep(20000);                      /* the others may be on their way still; either way they are to come back */
+    usleep(20000); /* the others may be on their way still; either way they are to come back */
 }
 
 /* ---- The tests ---- */
@@ -193,10 +199,14 @@ static void those_that_wait_for_room_are_told(long rounds) {
         pthread_join(flusher, NULL);
         wrong += put != QUEUE || reported != QUEUE || delivered != 0 || refused != THREADS || odd != 0;
     }
-    tap_ok(wrong == 0, "those that wait for room when a sender is closed are told, and what it had is reported: %ld of %ld "
-           "rounds wrong", wrong, rounds);
-    tap_ok(closing_ms < 300 * rounds, "a close without time to wait takes none, though the plugin has no room: %lld ms in %ld "
-           "rounds", (long long)closing_ms, rounds);
+    tap_ok(wrong == 0,
+           "those that wait for room when a sender is closed are told, and what it had is reported: %ld of %ld "
+           "rounds wrong",
+           wrong, rounds);
+    tap_ok(closing_ms < 300 * rounds,
+           "a close without time to wait takes none, though the plugin has no room: %lld ms in %ld "
+           "rounds",
+           (long long)closing_ms, rounds);
 }
 
 static void what_the_plugin_reports_at_close_is_passed_on(long rounds) {

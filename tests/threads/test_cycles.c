@@ -10,7 +10,8 @@
 #include "tap.h"
 
 static const char login[] = "org.openedx.learning.auth.session.login.completed.v1";
-static const char data[] = "{\"user\":{\"id\":1,\"is_active\":true,\"pii\":{\"username\":\"u\",\"email\":\"e\",\"name\":\"n\"}}}";
+static const char data[] =
+    "{\"user\":{\"id\":1,\"is_active\":true,\"pii\":{\"username\":\"u\",\"email\":\"e\",\"name\":\"n\"}}}";
 
 static void quiet(void *arg, int level, const char *text) {
     (void)arg, (void)level, (void)text;
@@ -77,7 +78,7 @@ struct held {
 };
 
 static struct held held(void) {
-    return (struct held){entries("/proc/self/fd"), entries("/proc/self/task"), allocated()};
+    return (struct held){ entries("/proc/self/fd"), entries("/proc/self/task"), allocated() };
 }
 
 static void write_configuration(const char *path, const char *plugin) {
@@ -92,11 +93,11 @@ static void write_configuration(const char *path, const char *plugin) {
 
 /* The memory plugin keeps what is sent for as long as the process lives: 2 KiB a cycle. */
 static void cycles_of(const char *plugin, const char *path, long cycles, long bytes_each) {
-    const char *files[] = {path, NULL};
-    const struct eb_bus_options options = {.size = sizeof options, .files = files, .log = quiet};
-    enum { WARM = 5 };                  /* by then all is there that is made once and kept */
-    struct eb_error err = {0};
-    struct held before = {0}, after;
+    const char *files[] = { path, NULL };
+    const struct eb_bus_options options = { .size = sizeof options, .files = files, .log = quiet };
+    enum { WARM = 5 }; /* by then all is there that is made once and kept */
+    struct eb_error err = { 0 };
+    struct held before = { 0 }, after;
     long done = 0;
 
     write_configuration(path, plugin);

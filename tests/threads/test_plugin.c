@@ -57,7 +57,7 @@ static bool a_thousand_loads_from_four_threads_are_one_plugin(void) {
 
 static struct {
     pthread_mutex_t mutex;
-    int last[SENDERS][KEYS];        /* the newest number completed of each sender's key */
+    int last[SENDERS][KEYS]; /* the newest number completed of each sender's key */
     int done;
     bool wrong;
 } crowd = { .mutex = PTHREAD_MUTEX_INITIALIZER };
@@ -104,8 +104,14 @@ static void host_settled(const struct eb_host *host, const uint64_t *tokens, siz
 }
 
 static struct eb_host host_with(void *core) {
-    return (struct eb_host){ .size = sizeof(struct eb_host), .core = core, .instance = "main", .service = "test",
-                             .log = host_log, .link = host_link, .delivered = host_delivered, .received = host_received,
+    return (struct eb_host){ .size = sizeof(struct eb_host),
+                             .core = core,
+                             .instance = "main",
+                             .service = "test",
+                             .log = host_log,
+                             .link = host_link,
+                             .delivered = host_delivered,
+                             .received = host_received,
                              .settled = host_settled };
 }
 
@@ -121,7 +127,9 @@ static void *send_many(void *arg) {
     for (int i = 0; i < EACH && status == EB_OK; i++) {
         key_len = snprintf(key, sizeof key, "%d-%d", me, i % KEYS);
         len = snprintf(payload, sizeof payload, "%d %d", me, i);
-        struct eb_message message = { .size = sizeof message, .topic = { "logins", 6 }, .key = { key, (size_t)key_len },
+        struct eb_message message = { .size = sizeof message,
+                                      .topic = { "logins", 6 },
+                                      .key = { key, (size_t)key_len },
                                       .payload = { payload, (size_t)len } };
         const struct eb_message *one = &message;
         memory->producer->submit(self, &one, 1, NULL);
@@ -154,8 +162,13 @@ static void *receive_many(void *arg) {
     static const char *const topics[] = { "logins" };
     struct batch batch;
     struct eb_host host = host_with(&batch);
-    struct eb_subscription to = { .size = sizeof to, .topics = topics, .n_topics = 1, .group = "g", .consumer = "c",
-                                  .order = EB_ORDER_KEY, .max_messages = MOST };
+    struct eb_subscription to = { .size = sizeof to,
+                                  .topics = topics,
+                                  .n_topics = 1,
+                                  .group = "g",
+                                  .consumer = "c",
+                                  .order = EB_ORDER_KEY,
+                                  .max_messages = MOST };
     struct eb_verdict verdicts[MOST];
     void *self;
 
@@ -197,7 +210,6 @@ static bool a_crowd_loses_nothing_and_keeps_the_order_of_keys(void) {
 int main(void) {
     tap_plan(2);
     tap_ok(a_thousand_loads_from_four_threads_are_one_plugin(), "a thousand loads from four threads are one plugin");
-    tap_ok(memory && a_crowd_loses_nothing_and_keeps_the_order_of_keys(),
-           "a crowd loses nothing and keeps the order of keys");
+    tap_ok(memory && a_crowd_loses_nothing_and_keeps_the_order_of_keys(), "a crowd loses nothing and keeps the order of keys");
     return tap_end();
 }

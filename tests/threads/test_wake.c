@@ -20,13 +20,13 @@ struct side {
     struct eb_host host;
     void *self;
     void (*wake)(void *self);
-    atomic_long asked, seen;            /* wakes; those that the owner had come back for */
-    atomic_bool over;                   /* with the last wake: the owner closes once the noise is over, too */
-    atomic_bool quiet;                  /* nobody wakes it any more */
-    atomic_long events;                 /* reports, or messages that were settled */
-    uint64_t token;                     /* of the message at hand; 0: none */
-    long expected;                      /* the number in it */
-    char wrong[160];                    /* what was first; written by its owner's calls alone */
+    atomic_long asked, seen; /* wakes; those that the owner had come back for */
+    atomic_bool over;        /* with the last wake: the owner closes once the noise is over, too */
+    atomic_bool quiet;       /* nobody wakes it any more */
+    atomic_long events;      /* reports, or messages that were settled */
+    uint64_t token;          /* of the message at hand; 0: none */
+    long expected;           /* the number in it */
+    char wrong[160];         /* what was first; written by its owner's calls alone */
 };
 
 static const struct ebi_broker *broker;
@@ -69,7 +69,7 @@ static int32_t on_received(const struct eb_host *host, const struct eb_message *
 
     char number[24];
 
-    snprintf(number, sizeof number, "%.*s", (int)message->payload.len, message->payload.data);  /* it does not end in NUL */
+    snprintf(number, sizeof number, "%.*s", (int)message->payload.len, message->payload.data); /* it does not end in NUL */
     if (side->token != 0)
         wrong(side, "%s came before a verdict on what had come", number);
     else if (strtol(number, NULL, 10) != side->expected)
@@ -92,10 +92,18 @@ static void on_revoke(const struct eb_host *host, const uint64_t *tokens, size_t
 }
 
 static void clear(struct side *side, long number) {
-    *side = (struct side){.expected = number};
-    side->host = (struct eb_host){.size = sizeof side->host, .core = side, .instance = "b", .service = "test", .log = on_log,
-                                  .metric = on_metric, .link = on_link, .delivered = on_delivered, .received = on_received,
-                                  .settled = on_settled, .revoke = on_revoke};
+    *side = (struct side){ .expected = number };
+    side->host = (struct eb_host){ .size = sizeof side->host,
+                                   .core = side,
+                                   .instance = "b",
+                                   .service = "test",
+                                   .log = on_log,
+                                   .metric = on_metric,
+                                   .link = on_link,
+                                   .delivered = on_delivered,
+                                   .received = on_received,
+                                   .settled = on_settled,
+                                   .revoke = on_revoke };
 }
 
 /* ---- Those who wake ---- */
@@ -146,10 +154,14 @@ static bool goes_on(struct side *side) {
 static void *send_one(void *arg) {
     char payload[24];
     size_t len = (size_t)snprintf(payload, sizeof payload, "%ld", producer.expected);
-    const struct eb_message message = {.size = sizeof message, .token = 1, .topic = {"t", 1}, .id = {"i", 1}, .key = {"k", 1},
-                                       .payload = {payload, len}};
+    const struct eb_message message = { .size = sizeof message,
+                                        .token = 1,
+                                        .topic = { "t", 1 },
+                                        .id = { "i", 1 },
+                                        .key = { "k", 1 },
+                                        .payload = { payload, len } };
     const struct eb_message *batch = &message;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     (void)arg;
     if (broker->plugin->producer->submit(producer.self, &batch, 1, &err) != 1)
@@ -163,14 +175,14 @@ static void *send_one(void *arg) {
 }
 
 static void *receive_one(void *arg) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     (void)arg;
     while (goes_on(&consumer)) {
         if (broker->plugin->consumer->receive(consumer.self, 10, WAIT_MS, &err) < 0)
             wrong(&consumer, "receiving: %s", err.text);
         if (consumer.token) {
-            struct eb_verdict done = {.token = consumer.token, .kind = EB_ACK};
+            struct eb_verdict done = { .token = consumer.token, .kind = EB_ACK };
 
             consumer.token = 0;
             broker->plugin->consumer->settle(consumer.self, &done, 1, NULL);
@@ -184,11 +196,17 @@ static void *receive_one(void *arg) {
 /* ---- A round ---- */
 
 static bool open_both(struct eb_error *err) {
-    static const char *const topics[] = {"t"};
-    static const struct eb_point start = {.size = sizeof start, .kind = EB_EARLIEST};
-    static const struct eb_subscription to = {.size = sizeof to, .topics = topics, .n_topics = 1, .group = "g",
-                                              .consumer = "c", .start = &start, .order = EB_ORDER_KEY, .max_messages = 10,
-                                              .max_bytes = 1 << 20};
+    static const char *const topics[] = { "t" };
+    static const struct eb_point start = { .size = sizeof start, .kind = EB_EARLIEST };
+    static const struct eb_subscription to = { .size = sizeof to,
+                                               .topics = topics,
+                                               .n_topics = 1,
+                                               .group = "g",
+                                               .consumer = "c",
+                                               .start = &start,
+                                               .order = EB_ORDER_KEY,
+                                               .max_messages = 10,
+                                               .max_bytes = 1 << 20 };
     const struct ebi_plugin *plugin = broker->plugin;
 
     producer.wake = plugin->producer->wake;
@@ -203,7 +221,7 @@ static bool open_both(struct eb_error *err) {
 
 /* Every other round without the noise, which would hide a wake that is lost. */
 static bool race(bool noise) {
-    struct side *sides[] = {&producer, &consumer};
+    struct side *sides[] = { &producer, &consumer };
     pthread_t owners[2], wakers[2], noisy[2];
     bool good = true;
 
@@ -223,7 +241,7 @@ static bool race(bool noise) {
         if (noise)
             pthread_join(noisy[i], NULL);
         good = good && seen;
-        if (!seen)                      /* so that it ends all the same, once its wait is over */
+        if (!seen) /* so that it ends all the same, once its wait is over */
             atomic_store(&sides[i]->asked, WAKES);
         atomic_store(&sides[i]->quiet, true);
     }
@@ -255,9 +273,9 @@ static bool cycle(const char *const *files, const struct ebi_bus_settings *setti
 
 static void cycles_of(const char *name, const char *folder, long cycles) {
     char path[300], plugins[4096];
-    const char *files[] = {path, NULL};
-    struct ebi_bus_settings settings = {.plugin_path = plugins, .plugin_trust = EBI_TRUST_ANY};
-    struct eb_error err = {0};
+    const char *files[] = { path, NULL };
+    struct ebi_bus_settings settings = { .plugin_path = plugins, .plugin_trust = EBI_TRUST_ANY };
+    struct eb_error err = { 0 };
     long done = 0;
 
     snprintf(plugins, sizeof plugins, "%s/.libs", getenv("top_builddir"));

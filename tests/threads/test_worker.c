@@ -10,14 +10,15 @@
 #include "tap.h"
 
 static const char login[] = "org.openedx.learning.auth.session.login.completed.v1";
-static const char data[] = "{\"user\":{\"id\":1,\"is_active\":true,\"pii\":{\"username\":\"u\",\"email\":\"e\",\"name\":\"n\"}}}";
+static const char data[] =
+    "{\"user\":{\"id\":1,\"is_active\":true,\"pii\":{\"username\":\"u\",\"email\":\"e\",\"name\":\"n\"}}}";
 
 static struct eb_bus *bus;
 static const struct eb_signal *signal_of_login;
 static struct eb_consumer *consumer;
 static atomic_long worked;
-static atomic_bool over, run_over;  /* run_over: eb_consumer_run has returned */
-static atomic_bool stop_at_work;    /* the next receiver stops its worker */
+static atomic_bool over, run_over; /* run_over: eb_consumer_run has returned */
+static atomic_bool stop_at_work;   /* the next receiver stops its worker */
 
 static void fail(const char *what, const struct eb_error *err) {
     printf("Bail out! %s: %s\n", what, err->text);
@@ -38,15 +39,15 @@ static enum eb_status hear(const struct eb_event *event, void *arg, struct eb_er
     atomic_fetch_add(&worked, 1);
     if (atomic_exchange(&stop_at_work, false)) {
         eb_consumer_stop(consumer);
-        usleep(20000);                  /* the worker is to wait for this event's end, asleep */
+        usleep(20000); /* the worker is to wait for this event's end, asleep */
     }
     return EB_OK;
 }
 
 static void open_bus(const char *folder, const char *plugin) {
     char path[300];
-    const char *files[] = {path, NULL};
-    const struct eb_bus_options options = {.size = sizeof options, .files = files, .log = quiet};
+    const char *files[] = { path, NULL };
+    const struct eb_bus_options options = { .size = sizeof options, .files = files, .log = quiet };
     struct eb_error err;
 
     snprintf(path, sizeof path, "%s/%s.ini", folder, plugin);
@@ -96,9 +97,9 @@ static void on_signal(int number) {
 /* With all signals blocked, as in a thread that a library made: the handler runs in the one that runs the worker, or in the
  * one that the worker has for this. */
 static void *signal_soon(void *arg) {
-    struct timespec wait = {0, (long)(intptr_t)arg};
+    struct timespec wait = { 0, (long)(intptr_t)arg };
 
-    nanosleep(&wait, NULL);             /* where in the worker's life it strikes is to differ, not to be known */
+    nanosleep(&wait, NULL); /* where in the worker's life it strikes is to differ, not to be known */
     kill(getpid(), SIGUSR1);
 #ifdef SIGNALS_ARE_HELD_BACK
     wait.tv_nsec = 20000000;
@@ -111,7 +112,7 @@ static void *signal_soon(void *arg) {
 }
 
 static void a_signal_handler_stops_a_worker(const char *plugin, long rounds) {
-    struct sigaction act = {.sa_handler = on_signal};
+    struct sigaction act = { .sa_handler = on_signal };
     sigset_t all, before;
     struct eb_error err;
     pthread_t other;
@@ -148,7 +149,7 @@ static void *send_all_the_time(void *arg) {
 }
 
 static void *stop_now(void *arg) {
-    struct eb_consumer_counts counts = {.size = sizeof counts};
+    struct eb_consumer_counts counts = { .size = sizeof counts };
 
     eb_consumer_count(arg, &counts);
     eb_consumer_stop(arg);
@@ -221,7 +222,7 @@ static void a_stop_waits_for_what_is_at_work_and_no_longer(const char *plugin) {
 
 /* What those workers left is there for the next one: none was lost on the way. */
 static void nothing_was_lost(const char *plugin) {
-    const struct eb_consumer_options options = {.size = sizeof options, .section = "w", .exit_at_end = 1};
+    const struct eb_consumer_options options = { .size = sizeof options, .section = "w", .exit_at_end = 1 };
     struct eb_error err;
     pthread_t runner;
     void *ended;
@@ -240,7 +241,7 @@ static void nothing_was_lost(const char *plugin) {
 }
 
 int main(void) {
-    static const char *const plugins[] = {"memory", "sqlite"};
+    static const char *const plugins[] = { "memory", "sqlite" };
     char folder[] = "/tmp/eb-worker-XXXXXX", command[64];
     struct eb_error err;
 

@@ -41,8 +41,11 @@ void fixture_set(const char *plugins, const char *sections) {
     cr_assert_eq(setenv("STATE_DIRECTORY", folder, 1), 0);
     copy_schema(type);
     copy_schema(enrollment);
-    cr_assert_gt(asprintf(&text, "[eventbus]\nproducer = m\nconsumer = m\nplugin_path = %s\nschema_path = %s\n"
-                                 "plugin_trust = any\n%s", path, folder, sections), 0);
+    cr_assert_gt(asprintf(&text,
+                          "[eventbus]\nproducer = m\nconsumer = m\nplugin_path = %s\nschema_path = %s\n"
+                          "plugin_trust = any\n%s",
+                          path, folder, sections),
+                 0);
     ini = join(folder, "bus.ini");
     write_file(ini, text);
     free(ini);
@@ -68,7 +71,7 @@ const char *fixture_broker(const char *plugin, const char *other, const char *se
 }
 
 void pause_ms(int ms) {
-    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000L }, NULL);
 }
 
 void fixture_clear(void) {
@@ -78,9 +81,8 @@ void fixture_clear(void) {
 
 enum eb_status fixture_open(struct eb_bus **bus, const char *const *overrides, struct eb_error *err) {
     char path[500];
-    const char *const files[] = {path, NULL};
-    const struct eb_bus_options options = {
-        .size = sizeof options, .files = files, .overrides = overrides, .log = hear};
+    const char *const files[] = { path, NULL };
+    const struct eb_bus_options options = { .size = sizeof options, .files = files, .overrides = overrides, .log = hear };
 
     snprintf(path, sizeof path, "%s/bus.ini", folder);
     return eb_bus_open(bus, &options, err);
@@ -96,8 +98,10 @@ struct eb_bus *fixture_bus(const char *const *overrides) {
 
 struct eb_event *fixture_login(const struct eb_bus *bus, int64_t user, const char *name) {
     char json[300];
-    int len = snprintf(json, sizeof json, "{\"user\":{\"id\":%lld,\"is_active\":true,\"pii\":{\"username\":\"%s\",\"email\":"
-                       "\"e@example.com\",\"name\":\"N\"}}}", (long long)user, name);
+    int len = snprintf(json, sizeof json,
+                       "{\"user\":{\"id\":%lld,\"is_active\":true,\"pii\":{\"username\":\"%s\",\"email\":"
+                       "\"e@example.com\",\"name\":\"N\"}}}",
+                       (long long)user, name);
     struct eb_event *event = NULL;
     struct eb_error err;
 
@@ -180,6 +184,6 @@ _Noreturn void child_ends(int status) {
 #ifdef __SANITIZE_ADDRESS__
     _exit(status);
 #else
-    exit(status);                       /* which tells what of the library it has come through */
+    exit(status); /* which tells what of the library it has come through */
 #endif
 }

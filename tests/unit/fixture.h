@@ -15,25 +15,30 @@ void fixture_clear(void);
 
 /* Opens the bus; overrides as in struct eb_bus_options. */
 enum eb_status fixture_open(struct eb_bus **, const char *const *overrides, struct eb_error *);
-struct eb_bus *fixture_bus(const char *const *overrides);         /* the same, and it must succeed */
+struct eb_bus *fixture_bus(const char *const *overrides); /* the same, and it must succeed */
 
 /* The broker that the test controls. */
 extern struct fake_broker fake;
-void fixture_reset_broker(void);        /* for TestSuite(.init) */
+void fixture_reset_broker(void); /* for TestSuite(.init) */
 /* A configuration: `sections`, then [broker m] of a plugin of tests/fake_broker, and then [broker n] of another one, or NULL. */
 const char *fixture_broker(const char *plugin, const char *other, const char *sections);
 
 /* Waits until a thing is so; fails after a minute. */
-#define until(condition) do { for (int i_ = 0; !(condition); i_++) { pause_ms(1); \
-    cr_assert_lt(i_, 60000, "waited for " #condition); } } while (0)
+#define until(condition)                                                                                                       \
+    do {                                                                                                                       \
+        for (int i_ = 0; !(condition); i_++) {                                                                                 \
+            pause_ms(1);                                                                                                       \
+            cr_assert_lt(i_, 60000, "waited for " #condition);                                                                 \
+        }                                                                                                                      \
+    } while (0)
 void pause_ms(int ms);
 
 /* A login event of a user. */
 struct eb_event *fixture_login(const struct eb_bus *, int64_t user, const char *name);
 
-bool fixture_logged(const char *text);      /* whether a line of the log has that */
-int fixture_log_count(const char *text);      /* and how often */
-int fixture_undelivered(const char *text);       /* how many lines of undelivered.jsonl have it */
+bool fixture_logged(const char *text);     /* whether a line of the log has that */
+int fixture_log_count(const char *text);   /* and how often */
+int fixture_undelivered(const char *text); /* how many lines of undelivered.jsonl have it */
 void fixture_clear_log(void);
 
 /* fork(), while all other threads of the process sleep. AddressSanitizer's allocator (GCC 12) has locks that no child gets

@@ -30,9 +30,9 @@ static double fastest(void (*work)(size_t), size_t n) {
 
 void expect_growth(const char *what, void (*work)(size_t), size_t n) {
 #ifdef __SANITIZE_ADDRESS__
-    const double limit = 32;            /* what is freed is kept by the sanitizer: the more, the slower */
+    const double limit = 32; /* what is freed is kept by the sanitizer: the more, the slower */
 #else
-    const double limit = 1.5 * 2.5 * 2.5 * 2.5;         /* and half as much again for caches that others use as well */
+    const double limit = 1.5 * 2.5 * 2.5 * 2.5; /* and half as much again for caches that others use as well */
 #endif
     double small = 0, large = 0;
 

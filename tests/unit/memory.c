@@ -32,7 +32,7 @@ static bool fails_now(void) {
     unsigned n = atomic_load(&left);
 
     while (n > 0 && !atomic_compare_exchange_weak(&left, &n, n - 1))
-        ;       /* n is read again by that */
+        ; /* n is read again by that */
     if (n != 1)
         return false;
     atomic_store(&failed, true);

@@ -82,8 +82,10 @@ struct ebi_schema *schema_with(const char *fields) {
     struct ebi_bytes text = { 0 };
     struct ebi_schema *schema;
 
-    cr_assert(ebi_bytes_add_format(&text, "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"t.v1\","
-                                          "\"fields\":[%s]}", fields));
+    cr_assert(ebi_bytes_add_format(&text,
+                                   "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"t.v1\","
+                                   "\"fields\":[%s]}",
+                                   fields));
     schema = schema_of(text.data);
     ebi_bytes_free(&text);
     return schema;
@@ -140,8 +142,8 @@ size_t each_golden(void (*each)(const struct golden *)) {
         golden.data = cut(&rest, "\"data\":", ",\"avro_hex\":\"");
         golden.hex = cut(&rest, "avro_hex\":\"", "\"");
         cr_assert(strstr(rest, "\"schema\":"));
-        schema = json_loads(strstr(rest, "\"schema\":") + strlen("\"schema\":"),
-                            JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, NULL);
+        schema = json_loads(strstr(rest, "\"schema\":") + strlen("\"schema\":"), JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK,
+                            NULL);
         golden.schema = json_string_value(schema);
         cr_assert(golden.schema, "a golden without its schema");
         each(&golden);
@@ -158,7 +160,7 @@ static char *replace(const char *json, const char *from, const char *to) {
 
     while (*json) {
         bool found = strncmp(json, from, strlen(from)) == 0;
-        size_t step = found ? strlen(from) : *json == '\\' ? 2 : 1;      /* an escaped backslash begins no escape */
+        size_t step = found ? strlen(from) : *json == '\\' ? 2 : 1; /* an escaped backslash begins no escape */
 
         cr_assert(found ? ebi_bytes_add_text(&out, to) : ebi_bytes_add(&out, json, step));
         json += step;

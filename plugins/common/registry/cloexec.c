@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { ENDS_MAX = 256 };        /* sockets of that kind in the whole process; with more, none is changed */
+enum { ENDS_MAX = 256 }; /* sockets of that kind in the whole process; with more, none is changed */
 
 struct ends {
     int fd[ENDS_MAX];
@@ -23,8 +23,7 @@ static bool is_open_end(int fd) {
     int flags = fcntl(fd, F_GETFD), mode = fcntl(fd, F_GETFL);
 
     return flags >= 0 && !(flags & FD_CLOEXEC) && mode >= 0 && mode & O_NONBLOCK &&
-           getpeername(fd, (struct sockaddr *)&name, &len) == 0 && name.ss_family == AF_UNIX &&
-           len <= sizeof name.ss_family;
+           getpeername(fd, (struct sockaddr *)&name, &len) == 0 && name.ss_family == AF_UNIX && len <= sizeof name.ss_family;
 }
 
 static void find_open_ends(struct ends *ends) {

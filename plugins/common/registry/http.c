@@ -21,17 +21,17 @@
 struct sr_http {
     const struct sr_settings *settings;
     CURLM *multi;
-    struct curl_slist *headers;         /* the same for all transfers */
+    struct curl_slist *headers; /* the same for all transfers */
     struct sr_transfer *transfers;
     int epoll, timer;
-    int64_t curl_due, alarm, armed;     /* ebp_monotonic_ms; INT64_MAX: never. armed: what the timer is set to */
+    int64_t curl_due, alarm, armed; /* ebp_monotonic_ms; INT64_MAX: never. armed: what the timer is set to */
 };
 
 struct sr_transfer {
     struct sr_transfer *prev, *next;
     CURL *easy;
     void *owner;
-    char *body, *response;              /* response: grows as it comes */
+    char *body, *response; /* response: grows as it comes */
     size_t len, room;
     bool cut, no_memory;
     char detail[CURL_ERROR_SIZE];
@@ -40,20 +40,20 @@ struct sr_transfer {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void start_curl(void) {
-    curl_global_init(CURL_GLOBAL_DEFAULT);              /* a failure shows in curl_multi_init */
+    curl_global_init(CURL_GLOBAL_DEFAULT); /* a failure shows in curl_multi_init */
 }
 
 /* ---- The descriptor ---------------------------------------------------------------------------------------------- */
 
 static void arm(struct sr_http *http) {
     int64_t at = ebp_earlier(http->curl_due, http->alarm);
-    struct itimerspec spec = {0};
+    struct itimerspec spec = { 0 };
 
     if (at == http->armed)
         return;
     http->armed = at;
     if (at != INT64_MAX)
-        spec.it_value = ebp_timespec(at > 0 ? at : 1);  /* 0 would switch it off */
+        spec.it_value = ebp_timespec(at > 0 ? at : 1); /* 0 would switch it off */
     timerfd_settime(http->timer, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
@@ -68,11 +68,11 @@ int sr_http_fd(const struct sr_http *http) {
 
 static int watch(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data) {
     struct sr_http *http = arg;
-    struct epoll_event event = {.data.fd = fd};
+    struct epoll_event event = { .data.fd = fd };
 
     (void)easy, (void)socket_data;
     if (what == CURL_POLL_REMOVE) {
-        epoll_ctl(http->epoll, EPOLL_CTL_DEL, fd, NULL);    /* fails if it is closed by now: it has left then */
+        epoll_ctl(http->epoll, EPOLL_CTL_DEL, fd, NULL); /* fails if it is closed by now: it has left then */
         return 0;
     }
     event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
@@ -99,7 +99,8 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 static bool make_headers(struct sr_http *http) {
     static const char *const all[] = {
         "Accept: application/vnd.schemaregistry.v1+json, application/vnd.schemaregistry+json, application/json",
-        "Content-Type: application/vnd.schemaregistry.v1+json", "Expect:"};
+        "Content-Type: application/vnd.schemaregistry.v1+json", "Expect:"
+    };
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         struct curl_slist *longer = curl_slist_append(http->headers, all[i]);
@@ -112,12 +113,12 @@ static bool make_headers(struct sr_http *http) {
 
 int32_t sr_http_make(const struct sr_settings *settings, struct sr_http **out, struct eb_error *err) {
     struct sr_http *http = calloc(1, sizeof *http);
-    struct epoll_event event = {.events = EPOLLIN};
+    struct epoll_event event = { .events = EPOLLIN };
 
     pthread_once(&once, start_curl);
     if (!http)
         return ebp_no_memory(err);
-    *http = (struct sr_http){.settings = settings, .curl_due = INT64_MAX, .alarm = INT64_MAX, .armed = INT64_MAX};
+    *http = (struct sr_http){ .settings = settings, .curl_due = INT64_MAX, .alarm = INT64_MAX, .armed = INT64_MAX };
     http->epoll = epoll_create1(EPOLL_CLOEXEC);
     http->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     http->multi = sr_multi_init();
@@ -186,7 +187,7 @@ static void set_security(CURL *easy, const struct sr_settings *settings) {
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (settings->ca) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca);
-        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);   /* these alone, not the system's beside them */
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* these alone, not the system's beside them */
     }
     if (settings->cert) {
         curl_easy_setopt(easy, CURLOPT_SSLCERT, settings->cert);
@@ -219,7 +220,7 @@ static bool set_up(struct sr_http *http, struct sr_transfer *transfer, const cha
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(settings->timeout_ms > 0 ? settings->timeout_ms : 10000));
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(settings->connect_timeout_ms > 0 ? settings->connect_timeout_ms : 5000));
-#if LIBCURL_VERSION_NUM >= 0x075700        /* does not wait, at close, for a name that is being resolved */
+#if LIBCURL_VERSION_NUM >= 0x075700 /* does not wait, at close, for a name that is being resolved */
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
     set_security(easy, settings);
@@ -250,11 +251,12 @@ struct sr_transfer *sr_http_start(struct sr_http *http, const char *url, const c
 /* ---- Results ----------------------------------------------------------------------------------------------------- */
 
 static struct sr_transfer_result result_of(const struct sr_transfer *transfer, CURLcode code) {
-    struct sr_transfer_result result = {.owner = transfer->owner};
+    struct sr_transfer_result result = { .owner = transfer->owner };
     curl_off_t after = 0;
 
-    result.response = (struct sr_response){.body = transfer->response ? transfer->response : "", .len = transfer->len,
-                                           .cut = transfer->cut};
+    result.response = (struct sr_response){ .body = transfer->response ? transfer->response : "",
+                                            .len = transfer->len,
+                                            .cut = transfer->cut };
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &result.response.http);
     if (curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &after) == CURLE_OK && after > 0)
         result.retry_after_ms = after > SR_WAIT_MAX_MS / 1000 ? SR_WAIT_MAX_MS : after * 1000;
@@ -279,13 +281,13 @@ static void work_on_ready(struct sr_http *http) {
         uint64_t times;
         if (ready[i].data.fd == http->timer) {
             if (read(http->timer, &times, sizeof times) > 0)
-                http->armed = INT64_MAX;                /* it has expired: `arm` sets it again */
+                http->armed = INT64_MAX; /* it has expired: `arm` sets it again */
             continue;
         }
         curl_multi_socket_action(http->multi, ready[i].data.fd, what_of(ready[i].events), &running);
     }
     if (http->curl_due <= ebp_monotonic_ms()) {
-        http->curl_due = INT64_MAX;                     /* libcurl calls set_due with the next one, if any */
+        http->curl_due = INT64_MAX; /* libcurl calls set_due with the next one, if any */
         curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     }
 }
@@ -299,7 +301,7 @@ void sr_http_work(struct sr_http *http, sr_transfer_ended_fn *ended, void *arg) 
         struct sr_transfer *transfer;
         if (message->msg != CURLMSG_DONE)
             continue;
-        CURLcode code = message->data.result;           /* gone with the handle */
+        CURLcode code = message->data.result; /* gone with the handle */
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
         struct sr_transfer_result result = result_of(transfer, code);
         ended(arg, &result);

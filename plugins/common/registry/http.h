@@ -11,7 +11,7 @@
 #include "response.h"
 
 struct sr_http;
-struct sr_transfer;                     /* a request that libcurl is at work on */
+struct sr_transfer; /* a request that libcurl is at work on */
 
 /* Returns EB_OK or EB_FATAL. The settings are borrowed until sr_http_free. */
 int32_t sr_http_make(const struct sr_settings *, struct sr_http **, struct eb_error *);
@@ -27,7 +27,7 @@ struct sr_transfer *sr_http_start(struct sr_http *, const char *url, const char 
 struct sr_transfer_result {
     void *owner;
     struct sr_response response;
-    int64_t retry_after_ms;             /* what the server requests; 0: nothing */
+    int64_t retry_after_ms; /* what the server requests; 0: nothing */
     const char *failed;
     int64_t native;
 };

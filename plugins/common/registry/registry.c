@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <jansson.h>
-#define HASH_NONFATAL_OOM 1             /* hh.tbl is NULL then; without it uthash ends the process */
+#define HASH_NONFATAL_OOM 1 /* hh.tbl is NULL then; without it uthash ends the process */
 #include <uthash.h>
 
 #include "common/clock.h"
@@ -14,19 +14,19 @@
 #include "response.h"
 
 struct sr_entry {
-    struct sr_request request;          /* first: a pointer to it is a pointer to the entry */
+    struct sr_request request; /* first: a pointer to it is a pointer to the entry */
     struct sr_registry *registry;
     uint32_t id;
-    char *subject, *schema;             /* point into texts; schema ends with a NUL too */
+    char *subject, *schema; /* point into texts; schema ends with a NUL too */
     size_t texts_len;
-    char *texts;                        /* subject NUL schema NUL: the key of the table */
+    char *texts; /* subject NUL schema NUL: the key of the table */
     UT_hash_handle hh;
 };
 
 struct lookup {
-    struct sr_request request;          /* first, likewise */
+    struct sr_request request; /* first, likewise */
     uint32_t id;
-    uint64_t used;                      /* the number of its latest use */
+    uint64_t used; /* the number of its latest use */
     struct sr_schema_text text;
     UT_hash_handle hh;
 };
@@ -37,9 +37,9 @@ struct sr_registry {
     struct sr_request probe;
     struct sr_entry *entries;
     struct lookup *lookups;
-    size_t bytes;                       /* of the schemas in lookups */
+    size_t bytes; /* of the schemas in lookups */
     uint64_t uses;
-    bool crowded_out;                   /* a lookup found no room: it is to be tried again after the next sr_poll */
+    bool crowded_out; /* a lookup found no room: it is to be tried again after the next sr_poll */
 };
 
 static struct sr_registry *registry_of(struct sr_request_queue *queue) {
@@ -89,11 +89,11 @@ void sr_close(struct sr_registry *registry) {
 
     if (!registry)
         return;
-    sr_http_free(registry->queue.http);                 /* first, so that no result comes for a request that is freed */
+    sr_http_free(registry->queue.http); /* first, so that no result comes for a request that is freed */
     HASH_ITER(hh, registry->entries, entry, next_entry)
-        entry_free(registry, entry);
+    entry_free(registry, entry);
     HASH_ITER(hh, registry->lookups, lookup, next_lookup)
-        lookup_free(registry, lookup);
+    lookup_free(registry, lookup);
     sr_request_end(&registry->queue, &registry->probe);
     sr_servers_free(&registry->queue.servers);
     free(registry);
@@ -188,9 +188,10 @@ int32_t sr_schema(struct sr_registry *registry, uint32_t id, struct sr_schema *o
     lookup->used = ++registry->uses;
     int32_t status = sr_ask(&registry->queue, &lookup->request, err);
     if (status == EB_OK)
-        *out = (struct sr_schema){.json = lookup->text.block, .json_len = lookup->text.json_len,
-                                  .name = lookup->text.block + lookup->text.json_len + 1,
-                                  .name_len = lookup->text.name_len};
+        *out = (struct sr_schema){ .json = lookup->text.block,
+                                   .json_len = lookup->text.json_len,
+                                   .name = lookup->text.block + lookup->text.json_len + 1,
+                                   .name_len = lookup->text.name_len };
     return status;
 }
 
@@ -265,15 +266,15 @@ struct sr_transfer *sr_request_send(struct sr_request_queue *queue, struct sr_re
 
 /* A probe succeeds unless the server rejects this client or is not a registry; whether it knows schema 1 does not matter. */
 static int32_t take_probe_response(const struct sr_response *response, struct eb_error *err) {
-    struct sr_schema_text text = {0};
+    struct sr_schema_text text = { 0 };
     int32_t status = sr_response_schema(response, &text, err);
 
     free(text.block);
     return status == EB_PERMANENT || (response->http == 403 && !sr_response_rejects_auth(response)) ? EB_OK : status;
 }
 
-int32_t sr_request_take_response(struct sr_request_queue *queue, struct sr_request *request,
-                                 const struct sr_response *response, struct eb_error *err) {
+int32_t sr_request_take_response(struct sr_request_queue *queue, struct sr_request *request, const struct sr_response *response,
+                                 struct eb_error *err) {
     struct lookup *lookup = (struct lookup *)request;
 
     if (request->type == SR_PROBE)

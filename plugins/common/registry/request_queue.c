@@ -109,7 +109,7 @@ static void back_off(struct sr_request_queue *queue, struct sr_request *request,
     if (err)
         keep_error(request, err);
     request->status = EB_RETRIABLE;
-    if (request->tried != 0)                            /* it was sent, and has failed itself */
+    if (request->tried != 0) /* it was sent, and has failed itself */
         request->retry_ms = ebp_monotonic_ms() + sr_wait(++request->rounds, &queue->servers.chance);
     request->tried = 0;
     move(queue, request, SR_BACKOFF);
@@ -193,14 +193,14 @@ static bool rejects_auth(const struct sr_transfer_result *result) {
     }
 }
 
-static void try_next_server(struct sr_request_queue *queue, struct sr_request *request,
-                            const struct sr_transfer_result *result, const struct eb_error *err) {
+static void try_next_server(struct sr_request_queue *queue, struct sr_request *request, const struct sr_transfer_result *result,
+                            const struct eb_error *err) {
     uint32_t bit = 1u << request->server;
 
     sr_servers_failed(&queue->servers, request->server, request->began_ms, ebp_monotonic_ms(), result->retry_after_ms);
     request->auth_rejected = rejects_auth(result) ? request->auth_rejected | bit : request->auth_rejected & ~bit;
     request->tried |= bit;
-    move(queue, request, SR_QUEUED);                    /* where no server is left, send_one makes it back off */
+    move(queue, request, SR_QUEUED); /* where no server is left, send_one makes it back off */
     keep_error(request, err);
 }
 
@@ -280,8 +280,8 @@ void sr_request_queue_work(struct sr_request_queue *queue) {
     requeue_due(queue);
     send_queued(queue);
     sr_http_work(queue->http, take_result, queue);
-    send_queued(queue);                                 /* fewer are under way now, or one goes to another server */
-    queue->alarm_ms = INT64_MAX;                        /* what is still queued waits for a response */
+    send_queued(queue);          /* fewer are under way now, or one goes to another server */
+    queue->alarm_ms = INT64_MAX; /* what is still queued waits for a response */
     DL_FOREACH(queue->backoff, request) {
         if (queue->wanted == 0)
             break;

@@ -12,12 +12,12 @@
 #include "servers.h"
 
 enum sr_state {
-    SR_IDLE,                    /* nobody has asked */
-    SR_QUEUED,                  /* to be sent */
+    SR_IDLE,   /* nobody has asked */
+    SR_QUEUED, /* to be sent */
     SR_SENT,
-    SR_KNOWN,                   /* the response is kept */
-    SR_REFUSED,                 /* the refusal is kept until retry_ms */
-    SR_BACKOFF                  /* all servers have failed, or a refusal is to be confirmed: queued again at retry_ms if it
+    SR_KNOWN,   /* the response is kept */
+    SR_REFUSED, /* the refusal is kept until retry_ms */
+    SR_BACKOFF  /* all servers have failed, or a refusal is to be confirmed: queued again at retry_ms if it
                                  * is wanted */
 };
 
@@ -27,17 +27,17 @@ enum sr_request_type { SR_LOOKUP, SR_REGISTER, SR_PROBE };
 struct sr_request {
     enum sr_state state;
     enum sr_request_type type;
-    bool wanted;                /* sr_ask was called since it was sent last */
-    uint32_t unconfirmed;       /* the server whose refusal is not believed yet; 0: none */
-    uint32_t tried;             /* the servers that failed in this round */
-    uint32_t auth_rejected;     /* the servers that rejected this client in their latest response */
-    uint32_t rounds;            /* that failed, one after the other */
+    bool wanted;            /* sr_ask was called since it was sent last */
+    uint32_t unconfirmed;   /* the server whose refusal is not believed yet; 0: none */
+    uint32_t tried;         /* the servers that failed in this round */
+    uint32_t auth_rejected; /* the servers that rejected this client in their latest response */
+    uint32_t rounds;        /* that failed, one after the other */
     int64_t retry_ms, began_ms;
-    size_t server;              /* SR_SENT: its index */
-    struct sr_request *prev, *next;     /* in the list of its state: SR_QUEUED, SR_BACKOFF */
-    int32_t status, kind;       /* of the error; EB_OK: none */
+    size_t server;                  /* SR_SENT: its index */
+    struct sr_request *prev, *next; /* in the list of its state: SR_QUEUED, SR_BACKOFF */
+    int32_t status, kind;           /* of the error; EB_OK: none */
     int64_t native;
-    char *why;                  /* its text; NULL: there was no memory for it */
+    char *why; /* its text; NULL: there was no memory for it */
 };
 
 /* All requests of a registry that are on their way. */
@@ -46,18 +46,17 @@ struct sr_request_queue {
     struct sr_servers servers;
     struct sr_request *queued, *backoff;
     size_t sent;
-    size_t wanted;              /* of those in backoff */
-    size_t news;                /* requests that have another result since the owner set this to 0 */
-    int64_t alarm_ms;           /* when sr_request_queue_work has something to do without a response; INT64_MAX: never */
-    int64_t confirmed_ms;       /* since when n_confirmed counts */
-    uint32_t n_confirmed;       /* ids that a second server refused as well, see SR_CONFIRMED_MAX */
-    struct eb_error server_error;       /* the latest one */
+    size_t wanted;                /* of those in backoff */
+    size_t news;                  /* requests that have another result since the owner set this to 0 */
+    int64_t alarm_ms;             /* when sr_request_queue_work has something to do without a response; INT64_MAX: never */
+    int64_t confirmed_ms;         /* since when n_confirmed counts */
+    uint32_t n_confirmed;         /* ids that a second server refused as well, see SR_CONFIRMED_MAX */
+    struct eb_error server_error; /* the latest one */
 };
 
 /* Implemented by registry.c: sends the request; takes its response; puts its subject in front of an error. */
 struct sr_transfer *sr_request_send(struct sr_request_queue *, struct sr_request *, const char *server);
-int32_t sr_request_take_response(struct sr_request_queue *, struct sr_request *, const struct sr_response *,
-                                 struct eb_error *);
+int32_t sr_request_take_response(struct sr_request_queue *, struct sr_request *, const struct sr_response *, struct eb_error *);
 void sr_request_context(const struct sr_request *, const char *server, struct eb_error *);
 
 /* Returns what is known: EB_OK, EB_EMPTY, or EB_RETRIABLE or EB_PERMANENT with the cause. Queues the request unless it is on

@@ -9,12 +9,11 @@
 #include "common/error.h"
 #include "common/one_line.h"
 
-enum { MESSAGE_ROOM = 400 };            /* of the registry's own message in an error */
+enum { MESSAGE_ROOM = 400 }; /* of the registry's own message in an error */
 
 /* NULs are accepted here, so that a schema with a NUL is not mistaken for a response that is not a registry's. */
 static json_t *parse(const struct sr_response *response) {
-    return response->cut ? NULL
-                         : json_loadb(response->body, response->len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+    return response->cut ? NULL : json_loadb(response->body, response->len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 }
 
 /* Returns the registry's error code, 0 without one; copies its message, "" without one. */
@@ -28,8 +27,7 @@ static json_int_t error_code(const json_t *root, char *message, size_t room) {
 
 /* Whether the status is about the server or the way to it, so that a later try or another server may succeed. */
 static bool may_pass(long http) {
-    return http < 400 || http >= 500 || http == 401 || http == 403 || http == 407 || http == 408 || http == 425 ||
-           http == 429;
+    return http < 400 || http >= 500 || http == 401 || http == 403 || http == 407 || http == 408 || http == 425 || http == 429;
 }
 
 static const char *advice(long http) {
@@ -55,10 +53,9 @@ static int32_t classify_failure(const struct sr_response *response, struct eb_er
                                  *message ? message : "no reason given", code);
     if (!may_pass(response->http))
         return ebp_error(err, EB_RETRIABLE, response->http,
-                         "HTTP status %ld without the error code of a schema registry; is this its address?",
-                         response->http);
-    return ebp_error(err, EB_RETRIABLE, response->http, "HTTP status %ld%s%s%s", response->http, *message ? ": " : "",
-                     message, advice(response->http));
+                         "HTTP status %ld without the error code of a schema registry; is this its address?", response->http);
+    return ebp_error(err, EB_RETRIABLE, response->http, "HTTP status %ld%s%s%s", response->http, *message ? ": " : "", message,
+                     advice(response->http));
 }
 
 bool sr_response_rejects_auth(const struct sr_response *response) {
@@ -89,8 +86,8 @@ int32_t sr_response_id(const struct sr_response *response, uint32_t *id, struct 
     if (!there)
         return not_a_registry(err);
     if (value < 1 || value > INT32_MAX)
-        return ebp_error(err, EB_RETRIABLE, 0,
-                         "the id in the response is %" JSON_INTEGER_FORMAT "; ids are 1 to 2147483647", value);
+        return ebp_error(err, EB_RETRIABLE, 0, "the id in the response is %" JSON_INTEGER_FORMAT "; ids are 1 to 2147483647",
+                         value);
     *id = (uint32_t)value;
     return EB_OK;
 }
@@ -106,8 +103,7 @@ static const json_t *outermost(const json_t *type) {
 }
 
 static bool is_named_type(const char *word) {
-    return strcmp(word, "record") == 0 || strcmp(word, "error") == 0 || strcmp(word, "enum") == 0 ||
-           strcmp(word, "fixed") == 0;
+    return strcmp(word, "record") == 0 || strcmp(word, "error") == 0 || strcmp(word, "enum") == 0 || strcmp(word, "fixed") == 0;
 }
 
 /* Returns namespace.name, name, or the type's word, for the caller to free. NULL: not an Avro schema. */
@@ -141,7 +137,7 @@ static int32_t keep(const json_t *text, const char *name, struct sr_schema_text 
         return ebp_no_memory(err);
     memcpy(block, json_string_value(text), json_len + 1);
     memcpy(block + json_len + 1, name, name_len + 1);
-    *out = (struct sr_schema_text){block, json_len, name_len};
+    *out = (struct sr_schema_text){ block, json_len, name_len };
     return EB_OK;
 }
 

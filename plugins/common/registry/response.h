@@ -9,15 +9,15 @@
 #include <eventbus/error.h>
 
 struct sr_response {
-    long http;                  /* the HTTP status */
+    long http; /* the HTTP status */
     const char *body;
     size_t len;
-    bool cut;                   /* the body was longer than SR_RESPONSE_MAX, and this is not all of it */
+    bool cut; /* the body was longer than SR_RESPONSE_MAX, and this is not all of it */
 };
 
 /* A schema in one block: its JSON text and a NUL, then its name and a NUL. */
 struct sr_schema_text {
-    char *block;                /* the caller frees it */
+    char *block; /* the caller frees it */
     size_t json_len, name_len;
 };
 

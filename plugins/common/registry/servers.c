@@ -30,7 +30,7 @@ bool sr_servers_make(struct sr_servers *servers, const char *const *urls) {
 
     while (urls[n])
         n++;
-    *servers = (struct sr_servers){.all = calloc(n, sizeof *servers->all), .n = n};
+    *servers = (struct sr_servers){ .all = calloc(n, sizeof *servers->all), .n = n };
     if (getrandom(&servers->chance, sizeof servers->chance, GRND_NONBLOCK) < 0 || servers->chance == 0)
         servers->chance = (uintptr_t)servers | 1;
     if (!servers->all)
@@ -50,7 +50,7 @@ void sr_servers_free(struct sr_servers *servers) {
     for (size_t i = 0; servers->all && i < servers->n; i++)
         free(servers->all[i].url);
     free(servers->all);
-    *servers = (struct sr_servers){0};
+    *servers = (struct sr_servers){ 0 };
 }
 
 enum sr_choice sr_servers_choose(const struct sr_servers *servers, int64_t now_ms, uint32_t tried, size_t *which) {
@@ -86,7 +86,7 @@ void sr_servers_responded(struct sr_servers *servers, size_t which) {
 
 void sr_servers_failed(struct sr_servers *servers, size_t which, int64_t began_ms, int64_t now_ms, int64_t wait_ms) {
     struct sr_server *server = &servers->all[which];
-    bool known = server->failures > 0 && began_ms < server->retry_ms;   /* of the same failure, reported twice */
+    bool known = server->failures > 0 && began_ms < server->retry_ms; /* of the same failure, reported twice */
 
     server->n_sent--;
     if (!known) {

@@ -11,16 +11,16 @@
 enum { SR_SERVERS_MAX = 32 };
 
 struct sr_server {
-    char *url;                  /* without a slash at its end */
-    int64_t retry_ms;           /* is left alone until then; 0: not left alone */
-    uint32_t failures;          /* one after the other */
-    uint32_t n_sent;            /* requests without a result */
+    char *url;         /* without a slash at its end */
+    int64_t retry_ms;  /* is left alone until then; 0: not left alone */
+    uint32_t failures; /* one after the other */
+    uint32_t n_sent;   /* requests without a result */
 };
 
 struct sr_servers {
     struct sr_server *all;
-    size_t n, first;            /* first: the one to try first, which is the one that responded last */
-    uint64_t chance;            /* of the jitter's random numbers */
+    size_t n, first; /* first: the one to try first, which is the one that responded last */
+    uint64_t chance; /* of the jitter's random numbers */
 };
 
 /* Copies the addresses. Returns false without memory. */
@@ -28,9 +28,9 @@ bool sr_servers_make(struct sr_servers *, const char *const *urls);
 void sr_servers_free(struct sr_servers *);
 
 enum sr_choice {
-    SR_ASK,                     /* send to the chosen one */
-    SR_LATER,                   /* one that failed is being tried: wait for its result */
-    SR_NONE                     /* each is left alone for now, or was tried */
+    SR_ASK,   /* send to the chosen one */
+    SR_LATER, /* one that failed is being tried: wait for its result */
+    SR_NONE   /* each is left alone for now, or was tried */
 };
 
 /* Chooses a server whose bit is not set in tried. One that failed gets a single request until it has responded. */

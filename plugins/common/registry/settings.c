@@ -60,7 +60,7 @@ static int32_t check_pairs(const struct sr_settings *settings, struct eb_error *
 }
 
 int32_t sr_check(const struct sr_settings *settings, struct eb_error *err) {
-    const char *const none[] = {NULL}, *const *urls = settings->urls ? settings->urls : none;
+    const char *const none[] = { NULL }, *const *urls = settings->urls ? settings->urls : none;
     int32_t status = *urls ? EB_OK : wrong(err, "schema_registry", "no address is given");
     size_t n = 0;
 

@@ -12,7 +12,7 @@ struct list {
 };
 
 Test(common_array, grows_by_doubling_and_keeps_what_is_in_it) {
-    struct list list = {0};
+    struct list list = { 0 };
     size_t grown = 0, room = 0;
 
     for (uint32_t i = 0; i < 100000; i++) {
@@ -28,7 +28,7 @@ Test(common_array, grows_by_doubling_and_keeps_what_is_in_it) {
 }
 
 Test(common_array, many_can_be_reserved_at_once) {
-    struct list list = {0};
+    struct list list = { 0 };
 
     cr_assert(EBP_RESERVE(list.numbers, list.room, list.n));
     cr_assert_null(list.numbers);
@@ -39,7 +39,9 @@ Test(common_array, many_can_be_reserved_at_once) {
 }
 
 Test(common_array, large_elements_take_room_too) {
-    struct { char bytes[1000]; } *elements = NULL;
+    struct {
+        char bytes[1000];
+    } *elements = NULL;
     size_t room = 0;
 
     cr_assert(EBP_RESERVE(elements, room, 1));
@@ -49,7 +51,7 @@ Test(common_array, large_elements_take_room_too) {
 }
 
 Test(common_array, what_no_memory_has_is_refused_and_changes_nothing) {
-    struct list list = {0};
+    struct list list = { 0 };
 
     cr_assert(EBP_RESERVE(list.numbers, list.room, 1));
     list.numbers[0] = 7;

@@ -6,7 +6,10 @@
 
 /* From the authors' own list of test values. */
 Test(common_hash, values_are_those_of_fnv_1a) {
-    static const struct { const char *text; uint64_t hash; } known[] = {
+    static const struct {
+        const char *text;
+        uint64_t hash;
+    } known[] = {
         { "", UINT64_C(0xcbf29ce484222325) },
         { "a", UINT64_C(0xaf63dc4c8601ec8c) },
         { "foobar", UINT64_C(0x85944171f73967e8) },

@@ -47,7 +47,7 @@ static void push(struct numbers *numbers, int number) {
 
 Test(common_ring, a_ring_grows_wherever_it_begins) {
     for (int first = 0; first < 200; first += 7) {
-        struct numbers numbers = {0};
+        struct numbers numbers = { 0 };
         for (int i = 0; i < first; i++) {
             push(&numbers, -1);
             cr_assert_eq(numbers.list[ebp_ring_pop(&numbers.ring)], -1);
@@ -64,7 +64,7 @@ Test(common_ring, a_ring_grows_wherever_it_begins) {
 }
 
 Test(common_ring, many_can_be_reserved_at_once) {
-    struct numbers numbers = {0};
+    struct numbers numbers = { 0 };
 
     push(&numbers, 7);
     cr_assert(EBP_RING_RESERVE(&numbers.ring, numbers.list, 1000));
@@ -77,7 +77,7 @@ Test(common_ring, many_can_be_reserved_at_once) {
 }
 
 Test(common_ring, what_no_memory_has_is_refused_and_changes_nothing) {
-    struct numbers numbers = {0};
+    struct numbers numbers = { 0 };
 
     push(&numbers, 7);
     struct ebp_ring before = numbers.ring;

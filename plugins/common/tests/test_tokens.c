@@ -72,7 +72,7 @@ Test(common_tokens, a_record_keeps_its_address) {
 }
 
 Test(common_tokens, without_memory_there_is_no_record) {
-    for (unsigned n = 1; n <= 2; n++) {                 /* the table, then the record */
+    for (unsigned n = 1; n <= 2; n++) { /* the table, then the record */
         fail_allocation(n);
         cr_assert_null(ebp_token_slot_new(&table, sizeof(struct inflight)));
         cr_assert(allocation_failed());

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GRACE_MS = 500 };                /* librdkafka reports itself that the time of a request is over */
+enum { GRACE_MS = 500 }; /* librdkafka reports itself that the time of a request is over */
 
 /* ---- The instance ---- */
 
@@ -99,8 +99,7 @@ rd_kafka_AdminOptions_t *kf_request_begin(struct kf_admin *a, rd_kafka_admin_op_
     a->options = rd_kafka_AdminOptions_new(a->client.rk, op);
     rd_kafka_AdminOptions_set_opaque(a->options, (void *)++a->n_requests);
     rd_kafka_AdminOptions_set_request_timeout(a->options, kf_left_ms(until), why, sizeof why);
-    if (op == RD_KAFKA_ADMIN_OP_CREATETOPICS || op == RD_KAFKA_ADMIN_OP_DELETETOPICS ||
-        op == RD_KAFKA_ADMIN_OP_DELETERECORDS)
+    if (op == RD_KAFKA_ADMIN_OP_CREATETOPICS || op == RD_KAFKA_ADMIN_OP_DELETETOPICS || op == RD_KAFKA_ADMIN_OP_DELETERECORDS)
         rd_kafka_AdminOptions_set_operation_timeout(a->options, kf_left_ms(until), why, sizeof why);
     return a->options;
 }

@@ -24,13 +24,13 @@
 struct kf_admin {
     struct kf_client client;
     rd_kafka_queue_t *results;
-    rd_kafka_AdminOptions_t *options;   /* of the request under way */
-    uintptr_t n_requests;               /* so far; each request carries its number */
-    struct kf_client fetcher;           /* browse's; rk NULL until the first browse */
+    rd_kafka_AdminOptions_t *options; /* of the request under way */
+    uintptr_t n_requests;             /* so far; each request carries its number */
+    struct kf_client fetcher;         /* browse's; rk NULL until the first browse */
     struct kf_reader reader;
-    char *browsed;                      /* the topic browsed last, the position of the last message that was delivered, */
+    char *browsed; /* the topic browsed last, the position of the last message that was delivered, */
     char last[KF_POSITION_ROOM];
-    rd_kafka_topic_partition_list_t *next;      /* and where each partition would go on */
+    rd_kafka_topic_partition_list_t *next; /* and where each partition would go on */
 };
 
 int32_t kf_admin_open(const struct eb_host *, const void *settings, void **self, struct eb_error *);
@@ -41,8 +41,7 @@ int32_t kf_admin_groups(void *self, const char *topic, const char *group, int32_
 int32_t kf_admin_browse(void *self, const char *topic, const struct eb_point *from, int32_t timeout_ms,
                         int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *);
 int32_t kf_admin_seek(void *self, const char *topic, const char *group, const struct eb_point *, uint32_t flags,
-                      int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
-                      struct eb_error *);
+                      int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg, struct eb_error *);
 int32_t kf_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
                       struct eb_error *);
 int32_t kf_admin_create(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
@@ -92,7 +91,7 @@ int32_t kf_query_offsets(struct kf_admin *, rd_kafka_topic_partition_list_t *, i
 /* Where partitions begin and end: two equal, sorted lists. */
 struct kf_bounds {
     rd_kafka_topic_partition_list_t *lows, *highs;
-    size_t unknown;                     /* topics of which some partition's bounds are not known */
+    size_t unknown; /* topics of which some partition's bounds are not known */
 };
 
 /* Sets the offsets of both lists. A partition that cannot be asked (it has no leader, say) hides no other: it has err and

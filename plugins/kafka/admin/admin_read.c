@@ -10,8 +10,8 @@
 /* ---- The bounds of what is listed ---- */
 
 /* Adds the partitions of a list that are in `existing`, each once: of a topic, or of all (NULL). */
-static void add_partitions(rd_kafka_topic_partition_list_t *to, const rd_kafka_topic_partition_list_t *list,
-                           const char *topic, rd_kafka_topic_partition_list_t *existing) {
+static void add_partitions(rd_kafka_topic_partition_list_t *to, const rd_kafka_topic_partition_list_t *list, const char *topic,
+                           rd_kafka_topic_partition_list_t *existing) {
     for (int i = 0; list && i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *one = &list->elems[i];
         if ((!topic || strcmp(topic, one->topic) == 0) &&
@@ -49,7 +49,7 @@ static int32_t query_bounds(struct kf_admin *a, const struct kf_groups *groups, 
 
     do {
         kf_bounds_free(bounds);
-        why = (struct eb_error){0};
+        why = (struct eb_error){ 0 };
         status = query_bounds_once(a, groups, topic, until, bounds, &why);
     } while (status != EB_OK && kf_query_should_retry(&why, until));
     if (status != EB_OK && err)
@@ -65,8 +65,9 @@ static int describe_topic(const struct kf_bounds *bounds, int from, struct eb_to
     bool known = true;
     int i = from;
 
-    *info = (struct eb_topic_info){ .size = sizeof *info, .name = lows->elems[from].topic, .bytes = -1, .oldest_ms = -1,
-                                    .newest_ms = -1 };
+    *info = (struct eb_topic_info){
+        .size = sizeof *info, .name = lows->elems[from].topic, .bytes = -1, .oldest_ms = -1, .newest_ms = -1
+    };
     for (; i < lows->cnt && strcmp(lows->elems[i].topic, info->name) == 0; i++) {
         info->partitions++;
         if (lows->elems[i].err)
@@ -82,7 +83,7 @@ static int describe_topic(const struct kf_bounds *bounds, int from, struct eb_to
 int32_t kf_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
                         struct eb_error *err) {
     struct kf_admin *a = self;
-    struct kf_bounds bounds = {0};
+    struct kf_bounds bounds = { 0 };
     struct eb_topic_info info;
     bool more = true;
     int32_t status = query_bounds(a, NULL, NULL, ebp_monotonic_ms() + timeout_ms, &bounds, err);
@@ -111,12 +112,18 @@ static bool fill_row(const struct kf_group *group, const struct kf_bounds *bound
     if (offset < 0)
         offset = low->offset;
     snprintf(texts[0], sizeof texts[0], "%" PRId32, low->partition);
-    *info = (struct eb_group_info){ .size = sizeof *info, .topic = low->topic, .group = group->name, .partition = texts[0],
+    *info = (struct eb_group_info){ .size = sizeof *info,
+                                    .topic = low->topic,
+                                    .group = group->name,
+                                    .partition = texts[0],
                                     .unsettled = -1,
                                     .position = kf_position_text(texts[1], low->partition, offset),
                                     .end = kf_position_text(texts[2], low->partition, high->offset),
-                                    .lag = low->err ? -1 : high->offset > offset ? high->offset - offset : 0,
-                                    .members = (int64_t)group->members, .state = group->state };
+                                    .lag = low->err                ? -1
+                                           : high->offset > offset ? high->offset - offset
+                                                                   : 0,
+                                    .members = (int64_t)group->members,
+                                    .state = group->state };
     return true;
 }
 
@@ -124,7 +131,7 @@ int32_t kf_admin_groups(void *self, const char *topic, const char *name, int32_t
                         int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
     struct kf_admin *a = self;
     int64_t until = ebp_monotonic_ms() + timeout_ms;
-    struct kf_bounds bounds = {0};
+    struct kf_bounds bounds = { 0 };
     struct eb_group_info info;
     struct kf_groups groups;
     char texts[3][KF_POSITION_ROOM];
@@ -139,7 +146,7 @@ int32_t kf_admin_groups(void *self, const char *topic, const char *name, int32_t
                 more = each(arg, &info) == 0;
     if (status == EB_OK && more && groups.left_out > 0)
         status = ebp_error(err, EB_PERMANENT, 0, "%zu of %zu groups are left out, each with its reason above", groups.left_out,
-                          groups.n);
+                           groups.n);
     else if (status == EB_OK && more && bounds.unknown > 0)
         status = ebp_error(err, EB_PERMANENT, 0, "where %zu topic(s) end is not known; the reasons are above", bounds.unknown);
     kf_groups_free(&groups);

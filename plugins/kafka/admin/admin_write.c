@@ -8,8 +8,8 @@
 /* ---- Creating a topic ---- */
 
 /* Names the partitions and replicas that were asked for, which may be what the cluster refuses. */
-static int32_t create_error(const char *topic, int partitions, int64_t replication, rd_kafka_resp_err_t code,
-                            const char *text, struct eb_error *err) {
+static int32_t create_error(const char *topic, int partitions, int64_t replication, rd_kafka_resp_err_t code, const char *text,
+                            struct eb_error *err) {
     char with[80] = "";
     size_t len = 0;
 
@@ -56,8 +56,7 @@ static int32_t request_topic(struct kf_admin *a, const char *topic, int partitio
     rd_kafka_NewTopic_destroy(new);
     if (!event)
         return status;
-    const rd_kafka_topic_result_t **made =
-        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+    const rd_kafka_topic_result_t **made = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
     *code = n ? rd_kafka_topic_result_error(made[0]) : RD_KAFKA_RESP_ERR__FAIL;
     if (*code && *code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
         const char *text = n ? rd_kafka_topic_result_error_string(made[0]) : NULL;
@@ -102,8 +101,7 @@ static int32_t remove_topic(struct kf_admin *a, const char *topic, int64_t until
     rd_kafka_DeleteTopic_destroy(old);
     if (!event)
         return status;
-    const rd_kafka_topic_result_t **gone =
-        rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n);
+    const rd_kafka_topic_result_t **gone = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n);
     rd_kafka_resp_err_t code = n ? rd_kafka_topic_result_error(gone[0]) : RD_KAFKA_RESP_ERR__FAIL;
     if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
         status = EB_GONE;
@@ -129,8 +127,7 @@ static int32_t delete_group(struct kf_admin *a, const char *name, int64_t until,
     rd_kafka_DeleteGroup_destroy(request);
     if (!event)
         return status;
-    const rd_kafka_group_result_t **gone =
-        rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &n);
+    const rd_kafka_group_result_t **gone = rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &n);
     rd_kafka_resp_err_t code = kf_group_result_error(gone, n);
     if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
         status = EB_GONE;
@@ -140,8 +137,8 @@ static int32_t delete_group(struct kf_admin *a, const char *name, int64_t until,
     return status;
 }
 
-static int32_t delete_offsets(struct kf_admin *a, const char *name, const rd_kafka_topic_partition_list_t *list,
-                              int64_t until, struct eb_error *err) {
+static int32_t delete_offsets(struct kf_admin *a, const char *name, const rd_kafka_topic_partition_list_t *list, int64_t until,
+                              struct eb_error *err) {
     rd_kafka_DeleteConsumerGroupOffsets_t *request = rd_kafka_DeleteConsumerGroupOffsets_new(name, list);
     rd_kafka_AdminOptions_t *options = kf_request_begin(a, RD_KAFKA_ADMIN_OP_DELETECONSUMERGROUPOFFSETS, until);
     rd_kafka_event_t *event;
@@ -153,8 +150,8 @@ static int32_t delete_offsets(struct kf_admin *a, const char *name, const rd_kaf
     rd_kafka_DeleteConsumerGroupOffsets_destroy(request);
     if (!event)
         return status;
-    const rd_kafka_group_result_t **gone =
-        rd_kafka_DeleteConsumerGroupOffsets_result_groups(rd_kafka_event_DeleteConsumerGroupOffsets_result(event), &n);
+    const rd_kafka_group_result_t **gone = rd_kafka_DeleteConsumerGroupOffsets_result_groups(
+        rd_kafka_event_DeleteConsumerGroupOffsets_result(event), &n);
     rd_kafka_resp_err_t code = kf_group_result_error(gone, n);
     if (code)
         status = kf_admin_failed(a, err, code, "group %s cannot be removed from its topic", name);

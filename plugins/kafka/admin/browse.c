@@ -18,8 +18,8 @@ struct walk {
     rd_kafka_topic_partition_list_t *at, *ends; /* of each partition, the next offset and the end; in one order */
     rd_kafka_topic_t *topic;
     rd_kafka_queue_t *queue;
-    int begun;                                  /* partitions that are fetched from */
-    int left_out;                               /* partitions without a leader */
+    int begun;    /* partitions that are fetched from */
+    int left_out; /* partitions without a leader */
     struct kf_fetch_wakeup fetch_wakeup;
 };
 
@@ -84,9 +84,8 @@ static int32_t leave_out_leaderless(struct walk *w, int64_t until, struct eb_err
     return status;
 }
 
-static int32_t find_range(struct walk *w, const char *topic, const struct eb_point *from, int64_t until,
-                          struct eb_error *err) {
-    struct eb_error why = {0};
+static int32_t find_range(struct walk *w, const char *topic, const struct eb_point *from, int64_t until, struct eb_error *err) {
+    struct eb_error why = { 0 };
     int32_t status = kf_query_partitions(w->a, topic, until, &w->at, err);
 
     if (status != EB_OK)
@@ -182,7 +181,7 @@ static int32_t deliver_one(struct walk *w, const rd_kafka_message_t *record, con
         return kf_admin_failed(w->a, err, record->err, "reading topic %s", topic);
     if (!one || record->offset >= last) {
         if (one && one->offset < last)
-            one->offset = last;         /* up to there are only markers of transactions */
+            one->offset = last; /* up to there are only markers of transactions */
         return EB_OK;
     }
     int32_t status = read_patiently(w->a, record, topic, &message, until, err);
@@ -213,7 +212,7 @@ int32_t kf_admin_browse(void *self, const char *topic, const struct eb_point *fr
             status = kf_admin_failed(w.a, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "reading topic %s", topic);
         if (!record)
             continue;
-        until = now + timeout_ms;       /* the walk goes on as long as messages come */
+        until = now + timeout_ms; /* the walk goes on as long as messages come */
         kf_fetch_wakeup_consumed(&w.fetch_wakeup, now);
         status = deliver_one(&w, record, topic, until, each, arg, err);
         rd_kafka_message_destroy(record);

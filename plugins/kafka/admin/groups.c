@@ -18,7 +18,7 @@ void kf_groups_free(struct kf_groups *groups) {
         kf_topic_list_free(groups->items[i].assigned);
     }
     free(groups->items);
-    *groups = (struct kf_groups){0};
+    *groups = (struct kf_groups){ 0 };
 }
 
 static bool add_group(struct kf_groups *groups, const char *name) {
@@ -36,8 +36,8 @@ static bool is_coordinator_error(int64_t code) {
 
 /* Leaves a group out of a list of all, so that it hides no other. For a group that was asked for by name, returns the
  * error. */
-static int32_t leave_out(const struct kf_admin *a, struct kf_groups *groups, struct kf_group *group,
-                         const struct eb_error *why, struct eb_error *err) {
+static int32_t leave_out(const struct kf_admin *a, struct kf_groups *groups, struct kf_group *group, const struct eb_error *why,
+                         struct eb_error *err) {
     if (!groups->all || !group || (why->status != EB_PERMANENT && !is_coordinator_error(why->native))) {
         if (err)
             *err = *why;
@@ -61,8 +61,8 @@ int32_t kf_list_groups(struct kf_admin *a, int64_t until, struct kf_groups *grou
     event = kf_request_result(a, until, "asking for groups", &status, err);
     if (!event)
         return status;
-    const rd_kafka_ConsumerGroupListing_t **found =
-        rd_kafka_ListConsumerGroups_result_valid(rd_kafka_event_ListConsumerGroups_result(event), &n);
+    const rd_kafka_ConsumerGroupListing_t **found = rd_kafka_ListConsumerGroups_result_valid(
+        rd_kafka_event_ListConsumerGroups_result(event), &n);
     for (size_t i = 0; i < n && status == EB_OK; i++)
         if (!add_group(groups, rd_kafka_ConsumerGroupListing_group_id(found[i])))
             status = ebp_no_memory(err);
@@ -85,8 +85,8 @@ int32_t kf_query_committed(struct kf_admin *a, const char *group, int64_t until,
     rd_kafka_ListConsumerGroupOffsets_destroy(request);
     if (!event)
         return status;
-    const rd_kafka_group_result_t **groups =
-        rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(event), &n);
+    const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+        rd_kafka_event_ListConsumerGroupOffsets_result(event), &n);
     const rd_kafka_error_t *why = n ? rd_kafka_group_result_error(groups[0]) : NULL;
     const rd_kafka_topic_partition_list_t *found = n ? rd_kafka_group_result_partitions(groups[0]) : NULL;
     rd_kafka_resp_err_t code = rd_kafka_error_code(why);
@@ -108,7 +108,9 @@ static void add_member_name(struct kf_group *group, const rd_kafka_MemberDescrip
     if (!name || !*name)
         name = rd_kafka_MemberDescription_consumer_id(member);
     snprintf(group->member_names + len, sizeof group->member_names - len, "%s%s at %s", len ? ", " : "", name,
-             host && *host == '/' ? host + 1 : host ? host : "?");
+             host && *host == '/' ? host + 1
+             : host               ? host
+                                  : "?");
 }
 
 static void take_members(struct kf_group *group, const rd_kafka_ConsumerGroupDescription_t *about) {
@@ -118,8 +120,7 @@ static void take_members(struct kf_group *group, const rd_kafka_ConsumerGroupDes
     for (size_t i = 0; i < group->members; i++) {
         const rd_kafka_MemberDescription_t *member = rd_kafka_ConsumerGroupDescription_member(about, i);
         const rd_kafka_MemberAssignment_t *assignment = rd_kafka_MemberDescription_assignment(member);
-        const rd_kafka_topic_partition_list_t *its =
-            assignment ? rd_kafka_MemberAssignment_partitions(assignment) : NULL;
+        const rd_kafka_topic_partition_list_t *its = assignment ? rd_kafka_MemberAssignment_partitions(assignment) : NULL;
         add_member_name(group, member);
         for (int k = 0; its && k < its->cnt; k++)
             rd_kafka_topic_partition_list_add(group->assigned, its->elems[k].topic, its->elems[k].partition);
@@ -152,14 +153,13 @@ static int32_t describe_groups(struct kf_admin *a, int64_t until, struct kf_grou
     event = kf_request_result(a, until, "asking who is in a group", &status, err);
     if (!event)
         goto done;
-    const rd_kafka_ConsumerGroupDescription_t **found =
-        rd_kafka_DescribeConsumerGroups_result_groups(rd_kafka_event_DescribeConsumerGroups_result(event), &n);
+    const rd_kafka_ConsumerGroupDescription_t **found = rd_kafka_DescribeConsumerGroups_result_groups(
+        rd_kafka_event_DescribeConsumerGroups_result(event), &n);
     for (size_t i = 0; i < n && status == EB_OK; i++) {
         struct kf_group *group = named(groups, rd_kafka_ConsumerGroupDescription_group_id(found[i]));
         rd_kafka_resp_err_t code = rd_kafka_error_code(rd_kafka_ConsumerGroupDescription_error(found[i]));
         if (code && code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
-            kf_admin_failed(a, &why, code, "asking who is in group %s%s", group ? group->name : "?",
-                            kf_right_missing(code));
+            kf_admin_failed(a, &why, code, "asking who is in group %s%s", group ? group->name : "?", kf_right_missing(code));
             status = leave_out(a, groups, group, &why, err);
         } else if (group && !code) {
             take_members(group, found[i]);
@@ -202,9 +202,8 @@ static int32_t query_groups_once(struct kf_admin *a, const char *name, int64_t u
 }
 
 /* A cluster that is new, or has just moved a group to another broker, answers a moment later. */
-int32_t kf_query_groups(struct kf_admin *a, const char *name, int64_t until, struct kf_groups *groups,
-                        struct eb_error *err) {
-    struct eb_error why = {0};
+int32_t kf_query_groups(struct kf_admin *a, const char *name, int64_t until, struct kf_groups *groups, struct eb_error *err) {
+    struct eb_error why = { 0 };
     int32_t status;
 
     while ((status = query_groups_once(a, name, until, groups, &why)) != EB_OK && is_coordinator_error(why.native) &&
@@ -215,22 +214,21 @@ int32_t kf_query_groups(struct kf_admin *a, const char *name, int64_t until, str
     return status;
 }
 
-int32_t kf_query_stopped_group(struct kf_admin *a, const char *name, const char *verb, int64_t until,
-                               struct kf_groups *groups, struct eb_error *err) {
+int32_t kf_query_stopped_group(struct kf_admin *a, const char *name, const char *verb, int64_t until, struct kf_groups *groups,
+                               struct eb_error *err) {
     int32_t status = kf_query_groups(a, name, until, groups, err);
 
     if (status != EB_OK || groups->items[0].members == 0)
         return status;
     status = ebp_error(err, EB_PERMANENT, 0, "group %s cannot be %s while %zu member(s) live: %s; stop them first", name, verb,
-                      groups->items[0].members, groups->items[0].member_names);
+                       groups->items[0].members, groups->items[0].member_names);
     kf_groups_free(groups);
     return status;
 }
 
 rd_kafka_resp_err_t kf_group_result_error(const rd_kafka_group_result_t **groups, size_t n) {
     const rd_kafka_topic_partition_list_t *list = n ? rd_kafka_group_result_partitions(groups[0]) : NULL;
-    rd_kafka_resp_err_t code =
-        n ? rd_kafka_error_code(rd_kafka_group_result_error(groups[0])) : RD_KAFKA_RESP_ERR__FAIL;
+    rd_kafka_resp_err_t code = n ? rd_kafka_error_code(rd_kafka_group_result_error(groups[0])) : RD_KAFKA_RESP_ERR__FAIL;
 
     for (int i = 0; list && i < list->cnt && !code; i++)
         code = list->elems[i].err;

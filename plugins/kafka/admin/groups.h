@@ -11,13 +11,13 @@ struct kf_group {
     rd_kafka_topic_partition_list_t *committed; /* its offsets */
     rd_kafka_topic_partition_list_t *assigned;  /* the partitions of its members */
     char member_names[400];
-    bool left_out;                              /* nothing is known of it, and why was logged */
+    bool left_out; /* nothing is known of it, and why was logged */
 };
 
 struct kf_groups {
     struct kf_group *items;
     size_t n, room, left_out;
-    bool all;                                   /* false: one group was asked for by its name */
+    bool all; /* false: one group was asked for by its name */
 };
 
 /* Queries one group (name) or all (NULL). Of all, a group that cannot be described is logged and left out. */

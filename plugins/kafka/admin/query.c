@@ -7,7 +7,7 @@
 #include "common/log.h"
 #include "position.h"
 
-enum { PROPAGATION_MS = 20, PROPAGATION_MAX_MS = 10000 };       /* until a broker hears of a topic's creation or removal */
+enum { PROPAGATION_MS = 20, PROPAGATION_MAX_MS = 10000 }; /* until a broker hears of a topic's creation or removal */
 
 /* ---- Topics ---- */
 
@@ -74,7 +74,7 @@ static int32_t query_each(struct kf_admin *a, rd_kafka_topic_partition_list_t *l
 
     for (int i = 0; i < list->cnt; i++)
         list->elems[i].offset = at;
-    if (list->cnt > 0)                  /* in the protocol, times below 0 stand for both ends */
+    if (list->cnt > 0) /* in the protocol, times below 0 stand for both ends */
         code = rd_kafka_offsets_for_times(a->client.rk, list, kf_left_ms(until));
     return code ? kf_admin_failed(a, err, code, "asking for offsets") : EB_OK;
 }
@@ -95,7 +95,7 @@ static int32_t find_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t 
 
 /* Logs one line for a topic, about the first of its partitions. */
 static void log_unknown(struct kf_admin *a, const rd_kafka_topic_partition_t *one) {
-    struct eb_error why = {0};
+    struct eb_error why = { 0 };
 
     offset_error(a, one, &why);
     ebp_log(a->client.host, EBP_LOG_WARNING, "%s", why.text);
@@ -130,7 +130,7 @@ int32_t kf_query_bounds(struct kf_admin *a, struct kf_bounds *bounds, int64_t un
 void kf_bounds_free(struct kf_bounds *bounds) {
     kf_topic_list_free(bounds->lows);
     kf_topic_list_free(bounds->highs);
-    *bounds = (struct kf_bounds){0};
+    *bounds = (struct kf_bounds){ 0 };
 }
 
 int32_t kf_query_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, int64_t at, int64_t until,
@@ -150,8 +150,8 @@ int32_t kf_query_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t *li
 }
 
 int64_t kf_offset_in(const rd_kafka_topic_partition_list_t *list, const char *topic, int32_t partition) {
-    const rd_kafka_topic_partition_t *one =
-        rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)list, topic, partition);
+    const rd_kafka_topic_partition_t *one = rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)list, topic,
+                                                                               partition);
 
     return one && !one->err && one->offset >= 0 ? one->offset : -1;
 }
@@ -187,8 +187,8 @@ static int32_t resolve_position(struct kf_admin *a, rd_kafka_topic_partition_lis
     return status;
 }
 
-int32_t kf_query_point(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, const struct eb_point *point,
-                       int64_t unnamed, int64_t until, struct eb_error *err) {
+int32_t kf_query_point(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, const struct eb_point *point, int64_t unnamed,
+                       int64_t until, struct eb_error *err) {
     switch (point->kind) {
     case EB_EARLIEST:
         return kf_query_offsets(a, list, RD_KAFKA_OFFSET_BEGINNING, until, err);

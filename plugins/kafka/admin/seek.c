@@ -6,8 +6,8 @@
 
 #include "position.h"
 
-static int32_t alter_offsets(struct kf_admin *a, const char *name, const rd_kafka_topic_partition_list_t *list,
-                             int64_t until, struct eb_error *err) {
+static int32_t alter_offsets(struct kf_admin *a, const char *name, const rd_kafka_topic_partition_list_t *list, int64_t until,
+                             struct eb_error *err) {
     rd_kafka_AlterConsumerGroupOffsets_t *request = rd_kafka_AlterConsumerGroupOffsets_new(name, list);
     rd_kafka_AdminOptions_t *options = kf_request_begin(a, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, until);
     rd_kafka_event_t *event;
@@ -19,8 +19,8 @@ static int32_t alter_offsets(struct kf_admin *a, const char *name, const rd_kafk
     rd_kafka_AlterConsumerGroupOffsets_destroy(request);
     if (!event)
         return status;
-    const rd_kafka_group_result_t **moved =
-        rd_kafka_AlterConsumerGroupOffsets_result_groups(rd_kafka_event_AlterConsumerGroupOffsets_result(event), &n);
+    const rd_kafka_group_result_t **moved = rd_kafka_AlterConsumerGroupOffsets_result_groups(
+        rd_kafka_event_AlterConsumerGroupOffsets_result(event), &n);
     rd_kafka_resp_err_t code = kf_group_result_error(moved, n);
     if (code)
         status = kf_admin_failed(a, err, code, "group %s cannot be moved", name);
@@ -89,7 +89,8 @@ static void report_moves(const rd_kafka_topic_partition_list_t *before, const rd
     for (int i = 0; i < after->cnt; i++) {
         const rd_kafka_topic_partition_t *one = &after->elems[i];
         int64_t offset = kf_offset_in(before, one->topic, one->partition);
-        struct eb_seek_info info = { .size = sizeof info, .partition = texts[0],
+        struct eb_seek_info info = { .size = sizeof info,
+                                     .partition = texts[0],
                                      .before = kf_position_text(texts[1], one->partition, offset),
                                      .after = kf_position_text(texts[2], one->partition, one->offset) };
         snprintf(texts[0], sizeof texts[0], "%" PRId32, one->partition);

@@ -16,7 +16,7 @@ static void limit_to(rd_kafka_topic_partition_list_t *list, const rd_kafka_topic
 
 static int32_t limit_to_groups(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, const char *topic, int64_t until,
                                struct eb_error *err) {
-    struct kf_groups groups = {0};
+    struct kf_groups groups = { 0 };
     int32_t status = kf_list_groups(a, until, &groups, err);
 
     for (size_t i = 0; i < groups.n && status == EB_OK; i++) {
@@ -29,8 +29,8 @@ static int32_t limit_to_groups(struct kf_admin *a, rd_kafka_topic_partition_list
     return status;
 }
 
-static int32_t delete_before(struct kf_admin *a, const rd_kafka_topic_partition_list_t *list, const char *topic,
-                             int64_t until, struct eb_error *err) {
+static int32_t delete_before(struct kf_admin *a, const rd_kafka_topic_partition_list_t *list, const char *topic, int64_t until,
+                             struct eb_error *err) {
     rd_kafka_topic_partition_list_t *some = rd_kafka_topic_partition_list_new(list->cnt);
     rd_kafka_DeleteRecords_t *request;
     rd_kafka_AdminOptions_t *options;
@@ -49,8 +49,8 @@ static int32_t delete_before(struct kf_admin *a, const rd_kafka_topic_partition_
     rd_kafka_DeleteRecords_destroy(request);
     if (!event)
         goto done;
-    const rd_kafka_topic_partition_list_t *its =
-        rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event));
+    const rd_kafka_topic_partition_list_t *its = rd_kafka_DeleteRecords_result_offsets(
+        rd_kafka_event_DeleteRecords_result(event));
     for (int i = 0; its && i < its->cnt && status == EB_OK; i++)
         if (its->elems[i].err)
             status = kf_admin_failed(a, err, its->elems[i].err, "topic %s partition %d cannot be trimmed", topic,

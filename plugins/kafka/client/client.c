@@ -13,10 +13,10 @@
 #include "stats.h"
 
 enum {
-    SET_BACK_MS = 1000,         /* a clock that is set back by less is being kept right */
-    STUCK_MS = 2000,            /* how long the cluster may take to answer after the clock was set back */
-    SILENCE_MS = 2500,          /* after how long a cluster that has not answered yet counts as unreachable */
-    REGISTRY_PROBE_MS = 2000    /* how long a registry that has not answered yet keeps the link from coming up */
+    SET_BACK_MS = 1000,      /* a clock that is set back by less is being kept right */
+    STUCK_MS = 2000,         /* how long the cluster may take to answer after the clock was set back */
+    SILENCE_MS = 2500,       /* after how long a cluster that has not answered yet counts as unreachable */
+    REGISTRY_PROBE_MS = 2000 /* how long a registry that has not answered yet keeps the link from coming up */
 };
 
 static void on_queue(rd_kafka_t *rk, void *arg) {
@@ -46,8 +46,8 @@ static int32_t open_all(struct kf_client *client, enum kf_role role, rd_kafka_co
     return EB_OK;
 }
 
-int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, const struct kf_settings *set,
-                       enum kf_role role, rd_kafka_conf_t *conf, struct eb_error *err) {
+int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, const struct kf_settings *set, enum kf_role role,
+                       rd_kafka_conf_t *conf, struct eb_error *err) {
     client->host = client->link.host = host;
     client->set = set;
     client->opened_ms = ebp_monotonic_ms();
@@ -62,8 +62,8 @@ int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, con
         return ebp_no_memory(err);
     }
     kf_log_bridge_install(client->log_bridge, conf);
-    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS | RD_KAFKA_EVENT_DR |
-                                   RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT);
+    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS | RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_REBALANCE |
+                                       RD_KAFKA_EVENT_OFFSET_COMMIT);
     int32_t status = open_all(client, role, conf, err);
     if (status != EB_OK)
         kf_client_close(client);
@@ -125,7 +125,8 @@ static void fail_with_fatal_error(struct kf_client *client) {
 
     ebp_error(&why, EB_FATAL, code, "%s", text);
     if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
-        ebp_error_of_kind(&why, EB_PERMANENT, EB_KIND_NAME, 0, "the consumer's name is in use by another worker, which has joined "
+        ebp_error_of_kind(&why, EB_PERMANENT, EB_KIND_NAME, 0,
+                          "the consumer's name is in use by another worker, which has joined "
                           "the group under it (group.instance.id); give each worker its own --name, or leave it out, or set "
                           "static_member = no");
     kf_client_fail(client, why.status, &why);
@@ -170,8 +171,10 @@ static void on_error(struct kf_client *client, rd_kafka_resp_err_t code, const c
         fail_with_fatal_error(client);
     } else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         snprintf(line, sizeof line, "%s: %s", client->set->bootstrap_servers, text);
-        kf_link_failed(&client->link, code, line, "they give no cause: brokers that expect TLS or SASL end connections "
-                    "like this (security)", ebp_monotonic_ms());
+        kf_link_failed(&client->link, code, line,
+                       "they give no cause: brokers that expect TLS or SASL end connections "
+                       "like this (security)",
+                       ebp_monotonic_ms());
     } else if (is_connection_error(code)) {
         kf_link_failed(&client->link, code, text, hint_for(client, code, text ? text : ""), ebp_monotonic_ms());
     } else {
@@ -230,7 +233,7 @@ static void check_clock(struct kf_client *client) {
     client->wall_offset_ms = ebp_wall_ms() - now_ms;
     if (before_ms - client->wall_offset_ms >= SET_BACK_MS) {
         client->clock_stuck_ms = now_ms;
-        link->doubted = true;                           /* so the cluster is asked at once */
+        link->doubted = true; /* so the cluster is asked at once */
         link->doubted_ms = now_ms;
     }
     if (link->reached && !link->doubted)
@@ -253,7 +256,7 @@ size_t kf_client_poll(struct kf_client *client) {
     check_clock(client);
     kf_link_check(&client->link, client->rk, ebp_monotonic_ms());
     if (client->link.reached && !reached)
-        kf_set_cloexec_on_pipes();      /* librdkafka knows the other brokers now */
+        kf_set_cloexec_on_pipes(); /* librdkafka knows the other brokers now */
     return news;
 }
 

@@ -18,25 +18,25 @@
 
 struct kf_client {
     const struct eb_host *host;
-    struct kf_log_bridge *log_bridge;   /* what librdkafka's threads log through */
-    struct kf_join_tracker *join_tracker;       /* part of it */
+    struct kf_log_bridge *log_bridge;     /* what librdkafka's threads log through */
+    struct kf_join_tracker *join_tracker; /* part of it */
     const struct kf_settings *set;
     rd_kafka_t *rk;
-    rd_kafka_queue_t *queue;            /* of librdkafka's events */
-    struct sr_registry *registry;       /* NULL: none is configured */
+    rd_kafka_queue_t *queue;      /* of librdkafka's events */
+    struct sr_registry *registry; /* NULL: none is configured */
     struct ebp_wakeup wakeup;
-    atomic_bool woken;                  /* the host has called wake */
+    atomic_bool woken; /* the host has called wake */
     struct kf_link link;
     int64_t opened_ms;
-    int64_t wall_offset_ms;             /* the wall clock less the monotonic clock, as last seen */
-    int64_t clock_stuck_ms;             /* since when librdkafka may wait by a clock that was set back; 0: it does not */
-    int32_t status;                     /* EB_OK; or EB_FATAL or EB_PERMANENT: the instance has failed, and why */
+    int64_t wall_offset_ms; /* the wall clock less the monotonic clock, as last seen */
+    int64_t clock_stuck_ms; /* since when librdkafka may wait by a clock that was set back; 0: it does not */
+    int32_t status;         /* EB_OK; or EB_FATAL or EB_PERMANENT: the instance has failed, and why */
     struct eb_error why;
 };
 
 /* Opens a zeroed client, and owns conf in any case. If it fails, nothing is left open. */
-int32_t kf_client_open(struct kf_client *, const struct eb_host *, const struct kf_settings *, enum kf_role,
-                       rd_kafka_conf_t *, struct eb_error *);
+int32_t kf_client_open(struct kf_client *, const struct eb_host *, const struct kf_settings *, enum kf_role, rd_kafka_conf_t *,
+                       struct eb_error *);
 
 /* Closes a client, whose queues, topics and events were destroyed before. librdkafka 2.0.2 waits for ever if it has lost
  * count of its own references, as after a topic was deleted: this waits up to 5 s, and then leaves the client behind. */

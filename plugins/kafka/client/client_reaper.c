@@ -58,7 +58,7 @@ struct member {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     struct kf_log_bridge *bridge;
-    bool leaving;                       /* it has begun to leave */
+    bool leaving; /* it has begun to leave */
 };
 
 static void answer_rebalance(const struct member *member, bool assigned, const rd_kafka_topic_partition_list_t *list) {
@@ -107,7 +107,8 @@ static void *run_reap(void *arg) {
     struct member *member = arg;
     bool leaving = member->leaving || begin_leaving(member, watch_until_ms());
 
-    for (int64_t until_ms = watch_until_ms(); leaving && !rd_kafka_consumer_closed(member->rk) && ebp_monotonic_ms() < until_ms;)
+    for (int64_t until_ms = watch_until_ms();
+         leaving && !rd_kafka_consumer_closed(member->rk) && ebp_monotonic_ms() < until_ms;)
         serve_group(member);
     if (leaving && rd_kafka_consumer_closed(member->rk)) {
         rd_kafka_queue_destroy(member->queue);
@@ -122,7 +123,7 @@ void kf_reaper_adopt(rd_kafka_t *rk, rd_kafka_queue_t *queue, struct kf_log_brid
     pthread_t thread;
 
     if (!member)
-        return;                         /* without memory the client stays until the process ends */
+        return; /* without memory the client stays until the process ends */
     *member = (struct member){ rk, queue, bridge, leaving };
     if (pthread_create(&thread, NULL, run_reap, member) == 0)
         pthread_detach(thread);

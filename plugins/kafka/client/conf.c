@@ -40,8 +40,9 @@ long long kf_conf_number(const rd_kafka_conf_t *conf, const char *name) {
 
 /* No password is sent in the clear unless that is asked for. NULL: librdkafka's default, plaintext. */
 static const char *protocol(const struct kf_settings *set) {
-    static const char *const names[] = { [KF_PLAINTEXT] = "plaintext", [KF_SSL] = "ssl",
-                                         [KF_SASL_PLAINTEXT] = "sasl_plaintext", [KF_SASL_SSL] = "sasl_ssl" };
+    static const char *const names[] = {
+        [KF_PLAINTEXT] = "plaintext", [KF_SSL] = "ssl", [KF_SASL_PLAINTEXT] = "sasl_plaintext", [KF_SASL_SSL] = "sasl_ssl"
+    };
 
     if (set->security > KF_AUTO && set->security <= KF_SASL_SSL)
         return names[set->security];
@@ -57,8 +58,7 @@ const char *kf_conf_mechanism(const struct kf_settings *set) {
 }
 
 static int set_security(rd_kafka_conf_t *conf, const struct kf_settings *set, struct eb_error *err) {
-    return kf_conf_set(conf, "security.protocol", protocol(set), err) &&
-           kf_conf_set(conf, "ssl.ca.location", set->ca, err) &&
+    return kf_conf_set(conf, "security.protocol", protocol(set), err) && kf_conf_set(conf, "ssl.ca.location", set->ca, err) &&
            kf_conf_set(conf, "ssl.certificate.location", set->cert, err) &&
            kf_conf_set(conf, "ssl.key.location", set->cert_key, err) &&
            kf_conf_set(conf, "ssl.key.password", set->cert_key_password, err) &&
@@ -128,13 +128,12 @@ static int set_kept(rd_kafka_conf_t *conf, const struct kf_settings *set, enum k
     }
 }
 
-rd_kafka_conf_t *kf_conf_new(const struct kf_settings *set, enum kf_role role, const char *service,
-                             struct eb_error *err) {
+rd_kafka_conf_t *kf_conf_new(const struct kf_settings *set, enum kf_role role, const char *service, struct eb_error *err) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
-    if (kf_conf_set(conf, "bootstrap.servers", set->bootstrap_servers, err) &&
-        kf_conf_set(conf, "client.id", service, err) && set_security(conf, set, err) && set_defaults(conf, role, err) &&
-        kf_raw_options_set(conf, set, err) && set_kept(conf, set, role, err))
+    if (kf_conf_set(conf, "bootstrap.servers", set->bootstrap_servers, err) && kf_conf_set(conf, "client.id", service, err) &&
+        set_security(conf, set, err) && set_defaults(conf, role, err) && kf_raw_options_set(conf, set, err) &&
+        set_kept(conf, set, role, err))
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;
@@ -142,8 +141,8 @@ rd_kafka_conf_t *kf_conf_new(const struct kf_settings *set, enum kf_role role, c
 
 rd_kafka_t *kf_conf_new_client(rd_kafka_conf_t *conf, enum kf_role role, struct eb_error *err) {
     char why[512];
-    rd_kafka_t *client =
-        rd_kafka_new(role == KF_CONSUMER || role == KF_FETCHER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    rd_kafka_t *client = rd_kafka_new(role == KF_CONSUMER || role == KF_FETCHER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf,
+                                      why, sizeof why);
 
     if (!client) {
         rd_kafka_conf_destroy(conf);

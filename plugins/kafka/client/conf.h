@@ -7,7 +7,7 @@
 
 #include "options.h"
 
-enum kf_role { KF_PRODUCER, KF_CONSUMER, KF_ADMIN, KF_FETCHER };     /* KF_FETCHER: a consumer without a group */
+enum kf_role { KF_PRODUCER, KF_CONSUMER, KF_ADMIN, KF_FETCHER }; /* KF_FETCHER: a consumer without a group */
 
 /* The configuration of one role, without callbacks and without a consumer's group. NULL: see err, EB_PERMANENT. */
 rd_kafka_conf_t *kf_conf_new(const struct kf_settings *, enum kf_role, const char *service, struct eb_error *);

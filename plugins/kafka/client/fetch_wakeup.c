@@ -5,7 +5,7 @@
 
 #include "raw_options.h"
 
-enum { PAUSE_MS = 10, HAS_BACKOFF = 0x02020000 };       /* between two checks of a full queue */
+enum { PAUSE_MS = 10, HAS_BACKOFF = 0x02020000 }; /* between two checks of a full queue */
 
 static int has_backoff(void) {
     return rd_kafka_version() >= HAS_BACKOFF;
@@ -39,7 +39,7 @@ static void wake_fetchers(rd_kafka_t *rk, const struct kf_settings *set) {
         rk, first_of(kf_raw_options_value(set, "sasl.username", ""), set->api_key, set->sasl_username),
         first_of(kf_raw_options_value(set, "sasl.password", ""), set->api_secret, set->sasl_password));
 
-    rd_kafka_error_destroy(error);      /* none is known to occur; fetching would then go on as without this */
+    rd_kafka_error_destroy(error); /* none is known to occur; fetching would then go on as without this */
 }
 
 void kf_fetch_wakeup_run(struct kf_fetch_wakeup *wakeup, rd_kafka_t *rk, const struct kf_settings *set, int64_t now_ms) {

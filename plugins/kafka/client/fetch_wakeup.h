@@ -13,7 +13,7 @@
 #include "options.h"
 
 struct kf_fetch_wakeup {
-    int64_t due_ms;             /* INT64_MAX: nothing was consumed since the last wakeup */
+    int64_t due_ms; /* INT64_MAX: nothing was consumed since the last wakeup */
 };
 
 /* Sets that time, if this librdkafka has the property. */

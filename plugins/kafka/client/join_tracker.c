@@ -82,9 +82,9 @@ static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *rk, int socket, const cha
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static rd_kafka_resp_err_t on_response_received(rd_kafka_t *rk, int socket, const char *broker, int32_t id,
-                                                int16_t request, int16_t version, int32_t number, size_t size,
-                                                int64_t took, rd_kafka_resp_err_t error, void *tracker) {
+static rd_kafka_resp_err_t on_response_received(rd_kafka_t *rk, int socket, const char *broker, int32_t id, int16_t request,
+                                                int16_t version, int32_t number, size_t size, int64_t took,
+                                                rd_kafka_resp_err_t error, void *tracker) {
     (void)rk, (void)socket, (void)broker, (void)id, (void)version, (void)number, (void)size, (void)took, (void)error;
     kf_join_tracker_answered(tracker, request, ebp_monotonic_ms());
     return RD_KAFKA_RESP_ERR_NO_ERROR;

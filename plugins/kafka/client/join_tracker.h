@@ -15,7 +15,7 @@
 #include <librdkafka/rdkafka.h>
 
 struct kf_join_tracker {
-    atomic_int_least64_t until_ms;      /* no commit before; INT64_MAX: a JoinGroup or SyncGroup has no answer yet */
+    atomic_int_least64_t until_ms; /* no commit before; INT64_MAX: a JoinGroup or SyncGroup has no answer yet */
     atomic_bool response_seen, joining;
 };
 

@@ -12,14 +12,14 @@
 
 struct kf_link {
     const struct eb_host *host;
-    bool up, reported_down;             /* what was reported to the host; neither at first */
+    bool up, reported_down; /* what was reported to the host; neither at first */
     bool was_up;
-    bool reached;                       /* the cluster answers, as far as is known */
-    bool doubted;                       /* a failure was reported since it last answered */
-    int64_t doubted_ms, checked_ms;     /* since when; when it was asked last */
-    int why_rank;                       /* how much the cause in `why` helps */
+    bool reached;                   /* the cluster answers, as far as is known */
+    bool doubted;                   /* a failure was reported since it last answered */
+    int64_t doubted_ms, checked_ms; /* since when; when it was asked last */
+    int why_rank;                   /* how much the cause in `why` helps */
     struct eb_error why;
-    int32_t registry;                   /* see kf_link_set_registry */
+    int32_t registry; /* see kf_link_set_registry */
     struct eb_error registry_why;
 };
 

@@ -12,8 +12,8 @@
 #include "join_tracker.h"
 
 struct kf_log_bridge {
-    pthread_mutex_t lock;               /* of host */
-    const struct eb_host *host;         /* NULL: detached, what comes is dropped */
+    pthread_mutex_t lock;       /* of host */
+    const struct eb_host *host; /* NULL: detached, what comes is dropped */
     struct kf_join_tracker join_tracker;
 };
 

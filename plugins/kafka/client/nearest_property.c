@@ -19,7 +19,7 @@ static size_t edits(const char *given, const char *name) {
     for (size_t j = 0; j <= len; j++)
         row[j] = j;
     for (size_t i = 1; given[i - 1]; i++) {
-        size_t diagonal = row[0];       /* the row above, one to the left */
+        size_t diagonal = row[0]; /* the row above, one to the left */
         row[0] = i;
         for (size_t j = 1; j <= len; j++) {
             size_t above = row[j];

@@ -42,7 +42,7 @@ static const struct {
 /* Properties that an option of the plugin sets. */
 static const struct twin {
     const char *name, *alias, *key;
-    size_t offset;                      /* of the option's text */
+    size_t offset; /* of the option's text */
 } twins[] = {
     { "ssl.ca.location", "", "ssl_ca", offsetof(struct kf_settings, ca) },
     { "ssl.certificate.location", "", "ssl_cert", offsetof(struct kf_settings, cert) },
@@ -109,8 +109,10 @@ int kf_raw_options_set(rd_kafka_conf_t *conf, const struct kf_settings *set, str
                 kf_misconfigured(err, "rdkafka.%s is not a property of librdkafka %s; did you mean rdkafka.%s?", pair[0],
                                  rd_kafka_version_str(), nearest);
             else
-                kf_misconfigured(err, "rdkafka.%s is not a property of librdkafka %s; its documentation has them all in "
-                                 "CONFIGURATION.md", pair[0], rd_kafka_version_str());
+                kf_misconfigured(err,
+                                 "rdkafka.%s is not a property of librdkafka %s; its documentation has them all in "
+                                 "CONFIGURATION.md",
+                                 pair[0], rd_kafka_version_str());
             return 0;
         default:
             kf_misconfigured(err, "rdkafka.%s: librdkafka %s: %s", pair[0], rd_kafka_version_str(), why);

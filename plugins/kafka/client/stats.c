@@ -41,7 +41,7 @@ void kf_stats_report(const struct eb_host *host, const char *json) {
             value++;
         at = end;
         if (*end != ':' && *end != ' ')
-            continue;                           /* the string was a value */
+            continue; /* the string was a value */
         double number = strtod(value, NULL);
         if (*value != '-' && (*value < '0' || *value > '9'))
             continue;

@@ -69,8 +69,7 @@ failed:
 static void fail_permanently(struct kf_consumer *c, rd_kafka_resp_err_t code, const char *text, const char *advice) {
     struct eb_error why;
 
-    ebp_error(&why, EB_PERMANENT, code, "group %s: %s%s", c->subscription->group, text ? text : rd_kafka_err2str(code),
-              advice);
+    ebp_error(&why, EB_PERMANENT, code, "group %s: %s%s", c->subscription->group, text ? text : rd_kafka_err2str(code), advice);
     kf_client_fail(&c->client, EB_PERMANENT, &why);
 }
 
@@ -79,7 +78,7 @@ void kf_topic_denied(struct kf_consumer *c, const char *text) {
         fail_permanently(c, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, text, READ_DENIED);
         return;
     }
-    ebp_log(c->client.host, EBP_LOG_WARNING, "%.600s%s", text, READ_DENIED);    /* the other topics of the pattern go on */
+    ebp_log(c->client.host, EBP_LOG_WARNING, "%.600s%s", text, READ_DENIED); /* the other topics of the pattern go on */
 }
 
 static void handle_error(struct kf_consumer *c, rd_kafka_event_t *event) {
@@ -87,7 +86,8 @@ static void handle_error(struct kf_consumer *c, rd_kafka_event_t *event) {
 
     switch (code) {
     case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
-        fail_permanently(c, code, NULL, ": its live members share partitions out in another way than this one; in a group "
+        fail_permanently(c, code, NULL,
+                         ": its live members share partitions out in another way than this one; in a group "
                          "with members in Python set assignment = eager, else stop those that have another setting");
         break;
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
@@ -99,7 +99,7 @@ static void handle_error(struct kf_consumer *c, rd_kafka_event_t *event) {
     case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID:
         fail_permanently(c, code, NULL, "");
         break;
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:       /* once for each topic, and again after each refresh */
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART: /* once for each topic, and again after each refresh */
         kf_note_unknown_topic(c, rd_kafka_event_error_string(event));
         break;
     default:
@@ -114,7 +114,7 @@ void kf_handle_events(struct kf_consumer *c) {
         switch (rd_kafka_event_type(event)) {
         case RD_KAFKA_EVENT_REBALANCE:
             kf_rebalance_begin(c, event);
-            continue;                   /* it owns the event */
+            continue; /* it owns the event */
         case RD_KAFKA_EVENT_OFFSET_COMMIT:
             kf_commit_done(c, event);
             break;

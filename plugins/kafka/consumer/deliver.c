@@ -6,12 +6,12 @@
 #include "common/log.h"
 
 enum {
-    BURST = 128,                /* messages of one partition before the next one has its turn */
-    MANY = 64,                  /* messages that may have been all that a queue had room for */
-    SHARE = 4                   /* what one partition may hold, in multiples of the room that is left to the others */
+    BURST = 128, /* messages of one partition before the next one has its turn */
+    MANY = 64,   /* messages that may have been all that a queue had room for */
+    SHARE = 4    /* what one partition may hold, in multiples of the room that is left to the others */
 };
 
-enum step { DELIVERED, QUEUE_EMPTY, BLOCKED, HOST_FULL };      /* BLOCKED: a schema or memory is missing */
+enum step { DELIVERED, QUEUE_EMPTY, BLOCKED, HOST_FULL }; /* BLOCKED: a schema or memory is missing */
 
 /* Handles an error that comes through a partition's queue. */
 static void handle_error(struct kf_consumer *c, struct kf_partition *partition, const rd_kafka_message_t *message) {
@@ -78,7 +78,7 @@ static size_t bytes_unsettled(const struct kf_partition *partition) {
 }
 
 static struct load count_load(const struct kf_consumer *c) {
-    struct load load = {0};
+    struct load load = { 0 };
 
     for (size_t i = 0; i < c->n_slots; i++)
         if (c->slots[i]) {

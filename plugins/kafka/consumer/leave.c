@@ -103,9 +103,9 @@ static void end_client(struct kf_consumer *c, enum leave_result result) {
         kf_client_close(&c->client);
         return;
     }
-    ebp_log(c->client.host, EBP_LOG_INFO, "%s", result == STILL_JOINING
-            ? "the group is not ready to let this member leave; it leaves in the background"
-            : "leaving the group takes longer than the time to close; it goes on in the background");
+    ebp_log(c->client.host, EBP_LOG_INFO, "%s",
+            result == STILL_JOINING ? "the group is not ready to let this member leave; it leaves in the background"
+                                    : "leaving the group takes longer than the time to close; it goes on in the background");
     kf_client_abandon(&c->client, result == STILL_LEAVING);
 }
 

@@ -66,9 +66,14 @@ static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_
     }
     /* unread: the queue may hold messages that were fetched when the partition was here last. librdkafka drops those when
      * the queue is read, and signals new messages only if the queue was empty. */
-    *partition = (struct kf_partition){ .slot = slot, .generation = ++c->generations[slot], .topic = topic,
-                                        .number = named->partition, .wakeup = &c->client.wakeup, .unread = true,
-                                        .next_offset = -1, .end_offset = -1,
+    *partition = (struct kf_partition){ .slot = slot,
+                                        .generation = ++c->generations[slot],
+                                        .topic = topic,
+                                        .number = named->partition,
+                                        .wakeup = &c->client.wakeup,
+                                        .unread = true,
+                                        .next_offset = -1,
+                                        .end_offset = -1,
                                         .start_offset = named->offset >= 0 ? named->offset : -1 };
     partition->queue = rd_kafka_queue_get_partition(c->client.rk, named->topic, named->partition);
     if (!partition->queue) {
@@ -201,7 +206,7 @@ static void begin_revoke(struct kf_consumer *c, const rd_kafka_topic_partition_l
     int64_t grace = lost ? 0 : c->grace_ms;
 
     c->revoking = true;
-    c->generation_over = false;         /* what a commit that was under way when the new generation began has set */
+    c->generation_over = false; /* what a commit that was under way when the new generation began has set */
     c->revoke_by_ms = ebp_monotonic_ms() + grace;
     for (int i = 0; i < list->cnt; i++) {
         struct kf_partition *partition = kf_partition_find(c, list->elems[i].topic, list->elems[i].partition);
@@ -223,7 +228,7 @@ static void continue_revoke(struct kf_consumer *c, int64_t now_ms) {
     for (size_t i = 0; i < c->n_slots; i++)
         all_settled = all_settled && (!c->slots[i] || !c->slots[i]->revoking || is_settled(c->slots[i]));
     if (!all_settled && now_ms < c->revoke_by_ms && !c->generation_over && !rd_kafka_assignment_lost(c->client.rk)) {
-        if (c->commit_ms == INT64_MAX || now_ms >= c->commit_ms)    /* a commit that failed waits before its retry */
+        if (c->commit_ms == INT64_MAX || now_ms >= c->commit_ms) /* a commit that failed waits before its retry */
             kf_commit_now(c);
         return;
     }
@@ -239,7 +244,7 @@ static void continue_revoke(struct kf_consumer *c, int64_t now_ms) {
 void kf_rebalance_begin(struct kf_consumer *c, rd_kafka_event_t *event) {
     const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
 
-    if (c->rebalance)                   /* librdkafka waits for an answer, so this cannot happen; the newer event counts */
+    if (c->rebalance) /* librdkafka waits for an answer, so this cannot happen; the newer event counts */
         end_rebalance(c);
     c->rebalance = event;
     if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {

@@ -18,7 +18,7 @@ struct kf_lookup {
     struct kf_consumer *c;
     pthread_t thread;
     atomic_bool done, cancelled;
-    rd_kafka_topic_partition_list_t *list;      /* NULL: it looks up which topics exist */
+    rd_kafka_topic_partition_list_t *list; /* NULL: it looks up which topics exist */
     rd_kafka_topic_partition_list_t *found;
 };
 
@@ -37,8 +37,7 @@ static bool find_committed(const struct kf_lookup *lookup, rd_kafka_topic_partit
 static bool find_offsets(const struct kf_lookup *lookup, rd_kafka_topic_partition_list_t *list, int64_t at) {
     for (int i = 0; i < list->cnt; i++)
         list->elems[i].offset = at;
-    if (list->cnt > 0 &&
-        rd_kafka_offsets_for_times(lookup->c->client.rk, list, STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (list->cnt > 0 && rd_kafka_offsets_for_times(lookup->c->client.rk, list, STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return false;
     for (int i = 0; i < list->cnt; i++)
         if (list->elems[i].err)
@@ -150,7 +149,7 @@ static bool find_topics(struct kf_lookup *lookup) {
     const struct eb_subscription *sub = lookup->c->subscription;
     bool found = true;
 
-    kf_topic_list_free(lookup->found);          /* of an attempt that failed half way */
+    kf_topic_list_free(lookup->found); /* of an attempt that failed half way */
     lookup->found = rd_kafka_topic_partition_list_new(8);
     if (lookup->c->patterns)
         found = find_matching(lookup);

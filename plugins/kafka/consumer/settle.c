@@ -63,7 +63,7 @@ static void settle_one(struct kf_consumer *c, const struct eb_verdict *verdict, 
     uint32_t number = (uint32_t)verdict->token;
 
     if (verdict->kind == EB_EXTEND)
-        return;                                         /* there is no lease: a member that lives keeps its partitions */
+        return; /* there is no lease: a member that lives keeps its partitions */
     if (!partition || !kf_window_is_inflight(&partition->window, number)) {
         report(batch, EB_GONE, verdict->token);
         return;
@@ -228,7 +228,7 @@ void kf_commit_done(struct kf_consumer *c, rd_kafka_event_t *event) {
         if (partition && partition->committing)
             commit_done_for(c, partition, each ? one->err : code, &batch);
     }
-    for (size_t i = 0; i < c->n_slots; i++)             /* partitions that the result does not list */
+    for (size_t i = 0; i < c->n_slots; i++) /* partitions that the result does not list */
         if (c->slots[i] && c->slots[i]->committing)
             commit_done_for(c, c->slots[i], code ? code : RD_KAFKA_RESP_ERR__FAIL, &batch);
     flush(&batch);

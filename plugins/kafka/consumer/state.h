@@ -28,27 +28,27 @@
 
 struct kf_topic_name {
     struct kf_topic_name *next;
-    int32_t partitions;                 /* of those assigned here first, the highest number plus 1 */
-    atomic_bool absent;                 /* it did not exist, and that was logged; the lookup's thread reads it too */
+    int32_t partitions; /* of those assigned here first, the highest number plus 1 */
+    atomic_bool absent; /* it did not exist, and that was logged; the lookup's thread reads it too */
     char text[];
 };
 
 /* A partition that is assigned to this member. */
 struct kf_partition {
-    uint16_t slot, generation;          /* of its place in `slots`; a token names both */
+    uint16_t slot, generation; /* of its place in `slots`; a token names both */
     struct kf_topic_name *topic;
     int32_t number;
     rd_kafka_queue_t *queue;
     struct ebp_wakeup *wakeup;
-    atomic_bool arrived;                /* a message came into the empty queue */
-    bool unread;                        /* the queue was not read to its end */
-    bool paused, revoking;              /* nothing is delivered meanwhile */
-    rd_kafka_message_t *pending;        /* read from the queue, not delivered yet */
-    int64_t next_offset;                /* the one behind the last message read; -1: none was read */
-    int64_t end_offset;                 /* until_end: the partition's end when it was looked up; -1: not yet */
-    int64_t start_offset;               /* to be committed for a new group; -1: none */
+    atomic_bool arrived;         /* a message came into the empty queue */
+    bool unread;                 /* the queue was not read to its end */
+    bool paused, revoking;       /* nothing is delivered meanwhile */
+    rd_kafka_message_t *pending; /* read from the queue, not delivered yet */
+    int64_t next_offset;         /* the one behind the last message read; -1: none was read */
+    int64_t end_offset;          /* until_end: the partition's end when it was looked up; -1: not yet */
+    int64_t start_offset;        /* to be committed for a new group; -1: none */
     struct kf_window window;
-    bool committing;                    /* part of the commit under way, which covers the messages in front of `upto` */
+    bool committing; /* part of the commit under way, which covers the messages in front of `upto` */
     uint32_t upto;
 };
 
@@ -61,31 +61,31 @@ struct kf_consumer {
     const struct eb_subscription *subscription;
     struct kf_reader reader;
     struct kf_topic_name *topics;
-    struct kf_partition **slots;        /* NULL where a slot is free */
-    uint16_t *generations;              /* of the slots */
-    size_t n_slots, first_slot;         /* first_slot: which partition is read first the next time */
-    size_t n_inflight, bytes_inflight;  /* delivered and without a verdict, of all partitions */
+    struct kf_partition **slots;       /* NULL where a slot is free */
+    uint16_t *generations;             /* of the slots */
+    size_t n_slots, first_slot;        /* first_slot: which partition is read first the next time */
+    size_t n_inflight, bytes_inflight; /* delivered and without a verdict, of all partitions */
     struct kf_fetch_wakeup fetch_wakeup;
 
-    bool committing;                    /* a commit is under way */
-    int64_t commit_ms;                  /* when the next commit is due; INT64_MAX: nothing to commit */
-    int64_t retry_ms;                   /* no commit before: one has failed */
-    bool generation_over;               /* the broker takes no commit of this group generation any more */
+    bool committing;      /* a commit is under way */
+    int64_t commit_ms;    /* when the next commit is due; INT64_MAX: nothing to commit */
+    int64_t retry_ms;     /* no commit before: one has failed */
+    bool generation_over; /* the broker takes no commit of this group generation any more */
 
-    rd_kafka_event_t *rebalance;        /* the one that librdkafka waits for an answer to; NULL: none */
-    bool revoking;                      /* it takes partitions away */
+    rd_kafka_event_t *rebalance; /* the one that librdkafka waits for an answer to; NULL: none */
+    bool revoking;               /* it takes partitions away */
     int64_t revoke_by_ms, grace_ms;
-    struct kf_lookup *offset_lookup;    /* of where the assigned partitions begin; NULL: none is under way */
+    struct kf_lookup *offset_lookup; /* of where the assigned partitions begin; NULL: none is under way */
 
-    bool assigned;                      /* at least once */
-    bool patterns;                      /* a topic of the subscription is a pattern */
+    bool assigned; /* at least once */
+    bool patterns; /* a topic of the subscription is a pattern */
     bool no_match_logged;
-    struct kf_lookup *topic_lookup;     /* of which topics exist; NULL: none is under way */
-    int64_t topic_lookup_ms;            /* when the next one begins */
-    bool topics_known, no_topic_exists; /* after the first one */
-    rd_kafka_topic_partition_list_t *subscribed;    /* patterns: the topics that match; NULL: none yet */
-    bool host_full;                     /* the host accepted no more message in this receive */
-    bool settled_some;                  /* something was settled in this receive: the host may have room again */
+    struct kf_lookup *topic_lookup;              /* of which topics exist; NULL: none is under way */
+    int64_t topic_lookup_ms;                     /* when the next one begins */
+    bool topics_known, no_topic_exists;          /* after the first one */
+    rd_kafka_topic_partition_list_t *subscribed; /* patterns: the topics that match; NULL: none yet */
+    bool host_full;                              /* the host accepted no more message in this receive */
+    bool settled_some;                           /* something was settled in this receive: the host may have room again */
 };
 
 struct kf_partition *kf_partition_find(const struct kf_consumer *, const char *topic, int32_t number);
@@ -122,15 +122,15 @@ uint32_t kf_deliver(struct kf_consumer *, uint32_t max);
 
 /* ---- settle.c ---- */
 
-void kf_commit_due(struct kf_consumer *, int64_t now_ms);               /* commits if a commit is due */
-void kf_commit_now(struct kf_consumer *);                               /* commits all there is, if that may be now */
-void kf_commit_done(struct kf_consumer *, rd_kafka_event_t *);          /* a commit's result */
-void kf_settle_gone(struct kf_consumer *, struct kf_partition *);       /* EB_GONE for what is acked and not committed */
-bool kf_all_committed(const struct kf_partition *);                     /* all that can be committed is */
+void kf_commit_due(struct kf_consumer *, int64_t now_ms);         /* commits if a commit is due */
+void kf_commit_now(struct kf_consumer *);                         /* commits all there is, if that may be now */
+void kf_commit_done(struct kf_consumer *, rd_kafka_event_t *);    /* a commit's result */
+void kf_settle_gone(struct kf_consumer *, struct kf_partition *); /* EB_GONE for what is acked and not committed */
+bool kf_all_committed(const struct kf_partition *);               /* all that can be committed is */
 
 /* ---- membership.c ---- */
 
-void kf_rebalance_begin(struct kf_consumer *, rd_kafka_event_t *);      /* owns the event */
+void kf_rebalance_begin(struct kf_consumer *, rd_kafka_event_t *); /* owns the event */
 void kf_rebalance_continue(struct kf_consumer *, int64_t now_ms);
 void kf_drop_partitions(struct kf_consumer *);
 
@@ -142,8 +142,8 @@ void kf_drop_partitions(struct kf_consumer *);
 struct kf_lookup *kf_lookup_start(struct kf_consumer *, const rd_kafka_topic_partition_list_t *);
 bool kf_lookup_done(const struct kf_lookup *);
 const rd_kafka_topic_partition_list_t *kf_lookup_offsets(const struct kf_lookup *);
-const rd_kafka_topic_partition_list_t *kf_lookup_topics(const struct kf_lookup *);     /* sorted */
-void kf_lookup_free(struct kf_lookup *);                                /* waits for the thread; accepts NULL */
+const rd_kafka_topic_partition_list_t *kf_lookup_topics(const struct kf_lookup *); /* sorted */
+void kf_lookup_free(struct kf_lookup *);                                           /* waits for the thread; accepts NULL */
 
 /* ---- until_end.c ---- */
 

@@ -27,7 +27,7 @@ int32_t kf_subscribe(struct kf_consumer *c, struct eb_error *err) {
             return ebp_no_memory(err);
     }
     if (c->patterns)
-        return EB_OK;                   /* once the lookup has told which topics exist */
+        return EB_OK; /* once the lookup has told which topics exist */
     list = rd_kafka_topic_partition_list_new((int)sub->n_topics);
     for (size_t i = 0; i < sub->n_topics; i++)
         rd_kafka_topic_partition_list_add(list, sub->topics[i], RD_KAFKA_PARTITION_UA);
@@ -104,8 +104,7 @@ static bool same_topics(const rd_kafka_topic_partition_list_t *a, const rd_kafka
 }
 
 static void update_subscription(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *found) {
-    rd_kafka_resp_err_t code =
-        found->cnt ? rd_kafka_subscribe(c->client.rk, found) : rd_kafka_unsubscribe(c->client.rk);
+    rd_kafka_resp_err_t code = found->cnt ? rd_kafka_subscribe(c->client.rk, found) : rd_kafka_unsubscribe(c->client.rk);
     struct eb_error why;
 
     if (kf_failed(&why, code, "subscribing to %d topics", found->cnt) != EB_OK) {

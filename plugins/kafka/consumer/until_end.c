@@ -8,7 +8,8 @@ static bool knows_end(struct kf_consumer *c, struct kf_partition *partition) {
 
     if (partition->end_offset < 0 &&
         rd_kafka_get_watermark_offsets(c->client.rk, partition->topic->text, partition->number, &low, &high) ==
-            RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0)
+            RD_KAFKA_RESP_ERR_NO_ERROR &&
+        high >= 0)
         partition->end_offset = high;
     return partition->end_offset >= 0;
 }

@@ -127,5 +127,5 @@ bool kf_window_is_empty(const struct kf_window *w) {
 
 void kf_window_free(struct kf_window *w) {
     free(w->entries);
-    *w = (struct kf_window){0};
+    *w = (struct kf_window){ 0 };
 }

@@ -17,24 +17,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum kf_state { KF_INFLIGHT, KF_ACKED, KF_SETTLED };    /* KF_SETTLED: without a commit, as returned or gone */
+enum kf_state { KF_INFLIGHT, KF_ACKED, KF_SETTLED }; /* KF_SETTLED: without a commit, as returned or gone */
 
 struct kf_entry {
     int64_t offset;
     uint32_t bytes;
-    uint32_t state;                     /* enum kf_state */
+    uint32_t state; /* enum kf_state */
 };
 
 struct kf_window {
-    struct kf_entry *entries;           /* a ring; number n is at n & (room - 1) */
-    uint32_t room;                      /* a power of two */
-    uint32_t base, safe, next;          /* numbers; they wrap */
-    size_t n_inflight, bytes_inflight;  /* without a verdict */
-    size_t n_acked, bytes_acked;        /* acknowledged and not settled */
-    bool blocked;                       /* a message was handed back: no acknowledgement behind `block` can be kept */
+    struct kf_entry *entries;          /* a ring; number n is at n & (room - 1) */
+    uint32_t room;                     /* a power of two */
+    uint32_t base, safe, next;         /* numbers; they wrap */
+    size_t n_inflight, bytes_inflight; /* without a verdict */
+    size_t n_acked, bytes_acked;       /* acknowledged and not settled */
+    bool blocked;                      /* a message was handed back: no acknowledgement behind `block` can be kept */
     uint32_t block;
-    uint32_t walk, walk_end;            /* behind the block only messages between these may still be KF_ACKED */
-    uint32_t swept;                     /* from base to here none is */
+    uint32_t walk, walk_end; /* behind the block only messages between these may still be KF_ACKED */
+    uint32_t swept;          /* from base to here none is */
 };
 
 /* Makes room for one more message, so that kf_window_add cannot fail. Returns false without memory. */
@@ -47,8 +47,8 @@ uint32_t kf_window_add(struct kf_window *, int64_t offset, size_t bytes);
 bool kf_window_is_inflight(const struct kf_window *, uint32_t number);
 
 enum kf_ack_result {
-    KF_ACK_PENDING,                     /* it is settled when a commit covers it */
-    KF_ACK_GONE                         /* no commit will cover it: it is settled as EB_GONE now */
+    KF_ACK_PENDING, /* it is settled when a commit covers it */
+    KF_ACK_GONE     /* no commit will cover it: it is settled as EB_GONE now */
 };
 
 enum kf_ack_result kf_window_ack(struct kf_window *, uint32_t number);

@@ -108,7 +108,7 @@ void kf_producer_close(void *self, int32_t timeout_ms) {
 
     handle_events(p);
     if (p->client.status == EB_OK && timeout_ms > 0) {
-        rd_kafka_flush(p->client.rk, 0);        /* ends lingering */
+        rd_kafka_flush(p->client.rk, 0); /* ends lingering */
         await_reports(p, ebp_monotonic_ms() + timeout_ms);
     }
     kf_return_all_waiting(p);

@@ -7,7 +7,7 @@
 #include "error.h"
 #include "position.h"
 
-enum { WITHOUT_TIME_MS = 60000 };       /* how long messages go without a time after the brokers refused one */
+enum { WITHOUT_TIME_MS = 60000 }; /* how long messages go without a time after the brokers refused one */
 
 static void report(struct kf_producer *p, const struct eb_delivery *delivery) {
     p->reported++;
@@ -15,7 +15,10 @@ static void report(struct kf_producer *p, const struct eb_delivery *delivery) {
 }
 
 void kf_report_failed(struct kf_producer *p, const struct eb_message *message, const struct eb_error *why, bool maybe) {
-    struct eb_delivery delivery = { .size = sizeof delivery, .token = message->token, .error = why, .maybe_stored = maybe,
+    struct eb_delivery delivery = { .size = sizeof delivery,
+                                    .token = message->token,
+                                    .error = why,
+                                    .maybe_stored = maybe,
                                     .status = why->status == EB_PERMANENT ? EB_PERMANENT : EB_RETRIABLE };
 
     report(p, &delivery);
@@ -25,7 +28,7 @@ static void report_stored(struct kf_producer *p, const struct eb_message *messag
     char position[KF_POSITION_ROOM];
     struct eb_delivery delivery = { .size = sizeof delivery, .token = message->token, .status = EB_OK };
 
-    if (sent->offset >= 0) {            /* it is not known if the broker had stored the message before */
+    if (sent->offset >= 0) { /* it is not known if the broker had stored the message before */
         delivery.position.len = kf_position_print(position, sent->partition, sent->offset);
         delivery.position.data = position;
     }
@@ -38,12 +41,15 @@ int32_t kf_refusal_error(const struct kf_producer *p, struct eb_error *err, rd_k
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-        return ebp_error(err, EB_PERMANENT, code, "topic %s does not exist, waited %" PRId64 " ms for it (topic_wait); create "
-                         "it, or let the brokers do it (auto.create.topics.enable)", message->topic.data,
-                         p->client.set->topic_wait_ms);
+        return ebp_error(err, EB_PERMANENT, code,
+                         "topic %s does not exist, waited %" PRId64 " ms for it (topic_wait); create "
+                         "it, or let the brokers do it (auto.create.topics.enable)",
+                         message->topic.data, p->client.set->topic_wait_ms);
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-        kf_failed(err, code, "this event of %zu bytes, or those sent together with it, are too large for topic %s: see "
-                  "its max.message.bytes, and keep rdkafka.batch.size below that", message->payload.len, message->topic.data);
+        kf_failed(err, code,
+                  "this event of %zu bytes, or those sent together with it, are too large for topic %s: see "
+                  "its max.message.bytes, and keep rdkafka.batch.size below that",
+                  message->payload.len, message->topic.data);
         err->kind = EB_KIND_DATA;
         return EB_PERMANENT;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
@@ -71,7 +77,8 @@ static bool is_retried(struct kf_producer *p, const rd_kafka_message_t *sent, st
     struct kf_topic *topic = kf_topics_get(&p->topics, message->topic);
 
     if ((sent->err != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC && sent->err != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION &&
-         sent->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) || !topic || !topic->known)
+         sent->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) ||
+        !topic || !topic->known)
         return false;
     topic->known = kf_may_wait_for_topic(p, topic);
     if (!topic->known)
@@ -101,7 +108,7 @@ void kf_on_delivery_report(struct kf_producer *p, const rd_kafka_message_t *sent
     if (sent->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         kf_link_reached(&p->client.link);
         p->time_refused = p->time_refused && p->time == KF_NO_TIME;
-        kf_topics_get(&p->topics, message->topic)->known = true;        /* it was sent, so it has an entry */
+        kf_topics_get(&p->topics, message->topic)->known = true; /* it was sent, so it has an entry */
         report_stored(p, message, sent);
         return;
     }

@@ -9,8 +9,8 @@
 #include "record/frame.h"
 
 enum {
-    MAX_WAITING = 100000,       /* messages that wait, of all topics together */
-    TOPIC_RETRY_MS = 250        /* how often an unknown topic is tried */
+    MAX_WAITING = 100000, /* messages that wait, of all topics together */
+    TOPIC_RETRY_MS = 250  /* how often an unknown topic is tried */
 };
 
 /* ---- Framing ---- */
@@ -42,7 +42,7 @@ static int32_t find_schema_id(struct kf_producer *p, struct kf_topic *topic, con
 static bool frame_key(struct kf_producer *p, const struct eb_message *message, uint32_t id, struct eb_text *key) {
     struct eb_text avro = message->key_avro;
 
-    *key = avro.data ? avro : message->key;     /* not Avro: a text of the host's, or the bytes that another program wrote */
+    *key = avro.data ? avro : message->key; /* not Avro: a text of the host's, or the bytes that another program wrote */
     if (!avro.data || message->decode_error.data)
         return true;
     if (!EBP_RESERVE(p->key, p->key_room, avro.len + KF_FRAME))
@@ -62,7 +62,7 @@ static bool frame_value(struct kf_producer *p, const struct eb_message *message,
     *value = (char *)payload.data;
     *len = payload.len;
     if (!payload.data || message->decode_error.data)
-        return true;                    /* absent, or a dead letter that could not be read: as it was, and borrowed */
+        return true; /* absent, or a dead letter that could not be read: as it was, and borrowed */
     *len = payload.len + KF_FRAME;
     *flags = *len <= KF_SMALL ? RD_KAFKA_MSG_F_COPY : RD_KAFKA_MSG_F_FREE;
     *value = *len <= KF_SMALL ? p->value : malloc(*len);
@@ -106,9 +106,8 @@ static enum sent produce_one(struct kf_producer *p, struct kf_topic *topic, cons
         ebp_no_memory(err);
         return refuse(err, EB_RETRIABLE);
     }
-    code = rd_kafka_producev(p->client.rk, RD_KAFKA_V_RKT(topic->rkt), RD_KAFKA_V_MSGFLAGS(flags),
-                             RD_KAFKA_V_VALUE(value, len), RD_KAFKA_V_KEY(key.data, key.len),
-                             RD_KAFKA_V_TIMESTAMP(p->time), RD_KAFKA_V_HEADERS(headers),
+    code = rd_kafka_producev(p->client.rk, RD_KAFKA_V_RKT(topic->rkt), RD_KAFKA_V_MSGFLAGS(flags), RD_KAFKA_V_VALUE(value, len),
+                             RD_KAFKA_V_KEY(key.data, key.len), RD_KAFKA_V_TIMESTAMP(p->time), RD_KAFKA_V_HEADERS(headers),
                              RD_KAFKA_V_OPAQUE((void *)message), RD_KAFKA_V_END);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         topic->unknown_ms = topic->retry_ms = 0;
@@ -135,7 +134,7 @@ static enum sent send_one(struct kf_producer *p, struct kf_topic *topic, const s
         kf_failed(err, rd_kafka_last_error(), "topic %s", topic->name);
         return REFUSED;
     }
-    if (!message->decode_error.data) {          /* both ids are asked for at once */
+    if (!message->decode_error.data) { /* both ids are asked for at once */
         if (message->payload.data)
             status = find_schema_id(p, topic, message->schema, &id, err);
         if (message->key_avro.data && status != EB_PERMANENT)

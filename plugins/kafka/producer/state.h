@@ -22,22 +22,23 @@
 #include "topics.h"
 
 enum {
-    KF_SMALL = 16384,           /* bytes of a framed payload that are copied once more, to save an allocation */
-    KF_NOW = 0, KF_NO_TIME = -1 /* a message's time, as librdkafka and the protocol have it */
+    KF_SMALL = 16384, /* bytes of a framed payload that are copied once more, to save an allocation */
+    KF_NOW = 0,
+    KF_NO_TIME = -1 /* a message's time, as librdkafka and the protocol have it */
 };
 
 struct kf_producer {
     struct kf_client client;
     struct kf_topics topics;
     struct kf_header_pool header_pool;
-    char *key;                  /* framed keys are built here, small payloads in `value` */
+    char *key; /* framed keys are built here, small payloads in `value` */
     size_t key_room;
-    size_t reported;            /* messages, ever */
-    bool queue_full;            /* librdkafka's queue was full when a message was last passed to it */
-    int64_t time;               /* what messages get: KF_NOW, or KF_NO_TIME until time_retry_ms */
+    size_t reported; /* messages, ever */
+    bool queue_full; /* librdkafka's queue was full when a message was last passed to it */
+    int64_t time;    /* what messages get: KF_NOW, or KF_NO_TIME until time_retry_ms */
     int64_t time_retry_ms;
-    bool time_refused;          /* the brokers refuse times, and that was logged */
-    int64_t retry_ms;           /* the earliest retry_ms of a topic; INT64_MAX: none */
+    bool time_refused; /* the brokers refuse times, and that was logged */
+    int64_t retry_ms;  /* the earliest retry_ms of a topic; INT64_MAX: none */
     char value[KF_SMALL];
 };
 

@@ -8,12 +8,13 @@
 
 #include "common/array.h"
 
-#define TEXT(literal) { literal, sizeof literal - 1 }
+#define TEXT(literal)                                                                                                          \
+    { literal, sizeof literal - 1 }
 
 /* The headers of an event, in the order of the Python producer: first those that are the same in each event and are not
  * delivered to the host, then the attributes. */
 static const struct known {
-    struct eb_text wire, plain, fixed;          /* plain: the attribute's name; fixed: the value */
+    struct eb_text wire, plain, fixed; /* plain: the attribute's name; fixed: the value */
 } known[] = {
     { .wire = TEXT("ce_specversion"), .fixed = TEXT("1.0") },
     { .wire = TEXT("content-type"), .fixed = TEXT("application/avro") },
@@ -78,8 +79,7 @@ static bool put_all(const struct eb_message *message, put_header *put, void *to)
 }
 
 static bool put_new(void *to, struct eb_text name, struct eb_text value) {
-    return rd_kafka_header_add(to, name.data, (ssize_t)name.len, value.data, (ssize_t)value.len) ==
-           RD_KAFKA_RESP_ERR_NO_ERROR;
+    return rd_kafka_header_add(to, name.data, (ssize_t)name.len, value.data, (ssize_t)value.len) == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 struct reuse {
@@ -187,7 +187,7 @@ int kf_headers_read(struct kf_headers *read, const rd_kafka_message_t *message) 
     unsigned seen = 0;
 
     read->n_attrs = read->n_headers = 0;
-    read->id = (struct eb_text){0};
+    read->id = (struct eb_text){ 0 };
     read->repeated = NULL;
     if (rd_kafka_message_headers(message, &from) == RD_KAFKA_RESP_ERR_NO_ERROR)
         for (size_t i = 0; rd_kafka_header_get_all(from, i, &name, &data, &len) == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
@@ -199,7 +199,7 @@ int kf_headers_read(struct kf_headers *read, const rd_kafka_message_t *message) 
 
 void kf_headers_free(struct kf_headers *read) {
     free(read->headers);
-    *read = (struct kf_headers){0};
+    *read = (struct kf_headers){ 0 };
 }
 
 const char *kf_headers_name(unsigned bit) {

@@ -33,8 +33,8 @@ struct kf_headers {
     struct eb_header *headers;
     size_t n_headers, room;
     struct eb_text id;
-    unsigned missing;           /* a bit for each attribute that is not there */
-    const char *repeated;       /* a header of an event that is there twice; NULL: none */
+    unsigned missing;     /* a bit for each attribute that is not there */
+    const char *repeated; /* a header of an event that is there twice; NULL: none */
 };
 
 /* Returns false without memory. */

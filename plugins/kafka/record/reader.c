@@ -30,7 +30,7 @@ static void check_headers(struct kf_reader *reader, const char *topic) {
     new = missing & ~reader->warned & ~(unsigned)KF_NO_ID;
     reader->warned |= new;
     for (unsigned bit = 1; bit <= new; bit <<= 1)
-        if (new & bit)
+        if (new &bit)
             ebp_log(reader->host, EBP_LOG_WARNING, "an event of topic %s has no header %s; said once", topic,
                     kf_headers_name(bit));
 }
@@ -45,10 +45,11 @@ static int32_t find_schema(struct kf_reader *reader, uint32_t id, struct eb_sche
         return EB_OK;
     status = sr_schema(reader->registry, id, &found, err);
     if (status == EB_RETRIABLE)
-        return EB_EMPTY;                /* the record waits for the registry; the link reports what is wrong */
+        return EB_EMPTY; /* the record waits for the registry; the link reports what is wrong */
     if (status == EB_OK)
-        *schema = (struct eb_schema){ .size = sizeof *schema, .id = id, .name = { found.name, found.name_len },
-                                      .json = { found.json, found.json_len } };
+        *schema = (struct eb_schema){
+            .size = sizeof *schema, .id = id, .name = { found.name, found.name_len }, .json = { found.json, found.json_len }
+        };
     return status;
 }
 
@@ -65,9 +66,10 @@ static int32_t read_value(struct kf_reader *reader, struct eb_text value, struct
         return EB_OK;
     }
     if (!kf_frame_take(value, &id, &avro)) {
-        set_decode_error(reader, value.len < KF_FRAME
-                         ? "its value of %zu bytes is too short for the frame with a schema's id"
-                         : "its value of %zu bytes does not begin with the 0 of a frame", value.len);
+        set_decode_error(reader,
+                         value.len < KF_FRAME ? "its value of %zu bytes is too short for the frame with a schema's id"
+                                              : "its value of %zu bytes does not begin with the 0 of a frame",
+                         value.len);
         return EB_OK;
     }
     status = find_schema(reader, id, &reader->schema, &why);
@@ -85,7 +87,7 @@ static int32_t read_value(struct kf_reader *reader, struct eb_text value, struct
 /* Sets the key. One that has no frame, or is not what its schema says, is still a key: its bytes are taken, and sent on, as
  * they are. */
 static int32_t read_key(struct kf_reader *reader, struct eb_text key, struct eb_message *message) {
-    struct eb_text avro, type = {0};
+    struct eb_text avro, type = { 0 };
     struct eb_error why;
     uint32_t id;
 
@@ -106,7 +108,8 @@ static int32_t read_key(struct kf_reader *reader, struct eb_text key, struct eb_
     return EB_OK;
 }
 
-int32_t kf_reader_read(struct kf_reader *reader, const rd_kafka_message_t *from, const char *topic, struct eb_message *message) {
+int32_t kf_reader_read(struct kf_reader *reader, const rd_kafka_message_t *from, const char *topic,
+                       struct eb_message *message) {
     struct eb_text key = { from->key, from->key ? from->key_len : 0 };
     rd_kafka_timestamp_type_t type;
     int64_t time_ms = rd_kafka_message_timestamp(from, &type);
@@ -127,7 +130,7 @@ int32_t kf_reader_read(struct kf_reader *reader, const rd_kafka_message_t *from,
     message->n_attrs = reader->headers.n_attrs;
     message->headers = reader->headers.headers;
     message->n_headers = reader->headers.n_headers;
-    if (reader->decode_error[0]) {              /* the message is then as the broker has it */
+    if (reader->decode_error[0]) { /* the message is then as the broker has it */
         message->decode_error = (struct eb_text){ reader->decode_error, strlen(reader->decode_error) };
         message->payload = (struct eb_text){ from->payload, from->payload ? from->len : 0 };
         message->schema = message->key_schema = NULL;

@@ -14,8 +14,8 @@
 /* Used again for each record. What the message points to is in here, or is the record's. */
 struct kf_reader {
     const struct eb_host *host;
-    struct sr_registry *registry;       /* NULL: messages have no writer schema */
-    unsigned warned;                    /* a bit for each missing header that was warned of */
+    struct sr_registry *registry; /* NULL: messages have no writer schema */
+    unsigned warned;              /* a bit for each missing header that was warned of */
     struct kf_headers headers;
     struct eb_schema schema, key_schema;
     char position[KF_POSITION_ROOM], decode_error[512], key[KF_KEY_ROOM];

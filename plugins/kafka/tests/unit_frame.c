@@ -23,8 +23,8 @@ Test(kafka_frame, comes_off_as_it_was_put) {
 Test(kafka_frame, keys_are_text_by_their_type) {
     static const struct {
         struct eb_text type, avro;
-        const char *text;           /* NULL: it is not of that type */
-    /* clang-format off */
+        const char *text; /* NULL: it is not of that type */
+        /* clang-format off */
     } cases[] = {
         { TEXT("string"), TEXT("\x0c" "foobob"), "foobob" },
         { TEXT("string"), TEXT("\x0c" "fooba"), NULL },
@@ -45,8 +45,8 @@ Test(kafka_frame, keys_are_text_by_their_type) {
         bool good = kf_key_text(cases[i].type, cases[i].avro, room, &text);
 
         cr_assert_eq(good, cases[i].text != NULL, "case %zu", i);
-        cr_assert(!good || (text.len == strlen(cases[i].text) && memcmp(text.data, cases[i].text, text.len) == 0),
-                  "case %zu", i);
+        cr_assert(!good || (text.len == strlen(cases[i].text) && memcmp(text.data, cases[i].text, text.len) == 0), "case %zu",
+                  i);
     }
 }
 
@@ -58,8 +58,20 @@ static int32_t check(const char *position) {
 
 Test(kafka_point, positions_are_partitions_with_offsets) {
     static const char *const good[] = { "0:0", "3:17", "0:1,1:2,2147483647:3" };
-    static const char *const bad[] = { "", "3", ":", "3:", ":5", "3:5,", "3:5,3:6", "1:2,3:5,3:6", "-1:5", "3:-5", "3:5 ",
-                                       "2147483648:1", "0:9223372036854775807", "0:99999999999999999999" };
+    static const char *const bad[] = { "",
+                                       "3",
+                                       ":",
+                                       "3:",
+                                       ":5",
+                                       "3:5,",
+                                       "3:5,3:6",
+                                       "1:2,3:5,3:6",
+                                       "-1:5",
+                                       "3:-5",
+                                       "3:5 ",
+                                       "2147483648:1",
+                                       "0:9223372036854775807",
+                                       "0:99999999999999999999" };
     int64_t offset;
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)

@@ -5,7 +5,8 @@
 #include "record/headers.h"
 
 #define FIXED "ce_specversion=1.0;content-type=application/avro;ce_datacontenttype=application/avro;"
-#define TEXT(literal) { literal, sizeof(literal) - 1 }
+#define TEXT(literal)                                                                                                          \
+    { literal, sizeof(literal) - 1 }
 
 /* "name=value;" for each. */
 static const char *all_of(const rd_kafka_headers_t *list) {
@@ -69,7 +70,7 @@ Test(kafka_headers, a_list_is_filled_again_with_all_of_the_next_event) {
     char want[500];
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct kf_header_pool lists = {0};
+        struct kf_header_pool lists = { 0 };
         rd_kafka_headers_t *first = list_of(&lists, "id-1", "dawn", "more", "ab"), *second;
 
         lists.spare[lists.n++] = first;
@@ -83,7 +84,7 @@ Test(kafka_headers, a_list_is_filled_again_with_all_of_the_next_event) {
 }
 
 Test(kafka_headers, a_list_with_fewer_is_not_filled_again) {
-    struct kf_header_pool lists = {0};
+    struct kf_header_pool lists = { 0 };
     rd_kafka_headers_t *first = list_of(&lists, "id-1", "dawn", NULL, NULL);
 
     lists.spare[lists.n++] = first;
@@ -95,13 +96,14 @@ Test(kafka_headers, a_list_with_fewer_is_not_filled_again) {
 
 Test(kafka_headers, an_absent_value_is_no_empty_one) {
     static const char *const values[] = { NULL, "", NULL };
-    struct kf_header_pool lists = {0};
+    struct kf_header_pool lists = { 0 };
 
     for (size_t i = 0; i < 3; i++) {
         rd_kafka_headers_t *list = list_of(&lists, "id-1", "dawn", "more", values[i]);
 
-        cr_assert_str_eq(all_of(list), values[i] ? FIXED "ce_id=id-1;ce_time=dawn;more=;"
-                                                 : FIXED "ce_id=id-1;ce_time=dawn;more=NULL;", "list %zu", i);
+        cr_assert_str_eq(all_of(list),
+                         values[i] ? FIXED "ce_id=id-1;ce_time=dawn;more=;" : FIXED "ce_id=id-1;ce_time=dawn;more=NULL;",
+                         "list %zu", i);
         lists.spare[lists.n++] = list;
     }
     kf_header_pool_free(&lists);
@@ -111,7 +113,7 @@ Test(kafka_headers, an_absent_value_is_no_empty_one) {
 Test(kafka_headers, an_event_with_further_headers_has_a_new_list) {
     static const struct eb_header more = { TEXT("content-type"), TEXT("text/plain") };
     const struct eb_message message = { .size = sizeof message, .headers = &more, .n_headers = 1 };
-    struct kf_header_pool lists = {0};
+    struct kf_header_pool lists = { 0 };
     rd_kafka_headers_t *first = list_of(&lists, "id-1", "dawn", NULL, NULL);
 
     lists.spare[lists.n++] = first;

@@ -4,11 +4,11 @@
 #include "consumer/window.h"
 
 static struct kf_window of(size_t n) {
-    struct kf_window w = {0};
+    struct kf_window w = { 0 };
 
     for (size_t i = 0; i < n; i++) {
         cr_assert(kf_window_reserve(&w));
-        kf_window_add(&w, 100 + 2 * (int64_t)i, 10);        /* offsets have gaps */
+        kf_window_add(&w, 100 + 2 * (int64_t)i, 10); /* offsets have gaps */
     }
     return w;
 }
@@ -52,7 +52,7 @@ Test(kafka_window, what_is_behind_a_returned_one_is_gone) {
     cr_assert_eq(number, 2);
     cr_assert_not(kf_window_take_gone(&w, false, &number));
     cr_assert_eq(kf_window_ack(&w, 3), KF_ACK_GONE);
-    cr_assert_eq(kf_window_ack(&w, 0), KF_ACK_PENDING);           /* in front of it: kept */
+    cr_assert_eq(kf_window_ack(&w, 0), KF_ACK_PENDING); /* in front of it: kept */
     cr_assert(kf_window_commit_offset(&w, &offset, &upto));
     cr_assert_eq(offset, 102);
     cr_assert_eq(w.n_inflight, 0);

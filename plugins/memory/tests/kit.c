@@ -114,7 +114,7 @@ struct kit *kit_new(void) {
 
 struct kit *sender(void) {
     struct kit *kit = kit_new();
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_assert_eq(producer->open(&kit->host, &settings, &kit->self, &err), EB_OK, "%s", err.text);
     return kit;
@@ -126,8 +126,12 @@ void sender_close(struct kit *kit) {
 }
 
 int32_t try_post(struct kit *kit, const char *topic, const char *key, const char *payload) {
-    struct eb_message message = { .size = sizeof message, .token = kit->n_delivered + 1, .topic = text(topic),
-                                  .id = text("id"), .key = text(key), .payload = text(payload) };
+    struct eb_message message = { .size = sizeof message,
+                                  .token = kit->n_delivered + 1,
+                                  .topic = text(topic),
+                                  .id = text("id"),
+                                  .key = text(key),
+                                  .payload = text(payload) };
     const struct eb_message *one = &message;
     size_t before = kit->n_delivered;
 
@@ -145,14 +149,19 @@ void post(struct kit *kit, const char *topic, const char *key, const char *paylo
 /* ---- Receiving ---- */
 
 struct eb_subscription subscription_to(const char *const *topic, const char *group) {
-    return (struct eb_subscription){ .size = sizeof(struct eb_subscription), .topics = topic, .n_topics = 1,
-                                     .group = group, .consumer = "c", .order = EB_ORDER_KEY, .max_messages = 1000,
+    return (struct eb_subscription){ .size = sizeof(struct eb_subscription),
+                                     .topics = topic,
+                                     .n_topics = 1,
+                                     .group = group,
+                                     .consumer = "c",
+                                     .order = EB_ORDER_KEY,
+                                     .max_messages = 1000,
                                      .max_bytes = 1 << 20 };
 }
 
 struct kit *receiver(const struct eb_subscription *subscription) {
     struct kit *kit = kit_new();
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     kit->subscription = subscription;
     cr_assert_eq(consumer->open(&kit->host, &settings, subscription, &kit->self, &err), EB_OK, "%s", err.text);

@@ -13,10 +13,10 @@ enum { KIT_ROOM = 1024 };
 /* What a host was told, in this order. One instance, one thread. */
 struct kit {
     struct eb_host host;
-    const struct eb_subscription *subscription;     /* of a receiver */
+    const struct eb_subscription *subscription; /* of a receiver */
     void *self;
     int links;
-    size_t n_got, n_delivered, n_settled, takes;    /* takes: how many `received` accepts before it is full */
+    size_t n_got, n_delivered, n_settled, takes; /* takes: how many `received` accepts before it is full */
     struct {
         uint64_t token;
         uint32_t deliveries, failures;
@@ -31,7 +31,7 @@ struct kit {
         uint64_t token;
         int32_t status;
     } settled[KIT_ROOM];
-    void (*look)(const struct eb_message *);        /* at each message received; may be NULL */
+    void (*look)(const struct eb_message *); /* at each message received; may be NULL */
 };
 
 /* As the plugin's own settings; the plugin's table says so, and the kit checks it. */
@@ -44,27 +44,27 @@ struct kit_settings {
 extern const struct eb_producer_ops *producer;
 extern const struct eb_consumer_ops *consumer;
 extern const struct eb_admin_ops *admin;
-extern struct kit_settings settings;        /* what instances are opened with: the defaults, until a test changes them */
+extern struct kit_settings settings; /* what instances are opened with: the defaults, until a test changes them */
 
 void kit_load(void);
-int64_t kit_ms(void);                       /* monotonic */
-struct eb_text text(const char *);          /* NULL: absent */
+int64_t kit_ms(void);              /* monotonic */
+struct eb_text text(const char *); /* NULL: absent */
 
-struct kit *kit_new(void);                  /* a host, nothing open */
+struct kit *kit_new(void); /* a host, nothing open */
 struct kit *sender(void);
 void sender_close(struct kit *);
-int32_t try_post(struct kit *, const char *topic, const char *key, const char *payload);    /* how it is reported */
-void post(struct kit *, const char *topic, const char *key, const char *payload);           /* it must be stored */
+int32_t try_post(struct kit *, const char *topic, const char *key, const char *payload); /* how it is reported */
+void post(struct kit *, const char *topic, const char *key, const char *payload);        /* it must be stored */
 
 /* One topic or pattern, in order by key, up to 1000 messages. */
 struct eb_subscription subscription_to(const char *const *topic, const char *group);
 struct kit *receiver(const struct eb_subscription *);
 void receiver_close(struct kit *);
-size_t receive(struct kit *, uint32_t max, int32_t timeout_ms);     /* how many came; earlier ones are forgotten */
-const char *come(struct kit *, uint32_t max, int32_t timeout_ms);   /* the payloads, blanks between; until the next call */
-int32_t settle(struct kit *, uint64_t token, uint32_t what, uint32_t delay_ms);     /* what it is reported with */
-void settle_all(struct kit *, const struct eb_verdict *, size_t n);                 /* in one call */
-void ack_all(struct kit *);                                         /* what came last; must be EB_OK */
+size_t receive(struct kit *, uint32_t max, int32_t timeout_ms);   /* how many came; earlier ones are forgotten */
+const char *come(struct kit *, uint32_t max, int32_t timeout_ms); /* the payloads, blanks between; until the next call */
+int32_t settle(struct kit *, uint64_t token, uint32_t what, uint32_t delay_ms); /* what it is reported with */
+void settle_all(struct kit *, const struct eb_verdict *, size_t n);             /* in one call */
+void ack_all(struct kit *);                                                     /* what came last; must be EB_OK */
 
 void *admin_open(void);
 

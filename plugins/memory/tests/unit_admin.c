@@ -9,7 +9,7 @@ TestSuite(memory_admin, .init = kit_load, .timeout = 60);
 /* What a walk told: payloads, topics or groups, with blanks between. */
 struct told {
     char all[512];
-    size_t n, most;                 /* most: ends the walk after so many; 0: never */
+    size_t n, most; /* most: ends the walk after so many; 0: never */
     struct eb_group_info group;
     struct eb_topic_info topic;
     struct kit *send_meanwhile;
@@ -60,7 +60,7 @@ static struct kit *abc(void) {
 static const char *browse(const char *topic, struct eb_point from) {
     static struct told told;
 
-    told = (struct told){0};
+    told = (struct told){ 0 };
     cr_assert_eq(admin->browse(admin_open(), topic, &from, 0, tell_message, &told, NULL), EB_OK);
     return told.all;
 }
@@ -97,7 +97,7 @@ Test(memory_admin, browsing_nowhere_is_the_end) {
 }
 
 Test(memory_admin, topics_are_told_in_name_order_with_what_they_hold) {
-    struct told told = {0};
+    struct told told = { 0 };
     struct kit *from = abc();
     void *self = admin_open();
 
@@ -115,7 +115,7 @@ Test(memory_admin, topics_are_told_in_name_order_with_what_they_hold) {
 Test(memory_admin, groups_tell_position_lag_and_members) {
     struct eb_subscription to = subscription_to(logins, "g");
     struct kit *from = abc(), *member = receiver(&to);
-    struct told told = {0}, none = {0};
+    struct told told = { 0 }, none = { 0 };
 
     receive(member, 2, 0);
     settle(member, member->got[1].token, EB_ACK, 0);
@@ -126,7 +126,7 @@ Test(memory_admin, groups_tell_position_lag_and_members) {
     cr_assert_eq(told.group.members, 1);
     settle(member, member->got[0].token, EB_ACK, 0);
     receiver_close(member);
-    told = (struct told){0};
+    told = (struct told){ 0 };
     cr_assert_eq(admin->groups(admin_open(), NULL, NULL, 0, tell_group, &told, NULL), EB_OK);
     cr_assert_str_eq(told.all, "logins/g@3/4");
     cr_assert_eq(told.group.lag, 1);
@@ -151,7 +151,7 @@ static int32_t tell_seek(void *arg, const struct eb_seek_info *info) {
 }
 
 Test(memory_admin, seek_moves_a_group_and_makes_it_only_when_told) {
-    struct moved moved = {0};
+    struct moved moved = { 0 };
     struct eb_error err;
     struct eb_point second = point(EB_POSITION, "2");
     struct eb_subscription to = subscription_to(logins, "g");
@@ -184,7 +184,7 @@ Test(memory_admin, what_is_out_of_a_group_that_was_moved_is_gone_and_comes_again
     struct eb_point earliest = point(EB_EARLIEST, NULL);
     struct eb_subscription to = subscription_to(logins, "g");
     struct kit *from = abc(), *member = receiver(&to);
-    struct moved moved = {0};
+    struct moved moved = { 0 };
 
     receive(member, 2, 0);
     uint64_t held[] = { member->got[0].token, member->got[1].token };
@@ -200,13 +200,14 @@ Test(memory_admin, what_is_out_of_a_group_that_was_moved_is_gone_and_comes_again
 
 Test(memory_admin, seeking_in_no_topic_says_so) {
     struct eb_point earliest = point(EB_EARLIEST, NULL);
-    struct told told = {0};
-    struct moved moved = {0};
+    struct told told = { 0 };
+    struct moved moved = { 0 };
     struct eb_error err;
 
     cr_assert_eq(admin->seek(admin_open(), "nowhere", "g", &earliest, 0, 0, tell_seek, &moved, &err), EB_GONE);
     cr_assert_str_eq(err.text, "topic nowhere does not exist");
-    cr_assert_eq(admin->seek(admin_open(), "nowhere", "g", &earliest, EB_CREATE | EB_DRY_RUN, 0, tell_seek, &moved, NULL), EB_OK);
+    cr_assert_eq(admin->seek(admin_open(), "nowhere", "g", &earliest, EB_CREATE | EB_DRY_RUN, 0, tell_seek, &moved, NULL),
+                 EB_OK);
     cr_assert_eq(admin->create(admin_open(), "nowhere", 0, EB_DRY_RUN, 0, NULL), EB_OK);
     cr_assert_eq(admin->topics(admin_open(), 0, tell_topic, &told, NULL), EB_OK);
     cr_assert_eq(told.n, 0, "nothing was made");

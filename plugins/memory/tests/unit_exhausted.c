@@ -23,8 +23,12 @@ static size_t send_rest(struct kit *from, size_t sent) {
     bool refused = false;
 
     for (size_t i = 0; i < n; i++) {
-        messages[i] = (struct eb_message){ .size = sizeof messages[i], .token = sent + i, .topic = text("logins"),
-                                           .key = text("k"), .payload = { letters + sent + i, 1 }, .schema = &schema };
+        messages[i] = (struct eb_message){ .size = sizeof messages[i],
+                                           .token = sent + i,
+                                           .topic = text("logins"),
+                                           .key = text("k"),
+                                           .payload = { letters + sent + i, 1 },
+                                           .schema = &schema };
         batch[i] = &messages[i];
     }
     cr_assert_eq(producer->submit(from->self, batch, n, NULL), (int64_t)n);
@@ -115,7 +119,7 @@ Test(memory_exhausted, opening_and_looking_after_say_so) {
     for (int what = 0; what < 3; what++)
         for (unsigned n = 1;; n++) {
             struct kit *kit = kit_new();
-            struct eb_error err = {0};
+            struct eb_error err = { 0 };
 
             settings.name = what == 0 ? "p" : what == 1 ? "c" : "a";
             fail_allocation(n);

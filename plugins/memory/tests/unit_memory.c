@@ -39,10 +39,18 @@ static void look_closely(const struct eb_message *m) {
 
 Test(memory, message_comes_as_it_was_sent_after_its_producer_is_gone) {
     struct eb_schema *schema = malloc(sizeof *schema);
-    struct eb_header attr = { text("type"), text("t1") }, headers[] = { { text("g"), {0} }, { text("h"), text("") } };
-    struct eb_message message = {
-        .size = sizeof message, .token = 1, .topic = text("logins"), .id = text("id"), .key = text(""),
-        .payload = { "a\0b", 3 }, .attrs = &attr, .n_attrs = 1, .headers = headers, .n_headers = 2, .schema = schema };
+    struct eb_header attr = { text("type"), text("t1") }, headers[] = { { text("g"), { 0 } }, { text("h"), text("") } };
+    struct eb_message message = { .size = sizeof message,
+                                  .token = 1,
+                                  .topic = text("logins"),
+                                  .id = text("id"),
+                                  .key = text(""),
+                                  .payload = { "a\0b", 3 },
+                                  .attrs = &attr,
+                                  .n_attrs = 1,
+                                  .headers = headers,
+                                  .n_headers = 2,
+                                  .schema = schema };
     const struct eb_message *twice[] = { &message, &message };
     struct eb_subscription to = subscription_to(logins, "g");
     struct kit *from = sender();
@@ -91,8 +99,9 @@ Test(memory, producer_takes_no_more_than_it_holds_and_reports_each_once) {
     struct kit *from = sender();
 
     for (size_t i = 0; i < 1000; i++) {
-        messages[i] = (struct eb_message){ .size = sizeof messages[i], .token = i, .topic = text("logins"),
-                                           .payload = text("x") };
+        messages[i] = (struct eb_message){
+            .size = sizeof messages[i], .token = i, .topic = text("logins"), .payload = text("x")
+        };
         batch[i] = &messages[i];
     }
     for (size_t taken = 0; taken < 1000;) {
@@ -186,7 +195,7 @@ Test(memory, a_busy_topic_does_not_starve_the_next) {
 }
 
 static const struct {
-    const char *name;               /* of the topic, which has a, b and c when the group starts */
+    const char *name; /* of the topic, which has a, b and c when the group starts */
     int32_t kind;
     const char *position, *want;
 } starts[] = {
@@ -202,8 +211,9 @@ Test(memory, a_new_group_starts_where_it_is_told_and_never_there_again) {
     struct kit *from = sender();
 
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
-        struct eb_point start = { .size = sizeof start, .kind = starts[i].kind, .time_ms = 1,
-                                  .position = text(starts[i].position) };
+        struct eb_point start = {
+            .size = sizeof start, .kind = starts[i].kind, .time_ms = 1, .position = text(starts[i].position)
+        };
         struct eb_subscription to = subscription_to(&starts[i].name, "g");
 
         to.start = &start;
@@ -449,8 +459,7 @@ Test(memory, a_full_topic_is_that_topic_s_trouble_alone) {
     for (int i = 0; i < 3; i++)
         post(from, "logins", "k", "x");
     cr_assert_eq(try_post(from, "logins", "k", "y"), EB_RETRIABLE);
-    cr_assert(strstr(from->delivered[3].why, "topic logins of memory broker default is full"), "%s",
-              from->delivered[3].why);
+    cr_assert(strstr(from->delivered[3].why, "topic logins of memory broker default is full"), "%s", from->delivered[3].why);
     post(from, "other", "k", "x");
     member = receiver(&to);
     receive(member, 1, 0);

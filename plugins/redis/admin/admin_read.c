@@ -49,10 +49,9 @@ static int32_t request_about(struct rd_admin *admin, int64_t until_ms, const cha
 }
 
 /* Reads the id of the first or the last entry; an empty stream has none. */
-static int32_t read_edge(struct rd_admin *admin, int64_t until_ms, const char *topic, bool last, bool *found,
-                         struct rd_id *id, struct eb_error *err) {
-    const char *argv[] = { last ? "XREVRANGE" : "XRANGE", topic, last ? "+" : "-", last ? "-" : "+", "COUNT", "1",
-                           NULL };
+static int32_t read_edge(struct rd_admin *admin, int64_t until_ms, const char *topic, bool last, bool *found, struct rd_id *id,
+                         struct eb_error *err) {
+    const char *argv[] = { last ? "XREVRANGE" : "XRANGE", topic, last ? "+" : "-", last ? "-" : "+", "COUNT", "1", NULL };
     const struct rd_node *reply;
     int32_t status = request_about(admin, until_ms, topic, argv, &reply, err);
 
@@ -71,7 +70,7 @@ static int32_t read_number(struct rd_admin *admin, int64_t until_ms, const char 
 
 static int32_t read_topic(struct rd_admin *admin, int64_t until_ms, const char *topic, struct eb_topic_info *info,
                           struct eb_error *err) {
-    struct rd_id first = {0}, last = {0};
+    struct rd_id first = { 0 }, last = { 0 };
     bool found_first = false, found_last = false;
     int32_t status;
 
@@ -83,9 +82,9 @@ static int32_t read_topic(struct rd_admin *admin, int64_t until_ms, const char *
         status = read_edge(admin, until_ms, topic, true, &found_last, &last, err);
     info->oldest_ms = found_first ? (int64_t)first.ms : -1;
     info->newest_ms = found_last ? (int64_t)last.ms : -1;
-    if (status == EB_OK && read_number(admin, until_ms, topic, (const char *[]){ "MEMORY", "USAGE", topic, NULL },
-                                       &info->bytes, NULL) == EB_RETRIABLE)
-        info->bytes = -1;                               /* unknown: the user may not ask for it */
+    if (status == EB_OK && read_number(admin, until_ms, topic, (const char *[]){ "MEMORY", "USAGE", topic, NULL }, &info->bytes,
+                                       NULL) == EB_RETRIABLE)
+        info->bytes = -1; /* unknown: the user may not ask for it */
     return status;
 }
 
@@ -101,7 +100,7 @@ struct left_out {
 /* Logs a topic that the user may not read, and leaves it out; any other failure ends the walk. */
 static int32_t leave_out(const struct rd_admin *admin, struct left_out *left, int32_t status, const struct eb_error *why,
                          struct eb_error *err) {
-    if (status == EB_OK || status == EB_GONE)           /* gone: it is not a stream any more */
+    if (status == EB_OK || status == EB_GONE) /* gone: it is not a stream any more */
         return EB_OK;
     if (status != EB_PERMANENT) {
         if (err)
@@ -117,21 +116,21 @@ static int32_t end_walk(const struct left_out *left, size_t n, int32_t status, s
     if (status != EB_OK || left->n == 0)
         return status;
     return ebp_error(err, EB_PERMANENT, 0, "%zu of %zu topics are left out, each with its reason above%s", left->n, n,
-                    left->n > LOGGED_MAX ? ", but for those beyond 20" : "");
+                     left->n > LOGGED_MAX ? ", but for those beyond 20" : "");
 }
 
-int32_t rd_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *),
-                        void *arg, struct eb_error *err) {
+int32_t rd_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
+                        struct eb_error *err) {
     struct rd_admin *admin = self;
     int64_t until_ms = ebp_boottime_ms() + timeout_ms;
-    struct rd_topic_names names = {0};
-    struct left_out left = {0};
+    struct rd_topic_names names = { 0 };
+    struct left_out left = { 0 };
     bool stop = false;
     int32_t status = rd_topic_names_scan(&names, &admin->client, until_ms, err);
 
     for (size_t i = 0; i < names.n && status == EB_OK && !stop; i++) {
         struct eb_topic_info info;
-        struct eb_error why = {0};
+        struct eb_error why = { 0 };
         status = read_topic(admin, until_ms, names.names[i], &info, &why);
         if (status == EB_OK)
             stop = each(arg, &info) != 0;
@@ -165,8 +164,7 @@ static bool read_group(const struct rd_node *row, struct group *group) {
     const struct rd_node *name = rd_value_of(row, "name"), *pending = rd_value_of(row, "pending");
     const struct rd_node *at = rd_value_of(row, "last-delivered-id"), *lag = rd_value_of(row, "lag");
 
-    if (!name || !rd_is_text(name) || !pending || !rd_is_integer(pending) || !at ||
-        !rd_id_of(at, &group->at))
+    if (!name || !rd_is_text(name) || !pending || !rd_is_integer(pending) || !at || !rd_id_of(at, &group->at))
         return false;
     group->pending = pending->number;
     group->lag = lag && rd_is_integer(lag) ? lag->number : -1;
@@ -177,10 +175,9 @@ static bool read_group(const struct rd_node *row, struct group *group) {
 static int32_t read_groups(struct rd_admin *admin, int64_t until_ms, const char *topic, struct groups *groups,
                            struct eb_error *err) {
     const struct rd_node *reply;
-    int32_t status = request_about(admin, until_ms, topic, (const char *[]){ "XINFO", "GROUPS", topic, NULL }, &reply,
-                               err);
+    int32_t status = request_about(admin, until_ms, topic, (const char *[]){ "XINFO", "GROUPS", topic, NULL }, &reply, err);
 
-    *groups = (struct groups){0};
+    *groups = (struct groups){ 0 };
     if (status != EB_OK || reply->type != REDIS_REPLY_ARRAY)
         return status;
     groups->list = calloc(reply->n + 1, sizeof *groups->list);
@@ -220,8 +217,8 @@ static int32_t count_lag(struct rd_admin *admin, int64_t until_ms, const char *t
         char start[RD_ID_ROOM];
         int32_t status;
         rd_id_print(rd_id_after(from), start);
-        status = request_about(admin, until_ms, topic,
-                           (const char *[]){ "XRANGE", topic, start, "+", "COUNT", "1000", NULL }, &reply, err);
+        status = request_about(admin, until_ms, topic, (const char *[]){ "XRANGE", topic, start, "+", "COUNT", "1000", NULL },
+                               &reply, err);
         if (status != EB_OK || !rd_is_array(reply, 1))
             return status;
         group->lag += (int64_t)reply->n;
@@ -231,14 +228,14 @@ static int32_t count_lag(struct rd_admin *admin, int64_t until_ms, const char *t
 }
 
 /* Counts the live members, those that sent a command within claim_after. Returned entries are unsettled at nobody. */
-static int32_t read_members(struct rd_admin *admin, int64_t until_ms, const struct group *group,
-                            struct eb_group_info *info, struct eb_error *err) {
+static int32_t read_members(struct rd_admin *admin, int64_t until_ms, const struct group *group, struct eb_group_info *info,
+                            struct eb_error *err) {
     const struct rd_node *reply;
     const char *argv[] = { "XINFO", "CONSUMERS", info->topic, info->group, NULL };
     int32_t status = request_about(admin, until_ms, info->topic, argv, &reply, err);
 
     info->unsettled = group->pending;
-    if (status == EB_PERMANENT) {                       /* unknown: the user may not ask for it */
+    if (status == EB_PERMANENT) { /* unknown: the user may not ask for it */
         info->members = -1;
         return EB_OK;
     }
@@ -255,11 +252,10 @@ static int32_t read_members(struct rd_admin *admin, int64_t until_ms, const stru
 }
 
 static int32_t list_group(struct rd_admin *admin, int64_t until_ms, const char *topic, struct group *group,
-                          int32_t (*each)(void *, const struct eb_group_info *), void *arg, bool *stop,
-                          struct eb_error *err) {
+                          int32_t (*each)(void *, const struct eb_group_info *), void *arg, bool *stop, struct eb_error *err) {
     struct eb_group_info info = { .size = sizeof info, .topic = topic, .group = group->name, .partition = "" };
     char position[RD_ID_ROOM], end[RD_ID_ROOM];
-    struct rd_id last = {0};
+    struct rd_id last = { 0 };
     bool found;
     int32_t status = read_edge(admin, until_ms, topic, true, &found, &last, err);
 
@@ -281,8 +277,7 @@ static int32_t list_group(struct rd_admin *admin, int64_t until_ms, const char *
 }
 
 static int32_t list_groups(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *wanted,
-                           int32_t (*each)(void *, const struct eb_group_info *), void *arg, bool *stop,
-                           struct eb_error *err) {
+                           int32_t (*each)(void *, const struct eb_group_info *), void *arg, bool *stop, struct eb_error *err) {
     struct groups groups;
     int32_t status = read_groups(admin, until_ms, topic, &groups, err);
 
@@ -290,7 +285,7 @@ static int32_t list_groups(struct rd_admin *admin, int64_t until_ms, const char 
         if (wanted && strcmp(wanted, groups.list[i].name) != 0)
             continue;
         status = list_group(admin, until_ms, topic, &groups.list[i], each, arg, stop, err);
-        if (status == EB_GONE)                          /* it was removed meanwhile */
+        if (status == EB_GONE) /* it was removed meanwhile */
             status = EB_OK;
     }
     free_groups(&groups);
@@ -301,8 +296,8 @@ int32_t rd_admin_groups(void *self, const char *topic, const char *group, int32_
                         int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
     struct rd_admin *admin = self;
     int64_t until_ms = ebp_boottime_ms() + timeout_ms;
-    struct rd_topic_names names = {0};
-    struct left_out left = {0};
+    struct rd_topic_names names = { 0 };
+    struct left_out left = { 0 };
     bool stop = false;
     int32_t status;
 
@@ -310,7 +305,7 @@ int32_t rd_admin_groups(void *self, const char *topic, const char *group, int32_
         return list_groups(admin, until_ms, topic, group, each, arg, &stop, err);
     status = rd_topic_names_scan(&names, &admin->client, until_ms, err);
     for (size_t i = 0; i < names.n && status == EB_OK && !stop; i++) {
-        struct eb_error why = {0};
+        struct eb_error why = { 0 };
         status = list_groups(admin, until_ms, names.names[i], group, each, arg, &stop, &why);
         status = leave_out(admin, &left, status, &why, err);
     }

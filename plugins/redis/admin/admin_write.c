@@ -16,8 +16,8 @@ static int32_t no_topic(const char *topic, struct eb_error *err) {
 }
 
 /* Runs a script about a topic and returns its reply. */
-static int32_t run(struct rd_admin *admin, int32_t timeout_ms, const char *doing, const char *topic,
-                   const char *const *argv, const struct rd_node **reply, struct eb_error *err) {
+static int32_t run(struct rd_admin *admin, int32_t timeout_ms, const char *doing, const char *topic, const char *const *argv,
+                   const struct rd_node **reply, struct eb_error *err) {
     return rd_client_request_for(&admin->client, ebp_boottime_ms() + timeout_ms, doing, topic, argv, reply, err);
 }
 
@@ -28,54 +28,54 @@ static int32_t run(struct rd_admin *admin, int32_t timeout_ms, const char *doing
  * consumer of returned entries. Returns 0 if there is no such topic; the name and idle time of a member at work; or
  * three ids: the topic's last one, the group's ("": there is no group) and that of its oldest pending entry ("": there
  * is none). */
-static const char seek_script[] =
-    "local function fields(list)\n"
-    "  local info = {}\n"
-    "  for i = 1, #list, 2 do info[list[i]] = list[i + 1] end\n"
-    "  return info\n"
-    "end\n"
-    "local last, at, pending = '0-0', '', ''\n"
-    "if redis.call('EXISTS', KEYS[1]) == 1 then\n"
-    "  last = fields(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']\n"
-    "  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
-    "    if group[2] == ARGV[1] then\n"
-    "      at = fields(group)['last-delivered-id']\n"
-    "      pending = redis.call('XPENDING', KEYS[1], ARGV[1])[2] or ''\n"
-    "      for _, member in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do\n"
-    "        local info = fields(member)\n"
-    "        if info['name'] ~= ARGV[4] and info['idle'] < tonumber(ARGV[3]) then\n"
-    "          return {info['name'], info['idle']}\n"
-    "        end\n"
-    "      end\n"
-    "    end\n"
-    "  end\n"
-    "elseif ARGV[2] == '' then\n"
-    "  return 0\n"
-    "end\n"
-    "if ARGV[2] ~= '' then\n"
-    "  if at ~= '' then redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1]) end\n"
-    "  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')\n"
-    "end\n"
-    "return {last, at, pending}";
+static const char seek_script[] = "local function fields(list)\n"
+                                  "  local info = {}\n"
+                                  "  for i = 1, #list, 2 do info[list[i]] = list[i + 1] end\n"
+                                  "  return info\n"
+                                  "end\n"
+                                  "local last, at, pending = '0-0', '', ''\n"
+                                  "if redis.call('EXISTS', KEYS[1]) == 1 then\n"
+                                  "  last = fields(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']\n"
+                                  "  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
+                                  "    if group[2] == ARGV[1] then\n"
+                                  "      at = fields(group)['last-delivered-id']\n"
+                                  "      pending = redis.call('XPENDING', KEYS[1], ARGV[1])[2] or ''\n"
+                                  "      for _, member in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do\n"
+                                  "        local info = fields(member)\n"
+                                  "        if info['name'] ~= ARGV[4] and info['idle'] < tonumber(ARGV[3]) then\n"
+                                  "          return {info['name'], info['idle']}\n"
+                                  "        end\n"
+                                  "      end\n"
+                                  "    end\n"
+                                  "  end\n"
+                                  "elseif ARGV[2] == '' then\n"
+                                  "  return 0\n"
+                                  "end\n"
+                                  "if ARGV[2] ~= '' then\n"
+                                  "  if at ~= '' then redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1]) end\n"
+                                  "  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')\n"
+                                  "end\n"
+                                  "return {last, at, pending}";
 
 /* A topic and a group as the script finds them. */
 struct found {
     bool topic, group;
-    struct rd_id last;                  /* of the topic */
-    struct rd_id next;                  /* the first that the group has not settled */
+    struct rd_id last; /* of the topic */
+    struct rd_id next; /* the first that the group has not settled */
 };
 
 static int32_t read_found(const struct rd_node *reply, const char *topic, const char *group, struct found *found,
-                         struct eb_error *err) {
+                          struct eb_error *err) {
     struct rd_id oldest;
 
     *found = (struct found){ .topic = !rd_is_integer(reply) };
     if (!found->topic)
         return EB_OK;
     if (rd_is_array(reply, 2) && rd_is_text(&reply->items[0]) && rd_is_integer(&reply->items[1]))
-        return ebp_error(err, EB_PERMANENT, 0, "group %s of topic %s cannot be moved: its member %s was at work %" PRId64
-                        " ms ago; stop it, and if it was killed wait for claim_after", group, topic,
-                        reply->items[0].text, reply->items[1].number);
+        return ebp_error(err, EB_PERMANENT, 0,
+                         "group %s of topic %s cannot be moved: its member %s was at work %" PRId64
+                         " ms ago; stop it, and if it was killed wait for claim_after",
+                         group, topic, reply->items[0].text, reply->items[1].number);
     if (!rd_is_array(reply, 3) || !rd_is_text(&reply->items[0]) || !rd_is_text(&reply->items[1]) ||
         !rd_is_text(&reply->items[2]) || !rd_id_of(&reply->items[0], &found->last))
         return ebp_error(err, EB_RETRIABLE, 0, "moving a group of topic %s: unexpected reply to a script", topic);
@@ -189,8 +189,8 @@ static const char trim_script[] =
     "redis.call('XTRIM', KEYS[1], 'MINID', '=', least)\n"
     "return 1";
 
-int32_t rd_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too,
-                      int32_t timeout_ms, struct eb_error *err) {
+int32_t rd_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
+                      struct eb_error *err) {
     char id[RD_ID_ROOM];
     const char *argv[] = { "EVAL", trim_script, "1", topic, id, unread_too ? "1" : "0", NULL };
     const struct rd_node *reply;
@@ -208,12 +208,11 @@ int32_t rd_admin_trim(void *self, const char *topic, const struct eb_point *befo
 /* ---- create, remove ---- */
 
 /* Creates an empty stream: it is what a group leaves behind when it is destroyed. */
-static const char create_script[] =
-    "local kind = redis.call('TYPE', KEYS[1])['ok']\n"
-    "if kind ~= 'none' then return kind == 'stream' and 1 or 0 end\n"
-    "redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')\n"
-    "redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])\n"
-    "return 1";
+static const char create_script[] = "local kind = redis.call('TYPE', KEYS[1])['ok']\n"
+                                    "if kind ~= 'none' then return kind == 'stream' and 1 or 0 end\n"
+                                    "redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')\n"
+                                    "redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])\n"
+                                    "return 1";
 
 static int32_t no_stream(const char *topic, struct eb_error *err) {
     return ebp_error(err, EB_PERMANENT, 0, "topic %s cannot be created: the key holds something that is not a stream", topic);
@@ -222,15 +221,15 @@ static int32_t no_stream(const char *topic, struct eb_error *err) {
 /* Sends an XADD with a malformed id. The server refuses it for that only if there is no other reason to refuse it. */
 static int32_t try_create(struct rd_admin *admin, const char *topic, int64_t until_ms, struct eb_error *err) {
     const struct rd_node *reply;
-    int32_t status = rd_client_request_for(&admin->client, until_ms, "creating", topic,
-                                           (const char *[]){ "TYPE", topic, NULL }, &reply, err);
+    int32_t status = rd_client_request_for(&admin->client, until_ms, "creating", topic, (const char *[]){ "TYPE", topic, NULL },
+                                           &reply, err);
 
     if (status != EB_OK)
         return status;
     if (rd_is_text(reply) && strcmp(reply->text, "none") != 0 && strcmp(reply->text, "stream") != 0)
         return no_stream(topic, err);
-    status = rd_client_request(&admin->client, until_ms,
-                               (const char *[]){ "XADD", topic, "none", "type", "none", NULL }, &reply, err);
+    status = rd_client_request(&admin->client, until_ms, (const char *[]){ "XADD", topic, "none", "type", "none", NULL },
+                               &reply, err);
     if (status != EB_OK || rd_error_is(reply, "ERR"))
         return status;
     return rd_is_error(reply) ? rd_client_error(&admin->client, "creating", topic, reply, err) : EB_OK;
@@ -254,10 +253,9 @@ int32_t rd_admin_create(void *self, const char *topic, uint32_t partitions, uint
     return no_stream(topic, err);
 }
 
-static const char remove_script[] =
-    "if redis.call('TYPE', KEYS[1])['ok'] ~= 'stream' then return 0 end\n"
-    "if #ARGV == 0 then return redis.call('DEL', KEYS[1]) end\n"
-    "return redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])";
+static const char remove_script[] = "if redis.call('TYPE', KEYS[1])['ok'] ~= 'stream' then return 0 end\n"
+                                    "if #ARGV == 0 then return redis.call('DEL', KEYS[1]) end\n"
+                                    "return redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])";
 
 int32_t rd_admin_remove(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *err) {
     const struct rd_node *reply;

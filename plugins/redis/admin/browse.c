@@ -94,8 +94,9 @@ static int32_t find_end(struct walk *walk, struct eb_error *err) {
 
 int32_t rd_admin_browse(void *self, const char *topic, const struct eb_point *from, int32_t timeout_ms,
                         int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
-    struct walk walk = { .admin = self, .topic = topic, .until_ms = ebp_boottime_ms() + timeout_ms, .page = PAGE,
-                         .each = each, .arg = arg };
+    struct walk walk = {
+        .admin = self, .topic = topic, .until_ms = ebp_boottime_ms() + timeout_ms, .page = PAGE, .each = each, .arg = arg
+    };
     int32_t status = rd_point_check(from, err);
 
     if (status == EB_OK)

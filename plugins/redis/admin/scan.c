@@ -15,10 +15,10 @@ static int32_t add(struct rd_topic_names *names, const struct rd_node *key, stru
     char *name;
 
     if (!rd_is_text(key) || strlen(key->text) != key->n)
-        return EB_OK;                                   /* no topic has a NUL in its name */
+        return EB_OK; /* no topic has a NUL in its name */
     if (names->n == NAMES_MAX)
-        return ebp_error(err, EB_PERMANENT, 0,
-                         "there are more than %d streams: give the event bus a database of its own", NAMES_MAX);
+        return ebp_error(err, EB_PERMANENT, 0, "there are more than %d streams: give the event bus a database of its own",
+                         NAMES_MAX);
     name = EBP_RESERVE(names->names, names->room, names->n + 1) ? strdup(key->text) : NULL;
     if (!name)
         return ebp_no_memory(err);
@@ -46,8 +46,8 @@ static void sort(struct rd_topic_names *names) {
     names->n = n + 1;
 }
 
-static int32_t scan(struct rd_client *client, int64_t until_ms, const char *cursor, bool typed,
-                    const struct rd_node **reply, struct eb_error *err) {
+static int32_t scan(struct rd_client *client, int64_t until_ms, const char *cursor, bool typed, const struct rd_node **reply,
+                    struct eb_error *err) {
     const char *argv[] = { "SCAN", cursor, "COUNT", "1000", typed ? "TYPE" : NULL, "stream", NULL };
 
     return rd_client_request(client, until_ms, argv, reply, err);
@@ -92,5 +92,5 @@ void rd_topic_names_free(struct rd_topic_names *names) {
     for (size_t i = 0; i < names->n; i++)
         free(names->names[i]);
     free(names->names);
-    *names = (struct rd_topic_names){0};
+    *names = (struct rd_topic_names){ 0 };
 }

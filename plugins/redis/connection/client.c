@@ -24,7 +24,7 @@ static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
 }
 
 int32_t rd_client_open(struct rd_client *client, const struct eb_host *host, const struct rd_settings *set,
-                      struct eb_error *err) {
+                       struct eb_error *err) {
     int32_t status;
 
     *client = (struct rd_client){ .link.host = host, .wakeup.fd = -1 };
@@ -68,7 +68,7 @@ static int32_t give_up(const struct rd_client *client, struct eb_error *err) {
 }
 
 static int32_t get_ready(struct rd_client *client, int64_t until_ms, struct eb_error *err) {
-    client->why = (struct eb_error){0};
+    client->why = (struct eb_error){ 0 };
     rd_conn_work(&client->conn);
     while (!rd_conn_is_ready(&client->conn)) {
         if (ebp_boottime_ms() >= until_ms)
@@ -80,7 +80,7 @@ static int32_t get_ready(struct rd_client *client, int64_t until_ms, struct eb_e
 }
 
 int32_t rd_client_request(struct rd_client *client, int64_t until_ms, const char *const *argv, const struct rd_node **reply,
-               struct eb_error *err) {
+                          struct eb_error *err) {
     int32_t status = get_ready(client, until_ms, err);
 
     if (status != EB_OK)
@@ -98,7 +98,7 @@ int32_t rd_client_request(struct rd_client *client, int64_t until_ms, const char
         *reply = client->reply;
         return EB_OK;
     }
-    if (!client->lost) {                                /* a late reply must not be taken for that to the next command */
+    if (!client->lost) { /* a late reply must not be taken for that to the next command */
         ebp_error(&client->why, EB_RETRIABLE, 0, "redis at %s did not answer in time", client->target.url.shown);
         rd_conn_fail(&client->conn, &client->why);
     }

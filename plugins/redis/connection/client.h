@@ -9,12 +9,12 @@
 struct rd_client {
     struct rd_target target;
     struct rd_conn conn;
-    struct ebp_wakeup wakeup;           /* a wait needs one; nobody signals it */
+    struct ebp_wakeup wakeup; /* a wait needs one; nobody signals it */
     struct rd_link link;
-    struct rd_arena arena;              /* holds the reply */
+    struct rd_arena arena; /* holds the reply */
     const struct rd_node *reply;
     bool lost;
-    struct eb_error why;                /* why there is no connection */
+    struct eb_error why; /* why there is no connection */
 };
 
 int32_t rd_client_open(struct rd_client *, const struct eb_host *, const struct rd_settings *, struct eb_error *);

@@ -50,11 +50,11 @@ enum login_step { LOGIN, DATABASE, NAME, NUMBER, LAST };
 static int32_t login_error(const struct rd_conn *conn, const struct rd_node *node, struct eb_error *err) {
     if (rd_error_is(node, "LOADING") || rd_error_is(node, "BUSY"))
         rd_classify_error(node, "logging in", err);
-    else                                                /* not the server's text: old ones quote the password */
+    else /* not the server's text: old ones quote the password */
         ebp_error(err, EB_RETRIABLE, 0, "the server refuses the login%s%s: %s", conn->target->user ? " of user " : "",
-                 conn->target->user ? conn->target->user : "",
-                 rd_error_is(node, "WRONGPASS") ? "wrong password, or it knows no such user (WRONGPASS)"
-                                                    : "wrong password, or it asks for none");
+                  conn->target->user ? conn->target->user : "",
+                  rd_error_is(node, "WRONGPASS") ? "wrong password, or it knows no such user (WRONGPASS)"
+                                                 : "wrong password, or it asks for none");
     return EB_RETRIABLE;
 }
 
@@ -73,12 +73,12 @@ static int32_t on_login_reply(struct rd_conn *conn, uint64_t step, const struct 
         return login_error(conn, node, err);
     if (step == DATABASE && strncmp(node->text, "ERR", 3) == 0)
         return ebp_error(err, EB_RETRIABLE, 0, "the server has no database %d (DB index is out of range)",
-                        conn->target->url.db);
+                         conn->target->url.db);
     if (step == DATABASE || step == LAST || rd_classify_error(node, "", NULL) == RD_UNAVAILABLE) {
         rd_classify_error(node, "connected", err);
         return EB_RETRIABLE;
     }
-    return EB_OK;                                       /* a connection works without its name and number */
+    return EB_OK; /* a connection works without its name and number */
 }
 
 static bool send_step(struct rd_conn *conn, enum login_step step, const char *const *argv) {
@@ -207,8 +207,7 @@ static void check_lookup(struct rd_conn *conn) {
         connect_next(conn);
         return;
     }
-    ebp_error(&why, EB_RETRIABLE, failure, "cannot find redis at %s: %s", conn->target->url.shown,
-             gai_strerror(failure));
+    ebp_error(&why, EB_RETRIABLE, failure, "cannot find redis at %s: %s", conn->target->url.shown, gai_strerror(failure));
     rd_conn_fail(conn, &why);
 }
 
@@ -247,7 +246,7 @@ static void check_connecting(struct rd_conn *conn) {
 }
 
 static void check_handshake(struct rd_conn *conn) {
-    struct eb_error cause = {0};
+    struct eb_error cause = { 0 };
 
     if (rd_tls_handshake(conn->tls, &conn->wants, &cause) == 0)
         log_in(conn);
@@ -281,7 +280,7 @@ static void check_deadline(struct rd_conn *conn) {
     if (conn->state == RD_DOWN || conn->state == RD_READY || ebp_boottime_ms() < conn->deadline_ms)
         return;
     ebp_error(&why, EB_RETRIABLE, ETIMEDOUT, "cannot connect to redis at %s: %s took longer than %lld ms",
-             conn->target->url.shown, doing[conn->state], (long long)conn->target->set->login_timeout);
+              conn->target->url.shown, doing[conn->state], (long long)conn->target->set->login_timeout);
     rd_conn_fail(conn, &why);
 }
 

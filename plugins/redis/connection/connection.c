@@ -16,17 +16,19 @@
 
 enum {
     READ_AT_ONCE = 64 << 10,
-    READS = 16,                         /* then the other connection has its turn */
-    FIRST_WAIT_MS = 100, LONGEST_WAIT_MS = 5000,
-    PROVEN_MS = 1000,                   /* how long a suspect connection has to last before it counts as a good one */
-    OUT_FIRST = 64 << 10,               /* the least room for commands to be sent */
-    OUT_KEPT = 1 << 20                  /* the most room that is kept once all commands are sent */
+    READS = 16, /* then the other connection has its turn */
+    FIRST_WAIT_MS = 100,
+    LONGEST_WAIT_MS = 5000,
+    PROVEN_MS = 1000,     /* how long a suspect connection has to last before it counts as a good one */
+    OUT_FIRST = 64 << 10, /* the least room for commands to be sent */
+    OUT_KEPT = 1 << 20    /* the most room that is kept once all commands are sent */
 };
 
 void rd_conn_init(struct rd_conn *conn, const struct rd_target *target, void *owner, void (*ready)(struct rd_conn *),
                   void (*lost)(struct rd_conn *, const struct eb_error *)) {
-    *conn = (struct rd_conn){ .target = target, .owner = owner, .ready = ready, .lost = lost, .fd = -1, .lookup_fd = -1,
-                               .staged_at = SIZE_MAX };
+    *conn = (struct rd_conn){
+        .target = target, .owner = owner, .ready = ready, .lost = lost, .fd = -1, .lookup_fd = -1, .staged_at = SIZE_MAX
+    };
 }
 
 /* ---- giving a connection up ---- */
@@ -128,7 +130,7 @@ static bool reserve_out(struct rd_conn *conn, size_t more) {
 }
 
 bool rd_conn_command(struct rd_conn *conn, rd_reply_handler handler, uint64_t arg, int64_t extra_ms, size_t argc,
-                 const char *const *argv, const size_t *lens) {
+                     const char *const *argv, const size_t *lens) {
     char *command = NULL;
     int n = redisFormatCommandArgv(&command, (int)argc, (const char **)(uintptr_t)argv, lens);
     bool ok = n > 0 && reserve_out(conn, (size_t)n) && EBP_RING_RESERVE(&conn->awaited_ring, conn->awaited, 1);
@@ -201,7 +203,7 @@ static void shrink_out(struct rd_conn *conn) {
 }
 
 void rd_conn_write(struct rd_conn *conn) {
-    struct eb_error why = {0};
+    struct eb_error why = { 0 };
 
     while (conn->state >= RD_LOGIN && conn->out_at < out_end(conn) && !(conn->dispatching && conn->fail_pending)) {
         ssize_t sent = send_some(conn, &why);
@@ -226,7 +228,7 @@ static void fail_refused(struct rd_conn *conn, const struct eb_error *why) {
 
 /* Calls the handler that awaits this reply. False: the connection was given up. */
 static bool dispatch(struct rd_conn *conn, const struct rd_node *node) {
-    struct eb_error why = {0};
+    struct eb_error why = { 0 };
     struct rd_awaited awaited;
     bool refused;
 
@@ -255,7 +257,7 @@ static bool dispatch(struct rd_conn *conn, const struct rd_node *node) {
 
 static bool dispatch_all(struct rd_conn *conn) {
     for (;;) {
-        struct eb_error why = {0};
+        struct eb_error why = { 0 };
         struct rd_node *node;
         if (rd_reader_next(&conn->reader, &node, &why) != EB_OK) {
             rd_conn_fail_because(conn, &why);
@@ -271,7 +273,7 @@ static bool dispatch_all(struct rd_conn *conn) {
 
 /* Returns 1: there may be more to read at once; 0: there is nothing now; -1: the connection was given up. */
 static int read_some(struct rd_conn *conn, char *bytes, size_t room) {
-    struct eb_error why = {0};
+    struct eb_error why = { 0 };
     int64_t now_ms = ebp_boottime_ms();
     ssize_t got = conn->tls ? rd_tls_recv(conn->tls, bytes, room, &conn->wants, &why)
                             : recv(conn->fd, bytes, room, MSG_DONTWAIT);
@@ -323,7 +325,7 @@ static int32_t on_ping(struct rd_conn *conn, uint64_t arg, const struct rd_node 
     (void)conn;
     (void)arg;
     if (!rd_is_error(node) || rd_classify_error(node, "PING", err) == RD_KEY_REFUSED)
-        return EB_OK;                                   /* a reply to a user who may not PING is a sign of life too */
+        return EB_OK; /* a reply to a user who may not PING is a sign of life too */
     return EB_RETRIABLE;
 }
 
@@ -351,7 +353,7 @@ void rd_conn_work(struct rd_conn *conn) {
         rd_connect_step(conn);
     check_time(conn);
     if (conn->state >= RD_LOGIN)
-        rd_conn_write(conn);                /* commands that handlers have added */
+        rd_conn_write(conn); /* commands that handlers have added */
 }
 
 struct pollfd rd_conn_poll(const struct rd_conn *conn) {

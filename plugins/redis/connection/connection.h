@@ -17,8 +17,8 @@ struct rd_target {
     const struct eb_host *host;
     const struct rd_settings *set;
     struct rd_url url;
-    const char *user, *password;        /* NULL: none */
-    const char *mark;                   /* the end of each connection's name; NULL: none */
+    const char *user, *password; /* NULL: none */
+    const char *mark;            /* the end of each connection's name; NULL: none */
     SSL_CTX *tls;
 };
 
@@ -36,42 +36,42 @@ typedef int32_t (*rd_reply_handler)(struct rd_conn *, uint64_t arg, const struct
 struct rd_awaited {
     rd_reply_handler handler;
     uint64_t arg;
-    int64_t extra_ms;                   /* how much longer than command_timeout the reply may take */
+    int64_t extra_ms; /* how much longer than command_timeout the reply may take */
 };
 
 struct rd_conn {
     const struct rd_target *target;
     void *owner;
-    void (*ready)(struct rd_conn *);    /* it is logged in and takes commands */
+    void (*ready)(struct rd_conn *); /* it is logged in and takes commands */
     /* It was lost: no handler is called any more. EB_PERMANENT: the same commands would be refused again and again. */
     void (*lost)(struct rd_conn *, const struct eb_error *);
     enum rd_conn_state state;
     int fd;
-    short wants;                        /* what TLS waits for besides reading */
+    short wants; /* what TLS waits for besides reading */
     SSL *tls;
     struct rd_lookup *lookup;
     int lookup_fd;
     struct addrinfo *addresses, *next_address;
-    uint32_t tries;                     /* failed ones in a row */
-    int64_t ready_ms;                   /* when it became ready */
-    bool suspect;                       /* a refusal ended the last connection: a login that succeeds proves little */
+    uint32_t tries;   /* failed ones in a row */
+    int64_t ready_ms; /* when it became ready */
+    bool suspect;     /* a refusal ended the last connection: a login that succeeds proves little */
     int64_t retry_ms, slow_ms, deadline_ms;
-    int64_t oldest_sent_ms;             /* since when the oldest reply is awaited */
-    int64_t last_read_ms;               /* when bytes last came */
-    int64_t drained_ms;                 /* everything that the server had sent by then is read */
-    char *out;                          /* commands to be sent */
+    int64_t oldest_sent_ms; /* since when the oldest reply is awaited */
+    int64_t last_read_ms;   /* when bytes last came */
+    int64_t drained_ms;     /* everything that the server had sent by then is read */
+    char *out;              /* commands to be sent */
     size_t out_at, out_n, out_room;
-    size_t staged_at;                   /* where the staged commands begin; SIZE_MAX: none are staged */
-    size_t awaited_before_stage;        /* replies to come to the commands before them */
-    struct rd_awaited *awaited;         /* replies to come, oldest first */
+    size_t staged_at;            /* where the staged commands begin; SIZE_MAX: none are staged */
+    size_t awaited_before_stage; /* replies to come to the commands before them */
+    struct rd_awaited *awaited;  /* replies to come, oldest first */
     struct ebp_ring awaited_ring;
     struct rd_reader reader;
     struct rd_arena arena;
-    bool dispatching;                   /* a handler is at work, and the reply has to stay: */
-    bool fail_pending;                  /*   give the connection up after it, */
-    struct eb_error fail_reason;        /*   for this reason */
-    bool overran;                       /* it was lost because a reply was too large */
-    char id[24];                        /* for CLIENT UNBLOCK; "": unknown */
+    bool dispatching;            /* a handler is at work, and the reply has to stay: */
+    bool fail_pending;           /*   give the connection up after it, */
+    struct eb_error fail_reason; /*   for this reason */
+    bool overran;                /* it was lost because a reply was too large */
+    char id[24];                 /* for CLIENT UNBLOCK; "": unknown */
 };
 
 void rd_conn_init(struct rd_conn *, const struct rd_target *, void *owner, void (*ready)(struct rd_conn *),
@@ -96,8 +96,8 @@ void rd_conn_wait(const struct rd_conn *, struct ebp_wakeup *, int64_t until_ms)
 
 /* Adds a command behind the others. lens NULL: the arguments are texts. The reply may take extra_ms longer than others.
  * False: no memory. */
-bool rd_conn_command(struct rd_conn *, rd_reply_handler, uint64_t arg, int64_t extra_ms, size_t argc,
-                     const char *const *argv, const size_t *lens);
+bool rd_conn_command(struct rd_conn *, rd_reply_handler, uint64_t arg, int64_t extra_ms, size_t argc, const char *const *argv,
+                     const size_t *lens);
 
 /* The same for a command of a few texts; argv ends with NULL. */
 bool rd_conn_command_texts(struct rd_conn *, rd_reply_handler, uint64_t arg, const char *const *argv);

@@ -164,14 +164,14 @@ bool rd_reader_open(struct rd_reader *reader, struct rd_arena *arena, size_t lim
     arena->limit = 2 * limit;
     reader->hiredis = redisReaderCreateWithFunctions(&makers);
     if (reader->hiredis)
-        reader->hiredis->privdata = reader;         /* the macro for it casts a pointer to int */
+        reader->hiredis->privdata = reader; /* the macro for it casts a pointer to int */
     return reader->hiredis != NULL;
 }
 
 void rd_reader_close(struct rd_reader *reader) {
     if (reader->hiredis)
         redisReaderFree(reader->hiredis);
-    *reader = (struct rd_reader){0};
+    *reader = (struct rd_reader){ 0 };
 }
 
 static int32_t too_large(struct rd_reader *reader, struct eb_error *err) {
@@ -181,7 +181,7 @@ static int32_t too_large(struct rd_reader *reader, struct eb_error *err) {
 
 int32_t rd_reader_feed(struct rd_reader *reader, const char *bytes, size_t n, struct eb_error *err) {
     reader->fed += n;
-    if (reader->fed > reader->limit + ((size_t)1 << 20))    /* bytes of the next reply may have come with this one */
+    if (reader->fed > reader->limit + ((size_t)1 << 20)) /* bytes of the next reply may have come with this one */
         return too_large(reader, err);
     if (redisReaderFeed(reader->hiredis, bytes, n) != REDIS_OK)
         return ebp_no_memory(err);
@@ -197,7 +197,7 @@ int32_t rd_reader_next(struct rd_reader *reader, struct rd_node **node, struct e
         if (reader->too_large)
             return too_large(reader, err);
         return ebp_error(err, EB_RETRIABLE, reader->hiredis->err, "the server sent something that is not a reply of Redis: %s",
-                        reader->hiredis->errstr);
+                         reader->hiredis->errstr);
     }
     if (got)
         reader->fed = reader->hiredis->len - reader->hiredis->pos;

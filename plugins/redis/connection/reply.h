@@ -9,8 +9,8 @@
 
 /* A reply, or an element of one. A text ends with a NUL that n does not count. */
 struct rd_node {
-    int32_t type;                       /* REDIS_REPLY_STRING, _ARRAY, _INTEGER, _NIL, _STATUS, _ERROR */
-    size_t n;                           /* the bytes of a text, the elements of an array */
+    int32_t type; /* REDIS_REPLY_STRING, _ARRAY, _INTEGER, _NIL, _STATUS, _ERROR */
+    size_t n;     /* the bytes of a text, the elements of an array */
     union {
         const char *text;
         struct rd_node *items;
@@ -23,7 +23,7 @@ struct rd_chunk;
 /* Memory that grows and is freed as a whole. Zeroed, with a limit: empty. */
 struct rd_arena {
     struct rd_chunk *first, *now;
-    size_t held, limit;                 /* bytes allocated; the most that may be */
+    size_t held, limit; /* bytes allocated; the most that may be */
 };
 
 /* Returns memory aligned for a node. NULL: no memory, or the limit is reached. */
@@ -33,8 +33,8 @@ void rd_arena_free(struct rd_arena *);
 
 struct rd_reader {
     redisReader *hiredis;
-    struct rd_arena *arena;             /* takes the reply being read */
-    size_t limit, fed;                  /* the most bytes of one reply; those of the reply being read so far */
+    struct rd_arena *arena; /* takes the reply being read */
+    size_t limit, fed;      /* the most bytes of one reply; those of the reply being read so far */
     bool too_large;
 };
 

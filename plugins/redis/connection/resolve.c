@@ -44,7 +44,7 @@ static void *look_up(void *arg) {
     lookup->failure = failure;
     lookup->ended = true;
     if (write(lookup->fd, &one, sizeof one) < 0)
-        lookup->ended = true;           /* nothing to be done: the connection looks again at its deadline */
+        lookup->ended = true; /* nothing to be done: the connection looks again at its deadline */
     pthread_mutex_unlock(&lookup->lock);
     release(lookup);
     return NULL;

@@ -20,8 +20,7 @@ static const struct meaning {
     { "CROSSSLOT", RD_KEY_REFUSED, cluster },
     { "CLUSTERDOWN", RD_UNAVAILABLE, cluster },
     { "READONLY", RD_UNAVAILABLE, "this is a replica, which takes no writes: name the primary" },
-    { "OOM", RD_UNAVAILABLE,
-      "the server has reached its maxmemory and takes no writes: raise it, or let streams be trimmed" },
+    { "OOM", RD_UNAVAILABLE, "the server has reached its maxmemory and takes no writes: raise it, or let streams be trimmed" },
     { "LOADING", RD_UNAVAILABLE, "the server is still loading its data" },
     { "MASTERDOWN", RD_UNAVAILABLE, "this is a replica that has lost its primary" },
     { "MISCONF", RD_UNAVAILABLE, "the server cannot save to its disk and takes no writes" },
@@ -110,8 +109,7 @@ enum rd_error_class rd_classify_error(const struct rd_node *error, const char *w
     if (meaning)
         ebp_error(err, status_of(meaning), 0, "%s: %s (%.*s)", what, meaning->text, n, error->text);
     else
-        ebp_error(err, EB_RETRIABLE, 0, "%s: the server replied with an unknown error (%.*s)", what, n,
-                 error->text);
+        ebp_error(err, EB_RETRIABLE, 0, "%s: the server replied with an unknown error (%.*s)", what, n, error->text);
     return meaning ? meaning->class : RD_OTHER_ERROR;
 }
 

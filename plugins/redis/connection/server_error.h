@@ -5,10 +5,10 @@
 #include "connection/reply.h"
 
 enum rd_error_class {
-    RD_UNAVAILABLE = 1,     /* the whole server takes nothing now: give the connection up and try everything again later */
-    RD_KEY_REFUSED,         /* EB_PERMANENT: this key is refused until somebody changes something */
-    RD_NO_GROUP,            /* the stream or the group is gone */
-    RD_UNSUPPORTED,         /* EB_PERMANENT: the server does not have the command or one of its options */
+    RD_UNAVAILABLE = 1, /* the whole server takes nothing now: give the connection up and try everything again later */
+    RD_KEY_REFUSED,     /* EB_PERMANENT: this key is refused until somebody changes something */
+    RD_NO_GROUP,        /* the stream or the group is gone */
+    RD_UNSUPPORTED,     /* EB_PERMANENT: the server does not have the command or one of its options */
     RD_OTHER_ERROR
 };
 

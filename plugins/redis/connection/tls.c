@@ -61,8 +61,7 @@ static void make_method(void) {
 static const char *reason(char *text, size_t room) {
     unsigned long code = ERR_get_error();
     bool system = code == 0 || ERR_GET_LIB(code) == ERR_LIB_SYS;
-    const char *known = system ? strerror_r(code ? ERR_GET_REASON(code) : errno, text, room)
-                               : ERR_reason_error_string(code);
+    const char *known = system ? strerror_r(code ? ERR_GET_REASON(code) : errno, text, room) : ERR_reason_error_string(code);
 
     ERR_clear_error();
     return known ? known : "OpenSSL does not say why";
@@ -101,10 +100,10 @@ static int set_ssl_error(SSL *ssl, int result, short *wants, struct eb_error *er
         read_alert(ssl);
     if (verified != X509_V_OK)
         ebp_error(err, EB_RETRIABLE, verified, "the server's certificate is refused: %s",
-                 X509_verify_cert_error_string(verified));
+                  X509_verify_cert_error_string(verified));
     else
-        ebp_error(err, EB_RETRIABLE, 0, "TLS failed: %s", errno == 0 && ERR_peek_error() == 0
-                 ? "the server closed the connection" : reason(text, sizeof text));
+        ebp_error(err, EB_RETRIABLE, 0, "TLS failed: %s",
+                  errno == 0 && ERR_peek_error() == 0 ? "the server closed the connection" : reason(text, sizeof text));
     errno = EPROTO;
     return -1;
 }

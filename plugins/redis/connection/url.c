@@ -7,8 +7,7 @@
 
 #include "common/error.h"
 
-static const char form[] =
-    "redis://[user:password@]host[:port][/db], rediss://... or unix://[user:password@]/path[?db=N]";
+static const char form[] = "redis://[user:password@]host[:port][/db], rediss://... or unix://[user:password@]/path[?db=N]";
 
 static int32_t refuse(struct eb_error *err, const char *why) {
     return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "url: %s; write %s", why, form);
@@ -119,7 +118,7 @@ static const char *take_path(const char *at, struct rd_url *url) {
 
     if (*at != '/' || end - at < 2)
         return "the path of the socket is missing";
-    if (!decode(at, end, url->host, 108))               /* the most that a socket address holds */
+    if (!decode(at, end, url->host, 108)) /* the most that a socket address holds */
         return "the path of the socket is longer than 107 bytes";
     if (query && strncmp(query, "?db=", 4) != 0)
         return "only ?db=N may follow the path";
@@ -129,7 +128,7 @@ static const char *take_path(const char *at, struct rd_url *url) {
 int32_t rd_url_parse(const char *text, struct rd_url *url, struct eb_error *err) {
     const char *wrong, *at;
 
-    *url = (struct rd_url){0};
+    *url = (struct rd_url){ 0 };
     if (strncmp(text, "redis://", 8) == 0)
         at = text + 8;
     else if (strncmp(text, "rediss://", 9) == 0)
@@ -147,7 +146,10 @@ int32_t rd_url_parse(const char *text, struct rd_url *url, struct eb_error *err)
         wrong = take_db(at, url);
     if (wrong)
         return refuse(err, wrong);
-    snprintf(url->shown, sizeof url->shown, url->local ? "%s" : strchr(url->host, ':') ? "[%s]:%s" : "%s:%s", url->host,
-             url->port);
+    snprintf(url->shown, sizeof url->shown,
+             url->local               ? "%s"
+             : strchr(url->host, ':') ? "[%s]:%s"
+                                      : "%s:%s",
+             url->host, url->port);
     return EB_OK;
 }

@@ -9,12 +9,12 @@
 enum { RD_HOST_ROOM = 256, RD_LOGIN_ROOM = 512 };
 
 struct rd_url {
-    bool tls, local;                    /* local: a socket in the file system, whose path is `host` */
+    bool tls, local; /* local: a socket in the file system, whose path is `host` */
     char host[RD_HOST_ROOM], port[6];
     char user[RD_LOGIN_ROOM], password[RD_LOGIN_ROOM];
     bool has_password;
     int32_t db;
-    char shown[RD_HOST_ROOM + 32];      /* for messages: nothing secret in it */
+    char shown[RD_HOST_ROOM + 32]; /* for messages: nothing secret in it */
 };
 
 /* EB_OK, or EB_PERMANENT with what is wrong; neither shows the password. */

@@ -24,15 +24,14 @@ static void release_reserved(struct rd_consumer *c, struct rd_claim *claim) {
 }
 
 /* Ends a page on an error reply: the group is created again, or the connection is given up. */
-static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const struct rd_node *node,
-                       struct eb_error *err) {
+static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const struct rd_node *node, struct eb_error *err) {
     enum rd_error_class class;
 
     release_reserved(c, &stream->claim);
     stream->claim.busy = false;
     class = rd_stream_error(c, stream, node, err, "pending entries of topic %s", stream->name);
     if (class == RD_UNSUPPORTED && !c->no_idle && !stream->claim.own) {
-        c->no_idle = true;                              /* before 6.2 the idle time in each row has to do */
+        c->no_idle = true; /* before 6.2 the idle time in each row has to do */
         stream->scan_ms = 0;
         return EB_OK;
     }
@@ -54,7 +53,7 @@ static void end_page(struct rd_consumer *c, struct rd_stream *stream) {
     claim->busy = false;
     if (claim->more)
         return;
-    claim->next = (struct rd_id){0};
+    claim->next = (struct rd_id){ 0 };
     if (!claim->own) {
         stream->scan_ms = now_ms + scan_every_ms(c);
         return;
@@ -96,7 +95,7 @@ static int32_t on_missing(struct rd_conn *conn, uint64_t arg, const struct rd_no
     if (node->type != REDIS_REPLY_ARRAY)
         return ebp_error(err, EB_RETRIABLE, 0, "topic %s: unexpected reply to XRANGE", stream->name);
     if (!claim->busy)
-        return EB_OK;                                   /* the search was given up meanwhile */
+        return EB_OK; /* the search was given up meanwhile */
     if (node->n == 0)
         drop_row(c, stream, claim->rows[arg % RD_PAGE].id);
     if (--claim->missing == 0)
@@ -259,7 +258,7 @@ static void send_pending(struct rd_consumer *c, struct rd_stream *stream, bool o
     size_t n = 3;
 
     if (claim->own != own || !claim->more)
-        claim->next = (struct rd_id){0};
+        claim->next = (struct rd_id){ 0 };
     claim->own = own;
     claim->busy = true;
     claim->requested = capacity < RD_PAGE ? capacity : RD_PAGE;
@@ -333,8 +332,8 @@ void rd_claims_lost(struct rd_consumer *c) {
         struct rd_stream *stream = &c->streams[i];
         release_reserved(c, &stream->claim);
         if (stream->claim.busy)
-            stream->own_done = false;                   /* what XCLAIM took over before that is pending under our name */
-        stream->claim = (struct rd_claim){0};
+            stream->own_done = false; /* what XCLAIM took over before that is pending under our name */
+        stream->claim = (struct rd_claim){ 0 };
         stream->joined = stream->joining = stream->checking_end = false;
     }
     c->leaves = 0;

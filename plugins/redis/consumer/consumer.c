@@ -35,7 +35,7 @@ void rd_confirm_link(struct rd_conn *conn) {
 static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
     struct rd_consumer *c = rd_consumer_of(conn);
 
-    if (conn->overran)                                  /* ask for fewer entries at once: the same ones come again */
+    if (conn->overran) /* ask for fewer entries at once: the same ones come again */
         c->count_cap = c->count_cap > 1 ? c->count_cap / 2 : 1;
     if (conn == &c->reader) {
         rd_read_lost(c);
@@ -46,7 +46,7 @@ static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
     if (why->status != EB_PERMANENT) {
         rd_link_down(&c->link, why);
     } else if (!c->refused_for_good) {
-        c->refused_for_good = c->closing = true;        /* nothing more is asked for; verdicts are still reported */
+        c->refused_for_good = c->closing = true; /* nothing more is asked for; verdicts are still reported */
         c->why = *why;
     }
 }
@@ -91,8 +91,8 @@ static void free_consumer(struct rd_consumer *c) {
     free(c);
 }
 
-int32_t rd_consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *sub,
-                         void **self, struct eb_error *err) {
+int32_t rd_consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *sub, void **self,
+                         struct eb_error *err) {
     struct rd_consumer *c;
     int32_t status = check(sub, err);
 
@@ -207,7 +207,7 @@ int32_t rd_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct
         delivered = work(c, max);
         if (c->why.text[0]) {
             *err = c->why;
-            c->why = (struct eb_error){0};
+            c->why = (struct eb_error){ 0 };
             return EB_PERMANENT;
         }
         if (ebp_wakeup_take(&c->wakeup) || delivered > 0 || c->host_refused || c->settled > 0)

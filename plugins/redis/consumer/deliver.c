@@ -9,7 +9,9 @@ static bool is_stale(const struct rd_consumer *c, const struct rd_inflight *infl
 }
 
 static int32_t deliver_one(struct rd_consumer *c, struct rd_inflight *inflight) {
-    struct eb_message message = { .size = sizeof message, .token = ebp_token(&inflight->slot), .lease_ms = c->set->claim_after,
+    struct eb_message message = { .size = sizeof message,
+                                  .token = ebp_token(&inflight->slot),
+                                  .lease_ms = c->set->claim_after,
                                   .deliveries = inflight->deliveries,
                                   .topic = { inflight->stream->name, inflight->stream->len } };
     struct rd_entry_read read;

@@ -130,7 +130,7 @@ struct rd_shared_reply *rd_reply_share(struct rd_consumer *c, struct rd_conn *co
     reply->arena = conn->arena;
     empty.limit = conn->arena.limit;
     conn->arena = empty;
-    reply->users = 1;                   /* the caller */
+    reply->users = 1; /* the caller */
     return reply;
 }
 
@@ -214,7 +214,7 @@ void rd_log_trimmed(struct rd_consumer *c, const struct rd_stream *stream, size_
     rd_id_print(first, position);
     ebp_log(c->host, EBP_LOG_ERROR,
             "topic %s: %zu event(s) were trimmed away before group %s had settled them, the first at %s: "
-            "they are lost to it; raise stream_max_len or use stream_trim = safe at every producer", stream->name, n,
-            c->sub->group, position);
+            "they are lost to it; raise stream_max_len or use stream_trim = safe at every producer",
+            stream->name, n, c->sub->group, position);
     c->host->metric(c->host, "redis_lost_to_trimming", (double)n);
 }

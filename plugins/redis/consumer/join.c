@@ -11,7 +11,7 @@
 #include "connection/server_error.h"
 #include "position.h"
 
-enum { ABSENT_MS = 500 };       /* how often to look for a topic that does not exist */
+enum { ABSENT_MS = 500 }; /* how often to look for a topic that does not exist */
 
 bool rd_make_streams(struct rd_consumer *c) {
     c->streams = calloc(c->sub->n_topics, sizeof *c->streams);
@@ -51,9 +51,11 @@ static void wait_for_stream(struct rd_consumer *c, struct rd_stream *stream) {
     stream->join_ms = ebp_boottime_ms() + ABSENT_MS;
     stream->ended = c->sub->until_end != 0;
     if (!stream->absence_logged)
-        ebp_log(c->host, EBP_LOG_WARNING, stream->ended        ? "topic %s does not exist"
-                                        : stream->was_joined ? "topic %s was removed while this worker had it; waiting for it"
-                                                             : "topic %s does not exist; waiting for it", stream->name);
+        ebp_log(c->host, EBP_LOG_WARNING,
+                stream->ended        ? "topic %s does not exist"
+                : stream->was_joined ? "topic %s was removed while this worker had it; waiting for it"
+                                     : "topic %s does not exist; waiting for it",
+                stream->name);
     stream->absence_logged = true;
 }
 
@@ -71,14 +73,16 @@ static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_n
     if (!rd_is_error(node)) {
         stream->group_epoch++;
         if (stream->was_joined)
-            ebp_log(c->host, EBP_LOG_WARNING, "topic %s or its group %s was removed while this worker had it: the group is "
-                   "created again", stream->name, c->sub->group);
+            ebp_log(c->host, EBP_LOG_WARNING,
+                    "topic %s or its group %s was removed while this worker had it: the group is "
+                    "created again",
+                    stream->name, c->sub->group);
     }
     if (stream->absence_logged)
         ebp_log(c->host, EBP_LOG_INFO, "topic %s is there now", stream->name);
     stream->joined = stream->was_joined = true;
     stream->absent = stream->absence_logged = stream->own_done = false;
-    stream->claim = (struct rd_claim){0};
+    stream->claim = (struct rd_claim){ 0 };
     rd_server_clock_reset_idle(c, stream);
     return EB_OK;
 }
@@ -127,8 +131,7 @@ static int32_t on_stream(struct rd_conn *conn, uint64_t number, const struct rd_
         return EB_OK;
     }
     rd_point_start(c->sub->start, text);
-    if (newest && rd_id_of(newest, &last) && rd_id_parse(text, &start) &&
-        rd_id_compare(start, last) > 0)
+    if (newest && rd_id_of(newest, &last) && rd_id_parse(text, &start) && rd_id_compare(start, last) > 0)
         rd_id_print(last, text);
     create_group_at(c, stream, text);
     return EB_OK;
@@ -143,7 +146,8 @@ static void join_stream(struct rd_consumer *c, struct rd_stream *stream) {
 
     stream->joining = true;
     if (!stream->was_joined && !stream->absent && starts_inside(c)) {
-        rd_control_command(c, on_stream, rd_stream_number(c, stream), (const char *[]){ "XINFO", "STREAM", stream->name, NULL });
+        rd_control_command(c, on_stream, rd_stream_number(c, stream),
+                           (const char *[]){ "XINFO", "STREAM", stream->name, NULL });
         return;
     }
     if (!stream->was_joined || stream->absent || !c->sub->start || c->sub->start->kind == EB_EARLIEST) {

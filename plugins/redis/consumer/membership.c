@@ -24,7 +24,7 @@ enum {
     HASHES_MAX = 32,
     HASH_DIGITS = 8,
     LOOK_MS = 500,
-    LAST_SIGN_MS = 1250,        /* so long after a worker's death the server may still reply to its last read */
+    LAST_SIGN_MS = 1250, /* so long after a worker's death the server may still reply to its last read */
     LEAST_PATIENCE_MS = 6000
 };
 
@@ -33,7 +33,7 @@ enum {
 static uint32_t add_text(uint32_t hash, const char *text) {
     for (; *text; text++)
         hash = ebp_fnv1a_32_add(hash, (unsigned char)*text);
-    return ebp_fnv1a_32_add(hash, 0xff);                        /* the end of a text: UTF-8 has no such byte */
+    return ebp_fnv1a_32_add(hash, 0xff); /* the end of a text: UTF-8 has no such byte */
 }
 
 static uint32_t stream_hash(const struct rd_consumer *c, const char *stream) {
@@ -74,8 +74,7 @@ bool rd_membership_open(struct rd_consumer *c) {
         len += (size_t)snprintf(mark + len, room - len, "%016" PRIx64 ":", draw_number());
         me->mark_len = len;
         for (size_t i = 0; i < n; i++)
-            len += (size_t)snprintf(mark + len, room - len, "%s%08" PRIx32, i ? "," : "",
-                                    stream_hash(c, c->streams[i].name));
+            len += (size_t)snprintf(mark + len, room - len, "%s%08" PRIx32, i ? "," : "", stream_hash(c, c->streams[i].name));
         c->target.mark = me->mark = mark;
     }
     free(name);
@@ -130,7 +129,7 @@ static bool is_namesake(const struct rd_membership *me, const char *name, size_t
 
     if (len < sizeof sign || strncmp(name, sign, sizeof sign - 1) != 0)
         return false;
-    for (size_t at = 0; at + me->mark_len < len && !mark; at++)         /* the service's name comes first */
+    for (size_t at = 0; at + me->mark_len < len && !mark; at++) /* the service's name comes first */
         if (strncmp(name + at, me->mark, me->name_len) == 0 && name[at + me->mark_len - 1] == ':')
             mark = name + at;
     return mark && strncmp(mark, me->mark, me->mark_len) != 0 &&
@@ -153,8 +152,10 @@ static void check_line(struct rd_consumer *c, const char *line, const char *end,
 /* ---- looking ---- */
 
 static void refuse_name(struct rd_consumer *c) {
-    ebp_error_of_kind(&c->why, EB_PERMANENT, EB_KIND_NAME, 0, "the consumer's name %s is in use by another worker of group %s; "
-                      "give each worker its own --name, or leave it out", c->sub->consumer, c->sub->group);
+    ebp_error_of_kind(&c->why, EB_PERMANENT, EB_KIND_NAME, 0,
+                      "the consumer's name %s is in use by another worker of group %s; "
+                      "give each worker its own --name, or leave it out",
+                      c->sub->consumer, c->sub->group);
     c->refused_for_good = c->closing = true;
 }
 
@@ -163,7 +164,7 @@ static void log_namesake(struct rd_consumer *c) {
         return;
     c->membership.namesake_logged = true;
     ebp_log(c->host, EBP_LOG_WARNING, "a connection of another worker has the name %.200s; looking whether it is alive",
-           c->sub->consumer);
+            c->sub->consumer);
 }
 
 /* The longest silence of a live worker: one that takes no more events still sends signs of life. */

@@ -28,7 +28,7 @@ static int32_t on_sign(struct rd_conn *conn, uint64_t number, const struct rd_no
 void rd_show_life(struct rd_consumer *c, struct rd_stream *stream) {
     rd_control_command(c, on_sign, rd_stream_number(c, stream),
                        (const char *[]){ "XREADGROUP", "GROUP", c->sub->group, c->sub->consumer, "COUNT", "1", "STREAMS",
-                                  stream->name, "18446744073709551615-18446744073709551615", NULL });
+                                         stream->name, "18446744073709551615-18446744073709551615", NULL });
 }
 
 /* ---- names that nobody uses ---- */
@@ -65,8 +65,10 @@ static void warn_of_order(struct rd_consumer *c, const struct rd_stream *stream,
     if (c->sub->order == EB_ORDER_NONE || c->warned_order)
         return;
     c->warned_order = true;
-    ebp_log(c->host, EBP_LOG_WARNING, "topic %s: %s is at work in group %s, too: order holds within each of them, not "
-           "between them; run one worker with a higher concurrency, or set order = none", stream->name, other, c->sub->group);
+    ebp_log(c->host, EBP_LOG_WARNING,
+            "topic %s: %s is at work in group %s, too: order holds within each of them, not "
+            "between them; run one worker with a higher concurrency, or set order = none",
+            stream->name, other, c->sub->group);
 }
 
 /* Removes consumers that have nothing pending and have not been seen for long. A read creates the name again for one

@@ -36,8 +36,7 @@ static int32_t take_stream(struct rd_consumer *c, struct rd_shared_reply *reply,
     return status;
 }
 
-static int32_t take_reply(struct rd_consumer *c, struct rd_conn *conn, const struct rd_node *node,
-                           struct eb_error *err) {
+static int32_t take_reply(struct rd_consumer *c, struct rd_conn *conn, const struct rd_node *node, struct eb_error *err) {
     int64_t alive_ms = conn->drained_ms > c->read_ms ? conn->drained_ms : c->read_ms;
     struct rd_shared_reply *reply = rd_reply_share(c, conn);
     int32_t status = EB_OK;

@@ -12,19 +12,18 @@
 #include "common/log.h"
 #include "connection/server_error.h"
 
-enum { SET_MS = 2000 };         /* a smaller step comes from a clock that is kept right */
+enum { SET_MS = 2000 }; /* a smaller step comes from a clock that is kept right */
 
 /* KEYS: the stream. ARGV: group, first id. XPENDING shows idle times below 0 as 0. Renewing an entry for the consumer
  * that has it does no harm: its lease starts once more. Returns the last id it looked at; '' at the end. Entries that
  * are gone from the stream are left to the scan for those. */
-static const char reset_idle_script[] =
-    "local rows = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], '+', 1000)\n"
-    "for _, row in ipairs(rows) do\n"
-    "  if row[3] == 0 and #redis.call('XRANGE', KEYS[1], row[1], row[1]) > 0 then\n"
-    "    redis.call('XCLAIM', KEYS[1], ARGV[1], row[2], 0, row[1], 'IDLE', '0', 'JUSTID')\n"
-    "  end\n"
-    "end\n"
-    "return #rows == 1000 and rows[1000][1] or ''";
+static const char reset_idle_script[] = "local rows = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], '+', 1000)\n"
+                                        "for _, row in ipairs(rows) do\n"
+                                        "  if row[3] == 0 and #redis.call('XRANGE', KEYS[1], row[1], row[1]) > 0 then\n"
+                                        "    redis.call('XCLAIM', KEYS[1], ARGV[1], row[2], 0, row[1], 'IDLE', '0', 'JUSTID')\n"
+                                        "  end\n"
+                                        "end\n"
+                                        "return #rows == 1000 and rows[1000][1] or ''";
 
 static int32_t on_idle_reset(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err);
 
@@ -49,13 +48,14 @@ static int32_t on_idle_reset(struct rd_conn *conn, uint64_t number, const struct
 }
 
 void rd_server_clock_reset_idle(struct rd_consumer *c, struct rd_stream *stream) {
-    reset_idle_from(c, stream, (struct rd_id){0});
+    reset_idle_from(c, stream, (struct rd_id){ 0 });
 }
 
 static void log_clock_set(const struct rd_consumer *c, int64_t by_ms) {
-    ebp_log(c->host, EBP_LOG_WARNING, "the server's clock was set %" PRId64 " s %s, or this is another server: what other "
-           "members left is taken over %" PRId64 " s later than usual", (int64_t)llabs(by_ms) / 1000, by_ms < 0 ? "back" : "ahead",
-           c->set->claim_after / 1000);
+    ebp_log(c->host, EBP_LOG_WARNING,
+            "the server's clock was set %" PRId64 " s %s, or this is another server: what other "
+            "members left is taken over %" PRId64 " s later than usual",
+            (int64_t)llabs(by_ms) / 1000, by_ms < 0 ? "back" : "ahead", c->set->claim_after / 1000);
 }
 
 static bool read_time(const struct rd_node *node, int64_t *ms) {
@@ -67,8 +67,9 @@ static bool read_time(const struct rd_node *node, int64_t *ms) {
 
 static void log_no_time(struct rd_consumer *c) {
     c->clock.refused = true;
-    ebp_log(c->host, EBP_LOG_INFO, "the server does not tell its time (this user may not TIME): when its clock is set, "
-           "events may come twice, or those of dead members late");
+    ebp_log(c->host, EBP_LOG_INFO,
+            "the server does not tell its time (this user may not TIME): when its clock is set, "
+            "events may come twice, or those of dead members late");
 }
 
 static int32_t on_time(struct rd_conn *conn, uint64_t asked_ms, const struct rd_node *node, struct eb_error *err) {

@@ -176,12 +176,12 @@ struct page {
     struct rd_inflight *inflight[RD_PAGE];
 };
 
-static size_t begin_command(const struct rd_consumer *c, const struct rd_stream *stream, enum way way,
-                            const char **argv) {
+static size_t begin_command(const struct rd_consumer *c, const struct rd_stream *stream, enum way way, const char **argv) {
     static const char *const actions[] = { "", "ack", "return", "extend" };
     const char *const plain[] = { "XACK", stream->name, c->sub->group };
-    const char *const checked[] = { "EVAL", script, "1", stream->name, c->sub->group, c->sub->consumer, actions[way],
-                                    rd_returned_consumer, left_long_ago };
+    const char *const checked[] = { "EVAL",        script,           "1",          stream->name,
+                                    c->sub->group, c->sub->consumer, actions[way], rd_returned_consumer,
+                                    left_long_ago };
 
     if (way == PLAIN)
         memcpy(argv, plain, sizeof plain);
@@ -233,7 +233,7 @@ static bool settled_here(struct rd_consumer *c, struct rd_inflight *inflight) {
 }
 
 static void send_decided(struct rd_consumer *c, struct rd_stream *stream) {
-    struct page pages[WAYS] = {0};
+    struct page pages[WAYS] = { 0 };
     int64_t now_ms = ebp_boottime_ms();
 
     for (size_t left = stream->decided.n; left > 0 && rd_conn_is_ready(&c->control); left--) {
@@ -254,7 +254,7 @@ static bool is_extendable(const struct rd_inflight *inflight) {
 }
 
 static void send_extends(struct rd_consumer *c, const struct rd_stream *stream) {
-    struct page page = {0};
+    struct page page = { 0 };
 
     for (size_t i = 0; i < c->n_extends; i++) {
         struct rd_inflight *inflight = (struct rd_inflight *)ebp_token_find(&c->records, c->extends[i]);
@@ -274,7 +274,7 @@ void rd_send_verdicts(struct rd_consumer *c) {
         return;
     for (size_t i = 0; i < c->n_streams; i++)
         n += c->streams[i].decided.n;
-    if (n == 0 || !EBP_RING_RESERVE(&c->sent_ring, c->sent, n))     /* without memory: the next round tries again */
+    if (n == 0 || !EBP_RING_RESERVE(&c->sent_ring, c->sent, n)) /* without memory: the next round tries again */
         return;
     for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->control); i++) {
         send_decided(c, &c->streams[i]);
@@ -340,5 +340,5 @@ void rd_extend_fetched(struct rd_consumer *c) {
     drop_lost(c);
     for (struct rd_inflight *inflight = c->fetched.first; inflight; inflight = inflight->next)
         if (now_ms - inflight->alive_ms >= third && !add_extend(c, inflight))
-            return;                                     /* without memory: the next round tries again */
+            return; /* without memory: the next round tries again */
 }

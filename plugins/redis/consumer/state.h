@@ -25,24 +25,24 @@
 #include "options.h"
 
 enum {
-    RD_PAGE = 100,                      /* the most entries that one command is about */
-    RD_COUNT_MAX = 250,                 /* the most entries that one XREADGROUP asks for */
+    RD_PAGE = 100,      /* the most entries that one command is about */
+    RD_COUNT_MAX = 250, /* the most entries that one XREADGROUP asks for */
     RD_MEMBERS = 64
 };
 
 enum rd_inflight_state {
     RD_UNUSED,
-    RD_FETCHED,         /* pending at the server under our name and not delivered yet: in the queue `fetched` */
-    RD_DELIVERED,       /* at the host, without a verdict */
-    RD_DECIDED,         /* has its verdict: in its stream's queue `decided` */
-    RD_SETTLING         /* the verdict is sent and the server has not replied: in the ring `sent` */
+    RD_FETCHED,   /* pending at the server under our name and not delivered yet: in the queue `fetched` */
+    RD_DELIVERED, /* at the host, without a verdict */
+    RD_DECIDED,   /* has its verdict: in its stream's queue `decided` */
+    RD_SETTLING   /* the verdict is sent and the server has not replied: in the ring `sent` */
 };
 
 /* A reply that entries were read from. It is freed when the last of them is delivered. */
 struct rd_shared_reply {
     struct rd_arena arena;
     size_t users;
-    struct rd_shared_reply *next;       /* of the spare ones */
+    struct rd_shared_reply *next; /* of the spare ones */
 };
 
 /* An entry in flight. Its address stays the same, and its token is that of its slot. */
@@ -52,17 +52,17 @@ struct rd_inflight {
     uint32_t deliveries;
     struct rd_stream *stream;
     struct rd_id id;
-    int64_t alive_ms;                   /* nobody takes it over until claim_after later */
-    size_t bytes;                       /* of its payload */
-    uint32_t verdict;                   /* enum eb_verdict_kind */
-    uint32_t group_epoch;               /* of its stream, when it was read */
-    bool delivered;                     /* the host knows it */
-    bool lost;                          /* another consumer has it by now */
-    bool trimmed;                       /* it is no longer in the stream */
-    bool resent;                        /* its verdict was sent before, on a connection that was lost */
-    struct rd_shared_reply *reply;      /* RD_FETCHED: holds its fields */
+    int64_t alive_ms;              /* nobody takes it over until claim_after later */
+    size_t bytes;                  /* of its payload */
+    uint32_t verdict;              /* enum eb_verdict_kind */
+    uint32_t group_epoch;          /* of its stream, when it was read */
+    bool delivered;                /* the host knows it */
+    bool lost;                     /* another consumer has it by now */
+    bool trimmed;                  /* it is no longer in the stream */
+    bool resent;                   /* its verdict was sent before, on a connection that was lost */
+    struct rd_shared_reply *reply; /* RD_FETCHED: holds its fields */
     const struct rd_node *fields;
-    struct rd_inflight *next;           /* in its queue */
+    struct rd_inflight *next; /* in its queue */
     struct rd_inflight *same_bucket;
 };
 
@@ -80,14 +80,14 @@ struct rd_row {
 
 /* One search through the pending entries of a group, page by page. */
 struct rd_claim {
-    bool busy;                          /* a page is being worked on */
-    bool own;                           /* among our own entries; else among those that others left */
-    bool more;                          /* there may be another page */
-    bool maybe_in_read;                 /* the read under way may bring some of them */
-    struct rd_id next;                  /* where the next page begins */
+    bool busy;          /* a page is being worked on */
+    bool own;           /* among our own entries; else among those that others left */
+    bool more;          /* there may be another page */
+    bool maybe_in_read; /* the read under way may bring some of them */
+    struct rd_id next;  /* where the next page begins */
     size_t requested, n, missing, trimmed;
     struct rd_id first_trimmed;
-    int64_t at_ms;                      /* when XCLAIM was sent */
+    int64_t at_ms; /* when XCLAIM was sent */
     struct rd_row rows[RD_PAGE];
 };
 
@@ -95,19 +95,19 @@ struct rd_claim {
 struct rd_stream {
     const char *name;
     size_t len;
-    bool joining, joined;               /* XGROUP CREATE is under way; the group exists */
-    bool was_joined;                    /* at some time since open */
-    bool absent;                        /* it did not exist at the last look: whatever comes into it is new to us */
+    bool joining, joined; /* XGROUP CREATE is under way; the group exists */
+    bool was_joined;      /* at some time since open */
+    bool absent;          /* it did not exist at the last look: whatever comes into it is new to us */
     bool absence_logged;
-    int64_t join_ms;                    /* not to be joined before */
-    bool own_done;                      /* what was pending under our name is fetched: new entries may be read */
-    bool reading;                       /* it is among the streams of the read under way */
-    uint32_t group_epoch;               /* how often we created the group */
-    struct rd_id last;                  /* the newest entry read here */
+    int64_t join_ms;      /* not to be joined before */
+    bool own_done;        /* what was pending under our name is fetched: new entries may be read */
+    bool reading;         /* it is among the streams of the read under way */
+    uint32_t group_epoch; /* how often we created the group */
+    struct rd_id last;    /* the newest entry read here */
     struct rd_claim claim;
-    int64_t scan_ms;                    /* when to look next for what others left */
-    int64_t sweep_ms;                   /* when to look next for names that nobody uses */
-    int64_t own_again_ms;               /* when to look next for own entries that a lost read brought; 0: not needed */
+    int64_t scan_ms;      /* when to look next for what others left */
+    int64_t sweep_ms;     /* when to look next for names that nobody uses */
+    int64_t own_again_ms; /* when to look next for own entries that a lost read brought; 0: not needed */
     struct rd_queue decided;
     bool end_known, ended;
     struct rd_id end;
@@ -117,18 +117,18 @@ struct rd_stream {
 /* The server's clock compared with ours: see server_clock.c. */
 struct rd_server_clock {
     bool known, refused;
-    int64_t asked_ms;                   /* the round that last sent TIME */
-    int64_t offset_ms;                  /* the server's time less ours, by the last reply */
-    int64_t uncertain_ms;               /* how long that reply took */
-    int64_t no_claim_ms;                /* until then, an entry that looks left may be at work */
+    int64_t asked_ms;     /* the round that last sent TIME */
+    int64_t offset_ms;    /* the server's time less ours, by the last reply */
+    int64_t uncertain_ms; /* how long that reply took */
+    int64_t no_claim_ms;  /* until then, an entry that looks left may be at work */
 };
 
 /* A consumer of the group, as until_end.c sees it. */
 struct rd_member {
     const struct rd_stream *stream;
     char name[64];
-    int64_t seen_ms;                    /* when it last sent a command, by our first look */
-    bool alive;                         /* it has sent another one since */
+    int64_t seen_ms; /* when it last sent a command, by our first look */
+    bool alive;      /* it has sent another one since */
 };
 
 struct rd_sent_verdict {
@@ -139,12 +139,12 @@ struct rd_sent_verdict {
 
 /* Whether another worker has this one's name: see membership.c. */
 struct rd_membership {
-    char *mark;                         /* ":name:number:hashes", at the end of each connection's name */
-    size_t name_len, mark_len;          /* of ":name:", and of ":name:number:" */
-    bool list_awaited;                  /* CLIENT LIST is under way */
-    bool known;                         /* the name is ours */
+    char *mark;                /* ":name:number:hashes", at the end of each connection's name */
+    size_t name_len, mark_len; /* of ":name:", and of ":name:number:" */
+    bool list_awaited;         /* CLIENT LIST is under way */
+    bool known;                /* the name is ours */
     bool namesake_logged, unseen_logged;
-    int64_t since_ms, look_ms;          /* the first look on this connection; the next one */
+    int64_t since_ms, look_ms; /* the first look on this connection; the next one */
 };
 
 struct rd_consumer {
@@ -153,49 +153,49 @@ struct rd_consumer {
     const struct eb_subscription *sub;
     struct rd_target target;
     struct rd_conn reader, control;
-    struct ebp_wakeup wakeup;           /* any thread signals it */
+    struct ebp_wakeup wakeup; /* any thread signals it */
     struct rd_link link;
     struct rd_membership membership;
     struct rd_server_clock clock;
     struct rd_stream *streams;
-    size_t n_streams, turn;             /* turn: the stream that the next read begins with */
+    size_t n_streams, turn; /* turn: the stream that the next read begins with */
 
-    struct ebp_token_table records;     /* of struct rd_inflight */
-    struct rd_inflight **buckets;       /* those in use, by stream and id */
-    size_t n_buckets;                   /* 0 or a power of two */
+    struct ebp_token_table records; /* of struct rd_inflight */
+    struct rd_inflight **buckets;   /* those in use, by stream and id */
+    size_t n_buckets;               /* 0 or a power of two */
     struct rd_queue fetched;
     struct rd_shared_reply *spare;
     size_t n_spare;
-    size_t open, reserved;              /* entries without a verdict; entries that commands under way may bring */
-    size_t out;                         /* entries at the host without a verdict */
-    size_t bytes, bytes_out;            /* payload of the open ones; of those at the host */
-    size_t average_bytes;               /* of one entry */
-    size_t count_cap;                   /* the most entries to ask for at once; less after a reply was too large */
+    size_t open, reserved;   /* entries without a verdict; entries that commands under way may bring */
+    size_t out;              /* entries at the host without a verdict */
+    size_t bytes, bytes_out; /* payload of the open ones; of those at the host */
+    size_t average_bytes;    /* of one entry */
+    size_t count_cap;        /* the most entries to ask for at once; less after a reply was too large */
 
-    struct rd_sent_verdict *sent;       /* verdicts that the server has not replied to, oldest first */
+    struct rd_sent_verdict *sent; /* verdicts that the server has not replied to, oldest first */
     struct ebp_ring sent_ring;
-    uint64_t *extends;                  /* tokens of entries whose lease is to be extended */
+    uint64_t *extends; /* tokens of entries whose lease is to be extended */
     size_t n_extends, extends_room;
 
-    bool read_awaited;                  /* XREADGROUP is under way, */
-    int64_t read_ms;                    /*   sent at this time, */
-    size_t read_reserved;               /*   and may bring so many entries */
-    int64_t lost_read_ends_ms;          /* until then the server works on a read whose connection was lost */
-    int64_t maybe_lost_until_ms;        /* until then entries that a lost read brought may still become pending */
-    bool no_idle;                       /* the server's XPENDING does not know IDLE */
+    bool read_awaited;           /* XREADGROUP is under way, */
+    int64_t read_ms;             /*   sent at this time, */
+    size_t read_reserved;        /*   and may bring so many entries */
+    int64_t lost_read_ends_ms;   /* until then the server works on a read whose connection was lost */
+    int64_t maybe_lost_until_ms; /* until then entries that a lost read brought may still become pending */
+    bool no_idle;                /* the server's XPENDING does not know IDLE */
     bool warned_order;
-    bool refused_for_good;              /* the server refuses something that no later attempt changes: */
-    struct eb_error why;                /*   the reason; empty once receive has returned it */
+    bool refused_for_good; /* the server refuses something that no later attempt changes: */
+    struct eb_error why;   /*   the reason; empty once receive has returned it */
     bool closing, leaving;
-    size_t leaves;                      /* replies to XGROUP DELCONSUMER still to come at close */
-    int64_t extended_ms;                /* when fetched entries were last extended */
-    int64_t life_shown_ms, end_ms;      /* when to show life next; when to look for the end next */
+    size_t leaves;                 /* replies to XGROUP DELCONSUMER still to come at close */
+    int64_t extended_ms;           /* when fetched entries were last extended */
+    int64_t life_shown_ms, end_ms; /* when to show life next; when to look for the end next */
     struct rd_member members[RD_MEMBERS];
     size_t n_members;
 
-    uint32_t max;                       /* of the receive at work: what the host still takes, */
-    size_t settled;                     /*   how many verdicts it has reported, */
-    bool host_refused;                  /*   whether the host took no more */
+    uint32_t max;      /* of the receive at work: what the host still takes, */
+    size_t settled;    /*   how many verdicts it has reported, */
+    bool host_refused; /*   whether the host took no more */
 };
 
 static inline struct rd_consumer *rd_consumer_of(const struct rd_conn *conn) {
@@ -237,7 +237,7 @@ void rd_inflight_free_all(struct rd_consumer *);
 void rd_inflight_release_fields(struct rd_consumer *, struct rd_inflight *);
 
 void rd_queue_append(struct rd_queue *, struct rd_inflight *);
-struct rd_inflight *rd_queue_take(struct rd_queue *);   /* NULL: empty */
+struct rd_inflight *rd_queue_take(struct rd_queue *); /* NULL: empty */
 
 /* How many more entries may be asked for now, within the host's bounds. */
 size_t rd_receive_capacity(const struct rd_consumer *);

@@ -80,7 +80,7 @@ static void send_trims(struct rd_producer *p, const struct eb_message *const *ba
             continue;
         topic->dead_letters = topic->dead_letters || rd_entry_is_dead_letter(batch[i]);
         if (!topic->dead_letters && now_ms >= topic->due_ms)
-            rd_trim(&p->trims, topic, &p->conn, on_trim);       /* without memory: a second later */
+            rd_trim(&p->trims, topic, &p->conn, on_trim); /* without memory: a second later */
     }
 }
 
@@ -133,8 +133,9 @@ static int32_t on_queued(struct rd_conn *conn, uint64_t arg, const struct rd_nod
 /* The server stored none of the batch. The refused message fails with its topic; the others are sent again. */
 static int32_t batch_refused(struct rd_producer *p, const struct rd_node *node, struct eb_error *err) {
     if (!p->refused)
-        return classify_reply(p, rd_queued(p, 0), node, err) != EB_OK ? EB_RETRIABLE
-               : ebp_error(err, EB_RETRIABLE, 0, "the server took none of a batch and did not say why");
+        return classify_reply(p, rd_queued(p, 0), node, err) != EB_OK
+                   ? EB_RETRIABLE
+                   : ebp_error(err, EB_RETRIABLE, 0, "the server took none of a batch and did not say why");
     confirm_batch(p);
     drop_staged(p);
     rd_fail_topic(p, rd_queued(p, p->refused_at), &p->why);

@@ -14,7 +14,7 @@
 #include "connection/link.h"
 #include "producer/trim.h"
 
-enum { RD_BATCH_MESSAGES = 200 };       /* in one MULTI; the server does nothing else meanwhile: half a ms */
+enum { RD_BATCH_MESSAGES = 200 }; /* in one MULTI; the server does nothing else meanwhile: half a ms */
 
 /* The messages of the queue are, from the oldest on: those sent, those staged, and the others. */
 struct rd_producer {
@@ -22,19 +22,19 @@ struct rd_producer {
     const struct rd_settings *set;
     struct rd_target target;
     struct rd_conn conn;
-    struct ebp_wakeup wakeup;           /* any thread signals it */
+    struct ebp_wakeup wakeup; /* any thread signals it */
     struct rd_link link;
     struct rd_trims trims;
-    struct ebp_submit_ring queue;       /* messages taken and not reported */
-    size_t sent;                        /* those at the server without a reply */
-    size_t staged;                      /* the batch behind them, written out and waiting for that reply */
-    size_t unsure;                      /* the oldest ones, which a server that did not reply may have stored */
-    size_t reported;                    /* by the poll at work */
-    size_t most;                        /* messages in a batch: 1 if the server refuses MULTI */
+    struct ebp_submit_ring queue; /* messages taken and not reported */
+    size_t sent;                  /* those at the server without a reply */
+    size_t staged;                /* the batch behind them, written out and waiting for that reply */
+    size_t unsure;                /* the oldest ones, which a server that did not reply may have stored */
+    size_t reported;              /* by the poll at work */
+    size_t most;                  /* messages in a batch: 1 if the server refuses MULTI */
     bool warned_single;
-    bool refused;                       /* the server refused a command of the batch, and so will refuse all of it: */
-    size_t refused_at;                  /*   the first message that it refused, */
-    struct eb_error why;                /*   and why */
+    bool refused;        /* the server refused a command of the batch, and so will refuse all of it: */
+    size_t refused_at;   /*   the first message that it refused, */
+    struct eb_error why; /*   and why */
 };
 
 static inline struct rd_producer *rd_producer_of(const struct rd_conn *conn) {

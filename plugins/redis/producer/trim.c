@@ -63,13 +63,12 @@ static struct rd_trim_topic *add(struct rd_trims *trims, struct eb_text name) {
     if (!copy)
         return NULL;
     trims->last = trims->n++;
-    trims->topics[trims->last] = (struct rd_trim_topic){ .name = copy, .len = name.len,
-                                                      .dead_letters = is_dead_letters(name) };
+    trims->topics[trims->last] = (struct rd_trim_topic){ .name = copy, .len = name.len, .dead_letters = is_dead_letters(name) };
     return &trims->topics[trims->last];
 }
 
 struct rd_trim_topic *rd_trims_find(struct rd_trims *trims, struct eb_text topic) {
-    for (size_t i = 0; i < trims->n; i++) {             /* most often it is the topic found last */
+    for (size_t i = 0; i < trims->n; i++) { /* most often it is the topic found last */
         size_t at = (trims->last + i) % trims->n;
         if (same(&trims->topics[at], topic)) {
             trims->last = at;
@@ -83,7 +82,7 @@ void rd_trims_free(struct rd_trims *trims) {
     for (size_t i = 0; i < trims->n; i++)
         free(trims->topics[i].name);
     free(trims->topics);
-    *trims = (struct rd_trims){0};
+    *trims = (struct rd_trims){ 0 };
 }
 
 bool rd_trim(struct rd_trims *trims, struct rd_trim_topic *topic, struct rd_conn *conn, rd_reply_handler handler) {
@@ -105,14 +104,16 @@ bool rd_trim(struct rd_trims *trims, struct rd_trim_topic *topic, struct rd_conn
 }
 
 static void log_lost(const struct eb_host *host, const char *topic, int64_t n, int64_t limit) {
-    ebp_log(host, EBP_LOG_ERROR, "topic %s is longer than stream_hard_len (%" PRId64 "): about %" PRId64 " entries that not "
-           "every group had acknowledged were removed; start the workers, or raise the limit", topic, limit, n);
+    ebp_log(host, EBP_LOG_ERROR,
+            "topic %s is longer than stream_hard_len (%" PRId64 "): about %" PRId64 " entries that not "
+            "every group had acknowledged were removed; start the workers, or raise the limit",
+            topic, limit, n);
     host->metric(host, "redis_trimmed_unread", (double)n);
 }
 
 /* A server older than 6.2 has no XTRIM MINID. Only the hard limit could be kept there, so nothing is trimmed at all. */
-static int32_t refused(struct rd_trims *trims, const char *topic, const struct rd_target *target,
-                       const struct rd_node *node, struct eb_error *err) {
+static int32_t refused(struct rd_trims *trims, const char *topic, const struct rd_target *target, const struct rd_node *node,
+                       struct eb_error *err) {
     struct eb_error why;
     char what[300];
 
@@ -123,14 +124,14 @@ static int32_t refused(struct rd_trims *trims, const char *topic, const struct r
         return EB_RETRIABLE;
     }
     if (!trims->warned_too_old)
-        ebp_log(target->host, EBP_LOG_WARNING, "%.500s; stream_trim = safe needs Redis 6.2 and scripts: streams are not trimmed",
-               why.text);
+        ebp_log(target->host, EBP_LOG_WARNING,
+                "%.500s; stream_trim = safe needs Redis 6.2 and scripts: streams are not trimmed", why.text);
     trims->warned_too_old = true;
     return EB_OK;
 }
 
-int32_t rd_trim_reply(struct rd_trims *trims, uint64_t number, const struct rd_target *target,
-                       const struct rd_node *node, struct eb_error *err) {
+int32_t rd_trim_reply(struct rd_trims *trims, uint64_t number, const struct rd_target *target, const struct rd_node *node,
+                      struct eb_error *err) {
     const char *topic = number < trims->n ? trims->topics[number].name : "";
 
     if (rd_is_error(node))

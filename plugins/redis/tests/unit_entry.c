@@ -5,12 +5,15 @@
 
 #include "entry.h"
 
-
 /* ---- ids ---- */
 
 Test(entry_id, is_read_and_printed) {
-    static const struct { const char *from, *to; } ids[] = {
-        { "0-0", "0-0" }, { "17-3", "17-3" }, { "17", "17-0" },
+    static const struct {
+        const char *from, *to;
+    } ids[] = {
+        { "0-0", "0-0" },
+        { "17-3", "17-3" },
+        { "17", "17-0" },
         { "18446744073709551615-18446744073709551615", "18446744073709551615-18446744073709551615" },
     };
 
@@ -25,8 +28,7 @@ Test(entry_id, is_read_and_printed) {
 }
 
 Test(entry_id, refuses_what_is_none) {
-    static const char *const wrong[] = { "", "-", "-1", "1-", "x", "1-x", "1 -2", "1-2-3", "18446744073709551616-0",
-                                         "+1" };
+    static const char *const wrong[] = { "", "-", "-1", "1-", "x", "1-x", "1 -2", "1-2-3", "18446744073709551616-0", "+1" };
     struct rd_id id;
 
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
@@ -34,7 +36,7 @@ Test(entry_id, refuses_what_is_none) {
 }
 
 Test(entry_id, knows_its_neighbours) {
-    struct rd_id zero = {0}, five = { 5, 0 }, last = { 5, UINT64_MAX };
+    struct rd_id zero = { 0 }, five = { 5, 0 }, last = { 5, UINT64_MAX };
 
     cr_expect_eq(rd_id_compare(rd_id_before(zero), zero), 0);
     cr_expect_eq(rd_id_compare(rd_id_before(five), (struct rd_id){ 4, UINT64_MAX }), 0);
@@ -45,20 +47,27 @@ Test(entry_id, knows_its_neighbours) {
 /* ---- writing ---- */
 
 static const struct eb_header attrs[] = {
-    { { "type", 4 }, { "t.v1", 4 } }, { { "id", 2 }, { "i", 1 } }, { { "source", 6 }, { "", 0 } },
-    { { "time", 4 }, { "2026-11-23T20:00:00+00:00", 25 } }, { { "minorversion", 12 }, { "0", 1 } },
+    { { "type", 4 }, { "t.v1", 4 } },       { { "id", 2 }, { "i", 1 } },
+    { { "source", 6 }, { "", 0 } },         { { "time", 4 }, { "2026-11-23T20:00:00+00:00", 25 } },
+    { { "minorversion", 12 }, { "0", 1 } },
 };
 
 static struct eb_message message(const struct eb_header *headers, size_t n) {
-    return (struct eb_message){ .size = sizeof(struct eb_message), .topic = { "t", 1 }, .payload = { "\0x", 2 },
-                                .attrs = attrs, .n_attrs = 5, .headers = headers, .n_headers = n };
+    return (struct eb_message){ .size = sizeof(struct eb_message),
+                                .topic = { "t", 1 },
+                                .payload = { "\0x", 2 },
+                                .attrs = attrs,
+                                .n_attrs = 5,
+                                .headers = headers,
+                                .n_headers = n };
 }
 
 Test(entry_write, attributes_data_headers_in_this_order) {
     static const struct eb_header headers[] = { { { "x", 1 }, { "t", 1 } }, { { "x", 1 }, { "", 0 } } };
-    static const char *const want[] = { "type", "t.v1", "id", "i", "time", "2026-11-23T20:00:00+00:00", "minorversion",
-                                        "0",
-                                        "event_data", "\0x", "x", "t", "x", "" };
+    static const char *const want[] = {
+        "type", "t.v1", "id", "i", "time", "2026-11-23T20:00:00+00:00", "minorversion", "0", "event_data",
+        "\0x",  "x",    "t",  "x", ""
+    };
     struct eb_message more = message(headers, 2);
     const char *argv[RD_FIELDS_MAX];
     size_t lens[RD_FIELDS_MAX], n = rd_entry_write(&more, argv, lens);
@@ -114,14 +123,14 @@ static struct eb_message take(const char *const *texts, struct rd_entry_read *re
 static void expect_attr(const struct eb_message *got, size_t i, const char *name, const char *value) {
     cr_assert_lt(i, got->n_attrs);
     cr_expect(got->attrs[i].name.len == strlen(name) && memcmp(got->attrs[i].name.data, name, strlen(name)) == 0);
-    cr_expect(got->attrs[i].value.len == strlen(value) && memcmp(got->attrs[i].value.data, value, strlen(value)) == 0,
-              "%s", name);
+    cr_expect(got->attrs[i].value.len == strlen(value) && memcmp(got->attrs[i].value.data, value, strlen(value)) == 0, "%s",
+              name);
 }
 
 Test(entry_read, attributes_data_and_other_fields) {
     struct rd_entry_read read;
-    struct eb_message got = take((const char *[]){ "type", "t", "id", "i", "more", "", "event_data", "d", "dlq_x", "y",
-                                                   NULL }, &read);
+    struct eb_message got = take((const char *[]){ "type", "t", "id", "i", "more", "", "event_data", "d", "dlq_x", "y", NULL },
+                                 &read);
 
     cr_expect_null(got.decode_error.data);
     cr_expect_eq(got.n_attrs, 2);
@@ -158,8 +167,7 @@ static void expect_written_again(const char *const *texts) {
     cr_expect_null(rd_entry_unfit(&got), "%s", texts[0]);
     n = rd_entry_write(&got, argv, lens);
     for (i = 0; texts[i] && i < n; i++)
-        cr_expect(lens[i] == strlen(texts[i]) && memcmp(argv[i], texts[i], lens[i]) == 0, "field %zu of %s", i,
-                  texts[0]);
+        cr_expect(lens[i] == strlen(texts[i]) && memcmp(argv[i], texts[i], lens[i]) == 0, "field %zu of %s", i, texts[0]);
     cr_expect_eq(i + 2, n, "%s", texts[0]);
 }
 
@@ -199,7 +207,7 @@ Test(entry_read, too_many_fields_and_no_texts_are_decode_errors) {
     }
     cr_expect(take(texts, &read).decode_error.data);
     cr_expect_eq(read.n_headers, RD_HEADERS);
-    rd_entry_take(&fields, (struct rd_id){0}, &read, &got);
+    rd_entry_take(&fields, (struct rd_id){ 0 }, &read, &got);
     cr_expect(got.decode_error.data);
 }
 

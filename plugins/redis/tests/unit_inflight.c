@@ -8,8 +8,8 @@ static struct rd_id id_of(uint64_t i) {
 }
 
 static void find_each(size_t n) {
-    struct rd_consumer c = {0};
-    struct rd_stream streams[2] = {0};
+    struct rd_consumer c = { 0 };
+    struct rd_stream streams[2] = { 0 };
 
     for (uint64_t i = 0; i < n; i++)
         rd_inflight_add(&c, &streams[0], id_of(i))->state = RD_DELIVERED;
@@ -28,8 +28,8 @@ Test(inflight, finding_entries_grows_with_their_number) {
 }
 
 Test(inflight, what_is_lost_or_freed_is_not_in_flight) {
-    struct rd_consumer c = {0};
-    struct rd_stream stream = {0};
+    struct rd_consumer c = { 0 };
+    struct rd_stream stream = { 0 };
     struct rd_inflight *one, *two;
 
     cr_assert_not(rd_is_inflight(&c, &stream, id_of(1)));
@@ -37,7 +37,7 @@ Test(inflight, what_is_lost_or_freed_is_not_in_flight) {
     one->state = RD_FETCHED;
     one->lost = true;
     cr_assert_not(rd_is_inflight(&c, &stream, id_of(1)));
-    two = rd_inflight_add(&c, &stream, id_of(1));           /* it came again */
+    two = rd_inflight_add(&c, &stream, id_of(1)); /* it came again */
     two->state = RD_FETCHED;
     cr_assert(rd_is_inflight(&c, &stream, id_of(1)));
     rd_inflight_remove(&c, two);

@@ -29,7 +29,7 @@ Test(point, a_group_starts_right_before_it) {
 
 Test(point, what_is_not_a_position_is_refused) {
     struct eb_point bad = { .kind = EB_POSITION, .position = { "12x", 3 } };
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_expect_eq(rd_point_check(&bad, &err), EB_PERMANENT);
     cr_expect_eq(err.kind, EB_KIND_CONFIG);

@@ -67,7 +67,7 @@ Test(reply, replies_in_a_row_are_each_whole) {
 }
 
 static void expect_refused(const char *text, const char *why) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     struct rd_node *node;
 
     cr_expect_lt(feed(text, &node, &err), 0, "%s", text);
@@ -88,18 +88,18 @@ Test(reply, an_array_beyond_the_limit_is_refused_before_it_comes) {
 }
 
 Test(reply, many_arrays_beyond_the_limit_are_refused) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     struct rd_node *node;
     int32_t status = feed("*1000\r\n", &node, &err);
 
     for (int i = 0; i < 1000 && status == EB_OK; i++)
-        status = feed("*10000\r\n", &node, &err);       /* each begun inside the one before: too deep, or too much */
+        status = feed("*10000\r\n", &node, &err); /* each begun inside the one before: too deep, or too much */
     cr_expect_lt(status, 0);
 }
 
 Test(reply, a_text_beyond_the_limit_is_refused) {
     static char some[65536];
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     struct rd_node *node;
     int32_t status = feed("$1073741824\r\n", &node, &err);
 

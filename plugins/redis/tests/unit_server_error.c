@@ -36,7 +36,7 @@ static const struct {
 Test(server_error, each_is_classed_and_none_shows_what_was_sent) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rd_node node = { .type = REDIS_REPLY_ERROR, .n = strlen(cases[i].text), .text = cases[i].text };
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
         cr_expect_eq(rd_classify_error(&node, "topic x", &err), cases[i].class, "%s", cases[i].text);
         cr_expect(strstr(err.text, cases[i].shown), "%s: %s", cases[i].text, err.text);

@@ -29,7 +29,7 @@ Test(url, says_where_and_who) {
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
         const struct right *want = &right[i];
         struct rd_url url;
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
         cr_assert_eq(rd_url_parse(want->text, &url, &err), EB_OK, "%s: %s", want->text, err.text);
         cr_expect_str_eq(url.host, want->host, "%s", want->text);
@@ -57,7 +57,7 @@ static const char *const wrong[] = {
 Test(url, refuses_what_is_none_and_shows_no_password) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct rd_url url;
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
         cr_expect_eq(rd_url_parse(wrong[i], &url, &err), EB_PERMANENT, "%s", wrong[i]);
         cr_expect_eq(err.kind, EB_KIND_CONFIG, "%s", wrong[i]);

@@ -77,14 +77,15 @@ static int32_t next_topic(struct sq_admin *a, int64_t *id, char **name, struct e
 }
 
 static int32_t report_topic(struct sq_admin *a, int64_t id, const char *name,
-                          int32_t (*each)(void *, const struct eb_topic_info *), void *arg, bool *stop, struct eb_error *err) {
+                            int32_t (*each)(void *, const struct eb_topic_info *), void *arg, bool *stop,
+                            struct eb_error *err) {
     struct sq_extent extent;
     int32_t status = sq_topic_extent(&a->store, id, &extent, err);
     struct eb_topic_info info = { .size = sizeof info, .name = name, .partitions = 1, .bytes = -1 };
     bool any;
 
     if (status != EB_OK)
-        return status < 0 ? status : EB_OK;             /* removed since it was listed */
+        return status < 0 ? status : EB_OK; /* removed since it was listed */
     any = extent.first <= extent.last;
     info.messages = extent.last - extent.first + 1;
     info.oldest_ms = known(any, extent.first_ms);
@@ -128,8 +129,8 @@ static void free_group(struct group *group) {
 static bool is_behind(sqlite3_stmt *row, const struct group *group) {
     int64_t topic = sqlite3_column_int64(row, 1);
 
-    return topic > group->topic
-           || (topic == group->topic && strcmp((const char *)sqlite3_column_text(row, 3), group->name ? group->name : "") > 0);
+    return topic > group->topic ||
+           (topic == group->topic && strcmp((const char *)sqlite3_column_text(row, 3), group->name ? group->name : "") > 0);
 }
 
 /* Moves on to the next group. EB_END: there is none. */
@@ -154,13 +155,15 @@ static int32_t next_group(struct sq_admin *a, struct group *group, struct eb_err
     return next.topic_name && next.name ? EB_OK : ebp_no_memory(err);
 }
 
-static int32_t report_group(struct sq_admin *a, const struct group *group, int32_t (*each)(void *, const struct eb_group_info *),
-                          void *arg, bool *stop, struct eb_error *err) {
+static int32_t report_group(struct sq_admin *a, const struct group *group,
+                            int32_t (*each)(void *, const struct eb_group_info *), void *arg, bool *stop,
+                            struct eb_error *err) {
     struct sq_group_progress is;
     char position[24], end[24];
     int32_t status = sq_group_progress(&a->store, group->topic, group->id, &is, err);
-    struct eb_group_info info = { .size = sizeof info, .topic = group->topic_name, .group = group->name, .partition = "",
-                                  .position = position, .end = end };
+    struct eb_group_info info = {
+        .size = sizeof info, .topic = group->topic_name, .group = group->name, .partition = "", .position = position, .end = end
+    };
 
     if (status != EB_OK)
         return status < 0 ? status : EB_OK;
@@ -177,7 +180,7 @@ int32_t sq_admin_groups(void *self, const char *topic, const char *name, int32_t
                         int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
     struct sq_admin *a = self;
     int32_t status = sq_store_connect(&a->store, timeout_ms, err);
-    struct group group = {0};
+    struct group group = { 0 };
     bool stop = false;
 
     while (status == EB_OK && !stop && (status = next_group(a, &group, err)) == EB_OK) {
@@ -201,7 +204,7 @@ static int32_t read_some(struct sq_admin *a, int64_t topic, int64_t *seq, int64_
     a->rows.len = 0;
     sqlite3_bind_int64(scan, 1, sq_id(topic, *seq));
     sqlite3_bind_int64(scan, 2, sq_id(topic, upto));
-    sqlite3_bind_int64(scan, 3, -1);                    /* of all slots */
+    sqlite3_bind_int64(scan, 3, -1); /* of all slots */
     *seq = upto;
     for (int n = 0; (status = sq_row_of_message(&a->store, scan, row.id, &row, err)) > 0; n++) {
         if (!sq_row_keep(&a->rows, &row, &at)) {
@@ -218,7 +221,7 @@ static int32_t read_some(struct sq_admin *a, int64_t topic, int64_t *seq, int64_
 }
 
 static int32_t report_rows(struct sq_admin *a, const char *topic, int32_t (*each)(void *, const struct eb_message *), void *arg,
-                         bool *stop, struct eb_error *err) {
+                           bool *stop, struct eb_error *err) {
     for (size_t at = 0; at < a->rows.len && !*stop;) {
         struct sq_row row = sq_row_at(&a->rows, at, &at);
         struct eb_message message;

@@ -19,10 +19,12 @@ static int32_t connect(struct sq_admin *a, bool make, int64_t until_ms, struct e
 
     a->store.need = make ? SQ_WRITE : SQ_LOOK;
     status = sq_store_connect(&a->store, until_ms - ebp_monotonic_ms(), err);
-    a->store.need = SQ_LOOK;            /* for the reads that follow */
+    a->store.need = SQ_LOOK; /* for the reads that follow */
     if (status == EB_OK && sqlite3_db_readonly(a->store.db, "main") == 1)
-        status = ebp_error(err, EB_PERMANENT, SQLITE_READONLY, "%s can only be read by this user: give it the right to write the "
-                          "file and its folder", a->store.path);
+        status = ebp_error(err, EB_PERMANENT, SQLITE_READONLY,
+                           "%s can only be read by this user: give it the right to write the "
+                           "file and its folder",
+                           a->store.path);
     return status;
 }
 
@@ -54,7 +56,7 @@ int32_t sq_admin_create(void *self, const char *topic, uint32_t partitions, uint
     bool made;
     int32_t status;
 
-    (void)partitions;                                        /* all topics have the same slots */
+    (void)partitions; /* all topics have the same slots */
     if (name_error)
         return ebp_error(err, EB_PERMANENT, 0, "cannot create the topic: %s", name_error);
     if (flags & EB_DRY_RUN)
@@ -74,8 +76,8 @@ struct seek {
     const char *topic, *group;
     const struct eb_point *to;
     uint32_t flags;
-    int64_t topic_id, group_id;         /* 0: it does not exist */
-    int64_t before, after;              /* positions */
+    int64_t topic_id, group_id; /* 0: it does not exist */
+    int64_t before, after;      /* positions */
 };
 
 static int32_t not_there(const struct seek *seek, struct eb_error *err) {
@@ -129,7 +131,7 @@ static int32_t run_seek(struct sq_admin *a, struct seek *seek, int64_t until_ms,
                          : connect(a, seek->flags & EB_CREATE, until_ms, err);
 
     seek->after = 1;
-    if (status == EB_EMPTY)             /* there is no file */
+    if (status == EB_EMPTY) /* there is no file */
         return seek->flags & EB_CREATE ? EB_OK : not_there(seek, err);
     if (status == EB_OK && dry)
         return look(a, seek, err);
@@ -168,7 +170,7 @@ int32_t sq_admin_trim(void *self, const char *topic, const struct eb_point *befo
                       struct eb_error *err) {
     struct sq_admin *a = self;
     struct sq_trim trim = { .newest_too = true };
-    struct sq_trimmed trimmed = {0};
+    struct sq_trimmed trimmed = { 0 };
     int64_t until_ms = ebp_monotonic_ms() + timeout_ms;
     int32_t status = sq_position_check(before, err);
 
@@ -205,7 +207,7 @@ static int32_t remove_groups(struct sq_admin *a, int64_t topic, struct eb_error 
         sqlite3_reset(list);
         if (row <= 0)
             return row;
-        if (group == before)                            /* or the loop would not end */
+        if (group == before) /* or the loop would not end */
             return sq_damaged(&a->store, err, "a group cannot be removed");
         before = group;
         status = sq_group_remove(&a->store, group, err);
@@ -216,7 +218,7 @@ static int32_t remove_groups(struct sq_admin *a, int64_t topic, struct eb_error 
 /* Removes messages first, some at a time; the rest together with the topic, so that nothing is left without one. */
 static int32_t remove_topic(struct sq_admin *a, int64_t topic, int64_t until_ms, struct eb_error *err) {
     struct sq_trim all = { .topic = topic, .upto_anyway = SQ_SEQ_MAX, .newest_too = true };
-    struct sq_trimmed trimmed = {0};
+    struct sq_trimmed trimmed = { 0 };
     int32_t status = EB_OK;
 
     while (status == EB_OK)

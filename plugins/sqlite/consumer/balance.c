@@ -12,19 +12,19 @@
 #include "topic/groups.h"
 
 enum {
-    ASK_BACK_MS = 250,          /* then the host is asked to return what keeps this member from giving up a slot */
-    DEAD_AT_ONCE = 32           /* members taken over in one transaction */
+    ASK_BACK_MS = 250, /* then the host is asked to return what keeps this member from giving up a slot */
+    DEAD_AT_ONCE = 32  /* members taken over in one transaction */
 };
 
 /* The members of a group, as its rows say. */
 struct group_view {
-    struct sq_runs freed;       /* slots that nobody owns */
-    unsigned members, rank;     /* live ones, with this one; how many of them have a lower id */
-    int64_t strict;             /* the first live member that wants all slots; 0: none does */
+    struct sq_runs freed;   /* slots that nobody owns */
+    unsigned members, rank; /* live ones, with this one; how many of them have a lower id */
+    int64_t strict;         /* the first live member that wants all slots; 0: none does */
     bool we_are_there;
     unsigned n_dead;
     int64_t dead[DEAD_AT_ONCE];
-    int64_t next, next_until_ms;        /* the live member with the next higher id, or the first of all: the one to watch */
+    int64_t next, next_until_ms; /* the live member with the next higher id, or the first of all: the one to watch */
     int64_t first, first_until_ms;
 };
 
@@ -69,7 +69,7 @@ static int32_t look(struct sq_consumer *c, const struct sq_assignment *assignmen
     sqlite3_stmt *rows = sq_sql(&c->store, SQ_SHARES);
     int32_t row, status = EB_OK;
 
-    *p = (struct group_view){0};
+    *p = (struct group_view){ 0 };
     sqlite3_bind_int64(rows, 1, assignment->grp);
     while (status == EB_OK && (row = sq_row(&c->store, rows, SQ_SHARE_SHAPE, err)) != 0)
         status = row < 0 ? row : see_row(p, c, rows, err);
@@ -81,7 +81,8 @@ static int32_t look(struct sq_consumer *c, const struct sq_assignment *assignmen
     return status;
 }
 
-int32_t sq_read_free(struct sq_consumer *c, const struct sq_assignment *assignment, struct sq_runs *freed, struct eb_error *err) {
+int32_t sq_read_free(struct sq_consumer *c, const struct sq_assignment *assignment, struct sq_runs *freed,
+                     struct eb_error *err) {
     struct group_view p;
     int32_t status = look(c, assignment, &p, err);
 
@@ -128,7 +129,7 @@ static void choose_leaving(struct sq_assignment *assignment, unsigned mine, unsi
         assignment->leaving |= (uint64_t)1 << least_busy(assignment, slots & ~assignment->leaving);
     if (assignment->leaving & ~before)
         assignment->leaving_since_ms = ebp_monotonic_ms();
-    if (before & ~assignment->leaving) {                     /* some slots stay after all */
+    if (before & ~assignment->leaving) { /* some slots stay after all */
         assignment->unread = true;
         assignment->due_ms = 0;
     }
@@ -177,7 +178,8 @@ struct change {
     uint64_t given, taken;
 };
 
-static bool plan(const struct sq_consumer *c, const struct sq_assignment *assignment, const struct group_view *p, struct change *to) {
+static bool plan(const struct sq_consumer *c, const struct sq_assignment *assignment, const struct group_view *p,
+                 struct change *to) {
     unsigned mine, want = part(c, p);
     uint64_t free_slots = sq_runs_slots(&p->freed);
 
@@ -199,8 +201,10 @@ static bool is_possible(int64_t due_ms, int64_t now_ms) {
 }
 
 static void log_impossible_due(const struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq) {
-    ebp_log(c->host, EBP_LOG_WARNING, "topic %s: group %s has an impossible retry time for position %lld, and perhaps for "
-            "others; they are retried now", assignment->name, c->sub->group, (long long)seq);
+    ebp_log(c->host, EBP_LOG_WARNING,
+            "topic %s: group %s has an impossible retry time for position %lld, and perhaps for "
+            "others; they are retried now",
+            assignment->name, c->sub->group, (long long)seq);
 }
 
 static int32_t load_delayed(struct sq_consumer *c, struct sq_assignment *assignment, uint64_t slots, struct eb_error *err) {
@@ -211,11 +215,13 @@ static int32_t load_delayed(struct sq_consumer *c, struct sq_assignment *assignm
 
     sqlite3_bind_int64(rows, 1, assignment->grp);
     while ((row = sq_row(&c->store, rows, "siiiiio", err)) > 0) {
-        struct sq_delayed_message msg = { .seq = sqlite3_column_int64(rows, 0), .slot = (uint32_t)sqlite3_column_int(rows, 1) % SQ_SLOTS,
-                                .key = (uint64_t)sqlite3_column_int64(rows, 2),
-                                .attempts = (uint32_t)sqlite3_column_int64(rows, 4),
-                                .deliveries = (uint32_t)sqlite3_column_int64(rows, 5),
-                                .due_ms = sqlite3_column_int64(rows, 3), .stored = true };
+        struct sq_delayed_message msg = { .seq = sqlite3_column_int64(rows, 0),
+                                          .slot = (uint32_t)sqlite3_column_int(rows, 1) % SQ_SLOTS,
+                                          .key = (uint64_t)sqlite3_column_int64(rows, 2),
+                                          .attempts = (uint32_t)sqlite3_column_int64(rows, 4),
+                                          .deliveries = (uint32_t)sqlite3_column_int64(rows, 5),
+                                          .due_ms = sqlite3_column_int64(rows, 3),
+                                          .stored = true };
         if (msg.seq <= last) {
             sqlite3_reset(rows);
             return sq_damaged(&c->store, err, "the delayed messages of group %s are out of order", c->sub->group);
@@ -312,7 +318,7 @@ int32_t sq_balance(struct sq_consumer *c, struct sq_assignment *assignment, int6
     assignment->neighbour = p.next;
     assignment->neighbour_until_ms = p.next_until_ms;
     if (needs_change(c, assignment, &p) && assignment->dirty)
-        status = sq_consumer_commit(c, until_ms, err);             /* what is given up must be saved for the next owner */
+        status = sq_consumer_commit(c, until_ms, err); /* what is given up must be saved for the next owner */
     if (status == EB_OK && assignment->joined && needs_change(c, assignment, &p))
         status = transact(c, assignment, until_ms, err);
     if (status == EB_GONE) {
@@ -333,7 +339,7 @@ static int32_t is_gone(struct sq_consumer *c, struct sq_assignment *assignment, 
     *gone = !sq_shm_member_is_locked(&c->store.shm, assignment->neighbour);
     if (*gone || assignment->neighbour_until_ms > ebp_monotonic_ms())
         return EB_OK;
-    sqlite3_bind_int64(find, 1, assignment->neighbour);      /* the lease as it was last read is over: was it renewed? */
+    sqlite3_bind_int64(find, 1, assignment->neighbour); /* the lease as it was last read is over: was it renewed? */
     row = sq_row(&c->store, find, "i", err);
     if (row > 0)
         assignment->neighbour_until_ms = sqlite3_column_int64(find, 0);

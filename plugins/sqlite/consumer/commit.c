@@ -21,8 +21,8 @@ bool sq_consumer_needs_commit(const struct sq_consumer *c) {
 
 /* ---- what is written ---- */
 
-int32_t sq_write_owned_slots(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t owner, const struct sq_runs *runs,
-                       struct eb_error *err) {
+int32_t sq_write_owned_slots(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t owner,
+                             const struct sq_runs *runs, struct eb_error *err) {
     bool own = owner == c->member;
     sqlite3_stmt *set = sq_sql(&c->store, SQ_SHARE_SET);
     int64_t last = 0;
@@ -41,8 +41,8 @@ int32_t sq_write_owned_slots(struct sq_consumer *c, const struct sq_assignment *
     return status == EB_OK && sqlite3_changes(c->store.db) == 0 ? EB_GONE : status;
 }
 
-static int32_t write_delayed(struct sq_consumer *c, const struct sq_assignment *assignment, const struct sq_delayed_message *msg,
-                          struct eb_error *err) {
+static int32_t write_delayed(struct sq_consumer *c, const struct sq_assignment *assignment,
+                             const struct sq_delayed_message *msg, struct eb_error *err) {
     int64_t holder = msg->in_flight ? c->member : 0;
 
     if (msg->change == SQ_TO_DELETE)
@@ -115,7 +115,7 @@ int32_t sq_consumer_commit(struct sq_consumer *c, int64_t until_ms, struct eb_er
     status = sq_end(&c->store, write_all(c, renewing, now_ms, &member_gone, err), err);
     if (status != EB_OK) {
         for (size_t i = 0; i < c->n_assignments; i++)
-            c->assignments[i]->lost = false;                 /* the transaction that saw it lost was rolled back */
+            c->assignments[i]->lost = false; /* the transaction that saw it lost was rolled back */
         return status;
     }
     if (renewing) {

@@ -11,13 +11,13 @@
 #include "position.h"
 
 enum {
-    TURN_MS = 50,               /* one try waits in the queue of writers so long at most, so that wake is noticed */
+    TURN_MS = 50, /* one try waits in the queue of writers so long at most, so that wake is noticed */
     LEAST_MS = 2,
-    WATCH_MS = 100,             /* how often the watched member is looked at */
-    LOOK_MS = 1000,             /* how often the file is looked at although no futex changed */
-    END_MS = 50,                /* how often other members are looked at when this one is at the end and they are not */
-    CACHE_PAGES = 24,           /* each page is read once: a larger cache would only be filled and freed at each change */
-    LIMIT = 16384               /* messages in flight, whatever the host allows */
+    WATCH_MS = 100,   /* how often the watched member is looked at */
+    LOOK_MS = 1000,   /* how often the file is looked at although no futex changed */
+    END_MS = 50,      /* how often other members are looked at when this one is at the end and they are not */
+    CACHE_PAGES = 24, /* each page is read once: a larger cache would only be filled and freed at each change */
+    LIMIT = 16384     /* messages in flight, whatever the host allows */
 };
 
 /* ---- open, close ---- */
@@ -83,7 +83,7 @@ void sq_consumer_close(void *self, int32_t timeout_ms) {
     struct eb_error why;
 
     if (c->store.db && sq_leave(c, ebp_monotonic_ms() + (timeout_ms > LEAST_MS ? timeout_ms : LEAST_MS), &why) < 0)
-        c->host->log(c->host, EBP_LOG_WARNING, why.text);      /* its slots become free all the same, with its lock */
+        c->host->log(c->host, EBP_LOG_WARNING, why.text); /* its slots become free all the same, with its lock */
     sq_report_decided(c, EB_GONE);
     free_consumer(c);
 }
@@ -251,7 +251,7 @@ static int32_t try_once(struct sq_consumer *c, uint32_t max, int64_t until_ms, u
     if (ebp_monotonic_ms() < c->store.retry_ms)
         return EB_OK;
     status = work(c, max, until_ms, delivered, &why);
-    if (status == EB_RETRIABLE && why.native == SQLITE_FULL)    /* the log has to do with the room it has, from its beginning */
+    if (status == EB_RETRIABLE && why.native == SQLITE_FULL) /* the log has to do with the room it has, from its beginning */
         sq_store_checkpoint(&c->store, ebp_monotonic_ms() + LEAST_MS);
     sq_store_link(&c->store, status, &why);
     if (status >= 0 || status == EB_RETRIABLE)

@@ -171,7 +171,7 @@ void sq_delayed_forget(struct sq_delayed *delayed, uint64_t slots) {
             next = msg->next;
             if (!(slots >> msg->slot & 1) || msg->change != SQ_CLEAN)
                 continue;
-            take_out_of_queue(delayed, msg);               /* frees the queue with its last message */
+            take_out_of_queue(delayed, msg); /* frees the queue with its last message */
             free(msg);
         }
     }
@@ -212,7 +212,7 @@ bool sq_delayed_is_blocked(const struct sq_delayed_message *msg) {
 
 /* In order. A message that failed before is delivered alone, so that its followers need not come back when it fails again. */
 static int64_t ready_in_queue(const struct sq_key_queue *queue, int64_t now_ms, uint64_t slots,
-                             bool (*each)(void *arg, struct sq_delayed_message *), void *arg, bool *go_on) {
+                              bool (*each)(void *arg, struct sq_delayed_message *), void *arg, bool *go_on) {
     for (struct sq_delayed_message *msg = queue->first; msg; msg = msg->next) {
         if (msg->attempts > 0 && (msg->in_flight || msg != queue->first))
             break;
@@ -228,8 +228,8 @@ static int64_t ready_in_queue(const struct sq_key_queue *queue, int64_t now_ms, 
     return INT64_MAX;
 }
 
-int64_t sq_delayed_ready(const struct sq_delayed *delayed, int64_t now_ms, uint64_t slots, bool (*each)(void *arg, struct sq_delayed_message *),
-                      void *arg) {
+int64_t sq_delayed_ready(const struct sq_delayed *delayed, int64_t now_ms, uint64_t slots,
+                         bool (*each)(void *arg, struct sq_delayed_message *), void *arg) {
     int64_t next_ms = INT64_MAX;
     bool go_on = true;
 

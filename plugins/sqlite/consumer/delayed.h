@@ -13,15 +13,15 @@
 enum sq_delayed_change { SQ_CLEAN, SQ_TO_WRITE, SQ_TO_DELETE };
 
 struct sq_delayed_message {
-    int64_t seq, due_ms;                /* due_ms: not to be delivered before (ebp_monotonic_ms); 0: at once */
-    uint64_t key;                       /* hash; 0: no key */
+    int64_t seq, due_ms; /* due_ms: not to be delivered before (ebp_monotonic_ms); 0: at once */
+    uint64_t key;        /* hash; 0: no key */
     uint32_t attempts, deliveries;
     uint32_t slot;
-    bool in_flight;                           /* in flight, or about to be */
-    bool stored;                        /* it has a row */
+    bool in_flight; /* in flight, or about to be */
+    bool stored;    /* it has a row */
     enum sq_delayed_change change;
     struct sq_key_queue *queue;
-    struct sq_delayed_message *next;               /* behind it in its queue */
+    struct sq_delayed_message *next; /* behind it in its queue */
     struct sq_delayed_message *next_dirty;
 };
 
@@ -29,23 +29,23 @@ struct sq_delayed_message {
 struct sq_key_queue {
     uint64_t key;
     struct sq_delayed_message *first, *newest;
-    struct sq_key_queue *next, *prev;    /* all queues */
+    struct sq_key_queue *next, *prev; /* all queues */
     struct sq_key_queue *next_in_bucket;
 };
 
 enum {
-    SQ_DELAYED_MAX_IN_SLOT = 256             /* a slot with so many is not read further */
+    SQ_DELAYED_MAX_IN_SLOT = 256 /* a slot with so many is not read further */
 };
 
 /* Belongs to one assignment. Zeroed: empty. */
 struct sq_delayed {
-    bool strict;                        /* all messages count as one key's */
+    bool strict; /* all messages count as one key's */
     size_t n;
     uint32_t in_slot[SQ_SLOTS];
-    struct sq_key_queue *queues;        /* the queue that has waited longest is first */
-    struct sq_key_queue **buckets;           /* by a hash that mixes in an address, which no file can foresee */
+    struct sq_key_queue *queues;   /* the queue that has waited longest is first */
+    struct sq_key_queue **buckets; /* by a hash that mixes in an address, which no file can foresee */
     size_t n_queues;
-    unsigned bits;                      /* 1 << bits buckets, if there are any */
+    unsigned bits; /* 1 << bits buckets, if there are any */
     struct sq_delayed_message *dirty;
 };
 
@@ -73,8 +73,8 @@ bool sq_delayed_is_blocked(const struct sq_delayed_message *);
 
 /* Calls each(arg, message) for those that may be delivered now, in order within a key, until it returns false. Returns
  * when the next one is due; INT64_MAX: none waits for its time. */
-int64_t sq_delayed_ready(const struct sq_delayed *, int64_t now_ms, uint64_t slots, bool (*each)(void *arg, struct sq_delayed_message *),
-                      void *arg);
+int64_t sq_delayed_ready(const struct sq_delayed *, int64_t now_ms, uint64_t slots,
+                         bool (*each)(void *arg, struct sq_delayed_message *), void *arg);
 
 /* The lowest position of all; INT64_MAX: there is none. */
 int64_t sq_delayed_lowest(const struct sq_delayed *);

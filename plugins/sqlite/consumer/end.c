@@ -9,7 +9,7 @@
 int32_t sq_read_ends(struct sq_consumer *c, struct eb_error *err) {
     for (size_t i = 0; i < c->n_assignments; i++) {
         struct sq_assignment *assignment = c->assignments[i];
-        struct sq_extent extent = {0};
+        struct sq_extent extent = { 0 };
         int32_t status = assignment->joined ? sq_topic_extent(&c->store, assignment->topic, &extent, err) : EB_OK;
         if (status < 0)
             return status;
@@ -20,8 +20,8 @@ int32_t sq_read_ends(struct sq_consumer *c, struct eb_error *err) {
 }
 
 /* Whether a message up to the end lies past the cursor of its slot. */
-static int32_t find_unread(struct sq_consumer *c, const struct sq_assignment *assignment, const struct sq_runs *runs, bool *unread,
-                           struct eb_error *err) {
+static int32_t find_unread(struct sq_consumer *c, const struct sq_assignment *assignment, const struct sq_runs *runs,
+                           bool *unread, struct eb_error *err) {
     sqlite3_stmt *scan = sq_sql(&c->store, SQ_MSG_SLOTS_BETWEEN);
     int32_t row = 0;
 
@@ -114,8 +114,8 @@ static int32_t look_at_delayed(struct sq_consumer *c, struct sq_assignment *assi
 }
 
 static bool ours_is_done(const struct sq_assignment *assignment) {
-    return assignment->inflight == NULL && sq_delayed_lowest(&assignment->delayed) > assignment->end
-           && (assignment->runs.n == 0 || assignment->runs.run[0].cursor >= assignment->end);
+    return assignment->inflight == NULL && sq_delayed_lowest(&assignment->delayed) > assignment->end &&
+           (assignment->runs.n == 0 || assignment->runs.run[0].cursor >= assignment->end);
 }
 
 int32_t sq_at_end(struct sq_consumer *c, struct eb_error *err) {

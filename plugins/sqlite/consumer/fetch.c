@@ -6,9 +6,9 @@
 #include "common/error.h"
 
 enum {
-    ROWS_BYTES = 4 << 20,       /* read for one delivery at most, but always one message */
-    ROWS_AT_ONCE = 100000,      /* rows passed, those of other members too, before other work gets its turn */
-    JUMP_BYTES = 8192,          /* of rows of other members: a page; behind more it pays to search for the next row */
+    ROWS_BYTES = 4 << 20,  /* read for one delivery at most, but always one message */
+    ROWS_AT_ONCE = 100000, /* rows passed, those of other members too, before other work gets its turn */
+    JUMP_BYTES = 8192,     /* of rows of other members: a page; behind more it pays to search for the next row */
     PICKED = 128
 };
 
@@ -17,8 +17,8 @@ static bool fits(const struct sq_consumer *c, size_t bytes) {
 }
 
 /* Puts a row in flight. EB_FULL: no room for it now. */
-static int32_t take_row(struct sq_consumer *c, struct sq_assignment *assignment, struct sq_delayed_message *msg, const struct sq_row *row,
-                        uint64_t key, uint32_t slot, struct eb_error *err) {
+static int32_t take_row(struct sq_consumer *c, struct sq_assignment *assignment, struct sq_delayed_message *msg,
+                        const struct sq_row *row, uint64_t key, uint32_t slot, struct eb_error *err) {
     size_t bytes = sq_row_size(row), at;
     struct sq_inflight *entry;
 
@@ -51,7 +51,8 @@ static bool pick(void *arg, struct sq_delayed_message *msg) {
     return picked->n < picked->want;
 }
 
-static int32_t take_delayed(struct sq_consumer *c, struct sq_assignment *assignment, struct sq_delayed_message *msg, struct eb_error *err) {
+static int32_t take_delayed(struct sq_consumer *c, struct sq_assignment *assignment, struct sq_delayed_message *msg,
+                            struct eb_error *err) {
     sqlite3_stmt *one = sq_sql(&c->store, SQ_MSG_ONE);
     struct sq_row row;
     int32_t status;
@@ -60,7 +61,7 @@ static int32_t take_delayed(struct sq_consumer *c, struct sq_assignment *assignm
     status = sq_row_of_message(&c->store, one, sq_id(assignment->topic, msg->seq) - 1, &row, err);
     if (status < 0)
         return status;
-    if (status == 0) {                                  /* it was trimmed: nothing is left to do */
+    if (status == 0) { /* it was trimmed: nothing is left to do */
         sq_delayed_delete(&assignment->delayed, msg);
         assignment->dirty = c->go_on = true;
         return EB_EMPTY;
@@ -89,7 +90,7 @@ static int32_t fetch_delayed(struct sq_consumer *c, struct sq_assignment *assign
     for (size_t i = 0; i < picked.n; i++) {
         int32_t status = take_delayed(c, assignment, picked.list[i], err);
         if (status != EB_OK || picked.n == picked.want)
-            assignment->due_ms = 0;                          /* there are more, or some wait behind it */
+            assignment->due_ms = 0; /* there are more, or some wait behind it */
         if (status < 0 || status == EB_FULL)
             return status;
         *want -= status == EB_OK;
@@ -104,23 +105,24 @@ struct reading {
     struct sq_consumer *c;
     struct sq_assignment *assignment;
     uint64_t slots;
-    int64_t end;                /* the last position to read */
+    int64_t end; /* the last position to read */
     int64_t upto, reached;
-    int64_t passed;             /* by all runs that were read */
+    int64_t passed; /* by all runs that were read */
     size_t want;
-    bool to_the_end;            /* nothing is left to read up to `upto` */
+    bool to_the_end; /* nothing is left to read up to `upto` */
 };
 
 /* A later message of a delayed key waits behind the delayed one. */
 static int32_t delay_follower(struct reading *r, int64_t seq, uint64_t key, uint32_t slot, struct eb_error *err) {
-    struct sq_delayed_message follower = { .seq = seq, .key = key, .slot = slot }, *msg = sq_delayed_add(&r->assignment->delayed, &follower);
+    struct sq_delayed_message follower = { .seq = seq, .key = key, .slot = slot },
+                              *msg = sq_delayed_add(&r->assignment->delayed, &follower);
 
     if (!msg)
         return ebp_no_memory(err);
     sq_delayed_write(&r->assignment->delayed, msg);
     r->assignment->dirty = true;
     if (r->assignment->delayed.in_slot[slot] >= SQ_DELAYED_MAX_IN_SLOT)
-        r->slots &= ~((uint64_t)1 << slot);             /* the slot is not read further */
+        r->slots &= ~((uint64_t)1 << slot); /* the slot is not read further */
     return EB_OK;
 }
 
@@ -246,7 +248,7 @@ static int32_t read_on(struct reading *r, struct eb_error *err) {
         return status;
     if (r->to_the_end)
         return r->upto == r->end ? EB_END : EB_OK;
-    return r->slots != slots ? EB_OK : EB_FULL;         /* a slot is full: the others go on */
+    return r->slots != slots ? EB_OK : EB_FULL; /* a slot is full: the others go on */
 }
 
 /* Reads up to the end that was noted for until_end, or to the newest row. */
@@ -260,7 +262,7 @@ static int32_t find_end(struct reading *r, struct eb_error *err) {
         return EB_OK;
     sqlite3_bind_int64(newest, 1, r->assignment->topic);
     status = sq_number(&r->c->store, SQ_TOPIC_NEWEST, &id, err);
-    r->end = sq_seq(id);                                /* 0: there is no row */
+    r->end = sq_seq(id); /* 0: there is no row */
     return status;
 }
 
@@ -325,7 +327,7 @@ int32_t sq_fetch(struct sq_consumer *c, size_t want, struct eb_error *err) {
     if (!put_back_blocked(c))
         return ebp_no_memory(err);
     for (const struct sq_inflight *entry = c->to_deliver.first; entry && want > 0; entry = entry->next_listed)
-        want--;                                         /* they were read before and not delivered */
+        want--; /* they were read before and not delivered */
     if (!c->to_deliver.first)
         c->rows.len = 0;
     return fetch_assignments(c, want, err);

@@ -16,8 +16,14 @@ struct sq_inflight *sq_inflight_add(struct sq_consumer *c, struct sq_assignment 
 
     if (!entry)
         return NULL;
-    *entry = (struct sq_inflight){ .token = entry->token, .state = SQ_READ, .slot = slot, .seq = seq, .key = key, .bytes = bytes,
-                                   .assignment = assignment, .delayed = msg };
+    *entry = (struct sq_inflight){ .token = entry->token,
+                                   .state = SQ_READ,
+                                   .slot = slot,
+                                   .seq = seq,
+                                   .key = key,
+                                   .bytes = bytes,
+                                   .assignment = assignment,
+                                   .delayed = msg };
     DL_PREPEND(assignment->inflight, entry);
     assignment->n_inflight[slot]++;
     assignment->n_from_log += msg == NULL;
@@ -45,7 +51,7 @@ void sq_inflight_unlink(struct sq_inflight *entry) {
     DL_DELETE(assignment->inflight, entry);
     assignment->n_inflight[entry->slot]--;
     if (assignment->leaving >> entry->slot & 1 && assignment->n_inflight[entry->slot] == 0)
-        assignment->check = true;                       /* the slot can be given up */
+        assignment->check = true; /* the slot can be given up */
     entry->assignment = NULL;
 }
 

@@ -97,7 +97,7 @@ static int32_t find_topics(struct sq_consumer *c, size_t *found, struct eb_error
             continue;
         status = sq_topic_id(&c->store, assignment->name, &assignment->topic, err);
         if (before != 0 && assignment->topic != before)
-            assignment->late = true;                         /* it was removed and created again */
+            assignment->late = true; /* it was removed and created again */
         *found += status == EB_OK && assignment->topic != 0;
     }
     return status;
@@ -268,7 +268,7 @@ static int32_t leave_one(struct sq_consumer *c, struct sq_assignment *assignment
     struct sq_runs freed;
 
     if (status != EB_OK || sqlite3_changes(c->store.db) == 0)
-        return status;                                  /* no row: another member has taken over */
+        return status; /* no row: another member has taken over */
     status = sq_read_free(c, assignment, &freed, err);
     if (status != EB_OK)
         return status;

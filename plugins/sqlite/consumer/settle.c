@@ -55,7 +55,7 @@ static bool decide(struct sq_consumer *c, struct sq_inflight *entry, const struc
         return false;
     sq_inflight_uncount(c, entry);
     entry->assignment->dirty = true;
-    entry->assignment->due_ms = 0;                           /* what waited behind it may be delivered */
+    entry->assignment->due_ms = 0; /* what waited behind it may be delivered */
     entry->delayed = NULL;
     entry->state = SQ_DECIDED;
     sq_inflight_append(&c->decided, entry);
@@ -79,7 +79,7 @@ int32_t sq_settle(struct sq_consumer *c, const struct eb_verdict *verdict, struc
         report_gone(c, entry);
     else if (entry && entry->state == SQ_DELIVERED && !decide(c, entry, verdict))
         return ebp_no_memory(err);
-    return EB_OK;                                       /* a token that is not at the host: nobody waits for a report */
+    return EB_OK; /* a token that is not at the host: nobody waits for a report */
 }
 
 void sq_report_decided(struct sq_consumer *c, int32_t status) {
@@ -169,7 +169,7 @@ void sq_lose_assignment(struct sq_consumer *c, struct sq_assignment *assignment)
     report(c, &revoked, SQ_LOST);
     report(c, &gone, SQ_DECIDED);
     sq_delayed_free(&assignment->delayed);
-    assignment->runs = (struct sq_runs){0};
+    assignment->runs = (struct sq_runs){ 0 };
     assignment->leaving = 0;
     assignment->neighbour = 0;
     assignment->due_ms = INT64_MAX;

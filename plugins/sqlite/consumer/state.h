@@ -23,22 +23,22 @@
 #include "topic/rows.h"
 
 enum sq_inflight_state {
-    SQ_READ,            /* read from the database, the claim is not saved; in the list to_deliver */
-    SQ_CLAIMED,         /* the claim is saved, the host has it not; in the list to_deliver */
-    SQ_DELIVERED,       /* at the host */
-    SQ_DECIDED,         /* has a verdict that is not saved; in the list decided */
-    SQ_LOST             /* at the host, but another member took it over */
+    SQ_READ,      /* read from the database, the claim is not saved; in the list to_deliver */
+    SQ_CLAIMED,   /* the claim is saved, the host has it not; in the list to_deliver */
+    SQ_DELIVERED, /* at the host */
+    SQ_DECIDED,   /* has a verdict that is not saved; in the list decided */
+    SQ_LOST       /* at the host, but another member took it over */
 };
 
 /* A message in flight. */
 struct sq_inflight {
-    struct ebp_token_slot token;        /* first: see common/tokens.h */
+    struct ebp_token_slot token; /* first: see common/tokens.h */
     enum sq_inflight_state state;
-    bool revoked;                       /* the host was asked to return it */
+    bool revoked; /* the host was asked to return it */
     uint32_t slot;
-    uint32_t deliveries, attempts;      /* as reported to the host */
+    uint32_t deliveries, attempts; /* as reported to the host */
     int64_t seq;
-    uint64_t key;                       /* hash; 0: no key */
+    uint64_t key; /* hash; 0: no key */
     size_t bytes;
     size_t row;                         /* where it lies in the consumer's rows */
     struct sq_assignment *assignment;   /* NULL: lost */
@@ -54,24 +54,24 @@ struct sq_inflight_list {
 /* A topic of the subscription, and this member's slots of it. */
 struct sq_assignment {
     char *name;
-    unsigned futex;                     /* its number in the side file */
-    int64_t topic, grp;                 /* row ids; 0: not there yet */
-    bool joined;                        /* this member has a row in the table share */
-    bool absence_logged;                /* the log says that there is no such topic */
-    bool late;                          /* created after the consumer began: a new group starts at its beginning */
-    bool dirty;                         /* the row differs from what stands here */
-    bool unread;                        /* there may be messages past the cursors */
-    bool check;                         /* the other members are to be looked at */
-    bool lost;                          /* the row is gone: another member took the slots over */
-    uint32_t seen;                      /* value of the topic's futex before the last read to the end */
-    int64_t end;                        /* read no further */
-    struct sq_runs runs;                /* the slots, with how far each was read */
-    uint64_t leaving;                   /* those of the slots that are given up once nothing of theirs is in flight */
+    unsigned futex;      /* its number in the side file */
+    int64_t topic, grp;  /* row ids; 0: not there yet */
+    bool joined;         /* this member has a row in the table share */
+    bool absence_logged; /* the log says that there is no such topic */
+    bool late;           /* created after the consumer began: a new group starts at its beginning */
+    bool dirty;          /* the row differs from what stands here */
+    bool unread;         /* there may be messages past the cursors */
+    bool check;          /* the other members are to be looked at */
+    bool lost;           /* the row is gone: another member took the slots over */
+    uint32_t seen;       /* value of the topic's futex before the last read to the end */
+    int64_t end;         /* read no further */
+    struct sq_runs runs; /* the slots, with how far each was read */
+    uint64_t leaving;    /* those of the slots that are given up once nothing of theirs is in flight */
     int64_t leaving_since_ms;
-    int64_t neighbour, neighbour_until_ms;      /* the member that this one watches, and its lease; 0: none */
-    int64_t due_ms;                     /* when the next delayed message is due; INT64_MAX: none */
-    uint32_t n_inflight[SQ_SLOTS];      /* of each slot; lost ones do not count */
-    size_t n_from_log;                  /* of all these: come from the log and have no verdict */
+    int64_t neighbour, neighbour_until_ms; /* the member that this one watches, and its lease; 0: none */
+    int64_t due_ms;                        /* when the next delayed message is due; INT64_MAX: none */
+    uint32_t n_inflight[SQ_SLOTS];         /* of each slot; lost ones do not count */
+    size_t n_from_log;                     /* of all these: come from the log and have no verdict */
     struct sq_inflight *inflight;
     struct sq_delayed delayed;
 };
@@ -82,36 +82,36 @@ struct sq_consumer {
     const struct eb_subscription *sub;
     struct sq_store store;
     struct sq_wakeup wakeup;
-    struct sq_futex_set futexes;        /* those of the topics first, then the group's */
+    struct sq_futex_set futexes; /* those of the topics first, then the group's */
     bool futexes_are_new;
     uint32_t any_value, group_seen;
-    uint64_t connection;                /* the store's connection that topics were read through */
-    uint64_t contents;                  /* the store's contents that the membership belongs to */
+    uint64_t connection; /* the store's connection that topics were read through */
+    uint64_t contents;   /* the store's contents that the membership belongs to */
 
-    int64_t member;                     /* this member's id; 0: none */
+    int64_t member; /* this member's id; 0: none */
     int64_t renewed_ms;
-    bool renew;                         /* the next commit renews the lease */
+    bool renew; /* the next commit renews the lease */
 
     struct sq_assignment **assignments;
     size_t n_assignments, room_assignments, turn;
-    bool patterns;                      /* some topic of the subscription has a '*' */
-    bool no_match_logged;               /* the log says that no topic matches */
-    int64_t topics_seen;                /* topics with ids up to it were matched */
+    bool patterns;        /* some topic of the subscription has a '*' */
+    bool no_match_logged; /* the log says that no topic matches */
+    int64_t topics_seen;  /* topics with ids up to it were matched */
     bool look_for_topics, begun, ends_read;
-    bool go_on;                         /* there is more to do at once */
+    bool go_on; /* there is more to do at once */
     int64_t looked_ms, watched_ms;
     int64_t data_version;
 
-    struct ebp_token_table tokens;      /* of struct sq_inflight */
-    size_t limit, n_inflight;           /* messages without a verdict, and how many there may be */
-    uint64_t bytes;                     /* theirs */
+    struct ebp_token_table tokens; /* of struct sq_inflight */
+    size_t limit, n_inflight;      /* messages without a verdict, and how many there may be */
+    uint64_t bytes;                /* theirs */
     struct sq_inflight_list to_deliver, decided;
-    struct sq_buffer rows, state;       /* rows to deliver; a row of the table share that is being written */
+    struct sq_buffer rows, state; /* rows to deliver; a row of the table share that is being written */
     struct sq_decoder decoder;
     /* of the receive that runs */
-    size_t settled;                     /* verdicts reported */
-    bool refused;                       /* the host took no more */
-    bool full;                          /* the next message did not fit */
+    size_t settled; /* verdicts reported */
+    bool refused;   /* the host took no more */
+    bool full;      /* the next message did not fit */
 };
 
 /* ---- inflight.c ---- */

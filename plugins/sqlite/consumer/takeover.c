@@ -5,15 +5,16 @@
 
 #include "common/error.h"
 
-static int32_t insert_delayed(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq, int64_t slot, int64_t key,
-                        struct eb_error *err) {
+static int32_t insert_delayed(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq, int64_t slot,
+                              int64_t key, struct eb_error *err) {
     const int64_t due = 0, attempts = 0, deliveries = 1, holder = 0;
 
     return SQ_RUN(&c->store, SQ_HOLD_SET, err, assignment->grp, seq, slot, key, due, attempts, deliveries, holder);
 }
 
 /* A message that was trimmed needs no retry. */
-static int32_t delay_inflight(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq, struct eb_error *err) {
+static int32_t delay_inflight(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq,
+                              struct eb_error *err) {
     sqlite3_stmt *find = sq_sql(&c->store, SQ_MSG_SLOT_KEY);
     int64_t slot = 0, key = 0;
     int32_t row;
@@ -28,8 +29,8 @@ static int32_t delay_inflight(struct sq_consumer *c, const struct sq_assignment 
     return row > 0 ? insert_delayed(c, assignment, seq, slot, key, err) : row;
 }
 
-static int32_t take_slots(struct sq_consumer *c, const struct sq_assignment *assignment, struct eb_text bytes, struct sq_runs *freed,
-                          struct eb_error *err) {
+static int32_t take_slots(struct sq_consumer *c, const struct sq_assignment *assignment, struct eb_text bytes,
+                          struct sq_runs *freed, struct eb_error *err) {
     struct sq_owned_slots owned;
     int64_t seq;
     int32_t status = EB_OK;

@@ -6,7 +6,7 @@
 
 void sq_buffer_free(struct sq_buffer *buffer) {
     free(buffer->data);
-    *buffer = (struct sq_buffer){0};
+    *buffer = (struct sq_buffer){ 0 };
 }
 
 void sq_put_number(struct sq_buffer *buffer, uint64_t number) {
@@ -26,7 +26,7 @@ bool sq_get_number(struct sq_reader *reader, uint64_t *number) {
     for (unsigned shift = 0; shift < 64 && reader->at < reader->end; shift += 7) {
         unsigned char byte = *reader->at++;
         if (shift == 63 && byte > 1)
-            return false;                               /* beyond 64 bits */
+            return false; /* beyond 64 bits */
         *number |= (uint64_t)(byte & 0x7f) << shift;
         if (byte < 0x80)
             return true;

@@ -10,8 +10,7 @@ enum { FORMAT = 1 };
 
 /* Never reordered, only added to: rows hold these numbers, counted from 1. */
 static const char *const usual[] = {
-    "type", "id", "source", "time", "minorversion", "sourcehost", "sourcelib", "datacontenttype", "specversion",
-    "content-type",
+    "type", "id", "source", "time", "minorversion", "sourcehost", "sourcelib", "datacontenttype", "specversion", "content-type",
 };
 
 enum { USUAL = sizeof usual / sizeof *usual };
@@ -55,8 +54,8 @@ static void put_pairs(struct sq_buffer *out, const struct eb_header *pairs, size
 
 bool sq_envelope_write(struct sq_buffer *out, const struct eb_message *message, uint64_t schema, uint64_t key_schema) {
     static const unsigned char version = FORMAT;
-    size_t room = 1 + 6 * SQ_VARINT_MAX + message->id.len + message->key_avro.len
-                  + room_for_pairs(message->attrs, message->n_attrs) + room_for_pairs(message->headers, message->n_headers);
+    size_t room = 1 + 6 * SQ_VARINT_MAX + message->id.len + message->key_avro.len +
+                  room_for_pairs(message->attrs, message->n_attrs) + room_for_pairs(message->headers, message->n_headers);
 
     if (!sq_buffer_reserve(out, room))
         return false;
@@ -114,8 +113,8 @@ const char *sq_envelope_read(struct sq_envelope *envelope, struct eb_text bytes)
     *envelope = (struct sq_envelope){ .pairs = envelope->pairs, .room = envelope->room };
     if (bytes.len < 1 || *in.at++ != FORMAT)
         return "its stored envelope is of a version this plugin does not know";
-    if (!sq_get_number(&in, &envelope->schema) || !sq_get_number(&in, &envelope->key_schema) || !get_text(&in, &envelope->id)
-        || !get_text(&in, &envelope->key_avro))
+    if (!sq_get_number(&in, &envelope->schema) || !sq_get_number(&in, &envelope->key_schema) || !get_text(&in, &envelope->id) ||
+        !get_text(&in, &envelope->key_avro))
         return "its stored envelope is damaged";
     decode_error = get_pairs(envelope, &in, &envelope->n_attrs);
     if (!decode_error)
@@ -125,5 +124,5 @@ const char *sq_envelope_read(struct sq_envelope *envelope, struct eb_text bytes)
 
 void sq_envelope_free(struct sq_envelope *envelope) {
     free(envelope->pairs);
-    *envelope = (struct sq_envelope){0};
+    *envelope = (struct sq_envelope){ 0 };
 }

@@ -43,9 +43,9 @@ static bool read_run(struct sq_reader *in, struct sq_runs *runs) {
 static bool next_out(struct sq_owned_slots *owned) {
     uint64_t step;
 
-    return sq_get_number(&owned->outs, &step)
-           && !__builtin_add_overflow(owned->last, (int64_t)(step >> 1 ^ (0 - (step & 1))), &owned->last)
-           && owned->last > 0 && owned->last <= SQ_SEQ_MAX;
+    return sq_get_number(&owned->outs, &step) &&
+           !__builtin_add_overflow(owned->last, (int64_t)(step >> 1 ^ (0 - (step & 1))), &owned->last) && owned->last > 0 &&
+           owned->last <= SQ_SEQ_MAX;
 }
 
 /* Whether all that is left are positions. */
@@ -59,7 +59,7 @@ bool sq_owned_slots_read(struct sq_owned_slots *owned, struct eb_text bytes) {
     struct sq_reader in = { (const unsigned char *)bytes.data, (const unsigned char *)bytes.data + bytes.len };
     uint64_t runs, outs;
 
-    *owned = (struct sq_owned_slots){0};
+    *owned = (struct sq_owned_slots){ 0 };
     if (bytes.len < 1 || *in.at++ != FORMAT || !sq_get_number(&in, &runs) || runs > SQ_SLOTS)
         return false;
     while (runs-- > 0)

@@ -14,7 +14,7 @@ void sq_owned_slots_write_inflight(struct sq_buffer *, int64_t seq, int64_t *las
 /* A row that was read; the bytes are borrowed. */
 struct sq_owned_slots {
     struct sq_runs runs;
-    size_t n_out;                       /* positions left to read by sq_owned_slots_next */
+    size_t n_out; /* positions left to read by sq_owned_slots_next */
     struct sq_reader outs;
     int64_t last;
 };

@@ -23,14 +23,14 @@ static unsigned followers(int64_t note) {
 }
 
 int64_t sq_note(unsigned slot, int64_t behind) {
-    const int64_t end = (int64_t)1 << NOTE_BITS * NOTE_MOST;       /* the bit behind the last slot that there is room for */
+    const int64_t end = (int64_t)1 << NOTE_BITS * NOTE_MOST; /* the bit behind the last slot that there is room for */
     unsigned n;
 
     if (behind < 0)
         return slot;
     n = followers(behind);
     if (n == 0)
-        behind |= SQ_SLOTS;                             /* the end mark, which the note of a last message does not have */
+        behind |= SQ_SLOTS; /* the end mark, which the note of a last message does not have */
     else if (n == NOTE_MOST)
         behind = (behind & (end - 1)) | end;
     return behind << NOTE_BITS | slot;

@@ -12,7 +12,7 @@ enum { SQ_SLOTS = 64, SQ_SEQ_BITS = 40 };
 /* Positions are counted from 1. */
 static const int64_t SQ_SEQ_MAX = ((int64_t)1 << SQ_SEQ_BITS) - 1;
 
-static const uint64_t SQ_ALL_SLOTS = UINT64_MAX;        /* a set of slots has a bit for each */
+static const uint64_t SQ_ALL_SLOTS = UINT64_MAX; /* a set of slots has a bit for each */
 
 /* The key's hash, never 0; 0 when it is absent. Written into files: never changed. */
 uint64_t sq_key_hash(struct eb_text key);

@@ -19,19 +19,19 @@
 #include "topic/topics.h"
 
 enum {
-    BATCH_MESSAGES = 1000,      /* stored in one transaction at most */
+    BATCH_MESSAGES = 1000, /* stored in one transaction at most */
     BATCH_BYTES = 4 << 20,
-    ENVELOPE_BYTES = 300,           /* bytes of a message beside key and payload, as a rule */
-    TURN_MS = 50,               /* one try waits in the queue of writers so long at most, so that wake is noticed */
-    LEAST_MS = 2                /* and so long at least, or a busy file would never be written to with a timeout of 0 */
+    ENVELOPE_BYTES = 300, /* bytes of a message beside key and payload, as a rule */
+    TURN_MS = 50,         /* one try waits in the queue of writers so long at most, so that wake is noticed */
+    LEAST_MS = 2          /* and so long at least, or a busy file would never be written to with a timeout of 0 */
 };
 
 /* Where a message of the batch is stored. */
 struct placed {
-    bool fit;                   /* false: it can never be stored */
+    bool fit; /* false: it can never be stored */
     struct sq_topic *topic;
     int64_t seq;
-    int64_t note;               /* of its slot, and of those of the messages behind it: see slots.h */
+    int64_t note; /* of its slot, and of those of the messages behind it: see slots.h */
 };
 
 /* One instance. All but the wakeup belongs to the thread that calls the ops. */
@@ -42,10 +42,10 @@ struct producer {
     struct sq_topic_table topics;
     struct sq_schemas schemas;
     struct sq_retention retention;
-    uint64_t connection;        /* the store's connection that topics and schemas were read through */
+    uint64_t connection; /* the store's connection that topics and schemas were read through */
     struct sq_buffer envelope;
-    size_t batch_bytes;         /* at most in one transaction; fewer on a full disk, where the log cannot grow */
-    struct eb_error why;        /* of the last try that failed; status 0: all tries since have worked */
+    size_t batch_bytes;  /* at most in one transaction; fewer on a full disk, where the log cannot grow */
+    struct eb_error why; /* of the last try that failed; status 0: all tries since have worked */
     struct ebp_submit_ring queue;
     struct placed placed[BATCH_MESSAGES];
 };
@@ -207,7 +207,7 @@ static int32_t transact(struct producer *p, int64_t until_ms, size_t *count, str
     begin_memory(p);
     status = sq_end(&p->store, store_batch(p, count, err), err);
     if (status == EB_OK && *count > 0 && !sq_store_is_in_place(&p->store))
-        status = sq_store_replaced(&p->store, err);     /* stored in a file that nobody will open again: not stored */
+        status = sq_store_replaced(&p->store, err); /* stored in a file that nobody will open again: not stored */
     if (status != EB_OK) {
         sq_topic_table_undo(&p->topics);
         sq_schemas_undo(&p->schemas, p->topics.transaction);
@@ -270,7 +270,7 @@ static int32_t store_some(struct producer *p, int64_t until_ms, size_t *count, s
     int32_t status;
 
     if (p->queue.n == 0 && p->store.db && p->store.link == SQ_UP)
-        status = sq_store_connect(&p->store, 0, err);   /* checks that the path still leads to the file */
+        status = sq_store_connect(&p->store, 0, err); /* checks that the path still leads to the file */
     else
         status = transact(p, until_ms, count, err);
     sq_store_link(&p->store, status, err);
@@ -297,7 +297,7 @@ static int32_t try_once(struct producer *p, int64_t until_ms, size_t *count, str
     status = store_some(p, until_ms, count, &why);
     if (status < 0)
         p->why = why;
-    else if (p->batch_bytes == BATCH_BYTES)             /* on a full disk a smaller batch may still fit */
+    else if (p->batch_bytes == BATCH_BYTES) /* on a full disk a smaller batch may still fit */
         p->why.status = 0;
     if (status == EB_RETRIABLE && why.native == SQLITE_FULL)
         adapt_to_full_disk(p);

@@ -45,7 +45,7 @@ static int32_t refresh(struct sq_topic_table *table, struct sq_store *store, str
 }
 
 int32_t sq_topic_table_find(struct sq_topic_table *table, struct sq_store *store, struct eb_text name, struct sq_topic **found,
-                       struct eb_error *err) {
+                            struct eb_error *err) {
     unsigned hash = (unsigned)sq_key_hash(name);
     struct sq_topic *topic;
 
@@ -73,5 +73,5 @@ void sq_topic_table_free(struct sq_topic_table *table) {
         free(topic->name);
         free(topic);
     }
-    *table = (struct sq_topic_table){0};
+    *table = (struct sq_topic_table){ 0 };
 }

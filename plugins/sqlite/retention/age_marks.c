@@ -3,7 +3,7 @@
 
 #include "common/clock.h"
 
-enum { MARKS_MAX = 128 };               /* marks of a topic; beyond, every second one is deleted */
+enum { MARKS_MAX = 128 }; /* marks of a topic; beyond, every second one is deleted */
 
 /* Sets *is to the first column of the row, or to `otherwise` without a row. */
 static int32_t number(struct sq_store *store, sqlite3_stmt *find, int64_t otherwise, int64_t *is, struct eb_error *err) {
@@ -65,7 +65,7 @@ static int32_t make(struct sq_store *store, int64_t topic, struct eb_error *err)
     int32_t status = sq_topic_extent(store, topic, &extent, err);
 
     if (status != EB_OK || extent.first > extent.last)
-        return status < 0 ? status : EB_OK;             /* removed or emptied since */
+        return status < 0 ? status : EB_OK; /* removed or emptied since */
     status = SQ_RUN(store, SQ_MARKS_DELETE, err, topic, extent.first);
     if (status == EB_OK)
         status = SQ_RUN(store, SQ_MARK_ADD, err, topic, extent.last, ebp_monotonic_ms());

@@ -11,7 +11,7 @@ enum { MARK_EVERY_LEAST_MS = 100 };
 
 /* A set of limits: the soft ones, or the hard ones. */
 struct limits {
-    int64_t age_ms, events, bytes;      /* 0: none */
+    int64_t age_ms, events, bytes; /* 0: none */
 };
 
 struct survey {
@@ -32,8 +32,8 @@ static struct limits hard(const struct sq_settings *set) {
 }
 
 bool sq_retain_plan_any(const struct sq_settings *set) {
-    return set->retain_age || set->retain_events || set->retain_bytes || set->retain_hard_age || set->retain_hard_events
-           || set->retain_hard_bytes;
+    return set->retain_age || set->retain_events || set->retain_bytes || set->retain_hard_age || set->retain_hard_events ||
+           set->retain_hard_bytes;
 }
 
 static bool is_kept(const struct sq_settings *set, const char *name) {
@@ -131,7 +131,8 @@ static int32_t see(struct survey *s, const struct sq_settings *set, bool kept, b
 }
 
 int32_t sq_retain_plan_make(const struct sq_settings *set, struct sq_sizes *sizes, struct sq_store *store, int64_t topic,
-                      const char *name, const struct sq_retain_now *at, struct sq_retain_plan *plan, struct eb_error *err) {
+                            const char *name, const struct sq_retain_now *at, struct sq_retain_plan *plan,
+                            struct eb_error *err) {
     struct survey s = { .sizes = sizes, .store = store, .topic = topic, .at = at, .plan = plan };
     int64_t needed;
     int32_t status = sq_topic_extent(store, topic, &s.extent, err);
@@ -140,11 +141,10 @@ int32_t sq_retain_plan_make(const struct sq_settings *set, struct sq_sizes *size
     if (status == EB_OK)
         status = want_mark(&s, mark_every_ms(set), err);
     if (status != EB_OK || s.extent.first >= s.extent.last)
-        return status < 0 ? status : EB_OK;             /* removed since, or nothing but its newest message is left */
+        return status < 0 ? status : EB_OK; /* removed since, or nothing but its newest message is left */
     status = sq_trim_floor(store, topic, &needed, err);
     if (status == EB_OK)
         status = see(&s, set, is_kept(set, name), needed != INT64_MAX, err);
-    plan->any = s.extent.first <= plan->trim.upto_anyway
-               || (s.extent.first <= plan->trim.upto && s.extent.first < needed);
+    plan->any = s.extent.first <= plan->trim.upto_anyway || (s.extent.first <= plan->trim.upto && s.extent.first < needed);
     return status;
 }

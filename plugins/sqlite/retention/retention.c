@@ -15,11 +15,11 @@
 
 enum {
     EVERY_MS = 1000,
-    SLICE_MS = 5,               /* how long retention works at once: others wait for one transaction longer at most */
-    PAUSE_MS = 2,               /* between two slices, if the producer has nothing else to do */
+    SLICE_MS = 5, /* how long retention works at once: others wait for one transaction longer at most */
+    PAUSE_MS = 2, /* between two slices, if the producer has nothing else to do */
     TURN_MS = 50,
-    LOOKS = 200,                /* topics of one slice: all of 10,000 in a minute */
-    BUSY_MS = 30000,            /* so long without a turn is worth a line */
+    LOOKS = 200,     /* topics of one slice: all of 10,000 in a minute */
+    BUSY_MS = 30000, /* so long without a turn is worth a line */
     TELL_MS = 60000
 };
 
@@ -34,15 +34,16 @@ static void log_removed(struct sq_retention *r, struct sq_store *store, const ch
     if (gone->unsettled == 0)
         return;
     host->metric(host, "retention.removed_unsettled", (double)r->unsettled);
-    ebp_log(host, EBP_LOG_ERROR, "topic %s: %" PRId64 " message(s) that some group had not settled are removed, up to "
-            "position %" PRId64 ", by a hard limit (retain_hard_*); %" PRId64 " so far: see what keeps the group", name,
-            gone->unsettled, gone->last, r->unsettled);
+    ebp_log(host, EBP_LOG_ERROR,
+            "topic %s: %" PRId64 " message(s) that some group had not settled are removed, up to "
+            "position %" PRId64 ", by a hard limit (retain_hard_*); %" PRId64 " so far: see what keeps the group",
+            name, gone->unsettled, gone->last, r->unsettled);
 }
 
 /* Removes what the plan says. EB_OK: done for now; EB_FULL: the slice is over; or negative. */
 static int32_t trim_topic(struct sq_retention *r, struct sq_store *store, const char *name, const struct sq_trim *trim,
                           int64_t until_ms, struct eb_error *err) {
-    struct sq_trimmed gone = {0};
+    struct sq_trimmed gone = { 0 };
     int32_t status = EB_OK;
 
     while (status == EB_OK && ebp_monotonic_ms() < until_ms)
@@ -150,7 +151,7 @@ static int32_t look_at_topics(struct sq_retention *r, struct sq_store *store, in
             return status == EB_END ? EB_OK : status;
         status = look_at(r, store, r->topic, name, until_ms, err);
         if (status == EB_FULL)
-            r->unfinished = true;                       /* the other topics first, then this one again */
+            r->unfinished = true; /* the other topics first, then this one again */
         if (status != EB_OK)
             return status;
         if (ebp_monotonic_ms() >= until_ms)

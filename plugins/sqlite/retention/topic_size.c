@@ -8,7 +8,7 @@
 #include "common/array.h"
 #include "common/error.h"
 
-enum { ROWS_AT_ONCE = 20000 };          /* rows read by one statement: a long read would stop checkpoints */
+enum { ROWS_AT_ONCE = 20000 }; /* rows read by one statement: a long read would stop checkpoints */
 
 /* The index of the topic in the list, or where it would be inserted. */
 static size_t place_of(const struct sq_sizes *sizes, int64_t topic) {
@@ -44,7 +44,7 @@ static struct sq_size *add(struct sq_sizes *sizes, int64_t topic) {
 
 void sq_sizes_free(struct sq_sizes *sizes) {
     free(sizes->list);
-    *sizes = (struct sq_sizes){0};
+    *sizes = (struct sq_sizes){ 0 };
 }
 
 int32_t sq_size_count(struct sq_sizes *sizes, struct sq_store *store, int64_t topic, const struct sq_extent *extent,
@@ -58,7 +58,7 @@ int32_t sq_size_count(struct sq_sizes *sizes, struct sq_store *store, int64_t to
         size = add(sizes, topic);
     if (!size)
         return ebp_no_memory(err);
-    if (size->first != extent->first)                   /* new, or another process has trimmed it */
+    if (size->first != extent->first) /* new, or another process has trimmed it */
         *size = (struct sq_size){ topic, extent->first, extent->first - 1, 0 };
     upto = extent->last - size->last > ROWS_AT_ONCE ? size->last + ROWS_AT_ONCE : extent->last;
     sqlite3_bind_int64(sum, 1, sq_id(topic, size->last + 1));

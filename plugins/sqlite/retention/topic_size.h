@@ -14,7 +14,7 @@ struct sq_size {
 /* Belongs to one thread; zeroed: empty. */
 struct sq_sizes {
     size_t n, room;
-    struct sq_size *list;               /* ordered by topic */
+    struct sq_size *list; /* ordered by topic */
 };
 
 void sq_sizes_free(struct sq_sizes *);

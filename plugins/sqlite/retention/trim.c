@@ -72,7 +72,7 @@ int32_t sq_trim_floor(struct sq_store *store, int64_t topic, int64_t *first, str
 static int32_t delete_between(struct sq_store *store, int64_t topic, int64_t first, int64_t last, struct eb_error *err) {
     int32_t status = SQ_RUN(store, SQ_MSG_DELETE, err, sq_id(topic, first), sq_id(topic, last));
 
-    if (status == EB_OK && sqlite3_changes(store->db) == 0)     /* or trimming would not end */
+    if (status == EB_OK && sqlite3_changes(store->db) == 0) /* or trimming would not end */
         return sq_damaged(store, err, "messages cannot be removed");
     return status;
 }
@@ -128,7 +128,7 @@ static int32_t trim_some(struct sq_store *store, const struct sq_trim *trim, str
     if (status == EB_OK)
         status = last_to_go(store, trim, extent.last, &upto, &needed, err);
     if (status != EB_OK)
-        return status < 0 ? status : EB_END;            /* the topic was removed */
+        return status < 0 ? status : EB_END; /* the topic was removed */
     if (extent.first > upto)
         return EB_END;
     status = choose_some(store, trim->topic, extent.first, upto, some, err);
@@ -143,7 +143,7 @@ static int32_t trim_some(struct sq_store *store, const struct sq_trim *trim, str
 
 int32_t sq_trim_some(struct sq_store *store, const struct sq_trim *trim, int64_t until_ms, struct sq_trimmed *sum,
                      struct eb_error *err) {
-    struct sq_trimmed some = {0};
+    struct sq_trimmed some = { 0 };
     int32_t status = sq_begin(store, until_ms, err);
 
     if (status != EB_OK)

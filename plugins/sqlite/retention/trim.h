@@ -6,16 +6,16 @@
 
 struct sq_trim {
     int64_t topic;
-    int64_t upto;                       /* the last position to remove if every group has settled it */
-    int64_t upto_anyway;                /* the last position to remove in any case; 0: none */
+    int64_t upto;        /* the last position to remove if every group has settled it */
+    int64_t upto_anyway; /* the last position to remove in any case; 0: none */
     bool newest_too;
 };
 
 /* What was removed; sq_trim_some adds to it. */
 struct sq_trimmed {
-    int64_t last;                       /* the last position */
+    int64_t last; /* the last position */
     int64_t rows, bytes;
-    int64_t unsettled;                  /* of the rows: at or behind the first one that some group has not settled */
+    int64_t unsettled; /* of the rows: at or behind the first one that some group has not settled */
 };
 
 /* Sets *first to the first position that some group of the topic may not have settled; INT64_MAX: there is no group. Never

@@ -12,7 +12,7 @@
 #include "common/log.h"
 
 enum {
-    SAME_WALL_MS = 2000,                /* a smaller difference comes from a clock that is kept right, not set */
+    SAME_WALL_MS = 2000, /* a smaller difference comes from a clock that is kept right, not set */
     BOOT_NAME_ROOM = 64
 };
 
@@ -20,7 +20,7 @@ enum {
 struct boot {
     bool known;
     char name[BOOT_NAME_ROOM];
-    int64_t wall_ms;                    /* the wall clock's time when the monotonic clock was 0 */
+    int64_t wall_ms; /* the wall clock's time when the monotonic clock was 0 */
 };
 
 /* Names the run of the monotonic clock: one start of the machine, and one time namespace of it. Empty: unknown. */
@@ -35,7 +35,7 @@ static void read_boot_name(char name[BOOT_NAME_ROOM]) {
     id[len < 0 ? 0 : len] = '\0';
     id[strcspn(id, "\n")] = '\0';
     if (stat("/proc/self/ns/time", &space) != 0)
-        space.st_ino = 0;                               /* a kernel before 5.6 has one time namespace only */
+        space.st_ino = 0; /* a kernel before 5.6 has one time namespace only */
     snprintf(name, BOOT_NAME_ROOM, "%s%s%.20ju", id, *id ? "/" : "", (uintmax_t)space.st_ino);
     if (!*id)
         *name = '\0';
@@ -73,11 +73,13 @@ static int32_t begin_anew(struct sq_store *store, struct eb_error *err) {
 }
 
 static void log_clock_moved(const struct sq_store *store, int64_t by_ms) {
-    int64_t off_s = by_ms / 1000 + by_ms % 1000 / 500;      /* rounded, on either side of 0 */
+    int64_t off_s = by_ms / 1000 + by_ms % 1000 / 500; /* rounded, on either side of 0 */
 
-    ebp_log(store->host, EBP_LOG_WARNING, "%s: the wall clock is %" PRId64 " s %s where it was when this file was last used: "
+    ebp_log(store->host, EBP_LOG_WARNING,
+            "%s: the wall clock is %" PRId64 " s %s where it was when this file was last used: "
             "it was set, or this process has another one; waits, leases and retention do not depend on it, but the times of "
-            "events stored now do", store->path, off_s < 0 ? -off_s : off_s, off_s < 0 ? "behind" : "ahead of");
+            "events stored now do",
+            store->path, off_s < 0 ? -off_s : off_s, off_s < 0 ? "behind" : "ahead of");
 }
 
 /* A hostile row may hold any number, so the difference may overflow. */
@@ -96,8 +98,8 @@ static int32_t upgrade(struct sq_store *store, struct eb_error *err) {
     if (status != EB_OK || format >= SQ_FORMAT)
         return status;
     sqlite3_snprintf(sizeof mark, mark, "PRAGMA user_version=%d", SQ_FORMAT);
-    if (sqlite3_exec(store->db, sq_sql_upgrade_from_1, NULL, NULL, NULL) != SQLITE_OK
-        || sqlite3_exec(store->db, mark, NULL, NULL, NULL) != SQLITE_OK)
+    if (sqlite3_exec(store->db, sq_sql_upgrade_from_1, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(store->db, mark, NULL, NULL, NULL) != SQLITE_OK)
         return sq_store_error(store, err);
     return sq_store_note_tables(store, err);
 }
@@ -112,7 +114,7 @@ int32_t sq_boot_rebase(struct sq_store *store, struct eb_error *err) {
     if (status != EB_OK)
         return status;
     read_boot_name(is.name);
-    if (!*is.name)                                      /* unknown here: leave it as it is in the file */
+    if (!*is.name) /* unknown here: leave it as it is in the file */
         memcpy(is.name, was.name, sizeof is.name);
     moved_ms = difference(is.wall_ms, was.wall_ms);
     if (strcmp(is.name, was.name) != 0)

@@ -57,7 +57,7 @@ static int32_t check_identity(const struct sq_store *store, const struct identit
         return ebp_error(err, EB_PERMANENT, 0, "%s is a database of another program: set path to another file", store->path);
     if (is->format > SQ_FORMAT)
         return ebp_error(err, EB_PERMANENT, 0, "%s has format %lld, this plugin knows up to %d: install a newer one",
-                        store->path, (long long)is->format, SQ_FORMAT);
+                         store->path, (long long)is->format, SQ_FORMAT);
     if (is->format < 1)
         return ebp_error(err, EB_PERMANENT, 0, "%s has no format this plugin knows: set path to another file", store->path);
     return EB_OK;
@@ -84,8 +84,10 @@ static int32_t look_at_once(struct sq_store *store, struct eb_error *err) {
  * tables. */
 static int32_t make_tables(struct sq_store *store, struct eb_error *err) {
     struct identity is;
-    int32_t status = execute(store, "PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
-                                    "BEGIN IMMEDIATE", err);
+    int32_t status = execute(store,
+                             "PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
+                             "BEGIN IMMEDIATE",
+                             err);
     char mark[80];
 
     if (status == EB_OK)
@@ -105,14 +107,16 @@ static int32_t check_log(struct sq_store *store, struct eb_error *err) {
     const char *mode = NULL;
     int32_t status = EB_OK;
 
-    if (sqlite3_prepare_v2(store->db, "PRAGMA journal_mode=WAL", -1, &statement, NULL) != SQLITE_OK
-        || sqlite3_step(statement) != SQLITE_ROW)
+    if (sqlite3_prepare_v2(store->db, "PRAGMA journal_mode=WAL", -1, &statement, NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW)
         status = sq_store_error(store, err);
     else
         mode = (const char *)sqlite3_column_text(statement, 0);
     if (status == EB_OK && (!mode || strcmp(mode, "wal") != 0))
-        status = ebp_error(err, EB_PERMANENT, 0, "%s cannot have a write-ahead log (its journal mode is %s): set path to a "
-                          "local disk", store->path, mode ? mode : "unknown");
+        status = ebp_error(err, EB_PERMANENT, 0,
+                           "%s cannot have a write-ahead log (its journal mode is %s): set path to a "
+                           "local disk",
+                           store->path, mode ? mode : "unknown");
     sqlite3_finalize(statement);
     return status;
 }
@@ -136,7 +140,7 @@ static int32_t set_up(struct sq_store *store, struct eb_error *err) {
         sq_disk_space_prepare(store);
     if (status == EB_OK)
         status = execute(store, store->power ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
-    if (status == EB_OK)                                /* overwriting free pages, as Debian's SQLite does, doubles what a removal writes */
+    if (status == EB_OK) /* overwriting free pages, as Debian's SQLite does, doubles what a removal writes */
         status = execute(store, "PRAGMA journal_size_limit=8388608; PRAGMA secure_delete=FAST", err);
     if (status == EB_OK && store->cache_pages)
         status = limit_cache(store, err);
@@ -168,7 +172,7 @@ static int32_t take_names(struct sq_store *store, char *real, struct eb_error *e
         return ebp_no_memory(err);
     }
     if (store->real && strcmp(store->real, real) != 0)
-        sq_shm_close(&store->shm);                    /* it belongs to the file that the path led to before */
+        sq_shm_close(&store->shm); /* it belongs to the file that the path led to before */
     free(store->real);
     free(store->shm_path);
     store->real = real;
@@ -180,8 +184,10 @@ static int32_t take_names(struct sq_store *store, char *real, struct eb_error *e
 static int32_t may_write(const struct sq_store *store, struct eb_error *err) {
     if (faccessat(AT_FDCWD, store->real, R_OK | W_OK, AT_EACCESS) == 0)
         return EB_OK;
-    return ebp_errno(err, errno == ENOENT ? EB_RETRIABLE : EB_PERMANENT, "%s can only be read: give this user the right to write "
-                    "it, or set path to another file", store->path);
+    return ebp_errno(err, errno == ENOENT ? EB_RETRIABLE : EB_PERMANENT,
+                     "%s can only be read: give this user the right to write "
+                     "it, or set path to another file",
+                     store->path);
 }
 
 static int32_t find_file(struct sq_store *store, struct eb_error *err) {
@@ -206,7 +212,7 @@ static int32_t find_file(struct sq_store *store, struct eb_error *err) {
 
 /* Checks that SQLite has opened the same file as the store. */
 static int32_t is_the_same(struct sq_store *store, struct eb_error *err) {
-    struct sq_file_identity log = {0};
+    struct sq_file_identity log = { 0 };
     const char *path = sqlite3_filename_wal(sqlite3_db_filename(store->db, "main"));
     int moved = 0;
 
@@ -231,20 +237,22 @@ static void note_contents(struct sq_store *store, bool shm_is_new) {
 /* A cause that may pass while the service runs (a disk that is mounted read-only for a while) is permanent at the start. */
 static int32_t classify_failure(const struct sq_store *store, int32_t status, struct eb_error *err) {
     int extended = sqlite3_extended_errcode(store->db), number = (int)(err ? err->native : 0);
-    bool forbidden = number == EACCES || number == EPERM || number == EROFS
-                     || (number == extended && (extended & 0xff) == SQLITE_CANTOPEN);
+    bool forbidden = number == EACCES || number == EPERM || number == EROFS ||
+                     (number == extended && (extended & 0xff) == SQLITE_CANTOPEN);
 
     if (status == EB_RETRIABLE && forbidden)
-        status = ebp_error(err, EB_PERMANENT, number, "%s cannot be used by this user, who has to be allowed to write it and its "
-                          "folder", store->path);
+        status = ebp_error(err, EB_PERMANENT, number,
+                           "%s cannot be used by this user, who has to be allowed to write it and its "
+                           "folder",
+                           store->path);
     return status;
 }
 
 static int32_t open_database(struct sq_store *store, int64_t wait_ms, struct eb_error *err) {
     int32_t status;
 
-    if (sqlite3_open_v2(store->real, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL)
-        != SQLITE_OK)
+    if (sqlite3_open_v2(store->real, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) !=
+        SQLITE_OK)
         return store->db ? sq_store_error(store, err) : ebp_no_memory(err);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, (int)wait_ms);
@@ -260,7 +268,7 @@ static bool may_open_immutable(const struct sq_store *store) {
     struct sq_file_identity log;
     char *path = NULL;
     bool immutable = store->need == SQ_LOOK && faccessat(AT_FDCWD, store->real, W_OK, AT_EACCESS) != 0 &&
-                 asprintf(&path, "%s-wal", store->real) >= 0 && sq_file_look(path, &log, NULL) != EB_OK;
+                     asprintf(&path, "%s-wal", store->real) >= 0 && sq_file_look(path, &log, NULL) != EB_OK;
 
     free(path);
     return immutable;
@@ -288,8 +296,8 @@ static int32_t open_immutable(struct sq_store *store, struct eb_error *err) {
     errno = 0;
     if (!uri)
         return ebp_no_memory(err);
-    if (sqlite3_open_v2(uri, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL)
-        != SQLITE_OK)
+    if (sqlite3_open_v2(uri, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+                        NULL) != SQLITE_OK)
         status = store->db ? sq_store_error(store, err) : ebp_no_memory(err);
     free(uri);
     if (status == EB_OK) {

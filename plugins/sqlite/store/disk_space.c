@@ -10,12 +10,12 @@
 #include "common/error.h"
 
 enum {
-    PAGE = 8192,                /* of a new file; near enough for another one */
-    LOG_BYTES = 4 << 20,        /* half of what it grows to before it is moved */
-    CHUNK = 1 << 20,            /* the file grows by so much at once */
-    SPARE_PAGES = 32,           /* the tree above the rows, and other tables */
-    FREE_PAGES = 1024,          /* so many may stay free, for what comes next */
-    FREE_PART = 4,              /* or this part of all */
+    PAGE = 8192,         /* of a new file; near enough for another one */
+    LOG_BYTES = 4 << 20, /* half of what it grows to before it is moved */
+    CHUNK = 1 << 20,     /* the file grows by so much at once */
+    SPARE_PAGES = 32,    /* the tree above the rows, and other tables */
+    FREE_PAGES = 1024,   /* so many may stay free, for what comes next */
+    FREE_PART = 4,       /* or this part of all */
     PAGES_AT_ONCE = 64
 };
 
@@ -28,7 +28,7 @@ static void grow_log(sqlite3 *db) {
     int chunk = LOG_BYTES, fd;
 
     if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log && log->pMethods)
-        log->pMethods->xFileControl(log, SQLITE_FCNTL_CHUNK_SIZE, &chunk);      /* the length that SQLite cuts it to later */
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_CHUNK_SIZE, &chunk); /* the length that SQLite cuts it to later */
     fd = path && *path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (fd < 0)
         return;

@@ -11,7 +11,7 @@
 #include "common/error.h"
 #include "store/lock_owner.h"
 
-enum { FULL_BLOCKS = 16 };      /* a disk with fewer free ones has no room for what SQLite creates first */
+enum { FULL_BLOCKS = 16 }; /* a disk with fewer free ones has no room for what SQLite creates first */
 
 static bool is_full(const char *path) {
     struct statvfs about;
@@ -30,7 +30,7 @@ static bool no_room(const struct sq_store *store, int code, int number) {
 
 int32_t sq_store_full(const struct sq_store *store, struct eb_error *err) {
     return ebp_error(err, EB_RETRIABLE, SQLITE_FULL, "disk full at %s: free space there, then it goes on by itself",
-                    store->path);
+                     store->path);
 }
 
 /* Who has the lock is looked up only once it has lasted. */
@@ -40,14 +40,14 @@ static int32_t is_locked(struct sq_store *store, struct eb_error *err) {
     if (store->busy_since_ms != 0 && ebp_monotonic_ms() - store->busy_since_ms >= SQ_BUSY_REPORT_MS)
         sq_lock_owner_describe(store->real, owner, sizeof owner);
     return ebp_error(err, EB_RETRIABLE, SQLITE_BUSY, "%s is locked by another program%s", store->path,
-                    owner[0] ? owner : ": end what keeps it locked");
+                     owner[0] ? owner : ": end what keeps it locked");
 }
 
 int32_t sq_store_error(struct sq_store *store, struct eb_error *err) {
     int extended = sqlite3_extended_errcode(store->db), code = extended & 0xff, number = errno;
     const char *path = store->path;
 
-    if (sqlite3_system_errno(store->db) != 0)           /* SQLite keeps none for a failed commit */
+    if (sqlite3_system_errno(store->db) != 0) /* SQLite keeps none for a failed commit */
         number = sqlite3_system_errno(store->db);
 
     if (no_room(store, code, number))
@@ -65,12 +65,15 @@ int32_t sq_store_error(struct sq_store *store, struct eb_error *err) {
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-        return ebp_error(err, EB_RETRIABLE, extended, "%s can only be read: give this user the right to write it and its "
-                        "folder", path);
+        return ebp_error(err, EB_RETRIABLE, extended,
+                         "%s can only be read: give this user the right to write it and its "
+                         "folder",
+                         path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return ebp_error(err, EB_FATAL, extended, "%s is damaged (%s): restore it from a copy, or move it away to start with an empty file",
-                        path, sqlite3_errmsg(store->db));
+        return ebp_error(err, EB_FATAL, extended,
+                         "%s is damaged (%s): restore it from a copy, or move it away to start with an empty file", path,
+                         sqlite3_errmsg(store->db));
     case SQLITE_INTERRUPT:
         return sq_damaged(store, err, "a search in it does not end");
     case SQLITE_NOMEM:
@@ -87,6 +90,7 @@ int32_t sq_damaged(const struct sq_store *store, struct eb_error *err, const cha
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return ebp_error(err, EB_FATAL, SQLITE_CORRUPT, "%s is damaged (%s): restore it from a copy, or move it away to start with an empty file",
-                    store->path, what);
+    return ebp_error(err, EB_FATAL, SQLITE_CORRUPT,
+                     "%s is damaged (%s): restore it from a copy, or move it away to start with an empty file", store->path,
+                     what);
 }

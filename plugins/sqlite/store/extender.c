@@ -20,7 +20,7 @@
 
 struct sq_extender {
     struct sq_file_identity file;
-    int64_t name;                       /* the lock byte of the folder and the name by which it is open */
+    int64_t name; /* the lock byte of the folder and the name by which it is open */
     int fd;
     unsigned users;
     struct sq_extender *next;
@@ -82,8 +82,10 @@ static int32_t lock_name(struct sq_extender *extender, const char *real, struct 
     if (!others)
         return EB_OK;
     lock_names(extender->fd, F_OFD_SETLK, F_UNLCK, extender->name, 1, NULL);
-    return ebp_error(err, EB_RETRIABLE, 0, "%s is still open by another name, where SQLite keeps another log: end the processes "
-                    "that use the other name", real);
+    return ebp_error(err, EB_RETRIABLE, 0,
+                     "%s is still open by another name, where SQLite keeps another log: end the processes "
+                     "that use the other name",
+                     real);
 }
 
 /* The folder is identified by its number, since it may have several names itself. */
@@ -119,7 +121,7 @@ static struct sq_extender *make(const char *real) {
     if (extender->fd < 0 && (errno == EACCES || errno == EROFS || errno == EPERM))
         extender->fd = open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (extender->fd < 0 || !sq_file_of(extender->fd, &extender->file)) {
-        free(extender);                      /* the descriptor stays open: to close it might drop locks of an unknown file */
+        free(extender); /* the descriptor stays open: to close it might drop locks of an unknown file */
         return NULL;
     }
     extender->next = extenders;

@@ -14,7 +14,7 @@ struct sq_extender;
 /* Opens the file and locks its name, so that no process opens it by another one. EB_RETRIABLE: a process has it open by
  * another name. */
 int32_t sq_extender_get(const char *real, struct sq_extender **, struct eb_error *);
-void sq_extender_put(struct sq_extender *);       /* may be NULL */
+void sq_extender_put(struct sq_extender *); /* may be NULL */
 
 const struct sq_file_identity *sq_extender_file(const struct sq_extender *);
 

@@ -16,10 +16,10 @@
 #include "common/error.h"
 
 #ifndef STATX_ATTR_MOUNT_ROOT
-#define STATX_ATTR_MOUNT_ROOT 0x2000    /* headers older than Linux 5.8 */
+#define STATX_ATTR_MOUNT_ROOT 0x2000 /* headers older than Linux 5.8 */
 #endif
 
-enum { MOST_LINKS = 40 };               /* as many as the kernel follows */
+enum { MOST_LINKS = 40 }; /* as many as the kernel follows */
 
 /* ---- identity ---- */
 
@@ -29,7 +29,8 @@ bool sq_file_same(const struct sq_file_identity *a, const struct sq_file_identit
 
 static struct sq_file_identity identity_of(const struct statx *about) {
     return (struct sq_file_identity){
-        .device = (uint64_t)about->stx_dev_major << 32 | about->stx_dev_minor, .number = about->stx_ino,
+        .device = (uint64_t)about->stx_dev_major << 32 | about->stx_dev_minor,
+        .number = about->stx_ino,
         .born = about->stx_mask & STATX_BTIME ? about->stx_btime.tv_sec * 1000000000 + about->stx_btime.tv_nsec : 0,
     };
 }
@@ -65,11 +66,13 @@ int32_t sq_file_has_one_name(const char *real, struct eb_error *err) {
     if (!look(AT_FDCWD, real, AT_SYMLINK_NOFOLLOW, &about))
         return ebp_errno(err, errno == ENOENT ? EB_RETRIABLE : EB_PERMANENT, "cannot examine %s", real);
     if (about.stx_nlink > 1)
-        return ebp_error(err, EB_PERMANENT, 0, "%s has %u names (hard links), and SQLite would keep a log of its own for each: "
-                        "remove the other names, or make them symbolic links", real, about.stx_nlink);
+        return ebp_error(err, EB_PERMANENT, 0,
+                         "%s has %u names (hard links), and SQLite would keep a log of its own for each: "
+                         "remove the other names, or make them symbolic links",
+                         real, about.stx_nlink);
     if (about.stx_attributes & about.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
         return ebp_error(err, EB_PERMANENT, 0, "%s is mounted without its folder, where SQLite keeps its log: mount the folder",
-                        real);
+                         real);
     return EB_OK;
 }
 
@@ -92,7 +95,7 @@ static int32_t make_folders(char *path, const char *file, struct eb_error *err) 
         *slash = '\0';
         if (mkdir(path, 0700) != 0 && errno != EEXIST)
             return ebp_errno(err, errno == ENOSPC ? EB_RETRIABLE : EB_PERMANENT, "cannot create the folder %s for %s", path,
-                            file);
+                             file);
         *slash = '/';
     }
     return EB_OK;
@@ -153,11 +156,14 @@ static int32_t make_missing(const char *path, bool make, struct eb_error *err) {
 
     if (!end)
         return ebp_no_memory(err);
-    if (stat(path, &about) == 0)                        /* a link in /proc to a file without a name */
-        status = ebp_error(err, EB_PERMANENT, 0, "%s leads to a file that was removed: set path to a file that has a name", path);
+    if (stat(path, &about) == 0) /* a link in /proc to a file without a name */
+        status = ebp_error(err, EB_PERMANENT, 0, "%s leads to a file that was removed: set path to a file that has a name",
+                           path);
     else if (strcmp(path, end) != 0 && !has_folder(end))
-        status = ebp_error(err, EB_PERMANENT, 0, "%s is a symbolic link to %s, whose folder does not exist: make or mount it, or "
-                          "correct the link", path, end);
+        status = ebp_error(err, EB_PERMANENT, 0,
+                           "%s is a symbolic link to %s, whose folder does not exist: make or mount it, or "
+                           "correct the link",
+                           path, end);
     else
         status = make ? make_at(path, end, err) : EB_EMPTY;
     free(end);
@@ -189,10 +195,10 @@ static const struct {
     unsigned long magic;
     const char *name;
 } remote[] = {
-    { 0x6969, "NFS" }, { 0x517b, "SMB" }, { 0xff534d42, "CIFS" }, { 0xfe534d42, "SMB2" }, { 0x65735546, "FUSE" },
-    { 0x01021997, "9P" }, { 0x00c36400, "Ceph" }, { 0x5346414f, "AFS" }, { 0x6b414653, "AFS" }, { 0x73757245, "Coda" },
-    { 0x01161970, "GFS2" }, { 0x7461636f, "OCFS2" }, { 0x0bd00bd0, "Lustre" }, { 0x47504653, "GPFS" },
-    { 0x19830326, "FhGFS" }, { 0x786f4256, "VirtualBox" },
+    { 0x6969, "NFS" },        { 0x517b, "SMB" },      { 0xff534d42, "CIFS" },  { 0xfe534d42, "SMB2" },
+    { 0x65735546, "FUSE" },   { 0x01021997, "9P" },   { 0x00c36400, "Ceph" },  { 0x5346414f, "AFS" },
+    { 0x6b414653, "AFS" },    { 0x73757245, "Coda" }, { 0x01161970, "GFS2" },  { 0x7461636f, "OCFS2" },
+    { 0x0bd00bd0, "Lustre" }, { 0x47504653, "GPFS" }, { 0x19830326, "FhGFS" }, { 0x786f4256, "VirtualBox" },
 };
 
 int32_t sq_file_is_local(const char *path, struct eb_error *err) {
@@ -202,7 +208,9 @@ int32_t sq_file_is_local(const char *path, struct eb_error *err) {
         return ebp_errno(err, EB_PERMANENT, "cannot examine the filesystem of %s", path);
     for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
         if ((unsigned long)about.f_type == remote[i].magic)
-            return ebp_error(err, EB_PERMANENT, 0, "%s is on a network filesystem (%s), where its locks do not hold: set path "
-                            "to a local disk", path, remote[i].name);
+            return ebp_error(err, EB_PERMANENT, 0,
+                             "%s is on a network filesystem (%s), where its locks do not hold: set path "
+                             "to a local disk",
+                             path, remote[i].name);
     return EB_OK;
 }

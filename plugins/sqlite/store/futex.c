@@ -12,7 +12,7 @@
 #include "common/clock.h"
 
 #ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449             /* for headers before Linux 5.16; the same on all machines but alpha */
+#define SYS_futex_waitv 449 /* for headers before Linux 5.16; the same on all machines but alpha */
 #endif
 
 /* As in <linux/futex.h> since 5.16. */
@@ -59,9 +59,11 @@ static bool is_out_of_order(long result) {
 }
 
 void sq_futex_set_wait(const struct sq_futex_set *set, _Atomic uint32_t *any, uint32_t any_value, struct sq_wakeup *wakeup,
-                   int64_t until_ms) {
+                       int64_t until_ms) {
     struct waiter waiters[SQ_FUTEXES_MAX + 1];
-    struct { int64_t sec, nsec; } until;                /* 64 bits each, on every machine */
+    struct {
+        int64_t sec, nsec;
+    } until; /* 64 bits each, on every machine */
     int64_t look_ms = ebp_monotonic_ms() + LOOK_MS;
     struct timespec at;
     long result = 0;
@@ -85,7 +87,7 @@ void sq_futex_set_wait(const struct sq_futex_set *set, _Atomic uint32_t *any, ui
 
 void sq_futex_wait(_Atomic uint32_t *futex, uint32_t value, int64_t until_ms) {
     int64_t look_ms = ebp_monotonic_ms() + LOOK_MS;
-    _Atomic uint32_t immutable = 0;         /* nobody changes it */
+    _Atomic uint32_t immutable = 0; /* nobody changes it */
 
     if (is_out_of_order(wait_for(futex, value, 0, until_ms < look_ms ? until_ms : look_ms)))
         wait_for(&immutable, 0, FUTEX_PRIVATE_FLAG, until_ms < look_ms ? until_ms : look_ms);

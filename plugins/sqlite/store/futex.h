@@ -23,7 +23,7 @@ bool sq_wakeup_is_signalled(const struct sq_wakeup *);
 /* Waits until it is signalled or the time (ebp_monotonic_ms) has come. */
 void sq_wakeup_wait(struct sq_wakeup *, int64_t until_ms);
 
-enum { SQ_FUTEXES_MAX = 100 };            /* the kernel takes 128 at once */
+enum { SQ_FUTEXES_MAX = 100 }; /* the kernel takes 128 at once */
 
 /* Futexes that processes share, each with the value it had before its reader looked at what it stands for. */
 struct sq_futex_set {
@@ -37,7 +37,8 @@ bool sq_futex_set_supported(void);
 
 /* Waits until one of the futexes has another value, the wakeup is signalled, or the time has come; may return early. A
  * kernel that cannot wait for several waits for `any` alone, which every process then changes as well. */
-void sq_futex_set_wait(const struct sq_futex_set *, _Atomic uint32_t *any, uint32_t any_value, struct sq_wakeup *, int64_t until_ms);
+void sq_futex_set_wait(const struct sq_futex_set *, _Atomic uint32_t *any, uint32_t any_value, struct sq_wakeup *,
+                       int64_t until_ms);
 
 /* Waits for one futex, for a short time at most; may return early. */
 void sq_futex_wait(_Atomic uint32_t *, uint32_t value, int64_t until_ms);

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WRITE_BYTE = 120, PENDING_BYTE = 0x40000000 };  /* in the index (-shm), and in the file itself */
+enum { WRITE_BYTE = 120, PENDING_BYTE = 0x40000000 }; /* in the index (-shm), and in the file itself */
 
 struct process {
     long pid;
@@ -64,8 +64,8 @@ static bool find_process(const char *real, struct process *process) {
     char index[4096];
     struct stat about;
 
-    if (snprintf(index, sizeof index, "%s-shm", real) < (int)sizeof index && stat(index, &about) == 0
-        && find(about.st_ino, WRITE_BYTE, &process->pid))
+    if (snprintf(index, sizeof index, "%s-shm", real) < (int)sizeof index && stat(index, &about) == 0 &&
+        find(about.st_ino, WRITE_BYTE, &process->pid))
         return true;
     return stat(real, &about) == 0 && find(about.st_ino, PENDING_BYTE, &process->pid);
 }

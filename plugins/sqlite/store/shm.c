@@ -17,12 +17,12 @@
 /* What is mapped. A process that finds that no other has the file open initializes it; the record outlives that. */
 struct sq_shm_map {
     char magic[8];
-    uint32_t version, size;             /* size of this struct */
-    _Atomic uint32_t single_futex;          /* some process can wait for `any` only */
-    _Atomic uint32_t queue;             /* changed by each process that leaves the queue */
-    int64_t turn_ms;                    /* when a process last began the chore, ebp_monotonic_ms */
+    uint32_t version, size;        /* size of this struct */
+    _Atomic uint32_t single_futex; /* some process can wait for `any` only */
+    _Atomic uint32_t queue;        /* changed by each process that leaves the queue */
+    int64_t turn_ms;               /* when a process last began the chore, ebp_monotonic_ms */
     struct sq_shm_record record;
-    _Atomic uint32_t any;               /* the futexes follow without a gap */
+    _Atomic uint32_t any; /* the futexes follow without a gap */
     _Atomic uint32_t futex[SQ_SHM_FUTEXES];
 };
 
@@ -74,7 +74,7 @@ static void mend(struct sq_shm *shm) {
 
 /* No other process has it open: futexes and times of an earlier use mean nothing. */
 static void make_anew(struct sq_shm *shm) {
-    struct sq_shm_map old = {0}, new = {0};
+    struct sq_shm_map old = { 0 }, new = { 0 };
     bool any = read_at(shm, 0, &old, sizeof old) && is_mine(&old);
 
     if (any)
@@ -87,11 +87,11 @@ static void make_anew(struct sq_shm *shm) {
 
 /* A file that is not whole is mended; one of another version is in use by processes of another version of this plugin. */
 static int32_t join_others(struct sq_shm *shm, const char *path, struct eb_error *err) {
-    struct sq_shm_map head = {0};
+    struct sq_shm_map head = { 0 };
     ssize_t len = pread(shm->fd, &head, sizeof head, 0);
 
-    if (len >= (ssize_t)offsetof(struct sq_shm_map, single_futex) && memcmp(head.magic, magic, sizeof magic) == 0
-        && !is_mine(&head))
+    if (len >= (ssize_t)offsetof(struct sq_shm_map, single_futex) && memcmp(head.magic, magic, sizeof magic) == 0 &&
+        !is_mine(&head))
         return ebp_error(err, EB_PERMANENT, 0, "%s is used by another version of this plugin: end its processes first", path);
     if (len < (ssize_t)sizeof head || !is_mine(&head))
         mend(shm);
@@ -115,8 +115,9 @@ static int32_t open_file(struct sq_shm *shm, const char *path, struct eb_error *
 
     shm->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (shm->fd < 0)
-        return ebp_errno(err, errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE ? EB_RETRIABLE
-                        : EB_PERMANENT, "cannot open %s for writing", path);
+        return ebp_errno(err,
+                         errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE ? EB_RETRIABLE : EB_PERMANENT,
+                         "cannot open %s for writing", path);
     if (fstat(shm->fd, &about) != 0 || !S_ISREG(about.st_mode))
         return ebp_error(err, EB_PERMANENT, 0, "%s is not a regular file: remove it", path);
     return EB_OK;
@@ -160,8 +161,8 @@ void sq_shm_close(struct sq_shm *shm) {
 bool sq_shm_in_place(const struct sq_shm *shm, const char *path) {
     struct sq_file_identity ours, there;
 
-    return shm->fd < 0 || (sq_file_of(shm->fd, &ours) && sq_file_look(path, &there, NULL) == EB_OK
-                            && sq_file_same(&ours, &there));
+    return shm->fd < 0 ||
+           (sq_file_of(shm->fd, &ours) && sq_file_look(path, &there, NULL) == EB_OK && sq_file_same(&ours, &there));
 }
 
 /* ---- the record ---- */
@@ -169,15 +170,15 @@ bool sq_shm_in_place(const struct sq_shm *shm, const char *path) {
 bool sq_shm_record(struct sq_shm *shm, struct sq_shm_record *record) {
     struct sq_file_identity self;
 
-    return read_at(shm, offsetof(struct sq_shm_map, record), record, sizeof *record) && sq_file_of(shm->fd, &self)
-           && sq_file_same(&self, &record->shm) && record->db.number != 0;
+    return read_at(shm, offsetof(struct sq_shm_map, record), record, sizeof *record) && sq_file_of(shm->fd, &self) &&
+           sq_file_same(&self, &record->shm) && record->db.number != 0;
 }
 
 void sq_shm_set_record(struct sq_shm *shm, const struct sq_file_identity *db, const struct sq_file_identity *log) {
     struct sq_shm_record record, now = { .db = *db, .log = *log };
 
-    if (!sq_file_of(shm->fd, &now.shm)
-        || (sq_shm_record(shm, &record) && sq_file_same(&record.db, db) && sq_file_same(&record.log, log)))
+    if (!sq_file_of(shm->fd, &now.shm) ||
+        (sq_shm_record(shm, &record) && sq_file_same(&record.db, db) && sq_file_same(&record.log, log)))
         return;
     write_at(shm, offsetof(struct sq_shm_map, record), &now, sizeof now);
 }
@@ -205,7 +206,7 @@ bool sq_shm_enqueue(struct sq_shm *shm, int64_t until_ms) {
         if ((errno != EAGAIN && errno != EACCES) || (now_ms = ebp_monotonic_ms()) >= until_ms)
             return false;
         read_at(shm, offsetof(struct sq_shm_map, queue), &before, sizeof before);
-        if (lock_byte(shm->fd, F_WRLCK, QUEUE_BYTE) == 0)      /* it may have been released before the futex was read */
+        if (lock_byte(shm->fd, F_WRLCK, QUEUE_BYTE) == 0) /* it may have been released before the futex was read */
             return true;
         sq_futex_wait(&shm->map->queue, before, now_ms + QUEUE_WAIT_MS < until_ms ? now_ms + QUEUE_WAIT_MS : until_ms);
     }
@@ -244,7 +245,7 @@ _Atomic uint32_t *sq_shm_any(const struct sq_shm *shm) {
 }
 
 void sq_shm_read(struct sq_shm *shm, struct sq_shm_values *values) {
-    struct sq_shm_map now = {0};
+    struct sq_shm_map now = { 0 };
 
     if (!read_at(shm, 0, &now, sizeof now) || !is_mine(&now))
         mend(shm);

@@ -24,15 +24,15 @@ struct sq_shm_map;
 
 /* One for each instance; belongs to the thread that calls the ops. */
 struct sq_shm {
-    int fd;                             /* -1: not open */
-    bool single_futex;                      /* this kernel waits for one futex only */
-    bool others_single_futex;               /* or the kernel of some other process does, which runs under other rules */
+    int fd;                   /* -1: not open */
+    bool single_futex;        /* this kernel waits for one futex only */
+    bool others_single_futex; /* or the kernel of some other process does, which runs under other rules */
     struct sq_shm_map *map;
 };
 
 /* The database, and its log, that were last opened at this path. */
 struct sq_shm_record {
-    struct sq_file_identity shm;        /* the side file with this record: a copy of it says nothing */
+    struct sq_file_identity shm; /* the side file with this record: a copy of it says nothing */
     struct sq_file_identity db, log;
 };
 
@@ -87,7 +87,7 @@ void sq_shm_notify_all(struct sq_shm *);
 /* A member holds the lock of its id as long as its instance is open; member > 0. */
 bool sq_shm_lock_member(struct sq_shm *, int64_t member);
 void sq_shm_unlock_member(struct sq_shm *, int64_t member);
-bool sq_shm_member_is_locked(const struct sq_shm *, int64_t member);      /* by another instance */
+bool sq_shm_member_is_locked(const struct sq_shm *, int64_t member); /* by another instance */
 
 /* Returns whether this instance is to do the chore that one process does every `every_ms`; it has the chore until
  * sq_shm_end_chore. */

@@ -10,24 +10,24 @@
  * delivered again. boot: which run of the monotonic clock the times in hold, member and mark belong to, in one row; wall:
  * the wall clock's time when that clock was 0. mark: when a topic had its messages up to that position, so that their age
  * depends on no wall clock; msg.time does, and is only shown and searched for. */
-#define SQ_CLOCK_TABLES \
-    "CREATE TABLE boot(id INTEGER PRIMARY KEY CHECK(id = 1), name TEXT NOT NULL, wall INT NOT NULL) STRICT;" \
+#define SQ_CLOCK_TABLES                                                                                                        \
+    "CREATE TABLE boot(id INTEGER PRIMARY KEY CHECK(id = 1), name TEXT NOT NULL, wall INT NOT NULL) STRICT;"                   \
     "CREATE TABLE mark(topic INT NOT NULL, seq INT NOT NULL, at INT NOT NULL, PRIMARY KEY(topic, seq)) STRICT, WITHOUT ROWID;"
 
 /* Upgrades a file of format 1, whose retries are due by the wall clock. */
 const char sq_sql_upgrade_from_1[] = SQ_CLOCK_TABLES "UPDATE hold SET due = 0 WHERE due <> 0;";
 
-#define SQ_FIRST_TABLES \
-    "CREATE TABLE topic(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, last INT NOT NULL) STRICT;" \
-    "CREATE TABLE schema(id INTEGER PRIMARY KEY, name TEXT NOT NULL, json TEXT NOT NULL, UNIQUE(name, json)) STRICT;" \
-    "CREATE TABLE msg(id INTEGER PRIMARY KEY, slot INT NOT NULL, time INT NOT NULL, key BLOB, head BLOB NOT NULL," \
-    " body BLOB) STRICT;" \
-    "CREATE TABLE grp(id INTEGER PRIMARY KEY, topic INT NOT NULL, name TEXT NOT NULL, UNIQUE(topic, name)) STRICT;" \
-    "CREATE TABLE member(id INTEGER PRIMARY KEY AUTOINCREMENT, until INT NOT NULL, strict INT NOT NULL," \
-    " name TEXT NOT NULL, pid INT NOT NULL) STRICT;" \
-    "CREATE TABLE share(grp INT NOT NULL, owner INT NOT NULL, state BLOB NOT NULL, PRIMARY KEY(grp, owner))" \
-    " STRICT, WITHOUT ROWID;" \
-    "CREATE TABLE hold(grp INT NOT NULL, seq INT NOT NULL, slot INT NOT NULL, key INT NOT NULL, due INT NOT NULL," \
+#define SQ_FIRST_TABLES                                                                                                        \
+    "CREATE TABLE topic(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, last INT NOT NULL) STRICT;"           \
+    "CREATE TABLE schema(id INTEGER PRIMARY KEY, name TEXT NOT NULL, json TEXT NOT NULL, UNIQUE(name, json)) STRICT;"          \
+    "CREATE TABLE msg(id INTEGER PRIMARY KEY, slot INT NOT NULL, time INT NOT NULL, key BLOB, head BLOB NOT NULL,"             \
+    " body BLOB) STRICT;"                                                                                                      \
+    "CREATE TABLE grp(id INTEGER PRIMARY KEY, topic INT NOT NULL, name TEXT NOT NULL, UNIQUE(topic, name)) STRICT;"            \
+    "CREATE TABLE member(id INTEGER PRIMARY KEY AUTOINCREMENT, until INT NOT NULL, strict INT NOT NULL,"                       \
+    " name TEXT NOT NULL, pid INT NOT NULL) STRICT;"                                                                           \
+    "CREATE TABLE share(grp INT NOT NULL, owner INT NOT NULL, state BLOB NOT NULL, PRIMARY KEY(grp, owner))"                   \
+    " STRICT, WITHOUT ROWID;"                                                                                                  \
+    "CREATE TABLE hold(grp INT NOT NULL, seq INT NOT NULL, slot INT NOT NULL, key INT NOT NULL, due INT NOT NULL,"             \
     " attempts INT NOT NULL, deliveries INT NOT NULL, holder INT NOT NULL, PRIMARY KEY(grp, seq)) STRICT, WITHOUT ROWID;"
 
 const char sq_sql_schema_1[] = SQ_FIRST_TABLES;
@@ -80,7 +80,7 @@ static const char *const texts[SQ_STATEMENTS] = {
     [SQ_GROUP_ADD] = "INSERT INTO grp(topic, name) VALUES(?1, ?2)",
     [SQ_GROUPS_OF_TOPIC] = "SELECT id FROM grp WHERE topic = ?1",
     [SQ_GROUPS_AFTER] = "SELECT g.id, t.id, t.name, g.name FROM topic t JOIN grp g ON g.topic = t.id"
-                      " WHERE (t.id, g.name) > (?1, ?2) ORDER BY t.id, g.name",
+                        " WHERE (t.id, g.name) > (?1, ?2) ORDER BY t.id, g.name",
     [SQ_GROUP_DELETE] = "DELETE FROM grp WHERE id = ?1",
     [SQ_SHARE_ADD] = "INSERT INTO share(grp, owner, state) VALUES(?1, ?2, ?3)",
     [SQ_SHARE_SET] = "UPDATE share SET state = ?3 WHERE grp = ?1 AND owner = ?2",

@@ -30,13 +30,13 @@ enum sq_sql {
 const char *sq_sql_text(enum sq_sql);
 
 /* Create the tables of an empty file, and what an older one lacks. */
-extern const char sq_sql_schema_1[];     /* those of format 1 */
+extern const char sq_sql_schema_1[]; /* those of format 1 */
 extern const char sq_sql_schema[];
 extern const char sq_sql_upgrade_from_1[];
 
 enum {
-    SQ_APPLICATION = 0x45425553,        /* "EBUS", in the file's header */
-    SQ_FORMAT = 2                       /* user_version: raised when older plugins could no longer read the file */
+    SQ_APPLICATION = 0x45425553, /* "EBUS", in the file's header */
+    SQ_FORMAT = 2                /* user_version: raised when older plugins could no longer read the file */
 };
 
 #endif

@@ -23,7 +23,7 @@ static int32_t put_log_aside(const char *log, char *aside, size_t room, struct e
             return unlink(log) == 0 ? EB_OK : ebp_errno(err, EB_PERMANENT, "cannot move %s to %s", log, aside);
         if (errno != EEXIST)
             return ebp_errno(err, EB_PERMANENT, "%s is the log of a database that was replaced, and cannot be moved to %s", log,
-                            aside);
+                             aside);
     }
     return ebp_error(err, EB_PERMANENT, 0, "%s is the log of a database that was replaced: move it away", log);
 }
@@ -31,8 +31,10 @@ static int32_t put_log_aside(const char *log, char *aside, size_t room, struct e
 static void log_set_aside(const struct sq_store *store, const char *aside) {
     char text[2 * PATH_MAX + 160];
 
-    snprintf(text, sizeof text, "%s is not the database that was there before; the log of that one is %s now: keep both, or "
-             "remove it", store->path, aside);
+    snprintf(text, sizeof text,
+             "%s is not the database that was there before; the log of that one is %s now: keep both, or "
+             "remove it",
+             store->path, aside);
     store->host->log(store->host, EBP_LOG_WARNING, text);
 }
 
@@ -68,8 +70,9 @@ int32_t sq_stale_log_clear(struct sq_store *store, struct eb_error *err) {
     if (!sq_shm_record(&store->shm, &record) || sq_file_same(&record.db, now))
         return EB_OK;
     if (!sq_shm_try_clearing(&store->shm))
-        return ebp_error(err, EB_RETRIABLE, 0, "%s was replaced, and another process is renaming its log right now", store->path);
-    if (sq_shm_in_place(&store->shm, store->shm_path))       /* else another process did it before */
+        return ebp_error(err, EB_RETRIABLE, 0, "%s was replaced, and another process is renaming its log right now",
+                         store->path);
+    if (sq_shm_in_place(&store->shm, store->shm_path)) /* else another process did it before */
         status = clear(store, &record, err);
     sq_shm_close(&store->shm);
     return status == EB_OK ? sq_shm_open(&store->shm, store->shm_path, err) : status;

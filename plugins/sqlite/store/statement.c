@@ -22,8 +22,8 @@ static int32_t read_schema_version(struct sq_store *store, int64_t *number, stru
     sqlite3_stmt *version = NULL;
     int32_t status = EB_OK;
 
-    if (sqlite3_prepare_v2(store->db, "PRAGMA schema_version", -1, &version, NULL) != SQLITE_OK
-        || sqlite3_step(version) != SQLITE_ROW)
+    if (sqlite3_prepare_v2(store->db, "PRAGMA schema_version", -1, &version, NULL) != SQLITE_OK ||
+        sqlite3_step(version) != SQLITE_ROW)
         status = sq_store_error(store, err);
     else
         *number = sqlite3_column_int64(version, 0);
@@ -44,8 +44,10 @@ static int32_t check_tables(struct sq_store *store, struct eb_error *err) {
     store->changed = status == EB_OK && number != store->schema_version;
     if (!store->changed)
         return status;
-    return ebp_error(err, EB_RETRIABLE, SQLITE_SCHEMA, "the tables of %s were replaced while it was in use, as by a restored "
-                    "copy: opening it again", store->path);
+    return ebp_error(err, EB_RETRIABLE, SQLITE_SCHEMA,
+                     "the tables of %s were replaced while it was in use, as by a restored "
+                     "copy: opening it again",
+                     store->path);
 }
 
 /* ---- statements ---- */
@@ -111,21 +113,36 @@ static bool fits(sqlite3_stmt *row, int column, char kind) {
     int type = sqlite3_column_type(row, column);
 
     switch (kind) {
-    case 'i': return type == SQLITE_INTEGER;
-    case 'O': return type == SQLITE_INTEGER || type == SQLITE_NULL;
-    case 's': return type == SQLITE_INTEGER && is_between(row, column, 0, SQ_SEQ_MAX);
-    case 'M': return type == SQLITE_NULL || fits(row, column, 'm');
-    case 'm': return type == SQLITE_INTEGER && is_between(row, column, sq_id(1, 0), sq_id(SQ_TOPIC_MAX, SQ_SEQ_MAX));
-    case 't': return type == SQLITE_INTEGER && is_between(row, column, 1, SQ_TOPIC_MAX);
-    case 'g': return type == SQLITE_INTEGER && is_between(row, column, 1, INT64_MAX);
-    case 'o': return type == SQLITE_INTEGER && is_between(row, column, 0, SQ_MEMBER_MAX);
-    case 'T': return type == SQLITE_INTEGER && is_between(row, column, -SQ_TIME_MAX, SQ_TIME_MAX);
-    case 'n': return is_name(row, column);
-    case 'x': return type == SQLITE_TEXT;
-    case 'X': return type == SQLITE_TEXT || type == SQLITE_NULL;
-    case 'b': return type == SQLITE_BLOB;
-    case 'B': return type == SQLITE_BLOB || type == SQLITE_NULL;
-    default: return false;
+    case 'i':
+        return type == SQLITE_INTEGER;
+    case 'O':
+        return type == SQLITE_INTEGER || type == SQLITE_NULL;
+    case 's':
+        return type == SQLITE_INTEGER && is_between(row, column, 0, SQ_SEQ_MAX);
+    case 'M':
+        return type == SQLITE_NULL || fits(row, column, 'm');
+    case 'm':
+        return type == SQLITE_INTEGER && is_between(row, column, sq_id(1, 0), sq_id(SQ_TOPIC_MAX, SQ_SEQ_MAX));
+    case 't':
+        return type == SQLITE_INTEGER && is_between(row, column, 1, SQ_TOPIC_MAX);
+    case 'g':
+        return type == SQLITE_INTEGER && is_between(row, column, 1, INT64_MAX);
+    case 'o':
+        return type == SQLITE_INTEGER && is_between(row, column, 0, SQ_MEMBER_MAX);
+    case 'T':
+        return type == SQLITE_INTEGER && is_between(row, column, -SQ_TIME_MAX, SQ_TIME_MAX);
+    case 'n':
+        return is_name(row, column);
+    case 'x':
+        return type == SQLITE_TEXT;
+    case 'X':
+        return type == SQLITE_TEXT || type == SQLITE_NULL;
+    case 'b':
+        return type == SQLITE_BLOB;
+    case 'B':
+        return type == SQLITE_BLOB || type == SQLITE_NULL;
+    default:
+        return false;
     }
 }
 
@@ -175,7 +192,7 @@ struct eb_text sq_bytes(sqlite3_stmt *statement, int column) {
         return (struct eb_text){ data, (size_t)sqlite3_column_bytes(statement, column) };
     if (sqlite3_column_type(statement, column) == SQLITE_NULL)
         return (struct eb_text){ NULL, 0 };
-    return (struct eb_text){ "", 0 };                   /* SQLite returns NULL for an empty blob */
+    return (struct eb_text){ "", 0 }; /* SQLite returns NULL for an empty blob */
 }
 
 void sq_bind(sqlite3_stmt *statement, int index, struct eb_text bytes) {

@@ -9,8 +9,9 @@
 #include "store/connect.h"
 
 enum {
-    LOOK_MS = 1000,             /* how often the store checks that it writes to the file at its path */
-    FIRST_BACKOFF_MS = 10, LAST_BACKOFF_MS = 1000
+    LOOK_MS = 1000, /* how often the store checks that it writes to the file at its path */
+    FIRST_BACKOFF_MS = 10,
+    LAST_BACKOFF_MS = 1000
 };
 
 void sq_store_init(struct sq_store *store, const struct eb_host *host, const char *path, enum sq_need need, bool power) {
@@ -43,7 +44,8 @@ bool sq_store_is_in_place(struct sq_store *store) {
 }
 
 int32_t sq_store_replaced(const struct sq_store *store, struct eb_error *err) {
-    return ebp_error(err, EB_RETRIABLE, 0, "%s was moved, removed or replaced while it was in use: opening it again", store->path);
+    return ebp_error(err, EB_RETRIABLE, 0, "%s was moved, removed or replaced while it was in use: opening it again",
+                     store->path);
 }
 
 /* What is written to a file that was removed is lost: better to open the one that is there, or none. A file that was moved
@@ -72,7 +74,7 @@ int32_t sq_store_connect(struct sq_store *store, int64_t wait_ms, struct eb_erro
         disconnect(store);
     int32_t status = store->db ? sq_store_check_file(store, err) : EB_OK;
 
-    if (store->db || (status != EB_OK && store->link != SQ_UNREPORTED))     /* the owner reports that first */
+    if (store->db || (status != EB_OK && store->link != SQ_UNREPORTED)) /* the owner reports that first */
         return status;
     status = sq_connect(store, wait_ms, err);
     if (status != EB_OK) {
@@ -96,7 +98,7 @@ static void schedule(struct sq_store *store, bool busy, int64_t now) {
 
     store->backoff_ms = next < FIRST_BACKOFF_MS ? FIRST_BACKOFF_MS : next > LAST_BACKOFF_MS ? LAST_BACKOFF_MS : next;
     if (busy)
-        store->backoff_ms = FIRST_BACKOFF_MS;           /* the queue of writers was waited in already */
+        store->backoff_ms = FIRST_BACKOFF_MS; /* the queue of writers was waited in already */
     store->retry_ms = now + store->backoff_ms;
 }
 

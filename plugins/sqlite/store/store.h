@@ -28,41 +28,41 @@ static inline int64_t sq_seq(int64_t id) {
     return id & SQ_SEQ_MAX;
 }
 
-enum { SQ_BUSY_REPORT_MS = 1000 };      /* a file that is locked for so long is worth a line */
+enum { SQ_BUSY_REPORT_MS = 1000 }; /* a file that is locked for so long is worth a line */
 
-enum sq_need { SQ_LOOK, SQ_WRITE };     /* SQ_LOOK: creates no file, and may open one that can only be read */
+enum sq_need { SQ_LOOK, SQ_WRITE }; /* SQ_LOOK: creates no file, and may open one that can only be read */
 
 /* Belongs to the thread that calls the instance's ops. */
 struct sq_store {
     const struct eb_host *host;
-    const char *path;                   /* as messages name it */
-    char *absolute;                     /* the same, whatever the working directory is later */
-    char *real, *shm_path;             /* where the path led to at the last connection; NULL: never connected */
+    const char *path;      /* as messages name it */
+    char *absolute;        /* the same, whatever the working directory is later */
+    char *real, *shm_path; /* where the path led to at the last connection; NULL: never connected */
     enum sq_need need;
-    int cache_pages;                    /* 0: SQLite's default */
-    bool power;                         /* a commit survives a power cut */
-    sqlite3 *db;                        /* NULL: not connected */
-    bool immutable;                         /* read as it is, without a log: it is opened again for each look */
-    uint64_t connections;               /* counts connections: what an instance remembers of a file belongs to one */
-    bool boot_rebased;                  /* the times in the file are of this run of the machine: see boot.h */
-    uint64_t contents;                  /* counts the connections that led to another file, or to other contents of it */
-    struct sq_file_identity file;       /* the file that is open */
-    struct sq_extender *extender;                 /* its descriptor of our own; NULL: not connected */
-    int64_t looked_ms;                  /* when the file was last seen to be the one at the path */
-    int looks;                          /* progress checks during this statement: see tables.c */
-    int64_t schema_version;             /* SQLite's version of the tables at the connection */
-    bool preparing;                     /* a statement is being prepared for the first time */
-    bool prepared_again;                /* SQLite prepared one again: are the tables still the same? */
-    bool changed;                       /* they are not: nothing that is known of them holds */
+    int cache_pages;              /* 0: SQLite's default */
+    bool power;                   /* a commit survives a power cut */
+    sqlite3 *db;                  /* NULL: not connected */
+    bool immutable;               /* read as it is, without a log: it is opened again for each look */
+    uint64_t connections;         /* counts connections: what an instance remembers of a file belongs to one */
+    bool boot_rebased;            /* the times in the file are of this run of the machine: see boot.h */
+    uint64_t contents;            /* counts the connections that led to another file, or to other contents of it */
+    struct sq_file_identity file; /* the file that is open */
+    struct sq_extender *extender; /* its descriptor of our own; NULL: not connected */
+    int64_t looked_ms;            /* when the file was last seen to be the one at the path */
+    int looks;                    /* progress checks during this statement: see tables.c */
+    int64_t schema_version;       /* SQLite's version of the tables at the connection */
+    bool preparing;               /* a statement is being prepared for the first time */
+    bool prepared_again;          /* SQLite prepared one again: are the tables still the same? */
+    bool changed;                 /* they are not: nothing that is known of them holds */
     sqlite3_stmt *statements[SQ_STATEMENTS];
     struct sq_shm shm;
-    bool busy;                          /* the host was told that others wait for this instance */
-    bool at_turn;                       /* this instance has the turn */
-    bool staying;                       /* and keeps it beyond the transaction */
-    int64_t unfair_until_ms;            /* until then it does not wait for its turn */
-    int64_t no_turn_since_ms;           /* it has written without a turn since then; 0: the last time with one */
-    int wal_pages;                      /* length of the log after the last commit */
-    int wal_tried;                      /* and at the last checkpoint that could not move all of it */
+    bool busy;                /* the host was told that others wait for this instance */
+    bool at_turn;             /* this instance has the turn */
+    bool staying;             /* and keeps it beyond the transaction */
+    int64_t unfair_until_ms;  /* until then it does not wait for its turn */
+    int64_t no_turn_since_ms; /* it has written without a turn since then; 0: the last time with one */
+    int wal_pages;            /* length of the log after the last commit */
+    int wal_tried;            /* and at the last checkpoint that could not move all of it */
     /* the link, as reported to the host, and the next try */
     enum { SQ_UNREPORTED, SQ_UP, SQ_DOWN } link;
     int64_t busy_since_ms, retry_ms, backoff_ms;
@@ -120,8 +120,8 @@ int32_t sq_run(struct sq_store *, sqlite3_stmt *, struct eb_error *);
 /* Binds n integers to a statement without rows, and runs it: SQ_RUN(store, SQ_MEMBER_DELETE, err, member). */
 int32_t sq_run_with(struct sq_store *, enum sq_sql, struct eb_error *, int n, const int64_t *values);
 
-#define SQ_RUN(store, name, err, ...) \
-    sq_run_with((store), (name), (err), (int)(sizeof (const int64_t[]){ __VA_ARGS__ } / sizeof(int64_t)), \
+#define SQ_RUN(store, name, err, ...)                                                                                          \
+    sq_run_with((store), (name), (err), (int)(sizeof(const int64_t[]){ __VA_ARGS__ } / sizeof(int64_t)),                       \
                 (const int64_t[]){ __VA_ARGS__ })
 
 /* Runs a statement whose row is one number. EB_OK or negative. */

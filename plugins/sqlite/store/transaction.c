@@ -8,12 +8,12 @@
 #include "store/boot.h"
 
 enum {
-    CHECKPOINT_PAGES = 1000,    /* the log is moved into the file when it is this long */
-    RESTART_PAGES = 1400,       /* from here on readers are waited for, a little, so that it can start again */
+    CHECKPOINT_PAGES = 1000, /* the log is moved into the file when it is this long */
+    RESTART_PAGES = 1400,    /* from here on readers are waited for, a little, so that it can start again */
     RESTART_WAIT_MS = 5,
     TRY_AGAIN_PAGES = 200,
-    UNFAIR_MS = 1000,           /* the queue is passed by so long when a process was stopped that has the turn: */
-    NO_TURN_MS = 1000           /*   nobody else keeps it that long without writing */
+    UNFAIR_MS = 1000, /* the queue is passed by so long when a process was stopped that has the turn: */
+    NO_TURN_MS = 1000 /*   nobody else keeps it that long without writing */
 };
 
 /* Between busy and not busy the host does not let the process be stopped: all that write to the file would wait for it. */

@@ -10,8 +10,8 @@
 enum { STORED_BIT = 1, RUN_BIT = 2, SETTLED_BIT = 4 };
 
 struct key {
-    unsigned char *is;          /* by number */
-    uint32_t n, room, next;     /* next: the lowest that was not run */
+    unsigned char *is;      /* by number */
+    uint32_t n, room, next; /* next: the lowest that was not run */
 };
 
 void history_write(int fd, enum what what, uint32_t key, uint32_t number) {
@@ -63,7 +63,7 @@ static void judge_run(struct verdict *v, struct key *key, const struct line *lin
 
 struct verdict history_judge(const char *path) {
     struct key *keys = calloc(HISTORY_KEYS, sizeof *keys);
-    struct verdict v = {0};
+    struct verdict v = { 0 };
     FILE *file = fopen(path, "r");
     struct line line;
 

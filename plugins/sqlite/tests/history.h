@@ -6,14 +6,14 @@
 #include <stdint.h>
 
 enum what {
-    STORED = 's',               /* the producer was told so */
-    RUN = 'r',                  /* a worker did the work of it: the first such line is its completion */
-    SETTLED = 'd',              /* a worker was told that its acknowledgement is kept */
-    HELD = 'h'                  /* a worker got it */
+    STORED = 's',  /* the producer was told so */
+    RUN = 'r',     /* a worker did the work of it: the first such line is its completion */
+    SETTLED = 'd', /* a worker was told that its acknowledgement is kept */
+    HELD = 'h'     /* a worker got it */
 };
 
 struct line {
-    uint32_t key, number;       /* number: of its key, from 0, as it was sent */
+    uint32_t key, number; /* number: of its key, from 0, as it was sent */
     int32_t pid;
     uint32_t what;
 };
@@ -23,7 +23,7 @@ void history_write(int fd, enum what, uint32_t key, uint32_t number);
 
 struct verdict {
     long lines, stored, lost, out_of_order, repeats, wrong_repeats;
-    char first[300];            /* what is wrong, the first thing */
+    char first[300]; /* what is wrong, the first thing */
 };
 
 enum { HISTORY_KEYS = 4096 };

@@ -170,11 +170,10 @@ struct kit_child *kit_start(const char *role, const char *const *args) {
     size_t n = 3;
 
     while (child < children + n_children && child->pid > 0)
-        child++;                        /* the place of one that has ended, or the next */
+        child++; /* the place of one that has ended, or the next */
     while (*args && n + 1 < sizeof argv / sizeof *argv)
         argv[n++] = *args++;
-    kit_check(child < children + sizeof children / sizeof *children && pipe2(pipes, O_CLOEXEC) == 0,
-              "cannot start a process");
+    kit_check(child < children + sizeof children / sizeof *children && pipe2(pipes, O_CLOEXEC) == 0, "cannot start a process");
     fflush(stdout);
     child->pid = fork();
     if (child->pid == 0) {

@@ -15,7 +15,7 @@
 /* ---- tests ---- */
 
 struct kit_test {
-    const char *name;           /* a promise */
+    const char *name; /* a promise */
     void (*run)(void);
 };
 
@@ -40,7 +40,7 @@ long kit_size(long small, long large);
 
 int64_t kit_now_ms(void);
 int64_t kit_cpu_us(void);
-void kit_pause_ms(int64_t);     /* for what has to stay as it is; never to wait for something */
+void kit_pause_ms(int64_t); /* for what has to stay as it is; never to wait for something */
 
 /* ---- the plugin ---- */
 
@@ -55,30 +55,30 @@ struct kit_host {
     struct eb_host host;
     struct sq_settings settings;
     void *self;
-    int up, links;              /* -1: nothing was said; how often something was */
-    char why[EB_ERROR_ROOM];    /* of the last link(0) */
+    int up, links;           /* -1: nothing was said; how often something was */
+    char why[EB_ERROR_ROOM]; /* of the last link(0) */
     size_t delivered, stored;
-    struct eb_delivery last;    /* without its pointers */
+    struct eb_delivery last; /* without its pointers */
     char last_error[EB_ERROR_ROOM];
     int64_t last_seq;
     struct kit_got **got;
     size_t n_got, room;
     size_t answers;
-    int32_t take_only;          /* how many received() takes; -1: all */
-    int payload;                /* bytes at least of what is sent; KIT_PAYLOAD_MAX at most */
+    int32_t take_only; /* how many received() takes; -1: all */
+    int payload;       /* bytes at least of what is sent; KIT_PAYLOAD_MAX at most */
 };
 
 /* One message that was handed over. */
 struct kit_got {
     uint64_t token;
     int64_t seq, time_ms, lease_ms;
-    long number;                /* its payload */
+    long number; /* its payload */
     char topic[64], key[64], id[64];
     uint32_t deliveries, failures;
     uint64_t schema_id;
     char schema[200];
     bool revoked, settled, flawed;
-    int32_t answer;             /* of settled */
+    int32_t answer; /* of settled */
 };
 
 /* ---- sending ---- */
@@ -90,7 +90,7 @@ void kit_no_link(const struct eb_host *, int32_t up, const struct eb_error *why)
 int32_t kit_open_producer(struct kit_host *, const struct sq_settings *, struct eb_error *);
 struct kit_host *kit_producer(const char *path);
 void kit_close_producer(struct kit_host *, int32_t timeout_ms);
-void kit_free_host(struct kit_host *);          /* of an instance that is closed already */
+void kit_free_host(struct kit_host *); /* of an instance that is closed already */
 
 /* Sends one and waits until it is stored; its position. */
 int64_t kit_send(struct kit_host *, const char *topic, const char *key, long number);
@@ -102,9 +102,9 @@ void kit_send_many(struct kit_host *, const char *topic, long from, long n, long
 
 struct kit_wish {
     const char *path, *topic, *topic2, *group, *name;
-    int64_t lease;              /* 0: 30 s */
+    int64_t lease; /* 0: 30 s */
     int32_t order, until_end;
-    uint32_t max_messages;      /* 0: 1000 */
+    uint32_t max_messages; /* 0: 1000 */
     const struct eb_point *start;
 };
 
@@ -144,7 +144,7 @@ void kit_execute(const char *path, const char *sql);
 
 struct kit_child {
     pid_t pid;
-    int fd;                     /* what it says */
+    int fd; /* what it says */
     char line[400];
 };
 

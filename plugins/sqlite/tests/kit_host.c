@@ -119,7 +119,7 @@ static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_
     for (size_t i = 0; i < n; i++) {
         struct kit_got *got = find(is, tokens[i]);
         if (!got)
-            abort();                                    /* an answer nobody waits for */
+            abort(); /* an answer nobody waits for */
         got->settled = true;
         got->answer = status;
         is->answers++;
@@ -194,7 +194,7 @@ int32_t kit_open_producer(struct kit_host *is, const struct sq_settings *setting
 
 struct kit_host *kit_producer(const char *path) {
     struct kit_host *is = new_host(&(struct sq_settings){ .path = path, .lease = 30000 });
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status = kit_producer_ops()->open(&is->host, &is->settings, &is->self, &err);
 
     kit_check(status == EB_OK, "open of a producer: %d %s", status, err.text);
@@ -209,7 +209,7 @@ void kit_close_producer(struct kit_host *is, int32_t timeout_ms) {
 static void send_batch(struct kit_host *is, const struct eb_message *const *batch, size_t n) {
     int64_t until_ms = kit_now_ms() + 20000;
     size_t want = is->stored + n;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int64_t taken = kit_producer_ops()->submit(is->self, batch, n, &err);
 
     kit_check(taken == (int64_t)n, "submit took %lld of %zu: %s", (long long)taken, n, err.text);
@@ -270,7 +270,7 @@ void kit_send_many(struct kit_host *is, const char *topic, long from, long n, lo
 
 struct kit_consumer *kit_consumer(const struct kit_wish *wish) {
     struct kit_consumer *c = calloc(1, sizeof *c);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status;
 
     if (!c)
@@ -280,10 +280,14 @@ struct kit_consumer *kit_consumer(const struct kit_wish *wish) {
     c->topics[0] = wish->topic;
     c->topics[1] = wish->topic2;
     c->start = (struct eb_point){ .size = sizeof c->start, .kind = EB_EARLIEST };
-    c->sub = (struct eb_subscription){ .size = sizeof c->sub, .topics = c->topics, .n_topics = wish->topic2 ? 2 : 1,
-                                       .group = wish->group, .consumer = wish->name ? wish->name : "m1",
+    c->sub = (struct eb_subscription){ .size = sizeof c->sub,
+                                       .topics = c->topics,
+                                       .n_topics = wish->topic2 ? 2 : 1,
+                                       .group = wish->group,
+                                       .consumer = wish->name ? wish->name : "m1",
                                        .start = wish->start ? wish->start : &c->start,
-                                       .order = wish->order ? wish->order : EB_ORDER_KEY, .until_end = wish->until_end,
+                                       .order = wish->order ? wish->order : EB_ORDER_KEY,
+                                       .until_end = wish->until_end,
                                        .max_messages = wish->max_messages ? wish->max_messages : 1000,
                                        .max_bytes = 64 << 20 };
     status = kit_consumer_ops()->open(&c->host->host, &c->host->settings, &c->sub, &c->host->self, &err);
@@ -298,7 +302,7 @@ void kit_close_consumer(struct kit_consumer *c) {
 }
 
 int32_t kit_receive(struct kit_consumer *c, uint32_t max, int32_t timeout_ms) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status = kit_consumer_ops()->receive(c->host->self, max, timeout_ms, &err);
 
     kit_check(status >= 0, "receive: %d %s", status, err.text);
@@ -316,7 +320,7 @@ void kit_take(struct kit_consumer *c, size_t n) {
 
 void kit_settle(struct kit_consumer *c, const struct kit_got *got, uint32_t kind, uint32_t delay_ms) {
     struct eb_verdict verdict = { .token = got->token, .delay_ms = delay_ms, .kind = kind };
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status = kit_consumer_ops()->settle(c->host->self, &verdict, 1, &err);
 
     kit_check(status == EB_OK, "settle: %d %s", status, err.text);
@@ -339,15 +343,19 @@ void kit_take_and_ack(struct kit_consumer *c, size_t n) {
 static int32_t see_group(void *arg, const struct eb_group_info *info) {
     struct kit_group *is = arg;
 
-    *is = (struct kit_group){ .rows = is->rows + 1, .lag = info->lag, .unsettled = info->unsettled, .members = info->members,
-                              .position = strtoll(info->position, NULL, 10), .end = strtoll(info->end, NULL, 10) };
+    *is = (struct kit_group){ .rows = is->rows + 1,
+                              .lag = info->lag,
+                              .unsettled = info->unsettled,
+                              .members = info->members,
+                              .position = strtoll(info->position, NULL, 10),
+                              .end = strtoll(info->end, NULL, 10) };
     return 0;
 }
 
 struct kit_group kit_group(const char *path, const char *topic, const char *group) {
     struct kit_host host;
-    struct kit_group is = {0};
-    struct eb_error err = {0};
+    struct kit_group is = { 0 };
+    struct eb_error err = { 0 };
     void *self;
     int32_t status;
 

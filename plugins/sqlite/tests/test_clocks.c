@@ -82,8 +82,10 @@ static void older_format(void) {
     const char *path = file_with_a_retry();
     char sql[200];
 
-    snprintf(sql, sizeof sql, "UPDATE hold SET due = %lld; DROP TABLE IF EXISTS boot; DROP TABLE IF EXISTS mark;"
-             "PRAGMA user_version = 1", (long long)wall_ms() + 86400000);
+    snprintf(sql, sizeof sql,
+             "UPDATE hold SET due = %lld; DROP TABLE IF EXISTS boot; DROP TABLE IF EXISTS mark;"
+             "PRAGMA user_version = 1",
+             (long long)wall_ms() + 86400000);
     kit_execute(path, sql);
     kit_check(kit_lag(path, "t", "g") == 1, "who only looks cannot read it");
     kit_check(kit_number(path, "PRAGMA user_version") == 1, "a look has changed it");
@@ -99,7 +101,7 @@ static struct kit_host *keeper(const char *path, int64_t age_ms, int64_t hard_ms
     static size_t n;
     struct kit_host *k = &keepers[n++];
     struct sq_settings set = { .path = path, .lease = 30000, .retain_age = age_ms, .retain_hard_age = hard_ms };
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     kit_open_host(k, &set);
     k->host.log = on_log;
@@ -109,7 +111,7 @@ static struct kit_host *keeper(const char *path, int64_t age_ms, int64_t hard_ms
 
 static void poll_for(struct kit_host *k, int64_t ms) {
     int64_t until_ms = kit_now_ms() + ms;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     do
         kit_check(kit_producer_ops()->poll(k->self, 20, &err) >= 0, "poll: %s", err.text);
@@ -134,7 +136,7 @@ static void stamps_are_no_ages(void) {
 
     kit_send_many(k, "t", 0, 10, 3);
     kit_execute(path, "UPDATE msg SET time = 1000");
-    poll_for(k, 2500);                                  /* more than two looks, of which nothing must come */
+    poll_for(k, 2500); /* more than two looks, of which nothing must come */
     kit_check(kit_number(path, rows) == 10, "%lld are left", (long long)kit_number(path, rows));
     kit_producer_ops()->close(k->self, 1000);
 
@@ -179,8 +181,10 @@ static void marks_are_bounded(void) {
     int64_t n;
 
     kit_send_many(k, "t", 0, 2000, 3);
-    snprintf(sql, sizeof sql, "DELETE FROM mark; INSERT INTO mark SELECT id >> 40, id & 0xffffffffff, %lld FROM msg"
-             " WHERE id & 0xffffffffff <= 1000", (long long)kit_now_ms() - 1000000);
+    snprintf(sql, sizeof sql,
+             "DELETE FROM mark; INSERT INTO mark SELECT id >> 40, id & 0xffffffffff, %lld FROM msg"
+             " WHERE id & 0xffffffffff <= 1000",
+             (long long)kit_now_ms() - 1000000);
     kit_execute(path, sql);
     poll_until(k, path, "SELECT count(*) FROM mark WHERE seq = 2000", 1);
     for (int i = 0; i < 4; i++) {

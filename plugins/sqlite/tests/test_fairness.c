@@ -11,7 +11,7 @@ enum { EACH = 4, BATCH = 100, KEYS = 1009, LOG_BYTES = 16 << 20, WAIT_MS = 50 };
 
 struct tally {
     long n;
-    int64_t longest_ms;         /* between two signs of progress */
+    int64_t longest_ms; /* between two signs of progress */
 };
 
 static int64_t progress(struct tally *tally, long n, int64_t last_ms) {
@@ -26,7 +26,7 @@ static int64_t progress(struct tally *tally, long n, int64_t last_ms) {
 /* send PATH MS RETAIN_EVENTS */
 static int send_for(int argc, char **argv) {
     struct sq_settings set = { .path = argv[0], .lease = 30000, .retain_events = argc == 3 ? strtol(argv[2], NULL, 10) : 0 };
-    struct tally tally = {0};
+    struct tally tally = { 0 };
     struct kit_host host;
     struct eb_error err;
     int64_t end_ms, last_ms;
@@ -76,9 +76,16 @@ static int work_for(int argc, char **argv) {
     struct sq_settings set = { .path = argv[0], .lease = 30000 };
     struct eb_point start = { .size = sizeof start, .kind = EB_EARLIEST };
     const char *topic = "t";
-    struct eb_subscription sub = { .size = sizeof sub, .topics = &topic, .n_topics = 1, .group = "g", .consumer = "w",
-                                   .start = &start, .order = EB_ORDER_KEY, .max_messages = 400, .max_bytes = 1 << 20 };
-    struct tally tally = {0};
+    struct eb_subscription sub = { .size = sizeof sub,
+                                   .topics = &topic,
+                                   .n_topics = 1,
+                                   .group = "g",
+                                   .consumer = "w",
+                                   .start = &start,
+                                   .order = EB_ORDER_KEY,
+                                   .max_messages = 400,
+                                   .max_bytes = 1 << 20 };
+    struct tally tally = { 0 };
     struct kit_host host;
     struct eb_error err;
     int64_t end_ms, last_ms;
@@ -150,8 +157,8 @@ static int64_t log_bytes(const char *path) {
 static int64_t run(const char *name, const char *retain) {
     const char *path = kit_file(name);
     struct kit_child *senders[EACH], *workers[EACH];
-    struct kit_host *p = kit_producer(path);            /* the log stays until it is looked at */
-    long ms = kit_size(3000, 20000), least = kit_size(10, 15);      /* the small one may run beside others */
+    struct kit_host *p = kit_producer(path);                   /* the log stays until it is looked at */
+    long ms = kit_size(3000, 20000), least = kit_size(10, 15); /* the small one may run beside others */
     struct four sent, worked;
     char time[16];
     int64_t log;
@@ -166,9 +173,9 @@ static int64_t run(const char *name, const char *retain) {
     worked = hear_four(workers, ms + 60000);
     log = log_bytes(path);
     printf("# keeping %s: sent %ld (least %ld %%, longest wait %lld ms), worked %ld (%ld %%, %lld ms), log %lld KB,"
-           " %lld rows\n", retain, sent.sum, sent.least_percent, (long long)sent.longest_ms, worked.sum, worked.least_percent,
-           (long long)worked.longest_ms, (long long)log >> 10,
-           (long long)kit_number(path, "SELECT count(*) FROM msg"));
+           " %lld rows\n",
+           retain, sent.sum, sent.least_percent, (long long)sent.longest_ms, worked.sum, worked.least_percent,
+           (long long)worked.longest_ms, (long long)log >> 10, (long long)kit_number(path, "SELECT count(*) FROM msg"));
     kit_check(sent.least_percent >= least, "a producer has %ld %% of the sum", sent.least_percent);
     kit_check(worked.least_percent >= least, "a worker has %ld %% of the sum", worked.least_percent);
     kit_check(log <= LOG_BYTES, "the log has %lld bytes", (long long)log);

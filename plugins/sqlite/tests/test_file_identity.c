@@ -42,11 +42,11 @@ static int32_t try_producer(const char *path, struct eb_error *err) {
 }
 
 static void expect_refused(const char *path, const char *words) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int32_t status = try_producer(path, &err);
 
-    kit_check(status == EB_PERMANENT && strstr(err.text, path) && strstr(err.text, words), "expected \"%s\", came %d: %s", words,
-              status, err.text);
+    kit_check(status == EB_PERMANENT && strstr(err.text, path) && strstr(err.text, words), "expected \"%s\", came %d: %s",
+              words, status, err.text);
 }
 
 static bool is_there(const char *path) {
@@ -114,7 +114,7 @@ static void an_open_descriptor(void) {
 
     make_database(path, 1);
     kit_execute(path, "DELETE FROM msg; DELETE FROM topic");
-    fd = open(path, O_RDWR | O_CLOEXEC);                /* never closed: that would take SQLite's locks */
+    fd = open(path, O_RDWR | O_CLOEXEC); /* never closed: that would take SQLite's locks */
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
     expect_one_file(path, name);
 }
@@ -133,7 +133,7 @@ static void a_relative_path(void) {
     kit_send(p, "t", "k", 1);
     kit_check(fchdir(here) == 0, "no way back");
     close(here);
-    for (int64_t until_ms = kit_now_ms() + 1500; kit_now_ms() < until_ms;)      /* until it looks */
+    for (int64_t until_ms = kit_now_ms() + 1500; kit_now_ms() < until_ms;) /* until it looks */
         kit_producer_ops()->poll(p->self, 100, &err);
     kit_send(p, "t", "k", 2);
     kit_check(kit_number(path, "SELECT count(*) FROM msg") == 2 && p->links == 1, "it went elsewhere, %d links", p->links);
@@ -163,8 +163,8 @@ static void a_file_mounted_elsewhere(void) {
     mkdir(folder, 0700);
     fd = open(other, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
     close(fd);
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
-        || mount(path, other, NULL, MS_BIND, NULL) != 0)
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount(path, other, NULL, MS_BIND, NULL) != 0)
         kit_skip("only root can mount a file");
     expect_refused(other, "mount the folder");
     umount2(other, MNT_DETACH);
@@ -175,8 +175,8 @@ static void a_folder_mounted_elsewhere(void) {
 
     mkdir(folder, 0700);
     mkdir(there, 0700);
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
-        || mount(folder, there, NULL, MS_BIND, NULL) != 0)
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount(folder, there, NULL, MS_BIND, NULL) != 0)
         kit_skip("only root can mount a folder");
     expect_one_file(kit_file("here/bus.db"), kit_file("there/bus.db"));
     umount2(there, MNT_DETACH);
@@ -186,7 +186,7 @@ static void a_folder_mounted_elsewhere(void) {
 static void renamed_while_in_use(void) {
     const char *path = kit_file("bus.db"), *other = kit_file("other.db");
     struct kit_host *p = kit_producer(path);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int64_t until_ms = kit_now_ms() + 5000;
     struct kit_host late;
 
@@ -198,7 +198,7 @@ static void renamed_while_in_use(void) {
     kit_check(late.up == 0 && strstr(late.why, "by another name"), "link %d: %s", late.up, late.why);
     while (late.up != 1) {
         kit_check(kit_now_ms() < until_ms, "it does not come up: %s", late.why);
-        kit_producer_ops()->poll(p->self, 50, &err);    /* notices */
+        kit_producer_ops()->poll(p->self, 50, &err); /* notices */
         kit_producer_ops()->poll(late.self, 50, &err);
     }
     kit_check(kit_number(other, "SELECT count(*) FROM msg") == 1, "what was in the log of the old name is gone");
@@ -252,8 +252,8 @@ static void send_with_schema(struct kit_host *p, uint64_t id, const char *json) 
 
 static void take_schema(struct kit_consumer *c, size_t n, const char *json) {
     kit_take(c, n);
-    kit_check(strcmp(c->host->got[n - 1]->schema, json) == 0, "message %zu came with %s, not %s", n, c->host->got[n - 1]->schema,
-              json);
+    kit_check(strcmp(c->host->got[n - 1]->schema, json) == 0, "message %zu came with %s, not %s", n,
+              c->host->got[n - 1]->schema, json);
     kit_settle(c, c->host->got[n - 1], EB_ACK, 0);
 }
 
@@ -294,8 +294,8 @@ static void replaced_by_a_restore(void) {
     kit_close_producer(q, 1000);
     kit_check(sqlite3_open(next, &from) == SQLITE_OK && sqlite3_open(path, &to) == SQLITE_OK, "not opened");
     copy = sqlite3_backup_init(to, "main", from, "main");
-    kit_check(copy && sqlite3_backup_step(copy, -1) == SQLITE_DONE && sqlite3_backup_finish(copy) == SQLITE_OK, "not restored: %s",
-              sqlite3_errmsg(to));
+    kit_check(copy && sqlite3_backup_step(copy, -1) == SQLITE_DONE && sqlite3_backup_finish(copy) == SQLITE_OK,
+              "not restored: %s", sqlite3_errmsg(to));
     sqlite3_close(from);
     sqlite3_close(to);
     take_schema(c, 2, "\"new\"");
@@ -457,8 +457,8 @@ static void a_start_on_a_full_disk(bool killed) {
     struct kit_child *child;
 
     mkdir(folder, 0700);
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
-        || mount("none", folder, "tmpfs", 0, "size=16m") != 0)
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", folder, "tmpfs", 0, "size=16m") != 0)
         kit_skip("only root can make a small disk");
     child = kit_start("log", (const char *const[]){ path, NULL });
     expect_sent(child);

@@ -30,8 +30,9 @@ static void expect_refused(const char *path, const char *words, int roles) {
     struct sq_settings settings = { .path = path, .lease = 30000 };
     struct eb_point start = { .size = sizeof start, .kind = EB_EARLIEST };
     const char *topic = "t";
-    struct eb_subscription sub = { .size = sizeof sub, .topics = &topic, .n_topics = 1, .group = "g", .consumer = "m",
-                                   .start = &start, .max_messages = 10 };
+    struct eb_subscription sub = {
+        .size = sizeof sub, .topics = &topic, .n_topics = 1, .group = "g", .consumer = "m", .start = &start, .max_messages = 10
+    };
     struct eb_error err[3] = { 0 };
     struct kit_host host;
     int32_t status[3];
@@ -111,7 +112,7 @@ static void a_folder(void) {
 static void damaged_inside(void) {
     const char *path = kit_file("bus.db");
     struct kit_host *p = kit_producer(path);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     struct kit_host host;
     char junk[8192];
     int fd;
@@ -172,7 +173,7 @@ static int look_as_nobody(int argc, char **argv) {
     static const struct eb_point all = { .size = sizeof all, .kind = EB_EARLIEST };
     static struct kit_host host;
     const struct sq_settings settings = { .path = argv[0], .lease = 30000 };
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     sigset_t again;
     void *self;
     int number;
@@ -193,7 +194,8 @@ static int look_as_nobody(int argc, char **argv) {
             kit_say("browse: %s", err.text);
         int32_t dry = kit_admin_ops()->seek(self, "t", "g", &all, EB_CREATE | EB_DRY_RUN, 1000, count_move, &moves, &err);
         int32_t moved = kit_admin_ops()->seek(self, "t", "g", &all, EB_CREATE, 1000, count_move, &moves, &err);
-        kit_say("%u of %d, %u %d, %d %s", n, looked, moves, dry, moved, looked < 0 || !strstr(err.text, "can only be read") ? err.text : "refused");
+        kit_say("%u of %d, %u %d, %d %s", n, looked, moves, dry, moved,
+                looked < 0 || !strstr(err.text, "can only be read") ? err.text : "refused");
     } while (sigwait(&again, &number) == 0);
     kit_admin_ops()->close(self);
     return 0;
@@ -290,8 +292,9 @@ static int lock(int argc, char **argv) {
     return 0;
 }
 
-static const struct kit_role roles[] = { { "lock", lock }, { "nobody", as_nobody },
-                                         { "looker", look_as_nobody }, { NULL, NULL } };
+static const struct kit_role roles[] = {
+    { "lock", lock }, { "nobody", as_nobody }, { "looker", look_as_nobody }, { NULL, NULL }
+};
 
 static void locked_by_another(void) {
     const char *path = kit_file("bus.db");
@@ -361,8 +364,9 @@ static long fill_disk(struct kit_host *p, struct eb_message *messages, long n) {
     memset(body, 'b', sizeof body);
     for (long i = 0; i < n; i++) {
         const struct eb_message *one = &messages[i];
-        messages[i] = (struct eb_message){ .size = sizeof *messages, .token = (uint64_t)i + 1, .topic = { "t", 1 },
-                                           .payload = { body, sizeof body } };
+        messages[i] = (struct eb_message){
+            .size = sizeof *messages, .token = (uint64_t)i + 1, .topic = { "t", 1 }, .payload = { body, sizeof body }
+        };
         kit_check(kit_producer_ops()->submit(p->self, &one, 1, &err) == 1, "submit took none");
     }
     while (p->up != 0) {
@@ -383,8 +387,8 @@ static void full_disk(void) {
     long stored;
 
     mkdir(folder, 0700);
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
-        || mount("none", folder, "tmpfs", 0, "size=16m") != 0)
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", folder, "tmpfs", 0, "size=16m") != 0)
         kit_skip("only root can make a small disk");
     write_file(ballast, zeros, sizeof zeros);
     p = kit_producer(path);
@@ -414,7 +418,7 @@ static struct rlimit limit_files(void) {
 
     sigemptyset(&signals);
     sigaddset(&signals, SIGXFSZ);
-    sigprocmask(SIG_BLOCK, &signals, NULL);             /* as the host does */
+    sigprocmask(SIG_BLOCK, &signals, NULL); /* as the host does */
     getrlimit(RLIMIT_FSIZE, &before);
     small.rlim_max = before.rlim_max;
     setrlimit(RLIMIT_FSIZE, &small);
@@ -432,8 +436,8 @@ static void close_tells_of_a_full_disk(void) {
     kit_check(fill_disk(p, messages, N) < N, "all of %d had room", N);
     kit_producer_ops()->close(p->self, 0);
     setrlimit(RLIMIT_FSIZE, &before);
-    kit_check(p->delivered == N + 1 && p->last.status == EB_RETRIABLE, "%zu of %d reported, the last as %d", p->delivered, N + 1,
-              p->last.status);
+    kit_check(p->delivered == N + 1 && p->last.status == EB_RETRIABLE, "%zu of %d reported, the last as %d", p->delivered,
+              N + 1, p->last.status);
     kit_check(strstr(p->last_error, "disk full at "), "it says: %s", p->last_error);
     kit_free_host(p);
 }
@@ -455,8 +459,8 @@ static void file_size_limit(void) {
     kit_check(strstr(p->why, "disk full"), "it says: %s", p->why);
     while (p->delivered < N + 1)
         kit_check(kit_producer_ops()->poll(p->self, 1000, &err) >= 0, "poll failed: %s", err.text);
-    kit_check(stored < N && p->stored == N + 1 && kit_number(path, "SELECT count(*) FROM msg") == N + 1, "%zu stored, %lld rows",
-              p->stored, (long long)kit_number(path, "SELECT count(*) FROM msg"));
+    kit_check(stored < N && p->stored == N + 1 && kit_number(path, "SELECT count(*) FROM msg") == N + 1,
+              "%zu stored, %lld rows", p->stored, (long long)kit_number(path, "SELECT count(*) FROM msg"));
     kit_close_producer(p, 1000);
 }
 
@@ -485,7 +489,7 @@ static void locks_stay(void) {
     kit_check(others_see_locks(path), "two producers hold no lock");
     kit_close_producer(goes, 1000);
     kit_check(others_see_locks(path), "one producer has taken the other's locks with it");
-    kit_send_many(stays, "t", 100, 5000, 7);            /* the file grows */
+    kit_send_many(stays, "t", 100, 5000, 7); /* the file grows */
     kit_check(others_see_locks(path), "a file that has grown has lost its locks");
     kit_close_producer(stays, 1000);
     kit_check(!others_see_locks(path), "nobody has it open, and there are locks");

@@ -45,10 +45,13 @@ static void damage(const char *path, const char *sql) {
     char **texts;
     int n;
 
-    kit_check(sqlite3_get_table(db, "SELECT name, sql FROM sqlite_schema WHERE sql LIKE '%STRICT%'", &texts, &n, NULL, NULL)
-              == SQLITE_OK, "not read");
-    execute(db, "UPDATE sqlite_schema SET sql = replace(replace(replace(replace(sql, ' STRICT, WITHOUT', ' WITHOUT'), ' STRICT', ''),"
-                " ' NOT NULL', ''), ' INT,', ' ANY,') WHERE sql LIKE '%STRICT%'");
+    kit_check(sqlite3_get_table(db, "SELECT name, sql FROM sqlite_schema WHERE sql LIKE '%STRICT%'", &texts, &n, NULL, NULL) ==
+                  SQLITE_OK,
+              "not read");
+    execute(
+        db,
+        "UPDATE sqlite_schema SET sql = replace(replace(replace(replace(sql, ' STRICT, WITHOUT', ' WITHOUT'), ' STRICT', ''),"
+        " ' NOT NULL', ''), ' INT,', ' ANY,') WHERE sql LIKE '%STRICT%'");
     sqlite3_close(db);
     db = open_to_write(path);
     execute(db, sql);
@@ -105,7 +108,7 @@ static void look(const char *path, struct seen *seen) {
     struct sq_settings settings = { .path = path, .lease = 30000 };
     struct eb_point first = { .size = sizeof first, .kind = EB_EARLIEST };
     const struct eb_admin_ops *ops = kit_admin_ops();
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     struct kit_host host;
     int topics = 0, groups = 0, messages = 0;
     void *self;
@@ -128,7 +131,7 @@ static void send(const char *path, struct seen *seen) {
     struct sq_settings settings = { .path = path, .lease = 30000, .retain_age = 1, .retain_events = 1, .retain_bytes = 1 };
     struct eb_message m = { .size = sizeof m, .token = 1, .topic = { "t", 1 }, .payload = { "9", 1 } };
     const struct eb_message *one = &m;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     struct kit_host host;
     int32_t status = kit_open_producer(&host, &settings, &err);
 
@@ -145,9 +148,15 @@ static void receive(const char *path, struct seen *seen) {
     struct sq_settings settings = { .path = path, .lease = 30000 };
     struct eb_point start = { .size = sizeof start, .kind = EB_EARLIEST };
     const char *topics[] = { "t", "*" };
-    struct eb_subscription sub = { .size = sizeof sub, .topics = topics, .n_topics = 2, .group = "g", .consumer = "m",
-                                   .start = &start, .max_messages = 10, .until_end = 1 };
-    struct eb_error err = {0};
+    struct eb_subscription sub = { .size = sizeof sub,
+                                   .topics = topics,
+                                   .n_topics = 2,
+                                   .group = "g",
+                                   .consumer = "m",
+                                   .start = &start,
+                                   .max_messages = 10,
+                                   .until_end = 1 };
+    struct eb_error err = { 0 };
     struct kit_host host;
     int32_t status;
 
@@ -165,21 +174,23 @@ static void receive(const char *path, struct seen *seen) {
 }
 
 static void expect(const char *path, const char *what, const char *words) {
-    struct seen seen = {0};
+    struct seen seen = { 0 };
     int64_t from_ms = kit_now_ms();
 
     look(path, &seen);
     receive(path, &seen);
     send(path, &seen);
     kit_check(kit_now_ms() - from_ms < 5000, "it took %lld ms", (long long)(kit_now_ms() - from_ms));
-    kit_check(seen.worst < 0 && strstr(seen.text, path) && strstr(seen.text, words), "%s: expected \"%s\", came %d: %s", what, words,
-              seen.worst, seen.text);
+    kit_check(seen.worst < 0 && strstr(seen.text, path) && strstr(seen.text, words), "%s: expected \"%s\", came %d: %s", what,
+              words, seen.worst, seen.text);
 }
 
 /* ---- programs in the file ---- */
 
 static void programs(void) {
-    static const struct { const char *sql, *words; } cases[] = {
+    static const struct {
+        const char *sql, *words;
+    } cases[] = {
         { "CREATE TRIGGER eat BEFORE INSERT ON msg BEGIN SELECT raise(IGNORE); END", "trigger \"eat\"" },
         { "CREATE VIEW v AS SELECT 1", "view \"v\"" },
         { "CREATE INDEX i ON msg(length(body))", "index \"i\"" },
@@ -187,11 +198,13 @@ static void programs(void) {
         { "CREATE TABLE \"\x1b[31m\"(x)", "table \"?[31m\"" },
         { "ALTER TABLE topic ADD COLUMN twice INT AS (last * 2)", "table \"topic\"" },
         { "DROP TABLE topic; CREATE VIEW topic(id, name, last) AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n)"
-          " SELECT i, 'x', 0 FROM n", "view \"topic\"" },
+          " SELECT i, 'x', 0 FROM n",
+          "view \"topic\"" },
         { "DROP TABLE hold", "no table hold" },
         { "DROP TABLE grp; CREATE TABLE grp(id INTEGER PRIMARY KEY, topic INT NOT NULL, name TEXT NOT NULL)", "table \"grp\"" },
         { "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'msg')"
-          " WHERE name = 'schema'", "table \"" },
+          " WHERE name = 'schema'",
+          "table \"" },
         { "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET type = 'trigger' WHERE name = 'hold'", "" },
         { "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = NULL WHERE name = 'hold'", "" },
     };
@@ -214,7 +227,8 @@ static void programs(void) {
 static void another_encoding(void) {
     const char *path = kit_file("bus.db");
 
-    kit_execute(path, "PRAGMA encoding='UTF-16le'; PRAGMA application_id=1161975123; PRAGMA user_version=1; CREATE TABLE topic(x)");
+    kit_execute(path,
+                "PRAGMA encoding='UTF-16le'; PRAGMA application_id=1161975123; PRAGMA user_version=1; CREATE TABLE topic(x)");
     expect(path, "UTF-16", "not encoded in UTF-8");
 }
 
@@ -293,7 +307,7 @@ static void odd_values(void) {
     const char *path = kit_file("bus.db");
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct seen seen = {0};
+        struct seen seen = { 0 };
 
         make_file(path);
         damage(path, cases[i]);
@@ -315,9 +329,11 @@ static void a_slot_with_two_owners(void) {
         sqlite3 *db;
         sqlite3_stmt *add;
 
-        kit_check(sqlite3_open(path, &db) == SQLITE_OK
-                  && sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO share(grp, owner, state) VALUES((SELECT min(id) FROM grp), ?1, ?2)",
-                                        -1, &add, NULL) == SQLITE_OK, "not prepared");
+        kit_check(sqlite3_open(path, &db) == SQLITE_OK &&
+                      sqlite3_prepare_v2(
+                          db, "INSERT OR REPLACE INTO share(grp, owner, state) VALUES((SELECT min(id) FROM grp), ?1, ?2)", -1,
+                          &add, NULL) == SQLITE_OK,
+                  "not prepared");
         for (int owner = 100; owner < 104; owner++) {
             unsigned char state[2 + 64 * 9 + 1] = { 1, 64 };
             size_t at = 2;

@@ -33,7 +33,7 @@ static void on_log(const struct eb_host *host, int32_t level, const char *text) 
     (void)host;
     if (level <= 4) {
         kit_say("%s", text);
-        exit(6);                                        /* nothing is wrong with the file, nor lost by a hard limit */
+        exit(6); /* nothing is wrong with the file, nor lost by a hard limit */
     }
 }
 
@@ -54,14 +54,14 @@ static void make(struct sender *s, struct made *m, uint32_t which) {
 
 /* send PATH HISTORY FIRST_KEY COUNT RETAIN_EVENTS */
 static int send_all(int argc, char **argv) {
-    struct sender s = {0};
+    struct sender s = { 0 };
     struct made made[64];
     const struct eb_message *batch[64];
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     long count = argc == 5 ? strtol(argv[3], NULL, 10) : 0, retain = argc == 5 ? strtol(argv[4], NULL, 10) : 0;
 
-    if (kit_open_producer(&s.host, &(struct sq_settings){ .path = argv[0], .lease = 30000, .retain_events = retain }, &err)
-        != EB_OK) {
+    if (kit_open_producer(&s.host, &(struct sq_settings){ .path = argv[0], .lease = 30000, .retain_events = retain }, &err) !=
+        EB_OK) {
         kit_say("open: %s", err.text);
         return 2;
     }
@@ -100,7 +100,7 @@ struct worker {
     struct eb_host host;
     int history;
     struct job jobs[1024];
-    size_t n;                   /* in the order in which they came */
+    size_t n; /* in the order in which they came */
 };
 
 static int32_t on_received(const struct eb_host *host, const struct eb_message *message) {
@@ -138,7 +138,7 @@ static void on_revoke(const struct eb_host *host, const uint64_t *tokens, size_t
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < w->n; k++)
             if (w->jobs[k].token == tokens[i] && w->jobs[k].state == WAITING)
-                w->jobs[k].number |= 1u << 31;          /* not begun: to be returned */
+                w->jobs[k].number |= 1u << 31; /* not begun: to be returned */
 }
 
 static void forget_settled(struct worker *w) {
@@ -164,7 +164,8 @@ static size_t fail(struct worker *w, size_t which, struct eb_verdict *verdicts) 
     for (size_t i = which; i < w->n; i++) {
         if (w->jobs[i].state != WAITING || w->jobs[i].key != w->jobs[which].key)
             continue;
-        verdicts[n++] = (struct eb_verdict){ .token = w->jobs[i].token, .kind = i == which ? EB_RETRY : EB_RETURN,
+        verdicts[n++] = (struct eb_verdict){ .token = w->jobs[i].token,
+                                             .kind = i == which ? EB_RETRY : EB_RETURN,
                                              .delay_ms = (uint32_t)random() % 20 };
         w->jobs[i].state = DECIDED;
     }
@@ -194,11 +195,18 @@ static int work(int argc, char **argv) {
     struct sq_settings settings = { .path = argv[0], .lease = 5000 };
     struct eb_point start = { .size = sizeof start, .kind = EB_EARLIEST };
     const char *topic = "t";
-    struct eb_subscription sub = { .size = sizeof sub, .topics = &topic, .n_topics = 1, .group = "g", .consumer = argv[2],
-                                   .start = &start, .order = EB_ORDER_KEY, .max_messages = 200, .max_bytes = 1 << 20 };
+    struct eb_subscription sub = { .size = sizeof sub,
+                                   .topics = &topic,
+                                   .n_topics = 1,
+                                   .group = "g",
+                                   .consumer = argv[2],
+                                   .start = &start,
+                                   .order = EB_ORDER_KEY,
+                                   .max_messages = 200,
+                                   .max_bytes = 1 << 20 };
     struct eb_verdict verdicts[1024];
     struct kit_host host;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     void *self;
 
     if (argc != 3)
@@ -231,11 +239,12 @@ static int work(int argc, char **argv) {
 /* keep PATH: a producer that has nothing to send, until it is killed. */
 static __attribute__((noreturn)) int keep(int argc, char **argv) {
     struct kit_host host;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     (void)argc;
-    kit_check(kit_open_producer(&host, &(struct sq_settings){ .path = argv[0], .lease = 30000, .retain_events = 50 }, &err)
-              == EB_OK, "open: %s", err.text);
+    kit_check(kit_open_producer(&host, &(struct sq_settings){ .path = argv[0], .lease = 30000, .retain_events = 50 }, &err) ==
+                  EB_OK,
+              "open: %s", err.text);
     kit_say("ready");
     for (;;)
         kit_check(kit_producer_ops()->poll(host.self, 100, &err) >= 0, "poll: %s", err.text);
@@ -307,7 +316,8 @@ static long kill_and_judge(const char *path, int producers, int kills, long even
     }
     v = history_judge(history);
     printf("# %d kills, %ld stored, %ld lines, lost %ld, out of order %ld, repeats %ld, of these after a kept acknowledgement "
-           "%ld\n", kills, v.stored, v.lines, v.lost, v.out_of_order, v.repeats, v.wrong_repeats);
+           "%ld\n",
+           kills, v.stored, v.lines, v.lost, v.out_of_order, v.repeats, v.wrong_repeats);
     kit_check(v.stored >= events && v.lost == 0 && v.out_of_order == 0 && v.wrong_repeats == 0, "%s", v.first);
     return v.stored;
 }
@@ -325,7 +335,7 @@ static void killed_while_removing(void) {
     stored = kill_and_judge(path, PRODUCERS, (int)(KILLS * kit_size(2, MORE)), EVENTS * kit_size(3, MORE), 50);
     rows = kit_number(path, "SELECT count(*) FROM msg");
     printf("# %lld removed meanwhile\n", (long long)(stored - rows));
-    for (int i = 0; i < 3; i++) {                       /* it was a while ago that somebody was at it: these begin soon */
+    for (int i = 0; i < 3; i++) { /* it was a while ago that somebody was at it: these begin soon */
         struct kit_child *keeper = kit_start("keep", (const char *const[]){ path, NULL });
         kit_check(kit_hear(keeper, 10000) != NULL, "the keeper is not ready");
         kit_pause_ms(random() % 50 + (i > 0 ? 1000 : 0));

@@ -85,7 +85,7 @@ static void members_share(void) {
     for (int i = 0; i < 3; i++)
         members[i] = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g", .name = names[i] });
     kit_send(p, "t", "first", 0);
-    for (int round = 0; round < 40; round++)            /* the topic is new: they find it, and their parts */
+    for (int round = 0; round < 40; round++) /* the topic is new: they find it, and their parts */
         for (int i = 0; i < 3; i++) {
             size_t from = members[i]->host->n_got;
             kit_receive(members[i], 20, 10);
@@ -102,7 +102,7 @@ static void members_share(void) {
 }
 
 static void check_order_by_key(const struct kit_host *host) {
-    long last[101] = {0};
+    long last[101] = { 0 };
 
     for (size_t i = 0; i < host->n_got; i++) {
         const struct kit_got *got = host->got[i];
@@ -152,8 +152,10 @@ static void rows_know_the_slots_of_those_behind(void) {
         int64_t knowing, wrong;
         snprintf(sql, sizeof sql, "SELECT count(*) FROM msg WHERE slot >> 6 * (%d + 1)", k);
         knowing = kit_number(path, sql);
-        snprintf(sql, sizeof sql, "SELECT count(*) FROM msg a LEFT JOIN msg b ON b.id = a.id + %d"
-                 " WHERE a.slot >> 6 * (%d + 1) AND (a.slot >> 6 * %d & 63) IS NOT (b.slot & 63)", k, k, k);
+        snprintf(sql, sizeof sql,
+                 "SELECT count(*) FROM msg a LEFT JOIN msg b ON b.id = a.id + %d"
+                 " WHERE a.slot >> 6 * (%d + 1) AND (a.slot >> 6 * %d & 63) IS NOT (b.slot & 63)",
+                 k, k, k);
         wrong = kit_number(path, sql);
         kit_check(knowing == 60 - k, "%lld of 60 rows know the one %d behind", (long long)knowing, k);
         kit_check(wrong == 0, "%lld rows are wrong about the one %d behind", (long long)wrong, k);
@@ -355,7 +357,7 @@ static void a_member_in_the_same_process_lives(void) {
     kit_take(a, 20);
     wish.name = "m2";
     b = kit_consumer(&wish);
-    kit_close_producer(p2, 0);                          /* closing one instance drops no lock of another */
+    kit_close_producer(p2, 0); /* closing one instance drops no lock of another */
     for (int i = 0; i < 10; i++) {
         kit_receive(b, 100, 50);
         kit_receive(a, 0, 0);
@@ -397,9 +399,10 @@ static void a_retry_outlives_its_consumer(void) {
     kit_settle(c, c->host->got[1], EB_ACK, 0);
     kit_take(c, 5);
     for (size_t i = 2; i < 5; i++)
-        kit_check(c->host->got[i]->number == (long)i - 1 && c->host->got[i]->failures == 0
-                  && c->host->got[i]->deliveries == (i < 4 ? 1 : 1), "follower %ld, failures %u, deliveries %u",
-                  c->host->got[i]->number, c->host->got[i]->failures, c->host->got[i]->deliveries);
+        kit_check(c->host->got[i]->number == (long)i - 1 && c->host->got[i]->failures == 0 &&
+                      c->host->got[i]->deliveries == (i < 4 ? 1 : 1),
+                  "follower %ld, failures %u, deliveries %u", c->host->got[i]->number, c->host->got[i]->failures,
+                  c->host->got[i]->deliveries);
     kit_close_consumer(c);
     kit_close_producer(p, 1000);
 }
@@ -485,7 +488,7 @@ static void the_end_waits_for_the_dead_not_for_the_live(void) {
     c = kit_consumer(&wish);
     kit_kill(live);
     kit_take(c, 10);
-    kit_send_many(p, "t", 10, 10, 0);                   /* behind the end, which was read before */
+    kit_send_many(p, "t", 10, 10, 0); /* behind the end, which was read before */
     for (int i = 0; i < 5; i++)
         kit_check(kit_receive(c, 100, 20) != EB_END, "the end, with 10 messages in hand");
     for (size_t i = 0; i < 10; i++)
@@ -503,7 +506,7 @@ static void the_end_waits_for_the_backlog_of_others(void) {
     struct kit_consumer *slow = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g", .max_messages = 1 });
     struct kit_consumer *c;
 
-    kit_send_many(p, "t", 0, 20, 1);                    /* one key: one slot, and that is the slow one's */
+    kit_send_many(p, "t", 0, 20, 1); /* one key: one slot, and that is the slow one's */
     kit_take(slow, 1);
     c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g", .name = "m2", .until_end = 1 });
     for (size_t i = 1; i < 20; i++) {
@@ -511,7 +514,7 @@ static void the_end_waits_for_the_backlog_of_others(void) {
         kit_settle(slow, slow->host->got[i - 1], EB_ACK, 0);
         kit_receive(slow, 1, 100);
         if (slow->host->n_got < i + 1)
-            break;                                      /* the slot has moved over to the other one */
+            break; /* the slot has moved over to the other one */
     }
     if (slow->host->n_got == 20)
         kit_settle(slow, slow->host->got[19], EB_ACK, 0);

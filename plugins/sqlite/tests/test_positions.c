@@ -129,11 +129,16 @@ static void browse_by_place_and_time(void) {
     seen = browse(a, "t", at_position("700"), 300);
     kit_check(seen.n == 300 && seen.first_seq == 700, "by position: %ld from %lld", seen.n, (long long)seen.first_seq);
     kit_check(browse(a, "t", at_position("99999999999999999999999"), 0).n == 0, "something beyond the end");
-    kit_check(kit_admin_ops()->browse(a->self, "t", &(struct eb_point){ .size = sizeof(struct eb_point), .kind = EB_POSITION,
-              .position = { "12x", 3 } }, 0, see, &seen, &a->err) == EB_PERMANENT && strstr(a->err.text, "12x"),
+    kit_check(kit_admin_ops()->browse(
+                  a->self, "t",
+                  &(struct eb_point){ .size = sizeof(struct eb_point), .kind = EB_POSITION, .position = { "12x", 3 } }, 0, see,
+                  &seen, &a->err) == EB_PERMANENT &&
+                  strstr(a->err.text, "12x"),
               "a position of 12x: %s", a->err.text);
-    kit_check(kit_admin_ops()->browse(a->self, "none", &(struct eb_point){ .size = sizeof(struct eb_point),
-              .kind = EB_EARLIEST }, 0, see, &seen, &a->err) == EB_END, "a topic that does not exist has no end");
+    kit_check(kit_admin_ops()->browse(a->self, "none",
+                                      &(struct eb_point){ .size = sizeof(struct eb_point), .kind = EB_EARLIEST }, 0, see, &seen,
+                                      &a->err) == EB_END,
+              "a topic that does not exist has no end");
     close_admin(a);
     kit_close_producer(p, 1000);
 }
@@ -146,7 +151,7 @@ static int32_t moved(void *arg, const struct eb_seek_info *info) {
 static void looking_makes_no_file(void) {
     const char *path = kit_file("none/bus.db");
     struct admin *a = open_admin(path);
-    struct seen seen = {0};
+    struct seen seen = { 0 };
     struct eb_point all = at(EB_EARLIEST);
 
     kit_check(kit_admin_ops()->browse(a->self, "t", &all, 0, see, &seen, &a->err) == EB_END, "browse found something");
@@ -187,17 +192,18 @@ static void each_message_has_its_writers_schema(void) {
     send_with(p, &old, "1");
     send_with(p, &new, "2");
     send_with(p, NULL, "3");
-    send_with(p2, &same, "4");                          /* another process: another number for the same */
+    send_with(p2, &same, "4"); /* another process: another number for the same */
     send_with(p, &old, "5");
     c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g", .order = EB_ORDER_STRICT });
     kit_take(c, 5);
     got = c->host->got;
-    kit_check(strcmp(got[0]->schema, "{\"old\": 1}") == 0 && strcmp(got[1]->schema, "{\"new\": 2}") == 0
-              && got[2]->schema_id == 0, "schemas %s, %s, %s", got[0]->schema, got[1]->schema, got[2]->schema);
-    kit_check(got[0]->schema_id != got[1]->schema_id && got[0]->schema_id == got[3]->schema_id
-              && got[0]->schema_id == got[4]->schema_id, "the same text has ids %llu, %llu, %llu",
-              (unsigned long long)got[0]->schema_id, (unsigned long long)got[3]->schema_id,
-              (unsigned long long)got[4]->schema_id);
+    kit_check(strcmp(got[0]->schema, "{\"old\": 1}") == 0 && strcmp(got[1]->schema, "{\"new\": 2}") == 0 &&
+                  got[2]->schema_id == 0,
+              "schemas %s, %s, %s", got[0]->schema, got[1]->schema, got[2]->schema);
+    kit_check(got[0]->schema_id != got[1]->schema_id && got[0]->schema_id == got[3]->schema_id &&
+                  got[0]->schema_id == got[4]->schema_id,
+              "the same text has ids %llu, %llu, %llu", (unsigned long long)got[0]->schema_id,
+              (unsigned long long)got[3]->schema_id, (unsigned long long)got[4]->schema_id);
     kit_close_consumer(c);
     kit_close_producer(p, 1000);
     kit_close_producer(p2, 1000);
@@ -205,7 +211,8 @@ static void each_message_has_its_writers_schema(void) {
 
 /* ---- lag ---- */
 
-static void expect_group(const char *path, const char *when, int64_t lag, int64_t unsettled, int64_t members, int64_t position) {
+static void expect_group(const char *path, const char *when, int64_t lag, int64_t unsettled, int64_t members,
+                         int64_t position) {
     struct kit_group is = kit_group(path, "t", "g");
 
     kit_check(is.rows == 1 && is.lag == lag && is.unsettled == unsettled && is.members == members && is.position == position,
@@ -255,8 +262,8 @@ static void a_live_group_is_moved(void) {
     struct kit_consumer *c;
 
     kit_send_many(p, "t", 1, 100, 0);
-    c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g", .order = EB_ORDER_STRICT,
-                                         .max_messages = 100 });
+    c = kit_consumer(
+        &(struct kit_wish){ .path = path, .topic = "t", .group = "g", .order = EB_ORDER_STRICT, .max_messages = 100 });
     kit_take(c, 60);
     for (size_t i = 0; i < 50; i++)
         kit_settle(c, c->host->got[i], EB_ACK, 0);
@@ -350,7 +357,7 @@ static void latest_is_when_it_is_opened(void) {
     late = kit_consumer(&(struct kit_wish){ .path = path, .topic = "later", .group = "g", .start = &latest });
     kit_receive(late, 1, 20);
     kit_send(p, "t", "k", 2);
-    kit_send(p, "later", "k", 3);                       /* what did not exist begins at its beginning */
+    kit_send(p, "later", "k", 3); /* what did not exist begins at its beginning */
     kit_take(c, 1);
     kit_check(c->host->got[0]->number == 2, "number %ld came first", c->host->got[0]->number);
     kit_take(late, 1);

@@ -41,7 +41,7 @@ static void on_metric(const struct eb_host *host, const char *name, double value
 }
 
 static void open_keeper(struct keeper *k, struct sq_settings set) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     memset(k, 0, sizeof *k);
     set.lease = 30000;
@@ -57,7 +57,7 @@ static void close_keeper(struct keeper *k) {
 }
 
 static void poll_once(struct keeper *k) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     kit_check(kit_producer_ops()->poll(k->host.self, 50, &err) >= 0, "poll: %s", err.text);
 }
@@ -77,7 +77,7 @@ static void until(struct keeper *k, const char *path, const char *sql, int64_t w
 
 /* Whatever retention has to do it has done, and it does nothing more. */
 static void stays(struct keeper *k, const char *path, const char *sql, int64_t want) {
-    int64_t until_ms = kit_now_ms() + 2500, is;         /* more than two looks */
+    int64_t until_ms = kit_now_ms() + 2500, is; /* more than two looks */
 
     while (kit_now_ms() < until_ms) {
         is = kit_number(path, sql);
@@ -120,11 +120,11 @@ static void by_age(void) {
     kit_pause_ms(3100);
     kit_send_many(&k.host, "t", 2501, 10, 7);
     until(&k, path, first_of_t, 2501);
-    until(&k, path, rows_of_t, 10);                     /* not settled, so they stay */
+    until(&k, path, rows_of_t, 10); /* not settled, so they stay */
     kit_pause_ms(3000);
     stays(&k, path, rows_of_t, 10);
     settle_all(path, "t", "g", 10);
-    until(&k, path, rows_of_t, 1);                      /* the newest one */
+    until(&k, path, rows_of_t, 1); /* the newest one */
     kit_check(kit_send(&k.host, "t", "k", 1) == 2511, "positions do not go on");
     close_keeper(&k);
 }
@@ -151,7 +151,7 @@ static void by_size(void) {
         before = kit_number(path, rows_of_t);
         kit_send_many(&k.host, "t", 200000, 5000, 7);
         settle_all(path, "t", "g", 5000);
-        until(&k, path, rows_of_t, before);             /* all are of one size */
+        until(&k, path, rows_of_t, before); /* all are of one size */
     }
     close_keeper(&k);
 }
@@ -168,7 +168,7 @@ static void unsettled_stay(void) {
     settle_all(path, "t", "fast", 1);
     kit_send_many(&k.host, "t", 2, 2999, 7);
     settle_all(path, "t", "fast", 2999);
-    until(&k, path, rows_of_t, 1);                      /* so far there is nobody else */
+    until(&k, path, rows_of_t, 1); /* so far there is nobody else */
     c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "slow", .max_messages = 50 });
     kit_send_many(&k.host, "t", 3001, 3000, 7);
     settle_all(path, "t", "fast", 3000);
@@ -183,7 +183,7 @@ static void unsettled_stay(void) {
     kit_receive(c, 0, 0);
     until(&k, path, first_of_t, c->host->got[30]->seq);
     kit_close_consumer(c);
-    stays(&k, path, first_of_t, 3030);                  /* held for a retry, and nobody is there */
+    stays(&k, path, first_of_t, 3030); /* held for a retry, and nobody is there */
     kit_check(k.errors == 0, "%s", k.error);
     close_keeper(&k);
 }
@@ -205,8 +205,13 @@ static void dead_letters(void) {
     static const char *const always[] = { "*.dlq", NULL };
     static const char rows[] = "SELECT count(*)" OF_TOPIC("t.dlq");
     const char *path = kit_file("bus.db");
-    struct sq_settings set = { .path = path, .retain_events = 10, .retain_bytes = 100, .retain_hard_events = 10,
-                               .retain_hard_bytes = 100, .retain_hard_age = 1, .retain_always = always };
+    struct sq_settings set = { .path = path,
+                               .retain_events = 10,
+                               .retain_bytes = 100,
+                               .retain_hard_events = 10,
+                               .retain_hard_bytes = 100,
+                               .retain_hard_age = 1,
+                               .retain_always = always };
     struct keeper k;
 
     open_keeper(&k, set);
@@ -222,7 +227,7 @@ static void dead_letters(void) {
     until(&k, path, rows, 1);
     kit_send_many(&k.host, "t.dlq", 1, 10, 7);
     until(&k, path, rows, 10);
-    stays(&k, path, rows, 10);                          /* not settled */
+    stays(&k, path, rows, 10); /* not settled */
     close_keeper(&k);
 }
 
@@ -233,7 +238,7 @@ static void hard_limits(void) {
 
     open_keeper(&k, (struct sq_settings){ .path = path, .retain_events = 100, .retain_hard_events = 2000 });
     kit_send_many(&k.host, "t", 1, 1500, 7);
-    settle_all(path, "t", "g", 1000);                   /* at least */
+    settle_all(path, "t", "g", 1000); /* at least */
     next = kit_group(path, "t", "g").position;
     kit_check(next > 1000 && next < 1400, "it stands at %lld", (long long)next);
     until(&k, path, first_of_t, next);
@@ -317,13 +322,14 @@ static void the_file_shrinks(void) {
     open_keeper(&k, (struct sq_settings){ .path = path, .retain_events = 10 });
     for (off_t now = before, last = before; now > 12 << 20; now = size_of(path)) {
         if (now < last)
-            until_ms = kit_now_ms() + PATIENCE_MS;      /* a busy machine may be slow, but the file must go on shrinking */
+            until_ms = kit_now_ms() + PATIENCE_MS; /* a busy machine may be slow, but the file must go on shrinking */
         last = now;
         kit_check(kit_now_ms() < until_ms, "still %lld bytes", (long long)now);
         poll_once(&k);
-        kit_send(p, "t", "k", 1);                       /* its commits move the log */
+        kit_send(p, "t", "k", 1); /* its commits move the log */
     }
-    kit_check(kit_number(path, "SELECT count(*) FROM pragma_integrity_check() WHERE integrity_check <> 'ok'") == 0, "the file is damaged");
+    kit_check(kit_number(path, "SELECT count(*) FROM pragma_integrity_check() WHERE integrity_check <> 'ok'") == 0,
+              "the file is damaged");
     close_keeper(&k);
     kit_close_producer(p, 1000);
 }
@@ -370,7 +376,7 @@ static void overfill(struct keeper *k) {
         poll_once(k);
     }
     kit_check(strstr(k->host.why, "disk full"), "it says: %s", k->host.why);
-    for (size_t stored = 0; stored != k->host.stored;) {        /* smaller batches may fit, and do so for a while */
+    for (size_t stored = 0; stored != k->host.stored;) { /* smaller batches may fit, and do so for a while */
         kit_check(kit_now_ms() < until_ms, "the disk is not full: %zu stored", k->host.stored);
         stored = k->host.stored;
         for (int64_t second = kit_now_ms() + 1000; kit_now_ms() < second && k->host.stored == stored;)
@@ -380,8 +386,8 @@ static void overfill(struct keeper *k) {
 
 static void small_disk(const char *folder, const char *size) {
     mkdir(folder, 0700);
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
-        || mount("none", folder, "tmpfs", 0, size) != 0)
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", folder, "tmpfs", 0, size) != 0)
         kit_skip("only root can make a small disk");
 }
 
@@ -403,8 +409,8 @@ static void room_by_settling(void) {
     kit_check(stored > 100 && stored < LOAD && k.removed < 1, "%zu are stored, %g removed", stored, k.removed);
     stays(&k, path, rows_of_t, (int64_t)stored);
     for (until_ms = kit_now_ms() + PATIENCE_MS; c->host->answers < LOAD + 1;) {
-        kit_check(kit_now_ms() < until_ms, "%zu settled, %zu stored, of %d, %g removed (%s)", c->host->answers, k.host.stored, LOAD + 1, k.removed,
-                  k.host.why);
+        kit_check(kit_now_ms() < until_ms, "%zu settled, %zu stored, of %d, %g removed (%s)", c->host->answers, k.host.stored,
+                  LOAD + 1, k.removed, k.host.why);
         kit_receive(c, 50, 1);
         for (; acked < c->host->n_got; acked++) {
             kit_check(c->host->got[acked]->seq == (int64_t)acked + 1, "position %lld came as number %zu",

@@ -20,8 +20,13 @@ static void send(struct kit_host *p, long number) {
     const char *text = text_of(number);
     struct eb_schema schema = { sizeof schema, (uint64_t)number * 2 + 1, { "CloudEvent", 10 }, { text, strlen(text) } };
     struct eb_schema key = { sizeof key, (uint64_t)number * 2 + 2, { "string", 6 }, { text, strlen(text) } };
-    struct eb_message m = { .size = sizeof m, .token = (uint64_t)number, .topic = { "t", 1 }, .payload = { "1", 1 },
-                            .schema = &schema, .key = { "k", 1 }, .key_schema = &key };
+    struct eb_message m = { .size = sizeof m,
+                            .token = (uint64_t)number,
+                            .topic = { "t", 1 },
+                            .payload = { "1", 1 },
+                            .schema = &schema,
+                            .key = { "k", 1 },
+                            .key_schema = &key };
     const struct eb_message *one = &m;
     struct eb_error err;
     size_t before = p->stored;
@@ -41,7 +46,7 @@ static void each_message_keeps_its_own(void) {
 
     for (long i = 0; i < SCHEMAS; i++)
         send(p, i);
-    send(p, 0);                         /* its schema is in the file still, though it is not remembered any more */
+    send(p, 0); /* its schema is in the file still, though it is not remembered any more */
     kit_close_producer(p, 1000);
     kit_check(kit_number(path, "SELECT count(*) FROM schema") == 2 * SCHEMAS, "%lld schemas in the file",
               (long long)kit_number(path, "SELECT count(*) FROM schema"));

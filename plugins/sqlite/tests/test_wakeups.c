@@ -86,7 +86,7 @@ static void measure(const char *role, long *delays, int n) {
         kit_skip("seccomp is not allowed here");
     kit_check(line && strcmp(line, "ready") == 0, "the sleeper says %s", line ? line : "nothing");
     for (int i = 0; i < n; i++) {
-        kit_pause_ms(i % 7);                            /* it is asleep, just going to sleep, or awake */
+        kit_pause_ms(i % 7); /* it is asleep, just going to sleep, or awake */
         kit_send(p, "t", "k", (long)now_us());
         line = kit_hear(child, 3000);
         kit_check(line != NULL, "message %d was missed", i);
@@ -213,14 +213,14 @@ static void waiting_costs_nothing(void) {
     int64_t cpu_us;
 
     kit_send_many(p, "t", 0, 100, 3);
-    kit_take(c, 10);                                    /* full */
+    kit_take(c, 10); /* full */
     for (int state = 0; state < 3; state++) {
         kit_receive(c, 10, 20);
         cpu_us = kit_cpu_us();
         kit_receive(c, state < 2 ? 10 : 0, 1000);
         cpu_us = kit_cpu_us() - cpu_us;
         kit_check(cpu_us < 20000, "%lld us of CPU in a second, in state %d", (long long)cpu_us, state);
-        for (size_t i = 0; state == 0 && i < 10; i++)   /* then all keys wait for a retry */
+        for (size_t i = 0; state == 0 && i < 10; i++) /* then all keys wait for a retry */
             kit_settle(c, c->host->got[i], i < 3 ? EB_RETRY : EB_RETURN, 60000);
     }
     kit_close_consumer(c);

@@ -4,7 +4,8 @@
 #include "consumer/delayed.h"
 
 static struct sq_delayed_message *add(struct sq_delayed *delayed, int64_t seq, uint64_t key) {
-    struct sq_delayed_message msg = { .seq = seq, .key = key, .slot = (uint32_t)seq % SQ_SLOTS }, *added = sq_delayed_add(delayed, &msg);
+    struct sq_delayed_message msg = { .seq = seq, .key = key, .slot = (uint32_t)seq % SQ_SLOTS },
+                              *added = sq_delayed_add(delayed, &msg);
 
     cr_assert(added);
     return added;
@@ -29,7 +30,7 @@ static void empty(struct sq_delayed *delayed) {
 }
 
 static void one_key(size_t n) {
-    struct sq_delayed delayed = {0};
+    struct sq_delayed delayed = { 0 };
 
     for (size_t i = 1; i <= n; i++)
         add(&delayed, (int64_t)i, 7);
@@ -42,7 +43,7 @@ Test(sqlite_delayed, followers_of_one_key) {
 }
 
 static void from_the_end(size_t n) {
-    struct sq_delayed delayed = {0};
+    struct sq_delayed delayed = { 0 };
 
     for (size_t i = n; i > 0; i--)
         add(&delayed, (int64_t)i, 7);
@@ -56,7 +57,7 @@ Test(sqlite_delayed, followers_that_come_from_the_end) {
 
 /* Keys in a file are whatever its writer likes: those that share their lowest bits, too. */
 static void many_keys(size_t n) {
-    struct sq_delayed delayed = {0};
+    struct sq_delayed delayed = { 0 };
 
     for (size_t i = 1; i <= n; i++)
         add(&delayed, (int64_t)i, (uint64_t)i << 40);
@@ -71,12 +72,12 @@ Test(sqlite_delayed, many_keys_with_equal_ends) {
 }
 
 Test(sqlite_delayed, those_of_a_key_stay_in_order_whichever_goes) {
-    struct sq_delayed delayed = {0};
+    struct sq_delayed delayed = { 0 };
     struct sq_delayed_message *three = add(&delayed, 3, 7), *nine = add(&delayed, 9, 7), *msg;
 
     add(&delayed, 5, 7);
     sq_delayed_delete(&delayed, nine);
-    add(&delayed, 8, 7);                                   /* behind the one that is the newest now */
+    add(&delayed, 8, 7); /* behind the one that is the newest now */
     sq_delayed_delete(&delayed, three);
     sq_delayed_saved(&delayed);
     for (int64_t seq = 5; seq <= 8; seq += 3) {

@@ -6,18 +6,18 @@
 #include "topic/groups.h"
 #include "topic/topics.h"
 
-enum { ROWS_AT_ONCE = 20000 };          /* rows read by one statement: a long read would stop checkpoints */
+enum { ROWS_AT_ONCE = 20000 }; /* rows read by one statement: a long read would stop checkpoints */
 
 /* What is known while the rows are read. */
 struct survey {
     struct sq_extent extent;
-    struct sq_runs runs;                /* of all slots, whoever owns them */
+    struct sq_runs runs; /* of all slots, whoever owns them */
     struct sq_group_progress *is;
 };
 
 static void count_open(struct survey *s, int64_t seq, bool at_live) {
     if (seq < s->extent.first || seq > s->extent.last)
-        return;                                         /* it was trimmed */
+        return; /* it was trimmed */
     s->is->lag++;
     s->is->unsettled += at_live;
     if (seq < s->is->next)
@@ -103,7 +103,8 @@ static void count_rest(struct survey *s, int64_t highest) {
         s->is->next = first;
 }
 
-int32_t sq_group_progress(struct sq_store *store, int64_t topic, int64_t group, struct sq_group_progress *is, struct eb_error *err) {
+int32_t sq_group_progress(struct sq_store *store, int64_t topic, int64_t group, struct sq_group_progress *is,
+                          struct eb_error *err) {
     struct survey s = { .is = is };
     int64_t lowest, highest;
     int32_t status = sq_topic_extent(store, topic, &s.extent, err);

@@ -6,11 +6,11 @@
 #include "store/store.h"
 
 struct sq_group_progress {
-    int64_t next;                       /* the first position that is not settled; last + 1 when all are */
-    int64_t last;                       /* the topic's last position */
-    int64_t lag;                        /* messages that are not settled */
-    int64_t unsettled;                  /* of those: in flight at live members */
-    int64_t members;                    /* live ones */
+    int64_t next;      /* the first position that is not settled; last + 1 when all are */
+    int64_t last;      /* the topic's last position */
+    int64_t lag;       /* messages that are not settled */
+    int64_t unsettled; /* of those: in flight at live members */
+    int64_t members;   /* live ones */
 };
 
 /* EB_OK, EB_GONE: no such topic, or negative. */

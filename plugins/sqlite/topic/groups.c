@@ -24,8 +24,8 @@ int32_t sq_group_id(struct sq_store *store, int64_t topic, const char *name, int
 /* Inserts the row of the slots that nobody owns. */
 static int32_t add_free_slots(struct sq_store *store, int64_t id, int64_t cursor, struct eb_error *err) {
     sqlite3_stmt *add = sq_sql(store, SQ_SHARE_ADD);
-    struct sq_runs runs = {0};
-    struct sq_buffer row = {0};
+    struct sq_runs runs = { 0 };
+    struct sq_buffer row = { 0 };
     int32_t status;
 
     sq_runs_add(&runs, SQ_ALL_SLOTS, cursor);

@@ -31,8 +31,13 @@ int32_t sq_row_of_message(struct sq_store *store, sqlite3_stmt *from, int64_t af
 }
 
 bool sq_row_keep(struct sq_buffer *rows, const struct sq_row *row, size_t *at) {
-    struct kept_row kept_row = { .seq = row->seq, .time_ms = row->time_ms, .key_len = row->key.len, .envelope_len = row->envelope.len,
-                           .body_len = row->body.len, .has_key = row->key.data, .has_body = row->body.data };
+    struct kept_row kept_row = { .seq = row->seq,
+                                 .time_ms = row->time_ms,
+                                 .key_len = row->key.len,
+                                 .envelope_len = row->envelope.len,
+                                 .body_len = row->body.len,
+                                 .has_key = row->key.data,
+                                 .has_body = row->body.data };
 
     if (!sq_buffer_reserve(rows, sizeof kept_row + row->key.len + row->envelope.len + row->body.len))
         return false;
@@ -51,7 +56,7 @@ size_t sq_row_size(const struct sq_row *row) {
 struct sq_row sq_row_at(const struct sq_buffer *rows, size_t at, size_t *next) {
     const char *bytes = (const char *)rows->data + at + sizeof(struct kept_row);
     struct kept_row kept_row;
-    struct sq_row row = {0};
+    struct sq_row row = { 0 };
 
     memcpy(&kept_row, rows->data + at, sizeof kept_row);
     row.seq = kept_row.seq;
@@ -69,7 +74,7 @@ struct sq_row sq_row_at(const struct sq_buffer *rows, size_t at, size_t *next) {
 /* ---- as a message ---- */
 
 static int32_t fill_from_envelope(struct sq_decoder *decoder, struct sq_store *store, struct eb_message *message,
-                              struct eb_error *err) {
+                                  struct eb_error *err) {
     const struct sq_envelope *envelope = &decoder->envelope;
     int32_t status;
 
@@ -87,8 +92,9 @@ int32_t sq_row_decode(struct sq_decoder *decoder, struct sq_store *store, const 
                       struct eb_message *message, struct eb_error *err) {
     const char *decode_error = sq_envelope_read(&decoder->envelope, row->envelope);
 
-    *message = (struct eb_message){ .size = sizeof *message, .time_ms = row->time_ms, .topic = sq_text(topic),
-                                    .key = row->key, .payload = row->body };
+    *message = (struct eb_message){
+        .size = sizeof *message, .time_ms = row->time_ms, .topic = sq_text(topic), .key = row->key, .payload = row->body
+    };
     message->position.len = (size_t)snprintf(decoder->position, sizeof decoder->position, "%" PRId64, row->seq);
     message->position.data = decoder->position;
     if (!decode_error)

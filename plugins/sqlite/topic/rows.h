@@ -9,7 +9,7 @@
 
 /* One row; its maker says who owns the bytes. */
 struct sq_row {
-    int64_t id, note, time_ms;          /* id and note: only while the statement stands at the row */
+    int64_t id, note, time_ms; /* id and note: only while the statement stands at the row */
     int64_t seq;
     struct eb_text key, envelope, body;
 };

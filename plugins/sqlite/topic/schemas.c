@@ -4,18 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1             /* hh.tbl is NULL then; without it uthash ends the process */
+#define HASH_NONFATAL_OOM 1 /* hh.tbl is NULL then; without it uthash ends the process */
 #include <uthash.h>
 
 #include "common/error.h"
 
 struct sq_schema {
-    uint64_t id;                        /* sending: the host's id; receiving: the row's id */
+    uint64_t id; /* sending: the host's id; receiving: the row's id */
     uint64_t row;
-    uint64_t made;                      /* the transaction that wrote the row; 0: it was there */
+    uint64_t made; /* the transaction that wrote the row; 0: it was there */
     uint64_t used;
     size_t bytes;
-    struct eb_schema *schema;           /* as read from the file; NULL while sending */
+    struct eb_schema *schema; /* as read from the file; NULL while sending */
     UT_hash_handle hh;
 };
 
@@ -36,10 +36,10 @@ static size_t drop_used_by(struct sq_schemas *schemas, uint64_t stamp) {
     size_t n = 0;
 
     HASH_ITER(hh, schemas->by_id, one, next)
-        if (one->used <= stamp) {
-            drop(schemas, one);
-            n++;
-        }
+    if (one->used <= stamp) {
+        drop(schemas, one);
+        n++;
+    }
     return n;
 }
 
@@ -51,7 +51,8 @@ static void make_room(struct sq_schemas *schemas, size_t bytes) {
     if (n < SQ_SCHEMAS_MOST && schemas->bytes + bytes <= SQ_SCHEMAS_BYTES)
         return;
     uint64_t keep = schemas->clock > 2 ? schemas->clock - 2 : 0;
-    if (drop_used_by(schemas, schemas->swept < keep ? schemas->swept : keep) < n / 8 || schemas->bytes + bytes > SQ_SCHEMAS_BYTES)
+    if (drop_used_by(schemas, schemas->swept < keep ? schemas->swept : keep) < n / 8 ||
+        schemas->bytes + bytes > SQ_SCHEMAS_BYTES)
         drop_used_by(schemas, keep);
     schemas->swept = schemas->clock;
 }
@@ -101,8 +102,8 @@ static sqlite3_stmt *with_texts(struct sq_store *store, enum sq_sql name, const 
     return statement;
 }
 
-int32_t sq_schemas_put(struct sq_schemas *schemas, struct sq_store *store, const struct eb_schema *schema,
-                       uint64_t transaction, uint64_t *id, struct eb_error *err) {
+int32_t sq_schemas_put(struct sq_schemas *schemas, struct sq_store *store, const struct eb_schema *schema, uint64_t transaction,
+                       uint64_t *id, struct eb_error *err) {
     struct sq_schema *one = schema ? find(schemas, schema->id) : NULL;
     uint64_t row_id = 0, made = 0;
     sqlite3_stmt *by_text;
@@ -135,8 +136,8 @@ void sq_schemas_undo(struct sq_schemas *schemas, uint64_t transaction) {
     struct sq_schema *one, *next;
 
     HASH_ITER(hh, schemas->by_id, one, next)
-        if (one->made == transaction)
-            drop(schemas, one);
+    if (one->made == transaction)
+        drop(schemas, one);
 }
 
 /* ---- receiving ---- */
@@ -152,8 +153,9 @@ static struct eb_schema *copy_schema(uint64_t id, struct eb_text name, struct eb
     text[name.len] = '\0';
     memcpy(text + name.len + 1, json.data, json.len);
     text[name.len + 1 + json.len] = '\0';
-    *schema = (struct eb_schema){ .size = sizeof *schema, .id = id, .name = { text, name.len },
-                                  .json = { text + name.len + 1, json.len } };
+    *schema = (struct eb_schema){
+        .size = sizeof *schema, .id = id, .name = { text, name.len }, .json = { text + name.len + 1, json.len }
+    };
     return schema;
 }
 

@@ -6,8 +6,8 @@
 #include "store/store.h"
 
 enum {
-    SQ_SCHEMAS_MOST = 1000,             /* so many are remembered; those not used lately are dropped */
-    SQ_SCHEMAS_BYTES = 32 << 20         /* and so many bytes of their texts */
+    SQ_SCHEMAS_MOST = 1000,     /* so many are remembered; those not used lately are dropped */
+    SQ_SCHEMAS_BYTES = 32 << 20 /* and so many bytes of their texts */
 };
 
 struct sq_schema;
@@ -16,8 +16,8 @@ struct sq_schema;
 struct sq_schemas {
     struct sq_schema *by_id, *last;
     size_t bytes;
-    uint64_t clock, swept;              /* counts uses; its value when schemas were last dropped */
-    uint64_t told;                      /* counts ids given to the host: each is one text for ever, of whatever file */
+    uint64_t clock, swept; /* counts uses; its value when schemas were last dropped */
+    uint64_t told;         /* counts ids given to the host: each is one text for ever, of whatever file */
 };
 
 void sq_schemas_free(struct sq_schemas *);

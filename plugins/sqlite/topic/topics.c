@@ -59,7 +59,7 @@ int32_t sq_topic_end(struct sq_store *store, int64_t id, int64_t *seq, int64_t *
         return row;
     if (row == 0)
         return EB_GONE;
-    *seq = sq_seq(sqlite3_column_int64(tail, 1));       /* NULL reads as 0 */
+    *seq = sq_seq(sqlite3_column_int64(tail, 1)); /* NULL reads as 0 */
     *time_ms = sqlite3_column_int64(tail, 2);
     if (*time_ms < -SQ_TIME_MAX || *time_ms > SQ_TIME_MAX) {
         sqlite3_reset(tail);

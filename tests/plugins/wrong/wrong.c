@@ -17,7 +17,7 @@ static inline bool is(const char *fault) {
 /* ---- what is stored ---- */
 
 struct stored {
-    struct eb_message message;          /* a deep copy; token 0 */
+    struct eb_message message; /* a deep copy; token 0 */
     char position[24];
 };
 
@@ -33,8 +33,8 @@ enum state { WAITING, OUT, DONE };
 /* What became of one message for one group. */
 struct entry {
     enum state state;
-    const void *at;                     /* OUT: the consumer */
-    int64_t due_ms;                     /* WAITING: not before */
+    const void *at; /* OUT: the consumer */
+    int64_t due_ms; /* WAITING: not before */
     uint32_t deliveries, failures;
 };
 
@@ -61,7 +61,7 @@ static int64_t now_ms(clockid_t clock) {
 
 static void *need(void *memory) {
     if (!memory)
-        abort();                        /* a test plugin on a machine without memory */
+        abort(); /* a test plugin on a machine without memory */
     return memory;
 }
 
@@ -104,10 +104,15 @@ static void store(const struct eb_message *from, char position[24]) {
 
     snprintf(stored->position, sizeof stored->position, "%zu", topic->n);
     snprintf(position, 24, "%zu", topic->n + is("misnames-position"));
-    *to = (struct eb_message){ .size = sizeof *to, .time_ms = now_ms(CLOCK_REALTIME), .topic = copied(from->topic),
-                               .position = { stored->position, strlen(stored->position) }, .id = copied(from->id),
-                               .key = copied(from->key), .payload = copied(from->payload),
-                               .attrs = copied_headers(from->attrs, from->n_attrs), .n_attrs = from->n_attrs,
+    *to = (struct eb_message){ .size = sizeof *to,
+                               .time_ms = now_ms(CLOCK_REALTIME),
+                               .topic = copied(from->topic),
+                               .position = { stored->position, strlen(stored->position) },
+                               .id = copied(from->id),
+                               .key = copied(from->key),
+                               .payload = copied(from->payload),
+                               .attrs = copied_headers(from->attrs, from->n_attrs),
+                               .n_attrs = from->n_attrs,
                                .headers = copied_headers(from->headers, from->n_headers),
                                .n_headers = from->n_headers };
     if (is("forgets-header") && to->n_headers > 1)
@@ -188,7 +193,9 @@ static int64_t producer_submit(void *self, const struct eb_message *const *batch
 
 static void report(struct producer *p, const struct eb_message *message, int32_t status, const char *position) {
     struct eb_error why = { .status = status, .kind = EB_KIND_BROKER, .text = "closed before it was sent" };
-    struct eb_delivery report = { .size = sizeof report, .token = message->token, .status = status,
+    struct eb_delivery report = { .size = sizeof report,
+                                  .token = message->token,
+                                  .status = status,
                                   .position = { position, position ? strlen(position) : 0 },
                                   .error = status ? &why : NULL };
 
@@ -257,7 +264,7 @@ static void producer_close(void *self, int32_t timeout_ms) {
 
     if (timeout_ms > 0 && !is("sends-nothing-at-close"))
         send_all(p);
-    if (is("skips-at-close") && p->n > 0) {     /* the first failed, later ones of its key are stored all the same */
+    if (is("skips-at-close") && p->n > 0) { /* the first failed, later ones of its key are stored all the same */
         report(p, p->queue[0], EB_RETRIABLE, NULL);
         p->queue[0] = p->queue[--p->n];
         send_all(p);
@@ -286,7 +293,7 @@ struct consumer {
     struct hand hands[HANDS];
     size_t n_hands;
     uint64_t last_token;
-    uint64_t late[HANDS];               /* stays-in-receive: verdicts that receive answers */
+    uint64_t late[HANDS]; /* stays-in-receive: verdicts that receive answers */
     size_t n_late;
     bool up;
 };
@@ -313,8 +320,7 @@ static struct group *group_named(struct topic *topic, const char *name, const st
     if (group)
         return group;
     group = need(calloc(1, sizeof *group));
-    *group = (struct group){ .next = groups, .topic = topic, .name = need(strdup(name)),
-                             .start = start_of(topic, start) };
+    *group = (struct group){ .next = groups, .topic = topic, .name = need(strdup(name)), .start = start_of(topic, start) };
     return groups = group;
 }
 
@@ -327,8 +333,8 @@ static void follow(struct group *group) {
         group->entries[group->n] = (struct entry){ .state = group->n < group->start ? DONE : WAITING };
 }
 
-static int32_t consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *sub,
-                             void **self, struct eb_error *err) {
+static int32_t consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *sub, void **self,
+                             struct eb_error *err) {
     struct consumer *c = need(calloc(1, sizeof *c));
 
     (void)settings;
@@ -416,8 +422,8 @@ static uint32_t offer(struct consumer *c, uint32_t max, int64_t now) {
 }
 
 static bool settled(const struct entry *entry) {
-    return entry->state == DONE || (is("ends-too-early") && entry->state == OUT)
-           || (is("ends-before-retry") && entry->state == WAITING);
+    return entry->state == DONE || (is("ends-too-early") && entry->state == OUT) ||
+           (is("ends-before-retry") && entry->state == WAITING);
 }
 
 static bool at_end(const struct consumer *c) {
@@ -541,24 +547,32 @@ static void consumer_close(void *self, int32_t timeout_ms) {
     for (size_t g = 0; g < c->n_groups && is("swallows-prefetched"); g++)
         for (size_t i = 0; i < c->groups[g]->n; i++)
             c->groups[g]->entries[i].state = DONE;
-    free(c);                            /* every token has its verdict, and each was answered at once */
+    free(c); /* every token has its verdict, and each was answered at once */
 }
 
 /* ---- the plugin ---- */
 
-const struct eb_plugin eventbus_plugin = { .size = sizeof eventbus_plugin, .abi_major = EB_ABI_MAJOR,
-                                           .abi_minor = EB_ABI_MINOR, .name = NAME, .version = "1",
+const struct eb_plugin eventbus_plugin = { .size = sizeof eventbus_plugin,
+                                           .abi_major = EB_ABI_MAJOR,
+                                           .abi_minor = EB_ABI_MINOR,
+                                           .name = NAME,
+                                           .version = "1",
                                            .summary = "A broker inside the process, to test the conformance kit",
                                            .option_size = sizeof(struct eb_option) };
 
-const struct eb_producer_ops eventbus_producer = { .size = sizeof eventbus_producer, .traits = EB_T_ORDER,
-                                                   .open = producer_open, .submit = producer_submit,
-                                                   .poll = producer_poll, .wake = producer_wake,
+const struct eb_producer_ops eventbus_producer = { .size = sizeof eventbus_producer,
+                                                   .traits = EB_T_ORDER,
+                                                   .open = producer_open,
+                                                   .submit = producer_submit,
+                                                   .poll = producer_poll,
+                                                   .wake = producer_wake,
                                                    .close = producer_close };
 
 const struct eb_consumer_ops eventbus_consumer = { .size = sizeof eventbus_consumer,
-                                                   .traits = EB_T_ORDER | EB_T_DELAY | EB_T_DELAY_ORDER
-                                                             | EB_T_FREE_RETURN | EB_T_HISTORY,
-                                                   .open = consumer_open, .receive = consumer_receive,
-                                                   .settle = consumer_settle, .wake = consumer_wake,
+                                                   .traits = EB_T_ORDER | EB_T_DELAY | EB_T_DELAY_ORDER | EB_T_FREE_RETURN |
+                                                             EB_T_HISTORY,
+                                                   .open = consumer_open,
+                                                   .receive = consumer_receive,
+                                                   .settle = consumer_settle,
+                                                   .wake = consumer_wake,
                                                    .close = consumer_close };

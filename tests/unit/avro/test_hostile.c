@@ -39,8 +39,8 @@ static void cut_everywhere(const struct golden *golden) {
     for (size_t len = 0; len < avro.len; len += step) {
         struct eb_error err;
 
-        cr_assert_eq(read_tight(data, avro.data, len, &err), EB_PERMANENT, "%s %s cut to %zu", golden->type,
-                     golden->variant, len);
+        cr_assert_eq(read_tight(data, avro.data, len, &err), EB_PERMANENT, "%s %s cut to %zu", golden->type, golden->variant,
+                     len);
         cr_assert_eq(err.kind, EB_KIND_DATA);
         cr_assert(strncmp(err.text, "data", 4) == 0, "%s", err.text);
     }
@@ -67,7 +67,7 @@ static void writes_again(const struct ebi_schema *schema, const struct ebi_data 
     cr_assert_eq(ebi_data_from_avro(again, avro.data, avro.len, NULL), EB_OK);
     other = hex_of(again);
     cr_assert_str_eq(one, other);
-    ebi_data_to_json(data, &json, NULL);        /* a changed double may be none that JSON has */
+    ebi_data_to_json(data, &json, NULL); /* a changed double may be none that JSON has */
     free(one);
     free(other);
     ebi_bytes_free(&avro);
@@ -127,7 +127,7 @@ Test(hostile, random_bytes_are_no_fault) {
 
         for (size_t i = 0; i < sizeof bytes; i++) {
             state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
-            bytes[i] = (char)(state >> 60 < 12 ? state >> 33 & 7 : state >> 33);     /* small ones lead further */
+            bytes[i] = (char)(state >> 60 < 12 ? state >> 33 & 7 : state >> 33); /* small ones lead further */
         }
         if (read_tight(data, bytes, (size_t)run % sizeof bytes, NULL) == EB_OK)
             writes_again(schema, data);
@@ -138,7 +138,7 @@ Test(hostile, random_bytes_are_no_fault) {
 
 struct attack {
     const char *type, *hex;
-    const char *expected;       /* the error; NULL: the data as JSON is `json` */
+    const char *expected; /* the error; NULL: the data as JSON is `json` */
     const char *json;
 };
 
@@ -154,8 +154,8 @@ static void attack(const struct attack *a) {
     data = ebi_data_new(schema);
     if (a->expected) {
         cr_expect_eq(read_tight(data, avro.data, avro.len, &err), EB_PERMANENT, "%s of %s was taken", a->hex, a->type);
-        cr_expect(strncmp(err.text, a->expected, strlen(a->expected)) == 0, "%s of %s\n  gave: %s\n  not:  %s", a->hex,
-                  a->type, err.text, a->expected);
+        cr_expect(strncmp(err.text, a->expected, strlen(a->expected)) == 0, "%s of %s\n  gave: %s\n  not:  %s", a->hex, a->type,
+                  err.text, a->expected);
     } else {
         cr_expect_eq(read_tight(data, avro.data, avro.len, &err), EB_OK, "%s of %s: %s", a->hex, a->type, err.text);
         json = json_of(data);
@@ -251,7 +251,7 @@ Test(hostile, small_blocks_do_not_add_up_without_end) {
     struct eb_error err;
 
     for (int i = 0; i < 1000; i++)
-        cr_assert(ebi_bytes_add(&avro, "\x80\x80\x04", 3));     /* 32768 items each */
+        cr_assert(ebi_bytes_add(&avro, "\x80\x80\x04", 3)); /* 32768 items each */
     cr_assert(ebi_bytes_add(&avro, "", 1));
     cr_assert_eq(read_tight(data, avro.data, avro.len, &err), EB_PERMANENT);
     cr_assert(strstr(err.text, "32768 items, too many for an event of 3001 bytes"), "%s", err.text);
@@ -301,7 +301,7 @@ Test(hostile, memory_is_in_proportion) {
 #else
     (void)limit;
 #endif
-    for (uint64_t bits = items * 2; ; bits >>= 7) {
+    for (uint64_t bits = items * 2;; bits >>= 7) {
         avro[at++] = (char)((bits & 0x7f) | (bits > 0x7f ? 0x80 : 0));
         if (bits <= 0x7f)
             break;

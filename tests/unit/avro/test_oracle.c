@@ -18,7 +18,7 @@ static bool equal_text(const char *text, size_t len, const json_t *json) {
 
     cr_assert(ebi_bytes_add_text(&as_json, "[") && ebi_bytes_add_json_string(&as_json, text, len) &&
               ebi_bytes_add_text(&as_json, "]"));
-    read = oracle_read(as_json.data);           /* the same stand-in for U+0000 */
+    read = oracle_read(as_json.data); /* the same stand-in for U+0000 */
     same = json_equal(json_array_get(read, 0), json);
     json_decref(read);
     ebi_bytes_free(&as_json);
@@ -66,7 +66,7 @@ static bool equal_items(const avro_value_t *value, const json_t *json, bool map)
         avro_value_get_by_index(value, i, &item, &key);
         other = map ? json_object_get(json, key) : json_array_get(json, i);
         if (map && !other)
-            continue;           /* a key with U+0000, which avro-c tells no length of */
+            continue; /* a key with U+0000, which avro-c tells no length of */
         if (!equal(&item, other))
             return false;
     }
@@ -186,7 +186,7 @@ static void agrees_on_golden(const struct golden *golden) {
     struct ebi_schema *schema = installed_schema(golden->type);
     struct ebi_data *data = data_of(schema, golden->data);
 
-    if (!strstr(golden->data, "nul\\u0000inside"))      /* avro-c ends the keys of maps there */
+    if (!strstr(golden->data, "nul\\u0000inside")) /* avro-c ends the keys of maps there */
         agrees(schema, data);
     ebi_data_free(data);
     ebi_schema_free(schema);

@@ -146,7 +146,8 @@ Test(paths, what_is_wrong_is_told_with_the_path) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct eb_error err = { 0 };
 
-        cr_expect_eq(eb_event_set_text(event_of(data), cases[i].path, "x", 1, &err), EB_PERMANENT, "%s was taken", cases[i].path);
+        cr_expect_eq(eb_event_set_text(event_of(data), cases[i].path, "x", 1, &err), EB_PERMANENT, "%s was taken",
+                     cases[i].path);
         cr_expect_eq(err.kind, EB_KIND_DATA);
         cr_expect(strncmp(err.text, cases[i].expected, strlen(cases[i].expected)) == 0, "%s\n  gave: %s\n  not:  %s",
                   cases[i].path, err.text, cases[i].expected);
@@ -222,7 +223,7 @@ Test(paths, an_optional_record_comes_to_be_there_with_its_first_field) {
     is_null("person.name");
     is_null("person.pet.name");
     cr_assert_eq(set("person.name", "Bo"), EB_OK);
-    is_null("person.pet.name");         /* Rex is not back */
+    is_null("person.pet.name"); /* Rex is not back */
     cr_assert_eq(eb_event_set_empty(event_of(data), "person", NULL), EB_OK);
     cr_assert_eq(ebi_data_complete(data, &err), EB_PERMANENT);
     cr_assert_eq(set("person.name", "Cy"), EB_OK);
@@ -327,7 +328,7 @@ Test(paths, brackets_follow_each_other) {
     cr_assert_eq(eb_event_set_long(event_of(data), "deep{k}[1]{y}", 2, NULL), EB_OK);
     cr_assert_eq(eb_event_set_long(event_of(data), "deep{a}[0]{z}", 3, NULL), EB_OK);
     cr_assert_eq(eb_event_set_long(event_of(data), "deep{b}[1]{z}", 3, &err), EB_PERMANENT);
-    counts("deep", 2);                  /* b was not made on the way to the refusal */
+    counts("deep", 2); /* b was not made on the way to the refusal */
     counts("deep{k}", 2);
     cr_assert_eq(eb_event_get_long(event_of(data), "deep{k}[1]{y}", &whole, NULL), EB_OK);
     cr_assert_eq(whole, 2);
@@ -362,7 +363,7 @@ Test(paths, a_union_holds_what_was_set_last) {
     is_null("any");
     cr_assert_eq(eb_event_get_long(event_of(data), "any.x", &whole, &err), EB_EMPTY);
     cr_assert_eq(eb_event_set_long(event_of(data), "any.x", 1, NULL), EB_OK);
-    cr_assert_eq(eb_event_get_long(event_of(data), "any.y", &whole, &err), EB_PERMANENT);        /* emptied meanwhile */
+    cr_assert_eq(eb_event_get_long(event_of(data), "any.y", &whole, &err), EB_PERMANENT); /* emptied meanwhile */
     cr_assert_eq(eb_event_set_bytes(event_of(data), "any", "x", 1, &err), EB_PERMANENT);
 }
 

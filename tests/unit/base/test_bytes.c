@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 
 Test(bytes, starts_empty_and_keeps_a_nul_after_its_end) {
-    struct ebi_bytes bytes = {0};
+    struct ebi_bytes bytes = { 0 };
 
     cr_assert(ebi_bytes_add(&bytes, "ab\0c", 4));
     cr_assert(ebi_bytes_add_text(&bytes, "d"));
@@ -23,7 +23,7 @@ Test(bytes, starts_empty_and_keeps_a_nul_after_its_end) {
 }
 
 Test(bytes, adding_nothing_still_makes_a_text) {
-    struct ebi_bytes bytes = {0};
+    struct ebi_bytes bytes = { 0 };
 
     cr_assert(ebi_bytes_add(&bytes, NULL, 0));
     cr_assert_str_eq(bytes.data, "");
@@ -31,7 +31,7 @@ Test(bytes, adding_nothing_still_makes_a_text) {
 }
 
 Test(bytes, grows_by_doubling) {
-    struct ebi_bytes bytes = {0};
+    struct ebi_bytes bytes = { 0 };
     unsigned moves = 0;
     size_t room = 0;
 
@@ -46,7 +46,7 @@ Test(bytes, grows_by_doubling) {
 }
 
 Test(bytes, what_no_memory_can_hold_is_refused_and_changes_nothing) {
-    struct ebi_bytes bytes = {0};
+    struct ebi_bytes bytes = { 0 };
 
     cr_assert(ebi_bytes_add_text(&bytes, "kept"));
     cr_assert_not(ebi_bytes_reserve(&bytes, SIZE_MAX));
@@ -72,13 +72,13 @@ static const struct {
     { "\xff", 1, "\"\xef\xbf\xbd\"" },
     { "a\xc3", 2, "\"a\xef\xbf\xbd\"" },
     { "a\xc3z", 3, "\"a\xef\xbf\xbdz\"" },
-    { "\xe2\x82z", 3, "\"\xef\xbf\xbdz\"" },                            /* one for the broken part, as Python */
-    { "\xed\xa0\x80", 3, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },      /* a surrogate */
-    { "\xc0\x80", 2, "\"\xef\xbf\xbd\xef\xbf\xbd\"" },                  /* overlong */
+    { "\xe2\x82z", 3, "\"\xef\xbf\xbdz\"" },                           /* one for the broken part, as Python */
+    { "\xed\xa0\x80", 3, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" }, /* a surrogate */
+    { "\xc0\x80", 2, "\"\xef\xbf\xbd\xef\xbf\xbd\"" },                 /* overlong */
 };
 
 Test(bytes, json_strings) {
-    struct ebi_bytes bytes = {0};
+    struct ebi_bytes bytes = { 0 };
 
     for (size_t i = 0; i < sizeof jsons / sizeof *jsons; i++) {
         ebi_bytes_clear(&bytes);
@@ -90,7 +90,7 @@ Test(bytes, json_strings) {
 
 /* The quick look at 8 bytes must agree with the slow one, wherever the odd character stands. */
 Test(bytes, json_escapes_are_found_at_every_place) {
-    struct ebi_bytes bytes = {0};
+    struct ebi_bytes bytes = { 0 };
     char text[25];
 
     for (size_t at = 0; at < 24; at++)
@@ -107,7 +107,7 @@ Test(bytes, json_escapes_are_found_at_every_place) {
 }
 
 Test(bytes, what_is_no_utf8_is_found_at_every_place) {
-    struct ebi_bytes bytes = {0};
+    struct ebi_bytes bytes = { 0 };
     char text[25];
 
     for (size_t at = 0; at < 24; at++) {
@@ -122,8 +122,8 @@ Test(bytes, what_is_no_utf8_is_found_at_every_place) {
 }
 
 Test(bytes, without_memory_nothing_changes) {
-    struct ebi_bytes bytes = {0};
-    char controls[200] = {0};
+    struct ebi_bytes bytes = { 0 };
+    char controls[200] = { 0 };
 
     fail_allocation(1);
     cr_assert_not(ebi_bytes_add_text(&bytes, "x"));
@@ -133,7 +133,7 @@ Test(bytes, without_memory_nothing_changes) {
     fail_allocation(1);
     cr_assert_not(ebi_bytes_add_format(&bytes, "%0200d", 1));
     cr_assert_str_eq(bytes.data, "kept");
-    fail_allocation(2);     /* the second: in the middle of the string, whose escapes need more than was foreseen */
+    fail_allocation(2); /* the second: in the middle of the string, whose escapes need more than was foreseen */
     cr_assert_not(ebi_bytes_add_json_string(&bytes, controls, sizeof controls));
     cr_assert(allocation_failed());
     cr_assert_str_eq(bytes.data, "kept");
@@ -142,8 +142,8 @@ Test(bytes, without_memory_nothing_changes) {
 }
 
 Test(bytes, a_descriptor_is_read_to_its_end_and_no_further_than_the_limit) {
-    struct ebi_bytes bytes = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes bytes = { 0 };
+    struct eb_error err = { 0 };
     int ends[2];
 
     cr_assert_eq(pipe(ends), 0);

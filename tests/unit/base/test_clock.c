@@ -82,7 +82,7 @@ static const struct {
 
 Test(clock, reads_what_producers_send) {
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         int64_t us = 0;
 
         cr_assert_eq(ebi_iso_read(good[i].text, strlen(good[i].text), &us, &err), EB_OK, "%s", err.text);
@@ -125,7 +125,7 @@ static const struct {
 
 Test(clock, refuses_what_is_no_time_in_utc) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         int64_t us = 7;
 
         cr_assert_eq(ebi_iso_read(bad[i].text, strlen(bad[i].text), &us, &err), EB_PERMANENT, "%s", bad[i].text);
@@ -154,7 +154,7 @@ Test(clock, no_byte_past_the_end_is_read) {
     int64_t us;
 
     for (size_t len = 0; len < 26; len++) {
-        char *exact = malloc(len + 1);      /* a sanitizer sees a byte too many */
+        char *exact = malloc(len + 1); /* a sanitizer sees a byte too many */
 
         memcpy(exact, "2026-11-23T20:00:00.123456+00:00", len);
         exact = realloc(exact, len ? len : 1);
@@ -170,10 +170,10 @@ Test(clock, points_in_time_as_users_give_them) {
 
     static const struct {
         const char *text;
-        int64_t before_s;               /* the second of 2026-11-23T20:00:00Z */
+        int64_t before_s; /* the second of 2026-11-23T20:00:00Z */
     } cases[] = {
-        { "-15m", 900 }, { "15m", 900 }, { "-2h", 7200 }, { "2h", 7200 }, { "-7d", 7 * 86400 }, { "7d", 7 * 86400 },
-        { "1000ms", 1 }, { "0", 0 }, { "now", 0 },
+        { "-15m", 900 },     { "15m", 900 },  { "-2h", 7200 }, { "2h", 7200 }, { "-7d", 7 * 86400 },
+        { "7d", 7 * 86400 }, { "1000ms", 1 }, { "0", 0 },      { "now", 0 },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -185,8 +185,8 @@ Test(clock, points_in_time_as_users_give_them) {
 Test(clock, dates_and_offsets_are_points_in_time) {
     static const struct {
         const char *text;
-        int64_t seconds;                /* after 2026-11-23T00:00:00Z */
-    /* clang-format off */
+        int64_t seconds; /* after 2026-11-23T00:00:00Z */
+        /* clang-format off */
     } cases[] = {
         { "2026-11-23T20:00:00Z", 72000 }, { "2026-11-23T20:00:00+01:00", 68400 }, { "2026-11-23T20:00:00-05:30", 91800 },
         { "2026-11-23", 0 }, { "2026-11-24", 86400 }, { "2026-11-23 20:00", 72000 }, { "2026-11-23T20:00:00", 72000 },
@@ -203,9 +203,24 @@ Test(clock, dates_and_offsets_are_points_in_time) {
 }
 
 Test(clock, what_is_no_point_in_time) {
-    static const char *const cases[] = { "", "-", "-5", "-5x", "--5m", "5", "tomorrow", "now ", "-9223372036854775807d",
-                                         "-9223372036854775807ms", "-1000000d", "2026-11-23T", "2026-11-23X", "2026-11-31",
-                                         "2026-11-23T25:00", "2026-11-23T20:00+25:00", "0001-01-01T00:00+01:00", "-now" };
+    static const char *const cases[] = { "",
+                                         "-",
+                                         "-5",
+                                         "-5x",
+                                         "--5m",
+                                         "5",
+                                         "tomorrow",
+                                         "now ",
+                                         "-9223372036854775807d",
+                                         "-9223372036854775807ms",
+                                         "-1000000d",
+                                         "2026-11-23T",
+                                         "2026-11-23X",
+                                         "2026-11-31",
+                                         "2026-11-23T25:00",
+                                         "2026-11-23T20:00+25:00",
+                                         "0001-01-01T00:00+01:00",
+                                         "-now" };
     struct eb_error err;
     int64_t us;
 

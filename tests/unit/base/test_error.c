@@ -58,11 +58,11 @@ Test(error, stays_one_line_of_utf8_whatever_it_tells_of) {
     static const struct {
         const char *told, *want;
     } cases[] = {
-        {"a\nb\tc\x7f", "a?b?c?"},
-        {"\x1b[31mred", "?[31mred"},
-        {"caf\xc3\xa9 \xf0\x9f\x98\x80", "caf\xc3\xa9 \xf0\x9f\x98\x80"},
-        {"\xff \xc3 \xed\xa0\x80", "? ? ???"},
-        {"\xc2\x85next", "??next"},
+        { "a\nb\tc\x7f", "a?b?c?" },
+        { "\x1b[31mred", "?[31mred" },
+        { "caf\xc3\xa9 \xf0\x9f\x98\x80", "caf\xc3\xa9 \xf0\x9f\x98\x80" },
+        { "\xff \xc3 \xed\xa0\x80", "? ? ???" },
+        { "\xc2\x85next", "??next" },
     };
     struct eb_error err;
 
@@ -80,7 +80,7 @@ Test(error, stays_one_line_of_utf8_whatever_it_tells_of) {
 
 /* A plugin fills errors without these functions. */
 Test(error, context_mends_what_another_wrote) {
-    struct eb_error err = {.status = EB_PERMANENT, .kind = EB_KIND_BROKER, .text = "two\nlines"};
+    struct eb_error err = { .status = EB_PERMANENT, .kind = EB_KIND_BROKER, .text = "two\nlines" };
 
     ebi_error_context(&err, "broker");
     cr_assert_str_eq(err.text, "broker: two?lines");

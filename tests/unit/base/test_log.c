@@ -29,7 +29,7 @@ static void hear(void *arg, int level, const char *text) {
 }
 
 Test(log, takes_its_level_and_what_is_graver) {
-    struct heard heard = {0};
+    struct heard heard = { 0 };
     struct ebi_log *log = ebi_log_new(EBI_WARNING, false, hear, &heard);
 
     ebi_log_line(log, EBI_INFO, "not this");
@@ -54,7 +54,7 @@ Test(log, without_one_nothing_happens) {
 
 static const struct {
     const char *text, *value, *want;
-/* clang-format off */
+    /* clang-format off */
 } texts[] = {
     { "delivered", "user-login", "delivered name=user-login" },
     { "delivered", "", "delivered name=\"\"" },
@@ -69,7 +69,7 @@ static const struct {
 /* clang-format on */
 
 Test(log, a_line_of_text_stays_a_line) {
-    struct heard heard = {0};
+    struct heard heard = { 0 };
     struct ebi_log *log = ebi_log_new(EBI_INFO, false, hear, &heard);
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -81,7 +81,7 @@ Test(log, a_line_of_text_stays_a_line) {
 
 Test(log, a_json_line_is_an_object_with_its_fields) {
     static const struct ebi_log_field fields[] = { { "topic", "a\"\n\x01\xff" }, { "key", NULL }, { "id", "7" } };
-    struct heard heard = {0};
+    struct heard heard = { 0 };
     struct ebi_log *log = ebi_log_new(EBI_INFO, true, hear, &heard);
 
     ebi_log_fields(log, EBI_WARNING, "not\ndelivered", fields, 3);
@@ -99,12 +99,12 @@ Test(log, a_json_line_is_an_object_with_its_fields) {
 }
 
 Test(log, a_long_value_is_cut_between_characters) {
-    struct heard heard = {0};
+    struct heard heard = { 0 };
     char value[100001], want[600];
 
     for (int json = 0; json <= 1; json++) {
         struct ebi_log *log = ebi_log_new(EBI_INFO, json, hear, &heard);
-        for (size_t before = 497; before <= 501; before++) {            /* the euro sign has 3 bytes */
+        for (size_t before = 497; before <= 501; before++) { /* the euro sign has 3 bytes */
             size_t kept = before <= 497 ? before + 3 : before < 500 ? before : 500;
             memset(value, 'x', sizeof value - 1);
             value[sizeof value - 1] = '\0';
@@ -124,15 +124,15 @@ Test(log, a_long_value_is_cut_between_characters) {
 }
 
 Test(log, errno_is_left_alone) {
-    struct heard heard = {0};
-    char text[1000] = {0};
+    struct heard heard = { 0 };
+    char text[1000] = { 0 };
     struct ebi_log *log = ebi_log_new(EBI_INFO, true, hear, &heard);
 
     errno = ENOSPC;
     ebi_log_line(log, EBI_INFO, "x");
     cr_assert_eq(errno, ENOSPC);
     memset(text, 'a', sizeof text - 1);
-    fail_allocation(2);         /* the line grows, which would set it */
+    fail_allocation(2); /* the line grows, which would set it */
     ebi_log_fields(log, EBI_INFO, text, NULL, 0);
     cr_assert(allocation_failed());
     cr_assert_eq(errno, ENOSPC);
@@ -140,7 +140,7 @@ Test(log, errno_is_left_alone) {
 }
 
 Test(log, without_memory_a_line_is_lost_and_no_more) {
-    struct heard heard = {0};
+    struct heard heard = { 0 };
 
     fail_allocation(1);
     cr_assert_null(ebi_log_new(EBI_INFO, false, hear, &heard));

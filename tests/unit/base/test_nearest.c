@@ -32,8 +32,7 @@ Test(nearest, edits) {
     }
 }
 
-static const char *const names[] = { "service",     "producer",    "consumer", "topic_prefix",
-                                     "plugin_path", "schema_path", "key" };
+static const char *const names[] = { "service", "producer", "consumer", "topic_prefix", "plugin_path", "schema_path", "key" };
 
 Test(nearest, what_was_probably_meant) {
     /* clang-format off */

@@ -8,7 +8,7 @@
 
 static const struct {
     const char *text, *line, *json;
-/* clang-format off */
+    /* clang-format off */
 } cases[] = {
     {"caf\xc3\xa9 \xe6\x95\xb0 \xf0\x9f\xa7\xaa", "caf\xc3\xa9 \xe6\x95\xb0 \xf0\x9f\xa7\xaa",
      "\"caf\xc3\xa9 \xe6\x95\xb0 \xf0\x9f\xa7\xaa\""},
@@ -31,7 +31,7 @@ static const struct {
 
 Test(printable, lines_and_json_strings_show_the_same_characters) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct ebi_bytes line = {0}, json = {0};
+        struct ebi_bytes line = { 0 }, json = { 0 };
 
         cr_assert(ebi_printable_add(&line, cases[i].text, strlen(cases[i].text)));
         cr_assert_str_eq(line.data, cases[i].line, "case %zu", i);
@@ -43,7 +43,7 @@ Test(printable, lines_and_json_strings_show_the_same_characters) {
 }
 
 Test(printable, text_in_quotes_cannot_end_them) {
-    struct ebi_bytes line = {0};
+    struct ebi_bytes line = { 0 };
 
     cr_assert(ebi_printable_add_quoted(&line, "a\"b\\c\n", 6));
     cr_assert_str_eq(line.data, "a\\\"b\\\\c\\n");
@@ -51,7 +51,7 @@ Test(printable, text_in_quotes_cannot_end_them) {
 }
 
 Test(printable, json_keeps_its_layout_and_what_stands_before) {
-    struct ebi_bytes json = {0};
+    struct ebi_bytes json = { 0 };
 
     cr_assert(ebi_bytes_add_text(&json, "\x7f{\n  \"a\": \"\xc2\x85\"\n}"));
     cr_assert(ebi_printable_json(&json, 1));
@@ -71,7 +71,7 @@ Test(printable, each_character_of_unicode_is_shown_or_escaped_and_comes_back) {
 }
 
 Test(printable, without_memory_json_stays_as_it_was) {
-    struct ebi_bytes json = {0};
+    struct ebi_bytes json = { 0 };
 
     cr_assert(ebi_bytes_add_text(&json, "\"\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\""));
     for (unsigned n = 1; n <= 2; n++) {

@@ -76,7 +76,7 @@ Test(thread, a_wait_ends_at_its_time_and_not_before) {
     pthread_mutex_lock(&gate.mutex);
     until = ebi_ticks_ms() + 20;
     while (ebi_cond_wait_until(&gate.cond, &gate.mutex, until))
-        ;       /* woken for nothing */
+        ; /* woken for nothing */
     cr_assert_geq(ebi_ticks_ms(), until);
     cr_assert_not(ebi_cond_wait_until(&gate.cond, &gate.mutex, 0));
     cr_assert_not(ebi_cond_wait_until(&gate.cond, &gate.mutex, -5));

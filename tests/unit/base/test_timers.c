@@ -5,8 +5,8 @@
 #include "../growth.h"
 
 Test(timers, the_earliest_comes_first_and_only_when_its_time_has_come) {
-    struct ebi_timers timers = {0};
-    struct ebi_timer a = {0}, b = {0}, c = {0};
+    struct ebi_timers timers = { 0 };
+    struct ebi_timer a = { 0 }, b = { 0 }, c = { 0 };
 
     ebi_timers_add(&timers, &a, 30);
     ebi_timers_add(&timers, &b, 10);
@@ -25,7 +25,7 @@ Test(timers, the_earliest_comes_first_and_only_when_its_time_has_come) {
 Test(timers, they_agree_with_a_table) {
     enum { N = 200 };
     static struct ebi_timer all[N];
-    struct ebi_timers timers = {0};
+    struct ebi_timers timers = { 0 };
 
     srand(1);
     for (int step = 0; step < 100000; step++) {
@@ -49,7 +49,7 @@ Test(timers, they_agree_with_a_table) {
 
 static void wait_and_take(size_t n) {
     struct ebi_timer *all = calloc(n, sizeof *all);
-    struct ebi_timers timers = {0};
+    struct ebi_timers timers = { 0 };
 
     for (size_t i = 0; i < n; i++)
         ebi_timers_add(&timers, &all[i], (int64_t)(i * 2654435761u % n));

@@ -8,7 +8,7 @@
 Test(topic, a_prefix_is_put_before_a_topic_and_taken_off_again) {
     static const struct {
         const char *prefix, *topic, *full;
-    } cases[] = {{NULL, "t", "t"}, {"", "t", "t"}, {"dev", "t", "dev-t"}, {"dev", "dev-t", "dev-dev-t"}};
+    } cases[] = { { NULL, "t", "t" }, { "", "t", "t" }, { "dev", "t", "dev-t" }, { "dev", "dev-t", "dev-dev-t" } };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *full = ebi_full_topic(cases[i].prefix, cases[i].topic);
@@ -38,12 +38,13 @@ Test(topic, a_star_stands_for_any_text) {
         const char *pattern, *topic;
         bool matches;
     } cases[] = {
-        {"t", "t", true}, {"t", "tt", false}, {"*", "", true}, {"*", "t", true}, {"a*", "a", true}, {"a*c", "abc", true},
-        {"a*c", "abcd", false}, {"*b*", "abc", true}, {"a*b*c", "a-b-b-c", true}, {"**", "x", true}, {"", "", true}, {"", "t", false},
+        { "t", "t", true },           { "t", "tt", false },   { "*", "", true },        { "*", "t", true },
+        { "a*", "a", true },          { "a*c", "abc", true }, { "a*c", "abcd", false }, { "*b*", "abc", true },
+        { "a*b*c", "a-b-b-c", true }, { "**", "x", true },    { "", "", true },         { "", "t", false },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        cr_expect_eq(ebi_topic_matches(cases[i].pattern, (struct eb_text){cases[i].topic, strlen(cases[i].topic)}),
+        cr_expect_eq(ebi_topic_matches(cases[i].pattern, (struct eb_text){ cases[i].topic, strlen(cases[i].topic) }),
                      cases[i].matches, "%s %s", cases[i].pattern, cases[i].topic);
     cr_expect(ebi_topic_is_pattern("a*") && !ebi_topic_is_pattern("a"));
 }
@@ -51,8 +52,11 @@ Test(topic, a_star_stands_for_any_text) {
 Test(topic, a_dead_letter_topic_leads_back_to_its_topic) {
     static const struct {
         const char *template, *prefix, *topic, *letters;
-    } cases[] = {{"{topic}.dlq", NULL, "t", "t.dlq"}, {"{topic}.dlq", "dev", "dev-t", "dev-t.dlq"}, {"dead.{topic}", "", "t", "dead.t"},
-                 {"a.{topic}.b", "dev", "dev-t", "dev-a.t.b"}, {"all", "dev", "dev-t", "dev-all"}};
+    } cases[] = { { "{topic}.dlq", NULL, "t", "t.dlq" },
+                  { "{topic}.dlq", "dev", "dev-t", "dev-t.dlq" },
+                  { "dead.{topic}", "", "t", "dead.t" },
+                  { "a.{topic}.b", "dev", "dev-t", "dev-a.t.b" },
+                  { "all", "dev", "dev-t", "dev-all" } };
     struct eb_text source;
     bool cut;
 
@@ -87,8 +91,8 @@ Test(topic, a_name_too_long_for_a_broker_is_cut_at_a_whole_character) {
 Test(topic, a_point_is_a_word_a_time_or_a_position) {
     static const struct {
         const char *text;
-        int32_t kind;                   /* 0: refused */
-    /* clang-format off */
+        int32_t kind; /* 0: refused */
+        /* clang-format off */
     } cases[] = {
         {NULL, EB_EARLIEST}, {"earliest", EB_EARLIEST}, {"latest", EB_LATEST}, {"-15m", EB_TIME},
         {"2026-11-25T10:00:00Z", EB_TIME}, {"20261125T100000Z", EB_TIME}, {"20261125Tx", 0}, {"2026", EB_POSITION}, {"20261125", EB_POSITION},
@@ -100,7 +104,7 @@ Test(topic, a_point_is_a_word_a_time_or_a_position) {
     /* clang-format on */
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         struct eb_point point;
         enum eb_status status = ebi_point_read(cases[i].text, &point, &err);
 

@@ -5,7 +5,7 @@
 
 struct reading {
     const char *text;
-    int64_t want;       /* -1: refused */
+    int64_t want; /* -1: refused */
 };
 
 static void check(bool (*read)(const char *, size_t, int64_t *), const struct reading *cases, size_t n) {

@@ -7,7 +7,7 @@ static const struct {
     const char *text;
     size_t step;
     bool good;
-/* clang-format off */
+    /* clang-format off */
 } steps[] = {
     { "a", 1, true },
     { "\x7f", 1, true },
@@ -49,6 +49,8 @@ Test(utf8, whole_texts) {
     cr_assert(ebi_utf8_valid("plain and long enough for words", 31));
     cr_assert(ebi_utf8_valid("12345678\xe2\x82\xac", 11));
     cr_assert_not(ebi_utf8_valid("12345678\xe2\x82\xac", 10));
-    cr_assert_not(ebi_utf8_valid("\xff" "12345678", 9));
+    cr_assert_not(ebi_utf8_valid("\xff"
+                                 "12345678",
+                                 9));
     cr_assert(ebi_utf8_valid("a\0b", 3));
 }

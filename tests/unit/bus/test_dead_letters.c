@@ -12,14 +12,14 @@ Test(dead_letters, dead_letters_need_a_broker_that_can_send_and_a_topic_that_can
     close_all();
 
     open_bus_on("full", NULL, TASK);
-    fake.create = (struct fault){EB_PERMANENT, 1};
+    fake.create = (struct fault){ EB_PERMANENT, 1 };
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
     cr_assert(strstr(err.text, "broker m cannot store dead letters: dead-letter topic t.dlq"), "%s", err.text);
     fake.create.times = 1;
     cr_assert_eq(open_worker(NULL), EB_PERMANENT);
-    fake.open_admin = (struct fault){EB_PERMANENT, 1};
+    fake.open_admin = (struct fault){ EB_PERMANENT, 1 };
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
-    fake.open_producer = (struct fault){EB_PERMANENT, 1};
+    fake.open_producer = (struct fault){ EB_PERMANENT, 1 };
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
     close_all();
 }
@@ -38,7 +38,7 @@ Test(dead_letters, the_start_makes_no_topic_and_the_first_dead_letter_does) {
 
 Test(dead_letters, a_broker_for_dead_letters_that_is_away_is_no_reason_not_to_start) {
     events(1, "k");
-    fake.create = (struct fault){EB_RETRIABLE, 1};
+    fake.create = (struct fault){ EB_RETRIABLE, 1 };
     open_on("full", "log_level = debug\n" TASK);
     run();
     cr_assert(fixture_logged("starting anyway"));
@@ -48,7 +48,7 @@ Test(dead_letters, a_broker_for_dead_letters_that_is_away_is_no_reason_not_to_st
     events(1, "k");
     receiver.fails[0] = 1;
     receiver.with = EB_PERMANENT;
-    fake.create = (struct fault){EB_RETRIABLE, 1};
+    fake.create = (struct fault){ EB_RETRIABLE, 1 };
     open_bus_on("full", "full", TASK "dead_letter_broker = n\ndead_letter_topic = t\n");
     cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
     cr_assert(fixture_logged("broker n: ") && fixture_logged("starting anyway"));
@@ -97,7 +97,7 @@ Test(dead_letters, one_that_is_not_kept_at_once_is_tried_again) {
     receiver.with = EB_PERMANENT;
     fake.events[0].nowhere = true;
     open_on("full", "delivery_timeout = 250ms\n" TASK);
-    fake.report = (struct fault){EB_RETRIABLE, 3};
+    fake.report = (struct fault){ EB_RETRIABLE, 3 };
     run();
     cr_assert(fixture_logged("the dead letter of t ? is not stored yet; retrying in"));
     cr_assert_eq(fake.n_sent, 1);
@@ -110,7 +110,7 @@ Test(dead_letters, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_h
     receiver.with = EB_PERMANENT;
     fake.events[0].nowhere = true;
     open_on("full", TASK);
-    fake.report = (struct fault){EB_PERMANENT, 4};
+    fake.report = (struct fault){ EB_PERMANENT, 4 };
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
     cr_assert(strstr(err.text, "the dead letter of t ? cannot be stored"), "%s", err.text);
     cr_assert_eq(fake.events[0].state, WAITING);
@@ -122,8 +122,9 @@ Test(dead_letters, one_that_the_broker_refuses_is_kept_with_less_of_the_event) {
         unsigned refusals;
         size_t headers;
         const char *missing;
-    } cases[] = {{1, 2, "headers"}, {2, 2, "headers, data"}, {1, 0, "headers, data"},
-                 {3, 2, "headers, data, attributes, key"}};
+    } cases[] = {
+        { 1, 2, "headers" }, { 2, 2, "headers, data" }, { 1, 0, "headers, data" }, { 3, 2, "headers, data, attributes, key" }
+    };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         working_begin();
@@ -132,7 +133,7 @@ Test(dead_letters, one_that_the_broker_refuses_is_kept_with_less_of_the_event) {
         receiver.with = EB_PERMANENT;
         fake.events[0].n_headers = cases[i].headers;
         open_on("full", TASK);
-        fake.report = (struct fault){EB_PERMANENT, (int)cases[i].refusals};
+        fake.report = (struct fault){ EB_PERMANENT, (int)cases[i].refusals };
         run();
         cr_assert_eq(fake.n_sent, 1, "case %zu", i);
         cr_assert_str_eq(fake.sent[0].truncated, cases[i].missing);
@@ -181,7 +182,7 @@ Test(dead_letters, a_broker_that_does_not_answer_is_asked_for_a_topic_once_in_a_
         receiver.fails[i] = 1;
     receiver.with = EB_PERMANENT;
     open_on("full", "[consume w]\ntopic = t*\ngroup = g\n");
-    fake.create = (struct fault){EB_RETRIABLE, TIMES};
+    fake.create = (struct fault){ EB_RETRIABLE, TIMES };
     pthread_t thread = start();
     until(fixture_logged("t 0 is not stored yet") && fixture_logged("t 49 is not stored yet"));
     cr_assert_gt(fake.create.times, TIMES - 5, "asked %d times", TIMES - fake.create.times);
@@ -196,7 +197,7 @@ Test(dead_letters, a_pattern_makes_its_topics_when_they_are_needed_and_tries_aga
     receiver.fails[0] = receiver.fails[1] = 1;
     receiver.with = EB_PERMANENT;
     open_on("full", "[consume w]\ntopic = t*\ngroup = g\n");
-    fake.create = (struct fault){EB_RETRIABLE, 1};
+    fake.create = (struct fault){ EB_RETRIABLE, 1 };
     run();
     cr_assert(fixture_logged("the dead letter of t 0 is not stored yet") && fixture_logged("dead-letter topic t.dlq"));
     cr_assert_eq(fake.created, 1, "once for both");
@@ -206,7 +207,7 @@ Test(dead_letters, a_pattern_makes_its_topics_when_they_are_needed_and_tries_aga
 
 Test(dead_letters, the_first_topic_that_is_refused_is_the_one_that_is_told) {
     open_bus_on("full", NULL, "[consume w]\ntopic = t u v\ngroup = g\n");
-    fake.create = (struct fault){EB_PERMANENT, 1};
+    fake.create = (struct fault){ EB_PERMANENT, 1 };
     cr_assert_eq(open_worker(&err), EB_PERMANENT);
     cr_assert(strstr(err.text, "dead-letter topic t.dlq"), "%s", err.text);
     close_all();
@@ -247,7 +248,7 @@ Test(dead_letters, where_there_is_none_memory_that_runs_out_changes_nothing) {
         if (status != EB_OK) {
             cr_assert(strstr(err.text, "stopped at event"), "allocation %u: %s", n, err.text);
             cr_assert_eq(fake.events[0].state, WAITING);
-        } else {                        /* the receiver's verdict did not come through: it was asked again */
+        } else { /* the receiver's verdict did not come through: it was asked again */
             cr_assert(failed && receiver.n == 1, "allocation %u", n);
         }
         close_all();

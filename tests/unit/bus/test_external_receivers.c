@@ -44,12 +44,12 @@ Test(external_receivers, a_command_that_a_signal_ended_is_tried_again) {
 }
 
 Test(external_receivers, a_command_need_not_read_what_it_gets_nor_at_once) {
-    static const char *const commands[] = {"exec = true", "exec = exec <&-; sleep 0.3", "exec = sleep 0.2; cat > /dev/null"};
+    static const char *const commands[] = { "exec = true", "exec = exec <&-; sleep 0.3", "exec = sleep 0.2; cat > /dev/null" };
 
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         working_begin();
         events(1, "k");
-        fake.events[0].name_len = MOST_NAME;          /* more than a pipe holds */
+        fake.events[0].name_len = MOST_NAME; /* more than a pipe holds */
         open_on("full", with(commands[i]));
         run();
         cr_assert_eq(counts().succeeded, 1, "%s", commands[i]);
@@ -76,7 +76,7 @@ Test(external_receivers, a_command_that_finds_no_descriptors_waits_and_spends_no
     events(1, "k");
     open_on("full", with("exec = cat > $STATE_DIRECTORY/got\nretry.attempts = 1"));
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
-    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 0, before.rlim_max }), 0);
     pthread_t thread = start();
     until(fixture_logged("exec: cannot make a pipe"));
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
@@ -111,13 +111,13 @@ static void *reap_always(void *arg) {
 }
 
 Test(external_receivers, how_a_command_ended_is_known_whatever_the_host_does_with_its_children) {
-    static void (*const handlers[])(int) = {SIG_IGN, reap_all, SIG_DFL};
+    static void (*const handlers[])(int) = { SIG_IGN, reap_all, SIG_DFL };
     pthread_t reaper;
 
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
         working_begin();
         events(3, "k");
-        cr_assert_eq(sigaction(SIGCHLD, &(struct sigaction){.sa_handler = handlers[i]}, NULL), 0);
+        cr_assert_eq(sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = handlers[i] }, NULL), 0);
         reaping = handlers[i] == SIG_DFL;
         if (reaping)
             cr_assert_eq(pthread_create(&reaper, NULL, reap_always, NULL), 0);
@@ -137,8 +137,9 @@ Test(external_receivers, how_a_command_ended_is_known_whatever_the_host_does_wit
 
 Test(external_receivers, a_command_whose_supervisor_died_has_not_succeeded) {
     events(1, "k");
-    open_on("full", with("exec = cd $STATE_DIRECTORY; test -e once || { touch once; kill -9 $PPID; exec sleep 20 >/dev/null 2>&1; }\n"
-                         "retry.attempts = 1"));
+    open_on("full",
+            with("exec = cd $STATE_DIRECTORY; test -e once || { touch once; kill -9 $PPID; exec sleep 20 >/dev/null 2>&1; }\n"
+                 "retry.attempts = 1"));
     run();
     cr_assert(fixture_logged("how the command ended is unknown"));
     cr_assert_eq(counts().succeeded, 1);
@@ -152,7 +153,7 @@ Test(external_receivers, a_command_whose_supervisor_died_has_not_succeeded) {
 /* A server that answers each request in a connection of its own: with one answer after the other, and the last again. */
 static const char *const *answers;
 static atomic_int asked;
-static atomic_size_t filled;            /* bytes of a body of 1 GiB that were taken */
+static atomic_size_t filled; /* bytes of a body of 1 GiB that were taken */
 static int server, port;
 
 static void *serve(void *arg) {
@@ -168,14 +169,14 @@ static void *serve(void *arg) {
         atomic_fetch_add(&asked, 1);
         if (answers[1])
             answers++;
-        if (!*answer) {                 /* none: the other side goes first */
+        if (!*answer) { /* none: the other side goes first */
             recv(client, request, sizeof request, 0);
             continue;
         }
-        bool stays = *answer == '~';    /* the connection stays open, whatever the answer says of its end */
+        bool stays = *answer == '~'; /* the connection stays open, whatever the answer says of its end */
         send(client, answer + stays, strlen(answer + stays), MSG_NOSIGNAL);
         if (strstr(answer, "Content-Length: 1073741824"))
-            for (ssize_t n = 1; n > 0 && filled < 1 << 30; filled += n > 0 ? (size_t)n : 0)
+            for (ssize_t n = 1; n > 0 && filled<1 << 30; filled += n> 0 ? (size_t)n : 0)
                 n = send(client, filling, sizeof filling, MSG_NOSIGNAL);
         if (stays)
             client = open("/dev/null", O_RDONLY);
@@ -185,11 +186,11 @@ static void *serve(void *arg) {
 }
 
 static const char *host = "127.0.0.1";
-static int proxied;                     /* http_proxy names the server (1), or a port where nobody is (2) */
+static int proxied; /* http_proxy names the server (1), or a port where nobody is (2) */
 
 /* Opens a worker on a server that says that; `more` are settings. */
 static void open_on_server(const char *const *says, const char *more) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof address;
     char setting[300];
     pthread_t thread;
@@ -215,9 +216,12 @@ static void open_on_server(const char *const *says, const char *more) {
 #define NO_BODY "\r\nContent-Length: 0\r\n\r\n"
 
 Test(external_receivers, an_answer_that_may_pass_is_waited_for) {
-    static const char *const says[] = {"HTTP/1.1 408 x" NO_BODY, "HTTP/1.1 425 x\r\nRetry-After: 9" NO_BODY,
-                                       "HTTP/1.1 429 x\r\nRetry-After: 0" NO_BODY, "HTTP/1.1 500 x" NO_BODY, "HTTP/1.1 204 x\r\n\r\n",
-                                       NULL};
+    static const char *const says[] = { "HTTP/1.1 408 x" NO_BODY,
+                                        "HTTP/1.1 425 x\r\nRetry-After: 9" NO_BODY,
+                                        "HTTP/1.1 429 x\r\nRetry-After: 0" NO_BODY,
+                                        "HTTP/1.1 500 x" NO_BODY,
+                                        "HTTP/1.1 204 x\r\n\r\n",
+                                        NULL };
 
     events(1, "k");
     open_on_server(says, "retry.attempts = 9\nretry.max = 1ms");
@@ -228,7 +232,7 @@ Test(external_receivers, an_answer_that_may_pass_is_waited_for) {
 }
 
 Test(external_receivers, the_server_may_ask_for_a_wait) {
-    static const char *const says[] = {"HTTP/1.1 503 x\r\nRetry-After: 1" NO_BODY, "HTTP/1.1 200 x" NO_BODY, NULL};
+    static const char *const says[] = { "HTTP/1.1 503 x\r\nRetry-After: 1" NO_BODY, "HTTP/1.1 200 x" NO_BODY, NULL };
 
     events(1, "k");
     open_on_server(says, "retry.max = 1m");
@@ -238,7 +242,8 @@ Test(external_receivers, the_server_may_ask_for_a_wait) {
 }
 
 Test(external_receivers, other_answers_are_permanent_and_redirects_are_not_followed) {
-    static const char *const says[] = {"HTTP/1.1 302 x\r\nLocation: http://127.0.0.1:1/" NO_BODY, "HTTP/1.1 404 x" NO_BODY, NULL};
+    static const char *const says[] = { "HTTP/1.1 302 x\r\nLocation: http://127.0.0.1:1/" NO_BODY, "HTTP/1.1 404 x" NO_BODY,
+                                        NULL };
 
     events(2, "k");
     open_on_server(says, "");
@@ -251,13 +256,15 @@ Test(external_receivers, other_answers_are_permanent_and_redirects_are_not_follo
 
 /* Answers whose status is known, whatever becomes of the rest. */
 Test(external_receivers, the_status_line_decides_and_the_rest_is_not_waited_for) {
-    static const char *const rests[] = {
-        "x\r\nContent-Length: 100\r\n\r\nhalf", "x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal", "x\r\nContent-Le",
-        "x\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", "x\r\nContent-Encoding: gzip\r\n\r\nnone",
-        "x\r\nContent-Length: 1073741824\r\n\r\n"};
-    static const char *const statuses[] = {"200", "500", "404"};
+    static const char *const rests[] = { "x\r\nContent-Length: 100\r\n\r\nhalf",
+                                         "x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal",
+                                         "x\r\nContent-Le",
+                                         "x\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+                                         "x\r\nContent-Encoding: gzip\r\n\r\nnone",
+                                         "x\r\nContent-Length: 1073741824\r\n\r\n" };
+    static const char *const statuses[] = { "200", "500", "404" };
     static char text[100];
-    static const char *says[] = {text, NULL};
+    static const char *says[] = { text, NULL };
 
     for (int i = 0; i < 6 * 2 * 3; i++) {
         struct timespec began, ended;
@@ -284,8 +291,10 @@ Test(external_receivers, the_status_line_decides_and_the_rest_is_not_waited_for)
 
 /* In its own words, but for the log. */
 Test(external_receivers, a_web_address_says_why_it_failed) {
-    static const char *const says[] = {"HTTP/1.1 404 x\r\nContent-Length: 40\r\n\r\n<p>\nno such user: \"real name\" \x1b[1m!\n \n",
-                                       "HTTP/1.1 500 x" NO_BODY, NULL};
+    static const char *const says[] = {
+        "HTTP/1.1 404 x\r\nContent-Length: 40\r\n\r\n<p>\nno such user: \"real name\" \x1b[1m!\n \n", "HTTP/1.1 500 x" NO_BODY,
+        NULL
+    };
 
     events(2, NULL);
     open_on_server(says, "retry.attempts = 1");
@@ -298,11 +307,11 @@ Test(external_receivers, a_web_address_says_why_it_failed) {
 }
 
 Test(external_receivers, what_does_not_speak_http_is_tried_again) {
-    static const char *const bad[] = {"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "HTTP/1.1 abc\r\n\r\n", "\x15\x03\x01", "{}",
-                                      "HTTP/1.1 100 Continue\r\n\r\n", "RTSP/1.0 200 OK\r\n\r\n", "HTTP/1.1 200"};
+    static const char *const bad[] = { "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "HTTP/1.1 abc\r\n\r\n",    "\x15\x03\x01", "{}",
+                                       "HTTP/1.1 100 Continue\r\n\r\n",      "RTSP/1.0 200 OK\r\n\r\n", "HTTP/1.1 200" };
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        const char *const says[] = {bad[i], "HTTP/1.1 200 x" NO_BODY, NULL};
+        const char *const says[] = { bad[i], "HTTP/1.1 200 x" NO_BODY, NULL };
 
         working_begin();
         events(1, "k");
@@ -316,8 +325,8 @@ Test(external_receivers, what_does_not_speak_http_is_tried_again) {
 }
 
 Test(external_receivers, proxies_of_the_environment_are_an_option_and_never_for_this_machine) {
-    static const char *const says[] = {"HTTP/1.1 200 x" NO_BODY, NULL};
-    static const char *const own[] = {"127.0.0.1", "localhost", "127.1", "0.0.0.0", "LOCALHOST", "0x7f000001"};
+    static const char *const says[] = { "HTTP/1.1 200 x" NO_BODY, NULL };
+    static const char *const own[] = { "127.0.0.1", "localhost", "127.1", "0.0.0.0", "LOCALHOST", "0x7f000001" };
 
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         working_begin();
@@ -343,7 +352,7 @@ Test(external_receivers, proxies_of_the_environment_are_an_option_and_never_for_
 
 /* A program that a receiver starts does not keep a connection open. */
 Test(external_receivers, connections_are_not_inherited) {
-    static const char *const says[] = {"", NULL};
+    static const char *const says[] = { "", NULL };
     int n = 0;
 
     events(1, "k");
@@ -367,7 +376,7 @@ Test(external_receivers, connections_are_not_inherited) {
 }
 
 Test(external_receivers, a_worker_that_is_stopped_twice_ends_its_requests) {
-    static const char *const says[] = {"", NULL};
+    static const char *const says[] = { "", NULL };
 
     events(1, "k");
     open_on_server(says, "");
@@ -381,8 +390,8 @@ Test(external_receivers, a_worker_that_is_stopped_twice_ends_its_requests) {
 }
 
 Test(external_receivers, what_says_nothing_or_is_no_address_is_refused_before_an_event_comes) {
-    static const char *const bad[] = {"webhook = http://[x", "webhook = https://", "webhook = ftp://x", "webhook =", "exec =",
-                                      "exec = ${NOT_SET:-}", "exec = $NOT_SET", "exec = # true", "exec = A=b"};
+    static const char *const bad[] = { "webhook = http://[x", "webhook = https://", "webhook = ftp://x", "webhook =", "exec =",
+                                       "exec = ${NOT_SET:-}", "exec = $NOT_SET",    "exec = # true",     "exec = A=b" };
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         events(1, "k");
@@ -395,7 +404,7 @@ Test(external_receivers, what_says_nothing_or_is_no_address_is_refused_before_an
 }
 
 Test(external_receivers, a_request_that_finds_no_descriptors_waits_and_spends_no_attempt) {
-    static const char *const says[] = {"HTTP/1.1 200 x" NO_BODY, NULL}, *const hosts[] = {"127.0.0.1", "localhost"};
+    static const char *const says[] = { "HTTP/1.1 200 x" NO_BODY, NULL }, *const hosts[] = { "127.0.0.1", "localhost" };
     struct rlimit before;
 
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -404,7 +413,7 @@ Test(external_receivers, a_request_that_finds_no_descriptors_waits_and_spends_no
         events(1, "k");
         host = hosts[i];
         open_on_server(says, "retry.attempts = 1");
-        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 0, before.rlim_max }), 0);
         pthread_t thread = start();
         until(fixture_logged("no attempt is counted"));
         cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
@@ -418,7 +427,7 @@ Test(external_receivers, a_request_that_finds_no_descriptors_waits_and_spends_no
 /* ---- Memory ---- */
 
 Test(external_receivers, memory_that_runs_out_loses_nothing) {
-    static const char *const says[] = {"HTTP/1.1 200 x" NO_BODY, NULL};
+    static const char *const says[] = { "HTTP/1.1 200 x" NO_BODY, NULL };
 
     for (int webhook = 0; webhook < 2; webhook++) {
         bool failed = true;
@@ -434,7 +443,7 @@ Test(external_receivers, memory_that_runs_out_loses_nothing) {
             enum eb_status status = eb_consumer_run(consumer, &err);
             failed = allocation_failed();
             if (status != EB_OK && eb_consumer_run(consumer, &err) == EB_OK)
-                status = EB_OK;         /* it had not even begun */
+                status = EB_OK; /* it had not even begun */
             if (status != EB_OK)
                 cr_assert(strstr(err.text, "has run to its end"), "allocation %u: %s", n, err.text);
             else

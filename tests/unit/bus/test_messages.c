@@ -47,7 +47,7 @@ Test(messages, types_that_are_no_names_are_dead_letters_too) {
 /* Of each length: what stands behind the name of the one before must not be looked at. */
 Test(messages, a_type_that_goes_on_behind_a_nul_is_not_the_one_before) {
     enum { N = 190 };
-    static char longer[255] = LOGIN;            /* with NULs behind it */
+    static char longer[255] = LOGIN; /* with NULs behind it */
     const size_t len = strlen(longer);
 
     cr_assert_lt(len + N, sizeof longer);
@@ -80,7 +80,7 @@ Test(messages, one_with_too_many_headers_holds_nobody_up_and_becomes_a_dead_lett
 
 Test(messages, a_writers_schema_that_is_too_large_is_the_messages_flaw) {
     static char json[(1 << 20) + 2];
-    static struct eb_schema schema = {.size = sizeof schema, .id = 77, .name = {"x", 1}, .json = {json, sizeof json - 1}};
+    static struct eb_schema schema = { .size = sizeof schema, .id = 77, .name = { "x", 1 }, .json = { json, sizeof json - 1 } };
 
     memset(json, ' ', sizeof json - 1);
     for (int name = 0; name < 2; name++) {
@@ -88,7 +88,7 @@ Test(messages, a_writers_schema_that_is_too_large_is_the_messages_flaw) {
         events(1, "k");
         if (name) {
             schema.name = schema.json;
-            schema.json = (struct eb_text){"{}", 2};
+            schema.json = (struct eb_text){ "{}", 2 };
         }
         fake.schema = &schema;
         open_on("full", TASK);
@@ -133,7 +133,7 @@ static pthread_t start_one_that_hangs(void) {
 Test(messages, one_to_run_alone_behind_one_that_hangs_holds_nobody_up_and_both_are_named) {
     pthread_t thread = start_one_that_hangs();
 
-    until(receiver.n == 2);             /* 0 and 3 */
+    until(receiver.n == 2); /* 0 and 3 */
     cr_assert(receiver.hangs);
     until(fixture_logged("is to run alone, but waits for 1 event(s) at work"));
     until(fixture_logged("an event that is to run alone waits for it"));
@@ -152,7 +152,7 @@ Test(messages, one_that_runs_alone_and_hangs_gets_company_and_is_named) {
     fake.events[1].deliveries = 9;
     open_on("full", TASK "concurrency = 3\n");
     pthread_t thread = start();
-    until(receiver.running == 1 && receiver.n == 2);            /* 2 goes on beside it */
+    until(receiver.running == 1 && receiver.n == 2); /* 2 goes on beside it */
     until(fixture_logged("it was to run alone; others run beside it now"));
     receiver.hangs = 0;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
@@ -246,7 +246,7 @@ Test(messages, an_instance_that_is_done_while_it_drains_is_not_opened_anew) {
     open_on("full", TASK);
     pthread_t thread = start();
     until(receiver.running == 1);
-    fake.receive = (struct fault){EB_FATAL, 0};
+    fake.receive = (struct fault){ EB_FATAL, 0 };
     eb_consumer_stop(consumer);
     until(fake.returned >= 1);
     fake.receive.times = 1;
@@ -263,7 +263,7 @@ Test(messages, an_instance_that_is_done_leaves_its_events_at_work_to_the_next_on
     open_on("full", TASK);
     pthread_t thread = start();
     until(receiver.running == 1);
-    fake.receive = (struct fault){EB_FATAL, 1};
+    fake.receive = (struct fault){ EB_FATAL, 1 };
     until(fixture_logged("opened anew"));
     receiver.wait = false;
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
@@ -276,7 +276,7 @@ Test(messages, an_instance_that_is_done_leaves_its_events_at_work_to_the_next_on
 /* A writer's schema: that of login, with white space around it, so that it is another one; or `json`. */
 static void writer(uint64_t id, const char *json) {
     static struct eb_schema schema;
-    static char text[20000];       /* more than the schema, see own_lengths */
+    static char text[20000]; /* more than the schema, see own_lengths */
     char path[500];
     size_t len = 0;
 
@@ -289,7 +289,7 @@ static void writer(uint64_t id, const char *json) {
         fclose(file);
         json = text;
     }
-    schema = (struct eb_schema){.size = sizeof schema, .id = id, .json = {json, len ? len : strlen(json)}};
+    schema = (struct eb_schema){ .size = sizeof schema, .id = id, .json = { json, len ? len : strlen(json) } };
     fake.schema = &schema;
 }
 
@@ -303,7 +303,7 @@ Test(messages, a_writers_schema_is_resolved_once_and_found_again) {
 }
 
 Test(messages, a_writers_schema_that_is_none_or_fits_not_is_the_messages_flaw) {
-    static const char *const schemas[] = {"{", "\"int\""};
+    static const char *const schemas[] = { "{", "\"int\"" };
 
     for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
         working_begin();

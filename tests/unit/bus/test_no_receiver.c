@@ -21,7 +21,8 @@ static int warnings(void) {
 /* Nobody is connected; 3 events are there. */
 static void begin(const char *sections, bool required) {
     const struct eb_consumer_options options = {
-        .size = sizeof options, .section = "w", .exit_at_end = 1, .require_receivers = required};
+        .size = sizeof options, .section = "w", .exit_at_end = 1, .require_receivers = required
+    };
 
     events(3, "k");
     fixture_set("tests/fake_broker", fixture_broker("full", NULL, sections));
@@ -36,7 +37,8 @@ static enum eb_status receive(const struct eb_event *event, void *arg, struct eb
 }
 
 static void connect_to(const char *type, atomic_int *n) {
-    cr_assert_eq(eb_connect(bus, type ? eb_signal_find(bus, type, &err) : NULL, "one", receive, n, &err), EB_OK, "%s", err.text);
+    cr_assert_eq(eb_connect(bus, type ? eb_signal_find(bus, type, &err) : NULL, "one", receive, n, &err), EB_OK, "%s",
+                 err.text);
 }
 
 Test(no_receiver, without_any_receiver_events_are_acknowledged_and_one_line_says_so) {
@@ -97,7 +99,7 @@ Test(no_receiver, a_worker_that_needs_a_receiver_does_not_begin_without_any) {
         cr_assert_eq(counts().received, 0);
         cr_assert_eq(settled(), 0);
         atomic_int n = 0;
-        connect_to(LOGIN, &n);          /* and may begin once there is one */
+        connect_to(LOGIN, &n); /* and may begin once there is one */
         run();
         cr_assert_eq(n, 3);
         close_all();

@@ -23,7 +23,7 @@ TestSuite(out_of_memory, .init = set, .fini = fixture_clear, .timeout = 300);
 
 /* Brokers of the memory plugin live as long as the process: each round has its own. */
 static struct eb_bus *open_bus(char *name, unsigned round) {
-    const char *const overrides[] = {name, NULL};
+    const char *const overrides[] = { name, NULL };
 
     sprintf(name, "broker.m.name=r%u", round);
     return fixture_bus(overrides);
@@ -38,7 +38,7 @@ Test(out_of_memory, opening_a_bus_says_so) {
     bool failed = true;
 
     while (failed) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         struct eb_bus *bus = NULL;
 
         fail_allocation(++n);
@@ -54,9 +54,7 @@ Test(out_of_memory, opening_a_bus_says_so) {
 
 /* ---- Sending ---- */
 
-static struct {
-    atomic_int told, delivered;         /* receipts of each kind */
-} receipts;
+static struct { atomic_int told, delivered; /* receipts of each kind */ } receipts;
 
 static void on_receipt(void *arg, const struct eb_receipt *receipt) {
     (void)arg;
@@ -74,8 +72,8 @@ static enum eb_status count(const struct eb_event *event, void *arg, struct eb_e
 
 /* How many events a new group finds in a topic. */
 static int events_in(struct eb_bus *bus, const char *topic) {
-    const char *const topics[] = {topic, NULL};
-    const struct eb_consumer_options options = {.size = sizeof options, .topics = topics, .group = "count", .exit_at_end = 1};
+    const char *const topics[] = { topic, NULL };
+    const struct eb_consumer_options options = { .size = sizeof options, .topics = topics, .group = "count", .exit_at_end = 1 };
     struct eb_consumer *consumer = NULL;
     struct eb_error err;
     atomic_int n = 0;
@@ -90,7 +88,7 @@ static int events_in(struct eb_bus *bus, const char *topic) {
 
 /* Sends three events by two routes each, and one by a call. Answers how many receipts there must be. */
 static int send_some(struct eb_bus *bus, struct eb_event *const *events) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int expected = 0;
 
     for (int i = 0; i < 3; i++) {
@@ -102,7 +100,7 @@ static int send_some(struct eb_bus *bus, struct eb_event *const *events) {
         eb_outcome_free(&outcome);
     }
     if (eb_produce(bus, events[3], "t", "user.pii.username", on_receipt, NULL, &err) == EB_OK)
-        expected += 2;                  /* its own, and the one of eb_bus_on_delivery */
+        expected += 2; /* its own, and the one of eb_bus_on_delivery */
     else
         cr_assert(tells_of_memory(&err), "%s", err.text);
     while (eb_bus_flush(bus, 30000, &err) != EB_OK)
@@ -112,7 +110,7 @@ static int send_some(struct eb_bus *bus, struct eb_event *const *events) {
 
 /* How many could not even be kept, by what closing the bus says. */
 static int lost(struct eb_bus *bus) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int n = 0;
 
     if (eb_bus_close(bus, 5000, &err) == EB_FATAL)
@@ -153,11 +151,9 @@ Test(out_of_memory, sending_tells_what_became_of_each_event) {
 
 /* ---- Receiving ---- */
 
-enum { EVENTS = 4, PERMANENT = 2 };     /* user 2 becomes a dead letter; user 1 fails once */
+enum { EVENTS = 4, PERMANENT = 2 }; /* user 2 becomes a dead letter; user 1 fails once */
 
-static struct {
-    int runs[EVENTS], done[EVENTS], order[100], n;
-} seen;
+static struct { int runs[EVENTS], done[EVENTS], order[100], n; } seen;
 
 static enum eb_status receive(const struct eb_event *event, void *arg, struct eb_error *err) {
     int64_t user = 0;
@@ -177,9 +173,9 @@ static enum eb_status receive(const struct eb_event *event, void *arg, struct eb
 
 /* A worker from open to close. Its end says what it wants, where memory has run out. */
 static void work(struct eb_bus *bus, const char *section, unsigned n, bool may_fail) {
-    const struct eb_consumer_options options = {.size = sizeof options, .section = section, .exit_at_end = 1};
+    const struct eb_consumer_options options = { .size = sizeof options, .section = section, .exit_at_end = 1 };
     struct eb_consumer *consumer = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     enum eb_status status = eb_consumer_open(&consumer, bus, &options, &err);
 
     if (status == EB_OK)
@@ -209,7 +205,7 @@ Test(out_of_memory, receiving_loses_nothing_and_keeps_the_order) {
         fail_allocation(++n);
         work(bus, "w", n, true);
         failed = allocation_failed();
-        work(bus, "w", n, false);       /* what the first one could not do */
+        work(bus, "w", n, false); /* what the first one could not do */
         cr_assert_eq(seen.n, EVENTS - 1, "allocation %u: %d were done", n, seen.n);
         for (int i = 1; i < seen.n; i++)
             cr_assert_lt(seen.order[i - 1], seen.order[i], "allocation %u: order", n);

@@ -44,7 +44,7 @@ static void close_all(int timeout_ms) {
 }
 
 static enum eb_status send(const char *topic, struct eb_error *err) {
-    *err = (struct eb_error){0};
+    *err = (struct eb_error){ 0 };
     return eb_produce(bus, event, topic, NULL, on_receipt, NULL, err);
 }
 
@@ -60,7 +60,7 @@ static void send_all(int n) {
 TestSuite(sender, .init = begin, .timeout = 120);
 
 Test(sender, an_instance_that_fails_at_submit_or_poll_is_opened_anew_and_nothing_is_lost) {
-    struct fault *const faults[] = {&fake.submit, &fake.poll};
+    struct fault *const faults[] = { &fake.submit, &fake.poll };
 
     for (int i = 0; i < 2; i++) {
         begin();
@@ -94,7 +94,7 @@ Test(sender, a_plugin_that_has_no_answer_in_time_is_opened_anew) {
 }
 
 Test(sender, a_close_does_not_wait_for_a_plugin_that_cannot_be_opened) {
-    fake.submit = (struct fault){EB_FATAL, 1};
+    fake.submit = (struct fault){ EB_FATAL, 1 };
     fake.open_producer.status = EB_RETRIABLE;
     open_on("full", "");
     send_all(1);
@@ -120,19 +120,19 @@ Test(sender, a_close_takes_the_time_that_it_is_given_and_no_more) {
     begin();
     open_on("full", "");
     send_all(1);
-    close_all(-1);                      /* as long as it takes */
+    close_all(-1); /* as long as it takes */
     cr_assert_eq(delivered, 1);
 }
 
 Test(sender, what_waits_is_given_up_in_its_time_though_the_plugin_cannot_be_opened_for_long) {
     open_on("full", "delivery_timeout = 100ms\n");
-    fake.submit = (struct fault){EB_FATAL, 1};
+    fake.submit = (struct fault){ EB_FATAL, 1 };
     fake.open_producer.status = EB_RETRIABLE;
     send_all(1);
     fake.open_producer.times = 1000000;
     until(told == 1);
     int before = 1000000 - fake.open_producer.times;
-    until(1000000 - fake.open_producer.times >= before + 4);      /* the next try is 5 s away, or more */
+    until(1000000 - fake.open_producer.times >= before + 4); /* the next try is 5 s away, or more */
     int tries = fake.open_producer.times;
     send_all(1);
     until(told == 2);
@@ -141,7 +141,7 @@ Test(sender, what_waits_is_given_up_in_its_time_though_the_plugin_cannot_be_open
 }
 
 Test(sender, what_fails_before_others_goes_before_them_again) {
-    fake.report = (struct fault){EB_RETRIABLE, 1};
+    fake.report = (struct fault){ EB_RETRIABLE, 1 };
     fake.hold_reports = true;
     open_on("full", "");
     send_all(3);
@@ -179,7 +179,7 @@ Test(sender, the_plugin_speaks_through_the_log) {
 }
 
 Test(sender, a_broker_that_is_not_there_is_told_of_once_and_one_that_comes_back_as_well) {
-    const struct eb_error gone = {.status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "gone for lunch"};
+    const struct eb_error gone = { .status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "gone for lunch" };
 
     fake.down = true;
     fake.hold_reports = true;
@@ -196,7 +196,7 @@ Test(sender, a_broker_that_is_not_there_is_told_of_once_and_one_that_comes_back_
 
 Test(sender, whoever_waits_for_the_link_is_told_why_it_does_not_come) {
     struct ebi_sender *sender;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     fake.mute = true;
     open_on("full", "");
@@ -310,7 +310,7 @@ static void *put_one(void *arg) {
 }
 
 Test(sender, a_put_that_waits_is_told_that_the_queue_is_being_closed) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     size_t kept, lost;
     pthread_t other;
     void *status;
@@ -319,7 +319,7 @@ Test(sender, a_put_that_waits_is_told_that_the_queue_is_being_closed) {
     fake.hold_reports = true;
     send_all(1);
     cr_assert_eq(pthread_create(&other, NULL, put_one, &err), 0);
-    pause_ms(50);                   /* most likely it waits by now; if not, it is refused all the same */
+    pause_ms(50); /* most likely it waits by now; if not, it is refused all the same */
     ebi_producer_close(bus->producer, 0, &kept, &lost);
     cr_assert_eq(pthread_join(other, &status), 0);
     bus->producer = NULL;
@@ -336,7 +336,7 @@ Test(sender, what_could_not_be_delivered_is_kept_with_its_key) {
 
     open_on("full", "topic_prefix = dev\n[route a]\ntopic = t\nkey_field = user.pii.username\n"
                     "event = org.openedx.learning.auth.session.login.completed.v1\n");
-    fake.report = (struct fault){EB_PERMANENT, 2};
+    fake.report = (struct fault){ EB_PERMANENT, 2 };
     cr_assert_eq(eb_produce(bus, event, "t", "user.id", on_receipt, NULL, &err), EB_OK, "%s", err.text);
     cr_assert_eq(eb_send(event, NULL, &err), EB_OK);
     cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
@@ -358,7 +358,7 @@ Test(sender, without_a_producer_signals_stay_local_and_a_call_is_refused) {
                     "event = org.openedx.learning.auth.session.login.completed.v1\n");
     eb_event_free(event);
     cr_assert_eq(eb_bus_close(bus, 0, &err), EB_OK);
-    bus = fixture_bus((const char *const[]){"eventbus.producer=", NULL});
+    bus = fixture_bus((const char *const[]){ "eventbus.producer=", NULL });
     event = fixture_login(bus, 1, "ann");
     cr_assert(fixture_logged("so signals stay local"));
     cr_assert_eq(eb_send(event, NULL, &err), EB_OK);
@@ -390,8 +390,8 @@ Test(sender, a_failure_that_no_memory_remembers_is_told_without_its_reason) {
     fake.hold_reports = true;
     send_all(1);
     pause_ms(20);
-    fake.report = (struct fault){EB_PERMANENT, 1};
-    fail_allocation(1);                 /* nobody allocates now but the report */
+    fake.report = (struct fault){ EB_PERMANENT, 1 };
+    fail_allocation(1); /* nobody allocates now but the report */
     fake.hold_reports = false;
     until(told == 2);
     cr_assert(allocation_failed());
@@ -402,10 +402,10 @@ Test(sender, a_failure_that_no_memory_remembers_is_told_without_its_reason) {
 Test(sender, what_is_given_up_without_memory_is_told_all_the_same) {
     bool failed = true;
 
-    for (unsigned n = 1; failed && n < 40; n++) {       /* a sender without a broker never comes to an end of its tries */
+    for (unsigned n = 1; failed && n < 40; n++) { /* a sender without a broker never comes to an end of its tries */
         begin();
         open_on("full", "delivery_timeout = 100ms\n");
-        fake.submit = (struct fault){EB_FATAL, 1};
+        fake.submit = (struct fault){ EB_FATAL, 1 };
         fake.open_producer.status = EB_RETRIABLE;
         send_all(1);
         fake.open_producer.times = 1000000;
@@ -430,10 +430,10 @@ Test(sender, an_event_that_finds_no_memory_to_be_kept_is_counted_as_lost) {
         fake.hold_reports = true;
         cr_assert_eq(eb_produce(bus, event, "t", "user.pii.username", NULL, NULL, &err), EB_OK, "%s", err.text);
         pause_ms(5);
-        fake.report = (struct fault){EB_PERMANENT, 1};
+        fake.report = (struct fault){ EB_PERMANENT, 1 };
         fail_allocation(n);
         fake.hold_reports = false;
-        until(eb_bus_flush(bus, -1, &err) == EB_OK);    /* which may be what finds none */
+        until(eb_bus_flush(bus, -1, &err) == EB_OK); /* which may be what finds none */
         eb_event_free(event);
         enum eb_status status = eb_bus_close(bus, 5000, &err);
         failed = allocation_failed();
@@ -471,11 +471,11 @@ Test(sender, a_child_of_the_process_is_told_to_open_a_bus_of_its_own_and_may_clo
     send_all(1);
     pid_t child = fork_while_others_sleep();
     if (child == 0) {
-        alarm(30);                      /* nobody is there who would end a wait */
+        alarm(30); /* nobody is there who would end a wait */
         bool refused = send("t", &err) == EB_FATAL && strstr(err.text, "open it after the fork") &&
                        eb_send(event, NULL, &err) == EB_FATAL && strstr(err.text, "open it after the fork") &&
-                       eb_connect(bus, NULL, "late", none, NULL, &err) == EB_FATAL &&
-                       eb_bus_flush(bus, -1, &err) == EB_FATAL && strstr(err.text, "open it after the fork");
+                       eb_connect(bus, NULL, "late", none, NULL, &err) == EB_FATAL && eb_bus_flush(bus, -1, &err) == EB_FATAL &&
+                       strstr(err.text, "open it after the fork");
         eb_event_free(event);
         eb_bus_close(bus, -1, NULL);
         child_ends(refused && told == 0 && fake.closings == 0 ? 0 : 1);

@@ -64,7 +64,7 @@ Test(undelivered, a_disk_that_is_full_in_the_middle_of_a_line_leaves_the_file_as
     size_t size = file_size(path);
     signal(SIGXFSZ, SIG_IGN);
     cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
-    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){size + 100, before.rlim_max}), 0);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ size + 100, before.rlim_max }), 0);
     refused("cannot write");
     cr_assert_eq(stat(path, &st), 0);
     cr_assert_eq((size_t)st.st_size, size, "half a line was left");
@@ -87,7 +87,7 @@ Test(undelivered, what_cannot_be_opened_written_or_brought_to_the_disk_is_told_w
 Test(undelivered, what_could_not_be_kept_is_counted_as_lost) {
     struct eb_error err;
 
-    fake.report = (struct fault){EB_PERMANENT, 1};
+    fake.report = (struct fault){ EB_PERMANENT, 1 };
     cr_assert_eq(mkdir(path, 0700), 0);
     cr_assert_eq(eb_produce(bus, event, "t", NULL, NULL, NULL, &err), EB_OK);
     cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);

@@ -14,14 +14,14 @@ TestSuite(worker, .init = working_begin, .timeout = 120);
 /* ---- The broker's trouble ---- */
 
 Test(worker, an_instance_that_is_done_is_opened_anew_whoever_says_so) {
-    struct fault *const faults[] = {&fake.receive, &fake.settle};
+    struct fault *const faults[] = { &fake.receive, &fake.settle };
 
     for (int i = 0; i < 2; i++) {
         working_begin();
         events(5, "k");
-        *faults[i] = (struct fault){EB_FATAL, 1};
+        *faults[i] = (struct fault){ EB_FATAL, 1 };
         open_on("full", TASK);
-        fake.open_consumer = (struct fault){EB_RETRIABLE, 1};
+        fake.open_consumer = (struct fault){ EB_RETRIABLE, 1 };
         run();
         cr_assert(fixture_logged("the consumer is opened anew: the test wants it"));
         cr_assert(fixture_logged("broker m: the test wants it; trying again"));
@@ -32,9 +32,9 @@ Test(worker, an_instance_that_is_done_is_opened_anew_whoever_says_so) {
 
 Test(worker, one_that_can_never_be_opened_again_ends_the_worker) {
     events(1, "k");
-    fake.receive = (struct fault){EB_FATAL, 1};
+    fake.receive = (struct fault){ EB_FATAL, 1 };
     open_on("full", TASK);
-    fake.open_consumer = (struct fault){EB_PERMANENT, 1};
+    fake.open_consumer = (struct fault){ EB_PERMANENT, 1 };
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_PERMANENT);
     cr_assert(strstr(err.text, "broker m: the test wants it"), "%s", err.text);
     close_all();
@@ -42,7 +42,7 @@ Test(worker, one_that_can_never_be_opened_again_ends_the_worker) {
 
 Test(worker, a_default_name_that_is_in_use_elsewhere_is_left_for_another_one) {
     events(5, "k");
-    fake.receive = (struct fault){EB_PERMANENT, 2, .kind = EB_KIND_NAME};
+    fake.receive = (struct fault){ EB_PERMANENT, 2, .kind = EB_KIND_NAME };
     open_on("full", TASK);
     run();
     cr_assert(fixture_logged("broker m: the consumer is opened anew: the test wants it"));
@@ -54,9 +54,9 @@ Test(worker, a_default_name_that_is_in_use_elsewhere_is_left_for_another_one) {
 
 Test(worker, a_given_name_that_is_in_use_elsewhere_is_a_mistake_of_the_configuration) {
     events(1, "k");
-    fake.receive = (struct fault){EB_PERMANENT, 1, .kind = EB_KIND_NAME};
+    fake.receive = (struct fault){ EB_PERMANENT, 1, .kind = EB_KIND_NAME };
     open_bus_on("full", NULL, TASK);
-    const struct eb_consumer_options options = {.size = sizeof options, .section = "w", .consumer = "me"};
+    const struct eb_consumer_options options = { .size = sizeof options, .section = "w", .consumer = "me" };
     cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
     cr_assert_eq(eb_consumer_run(consumer, &err), EB_PERMANENT);
     cr_assert_eq(err.kind, EB_KIND_CONFIG);
@@ -66,7 +66,7 @@ Test(worker, a_given_name_that_is_in_use_elsewhere_is_a_mistake_of_the_configura
 
 Test(worker, receiving_that_fails_is_told_and_goes_on_after_a_pause) {
     events(1, "k");
-    fake.receive = (struct fault){EB_RETRIABLE, 1};
+    fake.receive = (struct fault){ EB_RETRIABLE, 1 };
     open_on("full", TASK);
     run();
     cr_assert(fixture_logged("broker m: receiving failed: the test wants it"));
@@ -76,7 +76,7 @@ Test(worker, receiving_that_fails_is_told_and_goes_on_after_a_pause) {
 
 Test(worker, settling_that_fails_is_told_and_goes_on) {
     events(1, "k");
-    fake.settle = (struct fault){EB_RETRIABLE, 1};
+    fake.settle = (struct fault){ EB_RETRIABLE, 1 };
     open_on("full", TASK);
     run();
     cr_assert(fixture_logged("broker m: settling failed: the test wants it"));
@@ -85,24 +85,27 @@ Test(worker, settling_that_fails_is_told_and_goes_on) {
 }
 
 Test(worker, an_opening_that_fails_says_so) {
-    static const struct { int32_t status, expected; } cases[] = {
-        {EB_RETRIABLE, EB_RETRIABLE}, {EB_PERMANENT, EB_PERMANENT}, {EB_FATAL, EB_FATAL}, {EB_GONE, EB_FATAL}};
+    static const struct {
+        int32_t status, expected;
+    } cases[] = {
+        { EB_RETRIABLE, EB_RETRIABLE }, { EB_PERMANENT, EB_PERMANENT }, { EB_FATAL, EB_FATAL }, { EB_GONE, EB_FATAL }
+    };
 
     open_bus_on("full", NULL, TASK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (cases[i].status >= EB_OK)
             continue;
-        fake.open_consumer = (struct fault){cases[i].status, 1};
+        fake.open_consumer = (struct fault){ cases[i].status, 1 };
         cr_assert_eq((int)open_worker(&err), cases[i].expected, "%zu: %s", i, err.text);
         cr_assert(strstr(err.text, "broker m: the test wants it"), "%s", err.text);
-        fake.open_consumer = (struct fault){cases[i].status, 1};
+        fake.open_consumer = (struct fault){ cases[i].status, 1 };
         cr_assert_eq((int)open_worker(NULL), cases[i].expected);
     }
     close_all();
 }
 
 Test(worker, the_plugin_speaks_through_the_log_and_its_link_is_told) {
-    const struct eb_error gone = {.status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "gone for lunch"};
+    const struct eb_error gone = { .status = EB_RETRIABLE, .kind = EB_KIND_BROKER, .text = "gone for lunch" };
 
     open_on("full", "log_level = debug\n" TASK);
     fake.consumer->log(fake.consumer, 4, "a word of warning");
@@ -119,7 +122,7 @@ Test(worker, a_broker_that_does_not_come_ends_the_worker_with_the_reason) {
     fake.down = true;
     open_bus_on("full", NULL, "[broker x]\nplugin = able\nops = 1\n" TASK);
     eb_bus_close(bus, 0, NULL);
-    bus = fixture_bus((const char *const[]){"broker.m.connect_timeout=100ms", NULL});
+    bus = fixture_bus((const char *const[]){ "broker.m.connect_timeout=100ms", NULL });
     events(1, "k");
     fake.events[0].state = IN_FLIGHT;
     cr_assert_eq(open_worker(&err), EB_OK, "%s", err.text);
@@ -165,7 +168,7 @@ Test(worker, what_is_taken_away_comes_again_in_order) {
 
 /* The broker gives it to another worker: here it is not begun again. */
 Test(worker, what_is_taken_away_while_it_is_at_work_is_handed_back_when_it_fails) {
-    static const uint64_t tokens[] = {1, 2};
+    static const uint64_t tokens[] = { 1, 2 };
 
     events(2, "k");
     receiver.fails[0] = 1;
@@ -175,7 +178,7 @@ Test(worker, what_is_taken_away_while_it_is_at_work_is_handed_back_when_it_fails
     until(receiver.running == 1);
     int wakes = fake.wakes;
     fake.consumer->revoke(fake.consumer, tokens, 2, 60000);
-    until(fake.wakes > wakes);        /* from any thread: the loop hears of it at once */
+    until(fake.wakes > wakes); /* from any thread: the loop hears of it at once */
     receiver.wait = false;
     until(fake.returned >= 2);
     cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
@@ -232,7 +235,7 @@ Test(worker, nor_more_bytes_but_always_one_event) {
     open_on("full", TASK "max_in_flight_bytes = 64k\n");
     pthread_t thread = start();
     until(receiver.running == 1);
-    until(counts().received == 2);      /* the one that reaches the bound still comes */
+    until(counts().received == 2); /* the one that reaches the bound still comes */
     pause_ms(20);
     cr_assert_eq(counts().received, 2);
     receiver.wait = false;
@@ -244,7 +247,7 @@ Test(worker, nor_more_bytes_but_always_one_event) {
 /* ---- Order ---- */
 
 Test(worker, each_order_that_can_be_asked_for_is_kept) {
-    static const char *const orders[] = {"strict", "key", "none"};
+    static const char *const orders[] = { "strict", "key", "none" };
 
     for (int i = 0; i < 3; i++) {
         char sections[300];
@@ -268,17 +271,18 @@ Test(worker, each_order_that_can_be_asked_for_is_kept) {
 
 Test(worker, where_the_broker_has_no_keys_the_key_is_found_in_the_data) {
     static const char *const sections[] = {
-        TASK "concurrency = 4\n" ROUTE "key_field = user.pii.username\n",       /* the route's */
-        TASK "concurrency = 4\nkey_field = user.pii.username\n",                /* the task's own */
-        TASK "concurrency = 4\nkey_field = no.such.field\n",                    /* none: one line for all */
+        TASK "concurrency = 4\n" ROUTE "key_field = user.pii.username\n", /* the route's */
+        TASK "concurrency = 4\nkey_field = user.pii.username\n",          /* the task's own */
+        TASK "concurrency = 4\nkey_field = no.such.field\n",              /* none: one line for all */
         TASK "concurrency = 4\nkey_field =\n[route b]\nevent = org.openedx.learning.course.enrollment.created.v1\n"
-             "topic = t\nkey_field =\n[route c]\nevent = " LOGIN "\ntopic = u\nkey_field =\n" ROUTE "key_field = user.pii.username\n",
+             "topic = t\nkey_field =\n[route c]\nevent = " LOGIN "\ntopic = u\nkey_field =\n" ROUTE
+             "key_field = user.pii.username\n",
         TASK "concurrency = 4\n" ROUTE "key_field =\n",
     };
 
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
         working_begin();
-        events(8, NULL);                /* all of one user's name */
+        events(8, NULL); /* all of one user's name */
         receiver.fails[2] = 1;
         open_on("without_traits", sections[i]);
         run();
@@ -322,7 +326,7 @@ static enum eb_status always(const struct eb_event *event, void *with, struct eb
 }
 
 Test(worker, it_is_permanent_when_all_that_failed_say_so) {
-    static enum eb_status with[] = {EB_PERMANENT, EB_RETRIABLE, EB_PERMANENT};
+    static enum eb_status with[] = { EB_PERMANENT, EB_RETRIABLE, EB_PERMANENT };
 
     for (int second = 0; second < 3; second++) {
         working_begin();
@@ -399,7 +403,7 @@ Test(worker, it_is_not_run_in_a_child_of_the_process_that_opened_it_but_may_be_c
     until(receiver.running == 1);
     pid_t child = fork_while_others_sleep();
     if (child == 0) {
-        alarm(30);                      /* nobody is there who would end a wait */
+        alarm(30); /* nobody is there who would end a wait */
         bool refused = eb_consumer_run(consumer, &err) == EB_FATAL && strstr(err.text, "open it after the fork");
         eb_consumer_close(consumer);
         eb_bus_close(bus, 0, NULL);
@@ -435,16 +439,16 @@ Test(worker, it_can_be_run_once_more_when_it_could_not_begin) {
 Test(worker, an_error_that_the_plugin_does_not_fill_is_one_all_the_same) {
     events(1, "k");
     open_on("full", TASK);
-    fake.receive = (struct fault){.status = EB_PERMANENT, .times = 1, .silent = true};
+    fake.receive = (struct fault){ .status = EB_PERMANENT, .times = 1, .silent = true };
     cr_assert_eq(eb_consumer_run(consumer, NULL), EB_FATAL);
     close_all();
 }
 
 Test(worker, one_that_cannot_be_opened_anew_can_be_stopped) {
     events(1, "k");
-    fake.receive = (struct fault){EB_FATAL, 1};
+    fake.receive = (struct fault){ EB_FATAL, 1 };
     open_on("full", TASK);
-    fake.open_consumer = (struct fault){EB_RETRIABLE, 1000000};
+    fake.open_consumer = (struct fault){ EB_RETRIABLE, 1000000 };
     pthread_t thread = start();
     until(fixture_logged("trying again"));
     eb_consumer_stop(consumer);
@@ -460,7 +464,7 @@ Test(worker, a_pause_after_an_error_ends_with_the_worker) {
     open_on("full", TASK "on_failure = stop\n");
     pthread_t thread = start();
     until(receiver.running >= 1);
-    fake.receive = (struct fault){EB_RETRIABLE, 1000000};
+    fake.receive = (struct fault){ EB_RETRIABLE, 1000000 };
     until(fixture_logged("receiving failed: the test wants it"));
     receiver.wait = false;
     cr_assert_eq(end_of(thread), EB_FATAL);
@@ -469,7 +473,7 @@ Test(worker, a_pause_after_an_error_ends_with_the_worker) {
 }
 
 Test(worker, it_goes_on_at_the_end_until_it_is_stopped_or_has_its_count) {
-    struct eb_consumer_options options = {.size = sizeof options, .section = "w"};
+    struct eb_consumer_options options = { .size = sizeof options, .section = "w" };
 
     events(2, "k");
     open_bus_on("full", NULL, TASK);
@@ -511,7 +515,7 @@ Test(worker, a_broker_that_lets_a_key_pass_its_retry_is_not_given_any_where_orde
         working_begin();
         events(4, "k");
         receiver.fails[1] = 1;
-        fake.delay_retries = !none;    /* for ever: there must be none */
+        fake.delay_retries = !none; /* for ever: there must be none */
         open_on("without_delay_order", none ? TASK "order = none\n" : TASK);
         run();
         if (!none)
@@ -551,8 +555,8 @@ static int runs_of_one_that_fails(const char *plugin, const char *sections) {
 }
 
 Test(worker, an_event_gets_its_attempts_whatever_the_broker_counts) {
-    static const char *const orders[] = {"order = none\n", "order = key\n"};
-    static const char *const countings[] = {"all", "none", "one", "anew", "twice", "deliveries"};
+    static const char *const orders[] = { "order = none\n", "order = key\n" };
+    static const char *const countings[] = { "all", "none", "one", "anew", "twice", "deliveries" };
 
     for (int i = 0; i < 6 * 2 * 2 * 3; i++) {
         int counting = i % 6, order = i / 6 % 2, deliveries = i / 12 % 2, known_by = i / 24;

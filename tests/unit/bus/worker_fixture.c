@@ -46,9 +46,9 @@ void open_bus_on(const char *plugin, const char *other, const char *sections) {
 }
 
 enum eb_status open_worker(struct eb_error *why) {
-    const struct eb_consumer_options options = {.size = sizeof options, .section = "w", .exit_at_end = 1};
+    const struct eb_consumer_options options = { .size = sizeof options, .section = "w", .exit_at_end = 1 };
 
-    err = (struct eb_error){0};
+    err = (struct eb_error){ 0 };
     return eb_consumer_open(&consumer, bus, &options, why);
 }
 
@@ -94,7 +94,7 @@ enum eb_status end_of(pthread_t thread) {
 }
 
 struct eb_consumer_counts counts(void) {
-    struct eb_consumer_counts counted = {.size = sizeof counted};
+    struct eb_consumer_counts counted = { .size = sizeof counted };
 
     eb_consumer_count(consumer, &counted);
     return counted;

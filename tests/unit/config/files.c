@@ -41,7 +41,7 @@ void write_file(const char *name, const char *text) {
 struct ebi_config *load_text(const char *text) {
     static const char *const files[] = { "t.ini", NULL };
     struct ebi_config *config = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     write_file("t.ini", strchr(text, '[') ? text : "[eventbus]\n");
     cr_assert_eq(ebi_config_load(files, NULL, &config, &err), EB_OK, "%s", err.text);

@@ -42,9 +42,9 @@ static struct ebi_table table_for(struct settings *settings) {
 
 /* A configuration with these lines in [broker main], line 2 on, bound; to be freed. */
 static struct ebi_config *bind(const char *lines, struct settings *settings) {
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
     struct ebi_table table = table_for(settings);
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_assert(ebi_bytes_add_format(&text, "[broker main]\n%s", lines));
     struct ebi_config *config = load_text(text.data);
@@ -83,7 +83,8 @@ Test(bind, a_section_that_is_not_there_is_one_without_keys) {
 Test(bind, texts_lists_and_pairs) {
     struct settings s;
     struct ebi_config *config = bind("text = a b\nnone = x\nlist = one two,three , four,\n  ,five\n"
-                                     "native.linger.ms = 5\nnative.x = \n", &s);
+                                     "native.linger.ms = 5\nnative.x = \n",
+                                     &s);
     static const char *const list[] = { "one", "two", "three", "four", "five" };
 
     cr_assert_str_eq(s.text, "a b");
@@ -154,7 +155,7 @@ Test(bind, numbers) {
 static void refused(const char *lines, struct eb_error *err) {
     struct settings s;
     struct ebi_table table = table_for(&s);
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
 
     cr_assert(ebi_bytes_add_format(&text, "[broker main]\n%s", lines));
     struct ebi_config *config = load_text(text.data);
@@ -197,7 +198,7 @@ static const struct {
 
 Test(bind, what_is_refused) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
         refused(bad[i].lines, &err);
         cr_assert(strstr(err.text, bad[i].error), "case %zu: %s", i, err.text);
@@ -205,16 +206,16 @@ Test(bind, what_is_refused) {
 }
 
 Test(bind, a_bad_value_is_shown_short_and_printable) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     setenv("ODD", "a\n\x1b[31m123456789012345678901234567890123456789012345678901234567890", 1);
     refused("number = ${ODD}", &err);
-    cr_assert(strstr(err.text, "\"a??[31m12345678901234567890123456789012345678901234567890123...\" is not a who"),
-              "%s", err.text);
+    cr_assert(strstr(err.text, "\"a??[31m12345678901234567890123456789012345678901234567890123...\" is not a who"), "%s",
+              err.text);
 }
 
 Test(bind, secrets_are_not_shown_in_errors) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     refused("limit = hunter2", &err);
     cr_assert_str_eq(err.text, "t.ini:2: [broker main] limit: *** is not a whole number of 64 bits", "%s", err.text);
@@ -240,7 +241,7 @@ static const struct eb_option needing[] = {
 };
 
 static const struct {
-    const char *text, *error;       /* NULL: good */
+    const char *text, *error; /* NULL: good */
 } required[] = {
     { "[route r]\nmust = x\nsay = y\n", NULL },
     { "[route r]\nmust = x\nsay =\n", NULL },
@@ -253,9 +254,9 @@ static const struct {
 Test(bind, required_keys) {
     for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
         struct ebi_config *config = load_text(required[i].text);
-        const char *settings[2] = {0};
+        const char *settings[2] = { 0 };
         struct ebi_table table = { needing, 2, sizeof *needing, settings };
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         enum eb_status status = ebi_config_bind(config, "route", "r", &table, 1, &err);
 
         cr_assert_eq(status, required[i].error ? EB_PERMANENT : EB_OK, "case %zu: %s", i, err.text);
@@ -278,7 +279,7 @@ Test(bind, several_tables_know_a_section_together) {
     struct settings s;
     struct ebi_table tables[] = { { core, 2, sizeof *core, &known }, table_for(&s) };
     struct ebi_config *config = load_text("[broker main]\nplugin = x\nnumber = 5\ntext = y\n");
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_assert_eq(ebi_config_bind(config, "broker", "main", tables, 2, &err), EB_OK, "%s", err.text);
     cr_assert_str_eq(known.plugin, "x");
@@ -301,30 +302,29 @@ Test(bind, a_table_with_longer_options_is_read_by_its_own_stride) {
         { { .key = "b", .type = EB_OPT_INT, .fallback = "2", .offset = sizeof(int64_t) }, "y" },
         { { .key = "c", .type = 99, .fallback = "?", .offset = 2 * sizeof(int64_t) }, "z" },
     };
-    int64_t settings[3] = {0};
+    int64_t settings[3] = { 0 };
     struct ebi_table table = { &longer->known, 3, sizeof *longer, settings };
     struct ebi_config *config = load_text("[broker main]\nb = 5\n");
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_assert_eq(ebi_config_bind(config, "broker", "main", &table, 1, &err), EB_OK, "%s", err.text);
     cr_assert_eq(settings[0], 1);
     cr_assert_eq(settings[1], 5);
-    cr_assert_eq(settings[2], 0);       /* of a type from the future: left alone */
+    cr_assert_eq(settings[2], 0); /* of a type from the future: left alone */
     ebi_config_free(config);
     config = load_text("[broker main]\nc = 5\n");
     cr_assert_eq(ebi_config_bind(config, "broker", "main", &table, 1, &err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "t.ini:2: [broker main] c: is of a type that this version does not know"), "%s",
-              err.text);
+    cr_assert(strstr(err.text, "t.ini:2: [broker main] c: is of a type that this version does not know"), "%s", err.text);
     ebi_config_free(config);
 }
 
 Test(bind, a_table_with_shorter_options_is_read_no_further_than_it_goes) {
     enum { SHORT = offsetof(struct eb_option, min) };
-    char *shorter = malloc(2 * SHORT);          /* no byte more: a sanitizer watches */
-    const char *settings[1] = {0};
+    char *shorter = malloc(2 * SHORT); /* no byte more: a sanitizer watches */
+    const char *settings[1] = { 0 };
     struct ebi_table table = { (struct eb_option *)(void *)shorter, 2, SHORT, settings };
     struct ebi_config *config = load_text("[broker main]\na = 5\n");
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     memcpy(shorter, &(struct eb_option){ .key = "a", .type = EB_OPT_TEXT }, SHORT);
     memcpy(shorter + SHORT, &(struct eb_option){ .key = "b", .type = EB_OPT_LIST }, SHORT);
@@ -371,8 +371,8 @@ Test(bind, effective_values_with_their_origin_and_secrets_hidden) {
                                              { .key = "number", .type = EB_OPT_INT, .fallback = "1" } };
     struct settings s;
     const struct ebi_table tables[] = { { core, 2, sizeof *core, NULL }, table_for(&s) };
-    struct ebi_bytes told = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes told = { 0 };
+    struct eb_error err = { 0 };
 
     write_file("f", "from a file\n");
     struct ebi_config *config = load_text("[broker main]\nplugin = x\nsecret = hunter2\ntime = 2m\nnone = ${file:f}\n"
@@ -391,7 +391,8 @@ Test(bind, effective_values_with_their_origin_and_secrets_hidden) {
                      "time=2m@t.ini:4\n"
                      "size=64k@default\n"
                      "choice=power@default\n"
-                     "limit=@t.ini:8\n", "%s", told.data);
+                     "limit=@t.ini:8\n",
+                     "%s", told.data);
     ebi_bytes_free(&told);
     ebi_config_free(config);
 }
@@ -400,8 +401,8 @@ Test(bind, a_value_that_cannot_be_replaced_ends_the_walk) {
     struct settings s;
     const struct ebi_table table = table_for(&s);
     struct ebi_config *config = load_text("[broker main]\nnone = ${file:no}\n");
-    struct ebi_bytes told = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes told = { 0 };
+    struct eb_error err = { 0 };
 
     cr_assert_eq(ebi_config_walk(config, "broker", "main", &table, 1, note, &told, &err), EB_PERMANENT);
     cr_assert(strstr(err.text, "t.ini:2: [broker main] none: cannot open no"), "%s", err.text);

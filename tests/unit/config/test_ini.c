@@ -22,9 +22,9 @@ static enum eb_status note_key(void *arg, const char *key, const char *value, un
 
 /* What was told, to be freed; *status and *err as the reading ended. */
 static char *read_all(const char *text, size_t len, enum eb_status *status, struct eb_error *err) {
-    struct ebi_bytes told = {0};
+    struct ebi_bytes told = { 0 };
     const struct ebi_ini_visitor visitor = { .arg = &told, .section = note_section, .key = note_key };
-    char *exact = malloc(len + 1);              /* so that a sanitizer sees a byte too many */
+    char *exact = malloc(len + 1); /* so that a sanitizer sees a byte too many */
 
     memcpy(exact, text, len);
     exact = realloc(exact, len ? len : 1);
@@ -43,13 +43,13 @@ static const struct {
     { "# another\n", "" },
     { "[eventbus]", "[eventbus|]@1 " },
     { "[eventbus]\nservice = lms\n", "[eventbus|]@1 service=<lms>@2 " },
-    { "[eventbus]\nservice = lms", "[eventbus|]@1 service=<lms>@2 " },                      /* no final newline */
-    { "[eventbus]\r\nservice = lms\r\n\r\n", "[eventbus|]@1 service=<lms>@2 " },            /* CRLF */
-    { "\xef\xbb\xbf[eventbus]\nservice=lms\n", "[eventbus|]@1 service=<lms>@2 " },          /* BOM */
-    { "[broker main]\n[broker other]\n", "[broker|main]@1 [broker|other]@2 " },             /* empty sections count */
+    { "[eventbus]\nservice = lms", "[eventbus|]@1 service=<lms>@2 " },             /* no final newline */
+    { "[eventbus]\r\nservice = lms\r\n\r\n", "[eventbus|]@1 service=<lms>@2 " },   /* CRLF */
+    { "\xef\xbb\xbf[eventbus]\nservice=lms\n", "[eventbus|]@1 service=<lms>@2 " }, /* BOM */
+    { "[broker main]\n[broker other]\n", "[broker|main]@1 [broker|other]@2 " },    /* empty sections count */
     { "[ broker \t main ] ; comment\n", "[broker|main]@1 " },
     { "[broker main];x\n[broker a-b_C9]#x\n", "[broker|main]@1 [broker|a-b_C9]@2 " },
-    { "[a]\nk=v\n[b]\n[a]\nl=w\n", "[a|]@1 k=<v>@2 [b|]@3 [a|]@4 l=<w>@5 " },   /* a section twice is fine */
+    { "[a]\nk=v\n[b]\n[a]\nl=w\n", "[a|]@1 k=<v>@2 [b|]@3 [a|]@4 l=<w>@5 " }, /* a section twice is fine */
     { "[a]\nk:v\n", "[a|]@1 k=<v>@2 " },
     { "[a]\nk = a=b:c\n", "[a|]@1 k=<a=b:c>@2 " },
     { "[a]\nk =\nl = \n", "[a|]@1 k=<>@2 l=<>@3 " },
@@ -74,7 +74,7 @@ static const struct {
 
 Test(ini, what_is_read) {
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         enum eb_status status;
         char *told = read_all(good[i].text, strlen(good[i].text), &status, &err);
 
@@ -90,7 +90,7 @@ static const struct {
     const char *text;
     size_t len;
     const char *where, *why;
-/* clang-format off */
+    /* clang-format off */
 } bad[] = {
     { BYTES("[a]\nk = v\nnonsense\nl = w\n"), "x.ini:3: ", "neither [section] nor key = value" },
     { BYTES("[a]\nnonsense"), "x.ini:2: ", "neither [section] nor key = value" },
@@ -123,7 +123,7 @@ static const struct {
 
 Test(ini, what_is_refused_and_where) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         enum eb_status status;
 
         free(read_all(bad[i].text, bad[i].len, &status, &err));
@@ -136,7 +136,7 @@ Test(ini, what_is_refused_and_where) {
 
 /* prefix, then n times c, then after. */
 static char *long_text(const char *prefix, size_t n, char c, const char *after) {
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
 
     cr_assert(ebi_bytes_add_text(&text, prefix));
     for (size_t i = 0; i < n; i++)
@@ -146,7 +146,7 @@ static char *long_text(const char *prefix, size_t n, char c, const char *after) 
 }
 
 static void check_long(char *text, enum eb_status want, const char *part) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     enum eb_status status;
     char *told = read_all(text, strlen(text), &status, &err);
 
@@ -161,8 +161,7 @@ Test(ini, a_line_of_199_bytes_is_whole) {
 }
 
 Test(ini, a_longer_one_is_refused) {
-    check_long(long_text("[a]\nk=", 198, 'x', "\nl=y\n"),
-               EB_PERMANENT, "x.ini:2: a line of 200 bytes is too long (199 ");
+    check_long(long_text("[a]\nk=", 198, 'x', "\nl=y\n"), EB_PERMANENT, "x.ini:2: a line of 200 bytes is too long (199 ");
     check_long(long_text("[a]\nk=v\n  ", 199, 'x', "\n"), EB_PERMANENT, "x.ini:3: a line of 199 bytes is too long");
     check_long(long_text("[a]\nk=", 1 << 20, 'x', "\n"), EB_PERMANENT, "x.ini:2: a line of 1048578 bytes is too long");
     check_long(long_text("", 1 << 20, 'x', ""), EB_PERMANENT, "x.ini:1: a line of 1048576 bytes is too long");
@@ -187,7 +186,7 @@ Test(ini, a_key_longer_than_inih_keeps_is_whole_where_its_value_goes_on) {
 }
 
 Test(ini, a_long_value_goes_on_over_lines_and_is_bounded) {
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
     char want[64];
 
     cr_assert(ebi_bytes_add_text(&text, "[a]\nk ="));
@@ -197,15 +196,14 @@ Test(ini, a_long_value_goes_on_over_lines_and_is_bounded) {
     snprintf(want, sizeof want, "0399>@2 l=<x>@403");
     check_long(text.data, EB_OK, want);
 
-    text = (struct ebi_bytes){0};
+    text = (struct ebi_bytes){ 0 };
     cr_assert(ebi_bytes_add_text(&text, "[a]\nk ="));
     for (int i = 0; i < 500; i++)
         cr_assert(ebi_bytes_add_format(&text, "\n  %0150d", i));
     check_long(text.data, EB_PERMANENT, "a value is too long (64 KiB at most)");
 }
 
-static enum eb_status refuse_section(void *arg, const char *kind, const char *name, unsigned line,
-                                     struct eb_error *err) {
+static enum eb_status refuse_section(void *arg, const char *kind, const char *name, unsigned line, struct eb_error *err) {
     (void)arg, (void)name, (void)line;
     return strcmp(kind, "bad") ? EB_OK : ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "not this section");
 }
@@ -225,7 +223,7 @@ Test(ini, what_a_visitor_refuses_gets_the_line) {
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
         cr_assert_eq(ebi_ini_read("x.ini", cases[i][0], strlen(cases[i][0]), &visitor, &err), EB_PERMANENT);
         cr_assert_str_eq(err.text, cases[i][1], "%s", err.text);

@@ -13,7 +13,7 @@ TestSuite(load, .init = start_in_fresh_folder, .fini = remove_fresh_folder);
 
 static struct ebi_config *load(const char *const *files, const char *const *overrides) {
     struct ebi_config *config = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_assert_eq(ebi_config_load(files, overrides, &config, &err), EB_OK, "%s", err.text);
     return config;
@@ -21,7 +21,7 @@ static struct ebi_config *load(const char *const *files, const char *const *over
 
 static void refused(const char *const *files, const char *const *overrides, const char *part) {
     struct ebi_config *config = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_assert_eq(ebi_config_load(files, overrides, &config, &err), EB_PERMANENT, "expected: %s", part);
     cr_assert_null(config);
@@ -29,8 +29,8 @@ static void refused(const char *const *files, const char *const *overrides, cons
     cr_assert(strstr(err.text, part), "expected: %s\nfound: %s", part, err.text);
 }
 
-static void check_text(const struct ebi_config *config, const char *kind, const char *name, const char *key,
-                       const char *want, const char *where) {
+static void check_text(const struct ebi_config *config, const char *kind, const char *name, const char *key, const char *want,
+                       const char *where) {
     const char *text = ebi_config_text(config, kind, name, key);
 
     cr_assert_not_null(text, "[%s %s] %s", kind, name, key);
@@ -103,10 +103,9 @@ Test(load, a_configuration_that_holds_nothing_is_refused) {
 
 Test(load, overrides_come_last_and_the_last_of_them_wins) {
     write_file("a.ini", "[broker main]\nplugin = sqlite\n");
-    struct ebi_config *config =
-        load(NAMES("a.ini"),
-             NAMES("broker.main.plugin=memory", "broker.main.rdkafka.linger.ms=5", "consume.certs.retry.attempts=3",
-                   "eventbus.service=cms", "eventbus.service=lms=x", "broker.main.url="));
+    struct ebi_config *config = load(NAMES("a.ini"), NAMES("broker.main.plugin=memory", "broker.main.rdkafka.linger.ms=5",
+                                                           "consume.certs.retry.attempts=3", "eventbus.service=cms",
+                                                           "eventbus.service=lms=x", "broker.main.url="));
 
     check_text(config, "broker", "main", "plugin", "memory", "-o");
     check_text(config, "broker", "main", "rdkafka.linger.ms", "5", "-o");
@@ -175,7 +174,7 @@ Test(load, the_variable_comes_before_the_current_folder) {
     config = load(NULL, NULL);
     check_text(config, "eventbus", "", "service", "named", "named.ini:2");
     ebi_config_free(config);
-    config = load((const char *const[]){ NULL }, NULL);         /* an empty list is none */
+    config = load((const char *const[]){ NULL }, NULL); /* an empty list is none */
     check_text(config, "eventbus", "", "service", "named", "named.ini:2");
     ebi_config_free(config);
     setenv("EVENTBUS_CONFIG", "nowhere.ini", 1);
@@ -207,7 +206,7 @@ Test(load, a_file_here_that_all_can_write_is_passed_over_and_that_is_told) {
     cr_assert_null(ebi_config_note(config));
     ebi_config_free(config);
     cr_assert_eq(chmod("eventbus.ini", 0666), 0);
-    config = load(NAMES("./eventbus.ini"), NULL);               /* named by the user: read */
+    config = load(NAMES("./eventbus.ini"), NULL); /* named by the user: read */
     check_text(config, "eventbus", "", "service", "planted", "./eventbus.ini:2");
     ebi_config_free(config);
 }
@@ -225,8 +224,10 @@ Test(load, a_file_here_that_a_group_or_its_folder_lets_others_write_is_passed_ov
         mode_t mode;
         gid_t group;
         const char *why;
-    } folders[] = {{0777, 0, "everybody may write folder"}, {0775, 12345, "group 12345 may write folder"}, {01777, 0, NULL},
-                   {0755, 12345, NULL}};
+    } folders[] = { { 0777, 0, "everybody may write folder" },
+                    { 0775, 12345, "group 12345 may write folder" },
+                    { 01777, 0, NULL },
+                    { 0755, 12345, NULL } };
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         cr_assert_eq(chown(".", 0, folders[i].group) | chmod(".", folders[i].mode), 0);
         if (folders[i].why) {
@@ -304,7 +305,7 @@ Test(load, a_variable_that_is_not_set_is_an_error_at_its_line) {
             "a.ini:3: [eventbus] service: environment variable UNSET is not set; set it, or give a default: "
             "${UNSET:-default}");
     write_file("b.ini", "[eventbus]\nservice = x\n");
-    ebi_config_free(load(NAMES("a.ini", "b.ini"), NULL));       /* nobody needs what is overridden */
+    ebi_config_free(load(NAMES("a.ini", "b.ini"), NULL)); /* nobody needs what is overridden */
     refused(NAMES("a.ini"), NAMES("eventbus.service=${UNSET}"), "-o: [eventbus] service: environment variable UNSET");
 }
 
@@ -313,7 +314,7 @@ Test(load, what_a_broker_lacks_waits_until_it_is_bound) {
                                                 { .key = "password", .type = EB_OPT_TEXT, .flags = EB_OPT_SECRET } };
     const char *settings[1];
     struct ebi_table table = { options, 2, sizeof *options, settings };
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     unsetenv("UNSET");
     write_file("a.ini", "[broker other]\nplugin = x\npassword = ${UNSET}\n");
@@ -321,8 +322,7 @@ Test(load, what_a_broker_lacks_waits_until_it_is_bound) {
     check_text(config, "broker", "other", "plugin", "x", "a.ini:2");
     cr_assert_null(ebi_config_text(config, "broker", "other", "password"));
     cr_assert_eq(ebi_config_bind(config, "broker", "other", &table, 1, &err), EB_PERMANENT);
-    cr_assert(strstr(err.text, "a.ini:3: [broker other] password: environment variable UNSET is not set"), "%s",
-              err.text);
+    cr_assert(strstr(err.text, "a.ini:3: [broker other] password: environment variable UNSET is not set"), "%s", err.text);
     ebi_config_free(config);
     write_file("a.ini", "[broker other]\nplugin = ${UNSET}\n");
     refused(NAMES("a.ini"), NULL, "a.ini:2: [broker other] plugin: environment variable UNSET is not set");
@@ -351,7 +351,7 @@ Test(load, sections_are_walked_in_the_order_of_their_first_appearance) {
 }
 
 static const struct {
-    const char *text, *why;     /* NULL: good */
+    const char *text, *why; /* NULL: good */
 } sections[] = {
     { "[eventbus]\n[broker main]\n[route r]\n[consume c]\n", NULL },
     { "", NULL },
@@ -366,7 +366,7 @@ static const struct {
 Test(load, sections_of_no_known_kind_or_form) {
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
         struct ebi_config *config = load_text(sections[i].text);
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         enum eb_status status = ebi_config_check_sections(config, &err);
 
         cr_assert_eq(status, sections[i].why ? EB_PERMANENT : EB_OK, "case %zu: %s", i, err.text);

@@ -15,7 +15,7 @@ static void see(void *arg, const struct eb_option *option, const char *key, cons
 /* Loads, binds and walks; what the first failure says. */
 static enum eb_status use(struct eb_error *err) {
     static const char *const files[] = { "t.ini", NULL }, *const overrides[] = { "consume.c.group=g", NULL };
-    struct ebi_consume_settings settings = {0};
+    struct ebi_consume_settings settings = { 0 };
     struct ebi_table table = ebi_consume_table(&settings);
     struct ebi_config *config;
     size_t seen = 0;
@@ -39,7 +39,7 @@ Test(memory, when_it_runs_out_that_is_what_is_told) {
     write_file("t.ini", "[eventbus]\nservice = ${HOME}\n[consume c]\ntopic = a, b,\n  c\nexec = ${file:secret}\n"
                         "retry.jitter = ${UNSET:-0.3}\n");
     for (;;) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
         fail_allocation(++n);
         enum eb_status status = use(&err);

@@ -34,7 +34,7 @@ static const struct {
     { "${HOST}", "db.example", false },
     { "x${HOST}y${HOST}z", "xdb.exampleydb.examplez", false },
     { "${EMPTY}", "", false },
-    { "${BRACES}", "${HOST}", false },                      /* what comes in is not replaced again */
+    { "${BRACES}", "${HOST}", false }, /* what comes in is not replaced again */
     { "${UNSET:-fallback}", "fallback", false },
     { "${EMPTY:-fallback}", "fallback", false },
     { "${HOST:-fallback}", "db.example", false },
@@ -58,8 +58,8 @@ static const struct {
 Test(replace, what_stands_for_what) {
     set_variables();
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        struct ebi_bytes out = {0};
-        struct eb_error err = {0};
+        struct ebi_bytes out = { 0 };
+        struct eb_error err = { 0 };
         bool secret = false;
 
         cr_assert_eq(ebi_replace(good[i].text, "/state", &out, &secret, &err), EB_OK, "%s: %s", good[i].text, err.text);
@@ -93,8 +93,8 @@ Test(replace, what_cannot_be_replaced) {
     for (const char *c = "ABCDEFGHI"; *c; c++)
         unsetenv((char[]){ *c, 0 });
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct ebi_bytes out = {0};
-        struct eb_error err = {0};
+        struct ebi_bytes out = { 0 };
+        struct eb_error err = { 0 };
         bool secret = false;
 
         cr_assert_eq(ebi_replace(bad[i].text, "/state", &out, &secret, &err), EB_PERMANENT, "%s", bad[i].text);
@@ -105,8 +105,8 @@ Test(replace, what_cannot_be_replaced) {
 }
 
 Test(replace, a_file_with_a_nul_is_no_text) {
-    struct ebi_bytes out = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes out = { 0 };
+    struct eb_error err = { 0 };
     bool secret = false;
     FILE *file = fopen("nul", "w");
 
@@ -119,8 +119,8 @@ Test(replace, a_file_with_a_nul_is_no_text) {
 
 Test(replace, errors_do_not_show_the_value_around) {
     static const char *const cases[] = { "hunter2${UNSET}", "hunter2${", "${hunter2 x}", "hunter2${file:nowhere}" };
-    struct ebi_bytes out = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes out = { 0 };
+    struct eb_error err = { 0 };
     bool secret = false;
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -133,8 +133,8 @@ Test(replace, errors_do_not_show_the_value_around) {
 Test(replace, a_value_does_not_grow_without_bound) {
     size_t len = 100000;
     char *big = malloc(len + 1);
-    struct ebi_bytes text = {0}, out = {0};
-    struct eb_error err = {0};
+    struct ebi_bytes text = { 0 }, out = { 0 };
+    struct eb_error err = { 0 };
     bool secret = false;
 
     memset(big, 'x', len);

@@ -9,14 +9,14 @@
 TestSuite(settings, .init = start_in_fresh_folder, .fini = remove_fresh_folder);
 
 static void bind(struct ebi_config *config, const char *kind, const char *name, struct ebi_table table) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_assert_eq(ebi_config_bind(config, kind, name, &table, 1, &err), EB_OK, "%s", err.text);
 }
 
 Test(settings, the_bus_by_default) {
     struct ebi_config *config = load_text("");
-    struct ebi_bus_settings s = {0};
+    struct ebi_bus_settings s = { 0 };
 
     bind(config, "eventbus", "", ebi_bus_table(&s));
     cr_assert_str_eq(s.service, "");
@@ -57,7 +57,7 @@ Test(settings, audit_decides_but_for_lines_that_are_switched_by_themselves) {
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct ebi_bus_settings s = {0};
+        struct ebi_bus_settings s = { 0 };
         char text[128];
 
         snprintf(text, sizeof text, "[eventbus]\n%s", cases[i].text);
@@ -65,14 +65,15 @@ Test(settings, audit_decides_but_for_lines_that_are_switched_by_themselves) {
         bind(config, "eventbus", "", ebi_bus_table(&s));
         ebi_settings_audit(config, &s);
         cr_assert(s.audit_delivered == cases[i].delivered && s.audit_received == cases[i].received &&
-                  s.audit_processed == cases[i].processed, "%s", cases[i].text);
+                      s.audit_processed == cases[i].processed,
+                  "%s", cases[i].text);
         ebi_config_free(config);
     }
 }
 
 Test(settings, log_levels_as_syslog_counts_them) {
     struct ebi_config *config = load_text("[eventbus]\nlog_level = warning\nlog_format = json\n");
-    struct ebi_bus_settings s = {0};
+    struct ebi_bus_settings s = { 0 };
 
     bind(config, "eventbus", "", ebi_bus_table(&s));
     cr_assert_eq(ebi_settings_level(s.log_level), EBI_WARNING);
@@ -84,7 +85,7 @@ Test(settings, log_levels_as_syslog_counts_them) {
 
 Test(settings, a_broker) {
     struct ebi_config *config = load_text("[broker main]\nplugin = sqlite\n");
-    struct ebi_broker_settings s = {0};
+    struct ebi_broker_settings s = { 0 };
 
     bind(config, "broker", "main", ebi_broker_table(&s));
     cr_assert_str_eq(s.plugin, "sqlite");
@@ -94,7 +95,7 @@ Test(settings, a_broker) {
 
 Test(settings, a_route) {
     struct ebi_config *config = load_text("[route r]\nevent = e\ntopic = t\nkey_field =\n");
-    struct ebi_route_settings s = {0};
+    struct ebi_route_settings s = { 0 };
 
     bind(config, "route", "r", ebi_route_table(&s));
     cr_assert_str_eq(s.event, "e");
@@ -114,9 +115,9 @@ Test(settings, a_route_must_say_where_what_and_by_which_key) {
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct ebi_config *config = load_text(cases[i][0]);
-        struct ebi_route_settings s = {0};
+        struct ebi_route_settings s = { 0 };
         struct ebi_table table = ebi_route_table(&s);
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
         cr_assert_eq(ebi_config_bind(config, "route", "r", &table, 1, &err), EB_PERMANENT);
         cr_assert(strstr(err.text, cases[i][1]), "%s", err.text);
@@ -126,7 +127,7 @@ Test(settings, a_route_must_say_where_what_and_by_which_key) {
 
 Test(settings, a_worker_by_default) {
     struct ebi_config *config = load_text("[consume certs]\ntopic = a, b\ngroup = g\n");
-    struct ebi_consume_settings s = {0};
+    struct ebi_consume_settings s = { 0 };
     double jitter;
 
     bind(config, "consume", "certs", ebi_consume_table(&s));
@@ -160,7 +161,7 @@ Test(settings, a_worker_with_all_of_it) {
                                           "dead_letter_topic = dead\ndead_letter_broker = other\n"
                                           "receiver_timeout = 5s\ndrain_timeout = 1m\nmax_in_flight = 10\n"
                                           "max_in_flight_bytes = 1M\n");
-    struct ebi_consume_settings s = {0};
+    struct ebi_consume_settings s = { 0 };
 
     bind(config, "consume", "c", ebi_consume_table(&s));
     cr_assert_str_eq(s.exec, "cat");
@@ -206,8 +207,8 @@ Test(settings, the_installed_file_is_good_and_sends_nothing) {
     char path[4096];
     const char *files[] = { path, NULL };
     struct ebi_config *config = NULL;
-    struct ebi_bus_settings bus = {0};
-    struct eb_error err = {0};
+    struct ebi_bus_settings bus = { 0 };
+    struct eb_error err = { 0 };
     size_t routes = 0;
 
     snprintf(path, sizeof path, "%s/conf/eventbus.ini", getenv("top_srcdir"));
@@ -218,7 +219,7 @@ Test(settings, the_installed_file_is_good_and_sends_nothing) {
     cr_assert_str_eq(bus.consumer, "main");
     cr_assert_str_eq(ebi_config_text(config, "broker", "main", "plugin"), "sqlite");
     for (const char *name = NULL; (name = ebi_config_next(config, "route", name)); routes++) {
-        struct ebi_route_settings route = {0};
+        struct ebi_route_settings route = { 0 };
 
         bind(config, "route", name, ebi_route_table(&route));
         cr_assert_eq(route.enabled, 0, "%s", name);

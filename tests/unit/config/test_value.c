@@ -4,7 +4,7 @@
 #include "config/config.h"
 
 Test(value, durations_for_command_lines) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int64_t ms = 0;
 
     cr_assert_eq(ebi_read_duration("2m", &ms, &err), EB_OK);
@@ -17,7 +17,7 @@ Test(value, durations_for_command_lines) {
 }
 
 Test(value, sizes_for_command_lines) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
     int64_t bytes = 0;
 
     cr_assert_eq(ebi_read_size("64k", &bytes, &err), EB_OK);
@@ -28,8 +28,8 @@ Test(value, sizes_for_command_lines) {
 
 static const struct {
     const char *text;
-    double want;        /* below 0: refused */
-/* clang-format off */
+    double want; /* below 0: refused */
+    /* clang-format off */
 } shares[] = {
     { "0", 0 }, { "1", 1 }, { "0.2", 0.2 }, { "0.25", 0.25 }, { ".5", 0.5 }, { "1.", 1 }, { "1.0", 1 }, { "00.1", 0.1 },
     { "0.12345678901234", 0.12345678901234 }, { "0.123456789012345", -1 }, { "", -1 }, { ".", -1 }, { "1.1", -1 },
@@ -41,7 +41,7 @@ static const struct {
 
 Test(value, shares) {
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         double share = -2;
         enum eb_status status = ebi_read_share(shares[i].text, &share, &err);
 

@@ -14,7 +14,7 @@ void dispatch_begin(void) {
 
 void dispatch_end(void) {
     for (struct ebi_inflight *inflight = dispatch.all; inflight; inflight = inflight->all_next)
-        inflight->state = EBI_SETTLING;      /* the test had those at work, and ends */
+        inflight->state = EBI_SETTLING; /* the test had those at work, and ends */
     ebi_dispatch_free(&dispatch);
 }
 
@@ -30,17 +30,19 @@ struct ebi_inflight *take(uint64_t token, const char *key) {
     char position[24];
     size_t len = (size_t)snprintf(position, sizeof position, "%llu", (unsigned long long)token);
 
-    return take_message(&(struct eb_message){.size = sizeof(struct eb_message), .token = token, .topic = {"t", 1},
-                                             .position = {position, len}}, key);
+    return take_message(
+        &(struct eb_message){
+            .size = sizeof(struct eb_message), .token = token, .topic = { "t", 1 }, .position = { position, len } },
+        key);
 }
 
 struct ebi_inflight *take_alone(uint64_t token, const char *key) {
-    return take_message(&(struct eb_message){.size = sizeof(struct eb_message), .token = token, .topic = {"t", 1},
-                                             .deliveries = 5}, key);
+    return take_message(
+        &(struct eb_message){ .size = sizeof(struct eb_message), .token = token, .topic = { "t", 1 }, .deliveries = 5 }, key);
 }
 
 const char *gathered(void) {
-    static const char *const names[] = {"?", "ACK", "RETRY", "RETURN", "EXTEND"};
+    static const char *const names[] = { "?", "ACK", "RETRY", "RETURN", "EXTEND" };
     static char text[60000];
     struct eb_verdict *verdicts;
     uint64_t batch;

@@ -8,11 +8,16 @@
 TestSuite(attempts, .init = dispatch_begin, .fini = dispatch_end);
 
 static struct eb_message delivered(uint64_t token, const char *position, uint32_t failures, uint32_t deliveries) {
-    static const struct eb_header id = {{"id", 2}, {"an-id", 5}};
+    static const struct eb_header id = { { "id", 2 }, { "an-id", 5 } };
 
-    return (struct eb_message){.size = sizeof(struct eb_message), .token = token, .topic = {"t", 1},
-                               .position = {position, strlen(position)}, .attrs = &id, .n_attrs = 1, .failures = failures,
-                               .deliveries = deliveries};
+    return (struct eb_message){ .size = sizeof(struct eb_message),
+                                .token = token,
+                                .topic = { "t", 1 },
+                                .position = { position, strlen(position) },
+                                .attrs = &id,
+                                .n_attrs = 1,
+                                .failures = failures,
+                                .deliveries = deliveries };
 }
 
 static struct ebi_inflight *fail_it(const struct eb_message *message) {
@@ -99,8 +104,11 @@ Test(attempts, counts_are_kept_of_so_many_events_and_the_oldest_give_way) {
     char position[24];
 
     for (uint64_t i = 1; i <= MANY; i++) {
-        struct eb_message message = {.size = sizeof message, .token = i, .topic = {"t", 1}, .failures = 1,
-                                     .position = {position, (size_t)snprintf(position, sizeof position, "%d", (int)i)}};
+        struct eb_message message = { .size = sizeof message,
+                                      .token = i,
+                                      .topic = { "t", 1 },
+                                      .failures = 1,
+                                      .position = { position, (size_t)snprintf(position, sizeof position, "%d", (int)i) } };
 
         take_message(&message, "");
         ebi_dispatch_return(&dispatch, ebi_dispatch_next(&dispatch), 1000);

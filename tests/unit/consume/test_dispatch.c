@@ -57,7 +57,7 @@ Test(dispatch, what_comes_after_the_verdicts_were_taken_still_goes_back) {
     ebi_dispatch_retry(&dispatch, ebi_dispatch_next(&dispatch), 50, 1000);
     cr_assert_eq(ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch), 1);
     free(verdicts);
-    take(2, "a");                       /* the plugin has not been told yet */
+    take(2, "a"); /* the plugin has not been told yet */
     ebi_dispatch_given(&dispatch, batch);
     take(3, "a");
     cr_assert_eq(next(), 0, "2 goes back in the next batch, and 3 may not pass it");
@@ -95,7 +95,7 @@ Test(dispatch, all_that_waits_is_given_back_once) {
 }
 
 Test(dispatch, what_is_revoked_goes_back_and_the_rest_goes_on) {
-    uint64_t tokens[] = {1, 2, 3};
+    uint64_t tokens[] = { 1, 2, 3 };
     struct ebi_inflight *first = take(1, "a");
 
     take(2, "a"), take(3, "b"), take(4, "c");
@@ -126,7 +126,7 @@ Test(dispatch, a_dropped_instance_leaves_nothing_behind) {
     ebi_dispatch_drop(&dispatch);
     cr_assert_eq(dispatch.in_flight, 0);
     cr_assert_null(first->queue);
-    take(1, "a");                       /* the same token, of the next instance */
+    take(1, "a"); /* the same token, of the next instance */
     ebi_dispatch_ack(&dispatch, first, 1000);
     cr_assert_eq(dispatch.running.n, 0);
     cr_assert_eq(dispatch.verdicts.n, 0, "no verdict on what is not ours any more");
@@ -146,15 +146,15 @@ Test(dispatch, unknown_and_repeated_confirmations_change_nothing) {
 Test(dispatch, order_by_key_survives_everything_that_can_happen) {
     enum { KEYS = 10, STEPS = 20000 };
     static uint64_t sent[KEYS], done[KEYS], at_broker[KEYS];
-    struct ebi_inflight *busy[8] = {0};
-    unsigned short seed[3] = {1, 2, 3};
+    struct ebi_inflight *busy[8] = { 0 };
+    unsigned short seed[3] = { 1, 2, 3 };
     int64_t now = 0, due;
 
     for (int step = 0; step < STEPS; step++, now++) {
         size_t key = (size_t)(nrand48(seed) % KEYS), thread = (size_t)(nrand48(seed) % 8);
-        char name[2] = {(char)('a' + key), '\0'};
+        char name[2] = { (char)('a' + key), '\0' };
 
-        if (nrand48(seed) % 2 && sent[key] < done[key] + 20) {      /* the plugin hands over the next of a key */
+        if (nrand48(seed) % 2 && sent[key] < done[key] + 20) { /* the plugin hands over the next of a key */
             take(++sent[key] * KEYS + key, name);
         } else if (!busy[thread]) {
             busy[thread] = ebi_dispatch_next(&dispatch);
@@ -164,13 +164,12 @@ Test(dispatch, order_by_key_survives_everything_that_can_happen) {
             uint64_t number = inflight->message.token / KEYS;
 
             busy[thread] = NULL;
-            cr_assert_eq(number, done[k] + 1, "step %d: key %zu at %u after %u", step, k, (unsigned)number,
-                         (unsigned)done[k]);
+            cr_assert_eq(number, done[k] + 1, "step %d: key %zu at %u after %u", step, k, (unsigned)number, (unsigned)done[k]);
             switch (nrand48(seed) % 4) {
             case 0:
                 ebi_dispatch_delay(&dispatch, inflight, now + 5);
                 break;
-            case 1:                     /* back to the broker: it, and all handed over after it, come again */
+            case 1: /* back to the broker: it, and all handed over after it, come again */
                 dispatch.attempts.broker = EBI_COUNTS;
                 cr_assert(ebi_dispatch_retry(&dispatch, inflight, 1, now));
                 at_broker[k] = 1;
@@ -228,11 +227,11 @@ Test(dispatch, queues_that_are_used_again_know_nothing_of_their_last_key) {
 Test(dispatch, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
     unsigned failures = 0;
 
-    for (uint64_t token = 1; token <= 300; token++) {       /* enough for the tables to grow on the way */
+    for (uint64_t token = 1; token <= 300; token++) { /* enough for the tables to grow on the way */
         const char *key = token % 3 ? "k" : NULL;
 
         for (unsigned n = 1;; n++) {
-            struct eb_message message = {.size = sizeof message, .token = token, .topic = {"t", 1}};
+            struct eb_message message = { .size = sizeof message, .token = token, .topic = { "t", 1 } };
             struct ebi_inflight *inflight = ebi_inflight_new(&message, NULL, NULL, NULL);
 
             fail_allocation(n);
@@ -248,7 +247,7 @@ Test(dispatch, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
         }
     }
     cr_assert_gt(failures, 100, "only %u allocations failed", failures);
-    for (uint64_t n = 0; n < 300; n++) {                    /* none of the queues stands in the way of another */
+    for (uint64_t n = 0; n < 300; n++) { /* none of the queues stands in the way of another */
         struct ebi_inflight *inflight = ebi_dispatch_next(&dispatch);
 
         cr_assert_not_null(inflight, "after %u", (unsigned)n);
@@ -294,7 +293,7 @@ Test(dispatch, there_is_room_for_each_verdict_though_none_could_be_gathered) {
 }
 
 Test(dispatch, one_at_work_whose_instance_is_gone_is_forgotten_whatever_becomes_of_it) {
-    void (*const ends[])(struct ebi_dispatch *, struct ebi_inflight *, int64_t) = {ebi_dispatch_ack, ebi_dispatch_return};
+    void (*const ends[])(struct ebi_dispatch *, struct ebi_inflight *, int64_t) = { ebi_dispatch_ack, ebi_dispatch_return };
     struct ebi_inflight *inflight;
 
     for (int i = 0; i < 4; i++) {
@@ -324,7 +323,7 @@ Test(dispatch, a_wait_of_the_broker_is_no_longer_than_it_can_be_said) {
 }
 
 Test(dispatch, what_is_revoked_may_stand_anywhere_in_its_queue_or_nowhere_any_more) {
-    static const uint64_t middle[] = {2}, all[] = {1, 3, 4, 99};
+    static const uint64_t middle[] = { 2 }, all[] = { 1, 3, 4, 99 };
 
     take(1, "a"), take(2, "a"), take(3, "a"), take(4, "b");
     struct ebi_inflight *first = ebi_dispatch_next(&dispatch), *other = ebi_dispatch_next(&dispatch);

@@ -18,7 +18,7 @@ static void begin(size_t n) {
 }
 
 static struct ebi_inflight *take(uint64_t token, const char *key) {
-    struct eb_message message = {.size = sizeof message, .token = token, .topic = {"t", 1}};
+    struct eb_message message = { .size = sizeof message, .token = token, .topic = { "t", 1 } };
     struct ebi_inflight *inflight = ebi_inflight_new(&message, NULL, NULL, ebi_inflight_spare(&dispatch.spares));
 
     cr_assert_not_null(inflight);

@@ -106,7 +106,7 @@ Test(member, a_given_name_is_taken_as_it_is) {
 }
 
 Test(member, without_a_folder_for_locks_a_default_name_is_made_for_one_run) {
-    static const char *const nowhere[] = {"/dev/null/state", "/proc/no-such-folder", "/proc"};
+    static const char *const nowhere[] = { "/dev/null/state", "/proc/no-such-folder", "/proc" };
 
     for (size_t i = 0; i < sizeof nowhere / sizeof *nowhere; i++) {
         struct ebi_member one = taken(nowhere[i], NULL), two = taken(nowhere[i], NULL), given = taken(nowhere[i], "w");

@@ -87,7 +87,7 @@ Test(running, one_that_is_to_run_alone_starves_no_more_than_the_others) {
     take(token++, "");
     busy = ebi_dispatch_next(&dispatch);
     take_alone(1000000, "alone");
-    for (; !ran_ms && now < 60000; now += 100) {        /* each works for 3 s, and another one begins before it ends */
+    for (; !ran_ms && now < 60000; now += 100) { /* each works for 3 s, and another one begins before it ends */
         take(token++, "");
         woken(now, &due);
         last = ebi_dispatch_next(&dispatch);

@@ -5,7 +5,7 @@
 #include "consume/task.h"
 
 static struct ebi_task task_of(const char *prefix, const char *letters, char **topics) {
-    struct ebi_task task = {.topics = topics, .prefix = prefix};
+    struct ebi_task task = { .topics = topics, .prefix = prefix };
 
     task.settings.dead_letter_topic = letters;
     while (topics[task.n_topics])
@@ -18,36 +18,36 @@ Test(task, a_pattern_takes_in_what_it_matches_but_its_own_dead_letters) {
         const char *topics[3], *letters, *topic;
         bool wanted;
     } cases[] = {
-        {{"a"}, "{topic}.dlq", "a", true},
-        {{"a"}, "{topic}.dlq", "a.dlq", false},
-        {{"a"}, "{topic}.dlq", "ab", false},
-        {{"log-*"}, "{topic}.dlq", "log-a", true},
-        {{"log-*"}, "{topic}.dlq", "log-", true},
-        {{"log-*"}, "{topic}.dlq", "log", false},
-        {{"log-*"}, "{topic}.dlq", "catalog-a", false},
-        {{"log-*"}, "{topic}.dlq", "log-a.dlq", false},
-        {{"log-*"}, "{topic}.dlq", "log-a.dlq.dlq", false},
-        {{"log-*"}, "{topic}.dlq", ".dlq", false},
-        {{"log-*", "log-a.dlq"}, "{topic}.dlq", "log-a.dlq", true},             /* it was asked for by its name */
-        {{"log-*", "log-a.dlq"}, "{topic}.dlq", "log-b.dlq", false},
-        {{"*.dlq"}, "{topic}.dlq", "log-a.dlq", true},                          /* others' dead letters, read on purpose */
-        {{"*.dlq"}, "{topic}.dlq", "log-a.dlq.dlq", false},
-        {{"*"}, "{topic}.dlq", "x", true},
-        {{"*"}, "{topic}.dlq", "x.dlq", false},
-        {{"*"}, "{topic}.dlq", ".dlq", true},                                   /* of no topic: a name is never empty */
-        {{"*"}, "dead.{topic}", "dead.x", false},
-        {{"*"}, "dead.{topic}", "dead.", true},
-        {{"*"}, "a.{topic}.b", "a.x.b", false},
-        {{"*"}, "a.{topic}.b", "a.b", true},
-        {{"*"}, "dead", "dead", false},
-        {{"*"}, "dead", "deadly", true},
-        {{"*-a-*"}, "{topic}.dlq", "x-a-y", true},
-        {{"*-a-*"}, "{topic}.dlq", "x-a-a-y", true},
-        {{"*-a-*"}, "{topic}.dlq", "x-b-y", false},
-        {{"a**b"}, "{topic}.dlq", "ab", true},
-        {{"a?[x]"}, "{topic}.dlq", "a?[x]", true},
-        {{"a?[x]*"}, "{topic}.dlq", "a?[x]y", true},                            /* only '*' is special */
-        {{"a?[x]*"}, "{topic}.dlq", "abxy", false},
+        { { "a" }, "{topic}.dlq", "a", true },
+        { { "a" }, "{topic}.dlq", "a.dlq", false },
+        { { "a" }, "{topic}.dlq", "ab", false },
+        { { "log-*" }, "{topic}.dlq", "log-a", true },
+        { { "log-*" }, "{topic}.dlq", "log-", true },
+        { { "log-*" }, "{topic}.dlq", "log", false },
+        { { "log-*" }, "{topic}.dlq", "catalog-a", false },
+        { { "log-*" }, "{topic}.dlq", "log-a.dlq", false },
+        { { "log-*" }, "{topic}.dlq", "log-a.dlq.dlq", false },
+        { { "log-*" }, "{topic}.dlq", ".dlq", false },
+        { { "log-*", "log-a.dlq" }, "{topic}.dlq", "log-a.dlq", true }, /* it was asked for by its name */
+        { { "log-*", "log-a.dlq" }, "{topic}.dlq", "log-b.dlq", false },
+        { { "*.dlq" }, "{topic}.dlq", "log-a.dlq", true }, /* others' dead letters, read on purpose */
+        { { "*.dlq" }, "{topic}.dlq", "log-a.dlq.dlq", false },
+        { { "*" }, "{topic}.dlq", "x", true },
+        { { "*" }, "{topic}.dlq", "x.dlq", false },
+        { { "*" }, "{topic}.dlq", ".dlq", true }, /* of no topic: a name is never empty */
+        { { "*" }, "dead.{topic}", "dead.x", false },
+        { { "*" }, "dead.{topic}", "dead.", true },
+        { { "*" }, "a.{topic}.b", "a.x.b", false },
+        { { "*" }, "a.{topic}.b", "a.b", true },
+        { { "*" }, "dead", "dead", false },
+        { { "*" }, "dead", "deadly", true },
+        { { "*-a-*" }, "{topic}.dlq", "x-a-y", true },
+        { { "*-a-*" }, "{topic}.dlq", "x-a-a-y", true },
+        { { "*-a-*" }, "{topic}.dlq", "x-b-y", false },
+        { { "a**b" }, "{topic}.dlq", "ab", true },
+        { { "a?[x]" }, "{topic}.dlq", "a?[x]", true },
+        { { "a?[x]*" }, "{topic}.dlq", "a?[x]y", true }, /* only '*' is special */
+        { { "a?[x]*" }, "{topic}.dlq", "abxy", false },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -59,7 +59,7 @@ Test(task, a_pattern_takes_in_what_it_matches_but_its_own_dead_letters) {
 }
 
 Test(task, a_prefix_stands_before_dead_letter_topics_as_well) {
-    char *topics[] = {"p-log-*", NULL};
+    char *topics[] = { "p-log-*", NULL };
     struct ebi_task task = task_of("p", "dead.{topic}", topics);
     char *letters = ebi_task_dead_letter_topic(&task, "p-log-a");
 
@@ -86,8 +86,8 @@ static void check_long_name(struct ebi_task *task, const char *topic, const char
 }
 
 Test(task, the_name_of_a_dead_letter_topic_fits_every_broker) {
-    char topic[400], *topics[] = {"p-*q", NULL};
-    static const char *const letters[] = {"{topic}.dlq", "dead.{topic}.q"};
+    char topic[400], *topics[] = { "p-*q", NULL };
+    static const char *const letters[] = { "{topic}.dlq", "dead.{topic}.q" };
 
     for (size_t k = 0; k < 2; k++)
         for (size_t len = 240; len < 260; len++) {

@@ -80,7 +80,7 @@ static const struct eb_schema *theirs(uint64_t i) {
     static char text[300];
 
     int len = snprintf(text, sizeof text, RECORD("{\"name\":\"n%llu\",\"type\":\"int\"}"), (unsigned long long)i);
-    schema = (struct eb_schema){.size = sizeof schema, .id = i, .name = {"CloudEvent", 10}, .json = {text, (size_t)len}};
+    schema = (struct eb_schema){ .size = sizeof schema, .id = i, .name = { "CloudEvent", 10 }, .json = { text, (size_t)len } };
     return &schema;
 }
 
@@ -164,26 +164,27 @@ static double cpu_seconds(void) {
 }
 
 Test(writers, a_schema_that_does_not_fit_is_compiled_once) {
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
     struct ebi_data *data;
-    struct eb_schema writer = {.size = sizeof writer, .id = 900000};
+    struct eb_schema writer = { .size = sizeof writer, .id = 900000 };
 
     put(TYPE ".avsc", RECORD(A));
     load();
     data = ebi_data_new(thing->schema);
-    cr_assert(ebi_bytes_add_text(&text, "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"" TYPE "\",\"fields\":["));
+    cr_assert(
+        ebi_bytes_add_text(&text, "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"" TYPE "\",\"fields\":["));
     for (int i = 0; i < 4000; i++)
         cr_assert(ebi_bytes_add_format(&text, "{\"name\":\"x%d\",\"type\":\"int\"},", i));
     cr_assert(ebi_bytes_add_text(&text, "{\"name\":\"a\",\"type\":\"int\"}]}"));
-    writer.json = (struct eb_text){text.data, text.len};
+    writer.json = (struct eb_text){ text.data, text.len };
     double start = cpu_seconds();
-    cr_assert_eq(ebi_decoder_read(decoder, thing, data, &writer, (struct eb_text){"", 0}, &err), EB_PERMANENT);
+    cr_assert_eq(ebi_decoder_read(decoder, thing, data, &writer, (struct eb_text){ "", 0 }, &err), EB_PERMANENT);
     double once = cpu_seconds() - start;
     cr_assert(strstr(err.text, "the writer's schema: a: the writer's int cannot be read as string"), "%s", err.text);
     start = cpu_seconds();
     for (int i = 0; i < 300; i++) {
         err.text[0] = '\0';
-        cr_assert_eq(ebi_decoder_read(decoder, thing, data, &writer, (struct eb_text){"", 0}, &err), EB_PERMANENT);
+        cr_assert_eq(ebi_decoder_read(decoder, thing, data, &writer, (struct eb_text){ "", 0 }, &err), EB_PERMANENT);
         cr_assert(strstr(err.text, "cannot be read as string"), "%s", err.text);
     }
     double others = cpu_seconds() - start;
@@ -198,7 +199,7 @@ Test(writers, a_schema_that_does_not_fit_is_compiled_once) {
 static const char *read_body(const char *body, size_t len) {
     static struct ebi_bytes json;
     struct ebi_data *data = ebi_data_new(thing->schema);
-    enum eb_status status = ebi_decoder_read(decoder, thing, data, NULL, (struct eb_text){body, len}, &err);
+    enum eb_status status = ebi_decoder_read(decoder, thing, data, NULL, (struct eb_text){ body, len }, &err);
 
     ebi_bytes_clear(&json);
     if (status == EB_OK)
@@ -210,8 +211,12 @@ static const char *read_body(const char *body, size_t len) {
 }
 #define READ(body) read_body(body, sizeof body - 1)
 
-#define A_BODY "\x02" "x"
-#define B_BODY "\x02\x02" "y"
+#define A_BODY                                                                                                                 \
+    "\x02"                                                                                                                     \
+    "x"
+#define B_BODY                                                                                                                 \
+    "\x02\x02"                                                                                                                 \
+    "y"
 #define C_BODY "\x02\x0e"
 
 Test(writers, an_earlier_versions_body_is_read_by_that_version) {
@@ -231,7 +236,9 @@ Test(writers, the_newest_version_that_fits_is_the_one) {
     put("history/" TYPE ".9.avsc", RECORD(A ",{\"name\":\"old\",\"type\":\"string\"}"));
     put("history/" TYPE ".10.avsc", RECORD(A ",{\"name\":\"b\",\"type\":\"string\"}"));
     load();
-    cr_expect_str_eq(READ(A_BODY "\x02" "z"), "{\"a\":\"x\",\"b\":\"z\",\"c\":null}");
+    cr_expect_str_eq(READ(A_BODY "\x02"
+                                 "z"),
+                     "{\"a\":\"x\",\"b\":\"z\",\"c\":null}");
 }
 
 Test(writers, what_a_newer_version_added_is_left_out_and_said_once) {
@@ -248,7 +255,8 @@ Test(writers, a_body_that_no_version_fits_is_refused) {
     put(TYPE ".avsc", RECORD(A "," B));
     put("history/" TYPE ".1.avsc", RECORD(A));
     load();
-    cr_assert_null(READ("\x04" "x"));
+    cr_assert_null(READ("\x04"
+                        "x"));
     cr_assert(strstr(err.text, "neither this schema nor 1 earlier version(s) of it fit: data.a"), "%s", err.text);
 }
 
@@ -260,7 +268,7 @@ Test(writers, a_writers_schema_that_the_broker_names_is_the_only_one_tried) {
     load();
     data = ebi_data_new(thing->schema);
     own = ebi_schema_public(thing->schema);
-    cr_assert_eq(ebi_decoder_read(decoder, thing, data, own, (struct eb_text){A_BODY B_BODY, 5}, &err), EB_PERMANENT);
+    cr_assert_eq(ebi_decoder_read(decoder, thing, data, own, (struct eb_text){ A_BODY B_BODY, 5 }, &err), EB_PERMANENT);
     cr_assert(strstr(err.text, "left over"), "%s", err.text);
     ebi_data_free(data);
 }

@@ -25,12 +25,11 @@ static void is_right(double number) {
 
     cr_assert_eq(len, strlen(text));
     cr_assert_lt(len, sizeof text);
-    cr_assert_eq(memcmp(&(double){ ebi_parse_double(text) }, &number, sizeof number), 0, "%.17g became %s", number,
-                 text);
+    cr_assert_eq(memcmp(&(double){ ebi_parse_double(text) }, &number, sizeof number), 0, "%.17g became %s", number, text);
     for (const char *at = text + strspn(text, "-0."); *at && *at != 'e'; at++)
         digits += *at >= '0' && *at <= '9';
     for (const char *at = text + len; at > text && !strchr(text, 'e') && (at[-1] == '0' || at[-1] == '.'); at--)
-        digits -= at[-1] == '0';                /* zeros that only fill places */
+        digits -= at[-1] == '0'; /* zeros that only fill places */
     if (digits > 1) {
         snprintf(shorter, sizeof shorter, "%.*e", digits - 2, number);
         cr_assert_neq(strtod(shorter, NULL), number, "%s could be %s", text, shorter);
@@ -60,8 +59,8 @@ Test(number, floats_read_back_as_floats) {
         if (!isfinite(number))
             continue;
         ebi_print_float(number, text);
-        cr_assert_eq(memcmp(&(float){ ebi_parse_float(text) }, &number, sizeof number), 0, "%.9g became %s",
-                     (double)number, text);
+        cr_assert_eq(memcmp(&(float){ ebi_parse_float(text) }, &number, sizeof number), 0, "%.9g became %s", (double)number,
+                     text);
     }
 }
 
@@ -117,8 +116,13 @@ Test(number, the_locale_does_not_matter) {
 /* ---- base64 ---- */
 
 Test(base64, the_examples_of_its_standard) {
-    static const char *const pairs[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
-                                            { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" } };
+    static const char *const pairs[][2] = { { "", "" },
+                                            { "f", "Zg==" },
+                                            { "fo", "Zm8=" },
+                                            { "foo", "Zm9v" },
+                                            { "foob", "Zm9vYg==" },
+                                            { "fooba", "Zm9vYmE=" },
+                                            { "foobar", "Zm9vYmFy" } };
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         char text[16], bytes[16];
@@ -145,8 +149,8 @@ Test(base64, every_byte_comes_back_in_place) {
 }
 
 Test(base64, what_is_not_just_so_is_refused) {
-    static const char *const wrong[] = { "Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm9v=", "Z g=",
-                                         "Zm9-", "Zm9_", "Zm=v", "\xc3\xa9zz" };
+    static const char *const wrong[] = { "Z",        "Zg",    "Zg=",  "Zh==", "Zm9=", "Z===", "====",
+                                         "Zg==Zg==", "Zm9v=", "Z g=", "Zm9-", "Zm9_", "Zm=v", "\xc3\xa9zz" };
     char bytes[16];
     size_t len;
 

@@ -25,8 +25,7 @@ static void refused(struct ebi_data *data, const char *json, const char *expecte
 
     cr_expect_eq(read_tight(data, json, strlen(json), &err), EB_PERMANENT, "%.200s was taken", json);
     cr_expect_eq(err.kind, EB_KIND_DATA, "%.200s", json);
-    cr_expect(strncmp(err.text, expected, strlen(expected)) == 0, "%.200s\n  gave: %s\n  not:  %s", json, err.text,
-              expected);
+    cr_expect(strncmp(err.text, expected, strlen(expected)) == 0, "%.200s\n  gave: %s\n  not:  %s", json, err.text, expected);
 }
 
 Test(json, what_is_wrong_is_told_with_path_and_types) {
@@ -38,8 +37,7 @@ Test(json, what_is_wrong_is_told_with_path_and_types) {
         { "{\"user\":{\"id\":\"1\",\"is_active\":true," PII "}}", "data.user.id: expected long, found string" },
         { "{\"user\":{\"id\":1.5,\"is_active\":true," PII "}}",
           "data.user.id: expected long, found number with a fraction or exponent" },
-        { "{\"user\":{\"id\":1e3,\"is_active\":true," PII "}}",
-          "data.user.id: expected long, found number with a fraction" },
+        { "{\"user\":{\"id\":1e3,\"is_active\":true," PII "}}", "data.user.id: expected long, found number with a fraction" },
         { "{\"user\":{\"id\":9223372036854775808,\"is_active\":true," PII "}}",
           "data.user.id: expected long, found number beyond 64 bits" },
         { "{\"user\":{\"id\":-9223372036854775809,\"is_active\":true," PII "}}",
@@ -64,8 +62,7 @@ Test(json, what_is_wrong_is_told_with_path_and_types) {
         { "{\"user\":{\"id\":1,\"id\":1,\"is_active\":true," PII "}}", "data.user.id: given twice" },
         { "{\"user\":{\"id\":1,\"is_active\":true," PII "},\"user\":{}}", "data.user: given twice" },
         { "{\"user\":{\"\\u0069d\":1,\"id\":2,\"is_active\":true," PII "}}", "data.user.id: given twice" },
-        { "{\"user\":{\"id\":1,\"is_active\":true," PII "}} x",
-          "data: not JSON at byte 81: something follows the object" },
+        { "{\"user\":{\"id\":1,\"is_active\":true," PII "}} x", "data: not JSON at byte 81: something follows the object" },
         { "{\"user\":{\"id\":1,\"is_active\":true," PII "}}{}", "data: not JSON at byte 80: something follows" },
         { "", "data: not JSON at byte 0: the text ends too early" },
         { "{\"user\":{\"id\":1", "data.user: not JSON at byte 15: the text ends too early" },
@@ -77,8 +74,7 @@ Test(json, what_is_wrong_is_told_with_path_and_types) {
         { "{\"user\":{\"id\":-}}", "data.user.id: not JSON at byte 14: malformed number" },
         { "{\"user\":{\"id\":+1}}", "data.user.id: not JSON at byte 14: a value cannot begin like this" },
         { "{\"user\":{\"id\":NaN}}", "data.user.id: not JSON at byte 14: a value cannot begin like this" },
-        { "{\"user\":{\"id\":1,\"is_active\":truth}}",
-          "data.user.is_active: not JSON at byte 28: unknown value" },
+        { "{\"user\":{\"id\":1,\"is_active\":truth}}", "data.user.is_active: not JSON at byte 28: unknown value" },
         { "{\"user\":{\"id\":1,\"is_active\":tru", "data.user.is_active: not JSON at byte 28: unknown value" },
         { "{'user':1}", "data: not JSON at byte 1: expected a name in quotes" },
         { "\xef\xbb\xbf{}", "data: not JSON at byte 0: a value cannot begin like this" },
@@ -95,7 +91,7 @@ Test(json, what_is_wrong_is_told_with_path_and_types) {
 Test(json, broken_strings_are_refused_where_they_break) {
     static const struct {
         const char *text, *expected;
-    /* clang-format off */
+        /* clang-format off */
     } cases[] = {
         { "\"abc", "data.a: not JSON at byte 9: the text ends too early" },
         { "\"abc\\", "data.a: not JSON at byte 10: the text ends too early" },
@@ -150,8 +146,7 @@ Test(json, every_type_tells_what_it_expected) {
         { "raw", "\"AAA\"", "data.raw: expected bytes in base64, found another string" },
         { "raw", "\"A*==\"", "data.raw: expected bytes in base64, found another string" },
         { "raw", "7", "data.raw: expected bytes, found number" },
-        { "color", "\"PINK\"",
-          "data.color: expected one of the enum's 3 symbols, of which the first is RED, found another s" },
+        { "color", "\"PINK\"", "data.color: expected one of the enum's 3 symbols, of which the first is RED, found another s" },
         { "color", "1", "data.color: expected enum, found number" },
         { "hash", "\"AAAA\"", "data.hash: expected 4 bytes in base64, found 3" },
         { "tags", "\"x\"", "data.tags: expected list of string, found string" },
@@ -164,12 +159,10 @@ Test(json, every_type_tells_what_it_expected) {
         { "context", "{1:\"x\"}", "data.context: not JSON at byte 12: expected a key in quotes" },
         { "context", "{\"k\":\"1\",\"a\":\"2\",\"k\":\"3\"}", "data.context: a key is given twice" },
         { "deep", "{\"a\":[{},{\"b\":1,\"c\":true}]}", "data.deep{item 0}[1]{item 1}: expected long, found boolean" },
-        { "person", "{\"name\":\"x\",\"age\":1.0}",
-          "data.person.age: expected int or null, found number with a fraction" },
+        { "person", "{\"name\":\"x\",\"age\":1.0}", "data.person.age: expected int or null, found number with a fraction" },
         { "person", "7", "data.person: expected object or null, found number" },
         { "person", "{\"age\":7}", "data.person.name: missing; expected string" },
-        { "others", "[{\"name\":\"a\"},{\"name\":\"b\",\"pet\":{}}]",
-          "data.others[1].pet.name: missing; expected string" },
+        { "others", "[{\"name\":\"a\"},{\"name\":\"b\",\"pet\":{}}]", "data.others[1].pet.name: missing; expected string" },
         { "others", "[{\"name\":\"a\"},{\"name\":\"b\",\"pets\":{}}]",
           "data.others[1]: there is no field \"pets\"; did you mean pet?" },
         { "any", "{\"x\":1}", "data.any.y: missing; expected long" },
@@ -183,7 +176,7 @@ Test(json, every_type_tells_what_it_expected) {
         struct ebi_bytes json = { 0 };
 
         cr_assert(ebi_bytes_add_format(&json, "{\"%s\":%s", cases[i].field, cases[i].json));
-        if (strcmp(cases[i].field, "real") == 0)        /* so that the places are those above */
+        if (strcmp(cases[i].field, "real") == 0) /* so that the places are those above */
             cr_assert(ebi_bytes_add_text(&json, "}"));
         refused(data, json.data, cases[i].expected);
         ebi_bytes_free(&json);
@@ -311,11 +304,10 @@ static void kept(const char *type, const char *json, const char *expected) {
 }
 
 Test(json, numbers_are_kept_exactly) {
-    static const char *const wholes[] = { "0", "-1", "9223372036854775807", "-9223372036854775808",
-                                          "9007199254740993" };
+    static const char *const wholes[] = { "0", "-1", "9223372036854775807", "-9223372036854775808", "9007199254740993" };
     static const struct {
         const char *json, *expected;
-    /* clang-format off */
+        /* clang-format off */
     } reals[] = {
         { "-0.0", "-0.0" }, { "-0", "-0.0" }, { "0", "0.0" }, { "1", "1.0" }, { "0.1", "0.1" }, { "1e22", "1e+22" },
         { "1E2", "100.0" }, { "5e-324", "5e-324" }, { "2.2250738585072014e-308", "2.2250738585072014e-308" },
@@ -344,8 +336,7 @@ Test(json, numbers_are_kept_exactly) {
 Test(json, texts_are_kept_exactly) {
     kept("\"string\"", "\"\\u0000\"", "\"\\u0000\"");
     kept("\"string\"", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u001F\"", "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u001f\"");
-    kept("\"string\"", "\"\\ud83d\\ude00\\u00e9\\uFFFF\\u0800\"",
-         "\"\xf0\x9f\x98\x80\xc3\xa9\xef\xbf\xbf\xe0\xa0\x80\"");
+    kept("\"string\"", "\"\\ud83d\\ude00\\u00e9\\uFFFF\\u0800\"", "\"\xf0\x9f\x98\x80\xc3\xa9\xef\xbf\xbf\xe0\xa0\x80\"");
     kept("\"string\"", "\"\x7f\xf4\x8f\xbf\xbf\"", "\"\x7f\xf4\x8f\xbf\xbf\"");
     kept("\"bytes\"", "\"\"", "\"\"");
     kept("\"bytes\"", "\"AA==\"", "\"AA==\"");
@@ -360,8 +351,8 @@ Test(json, texts_of_all_lengths_are_kept_exactly) {
         for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
             char json[128];
 
-            snprintf(json, sizeof json, "\"%.*s%s%.*s\"", (int)len, "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH",
-                     specials[i], (int)(40 - len) / 3, "abcdefghijklmnopqrstuvwxyz");
+            snprintf(json, sizeof json, "\"%.*s%s%.*s\"", (int)len, "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH", specials[i],
+                     (int)(40 - len) / 3, "abcdefghijklmnopqrstuvwxyz");
             kept("\"string\"", json, json);
         }
 }
@@ -378,12 +369,11 @@ Test(json, unions_take_what_looks_like_one_of_their_types) {
 }
 
 Test(json, maps_are_kept_in_the_order_of_code_points) {
-    kept("{\"type\":\"map\",\"values\":\"long\"}",
-         "{\"b\":1,\"\\ud83d\\ude00\":2,\"a\":3,\"\\uffff\":4,\"\":5,\"ab\":6}",
+    kept("{\"type\":\"map\",\"values\":\"long\"}", "{\"b\":1,\"\\ud83d\\ude00\":2,\"a\":3,\"\\uffff\":4,\"\":5,\"ab\":6}",
          "{\"\":5,\"a\":3,\"ab\":6,\"b\":1,\"\xef\xbf\xbf\":4,\"\xf0\x9f\x98\x80\":2}");
 }
 
 Test(json, blanks_may_stand_anywhere_between) {
-    kept("{\"type\":\"array\",\"items\":{\"type\":\"map\",\"values\":\"long\"}}",
-         " [ { } ,\n{ \"a\" : 1 , \"b\"\t:\r2 } ] ", "[{},{\"a\":1,\"b\":2}]");
+    kept("{\"type\":\"array\",\"items\":{\"type\":\"map\",\"values\":\"long\"}}", " [ { } ,\n{ \"a\" : 1 , \"b\"\t:\r2 } ] ",
+         "[{},{\"a\":1,\"b\":2}]");
 }

@@ -13,7 +13,8 @@ char *built(const char *folder, const char *name) {
     char *path = NULL, *whole;
 
     cr_assert_gt(asprintf(&path, "%s/%s%s%s%s", getenv("top_builddir"), strcmp(folder, ".") == 0 ? ".libs" : folder,
-                          name ? "/" : "", name ? name : "", name ? ".so" : ""), 0);
+                          name ? "/" : "", name ? name : "", name ? ".so" : ""),
+                 0);
     whole = realpath(path, NULL);
     cr_assert(whole, "%s was not built", path);
     free(path);

@@ -20,8 +20,8 @@ struct scene {
 };
 
 static struct scene scene_new(const char *ini) {
-    struct scene scene = {0};
-    struct eb_error err = {0};
+    struct scene scene = { 0 };
+    struct eb_error err = { 0 };
 
     scene.folder = folder_new();
     scene.file = join(scene.folder, "bus.ini");
@@ -44,7 +44,7 @@ static void scene_free(struct scene *scene) {
 Test(bind, settings_are_filled_by_both_tables) {
     struct scene scene = scene_new("[broker main]\nplugin = picky\ntext = hello\nconnect_timeout = 3s\n");
     struct ebi_broker *broker = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_assert_eq(ebi_broker_bind(scene.config, &scene.bus, "main", &broker, &err), EB_OK, "%s", err.text);
     const struct idle_settings *settings = broker->settings;
@@ -82,7 +82,7 @@ Test(bind, what_is_wrong_is_told_with_its_place) {
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         struct scene scene = scene_new(refused[i].ini);
         struct ebi_broker *broker = NULL;
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         const char *rest = strstr(refused[i].says, "%s");
         char *says = rest ? join(scene.folder, "bus.ini") : strdup(refused[i].says);
 
@@ -103,9 +103,9 @@ Test(bind, with_nothing_configured_it_is_sqlite_with_its_defaults) {
     struct scene scene = scene_new("[eventbus]\n");
     char *other = built("tests/plugins/broken", "other_name"), *sqlite = join(scene.folder, "sqlite.so");
     struct ebi_broker *broker = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
-    copy_file(other, sqlite, SIZE_MAX);             /* it calls itself sqlite, and so here it is right */
+    copy_file(other, sqlite, SIZE_MAX); /* it calls itself sqlite, and so here it is right */
     scene.bus.plugin_path = scene.folder;
     cr_assert_eq(ebi_broker_bind(scene.config, &scene.bus, "", &broker, &err), EB_OK, "%s", err.text);
     cr_assert_str_eq(broker->plugin->about.name, "sqlite");
@@ -121,7 +121,7 @@ Test(bind, with_nothing_configured_it_is_sqlite_with_its_defaults) {
 Test(bind, a_role_that_is_missing_is_named_with_the_file) {
     struct scene scene = scene_new("[broker main]\nplugin = picky\n");
     struct ebi_broker *broker;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_assert_eq(ebi_broker_bind(scene.config, &scene.bus, "main", &broker, NULL), EB_OK);
     cr_assert_eq(ebi_broker_needs(broker, true, true, false, &err), EB_OK);

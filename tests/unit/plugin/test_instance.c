@@ -15,14 +15,14 @@
 /* What the plugin does, and what was done to it. */
 static struct {
     int32_t open_status;
-    bool blocked;                       /* signals were blocked in the last call of open or close */
+    bool blocked; /* signals were blocked in the last call of open or close */
     int32_t close_ms;
     atomic_int opened, closed, woken;
     const struct eb_host *host;
     const struct eb_subscription *subscription;
-    bool wake_waits;                    /* wake waits for wake_may_end */
+    bool wake_waits; /* wake waits for wake_may_end */
     sem_t waking, wake_may_end;
-    pthread_mutex_t own;                /* held while it calls the host, and taken by wake */
+    pthread_mutex_t own; /* held while it calls the host, and taken by wake */
 } plugin;
 static char log_text[8192], self;
 
@@ -38,7 +38,7 @@ static int32_t open_any(const struct eb_host *host, void **out, struct eb_error 
     plugin.blocked = signals_blocked();
     plugin.host = host;
     if (plugin.open_status < EB_OK)
-        *err = (struct eb_error){.status = plugin.open_status, .text = "the test wants it"};
+        *err = (struct eb_error){ .status = plugin.open_status, .text = "the test wants it" };
     else
         *out = &self;
     return plugin.open_status;
@@ -78,11 +78,15 @@ static void close_admin(void *of) {
     close_timed(of, -1);
 }
 
-static const struct eb_producer_ops producer = {.size = sizeof producer, .open = open_plain, .wake = wake, .close = close_timed};
-static const struct eb_consumer_ops consumer = {.size = sizeof consumer, .open = open_consumer, .wake = wake, .close = close_timed};
-static const struct eb_admin_ops admin = {.size = sizeof admin, .open = open_plain, .close = close_admin};
-static const struct ebi_plugin loaded = {.producer = &producer, .consumer = &consumer, .admin = &admin};
-static const struct ebi_broker broker = {.name = "m", .plugin = &loaded};
+static const struct eb_producer_ops producer = {
+    .size = sizeof producer, .open = open_plain, .wake = wake, .close = close_timed
+};
+static const struct eb_consumer_ops consumer = {
+    .size = sizeof consumer, .open = open_consumer, .wake = wake, .close = close_timed
+};
+static const struct eb_admin_ops admin = { .size = sizeof admin, .open = open_plain, .close = close_admin };
+static const struct ebi_plugin loaded = { .producer = &producer, .consumer = &consumer, .admin = &admin };
+static const struct ebi_broker broker = { .name = "m", .plugin = &loaded };
 
 /* The owner. */
 static struct {
@@ -131,9 +135,9 @@ static struct ebi_instance *opened(enum ebi_role role) {
 TestSuite(instance, .init = begin, .fini = end, .timeout = 60);
 
 Test(instance, each_role_is_opened_and_closed_with_signals_blocked) {
-    static const enum ebi_role all[] = {EBI_PRODUCER, EBI_CONSUMER, EBI_ADMIN};
-    static const int32_t times[] = {70, 70, -1};
-    static const struct eb_subscription to = {.size = sizeof to};
+    static const enum ebi_role all[] = { EBI_PRODUCER, EBI_CONSUMER, EBI_ADMIN };
+    static const int32_t times[] = { 70, 70, -1 };
+    static const struct eb_subscription to = { .size = sizeof to };
 
     for (size_t i = 0; i < 3; i++) {
         struct ebi_instance *instance = instance_of(all[i]);
@@ -156,7 +160,10 @@ Test(instance, each_role_is_opened_and_closed_with_signals_blocked) {
 }
 
 Test(instance, a_time_to_close_fits_the_plugins_number) {
-    static const struct { int64_t given; int32_t passed; } times[] = {{-5, 0}, {0, 0}, {INT64_MAX, INT32_MAX}};
+    static const struct {
+        int64_t given;
+        int32_t passed;
+    } times[] = { { -5, 0 }, { 0, 0 }, { INT64_MAX, INT32_MAX } };
 
     for (size_t i = 0; i < 3; i++) {
         ebi_instance_close(opened(EBI_PRODUCER), times[i].given);
@@ -165,21 +172,30 @@ Test(instance, a_time_to_close_fits_the_plugins_number) {
 }
 
 Test(instance, an_owner_is_found_from_a_host_call) {
-    struct owner { int before; struct ebi_instance instance; } some;
+    struct owner {
+        int before;
+        struct ebi_instance instance;
+    } some;
 
     ebi_instance_init(&some.instance, EBI_PRODUCER, &broker, "crm", lines, NULL);
-    struct eb_host copy = some.instance.host;           /* a plugin may keep a copy of its host */
+    struct eb_host copy = some.instance.host; /* a plugin may keep a copy of its host */
     cr_expect_eq(EBI_INSTANCE_OWNER(&copy, struct owner, instance), &some);
 }
 
 Test(instance, an_open_that_fails_names_the_broker) {
-    static const struct { int32_t status; enum eb_status becomes; } cases[] = {
-        {EB_RETRIABLE, EB_RETRIABLE}, {EB_PERMANENT, EB_PERMANENT}, {EB_FATAL, EB_FATAL}, {-77, EB_FATAL},
+    static const struct {
+        int32_t status;
+        enum eb_status becomes;
+    } cases[] = {
+        { EB_RETRIABLE, EB_RETRIABLE },
+        { EB_PERMANENT, EB_PERMANENT },
+        { EB_FATAL, EB_FATAL },
+        { -77, EB_FATAL },
     };
     struct ebi_instance *instance = instance_of(EBI_PRODUCER);
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
         plugin.open_status = cases[i].status;
         cr_expect_eq(ebi_instance_open(instance, &err), cases[i].becomes, "status %d", cases[i].status);
@@ -191,7 +207,7 @@ Test(instance, an_open_that_fails_names_the_broker) {
 }
 
 Test(instance, a_wake_reaches_only_what_is_open) {
-    static const enum ebi_role roles[] = {EBI_PRODUCER, EBI_CONSUMER};
+    static const enum ebi_role roles[] = { EBI_PRODUCER, EBI_CONSUMER };
 
     for (int i = 0; i < 2; i++) {
         struct ebi_instance *instance = instance_of(roles[i]);
@@ -276,7 +292,7 @@ Test(instance, an_open_with_the_owners_lock_held_is_a_mistake, .signal = SIGABRT
 
 Test(instance, the_wait_for_a_reopening_grows_with_each_failure_in_a_row) {
     struct ebi_instance *instance = opened(EBI_PRODUCER);
-    struct eb_error why = {.text = "gone for lunch"};
+    struct eb_error why = { .text = "gone for lunch" };
     int64_t before = ebi_ticks_ms();
 
     ebi_instance_give_up(instance, &why);
@@ -297,7 +313,7 @@ Test(instance, the_wait_for_a_reopening_grows_with_each_failure_in_a_row) {
 
 Test(instance, each_change_of_the_link_is_logged_and_told) {
     struct ebi_instance *instance = opened(EBI_CONSUMER);
-    struct eb_error why = {.text = "gone for lunch"};
+    struct eb_error why = { .text = "gone for lunch" };
     const struct eb_host *host = plugin.host;
 
     host->link(host, 0, &why);
@@ -312,7 +328,7 @@ Test(instance, each_change_of_the_link_is_logged_and_told) {
 
 Test(instance, a_broker_that_was_never_reached_is_an_error_with_the_reason) {
     struct ebi_instance *instance = opened(EBI_PRODUCER);
-    struct eb_error why = {.text = "gone for lunch"}, err;
+    struct eb_error why = { .text = "gone for lunch" }, err;
     const struct eb_host *host = plugin.host;
 
     pthread_mutex_lock(&owner.lock);
@@ -333,7 +349,7 @@ Test(instance, a_broker_that_was_never_reached_is_an_error_with_the_reason) {
 
 Test(instance, an_admins_link_is_not_noted) {
     struct ebi_instance *instance = opened(EBI_ADMIN);
-    struct eb_error why = {.text = "gone for lunch"};
+    struct eb_error why = { .text = "gone for lunch" };
 
     plugin.host->link(plugin.host, 0, &why);
     cr_expect_not(instance->link_lost);
@@ -350,5 +366,6 @@ Test(instance, lines_and_numbers_of_a_plugin_are_logged_with_the_brokers_name) {
     host->log(host, 5, "a notice");
     host->log(host, 9, "chatter");
     host->metric(host, "lag", 1.5);
-    cr_expect_str_eq(log_text, "broker m: a warning\nbroker m: a failure\nbroker m: a notice\nbroker m: chatter\nbroker m: lag = 1.5\n");
+    cr_expect_str_eq(log_text,
+                     "broker m: a warning\nbroker m: a failure\nbroker m: a notice\nbroker m: chatter\nbroker m: lag = 1.5\n");
 }

@@ -20,7 +20,7 @@ TestSuite(load, .timeout = 60);
 /* Refused as a plugin, with all these in the text; the text names the file. */
 static void expect_refused(const char *path, const char *name, const char *const *parts, const char *what) {
     const struct ebi_plugin *plugin = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_assert_eq(ebi_plugin_load(path, name, EBI_TRUST_ANY, &plugin, &err), EB_PERMANENT, "%s was loaded", what);
     cr_assert_eq(err.status, EB_PERMANENT);
@@ -322,7 +322,7 @@ Test(load, a_walk_tells_all_files_by_name_and_which_are_shadowed) {
 static const struct ebi_plugin *load(const char *folder, const char *name) {
     char *file = built(folder, name);
     const struct ebi_plugin *plugin = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_assert_eq(ebi_plugin_load("", file, EBI_TRUST_ANY, &plugin, &err), EB_OK, "%s", err.text);
     cr_assert_str_eq(plugin->file, file);

@@ -9,7 +9,7 @@
 /* Each allocation once: the failure is told as such; a sanitizer sees that nothing leaks. Answers how many there were. */
 static unsigned fail_each(enum eb_status (*use)(void *, struct eb_error *), void *arg) {
     for (unsigned n = 1;; n++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
         fail_allocation(n);
         enum eb_status status = use(arg, &err);

@@ -40,11 +40,11 @@ static void place_free(struct place *place) {
 
 static const struct {
     const char *what;
-    char which;                     /* of the place: b, i, f */
+    char which; /* of the place: b, i, f */
     mode_t mode;
     uid_t owner;
-    gid_t group;                    /* 0: as it is */
-    const char *says;               /* NULL: trusted */
+    gid_t group;      /* 0: as it is */
+    const char *says; /* NULL: trusted */
 } cases[] = {
     { "as it comes", 'f', 0644, 0, 0, NULL },
     { "a file that everybody may write", 'f', 0666, 0, 0, "everybody may write file" },
@@ -66,7 +66,7 @@ Test(trust, others_must_not_be_able_to_write_the_file_or_any_folder_above_it) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct place place = place_new();
         const char *changed = cases[i].which == 'b' ? place.base : cases[i].which == 'i' ? place.inner : place.file;
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
         if ((cases[i].owner || cases[i].group) && geteuid() != 0)
             continue;
@@ -78,7 +78,8 @@ Test(trust, others_must_not_be_able_to_write_the_file_or_any_folder_above_it) {
         if (cases[i].says) {
             cr_assert_eq(err.kind, EB_KIND_PLUGIN);
             cr_assert(strstr(err.text, place.file) && strstr(err.text, changed) && strstr(err.text, cases[i].says) &&
-                      strstr(err.text, "plugin_trust = any"), "%s: %s", cases[i].what, err.text);
+                          strstr(err.text, "plugin_trust = any"),
+                      "%s: %s", cases[i].what, err.text);
         }
         place_free(&place);
     }
@@ -118,13 +119,13 @@ Test(trust, root_and_the_running_user_are_trusted) {
 }
 
 /* user::rw- user:1:rw- group::r-- mask::rw- other::r--, as the kernel keeps it. */
-static const uint8_t access_list[] = {
-    2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 6, 0, 1, 0, 0, 0, 4, 0, 4, 0, 255, 255, 255, 255,
-    16, 0, 6, 0, 255, 255, 255, 255, 32, 0, 4, 0, 255, 255, 255, 255 };
+static const uint8_t access_list[] = { 2, 0, 0,   0,   1,   0,   6,  0, 255, 255, 255, 255, 2,   0,  6,
+                                       0, 1, 0,   0,   0,   4,   0,  4, 0,   255, 255, 255, 255, 16, 0,
+                                       6, 0, 255, 255, 255, 255, 32, 0, 4,   0,   255, 255, 255, 255 };
 
 Test(trust, an_access_list_that_lets_others_write_is_seen) {
     struct place place = place_new();
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     if (setxattr(place.file, "system.posix_acl_access", access_list, sizeof access_list, 0) != 0)
         cr_skip_test("no access lists here: %s", strerror(errno));
@@ -137,7 +138,7 @@ Test(trust, a_link_leads_to_the_place_that_counts) {
     struct place place = place_new();
     char *link = join(place.base, "picky.so");
     const struct ebi_plugin *plugin = NULL;
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     cr_assert_eq(symlink(place.file, link), 0);
     cr_assert_eq(chmod(place.inner, 0777), 0);

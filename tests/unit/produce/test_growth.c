@@ -10,9 +10,11 @@ static struct ebi_outbound outbound;
 static struct ebi_outbound_message **batch;
 
 static void begin(size_t n, bool plugin_orders) {
-    const struct ebi_sender_limits limits = {
-        .messages = n, .bytes = (size_t)1 << 40, .batch_messages = n, .batch_bytes = (size_t)1 << 40,
-        .delivery_timeout_ms = 60000};
+    const struct ebi_sender_limits limits = { .messages = n,
+                                              .bytes = (size_t)1 << 40,
+                                              .batch_messages = n,
+                                              .batch_bytes = (size_t)1 << 40,
+                                              .delivery_timeout_ms = 60000 };
 
     cr_assert_eq(ebi_outbound_init(&outbound, &limits, plugin_orders, NULL), EB_OK);
     batch = calloc(n, sizeof *batch);
@@ -20,7 +22,9 @@ static void begin(size_t n, bool plugin_orders) {
 }
 
 static void put(const char *topic, const char *key, int64_t now_ms) {
-    struct eb_message message = {.size = sizeof message, .topic = {topic, strlen(topic)}, .key = {key, key ? strlen(key) : 0}};
+    struct eb_message message = { .size = sizeof message,
+                                  .topic = { topic, strlen(topic) },
+                                  .key = { key, key ? strlen(key) : 0 } };
     size_t size = ebi_outbound_message_size(&message, NULL);
     struct ebi_outbound_message *out = ebi_outbound_message_new(&message, size, ebi_outbound_spare(&outbound, size), NULL);
 
@@ -35,7 +39,7 @@ static size_t pick(int64_t now_ms, size_t max) {
 }
 
 static void report(struct ebi_outbound_message *out, enum eb_status status, int64_t now_ms) {
-    struct eb_delivery delivery = {.size = sizeof delivery, .status = status};
+    struct eb_delivery delivery = { .size = sizeof delivery, .status = status };
 
     ebi_outbound_message_report(out, &delivery);
     if (ebi_outbound_reported(&outbound, out, false, now_ms, 0))

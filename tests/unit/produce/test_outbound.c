@@ -8,7 +8,8 @@
 
 static struct ebi_outbound outbound;
 static const struct ebi_sender_limits limits = {
-    .messages = 100, .bytes = 1 << 20, .batch_messages = 10, .batch_bytes = 1 << 20, .delivery_timeout_ms = 60000};
+    .messages = 100, .bytes = 1 << 20, .batch_messages = 10, .batch_bytes = 1 << 20, .delivery_timeout_ms = 60000
+};
 
 static void begin(void) {
     cr_assert_eq(ebi_outbound_init(&outbound, &limits, true, NULL), EB_OK);
@@ -33,11 +34,12 @@ static void end(void) {
 TestSuite(outbound, .init = begin, .fini = end);
 
 static struct ebi_outbound_message *put(const char *topic, const char *key, const char *id, int64_t now) {
-    struct eb_message message = {.size = sizeof message,
-                                 .topic = {topic, strlen(topic)},
-                                 .id = {id, strlen(id)},
-                                 .key = {*key ? key : NULL, strlen(key)}};
-    struct ebi_outbound_message *out = ebi_outbound_message_new(&message, ebi_outbound_message_size(&message, NULL), NULL, NULL);
+    struct eb_message message = { .size = sizeof message,
+                                  .topic = { topic, strlen(topic) },
+                                  .id = { id, strlen(id) },
+                                  .key = { *key ? key : NULL, strlen(key) } };
+    struct ebi_outbound_message *out = ebi_outbound_message_new(&message, ebi_outbound_message_size(&message, NULL), NULL,
+                                                                NULL);
 
     cr_assert_not_null(out);
     cr_assert_eq(ebi_outbound_put(&outbound, out, now, NULL), EB_OK);
@@ -57,7 +59,7 @@ static const char *picked(int64_t now, struct ebi_outbound_message **batch, size
 }
 
 static bool reported(struct ebi_outbound_message *out, enum eb_status status, int64_t now) {
-    struct eb_delivery delivery = {.size = sizeof delivery, .status = status};
+    struct eb_delivery delivery = { .size = sizeof delivery, .status = status };
 
     ebi_outbound_message_report(out, &delivery);
     bool done = ebi_outbound_reported(&outbound, out, false, now, 0);
@@ -171,7 +173,7 @@ Test(outbound, the_queue_has_an_end) {
     cr_assert(ebi_outbound_has_room(&outbound, a));
     put("t", "", "b", 0);
     cr_assert_not(ebi_outbound_has_room(&outbound, a));
-    struct eb_message large = {.size = sizeof large, .topic = {"t", 1}, .payload = {calloc(1, 200000), 200000}};
+    struct eb_message large = { .size = sizeof large, .topic = { "t", 1 }, .payload = { calloc(1, 200000), 200000 } };
     struct ebi_outbound_message *out = ebi_outbound_message_new(&large, ebi_outbound_message_size(&large, NULL), NULL, NULL);
     cr_assert_not(ebi_outbound_ever_fits(&outbound, out));
     ebi_outbound_message_free(out);
@@ -212,20 +214,23 @@ Test(outbound, a_flush_waits_for_what_was_put_before_it_only) {
 Test(outbound, reports_keep_position_and_reason) {
     struct ebi_outbound_message *out = put("t", "", "a", 0);
     char far[200];
-    struct eb_error why = {.status = EB_PERMANENT, .text = "denied"};
+    struct eb_error why = { .status = EB_PERMANENT, .text = "denied" };
 
     memset(far, 'x', sizeof far);
-    ebi_outbound_message_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .position = {far, sizeof far}});
+    ebi_outbound_message_report(out,
+                                &(struct eb_delivery){ .size = sizeof(struct eb_delivery), .position = { far, sizeof far } });
     cr_assert_eq(strlen(out->position), sizeof far);
-    ebi_outbound_message_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .position = {"7", 1}});
+    ebi_outbound_message_report(out, &(struct eb_delivery){ .size = sizeof(struct eb_delivery), .position = { "7", 1 } });
     cr_assert_str_eq(out->position, "7");
-    ebi_outbound_message_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = EB_PERMANENT, .error = &why});
+    ebi_outbound_message_report(
+        out, &(struct eb_delivery){ .size = sizeof(struct eb_delivery), .status = EB_PERMANENT, .error = &why });
     cr_assert_null(out->position);
     cr_assert_str_eq(out->error->text, "denied");
     snprintf(why.text, sizeof why.text, "denied\n\x1b[2J\xe2\x80\xae");
-    ebi_outbound_message_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = EB_PERMANENT, .error = &why});
+    ebi_outbound_message_report(
+        out, &(struct eb_delivery){ .size = sizeof(struct eb_delivery), .status = EB_PERMANENT, .error = &why });
     cr_assert_str_eq(out->error->text, "denied??[2J???", "callbacks get one line that may be shown");
-    ebi_outbound_message_report(out, &(struct eb_delivery){.size = sizeof(struct eb_delivery), .status = -77});
+    ebi_outbound_message_report(out, &(struct eb_delivery){ .size = sizeof(struct eb_delivery), .status = -77 });
     cr_assert_eq(out->status, EB_RETRIABLE, "a number we do not know is no reason to lose it");
     cr_assert_neq(out->error->text[0], '\0');
 }
@@ -234,14 +239,15 @@ Test(outbound, a_message_that_finds_no_memory_is_refused_and_leaves_no_trace) {
     unsigned failures = 0;
     char topic[16];
 
-    for (unsigned i = 0; i < 100; i++) {                    /* enough for the table of topics to grow on the way */
+    for (unsigned i = 0; i < 100; i++) { /* enough for the table of topics to grow on the way */
         snprintf(topic, sizeof topic, "t%u", i);
         for (unsigned n = 1;; n++) {
-            struct eb_message message = {.size = sizeof message, .topic = {topic, strlen(topic)}, .id = {"m", 1}};
-            struct eb_error err = {0};
+            struct eb_message message = { .size = sizeof message, .topic = { topic, strlen(topic) }, .id = { "m", 1 } };
+            struct eb_error err = { 0 };
 
             fail_allocation(n);
-            struct ebi_outbound_message *out = ebi_outbound_message_new(&message, ebi_outbound_message_size(&message, NULL), NULL, NULL);
+            struct ebi_outbound_message *out = ebi_outbound_message_new(&message, ebi_outbound_message_size(&message, NULL),
+                                                                        NULL, NULL);
             enum eb_status status = out ? ebi_outbound_put(&outbound, out, 0, &err) : EB_FATAL;
             if (!allocation_failed()) {
                 cr_assert_eq(status, EB_OK);
@@ -272,7 +278,7 @@ Test(outbound, a_key_that_finds_no_memory_goes_a_moment_later) {
 
 Test(outbound, a_long_position_that_finds_no_memory_is_told_as_unknown) {
     static char position[500];
-    struct eb_delivery delivery = {.size = sizeof delivery, .status = EB_OK, .position = {position, sizeof position - 1}};
+    struct eb_delivery delivery = { .size = sizeof delivery, .status = EB_OK, .position = { position, sizeof position - 1 } };
     struct ebi_outbound_message *batch[1];
 
     memset(position, 'p', sizeof position - 1);
@@ -288,7 +294,7 @@ Test(outbound, a_long_position_that_finds_no_memory_is_told_as_unknown) {
 }
 
 Test(outbound, what_failed_goes_back_in_its_order_though_it_was_reported_in_another) {
-    static const int order[] = {2, 0, 1, 3};
+    static const int order[] = { 2, 0, 1, 3 };
     struct ebi_outbound_message *batch[4], *again[4];
 
     put("t", "", "a", 0), put("t", "", "b", 0), put("t", "", "c", 0), put("t", "", "d", 0);

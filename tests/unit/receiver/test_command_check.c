@@ -42,7 +42,7 @@ Test(command_check, a_command_that_would_run_nothing_is_empty) {
     static const struct {
         const char *command;
         bool empty;
-    /* clang-format off */
+        /* clang-format off */
     } cases[] = {
         {"", true}, {"  \t", true}, {"\n\n", true}, {"# run", true}, {" # run\n\t# run", true}, {"$NOT_SET", true},
         {"${NOT_SET}", true}, {"$BLANK", true}, {" $NOT_SET ${NOT_SET} # x", true}, {"A=b", true}, {"A=b B='c d'", true},
@@ -65,8 +65,8 @@ Test(command_check, a_command_that_would_run_nothing_is_empty) {
 
 Test(command_check, the_first_word_of_a_command_is_looked_for) {
     static const struct {
-        const char *command, *why;              /* why NULL: it is found, or nobody can tell */
-    /* clang-format off */
+        const char *command, *why; /* why NULL: it is found, or nobody can tell */
+        /* clang-format off */
     } cases[] = {
         {"run", NULL}, {"./run -x", NULL}, {"run|nosuch", NULL}, {"run;nosuch", NULL}, {"run>x", NULL}, {"run&", NULL},
         {"'./my run' x", NULL}, {"\"./my run\" x", NULL}, {"./my\\ run x", NULL}, {"A=b run", NULL}, {"exec run", NULL},
@@ -93,13 +93,13 @@ Test(command_check, the_first_word_of_a_command_is_looked_for) {
         {"./nice ./python3.11 /nosuch/x.py", "./python3.11 cannot read /nosuch/x.py"},
     };
     /* clang-format on */
-    static const char *const there[] = {"env", "timeout", "sh", "python3", "python3.11", "nohup", "nice", "cat"};
+    static const char *const there[] = { "env", "timeout", "sh", "python3", "python3.11", "nohup", "nice", "cat" };
 
     for (size_t i = 0; i < sizeof there / sizeof *there; i++)
         make_file(there[i], 0700);
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         enum eb_status status = ebi_exec_find(cases[i].command, &err);
 
         cr_expect_eq(status, cases[i].why ? EB_PERMANENT : EB_OK, "%s: %s", cases[i].command, err.text);
@@ -122,7 +122,7 @@ Test(command_check, who_runs_a_program_for_the_command_says_that_it_is_missing) 
     static const struct {
         const char *command, *line;
         bool lacks;
-    /* clang-format off */
+        /* clang-format off */
     } cases[] = {
         {"timeout -k 5 10 nosuch -x", "timeout: failed to run command \xe2\x80\x98nosuch\xe2\x80\x99: No such file or directory", true},
         {"xargs ./nosuch", "xargs: ./nosuch: No such file or directory", true}, {"env -i text", "env: 'text': Permission denied", true},
@@ -133,9 +133,10 @@ Test(command_check, who_runs_a_program_for_the_command_says_that_it_is_missing) 
     /* clang-format on */
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
-        cr_expect_eq(ebi_exec_lacks_program(cases[i].command, cases[i].line, &err), cases[i].lacks, "%s: %s", cases[i].line, err.text);
+        cr_expect_eq(ebi_exec_lacks_program(cases[i].command, cases[i].line, &err), cases[i].lacks, "%s: %s", cases[i].line,
+                     err.text);
         cr_expect(!cases[i].lacks || err.kind == EB_KIND_CONFIG, "%s", cases[i].line);
     }
 }
@@ -143,40 +144,40 @@ Test(command_check, who_runs_a_program_for_the_command_says_that_it_is_missing) 
 Test(command_check, what_the_shell_complains_about_is_told_from_the_events_fault) {
     static const struct {
         const char *command, *line;
-        enum eb_kind kind;              /* EB_KIND_NONE: not the machine's fault */
+        enum eb_kind kind; /* EB_KIND_NONE: not the machine's fault */
     } cases[] = {
-        {"cd /x && ./sync -v", "eventbus-exec: 1: ./sync: not found", EB_KIND_CONFIG},
-        {"cd /x; exec sync", "eventbus-exec: line 3: exec: sync: not found", EB_KIND_CONFIG},
-        {"a | jq .", "eventbus-exec: line 1: jq: command not found", EB_KIND_CONFIG},
-        {"/opt/run", "eventbus-exec: 1: /opt/run: Permission denied", EB_KIND_CONFIG},
-        {"/opt/run", "eventbus-exec: line 1: /opt/run: cannot execute: required file not found", EB_KIND_CONFIG},
-        {"sync", "eventbus-exec: sync: not found", EB_KIND_CONFIG},
-        {"cat <./in", "eventbus-exec: 1: cannot open ./in: No such file", EB_KIND_CONFIG},
-        {"cat >/out/x", "eventbus-exec: 2: cannot create /out/x: Directory nonexistent", EB_KIND_CONFIG},
-        {". /opt/run", "eventbus-exec: 1: .: cannot open /opt/run: No such file", EB_KIND_CONFIG},
-        {"cat >\"$(jq -r .id)\"", "eventbus-exec: 1: cannot create /out/x: Directory nonexistent", EB_KIND_NONE},
-        {"eval 'sync'", "eventbus-exec: 1: eval: sync: not found", EB_KIND_CONFIG},
-        {"if then", "eventbus-exec: 1: Syntax error: \"then\" unexpected", EB_KIND_CONFIG},
-        {"if then", "eventbus-exec: -c: line 1: `if then'", EB_KIND_CONFIG},
-        {"(", "eventbus-exec: -c: line 2: syntax error: unexpected end of file", EB_KIND_CONFIG},
-        {"(", "eventbus-exec: syntax error: unexpected end of file", EB_KIND_CONFIG},
-        {"eval \"$(cat)\"", "eventbus-exec: 1: eval: Syntax error: \"(\" unexpected", EB_KIND_NONE},
-        {"echo $((x))", "eventbus-exec: line 1: 1+: syntax error: operand expected", EB_KIND_NONE},
-        {"true; sync", "eventbus-exec: 1: Cannot fork", EB_KIND_SYSTEM},
-        {"true; sync", "eventbus-exec: fork: retry: Resource temporarily unavailable", EB_KIND_SYSTEM},
-        {"handle-$(jq -r .type)", "eventbus-exec: 1: handle-login: not found", EB_KIND_NONE},
-        {"x=$(cat); $x", "eventbus-exec: 1: x: not found", EB_KIND_NONE},
-        {"resync", "eventbus-exec: 1: sync: not found", EB_KIND_NONE},
-        {"./script", "./script: 1: sync: not found", EB_KIND_NONE},
-        {"sync", "sync: not found", EB_KIND_NONE},
-        {"sync", "eventbus-exec: 1: sync: bad variable", EB_KIND_NONE},
-        {"sync", "eventbus-exec: 1: sync", EB_KIND_NONE},
-        {"sync", "eventbus-exec: ", EB_KIND_NONE},
-        {"sync", "", EB_KIND_NONE},
+        { "cd /x && ./sync -v", "eventbus-exec: 1: ./sync: not found", EB_KIND_CONFIG },
+        { "cd /x; exec sync", "eventbus-exec: line 3: exec: sync: not found", EB_KIND_CONFIG },
+        { "a | jq .", "eventbus-exec: line 1: jq: command not found", EB_KIND_CONFIG },
+        { "/opt/run", "eventbus-exec: 1: /opt/run: Permission denied", EB_KIND_CONFIG },
+        { "/opt/run", "eventbus-exec: line 1: /opt/run: cannot execute: required file not found", EB_KIND_CONFIG },
+        { "sync", "eventbus-exec: sync: not found", EB_KIND_CONFIG },
+        { "cat <./in", "eventbus-exec: 1: cannot open ./in: No such file", EB_KIND_CONFIG },
+        { "cat >/out/x", "eventbus-exec: 2: cannot create /out/x: Directory nonexistent", EB_KIND_CONFIG },
+        { ". /opt/run", "eventbus-exec: 1: .: cannot open /opt/run: No such file", EB_KIND_CONFIG },
+        { "cat >\"$(jq -r .id)\"", "eventbus-exec: 1: cannot create /out/x: Directory nonexistent", EB_KIND_NONE },
+        { "eval 'sync'", "eventbus-exec: 1: eval: sync: not found", EB_KIND_CONFIG },
+        { "if then", "eventbus-exec: 1: Syntax error: \"then\" unexpected", EB_KIND_CONFIG },
+        { "if then", "eventbus-exec: -c: line 1: `if then'", EB_KIND_CONFIG },
+        { "(", "eventbus-exec: -c: line 2: syntax error: unexpected end of file", EB_KIND_CONFIG },
+        { "(", "eventbus-exec: syntax error: unexpected end of file", EB_KIND_CONFIG },
+        { "eval \"$(cat)\"", "eventbus-exec: 1: eval: Syntax error: \"(\" unexpected", EB_KIND_NONE },
+        { "echo $((x))", "eventbus-exec: line 1: 1+: syntax error: operand expected", EB_KIND_NONE },
+        { "true; sync", "eventbus-exec: 1: Cannot fork", EB_KIND_SYSTEM },
+        { "true; sync", "eventbus-exec: fork: retry: Resource temporarily unavailable", EB_KIND_SYSTEM },
+        { "handle-$(jq -r .type)", "eventbus-exec: 1: handle-login: not found", EB_KIND_NONE },
+        { "x=$(cat); $x", "eventbus-exec: 1: x: not found", EB_KIND_NONE },
+        { "resync", "eventbus-exec: 1: sync: not found", EB_KIND_NONE },
+        { "./script", "./script: 1: sync: not found", EB_KIND_NONE },
+        { "sync", "sync: not found", EB_KIND_NONE },
+        { "sync", "eventbus-exec: 1: sync: bad variable", EB_KIND_NONE },
+        { "sync", "eventbus-exec: 1: sync", EB_KIND_NONE },
+        { "sync", "eventbus-exec: ", EB_KIND_NONE },
+        { "sync", "", EB_KIND_NONE },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
 
         cr_expect_eq(ebi_exec_blames_machine(cases[i].command, cases[i].line, &err), cases[i].kind != EB_KIND_NONE, "%s",
                      cases[i].line);
@@ -200,8 +201,9 @@ Test(command_check, long_words_are_no_trouble) {
 }
 
 Test(command_check, a_webhook_is_an_address_with_a_host) {
-    static const char *const good[] = {"http://x", "HTTPS://x/y?z", "http://u:p@[::1]:80/"},
-                      *const bad[] = {"", "x", "http:", "http://", "ftp://x", "http://[x", "http://x y", "http://x:port"};
+    static const char *const good[] = { "http://x", "HTTPS://x/y?z", "http://u:p@[::1]:80/" }, *const bad[] = {
+        "", "x", "http:", "http://", "ftp://x", "http://[x", "http://x y", "http://x:port"
+    };
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         cr_expect_eq(ebi_webhook_check(good[i], NULL), EB_OK, "%s", good[i]);

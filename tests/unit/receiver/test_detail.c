@@ -7,10 +7,10 @@
 static char line[EBI_DETAIL_ROOM];
 
 static const char *line_of(const char *text, size_t len, enum ebi_detail_kept kept, const char *json) {
-    struct ebi_bytes event = {.data = (char *)json, .len = strlen(json)};
-    struct ebi_detail detail = {0};
+    struct ebi_bytes event = { .data = (char *)json, .len = strlen(json) };
+    struct ebi_detail detail = { 0 };
 
-    for (size_t i = 0; i < len; i += 7)             /* as it may come from a pipe */
+    for (size_t i = 0; i < len; i += 7) /* as it may come from a pipe */
         ebi_detail_add(&detail, text + i, len - i < 7 ? len - i : 7);
     ebi_detail_line(&detail, kept, &event, line);
     return line;
@@ -51,9 +51,10 @@ Test(detail, it_is_bounded_whatever_comes) {
     cr_assert_lt(strlen(line), EBI_DETAIL_ROOM);
 }
 
-#define EVENT "{\"id\":\"an-id\",\"data\":{\"user\":{\"id\":12345,\"pii\":{\"username\":\"foobob\",\"email\":\"bob@foo.example\"," \
-              "\"name\":\"Bob \\\"B\\\" Foo\",\"number\":98765,\"tags\":[\"secret tag\",{\"deep\":\"below\"}],\"short\":\"ab\"}," \
-              "\"active\":true},\"course\":\"course-v1:x\"}}\n"
+#define EVENT                                                                                                                  \
+    "{\"id\":\"an-id\",\"data\":{\"user\":{\"id\":12345,\"pii\":{\"username\":\"foobob\",\"email\":\"bob@foo.example\","       \
+    "\"name\":\"Bob \\\"B\\\" Foo\",\"number\":98765,\"tags\":[\"secret tag\",{\"deep\":\"below\"}],\"short\":\"ab\"},"        \
+    "\"active\":true},\"course\":\"course-v1:x\"}}\n"
 
 static const char *masked(const char *text) {
     return line_of(text, strlen(text), EBI_DETAIL_MASKED, EVENT);
@@ -69,8 +70,10 @@ Test(detail, what_the_event_has_as_pii_is_masked) {
     cr_assert_str_eq(line_of("foobob", 6, EBI_DETAIL_FULL, EVENT), "foobob");
 }
 
-#define OTHERS "{\"data\":{\"course\":{\"coach_email\":\"coach@x.example\",\"display_name\":\"Demo\"},\"attempt\":{\"name\":\"Zoe Quux\"}," \
-               "\"user\":{\"pii\":{\"name\":\"Jos\xc3\xa9 N\xc3\xba\xc3\xb1" "ez \xf0\x9f\x98\x80\",\"email\":\"jo+x@foo.example\"}}}}\n"
+#define OTHERS                                                                                                                   \
+    "{\"data\":{\"course\":{\"coach_email\":\"coach@x.example\",\"display_name\":\"Demo\"},\"attempt\":{\"name\":\"Zoe Quux\"}," \
+    "\"user\":{\"pii\":{\"name\":\"Jos\xc3\xa9 N\xc3\xba\xc3\xb1"                                                                \
+    "ez \xf0\x9f\x98\x80\",\"email\":\"jo+x@foo.example\"}}}}\n"
 
 static const char *masked_of_others(const char *text) {
     return line_of(text, strlen(text), EBI_DETAIL_MASKED, OTHERS);
@@ -106,13 +109,22 @@ Test(detail, no_part_of_a_value_is_left_where_a_line_is_cut) {
 }
 
 Test(detail, json_of_any_shape_is_walked_to_its_end) {
-    static const char *const events[] = {
-        "{\"pii\":\"alone\"}", "{\"pii\":123456,\"a\":1}", "{\"pii\":null,\"a\":\"alone\"}", "{\"pii\":[]}", "{\"pii\":{}}",
-        "{\"a\":\"pii\",\"b\":{\"pii\":{\"x\":\"one\"}},\"c\":{\"pii\":{\"x\":\"two\\\\\"}}}", "{\"a\":\"\\\"pii\\\":\"}", "\"", "{\"pii\":{\"x", "\"pii\":"};
-    static const char *const lines[] = {"*** 123456 one two", "alone *** one two", "alone 123456 one two", "alone 123456 one two",
-                                        "alone 123456 one two", "alone 123456 *** ***", "alone 123456 one two",
-                                        "alone 123456 one two", "alone 123456 one two", "alone 123456 one two"};
+    static const char *const events[] = { "{\"pii\":\"alone\"}",
+                                          "{\"pii\":123456,\"a\":1}",
+                                          "{\"pii\":null,\"a\":\"alone\"}",
+                                          "{\"pii\":[]}",
+                                          "{\"pii\":{}}",
+                                          "{\"a\":\"pii\",\"b\":{\"pii\":{\"x\":\"one\"}},\"c\":{\"pii\":{\"x\":\"two\\\\\"}}}",
+                                          "{\"a\":\"\\\"pii\\\":\"}",
+                                          "\"",
+                                          "{\"pii\":{\"x",
+                                          "\"pii\":" };
+    static const char *const lines[] = { "*** 123456 one two",   "alone *** one two",    "alone 123456 one two",
+                                         "alone 123456 one two", "alone 123456 one two", "alone 123456 *** ***",
+                                         "alone 123456 one two", "alone 123456 one two", "alone 123456 one two",
+                                         "alone 123456 one two" };
 
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
-        cr_assert_str_eq(line_of("alone 123456 one two", 20, EBI_DETAIL_MASKED, events[i]), lines[i], "%s: %s", events[i], line);
+        cr_assert_str_eq(line_of("alone 123456 one two", 20, EBI_DETAIL_MASKED, events[i]), lines[i], "%s: %s", events[i],
+                         line);
 }

@@ -14,7 +14,7 @@ static void begin(struct ebi_bytes *text) {
 
 /* An enum of n symbols, and a list of 4 n of them as a default. */
 static struct ebi_bytes symbols(size_t n) {
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
 
     begin(&text);
     add(&text, "{\"name\":\"e\",\"type\":{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[");
@@ -29,12 +29,12 @@ static struct ebi_bytes symbols(size_t n) {
 
 /* n fields, the first one last where `backwards`. */
 static struct ebi_bytes fields(size_t n, bool backwards) {
-    struct ebi_bytes text = {0};
+    struct ebi_bytes text = { 0 };
 
     begin(&text);
     for (size_t i = 0; i < n; i++)
-        cr_assert(ebi_bytes_add_format(&text, "%s{\"name\":\"f%zu\",\"type\":\"int\"}", i ? "," : "",
-                                       backwards ? n - 1 - i : i));
+        cr_assert(
+            ebi_bytes_add_format(&text, "%s{\"name\":\"f%zu\",\"type\":\"int\"}", i ? "," : "", backwards ? n - 1 - i : i));
     add(&text, "]}");
     return text;
 }

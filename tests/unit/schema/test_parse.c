@@ -44,8 +44,7 @@ Test(parse, what_is_wrong_is_told_with_its_place) {
         { RECORD(FIELD("{}")), "field a: a type must be a name" },
         { RECORD(FIELD("{\"type\":\"array\"}")), "field a: an array has no items" },
         { RECORD(FIELD("{\"type\":\"map\"}")), "field a: a map has no values" },
-        { RECORD(FIELD("{\"type\":\"array\",\"items\":\"lng\"}")),
-          "field a[]: unknown type \"lng\"; did you mean long?" },
+        { RECORD(FIELD("{\"type\":\"array\",\"items\":\"lng\"}")), "field a[]: unknown type \"lng\"; did you mean long?" },
         { RECORD(FIELD("{\"type\":\"fixed\",\"name\":\"F\"}")), "field a: the size of a fixed" },
         { RECORD(FIELD("{\"type\":\"fixed\",\"name\":\"F\",\"size\":-1}")), "the size of a fixed" },
         { RECORD(FIELD("{\"type\":\"fixed\",\"name\":\"F\",\"size\":1000000000}")), "the size of a fixed" },
@@ -145,10 +144,9 @@ Test(parse, each_schema_has_an_id_of_its_own) {
 }
 
 Test(parse, the_text_is_canonical_as_python_writes_it) {
-    struct ebi_schema *schema = schema_of(
-        "{\"type\":\"record\", \"name\":\"E\", \"fields\":[], \"b\":[], \"a\":{}, "
-        "\"doc\":\"\xc3\xa9 \xf0\x9f\x98\x80 \\\" \\\\ / \\n\\u0001\x7f\","
-        "\"n\":[1, -5, 1.5, 1e22, 100.0, 5e-324, true, false, null]}");
+    struct ebi_schema *schema = schema_of("{\"type\":\"record\", \"name\":\"E\", \"fields\":[], \"b\":[], \"a\":{}, "
+                                          "\"doc\":\"\xc3\xa9 \xf0\x9f\x98\x80 \\\" \\\\ / \\n\\u0001\x7f\","
+                                          "\"n\":[1, -5, 1.5, 1e22, 100.0, 5e-324, true, false, null]}");
 
     cr_assert_str_eq(ebi_schema_public(schema)->json.data,
                      "{\"a\": {}, \"b\": [], \"doc\": \"\\u00e9 \\ud83d\\ude00 \\\" \\\\ / \\n\\u0001\x7f\", "
@@ -198,7 +196,7 @@ Test(parse, types_used_again_and_again_are_not_multiplied_without_end) {
             snprintf(before, sizeof before, "T%d", i - 1);
         cr_assert(ebi_bytes_add_format(&text,
                                        "%s{\"name\":\"f%d\",\"type\":{\"type\":\"record\",\"name\":\"T%d\",\"fields\":["
-                                              "{\"name\":\"l\",\"type\":\"%s\"},{\"name\":\"r\",\"type\":\"%s\"}]}}",
+                                       "{\"name\":\"l\",\"type\":\"%s\"},{\"name\":\"r\",\"type\":\"%s\"}]}}",
                                        i ? "," : "", i, i, before, before));
     }
     cr_assert(ebi_bytes_add_text(&text, "]}"));
@@ -217,9 +215,11 @@ Test(parse, long_names_and_large_defaults_are_not_multiplied_either) {
     cr_assert(ebi_bytes_add_format(&text, RECORD("{\"name\":\"%sx\",\"type\":\"long\"}"), name));
     refused(text.data, "at most 255");
     ebi_bytes_clear(&text);
-    cr_assert(ebi_bytes_add_format(&text, "{\"type\":\"record\",\"name\":\"E\",\"fields\":[{\"name\":\"f\",\"type\":"
-                                          "{\"type\":\"record\",\"name\":\"T\",\"fields\":["
-                                          "{\"name\":\"x\",\"type\":\"string\",\"default\":\"%s\"}]}}", blob));
+    cr_assert(ebi_bytes_add_format(&text,
+                                   "{\"type\":\"record\",\"name\":\"E\",\"fields\":[{\"name\":\"f\",\"type\":"
+                                   "{\"type\":\"record\",\"name\":\"T\",\"fields\":["
+                                   "{\"name\":\"x\",\"type\":\"string\",\"default\":\"%s\"}]}}",
+                                   blob));
     for (int i = 0; i < 100; i++)
         cr_assert(ebi_bytes_add_format(&text, ",{\"name\":\"f%d\",\"type\":\"T\"}", i));
     cr_assert(ebi_bytes_add_text(&text, "]}"));
@@ -271,7 +271,7 @@ Test(parse, a_file_that_is_no_schema_is_named) {
     file_refused(path, 1000, "has no namespace, which is the event type");
     unlink(path);
     cr_assert_eq(mkfifo(path, 0600), 0);
-    file_refused(path, 1000, "the schema is not JSON");     /* and does not wait for a writer */
+    file_refused(path, 1000, "the schema is not JSON"); /* and does not wait for a writer */
     unlink(path);
     rmdir(folder);
 }

@@ -69,10 +69,8 @@ Test(resolve, by_the_rules_of_avro) {
         { A("\"null\""), A("[\"null\",\"long\"]"), "{}", "{\"a\":null}", NULL },
         { A("\"null\""), A("\"long\""), "{}", NULL, "a: the writer's null cannot be read as long" },
         /* fields: missing, new, in another order, inside others */
-        { A("\"long\"") "," F("b", "\"string\""), F("b", "\"string\""), "{\"a\":7,\"b\":\"x\"}", "{\"b\":\"x\"}",
-          NULL },
-        { A("\"long\""), A("\"long\"") "," D("b", "[\"null\",\"string\"]", "null"), "{\"a\":7}", "{\"a\":7,\"b\":null}",
-          NULL },
+        { A("\"long\"") "," F("b", "\"string\""), F("b", "\"string\""), "{\"a\":7,\"b\":\"x\"}", "{\"b\":\"x\"}", NULL },
+        { A("\"long\""), A("\"long\"") "," D("b", "[\"null\",\"string\"]", "null"), "{\"a\":7}", "{\"a\":7,\"b\":null}", NULL },
         { A("\"long\""), D("b", "\"string\"", "\"x\"") "," A("\"long\""), "{\"a\":7}", "{\"b\":\"x\",\"a\":7}", NULL },
         { A("\"long\""), A("\"long\"") "," F("b", "\"string\""), "{\"a\":7}", NULL,
           "b: the writer's schema has no such field, and the reader's has no default for it" },
@@ -91,12 +89,10 @@ Test(resolve, by_the_rules_of_avro) {
           "a[].y: the writer's schema has no such field" },
         /* lists, maps, enums, fixed */
         { A(LIST("\"int\"")), A(LIST("\"double\"")), "{\"a\":[1,2]}", "{\"a\":[1.0,2.0]}", NULL },
-        { A(MAP("\"int\"")), A(MAP("[\"null\",\"long\"]")), "{\"a\":{\"y\":1,\"x\":2}}", "{\"a\":{\"x\":2,\"y\":1}}",
-          NULL },
+        { A(MAP("\"int\"")), A(MAP("[\"null\",\"long\"]")), "{\"a\":{\"y\":1,\"x\":2}}", "{\"a\":{\"x\":2,\"y\":1}}", NULL },
         { A(LIST("\"int\"")), A(MAP("\"int\"")), "{\"a\":[]}", NULL,
           "a: the writer's list of int cannot be read as map of int" },
-        { A(LIST("\"string\"")), A(LIST("\"long\"")), "{\"a\":[]}", NULL,
-          "a[]: the writer's string cannot be read as long" },
+        { A(LIST("\"string\"")), A(LIST("\"long\"")), "{\"a\":[]}", NULL, "a[]: the writer's string cannot be read as long" },
         { A(ENUM("\"X\",\"Y\"")), A(ENUM("\"Y\",\"X\"")), "{\"a\":\"X\"}", "{\"a\":\"X\"}", NULL },
         { A(ENUM("\"X\",\"Y\"")), A(ENUM("\"X\"")), "{\"a\":\"Y\"}", NULL,
           "data.a, byte 1: symbol Y, which our schema does not" },
@@ -120,13 +116,10 @@ Test(resolve, by_the_rules_of_avro) {
           "data.a, byte 1: a long, which our schema does" },
         { A("[\"null\",\"long\",\"string\"]"), A("[\"null\",\"string\"]"), "{\"a\":\"x\"}", "{\"a\":\"x\"}", NULL },
         { A("[\"null\",\"long\",\"string\"]"), A("[\"null\",\"string\"]"), "{\"a\":null}", "{\"a\":null}", NULL },
-        { A("[\"null\",\"long\",\"string\"]"), A("[\"null\",\"string\"]"), "{\"a\":7}", NULL,
-          "data.a, byte 1: a long, which" },
+        { A("[\"null\",\"long\",\"string\"]"), A("[\"null\",\"string\"]"), "{\"a\":7}", NULL, "data.a, byte 1: a long, which" },
         { A("[\"null\",\"long\",\"string\"]"), A("\"string\""), "{\"a\":null}", NULL, "data.a, byte 1: null, which" },
-        { A("[\"null\",\"long\",\"string\"]"), A("[\"string\",\"double\",\"null\"]"), "{\"a\":7}", "{\"a\":7.0}",
-          NULL },
-        { A("[\"null\",\"long\",\"string\"]"), A("[\"string\",\"double\",\"null\"]"), "{\"a\":null}", "{\"a\":null}",
-          NULL },
+        { A("[\"null\",\"long\",\"string\"]"), A("[\"string\",\"double\",\"null\"]"), "{\"a\":7}", "{\"a\":7.0}", NULL },
+        { A("[\"null\",\"long\",\"string\"]"), A("[\"string\",\"double\",\"null\"]"), "{\"a\":null}", "{\"a\":null}", NULL },
         { A("\"string\""), A("[\"null\",\"long\",\"string\"]"), "{\"a\":\"x\"}", "{\"a\":\"x\"}", NULL },
         { A("\"boolean\""), A("[\"null\",\"long\",\"string\"]"), "{\"a\":true}", NULL,
           "a: the writer's boolean cannot be read as null or" },
@@ -175,7 +168,7 @@ Test(resolve, defaults_of_every_type) {
     };
     static const struct {
         const char *type, *initial;
-    /* clang-format off */
+        /* clang-format off */
     } wrong[] = {
         { "\"null\"", "0" }, { "\"boolean\"", "1" }, { "\"int\"", "2147483648" }, { "\"long\"", "1.5" },
         { "\"double\"", "\"1\"" },
@@ -329,14 +322,10 @@ Test(evolution, each_breach_is_told) {
           "a[].y: new inside a[]; only the outermost record may get new fields\n" },
         { A("\"long\"") "," F("b", "\"string\""), F("b", "\"string\"") "," A("\"long\""),
           "b: its place among the other fields has changed; fields must keep their order\n" },
-        { A(ENUM("\"X\"")), A(ENUM("\"X\",\"Y\"")),
-          "a: was enum C, is enum C of other symbols; a field must keep its type\n" },
-        { A(ENUM("\"X\"")), A(ENUM("\"Y\"")),
-          "a: was enum C, is enum C of other symbols; a field must keep its type\n" },
-        { A(FIXED("H", "1")), A(FIXED("H", "2")),
-          "a: was fixed H, is fixed H of another size; a field must keep its type\n" },
-        { A(MAP("\"string\"")), A(MAP("\"long\"")),
-          "a: was map of string, is map of long; a field must keep its type\n" },
+        { A(ENUM("\"X\"")), A(ENUM("\"X\",\"Y\"")), "a: was enum C, is enum C of other symbols; a field must keep its type\n" },
+        { A(ENUM("\"X\"")), A(ENUM("\"Y\"")), "a: was enum C, is enum C of other symbols; a field must keep its type\n" },
+        { A(FIXED("H", "1")), A(FIXED("H", "2")), "a: was fixed H, is fixed H of another size; a field must keep its type\n" },
+        { A(MAP("\"string\"")), A(MAP("\"long\"")), "a: was map of string, is map of long; a field must keep its type\n" },
         { A("[\"null\",\"long\",\"string\"]"), A("[\"null\",\"long\",\"boolean\"]"),
           "a: was null or long or string, is null or long or boolean; a field must keep its type\n" },
     };

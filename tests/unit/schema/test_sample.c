@@ -29,8 +29,8 @@ static void shows_all(const json_t *json, const char *type) {
 
 /* No text is the one that stands where nothing is known of a name. */
 static void is_believable(const json_t *json, const char *type, const char *name) {
-    cr_expect(!json_is_string(json) || strcmp(json_string_value(json), "example") != 0, "%s: nothing is known of %s",
-              type, name);
+    cr_expect(!json_is_string(json) || strcmp(json_string_value(json), "example") != 0, "%s: nothing is known of %s", type,
+              name);
     for (size_t i = 0; i < json_array_size(json); i++)
         is_believable(json_array_get(json, i), type, name);
     for (void *at = json_object_iter((json_t *)json); at; at = json_object_iter_next((json_t *)json, at))

@@ -35,14 +35,13 @@ static const struct {
 
 Test(attrs, each_is_taken_or_refused_by_its_name) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct eb_header attr = { { cases[i].name, strlen(cases[i].name) },
-                                  { cases[i].value, strlen(cases[i].value) } };
+        struct eb_header attr = { { cases[i].name, strlen(cases[i].name) }, { cases[i].value, strlen(cases[i].value) } };
         struct eb_message message = { .size = sizeof message, .attrs = &attr, .n_attrs = 1 };
-        struct eb_event event = {0};
-        struct eb_error err = {0};
+        struct eb_event event = { 0 };
+        struct eb_error err = { 0 };
 
-        cr_expect_eq(ebi_attrs_take(&event, &message, &err), cases[i].status, "%s = %s: %s", cases[i].name,
-                     cases[i].value, err.text);
+        cr_expect_eq(ebi_attrs_take(&event, &message, &err), cases[i].status, "%s = %s: %s", cases[i].name, cases[i].value,
+                     err.text);
         if (cases[i].status != EB_OK)
             cr_expect(strstr(err.text, cases[i].name), "%s: %s", cases[i].name, err.text);
     }

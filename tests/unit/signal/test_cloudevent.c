@@ -33,10 +33,10 @@ TestSuite(cloudevent, .init = make, .fini = drop);
 
 /* The event's line, which must be one, hold only what may be shown, and be read back. */
 static json_t *line_of(void) {
-    struct ebi_bytes line = {0};
+    struct ebi_bytes line = { 0 };
     struct eb_event *again = NULL;
     struct eb_error err;
-    struct ebi_address address = {0};
+    struct ebi_address address = { 0 };
 
     cr_assert_eq(ebi_event_to_cloudevent(event, &line, &err), EB_OK, "%s", err.text);
     for (size_t i = 0; i < line.len; i++)
@@ -63,10 +63,16 @@ static const char *text(const json_t *tree, const char *name) {
     return json_string_value(json_object_get(tree, name));
 }
 
-#define HEADER(name, value) {{name, sizeof name - 1}, {value, sizeof value - 1}}
+#define HEADER(name, value)                                                                                                    \
+    {                                                                                                                          \
+        { name, sizeof name - 1 }, {                                                                                           \
+            value, sizeof value - 1                                                                                            \
+        }                                                                                                                      \
+    }
 
 Test(cloudevent, a_headers_name_forges_nothing) {
-    static const char long_name[] = "dlq_" "\1..............................................................................."
+    static const char long_name[] = "dlq_"
+                                    "\1..............................................................................."
                                     ".....................";
     static const struct eb_header headers[] = {
         HEADER("dlq_\":\"\"}\n{\"specversion\":\"1.0\",\"id\":\"forged\"}\n{\"x", "1"),
@@ -74,15 +80,15 @@ Test(cloudevent, a_headers_name_forges_nothing) {
         HEADER("dlq_\xff\x1b", "3"),
         HEADER("dlq_First", "4"),
         HEADER("dlq_", "no name"),
-        {{long_name, sizeof long_name - 1}, {"x", 1}},
+        { { long_name, sizeof long_name - 1 }, { "x", 1 } },
         HEADER("id", "not ours"),
         HEADER("dlq_reason", "why\n\x1b[2J\xe2\x80\xae"),
     };
     give(headers, sizeof headers / sizeof *headers);
     json_t *tree = line_of();
 
-    cr_assert_str_eq(text(tree, "dlqx223a22227d0a7b227370656376657273696f6e223a22312e30222c226964223a22666f72676564227d0a7b2278"),
-                     "1");
+    cr_assert_str_eq(
+        text(tree, "dlqx223a22227d0a7b227370656376657273696f6e223a22312e30222c226964223a22666f72676564227d0a7b2278"), "1");
     cr_assert_str_eq(text(tree, "dlqx610062"), "2");
     cr_assert_str_eq(text(tree, "dlqxff1b"), "3");
     cr_assert_str_eq(text(tree, "dlqx4669727374"), "4");
@@ -93,7 +99,7 @@ Test(cloudevent, a_headers_name_forges_nothing) {
 }
 
 Test(cloudevent, names_in_hex_are_nobody_elses) {
-    static const struct eb_header headers[] = {HEADER("dlq_x41", "plain"), HEADER("dlq_A", "hex")};
+    static const struct eb_header headers[] = { HEADER("dlq_x41", "plain"), HEADER("dlq_A", "hex") };
 
     give(headers, 2);
     json_t *tree = line_of();
@@ -103,8 +109,8 @@ Test(cloudevent, names_in_hex_are_nobody_elses) {
 }
 
 Test(cloudevent, a_name_that_comes_twice_is_shown_once) {
-    static const struct eb_header headers[] = {HEADER("dlq_attempts", "5"), HEADER("dlq_attempts", "6"),
-                                               HEADER("dlq_last", "")};
+    static const struct eb_header headers[] = { HEADER("dlq_attempts", "5"), HEADER("dlq_attempts", "6"),
+                                                HEADER("dlq_last", "") };
     give(headers, 3);
     json_t *tree = line_of();
 
@@ -114,7 +120,7 @@ Test(cloudevent, a_name_that_comes_twice_is_shown_once) {
 }
 
 Test(cloudevent, a_number_is_one_or_a_text) {
-    static const struct eb_header headers[] = {HEADER("dlq_attempts", "5,\"id\":1")};
+    static const struct eb_header headers[] = { HEADER("dlq_attempts", "5,\"id\":1") };
 
     give(headers, 1);
     json_t *tree = line_of();
@@ -127,7 +133,7 @@ Test(cloudevent, thousands_of_headers_are_not_thousands_of_attributes) {
     static struct eb_header headers[4000];
 
     for (size_t i = 0; i < 4000; i++)
-        headers[i] = (struct eb_header){{names[i], (size_t)snprintf(names[i], sizeof names[i], "dlq_%zu", i)}, {"v", 1}};
+        headers[i] = (struct eb_header){ { names[i], (size_t)snprintf(names[i], sizeof names[i], "dlq_%zu", i) }, { "v", 1 } };
     give(headers, 4000);
     json_t *tree = line_of();
     cr_assert_eq(json_object_size(tree), 10 + EBI_DLQ_MOST);
@@ -142,18 +148,20 @@ Test(cloudevent, texts_of_the_broker_and_of_the_sender_are_escaped) {
 
     cr_assert_eq(eb_event_set_json(event, data, sizeof data - 1, &err), EB_OK, "%s", err.text);
     event->meta.topic = "a\x1b[31m";
-    event->meta.key = "\xc2\x9b" "2J";
+    event->meta.key = "\xc2\x9b"
+                      "2J";
     event->meta.key_len = 4;
     event->meta.position = "1\n2";
     event->meta.source = "\xe2\x80\xaexml";
     json_t *tree = line_of();
-    cr_assert_str_eq(text(tree, "partitionkey"), "\xc2\x9b" "2J");
+    cr_assert_str_eq(text(tree, "partitionkey"), "\xc2\x9b"
+                                                 "2J");
     cr_assert_str_eq(text(tree, "topic"), "a\x1b[31m");
     cr_assert_str_eq(json_string_value(json_object_get(
                          json_object_get(json_object_get(json_object_get(tree, "data"), "user"), "pii"), "username")),
                      "\xc2\x9b\x7f");
     json_decref(tree);
-    struct ebi_bytes line = {0};
+    struct ebi_bytes line = { 0 };
     cr_assert_eq(ebi_event_to_cloudevent(event, &line, &err), EB_OK);
     cr_assert(!strstr(line.data, "\xc2\x9b") && !strstr(line.data, "\xe2\x80"), "%s", line.data);
     ebi_bytes_free(&line);
@@ -164,11 +172,11 @@ Test(cloudevent, metadata_that_no_receiver_would_take_is_refused_when_it_is_set)
         struct eb_metadata meta;
         const char *why;
     } cases[] = {
-        {{.source = "openedx/\xff/web"}, "source is not UTF-8"},
-        {{.sourcehost = "\xed\xa0\x80"}, "sourcehost is not UTF-8"},
-        {{.sourcelib = "eleven"}, "sourcelib"},
-        {{.sourcelib = ""}, "sourcelib"},
-        {{.minorversion = -1}, "minorversion"},
+        { { .source = "openedx/\xff/web" }, "source is not UTF-8" },
+        { { .sourcehost = "\xed\xa0\x80" }, "sourcehost is not UTF-8" },
+        { { .sourcelib = "eleven" }, "sourcelib" },
+        { { .sourcelib = "" }, "sourcelib" },
+        { { .minorversion = -1 }, "minorversion" },
     };
     struct eb_error err;
 

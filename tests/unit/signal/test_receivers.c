@@ -42,7 +42,7 @@ static enum eb_status run(struct eb_outcome *outcome) {
 }
 
 Test(receivers, run_in_the_order_they_were_connected) {
-    struct eb_outcome outcome = {0};
+    struct eb_outcome outcome = { 0 };
 
     cr_assert_eq(ebi_receivers_add(receivers, "first", note, "1", NULL), EB_OK);
     cr_assert_eq(ebi_receivers_add(receivers, "second", note, "2", NULL), EB_OK);
@@ -53,7 +53,7 @@ Test(receivers, run_in_the_order_they_were_connected) {
 }
 
 Test(receivers, all_run_though_some_fail_and_each_failure_is_told) {
-    struct eb_outcome outcome = {0};
+    struct eb_outcome outcome = { 0 };
 
     ebi_receivers_add(receivers, "a", fail, "1", NULL);
     ebi_receivers_add(receivers, "b", note, "2", NULL);
@@ -70,7 +70,7 @@ Test(receivers, all_run_though_some_fail_and_each_failure_is_told) {
 }
 
 Test(receivers, can_be_told_to_stop_at_the_first_failure) {
-    struct eb_outcome outcome = {0};
+    struct eb_outcome outcome = { 0 };
     struct eb_error err;
 
     ebi_receivers_add(receivers, "a", fail, "1", NULL);
@@ -99,7 +99,7 @@ static enum eb_status leave(const struct eb_event *event, void *arg, struct eb_e
 }
 
 Test(receivers, may_disconnect_themselves_and_later_ones) {
-    struct eb_outcome outcome = {0};
+    struct eb_outcome outcome = { 0 };
 
     ebi_receivers_add(receivers, "self", leave, "self", NULL);
     ebi_receivers_add(receivers, "killer", leave, "victim", NULL);
@@ -121,7 +121,7 @@ static enum eb_status wait_at_gate(const struct eb_event *event, void *arg, stru
 }
 
 static void *run_in_thread(void *arg) {
-    struct eb_outcome outcome = {0};
+    struct eb_outcome outcome = { 0 };
 
     (void)arg;
     run(&outcome);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "signal/registry.h"
 
-#define RECORD(space, fields) \
+#define RECORD(space, fields)                                                                                                  \
     "{\"type\":\"record\",\"name\":\"CloudEvent\",\"namespace\":\"" space "\",\"fields\":[" fields "]}"
 #define FIELD "{\"name\":\"a\",\"type\":\"string\"}"
 #define GOOD "org.example.good.v1"
@@ -72,11 +72,11 @@ Test(registry, a_file_that_cannot_be_used_leaves_out_its_signal_alone) {
     static const struct {
         const char *text, *why;
     } table[] = {
-        {"{", "not JSON"},
-        {"", "not JSON"},
-        {"{\"type\":\"record\",\"name\":\"CloudEvent\",\"fields\":[]}", "has no namespace"},
-        {RECORD(BAD, FIELD "," FIELD), "two fields of this name"},
-        {RECORD(BAD, "{\"name\":\"a\",\"type\":\"strng\"}"), "strng"},
+        { "{", "not JSON" },
+        { "", "not JSON" },
+        { "{\"type\":\"record\",\"name\":\"CloudEvent\",\"fields\":[]}", "has no namespace" },
+        { RECORD(BAD, FIELD "," FIELD), "two fields of this name" },
+        { RECORD(BAD, "{\"name\":\"a\",\"type\":\"strng\"}"), "strng" },
     };
 
     put("one/" GOOD ".avsc", RECORD(GOOD, FIELD));

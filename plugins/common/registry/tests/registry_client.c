@@ -17,7 +17,7 @@ enum { REQUESTS_MAX = 4096, LINE = 65536 };
 
 struct request {
     bool probe;
-    struct sr_entry *entry;         /* else NULL: a lookup */
+    struct sr_entry *entry; /* else NULL: a lookup */
     uint32_t id;
     int32_t status;
     char text[EB_ERROR_ROOM];
@@ -36,26 +36,29 @@ static void say(json_t *object) {
 }
 
 static const char *word(int32_t status) {
-    return status == EB_OK ? "ok" : status == EB_EMPTY ? "empty" : status == EB_RETRIABLE ? "retriable"
-           : status == EB_PERMANENT ? "permanent" : "fatal";
+    return status == EB_OK          ? "ok"
+           : status == EB_EMPTY     ? "empty"
+           : status == EB_RETRIABLE ? "retriable"
+           : status == EB_PERMANENT ? "permanent"
+                                    : "fatal";
 }
 
 /* Prints the request's result if it has changed, or `anew`. */
 static void report(size_t n, bool anew) {
     struct request *request = &requests[n];
-    struct eb_error err = {0};
-    struct sr_schema schema = {0};
-    int32_t status = request->probe ? sr_probe(registry, &err)
+    struct eb_error err = { 0 };
+    struct sr_schema schema = { 0 };
+    int32_t status = request->probe   ? sr_probe(registry, &err)
                      : request->entry ? sr_id(request->entry, &request->id, &err)
-                     : sr_schema(registry, request->id, &schema, &err);
+                                      : sr_schema(registry, request->id, &schema, &err);
 
     if (!anew && status == request->status && strcmp(err.text, request->text) == 0)
         return;
     request->status = status;
     snprintf(request->text, sizeof request->text, "%s", err.text);
     say(json_pack("{si ss ss sI si sI ss? ss?}", "n", (int)n, "status", word(status), "text", err.text, "id",
-                  (json_int_t)request->id, "kind", (int)err.kind, "native", (json_int_t)err.native, "json", schema.json,
-                  "name", schema.name));
+                  (json_int_t)request->id, "kind", (int)err.kind, "native", (json_int_t)err.native, "json", schema.json, "name",
+                  schema.name));
 }
 
 static bool is_final(const struct request *request) {
@@ -63,7 +66,7 @@ static bool is_final(const struct request *request) {
 }
 
 static void report_link(void) {
-    struct eb_error err = {0};
+    struct eb_error err = { 0 };
 
     sr_link_status(registry, &err);
     if (strcmp(err.text, link_error) == 0)
@@ -106,7 +109,7 @@ static void serve(void) {
     size_t len = 0;
 
     for (;;) {
-        struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = sr_fd(registry), .events = POLLIN}};
+        struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = sr_fd(registry), .events = POLLIN } };
         poll(fds, 2, -1);
         if (fds[1].revents) {
             polls++;

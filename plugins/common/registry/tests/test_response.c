@@ -11,11 +11,11 @@ struct told {
     long http;
     const char *body;
     int32_t status;
-    const char *says;           /* a part of the error */
+    const char *says; /* a part of the error */
 };
 
 static struct sr_response response_of(const struct told *told) {
-    return (struct sr_response){.http = told->http, .body = told->body, .len = strlen(told->body)};
+    return (struct sr_response){ .http = told->http, .body = told->body, .len = strlen(told->body) };
 }
 
 static void check(const struct told *told, int32_t status, const struct eb_error *err) {
@@ -27,8 +27,9 @@ static void check(const struct told *told, int32_t status, const struct eb_error
 }
 
 #define TOO_DEEP_16 "[[[[[[[[[[[[[[[["
-#define TOO_DEEP_256 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 \
-    TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16
+#define TOO_DEEP_256                                                                                                           \
+    TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16    \
+        TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16 TOO_DEEP_16
 
 /* clang-format off */
 static const struct told ids[] = {
@@ -70,7 +71,7 @@ static const struct told ids[] = {
 Test(registry_response, ids) {
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         struct sr_response response = response_of(&ids[i]);
-        struct eb_error err = {0};
+        struct eb_error err = { 0 };
         uint32_t id = 0;
         check(&ids[i], sr_response_id(&response, &id, &err), &err);
         cr_assert_eq(id != 0, ids[i].status == EB_OK, "%s: id %u", ids[i].what, id);
@@ -107,9 +108,9 @@ Test(registry_response, schemas) {
     for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
         struct told told = schemas[i];
         struct sr_response response = response_of(&told);
-        struct eb_error err = {0};
-        struct sr_schema_text text = {0};
-        if (told.status == EB_EMPTY)                        /* a union: its first branches are not its name */
+        struct eb_error err = { 0 };
+        struct sr_schema_text text = { 0 };
+        if (told.status == EB_EMPTY) /* a union: its first branches are not its name */
             told.status = EB_OK, told.says = "union";
         int32_t status = sr_response_schema(&response, &text, &err);
         check(&told, status, &err);
@@ -124,8 +125,8 @@ Test(registry_response, schemas) {
 }
 
 Test(registry_response, one_that_was_cut_is_refused_for_good_where_it_is_the_schema) {
-    struct sr_response response = {.http = 200, .body = "{\"id\":7,\"schema\":\"", .len = 17, .cut = true};
-    struct sr_schema_text text = {0};
+    struct sr_response response = { .http = 200, .body = "{\"id\":7,\"schema\":\"", .len = 17, .cut = true };
+    struct sr_schema_text text = { 0 };
     struct eb_error err;
     uint32_t id;
 
@@ -137,9 +138,9 @@ Test(registry_response, one_that_was_cut_is_refused_for_good_where_it_is_the_sch
 Test(registry_response, no_prefix_of_a_response_reads_beyond_it) {
     for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++)
         for (size_t len = 0; len < strlen(schemas[i].body); len++) {
-            char *exactly = malloc(len + 1);                /* the sanitizer watches its end; malloc(0) may be NULL */
-            struct sr_response response = {.http = 200, .body = exactly + 1, .len = len};
-            struct sr_schema_text text = {0};
+            char *exactly = malloc(len + 1); /* the sanitizer watches its end; malloc(0) may be NULL */
+            struct sr_response response = { .http = 200, .body = exactly + 1, .len = len };
+            struct sr_schema_text text = { 0 };
             memcpy(exactly + 1, schemas[i].body, len);
             cr_assert_neq(sr_response_schema(&response, &text, NULL), EB_OK, "%s, %zu bytes", schemas[i].what, len);
             free(text.block);

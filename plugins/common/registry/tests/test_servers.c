@@ -5,7 +5,7 @@
 #include "../servers.h"
 
 static struct sr_servers servers;
-static const char *const three[] = {"http://a/", "http://b///", "http://c", NULL};
+static const char *const three[] = { "http://a/", "http://b///", "http://c", NULL };
 
 static void set_up(void) {
     cr_assert(sr_servers_make(&servers, three));
