@@ -78,6 +78,16 @@ def each_file_is_on_the_map_of_its_room(t):
 
 
 @test
+def each_decision_is_in_the_index(t):
+    index = dict(re.findall(r"^\| (\d+) \| \[.*\]\((\S+)\)", read("docs/decisions/README.md"), re.MULTILINE))
+    for path in sorted(glob.glob(f"{TOP}/docs/decisions/[0-9]*.md")):
+        name = os.path.basename(path)
+        number, head = str(int(name[:4])), read(os.path.relpath(path, TOP)).splitlines()
+        t.equal(index.get(number), name, f"the index for decision {number}")
+        t.check(re.match(rf"# {number}\. \S", head[0]) and re.match(r"Decided \d{4}-\d\d-\d\d\.$", head[2]), f"{name}: {head[:3]}")
+
+
+@test
 def each_mutation_and_fuzzer_stands_in_the_proof(t):
     for program in ("tests/faults/mutations.py", "tests/fuzz/run.py"):
         t.run(f"{TOP}/{program}", "--told", command=sys.executable)
