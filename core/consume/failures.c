@@ -72,7 +72,8 @@ static bool give_up(struct eb_consumer *consumer, struct ebi_inflight *inflight,
     return true;
 }
 
-/* Whether the broker delays a retry itself: it can do that and keep the order that was asked for. Else the retry waits here. */
+/* Returns whether the broker holds a retry: it must be able to delay it and to keep the configured order. Otherwise the message
+ * waits in this worker. */
 static bool broker_delays(const struct eb_consumer *consumer) {
     uint32_t traits = consumer->ops->traits;
 
@@ -112,7 +113,7 @@ static void count_error(struct eb_consumer *consumer) {
 
 /* ---- The worker's own trouble ---- */
 
-/* Between two attempts to run receivers. */
+/* The wait after an attempt in which no receiver could be run at all. */
 static const struct ebi_backoff trouble_wait = { .first_ms = 20, .max_ms = 2000, .jitter = 0.2 };
 enum {
     TROUBLE_SILENT_MS = 60000, /* trouble that returns within this time is not logged again */
@@ -125,8 +126,8 @@ void ebi_failures_note_run(struct eb_consumer *consumer) {
     consumer->trouble.any_ran = true;
 }
 
-/* Whether waiting does not help. A command that was never found is a mistake of the configuration; one that worked before may come
- * back, as after an upgrade. While other receivers run, waiting may help, since they free what they hold when they are done. */
+/* Returns whether to give up. A command that was never found is a mistake of the configuration; a command that worked before may
+ * come back, as after an upgrade. While another receiver runs, its end may free what is lacking (memory, processes). */
 static bool is_hopeless(const struct eb_consumer *consumer, const struct ebi_run *run, int64_t now) {
     const struct ebi_trouble *trouble = &consumer->trouble;
 

@@ -21,7 +21,8 @@ void ebi_sender_link_changed(struct ebi_instance *instance) {
     pthread_cond_broadcast(&sender->changed);
 }
 
-/* Logs once that a broker has been away since the start, unless a thread that waits for the link reports it. */
+/* Logs once that the broker could not be reached since the instance was opened, unless a thread waits for the link and reports
+ * it. */
 static void log_absence(struct ebi_sender *sender) {
     struct eb_error why;
     bool log;
@@ -30,7 +31,7 @@ static void log_absence(struct ebi_sender *sender) {
     log = sender->absent_since_ms && !sender->instance.link_was_up && !sender->link_awaited &&
           ebi_ticks_ms() - sender->absent_since_ms >= IDLE_MS;
     if (log) {
-        sender->absent_since_ms = INT64_MAX; /* once */
+        sender->absent_since_ms = INT64_MAX; /* it is logged now */
         why = sender->instance.link_error;
     }
     pthread_mutex_unlock(&sender->lock);
@@ -40,7 +41,7 @@ static void log_absence(struct ebi_sender *sender) {
 
 /* ---- The thread ---- */
 
-/* The instance has failed: it reports its messages as retriable while it is closed, and is reopened after a wait. */
+/* The instance has failed: its close reports its messages as retriable, and it is opened again after a wait. */
 static void give_instance_up(struct ebi_sender *sender, const struct eb_error *why) {
     ebi_instance_give_up(&sender->instance, why);
     ebi_sender_process_reports(sender, false);
@@ -110,7 +111,7 @@ static void take_turn(struct ebi_sender *sender) {
                                            EBI_SENDER_BATCH, &due);
     if (sender->closing && sender->close_by_ms < due)
         due = sender->close_by_ms;
-    sender->polling = n == 0; /* from here on a put wakes the plugin */
+    sender->polling = n == 0; /* from here on a put wakes the plugin, and clears this */
     pthread_mutex_unlock(&sender->lock);
     if (overdue) {
         ebi_error(&err, EB_RETRIABLE, EB_KIND_BROKER, "no answer in delivery_timeout");
@@ -127,7 +128,7 @@ static void take_turn(struct ebi_sender *sender) {
     sender->polling = false;
     pthread_mutex_unlock(&sender->lock);
     if (woken)
-        sched_yield(); /* who put a message may put more: then it is a batch, with one wake for all of it */
+        sched_yield(); /* lets the thread that put a message put more, which then go as one batch */
     ebi_sender_process_reports(sender, false);
     if (status <= EB_FATAL)
         give_instance_up(sender, &err);

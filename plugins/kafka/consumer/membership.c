@@ -54,7 +54,7 @@ static void on_arrival(rd_kafka_t *rk, void *arg) {
     ebp_wakeup_signal(partition->wakeup);
 }
 
-/* Takes the partition's queue out of the one for all before anything is fetched. Returns false without memory. */
+/* Detaches the partition's queue from librdkafka's common queue before anything is fetched. Returns false without memory. */
 static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_t *named) {
     struct kf_topic_name *topic = kf_topic_name_get(c, named->topic);
     struct kf_partition *partition = topic ? calloc(1, sizeof *partition) : NULL;
@@ -64,8 +64,8 @@ static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_
         free(partition);
         return false;
     }
-    /* unread: the queue may hold messages that were fetched when the partition was here last. librdkafka drops those when
-     * the queue is read, and signals new messages only if the queue was empty. */
+    /* It starts as unread: the queue may hold messages that were fetched when the partition was here last. librdkafka drops
+     * these when the queue is read, and signals new messages only after it has been read empty. */
     *partition = (struct kf_partition){ .slot = slot,
                                         .generation = ++c->generations[slot],
                                         .topic = topic,
@@ -88,7 +88,8 @@ static bool add_partition(struct kf_consumer *c, const rd_kafka_topic_partition_
     return true;
 }
 
-/* A message that has no verdict yet is settled as EB_GONE when its verdict comes, since its token finds nothing then. */
+/* A message without a verdict is confirmed as EB_GONE when its verdict comes, because its token's generation matches no partition
+ * any more. */
 static void drop_partition(struct kf_consumer *c, struct kf_partition *partition) {
     kf_settle_gone(c, partition);
     c->n_inflight -= partition->window.n_inflight;
@@ -206,7 +207,7 @@ static void begin_revoke(struct kf_consumer *c, const rd_kafka_topic_partition_l
     int64_t grace = lost ? 0 : c->grace_ms;
 
     c->revoking = true;
-    c->generation_over = false; /* what a commit that was under way when the new generation began has set */
+    c->generation_over = false; /* a late result of a commit of the old generation may have set it */
     c->revoke_by_ms = ebp_monotonic_ms() + grace;
     for (int i = 0; i < list->cnt; i++) {
         struct kf_partition *partition = kf_partition_find(c, list->elems[i].topic, list->elems[i].partition);

@@ -23,7 +23,8 @@ static void release_reserved(struct rd_consumer *c, struct rd_claim *claim) {
     claim->requested = 0;
 }
 
-/* Ends a page on an error reply: the group is created again, or the connection is given up. */
+/* Ends a page on an error reply: a server without XPENDING IDLE is asked again without it, a missing group is created again, and
+ * any other error gives the connection up. */
 static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const struct rd_node *node, struct eb_error *err) {
     enum rd_error_class class;
 
@@ -31,7 +32,7 @@ static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const st
     stream->claim.busy = false;
     class = rd_stream_error(c, stream, node, err, "pending entries of topic %s", stream->name);
     if (class == RD_UNSUPPORTED && !c->no_idle && !stream->claim.own) {
-        c->no_idle = true; /* before 6.2 the idle time in each row has to do */
+        c->no_idle = true; /* before 6.2: compare the idle time of each row here */
         stream->scan_ms = 0;
         return EB_OK;
     }
@@ -73,7 +74,7 @@ static int32_t on_gone(struct rd_conn *conn, uint64_t number, const struct rd_no
     return class == RD_UNAVAILABLE || class == RD_KEY_REFUSED ? EB_RETRIABLE : EB_OK;
 }
 
-/* Acknowledges a pending entry that is gone from the stream: the group would have it pending for ever. */
+/* Acknowledges a pending entry that is gone from the stream, which would stay pending in the group for ever. */
 static void drop_row(struct rd_consumer *c, struct rd_stream *stream, struct rd_id id) {
     char text[RD_ID_ROOM];
 
@@ -84,7 +85,8 @@ static void drop_row(struct rd_consumer *c, struct rd_stream *stream, struct rd_
         stream->claim.first_trimmed = id;
 }
 
-/* Whether an entry that XCLAIM did not return is still in the stream; another consumer has it then. */
+/* The reply to XRANGE for an entry that XCLAIM did not return. If it is still there, another consumer has it; if it is gone, it is
+ * acknowledged. */
 static int32_t on_missing(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     struct rd_stream *stream = rd_stream_of(conn, arg / RD_PAGE);
@@ -202,7 +204,7 @@ static bool read_row(const struct rd_node *row, struct pending *pending) {
     return true;
 }
 
-/* Whether the read under way may bring this entry: the server delivered it after that read was sent. */
+/* Returns whether the XREADGROUP that we wait for may contain this entry: it became pending after that read was sent. */
 static bool may_still_come(const struct rd_consumer *c, const struct rd_stream *stream, const struct pending *pending) {
     return c->read_awaited && stream->reading && pending->idle_ms <= ebp_boottime_ms() - c->read_ms + ROUNDING_MS;
 }
@@ -332,7 +334,7 @@ void rd_claims_lost(struct rd_consumer *c) {
         struct rd_stream *stream = &c->streams[i];
         release_reserved(c, &stream->claim);
         if (stream->claim.busy)
-            stream->own_done = false; /* what XCLAIM took over before that is pending under our name */
+            stream->own_done = false; /* an unanswered XCLAIM may have taken entries over, which are pending under our name */
         stream->claim = (struct rd_claim){ 0 };
         stream->joined = stream->joining = stream->checking_end = false;
     }

@@ -9,7 +9,7 @@
 
 /* ---- verdicts ---- */
 
-/* The delayed message of one in flight; a message from the log becomes a delayed one. NULL: no memory. */
+/* Returns the delayed record of an in-flight message, and makes it if there is none yet. NULL: no memory. */
 static struct sq_delayed_message *delayed_of(struct sq_inflight *entry) {
     struct sq_delayed_message msg = { .seq = entry->seq, .key = entry->key, .slot = entry->slot, .deliveries = 1 };
 
@@ -79,7 +79,7 @@ int32_t sq_settle(struct sq_consumer *c, const struct eb_verdict *verdict, struc
         report_gone(c, entry);
     else if (entry && entry->state == SQ_DELIVERED && !decide(c, entry, verdict))
         return ebp_no_memory(err);
-    return EB_OK; /* a token that is not at the host: nobody waits for a report */
+    return EB_OK; /* an unknown token, or one that has its verdict already, is ignored */
 }
 
 void sq_report_decided(struct sq_consumer *c, int32_t status) {
@@ -139,7 +139,8 @@ static void report(struct sq_consumer *c, struct tokens *tokens, enum sq_infligh
     tokens->n = 0;
 }
 
-/* A message at the host stays in flight until it has its verdict; one that has its verdict is reported as gone. */
+/* Another member has the message. At the host, it is revoked and stays until its verdict comes. With a verdict that is not saved
+ * yet, it is reported as EB_GONE. Not delivered yet, it is forgotten. */
 static void lose_entry(struct sq_consumer *c, struct sq_inflight *entry, struct tokens *revoked, struct tokens *gone) {
     struct tokens *list = entry->state == SQ_DELIVERED ? revoked : gone;
 
