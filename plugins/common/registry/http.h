@@ -7,8 +7,8 @@
 #include <curl/curl.h>
 #include <eventbus/error.h>
 
-#include "registry.h"
 #include "response.h"
+#include "settings.h"
 
 struct sr_http;
 struct sr_transfer; /* a request that libcurl is at work on */

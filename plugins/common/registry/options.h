@@ -9,7 +9,7 @@
 
 #include <eventbus/plugin.h>
 
-#include "registry.h"
+#include "settings.h"
 
 #define SR_OFFSET(settings, member, field) (offsetof(settings, member) + offsetof(struct sr_settings, field))
 

@@ -7,7 +7,7 @@
 
 #include "common/clock.h"
 #include "common/error.h"
-#include "registry.h"
+#include "settings.h"
 
 /* ---- What is known of a request ---- */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "registry.h"
+#include "settings.h"
 
 /* xorshift64: good enough to spread retries. */
 static uint64_t next_random(uint64_t *chance) {

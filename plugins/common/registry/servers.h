@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <eventbus/error.h>
 
-enum { SR_SERVERS_MAX = 32 };
-
 struct sr_server {
     char *url;         /* without a slash at its end */
     int64_t retry_ms;  /* is left alone until then; 0: not left alone */

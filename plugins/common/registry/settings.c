@@ -1,13 +1,13 @@
-/* plugins/common/registry/settings.c - checks settings before anything is connected. */
-#include "registry.h"
+/* plugins/common/registry/settings.c - see settings.h: checks settings before anything is connected. */
+#include "settings.h"
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/error.h"
-#include "servers.h"
 
 static int32_t wrong(struct eb_error *err, const char *key, const char *why) {
     return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "%s: %s", key, why);
