@@ -1,5 +1,5 @@
-/* plugins/sqlite/store/connect.c - see connect.h. */
-#include "store/connect.h"
+/* plugins/sqlite/store/connect.c - see store.h: opens the database file: is it the event bus's, usable, new? */
+#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,6 @@
 
 #include "common/clock.h"
 #include "common/error.h"
-#include "store/connect.h"
 
 enum {
     LOOK_MS = 1000, /* how often the store checks that it writes to the file at its path */

@@ -1,5 +1,5 @@
-/* plugins/sqlite/store/store.h - one instance's connection to the database: connecting (store.c), statements
- * (statement.c), transactions (transaction.c), errors (error.c). */
+/* plugins/sqlite/store/store.h - one instance's connection to the database: connecting (store.c, connect.c),
+ * statements (statement.c), transactions (transaction.c), errors (error.c). */
 #ifndef SQ_STORE_H
 #define SQ_STORE_H
 
@@ -76,6 +76,10 @@ void sq_store_close(struct sq_store *);
  * no file. EB_RETRIABLE: another try may work. EB_PERMANENT: somebody has to do something about it first. Waits up to
  * wait_ms while another process has the file locked. */
 int32_t sq_store_connect(struct sq_store *, int64_t wait_ms, struct eb_error *);
+
+/* One try of sq_store_connect, its only caller. Sets store->db, store->extender and what is known of the path, and opens the
+ * side file. On failure the caller closes store->db and store->extender where they are set. */
+int32_t sq_connect(struct sq_store *, int64_t wait_ms, struct eb_error *);
 
 /* EB_OK: the connection still leads to the file at the path; looks once a second. Otherwise disconnects: EB_RETRIABLE. */
 int32_t sq_store_check_file(struct sq_store *, struct eb_error *);
