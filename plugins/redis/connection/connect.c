@@ -1,5 +1,6 @@
-/* plugins/redis/connection/connect.c - see connect.h. */
-#include "connection/connect.h"
+/* plugins/redis/connection/connect.c - how a connection becomes ready: it looks up the address, connects, agrees on
+ * TLS and logs in. */
+#include "connection/connection.h"
 
 #include <errno.h>
 #include <netinet/in.h>

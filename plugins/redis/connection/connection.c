@@ -11,7 +11,6 @@
 #include "common/array.h"
 #include "common/clock.h"
 #include "common/error.h"
-#include "connection/connect.h"
 #include "connection/server_error.h"
 
 enum {

@@ -81,6 +81,9 @@ void rd_conn_close(struct rd_conn *);
 /* Does everything that needs no waiting. */
 void rd_conn_work(struct rd_conn *);
 
+/* Takes the next steps of a connection that is not ready, without waiting. rd_conn_work calls it. */
+void rd_connect_step(struct rd_conn *);
+
 /* Whether connecting takes long; the error says what it waits for. For a host that has not heard of the link yet. */
 bool rd_conn_is_slow(const struct rd_conn *, struct eb_error *);
 
