@@ -377,16 +377,14 @@ const struct cli_verb cli_bench = {
     .name = "bench",
     .summary = "Measures how many events a second a broker takes and gives back",
     .usage = (const char *const[]){ "[produce|consume|both] [--count COUNT] [OPTIONS]", NULL },
-    .about = "Events go the whole way: encoded, queued, sent, confirmed; then received, decoded, handed to a receiver "
-             "that does "
-             "nothing, acknowledged. produce is timed from the first send to the last delivery confirmed, consume from "
-             "the first "
-             "event received to the last acknowledgement confirmed (first_event_seconds tells how long that first one "
-             "took). "
-             "max_rss_bytes is the memory of this process at most, cpu_seconds what all of its threads used.\n\n"
-             "They go to a topic of their own, eventbus-bench-UUID, which is removed afterwards where the broker can "
-             "do that. "
-             "Each has one of 1000 keys. Lines of the audit log are off.",
+    .about = "Events take the whole way: they are encoded, queued, sent and confirmed; then received, decoded, "
+             "given to a receiver that does nothing, and acknowledged. The time of produce is that from the "
+             "first send to the last confirmed delivery; the time of consume is that from the first received "
+             "event to the last confirmed acknowledgement (first_event_seconds is the time until the first "
+             "event). max_rss_bytes is the peak memory of this process, cpu_seconds the CPU time of all its "
+             "threads.\n\n"
+             "The topic, eventbus-bench-UUID, is removed afterwards if the broker can do that. Each event has "
+             "one of 1000 keys. There are no audit lines.",
     .examples = (const char *const[]){ "eventbus bench both --count 100000 --json", "eventbus bench produce --broker main",
                                        NULL },
     .options = options,

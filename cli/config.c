@@ -319,9 +319,8 @@ static const struct cli_verb cli_config_check = {
     .name = "check",
     .summary = "Checks the whole configuration, every broker and route of it, and connects to nothing",
     .usage = (const char *const[]){ "", NULL },
-    .about = "Names each section that is wrong with its file and line. The exit status is 2, or 5 where the only thing "
-             "wrong "
-             "is a plugin that is refused.",
+    .about = "Names each wrong section with its file and line. The exit status is 2, or 5 if only refused "
+             "plugins are wrong.",
     .examples = (const char *const[]){ "eventbus config check -c /etc/eventbus/eventbus.ini", NULL },
     .settings_size = sizeof(struct ask),
     .run = check,
@@ -342,8 +341,8 @@ static const struct cli_verb cli_config_explain = {
     .name = "explain",
     .summary = "Tells what a key means, what it may be, what it is and where that was set",
     .usage = (const char *const[]){ "KEY [--json]", NULL },
-    .about = "KEY is written as for -o (broker.main.path), or without the name of the section (consume.retry.attempts), or "
-             "alone (retry.attempts): then every section that has such a key is shown.",
+    .about = "Write KEY as for -o (broker.main.path), without the section's name (consume.retry.attempts) or "
+             "alone (retry.attempts). Without the name, every section that has such a key is shown.",
     .examples = (const char *const[]){ "eventbus config explain consume.retry.attempts",
                                        "eventbus config explain broker.main.durability", NULL },
     .options = reading_options,

@@ -145,14 +145,14 @@ const struct cli_verb cli_conform = {
     .summary = "Checks that a plugin keeps the promises of plugin.h",
     .usage = (const char *const[]){ "FILE|NAME [-o KEY=VALUE]... [--only CASE|GROUP]", "FILE|NAME ... [--seed N] [--pace X]",
                                     "FILE|NAME ... [--json|--tap] [--junit F]", "--list [--only CASE|GROUP] [--json]", NULL },
-    .about = "Runs the cases of the conformance kit, each in a process of its own: a plugin that crashes or hangs fails "
-             "that one case. A failure says what was expected, what came, and which sentence of plugin.h is broken; it is "
-             "charged to the case that names the promise, wherever it was seen. What a plugin does not claim is skipped, "
-             "with the reason.\n\n"
-             "Topics are named conform-..., another name each time, and removed at the end where the plugin can do that: a "
-             "real broker may be used. What only a lease gives back takes that long: give the plugin a short one, of 2 s at "
-             "most. What a killed process held is awaited for a minute: a shorter session makes the run shorter, with Kafka "
-             "-o rdkafka.session.timeout.ms=6000.\n\n"
+    .about = "Runs the cases of the conformance kit, each in a process of its own, so that a plugin that crashes "
+             "or hangs fails only that case. A failure says what was expected, what came, and which sentence of "
+             "plugin.h is broken; it counts for the case that tests that promise, wherever it was seen. A case "
+             "for a role or trait that the plugin does not have is skipped, with the reason.\n\n"
+             "Topics are named conform-..., with a new name each time, and are removed at the end if the plugin "
+             "can do that, so a real broker may be used. The kit waits for leases to end: give the plugin one of "
+             "2 s at most. It waits up to a minute for what a killed process held; a shorter session makes the "
+             "run shorter, with Kafka -o rdkafka.session.timeout.ms=6000.\n\n"
              "Exit status 1: a case failed. 3: the broker could not be reached.",
     .examples = (const char *const[]){ "eventbus conform sqlite", "eventbus conform ./mine.so -o url=mine://localhost",
                                        "eventbus conform memory --only settling --json",

@@ -325,15 +325,15 @@ const struct cli_verb cli_consume = {
     .summary = "Receives events: prints them, or hands them to a command or a web address",
     .usage = (const char *const[]){ "[NAME] [OPTIONS]", "-t TOPIC [-t TOPIC]... -g GROUP [OPTIONS]",
                                     "-t TOPIC [-t TOPIC]... [--from PLACE]", NULL },
-    .about =
-        "A worker that runs until it is told to stop (SIGTERM, SIGINT, SIGHUP or SIGQUIT; it drains first, a second "
-        "signal at least a second later ends it at once). SIGUSR1, SIGUSR2 and the like are ignored, SIGHUP under nohup. "
-        "NAME is that of a [consume NAME] section, which -t, -g, --exec, --webhook and --concurrency override. Without NAME, -t "
-        "and -g take the section whose topic and group match, else one that -o consume.X.KEY=VALUE makes, else the defaults. An "
-        "-o for another section is refused.\n\n"
-        "An event is acknowledged when the command, the web address or, printing, the kernel has taken it: printed events "
-        "are safe in a file, but not in a pipe whose reader dies. What fails is tried again with growing waits, then kept "
-        "in the dead-letter topic.",
+    .about = "Runs a worker until SIGTERM, SIGINT, SIGHUP or SIGQUIT tells it to stop. It drains first; a second "
+             "signal, at least a second later, ends it at once. SIGUSR1, SIGUSR2 and the like are ignored, and "
+             "so is SIGHUP under nohup. NAME is the name of a [consume NAME] section, which -t, -g, --exec, "
+             "--webhook and --concurrency override. Without NAME, the worker uses the section whose topic and "
+             "group are those of -t and -g, else a section that -o consume.X.KEY=VALUE makes, else the defaults. "
+             "An -o for another section is refused.\n\n"
+             "An event is acknowledged when the command or the web address has succeeded or, with printing, when "
+             "the kernel has taken the line: printed events are safe in a file, but not in a pipe whose reader "
+             "dies. A failed event is retried with growing waits, and then stored in the dead-letter topic.",
     .examples = (const char *const[]){ "eventbus consume -t user-login -g crm --exec './sync-user'",
                                        "eventbus consume -t user-login --from -15m --exit-at-end", NULL },
     .options = options,

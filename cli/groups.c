@@ -198,10 +198,11 @@ const struct cli_verb cli_groups = {
     .name = "groups",
     .summary = "Shows how far the consumer groups are: position, lag, members",
     .usage = (const char *const[]){ "[-t TOPIC] [-g GROUP] [--wide|--json] [--broker NAME]", NULL },
-    .about = "Lag is what a group has not settled yet; unsettled is the part of it that is out at members. What the broker "
-             "does not know is -, in JSON null; state is the broker's own word, where it has one.\n\n"
-             "The table fits the terminal, or 80 columns where there is none: if need be without END and STATE, and the middle "
-             "of long names left out. --wide shows everything whole.",
+    .about = "LAG is the number of events that a group has not settled yet; UNSETTLED is the part of them that "
+             "is in flight at members. A value that the broker does not know is -, in JSON null. STATE is the "
+             "broker's own word for the group, if it has one.\n\n"
+             "The table fits the terminal, or 80 columns without one. If it is too wide, it leaves out END and "
+             "STATE and cuts the middle of long names. --wide shows everything.",
     .examples = (const char *const[]){ "eventbus groups -g credentials --json | jq .lag", NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],

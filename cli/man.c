@@ -83,7 +83,7 @@ static void environment(void) {
     cli_outf(".SH ENVIRONMENT\n");
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         cli_outf(".TP\n\\fB%s\\fR\n%s\n", all[i].name, all[i].meaning);
-    cli_outf(".PP\nWhat a value of the configuration names as ${NAME} is told in ");
+    cli_outf(".PP\nThe configuration can use further variables as ${NAME}, see ");
     cli_roff_reference("eventbus.ini", "5");
     cli_outf(".\n");
 }
@@ -131,7 +131,7 @@ static void page_of_command(const struct cli_verb *const *verbs, const char *con
     options(cli_common_options, cli_n_common_options);
     cli_outf(".SH CONFIGURATION\n");
     cli_roff_paragraphs(cli_about_configuration);
-    cli_outf(".PP\nWhat stands in it is told in ");
+    cli_outf(".PP\nIts keys are described in ");
     cli_roff_reference("eventbus.ini", "5");
     cli_outf(".\n");
     exit_statuses();

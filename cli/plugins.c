@@ -173,13 +173,14 @@ const struct cli_verb cli_plugins = {
     .name = "plugins",
     .summary = "Shows the broker plugins that are found, and why a file is refused",
     .usage = (const char *const[]){ "[NAME|FILE] [--json]", "NAME|FILE --man [--prose FILE]", NULL },
-    .about = "Without an argument: every .so file in the folders of plugin_path, and what became of loading it. With a "
-             "NAME, "
-             "or the path of a FILE: its roles and their traits, and the keys of a [broker ...] section that uses it.\n\n"
-             "Each file is loaded in a process of its own, so that one that crashes is told of as well. A plugin that is "
-             "named and refused makes the exit status 5; the list shows refused ones and ends with 0.\n\n"
-             "Each plugin that comes along has a man page that says more, eventbus-NAME(5): man eventbus-sqlite. --man writes "
-             "such a page for any plugin.",
+    .about = "Without an argument, lists every .so file in the folders of plugin_path and whether it can be "
+             "loaded. With a NAME, or the path of a FILE, shows the plugin's roles, their traits, and the keys "
+             "of a [broker ...] section that uses it.\n\n"
+             "Each file is loaded in a process of its own, so that a plugin that crashes is reported, too. A "
+             "named plugin that is refused leads to exit status 5; the list shows refused plugins and ends with "
+             "0.\n\n"
+             "Each installed plugin has a man page, eventbus-NAME(5): man eventbus-sqlite. --man writes such a "
+             "page for any plugin.",
     .examples = (const char *const[]){ "eventbus plugins", "eventbus plugins sqlite", "eventbus plugins ./mine.so --json",
                                        "eventbus plugins ./mine.so --man --prose about.man >eventbus-mine.5", NULL },
     .options = options,

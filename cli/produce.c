@@ -401,17 +401,19 @@ const struct cli_verb cli_produce = {
     .summary = "Sends events",
     .usage = (const char *const[]){"--signal TYPE --data JSON [-n COUNT] [OPTIONS]", "[--signal TYPE] --file FILE [OPTIONS]",
                                    "[--signal TYPE] [-] [OPTIONS]", "--undelivered [FILE] [--json] [--broker NAME]", NULL},
-    .about = "Events are read from --data, a file or standard input, one JSON object a line: the bare data of --signal, or "
-             "whole CloudEvents, as eventbus consume and eventbus signals --sample print them; of these id, time, source, "
-             "sourcehost and sourcelib are kept.\n\n"
-             "It ends when every event is delivered or refused. A bad line is named and the others are sent. Events that "
-             "cannot be delivered are kept in undelivered.jsonl in the state folder. Where the broker cannot be reached at the "
-             "start, the first event is kept and nothing more is read, which is said. SIGTERM, SIGINT, SIGHUP and SIGQUIT end it: "
-             "it reads no more, goes on delivering for 5 s at most, and keeps the rest there.\n\n"
-             "--undelivered sends what is kept there, or in FILE, again. It takes the file over: services go on with a new "
-             "one. Each line goes to the topic that it names, with its key; what fails stays in the file, its reason is "
-             "logged, and what is not a whole event (half a line, after a crash) is put aside in FILE.torn. A run that is "
-             "killed loses nothing: the next one goes on.",
+    .about = "Reads events from --data, a file or standard input, one JSON object a line: the data of --signal, "
+             "or whole CloudEvents, as eventbus consume and eventbus signals --sample print them. It keeps the "
+             "id, time, source, sourcehost and sourcelib of a CloudEvent.\n\n"
+             "It ends when every event is delivered or refused. It names a bad line and sends the others. Events "
+             "that cannot be delivered are kept in undelivered.jsonl in the state folder. If the broker cannot "
+             "be reached at the start, the first event is kept, and a message says that the rest was not read. "
+             "After SIGTERM, SIGINT, SIGHUP or SIGQUIT it reads no more, delivers for 5 s at most, and keeps the "
+             "rest.\n\n"
+             "--undelivered sends the kept events again, or those in FILE. It takes the file over, while "
+             "services go on with a new one. Each line goes to the topic that it names, with its key. A line "
+             "that fails stays in the file, and the log has the reason; a line that is not a whole event (half a "
+             "line, after a crash) goes into FILE.torn. If the run is killed, the next one goes on, and nothing "
+             "is lost.",
     .examples = (const char *const[]){
         "eventbus produce --signal org.openedx.learning.auth.session.login.completed.v1 --topic user-login "
         "--key-field user.pii.username --data '{\"user\":{\"id\":1,\"is_active\":true,\"pii\":{\"username\":\"foobob\","

@@ -297,8 +297,9 @@ static const struct cli_verb cli_schema_check = {
     .name = "check",
     .summary = "Tells whether the schema file NEW may follow OLD",
     .usage = (const char *const[]){ "OLD NEW", NULL },
-    .about = "The rules of Open edX: only new fields of the outermost record, and each side must be able to read what the "
-             "other wrote. Every breach is a line on standard output; the exit status is then 4.",
+    .about = "Checks the rules of Open edX: only new fields of the outermost record are allowed, and each side "
+             "must be able to read what the other wrote. Each breach is a line on standard output; the exit "
+             "status is then 4.",
     .examples = (const char *const[]){ "eventbus schema check old.avsc new.avsc", NULL },
     .min_operands = 2,
     .max_operands = 2,
@@ -309,8 +310,8 @@ static const struct cli_verb cli_schema_encode = {
     .name = "encode",
     .summary = "Turns data, one JSON object a line, into Avro bytes",
     .usage = (const char *const[]){ "--signal TYPE [--hex]", NULL },
-    .about = "Reads standard input. A line that is wrong is named, and the others go on; the exit status is then 1, or 4 "
-             "when none was right.",
+    .about = "Reads standard input. A wrong line is named, and the others go on; the exit status is then 1, or 4 "
+             "if all lines were wrong.",
     .examples =
         (const char *const[]){
             "eventbus schema encode --signal org.openedx.learning.auth.session.login.completed.v1 --hex < data.jsonl", NULL },
@@ -324,7 +325,8 @@ static const struct cli_verb cli_schema_decode = {
     .name = "decode",
     .summary = "Turns Avro bytes into data, one JSON object a line",
     .usage = (const char *const[]){ "--signal TYPE [--hex]", NULL },
-    .about = "Reads standard input: bodies one behind the other as encode writes them, or with --hex one hex string a line.",
+    .about = "Reads standard input: bodies one after the other, as encode writes them, or with --hex one hex "
+             "string a line.",
     .examples =
         (const char *const[]){
             "echo f601010c666f6f626f621e626f6240666f6f2e6578616d706c650e426f6220466f6f | eventbus schema decode --hex "

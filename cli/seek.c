@@ -97,11 +97,12 @@ const struct cli_verb cli_seek = {
     .name = "seek",
     .summary = "Moves a consumer group to another place of a topic",
     .usage = (const char *const[]){ "-t TOPIC -g GROUP --to PLACE [--create] [--dry-run]", NULL },
-    .about = "The group goes on from there: events behind it come again, events before it are passed over. The old and the new "
-             "place are said; both are positions that --to takes, so that a move can be undone but for events that were "
-             "settled out of order.\n\n"
-             "A topic or a group that is not there is refused with status 2, and nothing is made, unless --create is given. So "
-             "is a position behind the end of the topic; a time that is to come means the end.",
+    .about = "The group goes on from there: events after it come again, events before it are skipped. The "
+             "command prints the old and the new position, which --to accepts, so that a move can be undone, "
+             "except for events that were settled out of order.\n\n"
+             "A topic or a group that does not exist leads to exit status 2, and nothing is made unless --create "
+             "is given. A position after the end of the topic leads to exit status 2, too; a time in the future "
+             "stands for the end.",
     .examples = (const char *const[]){ "eventbus seek -t user-login -g crm --to -2h", NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -121,8 +121,9 @@ const struct cli_verb cli_signals = {
     .name = "signals",
     .summary = "Lists the event types, the fields of one, or makes a valid sample event",
     .usage = (const char *const[]){ "[TYPE] [--sample | --schema] [--json]", NULL },
-    .about = "An event type is the namespace of a schema file, *.avsc, in the folders of schema_path or among the installed "
-             "Open edX schemas. Without TYPE all of them are shown, with --sample an event of each.",
+    .about = "An event type is the namespace of a schema file, *.avsc, in the folders of schema_path or among "
+             "the installed Open edX schemas. Without TYPE, all types are listed, or with --sample an event of "
+             "each.",
     .examples =
         (const char *const[]){
             "eventbus signals org.openedx.learning.auth.session.login.completed.v1",

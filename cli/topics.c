@@ -130,9 +130,10 @@ const struct cli_verb cli_topics = {
     .name = "topics",
     .summary = "Lists the topics of a broker, and how much they hold",
     .usage = (const char *const[]){ "[--wide|--json] [--broker NAME]", NULL },
-    .about = "Topics of another prefix than topic_prefix are not shown. What the broker does not know is -, in JSON null.\n\n"
-             "The table fits the terminal, or 80 columns where there is none: if need be with ages for times, and the middle "
-             "of long names left out. --wide shows everything whole.",
+    .about = "Only topics with the prefix topic_prefix are listed. A value that the broker does not know is -, "
+             "in JSON null.\n\n"
+             "The table fits the terminal, or 80 columns without one. If it is too wide, it shows ages instead "
+             "of times and cuts the middle of long names. --wide shows everything.",
     .examples = (const char *const[]){ "eventbus topics --json | jq 'select(.events > 1000)'", NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
