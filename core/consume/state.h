@@ -23,7 +23,7 @@
 #include "consume/dispatch.h"
 #include "consume/member.h"
 #include "consume/task.h"
-#include "consume/worker.h"
+#include "consume/worker_deps.h"
 #include "consume/writer_schemas.h"
 #include "plugin/instance.h"
 #include "produce/sender.h"
