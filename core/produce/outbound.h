@@ -11,7 +11,6 @@
 #include "base/hash.h"
 #include "base/timers.h"
 #include "produce/outbound_message.h"
-#include "produce/sender.h"
 
 /* All below belongs to whoever holds the sender's lock.
  *

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <eventbus/plugin.h>
 #include "base/hash.h"
-#include "produce/sender.h"
+#include "produce/sending.h"
 
 struct ebi_topic_queue;
 struct ebi_epoch;

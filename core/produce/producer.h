@@ -4,25 +4,10 @@
 
 #include <eventbus/producer.h>
 #include <eventbus/signal.h>
-#include "base/log.h"
-#include "config/settings.h"
-#include "produce/routes.h"
-#include "produce/sender.h"
+#include "produce/producer_deps.h"
 
 /* Any thread. */
 struct ebi_producer;
-
-/* What a producer works with; everything is borrowed until it is closed. */
-struct ebi_producer_deps {
-    const struct ebi_broker *broker; /* NULL: the service has no producer, signals stay local */
-    const char *service;
-    const struct ebi_signals *signals;
-    struct ebi_routes *routes;
-    const struct ebi_bus_settings *settings;
-    const char *undelivered; /* the file for events that could not be delivered */
-    bool opens_late;         /* with the first event, also where routes are enabled: the caller keeps what cannot be sent */
-    struct ebi_log *log;
-};
 
 /* Opens the sender at once where routes are enabled; else with the first event that is sent. */
 enum eb_status ebi_producer_new(const struct ebi_producer_deps *, struct ebi_producer **, struct eb_error *);

@@ -5,8 +5,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <eventbus/producer.h>
 #include "produce/event_message.h"
-#include "produce/producer.h"
+#include "produce/producer_deps.h"
 
 struct ebi_producer {
     struct ebi_producer_deps deps;

@@ -12,7 +12,6 @@
 #include "base/fork.h"
 #include "plugin/instance.h"
 #include "produce/outbound.h"
-#include "produce/sender.h"
 
 enum { EBI_SENDER_BATCH = 10000 }; /* messages that are handed to the plugin at a time, at most */
 
