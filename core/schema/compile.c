@@ -1,11 +1,12 @@
 /* core/schema/compile.c - compiles a schema's JSON to its table of nodes, and checks types and limits: see compile.h.
  * */
-#include "schema/compiler.h"
+#include "schema/compile.h"
 
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "schema/compiler.h"
 
 static bool compile_type(struct ebi_compiler *, uint32_t at, const json_t *type, const char *space);
 

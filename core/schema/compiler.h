@@ -2,7 +2,7 @@
 #ifndef EBI_COMPILER_H
 #define EBI_COMPILER_H
 
-#include "schema/compile.h"
+#include "avro/node.h"
 
 /* A record, enum or fixed that the schema has defined. */
 struct ebi_named_type {

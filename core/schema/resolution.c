@@ -1,11 +1,11 @@
 /* core/schema/resolution.c - pairs the nodes of a writer's schema with those of a reader's by Avro's rules of
- * resolution, once, so that nothing has to be looked up by name while events are read: see resolution.h. */
-#include "schema/resolution.h"
+ * resolution, once, so that nothing has to be looked up by name while events are read: see resolution_steps.h. */
+#include "schema/resolve.h"
 
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "schema/resolve.h"
+#include "schema/resolution_steps.h"
 
 struct pairing {
     struct ebi_resolution *r;

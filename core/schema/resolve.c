@@ -1,10 +1,11 @@
 /* core/schema/resolve.c - decodes what another schema wrote to values of ours, by a resolution made before: see
- * resolution.h. */
-#include "schema/resolution.h"
+ * resolution_steps.h. */
+#include "schema/resolve.h"
 
 #include "base/error.h"
 #include "base/utf8.h"
 #include "avro/reader.h"
+#include "schema/resolution_steps.h"
 
 struct resolving {
     struct ebi_avro_reader in;

@@ -1,6 +1,6 @@
-/* core/schema/resolution.h - how the bytes of a writer's schema become values of a reader's. For this room. */
-#ifndef EBI_RESOLUTION_H
-#define EBI_RESOLUTION_H
+/* core/schema/resolution_steps.h - how the bytes of a writer's schema become values of a reader's. For this room. */
+#ifndef EBI_RESOLUTION_STEPS_H
+#define EBI_RESOLUTION_STEPS_H
 
 #include "avro/node.h"
 
