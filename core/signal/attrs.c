@@ -72,17 +72,6 @@ static enum eb_status take(struct eb_text text, const char *name, const char **f
     return EB_OK;
 }
 
-bool ebi_is_version(const char *text, size_t len) {
-    bool digit = false;
-
-    for (size_t i = 0; i < len; i++) {
-        if (!(text[i] >= '0' && text[i] <= '9') && !(digit && text[i] == '.'))
-            return false;
-        digit = text[i] != '.';
-    }
-    return digit;
-}
-
 static enum eb_status take_version(struct eb_text text, const char **field, struct eb_error *err) {
     if (text.data && !ebi_is_version(text.data, text.len))
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute sourcelib is not numbers with dots, as 11.2.0");

@@ -29,9 +29,6 @@ static inline struct eb_text ebi_attr(const struct eb_message *message, const ch
     return (struct eb_text){ 0 };
 }
 
-/* Returns whether a text is numbers with dots between them, of which Python makes a tuple of ints. */
-bool ebi_is_version(const char *text, size_t len);
-
 /* Takes the metadata of a message into an event. Where source, sourcehost, time or sourcelib is missing, the consumer's
  * own stays; where the id is missing, the new one stays. The texts are borrowed from the message and are NUL-ended
  * there: see ebi_inflight in core/consume. EB_PERMANENT, EB_KIND_DATA: which attribute cannot be read. */

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "json/event_data.h"
-#include "signal/attrs.h"
 
 /* Sets the metadata that all new events of a service have in common. */
 static void set_origin(struct eb_event *event) {
@@ -105,6 +104,17 @@ static bool plain(const char *text) {
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
             return false;
     return true;
+}
+
+bool ebi_is_version(const char *text, size_t len) {
+    bool digit = false;
+
+    for (size_t i = 0; i < len; i++) {
+        if (!(text[i] >= '0' && text[i] <= '9') && !(digit && text[i] == '.'))
+            return false;
+        digit = text[i] != '.';
+    }
+    return digit;
 }
 
 /* The years 1 to 9999, in microseconds since 1970. */

@@ -30,6 +30,9 @@ struct eb_event {
 /* Resets an event as eb_event_reset does, but leaves id and time empty: the caller sets both next. */
 void ebi_event_clear(struct eb_event *);
 
+/* Returns whether a text is numbers with dots between them, of which Python makes a tuple of ints. */
+bool ebi_is_version(const char *text, size_t len);
+
 /* Gives the headers that are shown with a dead letter: those whose names are "dlq_" and 1 to 100 more bytes, the first
  * of each name, at most EBI_DLQ_MOST. Returns how many; they belong to the event. */
 enum { EBI_DLQ_MOST = 64 };

@@ -1,16 +1,21 @@
-/* core/signal/load.c - see load.h. */
-#include "signal/load.h"
+/* core/signal/load.c - loads a registry from schema files: see registry.h. */
+#include "signal/registry.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "schema/resolve.h"
+#include "signal/receivers.h"
 
 static const char ending[] = ".avsc";
+
+/* The version of openedx-events that made the installed schemas: the sourcelib of new events. */
+static const char definitions_version[] = "11.2.0";
 
 /* ---- Files that cannot be used ---- */
 
@@ -157,7 +162,10 @@ static enum eb_status read_folder(const struct reading *reading, const char *fol
     return read_entries(reading, folder, entries, n, err);
 }
 
-enum eb_status ebi_load_signals(struct ebi_signals *all, const char *path, size_t limit, struct eb_error *err) {
+/* Adds a signal for each *.avsc of the folders in `path` (":" between them), in no order. A file that cannot be used is
+ * noted in `bad`. Errors: a folder that schema_path names cannot be read (EB_KIND_CONFIG), no schema at all is found,
+ * or this process has too little memory or too few descriptors (EB_KIND_SYSTEM). */
+static enum eb_status load_signals(struct ebi_signals *all, const char *path, size_t limit, struct eb_error *err) {
     const struct reading reading = { .all = all, .limit = limit, .take = add_signal, .current = true };
     enum eb_status status = each_folder(&reading, path, read_folder, err);
 
@@ -226,8 +234,85 @@ static enum eb_status read_history(const struct reading *reading, const char *fo
     return status;
 }
 
-enum eb_status ebi_load_history(struct ebi_signals *all, const char *path, size_t limit, struct eb_error *err) {
+/* Adds the earlier versions from the `history` folder in each of these folders to the signals, which have been sorted.
+ * A version that cannot be used is noted in `bad`. */
+static enum eb_status load_history(struct ebi_signals *all, const char *path, size_t limit, struct eb_error *err) {
     const struct reading reading = { .all = all, .limit = limit, .take = add_version };
 
     return each_folder(&reading, path, read_history, err);
+}
+
+/* ---- The registry ---- */
+
+static int by_type(const void *a, const void *b) {
+    const struct eb_signal *left = a, *right = b;
+
+    return strcmp(ebi_schema_type(left->schema), ebi_schema_type(right->schema));
+}
+
+static enum eb_status name_origin(struct ebi_origin *origin, const char *service, struct eb_error *err) {
+    struct ebi_bytes source = { 0 };
+    char host[256] = "localhost";
+
+    gethostname(host, sizeof host - 1); /* cannot fail with that room; the name may be cut */
+    if (!ebi_bytes_add_format(&source, "openedx/%s/web", service))
+        return ebi_error_memory(err);
+    origin->source = source.data;
+    origin->sourcehost = strdup(host);
+    origin->sourcelib = definitions_version;
+    return origin->sourcehost ? EB_OK : ebi_error_memory(err);
+}
+
+static enum eb_status make_signals(struct ebi_signals *all, struct eb_error *err) {
+    qsort(all->items, all->n, sizeof *all->items, by_type);
+    for (size_t i = 0; i < all->n; i++) {
+        struct eb_signal *signal = &all->items[i];
+
+        signal->number = i;
+        signal->receivers = ebi_receivers_new();
+        signal->switches = malloc(sizeof *signal->switches);
+        if (!signal->receivers || !signal->switches)
+            return ebi_error_memory(err);
+        atomic_init(signal->switches, EBI_ENABLED);
+    }
+    return EB_OK;
+}
+
+static void log_bad(const struct ebi_signals *all) {
+    for (size_t i = 0; i < all->n_bad; i++) {
+        const struct ebi_bad_schema *bad = &all->bad[i];
+
+        if (bad->type)
+            ebi_log_line(all->log, EBI_ERROR, "the event type %s is missing here, the others are not: %s", bad->type,
+                         bad->why.text);
+        else
+            ebi_log_line(all->log, EBI_ERROR, "an earlier version of a schema is left out: %s", bad->why.text);
+    }
+}
+
+enum eb_status ebi_signals_load(const char *path, size_t limit, const char *service, struct ebi_log *log,
+                                struct ebi_signals **out, struct eb_error *err) {
+    struct ebi_signals *all = calloc(1, sizeof *all);
+    enum eb_status status = EB_OK;
+
+    if (!all)
+        return ebi_error_memory(err);
+    all->log = log;
+    all->forks = ebi_forks();
+    all->receivers = ebi_receivers_new();
+    status = all->receivers ? name_origin(&all->origin, service, err) : ebi_error_memory(err);
+    if (status == EB_OK)
+        status = load_signals(all, path, limit, err);
+    if (status == EB_OK)
+        status = make_signals(all, err);
+    if (status == EB_OK)
+        status = load_history(all, path, limit, err);
+    if (status == EB_OK)
+        log_bad(all);
+    if (status != EB_OK) {
+        ebi_signals_free(all);
+        return status;
+    }
+    *out = all;
+    return EB_OK;
 }
