@@ -9,6 +9,7 @@
 #include "cli/verbs.h"
 #include "config/settings.h"
 #include "conform/conform.h"
+#include "plugin/find.h"
 #include "plugin/plugins.h"
 
 const char cli_conform_word[] = "--conform-case";

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/error.h"
 #include "config/settings.h"
+#include "plugin/find.h"
 #include "plugin/plugins.h"
 
 struct ask {

@@ -7,6 +7,7 @@
 #include "base/blank.h"
 #include "base/error.h"
 #include "base/thread.h"
+#include "plugin/find.h"
 #include "plugin/plugins.h"
 
 enum { OWN_MOST = 16 };

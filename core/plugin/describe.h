@@ -1,9 +1,19 @@
-/* core/plugin/describe.h - reads a plugin's tables, and refuses what cannot be right. */
+/* core/plugin/describe.h - a loaded plugin: reads its tables, and refuses what cannot be right. */
 #ifndef EBI_DESCRIBE_H
 #define EBI_DESCRIBE_H
 
+#include <eventbus/plugin.h>
 #include "plugin/module.h"
-#include "plugin/plugins.h"
+
+/* A loaded plugin. Its tables are copies of the size that this core knows, with zeros where the plugin's own were shorter. Immutable,
+ * and resident until the process ends. Any thread. */
+struct ebi_plugin {
+    const char *file;                       /* absolute, links resolved */
+    struct eb_plugin about;                 /* options with the stride of this core: option_size is sizeof(struct eb_option) */
+    const struct eb_producer_ops *producer; /* NULL: the plugin lacks this role */
+    const struct eb_consumer_ops *consumer;
+    const struct eb_admin_ops *admin;
+};
 
 /* Copies a struct that starts with its size, as the plugin's author knew it, into one as this core knows it, with zeros for what the
  * author's lacks. */

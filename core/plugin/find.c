@@ -1,4 +1,4 @@
-/* core/plugin/find.c - plugin files by name: see find.h; and walking over all of them. */
+/* core/plugin/find.c - see find.h. */
 #include "plugin/find.h"
 
 #include <dirent.h>
@@ -11,7 +11,6 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/nearest.h"
-#include "plugin/plugins.h"
 
 const char *ebi_plugin_path(const struct ebi_bus_settings *settings) {
     return settings && settings->plugin_path && *settings->plugin_path ? settings->plugin_path : EBI_PLUGINDIR;

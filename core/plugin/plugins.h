@@ -3,20 +3,10 @@
 #define EBI_PLUGINS_H
 
 #include <stdbool.h>
-#include <eventbus/plugin.h>
 #include "base/log.h"
 #include "config/config.h"
 #include "config/settings.h"
-
-/* A loaded plugin. Its tables are copies of the size that this core knows, with zeros where the plugin's own were shorter. Immutable,
- * and resident until the process ends. Any thread. */
-struct ebi_plugin {
-    const char *file;                       /* absolute, links resolved */
-    struct eb_plugin about;                 /* options with the stride of this core: option_size is sizeof(struct eb_option) */
-    const struct eb_producer_ops *producer; /* NULL: the plugin lacks this role */
-    const struct eb_consumer_ops *consumer;
-    const struct eb_admin_ops *admin;
-};
+#include "plugin/describe.h"
 
 /* Loads NAME (NAME.so in the folders of `path`, ":" between them) or an absolute file, once for the process.
  * EB_PERMANENT, EB_KIND_PLUGIN: the error names the file, what was found, what is supported, and what to do. Any thread. */
@@ -29,14 +19,6 @@ enum eb_status ebi_plugin_load(const char *path, const char *name, enum ebi_trus
  * - may be written by everybody, or by a group with others in it (a user's own group, as Debian makes them, has none),
  *   or by an access list; in a folder with the sticky bit that is no matter, since what it holds is then its owner's. */
 enum eb_status ebi_plugin_trusted(const char *file, struct eb_error *);
-
-/* Calls each(arg, name, file) for the *.so of every folder in `path`, in the order of their names. Of files with the same name only the
- * first counts; the others are passed with shadowed = true. EB_FATAL: no memory, each was not called. */
-enum eb_status ebi_plugin_walk(const char *path, void (*each)(void *arg, const char *name, const char *file, bool shadowed),
-                               void *arg);
-
-/* The folders to search: plugin_path of the settings, otherwise the installed folder. */
-const char *ebi_plugin_path(const struct ebi_bus_settings *);
 
 /* A [broker NAME] section with its plugin and its checked settings. Lives as long as the configuration. */
 struct ebi_broker {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <eventbus/version.h>
 #include "plugin/describe.h"
+#include "plugin/find.h"
 #include "plugin/plugins.h"
 #include "folder.h"
 

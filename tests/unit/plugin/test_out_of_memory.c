@@ -4,6 +4,7 @@
 #include <string.h>
 #include "../memory.h"
 #include "folder.h"
+#include "plugin/find.h"
 #include "plugin/plugins.h"
 
 /* Each allocation once: the failure is told as such; a sanitizer sees that nothing leaks. Answers how many there were. */
