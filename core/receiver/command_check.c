@@ -181,13 +181,13 @@ static void bare_name(const char *path, char *name, size_t room) {
         name[len - 1] = '\0';
 }
 
-/* Where word is a program that runs the program behind it, goes on to that one. A word that only the program understands, such as an
+/* Where word, a plain one, is a program that runs the program behind it, goes on to that one. A word that only the program understands, such as an
  * option, makes it opaque. */
 static bool skip_prefix(struct word *word, bool *vanished) {
     char name[64];
 
     bare_name(word->text, name, sizeof name);
-    if (word->kind != PLAIN || (!is_one_of(word->text, shells_prefixes) && !is_one_of(name, program_prefixes)))
+    if (!is_one_of(word->text, shells_prefixes) && !is_one_of(name, program_prefixes))
         return false;
     bool waits = strcmp(name, "timeout") == 0;
     if (waits)

@@ -116,3 +116,38 @@ Test(attempts, counts_are_kept_of_so_many_events_and_the_oldest_give_way) {
     }
     cr_assert_eq(dispatch.attempts.n_kept, 10000);
 }
+
+/* What has no name that fits stays uncounted, and is no trouble. */
+Test(attempts, an_event_without_a_usable_name_is_not_counted) {
+    static char text[600];
+    struct eb_message message = delivered(1, "p", 0, 0);
+    struct eb_header id = { { "id", 2 }, { text, sizeof text - 1 } };
+
+    memset(text, 'x', sizeof text - 1);
+    message.attrs = &id;
+    for (int i = 0; i < 4; i++) { /* a long id, a long topic, a long position; an empty id and no position */
+        message.token = (uint64_t)i + 1;
+        id.value = (struct eb_text){ i == 0 ? text : i == 3 ? "" : "an-id", i == 0 ? sizeof text - 1 : i == 3 ? 0 : 5 };
+        message.topic = (struct eb_text){ i == 1 ? text : "t", i == 1 ? sizeof text - 1 : 1 };
+        message.position = (struct eb_text){ i == 2 ? text : "p", i == 2 ? 257 : i == 3 ? 0 : 1 };
+        ebi_dispatch_return(&dispatch, fail_it(&message), 1000);
+        gathered();
+        cr_assert_null(dispatch.attempts.kept, "%d", i);
+    }
+    struct eb_message known = delivered(9, "p", 0, 0);
+    ebi_dispatch_return(&dispatch, fail_it(&known), 1000);
+    gathered();
+    message.token = 10;
+    cr_assert_eq(fail_it(&message)->failures, 1, "it is not mistaken for another one");
+}
+
+Test(attempts, counts_end_at_the_largest_number) {
+    struct eb_message first = delivered(1, "p", UINT32_MAX, 1), again = delivered(2, "p", UINT32_MAX, 3);
+
+    struct ebi_inflight *inflight = fail_it(&first);
+    inflight->failures = UINT32_MAX;
+    cr_assert(ebi_dispatch_retry(&dispatch, inflight, 10, 1000));
+    gathered();
+    take_message(&again, "a");
+    cr_assert_eq(ebi_dispatch_next(&dispatch)->failures, UINT32_MAX);
+}

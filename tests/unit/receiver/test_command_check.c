@@ -56,6 +56,8 @@ Test(command_check, a_command_that_would_run_nothing_is_empty) {
         {":", false}, {"true", false}, {"# x\nrun", false}, {"$SET", false}, {"$NOT_SET run", false},
         {"A=b run", false}, {"$(cat)", false}, {"`cat`", false}, {"$1", false}, {"$", false}, {"${NOT_SET:-run}", false},
         {"run#x", false}, {">x", false}, {"\\\n", false},
+        {"$NOT_SET\trun", false}, {"$NOT_SET\nrun", false}, {"$NOT_SET\r", true}, {"\"", false}, {"'", false},
+        {"$NOT_SET/x", false}, {"sh -c $NOT_SET", true}, {"; run", false},
     };
     /* clang-format on */
 
@@ -91,6 +93,9 @@ Test(command_check, the_first_word_of_a_command_is_looked_for) {
         {"sh -c 'exec nosuch -x'", "command nosuch is not found"}, {"eval nosuch", "command nosuch is not found"},
         {"sh ./nosuch.sh", "sh cannot read ./nosuch.sh: No such file"}, {"python3 nosuch.py -v", "python3 cannot read nosuch.py"},
         {"./nice ./python3.11 /nosuch/x.py", "./python3.11 cannot read /nosuch/x.py"},
+        {"run\tx", NULL}, {"nosuch\nx", "command nosuch is not found"}, {"nosuch\rx", "command nosuch is not found"},
+        {"nosuch\\", "command nosuch\\ is not found"}, {"; nosuch", NULL}, {"A=~ nosuch", NULL}, {"$NOT_SET/nosuch", NULL},
+        {"-x", NULL},
     };
     /* clang-format on */
     static const char *const there[] = { "env", "timeout", "sh", "python3", "python3.11", "nohup", "nice", "cat" };
@@ -129,6 +134,7 @@ Test(command_check, who_runs_a_program_for_the_command_says_that_it_is_missing) 
         {"cd /x && sh -c 'nosuch | run'", "sh: 1: nosuch: not found", true}, {"sudo -n nosuch", "sudo: nosuch: command not found", true},
         {"./run -i run", "./run: 'run': No such file or directory", false}, {"run \"$(cat)\"", "run: nosuch: not found", false},
         {"env -i nosuch", "nosuch is unhappy", false}, {"run --user 42 run", "user 42 not found", false}, {"nosuch", "", false},
+        {"env -i nosuch", "env: nosuch: not found: Permission denied", true}, {"nosuch", "nosuchnot found", false},
     };
     /* clang-format on */
 
@@ -174,6 +180,11 @@ Test(command_check, what_the_shell_complains_about_is_told_from_the_events_fault
         { "sync", "eventbus-exec: 1: sync", EB_KIND_NONE },
         { "sync", "eventbus-exec: ", EB_KIND_NONE },
         { "sync", "", EB_KIND_NONE },
+        { "sync", "eventbus-exec: : not found", EB_KIND_NONE },
+        { "1x", "eventbus-exec: 1x: not found", EB_KIND_CONFIG },
+        { "\"", "eventbus-exec: -c: line 1: unexpected EOF while looking for matching `\"'", EB_KIND_CONFIG },
+        { "sync", "eventbus-exec: -c: line 1: something else", EB_KIND_NONE },
+        { "true; sync", "eventbus-exec: 1: can't fork: no more processes", EB_KIND_SYSTEM },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -185,13 +196,45 @@ Test(command_check, what_the_shell_complains_about_is_told_from_the_events_fault
     }
 }
 
+Test(command_check, programs_are_looked_for_where_the_shell_looks) {
+    struct eb_error err;
+
+    make_file("dir/script", 0700);
+    cr_expect_eq(setenv("PATH", ":/nosuch", 1), 0); /* an empty part is the folder at hand */
+    cr_expect_eq(ebi_exec_find("run", &err), EB_OK, "%s", err.text);
+    make_file("sh", 0700);
+    cr_expect_eq(setenv("PATH", ":dir", 1), 0);
+    cr_expect_eq(ebi_exec_find("sh script", &err), EB_OK, "%s", err.text);
+    cr_expect_eq(ebi_exec_find("sh nosuch", &err), EB_PERMANENT);
+    unlink("sh");
+    unlink("dir/script");
+    cr_expect_eq(unsetenv("PATH"), 0);
+    cr_expect_eq(ebi_exec_find("sh", &err), EB_OK, "%s", err.text);
+    cr_expect_eq(ebi_exec_find("eb-no-such-program", &err), EB_PERMANENT);
+}
+
+Test(command_check, a_folder_that_is_gone_has_no_name_to_tell) {
+    struct eb_error err;
+
+    cr_assert_eq(mkdir("gone", 0700) | chdir("gone") | rmdir("../gone"), 0);
+    cr_expect_eq(ebi_exec_find("./run", &err), EB_PERMANENT);
+    cr_expect(strstr(err.text, "command ./run cannot be run: No such file"), "%s", err.text);
+    cr_assert_eq(chdir(folder), 0);
+}
+
 Test(command_check, long_words_are_no_trouble) {
-    static char command[3 * 4096];
+    static char command[3 * 4096], complaint[sizeof command + 64];
     struct eb_error err;
 
     memset(command, 'x', sizeof command - 1);
     cr_expect_eq(ebi_exec_find(command, &err), EB_OK);
     cr_expect_not(ebi_exec_is_empty(command));
+    snprintf(complaint, sizeof complaint, "env: %s: not found", command);
+    cr_expect_not(ebi_exec_lacks_program(command, complaint, &err));
+    snprintf(complaint, sizeof complaint, "eventbus-exec: 1: %s: not found", command);
+    cr_expect(ebi_exec_blames_machine(command, complaint, &err));
+    command[4090] = '\0';
+    cr_expect_eq(ebi_exec_find(command, &err), EB_PERMANENT);
     memcpy(command, "/x", 2);
     command[4000] = '\0';
     cr_expect_eq(ebi_exec_find(command, &err), EB_PERMANENT);

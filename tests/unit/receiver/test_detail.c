@@ -26,12 +26,15 @@ Test(detail, it_is_the_last_line_with_something_on_it) {
     cr_assert_str_eq(full("no newline"), "no newline");
     cr_assert_str_eq(full("progress 1%\rprogress 2%"), "progress 2%");
     cr_assert_str_eq(full(" \n\n"), "");
+    cr_assert_str_eq(full("\tone\t\n"), "one");
+    cr_assert_str_eq(line_of("one\n\0", 5, EBI_DETAIL_FULL, ""), "one");
     cr_assert_str_eq(full(""), "");
     cr_assert_str_eq(line_of("x\n", 2, EBI_DETAIL_OFF, ""), "");
 }
 
 Test(detail, it_is_safe_to_show) {
     cr_assert_str_eq(full("\033[31mred\033[0m\n"), "\\x1b[31mred\\x1b[0m");
+    cr_assert_not_null(strstr(full("\x82\xac is half a character"), "is half a character"));
     cr_assert_str_eq(full("\xff is no UTF-8, \xe2\x80\xae turns\n"), "\xef\xbf\xbd is no UTF-8, \\u{202e} turns");
     cr_assert_str_eq(line_of("a\0b\n", 4, EBI_DETAIL_FULL, ""), "a\\x00b");
 }
@@ -67,6 +70,7 @@ Test(detail, what_the_event_has_as_pii_is_masked) {
     cr_assert_str_eq(masked("course-v1:x of an-id, email ab username"), "course-v1:x of an-id, email ab username");
     cr_assert_str_eq(masked("foobobfoobob foobo, 123foobob_"), "****** foobo, 123***_");
     cr_assert_str_eq(masked("a foo, food"), "a ***, food");
+    cr_assert_str_eq(masked("foo: [foo] {foo} @foo/ 1foo fooZ `foo~"), "***: [***] {***} @***/ 1foo fooZ `***~");
     cr_assert_str_eq(line_of("foobob", 6, EBI_DETAIL_FULL, EVENT), "foobob");
 }
 
@@ -110,6 +114,8 @@ Test(detail, no_part_of_a_value_is_left_where_a_line_is_cut) {
 
 Test(detail, json_of_any_shape_is_walked_to_its_end) {
     static const char *const events[] = { "{\"pii\":\"alone\"}",
+                                          "{\"pii\":5",
+                                          "{\"pii\":}",
                                           "{\"pii\":123456,\"a\":1}",
                                           "{\"pii\":null,\"a\":\"alone\"}",
                                           "{\"pii\":[]}",
@@ -119,10 +125,10 @@ Test(detail, json_of_any_shape_is_walked_to_its_end) {
                                           "\"",
                                           "{\"pii\":{\"x",
                                           "\"pii\":" };
-    static const char *const lines[] = { "*** 123456 one two",   "alone *** one two",    "alone 123456 one two",
-                                         "alone 123456 one two", "alone 123456 one two", "alone 123456 *** ***",
-                                         "alone 123456 one two", "alone 123456 one two", "alone 123456 one two",
-                                         "alone 123456 one two" };
+    static const char *const lines[] = { "*** 123456 one two",   "alone 123456 one two", "alone 123456 one two",
+                                         "alone *** one two",    "alone 123456 one two", "alone 123456 one two",
+                                         "alone 123456 one two", "alone 123456 *** ***", "alone 123456 one two",
+                                         "alone 123456 one two", "alone 123456 one two", "alone 123456 one two" };
 
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         cr_assert_str_eq(line_of("alone 123456 one two", 20, EBI_DETAIL_MASKED, events[i]), lines[i], "%s: %s", events[i],
