@@ -33,75 +33,65 @@ struct row {
     char position[24], end[24], names[];
 };
 
-/* Appends a row with both names. NULL: no memory. */
-static struct row *add_row(struct row **rows, const char *topic, const char *group) {
-    size_t topic_room = strlen(topic) + 1;
-    struct row *row = calloc(1, sizeof *row + topic_room + strlen(group) + 1);
-
-    if (!row)
-        return NULL;
-    strcpy(row->names, topic);
-    strcpy(row->names + topic_room, group);
-    row->topic = (struct eb_topic_info){ .size = sizeof row->topic, .name = row->names, .partitions = 1 };
-    row->group = (struct eb_group_info){ .size = sizeof row->group,
-                                         .topic = row->names,
-                                         .group = row->names + topic_room,
-                                         .partition = "",
-                                         .position = row->position,
-                                         .end = row->end };
-    LL_APPEND(*rows, row);
-    return row;
-}
-
-static void free_rows(struct row *rows) {
-    for (struct row *next; rows; rows = next) {
-        next = rows->next;
-        free(rows);
-    }
-}
-
-static bool describe_topic(struct row **rows, const struct topic *topic) {
-    struct row *row = add_row(rows, topic->name, "");
+/* Appends a row of a topic, and of a group in it unless that is NULL. False: no memory. */
+static bool add_row(struct row **rows, const struct broker *broker, const struct topic *topic, const struct group *group) {
+    size_t topic_room = strlen(topic->name) + 1;
     int64_t n = topic->end - topic->low;
+    struct row *row = calloc(1, sizeof *row + topic_room + (group ? strlen(group->name) + 1 : 0));
 
     if (!row)
         return false;
-    row->topic.messages = n;
-    row->topic.bytes = (int64_t)topic->bytes;
-    row->topic.oldest_ms = n ? topic->messages[0]->message.time_ms : -1;
-    row->topic.newest_ms = n ? topic->messages[n - 1]->message.time_ms : -1;
+    LL_APPEND(*rows, row);
+    strcpy(row->names, topic->name);
+    row->topic = (struct eb_topic_info){ .size = sizeof row->topic,
+                                         .name = row->names,
+                                         .partitions = 1,
+                                         .messages = n,
+                                         .bytes = (int64_t)topic->bytes,
+                                         .oldest_ms = n ? topic->messages[0]->message.time_ms : -1,
+                                         .newest_ms = n ? topic->messages[n - 1]->message.time_ms : -1 };
+    if (!group)
+        return true;
+    snprintf(row->position, sizeof row->position, "%lld", (long long)memory_group_floor(group));
+    snprintf(row->end, sizeof row->end, "%lld", (long long)topic->end);
+    row->group = (struct eb_group_info){ .size = sizeof row->group,
+                                         .topic = row->names,
+                                         .group = strcpy(row->names + topic_room, group->name),
+                                         .partition = "",
+                                         .position = row->position,
+                                         .end = row->end,
+                                         .unsettled = (int64_t)group->n_inflight,
+                                         .lag = topic->end - group->cursor + (int64_t)group->n_pending };
+    for (const struct member *member = broker->members; member; member = member->next)
+        row->group.members += strcmp(member->subscription->group, group->name) == 0 && memory_wants(member, topic);
     return true;
+}
+
+/* Without memory for all rows, none is reported. */
+static int32_t report_rows(struct row *rows, bool whole, int32_t (*each_topic)(void *, const struct eb_topic_info *),
+                           int32_t (*each_group)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
+    struct row *row, *next;
+    bool more = whole;
+
+    LL_FOREACH_SAFE(rows, row, next) {
+        more = more && (each_topic ? each_topic(arg, &row->topic) : each_group(arg, &row->group)) == 0;
+        free(row);
+    }
+    return whole ? EB_OK : memory_exhausted(err);
 }
 
 static int32_t admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
                             struct eb_error *err) {
+    const struct broker *broker = self;
     struct row *rows = NULL;
     bool whole = true;
 
     (void)timeout_ms;
     pthread_mutex_lock(&memory_mutex);
-    for (const struct topic *topic = ((struct broker *)self)->topics; topic && whole; topic = topic->next)
-        whole = describe_topic(&rows, topic);
+    for (const struct topic *topic = broker->topics; topic && whole; topic = topic->next)
+        whole = add_row(&rows, broker, topic, NULL);
     pthread_mutex_unlock(&memory_mutex);
-    for (const struct row *row = rows; row && whole && each(arg, &row->topic) == 0; row = row->next)
-        continue;
-    free_rows(rows);
-    return whole ? EB_OK : memory_exhausted(err);
-}
-
-static bool describe_group(struct row **rows, const struct broker *broker, const struct topic *topic,
-                           const struct group *group) {
-    struct row *row = add_row(rows, topic->name, group->name);
-
-    if (!row)
-        return false;
-    snprintf(row->position, sizeof row->position, "%lld", (long long)memory_group_floor(group));
-    snprintf(row->end, sizeof row->end, "%lld", (long long)topic->end);
-    row->group.unsettled = (int64_t)group->n_inflight;
-    row->group.lag = topic->end - group->cursor + (int64_t)group->n_pending;
-    for (const struct member *member = broker->members; member; member = member->next)
-        row->group.members += strcmp(member->subscription->group, group->name) == 0 && memory_wants(member, topic);
-    return true;
+    return report_rows(rows, whole, each, NULL, arg, err);
 }
 
 static int32_t admin_groups(void *self, const char *topic_name, const char *group_name, int32_t timeout_ms,
@@ -115,12 +105,9 @@ static int32_t admin_groups(void *self, const char *topic_name, const char *grou
     for (const struct topic *topic = broker->topics; topic; topic = topic->next)
         for (const struct group *group = topic->groups; group && whole; group = group->next)
             if ((!topic_name || strcmp(topic_name, topic->name) == 0) && (!group_name || strcmp(group_name, group->name) == 0))
-                whole = describe_group(&rows, broker, topic, group);
+                whole = add_row(&rows, broker, topic, group);
     pthread_mutex_unlock(&memory_mutex);
-    for (const struct row *row = rows; row && whole && each(arg, &row->group) == 0; row = row->next)
-        continue;
-    free_rows(rows);
-    return whole ? EB_OK : memory_exhausted(err);
+    return report_rows(rows, whole, NULL, each, arg, err);
 }
 
 static int32_t admin_browse(void *self, const char *name, const struct eb_point *from, int32_t timeout_ms,
@@ -248,10 +235,8 @@ static int32_t admin_create(void *self, const char *name, uint32_t partitions, u
                             struct eb_error *err) {
     (void)timeout_ms;
     if (partitions > 1)
-        return ebp_error(err, EB_PERMANENT, 0,
-                         "topic %s with %u partitions: a memory broker has one a "
-                         "topic",
-                         name, partitions);
+        return ebp_error(err, EB_PERMANENT, 0, "topic %s with %u partitions: a memory broker has one a topic", name,
+                         partitions);
     if (flags & EB_DRY_RUN)
         return EB_OK;
     pthread_mutex_lock(&memory_mutex);

@@ -207,8 +207,7 @@ int64_t memory_number(const char *position) {
 int32_t memory_check(const struct eb_point *point, struct eb_error *err) {
     if (point && point->kind == EB_POSITION && memory_number(point->position.data) < 0)
         return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
-                                 "\"%.60s\" is not a position: in a memory broker it "
-                                 "is a number, and a topic's first is 1",
+                                 "\"%.60s\" is not a position: in a memory broker it is a number, and a topic's first is 1",
                                  point->position.data);
     return EB_OK;
 }
