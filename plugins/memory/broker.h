@@ -66,7 +66,8 @@ struct member { /* a consumer */
     struct broker *broker;
     const struct eb_host *host; /* is asked which topics match */
     const struct eb_subscription *subscription;
-    int64_t last; /* until_end: the serial of the last message when the member joined */
+    int64_t last;     /* until_end: the serial of the last message when the member joined */
+    int64_t next_due; /* when the first delayed message that the last memory_claim passed is due; INT64_MAX: there was none */
     size_t n_inflight, bytes_inflight, turn;
     bool woken;
 };
@@ -124,7 +125,6 @@ size_t memory_claim(struct member *, struct pending **got, size_t max, int64_t n
 /* Carries out the member's verdict. EB_GONE: the message was forgotten. */
 int32_t memory_settle(struct member *, struct pending *, const struct eb_verdict *, int64_t now);
 
-int64_t memory_next_due(const struct member *, int64_t now); /* after now; INT64_MAX: nothing is delayed */
-bool memory_at_end(const struct member *);                   /* see until_end in plugin.h */
+bool memory_at_end(const struct member *); /* see until_end in plugin.h */
 
 #endif

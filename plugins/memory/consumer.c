@@ -9,30 +9,23 @@
 
 enum { BATCH = 256 }; /* messages dealt with while the mutex is held once */
 
-/* Whether a topic of this name, or one that matches the pattern, exists. */
-static bool exists(const struct member *member, const char *name) {
-    bool found;
-
-    pthread_mutex_lock(&memory_mutex);
-    found = memory_topic(member->broker, name);
-    for (const struct topic *topic = member->broker->topics; topic && strchr(name, '*') && !found; topic = topic->next)
-        found = memory_wants(member, topic);
-    pthread_mutex_unlock(&memory_mutex);
-    return found;
-}
-
-/* A consumer that waits for a topic does not create it. */
+/* Logs which topics of the subscription do not exist. A consumer that waits for a topic does not create it. */
 static void log_absent(const struct member *member) {
     const struct eb_subscription *sub = member->subscription;
 
     for (size_t i = 0; i < sub->n_topics; i++) {
         bool pattern = strchr(sub->topics[i], '*');
-        if (exists(member, sub->topics[i]))
-            continue;
-        ebp_log(member->host, EBP_LOG_WARNING, pattern ? "no topic matches %s%s" : "topic %s does not exist%s", sub->topics[i],
-                sub->until_end ? ""
-                : pattern      ? "; waiting for one"
-                               : "; waiting for it");
+        pthread_mutex_lock(&memory_mutex);
+        bool found = memory_topic(member->broker, sub->topics[i]);
+        for (const struct topic *topic = member->broker->topics; topic && pattern && !found; topic = topic->next)
+            found = memory_wants(member, topic);
+        pthread_mutex_unlock(&memory_mutex);
+        if (!found)
+            ebp_log(member->host, EBP_LOG_WARNING, pattern ? "no topic matches %s%s" : "topic %s does not exist%s",
+                    sub->topics[i],
+                    sub->until_end ? ""
+                    : pattern      ? "; waiting for one"
+                                   : "; waiting for it");
     }
 }
 
@@ -100,7 +93,7 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
         n = ended ? 0 : memory_claim(member, got, max < BATCH ? max : BATCH, now);
         if (n || ended || member->woken || now >= until)
             break;
-        memory_wait(&member->broker->arrived, ebp_earlier(memory_next_due(member, now), until));
+        memory_wait(&member->broker->arrived, ebp_earlier(member->next_due, until));
     }
     member->woken = false;
     pthread_mutex_unlock(&memory_mutex);

@@ -194,6 +194,8 @@ static size_t claim_from(struct member *member, struct group *group, struct pend
 
     for (size_t i = 0; n < max && has_capacity(member) && (i < group->n_pending || advance(group)); i++) {
         struct pending *one = group->pending[i];
+        if (!one->holder && one->due > now)
+            member->next_due = ebp_earlier(member->next_due, one->due);
         if (!may_deliver(member, one, now))
             continue;
         one->holder = member;
@@ -211,6 +213,7 @@ size_t memory_claim(struct member *member, struct pending **got, size_t max, int
     struct topic *topic = broker->topics;
     size_t n = 0;
 
+    member->next_due = INT64_MAX;
     for (size_t i = broker->n_topics ? member->turn++ % broker->n_topics : 0; i > 0; i--)
         topic = topic->next; /* another one first each time: none starves */
     for (size_t i = 0; i < broker->n_topics; i++) {
@@ -244,25 +247,9 @@ int32_t memory_settle(struct member *member, struct pending *one, const struct e
     return EB_OK;
 }
 
-static const struct group *group_of(const struct member *member, const struct topic *topic) {
-    return memory_wants(member, topic) ? memory_group(topic, member->subscription->group) : NULL;
-}
-
-int64_t memory_next_due(const struct member *member, int64_t now) {
-    int64_t soonest = INT64_MAX;
-
-    for (struct topic *topic = member->broker->topics; topic; topic = topic->next) {
-        const struct group *group = group_of(member, topic);
-        for (size_t i = 0; group && i < group->n_pending; i++)
-            if (!group->pending[i]->holder && group->pending[i]->due > now)
-                soonest = ebp_earlier(soonest, group->pending[i]->due);
-    }
-    return soonest;
-}
-
 bool memory_at_end(const struct member *member) {
     for (struct topic *topic = member->broker->topics; topic; topic = topic->next) {
-        const struct group *group = group_of(member, topic);
+        const struct group *group = memory_wants(member, topic) ? memory_group(topic, member->subscription->group) : NULL;
         if (!group)
             continue;
         if (group->cursor < topic->end && topic->messages[group->cursor - topic->low]->serial <= member->last)
