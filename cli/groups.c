@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/error.h"
+#include "base/printable.h"
 #include "cli/bus.h"
 #include "cli/grid.h"
 #include "consume/task.h"

@@ -2,7 +2,7 @@
 #include "cli/receipt.h"
 
 #include <string.h>
-#include "base/bytes.h"
+#include "base/printable.h"
 #include "cli/out.h"
 #include "cli/report.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/printable.h"
 #include "cli/bus.h"
 #include "cli/grid.h"
 #include "plugin/message.h"

@@ -64,7 +64,7 @@ bool ebi_printable_add_quoted(struct ebi_bytes *to, const char *text, size_t len
     return add(to, text, len, (const char[2]){ '"', '\\' });
 }
 
-/* ---- JSON ---- */
+/* ---- JSON text ---- */
 
 /* Whether any of 8 bytes is DEL or part of a longer character. A carry may report one too many, which costs a look. */
 static bool needs_look(const char *text) {
@@ -135,4 +135,86 @@ bool ebi_printable_json(struct ebi_bytes *json, size_t from) {
     }
     ebi_bytes_free(&tail);
     return added;
+}
+
+/* ---- Strings of JSON ---- */
+
+/* Whether none of 8 bytes needs a closer look: no control character, quote, backslash, or part of a longer character. Each
+ * term sets the top bit of a byte it has found; a borrow may set one more after that, which only costs a closer look. */
+static bool all_plain(const char *text) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t word, quote, back;
+
+    memcpy(&word, text, sizeof word);
+    quote = word ^ (ones * '"');
+    back = word ^ (ones * '\\');
+    return !(((word - ones * 0x20) | (quote - ones) | (back - ones) | word) & tops);
+}
+
+static size_t plain_run(const char *text, size_t len) {
+    size_t run = 0;
+
+    while (len - run >= 8 && all_plain(text + run))
+        run += 8;
+    while (run < len && (unsigned char)text[run] >= 0x20 && (unsigned char)text[run] < 0x80 && text[run] != '"' &&
+           text[run] != '\\')
+        run++;
+    return run;
+}
+
+static bool add_escaped(struct ebi_bytes *bytes, char c) {
+    static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* pairs: the character, its letter */
+    char escape[2] = { '\\', 0 };
+
+    for (size_t i = 0; short_forms[i]; i += 2)
+        if (short_forms[i] == c) {
+            escape[1] = short_forms[i + 1];
+            return ebi_bytes_add(bytes, escape, sizeof escape);
+        }
+    return ebi_bytes_add_format(bytes, "\\u%04x", (unsigned)(unsigned char)c);
+}
+
+static bool add_json_content(struct ebi_bytes *bytes, const char *text, size_t len) {
+    size_t step;
+
+    for (size_t at = 0; at < len; at += step) {
+        bool good = true;
+
+        step = plain_run(text + at, len - at);
+        if (step == 0 && (unsigned char)text[at] < 0x80) {
+            if (!add_escaped(bytes, text[at]))
+                return false;
+            step = 1;
+            continue;
+        }
+        if (step == 0)
+            step = ebi_utf8_step(text + at, len - at, &good);
+        if (!(good ? ebi_bytes_add(bytes, text + at, step) : ebi_bytes_add_text(bytes, EBI_UTF8_BAD)))
+            return false;
+    }
+    return true;
+}
+
+static bool undo(struct ebi_bytes *bytes, size_t before) {
+    bytes->len = before;
+    if (bytes->data)
+        bytes->data[before] = '\0';
+    return false;
+}
+
+bool ebi_bytes_add_json_least(struct ebi_bytes *bytes, const char *text, size_t len) {
+    size_t before = bytes->len;
+
+    if (len < SIZE_MAX / 2 && ebi_bytes_reserve(bytes, len + 2) && ebi_bytes_add(bytes, "\"", 1) &&
+        add_json_content(bytes, text, len) && ebi_bytes_add(bytes, "\"", 1))
+        return true;
+    return undo(bytes, before);
+}
+
+bool ebi_bytes_add_json_string(struct ebi_bytes *bytes, const char *text, size_t len) {
+    size_t before = bytes->len;
+
+    if (ebi_bytes_add_json_least(bytes, text, len) && ebi_printable_json(bytes, before))
+        return true;
+    return undo(bytes, before);
 }

@@ -28,4 +28,11 @@ bool ebi_printable_add_quoted(struct ebi_bytes *, const char *text, size_t len);
  * memory. */
 bool ebi_printable_json(struct ebi_bytes *json, size_t from);
 
+/* Adds text as a JSON string, with its quotes; what may not be shown (eventbus/printable.h) is escaped, bytes
+ * that are not UTF-8 are replaced by U+FFFD. */
+bool ebi_bytes_add_json_string(struct ebi_bytes *, const char *text, size_t len);
+
+/* The same, but escapes only what JSON requires: for texts that are compared byte by byte. */
+bool ebi_bytes_add_json_least(struct ebi_bytes *, const char *text, size_t len);
+
 #endif

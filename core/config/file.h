@@ -3,6 +3,7 @@
 #define EBI_FILE_H
 
 #include <stddef.h>
+#include <eventbus/error.h>
 #include "base/bytes.h"
 
 /* Adds the content of fd, which is open on `path`, and closes fd in any case. EB_PERMANENT, EB_KIND_CONFIG: the file cannot be read, or

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/printable.h"
 #include "json/number.h"
 #include "schema/compile.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ratio.h"
+#include "base/printable.h"
 #include "json/event_data.h"
 #include "signal/event.h"
 #include "schema/schema.h"

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/printable.h"
 #include "json/base64.h"
 #include "../schemas.h"
 #include "schema/sample.h"

@@ -2,9 +2,8 @@
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
 #include "../memory.h"
-#include "base/bytes.h"
+#include "base/printable.h"
 
 Test(bytes, starts_empty_and_keeps_a_nul_after_its_end) {
     struct ebi_bytes bytes = { 0 };
@@ -138,30 +137,5 @@ Test(bytes, without_memory_nothing_changes) {
     cr_assert(allocation_failed());
     cr_assert_str_eq(bytes.data, "kept");
     cr_assert_eq(bytes.len, 4);
-    ebi_bytes_free(&bytes);
-}
-
-Test(bytes, a_descriptor_is_read_to_its_end_and_no_further_than_the_limit) {
-    struct ebi_bytes bytes = { 0 };
-    struct eb_error err = { 0 };
-    int ends[2];
-
-    cr_assert_eq(pipe(ends), 0);
-    cr_assert_eq(write(ends[1], "12345", 5), 5);
-    close(ends[1]);
-    cr_assert(ebi_bytes_add_text(&bytes, "0"));
-    cr_assert_eq(ebi_bytes_fill(&bytes, ends[0], 5, &err), EB_OK, "%s", err.text);
-    cr_assert_str_eq(bytes.data, "012345");
-    close(ends[0]);
-    cr_assert_eq(ebi_bytes_fill(&bytes, ends[0], 5, &err), EB_FATAL);
-    cr_assert_str_eq(err.text, "cannot read: Bad file descriptor");
-
-    cr_assert_eq(pipe(ends), 0);
-    cr_assert_eq(write(ends[1], "123456", 6), 6);
-    close(ends[1]);
-    cr_assert_eq(ebi_bytes_fill(&bytes, ends[0], 5, &err), EB_PERMANENT);
-    cr_assert_eq(err.kind, EB_KIND_DATA);
-    cr_assert_str_eq(err.text, "larger than 5 bytes");
-    close(ends[0]);
     ebi_bytes_free(&bytes);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "config/file.h"
 #include "files.h"
 
 TestSuite(load, .init = start_in_fresh_folder, .fini = remove_fresh_folder);
@@ -397,4 +398,27 @@ Test(load, no_one_to_tell) {
     cr_assert_eq(ebi_config_load(NAMES("a.ini"), NULL, &config, NULL), EB_PERMANENT);
     cr_assert_eq(ebi_config_load(NAMES("nowhere.ini"), NULL, &config, NULL), EB_PERMANENT);
     ebi_config_free(NULL);
+}
+
+Test(load, a_descriptor_is_read_to_its_end_and_no_further_than_the_limit) {
+    struct ebi_bytes bytes = { 0 };
+    struct eb_error err = { 0 };
+    int ends[2];
+
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(write(ends[1], "12345", 5), 5);
+    close(ends[1]);
+    cr_assert(ebi_bytes_add_text(&bytes, "0"));
+    cr_assert_eq(ebi_file_text("f", ends[0], 5, &bytes, &err), EB_OK, "%s", err.text);
+    cr_assert_str_eq(bytes.data, "012345");
+    cr_assert_eq(ebi_file_text("f", ends[0], 5, &bytes, &err), EB_PERMANENT, "it was closed");
+    cr_assert_str_eq(err.text, "f: cannot read: Bad file descriptor");
+
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(write(ends[1], "123456", 6), 6);
+    close(ends[1]);
+    cr_assert_eq(ebi_file_text("f", ends[0], 5, &bytes, &err), EB_PERMANENT);
+    cr_assert_eq(err.kind, EB_KIND_CONFIG);
+    cr_assert_str_eq(err.text, "f: larger than 5 bytes");
+    ebi_bytes_free(&bytes);
 }
