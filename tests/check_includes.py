@@ -1,4 +1,4 @@
-"""tests/check_includes.py - includes go one way through the house, and what each header promises alone compiles."""
+"""tests/check_includes.py - includes go one way and in no circle, and what each header promises alone compiles."""
 import os
 import re
 import shlex
@@ -51,6 +51,21 @@ def included_room(top, path, name):
             return room_of(found)
     first = name.split("/")[0]
     return first if "/" in name and first in SEES else None
+
+
+def circles(top):
+    """The circles between units of core/, a unit being a file without its ending: one line for each, the names of its units."""
+    sees = {}
+    for path in sources(top):
+        if path.startswith("core" + os.sep):
+            with open(os.path.join(top, path), encoding="utf-8") as file:
+                sees.setdefault(path[5:-2], set()).update(name[:-2] for _, name in INCLUDE.findall(file.read()))
+    reach = {unit: set(seen) & sees.keys() - {unit} for unit, seen in sees.items()}
+    for through in reach:
+        for unit in reach:
+            if through in reach[unit]:
+                reach[unit] |= reach[through]
+    return sorted({" ".join(sorted(other for other in reach[unit] if unit in reach[other])) for unit in reach} - {""})
 
 
 def wrong_includes(top):
@@ -139,6 +154,23 @@ def a_wrong_include_is_told_with_both_rooms(t):
     t.contains(told, "base includes plugin", "base includes <ltdl.h>", "plugins includes base",
                "common includes registry", "private to consume")
     t.equal(len(told.splitlines()), 5, "how many are told")
+
+
+@test
+def no_units_of_the_core_include_each_other_in_a_circle(t):
+    t.equal(circles(TOP), [], "circles between units of core/")
+
+
+@test
+def a_circle_is_told_with_its_units(t):
+    t.write("core/base/a.h", '#include "base/b.h"\n')
+    t.write("core/base/b.c", '#include "base/b.h"\n#include "base/c.h"\n')
+    t.write("core/base/b.h", "")
+    t.write("core/base/c.c", '#include "base/c.h"\n#include "base/a.h"\n')
+    t.write("core/base/c.h", "#include <stddef.h>\n")
+    t.write("core/bus/d.c", '#include "bus/d.h"\n#include "base/a.h"\n')
+    t.write("core/bus/d.h", "")
+    t.equal(circles(t.folder), ["base/a base/b base/c"], "circles that are told")
 
 
 @test
