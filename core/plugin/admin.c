@@ -130,13 +130,6 @@ enum eb_status ebi_admin_seek(struct ebi_admin *admin, const char *topic, const 
     return finish(admin, admin->ops->seek(begin(admin), topic, group, to, flags, timeout_of(admin), each, arg, err), err);
 }
 
-enum eb_status ebi_admin_trim(struct ebi_admin *admin, const char *topic, const struct eb_point *before, bool unread_too,
-                              struct eb_error *err) {
-    if (!admin->ops->trim)
-        return lacking(admin, "trim", err);
-    return finish(admin, admin->ops->trim(begin(admin), topic, before, unread_too, timeout_of(admin), err), err);
-}
-
 enum eb_status ebi_admin_create(struct ebi_admin *admin, const char *topic, uint32_t flags, struct eb_error *err) {
     if (!admin->ops->create)
         return lacking(admin, "create topics", err);

@@ -1,4 +1,4 @@
-/* core/plugin/admin.h - the admin role of a broker's plugin: topics, groups, browsing, seeking, trimming. */
+/* core/plugin/admin.h - the admin role of a broker's plugin: topics, groups, browsing, seeking. */
 #ifndef EBI_ADMIN_H
 #define EBI_ADMIN_H
 
@@ -23,8 +23,6 @@ enum eb_status ebi_admin_browse(struct ebi_admin *, const char *topic, const str
 /* flags: enum eb_admin_flag. EB_GONE and EB_END fill the error as well: see eventbus/plugin.h. */
 enum eb_status ebi_admin_seek(struct ebi_admin *, const char *topic, const char *group, const struct eb_point *, uint32_t flags,
                               int32_t (*each)(void *, const struct eb_seek_info *), void *arg, struct eb_error *);
-enum eb_status ebi_admin_trim(struct ebi_admin *, const char *topic, const struct eb_point *before, bool unread_too,
-                              struct eb_error *);
 enum eb_status ebi_admin_create(struct ebi_admin *, const char *topic, uint32_t flags, struct eb_error *);
 enum eb_status ebi_admin_remove(struct ebi_admin *, const char *topic, const char *group, struct eb_error *);
 
