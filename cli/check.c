@@ -10,7 +10,6 @@
 #include "consume/task.h"
 #include "receiver/command_check.h"
 #include "schema/key_field.h"
-#include "schema/schema.h"
 
 /* ---- Folders ---- */
 

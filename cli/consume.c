@@ -15,7 +15,6 @@
 #include "config/replace.h"
 #include "consume/task.h"
 #include "receiver/command_check.h"
-#include "plugin/message.h"
 
 struct ask {
     const char *const *topics;

@@ -8,7 +8,6 @@
 #include "base/printable.h"
 #include "cli/bus.h"
 #include "cli/grid.h"
-#include "consume/task.h"
 #include "plugin/message.h"
 
 struct ask {

@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/error.h"
 #include "cli/bus.h"
-#include "consume/task.h"
 #include "plugin/message.h"
 
 struct ask {

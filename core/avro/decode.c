@@ -1,8 +1,6 @@
 /* core/avro/decode.c - decodes an Avro body by the schema that wrote it: see event_data.h. */
 #include "avro/reader.h"
 
-#include "base/error.h"
-
 static bool decode_items(struct ebi_avro_reader *reader, const struct ebi_schema *schema, const struct ebi_node *node,
                          struct ebi_slot *slot, const struct ebi_place *around) {
     struct ebi_place place = { .around = around };

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "consume/failures.h"
 #include "plugin/message.h"
 #include "schema/key_field.h"

@@ -5,10 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "produce/producer.h"
-#include "signal/attrs.h"
 #include "signal/event.h"
 #include "signal/registry.h"
 

@@ -8,7 +8,6 @@
 #include "base/hash.h"
 #include "consume/oldest.h"
 #include "plugin/message.h"
-#include "schema/resolve.h"
 
 enum {
     MAX_WRITERS = 10000,

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/thread.h"
 
 enum { END_MS = 5000 };
 

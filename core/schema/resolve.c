@@ -2,7 +2,6 @@
  * resolution_steps.h. */
 #include "schema/resolve.h"
 
-#include "base/error.h"
 #include "base/utf8.h"
 #include "avro/reader.h"
 #include "schema/resolution_steps.h"
