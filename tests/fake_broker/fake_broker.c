@@ -243,6 +243,10 @@ static int32_t deliver(size_t i) {
     static const char bulk[40000];
     static struct eb_header headers[MOST_ITEMS] = { { { "bulk", 4 }, { bulk, sizeof bulk } },
                                                     { { "dlq_reason", 10 }, { "old", 3 } } },
+                            report[] = { { { "dlq_reason", 10 }, { "old", 3 } },
+                                         { { "dlq_sha256", 10 }, { "abc", 3 } },
+                                         { { "dlq_topic", 9 }, { "there", 5 } },
+                                         { { "dlq_truncated", 13 }, { "headers, data", 13 } } },
                             attrs[MOST_ITEMS];
     static char body[MOST_NAME + 20];
     struct eb_schema schema;
@@ -266,9 +270,9 @@ static int32_t deliver(size_t i) {
     /* clang-format off */
     struct eb_message message = {
         .size = sizeof message, .token = i + 1, .topic = text("t"), .position = text(event->nowhere ? NULL : position),
-        .id = {id, 36}, .key = text(event->key), .payload = {body, event->broken ? 3 : len},
-        .schema = fake->own_schemas ? &schema : fake->schema, .attrs = attrs, .n_attrs = event->n_attrs ? event->n_attrs : 3, .headers = headers,
-        .n_headers = event->n_headers, .deliveries = event->deliveries, .failures = event->failures,
+        .id = {id, 36}, .key = text(event->key), .payload = {body, event->lacks_data ? 0 : event->broken ? 3 : len},
+        .schema = fake->own_schemas ? &schema : fake->schema, .attrs = attrs, .n_attrs = event->n_attrs ? event->n_attrs : 3, .headers = event->lacks_data ? report : headers,
+        .n_headers = event->lacks_data ? sizeof report / sizeof *report : event->n_headers, .deliveries = event->deliveries, .failures = event->failures,
         .lease_ms = fake->lease_ms ? fake->lease_ms - (uint32_t)i : 0,
     };
     /* clang-format on */

@@ -36,6 +36,7 @@ struct fake_event {
     bool broken;      /* its bytes are no login */
     size_t name_len;  /* of the user's real name, up to MOST_NAME; 0: 1 */
     bool nowhere;     /* it has no position */
+    bool lacks_data;  /* it is an earlier dead letter without its data, of "abc" as digest and "there" as topic */
     size_t n_headers; /* up to MOST_ITEMS; the first of 40 kB, the second an earlier dead letter's reason, "old" */
     size_t n_attrs;   /* up to MOST_ITEMS; 0: type, id and time; what is more is empty */
 };

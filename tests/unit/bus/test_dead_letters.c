@@ -120,11 +120,13 @@ Test(dead_letters, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_h
 Test(dead_letters, one_that_the_broker_refuses_is_kept_with_less_of_the_event) {
     static const struct {
         unsigned refusals;
-        size_t headers;
+        size_t headers, attrs;
         const char *missing;
-    } cases[] = {
-        { 1, 2, "headers" }, { 2, 2, "headers, data" }, { 1, 0, "headers, data" }, { 3, 2, "headers, data, attributes, key" }
-    };
+    } cases[] = { { 1, 2, 0, "headers" },
+                  { 2, 2, 0, "headers, data" },
+                  { 1, 0, 0, "headers, data" },
+                  { 3, 2, 0, "headers, data, attributes, key" },
+                  { 1, 0, 20, "headers" } };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         working_begin();
@@ -132,6 +134,7 @@ Test(dead_letters, one_that_the_broker_refuses_is_kept_with_less_of_the_event) {
         receiver.fails[0] = 1;
         receiver.with = EB_PERMANENT;
         fake.events[0].n_headers = cases[i].headers;
+        fake.events[0].n_attrs = cases[i].attrs;
         open_on("full", TASK);
         fake.report = (struct fault){ EB_PERMANENT, (int)cases[i].refusals };
         run();
@@ -145,6 +148,35 @@ Test(dead_letters, one_that_the_broker_refuses_is_kept_with_less_of_the_event) {
         cr_assert_str_eq(fake.sent[0].key, i == 3 ? "(none)" : "k");
         close_all();
     }
+}
+
+/* What it says of the original stays as it was: that is where the data are. */
+Test(dead_letters, one_of_a_dead_letter_without_its_data_still_says_where_the_original_is) {
+    events(1, "k");
+    fake.events[0].lacks_data = true;
+    open_on("full", TASK);
+    run();
+    cr_assert_eq(fake.n_sent, 1);
+    cr_assert(strstr(fake.sent[0].reason, "a dead letter without its data"), "%s", fake.sent[0].reason);
+    cr_assert(strstr(fake.sent[0].reason, "at there ?, ? bytes with SHA-256 abc"), "%s", fake.sent[0].reason);
+    cr_assert_str_eq(fake.sent[0].digest, "abc");
+    cr_assert_str_eq(fake.sent[0].truncated, "headers, data");
+    cr_assert_eq(fake.sent[0].reasons, 1);
+    cr_assert_eq(fake.events[0].state, SETTLED);
+    close_all();
+}
+
+Test(dead_letters, a_topic_that_cannot_be_made_stops_the_worker_and_keeps_the_event) {
+    events(1, "k");
+    receiver.fails[0] = 100;
+    receiver.with = EB_PERMANENT;
+    open_on("full", TASK);
+    fake.create = (struct fault){ EB_PERMANENT, 100 };
+    cr_assert_eq(eb_consumer_run(consumer, &err), EB_FATAL);
+    cr_assert(strstr(err.text, "cannot be stored"), "%s", err.text);
+    cr_assert_eq(fake.events[0].state, WAITING);
+    cr_assert_eq(fake.n_sent, 0);
+    close_all();
 }
 
 Test(dead_letters, one_larger_than_the_queue_goes_out_whole) {

@@ -338,6 +338,29 @@ Test(external_receivers, proxies_of_the_environment_are_an_option_and_never_for_
         cr_assert_eq(counts().succeeded, 1, "%s: %s", host, fake.sent[0].reason);
         close_all();
     }
+    /* In the form of IPv6: nobody is there, and the proxy that would answer is not asked. */
+    static const char *const own_v6[] = { "[::1]", "[::]" };
+    for (size_t i = 0; i < sizeof own_v6 / sizeof *own_v6; i++) {
+        working_begin();
+        events(1, "k");
+        host = own_v6[i];
+        proxied = 1;
+        open_on_server(says, "retry.attempts = 1");
+        run();
+        cr_assert_eq(counts().succeeded, 0, "%s", host);
+        close_all();
+    }
+    static const char *const others[] = { "[2001:db8::1]", "notlocalhost", "localhost.invalid", "192.0.2.1", "x." };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        working_begin();
+        events(1, "k");
+        host = others[i];
+        proxied = 1;
+        open_on_server(says, "retry.attempts = 1");
+        run();
+        cr_assert_eq(counts().succeeded, 1, "%s: %s", host, fake.sent[0].reason);
+        close_all();
+    }
     for (int none = 0; none < 2; none++) {
         working_begin();
         events(1, "k");

@@ -133,6 +133,22 @@ Test(dispatch, a_dropped_instance_leaves_nothing_behind) {
     cr_assert_eq(next(), 1);
 }
 
+static void add_token(void *sum, const struct ebi_inflight *inflight) {
+    *(uint64_t *)sum += inflight->message.token;
+}
+
+Test(dispatch, all_in_flight_are_seen_those_of_a_dropped_instance_too) {
+    uint64_t sum = 0;
+
+    take(1, "a");
+    cr_assert_eq(next(), 1);
+    ebi_dispatch_drop(&dispatch);
+    take(10, "b");
+    take(100, "");
+    ebi_dispatch_each(&dispatch, add_token, &sum);
+    cr_assert_eq(sum, 111);
+}
+
 Test(dispatch, unknown_and_repeated_confirmations_change_nothing) {
     bool acked;
 

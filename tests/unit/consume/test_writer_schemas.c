@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/bytes.h"
 #include "consume/decode.h"
+#include "consume/oldest.h"
 #include "consume/writer_schemas.h"
 #include "json/event_data.h"
 
@@ -271,4 +272,13 @@ Test(writers, a_writers_schema_that_the_broker_names_is_the_only_one_tried) {
     cr_assert_eq(ebi_decoder_read(decoder, thing, data, own, (struct eb_text){ A_BODY B_BODY, 5 }, &err), EB_PERMANENT);
     cr_assert(strstr(err.text, "left over"), "%s", err.text);
     ebi_data_free(data);
+}
+
+Test(writers, the_oldest_eighth_is_one_at_least) {
+    uint64_t few[] = { 30, 10, 20 }, many[16];
+
+    for (uint64_t i = 0; i < 16; i++)
+        many[i] = 16 - i;
+    cr_assert_eq(ebi_oldest_eighth(few, 3), 10);
+    cr_assert_eq(ebi_oldest_eighth(many, 16), 2);
 }
