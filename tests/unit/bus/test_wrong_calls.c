@@ -69,3 +69,13 @@ Test(wrong_calls, sending_by_name_needs_a_topic) {
     told(eb_produce(bus, event, "", NULL, NULL, NULL, &err), "no topic is given");
     end();
 }
+
+Test(wrong_calls, a_consumer_that_was_not_opened_is_none) {
+    struct eb_consumer_counts some = { .size = sizeof some };
+
+    eb_consumer_stop(NULL);
+    eb_consumer_count(NULL, NULL);
+    eb_consumer_count(NULL, &some);
+    cr_assert_eq(some.received, 0);
+    told(eb_consumer_run(NULL, &err), "the consumer");
+}
