@@ -22,7 +22,8 @@ What the words mean (docs/delivery.md):
                   acknowledgement had not been confirmed; or when its id was sent again, at another position. Where
                   members lose events to others (`moving`), also when nobody was killed
     attempt       is the failed runs so far plus 1: a kill spends none. Failed runs of killed workers may be missing;
-                  where members lose events to others, who do not know of them, all may
+                  where members lose events to others, who do not know of them, all may. Of an id that was sent again, a
+                  worker that does not know yet whether its broker counts may count the failed runs at another position
     too early     an acknowledgement confirmed before the event was completed
     not given up  a dead letter of an event that no receiver had given up
 
@@ -72,6 +73,7 @@ class Checker:
         self.forgetful = False          # the broker holds no count of failures: another worker begins it anew
         self.unplaced = []              # ids of receipts without a position, where that is allowed
         self.events, self.receipts, self.ids = {}, 0, {}
+        self.failures = {}              # id: its failed runs at all positions
         self.promised = {}              # place: the id of the event that is said to be stored there
         self.last = {}                  # (topic, key): the place of its latest first completion
         self.keys = {}                  # of events that were given up, by place
@@ -163,7 +165,7 @@ class Checker:
         at_work = self.begun.setdefault(worker, set())
         at_work.add(id_)
         self.beginnings.setdefault(id_, []).append((worker, len(at_work)))
-        self.check_attempt(self.event(place), place, attempt)
+        self.check_attempt(id_, self.event(place), place, attempt)
 
     def run(self, what, worker, id_, place, key, attempt):
         event, killed = self.event(place), worker in self.killed
@@ -172,7 +174,7 @@ class Checker:
         self.counts["runs"] += 1
         if not self.known(id_):
             self.wrong("never sent", f"{id_} at {place}")
-        self.check_attempt(event, place, attempt)
+        self.check_attempt(id_, event, place, attempt)
         event.near_a_kill |= killed
         if event.completed:
             self.repeat(event, worker, place, what == "J" and killed)
@@ -184,13 +186,15 @@ class Checker:
         if what == "F":
             event.failures += 1
             event.unsure += killed
+            self.failures[id_] = self.failures.get(id_, 0) + 1
         else:
             event.given_up = True
             self.keys[place] = key                      # for bury(), which is not told it
 
-    def check_attempt(self, event, place, attempt):
-        if not (self.moving or self.forgetful or event.failures - event.unsure < attempt) or attempt > event.failures + 1:
-            self.wrong("attempts", f"attempt {attempt} at {place} after {event.failures} failed runs, "
+    def check_attempt(self, id_, event, place, attempt):
+        most = self.failures.get(id_, 0) if id_ in self.resent else event.failures
+        if not (self.moving or self.forgetful or event.failures - event.unsure < attempt) or attempt > most + 1:
+            self.wrong("attempts", f"attempt {attempt} of {id_} at {place} after {event.failures} failed runs, "
                                    f"{event.unsure} of them by workers that were killed")
 
     def repeat(self, event, worker, place, orphan):

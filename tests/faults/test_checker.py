@@ -167,6 +167,14 @@ def a_failure_is_counted_unless_its_worker_was_killed(t):
 
 
 @test
+def a_failure_may_count_for_the_same_id_at_another_position(t):
+    history = [run("F", "w1", 1, id_="x"), run("S", "w1", 2, "m", id_="x", attempt=2), run("S", "w1", 1, id_="x", attempt=2)]
+    t.equal(found(judge(history, resent={"x"})), {})
+    t.equal(found(judge([*history[:1], run("S", "w1", 2, "m", id_="x", attempt=3)], resent={"x"})), {"attempts": 1}, "one too many")
+    t.equal(found(judge([run("F", "w1", 1), run("S", "w1", 2, "m", attempt=2)])), {"attempts": 1}, "another event's failure")
+
+
+@test
 def an_acknowledgement_comes_after_the_completion(t):
     t.equal(found(judge([confirmed("w1", 1), run("S", "w1", 1)])), {"too early": 1})
     t.equal(found(judge([run("P", "w1", 1), confirmed("w1", 1), "D w1 a 1 ;"])), {"too early": 1}, "of the dead letter")
