@@ -286,7 +286,7 @@ static void remove_topic(struct run *run) {
     free(full);
 }
 
-static int judge(struct run *run, const struct step *step, enum eb_status status, const struct eb_error *err) {
+static int step_exit(struct run *run, const struct step *step, enum eb_status status, const struct eb_error *err) {
     int number = cli_signal_caught();
 
     if (number)
@@ -308,13 +308,13 @@ static int run_steps(struct run *run, bool shows_produce, bool consumes) {
     struct step step = { 0 };
     struct eb_error err;
     enum eb_status status = produce(run, &step, &err);
-    int answer = judge(run, &step, status, &err);
+    int answer = step_exit(run, &step, status, &err);
 
     if (answer == CLI_EXIT_DONE && shows_produce)
         print_step(run, &step);
     if (answer == CLI_EXIT_DONE && consumes) {
         status = consume(run, &step, &err);
-        answer = judge(run, &step, status, &err);
+        answer = step_exit(run, &step, status, &err);
         if (answer == CLI_EXIT_DONE)
             print_step(run, &step);
     }
