@@ -118,7 +118,7 @@ static void woken_without_waitv(void) {
     kit_check(delays[198] < most_us(), "1 of 100 woke after %ld us or more", delays[198]);
 }
 
-/* A sleeper that wishes for a name, or a pattern that one topic matches already; then comes a new topic. */
+/* A sleeper waits for a name, or a pattern that one topic matches already; then a new topic is made. */
 static void new_topic_wakes(struct kit_host *p, const char *path, const char *wish, const char *count, const char *topic) {
     struct kit_child *child = kit_start("echo", (const char *const[]){ path, wish, count, NULL });
     const char *line = kit_hear(child, 5000);
