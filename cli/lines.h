@@ -28,7 +28,7 @@ enum eb_status cli_lines_open(struct cli_lines *, const char *path, struct eb_er
  * is. */
 bool cli_lines_end_before_growth(struct cli_lines *, const char *path);
 
-/* Gives the next line that is not blank, without its newline, borrowed until the next call. EB_END: there is none.
+/* Gives the next line that is not blank, without its newline, borrowed until the next call. EB_END: no line is left.
  * EB_PERMANENT: the line is too long, and the next call goes on after it. EB_FATAL: reading failed. */
 enum eb_status cli_lines_next(struct cli_lines *, const char **line, size_t *len, struct eb_error *);
 

@@ -227,7 +227,7 @@ static enum eb_status read_on(struct stream *stream, struct eb_error *err) {
     return EB_OK;
 }
 
-/* Decodes the next event into job->data. EB_END: there is none. */
+/* Decodes the next event into job->data. EB_END: no event is left. */
 static enum eb_status next_body(struct job *job, struct stream *stream, struct eb_error *err) {
     for (;;) {
         size_t left = stream->bytes.len - stream->start, used;

@@ -218,7 +218,7 @@ void ebc_close_consumer(struct ebc_consumer *);
 void ebc_forget_acknowledged(struct ebc_test *, const char *group);
 /* Reads the topic's n events through a group of its own, which acknowledges them: the broker's order. */
 struct ebc_received **ebc_read_stored(struct ebc_test *, const char *topic, const char *group, size_t n);
-/* A message with this event among n of them; NULL: there is none. */
+/* Returns a message with this event among n messages; NULL: no message has it. */
 struct ebc_received *ebc_find_event(struct ebc_received **, size_t n, const struct ebc_event *);
 /* Breaks by the rule unless the n are these events, in any order, each once. */
 void ebc_expect_events(struct ebc_test *, enum ebc_rule, struct ebc_received **, size_t n, const struct ebc_event *const *,

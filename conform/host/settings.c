@@ -274,7 +274,7 @@ static char *held_value(struct ebc_settings *settings, const char *from, const c
     return value;
 }
 
-/* Returns the text after KEY= among the given ones; NULL: there is none. *times: how often it is given. */
+/* Returns the text after KEY= among the given settings; NULL: the key is not given. *times: how often it is given. */
 static const char *given_value(const char *key, const char *const *given, size_t n, size_t *times) {
     size_t len = strlen(key);
     const char *value = NULL;

@@ -5,7 +5,7 @@
 
 static const char hidden[] = "***", scheme_end[] = "://";
 
-/* Returns the last `ch` among the bytes; NULL: there is none. */
+/* Returns the last `ch` among the bytes; NULL: the bytes do not contain it. */
 static const char *last_of(const char *text, size_t len, char ch) {
     while (len > 0)
         if (text[--len] == ch)

@@ -18,8 +18,8 @@ enum ebi_outcome {
     EBI_CANCELLED
 };
 
-/* Decodes bodies for one thread. It keeps a resolver for each pair of writer and reader schema, or why there is none; at most
- * 1000 of them, for 2 MiB of writers' schemas. */
+/* Decodes bodies for one thread. It keeps a resolver for each pair of writer and reader schema, or the reason why the pair cannot
+ * be resolved: at most 1000 of them, for 2 MiB of writers' schemas. */
 struct ebi_decoder;
 
 struct ebi_decoder *ebi_decoder_new(void);

@@ -28,9 +28,9 @@ static bool topic_and_key(struct ebi_bytes *queue, struct eb_text topic, struct 
            ebi_bytes_add(queue, key.data, key.len);
 }
 
-/* Finds the key in the data, where the broker carries no keys; the key stays empty where there is none. The message is decoded for
- * that, so that its thread need not do it. A message that cannot be decoded has no order to keep, but stands in the queue of
- * those without a key, to be on the safe side. False: no memory. */
+/* Finds the key in the data if the broker carries no keys; the key stays empty if the data has none. This decodes the message, so
+ * that its worker thread need not do it. A message that cannot be decoded has no order to keep, but joins the queue of messages
+ * without a key, to be safe. Returns false without memory. */
 static bool key_from_data(struct eb_consumer *consumer, struct ebi_inflight *inflight, struct ebi_bytes *key) {
     const struct ebi_key_field *field = NULL;
     struct ebi_bytes avro = { 0 };

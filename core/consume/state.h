@@ -1,7 +1,7 @@
 /* core/consume/state.h - the state of a worker and its locks, which the parts of core/consume share. Nobody outside of this folder
  * includes it.
  *
- * One thread, the caller of eb_consumer_run, runs the loop: only that thread calls the plugin, but for wake. Worker threads run
+ * One thread, the caller of eb_consumer_run, runs the loop: only that thread calls the plugin, except for wake. Worker threads run
  * the receivers. They meet in the dispatch, under the lock.
  *
  * plugin/instance.h says why the lock, which host calls take, is never held while the plugin is called; nor is the plugin called
@@ -105,7 +105,7 @@ struct eb_consumer {
     struct eb_error failure;
 
     /* The loop's own, from here on. */
-    struct ebi_instance instance; /* but for what is guarded by the lock, or by its own */
+    struct ebi_instance instance; /* except what the lock guards, or a lock of its own */
     struct eb_subscription subscription;
     struct ebi_member member;
     struct ebi_writer_schemas *writers;

@@ -39,7 +39,7 @@ static enum eb_status bind(struct ebi_config *config, const char *section, struc
     return ebi_config_bind(config, "consume", section, &table, 1, err);
 }
 
-/* The section whose topic and group match the options; "" when there is none. */
+/* Returns the section whose topic and group match the options; "" if no section matches. */
 static enum eb_status match_section(struct ebi_config *config, const struct eb_consumer_options *options, const char **section,
                                     struct eb_error *err) {
     struct ebi_consume_settings settings;

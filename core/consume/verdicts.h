@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <eventbus/plugin.h>
 
-/* Zeroed at first, but for batch. */
+/* Zeroed at first, except batch. */
 struct ebi_verdicts {
     struct eb_verdict *items;
     size_t n, room;

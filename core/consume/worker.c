@@ -1,4 +1,4 @@
-/* core/consume/worker.c - a worker's life: opened, run until it is told to stop, closed. See worker.h and eventbus/consumer.h. */
+/* core/consume/worker.c - opens a worker, runs it until eb_consumer_stop or its end, and closes it. See worker.h and eventbus/consumer.h. */
 #include "consume/worker.h"
 
 #include <stdlib.h>

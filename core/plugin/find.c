@@ -163,7 +163,7 @@ static enum eb_status missing(const char *path, const char *name, struct eb_erro
     return status;
 }
 
-/* Finds the first NAME.so in the folders of path; *file NULL: there is none. */
+/* Finds the first NAME.so in the folders of path; *file NULL: no folder has it. */
 static enum eb_status search(const char *path, const char *name, char **file, struct eb_error *err) {
     struct stat st;
     char *folder;

@@ -15,7 +15,7 @@ void ebi_receivers_free(struct ebi_receivers *); /* no receiver may be running *
 /* Adds a receiver. EB_PERMANENT: the name is taken. */
 enum eb_status ebi_receivers_add(struct ebi_receivers *, const char *name, eb_receiver, void *arg, struct eb_error *);
 
-/* Removes a receiver, and waits until it runs in no other thread. EB_GONE: there is none of that name. */
+/* Removes a receiver, and waits until it runs in no other thread. EB_GONE: no receiver has that name. */
 enum eb_status ebi_receivers_remove(struct ebi_receivers *, const char *name);
 
 /* Returns whether there is a receiver other than this function. */
