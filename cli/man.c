@@ -172,8 +172,9 @@ static void page_of_verb(const struct cli_verb *verb, const char *page) {
         cli_roff_heading("examples");
         examples(verb);
     }
-    cli_outf(".PP\nThe options of every verb, \\fB\\-c\\fR and \\fB\\-o\\fR, and the meaning of the exit status are described in "
-             "\\fBeventbus\\fR(1).\n.SH SEE ALSO\n\\fBeventbus\\fR(1), \\fBeventbus.ini\\fR(5)\n");
+    cli_outf(
+        ".PP\nThe options of every verb, \\fB\\-c\\fR and \\fB\\-o\\fR, and the meaning of the exit status are described in "
+        "\\fBeventbus\\fR(1).\n.SH SEE ALSO\n\\fBeventbus\\fR(1), \\fBeventbus.ini\\fR(5)\n");
 }
 
 int cli_man(const struct cli_verb *const *verbs, const char *page, const char *const *more) {
