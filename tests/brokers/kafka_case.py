@@ -199,6 +199,12 @@ def position(text):
     return int(partition), int(offset)
 
 
+def by_position(events):
+    """The events in the order of the broker. A worker promises this order for events of one key only: while an event
+    is at work, those of other keys overtake a later one of its key."""
+    return sorted(events, key=lambda event: position(event["position"]))
+
+
 # ---- Raw messages: what others may have written ----
 
 def framed(schema_id, body):

@@ -6,8 +6,8 @@ import sys
 from datetime import datetime
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "brokers"))
-from kafka_case import HEADERS, KEY_FIELD, LOGIN, kafka_test, login, number, position, produce, start_worker, \
-    take_all                                                # noqa: E402
+from kafka_case import HEADERS, KEY_FIELD, LOGIN, by_position, kafka_test, login, number, position, produce, \
+    start_worker, take_all                                                # noqa: E402
 from harness import PATIENCE, main                          # noqa: E402
 from events import as_peer_metadata, at_path, cloud_event, data_of, exact, goldens, key_field_of  # noqa: E402
 from python_service import PythonService, received          # noqa: E402
@@ -75,10 +75,10 @@ def in_order_of(positions, messages):
 def what_python_sends_we_receive(t, site):
     events = allowed(keyed(goldens()))
     python(t, site).produce("all", events)
-    got = take_all(t, "all", site.group())
+    got = by_position(take_all(t, "all", site.group()))
     t.equal([event["position"] for event in got], [f"0:{n}" for n in range(len(events))], "the positions")
     # Their producer is not idempotent: while a topic is made on a slow machine, what it sends again may come to stand
-    # behind what it sent later. So it is matched by id; that we take it as it stands, positions tell.
+    # behind what it sent later. So it is matched by id.
     by_id = {event["id"]: event for event in got}
     t.equal(sorted(by_id), sorted(golden["metadata"]["id"] for golden in events))
     got = [by_id[golden["metadata"]["id"]] for golden in events]
@@ -173,7 +173,7 @@ def messages_recorded_from_the_python_producer(t, site):
     sent = [{"partition": 0, "key": framed_anew(one["key"]), "value": framed_anew(one["value"]),
              "headers": one["headers"]} for one in messages]
     places = site.send("recorded", *sent)
-    got = take_all(t, "recorded", site.group())
+    got = by_position(take_all(t, "recorded", site.group()))
     t.equal([event["position"] for event in got], places)
     for event, one in zip(got, messages):
         for name, header in (("id", "ce_id"), ("source", "ce_source"), ("type", "ce_type"),
