@@ -128,7 +128,7 @@ static const struct cli_option options[] = {
              "what a file holds"},
     {.name = "only", .type = CLI_TEXT, .offset = offsetof(struct ask, only), .value = "CASE|GROUP",
      .help = "one case, or the cases of one group"},
-    {.name = "list", .type = CLI_FLAG, .offset = offsetof(struct ask, list), .help = "name the cases and run none"},
+    {.name = "list", .type = CLI_FLAG, .offset = offsetof(struct ask, list), .help = "name the cases, what each tests and what it needs of a plugin, and run none"},
     {.name = "seed", .type = CLI_COUNT, .offset = offsetof(struct ask, seed), .value = "N",
      .help = "the same events and choices again"},
     {.name = "pace", .type = CLI_TEXT, .offset = offsetof(struct ask, pace), .value = "X",

@@ -17,7 +17,7 @@ static const char help[] =
     "  -o KEY=VALUE   an option of the plugin; ${STATE} in a value is a folder made for this run, ${NAME} an\n"
     "                 environment variable, ${file:PATH} what a file holds\n"
     "  --only         one case, or the cases of one group\n"
-    "  --list         names the cases and runs none\n"
+    "  --list         names the cases, what each tests and what it needs of a plugin, and runs none\n"
     "  --seed N       the same events and choices again, from 1\n"
     "  --pace X       all waits X times as long (1): for a broker that is slow or far; under 1\n"
     "                 shortens those only after which nothing has come\n"

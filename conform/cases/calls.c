@@ -408,13 +408,29 @@ static void the_process_is_left_as_it_was(struct ebc_test *t) {
     compare_process(t, &was, &is);
 }
 
+/* clang-format off */
 const struct ebc_case ebc_calls[] = {
-    { .group = "calls", .name = "the-descriptor-tells-the-truth", .run = the_descriptor_tells_the_truth },
-    { .group = "calls", .name = "the-link-tells-each-change-once", .run = the_link_tells_each_change_once },
-    { .group = "calls", .name = "open-and-close-leave-nothing-behind", .run = open_and_close_leave_nothing_behind },
-    { .group = "calls", .name = "timeouts-are-kept", .run = timeouts_are_kept },
-    { .group = "calls", .name = "a-wake-is-remembered", .run = a_wake_is_remembered },
-    { .group = "calls", .name = "a-wake-from-another-thread-ends-the-wait", .run = a_wake_from_another_thread_ends_the_wait },
-    { .group = "calls", .name = "the-process-is-left-as-it-was", .run = the_process_is_left_as_it_was },
+    { .group = "calls", .name = "the-descriptor-tells-the-truth",
+      .about = "the descriptor, the option table with its defaults, the tables of ops and the traits fit plugin.h",
+      .run = the_descriptor_tells_the_truth },
+    { .group = "calls", .name = "the-link-tells-each-change-once",
+      .about = "each instance reports link(1) when it is connected, and no state twice",
+      .run = the_link_tells_each_change_once },
+    { .group = "calls", .name = "open-and-close-leave-nothing-behind",
+      .about = "ten rounds of open and close leave no descriptor and no thread",
+      .run = open_and_close_leave_nothing_behind },
+    { .group = "calls", .name = "timeouts-are-kept",
+      .about = "poll and receive wait for their timeout, and not longer; the other ops do not wait",
+      .run = timeouts_are_kept },
+    { .group = "calls", .name = "a-wake-is-remembered",
+      .about = "a wake before poll or receive lets the next one return at once",
+      .run = a_wake_is_remembered },
+    { .group = "calls", .name = "a-wake-from-another-thread-ends-the-wait",
+      .about = "a wake from another thread ends the poll or receive at work",
+      .run = a_wake_from_another_thread_ends_the_wait },
+    { .group = "calls", .name = "the-process-is-left-as-it-was",
+      .about = "no output, signal handler, locale, folder, umask or inheritable descriptor changes",
+      .run = the_process_is_left_as_it_was },
     { 0 },
 };
+/* clang-format on */

@@ -23,6 +23,7 @@ struct ebc_peer_entry {
 
 struct ebc_case {
     const char *group, *name;
+    const char *about;           /* one line: what it tests */
     uint32_t roles;              /* enum ebc_role: skipped without them */
     uint32_t producer, consumer; /* traits: skipped unless claimed */
     void (*run)(struct ebc_test *);

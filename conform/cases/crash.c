@@ -386,14 +386,22 @@ static const struct ebc_peer_entry sleepers[] = {
 
 /* clang-format off */
 const struct ebc_case ebc_crash[] = {
-    { .group = "crash", .name = "a-killed-member-loses-nothing", .roles = EBC_SEND_AND_RECEIVE,
+    { .group = "crash", .name = "a-killed-member-loses-nothing",
+      .about = "another member gets all that a killed one left unsettled, and nothing that it acknowledged",
+      .roles = EBC_SEND_AND_RECEIVE,
       .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = a_killed_member_loses_nothing, .peers = members },
-    { .group = "crash", .name = "a-member-killed-at-an-answer-loses-nothing", .roles = EBC_SEND_AND_RECEIVE,
+    { .group = "crash", .name = "a-member-killed-at-an-answer-loses-nothing",
+      .about = "members that die inside settled(EB_OK) lose nothing, and what they confirmed is done",
+      .roles = EBC_SEND_AND_RECEIVE,
       .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = a_member_killed_at_an_answer_loses_nothing, .peers = members },
-    { .group = "crash", .name = "a-live-member-takes-over-from-a-killed-one", .roles = EBC_SEND_AND_RECEIVE,
+    { .group = "crash", .name = "a-live-member-takes-over-from-a-killed-one",
+      .about = "a member that works beside a killed one gets what that left, each key in order",
+      .roles = EBC_SEND_AND_RECEIVE,
       .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = a_live_member_takes_over_from_a_killed_one,
       .peers = members },
-    { .group = "crash", .name = "what-was-taken-over-is-out-of-reach", .roles = EBC_SEND_AND_RECEIVE,
+    { .group = "crash", .name = "what-was-taken-over-is-out-of-reach",
+      .about = "a member that slept longer than its lease gets EB_GONE for what another has taken over",
+      .roles = EBC_SEND_AND_RECEIVE,
       .consumer = EB_T_PROCESSES | EB_T_HISTORY, .run = what_was_taken_over_is_out_of_reach, .peers = sleepers },
     { 0 },
 };

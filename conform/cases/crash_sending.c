@@ -102,10 +102,14 @@ static const struct ebc_peer_entry senders[] = {
 
 /* clang-format off */
 const struct ebc_case ebc_crash_sending[] = {
-    { .group = "crash", .name = "a-killed-producer-loses-nothing-reported", .roles = EBC_SEND_AND_RECEIVE,
+    { .group = "crash", .name = "a-killed-producer-loses-nothing-reported",
+      .about = "what a killed producer reported EB_OK is stored, once and in order",
+      .roles = EBC_SEND_AND_RECEIVE,
       .producer = EB_T_PROCESSES, .consumer = EB_T_HISTORY, .run = a_killed_producer_loses_nothing_reported,
       .peers = senders },
-    { .group = "crash", .name = "a-producer-killed-at-a-report-loses-nothing", .roles = EBC_SEND_AND_RECEIVE,
+    { .group = "crash", .name = "a-producer-killed-at-a-report-loses-nothing",
+      .about = "what producers reported that die inside delivered(EB_OK) is stored",
+      .roles = EBC_SEND_AND_RECEIVE,
       .producer = EB_T_PROCESSES, .consumer = EB_T_HISTORY, .run = a_producer_killed_at_a_report_loses_nothing,
       .peers = senders },
     { 0 },

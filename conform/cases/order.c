@@ -190,7 +190,9 @@ static void a_key_is_at_one_member_in_order(struct ebc_test *t) {
 
 /* clang-format off */
 const struct ebc_case ebc_order[] = {
-    { .group = "order", .name = "a-key-is-at-one-member-in-order", .roles = EBC_PRODUCER | EBC_CONSUMER,
+    { .group = "order", .name = "a-key-is-at-one-member-in-order",
+      .about = "members that join, leave and settle by chance get the messages of each key one after the other",
+      .roles = EBC_PRODUCER | EBC_CONSUMER,
       .consumer = EB_T_ORDER, .run = a_key_is_at_one_member_in_order },
     { 0 },
 };

@@ -1,6 +1,7 @@
 /* conform/runner/cases.c - all cases, group by group, and which of them a name selects. */
 #include "runner/report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct ebc_case *const tables[] = { ebc_calls, ebc_sending, ebc_receiving, ebc_subscribing,  ebc_settling,
@@ -30,4 +31,41 @@ bool eb_conform_knows(const char *only) {
         if (ebc_selected(ebc_case_at(i), only))
             return true;
     return false;
+}
+
+/* ---- what a case needs ---- */
+
+static const char *const role_names[] = { "producer", "consumer", "admin" };
+static const char *const trait_names[] = { "EB_T_ORDER",       "EB_T_POWER",   "EB_T_DELAY",   "EB_T_DELAY_ORDER",
+                                           "EB_T_FREE_RETURN", "EB_T_HISTORY", "EB_T_PATTERN", "EB_T_BATCH_REDELIVERY",
+                                           "EB_T_PROCESSES" };
+
+enum { ROLES = sizeof role_names / sizeof *role_names, TRAITS = sizeof trait_names / sizeof *trait_names };
+
+const char *ebc_first_trait(uint32_t traits) {
+    for (size_t i = 0; i < TRAITS; i++)
+        if (traits >> i & 1)
+            return trait_names[i];
+    return NULL;
+}
+
+/* Appends a word to the list in `text`. */
+static void add_word(char text[EBC_NEEDS_ROOM], const char *word) {
+    size_t len = strlen(text);
+
+    snprintf(text + len, EBC_NEEDS_ROOM - len, "%s%s", len ? " " : "", word);
+}
+
+static void add_traits(char text[EBC_NEEDS_ROOM], uint32_t traits) {
+    for (size_t i = 0; i < TRAITS; i++)
+        if (traits >> i & 1 && !strstr(text, trait_names[i]))
+            add_word(text, trait_names[i]);
+}
+
+void ebc_case_needs(const struct ebc_case *of, char text[EBC_NEEDS_ROOM]) {
+    text[0] = '\0';
+    for (size_t i = 0; i < ROLES; i++)
+        if (of->roles >> i & 1)
+            add_word(text, role_names[i]);
+    add_traits(text, of->consumer | of->producer);
 }

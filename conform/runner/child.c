@@ -14,14 +14,11 @@
 
 /* ---- what a case needs ---- */
 
-static const char *const trait_names[] = { "EB_T_ORDER",       "EB_T_POWER",   "EB_T_DELAY",   "EB_T_DELAY_ORDER",
-                                           "EB_T_FREE_RETURN", "EB_T_HISTORY", "EB_T_PATTERN", "EB_T_BATCH_REDELIVERY",
-                                           "EB_T_PROCESSES" };
-
 static void skip_without(struct ebc_test *t, const char *role, uint32_t needed, uint32_t claimed) {
-    for (size_t i = 0; i < sizeof trait_names / sizeof *trait_names; i++)
-        if ((needed & ~claimed) >> i & 1)
-            ebc_skip(t, "needs the trait %s, which the %s does not claim", trait_names[i], role);
+    const char *trait = ebc_first_trait(needed & ~claimed);
+
+    if (trait)
+        ebc_skip(t, "needs the trait %s, which the %s does not claim", trait, role);
 }
 
 static void check_needs(struct ebc_test *t, const struct ebc_case *of) {

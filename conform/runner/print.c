@@ -188,16 +188,24 @@ void ebc_print(const struct ebc_report *report) {
         print_text(report);
 }
 
+static void list_json(const struct ebc_case *of, const char *needs) {
+    printf("{\"case\":\"%s\",\"group\":\"%s\",\"needs\":\"%s\",\"about\":", of->name, of->group, needs);
+    put_json(stdout, of->about);
+    puts("}");
+}
+
 void eb_conform_list(const char *only, enum eb_conform_format format) {
     for (size_t i = 0; ebc_case_at(i); i++) {
         const struct ebc_case *at = ebc_case_at(i);
+        char needs[EBC_NEEDS_ROOM];
 
         if (!ebc_selected(at, only))
             continue;
+        ebc_case_needs(at, needs);
         if (format == EB_CONFORM_JSON)
-            printf("{\"case\":\"%s\",\"group\":\"%s\"}\n", at->name, at->group);
+            list_json(at, needs);
         else
-            printf("%-10s %s\n", at->group, at->name);
+            printf("%-10s %s: %s%s%s\n", at->group, at->name, at->about, needs[0] ? "; needs " : "", needs);
     }
 }
 

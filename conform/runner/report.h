@@ -14,6 +14,12 @@ const struct ebc_case *ebc_case_named(const char *name);
 /* Whether `only` (a case, a group, or NULL for all) selects the case. */
 bool ebc_selected(const struct ebc_case *, const char *only);
 
+enum { EBC_NEEDS_ROOM = 200 };
+/* What a plugin must have for the case to test it: roles, then traits, blanks between them; "" when it needs nothing. */
+void ebc_case_needs(const struct ebc_case *, char text[EBC_NEEDS_ROOM]);
+/* The name of the lowest of these traits; NULL: none that plugin.h knows. */
+const char *ebc_first_trait(uint32_t traits);
+
 enum ebc_outcome { EBC_NOT_RUN, EBC_PASS, EBC_FAIL, EBC_SKIP };
 
 struct ebc_result {

@@ -83,6 +83,28 @@ Test(cases, names_are_unique_promises_in_their_group) {
     cr_expect_geq(n, 25);
 }
 
+Test(cases, each_says_on_one_line_what_it_tests) {
+    for (size_t i = 0; ebc_case_at(i); i++) {
+        const struct ebc_case *at = ebc_case_at(i);
+        size_t len = at->about ? strlen(at->about) : 0;
+
+        cr_expect(len > 10 && len <= 110 && !strpbrk(at->about, "\n\t") && at->about[len - 1] != '.',
+                  "%s has no .about of 11 to 110 bytes", at->name);
+    }
+}
+
+Test(cases, needs_are_roles_and_then_traits) {
+    static const struct ebc_case none = { .name = "a" }, all = { .roles = EBC_ALL_ROLES,
+                                                                 .producer = EB_T_ORDER,
+                                                                 .consumer = EB_T_ORDER | EB_T_PROCESSES };
+    char text[EBC_NEEDS_ROOM];
+
+    ebc_case_needs(&none, text);
+    cr_assert_str_eq(text, "");
+    ebc_case_needs(&all, text);
+    cr_assert_str_eq(text, "producer consumer admin EB_T_ORDER EB_T_PROCESSES");
+}
+
 Test(chance, is_the_same_for_the_same_seed) {
     struct ebc_random a = { 42 }, b = { 42 }, c = { 43 };
     uint64_t first = ebc_random(&a);

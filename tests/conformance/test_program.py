@@ -62,13 +62,18 @@ def a_broker_that_is_away_is_3_with_its_reason(t):
 
 
 @test
-def the_list_names_every_case_with_its_group(t):
+def the_list_names_every_case_with_its_group_its_needs_and_what_it_tests(t):
     rows = kit(t, "--list", "--json").json()
     t.check(len(rows) >= 25, "fewer than 25 cases")
     t.equal({row["group"] for row in rows},
             {"calls", "sending", "receiving", "settling", "order", "admin", "crash"})
+    t.check(all(set(row) == {"case", "group", "needs", "about"} and row["about"] for row in rows), "a row without its fields")
+    needs = {row["case"]: row["needs"] for row in rows}
+    t.equal(needs["a-retry-holds-back-its-key"], "producer consumer EB_T_DELAY EB_T_DELAY_ORDER")
+    t.equal(needs["timeouts-are-kept"], "")
     only = kit(t, "--list", "--only", "order").lines()
     t.equal([line.split()[0] for line in only], ["order"] * len(only))
+    t.contains(only[0], "order      a-key-is-at-one-member-in-order: members that join, ", "; needs producer consumer EB_T_ORDER")
 
 
 @test
