@@ -240,14 +240,22 @@ static void expect_retry_ends_wait(struct ebc_test *t, struct ebc_consumer *c, s
     ebc_wait_settled(c);
 }
 
-static void a_retry_waits_and_counts(struct ebc_test *t) {
-    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+static void expect_failures(struct ebc_test *t, const struct ebc_received *got, uint32_t failures, const char *when) {
+    if (got->message->failures != failures)
+        ebc_break(t, EBC_RETRY_COUNTS, "expected failures %u %s; came %u", failures, when, got->message->failures);
+}
+
+/* Gives retries of one message to one member, returns it, and gives a retry to another member: each waits, and the count goes
+ * with the message. */
+static void retry_and_count(struct ebc_test *t, const char *order_name) {
+    const char *topic = ebc_topic(t, order_name), *group = ebc_group(t, topic, "g");
+    struct ebc_consumer_options wish = { .topic = topic, .group = group, .no_order = strcmp(order_name, "none") == 0 };
     uint32_t delay = 120;
     struct ebc_consumer *c;
     struct ebc_received *got;
 
     ebc_send_through_new(t, ebc_new_events(t, topic, 1, 1));
-    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
+    c = ebc_consumer(t, &wish);
     got = ebc_receive_n(c, 1)[0];
     for (uint32_t failures = 1; failures <= 3; failures++) {
         int64_t settled_ms = ebc_monotonic_ms(), waited;
@@ -257,11 +265,23 @@ static void a_retry_waits_and_counts(struct ebc_test *t) {
         waited = got->at_ms - settled_ms;
         if (waited < (int64_t)delay - 5)
             ebc_break(t, EBC_RETRY, "expected the event after %u ms again; it came after %lld ms", delay, (long long)waited);
-        if (got->message->failures != failures)
-            ebc_break(t, EBC_RETRY_COUNTS, "expected failures %u after EB_RETRY %u time(s); came %u", failures, failures,
-                      got->message->failures);
+        expect_failures(t, got, failures, ebc_format(t, "after EB_RETRY %u time(s), with order = %s", failures, order_name));
     }
+    ebc_settle(got, EB_RETURN, 0);
+    ebc_wait_settled(c);
+    ebc_close_consumer(c);
+    wish.member = "m2";
+    c = ebc_consumer(t, &wish);
+    got = ebc_receive_n(c, 1)[0];
+    expect_failures(t, got, 3, "at another member, after EB_RETRY three times and EB_RETURN, which counts nothing");
     expect_retry_ends_wait(t, c, got);
+    expect_failures(t, ebc_all(c)[1], 4, "after one more EB_RETRY at that member");
+    ebc_close_consumer(c);
+}
+
+static void a_retry_waits_and_counts(struct ebc_test *t) {
+    retry_and_count(t, "none");
+    retry_and_count(t, "key");
 }
 
 /* a, b and c have one key, d has another. A retry of a must hold back b and c, but not d. */

@@ -27,7 +27,9 @@ static void fill_subscription(struct ebc_consumer *c, const struct ebc_consumer_
                                        .group = options->group,
                                        .consumer = options->member ? options->member : "m1",
                                        .start = options->start ? options->start : earliest,
-                                       .order = options->order ? options->order : EB_ORDER_KEY,
+                                       .order = options->no_order ? EB_ORDER_NONE
+                                                : options->order  ? options->order
+                                                                  : EB_ORDER_KEY,
                                        .max_messages = options->max_messages ? options->max_messages : 1000,
                                        .max_bytes = options->max_bytes ? options->max_bytes : UINT64_C(64) << 20,
                                        .until_end = options->until_end };

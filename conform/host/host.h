@@ -176,6 +176,7 @@ struct ebc_consumer_options {
     const char *unwanted; /* a topic that the pattern in `topic` fits, and for which matches() returns 0 */
     const struct eb_point *start;
     int32_t order;
+    bool no_order; /* EB_ORDER_NONE */
     uint32_t max_messages;
     uint64_t max_bytes;
     int32_t until_end;

@@ -77,6 +77,9 @@ FAULTS = {
     "retries-at-once": "does not wait before a retry",
     "forgets-failures": "counts the first failure only",
     "counts-no-failures": "holds a message for a retry, and counts no failure",
+    "counts-at-one-member": "another member of the group sees no failures",
+    "counts-returns-as-failures": "counts a message that was handed back as failed",
+    "delays-in-order-only": "claims EB_T_DELAY_ORDER without EB_T_DELAY",
     "scatters-keys": "hands a key to two members at once",
     "stays-in-receive": "has an answer to a verdict, and waits on",
 }
@@ -109,6 +112,9 @@ ALONE = {
     "retries-at-once": "a-retry-waits-and-counts",
     "forgets-failures": "a-retry-waits-and-counts",
     "counts-no-failures": "a-retry-waits-and-counts",
+    "counts-at-one-member": "a-retry-waits-and-counts",
+    "counts-returns-as-failures": "a-retry-waits-and-counts",
+    "delays-in-order-only": "the-descriptor-tells-the-truth",
     "scatters-keys": "a-key-is-at-one-member-in-order",
     "stays-in-receive": "an-answer-ends-a-receive",
 }

@@ -36,6 +36,7 @@ struct entry {
     const void *at; /* OUT: the consumer */
     int64_t due_ms; /* WAITING: not before */
     uint32_t deliveries, failures;
+    unsigned failed_at; /* the member of the last failure */
 };
 
 struct group {
@@ -51,6 +52,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct topic *topics;
 static struct group *groups;
+static unsigned n_members;
 
 static int64_t now_ms(clockid_t clock) {
     struct timespec now;
@@ -288,6 +290,7 @@ struct consumer {
     const struct eb_host *host;
     const struct eb_subscription *sub;
     struct waiter waiter;
+    unsigned number; /* from 1: that of no other member, earlier ones included */
     struct group *groups[GROUPS];
     size_t ends[GROUPS], n_groups;
     struct hand hands[HANDS];
@@ -342,6 +345,7 @@ static int32_t consumer_open(const struct eb_host *host, const void *settings, c
     c->host = host;
     c->sub = sub;
     pthread_mutex_lock(&lock);
+    c->number = ++n_members;
     for (; c->n_groups < sub->n_topics && c->n_groups < GROUPS; c->n_groups++) {
         struct topic *topic = topic_named(sub->topics[c->n_groups]);
         c->groups[c->n_groups] = group_named(topic, sub->group, sub->start);
@@ -392,7 +396,7 @@ static int32_t offer_one(struct consumer *c, struct group *group, int64_t now) {
             continue;
         message.token = c->last_token + 1;
         message.deliveries = entry->deliveries + 1;
-        message.failures = entry->failures;
+        message.failures = is("counts-at-one-member") && entry->failed_at != c->number ? 0 : entry->failures;
         if (c->host->received(c->host, &message) == EB_FULL) {
             if (is("drops-refused"))
                 entry->state = DONE;
@@ -479,13 +483,14 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
     return status;
 }
 
-static void try_again(struct entry *entry, uint32_t delay_ms) {
+static void try_again(struct entry *entry, uint32_t delay_ms, unsigned member) {
     entry->due_ms = is("retries-at-once") ? 0 : now_ms(CLOCK_MONOTONIC) + delay_ms;
+    entry->failed_at = member;
     entry->failures = is("counts-no-failures") ? 0 : is("forgets-failures") ? 1 : entry->failures + 1;
     entry->deliveries++;
 }
 
-static void decide(const struct hand *hand, const struct eb_verdict *verdict) {
+static void decide(const struct consumer *c, const struct hand *hand, const struct eb_verdict *verdict) {
     struct entry *entry = &hand->group->entries[hand->i];
 
     if (verdict->kind == EB_ACK) {
@@ -503,9 +508,11 @@ static void decide(const struct hand *hand, const struct eb_verdict *verdict) {
     entry->state = WAITING;
     entry->due_ms = 0;
     if (verdict->kind == EB_RETRY)
-        try_again(entry, verdict->delay_ms);
+        try_again(entry, verdict->delay_ms, c->number);
     else if (is("counts-returns"))
         entry->deliveries++;
+    else if (is("counts-returns-as-failures"))
+        entry->failures++;
 }
 
 static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, size_t n, struct eb_error *err) {
@@ -518,7 +525,7 @@ static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, si
         pthread_mutex_lock(&lock);
         for (size_t i = 0; i < c->n_hands && !found && verdicts[v].kind != EB_EXTEND; i++)
             if (c->hands[i].token == verdicts[v].token) {
-                decide(&c->hands[i], &verdicts[v]);
+                decide(c, &c->hands[i], &verdicts[v]);
                 c->hands[i] = c->hands[--c->n_hands];
                 found = true;
             }
@@ -568,8 +575,11 @@ const struct eb_producer_ops eventbus_producer = { .size = sizeof eventbus_produ
                                                    .wake = producer_wake,
                                                    .close = producer_close };
 
+/* A table is filled when the file is compiled. */
+#define DELAY (__builtin_strcmp(NAME, "delays-in-order-only") == 0 ? 0 : EB_T_DELAY)
+
 const struct eb_consumer_ops eventbus_consumer = { .size = sizeof eventbus_consumer,
-                                                   .traits = EB_T_ORDER | EB_T_DELAY | EB_T_DELAY_ORDER | EB_T_FREE_RETURN |
+                                                   .traits = EB_T_ORDER | DELAY | EB_T_DELAY_ORDER | EB_T_FREE_RETURN |
                                                              EB_T_HISTORY,
                                                    .open = consumer_open,
                                                    .receive = consumer_receive,
