@@ -52,5 +52,6 @@ struct eb_host ebc_quiet_host(void *core, const char *name) {
                              .settled = on_settled,
                              .revoke = on_revoke,
                              .matches = on_matches,
-                             .busy = on_busy };
+                             .busy = on_busy,
+                             .connect_timeout_ms = 5000 };
 }

@@ -97,6 +97,7 @@ void ebi_instance_init(struct ebi_instance *instance, enum ebi_role role, const 
         .metric = on_metric,
         .link = on_link,
         .busy = on_busy,
+        .connect_timeout_ms = broker->own.connect_timeout,
     };
     pthread_mutex_init(&instance->wake_lock, NULL);
 }

@@ -15,7 +15,7 @@
 enum {
     SET_BACK_MS = 1000,      /* a clock that is set back by less is being kept right */
     STUCK_MS = 2000,         /* how long the cluster may take to answer after the clock was set back */
-    SILENCE_MS = 2500,       /* after how long a cluster that has not answered yet counts as unreachable */
+    SILENCE_MS = 2500,       /* after how long at most a cluster that has not answered yet counts as unreachable */
     REGISTRY_PROBE_MS = 2000 /* how long a registry that has not answered yet keeps the link from coming up */
 };
 
@@ -30,7 +30,7 @@ static int32_t open_all(struct kf_client *client, enum kf_role role, rd_kafka_co
     if (!ebp_wakeup_open(&client->wakeup))
         status = ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, errno, "cannot open an eventfd: %s", strerror(errno));
     else if (client->set->registry.urls)
-        status = sr_open(&client->set->registry, &client->registry, err);
+        status = sr_open(&client->registry_settings, &client->registry, err);
     if (status != EB_OK) {
         rd_kafka_conf_destroy(conf);
         return status;
@@ -50,6 +50,8 @@ int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, con
                        rd_kafka_conf_t *conf, struct eb_error *err) {
     client->host = client->link.host = host;
     client->set = set;
+    client->registry_settings = set->registry;
+    client->registry_settings.connect_timeout_ms = host->connect_timeout_ms;
     client->opened_ms = ebp_monotonic_ms();
     client->wall_offset_ms = ebp_wall_ms() - client->opened_ms;
     client->wakeup.fd = -1;
@@ -197,13 +199,18 @@ void kf_client_handle_event(struct kf_client *client, rd_kafka_event_t *event) {
 
 /* ---- In the loop ---- */
 
+/* Returns how long the cluster may take to answer first: short enough that the cause is reported within connect_timeout. */
+static int64_t silence_ms(const struct eb_host *host) {
+    return ebp_earlier(host->connect_timeout_ms / 2, SILENCE_MS);
+}
+
 /* Reports a server that accepts the connection and never answers; librdkafka reports that much later. */
 static void check_silence(struct kf_client *client) {
     struct kf_link *link = &client->link;
     int64_t now = ebp_monotonic_ms();
     char line[400];
 
-    if (link->reached || link->doubted || now < client->opened_ms + SILENCE_MS)
+    if (link->reached || link->doubted || now < client->opened_ms + silence_ms(client->host))
         return;
     snprintf(line, sizeof line, "%.300s: no answer", client->set->bootstrap_servers);
     kf_link_failed(link, RD_KAFKA_RESP_ERR__TIMED_OUT, line, "is Kafka at this address, and is security right?", now);

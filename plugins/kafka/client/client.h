@@ -23,6 +23,7 @@ struct kf_client {
     const struct kf_settings *set;
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;      /* of librdkafka's events */
+    struct sr_settings registry_settings;
     struct sr_registry *registry; /* NULL: none is configured */
     struct ebp_wakeup wakeup;
     atomic_bool woken; /* the host has called wake */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/clock.h"
 #include "error.h"
 
 enum { DOUBT_MS = 1000, PROBE_EACH_MS = 200, CHECK_EACH_MS = 20 };
@@ -69,8 +70,12 @@ static void check_cluster_id(struct kf_link *link, rd_kafka_t *client) {
     }
 }
 
+/* A cluster that has not been reached yet is doubted for a quarter of connect_timeout at most, so that a service which waits for no
+ * longer than that learns the cause. */
 static bool doubted_too_long(const struct kf_link *link, int64_t now_ms) {
-    return link->doubted && now_ms >= link->doubted_ms + DOUBT_MS;
+    int64_t first = link->was_up ? DOUBT_MS : link->host->connect_timeout_ms / 4;
+
+    return link->doubted && now_ms >= link->doubted_ms + ebp_earlier(first, DOUBT_MS);
 }
 
 /* Returns what the registry allows the link to be: EB_OK up, EB_EMPTY as it is, else down. */

@@ -2,7 +2,7 @@
  *
  * librdkafka reports each connection that fails, and that all brokers are down even when the next address is about to be
  * tried. So a failure is only a doubt at first: the cluster is asked, and "down" is reported after DOUBT_MS without an
- * answer. */
+ * answer, at the start sooner where connect_timeout is short. */
 #ifndef KF_LINK_H
 #define KF_LINK_H
 

@@ -153,6 +153,13 @@ def a_server_that_is_no_kafka(t):
         refused(t, "broker main", f"127.0.0.1:{silent.getsockname()[1]}: no answer")
 
 
+@test
+def a_server_that_is_no_kafka_is_told_within_connect_timeout(t):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        configure(t, bootstrap_servers=f"127.0.0.1:{silent.getsockname()[1]}", connect_timeout="1s")
+        refused(t, "broker main", f"127.0.0.1:{silent.getsockname()[1]}: no answer")
+
+
 @kafka_test()
 def tls_against_a_plain_port(t, site):
     t.write("eventbus.ini", t.read("eventbus.ini") + "security = ssl\n")

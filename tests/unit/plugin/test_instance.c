@@ -86,7 +86,7 @@ static const struct eb_consumer_ops consumer = {
 };
 static const struct eb_admin_ops admin = { .size = sizeof admin, .open = open_plain, .close = close_admin };
 static const struct ebi_plugin loaded = { .producer = &producer, .consumer = &consumer, .admin = &admin };
-static const struct ebi_broker broker = { .name = "m", .plugin = &loaded };
+static const struct ebi_broker broker = { .name = "m", .plugin = &loaded, .own = { .connect_timeout = 1234 } };
 
 /* The owner. */
 static struct {
@@ -148,6 +148,7 @@ Test(instance, each_role_is_opened_and_closed_with_signals_blocked) {
         cr_expect(instance->open && instance->self == &self);
         cr_expect_str_eq(plugin.host->instance, "m");
         cr_expect_str_eq(plugin.host->service, "crm");
+        cr_expect_eq(plugin.host->connect_timeout_ms, 1234);
         plugin.blocked = false;
         ebi_instance_close(instance, 70);
         cr_expect(plugin.blocked && !signals_blocked());

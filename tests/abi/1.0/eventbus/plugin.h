@@ -152,6 +152,10 @@ struct eb_host {
      * instance, as for a lock or a transaction: the host does not let ^Z stop the process there. Keep it to some ms and
      * do not wait for the network in it. The call with 1 waits while the process is being stopped. */
     void (*busy)(const struct eb_host *, int32_t on);
+
+    int64_t connect_timeout_ms; /* connect_timeout of this broker's section: how long a service waits for the broker at its
+                                 * start. A plugin may use it for its client's connect time-out, and reports within it by
+                                 * link why the broker is away */
 };
 
 /* ---- Traits: what brokers differ in; the conformance kit tests each trait that a plugin claims ------------------ */
