@@ -3,8 +3,7 @@
 #define KF_ERROR_H
 
 #include <librdkafka/rdkafka.h>
-
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 /* Fills in an error of kind EB_KIND_CONFIG, and returns EB_PERMANENT. */
 int32_t kf_misconfigured(struct eb_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

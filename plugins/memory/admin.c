@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
 #include "broker.h"
-#include "common/clock.h"
-#include "common/error.h"
 
 static int32_t admin_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
     *self = memory_broker(((const struct settings *)settings)->name);

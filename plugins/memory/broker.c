@@ -6,10 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
-
-#include "common/array.h"
-#include "common/clock.h"
-#include "common/error.h"
+#include <eventbus/plugin-help/array.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
 pthread_mutex_t memory_mutex = PTHREAD_MUTEX_INITIALIZER;
 

@@ -2,10 +2,10 @@
  * is a member of its group in each topic. */
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/log.h>
 
 #include "broker.h"
-#include "common/clock.h"
-#include "common/log.h"
 
 enum { BATCH = 256 }; /* messages dealt with while the mutex is held once */
 

@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
+#include <eventbus/plugin-help/array.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/hash.h>
 
 #include "broker.h"
-#include "common/array.h"
-#include "common/clock.h"
-#include "common/hash.h"
 
 /* ---- what is pending ---- */
 

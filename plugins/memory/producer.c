@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
 #include "broker.h"
-#include "common/clock.h"
-#include "common/error.h"
 
 enum { BATCH = 256 }; /* messages taken at most, and stored while the mutex is held once */
 

@@ -3,8 +3,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/error.h"
 #include "connection/url.h"
 
 const char rd_returned_consumer[] = "eventbus-returned";

@@ -2,8 +2,7 @@
 #include "position.h"
 
 #include <stdio.h>
-
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 int32_t rd_point_check(const struct eb_point *point, struct eb_error *err) {
     struct rd_id id;

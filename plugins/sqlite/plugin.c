@@ -2,9 +2,9 @@
 #include <eventbus/plugin.h>
 
 #include <stddef.h>
+#include <eventbus/plugin-help/error.h>
 
 #include "admin/admin.h"
-#include "common/error.h"
 #include "consumer/consumer.h"
 #include "options.h"
 #include "producer/producer.h"

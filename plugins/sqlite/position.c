@@ -2,8 +2,7 @@
 #include "position.h"
 
 #include <inttypes.h>
-
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 /* Parses a position, a number from 0; one larger than any counts as the largest. */
 static bool parse(struct eb_text text, int64_t *seq) {

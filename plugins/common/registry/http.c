@@ -12,11 +12,11 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include <utlist.h>
+#include <eventbus/plugin-help/array.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
 #include "cloexec.h"
-#include "common/array.h"
-#include "common/clock.h"
-#include "common/error.h"
 
 struct sr_http {
     const struct sr_settings *settings;

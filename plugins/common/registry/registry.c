@@ -7,9 +7,9 @@
 #include <jansson.h>
 #define HASH_NONFATAL_OOM 1 /* hh.tbl is NULL then; without it uthash ends the process */
 #include <uthash.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/clock.h"
-#include "common/error.h"
 #include "request_queue.h"
 #include "response.h"
 

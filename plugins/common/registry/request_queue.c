@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/clock.h"
-#include "common/error.h"
 #include "settings.h"
 
 /* ---- What is known of a request ---- */

@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <jansson.h>
-
-#include "common/error.h"
-#include "common/one_line.h"
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/text.h>
 
 enum { MESSAGE_ROOM = 400 }; /* of the registry's own message in an error */
 

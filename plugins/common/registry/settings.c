@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 static int32_t wrong(struct eb_error *err, const char *key, const char *why) {
     return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "%s: %s", key, why);

@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/array.h"
-#include "common/log.h"
+#include <eventbus/plugin-help/array.h>
+#include <eventbus/plugin-help/log.h>
 
 enum { RETRY_MS = 100 };
 

@@ -3,8 +3,8 @@
 
 #include <poll.h>
 #include <string.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/log.h"
 #include "position.h"
 
 enum { PROPAGATION_MS = 20, PROPAGATION_MAX_MS = 10000 }; /* until a broker hears of a topic's creation or removal */

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/log.h"
 #include "error.h"
 #include "client_reaper.h"
 #include "cloexec.h"
@@ -48,7 +48,8 @@ static int32_t open_all(struct kf_client *client, enum kf_role role, rd_kafka_co
 
 int32_t kf_client_open(struct kf_client *client, const struct eb_host *host, const struct kf_settings *set, enum kf_role role,
                        rd_kafka_conf_t *conf, struct eb_error *err) {
-    client->host = client->link.host = host;
+    client->host = host;
+    ebp_link_init(&client->link.reported, host);
     client->set = set;
     client->registry_settings = set->registry;
     client->registry_settings.connect_timeout_ms = host->connect_timeout_ms;

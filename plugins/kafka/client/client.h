@@ -6,11 +6,11 @@
 #include <stdatomic.h>
 #include <librdkafka/rdkafka.h>
 #include <eventbus/plugin.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/wakeup.h>
 
-#include "common/clock.h"
-#include "common/error.h"
 #include "common/registry/registry.h"
-#include "common/wakeup.h"
 #include "conf.h"
 #include "join_tracker.h"
 #include "link.h"

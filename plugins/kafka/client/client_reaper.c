@@ -9,8 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/clock.h"
+#include <eventbus/plugin-help/clock.h>
 
 enum { WATCH_MS = 300000, STEP_MS = 200, DESTROY_MS = 5000 };
 

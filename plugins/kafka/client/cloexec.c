@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <eventbus/plugin-help/threads.h>
 
 enum { MOST = 4096 };
 
@@ -46,8 +47,8 @@ void kf_set_cloexec_on_pipes(void) {
         qsort(ends, n, sizeof *ends, by_pipe);
     for (size_t i = 0; i + 1 < n; i++)
         if (ends[i].pipe == ends[i + 1].pipe && ends[i].mode != ends[i + 1].mode) {
-            fcntl(ends[i].fd, F_SETFD, FD_CLOEXEC);
-            fcntl(ends[i + 1].fd, F_SETFD, FD_CLOEXEC);
+            ebp_set_cloexec(ends[i].fd);
+            ebp_set_cloexec(ends[i + 1].fd);
         }
     free(ends);
 }

@@ -2,8 +2,7 @@
 #include "join_tracker.h"
 
 #include <string.h>
-
-#include "common/clock.h"
+#include <eventbus/plugin-help/clock.h>
 
 /* Request types of the protocol. */
 enum { JOIN_GROUP = 11, HEARTBEAT = 12, SYNC_GROUP = 14, API_VERSIONS = 18 };

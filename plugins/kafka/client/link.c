@@ -2,8 +2,8 @@
 #include "link.h"
 
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
 
-#include "common/clock.h"
 #include "error.h"
 
 enum { DOUBT_MS = 1000, PROBE_EACH_MS = 200, CHECK_EACH_MS = 20 };
@@ -73,7 +73,7 @@ static void check_cluster_id(struct kf_link *link, rd_kafka_t *client) {
 /* A cluster that has not been reached yet is doubted for a quarter of connect_timeout at most, so that a service which waits for no
  * longer than that learns the cause. */
 static bool doubted_too_long(const struct kf_link *link, int64_t now_ms) {
-    int64_t first = link->was_up ? DOUBT_MS : link->host->connect_timeout_ms / 4;
+    int64_t first = link->was_up ? DOUBT_MS : link->reported.host->connect_timeout_ms / 4;
 
     return link->doubted && now_ms >= link->doubted_ms + ebp_earlier(first, DOUBT_MS);
 }
@@ -89,14 +89,11 @@ static void report(struct kf_link *link, int64_t now_ms) {
     bool lost = !link->reached && doubted_too_long(link, now_ms);
     int32_t registry = registry_allows(link);
 
-    if (link->reached && registry == EB_OK && !link->up) {
-        link->up = link->was_up = true;
-        link->reported_down = false;
-        link->host->link(link->host, 1, NULL);
-    } else if ((lost || (link->reached && registry < EB_OK)) && !link->reported_down) {
-        link->up = false;
-        link->reported_down = true;
-        link->host->link(link->host, 0, lost ? &link->why : &link->registry_why);
+    if (link->reached && registry == EB_OK) {
+        ebp_link_up(&link->reported);
+        link->was_up = true;
+    } else if (lost || (link->reached && registry < EB_OK)) {
+        ebp_link_down(&link->reported, lost ? &link->why : &link->registry_why);
     }
 }
 

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <librdkafka/rdkafka.h>
 #include <eventbus/plugin.h>
+#include <eventbus/plugin-help/link.h>
 
 struct kf_link {
-    const struct eb_host *host;
-    bool up, reported_down; /* what was reported to the host; neither at first */
+    struct ebp_link reported; /* to the host */
     bool was_up;
     bool reached;                   /* the cluster answers, as far as is known */
     bool doubted;                   /* a failure was reported since it last answered */

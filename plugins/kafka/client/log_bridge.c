@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/log.h"
+#include <eventbus/plugin-help/log.h>
 
 struct kf_log_bridge *kf_log_bridge_new(const struct eb_host *host) {
     struct kf_log_bridge *bridge = calloc(1, sizeof *bridge);

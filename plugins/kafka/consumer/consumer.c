@@ -2,8 +2,8 @@
 #include "consumer.h"
 
 #include <stdlib.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/log.h"
 #include "error.h"
 #include "position.h"
 #include "state.h"

@@ -2,8 +2,7 @@
 #include "state.h"
 
 #include <stdio.h>
-
-#include "common/log.h"
+#include <eventbus/plugin-help/log.h>
 
 enum {
     BURST = 128, /* messages of one partition before the next one has its turn */

@@ -2,8 +2,8 @@
 #include "consumer.h"
 
 #include <stdlib.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/log.h"
 #include "error.h"
 #include "state.h"
 #include "topic_list.h"

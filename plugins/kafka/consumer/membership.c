@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/log.h"
 #include "error.h"
 
 enum { BATCH = 256 };

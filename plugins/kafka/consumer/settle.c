@@ -4,7 +4,8 @@
  * acknowledged meanwhile. */
 #include "state.h"
 
-#include "common/log.h"
+#include <eventbus/plugin-help/log.h>
+
 #include "error.h"
 
 enum { BATCH = 512, RETRY_MS = 100 };

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/log.h"
 #include "error.h"
 #include "topic_list.h"
 

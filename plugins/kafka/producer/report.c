@@ -2,8 +2,8 @@
 #include "state.h"
 
 #include <inttypes.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/log.h"
 #include "error.h"
 #include "position.h"
 

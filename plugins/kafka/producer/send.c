@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/array.h>
 
-#include "common/array.h"
 #include "error.h"
 #include "record/frame.h"
 

@@ -8,9 +8,9 @@
 
 #define HASH_NONFATAL_OOM 1 /* hh.tbl is NULL then; without it uthash ends the process */
 #include <uthash.h>
+#include <eventbus/plugin-help/ring.h>
 
 #include "common/registry/registry.h"
-#include "common/ring.h"
 
 /* A schema under its subject in one topic. */
 struct kf_subject {

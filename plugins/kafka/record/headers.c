@@ -5,8 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/array.h"
+#include <eventbus/plugin-help/array.h>
 
 #define TEXT(literal)                                                                                                          \
     { literal, sizeof literal - 1 }

@@ -5,8 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/log.h"
 #include "error.h"
 
 /* Sets the decode error, unless one was found before. */

@@ -3,11 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/log.h>
 
 #include "admin/scan.h"
-#include "common/clock.h"
-#include "common/error.h"
-#include "common/log.h"
 #include "connection/server_error.h"
 #include "entry.h"
 #include "options.h"

@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
 #include "admin/admin.h"
-#include "common/clock.h"
-#include "common/error.h"
 #include "connection/server_error.h"
 #include "options.h"
 #include "position.h"

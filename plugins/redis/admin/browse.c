@@ -1,10 +1,10 @@
 /* plugins/redis/admin/browse.c - reads a topic without a group. */
 #include <stdio.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
 #include "admin/admin.h"
-#include "common/clock.h"
-#include "common/error.h"
 #include "connection/server_error.h"
 #include "position.h"
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/array.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/array.h"
-#include "common/error.h"
 #include "connection/server_error.h"
 
 enum { NAMES_MAX = 100000 };

@@ -2,9 +2,9 @@
 #include "connection/client.h"
 
 #include <stdio.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/clock.h"
-#include "common/error.h"
 #include "connection/server_error.h"
 
 static struct rd_client *client_of(const struct rd_conn *conn) {
@@ -12,7 +12,7 @@ static struct rd_client *client_of(const struct rd_conn *conn) {
 }
 
 static void on_ready(struct rd_conn *conn) {
-    rd_link_up(&client_of(conn)->link);
+    ebp_link_up(&client_of(conn)->link);
 }
 
 static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
@@ -20,14 +20,15 @@ static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
 
     client->lost = true;
     client->why = *why;
-    rd_link_down(&client->link, why);
+    ebp_link_down(&client->link, why);
 }
 
 int32_t rd_client_open(struct rd_client *client, const struct eb_host *host, const struct rd_settings *set,
                        struct eb_error *err) {
     int32_t status;
 
-    *client = (struct rd_client){ .link.host = host, .wakeup.fd = -1 };
+    *client = (struct rd_client){ .wakeup.fd = -1 };
+    ebp_link_init(&client->link, host);
     rd_conn_init(&client->conn, &client->target, client, on_ready, on_lost);
     status = rd_target_open(&client->target, host, set, err);
     if (status == EB_OK && !ebp_wakeup_open(&client->wakeup))

@@ -2,7 +2,8 @@
 #ifndef RD_CONNECTION_CLIENT_H
 #define RD_CONNECTION_CLIENT_H
 
-#include "common/wakeup.h"
+#include <eventbus/plugin-help/wakeup.h>
+
 #include "connection/connection.h"
 #include "connection/link.h"
 
@@ -10,7 +11,7 @@ struct rd_client {
     struct rd_target target;
     struct rd_conn conn;
     struct ebp_wakeup wakeup; /* a wait needs one; nobody signals it */
-    struct rd_link link;
+    struct ebp_link link;
     struct rd_arena arena; /* holds the reply */
     const struct rd_node *reply;
     bool lost;

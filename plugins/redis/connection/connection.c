@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <eventbus/plugin-help/array.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/array.h"
-#include "common/clock.h"
-#include "common/error.h"
 #include "connection/server_error.h"
 
 enum {

@@ -5,9 +5,9 @@
 #define RD_CONNECTION_CONNECTION_H
 
 #include <poll.h>
+#include <eventbus/plugin-help/ring.h>
+#include <eventbus/plugin-help/wakeup.h>
 
-#include "common/ring.h"
-#include "common/wakeup.h"
 #include "connection/reply.h"
 #include "connection/resolve.h"
 #include "connection/tls.h"

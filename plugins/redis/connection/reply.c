@@ -4,8 +4,7 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 enum { CHUNK = 128 << 10 };
 

@@ -3,8 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
-
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 static const char cluster[] = "this is a Redis Cluster, which the plugin does not support yet: name a single server";
 static const char login[] = "the server asks for another login: check user and password";

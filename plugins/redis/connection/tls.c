@@ -10,8 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 /* ---- a socket BIO: that of OpenSSL raises SIGPIPE ---- */
 

@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 static const char form[] = "redis://[user:password@]host[:port][/db], rediss://... or unix://[user:password@]/path[?db=N]";
 

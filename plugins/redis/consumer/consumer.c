@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/clock.h"
-#include "common/error.h"
 #include "consumer/state.h"
 #include "position.h"
 
@@ -16,7 +16,7 @@
 
 static void report_link_up(struct rd_consumer *c) {
     if (rd_conn_is_ready(&c->reader) && rd_conn_is_ready(&c->control) && !c->reader.suspect && !c->control.suspect)
-        rd_link_up(&c->link);
+        ebp_link_up(&c->link);
 }
 
 static void on_ready(struct rd_conn *conn) {
@@ -44,7 +44,7 @@ static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
         rd_claims_lost(c);
     }
     if (why->status != EB_PERMANENT) {
-        rd_link_down(&c->link, why);
+        ebp_link_down(&c->link, why);
     } else if (!c->refused_for_good) {
         c->refused_for_good = c->closing = true; /* nothing more is asked for; verdicts are still reported */
         c->why = *why;
@@ -101,7 +101,8 @@ int32_t rd_consumer_open(const struct eb_host *host, const void *settings, const
     c = calloc(1, sizeof *c);
     if (!c)
         return ebp_no_memory(err);
-    c->host = c->link.host = host;
+    c->host = host;
+    ebp_link_init(&c->link, host);
     c->set = settings;
     c->sub = sub;
     c->count_cap = RD_COUNT_MAX;

@@ -1,7 +1,7 @@
 /* plugins/redis/consumer/deliver.c - delivers fetched entries to the host. */
 #include "consumer/state.h"
 
-#include "common/clock.h"
+#include <eventbus/plugin-help/clock.h>
 
 /* Whether another consumer may have taken it over meanwhile. Such an entry waits until its extension is confirmed. */
 static bool is_stale(const struct rd_consumer *c, const struct rd_inflight *inflight, int64_t now_ms) {

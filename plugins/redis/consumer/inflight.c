@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
-
-#include "common/error.h"
-#include "common/log.h"
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/log.h>
 
 enum { SPARE_REPLIES = 8, BUCKETS_FIRST = 256, BYTES_GUESSED = 256 };
 

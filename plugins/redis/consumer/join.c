@@ -4,10 +4,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/clock.h"
-#include "common/error.h"
-#include "common/log.h"
 #include "connection/server_error.h"
 #include "position.h"
 

@@ -13,11 +13,11 @@
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/hash.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/clock.h"
-#include "common/error.h"
-#include "common/hash.h"
-#include "common/log.h"
 #include "connection/server_error.h"
 
 enum {

@@ -3,9 +3,9 @@
 #include "consumer/state.h"
 
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/clock.h"
-#include "common/log.h"
 #include "connection/server_error.h"
 
 enum { SWEEP_MS = 10000, DEAD_TIMES = 10 };

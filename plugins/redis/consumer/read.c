@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/clock.h"
-#include "common/error.h"
 #include "connection/server_error.h"
 
 enum { BLOCK_MS = 1000, STREAMS_AT_ONCE = 64, LATE_MS = 250, MAYBE_LOST_MS = 10000 };

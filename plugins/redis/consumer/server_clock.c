@@ -7,9 +7,9 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/clock.h"
-#include "common/log.h"
 #include "connection/server_error.h"
 
 enum { SET_MS = 2000 }; /* a smaller step comes from a clock that is kept right */

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/array.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/array.h"
-#include "common/clock.h"
-#include "common/error.h"
 #include "connection/server_error.h"
 
 enum way { PLAIN, CHECKED, RETURNED, EXTENDED, WAYS };

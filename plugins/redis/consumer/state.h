@@ -16,8 +16,9 @@
 #ifndef RD_CONSUMER_STATE_H
 #define RD_CONSUMER_STATE_H
 
-#include "common/tokens.h"
-#include "common/wakeup.h"
+#include <eventbus/plugin-help/tokens.h>
+#include <eventbus/plugin-help/wakeup.h>
+
 #include "connection/connection.h"
 #include "connection/link.h"
 #include "connection/server_error.h"
@@ -154,7 +155,7 @@ struct rd_consumer {
     struct rd_target target;
     struct rd_conn reader, control;
     struct ebp_wakeup wakeup; /* any thread signals it */
-    struct rd_link link;
+    struct ebp_link link;
     struct rd_membership membership;
     struct rd_server_clock clock;
     struct rd_stream *streams;

@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/clock.h"
-#include "common/error.h"
 #include "connection/server_error.h"
 
 enum { LOOK_MS = 50, ALIVE_MS = 20 };

@@ -6,9 +6,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/clock.h"
-#include "common/error.h"
 #include "connection/server_error.h"
 #include "entry.h"
 
@@ -45,7 +45,7 @@ static int32_t unexpected_reply(struct eb_error *err) {
 static void confirm_batch(struct rd_producer *p) {
     p->sent = 0;
     rd_conn_confirm(&p->conn);
-    rd_link_up(&p->link);
+    ebp_link_up(&p->link);
 }
 
 /* Sends the next batch before this one is reported. */

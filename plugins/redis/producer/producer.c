@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/clock.h"
-#include "common/error.h"
-#include "common/log.h"
 #include "connection/server_error.h"
 #include "producer/state.h"
 
@@ -71,7 +71,7 @@ static void on_ready(struct rd_conn *conn) {
 
     check_capabilities(p);
     if (!conn->suspect || p->queue.n == 0)
-        rd_link_up(&p->link);
+        ebp_link_up(&p->link);
 }
 
 /* Messages without a reply are sent again, from the first one on. */
@@ -81,7 +81,7 @@ static void on_lost(struct rd_conn *conn, const struct eb_error *why) {
     if (p->sent > p->unsure)
         p->unsure = p->sent;
     p->sent = p->staged = 0;
-    rd_link_down(&p->link, why);
+    ebp_link_down(&p->link, why);
 }
 
 int32_t rd_producer_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
@@ -90,7 +90,8 @@ int32_t rd_producer_open(const struct eb_host *host, const void *settings, void 
 
     if (!p)
         return ebp_no_memory(err);
-    p->host = p->link.host = host;
+    p->host = host;
+    ebp_link_init(&p->link, host);
     p->set = settings;
     status = rd_target_open(&p->target, host, settings, err);
     if (status == EB_OK && !ebp_wakeup_open(&p->wakeup))

@@ -8,8 +8,9 @@
 #ifndef RD_PRODUCER_STATE_H
 #define RD_PRODUCER_STATE_H
 
-#include "common/ring.h"
-#include "common/wakeup.h"
+#include <eventbus/plugin-help/ring.h>
+#include <eventbus/plugin-help/wakeup.h>
+
 #include "connection/connection.h"
 #include "connection/link.h"
 #include "producer/trim.h"
@@ -23,7 +24,7 @@ struct rd_producer {
     struct rd_target target;
     struct rd_conn conn;
     struct ebp_wakeup wakeup; /* any thread signals it */
-    struct rd_link link;
+    struct ebp_link link;
     struct rd_trims trims;
     struct ebp_submit_ring queue; /* messages taken and not reported */
     size_t sent;                  /* those at the server without a reply */

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/array.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/array.h"
-#include "common/clock.h"
-#include "common/error.h"
-#include "common/log.h"
 #include "connection/server_error.h"
 
 enum { EVERY_MS = 1000, TOPICS_MAX = 4096, GAPS_EVERY_MS = 10000 };

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/clock.h"
-#include "common/error.h"
-#include "common/log.h"
 #include "options.h"
 #include "position.h"
 #include "topic/group_progress.h"

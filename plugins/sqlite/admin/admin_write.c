@@ -3,9 +3,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/clock.h"
-#include "common/error.h"
 #include "position.h"
 #include "retention/age_marks.h"
 #include "retention/trim.h"

@@ -2,9 +2,8 @@
 #include "consumer/state.h"
 
 #include <assert.h>
-
-#include "common/clock.h"
-#include "common/error.h"
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
 static bool lease_is_due(const struct sq_consumer *c) {
     return c->member != 0 && (c->renew || ebp_monotonic_ms() - c->renewed_ms >= c->settings->lease / 3);

@@ -1,7 +1,7 @@
 /* plugins/sqlite/consumer/deliver.c - delivers messages whose claims are committed. */
 #include "consumer/state.h"
 
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 static int32_t deliver_one(struct sq_consumer *c, const struct sq_inflight *entry, struct eb_error *err) {
     struct sq_row row = sq_row_at(&c->rows, entry->row, NULL);

@@ -2,7 +2,8 @@
  * group has settled everything up to there, except what live other members have in flight. */
 #include "consumer/state.h"
 
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
+
 #include "topic/groups.h"
 #include "topic/topics.h"
 

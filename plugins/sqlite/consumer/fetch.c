@@ -2,8 +2,8 @@
  * cursors. Reading takes no lock that writers wait for; a message is this member's only once its claim is committed. */
 #include "consumer/state.h"
 
-#include "common/clock.h"
-#include "common/error.h"
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
 enum {
     ROWS_BYTES = 4 << 20,  /* read for one delivery at most, but always one message */

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <eventbus/plugin-help/array.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/array.h"
-#include "common/clock.h"
-#include "common/error.h"
-#include "common/log.h"
 #include "position.h"
 #include "topic/groups.h"
 #include "topic/topics.h"

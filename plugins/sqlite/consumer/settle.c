@@ -3,9 +3,8 @@
 #include "consumer/state.h"
 
 #include <assert.h>
-
-#include "common/clock.h"
-#include "common/error.h"
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
 /* ---- verdicts ---- */
 

@@ -12,7 +12,8 @@
 #ifndef SQ_CONSUMER_STATE_H
 #define SQ_CONSUMER_STATE_H
 
-#include "common/tokens.h"
+#include <eventbus/plugin-help/tokens.h>
+
 #include "consumer/delayed.h"
 #include "format/buffer.h"
 #include "format/owned_slots.h"

@@ -2,8 +2,7 @@
 #include "consumer/takeover.h"
 
 #include <assert.h>
-
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 static int32_t insert_delayed(struct sq_consumer *c, const struct sq_assignment *assignment, int64_t seq, int64_t slot,
                               int64_t key, struct eb_error *err) {

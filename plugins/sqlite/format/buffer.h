@@ -6,8 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <eventbus/plugin.h>
-
-#include "common/array.h"
+#include <eventbus/plugin-help/array.h>
 
 /* Belongs to one thread. Zeroed: empty. */
 struct sq_buffer {

@@ -2,8 +2,7 @@
 #include "format/slots.h"
 
 #include <string.h>
-
-#include "common/hash.h"
+#include <eventbus/plugin-help/hash.h>
 
 /* The upper bits say the slot, so the hash is mixed. */
 uint64_t sq_key_hash(struct eb_text key) {

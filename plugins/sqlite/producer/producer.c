@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/ring.h>
 
-#include "common/clock.h"
-#include "common/error.h"
-#include "common/ring.h"
 #include "format/envelope.h"
 #include "format/slots.h"
 #include "options.h"
@@ -198,7 +198,7 @@ static void begin_memory(struct producer *p) {
 static int32_t transact(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
     int32_t status = sq_store_connect(&p->store, until_ms - ebp_monotonic_ms(), err);
 
-    if (status == EB_OK && (p->queue.n > 0 || p->store.link == SQ_DOWN))
+    if (status == EB_OK && (p->queue.n > 0 || ebp_link_state(&p->store.link) == EBP_LINK_DOWN))
         status = sq_begin(&p->store, until_ms, err);
     else
         return status;
@@ -269,7 +269,7 @@ static void report_batch(struct producer *p, size_t count) {
 static int32_t store_some(struct producer *p, int64_t until_ms, size_t *count, struct eb_error *err) {
     int32_t status;
 
-    if (p->queue.n == 0 && p->store.db && p->store.link == SQ_UP)
+    if (p->queue.n == 0 && p->store.db && ebp_link_state(&p->store.link) == EBP_LINK_UP)
         status = sq_store_connect(&p->store, 0, err); /* checks that the path still leads to the file */
     else
         status = transact(p, until_ms, count, err);

@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/error.h"
 #include "format/slots.h"
 #include "topic/topics.h"
 

@@ -1,7 +1,7 @@
 /* plugins/sqlite/retention/age_marks.c - see age_marks.h. */
 #include "retention/age_marks.h"
 
-#include "common/clock.h"
+#include <eventbus/plugin-help/clock.h>
 
 enum { MARKS_MAX = 128 }; /* marks of a topic; beyond, every second one is deleted */
 

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/log.h>
 
-#include "common/clock.h"
-#include "common/error.h"
-#include "common/log.h"
 #include "retention/age_marks.h"
 #include "retention/retain_plan.h"
 #include "store/disk_space.h"

@@ -4,9 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/array.h"
-#include "common/error.h"
+#include <eventbus/plugin-help/array.h>
+#include <eventbus/plugin-help/error.h>
 
 enum { ROWS_AT_ONCE = 20000 }; /* rows read by one statement: a long read would stop checkpoints */
 

@@ -1,7 +1,8 @@
 /* plugins/sqlite/retention/trim.c - see trim.h. */
 #include "retention/trim.h"
 
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
+
 #include "format/owned_slots.h"
 #include "topic/topics.h"
 

@@ -7,9 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "common/clock.h"
-#include "common/log.h"
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/log.h>
 
 enum {
     SAME_WALL_MS = 2000, /* a smaller difference comes from a clock that is kept right, not set */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/error.h"
 #include "store/disk_space.h"
 #include "store/file.h"
 #include "store/stale_log.h"

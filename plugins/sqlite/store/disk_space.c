@@ -6,8 +6,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <unistd.h>
-
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 enum {
     PAGE = 8192,         /* of a new file; near enough for another one */

@@ -6,9 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/clock.h"
-#include "common/error.h"
 #include "store/lock_owner.h"
 
 enum { FULL_BLOCKS = 16 }; /* a disk with fewer free ones has no room for what SQLite creates first */

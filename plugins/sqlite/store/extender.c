@@ -14,9 +14,8 @@
 #include <unistd.h>
 
 #include <eventbus/plugin.h>
-
-#include "common/error.h"
-#include "common/hash.h"
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/hash.h>
 
 struct sq_extender {
     struct sq_file_identity file;

@@ -8,8 +8,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "common/clock.h"
+#include <eventbus/plugin-help/clock.h>
 
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449 /* for headers before Linux 5.16; the same on all machines but alpha */

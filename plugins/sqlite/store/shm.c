@@ -8,10 +8,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/hash.h>
 
-#include "common/clock.h"
-#include "common/error.h"
-#include "common/hash.h"
 #include "store/futex.h"
 
 /* What is mapped. A process that finds that no other has the file open initializes it; the record outlives that. */

@@ -8,9 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "common/error.h"
-#include "common/log.h"
+#include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/log.h>
 
 enum { MOST_ASIDE = 100 };
 

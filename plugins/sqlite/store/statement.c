@@ -3,8 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
-
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 /* ---- are the tables still those that were checked ---- */
 

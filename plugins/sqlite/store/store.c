@@ -3,9 +3,8 @@
 #include "store/store.h"
 
 #include <stdlib.h>
-
-#include "common/clock.h"
-#include "common/error.h"
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
 enum {
     LOOK_MS = 1000, /* how often the store checks that it writes to the file at its path */
@@ -15,6 +14,7 @@ enum {
 
 void sq_store_init(struct sq_store *store, const struct eb_host *host, const char *path, enum sq_need need, bool power) {
     *store = (struct sq_store){ .host = host, .path = path, .need = need, .power = power, .shm.fd = -1 };
+    ebp_link_init(&store->link, host);
 }
 
 static void disconnect(struct sq_store *store) {
@@ -73,7 +73,8 @@ int32_t sq_store_connect(struct sq_store *store, int64_t wait_ms, struct eb_erro
         disconnect(store);
     int32_t status = store->db ? sq_store_check_file(store, err) : EB_OK;
 
-    if (store->db || (status != EB_OK && store->link != SQ_UNREPORTED)) /* the owner reports that first */
+    if (store->db ||
+        (status != EB_OK && ebp_link_state(&store->link) != EBP_LINK_UNREPORTED)) /* the owner reports that first */
         return status;
     status = sq_connect(store, wait_ms, err);
     if (status != EB_OK) {
@@ -108,10 +109,8 @@ static void went_wrong(struct sq_store *store, const struct eb_error *err) {
     schedule(store, busy, now);
     if (busy && store->busy_since_ms == 0)
         store->busy_since_ms = now;
-    if (store->link != SQ_DOWN && (!busy || now - store->busy_since_ms >= SQ_BUSY_REPORT_MS)) {
-        store->link = SQ_DOWN;
-        store->host->link(store->host, 0, err);
-    }
+    if (!busy || now - store->busy_since_ms >= SQ_BUSY_REPORT_MS)
+        ebp_link_down(&store->link, err);
     if (connection_is_bad(err->native))
         disconnect(store);
 }
@@ -122,8 +121,5 @@ void sq_store_link(struct sq_store *store, int32_t status, const struct eb_error
         return;
     }
     store->busy_since_ms = store->retry_ms = store->backoff_ms = 0;
-    if (store->link != SQ_UP) {
-        store->link = SQ_UP;
-        store->host->link(store->host, 1, NULL);
-    }
+    ebp_link_up(&store->link);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <eventbus/plugin.h>
+#include <eventbus/plugin-help/link.h>
 
 #include "store/extender.h"
 #include "store/file.h"
@@ -63,9 +64,8 @@ struct sq_store {
     int64_t no_turn_since_ms; /* it has written without a turn since then; 0: the last time with one */
     int wal_pages;            /* length of the log after the last commit */
     int wal_tried;            /* and at the last checkpoint that could not move all of it */
-    /* the link, as reported to the host, and the next try */
-    enum { SQ_UNREPORTED, SQ_UP, SQ_DOWN } link;
-    int64_t busy_since_ms, retry_ms, backoff_ms;
+    struct ebp_link link;
+    int64_t busy_since_ms, retry_ms, backoff_ms; /* retry_ms: the time of the next try to connect */
 };
 
 /* Initializes the store; does not connect. host and path are borrowed. */

@@ -4,8 +4,8 @@
 #include "store/tables.h"
 
 #include <string.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/error.h"
 #include "format/buffer.h"
 
 #ifndef SQ_MOST_CHECKS

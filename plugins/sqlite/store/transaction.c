@@ -3,8 +3,8 @@
 #include "store/store.h"
 
 #include <stddef.h>
+#include <eventbus/plugin-help/clock.h>
 
-#include "common/clock.h"
 #include "store/boot.h"
 
 enum {

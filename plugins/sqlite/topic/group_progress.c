@@ -1,7 +1,8 @@
 /* plugins/sqlite/topic/group_progress.c - see group_progress.h. */
 #include "topic/group_progress.h"
 
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
+
 #include "format/owned_slots.h"
 #include "topic/groups.h"
 #include "topic/topics.h"

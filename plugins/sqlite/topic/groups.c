@@ -2,9 +2,9 @@
 #include "topic/groups.h"
 
 #include <assert.h>
+#include <eventbus/plugin-help/clock.h>
+#include <eventbus/plugin-help/error.h>
 
-#include "common/clock.h"
-#include "common/error.h"
 #include "format/owned_slots.h"
 
 int32_t sq_group_id(struct sq_store *store, int64_t topic, const char *name, int64_t *id, struct eb_error *err) {

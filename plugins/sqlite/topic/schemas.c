@@ -6,8 +6,7 @@
 
 #define HASH_NONFATAL_OOM 1 /* hh.tbl is NULL then; without it uthash ends the process */
 #include <uthash.h>
-
-#include "common/error.h"
+#include <eventbus/plugin-help/error.h>
 
 struct sq_schema {
     uint64_t id; /* sending: the host's id; receiving: the row's id */

@@ -1,4 +1,4 @@
-/* plugins/common/hash.h - FNV-1a for keys and names. Fast and stable: the same value in each process, version and machine.
+/* eventbus/plugin-help/hash.h - FNV-1a for keys and names. Fast and stable: the same value in each process, version and machine.
  * An attacker can make names that collide; a table of what strangers choose mixes in a secret of its own. */
 #ifndef EBP_HASH_H
 #define EBP_HASH_H
@@ -15,7 +15,7 @@ static inline uint64_t ebp_fnv1a_add(uint64_t hash, uint64_t value) {
 }
 
 static inline uint64_t ebp_fnv1a(uint64_t hash, const void *data, size_t len) {
-    const unsigned char *bytes = data;
+    const unsigned char *bytes = (const unsigned char *)data;
 
     for (size_t i = 0; i < len; i++)
         hash = ebp_fnv1a_add(hash, bytes[i]);

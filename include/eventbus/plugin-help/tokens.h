@@ -1,4 +1,4 @@
-/* plugins/common/tokens.h - the messages in flight of a consumer, found by the token that the host was given.
+/* eventbus/plugin-help/tokens.h - the messages in flight of a consumer, found by the token that the host was given.
  *
  * A record keeps its address and its number as long as the table lives; each use of it has another generation, so that the
  * token of an earlier use is noticed. The record's struct begins with a struct ebp_token_slot:
@@ -13,8 +13,12 @@
 #ifndef EBP_TOKENS_H
 #define EBP_TOKENS_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <eventbus/plugin-help/array.h>
 
 struct ebp_token_slot {
     uint32_t number, generation;
@@ -29,7 +33,18 @@ struct ebp_token_table {
 };
 
 /* A zeroed record of that many bytes with a new slot; the slow way of ebp_token_slot_new. */
-struct ebp_token_slot *ebp_token_slot_make(struct ebp_token_table *, size_t size);
+static inline struct ebp_token_slot *ebp_token_slot_make(struct ebp_token_table *table, size_t size) {
+    struct ebp_token_slot *slot;
+
+    assert(size >= sizeof *slot);
+    if (table->n == UINT32_MAX || !EBP_RESERVE(table->slots, table->room, table->n + 1))
+        return NULL;
+    slot = (struct ebp_token_slot *)calloc(1, size);
+    if (!slot)
+        return NULL;
+    slot->number = (uint32_t)table->n;
+    return table->slots[table->n++] = slot;
+}
 
 /* Returns a record, the one that was freed last if there is one. The size is the same in each call. NULL: no memory. */
 static inline struct ebp_token_slot *ebp_token_slot_new(struct ebp_token_table *table, size_t size) {
@@ -62,6 +77,11 @@ static inline struct ebp_token_slot *ebp_token_find(const struct ebp_token_table
 }
 
 /* Frees all records, those in use too. */
-void ebp_token_table_free(struct ebp_token_table *);
+static inline void ebp_token_table_free(struct ebp_token_table *table) {
+    for (size_t i = 0; i < table->n; i++)
+        free(table->slots[i]);
+    free(table->slots);
+    memset(table, 0, sizeof *table);
+}
 
 #endif

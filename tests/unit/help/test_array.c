@@ -1,17 +1,17 @@
-/* plugins/common/tests/test_array.c */
+/* tests/unit/help/test_array.c */
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <eventbus/plugin-help/array.h>
 
-#include "../../../tests/unit/memory.h"
-#include "common/array.h"
+#include "../memory.h"
 
 struct list {
     uint32_t *numbers;
     size_t n, room;
 };
 
-Test(common_array, grows_by_doubling_and_keeps_what_is_in_it) {
+Test(help_array, grows_by_doubling_and_keeps_what_is_in_it) {
     struct list list = { 0 };
     size_t grown = 0, room = 0;
 
@@ -27,7 +27,7 @@ Test(common_array, grows_by_doubling_and_keeps_what_is_in_it) {
     free(list.numbers);
 }
 
-Test(common_array, many_can_be_reserved_at_once) {
+Test(help_array, many_can_be_reserved_at_once) {
     struct list list = { 0 };
 
     cr_assert(EBP_RESERVE(list.numbers, list.room, list.n));
@@ -38,7 +38,7 @@ Test(common_array, many_can_be_reserved_at_once) {
     free(list.numbers);
 }
 
-Test(common_array, large_elements_take_room_too) {
+Test(help_array, large_elements_take_room_too) {
     struct {
         char bytes[1000];
     } *elements = NULL;
@@ -50,7 +50,7 @@ Test(common_array, large_elements_take_room_too) {
     free(elements);
 }
 
-Test(common_array, what_no_memory_has_is_refused_and_changes_nothing) {
+Test(help_array, what_no_memory_has_is_refused_and_changes_nothing) {
     struct list list = { 0 };
 
     cr_assert(EBP_RESERVE(list.numbers, list.room, 1));

@@ -1,8 +1,8 @@
-/* plugins/common/tests/test_tokens.c */
+/* tests/unit/help/test_tokens.c */
 #include <criterion/criterion.h>
+#include <eventbus/plugin-help/tokens.h>
 
-#include "../../../tests/unit/memory.h"
-#include "common/tokens.h"
+#include "../memory.h"
 
 struct inflight {
     struct ebp_token_slot slot;
@@ -25,7 +25,7 @@ static struct inflight *find(uint64_t token) {
     return (struct inflight *)ebp_token_find(&table, token);
 }
 
-Test(common_tokens, each_token_finds_its_record) {
+Test(help_tokens, each_token_finds_its_record) {
     uint64_t tokens[MANY];
 
     for (size_t i = 0; i < MANY; i++)
@@ -36,7 +36,7 @@ Test(common_tokens, each_token_finds_its_record) {
     cr_assert_null(find(tokens[0]));
 }
 
-Test(common_tokens, the_token_of_an_earlier_use_is_unknown) {
+Test(help_tokens, the_token_of_an_earlier_use_is_unknown) {
     struct inflight *one = make(1);
     uint64_t token = ebp_token(&one->slot);
 
@@ -49,7 +49,7 @@ Test(common_tokens, the_token_of_an_earlier_use_is_unknown) {
     ebp_token_table_free(&table);
 }
 
-Test(common_tokens, tokens_that_were_never_given_out_are_unknown) {
+Test(help_tokens, tokens_that_were_never_given_out_are_unknown) {
     cr_assert_null(find(0));
     cr_assert_null(find(1));
     uint64_t token = ebp_token(&make(1)->slot);
@@ -61,7 +61,7 @@ Test(common_tokens, tokens_that_were_never_given_out_are_unknown) {
     ebp_token_table_free(&table);
 }
 
-Test(common_tokens, a_record_keeps_its_address) {
+Test(help_tokens, a_record_keeps_its_address) {
     struct inflight *first = make(0);
 
     for (size_t i = 1; i < MANY; i++)
@@ -71,7 +71,7 @@ Test(common_tokens, a_record_keeps_its_address) {
     ebp_token_table_free(&table);
 }
 
-Test(common_tokens, without_memory_there_is_no_record) {
+Test(help_tokens, without_memory_there_is_no_record) {
     for (unsigned n = 1; n <= 2; n++) { /* the table, then the record */
         fail_allocation(n);
         cr_assert_null(ebp_token_slot_new(&table, sizeof(struct inflight)));

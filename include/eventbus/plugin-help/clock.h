@@ -1,10 +1,11 @@
-/* plugins/common/clock.h - clocks in ms, and what is computed from them. */
+/* eventbus/plugin-help/clock.h - clocks in ms, and what is computed from them. Any thread. */
 #ifndef EBP_CLOCK_H
 #define EBP_CLOCK_H
 
+#include <eventbus/plugin-help/base.h>
+
 #include <limits.h>
 #include <stdint.h>
-#include <time.h>
 
 static inline int64_t ebp_clock_ms(clockid_t clock) {
     struct timespec now;
@@ -40,9 +41,11 @@ static inline int ebp_poll_timeout(int64_t timeout_ms) {
 
 /* The timespec of a time in ms of any clock; one before its beginning counts as its beginning. */
 static inline struct timespec ebp_timespec(int64_t ms) {
-    if (ms < 0)
-        ms = 0;
-    return (struct timespec){ .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
+    struct timespec time;
+
+    time.tv_sec = (time_t)((ms < 0 ? 0 : ms) / 1000);
+    time.tv_nsec = (long)((ms < 0 ? 0 : ms) % 1000) * 1000000;
+    return time;
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* plugins/common/ring.h - rings: the messages that a producer has taken and not yet reported, in order; and rings of other
+/* eventbus/plugin-help/ring.h - rings: the messages that a producer has taken and not yet reported, in order; and rings of other
  * elements, which grow. */
 #ifndef EBP_RING_H
 #define EBP_RING_H
@@ -6,6 +6,9 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <eventbus/plugin.h>
 
 /* ---- A producer's messages in flight: at most EBP_SUBMIT_ROOM, so that submit needs no memory ---- */
@@ -58,7 +61,33 @@ static inline size_t ebp_ring_at(const struct ebp_ring *ring, size_t i) {
 
 /* Makes room for `more` elements behind the last one. `elements` points to the pointer to the array, whose elements have
  * `size` bytes each. Returns false without memory; nothing has changed then. */
-bool ebp_ring_grow(struct ebp_ring *ring, void *elements, size_t more, size_t size);
+static inline bool ebp_ring_grow(struct ebp_ring *ring, void *elements, size_t more, size_t size) {
+    const size_t first_room = 64;
+    size_t room = ring->room ? ring->room : first_room, bytes, end;
+    char *before, *after;
+
+    while (room - ring->n < more) {
+        if (room > SIZE_MAX / 4)
+            return false;
+        room *= 2;
+    }
+    if (room == ring->room)
+        return true;
+    memcpy(&before, elements, sizeof before); /* whatever type it points to */
+    after = __builtin_mul_overflow(room, size, &bytes) ? NULL : (char *)malloc(bytes);
+    if (!after)
+        return false;
+    end = ring->room - ring->first < ring->n ? ring->room - ring->first : ring->n; /* those before the ring wraps */
+    if (before) {
+        memcpy(after, before + ring->first * size, end * size);
+        memcpy(after + end * size, before, (ring->n - end) * size);
+    }
+    free(before);
+    memcpy(elements, &after, sizeof after);
+    ring->first = 0;
+    ring->room = room;
+    return true;
+}
 
 /* The same for an array expression; checks the room inline. */
 #define EBP_RING_RESERVE(ring, elements, more)                                                                                 \

@@ -1,15 +1,15 @@
-/* plugins/common/tests/test_ring.c */
+/* tests/unit/help/test_ring.c */
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <eventbus/plugin-help/ring.h>
 
-#include "../../../tests/unit/memory.h"
-#include "common/ring.h"
+#include "../memory.h"
 
 static struct ebp_submit_ring submitted;
 static struct eb_message messages[3];
 static const struct eb_message *const three[] = { &messages[0], &messages[1], &messages[2] };
 
-Test(common_ring, submit_takes_what_fits_and_keeps_the_order) {
+Test(help_ring, submit_takes_what_fits_and_keeps_the_order) {
     size_t taken = 0, n;
 
     while ((n = ebp_submit_take(&submitted, three, 3)) == 3)
@@ -21,7 +21,7 @@ Test(common_ring, submit_takes_what_fits_and_keeps_the_order) {
         cr_assert_eq(ebp_submit_at(&submitted, i), three[i % 3]);
 }
 
-Test(common_ring, what_leaves_makes_room_across_the_end) {
+Test(help_ring, what_leaves_makes_room_across_the_end) {
     while (ebp_submit_take(&submitted, three, 3) == 3)
         continue;
     ebp_submit_drop(&submitted, EBP_SUBMIT_ROOM - 1);
@@ -45,7 +45,7 @@ static void push(struct numbers *numbers, int number) {
     numbers->list[ebp_ring_push(&numbers->ring)] = number;
 }
 
-Test(common_ring, a_ring_grows_wherever_it_begins) {
+Test(help_ring, a_ring_grows_wherever_it_begins) {
     for (int first = 0; first < 200; first += 7) {
         struct numbers numbers = { 0 };
         for (int i = 0; i < first; i++) {
@@ -63,7 +63,7 @@ Test(common_ring, a_ring_grows_wherever_it_begins) {
     }
 }
 
-Test(common_ring, many_can_be_reserved_at_once) {
+Test(help_ring, many_can_be_reserved_at_once) {
     struct numbers numbers = { 0 };
 
     push(&numbers, 7);
@@ -76,7 +76,7 @@ Test(common_ring, many_can_be_reserved_at_once) {
     free(numbers.list);
 }
 
-Test(common_ring, what_no_memory_has_is_refused_and_changes_nothing) {
+Test(help_ring, what_no_memory_has_is_refused_and_changes_nothing) {
     struct numbers numbers = { 0 };
 
     push(&numbers, 7);
