@@ -84,36 +84,46 @@ done:
     return ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot start a process to look at plugin %s", name);
 }
 
-/* Reads until the other side closes. Returns false if the time is over or the report is too long. */
-static bool read_report(int fd, struct ebi_bytes *report) {
+enum reading { READ_ALL, READ_LATE, READ_LONG, READ_NO_MEMORY };
+
+/* Reads until the other side closes, for PATIENCE_MS at most. */
+static enum reading read_report(int fd, struct ebi_bytes *report) {
     int64_t until = ebi_ticks_ms() + PATIENCE_MS;
     struct pollfd wait = { .fd = fd, .events = POLLIN };
 
     for (;;) {
         int64_t left = until - ebi_ticks_ms();
-        if (left <= 0 || report->len > MOST_REPORT || !ebi_bytes_reserve(report, BUFSIZ))
-            return false;
+        if (left <= 0)
+            return READ_LATE;
+        if (report->len > MOST_REPORT)
+            return READ_LONG;
+        if (!ebi_bytes_reserve(report, BUFSIZ))
+            return READ_NO_MEMORY;
         int ready = poll(&wait, 1, (int)left);
         if (ready < 0 && errno != EINTR)
-            return false;
+            return READ_LATE;
         if (ready <= 0)
             continue;
         ssize_t got = read(fd, report->data + report->len, BUFSIZ);
         if (got == 0)
-            return true;
+            return READ_ALL;
         if (got < 0 && errno != EINTR)
-            return false;
+            return READ_LATE;
         if (got > 0)
             report->len += (size_t)got;
     }
 }
 
 /* Describes how the child ended if there is no report. */
-static json_t *obituary(const char *name, int how, bool in_time) {
-    if (!in_time)
+static json_t *obituary(const char *name, int how, enum reading reading) {
+    if (reading == READ_LATE)
         return json_pack(
             "{so}", "error",
             json_sprintf("plugin %s did not come back from being loaded in %d s; ask its author", name, PATIENCE_MS / 1000));
+    if (reading == READ_LONG)
+        return json_pack("{so}", "error",
+                         json_sprintf("plugin %s says more than %d MiB of itself and its options; ask its author to shorten it",
+                                      name, MOST_REPORT >> 20));
     if (WIFSIGNALED(how))
         return json_pack("{so}", "error",
                          json_sprintf("plugin %s crashed while it was being loaded (signal %d, %s); ask its author", name,
@@ -138,14 +148,14 @@ enum eb_status cli_probe(const char *path, const char *name, enum ebi_trust trus
         goto done;
     close(ends[1]);
     ends[1] = -1;
-    bool in_time = read_report(ends[0], &text);
-    if (!in_time)
+    enum reading reading = read_report(ends[0], &text);
+    if (reading != READ_ALL)
         kill(child, SIGKILL);
     while (waitpid(child, &how, 0) < 0 && errno == EINTR)
         ;
-    *report = in_time && text.len > 0 ? json_loadb(text.data, text.len, 0, NULL) : NULL;
-    if (!*report)
-        *report = obituary(name, how, in_time);
+    *report = reading == READ_ALL && text.len > 0 ? json_loadb(text.data, text.len, 0, NULL) : NULL;
+    if (!*report && reading != READ_NO_MEMORY)
+        *report = obituary(name, how, reading);
     status = *report ? EB_OK : ebi_error_memory(err);
 done:
     ebi_bytes_free(&text);

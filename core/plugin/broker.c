@@ -127,7 +127,8 @@ void ebi_broker_free(struct ebi_broker *broker) {
 static enum eb_status need(const struct ebi_broker *broker, const void *ops, const char *role, struct eb_error *err) {
     if (ops)
         return EB_OK;
-    return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s of [broker %s] has no %s role (%s)",
+    return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN,
+                     "plugin %s of [broker %s] has no %s role (%s); take a broker whose plugin has it",
                      broker->plugin->about.name, broker->name, role, broker->plugin->file);
 }
 

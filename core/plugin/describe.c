@@ -8,9 +8,19 @@
 #include <eventbus/version.h>
 #include "base/error.h"
 #include "base/printable.h"
+#include "config/value.h"
 
 /* Bounds that no plugin comes near, but garbage exceeds. */
-enum { NAME_LIMIT = 64, LINE_LIMIT = 512, OPTIONS_LIMIT = 1000, OPTION_SIZE_LIMIT = 4096, SETTINGS_LIMIT = 1 << 20 };
+enum {
+    NAME_LIMIT = 64,
+    LINE_LIMIT = 512,
+    HELP_LIMIT = 2048,
+    CHOICES_LIMIT = 256,
+    OPTIONS_LIMIT = 1000,
+    OPTION_SIZE_LIMIT = 4096,
+    SETTINGS_LIMIT = 1 << 20,
+    WHY_ROOM = 400
+};
 
 /* The size that each table has in every plugin of this major version, since 1.0 had it: up to its last required member. */
 static const size_t about_least = offsetof(struct eb_plugin, check);
@@ -84,11 +94,15 @@ static enum eb_status read_about(struct ebi_module *module, const char *file, st
     struct eb_plugin head;
 
     if (!ebi_module_find(module, "eventbus_plugin", &symbol))
-        return refuse(err, file, "is a shared object, but no plugin of the event bus: it exports no eventbus_plugin");
+        return refuse(err, file,
+                      "is a shared object, but no plugin of the event bus: it exports no eventbus_plugin; remove it from the "
+                      "plugin folder, or let its author export that symbol");
     if (symbol.function)
         return refuse(err, file, "exports eventbus_plugin as a function; it must be the data: const struct eb_plugin");
     if (symbol.room < about_head)
-        return refuse(err, file, "has an eventbus_plugin of %zu bytes, which is not a struct eb_plugin", symbol.room);
+        return refuse(err, file,
+                      "has an eventbus_plugin of %zu bytes, which is not a struct eb_plugin; build it with eventbus/plugin.h",
+                      symbol.room);
     ebi_copy_sized(&head, sizeof head, symbol.address, about_head);
     if (head.size < about_head || head.size > symbol.room)
         return refuse(err, file,
@@ -99,63 +113,118 @@ static enum eb_status read_about(struct ebi_module *module, const char *file, st
     if (status != EB_OK)
         return status;
     if (head.size < about_least)
-        return refuse(err, file, "has an eventbus_plugin of %zu bytes; in ABI %u.%u it has at least %zu", head.size,
-                      head.abi_major, head.abi_minor, about_least);
+        return refuse(err, file,
+                      "has an eventbus_plugin of %zu bytes; in ABI %u.%u it has at least %zu: set its size to "
+                      "sizeof(struct eb_plugin)",
+                      head.size, head.abi_major, head.abi_minor, about_least);
     ebi_copy_sized(about, sizeof *about, symbol.address, head.size);
     return EB_OK;
 }
 
 static enum eb_status check_texts(const struct eb_plugin *about, const char *file, struct eb_error *err) {
+    if (!about->name)
+        return refuse(err, file, "has no name; set name of eventbus_plugin to its file's name without .so");
     if (!is_name(about->name, "-_"))
-        return refuse(err, file, "has no name, or one with other characters than letters, digits, - and _");
+        return refuse(err, file,
+                      "has a name that no plugin may have; set name of eventbus_plugin to at most %d letters, digits, - and _",
+                      NAME_LIMIT - 1);
     if (!is_line(about->version))
-        return refuse(err, file, "has no version, or one that is not a line of text");
+        return refuse(err, file, "has no version, or one that is not a line of text; set version of eventbus_plugin");
     if (!is_line(about->summary))
-        return refuse(err, file, "has no summary, or one that is not a line of text");
+        return refuse(err, file, "has no summary, or one that is not a line of text; set summary of eventbus_plugin");
     return EB_OK;
 }
 
 /* ---- Options ---- */
 
-/* Returns why an option is refused; NULL: it is not. */
-static const char *option_mistake(const struct eb_option *option, const struct eb_plugin *about) {
-    size_t settings_size = about->settings_size;
+static bool is_number(const struct eb_option *option) {
+    return option->type >= EB_OPT_BOOL && option->type <= EB_OPT_CHOICE;
+}
 
-    if (!ends(option->help, LINE_LIMIT * 4))
-        return "has no help";
-    if (option->type < EB_OPT_TEXT || option->type > EB_OPT_CHOICE)
-        return about->abi_minor > EB_ABI_MINOR ? NULL : "is of no type"; /* a newer type: refused where the option is given */
-    if (option->offset % sizeof(int64_t) != 0 || option->offset > settings_size ||
-        settings_size - option->offset < (option->type < EB_OPT_BOOL ? sizeof(char *) : sizeof(int64_t)))
-        return "has its place outside of the settings, or across two places";
-    if (option->type == EB_OPT_CHOICE && !is_line(option->choices))
-        return "has no choices";
-    if (option->type == EB_OPT_PAIRS && option->key[strlen(option->key) - 1] != '.')
-        return "takes pairs; then its key is a prefix that ends with a dot";
-    if (option->min > option->max)
-        return "has a least value above its greatest";
-    if (option->fallback && !ends(option->fallback, SETTINGS_LIMIT))
-        return "has a default without an end";
-    return NULL;
+/* Says in why what is wrong with an option's type and its place in the settings. False: nothing. */
+static bool has_wrong_place(const struct eb_option *option, const struct eb_plugin *about, char why[WHY_ROOM]) {
+    size_t settings_size = about->settings_size, size = ebi_value_size(option);
+
+    if (size == 0) /* a newer type is refused where the option is given */
+        return about->abi_minor <= EB_ABI_MINOR && snprintf(why, WHY_ROOM, "is of type %d, which ABI %u.%u does not have",
+                                                            option->type, about->abi_major, about->abi_minor) > 0;
+    if (option->offset % sizeof(int64_t) == 0 && option->offset <= settings_size && settings_size - option->offset >= size)
+        return false;
+    snprintf(why, WHY_ROOM,
+             "has its place outside of the settings, or across two places: offset %zu of %zu bytes; use offsetof, and "
+             "sizeof for settings_size",
+             option->offset, settings_size);
+    return true;
+}
+
+/* Whether an option's default has no end, or is a value that the option itself does not take; says in why which. A default
+ * with ${...} is not known before it is used. */
+static bool has_wrong_default(const struct eb_option *option, char why[WHY_ROOM]) {
+    struct eb_error err;
+    int64_t number;
+
+    if (!option->fallback)
+        return false;
+    if (!ends(option->fallback, SETTINGS_LIMIT))
+        return snprintf(why, WHY_ROOM, "has a default without an end") > 0;
+    if (option->flags & EB_OPT_REQUIRED)
+        return snprintf(why, WHY_ROOM, "is required and has a default; it can be one of them") > 0;
+    if (!is_number(option) || strstr(option->fallback, "${") ||
+        ebi_value_read(NULL, option, option->fallback, false, &number, &err) == EB_OK)
+        return false;
+    snprintf(why, WHY_ROOM, "has a default that it does not take itself: %.300s", err.text);
+    return true;
+}
+
+/* Says in why what is wrong with an option. False: nothing. */
+static bool has_mistake(const struct eb_option *option, const struct eb_plugin *about, char why[WHY_ROOM]) {
+    const char *mistake = NULL;
+
+    if (!ends(option->help, HELP_LIMIT))
+        mistake = "has no help";
+    else if (option->type == EB_OPT_CHOICE && !is_line(option->choices))
+        mistake = "has no choices";
+    else if (option->type == EB_OPT_CHOICE && !ends(option->choices, CHOICES_LIMIT))
+        mistake = "has choices that are longer than 255 bytes together";
+    else if (option->type == EB_OPT_PAIRS && option->key[strlen(option->key) - 1] != '.')
+        mistake = "takes pairs; then its key is a prefix that ends with a dot";
+    else if (option->min > option->max)
+        mistake = "has a least value above its greatest";
+    if (mistake)
+        return snprintf(why, WHY_ROOM, "%s", mistake) > 0;
+    return has_wrong_place(option, about, why) || has_wrong_default(option, why);
+}
+
+/* Refuses an option that has the key, or the place in the settings, of one before it. */
+static enum eb_status check_clash(const struct eb_option *options, size_t n, const char *file, struct eb_error *err) {
+    const struct eb_option *option = &options[n];
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(option->key, options[i].key) == 0)
+            return refuse(err, file, "has an option %s twice", option->key);
+        if (option->offset == options[i].offset && ebi_value_size(option) && ebi_value_size(&options[i]))
+            return refuse(err, file, "has options %s and %s at one place of its settings; give each an offset of its own",
+                          options[i].key, option->key);
+    }
+    return EB_OK;
 }
 
 static enum eb_status check_options(const struct eb_plugin *about, const char *file, struct eb_error *err) {
     const struct eb_option *options = about->options;
+    enum eb_status status = EB_OK;
+    char why[WHY_ROOM];
 
-    for (size_t i = 0; i < about->n_options; i++) {
+    for (size_t i = 0; i < about->n_options && status == EB_OK; i++) {
         if (!is_name(options[i].key, "-_."))
             return refuse(err, file,
                           "has an option, number %zu, without a key, or with one of other characters than "
                           "letters, digits, -, _ and dots",
                           i + 1);
-        const char *mistake = option_mistake(&options[i], about);
-        if (mistake)
-            return refuse(err, file, "has an option %s that %s", options[i].key, mistake);
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(options[i].key, options[j].key) == 0)
-                return refuse(err, file, "has an option %s twice", options[i].key);
+        if (has_mistake(&options[i], about, why))
+            return refuse(err, file, "has an option %s that %s", options[i].key, why);
+        status = check_clash(options, i, file, err);
     }
-    return EB_OK;
+    return status;
 }
 
 /* Replaces the plugin's own table by a copy with this core's stride. */
@@ -168,9 +237,9 @@ static enum eb_status read_options(struct eb_plugin *about, const char *file, st
         return refuse(err, file, "wants %zu bytes for its settings; at most %d are given", about->settings_size,
                       SETTINGS_LIMIT);
     if (n > OPTIONS_LIMIT)
-        return refuse(err, file, "speaks of %zu options; at most %d are read", n, OPTIONS_LIMIT);
+        return refuse(err, file, "speaks of %zu options; at most %d are read: set n_options", n, OPTIONS_LIMIT);
     if (n && !theirs)
-        return refuse(err, file, "speaks of %zu options, but has no table of them", n);
+        return refuse(err, file, "speaks of %zu options, but has no table of them: set options", n);
     if (n && (stride < option_least || stride > OPTION_SIZE_LIMIT || stride % _Alignof(struct eb_option) != 0))
         return refuse(err, file, "gives the size of an option as %zu bytes; set option_size to sizeof(struct eb_option)",
                       stride);
@@ -233,7 +302,8 @@ static enum eb_status read_role(struct ebi_module *module, const struct role *ro
     if (!ebi_module_find(module, role->symbol, &symbol))
         return EB_OK;
     if (symbol.function || symbol.room < sizeof size)
-        return refuse(err, file, "exports an %s that is not a table of ops", role->symbol);
+        return refuse(err, file, "exports an %s that is not a table of ops; it must be data, which begins with its size",
+                      role->symbol);
     memcpy(&size, symbol.address, sizeof size);
     if (size < sizeof size || size > symbol.room)
         return refuse(err, file, "has an %s that gives its size as %zu bytes; set it to sizeof %s", role->symbol, size,
@@ -245,8 +315,16 @@ static enum eb_status read_role(struct ebi_module *module, const struct role *ro
     ebi_copy_sized(copy, role->size, symbol.address, size);
     for (size_t i = 0; role->required[i].name; i++)
         if (is_null(copy, role->required[i].offset))
-            return refuse(err, file, "has no %s in its %s role, which cannot do without", role->required[i].name, role->name);
+            return refuse(err, file, "has no %s in its %s role, which cannot do without: set it in %s", role->required[i].name,
+                          role->name, role->symbol);
     return EB_OK;
+}
+
+/* Refuses a consumer whose traits contradict each other. */
+static enum eb_status check_traits(const struct eb_consumer_ops *consumer, const char *file, struct eb_error *err) {
+    if (!consumer || !(consumer->traits & EB_T_DELAY_ORDER) || (consumer->traits & EB_T_DELAY))
+        return EB_OK;
+    return refuse(err, file, "claims EB_T_DELAY_ORDER for its consumer without EB_T_DELAY, which it is a part of: claim both");
 }
 
 enum eb_status ebi_describe(struct ebi_module *module, const char *file, struct ebi_plugin *plugin, struct eb_error *err) {
@@ -265,10 +343,12 @@ enum eb_status ebi_describe(struct ebi_module *module, const char *file, struct 
         status = read_role(module, &consumer_role, file, &consumer, err);
     if (status == EB_OK)
         status = read_role(module, &admin_role, file, &admin, err);
+    if (status == EB_OK)
+        status = check_traits(consumer, file, err);
     if (status == EB_OK && !producer && !consumer && !admin)
         status = refuse(err, file,
-                        "has no role: it exports none of eventbus_producer, eventbus_consumer and "
-                        "eventbus_admin");
+                        "has no role: it exports none of eventbus_producer, eventbus_consumer and eventbus_admin; export the "
+                        "table of ops of one");
     *plugin = (struct ebi_plugin){ .about = about, .producer = producer, .consumer = consumer, .admin = admin };
     if (status != EB_OK)
         ebi_describe_free(plugin);

@@ -78,6 +78,12 @@ static enum eb_status check_whole(int fd, const ElfW(Ehdr) * header, uint64_t si
                      file, (unsigned long long)size);
 }
 
+static const char *name_kind(mode_t mode) {
+    return S_ISFIFO(mode)   ? "is a named pipe, not a regular file; remove it from the plugin folder"
+           : S_ISSOCK(mode) ? "is a socket, not a regular file; remove it from the plugin folder"
+                            : "is a device, not a regular file; remove it from the plugin folder";
+}
+
 static enum eb_status check_open(int fd, const char *file, struct eb_error *err) {
     ElfW(Ehdr) header;
     struct stat st;
@@ -88,7 +94,7 @@ static enum eb_status check_open(int fd, const char *file, struct eb_error *err)
     if (S_ISDIR(st.st_mode))
         return refuse(err, file, "is a folder; plugin = NAME takes a plugin's name, plugin_path the folders to search");
     if (!S_ISREG(st.st_mode))
-        return refuse(err, file, "is not a regular file");
+        return refuse(err, file, name_kind(st.st_mode));
     ssize_t n = pread(fd, &header, sizeof header, 0);
     if (n < 0)
         return ebi_error_errno(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s cannot be read", file);
@@ -112,6 +118,10 @@ static enum eb_status check_open(int fd, const char *file, struct eb_error *err)
 enum eb_status ebi_inspect(const char *file, struct eb_error *err) {
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* does not wait where it is a pipe */
 
+    if (fd < 0 && errno == ENXIO)
+        return refuse(err, file, name_kind(S_IFSOCK));
+    if (fd < 0 && errno == EACCES)
+        return refuse(err, file, "cannot be read: Permission denied; let the user who runs this read it, with chmod or chown");
     if (fd < 0)
         return ebi_error_errno(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s cannot be read", file);
     enum eb_status status = check_open(fd, file, err);

@@ -1,8 +1,10 @@
 /* core/plugin/plugins.c - loads plugin files, each of them once, and keeps them. */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/error.h"
 #include "base/thread.h"
 #include "base/trust.h"
@@ -35,6 +37,10 @@ static enum eb_status explain(struct eb_error *err, const char *file, const stru
         hint = "; link it with what defines that (-Wl,-z,defs tells when it is built)";
     else if (strstr(text, "cannot open shared object file"))
         hint = "; install that library";
+    else if (strstr(text, "position-independent executable"))
+        hint = "; it is a program, link it with -shared";
+    else if (strstr(text, "version `"))
+        hint = "; it was built on a newer system, build it on this one";
     return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s cannot be loaded: %s%s", file, text, hint);
 }
 
@@ -82,6 +88,24 @@ static enum eb_status load_once(const char *file, const struct ebi_plugin **plug
     return status;
 }
 
+/* Reports a file that realpath does not find. */
+static enum eb_status not_there(const char *asked, struct eb_error *err) {
+    int why = errno;
+    char target[256];
+    ssize_t len = readlink(asked, target, sizeof target - 1);
+
+    if (len > 0 && why == ENOENT) {
+        target[len] = '\0';
+        return ebi_error(
+            err, EB_PERMANENT, EB_KIND_PLUGIN,
+            "plugin %s cannot be found: it is a link to %s, which does not exist; remove the link, or install that "
+            "file",
+            asked, target);
+    }
+    errno = why;
+    return ebi_error_errno(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s cannot be found", asked);
+}
+
 /* Users write the name of a plugin, so its file must have that name. */
 static enum eb_status check_name(const struct ebi_plugin *plugin, const char *asked, struct eb_error *err) {
     const char *base = strrchr(asked, '/') + 1, *name = plugin->about.name;
@@ -112,10 +136,12 @@ enum eb_status ebi_plugin_load(const char *path, const char *name, enum ebi_trus
         goto done;
     file = realpath(asked, NULL);
     if (!file) {
-        status = ebi_error_errno(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s cannot be found", asked);
+        status = not_there(asked, err);
         goto done;
     }
-    if (trust == EBI_TRUST_OWNER)
+    if (trust == EBI_TRUST_OWNER) /* what cannot be a plugin is refused as that, and not for who may write it */
+        status = ebi_inspect(file, err);
+    if (trust == EBI_TRUST_OWNER && status == EB_OK)
         status = ebi_plugin_trusted(file, err);
     if (status == EB_OK)
         status = load_once(file, &found, err);

@@ -131,8 +131,12 @@ const struct eb_producer_ops eventbus_producer = { .size = IDLE_PRODUCER_SIZE,
 #ifndef IDLE_SETTLE
 #define IDLE_SETTLE idle_settle
 #endif
+#ifndef IDLE_CONSUMER_TRAITS
+#define IDLE_CONSUMER_TRAITS 0
+#endif
 #ifndef IDLE_NO_CONSUMER
 const struct eb_consumer_ops eventbus_consumer = { .size = sizeof(struct eb_consumer_ops),
+                                                   .traits = IDLE_CONSUMER_TRAITS,
                                                    .open = idle_open_consumer,
                                                    .receive = idle_receive,
                                                    .settle = IDLE_SETTLE,

@@ -102,29 +102,6 @@ def what_a_plugin_prints_while_loading_is_no_data(t):
 
 
 @test
-def each_bad_file_has_its_own_message_and_5(t):
-    whole = t.compile_plugin("sample")
-    with open(whole, "rb") as file:
-        start = file.read(3000)
-    t.write("plugins/torn.so", start)
-    t.write("plugins/text.so", "hello\n")
-    os.mkdir(t.path("plugins/attic.so"))
-    t.compile_plugin("plain", "int nothing;\n")
-    t.compile_plugin("future", SAMPLE_PLUGIN.replace("EB_ABI_MAJOR", "EB_ABI_MAJOR + 1"))
-    t.compile_plugin("needy", SAMPLE_PLUGIN + "int missing_symbol(void);\nint (*use)(void) = missing_symbol;\n")
-    told = {}
-    for name in ("torn", "text", "attic", "plain", "future", "needy", "absent"):
-        err = t.run("plugins", name, *folder(t), status=5).err
-        t.contains(err, name)
-        told[name] = err.replace(name, "NAME")
-    t.contains(told["future"], "1.0", "2.0")
-    t.contains(told["needy"], "missing_symbol")
-    t.contains(told["plain"], "eventbus_plugin")
-    t.contains(told["attic"], "is a folder")
-    t.equal(len(set(told.values())), len(told), "different messages")
-
-
-@test
 def a_file_that_others_can_write_is_refused(t):
     file = t.compile_plugin("sample")
     os.chmod(file, 0o666)
