@@ -165,8 +165,12 @@ enum eb_trait {
                              * fail too). consumer: the messages of a key are in flight at one member of the group at a
                              * time. The host gives a producer without it one message of a key at a time */
     EB_T_POWER = 2,              /* producer: a delivered message survives a power cut */
-    EB_T_DELAY = 4,              /* consumer: understands EB_RETRY, and counts it in failures */
-    EB_T_DELAY_ORDER = 8,        /* and holds back the key's later messages until the retried one is settled */
+    EB_T_DELAY = 4,              /* consumer: understands EB_RETRY, and counts it in failures: each EB_RETRY counts as one,
+                             * nothing else counts, and every member of the group gets the count. A plugin whose broker
+                             * counts deliveries only does not claim it; the host then keeps what waits for a retry in
+                             * the worker and extends its lease */
+    EB_T_DELAY_ORDER = 8,        /* consumer: does that, and holds back the key's later messages until the retried one is
+                             * settled. Only together with EB_T_DELAY */
     EB_T_FREE_RETURN = 16,       /* EB_RETURN does not raise deliveries */
     EB_T_HISTORY = 32,           /* a new group can read what was stored before it */
     EB_T_PATTERN = 64,           /* a topic with '*' subscribes to all topics that match, also to those made later */
