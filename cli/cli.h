@@ -28,20 +28,21 @@ struct cli_option {
 
 struct cli_call;
 
-/* A verb, or a subcommand of one: "schema" has the subcommands "check", "encode" and "decode". */
+/* A verb, or a subcommand of one: "schema" has the subcommands "check", "encode" and "decode". A verb may have both
+ * subcommands and a run of its own: "topics" lists, "topics create" makes one. */
 struct cli_verb {
     const char *name;
-    const char *summary; /* one line, no full stop */
-    const struct cli_verb *const
-        *parts;                  /* subcommands, ends with NULL; NULL: the verb has none and fills in the fields below */
-    const char *const *usage;    /* what may follow the name, one line for each form; ends with NULL */
-    const char *about;           /* paragraphs separated by empty lines; NULL: the summary is enough */
-    const char *const *examples; /* command lines; ends with NULL */
+    const char *summary;                 /* one line, no full stop */
+    const struct cli_verb *const *parts; /* subcommands, ends with NULL; NULL: the verb has none */
+    const char *const *usage;            /* what may follow the name, one line for each form; ends with NULL */
+    const char *about;                   /* paragraphs separated by empty lines; NULL: the summary is enough */
+    const char *const *examples;         /* command lines; ends with NULL */
     const struct cli_option *options;
     size_t n_options;
     size_t settings_size; /* of the struct that the options fill */
     size_t min_operands, max_operands;
-    int (*run)(const struct cli_call *); /* returns the exit status */
+    int (*run)(const struct cli_call *); /* returns the exit status; NULL: the verb only has subcommands, and the fields
+                                          * from usage on are not used */
 };
 
 enum cli_loudness { CLI_NORMAL, CLI_QUIET, CLI_VERBOSE };

@@ -12,7 +12,7 @@
 #include "cli/options.h"
 #include "config/settings.h"
 
-enum { MOST_VERBS = 32, NAME_ROOM = 64 };
+enum { MOST_VERBS = 32, MOST_PARTS = 8, NAME_ROOM = 64 };
 
 int cli_usage(const char *name, const char *format, ...) {
     char text[1024];
@@ -107,7 +107,7 @@ static bool answered(const struct cli_common *common, const struct cli_verb *ver
     return common->help || common->version;
 }
 
-/* Runs a verb without subcommands; argv[0] is its last word. */
+/* Runs the verb itself, not a subcommand; argv[0] is its last word. */
 static int run(const struct cli_verb *verb, const char *name, struct cli_common *common, int argc, char **argv) {
     void *settings = calloc(1, verb->settings_size + 1);
     struct cli_table tables[] = { { verb->options, verb->n_options, settings },
@@ -144,6 +144,35 @@ done:
     return status;
 }
 
+/* Finds the first word behind a verb and its options, which may be those of a subcommand; see cli_options_first_word. */
+static int first_word(const struct cli_verb *verb, int argc, char **argv) {
+    struct cli_table tables[MOST_PARTS + 2] = { { verb->options, verb->n_options, NULL },
+                                                { cli_common_options, cli_n_common_options, NULL } };
+    size_t n = 2;
+
+    for (const struct cli_verb *const *part = verb->parts; *part && n < MOST_PARTS + 2; part++)
+        tables[n++] = (struct cli_table){ (*part)->options, (*part)->n_options, NULL };
+    return cli_options_first_word(tables, n, argc, argv);
+}
+
+/* Runs a verb that has subcommands and a run of its own: the subcommand if the first word names one. Options of the
+ * subcommand may stand before that word as well. */
+static int run_or_dispatch(const struct cli_verb *verb, const char *name, struct cli_common *common, int argc, char **argv) {
+    int at = first_word(verb, argc, argv);
+    char full[2 * NAME_ROOM];
+
+    if (at == argc)
+        return run(verb, name, common, argc, argv);
+    char *word = argv[at];
+    const struct cli_verb *part = find(verb->parts, word);
+    if (!part)
+        return verb->max_operands > 0 ? run(verb, name, common, argc, argv) : tell_unknown_verb(verb->parts, name, word);
+    memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof *argv);
+    argv[1] = word;
+    snprintf(full, sizeof full, "%s %s", name, part->name);
+    return run(part, full, common, argc - 1, argv + 1);
+}
+
 /* Finds the verb that argv[1] names among `verbs`, and its subcommand if it has any; name holds the words before. */
 static int dispatch(const struct cli_verb *const *verbs, const struct cli_verb *above, const char *name,
                     struct cli_common *common, int argc, char **argv) {
@@ -161,6 +190,8 @@ static int dispatch(const struct cli_verb *const *verbs, const struct cli_verb *
     if (!verb)
         return tell_unknown_verb(verbs, name, argv[read]);
     snprintf(full, sizeof full, "%s%s%s", name, *name ? " " : "", verb->name);
+    if (verb->parts && verb->run)
+        return run_or_dispatch(verb, full, common, argc - read, argv + read);
     if (verb->parts)
         return dispatch(verb->parts, verb, full, common, argc - read, argv + read);
     return run(verb, full, common, argc - read, argv + read);

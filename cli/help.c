@@ -130,32 +130,38 @@ static void print_summary(const struct cli_verb *verb) {
     wrap(text, 0, 0);
 }
 
+static void print_examples(const struct cli_verb *verb) {
+    cli_outf("\nExamples:\n");
+    for (const char *const *example = verb->run ? verb->examples : NULL; example && *example; example++)
+        cli_outf("  %s\n", *example);
+    for (const struct cli_verb *const *part = verb->parts; part && *part; part++)
+        cli_outf("  %s\n", (*part)->examples[0]);
+}
+
 void cli_help_verb(const struct cli_verb *verb, const char *name) {
+    static const char *const none[] = { NULL };
     const char *before = "Usage:";
 
-    if (verb->parts) {
-        cli_outf("Usage: eventbus %s WHAT ...\n\n", name);
-        print_summary(verb);
-        cli_outf("\nWhat:\n");
-        print_verbs(verb->parts);
-        cli_outf("\nExamples:\n");
-        for (const struct cli_verb *const *part = verb->parts; *part; part++)
-            cli_outf("  %s\n", (*part)->examples[0]);
-        cli_outf("\neventbus %s WHAT --help tells more.\n", name);
-        return;
-    }
-    for (const char *const *usage = verb->usage; *usage; usage++, before = "      ")
+    for (const char *const *usage = verb->run ? verb->usage : none; *usage; usage++, before = "      ")
         cli_outf("%s eventbus %s%s%s\n", before, name, **usage ? " " : "", *usage);
+    if (verb->parts)
+        cli_outf("%s eventbus %s WHAT ...\n", before, name);
     cli_outf("\n");
     print_summary(verb);
     if (verb->about) {
         cli_outf("\n");
         wrap(verb->about, 0, 0);
     }
-    cli_outf("\nOptions:\n");
-    print_options(verb->options, verb->n_options);
-    print_options(cli_common_options, cli_n_common_options);
-    cli_outf("\nExamples:\n");
-    for (const char *const *example = verb->examples; *example; example++)
-        cli_outf("  %s\n", *example);
+    if (verb->parts) {
+        cli_outf("\nWhat:\n");
+        print_verbs(verb->parts);
+    }
+    if (verb->run) {
+        cli_outf("\nOptions:\n");
+        print_options(verb->options, verb->n_options);
+        print_options(cli_common_options, cli_n_common_options);
+    }
+    print_examples(verb);
+    if (verb->parts)
+        cli_outf("\neventbus %s WHAT --help tells more.\n", name);
 }

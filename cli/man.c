@@ -154,17 +154,15 @@ static void page_of_verb(const struct cli_verb *verb, const char *page) {
     cli_roff_title(page, "1", verb->summary);
     cli_roff_heading("synopsis");
     snprintf(name, sizeof name, "eventbus %s", verb->name);
-    if (!verb->parts)
+    if (verb->run)
         synopsis(verb, name);
     for (const struct cli_verb *const *part = verb->parts; part && *part; part++) {
         snprintf(name, sizeof name, "eventbus %s %s", verb->name, (*part)->name);
-        if (part != verb->parts)
+        if (part != verb->parts || verb->run)
             cli_outf(".br\n");
         synopsis(*part, name);
     }
-    for (const struct cli_verb *const *part = verb->parts; part && *part; part++)
-        page_of_part(*part);
-    if (!verb->parts) {
+    if (verb->run) {
         cli_roff_heading("description");
         description(verb);
         cli_roff_heading("options");
@@ -172,6 +170,8 @@ static void page_of_verb(const struct cli_verb *verb, const char *page) {
         cli_roff_heading("examples");
         examples(verb);
     }
+    for (const struct cli_verb *const *part = verb->parts; part && *part; part++)
+        page_of_part(*part);
     cli_outf(
         ".PP\nThe options of every verb, \\fB\\-c\\fR and \\fB\\-o\\fR, and the meaning of the exit status are described in "
         "\\fBeventbus\\fR(1).\n.SH SEE ALSO\n\\fBeventbus\\fR(1), \\fBeventbus.ini\\fR(5)\n");

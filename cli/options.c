@@ -209,6 +209,22 @@ done:
     return wrong ? -1 : optind;
 }
 
+int cli_options_first_word(const struct cli_table *tables, size_t n_tables, int argc, char **argv) {
+    struct reader reader = { .tables = tables, .n_tables = n_tables };
+    int answer = '?';
+
+    if (prepare(&reader, CLI_FIRST_WORD)) {
+        optind = 0;
+        opterr = 0;
+        do
+            answer = getopt_long(argc, argv, reader.letters, reader.longs, NULL);
+        while (answer != -1 && answer != '?' && answer != ':');
+    }
+    free(reader.longs);
+    free(reader.letters);
+    return answer == -1 ? optind : argc;
+}
+
 void cli_options_free(const struct cli_table *tables, size_t n_tables) {
     for (size_t i = 0; i < n_tables; i++)
         for (size_t k = 0; k < tables[i].n; k++)
