@@ -1,13 +1,12 @@
 /* cli/groups.c - eventbus groups: positions and lag of the consumer groups. */
 #include "cli/verbs.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/error.h"
-#include "base/printable.h"
 #include "cli/bus.h"
 #include "cli/grid.h"
+#include "cli/json_line.h"
 #include "plugin/message.h"
 
 struct ask {
@@ -23,38 +22,26 @@ struct listing {
     bool found, no_memory;
 };
 
-static bool add_text(struct ebi_bytes *line, const char *name, const char *text) {
-    return ebi_bytes_add_format(line, "%s\"%s\":", line->len > 1 ? "," : "", name) &&
-           (text ? ebi_bytes_add_json_string(line, text, strlen(text)) : ebi_bytes_add_text(line, "null"));
-}
-
-static bool add_number(struct ebi_bytes *line, const char *name, int64_t number) {
-    return number < 0 ? ebi_bytes_add_format(line, ",\"%s\":null", name)
-                      : ebi_bytes_add_format(line, ",\"%s\":%" PRId64, name, number);
-}
-
 /* Partitions are numbers; a broker without partitions has partition 0 only. */
 static bool add_partition(struct ebi_bytes *line, const char *partition) {
     if (!partition || !*partition)
-        return ebi_bytes_add_text(line, ",\"partition\":0");
+        return cli_json_number(line, "partition", 0);
     if (strspn(partition, "0123456789") == strlen(partition) && strlen(partition) < 16 &&
         (partition[0] != '0' || !partition[1]))
-        return ebi_bytes_add_format(line, ",\"partition\":%s", partition);
-    return add_text(line, "partition", partition);
+        return cli_json_number(line, "partition", strtoll(partition, NULL, 10));
+    return cli_json_text(line, "partition", partition);
 }
 
 static void print_json(struct listing *listing, const char *topic, const struct eb_group_info *info) {
     struct ebi_bytes line = { 0 };
 
-    if (ebi_bytes_add(&line, "{", 1) && add_text(&line, "topic", topic) && add_text(&line, "group", info->group) &&
-        add_partition(&line, info->partition) && add_text(&line, "position", info->position) &&
-        add_text(&line, "end", info->end) && add_number(&line, "lag", info->lag) &&
-        add_number(&line, "unsettled", info->unsettled) && add_number(&line, "members", info->members) &&
-        (!info->state || add_text(&line, "state", info->state)) && ebi_bytes_add(&line, "}", 1))
-        cli_out_line(line.data, line.len);
-    else
+    bool made = cli_json_open(&line) && cli_json_text(&line, "topic", topic) && cli_json_text(&line, "group", info->group) &&
+                add_partition(&line, info->partition) && cli_json_text(&line, "position", info->position) &&
+                cli_json_text(&line, "end", info->end) && cli_json_number(&line, "lag", info->lag) &&
+                cli_json_number(&line, "unsettled", info->unsettled) && cli_json_number(&line, "members", info->members) &&
+                (!info->state || cli_json_text(&line, "state", info->state));
+    if (!cli_json_close(&line, made))
         listing->no_memory = true;
-    ebi_bytes_free(&line);
 }
 
 static const struct cli_column columns[] = {
@@ -196,7 +183,7 @@ static const struct cli_option options[] = {
 
 const struct cli_verb cli_groups = {
     .name = "groups",
-    .summary = "Shows how far the consumer groups are: position, lag, members",
+    .summary = "Shows how far the consumer groups are: position, lag, members; removes groups",
     .usage = (const char *const[]){ "[-t TOPIC] [-g GROUP] [--wide|--json] [--broker NAME]", NULL },
     .about = "LAG is the number of events that a group has not settled yet; UNSETTLED is the part of them that "
              "is in flight at members. A value that the broker does not know is -, in JSON null. STATE is the "
@@ -208,4 +195,5 @@ const struct cli_verb cli_groups = {
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),
     .run = run,
+    .parts = (const struct cli_verb *const[]){ &cli_groups_delete, NULL },
 };

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "cli/bus.h"
+#include "cli/topic_state.h"
 #include "plugin/message.h"
 
 struct ask {
@@ -29,16 +29,28 @@ static int32_t tell_move(void *arg, const struct eb_seek_info *theirs) {
     return !cli_out_event();
 }
 
+/* Tells which of the two does not exist, with the nearest name that does. */
+static void tell_gone(struct cli_topic *topic, const struct ask *ask, const struct eb_error *err) {
+    struct eb_error ignored;
+    bool looked = cli_topic_look(topic, true, &ignored) == EB_OK;
+    char *near_topic = looked && topic->is == CLI_TOPIC_ABSENT ? cli_topic_near(topic) : NULL;
+    const char *near = looked && topic->is == CLI_TOPIC_PRESENT ? cli_topic_near_group(topic, ask->group) : near_topic;
+
+    cli_tell("%s%s%s%s; nothing was made: --create makes what is not there", err->text, near ? " (did you mean " : "",
+             near ? near : "", near ? "?)" : "");
+    free(near_topic);
+}
+
 /* A missing topic or group, and a position after the end, are errors of the call, not of the broker. */
-static int seek(struct ebi_admin *admin, const struct ask *ask, const char *topic, const struct eb_point *to) {
+static int seek(struct cli_topic *topic, const struct ask *ask, const struct eb_point *to) {
     uint32_t flags = (ask->create ? EB_CREATE : 0) | (ask->dry_run ? EB_DRY_RUN : 0);
     struct eb_error err = { 0 };
-    enum eb_status status = ebi_admin_seek(admin, topic, ask->group, to, flags, tell_move, (void *)ask, &err);
+    enum eb_status status = ebi_admin_seek(topic->admin, topic->full, ask->group, to, flags, tell_move, (void *)ask, &err);
 
     if (status == EB_OK)
         return CLI_EXIT_DONE;
     if (status == EB_GONE)
-        cli_tell("%s; nothing was made: --create makes what is not there", err.text);
+        tell_gone(topic, ask, &err);
     else if (status == EB_END)
         cli_tell("%s; nothing was moved", err.text);
     if (status > EB_OK)
@@ -49,28 +61,18 @@ static int seek(struct ebi_admin *admin, const struct ask *ask, const char *topi
 
 static int run(const struct cli_call *call) {
     const struct ask *ask = call->settings;
-    struct ebi_admin *admin = NULL;
+    struct cli_topic topic = { 0 };
     struct eb_point point;
-    char *topic = NULL;
-    struct eb_bus *bus;
     struct eb_error err;
-    int status = CLI_EXIT_DONE;
 
     if (!ask->topic || !ask->group || !ask->to)
         return cli_usage(call->name, "-t TOPIC, -g GROUP and --to PLACE are needed");
-    if (ebi_topic_is_pattern(ask->topic))
-        return cli_usage(call->name, "-t: %s is a pattern; a group is moved in one topic at a time", ask->topic);
     if (ebi_point_read(ask->to, &point, &err) != EB_OK)
         return cli_usage(call->name, "--to: %s", err.text);
-    if (cli_bus_open(call, NULL, false, &bus, &err) != EB_OK)
-        return cli_failed(&err);
-    if (cli_bus_topic(bus, ask->topic, &topic, &err) != EB_OK || cli_bus_admin(bus, ask->broker, &admin, &err) != EB_OK)
-        status = cli_failed(&err);
-    else
-        status = seek(admin, ask, topic, &point);
-    ebi_admin_close(admin);
-    eb_bus_close(bus, 0, NULL);
-    free(topic);
+    int status = cli_topic_open(call, ask->topic, ask->broker, &topic);
+    if (status == CLI_EXIT_DONE)
+        status = seek(&topic, ask, &point);
+    cli_topic_close(&topic);
     return status;
 }
 

@@ -1,14 +1,13 @@
-/* cli/topics.c - eventbus topics: lists the topics of a broker. */
+/* cli/topics.c - eventbus topics: lists the topics of a broker. Its subcommands are in topic_*.c. */
 #include "cli/verbs.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/printable.h"
 #include "cli/bus.h"
 #include "cli/grid.h"
+#include "cli/json_line.h"
 #include "plugin/message.h"
 
 struct ask {
@@ -24,31 +23,23 @@ struct listing {
     bool no_memory;
 };
 
-static bool add_number(struct ebi_bytes *line, const char *name, int64_t number) {
-    return number < 0 ? ebi_bytes_add_format(line, ",\"%s\":null", name)
-                      : ebi_bytes_add_format(line, ",\"%s\":%" PRId64, name, number);
-}
-
 static bool add_time(struct ebi_bytes *line, const char *name, int64_t ms) {
     char time[EBI_ISO_ROOM];
 
-    if (ms < 0)
-        return ebi_bytes_add_format(line, ",\"%s\":null", name);
-    ebi_iso_print_micros(ms * 1000, time);
-    return ebi_bytes_add_format(line, ",\"%s\":\"%s\"", name, time);
+    if (ms >= 0)
+        ebi_iso_print_micros(ms * 1000, time);
+    return cli_json_text(line, name, ms >= 0 ? time : NULL);
 }
 
 static void print_json(struct listing *listing, const char *topic, const struct eb_topic_info *info) {
     struct ebi_bytes line = { 0 };
 
-    if (ebi_bytes_add_text(&line, "{\"topic\":") && ebi_bytes_add_json_string(&line, topic, strlen(topic)) &&
-        add_number(&line, "partitions", info->partitions) && add_number(&line, "events", info->messages) &&
-        add_number(&line, "bytes", info->bytes) && add_time(&line, "oldest", info->oldest_ms) &&
-        add_time(&line, "newest", info->newest_ms) && ebi_bytes_add(&line, "}", 1))
-        cli_out_line(line.data, line.len);
-    else
+    bool made = cli_json_open(&line) && cli_json_text(&line, "topic", topic) &&
+                cli_json_number(&line, "partitions", info->partitions) && cli_json_number(&line, "events", info->messages) &&
+                cli_json_number(&line, "bytes", info->bytes) && add_time(&line, "oldest", info->oldest_ms) &&
+                add_time(&line, "newest", info->newest_ms);
+    if (!cli_json_close(&line, made))
         listing->no_memory = true;
-    ebi_bytes_free(&line);
 }
 
 static const struct cli_column columns[] = {
@@ -129,7 +120,7 @@ static const struct cli_option options[] = {
 
 const struct cli_verb cli_topics = {
     .name = "topics",
-    .summary = "Lists the topics of a broker, and how much they hold",
+    .summary = "Lists the topics of a broker and how much they hold; makes, trims and removes topics",
     .usage = (const char *const[]){ "[--wide|--json] [--broker NAME]", NULL },
     .about = "Only topics with the prefix topic_prefix are listed. A value that the broker does not know is -, "
              "in JSON null.\n\n"
@@ -140,4 +131,5 @@ const struct cli_verb cli_topics = {
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),
     .run = run,
+    .parts = (const struct cli_verb *const[]){ &cli_topics_create, &cli_topics_delete, &cli_topics_trim, NULL },
 };

@@ -16,4 +16,10 @@ extern const struct cli_verb cli_seek;
 extern const struct cli_verb cli_signals;
 extern const struct cli_verb cli_topics;
 
+/* Subcommands that have a file of their own: topic_create.c, topic_delete.c, topic_trim.c, group_delete.c. */
+extern const struct cli_verb cli_topics_create;
+extern const struct cli_verb cli_topics_delete;
+extern const struct cli_verb cli_topics_trim;
+extern const struct cli_verb cli_groups_delete;
+
 #endif

@@ -77,7 +77,7 @@ static enum eb_status ensure_topic(struct eb_consumer *consumer, const char *top
         return status;
     status = ebi_admin_open(broker, consumer->deps.service, consumer->deps.log, &admin, err);
     if (status == EB_OK)
-        status = ebi_admin_create(admin, topic, flags, err);
+        status = ebi_admin_create(admin, topic, 0, flags, err);
     ebi_admin_close(admin);
     if (status >= EB_OK && !(flags & EB_DRY_RUN))
         remember(consumer, topic);

@@ -85,9 +85,10 @@ void ebi_admin_close(struct ebi_admin *admin) {
     admin_free(admin);
 }
 
+/* op: what the plugin does not have, as in "does not support listing topics". */
 static enum eb_status lacking(const struct ebi_admin *admin, const char *op, struct eb_error *err) {
-    return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s (%s) cannot %s", admin->instance.broker->plugin->about.name,
-                     admin->instance.broker->plugin->file, op);
+    return ebi_error(err, EB_PERMANENT, EB_KIND_PLUGIN, "plugin %s does not support %s (%s)",
+                     admin->instance.broker->plugin->about.name, op, admin->instance.broker->plugin->file);
 }
 
 static enum eb_status finish(const struct ebi_admin *admin, int32_t status, struct eb_error *err) {
@@ -104,21 +105,21 @@ static int32_t timeout_of(const struct ebi_admin *admin) {
 enum eb_status ebi_admin_topics(struct ebi_admin *admin, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
                                 struct eb_error *err) {
     if (!admin->ops->topics)
-        return lacking(admin, "list topics", err);
+        return lacking(admin, "listing topics", err);
     return finish(admin, admin->ops->topics(begin(admin), timeout_of(admin), each, arg, err), err);
 }
 
 enum eb_status ebi_admin_groups(struct ebi_admin *admin, const char *topic, const char *group,
                                 int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
     if (!admin->ops->groups)
-        return lacking(admin, "list groups", err);
+        return lacking(admin, "listing groups", err);
     return finish(admin, admin->ops->groups(begin(admin), topic, group, timeout_of(admin), each, arg, err), err);
 }
 
 enum eb_status ebi_admin_browse(struct ebi_admin *admin, const char *topic, const struct eb_point *from,
                                 int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
     if (!admin->ops->browse)
-        return lacking(admin, "browse", err);
+        return lacking(admin, "browsing topics", err);
     return finish(admin, admin->ops->browse(begin(admin), topic, from, timeout_of(admin), each, arg, err), err);
 }
 
@@ -126,18 +127,34 @@ enum eb_status ebi_admin_seek(struct ebi_admin *admin, const char *topic, const 
                               uint32_t flags, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
                               struct eb_error *err) {
     if (!admin->ops->seek)
-        return lacking(admin, "seek", err);
+        return lacking(admin, "moving groups", err);
     return finish(admin, admin->ops->seek(begin(admin), topic, group, to, flags, timeout_of(admin), each, arg, err), err);
 }
 
-enum eb_status ebi_admin_create(struct ebi_admin *admin, const char *topic, uint32_t flags, struct eb_error *err) {
+enum eb_status ebi_admin_can_trim(const struct ebi_admin *admin, struct eb_error *err) {
+    return admin->ops->trim ? EB_OK : lacking(admin, "trimming topics", err);
+}
+
+enum eb_status ebi_admin_can_remove(const struct ebi_admin *admin, struct eb_error *err) {
+    return admin->ops->remove ? EB_OK : lacking(admin, "removing topics and groups", err);
+}
+
+enum eb_status ebi_admin_trim(struct ebi_admin *admin, const char *topic, const struct eb_point *before, bool unread_too,
+                              struct eb_error *err) {
+    if (ebi_admin_can_trim(admin, err) != EB_OK)
+        return EB_PERMANENT;
+    return finish(admin, admin->ops->trim(begin(admin), topic, before, unread_too, timeout_of(admin), err), err);
+}
+
+enum eb_status ebi_admin_create(struct ebi_admin *admin, const char *topic, uint32_t partitions, uint32_t flags,
+                                struct eb_error *err) {
     if (!admin->ops->create)
-        return lacking(admin, "create topics", err);
-    return finish(admin, admin->ops->create(begin(admin), topic, 0, flags, timeout_of(admin), err), err);
+        return lacking(admin, "creating topics", err);
+    return finish(admin, admin->ops->create(begin(admin), topic, partitions, flags, timeout_of(admin), err), err);
 }
 
 enum eb_status ebi_admin_remove(struct ebi_admin *admin, const char *topic, const char *group, struct eb_error *err) {
-    if (!admin->ops->remove)
-        return lacking(admin, "remove topics", err);
+    if (ebi_admin_can_remove(admin, err) != EB_OK)
+        return EB_PERMANENT;
     return finish(admin, admin->ops->remove(begin(admin), topic, group, timeout_of(admin), err), err);
 }

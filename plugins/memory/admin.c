@@ -138,24 +138,28 @@ static int32_t admin_browse(void *self, const char *name, const struct eb_point 
 
 /* ---- changes: members stay; what they have in flight of a group that was moved is settled with EB_GONE ---- */
 
+static int32_t no_topic(const char *name, struct eb_error *err) {
+    return ebp_error_of_kind(err, EB_GONE, EB_KIND_CONFIG, 0, "topic %s does not exist", name);
+}
+
+/* With the mutex. EB_END: the point is a position behind the end; topic NULL: one that is yet to be made. */
+static int32_t check_reach(const struct topic *topic, const char *name, const struct eb_point *point, struct eb_error *err) {
+    int64_t end = topic ? topic->end : 1;
+
+    if (point->kind != EB_POSITION || memory_number(point->position.data) <= end)
+        return EB_OK;
+    return ebp_error_of_kind(err, EB_END, EB_KIND_CONFIG, 0, "position %.40s is behind the end of topic %s, which is %lld",
+                             point->position.data, name, (long long)end);
+}
+
 /* With the mutex. EB_GONE: the topic or the group does not exist; EB_END: the position is behind the end. */
 static int32_t check_seek(const struct topic *topic, const char *topic_name, const struct group *group, const char *group_name,
                           const struct eb_point *to, uint32_t flags, struct eb_error *err) {
-    if (!topic && !(flags & EB_CREATE)) {
-        ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "topic %s does not exist", topic_name);
-        return EB_GONE;
-    }
-    if (!group && !(flags & EB_CREATE)) {
-        ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "topic %s has no group %s", topic_name, group_name);
-        return EB_GONE;
-    }
-    int64_t end = topic ? topic->end : 1;
-    if (to->kind == EB_POSITION && memory_number(to->position.data) > end) {
-        ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "position %.40s is behind the end of topic %s, which is %lld",
-                          to->position.data, topic_name, (long long)end);
-        return EB_END;
-    }
-    return EB_OK;
+    if (!topic && !(flags & EB_CREATE))
+        return no_topic(topic_name, err);
+    if (!group && !(flags & EB_CREATE))
+        return ebp_error_of_kind(err, EB_GONE, EB_KIND_CONFIG, 0, "topic %s has no group %s", topic_name, group_name);
+    return check_reach(topic, topic_name, to, err);
 }
 
 /* With the mutex. False: no memory. */
@@ -222,10 +226,9 @@ static int32_t admin_trim(void *self, const char *name, const struct eb_point *p
         return status;
     pthread_mutex_lock(&memory_mutex);
     struct topic *topic = memory_topic(broker, name);
-    if (topic)
+    status = topic ? check_reach(topic, name, point, err) : no_topic(name, err);
+    if (status == EB_OK)
         trim(topic, memory_find(topic, point), unread_too);
-    else
-        status = ebp_error(err, EB_PERMANENT, 0, "there is no topic %s in memory broker %s", name, broker->name);
     pthread_cond_broadcast(&broker->arrived);
     pthread_mutex_unlock(&memory_mutex);
     return status;
@@ -235,8 +238,8 @@ static int32_t admin_create(void *self, const char *name, uint32_t partitions, u
                             struct eb_error *err) {
     (void)timeout_ms;
     if (partitions > 1)
-        return ebp_error(err, EB_PERMANENT, 0, "topic %s with %u partitions: a memory broker has one a topic", name,
-                         partitions);
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                                 "topic %s with %u partitions: a memory broker has one a topic", name, partitions);
     if (flags & EB_DRY_RUN)
         return EB_OK;
     pthread_mutex_lock(&memory_mutex);
@@ -245,23 +248,42 @@ static int32_t admin_create(void *self, const char *name, uint32_t partitions, u
     return made ? EB_OK : memory_exhausted(err);
 }
 
+/* With the mutex. EB_PERMANENT: the group has live members, which would make it anew and get everything again. */
+static int32_t check_stopped(const struct broker *broker, const struct topic *topic, const char *group, struct eb_error *err) {
+    char names[EB_ERROR_ROOM / 2] = "";
+    size_t n = 0;
+
+    for (const struct member *member = broker->members; member; member = member->next) {
+        size_t len = strlen(names);
+        if (strcmp(member->subscription->group, group) != 0 || !memory_wants(member, topic))
+            continue;
+        snprintf(names + len, sizeof names - len, "%s%s", n++ ? ", " : "", member->subscription->consumer);
+    }
+    if (n == 0)
+        return EB_OK;
+    return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                             "group %s of topic %s cannot be removed while %zu member(s) live: %s; stop them first", group,
+                             topic->name, n, names);
+}
+
 static int32_t admin_remove(void *self, const char *topic_name, const char *group_name, int32_t timeout_ms,
                             struct eb_error *err) {
     struct broker *broker = self;
 
     (void)timeout_ms;
-    (void)err;
     pthread_mutex_lock(&memory_mutex);
     struct topic *topic = memory_topic(broker, topic_name);
     struct group *group = topic && group_name ? memory_group(topic, group_name) : NULL;
-    bool found = group_name ? group != NULL : topic != NULL;
+    int32_t status = (group_name ? group != NULL : topic != NULL) ? EB_OK : EB_GONE;
     if (group)
+        status = check_stopped(broker, topic, group_name, err);
+    if (group && status == EB_OK)
         memory_group_remove(group);
-    else if (found)
+    else if (!group_name && topic)
         memory_topic_remove(broker, topic);
     pthread_cond_broadcast(&broker->arrived);
     pthread_mutex_unlock(&memory_mutex);
-    return found ? EB_OK : EB_GONE;
+    return status;
 }
 
 const struct eb_admin_ops eventbus_admin = {

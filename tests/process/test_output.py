@@ -39,7 +39,12 @@ def keys_topics_and_groups_from_outside_reach_no_terminal_as_they_are(t):
                   ("consume", "-t", name, "--exit-at-end", "--format", "pretty"),
                   ("topics",), ("topics", "--json"), ("groups",), ("groups", "--json"),
                   ("groups", "-t", name, "-g", "none"),
-                  ("seek", "-t", name, "-g", HOSTILE, "--to", "latest")):
+                  ("seek", "-t", name, "-g", HOSTILE, "--to", "latest"), ("topics", "create", "-t", name),
+                  ("topics", "create", "-t", name, "--json"), ("topics", "trim", "-t", name, "--before", "1h"),
+                  ("topics", "delete", "-t", name + "x"), ("topics", "delete", "-t", name, "--dry-run"),
+                  ("topics", "delete", "-t", name, "--unread-too", "--dry-run", "--json"),
+                  ("groups", "delete", "-t", name, "-g", HOSTILE + "x"),
+                  ("groups", "delete", "-t", name, "-g", HOSTILE, "--dry-run")):
         done = t.run(*words, status=None)
         shows_nothing_hidden(t, done)
     printed, = t.run("consume", "-t", name, "--exit-at-end").json()

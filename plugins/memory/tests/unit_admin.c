@@ -234,6 +234,23 @@ Test(memory_admin, trim_spares_what_is_not_settled_unless_told) {
     sender_close(from);
 }
 
+Test(memory_admin, trim_refuses_what_it_cannot_place) {
+    struct eb_point earliest = point(EB_EARLIEST, NULL), end = point(EB_POSITION, "4"), behind = point(EB_POSITION, "5"),
+                    none = point(EB_POSITION, "x");
+    struct kit *from = abc();
+    struct eb_error err;
+
+    cr_assert_eq(admin->trim(admin_open(), "nowhere", &earliest, 0, 0, &err), EB_GONE);
+    cr_assert_str_eq(err.text, "topic nowhere does not exist");
+    cr_assert_eq(admin->trim(admin_open(), "logins", &behind, 1, 0, &err), EB_END);
+    cr_assert_str_eq(err.text, "position 5 is behind the end of topic logins, which is 4");
+    cr_assert_eq(admin->trim(admin_open(), "logins", &none, 1, 0, &err), EB_PERMANENT);
+    cr_assert_str_eq(browse("logins", point(EB_EARLIEST, NULL)), "a b c", "nothing was removed");
+    cr_assert_eq(admin->trim(admin_open(), "logins", &end, 0, 0, &err), EB_OK);
+    cr_assert_str_eq(browse("logins", point(EB_EARLIEST, NULL)), "");
+    sender_close(from);
+}
+
 Test(memory_admin, remove_takes_a_group_or_a_topic_away) {
     struct eb_subscription to = subscription_to(logins, "g");
     struct kit *from = abc(), *member = receiver(&to);
@@ -242,17 +259,31 @@ Test(memory_admin, remove_takes_a_group_or_a_topic_away) {
     receive(member, 2, 0);
     uint64_t held = member->got[0].token, other = member->got[1].token;
     cr_assert_eq(admin->remove(self, "logins", "nobody", 0, NULL), EB_GONE);
-    cr_assert_eq(admin->remove(self, "logins", "g", 0, NULL), EB_OK);
-    cr_assert_str_eq(come(member, 10, 0), "a b c", "a live member makes it anew");
-    cr_assert_eq(settle(member, held, EB_ACK, 0), EB_GONE);
     cr_assert_eq(admin->remove(self, "logins", NULL, 0, NULL), EB_OK);
     cr_assert_eq(admin->remove(self, "logins", NULL, 0, NULL), EB_GONE);
+    cr_assert_eq(settle(member, held, EB_ACK, 0), EB_GONE);
     cr_assert_eq(settle(member, other, EB_RETURN, 0), EB_GONE);
-    for (size_t i = 0; i < 3; i++)
-        cr_assert_eq(settle(member, member->got[i].token, EB_ACK, 0), EB_GONE);
     post(from, "logins", NULL, "again");
     cr_assert_str_eq(come(member, 10, 0), "again");
     ack_all(member);
     receiver_close(member);
+    cr_assert_eq(admin->remove(self, "logins", "g", 0, NULL), EB_OK);
+    cr_assert_eq(admin->remove(self, "logins", "g", 0, NULL), EB_GONE);
+    sender_close(from);
+}
+
+Test(memory_admin, remove_names_the_live_members_of_a_group) {
+    struct eb_subscription to = subscription_to(logins, "g"), other = subscription_to(logins, "h");
+    struct kit *from = abc(), *member = receiver(&to), *bystander = receiver(&other);
+    struct eb_error err;
+
+    cr_assert_eq(admin->remove(admin_open(), "logins", "g", 0, &err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "group g of topic logins cannot be removed while 1 member(s) live: "), "%s", err.text);
+    cr_assert(strstr(err.text, to.consumer), "%s", err.text);
+    cr_assert_str_eq(come(member, 10, 0), "a b c", "nothing was removed");
+    ack_all(member);
+    receiver_close(member);
+    cr_assert_eq(admin->remove(admin_open(), "logins", "g", 0, NULL), EB_OK);
+    receiver_close(bystander);
     sender_close(from);
 }

@@ -29,7 +29,7 @@ static int32_t connect(struct sq_admin *a, bool make, int64_t until_ms, struct e
 }
 
 static int32_t no_topic(const struct sq_admin *a, const char *topic, struct eb_error *err) {
-    return ebp_error(err, EB_PERMANENT, 0, "topic %s does not exist in %s", topic, a->store.path);
+    return ebp_error_of_kind(err, EB_GONE, EB_KIND_CONFIG, 0, "topic %s does not exist in %s", topic, a->store.path);
 }
 
 static int32_t finish(struct sq_admin *a, int32_t status, struct eb_error *err) {
@@ -56,9 +56,13 @@ int32_t sq_admin_create(void *self, const char *topic, uint32_t partitions, uint
     bool made;
     int32_t status;
 
-    (void)partitions; /* all topics have the same slots */
     if (name_error)
-        return ebp_error(err, EB_PERMANENT, 0, "cannot create the topic: %s", name_error);
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "cannot create the topic: %s", name_error);
+    if (partitions > 1)
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                                 "topic %s with %u partitions: in a SQLite file a topic has one, which its workers divide "
+                                 "among them",
+                                 topic, partitions);
     if (flags & EB_DRY_RUN)
         return try_create(a, until_ms, err);
     status = connect(a, true, until_ms, err);
@@ -181,6 +185,10 @@ int32_t sq_admin_trim(void *self, const char *topic, const struct eb_point *befo
     if (status == EB_EMPTY || (status == EB_OK && trim.topic == 0))
         return no_topic(a, topic, err);
     if (status == EB_OK)
+        status = sq_position_reach(&a->store, trim.topic, topic, before, err);
+    if (status == EB_END)
+        return EB_END;
+    if (status == EB_OK)
         status = sq_position_cursor(&a->store, trim.topic, before, &trim.upto, err);
     if (unread_too)
         trim.upto_anyway = trim.upto;
@@ -237,6 +245,20 @@ static int32_t remove_topic(struct sq_admin *a, int64_t topic, int64_t until_ms,
     return finish(a, status, err);
 }
 
+/* Live members would make the group anew, and get every event again. */
+static int32_t remove_stopped_group(struct sq_admin *a, const char *topic, const char *name, int64_t group,
+                                    struct eb_error *err) {
+    char names[EB_ERROR_ROOM / 2];
+    size_t n;
+    int32_t status = sq_group_live_members(&a->store, group, &n, names, sizeof names, err);
+
+    if (status == EB_OK && n > 0)
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                                 "group %s of topic %s cannot be removed while %zu member(s) live: %s; stop them first", name,
+                                 topic, n, names);
+    return status == EB_OK ? sq_group_remove(&a->store, group, err) : status;
+}
+
 int32_t sq_admin_remove(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *err) {
     struct sq_admin *a = self;
     int64_t until_ms = ebp_monotonic_ms() + timeout_ms, id = 0, grp = 0;
@@ -255,5 +277,5 @@ int32_t sq_admin_remove(void *self, const char *topic, const char *group, int32_
     if (grp == 0)
         return EB_GONE;
     status = sq_begin(&a->store, until_ms, err);
-    return status == EB_OK ? finish(a, sq_group_remove(&a->store, grp, err), err) : status;
+    return status == EB_OK ? finish(a, remove_stopped_group(a, topic, group, grp, err), err) : status;
 }

@@ -2,6 +2,7 @@
 #include "topic/groups.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <eventbus/plugin-help/clock.h>
 #include <eventbus/plugin-help/error.h>
 
@@ -70,6 +71,27 @@ int32_t sq_group_remove(struct sq_store *store, int64_t id, struct eb_error *err
     int32_t status = clear(store, id, err);
 
     return status == EB_OK ? SQ_RUN(store, SQ_GROUP_DELETE, err, id) : status;
+}
+
+int32_t sq_group_live_members(struct sq_store *store, int64_t id, size_t *n, char *names, size_t room, struct eb_error *err) {
+    sqlite3_stmt *rows = sq_sql(store, SQ_SHARES);
+    size_t len = 0;
+    int32_t row;
+
+    *n = 0;
+    names[0] = '\0';
+    sqlite3_bind_int64(rows, 1, id);
+    while ((row = sq_row(store, rows, SQ_SHARE_SHAPE, err)) > 0) {
+        int64_t owner = sqlite3_column_int64(rows, 0);
+        const char *name = (const char *)sqlite3_column_text(rows, 4);
+        if (owner == 0 || !sq_member_lives(store, owner, sqlite3_column_int64(rows, 2)))
+            continue;
+        if (len < room)
+            len += (size_t)snprintf(names + len, room - len, "%s%s", *n ? ", " : "", name ? name : "?");
+        ++*n;
+    }
+    sqlite3_reset(rows);
+    return row < 0 ? row : EB_OK;
 }
 
 bool sq_member_lives(const struct sq_store *store, int64_t member, int64_t until_ms) {

@@ -20,6 +20,9 @@ int32_t sq_group_reset(struct sq_store *, int64_t id, int64_t cursor, struct eb_
 /* Within a transaction: removes the group with all its rows. */
 int32_t sq_group_remove(struct sq_store *, int64_t id, struct eb_error *);
 
+/* Counts the live members of a group, and puts their names into `names`, with ", " between, as far as there is room. */
+int32_t sq_group_live_members(struct sq_store *, int64_t id, size_t *n, char *names, size_t room, struct eb_error *);
+
 /* Whether a member lives: its lease runs and its process is there. */
 bool sq_member_lives(const struct sq_store *, int64_t member, int64_t until_ms);
 
