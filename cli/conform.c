@@ -1,30 +1,23 @@
 /* cli/conform.c - eventbus conform: runs the conformance kit on a plugin. */
-#include "cli/conform.h"
-
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <eventbus/conform.h>
 #include "base/error.h"
+#include "cli/out.h"
+#include "cli/report.h"
 #include "cli/verbs.h"
 #include "config/settings.h"
-#include "conform/conform.h"
+#include "conform/output/output.h"
 #include "plugin/find.h"
 #include "plugin/plugins.h"
 
-const char cli_conform_word[] = "--conform-case";
-
-enum { WORDS_BEFORE = 2 }; /* eventbus --conform-case */
-
-int cli_conform_child(int argc, char **argv) {
-    return eb_conform_child(argc, argv, WORDS_BEFORE);
-}
-
 struct ask {
-    const char *const *options;
-    const char *only, *junit, *pace;
+    const char *const *options, *const *unreachable;
+    const char *only, *output, *junit, *pace, *down, *up;
     uint64_t seed;
-    bool list, json, tap;
+    bool list, json, tap, in_process;
 };
 
 /* A search of the plugin folders for one name. */
@@ -65,21 +58,63 @@ static bool read_pace(const char *text, double *pace) {
     return end != text && !*end && *pace >= 0.1 && *pace <= 100;
 }
 
+/* ---- the run ---- */
+
+static bool write_out(const char *text, size_t len) {
+    return cli_out(text, len) && cli_out_now();
+}
+
+static void tell_trouble(void *arg, const char *text) {
+    (void)arg;
+    cli_tell("%s", text);
+}
+
+static enum ebc_format format_of(const struct ask *ask) {
+    return ask->json ? EBC_JSON : ask->tap ? EBC_TAP : EBC_TEXT;
+}
+
+/* This command as a debugger takes it: a path, whatever the folder and the PATH. */
+static void name_command(char command[4200]) {
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+
+    snprintf(command, 4200, "%.*s conform", n > 0 ? (int)n : (int)strlen("eventbus"), n > 0 ? path : "eventbus");
+}
+
 static int run_kit(const struct ask *ask, const char *file, double pace) {
-    static const char *const again[] = { "eventbus", cli_conform_word, NULL };
-    const struct eb_conform run = { .program = "eventbus conform",
-                                    .again = again,
+    struct ebc_output output = { .format = format_of(ask), .file = ask->output, .junit = ask->junit, .write = write_out };
+    char command[4200];
+    const struct eb_conform run = { .size = sizeof run,
                                     .file = file,
                                     .options = ask->options,
                                     .only = ask->only,
-                                    .junit = ask->junit,
-                                    .format = ask->json  ? EB_CONFORM_JSON
-                                              : ask->tap ? EB_CONFORM_TAP
-                                                         : EB_CONFORM_TEXT,
                                     .seed = ask->seed,
-                                    .pace = pace };
+                                    .pace = pace,
+                                    .in_process = ask->in_process,
+                                    .down = ask->down,
+                                    .up = ask->up,
+                                    .unreachable = ask->unreachable,
+                                    .command = command,
+                                    .started = ebc_output_started,
+                                    .begins = ebc_output_begins,
+                                    .result = ebc_output_result,
+                                    .trouble = tell_trouble,
+                                    .arg = &output };
+    struct eb_error err;
+    int code = CLI_EXIT_USAGE;
 
-    return eb_conform_run(&run);
+    name_command(command);
+    if (ebc_output_open(&output)) {
+        code = eb_conform_run(&run, &err);
+        if (code > 1)
+            cli_tell("%s", err.text);
+        if (!ebc_output_end(&output))
+            code = CLI_EXIT_USAGE;
+    }
+    if (output.why[0])
+        cli_tell("%s", output.why);
+    ebc_output_close(&output);
+    return code;
 }
 
 static int run_plugin(const struct cli_call *call, double pace) {
@@ -100,22 +135,37 @@ static int run_plugin(const struct cli_call *call, double pace) {
     return code;
 }
 
+/* What --list is given with that only a run uses. */
+static bool is_for_a_run(const struct cli_call *call) {
+    const struct ask *ask = call->settings;
+
+    return call->n_operands || ask->options || ask->seed || ask->pace || ask->junit || ask->tap || ask->output || ask->down ||
+           ask->up || ask->unreachable || ask->in_process;
+}
+
+static int list_cases(const struct ask *ask) {
+    struct ebc_output output = { .format = format_of(ask), .write = write_out };
+
+    ebc_output_list(&output, ask->only);
+    return CLI_EXIT_DONE;
+}
+
 static int run(const struct cli_call *call) {
     const struct ask *ask = call->settings;
     double pace = 1;
 
     if (ask->json && ask->tap)
         return cli_usage(call->name, "--json or --tap, not both");
-    if (ask->only && !eb_conform_knows(ask->only))
+    if (ask->only && eb_conform_cases(ask->only, NULL, NULL) == 0)
         return cli_usage(call->name, "there is no case or group \"%s\"; --list names them", ask->only);
     if (ask->pace && !read_pace(ask->pace, &pace))
         return cli_usage(call->name, "--pace: expected a number from 0.1 to 100, not \"%s\"", ask->pace);
-    if (ask->list && (call->n_operands || ask->options || ask->seed || ask->pace || ask->junit || ask->tap))
+    if (!ask->down != !ask->up)
+        return cli_usage(call->name, "--down and --up belong together: a broker that was stopped has to be started again");
+    if (ask->list && is_for_a_run(call))
         return cli_usage(call->name, "--list runs nothing; only --only and --json go with it");
-    if (ask->list) {
-        eb_conform_list(ask->only, ask->json ? EB_CONFORM_JSON : EB_CONFORM_TEXT);
-        return CLI_EXIT_DONE;
-    }
+    if (ask->list)
+        return list_cases(ask);
     if (call->n_operands == 0)
         return cli_usage(call->name, "something is missing: which plugin, by its NAME or FILE");
     return run_plugin(call, pace);
@@ -137,7 +187,19 @@ static const struct cli_option options[] = {
     {.name = "json", .type = CLI_FLAG, .offset = offsetof(struct ask, json), .help = "one JSON object a case"},
     {.name = "tap", .type = CLI_FLAG, .offset = offsetof(struct ask, tap), .help = "TAP"},
     {.name = "junit", .type = CLI_TEXT, .offset = offsetof(struct ask, junit), .value = "F",
-     .help = "write JUnit's XML to F as well"},
+     .help = "write JUnit's XML to F as well; the file is whole after each case"},
+    {.name = "output", .type = CLI_TEXT, .offset = offsetof(struct ask, output), .value = "F",
+     .help = "write to F too what goes to standard output, each result as it comes"},
+    {.name = "down", .type = CLI_TEXT, .offset = offsetof(struct ask, down), .value = "CMD",
+     .help = "a shell command that stops the broker and ends when it is away, for the cases that need this"},
+    {.name = "up", .type = CLI_TEXT, .offset = offsetof(struct ask, up), .value = "CMD",
+     .help = "a shell command that starts the broker again, as it was, and ends when it is ready; its output belongs in a file "
+             "if a broker lives on behind it"},
+    {.name = "unreachable", .type = CLI_LIST, .offset = offsetof(struct ask, unreachable), .value = "KEY=VALUE",
+     .help = "an option of the plugin with which it finds no broker, for the cases that need this; it takes the place of -o KEY"},
+    {.name = "in-process", .type = CLI_FLAG, .offset = offsetof(struct ask, in_process),
+     .help = "run the cases in this process, for a debugger or valgrind: a crash ends the command, nothing ends a case that "
+             "hangs, and after a case that a failure broke off the rest is skipped"},
 };
 /* clang-format on */
 
@@ -145,18 +207,33 @@ const struct cli_verb cli_conform = {
     .name = "conform",
     .summary = "Checks that a plugin keeps the promises of plugin.h",
     .usage = (const char *const[]){ "FILE|NAME [-o KEY=VALUE]... [--only CASE|GROUP]", "FILE|NAME ... [--seed N] [--pace X]",
-                                    "FILE|NAME ... [--json|--tap] [--junit F]", "--list [--only CASE|GROUP] [--json]", NULL },
-    .about = "Runs the cases of the conformance kit, each in a process of its own, so that a plugin that crashes "
-             "or hangs fails only that case. A failure says what was expected, what came, and which sentence of "
-             "plugin.h is broken; it counts for the case that tests that promise, wherever it was seen. A case "
-             "for a role or trait that the plugin does not have is skipped, with the reason.\n\n"
-             "Topics are named conform-..., with a new name each time, and are removed at the end if the plugin "
-             "can do that, so a real broker may be used. The kit waits for leases to end: give the plugin one of "
-             "2 s at most. It waits up to a minute for what a killed process held; a shorter session makes the "
-             "run shorter, with Kafka -o rdkafka.session.timeout.ms=6000.\n\n"
-             "Exit status 1: a case failed. 3: the broker could not be reached.",
+                                    "FILE|NAME ... [--down CMD --up CMD] [--unreachable KEY=VALUE]...",
+                                    "FILE|NAME ... [--json|--tap] [--output F] [--junit F] [--in-process]",
+                                    "--list [--only CASE|GROUP] [--json]", NULL },
+    .about =
+        "Runs the cases of the conformance kit, each in a process of its own, so that a plugin that crashes "
+        "or hangs fails only that case. A failure says what was expected, what came, and which sentence of "
+        "plugin.h is broken; it counts for the case that tests that promise, wherever it was seen. A case "
+        "for a role or trait that the plugin does not have is skipped, with the reason.\n\n"
+        "Topics are named conform-..., with a new name each time, and are removed at the end if the plugin "
+        "can do that, so a real broker may be used. The kit waits for leases to end: give the plugin one of "
+        "2 s at most. It waits up to a minute for what a killed process held; a shorter session makes the "
+        "run shorter, with Kafka -o rdkafka.session.timeout.ms=6000.\n\n"
+        "Each result is printed when it is known. A case whose promise a later one sees broken is printed again, with the "
+        "result that counts: with --json as another object, with --tap as another test point. A case that crashes, or "
+        "that a sanitizer reports, names the command that runs it in a debugger; values of secret options are left out "
+        "of it.\n\n"
+        "--down and --up stop and start the broker by a shell command each, for the cases of a broker that goes away. "
+        "They have a minute, and end with status 0 once the broker is away, or ready. If --down fails, the case fails with "
+        "what the command wrote; a broker that does not start again ends the run.\n\n"
+        "The installed library libeventbus-conform is this kit for test programs of plugins: eventbus/conform.h, "
+        "pkg-config eventbus-conform.\n\n"
+        "Exit status 1: a case failed. 3: the broker could not be reached.",
     .examples = (const char *const[]){ "eventbus conform sqlite", "eventbus conform ./mine.so -o url=mine://localhost",
                                        "eventbus conform memory --only settling --json",
+                                       "gdb --args eventbus conform ./mine.so --only timeouts-are-kept --in-process",
+                                       "eventbus conform redis --down 'systemctl stop redis' --up 'systemctl start redis' "
+                                       "--unreachable url=redis://localhost:1",
                                        "eventbus conform kafka -o bootstrap_servers=localhost:9092", NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -3,9 +3,9 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
+#include <eventbus/conform.h>
 #include "cli/interrupt.h"
 #include "cli/cli.h"
-#include "cli/conform.h"
 #include "cli/probe.h"
 #include "cli/verbs.h"
 
@@ -29,8 +29,7 @@ int main(int argc, char **argv) {
     hold_standard_streams();
     if (argc == CLI_PROBE_ARGUMENTS && strcmp(argv[1], cli_probe_word) == 0)
         cli_probe_child(argv);
-    if (argc > 1 && strcmp(argv[1], cli_conform_word) == 0)
-        return cli_conform_child(argc, argv);
+    eb_conform_main(argc, argv);
     signal(SIGPIPE, SIG_IGN); /* write(2) reports a closed pipe instead */
     cli_catch_stops();
     cli_out_start();

@@ -15,6 +15,10 @@
 
 enum ebc_role { EBC_PRODUCER = 1, EBC_CONSUMER = 2, EBC_ADMIN = 4, EBC_SEND_AND_RECEIVE = 3, EBC_ALL_ROLES = 7 };
 
+/* What a case needs of the broker: the run's commands stop and start it; the plugin has settings under which no broker
+ * answers. */
+enum ebc_broker_need { EBC_RESTARTED = 1, EBC_UNREACHABLE = 2 };
+
 /* What another process of a case runs. */
 struct ebc_peer_entry {
     const char *name;
@@ -26,6 +30,7 @@ struct ebc_case {
     const char *about;           /* one line: what it tests */
     uint32_t roles;              /* enum ebc_role: skipped without them */
     uint32_t producer, consumer; /* traits: skipped unless claimed */
+    uint32_t broker;             /* enum ebc_broker_need: skipped unless the run can do it */
     void (*run)(struct ebc_test *);
     const struct ebc_peer_entry *peers; /* NULL-name-ended; NULL: none */
 };
@@ -33,6 +38,12 @@ struct ebc_case {
 /* The groups' tables, each ended by a case without a name. */
 extern const struct ebc_case ebc_calls[], ebc_sending[], ebc_receiving[], ebc_subscribing[], ebc_settling[], ebc_order[],
     ebc_admin[], ebc_crash[], ebc_crash_sending[];
+
+/* ---- the broker ---- */
+
+/* Stop and start the broker by the run's commands, and return when they have ended. A command that fails fails the case. */
+void ebc_broker_stop(struct ebc_test *);
+void ebc_broker_start(struct ebc_test *);
 
 /* ---- other processes ---- */
 

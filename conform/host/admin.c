@@ -7,7 +7,7 @@ static void close_admin(struct ebc_instance *in) {
     ebc_op_begins(in->t, 0, "close of the admin");
     in->t->plugin.admin->close(in->self);
     ebc_op_ended(in->t);
-    in->open = false;
+    ebc_instance_closed(in);
 }
 
 void *ebc_admin_self(struct ebc_test *t) {

@@ -73,7 +73,7 @@ void ebc_close_consumer(struct ebc_consumer *c) {
     ebc_op_begins(c->in.t, timeout_ms, "close(%d ms) of %s", timeout_ms, c->in.name);
     c->ops->close(c->in.self, timeout_ms);
     ebc_op_ended(c->in.t);
-    c->in.open = false;
+    ebc_instance_closed(&c->in);
     left = ebc_count_not_settled(c);
     if (left > 0)
         ebc_note(c->in.t, EBC_CLOSE_SETTLES, "expected close to settle all verdicts; %zu were not settled", left);

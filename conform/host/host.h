@@ -35,6 +35,8 @@ struct ebc_observer {
     void (*op)(struct ebc_test *, const char *description, int64_t due_ms);
     /* The plugin logged a warning or an error, or said why its link is down. Any thread. */
     void (*log)(struct ebc_test *, const char *text);
+    /* An instance was closed: "consumer m1". */
+    void (*closed)(struct ebc_test *, const char *name);
 };
 
 struct ebc_test {
@@ -45,6 +47,7 @@ struct ebc_test {
     const char *run; /* a different text in each run: makes names unique */
     size_t number;   /* of the case: likewise, within the run */
     bool joins_late; /* another process of the test has made the groups */
+    bool alone;      /* the process is there for this test only: what becomes of it is the plugin's doing */
     uint64_t seed;
     struct ebc_random random; /* the case's choices */
     int64_t patience_ms, takeover_ms, quiet_ms;

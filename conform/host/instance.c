@@ -125,6 +125,11 @@ void ebc_instance_opened(struct ebc_instance *in, int32_t status, const struct e
     ebc_instance_worked(in, "open", status, err);
 }
 
+void ebc_instance_closed(struct ebc_instance *in) {
+    in->open = false;
+    in->t->observer->closed(in->t, in->name);
+}
+
 bool ebc_is_printable(struct eb_text text) {
     for (size_t i = 0; i < text.len; i++)
         if (text.data[i] < ' ' || text.data[i] > '~')

@@ -34,6 +34,8 @@ void ebc_instance_init(struct ebc_test *, struct ebc_instance *, const char *nam
 bool ebc_instance_called(const struct ebc_instance *, const char *what);
 /* Marks the instance as closed when its open failed; then as ebc_instance_worked. */
 void ebc_instance_opened(struct ebc_instance *, int32_t status, const struct eb_error *);
+/* To be called after the plugin's close: from here on a host call is a breach. */
+void ebc_instance_closed(struct ebc_instance *);
 /* Breaks with the error of an op that failed. */
 void ebc_instance_worked(struct ebc_instance *, const char *op, int32_t status, const struct eb_error *);
 

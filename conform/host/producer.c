@@ -254,7 +254,7 @@ void ebc_close_producer(struct ebc_producer *p, int32_t timeout_ms) {
     ebc_op_begins(p->in.t, timeout_ms, "close(%d ms) of the producer", timeout_ms);
     p->ops->close(p->in.self, timeout_ms);
     ebc_op_ended(p->in.t);
-    p->in.open = false;
+    ebc_instance_closed(&p->in);
     left = taken_unreported(p);
     if (left > 0)
         ebc_note(p->in.t, EBC_CLOSE_REPORTS,

@@ -1,8 +1,9 @@
 /* conform/runner/cases.c - all cases, group by group, and which of them a name selects. */
-#include "runner/report.h"
+#include "runner/cases.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <eventbus/conform.h>
 
 static const struct ebc_case *const tables[] = { ebc_calls, ebc_sending, ebc_receiving, ebc_subscribing,  ebc_settling,
                                                  ebc_order, ebc_admin,   ebc_crash,     ebc_crash_sending };
@@ -24,13 +25,6 @@ const struct ebc_case *ebc_case_named(const char *name) {
 
 bool ebc_selected(const struct ebc_case *at, const char *only) {
     return !only || strcmp(only, at->group) == 0 || strcmp(only, at->name) == 0;
-}
-
-bool eb_conform_knows(const char *only) {
-    for (size_t i = 0; ebc_case_at(i); i++)
-        if (ebc_selected(ebc_case_at(i), only))
-            return true;
-    return false;
 }
 
 /* ---- what a case needs ---- */
@@ -68,4 +62,32 @@ void ebc_case_needs(const struct ebc_case *of, char text[EBC_NEEDS_ROOM]) {
         if (of->roles >> i & 1)
             add_word(text, role_names[i]);
     add_traits(text, of->consumer | of->producer);
+    if (of->broker & EBC_RESTARTED)
+        add_word(text, "--down --up");
+    if (of->broker & EBC_UNREACHABLE)
+        add_word(text, "--unreachable");
+}
+
+/* ---- for programs ---- */
+
+static void tell_case(const struct ebc_case *of, void (*each)(void *, const struct eb_conform_case *), void *arg) {
+    char needs[EBC_NEEDS_ROOM];
+    struct eb_conform_case about = {
+        .size = sizeof about, .name = of->name, .group = of->group, .about = of->about, .needs = needs
+    };
+
+    ebc_case_needs(of, needs);
+    each(arg, &about);
+}
+
+size_t eb_conform_cases(const char *only, void (*each)(void *, const struct eb_conform_case *), void *arg) {
+    size_t n = 0;
+
+    for (size_t i = 0; ebc_case_at(i); i++)
+        if (ebc_selected(ebc_case_at(i), only)) {
+            n++;
+            if (each)
+                tell_case(ebc_case_at(i), each, arg);
+        }
+    return n;
 }

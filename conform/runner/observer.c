@@ -3,11 +3,12 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* One write of less than PIPE_BUF, so that lines of several processes and threads do not mix. */
-void ebc_write_result(const char *verb, const char *promise, const char *text) {
+void ebc_tell(struct ebc_test *t, const char *verb, const char *promise, const char *text) {
     char line[EBC_LINE_ROOM];
     int head = snprintf(line, sizeof line, "%s%s%s\t", verb, promise ? "\t" : "", promise ? promise : "");
     size_t start = (size_t)head, len = strnlen(text, sizeof line - start - 1);
@@ -17,11 +18,19 @@ void ebc_write_result(const char *verb, const char *promise, const char *text) {
         if (iscntrl((unsigned char)line[i]))
             line[i] = ' ';
     line[start + len] = '\n';
-    if (write(EBC_FD_RESULT, line, start + len + 1) < 0)
+    if (write(ebc_child_of(t)->result, line, start + len + 1) < 0 && !ebc_child_of(t)->here)
         _exit(70); /* the runner is gone */
 }
 
-static void write_breach(const struct ebc_child *child, const struct ebc_rule_text *rule, const char *text) {
+void ebc_end_case(struct ebc_test *t) {
+    if (!ebc_child_of(t)->here)
+        _exit(0);
+    if (!pthread_equal(t->thread, pthread_self()))
+        abort(); /* without memory, in a thread of the plugin */
+    longjmp(ebc_child_of(t)->end, 1);
+}
+
+static void write_breach(struct ebc_child *child, const struct ebc_rule_text *rule, const char *text) {
     const char *name = child->test.name, *promise = rule->promise ? rule->promise : name;
     bool elsewhere = strcmp(promise, name) != 0;
     char whole[EBC_LINE_ROOM];
@@ -29,26 +38,26 @@ static void write_breach(const struct ebc_child *child, const struct ebc_rule_te
     snprintf(whole, sizeof whole, "%s; breaks \"%s\"%s%s%s%s", text, rule->sentence, elsewhere ? "; seen in the case " : "",
              elsewhere ? name : "", child->peer ? ", part " : "", child->peer ? child->peer : "");
     if (rule->suspects && !strstr(rule->suspects, name))
-        ebc_write_result("blame", rule->suspects, whole);
+        ebc_tell(&child->test, "blame", rule->suspects, whole);
     else
-        ebc_write_result("broke", promise, whole);
+        ebc_tell(&child->test, "broke", promise, whole);
 }
 
-/* Where the case is over, its process ends without closing or freeing: after a breach, nothing that the plugin would do then
+/* Where the case is over, it ends without closing or freeing: after a breach, nothing that the plugin would do then
  * is known. */
 static void on_breach(struct ebc_test *t, enum ebc_rule rule, const char *text, bool over) {
     if (text)
         write_breach(ebc_child_of(t), ebc_rule(rule), text);
     if (over) {
-        ebc_write_result("over", NULL, "");
-        _exit(0);
+        ebc_tell(t, "over", NULL, "");
+        ebc_child_of(t)->broke_off = true;
+        ebc_end_case(t);
     }
 }
 
 static void on_skip(struct ebc_test *t, const char *why) {
-    (void)t;
-    ebc_write_result("skip", NULL, why);
-    _exit(0);
+    ebc_tell(t, "skip", NULL, why);
+    ebc_end_case(t);
 }
 
 static void on_op(struct ebc_test *t, const char *op, int64_t until_ms) {
@@ -65,4 +74,17 @@ static void on_log(struct ebc_test *t, const char *text) {
     snprintf(progress->logged, sizeof progress->logged, "%s", text);
 }
 
-const struct ebc_observer ebc_child_observer = { .breach = on_breach, .skip = on_skip, .op = on_op, .log = on_log };
+/* Keeps the last names that there is room for. */
+static void on_closed(struct ebc_test *t, const char *name) {
+    char *closed = ebc_child_of(t)->progress->closed, *rest = closed;
+    const size_t room = sizeof ebc_child_of(t)->progress->closed;
+
+    while (*rest && strlen(rest) + strlen(name) + sizeof ", " > room)
+        rest = strstr(rest, ", ") ? strstr(rest, ", ") + 2 : rest + strlen(rest);
+    memmove(closed, rest, strlen(rest) + 1);
+    snprintf(closed + strlen(closed), room - strlen(closed), "%s%s", closed[0] ? ", " : "", name);
+}
+
+const struct ebc_observer ebc_child_observer = {
+    .breach = on_breach, .skip = on_skip, .op = on_op, .log = on_log, .closed = on_closed
+};

@@ -15,6 +15,7 @@
 
 struct ebc_peer {
     struct ebc_test *t;
+    unsigned number;
     pid_t pid; /* 0: it has ended and was waited for */
     int fd;    /* the pipe that it writes lines to */
     char read[4096];
@@ -31,17 +32,24 @@ static char **arguments(struct ebc_test *t, const char *name) {
         n++;
     argv = ebc_alloc(t, (n + 1) * sizeof *argv);
     memcpy(argv, child->argv, n * sizeof *argv);
-    argv[child->first_argument + EBC_W_PEER] = ebc_format(t, "%s", name);
-    argv[child->first_argument + EBC_W_NUMBER] = ebc_format(t, "%u", child->n_peers);
+    argv[EBC_W_PEER] = ebc_format(t, "%s", name);
+    argv[EBC_W_NUMBER] = ebc_format(t, "%u", child->n_peers);
     return argv;
 }
 
-/* Runs between fork and exec: descriptors for result and page stay, the pipe is added. */
-static void become(char *const *argv, int say) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (dup2(say, EBC_FD_PEER) < 0 || fcntl(EBC_FD_RESULT, F_SETFD, 0) < 0 || fcntl(EBC_FD_PAGE, F_SETFD, 0) < 0)
+/* A descriptor under a number that the program inherits. Between fork and exec. */
+static void pass(int fd, int number) {
+    if (fd == number ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, number) < 0)
         _exit(71);
-    execv("/proc/self/exe", argv);
+}
+
+/* Runs between fork and exec: result, page and the pipe go where the program looks for them. */
+static void become(const struct ebc_child *child, const char *path, char *const *argv, int say) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    pass(child->result, EBC_FD_RESULT);
+    pass(child->page_fd, EBC_FD_PAGE);
+    pass(say, EBC_FD_PEER);
+    ebc_program_exec(path, argv);
     _exit(71);
 }
 
@@ -51,23 +59,31 @@ static void no_process(struct ebc_test *t, const char *what) {
 
 struct ebc_peer *ebc_peer_start(struct ebc_test *t, const char *name) {
     struct ebc_peer *peer = ebc_alloc(t, sizeof *peer);
+    const char *path = ebc_program_path();
     char **argv;
-    int ends[2];
+    int ends[2], say;
 
+    if (!ebc_main_was_called())
+        ebc_skip(t, "the case starts other processes of this program, which must call eb_conform_main first in main for that");
     if (++ebc_child_of(t)->n_peers >= EBC_MOST_PROCESSES)
         ebc_skip(t, "the case starts more than %d processes", EBC_MOST_PROCESSES - 1);
     argv = arguments(t, name);
     if (pipe2(ends, O_CLOEXEC) < 0)
         no_process(t, "make a pipe");
-    fcntl(ends[1], F_SETPIPE_SZ, 4096); /* a peer cannot run far ahead of what was read of it */
+    fcntl(ends[1], F_SETPIPE_SZ, 4096);                               /* a peer cannot run far ahead of what was read of it */
+    if ((say = fcntl(ends[1], F_DUPFD_CLOEXEC, EBC_FD_PEER + 1)) < 0) /* above those of the peer */
+        no_process(t, "make a pipe");
+    close(ends[1]);
     peer->t = t;
     peer->fd = ends[0];
     peer->pid = fork();
     if (peer->pid < 0)
         no_process(t, "start a process");
     if (peer->pid == 0)
-        become(argv, ends[1]);
-    close(ends[1]);
+        become(ebc_child_of(t), path, argv, say);
+    close(say);
+    peer->number = ebc_child_of(t)->n_peers;
+    ebc_child_of(t)->peers[peer->number] = peer->pid;
     return peer;
 }
 
@@ -124,7 +140,7 @@ void ebc_peer_kill(struct ebc_peer *peer) {
     kill(peer->pid, SIGKILL);
     while (waitpid(peer->pid, NULL, 0) < 0 && errno == EINTR)
         continue;
-    peer->pid = 0;
+    ebc_child_of(peer->t)->peers[peer->number] = peer->pid = 0;
 }
 
 void ebc_peer_stop_itself(void) {
@@ -137,7 +153,7 @@ void ebc_peer_await_stop(struct ebc_peer *peer) {
     while (waitpid(peer->pid, &status, WUNTRACED) < 0 && errno == EINTR)
         continue;
     if (!WIFSTOPPED(status))
-        peer->pid = 0; /* it has ended, and its last line says why */
+        ebc_child_of(peer->t)->peers[peer->number] = peer->pid = 0; /* it has ended, and its last line says why */
 }
 
 void ebc_peer_continue(struct ebc_peer *peer) {

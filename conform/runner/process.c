@@ -18,7 +18,7 @@
 /* ---- starting ---- */
 
 /* Runs between fork and exec, so it makes plain system calls only. The given descriptors are above those they become. */
-static void become(char *const *argv, int result, int page, int output) {
+static void become(const char *path, char *const *argv, int result, int page, int output) {
     int nothing = open("/dev/null", O_RDWR);
 
     /* the plugin must not inherit what the program left open that runs this */
@@ -29,52 +29,30 @@ static void become(char *const *argv, int result, int page, int output) {
     if (dup2(nothing, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 || dup2(result, EBC_FD_RESULT) < 0 ||
         dup2(page, EBC_FD_PAGE) < 0)
         _exit(71);
-    execv("/proc/self/exe", argv);
+    ebc_program_exec(path, argv);
     _exit(71);
 }
 
-/* Moves a descriptor above all numbers that a child uses. */
-static int moved_up(int fd) {
-    int up = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 20);
-
-    if (fd >= 0)
-        close(fd);
-    return up;
-}
-
-/* Makes a page to share. Returns its descriptor. */
-static int make_page(struct ebc_shared_page **page) {
-    int fd = moved_up(memfd_create("eventbus-conform", MFD_CLOEXEC));
-
-    if (fd < 0 || ftruncate(fd, sizeof **page) < 0)
-        return fd;
-    *page = mmap(NULL, sizeof **page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (*page == MAP_FAILED)
-        *page = NULL;
-    return fd;
-}
-
 static bool start(struct ebc_process *child, char *const *argv) {
-    int ends[2] = { -1, -1 }, page = make_page(&child->page);
-    bool started = false;
+    struct ebc_channels channels;
+    const char *path = ebc_program_path();
+    int output;
 
-    child->output = moved_up(memfd_create("eventbus-conform-output", MFD_CLOEXEC));
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        goto done;
-    child->result = ends[0];
-    ends[1] = moved_up(ends[1]);
-    if (!child->page || child->output < 0 || ends[1] < 0)
-        goto done;
+    child->output = memfd_create("eventbus-conform-output", MFD_CLOEXEC);
+    if (!ebc_channels_open(&channels) || child->output < 0 ||
+        (output = fcntl(child->output, F_DUPFD_CLOEXEC, channels.page_fd)) < 0) { /* above those of the child */
+        ebc_channels_close(&channels);
+        return false;
+    }
     child->pid = fork();
     if (child->pid == 0)
-        become(argv, ends[1], page, child->output);
-    started = child->pid > 0;
-done:
-    if (ends[1] >= 0)
-        close(ends[1]);
-    if (page >= 0)
-        close(page);
-    return started;
+        become(path, argv, channels.to_runner, channels.page_fd, output);
+    child->result = channels.from_case;
+    child->page = channels.page;
+    close(channels.to_runner);
+    close(channels.page_fd);
+    close(output);
+    return child->pid > 0;
 }
 
 /* ---- listening ---- */
@@ -132,6 +110,8 @@ static void take_line(struct ebc_process *child, char *line) {
         take_broke(child, rest);
     else if (strcmp(line, "blame") == 0)
         take_blame(child, rest);
+    if (strcmp(line, "secret") == 0 && atoi(rest) < 64)
+        child->secret |= UINT64_C(1) << atoi(rest);
     child->over = child->over || strcmp(line, "over") == 0;
     child->done = child->done || strcmp(line, "done") == 0;
 }
@@ -186,8 +166,12 @@ static void follow(struct ebc_process *child, int64_t grace_ms, int64_t end_ms) 
             kill(child->pid, SIGKILL);
     }
     kill(-child->pid, SIGKILL); /* ends peers that it left */
-    while (open && poll(&(struct pollfd){ child->result, POLLIN, 0 }, 1, 0) > 0)
-        open = listen_once(child);
+    ebc_process_listen(child);
+}
+
+void ebc_process_listen(struct ebc_process *child) {
+    while (poll(&(struct pollfd){ child->result, POLLIN, 0 }, 1, 0) > 0 && listen_once(child))
+        continue;
 }
 
 bool ebc_process_run(struct ebc_process *child, const char *name, char *const *argv, int64_t grace_ms, int64_t allowed_ms) {
@@ -215,44 +199,4 @@ void ebc_process_free(struct ebc_process *child) {
         close(child->output);
     if (child->page)
         munmap(child->page, sizeof *child->page);
-}
-
-/* ---- its end ---- */
-
-char *ebc_process_written(const struct ebc_process *child) {
-    static char all[65536];
-    ssize_t n = pread(child->output, all, sizeof all - 1, 0);
-    char *line = all, *error;
-
-    if (n <= 0)
-        return NULL;
-    all[n] = '\0';
-    error = strstr(all, "Sanitizer:");
-    if (!error)
-        error = strstr(all, "runtime error:");
-    if (error)
-        for (line = error; line > all && line[-1] != '\n'; line--)
-            continue;
-    line[strcspn(line, "\n")] = '\0';
-    return strndup(line, 300);
-}
-
-char *ebc_process_bad_end(const struct ebc_process *child) {
-    const char *op = child->page->of[0].op, *breaks = ebc_rule(EBC_FORBIDDEN)->sentence;
-    char *text = NULL;
-    int made = 0;
-
-    if (child->stuck)
-        return strdup(child->stuck);
-    if (WIFSIGNALED(child->status))
-        made = asprintf(&text, "expected the case to end; its process was ended by SIG%s; its last call was %s",
-                        sigabbrev_np(WTERMSIG(child->status)), op);
-    else if (WEXITSTATUS(child->status) != 0 && (child->done || child->over || child->skip))
-        made = asprintf(&text, "expected the process to end with status 0 after the case; came %d", WEXITSTATUS(child->status));
-    else if (!child->done && !child->over && !child->skip)
-        made = asprintf(&text,
-                        "expected the case to end; its process ended with status %d instead; its last call was "
-                        "%s; breaks \"%s\"",
-                        WEXITSTATUS(child->status), op, breaks);
-    return made < 0 ? strdup("the process ended badly") : text;
 }

@@ -1,32 +1,50 @@
-/* conform/runner/run.c - runs the cases, each in a process of its own, and makes results of what they report. */
-#include "runner/process.h"
-#include "runner/report.h"
+/* conform/runner/run.c - runs the cases, each in a process of its own or all in this one, and tells the program each result as
+ * soon as it is known. */
+#include "runner/run.h"
 
 #include <errno.h>
 #include <ftw.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "host/host.h"
+#include "runner/shell.h"
 
-/* A breach of another case's promise, and the case that saw it. */
-struct breach_seen {
-    struct ebc_breach breach;
-    size_t in; /* the number of that case's result */
-};
+enum { DONE = 0, CASE_FAILED = 1, WRONG_CALL = 2, NOT_REACHABLE = 3, NOT_A_PLUGIN = 5 };
 
-struct runner {
-    const struct eb_conform *options;
-    struct ebc_report report;
-    double pace;
-    char run[20], seed[24], pace_text[24], file[4096], state[4096];
-    struct breach_seen *seen;
-    size_t n_seen;
-};
+/* Fills the error. Returns the exit status. */
+static int __attribute__((format(printf, 3, 4))) failed(struct ebc_run *r, int code, const char *format, ...) {
+    static const int32_t kinds[] = {
+        [WRONG_CALL] = EB_KIND_CONFIG, [NOT_REACHABLE] = EB_KIND_BROKER, [NOT_A_PLUGIN] = EB_KIND_PLUGIN
+    };
+    va_list args;
 
-/* ---- a child for a case ---- */
+    if (!r->err)
+        return code;
+    *r->err = (struct eb_error){ .status = code == NOT_REACHABLE ? EB_RETRIABLE : EB_PERMANENT, .kind = kinds[code] };
+    va_start(args, format);
+    vsnprintf(r->err->text, sizeof r->err->text, format, args);
+    va_end(args);
+    return code;
+}
+
+static void __attribute__((format(printf, 2, 3))) trouble(const struct ebc_run *r, const char *format, ...) {
+    char text[EB_ERROR_ROOM];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (r->options.trouble)
+        r->options.trouble(r->options.arg, text);
+}
+
+/* ---- a process for a case ---- */
 
 static size_t count(const char *const *list) {
     size_t n = 0;
@@ -37,259 +55,273 @@ static size_t count(const char *const *list) {
 }
 
 static char *argument(const char *text) {
-    return (char *)(uintptr_t)text; /* exec does not write to its arguments */
+    return (char *)(uintptr_t)(text ? text : ""); /* exec does not write to its arguments */
 }
 
 /* Returns a malloced list of borrowed texts; NULL: no memory left. */
-static char **arguments(const struct runner *r, const char *name) {
-    size_t n = count(r->options->again), n_options = count(r->options->options);
-    char **argv = calloc(n + EBC_W_COUNT + n_options + 1, sizeof *argv);
+static char **arguments(const struct ebc_run *r, const char *name) {
+    size_t n_options = count(r->options.options), n_instead = count(r->options.unreachable);
+    char **argv = calloc(EBC_W_COUNT + n_options + n_instead + 1, sizeof *argv);
 
     if (!argv)
         return NULL;
-    memcpy(argv, r->options->again, n * sizeof *argv);
-    argv[n + EBC_W_CASE] = argument(name);
-    argv[n + EBC_W_PEER] = argument("");
-    argv[n + EBC_W_NUMBER] = argument("0");
-    argv[n + EBC_W_RUN] = argument(r->run);
-    argv[n + EBC_W_SEED] = argument(r->seed);
-    argv[n + EBC_W_PACE] = argument(r->pace_text);
-    argv[n + EBC_W_STATE] = argument(r->state);
-    argv[n + EBC_W_FILE] = argument(r->file);
-    if (n_options > 0)
-        memcpy(argv + n + EBC_W_COUNT, r->options->options, n_options * sizeof *argv);
+    argv[EBC_W_PROGRAM] = argument("eventbus-conform");
+    argv[EBC_W_WORD] = argument(EBC_CASE_WORD);
+    argv[EBC_W_CASE] = argument(name);
+    argv[EBC_W_PEER] = argument("");
+    argv[EBC_W_NUMBER] = argument("0");
+    argv[EBC_W_RUN] = argument(r->run);
+    argv[EBC_W_SEED] = argument(r->seed_text);
+    argv[EBC_W_PACE] = argument(r->pace_text);
+    argv[EBC_W_STATE] = argument(r->state);
+    argv[EBC_W_FILE] = argument(r->file);
+    argv[EBC_W_DOWN] = argument(r->options.down);
+    argv[EBC_W_UP] = argument(r->options.up);
+    argv[EBC_W_N_OPTIONS] = argument(r->n_options);
+    for (size_t i = 0; i < n_options; i++)
+        argv[EBC_W_COUNT + i] = argument(r->options.options[i]);
+    for (size_t i = 0; i < n_instead; i++)
+        argv[EBC_W_COUNT + n_options + i] = argument(r->options.unreachable[i]);
     return argv;
 }
 
-/* The caller calls ebc_process_free, whatever this returns. */
-static bool run_child(const struct runner *r, const char *name, struct ebc_process *child) {
+/* The caller calls ebc_process_free, whatever this returns. On failure the error is filled. */
+static bool run_child(struct ebc_run *r, const char *name, struct ebc_process *child) {
     char **argv = arguments(r, name);
     double slower = r->pace > 1 ? r->pace : 1;
-    bool ran = argv && ebc_process_run(child, name, argv, (int64_t)(10000 * slower), (int64_t)(300000 * slower));
+    bool ran = false;
 
-    if (!argv)
-        *child = (struct ebc_process){ .result = -1, .output = -1 };
+    *child = (struct ebc_process){ .result = -1, .output = -1 };
+    if (argv && r->options.in_process)
+        ran = ebc_process_here(child, name, argv);
+    else if (argv)
+        ran = ebc_process_run(child, name, argv, (int64_t)(10000 * slower), (int64_t)(300000 * slower));
     if (!ran)
-        ebc_print_error(r->options->program, "cannot start a process for %s: %s", name, strerror(errno));
+        failed(r, NOT_REACHABLE, "cannot start a process for the case %s: %s", name, strerror(errno));
     free(argv);
     return ran;
 }
 
-/* ---- outcomes ---- */
+/* ---- telling results ---- */
 
-static char *joined(const char *a, const char *between, const char *b) {
-    char *text;
+static void tell(struct ebc_run *r, struct ebc_result *result) {
+    const struct eb_conform_result told = { .size = sizeof told,
+                                            .name = result->of->name,
+                                            .group = result->of->group,
+                                            .outcome = (int32_t)result->outcome,
+                                            .revised = result->told,
+                                            .why = result->why ? result->why : "",
+                                            .seconds = result->seconds };
 
-    if (asprintf(&text, "%s%s%s", a, b ? between : "", b ? b : "") < 0)
-        return NULL;
-    return text;
+    result->told = true;
+    result->changed = false;
+    if (r->options.result && r->options.result(r->options.arg, &told) != 0)
+        r->ended = true;
 }
 
-static void keep_seen(struct runner *r, size_t at, const struct ebc_breach *breach) {
-    struct breach_seen *more = realloc(r->seen, (r->n_seen + 1) * sizeof *more);
-
-    if (!more)
-        return;
-    r->seen = more;
-    more[r->n_seen++] = (struct breach_seen){
-        { breach->promise ? strdup(breach->promise) : NULL, breach->text ? strdup(breach->text) : NULL }, at
-    };
+/* Tells again what became another outcome after it was told. */
+static void tell_changed(struct ebc_run *r) {
+    for (size_t i = 0; i < r->n; i++)
+        if (r->results[i].told && r->results[i].changed)
+            tell(r, &r->results[i]);
 }
 
-static char *with_last_log(char *why, const struct ebc_process *child) {
-    const char *logged = child->page->of[0].logged;
-    char *more = logged[0] && why ? joined(why, "; the plugin's last words: ", logged) : NULL;
+/* ---- the cases ---- */
 
-    if (!more)
-        return why;
-    free(why);
-    return more;
+/* A case that ended early may have left the broker stopped. Returns 0, or the exit status. */
+static int start_broker_again(struct ebc_run *r, const struct ebc_process *child) {
+    char why[EBC_SHELL_WHY_ROOM];
+
+    if (!child->page || !child->page->broker_stopped || ebc_shell("--up", r->options.up, 60000, why))
+        return DONE;
+    return failed(r, NOT_REACHABLE, "the case %s stopped the broker, and the broker does not start again: %s", child->name,
+                  why);
 }
 
-/* A plugin must print nothing; what belongs to a crash is part of that failure. */
-static void check_output(struct runner *r, size_t at, const struct ebc_process *child) {
-    char *line = ebc_process_written(child), *text = NULL;
-
-    if (line && asprintf(&text,
-                         "expected nothing on stdout and stderr; came \"%s\"; breaks \"%s\"; seen in the case "
-                         "%s",
-                         line, ebc_rule(EBC_FORBIDDEN)->sentence, child->name) >= 0)
-        keep_seen(r, at, &(struct ebc_breach){ argument(EBC_LEAVES_PROCESS), text });
-    free(text);
-    free(line);
-}
-
-static void fail(struct ebc_result *result, struct ebc_process *child, const char *end) {
-    char *output = end ? ebc_process_written(child) : NULL;
-    const char *first = child->broke ? child->broke : end, *more = child->broke && end ? end : output;
-
-    result->outcome = EBC_FAIL;
-    result->why = with_last_log(joined(first, "; ", more), child);
-    result->suspects = child->suspects;
-    child->suspects = NULL;
-    free(output);
-}
-
-static void set_outcome(struct runner *r, size_t at, struct ebc_process *child) {
-    struct ebc_result *result = &r->report.results[at];
-    char *end = ebc_process_bad_end(child);
-
-    for (size_t i = 0; i < child->n_breaches; i++)
-        keep_seen(r, at, &child->breaches[i]);
-    if (child->broke || end) {
-        fail(result, child, end);
-    } else if (child->over) {
-        result->outcome = EBC_SKIP;
-        result->why = joined("not judged: it needs ", "",
-                             child->n_breaches ? child->breaches[child->n_breaches - 1].promise : "what failed before");
-    } else if (child->skip) {
-        result->outcome = EBC_SKIP;
-        result->why = strdup(child->skip);
-    } else {
-        result->outcome = EBC_PASS;
-        check_output(r, at, child);
-    }
-    free(end);
-}
-
-/* Breaches fail the case that names the promise; if that case was not selected, the one that saw the breach. */
-static void attribute(struct runner *r) {
-    for (size_t i = 0; i < r->n_seen; i++) {
-        const struct ebc_breach *breach = &r->seen[i].breach;
-        struct ebc_result *result = &r->report.results[r->seen[i].in];
-
-        for (size_t k = 0; k < r->report.n; k++)
-            if (breach->promise && strcmp(r->report.results[k].of->name, breach->promise) == 0)
-                result = &r->report.results[k];
-        if (result->outcome == EBC_FAIL)
-            continue;
-        result->outcome = EBC_FAIL;
-        free(result->why);
-        result->why = breach->text ? strdup(breach->text) : NULL;
-    }
-}
-
-/* Returns whether one of the named cases, "|" between them, failed without suspects of its own; *guilty is its name. */
-static bool failed_among(const struct runner *r, const char *names, const char **guilty) {
-    for (size_t i = 0; i < r->report.n; i++) {
-        const struct ebc_result *result = &r->report.results[i];
-        const char *at = strstr(names, result->of->name);
-        size_t len = strlen(result->of->name);
-
-        if (at && (at[len] == '|' || !at[len]) && result->outcome == EBC_FAIL && !result->suspects) {
-            *guilty = result->of->name;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void excuse_suspected(struct runner *r) {
-    for (size_t i = 0; i < r->report.n; i++) {
-        struct ebc_result *result = &r->report.results[i];
-        const char *guilty;
-
-        if (result->outcome != EBC_FAIL || !result->suspects || !failed_among(r, result->suspects, &guilty))
-            continue;
-        result->outcome = EBC_SKIP;
-        free(result->why);
-        result->why = joined("not judged: it needs ", "", guilty);
-    }
-}
-
-/* ---- all of it ---- */
-
-static bool run_case(struct runner *r, size_t at) {
-    struct ebc_result *result = &r->report.results[at];
+/* Runs the case. Returns 0, or the exit status when nothing more can run. */
+static int run_case(struct ebc_run *r, size_t at) {
+    struct ebc_result *result = &r->results[at];
     int64_t began = ebc_monotonic_ms();
     struct ebc_process child;
-    bool ran;
+    int code = NOT_REACHABLE;
 
-    if (isatty(2))
-        fprintf(stderr, "\r\033[K%zu/%zu %s", at + 1, r->report.n, result->of->name);
-    ran = run_child(r, result->of->name, &child);
-    result->seconds = (double)(ebc_monotonic_ms() - began) / 1000;
-    if (ran)
-        set_outcome(r, at, &child);
-    ebc_process_free(&child);
-    return ran;
-}
-
-/* Returns 0, or the exit status, with *text. */
-static int classify_probe(const struct ebc_process *child, const char **text) {
-    if (child->refused) {
-        *text = child->refused;
-        return 5;
+    if (r->broke_off) {
+        char *why = NULL;
+        result->outcome = EBC_SKIP;
+        result->why = asprintf(&why, "not run: %s broke off in this process, and left its instances open", r->broke_off) < 0
+                          ? NULL
+                          : why;
+        return DONE;
     }
-    if (child->options) {
-        *text = child->options;
-        return 2;
-    }
-    if (child->plugin && !child->away)
-        return 0;
-    *text = child->away;
-    return child->plugin ? 3 : 5;
-}
-
-/* Finds out what the plugin is and whether its broker is reachable. Returns 0, or the exit status. */
-static int probe(struct runner *r) {
-    struct ebc_process child;
-    const char *text = NULL;
-    int code = 3;
-
-    if (run_child(r, EBC_PROBE, &child)) {
-        char *end = ebc_process_bad_end(&child);
-        code = classify_probe(&child, &text);
-        if (code == 3)
-            ebc_print_error(r->options->program, "the broker could not be reached: %s", text);
-        else if (code && text)
-            ebc_print_error(r->options->program, "%s", text);
-        else if (code)
-            ebc_print_error(r->options->program, "%s cannot be loaded: %s", r->file, end ? end : "it reported nothing");
-        snprintf(r->report.plugin, sizeof r->report.plugin, "%s", child.plugin ? child.plugin : "");
-        free(end);
+    if (r->options.begins)
+        r->options.begins(r->options.arg, result->of->name, at + 1);
+    if (run_child(r, result->of->name, &child)) {
+        result->seconds = (double)(ebc_monotonic_ms() - began) / 1000;
+        ebc_set_outcome(r, at, &child);
+        r->broke_off = r->options.in_process && child.over ? result->of->name : NULL;
+        code = start_broker_again(r, &child);
     }
     ebc_process_free(&child);
     return code;
 }
 
-static void sweep(const struct runner *r) {
+static int finish(struct ebc_run *r, size_t at);
+
+/* Runs the suspects of a failed case at once: only then is it known whether that one failed for itself. */
+static int finish_suspects(struct ebc_run *r, const char *names) {
+    int code = DONE;
+
+    for (size_t i = 0; names && i < r->n && code == DONE; i++) {
+        const char *name = r->results[i].of->name, *in = strstr(names, name);
+        size_t len = strlen(name);
+        if (in && (in[len] == '|' || !in[len]))
+            code = finish(r, i);
+    }
+    return code;
+}
+
+/* Runs a case unless it has run, and tells what is known then. Returns 0, or the exit status when nothing more can run. */
+static int finish(struct ebc_run *r, size_t at) {
+    struct ebc_result *result = &r->results[at];
+    int code;
+
+    if (result->outcome != EBC_NOT_RUN || r->ended)
+        return DONE;
+    code = run_case(r, at);
+    if (result->outcome == EBC_NOT_RUN)
+        return code;
+    ebc_attribute(r);
+    if (code == DONE)
+        code = finish_suspects(r, result->suspects);
+    ebc_excuse(r, at);
+    tell(r, result);
+    tell_changed(r);
+    return code;
+}
+
+/* ---- before and after them ---- */
+
+/* Returns 0, or the exit status, with *text. */
+static int classify_probe(const struct ebc_process *child, const char **text) {
+    if (child->refused) {
+        *text = child->refused;
+        return NOT_A_PLUGIN;
+    }
+    if (child->options) {
+        *text = child->options;
+        return WRONG_CALL;
+    }
+    if (child->plugin && !child->away)
+        return DONE;
+    *text = child->away;
+    return child->plugin ? NOT_REACHABLE : NOT_A_PLUGIN;
+}
+
+static int refuse_probe(struct ebc_run *r, const struct ebc_process *child, int code, const char *text) {
+    char *end = ebc_process_bad_end(child), *command = end ? ebc_debug_command(r, EBC_PROBE) : NULL;
+
+    if (code == NOT_REACHABLE)
+        failed(r, code, "the broker could not be reached: %s", text ? text : "the plugin reported nothing");
+    else if (text)
+        failed(r, code, "%s", text);
+    else
+        failed(r, code, "%s cannot be loaded: %s%s%s", r->file, end ? end : "it reported nothing",
+               command ? "; to see it: " : "", command ? command : "");
+    free(command);
+    free(end);
+    return code;
+}
+
+/* Finds out what the plugin is and whether its broker is reachable. Returns 0, or the exit status. */
+static int probe(struct ebc_run *r) {
+    struct ebc_process child;
+    const char *text = NULL;
+    int code = NOT_REACHABLE;
+
+    if (run_child(r, EBC_PROBE, &child)) {
+        code = classify_probe(&child, &text);
+        if (code)
+            refuse_probe(r, &child, code, text);
+        snprintf(r->plugin, sizeof r->plugin, "%s", child.plugin ? child.plugin : "");
+        r->secret = child.secret;
+    }
+    ebc_process_free(&child);
+    return code;
+}
+
+static void sweep(struct ebc_run *r) {
     struct ebc_process child;
 
-    if (run_child(r, EBC_SWEEP, &child) && (child.left || !child.done))
-        ebc_print_error(r->options->program, "topics conform-%s-* are left: %s", r->run,
-                        child.left ? child.left : "the plugin did not list or remove them");
-    ebc_process_free(&child);
+    if (!r->broke_off && run_child(r, EBC_SWEEP, &child)) {
+        if (child.left || !child.done)
+            trouble(r, "topics conform-%s-* are left: %s", r->run,
+                    child.left ? child.left : "the plugin did not list or remove them");
+        ebc_process_free(&child);
+    } else {
+        trouble(r, "topics conform-%s-* are left: nothing more could run", r->run);
+    }
 }
 
-static bool select_cases(struct runner *r) {
-    size_t n = 0;
+static int run_all(struct ebc_run *r) {
+    int code = probe(r);
 
-    while (ebc_case_at(n))
-        n++;
-    r->report.results = calloc(n, sizeof *r->report.results);
-    for (size_t i = 0; r->report.results && i < n; i++)
-        if (ebc_selected(ebc_case_at(i), r->options->only))
-            r->report.results[r->report.n++].of = ebc_case_at(i);
-    return r->report.results != NULL;
+    if (code)
+        return code;
+    if (r->options.started)
+        r->ended = r->options.started(r->options.arg, &(struct eb_conform_start){ .size = sizeof(struct eb_conform_start),
+                                                                                  .plugin = r->plugin,
+                                                                                  .seed = r->seed,
+                                                                                  .n_cases = r->n }) != 0;
+    for (size_t at = 0; code == DONE && at < r->n; at++)
+        code = finish(r, at);
+    if (code)
+        return code;
+    sweep(r);
+    for (size_t i = 0; i < r->n; i++)
+        ebc_excuse(r, i);
+    tell_changed(r);
+    for (size_t i = 0; i < r->n; i++)
+        code = r->results[i].outcome == EBC_FAIL ? CASE_FAILED : code;
+    return code;
 }
 
-/* Makes the plugin's path absolute. Returns 0, or the exit status. */
-static int find_file(struct runner *r) {
-    if (realpath(r->options->file, r->file))
-        return 0;
-    ebc_print_error(r->options->program, "%s: %s", r->options->file, strerror(errno));
-    return 5;
+/* ---- the run ---- */
+
+/* Returns 0, or the exit status. */
+static int check_options(struct ebc_run *r) {
+    const struct eb_conform *given = &r->options;
+    struct sigaction children;
+
+    if (!given->file)
+        return failed(r, WRONG_CALL, "the field file is NULL: which plugin?");
+    if (!realpath(given->file, r->file))
+        return failed(r, NOT_A_PLUGIN, "%s: %s", given->file, strerror(errno));
+    if (given->only && eb_conform_cases(given->only, NULL, NULL) == 0)
+        return failed(r, WRONG_CALL, "there is no case or group \"%s\"", given->only);
+    if (given->pace != 0 && !(given->pace >= 0.1 && given->pace <= 100))
+        return failed(r, WRONG_CALL, "the pace is %g: expected a number from 0.1 to 100", given->pace);
+    if (!given->down != !given->up)
+        return failed(r, WRONG_CALL, "--down and --up belong together: a broker that was stopped has to be started again");
+    if (!given->in_process && !ebc_main_was_called())
+        return failed(r, WRONG_CALL, "each case is a process of this program: call eb_conform_main first in main");
+    if (sigaction(SIGCHLD, NULL, &children) == 0 && children.sa_handler == SIG_IGN)
+        return failed(r, WRONG_CALL, "SIGCHLD is ignored: how a case ended could not be seen");
+    return DONE;
 }
 
-static bool make_state(struct runner *r) {
+static bool select_cases(struct ebc_run *r) {
+    r->results = calloc(eb_conform_cases(NULL, NULL, NULL), sizeof *r->results);
+    for (size_t i = 0; r->results && ebc_case_at(i); i++)
+        if (ebc_selected(ebc_case_at(i), r->options.only))
+            r->results[r->n++].of = ebc_case_at(i);
+    return r->results != NULL;
+}
+
+static bool make_state(struct ebc_run *r) {
     const char *tmp = getenv("TMPDIR");
 
     snprintf(r->state, sizeof r->state, "%s/eventbus-conform-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (mkdtemp(r->state))
-        return true;
-    ebc_print_error(r->options->program, "cannot make the folder %s: %s", r->state, strerror(errno));
-    return false;
+    return mkdtemp(r->state) != NULL;
 }
 
 static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *place) {
@@ -300,7 +332,7 @@ static int remove_one(const char *path, const struct stat *about, int kind, stru
 }
 
 /* Makes a short name of letters and digits, different in each run. */
-static void name_run(struct runner *r) {
+static void name_run(struct ebc_run *r) {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
     uint64_t left = (uint64_t)ebc_wall_ms() << 16 | ((uint64_t)getpid() & 0xFFFF);
     uint32_t chance = (uint32_t)left;
@@ -310,64 +342,47 @@ static void name_run(struct runner *r) {
         r->run[n++] = digits[left % 36];
     if (getrandom(&chance, sizeof chance, 0) < 0)
         chance = (uint32_t)ebc_wall_ms();
-    r->report.seed = r->options->seed ? r->options->seed : chance + UINT64_C(1);
-    r->pace = r->options->pace > 0 ? r->options->pace : 1;
-    snprintf(r->seed, sizeof r->seed, "%llu", (unsigned long long)r->report.seed);
+    r->seed = r->options.seed ? r->options.seed : chance + UINT64_C(1);
+    r->pace = r->options.pace > 0 ? r->options.pace : 1;
+    snprintf(r->seed_text, sizeof r->seed_text, "%llu", (unsigned long long)r->seed);
     snprintf(r->pace_text, sizeof r->pace_text, "%g", r->pace);
+    snprintf(r->n_options, sizeof r->n_options, "%zu", count(r->options.options));
 }
 
-static int run_all(struct runner *r) {
-    int code = probe(r);
-
-    for (size_t at = 0; code == 0 && at < r->report.n; at++)
-        code = run_case(r, at) ? 0 : 3;
-    if (code)
-        return code;
-    sweep(r);
-    if (isatty(2))
-        fprintf(stderr, "\r\033[K");
-    attribute(r);
-    excuse_suspected(r);
-    ebc_print(&r->report);
-    for (size_t i = 0; i < r->report.n; i++)
-        code = r->report.results[i].outcome == EBC_FAIL ? 1 : code;
-    return code;
-}
-
-static int write_junit(const struct runner *r, int code) {
-    char why[EBC_WHY_ROOM];
-
-    if (!r->options->junit || code > 1 || ebc_write_junit(&r->report, r->options->junit, why))
-        return code;
-    ebc_print_error(r->options->program, "%s", why);
-    return 2;
-}
-
-static void release(struct runner *r) {
-    for (size_t i = 0; i < r->report.n; i++) {
-        free(r->report.results[i].why);
-        free(r->report.results[i].suspects);
+static void release(struct ebc_run *r) {
+    for (size_t i = 0; i < r->n; i++) {
+        free(r->results[i].why);
+        free(r->results[i].suspects);
     }
     for (size_t i = 0; i < r->n_seen; i++) {
         free(r->seen[i].breach.promise);
         free(r->seen[i].breach.text);
     }
-    free(r->report.results);
+    free(r->results);
     free(r->seen);
 }
 
-int eb_conform_run(const struct eb_conform *options) {
-    struct runner r = { .options = options, .report = { .format = options->format } };
-    int code = find_file(&r);
+int eb_conform_run(const struct eb_conform *given, struct eb_error *err) {
+    struct ebc_run r = { .err = err };
+    int code;
 
+    if (!given)
+        return failed(&r, WRONG_CALL, "struct eb_conform is NULL");
+    memcpy(&r.options, given, given->size < sizeof r.options ? given->size : sizeof r.options);
+    if (!r.options.command)
+        r.options.command = "eventbus conform";
+    code = check_options(&r);
     if (code)
         return code;
-    code = 3;
     name_run(&r);
-    if (select_cases(&r) && make_state(&r)) {
-        code = write_junit(&r, run_all(&r));
+    if (!select_cases(&r)) {
+        code = failed(&r, NOT_REACHABLE, "no memory left");
+    } else if (!make_state(&r)) {
+        code = failed(&r, NOT_REACHABLE, "cannot make the folder %s: %s", r.state, strerror(errno));
+    } else {
+        code = run_all(&r);
         if (nftw(r.state, remove_one, 16, FTW_DEPTH | FTW_PHYS) < 0)
-            ebc_print_error(options->program, "cannot remove %s: %s", r.state, strerror(errno));
+            trouble(&r, "cannot remove %s: %s", r.state, strerror(errno));
     }
     release(&r);
     return code;

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "runner/process.h"
-#include "runner/report.h"
+#include "runner/cases.h"
+#include "host/random.h"
 
 /* A header's text as one line: comment marks and runs of blanks are one blank. */
 static char *read_flat(const char *name) {

@@ -1,7 +1,9 @@
 """tests/conformance/test_program.py - the conformance kit as users meet it: alone, and as `eventbus conform`."""
 import json
 import os
+import shlex
 import shutil
+import subprocess
 import sys
 import xml.etree.ElementTree
 
@@ -50,8 +52,9 @@ def a_file_that_is_no_plugin_is_5(t):
                        (t.write("text.so", "hello"), "cannot be loaded"),
                        (other, "exports no eventbus_plugin"),
                        (late, "was built for plugin ABI 9.0; this kit knows 1.x"),
-                       (dies, "its process was ended by SIGABRT; its last call was dlopen")):
+                       (dies, "came SIGABRT, which ended its process; its last call was dlopen")):
         t.contains(kit(t, file, status=5).err, told)
+    t.contains(kit(t, dies, status=5).err, f"; to see it: gdb --args {ALONE} {dies} --seed ", " --in-process; or valgrind")
 
 
 @test
@@ -93,7 +96,7 @@ def tap_and_junit_say_the_same(t):
     done = kit(t, plugin("reports-twice"), "--only", "sending", "--tap", "--junit", "out.xml", *QUICK, status=1)
     lines = done.lines()
     results = [line for line in lines if line.startswith(("ok", "not ok"))]
-    t.equal(lines[0], f"1..{len(results)}")
+    t.equal(lines[-1], f"1..{len(results)}")
     suite = xml.etree.ElementTree.parse(t.path("out.xml")).getroot()
     t.equal((suite.get("tests"), suite.get("failures")), (str(len(results)), "1"))
     t.equal([line.split(": ")[1] for line in results], [case.get("name") for case in suite])
@@ -101,16 +104,173 @@ def tap_and_junit_say_the_same(t):
 
 @test
 def a_breach_seen_elsewhere_names_where(t):
-    cases = kit(t, plugin("prints"), "--json", *QUICK, status=1).json()[:-1]
+    *cases, last = kit(t, plugin("prints"), "--json", *QUICK, status=1).json()
     why = [case["why"] for case in cases if case["result"] == "fail"]
     t.equal(len(why), 1)
     t.contains(why[0], 'came "many verdicts"', "seen in the case ")
+    own = [case["result"] for case in cases if case["case"] == "the-process-is-left-as-it-was"]
+    t.equal(own, ["pass", "fail"], "the result of its own run, and the one that counts")
+    t.equal(sum(last["summary"].values()), len({case["case"] for case in cases}), "each case counts once")
 
 
 @test
 def a_crash_tells_the_signal_and_the_call(t):
     done = kit(t, plugin("aborts"), "--only", "values-come-back-as-they-went", *QUICK, status=1)
-    t.contains(done.out, "SIGABRT", "its last call was submit of 1 messages")
+    t.contains(done.out, "came SIGABRT, which ended its process", "its last call was submit of 1 messages")
+
+
+DAMAGE = r"""
+#include <stdlib.h>
+#include <string.h>
+#include <eventbus/plugin.h>
+
+static int32_t open_it(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
+    *self = malloc(24);
+    *(const struct eb_host **)*self = host;
+    host->link(host, 1, NULL);
+    return EB_OK;
+}
+static int64_t submit(void *self, const struct eb_message *const *batch, size_t n, struct eb_error *err) {
+    const struct eb_host *host = *(const struct eb_host **)self;
+    for (size_t i = 0; i < n; i++) {
+        struct eb_delivery stored = { sizeof stored, batch[i]->token, EB_OK, 0, { 0, 0 }, NULL };
+        host->delivered(host, &stored);
+    }
+    return n;
+}
+static int32_t poll_it(void *self, int32_t timeout_ms, struct eb_error *err) { return EB_OK; }
+static void wake(void *self) {}
+/* Writes over the heap's own words behind the instance: the next large malloc finds them damaged. */
+static void close_it(void *self, int32_t timeout_ms) {
+    static int closed;
+    volatile char *byte = self;
+    if (closed++ == 1)
+        for (int i = 24; i < (1 << 16); i++)
+            byte[i] = (char)0xA5;
+}
+const struct eb_plugin eventbus_plugin = { sizeof(struct eb_plugin), EB_ABI_MAJOR, EB_ABI_MINOR, "damage", "1", "x", 0, 0, 0, 0, 0 };
+const struct eb_producer_ops eventbus_producer = { sizeof(struct eb_producer_ops), 0, 0, open_it, submit, poll_it, wake, close_it };
+"""
+
+
+@test
+def after_heap_damage_the_message_lists_what_was_closed_before(t):
+    file = t.compile_plugin("damage", DAMAGE)
+    done = kit(t, file, "--only", "open-and-close-leave-nothing-behind", *QUICK, status=1)
+    t.contains(done.out, "which ended its process", "closed before it: the producer, the producer")
+    if "it wrote: " in done.out and "Sanitizer" not in done.out:
+        t.contains(done.out, "the heap had been damaged before: that call only met the damage")
+
+
+@test
+def results_come_one_by_one_and_a_killed_run_leaves_them(t):
+    worker = t.start(plugin("right"), "--json", "--output", "out.jsonl", "--junit", "out.xml", *QUICK, command=ALONE)
+    worker.until(lambda it: len(it.lines()) >= 3, what="three results")
+    worker.kill9()
+    told = worker.json()
+    with open(t.path("out.jsonl"), encoding="utf-8") as file:
+        kept = [json.loads(line) for line in file.read().splitlines()]
+    t.check(len(kept) >= len(told) - 1 and kept[:3] == told[:3], f"{kept} in the file, {told} printed")
+    suite = xml.etree.ElementTree.parse(t.path("out.xml")).getroot()
+    t.equal([case.get("name") for case in suite][:2], [row["case"] for row in told[:2]])
+    names = [row["case"] for row in kit(t, "--list", "--json").json()]
+    t.equal([row["case"] for row in told], names[:len(told)], "in the order of the list")
+
+
+@test
+def a_reader_that_has_seen_enough_ends_the_run(t):
+    os.mkdir(t.path("tmp"))
+    worker = t.start(plugin("right"), *QUICK, stdout=subprocess.PIPE, env={"TMPDIR": t.path("tmp")}, command=ALONE)
+    worker.process.stdout.readline()
+    worker.process.stdout.close()
+    worker.wait(status=3)
+    t.equal(os.listdir(t.path("tmp")), [], "its folder")
+
+
+@test
+def a_file_that_cannot_be_written_is_2(t):
+    done = kit(t, plugin("right"), "--output", "none/out", status=2)
+    t.equal((done.out, done.err), ("", "eventbus-conform: --output none/out: cannot be written: No such file or directory\n"))
+    done = kit(t, plugin("right"), "--only", "order", "--junit", "none/out.xml", *QUICK, status=2)
+    t.contains(done.err, "eventbus-conform: --junit none/out.xml: cannot be written: No such file or directory\n")
+
+
+@test
+def in_process_a_failure_breaks_off_what_follows(t):
+    done = kit(t, plugin("ends-before-retry"), "--only", "receiving", "--in-process", "--json", *QUICK, status=1)
+    *cases, last = done.json()
+    t.equal(cases[-1]["result"], "fail")
+    t.equal(last["summary"]["fail"], 1)
+    done = kit(t, plugin("moves-groups"), "--only", "receiving", "--in-process", "--json", *QUICK, status=1)
+    rows = {row.get("case"): row for row in done.json()}
+    t.equal(rows["an-existing-group-is-never-moved"]["result"], "fail")
+    t.contains(rows["the-end-waits-for-a-retry"]["why"],
+               "not run: an-existing-group-is-never-moved broke off in this process, and left its instances open")
+    t.equal(rows["what-was-sent-is-handed-over"]["result"], "pass")
+
+
+def debugged(t, *words):
+    """What a debugger or valgrind says of the crash of `aborts`, by the command that the kit names."""
+    if shutil.which(words[0]) is None:
+        t.skip(f"{words[0]} is not installed")
+    told = kit(t, plugin("aborts"), "--only", "values-come-back-as-they-went", "--json", *QUICK, status=1).json()[0]["why"]
+    command = shlex.split(told.partition("; to see it: gdb --args ")[2].partition("; or valgrind ")[0])
+    t.equal(command[:2], [ALONE, plugin("aborts")])
+    t.contains(command, "--in-process", "--only", "values-come-back-as-they-went", "--seed")
+    return t.run(*words[1:], *command, command=words[0], status=None)
+
+
+@test
+def gdb_stops_where_the_case_crashes(t):
+    done = debugged(t, "gdb", "-q", "-batch", "-nx", "-ex", "set debuginfod enabled off", "-ex", "run", "-ex", "backtrace", "--args")
+    if "ptrace: Operation not permitted" in done.err:
+        t.skip("gdb may not trace a process here")
+    t.contains(done.out, "SIGABRT", "wrong.c:", "ebc_submit")
+
+
+@test
+def valgrind_sees_where_the_case_crashes(t):
+    if b"-fsanitize" in open(os.path.join(BUILD, "config.log"), "rb").read():
+        t.skip("valgrind does not run a program with a sanitizer")
+    done = debugged(t, "valgrind")
+    t.contains(done.err, "Process terminating with default action of signal 6 (SIGABRT)", "(wrong.c:", "ebc_submit")
+
+
+@test
+def secret_options_are_left_out_of_the_command(t):
+    file = t.compile_plugin("dying", DYING)
+    done = kit(t, file, "-o", "key=hush", "-o", "name=it's me", "--only", "timeouts-are-kept", *QUICK, status=1)
+    t.contains(done.out, " -o key=... -o 'name=it'\\''s me' --only timeouts-are-kept ")
+    t.check("hush" not in done.out + done.err, "the secret is shown")
+
+
+DYING = r"""
+#include <signal.h>
+#include <stddef.h>
+#include <eventbus/plugin.h>
+
+struct settings { const char *key, *name; };
+static const struct eb_option options[] = {
+    { "key", NULL, "A key", NULL, EB_OPT_TEXT, EB_OPT_SECRET, 0, 0, offsetof(struct settings, key) },
+    { "name", NULL, "A name", NULL, EB_OPT_TEXT, 0, 0, 0, offsetof(struct settings, name) },
+};
+static int32_t open_it(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
+    *self = (void *)host;
+    host->link(host, 1, NULL);
+    return EB_OK;
+}
+static int64_t submit(void *self, const struct eb_message *const *batch, size_t n, struct eb_error *err) { return 0; }
+static int32_t poll_it(void *self, int32_t timeout_ms, struct eb_error *err) {
+    if (timeout_ms == 60)
+        raise(SIGKILL);
+    return EB_OK;
+}
+static void wake(void *self) {}
+static void close_it(void *self, int32_t timeout_ms) {}
+const struct eb_plugin eventbus_plugin = { sizeof(struct eb_plugin), EB_ABI_MAJOR, EB_ABI_MINOR, "dying", "1", "x", options, 2,
+                                           sizeof(struct eb_option), sizeof(struct settings), 0 };
+const struct eb_producer_ops eventbus_producer = { sizeof(struct eb_producer_ops), 0, 0, open_it, submit, poll_it, wake, close_it };
+"""
 
 
 @test
@@ -161,6 +321,10 @@ def the_command_finds_plugins_by_name_and_runs_the_kit(t):
     t.contains(t.run("conform", "nothing", status=5).err, "there is no plugin nothing.so in ")
     t.contains(t.run("conform", "memory", "--only", "x", status=2).err, 'there is no case or group "x"')
     t.equal(t.run("conform", "--list", "--json").out, kit(t, "--list", "--json").out)
+    done = t.run("conform", "memory", "--only", "order", "--in-process", "--output", "out", *QUICK)
+    with open(t.path("out"), encoding="utf-8") as file:
+        t.equal(file.read(), done.out)
+    t.contains(t.run("conform", "memory", "--down", "true", status=2).err, "--down and --up belong together")
 
 
 @test

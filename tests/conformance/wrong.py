@@ -125,7 +125,7 @@ def run(plugin, *options):
     kit = subprocess.run([f"{BUILD}/eventbus-conform", file, "--json", "--pace", "0.3", "--seed", "1", *options],
                          capture_output=True, text=True, timeout=300)
     rows = [json.loads(line) for line in kit.stdout.splitlines()]
-    return kit, [row for row in rows if "case" in row]
+    return kit, list({row["case"]: row for row in rows if "case" in row}.values())      # the last result of a case counts
 
 
 def run_alone(plugin):
@@ -154,8 +154,9 @@ def judge(plugin, kit, cases):
 def all_cases(results):
     """Wrong plugins x cases: x failed, - skipped or not judged, . passed. A plugin a column, as the table numbers it."""
     lines = [" " * 43 + "".join(f"{number:3}" for number in range(1, len(EXPECTED) + 1))]
-    for number, case in enumerate(results["right"][1]):
-        marks = [{"fail": "x", "skip": "-", "pass": "."}[cases[number]["result"]] for _, cases in results.values()]
+    for case in results["right"][1]:
+        marks = [{"fail": "x", "skip": "-", "pass": "."}[result] for _, cases in results.values()
+                 for result in (row["result"] for row in cases if row["case"] == case["case"])]
         lines.append(f"{case['case']:43}" + "".join(f"{mark:>3}" for mark in marks))
     return "\n".join(lines) + "\n"
 
