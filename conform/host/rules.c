@@ -53,7 +53,7 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_MISSING] = { 0,
                       "delivers up to max messages through host->received. It waits for the first message and never "
                       "for a second.",
-                      "what-was-sent-is-handed-over" },
+                      "what-was-sent-is-handed-over|what-is-returned-comes-again" },
     [EBC_TEXT_ENDS] = { "what-was-sent-is-handed-over", "full name with the prefix; ends with NUL" },
     [EBC_TOKEN] = { "what-was-sent-is-handed-over",
                     "chosen by whoever gives the message, never interpreted by the other side, unique while alive" },
