@@ -26,6 +26,7 @@ static const struct bit traits[] = {
     { EB_T_PATTERN, "pattern", "A topic may be a pattern with *, which takes in topics made later too", NULL },
     { EB_T_BATCH_REDELIVERY, "neighbours", "Handing back one event may bring acknowledged ones of its batch again", NULL },
     { EB_T_PROCESSES, "processes", "Several processes may use one broker", NULL },
+    { EB_T_LATE_UNTOLD, "late_untold", "An acknowledgement that came too late is not told; workers judge by the lease", NULL },
 };
 
 static const struct bit roles[] = {

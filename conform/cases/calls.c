@@ -89,7 +89,7 @@ static void check_option(struct ebc_test *t, const struct eb_option *option, siz
 }
 
 static void check_traits(struct ebc_test *t, const char *role, uint32_t traits) {
-    uint32_t known = (EB_T_PROCESSES << 1) - 1;
+    uint32_t known = (EB_T_LATE_UNTOLD << 1) - 1;
 
     if (traits & ~known)
         ebc_note(t, EBC_TRAITS, "expected traits that plugin.h knows; came 0x%x as well for the %s", traits & ~known, role);

@@ -95,10 +95,13 @@ static int32_t take(struct ebc_consumer *c, const struct eb_message *message) {
     const char *wrong;
     bool again;
 
+    int64_t now = ebc_monotonic_ms();
+
     *got = (struct ebc_received){ .by = c,
                                   .event = known_event(t, message),
                                   .message = ebc_copy_message(t, message),
-                                  .at_ms = ebc_monotonic_ms(),
+                                  .at_ms = now,
+                                  .leased_ms = now,
                                   .settled = EBC_NOT_SETTLED };
     check_fields(t, message, got->event);
     pthread_mutex_lock(&t->lock);
@@ -159,6 +162,14 @@ static struct ebc_received *find_unsettled(struct ebc_consumer *c, uint64_t toke
     return NULL;
 }
 
+/* Lock held. Whether a confirmation with EB_OK says nothing, since the lease had ended and the plugin cannot tell a late verdict. */
+static bool is_late(const struct ebc_consumer *c, const struct ebc_received *got) {
+    int64_t lease_ms = got->message->lease_ms;
+
+    ebc_assert_locked(c->in.t);
+    return (c->ops->traits & EB_T_LATE_UNTOLD) && lease_ms > 0 && ebc_monotonic_ms() - got->leased_ms > lease_ms;
+}
+
 /* Returns what is wrong with the call, or NULL. */
 static const char *settle_one(struct ebc_consumer *c, uint64_t token, int32_t status) {
     struct ebc_test *t = c->in.t;
@@ -172,6 +183,8 @@ static const char *settle_one(struct ebc_consumer *c, uint64_t token, int32_t st
     } else if (!got->verdict) {
         wrong = "one for a token without a final verdict";
     } else {
+        if (status == EB_OK && is_late(c, got))
+            status = EB_GONE; /* as the event bus takes it */
         got->settled = status;
         if (status == EB_OK && got->verdict == EB_ACK)
             got->event->acked_by |= c->group_bit;

@@ -166,8 +166,10 @@ struct ebc_received {
     struct ebc_event *event;
     const struct eb_message *message; /* a deep copy */
     int64_t at_ms;                    /* when, monotonic */
+    int64_t leased_ms;                /* when its lease began, or was extended last */
     uint32_t verdict;                 /* the final one; 0: none yet */
-    int32_t settled;                  /* the status of settled(): EB_OK, EB_GONE; EBC_NOT_SETTLED: not called yet */
+    int32_t settled;                  /* the status of settled(): EB_OK, EB_GONE; EBC_NOT_SETTLED: not called yet. EB_GONE too
+                                       * where the plugin has EB_T_LATE_UNTOLD and the lease had ended */
     bool revoked;
 };
 

@@ -38,6 +38,8 @@ void ebc_settle_mixed(struct ebc_consumer *c, struct ebc_received **got, const s
         verdicts[i] = (struct eb_verdict){ got[i]->message->token, kinds[i].delay_ms, kinds[i].kind };
         if (kinds[i].kind != EB_EXTEND)
             got[i]->verdict = kinds[i].kind;
+        else if (ebc_monotonic_ms() - got[i]->leased_ms <= got[i]->message->lease_ms) /* else it is over, and stays so */
+            got[i]->leased_ms = ebc_monotonic_ms();
     }
     pthread_mutex_unlock(&t->lock);
     ebc_op_begins(t, 0, "settle of %zu verdicts of %s", n, c->in.name);

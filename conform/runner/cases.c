@@ -30,9 +30,9 @@ bool ebc_selected(const struct ebc_case *at, const char *only) {
 /* ---- what a case needs ---- */
 
 static const char *const role_names[] = { "producer", "consumer", "admin" };
-static const char *const trait_names[] = { "EB_T_ORDER",       "EB_T_POWER",   "EB_T_DELAY",   "EB_T_DELAY_ORDER",
-                                           "EB_T_FREE_RETURN", "EB_T_HISTORY", "EB_T_PATTERN", "EB_T_BATCH_REDELIVERY",
-                                           "EB_T_PROCESSES" };
+static const char *const trait_names[] = { "EB_T_ORDER",       "EB_T_POWER",      "EB_T_DELAY",   "EB_T_DELAY_ORDER",
+                                           "EB_T_FREE_RETURN", "EB_T_HISTORY",    "EB_T_PATTERN", "EB_T_BATCH_REDELIVERY",
+                                           "EB_T_PROCESSES",   "EB_T_LATE_UNTOLD" };
 
 enum { ROLES = sizeof role_names / sizeof *role_names, TRAITS = sizeof trait_names / sizeof *trait_names };
 

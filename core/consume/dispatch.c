@@ -94,12 +94,13 @@ void ebi_dispatch_given(struct ebi_dispatch *dispatch, uint64_t batch) {
         ebi_key_queue_remove(&dispatch->queues, queue);
 }
 
-bool ebi_dispatch_settled(struct ebi_dispatch *dispatch, uint64_t token, bool *acked) {
+bool ebi_dispatch_settled(struct ebi_dispatch *dispatch, uint64_t token, int64_t now_ms, bool *acked, bool *late) {
     struct ebi_inflight *inflight = find(dispatch, token);
 
     if (!inflight || inflight->state != EBI_SETTLING)
         return false;
     *acked = inflight->acked;
+    *late = inflight->lease_ends_ms && now_ms > inflight->lease_ends_ms;
     unlist_inflight(dispatch, inflight);
     ebi_inflight_recycle(&dispatch->spares, inflight);
     return true;
@@ -263,9 +264,13 @@ void ebi_dispatch_extend(struct ebi_dispatch *dispatch, int64_t now_ms) {
     struct ebi_verdicts *verdicts = &dispatch->verdicts;
     struct ebi_inflight *inflight;
 
-    DL_FOREACH2(dispatch->all, inflight, all_next)
-    if (inflight->state != EBI_SETTLING && verdicts->n + dispatch->in_flight < verdicts->room)
+    DL_FOREACH2(dispatch->all, inflight, all_next) {
+        if (inflight->state == EBI_SETTLING || verdicts->n + dispatch->in_flight >= verdicts->room)
+            continue;
         ebi_verdicts_add(verdicts, inflight->message.token, EB_EXTEND, 0, now_ms);
+        if (now_ms <= inflight->lease_ends_ms) /* a lease that has ended is not renewed */
+            inflight->lease_ends_ms = now_ms + inflight->message.lease_ms;
+    }
 }
 
 /* ---- The end of an instance ---- */

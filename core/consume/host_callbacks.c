@@ -104,6 +104,14 @@ static void note_lease(struct eb_consumer *consumer, int64_t lease_ms) {
     consumer->extend_at_ms = ebi_ticks_ms() + lease_ms / 3;
 }
 
+/* Where the plugin cannot tell a late acknowledgement, the worker tells it by the time. */
+static void watch_lease(const struct eb_consumer *consumer, struct ebi_inflight *inflight) {
+    int64_t lease_ms = inflight->message.lease_ms;
+
+    if ((consumer->ops->traits & EB_T_LATE_UNTOLD) && lease_ms > 0 && lease_ms < INT64_MAX / 2)
+        inflight->lease_ends_ms = ebi_ticks_ms() + lease_ms;
+}
+
 static void keep_schemas(void *arg, const struct ebi_inflight *inflight) {
     ebi_writer_schemas_keep(arg, inflight->message.schema);
     ebi_writer_schemas_keep(arg, inflight->message.key_schema);
@@ -142,6 +150,7 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     if (!inflight || !queue_for(consumer, inflight, queue, &own))
         goto done;
     inflight->bytes += copied;
+    watch_lease(consumer, inflight);
     ebi_consumer_lock(consumer);
     enum ebi_counting counting = consumer->dispatch.attempts.broker;
     added = ebi_dispatch_add(&consumer->dispatch, inflight, own ? NULL : queue->data, queue->len, consumer->receive_began_ms);
@@ -180,19 +189,26 @@ static int32_t on_received(const struct eb_host *host, const struct eb_message *
 
 static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_t n, int32_t status) {
     struct eb_consumer *consumer = consumer_of(host);
-    size_t gone = 0;
+    int64_t now = consumer->ops->traits & EB_T_LATE_UNTOLD ? ebi_ticks_ms() : 0;
+    size_t gone = 0, untold = 0;
 
     ebi_consumer_lock(consumer);
     for (size_t i = 0; i < n; i++) {
-        bool acked = false;
+        bool acked = false, late = false;
 
-        if (!ebi_dispatch_settled(&consumer->dispatch, tokens[i], &acked))
+        if (!ebi_dispatch_settled(&consumer->dispatch, tokens[i], now, &acked, &late))
             continue; /* the token is of an earlier instance, or was confirmed before */
-        if (acked && status == EB_OK)
+        if (acked && status == EB_OK && !late)
             consumer->settled++;
         gone += acked && status != EB_OK;
+        untold += acked && status == EB_OK && late;
     }
     ebi_consumer_unlock(consumer);
+    if (untold)
+        ebi_log_line(consumer->deps.log, EBI_WARNING,
+                     "broker %s: %zu acknowledgement(s) were confirmed after their lease had ended, which this broker does not "
+                     "tell; those events may be delivered again",
+                     host->instance, untold);
     if (gone)
         ebi_log_line(consumer->deps.log, EBI_WARNING,
                      "broker %s: %zu acknowledgement(s) came too late; those events will be delivered again", host->instance,

@@ -175,7 +175,10 @@ enum eb_trait {
     EB_T_HISTORY = 32,           /* a new group can read what was stored before it */
     EB_T_PATTERN = 64,           /* a topic with '*' subscribes to all topics that match, also to those made later */
     EB_T_BATCH_REDELIVERY = 128, /* EB_RETURN may cause redelivery of acknowledged messages of the same batch */
-    EB_T_PROCESSES = 256         /* several processes may use the same broker address */
+    EB_T_PROCESSES = 256,        /* several processes may use the same broker address */
+    EB_T_LATE_UNTOLD = 512       /* consumer: a verdict that came after the lease ended may be confirmed with EB_OK although the
+                             * message comes again. The host then judges by the time: it takes the confirmation of an
+                             * acknowledgement for EB_GONE if it comes in after the lease that it last extended ended */
 };
 
 /* ---- Sending -------------------------------------------------------------------------------------------------- */

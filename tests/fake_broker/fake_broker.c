@@ -299,6 +299,7 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
     (void)self;
     if (injected(&fake->receive, err))
         return fake->receive.status;
+    pause_ms(atomic_exchange(&fake->stays_ms, 0));
     for (size_t i = 0; i < fake->n_events; i++) {
         if (fake->events[i].state == DELAYED && !fake->delay_retries)
             fake->events[i].state = WAITING;

@@ -53,7 +53,8 @@ struct fake_broker {
     uint32_t lease_ms;          /* of the first event; each next one has a ms less */
     bool greedy;                /* delivers more than it is asked for */
     bool late, repeats_itself,
-        revokes; /* acknowledgements are settled EB_GONE; all is settled twice; all in flight is revoked, once */
+        revokes;         /* acknowledgements are settled EB_GONE; all is settled twice; all in flight is revoked, once */
+    atomic_int stays_ms; /* the next receive stays so long beyond its time, once */
     const struct eb_schema *schema; /* the writer's, of the events */
     bool own_schemas, own_lengths;  /* each event has one with an id of its own, and with more blanks at its end */
     enum fake_counting counting;

@@ -15,6 +15,8 @@
  *   FAULTS_HISTORY  the file for the lines C (acknowledgements confirmed), D (a dead letter stored) and R (an event
  *                   reported as stored), each written as the other plugin says so: whoever dies in that call has said it
  *   FAULTS_WORKER   the name in them
+ *   FAULTS_LATE     untold: the consumer claims EB_T_LATE_UNTOLD, and confirms with EB_OK what the other plugin confirms with
+ *                   EB_GONE; hidden: the same without the trait
  *   FAULTS_COUNT    none: the other plugin's consumer counts no failed attempts, though it claims EB_T_DELAY
  *
  * The other plugin must have all three roles. */
@@ -57,7 +59,7 @@ static struct eb_consumer_ops consumer;
 enum { LINE_ROOM = 4000, PLACE_ROOM = 300 };
 
 static int history = -1;
-static bool counts = true;
+static bool counts = true, tells_late = true;
 static const char *worker = "-";
 
 static void complain(const char *what, const char *why) {
@@ -316,6 +318,8 @@ static void write_confirmed(const void *instance, const uint64_t *tokens, size_t
 }
 
 static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_t n, int32_t status) {
+    if (!tells_late)
+        status = EB_OK;
     pthread_mutex_lock(&lock);
     write_confirmed(host->core, tokens, n, status);
     pthread_mutex_unlock(&lock);
@@ -425,5 +429,8 @@ __attribute__((constructor)) static void load(void) {
     if (getenv("FAULTS_WORKER"))
         worker = getenv("FAULTS_WORKER");
     counts = !getenv("FAULTS_COUNT");
+    tells_late = !getenv("FAULTS_LATE");
+    if (!tells_late && strcmp(getenv("FAULTS_LATE"), "untold") == 0)
+        eventbus_consumer.traits |= EB_T_LATE_UNTOLD;
     history = record_open();
 }

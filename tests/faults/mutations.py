@@ -37,7 +37,7 @@ TESTS = {
     "plugins/kafka/tests": ["kafka.la", "tests/brokers/kafka_mock", "tests/brokers/kafka_raw"],
     "plugins/common/registry/tests": ["plugins/common/registry/tests/registry_client"],
     "tests/unit/bus": [f"tests/fake_broker/{name}.so" for name in
-                       ("full", "without_consumer", "without_delay_order", "without_producer", "without_traits")],
+                       ("full", "late_untold", "without_consumer", "without_delay_order", "without_producer", "without_traits")],
     "tests/unit/consume": [],
     "tests/unit/receiver": [],
     "tests/unit/produce": [],

@@ -156,6 +156,46 @@ Test(worker, a_confirmation_told_twice_counts_once_and_a_late_one_is_told) {
     close_all();
 }
 
+/* The receiver is done in time, but nobody could extend the lease, since the plugin stayed in receive: the broker may have taken the
+ * first event away, and the plugin would not know. So it is not one of those that the worker was asked for. */
+Test(worker, where_a_late_acknowledgement_is_not_told_the_worker_judges_by_the_lease) {
+    static const char *const plugins[] = { "late_untold", "full" };
+
+    for (int i = 0; i < 2; i++) {
+        const struct eb_consumer_options options = { .size = sizeof options, .section = "w", .count = 1 };
+
+        working_begin();
+        events(2, "k");
+        fake.lease_ms = 100;
+        receiver.wait = true;
+        open_bus_on(plugins[i], NULL, TASK);
+        cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
+        pthread_t thread = start();
+        until(receiver.running == 1);
+        fake.stays_ms = 400;
+        until(fake.stays_ms == 0);
+        receiver.wait = false;
+        cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+        in_order(i == 0 ? 2 : 1);
+        cr_assert_eq(fixture_logged("1 acknowledgement(s) were confirmed after their lease had ended"), i == 0);
+        close_all();
+    }
+}
+
+/* An extended lease begins anew: what takes longer than one lease, and is extended in time, is acknowledged. */
+Test(worker, an_extended_lease_is_not_late) {
+    events(1, "k");
+    fake.lease_ms = 1000;
+    receiver.wait = true;
+    open_on("late_untold", TASK);
+    pthread_t thread = start();
+    until(fake.extensions >= 4);
+    receiver.wait = false;
+    cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
+    cr_assert_not(fixture_logged("after their lease had ended"));
+    close_all();
+}
+
 Test(worker, what_is_taken_away_comes_again_in_order) {
     events(6, "k");
     fake.revokes = true;

@@ -47,7 +47,7 @@ const char *gathered(void) {
     struct eb_verdict *verdicts;
     uint64_t batch;
     size_t n = ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch), len = 0;
-    bool acked;
+    bool acked, late;
 
     text[0] = '\0';
     for (size_t i = 0; i < n; i++)
@@ -56,7 +56,7 @@ const char *gathered(void) {
     ebi_dispatch_given(&dispatch, batch);
     for (size_t i = 0; i < n; i++)
         if (verdicts[i].kind != EB_EXTEND)
-            cr_assert(ebi_dispatch_settled(&dispatch, verdicts[i].token, &acked));
+            cr_assert(ebi_dispatch_settled(&dispatch, verdicts[i].token, 0, &acked, &late));
     free(verdicts);
     return text;
 }

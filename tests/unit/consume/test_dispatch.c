@@ -151,11 +151,11 @@ Test(dispatch, all_in_flight_are_seen_those_of_a_dropped_instance_too) {
 }
 
 Test(dispatch, unknown_and_repeated_confirmations_change_nothing) {
-    bool acked;
+    bool acked, late;
 
     take(1, "a");
-    cr_assert_not(ebi_dispatch_settled(&dispatch, 7, &acked));
-    cr_assert_not(ebi_dispatch_settled(&dispatch, 1, &acked), "it has no verdict yet");
+    cr_assert_not(ebi_dispatch_settled(&dispatch, 7, 0, &acked, &late));
+    cr_assert_not(ebi_dispatch_settled(&dispatch, 1, 0, &acked, &late), "it has no verdict yet");
     cr_assert_eq(dispatch.in_flight, 1);
 }
 

@@ -30,13 +30,13 @@ static struct ebi_inflight *take(uint64_t token, const char *key) {
 static void settle(uint64_t first, size_t n) {
     struct eb_verdict *verdicts;
     uint64_t batch;
-    bool acked;
+    bool acked, late;
 
     ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch);
     free(verdicts);
     ebi_dispatch_given(&dispatch, batch);
     for (size_t i = 0; i < n; i++)
-        ebi_dispatch_settled(&dispatch, first + i, &acked);
+        ebi_dispatch_settled(&dispatch, first + i, 0, &acked, &late);
 }
 
 static void end(size_t n) {
