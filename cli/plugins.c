@@ -173,6 +173,7 @@ static const struct cli_option options[] = {
 const struct cli_verb cli_plugins = {
     .name = "plugins",
     .summary = "Shows the broker plugins that are found, and why a file is refused",
+    .parts = (const struct cli_verb *const[]){ &cli_plugins_new, NULL },
     .usage = (const char *const[]){ "[NAME|FILE] [--json]", "NAME|FILE --man [--prose FILE]", NULL },
     .about = "Without an argument, lists every .so file in the folders of plugin_path and whether it can be "
              "loaded. With a NAME, or the path of a FILE, shows the plugin's roles, their traits, and the keys "

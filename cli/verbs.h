@@ -10,6 +10,7 @@ extern const struct cli_verb cli_conform;
 extern const struct cli_verb cli_consume;
 extern const struct cli_verb cli_groups;
 extern const struct cli_verb cli_plugins;
+extern const struct cli_verb cli_plugins_new; /* a subcommand of plugins */
 extern const struct cli_verb cli_produce;
 extern const struct cli_verb cli_schema;
 extern const struct cli_verb cli_seek;

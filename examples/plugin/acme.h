@@ -1,0 +1,47 @@
+/* acme.h - what the parts of this plugin share. */
+#ifndef ACME_H
+#define ACME_H
+
+#include <stdbool.h>
+#include <eventbus/plugin.h>
+#include <eventbus/plugin-help.h>
+#include "stub.h"
+
+_Static_assert(EB_ABI_MAJOR == 1, "written for major 1 of the plugin interface");
+
+/* What the host fills from a [broker ...] section, by the table in plugin.c. FILL IN: one field for each option. */
+struct settings {
+    const char *url;
+    int64_t window;        /* messages that a producer has sent and the broker has not confirmed */
+    const char *away_file; /* the stub's */
+};
+
+/* Where a URL leads. */
+struct address {
+    char host[256], name[STUB_NAME_ROOM];
+};
+
+/* Takes a URL apart. False: it is not one of this broker. */
+bool acme_address(const char *url, struct address *);
+
+/* EB_RETRIABLE: a later try may find memory. */
+int32_t acme_no_memory(struct eb_error *);
+
+/* Reports a change of the connection to the host. Any thread. */
+void acme_link(const struct eb_host *, const struct address *, bool up, const char *why);
+
+/* Translates a point. EB_PERMANENT: it holds no position of this broker. */
+int32_t acme_point(const struct eb_point *, struct stub_point *, struct eb_error *);
+
+/* A message as bytes, for a broker that carries nothing else. The buffer grows and is used again; free data at the end. */
+struct packed {
+    char *data;
+    size_t len, room;
+};
+bool acme_pack(struct packed *, const struct eb_message *); /* false: no memory */
+
+/* Gives the host a message as `take` wants it: host->received, or the `each` of browse. Bytes that cannot be taken apart are
+ * given with decode_error set. EB_RETRIABLE: no memory, and `take` was not called. */
+int32_t acme_give(const struct stub_message *, uint64_t token, int32_t (*take)(void *, const struct eb_message *), void *arg);
+
+#endif

@@ -1,0 +1,14 @@
+#!/bin/sh
+# ci.sh - what CI runs: builds the plugin with warnings as errors, runs the conformance kit on it, once more with sanitizers.
+# It needs the installed event bus. .github/workflows/check.yml calls it; other CI systems can do the same.
+set -eu
+cd "$(dirname "$0")"
+
+if [ -f configure.ac ]; then
+    autoreconf -i
+    ./configure CFLAGS='-O2 -g -Wall -Wextra -Werror'
+    make check
+else
+    make CFLAGS='-O2 -g -Wall -Wextra -Werror' check
+fi
+make sanitize
