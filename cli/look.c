@@ -118,13 +118,15 @@ struct newest {
     int64_t ms;        /* -1: unknown */
 };
 
-static int32_t find_newest(void *arg, const struct eb_topic_info *info) {
+static int32_t find_newest(void *arg, const struct eb_topic_info *theirs) {
     struct newest *newest = arg;
+    struct eb_topic_info info;
 
-    if (strcmp(info->name, newest->topic) != 0)
+    ebi_sized_copy(&info, sizeof info, theirs);
+    if (strcmp(info.name, newest->topic) != 0)
         return 0;
-    newest->any = info->messages != 0;
-    newest->ms = info->newest_ms;
+    newest->any = info.messages != 0;
+    newest->ms = info.newest_ms;
     return 1;
 }
 
