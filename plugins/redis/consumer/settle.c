@@ -104,7 +104,7 @@ static int32_t status_of_missing(const struct rd_inflight *inflight) {
 /* Whether the stream or its group is gone, so that nobody has these entries any more. Another error, say of a user who
  * may read and not settle, says nothing about them. */
 static bool is_stream_gone(const struct rd_consumer *c, const struct rd_node *node, const char *doing, struct eb_error *err) {
-    const struct rd_stream *stream = c->sent[ebp_ring_at(&c->sent_ring, 0)].inflight->stream;
+    const struct rd_stream *stream = c->sent[ebp_ring_at(&c->sent_ring, 0)].stream;
 
     return rd_stream_error(c, stream, node, err, "%s events of topic %s", doing, stream->name) == RD_NO_GROUP ||
            strstr(node->text, "WRONGTYPE");
@@ -135,12 +135,16 @@ static void mark_lost(struct rd_consumer *c, struct rd_inflight *inflight) {
 }
 
 static void end_extend(struct rd_consumer *c, const struct rd_sent_verdict *sent, int64_t result) {
+    struct rd_inflight *inflight = (struct rd_inflight *)ebp_token_find(&c->records, sent->extended);
+
+    if (!inflight) /* an earlier reply said that it is lost */
+        return;
     if (result == 1)
-        sent->inflight->alive_ms = sent->at_ms;
+        inflight->alive_ms = sent->at_ms;
     else if (result == 0)
-        mark_lost(c, sent->inflight);
+        mark_lost(c, inflight);
     else
-        sent->inflight->trimmed = true;
+        inflight->trimmed = true;
 }
 
 static void end_checked(struct rd_consumer *c, struct rd_inflight *inflight, int64_t result) {
@@ -161,10 +165,10 @@ static int32_t on_checked(struct rd_conn *conn, uint64_t n, const struct rd_node
     for (uint64_t i = 0; i < n; i++) {
         struct rd_sent_verdict *sent = take_sent(c);
         int64_t result = !failed && rd_is_integer(&node->items[i]) ? node->items[i].number : 0;
-        if (sent->extend)
-            end_extend(c, sent, result);
-        else
+        if (sent->inflight)
             end_checked(c, sent->inflight, result);
+        else
+            end_extend(c, sent, result);
     }
     return EB_OK;
 }
@@ -202,9 +206,14 @@ static void send_page(struct rd_consumer *c, const struct rd_stream *stream, enu
         struct rd_inflight *inflight = page->inflight[i];
         rd_id_print(inflight->id, ids[i]);
         argv[argc++] = ids[i];
-        c->sent[ebp_ring_push(&c->sent_ring)] = (struct rd_sent_verdict){ inflight, way == EXTENDED, now_ms };
-        if (way != EXTENDED)
+        struct rd_sent_verdict sent = { .stream = stream, .at_ms = now_ms };
+        if (way == EXTENDED) {
+            sent.extended = ebp_token(&inflight->slot);
+        } else {
+            sent.inflight = inflight;
             inflight->state = RD_SETTLING;
+        }
+        c->sent[ebp_ring_push(&c->sent_ring)] = sent;
     }
     if (!rd_conn_command(&c->control, way == PLAIN ? on_plain : on_checked, page->n, 0, argc, argv, NULL))
         rd_conn_fail_no_memory(&c->control);
@@ -288,7 +297,7 @@ void rd_send_verdicts(struct rd_consumer *c) {
 void rd_verdicts_lost(struct rd_consumer *c) {
     while (c->sent_ring.n > 0) {
         struct rd_sent_verdict *sent = take_sent(c);
-        if (sent->extend)
+        if (!sent->inflight)
             continue;
         sent->inflight->resent = true;
         sent->inflight->state = RD_DECIDED;

@@ -132,9 +132,11 @@ struct rd_member {
     bool alive;      /* it has sent another one since */
 };
 
+/* A command's part for one entry. An entry stays until its verdict is replied to; one whose lease was extended may be gone before. */
 struct rd_sent_verdict {
-    struct rd_inflight *inflight;
-    bool extend;
+    const struct rd_stream *stream;
+    struct rd_inflight *inflight; /* NULL: an extension */
+    uint64_t extended;            /* the token of the entry whose lease was extended */
     int64_t at_ms;
 };
 
