@@ -154,6 +154,14 @@ int64_t kit_cpu_us(void) {
     return ((int64_t)use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000000 + use.ru_utime.tv_usec + use.ru_stime.tv_usec;
 }
 
+void kit_goes_on(struct kit_patience *patience, int64_t number, const char *what) {
+    int64_t now_ms = kit_now_ms();
+
+    if (!patience->until_ms || number != patience->last)
+        *patience = (struct kit_patience){ number, now_ms + 60000 };
+    kit_check(now_ms < patience->until_ms, "for a minute it has been %lld: %s", (long long)number, what);
+}
+
 void kit_pause_ms(int64_t ms) {
     struct timespec wait = { ms / 1000, ms % 1000 * 1000000 };
 

@@ -40,6 +40,12 @@ long kit_size(long small, long large);
 
 int64_t kit_now_ms(void);
 int64_t kit_cpu_us(void);
+/* What a test waits for, which may be slow on a busy machine but must go on. Zeroed at first. */
+struct kit_patience {
+    int64_t last, until_ms;
+};
+/* Fails the test when the number has been the same for a minute; what: what it counts. */
+void kit_goes_on(struct kit_patience *, int64_t number, const char *what);
 void kit_pause_ms(int64_t); /* for what has to stay as it is; never to wait for something */
 
 /* ---- the plugin ---- */

@@ -10,7 +10,7 @@
 
 #include "history.h"
 
-enum { WORKERS = 4, PRODUCERS = 4, KEYS_EACH = 16, EVENTS = 6000, KILLS = 12, PATIENCE_MS = 30000, MORE = 20 };
+enum { WORKERS = 4, PRODUCERS = 4, KEYS_EACH = 16, EVENTS = 6000, KILLS = 12, MORE = 20 };
 
 /* ---- the producer: every key of its own, numbered ---- */
 
@@ -286,7 +286,8 @@ static void ended_well(struct kit_child *producer) {
 static long kill_and_judge(const char *path, int producers, int kills, long events, long retain) {
     const char *history = kit_file("history");
     struct kit_child *workers[WORKERS], *senders[PRODUCERS];
-    int64_t until_ms;
+    struct kit_patience patience = { 0 };
+    int64_t left;
     uint32_t key = 0;
     struct verdict v;
 
@@ -308,10 +309,10 @@ static long kill_and_judge(const char *path, int producers, int kills, long even
     }
     for (int i = 0; i < producers; i++)
         ended_well(senders[i]);
-    for (until_ms = kit_now_ms() + PATIENCE_MS * kit_size(1, MORE); kit_lag(path, "t", "g") > 0;) {
+    while ((left = kit_lag(path, "t", "g")) > 0) {
         for (int i = 0; i < WORKERS; i++)
             kit_check(!kit_has_ended(workers[i]), "worker %d ended: %s", i, kit_hear(workers[i], 0));
-        kit_check(kit_now_ms() < until_ms, "%lld events are left", (long long)kit_lag(path, "t", "g"));
+        kit_goes_on(&patience, left, "events that are left");
         kit_pause_ms(20);
     }
     v = history_judge(history);
@@ -329,7 +330,8 @@ static void killed_at_any_moment(void) {
 /* So few are kept that retention is at it whenever something is settled; what a kill leaves half done is rolled back. */
 static void killed_while_removing(void) {
     const char *path = kit_file("bus.db");
-    int64_t rows, until_ms;
+    struct kit_patience patience = { 0 };
+    int64_t rows;
     long stored;
 
     stored = kill_and_judge(path, PRODUCERS, (int)(KILLS * kit_size(2, MORE)), EVENTS * kit_size(3, MORE), 50);
@@ -342,8 +344,8 @@ static void killed_while_removing(void) {
         kit_kill(keeper);
     }
     kit_start("keep", (const char *const[]){ path, NULL });
-    for (until_ms = kit_now_ms() + PATIENCE_MS; kit_number(path, "SELECT count(*) FROM msg") > 50; kit_pause_ms(20))
-        kit_check(kit_now_ms() < until_ms, "%lld are left", (long long)kit_number(path, "SELECT count(*) FROM msg"));
+    for (; (rows = kit_number(path, "SELECT count(*) FROM msg")) > 50; kit_pause_ms(20))
+        kit_goes_on(&patience, rows, "events that retention leaves");
     kit_check(kit_lag(path, "t", "g") == 0 && kit_group(path, "t", "g").end > stored, "the group lost its place");
     kit_check(kit_number(path, "SELECT count(*) FROM pragma_integrity_check() WHERE integrity_check <> 'ok'") == 0,
               "the file is damaged");

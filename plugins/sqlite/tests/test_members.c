@@ -372,6 +372,7 @@ static void a_member_in_the_same_process_lives(void) {
 /* ---- retries ---- */
 
 static void a_retry_outlives_its_consumer(void) {
+    enum { DELAY_MS = 2000 };
     const char *path = kit_file("bus.db");
     struct kit_host *p = kit_producer(path);
     struct kit_wish wish = { .path = path, .topic = "t", .group = "g" };
@@ -381,7 +382,7 @@ static void a_retry_outlives_its_consumer(void) {
     kit_send_many(p, "t", 0, 3, 1);
     kit_take(c, 3);
     from_ms = kit_now_ms();
-    kit_settle(c, c->host->got[0], EB_RETRY, 600);
+    kit_settle(c, c->host->got[0], EB_RETRY, DELAY_MS);
     kit_settle(c, c->host->got[1], EB_RETURN, 0);
     kit_settle(c, c->host->got[2], EB_RETURN, 0);
     kit_close_consumer(c);
@@ -389,9 +390,12 @@ static void a_retry_outlives_its_consumer(void) {
     kit_send(p, "t", "free", 4);
     c = kit_consumer(&wish);
     kit_take(c, 1);
+    if (kit_now_ms() - from_ms >= DELAY_MS - 10)
+        kit_skip("the machine is too busy to look before the retry is due");
     kit_check(c->host->got[0]->number == 4, "number %ld before the retry was due", c->host->got[0]->number);
     kit_take(c, 2);
-    kit_check(kit_now_ms() - from_ms >= 590, "the retry came after %lld ms of 600", (long long)(kit_now_ms() - from_ms));
+    kit_check(kit_now_ms() - from_ms >= DELAY_MS - 10, "the retry came after %lld ms of %d",
+              (long long)(kit_now_ms() - from_ms), DELAY_MS);
     kit_check(c->host->got[1]->number == 0 && c->host->got[1]->failures == 1, "number %ld with %u failures",
               c->host->got[1]->number, c->host->got[1]->failures);
     kit_receive(c, 10, 50);
@@ -409,29 +413,31 @@ static void a_retry_outlives_its_consumer(void) {
 
 /* A key with more followers than may be held pauses its slot, and nothing else. */
 static void a_long_queue_of_one_key_leaves_others_alone(void) {
+    enum { N = 2000, DELAY_MS = 1500 };
     const char *path = kit_file("bus.db");
     struct kit_host *p = kit_producer(path);
     struct kit_consumer *c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g", .max_messages = 50 });
-    size_t others = 0, next = 0;
+    int64_t from_ms;
+    long next = 0;
 
     kit_send(p, "t", "hot", 0);
-    kit_take(c, 1);
-    kit_settle(c, c->host->got[0], EB_RETRY, 1500);
-    kit_receive(c, 0, 10);
-    for (long i = 1; i <= 2000; i++)
+    for (long i = 1; i <= N; i++)
         kit_send(p, "t", i % 2 ? "hot" : i % 4 ? "a" : "b", i);
-    for (size_t i = 1; others < 1000; i++) {
+    kit_take(c, 1);
+    from_ms = kit_now_ms();
+    kit_settle(c, c->host->got[0], EB_RETRY, DELAY_MS);
+    for (size_t i = 1, others = 0; others < N / 2 || next <= N - 1; i++) {
         kit_take(c, i + 1);
-        kit_check(strcmp(c->host->got[i]->key, "hot") != 0, "a follower of the retry came");
-        kit_settle(c, c->host->got[i], EB_ACK, 0);
-        others++;
-    }
-    for (size_t i = 1001; next <= 1999; i++) {
-        kit_take(c, i + 1);
-        kit_check(c->host->got[i]->number == (long)next, "number %ld of the key after its retry, expected %zu",
-                  c->host->got[i]->number, next);
-        kit_settle(c, c->host->got[i], EB_ACK, 0);
-        next += next == 0 ? 1 : 2;
+        const struct kit_got *got = c->host->got[i];
+        if (strcmp(got->key, "hot") == 0) {
+            kit_check(kit_now_ms() - from_ms >= DELAY_MS - 10, "number %ld of the key came while its retry waited",
+                      got->number);
+            kit_check(got->number == next, "number %ld of the key after its retry, expected %ld", got->number, next);
+            next += next == 0 ? 1 : 2;
+        } else {
+            others++;
+        }
+        kit_settle(c, got, EB_ACK, 0);
     }
     kit_close_consumer(c);
     kit_close_producer(p, 1000);

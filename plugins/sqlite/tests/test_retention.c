@@ -67,10 +67,11 @@ static const char rows_of_t[] = "SELECT count(*)" OF_TOPIC("t");
 static const char first_of_t[] = "SELECT min(id) & 0xffffffffff" OF_TOPIC("t");
 
 static void until(struct keeper *k, const char *path, const char *sql, int64_t want) {
-    int64_t until_ms = kit_now_ms() + PATIENCE_MS, is;
+    struct kit_patience patience = { 0 };
+    int64_t is;
 
     while ((is = kit_number(path, sql)) != want) {
-        kit_check(kit_now_ms() < until_ms, "it is %lld, not %lld: %s", (long long)is, (long long)want, sql);
+        kit_goes_on(&patience, is, sql);
         poll_once(k);
     }
 }
@@ -141,11 +142,11 @@ static void by_size(void) {
     kit_check(all > 1 << 20, "only %lld bytes", (long long)all);
     settle_all(path, "t", "g", 60000);
     for (int round = 0; round < 2; round++) {
-        int64_t until_ms = kit_now_ms() + PATIENCE_MS;
+        struct kit_patience patience = { 0 };
         do {
             poll_once(&k);
             all = kit_number(path, "SELECT sum(ifnull(length(key), 0) + length(head) + length(body))" OF_TOPIC("t"));
-            kit_check(kit_now_ms() < until_ms, "%lld bytes stay", (long long)all);
+            kit_goes_on(&patience, all, "bytes of the topic");
         } while (all > LIMIT);
         kit_check(all > LIMIT - 100, "only %lld bytes were left", (long long)all);
         before = kit_number(path, rows_of_t);
@@ -311,7 +312,7 @@ static void big_ones(struct kit_host *p, long n) {
 static void the_file_shrinks(void) {
     const char *path = kit_file("bus.db");
     struct kit_host *p = kit_producer(path);
-    int64_t until_ms = kit_now_ms() + PATIENCE_MS;
+    struct kit_patience patience = { 0 };
     off_t before;
     struct keeper k;
 
@@ -320,11 +321,8 @@ static void the_file_shrinks(void) {
     before = size_of(path);
     kit_check(before > 38 << 20, "only %lld bytes", (long long)before);
     open_keeper(&k, (struct sq_settings){ .path = path, .retain_events = 10 });
-    for (off_t now = before, last = before; now > 12 << 20; now = size_of(path)) {
-        if (now < last)
-            until_ms = kit_now_ms() + PATIENCE_MS; /* a busy machine may be slow, but the file must go on shrinking */
-        last = now;
-        kit_check(kit_now_ms() < until_ms, "still %lld bytes", (long long)now);
+    for (off_t now = before; now > 12 << 20; now = size_of(path)) {
+        kit_goes_on(&patience, now, "bytes of the file");
         poll_once(&k);
         kit_send(p, "t", "k", 1); /* its commits move the log */
     }
@@ -394,7 +392,7 @@ static void small_disk(const char *folder, const char *size) {
 /* Nobody frees anything: what is acknowledged goes, and what waits takes its place. */
 static void room_by_settling(void) {
     const char *folder = kit_file("small"), *path = kit_file("small/bus.db");
-    int64_t until_ms;
+    struct kit_patience patience = { 0 };
     struct kit_consumer *c;
     size_t stored, acked = 0;
     struct keeper k;
@@ -408,9 +406,8 @@ static void room_by_settling(void) {
     stored = k.host.stored;
     kit_check(stored > 100 && stored < LOAD && k.removed < 1, "%zu are stored, %g removed", stored, k.removed);
     stays(&k, path, rows_of_t, (int64_t)stored);
-    for (until_ms = kit_now_ms() + PATIENCE_MS; c->host->answers < LOAD + 1;) {
-        kit_check(kit_now_ms() < until_ms, "%zu settled, %zu stored, of %d, %g removed (%s)", c->host->answers, k.host.stored,
-                  LOAD + 1, k.removed, k.host.why);
+    while (c->host->answers < LOAD + 1) {
+        kit_goes_on(&patience, (int64_t)c->host->answers, "settled events of the full disk");
         kit_receive(c, 50, 1);
         for (; acked < c->host->n_got; acked++) {
             kit_check(c->host->got[acked]->seq == (int64_t)acked + 1, "position %lld came as number %zu",
