@@ -22,7 +22,7 @@ struct kf_client {
     struct kf_join_tracker *join_tracker; /* part of it */
     const struct kf_settings *set;
     rd_kafka_t *rk;
-    rd_kafka_queue_t *queue;      /* of librdkafka's events */
+    rd_kafka_queue_t *queue; /* of librdkafka's events */
     struct sr_settings registry_settings;
     struct sr_registry *registry; /* NULL: none is configured */
     struct ebp_wakeup wakeup;
