@@ -17,6 +17,10 @@
  *   ring.h     a producer's messages in flight; rings that grow
  *   tokens.h   a consumer's messages in flight, found by their token
  *   hash.h     FNV-1a
+ *   leases.h   which leases are to be extended, and which are over
+ *   bytes.h    numbers, texts and headers as bytes, and back
+ *   pack.h     a message as one string of bytes
+ *   text_headers.h  a message as a payload with headers of text
  *
  * Each part may be included alone, as <eventbus/plugin-help/error.h>, and each function says which thread may call it. It
  * needs POSIX.1-2008 and Linux; a file that is compiled as strict C11 includes it before other headers. */
@@ -26,14 +30,18 @@
 #include <eventbus/plugin-help/base.h>
 
 #include <eventbus/plugin-help/array.h>
+#include <eventbus/plugin-help/bytes.h>
 #include <eventbus/plugin-help/clock.h>
 #include <eventbus/plugin-help/error.h>
 #include <eventbus/plugin-help/hash.h>
+#include <eventbus/plugin-help/leases.h>
 #include <eventbus/plugin-help/link.h>
 #include <eventbus/plugin-help/log.h>
+#include <eventbus/plugin-help/pack.h>
 #include <eventbus/plugin-help/queue.h>
 #include <eventbus/plugin-help/ring.h>
 #include <eventbus/plugin-help/text.h>
+#include <eventbus/plugin-help/text_headers.h>
 #include <eventbus/plugin-help/threads.h>
 #include <eventbus/plugin-help/tokens.h>
 #include <eventbus/plugin-help/wakeup.h>

@@ -11,7 +11,7 @@
 struct sq_admin {
     struct sq_store store;
     struct sq_decoder decoder;
-    struct sq_buffer rows;
+    struct ebp_bytes rows;
 };
 
 int32_t sq_admin_open(const struct eb_host *, const void *settings, void **self, struct eb_error *);

@@ -48,7 +48,7 @@ void sq_admin_close(void *self) {
     struct sq_admin *a = self;
 
     sq_decoder_free(&a->decoder);
-    sq_buffer_free(&a->rows);
+    ebp_bytes_free(&a->rows);
     sq_store_close(&a->store);
     free(a);
 }

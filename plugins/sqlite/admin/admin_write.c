@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <eventbus/plugin-help/clock.h>
 #include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/text.h>
 
 #include "position.h"
 #include "retention/age_marks.h"
@@ -52,7 +53,7 @@ int32_t sq_admin_create(void *self, const char *topic, uint32_t partitions, uint
                         struct eb_error *err) {
     struct sq_admin *a = self;
     int64_t until_ms = ebp_monotonic_ms() + timeout_ms, id;
-    const char *name_error = sq_topic_name_error(sq_text(topic));
+    const char *name_error = sq_topic_name_error(ebp_text_of(topic));
     bool made;
     int32_t status;
 
@@ -150,7 +151,7 @@ int32_t sq_admin_seek(void *self, const char *topic, const char *group, const st
                       int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
                       struct eb_error *err) {
     struct seek seek = { .topic = topic, .group = group, .to = to, .flags = flags };
-    const char *name_error = sq_topic_name_error(sq_text(topic));
+    const char *name_error = sq_topic_name_error(ebp_text_of(topic));
     char before[24], after[24];
     struct eb_seek_info info = { .size = sizeof info, .partition = "", .after = after };
     int32_t status = sq_position_check(to, err);

@@ -71,6 +71,6 @@ void sq_inflight_append(struct sq_inflight_list *list, struct sq_inflight *entry
 
 void sq_inflight_free(struct sq_consumer *c) {
     ebp_token_table_free(&c->tokens);
-    sq_buffer_free(&c->rows);
-    sq_buffer_free(&c->state);
+    ebp_bytes_free(&c->rows);
+    ebp_bytes_free(&c->state);
 }

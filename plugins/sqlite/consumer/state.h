@@ -13,9 +13,9 @@
 #define SQ_CONSUMER_STATE_H
 
 #include <eventbus/plugin-help/tokens.h>
+#include <eventbus/plugin-help/bytes.h>
 
 #include "consumer/delayed.h"
-#include "format/buffer.h"
 #include "format/owned_slots.h"
 #include "format/slots.h"
 #include "options.h"
@@ -107,7 +107,7 @@ struct sq_consumer {
     size_t limit, n_inflight;      /* messages without a verdict, and how many there may be */
     uint64_t bytes;                /* theirs */
     struct sq_inflight_list to_deliver, decided;
-    struct sq_buffer rows, state; /* rows to deliver; a row of the table share that is being written */
+    struct ebp_bytes rows, state; /* rows to deliver; a row of the table share that is being written */
     struct sq_decoder decoder;
     /* of the receive that runs */
     size_t settled; /* verdicts reported */

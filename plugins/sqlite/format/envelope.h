@@ -3,17 +3,17 @@
 #ifndef SQ_ENVELOPE_H
 #define SQ_ENVELOPE_H
 
-#include "format/buffer.h"
+#include <eventbus/plugin-help/bytes.h>
 
 /* Appends the message's envelope. schema and key_schema: ids in the table schema; 0: none. False: no memory. */
-bool sq_envelope_write(struct sq_buffer *, const struct eb_message *, uint64_t schema, uint64_t key_schema);
+bool sq_envelope_write(struct ebp_bytes *, const struct eb_message *, uint64_t schema, uint64_t key_schema);
 
 /* An envelope that was read; attributes first, headers behind them in one array. Belongs to one thread; zeroed: empty. */
 struct sq_envelope {
     uint64_t schema, key_schema;
     struct eb_text id, key_avro;
-    struct eb_header *pairs;
-    size_t n_attrs, n_headers, room;
+    struct ebp_pairs pairs;
+    size_t n_attrs, n_headers;
 };
 
 /* Reads an envelope, which points into the bytes afterwards. NULL: read; otherwise what is wrong, for a message's

@@ -4,18 +4,19 @@
 #ifndef SQ_OWNED_SLOTS_H
 #define SQ_OWNED_SLOTS_H
 
+#include <eventbus/plugin-help/bytes.h>
+
 #include "format/slots.h"
-#include "format/buffer.h"
 
 /* Begins a row in an empty buffer; the positions of n_out messages in flight follow, in any order. False: no memory. */
-bool sq_owned_slots_write(struct sq_buffer *, const struct sq_runs *, size_t n_out);
-void sq_owned_slots_write_inflight(struct sq_buffer *, int64_t seq, int64_t *last);
+bool sq_owned_slots_write(struct ebp_bytes *, const struct sq_runs *, size_t n_out);
+void sq_owned_slots_write_inflight(struct ebp_bytes *, int64_t seq, int64_t *last);
 
 /* A row that was read; the bytes are borrowed. */
 struct sq_owned_slots {
     struct sq_runs runs;
     size_t n_out; /* positions left to read by sq_owned_slots_next */
-    struct sq_reader outs;
+    struct ebp_reader outs;
     int64_t last;
 };
 

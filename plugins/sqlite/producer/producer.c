@@ -43,7 +43,7 @@ struct producer {
     struct sq_schemas schemas;
     struct sq_retention retention;
     uint64_t connection; /* the store's connection that topics and schemas were read through */
-    struct sq_buffer envelope;
+    struct ebp_bytes envelope;
     size_t batch_bytes;  /* at most in one transaction; fewer on a full disk, where the log cannot grow */
     struct eb_error why; /* of the last try that failed; status 0: all tries since have worked */
     struct ebp_submit_ring queue;
@@ -370,7 +370,7 @@ void sq_producer_close(void *self, int32_t timeout_ms) {
     sq_topic_table_free(&p->topics);
     sq_schemas_free(&p->schemas);
     sq_retention_free(&p->retention);
-    sq_buffer_free(&p->envelope);
+    ebp_bytes_free(&p->envelope);
     sq_store_close(&p->store);
     free(p);
 }

@@ -5,8 +5,7 @@
 
 #include <string.h>
 #include <eventbus/plugin-help/error.h>
-
-#include "format/buffer.h"
+#include <eventbus/plugin-help/text.h>
 
 #ifndef SQ_MOST_CHECKS
 #define SQ_MOST_CHECKS 5000 /* in one statement: some ten seconds; the longest of the plugin needs a thousandth of that */
@@ -110,13 +109,13 @@ static bool is_sqlites(struct tables *tables, struct eb_text type, struct eb_tex
                        struct eb_text text) {
     static const char index[] = "sqlite_autoindex_";
 
-    if (is(type, sq_text("index")))
+    if (is(type, ebp_text_of("index")))
         return name.len > sizeof index && memcmp(name.data, index, sizeof index - 1) == 0 && text.len == 0 &&
                find(tables, of) != NULL;
-    if (!is(type, sq_text("table")))
+    if (!is(type, ebp_text_of("table")))
         return false;
-    return (is(name, sq_text("sqlite_sequence")) && is(text, sq_text("CREATE TABLE sqlite_sequence(name,seq)"))) ||
-           is(name, sq_text("sqlite_stat1")) || is(name, sq_text("sqlite_stat4"));
+    return (is(name, ebp_text_of("sqlite_sequence")) && is(text, ebp_text_of("CREATE TABLE sqlite_sequence(name,seq)"))) ||
+           is(name, ebp_text_of("sqlite_stat1")) || is(name, ebp_text_of("sqlite_stat4"));
 }
 
 /* A name in the file may hold any bytes. */
@@ -139,10 +138,10 @@ static int32_t see(struct sq_store *store, struct tables *tables, sqlite3_stmt *
 
     if (is_sqlites(tables, type, name, of, text))
         return EB_OK;
-    if (!is(type, sq_text("table")) && !is(type, sq_text("index")) && !is(type, sq_text("view")) &&
-        !is(type, sq_text("trigger")))
-        type = sq_text("thing");
-    if (!table || !is(type, sq_text("table")))
+    if (!is(type, ebp_text_of("table")) && !is(type, ebp_text_of("index")) && !is(type, ebp_text_of("view")) &&
+        !is(type, ebp_text_of("trigger")))
+        type = ebp_text_of("thing");
+    if (!table || !is(type, ebp_text_of("table")))
         return refuse(store, type, name, "that the event bus did not create", err);
     if (!is(table->text, text))
         return refuse(store, type, name, "that differs from what the event bus creates", err);
@@ -161,7 +160,7 @@ static int32_t check_encoding(struct sq_store *store, struct eb_error *err) {
     if (sqlite3_prepare_v2(store->db, "PRAGMA encoding", -1, &encoding, NULL) != SQLITE_OK ||
         sqlite3_step(encoding) != SQLITE_ROW)
         status = sq_store_error(store, err);
-    else if (!is(sq_bytes(encoding, 0), sq_text("UTF-8")))
+    else if (!is(sq_bytes(encoding, 0), ebp_text_of("UTF-8")))
         status = ebp_error(err, EB_PERMANENT, SQLITE_CORRUPT,
                            "%s is not encoded in UTF-8, as files of the event bus are: set path to another "
                            "file",

@@ -26,7 +26,7 @@ int32_t sq_group_id(struct sq_store *store, int64_t topic, const char *name, int
 static int32_t add_free_slots(struct sq_store *store, int64_t id, int64_t cursor, struct eb_error *err) {
     sqlite3_stmt *add = sq_sql(store, SQ_SHARE_ADD);
     struct sq_runs runs = { 0 };
-    struct sq_buffer row = { 0 };
+    struct ebp_bytes row = { 0 };
     int32_t status;
 
     sq_runs_add(&runs, SQ_ALL_SLOTS, cursor);
@@ -36,7 +36,7 @@ static int32_t add_free_slots(struct sq_store *store, int64_t id, int64_t cursor
     sqlite3_bind_int64(add, 2, 0);
     sq_bind(add, 3, (struct eb_text){ (const char *)row.data, row.len });
     status = sq_run(store, add, err);
-    sq_buffer_free(&row);
+    ebp_bytes_free(&row);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <eventbus/plugin-help/text.h>
 
 /* How a row lies in a buffer, followed by its bytes. */
 struct kept_row {
@@ -30,7 +31,7 @@ int32_t sq_row_of_message(struct sq_store *store, sqlite3_stmt *from, int64_t af
     return sq_damaged(store, err, "messages are out of order");
 }
 
-bool sq_row_keep(struct sq_buffer *rows, const struct sq_row *row, size_t *at) {
+bool sq_row_keep(struct ebp_bytes *rows, const struct sq_row *row, size_t *at) {
     struct kept_row kept_row = { .seq = row->seq,
                                  .time_ms = row->time_ms,
                                  .key_len = row->key.len,
@@ -39,13 +40,13 @@ bool sq_row_keep(struct sq_buffer *rows, const struct sq_row *row, size_t *at) {
                                  .has_key = row->key.data,
                                  .has_body = row->body.data };
 
-    if (!sq_buffer_reserve(rows, sizeof kept_row + row->key.len + row->envelope.len + row->body.len))
+    if (!ebp_bytes_reserve(rows, sizeof kept_row + row->key.len + row->envelope.len + row->body.len))
         return false;
     *at = rows->len;
-    sq_put_bytes(rows, &kept_row, sizeof kept_row);
-    sq_put_bytes(rows, row->key.data, row->key.len);
-    sq_put_bytes(rows, row->envelope.data, row->envelope.len);
-    sq_put_bytes(rows, row->body.data, row->body.len);
+    ebp_put_bytes(rows, &kept_row, sizeof kept_row);
+    ebp_put_bytes(rows, row->key.data, row->key.len);
+    ebp_put_bytes(rows, row->envelope.data, row->envelope.len);
+    ebp_put_bytes(rows, row->body.data, row->body.len);
     return true;
 }
 
@@ -53,7 +54,7 @@ size_t sq_row_size(const struct sq_row *row) {
     return row->key.len + row->envelope.len + row->body.len;
 }
 
-struct sq_row sq_row_at(const struct sq_buffer *rows, size_t at, size_t *next) {
+struct sq_row sq_row_at(const struct ebp_bytes *rows, size_t at, size_t *next) {
     const char *bytes = (const char *)rows->data + at + sizeof(struct kept_row);
     struct kept_row kept_row;
     struct sq_row row = { 0 };
@@ -80,9 +81,9 @@ static int32_t fill_from_envelope(struct sq_decoder *decoder, struct sq_store *s
 
     message->id = envelope->id;
     message->key_avro = envelope->key_avro;
-    message->attrs = envelope->pairs;
+    message->attrs = envelope->pairs.all;
     message->n_attrs = envelope->n_attrs;
-    message->headers = envelope->n_headers ? envelope->pairs + envelope->n_attrs : NULL;
+    message->headers = envelope->n_headers ? envelope->pairs.all + envelope->n_attrs : NULL;
     message->n_headers = envelope->n_headers;
     status = sq_schemas_get(&decoder->schemas, store, envelope->schema, &message->schema, err);
     return status == EB_OK ? sq_schemas_get(&decoder->schemas, store, envelope->key_schema, &message->key_schema, err) : status;
@@ -93,13 +94,13 @@ int32_t sq_row_decode(struct sq_decoder *decoder, struct sq_store *store, const 
     const char *decode_error = sq_envelope_read(&decoder->envelope, row->envelope);
 
     *message = (struct eb_message){
-        .size = sizeof *message, .time_ms = row->time_ms, .topic = sq_text(topic), .key = row->key, .payload = row->body
+        .size = sizeof *message, .time_ms = row->time_ms, .topic = ebp_text_of(topic), .key = row->key, .payload = row->body
     };
     message->position.len = (size_t)snprintf(decoder->position, sizeof decoder->position, "%" PRId64, row->seq);
     message->position.data = decoder->position;
     if (!decode_error)
         return fill_from_envelope(decoder, store, message, err);
-    message->decode_error = sq_text(decode_error);
+    message->decode_error = ebp_text_of(decode_error);
     return EB_OK;
 }
 

@@ -2,10 +2,11 @@
 #ifndef SQ_ROWS_H
 #define SQ_ROWS_H
 
+#include <eventbus/plugin-help/bytes.h>
+
 #include "format/envelope.h"
 #include "topic/schemas.h"
 #include "store/store.h"
-#include "format/buffer.h"
 
 /* One row; its maker says who owns the bytes. */
 struct sq_row {
@@ -20,13 +21,13 @@ struct sq_row {
 int32_t sq_row_of_message(struct sq_store *, sqlite3_stmt *, int64_t after, struct sq_row *, struct eb_error *);
 
 /* Appends a row and sets *at to where it lies. False: no memory. */
-bool sq_row_keep(struct sq_buffer *, const struct sq_row *, size_t *at);
+bool sq_row_keep(struct ebp_bytes *, const struct sq_row *, size_t *at);
 
 /* The bytes of a row, roughly: what its message counts in the host's limits. */
 size_t sq_row_size(const struct sq_row *);
 
 /* The row at that place; sets *next, which may be NULL, to where the next one lies. */
-struct sq_row sq_row_at(const struct sq_buffer *, size_t at, size_t *next);
+struct sq_row sq_row_at(const struct ebp_bytes *, size_t at, size_t *next);
 
 /* What is needed to read rows as messages. Belongs to one thread; zeroed: empty. */
 struct sq_decoder {
