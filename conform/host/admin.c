@@ -37,7 +37,7 @@ void ebc_admin_worked(struct ebc_test *t, const char *op, int32_t status, const 
 /* ---- ops ---- */
 
 static int32_t timeout_ms(const struct ebc_test *t) {
-    return (int32_t)t->patience_ms;
+    return (int32_t)t->admin_timeout_ms;
 }
 
 /* Opens the instance, unless it is open, before the op's time begins. */

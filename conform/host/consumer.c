@@ -65,7 +65,10 @@ static void return_rest(struct ebc_consumer *c) {
 }
 
 void ebc_close_consumer(struct ebc_consumer *c) {
-    int32_t timeout_ms = (int32_t)c->in.t->patience_ms;
+    ebc_close_consumer_within(c, (int32_t)c->in.t->patience_ms);
+}
+
+void ebc_close_consumer_within(struct ebc_consumer *c, int32_t timeout_ms) {
     size_t left;
 
     assert(c->in.open);

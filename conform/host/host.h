@@ -51,6 +51,7 @@ struct ebc_test {
     uint64_t seed;
     struct ebc_random random; /* the case's choices */
     int64_t patience_ms, takeover_ms, quiet_ms;
+    int64_t admin_timeout_ms; /* what an op of the admin gets */
     double pace;
     pthread_mutex_t lock; /* guards what host calls touch: events, received messages, links */
     struct ebc_event **events;
@@ -133,7 +134,13 @@ void ebc_set_payload_size(struct ebc_test *, struct ebc_event *, size_t whole);
 void ebc_set_empty(struct ebc_event *);
 void ebc_add_header(struct ebc_event *, struct eb_text name, struct eb_text value);
 
-/* Whether each open producer and consumer called link(1). */
+/* What the open producers and consumers told of their links. */
+struct ebc_links {
+    unsigned n, up;     /* how many there are, and how many are up */
+    unsigned told_down; /* how many have called link(0) at least once */
+};
+struct ebc_links ebc_links(struct ebc_test *);
+/* Whether each open producer and consumer is up. */
 bool ebc_all_up(struct ebc_test *);
 
 /* ---- sending ---- */
@@ -150,6 +157,8 @@ void ebc_send(struct ebc_producer *, struct ebc_range);
 /* The same through a producer that is opened and closed for it. */
 void ebc_send_through_new(struct ebc_test *, struct ebc_range);
 size_t ebc_unreported(struct ebc_test *, struct ebc_range);
+/* Before an event that was reported EB_RETRIABLE is submitted again. */
+void ebc_forget_report(struct ebc_test *, struct ebc_event *);
 int32_t ebc_poll(struct ebc_producer *, int32_t timeout_ms);
 void ebc_wake_producer(struct ebc_producer *); /* any thread */
 /* From here on `watch` is called for each report of EB_OK, inside the plugin's call, once the report is noted. */
@@ -218,7 +227,8 @@ void ebc_wake_consumer(struct ebc_consumer *); /* any thread */
 /* From here on `watch` is called for each EB_ACK that is settled with EB_OK, inside the plugin's call, once that is noted. */
 void ebc_watch_settled(struct ebc_consumer *, void (*watch)(struct ebc_test *, const struct ebc_event *));
 void ebc_pause(struct ebc_consumer *, uint32_t partition, int32_t on);
-/* Returns first (EB_RETURN) what has no verdict yet. */
+/* Returns first (EB_RETURN) what has no verdict yet. The second has the plugin's default time, patience_ms. */
+void ebc_close_consumer_within(struct ebc_consumer *, int32_t timeout_ms);
 void ebc_close_consumer(struct ebc_consumer *);
 /* From here on, what the group acknowledged may come again: the group was moved. */
 void ebc_forget_acknowledged(struct ebc_test *, const char *group);
@@ -241,7 +251,7 @@ void ebc_expect_same_attrs(struct ebc_test *, const struct ebc_received *);
 
 /* The test's one admin instance, opened when first asked for. */
 void *ebc_admin_self(struct ebc_test *);
-/* One op of it. An op that the plugin has not must not be called. These return the op's status, with its error. */
+/* One op of it, which gets admin_timeout_ms. An op that the plugin has not must not be called. These return the op's status, with its error. */
 int32_t ebc_admin_topics(struct ebc_test *, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
                          struct eb_error *);
 int32_t ebc_admin_create(struct ebc_test *, const char *topic, uint32_t flags, struct eb_error *);

@@ -43,6 +43,7 @@ static bool link_changes(struct ebc_instance *in, int32_t up) {
     changes = up != in->up || (!up && !in->said_down);
     in->up = up;
     in->said_down = in->said_down || !up;
+    in->downs += !up;
     pthread_mutex_unlock(&in->t->lock);
     return changes;
 }
@@ -137,14 +138,24 @@ bool ebc_is_printable(struct eb_text text) {
     return text.len > 0;
 }
 
-bool ebc_all_up(struct ebc_test *t) {
-    bool up = true;
+struct ebc_links ebc_links(struct ebc_test *t) {
+    struct ebc_links links = { 0 };
 
     pthread_mutex_lock(&t->lock);
     for (struct ebc_instance *in = t->instances; in; in = in->next)
-        up = up && (in->up || in->silent || !in->open);
+        if (in->open && !in->silent) {
+            links.n++;
+            links.up += in->up != 0;
+            links.told_down += in->downs > 0;
+        }
     pthread_mutex_unlock(&t->lock);
-    return up;
+    return links;
+}
+
+bool ebc_all_up(struct ebc_test *t) {
+    struct ebc_links links = ebc_links(t);
+
+    return links.up == links.n;
 }
 
 void ebc_close_all(struct ebc_test *t) {

@@ -195,13 +195,17 @@ void ebc_submit_and_wait(struct ebc_producer *p, struct ebc_range span) {
     }
 }
 
+void ebc_forget_report(struct ebc_test *t, struct ebc_event *event) {
+    pthread_mutex_lock(&t->lock);
+    event->reports = 0;
+    pthread_mutex_unlock(&t->lock);
+}
+
 /* Submits an event again that was reported EB_RETRIABLE and is certainly not stored. Returns whether it did. */
 static bool submit_again(struct ebc_producer *p, struct ebc_event *event) {
     if (event->status != EB_RETRIABLE || event->maybe_stored)
         return false;
-    pthread_mutex_lock(&p->in.t->lock);
-    event->reports = 0;
-    pthread_mutex_unlock(&p->in.t->lock);
+    ebc_forget_report(p->in.t, event);
     ebc_submit_and_wait(p, ebc_range_of(event));
     return true;
 }

@@ -123,6 +123,15 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_LEASE] = { 0, "the broker takes the message away after this time unless the host extends it" },
     [EBC_STALE] = { 0, "EB_OK: the broker has the verdict. EB_GONE: it came too late, and the message comes again." },
     [EBC_PROCESSES] = { 0, "several processes may use the same broker address" },
+
+    [EBC_AWAY_LINK] = { 0, "Reports that the connection to the broker went up (1) or down (0), once at each change." },
+    [EBC_AWAY_OPS] = { 0, "An op does not fail because the broker is away: the plugin reports that once through link, and the "
+                          "ops go on." },
+    [EBC_AWAY_OPEN] = { 0, "Makes an instance; never waits for the network." },
+    [EBC_AWAY_RESENDS] = { 0, "The plugin resends by itself while the link is down." },
+    [EBC_AWAY_KEEPS] = { 0, "EB_OK: stored" },
+    [EBC_AWAY_CLOSE] = { 0, "Sends what it can within timeout_ms (0: sends nothing more), reports the rest as EB_RETRIABLE" },
+    [EBC_AWAY_ADMIN] = { 0, "Ops may wait up to timeout_ms." },
 };
 
 const struct ebc_rule_text *ebc_rule(enum ebc_rule rule) {

@@ -17,11 +17,12 @@ static void run_command(struct ebc_test *t, const char *option, const char *comm
 }
 
 void ebc_broker_stop(struct ebc_test *t) {
-    ebc_child_of(t)->page->broker_stopped = 1;
+    ebc_child_of(t)->page->broker = EBC_BROKER_DOUBTFUL;
     run_command(t, "--down", ebc_child_of(t)->argv[EBC_W_DOWN]);
+    ebc_child_of(t)->page->broker = EBC_BROKER_STOPPED;
 }
 
 void ebc_broker_start(struct ebc_test *t) {
     run_command(t, "--up", ebc_child_of(t)->argv[EBC_W_UP]);
-    ebc_child_of(t)->page->broker_stopped = 0;
+    ebc_child_of(t)->page->broker = EBC_BROKER_UP;
 }

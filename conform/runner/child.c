@@ -249,6 +249,7 @@ static bool prepare(struct ebc_child *child, char *const *argv) {
     t->pace = strtod(argv[EBC_W_PACE], NULL);
     double slower = t->pace > 1 ? t->pace : 1; /* a plugin that keeps its promises never lets the kit wait so long */
     t->patience_ms = (int64_t)(10000 * slower);
+    t->admin_timeout_ms = t->patience_ms;
     t->takeover_ms = (int64_t)(60000 * slower); /* Kafka's groups miss a member after 45 s */
     t->quiet_ms = (int64_t)(100 * t->pace);
     return true;

@@ -34,8 +34,11 @@ struct ebc_progress {
     char closed[400]; /* the instances that were closed, ", " between them, the last ones */
 };
 
+/* What a case did to the broker, and has not undone. DOUBTFUL: the command that stops it failed. */
+enum ebc_broker { EBC_BROKER_UP, EBC_BROKER_STOPPED, EBC_BROKER_DOUBTFUL };
+
 struct ebc_shared_page {
-    _Atomic int32_t broker_stopped;             /* the case stopped the broker and has not started it again */
+    _Atomic int32_t broker;                     /* enum ebc_broker */
     struct ebc_progress of[EBC_MOST_PROCESSES]; /* the case's; then its peers' */
 };
 

@@ -130,12 +130,16 @@ static void tell_changed(struct ebc_run *r) {
 
 /* A case that ended early may have left the broker stopped. Returns 0, or the exit status. */
 static int start_broker_again(struct ebc_run *r, const struct ebc_process *child) {
+    int32_t broker = child->page ? child->page->broker : EBC_BROKER_UP;
     char why[EBC_SHELL_WHY_ROOM];
 
-    if (!child->page || !child->page->broker_stopped || ebc_shell("--up", r->options.up, 60000, why))
+    if (broker == EBC_BROKER_UP || ebc_shell("--up", r->options.up, 60000, why))
         return DONE;
-    return failed(r, NOT_REACHABLE, "the case %s stopped the broker, and the broker does not start again: %s", child->name,
-                  why);
+    if (broker == EBC_BROKER_STOPPED)
+        return failed(r, NOT_REACHABLE, "the case %s stopped the broker, and the broker does not start again: %s", child->name,
+                      why);
+    trouble(r, "--down failed in the case %s, and so did the --up after it: %s", child->name, why);
+    return DONE;
 }
 
 /* Runs the case. Returns 0, or the exit status when nothing more can run. */

@@ -2,9 +2,12 @@
 import ctypes
 import os
 import random
+import select
+import shlex
 import signal
 import socket
 import subprocess
+import sys
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -24,6 +27,39 @@ def start(words, folder, name, environment=None, program=None):
                                 env=environment, executable=program, preexec_fn=bind)
 
 
+def run_controlled(server, words, environment, name):
+    """Runs a command beside a server of this process, with NAME_DOWN and NAME_UP set: shell commands that stop and start the
+    server, which stays a child of this process. Returns the command's exit status."""
+    path = os.path.join(server.folder, "control")
+    ask = shlex.join([sys.executable, os.path.abspath(__file__), path])
+    environment = {**environment, f"{name}_DOWN": f"{ask} stop", f"{name}_UP": f"{ask} start"}
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        command = subprocess.Popen(words, env=environment)
+        while command.poll() is None:
+            if select.select([listener], [], [], 0.05)[0]:
+                _answer(listener.accept()[0], server)
+    return command.returncode
+
+
+def _answer(client, server):
+    with client:
+        word = client.recv(100).decode()
+        try:
+            {"stop": server.stop, "start": server.start}[word]()
+            client.sendall(b"done")
+        except Exception as error:  # pylint: disable=broad-except
+            client.sendall(f"{word}: {error}".encode())     # the command that asked tells it
+
+
+def ask_control(path, word):
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(path)
+        control.sendall(word.encode())
+        return control.recv(4000).decode()
+
+
 def free_port():
     """A port of 127.0.0.1 that nobody listens on. It lies below those that the kernel gives to clients: one that knocks
     while its server is down must not be given the server's own port, nor meet itself there; and 10,000 above it there
@@ -39,3 +75,8 @@ def free_port():
                 continue
             return probe.getsockname()[1]
     raise RuntimeError("no free port on 127.0.0.1")
+
+
+if __name__ == "__main__":
+    answer = ask_control(sys.argv[1], sys.argv[2])
+    sys.exit(0 if answer == "done" else answer)

@@ -248,7 +248,7 @@ def main():
             sys.exit(SKIPPED)
         if words:
             env = {**os.environ, "EB_KAFKA": kafka.bootstrap, "EB_REGISTRY": url}
-            sys.exit(subprocess.run(words, env=env, check=False).returncode)
+            sys.exit(child.run_controlled(kafka, words, env, "EB_KAFKA"))
         print(kafka.bootstrap, url, kafka.process.pid, flush=True)
         try:
             signal.pause()

@@ -2,7 +2,8 @@
 
 As a module:    with RedisServer() as redis: ... redis.url, redis.call("XLEN", "a"), redis.kill9(), redis.start()
 As a command:   redis_server.py [OPTION...]               prints its URL, and runs until told to stop; 77: none here
-                redis_server.py [OPTION...] -- COMMAND    runs COMMAND with EB_REDIS_URL set, and ends as it does
+                redis_server.py [OPTION...] -- COMMAND    runs COMMAND with EB_REDIS_URL set, and ends as it does;
+                                                      $EB_REDIS_DOWN and $EB_REDIS_UP stop and start the server
 """
 import argparse
 import os
@@ -237,7 +238,7 @@ def main():
         sys.exit(77)
     with server as redis:
         if words:
-            sys.exit(subprocess.run(words, env={**os.environ, "EB_REDIS_URL": redis.url}, check=False).returncode)
+            sys.exit(child.run_controlled(redis, words, {**os.environ, "EB_REDIS_URL": redis.url}, "EB_REDIS"))
         print(redis.url, flush=True)
         try:
             signal.pause()
