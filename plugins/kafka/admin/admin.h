@@ -75,11 +75,12 @@ const char *kf_right_missing(rd_kafka_resp_err_t);
 int32_t kf_query_partitions(struct kf_admin *, const char *topic, int64_t until, rd_kafka_topic_partition_list_t **,
                             struct eb_error *);
 
-/* Whether a failed query is to be repeated for what exists now, since a topic was removed between two of its requests.
+/* Whether a failed query is to be repeated for what exists now, since a topic was removed between two of its requests, or the
+ * brokers do not agree yet who leads a partition.
  * Waits a moment before it returns true. */
 bool kf_query_should_retry(const struct eb_error *why, int64_t until);
 
-/* Waits until brokers know a topic that was created, or no longer know one that was removed: the response to its creation or
+/* Waits until brokers know a topic that was created and the leader of each partition answers, or until they no longer know one that was removed: the response to its creation or
  * removal comes before each broker has heard of it. Waits 10 s at most; it is created or removed even if that is not
  * enough. */
 void kf_query_await_topic(struct kf_admin *, const char *topic, bool exists, int64_t until);
@@ -103,6 +104,14 @@ void kf_bounds_free(struct kf_bounds *);
  * the partition. */
 int32_t kf_query_point(struct kf_admin *, rd_kafka_topic_partition_list_t *, const struct eb_point *, int64_t unnamed,
                        int64_t until, struct eb_error *);
+
+/* Returns EB_END, with the reason, if a checked point is a position behind the end of its partition. */
+int32_t kf_query_reach(struct kf_admin *, const rd_kafka_topic_partition_list_t *, const struct eb_point *, int64_t until,
+                       struct eb_error *);
+
+/* Return EB_GONE and EB_PERMANENT: the topic does not exist; a position names none of its partitions. */
+int32_t kf_no_topic(const char *topic, struct eb_error *);
+int32_t kf_no_partition(const char *topic, const struct eb_point *, struct eb_error *);
 
 /* The offset of a list's partition; -1: the list does not have it, or no offset for it. */
 int64_t kf_offset_in(const rd_kafka_topic_partition_list_t *, const char *topic, int32_t partition);

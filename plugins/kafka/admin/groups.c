@@ -219,8 +219,9 @@ int32_t kf_query_stopped_group(struct kf_admin *a, const char *name, const char 
 
     if (status != EB_OK || groups->items[0].members == 0)
         return status;
-    status = ebp_error(err, EB_PERMANENT, 0, "group %s cannot be %s while %zu member(s) live: %s; stop them first", name, verb,
-                       groups->items[0].members, groups->items[0].member_names);
+    status = ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                               "group %s cannot be %s while %zu member(s) live: %s; stop them first", name, verb,
+                               groups->items[0].members, groups->items[0].member_names);
     kf_groups_free(groups);
     return status;
 }

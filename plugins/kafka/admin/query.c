@@ -45,24 +45,17 @@ static bool was_removed(rd_kafka_resp_err_t code) {
            code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
 }
 
+/* Whether the brokers do not agree yet who leads a partition: it was just created, or is being moved. */
+static bool is_moving(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+}
+
 bool kf_query_should_retry(const struct eb_error *why, int64_t until) {
-    if (!was_removed((rd_kafka_resp_err_t)why->native) || ebp_monotonic_ms() + PROPAGATION_MS >= until)
+    if (!(was_removed((rd_kafka_resp_err_t)why->native) || is_moving((rd_kafka_resp_err_t)why->native)) ||
+        ebp_monotonic_ms() + PROPAGATION_MS >= until)
         return false;
     poll(NULL, 0, PROPAGATION_MS);
     return true;
-}
-
-void kf_query_await_topic(struct kf_admin *a, const char *topic, bool exists, int64_t until) {
-    until = ebp_earlier(until, ebp_monotonic_ms() + PROPAGATION_MAX_MS);
-    for (;;) {
-        rd_kafka_topic_partition_list_t *list = NULL;
-        int32_t status = kf_query_partitions(a, topic, until, &list, NULL);
-
-        kf_topic_list_free(list);
-        if (status == (exists ? EB_OK : EB_GONE) || ebp_monotonic_ms() + PROPAGATION_MS >= until)
-            return;
-        poll(NULL, 0, PROPAGATION_MS);
-    }
 }
 
 /* ---- Offsets ---- */
@@ -91,6 +84,21 @@ static int32_t find_offsets(struct kf_admin *a, rd_kafka_topic_partition_list_t 
         if (list->elems[i].err)
             return offset_error(a, &list->elems[i], err);
     return status;
+}
+
+void kf_query_await_topic(struct kf_admin *a, const char *topic, bool exists, int64_t until) {
+    until = ebp_earlier(until, ebp_monotonic_ms() + PROPAGATION_MAX_MS);
+    for (;;) {
+        rd_kafka_topic_partition_list_t *list = NULL;
+        int32_t status = kf_query_partitions(a, topic, until, &list, NULL);
+
+        if (status == EB_OK && exists)
+            status = find_offsets(a, list, RD_KAFKA_OFFSET_END, until, NULL);
+        kf_topic_list_free(list);
+        if (status == (exists ? EB_OK : EB_GONE) || ebp_monotonic_ms() + PROPAGATION_MS >= until)
+            return;
+        poll(NULL, 0, PROPAGATION_MS);
+    }
 }
 
 /* Logs one line for a topic, about the first of its partitions. */
@@ -199,4 +207,35 @@ int32_t kf_query_point(struct kf_admin *a, rd_kafka_topic_partition_list_t *list
     default:
         return resolve_position(a, list, point->position.data, unnamed, until, err);
     }
+}
+
+int32_t kf_query_reach(struct kf_admin *a, const rd_kafka_topic_partition_list_t *list, const struct eb_point *to,
+                       int64_t until, struct eb_error *err) {
+    rd_kafka_topic_partition_list_t *bounds;
+    int64_t offset;
+    int32_t status;
+
+    if (to->kind != EB_POSITION)
+        return EB_OK;
+    bounds = rd_kafka_topic_partition_list_copy(list);
+    status = kf_query_offsets(a, bounds, RD_KAFKA_OFFSET_END, until, err);
+    for (int i = 0; status == EB_OK && i < bounds->cnt; i++) {
+        const rd_kafka_topic_partition_t *end = &bounds->elems[i];
+        if (!kf_position_offset(to->position.data, end->partition, &offset) || offset <= end->offset)
+            continue;
+        kf_misconfigured(err, "position %" PRId32 ":%" PRId64 " is behind the end of topic %s, which is %" PRId32 ":%" PRId64,
+                         end->partition, offset, end->topic, end->partition, end->offset);
+        status = EB_END;
+    }
+    rd_kafka_topic_partition_list_destroy(bounds);
+    return status;
+}
+
+int32_t kf_no_topic(const char *topic, struct eb_error *err) {
+    kf_misconfigured(err, "topic %s does not exist, or this user may not see it (the ACL Describe on the topic)", topic);
+    return EB_GONE;
+}
+
+int32_t kf_no_partition(const char *topic, const struct eb_point *point, struct eb_error *err) {
+    return kf_misconfigured(err, "topic %s has none of the partitions that %s names", topic, point->position.data);
 }

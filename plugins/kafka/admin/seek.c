@@ -39,32 +39,9 @@ static rd_kafka_topic_partition_list_t *only_named(const rd_kafka_topic_partitio
     return named;
 }
 
-static int32_t gone_error(struct eb_error *err, const char *format, const char *topic, const char *group) {
-    kf_misconfigured(err, format, topic, group);
+static int32_t no_group(struct eb_error *err, const char *topic, const char *group) {
+    kf_misconfigured(err, "topic %s has no group %s", topic, group);
     return EB_GONE;
-}
-
-/* Returns EB_END if the position names an offset behind the end of its partition. */
-static int32_t check_reach(struct kf_admin *a, const rd_kafka_topic_partition_list_t *list, const struct eb_point *to,
-                           int64_t until, struct eb_error *err) {
-    rd_kafka_topic_partition_list_t *bounds;
-    int64_t offset;
-    int32_t status;
-
-    if (to->kind != EB_POSITION)
-        return EB_OK;
-    bounds = rd_kafka_topic_partition_list_copy(list);
-    status = kf_query_offsets(a, bounds, RD_KAFKA_OFFSET_END, until, err);
-    for (int i = 0; status == EB_OK && i < bounds->cnt; i++) {
-        const rd_kafka_topic_partition_t *end = &bounds->elems[i];
-        if (!kf_position_offset(to->position.data, end->partition, &offset) || offset <= end->offset)
-            continue;
-        kf_misconfigured(err, "position %" PRId32 ":%" PRId64 " is behind the end of topic %s, which is %" PRId32 ":%" PRId64,
-                         end->partition, offset, end->topic, end->partition, end->offset);
-        status = EB_END;
-    }
-    rd_kafka_topic_partition_list_destroy(bounds);
-    return status;
 }
 
 /* Sets *list to all partitions of the topic. With EB_CREATE the topic is created first; with EB_DRY_RUN too, a topic that
@@ -76,8 +53,7 @@ static int32_t find_or_create(struct kf_admin *a, const char *topic, uint32_t fl
     if (status != EB_GONE)
         return status;
     if (!(flags & EB_CREATE))
-        return gone_error(err, "topic %s does not exist, or this user may not see it (the ACL Describe on the topic)", topic,
-                          NULL);
+        return kf_no_topic(topic, err);
     status = kf_admin_create(a, topic, 0, flags, (int32_t)(until - ebp_monotonic_ms()), err);
     return status == EB_OK && !(flags & EB_DRY_RUN) ? kf_query_partitions(a, topic, until, list, err) : status;
 }
@@ -105,7 +81,7 @@ static int32_t move_group(struct kf_admin *a, const struct kf_group *group, rd_k
                           int32_t (*each)(void *, const struct eb_seek_info *), void *arg, struct eb_error *err) {
     rd_kafka_topic_partition_list_t *named_ones;
     const char *topic = list->elems[0].topic;
-    int32_t status = check_reach(a, list, to, until, err);
+    int32_t status = kf_query_reach(a, list, to, until, err);
 
     if (status == EB_OK)
         status = kf_query_point(a, list, to, RD_KAFKA_OFFSET_INVALID, until, err);
@@ -113,7 +89,7 @@ static int32_t move_group(struct kf_admin *a, const struct kf_group *group, rd_k
         return status;
     named_ones = only_named(list);
     if (named_ones->cnt == 0)
-        status = kf_misconfigured(err, "topic %s has none of the partitions that %s names", topic, to->position.data);
+        status = kf_no_partition(topic, to, err);
     else if (!(flags & EB_DRY_RUN))
         status = alter_offsets(a, group->name, named_ones, until, err);
     if (status == EB_OK)
@@ -143,7 +119,7 @@ int32_t kf_admin_seek(void *self, const char *topic, const char *name, const str
     status = kf_query_stopped_group(a, name, "moved", until, &groups, err);
     if (status == EB_OK) {
         if (!(flags & EB_CREATE) && !kf_has_offset_in(groups.items[0].committed, topic))
-            status = gone_error(err, "topic %s has no group %s", topic, name);
+            status = no_group(err, topic, name);
         else
             status = move_group(a, &groups.items[0], list, to, flags, until, each, arg, err);
         kf_groups_free(&groups);

@@ -61,6 +61,16 @@ done:
     return status;
 }
 
+/* Whether a point is in any of the partitions. */
+static bool names_any(const rd_kafka_topic_partition_list_t *list, const struct eb_point *point) {
+    int64_t offset;
+
+    for (int i = 0; i < list->cnt; i++)
+        if (point->kind != EB_POSITION || kf_position_offset(point->position.data, list->elems[i].partition, &offset))
+            return true;
+    return false;
+}
+
 int32_t kf_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
                       struct eb_error *err) {
     struct kf_admin *a = self;
@@ -71,8 +81,13 @@ int32_t kf_admin_trim(void *self, const char *topic, const struct eb_point *befo
     if (status == EB_OK)
         status = kf_query_partitions(a, topic, until, &list, err);
     if (status != EB_OK)
-        return status == EB_GONE ? EB_PERMANENT : status;
-    status = kf_query_point(a, list, before, 0, until, err);
+        return status == EB_GONE ? kf_no_topic(topic, err) : status;
+    if (!names_any(list, before))
+        status = kf_no_partition(topic, before, err);
+    if (status == EB_OK)
+        status = kf_query_reach(a, list, before, until, err);
+    if (status == EB_OK)
+        status = kf_query_point(a, list, before, 0, until, err);
     if (status == EB_OK && !unread_too)
         status = limit_to_groups(a, list, topic, until, err);
     if (status == EB_OK)

@@ -11,14 +11,39 @@
 #include "options.h"
 #include "position.h"
 
-static int32_t no_topic(const char *topic, struct eb_error *err) {
-    return ebp_error(err, EB_PERMANENT, 0, "there is no topic %s", topic);
-}
-
 /* Runs a script about a topic and returns its reply. */
 static int32_t run(struct rd_admin *admin, int32_t timeout_ms, const char *doing, const char *topic, const char *const *argv,
                    const struct rd_node **reply, struct eb_error *err) {
     return rd_client_request_for(&admin->client, ebp_boottime_ms() + timeout_ms, doing, topic, argv, reply, err);
+}
+
+static int32_t not_there(struct eb_error *err, const char *format, const char *topic, const char *group) {
+    char text[600];
+
+    snprintf(text, sizeof text, format, topic, group);
+    return ebp_error_of_kind(err, EB_GONE, EB_KIND_CONFIG, 0, "%s", text);
+}
+
+/* EB_END: a position behind the end of a topic, whose last entry is or was `last`. */
+static int32_t behind_end(struct eb_error *err, const char *topic, const struct eb_point *point, struct rd_id last) {
+    char end[RD_ID_ROOM];
+
+    rd_id_print(rd_id_after(last), end);
+    return ebp_error_of_kind(err, EB_END, EB_KIND_CONFIG, 0, "position %.60s is behind the end of topic %s, which is %s",
+                             point->position.data, topic, end);
+}
+
+/* Reads the name and the idle time of a live member, as the scripts return them. */
+static bool is_live_member(const struct rd_node *reply) {
+    return rd_is_array(reply, 2) && rd_is_text(&reply->items[0]) && rd_is_integer(&reply->items[1]);
+}
+
+static int32_t has_live_member(struct eb_error *err, const char *topic, const char *group, const char *verb,
+                               const struct rd_node *member) {
+    return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                             "group %s of topic %s cannot be %s: its member %s was at work %" PRId64
+                             " ms ago; stop it, and if it was killed wait for claim_after",
+                             group, topic, verb, member->items[0].text, member->items[1].number);
 }
 
 /* ---- seek ---- */
@@ -71,11 +96,8 @@ static int32_t read_found(const struct rd_node *reply, const char *topic, const 
     *found = (struct found){ .topic = !rd_is_integer(reply) };
     if (!found->topic)
         return EB_OK;
-    if (rd_is_array(reply, 2) && rd_is_text(&reply->items[0]) && rd_is_integer(&reply->items[1]))
-        return ebp_error(err, EB_PERMANENT, 0,
-                         "group %s of topic %s cannot be moved: its member %s was at work %" PRId64
-                         " ms ago; stop it, and if it was killed wait for claim_after",
-                         group, topic, reply->items[0].text, reply->items[1].number);
+    if (is_live_member(reply))
+        return has_live_member(err, topic, group, "moved", reply);
     if (!rd_is_array(reply, 3) || !rd_is_text(&reply->items[0]) || !rd_is_text(&reply->items[1]) ||
         !rd_is_text(&reply->items[2]) || !rd_id_of(&reply->items[0], &found->last))
         return ebp_error(err, EB_RETRIABLE, 0, "moving a group of topic %s: unexpected reply to a script", topic);
@@ -98,30 +120,18 @@ static int32_t run_seek(struct rd_admin *admin, int64_t until_ms, const char *to
     return status == EB_OK ? read_found(reply, topic, group, found, err) : status;
 }
 
-static int32_t not_there(struct eb_error *err, const char *format, const char *topic, const char *group) {
-    char text[600];
-
-    snprintf(text, sizeof text, format, topic, group);
-    ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "%s", text);
-    return EB_GONE;
-}
-
 /* Finds the id to go on behind; for a time in the future, that is the end. EB_END: the position is behind the end. */
 static int32_t find_start(const struct found *found, const char *topic, const struct eb_point *to, struct rd_id *start,
                           struct eb_error *err) {
-    char text[RD_ID_ROOM], end[RD_ID_ROOM];
+    char text[RD_ID_ROOM];
 
     rd_point_start(to, text);
     if (to->kind == EB_LATEST || !rd_id_parse(text, start))
         *start = found->last;
     if (rd_id_compare(*start, found->last) <= 0)
         return EB_OK;
-    if (to->kind == EB_POSITION) {
-        rd_id_print(rd_id_after(found->last), end);
-        ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "position %.60s is behind the end of topic %s, which is %s",
-                          to->position.data, topic, end);
-        return EB_END;
-    }
+    if (to->kind == EB_POSITION)
+        return behind_end(err, topic, to, found->last);
     *start = found->last;
     return EB_OK;
 }
@@ -160,8 +170,9 @@ int32_t rd_admin_seek(void *self, const char *topic, const char *group, const st
 
 /* ---- trim ---- */
 
-/* ARGV: the id before which entries go, and whether unread ones go too; those are acknowledged, so that they do not
- * stay pending. Returns 1; 0: there is no such topic. */
+/* ARGV: the id before which entries go, whether unread ones go too, and whether the id must not be behind the end. Unread
+ * entries that go are acknowledged, so that they do not stay pending. Returns 1; 0 if there is no such topic; the last id
+ * if the other one is behind the end. */
 static const char trim_script[] =
     "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
     "local function parts(id)\n"
@@ -170,6 +181,15 @@ static const char trim_script[] =
     "end\n"
     "local least = ARGV[1]\n"
     "local least_ms, least_seq = parts(least)\n"
+    "if ARGV[3] == '1' then\n"
+    "  local info = redis.call('XINFO', 'STREAM', KEYS[1])\n"
+    "  for i = 1, #info, 2 do\n"
+    "    if info[i] == 'last-generated-id' then\n"
+    "      local ms, seq = parts(info[i + 1])\n"
+    "      if least_ms > ms or (least_ms == ms and least_seq > seq + 1) then return info[i + 1] end\n"
+    "    end\n"
+    "  end\n"
+    "end\n"
     "for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
     "  local info = {}\n"
     "  for i = 1, #group, 2 do info[group[i]] = group[i + 1] end\n"
@@ -192,7 +212,9 @@ static const char trim_script[] =
 int32_t rd_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
                       struct eb_error *err) {
     char id[RD_ID_ROOM];
-    const char *argv[] = { "EVAL", trim_script, "1", topic, id, unread_too ? "1" : "0", NULL };
+    const char *argv[] = { "EVAL", trim_script, "1", topic, id, unread_too ? "1" : "0", before->kind == EB_POSITION ? "1" : "0",
+                           NULL };
+    struct rd_id last;
     const struct rd_node *reply;
     int32_t status = rd_point_check(before, err);
 
@@ -202,7 +224,11 @@ int32_t rd_admin_trim(void *self, const char *topic, const struct eb_point *befo
     status = run(self, timeout_ms, "trimming", topic, argv, &reply, err);
     if (status != EB_OK)
         return status;
-    return rd_is_integer(reply) && reply->number == 1 ? EB_OK : no_topic(topic, err);
+    if (rd_id_of(reply, &last))
+        return behind_end(err, topic, before, last);
+    if (rd_is_integer(reply))
+        return reply->number == 1 ? EB_OK : not_there(err, "topic %s does not exist", topic, NULL);
+    return ebp_error(err, EB_RETRIABLE, 0, "trimming topic %s: unexpected reply to a script", topic);
 }
 
 /* ---- create, remove ---- */
@@ -241,7 +267,8 @@ int32_t rd_admin_create(void *self, const char *topic, uint32_t partitions, uint
     int32_t status;
 
     if (partitions > 1)
-        return ebp_error(err, EB_PERMANENT, 0, "topic %s with %u partitions: a stream has one", topic, partitions);
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "topic %s with %u partitions: a stream has one", topic,
+                                 partitions);
     if (flags & EB_DRY_RUN)
         return try_create(self, topic, ebp_boottime_ms() + timeout_ms, err);
     status = run(self, timeout_ms, "creating", topic,
@@ -253,16 +280,36 @@ int32_t rd_admin_create(void *self, const char *topic, uint32_t partitions, uint
     return no_stream(topic, err);
 }
 
+/* ARGV: nothing, or the group, how long a live member may be silent, and the consumer of returned entries. Returns how many
+ * were removed, or the name and idle time of a live member: it would make the group anew, and get every event again. */
 static const char remove_script[] = "if redis.call('TYPE', KEYS[1])['ok'] ~= 'stream' then return 0 end\n"
                                     "if #ARGV == 0 then return redis.call('DEL', KEYS[1]) end\n"
+                                    "for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
+                                    "  if group[2] == ARGV[1] then\n"
+                                    "    for _, member in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do\n"
+                                    "      local info = {}\n"
+                                    "      for i = 1, #member, 2 do info[member[i]] = member[i + 1] end\n"
+                                    "      if info['name'] ~= ARGV[3] and info['idle'] < tonumber(ARGV[2]) then\n"
+                                    "        return {info['name'], info['idle']}\n"
+                                    "      end\n"
+                                    "    end\n"
+                                    "  end\n"
+                                    "end\n"
                                     "return redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])";
 
 int32_t rd_admin_remove(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *err) {
+    const struct rd_admin *admin = self;
     const struct rd_node *reply;
-    int32_t status = run(self, timeout_ms, "removing", topic,
-                         (const char *[]){ "EVAL", remove_script, "1", topic, group, NULL }, &reply, err);
+    char live[24];
+    const char *argv[] = { "EVAL", remove_script, "1", topic, group, live, rd_returned_consumer, NULL };
 
+    snprintf(live, sizeof live, "%" PRId64, admin->set->claim_after);
+    int32_t status = run(self, timeout_ms, group ? "removing a group of" : "removing", topic, argv, &reply, err);
     if (status != EB_OK)
         return status;
-    return rd_is_integer(reply) && reply->number == 1 ? EB_OK : EB_GONE;
+    if (is_live_member(reply))
+        return has_live_member(err, topic, group, "removed", reply);
+    if (!rd_is_integer(reply))
+        return ebp_error(err, EB_RETRIABLE, 0, "removing from topic %s: unexpected reply to a script", topic);
+    return reply->number == 1 ? EB_OK : EB_GONE;
 }

@@ -494,12 +494,13 @@ def no_more_rights_are_needed_than_operations_md_names(t, redis):
 
 LOOKER_MAY = ("+scan", "+xlen", "+xrange", "+xrevrange", "+xinfo", "+memory|usage", "+ping", "+client|id", "+client|setname")
 MOVER_MAY = ("+eval", "+exists", "+xgroup", "+xpending")
+CLEANER_MAY = ("+eval", "+exists", "+type", "+xadd", "+xgroup", "+xpending", "+xack", "+xtrim", "+del")
 
 
 @redis_test(keys={"claim_after": "300ms"})
 def an_operator_needs_no_more_rights_than_operations_md_names(t, redis):
     with open(os.path.join(TESTS, "..", "docs", "operations.md"), encoding="utf-8") as file:
-        t.contains(file.read(), " ".join(LOOKER_MAY), " ".join(MOVER_MAY))
+        t.contains(file.read(), " ".join(LOOKER_MAY), " ".join(MOVER_MAY), " ".join(CLEANER_MAY))
     produce(t, "a", 0, 10)
     t.run("consume", "-t", "a", "-g", "g", "-n", "3")
     redis.call("ACL", "SETUSER", "looks", "on", f">{SECRET}", "~*", *LOOKER_MAY)
@@ -512,6 +513,13 @@ def an_operator_needs_no_more_rights_than_operations_md_names(t, redis):
     configure(t, f"redis://moves:{SECRET}@127.0.0.1:{redis.port}", claim_after="300ms")
     t.until(lambda: t.run("seek", "-t", "a", "-g", "g", "--to", "earliest", status=None).status == 0, what="the seek")
     t.run("seek", "-t", "a", "-g", "h", "--to", "latest", "--create")
+    redis.call("ACL", "SETUSER", "cleans", "on", f">{SECRET}", "~*", *LOOKER_MAY, *CLEANER_MAY)
+    configure(t, f"redis://cleans:{SECRET}@127.0.0.1:{redis.port}", claim_after="300ms")
+    redis.call("XREADGROUP", "GROUP", "g", "python", "COUNT", 2, "STREAMS", "a", ">")
+    for words in (["topics", "create", "-t", "b", "--dry-run"], ["topics", "create", "-t", "b"],
+                  ["topics", "trim", "-t", "a", "--before", "latest", "--unread-too"], ["topics", "delete", "-t", "b"]):
+        t.run(*words)
+    t.until(lambda: t.run("groups", "delete", "-t", "a", "-g", "g", status=None).status == 0, what="the end of the group")
     t.equal(redis.call("ACL", "LOG"), [], "what was refused")
 
 
