@@ -140,24 +140,16 @@ static int32_t admin_browse(void *self, const char *name, const struct eb_point 
 
 /* ---- changes ---- */
 
-/* EB_GONE: the topic or the group does not exist; EB_END: the position is after the end. */
-static int32_t check_seek(const char *topic_name, const char *group_name, bool group, const struct stub_topic_info *topic,
-                          const struct stub_point *to, uint32_t flags, struct eb_error *err) {
-    if (!topic && !(flags & EB_CREATE)) {
-        ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "topic %s does not exist", topic_name);
-        return EB_GONE;
-    }
-    if (!group && !(flags & EB_CREATE)) {
-        ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "topic %s has no group %s", topic_name, group_name);
-        return EB_GONE;
-    }
-    uint64_t end = topic ? topic->end : 1;
-    if (to->where == STUB_AT_NUMBER && (uint64_t)to->value > end) {
-        ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "position %lld is after the end of topic %s, which is %llu",
-                          (long long)to->value, topic_name, (unsigned long long)end);
-        return EB_END;
-    }
-    return EB_OK;
+static int32_t no_topic(const char *name, struct eb_error *err) {
+    return ebp_error_of_kind(err, EB_GONE, EB_KIND_CONFIG, 0, "topic %s does not exist", name);
+}
+
+/* EB_END: the position is after the end. */
+static int32_t check_reach(const char *name, uint64_t end, const struct stub_point *point, struct eb_error *err) {
+    if (point->where != STUB_AT_NUMBER || (uint64_t)point->value <= end)
+        return EB_OK;
+    return ebp_error_of_kind(err, EB_END, EB_KIND_CONFIG, 0, "position %lld is after the end of topic %s, which is %llu",
+                             (long long)point->value, name, (unsigned long long)end);
 }
 
 static int32_t admin_seek(void *self, const char *topic_name, const char *group_name, const struct eb_point *to, uint32_t flags,
@@ -177,7 +169,11 @@ static int32_t admin_seek(void *self, const char *topic_name, const char *group_
         return status;
     bool has_topic = stub_topic(a->client, topic_name, &topic),
          has_group = stub_group(a->client, topic_name, group_name, &group);
-    status = check_seek(topic_name, group_name, has_group, has_topic ? &topic : NULL, &point, flags, err);
+    if (!has_topic && !(flags & EB_CREATE))
+        return no_topic(topic_name, err);
+    if (!has_group && !(flags & EB_CREATE))
+        return ebp_error_of_kind(err, EB_GONE, EB_KIND_CONFIG, 0, "topic %s has no group %s", topic_name, group_name);
+    status = check_reach(topic_name, has_topic ? topic.end : 1, &point, err);
     if (status != EB_OK)
         return status;
     uint64_t number = has_topic ? stub_find(a->client, topic_name, &point) : 1;
@@ -195,13 +191,16 @@ static int32_t admin_seek(void *self, const char *topic_name, const char *group_
 static int32_t admin_trim(void *self, const char *name, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
                           struct eb_error *err) {
     const struct admin *a = self;
+    struct stub_topic_info topic;
     struct stub_point point;
     int32_t status = acme_point(before, &point, err);
 
     if (status == EB_OK)
         status = reach(a, timeout_ms, err);
+    if (status == EB_OK)
+        status = stub_topic(a->client, name, &topic) ? check_reach(name, topic.end, &point, err) : no_topic(name, err);
     if (status == EB_OK && !stub_trim(a->client, name, stub_find(a->client, name, &point), unread_too != 0))
-        status = ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "topic %s does not exist", name);
+        status = no_topic(name, err); /* removed meanwhile */
     return status;
 }
 
@@ -223,11 +222,19 @@ static int32_t admin_create(void *self, const char *name, uint32_t partitions, u
 
 static int32_t admin_remove(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *err) {
     const struct admin *a = self;
+    struct stub_group_info info;
     int32_t status = reach(a, timeout_ms, err);
 
     if (status != EB_OK)
         return status;
-    return (group ? stub_remove_group(a->client, topic, group) : stub_remove_topic(a->client, topic)) ? EB_OK : EB_GONE;
+    if (!group)
+        return stub_remove_topic(a->client, topic) ? EB_OK : EB_GONE;
+    /* Live members would make the group anew, and get everything again. */
+    if (stub_group(a->client, topic, group, &info) && info.members > 0)
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                                 "group %s of topic %s has %llu live members; stop them first", group, topic,
+                                 (unsigned long long)info.members);
+    return stub_remove_group(a->client, topic, group) ? EB_OK : EB_GONE;
 }
 
 const struct eb_admin_ops eventbus_admin = {
