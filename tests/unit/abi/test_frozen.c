@@ -225,7 +225,7 @@ static void does_all_that_it_did(const char *plugin) {
     fixture_clear();
 }
 
-TestSuite(frozen, .timeout = 120);
+TestSuite(frozen, .timeout = 60);
 
 Test(frozen, a_plugin_in_c11_works_as_it_did) {
     does_all_that_it_did("c11");
