@@ -146,13 +146,13 @@ static bool has_wrong_place(const struct eb_option *option, const struct eb_plug
     size_t settings_size = about->settings_size, size = ebi_value_size(option);
 
     if (size == 0) /* a newer type is refused where the option is given */
-        return about->abi_minor <= EB_ABI_MINOR && snprintf(why, WHY_ROOM, "is of type %d, which ABI %u.%u does not have",
+        return about->abi_minor <= EB_ABI_MINOR && snprintf(why, WHY_ROOM, "it is of type %d, which ABI %u.%u does not have",
                                                             option->type, about->abi_major, about->abi_minor) > 0;
     if (option->offset % sizeof(int64_t) == 0 && option->offset <= settings_size && settings_size - option->offset >= size)
         return false;
     snprintf(why, WHY_ROOM,
-             "has its place outside of the settings, or across two places: offset %zu of %zu bytes; use offsetof, and "
-             "sizeof for settings_size",
+             "its offset, %zu of %zu bytes, lies outside of the settings or is no multiple of 8; use offsetof, and sizeof for "
+             "settings_size",
              option->offset, settings_size);
     return true;
 }
@@ -166,13 +166,13 @@ static bool has_wrong_default(const struct eb_option *option, char why[WHY_ROOM]
     if (!option->fallback)
         return false;
     if (!ends(option->fallback, SETTINGS_LIMIT))
-        return snprintf(why, WHY_ROOM, "has a default without an end") > 0;
+        return snprintf(why, WHY_ROOM, "its default has no end; end it with NUL") > 0;
     if (option->flags & EB_OPT_REQUIRED)
-        return snprintf(why, WHY_ROOM, "is required and has a default; it can be one of them") > 0;
+        return snprintf(why, WHY_ROOM, "it is required and has a default; leave out one of them") > 0;
     if (!is_number(option) || strstr(option->fallback, "${") ||
         ebi_value_read(NULL, option, option->fallback, false, &number, &err) == EB_OK)
         return false;
-    snprintf(why, WHY_ROOM, "has a default that it does not take itself: %.300s", err.text);
+    snprintf(why, WHY_ROOM, "it does not take its own default: %.300s", err.text);
     return true;
 }
 
@@ -181,17 +181,18 @@ static bool has_mistake(const struct eb_option *option, const struct eb_plugin *
     const char *mistake = NULL;
 
     if (!ends(option->help, HELP_LIMIT))
-        mistake = "has no help";
+        mistake = "it has no help, or one of more than 2 KiB; give it a sentence";
     else if (option->type == EB_OPT_CHOICE && !is_line(option->choices))
-        mistake = "has no choices";
+        mistake = "it has no choices; name them, as in \"fast|safe\"";
     else if (option->type == EB_OPT_CHOICE && !ends(option->choices, CHOICES_LIMIT))
-        mistake = "has choices that are longer than 255 bytes together";
+        mistake = "its choices are longer than 255 bytes together; shorten them";
     else if (option->type == EB_OPT_PAIRS && option->key[strlen(option->key) - 1] != '.')
-        mistake = "takes pairs; then its key is a prefix that ends with a dot";
-    else if (option->min > option->max)
-        mistake = "has a least value above its greatest";
+        mistake = "it takes pairs, so that its key is a prefix; end it with a dot";
     if (mistake)
         return snprintf(why, WHY_ROOM, "%s", mistake) > 0;
+    if (option->min > option->max)
+        return snprintf(why, WHY_ROOM, "its min, %lld, is above its max, %lld", (long long)option->min,
+                        (long long)option->max) > 0;
     return has_wrong_place(option, about, why) || has_wrong_default(option, why);
 }
 
@@ -201,9 +202,10 @@ static enum eb_status check_clash(const struct eb_option *options, size_t n, con
 
     for (size_t i = 0; i < n; i++) {
         if (strcmp(option->key, options[i].key) == 0)
-            return refuse(err, file, "has an option %s twice", option->key);
+            return refuse(err, file, "has the option \"%s\" twice; rename one", option->key);
         if (option->offset == options[i].offset && ebi_value_size(option) && ebi_value_size(&options[i]))
-            return refuse(err, file, "has options %s and %s at one place of its settings; give each an offset of its own",
+            return refuse(err, file,
+                          "has the options \"%s\" and \"%s\" at one place of its settings; give each an offset of its own",
                           options[i].key, option->key);
     }
     return EB_OK;
@@ -217,11 +219,11 @@ static enum eb_status check_options(const struct eb_plugin *about, const char *f
     for (size_t i = 0; i < about->n_options && status == EB_OK; i++) {
         if (!is_name(options[i].key, "-_."))
             return refuse(err, file,
-                          "has an option, number %zu, without a key, or with one of other characters than "
-                          "letters, digits, -, _ and dots",
+                          "has a wrong option, number %zu: it has no key, or one with other characters than letters, digits, "
+                          "-, _ and dots",
                           i + 1);
         if (has_mistake(&options[i], about, why))
-            return refuse(err, file, "has an option %s that %s", options[i].key, why);
+            return refuse(err, file, "has a wrong option \"%s\": %s", options[i].key, why);
         status = check_clash(options, i, file, err);
     }
     return status;
@@ -234,12 +236,12 @@ static enum eb_status read_options(struct eb_plugin *about, const char *file, st
 
     about->options = NULL; /* from here on the copy is freed by ebi_describe_free */
     if (about->settings_size > SETTINGS_LIMIT)
-        return refuse(err, file, "wants %zu bytes for its settings; at most %d are given", about->settings_size,
-                      SETTINGS_LIMIT);
+        return refuse(err, file, "wants %zu bytes for its settings; at most %d are given: set settings_size",
+                      about->settings_size, SETTINGS_LIMIT);
     if (n > OPTIONS_LIMIT)
-        return refuse(err, file, "speaks of %zu options; at most %d are read: set n_options", n, OPTIONS_LIMIT);
+        return refuse(err, file, "says that it has %zu options; at most %d are read: set n_options", n, OPTIONS_LIMIT);
     if (n && !theirs)
-        return refuse(err, file, "speaks of %zu options, but has no table of them: set options", n);
+        return refuse(err, file, "says that it has %zu options, but has no table of them: set options", n);
     if (n && (stride < option_least || stride > OPTION_SIZE_LIMIT || stride % _Alignof(struct eb_option) != 0))
         return refuse(err, file, "gives the size of an option as %zu bytes; set option_size to sizeof(struct eb_option)",
                       stride);
@@ -324,7 +326,7 @@ static enum eb_status read_role(struct ebi_module *module, const struct role *ro
 static enum eb_status check_traits(const struct eb_consumer_ops *consumer, const char *file, struct eb_error *err) {
     if (!consumer || !(consumer->traits & EB_T_DELAY_ORDER) || (consumer->traits & EB_T_DELAY))
         return EB_OK;
-    return refuse(err, file, "claims EB_T_DELAY_ORDER for its consumer without EB_T_DELAY, which it is a part of: claim both");
+    return refuse(err, file, "claims EB_T_DELAY_ORDER for its consumer without EB_T_DELAY: claim both or neither");
 }
 
 enum eb_status ebi_describe(struct ebi_module *module, const char *file, struct ebi_plugin *plugin, struct eb_error *err) {
