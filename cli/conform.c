@@ -229,12 +229,12 @@ const struct cli_verb cli_conform = {
         "The installed library libeventbus-conform is this kit for test programs of plugins: eventbus/conform.h, "
         "pkg-config eventbus-conform.\n\n"
         "Exit status 1: a case failed. 3: the broker could not be reached.",
-    .examples = (const char *const[]){ "eventbus conform sqlite", "eventbus conform ./mine.so -o url=mine://localhost",
-                                       "eventbus conform memory --only settling --json",
-                                       "gdb --args eventbus conform ./mine.so --only timeouts-are-kept --in-process",
-                                       "eventbus conform redis --down 'systemctl stop redis' --up 'systemctl start redis' "
-                                       "--unreachable url=redis://localhost:1",
-                                       "eventbus conform kafka -o bootstrap_servers=localhost:9092", NULL },
+    .examples =
+        (const char *const[]){ "eventbus conform sqlite", "eventbus conform ./mine.so -o url=mine://localhost",
+                               "eventbus conform memory --only settling --json",
+                               "gdb --args eventbus conform ./mine.so --only timeouts-are-kept --in-process",
+                               "eventbus conform ./mine.so --down ./stop --up ./start --unreachable url=mine://localhost:1",
+                               "eventbus conform kafka -o bootstrap_servers=localhost:9092", NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

@@ -29,7 +29,7 @@ static void expect_returned_at_reopen(struct ebc_test *t) {
     ebc_receive_n(c, sent.n);
     ebc_close_consumer(c); /* returns all */
     c = ebc_consumer(t, &wish);
-    ebc_count_before_marker(c, topic);
+    ebc_receive_due(c, topic, ebc_listed(t, sent), sent.n);
     for (size_t i = 0; i < sent.n; i++)
         if (!ebc_find_event(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
             ebc_break(t, EBC_RETURN, "expected event %zu again, returned and never acknowledged; it did not come",
@@ -42,6 +42,7 @@ static void settle_some_and_reopen(struct ebc_test *t, int round) {
     struct ebc_consumer_options wish = { .topic = topic, .group = group };
     struct ebc_range sent = ebc_new_events(t, topic, 12, EBC_OWN_KEYS);
     size_t *order = shuffled(t, sent.n), acks = 1 + ebc_random_below(&t->random, sent.n - 1);
+    const struct ebc_event **due = ebc_alloc(t, sent.n * sizeof *due);
     struct ebc_received **first, **again;
     struct ebc_consumer *c;
     size_t n;
@@ -54,8 +55,10 @@ static void settle_some_and_reopen(struct ebc_test *t, int round) {
         ebc_receive(c, 0, 0);
     }
     ebc_close_consumer(c); /* returns the others */
+    for (size_t i = acks; i < sent.n; i++)
+        due[i - acks] = first[order[i]]->event;
     c = ebc_consumer(t, &wish);
-    ebc_count_before_marker(c, topic);
+    ebc_receive_due(c, topic, due, sent.n - acks);
     again = ebc_all(c);
     n = ebc_count(c);
     for (size_t i = 0; i < sent.n; i++) {
@@ -149,15 +152,19 @@ static void an_answer_ends_a_receive(struct ebc_test *t) {
 
 /* ---- returning ---- */
 
-/* Waits for the message at this member, or at a new one: a log delivers nothing twice to the same member. */
+/* Waits for the returned messages at this member, or at a new one: a log delivers nothing twice to the same member. */
 static struct ebc_consumer *await_again(struct ebc_test *t, struct ebc_consumer *c, const struct ebc_consumer_options *wish,
-                                        size_t from, size_t n) {
+                                        size_t from, struct ebc_received **returned, size_t n) {
+    const struct ebc_event **due = ebc_alloc(t, n * sizeof *due);
+
     ebc_receive_rest(c, n);
     if (ebc_count(c) >= from + n)
         return c;
+    for (size_t i = 0; i < n; i++)
+        due[i] = returned[i]->event;
     ebc_close_consumer(c);
     c = ebc_consumer(t, wish);
-    ebc_count_before_marker(c, wish->topic);
+    ebc_receive_due(c, wish->topic, due, n);
     return c;
 }
 
@@ -187,7 +194,7 @@ static void what_is_returned_comes_again(struct ebc_test *t) {
         if (i % 2 == 0)
             returned[i / 2] = got[i];
     }
-    c = await_again(t, first, &wish, 6, 3);
+    c = await_again(t, first, &wish, 6, returned, 3);
     for (size_t i = 0; i < 3; i++) {
         size_t skip = c == first ? 6 : 0;
         check_returned(t, returned[i], ebc_find_event(ebc_all(c) + skip, ebc_count(c) - skip, returned[i]->event));
@@ -199,8 +206,9 @@ static void what_was_fetched_ahead_is_returned(struct ebc_test *t) {
     struct ebc_consumer_options wish = { .topic = topic, .group = group, .max_messages = 20 };
     struct ebc_range sent = ebc_new_events(t, topic, 30, EBC_OWN_KEYS);
     struct ebc_consumer *c;
+    const struct ebc_event **due = ebc_alloc(t, sent.n * sizeof *due);
     struct ebc_received **got;
-    size_t n;
+    size_t n, n_due = 0;
 
     ebc_send_through_new(t, sent);
     c = ebc_consumer(t, &wish);
@@ -208,9 +216,12 @@ static void what_was_fetched_ahead_is_returned(struct ebc_test *t) {
     ebc_receive(c, 0, 20);
     ebc_close_consumer(c);
     n = ebc_count(c);
+    for (size_t i = 0; i < sent.n; i++)
+        if (!ebc_find_event(got, n, ebc_event(t, sent, i)))
+            due[n_due++] = ebc_event(t, sent, i);
     wish.member = "m2";
     c = ebc_consumer(t, &wish);
-    ebc_count_before_marker(c, topic);
+    ebc_receive_due(c, topic, due, n_due);
     for (size_t i = 0; i < sent.n; i++)
         if (!ebc_find_event(got, n, ebc_event(t, sent, i)) && !ebc_find_event(ebc_all(c), ebc_count(c), ebc_event(t, sent, i)))
             ebc_break(t, EBC_FETCHED_AHEAD,

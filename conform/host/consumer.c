@@ -183,25 +183,39 @@ size_t ebc_receive_for_quiet_ms(struct ebc_consumer *c) {
     return c->n_got - before;
 }
 
-size_t ebc_count_before_marker(struct ebc_consumer *c, const char *topic) {
+/* Whether the n events are among those that came since there were `from`. */
+static bool all_came(const struct ebc_consumer *c, size_t from, const struct ebc_event *const *events, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!ebc_find_event(c->got + from, c->n_got - from, events[i]))
+            return false;
+    return true;
+}
+
+size_t ebc_receive_due(struct ebc_consumer *c, const char *topic, const struct ebc_event *const *due, size_t n) {
     struct ebc_test *t = c->in.t;
-    struct ebc_event *marker = ebc_new_event(t, topic, "marker");
+    struct ebc_event *const marker = ebc_new_event(t, topic, "marker");
     int64_t end = ebc_monotonic_ms() + t->patience_ms;
     size_t before = c->n_got, had;
+    bool marked = false;
 
     ebc_send_through_new(t, ebc_range_of(marker));
-    while (!ebc_find_event(c->got + before, c->n_got - before, marker)) {
+    while ((!marked || !all_came(c, before, due, n)) && ebc_monotonic_ms() < end) {
         had = c->n_got;
         ebc_receive(c, 100, 50);
         ack_from(c, had);
+        marked = ebc_find_event(c->got + before, c->n_got - before, marker) != NULL;
         if (c->n_got > had && c->n_got < 2 * t->n_events + 100)
             end = ebc_monotonic_ms() + t->patience_ms;
-        else if (ebc_monotonic_ms() > end)
-            ebc_break(t, EBC_MISSING, "expected the event that was sent last; came %zu others, then none for %lld ms",
-                      c->n_got - before, (long long)t->patience_ms);
     }
+    if (!marked)
+        ebc_break(t, EBC_MISSING, "expected the event that was sent last; came %zu others, then none for %lld ms",
+                  c->n_got - before, (long long)t->patience_ms);
     ebc_receive_rest(c, SIZE_MAX);
     return c->n_got - before - 1;
+}
+
+size_t ebc_count_before_marker(struct ebc_consumer *c, const char *topic) {
+    return ebc_receive_due(c, topic, NULL, 0);
 }
 
 struct ebc_received **ebc_read_stored(struct ebc_test *t, const char *topic, const char *group, size_t n) {

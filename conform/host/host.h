@@ -215,6 +215,9 @@ size_t ebc_receive_for_quiet_ms(struct ebc_consumer *);
 /* Sends one more event and receives until it comes, and for quiet_ms more; acknowledges all. Returns how many others came:
  * so that "nothing more" is certain also where a group takes its time to begin. */
 size_t ebc_count_before_marker(struct ebc_consumer *, const char *topic);
+/* Likewise, and receives on until the n events that are due have come as well, or nothing comes for patience_ms: a broker may
+ * redeliver behind newer messages. The case then looks which of them came. */
+size_t ebc_receive_due(struct ebc_consumer *, const char *topic, const struct ebc_event *const *due, size_t n);
 /* The next n calls of host->received return EB_OK, all later ones EB_FULL; SIZE_MAX: no limit. */
 void ebc_accept_only(struct ebc_consumer *, size_t n);
 void ebc_settle(struct ebc_received *, enum eb_verdict_kind, uint32_t delay_ms);

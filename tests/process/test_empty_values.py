@@ -71,6 +71,9 @@ def an_empty_value_of_an_option_is_refused_on_each_verb(t):
             (["schema", "encode", "--signal", value], "--signal"),
             (["conform", "sqlite", "--only", value], "--only"),
             (["conform", "sqlite", "--junit", value], "--junit"),
+            (["conform", "sqlite", "--output", value], "--output"),
+            (["conform", "sqlite", "--down", value, "--up", "true"], "--down"),
+            (["conform", "sqlite", "--down", "true", "--up", value], "--up"),
             (["-c", value, "topics"], "-c"),
             (["-o", value, "topics"], "-o"),
         ):
