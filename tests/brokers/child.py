@@ -36,10 +36,14 @@ def run_controlled(server, words, environment, name):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        command = subprocess.Popen(words, env=environment)
-        while command.poll() is None:
-            if select.select([listener], [], [], 0.05)[0]:
-                _answer(listener.accept()[0], server)
+        with subprocess.Popen(words, env=environment) as command:
+            try:
+                while command.poll() is None:
+                    if select.select([listener], [], [], 0.05)[0]:
+                        _answer(listener.accept()[0], server)
+            finally:
+                if command.poll() is None:
+                    command.kill()                          # as subprocess.run does when this process is told to end
     return command.returncode
 
 
