@@ -111,6 +111,7 @@ struct consumer {
     bool woken;
     size_t n_out;
     uint64_t bytes_out;
+    size_t turn; /* the topic to begin with */
     struct reading *readings;
 };
 
@@ -198,9 +199,12 @@ static uint32_t deliver_all(struct consumer *c, uint32_t max, int64_t now, bool 
     uint32_t n = 0;
 
     join(c, false);
-    for (size_t i = 0; i < c->sub->n_topics && n < max && !*full; i++)
-        if (c->readings[i].group)
-            n += deliver(c, c->readings[i].group, max - n, now, full);
+    for (size_t i = 0; i < c->sub->n_topics && n < max && !*full; i++) {
+        struct group *group = c->readings[(c->turn + i) % c->sub->n_topics].group;
+        if (group)
+            n += deliver(c, group, max - n, now, full);
+    }
+    c->turn++;
     return n;
 }
 

@@ -201,6 +201,7 @@ struct Consumer {
     std::vector<Reading> readings;
     std::map<uint64_t, Held> held;
     uint64_t last_token = 0, bytes = 0;
+    size_t turn = 0; // the topic to begin with
     bool woken = false, full = false;
 
     void join(bool at_open) {
@@ -248,7 +249,9 @@ struct Consumer {
         uint32_t n = 0;
         full = false;
         join(false);
-        for (auto &reading : readings) {
+        turn++;
+        for (size_t r = 0; r < readings.size(); r++) {
+            auto &reading = readings[(turn + r) % readings.size()];
             if (!reading.topic)
                 continue;
             auto &entries = reading.group->entries;
