@@ -72,13 +72,18 @@ static char *with(char *text, const char *more) {
 
 static char *after_signal(const struct ebc_process *child) {
     const struct ebc_progress *progress = &child->page->of[0];
+    int number = WTERMSIG(child->status);
     char *text = NULL;
 
     if (asprintf(&text, "expected the case to end; came SIG%s, which ended its process; its last call was %s",
-                 sigabbrev_np(WTERMSIG(child->status)), progress->op) < 0)
+                 sigabbrev_np(number), progress->op) < 0)
         return NULL;
-    if (heap_is_damaged(child))
+    if (heap_is_damaged(child)) {
         text = with(text, "; the heap had been damaged before: that call only met the damage");
+    } else if (number == SIGABRT) {
+        text = with(with(text, "; breaks \""), ebc_rule(EBC_FORBIDDEN)->sentence);
+        text = with(text, "\"");
+    }
     text = with(text, progress->closed[0] ? "; closed before it: " : "; no instance had been closed before it");
     return with(text, progress->closed);
 }

@@ -142,7 +142,8 @@ static char *what_is_stuck(const struct ebc_process *child, int64_t grace_ms, in
     int made = 0;
 
     if (until && now > until + grace_ms)
-        made = asprintf(&text, "expected %s to be back; it had not returned %lld ms after its time", op, (long long)grace_ms);
+        made = asprintf(&text, "expected %s to be back; it had not returned %lld ms after its time; breaks \"%s\"", op,
+                        (long long)grace_ms, ebc_rule(EBC_TIME)->sentence);
     else if (now > end_ms)
         made = asprintf(&text,
                         "expected the case to end; it had not after all the time it was given; its last call "

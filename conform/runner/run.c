@@ -92,7 +92,7 @@ static bool run_child(struct ebc_run *r, const char *name, struct ebc_process *c
     bool ran = false;
 
     *child = (struct ebc_process){ .result = -1, .output = -1 };
-    if (argv && r->options.in_process)
+    if (argv && r->options.in_process && !r->broke_off)
         ran = ebc_process_here(child, name, argv);
     else if (argv)
         ran = ebc_process_run(child, name, argv, (int64_t)(10000 * slower), (int64_t)(300000 * slower));
@@ -253,10 +253,11 @@ static int probe(struct ebc_run *r) {
     return code;
 }
 
+/* After a case that broke off in this process, the topics are removed from another one. */
 static void sweep(struct ebc_run *r) {
     struct ebc_process child;
 
-    if (!r->broke_off && run_child(r, EBC_SWEEP, &child)) {
+    if ((!r->broke_off || ebc_main_was_called()) && run_child(r, EBC_SWEEP, &child)) {
         if (child.left || !child.done)
             trouble(r, "topics conform-%s-* are left: %s", r->run,
                     child.left ? child.left : "the plugin did not list or remove them");

@@ -8,7 +8,7 @@ import sys
 import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "process"))
-from harness import BUILD, TOP, main, test
+from harness import BUILD, COMMAND, TOP, main, test
 
 ALONE = os.path.join(BUILD, "eventbus-conform")
 QUICK = ("--pace", "0.3")
@@ -69,7 +69,7 @@ def the_list_names_every_case_with_its_group_its_needs_and_what_it_tests(t):
     rows = kit(t, "--list", "--json").json()
     t.check(len(rows) >= 25, "fewer than 25 cases")
     t.equal({row["group"] for row in rows},
-            {"calls", "sending", "receiving", "settling", "order", "admin", "crash"})
+            {"calls", "sending", "receiving", "settling", "order", "admin", "crash", "outage"})
     t.check(all(set(row) == {"case", "group", "needs", "about"} and row["about"] for row in rows), "a row without its fields")
     needs = {row["case"]: row["needs"] for row in rows}
     t.equal(needs["a-retry-holds-back-its-key"], "producer consumer EB_T_DELAY EB_T_DELAY_ORDER")
@@ -116,7 +116,8 @@ def a_breach_seen_elsewhere_names_where(t):
 @test
 def a_crash_tells_the_signal_and_the_call(t):
     done = kit(t, plugin("aborts"), "--only", "values-come-back-as-they-went", *QUICK, status=1)
-    t.contains(done.out, "came SIGABRT, which ended its process", "its last call was submit of 1 messages")
+    t.contains(done.out, "came SIGABRT, which ended its process", "its last call was submit of 1 messages",
+               'breaks "A plugin never calls exit, abort, ')
 
 
 DAMAGE = r"""
@@ -324,6 +325,8 @@ def the_command_finds_plugins_by_name_and_runs_the_kit(t):
     done = t.run("conform", "memory", "--only", "order", "--in-process", "--output", "out", *QUICK)
     with open(t.path("out"), encoding="utf-8") as file:
         t.equal(file.read(), done.out)
+    done = t.run("conform", plugin("aborts"), "--only", "values-come-back-as-they-went", *QUICK, status=1)
+    t.contains(done.out, f"to see it: gdb --args {COMMAND} conform {plugin('aborts')} --only values-come-back-as-they-went --seed ")
     t.contains(t.run("conform", "memory", "--down", "true", status=2).err, "--down and --up belong together")
 
 
