@@ -67,7 +67,7 @@ def what_a_group_has_not_settled_is_kept(t, site):
 
 
 @kafka_test()
-def places_that_are_none_empty_no_topic(t, site):
+def offsets_that_are_none_empty_no_topic(t, site):
     made(t, "a")
     has = sent(t, "a", 10)
     for more in ([], ["--unread-too"], ["--dry-run"]):
@@ -80,7 +80,7 @@ def places_that_are_none_empty_no_topic(t, site):
 
 
 @kafka_test()
-def a_group_with_live_members_is_not_removed(t, site):
+def a_group_that_has_live_members_stays(t, site):
     made(t, "a")
     sent(t, "a", 10)
     g = site.group()

@@ -7,7 +7,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "..", "tests", "brokers")]
 from redis_case import configure, produce, redis_test, start_worker    # noqa: E402
 from harness import main                                    # noqa: E402
 
-SOON = {"claim_after": "500ms"}
+SOON = {"claim_after": "3s"}
 
 
 def take(t, topic, group, n):
