@@ -373,6 +373,8 @@ int eb_conform_run(const struct eb_conform *given, struct eb_error *err) {
 
     if (!given)
         return failed(&r, WRONG_CALL, "struct eb_conform is NULL");
+    if (given->size < offsetof(struct eb_conform, options))
+        return failed(&r, WRONG_CALL, "the field size is %zu: set it to sizeof(struct eb_conform)", given->size);
     memcpy(&r.options, given, given->size < sizeof r.options ? given->size : sizeof r.options);
     if (!r.options.command)
         r.options.command = "eventbus conform";

@@ -1,9 +1,12 @@
 /* tests/conformance/test_kit.c - the kit's own promises: rules that quote the headers, cases that can be named. */
 #include <criterion/criterion.h>
 #include <ctype.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/conform.h>
 #include "runner/process.h"
 #include "runner/cases.h"
 #include "host/random.h"
@@ -104,6 +107,50 @@ Test(cases, needs_are_roles_and_then_traits) {
     cr_assert_str_eq(text, "");
     ebc_case_needs(&all, text);
     cr_assert_str_eq(text, "producer consumer admin EB_T_ORDER EB_T_PROCESSES");
+}
+
+/* ---- calls of the library that cannot run ---- */
+
+static void refuses(const struct eb_conform *run, int status, int32_t kind, const char *text) {
+    struct eb_error err = { 0 };
+
+    cr_expect_eq(eb_conform_run(run, &err), status, "%s", text);
+    cr_expect_eq(err.kind, kind, "%s", err.text);
+    cr_expect(strstr(err.text, text), "expected \"%s\", came \"%s\"", text, err.text);
+    cr_expect_eq(eb_conform_run(run, NULL), status, "without an error to fill");
+}
+
+Test(library, what_cannot_run_is_refused_with_the_reason) {
+    const size_t size = sizeof(struct eb_conform);
+
+    refuses(NULL, 2, EB_KIND_CONFIG, "struct eb_conform is NULL");
+    refuses(&(struct eb_conform){ .file = "/dev/null" }, 2, EB_KIND_CONFIG,
+            "the field size is 0: set it to sizeof(struct eb_conform)");
+    refuses(&(struct eb_conform){ .size = size }, 2, EB_KIND_CONFIG, "the field file is NULL");
+    refuses(&(struct eb_conform){ .size = size, .file = "/none.so" }, 5, EB_KIND_PLUGIN, "/none.so: No such file or directory");
+    refuses(&(struct eb_conform){ .size = size, .file = "/dev/null", .only = "x" }, 2, EB_KIND_CONFIG,
+            "there is no case or group \"x\"");
+    refuses(&(struct eb_conform){ .size = size, .file = "/dev/null", .pace = 1000 }, 2, EB_KIND_CONFIG, "the pace is 1000");
+    refuses(&(struct eb_conform){ .size = size, .file = "/dev/null", .up = "true" }, 2, EB_KIND_CONFIG,
+            "--down and --up belong together");
+    refuses(&(struct eb_conform){ .size = size, .file = "/dev/null" }, 2, EB_KIND_CONFIG, "call eb_conform_main first in main");
+    refuses(&(struct eb_conform){ .size = size, .file = "/dev/null", .in_process = 1 }, 5, EB_KIND_PLUGIN, "/dev/null");
+}
+
+Test(library, a_program_that_ignores_its_children_is_refused) {
+    const struct eb_conform run = { .size = sizeof run, .file = "/dev/null", .in_process = 1 };
+
+    signal(SIGCHLD, SIG_IGN);
+    refuses(&run, 2, EB_KIND_CONFIG, "SIGCHLD is ignored");
+    signal(SIGCHLD, SIG_DFL);
+}
+
+Test(library, an_older_program_s_struct_is_shorter) {
+    struct eb_conform run = {
+        .size = offsetof(struct eb_conform, only), .file = "/dev/null", .only = "no such case", .in_process = 1
+    };
+
+    refuses(&run, 2, EB_KIND_CONFIG, "call eb_conform_main first in main"); /* what lies behind its size is not read */
 }
 
 Test(chance, is_the_same_for_the_same_seed) {

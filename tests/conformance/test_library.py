@@ -57,6 +57,36 @@ def an_author_s_program_runs_cases_forked_and_in_its_own_process(t):
 
 
 @test
+def a_sanitizer_of_the_author_s_reaches_each_case(t):
+    """Only his plugin and his program are built with it: the kit is not."""
+    program, env = build(t, f"{TOP}/tests/conformance/author.c", more=("-fsanitize=address",))
+    source = t.write("overflow.c", """
+#include <stdlib.h>
+#include <eventbus/plugin.h>
+static int32_t open_it(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
+    *self = malloc(24);
+    host->link(host, 1, 0);
+    return EB_OK;
+}
+static int64_t submit(void *self, const struct eb_message *const *batch, size_t n, struct eb_error *err) { return 0; }
+static int32_t poll_it(void *self, int32_t timeout_ms, struct eb_error *err) {
+    if (timeout_ms == 60)
+        ((volatile char *)self)[24] = 1;
+    return EB_OK;
+}
+static void wake(void *self) {}
+static void close_it(void *self, int32_t timeout_ms) { free(self); }
+const struct eb_plugin eventbus_plugin = { sizeof(struct eb_plugin), EB_ABI_MAJOR, EB_ABI_MINOR, "overflow", "1", "x", 0, 0, 0, 0, 0 };
+const struct eb_producer_ops eventbus_producer = { sizeof(struct eb_producer_ops), 0, 0, open_it, submit, poll_it, wake, close_it };
+""")
+    call([*shlex.split(os.environ.get("CC", "cc")), "-g", "-fsanitize=address", "-shared", "-fPIC", f"-I{TOP}/include", "-o",
+          t.path("overflow.so"), source], t.folder, {})
+    done = t.run(t.path("overflow.so"), "timeouts-are-kept", "forked", command=program, env=env, status=1)
+    t.contains(done.out, "fail calls/timeouts-are-kept ", "AddressSanitizer: heap-buffer-overflow", "its last call was poll(60 ms)",
+               "; to see it: gdb --args author ")
+
+
+@test
 def the_program_of_the_guide_runs_as_it_stands(t):
     with open(f"{TOP}/docs/plugin-authors.md", encoding="utf-8") as file:
         text = re.search(r"```c\n(#include <stdio.h>\n#include <eventbus/conform.h>.*?)```", file.read(), re.DOTALL).group(1)
