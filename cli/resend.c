@@ -12,6 +12,7 @@
 #include "cli/interrupt.h"
 #include "cli/receipt.h"
 #include "produce/resend.h"
+#include "produce/send_id.h"
 #include "json/members.h"
 #include "signal/event.h"
 
@@ -104,17 +105,23 @@ static enum eb_status put_torn_aside(struct run *run, const struct ebi_resend_li
 static enum eb_status send(struct run *run, const struct ebi_resend_line *line, const struct eb_event *event,
                            const struct ebi_address *address, struct eb_error *err) {
     const struct ebi_key key = { address->key_field, { address->key, address->key_len } };
+    const struct eb_text send_id = { address->send_id, address->send_id ? strlen(address->send_id) : 0 };
     struct sent *sent;
 
     if (!address->topic || !*address->topic)
         return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
                          "the line names no topic; eventbus produce - sends it by the "
                          "routes");
+    if (send_id.data && !ebi_send_id_valid(send_id))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
+                         "sendid: expected 1 to %d printable characters without blanks; take it out of the line to send the "
+                         "event as a new one",
+                         EBI_SEND_ID_LONGEST);
     sent = malloc(sizeof *sent);
     if (!sent)
         return ebi_error_memory(err);
     *sent = (struct sent){ run, line->offset };
-    enum eb_status status = ebi_produce_kept(run->bus->producer, event, address->topic, &key, on_delivery, sent, err);
+    enum eb_status status = ebi_produce_kept(run->bus->producer, event, address->topic, &key, send_id, on_delivery, sent, err);
     if (status != EB_OK)
         free(sent);
     return status;

@@ -36,8 +36,8 @@ struct ebc_case {
 };
 
 /* The groups' tables, each ended by a case without a name. */
-extern const struct ebc_case ebc_calls[], ebc_sending[], ebc_receiving[], ebc_subscribing[], ebc_settling[], ebc_order[],
-    ebc_admin[], ebc_crash[], ebc_crash_sending[], ebc_outage[];
+extern const struct ebc_case ebc_calls[], ebc_sending[], ebc_resending[], ebc_receiving[], ebc_subscribing[], ebc_settling[],
+    ebc_order[], ebc_admin[], ebc_crash[], ebc_crash_sending[], ebc_outage[];
 
 /* ---- the broker ---- */
 

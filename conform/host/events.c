@@ -105,6 +105,24 @@ static void add_event(struct ebc_test *t, struct ebc_event *event) {
     pthread_mutex_unlock(&t->lock);
 }
 
+/* Of the event's next send: its id is the same in each, and unique in the world. */
+static void new_send_id(struct ebc_event *event) {
+    event->sends++;
+    snprintf(event->send_id, sizeof event->send_id, "%s-%u", event->id, event->sends);
+    event->message.send_id = text_of(event->send_id);
+}
+
+void ebc_replay(struct ebc_test *t, struct ebc_range span) {
+    pthread_mutex_lock(&t->lock);
+    for (size_t i = 0; i < span.n; i++) {
+        struct ebc_event *event = ebc_event(t, span, i);
+
+        new_send_id(event);
+        event->reports = 0;
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
 /* The id holds the event's number in its last group of digits, and case and run in the others. */
 static struct ebc_event *make(struct ebc_test *t, const char *topic, const char *key, struct ebc_random *chance) {
     struct ebc_event *event = ebc_alloc(t, sizeof *event);
@@ -126,6 +144,7 @@ static struct ebc_event *make(struct ebc_test *t, const char *topic, const char 
                                           .attrs = event->attrs,
                                           .n_attrs = EBC_N_ATTRS,
                                           .headers = event->headers };
+    new_send_id(event);
     for (size_t i = 0; i < len; i++)
         blob[i] = (char)ebc_random(chance);
     ebc_set_blob(t, event, blob, len);

@@ -104,11 +104,11 @@ enum { EBC_N_ATTRS = 7, EBC_MAX_HEADERS = 8, EBC_NO_KEY = 0 };
 struct ebc_event {
     struct eb_message message; /* as submitted; token: number + 1 */
     size_t number;
-    char id[37], time[40];
+    char id[37], time[40], send_id[48];
     struct eb_header attrs[EBC_N_ATTRS], headers[EBC_MAX_HEADERS];
     /* What became of it; guarded by the test's lock. */
     struct ebc_producer *by; /* who took it */
-    unsigned reports;
+    unsigned reports, sends;
     int32_t status, maybe_stored;
     const char *position; /* NULL: unknown */
     char error[200];
@@ -134,6 +134,9 @@ void ebc_set_payload_size(struct ebc_test *, struct ebc_event *, size_t whole);
 void ebc_set_empty(struct ebc_event *);
 void ebc_add_header(struct ebc_event *, struct eb_text name, struct eb_text value);
 
+/* Between two sends: the events get other send ids, as if they were replayed. */
+void ebc_replay(struct ebc_test *, struct ebc_range);
+
 /* What the open producers and consumers told of their links. */
 struct ebc_links {
     unsigned n, up;     /* how many there are, and how many are up */
@@ -154,7 +157,10 @@ void ebc_submit(struct ebc_producer *, struct ebc_range);
 void ebc_submit_and_wait(struct ebc_producer *, struct ebc_range);
 /* Likewise, and each has to be EB_OK. */
 void ebc_send(struct ebc_producer *, struct ebc_range);
-/* The same through a producer that is opened and closed for it. */
+/* Submits an event that was reported EB_RETRIABLE again, with its send id, until it is EB_OK. Returns how often; breaks when it does
+ * not become EB_OK in time. */
+size_t ebc_resubmit(struct ebc_producer *, struct ebc_event *);
+/* The same as ebc_send through a producer that is opened and closed for it. */
 void ebc_send_through_new(struct ebc_test *, struct ebc_range);
 size_t ebc_unreported(struct ebc_test *, struct ebc_range);
 /* Before an event that was reported EB_RETRIABLE is submitted again. */

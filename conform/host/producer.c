@@ -225,6 +225,23 @@ void ebc_send(struct ebc_producer *p, struct ebc_range span) {
     }
 }
 
+size_t ebc_resubmit(struct ebc_producer *p, struct ebc_event *event) {
+    struct ebc_test *t = p->in.t;
+    int64_t end = ebc_monotonic_ms() + t->patience_ms;
+    size_t times = 0;
+
+    while (event->status == EB_RETRIABLE && ebc_monotonic_ms() < end) {
+        ebc_forget_report(t, event);
+        ebc_submit_and_wait(p, ebc_range_of(event));
+        times++;
+    }
+    if (event->status != EB_OK)
+        ebc_break(t, EBC_RESUBMIT,
+                  "expected event %zu, submitted again with its send id, to be reported EB_OK; came status %d: %s",
+                  event->number, event->status, event->error);
+    return times;
+}
+
 void ebc_send_through_new(struct ebc_test *t, struct ebc_range span) {
     struct ebc_producer *p = ebc_producer(t);
 

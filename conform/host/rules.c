@@ -44,6 +44,10 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_CLOSE_SENDS] = { 0, "Sends what it can within timeout_ms (0: sends nothing more)" },
     [EBC_STORED] = { 0, "EB_OK: stored" },
     [EBC_NOT_STORED] = { 0, "1: the report says failed, but the broker may have stored the message" },
+    [EBC_REPLAY] = { "a-replay-is-stored-again",
+                     "another for every other send in the world, also of the same event: a replay, a dead letter, a redrive." },
+    [EBC_RESUBMIT] = { "a-message-submitted-again-is-stored",
+                       "It is the same when the host submits this message again after EB_RETRIABLE" },
     [EBC_SEND_ORDER] = { "a-topic-and-key-keep-the-order-of-sending", "Keep the order within a topic and key." },
     [EBC_FAIL_ORDER] = { 0, "after a failure no later message of its topic and key is stored before it" },
 

@@ -5,8 +5,9 @@
 #include <string.h>
 #include <eventbus/conform.h>
 
-static const struct ebc_case *const tables[] = { ebc_calls, ebc_sending, ebc_receiving, ebc_subscribing,   ebc_settling,
-                                                 ebc_order, ebc_admin,   ebc_crash,     ebc_crash_sending, ebc_outage };
+static const struct ebc_case *const tables[] = { ebc_calls,       ebc_sending,       ebc_resending, ebc_receiving,
+                                                 ebc_subscribing, ebc_settling,      ebc_order,     ebc_admin,
+                                                 ebc_crash,       ebc_crash_sending, ebc_outage };
 
 const struct ebc_case *ebc_case_at(size_t i) {
     for (size_t g = 0; g < sizeof tables / sizeof *tables; g++)

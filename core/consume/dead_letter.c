@@ -71,6 +71,8 @@ static void shorten(struct eb_consumer *consumer, struct ebi_inflight *inflight,
     bool has_more = inflight->message.n_headers > 0 || inflight->message.n_attrs > EBI_N_ATTRS;
 
     inflight->form += inflight->form == EBI_FORM_WHOLE && !has_more ? 2 : 1;
+    free(inflight->dead_letter_send_id); /* it is another message now */
+    inflight->dead_letter_send_id = NULL;
     ebi_log_line(consumer->deps.log, EBI_WARNING, "the dead letter of %s %s is refused; retrying without %s: %s",
                  ebi_consumer_topic(consumer, inflight), ebi_position_of(&inflight->message), left_out[inflight->form],
                  why->text);
@@ -108,10 +110,19 @@ static void finish(struct eb_consumer *consumer, struct ebi_inflight *inflight, 
     ebi_consumer_unlock_and_wake(consumer);
 }
 
+/* Keeps the name of a send that may have stored the dead letter, for the next attempt. The message is parked: nobody else touches
+ * it. Without memory the next attempt gets a new one. */
+static void keep_send_id(struct ebi_inflight *inflight, struct eb_text send_id) {
+    if (!inflight->dead_letter_send_id)
+        inflight->dead_letter_send_id = strdup(send_id.data);
+}
+
 static void on_report(void *arg, const struct ebi_report *report) {
     struct pending pending = *(struct pending *)arg;
 
     free(arg);
+    if (report->status == EB_RETRIABLE)
+        keep_send_id(pending.inflight, report->message->send_id);
     finish(pending.consumer, pending.inflight, report->status, report->error);
 }
 

@@ -156,6 +156,8 @@ bool ebi_dead_letter_make(struct ebi_dead_letter *letter, const struct ebi_infli
     describe_failure(&failure, letter, inflight, prefix, group, lacks_data);
     message->headers = join_headers(inflight, &failure, lacks_data, &message->n_headers);
     truncate_message(letter, inflight->form);
+    message->send_id = (struct eb_text){ inflight->dead_letter_send_id,
+                                         inflight->dead_letter_send_id ? strlen(inflight->dead_letter_send_id) : 0 };
     message->topic = message->position = (struct eb_text){ 0 }; /* decode_error stays: the payload is what the broker held */
     message->time_ms = message->lease_ms = 0;
     message->deliveries = message->failures = message->partition = 0;

@@ -135,6 +135,7 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     bool own, added = false;
 
     ebi_sized_copy(&copy, sizeof copy, message);
+    copy.send_id = (struct eb_text){ 0 }; /* names a send, and this message was received */
     enum eb_status status = ebi_writer_schemas_take(consumer->writers, copy.schema, &schema, &copied, &decode_error);
     if (status == EB_OK)
         status = ebi_writer_schemas_take(consumer->writers, copy.key_schema, &key_schema, &copied, &decode_error);

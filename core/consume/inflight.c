@@ -36,6 +36,7 @@ static void free_contents(struct ebi_inflight *inflight) {
     eb_event_free(inflight->event);
     free(inflight->why);
     free(inflight->detail);
+    free(inflight->dead_letter_send_id);
 }
 
 void ebi_inflight_free(struct ebi_inflight *inflight) {

@@ -53,6 +53,7 @@ struct ebi_inflight {
     uint32_t failures;          /* receiver runs that failed */
     uint32_t dead_letter_tries; /* attempts to store its dead letter that failed */
     enum ebi_dead_letter_form form;
+    char *dead_letter_send_id; /* of an attempt to store it, in this form, that may have worked; NULL: none */
     int64_t first_failed_us, last_failed_us;
     struct eb_event *event; /* decoded already, for its key; NULL: not yet */
     struct eb_error *why;   /* of the last failure */

@@ -32,8 +32,8 @@ static size_t headers_room(const struct eb_header *headers, size_t n) {
 }
 
 size_t ebi_message_room(const struct eb_message *from) {
-    const struct eb_text *const texts[] = { &from->topic,    &from->position, &from->id,          &from->key,
-                                            &from->key_avro, &from->payload,  &from->decode_error };
+    const struct eb_text *const texts[] = { &from->topic,    &from->position, &from->id,           &from->key,
+                                            &from->key_avro, &from->payload,  &from->decode_error, &from->send_id };
     size_t room = 16; /* never 0, and aligned ends */
 
     if (from->n_attrs > EBI_MOST_HEADERS || from->n_headers > EBI_MOST_HEADERS)
@@ -80,4 +80,5 @@ void ebi_message_copy(struct eb_message *to, const struct eb_message *from, char
     to->key_avro = put_text(to->key_avro, &room);
     to->payload = put_text(to->payload, &room);
     to->decode_error = put_text(to->decode_error, &room);
+    to->send_id = put_text(to->send_id, &room);
 }

@@ -43,6 +43,7 @@ struct eb_message ebi_message_of(const struct ebi_encoded *encoded, const struct
         .schema = ebi_schema_public(event->signal->schema),
         .attrs = encoded->attrs.items,
         .n_attrs = EBI_N_ATTRS,
+        .send_id = target->send_id,
     };
 
     if (target->key) {

@@ -12,6 +12,7 @@ struct ebi_target {
     const char *topic, *full_topic;
     const struct ebi_key_field *key; /* NULL: none, or: */
     struct eb_text key_text;         /* data NULL: none */
+    struct eb_text send_id;          /* of an earlier attempt; data NULL: none, the sender makes one */
 };
 
 /* What is the same in the messages of one event for all its topics. */

@@ -62,6 +62,7 @@ enum eb_status ebi_outbound_init(struct ebi_outbound *outbound, const struct ebi
         .backoff = { .first_ms = 100, .max_ms = 10000, .jitter = 0.2 },
         .plugin_orders = plugin_orders,
     };
+    ebi_send_id_prefix(outbound->send_id_prefix);
     outbound->oldest = outbound->youngest = epoch_new(1);
     return outbound->oldest ? EB_OK : ebi_error_memory(err);
 }
@@ -171,6 +172,9 @@ enum eb_status ebi_outbound_put(struct ebi_outbound *outbound, struct ebi_outbou
         return ebi_error_memory(err);
     out->topic = topic;
     out->seq = ++outbound->seq;
+    if (!out->message.send_id.data)
+        out->message.send_id = (struct eb_text){ out->send_id,
+                                                 ebi_send_id_write(out->send_id, outbound->send_id_prefix, out->seq) };
     out->put_ms = now_ms;
     out->deadline_ms = now_ms + outbound->limits.delivery_timeout_ms;
     out->epoch = outbound->youngest;

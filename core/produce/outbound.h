@@ -53,6 +53,7 @@ struct ebi_outbound {
     size_t n_spares;
     size_t failed; /* of all topics: came back, and wait for others of their topic at the plugin */
     uint64_t seq;
+    char send_id_prefix[EBI_SEND_ID_PREFIX];
 };
 
 enum eb_status ebi_outbound_init(struct ebi_outbound *, const struct ebi_sender_limits *, bool plugin_orders,
@@ -65,7 +66,7 @@ struct ebi_outbound_message *ebi_outbound_spare(struct ebi_outbound *, size_t si
 bool ebi_outbound_has_room(const struct ebi_outbound *, const struct ebi_outbound_message *);
 bool ebi_outbound_ever_fits(const struct ebi_outbound *, const struct ebi_outbound_message *);
 
-/* Takes a message over. EB_FATAL: no memory. */
+/* Takes a message over, and gives it a send id unless it has one. EB_FATAL: no memory. */
 enum eb_status ebi_outbound_put(struct ebi_outbound *, struct ebi_outbound_message *, int64_t now_ms, struct eb_error *);
 
 /* Picks up to `max` messages that may go to the plugin now, and counts them as being there. *due_ms is lowered to the time when

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <eventbus/plugin.h>
 #include "base/hash.h"
+#include "produce/send_id.h"
 #include "produce/sending.h"
 
 struct ebi_topic_queue;
@@ -30,7 +31,8 @@ struct ebi_outbound_message {
     struct eb_error *error; /* NULL: none, or no memory to keep it */
     char *position;         /* NULL, position_buffer or of its own memory */
     char position_buffer[64];
-    UT_hash_handle hh; /* among its topic's keys in flight */
+    char send_id[EBI_SEND_ID_ROOM]; /* message.send_id, unless the message came with one */
+    UT_hash_handle hh;              /* among its topic's keys in flight */
 };
 
 /* Blocks up to this size are allocated with this size, so that they can be used again. */

@@ -110,6 +110,10 @@ void ebi_producer_wait_unless(struct ebi_producer *producer, bool (*asked)(void)
 
 /* ---- Sending ---- */
 
+static struct ebi_target target_of(const struct ebi_route *route) {
+    return (struct ebi_target){ .topic = route->topic, .full_topic = route->full_topic, .key = route->key };
+}
+
 static enum eb_status put(struct ebi_producer *producer, struct ebi_encoded *encoded, const struct eb_event *event,
                           const struct ebi_target *target, ebi_reported reported, void *arg, struct eb_error *err) {
     struct ebi_sender *sender;
@@ -143,7 +147,7 @@ enum eb_status ebi_general_handler(const struct eb_event *event, void *arg, stru
         return EB_OK;
     enum eb_status status = ebi_encode_event(&encoded, event, &why);
     for (size_t i = 0; i < n; i++) {
-        struct ebi_target target = { routes[i]->topic, routes[i]->full_topic, routes[i]->key, { 0 } };
+        struct ebi_target target = target_of(routes[i]);
 
         if (status != EB_OK || put(producer, &encoded, event, &target, ebi_producer_on_routed, producer, &why) != EB_OK)
             ebi_producer_not_queued(producer, &encoded, event, &target, &why);
@@ -192,11 +196,11 @@ static enum eb_status choose_key(struct ebi_producer *producer, const struct eb_
 }
 
 static enum eb_status produce(struct ebi_producer *producer, const struct eb_event *event, const char *topic,
-                              const struct ebi_key *key, enum ebi_keeper keeper, eb_delivered delivered, void *arg,
-                              struct eb_error *err) {
+                              const struct ebi_key *key, struct eb_text send_id, enum ebi_keeper keeper, eb_delivered delivered,
+                              void *arg, struct eb_error *err) {
     char *full = ebi_full_topic(producer->deps.settings->topic_prefix, topic);
     struct ebi_request *request = malloc(sizeof *request);
-    struct ebi_target target = { .topic = topic, .full_topic = full };
+    struct ebi_target target = { .topic = topic, .full_topic = full, .send_id = send_id };
     struct ebi_encoded encoded;
     enum eb_status status = EB_OK;
 
@@ -220,12 +224,13 @@ done:
 
 enum eb_status ebi_produce(struct ebi_producer *producer, const struct eb_event *event, const char *topic,
                            const struct ebi_key *key, eb_delivered delivered, void *arg, struct eb_error *err) {
-    return produce(producer, event, topic, key, EBI_PRODUCER_KEEPS, delivered, arg, err);
+    return produce(producer, event, topic, key, (struct eb_text){ 0 }, EBI_PRODUCER_KEEPS, delivered, arg, err);
 }
 
 enum eb_status ebi_produce_kept(struct ebi_producer *producer, const struct eb_event *event, const char *topic,
-                                const struct ebi_key *key, eb_delivered delivered, void *arg, struct eb_error *err) {
-    return produce(producer, event, topic, key, EBI_CALLER_KEEPS, delivered, arg, err);
+                                const struct ebi_key *key, struct eb_text send_id, eb_delivered delivered, void *arg,
+                                struct eb_error *err) {
+    return produce(producer, event, topic, key, send_id, EBI_CALLER_KEEPS, delivered, arg, err);
 }
 
 /* Adds an event to the file of undelivered events, for one target. */
@@ -265,7 +270,7 @@ static enum eb_status keep_for_routes(struct ebi_producer *producer, const struc
     enum eb_status status = EB_OK;
 
     for (size_t i = 0; i < n && status == EB_OK; i++) {
-        const struct ebi_target target = { routes[i]->topic, routes[i]->full_topic, routes[i]->key, { 0 } };
+        const struct ebi_target target = target_of(routes[i]);
 
         status = keep_for(producer, encoded, event, &target, err);
     }

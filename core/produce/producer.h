@@ -31,9 +31,10 @@ enum eb_status ebi_produce(struct ebi_producer *, const struct eb_event *, const
                            eb_delivered, void *arg, struct eb_error *);
 
 /* The same for an event that the caller keeps until it is delivered: a failure is logged and reported, and the event is not
- * added to the file of undelivered events. */
+ * added to the file of undelivered events. send_id: of an earlier attempt, so that a broker which stored the event then can tell;
+ * data NULL: none. */
 enum eb_status ebi_produce_kept(struct ebi_producer *, const struct eb_event *, const char *topic, const struct ebi_key *,
-                                eb_delivered, void *arg, struct eb_error *);
+                                struct eb_text send_id, eb_delivered, void *arg, struct eb_error *);
 
 /* Adds an event that is not sent, for instance because the broker cannot be reached, to the file of undelivered events: for the
  * topic, or where that is NULL for each of its routes. ebi_producer_close counts it as kept. EB_PERMANENT: its data or key cannot

@@ -63,6 +63,7 @@ static void keep_message(struct ebi_producer *producer, const struct eb_signal *
     struct eb_error err;
 
     if (ebi_event_of(signal, message, &event, &err) == EB_OK) {
+        event->send_id = message->send_id.data; /* the broker may have stored it all the same */
         keep(producer, event, key, about);
         eb_event_free(event);
         return;

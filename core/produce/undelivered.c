@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/folders.h"
+#include "produce/send_id.h"
 
 /* ---- The lock ---- */
 
@@ -127,11 +128,17 @@ static enum eb_status append(const char *path, const struct ebi_bytes *line, str
 enum eb_status ebi_undelivered_add(const char *path, const struct eb_event *event, const char *topic, const char *key_field,
                                    struct eb_error *err) {
     struct eb_event addressed = *event; /* borrows everything from it */
+    char prefix[EBI_SEND_ID_PREFIX], send_id[EBI_SEND_ID_ROOM];
     struct ebi_bytes line = { 0 };
     enum eb_status status = EB_OK;
 
     addressed.meta.topic = topic;
     addressed.key_field = key_field;
+    if (!addressed.send_id) { /* not sent yet: all attempts to send the line have this one */
+        ebi_send_id_prefix(prefix);
+        ebi_send_id_write(send_id, prefix, 0);
+        addressed.send_id = send_id;
+    }
     if (!ebi_bytes_add(&line, "\n", 1))
         status = ebi_error_memory(err);
     if (status == EB_OK)

@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "signal/event.h"
 
-/* Adds an event as a line, with its topic and the path of its key field (NULL: unknown). Creates the file with mode 0600, and the
+/* Adds an event as a line, with its topic, the path of its key field (NULL: unknown), and its send id, or a new one. Creates the file with mode 0600, and the
  * folders that lead to it. The line is safe on disk when this returns. Any thread, and several processes at once. */
 enum eb_status ebi_undelivered_add(const char *path, const struct eb_event *, const char *topic, const char *key_field,
                                    struct eb_error *);

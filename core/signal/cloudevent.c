@@ -136,7 +136,7 @@ static bool add_metadata(struct ebi_bytes *out, const struct eb_event *event) {
            add_member(out, "sourcehost", meta->sourcehost) && add_member(out, "sourcelib", meta->sourcelib) &&
            add_member(out, "datacontenttype", "application/json") && add_member(out, "topic", meta->topic) &&
            add_key(out, meta->key, meta->key_len) && add_member(out, "partitionkeyfield", event->key_field) &&
-           add_member(out, "position", meta->position) &&
+           add_member(out, "sendid", event->send_id) && add_member(out, "position", meta->position) &&
            (meta->attempt == 0 || ebi_bytes_add_format(out, ",\"attempt\":%" PRId32, meta->attempt));
 }
 
@@ -154,7 +154,7 @@ enum eb_status ebi_event_to_cloudevent(const struct eb_event *event, struct ebi_
 
 /* What a line holds: texts are unescaped to memory of their own, `data` is raw JSON within the line. */
 struct envelope {
-    char *type, *id, *source, *sourcehost, *sourcelib, *time, *topic, *key, *key_base64, *key_field;
+    char *type, *id, *source, *sourcehost, *sourcelib, *time, *topic, *key, *key_base64, *key_field, *send_id;
     const char *data;
     size_t data_len;
     int64_t minorversion;
@@ -171,11 +171,13 @@ static void envelope_free(struct envelope *said) {
     free(said->key);
     free(said->key_base64);
     free(said->key_field);
+    free(said->send_id);
 }
 
 void ebi_address_free(struct ebi_address *address) {
     free(address->topic);
     free(address->key_field);
+    free(address->send_id);
     free(address->key);
     *address = (struct ebi_address){ 0 };
 }
@@ -198,8 +200,10 @@ static enum eb_status take_member(void *arg, const char *name, const char *value
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(name, texts[i].name) == 0)
             return ebi_json_text(name, value, len, texts[i].text, err);
-    if (strcmp(name, "topic") == 0 && !said->topic) /* most callers ignore it, so only no memory is an error */
+    if (strcmp(name, "topic") == 0 && !said->topic) /* most callers ignore these two, so only no memory is an error */
         return ebi_json_text(name, value, len, &said->topic, err) == EB_FATAL ? EB_FATAL : EB_OK;
+    if (strcmp(name, "sendid") == 0 && !said->send_id)
+        return ebi_json_text(name, value, len, &said->send_id, err) == EB_FATAL ? EB_FATAL : EB_OK;
     if (strcmp(name, "minorversion") == 0)
         return ebi_json_long(name, value, len, &said->minorversion, err);
     if (strcmp(name, "data") == 0) {
@@ -222,8 +226,10 @@ static enum eb_status take_address(struct ebi_address *address, struct envelope 
             return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "partitionkeybase64: not base64");
         key[len] = '\0';
     }
-    *address = (struct ebi_address){ .topic = said->topic, .key_field = said->key_field, .key = key, .key_len = len };
-    said->topic = said->key_field = said->key = said->key_base64 = NULL;
+    *address = (struct ebi_address){
+        .topic = said->topic, .key_field = said->key_field, .send_id = said->send_id, .key = key, .key_len = len
+    };
+    said->topic = said->key_field = said->send_id = said->key = said->key_base64 = NULL;
     return EB_OK;
 }
 

@@ -24,6 +24,7 @@ struct eb_event {
     const struct eb_header *headers; /* a dead letter's further headers, borrowed from its message */
     size_t n_headers;
     const char *key_field;         /* path of the field that meta.key was made of, borrowed; NULL: unknown */
+    const char *send_id;           /* of the message that it was sent as, borrowed; NULL: none */
     struct ebi_encoding *encoding; /* the event's own */
 };
 
@@ -45,14 +46,14 @@ bool ebi_dead_letter_name(struct ebi_bytes *, struct eb_text header_name);
 
 /* Adds the event as one line of CloudEvents JSON, without the newline. What may not be shown (base/printable.h) is
  * escaped in it. A key that is not UTF-8, or holds U+0000, is written as partitionkeybase64 instead of partitionkey;
- * where its field is known, partitionkeyfield is the path of that. */
+ * where its field is known, partitionkeyfield is the path of that. sendid is its send_id. */
 enum eb_status ebi_event_to_cloudevent(const struct eb_event *, struct ebi_bytes *, struct eb_error *);
 
-/* The topic and key that a line names for its event, which are not part of the event itself. All zero is an empty
+/* The topic, key and send id that a line names for its event, which are not part of the event itself. All zero is an empty
  * address. */
 struct ebi_address {
-    char *topic, *key_field; /* NULL: the line names none */
-    char *key;               /* key_len bytes and a NUL; NULL: none */
+    char *topic, *key_field, *send_id; /* NULL: the line names none */
+    char *key;                         /* key_len bytes and a NUL; NULL: none */
     size_t key_len;
 };
 void ebi_address_free(struct ebi_address *);

@@ -31,6 +31,7 @@ EXPECTED = {
     "forgets-time": "timeouts-are-kept",
     "aborts": "values-come-back-as-they-went",
     "prints": "the-process-is-left-as-it-was",
+    "deduplicates-by-id": "a-replay-is-stored-again",
 }
 
 
@@ -51,6 +52,7 @@ FAULTS = {
     "forgets-time": "waits for longer than it was told",
     "aborts": "ends the process at a payload of 64 KiB",
     "prints": "writes to standard output",
+    "deduplicates-by-id": "reports an event as stored whose id the topic has already, and does not store it",
     "misnamed": "calls itself otherwise than its file",
     "links-again": "tells at each poll that the link is up",
     "leaks": "keeps a descriptor when it is closed",

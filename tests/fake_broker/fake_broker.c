@@ -50,7 +50,7 @@ static const struct eb_option options[] = {
      .help = "how many events it has"},
     {.key = "mute", .type = EB_OPT_BOOL, .fallback = "no", .offset = offsetof(struct settings, mute), .help = "says nothing of its link"},
     {.key = "talks", .type = EB_OPT_BOOL, .fallback = "no", .offset = offsetof(struct settings, talks),
-     .help = "logs that it was opened, and that messages were submitted"},
+     .help = "logs that it was opened, and which messages were submitted"},
     FAULT(receive), FAULT(report),
 };
 /* clang-format on */
@@ -105,16 +105,31 @@ static int32_t producer_open(const struct eb_host *host, const void *settings, v
     return EB_OK;
 }
 
+static void copy_send_id(char to[65], const struct eb_message *message) {
+    snprintf(to, 65, "%s", message->send_id.data ? message->send_id.data : "(none)");
+}
+
+static void tell_submitted(const struct eb_message *message) {
+    char line[200];
+
+    snprintf(line, sizeof line, "submitted %.40s as send %.64s", message->id.data ? message->id.data : "(none)",
+             message->send_id.data ? message->send_id.data : "(none)");
+    fake->producer->log(fake->producer, 4, line);
+}
+
 static int64_t producer_submit(void *self, const struct eb_message *const *batch, size_t n, struct eb_error *err) {
     size_t k = 0;
 
     (void)self;
     if (injected(&fake->submit, err))
         return fake->submit.status;
-    if (fake->talks)
-        fake->producer->log(fake->producer, 4, "submitted");
-    for (; k < n && (!fake->submit_most || k < (size_t)fake->submit_most) && fake->n_taken < MOST_SENT; k++)
+    for (; k < n && (!fake->submit_most || k < (size_t)fake->submit_most) && fake->n_taken < MOST_SENT; k++) {
+        if (fake->talks)
+            tell_submitted(batch[k]);
+        if (fake->n_submitted < MOST_SUBMITTED)
+            copy_send_id(fake->submitted[fake->n_submitted++], batch[k]);
         fake->taken[fake->n_taken++] = batch[k];
+    }
     return (int64_t)k;
 }
 
@@ -139,6 +154,7 @@ static void keep(const struct eb_message *message) {
     snprintf(fake->sent[n].id, sizeof fake->sent[n].id, "%s", message->id.data ? message->id.data : "(none)");
     snprintf(fake->sent[n].topic, sizeof fake->sent[n].topic, "%s", message->topic.data);
     snprintf(fake->sent[n].key, sizeof fake->sent[n].key, "%s", message->key.data ? message->key.data : "(none)");
+    copy_send_id(fake->sent[n].send_id, message);
     fake->sent[n].has_payload = message->payload.data != NULL;
     copy_header(message, "dlq_truncated", fake->sent[n].truncated, sizeof fake->sent[n].truncated);
     copy_header(message, "dlq_sha256", fake->sent[n].digest, sizeof fake->sent[n].digest);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <eventbus/plugin.h>
 
-enum { MOST_EVENTS = 10100, MOST_SENT = 4096, MOST_ITEMS = 5000, MOST_NAME = 200000 };
+enum { MOST_EVENTS = 10100, MOST_SENT = 4096, MOST_ITEMS = 5000, MOST_NAME = 200000, MOST_SUBMITTED = 16 };
 
 /* The next `times` calls return this status, with the error text "the test wants it". */
 struct fault {
@@ -46,7 +46,7 @@ struct fake_broker {
     struct fault open_producer, submit, poll, report, open_consumer, receive, settle, open_admin, create;
     atomic_bool down;           /* a new instance calls link(0), with a reason */
     atomic_bool mute;           /* a new instance does not call link */
-    bool talks;                 /* logs each opening and each submit */
+    bool talks;                 /* logs each opening and each message that it takes */
     atomic_bool hold_reports;   /* nothing that was sent is reported */
     atomic_int refuse_silently; /* so many reports say EB_RETRIABLE without an error */
     int64_t submit_most;        /* what a submit takes at most; 0: all */
@@ -67,10 +67,12 @@ struct fake_broker {
     atomic_int openings, closings, wakes, extensions, returned, created; /* what was done to it */
     atomic_int n_sent;
     struct {
-        char id[40], topic[64], key[40], reason[200], detail[600], truncated[64], digest[80];
+        char id[40], topic[64], key[40], reason[200], detail[600], truncated[64], digest[80], send_id[65];
         int reasons;
         bool has_payload;
     } sent[MOST_SENT];
+    atomic_int n_submitted;
+    char submitted[MOST_SUBMITTED][65];        /* the send ids of what submit took, the first ones */
     const struct eb_host *producer, *consumer; /* of the last instance */
 
     /* The plugin's own. */

@@ -75,6 +75,45 @@ def what_fails_stays_in_the_file_with_its_reason_in_the_log(t):
 
 
 @test
+def each_line_is_sent_with_its_send_id_and_keeps_it(t):
+    """The broker may have stored what a line holds: it can tell by the send id. Lines of earlier versions have none."""
+    plugin = t.compile_fake_broker()
+    t.configure(f"[eventbus]\nproducer = m\ndelivery_timeout = 100ms\n[broker m]\nplugin = {plugin}\ntalks = yes\n")
+    lines = [event(sendid="before-1"), event()]
+    for report, status in (("permanent", 3), ("retriable", 3), ("works", 0)):
+        keep(t, *lines)
+        done = t.run("produce", "--undelivered", "-o", f"broker.m.report={report}", status=status)
+        t.contains(done.err, f"submitted {lines[0]['id']} as send before-1")
+        if report != "retriable":                           # the first one shows that the broker is away
+            t.matches(done.err, f"submitted {lines[1]['id']} as send [0-9a-f]{{24}}-[0-9a-f]+")
+        if report != "works":
+            t.equal(kept(t), lines)
+    done = t.run("produce", "-", stdin="".join(json.dumps(line) + "\n" for line in lines), status=1)
+    t.contains(done.err, "no route")
+    done = t.run("produce", "--topic", "a", "-", stdin=json.dumps(lines[0]))
+    t.contains(done.err, f"submitted {lines[0]['id']} as send ")
+    t.lacks(done.err, "before-1", "a copy that is sent without --undelivered is another send")
+
+
+@test
+def a_send_id_that_cannot_be_one_is_refused_and_the_line_stays(t):
+    lines = [event(sendid="with blank"), event(sendid="x" * 65), event(sendid="\u00e9"), event(sendid="")]
+    keep(t, *lines, event("b", sendid=7))
+    done = t.run("produce", "--undelivered", status=1)
+    t.contains(done.err, "jsonl:1: sendid: expected 1 to 64 printable characters", "jsonl:4: ", "1 sent again, 4 kept")
+    t.equal(kept(t), lines)
+
+
+@test
+def what_could_not_be_delivered_is_kept_with_its_send_id(t):
+    plugin = t.compile_fake_broker()
+    t.configure(f"[eventbus]\nproducer = m\n[broker m]\nplugin = {plugin}\ntalks = yes\nreport = permanent\n")
+    done = t.run("produce", "--signal", LOGIN, "--topic", "a", "--data", json.dumps(DATA), "-n", "2", status=3)
+    for line in kept(t):
+        t.contains(done.err, f"submitted {line['id']} as send {line['sendid']}")
+
+
+@test
 def what_is_no_whole_event_is_put_aside_and_named(t):
     good, glued, last = event(), event(), event()
     half = json.dumps(event())[:-40]

@@ -99,6 +99,13 @@ static struct topic *topic_named(const char *name) {
     return topics = topic;
 }
 
+static bool has_id(const struct topic *topic, struct eb_text id) {
+    for (size_t i = 0; i < topic->n; i++)
+        if (topic->messages[i]->message.id.len == id.len && memcmp(topic->messages[i]->message.id.data, id.data, id.len) == 0)
+            return true;
+    return false;
+}
+
 static void store(const struct eb_message *from, char position[24]) {
     struct topic *topic = topic_named(from->topic.data);
     struct stored *stored = need(calloc(1, sizeof *stored));
@@ -123,7 +130,7 @@ static void store(const struct eb_message *from, char position[24]) {
         to->n_attrs--;
     if (is("cuts-at-nul") && to->payload.data)
         to->payload.len = strnlen(to->payload.data, to->payload.len);
-    if (is("loses-some") && topic->n % 50 == 40)
+    if ((is("loses-some") && topic->n % 50 == 40) || (is("deduplicates-by-id") && has_id(topic, from->id)))
         return;
     topic->messages = need(realloc(topic->messages, (topic->n + 1) * sizeof *topic->messages));
     topic->messages[topic->n++] = stored;

@@ -104,6 +104,36 @@ Test(dead_letters, one_that_is_not_kept_at_once_is_tried_again) {
     close_all();
 }
 
+Test(dead_letters, each_has_a_send_id_that_it_keeps_until_it_is_stored) {
+    events(2, NULL);
+    receiver.fails[0] = receiver.fails[1] = 1;
+    receiver.with = EB_PERMANENT;
+    open_on("full", "delivery_timeout = 50ms\n" TASK);
+    fake.report = (struct fault){ EB_RETRIABLE, 4 };
+    run();
+    cr_assert(fixture_logged("is not stored yet; retrying in"));
+    cr_assert_eq(fake.n_sent, 2);
+    cr_assert_str_neq(fake.sent[0].send_id, fake.sent[1].send_id);
+    cr_assert_geq(fake.n_submitted, 6);
+    for (int i = 0; i < fake.n_submitted && i < MOST_SUBMITTED; i++)
+        cr_assert(strcmp(fake.submitted[i], fake.sent[0].send_id) == 0 || strcmp(fake.submitted[i], fake.sent[1].send_id) == 0,
+                  "attempt %d has another send id: %s", i, fake.submitted[i]);
+    close_all();
+}
+
+Test(dead_letters, one_with_less_of_the_event_is_another_send) {
+    events(1, "k");
+    receiver.fails[0] = 1;
+    receiver.with = EB_PERMANENT;
+    fake.events[0].n_headers = 2;
+    open_on("full", "delivery_timeout = 50ms\n" TASK);
+    fake.report = (struct fault){ EB_PERMANENT, 1 };
+    run();
+    cr_assert_eq(fake.n_submitted, 2);
+    cr_assert_str_neq(fake.submitted[0], fake.submitted[1]);
+    close_all();
+}
+
 Test(dead_letters, one_that_can_never_be_kept_ends_the_worker_and_the_event_is_handed_back) {
     events(1, NULL);
     receiver.fails[0] = 1;

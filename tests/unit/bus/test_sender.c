@@ -140,6 +140,30 @@ Test(sender, what_waits_is_given_up_in_its_time_though_the_plugin_cannot_be_open
     close_all(0);
 }
 
+Test(sender, a_message_that_is_submitted_again_has_its_send_id_and_each_other_one_another) {
+    struct eb_error err;
+
+    open_on("full", "[route a]\ntopic = t\nkey_field =\nevent = org.openedx.learning.auth.session.login.completed.v1\n"
+                    "[route b]\ntopic = u\nkey_field =\nevent = org.openedx.learning.auth.session.login.completed.v1\n");
+    fake.report = (struct fault){ EB_RETRIABLE, 1 };
+    send_all(1);
+    until(told == 1);
+    cr_assert_eq(fake.n_submitted, 2);
+    cr_assert_str_eq(fake.submitted[0], fake.submitted[1], "again, after EB_RETRIABLE");
+    fake.submit = (struct fault){ EB_FATAL, 1 };
+    send_all(1);
+    until(told == 2);
+    cr_assert_eq(eb_send(event, NULL, &err), EB_OK); /* the event once more, to two topics */
+    cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
+    cr_assert_eq(fake.n_sent, 4);
+    for (int i = 0; i < fake.n_sent; i++) {
+        cr_assert_str_eq(fake.sent[i].id, fake.sent[0].id);
+        for (int j = 0; j < i; j++)
+            cr_assert_str_neq(fake.sent[i].send_id, fake.sent[j].send_id, "sends %d and %d", j, i);
+    }
+    close_all(0);
+}
+
 Test(sender, what_fails_before_others_goes_before_them_again) {
     fake.report = (struct fault){ EB_RETRIABLE, 1 };
     fake.hold_reports = true;

@@ -11,6 +11,7 @@
 #include "../memory.h"
 #include "../plugin/folder.h"
 #include "../fixture.h"
+#include "bus/bus.h"
 #include "produce/undelivered.h"
 
 static struct eb_bus *bus;
@@ -126,6 +127,38 @@ Test(undelivered, a_folder_that_cannot_be_made_is_told_at_the_start) {
     cr_assert(fixture_logged("what cannot be delivered would be lost: set STATE_DIRECTORY"));
     eb_event_free(login);
     cr_assert_eq(eb_bus_close(other, 5000, NULL), EB_OK);
+}
+
+static bool kept_with(const char *send_id) {
+    char member[100];
+
+    snprintf(member, sizeof member, "\"sendid\":\"%s\"", send_id);
+    return fixture_undelivered(member) == 1;
+}
+
+Test(undelivered, what_the_broker_may_have_stored_is_kept_with_its_send_id_and_sent_again_with_it) {
+    struct eb_error err;
+
+    fake.report = (struct fault){ EB_PERMANENT, 1 };
+    cr_assert_eq(eb_produce(bus, event, "t", NULL, NULL, NULL, &err), EB_OK);
+    cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
+    cr_assert(kept_with(fake.submitted[0]), "%s", fake.submitted[0]);
+    cr_assert_eq(ebi_produce_kept(bus->producer, event, "t", &(struct ebi_key){ 0 },
+                                  (struct eb_text){ fake.submitted[0], strlen(fake.submitted[0]) }, NULL, NULL, &err),
+                 EB_OK, "%s", err.text);
+    cr_assert_eq(eb_bus_flush(bus, -1, &err), EB_OK);
+    cr_assert_str_eq(fake.sent[0].send_id, fake.submitted[0]);
+}
+
+Test(undelivered, what_was_never_sent_is_kept_with_a_send_id_of_its_own) {
+    struct eb_error err;
+
+    cr_assert_eq(ebi_undelivered_add(path, event, "t", NULL, &err), EB_OK);
+    cr_assert_eq(fixture_undelivered("\"sendid\":\""), 1);
+    cr_assert_eq(unlink(path), 0);
+    event->send_id = "before-1";
+    cr_assert_eq(ebi_undelivered_add(path, event, "t", NULL, &err), EB_OK);
+    cr_assert(kept_with("before-1"));
 }
 
 Test(undelivered, the_name_of_a_new_file_is_brought_to_the_disk_with_its_first_line) {

@@ -68,6 +68,37 @@ static bool reported(struct ebi_outbound_message *out, enum eb_status status, in
     return done;
 }
 
+Test(outbound, each_message_has_a_send_id_that_it_keeps_when_it_is_submitted_again) {
+    struct ebi_outbound_message *batch[10];
+    char first[EBI_SEND_ID_ROOM];
+
+    put("t", "k", "same", 0), put("t", "k", "same", 0);
+    picked(0, batch, 10);
+    cr_assert(ebi_send_id_valid(batch[0]->message.send_id) && ebi_send_id_valid(batch[1]->message.send_id));
+    cr_assert_str_neq(batch[0]->message.send_id.data, batch[1]->message.send_id.data);
+    strcpy(first, batch[0]->message.send_id.data);
+    cr_assert_not(reported(batch[0], EB_RETRIABLE, 0));
+    cr_assert(reported(batch[1], EB_OK, 0));
+    picked(1000, batch, 10);
+    cr_assert_str_eq(batch[0]->message.send_id.data, first);
+    cr_assert_eq(batch[0]->message.send_id.len, strlen(first));
+    cr_assert(reported(batch[0], EB_OK, 1000));
+    put("t", "k", "same", 1000); /* in a block that is used again */
+    picked(1000, batch, 10);
+    cr_assert_str_neq(batch[0]->message.send_id.data, first);
+}
+
+Test(outbound, a_message_that_comes_with_a_send_id_keeps_it) {
+    struct eb_message message = { .size = sizeof message, .topic = { "t", 1 }, .send_id = { "before-1", 8 } };
+    struct ebi_outbound_message *batch[10],
+        *out = ebi_outbound_message_new(&message, ebi_outbound_message_size(&message, NULL), NULL, NULL);
+
+    cr_assert_eq(ebi_outbound_put(&outbound, out, 0, NULL), EB_OK);
+    picked(0, batch, 10);
+    cr_assert_str_eq(batch[0]->message.send_id.data, "before-1");
+    cr_assert_neq(batch[0]->message.send_id.data, message.send_id.data, "a copy");
+}
+
 Test(outbound, order_of_a_topic_is_kept) {
     struct ebi_outbound_message *batch[10];
 

@@ -78,7 +78,8 @@ struct eb_message {
     uint32_t pad;            /* 0 */
     struct eb_text topic;    /* full name with the prefix; ends with NUL */
     struct eb_text position; /* in: as the broker names it; printable, ends with NUL */
-    struct eb_text id;       /* event id, the same at each resend, so that a broker can deduplicate by it */
+    struct eb_text id;       /* event id, the same in a replay and in a dead letter: never deduplicate by it, but by
+                                     * send_id */
     struct eb_text key;      /* plain text; keep order, partition and group by it; absent: the message needs no
                                      * order */
     struct eb_text key_avro; /* the key as Avro without a frame; the plugin adds and removes its broker's frame */
@@ -94,6 +95,10 @@ struct eb_message {
     struct eb_text decode_error; /* in: why the message cannot be decoded; payload is then the broker's bytes,
                                      * unchanged. out: set on the dead letter of such a message; send payload
                                      * unchanged */
+    struct eb_text send_id;      /* out: names one send, up to 64 characters of printable ASCII without blanks. It is the
+                                     * same when the host submits this message again after EB_RETRIABLE, and another for
+                                     * every other send in the world, also of the same event: a replay, a dead letter, a
+                                     * redrive. Where the broker can deduplicate, give it this */
 };
 
 /* ---- What the host offers ------------------------------------------------------------------------------------- */
