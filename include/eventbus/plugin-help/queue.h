@@ -47,8 +47,10 @@ struct ebp_queue {
  * queue, and takes no lock that a thread holds while it uses the queue. Returns NULL without memory. */
 static inline struct ebp_queue *ebp_queue_new(size_t item_size, size_t room, void (*wake)(void *arg), void *arg) {
     struct ebp_queue *queue = (struct ebp_queue *)calloc(1, sizeof *queue);
+    size_t bytes;
 
-    if (!queue || room == 0 || !(queue->items = (unsigned char *)calloc(room, item_size ? item_size : 1)))
+    if (!queue || room == 0 || __builtin_mul_overflow(room, item_size ? item_size : 1, &bytes) ||
+        !(queue->items = (unsigned char *)malloc(bytes)))
         goto failed;
     queue->refs = 1;
     queue->item_size = item_size;
