@@ -40,6 +40,7 @@ TESTS = {
                        ("full", "late_untold", "without_consumer", "without_delay_order", "without_producer", "without_traits")],
     "tests/unit/abi": [],
     "tests/unit/consume": [],
+    "tests/unit/help": [],
     "tests/unit/receiver": [],
     "tests/unit/produce": [],
 }
@@ -88,6 +89,17 @@ class Mutation:
     def patch(self, folder, *options):
         words = ["patch", "-p1", "-F0", "--no-backup-if-mismatch", "-s", *options, "-i", self.path]
         return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+    def is_of_a_header(self):
+        with open(self.path, encoding="utf-8") as file:
+            return re.search(r"^\+\+\+ \S+\.h$", file.read(), re.MULTILINE) is not None
+
+    def apply(self, folder, *options):
+        """The patch. Where it changes a header, the sources of its test are built again: the copy tracks no dependencies."""
+        applied = self.patch(folder, *options)
+        for path in glob.glob(os.path.join(folder, os.path.dirname(self.file), "*.c")) if self.is_of_a_header() else ():
+            os.utime(path)
+        return applied
 
     def found(self, said):
         """Which of the words the test said, or None."""
@@ -149,14 +161,14 @@ def judge(copy, mutation):
     """How a mutation fared: None, or why it was not found; what found it; and how long its test took to do so."""
     if not copy.can_run(mutation):
         return None, SKIPPED, 0
-    applied = mutation.patch(copy.source)
+    applied = mutation.apply(copy.source)
     if applied.returncode:
         return f"does not apply any more: {applied.stdout}{applied.stderr}", None, 0
     copy.make(mutation)
     began = time.monotonic()
     why, word = try_out(copy, mutation)
     seconds = time.monotonic() - began
-    mutation.patch(copy.source, "-R")
+    mutation.apply(copy.source, "-R")
     return why, word, seconds
 
 
