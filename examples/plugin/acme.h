@@ -33,15 +33,12 @@ void acme_link(const struct eb_host *, const struct address *, bool up, const ch
 /* Translates a point. EB_PERMANENT: it holds no position of this broker. */
 int32_t acme_point(const struct eb_point *, struct stub_point *, struct eb_error *);
 
-/* A message as bytes, for a broker that carries nothing else. The buffer grows and is used again; free data at the end. */
-struct packed {
-    char *data;
-    size_t len, room;
-};
-bool acme_pack(struct packed *, const struct eb_message *); /* false: no memory */
+/* Packs a message that ebp_unfit has nothing against into the bytes, in place of what they hold. False: no memory. */
+bool acme_pack(struct ebp_bytes *, const struct eb_message *);
 
-/* Gives the host a message as `take` wants it: host->received, or the `each` of browse. Bytes that cannot be taken apart are
- * given with decode_error set. EB_RETRIABLE: no memory, and `take` was not called. */
-int32_t acme_give(const struct stub_message *, uint64_t token, int32_t (*take)(void *, const struct eb_message *), void *arg);
+/* Gives the host a message by `take`: host->received, or the `each` of browse; returns what that returns. Bytes that cannot be
+ * unpacked are given with decode_error set. EB_RETRIABLE: no memory, and `take` was not called. */
+int32_t acme_give(const struct stub_message *, uint64_t token, int32_t (*take)(void *, const struct eb_message *), void *arg,
+                  struct eb_error *);
 
 #endif

@@ -115,9 +115,23 @@ static int32_t admin_groups(void *self, const char *topic_name, const char *grou
     return status;
 }
 
+struct browsing {
+    int32_t (*each)(void *, const struct eb_message *);
+    void *arg;
+    bool stopped;
+};
+
+static int32_t show(void *arg, const struct eb_message *message) {
+    struct browsing *browsing = arg;
+
+    browsing->stopped = browsing->each(browsing->arg, message) != 0;
+    return EB_OK;
+}
+
 static int32_t admin_browse(void *self, const char *name, const struct eb_point *from, int32_t timeout_ms,
                             int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
     const struct admin *a = self;
+    struct browsing browsing = { .each = each, .arg = arg };
     struct stub_topic_info topic;
     struct stub_message *message;
     struct stub_point point;
@@ -130,12 +144,17 @@ static int32_t admin_browse(void *self, const char *name, const struct eb_point 
     if (!stub_topic(a->client, name, &topic)) /* its end, once: what comes meanwhile is not read */
         return EB_END;
     uint64_t at = stub_find(a->client, name, &point);
-    while (status == EB_OK && at < topic.end && (message = stub_read(a->client, name, at))) {
+    while (status == EB_OK && !browsing.stopped && at < topic.end) {
+        if (!stub_read(a->client, name, at, &message))
+            return acme_no_memory(err);
+        if (!message)
+            break;
         at = message->number + 1;
-        status = message->number < topic.end ? acme_give(message, 0, each, arg) : EB_END;
+        if (at <= topic.end)
+            status = acme_give(message, 0, show, &browsing, err);
         stub_message_free(message);
     }
-    return status == EB_RETRIABLE ? acme_no_memory(err) : EB_OK;
+    return status;
 }
 
 /* ---- changes ---- */

@@ -259,7 +259,7 @@ static bool deliver(struct consumer *c, struct stub_message *message) {
     unsigned connection = c->connection;
 
     pthread_mutex_unlock(&c->mutex);
-    bool taken = acme_give(message, token, received, c) == EB_OK;
+    bool taken = acme_give(message, token, received, c, NULL) == EB_OK;
     pthread_mutex_lock(&c->mutex);
     if (taken) {
         push(&c->in_flight, message);

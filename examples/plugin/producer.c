@@ -14,7 +14,7 @@ struct producer {
     const struct settings *settings;
     struct address address;
     struct stub_client *client;
-    struct packed packed;           /* the host's thread; used for one message after the other */
+    struct ebp_bytes packed;        /* the host's thread; used for one message after the other */
     struct ebp_cond_wakeup changed; /* a message was reported, or wake was called; remembered until poll takes it */
     atomic_size_t n_out;            /* messages that were taken and not reported */
 };
@@ -64,7 +64,7 @@ static void on_connection(void *arg, bool up, const char *why) {
 
 static void producer_free(struct producer *p) {
     ebp_cond_wakeup_close(&p->changed);
-    free(p->packed.data);
+    ebp_bytes_free(&p->packed);
     free(p);
 }
 
@@ -89,27 +89,36 @@ static int32_t producer_open(const struct eb_host *host, const void *settings, v
 }
 
 /* FILL IN: a library that copies no message lends the host's: each one stays valid and unchanged until it is reported. */
-static bool publish(struct producer *p, const struct eb_message *message) {
-    return acme_pack(&p->packed, message) && stub_publish(p->client, message->topic.data, message->key.data, message->key.len,
-                                                          p->packed.data, p->packed.len, (void *)(uintptr_t)message);
+static int32_t publish(struct producer *p, const struct eb_message *message, struct eb_error *why) {
+    const char *unfit = ebp_unfit(message);
+
+    if (unfit)
+        return ebp_error_of_kind(why, EB_PERMANENT, EB_KIND_DATA, 0, "cannot send a message to topic %s: %s",
+                                 message->topic.data, unfit);
+    if (!acme_pack(&p->packed, message) ||
+        !stub_publish(p->client, message->topic.data, message->key.data, message->key.len, (const char *)p->packed.data,
+                      p->packed.len, (void *)(uintptr_t)message))
+        return acme_no_memory(why);
+    return EB_OK;
 }
 
 static int64_t producer_submit(void *self, const struct eb_message *const *batch, size_t n, struct eb_error *err) {
     struct producer *p = self;
-    size_t room = (size_t)p->settings->window - atomic_load(&p->n_out), taken = n < room ? n : room, i = 0;
+    size_t room = (size_t)p->settings->window - atomic_load(&p->n_out), taken = n < room ? n : room;
+    int32_t status = EB_OK;
     struct eb_error why;
 
     (void)err;
     atomic_fetch_add(&p->n_out, taken); /* before the library has them, since it may report at once */
-    while (i < taken && publish(p, batch[i]))
-        i++;
-    if (i == taken)
-        return (int64_t)taken;
-    acme_no_memory(&why); /* what follows fails as well: no message overtakes an earlier one of its key */
-    atomic_fetch_sub(&p->n_out, taken - i);
-    for (; i < taken; i++)
+    for (size_t i = 0; i < taken; i++) {
+        if (status != EB_RETRIABLE) /* else this one fails as well: no message overtakes an earlier one of its key */
+            status = publish(p, batch[i], &why);
+        if (status == EB_OK)
+            continue;
         report(p, batch[i], 0, &why);
-    ebp_cond_wakeup_signal(&p->changed);
+        atomic_fetch_sub(&p->n_out, 1);
+        ebp_cond_wakeup_signal(&p->changed);
+    }
     return (int64_t)taken;
 }
 

@@ -116,8 +116,8 @@ bool stub_next_group(struct stub_client *, const char *topic, struct stub_group_
 /* The number of the first message at a point; the topic's end if there is none. 0: there is no such topic. */
 uint64_t stub_find(struct stub_client *, const char *topic, const struct stub_point *);
 
-/* The first message from `number` on, outside of any group. NULL: there is none, or no memory. */
-struct stub_message *stub_read(struct stub_client *, const char *topic, uint64_t number);
+/* The first message from `number` on, outside of any group; NULL: there is none. False: no memory. */
+bool stub_read(struct stub_client *, const char *topic, uint64_t number, struct stub_message **);
 
 bool stub_create_topic(struct stub_client *, const char *topic);                                   /* false: no memory */
 bool stub_remove_topic(struct stub_client *, const char *topic);                                   /* false: there was none */

@@ -93,16 +93,15 @@ uint64_t stub_find(struct stub_client *client, const char *name, const struct st
     return number;
 }
 
-struct stub_message *stub_read(struct stub_client *client, const char *name, uint64_t number) {
+bool stub_read(struct stub_client *client, const char *name, uint64_t number, struct stub_message **message) {
     const struct topic *topic = begin(client, name);
-    struct stub_message *message = NULL;
+    bool found = topic && number < stub_end(topic);
 
-    if (topic && number < topic->first)
-        number = topic->first;
-    if (topic && number < stub_end(topic))
-        message = stub_delivery(topic->stored[number - topic->first]);
+    *message = NULL;
+    if (found)
+        *message = stub_delivery(topic->stored[number < topic->first ? 0 : number - topic->first]);
     end();
-    return message;
+    return !found || *message;
 }
 
 bool stub_create_topic(struct stub_client *client, const char *name) {
@@ -155,7 +154,7 @@ bool stub_move_group(struct stub_client *client, const char *topic_name, const c
     group = topic ? stub_make_group(topic, name, number) : NULL;
     if (group) {
         stub_forget(group, UINT64_MAX);
-        group->cursor = number;
+        group->cursor = number < topic->first ? topic->first : number; /* trimmed since the number was found */
     }
     end_change(client);
     return group;
