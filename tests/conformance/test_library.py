@@ -43,7 +43,7 @@ def an_author_s_program_runs_cases_forked_and_in_its_own_process(t):
     # A crash fails the case and not the program; in the program's own process it ends the program, which is what a debugger needs.
     done = t.run(plugin("aborts"), "values-come-back-as-they-went", "forked", command=program, env=env, status=1)
     t.contains(done.out, "came SIGABRT, which ended its process", "; to see it: gdb --args author /")
-    done = t.run(plugin("aborts"), "values-come-back-as-they-went", "here", command=program, env=env, status=-6)
+    done = t.run(plugin("aborts"), "values-come-back-as-they-went", "here", command=program, env={**env, "TMPDIR": t.folder}, status=-6)
     t.equal(results(done), [])
     # The callback ends the run.
     done = t.run(plugin("right"), "sending", "forked", "one", command=program, env=env)

@@ -170,7 +170,7 @@ def after_heap_damage_the_message_lists_what_was_closed_before(t):
 
 @test
 def results_come_one_by_one_and_a_killed_run_leaves_them(t):
-    worker = t.start(plugin("right"), "--json", "--output", "out.jsonl", "--junit", "out.xml", *QUICK, command=ALONE)
+    worker = t.start(plugin("right"), "--json", "--output", "out.jsonl", "--junit", "out.xml", *QUICK, command=ALONE, env={"TMPDIR": t.folder})
     worker.until(lambda it: len(it.lines()) >= 3, what="three results")
     worker.kill9()
     told = worker.json()
@@ -223,7 +223,7 @@ def debugged(t, *words):
     command = shlex.split(told.partition("; to see it: gdb --args ")[2].partition("; or valgrind ")[0])
     t.equal(command[:2], [ALONE, plugin("aborts")])
     t.contains(command, "--in-process", "--only", "values-come-back-as-they-went", "--seed")
-    return t.run(*words[1:], *command, command=words[0], status=None)
+    return t.run(*words[1:], *command, command=words[0], status=None, env={"TMPDIR": t.folder})
 
 
 @test
