@@ -27,6 +27,7 @@ WITHIN = re.compile(r"type '(struct \w+)' of '.*' changed.*")
 CHANGED = re.compile(r"'((?:struct|enum) \w+)' changed:")
 EARLIER = "details were reported earlier"
 
+
 class Header:
     """A folder with eventbus/plugin.h and eventbus/error.h, and what they declare."""
 

@@ -39,7 +39,7 @@ def files_that_are_no_plugins(t, good):
     t.write("plugins/empty.so", "")
     put(t, "torn", good, keep=3000)
     put(t, "head", good, keep=40)
-    put(t, "arm", good, offset=18, content=b"\xb7\x00")
+    put(t, "riscv", good, offset=18, content=b"\xf3\x00")
     put(t, "object", good, offset=16, content=b"\x01\x00")
     os.mkdir(t.path("plugins/attic.so"))
     os.mkfifo(t.path("plugins/pipe.so"))
@@ -53,9 +53,9 @@ def files_that_are_no_plugins(t, good):
         os.chdir(here)
     return {"text": "is not a shared object: it is not an ELF file", "empty": "is empty",
             "torn": "is truncated: it has 3000 bytes", "head": "is truncated: it ends within its first header",
-            "arm": "is for another kind of machine: it is aarch64", "object": "is an ELF file, but not a shared object",
-            "attic": "is a folder", "pipe": "is a named pipe",
-            "device": "is a device", "dangling": "is a link to nowhere.so, which does not exist",
+            "riscv": "is for another kind of machine: it is riscv", "object": "is an ELF file, but not a shared object",
+            "attic": "is a folder", "pipe": "is a named pipe", "device": "is a device",
+            "dangling": "is a link to nowhere.so, which does not exist",
             "loop": "Too many levels of symbolic links", "listening": "is a socket"}
 
 
@@ -66,7 +66,7 @@ def files_that_misbehave(t, good):
     t.compile_plugin("sleeper", constructor("for (;;) pause();"))
     put(t, "alias", good)
     os.chmod(put(t, "open", good), 0o666)
-    told = {"crash": "while it was being loaded",    # a sanitizer ends the process itself
+    told = {"crash": "while it was being loaded",          # a sanitizer ends the process itself
             "leaver": "ended the process while it was being loaded (exit status 3)",
             "sleeper": "did not come back from being loaded in 10 s", "alias": "calls itself sample; name its file sample.so",
             "open": "is not trusted: everybody may write file"}
@@ -85,6 +85,7 @@ def one_folder_with_every_kind_of_refusal_is_listed_with_a_reason_for_each(t):
     told = {name: "" for name in broken_plugins(t)}
     for name in told:
         shutil.copy(f"{BROKEN}/{name}.so", t.path("plugins"))
+        os.chmod(t.path(f"plugins/{name}.so"), 0o644)
     told = {**told, **files_that_are_no_plugins(t, good), **files_that_misbehave(t, good)}
     where = ["-o", f"eventbus.plugin_path={t.path('plugins')}"]
     rows = {row["name"]: row for row in t.run("plugins", "--json", *where).json()}
