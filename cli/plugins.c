@@ -84,11 +84,17 @@ static void list_one(void *arg, const char *name, const char *file, bool shadowe
     }
 }
 
+/* A folder that cannot be searched may have the plugin that is looked for. */
+static void tell_lost(void *arg, const char *folder, int number) {
+    (void)arg;
+    cli_tell("folder %s of plugin_path cannot be searched: %s", folder, strerror(number));
+}
+
 static int list_all(const struct ask *ask, const char *path, enum ebi_trust trust) {
     struct listing listing = { .ask = ask, .trust = trust };
     struct eb_error err;
 
-    if (ebi_plugin_walk(path, list_one, &listing) != EB_OK) {
+    if (ebi_plugin_walk(path, list_one, &listing) != EB_OK || ebi_plugin_lost_folders(path, tell_lost, NULL) != EB_OK) {
         ebi_error_memory(&err);
         return cli_failed(&err);
     }
@@ -175,14 +181,15 @@ const struct cli_verb cli_plugins = {
     .summary = "Shows the broker plugins that are found, and why a file is refused",
     .parts = (const struct cli_verb *const[]){ &cli_plugins_new, NULL },
     .usage = (const char *const[]){ "[NAME|FILE] [--json]", "NAME|FILE --man [--prose FILE]", NULL },
-    .about = "Without an argument, lists every .so file in the folders of plugin_path and whether it can be "
-             "loaded. With a NAME, or the path of a FILE, shows the plugin's roles, their traits, and the keys "
-             "of a [broker ...] section that uses it.\n\n"
-             "Each file is loaded in a process of its own, so that a plugin that crashes is reported, too. A "
-             "named plugin that is refused leads to exit status 5; the list shows refused plugins and ends with "
-             "0.\n\n"
-             "Each installed plugin has a man page, eventbus-NAME(5): man eventbus-sqlite. --man writes such a "
-             "page for any plugin.",
+    .about =
+        "Without an argument, lists every .so file in the folders of plugin_path and whether it can be "
+        "loaded, and names each folder that cannot be searched. With a NAME, or the path of a FILE, shows the plugin's roles, their traits, and the keys "
+        "of a [broker ...] section that uses it.\n\n"
+        "Each file is loaded in a process of its own, so that a plugin that crashes is reported, too. A "
+        "named plugin that is refused leads to exit status 5; the list shows refused plugins and ends with "
+        "0.\n\n"
+        "Each installed plugin has a man page, eventbus-NAME(5): man eventbus-sqlite. --man writes such a "
+        "page for any plugin.",
     .examples = (const char *const[]){ "eventbus plugins", "eventbus plugins sqlite", "eventbus plugins ./mine.so --json",
                                        "eventbus plugins ./mine.so --man --prose about.man >eventbus-mine.5", NULL },
     .options = options,

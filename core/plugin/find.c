@@ -117,6 +117,21 @@ enum eb_status ebi_plugin_walk(const char *path, void (*each)(void *arg, const c
     return fits ? EB_OK : EB_FATAL;
 }
 
+enum eb_status ebi_plugin_lost_folders(const char *path, void (*each)(void *arg, const char *folder, int number), void *arg) {
+    char *folder;
+
+    while ((folder = next_folder(&path))) {
+        DIR *entries = opendir(folder);
+
+        if (entries)
+            closedir(entries);
+        else
+            each(arg, folder, errno);
+        free(folder);
+    }
+    return *path ? EB_FATAL : EB_OK;
+}
+
 /* Adds " /a /b (no such folder)", or that no folders are searched. */
 static bool add_folders(struct ebi_bytes *text, const char *path) {
     bool fits = path[strspn(path, ":")] || ebi_bytes_add_text(text, " (empty)");

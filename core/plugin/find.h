@@ -16,6 +16,10 @@ enum eb_status ebi_plugin_find(const char *path, const char *name, char **file, 
 enum eb_status ebi_plugin_walk(const char *path, void (*each)(void *arg, const char *name, const char *file, bool shadowed),
                                void *arg);
 
+/* Calls each(arg, folder, number) for every folder in `path` that cannot be searched; number: the errno that says why. EB_FATAL:
+ * no memory. */
+enum eb_status ebi_plugin_lost_folders(const char *path, void (*each)(void *arg, const char *folder, int number), void *arg);
+
 /* The folders to search: plugin_path of the settings, otherwise the installed folder. */
 const char *ebi_plugin_path(const struct ebi_bus_settings *);
 

@@ -76,6 +76,18 @@ def an_empty_folder_is_said(t):
 
 
 @test
+def a_folder_that_cannot_be_searched_is_named(t):
+    t.compile_plugin("sample")
+    t.write("file", "")
+    path = f"{t.path('nowhere')}:{t.path('plugins')}:{t.path('file')}"
+    done = t.run("plugins", "--json", "-o", f"eventbus.plugin_path={path}", "-o", "eventbus.plugin_trust=any")
+    t.equal([row["name"] for row in done.json()], ["sample"])
+    t.equal(done.err.splitlines(), [
+        f"eventbus: folder {t.path('nowhere')} of plugin_path cannot be searched: No such file or directory",
+        f"eventbus: folder {t.path('file')} of plugin_path cannot be searched: Not a directory"])
+
+
+@test
 def a_crash_while_loading_is_told_not_suffered(t):
     t.compile_plugin("crash", constructor("*(volatile int *)0 = 1;"))
     done = t.run("plugins", "crash", *folder(t), status=5)
