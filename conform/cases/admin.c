@@ -2,6 +2,7 @@
 #include "cases/case.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static void skip_unless(struct ebc_test *t, bool there, const char *op) {
     if (!there)
@@ -255,6 +256,74 @@ static void browse_leaves_no_trace(struct ebc_test *t) {
         expect_lag(t, topic, group, 0, 0);
 }
 
+/* ---- walks that take their time ---- */
+
+enum { WALKED = 5 };
+
+/* A walk whose `each` takes so long that the whole walk outlasts the op's timeout. */
+struct slow_walk {
+    struct ebc_test *t;
+    const char *const *topics; /* of which topics is slow */
+    int64_t pause_ms;
+    unsigned n;
+};
+
+static int32_t take_message_slowly(void *arg, const struct eb_message *message) {
+    struct slow_walk *walk = arg;
+
+    (void)message;
+    usleep((useconds_t)(walk->pause_ms * 1000));
+    walk->n++;
+    return 0;
+}
+
+static int32_t take_topic_slowly(void *arg, const struct eb_topic_info *info) {
+    struct slow_walk *walk = arg;
+
+    for (size_t i = 0; i < WALKED; i++)
+        if (strcmp(info->name, walk->topics[i]) == 0) {
+            usleep((useconds_t)(walk->pause_ms * 1000));
+            walk->n++;
+        }
+    return 0;
+}
+
+static void expect_whole_walk(struct ebc_test *t, const char *op, const struct slow_walk *walk, int32_t status,
+                              const struct eb_error *err) {
+    if (status != EB_OK || walk->n != WALKED)
+        ebc_break(t, EBC_WALK_LASTS,
+                  "expected EB_OK and %d items from %s, whose each() takes a third of the timeout for one; came %d and %u: %s",
+                  WALKED, op, status, walk->n, status < 0 ? err->text : "");
+}
+
+static void a_walk_lasts_as_long_as_its_items(struct ebc_test *t) {
+    const struct eb_admin_ops *ops = t->plugin.admin;
+    const struct eb_point earliest = { .size = sizeof earliest, .kind = EB_EARLIEST };
+    const char *topics[WALKED], *const names[] = { "a", "b", "c", "d", "e" };
+    int32_t limit_ms = (int32_t)(t->patience_ms / 10 > 2000 ? 2000 : t->patience_ms / 10), status;
+    struct slow_walk walk = { .t = t, .topics = topics, .pause_ms = limit_ms / 3 };
+    struct eb_error err = { 0 };
+    void *self = ebc_admin_self(t);
+
+    skip_unless(t, ops->browse || ops->topics, "browse and topics");
+    for (size_t i = 0; i < WALKED; i++)
+        topics[i] = ebc_topic(t, names[i]);
+    ebc_send_through_new(t, ebc_new_events(t, topics[0], WALKED, 1));
+    if (ops->browse) {
+        ebc_op_begins(t, (int32_t)(2 * t->patience_ms), "browse of topic %s", topics[0]);
+        status = ops->browse(self, topics[0], &earliest, limit_ms, take_message_slowly, &walk, &err);
+        ebc_op_ended(t);
+        expect_whole_walk(t, "browse", &walk, status, &err);
+    }
+    walk.n = 0;
+    if (ops->topics) {
+        ebc_op_begins(t, (int32_t)(2 * t->patience_ms), "topics");
+        status = ops->topics(self, limit_ms, take_topic_slowly, &walk, &err);
+        ebc_op_ended(t);
+        expect_whole_walk(t, "topics", &walk, status, &err);
+    }
+}
+
 /* ---- seek and trim ---- */
 
 /* How a seek moved a group, over all partitions. */
@@ -449,6 +518,9 @@ const struct ebc_case ebc_admin[] = {
     { .group = "admin", .name = "groups-tell-their-lag",
       .about = "groups gives the lag, the unsettled messages and the members as they are",
       .roles = EBC_ALL_ROLES, .run = groups_tell_their_lag },
+    { .group = "admin", .name = "a-walk-lasts-as-long-as-its-items",
+      .about = "browse and topics go on while items come, though the host takes its time for each",
+      .roles = EBC_SEND_AND_RECEIVE | EBC_ADMIN, .run = a_walk_lasts_as_long_as_its_items },
     { .group = "admin", .name = "browse-leaves-no-trace",
       .about = "browse reads from a point to the end, stops when told to, and moves no group",
       .roles = EBC_ALL_ROLES, .run = browse_leaves_no_trace },

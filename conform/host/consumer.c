@@ -105,8 +105,9 @@ int32_t ebc_receive(struct ebc_consumer *c, uint32_t max, int32_t timeout_ms) {
     if (c->handed > 0 && status != EB_OK)
         ebc_note(c->in.t, EBC_RECEIVE_STATUS, "expected EB_OK from a receive that delivered %u messages; came %d", c->handed,
                  status);
-    if (c->handed == 0 && max > 0 && !c->refused && status == EB_OK)
-        ebc_note(c->in.t, EBC_RECEIVE_STATUS, "expected EB_EMPTY from a receive that delivered nothing; came EB_OK");
+    if (c->handed == 0 && status == EB_OK)
+        ebc_note(c->in.t, EBC_RECEIVE_STATUS,
+                 "expected EB_EMPTY from a receive(max %u) of which the host took nothing; came EB_OK", max);
     return status;
 }
 

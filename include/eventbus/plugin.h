@@ -15,13 +15,19 @@
  * TIME       An op waits no longer than its timeout_ms; an op without a timeout never waits for the network. The host
  *            calls poll or receive at least every 1000 ms while an instance is open, so that a plugin can do heartbeats,
  *            reconnects, rebalances and confirmations there. An op does not fail because the broker is away: the plugin
- *            reports that once through link, and the ops go on.
+ *            reports that once through link, and the ops go on. Only admin ops fail then, as struct eb_admin_ops says.
  * MEMORY     Borrowed memory is valid until the call returns, unless a comment names a later end. Neither side frees
  *            memory of the other.
  * SIZES      A struct with a `size` field grows only at its end and never ends in padding. Set size to sizeof; read a
  *            field only if it lies within the size that the other side set. FROZEN structs never change, so only they
  *            stand in plain arrays; all others are passed by pointer or with a stride.
- * CODES      Ops return enum eb_status as int32_t. No C++ exception may leave a plugin.
+ * CODES      Ops return enum eb_status as int32_t; the comment of each op lists its results. A negative status fills the
+ *            error. After EB_FATAL from any op the host calls only close, which ends all tokens, and opens another instance
+ *            after a wait. No C++ exception may leave a plugin.
+ * CLOSING    close returns within its timeout_ms, or at once where it has none. A client library may have calls that cannot
+ *            be interrupted, or call back after its own close has returned: what it may still touch then stays allocated,
+ *            and a late callback finds that the instance is closed and calls no host function. The plugin's file stays
+ *            loaded until the process ends.
  * FORK       The child of a fork calls nothing of its parent's instances, not even close. All descriptors are
  *            close-on-exec.
  * FORBIDDEN  A plugin never calls exit, abort, signal, setlocale or chdir, and writes nothing to stdout or stderr.
@@ -54,9 +60,10 @@ struct eb_header {
     struct eb_text name, value;
 };
 
-/* An Avro schema. The host lends it until the message that refers to it is reported; its id is unique in the process and
- * never stands for another text, so a plugin can cache a schema registry's answer by id. A plugin gives the writer's
- * schema with a received message, borrowed as the message is; within one instance an id always stands for one text. */
+/* An Avro schema. The host lends it until the message that refers to it is reported; its id is unique in the process
+ * and never stands for another text, so a plugin can cache a schema registry's answer by id. A plugin gives the
+ * writer's schema with a received message, borrowed as the message is; within one instance an id always stands for one
+ * text. */
 struct eb_schema {
     size_t size;
     uint64_t id;
@@ -64,7 +71,11 @@ struct eb_schema {
     struct eb_text json; /* the text as the Open edX producers register it: sorted keys, ", " and ": " */
 };
 
-/* One event under way, in both directions. Leave unknown fields zero. "in:" marks what a consumer plugin fills. */
+/* One event under way, in both directions. Leave unknown fields zero. "in:" marks what a consumer plugin fills.
+ *
+ * A message that cannot be decoded is delivered too, with decode_error: the host makes it a dead letter. token, topic,
+ * position, time_ms and deliveries are as in any message, payload is what the broker has, schema and key_schema are
+ * NULL, and of key, id, attrs and headers comes what could be read. */
 struct eb_message {
     size_t size;
     uint64_t token;          /* chosen by whoever gives the message, never interpreted by the other side, unique
@@ -138,9 +149,10 @@ struct eb_host {
      * token one final verdict. EB_FULL: stop, keep the message and offer it again in a later receive. */
     int32_t (*received)(const struct eb_host *, const struct eb_message *);
 
-    /* [any] Confirms final verdicts, each exactly once, which ends the token. EB_OK: the broker has the verdict. EB_GONE:
-     * it came too late, and the message comes again. Do not report because a connection was lost: reconnect and settle
-     * again, or report EB_GONE where the broker forgot who held the message. */
+    /* [any] Confirms final verdicts, each exactly once, which ends the token. EB_OK: the broker has the verdict.
+     * EB_GONE: it came too late, and the message comes again. A plugin that cannot tell that a verdict came too late
+     * claims EB_T_LATE_UNTOLD. Do not report because a connection was lost: reconnect and settle again, or report
+     * EB_GONE where the broker forgot who held the message. */
     void (*settled)(const struct eb_host *, const uint64_t *tokens, size_t n, int32_t status);
 
     /* [any] Warns that the broker takes these messages away in grace_ms (0: it has taken them). The host starts none of
@@ -148,9 +160,9 @@ struct eb_host {
      * give the partition up when all verdicts are in or grace_ms is over. */
     void (*revoke)(const struct eb_host *, const uint64_t *tokens, size_t n, uint32_t grace_ms);
 
-    /* [any] Returns 1 if the subscription includes this topic. A plugin that reads patterns asks for each topic, because
-     * a pattern does not include the subscription's own dead-letter topics. matches never waits and takes no lock, so a
-     * plugin may call it while it holds one. */
+    /* [any] Returns 1 if the subscription includes this topic. A plugin that reads patterns asks for each topic,
+     * because a pattern does not include the subscription's own dead-letter topics. matches never waits and takes no
+     * lock, so a plugin may call it while it holds one. */
     int32_t (*matches)(const struct eb_host *, const char *topic);
 
     /* [any] Marks a section, from on = 1 to on = 0 in one thread and not nested, in which other processes wait for this
@@ -165,25 +177,37 @@ struct eb_host {
 
 /* ---- Traits: what brokers differ in; the conformance kit tests each trait that a plugin claims ------------------ */
 
+/* The traits of a role stand in its table of ops; each comment says which roles it is for. */
 enum eb_trait {
-    EB_T_ORDER = 1,              /* producer: after a failure no later message of its topic and key is stored before it (they
-                             * fail too). consumer: the messages of a key are in flight at one member of the group at a
-                             * time. The host gives a producer without it one message of a key at a time */
-    EB_T_POWER = 2,              /* producer: a delivered message survives a power cut */
-    EB_T_DELAY = 4,              /* consumer: understands EB_RETRY, and counts it in failures: each EB_RETRY counts as one,
-                             * nothing else counts, and every member of the group gets the count. A plugin whose broker
-                             * counts deliveries only does not claim it; the host then keeps what waits for a retry in
-                             * the worker and extends its lease */
-    EB_T_DELAY_ORDER = 8,        /* consumer: does that, and holds back the key's later messages until the retried one is
-                             * settled. Only together with EB_T_DELAY */
-    EB_T_FREE_RETURN = 16,       /* EB_RETURN does not raise deliveries */
-    EB_T_HISTORY = 32,           /* a new group can read what was stored before it */
-    EB_T_PATTERN = 64,           /* a topic with '*' subscribes to all topics that match, also to those made later */
-    EB_T_BATCH_REDELIVERY = 128, /* EB_RETURN may cause redelivery of acknowledged messages of the same batch */
-    EB_T_PROCESSES = 256,        /* several processes may use the same broker address */
-    EB_T_LATE_UNTOLD = 512       /* consumer: a verdict that came after the lease ended may be confirmed with EB_OK although the
-                             * message comes again. The host then judges by the time: it takes the confirmation of an
-                             * acknowledgement for EB_GONE if it comes in after the lease that it last extended ended */
+    /* Producer: after a failure no later message of its topic and key is stored before it (they fail too). Without it
+     * the host gives the producer one message of a key at a time. Consumer: the messages of a key are in flight at one
+     * member of the group at a time, and come in the order in which they were stored; without it a message that comes
+     * again may come after newer ones of its key. */
+    EB_T_ORDER = 1,
+    /* Producer: a delivered message survives a power cut. */
+    EB_T_POWER = 2,
+    /* Consumer: understands EB_RETRY, and counts it in failures: each EB_RETRY counts as one, nothing else counts, and
+     * every member of the group gets the count. A plugin whose broker counts deliveries only does not claim it; the
+     * host then keeps what waits for a retry in the worker and extends its lease. The host uses EB_T_DELAY alone with
+     * order = none, and with order = key only together with EB_T_DELAY_ORDER. */
+    EB_T_DELAY = 4,
+    /* Consumer: does what EB_T_DELAY says, and holds back the key's later messages until the retried one is settled.
+     * Only together with EB_T_DELAY. */
+    EB_T_DELAY_ORDER = 8,
+    /* Consumer: EB_RETURN does not raise deliveries. */
+    EB_T_FREE_RETURN = 16,
+    /* Consumer: a new group can read what was stored before it. Admin: browse can, too. */
+    EB_T_HISTORY = 32,
+    /* Consumer: a topic with '*' subscribes to all topics that match, also to those made later. */
+    EB_T_PATTERN = 64,
+    /* Consumer: EB_RETURN may cause redelivery of acknowledged messages of the same batch. */
+    EB_T_BATCH_REDELIVERY = 128,
+    /* All roles: several processes may use the same broker address. */
+    EB_T_PROCESSES = 256,
+    /* Consumer: a verdict that came after the lease ended may be confirmed with EB_OK although the message comes again.
+     * The host then judges by the time: it takes the confirmation of an acknowledgement for EB_GONE if it comes in
+     * after the lease ended that the host last extended in time. */
+    EB_T_LATE_UNTOLD = 512
 };
 
 /* ---- Sending -------------------------------------------------------------------------------------------------- */
@@ -192,7 +216,9 @@ struct eb_producer_ops {
     size_t size;
     uint32_t traits, pad;
 
-    /* Makes an instance; never waits for the network. The plugin may use host and settings until close has returned. */
+    /* Makes an instance; never waits for the network. The plugin may use host and settings until close has returned.
+     * Returns EB_OK, EB_PERMANENT (no instance can be made with these settings), or EB_RETRIABLE (not now, for want of
+     * memory or descriptors; the host may try again). A broker that is away is no failure: link reports it. */
     int32_t (*open)(const struct eb_host *, const void *settings, void **self, struct eb_error *);
 
     /* Takes the first k of n messages and returns k, or returns EB_FATAL. Return k < n only when the whole instance is
@@ -202,14 +228,16 @@ struct eb_producer_ops {
     int64_t (*submit)(void *self, const struct eb_message *const *batch, size_t n, struct eb_error *);
 
     /* Makes progress. Returns as soon as a message was reported, there is room again, or wake was called. The plugin
-     * resends by itself while the link is down. A report is final: after EB_RETRIABLE only the host submits again. */
+     * resends by itself while the link is down. A report is final: after EB_RETRIABLE only the host submits again. poll
+     * returns EB_OK, also when its time is over, or EB_FATAL. */
     int32_t (*poll)(void *self, int32_t timeout_ms, struct eb_error *);
 
     /* Ends the poll at work, or else lets the next one return at once. Any thread. A call is remembered until then. */
     void (*wake)(void *self);
 
     /* Sends what it can within timeout_ms (0: sends nothing more), reports the rest as EB_RETRIABLE (with maybe_stored
-     * where the broker may have them), ends its threads and frees the instance. It makes no host call after it returns. */
+     * where the broker may have them), ends its threads and frees the instance. It makes no host call after it
+     * returns. */
     void (*close)(void *self, int32_t timeout_ms);
 };
 
@@ -217,7 +245,13 @@ struct eb_producer_ops {
 
 enum eb_point_kind { EB_EARLIEST = 1, EB_LATEST = 2, EB_TIME = 3, EB_POSITION = 4 };
 
-/* A start point: where in a topic to begin. */
+/* A point: where in a topic to begin, or before which to trim. A position may be a text that a person typed:
+ *   malformed      open, browse, seek and trim return EB_PERMANENT with EB_KIND_CONFIG and say how a position looks
+ *   not there      it stands for the next message that is there; so one that was trimmed away stands for the oldest
+ *   after the end  seek and trim return EB_END; browse finds nothing; a new group begins at the end, or with that
+ *                  message when it comes
+ * Where a position names one partition of several, the others are left alone by seek and trim, and begin at their first
+ * message for browse and a new group. A time after the last message stands for the end. */
 struct eb_point {
     size_t size;
     int32_t kind, pad;
@@ -233,21 +267,31 @@ struct eb_subscription {
     const char *const *topics; /* full names; with EB_T_PATTERN they may contain '*' */
     size_t n_topics;
     const char *group;
-    const char *consumer;         /* this member's name, the same after a restart. If the broker shows that another
-                                     * live member uses it, receive fails with EB_PERMANENT and EB_KIND_NAME; the host
-                                     * then opens an instance under another name, or ends */
+
+    /* This member's name, the same after a restart. If the broker shows that another live member uses it, receive fails
+     * with EB_PERMANENT and EB_KIND_NAME; the host then opens an instance under another name, or ends. */
+    const char *consumer;
+
     const struct eb_point *start; /* where a new group begins; an existing group is never moved */
     int32_t order;                /* enum eb_order: the order that the host keeps among delivered messages */
-    uint32_t max_messages;        /* the most messages in flight, those that the plugin fetched ahead included. The
-                                     * plugin extends and returns by itself what it fetched and did not deliver to the
-                                     * host */
-    uint64_t max_bytes;           /* the same in bytes. The message that reaches it is still delivered: no message is
-                                     * too large */
-    int32_t until_end;            /* 1: the host stops at the end. The plugin reads each topic's end once, when it is
-                                     * ready (after its first assignment). receive returns EB_END, without waiting, once
-                                     * this group has settled everything up to there, except what other live members
-                                     * hold. Wait for delayed retries and for what a dead member held. A topic that does
-                                     * not exist at that moment has nothing to wait for */
+
+    /* The most messages in flight at this instance, over all its topics, those that the plugin fetched ahead included.
+     * Topics take turns, and an idle topic never delays a busy one: a plugin that has to ask the broker topic by topic
+     * may fetch one message of each topic beyond the bound, and keep it until there is room. The plugin extends and
+     * returns by itself what it fetched and did not deliver to the host. */
+    uint32_t max_messages;
+
+    /* The same in bytes. Payloads count; keys, attributes and headers may count too. The message that reaches it is
+     * still delivered: no message is too large. So do not pass the bound to a broker that refuses the message which
+     * reaches it, or pass at least the size of its largest message. */
+    uint64_t max_bytes;
+
+    /* 1: the host stops at the end. The plugin reads each topic's end once, when it is ready (after its first
+     * assignment). receive returns EB_END, without waiting, once this group has settled everything up to there, except
+     * what other live members hold. Wait for delayed retries and for what a dead member held. Where the broker does not
+     * tell who holds what, wait until the whole group has settled everything up to there. A topic that does not exist
+     * at that moment has nothing to wait for. */
+    int32_t until_end;
     int32_t pad;
 };
 
@@ -270,20 +314,26 @@ struct eb_consumer_ops {
     size_t size;
     uint32_t traits, pad;
 
-    /* Makes an instance; never waits for the network. The instance waits for topics that do not exist yet. */
+    /* Makes an instance; never waits for the network. The instance waits for topics that do not exist yet. It makes
+     * none of them. The results are those of the producer's open; a malformed start is EB_PERMANENT. */
     int32_t (*open)(const struct eb_host *, const void *settings, const struct eb_subscription *, void **self,
                     struct eb_error *);
 
-    /* Sends what settle left, then delivers up to max messages through host->received. It waits for the first message and
-     * never for a second. It returns EB_OK, EB_EMPTY (nothing came in time, or wake was called) or EB_END (see
-     * until_end). With max 0 it makes progress and delivers nothing; it keeps what comes in. It also returns when it has
-     * confirmed verdicts, because the host has room again. A read that wake cut short may stay open at the broker: the
-     * next receive, or close, takes its result. */
+    /* Sends what settle left, then delivers up to max messages through host->received. It waits for the first message
+     * and never for a second. With max 0 it makes progress and delivers nothing; it keeps what comes in. It also
+     * returns when it has confirmed verdicts, because the host has room again. A read that wake cut short may stay open
+     * at the broker: the next receive, or close, takes its result. Results:
+     *   EB_OK         the host took at least one message
+     *   EB_EMPTY      it took none: nothing came in time, wake was called, only verdicts were confirmed, or max is 0
+     *   EB_END        see until_end
+     *   EB_RETRIABLE  something failed; the host logs it and calls again after a second
+     *   EB_PERMANENT  this group can never receive here (denied, or EB_KIND_NAME): the worker ends with the error
+     *   EB_FATAL      see CODES */
     int32_t (*receive)(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *);
 
     /* Copies all verdicts and never waits; sends them at once or in the next receive. Verdicts come in any order: an
      * EB_ACK never covers an unsettled message. The host gives a key's EB_RETRY and the EB_RETURN of each later message
-     * of the key in one call. */
+     * of the key in one call. Returns EB_OK, or EB_FATAL where it cannot keep the verdicts. */
     int32_t (*settle)(void *self, const struct eb_verdict *, size_t n, struct eb_error *);
 
     /* Ends receive as the producer's wake ends poll. */
@@ -293,7 +343,8 @@ struct eb_consumer_ops {
     void (*pause)(void *self, uint32_t partition, int32_t on);
 
     /* Every token has its verdict when the host calls this. Sends the verdicts, confirms all of them, leaves the group,
-     * ends its threads and frees the instance. It makes no host call after it returns. */
+     * ends its threads and frees the instance. It confirms with EB_GONE what it could not send within timeout_ms. It
+     * makes no host call after it returns. */
     void (*close)(void *self, int32_t timeout_ms);
 };
 
@@ -332,37 +383,51 @@ struct eb_seek_info {
     const char *after;     /* the position of the message from which it goes on */
 };
 
-/* Admin ops work while producers and consumers are open. Each op except open and close may be NULL: the command then says
- * that the plugin does not support it. Ops may wait up to timeout_ms. An op that lists calls `each` once for each item,
- * which is borrowed until `each` returns; if `each` returns a value other than 0, the op stops and returns EB_OK. If some
- * items cannot be listed, list the rest and return an error at the end. */
+/* Admin ops work while producers and consumers are open. Each op except open and close may be NULL: the command then
+ * says that the plugin does not support it. Every op may return, and fills the error with the reason:
+ *   EB_RETRIABLE  with EB_KIND_BROKER: the broker is away or does not answer; at the latest when timeout_ms is over
+ *   EB_PERMANENT  it is refused: denied, a name that the broker does not accept, a malformed position (EB_KIND_CONFIG)
+ *   EB_FATAL      see CODES
+ * Other results stand at the op. Ops may wait up to timeout_ms. For create, remove, trim and seek that is the time from
+ * the call to the return. For topics, groups and browse it is the longest wait for the next item: a walk lasts as long
+ * as its items, and what `each` takes does not count. An op that lists calls `each` once for each item, which is
+ * borrowed until `each` returns; if `each` returns a value other than 0, the op stops and returns EB_OK. If some items
+ * cannot be listed, list the rest and return an error at the end. */
 struct eb_admin_ops {
     size_t size;
     uint32_t traits, pad;
+    /* Makes an instance, as the producer's open does. */
     int32_t (*open)(const struct eb_host *, const void *settings, void **self, struct eb_error *);
+    /* Lists the topics that this user may see; the broker's own internal topics may be left out. */
     int32_t (*topics)(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
                       struct eb_error *);
-    /* Lists groups by topic and partition. A topic or group that is NULL stands for all. */
+    /* Lists groups by topic and partition. A topic or group that is NULL stands for all; if there is none of that name,
+     * nothing is listed, and the op returns EB_OK. */
     int32_t (*groups)(void *self, const char *topic, const char *group, int32_t timeout_ms,
                       int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *);
     /* Reads messages without leaving a trace, from a point to the end that the topic had at the call; tokens are 0.
      * Returns EB_END, without reading, if the topic does not exist. */
     int32_t (*browse)(void *self, const char *topic, const struct eb_point *from, int32_t timeout_ms,
                       int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *);
-    /* Moves a group and calls `each` once for each partition that it moves. flags: enum eb_admin_flag. A time after the
-     * last message stands for the end, a position before the oldest message for the oldest one. Three results fill the
-     * error as well: EB_GONE, the topic or the group does not exist and EB_CREATE was not given; EB_END, the position is
-     * after the end; EB_PERMANENT, the group has live members, which the text names, and the broker cannot move it. */
+    /* Moves a group and calls `each` once for each partition that it moves. flags: enum eb_admin_flag. Three results
+     * fill the error as well, and nothing is moved then: EB_GONE, the topic or the group does not exist and EB_CREATE
+     * was not given; EB_END, the position is after the end; EB_PERMANENT, the group has live members, which the text
+     * names, and the broker cannot move it. Where it can, the live members go on from there, and verdicts on what they
+     * had in flight are confirmed with EB_GONE. */
     int32_t (*seek)(void *self, const char *topic, const char *group, const struct eb_point *, uint32_t flags,
                     int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg, struct eb_error *);
-    /* Removes messages before a point; messages that a group has not settled yet only with unread_too. */
+    /* Removes messages before a point; messages that a group has not settled yet only with unread_too. Two results fill
+     * the error as well, and nothing is removed then: EB_GONE, the topic does not exist; EB_END, the position is after
+     * the end. */
     int32_t (*trim)(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
                     struct eb_error *);
-    /* Makes a topic; returns EB_OK also if it exists already. partitions 0 stands for the broker's default. With EB_DRY_RUN
-     * it only asks whether the topic could be made and sent to, as far as the broker can tell without making it. */
+    /* Makes a topic; returns EB_OK also if it exists already. partitions 0 stands for the broker's default; more than a
+     * topic can have there is EB_PERMANENT. An existing topic keeps the partitions that it has. With EB_DRY_RUN it only
+     * asks whether the topic could be made and sent to, as far as the broker can tell without making it. */
     int32_t (*create)(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
                       struct eb_error *);
-    /* Removes a group, or with group NULL the topic and all its groups. Returns EB_GONE if there was none. */
+    /* Removes a group, or with group NULL the topic and all its groups. Returns EB_GONE if there was none.
+     * EB_PERMANENT, and nothing is removed: the group has live members, which the text names. */
     int32_t (*remove)(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *);
     void (*close)(void *self);
 };
@@ -416,8 +481,8 @@ struct eb_plugin {
     size_t n_options, option_size; /* option_size: sizeof(struct eb_option) of the author's header */
     size_t settings_size;          /* the host allocates it zeroed, fills it by the table, and gives it to check and
                                      * open */
-    /* May be NULL. Checks the settings together; connects to nothing. If the error begins with a key ("KEY: ...", "KEY is
-     * ..."), the host adds the file and line of that key. */
+    /* May be NULL. Checks the settings together; connects to nothing. If the error begins with a key ("KEY: ...", "KEY
+     * is ..."), the host adds the file and line of that key. */
     int32_t (*check)(const void *settings, struct eb_error *);
 };
 

@@ -212,9 +212,9 @@ int32_t kf_admin_browse(void *self, const char *topic, const struct eb_point *fr
             status = kf_admin_failed(w.a, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "reading topic %s", topic);
         if (!record)
             continue;
-        until = now + timeout_ms; /* the walk goes on as long as messages come */
         kf_fetch_wakeup_consumed(&w.fetch_wakeup, now);
-        status = deliver_one(&w, record, topic, until, each, arg, err);
+        status = deliver_one(&w, record, topic, now + timeout_ms, each, arg, err);
+        until = ebp_monotonic_ms() + timeout_ms; /* the walk goes on as long as messages come, whatever `each` takes */
         rd_kafka_message_destroy(record);
     }
     if (w.at && status >= EB_OK)

@@ -122,16 +122,15 @@ static int32_t end_walk(const struct left_out *left, size_t n, int32_t status, s
 int32_t rd_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *, const struct eb_topic_info *), void *arg,
                         struct eb_error *err) {
     struct rd_admin *admin = self;
-    int64_t until_ms = ebp_boottime_ms() + timeout_ms;
     struct rd_topic_names names = { 0 };
     struct left_out left = { 0 };
     bool stop = false;
-    int32_t status = rd_topic_names_scan(&names, &admin->client, until_ms, err);
+    int32_t status = rd_topic_names_scan(&names, &admin->client, ebp_boottime_ms() + timeout_ms, err);
 
     for (size_t i = 0; i < names.n && status == EB_OK && !stop; i++) {
         struct eb_topic_info info;
         struct eb_error why = { 0 };
-        status = read_topic(admin, until_ms, names.names[i], &info, &why);
+        status = read_topic(admin, ebp_boottime_ms() + timeout_ms, names.names[i], &info, &why);
         if (status == EB_OK)
             stop = each(arg, &info) != 0;
         status = leave_out(admin, &left, status, &why, err);
@@ -276,15 +275,15 @@ static int32_t list_group(struct rd_admin *admin, int64_t until_ms, const char *
     return EB_OK;
 }
 
-static int32_t list_groups(struct rd_admin *admin, int64_t until_ms, const char *topic, const char *wanted,
+static int32_t list_groups(struct rd_admin *admin, int32_t timeout_ms, const char *topic, const char *wanted,
                            int32_t (*each)(void *, const struct eb_group_info *), void *arg, bool *stop, struct eb_error *err) {
     struct groups groups;
-    int32_t status = read_groups(admin, until_ms, topic, &groups, err);
+    int32_t status = read_groups(admin, ebp_boottime_ms() + timeout_ms, topic, &groups, err);
 
     for (size_t i = 0; i < groups.n && status == EB_OK && !*stop; i++) {
         if (wanted && strcmp(wanted, groups.list[i].name) != 0)
             continue;
-        status = list_group(admin, until_ms, topic, &groups.list[i], each, arg, stop, err);
+        status = list_group(admin, ebp_boottime_ms() + timeout_ms, topic, &groups.list[i], each, arg, stop, err);
         if (status == EB_GONE) /* it was removed meanwhile */
             status = EB_OK;
     }
@@ -295,18 +294,17 @@ static int32_t list_groups(struct rd_admin *admin, int64_t until_ms, const char 
 int32_t rd_admin_groups(void *self, const char *topic, const char *group, int32_t timeout_ms,
                         int32_t (*each)(void *, const struct eb_group_info *), void *arg, struct eb_error *err) {
     struct rd_admin *admin = self;
-    int64_t until_ms = ebp_boottime_ms() + timeout_ms;
     struct rd_topic_names names = { 0 };
     struct left_out left = { 0 };
     bool stop = false;
     int32_t status;
 
     if (topic)
-        return list_groups(admin, until_ms, topic, group, each, arg, &stop, err);
-    status = rd_topic_names_scan(&names, &admin->client, until_ms, err);
+        return list_groups(admin, timeout_ms, topic, group, each, arg, &stop, err);
+    status = rd_topic_names_scan(&names, &admin->client, ebp_boottime_ms() + timeout_ms, err);
     for (size_t i = 0; i < names.n && status == EB_OK && !stop; i++) {
         struct eb_error why = { 0 };
-        status = list_groups(admin, until_ms, names.names[i], group, each, arg, &stop, &why);
+        status = list_groups(admin, timeout_ms, names.names[i], group, each, arg, &stop, &why);
         status = leave_out(admin, &left, status, &why, err);
     }
     status = stop ? EB_OK : end_walk(&left, names.n, status, err);

@@ -14,7 +14,8 @@ struct walk {
     struct rd_admin *admin;
     const char *topic;
     struct rd_id from, end;
-    int64_t until_ms;
+    int32_t timeout_ms;
+    int64_t until_ms; /* for the next reply */
     size_t page;
     int32_t (*each)(void *, const struct eb_message *);
     void *arg;
@@ -45,6 +46,7 @@ static int32_t read_page(struct walk *walk, struct eb_error *err) {
     const struct rd_node *reply;
     int32_t status;
 
+    walk->until_ms = ebp_boottime_ms() + walk->timeout_ms; /* for this page: the walk goes on while entries come */
     rd_id_print(walk->from, from);
     rd_id_print(walk->end, end);
     snprintf(count, sizeof count, "%zu", walk->page);
@@ -95,7 +97,13 @@ static int32_t find_end(struct walk *walk, struct eb_error *err) {
 int32_t rd_admin_browse(void *self, const char *topic, const struct eb_point *from, int32_t timeout_ms,
                         int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
     struct walk walk = {
-        .admin = self, .topic = topic, .until_ms = ebp_boottime_ms() + timeout_ms, .page = PAGE, .each = each, .arg = arg
+        .admin = self,
+        .topic = topic,
+        .timeout_ms = timeout_ms,
+        .until_ms = ebp_boottime_ms() + timeout_ms,
+        .page = PAGE,
+        .each = each,
+        .arg = arg,
     };
     int32_t status = rd_point_check(from, err);
 

@@ -305,7 +305,7 @@ struct consumer {
     uint64_t last_token;
     uint64_t late[HANDS]; /* stays-in-receive: verdicts that receive answers */
     size_t n_late;
-    bool up;
+    bool up, refused; /* refused: by the host, in this receive */
 };
 
 static size_t start_of(const struct topic *topic, const struct eb_point *point) {
@@ -423,8 +423,10 @@ static uint32_t offer(struct consumer *c, uint32_t max, int64_t now) {
     for (size_t g = 0; g < c->n_groups; g++)
         while (n < max + (max > 2 && is("hands-over-too-many"))) {
             int32_t status = offer_one(c, c->groups[g], now);
-            if (status == EB_FULL)
-                return n + 1;
+            if (status == EB_FULL) {
+                c->refused = true;
+                return n;
+            }
             if (status == EB_EMPTY)
                 break;
             n++;
@@ -472,12 +474,13 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
     if (c->n_late > 0)
         c->host->settled(c->host, c->late, c->n_late, EB_OK);
     c->n_late = 0;
+    c->refused = false;
     pthread_mutex_lock(&lock);
     if (max > 0 && offer(c, max, now) > 0)
         status = EB_OK;
     while (is("waits-for-a-batch") && status == EB_OK && now_ms(CLOCK_MONOTONIC) < end_ms)
         wait_until(&c->waiter, end_ms);
-    while (status == EB_EMPTY && !c->waiter.woken && !at_end(c) && now < end_ms) {
+    while (status == EB_EMPTY && !c->refused && !c->waiter.woken && !at_end(c) && now < end_ms) {
         wait_until(&c->waiter, next_ms(c, now, end_ms));
         now = now_ms(CLOCK_MONOTONIC);
         if (max > 0 && offer(c, max, now) > 0)
