@@ -29,7 +29,8 @@ enum ebc_rule {
 /* clang-format on */
 
 /* promise: the case that answers for the rule wherever a breach is seen; NULL: the running case. suspects: names of
- * cases, "|" between them: where one of these fails, that one is to blame, and the running case could not be judged. */
+ * cases, "|" between them, the more basic ones first: where one of these fails, that one is to blame, and the running case
+ * could not be judged; a case among them suspects only those before it. */
 struct ebc_rule_text {
     const char *promise;
     const char *sentence;

@@ -30,15 +30,24 @@ void ebc_end_case(struct ebc_test *t) {
     longjmp(ebc_child_of(t)->end, 1);
 }
 
+/* Copies the suspects of a rule that come before the case itself, the more basic ones first; "": the case answers alone. */
+static void copy_suspects(const struct ebc_rule_text *rule, const char *name, char suspects[EBC_LINE_ROOM]) {
+    const char *all = rule->suspects ? rule->suspects : "", *own = strstr(all, name);
+    size_t len = own ? (size_t)(own - all) : strlen(all);
+
+    snprintf(suspects, EBC_LINE_ROOM, "%.*s", (int)(own && len > 0 ? len - 1 : len), all);
+}
+
 static void write_breach(struct ebc_child *child, const struct ebc_rule_text *rule, const char *text) {
     const char *name = child->test.name, *promise = rule->promise ? rule->promise : name;
     bool elsewhere = strcmp(promise, name) != 0;
-    char whole[EBC_LINE_ROOM];
+    char whole[EBC_LINE_ROOM], suspects[EBC_LINE_ROOM];
 
     snprintf(whole, sizeof whole, "%s; breaks \"%s\"%s%s%s%s", text, rule->sentence, elsewhere ? "; seen in the case " : "",
              elsewhere ? name : "", child->peer ? ", part " : "", child->peer ? child->peer : "");
-    if (rule->suspects && !strstr(rule->suspects, name))
-        ebc_tell(&child->test, "blame", rule->suspects, whole);
+    copy_suspects(rule, name, suspects);
+    if (suspects[0])
+        ebc_tell(&child->test, "blame", suspects, whole);
     else
         ebc_tell(&child->test, "broke", promise, whole);
 }

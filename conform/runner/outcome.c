@@ -115,14 +115,14 @@ void ebc_attribute(struct ebc_run *r) {
     }
 }
 
-/* Returns the name of a case of these, "|" between them, that failed without suspects of its own; NULL: none did. */
+/* Returns the name of a case of these, "|" between them, that failed for itself; NULL: none did. */
 static const char *failed_among(const struct ebc_run *r, const char *names) {
     for (size_t i = 0; i < r->n; i++) {
         const struct ebc_result *result = &r->results[i];
         const char *at = strstr(names, result->of->name);
         size_t len = strlen(result->of->name);
 
-        if (at && (at[len] == '|' || !at[len]) && result->outcome == EBC_FAIL && !result->suspects)
+        if (at && (at[len] == '|' || !at[len]) && result->outcome == EBC_FAIL && (!result->suspects || result->by_itself))
             return result->of->name;
     }
     return NULL;

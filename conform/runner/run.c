@@ -171,15 +171,19 @@ static int run_case(struct ebc_run *r, size_t at) {
 
 static int finish(struct ebc_run *r, size_t at);
 
-/* Runs the suspects of a failed case at once: only then is it known whether that one failed for itself. */
-static int finish_suspects(struct ebc_run *r, const char *names) {
+/* Runs the suspects of a failed case at once, until one has failed for itself: only then is it known whether that case did.
+ * Returns 0, or the exit status when nothing more can run. */
+static int finish_suspects(struct ebc_run *r, size_t at) {
+    const char *names = r->results[at].suspects;
     int code = DONE;
 
-    for (size_t i = 0; names && i < r->n && code == DONE; i++) {
-        const char *name = r->results[i].of->name, *in = strstr(names, name);
-        size_t len = strlen(name);
-        if (in && (in[len] == '|' || !in[len]))
-            code = finish(r, i);
+    while (names && *names && code == DONE && r->results[at].outcome == EBC_FAIL) {
+        size_t len = strcspn(names, "|");
+        for (size_t i = 0; i < r->n && code == DONE; i++)
+            if (strlen(r->results[i].of->name) == len && strncmp(r->results[i].of->name, names, len) == 0)
+                code = finish(r, i);
+        ebc_excuse(r, at);
+        names += len + (names[len] == '|');
     }
     return code;
 }
@@ -196,8 +200,9 @@ static int finish(struct ebc_run *r, size_t at) {
         return code;
     ebc_attribute(r);
     if (code == DONE)
-        code = finish_suspects(r, result->suspects);
+        code = finish_suspects(r, at);
     ebc_excuse(r, at);
+    result->by_itself = result->outcome == EBC_FAIL;
     tell(r, result);
     tell_changed(r);
     return code;

@@ -12,7 +12,8 @@ struct ebc_result {
     const struct ebc_case *of;
     enum ebc_outcome outcome;
     char *why;      /* NULL: nothing to say */
-    char *suspects; /* skipped if one of these cases fails; NULL: none */
+    char *suspects; /* skipped if one of these cases fails for itself; NULL: none */
+    bool by_itself; /* it failed, and none of its suspects did */
     double seconds;
     bool told, changed; /* the program has heard of it; it became another one since */
 };

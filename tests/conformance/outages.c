@@ -156,7 +156,7 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
         *err = nobody;
         return EB_RETRIABLE;
     }
-    for (size_t i = 0; i < n_stored && n < max; i++) {
+    for (size_t i = 0; i < n_stored && n < max && !is(in, "deaf"); i++) {
         struct eb_message message = stored[i].message;
         if (stored[i].out || stored[i].done || strcmp(message.topic.data, in->sub->topics[0]) != 0)
             continue;

@@ -184,6 +184,19 @@ def results_come_one_by_one_and_a_killed_run_leaves_them(t):
 
 
 @test
+def a_case_that_fails_for_want_of_another_is_told_after_that_one(t):
+    """A plugin that delivers nothing: the first case that misses a message is not accused, since the kit runs next the one that
+    tests delivering."""
+    file = t.compile_plugin("outages", f'#include "{TOP}/tests/conformance/outages.c"\n')
+    worker = t.start(file, "-o", "fault=deaf", "--json", *QUICK, command=ALONE, env={"TMPDIR": t.folder})
+    worker.until("not judged: it needs what-was-sent-is-handed-over")
+    worker.kill9()
+    *_, guilty, excused = [row for row in worker.json() if row["result"] != "pass"]
+    t.equal((guilty["case"], guilty["result"]), ("what-was-sent-is-handed-over", "fail"))
+    t.equal((excused["case"], excused["result"]), ("the-link-tells-each-change-once", "skip"))
+
+
+@test
 def a_reader_that_has_seen_enough_ends_the_run(t):
     os.mkdir(t.path("tmp"))
     worker = t.start(plugin("right"), *QUICK, stdout=subprocess.PIPE, env={"TMPDIR": t.path("tmp")}, command=ALONE)
