@@ -9,6 +9,7 @@
 #include <eventbus/plugin-help/array.h>
 #include <eventbus/plugin-help/clock.h>
 #include <eventbus/plugin-help/error.h>
+#include <eventbus/plugin-help/wakeup.h>
 
 pthread_mutex_t memory_mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -24,16 +25,12 @@ void memory_wait(pthread_cond_t *cond, int64_t until) {
 
 static struct broker *make_broker(const char *name) {
     struct broker *broker = calloc(1, sizeof *broker + strlen(name) + 1);
-    pthread_condattr_t attr;
 
-    if (!broker)
+    if (!broker || ebp_cond_init(&broker->arrived) != 0 || ebp_cond_init(&broker->called) != 0) {
+        free(broker);
         return NULL;
+    }
     strcpy(broker->name, name);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&broker->arrived, &attr);
-    pthread_cond_init(&broker->called, &attr);
-    pthread_condattr_destroy(&attr);
     return broker;
 }
 
