@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "base/clock.h"
+
 enum { ALONE_ABOVE = 3 }; /* deliveries beyond the failures, after which an event runs alone */
 
 /* ---- All that is in flight ---- */
@@ -94,13 +96,13 @@ void ebi_dispatch_given(struct ebi_dispatch *dispatch, uint64_t batch) {
         ebi_key_queue_remove(&dispatch->queues, queue);
 }
 
-bool ebi_dispatch_settled(struct ebi_dispatch *dispatch, uint64_t token, int64_t now_ms, bool *acked, bool *late) {
+bool ebi_dispatch_settled(struct ebi_dispatch *dispatch, uint64_t token, int64_t boot_ms, bool *acked, bool *late) {
     struct ebi_inflight *inflight = find(dispatch, token);
 
     if (!inflight || inflight->state != EBI_SETTLING)
         return false;
     *acked = inflight->acked;
-    *late = inflight->lease_ends_ms && now_ms > inflight->lease_ends_ms;
+    *late = inflight->lease_ends_ms && boot_ms > inflight->lease_ends_ms;
     unlist_inflight(dispatch, inflight);
     ebi_inflight_recycle(&dispatch->spares, inflight);
     return true;
@@ -260,6 +262,17 @@ void ebi_dispatch_revoke(struct ebi_dispatch *dispatch, const uint64_t *tokens, 
     }
 }
 
+/* Leases run on while the machine sleeps. One that has ended is not renewed: the broker may have taken the message away. */
+static void renew_lease(struct ebi_inflight *inflight) {
+    int64_t boot_ms;
+
+    if (!inflight->lease_ends_ms)
+        return;
+    boot_ms = ebi_boot_us() / 1000;
+    if (boot_ms <= inflight->lease_ends_ms)
+        inflight->lease_ends_ms = boot_ms + inflight->message.lease_ms;
+}
+
 void ebi_dispatch_extend(struct ebi_dispatch *dispatch, int64_t now_ms) {
     struct ebi_verdicts *verdicts = &dispatch->verdicts;
     struct ebi_inflight *inflight;
@@ -268,8 +281,7 @@ void ebi_dispatch_extend(struct ebi_dispatch *dispatch, int64_t now_ms) {
         if (inflight->state == EBI_SETTLING || verdicts->n + dispatch->in_flight >= verdicts->room)
             continue;
         ebi_verdicts_add(verdicts, inflight->message.token, EB_EXTEND, 0, now_ms);
-        if (now_ms <= inflight->lease_ends_ms) /* a lease that has ended is not renewed */
-            inflight->lease_ends_ms = now_ms + inflight->message.lease_ms;
+        renew_lease(inflight);
     }
 }
 

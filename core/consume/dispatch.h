@@ -78,9 +78,9 @@ void ebi_dispatch_extend(struct ebi_dispatch *, int64_t now_ms);
  * come in as new. */
 void ebi_dispatch_given(struct ebi_dispatch *, uint64_t batch);
 
-/* The plugin confirmed a verdict: the message is freed. *acked: whether it was acknowledged; *late: its lease had ended by now_ms,
+/* The plugin confirmed a verdict: the message is freed. *acked: whether it was acknowledged; *late: its lease had ended by boot_ms,
  * so that the broker may have taken it away. False: the token is unknown. */
-bool ebi_dispatch_settled(struct ebi_dispatch *, uint64_t token, int64_t now_ms, bool *acked, bool *late);
+bool ebi_dispatch_settled(struct ebi_dispatch *, uint64_t token, int64_t boot_ms, bool *acked, bool *late);
 
 /* The plugin's instance is closed, and all tokens with it. What is at work or parked is freed when it is done. */
 void ebi_dispatch_drop(struct ebi_dispatch *);

@@ -109,7 +109,7 @@ static void watch_lease(const struct eb_consumer *consumer, struct ebi_inflight 
     int64_t lease_ms = inflight->message.lease_ms;
 
     if ((consumer->ops->traits & EB_T_LATE_UNTOLD) && lease_ms > 0 && lease_ms < INT64_MAX / 2)
-        inflight->lease_ends_ms = ebi_ticks_ms() + lease_ms;
+        inflight->lease_ends_ms = ebi_boot_us() / 1000 + lease_ms;
 }
 
 static void keep_schemas(void *arg, const struct ebi_inflight *inflight) {
@@ -190,14 +190,14 @@ static int32_t on_received(const struct eb_host *host, const struct eb_message *
 
 static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_t n, int32_t status) {
     struct eb_consumer *consumer = consumer_of(host);
-    int64_t now = consumer->ops->traits & EB_T_LATE_UNTOLD ? ebi_ticks_ms() : 0;
+    int64_t boot_ms = consumer->ops->traits & EB_T_LATE_UNTOLD ? ebi_boot_us() / 1000 : 0;
     size_t gone = 0, untold = 0;
 
     ebi_consumer_lock(consumer);
     for (size_t i = 0; i < n; i++) {
         bool acked = false, late = false;
 
-        if (!ebi_dispatch_settled(&consumer->dispatch, tokens[i], now, &acked, &late))
+        if (!ebi_dispatch_settled(&consumer->dispatch, tokens[i], boot_ms, &acked, &late))
             continue; /* the token is of an earlier instance, or was confirmed before */
         if (acked && status == EB_OK && !late)
             consumer->settled++;

@@ -42,7 +42,7 @@ struct ebi_inflight {
     struct ebi_inflight *all_prev, *all_next;
     struct ebi_inflight *work_prev, *work_next; /* among those at work */
     int64_t began_ms;                           /* when it came to work, about */
-    int64_t lease_ends_ms;                      /* with EB_T_LATE_UNTOLD: the end of the lease as last extended; 0: never */
+    int64_t lease_ends_ms;                      /* with EB_T_LATE_UNTOLD: of ebi_boot_us, the end of its lease; 0: never */
     int64_t logged_ms;                          /* how long it had been at work when the log last named it; 0: not yet */
     size_t n_hanging;                           /* of one that runs alone: how many hung beside it when it came to work */
     enum ebi_inflight_state state;
