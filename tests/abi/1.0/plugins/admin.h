@@ -159,14 +159,16 @@ static int32_t admin_seek(void *self, const char *topic, const char *group, cons
 
 static int32_t admin_create(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
                             struct eb_error *err) {
+    int32_t status = EB_OK;
+
     (void)self, (void)timeout_ms;
-    if (partitions > 1)
-        return fail(err, EB_PERMANENT, EB_KIND_CONFIG, "one partition is all that there is for topic", topic);
     pthread_mutex_lock(&lock);
-    if (!(flags & EB_DRY_RUN))
+    if (partitions > 1 && !find_topic(topic))
+        status = fail(err, EB_PERMANENT, EB_KIND_CONFIG, "one partition is all that there is for topic", topic);
+    else if (!(flags & EB_DRY_RUN))
         make_topic(topic);
     pthread_mutex_unlock(&lock);
-    return EB_OK;
+    return status;
 }
 
 #endif

@@ -359,6 +359,7 @@ const struct eb_consumer_ops eventbus_consumer = { .size = UP_TO(struct eb_consu
                                                    .close = consumer_close };
 
 const struct eb_admin_ops eventbus_admin = { .size = UP_TO(struct eb_admin_ops, close),
+                                             .traits = EB_T_HISTORY,
                                              .open = admin_open,
                                              .topics = admin_topics,
                                              .groups = admin_groups,
