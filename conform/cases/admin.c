@@ -308,7 +308,8 @@ static void a_walk_lasts_as_long_as_its_items(struct ebc_test *t) {
     skip_unless(t, ops->browse || ops->topics, "browse and topics");
     for (size_t i = 0; i < WALKED; i++)
         topics[i] = ebc_topic(t, names[i]);
-    ebc_send_through_new(t, ebc_new_events(t, topics[0], WALKED, 1));
+    for (size_t i = 0; i < WALKED; i++) /* which makes the topic where there is no create */
+        ebc_send_through_new(t, ebc_new_events(t, topics[i], i == 0 ? WALKED : 1, 1));
     if (ops->browse) {
         ebc_op_begins(t, (int32_t)(2 * t->patience_ms), "browse of topic %s", topics[0]);
         status = ops->browse(self, topics[0], &earliest, limit_ms, take_message_slowly, &walk, &err);
