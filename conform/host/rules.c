@@ -136,7 +136,8 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_AWAY_RESENDS] = { 0, "The plugin resends by itself while the link is down." },
     [EBC_AWAY_KEEPS] = { 0, "EB_OK: stored" },
     [EBC_AWAY_CLOSE] = { 0, "Sends what it can within timeout_ms (0: sends nothing more), reports the rest as EB_RETRIABLE" },
-    [EBC_AWAY_ADMIN] = { 0, "Ops may wait up to timeout_ms." },
+    [EBC_AWAY_ADMIN] = { 0,
+                         "EB_RETRIABLE with EB_KIND_BROKER: the broker is away or does not answer; at the latest when timeout_ms is over" },
 };
 
 const struct ebc_rule_text *ebc_rule(enum ebc_rule rule) {
