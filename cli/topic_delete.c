@@ -94,10 +94,14 @@ static int delete (const struct ask *ask, struct cli_topic *topic) {
     }
     if (ask->dry_run)
         return print(ask, topic);
-    enum eb_status status = ebi_admin_remove(topic->admin, topic->full, NULL, &err);
+    int64_t left = topic->events;
+    enum eb_status status;
+    do
+        status = ebi_admin_remove(topic->admin, topic->full, NULL, &err);
+    while (status == EB_RETRIABLE && cli_topic_shrank(topic, &left));
     if (status == EB_GONE)
         return cli_topic_tell_absent(topic, "nothing was removed");
-    return status < EB_OK ? cli_failed(&err) : print(ask, topic);
+    return status < EB_OK ? cli_topic_failed(topic, left, &err) : print(ask, topic);
 }
 
 static int run(const struct cli_call *call) {

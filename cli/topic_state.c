@@ -148,6 +148,26 @@ enum eb_status cli_topic_look(struct cli_topic *topic, bool groups, struct eb_er
     return status;
 }
 
+bool cli_topic_shrank(const struct cli_topic *topic, int64_t *left) {
+    struct cli_topic now = { .admin = topic->admin, .full = topic->full };
+    struct eb_error ignored;
+
+    if (cli_topic_look(&now, false, &ignored) != EB_OK || now.events < 0 || now.events >= *left)
+        return false;
+    *left = now.events;
+    return true;
+}
+
+int cli_topic_failed(const struct cli_topic *topic, int64_t left, const struct eb_error *err) {
+    int status = cli_failed(err);
+
+    if (left >= topic->events)
+        return status;
+    cli_tell("topic %s: %" PRId64 " of %" PRId64 " events were removed before that", topic->name, topic->events - left,
+             topic->events);
+    return CLI_EXIT_PARTLY;
+}
+
 const struct cli_group *cli_topic_group(const struct cli_topic *topic, const char *name) {
     for (size_t i = 0; i < topic->n_groups; i++)
         if (strcmp(topic->groups[i].name, name) == 0)

@@ -36,6 +36,13 @@ void cli_topic_close(struct cli_topic *);
  * Returns an error only if the broker cannot be asked; what a plugin does not list is unknown. May be repeated. */
 enum eb_status cli_topic_look(struct cli_topic *, bool groups, struct eb_error *);
 
+/* Whether the topic has fewer events than *left, which it then changes: a change that failed for now has done a part, and is
+ * worth another call. *left is topic->events at first. */
+bool cli_topic_shrank(const struct cli_topic *, int64_t *left);
+
+/* Prints the error of a change, and how many events were removed before it failed. Returns the exit status: 1 if some were. */
+int cli_topic_failed(const struct cli_topic *, int64_t left, const struct eb_error *);
+
 /* Returns the group of this name, or NULL. */
 const struct cli_group *cli_topic_group(const struct cli_topic *, const char *name);
 

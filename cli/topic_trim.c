@@ -201,14 +201,18 @@ static enum eb_status find_kept(struct cli_topic *topic, const struct eb_point *
 static int trim(const struct ask *ask, struct cli_topic *topic, const struct eb_point *before) {
     struct trimmed trimmed = { .events = topic->events, .removed = -1 };
     struct eb_error err = { 0 };
-    enum eb_status status = ebi_admin_trim(topic->admin, topic->full, before, ask->unread_too, &err);
+    int64_t left = topic->events;
+    enum eb_status status;
 
+    do
+        status = ebi_admin_trim(topic->admin, topic->full, before, ask->unread_too, &err);
+    while (status == EB_RETRIABLE && cli_topic_shrank(topic, &left));
     if (status == EB_GONE)
         return cli_topic_tell_absent(topic, "nothing was removed");
     if (status == EB_END)
         return tell_behind(&err);
     if (status < EB_OK)
-        return tell_refused(before, &err);
+        return left < topic->events ? cli_topic_failed(topic, left, &err) : tell_refused(before, &err);
     status = cli_topic_look(topic, !ask->unread_too, &err);
     if (trimmed.events >= 0 && topic->events >= 0)
         trimmed.removed = trimmed.events > topic->events ? trimmed.events - topic->events : 0;

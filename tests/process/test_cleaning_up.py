@@ -229,6 +229,15 @@ def a_position_after_the_end_empties_no_topic(t):
     t.equal(t.run("topics", "trim", "-t", "a", "--before", 4).out, "topic a: removed 3 of 3 events\n")
 
 
+@test
+def what_takes_longer_than_one_call_is_removed_whole(t):
+    short = ("-o", "eventbus.consumer=main", "-o", "broker.main.connect_timeout=20ms")
+    t.configure("producer = main\n[broker main]\nplugin = sqlite\npath = " + t.path("state") + "/bus.db\n")
+    send(t, "a", 12000)
+    t.equal(t.run(*short, "topics", "trim", "-t", "a", "--before", 8001).out, "topic a: removed 8000 of 12000 events\n")
+    t.equal(t.run(*short, "topics", "delete", "-t", "a").out, "topic a: removed, with 4000 events\n")
+
+
 # ---- groups delete ----
 
 @test

@@ -171,11 +171,23 @@ int32_t sq_admin_seek(void *self, const char *topic, const char *group, const st
 
 /* ---- trim ---- */
 
+/* Removes messages, some at a time. EB_END: all are removed; EB_RETRIABLE: some are left when the time is over. */
+static int32_t trim_in_time(struct sq_admin *a, const struct sq_trim *trim, const char *topic, int64_t until_ms,
+                            struct eb_error *err) {
+    struct sq_trimmed trimmed = { 0 };
+    int32_t status;
+
+    while ((status = sq_trim_some(&a->store, trim, until_ms, &trimmed, err)) == EB_OK)
+        if (ebp_monotonic_ms() >= until_ms)
+            return ebp_error(err, EB_RETRIABLE, 0, "topic %s: %" PRId64 " messages are removed, others are left; try again",
+                             topic, trimmed.rows);
+    return status;
+}
+
 int32_t sq_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
                       struct eb_error *err) {
     struct sq_admin *a = self;
     struct sq_trim trim = { .newest_too = true };
-    struct sq_trimmed trimmed = { 0 };
     int64_t until_ms = ebp_monotonic_ms() + timeout_ms;
     int32_t status = sq_position_check(before, err);
 
@@ -193,8 +205,8 @@ int32_t sq_admin_trim(void *self, const char *topic, const struct eb_point *befo
         status = sq_position_cursor(&a->store, trim.topic, before, &trim.upto, err);
     if (unread_too)
         trim.upto_anyway = trim.upto;
-    while (status == EB_OK)
-        status = sq_trim_some(&a->store, &trim, until_ms, &trimmed, err);
+    if (status == EB_OK)
+        status = trim_in_time(a, &trim, topic, until_ms, err);
     return status < 0 ? status : EB_OK;
 }
 
@@ -225,13 +237,10 @@ static int32_t remove_groups(struct sq_admin *a, int64_t topic, struct eb_error 
 }
 
 /* Removes messages first, some at a time; the rest together with the topic, so that nothing is left without one. */
-static int32_t remove_topic(struct sq_admin *a, int64_t topic, int64_t until_ms, struct eb_error *err) {
+static int32_t remove_topic(struct sq_admin *a, int64_t topic, const char *name, int64_t until_ms, struct eb_error *err) {
     struct sq_trim all = { .topic = topic, .upto_anyway = SQ_SEQ_MAX, .newest_too = true };
-    struct sq_trimmed trimmed = { 0 };
-    int32_t status = EB_OK;
+    int32_t status = trim_in_time(a, &all, name, until_ms, err);
 
-    while (status == EB_OK)
-        status = sq_trim_some(&a->store, &all, until_ms, &trimmed, err);
     if (status == EB_END)
         status = sq_begin(&a->store, until_ms, err);
     if (status != EB_OK)
@@ -274,7 +283,7 @@ int32_t sq_admin_remove(void *self, const char *topic, const char *group, int32_
     if (status != EB_OK)
         return status;
     if (!group)
-        return remove_topic(a, id, until_ms, err);
+        return remove_topic(a, id, topic, until_ms, err);
     if (grp == 0)
         return EB_GONE;
     status = sq_begin(&a->store, until_ms, err);
