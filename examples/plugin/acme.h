@@ -30,6 +30,9 @@ int32_t acme_no_memory(struct eb_error *);
 /* Reports a change of the connection to the host. Any thread. */
 void acme_link(const struct eb_host *, const struct address *, bool up, const char *why);
 
+/* EB_PERMANENT: the name of a topic or a group is longer than the broker takes. */
+int32_t acme_name(const char *what, const char *name, struct eb_error *err);
+
 /* Translates a point. EB_PERMANENT: it holds no position of this broker. */
 int32_t acme_point(const struct eb_point *, struct stub_point *, struct eb_error *);
 

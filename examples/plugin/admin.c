@@ -192,7 +192,11 @@ static int32_t admin_seek(void *self, const char *topic_name, const char *group_
         return no_topic(topic_name, err);
     if (!has_group && !(flags & EB_CREATE))
         return ebp_error_of_kind(err, EB_GONE, EB_KIND_CONFIG, 0, "topic %s has no group %s", topic_name, group_name);
-    status = check_reach(topic_name, has_topic ? topic.end : 1, &point, err);
+    status = acme_name("topic", topic_name, err);
+    if (status == EB_OK)
+        status = acme_name("group", group_name, err);
+    if (status == EB_OK)
+        status = check_reach(topic_name, has_topic ? topic.end : 1, &point, err);
     if (status != EB_OK)
         return status;
     uint64_t number = has_topic ? stub_find(a->client, topic_name, &point) : 1;
@@ -233,9 +237,8 @@ static int32_t admin_create(void *self, const char *name, uint32_t partitions, u
     if (partitions > 1)
         return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
                                  "topic %s with %u partitions: this broker has no partitions", name, partitions);
-    if (strlen(name) >= STUB_NAME_ROOM)
-        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0, "topic %.300s: its name is longer than %d bytes", name,
-                                 STUB_NAME_ROOM - 1);
+    if (acme_name("topic", name, err) != EB_OK)
+        return EB_PERMANENT;
     return (flags & EB_DRY_RUN) || stub_create_topic(a->client, name) ? EB_OK : acme_no_memory(err);
 }
 
@@ -251,8 +254,8 @@ static int32_t admin_remove(void *self, const char *topic, const char *group, in
     /* Live members would make the group anew, and get everything again. */
     if (stub_group(a->client, topic, group, &info) && info.members > 0)
         return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
-                                 "group %s of topic %s has %llu live members; stop them first", group, topic,
-                                 (unsigned long long)info.members);
+                                 "group %s of topic %s cannot be removed while members live: %s (%llu in all); stop them first",
+                                 group, topic, info.member, (unsigned long long)info.members);
     return stub_remove_group(a->client, topic, group) ? EB_OK : EB_GONE;
 }
 

@@ -211,6 +211,8 @@ static int32_t consumer_open(const struct eb_host *host, const void *given, cons
     struct consumer *c;
     int32_t status = acme_point(wanted->start, &start, err);
 
+    if (status == EB_OK)
+        status = acme_name("group", wanted->group, err);
     if (status != EB_OK)
         return status;
     c = calloc(1, sizeof *c);
@@ -222,9 +224,11 @@ static int32_t consumer_open(const struct eb_host *host, const void *given, cons
     c->host = host;
     c->wanted = wanted;
     acme_address(settings->url, &c->address);
-    c->subscription = (struct stub_subscription){
-        .group = wanted->group, .start = start, .strict = wanted->order == EB_ORDER_STRICT, .until_end = wanted->until_end != 0
-    };
+    c->subscription = (struct stub_subscription){ .group = wanted->group,
+                                                  .member = wanted->consumer,
+                                                  .start = start,
+                                                  .strict = wanted->order == EB_ORDER_STRICT,
+                                                  .until_end = wanted->until_end != 0 };
     pthread_mutex_lock(&c->mutex); /* the library's thread may call back before `client` is set */
     c->client = stub_connect(c->address.host, c->address.name, settings->away_file, &c->subscription, &callbacks, c);
     pthread_mutex_unlock(&c->mutex);

@@ -43,8 +43,7 @@ static void on_published(void *arg, void *what, enum stub_result result, uint64_
     struct eb_error why;
 
     if (result == STUB_REFUSED)
-        ebp_error(&why, EB_PERMANENT, 0, "topic %.300s: its name is longer than %d bytes", message->topic.data,
-                  STUB_NAME_ROOM - 1);
+        acme_name("topic", message->topic.data, &why);
     else if (result == STUB_FULL)
         ebp_error(&why, EB_RETRIABLE, 0, "topic %s is full; trim it", message->topic.data);
     else if (result == STUB_DISCARDED)

@@ -56,7 +56,7 @@ struct stub_point {
 };
 
 struct stub_subscription {
-    const char *group;
+    const char *group, *member;
     struct stub_point start; /* where the group begins if it does not exist */
     bool strict;             /* messages keep their order whatever their keys */
     bool until_end;
@@ -104,6 +104,7 @@ struct stub_group_info {
     char name[STUB_NAME_ROOM];
     uint64_t position; /* the first message that is not settled */
     uint64_t lag, in_flight, members;
+    char member[STUB_NAME_ROOM]; /* the name of one of the members; its beginning, if it is long */
 };
 
 bool stub_topic(struct stub_client *, const char *topic, struct stub_topic_info *); /* false: there is none */

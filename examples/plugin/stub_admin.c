@@ -38,7 +38,10 @@ static void tell_group(const struct broker *broker, const struct topic *topic, c
     for (size_t i = 0; i < group->n; i++)
         info->in_flight += group->pending[i].holder != NULL;
     for (const struct member *member = broker->members; member; member = member->next)
-        info->members += strcmp(member->subscription->group, group->name) == 0 && member->wants(member->arg, topic->name);
+        if (strcmp(member->subscription->group, group->name) == 0 && member->wants(member->arg, topic->name)) {
+            strncpy(info->member, member->subscription->member, sizeof info->member - 1);
+            info->members++;
+        }
 }
 
 bool stub_topic(struct stub_client *client, const char *name, struct stub_topic_info *info) {

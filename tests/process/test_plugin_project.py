@@ -106,8 +106,9 @@ def it_builds_from_what_is_installed_and_passes_the_kit(t):
     t.contains(told, "sample 0.1.0 (producer, consumer, admin)")
     t.check(result_of(told)[0] >= 45 and result_of(told)[1] == 0, told)
     reasons = {line.strip() for line in told.splitlines() if line.startswith("        ")}
-    t.equal(sorted(reason for reason in reasons if "EB_T_" not in reason),
-            ["the plugin has no pause", "the plugin's messages have no lease"], "the other reasons why cases were skipped")
+    t.check({"the plugin has no pause", "the plugin's messages have no lease"} <= reasons, f"{reasons}")
+    t.equal([reason for reason in reasons if " role" in reason.split(":")[0] and "has no" in reason or "--" in reason], [],
+            "cases that were skipped for want of a role, or of what the Makefile can tell the kit")
     t.contains(t.read("sample/eventbus-sample.5"), '.TH "EVENTBUS-SAMPLE" 5 ', "A stub: topics", "\\fBaway_file\\fR")
     run_it(t, author)
     sanitize(t, author)
