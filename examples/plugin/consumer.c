@@ -300,7 +300,8 @@ static bool work(struct consumer *c, uint32_t max, uint32_t *n) {
     return *n > 0 || !room || c->ended || c->no_memory || c->progress || c->woken;
 }
 
-/* FILL IN: where messages have leases, renew here those of the messages that wait, after a third of their time. */
+/* FILL IN: where messages have leases, renew here those of the messages that wait, after a third of their time: each
+ * ebp_lease_due that says EBP_LEASE_EXTEND, of eventbus/plugin-help/leases.h. */
 static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *err) {
     struct consumer *c = self;
     int64_t until = ebp_monotonic_ms() + timeout_ms;
