@@ -139,8 +139,7 @@ void ebc_replay(struct ebc_test *, struct ebc_range);
 
 /* What the open producers and consumers told of their links. */
 struct ebc_links {
-    unsigned n, up;     /* how many there are, and how many are up */
-    unsigned told_down; /* how many have called link(0) at least once */
+    unsigned n, up; /* how many there are, and how many are up */
 };
 struct ebc_links ebc_links(struct ebc_test *);
 /* Whether each open producer and consumer is up. */
@@ -236,7 +235,7 @@ void ebc_wake_consumer(struct ebc_consumer *); /* any thread */
 /* From here on `watch` is called for each EB_ACK that is settled with EB_OK, inside the plugin's call, once that is noted. */
 void ebc_watch_settled(struct ebc_consumer *, void (*watch)(struct ebc_test *, const struct ebc_event *));
 void ebc_pause(struct ebc_consumer *, uint32_t partition, int32_t on);
-/* Returns first (EB_RETURN) what has no verdict yet. The second has the plugin's default time, patience_ms. */
+/* Return first (EB_RETURN) what has no verdict yet. The second gives the plugin patience_ms. */
 void ebc_close_consumer_within(struct ebc_consumer *, int32_t timeout_ms);
 void ebc_close_consumer(struct ebc_consumer *);
 /* From here on, what the group acknowledged may come again: the group was moved. */

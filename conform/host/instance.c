@@ -43,7 +43,6 @@ static bool link_changes(struct ebc_instance *in, int32_t up) {
     changes = up != in->up || (!up && !in->said_down);
     in->up = up;
     in->said_down = in->said_down || !up;
-    in->downs += !up;
     pthread_mutex_unlock(&in->t->lock);
     return changes;
 }
@@ -146,7 +145,6 @@ struct ebc_links ebc_links(struct ebc_test *t) {
         if (in->open && !in->silent) {
             links.n++;
             links.up += in->up != 0;
-            links.told_down += in->downs > 0;
         }
     pthread_mutex_unlock(&t->lock);
     return links;

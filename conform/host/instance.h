@@ -14,10 +14,9 @@ struct ebc_instance {
     const char *name;
     void *self; /* the plugin's */
     _Atomic bool open;
-    int32_t up; /* these three guarded by the test's lock */
+    int32_t up; /* these two guarded by the test's lock */
     bool said_down;
-    unsigned downs; /* how many times link(0) came */
-    bool silent;    /* need not call link: an admin, which waits in each op */
+    bool silent; /* need not call link: an admin, which waits in each op */
     void (*close)(struct ebc_instance *);
 };
 
