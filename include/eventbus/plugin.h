@@ -243,7 +243,12 @@ struct eb_producer_ops {
 
 /* ---- Receiving ------------------------------------------------------------------------------------------------ */
 
-enum eb_point_kind { EB_EARLIEST = 1, EB_LATEST = 2, EB_TIME = 3, EB_POSITION = 4 };
+enum eb_point_kind {
+    EB_EARLIEST = 1, /* the oldest message that is there */
+    EB_LATEST = 2,   /* after the newest message: only what is stored later */
+    EB_TIME = 3,
+    EB_POSITION = 4
+};
 
 /* A point: where in a topic to begin, or before which to trim. A position may be a text that a person typed:
  *   malformed      open, browse, seek and trim return EB_PERMANENT with EB_KIND_CONFIG and say how a position looks
@@ -259,7 +264,13 @@ struct eb_point {
     struct eb_text position; /* EB_POSITION: begin with that message; ends with NUL */
 };
 
-enum eb_order { EB_ORDER_NONE = 0, EB_ORDER_KEY = 1, EB_ORDER_STRICT = 2 };
+/* Of which messages a group keeps the order. */
+enum eb_order {
+    EB_ORDER_NONE = 0,  /* of none */
+    EB_ORDER_KEY = 1,   /* of those of one key */
+    EB_ORDER_STRICT = 2 /* of all in a topic, or in a partition where the broker has them: a plugin with EB_T_ORDER treats
+                         * them as messages of one key */
+};
 
 /* What a consumer instance reads. The plugin may use it until close has returned. */
 struct eb_subscription {
