@@ -104,8 +104,8 @@ static void count_rest(struct survey *s, int64_t highest) {
         s->is->next = first;
 }
 
-int32_t sq_group_progress(struct sq_store *store, int64_t topic, int64_t group, struct sq_group_progress *is,
-                          struct eb_error *err) {
+static int32_t read_progress(struct sq_store *store, int64_t topic, int64_t group, struct sq_group_progress *is,
+                             struct eb_error *err) {
     struct survey s = { .is = is };
     int64_t lowest, highest;
     int32_t status = sq_topic_extent(store, topic, &s.extent, err);
@@ -123,5 +123,18 @@ int32_t sq_group_progress(struct sq_store *store, int64_t topic, int64_t group, 
     status = count_between(&s, store, topic, lowest > s.extent.first - 1 ? lowest : s.extent.first - 1,
                            highest < s.extent.last ? highest : s.extent.last, err);
     count_rest(&s, highest);
+    return status;
+}
+
+/* Reads everything at one moment, so that the numbers fit each other while members work. */
+int32_t sq_group_progress(struct sq_store *store, int64_t topic, int64_t group, struct sq_group_progress *is,
+                          struct eb_error *err) {
+    bool alone = !sq_in_transaction(store);
+    int32_t status = alone ? sq_begin_reading(store, err) : EB_OK;
+
+    if (status == EB_OK)
+        status = read_progress(store, topic, group, is, err);
+    if (alone)
+        sq_end_reading(store);
     return status;
 }

@@ -71,7 +71,7 @@ int32_t sq_topic_end(struct sq_store *store, int64_t id, int64_t *seq, int64_t *
     return EB_OK;
 }
 
-int32_t sq_topic_extent(struct sq_store *store, int64_t id, struct sq_extent *extent, struct eb_error *err) {
+static int32_t read_extent(struct sq_store *store, int64_t id, struct sq_extent *extent, struct eb_error *err) {
     sqlite3_stmt *oldest = sq_sql(store, SQ_TOPIC_OLDEST);
     int32_t status = sq_topic_end(store, id, &extent->last, &extent->last_ms, err), row;
 
@@ -87,4 +87,17 @@ int32_t sq_topic_extent(struct sq_store *store, int64_t id, struct sq_extent *ex
     extent->first_ms = sqlite3_column_int64(oldest, 1);
     sqlite3_reset(oldest);
     return extent->first <= extent->last ? EB_OK : sq_damaged(store, err, "messages are out of order");
+}
+
+/* Both ends are read at one moment. Otherwise the first message of a topic, stored between the two reads, would look as if it
+ * stood behind the last one. */
+int32_t sq_topic_extent(struct sq_store *store, int64_t id, struct sq_extent *extent, struct eb_error *err) {
+    bool alone = !sq_in_transaction(store);
+    int32_t status = alone ? sq_begin_reading(store, err) : EB_OK;
+
+    if (status == EB_OK)
+        status = read_extent(store, id, extent, err);
+    if (alone)
+        sq_end_reading(store);
+    return status;
 }
