@@ -175,6 +175,7 @@ int32_t rd_admin_seek(void *self, const char *topic, const char *group, const st
  * if the other one is behind the end. */
 static const char trim_script[] =
     "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
+    "if ARGV[1] == '0-0' then return 1 end\n" /* XPENDING refuses '(0-0' */
     "local function parts(id)\n"
     "  local ms, seq = string.match(id, '^(%d+)%-(%d+)$')\n"
     "  return tonumber(ms), tonumber(seq)\n"

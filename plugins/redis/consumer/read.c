@@ -10,6 +10,7 @@
 #include "connection/server_error.h"
 
 enum { BLOCK_MS = 1000, STREAMS_AT_ONCE = 64, LATE_MS = 250, MAYBE_LOST_MS = 10000 };
+enum { REST_FIRST_MS = 10, REST_MOST_MS = 250 }; /* between two rounds over streams that cannot be read at once */
 
 static struct rd_stream *stream_named(struct rd_consumer *c, const struct rd_node *name) {
     for (size_t i = 0; i < c->n_streams; i++)
@@ -48,6 +49,8 @@ static int32_t take_reply(struct rd_consumer *c, struct rd_conn *conn, const str
     rd_reply_release(c, reply);
     if (status == EB_OK && c->count_cap < RD_COUNT_MAX)
         c->count_cap++;
+    c->looked_at = 0;
+    c->rest_ms = 0;
     return status;
 }
 
@@ -87,6 +90,28 @@ static int32_t on_read(struct rd_conn *conn, uint64_t arg, const struct rd_node 
     return take_reply(c, conn, node, err);
 }
 
+static size_t count_readable(const struct rd_consumer *c) {
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->n_streams; i++)
+        n += c->streams[i].joined && c->streams[i].own_done;
+    return n;
+}
+
+/* Returns how long the server may wait for an entry of n streams out of all that are readable. Where the host has less room
+ * than there are streams, they are read in turn, without waiting, so that those without entries do not delay the others.
+ * After a round without any entry the read waits, longer each time. 0: it does not wait. */
+static int block_ms(struct rd_consumer *c, size_t n, size_t readable) {
+    if (n >= readable)
+        return BLOCK_MS;
+    c->looked_at += n;
+    if (c->looked_at <= readable)
+        return 0;
+    c->looked_at = n;
+    c->rest_ms = c->rest_ms == 0 ? REST_FIRST_MS : 2 * c->rest_ms < REST_MOST_MS ? 2 * c->rest_ms : REST_MOST_MS;
+    return c->rest_ms;
+}
+
 /* Chooses the streams to read now, in turn. COUNT counts for each stream, so there may be no more streams than
  * capacity. */
 static size_t choose(struct rd_consumer *c, size_t capacity, struct rd_stream **chosen) {
@@ -105,22 +130,24 @@ static size_t choose(struct rd_consumer *c, size_t capacity, struct rd_stream **
     return n;
 }
 
-static bool send_read(struct rd_consumer *c, size_t each, struct rd_stream *const *chosen, size_t n) {
+static bool send_read(struct rd_consumer *c, size_t each, struct rd_stream *const *chosen, size_t n, int wait_ms) {
     const char *argv[9 + 2 * STREAMS_AT_ONCE] = { "XREADGROUP", "GROUP", c->sub->group, c->sub->consumer, "COUNT" };
     size_t argc = 6;
     char count[24], block[24];
 
     snprintf(count, sizeof count, "%zu", each);
-    snprintf(block, sizeof block, "%d", BLOCK_MS);
+    snprintf(block, sizeof block, "%d", wait_ms);
     argv[5] = count;
-    argv[argc++] = "BLOCK";
-    argv[argc++] = block;
+    if (wait_ms > 0) { /* BLOCK 0 would wait for ever */
+        argv[argc++] = "BLOCK";
+        argv[argc++] = block;
+    }
     argv[argc++] = "STREAMS";
     for (size_t i = 0; i < n; i++)
         argv[argc++] = chosen[i]->name;
     for (size_t i = 0; i < n; i++)
         argv[argc++] = ">";
-    return rd_conn_command(&c->reader, on_read, 0, BLOCK_MS, argc, argv, NULL);
+    return rd_conn_command(&c->reader, on_read, 0, wait_ms, argc, argv, NULL);
 }
 
 /* Entries that the host does not want yet are left to other members. */
@@ -139,7 +166,7 @@ void rd_read(struct rd_consumer *c) {
     c->read_ms = ebp_boottime_ms();
     c->read_reserved = capacity / n * n;
     c->reserved += c->read_reserved;
-    if (!send_read(c, capacity / n, chosen, n))
+    if (!send_read(c, capacity / n, chosen, n, block_ms(c, n, count_readable(c))))
         rd_conn_fail_no_memory(&c->reader);
 }
 

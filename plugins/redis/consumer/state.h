@@ -183,6 +183,8 @@ struct rd_consumer {
     bool read_awaited;           /* XREADGROUP is under way, */
     int64_t read_ms;             /*   sent at this time, */
     size_t read_reserved;        /*   and may bring so many entries */
+    size_t looked_at;            /* streams that were read in turn since one had an entry */
+    int rest_ms;                 /* how long the last read after a whole round waited; 0: none yet */
     int64_t lost_read_ends_ms;   /* until then the server works on a read whose connection was lost */
     int64_t maybe_lost_until_ms; /* until then entries that a lost read brought may still become pending */
     bool no_idle;                /* the server's XPENDING does not know IDLE */
