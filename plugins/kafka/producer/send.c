@@ -129,7 +129,15 @@ static enum sent send_one(struct kf_producer *p, struct kf_topic *topic, const s
                           struct eb_error *err) {
     uint32_t id = 0, key_id = 0;
     int32_t status = EB_OK, key_status = EB_OK;
+    size_t unfit = kf_unfit_header(message);
 
+    if (unfit > 0) {
+        ebp_error(err, EB_PERMANENT, 0,
+                  "cannot be sent to topic %s: the name of header %zu has a NUL byte, which librdkafka "
+                  "cannot read back",
+                  topic->name, unfit);
+        return REFUSED;
+    }
     if (!topic->rkt && !(topic->rkt = rd_kafka_topic_new(p->client.rk, topic->name, NULL))) {
         kf_failed(err, rd_kafka_last_error(), "topic %s", topic->name);
         return REFUSED;

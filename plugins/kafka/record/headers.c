@@ -109,6 +109,13 @@ static bool reuse_list(const rd_kafka_headers_t *list, const struct eb_message *
     return put_attrs(message, put_over, &reuse) && rd_kafka_header_cnt(list) == reuse.at;
 }
 
+size_t kf_unfit_header(const struct eb_message *message) {
+    for (size_t i = 0; i < message->n_headers; i++)
+        if (message->headers[i].name.len > 0 && memchr(message->headers[i].name.data, '\0', message->headers[i].name.len))
+            return i + 1;
+    return 0;
+}
+
 rd_kafka_headers_t *kf_headers_new(struct kf_header_pool *pool, const struct eb_message *message) {
     rd_kafka_headers_t *to = pool->n && message->n_headers == 0 ? pool->spare[--pool->n] : NULL;
 

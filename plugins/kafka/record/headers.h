@@ -17,6 +17,9 @@ struct kf_header_pool {
     size_t n;
 };
 
+/* Returns the number, from 1, of the first header whose name has a NUL byte; 0: none has. librdkafka gives names without their
+ * length when it reads them, so such a name would come back cut off. */
+size_t kf_unfit_header(const struct eb_message *);
 /* Makes a list in the order of the Python producer: ce_specversion, content-type, ce_datacontenttype, the attributes, the
  * others. To be destroyed, or given to a message. NULL: no memory. */
 rd_kafka_headers_t *kf_headers_new(struct kf_header_pool *, const struct eb_message *);

@@ -124,3 +124,15 @@ Test(kafka_headers, an_event_with_further_headers_has_a_new_list) {
     rd_kafka_headers_destroy(list);
     kf_header_pool_free(&lists);
 }
+
+/* librdkafka ends a name at its first NUL when it reads it. */
+Test(kafka_headers, a_name_with_a_nul_is_found) {
+    const struct eb_header headers[] = { { TEXT("plain"), TEXT("a") }, { TEXT("\0"), TEXT("b") }, { { "", 0 }, TEXT("c") } };
+    struct eb_message message = { .size = sizeof message, .headers = headers, .n_headers = 3 };
+
+    cr_assert_eq(kf_unfit_header(&message), 2);
+    message.n_headers = 1;
+    cr_assert_eq(kf_unfit_header(&message), 0);
+    message.n_headers = 0;
+    cr_assert_eq(kf_unfit_header(&message), 0);
+}
