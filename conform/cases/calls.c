@@ -113,17 +113,6 @@ static void the_descriptor_tells_the_truth(struct ebc_test *t) {
 
 /* ---- leaving nothing behind ---- */
 
-static size_t entries(const char *folder) {
-    DIR *dir = opendir(folder);
-    size_t n = 0;
-
-    while (dir && readdir(dir))
-        n++;
-    if (dir)
-        closedir(dir);
-    return n;
-}
-
 static void use_every_role(struct ebc_test *t, const char *topic, const char *group) {
     struct ebc_consumer *c = NULL;
 
@@ -137,30 +126,20 @@ static void use_every_role(struct ebc_test *t, const char *topic, const char *gr
         ebc_close_consumer(c);
 }
 
-/* Waits until there are no more entries than the limit: threads of client libraries take a moment to end. */
-static size_t settled_down(struct ebc_test *t, const char *folder, size_t limit) {
-    int64_t end = ebc_monotonic_ms() + t->patience_ms;
-    size_t n;
-
-    while ((n = entries(folder)) > limit && ebc_monotonic_ms() < end)
-        usleep(5000);
-    return n;
-}
-
 static void open_and_close_leave_nothing_behind(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = t->plugin.consumer ? ebc_group(t, topic, "g") : NULL;
     size_t files, threads, now;
 
     use_every_role(t, topic, group);
     use_every_role(t, topic, group); /* twice: now exists what the plugin makes once a process */
-    files = entries("/proc/self/fd");
-    threads = entries("/proc/self/task");
+    files = ebc_count_descriptors();
+    threads = ebc_count_threads();
     for (int i = 0; i < 10; i++)
         use_every_role(t, topic, group);
-    if ((now = settled_down(t, "/proc/self/fd", files)) > files)
+    if ((now = ebc_await_count(t, ebc_count_descriptors, files)) > files)
         ebc_break(t, EBC_THREADS_END, "expected %zu open descriptors as before 10 rounds of open and close; came %zu", files,
                   now);
-    if ((now = settled_down(t, "/proc/self/task", threads)) > threads)
+    if ((now = ebc_await_count(t, ebc_count_threads, threads)) > threads)
         ebc_break(t, EBC_THREADS_END, "expected %zu threads as before 10 rounds of open and close; came %zu", threads, now);
 }
 

@@ -66,6 +66,47 @@ static void a_refused_message_is_offered_again(struct ebc_test *t) {
     ebc_expect_events(t, EBC_FULL_AGAIN, ebc_all(c), ebc_count(c), ebc_listed(t, sent), sent.n);
 }
 
+/* The host refuses the message behind the first k of a batch, for each k; what was refused comes first of its key again. */
+static void a_batch_refused_at_any_place_loses_nothing(struct ebc_test *t) {
+    enum { BATCH = 9 };
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct ebc_consumer *c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
+    struct ebc_producer *p = ebc_producer(t);
+
+    for (size_t k = 0; k <= BATCH; k++) {
+        struct ebc_range sent = ebc_new_events(t, topic, BATCH, 1);
+        size_t before = ebc_count(c);
+        int64_t end = ebc_monotonic_ms() + t->patience_ms;
+
+        ebc_send(p, sent);
+        ebc_accept_only(c, k);
+        while (ebc_count(c) < before + k && ebc_monotonic_ms() < end)
+            ebc_receive(c, BATCH, 50);
+        ebc_receive(c, BATCH, 20); /* nothing more is accepted */
+        ebc_accept_only(c, SIZE_MAX);
+        while (ebc_count(c) < before + BATCH && ebc_monotonic_ms() < end)
+            ebc_receive(c, (uint32_t)(before + BATCH - ebc_count(c)), 50);
+        if (ebc_count(c) < before + BATCH)
+            ebc_break(t, EBC_FULL_ANYWHERE, "expected %d messages, refused after %zu of them; came %zu within %lld ms", BATCH,
+                      k, ebc_count(c) - before, (long long)t->patience_ms);
+        for (size_t i = 0; i < BATCH; i++) {
+            const struct ebc_event *event = ebc_all(c)[before + i]->event;
+            bool due = event->number >= sent.first && event->number < sent.first + BATCH;
+
+            if (!due || ebc_find_event(ebc_all(c) + before, i, event))
+                ebc_break(t, EBC_FULL_ANYWHERE,
+                          "expected %d messages once each, refused after %zu of them; came event %zu, which %s", BATCH, k,
+                          event->number, due ? "came before" : "is not one of them");
+            if (t->plugin.consumer->traits & EB_T_ORDER && event->number != sent.first + i)
+                ebc_break(t, EBC_FULL_ANYWHERE,
+                          "expected event %zu of one key as number %zu, refused after %zu; came event %zu", sent.first + i,
+                          i + 1, k, event->number);
+        }
+        ebc_settle_each(c, ebc_all(c) + before, BATCH, EB_ACK);
+        ebc_wait_settled(c);
+    }
+}
+
 static void receive_waits_for_the_first_only(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_consumer *c;
@@ -189,6 +230,10 @@ const struct ebc_case ebc_receiving[] = {
       .about = "after EB_FULL the plugin stops, and offers the message again later",
       .roles = EBC_SEND_AND_RECEIVE,
       .run = a_refused_message_is_offered_again },
+    { .group = "receiving", .name = "a-batch-refused-at-any-place-loses-nothing",
+      .about = "EB_FULL at each place of a batch neither loses, doubles nor reorders a message",
+      .roles = EBC_SEND_AND_RECEIVE,
+      .run = a_batch_refused_at_any_place_loses_nothing },
     { .group = "receiving", .name = "receive-waits-for-the-first-only",
       .about = "receive returns with the messages that are there, without waiting for more",
       .roles = EBC_SEND_AND_RECEIVE,

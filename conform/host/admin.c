@@ -80,6 +80,22 @@ int32_t ebc_admin_seek(struct ebc_test *t, const char *topic, const char *group,
     return op_ended(t, t->plugin.admin->seek(self, topic, group, &to, flags, timeout_ms(t), each, arg, err));
 }
 
+int32_t ebc_admin_try_browse(struct ebc_test *t, const char *topic, struct eb_point from,
+                             int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *err) {
+    void *self = op_begins(t, "browse of topic", topic);
+
+    from.size = sizeof from;
+    return op_ended(t, t->plugin.admin->browse(self, topic, &from, timeout_ms(t), each, arg, err));
+}
+
+int32_t ebc_admin_try_trim(struct ebc_test *t, const char *topic, struct eb_point before, int32_t unread_too,
+                           struct eb_error *err) {
+    void *self = op_begins(t, "trim of topic", topic);
+
+    before.size = sizeof before;
+    return op_ended(t, t->plugin.admin->trim(self, topic, &before, unread_too, timeout_ms(t), err));
+}
+
 /* ---- ops that must work ---- */
 
 static int32_t op_worked(struct ebc_test *t, const char *op, int32_t status, const struct eb_error *err) {
@@ -98,17 +114,17 @@ int32_t ebc_admin_groups(struct ebc_test *t, const char *topic, const char *grou
 
 int32_t ebc_admin_browse(struct ebc_test *t, const char *topic, struct eb_point from,
                          int32_t (*each)(void *, const struct eb_message *), void *arg) {
-    void *self = op_begins(t, "browse of topic", topic);
     struct eb_error err = { 0 };
+    int32_t status = ebc_admin_try_browse(t, topic, from, each, arg, &err);
 
-    from.size = sizeof from;
-    return op_worked(t, "browse", t->plugin.admin->browse(self, topic, &from, timeout_ms(t), each, arg, &err), &err);
+    ebc_admin_worked(t, "browse", status, &err);
+    return status;
 }
 
 int32_t ebc_admin_trim(struct ebc_test *t, const char *topic, struct eb_point before, int32_t unread_too) {
-    void *self = op_begins(t, "trim of topic", topic);
     struct eb_error err = { 0 };
+    int32_t status = ebc_admin_try_trim(t, topic, before, unread_too, &err);
 
-    before.size = sizeof before;
-    return op_worked(t, "trim", t->plugin.admin->trim(self, topic, &before, unread_too, timeout_ms(t), &err), &err);
+    ebc_admin_worked(t, "trim", status, &err);
+    return status;
 }

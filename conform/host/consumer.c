@@ -18,12 +18,15 @@ static void fill_subscription(struct ebc_consumer *c, const struct ebc_consumer_
     struct eb_point *earliest = ebc_alloc(t, sizeof *earliest);
 
     *earliest = (struct eb_point){ .size = sizeof *earliest, .kind = c->ops->traits & EB_T_HISTORY ? EB_EARLIEST : EB_LATEST };
-    c->topics[0] = options->topic;
-    c->topics[1] = options->topic2;
+    c->two_topics[0] = options->topic;
+    c->two_topics[1] = options->topic2;
     c->unwanted = options->unwanted;
+    c->lean = options->lean;
     c->sub = (struct eb_subscription){ .size = sizeof c->sub,
-                                       .topics = c->topics,
-                                       .n_topics = options->topic2 ? 2 : 1,
+                                       .topics = options->topics ? options->topics : c->two_topics,
+                                       .n_topics = options->topics   ? options->n_topics
+                                                   : options->topic2 ? 2
+                                                                     : 1,
                                        .group = options->group,
                                        .consumer = options->member ? options->member : "m1",
                                        .start = options->start ? options->start : earliest,
@@ -122,7 +125,7 @@ size_t ebc_count(const struct ebc_consumer *c) {
 size_t ebc_unsettled(const struct ebc_consumer *c) {
     size_t n = 0;
 
-    for (size_t i = 0; i < c->n_got; i++)
+    for (size_t i = c->n_closed; i < c->n_got; i++)
         n += !c->got[i]->verdict;
     return n;
 }

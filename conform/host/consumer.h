@@ -10,10 +10,12 @@ struct ebc_consumer {
     struct ebc_instance in;
     const struct eb_consumer_ops *ops;
     struct eb_subscription sub;
-    const char *topics[2], *unwanted;
+    const char *two_topics[2], *unwanted;
     uint32_t group_bit;
     struct ebc_received **got;
     size_t n_got, accept_only;
+    size_t n_closed; /* the first n of `got` are settled: there is nothing to compare with them any more */
+    bool lean;
     void (*watch)(struct ebc_test *, const struct ebc_event *);
     /* of the current receive */
     bool inside, refused; /* receive runs; a message was refused in it */

@@ -59,9 +59,9 @@ struct ebc_test {
     struct ebc_instance *instances; /* the newest first */
     const char *groups[8];          /* those that messages were acknowledged for */
     size_t n_groups;
-    pthread_mutex_t memory; /* guards these two: memory that ends with the test */
+    pthread_mutex_t memory; /* guards these three: memory that ends with the test */
     void **held;
-    size_t n_held;
+    size_t n_held, held_bytes;     /* bytes: with what malloc adds */
     pthread_t thread;              /* the one that works on the test */
     _Atomic bool noted[EBC_RULES]; /* each breach is reported once */
 };
@@ -192,6 +192,8 @@ struct ebc_consumer;
 /* A zero stands for: member "m1", the earliest point, 1000 messages, 64 MiB, order by key. */
 struct ebc_consumer_options {
     const char *topic, *topic2, *group, *member;
+    const char *const *topics; /* instead of the two; the case's, until the consumer is closed */
+    size_t n_topics;
     const char *unwanted; /* a topic that the pattern in `topic` fits, and for which matches() returns 0 */
     const struct eb_point *start;
     int32_t order;
@@ -199,6 +201,7 @@ struct ebc_consumer_options {
     uint32_t max_messages;
     uint64_t max_bytes;
     int32_t until_end;
+    bool lean; /* messages are compared with what was sent as they come, and kept without their texts */
 };
 
 struct ebc_consumer *ebc_consumer(struct ebc_test *, const struct ebc_consumer_options *);
@@ -266,6 +269,9 @@ int32_t ebc_admin_create(struct ebc_test *, const char *topic, uint32_t flags, s
 int32_t ebc_admin_remove(struct ebc_test *, const char *topic, const char *group, struct eb_error *);
 int32_t ebc_admin_seek(struct ebc_test *, const char *topic, const char *group, struct eb_point to, uint32_t flags,
                        int32_t (*each)(void *, const struct eb_seek_info *), void *arg, struct eb_error *);
+int32_t ebc_admin_try_browse(struct ebc_test *, const char *topic, struct eb_point from,
+                             int32_t (*each)(void *, const struct eb_message *), void *arg, struct eb_error *);
+int32_t ebc_admin_try_trim(struct ebc_test *, const char *topic, struct eb_point before, int32_t unread_too, struct eb_error *);
 /* Breaks with the op's error when its status is negative. */
 void ebc_admin_worked(struct ebc_test *, const char *op, int32_t status, const struct eb_error *);
 /* These break when the op fails, and return its status. */
@@ -274,6 +280,22 @@ int32_t ebc_admin_groups(struct ebc_test *, const char *topic, const char *group
 int32_t ebc_admin_browse(struct ebc_test *, const char *topic, struct eb_point from,
                          int32_t (*each)(void *, const struct eb_message *), void *arg);
 int32_t ebc_admin_trim(struct ebc_test *, const char *topic, struct eb_point before, int32_t unread_too);
+
+/* ---- what the process uses ---- */
+
+size_t ebc_count_descriptors(void);
+size_t ebc_count_threads(void);
+/* Waits until `count` returns no more than the limit, for patience_ms at most: threads of client libraries take a moment to
+ * end. Returns the last count. */
+size_t ebc_await_count(struct ebc_test *, size_t (*count)(void), size_t limit);
+#define EBC_UNKNOWN INT64_MIN
+/* Bytes of the heap that are in use, without those of the test. EBC_UNKNOWN under a sanitizer, which has its own heap. */
+int64_t ebc_heap_in_use(struct ebc_test *);
+/* Bytes of memory that are the process's own and resident, without those of the test, of which some may not be
+ * resident: compare two numbers. EBC_UNKNOWN likewise. */
+int64_t ebc_resident(struct ebc_test *);
+/* Whether the environment asks for tests at full size: EB_SOAK is set, and not 0 or empty. */
+bool ebc_at_full_size(void);
 
 /* ---- the end ---- */
 

@@ -138,6 +138,26 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_AWAY_CLOSE] = { 0, "Sends what it can within timeout_ms (0: sends nothing more), reports the rest as EB_RETRIABLE" },
     [EBC_AWAY_ADMIN] = { 0,
                          "EB_RETRIABLE with EB_KIND_BROKER: the broker is away or does not answer; at the latest when timeout_ms is over" },
+
+    [EBC_EXTREMES] = { "extremes-of-options-work-or-are-refused", "range of a number; both 0: no limit" },
+    [EBC_SIZES] = { 0, "EB_OK: stored; EB_RETRIABLE: the host may submit it again; EB_PERMANENT: it can never be stored" },
+    [EBC_SIZES_HEADERS] = { 0, "all other headers, unchanged, with repeats; EB_PERMANENT where a broker cannot carry them" },
+    [EBC_SCHEMA] = { 0, "within one instance an id always stands for one text." },
+    [EBC_STALL] = { 0, "It also returns when it has confirmed verdicts, because the host has room again." },
+    [EBC_TURNS] = { 0, "It waits for the first message and never for a second." },
+    [EBC_STORM] = { 0,
+                    "A read that wake cut short may stay open at the broker: the next receive, or close, takes its result." },
+    [EBC_TOGETHER] = { 0, "Instances share only what a plugin guards itself, such as an in-process broker." },
+    [EBC_MODEL] = { 0, "Verdicts come in any order: an EB_ACK never covers an unsettled message.",
+                    "an-ack-never-covers-an-unsettled-message|what-is-returned-comes-again|what-was-sent-is-handed-over|"
+                    "a-refused-message-is-offered-again" },
+    [EBC_CLOSED_LOST] = { 0, "Sends the verdicts, confirms all of them, leaves the group",
+                          "what-is-returned-comes-again|a-refused-message-is-offered-again|what-was-sent-is-handed-over|"
+                          "an-ack-never-covers-an-unsettled-message|what-was-fetched-ahead-is-returned" },
+    [EBC_FULL_ANYWHERE] = { 0, "EB_FULL: stop, keep the message and offer it again in a later receive.",
+                            "a-refused-message-is-offered-again|a-topic-and-key-keep-the-order-of-sending" },
+    [EBC_BAD_POSITION] = { 0, "EB_POSITION: begin with that message" },
+    [EBC_SEEK_BEHIND] = { 0, "EB_END, the position is after the end" },
 };
 
 const struct ebc_rule_text *ebc_rule(enum ebc_rule rule) {

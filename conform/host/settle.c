@@ -17,7 +17,7 @@ size_t ebc_count_not_settled(struct ebc_consumer *c) {
     size_t n = 0;
 
     pthread_mutex_lock(&c->in.t->lock);
-    for (size_t i = 0; i < c->n_got; i++)
+    for (size_t i = c->n_closed; i < c->n_got; i++)
         n += c->got[i]->verdict && c->got[i]->settled == EBC_NOT_SETTLED;
     pthread_mutex_unlock(&c->in.t->lock);
     return n;

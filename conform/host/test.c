@@ -1,6 +1,7 @@
 /* conform/host/test.c - what ends with a test: its memory and its names. */
 #include "host/instance.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ void *ebc_alloc(struct ebc_test *t, size_t size) {
     }
     t->held = more;
     t->held[t->n_held++] = memory;
+    t->held_bytes += malloc_usable_size(memory) + sizeof(size_t);
     pthread_mutex_unlock(&t->memory);
     return memory;
 }
