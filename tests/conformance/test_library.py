@@ -34,7 +34,7 @@ def an_author_s_program_runs_cases_forked_and_in_its_own_process(t):
     for mode in ("forked", "here"):
         done = t.run(plugin("right"), "order", mode, command=program, env=env)
         t.contains(done.out, "case order/a-key-is-at-one-member-in-order needs producer consumer EB_T_ORDER\n1 cases\n",
-                   "start right 1 (producer, consumer): 1 cases, seed 7\n")
+                   "start right 1 (producer, consumer, admin): 1 cases, seed 7\n")
         t.equal(results(done), [["pass", "order/a-key-is-at-one-member-in-order", ""]])
         done = t.run(plugin("reports-twice"), "every-message-taken-is-reported-once", mode, command=program, env=env, status=1)
         (outcome, name, why), = results(done)
