@@ -144,7 +144,7 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_SIZES_HEADERS] = { 0, "all other headers, unchanged, with repeats; EB_PERMANENT where a broker cannot carry them" },
     [EBC_SCHEMA] = { 0, "within one instance an id always stands for one text." },
     [EBC_STALL] = { 0, "It also returns when it has confirmed verdicts, because the host has room again." },
-    [EBC_TURNS] = { 0, "It waits for the first message and never for a second." },
+    [EBC_TURNS] = { 0, "Topics take turns, and an idle topic never delays a busy one" },
     [EBC_STORM] = { 0,
                     "A read that wake cut short may stay open at the broker: the next receive, or close, takes its result." },
     [EBC_TOGETHER] = { 0, "Instances share only what a plugin guards itself, such as an in-process broker." },
