@@ -142,10 +142,7 @@ static enum eb_status exists_already(const char *path, struct eb_error *err) {
 
 /* Moves the folder to its name unless something has that name. */
 static enum eb_status move(const char *from, const char *to, struct eb_error *err) {
-    mode_t mask = umask(0); /* the command has one thread here */
-
-    umask(mask);
-    if (chmod(from, 0777 & ~mask) == 0 && renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
         return EB_OK;
     if (errno == EEXIST)
         return exists_already(to, err);
@@ -175,7 +172,7 @@ enum eb_status cli_project_write(const char *in, const char *name, enum cli_proj
     struct names names = names_of(name);
     if (asprintf(&path, "%s%s%s", in, in[strlen(in) - 1] == '/' ? "" : "/", name) < 0)
         path = NULL;
-    if (path && asprintf(&folder, "%.*s.%s-XXXXXX", (int)(strlen(path) - strlen(name)), path, name) < 0)
+    if (path && asprintf(&folder, "%.*s.%s-%ld", (int)(strlen(path) - strlen(name)), path, name, (long)getpid()) < 0)
         folder = NULL;
     if (!path || !folder) {
         status = ebi_error_memory(err);
@@ -184,9 +181,9 @@ enum eb_status cli_project_write(const char *in, const char *name, enum cli_proj
     status = check_place(in, path, err);
     if (status != EB_OK)
         goto done;
-    made = mkdtemp(folder) != NULL;
+    made = mkdir(folder, 0777) == 0;
     if (!made)
-        status = ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot write into folder %s", in);
+        status = ebi_error_errno(err, EB_FATAL, EB_KIND_SYSTEM, "cannot make folder %s", folder);
     for (const struct cli_project_file *file = cli_project_files; file->path && status == EB_OK; file++)
         if (file->build == CLI_PROJECT_ANY || file->build == build)
             status = write_file(folder, file, &names, err);
