@@ -128,17 +128,10 @@ void ebi_attempts_keep_uncertain(struct ebi_attempts *attempts, const struct ebi
         keep(attempts, inflight, IN_DOUBT, INT64_MAX, true);
 }
 
-/* Whether other workers may have failed on the event without the broker's counting it: it was delivered more often than its
- * failures explain. A hand-back explains that as well, so no attempt is taken from this. */
-static bool may_be_uncounted(const struct eb_message *message) {
-    return message->deliveries > (uint64_t)message->failures + 1;
-}
-
 bool ebi_attempts_keep_retry(struct ebi_attempts *attempts, const struct ebi_inflight *inflight, int64_t delay_ms) {
-    bool trusted = attempts->broker == EBI_COUNTS;
-
-    if (attempts->broker == EBI_MISCOUNTS || (!trusted && may_be_uncounted(&inflight->message)))
+    if (attempts->broker == EBI_MISCOUNTS)
         return false;
+    bool trusted = attempts->broker == EBI_COUNTS;
     /* Half of the delay, since the broker's clock may run differently. */
     return keep(attempts, inflight, FOR_RETRY, ebi_ticks_ms() + delay_ms / 2, trusted) || trusted;
 }

@@ -2,9 +2,8 @@
  *
  * A broker that delays retries should count them, and deliver an event with its count. Whether it does shows when it delivers an
  * event again that this worker has counted. Until a broker has shown that it counts, an event is given to it for a retry only if
- * its count can be kept here, and only if no other worker may have failed on it uncounted; and once a count was wrong, retries
- * wait in the worker. So on a broker that counts nothing an event has retry.attempts runs at the worker that settles it, and
- * before that one run at each other worker, or at one of them where the broker counts deliveries. */
+ * its count can be kept here; and once a count was wrong, retries wait in the worker. So on a broker that counts nothing an
+ * event has retry.attempts runs at the worker that settles it, and before that one run at each other worker. */
 #ifndef EBI_ATTEMPTS_H
 #define EBI_ATTEMPTS_H
 

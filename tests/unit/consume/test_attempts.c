@@ -84,25 +84,6 @@ Test(attempts, a_repeat_that_comes_before_the_retry_could_has_attempts_of_its_ow
     cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
 }
 
-/* The other worker's retry was not counted: this worker holds its own ones, so that the event gets its attempts once, and not at
- * each worker. */
-Test(attempts, an_event_that_another_worker_may_have_failed_on_waits_here_until_the_broker_is_known_to_count) {
-    struct eb_message first = delivered(1, "p", 0, 2), known = delivered(2, "q", 0, 1), again = delivered(3, "q", 1, 2),
-                      later = delivered(4, "p", 0, 2);
-
-    struct ebi_inflight *inflight = fail_it(&first);
-    cr_assert_not(ebi_dispatch_retry(&dispatch, inflight, 10, 1000));
-    cr_assert_eq(inflight->failures, 1, "it may have been returned: that costs no attempt");
-    ebi_dispatch_ack(&dispatch, inflight, 1000);
-    gathered();
-    cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&known), 10, 1000));
-    gathered();
-    ebi_dispatch_ack(&dispatch, fail_it(&again), 1000);
-    gathered();
-    cr_assert_eq(dispatch.attempts.broker, EBI_COUNTS);
-    cr_assert(ebi_dispatch_retry(&dispatch, fail_it(&later), 10, 1000), "a broker that counts keeps its retries");
-}
-
 /* The verdict may or may not have reached the broker before its instance ended: neither is a wrong count. */
 Test(attempts, a_verdict_that_may_be_lost_shows_nothing_of_the_brokers_counting) {
     for (uint32_t counted = 0; counted < 2; counted++) {
