@@ -207,8 +207,8 @@ const struct cli_verb cli_conform = {
     .name = "conform",
     .summary = "Checks that a plugin keeps the promises of plugin.h",
     .usage = (const char *const[]){ "FILE|NAME [-o KEY=VALUE]... [--only CASE|GROUP]", "FILE|NAME ... [--seed N] [--pace X]",
-                                    "FILE|NAME ... [--down CMD --up CMD] [--unreachable KEY=VALUE]...",
-                                    "FILE|NAME ... [--json|--tap] [--output F] [--junit F] [--in-process]",
+                                    "FILE|NAME ... [--down CMD --up CMD]", "FILE|NAME ... [--unreachable KEY=VALUE]...",
+                                    "FILE|NAME ... [--json|--tap] [--output F] [--junit F]", "FILE|NAME ... --in-process",
                                     "--list [--only CASE|GROUP] [--json]", NULL },
     .about =
         "Runs the cases of the conformance kit, each in a process of its own, so that a plugin that crashes "

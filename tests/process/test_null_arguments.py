@@ -107,8 +107,8 @@ def type_of(parameter):
 def functions():
     """(name, types of its parameters) of each function that a public header for programs declares."""
     for path in sorted(glob.glob(os.path.join(TOP, "include", "eventbus", "*.h"))):
-        if os.path.basename(path) in ("plugin.h", "eventbus.h", "printable.h"):
-            continue                    # what a plugin offers, all together, and inline functions
+        if os.path.basename(path) in ("plugin.h", "eventbus.h", "printable.h", "conform.h"):
+            continue                    # what a plugin offers, all together, inline functions, and another library
         with open(path, encoding="utf-8") as file:
             text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
         for name, parameters in re.findall(r"^[\w *]+?\b(eb_\w+)\(((?:[^()]|\([^()]*\))*)\);", text, re.MULTILINE):
