@@ -109,6 +109,8 @@ PLUGINS = {
         "claims EB_T_DELAY_ORDER without EB_T_DELAY"),
     "scatters-keys": ("a-key-is-at-one-member-in-order",
         "hands a key to two members at once"),
+    "calls-nothing-a-success": ("what-was-sent-is-handed-over",
+        "returns EB_OK from a receive that delivered nothing"),
     "stays-in-receive": ("an-answer-ends-a-receive",
         "has an answer to a verdict, and waits on"),
     "deduplicates-by-id": ("a-replay-is-stored-again",

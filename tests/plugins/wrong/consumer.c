@@ -301,7 +301,7 @@ int32_t wrong_consumer_receive(void *self, uint32_t max, int32_t timeout_ms, str
     status = take_turns(c, max, now, end_ms);
     c->waiter.woken = false;
     wrong_unlock();
-    return status;
+    return status == EB_EMPTY && is("calls-nothing-a-success") ? EB_OK : status;
 }
 
 /* ---- wake, pause, close ---- */
