@@ -116,6 +116,7 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_CREATE] = { "topics-are-made-listed-and-removed", "returns EB_OK also if it exists already." },
     [EBC_REMOVE] = { 0, "Removes a group, or with group NULL the topic and all its groups. Returns EB_GONE if there was "
                         "none." },
+    [EBC_REMOVE_LIVE] = { 0, "EB_PERMANENT, and nothing is removed: the group has live members, which the text names." },
     [EBC_GROUP_INFO] = { 0, "messages that this group has not settled yet" },
     [EBC_BROWSE] = { 0, "Reads messages without leaving a trace, from a point to the end that the topic had at the call; "
                         "tokens are 0." },

@@ -181,6 +181,8 @@ PLUGINS = {
         "trims nothing where a time is given"),
     "trims-to-a-point-behind-the-end": ("a-trim-behind-the-end-removes-nothing",
         "empties a topic at a position behind its end"),
+    "removes-live-groups": ("a-group-with-live-members-is-not-removed",
+        "removes a group while a member works"),
     "removes-no-group": ("a-removed-group-is-gone",
         "says that it removed a group, and did not"),
     "leaks-its-allowance": ("a-backlog-of-mixed-sizes-flows",

@@ -285,7 +285,7 @@ static int32_t remove_groups(const struct topic *topic, const char *name, struct
             at = &(*at)->next;
             continue;
         }
-        if (member)
+        if (member && !is("removes-live-groups"))
             return wrong_error(err, EB_PERMANENT, "the group has a live member, %s", member->name);
         status = EB_OK;
         if (is("removes-no-group"))
