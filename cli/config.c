@@ -139,6 +139,16 @@ static void print_value(void *arg, const struct eb_option *option, const char *k
         cli_outf("; %s is not set\n", key);
 }
 
+/* Which promises hold with the section's settings. */
+static void print_traits(const struct ebi_broker *broker) {
+    if (broker->plugin->producer)
+        cli_print_traits("producer", broker->traits.producer);
+    if (broker->plugin->consumer)
+        cli_print_traits("consumer", broker->traits.consumer);
+    if (broker->plugin->admin)
+        cli_print_traits("admin", broker->traits.admin);
+}
+
 static void print_section(void *arg, struct ebi_config *config, const struct cli_section *section) {
     struct print print = { .ask = arg, .section = section };
     struct eb_error err;
@@ -147,6 +157,8 @@ static void print_section(void *arg, struct ebi_config *config, const struct cli
         cli_outf("\n[%s %s]\n", section->kind, section->name);
     else if (!print.ask->json)
         cli_outf("[%s]\n", section->kind);
+    if (!print.ask->json && section->broker)
+        print_traits(section->broker);
     if (ebi_config_walk(config, section->kind, section->name, section->tables, section->n_tables, print_value, &print, &err) !=
         EB_OK)
         cli_failed(&err);

@@ -81,15 +81,16 @@ json_t *cli_describe_option(const struct eb_option *option) {
     return about;
 }
 
-/* Collects the names of the roles that the plugin has, and the traits of each. */
-static void add_roles(const struct ebi_plugin *plugin, json_t *names, json_t *by_role) {
+/* Collects the names of the roles that the plugin has, the traits of each, and the roles whose traits depend on settings. */
+static void add_roles(const struct ebi_plugin *plugin, json_t *names, json_t *by_role, json_t *by_settings) {
     const struct {
         const char *name;
         const uint32_t *traits;
+        bool by_settings;
     } present[] = {
-        { "producer", plugin->producer ? &plugin->producer->traits : NULL },
-        { "consumer", plugin->consumer ? &plugin->consumer->traits : NULL },
-        { "admin", plugin->admin ? &plugin->admin->traits : NULL },
+        { "producer", plugin->producer ? &plugin->producer->traits : NULL, plugin->producer && plugin->producer->traits_for },
+        { "consumer", plugin->consumer ? &plugin->consumer->traits : NULL, plugin->consumer && plugin->consumer->traits_for },
+        { "admin", plugin->admin ? &plugin->admin->traits : NULL, plugin->admin && plugin->admin->traits_for },
     };
 
     for (size_t i = 0; i < sizeof present / sizeof present[0]; i++) {
@@ -97,16 +98,18 @@ static void add_roles(const struct ebi_plugin *plugin, json_t *names, json_t *by
             continue;
         json_array_append_new(names, json_string(present[i].name));
         json_object_set_new(by_role, present[i].name, names_of(*present[i].traits, traits, sizeof traits / sizeof traits[0]));
+        if (present[i].by_settings)
+            json_array_append_new(by_settings, json_string(present[i].name));
     }
 }
 
 json_t *cli_describe(const struct ebi_plugin *plugin) {
     const struct eb_plugin *about = &plugin->about;
-    json_t *options = json_array(), *names = json_array(), *by_role = json_object();
+    json_t *options = json_array(), *names = json_array(), *by_role = json_object(), *by_settings = json_array();
     char abi[32];
 
     snprintf(abi, sizeof abi, "%u.%u", about->abi_major, about->abi_minor);
-    add_roles(plugin, names, by_role);
+    add_roles(plugin, names, by_role, by_settings);
     for (size_t i = 0; i < about->n_options; i++) {
         const char *option = (const char *)about->options + i * about->option_size;
         if (json_array_append_new(options, cli_describe_option((const struct eb_option *)(const void *)option)) != 0) {
@@ -115,8 +118,9 @@ json_t *cli_describe(const struct ebi_plugin *plugin) {
             break;
         }
     }
-    return json_pack("{ss ss ss? ss? ss so so so}", "name", about->name, "file", plugin->file, "version", about->version,
-                     "summary", about->summary, "abi", abi, "roles", names, "traits", by_role, "options", options);
+    return json_pack("{ss ss ss? ss? ss so so so so}", "name", about->name, "file", plugin->file, "version", about->version,
+                     "summary", about->summary, "abi", abi, "roles", names, "traits", by_role, "traits_by_settings",
+                     by_settings, "options", options);
 }
 
 /* ---- For people -------------------------------------------------------------------------------------------------- */
@@ -178,6 +182,30 @@ bool cli_option_facts(const json_t *option, struct ebi_bytes *to) {
     return added && add_list(to, "; for ", json_object_get(option, "roles"), " only");
 }
 
+bool cli_traits_depend(const json_t *plugin, const char *role) {
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(json_object_get(plugin, "traits_by_settings"), i, item) {
+        if (strcmp(json_string_value(item), role) == 0)
+            return true;
+    }
+    return false;
+}
+
+void cli_print_traits(const char *role, uint32_t bits) {
+    const char *between = "";
+
+    cli_outf("; traits of the %s: ", role);
+    for (size_t i = 0; i < sizeof traits / sizeof traits[0]; i++) {
+        if (!(bits & traits[i].bit))
+            continue;
+        cli_outf("%s%s", between, traits[i].name);
+        between = ", ";
+    }
+    cli_outf("%s\n", *between ? "" : "none");
+}
+
 const char *cli_trait_meaning(const char *trait, const char *role) {
     for (size_t i = 0; i < sizeof traits / sizeof traits[0]; i++)
         if (strcmp(traits[i].name, trait) == 0)
@@ -207,17 +235,18 @@ void cli_print_option(const json_t *option) {
     ebi_bytes_free(&facts);
 }
 
-static void print_role(const char *role, const json_t *role_traits) {
+static void print_role(const json_t *plugin, const char *role) {
+    const json_t *role_traits = json_object_get(json_object_get(plugin, "traits"), role);
     size_t i;
     json_t *trait;
 
     cli_outf("role: %s", role);
     json_array_foreach(role_traits, i, trait) cli_outf("%s%s", i ? ", " : " (", json_string_value(trait));
-    cli_outf("%s\n", i ? ")" : "");
+    cli_outf("%s%s\n", i ? ")" : "", cli_traits_depend(plugin, role) ? "; some only with certain settings" : "");
 }
 
 void cli_print_plugin(const json_t *plugin) {
-    const json_t *by_role = json_object_get(plugin, "traits"), *options = json_object_get(plugin, "options");
+    const json_t *options = json_object_get(plugin, "options");
     size_t i;
     json_t *item;
 
@@ -227,10 +256,7 @@ void cli_print_plugin(const json_t *plugin) {
     put_line(": ", text_of(plugin, "summary"));
     put_line("file: ", text_of(plugin, "file"));
     put_line("ABI: ", text_of(plugin, "abi"));
-    json_array_foreach(json_object_get(plugin, "roles"), i, item) {
-        const char *role = json_string_value(item);
-        print_role(role, json_object_get(by_role, role));
-    }
+    json_array_foreach(json_object_get(plugin, "roles"), i, item) print_role(plugin, json_string_value(item));
     cli_outf("\nKeys of its [broker NAME] section:\n");
     json_array_foreach(options, i, item) cli_print_option(item);
 }

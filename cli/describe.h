@@ -8,8 +8,8 @@
 
 struct ebi_plugin;
 
-/* Returns {"name","file","version","summary","abi","roles":[...],"traits":{role:[...]},"options":[{...}]}, or NULL if
- * there is no memory or the plugin's texts are not UTF-8. */
+/* Returns {"name","file","version","summary","abi","roles":[...],"traits":{role:[...]},"traits_by_settings":[role...],
+ * "options":[{...}]}, or NULL if there is no memory or the plugin's texts are not UTF-8. */
 json_t *cli_describe(const struct ebi_plugin *);
 
 /* Returns one option as {"key","type","default","help",...}, or NULL as above. */
@@ -19,6 +19,12 @@ json_t *cli_describe_option(const struct eb_option *);
  * if there is no memory. */
 struct ebi_bytes;
 bool cli_option_facts(const json_t *option, struct ebi_bytes *);
+
+/* Returns whether some of a role's traits hold with certain settings only. */
+bool cli_traits_depend(const json_t *plugin, const char *role);
+
+/* Prints the names of traits as a comment of a configuration. */
+void cli_print_traits(const char *role, uint32_t traits);
 
 /* Returns what a trait, by its name in the JSON, promises in that role; "" for an unknown trait. */
 const char *cli_trait_meaning(const char *trait, const char *role);

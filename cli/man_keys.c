@@ -124,6 +124,8 @@ static void write_roles(const json_t *plugin) {
         cli_outf("\n");
         if (json_array_size(traits) == 0)
             cli_outf("No traits.\n");
+        if (cli_traits_depend(plugin, json_string_value(role)))
+            cli_outf("Some of these hold with certain settings only;\n.B eventbus config show\nsays which hold.\n");
         json_array_foreach(traits, k, trait) {
             cli_outf(".TP\n");
             cli_roff_bold(json_string_value(trait));

@@ -106,9 +106,9 @@ static void the_descriptor_tells_the_truth(struct ebc_test *t) {
     for (size_t i = 0; i < plugin->about.n_options; i++)
         check_option(t, &plugin->about.options[i], i);
     if (plugin->producer)
-        check_traits(t, "producer", plugin->producer->traits);
+        check_traits(t, "producer", plugin->listed.producer);
     if (plugin->consumer)
-        check_traits(t, "consumer", plugin->consumer->traits);
+        check_traits(t, "consumer", plugin->listed.consumer);
 }
 
 /* ---- leaving nothing behind ---- */

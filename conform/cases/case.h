@@ -36,9 +36,9 @@ struct ebc_case {
 };
 
 /* The groups' tables, each ended by a case without a name. */
-extern const struct ebc_case ebc_calls[], ebc_sending[], ebc_resending[], ebc_receiving[], ebc_subscribing[], ebc_settling[],
-    ebc_order[], ebc_admin[], ebc_removing[], ebc_crash[], ebc_crash_sending[], ebc_outage[], ebc_options[], ebc_sizes[],
-    ebc_schemas[], ebc_positions[], ebc_closing_producers[], ebc_closing_consumers[], ebc_starts[], ebc_model[],
+extern const struct ebc_case ebc_calls[], ebc_traits[], ebc_sending[], ebc_resending[], ebc_receiving[], ebc_subscribing[],
+    ebc_settling[], ebc_order[], ebc_admin[], ebc_removing[], ebc_crash[], ebc_crash_sending[], ebc_outage[], ebc_options[],
+    ebc_sizes[], ebc_schemas[], ebc_positions[], ebc_closing_producers[], ebc_closing_consumers[], ebc_starts[], ebc_model[],
     ebc_load_cases[], ebc_together[];
 
 /* ---- the broker ---- */

@@ -98,6 +98,21 @@ static bool copied_plugin(void *handle, const char *file, struct ebc_plugin *plu
     return hostable(&plugin->about, file, why) && copied_options(plugin, why);
 }
 
+static void choose_traits(uint32_t *traits, uint32_t *listed, uint32_t (*traits_for)(const void *), const void *settings) {
+    *listed = *traits;
+    if (traits_for)
+        *traits &= traits_for(settings);
+}
+
+void ebc_load_traits(struct ebc_plugin *plugin, const void *settings) {
+    if (plugin->producer)
+        choose_traits(&plugin->producer->traits, &plugin->listed.producer, plugin->producer->traits_for, settings);
+    if (plugin->consumer)
+        choose_traits(&plugin->consumer->traits, &plugin->listed.consumer, plugin->consumer->traits_for, settings);
+    if (plugin->admin)
+        choose_traits(&plugin->admin->traits, &plugin->listed.admin, plugin->admin->traits_for, settings);
+}
+
 bool ebc_load(const char *file, struct ebc_plugin *plugin, char why[EBC_WHY_ROOM]) {
     void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
     void *producer, *consumer, *admin;

@@ -9,6 +9,8 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
     [EBC_CHECK] = { "the-descriptor-tells-the-truth", "Checks the settings together; connects to nothing." },
     [EBC_TABLES] = { "the-descriptor-tells-the-truth", "each of these that is defined is a role" },
     [EBC_TRAITS] = { "the-descriptor-tells-the-truth", "the conformance kit tests each trait that a plugin claims" },
+    [EBC_TRAITS_FOR] = { "the-traits-of-the-settings-are-listed",
+                         "Returns the traits that hold with these settings, a subset of `traits`" },
     [EBC_THREADS_END] = { "open-and-close-leave-nothing-behind", "ends its threads and frees the instance." },
     [EBC_LATE_CALL] = { "open-and-close-leave-nothing-behind", "It makes no host call after it returns." },
     [EBC_WAKE] = { 0, "Ends the poll at work, or else lets the next one return at once." },

@@ -220,6 +220,8 @@ static bool open_plugin(struct ebc_test *t) {
         ebc_tell(t, "options", NULL, err.text);
         return false;
     }
+    ebc_op_begins(t, 0, "traits_for");
+    ebc_load_traits(&t->plugin, t->settings);
     ebc_op_ended(t);
     return true;
 }

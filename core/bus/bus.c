@@ -170,6 +170,7 @@ static enum eb_status bind_broker(struct eb_bus *bus, const char *name, struct e
         free(bound);
         return status;
     }
+    ebi_broker_log_unlisted(bound->broker, bus->log);
     if (!*name)
         ebi_log_line(bus->log, EBI_WARNING,
                      "the configuration has no [broker NAME] section: the embedded broker is used, a SQLite file in %s",

@@ -75,7 +75,7 @@ static bool give_up(struct eb_consumer *consumer, struct ebi_inflight *inflight,
 /* Returns whether the broker holds a retry: it must be able to delay it and to keep the configured order. Otherwise the message
  * waits in this worker. */
 static bool broker_delays(const struct eb_consumer *consumer) {
-    uint32_t traits = consumer->ops->traits;
+    uint32_t traits = consumer->deps.broker->traits.consumer;
 
     switch (consumer->task.order) {
     case EB_ORDER_NONE:

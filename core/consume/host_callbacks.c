@@ -70,7 +70,7 @@ static bool queue_for(struct eb_consumer *consumer, struct ebi_inflight *infligh
     }
     if (message->key.data)
         return topic_and_key(queue, message->topic, message->key);
-    if (consumer->ops->traits & EB_T_ORDER) { /* the broker carries keys, and this message asks for no order */
+    if (consumer->deps.broker->traits.consumer & EB_T_ORDER) { /* the broker carries keys, and this message asks for no order */
         *own = true;
         return true;
     }
@@ -108,7 +108,7 @@ static void note_lease(struct eb_consumer *consumer, int64_t lease_ms) {
 static void watch_lease(const struct eb_consumer *consumer, struct ebi_inflight *inflight) {
     int64_t lease_ms = inflight->message.lease_ms;
 
-    if ((consumer->ops->traits & EB_T_LATE_UNTOLD) && lease_ms > 0 && lease_ms < INT64_MAX / 2)
+    if ((consumer->deps.broker->traits.consumer & EB_T_LATE_UNTOLD) && lease_ms > 0 && lease_ms < INT64_MAX / 2)
         inflight->lease_ends_ms = ebi_boot_us() / 1000 + lease_ms;
 }
 
@@ -190,7 +190,7 @@ static int32_t on_received(const struct eb_host *host, const struct eb_message *
 
 static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_t n, int32_t status) {
     struct eb_consumer *consumer = consumer_of(host);
-    int64_t boot_ms = consumer->ops->traits & EB_T_LATE_UNTOLD ? ebi_boot_us() / 1000 : 0;
+    int64_t boot_ms = consumer->deps.broker->traits.consumer & EB_T_LATE_UNTOLD ? ebi_boot_us() / 1000 : 0;
     size_t gone = 0, untold = 0;
 
     ebi_consumer_lock(consumer);

@@ -6,7 +6,8 @@
 #include "receiver/command_check.h"
 
 static enum eb_status check_history(const struct eb_consumer *consumer, struct eb_error *err) {
-    if ((consumer->ops->traits & EB_T_HISTORY) || consumer->task.start.kind == EB_LATEST || !consumer->task.position)
+    if ((consumer->deps.broker->traits.consumer & EB_T_HISTORY) || consumer->task.start.kind == EB_LATEST ||
+        !consumer->task.position)
         return EB_OK;
     return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
                      "plugin %s keeps no history, so a new group cannot start at \"%s\"; leave --from out, or use latest",

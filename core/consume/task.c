@@ -239,7 +239,7 @@ enum eb_status ebi_task_check_receiver(const struct ebi_config *config, const st
 
 enum eb_status ebi_task_check_patterns(const struct ebi_task *task, const struct ebi_broker *broker, struct eb_error *err) {
     for (size_t i = 0; i < task->n_topics; i++)
-        if (ebi_topic_is_pattern(task->topics[i]) && !(broker->plugin->consumer->traits & EB_T_PATTERN))
+        if (ebi_topic_is_pattern(task->topics[i]) && !(broker->traits.consumer & EB_T_PATTERN))
             return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "topic %s: plugin %s supports no patterns; name each topic",
                              ebi_short_topic(task->prefix, task->topics[i]), broker->plugin->about.name);
     return EB_OK;

@@ -60,6 +60,51 @@ static enum eb_status check(const struct ebi_config *config, const struct ebi_br
                      *why.text ? why.text : "its plugin refuses these settings and does not say why");
 }
 
+/* ---- Traits ---- */
+
+static void set_traits(uint32_t listed, uint32_t (*traits_for)(const void *), const void *settings, uint32_t *traits,
+                       uint32_t *unlisted) {
+    uint32_t claimed = traits_for ? traits_for(settings) : listed;
+
+    *traits = claimed & listed;
+    *unlisted = claimed & ~listed;
+    if (!(*traits & EB_T_DELAY))
+        *traits &= ~(uint32_t)EB_T_DELAY_ORDER; /* it says how a delay is kept */
+}
+
+/* Asks each role of the plugin for its traits with the broker's settings. */
+static void ask_traits(struct ebi_broker *broker) {
+    const struct ebi_plugin *plugin = broker->plugin;
+    struct ebi_traits *traits = &broker->traits, *unlisted = &broker->unlisted;
+    const void *settings = broker->settings;
+    sigset_t before;
+
+    ebi_thread_block_signals(&before);
+    if (plugin->producer)
+        set_traits(plugin->producer->traits, plugin->producer->traits_for, settings, &traits->producer, &unlisted->producer);
+    if (plugin->consumer)
+        set_traits(plugin->consumer->traits, plugin->consumer->traits_for, settings, &traits->consumer, &unlisted->consumer);
+    if (plugin->admin)
+        set_traits(plugin->admin->traits, plugin->admin->traits_for, settings, &traits->admin, &unlisted->admin);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void log_unlisted(const struct ebi_broker *broker, const char *role, uint32_t traits, struct ebi_log *log) {
+    if (traits)
+        ebi_log_line(log, EBI_WARNING,
+                     "broker %s: plugin %s (%s) claims traits 0x%x for its %s with these settings that it does not list; they "
+                     "are not used: report this to its author",
+                     broker->name, broker->plugin->about.name, broker->plugin->file, traits, role);
+}
+
+void ebi_broker_log_unlisted(const struct ebi_broker *broker, struct ebi_log *log) {
+    log_unlisted(broker, "producer", broker->unlisted.producer, log);
+    log_unlisted(broker, "consumer", broker->unlisted.consumer, log);
+    log_unlisted(broker, "admin", broker->unlisted.admin, log);
+}
+
+/* ---- Settings ---- */
+
 /* The core's table for a broker without a section: nothing is required, and the plugin is the default one. */
 static struct ebi_table without_section(struct ebi_table table, struct eb_option options[OWN_MOST]) {
     table.n = table.n < OWN_MOST ? table.n : OWN_MOST;
@@ -88,7 +133,11 @@ static enum eb_status fill(struct ebi_config *config, struct ebi_broker *broker,
     if (!*broker->name)
         tables[0] = without_section(tables[0], options);
     enum eb_status status = ebi_config_bind(config, kind, broker->name, tables, 2, err);
-    return status == EB_OK ? check(config, broker, err) : status;
+    if (status == EB_OK)
+        status = check(config, broker, err);
+    if (status == EB_OK)
+        ask_traits(broker);
+    return status;
 }
 
 enum eb_status ebi_broker_bind(struct ebi_config *config, const struct ebi_bus_settings *bus, const char *name,

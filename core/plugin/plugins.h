@@ -20,12 +20,19 @@ enum eb_status ebi_plugin_load(const char *path, const char *name, enum ebi_trus
  *   or by an access list; in a folder with the sticky bit that is no matter, since what it holds is then its owner's. */
 enum eb_status ebi_plugin_trusted(const char *file, struct eb_error *);
 
+/* The traits of a plugin's roles with the settings of one section; 0 for a role that it lacks. */
+struct ebi_traits {
+    uint32_t producer, consumer, admin;
+};
+
 /* A [broker NAME] section with its plugin and its checked settings. Lives as long as the configuration. */
 struct ebi_broker {
     const char *name;
     const struct ebi_plugin *plugin;
     const void *settings; /* the plugin's */
     struct ebi_broker_settings own;
+    struct ebi_traits traits;   /* what the core goes by; the plugin's tables say what it can have with other settings */
+    struct ebi_traits unlisted; /* what the plugin claims with these settings and has not in its table: not gone by */
 };
 
 /* Binds a section: loads the plugin that it names, fills the settings, and lets the plugin check them. A name without a section is an
@@ -33,6 +40,9 @@ struct ebi_broker {
 enum eb_status ebi_broker_bind(struct ebi_config *, const struct ebi_bus_settings *, const char *name, struct ebi_broker **,
                                struct eb_error *);
 void ebi_broker_free(struct ebi_broker *);
+
+/* Logs each trait that is claimed with these settings and not listed. Once for each broker of a bus. */
+void ebi_broker_log_unlisted(const struct ebi_broker *, struct ebi_log *);
 
 /* EB_PERMANENT, EB_KIND_PLUGIN: "plugin X has no producer role", with the file. */
 enum eb_status ebi_broker_needs(const struct ebi_broker *, bool producer, bool consumer, bool admin, struct eb_error *);

@@ -49,7 +49,7 @@ enum eb_status ebi_sender_open(const struct ebi_broker *broker, const char *serv
     ebi_instance_init(&sender->instance, EBI_PRODUCER, broker, service, log, &sender->lock);
     sender->instance.host.delivered = ebi_sender_on_delivered;
     sender->instance.link_changed = ebi_sender_link_changed;
-    status = ebi_outbound_init(&sender->outbound, limits, sender->ops->traits & EB_T_ORDER, err);
+    status = ebi_outbound_init(&sender->outbound, limits, broker->traits.producer & EB_T_ORDER, err);
     if (status == EB_OK && !sender->batch)
         status = ebi_error_memory(err);
     if (status == EB_OK)

@@ -239,6 +239,11 @@ struct eb_producer_ops {
      * where the broker may have them), ends its threads and frees the instance. It makes no host call after it
      * returns. */
     void (*close)(void *self, int32_t timeout_ms);
+
+    /* May be NULL: then `traits` hold with all settings. Returns the traits that hold with these settings, a subset of
+     * `traits`: a broker's storage, acknowledgement level or limits may break one. The host asks after check and before
+     * open; the answer is the same each time. Waits for nothing. Any thread. */
+    uint32_t (*traits_for)(const void *settings);
 };
 
 /* ---- Receiving ------------------------------------------------------------------------------------------------ */
@@ -357,6 +362,9 @@ struct eb_consumer_ops {
      * ends its threads and frees the instance. It confirms with EB_GONE what it could not send within timeout_ms. It
      * makes no host call after it returns. */
     void (*close)(void *self, int32_t timeout_ms);
+
+    /* As the producer's. */
+    uint32_t (*traits_for)(const void *settings);
 };
 
 /* ---- Administration --------------------------------------------------------------------------------------------- */
@@ -441,6 +449,9 @@ struct eb_admin_ops {
      * EB_PERMANENT, and nothing is removed: the group has live members, which the text names. */
     int32_t (*remove)(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *);
     void (*close)(void *self);
+
+    /* As the producer's. */
+    uint32_t (*traits_for)(const void *settings);
 };
 
 /* ---- Options: one table for parser, checks, help, man page, example file and redaction ----------------------------- */

@@ -69,14 +69,21 @@ const struct eb_plugin eventbus_plugin = {
     .check = check,
 };
 
+static uint32_t producer_traits(const void *settings) {
+    const struct sq_settings *set = settings;
+
+    return EB_T_ORDER | EB_T_PROCESSES | (set->durability == SQ_POWER ? EB_T_POWER : 0);
+}
+
 const struct eb_producer_ops eventbus_producer = {
     .size = sizeof eventbus_producer,
-    .traits = EB_T_ORDER | EB_T_PROCESSES,
+    .traits = EB_T_ORDER | EB_T_POWER | EB_T_PROCESSES,
     .open = sq_producer_open,
     .submit = sq_producer_submit,
     .poll = sq_producer_poll,
     .wake = sq_producer_wake,
     .close = sq_producer_close,
+    .traits_for = producer_traits,
 };
 
 const struct eb_consumer_ops eventbus_consumer = {

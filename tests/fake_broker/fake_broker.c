@@ -34,7 +34,7 @@ static bool injected(struct fault *fault, struct eb_error *err) {
 /* ---- Settings ---- */
 
 struct settings {
-    int64_t state, events, mute, talks, receive, report;
+    int64_t state, events, mute, talks, lacks, receive, report;
 };
 
 #define FAULT(name)                                                                                                            \
@@ -51,6 +51,8 @@ static const struct eb_option options[] = {
     {.key = "mute", .type = EB_OPT_BOOL, .fallback = "no", .offset = offsetof(struct settings, mute), .help = "says nothing of its link"},
     {.key = "talks", .type = EB_OPT_BOOL, .fallback = "no", .offset = offsetof(struct settings, talks),
      .help = "logs that it was opened, and which messages were submitted"},
+    {.key = "lacks", .type = EB_OPT_INT, .fallback = "0", .max = UINT32_MAX, .offset = offsetof(struct settings, lacks),
+     .help = "traits that it does not have with these settings"},
     FAULT(receive), FAULT(report),
 };
 /* clang-format on */
@@ -75,6 +77,12 @@ static void use(const void *settings) {
     own.talks = set->talks;
     inject(&own.receive, set->receive);
     inject(&own.report, set->report);
+}
+
+static inline uint32_t traits_for(const void *settings) {
+    const struct settings *set = settings;
+
+    return (uint32_t)(TRAITS & ~(uint64_t)set->lacks);
 }
 
 static inline void count_wake(void *self) {
@@ -202,7 +210,7 @@ static void producer_close(void *self, int32_t timeout_ms) {
 /* clang-format off */
 const struct eb_producer_ops eventbus_producer = {
     .size = sizeof eventbus_producer, .traits = TRAITS, .open = producer_open, .submit = producer_submit,
-    .poll = producer_poll, .wake = count_wake, .close = producer_close,
+    .poll = producer_poll, .wake = count_wake, .close = producer_close, .traits_for = traits_for,
 };
 /* clang-format on */
 #endif
@@ -386,7 +394,7 @@ static void consumer_close(void *self, int32_t timeout_ms) {
 /* clang-format off */
 const struct eb_consumer_ops eventbus_consumer = {
     .size = sizeof eventbus_consumer, .traits = TRAITS, .open = consumer_open, .receive = consumer_receive,
-    .settle = consumer_settle, .wake = count_wake, .close = consumer_close,
+    .settle = consumer_settle, .wake = count_wake, .close = consumer_close, .traits_for = traits_for,
 };
 /* clang-format on */
 #endif

@@ -118,6 +118,9 @@ const struct eb_plugin eventbus_plugin = { .size = IDLE_SIZE,
 #ifndef IDLE_SUBMIT
 #define IDLE_SUBMIT idle_submit
 #endif
+#ifndef IDLE_TRAITS_FOR
+#define IDLE_TRAITS_FOR NULL
+#endif
 #ifndef IDLE_NO_PRODUCER
 const struct eb_producer_ops eventbus_producer = { .size = IDLE_PRODUCER_SIZE,
                                                    .traits = EB_T_ORDER,
@@ -125,7 +128,8 @@ const struct eb_producer_ops eventbus_producer = { .size = IDLE_PRODUCER_SIZE,
                                                    .submit = IDLE_SUBMIT,
                                                    .poll = idle_poll,
                                                    .wake = idle_wake,
-                                                   .close = idle_close };
+                                                   .close = idle_close,
+                                                   .traits_for = IDLE_TRAITS_FOR };
 #endif
 
 #ifndef IDLE_SETTLE

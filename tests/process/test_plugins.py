@@ -17,12 +17,23 @@ def folder(t):
 
 
 @test
+def traits_that_depend_on_settings_are_told_for_the_settings(t):
+    about, = t.run("plugins", "sqlite", "--json").json()
+    t.equal((about["traits"]["producer"], about["traits_by_settings"]), (["order", "power", "processes"], ["producer"]))
+    t.contains(t.run("plugins", "sqlite").out, "role: producer (order, power, processes); some only with certain settings\n",
+               "role: admin (history, processes)\n")
+    for durability, traits in (("process", "order, processes"), ("power", "order, power, processes")):
+        shown = t.run("config", "show", "-o", "broker.main.plugin=sqlite", "-o", f"broker.main.durability={durability}")
+        t.contains(shown.out, f"[broker main]\n; traits of the producer: {traits}\n; traits of the consumer: order, delay, ")
+
+
+@test
 def one_plugin_tells_roles_traits_and_options(t):
     file = t.compile_plugin("sample")
     about, = t.run("plugins", "sample", "--json", *folder(t)).json()
     options = about.pop("options")
     t.equal(about, {"name": "sample", "file": file, "version": "3", "summary": "A plugin of the tests", "abi": "1.0",
-                    "roles": ["admin"], "traits": {"admin": ["processes"]}})
+                    "roles": ["admin"], "traits": {"admin": ["processes"]}, "traits_by_settings": []})
     t.equal(options, [
         {"key": "url", "type": "text", "default": None, "help": "where it is", "required": True, "secret": False},
         {"key": "token", "type": "text", "default": None, "help": "lets you in", "required": False, "secret": True},

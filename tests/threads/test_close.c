@@ -108,7 +108,7 @@ static const struct eb_producer_ops ops = { .size = sizeof ops,
 static const struct ebi_plugin plugin = { .file = "/fake.so",
                                           .about = { .size = sizeof plugin.about, .name = "fake" },
                                           .producer = &ops };
-static const struct ebi_broker broker = { .name = "f", .plugin = &plugin };
+static const struct ebi_broker broker = { .name = "f", .plugin = &plugin, .traits = { .producer = EB_T_ORDER } };
 
 /* ---- What the threads do ---- */
 

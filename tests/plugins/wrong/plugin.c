@@ -31,13 +31,25 @@ const struct eb_plugin eventbus_plugin = { .size = sizeof eventbus_plugin,
                                            .option_size = sizeof *options,
                                            .settings_size = sizeof(struct settings) };
 
+static uint32_t producer_traits(const void *settings) {
+    static uint32_t calls;
+
+    (void)settings;
+    if (__builtin_strcmp(NAME, "adds-traits") == 0)
+        return EB_T_ORDER | EB_T_PROCESSES | EB_T_POWER;
+    if (__builtin_strcmp(NAME, "changes-traits") == 0 && calls++ % 2 == 1)
+        return EB_T_PROCESSES;
+    return EB_T_ORDER | EB_T_PROCESSES;
+}
+
 const struct eb_producer_ops eventbus_producer = { .size = sizeof eventbus_producer,
                                                    .traits = EB_T_ORDER | EB_T_PROCESSES,
                                                    .open = wrong_producer_open,
                                                    .submit = wrong_producer_submit,
                                                    .poll = wrong_producer_poll,
                                                    .wake = wrong_producer_wake,
-                                                   .close = wrong_producer_close };
+                                                   .close = wrong_producer_close,
+                                                   .traits_for = producer_traits };
 
 /* A table is filled when the file is compiled. */
 #define DELAY (__builtin_strcmp(NAME, "delays-in-order-only") == 0 ? 0 : EB_T_DELAY)

@@ -10,6 +10,21 @@
 
 TestSuite(opening, .init = working_begin, .timeout = 120);
 
+Test(opening, what_a_plugin_cannot_do_with_these_settings_is_refused_at_the_start) {
+    struct eb_consumer_options options = { .size = sizeof options, .section = "w", .from = "earliest" };
+    char lacks[40];
+
+    snprintf(lacks, sizeof lacks, "broker.m.lacks=%d", EB_T_HISTORY | EB_T_PATTERN);
+    fixture_set("tests/fake_broker", fixture_broker("full", NULL, TASK "[consume p]\ntopic = t*\ngroup = g\n"));
+    bus = fixture_bus((const char *const[]){ lacks, NULL });
+    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "plugin full keeps no history"), "%s", err.text);
+    options = (struct eb_consumer_options){ .size = sizeof options, .section = "p" };
+    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "supports no patterns"), "%s", err.text);
+    close_all();
+}
+
 Test(opening, what_a_plugin_cannot_do_is_refused_at_the_start) {
     struct eb_consumer_options options = { .size = sizeof options, .section = "w", .from = "earliest" };
 

@@ -191,6 +191,33 @@ Test(sender, a_key_is_at_a_plugin_without_order_once) {
     close_all(0);
 }
 
+Test(sender, a_key_is_at_a_plugin_once_that_keeps_no_order_with_these_settings) {
+    struct eb_error err;
+    char lacks[40];
+
+    for (int ordered = 0; ordered <= 1; ordered++) {
+        begin();
+        fake.hold_reports = true;
+        snprintf(lacks, sizeof lacks, "broker.m.lacks=%d", ordered ? EB_T_HISTORY : EB_T_ORDER);
+        fixture_set("tests/fake_broker", fixture_broker("full", NULL, ""));
+        bus = fixture_bus((const char *const[]){ lacks, NULL });
+        event = fixture_login(bus, 1, "ann");
+        for (int i = 0; i < 3; i++)
+            cr_assert_eq(eb_produce(bus, event, "t", "user.pii.username", on_receipt, NULL, &err), EB_OK, "%s", err.text);
+        if (ordered) {
+            until(fake.n_submitted == 3);
+        } else {
+            until(fake.n_submitted == 1);
+            cr_assert_eq(eb_bus_flush(bus, 100, &err), EB_RETRIABLE); /* the others are in the queue */
+            cr_assert_eq(fake.n_submitted, 1);
+        }
+        fake.hold_reports = false;
+        until(told == 3);
+        cr_assert_eq(delivered, 3);
+        close_all(0);
+    }
+}
+
 Test(sender, the_plugin_speaks_through_the_log) {
     open_on("full", "log_level = debug\n");
     send_all(1);

@@ -58,6 +58,39 @@ Test(bind, settings_are_filled_by_both_tables) {
     scene_free(&scene);
 }
 
+static void keep_line(void *arg, int level, const char *line) {
+    (void)level;
+    strcat(strcat(arg, line), "\n");
+}
+
+Test(bind, a_role_has_the_traits_of_its_settings_and_no_others) {
+    static const struct {
+        const char *ini;
+        uint32_t traits, unlisted;
+    } cases[] = { { "[broker main]\nplugin = picky\n", EB_T_ORDER, 0 },
+                  { "[broker main]\nplugin = picky\nnumber = 8\n", 0, 0 },
+                  { "[broker main]\nplugin = picky\nnumber = 9\n", EB_T_ORDER, EB_T_POWER } };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct scene scene = scene_new(cases[i].ini);
+        struct ebi_broker *broker = NULL;
+        struct eb_error err = { 0 };
+        char logged[2000] = "";
+        struct ebi_log *log = ebi_log_new(EBI_DEBUG, false, keep_line, logged);
+
+        cr_assert_eq(ebi_broker_bind(scene.config, &scene.bus, "main", &broker, &err), EB_OK, "%s", err.text);
+        cr_expect_eq(broker->traits.producer, cases[i].traits, "case %zu", i);
+        cr_expect_eq(broker->unlisted.producer, cases[i].unlisted, "case %zu", i);
+        cr_expect_eq(broker->traits.consumer, 0, "it lists none");
+        ebi_broker_log_unlisted(broker, log);
+        cr_expect_eq(strstr(logged, "broker main: plugin picky (") && strstr(logged, "claims traits 0x2 for its producer"),
+                     cases[i].unlisted != 0, "%s", logged);
+        ebi_log_free(log);
+        ebi_broker_free(broker);
+        scene_free(&scene);
+    }
+}
+
 /* %s stands for the file in what is said. */
 static const struct {
     const char *ini, *broker;
