@@ -13,23 +13,37 @@ static void close_consumer(struct ebc_instance *in) {
     ebc_close_consumer(consumer_of(in));
 }
 
-static void fill_subscription(struct ebc_consumer *c, const struct ebc_consumer_options *options) {
-    struct ebc_test *t = c->in.t;
-    struct eb_point *earliest = ebc_alloc(t, sizeof *earliest);
+/* The plugin may use the list until close has returned, which may be after the case has. */
+static const char *const *copy_topics(struct ebc_test *t, const struct ebc_consumer_options *options, size_t *n) {
+    const char *const one_or_two[] = { options->topic, options->topic2 };
+    const char *const *topics = options->topics ? options->topics : one_or_two;
 
-    *earliest = (struct eb_point){ .size = sizeof *earliest, .kind = c->ops->traits & EB_T_HISTORY ? EB_EARLIEST : EB_LATEST };
-    c->two_topics[0] = options->topic;
-    c->two_topics[1] = options->topic2;
+    *n = options->topics ? options->n_topics : options->topic2 ? 2 : 1;
+    const char **copy = ebc_alloc(t, *n * sizeof *copy);
+    memcpy(copy, topics, *n * sizeof *copy);
+    return copy;
+}
+
+static const struct eb_point *copy_start(struct ebc_consumer *c, const struct eb_point *start) {
+    struct eb_point *copy = ebc_alloc(c->in.t, sizeof *copy);
+
+    *copy = start ? *start
+                  : (struct eb_point){ .size = sizeof *copy, .kind = c->ops->traits & EB_T_HISTORY ? EB_EARLIEST : EB_LATEST };
+    return copy;
+}
+
+static void fill_subscription(struct ebc_consumer *c, const struct ebc_consumer_options *options) {
+    size_t n_topics;
+    const char *const *topics = copy_topics(c->in.t, options, &n_topics);
+
     c->unwanted = options->unwanted;
     c->lean = options->lean;
     c->sub = (struct eb_subscription){ .size = sizeof c->sub,
-                                       .topics = options->topics ? options->topics : c->two_topics,
-                                       .n_topics = options->topics   ? options->n_topics
-                                                   : options->topic2 ? 2
-                                                                     : 1,
+                                       .topics = topics,
+                                       .n_topics = n_topics,
                                        .group = options->group,
                                        .consumer = options->member ? options->member : "m1",
-                                       .start = options->start ? options->start : earliest,
+                                       .start = copy_start(c, options->start),
                                        .order = options->no_order ? EB_ORDER_NONE
                                                 : options->order  ? options->order
                                                                   : EB_ORDER_KEY,

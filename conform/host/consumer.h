@@ -10,7 +10,7 @@ struct ebc_consumer {
     struct ebc_instance in;
     const struct eb_consumer_ops *ops;
     struct eb_subscription sub;
-    const char *two_topics[2], *unwanted;
+    const char *unwanted;
     uint32_t group_bit;
     struct ebc_received **got;
     size_t n_got, accept_only;
