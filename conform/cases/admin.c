@@ -329,139 +329,7 @@ static void a_walk_lasts_as_long_as_its_items(struct ebc_test *t) {
     }
 }
 
-/* ---- seek and trim ---- */
-
-/* How a seek moved a group, over all partitions. */
-struct moves {
-    unsigned n;
-    bool before, nameless; /* the group existed; a name or position was missing */
-};
-
-static int32_t count_move(void *arg, const struct eb_seek_info *info) {
-    struct moves *moves = arg;
-
-    moves->n++;
-    moves->before = moves->before || info->before;
-    moves->nameless = moves->nameless || !info->partition || !info->after;
-    return 0;
-}
-
-static int32_t try_seek(struct ebc_test *t, const char *topic, const char *group, struct eb_point to, uint32_t flags,
-                        struct moves *moves, struct eb_error *err) {
-    int32_t status;
-
-    *moves = (struct moves){ 0 };
-    status = ebc_admin_seek(t, topic, group, to, flags, count_move, moves, err);
-    return status;
-}
-
-static void seek(struct ebc_test *t, const char *topic, const char *group, struct eb_point to, uint32_t flags) {
-    struct eb_error err = { 0 };
-    struct moves moves;
-
-    ebc_admin_worked(t, "seek", try_seek(t, topic, group, to, flags, &moves, &err), &err);
-    if (moves.n == 0 || moves.nameless || moves.before == ((flags & EB_CREATE) != 0))
-        ebc_break(t, EBC_SEEK,
-                  "expected a call for each partition of group %s, with the new position and, unless the seek made the group, "
-                  "the old one; came %u",
-                  group, moves.n);
-    if (!(flags & EB_DRY_RUN))
-        ebc_forget_acknowledged(t, group);
-}
-
-/* Expects this status from a seek, which changes nothing. */
-static void expect_refusal(struct ebc_test *t, const char *topic, const char *group, struct eb_point to, int32_t expected) {
-    struct eb_error err = { 0 };
-    struct moves moves;
-    int32_t status = try_seek(t, topic, group, to, 0, &moves, &err);
-
-    if (status != expected || !err.text[0] || moves.n > 0)
-        ebc_break(t, EBC_SEEK_NOTHING, "expected %d with the reason from a seek of group %s in topic %s; came %d", expected,
-                  group, topic, status);
-}
-
-/* Expects that the group gets exactly stored[first..n) now. */
-static void expect_rest(struct ebc_test *t, enum ebc_rule rule, const char *topic, const char *group,
-                        struct ebc_received **stored, size_t first, size_t n) {
-    struct ebc_consumer *c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
-    const struct ebc_event **due = ebc_alloc(t, n * sizeof *due);
-    size_t others;
-
-    for (size_t i = first; i < n; i++)
-        due[i - first] = stored[i]->event;
-    others = ebc_receive_due(c, topic, due, n - first);
-    for (size_t i = 0; i < n; i++) {
-        bool came = ebc_find_event(ebc_all(c), ebc_count(c), stored[i]->event) != NULL;
-        if (came != (i >= first))
-            ebc_break(t, rule, "expected the group to get the events from number %zu of %zu on; came number %zu%s", first + 1,
-                      n, i + 1, came ? "" : " not");
-    }
-    if (others < n - first)
-        ebc_break(t, rule, "expected %zu events; came %zu", n - first, others);
-    ebc_close_consumer(c);
-}
-
-static void seek_moves_a_group(struct ebc_test *t) {
-    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g"), *fresh = ebc_format(t, "%s-new", group);
-    struct eb_point earliest = { .kind = EB_EARLIEST }, sixth = { .kind = EB_POSITION };
-    struct ebc_consumer *c;
-    struct ebc_received **stored;
-
-    skip_unless(t, t->plugin.admin->seek, "seek");
-    ebc_send_through_new(t, ebc_new_events(t, topic, 10, 1));
-    stored = ebc_read_stored(t, topic, group, 10);
-    sixth.position = stored[5]->message->position;
-    seek(t, topic, group, earliest, 0);
-    expect_rest(t, EBC_SEEK, topic, group, stored, 0, 10);
-    seek(t, topic, group, sixth, 0);
-    expect_rest(t, EBC_SEEK, topic, group, stored, 5, 10);
-    expect_refusal(t, topic, fresh, sixth, EB_GONE);
-    seek(t, topic, fresh, sixth, EB_CREATE | EB_DRY_RUN);
-    expect_refusal(t, topic, fresh, sixth, EB_GONE);
-    expect_refusal(t, ebc_topic_name(t, "none"), group, earliest, EB_GONE);
-    seek(t, topic, fresh, sixth, EB_CREATE);
-    expect_rest(t, EBC_SEEK, topic, fresh, stored, 5, 10);
-    seek(t, topic, group, earliest, 0);
-    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
-    ebc_receive_n(c, 3);
-    ebc_close_consumer(c); /* returns them: unsettled messages that the next seek leaves behind */
-    seek(t, topic, group, (struct eb_point){ .kind = EB_LATEST }, 0);
-    seek(t, topic, group, earliest, EB_DRY_RUN);
-    expect_rest(t, EBC_SEEK, topic, group, stored, 10, 10);
-}
-
-/* A live member has messages in flight. The seek is refused, or all messages come again and the member's verdicts are settled. */
-static void a_seek_moves_live_members_or_says_who(struct ebc_test *t) {
-    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
-    struct eb_point earliest = { .kind = EB_EARLIEST };
-    struct ebc_range sent = ebc_new_events(t, topic, 10, EBC_OWN_KEYS);
-    struct eb_error err = { 0 };
-    struct moves moves;
-    struct ebc_consumer *c;
-    struct ebc_received **got;
-    int32_t status;
-
-    skip_unless(t, t->plugin.admin->seek, "seek");
-    ebc_send_through_new(t, sent);
-    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .max_messages = 6 });
-    got = ebc_receive_n(c, 6);
-    ebc_settle_each(c, got, 3, EB_ACK);
-    ebc_wait_settled(c);
-    status = try_seek(t, topic, group, earliest, 0, &moves, &err);
-    if (status == EB_PERMANENT && err.text[0])
-        return;
-    ebc_admin_worked(t, "seek", status, &err);
-    ebc_forget_acknowledged(t, group);
-    ebc_settle_each(c, got + 3, 3, EB_RETURN);
-    ebc_wait_settled(c);
-    ebc_receive_due(c, topic, ebc_listed(t, sent), sent.n);
-    for (size_t i = 0; i < sent.n; i++)
-        if (!ebc_find_event(ebc_all(c) + 6, ebc_count(c) - 6, ebc_event(t, sent, i)))
-            ebc_break(t, EBC_SEEK_LIVE,
-                      "expected event %zu again after the seek to earliest, or EB_PERMANENT with "
-                      "who; came neither",
-                      ebc_event(t, sent, i)->number);
-}
+/* ---- trim and remove ---- */
 
 static void trim(struct ebc_test *t, const char *topic, struct ebc_received *before, int32_t unread_too) {
     struct eb_point point = { .kind = EB_POSITION, .position = before->message->position };
@@ -482,7 +350,7 @@ static void trim_keeps_what_is_unread(struct ebc_test *t) {
     ebc_wait_settled(c);
     ebc_close_consumer(c);
     trim(t, topic, stored[6], 0);
-    expect_rest(t, EBC_TRIM, topic, group, stored, 2, 10);
+    ebc_expect_rest(t, EBC_TRIM, topic, group, stored, 2, 10);
     trim(t, topic, stored[6], 1);
     if (t->plugin.admin->browse)
         for (size_t i = 0; i < 10; i++) {
@@ -511,7 +379,7 @@ static void a_removed_group_is_gone(struct ebc_test *t) {
         ebc_break(t, EBC_REMOVE, "expected EB_GONE from remove of a group that is not there; came %d", status);
     ebc_forget_acknowledged(t, group);
     if (t->plugin.consumer->traits & EB_T_HISTORY)
-        expect_rest(t, EBC_REMOVE, topic, group, stored, 0, 5); /* a new group of that name */
+        ebc_expect_rest(t, EBC_REMOVE, topic, group, stored, 0, 5); /* a new group of that name */
 }
 
 /* clang-format off */
@@ -529,13 +397,6 @@ const struct ebc_case ebc_admin[] = {
     { .group = "admin", .name = "browse-leaves-no-trace",
       .about = "browse reads from a point to the end, stops when told to, and moves no group",
       .roles = EBC_ALL_ROLES, .run = browse_leaves_no_trace },
-    { .group = "admin", .name = "seek-moves-a-group",
-      .about = "seek moves a group to the earliest, the latest or a position, makes one only with EB_CREATE",
-      .roles = EBC_ALL_ROLES, .run = seek_moves_a_group },
-    { .group = "admin", .name = "a-seek-moves-live-members-or-says-who",
-      .about = "a seek while a member works moves the group, or is refused with the member's name",
-      .roles = EBC_ALL_ROLES,
-      .run = a_seek_moves_live_members_or_says_who },
     { .group = "admin", .name = "trim-keeps-what-is-unread",
       .about = "trim removes what all groups have settled, and the rest only with unread_too",
       .roles = EBC_ALL_ROLES, .run = trim_keeps_what_is_unread },

@@ -37,9 +37,13 @@ struct ebc_case {
 
 /* The groups' tables, each ended by a case without a name. */
 extern const struct ebc_case ebc_calls[], ebc_traits[], ebc_sending[], ebc_resending[], ebc_receiving[], ebc_subscribing[],
-    ebc_settling[], ebc_order[], ebc_admin[], ebc_removing[], ebc_crash[], ebc_crash_sending[], ebc_outage[], ebc_options[],
-    ebc_sizes[], ebc_schemas[], ebc_positions[], ebc_closing_producers[], ebc_closing_consumers[], ebc_starts[], ebc_model[],
-    ebc_load_cases[], ebc_together[];
+    ebc_settling[], ebc_order[], ebc_admin[], ebc_seeking[], ebc_removing[], ebc_crash[], ebc_crash_sending[], ebc_outage[],
+    ebc_options[], ebc_sizes[], ebc_schemas[], ebc_positions[], ebc_closing_producers[], ebc_closing_consumers[], ebc_starts[],
+    ebc_model[], ebc_load_cases[], ebc_together[];
+
+/* Expects that the group gets exactly stored[first..n) now; another break is one of this rule. */
+void ebc_expect_rest(struct ebc_test *, enum ebc_rule, const char *topic, const char *group, struct ebc_received **stored,
+                     size_t first, size_t n);
 
 /* ---- the broker ---- */
 

@@ -8,7 +8,7 @@
 /* clang-format off */
 static const struct ebc_case *const tables[] = {
     ebc_calls, ebc_traits, ebc_options, ebc_sending, ebc_resending, ebc_sizes, ebc_closing_producers, ebc_receiving, ebc_subscribing,
-    ebc_starts, ebc_schemas, ebc_settling, ebc_model, ebc_closing_consumers, ebc_order, ebc_admin, ebc_removing,
+    ebc_starts, ebc_schemas, ebc_settling, ebc_model, ebc_closing_consumers, ebc_order, ebc_admin, ebc_seeking, ebc_removing,
     ebc_positions, ebc_load_cases, ebc_together, ebc_crash, ebc_crash_sending, ebc_outage,
 };
 /* clang-format on */
