@@ -28,7 +28,7 @@ struct ebi_dispatch {
     struct ebi_running running;
     struct ebi_verdicts verdicts;
     struct ebi_attempts attempts;    /* of what is back with the broker */
-    struct ebi_inflight_pool spares; /* the loop's own */
+    struct ebi_inflight_pool spares; /* of messages that are settled, by whatever thread */
 };
 
 void ebi_dispatch_init(struct ebi_dispatch *);

@@ -125,6 +125,15 @@ void ebi_mark_schemas_in_use(void *arg, struct ebi_writer_schemas *writers) {
     ebi_consumer_unlock(consumer);
 }
 
+/* Lock held. */
+static bool has_room(const struct eb_consumer *consumer) {
+    const struct ebi_consume_settings *settings = &consumer->task.settings;
+    const struct ebi_dispatch *dispatch = &consumer->dispatch;
+
+    return dispatch->in_flight < (size_t)settings->max_in_flight &&
+           (dispatch->in_flight == 0 || dispatch->bytes < (size_t)settings->max_in_flight_bytes);
+}
+
 static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_message *message) {
     const struct eb_schema *key_schema, *schema;
     struct ebi_bytes *queue = &consumer->queue_key;
@@ -146,7 +155,7 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
         schema = key_schema = NULL;
     }
     leave_out_headers(&copy);
-    inflight = ebi_inflight_new(&copy, key_schema, schema, ebi_inflight_spare(&consumer->dispatch.spares));
+    inflight = ebi_inflight_new(&copy, key_schema, schema, ebi_inflight_spare(&consumer->spares));
     ebi_bytes_clear(queue);
     if (!inflight || !queue_for(consumer, inflight, queue, &own))
         goto done;
@@ -154,7 +163,8 @@ static enum eb_status take_in(struct eb_consumer *consumer, const struct eb_mess
     watch_lease(consumer, inflight);
     ebi_consumer_lock(consumer);
     enum ebi_counting counting = consumer->dispatch.attempts.broker;
-    added = ebi_dispatch_add(&consumer->dispatch, inflight, own ? NULL : queue->data, queue->len, consumer->receive_began_ms);
+    added = has_room(consumer) &&
+            ebi_dispatch_add(&consumer->dispatch, inflight, own ? NULL : queue->data, queue->len, consumer->receive_began_ms);
     if (consumer->dispatch.attempts.broker != counting)
         ebi_failures_log_miscount(consumer, inflight);
     ebi_consumer_unlock(consumer);
@@ -178,14 +188,7 @@ void ebi_announce_received(struct eb_consumer *consumer) {
 }
 
 static int32_t on_received(const struct eb_host *host, const struct eb_message *message) {
-    struct eb_consumer *consumer = consumer_of(host);
-    const struct ebi_consume_settings *settings = &consumer->task.settings;
-    const struct ebi_dispatch *dispatch = &consumer->dispatch;
-
-    if (dispatch->in_flight >= (size_t)settings->max_in_flight ||
-        (dispatch->in_flight > 0 && dispatch->bytes >= (size_t)settings->max_in_flight_bytes))
-        return EB_FULL;
-    return take_in(consumer, message);
+    return take_in(consumer_of(host), message);
 }
 
 static void on_settled(const struct eb_host *host, const uint64_t *tokens, size_t n, int32_t status) {

@@ -67,6 +67,13 @@ struct ebi_inflight *ebi_inflight_spare(struct ebi_inflight_pool *pool) {
     return spare;
 }
 
+void ebi_inflight_pool_refill(struct ebi_inflight_pool *to, struct ebi_inflight_pool *from) {
+    if (to->first)
+        return;
+    *to = *from;
+    *from = (struct ebi_inflight_pool){ 0 };
+}
+
 void ebi_inflight_pool_free(struct ebi_inflight_pool *pool) {
     while (pool->first)
         free(ebi_inflight_spare(pool));

@@ -62,7 +62,8 @@ struct ebi_inflight {
     UT_hash_handle hh;      /* by token */
 };
 
-/* Blocks of messages that are settled, to be used again. The worker's loop alone uses them. */
+/* Blocks of messages that are settled, to be used again. Plugins confirm verdicts from any thread, so the blocks come into the pool
+ * of the dispatch, under its lock; the worker's loop takes all of them into its own pool, and makes messages of those. */
 struct ebi_inflight_pool {
     struct ebi_inflight *first; /* by next */
     size_t n;
@@ -80,6 +81,9 @@ struct ebi_inflight *ebi_inflight_spare(struct ebi_inflight_pool *);
 
 /* Puts a message's block into the pool, or frees it. */
 void ebi_inflight_recycle(struct ebi_inflight_pool *, struct ebi_inflight *);
+
+/* Moves all blocks of `from` into `to`, if that is empty. */
+void ebi_inflight_pool_refill(struct ebi_inflight_pool *to, struct ebi_inflight_pool *from);
 
 void ebi_inflight_pool_free(struct ebi_inflight_pool *);
 

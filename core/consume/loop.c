@@ -100,6 +100,7 @@ static int32_t run_once(struct eb_consumer *consumer, bool draining, int64_t by,
         return EB_FATAL; /* no other call of this instance but close is allowed */
     ebi_consumer_lock(consumer);
     uint32_t max = draining ? 0 : free_room(consumer);
+    ebi_inflight_pool_refill(&consumer->spares, &consumer->dispatch.spares);
     if (by < due)
         due = by;
     consumer->receiving = true;

@@ -110,7 +110,8 @@ struct eb_consumer {
     struct ebi_member member;
     struct ebi_writer_schemas *writers;
     struct ebi_decoder *decoder;
-    struct ebi_bytes queue_key; /* of the message that comes in; begins with its topic or with "strict" */
+    struct ebi_inflight_pool spares; /* for the messages that come in */
+    struct ebi_bytes queue_key;      /* of the message that comes in; begins with its topic or with "strict" */
     int64_t receive_began_ms;
     uint32_t unannounced;           /* messages that came in since a thread was woken */
     int64_t watch_at_ms;            /* when to look next at what has been at work for long */

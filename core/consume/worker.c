@@ -124,6 +124,7 @@ void eb_consumer_close(struct eb_consumer *consumer) {
     ebi_link_close(consumer, CLOSE_MS);
     ebi_dead_letters_close(consumer, CLOSE_MS);
     ebi_dispatch_free(&consumer->dispatch);
+    ebi_inflight_pool_free(&consumer->spares);
     ebi_instance_destroy(&consumer->instance);
     ebi_writer_schemas_free(consumer->writers);
     ebi_decoder_free(consumer->decoder);

@@ -395,12 +395,12 @@ static const struct eb_option options[] = {
 };
 
 const struct eb_producer_ops eventbus_producer = {
-    sizeof(struct eb_producer_ops), EB_T_ORDER, 0, producer_open, producer_submit, producer_poll, producer_wake, producer_close,
+    sizeof(struct eb_producer_ops), EB_T_ORDER, 0, producer_open, producer_submit, producer_poll, producer_wake, producer_close, NULL,
 };
 
 const struct eb_consumer_ops eventbus_consumer = {
     sizeof(struct eb_consumer_ops), EB_T_HISTORY, 0, consumer_open, consumer_receive, consumer_settle, consumer_wake, NULL,
-    consumer_close,
+    consumer_close, NULL,
 };
 
 const struct eb_plugin eventbus_plugin = {
