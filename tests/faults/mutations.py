@@ -33,6 +33,7 @@ TARGETS = ["libeventbus.la", "eventbus", "sqlite.la"]
 TESTS = {
     "tests/faults": ["tests/faults/killer.so", "tests/faults/worker"],
     "tests/process": [],
+    "tests/threads": [],
     "plugins/redis/tests": ["redis.la"],
     "plugins/kafka/tests": ["kafka.la", "tests/brokers/kafka_mock", "tests/brokers/kafka_raw"],
     "plugins/common/registry/tests": ["plugins/common/registry/tests/registry_client"],
