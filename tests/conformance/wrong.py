@@ -216,24 +216,35 @@ PLUGINS = {
         "reports a batch before it stores it"),
 }
 
+TRIES = 4                   # of a plugin whose fault does not show
+
 # These go through the whole kit in each run, and fail no other case.
 WHOLE = ("right", "acks-cover", "reports-twice", "loses-wake", "hands-over-at-0", "passes-retry", "drops-on-close", "drops-refused", "ignores-bounds", "answers-twice", "prints", "aborts")
 
 
-def run(plugin, *options):
+def run(plugin, *options, seed=1):
     file = f"{BUILD}/tests/plugins/wrong/{plugin}.so"
-    kit = subprocess.run([f"{BUILD}/eventbus-conform", file, "--json", "--pace", "0.3", "--seed", "1", *options],
+    kit = subprocess.run([f"{BUILD}/eventbus-conform", file, "--json", "--pace", "0.3", "--seed", str(seed), *options],
                          capture_output=True, text=True, timeout=900, check=False)
     rows = [json.loads(line) for line in kit.stdout.splitlines()]
     return kit, list({row["case"]: row for row in rows if "case" in row}.values())      # the last result of a case counts
 
 
-def run_as_due(plugin):
-    return run(plugin) if plugin in WHOLE else run(plugin, "--only", PLUGINS[plugin][0])
-
-
 def failed(cases):
     return [case["case"] for case in cases if case["result"] == "fail"]
+
+
+def run_alone(plugin):
+    """At which moment a process dies is chance: it may hold nothing then, so that nothing shows."""
+    for seed in range(1, TRIES + 1):
+        kit, cases = run(plugin, "--only", PLUGINS[plugin][0], seed=seed)
+        if PLUGINS[plugin][0] in failed(cases):
+            break
+    return kit, cases
+
+
+def run_as_due(plugin):
+    return run(plugin) if plugin in WHOLE else run_alone(plugin)
 
 
 def judge_alone(plugin, kit, cases):
