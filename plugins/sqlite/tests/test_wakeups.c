@@ -174,9 +174,9 @@ static void wake_is_heard_and_remembered(void) {
 
 /* ---- asleep ---- */
 
-/* Of CPU in a second: 0.1 % in the full size; the small one counts its beginning and its end, too. ThreadSanitizer has work of its
+/* Of CPU in a second: 0.1 % in the full size; the small one counts its beginning and its end, too. Sanitizers have work of their
  * own, which is more on a busy machine: there, only a loop that does not sleep is found. */
-#ifdef __SANITIZE_THREAD__
+#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
 enum { FULL_SIZE_US = 50000, SMALL_SIZE_US = 50000, STATE_US = 200000 };
 #else
 enum { FULL_SIZE_US = 1000, SMALL_SIZE_US = 5000, STATE_US = 20000 };
