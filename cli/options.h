@@ -21,8 +21,8 @@ enum cli_order {
  * with them; `name` is the verb in that message. */
 int cli_options_read(const char *name, const struct cli_table *, size_t n_tables, enum cli_order, int argc, char **argv);
 
-/* Returns the index of the first word that is neither an option nor an option's value, or argc if there is none or an
- * unknown option stands before it. Fills nothing and reports nothing. */
+/* Returns the index of the first word that is neither an option nor an option's value, or argc if the words hold
+ * none, or if an unknown option stands before it. Fills nothing and reports nothing. */
 int cli_options_first_word(const struct cli_table *, size_t n_tables, int argc, char **argv);
 
 void cli_options_free(const struct cli_table *, size_t n_tables);

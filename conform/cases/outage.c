@@ -1,5 +1,5 @@
-/* conform/cases/outage.c - a broker that goes away and comes back, and one that is not there: nothing waits for it, the link
- * is told, and nothing is lost. */
+/* conform/cases/outage.c - a broker that goes away and comes back, and a broker that does not answer at all: no op waits for
+ * it, the plugin reports the link, and no event is lost. */
 #include "cases/case.h"
 
 #include <string.h>

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "host/host.h"
 
-/* Runs between fork and exec. The command gets no descriptor of ours, no blocked signal and no terminal. */
+/* Runs between fork and exec. The command inherits no descriptor of the kit, no blocked signal and no terminal. */
 static void become(const char *command, int output) {
     int nothing = open("/dev/null", O_RDWR);
     sigset_t none;

@@ -107,17 +107,18 @@ struct stub_group_info {
     char member[STUB_NAME_ROOM]; /* the name of one of the members; its beginning, if it is long */
 };
 
-bool stub_topic(struct stub_client *, const char *topic, struct stub_topic_info *); /* false: there is none */
+bool stub_topic(struct stub_client *, const char *topic, struct stub_topic_info *); /* false: no such topic exists */
 bool stub_group(struct stub_client *, const char *topic, const char *group, struct stub_group_info *);
 
 /* Replace the info by that of the next name in order; false: it was the last. An empty name begins. */
 bool stub_next_topic(struct stub_client *, struct stub_topic_info *);
 bool stub_next_group(struct stub_client *, const char *topic, struct stub_group_info *);
 
-/* The number of the first message at a point; the topic's end if there is none. 0: there is no such topic. */
+/* Returns the number of the first message at a point, or the topic's end if no message stands there. 0: no such topic
+ * exists. */
 uint64_t stub_find(struct stub_client *, const char *topic, const struct stub_point *);
 
-/* The first message from `number` on, outside of any group; NULL: there is none. False: no memory. */
+/* Reads the first message from `number` on, for no group; sets NULL if the topic holds none. False: no memory. */
 bool stub_read(struct stub_client *, const char *topic, uint64_t number, struct stub_message **);
 
 bool stub_create_topic(struct stub_client *, const char *topic);                                   /* false: no memory */

@@ -108,8 +108,8 @@ static inline bool ebp_get_text(struct ebp_reader *reader, struct eb_text *text)
 
 /* ---- Attributes and headers ---- */
 
-/* The usual name of a number from 1 on; NULL: there is none. Numbers are never given to another name, only added: bytes
- * that are kept hold them. */
+/* Returns the usual name of a number from 1 on, or NULL if no name has this number. A later version adds numbers and never
+ * gives a number to another name, because packed messages that a broker keeps hold them. */
 static inline const char *ebp_usual_name(uint64_t number) {
     static const char *const usual[] = { "type",       "id",        "source",          "time",        "minorversion",
                                          "sourcehost", "sourcelib", "datacontenttype", "specversion", "content-type" };

@@ -152,7 +152,8 @@ static inline int64_t ebp_leases_due_ms(const struct ebp_lease_book *book) {
     return book->n > 0 ? book->leases[0]->due_ms : INT64_MAX;
 }
 
-/* Returns the next lease that is to be extended or is over at now_ms; NULL: there is none more. */
+/* Returns the next lease that is to be extended or is over at now_ms; NULL: no other
+ * lease is due. */
 static inline struct ebp_lease *ebp_lease_due(struct ebp_lease_book *book, int64_t now_ms, enum ebp_lease_what *what) {
     struct ebp_lease *lease = book->n > 0 ? book->leases[0] : NULL;
 

@@ -20,7 +20,7 @@ enum ebp_link_state {
 struct ebp_link {
     const struct eb_host *host;
     int state;             /* enum ebp_link_state */
-    pthread_mutex_t mutex; /* held while the host is told, so that it is told in the order of the changes */
+    pthread_mutex_t mutex; /* held during host->link, so that the host hears of the changes in their order */
 };
 
 /* In the plugin's open. It holds nothing that must be freed. */
