@@ -142,16 +142,20 @@ int64_t kit_now_ms(void) {
 
 /* ThreadSanitizer has a thread of its own, whose work is not the plugin's. */
 #ifdef __SANITIZE_THREAD__
-#define WHOSE_CPU RUSAGE_THREAD
+#define WHOSE_WORK RUSAGE_THREAD
 #else
-#define WHOSE_CPU RUSAGE_SELF
+#define WHOSE_WORK RUSAGE_SELF
 #endif
 
-int64_t kit_cpu_us(void) {
+struct kit_work kit_work(void) {
     struct rusage use;
 
-    getrusage(WHOSE_CPU, &use);
-    return ((int64_t)use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000000 + use.ru_utime.tv_usec + use.ru_stime.tv_usec;
+    getrusage(WHOSE_WORK, &use);
+    return (struct kit_work){
+        .at_ms = kit_now_ms(),
+        .cpu_us = ((int64_t)use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000000 + use.ru_utime.tv_usec + use.ru_stime.tv_usec,
+        .sleeps = use.ru_nvcsw,
+    };
 }
 
 void kit_goes_on(struct kit_patience *patience, int64_t number, const char *what) {

@@ -39,7 +39,13 @@ const char *kit_file(const char *name);
 long kit_size(long small, long large);
 
 int64_t kit_now_ms(void);
-int64_t kit_cpu_us(void);
+
+/* What the process has done so far: a loop that sleeps too briefly is seen by its sleeps, one that does not sleep by its CPU. */
+struct kit_work {
+    int64_t at_ms, cpu_us, sleeps;
+};
+struct kit_work kit_work(void);
+
 /* What a test waits for, which may be slow on a busy machine but must go on. Zeroed at first. */
 struct kit_patience {
     int64_t last, until_ms;
