@@ -1,0 +1,204 @@
+/* client/client.c - see client.h. */
+#include "client/client.h"
+#include "client/log_bridge.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <eventbus/plugin-help.h>
+
+/* Where Debian and its kin keep the certificates to trust; a libpulsar out of a wheel looks elsewhere. */
+static const char system_ca[] = "/etc/ssl/certs/ca-certificates.crt";
+
+/* ---- the login ---- */
+
+/* A copy of what the settings say, for the client's threads. */
+struct pl_login {
+    struct pl_settings set; /* the token's options alone */
+    char *token, *token_file, *token_env;
+};
+
+static void login_free(struct pl_login *login) {
+    if (!login)
+        return;
+    free(login->token);
+    free(login->token_file);
+    free(login->token_env);
+    free(login);
+}
+
+static bool copy(const char *from, char **to, const char **field) {
+    *to = from ? strdup(from) : NULL;
+    *field = *to;
+    return *to || !from;
+}
+
+static struct pl_login *login_new(const struct pl_settings *set) {
+    struct pl_login *login = calloc(1, sizeof *login);
+
+    if (login && copy(set->token, &login->token, &login->set.token) &&
+        copy(set->token_file, &login->token_file, &login->set.token_file) &&
+        copy(set->token_env, &login->token_env, &login->set.token_env))
+        return login;
+    login_free(login);
+    return NULL;
+}
+
+/* A thread of the client's, at each login. The library frees the token. Without one the broker refuses the login. */
+static char *give_token(void *arg) {
+    const struct pl_login *login = arg;
+    struct eb_error why;
+    char *token = NULL;
+
+    if (pl_token(&login->set, &token, &why) != EB_OK)
+        pl_log_line(EBP_LOG_WARNING, why.text);
+    return token ? token : strdup("");
+}
+
+/* ---- opening ---- */
+
+static int32_t check_file(const char *key, const char *path, struct eb_error *err) {
+    if (!path || access(path, R_OK) == 0)
+        return EB_OK;
+    ebp_errno(err, EB_PERMANENT, "%s: cannot read %s", key, path);
+    if (err)
+        err->kind = EB_KIND_CONFIG;
+    return EB_PERMANENT;
+}
+
+static int32_t check_files(const struct pl_settings *set, struct eb_error *err) {
+    int32_t status = check_file("tls_ca", set->tls_ca, err);
+
+    if (status == EB_OK)
+        status = check_file("tls_cert", set->tls_cert, err);
+    return status == EB_OK ? check_file("tls_key", set->tls_key, err) : status;
+}
+
+static void configure_tls(pulsar_client_configuration_t *conf, const struct pl_settings *set) {
+    const char *ca = set->tls_ca ? set->tls_ca : access(system_ca, R_OK) == 0 ? system_ca : NULL;
+
+    if (!pl_url_is_tls(set->url))
+        return;
+    pulsar_client_configuration_set_tls_allow_insecure_connection(conf, 0);
+    pulsar_client_configuration_set_validate_hostname(conf, 1);
+    if (ca)
+        pulsar_client_configuration_set_tls_trust_certs_file_path(conf, ca);
+    if (set->tls_cert) {
+        pulsar_client_configuration_set_tls_certificate_file_path(conf, set->tls_cert);
+        pulsar_client_configuration_set_tls_private_key_file_path(conf, set->tls_key);
+    }
+}
+
+static pulsar_authentication_t *authentication(const struct pl_settings *set, struct pl_login *login) {
+    if (set->token || set->token_file || set->token_env)
+        return pulsar_authentication_token_create_with_supplier(give_token, login);
+    return set->tls_cert && pl_url_is_tls(set->url) ? pulsar_authentication_tls_create(set->tls_cert, set->tls_key) : NULL;
+}
+
+static int in_seconds(int64_t ms) {
+    return ms < 1000 ? 1 : (int)(ms / 1000);
+}
+
+static pulsar_client_t *make_client(const struct pl_client *c) {
+    pulsar_client_configuration_t *conf = pulsar_client_configuration_create();
+    pulsar_authentication_t *auth = authentication(c->set, c->login);
+    int64_t connect_ms = c->host->connect_timeout_ms;
+    pulsar_client_t *client;
+
+    pulsar_client_configuration_set_logger_t(conf, pl_log_bridge());
+    pulsar_client_configuration_set_io_threads(conf, 1);
+    pulsar_client_configuration_set_message_listener_threads(conf, 1);
+    pulsar_client_configuration_set_stats_interval_in_seconds(conf, 0);
+    pulsar_client_configuration_set_memory_limit(conf, 0); /* the bounds of the instances are the limit */
+    pulsar_client_configuration_set_operation_timeout_seconds(conf, in_seconds(c->set->operation_timeout));
+    pulsar_client_configuration_set_keep_alive_interval_in_seconds(conf, (unsigned)in_seconds(c->set->keepalive));
+    pl_cxx_connecting(conf, connect_ms > 500 && connect_ms < 10000 ? (int)connect_ms : 10000, 1000);
+    configure_tls(conf, c->set);
+    if (auth)
+        pulsar_client_configuration_set_auth(conf, auth);
+    client = pulsar_client_create(c->set->url, conf);
+    if (auth)
+        pulsar_authentication_free(auth);
+    pulsar_client_configuration_free(conf);
+    return client;
+}
+
+int32_t pl_client_open(struct pl_client *c, const struct eb_host *host, const struct pl_settings *set, struct eb_error *err) {
+    struct ebp_signals before;
+    int32_t status = check_files(set, err);
+
+    if (status != EB_OK || (status = pl_log_join(host, err)) != EB_OK)
+        return status;
+    *c = (struct pl_client){ .host = host, .set = set, .login = login_new(set) };
+    if (c->login) {
+        ebp_signals_block(&before); /* the threads that it starts inherit that */
+        c->client = make_client(c);
+        ebp_signals_restore(&before);
+    }
+    if (c->client)
+        return EB_OK;
+    login_free(c->login);
+    pl_log_leave(host);
+    return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, ENOMEM, "out of memory for a client of Pulsar");
+}
+
+const char *pl_client_address(const struct pl_client *c) {
+    return c->set->url;
+}
+
+/* ---- closing ---- */
+
+/* What a thread closes; the thread and the waiting caller have a reference each. */
+struct closing {
+    pulsar_client_t *client;
+    struct pl_login *login;
+    struct ebp_cond_wakeup done;
+    int refs;
+};
+
+static void closing_unref(struct closing *closing) {
+    if (__atomic_sub_fetch(&closing->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    ebp_cond_wakeup_close(&closing->done);
+    free(closing);
+}
+
+static void close_client(pulsar_client_t *client, struct pl_login *login) {
+    pulsar_client_close(client);
+    pulsar_client_free(client); /* ends the threads */
+    login_free(login);
+}
+
+static void *run_closing(void *arg) {
+    struct closing *closing = arg;
+
+    close_client(closing->client, closing->login);
+    ebp_cond_wakeup_signal(&closing->done);
+    closing_unref(closing);
+    return NULL;
+}
+
+void pl_client_close(struct pl_client *c, int64_t timeout_ms) {
+    struct closing *closing = calloc(1, sizeof *closing);
+    pthread_t thread;
+
+    if (closing && ebp_cond_wakeup_open(&closing->done)) {
+        closing->client = c->client;
+        closing->login = c->login;
+        closing->refs = 2;
+        if (ebp_thread_start(&thread, run_closing, closing, "pulsar-close") == 0) {
+            pthread_detach(thread);
+            ebp_cond_wakeup_wait(&closing->done, timeout_ms > 100 ? timeout_ms : 100);
+            closing_unref(closing);
+            goto closed;
+        }
+        ebp_cond_wakeup_close(&closing->done);
+    }
+    free(closing);
+    close_client(c->client, c->login); /* no thread can be had: wait here */
+closed:
+    pl_log_leave(c->host);
+    c->client = NULL;
+    c->login = NULL;
+}

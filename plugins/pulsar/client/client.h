@@ -1,0 +1,29 @@
+/* client/client.h - one client of libpulsar, as the settings say: its connections, its threads, its login. */
+#ifndef PL_CLIENT_H
+#define PL_CLIENT_H
+
+#include "client/libpulsar.h"
+#include "options.h"
+
+/* A login that the client's threads read; it lives as long as they do. */
+struct pl_login;
+
+struct pl_client {
+    pulsar_client_t *client;
+    const struct eb_host *host;
+    const struct pl_settings *set;
+    struct pl_login *login;
+};
+
+/* Makes a client, which connects to nothing yet; never waits for the network. The host's thread. Returns EB_OK, EB_PERMANENT
+ * (a file of TLS that cannot be read), or EB_RETRIABLE (no memory). */
+int32_t pl_client_open(struct pl_client *, const struct eb_host *, const struct pl_settings *, struct eb_error *);
+
+/* Closes the client and ends its threads; waits for that up to timeout_ms. What is not over then goes on in a thread of its
+ * own, which reads neither the settings nor the host. Contexts of callbacks must outlive that: count references. */
+void pl_client_close(struct pl_client *, int64_t timeout_ms);
+
+/* The address without more than the host, for messages. */
+const char *pl_client_address(const struct pl_client *);
+
+#endif

@@ -1,0 +1,56 @@
+/* client/cxx.c - see libpulsar.h: settings by the exported functions of libpulsar's C++ classes, under the names that the
+ * C++ ABI of Linux (Itanium) gives them. Each is read back, so that a libpulsar whose objects are laid out otherwise is
+ * noticed. */
+#include "client/libpulsar.h"
+
+#ifdef HAVE_PULSAR_ACK_RECEIPT
+void *ack_receipt_set(void *configuration, bool on) __asm__("_ZN6pulsar21ConsumerConfiguration20setAckReceiptEnabledEb");
+bool ack_receipt_get(const void *configuration) __asm__("_ZNK6pulsar21ConsumerConfiguration19isAckReceiptEnabledEv");
+
+bool pl_cxx_ack_receipt(pulsar_consumer_configuration_t *conf) {
+    ack_receipt_set(conf, true);
+    return ack_receipt_get(conf);
+}
+#else
+bool pl_cxx_ack_receipt(pulsar_consumer_configuration_t *conf) {
+    (void)conf;
+    return false;
+}
+#endif
+
+#ifdef HAVE_PULSAR_BATCHING_TYPE
+enum { KEY_BASED = 1 };
+
+void *batching_type_set(void *configuration,
+                        int type) __asm__("_ZN6pulsar21ProducerConfiguration15setBatchingTypeENS0_12BatchingTypeE");
+int batching_type_get(const void *configuration) __asm__("_ZNK6pulsar21ProducerConfiguration15getBatchingTypeEv");
+
+bool pl_cxx_batch_by_key(pulsar_producer_configuration_t *conf) {
+    batching_type_set(conf, KEY_BASED);
+    return batching_type_get(conf) == KEY_BASED;
+}
+#else
+bool pl_cxx_batch_by_key(pulsar_producer_configuration_t *conf) {
+    (void)conf;
+    return false;
+}
+#endif
+
+#ifdef HAVE_PULSAR_CONNECTION_TIMEOUT
+void *connection_timeout_set(void *configuration, int ms) __asm__("_ZN6pulsar19ClientConfiguration20setConnectionTimeoutEi");
+#endif
+#ifdef HAVE_PULSAR_MAX_BACKOFF
+void *max_backoff_set(void *configuration, int ms) __asm__("_ZN6pulsar19ClientConfiguration23setMaxBackoffIntervalMsEi");
+#endif
+
+void pl_cxx_connecting(pulsar_client_configuration_t *conf, int timeout_ms, int max_backoff_ms) {
+#ifdef HAVE_PULSAR_CONNECTION_TIMEOUT
+    connection_timeout_set(conf, timeout_ms);
+#endif
+#ifdef HAVE_PULSAR_MAX_BACKOFF
+    max_backoff_set(conf, max_backoff_ms);
+#endif
+    (void)conf;
+    (void)timeout_ms;
+    (void)max_backoff_ms;
+}

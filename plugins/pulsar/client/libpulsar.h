@@ -1,0 +1,24 @@
+/* client/libpulsar.h - libpulsar's C interface, and what this plugin needs of its C++ interface.
+ *
+ * The C interface has no functions for some settings that a promise of this plugin depends on. libpulsar exports those of its
+ * C++ classes, and an object of the C interface begins with the C++ object that it wraps, so they can be called with it.
+ * configure looks for each; those that return false could not be set. */
+#ifndef PL_LIBPULSAR_H
+#define PL_LIBPULSAR_H
+
+#include "config.h"
+
+#include <stdbool.h>
+#include <pulsar/c/authentication.h>
+#include <pulsar/c/client.h>
+
+/* The broker confirms acknowledgements; without it the callback only says that they were sent. */
+bool pl_cxx_ack_receipt(pulsar_consumer_configuration_t *);
+
+/* A batch holds messages of one key, so that Key_Shared can give the keys to different members. */
+bool pl_cxx_batch_by_key(pulsar_producer_configuration_t *);
+
+/* How long one try to connect may take, and the longest wait between two. */
+void pl_cxx_connecting(pulsar_client_configuration_t *, int timeout_ms, int max_backoff_ms);
+
+#endif

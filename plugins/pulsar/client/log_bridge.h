@@ -1,0 +1,32 @@
+/* client/log_bridge.h - what libpulsar logs, in the host's log.
+ *
+ * libpulsar has one logger in a process, the first that is set, whose calls come from all its threads, also after a client is
+ * closed. So the bridge is one of the process, too: it passes each line to the log of an instance that is open, and drops it
+ * while there is none. A lock guards all of it; it is held while a host logs, which never calls back. */
+#ifndef PL_LOG_BRIDGE_H
+#define PL_LOG_BRIDGE_H
+
+#include "client/libpulsar.h"
+
+#include <stddef.h>
+#include <eventbus/plugin.h>
+
+enum { PL_LOG_LAST_ROOM = 300 };
+
+/* From join to leave the host may be given lines, by any thread. EB_RETRIABLE: no memory. */
+int32_t pl_log_join(const struct eb_host *, struct eb_error *);
+void pl_log_leave(const struct eb_host *);
+
+/* The logger for a client's configuration. */
+pulsar_logger_t pl_log_bridge(void);
+
+/* Any thread. Logs a line of the plugin's own at a level of eventbus/plugin-help/log.h. */
+void pl_log_line(int32_t level, const char *text);
+
+/* Any thread. Copies the last warning or error of the library's, if it is younger than half a minute. False: there is none. */
+bool pl_log_last(char out[PL_LOG_LAST_ROOM]);
+
+/* Writes a library's line as one line into `out`, without what looks like a token. */
+void pl_log_clean(const char *line, char *out, size_t room);
+
+#endif
