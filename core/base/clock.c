@@ -126,9 +126,11 @@ static bool take_number(struct reader *in, int digits, int64_t low, int64_t high
     if (in->end - in->at < digits)
         return false;
     for (; digits > 0; digits--, in->at++) {
-        if (*in->at < '0' || *in->at > '9')
+        unsigned digit = (unsigned char)*in->at - (unsigned)'0';
+
+        if (digit > 9)
             return false;
-        sum = sum * 10 + (*in->at - '0');
+        sum = sum * 10 + digit;
     }
     *number = sum;
     return sum >= low && sum <= high;
@@ -150,15 +152,18 @@ static bool is_digit(const struct reader *in) {
 
 /* Reads .5 or ,123456789: cut to microseconds, never rounded, as Python does. */
 static bool take_fraction(struct reader *in, int64_t *micros) {
-    int64_t worth = SECOND_US / 10;
+    int digits = 0;
 
     *micros = 0;
     if (!take(in, '.') && !take(in, ','))
         return true;
     if (!is_digit(in))
         return false;
-    for (; is_digit(in); in->at++, worth /= 10)
-        *micros += worth * (*in->at - '0');
+    for (; is_digit(in); in->at++, digits++)
+        if (digits < 6)
+            *micros = *micros * 10 + (*in->at - '0');
+    for (; digits < 6; digits++)
+        *micros *= 10;
     return true;
 }
 

@@ -86,18 +86,17 @@ int64_t ebi_uuid_new(char text[EBI_UUID_ROOM]) {
     return (int64_t)(now - TICKS_TO_1970) / 10;
 }
 
-static bool is_hex(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+static bool are_hex(const char *text, size_t len) {
+    bool all = true;
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        all &= (unsigned char)(c - '0') < 10 || (unsigned char)((c | 0x20) - 'a') < 6;
+    }
+    return all;
 }
 
 bool ebi_uuid_valid(const char *text, size_t len) {
-    if (len != EBI_UUID_ROOM - 1)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-        if (dash ? text[i] != '-' : !is_hex(text[i]))
-            return false;
-    }
-    return true;
+    return len == EBI_UUID_ROOM - 1 && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-' &&
+           are_hex(text, 8) && are_hex(text + 9, 4) && are_hex(text + 14, 4) && are_hex(text + 19, 4) && are_hex(text + 24, 12);
 }

@@ -34,6 +34,18 @@ static inline uint64_t ebi_tail(const char *bytes, size_t len) {
            (uint64_t)(unsigned char)bytes[len - 1] << 16;
 }
 
+/* Returns whether all of a text of at least eight bytes is ASCII without control characters. */
+static inline bool ebi_all_plain(const char *text, size_t len) {
+    uint64_t bad = 0;
+
+    for (size_t at = 0; at < len; at += 8) {
+        uint64_t word = ebi_word(text + (at + 8 <= len ? at : len - 8)), del = word ^ ebi_ones * 0x7f;
+
+        bad |= word | (word - ebi_ones * 0x20) | (del - ebi_ones);
+    }
+    return !(bad & ebi_tops);
+}
+
 /* Returns whether all of a text is ASCII. */
 static inline bool ebi_all_ascii(const char *text, size_t len) {
     uint64_t seen = 0;

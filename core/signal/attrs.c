@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "base/word.h"
 
 #define ATTR(name, value, len)                                                                                                 \
     {                                                                                                                          \
@@ -46,6 +47,10 @@ void ebi_attrs_of(const struct eb_event *event, struct ebi_attrs *attrs) {
 static enum eb_status read_minorversion(struct eb_text text, int32_t *version, struct eb_error *err) {
     char digits[12], *end;
 
+    if (text.len == 1 && text.data[0] >= '0' && text.data[0] <= '9') { /* nearly always */
+        *version = text.data[0] - '0';
+        return EB_OK;
+    }
     if (text.len == 0 || text.len >= sizeof digits)
         goto bad;
     memcpy(digits, text.data, text.len);
@@ -63,11 +68,13 @@ bad:
 static enum eb_status take(struct eb_text text, const char *name, const char **field, struct eb_error *err) {
     if (!text.data)
         return EB_OK;
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
-            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute %s holds a control character", name);
-    if (!ebi_utf8_valid(text.data, text.len))
-        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute %s is not UTF-8", name);
+    if (text.len < 8 || !ebi_all_plain(text.data, text.len)) {
+        for (size_t i = 0; i < text.len; i++)
+            if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
+                return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute %s holds a control character", name);
+        if (!ebi_utf8_valid(text.data, text.len))
+            return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "attribute %s is not UTF-8", name);
+    }
     *field = text.data;
     return EB_OK;
 }

@@ -104,3 +104,16 @@ Test(uuid, what_is_one_and_what_is_not) {
         cr_assert_not(ebi_uuid_valid(bad[i], strlen(bad[i])), "%s", bad[i]);
     cr_assert_not(ebi_uuid_valid("00000000-0000-0000-0000-00000000000\0", 36));
 }
+
+Test(uuid, a_wrong_character_is_found_at_each_place) {
+    static const char good[] = "7ab7dfa8-e77e-11f1-AAA2-02fc00000001", wrong[] = "/:@G`g\x80 ";
+
+    for (size_t at = 0; at < sizeof good - 1; at++)
+        for (size_t i = 0; i <= sizeof wrong; i++) {
+            char text[sizeof good];
+
+            memcpy(text, good, sizeof good);
+            text[at] = i < sizeof wrong ? wrong[i] : text[at] == '-' ? '0' : '-';
+            cr_assert_not(ebi_uuid_valid(text, sizeof good - 1), "%02x at %zu", (unsigned char)text[at], at);
+        }
+}

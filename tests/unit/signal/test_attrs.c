@@ -46,3 +46,35 @@ Test(attrs, each_is_taken_or_refused_by_its_name) {
             cr_expect(strstr(err.text, cases[i].name), "%s: %s", cases[i].name, err.text);
     }
 }
+
+/* Text is looked at eight bytes at a time: a bad byte is found wherever it stands, in a text of whatever length. */
+Test(attrs, a_bad_byte_is_found_at_each_place) {
+    static const struct {
+        unsigned char byte;
+        const char *why;
+    } bad[] = { { 0x00, "control character" },
+                { 0x1f, "control character" },
+                { 0x7f, "control character" },
+                { 0x80, "not UTF-8" },
+                { 0xff, "not UTF-8" } };
+    char text[40];
+
+    for (size_t len = 1; len <= sizeof text; len++)
+        for (size_t at = 0; at < len; at++)
+            for (size_t i = 0; i <= sizeof bad / sizeof *bad; i++) {
+                struct eb_header attr = { { "source", 6 }, { text, len } };
+                struct eb_message message = { .size = sizeof message, .attrs = &attr, .n_attrs = 1 };
+                struct eb_event event = { 0 };
+                struct eb_error err = { 0 };
+
+                memset(text, at % 2 ? ' ' : '~', len);
+                if (i == sizeof bad / sizeof *bad) {
+                    cr_assert_eq(ebi_attrs_take(&event, &message, &err), EB_OK, "%zu: %s", len, err.text);
+                    continue;
+                }
+                text[at] = (char)bad[i].byte;
+                cr_assert_eq(ebi_attrs_take(&event, &message, &err), EB_PERMANENT, "%02x at %zu of %zu", bad[i].byte, at, len);
+                cr_assert(strstr(err.text, bad[i].why), "%02x at %zu of %zu: %s", bad[i].byte, at, len, err.text);
+                cr_assert_null(event.meta.source);
+            }
+}
