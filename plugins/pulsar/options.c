@@ -66,6 +66,14 @@ const struct eb_option pl_options[] = {
     { .key = "batch_index_ack", .type = EB_OPT_BOOL, .flags = EB_OPT_CONSUMER, .fallback = "yes", PLACE(batch_index_ack),
       .help = "Whether the broker keeps acknowledgements of single messages of a batch: "
               "acknowledgmentAtBatchIndexLevelEnabled of its configuration" },
+    { .key = "partitions", .type = EB_OPT_INT, .flags = EB_OPT_ADMIN, .fallback = "0", .min = 0, .max = 100000,
+      PLACE(partitions),
+      .help = "Partitions of topics that are created without a number of them, such as those for dead letters; 0: the topic is "
+              "not partitioned" },
+    { .key = "retention", .type = EB_OPT_MS, .flags = EB_OPT_ADMIN, .fallback = "7d", .min = 0, .max = 315360000000,
+      PLACE(retention),
+      .help = "How long a topic that is created here keeps what all its groups have acknowledged, or what it has no group for; "
+              "0: as its namespace says" },
 };
 /* clang-format on */
 

@@ -21,9 +21,11 @@ struct pl_settings {
     int64_t compression, batching, batch_delay, batch_messages, batch_bytes, max_pending, key_hash;
     /* consumer */
     int64_t subscription, ack_delay, topic_wait, batch_index_ack;
+    /* admin */
+    int64_t partitions, retention;
 };
 
-enum { PL_OPTIONS = 23 };
+enum { PL_OPTIONS = 25 };
 extern const struct eb_option pl_options[];
 
 /* EB_OK, or EB_PERMANENT: options that do not fit together. */

@@ -92,6 +92,7 @@ typedef void (*pulsar_close_callback)(pulsar_result, void *ctx);
 typedef void (*pulsar_send_callback)(pulsar_result, pulsar_message_id_t *, void *ctx);
 typedef void (*pulsar_flush_callback)(pulsar_result, void *ctx);
 typedef void (*pulsar_result_callback)(pulsar_result, void *ctx);
+typedef void (*pulsar_reader_callback)(pulsar_result, pulsar_reader_t *, void *ctx);
 typedef void (*pulsar_message_listener)(pulsar_consumer_t *, pulsar_message_t *, void *ctx);
 
 const char *pulsar_result_str(pulsar_result);
@@ -116,7 +117,7 @@ void pulsar_client_configuration_set_partitions_update_interval(pulsar_client_co
 pulsar_client_t *pulsar_client_create(const char *url, const pulsar_client_configuration_t *);
 void pulsar_client_create_producer_async(pulsar_client_t *, const char *topic, const pulsar_producer_configuration_t *, pulsar_create_producer_callback, void *ctx);
 void pulsar_client_subscribe_async(pulsar_client_t *, const char *topic, const char *subscription, const pulsar_consumer_configuration_t *, pulsar_subscribe_callback, void *ctx);
-pulsar_result pulsar_client_create_reader(pulsar_client_t *, const char *topic, const pulsar_message_id_t *start, pulsar_reader_configuration_t *, pulsar_reader_t **);
+void pulsar_client_create_reader_async(pulsar_client_t *, const char *topic, const pulsar_message_id_t *start, pulsar_reader_configuration_t *, pulsar_reader_callback, void *ctx);
 void pulsar_client_get_topic_partitions_async(pulsar_client_t *, const char *topic, pulsar_get_partitions_callback, void *ctx);
 pulsar_result pulsar_client_close(pulsar_client_t *);
 void pulsar_client_close_async(pulsar_client_t *, pulsar_close_callback, void *ctx);
@@ -174,7 +175,7 @@ pulsar_result pulsar_reader_read_next_with_timeout(pulsar_reader_t *, pulsar_mes
 pulsar_result pulsar_reader_has_message_available(pulsar_reader_t *, int *available);
 pulsar_result pulsar_reader_seek(pulsar_reader_t *, pulsar_message_id_t *);
 pulsar_result pulsar_reader_seek_by_timestamp(pulsar_reader_t *, uint64_t ms);
-pulsar_result pulsar_reader_close(pulsar_reader_t *);
+void pulsar_reader_close_async(pulsar_reader_t *, pulsar_result_callback, void *ctx);
 void pulsar_reader_free(pulsar_reader_t *);
 
 pulsar_message_t *pulsar_message_create(void);
