@@ -143,17 +143,19 @@ int32_t pl_client_open(struct pl_client *c, const struct eb_host *host, const st
     return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, ENOMEM, "out of memory for a client of Pulsar");
 }
 
-const char *pl_client_address(const struct pl_client *c) {
-    return c->set->url;
-}
-
 /* ---- closing ---- */
 
-/* What a thread closes; the thread and the waiting caller have a reference each. */
+enum { CLOSE_AT_LEAST_MS = 300 }; /* how long the threads of a client take to end that has nothing open */
+
+/* What is closed; the thread that does it and the caller that waits have a reference each. */
 struct closing {
     pulsar_client_t *client;
     struct pl_login *login;
+    bool abort;
+    void (*then)(void *arg);
+    void *arg;
     struct ebp_cond_wakeup done;
+    bool over; /* set before `done` is signalled */
     int refs;
 };
 
@@ -164,41 +166,49 @@ static void closing_unref(struct closing *closing) {
     free(closing);
 }
 
-static void close_client(pulsar_client_t *client, struct pl_login *login) {
-    pulsar_client_close(client);
-    pulsar_client_free(client); /* ends the threads */
-    login_free(login);
-}
-
 static void *run_closing(void *arg) {
     struct closing *closing = arg;
 
-    close_client(closing->client, closing->login);
+    if (!closing->abort)
+        pulsar_client_close(closing->client);
+    pulsar_client_free(closing->client); /* ends the threads */
+    login_free(closing->login);
+    if (closing->then)
+        closing->then(closing->arg);
+    __atomic_store_n(&closing->over, true, __ATOMIC_RELEASE);
     ebp_cond_wakeup_signal(&closing->done);
     closing_unref(closing);
     return NULL;
 }
 
-void pl_client_close(struct pl_client *c, int64_t timeout_ms) {
+bool pl_client_close(struct pl_client *c, bool abort, int64_t timeout_ms, void (*then)(void *arg), void *arg) {
     struct closing *closing = calloc(1, sizeof *closing);
+    int64_t until = ebp_monotonic_ms() + (timeout_ms > CLOSE_AT_LEAST_MS ? timeout_ms : CLOSE_AT_LEAST_MS);
+    bool over = false;
     pthread_t thread;
 
-    if (closing && ebp_cond_wakeup_open(&closing->done)) {
-        closing->client = c->client;
-        closing->login = c->login;
-        closing->refs = 2;
-        if (ebp_thread_start(&thread, run_closing, closing, "pulsar-close") == 0) {
-            pthread_detach(thread);
-            ebp_cond_wakeup_wait(&closing->done, timeout_ms > 100 ? timeout_ms : 100);
-            closing_unref(closing);
-            goto closed;
-        }
-        ebp_cond_wakeup_close(&closing->done);
+    if (!closing || !ebp_cond_wakeup_open(&closing->done)) {
+        free(closing); /* without memory the client is left as it is: its threads read nothing that goes away */
+        goto closed;
     }
-    free(closing);
-    close_client(c->client, c->login); /* no thread can be had: wait here */
+    closing->client = c->client;
+    closing->login = c->login;
+    closing->abort = abort;
+    closing->then = then;
+    closing->arg = arg;
+    closing->refs = 2;
+    if (ebp_thread_start(&thread, run_closing, closing, "pulsar-close") != 0) {
+        closing->refs = 1;
+        closing_unref(closing);
+        goto closed;
+    }
+    pthread_detach(thread);
+    while (!(over = __atomic_load_n(&closing->over, __ATOMIC_ACQUIRE)) && ebp_monotonic_ms() < until)
+        ebp_cond_wakeup_wait(&closing->done, until - ebp_monotonic_ms());
+    closing_unref(closing);
 closed:
     pl_log_leave(c->host);
     c->client = NULL;
     c->login = NULL;
+    return over;
 }

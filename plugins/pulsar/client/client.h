@@ -19,11 +19,11 @@ struct pl_client {
  * (a file of TLS that cannot be read), or EB_RETRIABLE (no memory). */
 int32_t pl_client_open(struct pl_client *, const struct eb_host *, const struct pl_settings *, struct eb_error *);
 
-/* Closes the client and ends its threads; waits for that up to timeout_ms. What is not over then goes on in a thread of its
- * own, which reads neither the settings nor the host. Contexts of callbacks must outlive that: count references. */
-void pl_client_close(struct pl_client *, int64_t timeout_ms);
-
-/* The address without more than the host, for messages. */
-const char *pl_client_address(const struct pl_client *);
+/* Closes the client and ends its threads; waits for that up to timeout_ms, and at least for CLOSE_AT_LEAST_MS. With
+ * `abort` it does not ask the broker to close what is open, and what the library holds back is dropped without a callback:
+ * free the producers and consumers before. What is not over in time goes on in a thread of its own, which reads neither the
+ * settings nor the host. `then` (NULL: none) is called with `arg`, by either thread, once no callback can come any more: it
+ * frees the contexts of callbacks. Returns whether it was called. */
+bool pl_client_close(struct pl_client *, bool abort, int64_t timeout_ms, void (*then)(void *arg), void *arg);
 
 #endif

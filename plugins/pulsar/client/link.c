@@ -1,0 +1,85 @@
+/* client/link.c - see link.h. */
+#include "client/link.h"
+#include "client/log_bridge.h"
+#include "client/result.h"
+
+#include <stdio.h>
+
+enum { ASK_AGAIN_MS = 500 };
+
+void pl_link_init(struct pl_link *l, struct pl_client *client, void (*answered)(void *arg), void *arg) {
+    *l = (struct pl_link){ .client = client, .answered = answered, .arg = arg, .opened_ms = ebp_monotonic_ms() };
+    ebp_link_init(&l->link, client->host);
+    pthread_mutex_init(&l->lock, NULL);
+    /* A partition's name, so that no broker makes a topic because of the question. */
+    snprintf(l->topic, sizeof l->topic, "persistent://%s/%s/eventbus-link-partition-0", client->set->tenant,
+             client->set->name_space);
+}
+
+/* With the lock. */
+static void report_down(struct pl_link *l, const char *why) {
+    char last[PL_LOG_LAST_ROOM];
+    struct eb_error err;
+
+    ebp_error(&err, EB_RETRIABLE, 0, "cannot reach Pulsar at %s: %s", l->client->set->url, why);
+    if (pl_log_last(last))
+        ebp_error_cause(&err, last);
+    ebp_link_down(&l->link, &err);
+}
+
+/* Whether a broker has answered, if only that it refuses. */
+static bool is_an_answer(pulsar_result result) {
+    return result == pulsar_result_Ok || result == pulsar_result_AuthorizationError || result == pulsar_result_TopicNotFound ||
+           result == pulsar_result_NotAllowedError || result == pulsar_result_BrokerMetadataError ||
+           result == pulsar_result_InvalidTopicName;
+}
+
+/* A thread of the client's. */
+static void on_answer(pulsar_result result, pulsar_string_list_t *partitions, void *arg) {
+    struct pl_link *l = arg;
+
+    if (result == pulsar_result_Ok && partitions)
+        pulsar_string_list_free(partitions);
+    pthread_mutex_lock(&l->lock);
+    l->asking = false;
+    l->ask_again_ms = ebp_monotonic_ms() + ASK_AGAIN_MS;
+    if (!l->closed) {
+        if (is_an_answer(result))
+            ebp_link_up(&l->link);
+        else
+            report_down(l, pl_result_text(result));
+        if (l->answered)
+            l->answered(l->arg);
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* With the lock. Whether the host waits for a reason that is due: a client that gets no answer goes on for long. */
+static bool reason_is_due(const struct pl_link *l) {
+    int64_t within = l->client->host->connect_timeout_ms;
+
+    return ebp_link_state(&l->link) == EBP_LINK_UNREPORTED && ebp_monotonic_ms() - l->opened_ms > within - within / 4;
+}
+
+void pl_link_look(struct pl_link *l, enum pl_seen seen) {
+    bool ask = false;
+
+    pthread_mutex_lock(&l->lock);
+    if (seen == PL_SEEN_CONNECTED)
+        ebp_link_up(&l->link);
+    else if (seen == PL_SEEN_DISCONNECTED)
+        report_down(l, "the connection is lost");
+    else if (ebp_link_state(&l->link) != EBP_LINK_UP && !l->asking && ebp_monotonic_ms() >= l->ask_again_ms)
+        ask = l->asking = true;
+    if (reason_is_due(l))
+        report_down(l, "no answer yet");
+    pthread_mutex_unlock(&l->lock);
+    if (ask)
+        pulsar_client_get_topic_partitions_async(l->client->client, l->topic, on_answer, l);
+}
+
+void pl_link_close(struct pl_link *l) {
+    pthread_mutex_lock(&l->lock);
+    l->closed = true;
+    pthread_mutex_unlock(&l->lock);
+}
