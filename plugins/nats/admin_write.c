@@ -1,0 +1,213 @@
+/* admin_write.c - moves groups, trims, makes and removes topics. See admin.h. */
+#include "admin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int32_t no_topic(const char *topic, struct eb_error *err) {
+    return ebp_error_of_kind(err, EB_GONE, EB_KIND_CONFIG, 0, "topic %.300s does not exist", topic);
+}
+
+/* Makes the stream of a topic; one that exists stays as it is. */
+static int32_t make_topic(struct admin *a, const char *topic, int64_t until, struct eb_error *err) {
+    char stream[EBN_NAME_MAX + 1], subject[EBN_SUBJECT_ROOM];
+    struct ebn_answer answer;
+    int32_t status = ebn_check_name("topic", topic, err);
+
+    if (status != EB_OK)
+        return status;
+    ebn_name(topic, stream);
+    ebn_subject(a->settings, topic, subject);
+    status = ebn_request(a, "STREAM.CREATE", stream, NULL, ebn_stream_config(a->settings, stream, subject), until, &answer,
+                         err);
+    if (status == EB_OK && answer.http != 0 && answer.code != EBN_STREAM_EXISTS)
+        status = ebn_answer_failed(&answer, err, "topic", topic);
+    ebn_answer_free(&answer);
+    return status;
+}
+
+/* Finds a group. EB_GONE, not filled: there is none. */
+static int32_t find_group(struct admin *a, const char *stream, const char *group, int64_t until, char *durable,
+                          struct ebn_consumer_info *info, struct eb_error *err) {
+    struct ebn_answer answer;
+    int32_t status;
+
+    if (!ebn_name(group, durable))
+        return EB_GONE;
+    status = ebn_request(a, "CONSUMER.INFO", stream, durable, strdup(""), until, &answer, err);
+    if (status != EB_OK)
+        return status;
+    if (answer.code == EBN_CONSUMER_NOT_FOUND || answer.code == EBN_STREAM_NOT_FOUND)
+        status = EB_GONE;
+    else if (answer.http != 0 || !ebn_consumer_info_read(answer.root, info))
+        status = ebn_answer_failed(&answer, err, "group", group);
+    ebn_answer_free(&answer);
+    return status;
+}
+
+/* Sends a request of which only the error matters. `gone`: the code for what does not exist. */
+static int32_t change(struct admin *a, const char *request, const char *stream, const char *consumer, char *text, int64_t until,
+                      int gone, struct eb_error *err) {
+    struct ebn_answer answer;
+    int32_t status = ebn_request(a, request, stream, consumer, text, until, &answer, err);
+
+    if (status == EB_OK && answer.http != 0)
+        status = answer.code == gone ? EB_GONE : ebn_answer_failed(&answer, err, request, stream);
+    ebn_answer_free(&answer);
+    return status;
+}
+
+/* JetStream cannot move a consumer: it is removed and made anew. Its live members look for it, and wait for a while before
+ * they make one themselves; where one of them was first all the same, it goes again. */
+static int32_t move(struct admin *a, const char *stream, const char *durable, int64_t ack_wait_ms, uint64_t to, int64_t until,
+                    struct eb_error *err) {
+    char position[24];
+    struct eb_point point = { .size = sizeof point, .kind = EB_POSITION };
+    const struct ebn_consumer_config config = {
+        .stream = stream, .durable = durable, .start = &point, .ack_wait_ms = ack_wait_ms
+    };
+    int32_t status;
+
+    snprintf(position, sizeof position, "%llu", (unsigned long long)to);
+    point.position = ebp_text_of(position);
+    do {
+        status = change(a, "CONSUMER.DELETE", stream, durable, strdup(""), until, EBN_CONSUMER_NOT_FOUND, err);
+        if (status == EB_OK || status == EB_GONE)
+            status = change(a, "CONSUMER.DURABLE.CREATE", stream, durable, ebn_consumer_request(&config), until,
+                            EBN_CONSUMER_EXISTS, err);
+    } while (status == EB_GONE && ebp_monotonic_ms() < until);
+    return status;
+}
+
+int32_t ebn_admin_seek(void *self, const char *topic, const char *group, const struct eb_point *to, uint32_t flags,
+                       int32_t timeout_ms, int32_t (*each)(void *, const struct eb_seek_info *), void *arg,
+                       struct eb_error *err) {
+    struct admin *a = self;
+    int64_t until = ebp_monotonic_ms() + timeout_ms;
+    char stream[EBN_NAME_MAX + 1], durable[EBN_NAME_MAX + 1], before[24], after[24];
+    struct eb_seek_info info = { .size = sizeof info, .partition = "", .after = after };
+    struct ebn_stream_info found = { .last = 0 };
+    struct ebn_consumer_info had = { .ack_wait_ms = 0 };
+    bool changes = !(flags & EB_DRY_RUN);
+    uint64_t sequence = 1;
+    int32_t status = ebn_check_point(to, err);
+
+    if (status == EB_OK && flags & EB_CREATE && (status = ebn_check_name("topic", topic, err)) == EB_OK)
+        status = ebn_check_name("group", group, err);
+    if (status != EB_OK)
+        return status;
+    int32_t has_topic = ebn_find_topic(a, topic, until, stream, &found, err), has_group = EB_GONE;
+    if (has_topic == EB_GONE && !(flags & EB_CREATE))
+        return no_topic(topic, err);
+    if (has_topic == EB_OK)
+        has_group = find_group(a, stream, group, until, durable, &had, err);
+    else if (has_topic != EB_GONE)
+        return has_topic;
+    if (has_group == EB_GONE && !(flags & EB_CREATE))
+        return ebp_error_of_kind(err, EB_GONE, EB_KIND_CONFIG, 0, "topic %.300s has no group %.200s", topic, group);
+    if (has_group != EB_OK && has_group != EB_GONE)
+        return has_group;
+    status = ebn_find_point(a, topic, &found, to, until, &sequence, err);
+    if (status == EB_OK && has_topic == EB_GONE && changes)
+        status = make_topic(a, topic, until, err);
+    ebn_name(group, durable);
+    if (status == EB_OK && changes)
+        status = move(a, stream, durable, had.ack_wait_ms > 0 ? had.ack_wait_ms : a->settings->lease, sequence, until, err);
+    if (status != EB_OK)
+        return status;
+    if (has_group == EB_OK) {
+        uint64_t at = had.ack_pending > 0 ? had.ack_floor : had.delivered;
+        snprintf(before, sizeof before, "%llu", (unsigned long long)at + 1);
+        info.before = before;
+    }
+    snprintf(after, sizeof after, "%llu", (unsigned long long)sequence);
+    each(arg, &info);
+    return EB_OK;
+}
+
+/* Lowers the sequence to the first one that a group has not settled. */
+static int32_t spare_unread(void *arg, const char *group, const struct ebn_consumer_info *info) {
+    uint64_t *sequence = arg, at = (info->ack_pending > 0 ? info->ack_floor : info->delivered) + 1;
+
+    (void)group;
+    if (at < *sequence)
+        *sequence = at;
+    return 0;
+}
+
+int32_t ebn_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
+                       struct eb_error *err) {
+    int64_t until = ebp_monotonic_ms() + timeout_ms;
+    char stream[EBN_NAME_MAX + 1], text[64];
+    struct ebn_stream_info info;
+    uint64_t sequence = 1;
+    bool stopped;
+    int32_t status = ebn_check_point(before, err);
+
+    if (status == EB_OK)
+        status = ebn_find_topic(self, topic, until, stream, &info, err);
+    if (status == EB_OK)
+        status = ebn_find_point(self, topic, &info, before, until, &sequence, err);
+    if (status == EB_OK && !unread_too)
+        status = ebn_each_group(self, stream, (int32_t)(until - ebp_monotonic_ms()), spare_unread, &sequence, &stopped, err);
+    snprintf(text, sizeof text, "{\"seq\":%llu}", (unsigned long long)sequence);
+    if (status == EB_OK && sequence > info.first)
+        status = change(self, "STREAM.PURGE", stream, NULL, strdup(text), until, EBN_STREAM_NOT_FOUND, err);
+    return status == EB_GONE ? no_topic(topic, err) : status;
+}
+
+int32_t ebn_admin_create(void *self, const char *topic, uint32_t partitions, uint32_t flags, int32_t timeout_ms,
+                         struct eb_error *err) {
+    int64_t until = ebp_monotonic_ms() + timeout_ms;
+    char stream[EBN_NAME_MAX + 1];
+    struct ebn_stream_info info;
+
+    if (partitions > 1)
+        return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                                 "topic %.300s with %u partitions: a stream of NATS has no partitions", topic, partitions);
+    if (!(flags & EB_DRY_RUN))
+        return make_topic(self, topic, until, err);
+    int32_t status = ebn_check_name("topic", topic, err);
+    if (status == EB_OK)
+        status = ebn_find_topic(self, topic, until, stream, &info, err);
+    return status == EB_GONE ? EB_OK : status;
+}
+
+/* A group with live members stays: they would make it anew, and get everything again. The server knows how many requests wait,
+ * not whose. */
+static int32_t check_members(void *arg, const char *group, const struct ebn_consumer_info *info) {
+    struct eb_error *why = arg;
+
+    if (info->waiting > 0)
+        ebp_error_of_kind(why, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                          "group %.200s has live members (%llu requests for messages wait)", group,
+                          (unsigned long long)info->waiting);
+    return why->status != EB_OK;
+}
+
+int32_t ebn_admin_remove(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *err) {
+    int64_t until = ebp_monotonic_ms() + timeout_ms;
+    char stream[EBN_NAME_MAX + 1], durable[EBN_NAME_MAX + 1];
+    struct ebn_stream_info found;
+    struct ebn_consumer_info info;
+    struct eb_error why = { .status = EB_OK };
+    bool stopped = false;
+    int32_t status = ebn_find_topic(self, topic, until, stream, &found, err);
+
+    if (status == EB_OK && group)
+        status = find_group(self, stream, group, until, durable, &info, err);
+    if (status == EB_OK && group)
+        check_members(&why, group, &info);
+    else if (status == EB_OK)
+        status = ebn_each_group(self, stream, timeout_ms, check_members, &why, &stopped, err);
+    if (status != EB_OK)
+        return status;
+    if (why.status != EB_OK) {
+        ebp_error_context(&why, "topic %.300s: stop them first", topic);
+        if (err)
+            *err = why;
+        return why.status;
+    }
+    return group ? change(self, "CONSUMER.DELETE", stream, durable, strdup(""), until, EBN_CONSUMER_NOT_FOUND, err)
+                 : change(self, "STREAM.DELETE", stream, NULL, strdup(""), until, EBN_STREAM_NOT_FOUND, err);
+}

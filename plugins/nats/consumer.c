@@ -1,0 +1,291 @@
+/* consumer.c - the consumer: receives, delivers to the host, closes. subscribe.c asks for messages, settle.c gives the verdicts
+ * to the server. See consumer.h. */
+#include "consumer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "roles.h"
+
+enum { EVENTS = 64 };
+
+/* ---- Lists ---- */
+
+void ebn_inflight_move(struct inflight_list *to, struct inflight *one) {
+    if (one->in) {
+        *(one->prev ? &one->prev->next : &one->in->first) = one->next;
+        *(one->next ? &one->next->prev : &one->in->last) = one->prev;
+        one->in->n--;
+    }
+    one->in = to;
+    one->next = NULL;
+    one->prev = to ? to->last : NULL;
+    if (to) {
+        *(to->last ? &to->last->next : &to->first) = one;
+        to->last = one;
+        to->n++;
+    }
+}
+
+void ebn_inflight_free(struct consumer *c, struct inflight *one) {
+    if (one->lease.of_host)
+        c->held_bytes -= one->bytes;
+    c->bytes -= one->bytes;
+    one->topic->n--;
+    ebp_lease_end(&c->leases, &one->lease);
+    ebn_inflight_move(NULL, one);
+    natsMsg_Destroy(one->message);
+    one->message = NULL;
+    ebp_token_slot_free(&c->tokens, &one->slot);
+}
+
+/* ---- Delivering ---- */
+
+/* Delivers one message. EB_OK: the host has it; EB_FULL: it has no room; EB_RETRIABLE: no memory. */
+static int32_t deliver(struct consumer *c, struct inflight *one, struct eb_error *err) {
+    struct ebn_delivered delivered;
+    struct eb_message message;
+
+    ebn_delivered_read(one->message, &delivered);
+    int32_t status = ebn_message_read(&c->reading, one->message, one->topic->name, &delivered, &message, err);
+    if (status != EB_OK)
+        return status;
+    message.token = ebp_token(&one->slot);
+    message.lease_ms = one->topic->ack_wait_ms;
+    if (c->host->received(c->host, &message) != EB_OK)
+        return EB_FULL;
+    ebn_inflight_move(&c->held, one);
+    ebp_lease_left_to_host(&c->leases, &one->lease);
+    c->held_bytes += one->bytes;
+    return EB_OK;
+}
+
+/* The topics take turns. Returns EB_OK, or what ended it. */
+static int32_t deliver_up_to(struct consumer *c, uint32_t max, uint32_t *n, struct eb_error *err) {
+    int32_t status = EB_OK;
+
+    for (size_t idle = 0; status == EB_OK && *n < max && idle < c->n_topics;) {
+        struct subscribed *topic = &c->topics[c->turn];
+        c->turn = (c->turn + 1) % c->n_topics;
+        if (c->held.n + c->settling.n >= c->wanted->max_messages || c->held_bytes >= c->wanted->max_bytes)
+            break;
+        if (!topic->waiting.first) {
+            idle++;
+            continue;
+        }
+        idle = 0;
+        status = deliver(c, topic->waiting.first, err);
+        *n += status == EB_OK;
+    }
+    return status;
+}
+
+/* ---- Receiving ---- */
+
+static void on_event(struct consumer *c, struct ebn_event *event, int64_t now) {
+    bool of_now = event->epoch == c->epoch;
+
+    if (event->kind == EBN_UP) {
+        c->up = true;
+        c->epoch = event->epoch;
+        ebn_settle_up(c, now);
+        ebn_subscribe_up(c, now);
+    } else if (event->kind == EBN_DOWN) {
+        c->up = false;
+    } else if (of_now && event->kind == EBN_MESSAGE && !event->what) {
+        ebn_delivered(c, event->message, now);
+        return;
+    } else if (of_now && (event->what == ABOUT_VERDICT || event->what == ABOUT_LEASE)) {
+        ebn_settle_answer(c, event, now);
+    } else if (of_now && event->kind == EBN_MESSAGE) {
+        ebn_subscribe_answer(c, event, now);
+    }
+    natsMsg_Destroy(event->message);
+}
+
+/* Does what there is to do, but delivers nothing. Returns when something is due next. */
+static int64_t work(struct consumer *c) {
+    struct ebn_event events[EVENTS];
+    int64_t now = ebp_boottime_ms();
+    size_t n;
+
+    while ((n = ebn_take(c->connection, events, EVENTS)) > 0)
+        for (size_t i = 0; i < n; i++)
+            on_event(c, &events[i], now);
+    int64_t next = ebn_settle_due(c, now);
+    return ebp_earlier(next, ebn_subscribe_due(c, now));
+}
+
+static bool has_ended(const struct consumer *c) {
+    for (size_t i = 0; i < c->n_topics; i++)
+        if (!c->topics[i].ended)
+            return false;
+    return c->wanted->until_end && c->held.n + c->settling.n == 0;
+}
+
+/* Returns true when receive is to return *status. */
+static bool look_once(struct consumer *c, uint32_t max, int32_t *status, int64_t *next, struct eb_error *err) {
+    uint32_t n = 0;
+
+    ebp_cond_wakeup_take(&c->changed);
+    *next = work(c);
+    bool woken = __atomic_exchange_n(&c->woken, false, __ATOMIC_SEQ_CST);
+    int32_t ended = deliver_up_to(c, max, &n, err);
+    *status = n > 0 ? EB_OK : ended == EB_RETRIABLE ? EB_RETRIABLE : has_ended(c) ? EB_END : EB_EMPTY;
+    if (n == 0 && ended == EB_OK && c->trouble.status != EB_OK) {
+        if (err)
+            *err = c->trouble;
+        *status = c->trouble.status;
+        c->trouble.status = EB_OK;
+        return true;
+    }
+    return *status != EB_EMPTY || ended == EB_FULL || woken || c->progress;
+}
+
+static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, struct eb_error *err) {
+    struct consumer *c = self;
+    int64_t until = ebp_boottime_ms() + timeout_ms, next;
+    int32_t status;
+
+    while (!look_once(c, max, &status, &next, err) && ebp_boottime_ms() < until)
+        ebp_cond_wakeup_wait(&c->changed, ebp_earlier(until, next) - ebp_boottime_ms());
+    c->progress = false;
+    return status;
+}
+
+static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, size_t n, struct eb_error *err) {
+    struct consumer *c = self;
+    int64_t now = ebp_boottime_ms();
+
+    (void)err;
+    for (size_t i = 0; i < n; i++) {
+        struct inflight *one = (struct inflight *)ebp_token_find(&c->tokens, verdicts[i].token);
+        if (one && verdicts[i].kind == EB_EXTEND)
+            ebn_extend(c, one, now);
+        else if (one)
+            ebn_verdict(c, one, verdicts[i].kind, now);
+    }
+    return EB_OK;
+}
+
+static void on_change(void *arg) {
+    struct consumer *c = arg;
+
+    ebp_cond_wakeup_signal(&c->changed);
+}
+
+static void consumer_wake(void *self) {
+    struct consumer *c = self;
+
+    __atomic_store_n(&c->woken, true, __ATOMIC_SEQ_CST);
+    ebp_cond_wakeup_signal(&c->changed);
+}
+
+/* ---- Life ---- */
+
+static void consumer_free(struct consumer *c) {
+    for (size_t i = 0; i < c->tokens.n; i++)
+        natsMsg_Destroy(((struct inflight *)c->tokens.slots[i])->message);
+    ebp_lease_book_free(&c->leases);
+    ebp_token_table_free(&c->tokens);
+    ebn_reading_free(&c->reading);
+    free(c->topics);
+    ebp_cond_wakeup_close(&c->changed);
+    free(c);
+}
+
+static int32_t name_topics(struct consumer *c, struct eb_error *err) {
+    int32_t status = ebn_check_name("group", c->wanted->group, err);
+
+    ebn_name(c->wanted->group, c->durable);
+    for (size_t i = 0; status == EB_OK && i < c->wanted->n_topics; i++, c->n_topics++) {
+        struct subscribed *topic = &c->topics[i];
+        status = ebn_check_name("topic", c->wanted->topics[i], err);
+        ebn_name(c->wanted->topics[i], topic->stream);
+        topic->name = c->wanted->topics[i];
+        topic->number = i;
+        topic->retry_ms = topic->check_ms = 0;
+    }
+    return status;
+}
+
+static int32_t consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *wanted,
+                             void **self, struct eb_error *err) {
+    struct consumer *c = calloc(1, sizeof *c);
+    struct eb_error why = { .status = EB_RETRIABLE };
+
+    ebp_error_of_kind(&why, EB_RETRIABLE, EB_KIND_SYSTEM, 0, "out of memory");
+    if (!c || !ebp_cond_wakeup_open(&c->changed)) {
+        free(c);
+        c = NULL;
+        goto failed;
+    }
+    c->host = host;
+    c->settings = settings;
+    c->wanted = wanted;
+    c->again_ms = INT64_MAX;
+    c->share = wanted->n_topics > 0 ? wanted->max_messages / wanted->n_topics : 0;
+    c->share = c->share > 0 ? c->share : 1;
+    c->topics = calloc(wanted->n_topics ? wanted->n_topics : 1, sizeof *c->topics);
+    if (!c->topics || ebn_check_point(wanted->start, &why) != EB_OK || name_topics(c, &why) != EB_OK)
+        goto failed;
+    c->connection = ebn_connect(host, settings, 4 * (size_t)wanted->max_messages + 4 * wanted->n_topics + 1024, on_change, c,
+                                &why);
+    if (!c->connection)
+        goto failed;
+    *self = c;
+    return EB_OK;
+failed:
+    if (c)
+        consumer_free(c);
+    if (err)
+        *err = why;
+    return why.status;
+}
+
+static bool is_pulling(const struct consumer *c) {
+    for (size_t i = 0; c->up && i < c->n_topics; i++)
+        if (c->topics[i].pull)
+            return true;
+    return false;
+}
+
+static void return_waiting(struct consumer *c, int64_t now) {
+    for (size_t i = 0; i < c->n_topics; i++)
+        while (c->topics[i].waiting.first)
+            ebn_verdict(c, c->topics[i].waiting.first, EB_RETURN, now);
+}
+
+/* What goes back while a request is open would come to that request: so those end first, within a second, then what was
+ * fetched ahead goes back. */
+static void consumer_close(void *self, int32_t timeout_ms) {
+    struct consumer *c = self;
+    int64_t until = ebp_boottime_ms() + timeout_ms, next;
+
+    c->closing = true;
+    for (bool returned = false; ebp_boottime_ms() < until;) {
+        ebp_cond_wakeup_take(&c->changed);
+        next = work(c);
+        if (!returned && (!is_pulling(c) || ebp_boottime_ms() >= until - timeout_ms / 4)) {
+            return_waiting(c, ebp_boottime_ms());
+            returned = true;
+        }
+        if (returned && (c->settling.n == 0 || !c->up))
+            break;
+        ebp_cond_wakeup_wait(&c->changed, ebp_earlier(ebp_earlier(until, next) - ebp_boottime_ms(), 20));
+    }
+    return_waiting(c, ebp_boottime_ms());
+    ebn_disconnect(c->connection, until - ebp_boottime_ms());
+    while (c->settling.first)
+        ebn_lose(c, c->settling.first);
+    consumer_free(c);
+}
+
+const struct eb_consumer_ops eventbus_consumer = {
+    .size = sizeof eventbus_consumer,
+    .traits = EBN_CONSUMER_TRAITS,
+    .open = consumer_open,
+    .receive = consumer_receive,
+    .settle = consumer_settle,
+    .wake = consumer_wake,
+    .close = consumer_close,
+};

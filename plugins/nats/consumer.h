@@ -1,0 +1,117 @@
+/* consumer.h - what the parts of the consumer share. All of it belongs to the host's thread, but for `changed` and `woken`,
+ * which others signal. Times are in ms of the boot clock, since the server's leases run on while this machine sleeps. */
+#ifndef EBN_CONSUMER_H
+#define EBN_CONSUMER_H
+
+#include "api.h"
+#include "connection.h"
+#include "message.h"
+
+struct inflight_list {
+    struct inflight *first, *last;
+    size_t n;
+};
+
+/* A message from its delivery to the confirmation of its verdict. It is in one list: `waiting` of its topic (fetched ahead),
+ * `held` (at the host) or `settling` (has its verdict). */
+struct inflight {
+    struct ebp_token_slot slot;
+    struct ebp_lease lease;
+    struct subscribed *topic;
+    struct inflight_list *in;
+    struct inflight *next, *prev;
+    natsMsg *message;
+    uint64_t sequence, bytes;
+    int64_t extend_ms; /* when the last extension was asked for */
+    uint32_t verdict;  /* enum eb_verdict_kind; 0: none yet */
+    bool lost;         /* the host was told that the server gives it to others */
+    bool refused;      /* nobody took the verdict; it is sent again */
+};
+
+enum subscribed_state {
+    IDLE,    /* nothing is under way; asked at retry_ms */
+    LOOKING, /* the group's consumer is asked for */
+    MAKING,  /* it is being made */
+    READY
+};
+
+/* A topic of the subscription. */
+struct subscribed {
+    const char *name;
+    size_t number;
+    char stream[EBN_NAME_MAX + 1];
+    enum subscribed_state state;
+    bool absent;      /* the stream does not exist, and the log says so */
+    char created[64]; /* names this life of the group's consumer; "": not seen yet */
+    int64_t retry_ms; /* not READY: when to ask (again) */
+    int64_t ack_wait_ms;
+    /* the open request for messages */
+    uint64_t pull; /* 0: none */
+    size_t pull_left;
+    int64_t pull_sent_ms, pull_until_ms, pull_again_ms;
+    struct inflight_list waiting;
+    size_t n; /* messages of it in all lists */
+    uint64_t largest, highest;
+    /* until_end */
+    bool end_known, ended;
+    uint64_t end;
+    int64_t check_ms;
+};
+
+struct consumer {
+    const struct eb_host *host;
+    const struct settings *settings;
+    const struct eb_subscription *wanted;
+    struct ebn_connection *connection;
+    struct ebp_cond_wakeup changed;
+    bool woken; /* atomic */
+    bool up, closing;
+    uint32_t epoch;
+    char durable[EBN_NAME_MAX + 1];
+    struct subscribed *topics;
+    size_t n_topics, turn, share; /* share: messages that one topic may have here */
+    struct ebp_token_table tokens;
+    struct ebp_lease_book leases;
+    struct inflight_list held, settling;
+    uint64_t bytes, held_bytes; /* of all lists; of held and settling */
+    uint64_t n_pulls;
+    int64_t again_ms;        /* when to send refused verdicts again; INT64_MAX: there are none */
+    bool progress;           /* a verdict was confirmed since the last receive */
+    struct eb_error trouble; /* status EB_OK: none */
+    struct ebn_reading reading;
+};
+
+/* What an answer is about: the letter of its subject. */
+enum { ABOUT_END = 't', ABOUT_GROUP = 'i', ABOUT_MAKING = 'c', ABOUT_PULL = 'f', ABOUT_VERDICT = 'a', ABOUT_LEASE = 'e' };
+
+/* ---- consumer.c ---- */
+
+/* Moves a message to the end of a list; NULL: to none. */
+void ebn_inflight_move(struct inflight_list *, struct inflight *);
+
+/* Frees a message, which leaves its list and its lease. Its token ends. */
+void ebn_inflight_free(struct consumer *, struct inflight *);
+
+/* ---- subscribe.c: finds or makes the group's consumer of each topic, and asks for messages ---- */
+
+void ebn_subscribe_up(struct consumer *, int64_t now);
+void ebn_subscribe_answer(struct consumer *, const struct ebn_event *, int64_t now);
+void ebn_delivered(struct consumer *, natsMsg *, int64_t now); /* owns the message */
+
+/* Asks what is due. Returns when something is due next. */
+int64_t ebn_subscribe_due(struct consumer *, int64_t now);
+
+/* ---- settle.c: verdicts and leases ---- */
+
+void ebn_verdict(struct consumer *, struct inflight *, uint32_t kind, int64_t now);
+void ebn_extend(struct consumer *, struct inflight *, int64_t now);
+void ebn_settle_up(struct consumer *, int64_t now);
+void ebn_settle_answer(struct consumer *, const struct ebn_event *, int64_t now);
+
+/* The server gives this message to others: the host is told, or the verdict comes too late. */
+void ebn_lose(struct consumer *, struct inflight *);
+
+/* Sends again and extends what is due. Returns when something is due next. */
+int64_t ebn_settle_due(struct consumer *, int64_t now);
+
+#endif

@@ -1,0 +1,98 @@
+/* message.c - a message as NATS carries it. See message.h. */
+#include "message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void ebn_reading_free(struct ebn_reading *reading) {
+    free(reading->list);
+    ebp_text_headers_free(&reading->headers);
+    memset(reading, 0, sizeof *reading);
+}
+
+natsMsg *ebn_message_make(struct ebp_text_headers *headers, const struct eb_message *message, const char *subject,
+                          const char *reply) {
+    char send_id[80];
+    natsMsg *made = NULL;
+    natsStatus status;
+
+    if (message->payload.len > INT32_MAX || !ebp_text_headers_write(headers, message))
+        return NULL;
+    status = natsMsg_Create(&made, subject, reply, message->payload.data, (int)message->payload.len);
+    for (size_t i = 0; i < headers->n && status == NATS_OK; i++)
+        status = natsMsgHeader_Add(made, headers->list[i].name.data, headers->list[i].value.data);
+    if (status == NATS_OK && message->send_id.len > 0 && ebp_text_copy(message->send_id, send_id, sizeof send_id))
+        status = natsMsgHeader_Add(made, "Nats-Msg-Id", send_id);
+    if (status == NATS_OK)
+        return made;
+    natsMsg_Destroy(made);
+    return NULL;
+}
+
+enum { ACK_TOKENS = 9, ACK_TOKENS_LONG = 11, ACK_TOKENS_MAX = 12 };
+
+/* $JS.ACK.STREAM.CONSUMER.DELIVERIES.SEQUENCE.CONSUMER-SEQUENCE.TIME.PENDING, with DOMAIN.ACCOUNT before STREAM and more
+ * behind PENDING where the server has domains. */
+bool ebn_delivered_read(const natsMsg *message, struct ebn_delivered *out) {
+    const char *at = natsMsg_GetReply(message), *tokens[ACK_TOKENS_MAX];
+    size_t n = 0, stream;
+
+    if (!at || strncmp(at, "$JS.ACK.", 8) != 0)
+        return false;
+    for (tokens[n++] = at; n < ACK_TOKENS_MAX && (at = strchr(at, '.')); n++)
+        tokens[n] = ++at;
+    if (n != ACK_TOKENS && n < ACK_TOKENS_LONG)
+        return false;
+    stream = n == ACK_TOKENS ? 2 : 4;
+    out->stream = ebp_text(tokens[stream], (size_t)(tokens[stream + 1] - tokens[stream] - 1));
+    out->deliveries = strtoull(tokens[stream + 2], NULL, 10);
+    out->sequence = strtoull(tokens[stream + 3], NULL, 10);
+    out->time_ms = (int64_t)(strtoull(tokens[stream + 5], NULL, 10) / 1000000);
+    out->pending = strtoull(tokens[stream + 6], NULL, 10);
+    return out->sequence > 0;
+}
+
+static bool add_header(struct ebn_reading *r, const char *name, const char *value) {
+    if (!EBP_RESERVE(r->list, r->room, r->n + 1))
+        return false;
+    r->list[r->n++] = (struct eb_header){ ebp_text_of(name), ebp_text_of(value ? value : "") };
+    return true;
+}
+
+/* Lists the headers, without those of the server and of its clients. Returns false without memory. */
+static bool list_headers(struct ebn_reading *r, natsMsg *from) {
+    const char **names = NULL, **values;
+    int n_names = 0, n_values;
+    natsStatus status = natsMsgHeader_Keys(from, &names, &n_names);
+    bool listed = status == NATS_OK || status == NATS_NOT_FOUND;
+
+    r->n = 0;
+    for (int i = 0; listed && i < n_names; i++) {
+        values = NULL;
+        n_values = 0;
+        if (strncasecmp(names[i], "Nats-", 5) == 0)
+            continue;
+        listed = natsMsgHeader_Values(from, names[i], &values, &n_values) == NATS_OK;
+        for (int k = 0; listed && k < n_values; k++)
+            listed = add_header(r, names[i], values[k]);
+        free(values);
+    }
+    free(names);
+    return listed;
+}
+
+int32_t ebn_message_read(struct ebn_reading *r, natsMsg *from, const char *topic, const struct ebn_delivered *delivered,
+                         struct eb_message *to, struct eb_error *err) {
+    const char *data = natsMsg_GetData(from);
+
+    if (!list_headers(r, from))
+        return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, ENOMEM, "out of memory for the headers of a message");
+    snprintf(r->position, sizeof r->position, "%llu", (unsigned long long)delivered->sequence);
+    *to = (struct eb_message){ .size = sizeof *to };
+    to->topic = ebp_text_of(topic);
+    to->position = ebp_text_of(r->position);
+    to->time_ms = delivered->time_ms;
+    to->deliveries = delivered->deliveries < UINT32_MAX ? (uint32_t)delivered->deliveries : UINT32_MAX;
+    to->payload = ebp_text(data ? data : "", (size_t)natsMsg_GetDataLength(from));
+    return ebp_text_headers_read(&r->headers, r->list, r->n, to, err);
+}

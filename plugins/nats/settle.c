@@ -1,0 +1,98 @@
+/* settle.c - the consumer's verdicts and leases. See consumer.h.
+ *
+ * Each verdict asks the server for an answer, and is confirmed when that is there. The server answers a late verdict in the same
+ * way and ignores it, so the time decides: what was not extended in time is lost. */
+#include "consumer.h"
+
+static void confirm(struct consumer *c, struct inflight *one, int32_t status) {
+    uint64_t token = ebp_token(&one->slot);
+    bool of_host = one->lease.of_host;
+
+    ebn_inflight_free(c, one);
+    c->progress = true;
+    if (of_host)
+        c->host->settled(c->host, &token, 1, status);
+}
+
+static bool send_about(struct consumer *c, struct inflight *one, char what, const char *text) {
+    return ebn_send_text(c->connection, c->epoch, what, ebp_token(&one->slot), natsMsg_GetReply(one->message), text);
+}
+
+static void send_verdict(struct consumer *c, struct inflight *one, int64_t now) {
+    if (!c->up)
+        return; /* ebn_settle_up sends it */
+    one->refused = !send_about(c, one, ABOUT_VERDICT, one->verdict == EB_ACK ? "+ACK" : "-NAK");
+    if (one->refused)
+        c->again_ms = ebp_earlier(c->again_ms, now + 100);
+}
+
+void ebn_verdict(struct consumer *c, struct inflight *one, uint32_t kind, int64_t now) {
+    one->verdict = kind;
+    if (one->lost) {
+        confirm(c, one, EB_GONE);
+        return;
+    }
+    ebn_inflight_move(&c->settling, one);
+    send_verdict(c, one, now);
+}
+
+void ebn_extend(struct consumer *c, struct inflight *one, int64_t now) {
+    if (c->up && !one->lost && send_about(c, one, ABOUT_LEASE, "+WPI"))
+        one->extend_ms = now;
+}
+
+void ebn_lose(struct consumer *c, struct inflight *one) {
+    uint64_t token = ebp_token(&one->slot);
+
+    ebp_lease_end(&c->leases, &one->lease);
+    if (one->in == &c->settling) {
+        confirm(c, one, EB_GONE);
+    } else if (one->in == &c->held && !one->lost) {
+        one->lost = true;
+        c->host->revoke(c->host, &token, 1, 0);
+    } else if (one->in != &c->held) {
+        ebn_inflight_free(c, one); /* the host never had it */
+    }
+}
+
+void ebn_settle_up(struct consumer *c, int64_t now) {
+    for (struct inflight *one = c->settling.first; one; one = one->next)
+        send_verdict(c, one, now);
+}
+
+void ebn_settle_answer(struct consumer *c, const struct ebn_event *event, int64_t now) {
+    struct inflight *one = (struct inflight *)ebp_token_find(&c->tokens, event->number);
+    bool taken = event->kind == EBN_MESSAGE && !natsMsg_IsNoResponders(event->message);
+
+    if (!one)
+        return;
+    if (event->what == ABOUT_LEASE) {
+        if (taken)
+            ebp_lease_extended(&c->leases, &one->lease, one->extend_ms);
+    } else if (taken && one->verdict) {
+        confirm(c, one, EB_OK);
+    } else if (one->verdict) { /* the stream or the consumer is not there, or not yet: its lease ends this */
+        one->refused = true;
+        c->again_ms = ebp_earlier(c->again_ms, now + 100);
+    }
+}
+
+int64_t ebn_settle_due(struct consumer *c, int64_t now) {
+    enum ebp_lease_what what;
+    struct ebp_lease *lease;
+
+    while ((lease = ebp_lease_due(&c->leases, now, &what))) {
+        struct inflight *one = (struct inflight *)ebp_token_find(&c->tokens, lease->token);
+        if (what == EBP_LEASE_EXTEND)
+            ebn_extend(c, one, now);
+        else
+            ebn_lose(c, one);
+    }
+    if (c->again_ms <= now) {
+        c->again_ms = INT64_MAX;
+        for (struct inflight *one = c->settling.first; one; one = one->next)
+            if (one->refused)
+                send_verdict(c, one, now);
+    }
+    return ebp_earlier(ebp_leases_due_ms(&c->leases), c->again_ms);
+}

@@ -1,0 +1,298 @@
+/* subscribe.c - finds or makes the group's consumer of each topic, and asks it for messages. See consumer.h.
+ *
+ * A request for messages stays open for a second at most. The server forgets one only when its time is over, and Debian's
+ * nats-server 2.9.10 gives what comes again to a request whose client has gone, where it lies until its lease ends. */
+#include "consumer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PULL_MS = 1000, PULL_GRACE_MS = 1000, RETRY_MS = 250, ABSENT_MS = 500, CHECK_MS = 50, FIRST_BATCH = 8 };
+
+/* ---- The group's consumer ---- */
+
+static bool ask(struct consumer *c, struct subscribed *topic, char what, const char *request, const char *text) {
+    char subject[EBN_API_ROOM];
+
+    ebn_api(c->settings, request, topic->stream, what == ABOUT_END ? NULL : c->durable, subject);
+    return ebn_send_text(c->connection, c->epoch, what, topic->number, subject, text);
+}
+
+/* Asks for the topic's end first, where it is wanted, then for the group's consumer. */
+static void look(struct consumer *c, struct subscribed *topic, int64_t now) {
+    bool for_end = c->wanted->until_end && !topic->end_known;
+
+    topic->state = LOOKING;
+    topic->retry_ms = now + c->settings->ack_timeout;
+    if (!ask(c, topic, for_end ? ABOUT_END : ABOUT_GROUP, for_end ? "STREAM.INFO" : "CONSUMER.INFO", ""))
+        topic->retry_ms = now + RETRY_MS;
+}
+
+static void look_later(struct subscribed *topic, int64_t now, int64_t ms) {
+    topic->state = IDLE;
+    topic->retry_ms = now + ms;
+    topic->pull = 0;
+    topic->pull_left = 0;
+}
+
+/* A topic that was waited for is read from its first message. */
+static void make(struct consumer *c, struct subscribed *topic, int64_t now) {
+    bool from_first = topic->absent && c->wanted->start && c->wanted->start->kind == EB_LATEST;
+    const struct ebn_consumer_config config = { .stream = topic->stream,
+                                                .durable = c->durable,
+                                                .start = from_first ? NULL : c->wanted->start,
+                                                .ack_wait_ms = c->settings->lease };
+    char *request = ebn_consumer_request(&config);
+
+    topic->state = MAKING;
+    topic->retry_ms = now + (request && ask(c, topic, ABOUT_MAKING, "CONSUMER.DURABLE.CREATE", request)
+                                 ? c->settings->ack_timeout
+                                 : RETRY_MS);
+    free(request);
+}
+
+/* What was delivered by an earlier life of the group's consumer comes again. */
+static void lose_all(struct consumer *c, struct subscribed *topic) {
+    struct inflight_list *lists[] = { &topic->waiting, &c->held, &c->settling };
+    struct inflight *one, *next;
+
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        for (one = lists[i]->first; one; one = next) {
+            next = one->next;
+            if (one->topic == topic)
+                ebn_lose(c, one);
+        }
+    topic->highest = 0;
+}
+
+static void on_absent(struct consumer *c, struct subscribed *topic, int64_t now) {
+    lose_all(c, topic);
+    topic->created[0] = 0;
+    if (!topic->absent)
+        ebp_log(c->host, EBP_LOG_WARNING, "topic %s does not exist%s", topic->name,
+                c->wanted->until_end ? "" : "; waiting for it");
+    topic->absent = true;
+    topic->ended = topic->end_known = c->wanted->until_end != 0;
+    look_later(topic, now, ABSENT_MS);
+}
+
+static void on_group(struct consumer *c, struct subscribed *topic, const struct ebn_answer *answer) {
+    struct ebn_consumer_info info;
+
+    if (!ebn_consumer_info_read(answer->root, &info)) {
+        topic->state = IDLE;
+        ebp_error(&c->trouble, EB_RETRIABLE, 0, "topic %s, group %s: the server's answer says nothing of a consumer",
+                  topic->name, c->wanted->group);
+        return;
+    }
+    if (topic->created[0] && strcmp(topic->created, info.created) != 0)
+        lose_all(c, topic);
+    snprintf(topic->created, sizeof topic->created, "%s", info.created);
+    topic->ack_wait_ms = info.ack_wait_ms > 0 ? info.ack_wait_ms : c->settings->lease;
+    topic->state = READY;
+    topic->absent = false;
+    if (topic->end_known)
+        topic->ended = ebn_settled_to(&info, topic->end);
+}
+
+static void on_end(struct consumer *c, struct subscribed *topic, const struct ebn_answer *answer, int64_t now) {
+    struct ebn_stream_info info;
+
+    if (ebn_stream_info_read(answer->root, &info)) {
+        topic->end_known = true;
+        topic->end = info.messages > 0 ? info.last : 0;
+    }
+    look(c, topic, now);
+}
+
+static void on_failure(struct consumer *c, struct subscribed *topic, const struct ebn_answer *answer, char what, int64_t now) {
+    if (answer->code == EBN_STREAM_NOT_FOUND) {
+        on_absent(c, topic, now);
+    } else if (answer->code == EBN_CONSUMER_NOT_FOUND && what == ABOUT_GROUP) {
+        bool was_there = topic->created[0];
+        lose_all(c, topic);
+        topic->created[0] = 0;
+        if (was_there) /* a seek removes it and makes it anew: let it */
+            look_later(topic, now, ABSENT_MS);
+        else
+            make(c, topic, now);
+    } else {
+        if (!ebn_answer_may_change(answer) && what == ABOUT_MAKING && answer->code != EBN_CONSUMER_EXISTS)
+            ebp_error(&c->trouble, EB_RETRIABLE, answer->code, "topic %s, group %s: the group's consumer cannot be made: %s",
+                      topic->name, c->wanted->group, answer->text);
+        look_later(topic, now, RETRY_MS);
+    }
+}
+
+/* ---- Requests for messages ---- */
+
+/* How many messages to ask for; 0: none now. One of each topic may go beyond the bounds. */
+static size_t batch_of(const struct consumer *c, const struct subscribed *topic) {
+    size_t free_now = topic->n < c->share ? c->share - topic->n : 0, by_bytes = FIRST_BATCH;
+
+    if (topic->n > 0 && (free_now < (c->share + 3) / 4 || c->bytes >= c->wanted->max_bytes))
+        return 0;
+    if (c->bytes >= c->wanted->max_bytes)
+        return 1;
+    if (topic->largest > 0)
+        by_bytes = (c->wanted->max_bytes - c->bytes) / topic->largest;
+    return by_bytes == 0 ? (topic->n == 0) : free_now < by_bytes ? free_now : by_bytes;
+}
+
+static void pull(struct consumer *c, struct subscribed *topic, int64_t now) {
+    char subject[EBN_API_ROOM], text[96];
+    size_t batch = batch_of(c, topic);
+    int64_t expires_ms = ebp_earlier(PULL_MS, topic->ack_wait_ms / 4);
+
+    if (batch == 0)
+        return;
+    topic->pull = ++c->n_pulls * c->n_topics + topic->number;
+    ebn_api(c->settings, "CONSUMER.MSG.NEXT", topic->stream, c->durable, subject);
+    snprintf(text, sizeof text, "{\"batch\":%zu,\"expires\":%lld}", batch, (long long)expires_ms * 1000000);
+    topic->pull_left = batch;
+    topic->pull_sent_ms = now;
+    topic->pull_until_ms = now + expires_ms + PULL_GRACE_MS;
+    if (!ebn_send_text(c->connection, c->epoch, ABOUT_PULL, topic->pull, subject, text))
+        topic->pull_until_ms = now + RETRY_MS;
+}
+
+/* A request is answered by messages, then by a status where its time is over or something is wrong. */
+static void on_status(struct subscribed *topic, natsMsg *message, int64_t now) {
+    const char *status = NULL, *text = NULL;
+
+    natsMsgHeader_Get(message, "Status", &status);
+    natsMsgHeader_Get(message, "Description", &text);
+    if (status && strcmp(status, "100") == 0)
+        return;
+    topic->pull = 0;
+    topic->pull_left = 0;
+    if (status && strcmp(status, "503") == 0)
+        look_later(topic, now, RETRY_MS);
+    else if (status && strcmp(status, "409") == 0 && text && strstr(text, "Deleted"))
+        look_later(topic, now, 0);
+    else if (!status || (strcmp(status, "404") != 0 && strcmp(status, "408") != 0))
+        topic->pull_again_ms = now + RETRY_MS;
+}
+
+static struct subscribed *topic_of(struct consumer *c, struct eb_text stream) {
+    for (size_t i = 0; i < c->n_topics; i++)
+        if (ebp_text_is(stream, c->topics[i].stream))
+            return &c->topics[i];
+    return NULL;
+}
+
+static struct inflight *find_sequence(const struct consumer *c, const struct subscribed *topic, uint64_t sequence) {
+    const struct inflight_list *lists[] = { &topic->waiting, &c->held, &c->settling };
+
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        for (struct inflight *one = lists[i]->first; one; one = one->next)
+            if (one->topic == topic && one->sequence == sequence && !one->lost)
+                return one;
+    return NULL;
+}
+
+/* The server has forgotten that a message is here, as after a crash, and delivers it again: it stays here, with the new lease. */
+static void renew(struct consumer *c, struct inflight *one, natsMsg *message, int64_t now) {
+    bool of_host = one->lease.of_host;
+
+    natsMsg_Destroy(one->message);
+    one->message = message;
+    ebp_lease_end(&c->leases, &one->lease);
+    ebp_lease_begin(&c->leases, &one->lease, ebp_token(&one->slot), one->topic->pull_sent_ms, one->topic->ack_wait_ms);
+    if (of_host)
+        ebp_lease_left_to_host(&c->leases, &one->lease);
+    if (one->verdict)
+        ebn_verdict(c, one, one->verdict, now);
+}
+
+void ebn_delivered(struct consumer *c, natsMsg *message, int64_t now) {
+    struct ebn_delivered delivered;
+    struct subscribed *topic = ebn_delivered_read(message, &delivered) ? topic_of(c, delivered.stream) : NULL;
+    struct inflight *one = NULL;
+
+    if (!topic) {
+        natsMsg_Destroy(message);
+        return;
+    }
+    if (topic->pull_left > 0 && --topic->pull_left == 0)
+        topic->pull = 0;
+    if (delivered.deliveries > 1 || delivered.sequence <= topic->highest)
+        one = find_sequence(c, topic, delivered.sequence);
+    if (one) {
+        renew(c, one, message, now);
+        return;
+    }
+    one = (struct inflight *)ebp_token_slot_new(&c->tokens, sizeof *one);
+    if (!one || (*one = (struct inflight){ .slot = one->slot },
+                 !ebp_lease_begin(&c->leases, &one->lease, ebp_token(&one->slot), topic->pull_sent_ms, topic->ack_wait_ms))) {
+        if (one)
+            ebp_token_slot_free(&c->tokens, &one->slot);
+        natsMsg_Destroy(message); /* it comes again when its lease is over */
+        return;
+    }
+    one->topic = topic;
+    one->message = message;
+    one->sequence = delivered.sequence;
+    one->bytes = (uint64_t)natsMsg_GetDataLength(message);
+    topic->highest = delivered.sequence > topic->highest ? delivered.sequence : topic->highest;
+    topic->largest = topic->largest - topic->largest / 8 > one->bytes ? topic->largest - topic->largest / 8 : one->bytes + 1;
+    topic->n++;
+    c->bytes += one->bytes;
+    ebn_inflight_move(&topic->waiting, one);
+}
+
+/* ---- Answers and time ---- */
+
+void ebn_subscribe_up(struct consumer *c, int64_t now) {
+    for (size_t i = 0; i < c->n_topics; i++)
+        look_later(&c->topics[i], now, 0);
+}
+
+void ebn_subscribe_answer(struct consumer *c, const struct ebn_event *event, int64_t now) {
+    struct subscribed *topic = &c->topics[event->number % c->n_topics];
+    struct ebn_answer answer;
+
+    if (event->what == ABOUT_PULL) {
+        if (topic->pull == event->number)
+            on_status(topic, event->message, now);
+        return;
+    }
+    ebn_answer_read(&answer, event->message);
+    if (answer.http != 0)
+        on_failure(c, topic, &answer, event->what, now);
+    else if (event->what == ABOUT_END)
+        on_end(c, topic, &answer, now);
+    else
+        on_group(c, topic, &answer);
+    ebn_answer_free(&answer);
+}
+
+static int64_t topic_due(struct consumer *c, struct subscribed *topic, int64_t now) {
+    if (topic->state != READY) {
+        if (topic->retry_ms <= now)
+            look(c, topic, now);
+        return topic->retry_ms;
+    }
+    if (topic->pull && topic->pull_until_ms <= now) { /* its status was lost */
+        topic->pull = 0;
+        topic->pull_left = 0;
+    }
+    if (!topic->pull && !c->closing && topic->pull_again_ms <= now)
+        pull(c, topic, now);
+    int64_t next = topic->pull ? topic->pull_until_ms : topic->pull_again_ms > now ? topic->pull_again_ms : INT64_MAX;
+    if (!topic->end_known || topic->ended || topic->n > 0)
+        return next;
+    if (topic->check_ms <= now) {
+        ask(c, topic, ABOUT_GROUP, "CONSUMER.INFO", "");
+        topic->check_ms = now + CHECK_MS;
+    }
+    return ebp_earlier(next, topic->check_ms);
+}
+
+int64_t ebn_subscribe_due(struct consumer *c, int64_t now) {
+    int64_t next = INT64_MAX;
+
+    for (size_t i = 0; c->up && i < c->n_topics; i++)
+        next = ebp_earlier(next, topic_due(c, &c->topics[i], now));
+    return next;
+}
