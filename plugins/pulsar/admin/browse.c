@@ -27,7 +27,7 @@ struct pl_browse {
 void pl_browse_free(struct pl_browse *b) {
     if (!b)
         return;
-    pl_client_close(&b->client, 1000);
+    pl_client_close(&b->client, false, 1000, NULL, NULL);
     pl_message_reading_free(&b->reading);
     free(b->topic);
     free(b->next);

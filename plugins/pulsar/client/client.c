@@ -143,6 +143,10 @@ int32_t pl_client_open(struct pl_client *c, const struct eb_host *host, const st
     return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, ENOMEM, "out of memory for a client of Pulsar");
 }
 
+const char *pl_client_address(const struct pl_client *c) {
+    return c->set->url;
+}
+
 /* ---- closing ---- */
 
 enum { CLOSE_AT_LEAST_MS = 300 }; /* how long the threads of a client take to end that has nothing open */

@@ -26,4 +26,7 @@ int32_t pl_client_open(struct pl_client *, const struct eb_host *, const struct 
  * frees the contexts of callbacks. Returns whether it was called. */
 bool pl_client_close(struct pl_client *, bool abort, int64_t timeout_ms, void (*then)(void *arg), void *arg);
 
+/* Where the client connects to, for messages. */
+const char *pl_client_address(const struct pl_client *);
+
 #endif
