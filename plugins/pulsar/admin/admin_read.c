@@ -66,6 +66,10 @@ static int32_t query_names(struct pl_admin *a, int64_t until, struct names *name
         status = pl_ask_namespace(a, requests[i], until, &answer, err);
         if (status == EB_GONE)
             status = err->status = EB_PERMANENT;
+        if (status == EB_OK && !json_is_array(answer.json))
+            status = ebp_error(err, EB_PERMANENT, 0,
+                               "namespace %s/%s: the answer about its topics is not one of Pulsar's; is admin_url right?",
+                               a->set->tenant, a->set->name_space);
         if (status == EB_OK)
             status = add_names(a, answer.json, names, err);
         pl_answer_free(&answer);

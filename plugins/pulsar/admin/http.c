@@ -217,6 +217,8 @@ static void find_reason(const struct pl_http *http, char *out, size_t room) {
     json_t *json = json_loadb((const char *)http->answer.data, http->answer.len, JSON_DECODE_ANY, NULL);
     const char *reason = json_string_value(json_object_get(json, "reason"));
 
+    if (!reason) /* of the web server in front */
+        reason = json_string_value(json_object_get(json, "message"));
     if (reason)
         ebp_one_line(out, room, reason, strlen(reason));
     else
@@ -228,10 +230,11 @@ static int32_t class_of(long code) {
     return code == 404 ? EB_GONE : code == 408 || code == 429 || code >= 500 ? EB_RETRIABLE : EB_PERMANENT;
 }
 
-static const char *advice_for(long code) {
-    return code == 401   ? " (not authenticated: check token, tls_cert and tls_key)"
-           : code == 403 ? " (not allowed: the token's role needs rights on the namespace)"
-                         : "";
+/* Pulsar answers 401 to those whom it does not know, and to some whom it knows: "Unauthorized to ...". */
+static const char *advice_for(long code, const char *reason) {
+    if (code == 403 || (code == 401 && strstr(reason, "Unauthorized to")))
+        return " (not allowed: the role of the token or certificate needs rights on the namespace)";
+    return code == 401 ? " (not authenticated: check token, tls_cert and tls_key)" : "";
 }
 
 /* Other codes than 200 to 299. */
@@ -240,7 +243,7 @@ static int32_t fail_code(const struct pl_http *http, long code, const char *what
 
     find_reason(http, reason, sizeof reason);
     return ebp_error(err, class_of(code), code, "%s: Pulsar at %s answered %ld%s%s%s", what, http->address, code,
-                     advice_for(code), *reason ? ": " : "", reason);
+                     advice_for(code, reason), *reason ? ": " : "", reason);
 }
 
 int32_t pl_http_ask(struct pl_http *http, const char *method, const char *path, const char *body, int64_t until,

@@ -7,7 +7,7 @@ As a command:   pulsar_server.py [OPTION...]               prints its two addres
                 pulsar_server.py [OPTION...] -- COMMAND    runs COMMAND with EB_PULSAR and EB_PULSAR_ADMIN set to its addresses,
                                                            EB_PULSAR_DOWN and EB_PULSAR_UP to commands that stop and start it,
                                                            and ends as COMMAND does
-                status 77, with the reason: it cannot run here; where the environment has CI=true, status 1
+                status 77, with the reason: it cannot run here; in CI (CI or EB_CI is set) status 1
 """
 import argparse
 import json
@@ -198,8 +198,8 @@ class PulsarServer:
 
 def skip(why):
     """Ends the test: skipped, or failed where CI runs it."""
-    print(why, file=sys.stderr)
-    sys.exit(1 if os.environ.get("CI") == "true" else SKIPPED)
+    print(f"skipped: {why}", file=sys.stderr)
+    sys.exit(1 if os.environ.get("CI") or os.environ.get("EB_CI") else SKIPPED)
 
 
 def main():

@@ -1,0 +1,56 @@
+"""tests/test_outage.py - the broker and workers are killed while events flow: none is lost, each key's come in order.
+
+With EB_SOAK=1: 100,000 events of 1,000 keys over 4 partitions, the broker killed twice and workers five times."""
+import json
+import threading
+
+from harness import FULL, SIGNAL, Workers, equal, event, events, test, wait_until
+from test_messages import bus_of
+
+EVENTS, KEYS, BROKER_KILLS, WORKER_KILLS, PATIENCE = (100000, 1000, 2, 5, 1200) if FULL else (6000, 200, 1, 2, 240)
+
+
+@test
+def nothing_is_lost_when_the_broker_is_killed_without_work(server):
+    bus = bus_of(server)
+    bus.run("topics", "create", "-t", "rest")
+    bus.produce("rest", events(50, 10))
+    server.kill9()
+    server.start()
+    equal(len(bus.consume("rest", "g")), 50, "the events")
+    equal(bus.groups("rest", "g")[0]["lag"], 0, "the lag")
+
+
+def feed(bus, sent, result):
+    """Sends, in a process of its own, and keeps what it printed."""
+    text = "".join(json.dumps(one) + "\n" for one in sent)
+    result.append(bus.run("-o", "eventbus.delivery_timeout=20m", "produce", "--signal", SIGNAL, "--topic", "soak", "--key-field",
+                          "item.key", "--json", "-", text=text, status=None, patience=PATIENCE))
+
+
+@test
+def kills_lose_nothing_and_keep_the_order_of_keys(server):
+    bus = bus_of(server)
+    sent = [event(f"key-{n % KEYS}", n // KEYS, "x" * 50) for n in range(EVENTS)]
+    result = []
+    bus.run("topics", "create", "-t", "soak", "--partitions", 4)
+    workers = Workers(bus, "soak", "g", 2)
+    producer = threading.Thread(target=feed, args=(bus, sent, result))
+    producer.start()
+    kills = sorted([("broker", (i + 1) / (BROKER_KILLS + 1)) for i in range(BROKER_KILLS)] +
+                   [("worker", (i + 1) / (WORKER_KILLS + 1)) for i in range(WORKER_KILLS)], key=lambda kill: kill[1])
+    for n, (what, share) in enumerate(kills):
+        wait_until(lambda share=share: len(workers.seen()) >= share * EVENTS * 0.9, f"{share:.0%} of the events are done", PATIENCE)
+        if what == "broker":
+            server.kill9()
+            server.start()
+        else:
+            workers.kill9(n % 2)
+    producer.join()
+    equal(result[0].status, 0, f"the producer's status: {result[0].err[-500:]}")
+    equal(len(result[0].lines()), EVENTS, "the receipts")
+    repeats = workers.await_all(sent, PATIENCE)
+    workers.stop()
+    wait_until(lambda: [row["lag"] for row in bus.groups("soak", "g")] == [0] * 4, "all is settled")
+    print(f"  {EVENTS} events of {KEYS} keys over 4 partitions, the broker killed {BROKER_KILLS} times and workers {WORKER_KILLS}: "
+          f"none lost, in order by key, {repeats} repeats", flush=True)
