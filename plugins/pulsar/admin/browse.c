@@ -190,11 +190,18 @@ static struct pl_position before(const struct pl_position *from) {
     return id;
 }
 
+/* Compares the entry that a message is in with the last one of the walk. */
+static int compare_with_last(const struct walk *w, const struct pl_position *at) {
+    const struct pl_position entry = { .ledger = at->ledger, .entry = at->entry, .index = -1 };
+
+    return pl_position_compare(&entry, &w->last);
+}
+
 /* Whether no message of the last entry follows this one. */
 static bool ends_walk(const struct walk *w, const struct pl_position *at) {
-    if (at->ledger != w->last.ledger || at->entry != w->last.entry)
-        return at->ledger > w->last.ledger || (at->ledger == w->last.ledger && at->entry > w->last.entry);
-    return at->index < 0 || at->index + 1 >= at->batch_size;
+    int order = compare_with_last(w, at);
+
+    return order > 0 || (order == 0 && (at->index < 0 || at->index + 1 >= at->batch_size));
 }
 
 /* Takes what the reader gave. *ended: the walk is over with it. */
@@ -212,8 +219,7 @@ static int32_t take(struct walk *w, pulsar_message_t *message, bool *ended, stru
         return ebp_error(err, EB_PERMANENT, 0, "topic %s: a message without a position", w->topic);
     at.partition = w->partition;
     *ended = ends_walk(w, &at);
-    struct pl_position entry = { .ledger = at.ledger, .entry = at.entry, .index = -1 };
-    if (pl_position_compare(&at, &w->from) < 0 || pl_position_compare(&entry, &w->last) > 0)
+    if (pl_position_compare(&at, &w->from) < 0 || compare_with_last(w, &at) > 0)
         return EB_OK;
     status = pl_message_read(&b->reading, message, &at, w->topic, &shown, err);
     if (status != EB_OK)
@@ -272,7 +278,7 @@ static int32_t walk_partition(struct walk *w, struct eb_error *err) {
     pulsar_reader_t *reader = NULL;
     int32_t status = pl_topic_name(w->a->set, w->topic, name, err);
 
-    if (status != EB_OK || w->is_empty || pl_position_compare(&w->from, &w->last) > 0)
+    if (status != EB_OK || w->is_empty || compare_with_last(w, &w->from) > 0)
         return status;
     if (w->partition >= 0)
         snprintf(name + strlen(name), sizeof name - strlen(name), "-partition-%d", w->partition);
