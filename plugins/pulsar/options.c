@@ -254,6 +254,41 @@ int32_t pl_options_check(const void *settings, struct eb_error *err) {
     return check_tls(set, err);
 }
 
+/* ---- copies ---- */
+
+/* The texts of the settings, NULL at the end. */
+static const char **texts_of(struct pl_settings *set, size_t i) {
+    const char **const texts[] = { &set->url,    &set->admin_url, &set->token,   &set->token_file, &set->token_env,
+                                   &set->tls_ca, &set->tls_cert,  &set->tls_key, &set->tenant,     &set->name_space };
+
+    return i < sizeof texts / sizeof *texts ? texts[i] : NULL;
+}
+
+struct pl_settings *pl_settings_copy(const struct pl_settings *from) {
+    struct pl_settings *copy = malloc(sizeof *copy);
+    const char **text;
+    bool whole = true;
+
+    if (!copy)
+        return NULL;
+    *copy = *from;
+    for (size_t i = 0; (text = texts_of(copy, i)); i++)
+        if (*text)
+            whole = (*text = strdup(*text)) != NULL && whole;
+    if (whole)
+        return copy;
+    pl_settings_free(copy);
+    return NULL;
+}
+
+void pl_settings_free(struct pl_settings *set) {
+    const char **text;
+
+    for (size_t i = 0; set && (text = texts_of(set, i)); i++)
+        free((void *)(uintptr_t)*text);
+    free(set);
+}
+
 bool pl_acks_by_index(const struct pl_settings *set) {
 #ifdef HAVE_PULSAR_BATCH_INDEX_ACK
     return set->batch_index_ack != 0;

@@ -43,6 +43,10 @@ bool pl_admin_url(const struct pl_settings *, char *out, size_t room);
  * cannot be read; EB_KIND_SYSTEM: no memory. */
 int32_t pl_token(const struct pl_settings *, char **token, struct eb_error *);
 
+/* A copy of its own, for a thread that may outlive the instance; NULL: no memory. */
+struct pl_settings *pl_settings_copy(const struct pl_settings *);
+void pl_settings_free(struct pl_settings *);
+
 /* Whether broker-side batch index acknowledgement is promised by the settings and possible with this libpulsar. */
 bool pl_acks_by_index(const struct pl_settings *);
 

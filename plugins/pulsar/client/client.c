@@ -13,45 +13,13 @@ static const char system_ca[] = "/etc/ssl/certs/ca-certificates.crt";
 
 /* ---- the login ---- */
 
-/* A copy of what the settings say, for the client's threads. */
-struct pl_login {
-    struct pl_settings set; /* the token's options alone */
-    char *token, *token_file, *token_env;
-};
-
-static void login_free(struct pl_login *login) {
-    if (!login)
-        return;
-    free(login->token);
-    free(login->token_file);
-    free(login->token_env);
-    free(login);
-}
-
-static bool copy(const char *from, char **to, const char **field) {
-    *to = from ? strdup(from) : NULL;
-    *field = *to;
-    return *to || !from;
-}
-
-static struct pl_login *login_new(const struct pl_settings *set) {
-    struct pl_login *login = calloc(1, sizeof *login);
-
-    if (login && copy(set->token, &login->token, &login->set.token) &&
-        copy(set->token_file, &login->token_file, &login->set.token_file) &&
-        copy(set->token_env, &login->token_env, &login->set.token_env))
-        return login;
-    login_free(login);
-    return NULL;
-}
-
 /* A thread of the client's, at each login. The library frees the token. Without one the broker refuses the login. */
 static char *give_token(void *arg) {
-    const struct pl_login *login = arg;
+    const struct pl_settings *set = arg;
     struct eb_error why;
     char *token = NULL;
 
-    if (pl_token(&login->set, &token, &why) != EB_OK)
+    if (pl_token(set, &token, &why) != EB_OK)
         pl_log_line(EBP_LOG_WARNING, why.text);
     return token ? token : strdup("");
 }
@@ -90,9 +58,9 @@ static void configure_tls(pulsar_client_configuration_t *conf, const struct pl_s
     }
 }
 
-static pulsar_authentication_t *authentication(const struct pl_settings *set, struct pl_login *login) {
+static pulsar_authentication_t *authentication(const struct pl_settings *set, struct pl_settings *own) {
     if (set->token || set->token_file || set->token_env)
-        return pulsar_authentication_token_create_with_supplier(give_token, login);
+        return pulsar_authentication_token_create_with_supplier(give_token, own);
     return set->tls_cert && pl_url_is_tls(set->url) ? pulsar_authentication_tls_create(set->tls_cert, set->tls_key) : NULL;
 }
 
@@ -102,7 +70,7 @@ static int in_seconds(int64_t ms) {
 
 static pulsar_client_t *make_client(const struct pl_client *c) {
     pulsar_client_configuration_t *conf = pulsar_client_configuration_create();
-    pulsar_authentication_t *auth = authentication(c->set, c->login);
+    pulsar_authentication_t *auth = authentication(c->set, c->own);
     int64_t connect_ms = c->host->connect_timeout_ms;
     pulsar_client_t *client;
 
@@ -130,15 +98,15 @@ int32_t pl_client_open(struct pl_client *c, const struct eb_host *host, const st
 
     if (status != EB_OK || (status = pl_log_join(host, err)) != EB_OK)
         return status;
-    *c = (struct pl_client){ .host = host, .set = set, .login = login_new(set) };
-    if (c->login) {
+    *c = (struct pl_client){ .host = host, .set = set, .own = pl_settings_copy(set) };
+    if (c->own) {
         ebp_signals_block(&before); /* the threads that it starts inherit that */
         c->client = make_client(c);
         ebp_signals_restore(&before);
     }
     if (c->client)
         return EB_OK;
-    login_free(c->login);
+    pl_settings_free(c->own);
     pl_log_leave(host);
     return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, ENOMEM, "out of memory for a client of Pulsar");
 }
@@ -154,7 +122,7 @@ enum { CLOSE_AT_LEAST_MS = 300 }; /* how long the threads of a client take to en
 /* What is closed; the thread that does it and the caller that waits have a reference each. */
 struct closing {
     pulsar_client_t *client;
-    struct pl_login *login;
+    struct pl_settings *own;
     bool abort;
     void (*then)(void *arg);
     void *arg;
@@ -176,7 +144,7 @@ static void *run_closing(void *arg) {
     if (!closing->abort)
         pulsar_client_close(closing->client);
     pulsar_client_free(closing->client); /* ends the threads */
-    login_free(closing->login);
+    pl_settings_free(closing->own);
     if (closing->then)
         closing->then(closing->arg);
     __atomic_store_n(&closing->over, true, __ATOMIC_RELEASE);
@@ -196,7 +164,7 @@ bool pl_client_close(struct pl_client *c, bool abort, int64_t timeout_ms, void (
         goto closed;
     }
     closing->client = c->client;
-    closing->login = c->login;
+    closing->own = c->own;
     closing->abort = abort;
     closing->then = then;
     closing->arg = arg;
@@ -213,6 +181,6 @@ bool pl_client_close(struct pl_client *c, bool abort, int64_t timeout_ms, void (
 closed:
     pl_log_leave(c->host);
     c->client = NULL;
-    c->login = NULL;
+    c->own = NULL;
     return over;
 }

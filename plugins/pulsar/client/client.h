@@ -5,14 +5,11 @@
 #include "client/libpulsar.h"
 #include "options.h"
 
-/* A login that the client's threads read; it lives as long as they do. */
-struct pl_login;
-
 struct pl_client {
     pulsar_client_t *client;
     const struct eb_host *host;
     const struct pl_settings *set;
-    struct pl_login *login;
+    struct pl_settings *own; /* a copy that the client's threads read, which may outlive the instance */
 };
 
 /* Makes a client, which connects to nothing yet; never waits for the network. The host's thread. Returns EB_OK, EB_PERMANENT

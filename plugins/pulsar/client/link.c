@@ -78,6 +78,12 @@ void pl_link_look(struct pl_link *l, enum pl_seen seen) {
         pulsar_client_get_topic_partitions_async(l->client->client, l->topic, on_answer, l);
 }
 
+void pl_link_fail(struct pl_link *l, const struct eb_error *why) {
+    pthread_mutex_lock(&l->lock);
+    ebp_link_down(&l->link, why);
+    pthread_mutex_unlock(&l->lock);
+}
+
 void pl_link_close(struct pl_link *l) {
     pthread_mutex_lock(&l->lock);
     l->closed = true;

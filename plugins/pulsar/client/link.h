@@ -33,6 +33,9 @@ void pl_link_init(struct pl_link *, struct pl_client *, void (*answered)(void *a
  * say nothing. */
 void pl_link_look(struct pl_link *, enum pl_seen);
 
+/* The host's thread: the brokers are of no use for another reason. */
+void pl_link_fail(struct pl_link *, const struct eb_error *why);
+
 /* The host's thread: nothing is reported from here on. */
 void pl_link_close(struct pl_link *);
 

@@ -1,0 +1,135 @@
+/* consumer/deliver.c - brings messages to the host: first those that wait here, then those that arrived. See state.h. */
+#include "consumer/state.h"
+
+/* ---- to the host ---- */
+
+/* Offers a message that is in no list. Returns what the host returns: with EB_OK it is in `out`, else in no list. */
+static int32_t offer(struct pl_receiving *r, struct pl_inflight *one, struct eb_error *err) {
+    struct eb_message message;
+    int32_t status = pl_message_read(&r->reading, one->message, &one->position, one->source->topic, &message, err);
+
+    if (status != EB_OK)
+        return status;
+    message.token = one->token;
+    one->state = PL_DELIVERED;
+    pl_list_append(&r->out, one); /* before the host has it, since it may give a verdict at once */
+    status = r->host->received(r->host, &message);
+    if (status != EB_OK) {
+        pl_list_remove(&r->out, one);
+        one->state = PL_WAITING;
+    }
+    return status;
+}
+
+/* ---- what arrives ---- */
+
+static void drop(struct pl_arrival *arrival, pulsar_message_id_t *id) {
+    pulsar_message_free(arrival->message);
+    if (id)
+        pulsar_message_id_free(id);
+}
+
+static void on_acked_again(pulsar_result result, void *arg) {
+    (void)result;
+    (void)arg;
+}
+
+/* The broker delivers what it has an acknowledgement of: that crossed with this delivery, or the broker keeps no
+ * acknowledgements of single messages of a batch. It is acknowledged once more, and not run again. */
+static void acknowledge_again(struct pl_receiving *r, struct pl_arrival *arrival, pulsar_message_id_t *id,
+                              const struct pl_position *position) {
+    if (arrival->source->consumer)
+        pulsar_consumer_acknowledge_async_id(arrival->source->consumer, id, on_acked_again, NULL);
+    if (position->batch_size > 1 && !r->siblings && pl_acks_by_index(r->set))
+        ebp_log(r->host, EBP_LOG_WARNING,
+                "topic %s: acknowledged events of a batch came again, and are not run again; set "
+                "acknowledgmentAtBatchIndexLevelEnabled=true in the broker's configuration, or batch_index_ack = no here",
+                arrival->source->topic);
+    r->siblings = r->siblings || position->batch_size > 1;
+    drop(arrival, id);
+}
+
+/* A message that is in flight comes again: its connection was lost, and the next one brings what was not acknowledged. */
+static void take_again(struct pl_inflight *one, struct pl_arrival *arrival, pulsar_message_id_t *id) {
+    pl_source_lose(one->source);
+    if (one->state == PL_WAITING) {
+        drop(arrival, id);
+        return;
+    }
+    if (one->again)
+        pulsar_message_free(one->again);
+    one->again = arrival->message;
+    pulsar_message_id_free(id);
+}
+
+/* Returns a record of an arrived message, in no list, or NULL with EB_OK: it is none that the host has to see. */
+static struct pl_inflight *take_in(struct pl_receiving *r, struct pl_arrival *arrival, int32_t *status, struct eb_error *err) {
+    pulsar_message_id_t *id = pulsar_message_get_message_id(arrival->message);
+    struct pl_inflight *one;
+    struct pl_position position;
+
+    if (!pl_position_of_id(id, &position)) {
+        *status = ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, ENOMEM, "out of memory for the id of a message");
+        drop(arrival, id);
+        return NULL;
+    }
+    position.partition = arrival->source->partition;
+    if ((one = pl_inflight_find(r, arrival->source, &position))) {
+        take_again(one, arrival, id);
+        return NULL;
+    }
+    if (pl_is_done(r, arrival->source, &position)) {
+        acknowledge_again(r, arrival, id, &position);
+        return NULL;
+    }
+    one = pl_inflight_new(r, arrival->source, arrival->message, id, &position);
+    if (!one) {
+        *status = ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, ENOMEM, "out of memory for a message in flight");
+        drop(arrival, id);
+    }
+    return one;
+}
+
+/* ---- both ---- */
+
+static bool has_room(const struct pl_receiving *r) {
+    return r->out.n < r->window && (r->bytes < r->wanted->max_bytes || r->out.n == 0);
+}
+
+/* Delivers one record that is in no list. Returns whether the host has room for more. */
+static bool deliver_one(struct pl_receiving *r, struct pl_inflight *one, uint32_t *n, bool *full, int32_t *status,
+                        struct eb_error *err) {
+    int32_t taken = offer(r, one, err);
+
+    if (taken == EB_OK) {
+        ++*n;
+        return true;
+    }
+    pl_list_insert(&r->waiting, one);
+    *full = taken == EB_FULL;
+    if (taken < 0)
+        *status = taken;
+    return false;
+}
+
+uint32_t pl_deliver(struct pl_receiving *r, uint32_t max, bool *full, int32_t *status, struct eb_error *err) {
+    struct pl_arrival arrival;
+    struct pl_inflight *one;
+    uint32_t n = 0;
+    bool room = true;
+
+    *full = false;
+    *status = EB_OK;
+    while (room && n < max && r->waiting.first && has_room(r)) {
+        one = r->waiting.first;
+        pl_list_remove(&r->waiting, one);
+        room = deliver_one(r, one, &n, full, status, err);
+    }
+    while (room && n < max && *status == EB_OK && !r->waiting.first && has_room(r) &&
+           ebp_queue_pop(r->arrivals, &arrival, 1) == 1) {
+        one = take_in(r, &arrival, status, err);
+        if (one)
+            room = deliver_one(r, one, &n, full, status, err);
+    }
+    return n;
+}

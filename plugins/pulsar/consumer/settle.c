@@ -1,0 +1,148 @@
+/* consumer/settle.c - verdicts. See state.h.
+ *
+ * An acknowledgement is confirmed to the host when the broker has confirmed it. One that a lost connection took along is sent
+ * again over the next, since Pulsar goes by the message's id, whoever has the message. A returned message stays here and is
+ * delivered again before what came after it: Pulsar's negative acknowledgement has one delay for all, and lets later messages
+ * of the key pass. Other members get it when this one closes, or with its connection. */
+#include "consumer/state.h"
+
+enum { TAKE = 256 };
+
+/* ---- acknowledgements ---- */
+
+/* A thread of the client's. */
+static void on_acked(pulsar_result result, void *arg) {
+    const struct pl_inflight *one = arg;
+    struct pl_receiving *r = one->r;
+    struct pl_acked acked = { .token = one->token, .result = result };
+
+    if (ebp_queue_push(r->acks, &acked) == EB_OK)
+        pl_receiving_signal(r);
+}
+
+static void acknowledge(struct pl_receiving *r, struct pl_inflight *one) {
+    if (one->source->lost) {
+        one->state = PL_ACK_AGAIN;
+        r->n_again++;
+        return;
+    }
+    one->state = PL_ACKING;
+    one->tries++;
+    pulsar_consumer_acknowledge_async_id(one->source->consumer, one->id, on_acked, one);
+}
+
+/* Ends a record of the list `out`. */
+static void end(struct pl_receiving *r, struct pl_inflight *one) {
+    pl_list_remove(&r->out, one);
+    pl_inflight_free(r, one);
+    r->progress = true;
+}
+
+/* Whether the broker has taken it. Otherwise it is sent again, or given up if the broker has refused it. */
+static bool take_ack(struct pl_receiving *r, const struct pl_acked *acked) {
+    struct pl_inflight *one = (struct pl_inflight *)ebp_token_find(&r->tokens, acked->token);
+
+    if (!one || one->state != PL_ACKING)
+        return false;
+    if (acked->result == pulsar_result_Ok) {
+        pl_done_add(r, one);
+        end(r, one);
+        return true;
+    }
+    if (one->tries < 3 || !pulsar_consumer_is_connected(one->source->consumer)) {
+        one->state = PL_ACK_AGAIN;
+        r->n_again++;
+        return false;
+    }
+    r->host->settled(r->host, &acked->token, 1, EB_GONE);
+    end(r, one);
+    return false;
+}
+
+static void send_again(struct pl_receiving *r) {
+    for (struct pl_inflight *one = r->out.first; one && r->n_again > 0; one = one->later)
+        if (one->state == PL_ACK_AGAIN && !one->source->lost && pulsar_consumer_is_connected(one->source->consumer)) {
+            r->n_again--;
+            acknowledge(r, one);
+        }
+}
+
+void pl_settle_work(struct pl_receiving *r) {
+    struct pl_acked acks[TAKE];
+    uint64_t tokens[TAKE];
+    size_t n, n_tokens;
+
+    while ((n = ebp_queue_pop(r->acks, acks, TAKE)) > 0) {
+        n_tokens = 0;
+        for (size_t i = 0; i < n; i++)
+            if (take_ack(r, &acks[i]))
+                tokens[n_tokens++] = acks[i].token;
+        if (n_tokens > 0)
+            r->host->settled(r->host, tokens, n_tokens, EB_OK);
+    }
+}
+
+void pl_settle_again(struct pl_receiving *r) {
+    if (r->n_again > 0)
+        send_again(r);
+}
+
+/* ---- returned messages ---- */
+
+/* Makes a waiting record of a message, with a token of its own. */
+static int32_t wait_again(struct pl_receiving *r, struct pl_inflight *old, pulsar_message_t *message, pulsar_message_id_t *id,
+                          struct eb_error *err) {
+    struct pl_inflight *one = pl_inflight_new(r, old->source, message, id, &old->position);
+
+    if (!one)
+        return ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, ENOMEM, "out of memory for a returned message");
+    pl_list_insert(&r->waiting, one);
+    return EB_OK;
+}
+
+/* What the broker has taken away comes from it again, if it has not come already. */
+static int32_t give_back(struct pl_receiving *r, struct pl_inflight *one, struct eb_error *err) {
+    uint64_t token = one->token;
+    int32_t how = one->revoked ? EB_GONE : EB_OK, status = EB_OK;
+
+    if (one->again) {
+        pulsar_message_t *again = one->again;
+        one->again = NULL;
+        status = wait_again(r, one, again, pulsar_message_get_message_id(again), err);
+    } else if (!one->revoked) {
+        status = wait_again(r, one, one->message, one->id, err);
+        one->message = NULL;
+        one->id = NULL;
+    }
+    end(r, one);
+    r->host->settled(r->host, &token, 1, how);
+    return status;
+}
+
+/* ---- the op ---- */
+
+int32_t pl_settle(void *self, const struct eb_verdict *verdicts, size_t n, struct eb_error *err) {
+    struct pl_receiving *r = self;
+    int32_t status = EB_OK;
+
+    for (size_t i = 0; i < n && status == EB_OK; i++) {
+        struct pl_inflight *one = (struct pl_inflight *)ebp_token_find(&r->tokens, verdicts[i].token);
+
+        if (!one || one->state != PL_DELIVERED || verdicts[i].kind == EB_EXTEND) /* there are no leases */
+            continue;
+        if (verdicts[i].kind == EB_ACK)
+            acknowledge(r, one);
+        else
+            status = give_back(r, one, err);
+    }
+    return status;
+}
+
+void pl_settle_rest(struct pl_receiving *r) {
+    struct pl_inflight *one;
+
+    while ((one = r->out.first)) {
+        r->host->settled(r->host, &one->token, 1, EB_GONE);
+        end(r, one);
+    }
+}
