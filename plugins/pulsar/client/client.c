@@ -141,9 +141,10 @@ static void closing_unref(struct closing *closing) {
 static void *run_closing(void *arg) {
     struct closing *closing = arg;
 
-    if (!closing->abort)
-        pulsar_client_close(closing->client);
-    pulsar_client_free(closing->client); /* ends the threads */
+    /* Either ends the threads. */
+    if ((!closing->abort || !pl_cxx_shutdown(closing->client)) && pulsar_client_close(closing->client) != pulsar_result_Ok)
+        pl_cxx_shutdown(closing->client);
+    pulsar_client_free(closing->client);
     pl_settings_free(closing->own);
     if (closing->then)
         closing->then(closing->arg);

@@ -16,11 +16,10 @@ struct pl_client {
  * (a file of TLS that cannot be read), or EB_RETRIABLE (no memory). */
 int32_t pl_client_open(struct pl_client *, const struct eb_host *, const struct pl_settings *, struct eb_error *);
 
-/* Closes the client and ends its threads; waits for that up to timeout_ms, and at least for CLOSE_AT_LEAST_MS. With
- * `abort` it does not ask the broker to close what is open, and what the library holds back is dropped without a callback:
- * free the producers and consumers before. What is not over in time goes on in a thread of its own, which reads neither the
- * settings nor the host. `then` (NULL: none) is called with `arg`, by either thread, once no callback can come any more: it
- * frees the contexts of callbacks. Returns whether it was called. */
+/* Closes the client and ends its threads; waits for that up to timeout_ms, and a little in any case. With `abort` it asks no
+ * broker to close what is open, and what the library holds back may be dropped without a callback. What is not over in time
+ * goes on in a thread of its own, which reads neither the settings nor the host. `then` (NULL: none) is called with `arg`, by
+ * that thread, once no callback can come any more: it frees the contexts of callbacks. Returns whether it was called. */
 bool pl_client_close(struct pl_client *, bool abort, int64_t timeout_ms, void (*then)(void *arg), void *arg);
 
 /* Where the client connects to, for messages. */

@@ -3,6 +3,8 @@
  * noticed. */
 #include "client/libpulsar.h"
 
+#include <string.h>
+
 #ifdef HAVE_PULSAR_ACK_RECEIPT
 void *ack_receipt_set(void *configuration, bool on) __asm__("_ZN6pulsar21ConsumerConfiguration20setAckReceiptEnabledEb");
 bool ack_receipt_get(const void *configuration) __asm__("_ZNK6pulsar21ConsumerConfiguration19isAckReceiptEnabledEv");
@@ -32,6 +34,24 @@ bool pl_cxx_batch_by_key(pulsar_producer_configuration_t *conf) {
 #else
 bool pl_cxx_batch_by_key(pulsar_producer_configuration_t *conf) {
     (void)conf;
+    return false;
+}
+#endif
+
+#ifdef HAVE_PULSAR_SHUTDOWN
+void client_shutdown(void *client) __asm__("_ZN6pulsar6Client8shutdownEv");
+
+/* An object of the C interface begins with a pointer to the client. */
+bool pl_cxx_shutdown(pulsar_client_t *client) {
+    void *wrapped;
+
+    memcpy(&wrapped, client, sizeof wrapped);
+    client_shutdown(wrapped);
+    return true;
+}
+#else
+bool pl_cxx_shutdown(pulsar_client_t *client) {
+    (void)client;
     return false;
 }
 #endif

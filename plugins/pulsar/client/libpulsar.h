@@ -18,6 +18,10 @@ bool pl_cxx_ack_receipt(pulsar_consumer_configuration_t *);
 /* A batch holds messages of one key, so that Key_Shared can give the keys to different members. */
 bool pl_cxx_batch_by_key(pulsar_producer_configuration_t *);
 
+/* Ends the client and its threads without asking a broker. What it has not called back for then is never called back. False:
+ * this libpulsar cannot. */
+bool pl_cxx_shutdown(pulsar_client_t *);
+
 /* How long one try to connect may take, and the longest wait between two. */
 void pl_cxx_connecting(pulsar_client_configuration_t *, int timeout_ms, int max_backoff_ms);
 

@@ -210,7 +210,6 @@ static void on_client_end(void *arg) {
 static void abort_client(struct pl_sending *s, int64_t timeout_ms) {
     enum { ABORT_MS = 2000 };
 
-    pl_topics_drop(s);
     pl_client_close(&s->client, true, timeout_ms > ABORT_MS ? timeout_ms : ABORT_MS, on_client_end, s);
 }
 
