@@ -56,9 +56,9 @@ const struct eb_option pl_options[] = {
       .help = "Which partition a key belongs to; the other producers of a topic must use the same: Java and Go use "
               "java_string, Python boost where nothing else is set" },
     { .key = "subscription", .type = EB_OPT_CHOICE, .flags = EB_OPT_CONSUMER, .fallback = "auto",
-      .choices = "auto|shared|key_shared|failover", PLACE(subscription),
-      .help = "The type of a group's subscription; auto: key_shared for order = key, failover for order = strict, shared for "
-              "order = none" },
+      .choices = "auto|shared|key_shared|exclusive", PLACE(subscription),
+      .help = "The type of a group's subscription; auto: key_shared for order = key, exclusive for order = strict, shared for "
+              "order = none. With exclusive one worker reads a partition, and others wait until it ends" },
     { .key = "ack_delay", .type = EB_OPT_MS, .flags = EB_OPT_CONSUMER, .fallback = "5ms", .min = 0, .max = 1000,
       PLACE(ack_delay), .help = "How long acknowledgements wait for others, to go to the broker together" },
     { .key = "topic_wait", .type = EB_OPT_MS, .flags = EB_OPT_CONSUMER, .fallback = "1s", .min = 100, .max = 3600000,

@@ -8,7 +8,7 @@
 
 /* The order of the choices in the table. */
 enum pl_batching { PL_BATCHING_KEY, PL_BATCHING_MIXED, PL_BATCHING_OFF };
-enum pl_subscription { PL_SUBSCRIPTION_AUTO, PL_SUBSCRIPTION_SHARED, PL_SUBSCRIPTION_KEY_SHARED, PL_SUBSCRIPTION_FAILOVER };
+enum pl_subscription { PL_SUBSCRIPTION_AUTO, PL_SUBSCRIPTION_SHARED, PL_SUBSCRIPTION_KEY_SHARED, PL_SUBSCRIPTION_EXCLUSIVE };
 
 /* Texts that are not given are NULL; times are in ms. */
 struct pl_settings {

@@ -1,5 +1,6 @@
 /* client/client.c - see client.h. */
 #include "client/client.h"
+#include "client/cloexec.h"
 #include "client/log_bridge.h"
 
 #include <pthread.h>
@@ -98,6 +99,8 @@ int32_t pl_client_open(struct pl_client *c, const struct eb_host *host, const st
 
     if (status != EB_OK || (status = pl_log_join(host, err)) != EB_OK)
         return status;
+    if (!pl_cloexec_install())
+        pl_log_line(EBP_LOG_DEBUG, "connections of libpulsar are inherited by the commands that the service starts");
     *c = (struct pl_client){ .host = host, .set = set, .own = pl_settings_copy(set) };
     if (c->own) {
         ebp_signals_block(&before); /* the threads that it starts inherit that */

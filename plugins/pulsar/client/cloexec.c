@@ -1,58 +1,101 @@
 /* client/cloexec.c - see cloexec.h. */
 #include "client/cloexec.h"
+#include "client/libpulsar.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdlib.h>
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <pthread.h>
 #include <string.h>
-#include <eventbus/plugin-help.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-/* The number behind the last ':' before `end`; 0: there is none. */
-static int port_before(const char *begin, const char *end) {
-    const char *digits = end;
+#if defined(__x86_64__)
+enum { JUMP_SLOT = R_X86_64_JUMP_SLOT, GLOB_DAT = R_X86_64_GLOB_DAT };
+#elif defined(__aarch64__)
+enum { JUMP_SLOT = R_AARCH64_JUMP_SLOT, GLOB_DAT = R_AARCH64_GLOB_DAT };
+#else
+enum { JUMP_SLOT = -1, GLOB_DAT = -1 }; /* libpulsar's sockets are inherited there */
+#endif
 
-    while (digits > begin && digits[-1] >= '0' && digits[-1] <= '9')
-        digits--;
-    return digits > begin && digits[-1] == ':' && end - digits >= 1 && end - digits <= 5 ? atoi(digits) : 0;
+/* What the dynamic section of a loaded library says. */
+struct library {
+    uintptr_t base;
+    const ElfW(Sym) * symbols;
+    const char *names;
+    const ElfW(Rela) * of_calls, *of_data;
+    size_t n_calls, n_data;
+};
+
+static int socket_cloexec(int domain, int type, int protocol) {
+    return socket(domain, type | SOCK_CLOEXEC, protocol);
 }
 
-bool pl_cloexec_ports(const char *line, int *local, int *remote) {
-    static const char arrow[] = " -> ", connected[] = "] Connected to broker";
-    const char *between = strstr(line, arrow), *end = between ? strstr(between, connected) : NULL;
+/* Stores the function in a place that the linker may have made read-only after it has filled it in. */
+static bool store(uintptr_t place) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = place & ~(page - 1);
+    int (*function)(int, int, int) = socket_cloexec;
+    uintptr_t value;
 
-    if (*line != '[' || !end)
+    memcpy(&value, &function, sizeof value);
+    if (mprotect((void *)begin, page, PROT_READ | PROT_WRITE) != 0)
         return false;
-    *local = port_before(line, between);
-    *remote = port_before(between, end);
-    return *local > 0 && *remote > 0;
+    __atomic_store_n((uintptr_t *)place, value, __ATOMIC_SEQ_CST);
+    return true; /* it stays writable: other places of the page may have to, too */
 }
 
-static int port_of(const struct sockaddr_storage *address) {
-    if (address->ss_family == AF_INET)
-        return ntohs(((const struct sockaddr_in *)address)->sin_port);
-    return address->ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)address)->sin6_port) : 0;
-}
+static bool change(const struct library *l, const ElfW(Rela) * list, size_t n) {
+    bool changed = false;
 
-static bool is_connection(int fd, int local, int remote) {
-    struct sockaddr_storage here, there;
-    socklen_t here_len = sizeof here, there_len = sizeof there;
+    for (size_t i = 0; i < n; i++) {
+        int type = (int)ELF64_R_TYPE(list[i].r_info);
+        const char *name = l->names + l->symbols[ELF64_R_SYM(list[i].r_info)].st_name;
 
-    return getsockname(fd, (struct sockaddr *)&here, &here_len) == 0 &&
-           getpeername(fd, (struct sockaddr *)&there, &there_len) == 0 && port_of(&here) == local && port_of(&there) == remote;
-}
-
-void pl_cloexec_of_line(const char *line) {
-    struct dirent *entry;
-    int local, remote;
-    DIR *dir;
-
-    if (!pl_cloexec_ports(line, &local, &remote) || !(dir = opendir("/proc/self/fd")))
-        return;
-    while ((entry = readdir(dir))) {
-        int fd = entry->d_name[0] == '.' ? -1 : atoi(entry->d_name);
-
-        if (fd >= 0 && is_connection(fd, local, remote))
-            ebp_set_cloexec(fd);
+        if ((type == JUMP_SLOT || type == GLOB_DAT) && strcmp(name, "socket") == 0)
+            changed = store(l->base + list[i].r_offset) || changed;
     }
-    closedir(dir);
+    return changed;
+}
+
+static void read_dynamic(const ElfW(Dyn) * dynamic, struct library *l) {
+    for (; dynamic->d_tag != DT_NULL; dynamic++) {
+        if (dynamic->d_tag == DT_SYMTAB)
+            l->symbols = (const void *)dynamic->d_un.d_ptr; /* glibc has made these addresses */
+        else if (dynamic->d_tag == DT_STRTAB)
+            l->names = (const void *)dynamic->d_un.d_ptr;
+        else if (dynamic->d_tag == DT_JMPREL)
+            l->of_calls = (const void *)dynamic->d_un.d_ptr;
+        else if (dynamic->d_tag == DT_PLTRELSZ)
+            l->n_calls = dynamic->d_un.d_val / sizeof(ElfW(Rela));
+        else if (dynamic->d_tag == DT_RELA)
+            l->of_data = (const void *)dynamic->d_un.d_ptr;
+        else if (dynamic->d_tag == DT_RELASZ)
+            l->n_data = dynamic->d_un.d_val / sizeof(ElfW(Rela));
+    }
+}
+
+static bool installed;
+
+static void install(void) {
+    pulsar_client_configuration_t *(*function)(void) = pulsar_client_configuration_create;
+    struct library l = { 0 };
+    struct link_map *map;
+    void *address;
+    Dl_info info;
+
+    memcpy(&address, &function, sizeof address);
+    if (!dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP))
+        return;
+    l.base = map->l_addr;
+    read_dynamic(map->l_ld, &l);
+    if (l.symbols && l.names)
+        installed = change(&l, l.of_calls, l.of_calls ? l.n_calls : 0) | change(&l, l.of_data, l.of_data ? l.n_data : 0);
+}
+
+bool pl_cloexec_install(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, install);
+    return installed;
 }

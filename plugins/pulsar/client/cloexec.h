@@ -1,17 +1,15 @@
-/* client/cloexec.h - closes libpulsar's sockets in the commands that the service starts.
+/* client/cloexec.h - keeps libpulsar's sockets from the commands that the service starts.
  *
- * libpulsar opens its sockets without close-on-exec, in threads of its own, and shows them to nobody. But it logs each
- * connection, "[LOCAL -> REMOTE] Connected to broker", in the thread that made it and before it sends anything, so the socket
- * is found by its addresses. A command that is started while a connection is being made still inherits it. */
+ * libpulsar opens its sockets without close-on-exec, in threads of its own, and shows them to nobody. So its reference to
+ * socket(2) is changed to a function that adds SOCK_CLOEXEC, in libpulsar alone: the place that the dynamic linker filled in
+ * when it loaded libpulsar. */
 #ifndef PL_CLOEXEC_H
 #define PL_CLOEXEC_H
 
 #include <stdbool.h>
 
-/* Makes the socket close-on-exec whose connection a line of libpulsar's log begins. Any thread. */
-void pl_cloexec_of_line(const char *line);
-
-/* Reads the two ports of "[LOCAL:PORT -> REMOTE:PORT] Connected to broker". False: the line is another one. */
-bool pl_cloexec_ports(const char *line, int *local, int *remote);
+/* Changes it, once in the process. Any thread, before a client is made. False: libpulsar has no such reference, and its sockets
+ * are inherited. */
+bool pl_cloexec_install(void);
 
 #endif

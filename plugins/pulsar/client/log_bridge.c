@@ -1,6 +1,5 @@
 /* client/log_bridge.c - see log_bridge.h. */
 #include "client/log_bridge.h"
-#include "client/cloexec.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -100,7 +99,6 @@ static void on_line(pulsar_logger_level_t level, const char *file, int number, c
     size_t begin = strlen(text);
 
     (void)ctx;
-    pl_cloexec_of_line(line);
     pl_log_clean(line, text + begin, sizeof text - begin);
     pthread_mutex_lock(&bridge.lock);
     if (level >= pulsar_WARN) {

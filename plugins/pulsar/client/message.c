@@ -174,7 +174,7 @@ int32_t pl_message_read(struct pl_message_reading *r, pulsar_message_t *from, co
     to->position = ebp_text(r->position, position_len);
     to->partition = position->partition >= 0 ? (uint32_t)position->partition : 0;
     to->time_ms = (int64_t)pulsar_message_get_publish_timestamp(from);
-    to->deliveries = redelivered >= 0 ? (uint32_t)redelivered + 1 : 1;
+    to->deliveries = redelivered > 0 ? (uint32_t)redelivered + 1 : 0; /* those that ended with a connection are not counted */
     to->payload = ebp_text(data && len > 0 ? data : "", len);
     return read_properties(r, from, to, err);
 }

@@ -38,7 +38,8 @@ struct pl_message_reading {
     char why[160];
 };
 
-/* Fills `to` in with all but its token, and the deliveries that the broker has counted. `position` is what
+/* Fills `to` in with all but its token. Pulsar counts negative acknowledgements, and no deliveries that ended with a consumer:
+ * the deliveries are unknown until there is one. `position` is what
  * pl_position_of_id says of the message's id, and `topic` the event bus's name. What `to` points to is valid until the next use
  * of `r`, and while `from` lives. Whatever is wrong with a message is said in its decode_error. Returns EB_OK, or EB_RETRIABLE
  * without memory. */

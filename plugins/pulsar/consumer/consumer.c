@@ -52,14 +52,14 @@ void pl_receiving_unref(void *arg) {
 }
 
 /* How max_messages is shared out: among what libpulsar fetches ahead, what arrived, and what is at the host. Little is fetched
- * ahead if little may be: one message of each topic, as plugin.h allows it. */
+ * ahead if little may be: one message of each topic or partition, as plugin.h allows it. */
 static void share_out(struct pl_receiving *r, size_t *arrivals) {
     size_t all = r->wanted->max_messages > 0 ? r->wanted->max_messages : 1;
     size_t ahead = all < 16 ? 1 : all / 4 < 1000 ? all / 4 : 1000;
 
     *arrivals = all < 16 ? 1 : all / 8 < 1000 ? all / 8 : 1000;
     r->window = all < 16 ? all : all - ahead - *arrivals;
-    r->ahead = ahead / r->wanted->n_topics > 0 ? ahead / r->wanted->n_topics : 1;
+    r->ahead = ahead;
 }
 
 static struct pl_receiving *receiving_new(const struct eb_host *host, const struct pl_settings *set,

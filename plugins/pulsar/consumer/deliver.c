@@ -69,7 +69,7 @@ static struct pl_inflight *take_in(struct pl_receiving *r, struct pl_arrival *ar
     struct pl_position position;
 
     if (!pl_position_of_id(id, &position)) {
-        *status = ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, ENOMEM, "out of memory for the id of a message");
+        *status = ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, ENOMEM, "out of memory for the id of a message");
         drop(arrival, id);
         return NULL;
     }

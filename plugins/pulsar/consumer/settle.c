@@ -20,8 +20,12 @@ static void on_acked(pulsar_result result, void *arg) {
         pl_receiving_signal(r);
 }
 
+static bool is_connected(const struct pl_source *source) {
+    return source->consumer && !source->lost && pulsar_consumer_is_connected(source->consumer);
+}
+
 static void acknowledge(struct pl_receiving *r, struct pl_inflight *one) {
-    if (one->source->lost) {
+    if (!is_connected(one->source)) {
         one->state = PL_ACK_AGAIN;
         r->n_again++;
         return;
@@ -49,7 +53,7 @@ static bool take_ack(struct pl_receiving *r, const struct pl_acked *acked) {
         end(r, one);
         return true;
     }
-    if (one->tries < 3 || !pulsar_consumer_is_connected(one->source->consumer)) {
+    if (one->tries < 3 || !is_connected(one->source)) {
         one->state = PL_ACK_AGAIN;
         r->n_again++;
         return false;
@@ -61,7 +65,7 @@ static bool take_ack(struct pl_receiving *r, const struct pl_acked *acked) {
 
 static void send_again(struct pl_receiving *r) {
     for (struct pl_inflight *one = r->out.first; one && r->n_again > 0; one = one->later)
-        if (one->state == PL_ACK_AGAIN && !one->source->lost && pulsar_consumer_is_connected(one->source->consumer)) {
+        if (one->state == PL_ACK_AGAIN && is_connected(one->source)) {
             r->n_again--;
             acknowledge(r, one);
         }

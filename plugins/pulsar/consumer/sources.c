@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RETRY_MS = 500, REVOKE = 128 };
+enum { RETRY_MS = 500, REVOKE = 128, LOST_MS = 60000 };
 
 struct pl_source *pl_sources(struct pl_receiving *r) {
     struct pl_source *first;
@@ -52,13 +52,15 @@ static void on_subscribed(pulsar_result result, pulsar_consumer_t *consumer, voi
 
 /* ---- subscribing ---- */
 
+/* Exclusive, not failover, where all messages have one order: with failover a member that joins may get what another has in
+ * flight. */
 static pulsar_consumer_type type_of(const struct pl_receiving *r) {
     static const pulsar_consumer_type given[] = { [PL_SUBSCRIPTION_SHARED] = pulsar_ConsumerShared,
                                                   [PL_SUBSCRIPTION_KEY_SHARED] = pulsar_ConsumerKeyShared,
-                                                  [PL_SUBSCRIPTION_FAILOVER] = pulsar_ConsumerFailover };
+                                                  [PL_SUBSCRIPTION_EXCLUSIVE] = pulsar_ConsumerExclusive };
     static const pulsar_consumer_type by_order[] = { [EB_ORDER_NONE] = pulsar_ConsumerShared,
                                                      [EB_ORDER_KEY] = pulsar_ConsumerKeyShared,
-                                                     [EB_ORDER_STRICT] = pulsar_ConsumerFailover };
+                                                     [EB_ORDER_STRICT] = pulsar_ConsumerExclusive };
 
     return r->set->subscription != PL_SUBSCRIPTION_AUTO ? given[r->set->subscription] : by_order[r->wanted->order];
 }
@@ -76,7 +78,7 @@ static pulsar_consumer_configuration_t *configuration(struct pl_source *source) 
 
     pulsar_consumer_configuration_set_consumer_type(conf, type_of(r));
     pulsar_consumer_configuration_set_message_listener(conf, on_message, source);
-    pulsar_consumer_configuration_set_receiver_queue_size(conf, (int)r->ahead);
+    pulsar_consumer_configuration_set_receiver_queue_size(conf, (int)source->ahead);
     pulsar_consumer_set_consumer_name(conf, r->wanted->consumer);
     pulsar_consumer_set_subscription_initial_position(conf, begins_at_earliest(source) ? initial_position_earliest
                                                                                        : initial_position_latest);
@@ -144,6 +146,13 @@ static void take_answer(struct pl_source *source) {
     source->retry_ms = ebp_monotonic_ms() + RETRY_MS;
     if (is_away(result))
         return;
+    if (result == pulsar_result_ConsumerBusy && type_of(r) == pulsar_ConsumerExclusive) {
+        if (!source->warned)
+            ebp_log(r->host, EBP_LOG_INFO, "group %s of topic %s has another worker; waiting until that ends", r->wanted->group,
+                    source->topic);
+        source->warned = true;
+        return;
+    }
     pl_result_error(&why, result, "cannot subscribe group %s to topic %s", r->wanted->group, source->topic);
     if (why.status == EB_PERMANENT)
         r->failed = why;
@@ -205,14 +214,34 @@ static void drop_waiting(struct pl_source *source) {
     }
 }
 
+static void on_closed(pulsar_result result, void *arg) {
+    (void)result;
+    (void)arg;
+}
+
+/* A consumer of libpulsar that has no connection for so long may have given up. What is acknowledged meanwhile waits for the
+ * next one. */
+static void renew(struct pl_source *source) {
+    pulsar_consumer_close_async(source->consumer, on_closed, NULL);
+    pulsar_consumer_free(source->consumer);
+    source->consumer = NULL;
+    pthread_mutex_lock(&source->r->lock);
+    source->state = PL_SOURCE_FOUND;
+    pthread_mutex_unlock(&source->r->lock);
+}
+
 static bool look_at(struct pl_source *source) {
+    int64_t now = ebp_monotonic_ms();
     bool connected = pulsar_consumer_is_connected(source->consumer) != 0;
 
     if (!connected && !source->lost) {
+        source->lost_ms = now;
         pl_source_lose(source);
         drop_waiting(source);
     }
     source->lost = !connected;
+    if (source->lost && now - source->lost_ms > LOST_MS)
+        renew(source);
     return connected;
 }
 

@@ -36,7 +36,8 @@ struct pl_source {
     bool from_earliest; /* a new group begins at the earliest message, whatever the subscription says */
     struct pl_source *next;
     pulsar_consumer_t *consumer;
-    int64_t retry_ms;
+    size_t ahead; /* how much libpulsar fetches ahead */
+    int64_t retry_ms, lost_ms;
     bool lost;   /* the connection was lost, and is not there again */
     bool warned; /* why it cannot be subscribed to was logged */
     /* guarded by the lock */
@@ -121,7 +122,7 @@ struct pl_receiving {
     struct pl_list waiting, out; /* waiting: in the order of delivery. out: at the host, or settled and not confirmed */
     uint64_t bytes;              /* of both */
     size_t window;               /* the most in `out` */
-    size_t ahead;                /* how much libpulsar fetches ahead for each source */
+    size_t ahead;                /* how much libpulsar may fetch ahead for all sources */
     size_t n_again;              /* in the state PL_ACK_AGAIN */
     int64_t look_ms;
     bool progress;                /* a verdict was confirmed since the last receive */

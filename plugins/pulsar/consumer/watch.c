@@ -101,7 +101,8 @@ done:
 
 /* ---- sources ---- */
 
-static int32_t add_source(struct pl_receiving *r, const struct pl_watched *watched, int partition, bool from_earliest,
+/* `n`: how many the topic has. */
+static int32_t add_source(struct pl_receiving *r, const struct pl_watched *watched, int partition, int n, bool from_earliest,
                           int64_t until, struct eb_error *err) {
     bool somewhere = r->start.kind == EB_TIME || r->start.kind == EB_POSITION;
     struct pl_source *source;
@@ -116,6 +117,9 @@ static int32_t add_source(struct pl_receiving *r, const struct pl_watched *watch
     }
     source->r = r;
     source->partition = partition;
+    source->ahead = r->ahead / (r->n_watched * (size_t)n);
+    if (source->ahead == 0)
+        source->ahead = 1;
     source->from_earliest = from_earliest;
     source->state = PL_SOURCE_FOUND;
     pthread_mutex_lock(&r->lock);
@@ -133,7 +137,7 @@ static int32_t add_sources(struct pl_receiving *r, struct pl_watched *watched, i
     int32_t status = EB_OK;
 
     for (; status == EB_OK && watched->n < n; watched->n += status == EB_OK)
-        status = add_source(r, watched, partitions > 0 ? watched->n : -1, watched->absent || watched->known, until, err);
+        status = add_source(r, watched, partitions > 0 ? watched->n : -1, n, watched->absent || watched->known, until, err);
     if (status == EB_OK)
         watched->known = true;
     return status;

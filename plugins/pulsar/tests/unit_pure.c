@@ -8,7 +8,6 @@
 #include <unistd.h>
 #include <eventbus/plugin-help.h>
 
-#include "client/cloexec.h"
 #include "client/log_bridge.h"
 #include "client/message.h"
 #include "client/position.h"
@@ -282,20 +281,6 @@ static void the_log_shows_no_token(void) {
     check(strlen(small) < sizeof small && strstr(small, "..."), "a long line", small);
 }
 
-static void connections_are_found_in_the_log(void) {
-    int local, remote;
-
-    check(pl_cloexec_ports("[127.0.0.1:41736 -> 127.0.0.1:16650] Connected to broker", &local, &remote) && local == 41736 &&
-              remote == 16650,
-          "ports of a connection", "IPv4");
-    check(pl_cloexec_ports("[[::1]:5 -> [::1]:6650] Connected to broker through proxy. Logical broker: x", &local, &remote) &&
-              local == 5 && remote == 6650,
-          "ports of a connection", "IPv6");
-    check(!pl_cloexec_ports("[<none> -> pulsar://127.0.0.1:16650] Create ClientConnection", &local, &remote), "another line",
-          "");
-    check(!pl_cloexec_ports("", &local, &remote), "an empty line", "");
-}
-
 static void results_have_their_class(void) {
     struct eb_error err;
 
@@ -320,7 +305,6 @@ int main(void) {
     bytes_of_an_id_may_be_anything();
     times_of_events_are_read();
     the_log_shows_no_token();
-    connections_are_found_in_the_log();
     results_have_their_class();
     printf("%s\n", failed ? "failed" : "passed");
     return failed != 0;
