@@ -208,6 +208,8 @@ static int32_t transact(struct producer *p, int64_t until_ms, size_t *count, str
     status = sq_end(&p->store, store_batch(p, count, err), err);
     if (status == EB_OK && *count > 0 && !sq_store_is_in_place(&p->store))
         status = sq_store_replaced(&p->store, err); /* stored in a file that nobody will open again: not stored */
+    if (status == EB_OK)
+        sq_disk_space_committed(&p->store);
     if (status != EB_OK) {
         sq_topic_table_undo(&p->topics);
         sq_schemas_undo(&p->schemas, p->topics.transaction);

@@ -40,6 +40,7 @@ static void grow_log(sqlite3 *db) {
 void sq_disk_space_prepare(struct sq_store *store) {
     int chunk = CHUNK;
 
+    store->room = (struct sq_room){ 0 };
     sqlite3_file_control(store->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
     grow_log(store->db);
 }
@@ -55,19 +56,55 @@ static int32_t extend(const struct sq_store *store, int64_t size) {
     return status;
 }
 
-/* Rows do not fill their pages: a page holds one row that is just larger than half of it. Only at this instance's turn:
- * nobody else then moves the log into the file, whose end SQLite moves by writing behind it. */
-int32_t sq_disk_space_reserve(struct sq_store *store, size_t bytes, struct eb_error *err) {
-    int64_t pages = 0, unused = 0, need = (int64_t)(bytes / (PAGE / 2)) + SPARE_PAGES;
-    int32_t status = store->at_turn ? sq_number(store, SQ_PAGES, &pages, err) : EB_EMPTY;
+/* Rows do not fill their pages: a page holds one row that is just larger than half of it. */
+static int64_t pages_for(size_t bytes) {
+    return (int64_t)(bytes / (PAGE / 2)) + SPARE_PAGES;
+}
 
-    assert(sq_in_transaction(store));
+/* Changes with each commit of any connection, this one's too. */
+static uint32_t contents_version(const struct sq_store *store) {
+    uint32_t version = 0;
+
+    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+    return version;
+}
+
+/* Only this instance has committed since the pages in use were counted. The length of the file is looked at each time, since
+ * SQLite cuts the file when the log has been moved into it. */
+static bool still_has_room(struct sq_store *store, size_t bytes) {
+    struct sq_room *room = &store->room;
+
+    if (room->used_pages == 0 || room->version != contents_version(store) ||
+        sq_extender_size(store->extender) / PAGE < room->used_pages + pages_for(room->bytes + bytes))
+        return false;
+    room->bytes += bytes;
+    return true;
+}
+
+/* SQLite prepares a PRAGMA anew each time, so counting costs as much as a small transaction. */
+static int32_t make_room(struct sq_store *store, size_t bytes, struct eb_error *err) {
+    int64_t pages = 0, unused = 0, need = pages_for(bytes);
+    int32_t status = sq_number(store, SQ_PAGES, &pages, err);
+
+    store->room = (struct sq_room){ 0 };
     if (status == EB_OK)
         status = sq_number(store, SQ_FREE_PAGES, &unused, err);
     if (status != EB_OK)
-        return status < 0 ? status : EB_OK;
-    status = extend(store, (pages + (need > unused ? need - unused : 0)) * PAGE);
-    return status == EB_OK ? EB_OK : sq_store_full(store, err);
+        return status;
+    if (extend(store, (pages + (need > unused ? need - unused : 0)) * PAGE) != EB_OK)
+        return sq_store_full(store, err);
+    store->room = (struct sq_room){ .used_pages = pages, .bytes = bytes };
+    return EB_OK;
+}
+
+/* Only at this instance's turn: nobody else then moves the log into the file, whose end SQLite moves by writing behind it. */
+int32_t sq_disk_space_reserve(struct sq_store *store, size_t bytes, struct eb_error *err) {
+    assert(sq_in_transaction(store));
+    return !store->at_turn || still_has_room(store, bytes) ? EB_OK : make_room(store, bytes, err);
+}
+
+void sq_disk_space_committed(struct sq_store *store) {
+    store->room.version = contents_version(store);
 }
 
 /* Files from before there was retention keep their free pages, for later use. */

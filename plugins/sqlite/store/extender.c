@@ -186,6 +186,12 @@ const struct sq_file_identity *sq_extender_file(const struct sq_extender *extend
     return &extender->file;
 }
 
+int64_t sq_extender_size(const struct sq_extender *extender) {
+    struct stat about;
+
+    return fstat(extender->fd, &about) == 0 ? about.st_size : 0;
+}
+
 int32_t sq_extender_extend(const struct sq_extender *extender, int64_t size, int64_t chunk) {
     int64_t wanted = (size + chunk - 1) / chunk * chunk;
     struct stat about;

@@ -18,6 +18,9 @@ void sq_extender_put(struct sq_extender *); /* may be NULL */
 
 const struct sq_file_identity *sq_extender_file(const struct sq_extender *);
 
+/* How long the file is; 0: that cannot be told. */
+int64_t sq_extender_size(const struct sq_extender *);
+
 /* Makes the file at least that long, in whole chunks. EB_OK; EB_EMPTY: this filesystem cannot allocate blocks;
  * EB_RETRIABLE: the disk is full. */
 int32_t sq_extender_extend(const struct sq_extender *, int64_t size, int64_t chunk);

@@ -33,6 +33,13 @@ enum { SQ_BUSY_REPORT_MS = 1000 }; /* a file that is locked for so long is worth
 
 enum sq_need { SQ_LOOK, SQ_WRITE }; /* SQ_LOOK: creates no file, and may open one that can only be read */
 
+/* What is known of the room in the file while nobody else commits: see disk_space.c. */
+struct sq_room {
+    int64_t used_pages; /* when they were last counted; 0: never */
+    size_t bytes;       /* of rows that this instance has added since */
+    uint32_t version;   /* SQLite's number of the contents after this instance's last commit of rows */
+};
+
 /* Belongs to the thread that calls the instance's ops. */
 struct sq_store {
     const struct eb_host *host;
@@ -62,8 +69,9 @@ struct sq_store {
     bool staying;             /* and keeps it beyond the transaction */
     int64_t unfair_until_ms;  /* until then it does not wait for its turn */
     int64_t no_turn_since_ms; /* it has written without a turn since then; 0: the last time with one */
-    int wal_pages;            /* length of the log after the last commit */
-    int wal_tried;            /* and at the last checkpoint that could not move all of it */
+    struct sq_room room;
+    int wal_pages; /* length of the log after the last commit */
+    int wal_tried; /* and at the last checkpoint that could not move all of it */
     struct ebp_link link;
     int64_t busy_since_ms, retry_ms, backoff_ms; /* retry_ms: the time of the next try to connect */
 };

@@ -411,6 +411,47 @@ static void full_disk(void) {
     umount2(folder, MNT_DETACH);
 }
 
+/* Sends a batch of which each row fills a page of its own. */
+static void send_pages(struct kit_host *p) {
+    enum { N = 16 };
+    static char body[4200];
+    struct eb_message messages[N];
+    const struct eb_message *batch[N];
+    struct eb_error err;
+    size_t stored = p->stored;
+
+    for (size_t i = 0; i < N; i++) {
+        messages[i] = (struct eb_message){
+            .size = sizeof *messages, .token = i + 1, .topic = { "t", 1 }, .payload = { body, sizeof body }
+        };
+        batch[i] = &messages[i];
+    }
+    kit_check(kit_producer_ops()->submit(p->self, batch, N, &err) == N, "submit took fewer");
+    while (p->stored < stored + N)
+        kit_check(kit_producer_ops()->poll(p->self, 1000, &err) >= 0, "poll failed: %s", err.text);
+}
+
+/* What is in the log always fits into the file, so that a full disk cannot keep it from being moved there: whether one sends
+ * all the time or several do in turn. */
+static void the_file_has_room_for_the_log(void) {
+    enum { SENDERS = 4 };
+    const char *path = kit_file("bus.db");
+    struct kit_host *senders[SENDERS];
+
+    for (int i = 0; i < SENDERS; i++)
+        senders[i] = kit_producer(path);
+    for (int i = 0; i < kit_size(200, 5000); i++) {
+        struct stat about;
+
+        send_pages(senders[i / 50 % 2 == 0 ? 0 : i % SENDERS]);
+        int64_t needed = kit_number(path, "PRAGMA page_count") * kit_number(path, "PRAGMA page_size");
+        kit_check(stat(path, &about) == 0 && about.st_size >= needed, "after batch %d the file has %lld bytes, and needs %lld",
+                  i, (long long)about.st_size, (long long)needed);
+    }
+    for (int i = 0; i < SENDERS; i++)
+        kit_close_producer(senders[i], 1000);
+}
+
 /* A limit on the size of files looks to a program like a full disk. Answers the one before. */
 static struct rlimit limit_files(void) {
     struct rlimit before, small = { 6 << 20, RLIM_INFINITY };
@@ -536,6 +577,7 @@ static const struct kit_test tests[] = {
     { "and one that was there from the start", locked_from_the_start },
     { "a full disk is told and waited out; what was reported is there", full_disk },
     { "what a close gives back for a full disk says so", close_tells_of_a_full_disk },
+    { "the file has room for the log, whoever sends", the_file_has_room_for_the_log },
     { "so is a limit on the size of files", file_size_limit },
     { "an instance that is closed leaves the others of its process their locks", locks_stay },
     { "a file that is removed is noticed, and made anew", removed_while_in_use },
