@@ -24,7 +24,7 @@ struct ask {
     bool json;
 };
 
-enum { EVENTS = 10000, KEYS = 1000 };
+enum { EVENTS = 10000, KEYS = 1000, LAST_EVENTS_MS = 10000 };
 
 static const char login[] = "org.openedx.learning.auth.session.login.completed.v1";
 static const char section[] = "eventbus-bench"; /* section and group of the worker */
@@ -269,13 +269,18 @@ static enum eb_status open_bus(const struct cli_call *call, struct run *run, str
     return status;
 }
 
-/* If the broker cannot remove the topic, its name is printed. */
+/* If the broker cannot remove the topic, its name is printed. After a signal events may still wait: those that came later
+ * would make the topic anew. */
 static void remove_topic(struct run *run) {
     struct ebi_admin *admin = NULL;
     struct eb_error err;
     char *full = NULL;
-    enum eb_status status = cli_bus_admin(run->bus, ebi_bus_broker_name(run->bus, run->bus->settings.producer), &admin, &err);
+    enum eb_status status = eb_bus_flush(run->bus, LAST_EVENTS_MS, &err);
 
+    if (!run->tally.done)
+        return;
+    if (status == EB_OK)
+        status = cli_bus_admin(run->bus, ebi_bus_broker_name(run->bus, run->bus->settings.producer), &admin, &err);
     if (status == EB_OK)
         status = cli_bus_topic(run->bus, run->topic, &full, &err);
     if (status == EB_OK)
@@ -318,8 +323,7 @@ static int run_steps(struct run *run, bool shows_produce, bool consumes) {
         if (answer == CLI_EXIT_DONE)
             print_step(run, &step);
     }
-    if (run->tally.done)
-        remove_topic(run);
+    remove_topic(run);
     return answer;
 }
 
