@@ -42,6 +42,7 @@ void pl_receiving_unref(void *arg) {
     pl_watch_free(r);
     ebp_queue_unref(r->arrivals);
     ebp_queue_unref(r->acks);
+    pl_settle_free(r);
     ebp_token_table_free(&r->tokens);
     pl_message_reading_free(&r->reading);
     ebp_cond_wakeup_close(&r->watch_ended);
@@ -80,7 +81,7 @@ static struct pl_receiving *receiving_new(const struct eb_host *host, const stru
     r->wanted = wanted;
     share_out(r, &arrivals);
     r->arrivals = ebp_queue_new(sizeof(struct pl_arrival), arrivals, NULL, NULL);
-    r->acks = ebp_queue_new(sizeof(struct pl_acked), r->window + 1, NULL, NULL);
+    r->acks = ebp_queue_new(sizeof(struct pl_acked), 4 * r->window + 64, NULL, NULL);
     if (r->arrivals && r->acks)
         return r;
     pl_receiving_unref(r);

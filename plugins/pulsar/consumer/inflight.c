@@ -36,8 +36,7 @@ struct pl_inflight *pl_inflight_new(struct pl_receiving *r, struct pl_source *so
                                  .position = *position,
                                  .bytes = pulsar_message_get_length(message),
                                  .state = PL_WAITING,
-                                 .same_hash = *place,
-                                 .r = r };
+                                 .same_hash = *place };
     one->token = ebp_token(&one->slot);
     *place = one;
     r->bytes += one->bytes;

@@ -6,15 +6,19 @@
  * of the key pass. Other members get it when this one closes, or with its connection. */
 #include "consumer/state.h"
 
+#include <stdlib.h>
+
 enum { TAKE = 256 };
 
 /* ---- acknowledgements ---- */
 
+enum { ANSWER_MS = 5000 };
+
 /* A thread of the client's. */
 static void on_acked(pulsar_result result, void *arg) {
-    const struct pl_inflight *one = arg;
-    struct pl_receiving *r = one->r;
-    struct pl_acked acked = { .token = one->token, .result = result };
+    struct pl_ack *ack = arg;
+    struct pl_receiving *r = ack->r;
+    struct pl_acked acked = { .ack = ack, .result = result };
 
     if (ebp_queue_push(r->acks, &acked) == EB_OK)
         pl_receiving_signal(r);
@@ -24,15 +28,19 @@ static bool is_connected(const struct pl_source *source) {
     return source->consumer && !source->lost && pulsar_consumer_is_connected(source->consumer);
 }
 
+/* Sends an acknowledgement, or lets it wait for a connection, or for memory. */
 static void acknowledge(struct pl_receiving *r, struct pl_inflight *one) {
-    if (!is_connected(one->source)) {
+    struct pl_ack *ack = is_connected(one->source) ? malloc(sizeof *ack) : NULL;
+
+    if (!ack) {
         one->state = PL_ACK_AGAIN;
-        r->n_again++;
         return;
     }
+    *ack = (struct pl_ack){ .r = r, .token = one->token, .sent_ms = ebp_monotonic_ms() };
     one->state = PL_ACKING;
+    one->ack = ack;
     one->tries++;
-    pulsar_consumer_acknowledge_async_id(one->source->consumer, one->id, on_acked, one);
+    pulsar_consumer_acknowledge_async_id(one->source->consumer, one->id, on_acked, ack);
 }
 
 /* Ends a record of the list `out`. */
@@ -42,33 +50,64 @@ static void end(struct pl_receiving *r, struct pl_inflight *one) {
     r->progress = true;
 }
 
-/* Whether the broker has taken it. Otherwise it is sent again, or given up if the broker has refused it. */
-static bool take_ack(struct pl_receiving *r, const struct pl_acked *acked) {
-    struct pl_inflight *one = (struct pl_inflight *)ebp_token_find(&r->tokens, acked->token);
+static void try_again(struct pl_inflight *one) {
+    one->ack = NULL;
+    one->state = PL_ACK_AGAIN;
+}
 
-    if (!one || one->state != PL_ACKING)
+/* Whether the broker has taken it. Otherwise it is sent again, or given up if the broker has refused it. An answer to a try that
+ * was abandoned is too late. */
+static bool take_ack(struct pl_receiving *r, const struct pl_acked *acked) {
+    uint64_t token = acked->ack->token;
+    struct pl_inflight *one = (struct pl_inflight *)ebp_token_find(&r->tokens, token);
+
+    if (!one || one->ack != acked->ack)
         return false;
+    free(one->ack);
+    one->ack = NULL;
     if (acked->result == pulsar_result_Ok) {
         pl_done_add(r, one);
         end(r, one);
         return true;
     }
     if (one->tries < 3 || !is_connected(one->source)) {
-        one->state = PL_ACK_AGAIN;
-        r->n_again++;
+        try_again(one);
         return false;
     }
-    r->host->settled(r->host, &acked->token, 1, EB_GONE);
+    r->host->settled(r->host, &token, 1, EB_GONE);
     end(r, one);
     return false;
 }
 
-static void send_again(struct pl_receiving *r) {
-    for (struct pl_inflight *one = r->out.first; one && r->n_again > 0; one = one->later)
+static void abandon(struct pl_receiving *r, struct pl_inflight *one) {
+    one->ack->next = r->abandoned;
+    r->abandoned = one->ack;
+    try_again(one);
+}
+
+void pl_settle_lose(struct pl_source *source) {
+    for (struct pl_inflight *one = source->r->out.first; one; one = one->later)
+        if (one->source == source && one->state == PL_ACKING)
+            abandon(source->r, one);
+}
+
+void pl_settle_again(struct pl_receiving *r) {
+    int64_t now = ebp_monotonic_ms();
+
+    for (struct pl_inflight *one = r->out.first; one; one = one->later) {
+        if (one->state == PL_ACKING && now - one->ack->sent_ms > ANSWER_MS) /* lost with a connection that is there again */
+            abandon(r, one);
         if (one->state == PL_ACK_AGAIN && is_connected(one->source)) {
-            r->n_again--;
             acknowledge(r, one);
         }
+    }
+}
+
+void pl_settle_free(struct pl_receiving *r) {
+    for (struct pl_ack *ack = r->abandoned, *next; ack; ack = next) {
+        next = ack->next;
+        free(ack);
+    }
 }
 
 void pl_settle_work(struct pl_receiving *r) {
@@ -78,17 +117,14 @@ void pl_settle_work(struct pl_receiving *r) {
 
     while ((n = ebp_queue_pop(r->acks, acks, TAKE)) > 0) {
         n_tokens = 0;
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+            uint64_t token = acks[i].ack->token;
             if (take_ack(r, &acks[i]))
-                tokens[n_tokens++] = acks[i].token;
+                tokens[n_tokens++] = token;
+        }
         if (n_tokens > 0)
             r->host->settled(r->host, tokens, n_tokens, EB_OK);
     }
-}
-
-void pl_settle_again(struct pl_receiving *r) {
-    if (r->n_again > 0)
-        send_again(r);
 }
 
 /* ---- returned messages ---- */
@@ -146,6 +182,8 @@ void pl_settle_rest(struct pl_receiving *r) {
     struct pl_inflight *one;
 
     while ((one = r->out.first)) {
+        if (one->state == PL_ACKING)
+            abandon(r, one); /* its callback may still come */
         r->host->settled(r->host, &one->token, 1, EB_GONE);
         end(r, one);
     }

@@ -237,6 +237,7 @@ static bool look_at(struct pl_source *source) {
     if (!connected && !source->lost) {
         source->lost_ms = now;
         pl_source_lose(source);
+        pl_settle_lose(source);
         drop_waiting(source);
     }
     source->lost = !connected;

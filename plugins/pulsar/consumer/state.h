@@ -74,12 +74,12 @@ struct pl_inflight {
     size_t bytes;
     enum pl_inflight_state state;
     bool revoked;                        /* the broker has taken it away */
+    struct pl_ack *ack;                  /* the acknowledgement that is under way */
     unsigned tries;                      /* how often it was acknowledged */
     pulsar_message_t *again;             /* the broker's next delivery of it, that came meanwhile */
     struct pl_inflight *same_hash;       /* in the table by id */
     struct pl_inflight *earlier, *later; /* in the list by state: waiting or not */
-    struct pl_receiving *r;              /* for the acknowledgement's callback */
-    uint64_t token;                      /* likewise */
+    uint64_t token;
 };
 
 struct pl_list {
@@ -87,9 +87,18 @@ struct pl_list {
     size_t n;
 };
 
-/* The broker's answer to an acknowledgement. */
-struct pl_acked {
+/* One try to acknowledge a message, as its callback knows it. libpulsar may call back late, or never, if the connection is lost
+ * meanwhile: then the try is abandoned, and lives as long as the instance. */
+struct pl_ack {
+    struct pl_receiving *r;
     uint64_t token;
+    int64_t sent_ms;
+    struct pl_ack *next; /* of those that are abandoned */
+};
+
+/* The broker's answer to one. */
+struct pl_acked {
+    struct pl_ack *ack;
     pulsar_result result;
 };
 
@@ -111,7 +120,7 @@ struct pl_receiving {
     struct pl_client client;
     struct pl_link link;
     struct ebp_queue *arrivals; /* of struct pl_arrival; its bound slows the broker down */
-    struct ebp_queue *acks;     /* of struct pl_acked; has room for all in flight */
+    struct ebp_queue *acks;     /* of struct pl_acked; has room for all in flight, and some that come late */
     struct ebp_cond_wakeup changed;
     bool signalled; /* atomic, as the producer's */
     /* the host's thread */
@@ -123,7 +132,7 @@ struct pl_receiving {
     uint64_t bytes;              /* of both */
     size_t window;               /* the most in `out` */
     size_t ahead;                /* how much libpulsar may fetch ahead for all sources */
-    size_t n_again;              /* in the state PL_ACK_AGAIN */
+    struct pl_ack *abandoned;
     int64_t look_ms;
     bool progress;                /* a verdict was confirmed since the last receive */
     bool siblings, receipts_told; /* what was logged once */
@@ -207,6 +216,10 @@ void pl_settle_work(struct pl_receiving *);
 
 /* Sends again what was lost with a connection, where there is one again. */
 void pl_settle_again(struct pl_receiving *);
+
+/* The connection is lost: nobody answers what was acknowledged over it. */
+void pl_settle_lose(struct pl_source *);
+void pl_settle_free(struct pl_receiving *);
 
 /* Confirms as gone what is left. */
 void pl_settle_rest(struct pl_receiving *);
