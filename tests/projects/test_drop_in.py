@@ -8,8 +8,10 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 
-from harness import BUILD, Failed, main, test
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "process"))
+from harness import BUILD, Failed, main, test            # noqa: E402
 
 NAME = os.environ["EB_PROJECT"]
 ROOT = os.path.join(BUILD, "staged", "root")                # where the event bus is installed
@@ -57,6 +59,9 @@ class Site:
         self.t.equal(self.run("service-b"), EXPECTED, "what Service B did")
         self.t.equal(self.run("service-b"), [], "what comes again")
 
+    def topics(self):
+        return sorted((row["topic"], row["events"]) for row in self.command("topics", "--json").json())
+
     def change_broker(self, lines):
         """Other lines under [broker main]; every other line stays."""
         changed = re.sub(r"(?<=^\[broker main\]\n)(?:.+\n)+", lines, self.text, flags=re.MULTILINE)
@@ -68,16 +73,15 @@ class Site:
 def a_plugin_that_is_dropped_in_carries_the_services_of_a_site(t):
     site = Site(t)
     site.talk()
-    t.equal(site.command("topics", "--json").json()[0]["events"], 1, "events of the first topic on sqlite")
+    on_sqlite = site.topics()
     dropped = shutil.copy(PLUGIN, site.plugins)
     try:
         shown = site.command("plugins", NAME).out
-        t.contains(shown, dropped, "producer, consumer, admin")
+        t.contains(shown, dropped, "role: producer", "role: consumer", "role: admin")
         site.change_broker(re.sub(r"^plugin = .*$", f"plugin = {NAME}", LINES.strip() + "\n", flags=re.MULTILINE))
         t.contains(site.command("config", "check").out, "right: ")
         site.talk()
-        rows = {row["topic"]: row["events"] for row in site.command("topics", "--json").json()}
-        t.equal((rows["user-login"], rows["course-enrollment"]), (2, 1), f"events on {NAME}")
+        t.equal(site.topics(), on_sqlite, f"the topics and their events on {NAME}")
     finally:
         os.unlink(dropped)
 
