@@ -7,7 +7,7 @@
 
 enum { REQUEST = 'r' };
 
-natsMsg *ebn_next(struct admin *a, uint64_t number, int64_t until) {
+natsMsg *ebn_next(struct admin *a, uint64_t number, bool deliveries, int64_t until) {
     uint32_t epoch = a->epoch;
     struct ebn_event event;
 
@@ -17,7 +17,7 @@ natsMsg *ebn_next(struct admin *a, uint64_t number, int64_t until) {
             if (event.kind == EBN_UP)
                 a->epoch = event.epoch;
             a->up = event.kind == EBN_UP || (a->up && event.kind != EBN_DOWN);
-            if (event.kind == EBN_MESSAGE && event.epoch == epoch && (!event.what || event.number == number))
+            if (event.kind == EBN_MESSAGE && event.epoch == epoch && (event.what ? event.number == number : deliveries))
                 return event.message;
             natsMsg_Destroy(event.message);
             if (event.kind != EBN_MESSAGE)
@@ -43,7 +43,7 @@ int32_t ebn_request(struct admin *a, const char *request, const char *stream, co
         uint64_t number = ++a->n_requests;
         if (a->up)
             ebn_send_text(a->connection, a->epoch, REQUEST, number, subject, text);
-        message = ebn_next(a, number, until);
+        message = ebn_next(a, number, false, until);
     } while (!message && ebp_monotonic_ms() < until);
     free(text);
     if (!message)

@@ -26,8 +26,9 @@ int32_t ebn_request(struct admin *, const char *request, const char *stream, con
 /* Turns an answer's error into a status, filled: "CONTEXT: text". */
 int32_t ebn_answer_failed(const struct ebn_answer *, struct eb_error *, const char *what, const char *name);
 
-/* Waits for the next message or status of a request `number`; NULL: none in time, or the connection was lost. */
-natsMsg *ebn_next(struct admin *, uint64_t number, int64_t until);
+/* Waits for the answer of a request `number`, or for a message of a stream with `deliveries`; NULL: none in time, or the connection
+ * was lost. */
+natsMsg *ebn_next(struct admin *, uint64_t number, bool deliveries, int64_t until);
 
 /* Finds a topic. EB_OK; EB_GONE, not filled: it does not exist. Names the stream. */
 int32_t ebn_find_topic(struct admin *, const char *topic, int64_t until, char *stream, struct ebn_stream_info *,

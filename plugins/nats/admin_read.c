@@ -167,8 +167,8 @@ static bool show(struct browsing *b, natsMsg *message, int32_t *status, struct e
 
     if (!ebn_delivered_read(message, &delivered))
         return false;
-    if (delivered.sequence < b->at)
-        return true;
+    if (!ebp_text_is(delivered.stream, b->info.name) || delivered.sequence < b->at)
+        return true; /* of an earlier request */
     b->at = delivered.pending > 0 ? delivered.sequence + 1 : UINT64_MAX;
     if (delivered.sequence > b->info.last)
         return true;
@@ -194,7 +194,7 @@ static int32_t read_page(struct browsing *b, struct eb_error *err) {
     if (!a->up || !ebn_send_text(a->connection, a->epoch, 'r', number, subject, text))
         more = false;
     for (; more && n < PAGE && status == EB_OK && !b->stopped && b->at <= b->info.last; n++) {
-        natsMsg *message = ebn_next(a, number, until);
+        natsMsg *message = ebn_next(a, number, true, until);
         more = message && show(b, message, &status, err);
         natsMsg_Destroy(message);
         until = ebp_monotonic_ms() + b->timeout_ms;

@@ -125,21 +125,51 @@ int32_t ebn_admin_seek(void *self, const char *topic, const char *group, const s
     return EB_OK;
 }
 
-/* Lowers the sequence to the first one that a group has not settled. */
-static int32_t spare_unread(void *arg, const char *group, const struct ebn_consumer_info *info) {
-    uint64_t *sequence = arg, at = (info->ack_pending > 0 ? info->ack_floor : info->delivered) + 1;
+/* What the groups of a topic have not settled. */
+struct unread {
+    uint64_t first; /* the sequence of the first such message, or of one before it */
+    bool in_flight;
+};
+
+static int32_t look_at_group(void *arg, const char *group, const struct ebn_consumer_info *info) {
+    struct unread *unread = arg;
+    uint64_t at = (info->ack_pending > 0 ? info->ack_floor : info->delivered) + 1;
 
     (void)group;
-    if (at < *sequence)
-        *sequence = at;
+    unread->first = at < unread->first ? at : unread->first;
+    unread->in_flight = unread->in_flight || info->ack_pending > 0;
     return 0;
+}
+
+/* Removes the messages before a sequence. A purge makes servers forget which messages are to be delivered again, so that
+ * nats-server 2.9 never does: where a group has some in flight, they are removed one by one. */
+static int32_t remove_before(struct admin *a, const char *stream, uint64_t first, uint64_t before, bool one_by_one,
+                             int64_t until, struct eb_error *err) {
+    char text[64];
+    int32_t status = EB_OK;
+
+    if (!one_by_one) {
+        snprintf(text, sizeof text, "{\"seq\":%llu}", (unsigned long long)before);
+        return change(a, "STREAM.PURGE", stream, NULL, strdup(text), until, EBN_STREAM_NOT_FOUND, err);
+    }
+    for (; first < before && status == EB_OK; first++) {
+        snprintf(text, sizeof text, "{\"seq\":%llu,\"no_erase\":true}", (unsigned long long)first);
+        status = change(a, "STREAM.MSG.DELETE", stream, NULL, strdup(text), until, EBN_STREAM_NOT_FOUND, err);
+        if (status == EB_PERMANENT && err && (err->native == EBN_NO_MESSAGE || err->native == EBN_SEQUENCE_NOT_FOUND))
+            status = EB_OK; /* a gap */
+    }
+    if (status != EB_OK && status != EB_GONE)
+        ebp_error_context(err, "trimmed up to position %llu, one by one since a group has messages in flight",
+                          (unsigned long long)first - 1);
+    return status;
 }
 
 int32_t ebn_admin_trim(void *self, const char *topic, const struct eb_point *before, int32_t unread_too, int32_t timeout_ms,
                        struct eb_error *err) {
     int64_t until = ebp_monotonic_ms() + timeout_ms;
-    char stream[EBN_NAME_MAX + 1], text[64];
+    char stream[EBN_NAME_MAX + 1];
     struct ebn_stream_info info;
+    struct unread unread = { .first = UINT64_MAX };
     uint64_t sequence = 1;
     bool stopped;
     int32_t status = ebn_check_point(before, err);
@@ -148,11 +178,12 @@ int32_t ebn_admin_trim(void *self, const char *topic, const struct eb_point *bef
         status = ebn_find_topic(self, topic, until, stream, &info, err);
     if (status == EB_OK)
         status = ebn_find_point(self, topic, &info, before, until, &sequence, err);
-    if (status == EB_OK && !unread_too)
-        status = ebn_each_group(self, stream, (int32_t)(until - ebp_monotonic_ms()), spare_unread, &sequence, &stopped, err);
-    snprintf(text, sizeof text, "{\"seq\":%llu}", (unsigned long long)sequence);
+    if (status == EB_OK)
+        status = ebn_each_group(self, stream, (int32_t)(until - ebp_monotonic_ms()), look_at_group, &unread, &stopped, err);
+    if (!unread_too && unread.first < sequence)
+        sequence = unread.first;
     if (status == EB_OK && sequence > info.first)
-        status = change(self, "STREAM.PURGE", stream, NULL, strdup(text), until, EBN_STREAM_NOT_FOUND, err);
+        status = remove_before(self, stream, info.first, sequence, unread.in_flight, until, err);
     return status == EB_GONE ? no_topic(topic, err) : status;
 }
 

@@ -68,6 +68,28 @@ char *ebn_stream_config(const struct settings *set, const char *stream, const ch
         "allow_direct", 1));
 }
 
+char *ebn_members_config(const struct settings *set, char *stream) {
+    char subject[EBN_SUBJECT_ROOM];
+
+    ebn_name(set->subject_prefix, stream);
+    strcat(stream, "%members");
+    snprintf(subject, sizeof subject, "%s.%%members.>", set->subject_prefix);
+    return dump(json_pack("{s:s, s:[s], s:s, s:s, s:s, s:i, s:I, s:I}", "name", stream, "subjects", subject, "retention",
+                          "limits", "discard", "old", "storage", "memory", "max_msgs_per_subject", 1, "max_age",
+                          (json_int_t)(set->lease * ms), "duplicate_window", (json_int_t)(100 * ms)));
+}
+
+char *ebn_limit_request(const json_t *info, const char *stream, int64_t max_ack_pending) {
+    json_t *config = json_deep_copy(json_object_get(info, "config"));
+
+    if (!config ||
+        json_object_set_new(config, "max_ack_pending", json_integer(max_ack_pending > 0 ? max_ack_pending : -1)) != 0) {
+        json_decref(config);
+        return NULL;
+    }
+    return dump(json_pack("{s:s, s:o}", "stream_name", stream, "config", config));
+}
+
 static void print_time(int64_t time_ms, char out[40]) {
     int64_t rest = (time_ms % 1000 + 1000) % 1000;
     time_t seconds = (time_t)((time_ms - rest) / 1000);

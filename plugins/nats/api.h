@@ -9,6 +9,8 @@
 /* JetStream's own numbers of errors that mean something to the plugin. */
 enum ebn_api_code {
     EBN_CONSUMER_NOT_FOUND = 10014,
+    EBN_NO_MESSAGE = 10037,
+    EBN_SEQUENCE_NOT_FOUND = 10043,
     EBN_CONSUMER_EXISTS = 10148,
     EBN_STREAM_EXISTS = 10058,
     EBN_STREAM_NOT_FOUND = 10059,
@@ -36,6 +38,13 @@ void ebn_api(const struct settings *, const char *request, const char *stream, c
 /* ---- Requests: JSON, to be freed with free(); NULL: no memory ---- */
 
 char *ebn_stream_config(const struct settings *, const char *stream, const char *subject);
+
+/* The stream in which members of groups keep their records (membership.c), whose name it writes to `stream`, of EBN_NAME_MAX + 16
+ * bytes. No topic has such a name. */
+char *ebn_members_config(const struct settings *, char *stream);
+
+/* The request that changes max_ack_pending (0: no limit) of a consumer, whose answer to INFO is `info`. */
+char *ebn_limit_request(const json_t *info, const char *stream, int64_t max_ack_pending);
 
 /* How a consumer begins. */
 struct ebn_consumer_config {

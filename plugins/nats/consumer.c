@@ -28,7 +28,7 @@ void ebn_inflight_move(struct inflight_list *to, struct inflight *one) {
 
 void ebn_inflight_free(struct consumer *c, struct inflight *one) {
     if (one->lease.of_host)
-        c->held_bytes -= one->bytes;
+        c->held_bytes -= one->bytes; /* `of_host` stays set to the end */
     c->bytes -= one->bytes;
     one->topic->n--;
     ebp_lease_end(&c->leases, &one->lease);
@@ -68,7 +68,7 @@ static int32_t deliver_up_to(struct consumer *c, uint32_t max, uint32_t *n, stru
         c->turn = (c->turn + 1) % c->n_topics;
         if (c->held.n + c->settling.n >= c->wanted->max_messages || c->held_bytes >= c->wanted->max_bytes)
             break;
-        if (!topic->waiting.first) {
+        if (!topic->waiting.first || topic->collecting) {
             idle++;
             continue;
         }
@@ -87,6 +87,7 @@ static void on_event(struct consumer *c, struct ebn_event *event, int64_t now) {
     if (event->kind == EBN_UP) {
         c->up = true;
         c->epoch = event->epoch;
+        ebn_members_up(c, now);
         ebn_settle_up(c, now);
         ebn_subscribe_up(c, now);
     } else if (event->kind == EBN_DOWN) {
@@ -96,7 +97,7 @@ static void on_event(struct consumer *c, struct ebn_event *event, int64_t now) {
         return;
     } else if (of_now && (event->what == ABOUT_VERDICT || event->what == ABOUT_LEASE)) {
         ebn_settle_answer(c, event, now);
-    } else if (of_now && event->kind == EBN_MESSAGE) {
+    } else if (of_now && !ebn_members_answer(c, event, now) && event->kind == EBN_MESSAGE) {
         ebn_subscribe_answer(c, event, now);
     }
     natsMsg_Destroy(event->message);
@@ -111,7 +112,7 @@ static int64_t work(struct consumer *c) {
     while ((n = ebn_take(c->connection, events, EVENTS)) > 0)
         for (size_t i = 0; i < n; i++)
             on_event(c, &events[i], now);
-    int64_t next = ebn_settle_due(c, now);
+    int64_t next = ebp_earlier(ebn_settle_due(c, now), ebn_members_due(c, now));
     return ebp_earlier(next, ebn_subscribe_due(c, now));
 }
 
@@ -222,6 +223,8 @@ static int32_t consumer_open(const struct eb_host *host, const void *settings, c
     c->host = host;
     c->settings = settings;
     c->wanted = wanted;
+    c->ordered = wanted->order != EB_ORDER_NONE;
+    c->record_ms = c->settings->lease;
     c->again_ms = INT64_MAX;
     c->share = wanted->n_topics > 0 ? wanted->max_messages / wanted->n_topics : 0;
     c->share = c->share > 0 ? c->share : 1;
@@ -274,6 +277,7 @@ static void consumer_close(void *self, int32_t timeout_ms) {
         ebp_cond_wakeup_wait(&c->changed, ebp_earlier(ebp_earlier(until, next) - ebp_boottime_ms(), 20));
     }
     return_waiting(c, ebp_boottime_ms());
+    ebn_members_leave(c);
     ebn_disconnect(c->connection, until - ebp_boottime_ms());
     while (c->settling.first)
         ebn_lose(c, c->settling.first);

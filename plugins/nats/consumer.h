@@ -55,7 +55,12 @@ struct subscribed {
     /* until_end */
     bool end_known, ended;
     uint64_t end;
-    int64_t check_ms;
+    int64_t check_ms; /* when to look at the group's consumer again, for that or for `collecting` */
+    /* in order: see membership.c */
+    uint64_t owner; /* the sequence of this member's record; 0: it has none */
+    int64_t owner_until_ms, claimed_ms, claim_ms;
+    bool collecting;  /* messages are in flight elsewhere; they come here first, and none is delivered until then */
+    uint64_t missing; /* how many */
 };
 
 struct consumer {
@@ -66,6 +71,9 @@ struct consumer {
     struct ebp_cond_wakeup changed;
     bool woken; /* atomic */
     bool up, closing;
+    bool ordered; /* order = key or strict: one member reads a topic */
+    bool members_ready;
+    int64_t members_ms, record_ms; /* when to write the members' records again; how long they live */
     uint32_t epoch;
     char durable[EBN_NAME_MAX + 1];
     struct subscribed *topics;
@@ -100,6 +108,19 @@ void ebn_delivered(struct consumer *, natsMsg *, int64_t now); /* owns the messa
 
 /* Asks what is due. Returns when something is due next. */
 int64_t ebn_subscribe_due(struct consumer *, int64_t now);
+
+/* Adds a message to those that wait, in the order of their sequences; owns it. Returns false without memory: it comes again. */
+bool ebn_add_waiting(struct consumer *, struct subscribed *, natsMsg *, uint64_t sequence, int64_t sent_ms);
+
+/* ---- membership.c ---- */
+
+/* Whether this member may ask for messages of a topic. */
+bool ebn_owns(const struct consumer *, const struct subscribed *, int64_t now);
+
+void ebn_members_up(struct consumer *, int64_t now);
+bool ebn_members_answer(struct consumer *, const struct ebn_event *, int64_t now); /* false: it was none */
+int64_t ebn_members_due(struct consumer *, int64_t now);                           /* when something is due next */
+void ebn_members_leave(struct consumer *);
 
 /* ---- settle.c: verdicts and leases ---- */
 

@@ -26,10 +26,26 @@ static void send_verdict(struct consumer *c, struct inflight *one, int64_t now) 
         c->again_ms = ebp_earlier(c->again_ms, now + 100);
 }
 
+/* In order, what the host returns stays here, before what was stored after it: close gives it to others. */
+static void keep(struct consumer *c, struct inflight *one) {
+    struct subscribed *topic = one->topic;
+    natsMsg *message = one->message;
+    uint64_t sequence = one->sequence;
+    int64_t sent_ms = one->lease.until_ms - one->lease.length_ms;
+
+    one->message = NULL;
+    confirm(c, one, EB_OK);
+    ebn_add_waiting(c, topic, message, sequence, sent_ms);
+}
+
 void ebn_verdict(struct consumer *c, struct inflight *one, uint32_t kind, int64_t now) {
     one->verdict = kind;
-    if (one->lost) {
+    if (one->lost || !ebp_lease_is_held(&one->lease, now)) { /* an acknowledgement would end what another member has by now */
         confirm(c, one, EB_GONE);
+        return;
+    }
+    if (kind == EB_RETURN && one->in == &c->held && ebn_owns(c, one->topic, now) && c->ordered) {
+        keep(c, one);
         return;
     }
     ebn_inflight_move(&c->settling, one);

@@ -7,7 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PULL_MS = 1000, PULL_GRACE_MS = 1000, RETRY_MS = 250, ABSENT_MS = 500, CHECK_MS = 50, FIRST_BATCH = 8 };
+enum {
+    PULL_MS = 1000,
+    PULL_GRACE_MS = 1000,
+    RETRY_MS = 250,
+    ABSENT_MS = 500,
+    CHECK_MS = 50,
+    COLLECT_MS = 100,
+    FIRST_BATCH = 8
+};
 
 /* ---- The group's consumer ---- */
 
@@ -76,7 +84,43 @@ static void on_absent(struct consumer *c, struct subscribed *topic, int64_t now)
     look_later(topic, now, ABSENT_MS);
 }
 
-static void on_group(struct consumer *c, struct subscribed *topic, const struct ebn_answer *answer) {
+/* The messages that are here and that the server takes for delivered. */
+static uint64_t count_here(const struct consumer *c, const struct subscribed *topic, uint64_t delivered) {
+    const struct inflight_list *lists[] = { &topic->waiting, &c->held };
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        for (const struct inflight *one = lists[i]->first; one; one = one->next)
+            n += one->topic == topic && !one->lost && one->sequence <= delivered;
+    return n;
+}
+
+/* With max_ack_pending = 1 the server gives out what comes again, and nothing new. */
+static void limit(struct consumer *c, struct subscribed *topic, const struct ebn_answer *answer, int64_t max_ack_pending) {
+    char *request = ebn_limit_request(answer->root, topic->stream, max_ack_pending);
+
+    if (request)
+        ask(c, topic, ABOUT_MAKING, "CONSUMER.DURABLE.CREATE", request);
+    free(request);
+}
+
+/* Before a new owner goes on, it needs all messages that are in flight at others: they come again when their leases end. A
+ * crashed server may have forgotten some that are here; it delivers those again, too. */
+static void collect(struct consumer *c, struct subscribed *topic, const struct ebn_consumer_info *info,
+                    const struct ebn_answer *answer, int64_t now) {
+    uint64_t here = count_here(c, topic, info->delivered);
+
+    topic->check_ms = now + COLLECT_MS;
+    topic->missing = c->ordered && info->ack_pending > here ? info->ack_pending - here : 0;
+    if (topic->missing > 0 && info->max_ack_pending != 1)
+        limit(c, topic, answer, 1);
+    else if (topic->missing == 0 && info->max_ack_pending == 1)
+        limit(c, topic, answer, 0);
+    else if (topic->missing == 0)
+        topic->collecting = false;
+}
+
+static void on_group(struct consumer *c, struct subscribed *topic, const struct ebn_answer *answer, int64_t now) {
     struct ebn_consumer_info info;
 
     if (!ebn_consumer_info_read(answer->root, &info)) {
@@ -91,6 +135,9 @@ static void on_group(struct consumer *c, struct subscribed *topic, const struct 
     topic->ack_wait_ms = info.ack_wait_ms > 0 ? info.ack_wait_ms : c->settings->lease;
     topic->state = READY;
     topic->absent = false;
+    topic->collecting = topic->collecting || (info.max_ack_pending == 1 && !c->ordered);
+    if (topic->collecting && ebn_owns(c, topic, now))
+        collect(c, topic, &info, answer, now);
     if (topic->end_known)
         topic->ended = ebn_settled_to(&info, topic->end);
 }
@@ -105,15 +152,19 @@ static void on_end(struct consumer *c, struct subscribed *topic, const struct eb
     look(c, topic, now);
 }
 
+/* The group's consumer was removed. A seek makes it anew at another place: members leave it the time for that. */
+static void on_deleted(struct consumer *c, struct subscribed *topic, int64_t now) {
+    lose_all(c, topic);
+    topic->created[0] = 0;
+    look_later(topic, now, ABSENT_MS);
+}
+
 static void on_failure(struct consumer *c, struct subscribed *topic, const struct ebn_answer *answer, char what, int64_t now) {
     if (answer->code == EBN_STREAM_NOT_FOUND) {
         on_absent(c, topic, now);
     } else if (answer->code == EBN_CONSUMER_NOT_FOUND && what == ABOUT_GROUP) {
-        bool was_there = topic->created[0];
-        lose_all(c, topic);
-        topic->created[0] = 0;
-        if (was_there) /* a seek removes it and makes it anew: let it */
-            look_later(topic, now, ABSENT_MS);
+        if (topic->created[0])
+            on_deleted(c, topic, now);
         else
             make(c, topic, now);
     } else {
@@ -130,6 +181,8 @@ static void on_failure(struct consumer *c, struct subscribed *topic, const struc
 static size_t batch_of(const struct consumer *c, const struct subscribed *topic) {
     size_t free_now = topic->n < c->share ? c->share - topic->n : 0, by_bytes = FIRST_BATCH;
 
+    if (topic->collecting)
+        return topic->missing < FIRST_BATCH ? (size_t)topic->missing : FIRST_BATCH;
     if (topic->n > 0 && (free_now < (c->share + 3) / 4 || c->bytes >= c->wanted->max_bytes))
         return 0;
     if (c->bytes >= c->wanted->max_bytes)
@@ -157,7 +210,7 @@ static void pull(struct consumer *c, struct subscribed *topic, int64_t now) {
 }
 
 /* A request is answered by messages, then by a status where its time is over or something is wrong. */
-static void on_status(struct subscribed *topic, natsMsg *message, int64_t now) {
+static void on_status(struct consumer *c, struct subscribed *topic, natsMsg *message, int64_t now) {
     const char *status = NULL, *text = NULL;
 
     natsMsgHeader_Get(message, "Status", &status);
@@ -169,7 +222,7 @@ static void on_status(struct subscribed *topic, natsMsg *message, int64_t now) {
     if (status && strcmp(status, "503") == 0)
         look_later(topic, now, RETRY_MS);
     else if (status && strcmp(status, "409") == 0 && text && strstr(text, "Deleted"))
-        look_later(topic, now, 0);
+        on_deleted(c, topic, now);
     else if (!status || (strcmp(status, "404") != 0 && strcmp(status, "408") != 0))
         topic->pull_again_ms = now + RETRY_MS;
 }
@@ -205,6 +258,39 @@ static void renew(struct consumer *c, struct inflight *one, natsMsg *message, in
         ebn_verdict(c, one, one->verdict, now);
 }
 
+static void put_by_sequence(struct inflight_list *list, struct inflight *one) {
+    struct inflight *before;
+
+    ebn_inflight_move(list, one);
+    while ((before = one->prev) && before->sequence > one->sequence) { /* they change places */
+        *(before->prev ? &before->prev->next : &list->first) = one;
+        *(one->next ? &one->next->prev : &list->last) = before;
+        before->next = one->next;
+        one->prev = before->prev;
+        one->next = before;
+        before->prev = one;
+    }
+}
+
+bool ebn_add_waiting(struct consumer *c, struct subscribed *topic, natsMsg *message, uint64_t sequence, int64_t sent_ms) {
+    struct inflight *one = (struct inflight *)ebp_token_slot_new(&c->tokens, sizeof *one);
+
+    if (one)
+        *one = (struct inflight){ .slot = one->slot, .topic = topic, .message = message, .sequence = sequence };
+    if (!one || !ebp_lease_begin(&c->leases, &one->lease, ebp_token(&one->slot), sent_ms, topic->ack_wait_ms)) {
+        if (one)
+            ebp_token_slot_free(&c->tokens, &one->slot);
+        natsMsg_Destroy(message);
+        return false;
+    }
+    one->bytes = (uint64_t)natsMsg_GetDataLength(message);
+    topic->largest = topic->largest - topic->largest / 8 > one->bytes ? topic->largest - topic->largest / 8 : one->bytes + 1;
+    topic->n++;
+    c->bytes += one->bytes;
+    put_by_sequence(&topic->waiting, one);
+    return true;
+}
+
 void ebn_delivered(struct consumer *c, natsMsg *message, int64_t now) {
     struct ebn_delivered delivered;
     struct subscribed *topic = ebn_delivered_read(message, &delivered) ? topic_of(c, delivered.stream) : NULL;
@@ -222,23 +308,8 @@ void ebn_delivered(struct consumer *c, natsMsg *message, int64_t now) {
         renew(c, one, message, now);
         return;
     }
-    one = (struct inflight *)ebp_token_slot_new(&c->tokens, sizeof *one);
-    if (!one || (*one = (struct inflight){ .slot = one->slot },
-                 !ebp_lease_begin(&c->leases, &one->lease, ebp_token(&one->slot), topic->pull_sent_ms, topic->ack_wait_ms))) {
-        if (one)
-            ebp_token_slot_free(&c->tokens, &one->slot);
-        natsMsg_Destroy(message); /* it comes again when its lease is over */
-        return;
-    }
-    one->topic = topic;
-    one->message = message;
-    one->sequence = delivered.sequence;
-    one->bytes = (uint64_t)natsMsg_GetDataLength(message);
+    ebn_add_waiting(c, topic, message, delivered.sequence, topic->pull_sent_ms);
     topic->highest = delivered.sequence > topic->highest ? delivered.sequence : topic->highest;
-    topic->largest = topic->largest - topic->largest / 8 > one->bytes ? topic->largest - topic->largest / 8 : one->bytes + 1;
-    topic->n++;
-    c->bytes += one->bytes;
-    ebn_inflight_move(&topic->waiting, one);
 }
 
 /* ---- Answers and time ---- */
@@ -254,7 +325,7 @@ void ebn_subscribe_answer(struct consumer *c, const struct ebn_event *event, int
 
     if (event->what == ABOUT_PULL) {
         if (topic->pull == event->number)
-            on_status(topic, event->message, now);
+            on_status(c, topic, event->message, now);
         return;
     }
     ebn_answer_read(&answer, event->message);
@@ -263,8 +334,14 @@ void ebn_subscribe_answer(struct consumer *c, const struct ebn_event *event, int
     else if (event->what == ABOUT_END)
         on_end(c, topic, &answer, now);
     else
-        on_group(c, topic, &answer);
+        on_group(c, topic, &answer, now);
     ebn_answer_free(&answer);
+}
+
+/* Another member reads the topic now, and waits for what is in flight here. */
+static void return_waiting(struct consumer *c, struct subscribed *topic, int64_t now) {
+    while (topic->waiting.first)
+        ebn_verdict(c, topic->waiting.first, EB_RETURN, now);
 }
 
 static int64_t topic_due(struct consumer *c, struct subscribed *topic, int64_t now) {
@@ -277,10 +354,13 @@ static int64_t topic_due(struct consumer *c, struct subscribed *topic, int64_t n
         topic->pull = 0;
         topic->pull_left = 0;
     }
-    if (!topic->pull && !c->closing && topic->pull_again_ms <= now)
+    bool owns = ebn_owns(c, topic, now);
+    if (!owns && !c->closing)
+        return_waiting(c, topic, now);
+    if (!topic->pull && !c->closing && owns && topic->pull_again_ms <= now)
         pull(c, topic, now);
     int64_t next = topic->pull ? topic->pull_until_ms : topic->pull_again_ms > now ? topic->pull_again_ms : INT64_MAX;
-    if (!topic->end_known || topic->ended || topic->n > 0)
+    if (!(topic->collecting && owns) && (!topic->end_known || topic->ended || topic->n > 0))
         return next;
     if (topic->check_ms <= now) {
         ask(c, topic, ABOUT_GROUP, "CONSUMER.INFO", "");
