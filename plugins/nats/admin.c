@@ -154,6 +154,33 @@ int32_t ebn_each_group(struct admin *a, const char *stream, int32_t timeout_ms,
     return status;
 }
 
+/* See membership.c. */
+int32_t ebn_find_members(struct admin *a, const char *stream, const char *durable, int64_t until, struct ebn_members *found,
+                         struct eb_error *err) {
+    char records[EBN_NAME_MAX + 16], text[EBN_API_ROOM], name[EBN_NAME_MAX + 1];
+    struct ebn_answer answer;
+    const char *subject;
+    json_t *count;
+
+    memset(found, 0, sizeof *found);
+    free(ebn_members_config(a->settings, records));
+    snprintf(text, sizeof text, "{\"subjects_filter\":\"%s.%%members.%s.%s.m.*\"}", a->settings->subject_prefix, stream,
+             durable);
+    int32_t status = ebn_request(a, "STREAM.INFO", records, NULL, strdup(text), until, &answer, err);
+    if (status != EB_OK)
+        return status;
+    if (answer.http != 0 && answer.code != EBN_STREAM_NOT_FOUND)
+        status = ebn_answer_failed(&answer, err, "members of", durable);
+    json_object_foreach(json_object_get(json_object_get(answer.root, "state"), "subjects"), subject, count) {
+        const char *last = strrchr(subject, '.');
+        size_t at = strlen(found->names);
+        if (last && ebn_name_text(last + 1, name))
+            snprintf(found->names + at, sizeof found->names - at, "%s%s", found->n++ > 0 ? ", " : "", name);
+    }
+    ebn_answer_free(&answer);
+    return status;
+}
+
 /* ---- Life ---- */
 
 static void on_change(void *arg) {
@@ -187,7 +214,7 @@ static int32_t admin_open(const struct eb_host *host, const void *settings, void
 static void admin_close(void *self) {
     struct admin *a = self;
 
-    ebn_disconnect(a->connection, 0);
+    ebn_disconnect(a->connection, true, 0);
     ebn_reading_free(&a->reading);
     ebp_cond_wakeup_close(&a->changed);
     free(a);

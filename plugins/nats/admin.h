@@ -44,6 +44,16 @@ int32_t ebn_each_group(struct admin *, const char *stream, int32_t timeout_ms,
                        int32_t (*each)(void *, const char *group, const struct ebn_consumer_info *), void *arg, bool *stopped,
                        struct eb_error *);
 
+/* The live members of a group: how many, and the names of the first of them in `names`, for messages. */
+struct ebn_members {
+    size_t n;
+    char names[160];
+};
+
+/* EB_OK, also where the server keeps no records of members. */
+int32_t ebn_find_members(struct admin *, const char *stream, const char *durable, int64_t until, struct ebn_members *,
+                         struct eb_error *);
+
 /* ---- admin_read.c ---- */
 
 int32_t ebn_admin_topics(void *, int32_t, int32_t (*)(void *, const struct eb_topic_info *), void *, struct eb_error *);

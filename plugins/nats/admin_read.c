@@ -64,7 +64,7 @@ int32_t ebn_admin_topics(void *self, int32_t timeout_ms, int32_t (*each)(void *,
 
 struct groups {
     struct admin *admin;
-    const char *topic, *group; /* topic: at work; group: wanted, or NULL */
+    const char *topic, *stream, *group; /* at work; group: wanted, or NULL */
     uint64_t last;
     int32_t timeout_ms, status;
     int32_t (*each)(void *, const struct eb_group_info *);
@@ -74,20 +74,25 @@ struct groups {
 };
 
 static int32_t tell_group(void *arg, const char *group, const struct ebn_consumer_info *found) {
-    const struct groups *g = arg;
+    struct groups *g = arg;
+    struct ebn_members members;
     char position[24], end[24];
-    const struct eb_group_info info = { .size = sizeof info,
-                                        .topic = g->topic,
-                                        .group = group,
-                                        .partition = "",
-                                        .position = position,
-                                        .end = end,
-                                        .lag = (int64_t)(found->pending + found->ack_pending),
-                                        .unsettled = (int64_t)found->ack_pending,
-                                        .members = -1 };
+    struct eb_group_info info = { .size = sizeof info,
+                                  .topic = g->topic,
+                                  .group = group,
+                                  .partition = "",
+                                  .position = position,
+                                  .end = end,
+                                  .lag = (int64_t)(found->pending + found->ack_pending),
+                                  .unsettled = (int64_t)found->ack_pending,
+                                  .members = -1 };
 
     if (g->group && strcmp(g->group, group) != 0)
         return 0;
+    g->status = ebn_find_members(g->admin, g->stream, found->name, ebp_monotonic_ms() + g->timeout_ms, &members, g->err);
+    if (g->status != EB_OK)
+        return 1;
+    info.members = (int64_t)members.n;
     uint64_t at = found->ack_pending > 0 ? found->ack_floor : found->delivered;
     snprintf(position, sizeof position, "%llu", (unsigned long long)at + 1);
     snprintf(end, sizeof end, "%llu", (unsigned long long)g->last + 1);
@@ -99,9 +104,10 @@ static int32_t groups_of_topic(void *arg, const char *topic, const struct ebn_st
 
     g->topic = topic;
     g->last = info->last;
-    g->status = ebn_each_group(g->admin, info->name, g->timeout_ms, tell_group, g, &g->stopped, g->err);
-    if (g->status == EB_GONE)
-        g->status = EB_OK; /* removed meanwhile */
+    g->stream = info->name;
+    int32_t status = ebn_each_group(g->admin, info->name, g->timeout_ms, tell_group, g, &g->stopped, g->err);
+    if (status != EB_OK && status != EB_GONE) /* removed meanwhile */
+        g->status = status;
     return g->stopped || g->status != EB_OK;
 }
 

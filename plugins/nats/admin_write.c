@@ -57,8 +57,23 @@ static int32_t change(struct admin *a, const char *request, const char *stream, 
     return status;
 }
 
-/* JetStream cannot move a consumer: it is removed and made anew. Its live members look for it, and wait for a while before
- * they make one themselves; where one of them was first all the same, it goes again. */
+/* EB_PERMANENT: the group has live members. JetStream cannot move its consumer, but only remove it and make it anew, and what they
+ * have in flight would settle the new one's. */
+static int32_t check_members(struct admin *a, const char *topic, const char *stream, const char *group, int64_t until,
+                             struct eb_error *err) {
+    char durable[EBN_NAME_MAX + 1];
+    struct ebn_members members;
+    int32_t status = ebn_name(group, durable) ? ebn_find_members(a, stream, durable, until, &members, err) : EB_GONE;
+
+    if (status != EB_OK || members.n == 0)
+        return status;
+    return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                             "topic %.200s: group %.200s has %zu live members: %s; stop them first (one that was killed counts "
+                             "until its lease is over)",
+                             topic, group, members.n, members.names);
+}
+
+/* Removes the group's consumer and makes it anew. */
 static int32_t move(struct admin *a, const char *stream, const char *durable, int64_t ack_wait_ms, uint64_t to, int64_t until,
                     struct eb_error *err) {
     char position[24];
@@ -66,16 +81,13 @@ static int32_t move(struct admin *a, const char *stream, const char *durable, in
     const struct ebn_consumer_config config = {
         .stream = stream, .durable = durable, .start = &point, .ack_wait_ms = ack_wait_ms
     };
-    int32_t status;
+    int32_t status = change(a, "CONSUMER.DELETE", stream, durable, strdup(""), until, EBN_CONSUMER_NOT_FOUND, err);
 
     snprintf(position, sizeof position, "%llu", (unsigned long long)to);
     point.position = ebp_text_of(position);
-    do {
-        status = change(a, "CONSUMER.DELETE", stream, durable, strdup(""), until, EBN_CONSUMER_NOT_FOUND, err);
-        if (status == EB_OK || status == EB_GONE)
-            status = change(a, "CONSUMER.DURABLE.CREATE", stream, durable, ebn_consumer_request(&config), until,
-                            EBN_CONSUMER_EXISTS, err);
-    } while (status == EB_GONE && ebp_monotonic_ms() < until);
+    if (status == EB_OK || status == EB_GONE)
+        status = change(a, "CONSUMER.DURABLE.CREATE", stream, durable, ebn_consumer_request(&config), until,
+                        EBN_STREAM_NOT_FOUND, err);
     return status;
 }
 
@@ -108,6 +120,8 @@ int32_t ebn_admin_seek(void *self, const char *topic, const char *group, const s
     if (has_group != EB_OK && has_group != EB_GONE)
         return has_group;
     status = ebn_find_point(a, topic, &found, to, until, &sequence, err);
+    if (status == EB_OK && has_group == EB_OK)
+        status = check_members(a, topic, stream, group, until, err);
     if (status == EB_OK && has_topic == EB_GONE && changes)
         status = make_topic(a, topic, until, err);
     ebn_name(group, durable);
@@ -204,41 +218,41 @@ int32_t ebn_admin_create(void *self, const char *topic, uint32_t partitions, uin
     return status == EB_GONE ? EB_OK : status;
 }
 
-/* A group with live members stays: they would make it anew, and get everything again. The server knows how many requests wait,
- * not whose. */
-static int32_t check_members(void *arg, const char *group, const struct ebn_consumer_info *info) {
-    struct eb_error *why = arg;
+/* A group with live members stays: they would make it anew, and get everything again. */
+struct removing {
+    struct admin *admin;
+    const char *topic, *stream;
+    int64_t until;
+    int32_t status;
+    struct eb_error *err;
+};
 
-    if (info->waiting > 0)
-        ebp_error_of_kind(why, EB_PERMANENT, EB_KIND_CONFIG, 0,
-                          "group %.200s has live members (%llu requests for messages wait)", group,
-                          (unsigned long long)info->waiting);
-    return why->status != EB_OK;
+static int32_t check_group(void *arg, const char *group, const struct ebn_consumer_info *info) {
+    struct removing *r = arg;
+
+    (void)info;
+    r->status = check_members(r->admin, r->topic, r->stream, group, r->until, r->err);
+    return r->status != EB_OK;
 }
 
 int32_t ebn_admin_remove(void *self, const char *topic, const char *group, int32_t timeout_ms, struct eb_error *err) {
-    int64_t until = ebp_monotonic_ms() + timeout_ms;
     char stream[EBN_NAME_MAX + 1], durable[EBN_NAME_MAX + 1];
+    struct removing r = {
+        .admin = self, .topic = topic, .stream = stream, .until = ebp_monotonic_ms() + timeout_ms, .status = EB_OK, .err = err
+    };
     struct ebn_stream_info found;
     struct ebn_consumer_info info;
-    struct eb_error why = { .status = EB_OK };
     bool stopped = false;
-    int32_t status = ebn_find_topic(self, topic, until, stream, &found, err);
+    int32_t status = ebn_find_topic(self, topic, r.until, stream, &found, err);
 
     if (status == EB_OK && group)
-        status = find_group(self, stream, group, until, durable, &info, err);
+        status = find_group(self, stream, group, r.until, durable, &info, err);
     if (status == EB_OK && group)
-        check_members(&why, group, &info);
+        check_group(&r, group, &info);
     else if (status == EB_OK)
-        status = ebn_each_group(self, stream, timeout_ms, check_members, &why, &stopped, err);
-    if (status != EB_OK)
-        return status;
-    if (why.status != EB_OK) {
-        ebp_error_context(&why, "topic %.300s: stop them first", topic);
-        if (err)
-            *err = why;
-        return why.status;
-    }
-    return group ? change(self, "CONSUMER.DELETE", stream, durable, strdup(""), until, EBN_CONSUMER_NOT_FOUND, err)
-                 : change(self, "STREAM.DELETE", stream, NULL, strdup(""), until, EBN_STREAM_NOT_FOUND, err);
+        status = ebn_each_group(self, stream, timeout_ms, check_group, &r, &stopped, err);
+    if (status != EB_OK || r.status != EB_OK)
+        return status != EB_OK ? status : r.status;
+    return group ? change(self, "CONSUMER.DELETE", stream, durable, strdup(""), r.until, EBN_CONSUMER_NOT_FOUND, err)
+                 : change(self, "STREAM.DELETE", stream, NULL, strdup(""), r.until, EBN_STREAM_NOT_FOUND, err);
 }

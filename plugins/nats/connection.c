@@ -35,7 +35,8 @@ struct ebn_connection {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t ended_cond;
     bool stopping, ended;
-    char trouble[256]; /* what the server said last */
+    unsigned n_sessions; /* those that libnats may still call back with */
+    char trouble[256];   /* what the server said last */
 };
 
 struct outgoing {
@@ -45,7 +46,7 @@ struct outgoing {
     char what;
 };
 
-enum { BATCH = 64, BACKOFF_FIRST_MS = 50, BACKOFF_MAX_MS = 1000 };
+enum { BATCH = 64, BACKOFF_FIRST_MS = 50, BACKOFF_MAX_MS = 1000, CLOSE_MS = 300 };
 
 /* ---- Life ---- */
 
@@ -74,10 +75,16 @@ static void connection_unref(struct ebn_connection *c) {
 static void session_unref(void *arg) {
     struct session *s = arg;
 
+    struct ebn_connection *c = s->connection;
+
     if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
-    connection_unref(s->connection);
     free(s);
+    pthread_mutex_lock(&c->mutex);
+    c->n_sessions--;
+    pthread_cond_signal(&c->ended_cond);
+    pthread_mutex_unlock(&c->mutex);
+    connection_unref(c);
 }
 
 static struct session *session_new(struct ebn_connection *c, uint32_t epoch) {
@@ -88,6 +95,9 @@ static struct session *session_new(struct ebn_connection *c, uint32_t epoch) {
     s->refs = 1;
     s->connection = c;
     __atomic_add_fetch(&c->refs, 1, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&c->mutex);
+    c->n_sessions++;
+    pthread_mutex_unlock(&c->mutex);
     s->epoch = epoch;
     return s;
 }
@@ -111,16 +121,6 @@ static void report_link(struct ebn_connection *c, const struct eb_error *why) {
 
 /* ---- Threads of libnats ---- */
 
-/* The queue has room for all that was asked for. A full one makes libnats wait, and so the server. Returns false once it is
- * closed. */
-static bool push(struct ebn_connection *c, const struct ebn_event *event) {
-    int32_t status = ebp_queue_push(c->in, event);
-
-    while (status == EB_FULL)
-        status = ebp_queue_push_wait(c->in, event, 1000);
-    return status == EB_OK;
-}
-
 static void on_message(natsConnection *nc, natsSubscription *sub, natsMsg *message, void *arg) {
     struct session *s = arg;
     struct ebn_event event = { .kind = EBN_MESSAGE, .epoch = s->epoch, .message = message };
@@ -132,7 +132,8 @@ static void on_message(natsConnection *nc, natsSubscription *sub, natsMsg *messa
         event.what = subject[s->inbox_len];
         event.number = strtoull(subject + s->inbox_len + 1, NULL, 16);
     } /* else a message of a stream, which has the stream's subject */
-    if (!push(s->connection, &event))
+    /* The queue has room for all that was asked for: what a server sends beyond that is dropped. */
+    if (ebp_queue_push(s->connection->in, &event) != EB_OK)
         natsMsg_Destroy(message);
 }
 
@@ -170,14 +171,43 @@ static void work_to_do(void *arg) {
 /* ---- The connection's thread ---- */
 
 static bool is_tcp(int fd) {
-    int type = 0;
-    socklen_t len = sizeof type;
-    struct sockaddr_storage address;
-    socklen_t room = sizeof address;
+    int domain = 0, protocol = 0;
+    socklen_t len = sizeof domain, room = sizeof protocol;
 
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM &&
-           getpeername(fd, (struct sockaddr *)&address, &room) == 0 &&
-           (address.ss_family == AF_INET || address.ss_family == AF_INET6);
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && (domain == AF_INET || domain == AF_INET6) &&
+           getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &room) == 0 && protocol == IPPROTO_TCP;
+}
+
+/* libnats opens its socket without close-on-exec, and keeps it for itself while it connects and logs in: a thread looks for it
+ * meanwhile. */
+struct watch {
+    struct ebp_descriptors before;
+    bool done; /* atomic */
+};
+
+static void *watch_sockets(void *arg) {
+    struct watch *watch = arg;
+
+    while (!__atomic_load_n(&watch->done, __ATOMIC_ACQUIRE)) {
+        ebp_descriptors_close_on_exec(&watch->before, is_tcp);
+        poll(NULL, 0, 1);
+    }
+    return NULL;
+}
+
+static natsStatus connect_to(natsOptions *options, natsConnection **nc) {
+    struct watch watch = { .done = false };
+    pthread_t thread;
+    natsStatus status;
+
+    ebp_descriptors_list(&watch.before, is_tcp);
+    int failed = ebp_thread_start(&thread, watch_sockets, &watch, "eventbus-nats");
+    status = natsConnection_Connect(nc, options);
+    __atomic_store_n(&watch.done, true, __ATOMIC_RELEASE);
+    if (failed == 0)
+        pthread_join(thread, NULL);
+    ebp_descriptors_close_on_exec(&watch.before, is_tcp);
+    return status;
 }
 
 /* Fills why a server cannot be used. */
@@ -231,17 +261,14 @@ static natsStatus subscribe(struct session *s, natsConnection *nc, natsSubscript
 static natsConnection *reach(struct ebn_connection *c, size_t server, struct session *s, natsSubscription **sub,
                              struct eb_error *why) {
     natsOptions *options = c->options[server];
-    struct ebp_descriptors before;
     natsConnection *nc = NULL;
     const char *text = NULL;
 
     natsOptions_SetClosedCB(options, on_closed, s);
     natsOptions_SetErrorHandler(options, on_error, s);
-    ebp_descriptors_list(&before, is_tcp);
-    natsStatus status = natsConnection_Connect(&nc, options);
+    natsStatus status = connect_to(options, &nc);
     if (status == NATS_OK) {
         __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED); /* for on_closed */
-        ebp_descriptors_close_on_exec(&before, is_tcp);
         status = probe(c, nc, &text);
     }
     if (status == NATS_OK)
@@ -253,6 +280,12 @@ static natsConnection *reach(struct ebn_connection *c, size_t server, struct ses
     *sub = NULL;
     natsConnection_Destroy(nc);
     return NULL;
+}
+
+/* Tells the owner; waits for room, unless the queue is closed. */
+static void push(struct ebn_connection *c, const struct ebn_event *event) {
+    while (ebp_queue_push_wait(c->in, event, 1000) == EB_FULL)
+        continue;
 }
 
 /* Gives libnats what is queued for this epoch. Returns false where the connection is lost. */
@@ -441,13 +474,14 @@ size_t ebn_take(struct ebn_connection *c, struct ebn_event *events, size_t max) 
     return ebp_queue_pop(c->in, events, max);
 }
 
-/* libnats may wait in a connect: the thread is left to end by itself then, and frees what it uses. */
-void ebn_disconnect(struct ebn_connection *c, int64_t timeout_ms) {
-    struct timespec until = ebp_timespec(ebp_monotonic_ms() + timeout_ms);
+/* Waits for libnats's callbacks, too: a process that exits while they run may crash. libnats may wait in a connect: the thread is
+ * left to end by itself then, and frees what it uses. */
+void ebn_disconnect(struct ebn_connection *c, bool discard, int64_t timeout_ms) {
+    struct timespec until = ebp_timespec(ebp_monotonic_ms() + (timeout_ms > CLOSE_MS ? timeout_ms : CLOSE_MS));
     struct outgoing item;
     int failed = 0;
 
-    while (timeout_ms <= 0 && ebp_queue_pop(c->out, &item, 1) > 0)
+    while (discard && ebp_queue_pop(c->out, &item, 1) > 0)
         natsMsg_Destroy(item.message);
     ebp_queue_close(c->in);
     pthread_mutex_lock(&c->mutex);
@@ -455,7 +489,7 @@ void ebn_disconnect(struct ebn_connection *c, int64_t timeout_ms) {
     pthread_mutex_unlock(&c->mutex);
     ebp_cond_wakeup_signal(&c->work);
     pthread_mutex_lock(&c->mutex);
-    while (!c->ended && failed == 0)
+    while ((!c->ended || c->n_sessions > 0) && failed == 0)
         failed = pthread_cond_timedwait(&c->ended_cond, &c->mutex, &until);
     bool ended = c->ended;
     pthread_mutex_unlock(&c->mutex);

@@ -50,7 +50,8 @@ bool ebn_send_text(struct ebn_connection *, uint32_t epoch, char what, uint64_t 
 /* Moves up to max events to the array. The host's thread. */
 size_t ebn_take(struct ebn_connection *, struct ebn_event *, size_t max);
 
-/* Sends what is still queued, closes and frees; within timeout_ms (0: sends nothing more). No wake comes after it. */
-void ebn_disconnect(struct ebn_connection *, int64_t timeout_ms);
+/* Sends what is still queued (`discard`: nothing more), closes and frees; within timeout_ms, or a moment where that is less. No
+ * wake comes after it. */
+void ebn_disconnect(struct ebn_connection *, bool discard, int64_t timeout_ms);
 
 #endif

@@ -278,7 +278,7 @@ static void consumer_close(void *self, int32_t timeout_ms) {
     }
     return_waiting(c, ebp_boottime_ms());
     ebn_members_leave(c);
-    ebn_disconnect(c->connection, until - ebp_boottime_ms());
+    ebn_disconnect(c->connection, timeout_ms == 0, until - ebp_boottime_ms());
     while (c->settling.first)
         ebn_lose(c, c->settling.first);
     consumer_free(c);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DELIVERY_THREADS = 2 }; /* of all connections of the process; a thread for each subscription would end at its own time */
+
 static pthread_once_t opened = PTHREAD_ONCE_INIT;
 static natsStatus open_status;
 
@@ -15,6 +17,8 @@ static void open_library(void) {
     bool known = sigaction(SIGPIPE, NULL, &before) == 0;
 
     open_status = nats_Open(-1);
+    if (open_status == NATS_OK)
+        nats_SetMessageDeliveryPoolSize(DELIVERY_THREADS);
     if (known)
         sigaction(SIGPIPE, &before, NULL);
 }
@@ -88,6 +92,7 @@ static void set_connection(natsOptions *o, const struct eb_host *host, const str
     try_option(a, natsOptions_SetURL(o, url), "url", NULL);
     try_option(a, natsOptions_SetName(o, name), "url", NULL);
     try_option(a, natsOptions_SetTimeout(o, set->login_timeout), "login_timeout", NULL);
+    try_option(a, natsOptions_UseGlobalMessageDelivery(o, true), "url", NULL);
     try_option(a, natsOptions_SetAllowReconnect(o, false), "url", NULL);
     try_option(a, natsOptions_SetPingInterval(o, 10000), "url", NULL);
     try_option(a, natsOptions_SetMaxPingsOut(o, 2), "url", NULL);

@@ -140,6 +140,7 @@ bool ebn_name(const char *text, char *out) {
 
 bool ebn_name_text(const char *name, char *out) {
     char again[EBN_NAME_MAX + 1];
+    const char *given = name;
     size_t n = 0;
 
     if (strlen(name) > EBN_NAME_MAX)
@@ -152,7 +153,7 @@ bool ebn_name_text(const char *name, char *out) {
         name += name[0] == '%' ? 2 : 0;
     }
     out[n] = 0;
-    return ebn_name(out, again) && n > 0;
+    return ebn_name(out, again) && strcmp(again, given) == 0;
 }
 
 void ebn_subject(const struct settings *settings, const char *topic, char *out) {

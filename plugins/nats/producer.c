@@ -450,7 +450,7 @@ static void producer_close(void *self, int32_t timeout_ms) {
         if (p->n_out > 0)
             ebp_cond_wakeup_wait(&p->changed, ebp_earlier(until, next) - ebp_monotonic_ms());
     }
-    ebn_disconnect(p->connection, until - ebp_monotonic_ms());
+    ebn_disconnect(p->connection, timeout_ms == 0, until - ebp_monotonic_ms());
     while (p->sent.first)
         fail(p, p->sent.first, EB_RETRIABLE, EB_KIND_BROKER, "closed before the stream confirmed it");
     for (struct topic *topic = p->topics; topic; topic = topic->next)

@@ -278,8 +278,10 @@ bool ebn_add_waiting(struct consumer *c, struct subscribed *topic, natsMsg *mess
     if (one)
         *one = (struct inflight){ .slot = one->slot, .topic = topic, .message = message, .sequence = sequence };
     if (!one || !ebp_lease_begin(&c->leases, &one->lease, ebp_token(&one->slot), sent_ms, topic->ack_wait_ms)) {
-        if (one)
+        if (one) {
+            one->message = NULL;
             ebp_token_slot_free(&c->tokens, &one->slot);
+        }
         natsMsg_Destroy(message);
         return false;
     }

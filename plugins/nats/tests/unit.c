@@ -1,0 +1,178 @@
+/* unit.c - names, points, answers and headers, without a server. Prints TAP. */
+#include <stdlib.h>
+#include <string.h>
+#include "../api.h"
+#include "../message.h"
+
+static int n_checks, n_failed;
+
+static void check(bool good, const char *what) {
+    printf("%sok %d - %s\n", good ? "" : "not ", ++n_checks, what);
+    n_failed += !good;
+}
+
+/* ---- Names ---- */
+
+static const struct settings settings = { .subject_prefix = "eventbus" };
+
+static void names_come_back(void) {
+    static const char *const topics[] = { "user-login", "a.b", "a%2Eb",   "..", " ",           "\xC3\xBC",
+                                          "*",          ">",   "$JS.API", "%",  "\x01\x7F\xFF" };
+    char name[EBN_NAME_MAX + 1], text[EBN_NAME_MAX + 1], subject[EBN_SUBJECT_ROOM];
+
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
+        check(ebn_name(topics[i], name) && ebn_name_text(name, text) && strcmp(text, topics[i]) == 0, topics[i]);
+        check(!strpbrk(name, ". *>/\\"), "and its stream has no character that JetStream refuses");
+        ebn_subject(&settings, topics[i], subject);
+        check(!strpbrk(subject, " *>") && !strstr(subject, "..") && subject[strlen(subject) - 1] != '.', "nor has its subject");
+    }
+    ebn_subject(&settings, "a.b", subject);
+    check(strcmp(subject, "eventbus.a.b") == 0, "a dot stays in a subject");
+    check(!ebn_name("", name), "an empty name is refused");
+    static const char *const wrong[] = { "%members", "%", "%2", "%2e", "%41", "a b", "a.b", "%00", "" };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        check(!ebn_name_text(wrong[i], text), "a stream of others is no topic");
+}
+
+static void long_names_are_refused(void) {
+    char name[EBN_NAME_MAX + 1], text[EBN_NAME_MAX + 2];
+    struct eb_error err;
+
+    memset(text, 'a', sizeof text);
+    text[EBN_NAME_MAX + 1] = 0;
+    check(!ebn_name(text, name) && ebn_check_name("topic", text, &err) == EB_PERMANENT && err.kind == EB_KIND_CONFIG,
+          "a name that is too long is refused");
+    text[EBN_NAME_MAX - 2] = 0;
+    check(ebn_name(text, name), "one that fits is taken");
+}
+
+/* ---- Positions ---- */
+
+static void positions_are_checked(void) {
+    static const char *const wrong[] = { "", "0", "-1", "1 ", " 1", "0x1", "1.5", "99999999999999999999", "one" };
+    struct eb_error err;
+    uint64_t sequence;
+
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        check(ebn_position(ebp_text_of(wrong[i]), &sequence, &err) == EB_PERMANENT && err.kind == EB_KIND_CONFIG, wrong[i]);
+    check(ebn_position(ebp_text_of("17"), &sequence, &err) == EB_OK && sequence == 17, "17 is a position");
+}
+
+/* ---- Settings ---- */
+
+static bool refused(struct settings given, const char *key) {
+    static const char *const urls[] = { "nats://localhost", NULL };
+    struct eb_error err;
+
+    given.url = given.url ? given.url : urls;
+    given.subject_prefix = given.subject_prefix ? given.subject_prefix : "eventbus";
+    given.duplicate_window = given.duplicate_window ? given.duplicate_window : 120000;
+    if (!key)
+        return ebn_check(&given, &err) == EB_OK;
+    return ebn_check(&given, &err) == EB_PERMANENT && strncmp(err.text, key, strlen(key)) == 0;
+}
+
+static void settings_are_checked_together(void) {
+    static const char *const http[] = { "http://localhost", NULL }, *const none[] = { NULL };
+
+    check(refused((struct settings){ 0 }, NULL), "the defaults are taken");
+    check(refused((struct settings){ .url = http }, "url:"), "http:// is refused");
+    check(refused((struct settings){ .url = none }, "url:"), "no server is refused");
+    check(refused((struct settings){ .subject_prefix = "a..b" }, "subject_prefix:"), "an empty token is refused");
+    check(refused((struct settings){ .subject_prefix = "a.>" }, "subject_prefix:"), "a wildcard is refused");
+    check(refused((struct settings){ .domain = "a.b" }, "domain:"), "a dot in a domain is refused");
+    check(refused((struct settings){ .password = "p" }, "password:"), "a password alone is refused");
+    check(refused((struct settings){ .token = "t", .user = "u" }, "token:"), "two logins are refused");
+    check(refused((struct settings){ .tls_cert = "c" }, "tls_cert:"), "a certificate without its key is refused");
+    check(refused((struct settings){ .tls_key = "k" }, "tls_key:"), "a key without its certificate is refused");
+    check(refused((struct settings){ .max_age = 10 }, "max_age:"), "a short max_age is refused");
+    check(refused((struct settings){ .max_age = 60000 }, "duplicate_window:"), "a longer duplicate_window is refused");
+}
+
+/* ---- What a server answers: any bytes ---- */
+
+static void answers_are_read(void) {
+    static const struct {
+        const char *text;
+        int http, code;
+    } cases[] = {
+        { "{\"type\":\"x\"}", 0, 0 },
+        { "{\"error\":{\"code\":404,\"err_code\":10059,\"description\":\"stream not found\"}}", 404, EBN_STREAM_NOT_FOUND },
+        { "{\"error\":17}", 500, 0 },
+        { "{\"error\":{\"code\":\"404\",\"description\":[]}}", 500, 0 },
+        { "[]", 502, 0 },
+        { "{", 502, 0 },
+        { "", 502, 0 },
+    };
+    struct ebn_answer answer;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        natsMsg *message = NULL;
+        natsMsg_Create(&message, "s", NULL, cases[i].text, (int)strlen(cases[i].text));
+        ebn_answer_read(&answer, message);
+        check(answer.http == cases[i].http && answer.code == cases[i].code && (answer.http == 0 || *answer.text),
+              cases[i].text);
+        ebn_answer_free(&answer);
+        natsMsg_Destroy(message);
+    }
+}
+
+static void infos_are_read(void) {
+    struct ebn_consumer_info info = { .ack_pending = 1 };
+    struct ebn_stream_info stream;
+    json_t *json = json_loads(
+        "{\"name\":\"s\",\"created\":\"now\",\"delivered\":{\"stream_seq\":9},\"ack_floor\":{\"stream_seq\":-1},"
+        "\"num_ack_pending\":2,\"num_pending\":\"x\",\"config\":{\"durable_name\":\"s\",\"ack_wait\":2000000000}}",
+        0, NULL);
+
+    check(ebn_consumer_info_read(json, &info) && info.delivered == 9 && info.ack_floor == 0 && info.ack_pending == 2 &&
+              info.pending == 0 && info.durable && info.ack_wait_ms == 2000,
+          "a consumer");
+    check(!ebn_stream_info_read(json, &stream), "a consumer is no stream");
+    check(!ebn_settled_to(&info, 9) && ebn_settled_to(&info, 0), "two in flight are not settled");
+    json_decref(json);
+    check(!ebn_consumer_info_read(NULL, &info) && !ebn_stream_info_read(NULL, &stream), "nothing is no info");
+}
+
+static void deliveries_are_read(void) {
+    static const struct {
+        const char *reply;
+        bool good;
+        uint64_t deliveries, sequence, pending;
+    } cases[] = {
+        { "$JS.ACK.topic.group.2.17.5.1700000000123456789.4", true, 2, 17, 4 },
+        { "$JS.ACK.domain.hash.topic.group.2.17.5.1700000000123456789.4", true, 2, 17, 4 },
+        { "$JS.ACK._.hash.topic.group.2.17.5.1700000000123456789.4.token", true, 2, 17, 4 },
+        { "$JS.ACK.topic.group.2.17.5.1700000000123456789", false, 0, 0, 0 },
+        { "$JS.ACK.topic.group.2.x.5.1700000000123456789.4", false, 0, 0, 0 },
+        { "$JS.ACK.", false, 0, 0, 0 },
+        { "_INBOX.1", false, 0, 0, 0 },
+    };
+    struct ebn_delivered delivered;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        natsMsg *message = NULL;
+        natsMsg_Create(&message, "s", cases[i].reply, NULL, 0);
+        bool good = ebn_delivered_read(message, &delivered);
+        check(good == cases[i].good &&
+                  (!good || (delivered.deliveries == cases[i].deliveries && delivered.sequence == cases[i].sequence &&
+                             delivered.pending == cases[i].pending && delivered.time_ms == 1700000000123 &&
+                             ebp_text_is(delivered.stream, "topic"))),
+              cases[i].reply);
+        natsMsg_Destroy(message);
+    }
+}
+
+int main(void) {
+    nats_Open(-1);
+    names_come_back();
+    long_names_are_refused();
+    positions_are_checked();
+    settings_are_checked_together();
+    answers_are_read();
+    infos_are_read();
+    deliveries_are_read();
+    printf("1..%d\n", n_checks);
+    nats_Close();
+    return n_failed > 0;
+}
