@@ -6,6 +6,7 @@
 #include "connection.h"
 
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include "login.h"
@@ -46,7 +47,7 @@ struct outgoing {
     char what;
 };
 
-enum { BATCH = 64, BACKOFF_FIRST_MS = 50, BACKOFF_MAX_MS = 1000, CLOSE_MS = 300 };
+enum { BATCH = 64, BACKOFF_FIRST_MS = 50, BACKOFF_MAX_MS = 1000, CLOSE_MS = 300, WATCH_CLOSELY = 100 };
 
 /* ---- Life ---- */
 
@@ -182,26 +183,32 @@ static bool is_tcp(int fd) {
  * meanwhile. */
 struct watch {
     struct ebp_descriptors before;
-    bool done; /* atomic */
+    bool begun, done; /* atomic */
 };
 
 static void *watch_sockets(void *arg) {
     struct watch *watch = arg;
 
-    while (!__atomic_load_n(&watch->done, __ATOMIC_ACQUIRE)) {
+    __atomic_store_n(&watch->begun, true, __ATOMIC_RELEASE);
+    for (int n = 0; !__atomic_load_n(&watch->done, __ATOMIC_ACQUIRE); n++) {
         ebp_descriptors_close_on_exec(&watch->before, is_tcp);
-        poll(NULL, 0, 1);
+        if (n < WATCH_CLOSELY)
+            sched_yield();
+        else
+            poll(NULL, 0, 1);
     }
     return NULL;
 }
 
 static natsStatus connect_to(natsOptions *options, natsConnection **nc) {
-    struct watch watch = { .done = false };
+    struct watch watch = { .begun = false };
     pthread_t thread;
     natsStatus status;
 
     ebp_descriptors_list(&watch.before, is_tcp);
     int failed = ebp_thread_start(&thread, watch_sockets, &watch, "eventbus-nats");
+    while (failed == 0 && !__atomic_load_n(&watch.begun, __ATOMIC_ACQUIRE))
+        sched_yield();
     status = natsConnection_Connect(nc, options);
     __atomic_store_n(&watch.done, true, __ATOMIC_RELEASE);
     if (failed == 0)
