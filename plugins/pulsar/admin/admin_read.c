@@ -118,7 +118,7 @@ static int64_t messages_of(const json_t *stats, const json_t *internal) {
 }
 
 static int64_t sum_of(int64_t sum, int64_t more) {
-    return sum < 0 || more < 0 ? -1 : sum + more;
+    return sum < 0 || more < 0 || __builtin_add_overflow(sum, more, &sum) ? -1 : sum;
 }
 
 /* Adds a partition to its topic. */

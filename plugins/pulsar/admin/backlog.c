@@ -69,7 +69,8 @@ bool pl_next_of(const json_t *cursor, int partition, struct pl_position *next) {
 /* What the broker has counted. */
 struct count {
     int64_t messages;
-    bool singles; /* each entry is one message */
+    bool singles;             /* each entry is one message */
+    struct pl_position first; /* the first entry of the backlog */
 };
 
 static int32_t count_messages(struct pl_admin *a, const char *topic, int partition, const char *group, int64_t entries,
@@ -79,20 +80,25 @@ static int32_t count_messages(struct pl_admin *a, const char *topic, int partiti
     int64_t seen = pl_number(answer.json, "entries"), messages = pl_number(answer.json, "messages");
     bool cut = json_is_true(json_object_get(answer.json, "aborted")) && seen > 0 && entries > seen;
 
-    pl_answer_free(&answer);
     *count = (struct count){ .messages = messages, .singles = seen == messages && !cut };
-    if (cut)
-        count->messages += (int64_t)((double)messages / (double)seen * (double)(entries - seen));
-    return status == EB_OK && seen >= 0 && messages >= 0 ? EB_OK : EB_RETRIABLE;
+    bool known = status == EB_OK && seen > 0 && messages >= 0 &&
+                 pl_read_position(json_object_get(answer.json, "firstMessageId"), -1, &count->first);
+    pl_answer_free(&answer);
+    if (!known)
+        return EB_RETRIABLE;
+    double all = cut ? (double)messages / (double)seen * (double)entries : (double)messages;
+    if (all < 1e18)
+        count->messages = (int64_t)all;
+    return EB_OK;
 }
 
 /* Whether no member was given any of the backlog since the broker has loaded the topic, nor a seek went into a batch: then the
  * group has settled no part of a batch. */
-static bool is_untouched(const json_t *cursor) {
+static bool is_untouched(const json_t *cursor, const struct count *count) {
     const json_t *text = json_object_get(cursor, "readPosition"); /* LEDGER:ENTRY, or LEDGER:ENTRY (ackSet with ...) */
-    struct pl_position next, read;
+    struct pl_position read;
 
-    return pl_next_of(cursor, -1, &next) && pl_read_position(text, -1, &read) && pl_position_compare(&read, &next) <= 0 &&
+    return pl_read_position(text, -1, &read) && pl_position_compare(&read, &count->first) <= 0 &&
            !strchr(json_string_value(text), '(');
 }
 
@@ -105,7 +111,7 @@ int64_t pl_lag(struct pl_admin *a, const char *topic, int partition, const char 
         return entries;
     if (count_messages(a, topic, partition, group, entries, until, &count) != EB_OK)
         return -1;
-    return count.singles || is_untouched(cursor) || count.messages >= ERROR_IS_SMALL ? count.messages : -1;
+    return count.singles || is_untouched(cursor, &count) || count.messages >= ERROR_IS_SMALL ? count.messages : -1;
 }
 
 int64_t pl_unsettled(const json_t *subscription) {

@@ -17,7 +17,7 @@ struct pl_http {
     char address[ADDRESS_ROOM];
     CURL *easy; /* kept, so that its connection is */
     struct ebp_bytes answer;
-    bool cut, no_memory;
+    bool cut, no_memory, has_pair;
     char detail[CURL_ERROR_SIZE];
 };
 
@@ -121,12 +121,15 @@ static bool is_pair(int fd) {
            name.ss_family == AF_UNIX && len <= sizeof name.ss_family;
 }
 
-static CURLcode perform(CURL *easy) {
+static CURLcode perform(struct pl_http *http) {
     struct ebp_descriptors before;
 
+    if (http->has_pair)
+        return curl_easy_perform(http->easy);
     ebp_descriptors_list(&before, is_pair);
-    CURLcode code = curl_easy_perform(easy);
+    CURLcode code = curl_easy_perform(http->easy);
     ebp_descriptors_close_on_exec(&before, is_pair);
+    http->has_pair = true;
     return code;
 }
 
@@ -183,7 +186,7 @@ static int32_t send_request(struct pl_http *http, const char *method, const char
         curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, body ? body : "");
         if (*method == 'G' || *method == 'D') /* GET and DELETE have no body */
             curl_easy_setopt(http->easy, CURLOPT_HTTPGET, 1L);
-        *code = perform(http->easy);
+        *code = perform(http);
         curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
     }
     curl_slist_free_all(headers);

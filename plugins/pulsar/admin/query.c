@@ -83,7 +83,7 @@ bool pl_read_position(const json_t *json, int partition, struct pl_position *at)
         return false;
     text = end + 1;
     at->entry = strtoll(text, &end, 10);
-    return end > text && at->ledger >= -1 && at->entry >= -1;
+    return end > text && at->ledger >= -1 && at->entry >= -1 && at->entry < INT64_MAX;
 }
 
 bool pl_bounds_of(const json_t *internal, int partition, struct pl_bounds *bounds) {

@@ -20,6 +20,7 @@ SIGNAL = "org.example.counted.v1"
 SCHEMA = {"name": "CloudEvent", "type": "record", "namespace": SIGNAL, "fields": [{"name": "item", "type": {
     "name": "Item", "type": "record", "fields": [{"name": "key", "type": "string"}, {"name": "n", "type": "long"},
                                                   {"name": "text", "type": "string"}]}}]}
+BEGIN = '{"specversion"'                                   # of a line that a worker prints
 _tests = []
 
 
@@ -53,7 +54,7 @@ def wait_until(ready, what, patience=PATIENCE):
         found = ready()
         if found:
             return found
-        check(time.monotonic() < end, f"waited {patience} s until {what}")
+        check(time.monotonic() < end, f"waited {patience} s until {what() if callable(what) else what}")
         time.sleep(0.05)
 
 
@@ -129,7 +130,7 @@ class Workers:
     def __init__(self, bus, topic, group, n):
         self.bus, self.topic, self.group = bus, topic, group
         self.file = bus.path(f"{topic}.{group}.out")
-        self.running = {}
+        self.running, self.done, self.read = {}, [], 0
         for i in range(n):
             self.start(i)
 
@@ -150,25 +151,25 @@ class Workers:
             equal(worker.wait(PATIENCE), 0, "a worker's status")
 
     def seen(self):
-        """[(key, n)] in order. A worker that was killed in a write left half a line."""
-        if not os.path.exists(self.file):
-            return []
-        found = []
-        with open(self.file, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                for part in line.split('{"specversion"')[1:]:
-                    try:
-                        item = json.loads('{"specversion"' + part)["data"]["item"]
-                    except ValueError:
-                        continue
-                    found.append((item["key"], item["n"]))
-        return found
+        """[(key, n)] in order, of the whole lines so far. A worker that was killed in a write left a part of one."""
+        with open(self.file, "rb") as file:
+            file.seek(self.read)
+            text = file.read()
+        whole = text[:text.rfind(b"\n") + 1]
+        self.read += len(whole)
+        for part in whole.decode(errors="replace").replace("\n", "").split(BEGIN)[1:]:
+            try:
+                item = json.loads(BEGIN + part)["data"]["item"]
+            except ValueError:
+                continue
+            self.done.append((item["key"], item["n"]))
+        return self.done
 
     def await_all(self, wanted, patience=PATIENCE):
         """Waits until each of these events was done, and returns how many were done again."""
         wanted = {(one["item"]["key"], one["item"]["n"]) for one in wanted}
-        wait_until(lambda: wanted <= set(self.seen()), f"{len(wanted)} events are done by group {self.group}; "
-                   f"{len(wanted - set(self.seen()))} are missing", patience)
+        wait_until(lambda: len(self.seen()) >= len(wanted) and wanted <= set(self.done), lambda:
+                   f"{len(wanted)} events are done by group {self.group}: {len(wanted - set(self.done))} are missing", patience)
         return self.check_order()
 
     def check_order(self):
