@@ -66,28 +66,25 @@ int32_t pl_admin_create(void *self, const char *topic, uint32_t partitions, uint
 
 /* ---- Removing ---- */
 
-/* EB_PERMANENT: a group of the topic, or this one, has live members. *found tells whether the group is there. */
-static int32_t check_members(struct pl_admin *a, const char *topic, int n, const char *group, int64_t until, bool *found,
+/* EB_PERMANENT: the group has live members. EB_GONE: there is no such group. */
+static int32_t check_members(struct pl_admin *a, const char *topic, int n, const char *group, int64_t until,
                              struct eb_error *err) {
     int32_t status = EB_OK;
+    bool found = false;
 
     for (int i = n > 0 ? 0 : -1; status == EB_OK && i < n; i++) {
-        json_t *stats = NULL, *subscription;
-        const char *name;
+        json_t *stats = NULL;
         status = pl_query_stats(a, topic, i, until, &stats, err);
-        json_object_foreach(json_object_get(stats, "subscriptions"), name, subscription) {
-            if (status != EB_OK || (group ? strcmp(name, group) != 0 : !pl_is_group(name, subscription)))
-                continue;
-            *found = true;
-            if (pl_members(subscription) > 0)
-                status = pl_refuse_members(topic, name, subscription, "removed", err);
-        }
+        const json_t *subscription = json_object_get(json_object_get(stats, "subscriptions"), group);
+        found = found || subscription;
+        if (status == EB_OK && pl_members(subscription) > 0)
+            status = pl_refuse_members(topic, group, subscription, "removed", err);
         json_decref(stats);
     }
-    return status;
+    return status == EB_OK && !found ? EB_GONE : status;
 }
 
-/* Idle producers do not keep a topic; those that go on sending make it anew where the broker lets them. */
+/* Producers and members are cut off; those that go on make the topic anew where the broker lets them. */
 static int32_t remove_topic(struct pl_admin *a, const char *topic, int n, int64_t until, struct eb_error *err) {
     struct pl_answer answer;
     int32_t status = pl_ask_topic(a, "DELETE", topic, -1, NULL, until, &answer, err, "%s?force=true",
@@ -101,18 +98,15 @@ int32_t pl_admin_remove(void *self, const char *topic, const char *group, int32_
     struct pl_admin *a = self;
     int64_t until = ebp_monotonic_ms() + timeout_ms;
     struct pl_answer answer;
-    bool found = false;
     int n = 0;
     int32_t status = pl_query_partitions(a, topic, until, &n, err);
 
+    if (status == EB_OK && !group)
+        return remove_topic(a, topic, n, until, err);
     if (status == EB_OK)
-        status = check_members(a, topic, n, group, until, &found, err);
+        status = check_members(a, topic, n, group, until, err);
     if (status != EB_OK)
         return status;
-    if (!group)
-        return remove_topic(a, topic, n, until, err);
-    if (!found)
-        return EB_GONE;
     status = pl_ask_group(a, "DELETE", topic, -1, group, NULL, until, &answer, err, "");
     pl_answer_free(&answer);
     return status;

@@ -114,6 +114,11 @@ class Bus:
         return self.run("consume", "-t", topic, "-g", group, "--exit-at-end", *words).lines()
 
 
+def bus_of(server, **more):
+    """For a server of pulsar_server.py."""
+    return Bus(url=server.url, admin_url=server.admin_url, topic_wait="200ms", **more)
+
+
 def event(key, n, text=""):
     return {"item": {"key": key, "n": n, "text": text}}
 

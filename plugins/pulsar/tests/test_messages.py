@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pulsar_files
-from harness import PATIENCE, SIGNAL, Bus, check, equal, event, test
+from harness import PATIENCE, SIGNAL, bus_of, check, equal, event, test
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIME = "2026-11-23T20:00:00.123456+00:00"
@@ -23,10 +23,6 @@ def peer(server, verb, *words, text=""):
                          input=text, capture_output=True, text=True, timeout=PATIENCE, check=False)
     equal(ran.returncode, 0, f"the Python client's status: {ran.stderr}")
     return [json.loads(line) for line in ran.stdout.splitlines()]
-
-
-def bus_of(server, **more):
-    return Bus(url=server.url, admin_url=server.admin_url, topic_wait="200ms", **more)
 
 
 @test

@@ -1,6 +1,5 @@
 """tests/test_order.py - the order of keys, over several workers and partitions; what partitions mean for the admin commands."""
-from harness import PATIENCE, Workers, check, equal, events, test, wait_until
-from test_messages import bus_of
+from harness import PATIENCE, Workers, bus_of, check, equal, events, test, wait_until
 
 
 @test

@@ -4,8 +4,7 @@ With EB_SOAK=1: 100,000 events of 1,000 keys over 4 partitions, the broker kille
 import json
 import threading
 
-from harness import FULL, SIGNAL, Workers, equal, event, events, test, wait_until
-from test_messages import bus_of
+from harness import FULL, SIGNAL, Workers, bus_of, equal, event, events, test, wait_until
 
 EVENTS, KEYS, BROKER_KILLS, WORKER_KILLS, PATIENCE = (100000, 1000, 2, 5, 1200) if FULL else (6000, 200, 1, 2, 240)
 
