@@ -29,24 +29,27 @@ static void drop(struct pl_arrival *arrival, pulsar_message_id_t *id) {
         pulsar_message_id_free(id);
 }
 
-static void on_acked_again(pulsar_result result, void *arg) {
-    (void)result;
-    (void)arg;
-}
+/* The broker delivers what it has an acknowledgement of: that crossed with this delivery, the broker lost it when it was killed,
+ * or it keeps no acknowledgements of single messages of a batch. It is acknowledged once more, until the broker confirms that,
+ * and not run again: a member that holds it would hold back its key. */
+static int32_t acknowledge_again(struct pl_receiving *r, struct pl_arrival *arrival, pulsar_message_id_t *id,
+                                 const struct pl_position *position, struct eb_error *err) {
+    struct pl_inflight *one = pl_inflight_new(r, arrival->source, arrival->message, id, position);
 
-/* The broker delivers what it has an acknowledgement of: that crossed with this delivery, or the broker keeps no
- * acknowledgements of single messages of a batch. It is acknowledged once more, and not run again. */
-static void acknowledge_again(struct pl_receiving *r, struct pl_arrival *arrival, pulsar_message_id_t *id,
-                              const struct pl_position *position) {
-    if (arrival->source->consumer)
-        pulsar_consumer_acknowledge_async_id(arrival->source->consumer, id, on_acked_again, NULL);
+    if (!one) {
+        drop(arrival, id);
+        return ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, ENOMEM, "out of memory for a message in flight");
+    }
+    one->quiet = true;
+    pl_list_append(&r->out, one);
+    pl_acknowledge(r, one);
     if (position->batch_size > 1 && !r->siblings && pl_acks_by_index(r->set))
         ebp_log(r->host, EBP_LOG_WARNING,
                 "topic %s: acknowledged events of a batch came again, and are not run again; set "
                 "acknowledgmentAtBatchIndexLevelEnabled=true in the broker's configuration, or batch_index_ack = no here",
                 arrival->source->topic);
     r->siblings = r->siblings || position->batch_size > 1;
-    drop(arrival, id);
+    return EB_OK;
 }
 
 /* A message that is in flight comes again: its connection was lost, and the next one brings what was not acknowledged. */
@@ -79,7 +82,7 @@ static struct pl_inflight *take_in(struct pl_receiving *r, struct pl_arrival *ar
         return NULL;
     }
     if (pl_is_done(r, arrival->source, &position)) {
-        acknowledge_again(r, arrival, id, &position);
+        *status = acknowledge_again(r, arrival, id, &position, err);
         return NULL;
     }
     one = pl_inflight_new(r, arrival->source, arrival->message, id, &position);

@@ -28,8 +28,7 @@ static bool is_connected(const struct pl_source *source) {
     return source->consumer && !source->lost && pulsar_consumer_is_connected(source->consumer);
 }
 
-/* Sends an acknowledgement, or lets it wait for a connection, or for memory. */
-static void acknowledge(struct pl_receiving *r, struct pl_inflight *one) {
+void pl_acknowledge(struct pl_receiving *r, struct pl_inflight *one) {
     struct pl_ack *ack = is_connected(one->source) ? malloc(sizeof *ack) : NULL;
 
     if (!ack) {
@@ -66,11 +65,12 @@ static bool take_ack(struct pl_receiving *r, const struct pl_acked *acked) {
     free(one->ack);
     one->ack = NULL;
     if (acked->result == pulsar_result_Ok) {
+        bool counts = !one->quiet;
         pl_done_add(r, one);
         end(r, one);
-        return true;
+        return counts;
     }
-    if (one->tries < 3 || !is_connected(one->source)) {
+    if (one->quiet || one->tries < 3 || !is_connected(one->source)) {
         try_again(one);
         return false;
     }
@@ -98,7 +98,7 @@ void pl_settle_again(struct pl_receiving *r) {
         if (one->state == PL_ACKING && now - one->ack->sent_ms > ANSWER_MS) /* lost with a connection that is there again */
             abandon(r, one);
         if (one->state == PL_ACK_AGAIN && is_connected(one->source)) {
-            acknowledge(r, one);
+            pl_acknowledge(r, one);
         }
     }
 }
@@ -171,7 +171,7 @@ int32_t pl_settle(void *self, const struct eb_verdict *verdicts, size_t n, struc
         if (!one || one->state != PL_DELIVERED || verdicts[i].kind == EB_EXTEND) /* there are no leases */
             continue;
         if (verdicts[i].kind == EB_ACK)
-            acknowledge(r, one);
+            pl_acknowledge(r, one);
         else
             status = give_back(r, one, err);
     }
@@ -184,7 +184,8 @@ void pl_settle_rest(struct pl_receiving *r) {
     while ((one = r->out.first)) {
         if (one->state == PL_ACKING)
             abandon(r, one); /* its callback may still come */
-        r->host->settled(r->host, &one->token, 1, EB_GONE);
+        if (!one->quiet)
+            r->host->settled(r->host, &one->token, 1, EB_GONE);
         end(r, one);
     }
 }

@@ -75,6 +75,7 @@ struct pl_inflight {
     enum pl_inflight_state state;
     bool revoked;                        /* the broker has taken it away */
     struct pl_ack *ack;                  /* the acknowledgement that is under way */
+    bool quiet;                          /* the host has settled it before, and does not know of this delivery */
     unsigned tries;                      /* how often it was acknowledged */
     pulsar_message_t *again;             /* the broker's next delivery of it, that came meanwhile */
     struct pl_inflight *same_hash;       /* in the table by id */
@@ -208,6 +209,9 @@ void pl_done_add(struct pl_receiving *, const struct pl_inflight *);
 bool pl_is_done(const struct pl_receiving *, const struct pl_source *, const struct pl_position *);
 
 /* ---- settle.c: the host's thread ---- */
+
+/* Acknowledges a record of the list `out`; without a connection, or memory, it waits for that. */
+void pl_acknowledge(struct pl_receiving *, struct pl_inflight *);
 
 int32_t pl_settle(void *self, const struct eb_verdict *, size_t n, struct eb_error *);
 
