@@ -4,6 +4,7 @@ The environment says what is tested: EVENTBUS, the command, and PLUGIN, the plug
 import collections
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ SCHEMA = {"name": "CloudEvent", "type": "record", "namespace": SIGNAL, "fields":
     "name": "Item", "type": "record", "fields": [{"name": "key", "type": "string"}, {"name": "n", "type": "long"},
                                                   {"name": "text", "type": "string"}]}}]}
 BEGIN = '{"specversion"'                                   # of a line that a worker prints
-_tests = []
+_tests, _folders = [], []                                   # folders of the test at work; what a failed one had is kept
 
 
 class Failed(Exception):
@@ -70,6 +71,7 @@ class Bus:
 
     def __init__(self, **options):
         self.folder = tempfile.mkdtemp(prefix="eventbus-pulsar-test-")
+        _folders.append(self.folder)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("EVENTBUS_")}
         self.environment.update(STATE_DIRECTORY=self.folder)
         self.write(f"{SIGNAL}.avsc", json.dumps(SCHEMA))
@@ -202,6 +204,9 @@ def run_tests(*arguments):
             word = "FAILED"
             failed += 1
             print(why if isinstance(why, Failed) else traceback.format_exc(), flush=True)
+        while word == "ok" and _folders:
+            shutil.rmtree(_folders.pop())
+        _folders.clear()
         print(f"  {word:7}{function.__name__.replace('_', ' ')}  {time.monotonic() - began:.1f} s", flush=True)
     print(f"{len(_tests) - failed} passed, {failed} failed, 0 skipped", flush=True)
     _tests.clear()

@@ -50,7 +50,7 @@ def kills_lose_nothing_and_keep_the_order_of_keys(server):
     equal(len(result[0].lines()), EVENTS, "the receipts")
     repeats = workers.await_all(sent, PATIENCE)
     # What the broker forgot of acknowledgements when it was killed comes again, and needs a worker.
-    wait_until(lambda: [row["lag"] for row in bus.groups("soak", "g")] == [0] * 4, "all is settled")
+    wait_until(lambda: [row["lag"] for row in bus.groups("soak", "g")] == [0] * 4, "all is settled", PATIENCE)
     workers.stop()
     print(f"  {EVENTS} events of {KEYS} keys over 4 partitions, the broker killed {BROKER_KILLS} times and workers {WORKER_KILLS}: "
           f"none lost, in order by key, {repeats} repeats", flush=True)
