@@ -52,9 +52,13 @@ static int32_t acknowledge_again(struct pl_receiving *r, struct pl_arrival *arri
     return EB_OK;
 }
 
-/* A message that is in flight comes again: its connection was lost, and the next one brings what was not acknowledged. */
-static void take_again(struct pl_inflight *one, struct pl_arrival *arrival, pulsar_message_id_t *id) {
-    pl_source_lose(one->source);
+/* A message that is in flight comes again: its connection was lost, and the next one brings what was not acknowledged. Others in
+ * flight may have come over the new connection: the broker has given them to this member, and does not give them again. */
+static void take_again(struct pl_receiving *r, struct pl_inflight *one, struct pl_arrival *arrival, pulsar_message_id_t *id) {
+    if (one->state == PL_DELIVERED && !one->revoked) {
+        one->revoked = true;
+        r->host->revoke(r->host, &one->token, 1, 0);
+    }
     if (one->state == PL_WAITING) {
         drop(arrival, id);
         return;
@@ -78,7 +82,7 @@ static struct pl_inflight *take_in(struct pl_receiving *r, struct pl_arrival *ar
     }
     position.partition = arrival->source->partition;
     if ((one = pl_inflight_find(r, arrival->source, &position))) {
-        take_again(one, arrival, id);
+        take_again(r, one, arrival, id);
         return NULL;
     }
     if (pl_is_done(r, arrival->source, &position)) {
