@@ -18,7 +18,9 @@ enum way { PLAIN, CHECKED, RETURNED, EXTENDED, WAYS };
 static const char left_long_ago[] = "2592000000";
 
 /* KEYS: the stream. ARGV: group, consumer, what to do, the consumer of returned entries, its idle time, ids. Returns
- * for each id 1: done, 0: another consumer has it, -1: it is no longer in the stream. */
+ * for each id 1: done, 0: another consumer has it, -1: it is no longer in the stream, 2: nobody has it, so it cannot be
+ * acknowledged. */
+enum { RESULT_TAKEN_OVER = 0, RESULT_MISSING = 2 };
 static const char script[] =
     "local done = {}\n"
     "for i = 6, #ARGV do\n"
@@ -26,6 +28,8 @@ static const char script[] =
     "  local ours = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2])[1]\n"
     "  if ours and ARGV[3] == 'ack' then\n"
     "    result = redis.call('XACK', KEYS[1], ARGV[1], id)\n"
+    "  elseif ARGV[3] == 'ack' then\n"
+    "    if #redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1) == 0 then result = 2 end\n"
     "  elseif ours then\n"
     "    local there = #redis.call('XRANGE', KEYS[1], id, id) > 0\n"
     "    result = there and 1 or -1\n"
@@ -141,7 +145,7 @@ static void end_extend(struct rd_consumer *c, const struct rd_sent_verdict *sent
         return;
     if (result == 1)
         inflight->alive_ms = sent->at_ms;
-    else if (result == 0)
+    else if (result == RESULT_TAKEN_OVER || result == RESULT_MISSING)
         mark_lost(c, inflight);
     else
         inflight->trimmed = true;
@@ -150,7 +154,12 @@ static void end_extend(struct rd_consumer *c, const struct rd_sent_verdict *sent
 static void end_checked(struct rd_consumer *c, struct rd_inflight *inflight, int64_t result) {
     if (result < 0 && inflight->verdict == EB_RETURN)
         rd_log_trimmed(c, inflight->stream, 1, inflight->id);
-    end_inflight(c, inflight, result != 0 ? EB_OK : status_of_missing(inflight));
+    if (result == RESULT_TAKEN_OVER && inflight->verdict == EB_ACK)
+        end_inflight(c, inflight, EB_GONE);
+    else if (result == RESULT_TAKEN_OVER || result == RESULT_MISSING)
+        end_inflight(c, inflight, status_of_missing(inflight));
+    else
+        end_inflight(c, inflight, EB_OK);
 }
 
 static int32_t on_checked(struct rd_conn *conn, uint64_t n, const struct rd_node *node, struct eb_error *err) {
@@ -164,7 +173,7 @@ static int32_t on_checked(struct rd_conn *conn, uint64_t n, const struct rd_node
     rd_confirm_link(conn);
     for (uint64_t i = 0; i < n; i++) {
         struct rd_sent_verdict *sent = take_sent(c);
-        int64_t result = !failed && rd_is_integer(&node->items[i]) ? node->items[i].number : 0;
+        int64_t result = failed ? RESULT_MISSING : rd_is_integer(&node->items[i]) ? node->items[i].number : RESULT_TAKEN_OVER;
         if (sent->inflight)
             end_checked(c, sent->inflight, result);
         else
@@ -228,7 +237,7 @@ static bool is_ours_for_sure(const struct rd_consumer *c, const struct rd_inflig
 static enum way way_of(const struct rd_consumer *c, const struct rd_inflight *inflight, int64_t now_ms) {
     if (inflight->verdict == EB_RETURN)
         return RETURNED;
-    return is_ours_for_sure(c, inflight, now_ms) || inflight->resent ? PLAIN : CHECKED;
+    return is_ours_for_sure(c, inflight, now_ms) ? PLAIN : CHECKED;
 }
 
 /* Settles an entry that needs no command, or returns false. */

@@ -7,8 +7,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.join(HERE, "..", "..", "..", "tests")
 sys.path[:0] = [HERE, os.path.join(TESTS, "brokers")]
-from redis_case import (LOGIN, add, configure, entry, login_lines, number, produce, redis_test, start_producer,  # noqa: E402
-                        start_worker)
+from redis_case import (LOGIN, add, configure, entry, login_lines, number, produce, proxy_test, redis_test,  # noqa: E402
+                        start_producer, start_worker)
 from hostile import HostileServer                           # noqa: E402
 from harness import main                                    # noqa: E402
 
@@ -134,6 +134,30 @@ def one_that_slept_through_its_claims_settles_nothing_of_others(t, redis):
     t.until(lambda: redis.group("a", "g")["pending"] == 0)
     end(heir)
     end(sleeper)
+
+
+@proxy_test(keys=SOON)
+def an_acknowledgement_that_did_not_arrive_settles_nothing_of_others(t, redis, proxy):
+    """It is sent again once there is a connection, when another consumer has taken the entry over."""
+    produce(t, "a", 0, 1)
+    cut_off = start_worker(t, "a", "g", at_work(t, "cut-off"), name="cut-off")
+    t.until(lambda: begun(t, "cut-off"))
+    proxy.hold("up")
+    t.write("go-cut-off", "")
+    t.until(lambda: os.path.exists(t.path("done-cut-off")), what="the end of its receiver")
+    configure(t, redis.url, **SOON)
+    heir = start_worker(t, "a", "g", at_work(t, "heir"), name="heir")
+    t.until(lambda: begun(t, "heir"), what="the heir's run")
+    connections = proxy.connections
+    proxy.cut()
+    proxy.release()
+    t.until(lambda: proxy.connections > connections + 1, what="its new connections")
+    time.sleep(1.5)                                         # time enough to do the wrong thing
+    t.equal([name for _, name, _ in pending(redis, "a")], ["heir"], "who holds it, after the other one was connected again")
+    t.write("go-heir", "")
+    t.until(lambda: redis.group("a", "g")["pending"] == 0)
+    end(heir)
+    end(cut_off)
 
 
 @redis_test()
