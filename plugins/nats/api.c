@@ -135,6 +135,31 @@ char *ebn_consumer_request(const struct ebn_consumer_config *c) {
 
 /* ---- Answers ---- */
 
+/* Skips a text that an answer must go on with. */
+static bool skip(const char **at, const char *end, const char *text) {
+    size_t len = strlen(text);
+
+    if ((size_t)(end - *at) < len || memcmp(*at, text, len) != 0)
+        return false;
+    *at += len;
+    return true;
+}
+
+uint64_t ebn_stored_read(natsMsg *message, const char *stream) {
+    const char *at = natsMsg_GetData(message), *end = at + natsMsg_GetDataLength(message);
+    uint64_t sequence = 0;
+
+    if (!at || !skip(&at, end, "{\"stream\":\"") || !skip(&at, end, stream) || !skip(&at, end, "\","))
+        return 0;
+    skip(&at, end, " ");
+    if (!skip(&at, end, "\"seq\":"))
+        return 0;
+    skip(&at, end, " ");
+    for (; at < end && *at >= '0' && *at <= '9' && sequence < UINT64_MAX / 16; at++)
+        sequence = sequence * 10 + (uint64_t)(*at - '0');
+    return at < end && (*at == '}' || *at == ',') ? sequence : 0;
+}
+
 /* Reads 2026-11-30T12:00:00.123456789Z as ms since 1970; -1: it is no time, or the year 1, which stands for none. */
 static int64_t read_time(const char *text) {
     struct tm parts = { 0 };

@@ -75,6 +75,10 @@ struct ebn_consumer_info {
     int64_t ack_wait_ms, max_ack_pending;
 };
 
+/* The sequence in a confirmation of a stream that a message is stored, {"stream":"NAME", "seq":N...}; 0: it is something else, such as
+ * an error. This one is read for each message, so it takes no JSON parser. */
+uint64_t ebn_stored_read(natsMsg *, const char *stream);
+
 /* Each returns false where the JSON has no such thing. */
 bool ebn_stream_info_read(const json_t *, struct ebn_stream_info *);
 bool ebn_consumer_info_read(const json_t *, struct ebn_consumer_info *);

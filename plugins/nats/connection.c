@@ -5,8 +5,6 @@
  * connection, is what those see; it and struct ebn_connection are counted by references. */
 #include "connection.h"
 
-#include <netinet/in.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include "login.h"
@@ -24,9 +22,7 @@ struct ebn_connection {
     unsigned refs;
     const struct eb_host *host; /* called under the mutex, while `stopping` is not set */
     struct ebp_link link;
-    natsOptions **options;            /* one for each server; `run` uses them alone */
-    char (*servers)[EBN_SERVER_ROOM]; /* what messages call them: without a password */
-    size_t n_servers;
+    struct ebn_logins logins; /* `run` uses them alone */
     char inbox[64], api[EBN_DOMAIN_MAX + 32];
     size_t inbox_len;
     int64_t login_ms;
@@ -47,7 +43,7 @@ struct outgoing {
     char what;
 };
 
-enum { BATCH = 64, BACKOFF_FIRST_MS = 50, BACKOFF_MAX_MS = 1000, CLOSE_MS = 300, WATCH_CLOSELY = 100 };
+enum { BATCH = 64, BACKOFF_FIRST_MS = 50, BACKOFF_MAX_MS = 1000, CLOSE_MS = 300 };
 
 /* ---- Life ---- */
 
@@ -63,10 +59,7 @@ static void connection_unref(struct ebn_connection *c) {
         natsMsg_Destroy(item.message);
     ebp_queue_unref(c->in);
     ebp_queue_unref(c->out);
-    for (size_t i = 0; i < c->n_servers; i++)
-        natsOptions_Destroy(c->options[i]);
-    free(c->options);
-    free(c->servers);
+    ebn_logins_free(&c->logins);
     ebp_cond_wakeup_close(&c->work);
     pthread_cond_destroy(&c->ended_cond);
     pthread_mutex_destroy(&c->mutex);
@@ -171,52 +164,6 @@ static void work_to_do(void *arg) {
 
 /* ---- The connection's thread ---- */
 
-static bool is_tcp(int fd) {
-    int domain = 0, protocol = 0;
-    socklen_t len = sizeof domain, room = sizeof protocol;
-
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && (domain == AF_INET || domain == AF_INET6) &&
-           getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &room) == 0 && protocol == IPPROTO_TCP;
-}
-
-/* libnats opens its socket without close-on-exec, and keeps it for itself while it connects and logs in: a thread looks for it
- * meanwhile. */
-struct watch {
-    struct ebp_descriptors before;
-    bool begun, done; /* atomic */
-};
-
-static void *watch_sockets(void *arg) {
-    struct watch *watch = arg;
-
-    __atomic_store_n(&watch->begun, true, __ATOMIC_RELEASE);
-    for (int n = 0; !__atomic_load_n(&watch->done, __ATOMIC_ACQUIRE); n++) {
-        ebp_descriptors_close_on_exec(&watch->before, is_tcp);
-        if (n < WATCH_CLOSELY)
-            sched_yield();
-        else
-            poll(NULL, 0, 1);
-    }
-    return NULL;
-}
-
-static natsStatus connect_to(natsOptions *options, natsConnection **nc) {
-    struct watch watch = { .begun = false };
-    pthread_t thread;
-    natsStatus status;
-
-    ebp_descriptors_list(&watch.before, is_tcp);
-    int failed = ebp_thread_start(&thread, watch_sockets, &watch, "eventbus-nats");
-    while (failed == 0 && !__atomic_load_n(&watch.begun, __ATOMIC_ACQUIRE))
-        sched_yield();
-    status = natsConnection_Connect(nc, options);
-    __atomic_store_n(&watch.done, true, __ATOMIC_RELEASE);
-    if (failed == 0)
-        pthread_join(thread, NULL);
-    ebp_descriptors_close_on_exec(&watch.before, is_tcp);
-    return status;
-}
-
 /* Fills why a server cannot be used. */
 static void say_away(struct ebn_connection *c, size_t server, natsStatus status, const char *text, struct eb_error *why) {
     natsStatus last = NATS_OK;
@@ -224,7 +171,7 @@ static void say_away(struct ebn_connection *c, size_t server, natsStatus status,
 
     if (status == NATS_TIMEOUT && !text)
         detail = "no answer";
-    ebp_error(why, EB_RETRIABLE, status, "cannot use NATS at %s: %s%s%s", c->servers[server], natsStatus_GetText(status),
+    ebp_error(why, EB_RETRIABLE, status, "cannot use NATS at %s: %s%s%s", c->logins.servers[server], natsStatus_GetText(status),
               detail && *detail ? ": " : "", detail && *detail ? detail : "");
 }
 
@@ -267,13 +214,13 @@ static natsStatus subscribe(struct session *s, natsConnection *nc, natsSubscript
 /* Connects to one server. Returns NULL with `why` filled. */
 static natsConnection *reach(struct ebn_connection *c, size_t server, struct session *s, natsSubscription **sub,
                              struct eb_error *why) {
-    natsOptions *options = c->options[server];
+    natsOptions *options = c->logins.options[server];
     natsConnection *nc = NULL;
     const char *text = NULL;
 
     natsOptions_SetClosedCB(options, on_closed, s);
     natsOptions_SetErrorHandler(options, on_error, s);
-    natsStatus status = connect_to(options, &nc);
+    natsStatus status = ebn_connect_to(options, &nc);
     if (status == NATS_OK) {
         __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED); /* for on_closed */
         status = probe(c, nc, &text);
@@ -358,7 +305,7 @@ static void *run(void *arg) {
             natsConnection_Destroy(nc);
             backoff_ms = BACKOFF_FIRST_MS;
             failed = 0;
-        } else if (++failed % c->n_servers == 0) {
+        } else if (++failed % c->logins.n == 0) {
             report_link(c, &why);
             for (int64_t until = ebp_monotonic_ms() + backoff_ms; ebp_monotonic_ms() < until && !is_stopping(c);) {
                 ebp_cond_wakeup_wait(&c->work, until - ebp_monotonic_ms());
@@ -366,7 +313,7 @@ static void *run(void *arg) {
             }
             backoff_ms = ebp_earlier(2 * backoff_ms, BACKOFF_MAX_MS);
         }
-        server = (server + 1) % c->n_servers;
+        server = (server + 1) % c->logins.n;
         if (s)
             session_unref(s);
     }
@@ -381,29 +328,6 @@ static void *run(void *arg) {
 
 /* ---- The owner's thread ---- */
 
-static int32_t no_memory(struct eb_error *err) {
-    return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, 0, "out of memory");
-}
-
-static int32_t make_options(struct ebn_connection *c, const struct settings *settings, struct eb_error *err) {
-    size_t n = 0;
-
-    while (settings->url[n])
-        n++;
-    c->options = calloc(n, sizeof *c->options);
-    c->servers = calloc(n, sizeof *c->servers);
-    if (!c->options || !c->servers)
-        return no_memory(err);
-    for (; c->n_servers < n; c->n_servers++) {
-        int32_t status = ebn_login(c->host, settings, c->n_servers, &c->options[c->n_servers], c->servers[c->n_servers], err);
-        if (status != EB_OK) {
-            natsOptions_Destroy(c->options[c->n_servers]);
-            return status;
-        }
-    }
-    return EB_OK;
-}
-
 /* What the thread begins with. */
 static int32_t prepare(struct ebn_connection *c, const struct settings *settings, size_t room, void (*wake)(void *), void *arg,
                        struct eb_error *err) {
@@ -411,18 +335,18 @@ static int32_t prepare(struct ebn_connection *c, const struct settings *settings
     int32_t status = ebn_library(err);
 
     if (status == EB_OK)
-        status = make_options(c, settings, err);
+        status = ebn_logins(c->host, settings, &c->logins, err);
     if (status != EB_OK)
         return status;
     c->login_ms = settings->login_timeout;
     snprintf(c->api, sizeof c->api, settings->domain ? "$JS.%s.API" : "$JS.API", settings->domain);
     if (natsInbox_Create(&inbox) != NATS_OK)
-        return no_memory(err);
+        return ebn_no_memory(err);
     c->inbox_len = (size_t)snprintf(c->inbox, sizeof c->inbox, "%s", inbox);
     natsInbox_Destroy(inbox);
     c->in = ebp_queue_new(sizeof(struct ebn_event), room, wake, arg);
     c->out = ebp_queue_new(sizeof(struct outgoing), room, work_to_do, c);
-    return c->in && c->out ? EB_OK : no_memory(err);
+    return c->in && c->out ? EB_OK : ebn_no_memory(err);
 }
 
 struct ebn_connection *ebn_connect(const struct eb_host *host, const struct settings *settings, size_t room,
@@ -432,7 +356,7 @@ struct ebn_connection *ebn_connect(const struct eb_host *host, const struct sett
 
     if (!c || !ebp_cond_wakeup_open(&c->work)) {
         free(c);
-        no_memory(err);
+        ebn_no_memory(err);
         return NULL;
     }
     c->refs = 1;

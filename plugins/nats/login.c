@@ -1,11 +1,17 @@
-/* login.c - the options of libnats for one server. See login.h. */
+/* login.c - the options of libnats for each server, and the connect. See login.h. */
 #include "login.h"
 
+#include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { DELIVERY_THREADS = 2 }; /* of all connections of the process; a thread for each subscription would end at its own time */
+
+int32_t ebn_no_memory(struct eb_error *err) {
+    return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, 0, "out of memory");
+}
 
 static pthread_once_t opened = PTHREAD_ONCE_INIT;
 static natsStatus open_status;
@@ -105,7 +111,7 @@ static int32_t refused(const struct attempt *a, struct eb_error *err) {
     const char *detail = nats_GetLastError(&last);
 
     if (a->status == NATS_NO_MEMORY)
-        return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, 0, "out of memory");
+        return ebn_no_memory(err);
     return ebp_error_of_kind(err, EB_PERMANENT, EB_KIND_CONFIG, a->status, "%s: libnats does not take it%s%.200s: %s%s%.200s",
                              a->key, a->value ? ", " : "", a->value ? a->value : "", natsStatus_GetText(a->status),
                              a->value && detail ? ": " : "", a->value && detail ? detail : "");
@@ -121,8 +127,8 @@ static int32_t check_file(const char *key, const char *path, struct eb_error *er
     return EB_PERMANENT;
 }
 
-int32_t ebn_login(const struct eb_host *host, const struct settings *set, size_t i, natsOptions **options, char *server,
-                  struct eb_error *err) {
+static int32_t make(const struct eb_host *host, const struct settings *set, size_t i, natsOptions **options, char *server,
+                    struct eb_error *err) {
     struct attempt a = { .status = NATS_OK };
     char name[EBN_SERVER_ROOM];
 
@@ -138,4 +144,77 @@ int32_t ebn_login(const struct eb_host *host, const struct settings *set, size_t
             set_tls(*options, set, name, &a);
     }
     return a.status == NATS_OK ? EB_OK : refused(&a, err);
+}
+
+int32_t ebn_logins(const struct eb_host *host, const struct settings *settings, struct ebn_logins *logins,
+                   struct eb_error *err) {
+    int32_t status = EB_OK;
+    size_t n = 0;
+
+    while (settings->url[n])
+        n++;
+    logins->options = calloc(n, sizeof *logins->options);
+    logins->servers = calloc(n, sizeof *logins->servers);
+    if (!logins->options || !logins->servers)
+        return ebn_no_memory(err);
+    for (; logins->n < n && status == EB_OK; logins->n++)
+        status = make(host, settings, logins->n, &logins->options[logins->n], logins->servers[logins->n], err);
+    return status;
+}
+
+void ebn_logins_free(struct ebn_logins *logins) {
+    for (size_t i = 0; i < logins->n; i++)
+        natsOptions_Destroy(logins->options[i]);
+    free(logins->options);
+    free(logins->servers);
+}
+
+/* ---- The socket ---- */
+
+enum { WATCH_CLOSELY = 100 };
+
+static bool is_tcp(int fd) {
+    int domain = 0, protocol = 0;
+    socklen_t len = sizeof domain, room = sizeof protocol;
+
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && (domain == AF_INET || domain == AF_INET6) &&
+           getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &room) == 0 && protocol == IPPROTO_TCP;
+}
+
+/* libnats opens its socket without close-on-exec, and keeps it for itself while it connects and logs in: a thread looks for it
+ * meanwhile. */
+struct watch {
+    struct ebp_descriptors before;
+    bool begun, done; /* atomic */
+};
+
+static void *watch_sockets(void *arg) {
+    struct watch *watch = arg;
+
+    __atomic_store_n(&watch->begun, true, __ATOMIC_RELEASE);
+    for (int n = 0; !__atomic_load_n(&watch->done, __ATOMIC_ACQUIRE); n++) {
+        ebp_descriptors_close_on_exec(&watch->before, is_tcp);
+        if (n < WATCH_CLOSELY)
+            sched_yield();
+        else
+            poll(NULL, 0, 1);
+    }
+    return NULL;
+}
+
+natsStatus ebn_connect_to(natsOptions *options, natsConnection **nc) {
+    struct watch watch = { .begun = false };
+    pthread_t thread;
+    natsStatus status;
+
+    ebp_descriptors_list(&watch.before, is_tcp);
+    int failed = ebp_thread_start(&thread, watch_sockets, &watch, "eventbus-nats");
+    while (failed == 0 && !__atomic_load_n(&watch.begun, __ATOMIC_ACQUIRE))
+        sched_yield();
+    status = natsConnection_Connect(nc, options);
+    __atomic_store_n(&watch.done, true, __ATOMIC_RELEASE);
+    if (failed == 0)
+        pthread_join(thread, NULL);
+    ebp_descriptors_close_on_exec(&watch.before, is_tcp);
+    return status;
 }

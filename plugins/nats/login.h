@@ -1,4 +1,4 @@
-/* login.h - the options of libnats for one server: address, login, TLS. */
+/* login.h - the options of libnats for each server: address, login, TLS; and the connect. */
 #ifndef EBN_LOGIN_H
 #define EBN_LOGIN_H
 
@@ -7,9 +7,23 @@
 
 enum { EBN_SERVER_ROOM = 128 };
 
-/* Makes the options for settings->url[i], and writes what messages call that server: host and port, no password. EB_PERMANENT:
- * the settings hold something that libnats refuses, such as a certificate that cannot be read. EB_RETRIABLE: no memory. */
-int32_t ebn_login(const struct eb_host *, const struct settings *, size_t i, natsOptions **, char *server, struct eb_error *);
+/* For each server of `url`: the options of libnats, and what messages call it, host and port without a password. */
+struct ebn_logins {
+    natsOptions **options;
+    char (*servers)[EBN_SERVER_ROOM];
+    size_t n;
+};
+
+/* Makes them, to be freed whatever comes. EB_PERMANENT: the settings hold something that libnats refuses, such as a file that
+ * cannot be read. EB_RETRIABLE: no memory. */
+int32_t ebn_logins(const struct eb_host *, const struct settings *, struct ebn_logins *, struct eb_error *);
+void ebn_logins_free(struct ebn_logins *);
+
+/* natsConnection_Connect, whose socket becomes close-on-exec at once. */
+natsStatus ebn_connect_to(natsOptions *, natsConnection **);
+
+/* EB_RETRIABLE: "out of memory". */
+int32_t ebn_no_memory(struct eb_error *);
 
 /* Opens libnats once for this process, and leaves the process's SIGPIPE as it is. */
 int32_t ebn_library(struct eb_error *);

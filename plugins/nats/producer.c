@@ -212,35 +212,9 @@ static int64_t producer_submit(void *self, const struct eb_message *const *batch
 
 /* ---- Answers ---- */
 
-/* Skips a text that an answer must go on with. */
-static bool skip(const char **at, const char *end, const char *text) {
-    size_t len = strlen(text);
-
-    if ((size_t)(end - *at) < len || memcmp(*at, text, len) != 0)
-        return false;
-    *at += len;
-    return true;
-}
-
-/* Reads {"stream":"NAME", "seq":N...}, as servers write it; 0: it is something else, such as an error. */
-static uint64_t read_stored(natsMsg *message, const char *stream) {
-    const char *at = natsMsg_GetData(message), *end = at + natsMsg_GetDataLength(message);
-    uint64_t sequence = 0;
-
-    if (!at || !skip(&at, end, "{\"stream\":\"") || !skip(&at, end, stream) || !skip(&at, end, "\","))
-        return 0;
-    skip(&at, end, " ");
-    if (!skip(&at, end, "\"seq\":"))
-        return 0;
-    skip(&at, end, " ");
-    for (; at < end && *at >= '0' && *at <= '9' && sequence < UINT64_MAX / 16; at++)
-        sequence = sequence * 10 + (uint64_t)(*at - '0');
-    return at < end && (*at == '}' || *at == ',') ? sequence : 0;
-}
-
 static void on_stored(struct producer *p, struct pending *one, natsMsg *message, int64_t now) {
     struct topic *topic = one->topic;
-    uint64_t sequence = read_stored(message, topic->stream);
+    uint64_t sequence = ebn_stored_read(message, topic->stream);
     struct ebn_answer answer;
     char text[240];
 
