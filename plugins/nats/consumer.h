@@ -35,6 +35,8 @@ enum subscribed_state {
     READY
 };
 
+enum { EBN_DONE = 4096 };
+
 /* A topic of the subscription. */
 struct subscribed {
     const char *name;
@@ -52,6 +54,10 @@ struct subscribed {
     struct inflight_list waiting;
     size_t n; /* messages of it in all lists */
     uint64_t largest, highest;
+    /* The sequences that were acknowledged last, of n_done in all: a server that was killed may have forgotten them, since it writes
+     * them down up to a second later, and delivers those messages again. */
+    uint64_t done[EBN_DONE];
+    size_t n_done;
     /* until_end */
     bool end_known, ended;
     uint64_t end;

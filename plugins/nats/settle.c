@@ -8,6 +8,8 @@ static void confirm(struct consumer *c, struct inflight *one, int32_t status) {
     uint64_t token = ebp_token(&one->slot);
     bool of_host = one->lease.of_host;
 
+    if (status == EB_OK && one->verdict == EB_ACK)
+        one->topic->done[one->topic->n_done++ % EBN_DONE] = one->sequence;
     ebn_inflight_free(c, one);
     c->progress = true;
     if (of_host)

@@ -71,6 +71,7 @@ static void lose_all(struct consumer *c, struct subscribed *topic) {
                 ebn_lose(c, one);
         }
     topic->highest = 0;
+    topic->n_done = 0;
 }
 
 static void on_absent(struct consumer *c, struct subscribed *topic, int64_t now) {
@@ -244,6 +245,15 @@ static struct inflight *find_sequence(const struct consumer *c, const struct sub
     return NULL;
 }
 
+/* Acknowledges a message again that was acknowledged before. Returns whether it was. */
+static bool is_done(struct consumer *c, const struct subscribed *topic, natsMsg *message, uint64_t sequence) {
+    size_t n = topic->n_done < EBN_DONE ? topic->n_done : EBN_DONE, i = 0;
+
+    while (i < n && topic->done[i] != sequence)
+        i++;
+    return i < n && ebn_send_text(c->connection, c->epoch, ABOUT_VERDICT, 0, natsMsg_GetReply(message), "+ACK");
+}
+
 /* The server has forgotten that a message is here, as after a crash, and delivers it again: it stays here, with the new lease. */
 static void renew(struct consumer *c, struct inflight *one, natsMsg *message, int64_t now) {
     bool of_host = one->lease.of_host;
@@ -308,6 +318,10 @@ void ebn_delivered(struct consumer *c, natsMsg *message, int64_t now) {
         one = find_sequence(c, topic, delivered.sequence);
     if (one) {
         renew(c, one, message, now);
+        return;
+    }
+    if (delivered.sequence <= topic->highest && is_done(c, topic, message, delivered.sequence)) {
+        natsMsg_Destroy(message);
         return;
     }
     ebn_add_waiting(c, topic, message, delivered.sequence, topic->pull_sent_ms);

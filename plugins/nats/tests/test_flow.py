@@ -53,15 +53,13 @@ def what_is_sent_is_received_and_the_verbs_see_it(server):
 
 @test
 def hostile_names_reach_their_own_topic_only(server):
-    names = ["a.b", "a%2Eb", "a..b", ".a", "a.", "a*", "a>", ">", "*", "$JS.API.INFO", "a b", "ü", "a/b", "../../x", "%members", "'\"\\"]
+    names = ["a.b", "a%2Eb", "a..b", ".a", "a.", "a>", ">", "$JS.API.INFO", "a b", "ü", "a/b", "../../x", "%members", "'\"\\"]
     with site(server) as s:
         for number, name in enumerate(names):
             s.run("produce", "--signal", EVENT, "-t", name, "-", stdin=data_lines([("ada", number)]))
         listed = {row["topic"]: row["events"] for row in s.rows("topics")}
         for number, name in enumerate(names):
             equal(listed.get(name), 1, f"events of topic {name!r}")
-            if "*" in name:
-                continue  # a pattern, which a consumer of this plugin does not take
             got = [json.loads(line) for line in s.run("consume", "-t", name, "-g", name, "--exit-at-end", "-q").stdout.splitlines()]
             equal([user_of(event)["id"] for event in got], [number], f"what came from topic {name!r}")
         long = s.run("produce", "--signal", EVENT, "-t", "ü" * 60, "-", stdin=data_lines([("ada", 1)]), status=None)
