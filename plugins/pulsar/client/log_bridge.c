@@ -94,6 +94,9 @@ static bool is_enabled(pulsar_logger_level_t level, void *ctx) {
     return level >= pulsar_INFO;
 }
 
+/* All that the library says of a login that a broker refuses is that the connection has ended. */
+static const char disconnected[] = "the broker closed the connection, as it does if it refuses the token or certificate";
+
 static void on_line(pulsar_logger_level_t level, const char *file, int number, const char *line, void *ctx) {
     char text[LINE_ROOM] = "libpulsar: ";
     size_t begin = strlen(text);
@@ -103,6 +106,9 @@ static void on_line(pulsar_logger_level_t level, const char *file, int number, c
     pthread_mutex_lock(&bridge.lock);
     if (level >= pulsar_WARN) {
         ebp_one_line(bridge.last, sizeof bridge.last, text + begin, strlen(text + begin));
+        bridge.last_ms = ebp_monotonic_ms();
+    } else if (strstr(line, "Connection disconnected")) {
+        snprintf(bridge.last, sizeof bridge.last, "%s", disconnected);
         bridge.last_ms = ebp_monotonic_ms();
     }
     if (bridge.n > 0) {

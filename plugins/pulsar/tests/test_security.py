@@ -67,8 +67,8 @@ def who_has_no_rights_is_refused(server):
 
 @test
 def who_does_not_log_in_is_refused(server):
-    refused(secure(server), "not authenticated", "refused the token", "uthenticat")
-    refused(secure(server, token="a.b.c"), "not authenticated", "refused the token", "uthenticat", secret="a.b.c")
+    refused(secure(server), "not authenticated", "refuses the token")
+    refused(secure(server, token="a.b.c"), "not authenticated", "refuses the token", secret="a.b.c")
 
 
 @test
