@@ -29,8 +29,8 @@ PATIENCE = 180
 SKIPPED = 77
 ADMIN, PROBE = "admin", "ready-probe"
 
-# What a small machine needs, and what the tests need: topics that nobody reads stay, single messages of a batch can be
-# acknowledged, and errors while ledgers are recovered do not put the only bookie into quarantine.
+# What a small machine needs; what eventbus-pulsar(5) asks of a broker; and that errors while ledgers are recovered do not put the
+# only bookie into quarantine.
 SETTINGS = {
     "bindAddress": "127.0.0.1",
     "numIOThreads": "2", "numOrderedExecutorThreads": "2", "numHttpServerThreads": "8", "numExecutorThreadPoolSize": "2",
@@ -41,6 +41,7 @@ SETTINGS = {
     "dbStorage_rocksDB_blockCacheSize": "16777216", "journalMaxSizeMB": "128", "webSocketServiceEnabled": "false",
     "loadBalancerEnabled": "false", "diskUsageThreshold": "0.99", "diskUsageWarnThreshold": "0.98",
     "brokerDeleteInactiveTopicsEnabled": "false", "acknowledgmentAtBatchIndexLevelEnabled": "true",
+    "managedLedgerDefaultMarkDeleteRateLimit": "100",
 }
 OPENED = ("java.base/java.io", "java.base/java.util.zip", "java.base/java.nio", "java.base/jdk.internal.misc",
           "java.base/jdk.internal.platform", "java.management/sun.management",
