@@ -94,7 +94,7 @@ static int32_t find_time(struct admin *a, const struct ebn_stream_info *info, co
     if (answer.http != 0 || !ebn_consumer_info_read(answer.root, &made)) {
         status = ebn_answer_failed(&answer, err, "stream", info->name);
     } else {
-        *sequence = made.delivered + 1;
+        *sequence = made.pending > 0 ? made.delivered + 1 : info->last + 1; /* nothing is that young */
         if (ebn_request(a, "CONSUMER.DELETE", info->name, made.name, strdup(""), until, &gone, NULL) == EB_OK)
             ebn_answer_free(&gone);
     }

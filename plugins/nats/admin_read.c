@@ -136,6 +136,7 @@ struct browsing {
     struct ebn_stream_info info;
     uint64_t at; /* the next sequence to read */
     int32_t timeout_ms;
+    int64_t until_ms; /* when the next message must be there */
     int32_t (*each)(void *, const struct eb_message *);
     void *arg;
     char reader[256]; /* the consumer's name; "": to be made */
@@ -190,7 +191,6 @@ static int32_t read_page(struct browsing *b, struct eb_error *err) {
     struct admin *a = b->admin;
     char subject[EBN_API_ROOM], text[96];
     uint64_t number = ++a->n_requests;
-    int64_t until = ebp_monotonic_ms() + b->timeout_ms;
     int32_t status = EB_OK;
     bool more = true;
     int n = 0;
@@ -200,14 +200,15 @@ static int32_t read_page(struct browsing *b, struct eb_error *err) {
     if (!a->up || !ebn_send_text(a->connection, a->epoch, 'r', number, subject, text))
         more = false;
     for (; more && n < PAGE && status == EB_OK && !b->stopped && b->at <= b->info.last; n++) {
-        natsMsg *message = ebn_next(a, number, true, until);
+        natsMsg *message = ebn_next(a, number, true, b->until_ms);
         more = message && show(b, message, &status, err);
         natsMsg_Destroy(message);
-        until = ebp_monotonic_ms() + b->timeout_ms;
+        if (more)
+            b->until_ms = ebp_monotonic_ms() + b->timeout_ms;
     }
     if (!more)
         b->reader[0] = 0;
-    if (!more && n <= 1 && ebp_monotonic_ms() >= until)
+    if (!more && ebp_monotonic_ms() >= b->until_ms)
         return ebp_error(err, EB_RETRIABLE, 0, "topic %.300s: no message in %d ms", b->topic, (int)b->timeout_ms);
     return status;
 }
@@ -227,6 +228,7 @@ int32_t ebn_admin_browse(void *self, const char *topic, const struct eb_point *f
     status = ebn_find_point(self, topic, &b.info, from, until, &b.at, err);
     if (status == EB_END)
         return EB_OK; /* there is nothing after the end */
+    b.until_ms = ebp_monotonic_ms() + timeout_ms;
     while (status == EB_OK && !b.stopped && b.info.messages > 0 && b.at <= b.info.last) {
         if (!b.reader[0])
             status = make_reader(&b, err);

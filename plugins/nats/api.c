@@ -101,9 +101,9 @@ static void print_time(int64_t time_ms, char out[40]) {
     snprintf(out, 40, "%s.%03dZ", date, (int)rest);
 }
 
-/* A time outside of what four digits of a year can say stands for the beginning or the end. */
+/* A time before 1970 stands for the beginning; one after what the server counts, ns since then in 63 bits, for the end. */
 static bool set_start(json_t *config, const struct eb_point *start) {
-    const int64_t last_ms = INT64_C(253402300799) * 1000;
+    const int64_t last_ms = INT64_C(9223372036) * 1000;
     uint64_t sequence = 1;
     char time[40];
 

@@ -122,7 +122,7 @@ static size_t put(char *out, size_t at, char c, bool plain) {
     if (plain) {
         out[at++] = c;
     } else {
-        out[at++] = '%';
+        out[at++] = EBN_ESCAPE;
         out[at++] = digits[(unsigned char)c >> 4];
         out[at++] = digits[(unsigned char)c & 0xF];
     }
@@ -146,11 +146,12 @@ bool ebn_name_text(const char *name, char *out) {
     if (strlen(name) > EBN_NAME_MAX)
         return false;
     for (; *name; name++) {
-        int high = name[0] == '%' ? ebp_hex_digit(name[1]) : 0, low = name[0] == '%' && high >= 0 ? ebp_hex_digit(name[2]) : 0;
-        if (high < 0 || low < 0 || (name[0] == '%' && high + low == 0))
+        int high = name[0] == EBN_ESCAPE ? ebp_hex_digit(name[1]) : 0,
+            low = name[0] == EBN_ESCAPE && high >= 0 ? ebp_hex_digit(name[2]) : 0;
+        if (high < 0 || low < 0 || (name[0] == EBN_ESCAPE && high + low == 0))
             return false;
-        out[n++] = name[0] == '%' ? (char)(high << 4 | low) : name[0];
-        name += name[0] == '%' ? 2 : 0;
+        out[n++] = name[0] == EBN_ESCAPE ? (char)(high << 4 | low) : name[0];
+        name += name[0] == EBN_ESCAPE ? 2 : 0;
     }
     out[n] = 0;
     return ebn_name(out, again) && strcmp(again, given) == 0;

@@ -29,7 +29,11 @@ int32_t ebn_check(const void *settings, struct eb_error *);
 
 enum { EBN_NAME_MAX = 200, EBN_SUBJECT_ROOM = 512, EBN_API_ROOM = 640, EBN_DOMAIN_MAX = 64 };
 
-/* Writes a topic's stream, a group's durable consumer: letters, digits, - and _ as they are, all else as %XX. Returns false if
+/* What stands before two hexadecimal digits. Not %: nats-server makes the subjects of acknowledgements by a format that has the
+ * names of the stream and the consumer in it, so after a % they come out wrong, and with a blank they break the connection. */
+#define EBN_ESCAPE '='
+
+/* Writes a topic's stream, a group's durable consumer: letters, digits, - and _ as they are, all else as =XX. Returns false if
  * that is longer than EBN_NAME_MAX or empty; `out` has EBN_NAME_MAX + 1 bytes. */
 bool ebn_name(const char *text, char *out);
 
