@@ -69,7 +69,8 @@ void pl_link_look(struct pl_link *l, enum pl_seen seen) {
         ebp_link_up(&l->link);
     else if (seen == PL_SEEN_DISCONNECTED)
         report_down(l, "the connection is lost");
-    else if (ebp_link_state(&l->link) != EBP_LINK_UP && !l->asking && ebp_monotonic_ms() >= l->ask_again_ms)
+    else if (seen == PL_SEEN_NOTHING && ebp_link_state(&l->link) != EBP_LINK_UP && !l->asking &&
+             ebp_monotonic_ms() >= l->ask_again_ms)
         ask = l->asking = true;
     if (reason_is_due(l))
         report_down(l, "no answer yet");

@@ -9,7 +9,12 @@
 
 #include <eventbus/plugin-help.h>
 
-enum pl_seen { PL_SEEN_NOTHING, PL_SEEN_CONNECTED, PL_SEEN_DISCONNECTED };
+enum pl_seen {
+    PL_SEEN_NOTHING, /* there is none of them yet: a broker is asked */
+    PL_SEEN_CONNECTED,
+    PL_SEEN_DISCONNECTED,
+    PL_SEEN_UNKNOWN /* what else the instance needs has not answered yet: nobody is asked */
+};
 
 /* How often an instance should look, in ms. */
 enum { PL_LINK_LOOK_MS = 200 };

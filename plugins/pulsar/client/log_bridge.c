@@ -5,7 +5,7 @@
 #include <string.h>
 #include <eventbus/plugin-help.h>
 
-enum { LINE_ROOM = 700, WARN_AGAIN_MS = 10000, LAST_MS = 30000, WARNED = 16 };
+enum { LINE_ROOM = 700, SAY_AGAIN_MS = 10000, LAST_MS = 30000, SAID = 16 };
 
 /* The lock guards all of it. */
 static struct {
@@ -18,7 +18,7 @@ static struct {
         const char *file; /* where the library logs from: a constant of its own */
         int line;
         int64_t until_ms;
-    } warned[WARNED];
+    } said[SAID];
 } bridge = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 int32_t pl_log_join(const struct eb_host *host, struct eb_error *err) {
@@ -77,15 +77,15 @@ static bool is_news(const char *file, int line) {
     int64_t now = ebp_monotonic_ms();
     size_t oldest = 0;
 
-    for (size_t i = 0; i < WARNED; i++) {
-        if (bridge.warned[i].file == file && bridge.warned[i].line == line && bridge.warned[i].until_ms > now)
+    for (size_t i = 0; i < SAID; i++) {
+        if (bridge.said[i].file == file && bridge.said[i].line == line && bridge.said[i].until_ms > now)
             return false;
-        if (bridge.warned[i].until_ms < bridge.warned[oldest].until_ms)
+        if (bridge.said[i].until_ms < bridge.said[oldest].until_ms)
             oldest = i;
     }
-    bridge.warned[oldest].file = file;
-    bridge.warned[oldest].line = line;
-    bridge.warned[oldest].until_ms = now + WARN_AGAIN_MS;
+    bridge.said[oldest].file = file;
+    bridge.said[oldest].line = line;
+    bridge.said[oldest].until_ms = now + SAY_AGAIN_MS;
     return true;
 }
 
@@ -97,6 +97,29 @@ static bool is_enabled(pulsar_logger_level_t level, void *ctx) {
 /* All that the library says of a login that a broker refuses is that the connection has ended. */
 static const char disconnected[] = "the broker closed the connection, as it does if it refuses the token or certificate";
 
+/* Takes out what says nothing to an operator. */
+static void cut(char *text, const char *what) {
+    char *at = strstr(text, what);
+
+    if (at)
+        memmove(at, at + strlen(what), strlen(at + strlen(what)) + 1);
+}
+
+/* With the lock. Keeps a line that says why there is no connection, without its "[FROM -> TO] "; what follows from that is left
+ * out. */
+static void keep_last(const char *line) {
+    const char *begin = *line == '[' ? strstr(line, "] ") : NULL;
+
+    if (strstr(line, "artition") || strstr(line, "Connection closed"))
+        return;
+    begin = begin ? begin + 2 : line;
+    ebp_one_line(bridge.last, sizeof bridge.last, begin, strlen(begin));
+    cut(bridge.last, " to 0.0.0.0:0");
+    bridge.last_ms = ebp_monotonic_ms();
+}
+
+/* The plugin reports itself what a line of the library's means for the operator: by the link, or by a message's error. So no
+ * line is a warning here, and what is said at each try is said once. */
 static void on_line(pulsar_logger_level_t level, const char *file, int number, const char *line, void *ctx) {
     char text[LINE_ROOM] = "libpulsar: ";
     size_t begin = strlen(text);
@@ -104,19 +127,13 @@ static void on_line(pulsar_logger_level_t level, const char *file, int number, c
     (void)ctx;
     pl_log_clean(line, text + begin, sizeof text - begin);
     pthread_mutex_lock(&bridge.lock);
-    if (level >= pulsar_WARN) {
-        ebp_one_line(bridge.last, sizeof bridge.last, text + begin, strlen(text + begin));
-        bridge.last_ms = ebp_monotonic_ms();
-    } else if (strstr(line, "Connection disconnected")) {
-        snprintf(bridge.last, sizeof bridge.last, "%s", disconnected);
-        bridge.last_ms = ebp_monotonic_ms();
-    }
-    if (bridge.n > 0) {
-        int32_t as = level >= pulsar_ERROR && is_news(file, number) ? EBP_LOG_WARNING
-                     : level >= pulsar_WARN                         ? EBP_LOG_INFO
-                                                                    : EBP_LOG_DEBUG;
-        bridge.hosts[0]->log(bridge.hosts[0], as, text);
-    }
+    if (level >= pulsar_WARN)
+        keep_last(text + begin);
+    else if (strstr(line, "Connection disconnected"))
+        keep_last(disconnected);
+    if (bridge.n > 0)
+        bridge.hosts[0]->log(bridge.hosts[0], level >= pulsar_ERROR && is_news(file, number) ? EBP_LOG_INFO : EBP_LOG_DEBUG,
+                             text);
     pthread_mutex_unlock(&bridge.lock);
 }
 

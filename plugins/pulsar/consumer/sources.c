@@ -249,6 +249,7 @@ static bool look_at(struct pl_source *source) {
 void pl_sources_look(struct pl_receiving *r) {
     enum pl_seen seen = PL_SEEN_NOTHING;
     struct eb_error why;
+    bool has_looked;
 
     for (struct pl_source *source = pl_sources(r); source; source = source->next)
         if (source->consumer && look_at(source))
@@ -257,10 +258,11 @@ void pl_sources_look(struct pl_receiving *r) {
             seen = PL_SEEN_DISCONNECTED;
     pthread_mutex_lock(&r->lock);
     why = r->watch_error;
+    has_looked = r->has_looked;
     pthread_mutex_unlock(&r->lock);
     if (seen == PL_SEEN_NOTHING && why.status != EB_OK)
         pl_link_fail(&r->link, &why);
     else
-        pl_link_look(&r->link, seen);
+        pl_link_look(&r->link, seen == PL_SEEN_NOTHING && !has_looked ? PL_SEEN_UNKNOWN : seen);
     pl_settle_again(r);
 }

@@ -154,6 +154,7 @@ struct pl_receiving {
     /* guarded by the lock; `sources` only grows, at its head */
     struct pl_source *sources;
     struct eb_error watch_error; /* status not 0: the last request failed */
+    bool has_looked;             /* the watch thread has looked once, or failed to */
     bool idle;                   /* the host's thread has nothing in flight: the watch thread looks for the end */
     bool ended;                  /* until_end: there is nothing to wait for */
     bool woken, closed;

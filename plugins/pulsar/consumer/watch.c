@@ -32,12 +32,14 @@ static void log_line(struct pl_receiving *r, int32_t level, const char *text) {
     pthread_mutex_unlock(&r->lock);
 }
 
-static void note_error(struct pl_receiving *r, const struct eb_error *err) {
+/* After each look: what failed, or NULL. */
+static void note_look(struct pl_receiving *r, const struct eb_error *err) {
     pthread_mutex_lock(&r->lock);
     if (err)
         r->watch_error = *err;
     else
         r->watch_error.status = EB_OK;
+    r->has_looked = true;
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -239,7 +241,7 @@ static int64_t look_around(struct pl_receiving *r) {
             first = err;
         all_known = all_known && r->watched[i].known;
     }
-    note_error(r, first.status != EB_OK ? &first : NULL);
+    note_look(r, first.status != EB_OK ? &first : NULL);
     if (first.status != EB_OK)
         return r->own->topic_wait < 1000 ? r->own->topic_wait : 1000;
     r->looked_once = true;
