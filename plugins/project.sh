@@ -1,7 +1,7 @@
 #!/bin/sh
 # plugins/project.sh - builds a plugin that is a project of its own, plugins/NAME, from the main build.
 #
-#   project.sh configure NAME        configures it in projects/NAME, with the event bus of this build and its options
+#   project.sh configure NAME [-q]   configures it in projects/NAME, with the event bus of this build and its options
 #   project.sh dist NAME FOLDER      copies it whole into FOLDER/plugins/NAME, with its configure
 #
 # configure runs in the folder of the main build, whose options are those that config.status keeps. --with-NAME=PREFIX of the
@@ -28,7 +28,7 @@ make_configure() {
 configure() {
     build=$PWD
     (make_configure "$source")
-    pkg_config_path=${PKG_CONFIG_PATH-} library=
+    pkg_config_path=${PKG_CONFIG_PATH-} library= quiet=${1-}
     eval "set x $(./config.status --config)"
     shift
     for option in "$@"; do
@@ -41,7 +41,7 @@ configure() {
     mkdir -p "projects/$name"
     cd "projects/$name"
     # What stands first here may be overridden by the main build's options, what stands last may not.
-    "$source/configure" -q --with-plugindir='${libdir}/eventbus/plugins' "$@" --disable-option-checking \
+    "$source/configure" $quiet --with-plugindir='${libdir}/eventbus/plugins' "$@" --disable-option-checking \
         --cache-file=/dev/null --srcdir="$source" ${library:+"--with-lib$name=$library"} \
         PKG_CONFIG_PATH="$build${pkg_config_path:+:$pkg_config_path}"
 }
@@ -57,7 +57,7 @@ dist() {
 }
 
 case $1 in
-    configure) configure ;;
+    configure) configure ${3-} ;;
     dist) dist "$3" ;;
     *) fail "unknown: $1" ;;
 esac
