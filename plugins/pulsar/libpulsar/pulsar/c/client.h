@@ -90,7 +90,6 @@ typedef void (*pulsar_subscribe_callback)(pulsar_result, pulsar_consumer_t *, vo
 typedef void (*pulsar_get_partitions_callback)(pulsar_result, pulsar_string_list_t *, void *ctx);
 typedef void (*pulsar_close_callback)(pulsar_result, void *ctx);
 typedef void (*pulsar_send_callback)(pulsar_result, pulsar_message_id_t *, void *ctx);
-typedef void (*pulsar_flush_callback)(pulsar_result, void *ctx);
 typedef void (*pulsar_result_callback)(pulsar_result, void *ctx);
 typedef void (*pulsar_reader_callback)(pulsar_result, pulsar_reader_t *, void *ctx);
 typedef void (*pulsar_message_listener)(pulsar_consumer_t *, pulsar_message_t *, void *ctx);
@@ -112,7 +111,6 @@ void pulsar_client_configuration_set_tls_allow_insecure_connection(pulsar_client
 void pulsar_client_configuration_set_validate_hostname(pulsar_client_configuration_t *, int on);
 void pulsar_client_configuration_set_stats_interval_in_seconds(pulsar_client_configuration_t *, unsigned int seconds);
 void pulsar_client_configuration_set_keep_alive_interval_in_seconds(pulsar_client_configuration_t *, unsigned int seconds);
-void pulsar_client_configuration_set_partitions_update_interval(pulsar_client_configuration_t *, unsigned int seconds);
 
 pulsar_client_t *pulsar_client_create(const char *url, const pulsar_client_configuration_t *);
 void pulsar_client_create_producer_async(pulsar_client_t *, const char *topic, const pulsar_producer_configuration_t *, pulsar_create_producer_callback, void *ctx);
@@ -120,7 +118,6 @@ void pulsar_client_subscribe_async(pulsar_client_t *, const char *topic, const c
 void pulsar_client_create_reader_async(pulsar_client_t *, const char *topic, const pulsar_message_id_t *start, pulsar_reader_configuration_t *, pulsar_reader_callback, void *ctx);
 void pulsar_client_get_topic_partitions_async(pulsar_client_t *, const char *topic, pulsar_get_partitions_callback, void *ctx);
 pulsar_result pulsar_client_close(pulsar_client_t *);
-void pulsar_client_close_async(pulsar_client_t *, pulsar_close_callback, void *ctx);
 void pulsar_client_free(pulsar_client_t *);
 
 pulsar_producer_configuration_t *pulsar_producer_configuration_create(void);
@@ -138,7 +135,6 @@ void pulsar_producer_configuration_set_batching_max_allowed_size_in_bytes(pulsar
 void pulsar_producer_configuration_set_batching_max_publish_delay_ms(pulsar_producer_configuration_t *, unsigned long ms);
 
 void pulsar_producer_send_async(pulsar_producer_t *, pulsar_message_t *, pulsar_send_callback, void *ctx);
-void pulsar_producer_flush_async(pulsar_producer_t *, pulsar_flush_callback, void *ctx);
 void pulsar_producer_close_async(pulsar_producer_t *, pulsar_close_callback, void *ctx);
 int pulsar_producer_is_connected(pulsar_producer_t *);
 void pulsar_producer_free(pulsar_producer_t *);
@@ -148,20 +144,12 @@ void pulsar_consumer_configuration_free(pulsar_consumer_configuration_t *);
 void pulsar_consumer_configuration_set_consumer_type(pulsar_consumer_configuration_t *, pulsar_consumer_type);
 void pulsar_consumer_configuration_set_message_listener(pulsar_consumer_configuration_t *, pulsar_message_listener, void *ctx);
 void pulsar_consumer_configuration_set_receiver_queue_size(pulsar_consumer_configuration_t *, int n);
-void pulsar_consumer_set_max_total_receiver_queue_size_across_partitions(pulsar_consumer_configuration_t *, int n);
 void pulsar_consumer_set_consumer_name(pulsar_consumer_configuration_t *, const char *name);
-void pulsar_configure_set_negative_ack_redelivery_delay_ms(pulsar_consumer_configuration_t *, long ms);
 void pulsar_configure_set_ack_grouping_time_ms(pulsar_consumer_configuration_t *, long ms);
-void pulsar_configure_set_ack_grouping_max_size(pulsar_consumer_configuration_t *, long n);
 void pulsar_consumer_set_subscription_initial_position(pulsar_consumer_configuration_t *, initial_position);
 void pulsar_consumer_configuration_set_batch_index_ack_enabled(pulsar_consumer_configuration_t *, int on);
-void pulsar_consumer_configuration_set_start_paused(pulsar_consumer_configuration_t *, int on);
 
 void pulsar_consumer_acknowledge_async_id(pulsar_consumer_t *, pulsar_message_id_t *, pulsar_result_callback, void *ctx);
-void pulsar_consumer_negative_acknowledge_id(pulsar_consumer_t *, pulsar_message_id_t *);
-pulsar_result pulsar_consumer_pause_message_listener(pulsar_consumer_t *);
-pulsar_result resume_message_listener(pulsar_consumer_t *);
-void pulsar_consumer_redeliver_unacknowledged_messages(pulsar_consumer_t *);
 int pulsar_consumer_is_connected(pulsar_consumer_t *);
 void pulsar_consumer_close_async(pulsar_consumer_t *, pulsar_result_callback, void *ctx);
 void pulsar_consumer_free(pulsar_consumer_t *);
@@ -169,18 +157,14 @@ void pulsar_consumer_free(pulsar_consumer_t *);
 pulsar_reader_configuration_t *pulsar_reader_configuration_create(void);
 void pulsar_reader_configuration_free(pulsar_reader_configuration_t *);
 void pulsar_reader_configuration_set_receiver_queue_size(pulsar_reader_configuration_t *, int n);
-void pulsar_reader_configuration_set_reader_name(pulsar_reader_configuration_t *, const char *name);
 void pulsar_reader_configuration_set_subscription_role_prefix(pulsar_reader_configuration_t *, const char *prefix);
 pulsar_result pulsar_reader_read_next_with_timeout(pulsar_reader_t *, pulsar_message_t **, int ms);
 pulsar_result pulsar_reader_has_message_available(pulsar_reader_t *, int *available);
-pulsar_result pulsar_reader_seek(pulsar_reader_t *, pulsar_message_id_t *);
-pulsar_result pulsar_reader_seek_by_timestamp(pulsar_reader_t *, uint64_t ms);
 void pulsar_reader_close_async(pulsar_reader_t *, pulsar_result_callback, void *ctx);
 void pulsar_reader_free(pulsar_reader_t *);
 
 pulsar_message_t *pulsar_message_create(void);
 void pulsar_message_free(pulsar_message_t *);
-void pulsar_message_copy(const pulsar_message_t *from, pulsar_message_t *to);
 void pulsar_message_set_allocated_content(pulsar_message_t *, void *data, size_t size);
 void pulsar_message_set_property(pulsar_message_t *, const char *name, const char *value);
 void pulsar_message_set_partition_key(pulsar_message_t *, const char *key);
@@ -194,12 +178,8 @@ int pulsar_message_has_partition_key(pulsar_message_t *);
 const char *pulsar_message_get_orderingKey(pulsar_message_t *);
 int pulsar_message_has_ordering_key(pulsar_message_t *);
 uint64_t pulsar_message_get_publish_timestamp(pulsar_message_t *);
-uint64_t pulsar_message_get_event_timestamp(pulsar_message_t *);
-const char *pulsar_message_get_topic_name(pulsar_message_t *);
 int pulsar_message_get_redelivery_count(pulsar_message_t *);
 
-const pulsar_message_id_t *pulsar_message_id_earliest(void);
-const pulsar_message_id_t *pulsar_message_id_latest(void);
 void *pulsar_message_id_serialize(pulsar_message_id_t *, int *len);
 pulsar_message_id_t *pulsar_message_id_deserialize(const void *buffer, uint32_t len);
 void pulsar_message_id_free(pulsar_message_id_t *);
@@ -209,8 +189,6 @@ const char *pulsar_string_map_get_key(pulsar_string_map_t *, int i);
 const char *pulsar_string_map_get_value(pulsar_string_map_t *, int i);
 void pulsar_string_map_free(pulsar_string_map_t *);
 
-int pulsar_string_list_size(pulsar_string_list_t *);
-const char *pulsar_string_list_get(pulsar_string_list_t *, int i);
 void pulsar_string_list_free(pulsar_string_list_t *);
 /* clang-format on */
 
