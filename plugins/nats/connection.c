@@ -27,6 +27,9 @@ struct ebn_connection {
     size_t inbox_len;
     int64_t login_ms;
     struct ebp_queue *in, *out; /* of struct ebn_event; of struct outgoing */
+    bool noticed, queued;       /* atomic: the one who takes from `in`, from `out`, was woken and has not looked yet */
+    void (*wake)(void *arg);
+    void *arg;
     struct ebp_cond_wakeup work;
     pthread_t thread;
     pthread_mutex_t mutex; /* guards what follows */
@@ -156,10 +159,18 @@ static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus statu
     pthread_mutex_unlock(&c->mutex);
 }
 
-static void work_to_do(void *arg) {
+static void wake_thread(void *arg) {
     struct ebn_connection *c = arg;
 
-    ebp_cond_wakeup_signal(&c->work);
+    if (!__atomic_exchange_n(&c->queued, true, __ATOMIC_SEQ_CST))
+        ebp_cond_wakeup_signal(&c->work);
+}
+
+static void wake_owner(void *arg) {
+    struct ebn_connection *c = arg;
+
+    if (!__atomic_exchange_n(&c->noticed, true, __ATOMIC_SEQ_CST))
+        c->wake(c->arg);
 }
 
 /* ---- The connection's thread ---- */
@@ -248,6 +259,7 @@ static bool send_queued(struct ebn_connection *c, natsConnection *nc, uint32_t e
     size_t n;
     bool up = true;
 
+    __atomic_store_n(&c->queued, false, __ATOMIC_SEQ_CST);
     while (up && (n = ebp_queue_pop(c->out, items, BATCH)) > 0)
         for (size_t i = 0; i < n; i++) {
             natsStatus status = items[i].epoch == epoch && up ? natsConnection_PublishMsg(nc, items[i].message) : NATS_OK;
@@ -338,14 +350,16 @@ static int32_t prepare(struct ebn_connection *c, const struct settings *settings
         status = ebn_logins(c->host, settings, &c->logins, err);
     if (status != EB_OK)
         return status;
+    c->wake = wake;
+    c->arg = arg;
     c->login_ms = settings->login_timeout;
     snprintf(c->api, sizeof c->api, settings->domain ? "$JS.%s.API" : "$JS.API", settings->domain);
     if (natsInbox_Create(&inbox) != NATS_OK)
         return ebn_no_memory(err);
     c->inbox_len = (size_t)snprintf(c->inbox, sizeof c->inbox, "%s", inbox);
     natsInbox_Destroy(inbox);
-    c->in = ebp_queue_new(sizeof(struct ebn_event), room, wake, arg);
-    c->out = ebp_queue_new(sizeof(struct outgoing), room, work_to_do, c);
+    c->in = ebp_queue_new(sizeof(struct ebn_event), room, wake_owner, c);
+    c->out = ebp_queue_new(sizeof(struct outgoing), room, wake_thread, c);
     return c->in && c->out ? EB_OK : ebn_no_memory(err);
 }
 
@@ -402,6 +416,7 @@ bool ebn_send_text(struct ebn_connection *c, uint32_t epoch, char what, uint64_t
 }
 
 size_t ebn_take(struct ebn_connection *c, struct ebn_event *events, size_t max) {
+    __atomic_store_n(&c->noticed, false, __ATOMIC_SEQ_CST);
     return ebp_queue_pop(c->in, events, max);
 }
 

@@ -1,0 +1,66 @@
+"""Compares the plugin, by `eventbus bench both`, with libnats alone (raw.c): turn by turn, the median of several rounds, pinned alike,
+with one server for both. Exits with 1 below the bound.
+
+    bench.py RAW [--rounds N] [--count N] [--server PROGRAM]"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests"))
+import nats_server  # noqa: E402  beside the tests
+
+BOUND = 0.8
+
+
+def pinned(cores):
+    return lambda: os.sched_setaffinity(0, cores)
+
+
+def raw(program, url, stream, count, cores):
+    done = subprocess.run([program, url, stream, str(count)], preexec_fn=pinned(cores), capture_output=True, text=True, check=True)
+    return [float(word) for word in done.stdout.split()]
+
+
+def ours(url, count, cores):
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/bench.ini", "w", encoding="utf-8") as file:
+            file.write(f"[eventbus]\nservice = bench\nproducer = main\nconsumer = main\nplugin_trust = any\n"
+                       f"[broker main]\nplugin = {os.environ['NATS_PLUGIN']}\nurl = {url}\n")
+        done = subprocess.run([os.environ.get("EVENTBUS", "eventbus"), "-c", f"{folder}/bench.ini", "bench", "both", "--count", str(count),
+                               "--json"], preexec_fn=pinned(cores), env={**os.environ, "STATE_DIRECTORY": folder}, capture_output=True,
+                              text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"bench.py: eventbus bench ended with {done.returncode}: {done.stderr}")
+        steps = {row["step"]: row["events_per_second"] for row in map(json.loads, done.stdout.splitlines())}
+        return [steps["produce"], steps["consume"]]
+
+
+def main():
+    ask = argparse.ArgumentParser()
+    ask.add_argument("raw")
+    ask.add_argument("--rounds", type=int, default=7)
+    ask.add_argument("--count", type=int, default=50000)
+    ask.add_argument("--server", default=None)
+    ask = ask.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    server_cores, client_cores = set(cores[:len(cores) // 2 or 1]), set(cores[len(cores) // 2:])
+    results = {"raw": [], "ours": []}
+    with nats_server.running(ask.server or nats_server.servers()[0]) as server:
+        os.sched_setaffinity(server.process.pid, server_cores)
+        for number in range(ask.rounds):
+            results["raw"].append(raw(ask.raw, server.url, f"raw{number}", ask.count, client_cores))
+            results["ours"].append(ours(server.url, ask.count, client_cores))
+    good = True
+    for place, step in enumerate(("produce", "consume")):
+        medians = {side: statistics.median(rates[place] for rates in results[side]) for side in results}
+        ratio = statistics.median(o[place] / r[place] for o, r in zip(results["ours"], results["raw"]))
+        good = good and ratio >= BOUND
+        print(f"{step}: libnats {medians['raw']:.0f}/s, the event bus {medians['ours']:.0f}/s, ratio {ratio:.2f} (bound {BOUND})", flush=True)
+    return 0 if good else 1
+
+
+sys.exit(main())
