@@ -10,14 +10,15 @@
 #include <sys/socket.h>
 #include <eventbus/plugin-help.h>
 
-enum { ANSWER_MAX = 64 << 20, REDIRECTS_MAX = 5, ADDRESS_ROOM = 1024 };
+enum { ANSWER_MAX = 64 << 20, REDIRECTS_MAX = 5, ADDRESS_ROOM = 1024, POLL_MS = 1000 };
 
 struct pl_http {
     const struct pl_settings *set;
     char address[ADDRESS_ROOM];
-    CURL *easy; /* kept, so that its connection is */
+    CURL *easy;
+    CURLM *multi; /* keeps the connection */
     struct ebp_bytes answer;
-    bool cut, no_memory, has_pair;
+    bool cut, no_memory;
     char detail[CURL_ERROR_SIZE];
 };
 
@@ -83,12 +84,36 @@ static void set_up(struct pl_http *http) {
     set_tls(easy, http->set);
 }
 
+/* libcurl makes a pair of sockets in curl_multi_init, without close-on-exec before 8.12, and gives it to nobody: it is found as a
+ * connected pair of this process alone that does not block. */
+static bool is_pair(int fd) {
+    struct sockaddr_storage name;
+    socklen_t len = sizeof name;
+    int mode = fcntl(fd, F_GETFL);
+
+    return mode >= 0 && mode & O_NONBLOCK && getpeername(fd, (struct sockaddr *)&name, &len) == 0 &&
+           name.ss_family == AF_UNIX && len <= sizeof name.ss_family;
+}
+
+static CURLM *make_multi(void) {
+    struct ebp_descriptors before;
+
+    ebp_descriptors_list(&before, is_pair);
+    CURLM *multi = curl_multi_init();
+    ebp_descriptors_close_on_exec(&before, is_pair);
+    return multi;
+}
+
 int32_t pl_http_open(const struct pl_settings *set, struct pl_http **out, struct eb_error *err) {
     struct pl_http *http = calloc(1, sizeof *http);
 
     pthread_once(&once, start_curl);
-    if (!http || !(http->easy = curl_easy_init())) {
-        free(http);
+    if (!http)
+        return ebp_no_memory(err);
+    http->easy = curl_easy_init();
+    http->multi = make_multi();
+    if (!http->easy || !http->multi) {
+        pl_http_close(http);
         return ebp_no_memory(err);
     }
     http->set = set;
@@ -106,30 +131,26 @@ void pl_http_close(struct pl_http *http) {
     if (!http)
         return;
     curl_easy_cleanup(http->easy);
+    curl_multi_cleanup(http->multi); /* NULL is fine for both */
     ebp_bytes_free(&http->answer);
     free(http);
 }
 
-/* libcurl makes a pair of sockets in the first request of a handle, without close-on-exec before 8.12, and gives it to nobody:
- * it is found as a connected pair of this process alone that does not block. */
-static bool is_pair(int fd) {
-    struct sockaddr_storage name;
-    socklen_t len = sizeof name;
-    int mode = fcntl(fd, F_GETFL);
-
-    return mode >= 0 && mode & O_NONBLOCK && getpeername(fd, (struct sockaddr *)&name, &len) == 0 &&
-           name.ss_family == AF_UNIX && len <= sizeof name.ss_family;
-}
-
+/* As curl_easy_perform, which would make that pair in the middle of a request. */
 static CURLcode perform(struct pl_http *http) {
-    struct ebp_descriptors before;
+    int running = 1, left;
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+    CURLMsg *message;
 
-    if (http->has_pair)
-        return curl_easy_perform(http->easy);
-    ebp_descriptors_list(&before, is_pair);
-    CURLcode code = curl_easy_perform(http->easy);
-    ebp_descriptors_close_on_exec(&before, is_pair);
-    http->has_pair = true;
+    if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK)
+        return code;
+    while (curl_multi_perform(http->multi, &running) == CURLM_OK && running)
+        if (curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL) != CURLM_OK)
+            break;
+    while ((message = curl_multi_info_read(http->multi, &left)))
+        if (message->msg == CURLMSG_DONE)
+            code = message->data.result;
+    curl_multi_remove_handle(http->multi, http->easy);
     return code;
 }
 

@@ -57,6 +57,6 @@ def a_position_moves_its_partition_alone(server):
     moved = bus.run("seek", "-t", "four", "-g", "g", "--to", browsed[-5]["position"]).out.splitlines()
     equal(len(moved), 1, f"the partitions that were moved: {moved}")
     got = bus.consume("four", "g")
-    equal([one["position"] for one in got], [one["position"] for one in browsed[-5:]], "what comes again")
+    equal(sorted(one["position"] for one in got), sorted(one["position"] for one in browsed[-5:]), "what comes again")
     equal(len(bus.run("seek", "-t", "four", "-g", "g", "--to", "earliest").out.splitlines()), 4, "partitions of a seek to earliest")
     equal(len(bus.consume("four", "g")), 800, "events after it")
