@@ -23,6 +23,7 @@ struct inflight {
     natsMsg *message;
     uint64_t sequence, bytes;
     int64_t extend_ms; /* when the last extension was asked for */
+    uint32_t epoch;    /* in which the server delivered it */
     uint32_t verdict;  /* enum eb_verdict_kind; 0: none yet */
     bool lost;         /* the host was told that the server gives it to others */
     bool refused;      /* nobody took the verdict; it is sent again */
@@ -67,6 +68,8 @@ struct subscribed {
     int64_t owner_until_ms, claimed_ms, claim_ms;
     bool collecting;  /* messages are in flight elsewhere; they come here first, and none is delivered until then */
     uint64_t missing; /* how many */
+    int64_t missing_since_ms;
+    bool given_up; /* they do not come */
 };
 
 struct consumer {
@@ -116,7 +119,7 @@ void ebn_delivered(struct consumer *, natsMsg *, int64_t now); /* owns the messa
 int64_t ebn_subscribe_due(struct consumer *, int64_t now);
 
 /* Adds a message to those that wait, in the order of their sequences; owns it. Returns false without memory: it comes again. */
-bool ebn_add_waiting(struct consumer *, struct subscribed *, natsMsg *, uint64_t sequence, int64_t sent_ms);
+bool ebn_add_waiting(struct consumer *, struct subscribed *, natsMsg *, uint64_t sequence, uint32_t epoch, int64_t sent_ms);
 
 /* ---- membership.c ---- */
 

@@ -33,11 +33,12 @@ static void keep(struct consumer *c, struct inflight *one) {
     struct subscribed *topic = one->topic;
     natsMsg *message = one->message;
     uint64_t sequence = one->sequence;
+    uint32_t epoch = one->epoch;
     int64_t sent_ms = one->lease.until_ms - one->lease.length_ms;
 
     one->message = NULL;
     confirm(c, one, EB_OK);
-    ebn_add_waiting(c, topic, message, sequence, sent_ms);
+    ebn_add_waiting(c, topic, message, sequence, epoch, sent_ms);
 }
 
 void ebn_verdict(struct consumer *c, struct inflight *one, uint32_t kind, int64_t now) {

@@ -14,6 +14,7 @@ enum {
     ABSENT_MS = 500,
     CHECK_MS = 50,
     COLLECT_MS = 100,
+    COLLECT_MAX_MS = 10000,
     FIRST_BATCH = 8
 };
 
@@ -85,14 +86,15 @@ static void on_absent(struct consumer *c, struct subscribed *topic, int64_t now)
     look_later(topic, now, ABSENT_MS);
 }
 
-/* The messages that are here and that the server takes for delivered. */
+/* The messages that are here and that the server takes for delivered: what came over this connection, and what came before and is
+ * not after the last one that it knows of. nats-server 2.9 may say one that is before the last. */
 static uint64_t count_here(const struct consumer *c, const struct subscribed *topic, uint64_t delivered) {
     const struct inflight_list *lists[] = { &topic->waiting, &c->held };
     uint64_t n = 0;
 
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         for (const struct inflight *one = lists[i]->first; one; one = one->next)
-            n += one->topic == topic && !one->lost && one->sequence <= delivered;
+            n += one->topic == topic && !one->lost && (one->epoch == c->epoch || one->sequence <= delivered);
     return n;
 }
 
@@ -110,15 +112,27 @@ static void limit(struct consumer *c, struct subscribed *topic, const struct ebn
 static void collect(struct consumer *c, struct subscribed *topic, const struct ebn_consumer_info *info,
                     const struct ebn_answer *answer, int64_t now) {
     uint64_t here = count_here(c, topic, info->delivered);
+    uint64_t missing = c->ordered && !topic->given_up && info->ack_pending > here ? info->ack_pending - here : 0;
 
     topic->check_ms = now + COLLECT_MS;
-    topic->missing = c->ordered && info->ack_pending > here ? info->ack_pending - here : 0;
+    if (missing != topic->missing)
+        topic->missing_since_ms = now;
+    topic->missing = missing;
+    if (missing > 0 && now - topic->missing_since_ms > 4 * topic->ack_wait_ms + COLLECT_MAX_MS) {
+        ebp_log(
+            c->host, EBP_LOG_WARNING,
+            "topic %s, group %s: %llu events that were in flight do not come again; going on without them, and their keys may lose "
+            "their order",
+            topic->name, c->wanted->group, (unsigned long long)missing);
+        topic->missing = 0;
+        topic->given_up = true;
+    }
     if (topic->missing > 0 && info->max_ack_pending != 1)
         limit(c, topic, answer, 1);
     else if (topic->missing == 0 && info->max_ack_pending == 1)
         limit(c, topic, answer, 0);
     else if (topic->missing == 0)
-        topic->collecting = false;
+        topic->collecting = topic->given_up = false;
 }
 
 static void on_group(struct consumer *c, struct subscribed *topic, const struct ebn_answer *answer, int64_t now) {
@@ -260,6 +274,7 @@ static void renew(struct consumer *c, struct inflight *one, natsMsg *message, in
 
     natsMsg_Destroy(one->message);
     one->message = message;
+    one->epoch = c->epoch;
     ebp_lease_end(&c->leases, &one->lease);
     ebp_lease_begin(&c->leases, &one->lease, ebp_token(&one->slot), one->topic->pull_sent_ms, one->topic->ack_wait_ms);
     if (of_host)
@@ -282,11 +297,12 @@ static void put_by_sequence(struct inflight_list *list, struct inflight *one) {
     }
 }
 
-bool ebn_add_waiting(struct consumer *c, struct subscribed *topic, natsMsg *message, uint64_t sequence, int64_t sent_ms) {
+bool ebn_add_waiting(struct consumer *c, struct subscribed *topic, natsMsg *message, uint64_t sequence, uint32_t epoch,
+                     int64_t sent_ms) {
     struct inflight *one = (struct inflight *)ebp_token_slot_new(&c->tokens, sizeof *one);
 
     if (one)
-        *one = (struct inflight){ .slot = one->slot, .topic = topic, .message = message, .sequence = sequence };
+        *one = (struct inflight){ .slot = one->slot, .topic = topic, .message = message, .sequence = sequence, .epoch = epoch };
     if (!one || !ebp_lease_begin(&c->leases, &one->lease, ebp_token(&one->slot), sent_ms, topic->ack_wait_ms)) {
         if (one) {
             one->message = NULL;
@@ -324,7 +340,7 @@ void ebn_delivered(struct consumer *c, natsMsg *message, int64_t now) {
         natsMsg_Destroy(message);
         return;
     }
-    ebn_add_waiting(c, topic, message, delivered.sequence, topic->pull_sent_ms);
+    ebn_add_waiting(c, topic, message, delivered.sequence, c->epoch, topic->pull_sent_ms);
     topic->highest = delivered.sequence > topic->highest ? delivered.sequence : topic->highest;
 }
 
