@@ -4,6 +4,7 @@
 #include "client/result.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { ASK_AGAIN_MS = 500 };
 
@@ -24,6 +25,8 @@ static void report_down(struct pl_link *l, const char *why) {
     ebp_error(&err, EB_RETRIABLE, 0, "cannot reach Pulsar at %s: %s", l->client->set->url, why);
     if (pl_log_last(last))
         ebp_error_cause(&err, last);
+    if (pl_log_last(last) && strstr(last, "certificate verify failed"))
+        ebp_error_cause(&err, "tls_ca has to hold its CA, and the certificate the host name of url");
     ebp_link_down(&l->link, &err);
 }
 
