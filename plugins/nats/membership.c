@@ -85,12 +85,12 @@ static void say_alive(struct consumer *c) {
 
 /* ---- Their stream ---- */
 
-static void make_stream(struct consumer *c, int64_t now) {
+static void ask_stream(struct consumer *c, const char *request, bool with_config, int64_t now) {
     char stream[EBN_NAME_MAX + 16], subject[EBN_API_ROOM];
     char *config = ebn_members_config(c->settings, stream);
 
-    ebn_api(c->settings, "STREAM.CREATE", stream, NULL, subject);
-    c->members_ms = now + (config && ebn_send_text(c->connection, c->epoch, STREAM, 0, subject, config)
+    ebn_api(c->settings, request, stream, NULL, subject);
+    c->members_ms = now + (config && ebn_send_text(c->connection, c->epoch, STREAM, 0, subject, with_config ? config : "")
                                ? c->settings->ack_timeout
                                : RETRY_MS);
     free(config);
@@ -100,8 +100,16 @@ static void on_stream(struct consumer *c, natsMsg *message, int64_t now) {
     struct ebn_answer answer;
 
     ebn_answer_read(&answer, message);
-    c->members_ready = answer.http == 0 || answer.code == EBN_STREAM_EXISTS;
+    json_int_t max_age = json_integer_value(json_object_get(json_object_get(answer.root, "config"), "max_age")) / 1000000;
+    c->members_ready = answer.http == 0 && max_age > 0;
+    if (c->members_ready)
+        c->record_ms = max_age;
     c->members_ms = c->members_ready ? now : now + RETRY_MS;
+    if (answer.code == EBN_STREAM_EXISTS) { /* made with another lease: its records live as long as it says */
+        ask_stream(c, "STREAM.INFO", false, now);
+        ebn_answer_free(&answer);
+        return;
+    }
     if (!c->members_ready && !ebn_answer_may_change(&answer))
         ebp_error(&c->trouble, EB_RETRIABLE, answer.code, "group %s: the stream of its members cannot be made: %s",
                   c->wanted->group, answer.text);
@@ -134,7 +142,7 @@ int64_t ebn_members_due(struct consumer *c, int64_t now) {
         return INT64_MAX;
     if (!c->members_ready) {
         if (c->members_ms <= now)
-            make_stream(c, now);
+            ask_stream(c, "STREAM.CREATE", true, now);
         return c->members_ms;
     }
     if (c->members_ms <= now) {

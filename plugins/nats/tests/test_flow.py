@@ -85,6 +85,30 @@ def a_topic_that_cannot_be_made_stalls_no_other(server):
         s.run("topics", "delete", "-t", "open")
 
 
+@test
+def members_with_other_leases_agree_on_one_reader(server):
+    with site(server, ["lease = 1s"]) as first, site(server, ["lease = 30s"]) as second:
+        first.run("produce", "--signal", EVENT, "-", stdin=data_lines([("ada", 0)]))
+        first.run("consume", "-t", "user-login", "-g", "two", "-n", "1", "-q")  # makes the records' stream
+        outs = [s.path("out") for s in (second, first)]
+        for s, name, out in ((second, "long", outs[0]), (first, "short", outs[1])):
+            with open(out, "w", encoding="utf-8") as file:
+                s.start("consume", "-t", "user-login", "-g", "two", "--name", name, "-q", stdout=file)
+            wait_for("the member", lambda n=name: name_is_listed(server, n))
+        for number in range(1, 61): # over more than two of the short leases
+            first.run("produce", "--signal", EVENT, "-", stdin=data_lines([("ada", number)]))
+        wait_for("the events", lambda: sum(len(printed(out)) for out in outs) >= 60)
+        equal(sorted(len(printed(out)) for out in outs), [0, 60], "events of each member")
+    with site(server) as s:
+        wait_for("the end of their records", lambda: [r for r in s.rows("groups") if r["group"] == "two" and r["members"] == 0])
+        s.run("topics", "delete", "-t", "user-login")
+
+
+def name_is_listed(server, name):
+    with site(server) as s:
+        return name in s.run("seek", "-t", "user-login", "-g", "two", "--to", "earliest", "--dry-run", status=None).stderr
+
+
 class Flow:
     """A producer that is fed as the test goes, and workers that write what they get into files of their own."""
 
