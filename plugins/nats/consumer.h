@@ -46,6 +46,7 @@ struct subscribed {
     enum subscribed_state state;
     bool absent;      /* the stream does not exist, and the log says so */
     char created[64]; /* names this life of the group's consumer; "": not seen yet */
+    bool gone;        /* it does not exist, or not yet after a restart of the server */
     int64_t retry_ms; /* not READY: when to ask (again) */
     int64_t ack_wait_ms;
     /* the open request for messages */

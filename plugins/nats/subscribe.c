@@ -71,13 +71,11 @@ static void lose_all(struct consumer *c, struct subscribed *topic) {
             if (one->topic == topic)
                 ebn_lose(c, one);
         }
-    topic->highest = 0;
-    topic->n_done = 0;
 }
 
 static void on_absent(struct consumer *c, struct subscribed *topic, int64_t now) {
     lose_all(c, topic);
-    topic->created[0] = 0;
+    topic->gone = true;
     if (!topic->absent)
         ebp_log(c->host, EBP_LOG_WARNING, "topic %s does not exist%s", topic->name,
                 c->wanted->until_end ? "" : "; waiting for it");
@@ -144,8 +142,11 @@ static void on_group(struct consumer *c, struct subscribed *topic, const struct 
                   topic->name, c->wanted->group);
         return;
     }
-    if (topic->created[0] && strcmp(topic->created, info.created) != 0)
+    topic->gone = false;
+    if (topic->created[0] && strcmp(topic->created, info.created) != 0) {
         lose_all(c, topic);
+        topic->highest = topic->n_done = 0;
+    }
     snprintf(topic->created, sizeof topic->created, "%s", info.created);
     topic->ack_wait_ms = info.ack_wait_ms > 0 ? info.ack_wait_ms : c->settings->lease;
     topic->state = READY;
@@ -170,7 +171,7 @@ static void on_end(struct consumer *c, struct subscribed *topic, const struct eb
 /* The group's consumer was removed. A seek makes it anew at another place: members leave it the time for that. */
 static void on_deleted(struct consumer *c, struct subscribed *topic, int64_t now) {
     lose_all(c, topic);
-    topic->created[0] = 0;
+    topic->gone = true;
     look_later(topic, now, ABSENT_MS);
 }
 
@@ -178,7 +179,7 @@ static void on_failure(struct consumer *c, struct subscribed *topic, const struc
     if (answer->code == EBN_STREAM_NOT_FOUND) {
         on_absent(c, topic, now);
     } else if (answer->code == EBN_CONSUMER_NOT_FOUND && what == ABOUT_GROUP) {
-        if (topic->created[0])
+        if (topic->created[0] && !topic->gone)
             on_deleted(c, topic, now);
         else
             make(c, topic, now);
