@@ -231,11 +231,13 @@ static natsConnection *reach(struct ebn_connection *c, size_t server, struct ses
 
     natsOptions_SetClosedCB(options, on_closed, s);
     natsOptions_SetErrorHandler(options, on_error, s);
+    /* on_closed may come before the call returns; it does not come where there was no connection. */
+    __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
     natsStatus status = ebn_connect_to(options, &nc);
-    if (status == NATS_OK) {
-        __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED); /* for on_closed */
+    if (status == NATS_OK)
         status = probe(c, nc, &text);
-    }
+    else
+        session_unref(s);
     if (status == NATS_OK)
         status = subscribe(s, nc, sub);
     if (status == NATS_OK)
