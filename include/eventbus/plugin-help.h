@@ -21,6 +21,7 @@
  *   bytes.h    numbers, texts and headers as bytes, and back
  *   pack.h     a message as one string of bytes
  *   text_headers.h    a message as a payload with headers of text
+ *   library_sockets.h close-on-exec for the sockets that a client library hides; included by itself, needs -D_GNU_SOURCE
  *
  * Each part may be included alone, as <eventbus/plugin-help/error.h>, and each function says which thread may call it. It
  * needs POSIX.1-2008 and Linux; a file that is compiled as strict C11 includes it before other headers. */

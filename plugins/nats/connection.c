@@ -233,7 +233,7 @@ static natsConnection *reach(struct ebn_connection *c, size_t server, struct ses
     natsOptions_SetErrorHandler(options, on_error, s);
     /* on_closed may come before the call returns; it does not come where there was no connection. */
     __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
-    natsStatus status = ebn_connect_to(options, &nc);
+    natsStatus status = natsConnection_Connect(&nc, options);
     if (status == NATS_OK)
         status = probe(c, nc, &text);
     else

@@ -1,11 +1,10 @@
-/* login.c - the options of libnats for each server, and the connect. See login.h. */
+/* login.c - the options of libnats for each server. See login.h. */
 #include "login.h"
 
-#include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <eventbus/plugin-help/library_sockets.h>
 
 enum { DELIVERY_THREADS = 2 }; /* of all connections of the process; a thread for each subscription would end at its own time */
 
@@ -16,6 +15,15 @@ int32_t ebn_no_memory(struct eb_error *err) {
 static pthread_once_t opened = PTHREAD_ONCE_INIT;
 static natsStatus open_status;
 
+/* libnats has no way to open its socket close-on-exec, and keeps it for itself while it connects and logs in. */
+static void keep_sockets(void) {
+    natsStatus (*function)(natsConnection **, natsOptions *) = natsConnection_Connect;
+    void *address;
+
+    memcpy(&address, &function, sizeof address);
+    ebp_library_sockets_close_on_exec(address);
+}
+
 /* nats_Open ignores SIGPIPE for the whole process, which belongs to the service. The host blocks the signal in its threads and
  * libnats's own inherit that. */
 static void open_library(void) {
@@ -25,6 +33,7 @@ static void open_library(void) {
     open_status = nats_Open(-1);
     if (open_status == NATS_OK)
         nats_SetMessageDeliveryPoolSize(DELIVERY_THREADS);
+    keep_sockets();
     if (known)
         sigaction(SIGPIPE, &before, NULL);
 }
@@ -167,54 +176,4 @@ void ebn_logins_free(struct ebn_logins *logins) {
         natsOptions_Destroy(logins->options[i]);
     free(logins->options);
     free(logins->servers);
-}
-
-/* ---- The socket ---- */
-
-enum { WATCH_CLOSELY = 100 };
-
-static bool is_tcp(int fd) {
-    int domain = 0, protocol = 0;
-    socklen_t len = sizeof domain, room = sizeof protocol;
-
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && (domain == AF_INET || domain == AF_INET6) &&
-           getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &room) == 0 && protocol == IPPROTO_TCP;
-}
-
-/* libnats opens its socket without close-on-exec, and keeps it for itself while it connects and logs in: a thread looks for it
- * meanwhile. */
-struct watch {
-    struct ebp_descriptors before;
-    bool begun, done; /* atomic */
-};
-
-static void *watch_sockets(void *arg) {
-    struct watch *watch = arg;
-
-    __atomic_store_n(&watch->begun, true, __ATOMIC_RELEASE);
-    for (int n = 0; !__atomic_load_n(&watch->done, __ATOMIC_ACQUIRE); n++) {
-        ebp_descriptors_close_on_exec(&watch->before, is_tcp);
-        if (n < WATCH_CLOSELY)
-            sched_yield();
-        else
-            poll(NULL, 0, 1);
-    }
-    return NULL;
-}
-
-natsStatus ebn_connect_to(natsOptions *options, natsConnection **nc) {
-    struct watch watch = { .begun = false };
-    pthread_t thread;
-    natsStatus status;
-
-    ebp_descriptors_list(&watch.before, is_tcp);
-    int failed = ebp_thread_start(&thread, watch_sockets, &watch, "eventbus-nats");
-    while (failed == 0 && !__atomic_load_n(&watch.begun, __ATOMIC_ACQUIRE))
-        sched_yield();
-    status = natsConnection_Connect(nc, options);
-    __atomic_store_n(&watch.done, true, __ATOMIC_RELEASE);
-    if (failed == 0)
-        pthread_join(thread, NULL);
-    ebp_descriptors_close_on_exec(&watch.before, is_tcp);
-    return status;
 }

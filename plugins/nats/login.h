@@ -1,4 +1,4 @@
-/* login.h - the options of libnats for each server: address, login, TLS; and the connect. */
+/* login.h - the options of libnats for each server: address, login, TLS. */
 #ifndef EBN_LOGIN_H
 #define EBN_LOGIN_H
 
@@ -19,13 +19,10 @@ struct ebn_logins {
 int32_t ebn_logins(const struct eb_host *, const struct settings *, struct ebn_logins *, struct eb_error *);
 void ebn_logins_free(struct ebn_logins *);
 
-/* natsConnection_Connect, whose socket becomes close-on-exec at once. */
-natsStatus ebn_connect_to(natsOptions *, natsConnection **);
-
 /* EB_RETRIABLE: "out of memory". */
 int32_t ebn_no_memory(struct eb_error *);
 
-/* Opens libnats once for this process, and leaves the process's SIGPIPE as it is. */
+/* Opens libnats once for this process, makes its sockets close-on-exec, and leaves the process's SIGPIPE as it is. */
 int32_t ebn_library(struct eb_error *);
 
 #endif

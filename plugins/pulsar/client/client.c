@@ -1,6 +1,5 @@
 /* client/client.c - see client.h. */
 #include "client/client.h"
-#include "client/cloexec.h"
 #include "client/log_bridge.h"
 
 #include <pthread.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <eventbus/plugin-help.h>
+#include <eventbus/plugin-help/library_sockets.h>
 
 /* Where Debian and its kin keep the certificates to trust; a libpulsar out of a wheel looks elsewhere. */
 static const char system_ca[] = "/etc/ssl/certs/ca-certificates.crt";
@@ -93,13 +93,25 @@ static pulsar_client_t *make_client(const struct pl_client *c) {
     return client;
 }
 
+static bool keeps_sockets;
+
+static void keep_sockets(void) {
+    pulsar_client_configuration_t *(*function)(void) = pulsar_client_configuration_create;
+    void *address;
+
+    memcpy(&address, &function, sizeof address);
+    keeps_sockets = ebp_library_sockets_close_on_exec(address);
+}
+
 int32_t pl_client_open(struct pl_client *c, const struct eb_host *host, const struct pl_settings *set, struct eb_error *err) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct ebp_signals before;
     int32_t status = check_files(set, err);
 
     if (status != EB_OK || (status = pl_log_join(host, err)) != EB_OK)
         return status;
-    if (!pl_cloexec_install())
+    pthread_once(&once, keep_sockets);
+    if (!keeps_sockets)
         pl_log_line(EBP_LOG_DEBUG, "connections of libpulsar are inherited by the commands that the service starts");
     *c = (struct pl_client){ .host = host, .set = set, .own = pl_settings_copy(set) };
     if (c->own) {
