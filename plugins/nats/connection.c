@@ -222,6 +222,14 @@ static natsStatus subscribe(struct session *s, natsConnection *nc, natsSubscript
     return status;
 }
 
+/* The connection ends first: up to its version 3.5.0 libnats may still be handing a message to a subscription that is destroyed
+ * while the connection is open (nats.c, issue 637). */
+static void hang_up(natsConnection *nc, natsSubscription *sub) {
+    natsConnection_Close(nc);
+    natsSubscription_Destroy(sub);
+    natsConnection_Destroy(nc);
+}
+
 /* Connects to one server. Returns NULL with `why` filled. */
 static natsConnection *reach(struct ebn_connection *c, size_t server, struct session *s, natsSubscription **sub,
                              struct eb_error *why) {
@@ -243,9 +251,8 @@ static natsConnection *reach(struct ebn_connection *c, size_t server, struct ses
     if (status == NATS_OK)
         return nc;
     say_away(c, server, status, text, why);
-    natsSubscription_Destroy(*sub);
+    hang_up(nc, *sub);
     *sub = NULL;
-    natsConnection_Destroy(nc);
     return NULL;
 }
 
@@ -315,8 +322,7 @@ static void *run(void *arg) {
             ebp_no_memory(&why);
         if (nc) {
             serve(c, server, s, nc);
-            natsSubscription_Destroy(sub);
-            natsConnection_Destroy(nc);
+            hang_up(nc, sub);
             backoff_ms = BACKOFF_FIRST_MS;
             failed = 0;
         } else if (++failed % c->logins.n == 0) {
