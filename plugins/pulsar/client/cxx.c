@@ -1,6 +1,6 @@
 /* client/cxx.c - see libpulsar.h: settings by the exported functions of libpulsar's C++ classes, under the names that the
- * C++ ABI of Linux (Itanium) gives them. Each is read back, so that a libpulsar whose objects are laid out otherwise is
- * noticed. */
+ * C++ ABI of Linux (Itanium) gives them. What order and acknowledgements depend on is read back, so that a libpulsar whose
+ * objects are laid out otherwise is noticed. */
 #include "client/libpulsar.h"
 
 #include <string.h>

@@ -52,13 +52,22 @@ void pl_receiving_unref(void *arg) {
     free(r);
 }
 
+enum { FETCHED_BYTES = 65536 };
+
 /* How max_messages is shared out: among what libpulsar fetches ahead, what arrived, and what is at the host. Little is fetched
- * ahead if little may be: one message of each topic or partition, as plugin.h allows it. */
+ * ahead if little may be: one message of each topic or partition, as plugin.h allows it. libpulsar counts messages and not their
+ * bytes: a message is taken for FETCHED_BYTES. */
 static void share_out(struct pl_receiving *r, size_t *arrivals) {
     size_t all = r->wanted->max_messages > 0 ? r->wanted->max_messages : 1;
     size_t ahead = all < 16 ? 1 : all / 4 < 1000 ? all / 4 : 1000;
 
+    size_t by_bytes = r->wanted->max_bytes / FETCHED_BYTES > 0 ? (size_t)(r->wanted->max_bytes / FETCHED_BYTES) : 1;
+
     *arrivals = all < 16 ? 1 : all / 8 < 1000 ? all / 8 : 1000;
+    if (ahead > by_bytes)
+        ahead = by_bytes;
+    if (*arrivals > by_bytes)
+        *arrivals = by_bytes;
     r->window = all < 16 ? all : all - ahead - *arrivals;
     r->ahead = ahead;
 }

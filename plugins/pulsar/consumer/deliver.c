@@ -59,14 +59,16 @@ static void take_again(struct pl_receiving *r, struct pl_inflight *one, struct p
         one->revoked = true;
         r->host->revoke(r->host, &one->token, 1, 0);
     }
+    /* libpulsar completes an entry by the ids of one delivery alone, so the newest id is the one to acknowledge by. */
+    pulsar_message_id_free(one->id);
+    one->id = id;
     if (one->state == PL_WAITING) {
-        drop(arrival, id);
+        drop(arrival, NULL);
         return;
     }
     if (one->again)
         pulsar_message_free(one->again);
     one->again = arrival->message;
-    pulsar_message_id_free(id);
 }
 
 /* Returns a record of an arrived message, in no list, or NULL with EB_OK: it is none that the host has to see. */
@@ -75,6 +77,11 @@ static struct pl_inflight *take_in(struct pl_receiving *r, struct pl_arrival *ar
     struct pl_inflight *one;
     struct pl_position position;
 
+    /* Over a connection that has ended: the broker gives it again, perhaps to another member. */
+    if (arrival->source->consumer && !pulsar_consumer_is_connected(arrival->source->consumer)) {
+        drop(arrival, id);
+        return NULL;
+    }
     if (!pl_position_of_id(id, &position)) {
         *status = ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, ENOMEM, "out of memory for the id of a message");
         drop(arrival, id);
@@ -95,6 +102,19 @@ static struct pl_inflight *take_in(struct pl_receiving *r, struct pl_arrival *ar
         drop(arrival, id);
     }
     return one;
+}
+
+void pl_take_arrivals(struct pl_receiving *r) {
+    struct pl_arrival arrival;
+    struct pl_inflight *one;
+    struct eb_error why;
+    int32_t status = EB_OK;
+
+    for (size_t n = ebp_queue_count(r->arrivals); n > 0 && ebp_queue_pop(r->arrivals, &arrival, 1) == 1; n--)
+        if ((one = take_in(r, &arrival, &status, &why)))
+            pl_list_insert(&r->waiting, one);
+    if (status != EB_OK)
+        r->failed = why;
 }
 
 /* ---- both ---- */

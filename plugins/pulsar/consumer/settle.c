@@ -54,15 +54,25 @@ static void try_again(struct pl_inflight *one) {
     one->state = PL_ACK_AGAIN;
 }
 
-/* Whether the broker has taken it. Otherwise it is sent again, or given up if the broker has refused it. An answer to a try that
- * was abandoned is too late. */
+static void abandon(struct pl_receiving *r, struct pl_inflight *one) {
+    one->ack->next = r->abandoned;
+    r->abandoned = one->ack;
+    try_again(one);
+}
+
+/* Whether the broker has taken it. Otherwise it is sent again, or given up if the broker has refused it. Of a try that was
+ * abandoned only a success counts. */
 static bool take_ack(struct pl_receiving *r, const struct pl_acked *acked) {
     uint64_t token = acked->ack->token;
     struct pl_inflight *one = (struct pl_inflight *)ebp_token_find(&r->tokens, token);
 
-    if (!one || one->ack != acked->ack)
+    bool late = one && one->ack != acked->ack;
+    if (!one || (late && acked->result != pulsar_result_Ok))
         return false;
-    free(one->ack);
+    if (!late)
+        free(one->ack);
+    else if (one->ack)
+        abandon(r, one);
     one->ack = NULL;
     if (acked->result == pulsar_result_Ok) {
         bool counts = !one->quiet;
@@ -77,12 +87,6 @@ static bool take_ack(struct pl_receiving *r, const struct pl_acked *acked) {
     r->host->settled(r->host, &token, 1, EB_GONE);
     end(r, one);
     return false;
-}
-
-static void abandon(struct pl_receiving *r, struct pl_inflight *one) {
-    one->ack->next = r->abandoned;
-    r->abandoned = one->ack;
-    try_again(one);
 }
 
 void pl_settle_lose(struct pl_source *source) {

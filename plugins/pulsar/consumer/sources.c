@@ -238,6 +238,7 @@ static bool look_at(struct pl_source *source) {
         source->lost_ms = now;
         pl_source_lose(source);
         pl_settle_lose(source);
+        pl_take_arrivals(source->r);
         drop_waiting(source);
     }
     source->lost = !connected;

@@ -194,6 +194,9 @@ void pl_until_end_look(struct pl_receiving *, int64_t until);
  * memory. */
 uint32_t pl_deliver(struct pl_receiving *, uint32_t max, bool *full, int32_t *status, struct eb_error *);
 
+/* Takes all that has arrived to those that wait, but for what came over a connection that has ended. */
+void pl_take_arrivals(struct pl_receiving *);
+
 /* ---- inflight.c: the host's thread ---- */
 
 /* A record for a message that came, which it owns from here on, in the state PL_WAITING and in no list. NULL: no memory. */

@@ -205,12 +205,17 @@ static int32_t look_for_topics(struct pl_receiving *r, struct eb_error *err) {
         const json_t *one;
         size_t at;
         status = pl_ask_namespace(&r->admin, requests[i], until, &answer, err);
+        if (status == EB_OK && !json_is_array(answer.json))
+            status = ebp_error_of_kind(
+                err, EB_PERMANENT, EB_KIND_CONFIG, 0,
+                "namespace %s/%s: the answer about its topics is not one of Pulsar's; is admin_url right?", r->own->tenant,
+                r->own->name_space);
         json_array_foreach((json_t *)answer.json, at, one) {
             const char *full = json_string_value(one);
-            char name[PL_TOPIC_ROOM];
+            char name[PL_TOPIC_ROOM], spelt[PL_TOPIC_ROOM];
             int partition;
             if (status == EB_OK && full && pl_topic_of(r->own, full, name, &partition) && strncmp(name, "__", 2) != 0 &&
-                matches(r, name))
+                pl_topic_name(r->own, name, spelt, NULL) == EB_OK && matches(r, name))
                 status = add_watched(r, name, r->listed_once, err); /* a later one is new: from its beginning */
         }
         pl_answer_free(&answer);

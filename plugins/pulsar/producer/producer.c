@@ -179,17 +179,22 @@ static size_t n_left(struct pl_sending *s) {
     return n;
 }
 
-/* What the library had when it was closed may be stored; what waited for a topic is not. */
-static void report_left(struct pl_sending *s) {
+/* What the library had when it was closed may be stored; what waited for a topic is not. No callback reports anything from here
+ * on. Returns whether the client has ended. */
+static bool report_left(struct pl_sending *s) {
     struct eb_error why;
+    bool ended;
 
     pthread_mutex_lock(&s->lock);
+    ended = s->ended;
+    s->closed = true;
     for (int64_t i = 0; i < s->set->max_pending; i++)
         if (s->all[i].message) {
             ebp_error(&why, EB_RETRIABLE, 0, "closed before it was sent to topic %s", s->all[i].message->topic.data);
             pl_report(s, &s->all[i], &why, s->all[i].at_library, NULL);
         }
     pthread_mutex_unlock(&s->lock);
+    return ended;
 }
 
 /* By the thread that ended the client: no callback comes any more. */
@@ -217,7 +222,6 @@ static void producer_close(void *self, int32_t timeout_ms) {
     struct pl_sending *s = self;
     int64_t until = ebp_monotonic_ms() + timeout_ms, now;
     struct eb_error err;
-    bool ended;
 
     while (n_left(s) > 0 && (now = ebp_monotonic_ms()) < until)
         producer_poll(s, (int32_t)(until - now), &err);
@@ -226,12 +230,7 @@ static void producer_close(void *self, int32_t timeout_ms) {
         abort_client(s, until - ebp_monotonic_ms());
     else
         pl_client_close(&s->client, false, until - ebp_monotonic_ms(), on_client_end, s);
-    report_left(s);
-    pthread_mutex_lock(&s->lock);
-    ended = s->ended;
-    s->closed = true;
-    pthread_mutex_unlock(&s->lock);
-    if (ended)
+    if (report_left(s))
         sending_free(s);
 }
 
