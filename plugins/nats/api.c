@@ -37,8 +37,12 @@ void ebn_answer_free(struct ebn_answer *answer) {
     answer->root = NULL;
 }
 
+/* Also without peers for the replicas, and with a full account: both are answered as mistakes of the request. */
 bool ebn_answer_may_change(const struct ebn_answer *answer) {
-    return answer->http >= 500 || answer->http == 408 || answer->http == 429;
+    enum { ACCOUNT_IS_FULL = 10002, NO_PEERS = 10005 };
+
+    return answer->http >= 500 || answer->http == 408 || answer->http == 429 || answer->code == ACCOUNT_IS_FULL ||
+           answer->code == NO_PEERS;
 }
 
 void ebn_api(const struct settings *set, const char *request, const char *stream, const char *consumer, char *out) {
@@ -152,6 +156,12 @@ uint64_t ebn_stored_read(natsMsg *message, const char *stream) {
     if (!at || !skip(&at, end, "{\"stream\":\"") || !skip(&at, end, stream) || !skip(&at, end, "\","))
         return 0;
     skip(&at, end, " ");
+    if (skip(&at, end, "\"domain\":\"")) { /* of a server that has one */
+        at = memchr(at, '"', (size_t)(end - at));
+        if (!at || !skip(&at, end, "\","))
+            return 0;
+        skip(&at, end, " ");
+    }
     if (!skip(&at, end, "\"seq\":"))
         return 0;
     skip(&at, end, " ");

@@ -23,6 +23,7 @@ struct inflight {
     natsMsg *message;
     uint64_t sequence, bytes;
     int64_t extend_ms; /* when the last extension was asked for */
+    int64_t asked_ms;  /* when the verdict was sent last */
     uint32_t epoch;    /* in which the server delivered it */
     uint32_t verdict;  /* enum eb_verdict_kind; 0: none yet */
     bool lost;         /* the host was told that the server gives it to others */
@@ -52,6 +53,7 @@ struct subscribed {
     /* the open request for messages */
     uint64_t pull; /* 0: none */
     size_t pull_left;
+    bool pull_late; /* its time is over once */
     int64_t pull_sent_ms, pull_until_ms, pull_again_ms;
     struct inflight_list waiting;
     size_t n; /* messages of it in all lists */
@@ -65,7 +67,8 @@ struct subscribed {
     uint64_t end;
     int64_t check_ms; /* when to look at the group's consumer again, for that or for `collecting` */
     /* in order: see membership.c */
-    uint64_t owner; /* the sequence of this member's record; 0: it has none */
+    uint64_t owner;       /* the sequence of this member's record; 0: it has none */
+    uint32_t owner_epoch; /* in which the server has confirmed that last: one that was restarted has lost the record */
     int64_t owner_until_ms, claimed_ms, claim_ms;
     bool collecting;  /* messages are in flight elsewhere; they come here first, and none is delivered until then */
     uint64_t missing; /* how many */
@@ -85,6 +88,7 @@ struct consumer {
     bool members_ready;
     int64_t members_ms, record_ms; /* when to write the members' records again; how long they live */
     uint32_t epoch;
+    int64_t up_ms; /* when it began */
     char durable[EBN_NAME_MAX + 1];
     struct subscribed *topics;
     size_t n_topics, turn, share; /* share: messages that one topic may have here */
@@ -93,7 +97,7 @@ struct consumer {
     struct inflight_list held, settling;
     uint64_t bytes, held_bytes; /* of all lists; of held and settling */
     uint64_t n_pulls;
-    int64_t again_ms;        /* when to send refused verdicts again; INT64_MAX: there are none */
+    int64_t again_ms;        /* when to send verdicts again that were refused or have no answer; INT64_MAX: there are none */
     bool progress;           /* a verdict was confirmed since the last receive */
     struct eb_error trouble; /* status EB_OK: none */
     struct ebn_reading reading;

@@ -53,6 +53,7 @@ static void on_claim(struct consumer *c, struct subscribed *topic, natsMsg *mess
     if (answer.http == 0 && sequence > 0) {
         bool is_new = !ebn_owns(c, topic, now) || topic->owner == 0;
         topic->owner = (uint64_t)sequence;
+        topic->owner_epoch = c->epoch;
         topic->owner_until_ms = topic->claimed_ms + c->record_ms;
         topic->claim_ms = topic->claimed_ms + c->record_ms / 3;
         if (is_new) {

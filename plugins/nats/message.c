@@ -59,21 +59,25 @@ static bool add_header(struct ebn_reading *r, const char *name, const char *valu
     return true;
 }
 
-/* Lists the headers, without those of the server and of its clients. Returns false without memory. */
-static bool list_headers(struct ebn_reading *r, natsMsg *from) {
+/* Lists the headers, without those of the server and of its clients; none where libnats cannot read them. Returns false without
+ * memory. */
+static bool list_headers(struct ebn_reading *r, natsMsg *from, bool *broken) {
     const char **names = NULL, **values;
     int n_names = 0, n_values;
     natsStatus status = natsMsgHeader_Keys(from, &names, &n_names);
-    bool listed = status == NATS_OK || status == NATS_NOT_FOUND;
+    bool listed = status != NATS_NO_MEMORY;
 
+    *broken = listed && status != NATS_OK && status != NATS_NOT_FOUND;
     r->n = 0;
     for (int i = 0; listed && i < n_names; i++) {
         values = NULL;
         n_values = 0;
         if (strncasecmp(names[i], "Nats-", 5) == 0)
             continue;
-        listed = natsMsgHeader_Values(from, names[i], &values, &n_values) == NATS_OK;
-        for (int k = 0; listed && k < n_values; k++)
+        status = natsMsgHeader_Values(from, names[i], &values, &n_values);
+        listed = status != NATS_NO_MEMORY;
+        *broken = *broken || (listed && status != NATS_OK);
+        for (int k = 0; status == NATS_OK && listed && k < n_values; k++)
             listed = add_header(r, names[i], values[k]);
         free(values);
     }
@@ -84,8 +88,9 @@ static bool list_headers(struct ebn_reading *r, natsMsg *from) {
 int32_t ebn_message_read(struct ebn_reading *r, natsMsg *from, const char *topic, const struct ebn_delivered *delivered,
                          struct eb_message *to, struct eb_error *err) {
     const char *data = natsMsg_GetData(from);
+    bool broken;
 
-    if (!list_headers(r, from))
+    if (!list_headers(r, from, &broken))
         return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, ENOMEM, "out of memory for the headers of a message");
     snprintf(r->position, sizeof r->position, "%llu", (unsigned long long)delivered->sequence);
     *to = (struct eb_message){ .size = sizeof *to };
@@ -94,5 +99,8 @@ int32_t ebn_message_read(struct ebn_reading *r, natsMsg *from, const char *topic
     to->time_ms = delivered->time_ms;
     to->deliveries = delivered->deliveries < UINT32_MAX ? (uint32_t)delivered->deliveries : UINT32_MAX;
     to->payload = ebp_text(data ? data : "", (size_t)natsMsg_GetDataLength(from));
-    return ebp_text_headers_read(&r->headers, r->list, r->n, to, err);
+    int32_t status = ebp_text_headers_read(&r->headers, r->list, r->n, to, err);
+    if (status == EB_OK && broken)
+        to->decode_error = ebp_text_of("its headers cannot be read: each line needs a name, a colon and a value");
+    return status;
 }

@@ -37,8 +37,10 @@ struct pending {
     struct topic *topic;
     struct list *in;
     struct pending *next, *prev;
-    int64_t until_ms; /* while the link is up: when its time for an answer is over */
+    int64_t until_ms;   /* while the link is up: when its time for an answer is over */
+    int64_t refused_ms; /* since when no stream takes it; 0: one may */
     bool maybe_stored;
+    bool unsure; /* an earlier send has no answer, so a refusal of the last one leaves open whether it is stored */
 };
 
 struct producer {
@@ -166,6 +168,7 @@ static void send_one(struct producer *p, struct pending *one, int64_t now) {
         return;
     ebn_reply(p->connection, p->epoch, STORED, ebp_token(&one->slot), reply);
     natsMsg *message = ebn_message_make(&p->headers, one->message, topic->subject, reply);
+    one->unsure = one->maybe_stored;
     if (ebn_send(p->connection, p->epoch, STORED, ebp_token(&one->slot), message))
         one->maybe_stored = true;
     else
@@ -224,13 +227,19 @@ static void on_stored(struct producer *p, struct pending *one, natsMsg *message,
         return;
     }
     ebn_answer_read(&answer, message);
-    one->maybe_stored = answer.http == 0;
+    one->maybe_stored = one->unsure || answer.http == 0;
     if (answer.http == 503 && answer.code == 0) { /* no stream has the subject */
-        move(&topic->waiting, one);
         if (topic->state == READY) {
-            snprintf(topic->why, sizeof topic->why, "no stream takes the subject %.150s", topic->subject);
+            snprintf(topic->why, sizeof topic->why,
+                     "no stream takes the subject %.100s; add it to the stream %.100s, or set subject_prefix", topic->subject,
+                     topic->stream);
             ask_later(topic, now);
         }
+        one->refused_ms = one->refused_ms ? one->refused_ms : now;
+        if (now - one->refused_ms >= p->settings->ack_timeout)
+            fail(p, one, EB_RETRIABLE, EB_KIND_BROKER, topic->why);
+        else
+            move(&topic->waiting, one);
     } else {
         if (answer.http == 0)
             snprintf(text, sizeof text, "the confirmation is not one of stream %.150s", topic->stream);
@@ -268,7 +277,7 @@ static void on_refused(struct producer *p, const struct ebn_event *event) {
 
     if (!one)
         return;
-    one->maybe_stored = false;
+    one->maybe_stored = one->unsure;
     fail(p, one, EB_PERMANENT, EB_KIND_DATA,
          event->status == NATS_MAX_PAYLOAD ? "it is larger than the server's max_payload" : natsStatus_GetText(event->status));
 }

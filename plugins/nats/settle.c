@@ -23,9 +23,9 @@ static bool send_about(struct consumer *c, struct inflight *one, char what, cons
 static void send_verdict(struct consumer *c, struct inflight *one, int64_t now) {
     if (!c->up)
         return; /* ebn_settle_up sends it */
+    one->asked_ms = now;
     one->refused = !send_about(c, one, ABOUT_VERDICT, one->verdict == EB_ACK ? "+ACK" : "-NAK");
-    if (one->refused)
-        c->again_ms = ebp_earlier(c->again_ms, now + 100);
+    c->again_ms = ebp_earlier(c->again_ms, now + (one->refused ? 100 : c->settings->ack_timeout));
 }
 
 /* In order, what the host returns stays here, before what was stored after it: close gives it to others. */
@@ -55,8 +55,9 @@ void ebn_verdict(struct consumer *c, struct inflight *one, uint32_t kind, int64_
     send_verdict(c, one, now);
 }
 
+/* What is given back is not extended: another member may have it by now. */
 void ebn_extend(struct consumer *c, struct inflight *one, int64_t now) {
-    if (c->up && !one->lost && send_about(c, one, ABOUT_LEASE, "+WPI"))
+    if (c->up && !one->lost && one->verdict != EB_RETURN && send_about(c, one, ABOUT_LEASE, "+WPI"))
         one->extend_ms = now;
 }
 
@@ -64,6 +65,10 @@ void ebn_lose(struct consumer *c, struct inflight *one) {
     uint64_t token = ebp_token(&one->slot);
 
     ebp_lease_end(&c->leases, &one->lease);
+    if (c->ordered) { /* it comes again before what is behind it */
+        one->topic->collecting = true;
+        one->topic->check_ms = 0;
+    }
     if (one->in == &c->settling) {
         confirm(c, one, EB_GONE);
     } else if (one->in == &c->held && !one->lost) {
@@ -110,8 +115,10 @@ int64_t ebn_settle_due(struct consumer *c, int64_t now) {
     if (c->again_ms <= now) {
         c->again_ms = INT64_MAX;
         for (struct inflight *one = c->settling.first; one; one = one->next)
-            if (one->refused)
+            if (one->refused || now - one->asked_ms >= c->settings->ack_timeout)
                 send_verdict(c, one, now);
+            else
+                c->again_ms = ebp_earlier(c->again_ms, one->asked_ms + c->settings->ack_timeout);
     }
     return ebp_earlier(ebp_leases_due_ms(&c->leases), c->again_ms);
 }

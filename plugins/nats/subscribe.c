@@ -12,6 +12,7 @@ enum {
     PULL_GRACE_MS = 1000,
     RETRY_MS = 250,
     ABSENT_MS = 500,
+    STARTING_MS = 5000,
     CHECK_MS = 50,
     COLLECT_MS = 100,
     COLLECT_MAX_MS = 10000,
@@ -175,8 +176,17 @@ static void on_deleted(struct consumer *c, struct subscribed *topic, int64_t now
     look_later(topic, now, ABSENT_MS);
 }
 
+/* A server that starts answers before it knows its streams and their consumers again. */
+static bool may_be_starting(const struct consumer *c, const struct subscribed *topic, int64_t now) {
+    return topic->created[0] && now - c->up_ms < STARTING_MS;
+}
+
 static void on_failure(struct consumer *c, struct subscribed *topic, const struct ebn_answer *answer, char what, int64_t now) {
-    if (answer->code == EBN_STREAM_NOT_FOUND) {
+    bool not_found = answer->code == EBN_STREAM_NOT_FOUND || (answer->code == EBN_CONSUMER_NOT_FOUND && what == ABOUT_GROUP);
+
+    if (not_found && may_be_starting(c, topic, now)) {
+        look_later(topic, now, RETRY_MS);
+    } else if (answer->code == EBN_STREAM_NOT_FOUND) {
         on_absent(c, topic, now);
     } else if (answer->code == EBN_CONSUMER_NOT_FOUND && what == ABOUT_GROUP) {
         if (topic->created[0] && !topic->gone)
@@ -221,6 +231,7 @@ static void pull(struct consumer *c, struct subscribed *topic, int64_t now) {
     topic->pull_left = batch;
     topic->pull_sent_ms = now;
     topic->pull_until_ms = now + expires_ms + PULL_GRACE_MS;
+    topic->pull_late = false;
     if (!ebn_send_text(c->connection, c->epoch, ABOUT_PULL, topic->pull, subject, text))
         topic->pull_until_ms = now + RETRY_MS;
 }
@@ -348,6 +359,7 @@ void ebn_delivered(struct consumer *c, natsMsg *message, int64_t now) {
 /* ---- Answers and time ---- */
 
 void ebn_subscribe_up(struct consumer *c, int64_t now) {
+    c->up_ms = now;
     for (size_t i = 0; i < c->n_topics; i++)
         look_later(&c->topics[i], now, 0);
 }
@@ -383,14 +395,18 @@ static int64_t topic_due(struct consumer *c, struct subscribed *topic, int64_t n
             look(c, topic, now);
         return topic->retry_ms;
     }
-    if (topic->pull && topic->pull_until_ms <= now) { /* its status was lost */
+    if (topic->pull && topic->pull_until_ms <= now && !topic->pull_late) { /* after a pause its messages may still be unread */
+        topic->pull_late = true;
+        topic->pull_until_ms = now + PULL_GRACE_MS;
+    } else if (topic->pull && topic->pull_until_ms <= now) { /* its status was lost */
         topic->pull = 0;
         topic->pull_left = 0;
     }
     bool owns = ebn_owns(c, topic, now);
     if (!owns && !c->closing)
         return_waiting(c, topic, now);
-    if (!topic->pull && !c->closing && owns && topic->pull_again_ms <= now)
+    bool confirmed = !c->ordered || topic->owner_epoch == c->epoch;
+    if (!topic->pull && !c->closing && owns && confirmed && topic->pull_again_ms <= now)
         pull(c, topic, now);
     int64_t next = topic->pull ? topic->pull_until_ms : topic->pull_again_ms > now ? topic->pull_again_ms : INT64_MAX;
     if (!(topic->collecting && owns) && (!topic->end_known || topic->ended || topic->n > 0))

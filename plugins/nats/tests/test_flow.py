@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import signal
+import socket
 import threading
 
 from nats_test import EVENT, SOAK, check, data_lines, equal, main, site, test, wait_for
@@ -66,6 +67,30 @@ def hostile_names_reach_their_own_topic_only(server):
         check(long.returncode != 0 and "200 characters" in long.stderr, f"a long name: {long.returncode} {long.stderr}")
         for name in names:
             s.run("topics", "delete", "-t", name)
+
+
+def publish(server, subject, headers, payload):
+    """A message as another client may send it, with these bytes as its headers."""
+    host, port = server.url.rsplit("@", 1)[-1].removeprefix("nats://").split(":")
+    with socket.create_connection((host, int(port)), 10) as peer:
+        file = peer.makefile("rb")
+        file.readline()                                     # INFO
+        peer.sendall(b'CONNECT {"headers":true,"verbose":false,"lang":"x","version":"1"}\r\n'
+                     + b"HPUB %s %d %d\r\n" % (subject.encode(), len(headers), len(headers) + len(payload))
+                     + headers + payload + b"\r\nPING\r\n")
+        equal(file.readline().strip(), b"PONG", "the server's answer")
+
+
+@test
+def headers_that_cannot_be_read_hold_up_nothing(server):
+    with site(server) as s:
+        s.run("produce", "--signal", EVENT, "-t", "odd", "-", stdin=data_lines([("ada", 1)]))
+        for headers in (b"no colon", b"empty: ", b": no name", b"a: b\r\n\xff\xfe"):
+            publish(server, "eventbus.odd", b"NATS/1.0\r\n" + headers + b"\r\n\r\n", b"x")
+        s.run("produce", "--signal", EVENT, "-t", "odd", "-", stdin=data_lines([("ada", 2)]))
+        done = s.run("consume", "-t", "odd", "-g", "odd", "--exit-at-end", "-q", status=None)
+        equal([user_of(json.loads(line))["id"] for line in done.stdout.splitlines()], [1, 2], f"what came; {done.stderr}")
+        equal(sum(row["events"] for row in s.rows("topics") if row["topic"].endswith("dlq")), 4, "dead letters")
 
 
 @test

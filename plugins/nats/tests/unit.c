@@ -163,6 +163,41 @@ static void deliveries_are_read(void) {
     }
 }
 
+static void confirmations_are_read(void) {
+    static const struct {
+        const char *text;
+        uint64_t sequence;
+    } cases[] = {
+        { "{\"stream\":\"s\",\"seq\":17}", 17 },
+        { "{\"stream\":\"s\", \"seq\":17,\"duplicate\":true}", 17 },
+        { "{\"stream\":\"s\",\"domain\":\"d\",\"seq\":17}", 17 },
+        { "{\"stream\":\"s\", \"domain\":\"d\", \"seq\":17}", 17 },
+        { "{\"stream\":\"s\",\"domain\":\"d\"}", 0 },
+        { "{\"stream\":\"s\",\"domain\":\"d", 0 },
+        { "{\"stream\":\"t\",\"seq\":17}", 0 },
+        { "{\"stream\":\"s\",\"seq\":17", 0 },
+        { "{\"stream\":\"s\",\"seq\":99999999999999999999}", 0 },
+        { "", 0 },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        natsMsg *message = NULL;
+        natsMsg_Create(&message, "s", NULL, cases[i].text, (int)strlen(cases[i].text));
+        check(ebn_stored_read(message, "s") == cases[i].sequence, *cases[i].text ? cases[i].text : "nothing");
+        natsMsg_Destroy(message);
+    }
+}
+
+static void what_passes_is_no_mistake(void) {
+    static const struct ebn_answer passing[] = {
+        { .http = 503 }, { .http = 408 }, { .http = 400, .code = 10005 }, { .http = 400, .code = 10002 }
+    };
+
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+        check(ebn_answer_may_change(&passing[i]), "it may change by itself");
+    check(!ebn_answer_may_change(&(struct ebn_answer){ .http = 400, .code = 10025 }), "a request that is wrong stays wrong");
+}
+
 int main(void) {
     nats_Open(-1);
     names_come_back();
@@ -172,6 +207,8 @@ int main(void) {
     answers_are_read();
     infos_are_read();
     deliveries_are_read();
+    confirmations_are_read();
+    what_passes_is_no_mistake();
     printf("1..%d\n", n_checks);
     nats_Close();
     return n_failed > 0;
