@@ -2,6 +2,7 @@
 # tests/projects/check.sh - builds a plugin that is a project of its own as its users do, and tests it; make check-NAME runs it.
 #
 #   check.sh NAME      in the folder of the main build, where `make stage` has installed an event bus
+#   check.sh NAME without-broker   builds it, and runs those of its tests that need no broker; make check-projects
 #   check.sh NAME with-broker      its last part, beside a broker that the project's tests/NAME_server.py has started
 #
 # What it builds is in staged/NAME: `source`, a copy of plugins/NAME, and `package`, what `make dist` there has packed.
@@ -50,7 +51,7 @@ build() {
 # own_tests: `make check` of the project. What a run of the conformance kit beside automake's own tests has counted is said once more
 # as a line of automake's summaries.
 own_tests() {
-    { $make -k -C "$folder/package" check; echo $? >"$folder/status"; } 2>&1 | tee "$folder/check.log"
+    { $make -k -C "$folder/package" check "$@"; echo $? >"$folder/status"; } 2>&1 | tee "$folder/check.log"
     awk '/^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { printf "# PASS:  %d\n# FAIL:  %d\n# SKIP:  %d\n", $1, $3, $5 }' \
         "$folder/check.log"
     return "$(cat "$folder/status")"
@@ -77,6 +78,14 @@ export PKG_CONFIG_PATH
 say "building it in $folder/package with the event bus of $root"
 (build $options) || { say 'it does not build'; exit 1; }
 status=0 code=0
+if [ "${2-}" = without-broker ]; then
+    say 'its tests that need no broker'
+    case $name in
+        pulsar) own_tests ONLY=http ;;
+        nats) own_tests TESTS=unit ;;
+    esac
+    exit
+fi
 say 'its own tests'
 own_tests || status=1
 say 'the event bus with it'
