@@ -27,7 +27,7 @@ struct topic {
     struct list waiting;
     uint64_t number;
     char *name;
-    char stream[EBN_NAME_MAX + 1], subject[EBN_SUBJECT_ROOM], why[240];
+    char stream[EBN_NAME_MAX + 1], subject[EBN_SUBJECT_ROOM], why[320];
 };
 
 /* A message that was taken and not reported. */
