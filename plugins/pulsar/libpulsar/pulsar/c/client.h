@@ -136,6 +136,8 @@ void pulsar_producer_configuration_set_batching_max_publish_delay_ms(pulsar_prod
 
 void pulsar_producer_send_async(pulsar_producer_t *, pulsar_message_t *, pulsar_send_callback, void *ctx);
 void pulsar_producer_close_async(pulsar_producer_t *, pulsar_close_callback, void *ctx);
+typedef void (*pulsar_flush_callback)(pulsar_result, void *ctx);
+void pulsar_producer_flush_async(pulsar_producer_t *, pulsar_flush_callback, void *ctx); /* bench/ */
 int pulsar_producer_is_connected(pulsar_producer_t *);
 void pulsar_producer_free(pulsar_producer_t *);
 
@@ -169,6 +171,7 @@ void pulsar_message_set_allocated_content(pulsar_message_t *, void *data, size_t
 void pulsar_message_set_property(pulsar_message_t *, const char *name, const char *value);
 void pulsar_message_set_partition_key(pulsar_message_t *, const char *key);
 void pulsar_message_set_event_timestamp(pulsar_message_t *, uint64_t ms);
+uint64_t pulsar_message_get_event_timestamp(pulsar_message_t *); /* bench/ */
 pulsar_string_map_t *pulsar_message_get_properties(pulsar_message_t *);
 const void *pulsar_message_get_data(pulsar_message_t *);
 uint32_t pulsar_message_get_length(pulsar_message_t *);
