@@ -1,4 +1,4 @@
-/* admin.h - what the parts of the administration share. All of it belongs to the host's thread, but for `changed`, which others
+/* admin.h - what the parts of the administration share. The host's thread owns all of it except `changed`, which others
  * signal. Each op waits for its answers. */
 #ifndef EBN_ADMIN_H
 #define EBN_ADMIN_H

@@ -26,7 +26,7 @@ static int32_t make_topic(struct admin *a, const char *topic, int64_t until, str
     return status;
 }
 
-/* Finds a group. EB_GONE, not filled: there is none. */
+/* Finds a group. Returns EB_GONE, and leaves the error as it is, if the group does not exist. */
 static int32_t find_group(struct admin *a, const char *stream, const char *group, int64_t until, char *durable,
                           struct ebn_consumer_info *info, struct eb_error *err) {
     struct ebn_answer answer;

@@ -17,7 +17,7 @@ enum ebn_api_code {
     EBN_WRONG_LAST_SEQUENCE = 10071
 };
 
-/* An answer. `root` is NULL where there is none that can be read. */
+/* An answer of the server. `root` is NULL if the answer is missing or is not JSON. */
 struct ebn_answer {
     json_t *root;
     int http, code; /* 0: no error; 503 without a code: nobody answers */

@@ -1,4 +1,4 @@
-/* consumer.h - what the parts of the consumer share. All of it belongs to the host's thread, but for `changed` and `woken`,
+/* consumer.h - what the parts of the consumer share. The host's thread owns all of it except `changed` and `woken`,
  * which others signal. Times are in ms of the boot clock, since the server's leases run on while this machine sleeps. */
 #ifndef EBN_CONSUMER_H
 #define EBN_CONSUMER_H
@@ -143,7 +143,7 @@ void ebn_extend(struct consumer *, struct inflight *, int64_t now);
 void ebn_settle_up(struct consumer *, int64_t now);
 void ebn_settle_answer(struct consumer *, const struct ebn_event *, int64_t now);
 
-/* The server gives this message to others: the host is told, or the verdict comes too late. */
+/* Takes a message that the server gives to others: revokes it at the host, or answers its verdict with EB_GONE. */
 void ebn_lose(struct consumer *, struct inflight *);
 
 /* Sends again and extends what is due. Returns when something is due next. */

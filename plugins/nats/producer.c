@@ -1,6 +1,6 @@
 /* producer.c - the producer: messages go to the stream of their topic and are reported once the stream has confirmed them.
  *
- * All of it belongs to the host's thread, but for `changed` and `woken`, which others signal. A message that was taken is in one
+ * The host's thread owns all of it except `changed` and `woken`, which others signal. A message that was taken is in one
  * list: `sent`, or `waiting` of its topic while the stream is asked for. One topic in trouble keeps nothing back but its own
  * messages. */
 #include <stdlib.h>
