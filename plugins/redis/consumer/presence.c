@@ -23,12 +23,16 @@ static int32_t on_sign(struct rd_conn *conn, uint64_t number, const struct rd_no
     return EB_OK;
 }
 
+/* The last id but one: the server takes the very last, 18446744073709551615-18446744073709551615, for ">", a read of new
+ * entries (Redis 7.0, t_stream.c, xreadCommand). */
+#define BEYOND_ALL_ENTRIES "18446744073709551615-18446744073709551614"
+
 /* Reads our own pending entries from beyond their end: that returns none and shows the other members that we are
  * alive. */
 void rd_show_life(struct rd_consumer *c, struct rd_stream *stream) {
     rd_control_command(c, on_sign, rd_stream_number(c, stream),
                        (const char *[]){ "XREADGROUP", "GROUP", c->sub->group, c->sub->consumer, "COUNT", "1", "STREAMS",
-                                         stream->name, "18446744073709551615-18446744073709551615", NULL });
+                                         stream->name, BEYOND_ALL_ENTRIES, NULL });
 }
 
 /* ---- names that nobody uses ---- */

@@ -1,10 +1,13 @@
 """The key is not on the wire: where a worker takes it from, and what order it then keeps with several hands."""
+import json
 import os
 import sys
 
-TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests")
-sys.path.insert(0, os.path.join(TESTS, "brokers"))
-from redis_case import KEY_FIELD, LOGIN, QUIET, produce, redis_test  # noqa: E402
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = os.path.join(HERE, "..", "..", "..", "tests")
+sys.path[:0] = [HERE, os.path.join(TESTS, "brokers")]
+from hostile import HostileServer                           # noqa: E402
+from redis_case import KEY_FIELD, LOGIN, QUIET, configure, number, produce, redis_test  # noqa: E402
 from harness import main                                    # noqa: E402
 
 EVENTS, KEYS = 60, 6
@@ -56,6 +59,23 @@ def so_does_the_key_of_the_route(t, redis):
 def with_neither_the_whole_stream_is_one_key(t, redis):
     produce(t, "a", 0, EVENTS, keys=KEYS)
     t.equal(runs(t), [(what, event) for event in range(EVENTS) for what in ("begin", "end")])
+
+
+@redis_test()
+def a_full_worker_takes_no_entry_with_its_signs_of_life(t, redis):
+    """Such an entry would be pending under its name, and come after those that were added later."""
+    signs = []
+    with HostileServer({"XREADGROUP": lambda words: signs.append(words) if words[-1] != b">" else None},
+                       real=redis.port) as server:
+        configure(t, f"redis://127.0.0.1:{server.port}")
+        task = {"topic": "a", "group": "g", "max_in_flight": "2", "exec": "cat >> runs; while [ ! -e go ]; do sleep 0.05; done"}
+        produce(t, "a", 0, 10, keys=1)
+        t.start(*QUIET, *(word for key, value in task.items() for word in ("-o", f"consume.x.{key}={value}")), "consume", "x")
+        t.until(lambda: len(signs) > 3, what="its signs of life")
+        t.equal(redis.group("a", "g")["pending"], 2)
+        t.write("go", "")
+        t.until(lambda: t.read("runs").count("\n") == 10, what="ten runs")
+        t.equal([number(json.loads(line)) for line in t.read("runs").splitlines()], list(range(10)))
 
 
 main()
