@@ -72,6 +72,8 @@ PLUGINS = {
         "hands over one more than asked for"),
     "ignores-bytes": ("no-more-is-out-than-the-bounds-allow",
         "counts messages that are out, and not their bytes"),
+    "takes-while-full": ("no-more-is-out-than-the-bounds-allow",
+        "takes a message while it has no room, and hands it over when its lease has ended"),
     "misses-arrivals": ("a-waiting-receive-sees-what-is-sent",
         "does not see what comes while it waits"),
     "sends-nothing-at-close": ("close-sends-what-it-can-in-its-time",

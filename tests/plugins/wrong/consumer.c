@@ -146,12 +146,31 @@ static void hoard(size_t len) {
 static void hand_out(struct consumer *c, struct group *group, size_t i, int64_t now) {
     struct entry *entry = &group->entries[i];
 
+    c->full_ms = 0;
     c->hands[c->n_hands++] = (struct hand){ ++c->last_token, group, i };
     entry->state = OUT;
     entry->at = c->member;
     entry->until_ms = now + LEASE_MS;
     if (is("hoards"))
         hoard(wrong_message_at(group, i)->payload.len);
+}
+
+/* takes-while-full: after a while without room it takes a message all the same, which comes when its lease has ended. */
+static void take_without_room(struct consumer *c, struct entry *entry, int64_t now) {
+    c->full_ms = c->full_ms > 0 ? c->full_ms : now;
+    if (!is("takes-while-full") || c->taken || now < c->full_ms + LEASE_MS)
+        return;
+    c->taken = entry;
+    entry->state = OUT;
+    entry->at = c->member;
+    entry->until_ms = now + LEASE_MS;
+}
+
+static void take_back_what_had_no_room(struct consumer *c, int64_t now) {
+    if (!c->taken || c->taken->state != OUT || now < c->taken->until_ms)
+        return;
+    c->taken->state = WAITING;
+    c->taken->deliveries++;
 }
 
 /* Offers one message; EB_EMPTY: there is none now. Under the lock, which the host's copying does not mind. */
@@ -162,8 +181,10 @@ static int32_t offer_one(struct consumer *c, struct group *group, int64_t now, u
 
         if (entry->state != WAITING || entry->due_ms > now || held_back(c, group, i, now) || kept_for_nobody(group, i))
             continue;
-        if (!has_room(c))
+        if (!has_room(c)) {
+            take_without_room(c, entry, now);
             return EB_EMPTY;
+        }
         message = *wrong_message_at(group, i);
         message.token = c->last_token + 1;
         message.lease_ms = LEASE_MS;
@@ -192,6 +213,7 @@ static void look_again(struct consumer *c, int64_t now) {
     if (!is("takes-over-at-open"))
         wrong_bury_the_dead();
     join(c, false);
+    take_back_what_had_no_room(c, now);
     for (size_t g = 0; g < c->member->n_groups; g++) {
         wrong_follow(c->member->groups[g]);
         wrong_take_back(c->member->groups[g], now);

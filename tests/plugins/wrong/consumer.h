@@ -27,6 +27,8 @@ struct consumer {
     size_t n_late;
     uint64_t leaked;       /* leaks-its-allowance: bytes that are never given back */
     struct entry *refused; /* the message that the host had no room for */
+    int64_t full_ms;       /* since when there is no room; 0: there was some at the last offer */
+    struct entry *taken;   /* takes-while-full: the message that there was no room for */
     bool up, paused;
 };
 
