@@ -235,6 +235,10 @@ static void a_storm_of_wakes_loses_nothing(struct ebc_test *t) {
 
 /* ---- instances that come and go ---- */
 
+/* A client library may open some connections late, and threads of it end late: so many descriptors more say nothing. Of a plugin
+ * that forgets one an instance, or one in ten, there are more. */
+enum { LATE_FILES = 8, HEAP_EACH = 4096 };
+
 /* Opens and closes an instance of each role, each after a call or two. */
 static void open_and_close(struct ebc_test *t, const char *topic, const char *group) {
     struct ebc_consumer *c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .member = "m2" });
@@ -252,7 +256,7 @@ static void reopening_beside_others_leaves_nothing(struct ebc_test *t) {
     struct ebc_producer *p = ebc_producer(t);
     int rounds = ebc_at_full_size() ? 1000 : 60;
     size_t files = 0, threads = 0, now;
-    int64_t heap = EBC_UNKNOWN, grown;
+    int64_t heap = EBC_UNKNOWN, left;
 
     for (int i = -20; i < rounds; i++) {
         if (i == 0) { /* now exists what the plugin makes once a process */
@@ -266,17 +270,18 @@ static void reopening_beside_others_leaves_nothing(struct ebc_test *t) {
         }
         open_and_close(t, topic, other);
     }
-    if ((now = ebc_await_count(t, ebc_count_descriptors, files)) > files)
-        ebc_break(t, EBC_THREADS_END, "expected %zu open descriptors as before %d more instances; came %zu", files, 2 * rounds,
-                  now);
+    if ((now = ebc_await_count(t, ebc_count_descriptors, files + LATE_FILES)) > files + LATE_FILES)
+        ebc_break(t, EBC_THREADS_END,
+                  "expected %zu open descriptors as before %d more instances, or up to %d more of connections that a client "
+                  "library opens late; came %zu",
+                  files, 2 * rounds, LATE_FILES, now);
     if ((now = ebc_await_count(t, ebc_count_threads, threads)) > threads)
         ebc_break(t, EBC_THREADS_END, "expected %zu threads as before %d more instances; came %zu", threads, 2 * rounds, now);
-    grown = (ebc_heap_in_use(t) - heap) / rounds;
-    if (heap != EBC_UNKNOWN && grown > 4096)
+    if (heap != EBC_UNKNOWN && (left = ebc_await_heap(t, heap + HEAP_EACH * rounds)) > heap + HEAP_EACH * rounds)
         ebc_break(t, EBC_THREADS_END,
-                  "expected less than 4096 bytes of the heap for each producer and consumer that was opened and closed; %lld "
-                  "bytes stay in use for each",
-                  (long long)grown);
+                  "expected at most %d bytes of the heap for each producer and consumer that was opened and closed; %lld bytes "
+                  "stay in use for each",
+                  HEAP_EACH, (long long)((left - heap) / rounds));
 }
 
 /* clang-format off */

@@ -291,6 +291,9 @@ size_t ebc_await_count(struct ebc_test *, size_t (*count)(void), size_t limit);
 #define EBC_UNKNOWN INT64_MIN
 /* Bytes of the heap that are in use, without those of the test. EBC_UNKNOWN under a sanitizer, which has its own heap. */
 int64_t ebc_heap_in_use(struct ebc_test *);
+/* Waits until no more than `limit` bytes of the heap are in use, for patience_ms at most: threads of client libraries free
+ * theirs when they end. Returns the last number, or EBC_UNKNOWN. */
+int64_t ebc_await_heap(struct ebc_test *, int64_t limit);
 /* Bytes of memory that are the process's own and resident, without those of the test, of which some may not be
  * resident: compare two numbers. EBC_UNKNOWN likewise. */
 int64_t ebc_resident(struct ebc_test *);

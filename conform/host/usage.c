@@ -52,6 +52,14 @@ int64_t ebc_heap_in_use(struct ebc_test *t) {
     return now.uordblks == 0 ? EBC_UNKNOWN : (int64_t)(now.uordblks + now.hblkhd) - own_bytes(t);
 }
 
+int64_t ebc_await_heap(struct ebc_test *t, int64_t limit) {
+    int64_t end = ebc_monotonic_ms() + t->patience_ms, bytes;
+
+    while ((bytes = ebc_heap_in_use(t)) > limit && ebc_monotonic_ms() < end)
+        usleep(5000);
+    return bytes;
+}
+
 int64_t ebc_resident(struct ebc_test *t) {
     FILE *status = fopen("/proc/self/status", "re");
     long long kib = -1;
