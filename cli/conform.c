@@ -224,7 +224,7 @@ const struct cli_verb cli_conform = {
         "that a sanitizer reports, names the command that runs it in a debugger; values of secret options are left out "
         "of it.\n\n"
         "--down and --up stop and start the broker by a shell command each, for the cases of a broker that goes away. "
-        "They have a minute, and end with status 0 once the broker is away, or ready. If --down fails, the case fails with "
+        "They have five minutes, and end with status 0 once the broker is away, or ready. If --down fails, the case fails with "
         "what the command wrote; a broker that does not start again ends the run.\n\n"
         "The installed library libeventbus-conform is this kit for test programs of plugins: eventbus/conform.h, "
         "pkg-config eventbus-conform.\n\n"

@@ -2,13 +2,11 @@
 #include "runner/child.h"
 #include "runner/shell.h"
 
-enum { COMMAND_MS = 60000 };
-
 /* A command that fails says nothing of the plugin; the case fails by its name, so that nobody takes it for tested. */
 static void run_command(struct ebc_test *t, const char *option, const char *command) {
     char why[EBC_SHELL_WHY_ROOM];
 
-    if (ebc_shell(option, command, (int64_t)(COMMAND_MS * (t->pace > 1 ? t->pace : 1)), why))
+    if (ebc_shell(option, command, (int64_t)(EBC_SHELL_MS * (t->pace > 1 ? t->pace : 1)), why))
         return;
     ebc_tell(t, "broke", t->name, ebc_format(t, "expected the command to end with status 0; came: %s", why));
     ebc_tell(t, "over", NULL, "");

@@ -85,17 +85,28 @@ static char **arguments(const struct ebc_run *r, const char *name) {
     return argv;
 }
 
+static double slower(const struct ebc_run *r) {
+    return r->pace > 1 ? r->pace : 1;
+}
+
+/* How long a case may take at most. One that stops the broker and starts it again waits for two commands as well. */
+static int64_t allowed_ms(const struct ebc_run *r, const char *name) {
+    const struct ebc_case *of = ebc_case_named(name);
+    int64_t ms = 300000 + (of && of->broker == EBC_RESTARTED ? 2 * EBC_SHELL_MS : 0);
+
+    return (int64_t)((double)ms * slower(r));
+}
+
 /* The caller calls ebc_process_free, whatever this returns. On failure the error is filled. */
 static bool run_child(struct ebc_run *r, const char *name, struct ebc_process *child) {
     char **argv = arguments(r, name);
-    double slower = r->pace > 1 ? r->pace : 1;
     bool ran = false;
 
     *child = (struct ebc_process){ .result = -1, .output = -1 };
     if (argv && r->options.in_process && !r->broke_off)
         ran = ebc_process_here(child, name, argv);
     else if (argv)
-        ran = ebc_process_run(child, name, argv, (int64_t)(10000 * slower), (int64_t)(300000 * slower));
+        ran = ebc_process_run(child, name, argv, (int64_t)(10000 * slower(r)), allowed_ms(r, name));
     if (!ran)
         failed(r, NOT_REACHABLE, "cannot start a process for the case %s: %s", name, strerror(errno));
     free(argv);
@@ -133,7 +144,7 @@ static int start_broker_again(struct ebc_run *r, const struct ebc_process *child
     int32_t broker = child->page ? child->page->broker : EBC_BROKER_UP;
     char why[EBC_SHELL_WHY_ROOM];
 
-    if (broker == EBC_BROKER_UP || ebc_shell("--up", r->options.up, 60000, why))
+    if (broker == EBC_BROKER_UP || ebc_shell("--up", r->options.up, (int64_t)(EBC_SHELL_MS * slower(r)), why))
         return DONE;
     if (broker == EBC_BROKER_STOPPED)
         return failed(r, NOT_REACHABLE, "the case %s stopped the broker, and the broker does not start again: %s", child->name,
