@@ -2,7 +2,7 @@
  *
  * FILL IN: the role is optional, and so is each op except open and close; delete what your broker cannot do. Each op asks the
  * broker and waits for its answer, timeout_ms at most. */
-#include "acme.h"
+#include "parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>

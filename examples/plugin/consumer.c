@@ -3,7 +3,7 @@
  * Two threads meet here. The library's calls the on_... functions. What it brings waits in the list `waiting`, since
  * host->received may be called in receive only; host->settled, revoke and link may be called by any thread. `mutex` guards
  * what both use. It may be held while the host is called, since the host queues and never calls back. */
-#include "acme.h"
+#include "parts.h"
 
 #include <pthread.h>
 #include <stdlib.h>

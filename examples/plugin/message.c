@@ -3,7 +3,7 @@
  * FILL IN: where your broker has keys and headers, give it those, so that other clients can read them; text_headers.h of
  * plugin-help.h helps where headers are texts. Whatever the form, each value must come back as it went: absent is not the same
  * as empty, and headers keep their order and repeats. */
-#include "acme.h"
+#include "parts.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
  * producer.c, consumer.c and admin.c are the three roles; message.c turns messages into bytes and back. Each of them talks to
  * the client library in stub.h, whose callbacks run in the library's own thread: their comments say what is handed over there.
  * The places to change are marked: grep -n 'FILL IN' *.[ch] */
-#include "acme.h"
+#include "parts.h"
 
 #include <stdlib.h>
 #include <string.h>

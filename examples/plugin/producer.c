@@ -3,7 +3,7 @@
  * Two threads meet here. The host's calls the ops. The library's calls on_published and on_connection, and hands over what
  * they bring by host->delivered and host->link, which any thread may call. poll waits for `changed`, which both threads
  * signal. */
-#include "acme.h"
+#include "parts.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* acme.h - what the parts of this plugin share. */
-#ifndef ACME_H
-#define ACME_H
+/* parts.h - what the parts of this plugin share. */
+#ifndef PARTS_H
+#define PARTS_H
 
 #include <stdbool.h>
 #include <eventbus/plugin.h>
