@@ -81,7 +81,7 @@ status=0 code=0
 if [ "${2-}" = without-broker ]; then
     say 'its tests that need no broker'
     case $name in
-        pulsar) own_tests ONLY=http ;;
+        pulsar) own_tests ONLY='http control' ;;
         nats) own_tests TESTS=unit ;;
     esac
     exit

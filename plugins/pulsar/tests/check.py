@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tests/check.py - the tests of the plugin against a real Pulsar, which is started once for all of them; make check runs it.
 
-    check.py [--only NAME]...       NAME: http, kit, messages, order, outage, admin, security, or a case or a group of the kit
+    check.py [--only NAME]...       NAME: control, http, kit, messages, order, outage, admin, security, or a case or a group of the kit
 
 Status 77: this machine has no Java or no way to the files; in CI (CI or EB_CI is set) that is a failure."""
 import argparse
@@ -17,7 +17,8 @@ import pulsar_files
 import pulsar_server
 
 SHARED = ("messages", "order", "outage", "admin")           # they run one after the other against the same broker
-ALL = ("http", "kit", *SHARED, "security")
+ALONE = ("control", "http")                                 # they need no broker
+ALL = (*ALONE, "kit", *SHARED, "security")
 
 
 def run(name, *arguments):
@@ -45,9 +46,7 @@ def main():
     cases = [name for name in only if name not in ALL]
     names = [name for name in ALL if name in only or not only or (name == "kit" and cases)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    failed = 0
-    if "http" in names:
-        failed += run("http", None)
+    failed = sum(run(name, None) for name in ALONE if name in names)
     try:
         if {"kit", *SHARED} & set(names):
             with pulsar_server.PulsarServer() as server:

@@ -45,15 +45,17 @@ def free_port():
 
 class Control:
     """Lets shell commands of other programs stop and start a server that stays this process's child: `down` and `up` are
-    the commands. `serve` answers one that waits, within a moment."""
+    the commands. `serve` answers one that waits, within a moment. A command may be killed while it waits, since whoever runs it
+    has less patience than a server takes to start: then the server is as it asked for, and nobody is told. So the server's stop
+    and start may be called when they have nothing to do."""
 
     def __init__(self, server, folder):
         self.server = server
-        path = os.path.join(folder, "control")
+        self.path = os.path.join(folder, "control")
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(path)
+        self.listener.bind(self.path)
         self.listener.listen()
-        ask = shlex.join([sys.executable, os.path.abspath(__file__), path])
+        ask = shlex.join([sys.executable, os.path.abspath(__file__), self.path])
         self.down, self.up = f"{ask} stop", f"{ask} start"
 
     def serve(self):
@@ -61,12 +63,27 @@ class Control:
             return
         client = self.listener.accept()[0]
         with client:
-            word = client.recv(100).decode()
+            client.settimeout(60)                           # what comes is one word, or the end of a command that was killed
             try:
-                {"stop": self.server.stop, "start": self.server.start}[word]()
-                client.sendall(b"done")
-            except Exception as error:  # pylint: disable=broad-except
-                client.sendall(f"{word}: {error}".encode())  # the command that asked prints it
+                word = client.recv(100).decode(errors="replace")
+            except OSError:
+                return
+            answer = self._obey(word)
+            try:
+                client.sendall(answer.encode())
+            except OSError:
+                print(f"child.py: nobody waits any more for the server's {word}, which ended with: {answer}", file=sys.stderr, flush=True)
+
+    def _obey(self, word):
+        """What the command that asked is told; it prints what is not "done"."""
+        action = {"stop": self.server.stop, "start": self.server.start}.get(word)
+        if not action:
+            return f"expected stop or start, came {word!r}"
+        try:
+            action()
+        except Exception as error:  # pylint: disable=broad-except
+            return f"{word}: {error}"
+        return "done"
 
     def run(self, words, **more):
         """Runs a command beside the server, and returns its status. The command is killed if this process is told to end."""
@@ -81,13 +98,18 @@ class Control:
 
     def close(self):
         self.listener.close()
+        os.unlink(self.path)
 
 
 def _ask(path, word):
+    """The answer, whose end is the end of the connection."""
+    answer = b""
     with socket.socket(socket.AF_UNIX) as control:
         control.connect(path)
         control.sendall(word.encode())
-        return control.recv(4000).decode()
+        while part := control.recv(4000):
+            answer += part
+    return answer.decode(errors="replace") or "the test that holds the server has ended"
 
 
 if __name__ == "__main__":

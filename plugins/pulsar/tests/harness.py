@@ -16,13 +16,14 @@ import child
 EVENTBUS = os.environ.get("EVENTBUS") or "eventbus"
 PLUGIN = os.path.abspath(os.environ.get("PLUGIN") or ".libs/pulsar.so")
 FULL = os.environ.get("EB_SOAK") not in (None, "", "0")
-PATIENCE = 120
+PATIENCE = 300                                              # on a busy machine; nothing is judged by the time that it takes
 SIGNAL = "org.example.counted.v1"
 SCHEMA = {"name": "CloudEvent", "type": "record", "namespace": SIGNAL, "fields": [{"name": "item", "type": {
     "name": "Item", "type": "record", "fields": [{"name": "key", "type": "string"}, {"name": "n", "type": "long"},
                                                   {"name": "text", "type": "string"}]}}]}
 BEGIN = '{"specversion"'                                   # of a line that a worker prints
-_tests, _folders = [], []                                   # folders of the test at work; what a failed one had is kept
+_tests = []
+_folders, _started = [], []                                 # of the test at work: what a failed one had is kept; what has not ended
 
 
 class Failed(Exception):
@@ -67,7 +68,8 @@ class Done(collections.namedtuple("Done", "status out err")):
 
 
 class Bus:
-    """One configuration, in a folder of its own: a [broker main] of the plugin with these options."""
+    """One configuration, in a folder of its own: a [broker main] of the plugin with these options. A broker on a busy machine has
+    a minute to answer where the options say nothing else."""
 
     def __init__(self, **options):
         self.folder = tempfile.mkdtemp(prefix="eventbus-pulsar-test-")
@@ -86,7 +88,7 @@ class Bus:
         return self.path(name)
 
     def configure(self, **options):
-        lines = [f"{name} = {value}" for name, value in options.items()]
+        lines = [f"{name} = {value}" for name, value in {"connect_timeout": "60s", **options}.items()]
         self.write("bus.ini", "\n".join(["[eventbus]", "service = trial", "producer = main", "consumer = main",
                                          f"schema_path = {self.folder}", "plugin_trust = any", "[broker main]",
                                          f"plugin = {PLUGIN}", *lines, ""]))
@@ -103,7 +105,8 @@ class Bus:
 
     def start(self, *words, name="run", **more):
         """Starts the command; what it logs is in NAME.log, what it prints as well where `more` says nothing else."""
-        return child.start(self.words(*words), self.path(f"{name}.log"), env=self.environment, **more)
+        _started.append(child.start(self.words(*words), self.path(f"{name}.log"), env=self.environment, **more))
+        return _started[-1]
 
     def produce(self, topic, events, *words, **more):
         return self.run("produce", "--signal", SIGNAL, "--topic", topic, "--key-field", "item.key", *words, "-",
@@ -192,6 +195,15 @@ class Workers:
         return repeats
 
 
+def _end_started():
+    """What a failed test left running would take part in the next one."""
+    while _started:
+        program = _started.pop()
+        if program.poll() is None:
+            program.kill()
+            program.wait()
+
+
 def run_tests(*arguments):
     """Runs the tests of this process, and returns the number of those that failed."""
     failed = 0
@@ -204,6 +216,7 @@ def run_tests(*arguments):
             word = "FAILED"
             failed += 1
             print(why if isinstance(why, Failed) else traceback.format_exc(), flush=True)
+        _end_started()
         while word == "ok" and _folders:
             shutil.rmtree(_folders.pop())
         _folders.clear()

@@ -10,6 +10,7 @@ As a command:   pulsar_server.py [OPTION...]               prints its two addres
                 status 77, with the reason: it cannot run here; in CI (CI or EB_CI is set) status 1
 """
 import argparse
+import http.client
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ import child
 import pulsar_files
 from certificates import Authority, token
 
-PATIENCE = 180
+PATIENCE = 240                                              # to start; less than the kit gives to --up
 SKIPPED = 77
 ADMIN, PROBE = "admin", "ready-probe"
 
@@ -57,7 +58,7 @@ class PulsarServer:
     def __init__(self, secure=False, options=(), heap="512m", level="1"):
         self.home, self.java = pulsar_files.server(), pulsar_files.java()
         self.folder = tempfile.mkdtemp(prefix="eventbus-pulsar-")
-        self.heap, self.level, self.process, self.launched = heap, level, None, 0.0
+        self.heap, self.level, self.process = heap, level, None
         self.port, self.http = child.free_port(), child.free_port()
         self.host = "127.0.0.1"
         self.settings = {**SETTINGS, "brokerServicePort": str(self.port), "webServicePort": str(self.http)}
@@ -119,28 +120,33 @@ class PulsarServer:
                 self.path("metadata"), "--bookkeeper-dir", self.path("bookkeeper"), "--advertised-address", self.host]
 
     def start(self):
-        """Starts it, on the same ports and with the same data as before, and waits until a topic can be used."""
+        """Starts it, unless it runs, on the same ports and with the same data as before, and waits until a topic can be used."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PULSAR_")}
-        self.launched = time.monotonic()
-        self.process = child.start(self._words(), self.path("server.log"), cwd=self.folder, env=environment)
+        end = time.monotonic() + PATIENCE
+        if not self._runs():
+            self.process = child.start(self._words(), self.path("server.log"), cwd=self.folder, env=environment)
         while not self._is_up():
+            if not self._runs() or time.monotonic() > end:
+                raise RuntimeError(f"pulsar {'ended' if not self._runs() else f'did not start within {PATIENCE} s'}:\n"
+                                   f"{self.log()[-3000:]}")
             time.sleep(0.1)
         return self
 
+    def _runs(self):
+        return self.process is not None and self.process.poll() is None
+
     def _is_up(self):
-        if self.process.poll() is not None or time.monotonic() > self.launched + PATIENCE:
-            raise RuntimeError(f"pulsar did not start:\n{self.log()[-3000:]}")
         try:
             if "public/default" not in self.get("/admin/v2/namespaces/public"):
                 return False
-            self.topic(PROBE, method="PUT", body={})        # which takes a place to store it, too
+            try:
+                self.topic(PROBE, method="PUT", body={})    # which takes a place to store it, too
+            except urllib.error.HTTPError as error:
+                if error.code != 409:                       # it was killed before the next line
+                    return False
             self.topic(PROBE, "?force=true", "DELETE")
             return True
-        except urllib.error.HTTPError as error:
-            if error.code == 409:                           # it was killed in between
-                self.topic(PROBE, "?force=true", "DELETE")
-            return False
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             return False
 
     def kill9(self):
@@ -151,7 +157,7 @@ class PulsarServer:
         self._end(signal.SIGKILL)
 
     def _end(self, number):
-        if self.process and self.process.poll() is None:
+        if self._runs():
             self.process.send_signal(number)
             self.process.wait(PATIENCE)
 
@@ -166,7 +172,12 @@ class PulsarServer:
         self.kill9()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    __enter__ = start
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, *_):
         self.close()
@@ -194,7 +205,7 @@ class PulsarServer:
             headers["Authorization"] = f"Bearer {self.token(ADMIN)}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             text = answer.read().decode()
         try:
             return json.loads(text)

@@ -8,7 +8,7 @@ import sys
 
 import pulsar
 
-PATIENCE_MS = 60000
+PATIENCE_MS = 240000
 
 
 def send(client, topic):

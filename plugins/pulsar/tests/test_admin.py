@@ -1,7 +1,7 @@
 """tests/test_admin.py - the admin commands against a real broker."""
 import time
 
-from harness import Bus, bus_of, check, contains, equal, event, events, test, wait_until
+from harness import PATIENCE, Bus, bus_of, check, contains, equal, event, events, test, wait_until
 
 
 def topic_row(bus, name):
@@ -58,7 +58,7 @@ def live_members_are_named_and_stay(server):
         check(done.status != 0, f"{words} was done under a live member")
         contains(done.err, "while members live: worker-x")
     worker.terminate()
-    equal(worker.wait(60), 0, "the worker's status")
+    equal(worker.wait(PATIENCE), 0, "the worker's status")
     bus.run("groups", "delete", "-t", "live", "-g", "g")
     equal(bus.groups("live", "g"), [], "the groups")
 
