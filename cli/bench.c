@@ -394,6 +394,7 @@ const struct cli_verb cli_bench = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),
+    .operand = "produce|consume|both",
     .max_operands = 1,
     .run = run_bench,
 };

@@ -40,6 +40,7 @@ struct cli_verb {
     const struct cli_option *options;
     size_t n_options;
     size_t settings_size; /* of the struct that the options fill */
+    const char *operand;  /* what its operands are, for completion: a name of candidates.c, or "this|that"; NULL: anything */
     size_t min_operands, max_operands;
     int (*run)(const struct cli_call *); /* returns the exit status; NULL: the verb only has subcommands, and the fields
                                           * from usage on are not used */
@@ -50,8 +51,9 @@ enum cli_loudness { CLI_NORMAL, CLI_QUIET, CLI_VERBOSE };
 /* A call of a verb. All of it is borrowed until the verb returns. */
 struct cli_call {
     const struct cli_verb *verb;
-    const char *name;     /* "schema check" */
-    const void *settings; /* of settings_size, filled by the options */
+    const struct cli_verb *const *verbs; /* all of the command, ends with NULL */
+    const char *name;                    /* "schema check" */
+    const void *settings;                /* of settings_size, filled by the options */
     const char *const *operands;
     size_t n_operands;
     const char *const *files;     /* -c, for ebi_config_load */

@@ -126,6 +126,7 @@ static int run(const struct cli_verb *verb, const char *name, struct cli_common 
         goto done;
     }
     struct cli_call call = { .verb = verb,
+                             .verbs = common->verbs,
                              .name = name,
                              .settings = settings,
                              .operands = (const char *const *)argv + read,
@@ -198,7 +199,7 @@ static int dispatch(const struct cli_verb *const *verbs, const struct cli_verb *
 }
 
 int cli_main(const struct cli_verb *const *verbs, int argc, char **argv) {
-    struct cli_common common = { 0 };
+    struct cli_common common = { .verbs = verbs };
     struct cli_table table = { cli_common_options, cli_n_common_options, &common };
 
     if (argc >= 3 && strcmp(argv[1], "--help-man") == 0) /* the build makes the man pages with it */

@@ -360,6 +360,7 @@ static const struct cli_verb cli_config_explain = {
     .options = reading_options,
     .n_options = sizeof reading_options / sizeof reading_options[0],
     .settings_size = sizeof(struct ask),
+    .operand = "KEY",
     .min_operands = 1,
     .max_operands = 1,
     .run = explain,

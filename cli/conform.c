@@ -238,6 +238,7 @@ const struct cli_verb cli_conform = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),
+    .operand = "PLUGIN",
     .max_operands = 1,
     .run = run,
 };

@@ -338,6 +338,7 @@ const struct cli_verb cli_consume = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),
+    .operand = "SECTION",
     .max_operands = 1000,
     .run = run,
 };

@@ -4,10 +4,11 @@
 
 #include "cli/cli.h"
 
-/* The options that every verb has. */
+/* The options that every verb has, and the verbs. */
 struct cli_common {
     const char *const *files, *const *overrides;
     bool quiet, verbose, help, version;
+    const struct cli_verb *const *verbs;
 };
 extern const struct cli_option cli_common_options[];
 extern const size_t cli_n_common_options;

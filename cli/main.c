@@ -9,9 +9,9 @@
 #include "cli/probe.h"
 #include "cli/verbs.h"
 
-static const struct cli_verb *const verbs[] = { &cli_produce, &cli_consume, &cli_signals, &cli_schema,
-                                                &cli_plugins, &cli_config,  &cli_topics,  &cli_groups,
-                                                &cli_seek,    &cli_conform, &cli_bench,   NULL };
+static const struct cli_verb *const verbs[] = { &cli_produce, &cli_consume,    &cli_signals, &cli_schema, &cli_plugins,
+                                                &cli_config,  &cli_topics,     &cli_groups,  &cli_seek,   &cli_conform,
+                                                &cli_bench,   &cli_completion, NULL };
 
 /* Opens a closed standard stream so that no other file gets its descriptor; writing to it fails. */
 static void hold_standard_streams(void) {

@@ -165,7 +165,8 @@ static void page_of_verb(const struct cli_verb *verb, const char *page) {
     if (verb->run) {
         cli_roff_heading("description");
         description(verb);
-        cli_roff_heading("options");
+        if (verb->n_options > 0)
+            cli_roff_heading("options");
         options(verb->options, verb->n_options);
         cli_roff_heading("examples");
         examples(verb);

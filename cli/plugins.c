@@ -195,6 +195,7 @@ const struct cli_verb cli_plugins = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),
+    .operand = "PLUGIN",
     .max_operands = 1,
     .run = run,
 };

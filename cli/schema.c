@@ -301,6 +301,7 @@ static const struct cli_verb cli_schema_check = {
              "must be able to read what the other wrote. Each breach is a line on standard output; the exit "
              "status is then 4.",
     .examples = (const char *const[]){ "eventbus schema check old.avsc new.avsc", NULL },
+    .operand = "FILE",
     .min_operands = 2,
     .max_operands = 2,
     .run = check,

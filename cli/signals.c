@@ -133,6 +133,7 @@ const struct cli_verb cli_signals = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),
+    .operand = "TYPE",
     .max_operands = 1,
     .run = run,
 };

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 extern const struct cli_verb cli_bench;
+extern const struct cli_verb cli_completion;
 extern const struct cli_verb cli_config;
 extern const struct cli_verb cli_conform;
 extern const struct cli_verb cli_consume;
