@@ -29,7 +29,7 @@ struct eb_receipt {
 /* Called once for each event that the queue took, from the producer's thread. It must be quick and not wait for the bus. */
 typedef void (*eb_delivered)(void *arg, const struct eb_receipt *);
 
-/* Sets a callback for every event that the general handler sends by the routes. NULL removes it. */
+/* Sets a callback for every event that the queue takes, by the general handler or by eb_produce. NULL removes it. */
 void eb_bus_on_delivery(struct eb_bus *, eb_delivered, void *arg);
 
 /* Sets how long a sending thread waits, in ms, when the queue is full: -1 waits without limit, 0 refuses the event at
