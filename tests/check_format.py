@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "process"))
 from harness import TOP, main, test                         # noqa: E402
 
-ROOMS = ("include", "core", "cli", "conform", "plugins", "examples", "tests")
+ROOMS = ("bindings", "include", "core", "cli", "conform", "plugins", "examples", "tests")
 MANY = 50                                                   # files that one run of clang-format checks
 
 
