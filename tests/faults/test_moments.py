@@ -141,7 +141,7 @@ def what_a_worker_that_stops_had_not_begun_comes_to_another(t):
     """Each run that is begun is ended; the others of what the worker was handed go back, and it ends in order."""
     moments = Moments(t, retriable=0, permanent=0)
     moments.produce(range(1, 2001), "p1", lambda number: f"k{number % 50}")
-    first = moments.work("w1", FAULTS_SLOW="2")
+    first = moments.work("w1", FAULTS_SLOW="20")
     moments.until(lambda: moments.completions() > 0, "a first run")
     moments.stop(first)
     left = 2000 - moments.completions()

@@ -317,7 +317,7 @@ def exit_status_65_gives_up_at_once(t):
 @test
 def a_command_that_takes_too_long_is_killed_with_its_children(t):
     send(t, 1)
-    t.configure(SECTION + "receiver_timeout = 300ms\nretry.attempts = 1\n")
+    t.configure(SECTION + "receiver_timeout = 4s\nretry.attempts = 1\n")
     done = t.run("consume", "w", "--exit-at-end", "--exec", "sleep 100 & echo $! > pid; wait", status=1)
     t.contains(done.err, "receiver_timeout")
     t.until(lambda: not alive(int(t.read("pid"))), what="the end of the command's child")

