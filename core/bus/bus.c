@@ -22,7 +22,8 @@ struct ebi_bound {
 
 static enum eb_status read_config(struct eb_bus *bus, const struct eb_bus_options *options, struct eb_error *err) {
     struct ebi_table table = ebi_bus_table(&bus->settings);
-    enum eb_status status = ebi_config_load(options->files, options->overrides, &bus->config, err);
+    const struct ebi_config_sources from = { options->files, options->overrides, options->defaults };
+    enum eb_status status = ebi_config_load_from(&from, &bus->config, err);
 
     if (status == EB_OK)
         status = ebi_config_check_sections(bus->config, err);
@@ -292,11 +293,44 @@ const struct eb_signal *eb_signal_find(const struct eb_bus *bus, const char *typ
 }
 
 int eb_signal_each(const struct eb_bus *bus, int (*each)(void *, const struct eb_signal *), void *arg) {
-    int answer = 0;
+    return bus && each ? ebi_signals_each(bus->signals, each, arg) : 0;
+}
 
-    for (size_t i = 0; bus && each && i < bus->signals->n && answer == 0; i++)
-        answer = each(arg, &bus->signals->items[i]);
-    return answer;
+/* Makes a signal, gives it the routes of the one whose place it takes, and publishes it. The caller holds the lock of the bus. */
+static const struct eb_signal *add_signal(struct eb_bus *bus, const char *schema, size_t len, struct eb_error *err) {
+    const struct eb_signal *same = NULL;
+    struct ebi_added *added = NULL;
+    enum eb_status status = ebi_signals_make(bus->signals, schema, len, &added, &same, err);
+
+    if (status == EB_END)
+        return same;
+    if (status == EB_OK) {
+        const char *type = eb_signal_type(&added->signal);
+        const struct eb_signal *earlier = ebi_signals_get(bus->signals, type, strlen(type));
+
+        status = earlier ? ebi_routes_follow(bus->routes, earlier, &added->signal, err) : EB_OK;
+    }
+    if (status != EB_OK) {
+        ebi_added_free(added);
+        ebi_error_context(err, "the signal is not added");
+        return NULL;
+    }
+    ebi_signals_publish(bus->signals, added);
+    return &added->signal;
+}
+
+const struct eb_signal *eb_signal_add(struct eb_bus *bus, const char *schema, size_t len, struct eb_error *err) {
+    if (check(bus, err) != EB_OK || ebi_is_null(schema, "the schema", err))
+        return NULL;
+    if (len > (size_t)bus->settings.schema_limit) {
+        ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
+                  "the schema has %zu bytes, more than schema_limit allows; raise schema_limit", len);
+        return NULL;
+    }
+    pthread_mutex_lock(&bus->lock);
+    const struct eb_signal *signal = add_signal(bus, schema, len, err);
+    pthread_mutex_unlock(&bus->lock);
+    return signal;
 }
 
 enum eb_status eb_connect(struct eb_bus *bus, const struct eb_signal *signal, const char *name, eb_receiver receiver, void *arg,

@@ -18,6 +18,12 @@ struct ebi_config;
  * section (except for its plugin), the error is kept until the section is bound. What overrides name must exist, see
  * ebi_config_check_overrides. EB_PERMANENT, EB_KIND_CONFIG: "FILE:LINE: message", which never shows a value. */
 enum eb_status ebi_config_load(const char *const *files, const char *const *overrides, struct ebi_config **, struct eb_error *);
+
+/* The same, with defaults, which look as overrides do: each counts where no file sets its key. */
+struct ebi_config_sources {
+    const char *const *files, *const *overrides, *const *defaults;
+};
+enum eb_status ebi_config_load_from(const struct ebi_config_sources *, struct ebi_config **, struct eb_error *);
 void ebi_config_free(struct ebi_config *); /* and all settings bound from it; NULL does nothing */
 
 /* The path of the installed file. */

@@ -284,15 +284,34 @@ static bool split(const char *text, struct override *to) {
     return copy_part(to->key, sizeof to->key, text, (size_t)(equals - text), "-_.");
 }
 
+static enum eb_status no_setting(const char *where, const char *text, struct eb_error *err) {
+    int shown = (int)strcspn(text, "="); /* the value may be a secret */
+
+    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "%s %.*s: expected KIND.NAME.KEY=VALUE or eventbus.KEY=VALUE", where,
+                     shown > 80 ? 80 : shown, text);
+}
+
+/* Sets what no file has set. */
+static enum eb_status load_default(struct ebi_config *config, const char *text, struct eb_error *err) {
+    static const char where[] = "a default of the program";
+    struct override given;
+    struct ebi_section *section;
+
+    if (!split(text, &given))
+        return no_setting(where, text, err);
+    enum eb_status status = ebi_config_add_section(config, given.kind, given.name, where, &section, err);
+    if (status != EB_OK || ebi_section_value(section, given.key))
+        return status;
+    return ebi_config_set(config, section, given.key, given.value, where, 0, err);
+}
+
 static enum eb_status load_override(struct ebi_config *config, const char *text, struct eb_error *err) {
     struct override override;
     struct ebi_section *section;
     enum eb_status status;
-    int shown = (int)strcspn(text, "="); /* the value may be a secret */
 
     if (!split(text, &override))
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "-o %.*s: expected KIND.NAME.KEY=VALUE or eventbus.KEY=VALUE",
-                         shown > 80 ? 80 : shown, text);
+        return no_setting("-o", text, err);
     status = ebi_config_add_section(config, override.kind, override.name, "-o", &section, err);
     if (status != EB_OK)
         return status;
@@ -370,13 +389,15 @@ static enum eb_status replace_values(struct ebi_config *config, struct eb_error 
     return EB_OK;
 }
 
-static enum eb_status load(struct ebi_config *config, const char *const *files, const char *const *overrides,
-                           struct eb_error *err) {
+static enum eb_status load(struct ebi_config *config, const struct ebi_config_sources *from, struct eb_error *err) {
+    const char *const *defaults = from->defaults, *const *overrides = from->overrides;
     struct loading loading = { .config = config };
     enum eb_status status = find_state(config, err);
 
     if (status == EB_OK)
-        status = load_files(&loading, files, err);
+        status = load_files(&loading, from->files, err);
+    for (; status == EB_OK && defaults && *defaults; defaults++)
+        status = load_default(config, *defaults, err);
     for (; status == EB_OK && overrides && *overrides; overrides++)
         status = load_override(config, *overrides, err);
     if (status == EB_OK)
@@ -386,6 +407,12 @@ static enum eb_status load(struct ebi_config *config, const char *const *files, 
 
 enum eb_status ebi_config_load(const char *const *files, const char *const *overrides, struct ebi_config **result,
                                struct eb_error *err) {
+    const struct ebi_config_sources from = { .files = files, .overrides = overrides };
+
+    return ebi_config_load_from(&from, result, err);
+}
+
+enum eb_status ebi_config_load_from(const struct ebi_config_sources *from, struct ebi_config **result, struct eb_error *err) {
     struct ebi_config *config = calloc(1, sizeof *config);
     enum eb_status status;
 
@@ -395,7 +422,7 @@ enum eb_status ebi_config_load(const char *const *files, const char *const *over
         free(config);
         return ebi_error_memory(err);
     }
-    status = load(config, files, overrides, err);
+    status = load(config, from, err);
     if (status == EB_OK)
         *result = config;
     else

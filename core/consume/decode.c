@@ -202,7 +202,7 @@ static bool has_type(const struct eb_signal *signal, struct eb_text type) {
 /* last: the signal of the event before, which is mostly the same; NULL: none. */
 static const struct eb_signal *find_signal(const struct ebi_signals *signals, const struct eb_signal *last, struct eb_text type,
                                            struct ebi_run *run) {
-    if (last && has_type(last, type))
+    if (last && has_type(last, type) && !atomic_load(&signals->added)) /* an added signal may have taken its place */
         return last;
     if (!type.data || type.len == 0) {
         run->status = ebi_error(&run->error, EB_PERMANENT, EB_KIND_DATA, "the message has no event type");

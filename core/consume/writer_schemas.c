@@ -162,15 +162,26 @@ static bool make_room(struct ebi_writer_schemas *writers, size_t bytes) {
 
 /* ---- Taking ---- */
 
+struct same {
+    const struct eb_schema *theirs, *own; /* own: NULL until it is found */
+};
+
+static int is_same(void *arg, const struct eb_signal *signal) {
+    const struct eb_schema *own = ebi_schema_public(signal->schema);
+    struct same *same = arg;
+
+    if (own->json.len != same->theirs->json.len || memcmp(own->json.data, same->theirs->json.data, own->json.len) != 0)
+        return 0;
+    same->own = own;
+    return 1;
+}
+
 /* Returns the signal's own schema of the same text, or NULL. Bodies then need no resolution, and producers have cached its id. */
 static const struct eb_schema *own_schema(const struct ebi_writer_schemas *writers, const struct eb_schema *theirs) {
-    for (size_t i = 0; i < writers->signals->n; i++) {
-        const struct eb_schema *own = ebi_schema_public(writers->signals->items[i].schema);
+    struct same same = { .theirs = theirs };
 
-        if (own->json.len == theirs->json.len && memcmp(own->json.data, theirs->json.data, own->json.len) == 0)
-            return own;
-    }
-    return NULL;
+    ebi_signals_each(writers->signals, is_same, &same);
+    return same.own;
 }
 
 static struct eb_text put_text(struct eb_text text, char **room) {

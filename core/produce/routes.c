@@ -2,6 +2,7 @@
 #include "produce/routes.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +23,19 @@ struct ebi_routes {
     size_t n;
     const struct ebi_route **enabled; /* by signal, in order; of signal i from first[i] to first[i + 1] */
     size_t *first;
+    size_t n_signals; /* that were loaded; those that were added have greater numbers */
+    _Atomic(struct followed *) followed;
     pthread_mutex_t lock; /* guards keys */
     struct cached_key *keys;
+};
+
+/* The routes of a signal that was added in the place of another one. The list only grows. */
+struct followed {
+    struct followed *older;
+    const struct eb_signal *signal;
+    const struct ebi_route **enabled;
+    size_t n, n_enabled;
+    struct ebi_route items[]; /* their names and topics are those of the routes that they follow */
 };
 
 /* ---- Key fields ---- */
@@ -112,6 +124,7 @@ static enum eb_status load_route(struct ebi_routes *routes, struct ebi_config *c
 static enum eb_status sort_enabled(struct ebi_routes *routes, const struct ebi_signals *signals, struct eb_error *err) {
     size_t n = 0;
 
+    routes->n_signals = signals->n;
     routes->first = calloc(signals->n + 1, sizeof *routes->first);
     routes->enabled = calloc(routes->n + 1, sizeof *routes->enabled);
     if (!routes->first || !routes->enabled)
@@ -159,6 +172,11 @@ void ebi_routes_free(struct ebi_routes *routes) {
         return;
     for (size_t i = 0; i < routes->n; i++)
         free((char *)routes->items[i].full_topic);
+    for (struct followed *followed = atomic_load(&routes->followed), *older; followed; followed = older) {
+        older = followed->older;
+        free(followed->enabled);
+        free(followed);
+    }
     HASH_ITER(hh, routes->keys, key, next) {
         HASH_DEL(routes->keys, key);
         ebi_key_field_free(key->field);
@@ -171,9 +189,78 @@ void ebi_routes_free(struct ebi_routes *routes) {
     free(routes);
 }
 
+/* ---- Signals that were added ---- */
+
+static const struct followed *followed_by(const struct ebi_routes *routes, const struct eb_signal *signal) {
+    const struct followed *followed = atomic_load(&routes->followed);
+
+    while (followed && followed->signal != signal)
+        followed = followed->older;
+    return followed;
+}
+
+/* All routes of a signal, enabled or not: of those that this returns, the ones whose signal it is. */
+static const struct ebi_route *all_of(const struct ebi_routes *routes, const struct eb_signal *signal, size_t *n) {
+    if (signal->number < routes->n_signals) {
+        *n = routes->n;
+        return routes->items;
+    }
+    const struct followed *followed = followed_by(routes, signal);
+    *n = followed ? followed->n : 0;
+    return followed ? followed->items : NULL;
+}
+
+static enum eb_status follow_one(struct ebi_routes *routes, struct followed *followed, const struct ebi_route *route,
+                                 struct eb_error *err) {
+    struct ebi_route *item = &followed->items[followed->n++];
+
+    *item = *route;
+    item->signal = followed->signal;
+    if (item->enabled)
+        followed->enabled[followed->n_enabled++] = item;
+    if (!route->key)
+        return EB_OK;
+    enum eb_status status = ebi_routes_key_field(routes, item->signal, ebi_key_field_path(route->key), &item->key, err);
+    if (status != EB_OK)
+        ebi_error_context(err, "[route %s] key_field", route->name);
+    return status;
+}
+
+enum eb_status ebi_routes_follow(struct ebi_routes *routes, const struct eb_signal *earlier, const struct eb_signal *signal,
+                                 struct eb_error *err) {
+    size_t n;
+    const struct ebi_route *items = all_of(routes, earlier, &n);
+    struct followed *followed = calloc(1, sizeof *followed + n * sizeof *followed->items);
+    enum eb_status status = EB_OK;
+
+    if (!followed)
+        return ebi_error_memory(err);
+    followed->signal = signal;
+    followed->enabled = calloc(n + 1, sizeof(struct ebi_route *));
+    if (!followed->enabled)
+        status = ebi_error_memory(err);
+    for (size_t i = 0; status == EB_OK && i < n; i++)
+        if (items[i].signal == earlier)
+            status = follow_one(routes, followed, &items[i], err);
+    if (status != EB_OK) {
+        free(followed->enabled);
+        free(followed);
+        return status;
+    }
+    followed->older = atomic_load(&routes->followed);
+    atomic_store(&routes->followed, followed);
+    return EB_OK;
+}
+
 /* ---- Looking up ---- */
 
 const struct ebi_route *const *ebi_routes_of(const struct ebi_routes *routes, const struct eb_signal *signal, size_t *n) {
+    if (signal->number >= routes->n_signals) {
+        const struct followed *followed = followed_by(routes, signal);
+
+        *n = followed ? followed->n_enabled : 0;
+        return followed ? followed->enabled : NULL;
+    }
     size_t first = routes->first[signal->number];
 
     *n = routes->first[signal->number + 1] - first;
@@ -186,8 +273,11 @@ bool ebi_routes_any(const struct ebi_routes *routes) {
 
 const struct ebi_key_field *ebi_routes_key(const struct ebi_routes *routes, const struct eb_signal *signal,
                                            const char *full_topic) {
-    for (size_t i = 0; i < routes->n; i++)
-        if (routes->items[i].signal == signal && strcmp(routes->items[i].full_topic, full_topic) == 0 && routes->items[i].key)
-            return routes->items[i].key;
+    size_t n;
+    const struct ebi_route *items = all_of(routes, signal, &n);
+
+    for (size_t i = 0; i < n; i++)
+        if (items[i].signal == signal && strcmp(items[i].full_topic, full_topic) == 0 && items[i].key)
+            return items[i].key;
     return NULL;
 }

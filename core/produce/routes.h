@@ -17,7 +17,7 @@ struct ebi_route {
     int enabled;
 };
 
-/* Immutable once loaded, except for the key fields that ebi_routes_key_field adds under a lock. Any thread. */
+/* Immutable once loaded, except for the key fields that ebi_routes_key_field adds under a lock, and the routes of added signals. Any thread. */
 struct ebi_routes;
 
 /* Reads and checks all routes, also the disabled ones. Errors have FILE:LINE: an event is missing or unknown, a topic is missing, a key
@@ -25,6 +25,11 @@ struct ebi_routes;
 enum eb_status ebi_routes_load(struct ebi_config *, const struct ebi_signals *, const char *prefix, struct ebi_routes **,
                                struct eb_error *);
 void ebi_routes_free(struct ebi_routes *);
+
+/* Gives a signal that was added the routes of the one whose place it takes. One thread at a time, before the signal is
+ * published. EB_PERMANENT: a key field of theirs is not in its schema. */
+enum eb_status ebi_routes_follow(struct ebi_routes *, const struct eb_signal *earlier, const struct eb_signal *,
+                                 struct eb_error *);
 
 /* The enabled routes of a signal, in the order of the configuration; *n may be 0. */
 const struct ebi_route *const *ebi_routes_of(const struct ebi_routes *, const struct eb_signal *, size_t *n);

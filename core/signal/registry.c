@@ -25,7 +25,7 @@ char *ebi_schema_folders(const char *configured) {
 
 /* ---- The registry ---- */
 
-static void free_signal(struct eb_signal *signal) {
+void ebi_signal_clear(struct eb_signal *signal) {
     for (size_t i = 0; i < signal->n_versions; i++) {
         ebi_resolution_free(signal->versions[i].resolver);
         ebi_schema_free(signal->versions[i].schema);
@@ -40,7 +40,11 @@ void ebi_signals_free(struct ebi_signals *all) {
     if (!all)
         return;
     for (size_t i = 0; i < all->n; i++)
-        free_signal(&all->items[i]);
+        ebi_signal_clear(&all->items[i]);
+    for (struct ebi_added *added = atomic_load(&all->added), *older; added; added = older) {
+        older = added->older;
+        ebi_added_free(added);
+    }
     for (size_t i = 0; i < all->n_bad; i++)
         free(all->bad[i].type);
     free(all->bad);
@@ -51,7 +55,17 @@ void ebi_signals_free(struct ebi_signals *all) {
     free(all);
 }
 
-const struct eb_signal *ebi_signals_get(const struct ebi_signals *all, const char *type, size_t len) {
+static const struct eb_signal *get_added(const struct ebi_signals *all, const char *type, size_t len) {
+    for (const struct ebi_added *added = atomic_load(&all->added); added; added = added->older) {
+        const char *other = ebi_schema_type(added->signal.schema);
+
+        if (strncmp(type, other, len) == 0 && other[len] == '\0')
+            return &added->signal;
+    }
+    return NULL;
+}
+
+static const struct eb_signal *get_loaded(const struct ebi_signals *all, const char *type, size_t len) {
     size_t low = 0, high = all->n;
 
     while (low < high) {
@@ -67,6 +81,31 @@ const struct eb_signal *ebi_signals_get(const struct ebi_signals *all, const cha
             high = middle; /* equal so far, but the other is longer */
     }
     return NULL;
+}
+
+const struct eb_signal *ebi_signals_get(const struct ebi_signals *all, const char *type, size_t len) {
+    const struct eb_signal *added = get_added(all, type, len);
+
+    return added ? added : get_loaded(all, type, len);
+}
+
+/* Whether no signal that was added later has its type. */
+static bool is_current(const struct ebi_signals *all, const struct eb_signal *signal) {
+    const char *type = ebi_schema_type(signal->schema);
+
+    return ebi_signals_get(all, type, strlen(type)) == signal;
+}
+
+int ebi_signals_each(const struct ebi_signals *all, int (*each)(void *, const struct eb_signal *), void *arg) {
+    int answer = 0;
+
+    for (size_t i = 0; i < all->n && answer == 0; i++)
+        if (is_current(all, &all->items[i]))
+            answer = each(arg, &all->items[i]);
+    for (const struct ebi_added *added = atomic_load(&all->added); added && answer == 0; added = added->older)
+        if (is_current(all, &added->signal))
+            answer = each(arg, &added->signal);
+    return answer;
 }
 
 const struct eb_error *ebi_signals_bad(const struct ebi_signals *all, const char *type) {
@@ -116,15 +155,15 @@ enum eb_status ebi_signals_connect(struct ebi_signals *all, const struct eb_sign
     return status;
 }
 
-bool ebi_signals_heard(const struct ebi_signals *signals, const struct eb_signal *signal, eb_receiver but) {
-    bool heard = false;
+static int is_heard(void *but, const struct eb_signal *signal) {
+    return ebi_signals_heard(signal->all, signal, *(eb_receiver *)but);
+}
 
+bool ebi_signals_heard(const struct ebi_signals *signals, const struct eb_signal *signal, eb_receiver but) {
     if (signal)
         return (atomic_load(signal->switches) & EBI_ENABLED) &&
                (ebi_receivers_any(signals->receivers, but) || ebi_receivers_any(signal->receivers, but));
-    for (size_t i = 0; i < signals->n && !heard; i++)
-        heard = ebi_signals_heard(signals, &signals->items[i], but);
-    return heard;
+    return ebi_signals_each(signals, is_heard, &but) != 0;
 }
 
 enum eb_status ebi_signals_disconnect(struct ebi_signals *all, const struct eb_signal *signal, const char *name) {

@@ -47,10 +47,18 @@ struct ebi_bad_schema {
     struct eb_error why; /* names the file */
 };
 
-/* All signals of a bus. The list never changes once loaded, so any thread may read it. */
+/* A signal that the program has added. */
+struct ebi_added {
+    struct eb_signal signal;
+    struct ebi_added *older;
+};
+
+/* All signals of a bus. Any thread may read it: what was loaded never changes, and the list of added signals only grows. */
 struct ebi_signals {
     struct eb_signal *items; /* by type */
     size_t n;
+    _Atomic(struct ebi_added *) added; /* newest first; such a signal takes the place of an older one of its type */
+    size_t n_added;                    /* for ebi_signals_make, which one thread at a time calls */
     struct ebi_bad_schema *bad;
     size_t n_bad;
     struct ebi_receivers *receivers; /* the receivers of every signal */
@@ -67,6 +75,21 @@ struct ebi_signals {
 enum eb_status ebi_signals_load(const char *path, size_t limit, const char *service, struct ebi_log *log, struct ebi_signals **,
                                 struct eb_error *);
 void ebi_signals_free(struct ebi_signals *);
+
+/* Makes a signal from the text of its schema, for ebi_signals_publish. Where the bus has a signal of that type, what its schema
+ * wrote remains readable. One thread at a time. EB_END: *same has this type and this schema already. EB_PERMANENT: the text is
+ * no schema, or too many signals were added. */
+enum eb_status ebi_signals_make(struct ebi_signals *, const char *json, size_t len, struct ebi_added **,
+                                const struct eb_signal **same, struct eb_error *);
+
+/* Adds the signal, which belongs to the registry then. The same thread as ebi_signals_make. */
+void ebi_signals_publish(struct ebi_signals *, struct ebi_added *);
+void ebi_added_free(struct ebi_added *);   /* one that was not published; NULL does nothing */
+void ebi_signal_clear(struct eb_signal *); /* frees what is in a signal */
+
+/* Calls each(arg, signal) for the signal of each type, loaded ones by name, then added ones, until it returns a value other
+ * than 0, and returns that value. */
+int ebi_signals_each(const struct ebi_signals *, int (*each)(void *arg, const struct eb_signal *), void *arg);
 
 /* Returns the folders to read: the configured schema_path, then the installed one. The caller frees the text; NULL: no
  * memory. */

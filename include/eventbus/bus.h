@@ -30,6 +30,9 @@ struct eb_bus_options {
     void (*before_event)(void *arg); /* called before each consumed event in the thread that runs the receivers, to reset what
                                      * the last event left behind (stale database connections, caches); NULL: no call */
     void *before_event_arg;
+    const char *const
+        *defaults; /* "KIND.NAME.KEY=VALUE", each for a key that no file sets; ends with NULL; NULL: none. With files
+                                  * that are only /dev/null, they and the overrides are the whole configuration */
 };
 
 /* Reads and checks the configuration, the schemas and the routes, and loads the producer's plugin. It does not wait for

@@ -22,7 +22,15 @@ struct eb_signal;
  * types. */
 const struct eb_signal *eb_signal_find(const struct eb_bus *, const char *event_type, struct eb_error *);
 
-/* Calls each(arg, signal) for all signals by name until it returns a value other than 0, and returns that value. */
+/* Adds a signal while the bus is open, from the JSON text of its Avro schema: a record whose namespace is the event type. Any
+ * thread, also while consumers run. Returns the signal, valid as long as the bus; NULL: the text is not such a schema.
+ * If the bus has a signal of this type and schema, returns that one. If it has one of this type with another schema, the new
+ * signal takes its place for eb_signal_find and for events that are received from now on, with its routes; receivers that were connected
+ * to the earlier one alone, and events made from it, stay with the earlier one. What the earlier schema wrote can still be read,
+ * if Avro's rules allow it. EB_PERMANENT: a route's key_field is not in the new schema. */
+const struct eb_signal *eb_signal_add(struct eb_bus *, const char *schema, size_t len, struct eb_error *);
+
+/* Calls each(arg, signal) for all signals, by name, and then for those that were added, until it returns a value other than 0, and returns that value. */
 int eb_signal_each(const struct eb_bus *, int (*each)(void *arg, const struct eb_signal *), void *arg);
 
 const char *eb_signal_type(const struct eb_signal *);   /* the event type */

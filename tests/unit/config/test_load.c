@@ -59,6 +59,37 @@ Test(load, later_files_override_single_keys) {
     ebi_config_free(config);
 }
 
+Test(load, a_default_of_the_program_counts_where_nothing_else_sets_its_key) {
+    const char *const defaults[] = { "eventbus.service=d", "eventbus.topic_prefix=d", "broker.main.url=d",
+                                     "eventbus.log_time=d", NULL };
+    const char *const overrides[] = { "eventbus.topic_prefix=o", NULL };
+    const struct ebi_config_sources from = { NAMES("a.ini"), overrides, defaults };
+    struct ebi_config *config = NULL;
+    struct eb_error err = { 0 };
+
+    write_file("a.ini", "[eventbus]\nservice = lms\nlog_time =\n");
+    cr_assert_eq(ebi_config_load_from(&from, &config, &err), EB_OK, "%s", err.text);
+    check_text(config, "eventbus", "", "service", "lms", "a.ini:2");
+    check_text(config, "eventbus", "", "log_time", "", "a.ini:3");
+    check_text(config, "eventbus", "", "topic_prefix", "o", "-o");
+    check_text(config, "broker", "main", "url", "d", "a default of the program");
+    ebi_config_free(config);
+}
+
+Test(load, a_default_that_is_no_setting_is_refused_and_a_file_must_say_something_all_the_same) {
+    struct ebi_config_sources from = { NAMES("a.ini"), NULL, NAMES("service=secret") };
+    struct ebi_config *config = NULL;
+    struct eb_error err = { 0 };
+
+    write_file("a.ini", "[eventbus]\n");
+    cr_assert_eq(ebi_config_load_from(&from, &config, &err), EB_PERMANENT);
+    cr_assert_str_eq(err.text, "a default of the program service: expected KIND.NAME.KEY=VALUE or eventbus.KEY=VALUE");
+    write_file("a.ini", "");
+    from.defaults = NAMES("eventbus.service=d");
+    cr_assert_eq(ebi_config_load_from(&from, &config, &err), EB_PERMANENT);
+    cr_assert(strstr(err.text, "holds no section"), "%s", err.text);
+}
+
 Test(load, a_key_twice_in_one_file_is_refused) {
     write_file("a.ini", "[route login]\ntopic = t\n[eventbus]\n[route login]\ntopic = u\n");
     refused(NAMES("a.ini"), NULL, "a.ini:5: [route login] has topic already at a.ini:2");
