@@ -11,6 +11,7 @@
 #include "cli/bus.h"
 #include "cli/interrupt.h"
 #include "cli/look.h"
+#include "cli/notify.h"
 #include "cli/print.h"
 #include "config/replace.h"
 #include "consume/task.h"
@@ -79,11 +80,13 @@ static int exit_status(struct eb_consumer *consumer, enum eb_status status, cons
 
 static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consumer_options *options, int64_t concurrency,
                 struct cli_printer *printer) {
+    struct cli_notify notify;
     const struct ebi_worker_overrides overrides = {
         .exec = ask->exec,
         .webhook = ask->webhook,
         .concurrency = concurrency,
         .printing = { make_printing, printer },
+        .observer = { cli_notify_state, &notify },
     };
     struct eb_consumer *consumer;
     struct eb_error err;
@@ -95,6 +98,7 @@ static int work(struct eb_bus *bus, const struct ask *ask, const struct eb_consu
     }
     if (status != EB_OK)
         return cli_failed(&err);
+    cli_notify_begin(&notify);
     printer->on_broken = stop;
     printer->arg = consumer;
     cli_catch_signals(stop, consumer);

@@ -19,11 +19,22 @@ void ebi_link_close(struct eb_consumer *consumer, int32_t timeout_ms) {
     drop_messages(consumer);
 }
 
-void ebi_link_pause(struct eb_consumer *consumer, int64_t until_ms) {
+/* Waits until then, a second at most. Returns whether the pause goes on. */
+static bool pause_for_a_second(struct eb_consumer *consumer, int64_t until_ms) {
+    int64_t by = ebi_ticks_ms() + 1000;
+
     ebi_consumer_lock(consumer);
-    while (!ebi_consumer_is_stopped(consumer) && !consumer->failed && ebi_consumer_wait(consumer, until_ms))
-        continue;
+    bool goes_on = !ebi_consumer_is_stopped(consumer) && !consumer->failed;
+    if (goes_on)
+        ebi_consumer_wait(consumer, by < until_ms ? by : until_ms);
     ebi_consumer_unlock(consumer);
+    return goes_on && ebi_ticks_ms() < until_ms;
+}
+
+void ebi_link_pause(struct eb_consumer *consumer, int64_t until_ms) {
+    do
+        ebi_consumer_tell_state(consumer);
+    while (pause_for_a_second(consumer, until_ms));
 }
 
 void ebi_link_reopen(struct eb_consumer *consumer, const struct eb_error *why) {

@@ -92,6 +92,7 @@ static bool is_urgent(const struct eb_consumer *consumer, bool draining) {
 static int32_t run_once(struct eb_consumer *consumer, bool draining, int64_t by, struct eb_error *err) {
     int64_t now = consumer->receive_began_ms = ebi_ticks_ms();
 
+    ebi_consumer_tell_state(consumer);
     ebi_clock_watch(consumer->deps.log, now);
     ebi_consumer_lock(consumer);
     int64_t due = do_due(consumer, now);
@@ -175,6 +176,7 @@ static void return_waiting(struct eb_consumer *consumer) {
 
 /* Waits, where there is no plugin to wait in, for threads that finish their work; the broker delivers those events again. */
 static void wait_for_threads(struct eb_consumer *consumer) {
+    ebi_consumer_tell_state(consumer);
     ebi_consumer_lock(consumer);
     ebi_consumer_wait(consumer, ebi_ticks_ms() + DRAIN_PAUSE_MS);
     ebi_consumer_unlock(consumer);
@@ -201,6 +203,7 @@ void ebi_loop_drain(struct eb_consumer *consumer) {
     ebi_consumer_lock(consumer);
     consumer->draining = true;
     ebi_consumer_unlock(consumer);
+    ebi_consumer_tell_state(consumer);
     if (settle_until(consumer, ebi_ticks_ms() + consumer->task.settings.drain_timeout, was_stopped ? 2 : 1))
         return;
     ebi_consumer_lock(consumer);

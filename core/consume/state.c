@@ -80,3 +80,17 @@ void ebi_log_message(const struct eb_consumer *consumer, const struct eb_message
     };
     ebi_log_fields(consumer->deps.log, level, text, fields, more ? 5 : 4);
 }
+
+void ebi_consumer_tell_state(struct eb_consumer *consumer) {
+    const struct ebi_instance *instance = &consumer->instance;
+    enum ebi_worker_state state;
+
+    if (!consumer->observer.tell)
+        return;
+    ebi_consumer_lock(consumer);
+    state = consumer->draining                                                ? EBI_WORKER_DRAINING
+            : instance->open && instance->link_was_up && !instance->link_lost ? EBI_WORKER_WORKING
+                                                                              : EBI_WORKER_CONNECTING;
+    ebi_consumer_unlock(consumer);
+    consumer->observer.tell(consumer->observer.arg, state);
+}

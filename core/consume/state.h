@@ -75,6 +75,7 @@ struct eb_consumer {
     struct ebi_task task;
     const struct eb_consumer_ops *ops;
     struct ebi_external_receiver external;
+    struct ebi_worker_observer observer;
     struct ebi_sender *dead_letters; /* NULL: none are kept */
     struct ebi_worker_thread *threads;
     size_t n_threads;
@@ -148,6 +149,9 @@ static inline bool ebi_consumer_wait(struct eb_consumer *consumer, int64_t until
 void ebi_consumer_nudge(struct eb_consumer *, int64_t now_ms);
 
 /* ---- Small things that several parts need ---- */
+
+/* Tells the observer that the loop goes round. The loop's thread only; the lock is not held. */
+void ebi_consumer_tell_state(struct eb_consumer *);
 
 static inline bool ebi_consumer_is_stopped(const struct eb_consumer *consumer) {
     return atomic_load(&consumer->stops) > 0;

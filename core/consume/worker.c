@@ -193,6 +193,7 @@ static enum eb_status prepare(struct eb_consumer *consumer, const struct eb_cons
     if (status != EB_OK)
         return status;
     choose_receiver(consumer, overrides);
+    consumer->observer = overrides->observer;
     size_t n = (size_t)(overrides->concurrency ? overrides->concurrency : consumer->task.settings.concurrency);
     consumer->threads = calloc(n, sizeof *consumer->threads);
     consumer->n_threads = consumer->threads ? n : 0;

@@ -24,11 +24,25 @@ struct ebi_worker_deps {
     void *before_event_arg;
 };
 
+enum ebi_worker_state {
+    EBI_WORKER_CONNECTING, /* the broker is not reached, or not any more */
+    EBI_WORKER_WORKING,
+    EBI_WORKER_DRAINING
+};
+
+/* Whoever is told each second or more often that the loop of a worker goes round, by the thread that calls eb_consumer_run. A plugin
+ * that does not return from a call keeps the loop from it. tell NULL: nobody. */
+struct ebi_worker_observer {
+    void (*tell)(void *arg, enum ebi_worker_state);
+    void *arg;
+};
+
 /* What the eventbus command sets in place of what the section says. */
 struct ebi_worker_overrides {
     const char *exec, *webhook;        /* NULL: the section's */
     int64_t concurrency;               /* 0: the section's */
     struct ebi_receiver_kind printing; /* runs where neither exec nor webhook is set; create NULL: none */
+    struct ebi_worker_observer observer;
 };
 
 #endif
