@@ -12,7 +12,6 @@ natsMsg *ebn_next(struct admin *a, uint64_t number, bool deliveries, int64_t unt
     struct ebn_event event;
 
     for (;;) {
-        ebp_cond_wakeup_take(&a->changed);
         while (ebn_take(a->connection, &event, 1) > 0) {
             if (event.kind == EBN_UP)
                 a->epoch = event.epoch;
@@ -25,7 +24,7 @@ natsMsg *ebn_next(struct admin *a, uint64_t number, bool deliveries, int64_t unt
         }
         if (ebp_monotonic_ms() >= until)
             return NULL;
-        ebp_cond_wakeup_wait(&a->changed, until - ebp_monotonic_ms());
+        ebn_wait(a->connection, until - ebp_monotonic_ms());
     }
 }
 
@@ -183,28 +182,19 @@ int32_t ebn_find_members(struct admin *a, const char *stream, const char *durabl
 
 /* ---- Life ---- */
 
-static void on_change(void *arg) {
-    struct admin *a = arg;
-
-    ebp_cond_wakeup_signal(&a->changed);
-}
-
 static int32_t admin_open(const struct eb_host *host, const void *settings, void **self, struct eb_error *err) {
     struct admin *a = calloc(1, sizeof *a);
     struct eb_error why = { .status = EB_RETRIABLE };
 
-    if (!a || !ebp_cond_wakeup_open(&a->changed)) {
-        free(a);
+    if (!a)
         return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, ENOMEM, "out of memory");
-    }
     a->host = host;
     a->settings = settings;
-    a->connection = ebn_connect(host, settings, 1024, on_change, a, &why);
+    a->connection = ebn_connect(host, settings, 1024, "", &why);
     if (a->connection) {
         *self = a;
         return EB_OK;
     }
-    ebp_cond_wakeup_close(&a->changed);
     free(a);
     if (err)
         *err = why;
@@ -216,7 +206,6 @@ static void admin_close(void *self) {
 
     ebn_disconnect(a->connection, true, 0);
     ebn_reading_free(&a->reading);
-    ebp_cond_wakeup_close(&a->changed);
     free(a);
 }
 

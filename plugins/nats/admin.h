@@ -1,5 +1,4 @@
-/* admin.h - what the parts of the administration share. The host's thread owns all of it except `changed`, which others
- * signal. Each op waits for its answers. */
+/* admin.h - what the parts of the administration share. The host's thread owns all of it. Each op waits for its answers. */
 #ifndef EBN_ADMIN_H
 #define EBN_ADMIN_H
 
@@ -11,7 +10,6 @@ struct admin {
     const struct eb_host *host;
     const struct settings *settings;
     struct ebn_connection *connection;
-    struct ebp_cond_wakeup changed;
     bool up;
     uint32_t epoch;
     uint64_t n_requests;

@@ -42,11 +42,9 @@ void ebn_inflight_free(struct consumer *c, struct inflight *one) {
 
 /* Delivers one message. EB_OK: the host has it; EB_FULL: it has no room; EB_RETRIABLE: no memory. */
 static int32_t deliver(struct consumer *c, struct inflight *one, struct eb_error *err) {
-    struct ebn_delivered delivered;
     struct eb_message message;
+    int32_t status = ebn_message_read(&c->reading, one->message, one->topic->name, &one->delivered, &message, err);
 
-    ebn_delivered_read(one->message, &delivered);
-    int32_t status = ebn_message_read(&c->reading, one->message, one->topic->name, &delivered, &message, err);
     if (status != EB_OK)
         return status;
     message.token = ebp_token(&one->slot);
@@ -113,7 +111,9 @@ static int64_t work(struct consumer *c) {
         for (size_t i = 0; i < n; i++)
             on_event(c, &events[i], now);
     int64_t next = ebp_earlier(ebn_settle_due(c, now), ebn_members_due(c, now));
-    return ebp_earlier(next, ebn_subscribe_due(c, now));
+    next = ebp_earlier(next, ebn_subscribe_due(c, now));
+    ebn_settle_end(c);
+    return next;
 }
 
 static bool has_ended(const struct consumer *c) {
@@ -127,9 +127,8 @@ static bool has_ended(const struct consumer *c) {
 static bool look_once(struct consumer *c, uint32_t max, int32_t *status, int64_t *next, struct eb_error *err) {
     uint32_t n = 0;
 
-    ebp_cond_wakeup_take(&c->changed);
     *next = work(c);
-    bool woken = __atomic_exchange_n(&c->woken, false, __ATOMIC_SEQ_CST);
+    bool woken = ebn_was_woken(c->connection);
     int32_t ended = deliver_up_to(c, max, &n, err);
     *status = n > 0 ? EB_OK : ended == EB_RETRIABLE ? EB_RETRIABLE : has_ended(c) ? EB_END : EB_EMPTY;
     if (n == 0 && ended == EB_OK && c->trouble.status != EB_OK) {
@@ -148,8 +147,9 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
     int32_t status;
 
     while (!look_once(c, max, &status, &next, err) && ebp_boottime_ms() < until)
-        ebp_cond_wakeup_wait(&c->changed, ebp_earlier(until, next) - ebp_boottime_ms());
+        ebn_wait(c->connection, ebp_earlier(until, next) - ebp_boottime_ms());
     c->progress = false;
+    ebn_flush(c->connection);
     return status;
 }
 
@@ -165,20 +165,13 @@ static int32_t consumer_settle(void *self, const struct eb_verdict *verdicts, si
         else if (one)
             ebn_verdict(c, one, verdicts[i].kind, now);
     }
+    ebn_settle_end(c);
+    ebn_flush(c->connection);
     return EB_OK;
 }
 
-static void on_change(void *arg) {
-    struct consumer *c = arg;
-
-    ebp_cond_wakeup_signal(&c->changed);
-}
-
 static void consumer_wake(void *self) {
-    struct consumer *c = self;
-
-    __atomic_store_n(&c->woken, true, __ATOMIC_SEQ_CST);
-    ebp_cond_wakeup_signal(&c->changed);
+    ebn_wake(((struct consumer *)self)->connection);
 }
 
 /* ---- Life ---- */
@@ -190,7 +183,6 @@ static void consumer_free(struct consumer *c) {
     ebp_token_table_free(&c->tokens);
     ebn_reading_free(&c->reading);
     free(c->topics);
-    ebp_cond_wakeup_close(&c->changed);
     free(c);
 }
 
@@ -211,15 +203,13 @@ static int32_t name_topics(struct consumer *c, struct eb_error *err) {
 
 static int32_t consumer_open(const struct eb_host *host, const void *settings, const struct eb_subscription *wanted,
                              void **self, struct eb_error *err) {
+    static const char counted[] = { ABOUT_VERDICT, ABOUT_LEASE, 0 };
     struct consumer *c = calloc(1, sizeof *c);
     struct eb_error why = { .status = EB_RETRIABLE };
 
     ebp_error_of_kind(&why, EB_RETRIABLE, EB_KIND_SYSTEM, 0, "out of memory");
-    if (!c || !ebp_cond_wakeup_open(&c->changed)) {
-        free(c);
-        c = NULL;
+    if (!c)
         goto failed;
-    }
     c->host = host;
     c->settings = settings;
     c->wanted = wanted;
@@ -231,8 +221,7 @@ static int32_t consumer_open(const struct eb_host *host, const void *settings, c
     c->topics = calloc(wanted->n_topics ? wanted->n_topics : 1, sizeof *c->topics);
     if (!c->topics || ebn_check_point(wanted->start, &why) != EB_OK || name_topics(c, &why) != EB_OK)
         goto failed;
-    c->connection = ebn_connect(host, settings, 4 * (size_t)wanted->max_messages + 4 * wanted->n_topics + 1024, on_change, c,
-                                &why);
+    c->connection = ebn_connect(host, settings, 4 * (size_t)wanted->max_messages + 4 * wanted->n_topics + 1024, counted, &why);
     if (!c->connection)
         goto failed;
     *self = c;
@@ -266,7 +255,6 @@ static void consumer_close(void *self, int32_t timeout_ms) {
 
     c->closing = true;
     for (bool returned = false; ebp_boottime_ms() < until;) {
-        ebp_cond_wakeup_take(&c->changed);
         next = work(c);
         if (!returned && (!is_pulling(c) || ebp_boottime_ms() >= until - timeout_ms / 4)) {
             return_waiting(c, ebp_boottime_ms());
@@ -274,13 +262,14 @@ static void consumer_close(void *self, int32_t timeout_ms) {
         }
         if (returned && (c->settling.n == 0 || !c->up))
             break;
-        ebp_cond_wakeup_wait(&c->changed, ebp_earlier(ebp_earlier(until, next) - ebp_boottime_ms(), 20));
+        ebn_wait(c->connection, ebp_earlier(ebp_earlier(until, next) - ebp_boottime_ms(), 20));
     }
     return_waiting(c, ebp_boottime_ms());
     ebn_members_leave(c);
     ebn_disconnect(c->connection, timeout_ms == 0, until - ebp_boottime_ms());
     while (c->settling.first)
         ebn_lose(c, c->settling.first);
+    ebn_settle_end(c);
     consumer_free(c);
 }
 

@@ -1,5 +1,4 @@
-/* consumer.h - what the parts of the consumer share. The host's thread owns all of it except `changed` and `woken`,
- * which others signal. Times are in ms of the boot clock, since the server's leases run on while this machine sleeps. */
+/* consumer.h - what the parts of the consumer share. The host's thread owns all of it. Times are in ms of the boot clock, since the server's leases run on while this machine sleeps. */
 #ifndef EBN_CONSUMER_H
 #define EBN_CONSUMER_H
 
@@ -21,9 +20,11 @@ struct inflight {
     struct inflight_list *in;
     struct inflight *next, *prev;
     natsMsg *message;
-    uint64_t sequence, bytes;
+    struct ebn_delivered delivered; /* what the server says of the delivery; part of the message */
+    uint64_t bytes;
     int64_t extend_ms; /* when the last extension was asked for */
     int64_t asked_ms;  /* when the verdict was sent last */
+    uint64_t batch;    /* with which; 0: none */
     uint32_t epoch;    /* in which the server delivered it */
     uint32_t verdict;  /* enum eb_verdict_kind; 0: none yet */
     bool lost;         /* the host was told that the server gives it to others */
@@ -76,13 +77,20 @@ struct subscribed {
     bool given_up; /* they do not come */
 };
 
+/* Verdicts whose answers have one subject, since a server's work for each subject that it has not seen lately is as much as the rest
+ * of an acknowledgement. When as many answers have come as verdicts were sent, the server has all of them. */
+struct verdict_batch {
+    uint64_t number;
+    size_t sent, answered; /* equal: its place is free */
+};
+
+enum { EBN_BATCHES = 256 };
+
 struct consumer {
     const struct eb_host *host;
     const struct settings *settings;
     const struct eb_subscription *wanted;
     struct ebn_connection *connection;
-    struct ebp_cond_wakeup changed;
-    bool woken; /* atomic */
     bool up, closing;
     bool ordered; /* order = key or strict: one member reads a topic */
     bool members_ready;
@@ -97,8 +105,14 @@ struct consumer {
     struct inflight_list held, settling;
     uint64_t bytes, held_bytes; /* of all lists; of held and settling */
     uint64_t n_pulls;
-    int64_t again_ms;        /* when to send verdicts again that were refused or have no answer; INT64_MAX: there are none */
-    bool progress;           /* a verdict was confirmed since the last receive */
+    struct verdict_batch batches[EBN_BATCHES]; /* by number */
+    uint64_t batch;                            /* the number of the last one */
+    bool batch_ends;                           /* the next verdict begins another one */
+    int64_t again_ms;     /* when to send verdicts again that were refused or have no answer; INT64_MAX: there are none */
+    bool progress;        /* a verdict was confirmed since the last receive */
+    uint64_t settled[64]; /* tokens of which the host is to be told next, with their status */
+    size_t n_settled;
+    int32_t settled_status;
     struct eb_error trouble; /* status EB_OK: none */
     struct ebn_reading reading;
 };
@@ -124,7 +138,8 @@ void ebn_delivered(struct consumer *, natsMsg *, int64_t now); /* owns the messa
 int64_t ebn_subscribe_due(struct consumer *, int64_t now);
 
 /* Adds a message to those that wait, in the order of their sequences; owns it. Returns false without memory: it comes again. */
-bool ebn_add_waiting(struct consumer *, struct subscribed *, natsMsg *, uint64_t sequence, uint32_t epoch, int64_t sent_ms);
+bool ebn_add_waiting(struct consumer *, struct subscribed *, natsMsg *, const struct ebn_delivered *, uint32_t epoch,
+                     int64_t sent_ms);
 
 /* ---- membership.c ---- */
 
@@ -142,6 +157,9 @@ void ebn_verdict(struct consumer *, struct inflight *, uint32_t kind, int64_t no
 void ebn_extend(struct consumer *, struct inflight *, int64_t now);
 void ebn_settle_up(struct consumer *, int64_t now);
 void ebn_settle_answer(struct consumer *, const struct ebn_event *, int64_t now);
+
+/* Ends the batch of verdicts, and tells the host of those that were confirmed, many with one call. Each op does so before it returns. */
+void ebn_settle_end(struct consumer *);
 
 /* Takes a message that the server gives to others: revokes it at the host, or answers its verdict with EB_GONE. */
 void ebn_lose(struct consumer *, struct inflight *);

@@ -28,6 +28,14 @@ struct ebn_delivered {
 /* Returns false where the message is no delivery of JetStream. */
 bool ebn_delivered_read(const natsMsg *, struct ebn_delivered *);
 
+/* The lines of the headers of a received message, where libnats keeps a message in one block: subject, reply, headers, data, each with
+ * a NUL behind it. Absent where it does not, where there are none, and where the first line has a status. */
+struct eb_text ebn_header_lines(const char *subject, const char *reply, const char *data);
+
+/* Reads plain lines, "NAME: VALUE" without blanks around them, into the list, without those of NATS. Returns false for any other, and
+ * without memory: libnats reads them then. */
+bool ebn_headers_split(struct ebn_reading *, struct eb_text lines);
+
 /* Fills a message from NATS: all but token, lease_ms and failures. It is valid until the reading or the natsMsg is used again.
  * EB_RETRIABLE: no memory. */
 int32_t ebn_message_read(struct ebn_reading *, natsMsg *, const char *topic, const struct ebn_delivered *, struct eb_message *,

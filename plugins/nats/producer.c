@@ -1,6 +1,6 @@
 /* producer.c - the producer: messages go to the stream of their topic and are reported once the stream has confirmed them.
  *
- * The host's thread owns all of it except `changed` and `woken`, which others signal. A message that was taken is in one
+ * The host's thread owns all of it. A message that was taken is in one
  * list: `sent`, or `waiting` of its topic while the stream is asked for. One topic in trouble keeps nothing back but its own
  * messages. */
 #include <stdlib.h>
@@ -47,8 +47,6 @@ struct producer {
     const struct eb_host *host;
     const struct settings *settings;
     struct ebn_connection *connection;
-    struct ebp_cond_wakeup changed;
-    bool woken; /* atomic */
     uint32_t epoch;
     bool up;
     struct ebp_token_table pending;
@@ -193,8 +191,10 @@ static int64_t producer_submit(void *self, const struct eb_message *const *batch
     (void)err;
     for (; taken < n && p->n_out < (size_t)p->settings->max_pending && p->bytes_out < BYTES_MAX; taken++) {
         struct pending *one = (struct pending *)ebp_token_slot_new(&p->pending, sizeof *one);
+        if (!one && taken == 0)
+            return ebp_no_memory(err);
         if (!one)
-            return taken > 0 ? (int64_t)taken : ebp_no_memory(err);
+            break;
         *one = (struct pending){ .slot = one->slot, .message = batch[taken] };
         p->n_out++;
         p->bytes_out += one->message->payload.len;
@@ -210,6 +210,7 @@ static int64_t producer_submit(void *self, const struct eb_message *const *batch
         else
             fail(p, one, EB_RETRIABLE, EB_KIND_SYSTEM, "out of memory");
     }
+    ebn_flush(p->connection);
     return (int64_t)taken;
 }
 
@@ -362,31 +363,22 @@ static int32_t producer_poll(void *self, int32_t timeout_ms, struct eb_error *er
 
     (void)err;
     for (;;) {
-        ebp_cond_wakeup_take(&p->changed);
         next = work(p);
-        bool woken = __atomic_exchange_n(&p->woken, false, __ATOMIC_SEQ_CST);
+        bool woken = ebn_was_woken(p->connection);
         if (p->n_reported > 0 || woken || ebp_monotonic_ms() >= until)
             break;
-        ebp_cond_wakeup_wait(&p->changed, ebp_earlier(until, next) - ebp_monotonic_ms());
+        ebn_wait(p->connection, ebp_earlier(until, next) - ebp_monotonic_ms());
     }
+    ebn_flush(p->connection);
     p->n_reported = 0;
     return EB_OK;
 }
 
 static void producer_wake(void *self) {
-    struct producer *p = self;
-
-    __atomic_store_n(&p->woken, true, __ATOMIC_SEQ_CST);
-    ebp_cond_wakeup_signal(&p->changed);
+    ebn_wake(((struct producer *)self)->connection);
 }
 
 /* ---- Life ---- */
-
-static void on_change(void *arg) {
-    struct producer *p = arg;
-
-    ebp_cond_wakeup_signal(&p->changed);
-}
 
 static void producer_free(struct producer *p) {
     struct topic *topic;
@@ -398,7 +390,6 @@ static void producer_free(struct producer *p) {
     }
     ebp_token_table_free(&p->pending);
     ebp_text_headers_free(&p->headers);
-    ebp_cond_wakeup_close(&p->changed);
     free(p);
 }
 
@@ -406,13 +397,11 @@ static int32_t producer_open(const struct eb_host *host, const void *settings, v
     struct producer *p = calloc(1, sizeof *p);
     struct eb_error why = { .status = EB_RETRIABLE };
 
-    if (!p || !ebp_cond_wakeup_open(&p->changed)) {
-        free(p);
+    if (!p)
         return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, 0, "out of memory");
-    }
     p->host = host;
     p->settings = settings;
-    p->connection = ebn_connect(host, settings, 2 * (size_t)p->settings->max_pending + 1024, on_change, p, &why);
+    p->connection = ebn_connect(host, settings, 2 * (size_t)p->settings->max_pending + 1024, "", &why);
     if (!p->connection) {
         producer_free(p);
         if (err)
@@ -428,10 +417,9 @@ static void producer_close(void *self, int32_t timeout_ms) {
     int64_t until = ebp_monotonic_ms() + timeout_ms, next;
 
     while (p->n_out > 0 && ebp_monotonic_ms() < until) {
-        ebp_cond_wakeup_take(&p->changed);
         next = work(p);
         if (p->n_out > 0)
-            ebp_cond_wakeup_wait(&p->changed, ebp_earlier(until, next) - ebp_monotonic_ms());
+            ebn_wait(p->connection, ebp_earlier(until, next) - ebp_monotonic_ms());
     }
     ebn_disconnect(p->connection, timeout_ms == 0, until - ebp_monotonic_ms());
     while (p->sent.first)

@@ -93,7 +93,7 @@ static uint64_t count_here(const struct consumer *c, const struct subscribed *to
 
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         for (const struct inflight *one = lists[i]->first; one; one = one->next)
-            n += one->topic == topic && !one->lost && (one->epoch == c->epoch || one->sequence <= delivered);
+            n += one->topic == topic && !one->lost && (one->epoch == c->epoch || one->delivered.sequence <= delivered);
     return n;
 }
 
@@ -266,7 +266,7 @@ static struct inflight *find_sequence(const struct consumer *c, const struct sub
 
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         for (struct inflight *one = lists[i]->first; one; one = one->next)
-            if (one->topic == topic && one->sequence == sequence && !one->lost)
+            if (one->topic == topic && one->delivered.sequence == sequence && !one->lost)
                 return one;
     return NULL;
 }
@@ -281,11 +281,13 @@ static bool is_done(struct consumer *c, const struct subscribed *topic, natsMsg 
 }
 
 /* The server has forgotten that a message is here, as after a crash, and delivers it again: it stays here, with the new lease. */
-static void renew(struct consumer *c, struct inflight *one, natsMsg *message, int64_t now) {
+static void renew(struct consumer *c, struct inflight *one, natsMsg *message, const struct ebn_delivered *delivered,
+                  int64_t now) {
     bool of_host = one->lease.of_host;
 
     natsMsg_Destroy(one->message);
     one->message = message;
+    one->delivered = *delivered;
     one->epoch = c->epoch;
     ebp_lease_end(&c->leases, &one->lease);
     ebp_lease_begin(&c->leases, &one->lease, ebp_token(&one->slot), one->topic->pull_sent_ms, one->topic->ack_wait_ms);
@@ -299,7 +301,7 @@ static void put_by_sequence(struct inflight_list *list, struct inflight *one) {
     struct inflight *before;
 
     ebn_inflight_move(list, one);
-    while ((before = one->prev) && before->sequence > one->sequence) { /* they change places */
+    while ((before = one->prev) && before->delivered.sequence > one->delivered.sequence) { /* they change places */
         *(before->prev ? &before->prev->next : &list->first) = one;
         *(one->next ? &one->next->prev : &list->last) = before;
         before->next = one->next;
@@ -309,12 +311,14 @@ static void put_by_sequence(struct inflight_list *list, struct inflight *one) {
     }
 }
 
-bool ebn_add_waiting(struct consumer *c, struct subscribed *topic, natsMsg *message, uint64_t sequence, uint32_t epoch,
-                     int64_t sent_ms) {
+bool ebn_add_waiting(struct consumer *c, struct subscribed *topic, natsMsg *message, const struct ebn_delivered *delivered,
+                     uint32_t epoch, int64_t sent_ms) {
     struct inflight *one = (struct inflight *)ebp_token_slot_new(&c->tokens, sizeof *one);
 
     if (one)
-        *one = (struct inflight){ .slot = one->slot, .topic = topic, .message = message, .sequence = sequence, .epoch = epoch };
+        *one = (struct inflight){
+            .slot = one->slot, .topic = topic, .message = message, .delivered = *delivered, .epoch = epoch
+        };
     if (!one || !ebp_lease_begin(&c->leases, &one->lease, ebp_token(&one->slot), sent_ms, topic->ack_wait_ms)) {
         if (one) {
             one->message = NULL;
@@ -345,14 +349,14 @@ void ebn_delivered(struct consumer *c, natsMsg *message, int64_t now) {
     if (delivered.deliveries > 1 || delivered.sequence <= topic->highest)
         one = find_sequence(c, topic, delivered.sequence);
     if (one) {
-        renew(c, one, message, now);
+        renew(c, one, message, &delivered, now);
         return;
     }
     if (delivered.sequence <= topic->highest && is_done(c, topic, message, delivered.sequence)) {
         natsMsg_Destroy(message);
         return;
     }
-    ebn_add_waiting(c, topic, message, delivered.sequence, c->epoch, topic->pull_sent_ms);
+    ebn_add_waiting(c, topic, message, &delivered, c->epoch, topic->pull_sent_ms);
     topic->highest = delivered.sequence > topic->highest ? delivered.sequence : topic->highest;
 }
 

@@ -82,7 +82,7 @@ if [ "${2-}" = without-broker ]; then
     say 'its tests that need no broker'
     case $name in
         pulsar) own_tests ONLY='http control' ;;
-        nats) own_tests TESTS=unit ;;
+        nats) own_tests TESTS='unit unit_settle' ;;
     esac
     exit
 fi

@@ -188,6 +188,47 @@ static void confirmations_are_read(void) {
     }
 }
 
+/* ---- Headers ---- */
+
+/* A message as libnats keeps it: subject, reply, headers, data, each with a NUL behind it. */
+static void headers_are_found_where_libnats_keeps_them(void) {
+    static const char whole[] = "s.t\0r.1\0NATS/1.0\r\na: b\r\n\r\n\0data";
+    static const char status[] = "s.t\0r.1\0NATS/1.0 100\r\na: b\r\n\r\n\0data";
+    static const char cut[] = "s.t\0r.1\0NATS/1.0\r\na: b\r\n\0data";
+    static const char none[] = "s.t\0r.1\0data";
+    struct eb_text lines = ebn_header_lines(whole, whole + 4, whole + sizeof whole - 5);
+
+    check(ebp_text_is(lines, "a: b\r\n"), "the lines between the first one and the last");
+    check(!ebn_header_lines(status, status + 4, status + sizeof status - 5).data, "not behind a status");
+    check(!ebn_header_lines(cut, cut + 4, cut + sizeof cut - 5).data, "not without their end");
+    check(!ebn_header_lines(none, none + 4, none + sizeof none - 5).data, "not where there are none");
+    check(!ebn_header_lines(whole, NULL, whole + sizeof whole - 5).data, "not in a message without a reply");
+    check(!ebn_header_lines(whole, whole + 5, whole + sizeof whole - 5).data, "not where the reply is elsewhere");
+    check(!ebn_header_lines(whole, whole + 4, whole).data, "not where the data is elsewhere");
+    check(!ebn_header_lines(whole, whole + 4, NULL).data, "not where there is no data");
+}
+
+static void plain_headers_are_split(void) {
+    static const char *const odd[] = {
+        "a:b\r\n",        "a: \r\n", "a:  b\r\n", "a: b \r\n", " a: b\r\n",   ": b\r\n",
+        "a: b\r\n c\r\n", "a\r\n",   "a: b",      "a: b\r",    "a: b\rc\r\n",
+    };
+    static const char nul[] = "a: b\0c\r\n";
+    struct ebn_reading r = { 0 };
+
+    check(ebn_headers_split(&r, ebp_text_of("a: b\r\nNats-Msg-Id: 1\r\nc: d\r\n")) && r.n == 2 &&
+              ebp_text_is(r.list[1].name, "c"),
+          "the headers of NATS are left out");
+    check(ebn_headers_split(&r, ebp_text_of("a: b: c d\r\na: e\r\n")) && r.n == 2 && ebp_text_is(r.list[0].name, "a") &&
+              ebp_text_is(r.list[0].value, "b: c d") && ebp_text_is(r.list[1].value, "e"),
+          "values may have colons and blanks, and names may come twice");
+    check(ebn_headers_split(&r, ebp_text_of("")) && r.n == 0, "no lines are no headers");
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
+        check(!ebn_headers_split(&r, ebp_text_of(odd[i])), "what is not plain is left to libnats");
+    check(!ebn_headers_split(&r, ebp_text(nul, sizeof nul - 1)), "and so is a NUL");
+    ebn_reading_free(&r);
+}
+
 static void what_passes_is_no_mistake(void) {
     static const struct ebn_answer passing[] = {
         { .http = 503 }, { .http = 408 }, { .http = 400, .code = 10005 }, { .http = 400, .code = 10002 }
@@ -208,6 +249,8 @@ int main(void) {
     infos_are_read();
     deliveries_are_read();
     confirmations_are_read();
+    headers_are_found_where_libnats_keeps_them();
+    plain_headers_are_split();
     what_passes_is_no_mistake();
     printf("1..%d\n", n_checks);
     nats_Close();
