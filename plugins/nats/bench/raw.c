@@ -1,7 +1,7 @@
-/* raw.c - what libnats alone does: sends events as the plugin does, with the same headers, confirmations and bounds, then receives
- * and acknowledges them, each acknowledgement confirmed. bench.py compares it with the plugin.
+/* raw.c - what libnats alone does: sends events as the plugin does, with the same names, headers, confirmations and bounds, then
+ * receives them in batches of the same size and acknowledges them, each acknowledgement confirmed. bench.py compares it with the plugin.
  *
- *   raw URL STREAM COUNT      prints events a second: PRODUCED CONSUMED */
+ *   raw URL TOPIC COUNT BATCH      prints events a second: PRODUCED CONSUMED */
 #include <nats/nats.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PENDING = 4096, BATCH = 1000, BODY = 34 };
+enum { PENDING = 4096, IN_FLIGHT_BATCHES = 4, BODY = 34 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -76,7 +76,15 @@ static void on_confirmed(natsConnection *nc, natsSubscription *sub, natsMsg *mes
     pthread_mutex_unlock(&mutex);
 }
 
-static double consume(natsConnection *nc, jsCtx *js, const char *subject, long count) {
+/* Waits until so many of the acknowledgements are confirmed. */
+static void await_confirmed(long count) {
+    pthread_mutex_lock(&mutex);
+    while (confirmed < count)
+        pthread_cond_wait(&changed, &mutex);
+    pthread_mutex_unlock(&mutex);
+}
+
+static double consume(natsConnection *nc, jsCtx *js, const char *subject, long count, long batch) {
     natsSubscription *sub = NULL, *replies = NULL;
     natsInbox *inbox = NULL;
     jsSubOptions wanted;
@@ -88,10 +96,10 @@ static double consume(natsConnection *nc, jsCtx *js, const char *subject, long c
     must(natsSubscription_SetPendingLimits(replies, -1, -1), "limits");
     jsSubOptions_Init(&wanted);
     wanted.Config.MaxAckPending = -1;
-    must(js_PullSubscribe(&sub, js, subject, "raw", NULL, &wanted, NULL), "the consumer");
+    must(js_PullSubscribe(&sub, js, subject, "eventbus-bench", NULL, &wanted, NULL), "the consumer");
     for (long done = 0; done < count;) {
-        int batch = count - done < BATCH ? (int)(count - done) : BATCH;
-        must(natsSubscription_Fetch(&list, sub, batch, 10000, NULL), "fetch");
+        await_confirmed(done - (IN_FLIGHT_BATCHES - 1) * batch); /* max_in_flight of the event bus */
+        must(natsSubscription_Fetch(&list, sub, (int)(count - done < batch ? count - done : batch), 10000, NULL), "fetch");
         done += list.Count;
         for (int i = 0; i < list.Count; i++) {
             const char *id = NULL;
@@ -102,10 +110,7 @@ static double consume(natsConnection *nc, jsCtx *js, const char *subject, long c
         }
         natsMsgList_Destroy(&list);
     }
-    pthread_mutex_lock(&mutex);
-    while (confirmed < count)
-        pthread_cond_wait(&changed, &mutex);
-    pthread_mutex_unlock(&mutex);
+    await_confirmed(count);
     double rate = (double)count / (now() - begin);
     natsSubscription_Destroy(replies);
     natsSubscription_Destroy(sub);
@@ -118,13 +123,15 @@ int main(int argc, char **argv) {
     jsOptions options;
     jsCtx *js = NULL;
     jsStreamConfig config;
-    long count;
+    char subject[256];
+    long count, batch;
 
-    if (argc != 4 || (count = strtol(argv[3], NULL, 10)) <= 0) {
-        fprintf(stderr, "usage: raw URL STREAM COUNT\n");
+    if (argc != 5 || (count = strtol(argv[3], NULL, 10)) <= 0 || (batch = strtol(argv[4], NULL, 10)) <= 0) {
+        fprintf(stderr, "usage: raw URL TOPIC COUNT BATCH\n");
         return 2;
     }
-    const char *subjects[] = { argv[2] };
+    snprintf(subject, sizeof subject, "eventbus.%s", argv[2]);
+    const char *subjects[] = { subject };
     must(natsConnection_ConnectTo(&nc, argv[1]), "connect");
     must(jsOptions_Init(&options), "options");
     options.PublishAsync.MaxPending = PENDING;
@@ -134,8 +141,8 @@ int main(int argc, char **argv) {
     config.Subjects = subjects;
     config.SubjectsLen = 1;
     must(js_AddStream(NULL, js, &config, NULL, NULL), "the stream");
-    double produced = produce(js, argv[2], count);
-    printf("%.0f %.0f\n", produced, consume(nc, js, argv[2], count));
+    double produced = produce(js, subject, count);
+    printf("%.0f %.0f\n", produced, consume(nc, js, subject, count, batch));
     jsCtx_Destroy(js);
     natsConnection_Destroy(nc);
     nats_Close();
