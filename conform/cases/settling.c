@@ -341,35 +341,65 @@ static void a_retry_holds_back_its_key(struct ebc_test *t) {
 
 /* ---- extending ---- */
 
-static void an_extended_lease_is_kept(struct ebc_test *t) {
-    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
-    struct ebc_consumer *c, *other;
-    struct ebc_received *got;
-    int64_t lease, end;
+static int64_t longer(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
 
-    ebc_send_through_new(t, ebc_new_events(t, topic, 1, 1));
-    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group });
-    got = ebc_receive_n(c, 1)[0];
-    lease = got->message->lease_ms;
+/* Skips the case where the lease is none, or longer than the case has patience for. */
+static int64_t short_lease(struct ebc_test *t, const struct ebc_received *got) {
+    int64_t lease = got->message->lease_ms;
+
     if (lease == 0)
         ebc_skip(t, "the plugin's messages have no lease");
     if ((double)lease > 2000 * t->pace)
         ebc_skip(t, "the lease is %lld ms: give the plugin one of up to %.0f ms by -o", (long long)lease, 2000 * t->pace);
-    other = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .member = "m2" });
+    return lease;
+}
+
+/* Extends a message for twice its lease beside another member, and acknowledges it. Returns false when the member lost it after
+ * the machine had kept the case from extending for two thirds of the lease: that tells nothing of the plugin. */
+static bool keep_extended(struct ebc_test *t, int attempt) {
+    const char *topic = ebc_topic(t, ebc_format(t, "a%d", attempt)),
+               *group = ebc_group(t, topic, ebc_format(t, "g%d", attempt));
+    struct ebc_consumer_options wish = { .topic = topic, .group = group };
+    struct ebc_consumer *c, *other;
+    struct ebc_received *got;
+    int64_t lease, end, longest = 0;
+    bool elsewhere;
+
+    ebc_send_through_new(t, ebc_new_events(t, topic, 1, 1));
+    c = ebc_consumer(t, &wish);
+    got = ebc_receive_n(c, 1)[0];
+    lease = short_lease(t, got);
+    wish.member = "m2";
+    other = ebc_consumer(t, &wish);
     for (end = ebc_monotonic_ms() + 2 * lease; ebc_monotonic_ms() < end;) {
+        longest = longer(longest, ebc_monotonic_ms() - got->leased_ms);
         ebc_settle(got, EB_EXTEND, 0);
         ebc_receive(c, 1, (int32_t)(lease / 6));
         ebc_receive(other, 1, (int32_t)(lease / 6));
     }
-    if (ebc_count(other) > 0 || ebc_count(c) > 1)
+    elsewhere = ebc_count(other) > 0 || ebc_count(c) > 1;
+    if (!elsewhere) {
+        ebc_settle(got, EB_ACK, 0);
+        ebc_wait_settled(c);
+    }
+    if (!elsewhere && got->settled == EB_OK)
+        return true;
+    if (longer(longest, ebc_monotonic_ms() - got->leased_ms) > lease * 2 / 3) {
+        ebc_close_consumer(other);
+        ebc_close_consumer(c);
+        return false;
+    }
+    if (elsewhere)
         ebc_break(t, EBC_EXTEND,
                   "expected the message at its member for twice its lease, extended at a third; came it "
                   "elsewhere");
-    ebc_settle(got, EB_ACK, 0);
-    ebc_wait_settled(c);
-    if (got->settled != EB_OK)
-        ebc_break(t, EBC_EXTEND, "expected EB_OK for the acknowledgement after twice the lease, extended; came %d",
-                  got->settled);
+    ebc_break(t, EBC_EXTEND, "expected EB_OK for the acknowledgement after twice the lease, extended; came %d", got->settled);
+}
+
+static void an_extended_lease_is_kept(struct ebc_test *t) {
+    ebc_attempt(t, keep_extended);
 }
 
 /* clang-format off */

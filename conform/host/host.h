@@ -73,6 +73,9 @@ void ebc_note(struct ebc_test *, enum ebc_rule, const char *format, ...) __attri
 void ebc_break(struct ebc_test *, enum ebc_rule, const char *format, ...) __attribute__((noreturn, format(printf, 3, 4)));
 /* Closes what is open and ends the test: it cannot check this plugin. */
 void ebc_skip(struct ebc_test *, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
+/* Makes attempts, numbered from 0, until one returns true. False: the machine was so busy that the test did not extend a lease in
+ * time, and what came is no fault of the plugin. Skips the test after some of those. */
+void ebc_attempt(struct ebc_test *, bool (*attempt)(struct ebc_test *, int number));
 
 int64_t ebc_monotonic_ms(void);
 int64_t ebc_wall_ms(void); /* since 1970 */

@@ -69,7 +69,7 @@ static int32_t open_one(const struct eb_host *host, const void *settings, const 
         return EB_FATAL;
     *in = (struct instance){ .host = host, .settings = settings, .sub = sub };
     if (is(in, "waits-in-open") && is_away(in))
-        pause_ms(1500);
+        pause_ms(5500);
     *self = in;
     return EB_OK;
 }
@@ -131,7 +131,7 @@ static void producer_close(void *self, int32_t timeout_ms) {
     struct instance *in = self;
 
     if (is(in, "waits-in-close") && timeout_ms == 0)
-        pause_ms(1500);
+        pause_ms(5500);
     if (!is(in, "drops-at-close"))
         report(in, is(in, "refuses-at-close") ? EB_PERMANENT : EB_RETRIABLE);
     free(in);

@@ -14,7 +14,7 @@ ALL = ("6.2", "8.2", "valkey")
 
 @each_version_test(*ALL)
 def the_conformance_kit(t, redis):
-    done = t.run("--tap", "--seed", 1, "-o", f"url={redis.url}", "-o", "claim_after=1s",
+    done = t.run("--tap", "--seed", 1, "-o", f"url={redis.url}", "-o", "claim_after=1500ms",
                  os.path.join(PLUGINS, "redis.so"), command=os.path.join(BUILD, "eventbus-conform"), timeout=300)
     lines = done.out.splitlines()
     t.equal([line for line in lines if line.startswith("not ok")], [])

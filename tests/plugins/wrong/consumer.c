@@ -205,7 +205,7 @@ static void dawdle(const struct consumer *c) {
     if (!is("waits-at-each-topic") || c->member->n_groups < 10 || c->sub->max_messages > 1)
         return;
     wrong_unlock();
-    nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+    nanosleep(&(struct timespec){ .tv_nsec = 250000000 }, NULL);
     wrong_lock();
 }
 
