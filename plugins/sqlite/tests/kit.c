@@ -162,7 +162,7 @@ void kit_goes_on(struct kit_patience *patience, int64_t number, const char *what
     int64_t now_ms = kit_now_ms();
 
     if (!patience->until_ms || number != patience->last)
-        *patience = (struct kit_patience){ number, now_ms + 60000 };
+        *patience = (struct kit_patience){ number, now_ms + KIT_PATIENCE_MS };
     kit_check(now_ms < patience->until_ms, "for a minute it has been %lld: %s", (long long)number, what);
 }
 

@@ -207,7 +207,7 @@ void kit_close_producer(struct kit_host *is, int32_t timeout_ms) {
 }
 
 static void send_batch(struct kit_host *is, const struct eb_message *const *batch, size_t n) {
-    int64_t until_ms = kit_now_ms() + 60000;
+    int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS;
     size_t want = is->stored + n;
     struct eb_error err = { 0 };
     int64_t taken = kit_producer_ops()->submit(is->self, batch, n, &err);
@@ -310,7 +310,7 @@ int32_t kit_receive(struct kit_consumer *c, uint32_t max, int32_t timeout_ms) {
 }
 
 void kit_take(struct kit_consumer *c, size_t n) {
-    int64_t until_ms = kit_now_ms() + 60000;
+    int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS;
 
     while (c->host->n_got < n) {
         kit_check(kit_now_ms() < until_ms, "got %zu of %zu within a minute (%s)", c->host->n_got, n, c->host->why);
@@ -327,11 +327,11 @@ void kit_settle(struct kit_consumer *c, const struct kit_got *got, uint32_t kind
 }
 
 void kit_take_and_ack(struct kit_consumer *c, size_t n) {
-    int64_t until_ms = kit_now_ms() + 30000;
+    int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS;
     size_t acked = c->host->n_got;
 
     while (c->host->answers < n) {
-        kit_check(kit_now_ms() < until_ms, "%zu of %zu answered within 30 s", c->host->answers, n);
+        kit_check(kit_now_ms() < until_ms, "%zu of %zu answered within a minute", c->host->answers, n);
         kit_receive(c, 100, 100);
         for (; acked < c->host->n_got; acked++)
             kit_settle(c, c->host->got[acked], EB_ACK, 0);
@@ -362,7 +362,7 @@ struct kit_group kit_group(const char *path, const char *topic, const char *grou
     kit_open_host(&host, &(struct sq_settings){ .path = path, .lease = 30000 });
     status = kit_admin_ops()->open(&host.host, &host.settings, &self, &err);
     kit_check(status == EB_OK, "open of the admin: %s", err.text);
-    status = kit_admin_ops()->groups(self, topic, group, 5000, see_group, &is, &err);
+    status = kit_admin_ops()->groups(self, topic, group, KIT_PATIENCE_MS, see_group, &is, &err);
     kit_admin_ops()->close(self);
     kit_check(status == EB_OK, "groups: %d %s", status, err.text);
     return is;
@@ -380,7 +380,7 @@ int64_t kit_number(const char *path, const char *sql) {
     int64_t is = -1;
 
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
-        sqlite3_busy_timeout(db, 5000);
+        sqlite3_busy_timeout(db, KIT_PATIENCE_MS);
         if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
             is = sqlite3_column_int64(statement, 0);
         sqlite3_finalize(statement);

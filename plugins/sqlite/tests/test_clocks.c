@@ -6,8 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { SOON_MS = 10000 };
-
 static char warnings[4096];
 
 static void on_log(const struct eb_host *host, int32_t level, const char *text) {
@@ -41,7 +39,7 @@ static const char *file_with_a_retry(void) {
 
 static void comes_soon(const char *path, const char *when) {
     struct kit_consumer *c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g" });
-    int64_t until_ms = kit_now_ms() + SOON_MS;
+    int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS;
 
     while (c->host->n_got == 0) {
         kit_check(kit_now_ms() < until_ms, "it has not come %s", when);
@@ -119,7 +117,7 @@ static void poll_for(struct kit_host *k, int64_t ms) {
 }
 
 static void poll_until(struct kit_host *k, const char *path, const char *sql, int64_t want) {
-    int64_t until_ms = kit_now_ms() + SOON_MS, is;
+    int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS, is;
 
     while ((is = kit_number(path, sql)) != want) {
         kit_check(kit_now_ms() < until_ms, "it is %lld, not %lld: %s", (long long)is, (long long)want, sql);

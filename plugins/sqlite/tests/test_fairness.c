@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { EACH = 4, BATCH = 100, KEYS = 1009, LOG_BYTES = 16 << 20, WAIT_MS = 50 };
+enum { EACH = 4, BATCH = 100, KEYS = 1009, LOG_BYTES = 16 << 20, WAIT_MS = 50, TRIES = 5 };
 
 struct tally {
     long n;
@@ -153,13 +153,30 @@ static int64_t log_bytes(const char *path) {
     return stat(log, &about) == 0 ? about.st_size : 0;
 }
 
-/* Answers the longest wait. */
-static int64_t run(const char *name, const char *retain) {
-    const char *path = kit_file(name);
+/* What is not as it should be, or nothing. */
+struct verdict {
+    char text[200];
+    int64_t longest_ms; /* wait of any */
+};
+
+static void judge(struct verdict *verdict, const struct four *sent, const struct four *worked, int64_t log) {
+    long least = kit_size(10, 15); /* percent */
+
+    *verdict = (struct verdict){ .longest_ms = sent->longest_ms > worked->longest_ms ? sent->longest_ms : worked->longest_ms };
+    if (sent->least_percent < least)
+        snprintf(verdict->text, sizeof verdict->text, "a producer has %ld %% of the sum", sent->least_percent);
+    if (worked->least_percent < least)
+        snprintf(verdict->text, sizeof verdict->text, "a worker has %ld %% of the sum", worked->least_percent);
+    if (log > LOG_BYTES)
+        snprintf(verdict->text, sizeof verdict->text, "the log has %lld bytes", (long long)log);
+}
+
+static struct verdict run(const char *path, const char *retain) {
     struct kit_child *senders[EACH], *workers[EACH];
-    struct kit_host *p = kit_producer(path);                   /* the log stays until it is looked at */
-    long ms = kit_size(3000, 20000), least = kit_size(10, 15); /* the small one may run beside others */
+    struct kit_host *p = kit_producer(path); /* the log stays until it is looked at */
+    long ms = kit_size(3000, 20000);
     struct four sent, worked;
+    struct verdict verdict;
     char time[16];
     int64_t log;
 
@@ -176,16 +193,29 @@ static int64_t run(const char *name, const char *retain) {
            " %lld rows\n",
            retain, sent.sum, sent.least_percent, (long long)sent.longest_ms, worked.sum, worked.least_percent,
            (long long)worked.longest_ms, (long long)log >> 10, (long long)kit_number(path, "SELECT count(*) FROM msg"));
-    kit_check(sent.least_percent >= least, "a producer has %ld %% of the sum", sent.least_percent);
-    kit_check(worked.least_percent >= least, "a worker has %ld %% of the sum", worked.least_percent);
-    kit_check(log <= LOG_BYTES, "the log has %lld bytes", (long long)log);
     kit_close_producer(p, 1000);
-    return sent.longest_ms > worked.longest_ms ? sent.longest_ms : worked.longest_ms;
+    judge(&verdict, &sent, &worked, log);
+    return verdict;
+}
+
+/* Answers the longest wait. The small run is so short that one of the eight misses its part if a busy machine gives it no time for a
+ * second or two: then it is tried again. A plugin that is not fair is so each time. */
+static int64_t run_fairly(const char *name, const char *retain) {
+    struct verdict verdict;
+    int tries = 0;
+
+    do {
+        char file[40];
+        snprintf(file, sizeof file, "%s-%d.db", name, tries);
+        verdict = run(kit_file(file), retain);
+    } while (verdict.text[0] && ++tries < kit_size(TRIES, 1));
+    kit_check(!verdict.text[0], "%s", verdict.text);
+    return verdict.longest_ms;
 }
 
 /* What the machine does to eight processes is in both figures. */
 static void four_and_four(void) {
-    int64_t without_ms = run("without.db", "0"), with_ms = run("with.db", "1000");
+    int64_t without_ms = run_fairly("without", "0"), with_ms = run_fairly("with", "1000");
 
     kit_check(kit_size(0, 1) == 0 || with_ms < without_ms + WAIT_MS, "the longest wait is %lld ms, %lld without retention",
               (long long)with_ms, (long long)without_ms);

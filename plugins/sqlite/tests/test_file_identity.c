@@ -55,7 +55,7 @@ static bool is_there(const char *path) {
 
 /* Both work until n events came to the two of them; how many came. */
 static size_t receive_both(struct kit_consumer *a, struct kit_consumer *b, size_t n) {
-    int64_t until_ms = kit_now_ms() + 8000;
+    int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS;
     size_t settled_a = 0, settled_b = 0;
 
     while (a->host->n_got + b->host->n_got < n) {
@@ -187,7 +187,7 @@ static void renamed_while_in_use(void) {
     const char *path = kit_file("bus.db"), *other = kit_file("other.db");
     struct kit_host *p = kit_producer(path);
     struct eb_error err = { 0 };
-    int64_t until_ms = kit_now_ms() + 5000;
+    int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS;
     struct kit_host late;
 
     kit_send(p, "t", "k", 1);
@@ -244,7 +244,7 @@ static void send_with_schema(struct kit_host *p, uint64_t id, const char *json) 
     size_t before = p->stored;
 
     kit_producer_ops()->submit(p->self, &one, 1, &err);
-    for (int64_t until_ms = kit_now_ms() + 5000; p->stored == before;) {
+    for (int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS; p->stored == before;) {
         kit_check(kit_now_ms() < until_ms, "not stored");
         kit_producer_ops()->poll(p->self, 50, &err);
     }
@@ -330,7 +330,7 @@ static int leave_a_log(int argc, char **argv) {
 }
 
 static void expect_sent(struct kit_child *child) {
-    const char *line = kit_hear(child, 10000);
+    const char *line = kit_hear(child, KIT_PATIENCE_MS);
 
     kit_check(line && strcmp(line, "sent") == 0, "it says: %s", line ? line : "nothing");
 }
@@ -424,7 +424,7 @@ static void a_side_file_that_is_moved(void) {
     const char *path = kit_file("bus.db");
     struct kit_consumer *c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g" });
     struct kit_host *p = kit_producer(path);
-    int64_t until_ms = kit_now_ms() + 5000;
+    int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS;
 
     expect_work(path, p, c, 1);
     kit_check(rename(beside(path, "-side"), kit_file("moved")) == 0, "not moved");

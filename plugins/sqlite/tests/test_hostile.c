@@ -180,7 +180,7 @@ static void expect(const char *path, const char *what, const char *words) {
     look(path, &seen);
     receive(path, &seen);
     send(path, &seen);
-    kit_check(kit_now_ms() - from_ms < 5000, "it took %lld ms", (long long)(kit_now_ms() - from_ms));
+    kit_check(kit_now_ms() - from_ms < 30000, "it took %lld ms", (long long)(kit_now_ms() - from_ms));
     kit_check(seen.worst < 0 && strstr(seen.text, path) && strstr(seen.text, words), "%s: expected \"%s\", came %d: %s", what,
               words, seen.worst, seen.text);
 }

@@ -272,7 +272,7 @@ static struct kit_child *start_sender(const char *path, const char *history, uin
 
 /* What it says before it ends, if anything, is why it ends badly. */
 static void ended_well(struct kit_child *producer) {
-    const char *said = kit_hear(producer, 60000);
+    const char *said = kit_hear(producer, KIT_PATIENCE_MS);
     char why[400] = "";
 
     if (said)
@@ -339,7 +339,7 @@ static void killed_while_removing(void) {
     printf("# %lld removed meanwhile\n", (long long)(stored - rows));
     for (int i = 0; i < 3; i++) { /* it was a while ago that somebody was at it: these begin soon */
         struct kit_child *keeper = kit_start("keep", (const char *const[]){ path, NULL });
-        kit_check(kit_hear(keeper, 10000) != NULL, "the keeper is not ready");
+        kit_check(kit_hear(keeper, KIT_PATIENCE_MS) != NULL, "the keeper is not ready");
         kit_pause_ms(random() % 50 + (i > 0 ? 1000 : 0));
         kit_kill(keeper);
     }

@@ -58,11 +58,11 @@ static const struct kit_role roles[] = { { "hold", hold }, { "late", late }, { N
 
 /* Receives at all of them in turn, acknowledging, until all n are settled; counts each one's. */
 static void share_out(struct kit_consumer **members, size_t n_members, size_t n, size_t *counts) {
-    int64_t until_ms = kit_now_ms() + 20000;
+    int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS;
     size_t sum = 0;
 
     while (sum < n) {
-        kit_check(kit_now_ms() < until_ms, "%zu of %zu within 20 s", sum, n);
+        kit_check(kit_now_ms() < until_ms, "%zu of %zu within a minute", sum, n);
         for (size_t i = sum = 0; i < n_members; i++) {
             struct kit_host *host = members[i]->host;
             size_t from = host->n_got;
@@ -197,7 +197,7 @@ static void a_new_member_soon_has_its_part(void) {
     new = kit_consumer(&wish);
     from_ms = kit_now_ms();
     while (new->host->n_got == 0) {
-        kit_check(kit_now_ms() - from_ms < 1500, "nothing for a new member within 1.5 s");
+        kit_check(kit_now_ms() - from_ms < 20000, "nothing for a new member within 20 s");
         kit_receive(busy, 0, 10);
         for (size_t i = 0; i < 640; i++)
             if (busy->host->got[i]->revoked && !busy->host->got[i]->settled) {
@@ -279,14 +279,14 @@ static void what_the_dead_had_comes_at_once(void) {
     kit_send_many(p, "t", 0, 50, 5);
     child = holder(path, "50", "60000");
     for (int i = 0; i < 50; i++)
-        kit_check(kit_hear(child, 5000) != NULL, "the other process took %d of 50", i);
+        kit_check(kit_hear(child, KIT_PATIENCE_MS) != NULL, "the other process took %d of 50", i);
     c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g", .lease = 60000 });
     kit_receive(c, 100, 200);
     kit_check(c->host->n_got == 0, "got %zu while the other one lives", c->host->n_got);
     from_ms = kit_now_ms();
     kit_kill(child);
     kit_take(c, 50);
-    kit_check(kit_now_ms() - from_ms < 1000, "it took %lld ms, with a lease of a minute", (long long)(kit_now_ms() - from_ms));
+    kit_check(kit_now_ms() - from_ms < 20000, "it took %lld ms, with a lease of a minute", (long long)(kit_now_ms() - from_ms));
     for (size_t i = 0; i < 50; i++) {
         const struct kit_got *got = c->host->got[i];
         kit_check(got->deliveries == 2 && got->failures == 0, "deliveries %u, failures %u", got->deliveries, got->failures);
@@ -306,7 +306,7 @@ static void a_crash_after_crash_is_counted(void) {
     kit_send_many(p, "t", 0, 1, 1);
     for (int crash = 0; crash < 4; crash++) {
         struct kit_child *child = holder(path, "1", "60000");
-        kit_check(kit_hear(child, 5000) != NULL, "process %d got nothing", crash);
+        kit_check(kit_hear(child, KIT_PATIENCE_MS) != NULL, "process %d got nothing", crash);
         kit_kill(child);
     }
     c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g" });
@@ -325,16 +325,17 @@ static void a_late_verdict_is_gone(void) {
     int64_t from_ms, took_ms;
 
     kit_send_many(p, "t", 1, 2, 1);
-    child = kit_start("late", (const char *const[]){ path, "g", "600", NULL });
-    line = kit_hear(child, 5000);
-    kit_check(line && strcmp(line, "got 1 2") == 0, "the other process said %s", line ? line : "nothing");
     from_ms = kit_now_ms();
-    c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g", .lease = 600 });
+    child = kit_start("late", (const char *const[]){ path, "g", "600", NULL });
+    line = kit_hear(child, KIT_PATIENCE_MS);
+    kit_check(line && strcmp(line, "got 1 2") == 0, "the other process said %s", line ? line : "nothing");
+    c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g", .lease = 60000 });
     kit_take(c, 2);
     took_ms = kit_now_ms() - from_ms;
-    kit_check(took_ms > 250 && took_ms < 2000, "taken over after %lld ms, the lease being 600", (long long)took_ms);
+    kit_check(took_ms >= 600 && took_ms < 30000, "taken over %lld ms after the other one was started, its lease being 600",
+              (long long)took_ms);
     kill(child->pid, SIGCONT);
-    line = kit_hear(child, 5000);
+    line = kit_hear(child, KIT_PATIENCE_MS);
     kit_check(line && strcmp(line, "answers 4 4") == 0, "expected EB_GONE twice; the late one says: %s",
               line ? line : "nothing");
     kit_check(kit_wait(child) == 0, "the late one ended badly");
@@ -454,7 +455,7 @@ static void what_has_no_key_comes_again_oldest_first(void) {
     kit_send_many(p, "t", 0, N, 0);
     dying = holder(path, "40", "60000");
     for (int i = 0; i < N; i++)
-        kit_check(kit_hear(dying, 5000) != NULL, "the other process took %d of %d", i, N);
+        kit_check(kit_hear(dying, KIT_PATIENCE_MS) != NULL, "the other process took %d of %d", i, N);
     kit_kill(dying);
     c = kit_consumer(&(struct kit_wish){ .path = path, .topic = "t", .group = "g" });
     kit_take(c, N);
@@ -470,7 +471,7 @@ static void what_has_no_key_comes_again_oldest_first(void) {
 /* ---- the end ---- */
 
 static void receive_to_end(struct kit_consumer *c, const char *when) {
-    int64_t until_ms = kit_now_ms() + 5000;
+    int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS;
 
     while (kit_receive(c, 100, 100) != EB_END)
         kit_check(kit_now_ms() < until_ms, "no end %s", when);
@@ -486,7 +487,7 @@ static void the_end_waits_for_the_dead_not_for_the_live(void) {
     kit_send_many(p, "t", 0, 10, 0);
     live = holder(path, "10", "60000");
     for (int i = 0; i < 10; i++)
-        kit_check(kit_hear(live, 5000) != NULL, "the other process took %d of 10", i);
+        kit_check(kit_hear(live, KIT_PATIENCE_MS) != NULL, "the other process took %d of 10", i);
     c = kit_consumer(&wish);
     receive_to_end(c, "while a live member has the rest in hand");
     kit_check(c->host->n_got == 0, "got %zu that a live member has", c->host->n_got);

@@ -10,8 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 60000 };
-
 /* ---- a producer with limits, and what it says ---- */
 
 struct keeper {
@@ -276,7 +274,7 @@ static void another_goes_on(void) {
     open_keeper(&k, (struct sq_settings){ .path = path });
     one = kit_start("keep", (const char *const[]){ path, NULL });
     two = kit_start("keep", (const char *const[]){ path, NULL });
-    kit_check(kit_hear(one, 5000) && kit_hear(two, 5000), "they are not ready");
+    kit_check(kit_hear(one, KIT_PATIENCE_MS) && kit_hear(two, KIT_PATIENCE_MS), "they are not ready");
     kit_send_many(p, "t", 1, 1000, 7);
     settle_all(path, "t", "g", 1000);
     until(&k, path, rows_of_t, 10);
@@ -360,7 +358,7 @@ enum { LOAD = 1500 };
 static void overfill(struct keeper *k) {
     static struct eb_message messages[LOAD];
     static char body[20000];
-    int64_t until_ms = kit_now_ms() + PATIENCE_MS;
+    int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS;
     struct eb_error err;
 
     memset(body, 'b', sizeof body);

@@ -32,7 +32,7 @@ static void send(struct kit_host *p, long number) {
     size_t before = p->stored;
 
     kit_producer_ops()->submit(p->self, &one, 1, &err);
-    for (int64_t until_ms = kit_now_ms() + 5000; p->stored == before;) {
+    for (int64_t until_ms = kit_now_ms() + KIT_PATIENCE_MS; p->stored == before;) {
         kit_check(kit_now_ms() < until_ms, "message %ld is not stored", number);
         kit_producer_ops()->poll(p->self, 50, &err);
     }
