@@ -14,8 +14,8 @@ from harness import main, size, test                              # noqa: E402
 
 MIB = 1 << 20
 LIMIT = 64 * MIB                                            # resident; reply_limit is 1 MiB here
-PATIENCE = ("-o", "broker.main.connect_timeout=500ms", "-o", "broker.main.reply_limit=1M", "-o",
-            "broker.main.command_timeout=500ms", "-o", "eventbus.delivery_timeout=2s")
+PATIENCE = ("-o", "broker.main.connect_timeout=5s", "-o", "broker.main.reply_limit=1M", "-o",
+            "broker.main.command_timeout=1s", "-o", "eventbus.delivery_timeout=4s")
 
 
 def forever(piece):
@@ -74,8 +74,9 @@ def some(lies):
     return lies[::size(3, 1)]
 
 
-def watched(t, what, worker, done):
-    """Runs it for a while: it neither grows nor dies of a signal."""
+def watched(t, what, worker, server, done):
+    """Runs it for a while after the first lie: it neither grows nor dies of a signal."""
+    worker.until(lambda _: server.told, what=f"{what}: to be told")
     peak = peak_while(worker, 4, done)
     t.check(peak < LIMIT, f"{what}: resident {peak // MIB} MiB")
     t.until(lambda: not worker.running() or worker.send(15), what=f"{what}: to end at a second signal")
@@ -92,8 +93,7 @@ def lied_to(t, verb, command, lies, check, beside=None):
         with HostileServer({command: lie, **(beside or {})}) as server:
             with starting:
                 worker = t.start(*PATIENCE, "-o", f"broker.main.url=redis://127.0.0.1:{server.port}", *verb)
-            watched(t, f"{command}: {what}", worker, lambda: server.hung_up > 2)
-            t.check(server.told, f"{command}: {what}: never told")
+            watched(t, f"{command}: {what}", worker, server, lambda: server.hung_up > 2)
             check(f"{command}: {what}", worker, server)
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(one, what, lie) for what, lie in lies]:
@@ -132,7 +132,8 @@ def entries_of_a_wrong_shape(t):
 @test
 def lies_told_at_the_connection(t):
     lies = [lie for lie in LIES if lie[0] not in ("a status",)]
-    lied_to(t, ("consume", "-t", "a", "-g", "g"), "", some(lies), lambda *_: None)
+    verb = ("-o", "broker.main.connect_timeout=2s", "consume", "-t", "a", "-g", "g")
+    lied_to(t, verb, "", some(lies), lambda *_: None)
 
 
 @test
@@ -158,7 +159,7 @@ def a_lie_about_an_acknowledgement(t):
             redis.call("XADD", "a", "*", *entry(body=LOGIN_BODY))
             configure(t, f"redis://127.0.0.1:{server.port}")
             worker = t.start(*PATIENCE, "consume", "-t", "a", "-g", "g")
-            watched(t, f"XACK: {what}", worker, lambda: server.told > 2)
+            watched(t, f"XACK: {what}", worker, server, lambda: server.told > 2)
             t.check(worker.lines(), f"{what}: it was run")
             t.equal(redis.group("a", "g")["pending"], 1, f"{what}: what was not acknowledged is pending")
 

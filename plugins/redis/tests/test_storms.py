@@ -20,7 +20,7 @@ class RedisStorm(Storm):
     def __init__(self, t, redis, *, events, broken, ordered, **more):
         section = f"key_field = {KEY_FIELD}\n" + ("" if ordered else "order = none\n")
         super().__init__(t, events=events, plugin="redis", section=section, workers=1 if ordered else 4,
-                         broker=f"url = {redis.url}\nclaim_after = 1s\nconnect_timeout = 2m\n", **more)
+                         broker=f"url = {redis.url}\nclaim_after = 10s\nconnect_timeout = 2m\n", **more)
         self.redis, self.broken = redis, broken
         self.checker.forgetful = True
         self.deaths_at = [(n + 1) * events // (broken + 1) for n in range(broken)]

@@ -62,13 +62,22 @@ def settled(redis, topic, group="g"):
 
 @redis_test(appendonly=True)
 def redis_killed_while_producing(t, redis):
-    count = size(50_000, 200_000)
-    producer = start_producer(t, "a", 0, count)
+    """The second half of the events is there for it only after the kill, however fast it was with the first."""
+    count, killed = size(50_000, 200_000), threading.Event()
+    producer, pipe = open_producer(t, "a")
+
+    def feed_halves():
+        with pipe:
+            pipe.write(login_lines(0, count // 2))
+            pipe.flush()
+            killed.wait()
+            pipe.write(login_lines(count // 2, count))
+    threading.Thread(target=feed_halves, daemon=True).start()
     producer.until(lambda _: redis.call("XLEN", "a") > 1000)
     redis.kill9()
     redis.start()
     before = redis.call("XLEN", "a")
-    t.check(before < count, "it was killed in the middle")
+    killed.set()
     receipts = producer.wait(0, PATIENT).json()
     t.equal(len(receipts), count)
     repeats = stored(t, redis, "a", receipts)
@@ -294,13 +303,15 @@ def an_outage_is_said_once_and_costs_no_work(t, redis, proxy):
     before = len(worker.err.splitlines())
     proxy.refuse, connections = True, proxy.connections
     proxy.cut()
-    worker.until(lambda w: len(w.err.splitlines()) > before)
+
+    def lost():
+        return [line for line in worker.err.splitlines()[before:] if " main: " in line]
+    worker.until(lambda _: len(lost()) >= 2, what="both to be said")
     time.sleep(2)                                           # what it does in that time is what is measured
-    lost = [line for line in worker.err.splitlines()[before:] if " main: " in line]
+    said = sorted(line.partition("main: ")[2].partition(" waits")[0] for line in lost())
     proxy.refuse = False
     produce(t, "a", 1, 2)
     worker.until(lambda w: len(w.lines()) == 2)
-    said = sorted(line.partition("main: ")[2].partition(" waits")[0] for line in lost)
     t.equal(said, ["the consumer", "the producer"], "who says that it waits; the producer is that of the dead letters")
     t.check(proxy.connections - connections < 20, "it came back with few connections")
 
