@@ -297,15 +297,17 @@ def a_slow_and_a_trickling_network(t, redis, proxy):
 @proxy_test()
 def an_outage_is_said_once_and_costs_no_work(t, redis, proxy):
     """Refused again and again for a while: a line when it goes, one when it is back, and no busy loop."""
-    worker = t.start("consume", "-t", "a", "-g", "g")
+    worker = t.start("-o", "eventbus.log_level=debug", "consume", "-t", "a", "-g", "g")
     produce(t, "a", 0, 1)
     worker.until(lambda w: len(w.lines()) == 1)
+    for side in ("consumer", "producer"):                   # one that was never there is missed by nobody
+        worker.until(f"main: the {side} is connected")
     before = len(worker.err.splitlines())
     proxy.refuse, connections = True, proxy.connections
     proxy.cut()
 
     def lost():
-        return [line for line in worker.err.splitlines()[before:] if " main: " in line]
+        return [line for line in worker.err.splitlines()[before:] if " main: " in line and ": debug: " not in line]
     worker.until(lambda _: len(lost()) >= 2, what="both to be said")
     time.sleep(2)                                           # what it does in that time is what is measured
     said = sorted(line.partition("main: ")[2].partition(" waits")[0] for line in lost())
