@@ -61,6 +61,23 @@ static inline int ebp_hex_digit(char c) {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* Returns how many bytes at the beginning of a value need no escape. It looks at eight bytes at a time: in each sum the high bit
+ * of a byte stands for one that does: below '!', above '~', '"' or '%'. What a byte carries into the next one follows such a bit. */
+static inline size_t ebp_plain_length(struct eb_text value) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    size_t i = 0;
+
+    for (uint64_t bytes; value.len - i >= sizeof bytes; i += sizeof bytes) {
+        memcpy(&bytes, value.data + i, sizeof bytes);
+        if (((bytes - ones * '!') | bytes | (bytes + ones) | ((bytes ^ ones * '"') - ones) | ((bytes ^ ones * '%') - ones)) &
+            highs)
+            break;
+    }
+    while (i < value.len && ebp_value_is_plain((unsigned char)value.data[i]))
+        i++;
+    return i;
+}
+
 /* Appends a text, its other bytes as `mark` and two digits. The room is reserved: three bytes for each. */
 static inline void ebp_put_escaped(struct ebp_bytes *out, struct eb_text text, char mark, const char *digits,
                                    bool (*plain)(unsigned char)) {
@@ -98,6 +115,14 @@ static inline bool ebp_put_unescaped(struct ebp_bytes *out, struct eb_text text,
     return true;
 }
 
+/* The same for a value. */
+static inline void ebp_put_value(struct ebp_bytes *out, struct eb_text value) {
+    size_t n = ebp_plain_length(value);
+
+    ebp_put_bytes(out, value.data, n);
+    ebp_put_escaped(out, ebp_text(value.data + n, value.len - n), '%', "0123456789ABCDEF", ebp_value_is_plain);
+}
+
 /* ---- Writing ---- */
 
 /* The room for a header beside its text: its prefix, its number and two NULs. */
@@ -124,7 +149,7 @@ static inline void ebp_put_header(struct ebp_text_headers *to, const char *name,
     if (!value.data || value.len == 0)
         ebp_put_bytes(&to->text, value.data ? "%." : "%-", 2);
     else
-        ebp_put_escaped(&to->text, value, '%', "0123456789ABCDEF", ebp_value_is_plain);
+        ebp_put_value(&to->text, value);
     header->value = ebp_text((const char *)to->text.data + at, to->text.len - at);
     ebp_put_bytes(&to->text, "", 1);
 }
@@ -246,6 +271,10 @@ static inline bool ebp_read_escaped(struct ebp_header_reading *r, struct eb_text
     struct ebp_bytes *bytes = &r->to->text;
     size_t at = bytes->len;
 
+    if (mark == '%' && !(from.len > 0 && memchr(from.data, mark, from.len))) {
+        *text = ebp_text(from.len > 0 ? from.data : "", from.len);
+        return true;
+    }
     if (!ebp_put_unescaped(bytes, from, mark, mark == '.'))
         return false;
     text->data = from.len > 0 ? (const char *)bytes->data + at : "";
@@ -306,14 +335,25 @@ static inline bool ebp_read_numbered(struct ebp_header_reading *r, const struct 
     return ebp_read_value(r, header, &place->value);
 }
 
+/* Returns which attribute of CloudEvents a name is, in any case; EBP_CE_ATTRS: none. */
+static inline size_t ebp_find_ce_attr(struct eb_text name) {
+    size_t i = 0;
+
+    while (i < EBP_CE_ATTRS && !ebp_name_is(name, ebp_ce_attr(i)))
+        i++;
+    return i;
+}
+
 /* Reads a header of ours, or of CloudEvents. Sets *is_one to whether it is one; others are delivered unchanged. */
 static inline bool ebp_read_header(struct ebp_header_reading *r, const struct eb_header *header, bool *is_one) {
+    size_t attr = ebp_name_begins(header->name, "ce-") ? ebp_find_ce_attr(ebp_text(header->name.data + 3, header->name.len - 3))
+                                                       : EBP_CE_ATTRS;
+
     *is_one = true;
-    for (size_t i = 0; ebp_name_begins(header->name, "ce-") && i < EBP_CE_ATTRS; i++)
-        if (ebp_name_is(ebp_text(header->name.data + 3, header->name.len - 3), ebp_ce_attr(i))) {
-            r->ce[i].name = ebp_text_of(ebp_ce_attr(i));
-            return ebp_read_own(r, header, 1U << i, &r->ce[i].value);
-        }
+    if (attr < EBP_CE_ATTRS) {
+        r->ce[attr].name = ebp_text_of(ebp_ce_attr(attr));
+        return ebp_read_own(r, header, 1U << attr, &r->ce[attr].value);
+    }
     if (ebp_name_is(header->name, "ce-specversion") && ebp_text_is(header->value, "1.0"))
         return true;
     *is_one = false;

@@ -71,6 +71,19 @@ static int by_name(const void *a, const void *b) {
 }
 
 /* A map from names to values, with names as MIME writes them: Eb-H0-Name. */
+Test(help_text_headers, the_plain_bytes_at_the_beginning_of_a_value_are_counted_right_wherever_they_end) {
+    char value[24];
+
+    for (unsigned c = 0; c < 256; c++)
+        for (size_t at = 0; at < sizeof value; at++)
+            for (size_t len = at + 1; len <= sizeof value; len++) {
+                memset(value, 'a', sizeof value);
+                value[at] = (char)c;
+                cr_assert_eq(ebp_plain_length(ebp_text(value, len)), ebp_value_is_plain((unsigned char)c) ? len : at,
+                             "byte %02x at %zu of %zu", c, at, len);
+            }
+}
+
 Test(help_text_headers, another_order_and_another_case_of_names_change_nothing) {
     static char names[MOST][256];
 
