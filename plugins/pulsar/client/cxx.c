@@ -56,6 +56,29 @@ bool pl_cxx_shutdown(pulsar_client_t *client) {
 }
 #endif
 
+#ifdef HAVE_PULSAR_MESSAGE_ID
+int64_t id_ledger(const void *id) __asm__("_ZNK6pulsar9MessageId8ledgerIdEv");
+int64_t id_entry(const void *id) __asm__("_ZNK6pulsar9MessageId7entryIdEv");
+int32_t id_partition(const void *id) __asm__("_ZNK6pulsar9MessageId9partitionEv");
+int32_t id_index(const void *id) __asm__("_ZNK6pulsar9MessageId10batchIndexEv");
+int32_t id_batch_size(const void *id) __asm__("_ZNK6pulsar9MessageId9batchSizeEv");
+
+bool pl_cxx_id(const pulsar_message_id_t *id, struct pl_id_numbers *numbers) {
+    *numbers = (struct pl_id_numbers){ .ledger = id_ledger(id),
+                                       .entry = id_entry(id),
+                                       .partition = id_partition(id),
+                                       .index = id_index(id),
+                                       .batch_size = id_batch_size(id) };
+    return true;
+}
+#else
+bool pl_cxx_id(const pulsar_message_id_t *id, struct pl_id_numbers *numbers) {
+    (void)id;
+    (void)numbers;
+    return false;
+}
+#endif
+
 #ifdef HAVE_PULSAR_CONNECTION_TIMEOUT
 void *connection_timeout_set(void *configuration, int ms) __asm__("_ZN6pulsar19ClientConfiguration20setConnectionTimeoutEi");
 #endif

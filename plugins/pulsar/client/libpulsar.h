@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <pulsar/c/authentication.h>
 #include <pulsar/c/client.h>
 
@@ -21,6 +22,13 @@ bool pl_cxx_batch_by_key(pulsar_producer_configuration_t *);
 /* Ends the client and its threads without asking a broker. What it has not called back for then is never called back. False:
  * this libpulsar cannot. */
 bool pl_cxx_shutdown(pulsar_client_t *);
+
+/* The numbers of a message id, which the C interface has as bytes alone. False: this libpulsar has no such functions. */
+struct pl_id_numbers {
+    int64_t ledger, entry;
+    int32_t partition, index, batch_size;
+};
+bool pl_cxx_id(const pulsar_message_id_t *, struct pl_id_numbers *);
 
 /* How long one try to connect may take, and the longest wait between two. */
 void pl_cxx_connecting(pulsar_client_configuration_t *, int timeout_ms, int max_backoff_ms);

@@ -19,6 +19,8 @@ static struct {
         int line;
         int64_t until_ms;
     } said[SAID];
+    struct pl_log_listener *listeners;
+    uint64_t n_listeners; /* that ever were: their numbers */
 } bridge = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 int32_t pl_log_join(const struct eb_host *host, struct eb_error *err) {
@@ -47,6 +49,46 @@ void pl_log_leave(const struct eb_host *host) {
     }
     pthread_mutex_unlock(&bridge.lock);
 }
+
+/* ---- listeners ---- */
+
+/* The number of a listener, and not its address, which a later one may have. */
+static _Thread_local uint64_t heard_by;
+
+void pl_log_listen(struct pl_log_listener *listener) {
+    pthread_mutex_lock(&bridge.lock);
+    listener->number = ++bridge.n_listeners;
+    listener->next = bridge.listeners;
+    bridge.listeners = listener;
+    pthread_mutex_unlock(&bridge.lock);
+}
+
+void pl_log_unlisten(struct pl_log_listener *listener) {
+    struct pl_log_listener **place = &bridge.listeners;
+
+    pthread_mutex_lock(&bridge.lock);
+    while (*place && *place != listener)
+        place = &(*place)->next;
+    if (*place)
+        *place = listener->next;
+    pthread_mutex_unlock(&bridge.lock);
+}
+
+void pl_log_heard_here(const struct pl_log_listener *listener) {
+    heard_by = listener->number;
+}
+
+/* With the lock. */
+static void tell_listener(const char *line) {
+    struct pl_log_listener *listener = heard_by ? bridge.listeners : NULL;
+
+    while (listener && listener->number != heard_by)
+        listener = listener->next;
+    if (listener)
+        listener->line(listener->arg, line);
+}
+
+/* ---- lines ---- */
 
 static bool is_of_token(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("-_.=+/", c));
@@ -127,6 +169,7 @@ static void on_line(pulsar_logger_level_t level, const char *file, int number, c
     (void)ctx;
     pl_log_clean(line, text + begin, sizeof text - begin);
     pthread_mutex_lock(&bridge.lock);
+    tell_listener(line);
     if (level >= pulsar_WARN)
         keep_last(text + begin);
     else if (strstr(line, "Connection disconnected"))

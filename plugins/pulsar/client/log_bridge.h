@@ -2,7 +2,10 @@
  *
  * libpulsar has one logger in a process, the first that is set, whose calls come from all its threads, also after a client is
  * closed. So the bridge is one of the process, too: it passes each line to the log of an instance that is open, and drops it
- * while there is none. A lock guards all of it; it is held while a host logs, which never calls back. */
+ * while there is none. A lock guards all of it; it is held while a host logs, which never calls back.
+ *
+ * libpulsar tells nobody that a connection was lost and made anew, unless in its log. A client has one thread for its connections,
+ * which logs what becomes of them: so an instance that has had a callback in that thread can listen to what it logs. */
 #ifndef PL_LOG_BRIDGE_H
 #define PL_LOG_BRIDGE_H
 
@@ -19,6 +22,22 @@ void pl_log_leave(const struct eb_host *);
 
 /* The logger for a client's configuration. */
 pulsar_logger_t pl_log_bridge(void);
+
+/* Who hears what is logged in one thread. `line` is called by that thread, with the bridge's lock, and logs nothing. */
+struct pl_log_listener {
+    void (*line)(void *arg, const char *line);
+    void *arg;
+    uint64_t number; /* 0: it has not joined */
+    struct pl_log_listener *next;
+};
+
+void pl_log_listen(struct pl_log_listener *);
+
+/* No call of `line` is under way or comes from here on. Harmless for one that has not joined. */
+void pl_log_unlisten(struct pl_log_listener *);
+
+/* In a callback of the client's: the listener hears from here on what this thread logs. */
+void pl_log_heard_here(const struct pl_log_listener *);
 
 /* Any thread. Logs a line of the plugin's own at a level of eventbus/plugin-help/log.h. */
 void pl_log_line(int32_t level, const char *text);

@@ -2,21 +2,36 @@
  * ledger, 2 the entry, 3 the partition, 4 the index in the batch, 6 the size of the batch. */
 #include "client/position.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <eventbus/plugin-help.h>
 
-size_t pl_position_text(const struct pl_position *p, char out[PL_POSITION_ROOM]) {
-    int len;
+/* Writes a number, for each message: printf would take a tenth of the time that a message takes. Returns what follows it. */
+static char *write_number(char *at, int64_t number) {
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    char digits[20];
+    size_t n = 0;
 
-    if (p->index >= 0)
-        len = snprintf(out, PL_POSITION_ROOM, "%lld:%lld:%d:%d", (long long)p->ledger, (long long)p->entry, (int)p->partition,
-                       (int)p->index);
-    else if (p->partition >= 0)
-        len = snprintf(out, PL_POSITION_ROOM, "%lld:%lld:%d", (long long)p->ledger, (long long)p->entry, (int)p->partition);
-    else
-        len = snprintf(out, PL_POSITION_ROOM, "%lld:%lld", (long long)p->ledger, (long long)p->entry);
-    return len > 0 ? (size_t)len : 0;
+    do
+        digits[n++] = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (number < 0)
+        *at++ = '-';
+    while (n > 0)
+        *at++ = digits[--n];
+    return at;
+}
+
+size_t pl_position_text(const struct pl_position *p, char out[PL_POSITION_ROOM]) {
+    const int64_t numbers[] = { p->ledger, p->entry, p->partition, p->index };
+    int n = p->index >= 0 ? 4 : p->partition >= 0 ? 3 : 2;
+    char *at = write_number(out, numbers[0]);
+
+    for (int i = 1; i < n; i++) {
+        *at++ = ':';
+        at = write_number(at, numbers[i]);
+    }
+    *at = '\0';
+    return (size_t)(at - out);
 }
 
 /* Reads one number up to `max`, or -1; returns what follows it, or NULL. */
@@ -110,13 +125,50 @@ bool pl_position_of_bytes(const void *bytes, size_t len, struct pl_position *p) 
     return true;
 }
 
-bool pl_position_of_id(pulsar_message_id_t *id, struct pl_position *p) {
+static bool of_bytes(pulsar_message_id_t *id, struct pl_position *p) {
     int len = 0;
-    void *bytes = id ? pulsar_message_id_serialize(id, &len) : NULL;
+    void *bytes = pulsar_message_id_serialize(id, &len);
     bool is_one = bytes && len >= 0 && pl_position_of_bytes(bytes, (size_t)len, p);
 
     free(bytes);
     return is_one;
+}
+
+static bool of_numbers(const pulsar_message_id_t *id, struct pl_position *p) {
+    struct pl_id_numbers numbers;
+
+    if (!pl_cxx_id(id, &numbers))
+        return false;
+    *p = (struct pl_position){ .ledger = numbers.ledger,
+                               .entry = numbers.entry,
+                               .partition = numbers.partition,
+                               .index = numbers.index,
+                               .batch_size = numbers.batch_size };
+    return true;
+}
+
+static bool are_same(const struct pl_position *a, const struct pl_position *b) {
+    return pl_position_compare(a, b) == 0 && a->partition == b->partition && a->batch_size == b->batch_size;
+}
+
+/* The numbers are read from the id itself, which takes a tenth of the time of writing and reading its bytes, once those of the
+ * process's first ids were the same by both ways. */
+bool pl_position_of_id(pulsar_message_id_t *id, struct pl_position *p) {
+    enum { TRIALS = 8, NEVER = TRIALS + 1 };
+    static int trials; /* atomic */
+    int so_far = __atomic_load_n(&trials, __ATOMIC_RELAXED);
+    struct pl_position by_numbers;
+
+    if (!id)
+        return false;
+    if (so_far == TRIALS)
+        return of_numbers(id, p);
+    if (!of_bytes(id, p))
+        return false;
+    if (so_far < TRIALS)
+        __atomic_store_n(&trials, of_numbers(id, &by_numbers) && are_same(p, &by_numbers) ? so_far + 1 : NEVER,
+                         __ATOMIC_RELAXED);
+    return true;
 }
 
 pulsar_message_id_t *pl_position_id(const struct pl_position *p) {

@@ -32,6 +32,7 @@ void pl_receiving_unref(void *arg) {
 
     if (__atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
+    pl_log_unlisten(&r->listener);
     free_messages(r);
     for (struct pl_source *source = r->sources; source; source = source->next) {
         if (source->consumer)
@@ -88,6 +89,8 @@ static struct pl_receiving *receiving_new(const struct eb_host *host, const stru
     r->host = host;
     r->set = set;
     r->wanted = wanted;
+    r->listener = (struct pl_log_listener){ .line = pl_sources_hear, .arg = r };
+    pl_log_listen(&r->listener);
     share_out(r, &arrivals);
     r->arrivals = ebp_queue_new(sizeof(struct pl_arrival), arrivals, NULL, NULL);
     r->acks = ebp_queue_new(sizeof(struct pl_acked), 4 * r->window + 64, NULL, NULL);
@@ -173,7 +176,9 @@ static bool note_idle(struct pl_receiving *r, bool *woken) {
 static bool work(struct pl_receiving *r, uint32_t max, uint32_t *n, bool *ended, int32_t *status, struct eb_error *err) {
     bool full, woken;
 
+    r->round++;
     pl_sources_work(r);
+    pl_sources_notice(r);
     look(r);
     pl_settle_work(r);
     *n += pl_deliver(r, max - *n, &full, status, err);
@@ -219,6 +224,7 @@ static void await_acks(struct pl_receiving *r, int64_t until) {
     int64_t now;
 
     for (;;) {
+        r->round++;
         pl_settle_work(r);
         pl_settle_again(r);
         now = ebp_monotonic_ms();

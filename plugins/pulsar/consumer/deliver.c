@@ -34,7 +34,7 @@ static void drop(struct pl_arrival *arrival, pulsar_message_id_t *id) {
  * and not run again: a member that holds it would hold back its key. */
 static int32_t acknowledge_again(struct pl_receiving *r, struct pl_arrival *arrival, pulsar_message_id_t *id,
                                  const struct pl_position *position, struct eb_error *err) {
-    struct pl_inflight *one = pl_inflight_new(r, arrival->source, arrival->message, id, position);
+    struct pl_inflight *one = pl_inflight_new(r, arrival, id, position);
 
     if (!one) {
         drop(arrival, id);
@@ -62,6 +62,7 @@ static void take_again(struct pl_receiving *r, struct pl_inflight *one, struct p
     /* libpulsar completes an entry by the ids of one delivery alone, so the newest id is the one to acknowledge by. */
     pulsar_message_id_free(one->id);
     one->id = id;
+    one->connection = arrival->connection;
     if (one->state == PL_WAITING) {
         drop(arrival, NULL);
         return;
@@ -71,17 +72,23 @@ static void take_again(struct pl_receiving *r, struct pl_inflight *one, struct p
     one->again = arrival->message;
 }
 
+/* Whether it came over a connection that has ended: the broker gives it again, perhaps to another member. */
+static bool is_outdated(const struct pl_arrival *arrival) {
+    return arrival->connection != pl_source_connection(arrival->source) ||
+           (arrival->source->consumer && !pl_source_is_connected(arrival->source));
+}
+
 /* Returns a record of an arrived message, in no list, or NULL with EB_OK: it is none that the host has to see. */
 static struct pl_inflight *take_in(struct pl_receiving *r, struct pl_arrival *arrival, int32_t *status, struct eb_error *err) {
-    pulsar_message_id_t *id = pulsar_message_get_message_id(arrival->message);
+    pulsar_message_id_t *id;
     struct pl_inflight *one;
     struct pl_position position;
 
-    /* Over a connection that has ended: the broker gives it again, perhaps to another member. */
-    if (arrival->source->consumer && !pulsar_consumer_is_connected(arrival->source->consumer)) {
-        drop(arrival, id);
+    if (is_outdated(arrival)) {
+        drop(arrival, NULL);
         return NULL;
     }
+    id = pulsar_message_get_message_id(arrival->message);
     if (!pl_position_of_id(id, &position)) {
         *status = ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, ENOMEM, "out of memory for the id of a message");
         drop(arrival, id);
@@ -96,7 +103,7 @@ static struct pl_inflight *take_in(struct pl_receiving *r, struct pl_arrival *ar
         *status = acknowledge_again(r, arrival, id, &position, err);
         return NULL;
     }
-    one = pl_inflight_new(r, arrival->source, arrival->message, id, &position);
+    one = pl_inflight_new(r, arrival, id, &position);
     if (!one) {
         *status = ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, ENOMEM, "out of memory for a message in flight");
         drop(arrival, id);

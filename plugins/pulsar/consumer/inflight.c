@@ -22,19 +22,20 @@ struct pl_inflight *pl_inflight_find(struct pl_receiving *r, const struct pl_sou
     return one;
 }
 
-struct pl_inflight *pl_inflight_new(struct pl_receiving *r, struct pl_source *source, pulsar_message_t *message,
-                                    pulsar_message_id_t *id, const struct pl_position *position) {
+struct pl_inflight *pl_inflight_new(struct pl_receiving *r, const struct pl_arrival *arrival, pulsar_message_id_t *id,
+                                    const struct pl_position *position) {
     struct pl_inflight *one = (struct pl_inflight *)ebp_token_slot_new(&r->tokens, sizeof *one);
-    struct pl_inflight **place = &r->by_id[hash_of(source, position) % PL_BY_ID];
+    struct pl_inflight **place = &r->by_id[hash_of(arrival->source, position) % PL_BY_ID];
 
     if (!one)
         return NULL;
     *one = (struct pl_inflight){ .slot = one->slot,
-                                 .source = source,
-                                 .message = message,
+                                 .source = arrival->source,
+                                 .message = arrival->message,
                                  .id = id,
                                  .position = *position,
-                                 .bytes = pulsar_message_get_length(message),
+                                 .bytes = pulsar_message_get_length(arrival->message),
+                                 .connection = arrival->connection,
                                  .state = PL_WAITING,
                                  .same_hash = *place };
     one->token = ebp_token(&one->slot);

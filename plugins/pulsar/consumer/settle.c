@@ -24,8 +24,8 @@ static void on_acked(pulsar_result result, void *arg) {
         pl_receiving_signal(r);
 }
 
-static bool is_connected(const struct pl_source *source) {
-    return source->consumer && !source->lost && pulsar_consumer_is_connected(source->consumer);
+static bool is_connected(struct pl_source *source) {
+    return source->consumer && !source->lost && pl_source_is_connected(source);
 }
 
 void pl_acknowledge(struct pl_receiving *r, struct pl_inflight *one) {
@@ -35,7 +35,9 @@ void pl_acknowledge(struct pl_receiving *r, struct pl_inflight *one) {
         one->state = PL_ACK_AGAIN;
         return;
     }
-    *ack = (struct pl_ack){ .r = r, .token = one->token, .sent_ms = ebp_monotonic_ms() };
+    *ack = (struct pl_ack){
+        .r = r, .token = one->token, .connection = pl_source_connection(one->source), .sent_ms = ebp_monotonic_ms()
+    };
     one->state = PL_ACKING;
     one->ack = ack;
     one->tries++;
@@ -89,9 +91,9 @@ static bool take_ack(struct pl_receiving *r, const struct pl_acked *acked) {
     return false;
 }
 
-void pl_settle_lose(struct pl_source *source) {
+void pl_settle_lose(struct pl_source *source, uint32_t connection) {
     for (struct pl_inflight *one = source->r->out.first; one; one = one->later)
-        if (one->source == source && one->state == PL_ACKING)
+        if (one->source == source && one->state == PL_ACKING && one->ack->connection != connection)
             abandon(source->r, one);
 }
 
@@ -136,7 +138,8 @@ void pl_settle_work(struct pl_receiving *r) {
 /* Makes a waiting record of a message, with a token of its own. */
 static int32_t wait_again(struct pl_receiving *r, struct pl_inflight *old, pulsar_message_t *message, pulsar_message_id_t *id,
                           struct eb_error *err) {
-    struct pl_inflight *one = pl_inflight_new(r, old->source, message, id, &old->position);
+    struct pl_arrival arrival = { .message = message, .source = old->source, .connection = old->connection };
+    struct pl_inflight *one = pl_inflight_new(r, &arrival, id, &old->position);
 
     if (!one)
         return ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, ENOMEM, "out of memory for a returned message");
@@ -169,6 +172,7 @@ int32_t pl_settle(void *self, const struct eb_verdict *verdicts, size_t n, struc
     struct pl_receiving *r = self;
     int32_t status = EB_OK;
 
+    r->round++;
     for (size_t i = 0; i < n && status == EB_OK; i++) {
         struct pl_inflight *one = (struct pl_inflight *)ebp_token_find(&r->tokens, verdicts[i].token);
 

@@ -21,7 +21,7 @@ struct pl_source *pl_sources(struct pl_receiving *r) {
 /* Waits while the queue is full, which keeps the client from asking for more. */
 static void on_message(pulsar_consumer_t *consumer, pulsar_message_t *message, void *arg) {
     struct pl_source *source = arg;
-    struct pl_arrival arrival = { .message = message, .source = source };
+    struct pl_arrival arrival = { .message = message, .source = source, .connection = pl_source_connection(source) };
     int32_t status;
 
     (void)consumer;
@@ -38,6 +38,8 @@ static void on_subscribed(pulsar_result result, pulsar_consumer_t *consumer, voi
     struct pl_receiving *r = source->r;
     bool closed;
 
+    if (result == pulsar_result_Ok)
+        pl_log_heard_here(&r->listener); /* the thread of the client's connections */
     pthread_mutex_lock(&r->lock);
     closed = r->closed;
     source->result = result;
@@ -181,15 +183,25 @@ void pl_sources_work(struct pl_receiving *r) {
     }
 }
 
-/* ---- connections ---- */
+/* ---- connections: what is lost ---- */
 
-void pl_source_lose(struct pl_source *source) {
+/* The broker gives it again once more. */
+static void drop_again(struct pl_inflight *one) {
+    if (one->again)
+        pulsar_message_free(one->again);
+    one->again = NULL;
+}
+
+static void revoke_delivered(struct pl_source *source, uint32_t connection) {
     struct pl_receiving *r = source->r;
     uint64_t tokens[REVOKE];
     size_t n = 0;
 
     for (struct pl_inflight *one = r->out.first; one; one = one->later)
-        if (one->source == source && one->state == PL_DELIVERED && !one->revoked) {
+        if (one->source == source && one->state == PL_DELIVERED && one->connection != connection) {
+            drop_again(one);
+            if (one->revoked)
+                continue;
             one->revoked = true;
             tokens[n++] = one->token;
             if (n == REVOKE) {
@@ -202,16 +214,66 @@ void pl_source_lose(struct pl_source *source) {
 }
 
 /* What waits here comes again, at this member or at another. */
-static void drop_waiting(struct pl_source *source) {
+static void drop_waiting(struct pl_source *source, uint32_t connection) {
     struct pl_receiving *r = source->r;
 
     for (struct pl_inflight *one = r->waiting.first, *later; one; one = later) {
         later = one->later;
-        if (one->source != source)
+        if (one->source != source || one->connection == connection)
             continue;
         pl_list_remove(&r->waiting, one);
         pl_inflight_free(r, one);
     }
+}
+
+static void notice(struct pl_source *source, uint32_t connection) {
+    if (source->noticed != 0) /* else there was none before */
+        ebp_log(source->r->host, EBP_LOG_DEBUG, "topic %s: a connection has ended; what came over it is given up",
+                source->topic);
+    revoke_delivered(source, connection);
+    pl_settle_lose(source, connection);
+    pl_take_arrivals(source->r);
+    drop_waiting(source, connection);
+    source->noticed = connection;
+}
+
+void pl_sources_notice(struct pl_receiving *r) {
+    for (struct pl_source *source = pl_sources(r); source; source = source->next) {
+        uint32_t connection = pl_source_connection(source);
+
+        if (connection == source->noticed)
+            continue;
+        if (source->noticed == 0 && !source->consumer)
+            continue; /* the first is made */
+        notice(source, connection);
+    }
+}
+
+/* ---- connections: how it is known ---- */
+
+uint32_t pl_source_connection(const struct pl_source *source) {
+    return __atomic_load_n(&source->connection, __ATOMIC_SEQ_CST);
+}
+
+/* A line that libpulsar logs when a consumer has lost its connection, or has one. A library that says it in other words is looked
+ * at by pl_sources_look alone, which misses what is shorter than its interval. */
+void pl_sources_hear(void *arg, const char *line) {
+    if (!strstr(line, "] Schedule reconnection in ") && !strstr(line, "] Created consumer on broker "))
+        return;
+    for (struct pl_source *source = pl_sources(arg); source; source = source->next)
+        if (strncmp(line, source->label, strlen(source->label)) == 0) {
+            __atomic_add_fetch(&source->connection, 1, __ATOMIC_SEQ_CST);
+            pl_receiving_signal(arg);
+        }
+}
+
+bool pl_source_is_connected(struct pl_source *source) {
+    if (source->connected == source->r->round)
+        return true;
+    if (!pulsar_consumer_is_connected(source->consumer))
+        return false;
+    source->connected = source->r->round;
+    return true;
 }
 
 static void on_closed(pulsar_result result, void *arg) {
@@ -232,14 +294,14 @@ static void renew(struct pl_source *source) {
 
 static bool look_at(struct pl_source *source) {
     int64_t now = ebp_monotonic_ms();
+    uint32_t connection = pl_source_connection(source); /* before the question: what comes after it may come over the next */
     bool connected = pulsar_consumer_is_connected(source->consumer) != 0;
 
     if (!connected && !source->lost) {
         source->lost_ms = now;
-        pl_source_lose(source);
-        pl_settle_lose(source);
-        pl_take_arrivals(source->r);
-        drop_waiting(source);
+        if (__atomic_compare_exchange_n(&source->connection, &connection, connection + 1, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+            notice(source, connection + 1);
     }
     source->lost = !connected;
     if (source->lost && now - source->lost_ms > LOST_MS)

@@ -16,6 +16,7 @@
 #include "admin/admin.h"
 #include "client/client.h"
 #include "client/link.h"
+#include "client/log_bridge.h"
 #include "client/message.h"
 
 #include <pthread.h>
@@ -32,14 +33,20 @@ enum pl_source_state {
 struct pl_source {
     struct pl_receiving *r;
     char *topic; /* the event bus's name */
+    char *label; /* how what libpulsar logs of its consumer begins */
     int partition;
     bool from_earliest; /* a new group begins at the earliest message, whatever the subscription says */
     struct pl_source *next;
     pulsar_consumer_t *consumer;
     size_t ahead; /* how much libpulsar fetches ahead */
     int64_t retry_ms, lost_ms;
-    bool lost;   /* the connection was lost, and is not there again */
-    bool warned; /* why it cannot be subscribed to was logged */
+    bool lost;          /* the connection was lost, and is not there again */
+    bool warned;        /* why it cannot be subscribed to was logged */
+    uint64_t connected; /* the round in which it was connected when last asked */
+    uint32_t noticed;   /* the `connection` whose predecessors were given up */
+    /* Atomic. Counts up when a connection is lost and when there is one again: what came while it had another number came over a
+     * connection that has ended. */
+    uint32_t connection;
     /* guarded by the lock */
     enum pl_source_state state;
     bool answered;         /* the answer to PL_SOURCE_SUBSCRIBING is there: */
@@ -55,6 +62,7 @@ struct pl_source {
 struct pl_arrival {
     pulsar_message_t *message;
     struct pl_source *source;
+    uint32_t connection; /* the source's when it came */
 };
 
 enum pl_inflight_state {
@@ -72,6 +80,7 @@ struct pl_inflight {
     pulsar_message_id_t *id; /* what came with the message: only this one acknowledges a message of a batch */
     struct pl_position position;
     size_t bytes;
+    uint32_t connection; /* over which it came last */
     enum pl_inflight_state state;
     bool revoked;                        /* the broker has taken it away */
     struct pl_ack *ack;                  /* the acknowledgement that is under way */
@@ -93,6 +102,7 @@ struct pl_list {
 struct pl_ack {
     struct pl_receiving *r;
     uint64_t token;
+    uint32_t connection; /* the source's before it was sent */
     int64_t sent_ms;
     struct pl_ack *next; /* of those that are abandoned */
 };
@@ -124,6 +134,7 @@ struct pl_receiving {
     struct ebp_queue *acks;     /* of struct pl_acked; has room for all in flight, and some that come late */
     struct ebp_cond_wakeup changed;
     bool signalled; /* atomic, as the producer's */
+    struct pl_log_listener listener;
     /* the host's thread */
     struct pl_message_reading reading;
     struct ebp_token_table tokens;
@@ -135,6 +146,7 @@ struct pl_receiving {
     size_t ahead;                /* how much libpulsar may fetch ahead for all sources */
     struct pl_ack *abandoned;
     int64_t look_ms;
+    uint64_t round;               /* counts the calls of ops, and the turns of a wait */
     bool progress;                /* a verdict was confirmed since the last receive */
     bool siblings, receipts_told; /* what was logged once */
     struct eb_error failed;       /* why the group can never receive here; status 0: it can */
@@ -172,11 +184,20 @@ struct pl_source *pl_sources(struct pl_receiving *);
 /* Subscribes to what was found, takes answers, and tries again. */
 void pl_sources_work(struct pl_receiving *);
 
-/* Looks at connections: what a lost one held is revoked. Tells the link. */
+/* Gives up what came over connections that have ended since the last call: the broker has taken it away. */
+void pl_sources_notice(struct pl_receiving *);
+
+/* Looks at connections, and tells the link. */
 void pl_sources_look(struct pl_receiving *);
 
-/* The broker has taken away what came from this source before. */
-void pl_source_lose(struct pl_source *);
+/* Whether it has a connection. Where it had one, it is asked once a round. */
+bool pl_source_is_connected(struct pl_source *);
+
+/* Any thread. The number of its connection. */
+uint32_t pl_source_connection(const struct pl_source *);
+
+/* What libpulsar logs of a connection of any topic and group: a listener's. */
+void pl_sources_hear(void *r, const char *line);
 
 /* ---- watch.c ---- */
 
@@ -199,8 +220,9 @@ void pl_take_arrivals(struct pl_receiving *);
 
 /* ---- inflight.c: the host's thread ---- */
 
-/* A record for a message that came, which it owns from here on, in the state PL_WAITING and in no list. NULL: no memory. */
-struct pl_inflight *pl_inflight_new(struct pl_receiving *, struct pl_source *, pulsar_message_t *, pulsar_message_id_t *,
+/* A record for a message that came, which owns the message and the id from here on, in the state PL_WAITING and in no list. NULL:
+ * no memory. */
+struct pl_inflight *pl_inflight_new(struct pl_receiving *, const struct pl_arrival *, pulsar_message_id_t *,
                                     const struct pl_position *);
 struct pl_inflight *pl_inflight_find(struct pl_receiving *, const struct pl_source *, const struct pl_position *);
 
@@ -225,8 +247,8 @@ void pl_settle_work(struct pl_receiving *);
 /* Sends again what was lost with a connection, where there is one again. */
 void pl_settle_again(struct pl_receiving *);
 
-/* The connection is lost: nobody answers what was acknowledged over it. */
-void pl_settle_lose(struct pl_source *);
+/* Nobody answers what was acknowledged over an earlier connection. */
+void pl_settle_lose(struct pl_source *, uint32_t connection);
 void pl_settle_free(struct pl_receiving *);
 
 /* Confirms as gone what is left. */

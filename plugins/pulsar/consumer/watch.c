@@ -103,6 +103,18 @@ done:
 
 /* ---- sources ---- */
 
+/* As libpulsar begins a line about a consumer, "[persistent://tenant/namespace/topic-partition-0, group, 7] ...". NULL: no memory. */
+static char *label_of(const struct pl_receiving *r, const char *topic, int partition) {
+    char name[PL_TOPIC_ROOM], part[24] = "", *label;
+    struct eb_error err;
+
+    if (pl_topic_name(r->own, topic, name, &err) != EB_OK)
+        *name = '\0'; /* no line begins so */
+    if (partition >= 0)
+        snprintf(part, sizeof part, "-partition-%d", partition);
+    return asprintf(&label, "[%s%s, %s, ", name, part, r->group) < 0 ? NULL : label;
+}
+
 /* `n`: how many the topic has. */
 static int32_t add_source(struct pl_receiving *r, const struct pl_watched *watched, int partition, int n, bool from_earliest,
                           int64_t until, struct eb_error *err) {
@@ -113,7 +125,9 @@ static int32_t add_source(struct pl_receiving *r, const struct pl_watched *watch
     if (status != EB_OK)
         return status;
     source = calloc(1, sizeof *source);
-    if (!source || !(source->topic = strdup(watched->topic))) {
+    if (!source || !(source->topic = strdup(watched->topic)) || !(source->label = label_of(r, watched->topic, partition))) {
+        if (source)
+            free(source->topic);
         free(source);
         return ebp_no_memory(err);
     }
@@ -343,6 +357,7 @@ void pl_watch_free(struct pl_receiving *r) {
     for (struct pl_source *source = r->sources, *next; source; source = next) {
         next = source->next;
         free(source->topic);
+        free(source->label);
         free(source);
     }
     for (size_t i = 0; i < r->n_watched; i++)

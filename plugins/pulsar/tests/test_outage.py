@@ -2,8 +2,9 @@
 
 With EB_SOAK=1: 100,000 events of 1,000 keys over 4 partitions, the broker killed twice and workers five times."""
 import json
+import os
 
-from harness import FULL, SIGNAL, Workers, bus_of, equal, event, events, test, wait_until
+from harness import FULL, SIGNAL, Workers, bus_of, check, equal, event, events, test, wait_until
 
 EVENTS, KEYS, BROKER_KILLS, WORKER_KILLS, PATIENCE = (100000, 1000, 2, 5, 1800) if FULL else (6000, 200, 1, 2, 900)
 
@@ -17,6 +18,32 @@ def nothing_is_lost_when_the_broker_is_killed_without_work(server):
     server.start()
     equal(len(bus.consume("rest", "g")), 50, "the events")
     equal(bus.groups("rest", "g")[0]["lag"], 0, "the lag")
+
+
+@test
+def a_topic_that_moves_takes_its_events_back_each_time(server):
+    """The broker closes the consumers of a topic that moves, over a connection that stays: they are back within 0.1 s."""
+    bus = bus_of(server)
+    bus.run("topics", "create", "-t", "moving")
+    script = bus.write("receiver", f"touch '{bus.path('begun')}'; while [ ! -e '{bus.path('go')}' ]; do sleep 0.1; done; cat >>'{bus.path('out')}'\n")
+    worker = bus.start("-o", "eventbus.log_level=debug", "consume", "-t", "moving", "-g", "g", "--exec", f"sh '{script}'", name="worker")
+    bus.produce("moving", events(20, 2))
+    wait_until(lambda: os.path.exists(bus.path("begun")), "the worker has an event")
+    for n in range(1, 6):
+        server.topic("moving", "/unload", "PUT")
+        wait_until(lambda n=n: text_of(bus.path("worker.log")).count("Created consumer on broker") > n, f"the worker is back {n} times")
+        wait_until(lambda n=n: text_of(bus.path("worker.log")).count("a connection has ended") >= n, f"it has noticed that {n} times")
+    check("are revoked" in text_of(bus.path("worker.log")), "the event at work was not revoked")
+    bus.write("go", "")
+    wait_until(lambda: bus.groups("moving", "g")[0]["lag"] == 0, "all is settled")
+    worker.terminate()
+    equal(worker.wait(PATIENCE), 0, "the worker's status")
+    done = {}
+    for line in text_of(bus.path("out")).splitlines():
+        item = json.loads(line)["data"]["item"]
+        if item["n"] not in done.setdefault(item["key"], []):
+            done[item["key"]].append(item["n"])
+    equal(done, {f"key-{n}": list(range(10)) for n in range(2)}, "the events of each key, in the order in which they were first done")
 
 
 def feed(bus, sent):
