@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ASK_AGAIN_MS = 500 };
+/* How long after an answer the next question waits: while the link is not up, and while it is. */
+enum { ASK_AGAIN_MS = 500, ASK_UP_MS = 2000 };
 
 void pl_link_init(struct pl_link *l, struct pl_client *client, void (*answered)(void *arg), void *arg) {
     *l = (struct pl_link){ .client = client, .answered = answered, .arg = arg, .opened_ms = ebp_monotonic_ms() };
@@ -45,7 +46,7 @@ static void on_answer(pulsar_result result, pulsar_string_list_t *partitions, vo
         pulsar_string_list_free(partitions);
     pthread_mutex_lock(&l->lock);
     l->asking = false;
-    l->ask_again_ms = ebp_monotonic_ms() + ASK_AGAIN_MS;
+    l->ask_again_ms = ebp_monotonic_ms() + (is_an_answer(result) ? ASK_UP_MS : ASK_AGAIN_MS);
     if (!l->closed) {
         if (is_an_answer(result))
             ebp_link_up(&l->link);
@@ -64,6 +65,19 @@ static bool reason_is_due(const struct pl_link *l) {
     return ebp_link_state(&l->link) == EBP_LINK_UNREPORTED && ebp_monotonic_ms() - l->opened_ms > within - within / 4;
 }
 
+/* With the lock, while nothing tells of the connection. Returns whether a broker has to be asked. One that was there and has not
+ * answered within connect_timeout counts as away: libpulsar itself goes on for operation_timeout. */
+static bool is_question_due(struct pl_link *l) {
+    int64_t now = ebp_monotonic_ms();
+
+    if (l->asking && now - l->asked_ms > l->client->host->connect_timeout_ms && ebp_link_state(&l->link) == EBP_LINK_UP)
+        report_down(l, "it does not answer");
+    if (l->asking || now < l->ask_again_ms)
+        return false;
+    l->asked_ms = now;
+    return l->asking = true;
+}
+
 void pl_link_look(struct pl_link *l, enum pl_seen seen) {
     bool ask = false;
 
@@ -72,9 +86,8 @@ void pl_link_look(struct pl_link *l, enum pl_seen seen) {
         ebp_link_up(&l->link);
     else if (seen == PL_SEEN_DISCONNECTED)
         report_down(l, "the connection is lost");
-    else if (seen == PL_SEEN_NOTHING && ebp_link_state(&l->link) != EBP_LINK_UP && !l->asking &&
-             ebp_monotonic_ms() >= l->ask_again_ms)
-        ask = l->asking = true;
+    else if (seen == PL_SEEN_NOTHING)
+        ask = is_question_due(l);
     if (reason_is_due(l))
         report_down(l, "no answer yet");
     pthread_mutex_unlock(&l->lock);

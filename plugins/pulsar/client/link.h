@@ -1,7 +1,8 @@
 /* client/link.h - whether the brokers can be reached, of one instance.
  *
  * libpulsar connects only for a request, and does not tell when a connection is lost. So the instance says at each look what
- * its producers or consumers say, and while none of them is there, a request that changes nothing asks a broker. */
+ * its producers or consumers say, and while none of them is there, a request that changes nothing asks a broker every few
+ * seconds. */
 #ifndef PL_LINK_H
 #define PL_LINK_H
 
@@ -29,7 +30,7 @@ struct pl_link {
     int64_t opened_ms;
     pthread_mutex_t lock; /* guards what follows; held while the host is told */
     bool closed, asking;
-    int64_t ask_again_ms;
+    int64_t asked_ms, ask_again_ms;
 };
 
 void pl_link_init(struct pl_link *, struct pl_client *, void (*answered)(void *arg), void *arg);

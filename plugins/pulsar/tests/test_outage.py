@@ -3,6 +3,7 @@
 With EB_SOAK=1: 100,000 events of 1,000 keys over 4 partitions, the broker killed twice and workers five times."""
 import json
 import os
+import subprocess
 
 from harness import FULL, SIGNAL, Workers, bus_of, check, equal, event, events, test, wait_until
 
@@ -18,6 +19,22 @@ def nothing_is_lost_when_the_broker_is_killed_without_work(server):
     server.start()
     equal(len(bus.consume("rest", "g")), 50, "the events")
     equal(bus.groups("rest", "g")[0]["lag"], 0, "the lag")
+
+
+@test
+def a_producer_that_has_sent_nothing_tells_that_the_broker_is_away(server):
+    bus = bus_of(server, connect_timeout="5s")
+    bus.run("topics", "create", "-t", "idle")
+    producer = bus.start("-o", "eventbus.log_level=debug", "produce", "--signal", SIGNAL, "--topic", "idle", "--key-field", "item.key", "-",
+                         name="idle", stdin=subprocess.PIPE)
+    wait_until(lambda: "the producer is connected" in text_of(bus.path("idle.log")), "the producer is connected")
+    server.kill9()
+    wait_until(lambda: "cannot reach Pulsar" in text_of(bus.path("idle.log")), "it tells that the broker is away")
+    server.start()
+    wait_until(lambda: "the producer is connected again" in text_of(bus.path("idle.log")), "it tells that the broker is there again")
+    producer.communicate((json.dumps(event("k", 0)) + "\n").encode(), timeout=PATIENCE)
+    equal(producer.returncode, 0, "the producer's status")
+    equal(len(bus.consume("idle", "g")), 1, "the events")
 
 
 @test
