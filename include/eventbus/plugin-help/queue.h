@@ -125,6 +125,7 @@ static inline int32_t ebp_queue_push(struct ebp_queue *queue, const void *item) 
  * what is left in it. Any thread, usually the host's. */
 static inline size_t ebp_queue_pop(struct ebp_queue *queue, void *items, size_t max) {
     unsigned char *to = (unsigned char *)items;
+    bool awaited = false;
     size_t n, end;
 
     pthread_mutex_lock(&queue->mutex);
@@ -135,10 +136,11 @@ static inline size_t ebp_queue_pop(struct ebp_queue *queue, void *items, size_t 
         memcpy(to + end * queue->item_size, queue->items, (n - end) * queue->item_size);
         queue->first = (queue->first + n) % queue->room;
         queue->n -= n;
-        if (queue->waiting > 0)
-            pthread_cond_broadcast(&queue->room_made);
+        awaited = queue->waiting > 0;
     }
     pthread_mutex_unlock(&queue->mutex);
+    if (awaited) /* without the lock, for which a thread that is woken would wait next */
+        pthread_cond_broadcast(&queue->room_made);
     return n;
 }
 

@@ -1,6 +1,7 @@
 /* consumer/consumer.c - the consumer's ops. See state.h. */
 #include "consumer/state.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ static void free_messages(struct pl_receiving *r) {
     struct pl_arrival arrival;
     struct pl_inflight *one;
 
-    while (r->arrivals && ebp_queue_pop(r->arrivals, &arrival, 1) == 1)
+    while (r->arrivals && pl_next_arrival(r, &arrival))
         pulsar_message_free(arrival.message);
     while ((one = r->waiting.first)) {
         pl_list_remove(&r->waiting, one);
@@ -71,6 +72,10 @@ static void share_out(struct pl_receiving *r, size_t *arrivals) {
         *arrivals = by_bytes;
     r->window = all < 16 ? all : all - ahead - *arrivals;
     r->ahead = ahead;
+    r->taken.most = *arrivals < 2 * PL_TAKEN ? *arrivals / 2 : PL_TAKEN;
+    *arrivals -= r->taken.most;
+    if (r->taken.most == 0)
+        r->taken.most = 1;
 }
 
 static struct pl_receiving *receiving_new(const struct eb_host *host, const struct pl_settings *set,
@@ -195,6 +200,7 @@ static int32_t consumer_receive(void *self, uint32_t max, int32_t timeout_ms, st
 
     while (!work(r, max, &n, &ended, &status, err) && (now = ebp_monotonic_ms()) < until) {
         ebp_cond_wakeup_wait(&r->changed, ebp_earlier(until, r->look_ms) - now);
+        sched_yield(); /* lets the thread that signals bring more: a switch between threads costs as much as an event */
         ebp_cond_wakeup_take(&r->changed);
         __atomic_store_n(&r->signalled, false, __ATOMIC_SEQ_CST); /* before the next look */
     }

@@ -23,6 +23,19 @@ static int32_t offer(struct pl_receiving *r, struct pl_inflight *one, struct eb_
 
 /* ---- what arrives ---- */
 
+bool pl_next_arrival(struct pl_receiving *r, struct pl_arrival *arrival) {
+    struct pl_taken *taken = &r->taken;
+
+    if (taken->next == taken->n) {
+        taken->n = ebp_queue_pop(r->arrivals, taken->list, taken->most);
+        taken->next = 0;
+    }
+    if (taken->n == 0)
+        return false;
+    *arrival = taken->list[taken->next++];
+    return true;
+}
+
 static void drop(struct pl_arrival *arrival, pulsar_message_id_t *id) {
     pulsar_message_free(arrival->message);
     if (id)
@@ -117,7 +130,7 @@ void pl_take_arrivals(struct pl_receiving *r) {
     struct eb_error why;
     int32_t status = EB_OK;
 
-    for (size_t n = ebp_queue_count(r->arrivals); n > 0 && ebp_queue_pop(r->arrivals, &arrival, 1) == 1; n--)
+    for (size_t n = r->taken.n - r->taken.next + ebp_queue_count(r->arrivals); n > 0 && pl_next_arrival(r, &arrival); n--)
         if ((one = take_in(r, &arrival, &status, &why)))
             pl_list_insert(&r->waiting, one);
     if (status != EB_OK)
@@ -159,8 +172,7 @@ uint32_t pl_deliver(struct pl_receiving *r, uint32_t max, bool *full, int32_t *s
         pl_list_remove(&r->waiting, one);
         room = deliver_one(r, one, &n, full, status, err);
     }
-    while (room && n < max && *status == EB_OK && !r->waiting.first && has_room(r) &&
-           ebp_queue_pop(r->arrivals, &arrival, 1) == 1) {
+    while (room && n < max && *status == EB_OK && !r->waiting.first && has_room(r) && pl_next_arrival(r, &arrival)) {
         one = take_in(r, &arrival, status, err);
         if (one)
             room = deliver_one(r, one, &n, full, status, err);

@@ -115,6 +115,14 @@ struct pl_acked {
 
 enum { PL_BY_ID = 4096, PL_DONE = 4096 }; /* powers of two */
 
+/* What was taken out of the queue of arrivals at once: a thread that waits for room there is woken once for all of them. */
+enum { PL_TAKEN = 64 };
+
+struct pl_taken {
+    struct pl_arrival list[PL_TAKEN];
+    size_t next, n, most; /* most: how many may be taken at once */
+};
+
 /* An acknowledged message, so that a delivery that crossed the acknowledgement is not run again. */
 struct pl_done {
     const struct pl_source *source;
@@ -136,6 +144,7 @@ struct pl_receiving {
     bool signalled; /* atomic, as the producer's */
     struct pl_log_listener listener;
     /* the host's thread */
+    struct pl_taken taken;
     struct pl_message_reading reading;
     struct ebp_token_table tokens;
     struct pl_inflight *by_id[PL_BY_ID];
@@ -214,6 +223,9 @@ void pl_until_end_look(struct pl_receiving *, int64_t until);
 /* Delivers up to max messages. Returns how many the host took; sets *full if it had no room. EB_RETRIABLE in *status: no
  * memory. */
 uint32_t pl_deliver(struct pl_receiving *, uint32_t max, bool *full, int32_t *status, struct eb_error *);
+
+/* Returns whether there is another message that has arrived. */
+bool pl_next_arrival(struct pl_receiving *, struct pl_arrival *);
 
 /* Takes all that has arrived to those that wait, but for what came over a connection that has ended. */
 void pl_take_arrivals(struct pl_receiving *);
