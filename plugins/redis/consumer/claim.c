@@ -1,6 +1,10 @@
 /* plugins/redis/consumer/claim.c - takes over pending entries: those of this consumer from before a restart or from a
  * lost reply, those that were returned, those that dead consumers left. XPENDING lists them, with the consumer and the
- * number of deliveries; XCLAIM takes them over, and does so alike on every version of the server. */
+ * number of deliveries; XCLAIM takes them over, and does so alike on every version of the server.
+ *
+ * There are two looks. The whole one goes through all pending entries of the group, in the order of the stream, and takes
+ * what is ours and what was left; no new entry is read until the first one has ended, since all that is pending comes before
+ * what is new. The other one, every second, asks for what was left alone. */
 #include "consumer/state.h"
 
 #include <inttypes.h>
@@ -31,7 +35,7 @@ static int32_t refused(struct rd_consumer *c, struct rd_stream *stream, const st
     release_reserved(c, &stream->claim);
     stream->claim.busy = false;
     class = rd_stream_error(c, stream, node, err, "pending entries of topic %s", stream->name);
-    if (class == RD_UNSUPPORTED && !c->no_idle && !stream->claim.own) {
+    if (class == RD_UNSUPPORTED && !c->no_idle && !stream->claim.whole) {
         c->no_idle = true; /* before 6.2: compare the idle time of each row here */
         stream->scan_ms = 0;
         return EB_OK;
@@ -55,12 +59,10 @@ static void end_page(struct rd_consumer *c, struct rd_stream *stream) {
     if (claim->more)
         return;
     claim->next = (struct rd_id){ 0 };
-    if (!claim->own) {
-        stream->scan_ms = now_ms + scan_every_ms(c);
+    stream->scan_ms = now_ms + scan_every_ms(c);
+    if (!claim->whole)
         return;
-    }
-    stream->scan_ms = stream->own_done ? stream->scan_ms : 0;
-    stream->own_done = true;
+    stream->pending_done = stream->pending_done || claim->first;
     stream->own_again_ms = claim->maybe_in_read || now_ms < c->maybe_lost_until_ms ? now_ms + SCAN_MS : 0;
     claim->maybe_in_read = false;
 }
@@ -190,15 +192,16 @@ static void send_claim(struct rd_consumer *c, struct rd_stream *stream, int64_t 
 
 struct pending {
     struct rd_id id;
-    const char *consumer;
+    bool ours, returned;
     int64_t idle_ms, deliveries;
 };
 
-static bool read_row(const struct rd_node *row, struct pending *pending) {
+static bool read_row(const struct rd_consumer *c, const struct rd_node *row, struct pending *pending) {
     if (!rd_is_array(row, 4) || !rd_id_of(&row->items[0], &pending->id) || !rd_is_text(&row->items[1]) ||
         !rd_is_integer(&row->items[2]) || !rd_is_integer(&row->items[3]))
         return false;
-    pending->consumer = row->items[1].text;
+    pending->ours = strcmp(row->items[1].text, c->sub->consumer) == 0;
+    pending->returned = strcmp(row->items[1].text, rd_returned_consumer) == 0;
     pending->idle_ms = row->items[2].number;
     pending->deliveries = row->items[3].number;
     return true;
@@ -209,17 +212,27 @@ static bool may_still_come(const struct rd_consumer *c, const struct rd_stream *
     return c->read_awaited && stream->reading && pending->idle_ms <= ebp_boottime_ms() - c->read_ms + ROUNDING_MS;
 }
 
-static bool is_left(struct rd_consumer *c, struct rd_stream *stream, const struct pending *pending) {
-    bool ours = strcmp(pending->consumer, c->sub->consumer) == 0;
+/* Returns whether somebody may be at work on an entry, by its idle time. */
+static bool may_be_at_work(const struct rd_consumer *c, const struct pending *pending) {
+    return pending->idle_ms < c->set->claim_after || (!pending->returned && ebp_boottime_ms() < c->clock.no_claim_ms);
+}
 
-    if (stream->claim.own ? !ours : pending->idle_ms < c->set->claim_after || ebp_boottime_ms() < c->clock.no_claim_ms)
+/* Returns whether to take an entry over: it is ours and not in flight, or it was left. */
+static bool is_to_take(struct rd_consumer *c, struct rd_stream *stream, const struct pending *pending) {
+    if (!(pending->ours && stream->claim.whole) && may_be_at_work(c, pending))
         return false;
     if (rd_is_inflight(c, stream, pending->id))
         return false;
-    if (!ours || !may_still_come(c, stream, pending))
+    if (!pending->ours || !may_still_come(c, stream, pending))
         return true;
     stream->claim.maybe_in_read = true;
     return false;
+}
+
+/* Returns whether an entry can be claimed together with those of the page. Ours are claimed with the idle times that they
+ * have, others only if they are still left by then. */
+static bool fits_page(const struct rd_claim *claim, const struct pending *pending) {
+    return claim->n < claim->requested && (claim->n == 0 || claim->ours == pending->ours);
 }
 
 /* If another consumer claims an entry just now, our XCLAIM does not get it: its idle time has restarted. */
@@ -234,74 +247,83 @@ static int32_t on_pending(struct rd_conn *conn, uint64_t number, const struct rd
     rd_confirm_link(conn);
     if (!claim->busy)
         return EB_OK;
-    claim->more = node->n >= claim->requested;
+    claim->more = node->n >= claim->listed;
     claim->n = 0;
     for (size_t i = 0; node->type == REDIS_REPLY_ARRAY && i < node->n; i++) {
         struct pending pending;
-        if (!read_row(&node->items[i], &pending))
+        if (!read_row(c, &node->items[i], &pending))
             return ebp_error(err, EB_RETRIABLE, 0, "topic %s: unexpected reply to XPENDING", stream->name);
+        if (is_to_take(c, stream, &pending)) {
+            claim->more = claim->more || !fits_page(claim, &pending);
+            if (!fits_page(claim, &pending))
+                break; /* the next page begins with it */
+            claim->ours = pending.ours;
+            claim->rows[claim->n++] = (struct rd_row){ .id = pending.id, .deliveries = (uint32_t)pending.deliveries };
+            idle_ms = ebp_earlier(idle_ms, pending.idle_ms);
+        }
         claim->next = rd_id_after(pending.id);
-        if (!is_left(c, stream, &pending) || claim->n == RD_PAGE)
-            continue;
-        claim->rows[claim->n++] = (struct rd_row){ .id = pending.id, .deliveries = (uint32_t)pending.deliveries };
-        idle_ms = ebp_earlier(idle_ms, pending.idle_ms);
     }
     if (claim->n == 0)
         end_page(c, stream);
     else
-        send_claim(c, stream, claim->own ? idle_ms : c->set->claim_after);
+        send_claim(c, stream, claim->ours ? idle_ms : c->set->claim_after);
     return EB_OK;
 }
 
-static void send_pending(struct rd_consumer *c, struct rd_stream *stream, bool own, size_t capacity) {
+static void begin_look(struct rd_stream *stream, bool whole) {
+    struct rd_claim *claim = &stream->claim;
+
+    claim->next = (struct rd_id){ 0 };
+    claim->whole = whole;
+    claim->first = whole && !stream->pending_done;
+}
+
+/* The whole look passes entries that others work on: it lists more than there is capacity for. */
+static void send_pending(struct rd_consumer *c, struct rd_stream *stream, size_t capacity) {
     struct rd_claim *claim = &stream->claim;
     char idle[24], start[RD_ID_ROOM], count[24];
     const char *argv[10] = { "XPENDING", stream->name, c->sub->group };
     size_t n = 3;
 
-    if (claim->own != own || !claim->more)
-        claim->next = (struct rd_id){ 0 };
-    claim->own = own;
     claim->busy = true;
     claim->requested = capacity < RD_PAGE ? capacity : RD_PAGE;
+    claim->listed = claim->whole ? RD_PAGE : claim->requested;
     c->reserved += claim->requested;
     snprintf(idle, sizeof idle, "%" PRId64, c->set->claim_after);
-    snprintf(count, sizeof count, "%zu", claim->requested);
+    snprintf(count, sizeof count, "%zu", claim->listed);
     rd_id_print(claim->next, start);
-    if (!own && !c->no_idle) {
+    if (!claim->whole && !c->no_idle) {
         argv[n++] = "IDLE";
         argv[n++] = idle;
     }
     argv[n++] = start;
     argv[n++] = "+";
     argv[n++] = count;
-    if (own)
-        argv[n++] = c->sub->consumer;
     rd_control_command(c, on_pending, rd_stream_number(c, stream), argv);
 }
 
 /* ---- a round ---- */
 
-static bool is_own_due(const struct rd_stream *stream, int64_t now_ms) {
-    if (stream->claim.more)
-        return stream->claim.own;
-    return !stream->own_done || (stream->own_again_ms > 0 && now_ms >= stream->own_again_ms);
+static bool is_whole_due(const struct rd_stream *stream, int64_t now_ms) {
+    return !stream->pending_done || (stream->own_again_ms > 0 && now_ms >= stream->own_again_ms);
 }
 
+/* Entries that the host does not want yet are left to other members. */
 int64_t rd_claim_due_ms(const struct rd_consumer *c, const struct rd_stream *stream) {
-    int64_t others_ms = c->max > 0 ? stream->scan_ms : INT64_MAX;
-
-    if (!stream->own_done)
+    if (c->max == 0)
+        return INT64_MAX;
+    if (!stream->pending_done)
         return c->lost_read_ends_ms;
-    if (stream->claim.more && stream->claim.own)
+    if (stream->claim.more && stream->claim.whole)
         return 0;
-    return stream->own_again_ms > 0 ? ebp_earlier(stream->own_again_ms, others_ms) : others_ms;
+    return stream->own_again_ms > 0 ? ebp_earlier(stream->own_again_ms, stream->scan_ms) : stream->scan_ms;
 }
 
-static void look_round(struct rd_consumer *c, struct rd_stream *stream, bool own, size_t capacity, int64_t now_ms) {
-    if (!own)
-        rd_server_clock_check(c, now_ms);
-    send_pending(c, stream, own, capacity);
+static void look_round(struct rd_consumer *c, struct rd_stream *stream, size_t capacity, int64_t now_ms) {
+    if (!stream->claim.more)
+        begin_look(stream, is_whole_due(stream, now_ms));
+    rd_server_clock_check(c, now_ms);
+    send_pending(c, stream, capacity);
 }
 
 static void work_on(struct rd_consumer *c, struct rd_stream *stream, int64_t now_ms) {
@@ -310,7 +332,7 @@ static void work_on(struct rd_consumer *c, struct rd_stream *stream, int64_t now
     if (!stream->joined)
         return;
     if (!stream->claim.busy && capacity > 0 && now_ms >= rd_claim_due_ms(c, stream))
-        look_round(c, stream, is_own_due(stream, now_ms), capacity, now_ms);
+        look_round(c, stream, capacity, now_ms);
     rd_sweep(c, stream, now_ms);
 }
 
@@ -334,7 +356,8 @@ void rd_claims_lost(struct rd_consumer *c) {
         struct rd_stream *stream = &c->streams[i];
         release_reserved(c, &stream->claim);
         if (stream->claim.busy)
-            stream->own_done = false; /* an unanswered XCLAIM may have taken entries over, which are pending under our name */
+            stream->pending_done =
+                false; /* an unanswered XCLAIM may have taken entries over, which are pending under our name */
         stream->claim = (struct rd_claim){ 0 };
         stream->joined = stream->joining = stream->checking_end = false;
     }

@@ -42,7 +42,7 @@ static void start_of(const struct rd_consumer *c, const struct rd_stream *stream
 /* ---- joining ---- */
 
 void rd_unjoin(struct rd_stream *stream) {
-    stream->joined = stream->own_done = false;
+    stream->joined = stream->pending_done = false;
 }
 
 /* For a consumer that stops at the end, a stream that does not exist has ended. */
@@ -81,7 +81,7 @@ static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_n
     if (stream->absence_logged)
         ebp_log(c->host, EBP_LOG_INFO, "topic %s is there now", stream->name);
     stream->joined = stream->was_joined = true;
-    stream->absent = stream->absence_logged = stream->own_done = false;
+    stream->absent = stream->absence_logged = stream->pending_done = false;
     stream->claim = (struct rd_claim){ 0 };
     rd_server_clock_reset_idle(c, stream);
     return EB_OK;

@@ -94,7 +94,7 @@ static size_t count_readable(const struct rd_consumer *c) {
     size_t n = 0;
 
     for (size_t i = 0; i < c->n_streams; i++)
-        n += c->streams[i].joined && c->streams[i].own_done;
+        n += c->streams[i].joined && c->streams[i].pending_done;
     return n;
 }
 
@@ -121,7 +121,7 @@ static size_t choose(struct rd_consumer *c, size_t capacity, struct rd_stream **
         c->streams[i].reading = false;
     for (size_t i = 0; i < c->n_streams && n < most; i++) {
         struct rd_stream *stream = &c->streams[(c->turn + i) % c->n_streams];
-        if (!stream->joined || !stream->own_done)
+        if (!stream->joined || !stream->pending_done)
             continue;
         stream->reading = true;
         chosen[n++] = stream;
@@ -180,7 +180,7 @@ void rd_read_lost(struct rd_consumer *c) {
     c->lost_read_ends_ms = c->read_ms + BLOCK_MS + LATE_MS;
     c->maybe_lost_until_ms = ebp_boottime_ms() + MAYBE_LOST_MS;
     for (size_t i = 0; i < c->n_streams; i++)
-        c->streams[i].own_done = false;
+        c->streams[i].pending_done = c->streams[i].claim.first = false; /* a look under way began too early */
 }
 
 static int32_t on_unblock(struct rd_conn *conn, uint64_t arg, const struct rd_node *node, struct eb_error *err) {

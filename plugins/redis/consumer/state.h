@@ -82,11 +82,13 @@ struct rd_row {
 /* One search through the pending entries of a group, page by page. */
 struct rd_claim {
     bool busy;          /* a page is being worked on */
-    bool own;           /* among our own entries; else among those that others left */
+    bool whole;         /* among all entries; else among those that others left */
+    bool first;         /* new entries may be read when it has ended */
+    bool ours;          /* the page is of our own entries; else of those that others left */
     bool more;          /* there may be another page */
     bool maybe_in_read; /* the read under way may bring some of them */
     struct rd_id next;  /* where the next page begins */
-    size_t requested, n, missing, trimmed;
+    size_t requested, listed, n, missing, trimmed;
     struct rd_id first_trimmed;
     int64_t at_ms; /* when XCLAIM was sent */
     struct rd_row rows[RD_PAGE];
@@ -101,7 +103,7 @@ struct rd_stream {
     bool absent;          /* it did not exist at the last look: whatever comes into it is new to us */
     bool absence_logged;
     int64_t join_ms;      /* not to be joined before */
-    bool own_done;        /* what was pending under our name is fetched: new entries may be read */
+    bool pending_done;    /* what was pending for us is fetched: new entries may be read */
     bool reading;         /* it is among the streams of the read under way */
     uint32_t group_epoch; /* how often we created the group */
     struct rd_id last;    /* the newest entry read here */

@@ -158,7 +158,7 @@ void rd_check_end(struct rd_consumer *c) {
         struct rd_stream *stream = &c->streams[i];
         if (!stream->joined || stream->checking_end || stream->ended)
             continue;
-        if (stream->end_known && (busy || !stream->own_done || stream->claim.busy))
+        if (stream->end_known && (busy || !stream->pending_done || stream->claim.busy))
             continue;
         stream->checking_end = true;
         if (stream->end_known)

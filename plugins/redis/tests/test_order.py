@@ -7,7 +7,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.join(HERE, "..", "..", "..", "tests")
 sys.path[:0] = [HERE, os.path.join(TESTS, "brokers")]
 from hostile import HostileServer                           # noqa: E402
-from redis_case import KEY_FIELD, LOGIN, QUIET, configure, number, produce, redis_test  # noqa: E402
+from redis_case import KEY_FIELD, LOGIN, QUIET, configure, number, produce, redis_test, start_worker  # noqa: E402
 from harness import main                                    # noqa: E402
 
 EVENTS, KEYS = 60, 6
@@ -76,6 +76,55 @@ def a_full_worker_takes_no_entry_with_its_signs_of_life(t, redis):
         t.write("go", "")
         t.until(lambda: t.read("runs").count("\n") == 10, what="ten runs")
         t.equal([number(json.loads(line)) for line in t.read("runs").splitlines()], list(range(10)))
+
+
+# ---- A worker that starts again ----
+
+RETURNED = "eventbus-returned"
+
+
+def printed(t, *words):
+    """The events that worker w prints up to the end, in the order in which it does."""
+    return [number(event) for event in t.run(*QUIET, "-o", "consume.x.topic=a", "-o", "consume.x.group=g", *words, "consume",
+                                             "x", "--name", "w", "--exit-at-end", timeout=120).json()]
+
+
+def return_unsettled(t, redis, events):
+    """Worker w takes all events, works on the first and ends: the others go back. Answers how many did."""
+    produce(t, "a", 0, events, keys=1)
+    first = start_worker(t, "a", "g", ("--exec", "cat > begun; while [ ! -e go ]; do sleep 0.05; done"), name="w")
+    t.until(lambda: os.path.exists(t.path("begun")) and redis.group("a", "g")["pending"] == events, what="all events")
+    first.send(15)
+    t.write("go", "")
+    first.wait(0)
+    return redis.group("a", "g")["pending"]
+
+
+@redis_test()
+def a_worker_that_starts_again_does_first_what_was_returned(t, redis):
+    """More than one page of it, which takes more round trips than a read of what is new."""
+    returned = return_unsettled(t, redis, 330)
+    t.check(returned > 300, f"what was returned: {returned}")
+    produce(t, "a", 330, 350, keys=1)
+    t.equal(printed(t), list(range(330 - returned, 350)))
+
+
+@redis_test()
+def so_does_one_that_may_hold_less_than_was_returned(t, redis):
+    returned = return_unsettled(t, redis, 30)
+    produce(t, "a", 30, 35, keys=1)
+    t.equal(printed(t, "-o", "consume.x.max_in_flight=2"), list(range(30 - returned, 35)))
+
+
+@redis_test()
+def what_a_killed_worker_had_and_what_it_had_returned_come_in_their_order(t, redis):
+    """It was killed while it returned one after the other."""
+    produce(t, "a", 0, 250, keys=1)
+    redis.call("XGROUP", "CREATE", "a", "g", "0")
+    redis.call("XREADGROUP", "GROUP", "g", "w", "COUNT", 240, "STREAMS", "a", ">")
+    ids = [entry_id for entry_id, _ in redis.entries("a")]
+    redis.call("XCLAIM", "a", "g", RETURNED, 0, *ids[:130], *ids[135:140], *ids[230:240], "IDLE", 2592000000, "JUSTID")
+    t.equal(printed(t), list(range(250)))
 
 
 main()
