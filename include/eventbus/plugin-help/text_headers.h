@@ -346,9 +346,10 @@ static inline size_t ebp_find_ce_attr(struct eb_text name) {
 
 /* Reads a header of ours, or of CloudEvents. Sets *is_one to whether it is one; others are delivered unchanged. */
 static inline bool ebp_read_header(struct ebp_header_reading *r, const struct eb_header *header, bool *is_one) {
-    size_t attr = ebp_name_begins(header->name, "ce-") ? ebp_find_ce_attr(ebp_text(header->name.data + 3, header->name.len - 3))
-                                                       : EBP_CE_ATTRS;
+    size_t attr = EBP_CE_ATTRS;
 
+    if (ebp_name_begins(header->name, "ce-"))
+        attr = ebp_find_ce_attr(ebp_text(header->name.data + 3, header->name.len - 3));
     *is_one = true;
     if (attr < EBP_CE_ATTRS) {
         r->ce[attr].name = ebp_text_of(ebp_ce_attr(attr));
