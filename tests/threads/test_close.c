@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "produce/sender.h"
+#include "produce/sender_state.h"
 #include "tap.h"
 
 /* ---- A plugin that takes `room` messages at a time, and reports them at poll, or at close alone ---- */
@@ -166,11 +167,17 @@ static bool begin(size_t messages) {
     return false;
 }
 
-/* Waits until all of them are stuck: the queue takes no more, and nobody has come back. */
-static void wait_until_full(long messages) {
-    for (int i = 0; i < 6000 && put < messages; i++)
-        usleep(10000);
-    usleep(20000); /* the others may be on their way still; either way they are to come back */
+/* Waits until the queue takes no more, and so many threads wait in calls of the sender. A call that began after the close would use
+ * what was freed. */
+static void wait_until_stuck(long messages, size_t threads) {
+    bool stuck = false;
+
+    while (!stuck) { /* for ever, if a thread came back: the driver ends the test */
+        usleep(1000);
+        pthread_mutex_lock(&sender->lock);
+        stuck = put == messages && sender->inside == threads;
+        pthread_mutex_unlock(&sender->lock);
+    }
 }
 
 /* ---- The tests ---- */
@@ -188,9 +195,9 @@ static void those_that_wait_for_room_are_told(long rounds) {
             return;
         for (int n = 0; n < THREADS; n++)
             pthread_create(&threads[n], NULL, put_until_closed, NULL);
-        wait_until_full(QUEUE);
-        pthread_create(&flusher, NULL, flush, NULL);
-        usleep(5000);
+        wait_until_stuck(QUEUE, THREADS);
+        pthread_create(&flusher, NULL, flush, NULL); /* it has something to wait for now */
+        wait_until_stuck(QUEUE, THREADS + 1);
         int64_t from_ms = ebi_ticks_ms();
         ebi_sender_close(sender, 0);
         slow += ebi_ticks_ms() - from_ms > 300;

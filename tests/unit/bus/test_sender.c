@@ -9,6 +9,8 @@
 #include "../memory.h"
 #include "../fixture.h"
 #include "bus/bus.h"
+#include "produce/sender.h"
+#include "produce/sender_state.h"
 
 static struct eb_bus *bus;
 static struct eb_event *event;
@@ -360,8 +362,16 @@ static void *put_one(void *arg) {
     return (void *)(intptr_t)(send("t", err) + 1000);
 }
 
+static bool somebody_waits(struct ebi_sender *sender) {
+    pthread_mutex_lock(&sender->lock);
+    bool waits = sender->inside == 1;
+    pthread_mutex_unlock(&sender->lock);
+    return waits;
+}
+
 Test(sender, a_put_that_waits_is_told_that_the_queue_is_being_closed) {
     struct eb_error err = { 0 };
+    struct ebi_sender *sender;
     size_t kept, lost;
     pthread_t other;
     void *status;
@@ -370,7 +380,8 @@ Test(sender, a_put_that_waits_is_told_that_the_queue_is_being_closed) {
     fake.hold_reports = true;
     send_all(1);
     cr_assert_eq(pthread_create(&other, NULL, put_one, &err), 0);
-    pause_ms(50); /* most likely it waits by now; if not, it is refused all the same */
+    cr_assert_eq(ebi_producer_sender(bus->producer, &sender, &err), EB_OK);
+    until(somebody_waits(sender));
     ebi_producer_close(bus->producer, 0, &kept, &lost);
     cr_assert_eq(pthread_join(other, &status), 0);
     bus->producer = NULL;
