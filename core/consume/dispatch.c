@@ -74,8 +74,8 @@ bool ebi_dispatch_add(struct ebi_dispatch *dispatch, struct ebi_inflight *inflig
     list_inflight(dispatch, inflight);
     ebi_attempts_recall(&dispatch->attempts, inflight);
     inflight->alone = is_suspicious(inflight);
-    inflight->state = EBI_SETTLING;            /* not waiting yet */
-    if (queue->state == EBI_QUEUE_RETURNING) { /* an earlier message of its key is on its way back */
+    inflight->state = EBI_SETTLING;                             /* not waiting yet */
+    if (ebi_key_queue_is_returning(&dispatch->queues, queue)) { /* an earlier message of its key is on its way back */
         set_verdict(dispatch, inflight, EB_RETURN, 0, now_ms);
         queue->returned_with = dispatch->verdicts.batch;
         return true;
@@ -89,11 +89,13 @@ bool ebi_dispatch_add(struct ebi_dispatch *dispatch, struct ebi_inflight *inflig
 }
 
 void ebi_dispatch_given(struct ebi_dispatch *dispatch, uint64_t batch) {
+    struct ebi_key_queues *queues = &dispatch->queues;
     struct ebi_key_queue *queue, *next;
 
-    DL_FOREACH_SAFE(dispatch->queues.returning, queue, next)
-    if (queue->returned_with <= batch)
-        ebi_key_queue_remove(&dispatch->queues, queue);
+    queues->given = batch;
+    DL_FOREACH_SAFE(queues->returning, queue, next)
+    if (!ebi_key_queue_is_returning(queues, queue))
+        ebi_key_queue_remove(queues, queue);
 }
 
 bool ebi_dispatch_settled(struct ebi_dispatch *dispatch, uint64_t token, int64_t boot_ms, bool *acked, bool *late) {
@@ -144,29 +146,30 @@ void ebi_dispatch_ack(struct ebi_dispatch *dispatch, struct ebi_inflight *inflig
     set_verdict(dispatch, inflight, EB_ACK, 0, now_ms);
 }
 
-/* Gives the first message of a queue a verdict, and hands back those behind it. The queue stays until the plugin knows, so that
- * what it delivers before that is handed back as well. */
-static void return_queue(struct ebi_dispatch *dispatch, struct ebi_inflight *first, enum eb_verdict_kind kind,
-                         uint32_t delay_ms, int64_t now_ms) {
-    struct ebi_key_queue *queue = first->queue;
-    struct ebi_inflight *follower = first->next;
+/* Gives a message a verdict, and hands back those behind it in its queue, so that none passes it. What the plugin delivers of
+ * the key before it has been given these verdicts is handed back as well. */
+static void return_with_followers(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, enum eb_verdict_kind kind,
+                                  uint32_t delay_ms, int64_t now_ms) {
+    struct ebi_key_queue *queue = inflight->queue;
+    struct ebi_inflight *follower = inflight->next;
 
-    assert(queue->head == first);
-    set_verdict(dispatch, first, kind, delay_ms, now_ms);
+    DL_DELETE(queue->head, inflight);
+    set_verdict(dispatch, inflight, kind, delay_ms, now_ms);
     while (follower) {
         struct ebi_inflight *next = follower->next;
 
+        DL_DELETE(queue->head, follower);
         set_verdict(dispatch, follower, EB_RETURN, 0, now_ms);
         follower = next;
     }
-    queue->head = NULL;
     queue->returned_with = dispatch->verdicts.batch;
-    ebi_key_queue_set_state(&dispatch->queues, queue, EBI_QUEUE_RETURNING);
+    if (!queue->head)
+        ebi_key_queue_set_state(&dispatch->queues, queue, EBI_QUEUE_RETURNING);
 }
 
 void ebi_dispatch_return(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, int64_t now_ms) {
     if (stop_work(dispatch, inflight))
-        return_queue(dispatch, inflight, EB_RETURN, 0, now_ms);
+        return_with_followers(dispatch, inflight, EB_RETURN, 0, now_ms);
 }
 
 bool ebi_dispatch_retry(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight, int64_t delay_ms, int64_t now_ms) {
@@ -175,7 +178,7 @@ bool ebi_dispatch_retry(struct ebi_dispatch *dispatch, struct ebi_inflight *infl
     if (inflight->queue && !ebi_attempts_keep_retry(&dispatch->attempts, inflight, delay_ms))
         return false;
     if (stop_work(dispatch, inflight))
-        return_queue(dispatch, inflight, EB_RETRY, (uint32_t)delay_ms, now_ms);
+        return_with_followers(dispatch, inflight, EB_RETRY, (uint32_t)delay_ms, now_ms);
     return true;
 }
 
@@ -213,24 +216,7 @@ bool ebi_dispatch_wake(struct ebi_dispatch *dispatch, int64_t now_ms, int64_t *d
 
 static void return_list(struct ebi_dispatch *dispatch, struct ebi_key_queue **list, int64_t now_ms) {
     while (*list)
-        return_queue(dispatch, (*list)->head, EB_RETURN, 0, now_ms);
-}
-
-static void remove_from_queue(struct ebi_dispatch *dispatch, struct ebi_inflight *inflight) {
-    if (inflight->queue->head == inflight)
-        ebi_key_queue_advance(&dispatch->queues, inflight->queue);
-    else
-        DL_DELETE(inflight->queue->head, inflight);
-}
-
-/* Hands back those behind one that is at work or parked. */
-static void return_followers(struct ebi_dispatch *dispatch, struct ebi_inflight *first, int64_t now_ms) {
-    while (first->next) {
-        struct ebi_inflight *follower = first->next;
-
-        remove_from_queue(dispatch, follower);
-        set_verdict(dispatch, follower, EB_RETURN, 0, now_ms);
-    }
+        return_with_followers(dispatch, (*list)->head, EB_RETURN, 0, now_ms);
 }
 
 void ebi_dispatch_return_waiting(struct ebi_dispatch *dispatch, int64_t now_ms) {
@@ -240,25 +226,23 @@ void ebi_dispatch_return_waiting(struct ebi_dispatch *dispatch, int64_t now_ms) 
     return_list(dispatch, &queues->ready, now_ms);
     return_list(dispatch, &queues->alone, now_ms);
     while (queues->delayed.first)
-        return_queue(dispatch, ebi_key_queue_of(queues->delayed.first)->head, EB_RETURN, 0, now_ms);
+        return_with_followers(dispatch, ebi_key_queue_of(queues->delayed.first)->head, EB_RETURN, 0, now_ms);
     if (!dispatch->waiting)
         return;
     DL_FOREACH2(dispatch->all, inflight, all_next)
-    if (inflight->state == EBI_AT_WORK || inflight->state == EBI_PARKED)
-        return_followers(dispatch, inflight, now_ms);
+    if ((inflight->state == EBI_AT_WORK || inflight->state == EBI_PARKED) && inflight->next)
+        return_with_followers(dispatch, inflight->next, EB_RETURN, 0, now_ms);
 }
 
 void ebi_dispatch_revoke(struct ebi_dispatch *dispatch, const uint64_t *tokens, size_t n, int64_t now_ms) {
-    for (size_t i = n; i-- > 0;) { /* the last first: an earlier one of its key is handed back behind it */
+    for (size_t i = 0; i < n; i++) {
         struct ebi_inflight *inflight = find(dispatch, tokens[i]);
 
         if (!inflight || inflight->state == EBI_SETTLING)
             continue;
         inflight->revoked = true;
-        if (inflight->state != EBI_WAITING)
-            continue;
-        remove_from_queue(dispatch, inflight);
-        set_verdict(dispatch, inflight, EB_RETURN, 0, now_ms);
+        if (inflight->state == EBI_WAITING)
+            return_with_followers(dispatch, inflight, EB_RETURN, 0, now_ms);
     }
 }
 

@@ -68,7 +68,8 @@ bool ebi_dispatch_wake(struct ebi_dispatch *, int64_t now_ms, int64_t *due_ms);
 /* Hands back all that wait, delayed ones too. */
 void ebi_dispatch_return_waiting(struct ebi_dispatch *, int64_t now_ms);
 
-/* The broker takes these away: those that wait are handed back now, those at work when they are done. */
+/* The broker takes these away: those that wait are handed back now, those at work when they are done. With one that waits go
+ * those behind it in its queue, also if the broker takes them away by a later call, or not at all. */
 void ebi_dispatch_revoke(struct ebi_dispatch *, const uint64_t *tokens, size_t n, int64_t now_ms);
 
 /* Extends the lease of all that have no verdict yet. */

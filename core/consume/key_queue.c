@@ -108,6 +108,8 @@ void ebi_key_queue_advance(struct ebi_key_queues *queues, struct ebi_key_queue *
     DL_DELETE(queue->head, first);
     if (queue->head)
         ebi_key_queue_make_ready(queues, queue);
+    else if (ebi_key_queue_is_returning(queues, queue))
+        ebi_key_queue_set_state(queues, queue, EBI_QUEUE_RETURNING);
     else
         ebi_key_queue_remove(queues, queue);
 }

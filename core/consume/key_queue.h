@@ -2,6 +2,7 @@
 #ifndef EBI_KEY_QUEUE_H
 #define EBI_KEY_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <utlist.h>
@@ -23,7 +24,7 @@ struct ebi_key_queue {
     enum ebi_key_queue_state state;
     struct ebi_timer due;              /* delayed: until then */
     uint64_t turn;                     /* ready, alone: the lower number comes first */
-    uint64_t returned_with;            /* returning: the batch of verdicts that tells the plugin so */
+    uint64_t returned_with;            /* the latest batch of verdicts that hands back messages of it; 0: none does */
     struct ebi_key_queue *prev, *next; /* among those in the same state: ready, alone or returning */
     UT_hash_handle hh;
     size_t key_len;
@@ -37,6 +38,7 @@ struct ebi_key_queues {
     struct ebi_timers delayed;                       /* by due */
     uint64_t turns;                                  /* given so far */
     uint64_t nameless;                               /* queues without a key so far */
+    uint64_t given;                                  /* the latest batch of verdicts that the plugin was given */
     struct ebi_key_queue *spares;                    /* by next: queues that ended, to be used again */
     size_t n_spares;
 };
@@ -53,7 +55,13 @@ void ebi_key_queue_set_state(struct ebi_key_queues *, struct ebi_key_queue *, en
 /* Its first message may run when its turn comes. */
 void ebi_key_queue_make_ready(struct ebi_key_queues *, struct ebi_key_queue *);
 
-/* Removes the first message; the queue goes on with the next one, or ends. */
+/* Whether messages of it are handed back, and the plugin has not been given those verdicts yet. */
+static inline bool ebi_key_queue_is_returning(const struct ebi_key_queues *queues, const struct ebi_key_queue *queue) {
+    return queue->returned_with > queues->given;
+}
+
+/* Removes the first message; the queue goes on with the next one. Without one it ends, once the plugin has been given what is
+ * handed back of it. */
 void ebi_key_queue_advance(struct ebi_key_queues *, struct ebi_key_queue *);
 
 static inline struct ebi_key_queue *ebi_key_queue_of(struct ebi_timer *timer) {

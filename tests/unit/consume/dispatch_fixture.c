@@ -53,7 +53,8 @@ const char *gathered(void) {
     for (size_t i = 0; i < n; i++)
         len += (size_t)snprintf(text + len, sizeof text - len, "%s%s %u", i ? ", " : "", names[verdicts[i].kind],
                                 (unsigned)verdicts[i].token);
-    ebi_dispatch_given(&dispatch, batch);
+    if (n > 0)
+        ebi_dispatch_given(&dispatch, batch);
     for (size_t i = 0; i < n; i++)
         if (verdicts[i].kind != EB_EXTEND)
             cr_assert(ebi_dispatch_settled(&dispatch, verdicts[i].token, 0, &acked, &late));

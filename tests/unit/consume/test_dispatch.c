@@ -101,7 +101,7 @@ Test(dispatch, what_is_revoked_goes_back_and_the_rest_goes_on) {
     take(2, "a"), take(3, "b"), take(4, "c");
     cr_assert_eq(next(), 1);
     ebi_dispatch_revoke(&dispatch, tokens, 3, 1000);
-    cr_assert_str_eq(gathered(), "RETURN 3, RETURN 2");
+    cr_assert_str_eq(gathered(), "RETURN 2, RETURN 3");
     cr_assert_eq(next(), 4);
     ebi_dispatch_ack(&dispatch, first, 1000);
     cr_assert_str_eq(gathered(), "ACK 1", "one at work is finished and gets its own verdict");
@@ -159,10 +159,20 @@ Test(dispatch, unknown_and_repeated_confirmations_change_nothing) {
     cr_assert_eq(dispatch.in_flight, 1);
 }
 
+/* Revokes one message of a key, which comes again with all that were delivered after it. Returns whether it is the broker's. */
+static bool revoke_one(uint64_t token) {
+    const struct ebi_inflight *inflight;
+
+    HASH_FIND(hh, dispatch.by_token, &token, sizeof token, inflight);
+    bool waits = inflight && inflight->state == EBI_WAITING;
+    ebi_dispatch_revoke(&dispatch, &token, 1, 0);
+    return waits;
+}
+
 /* 20,000 random steps with 10 keys: at each completion of a key its number is one more than the last, nothing is lost. */
 Test(dispatch, order_by_key_survives_everything_that_can_happen) {
     enum { KEYS = 10, STEPS = 20000 };
-    static uint64_t sent[KEYS], done[KEYS], at_broker[KEYS];
+    static uint64_t sent[KEYS], done[KEYS], at_broker[KEYS]; /* at_broker: the first that is handed back; 0: none is */
     struct ebi_inflight *busy[8] = { 0 };
     unsigned short seed[3] = { 1, 2, 3 };
     int64_t now = 0, due;
@@ -189,20 +199,23 @@ Test(dispatch, order_by_key_survives_everything_that_can_happen) {
             case 1: /* back to the broker: it, and all handed over after it, come again */
                 dispatch.attempts.broker = EBI_COUNTS;
                 cr_assert(ebi_dispatch_retry(&dispatch, inflight, 1, now));
-                at_broker[k] = 1;
+                at_broker[k] = number;
                 break;
             default:
                 done[k] = number;
                 ebi_dispatch_ack(&dispatch, inflight, now);
             }
         }
+        uint64_t revoked = done[key] + 1 + (uint64_t)(nrand48(seed) % 20);
+        if (step % 5 == 0 && revoke_one(revoked * KEYS + key) && (!at_broker[key] || revoked < at_broker[key]))
+            at_broker[key] = revoked;
         due = INT64_MAX;
         ebi_dispatch_wake(&dispatch, now, &due);
         if (nrand48(seed) % 3 == 0)
             gathered();
         for (size_t k = 0; k < KEYS; k++)
             if (at_broker[k] && dispatch.verdicts.n == 0) {
-                sent[k] = done[k];
+                sent[k] = at_broker[k] - 1;
                 at_broker[k] = 0;
             }
     }
@@ -349,5 +362,70 @@ Test(dispatch, what_is_revoked_may_stand_anywhere_in_its_queue_or_nowhere_any_mo
     ebi_dispatch_revoke(&dispatch, all, 4, 1000);
     cr_assert(first->revoked);
     ebi_dispatch_return(&dispatch, first, 1000);
-    cr_assert_str_eq(gathered(), "RETURN 2, ACK 4, RETURN 3, RETURN 1");
+    cr_assert_str_eq(gathered(), "RETURN 2, RETURN 3, ACK 4, RETURN 1");
+}
+
+Test(dispatch, what_is_revoked_takes_its_followers_along_whether_or_not_a_later_call_names_them) {
+    static const uint64_t first[] = { 1 }, second[] = { 2 };
+
+    take(1, "a"), take(2, "a"), take(3, "a"), take(4, "b");
+    ebi_dispatch_revoke(&dispatch, first, 1, 1000);
+    cr_assert_eq(next(), 4, "another key goes on");
+    cr_assert_eq(next(), 0, "2 may not pass 1, which goes to another member");
+    ebi_dispatch_revoke(&dispatch, second, 1, 1000);
+    take(5, "a");
+    cr_assert_eq(next(), 0, "nor may what still arrives");
+    cr_assert_str_eq(gathered(), "RETURN 1, RETURN 2, RETURN 3, RETURN 5");
+    take(1, "a");
+    cr_assert_eq(next(), 1, "delivered again, it runs");
+}
+
+Test(dispatch, what_is_revoked_takes_the_followers_of_a_delayed_one_along) {
+    static const uint64_t middle[] = { 2 };
+    int64_t due = INT64_MAX;
+
+    take(1, "a"), take(2, "a"), take(3, "a");
+    ebi_dispatch_delay(&dispatch, ebi_dispatch_next(&dispatch), 1500);
+    ebi_dispatch_revoke(&dispatch, middle, 1, 1000);
+    cr_assert_str_eq(gathered(), "RETURN 2, RETURN 3");
+    cr_assert(ebi_dispatch_wake(&dispatch, 1500, &due));
+    cr_assert_eq(next(), 1);
+}
+
+Test(dispatch, what_arrives_behind_a_revoked_one_goes_back_until_the_plugin_knows) {
+    static const uint64_t middle[] = { 2 };
+    struct eb_verdict *verdicts;
+    uint64_t batch;
+
+    struct ebi_inflight *first = take(1, "a");
+    take(2, "a");
+    cr_assert_eq(next(), 1);
+    ebi_dispatch_revoke(&dispatch, middle, 1, 1000);
+    take(3, "a");
+    ebi_dispatch_ack(&dispatch, first, 1000);
+    cr_assert_eq(next(), 0, "3 may not pass 2 while 1 is at work");
+    take(4, "a");
+    cr_assert_eq(next(), 0, "nor may 4 when 1 is done");
+    cr_assert_eq(ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch), 4);
+    for (size_t i = 0; i < 4; i++)
+        cr_assert_eq(verdicts[i].kind, verdicts[i].token == 1 ? EB_ACK : EB_RETURN);
+    free(verdicts);
+    ebi_dispatch_given(&dispatch, batch);
+    take(2, "a");
+    cr_assert_eq(next(), 2);
+}
+
+Test(dispatch, what_stands_before_a_revoked_one_runs_first) {
+    static const uint64_t last[] = { 3 };
+
+    struct ebi_inflight *first = take(1, "a");
+    take(2, "a"), take(3, "a");
+    cr_assert_eq(next(), 1);
+    ebi_dispatch_revoke(&dispatch, last, 1, 1000);
+    ebi_dispatch_ack(&dispatch, first, 1000);
+    struct ebi_inflight *second = ebi_dispatch_next(&dispatch);
+    cr_assert_eq(second->message.token, 2);
+    ebi_dispatch_ack(&dispatch, second, 1000);
+    cr_assert_str_eq(gathered(), "RETURN 3, ACK 1, ACK 2");
+    cr_assert_null(dispatch.queues.by_key, "its queue is gone once the plugin knows");
 }

@@ -32,9 +32,9 @@ static void settle(uint64_t first, size_t n) {
     uint64_t batch;
     bool acked, late;
 
-    ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch);
+    if (ebi_verdicts_take(&dispatch.verdicts, &verdicts, &batch) > 0)
+        ebi_dispatch_given(&dispatch, batch);
     free(verdicts);
-    ebi_dispatch_given(&dispatch, batch);
     for (size_t i = 0; i < n; i++)
         ebi_dispatch_settled(&dispatch, first + i, 0, &acked, &late);
 }
@@ -62,6 +62,15 @@ static void revoke_behind_one_at_work(size_t n) {
     for (size_t i = n; i-- > 1;)
         ebi_dispatch_revoke(&dispatch, &tokens[i], 1, 0);
     ebi_dispatch_ack(&dispatch, inflight, 0);
+    end(n);
+}
+
+static void revoke_one_by_one_in_order(size_t n) {
+    begin(n);
+    for (size_t i = 0; i < n; i++)
+        take(tokens[i], "one key");
+    for (size_t i = 0; i < n; i++)
+        ebi_dispatch_revoke(&dispatch, &tokens[i], 1, 0);
     end(n);
 }
 
@@ -122,6 +131,10 @@ Test(growth, revoking_a_long_key_queue_takes_proportional_time) {
 
 Test(growth, revoking_one_by_one_behind_one_at_work_takes_proportional_time) {
     expect_growth("revoked one by one", revoke_behind_one_at_work, 500);
+}
+
+Test(growth, revoking_one_by_one_in_order_takes_proportional_time) {
+    expect_growth("revoked in order", revoke_one_by_one_in_order, 500);
 }
 
 Test(growth, keys_that_sleep_cost_a_turn_nothing) {

@@ -156,8 +156,10 @@ struct eb_host {
     void (*settled)(const struct eb_host *, const uint64_t *tokens, size_t n, int32_t status);
 
     /* [any] Warns that the broker takes these messages away in grace_ms (0: it has taken them). The host starts none of
-     * them any more, finishes those that its receivers work on, and still gives each a verdict. revoke does not wait:
-     * give the partition up when all verdicts are in or grace_ms is over. */
+     * them any more, finishes those that its receivers work on, and still gives each a verdict. With each that was not
+     * started it returns those of its key that were delivered after it, so the order of a key holds however many calls
+     * name its messages, and in whatever order. revoke does not wait: give the partition up when all verdicts are in or
+     * grace_ms is over. */
     void (*revoke)(const struct eb_host *, const uint64_t *tokens, size_t n, uint32_t grace_ms);
 
     /* [any] Returns 1 if the subscription includes this topic. A plugin that reads patterns asks for each topic,
