@@ -13,7 +13,8 @@ extern "C" {
 
 /* FORK  A bus, and every object made from it, belongs to the process that opened it. In the child of a fork, eb_send,
  * eb_produce, eb_connect, eb_bus_flush, eb_consumer_open and eb_consumer_run return EB_FATAL and do nothing. The child may
- * call eb_bus_close and eb_consumer_close, which do not touch the parent's bus. A child opens its own bus after the fork. */
+ * call eb_bus_close and eb_consumer_close, which do not touch the parent's bus. A child opens its own bus after the fork. On
+ * SQLite it can only if no bus of its parent was open on SQLite when it was forked: SQLite's locks do not survive that. */
 struct eb_bus;
 
 /* Takes a log line: level as in syslog(3), text without a newline. Called from any thread, one call at a time. */

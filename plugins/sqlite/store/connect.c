@@ -11,6 +11,7 @@
 
 #include "store/disk_space.h"
 #include "store/file.h"
+#include "store/fork.h"
 #include "store/stale_log.h"
 #include "store/tables.h"
 
@@ -319,6 +320,14 @@ int32_t sq_connect(struct sq_store *store, int64_t wait_ms, struct eb_error *err
     int32_t status = find_file(store, err);
     bool shm_is_new = !store->shm.map;
 
+    if (sq_fork_inherited())
+        return ebp_error(err, EB_PERMANENT, 0,
+                         "%s cannot be used in this process: it was forked while its parent had a bus on SQLite open; close "
+                         "that bus before the fork, and open one after it in each process",
+                         store->path);
+    if (!store->counted)
+        sq_fork_opened();
+    store->counted = true;
     if (status == EB_EMPTY)
         return store->need == SQ_LOOK ? EB_EMPTY : sq_store_replaced(store, err);
     if (status == EB_OK)

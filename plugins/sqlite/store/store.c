@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <eventbus/plugin-help/clock.h>
 #include <eventbus/plugin-help/error.h>
+#include "store/fork.h"
 
 enum {
     LOOK_MS = 1000, /* how often the store checks that it writes to the file at its path */
@@ -21,6 +22,9 @@ static void disconnect(struct sq_store *store) {
     sq_finalize_statements(store);
     sqlite3_close(store->db);
     store->db = NULL;
+    if (store->counted)
+        sq_fork_closed();
+    store->counted = false;
     store->boot_rebased = false;
     sq_extender_put(store->extender);
     store->extender = NULL;

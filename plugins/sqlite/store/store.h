@@ -50,6 +50,7 @@ struct sq_store {
     int cache_pages;              /* 0: SQLite's default */
     bool power;                   /* a commit survives a power cut */
     sqlite3 *db;                  /* NULL: not connected */
+    bool counted;                 /* by fork.h */
     bool immutable;               /* read as it is, without a log: it is opened again for each look */
     uint64_t connections;         /* counts connections: what an instance remembers of a file belongs to one */
     bool boot_rebased;            /* the times in the file are of this run of the machine: see boot.h */
