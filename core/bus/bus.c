@@ -359,8 +359,8 @@ void eb_bus_queue_wait(struct eb_bus *bus, int timeout_ms) {
         ebi_producer_queue_wait(bus->producer, timeout_ms);
 }
 
-enum eb_status eb_produce(struct eb_bus *bus, const struct eb_event *event, const char *topic, const char *key_field,
-                          eb_delivered delivered, void *arg, struct eb_error *err) {
+static enum eb_status check_event(const struct eb_bus *bus, const struct eb_event *event, const char *topic,
+                                  struct eb_error *err) {
     enum eb_status status = check(bus, err);
 
     if (status != EB_OK)
@@ -369,6 +369,25 @@ enum eb_status eb_produce(struct eb_bus *bus, const struct eb_event *event, cons
         return EB_PERMANENT;
     if (!topic || ebi_is_blank(topic))
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "no topic is given to send to");
+    return EB_OK;
+}
+
+enum eb_status eb_keep_undelivered(struct eb_bus *bus, const struct eb_event *event, const char *topic, const char *key_field,
+                                   struct eb_error *err) {
+    enum eb_status status = check_event(bus, event, topic, err);
+
+    if (status != EB_OK)
+        return status;
+    const struct ebi_key key = { .field = key_field };
+    return ebi_producer_keep(bus->producer, event, topic, &key, err);
+}
+
+enum eb_status eb_produce(struct eb_bus *bus, const struct eb_event *event, const char *topic, const char *key_field,
+                          eb_delivered delivered, void *arg, struct eb_error *err) {
+    enum eb_status status = check_event(bus, event, topic, err);
+
+    if (status != EB_OK)
+        return status;
     const struct ebi_key key = { .field = key_field };
     return ebi_produce(bus->producer, event, topic, &key, delivered, arg, err);
 }

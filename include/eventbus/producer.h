@@ -43,6 +43,11 @@ void eb_bus_queue_wait(struct eb_bus *, int timeout_ms);
 enum eb_status eb_produce(struct eb_bus *, const struct eb_event *, const char *topic, const char *key_field,
                           eb_delivered delivered, void *arg, struct eb_error *);
 
+/* Adds an event that eb_produce did not take (EB_FULL) to the file of undelivered events, which `eventbus produce --undelivered` sends
+ * again. topic and key_field as for eb_produce. The event is safe on disk when this returns EB_OK. Any thread; it waits for the disk. */
+enum eb_status eb_keep_undelivered(struct eb_bus *, const struct eb_event *, const char *topic, const char *key_field,
+                                   struct eb_error *);
+
 #ifdef __cplusplus
 }
 #endif

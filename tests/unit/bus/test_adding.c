@@ -1,4 +1,4 @@
-/* tests/unit/bus/test_adding.c - signals that a program adds while its bus is open. */
+/* tests/unit/bus/test_adding.c - signals that a program adds while its bus is open; an event that is kept for later. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,5 +106,21 @@ Test(adding, the_new_signal_has_the_routes_of_the_earlier_one) {
     cr_assert_str_eq(routes[0]->full_topic, "logins");
     cr_assert_not_null(ebi_routes_key(bus->routes, signal, "logins"));
     free(wide);
+    close_all();
+}
+
+Test(adding, an_event_that_was_not_taken_is_kept_for_later) {
+    open_bus_on("full", NULL, "");
+    struct eb_event *event = fixture_login(bus, 1, "ada");
+
+    cr_assert_eq(eb_keep_undelivered(bus, event, "t", "user.pii.username", &err), EB_OK, "%s", err.text);
+    cr_assert_eq(eb_keep_undelivered(bus, event, "t", "user.pii.nick", &err), EB_PERMANENT);
+    cr_assert_eq(eb_keep_undelivered(bus, event, " ", NULL, &err), EB_PERMANENT);
+    cr_assert_eq(fixture_undelivered("\"partitionkey\":\"ada\""), 1);
+    cr_assert_eq(fixture_undelivered("\"topic\":\"t\""), 1);
+    eb_event_free(event);
+    cr_assert_eq(eb_bus_close(bus, 60000, &err), EB_RETRIABLE, "closing tells of it");
+    cr_assert(strstr(err.text, "1 event(s) were not delivered"), "%s", err.text);
+    bus = NULL;
     close_all();
 }
