@@ -83,12 +83,15 @@ struct ebpy_origin {
     ...;
 };
 
-enum eb_status ebpy_open(struct eb_bus **, const char *const *, const char *const *, struct ebpy_log *, struct eb_error *);
+const char *ebpy_built_with(void);
+enum eb_status ebpy_open(struct eb_bus **, const char *const *, const char *const *, const char *const *, struct ebpy_log *,
+                         struct eb_error *);
+const struct eb_signal *ebpy_signal_add(struct eb_bus *, const char *, size_t, struct eb_error *);
 void ebpy_on_delivery(struct eb_bus *, void *);
 enum eb_status ebpy_connect(struct eb_bus *, const struct eb_signal *, const char *, void *, int, struct eb_error *);
 enum eb_status ebpy_send(const struct eb_signal *, const char *, size_t, const struct ebpy_origin *, char *, struct eb_error *);
 enum eb_status ebpy_produce(struct eb_bus *, const struct eb_signal *, const char *, size_t, const struct ebpy_origin *,
-                            const char *, const char *, void *, char *, struct eb_error *);
+                            const char *, const char *, int, void *, char *, struct eb_error *);
 int ebpy_gate_close(int);
 void ebpy_gate_open(void);
 

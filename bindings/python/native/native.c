@@ -209,13 +209,42 @@ static void ebpy_log_free(struct ebpy_log *log) {
 
 /* ---- The bus ---- */
 
+/* What an older library has not: its address is NULL there. */
+extern const struct eb_signal *eb_signal_add(struct eb_bus *, const char *, size_t, struct eb_error *) __attribute__((weak));
+extern enum eb_status eb_keep_undelivered(struct eb_bus *, const struct eb_event *, const char *, const char *,
+                                          struct eb_error *) __attribute__((weak));
+
+/* The version of the headers that this was built with. */
+static const char *ebpy_built_with(void) {
+    return EB_VERSION;
+}
+
+static enum eb_status too_old(const char *lacks, struct eb_error *err) {
+    snprintf(err->text, sizeof err->text,
+             "the libeventbus that is loaded is older than the one that this package was built with: it has no %s; install "
+             "libeventbus %s or later",
+             lacks, EB_VERSION);
+    err->status = EB_PERMANENT;
+    err->kind = EB_KIND_SYSTEM;
+    return EB_PERMANENT;
+}
+
 static enum eb_status ebpy_open(struct eb_bus **bus, const char *const *files, const char *const *overrides,
-                                struct ebpy_log *log, struct eb_error *err) {
+                                const char *const *defaults, struct ebpy_log *log, struct eb_error *err) {
     const struct eb_bus_options options = {
-        .size = sizeof options, .files = files, .overrides = overrides, .log = log_put, .log_arg = log
+        .size = sizeof options, .files = files, .overrides = overrides, .defaults = defaults, .log = log_put, .log_arg = log
     };
 
+    if (defaults && !eb_signal_add) /* both came at once */
+        return too_old("eb_bus_options.defaults", err);
     return eb_bus_open(bus, &options, err);
+}
+
+static const struct eb_signal *ebpy_signal_add(struct eb_bus *bus, const char *schema, size_t len, struct eb_error *err) {
+    if (eb_signal_add)
+        return eb_signal_add(bus, schema, len, err);
+    too_old("eb_signal_add", err);
+    return NULL;
 }
 
 /* handle NULL: no callback. */
@@ -275,15 +304,20 @@ static enum eb_status ebpy_send(const struct eb_signal *signal, const char *json
     return status;
 }
 
-/* Puts an event into the producer's queue; handle NULL: no callback. eb_produce says what it returns. */
+/* Puts an event into the producer's queue; handle NULL: no callback. eb_produce says what it returns. keep: what a full queue does not
+ * take goes to the file of undelivered events; EB_END then. */
 static enum eb_status ebpy_produce(struct eb_bus *bus, const struct eb_signal *signal, const char *json, size_t len,
-                                   const struct ebpy_origin *origin, const char *topic, const char *key_field, void *handle,
-                                   char *id, struct eb_error *err) {
+                                   const struct ebpy_origin *origin, const char *topic, const char *key_field, int keep,
+                                   void *handle, char *id, struct eb_error *err) {
     struct eb_event *event = NULL;
     enum eb_status status = make_event(signal, json, len, origin, &event, id, err);
 
     if (status == EB_OK)
         status = eb_produce(bus, event, topic, key_field, handle ? delivered : NULL, handle, err);
+    if (status == EB_FULL && keep && eb_keep_undelivered) {
+        status = eb_keep_undelivered(bus, event, topic, key_field, err);
+        status = status == EB_OK ? EB_END : status;
+    }
     eb_event_free(event);
     return status;
 }

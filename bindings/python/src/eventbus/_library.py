@@ -23,6 +23,17 @@ def loaded() -> Tuple[Any, Any]:
     return ffi, lib
 
 
+def _numbers(version: str) -> Tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
+
+
+if problem is None:
+    _here, _built = ffi.string(lib.eb_version()).decode(), ffi.string(lib.ebpy_built_with()).decode()
+    if _numbers(_here) < _numbers(_built):
+        problem = (f"libeventbus {_here} is loaded, which is older than the {_built} that this package was built with; install "
+                   f"libeventbus {_built} or later")
+
+
 def version() -> str:
     """The version of the libeventbus that is loaded, such as "0.1.0"."""
     ffi, lib = loaded()

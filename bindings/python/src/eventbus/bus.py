@@ -19,6 +19,7 @@ from .event import EPOCH, Event, Receipt, raise_for
 
 _alive: Any = WeakKeyDictionary()      # what arrays of C point to, for as long as they are there
 Path = Union[str, "os.PathLike[str]"]
+KEPT = 2            # EB_END of ebpy_produce
 METADATA = ("id", "source", "sourcehost", "sourcelib", "time", "minorversion")
 
 
@@ -28,6 +29,7 @@ class Bus:
     files       the INI file, or several, of which later ones override earlier ones, or folders of them; None: the first of
                 $EVENTBUS_CONFIG, ./eventbus.ini and the installed file
     overrides   {"KIND.NAME.KEY": "VALUE"}, which count after all files: {"broker.main.path": "/tmp/bus.db"}
+    defaults    the same, for keys that neither files nor overrides set; with files="/dev/null" they are the whole configuration
     on_delivery called with the Receipt of each event that was queued, in a thread of the library. It must be quick, and must
                 not wait for the bus
     queue_wait  seconds that sending waits when the queue is full: None: what the configuration says (queue_wait);
@@ -40,6 +42,7 @@ class Bus:
     """
 
     def __init__(self, files: Union[None, Path, Sequence[Path]] = None, *, overrides: Optional[Mapping[str, Any]] = None,
+                 defaults: Optional[Mapping[str, Any]] = None,
                  on_delivery: Optional[Callable[[Receipt], Any]] = None, queue_wait: Optional[float] = None) -> None:
         ffi, lib = _library.loaded()
         self._pid = os.getpid()
@@ -54,7 +57,8 @@ class Bus:
         self._on_delivery = Delivery(on_delivery) if on_delivery else None
         self._log = LogReader()
         pointer, error = ffi.new("struct eb_bus **"), ffi.new("struct eb_error *")
-        status = lib.ebpy_open(pointer, _texts(_paths(files)), _texts(_pairs(overrides)), self._log.queue, error)
+        status = lib.ebpy_open(pointer, _texts(_paths(files)), _texts(_pairs(overrides)), _texts(_pairs(defaults)), self._log.queue,
+                               error)
         if status != 0:
             self._log.close()
             raise_for(status, error)
@@ -81,15 +85,17 @@ class Bus:
         return self._send(type, data, None, None, None, metadata)
 
     def produce(self, type: str, data: Mapping[str, Any], topic: str, key_field: Optional[str] = None, *,
-                on_delivery: Optional[Callable[[Receipt], Any]] = None, **metadata: Any) -> str:
+                on_delivery: Optional[Callable[[Receipt], Any]] = None, keep: bool = False, **metadata: Any) -> str:
         """Queues an event for one topic, named without the prefix, whatever the routes say. Returns the event's id.
 
         key_field   the path of the key in the data, "user.pii.username"; events of one key keep their order; None: no key
         on_delivery called with the Receipt of this event, after the bus's own
+        keep        True: an event that a full queue does not take goes to undelivered.jsonl, which `eventbus produce
+                    --undelivered` sends again, instead of QueueFullError; it has no Receipt
 
         Raises QueueFullError: not taken, and PermanentError: the data or the key field does not fit, or no producer is configured.
         """
-        return self._send(type, data, topic, key_field, on_delivery, metadata)
+        return self._send(type, data, topic, key_field, on_delivery, metadata, keep)
 
     def flush(self, timeout: Optional[float] = None) -> None:
         """Waits until all events sent so far are delivered or given up, `timeout` seconds at most; None: without limit.
@@ -100,7 +106,7 @@ class Bus:
             raise_for(_library.lib.eb_bus_flush(pointer, milliseconds(timeout), error), error)
 
     def _send(self, type: str, data: Mapping[str, Any], topic: Optional[str], key_field: Optional[str],
-              on_delivery: Optional[Callable[[Receipt], Any]], metadata: Dict[str, Any]) -> str:
+              on_delivery: Optional[Callable[[Receipt], Any]], metadata: Dict[str, Any], keep: bool = False) -> str:
         ffi, lib = _library.ffi, _library.lib
         text, error, room = as_json(data), ffi.new("struct eb_error *"), ffi.new("char[]", 64)
         origin, kept = _origin(metadata) if metadata else (ffi.NULL, None)
@@ -110,10 +116,13 @@ class Bus:
                 status = lib.ebpy_send(signal, text, len(text), origin, room, error)
             else:
                 delivery = self._delivery(on_delivery)
-                status = lib.ebpy_produce(pointer, signal, text, len(text), origin, _bytes(topic), _bytes(key_field),
+                status = lib.ebpy_produce(pointer, signal, text, len(text), origin, _bytes(topic), _bytes(key_field), keep,
                                           delivery.handle if delivery else ffi.NULL, room, error)
                 if status != 0 and delivery:
                     self._deliveries.discard(delivery)
+                if status == KEPT:
+                    logger.error("the producer's queue is full: event %s of %s for topic %s is kept in undelivered.jsonl",
+                                 _library.text(room), type, topic)
         del kept
         raise_for(status, error)
         return _library.text(room) or ""
@@ -144,6 +153,19 @@ class Bus:
         """The Avro schema of an event type."""
         with self._use() as pointer:
             return dict(json.loads(_library.text(_library.lib.eb_signal_schema(self._signal(pointer, type))) or "{}"))
+
+    def add_signal(self, schema: Union[str, Mapping[str, Any]]) -> str:
+        """Adds a signal from its Avro schema, JSON text or a dict: a record whose namespace is the event type, which is returned. It
+        takes the place of one of that type whose schema differs."""
+        text = (schema if isinstance(schema, str) else json.dumps(schema)).encode()
+        error = _library.ffi.new("struct eb_error *")
+        with self._use() as pointer:
+            signal = _library.lib.ebpy_signal_add(pointer, text, len(text), error)
+            if signal == _library.ffi.NULL:
+                raise_for(error.status, error)
+            type = _library.text(_library.lib.eb_signal_type(signal)) or ""
+            self._signals[type] = signal
+        return type
 
     def connect(self, receiver: Callable[[Event], Any], type: Optional[str] = None, name: Optional[str] = None) -> str:
         """Connects a receiver to an event type, or with None to all of them: it gets each Event that this program sends, or
