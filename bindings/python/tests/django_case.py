@@ -75,12 +75,20 @@ def sqlite_site(t, **settings):
     t.write("site.ini", t.read("site.ini") + f"producer = main\nconsumer = main\n[broker main]\nplugin = sqlite\npath = {t.path('bus.db')}\n")
 
 
-def run(t, text, *words, status=0, env=None):
-    """Runs a script in the site, and returns what it said."""
+def _script(t, text):
     t.scripts = getattr(t, "scripts", 0) + 1
-    done = t.run(t.write(f"script{t.scripts}.py", BEGIN + text), *words, command=made().python, env=environment(env), status=status, timeout=120)
+    return t.write(f"script{t.scripts}.py", BEGIN + text)
+
+
+def run(t, text, *words, status=0, env=None, stdin=""):
+    """Runs a script in the site, and returns what it said."""
+    done = t.run(_script(t, text), *words, command=made().python, env=environment(env), status=status, timeout=300, stdin=stdin)
     t.last = done
     return json_lines(done.out)
+
+
+def start(t, text, *words):
+    return t.start(_script(t, text), *words, command=made().python, env=environment())
 
 
 def consume(t, topic, group, extra="{}", status=0, command="consume_events"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set
 
 from django.conf import settings
@@ -203,11 +204,9 @@ def _say_unknown() -> None:
 def explained(text: str, names: Dict[str, str]) -> str:
     """The text of an error of the bus, with the setting's name where it is about one."""
     for key, name in names.items():
-        kind, _, rest = key.partition(".")
-        section, _, last = rest.rpartition(".")
-        title = f"[{kind} {section}] {last}" if section else f"[{kind}] {last}"
-        if f"a default of the program: {title}:" in text:
-            return text.replace(f"a default of the program: {title}:", f"the setting {name}:")
+        *section, last = key.split(".", 2)
+        title = re.escape(f"[{' '.join(section)}]")
+        text = re.sub(f"a default of the program: {title}:? {re.escape(last)}:", lambda _, name=name: f"the setting {name}:", text)
     return text
 
 
