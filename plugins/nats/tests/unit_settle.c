@@ -4,7 +4,7 @@
 #include <string.h>
 #include "../consumer.h"
 
-enum { MESSAGES = 2000, LEASE_MS = 30000, ACK_TIMEOUT_MS = 5000 };
+enum { MESSAGES = 2000, LEASE_MS = 100000000, ACK_TIMEOUT_MS = 5000 };
 
 static int n_checks, n_failed;
 
@@ -209,6 +209,28 @@ static void full_places_lose_nothing(void) {
     check(n_settled[0] == 5 + EBN_BATCHES - 1, "as are all others");
 }
 
+static void what_has_no_answer_keeps_no_place(void) {
+    begin(1);
+    ack(0, 1, 0);
+    for (int64_t i = 1; i <= 2 * EBN_BATCHES; i++)
+        ebn_settle_due(&c, i * ACK_TIMEOUT_MS);
+    check(n_sent == 2 * EBN_BATCHES + 1 && sent[n_sent - 1] != sent[n_sent - 2], "it is sent with new numbers on and on");
+    for (size_t i = 0; i < 2 * EBN_BATCHES; i++)
+        ebn_settle_up(&c, 0);
+    check(n_sent == 4 * EBN_BATCHES + 1 && sent[n_sent - 1] != sent[n_sent - 2], "and so it is on new connections");
+    answer(sent[n_sent - 1], 1, 0);
+    check(n_settled[0] == 1, "until it has one");
+    begin(EBN_BATCHES + 3);
+    for (size_t i = 0; i < EBN_BATCHES; i++) {
+        ack(i, 1, 0);
+        ebn_lose(&c, messages[i]);
+    }
+    ebn_settle_up(&c, 0);
+    for (size_t i = EBN_BATCHES; i < EBN_BATCHES + 3; i++)
+        ack(i, 1, 0);
+    check(sent[n_sent - 1] != sent[n_sent - 2], "what was lost on the connection before has no place on this one");
+}
+
 static void what_was_lost_is_not_confirmed(void) {
     begin(3);
     ack(0, 3, 0);
@@ -230,6 +252,7 @@ int main(void) {
     another_connection_begins_anew();
     more_batches_than_places_are_all_confirmed();
     full_places_lose_nothing();
+    what_has_no_answer_keeps_no_place();
     what_was_lost_is_not_confirmed();
     begin(0);
     printf("1..%d\n", n_checks);
