@@ -1,6 +1,8 @@
 /* tests/conformance/test_kit.c - the kit's own promises: rules that quote the headers, cases that can be named. */
 #include <criterion/criterion.h>
 #include <ctype.h>
+#include <limits.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -9,6 +11,7 @@
 #include <eventbus/conform.h>
 #include "runner/process.h"
 #include "runner/cases.h"
+#include "host/host.h"
 #include "host/random.h"
 
 /* A header's text as one line: comment marks and runs of blanks are one blank. */
@@ -161,4 +164,44 @@ Test(chance, is_the_same_for_the_same_seed) {
     cr_assert_eq(first, ebc_random(&b));
     cr_assert_neq(first, ebc_random(&c));
     cr_assert_neq(ebc_random_seed(1, "a"), ebc_random_seed(1, "b"));
+}
+
+/* ---- a machine that stands still ---- */
+
+static jmp_buf out;
+static char skipped[300];
+static int made, last_false;
+
+static void on_skip(struct ebc_test *t, const char *why) {
+    (void)t;
+    snprintf(skipped, sizeof skipped, "%s", why);
+    longjmp(out, 1);
+}
+
+static const struct ebc_observer skips = { .skip = on_skip };
+
+static bool attempt(struct ebc_test *t, int number) {
+    (void)t;
+    cr_assert_eq(number, made);
+    return made++ > last_false;
+}
+
+Test(attempts, end_with_the_first_that_tells_something) {
+    struct ebc_test t = { .observer = &skips };
+
+    last_false = 1;
+    if (setjmp(out) == 0)
+        ebc_attempt(&t, attempt);
+    cr_assert_eq(made, 3);
+    cr_assert_str_empty(skipped);
+}
+
+Test(attempts, skip_the_case_when_none_tells_anything) {
+    struct ebc_test t = { .observer = &skips };
+
+    last_false = INT_MAX;
+    if (setjmp(out) == 0)
+        ebc_attempt(&t, attempt);
+    cr_assert_eq(made, 4);
+    cr_assert(strstr(skipped, "longer lease by -o"), "%s", skipped);
 }
