@@ -45,6 +45,18 @@ def login(number, name="ada"):
 def send(number, **more):
     return SESSION_LOGIN_COMPLETED.send_event(user=login(number), **more)
 '''
+# Sends what stands on its input, as tests/interop/peer.py takes it, to the topic of its second argument.
+SEND = """
+sys.path.insert(0, sys.argv[1])
+from peer import key_field_of, metadata_of, of_json
+from openedx_events.tooling import OpenEdxPublicSignal
+for line in sys.stdin:
+    event = json.loads(line)
+    signal = OpenEdxPublicSignal.get_signal_by_type(event["event_type"])
+    data = {name: of_json(kind, event["data"][name]) for name, kind in signal.init_data.items()}
+    get_producer().send(signal=signal, topic=sys.argv[2], event_key_field=key_field_of(signal), event_data=data,
+                        event_metadata=metadata_of(signal, event["metadata"]))
+"""
 LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
 ROUTES = {LOGIN: {"logins": {"event_key_field": "user.pii.username", "enabled": True}}}
 
@@ -73,6 +85,11 @@ def sqlite_site(t, **settings):
     site(t, **settings)
     t.configure(f"producer = main\nconsumer = main\n[broker main]\nplugin = sqlite\npath = {t.path('bus.db')}\n")
     t.write("site.ini", t.read("site.ini") + f"producer = main\nconsumer = main\n[broker main]\nplugin = sqlite\npath = {t.path('bus.db')}\n")
+
+
+def wire(golden):
+    """A golden as a line of the input of SEND and of peer.py."""
+    return {"event_type": golden["event_type"], "data": golden["data"], "metadata": dict(golden["metadata"])}
 
 
 def _script(t, text):

@@ -3,7 +3,7 @@
 EB_SOAK=1: 10,000 events go across the change from one to the other."""
 import json
 
-from django_case import consume, run, site, start, start_consumer
+from django_case import SEND, consume, run, site, start, start_consumer, wire
 from events import exact, goldens
 from harness import TOP, json_lines, main, size
 from python_service import received, redis_service
@@ -13,26 +13,10 @@ AT_END = '{"exit_at_end": true}'
 # What a site on event-bus-redis has, and what it changes.
 OLD = {"EVENT_BUS_PRODUCER": "edx_event_bus_redis.create_producer", "EVENT_BUS_CONSUMER": "edx_event_bus_redis.RedisEventConsumer"}
 NEW = {"EVENT_BUS_PRODUCER": "eventbus.openedx.create_producer", "EVENT_BUS_CONSUMER": "eventbus.openedx.EventBusConsumer"}
-# Sends goldens as a service does; the lines of its input are those of tests/interop/peer.py.
-SEND = """
-sys.path.insert(0, sys.argv[1])
-from peer import key_field_of, metadata_of, of_json
-from openedx_events.tooling import OpenEdxPublicSignal
-for line in sys.stdin:
-    event = json.loads(line)
-    signal = OpenEdxPublicSignal.get_signal_by_type(event["event_type"])
-    data = {name: of_json(kind, event["data"][name]) for name, kind in signal.init_data.items()}
-    get_producer().send(signal=signal, topic="all", event_key_field=key_field_of(signal), event_data=data,
-                        event_metadata=metadata_of(signal, event["metadata"]))
-"""
 
 
 def redis_site(t, redis, **settings):
     site(t, **{"EVENT_BUS_REDIS_CONNECTION_URL": redis.url, **settings})
-
-
-def wire(golden):
-    return {"event_type": golden["event_type"], "data": golden["data"], "metadata": dict(golden["metadata"])}
 
 
 @redis_test()
@@ -41,7 +25,7 @@ def our_producer_writes_what_theirs_writes(t, redis):
     events = goldens()
     lines = "".join(json.dumps(wire(golden)) + "\n" for golden in events)
     redis_site(t, redis)
-    run(t, SEND, f"{TOP}/tests/interop", stdin=lines)
+    run(t, SEND, f"{TOP}/tests/interop", "all", stdin=lines)
     redis_service(t, redis).produce("theirs", [wire(golden) for golden in events])
     ours, theirs = redis.entries("all"), redis.entries("theirs")
     t.equal(len(ours), len(events))
@@ -116,6 +100,34 @@ get_producer().flush(60)
     redis.start()
     worker.wait(0, timeout=120)
     t.equal(len(redis.entries("logins")), 5)
+
+
+@redis_test()
+def speed_beside_the_python_packages(t, redis):
+    """Printed, not judged: events a second through the producer and to a receiver, in one process each, on this machine."""
+    n = size(500, 20000)
+    redis_site(t, redis, LOGGING=None, EVENT_BUS_REDIS_AUDIT_LOGGING_ENABLED=False, EVENT_BUS_REDIS_STREAM_MAX_LEN=2 * n)
+    theirs, = redis_service(t, redis).run("bench", "--count", n)
+    ours, = run(t, """
+count, producer, data, times = int(sys.argv[1]), get_producer(), {"user": login(1)}, []
+SESSION_LOGIN_COMPLETED.receivers.clear()
+SESSION_LOGIN_COMPLETED.sender_receivers_cache.clear()
+SESSION_LOGIN_COMPLETED.connect(lambda **_: times.append(time.perf_counter()), weak=False)
+def send_all(count):
+    for _ in range(count):
+        producer.send(signal=SESSION_LOGIN_COMPLETED, topic="ours", event_key_field="user.pii.username", event_data=data,
+                      event_metadata=SESSION_LOGIN_COMPLETED.generate_signal_metadata())
+    producer.flush(60)
+send_all(20)
+begin = time.perf_counter()
+send_all(count)
+produced = time.perf_counter() - begin
+make_single_consumer(topic="ours", group_id="g", exit_at_end=True).consume_indefinitely()
+say(n=len(times), produce_per_s=round(count / produced), consume_per_s=round((len(times) - 1) / (times[-1] - times[0])))
+""", n)
+    t.equal(ours["n"], n + 20)
+    print(f"# produced a second: {ours['produce_per_s']} here, {theirs['produce_per_s']} there; "
+          f"received: {ours['consume_per_s']} here, {theirs['consume_per_s']} there")
 
 
 main()

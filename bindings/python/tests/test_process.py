@@ -1,9 +1,11 @@
 """bindings/python/tests/test_process.py - the program around the bus: its end, its forks, its signals."""
 import json
+import os
+import shutil
 import signal
 
 from python_case import LOGIN, environment, made, run, sqlite, start
-from harness import main, size, test
+from harness import BUILD, main, size, test
 
 
 def produce(t, n, topic="logins"):
@@ -231,6 +233,21 @@ except eventbus.PermanentError as error:
     hidden = t.write("lib/libeventbus.so.0", "not a library")
     done = t.run(script, command=made().python, env=environment({"LD_LIBRARY_PATH": hidden.rsplit("/", 1)[0]}))
     t.contains(done.out, "SYSTEM libeventbus cannot be loaded", "LD_LIBRARY_PATH")
+
+
+@test
+def an_older_library_is_named_as_that(t):
+    """One that lacks what came last: here it has another name, so that the loader does not find it."""
+    os.mkdir(t.path("old"))
+    shutil.copy(f"{BUILD}/.libs/libeventbus.so.0", t.path("old/libeventbus.so.0"))
+    with open(t.path("old/libeventbus.so.0"), "r+b") as file:
+        data = file.read()
+        file.seek(0)
+        file.write(data.replace(b"\x00eb_signal_add\x00", b"\x00eb_signal_xxx\x00"))
+    done = t.run("-c", "import eventbus\ntry:\n    eventbus.Bus('/dev/null', defaults={'eventbus.service': 'x'})\n"
+                 "except eventbus.PermanentError as error:\n    print(error.kind.name, error)\n",
+                 command=made().python, env=environment({"LD_LIBRARY_PATH": t.path("old")}))
+    t.contains(done.out, "SYSTEM ", "older", "install libeventbus")
 
 
 main()

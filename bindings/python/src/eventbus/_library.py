@@ -10,7 +10,8 @@ ffi: Any = None
 lib: Any = None
 
 try:
-    from ._native import ffi, lib
+    from . import _native
+    ffi, lib = _native.ffi, _native.lib
 except ImportError as error:
     problem = (f"libeventbus cannot be loaded: {error}; install libeventbus in the version that this package was built with "
                "(and run ldconfig), or name its folder in LD_LIBRARY_PATH")

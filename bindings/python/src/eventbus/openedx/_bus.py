@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import threading
 from typing import Any, Dict, Optional, Set
+from weakref import WeakSet
 
 from .. import _library
 from ..bus import Bus
@@ -12,7 +13,7 @@ from .settings import Configuration, explained, logger, refuse
 
 FORK_S = 2                      # that a fork waits for what is on its way
 
-_all: Set[Any] = set()          # every ProcessBus
+_all: Any = WeakSet()           # every ProcessBus
 
 
 class ProcessBus:

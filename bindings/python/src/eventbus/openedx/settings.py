@@ -206,7 +206,7 @@ def explained(text: str, names: Dict[str, str]) -> str:
     for key, name in names.items():
         *section, last = key.split(".", 2)
         title = re.escape(f"[{' '.join(section)}]")
-        text = re.sub(f"a default of the program: {title}:? {re.escape(last)}:", lambda _, name=name: f"the setting {name}:", text)
+        text = re.sub(f"a default of the program: {title}:? {re.escape(last)}:", f"the setting {name}:", text)
     return text
 
 
