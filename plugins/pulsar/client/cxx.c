@@ -3,6 +3,7 @@
  * objects are laid out otherwise is noticed. */
 #include "client/libpulsar.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #ifdef HAVE_PULSAR_ACK_RECEIPT
@@ -76,6 +77,87 @@ bool pl_cxx_id(const pulsar_message_id_t *id, struct pl_id_numbers *numbers) {
     (void)id;
     (void)numbers;
     return false;
+}
+#endif
+
+/* A std::string as libstdc++ lays it out since its version 5, which the names of the functions below say. */
+struct cxx_text {
+    const char *data;
+    size_t len;
+    char small[16];
+};
+
+#ifdef HAVE_PULSAR_SET_PROPERTY
+void *property_set(void *builder, const struct cxx_text *name, const struct cxx_text *value) __asm__(
+    "_ZN6pulsar14MessageBuilder11setPropertyERKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEES8_");
+
+/* An object of the C interface begins with a MessageBuilder, which only reads the two. */
+void pl_set_property(pulsar_message_t *message, struct eb_text name, struct eb_text value) {
+    const struct cxx_text of_name = { .data = name.data, .len = name.len }, of_value = { .data = value.data, .len = value.len };
+
+    property_set(message, &of_name, &of_value);
+}
+#else
+void pl_set_property(pulsar_message_t *message, struct eb_text name, struct eb_text value) {
+    pulsar_message_set_property(message, name.data, value.data);
+}
+#endif
+
+#ifdef HAVE_PULSAR_PROPERTIES
+const struct cxx_map *properties_get(const void *message) __asm__("_ZNK6pulsar7Message13getPropertiesB5cxx11Ev");
+
+/* A std::map of such texts. The first pair is the header's left one. */
+struct cxx_links {
+    int color;
+    const struct cxx_links *parent, *left, *right;
+};
+
+struct cxx_pair {
+    struct cxx_links links;
+    struct cxx_text name, value;
+};
+
+struct cxx_map {
+    char compare;
+    struct cxx_links header;
+    size_t n;
+};
+
+/* The pair behind one that is not the last. */
+static const struct cxx_links *next_of(const struct cxx_links *at) {
+    if (at->right) {
+        for (at = at->right; at->left; at = at->left)
+            continue;
+        return at;
+    }
+    while (at == at->parent->right)
+        at = at->parent;
+    return at->parent;
+}
+
+/* An object of the C interface is one of MessageBuilder and one of Message, each of which is a std::shared_ptr: 16 bytes. */
+int pl_cxx_properties(const pulsar_message_t *message, struct eb_header *list, int room) {
+    enum { BUILDER = 16, OBJECT = 32 };
+    bool fits = malloc_usable_size((void *)(uintptr_t)message) >= OBJECT;
+    const struct cxx_map *map = fits ? properties_get((const char *)message + BUILDER) : NULL;
+    const struct cxx_links *at = map ? map->header.left : NULL;
+
+    for (size_t i = 0; map && i < map->n && i < (size_t)room; i++) {
+        const struct cxx_pair *pair = (const struct cxx_pair *)at;
+
+        list[i] = (struct eb_header){ .name = { pair->name.data, pair->name.len },
+                                      .value = { pair->value.data, pair->value.len } };
+        if (i + 1 < map->n)
+            at = next_of(at);
+    }
+    return !map ? -1 : map->n < INT32_MAX ? (int)map->n : INT32_MAX;
+}
+#else
+int pl_cxx_properties(const pulsar_message_t *message, struct eb_header *list, int room) {
+    (void)message;
+    (void)list;
+    (void)room;
+    return -1;
 }
 #endif
 

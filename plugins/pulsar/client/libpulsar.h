@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <pulsar/c/authentication.h>
+#include <eventbus/plugin.h>
 #include <pulsar/c/client.h>
 
 /* The broker confirms acknowledgements; without it the callback only says that they were sent. */
@@ -29,6 +30,13 @@ struct pl_id_numbers {
     int32_t partition, index, batch_size;
 };
 bool pl_cxx_id(const pulsar_message_id_t *, struct pl_id_numbers *);
+
+/* Sets a property, whose name and value end with NUL. */
+void pl_set_property(pulsar_message_t *, struct eb_text name, struct eb_text value);
+
+/* Lends up to `room` properties of a received message, valid while it lives, by name in the order of their bytes. Returns how many it
+ * has; -1: this libpulsar cannot, or its objects are laid out otherwise as far as that can be seen. */
+int pl_cxx_properties(const pulsar_message_t *, struct eb_header *list, int room);
 
 /* How long one try to connect may take, and the longest wait between two. */
 void pl_cxx_connecting(pulsar_client_configuration_t *, int timeout_ms, int max_backoff_ms);

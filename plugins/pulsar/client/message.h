@@ -34,6 +34,7 @@ struct pl_message_reading {
     struct eb_header *list;
     size_t room;
     pulsar_string_map_t *properties;
+    struct ebp_pairs pairs;
     char position[PL_POSITION_ROOM];
     char why[160];
 };
@@ -45,6 +46,21 @@ struct pl_message_reading {
  * without memory. */
 int32_t pl_message_read(struct pl_message_reading *r, pulsar_message_t *from, const struct pl_position *position,
                         const char *topic, struct eb_message *to, struct eb_error *err);
+
+/* A received message in bytes of the plugin's own. Zeroed: none. One of libpulsar's is some seventy pieces of memory: to free it at once, while
+ * the CPU has it at hand, and to copy what may come again is cheaper than to keep it. */
+struct pl_message_copy {
+    struct ebp_bytes bytes;
+    int64_t time_ms;
+    uint32_t deliveries;
+};
+
+/* Copies what pl_message_read has filled in. False: it is larger than is worth a copy, or cannot be read, or there is no memory. */
+bool pl_message_copy_of(struct pl_message_copy *, const struct eb_message *);
+
+/* As pl_message_read, from a copy. */
+int32_t pl_message_read_copy(struct pl_message_reading *, const struct pl_message_copy *, const struct pl_position *,
+                             const char *topic, struct eb_message *to, struct eb_error *);
 
 void pl_message_reading_free(struct pl_message_reading *);
 

@@ -3,20 +3,35 @@
 
 /* ---- to the host ---- */
 
+/* The host has a message, and its verdict may have come already. */
+static void copy_delivered(struct pl_receiving *r, uint64_t token, const struct eb_message *message) {
+    struct pl_inflight *one = (struct pl_inflight *)ebp_token_find(&r->tokens, token);
+
+    if (!one || one->state != PL_DELIVERED || !one->message || !pl_message_copy_of(&one->copy, message))
+        return;
+    pulsar_message_free(one->message);
+    one->message = NULL;
+}
+
 /* Offers a message that is in no list. Returns what the host returns: with EB_OK it is in `out`, else in no list. */
 static int32_t offer(struct pl_receiving *r, struct pl_inflight *one, struct eb_error *err) {
+    const char *topic = one->source->topic;
+    uint64_t token = one->token;
     struct eb_message message;
-    int32_t status = pl_message_read(&r->reading, one->message, &one->position, one->source->topic, &message, err);
+    int32_t status = one->message ? pl_message_read(&r->reading, one->message, &one->position, topic, &message, err)
+                                  : pl_message_read_copy(&r->reading, &one->copy, &one->position, topic, &message, err);
 
     if (status != EB_OK)
         return status;
-    message.token = one->token;
+    message.token = token;
     one->state = PL_DELIVERED;
     pl_list_append(&r->out, one); /* before the host has it, since it may give a verdict at once */
     status = r->host->received(r->host, &message);
     if (status != EB_OK) {
         pl_list_remove(&r->out, one);
         one->state = PL_WAITING;
+    } else {
+        copy_delivered(r, token, &message);
     }
     return status;
 }

@@ -34,7 +34,7 @@ struct pl_inflight *pl_inflight_new(struct pl_receiving *r, const struct pl_arri
                                  .message = arrival->message,
                                  .id = id,
                                  .position = *position,
-                                 .bytes = pulsar_message_get_length(arrival->message),
+                                 .bytes = arrival->message ? pulsar_message_get_length(arrival->message) : 0,
                                  .connection = arrival->connection,
                                  .state = PL_WAITING,
                                  .same_hash = *place };
@@ -51,7 +51,9 @@ void pl_inflight_free(struct pl_receiving *r, struct pl_inflight *one) {
         place = &(*place)->same_hash;
     *place = one->same_hash;
     r->bytes -= one->bytes;
-    pulsar_message_free(one->message);
+    if (one->message)
+        pulsar_message_free(one->message);
+    ebp_bytes_free(&one->copy.bytes);
     pulsar_message_id_free(one->id);
     if (one->again)
         pulsar_message_free(one->again);

@@ -135,7 +135,7 @@ void pl_settle_work(struct pl_receiving *r) {
 
 /* ---- returned messages ---- */
 
-/* Makes a waiting record of a message, with a token of its own. */
+/* Makes a waiting record of a message, with a token of its own. NULL: of the old one's copy. */
 static int32_t wait_again(struct pl_receiving *r, struct pl_inflight *old, pulsar_message_t *message, pulsar_message_id_t *id,
                           struct eb_error *err) {
     struct pl_arrival arrival = { .message = message, .source = old->source, .connection = old->connection };
@@ -143,6 +143,12 @@ static int32_t wait_again(struct pl_receiving *r, struct pl_inflight *old, pulsa
 
     if (!one)
         return ebp_error_of_kind(err, EB_FATAL, EB_KIND_SYSTEM, ENOMEM, "out of memory for a returned message");
+    if (!message) {
+        one->copy = old->copy;
+        old->copy = (struct pl_message_copy){ 0 };
+        one->bytes = old->bytes;
+        r->bytes += one->bytes;
+    }
     pl_list_insert(&r->waiting, one);
     return EB_OK;
 }

@@ -76,8 +76,9 @@ enum pl_inflight_state {
 struct pl_inflight {
     struct ebp_token_slot slot;
     struct pl_source *source;
-    pulsar_message_t *message;
-    pulsar_message_id_t *id; /* what came with the message: only this one acknowledges a message of a batch */
+    pulsar_message_t *message;   /* NULL: it is in `copy` */
+    struct pl_message_copy copy; /* once the host has it */
+    pulsar_message_id_t *id;     /* what came with the message: only this one acknowledges a message of a batch */
     struct pl_position position;
     size_t bytes;
     uint32_t connection; /* over which it came last */

@@ -2,6 +2,7 @@
  * framework: it prints each check that fails, and ends with 1 then. */
 #include "config.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +282,78 @@ static void the_log_shows_no_token(void) {
     check(strlen(small) < sizeof small && strstr(small, "..."), "a long line", small);
 }
 
+static void note_line(void *arg, const char *line) {
+    snprintf(arg, 80, "%s", line);
+}
+
+static void log_line(const char *line) {
+    pulsar_logger_t logger = pl_log_bridge();
+
+    logger.log(pulsar_INFO, "HandlerBase.cc", 1, line, logger.ctx);
+}
+
+static void *log_elsewhere(void *arg) {
+    log_line(arg);
+    return NULL;
+}
+
+static void a_listener_hears_its_thread_alone(void) {
+    char heard[80] = "", not_heard[80] = "";
+    struct pl_log_listener listener = { .line = note_line, .arg = heard }, other = { .line = note_line, .arg = not_heard };
+    pthread_t thread;
+
+    pl_log_listen(&listener);
+    pl_log_listen(&other);
+    log_line("before");
+    check(!*heard, "heard by a thread that is nobody's", heard);
+    pl_log_heard_here(&listener);
+    log_line("one");
+    check(strcmp(heard, "one") == 0, "heard", heard);
+    if (pthread_create(&thread, NULL, log_elsewhere, "two") == 0)
+        pthread_join(thread, NULL);
+    check(strcmp(heard, "one") == 0, "heard of another thread", heard);
+    pl_log_unlisten(&listener);
+    log_line("three");
+    check(strcmp(heard, "one") == 0, "heard by one that listens no more", heard);
+    check(!*not_heard, "heard by another listener", not_heard);
+    pl_log_unlisten(&other);
+}
+
+static void a_copy_of_a_message_is_the_same(void) {
+    struct eb_header attrs[] = { { .name = ebp_text_of("type"), .value = ebp_text_of("t.v1") } };
+    struct eb_header headers[] = { { .name = ebp_text_of("x"), .value = ebp_text(NULL, 0) },
+                                   { .name = ebp_text_of("x"), .value = ebp_text_of("") } };
+    struct eb_message from = { .size = sizeof from,
+                               .id = ebp_text_of("1"),
+                               .payload = ebp_text("a\0b", 3),
+                               .time_ms = 7,
+                               .deliveries = 2,
+                               .attrs = attrs,
+                               .n_attrs = 1,
+                               .headers = headers,
+                               .n_headers = 2 };
+    const struct pl_position position = { .ledger = 5, .entry = 6, .partition = 1, .index = 2 };
+    struct pl_message_reading reading = { 0 };
+    struct pl_message_copy copy = { 0 };
+    struct eb_message to;
+    struct eb_error err;
+
+    check(pl_message_copy_of(&copy, &from) && pl_message_read_copy(&reading, &copy, &position, "a", &to, &err) == EB_OK, "copy",
+          "");
+    check(ebp_text_is(to.topic, "a") && ebp_text_is(to.position, "5:6:1:2") && to.partition == 1 && to.time_ms == 7 &&
+              to.deliveries == 2,
+          "place of a copy", "5:6:1:2");
+    check(ebp_text_equal(to.payload, from.payload) && ebp_text_is(to.id, "1") && !to.key.data && !to.decode_error.data, "copy",
+          "texts");
+    check(to.n_attrs == 1 && ebp_text_is(to.attrs[0].value, "t.v1") && to.n_headers == 2 && !to.headers[0].value.data &&
+              to.headers[1].value.data && to.headers[1].value.len == 0,
+          "copy", "attributes and headers");
+    ebp_bytes_free(&copy.bytes);
+    from.decode_error = ebp_text_of("damaged");
+    check(!pl_message_copy_of(&copy, &from), "copy", "of what cannot be read");
+    pl_message_reading_free(&reading);
+}
+
 static void results_have_their_class(void) {
     struct eb_error err;
 
@@ -300,11 +373,14 @@ int main(void) {
     a_token_is_read_anew_and_without_its_newline();
     a_copy_of_settings_has_texts_of_its_own();
     topics_have_names_in_pulsar();
-    positions_are_read_as_they_are_written();
+    for (int i = 0; i < 4; i++) /* first by the bytes of ids and by their numbers, then by the numbers alone */
+        positions_are_read_as_they_are_written();
     positions_have_an_order();
     bytes_of_an_id_may_be_anything();
     times_of_events_are_read();
     the_log_shows_no_token();
+    a_listener_hears_its_thread_alone();
+    a_copy_of_a_message_is_the_same();
     results_have_their_class();
     printf("%s\n", failed ? "failed" : "passed");
     return failed != 0;
