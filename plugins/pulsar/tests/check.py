@@ -16,7 +16,7 @@ import harness
 import pulsar_files
 import pulsar_server
 
-SHARED = ("messages", "order", "outage", "admin")           # they run one after the other against the same broker
+SHARED = ("messages", "order", "admin", "outage")           # they run one after the other against the same broker
 ALONE = ("control", "http")                                 # they need no broker
 ALL = (*ALONE, "kit", *SHARED, "security")
 

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import child
@@ -120,7 +121,7 @@ class PulsarServer:
                 self.path("metadata"), "--bookkeeper-dir", self.path("bookkeeper"), "--advertised-address", self.host]
 
     def start(self):
-        """Starts it, unless it runs, on the same ports and with the same data as before, and waits until a topic can be used."""
+        """Starts it, unless it runs, on the same ports and with the same data as before, and waits until topics can be used."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PULSAR_")}
         end = time.monotonic() + PATIENCE
         if not self._runs():
@@ -145,9 +146,20 @@ class PulsarServer:
                 if error.code != 409:                       # it was killed before the next line
                     return False
             self.topic(PROBE, "?force=true", "DELETE")
-            return True
+            return self._topics_answer()
         except (OSError, ValueError, http.client.HTTPException):
             return False
+
+    def _topics_answer(self):
+        """Whether each topic that it had before can be used. After a kill it recovers their ledgers when they are asked for, which may
+        fail for a while: "not enough non-faulty bookies"."""
+        for name in self.get("/admin/v2/persistent/public/default"):
+            try:
+                self.get(f"/admin/v2/persistent/{urllib.parse.quote(name.partition('://')[2])}/stats")
+            except urllib.error.HTTPError as error:
+                if error.code != 404:                       # it was being removed
+                    return False
+        return True
 
     def kill9(self):
         self._end(signal.SIGKILL)
