@@ -226,6 +226,53 @@ static int32_t count_lag(struct rd_admin *admin, int64_t until_ms, const char *t
     }
 }
 
+/* ---- what is pending ---- */
+
+/* Counts the pending entries up to an id. */
+static int32_t count_pending(struct rd_admin *admin, int64_t until_ms, const char *topic, const struct group *group,
+                             const char *end, int64_t *n, struct eb_error *err) {
+    struct rd_id from = { 0 };
+
+    for (*n = 0;;) {
+        const struct rd_node *reply, *last;
+        char start[RD_ID_ROOM];
+        int32_t status;
+        rd_id_print(from, start);
+        status = request_about(admin, until_ms, topic,
+                               (const char *[]){ "XPENDING", topic, group->name, start, end, "1000", NULL }, &reply, err);
+        if (status != EB_OK || !rd_is_array(reply, 1))
+            return status;
+        *n += (int64_t)reply->n;
+        last = &reply->items[reply->n - 1];
+        if (!rd_is_array(last, 1) || !rd_id_of(&last->items[0], &from))
+            return ebp_error(err, EB_RETRIABLE, 0, "topic %s: unexpected reply to XPENDING", topic);
+        from = rd_id_after(from);
+    }
+}
+
+/* Finds how many pending entries do not stand behind the group, where the lag counts them already: XGROUP SETID moves a group
+ * back and leaves what is pending. */
+static int32_t read_pending(struct rd_admin *admin, int64_t until_ms, const char *topic, const struct group *group, int64_t *n,
+                            struct eb_error *err) {
+    const struct rd_node *reply;
+    struct rd_id oldest, newest;
+    char at[RD_ID_ROOM];
+    int32_t status;
+
+    *n = 0;
+    if (group->pending == 0)
+        return EB_OK;
+    status = request_about(admin, until_ms, topic, (const char *[]){ "XPENDING", topic, group->name, NULL }, &reply, err);
+    if (status != EB_OK || !rd_is_array(reply, 3) || !rd_id_of(&reply->items[1], &oldest) ||
+        !rd_id_of(&reply->items[2], &newest))
+        return status; /* settled meanwhile */
+    *n = group->pending;
+    if (rd_id_compare(newest, group->at) <= 0)
+        return EB_OK;
+    rd_id_print(group->at, at);
+    return count_pending(admin, until_ms, topic, group, at, n, err);
+}
+
 /* Counts the live members, those that sent a command within claim_after. Returned entries are unsettled at nobody. */
 static int32_t read_members(struct rd_admin *admin, int64_t until_ms, const struct group *group, struct eb_group_info *info,
                             struct eb_error *err) {
@@ -255,6 +302,7 @@ static int32_t list_group(struct rd_admin *admin, int64_t until_ms, const char *
     struct eb_group_info info = { .size = sizeof info, .topic = topic, .group = group->name, .partition = "" };
     char position[RD_ID_ROOM], end[RD_ID_ROOM];
     struct rd_id last = { 0 };
+    int64_t pending = 0;
     bool found;
     int32_t status = read_edge(admin, until_ms, topic, true, &found, &last, err);
 
@@ -263,6 +311,8 @@ static int32_t list_group(struct rd_admin *admin, int64_t until_ms, const char *
     if (status == EB_OK && group->lag < 0)
         status = count_lag(admin, until_ms, topic, group, err);
     if (status == EB_OK)
+        status = read_pending(admin, until_ms, topic, group, &pending, err);
+    if (status == EB_OK)
         status = read_members(admin, until_ms, group, &info, err);
     if (status != EB_OK)
         return status;
@@ -270,7 +320,7 @@ static int32_t list_group(struct rd_admin *admin, int64_t until_ms, const char *
     rd_id_print(last, end);
     info.position = position;
     info.end = end;
-    info.lag = group->lag + group->pending;
+    info.lag = group->lag + pending;
     *stop = each(arg, &info) != 0;
     return EB_OK;
 }

@@ -103,7 +103,7 @@ static int32_t read_found(const struct rd_node *reply, const char *topic, const 
         return ebp_error(err, EB_RETRIABLE, 0, "moving a group of topic %s: unexpected reply to a script", topic);
     found->group = rd_id_of(&reply->items[1], &found->next);
     found->next = rd_id_after(found->next);
-    if (found->group && rd_id_of(&reply->items[2], &oldest))
+    if (found->group && rd_id_of(&reply->items[2], &oldest) && rd_id_compare(oldest, found->next) < 0)
         found->next = oldest;
     return EB_OK;
 }
@@ -191,6 +191,11 @@ static const char trim_script[] =
     "    end\n"
     "  end\n"
     "end\n"
+    "local function keep(ms, seq)\n"
+    "  if ms < least_ms or (ms == least_ms and seq < least_seq) then\n"
+    "    least, least_ms, least_seq = string.format('%.0f-%.0f', ms, seq), ms, seq\n"
+    "  end\n"
+    "end\n"
     "for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
     "  local info = {}\n"
     "  for i = 1, #group, 2 do info[group[i]] = group[i + 1] end\n"
@@ -200,11 +205,8 @@ static const char trim_script[] =
     "    end\n"
     "  else\n"
     "    local ms, seq = parts(info['last-delivered-id'])\n"
-    "    seq = seq + 1\n"
-    "    if info['pending'] > 0 then ms, seq = parts(redis.call('XPENDING', KEYS[1], info['name'])[2]) end\n"
-    "    if ms < least_ms or (ms == least_ms and seq < least_seq) then\n"
-    "      least, least_ms, least_seq = string.format('%.0f-%.0f', ms, seq), ms, seq\n"
-    "    end\n"
+    "    keep(ms, seq + 1)\n" /* a group that was moved back may have pending entries behind that */
+    "    if info['pending'] > 0 then keep(parts(redis.call('XPENDING', KEYS[1], info['name'])[2])) end\n"
     "  end\n"
     "end\n"
     "redis.call('XTRIM', KEYS[1], 'MINID', '=', least)\n"

@@ -17,25 +17,27 @@ enum { EVERY_MS = 1000, TOPICS_MAX = 4096, GAPS_EVERY_MS = 10000 };
 /* The longest stream that is searched for gaps. The server does nothing else meanwhile: up to 30 ms. */
 static const char gaps_up_to[] = "50000";
 
-/* A group still needs its oldest pending entry and everything behind it; with nothing pending, everything behind the
- * entry last delivered to it. Numbers in Lua are doubles, exact for ms; ids are compared as numbers and passed on as
- * the texts they are. LIMIT keeps XTRIM from going below the wanted length. Without any group nothing is acknowledged:
- * entries stay up to the hard length. */
+/* A group still needs its oldest pending entry and everything behind it, and everything behind the entry last delivered to it,
+ * which is the lower of the two where the group was moved back: XGROUP SETID leaves what is pending. Numbers in Lua are
+ * doubles, exact for ms; ids are compared as numbers and passed on as the texts they are. LIMIT keeps XTRIM from going below
+ * the wanted length. Without any group nothing is acknowledged: entries stay up to the hard length. */
 const char rd_trim_script[] =
     "local len, max, hard = redis.call('XLEN', KEYS[1]), tonumber(ARGV[1]), tonumber(ARGV[2])\n"
     "local read, unread, gaps = 0, 0, false\n"
     "if max > 0 and len > max then\n"
     "  local need, need_ms, need_seq, pending\n"
-    "  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
-    "    local info = {}\n"
-    "    for i = 1, #group, 2 do info[group[i]] = group[i + 1] end\n"
-    "    local id = info['last-delivered-id']\n"
-    "    if info['pending'] > 0 then id = redis.call('XPENDING', KEYS[1], info['name'])[2] end\n"
+    "  local function keep(id, is_pending)\n"
     "    local ms, seq = string.match(id, '^(%d+)%-(%d+)$')\n"
     "    ms, seq = tonumber(ms), tonumber(seq)\n"
     "    if not need or ms < need_ms or (ms == need_ms and seq < need_seq) then\n"
-    "      need, need_ms, need_seq, pending = id, ms, seq, info['pending'] > 0\n"
+    "      need, need_ms, need_seq, pending = id, ms, seq, is_pending\n"
     "    end\n"
+    "  end\n"
+    "  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do\n"
+    "    local info = {}\n"
+    "    for i = 1, #group, 2 do info[group[i]] = group[i + 1] end\n"
+    "    keep(info['last-delivered-id'], false)\n"
+    "    if info['pending'] > 0 then keep(redis.call('XPENDING', KEYS[1], info['name'])[2], true) end\n"
     "  end\n"
     "  if need then read = redis.call('XTRIM', KEYS[1], 'MINID', '~', need, 'LIMIT', math.min(len - max, 100000)) end\n"
     "  gaps = pending and len - read > max and len - read <= tonumber(ARGV[3])\n"

@@ -156,4 +156,45 @@ def a_stream_of_the_python_producer_keeps_its_unread_entries_from_us(t, redis):
     sender.end()
 
 
+# ---- A group that was moved back ----
+
+def moved_back(redis, events, to):
+    """The group has been given all events and acknowledged all but the newest, and is moved back behind event `to`, which
+    leaves it what is pending. Answers the ids."""
+    ids = [entry_id for entry_id, _ in redis.entries("a")]
+    redis.call("XGROUP", "CREATE", "a", "g", "0")
+    redis.call("XREADGROUP", "GROUP", "g", "holder", "COUNT", events, "STREAMS", "a", ">")
+    redis.call("XACK", "a", "g", *ids[:-1])
+    redis.call("XGROUP", "SETID", "a", "g", ids[to])
+    return ids
+
+
+@redis_test(keys=SHORT)
+def a_producer_keeps_what_a_group_that_was_moved_back_has_not_read(t, redis):
+    sender = Sender(t, "a")
+    sender.send(1000)
+    ids = moved_back(redis, 1000, to=399)
+    seen = looks(redis)
+
+    def looked_again():
+        sender.send(1)
+        return looks(redis) > seen + 2
+    t.until(looked_again, what="the producer to look what may go")
+    left = [entry_id for entry_id, _ in redis.entries("a")]
+    t.equal([entry_id for entry_id in ids[400:] if entry_id not in left], [], "what went unread")
+    sender.end()
+
+
+@redis_test()
+def so_does_a_trim_and_its_lag_counts_each_event_once(t, redis):
+    produce(t, "a", 0, 50)
+    ids = moved_back(redis, 50, to=9)
+    t.equal([row["lag"] for row in t.run("groups", "--json").json()], [40], "the lag")
+    t.run("topics", "trim", "-t", "a", "--before", "latest", status=None)
+    t.equal([entry_id for entry_id, _ in redis.entries("a")], ids[10:], "what is left")
+    redis.call("XGROUP", "SETID", "a", "g", ids[20])
+    redis.call("XREADGROUP", "GROUP", "g", "reader", "COUNT", 9, "STREAMS", "a", ">")
+    t.equal([row["lag"] for row in t.run("groups", "--json").json()], [29], "pending ones on both sides")
+
+
 main()
