@@ -30,6 +30,15 @@ def receiver(signal, metadata, from_event_bus, **rest):
         with open("fail") as file:
             raise __import__("builtins").__dict__.get(file.read().strip(), ValueError)("about ada@example.org")
 '''
+# For a site without an INI file: the bus that it finds installed is the one of this build.
+INSTALLED = f'''
+import eventbus.openedx.consumer, eventbus.openedx.producer
+def read(really=eventbus.openedx.producer.read):
+    configuration = really()
+    configuration.defaults.update({{"eventbus.plugin_path": "{BUILD}/.libs", "eventbus.schema_path": "{SCHEMAS}"}})
+    return configuration
+eventbus.openedx.consumer.read = eventbus.openedx.producer.read = read
+'''
 # What a script finds defined: login(N) is the data of an event, send(N) sends one as a service does.
 BEGIN = '''
 import json, logging, os, sys, threading, time
@@ -61,8 +70,8 @@ LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
 ROUTES = {LOGIN: {"logins": {"event_key_field": "user.pii.username", "enabled": True}}}
 
 
-def site(t, ini=True, **settings):
-    """Makes the site. ini: with the file that says where this build's plugins and schemas are, and a SQLite broker."""
+def site(t, **settings):
+    """Makes the site. Its INI file says where this build's plugins and schemas are; EVENT_BUS_INI=None leaves it out."""
     chosen = {"SECRET_KEY": "no secret", "USE_TZ": True, "INSTALLED_APPS": ["openedx_events", "site_app.SiteConfig"],
               "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": t.path("site.sqlite3")}},
               "EVENTS_SERVICE_NAME": "lms", "EVENT_BUS_PRODUCER": "eventbus.openedx.create_producer",
@@ -71,11 +80,10 @@ def site(t, ini=True, **settings):
                           "handlers": {"all": {"class": "logging.StreamHandler", "formatter": "short"}},
                           "formatters": {"short": {"format": "%(levelname)s %(name)s: %(message)s"}},
                           "root": {"handlers": ["all"], "level": "INFO"}}}
-    if ini:
-        chosen["EVENT_BUS_INI"] = t.write("site.ini", f"[eventbus]\nplugin_path = {BUILD}/.libs\nschema_path = {SCHEMAS}\n")
+    chosen["EVENT_BUS_INI"] = t.write("site.ini", f"[eventbus]\nplugin_path = {BUILD}/.libs\nschema_path = {SCHEMAS}\n")
     chosen.update(settings)
     t.write("site_settings.py", "".join(f"{name} = {value!r}\n" for name, value in chosen.items() if value is not None))
-    t.write("site_app.py", APP)
+    t.write("site_app.py", APP + ("" if chosen.get("EVENT_BUS_INI") else INSTALLED))
     t.write("manage.py", "import os, sys\nos.environ['DJANGO_SETTINGS_MODULE'] = 'site_settings'\n"
             "from django.core.management import execute_from_command_line\nexecute_from_command_line(sys.argv)\n")
 
@@ -108,9 +116,9 @@ def start(t, text, *words):
     return t.start(_script(t, text), *words, command=made().python, env=environment())
 
 
-def consume(t, topic, group, extra="{}", status=0, command="consume_events"):
+def consume(t, topic, group, extra="{}", status=0):
     """Runs the site's own command, and returns what the receivers said."""
-    done = t.run("manage.py", command, "-t", topic, "-g", group, "--extra", extra, command=made().python, env=environment(),
+    done = t.run("manage.py", "consume_events", "-t", topic, "-g", group, "--extra", extra, command=made().python, env=environment(),
                  status=status, timeout=120)
     t.last = done
     return json_lines(done.out)

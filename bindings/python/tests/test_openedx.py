@@ -138,7 +138,8 @@ def a_failing_receiver_is_a_failed_attempt(t):
     got = consume(t, "logins", "g", AT_END)
     t.equal(len(got), 3, "attempts")
     letter, = t.run("consume", "-t", "logins.dlq", "--exit-at-end").json()
-    t.equal((letter["dlqreason"], letter["dlqattempts"]), ("site_app.receiver: ValueError", 3))
+    t.equal((letter["dlqreason"], letter["dlqattempts"], letter["dlqreceiver"]),
+            ("site_app.receiver: ValueError", 3, "receivers of the service"))
     t.contains(t.last.err, "ERROR eventbus.openedx: receiver site_app.receiver failed on event", "Traceback")
 
 

@@ -87,6 +87,53 @@ def the_old_consumer_goes_on_after_the_new_one(t, redis):
 
 
 @redis_test()
+def a_fork_while_events_are_sent(t, redis):
+    redis_site(t, redis, EVENT_BUS_INI=None, LOGGING=None)
+    n = size(10, 200)
+    said, = run(t, """
+import faulthandler, signal
+stop, sent = threading.Event(), 0
+def put(number):                # not by the signal: Django's Signal has a lock of its own, which the child would wait for
+    get_producer().send(signal=SESSION_LOGIN_COMPLETED, topic="logins", event_key_field="user.pii.username",
+                        event_data={"user": login(number)}, event_metadata=SESSION_LOGIN_COMPLETED.generate_signal_metadata())
+def work():
+    global sent
+    while not stop.is_set():
+        put(1000000 + sent)
+        sent += 1
+threading.Thread(target=work).start()
+codes = []
+for number in range(int(sys.argv[1])):
+    pid = os.fork()
+    if pid == 0:
+        faulthandler.register(signal.SIGALRM, chain=True)
+        signal.alarm(60)
+        put(number)
+        get_producer().prepare_for_shutdown()
+        os._exit(0)
+    codes.append(os.waitpid(pid, 0)[1])
+stop.set()
+get_producer().flush(60)
+say(bad=[code for code in codes if code], sent=sent)
+""", n)
+    t.equal(said["bad"], [], "children that did not end well")
+    sent = [event["data"]["user"]["id"] for event in t.run("consume", "-t", "logins", "--exit-at-end").json()]
+    t.equal(sorted(one for one in sent if one < 1000000), list(range(n)))
+    t.check(len(sent) >= said["sent"], f"{said['sent']} were sent, {len(sent)} came")
+
+
+@redis_test()
+def options_of_a_worker_come_by_extra(t, redis):
+    redis_site(t, redis, EVENT_BUS_INI=None)
+    t.write("fail", "ValueError")
+    run(t, "send(1)")
+    extra = json.dumps({"exit_at_end": True, "options": {"retry.attempts": 2, "retry.backoff": "1ms", "key_field": "user.pii.username"}})
+    t.equal(len(consume(t, "logins", "g", extra)), 2, "attempts")
+    consume(t, "logins", "g", '{"options": {"retry.atempts": 2}}', status=None)
+    t.contains(t.last.err, "retry.atempts", "retry.attempts")
+
+
+@redis_test()
 def events_of_an_outage_arrive_when_it_ends(t, redis):
     """The peer loses them. The service does not wait either."""
     redis_site(t, redis)

@@ -143,7 +143,7 @@ def a_file_overrides_the_settings(t):
 def an_argument_of_extra_that_nobody_knows_is_refused(t):
     site(t)
     for extra, text in (({"chek_backlog": True}, "--extra has chek_backlog, which a consumer of the event bus does not know"),
-                        ({"concurrency": 4}, "set it there"), ({"start": "latest", "last_read_msg_id": "1-0"}, "give one of them")):
+                        ({"options": {"concurrency": 4}}, "set them there"), ({"start": "latest", "last_read_msg_id": "1-0"}, "give one of them")):
         run(t, f"""
 try:
     make_single_consumer(topic="t", group_id="g", **{extra!r}).consume_indefinitely()

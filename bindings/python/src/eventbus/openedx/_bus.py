@@ -24,6 +24,8 @@ class ProcessBus:
         self._bus: Optional[Bus] = None
         self._pid = 0
         self._lock = threading.Lock()           # guards the two above
+        # Whether a child may open its own while this one is open. A file may say another broker, such as SQLite.
+        self._survives = configuration.files == ["/dev/null"] and configuration.defaults.get("eventbus.producer") in ("redis", "kafka")
         self._types: Set[str] = set()           # whose signals this bus has from openedx-events
         _all.add(self)
 
@@ -70,7 +72,7 @@ class ProcessBus:
         One that has a consumer, or that cannot deliver what waits, stays open. The lock is held until after_fork."""
         self._lock.acquire()
         bus = self._bus
-        if bus is None or self._pid != os.getpid() or bus._consumers:       # pylint: disable=protected-access
+        if bus is None or self._survives or self._pid != os.getpid() or bus._consumers:     # pylint: disable=protected-access
             return
         try:
             bus.flush(FORK_S)

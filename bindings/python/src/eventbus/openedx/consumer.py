@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from functools import partial
 from typing import Any, Dict, List, Optional
 
 from django import db
@@ -26,6 +27,8 @@ from .values import Serializers, metadata_in
 
 logger = logging.getLogger("eventbus.openedx")
 
+#: The [consume] section that --extra's options make.
+SECTION = "extra"
 #: What the process ends with, as the `eventbus consume` command does: usage or configuration, broker, anything else.
 EXIT = {Kind.CONFIG: 2, Kind.BROKER: 3}
 
@@ -40,21 +43,21 @@ class EventBusConsumer(event_bus.EventBusConsumer):
     offset_time             the same as a time, by the name that edx-event-bus-kafka has for it
     check_backlog           ignored: what a member has not finished always comes again
     claim_msgs_older_than   milliseconds after which the events of a member that is gone are taken over (Redis: claim_after)
-    concurrency             how many events are worked on at a time, of different keys
+    options                 keys of a [consume] section, {"concurrency": 4, "retry.attempts": 3, "key_field": "user.pii.username"}; with
+                            EVENT_BUS_INI they stand there, in the section whose topic and group are these
     count, exit_at_end      stop when so many events are settled; when all are settled that the topic has at the start
 
-    All but the first two are members of the JSON object of --extra. Other options of a worker stand in the [consume] section of
-    EVENT_BUS_INI whose topic and group are these.
+    All but the first two are members of the JSON object of --extra.
     """
 
     def __init__(self, *, topic: str, group_id: str, consumer_name: Optional[str] = None, start: Optional[str] = None,
                  last_read_msg_id: Optional[str] = None, offset_time: Any = None, check_backlog: bool = False,
-                 claim_msgs_older_than: Optional[int] = None, concurrency: Optional[int] = None, count: int = 0,
+                 claim_msgs_older_than: Optional[int] = None, options: Optional[Dict[str, Any]] = None, count: int = 0,
                  exit_at_end: bool = False, **unknown: Any) -> None:
         if unknown:
             raise refuse(f"--extra has {', '.join(sorted(unknown))}, which a consumer of the event bus does not know; it knows "
                          "consumer_name, start, last_read_msg_id, offset_time, check_backlog, claim_msgs_older_than, "
-                         "concurrency, count, exit_at_end")
+                         "options, count, exit_at_end")
         self._configuration, self._serializers = read(), Serializers()
         self._topic, self._group = topic, group_id
         self._options: Dict[str, Any] = {"topics": topic, "group": group_id, "name": consumer_name, "count": count,
@@ -63,7 +66,7 @@ class EventBusConsumer(event_bus.EventBusConsumer):
         self._claim(claim_msgs_older_than)
         self._bus = ProcessBus(self._configuration)
         self._worker: Optional[Consumer] = None
-        self._work_on(concurrency)
+        self._take(options)
         self._bus.open()
 
     def _claim(self, milliseconds: Optional[int]) -> None:
@@ -76,16 +79,20 @@ class EventBusConsumer(event_bus.EventBusConsumer):
             raise refuse(f"claim_msgs_older_than is {milliseconds!r}; it must be a whole number of milliseconds from 300")
         self._configuration.defaults["broker.redis.claim_after"] = f"{milliseconds}ms"
 
-    def _work_on(self, concurrency: Optional[int]) -> None:
-        if concurrency is None:
+    def _take(self, options: Optional[Dict[str, Any]]) -> None:
+        """Makes the [consume] section of --extra's options. Whether they are right is for the bus to say, when the worker opens."""
+        if options is None:
             return
         if self._configuration.files != ["/dev/null"]:
-            raise refuse(f"concurrency belongs to the [consume] section of EVENT_BUS_INI whose topic is {self._topic} and whose "
-                         f"group is {self._group}; set it there")
-        if isinstance(concurrency, bool) or not isinstance(concurrency, int) or not 1 <= concurrency <= 1024:
-            raise refuse(f"concurrency is {concurrency!r}; it must be a whole number from 1 to 1024")
-        self._configuration.defaults.update({"consume.django.topic": self._topic, "consume.django.group": self._group,
-                                             "consume.django.concurrency": str(concurrency)})
+            raise refuse(f"options belong to the [consume] section of EVENT_BUS_INI whose topic is {self._topic} and whose group is "
+                         f"{self._group}; set them there")
+        if not isinstance(options, dict) or not all(isinstance(one, (str, int)) for one in options.values()):
+            raise refuse(f'options are {options!r}; they must be an object of texts, numbers, true and false: {{"concurrency": 4}}')
+        told = {True: "yes", False: "no"}
+        section = {"topic": self._topic, "group": self._group,
+                   **{key: told[value] if isinstance(value, bool) else str(value) for key, value in options.items()}}
+        self._configuration.defaults.update({f"consume.{SECTION}.{key}": value for key, value in section.items()})
+        self._options["section"] = SECTION
 
     # ---- Running ----
 
@@ -106,7 +113,9 @@ class EventBusConsumer(event_bus.EventBusConsumer):
     def _run(self) -> None:
         bus = self._bus.get()
         self._give_signals()
-        with Consumer(bus, self._receive, **self._options) as self._worker:
+        receive = partial(self._receive)
+        receive.__qualname__ = "receivers of the service"       # what dead letters name
+        with Consumer(bus, receive, **self._options) as self._worker:
             self._worker.run()
 
     def stop(self) -> None:
