@@ -225,7 +225,8 @@ bool ebn_consumer_info_read(const json_t *json, struct ebn_consumer_info *info) 
     info->waiting = number(json, "num_waiting");
     info->ack_wait_ms = json_integer_value(json_object_get(config, "ack_wait")) / ms;
     info->max_ack_pending = json_integer_value(json_object_get(config, "max_ack_pending"));
-    return copy(json, "created", info->created, sizeof info->created) && copy(json, "name", info->name, sizeof info->name);
+    info->created_ms = read_time(json_string_value(json_object_get(json, "created")));
+    return info->created_ms > 0 && copy(json, "name", info->name, sizeof info->name);
 }
 
 bool ebn_settled_to(const struct ebn_consumer_info *info, uint64_t sequence) {

@@ -68,7 +68,8 @@ struct ebn_stream_info {
 };
 
 struct ebn_consumer_info {
-    char name[256], created[64];
+    char name[256];
+    int64_t created_ms;
     bool durable;
     uint64_t delivered, ack_floor; /* sequences in the stream */
     uint64_t ack_pending, pending, waiting;

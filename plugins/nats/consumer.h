@@ -46,10 +46,10 @@ struct subscribed {
     size_t number;
     char stream[EBN_NAME_MAX + 1];
     enum subscribed_state state;
-    bool absent;      /* the stream does not exist, and the log says so */
-    char created[64]; /* names this life of the group's consumer; "": not seen yet */
-    bool gone;        /* it does not exist, or not yet after a restart of the server */
-    int64_t retry_ms; /* not READY: when to ask (again) */
+    bool absent;                  /* the stream does not exist, and the log says so */
+    int64_t created_ms, other_ms; /* when the group's consumer was made: 0: not seen yet; what was said once instead */
+    bool gone;                    /* it does not exist, or not yet after a restart of the server */
+    int64_t retry_ms;             /* not READY: when to ask (again) */
     int64_t ack_wait_ms;
     /* the open request for messages */
     uint64_t pull; /* 0: none */

@@ -11,6 +11,7 @@ enum {
     PULL_MS = 1000,
     PULL_GRACE_MS = 1000,
     RETRY_MS = 250,
+    SAME_MS = 1000,
     ABSENT_MS = 500,
     STARTING_MS = 5000,
     CHECK_MS = 50,
@@ -134,6 +135,17 @@ static void collect(struct consumer *c, struct subscribed *topic, const struct e
         topic->collecting = topic->given_up = false;
 }
 
+/* Whether the server says for sure that the group's consumer was made anew. nats-server 2.9 says the present time while it restarts,
+ * and one that is off by less than a millisecond from then on. */
+static bool is_made_anew(struct subscribed *topic, const struct ebn_consumer_info *info, bool was_gone, bool *doubtful) {
+    int64_t apart = llabs(info->created_ms - topic->created_ms);
+    bool other = topic->created_ms > 0 && apart >= (was_gone ? 1 : SAME_MS);
+
+    *doubtful = other && !was_gone && info->created_ms != topic->other_ms;
+    topic->other_ms = info->created_ms;
+    return other && !*doubtful;
+}
+
 static void on_group(struct consumer *c, struct subscribed *topic, const struct ebn_answer *answer, int64_t now) {
     struct ebn_consumer_info info;
 
@@ -143,12 +155,17 @@ static void on_group(struct consumer *c, struct subscribed *topic, const struct 
                   topic->name, c->wanted->group);
         return;
     }
+    bool doubtful, anew = is_made_anew(topic, &info, topic->gone, &doubtful);
+    if (doubtful) {
+        look_later(topic, now, RETRY_MS);
+        return;
+    }
     topic->gone = false;
-    if (topic->created[0] && strcmp(topic->created, info.created) != 0) {
+    if (anew) {
         lose_all(c, topic);
         topic->highest = topic->n_done = 0;
     }
-    snprintf(topic->created, sizeof topic->created, "%s", info.created);
+    topic->created_ms = info.created_ms;
     topic->ack_wait_ms = info.ack_wait_ms > 0 ? info.ack_wait_ms : c->settings->lease;
     topic->state = READY;
     topic->absent = false;
@@ -178,7 +195,7 @@ static void on_deleted(struct consumer *c, struct subscribed *topic, int64_t now
 
 /* A server that starts answers before it knows its streams and their consumers again. */
 static bool may_be_starting(const struct consumer *c, const struct subscribed *topic, int64_t now) {
-    return topic->created[0] && now - c->up_ms < STARTING_MS;
+    return topic->created_ms > 0 && now - c->up_ms < STARTING_MS;
 }
 
 static void on_failure(struct consumer *c, struct subscribed *topic, const struct ebn_answer *answer, char what, int64_t now) {
@@ -189,7 +206,7 @@ static void on_failure(struct consumer *c, struct subscribed *topic, const struc
     } else if (answer->code == EBN_STREAM_NOT_FOUND) {
         on_absent(c, topic, now);
     } else if (answer->code == EBN_CONSUMER_NOT_FOUND && what == ABOUT_GROUP) {
-        if (topic->created[0] && !topic->gone)
+        if (topic->created_ms > 0 && !topic->gone)
             on_deleted(c, topic, now);
         else
             make(c, topic, now);

@@ -50,12 +50,19 @@ static void long_names_are_refused(void) {
 
 static void positions_are_checked(void) {
     static const char *const wrong[] = { "", "0", "-1", "1 ", " 1", "0x1", "1.5", "99999999999999999999", "one" };
+    static const uint64_t numbers[] = { 0, 1, 9, 10, 1234567890, UINT64_MAX };
     struct eb_error err;
     uint64_t sequence;
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         check(ebn_position(ebp_text_of(wrong[i]), &sequence, &err) == EB_PERMANENT && err.kind == EB_KIND_CONFIG, wrong[i]);
     check(ebn_position(ebp_text_of("17"), &sequence, &err) == EB_OK && sequence == 17, "17 is a position");
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        char text[EBN_POSITION_ROOM], expected[EBN_POSITION_ROOM];
+        snprintf(expected, sizeof expected, "%llu", (unsigned long long)numbers[i]);
+        ebn_position_text(numbers[i], text);
+        check(strcmp(text, expected) == 0, expected);
+    }
 }
 
 /* ---- Settings ---- */
@@ -121,12 +128,12 @@ static void infos_are_read(void) {
     struct ebn_consumer_info info = { .ack_pending = 1 };
     struct ebn_stream_info stream;
     json_t *json = json_loads(
-        "{\"name\":\"s\",\"created\":\"now\",\"delivered\":{\"stream_seq\":9},\"ack_floor\":{\"stream_seq\":-1},"
+        "{\"name\":\"s\",\"created\":\"2026-11-30T12:00:00.5Z\",\"delivered\":{\"stream_seq\":9},\"ack_floor\":{\"stream_seq\":-1},"
         "\"num_ack_pending\":2,\"num_pending\":\"x\",\"config\":{\"durable_name\":\"s\",\"ack_wait\":2000000000}}",
         0, NULL);
 
     check(ebn_consumer_info_read(json, &info) && info.delivered == 9 && info.ack_floor == 0 && info.ack_pending == 2 &&
-              info.pending == 0 && info.durable && info.ack_wait_ms == 2000,
+              info.pending == 0 && info.durable && info.ack_wait_ms == 2000 && info.created_ms == 1796040000500,
           "a consumer");
     check(!ebn_stream_info_read(json, &stream), "a consumer is no stream");
     check(!ebn_settled_to(&info, 9) && ebn_settled_to(&info, 0), "two in flight are not settled");
