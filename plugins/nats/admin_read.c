@@ -76,7 +76,7 @@ struct groups {
 static int32_t tell_group(void *arg, const char *group, const struct ebn_consumer_info *found) {
     struct groups *g = arg;
     struct ebn_members members;
-    char position[24], end[24];
+    char position[EBN_POSITION_ROOM], end[EBN_POSITION_ROOM];
     struct eb_group_info info = { .size = sizeof info,
                                   .topic = g->topic,
                                   .group = group,
@@ -94,8 +94,8 @@ static int32_t tell_group(void *arg, const char *group, const struct ebn_consume
         return 1;
     info.members = (int64_t)members.n;
     uint64_t at = found->ack_pending > 0 ? found->ack_floor : found->delivered;
-    snprintf(position, sizeof position, "%llu", (unsigned long long)at + 1);
-    snprintf(end, sizeof end, "%llu", (unsigned long long)g->last + 1);
+    ebn_position_text(at + 1, position);
+    ebn_position_text(g->last + 1, end);
     return g->each(g->arg, &info);
 }
 
@@ -147,13 +147,13 @@ enum { PAGE = 256 };
 
 /* Makes a consumer that ends by itself and leaves no trace in a group. */
 static int32_t make_reader(struct browsing *b, struct eb_error *err) {
-    char position[24];
+    char position[EBN_POSITION_ROOM];
     struct eb_point from = { .size = sizeof from, .kind = EB_POSITION };
     const struct ebn_consumer_config config = { .stream = b->info.name, .start = &from };
     struct ebn_consumer_info made;
     struct ebn_answer answer;
 
-    snprintf(position, sizeof position, "%llu", (unsigned long long)b->at);
+    ebn_position_text(b->at, position);
     from.position = ebp_text_of(position);
     int32_t status = ebn_request(b->admin, "CONSUMER.CREATE", b->info.name, NULL, ebn_consumer_request(&config),
                                  ebp_monotonic_ms() + b->timeout_ms, &answer, err);

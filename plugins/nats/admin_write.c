@@ -76,14 +76,14 @@ static int32_t check_members(struct admin *a, const char *topic, const char *str
 /* Removes the group's consumer and makes it anew. */
 static int32_t move(struct admin *a, const char *stream, const char *durable, int64_t ack_wait_ms, uint64_t to, int64_t until,
                     struct eb_error *err) {
-    char position[24];
+    char position[EBN_POSITION_ROOM];
     struct eb_point point = { .size = sizeof point, .kind = EB_POSITION };
     const struct ebn_consumer_config config = {
         .stream = stream, .durable = durable, .start = &point, .ack_wait_ms = ack_wait_ms
     };
     int32_t status = change(a, "CONSUMER.DELETE", stream, durable, strdup(""), until, EBN_CONSUMER_NOT_FOUND, err);
 
-    snprintf(position, sizeof position, "%llu", (unsigned long long)to);
+    ebn_position_text(to, position);
     point.position = ebp_text_of(position);
     if (status == EB_OK || status == EB_GONE)
         status = change(a, "CONSUMER.DURABLE.CREATE", stream, durable, ebn_consumer_request(&config), until,
@@ -96,7 +96,7 @@ int32_t ebn_admin_seek(void *self, const char *topic, const char *group, const s
                        struct eb_error *err) {
     struct admin *a = self;
     int64_t until = ebp_monotonic_ms() + timeout_ms;
-    char stream[EBN_NAME_MAX + 1], durable[EBN_NAME_MAX + 1], before[24], after[24];
+    char stream[EBN_NAME_MAX + 1], durable[EBN_NAME_MAX + 1], before[EBN_POSITION_ROOM], after[EBN_POSITION_ROOM];
     struct eb_seek_info info = { .size = sizeof info, .partition = "", .after = after };
     struct ebn_stream_info found = { .last = 0 };
     struct ebn_consumer_info had = { .ack_wait_ms = 0 };
@@ -131,10 +131,10 @@ int32_t ebn_admin_seek(void *self, const char *topic, const char *group, const s
         return status;
     if (has_group == EB_OK) {
         uint64_t at = had.ack_pending > 0 ? had.ack_floor : had.delivered;
-        snprintf(before, sizeof before, "%llu", (unsigned long long)at + 1);
+        ebn_position_text(at + 1, before);
         info.before = before;
     }
-    snprintf(after, sizeof after, "%llu", (unsigned long long)sequence);
+    ebn_position_text(sequence, after);
     each(arg, &info);
     return EB_OK;
 }

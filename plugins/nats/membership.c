@@ -30,12 +30,12 @@ bool ebn_owns(const struct consumer *c, const struct subscribed *topic, int64_t 
 
 /* Writes the owner's record: makes it, or renews it. */
 static void claim(struct consumer *c, struct subscribed *topic, int64_t now) {
-    char subject[EBN_API_ROOM], reply[EBN_REPLY_ROOM], expected[24];
+    char subject[EBN_API_ROOM], reply[EBN_REPLY_ROOM], expected[EBN_POSITION_ROOM];
     natsMsg *message = NULL;
 
     record_subject(c, topic, "owner", "", subject);
     ebn_reply(c->connection, c->epoch, OWNER, topic->number, reply);
-    snprintf(expected, sizeof expected, "%llu", (unsigned long long)topic->owner);
+    ebn_position_text(topic->owner, expected);
     topic->claimed_ms = now;
     topic->claim_ms = now + c->settings->ack_timeout;
     if (natsMsg_Create(&message, subject, reply, c->wanted->consumer, (int)strlen(c->wanted->consumer)) == NATS_OK &&

@@ -146,7 +146,7 @@ int32_t ebn_message_read(struct ebn_reading *r, natsMsg *from, const char *topic
 
     if (!list_headers(r, from, &broken))
         return ebp_error_of_kind(err, EB_RETRIABLE, EB_KIND_SYSTEM, ENOMEM, "out of memory for the headers of a message");
-    snprintf(r->position, sizeof r->position, "%llu", (unsigned long long)delivered->sequence);
+    ebn_position_text(delivered->sequence, r->position);
     *to = (struct eb_message){ .size = sizeof *to };
     to->topic = ebp_text_of(topic);
     to->position = ebp_text_of(r->position);

@@ -10,7 +10,7 @@ struct ebn_reading {
     struct eb_header *list;
     size_t n, room;
     struct ebp_text_headers headers;
-    char position[24];
+    char position[EBN_POSITION_ROOM];
 };
 
 void ebn_reading_free(struct ebn_reading *);

@@ -191,6 +191,17 @@ int32_t ebn_position(struct eb_text position, uint64_t *sequence, struct eb_erro
                              text);
 }
 
+/* Each message that is sent or received needs one, which is too often for printf. */
+void ebn_position_text(uint64_t sequence, char out[EBN_POSITION_ROOM]) {
+    char digits[EBN_POSITION_ROOM], *at = digits + sizeof digits - 1;
+
+    *at = 0;
+    do
+        *--at = (char)('0' + sequence % 10);
+    while ((sequence /= 10) > 0);
+    memcpy(out, at, (size_t)(digits + sizeof digits - at));
+}
+
 int32_t ebn_check_point(const struct eb_point *point, struct eb_error *err) {
     uint64_t sequence;
 

@@ -80,13 +80,13 @@ static void move(struct list *to, struct pending *one) {
 
 static void report(struct producer *p, struct pending *one, uint64_t sequence, const struct eb_error *why) {
     struct eb_delivery delivery = { .size = sizeof delivery, .token = one->message->token, .error = why };
-    char position[24];
+    char position[EBN_POSITION_ROOM];
 
     if (why) {
         delivery.status = why->status;
         delivery.maybe_stored = one->maybe_stored;
     } else {
-        snprintf(position, sizeof position, "%llu", (unsigned long long)sequence);
+        ebn_position_text(sequence, position);
         delivery.position = ebp_text_of(position);
     }
     p->n_out--;

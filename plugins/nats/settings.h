@@ -52,6 +52,11 @@ int32_t ebn_check_name(const char *what, const char *text, struct eb_error *);
 /* Reads a position, the sequence of a message in its stream, from 1 on. EB_PERMANENT with EB_KIND_CONFIG: malformed. */
 int32_t ebn_position(struct eb_text position, uint64_t *sequence, struct eb_error *);
 
+enum { EBN_POSITION_ROOM = 24 };
+
+/* Writes the position of a message. */
+void ebn_position_text(uint64_t sequence, char out[EBN_POSITION_ROOM]);
+
 /* Checks the position of a point of that kind. */
 int32_t ebn_check_point(const struct eb_point *, struct eb_error *);
 

@@ -132,8 +132,8 @@ class Server:
             self.process = None
 
     def command(self, action):
-        """A shell command that a test gives to others: `up` or `down`."""
-        return f"'{sys.executable}' '{os.path.abspath(__file__)}' {action} '{self.folder}'"
+        """A shell command that a test gives to others: `up` or `down`. A sanitizer that is loaded into those is not for it."""
+        return f"env -u LD_PRELOAD '{sys.executable}' '{os.path.abspath(__file__)}' {action} '{self.folder}'"
 
     def end(self):
         """Also the one that `up` has started."""
