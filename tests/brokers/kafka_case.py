@@ -42,11 +42,16 @@ class Site:
         self.t, self.kafka, self.registry = t, kafka, registry
         self.prefix = f"t{next(_numbers)}"
 
-    def configure(self, bootstrap=None, **keys):
+    def configure(self, **keys):
         """The configuration's broker main is kafka; keys are the plugin's own, with _ for the . of rdkafka_NAME."""
-        lines = {"bootstrap_servers": bootstrap or self.kafka.bootstrap, "schema_registry": self.registry.url, **keys}
         self.t.configure(f"[eventbus]\nproducer = main\nconsumer = main\ntopic_prefix = {self.prefix}\n"
-                         "[broker main]\nplugin = kafka\n" + options(lines))
+                         "[broker main]\nplugin = kafka\n" + self.options(**keys))
+
+    def options(self, **keys):
+        """Lines of a [broker] section that lead here, where keys say nothing else. On a loaded machine a JVM answers later
+        than the default of connect_timeout."""
+        return options({"bootstrap_servers": self.kafka.bootstrap, "schema_registry": self.registry.url,
+                        "connect_timeout": "60s", **keys})
 
     def full(self, topic):
         return f"{self.prefix}-{topic}"

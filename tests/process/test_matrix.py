@@ -43,7 +43,8 @@ def kafka():
     from kafka_server import KafkaServer
     from registry_server import RegistryServer
     servers = [_open.enter_context(kind()) for kind in (KafkaServer, RegistryServer)]
-    return f"plugin = kafka\nbootstrap_servers = {servers[0].bootstrap}\nschema_registry = {servers[1].url}\n"
+    return (f"plugin = kafka\nbootstrap_servers = {servers[0].bootstrap}\nschema_registry = {servers[1].url}\n"
+            "connect_timeout = 60s\n")                      # on a loaded machine a JVM answers later than the default
 
 
 @functools.lru_cache

@@ -308,17 +308,17 @@ def answers_that_are_late_cost_no_event(t):
 
 @test
 def a_queue_that_was_full_is_filled_again_at_once(t):
-    """By itself librdkafka looks once a second whether there is room again: 20 times here."""
+    """By itself librdkafka looks once a second whether there is room again: 50 times here."""
     with Mock(t) as mock:
         mock("topic", "a", 1)
         configure(t, mock, rdkafka_batch_num_messages="100", rdkafka_queued_min_messages="100")
-        t.equal(len(produce(t, "a", 0, 2000)), 2000, "receipts")
+        t.equal(len(produce(t, "a", 0, 5000)), 5000, "receipts")
         began = time.monotonic()
-        t.equal(len(t.run("consume", "w", "-n", "2000").json()), 2000)
-        t.check(time.monotonic() - began < 8, f"it took {time.monotonic() - began:.1f} s")
+        t.equal(len(t.run("consume", "w", "-n", "5000", timeout=60).json()), 5000)
+        t.check(time.monotonic() - began < 30, f"it took {time.monotonic() - began:.1f} s")
         began = time.monotonic()
-        t.equal(len(t.run("consume", "-t", "a", "--from", "earliest", "-n", "2000").json()), 2000)
-        t.check(time.monotonic() - began < 8, f"to browse took {time.monotonic() - began:.1f} s")
+        t.equal(len(t.run("consume", "-t", "a", "--from", "earliest", "-n", "5000", timeout=60).json()), 5000)
+        t.check(time.monotonic() - began < 30, f"to browse took {time.monotonic() - began:.1f} s")
 
 
 @test
@@ -389,7 +389,7 @@ def a_verdict_that_comes_after_its_partition_was_away_settles_no_other_event(t):
         worker.until(lambda _: len(t.read("runs")) == 3, what="the third event at work")
         t.write("old", "")
         worker.until(lambda w: len(w.json()) == 3, what="the second event once more")
-        worker.until("came too late", timeout=5)            # long ago by now
+        worker.until("came too late")                       # long ago by now
         t.write("new", "")
         worker.until(lambda w: len(w.json()) == 4, what="the third event")
         end(worker)
@@ -444,7 +444,7 @@ def what_is_done_after_its_worker_has_drained_is_committed_at_close(t):
         configure(t, mock)
         produce(t, "a", 0, 1)
         worker = t.start("w", command=os.path.join(BUILD, "tests", "faults", "worker"), env={
-            "FAULTS_HISTORY": t.write("history", ""), "FAULTS_BEGUN": "1", "FAULTS_SLOW": "2000"})
+            "FAULTS_HISTORY": t.write("history", ""), "FAULTS_BEGUN": "1", "FAULTS_SLOW": "8000"})
         worker.until(lambda _: "\nB " in t.read("history"), what="its receiver at work")
         t.until(lambda: not worker.running() or worker.send(15), what="its end")    # three lose its patience
         t.contains(worker.wait(1).err, "ended before all receivers were done")

@@ -5,7 +5,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
-from kafka_case import LOGIN, QUIET, kafka_test, number, options, produce, start_worker, take_all  # noqa: E402
+from kafka_case import LOGIN, QUIET, kafka_test, number, produce, start_worker, take_all  # noqa: E402
 from harness import BUILD, TOP, main                        # noqa: E402
 
 EXPECTED = ["ada enrolled in course-v1:edX+DemoX+Demo_Course", "ada logged in", "grace logged in"]
@@ -221,8 +221,7 @@ def the_same_two_services_as_with_every_broker(t, site):
     with open(os.path.join(TOP, "examples", "services.ini"), encoding="utf-8") as file:
         shared = file.read()
     t.check("plugin = sqlite" in shared, "services.ini names the broker in one line")
-    broker = "plugin = kafka\n" + options({"bootstrap_servers": site.kafka.bootstrap,
-                                           "schema_registry": site.registry.url})
+    broker = "plugin = kafka\n" + site.options()
     t.write("services.ini", f"[eventbus]\nplugin_path = {BUILD}/.libs\nschema_path = {TOP}/conf/schemas\n"
             f"topic_prefix = {site.prefix}\n" + shared.replace("plugin = sqlite\n", broker))
     ini = t.path("services.ini")

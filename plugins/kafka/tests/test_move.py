@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
-from kafka_case import KEY_FIELD, LOGIN, QUIET, kafka_test, login_lines, number, options  # noqa: E402
+from kafka_case import KEY_FIELD, LOGIN, QUIET, kafka_test, login_lines, number  # noqa: E402
 from harness import PLUGINS, SCHEMAS, main                  # noqa: E402
 from redis_case import server_for                           # noqa: E402
 
@@ -38,8 +38,7 @@ class Move:
         self.t, self.site = t, site
         t.write("eventbus.ini", f"[eventbus]\nplugin_path = {PLUGINS}\nschema_path = {SCHEMAS}\nproducer = redis\n"
                 f"consumer = redis\ntopic_prefix = {site.prefix}\n[broker redis]\nplugin = redis\nurl = {redis.url}\n"
-                "[broker kafka]\nplugin = kafka\n" +
-                options({"bootstrap_servers": site.kafka.bootstrap, "schema_registry": site.registry.url}) +
+                "[broker kafka]\nplugin = kafka\n" + site.options() +
                 f"[route a]\nevent = {LOGIN}\ntopic = a\nkey_field = {KEY_FIELD}\n"
                 "[consume a]\ntopic = a\ngroup = g\nretry.attempts = 100\nretry.backoff = 50ms\nexec = " +
                 t.write("run", f"#!/bin/sh\ne=$(cat)\ncase $e in *'\"id\":7,'*) test -e {t.path('up')} || exit 75;; esac\n"
