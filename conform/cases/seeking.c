@@ -1,6 +1,8 @@
 /* conform/cases/seeking.c - what seek promises of groups, at rest and with live members. */
 #include "cases/case.h"
 
+#include <string.h>
+
 static void skip_without_seek(struct ebc_test *t) {
     if (!t->plugin.admin->seek)
         ebc_skip(t, "the admin role has no seek");
@@ -137,6 +139,50 @@ static void a_seek_moves_live_members_or_says_who(struct ebc_test *t) {
                       ebc_event(t, sent, i)->number);
 }
 
+/* ---- the position of a group ---- */
+
+struct place {
+    struct ebc_test *t;
+    const char *position; /* of the partition where the group has something left */
+};
+
+static int32_t note_place(void *arg, const struct eb_group_info *info) {
+    struct place *place = arg;
+
+    if (info->lag > 0)
+        place->position = ebc_format(place->t, "%s", info->position);
+    return 0;
+}
+
+/* The group has settled the first and the third of six, and returned the second: a group that is made at its position gets all
+ * that it had left. */
+static void a_groups_position_is_where_it_goes_on(struct ebc_test *t) {
+    const char *topic = ebc_topic(t, "a"), *all = ebc_group(t, topic, "all"), *group = ebc_group(t, topic, "g");
+    const char *again = ebc_format(t, "%s-again", group);
+    struct place place = { .t = t };
+    struct ebc_consumer *c;
+    struct ebc_received **stored, **got;
+
+    skip_without_seek(t);
+    if (!t->plugin.admin->groups)
+        ebc_skip(t, "the admin role has no groups");
+    ebc_send_through_new(t, ebc_new_events(t, topic, 6, 1));
+    stored = ebc_read_stored(t, topic, all, 6);
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .max_messages = 3 });
+    got = ebc_receive_n(c, 3);
+    ebc_settle(got[0], EB_ACK, 0);
+    ebc_settle(got[1], EB_RETURN, 0);
+    ebc_settle(got[2], EB_ACK, 0);
+    ebc_wait_settled(c);
+    ebc_close_consumer(c);
+    ebc_admin_groups(t, topic, group, note_place, &place);
+    if (!place.position)
+        ebc_skip(t, "the plugin does not know the lag of a group");
+    seek(t, topic, again, (struct eb_point){ .kind = EB_POSITION, .position = { place.position, strlen(place.position) } },
+         EB_CREATE);
+    ebc_expect_rest(t, EBC_GROUP_POSITION, topic, again, stored, 1, 6);
+}
+
 /* clang-format off */
 const struct ebc_case ebc_seeking[] = {
     { .group = "admin", .name = "seek-moves-a-group",
@@ -146,6 +192,10 @@ const struct ebc_case ebc_seeking[] = {
       .about = "a seek while a member works moves the group, or is refused with the member's name",
       .roles = EBC_ALL_ROLES,
       .run = a_seek_moves_live_members_or_says_who },
+    { .group = "admin", .name = "a-groups-position-is-where-it-goes-on",
+      .about = "a group that is made at another one's position gets all that the other one has not settled",
+      .roles = EBC_ALL_ROLES, .consumer = EB_T_HISTORY,
+      .run = a_groups_position_is_where_it_goes_on },
     { 0 },
 };
 /* clang-format on */

@@ -120,6 +120,7 @@ static const struct ebc_rule_text rules[EBC_RULES] = {
                         "none." },
     [EBC_REMOVE_LIVE] = { 0, "EB_PERMANENT, and nothing is removed: the group has live members, which the text names." },
     [EBC_GROUP_INFO] = { 0, "messages that this group has not settled yet" },
+    [EBC_GROUP_POSITION] = { 0, "the position from which the group goes on" },
     [EBC_BROWSE] = { 0, "Reads messages without leaving a trace, from a point to the end that the topic had at the call; "
                         "tokens are 0." },
     [EBC_BROWSE_NOTHING] = { 0, "Returns EB_END, without reading, if the topic does not exist." },

@@ -178,6 +178,8 @@ PLUGINS = {
         "moves a group to the end where a time is given"),
     "seeks-behind-the-end": ("a-seek-behind-the-end-moves-nothing",
         "takes a position behind the end for the end"),
+    "goes-on-behind-the-last": ("a-groups-position-is-where-it-goes-on",
+        "tells the position behind the last message that a group was given for its own"),
     "moves-no-live-group": ("a-seek-moves-live-members-or-says-who",
         "says that it moved a group with live members, and did not"),
     "reads-any-position": ("a-position-that-cannot-be-is-refused",

@@ -250,27 +250,45 @@ static int32_t count_pending(struct rd_admin *admin, int64_t until_ms, const cha
     }
 }
 
-/* Finds how many pending entries do not stand behind the group, where the lag counts them already: XGROUP SETID moves a group
- * back and leaves what is pending. */
-static int32_t read_pending(struct rd_admin *admin, int64_t until_ms, const char *topic, const struct group *group, int64_t *n,
-                            struct eb_error *err) {
+/* What is pending in a group. */
+struct pending {
+    int64_t before; /* how many do not stand behind the group, where the lag counts them already */
+    bool any;
+    struct rd_id oldest;
+};
+
+/* XGROUP SETID moves a group back and leaves what is pending. */
+static int32_t read_pending(struct rd_admin *admin, int64_t until_ms, const char *topic, const struct group *group,
+                            struct pending *pending, struct eb_error *err) {
     const struct rd_node *reply;
-    struct rd_id oldest, newest;
+    struct rd_id newest;
     char at[RD_ID_ROOM];
     int32_t status;
 
-    *n = 0;
+    *pending = (struct pending){ 0 };
     if (group->pending == 0)
         return EB_OK;
     status = request_about(admin, until_ms, topic, (const char *[]){ "XPENDING", topic, group->name, NULL }, &reply, err);
-    if (status != EB_OK || !rd_is_array(reply, 3) || !rd_id_of(&reply->items[1], &oldest) ||
+    if (status != EB_OK || !rd_is_array(reply, 3) || !rd_id_of(&reply->items[1], &pending->oldest) ||
         !rd_id_of(&reply->items[2], &newest))
         return status; /* settled meanwhile */
-    *n = group->pending;
+    pending->any = true;
+    pending->before = group->pending;
     if (rd_id_compare(newest, group->at) <= 0)
         return EB_OK;
     rd_id_print(group->at, at);
-    return count_pending(admin, until_ms, topic, group, at, n, err);
+    return count_pending(admin, until_ms, topic, group, at, &pending->before, err);
+}
+
+/* Prints the first position that the group has not settled, and the end of the topic, which may have lost its last entries. */
+static void print_positions(const struct group *group, const struct pending *pending, struct rd_id last,
+                            char position[RD_ID_ROOM], char end[RD_ID_ROOM]) {
+    struct rd_id next = rd_id_after(group->at);
+
+    if (pending->any && rd_id_compare(pending->oldest, next) < 0)
+        next = pending->oldest;
+    rd_id_print(next, position);
+    rd_id_print(rd_id_after(rd_id_compare(last, group->at) < 0 ? group->at : last), end);
 }
 
 /* Counts the live members, those that sent a command within claim_after. Returned entries are unsettled at nobody. */
@@ -302,7 +320,7 @@ static int32_t list_group(struct rd_admin *admin, int64_t until_ms, const char *
     struct eb_group_info info = { .size = sizeof info, .topic = topic, .group = group->name, .partition = "" };
     char position[RD_ID_ROOM], end[RD_ID_ROOM];
     struct rd_id last = { 0 };
-    int64_t pending = 0;
+    struct pending pending = { 0 };
     bool found;
     int32_t status = read_edge(admin, until_ms, topic, true, &found, &last, err);
 
@@ -316,11 +334,10 @@ static int32_t list_group(struct rd_admin *admin, int64_t until_ms, const char *
         status = read_members(admin, until_ms, group, &info, err);
     if (status != EB_OK)
         return status;
-    rd_id_print(group->at, position);
-    rd_id_print(last, end);
+    print_positions(group, &pending, last, position, end);
     info.position = position;
     info.end = end;
-    info.lag = group->lag + pending;
+    info.lag = group->lag + pending.before;
     *stop = each(arg, &info) != 0;
     return EB_OK;
 }

@@ -197,4 +197,38 @@ def so_does_a_trim_and_its_lag_counts_each_event_once(t, redis):
     t.equal([row["lag"] for row in t.run("groups", "--json").json()], [29], "pending ones on both sides")
 
 
+# ---- Where a group goes on ----
+
+def position(t):
+    return [row["position"] for row in t.run("groups", "-t", "a", "--json").json()]
+
+
+def following(entry_id):
+    ms, seq = entry_id.split("-")
+    return f"{ms}-{int(seq) + 1}"
+
+
+@redis_test(keys={"claim_after": "300ms"})
+def a_group_that_was_removed_is_made_again_where_it_stood(t, redis):
+    """With the position that is printed: that of the first event that it has not settled, not of the last that was read."""
+    produce(t, "a", 0, 10)
+    ids = [entry_id for entry_id, _ in redis.entries("a")]
+    redis.call("XGROUP", "CREATE", "a", "g", "0")
+    redis.call("XREADGROUP", "GROUP", "g", "dead", "COUNT", 8, "STREAMS", "a", ">")
+    redis.call("XACK", "a", "g", ids[0], ids[1], ids[3])
+    t.equal(position(t), [ids[2]])
+    redis.call("XGROUP", "SETID", "a", "g", ids[0])
+    t.equal(position(t), [ids[1]], "the position of a group that was moved back")
+    redis.call("XGROUP", "SETID", "a", "g", ids[7])
+    t.until(lambda: t.run("groups", "--json").json()[0]["members"] == 0, what="the end of the dead one's time")
+    removed = t.run("groups", "delete", "-t", "a", "-g", "g", "--json").json()[0]["position"]
+    t.equal(removed, ids[2])
+    t.run("seek", "-t", "a", "-g", "g", "--create", "--to", removed)
+    t.equal(take(t, "a", "g"), list(range(2, 10)))
+    t.equal(position(t), [following(ids[9])], "the end")
+    t.run("seek", "-t", "a", "-g", "h", "--create", "--to", following(ids[9]))
+    produce(t, "a", 10, 11)
+    t.equal(take(t, "a", "h"), [10])
+
+
 main()

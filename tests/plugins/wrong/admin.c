@@ -73,6 +73,14 @@ static int64_t count_members(const struct group *group) {
     return n;
 }
 
+static size_t behind_the_last(const struct group *group) {
+    size_t n = group->n;
+
+    while (n > 0 && group->entries[n - 1].state != OUT && group->entries[n - 1].state != DONE)
+        n--;
+    return n;
+}
+
 static int32_t list_group(struct group *group, int32_t (*each)(void *, const struct eb_group_info *), void *arg) {
     char position[24], end[24];
     struct eb_group_info info = { .size = sizeof info,
@@ -91,7 +99,7 @@ static int32_t list_group(struct group *group, int32_t (*each)(void *, const str
     if (is("takes-what-is-out-for-settled"))
         info.lag -= info.unsettled;
     info.members = count_members(group);
-    snprintf(position, sizeof position, "%zu", first_left(group));
+    snprintf(position, sizeof position, "%zu", is("goes-on-behind-the-last") ? behind_the_last(group) : first_left(group));
     snprintf(end, sizeof end, "%zu", group->topic->n);
     return each(arg, &info);
 }
