@@ -277,4 +277,47 @@ with eventbus.Bus() as bus, eventbus.Consumer(bus, topics="logins", group="g") a
     t.contains(said["text"], "no receiver is connected")
 
 
+@test
+def receivers_run_at_the_same_time(t):
+    sqlite(t)
+    t.configure("[consume w]\ntopic = logins\ngroup = g\nconcurrency = 4\norder = none\n")
+    said, = run(t, """
+together = threading.Barrier(4, timeout=60)
+with eventbus.Bus() as bus:
+    for number in range(8):
+        bus.produce(LOGIN, login(number), "logins")
+    bus.flush(60)
+    with eventbus.Consumer(bus, lambda event: together.wait(), "w", count=8) as consumer:
+        consumer.run()
+say(succeeded=consumer.counts.succeeded)
+""")
+    t.equal(said["succeeded"], 8)
+
+
+@test
+def many_threads_send_while_one_closes(t):
+    sqlite(t)
+    said, = run(t, """
+bus, sent, many = eventbus.Bus(), [], threading.Semaphore(0)
+def work():
+    n = 0
+    while True:
+        try:
+            bus.produce(LOGIN, login(n), "logins")
+            n += 1
+            many.release()
+        except eventbus.PermanentError as error:
+            assert "closed" in str(error)
+            sent.append(n)
+            return
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads: thread.start()
+for _ in range(100): many.acquire()
+bus.close()
+for thread in threads: thread.join()
+say(sent=sum(sent))
+""")
+    t.equal(len(t.run("consume", "-t", "logins", "--exit-at-end").json()), said["sent"], "events that are there, and that were taken")
+
+
 main()

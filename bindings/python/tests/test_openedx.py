@@ -186,6 +186,51 @@ make_single_consumer(topic="logins", group_id="g", exit_at_end=True).consume_ind
     t.equal([one for one in said if "open_now" in one], [{"closed_before": True, "open_now": True}] * 2)
 
 
+@test
+def monitoring_is_told_of_each_event_and_of_what_fails(t):
+    sqlite_site(t)
+    t.write("site.ini", t.read("site.ini") + "[consume w]\ntopic = logins\ngroup = g\nretry.attempts = 1\n")
+    t.write("fail", "KeyError")
+    said = run(t, """
+import edx_django_utils.monitoring as told
+told.set_custom_attribute = lambda name, value: say(name=name, value=value)
+told.record_exception = lambda: say(recorded=type(sys.exc_info()[1]).__name__)
+send(1)
+get_producer().flush(60)
+make_single_consumer(topic="logins", group_id="g", exit_at_end=True).consume_indefinitely()
+""")
+    attributes = {one["name"]: one["value"] for one in said if "name" in one}
+    t.equal({name: attributes[name] for name in ("eventbus_topic", "eventbus_group", "eventbus_type", "eventbus_attempt")},
+            {"eventbus_topic": "logins", "eventbus_group": "g", "eventbus_type": LOGIN, "eventbus_attempt": 1})
+    t.equal([one["recorded"] for one in said if "recorded" in one], ["KeyError"])
+
+
+@test
+def an_event_that_nobody_hears_is_logged_once(t):
+    sqlite_site(t)
+    run(t, "send(1); send(2)")
+    run(t, """
+SESSION_LOGIN_COMPLETED.receivers.clear()
+SESSION_LOGIN_COMPLETED.sender_receivers_cache.clear()
+make_single_consumer(topic="logins", group_id="g", exit_at_end=True).consume_indefinitely()
+""")
+    t.equal(t.last.err.count(f"no receiver is connected for {LOGIN}, or the signal is disabled"), 1, t.last.err)
+
+
+@test
+def what_this_site_cannot_read_is_a_dead_letter_at_once(t):
+    sqlite_site(t)
+    of_a_course = "org.openedx.learning.course.enrollment.created.v1"
+    data = {"enrollment": {"user": {"id": 1, "is_active": True, "pii": {"username": "a", "email": "b", "name": "c"}}, "course": {
+        "course_key": "not a key", "display_name": "", "start": None, "end": None}, "mode": "audit", "is_active": True,
+        "creation_date": "2026-01-01T00:00:00", "created_by": None}}
+    t.run("produce", "--signal", of_a_course, "--topic", "courses", "--data", json.dumps(data))
+    t.equal(consume(t, "courses", "g", AT_END), [])
+    letter, = t.run("consume", "-t", "courses.dlq", "--exit-at-end").json()
+    t.equal((letter["dlqclass"], letter["dlqattempts"]), ("permanent", 1))
+    t.contains(letter["dlqreason"], "the data does not make the objects of this service: InvalidKeyError")
+
+
 # ---- A site's own signals and types ----
 
 @test

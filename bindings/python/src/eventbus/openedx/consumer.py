@@ -161,6 +161,9 @@ class EventBusConsumer(event_bus.EventBusConsumer):
             responses = signal.send_event_with_custom_metadata(metadata, **data)
         except SenderValidationError as error:
             raise PermanentError(f"the signal refuses the data: {error}", Kind.DATA) from error
+        if not responses:
+            say_once(logging.WARNING, f"no receiver is connected for {event.type}, or the signal is disabled: such events are acknowledged, "
+                                      "and nothing is done")
         _check(event, responses)
 
 
