@@ -152,6 +152,8 @@ static int64_t next_due_ms(const struct kf_consumer *c, int64_t until) {
         until = ebp_earlier(until, c->topic_lookup_ms);
     if (c->revoking)
         until = ebp_earlier(until, c->revoke_by_ms);
+    if (c->group_lookup_ms > 0 && !c->group_lookup)
+        until = ebp_earlier(until, c->group_lookup_ms);
     return ebp_earlier(until, c->fetch_wakeup.due_ms);
 }
 

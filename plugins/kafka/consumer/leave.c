@@ -120,6 +120,8 @@ void kf_consumer_close(void *self, int32_t timeout_ms) {
     enum leave_result result = leave(c, until > leave_by ? until : leave_by);
     kf_drop_partitions(c);
     kf_lookup_free(c->offset_lookup);
+    kf_group_lookup_free(c->group_lookup);
+    kf_topic_list_free(c->ends);
     kf_subscription_free(c);
     if (c->rebalance)
         rd_kafka_event_destroy(c->rebalance);

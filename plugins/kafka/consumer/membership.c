@@ -179,7 +179,7 @@ static void take_assigned(struct kf_consumer *c, const rd_kafka_topic_partition_
     }
     kf_join_tracker_joined(c->client.join_tracker);
     assign(c, list);
-    c->assigned = true;
+    c->assigned = c->is_member = true;
     kf_link_reached(&c->client.link);
 }
 
@@ -207,6 +207,7 @@ static void begin_revoke(struct kf_consumer *c, const rd_kafka_topic_partition_l
     int64_t grace = lost ? 0 : c->grace_ms;
 
     c->revoking = true;
+    c->is_member = false;
     c->generation_over = false; /* a late result of a commit of the old generation may have set it */
     c->revoke_by_ms = ebp_monotonic_ms() + grace;
     for (int i = 0; i < list->cnt; i++) {

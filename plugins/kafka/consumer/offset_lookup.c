@@ -18,8 +18,8 @@ struct kf_lookup {
     struct kf_consumer *c;
     pthread_t thread;
     atomic_bool done, cancelled;
-    rd_kafka_topic_partition_list_t *list; /* NULL: it looks up which topics exist */
-    rd_kafka_topic_partition_list_t *found;
+    rd_kafka_topic_partition_list_t *list;  /* NULL: it looks up which topics exist */
+    rd_kafka_topic_partition_list_t *found; /* topics, each with the number of its partitions as its offset */
 };
 
 /* ---- Where a new group begins ---- */
@@ -123,7 +123,8 @@ static bool find_matching(struct kf_lookup *lookup) {
         return false;
     for (int i = 0; i < metadata->topic_cnt; i++)
         if (metadata->topics[i].partition_cnt > 0 && host->matches(host, metadata->topics[i].topic))
-            rd_kafka_topic_partition_list_add(lookup->found, metadata->topics[i].topic, RD_KAFKA_PARTITION_UA);
+            rd_kafka_topic_partition_list_add(lookup->found, metadata->topics[i].topic, RD_KAFKA_PARTITION_UA)->offset =
+                metadata->topics[i].partition_cnt;
     rd_kafka_metadata_destroy(metadata);
     return true;
 }
@@ -137,7 +138,8 @@ static bool find_named(struct kf_lookup *lookup, const char *name) {
 
     if (asked && metadata->topic_cnt == 1 &&
         (metadata->topics[0].partition_cnt > 0 || metadata->topics[0].err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED))
-        rd_kafka_topic_partition_list_add(lookup->found, name, RD_KAFKA_PARTITION_UA);
+        rd_kafka_topic_partition_list_add(lookup->found, name, RD_KAFKA_PARTITION_UA)->offset =
+            metadata->topics[0].partition_cnt;
     if (asked)
         rd_kafka_metadata_destroy(metadata);
     if (topic)

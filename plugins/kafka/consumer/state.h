@@ -7,6 +7,7 @@
  *   membership.c      partitions are assigned and revoked
  *   offset_lookup.c   asks the broker, in a thread, where a new group begins and which topics exist
  *   until_end.c       whether everything up to the end is settled
+ *   group_lookup.c    asks the broker, in a thread, whether the whole group has settled it
  *   leave.c           close: commits, leaves the group, ends the client
  *
  * Each partition's messages stay in a queue of its own, and a partition that is paused or about to be revoked is simply not
@@ -29,6 +30,7 @@
 struct kf_topic_name {
     struct kf_topic_name *next;
     int32_t partitions; /* of those assigned here first, the highest number plus 1 */
+    int32_t wanted;     /* until_end: how many it had when the topics were looked up */
     atomic_bool absent; /* it did not exist, and that was logged; the lookup's thread reads it too */
     char text[];
 };
@@ -55,6 +57,7 @@ struct kf_partition {
 enum { KF_SLOTS = 65536 };
 
 struct kf_lookup;
+struct kf_group_lookup;
 
 struct kf_consumer {
     struct kf_client client;
@@ -77,8 +80,12 @@ struct kf_consumer {
     int64_t revoke_by_ms, grace_ms;
     struct kf_lookup *offset_lookup; /* of where the assigned partitions begin; NULL: none is under way */
 
-    bool assigned; /* at least once */
-    bool patterns; /* a topic of the subscription is a pattern */
+    bool assigned;                         /* at least once */
+    bool is_member;                        /* an assignment came, perhaps of no partition, and nothing was revoked since */
+    struct kf_group_lookup *group_lookup;  /* until_end, without a partition; NULL: none is under way */
+    int64_t group_lookup_ms;               /* no further one before; 0: at once */
+    rd_kafka_topic_partition_list_t *ends; /* the partitions' ends; belongs to the group lookup's thread while there is one */
+    bool patterns;                         /* a topic of the subscription is a pattern */
     bool no_match_logged;
     struct kf_lookup *topic_lookup;              /* of which topics exist; NULL: none is under way */
     int64_t topic_lookup_ms;                     /* when the next one begins */
@@ -142,8 +149,17 @@ void kf_drop_partitions(struct kf_consumer *);
 struct kf_lookup *kf_lookup_start(struct kf_consumer *, const rd_kafka_topic_partition_list_t *);
 bool kf_lookup_done(const struct kf_lookup *);
 const rd_kafka_topic_partition_list_t *kf_lookup_offsets(const struct kf_lookup *);
-const rd_kafka_topic_partition_list_t *kf_lookup_topics(const struct kf_lookup *); /* sorted */
+const rd_kafka_topic_partition_list_t *kf_lookup_topics(const struct kf_lookup *); /* sorted; offset: partitions */
 void kf_lookup_free(struct kf_lookup *);                                           /* waits for the thread; accepts NULL */
+
+/* ---- group_lookup.c ---- */
+
+/* Begins to look up whether the group has settled everything up to the end of the subscribed topics. A thread asks the broker
+ * once and signals the wakeup when it is done. NULL: no memory, or no thread. */
+struct kf_group_lookup *kf_group_lookup_start(struct kf_consumer *);
+bool kf_group_lookup_done(const struct kf_group_lookup *);
+bool kf_group_lookup_all_settled(const struct kf_group_lookup *);
+void kf_group_lookup_free(struct kf_group_lookup *); /* waits for the thread; accepts NULL */
 
 /* ---- until_end.c ---- */
 

@@ -136,8 +136,24 @@ static void note_new_matches(struct kf_consumer *c, const rd_kafka_topic_partiti
     }
 }
 
+/* Notes which partitions until_end is about: those that were there at the first lookup. */
+static void note_wanted(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *found) {
+    struct eb_error why;
+
+    for (int i = 0; c->subscription->until_end && !c->topics_known && i < found->cnt; i++) {
+        struct kf_topic_name *topic = kf_topic_name_get(c, found->elems[i].topic);
+        if (topic) {
+            topic->wanted = (int32_t)found->elems[i].offset;
+            continue;
+        }
+        ebp_no_memory(&why);
+        kf_client_fail(&c->client, EB_FATAL, &why);
+    }
+}
+
 static void take_topics(struct kf_consumer *c, const rd_kafka_topic_partition_list_t *found) {
     note_new_matches(c, found);
+    note_wanted(c, found);
     c->no_topic_exists = found->cnt == 0;
     c->topics_known = true;
     for (size_t i = 0; i < c->subscription->n_topics; i++)

@@ -395,6 +395,68 @@ def a_verdict_that_comes_after_its_partition_was_away_settles_no_other_event(t):
         end(worker)
 
 
+STOPS_AT_THE_20TH = ("echo >>runs", "[ $(wc -l <runs) -lt 20 ] || until [ -e go ]; do sleep 0.02; done", 'echo "$e"')
+
+
+def stopped_amid(t, mock, **keys):
+    """The positions of 200 events, and a worker that ends at their end. Its receivers wait from the 20th on for the file go."""
+    mock("topic", "a", 2)
+    command = receiver(t, *STOPS_AT_THE_20TH)
+    configure(t, mock, section=f"max_in_flight = 4\nconcurrency = 2\nexec = {command}\n", bus=QUIET.replace("error", "debug"), **keys)
+    sent = {receipt["position"] for receipt in produce(t, "a", 0, 200)}
+    t.write("runs", "")
+    worker = t.start("consume", "w", "--name", "one", "--exit-at-end")
+    worker.until(lambda _: len(t.read("runs").splitlines()) >= 20, what="receivers that wait")
+    return sent, worker
+
+
+@test
+def a_lost_assignment_is_not_the_end(t):
+    with Mock(t) as mock:
+        _, worker = stopped_amid(t, mock)
+        mock("errors", HEARTBEAT, UNKNOWN_MEMBER, 1)
+        worker.until("event(s) are revoked")
+        t.write("go", "")
+        worker.wait(0)
+        t.equal(numbers(worker), list(range(200)), "what it had done at its end")
+
+
+@test
+def the_time_between_two_assignments_is_not_the_end(t):
+    """The first member ends once it has run one of the two partitions; the other one's receivers have not begun."""
+    with Mock(t) as mock:
+        sent, one = stopped_amid(t, mock, assignment="eager")
+        two = t.start("consume", "w", "--name", "two", "--exec", "until [ -e two ]; do sleep 0.02; done; cat")
+        one.until("event(s) are revoked")
+        t.write("go", "")
+        one.wait(0)
+        left = [len({place for place in sent - places(one) if place.startswith(f"{partition}:")}) for partition in (0, 1)]
+        t.check(0 in left, f"it ended with {left} events left of the two partitions")
+        t.write("two", "")
+        t.until(lambda: numbers(one, two) == list(range(200)), what="all events")
+        end(two)
+
+
+@test
+def a_member_that_has_no_partition_yet_waits_for_what_is_given_up_for_it(t):
+    """Its first assignment gives it none: the other member has both, and a receiver at work in each."""
+    with Mock(t) as mock:
+        mock("topic", "a", 2)
+        command = receiver(t, "echo >>runs", "until [ -e go ]; do sleep 0.02; done", 'echo "$e"')
+        configure(t, mock, section=f"max_in_flight = 2\nconcurrency = 2\nexec = {command}\n", bus=QUIET.replace("error", "debug"))
+        for partition in (0, 1):
+            raw_logins(mock, partition, 20, f"k{partition}")
+        one = t.start("consume", "w", "--name", "one")
+        one.until(lambda _: os.path.exists(t.path("runs")) and len(t.read("runs").splitlines()) == 2, what="both events at work")
+        two = t.start("consume", "w", "--name", "two", "--exit-at-end")
+        one.until("event(s) are revoked")
+        t.write("go", "")
+        two.wait(0)
+        t.check(two.json(), "the new member ended without any event of the partition that it was given")
+        t.until(lambda: len(places(one, two)) == 40, what="all events")
+        end(one)
+
+
 @test
 def a_commit_that_fails_is_made_again(t):
     """Nothing comes in behind it that would bring the next one."""
