@@ -131,6 +131,17 @@ def a_wrong_setting_is_one_exception_and_one_error_in_the_log(t):
 
 
 @test
+def a_laptop_needs_no_setting_of_a_broker(t):
+    """Its topics are in a SQLite file in the state folder, whether the settings say so or nothing."""
+    t.configure(f"producer = main\nconsumer = main\n[broker main]\nplugin = sqlite\npath = {t.state}/bus.db\n")
+    for number, broker in enumerate(("sqlite", None), 1):
+        site(t, EVENT_BUS_INI=None, EVENT_BUS_BROKER=broker)
+        run(t, f"send({number})")
+        t.equal(len(t.run("consume", "-t", "logins", "--exit-at-end").json()), number, str(broker))
+    t.contains(t.last.err, "the embedded broker is used, a SQLite file in")
+
+
+@test
 def a_file_overrides_the_settings(t):
     site(t, EVENT_BUS_REDIS_CONNECTION_URL="redis://h", EVENT_BUS_TOPIC_PREFIX="of-django")
     t.write("site.ini", t.read("site.ini") + f"topic_prefix = of-the-file\nproducer = file\n[broker file]\nplugin = sqlite\npath = {t.path('bus.db')}\n")

@@ -3,12 +3,15 @@ import ast
 import glob
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 import zipfile
 
-from python_case import PACKAGE, environment, made
+from python_case import LOGIN, PACKAGE, environment, made
+import python_service
 from harness import main, test
+from installed import Installed, call, only_with_plain_flags
 
 
 def read(name):
@@ -59,14 +62,40 @@ def the_archive_has_what_builds_it(t):
     t.equal(sorted(wanted - names), [])
 
 
+def ten_lines():
+    lines = re.search(r"## Ten lines\n\n((?:    .*\n|\n)+)", read("README.md"))[1]
+    return "\n".join(line[4:] for line in lines.splitlines())
+
+
 @test
 def the_lines_of_the_readme_run(t):
-    lines = re.search(r"## Ten lines\n\n((?:    .*\n|\n)+)", read("README.md"))[1]
-    code = "\n".join(line[4:] for line in lines.splitlines())
+    code = ten_lines()
     t.check(len([line for line in code.splitlines() if line]) == 10, code)
     done = t.run(t.write("ten.py", code), command=made().python, env=environment())
-    t.equal(done.out, "org.openedx.learning.auth.session.login.completed.v1 ada\n")
+    t.equal(done.out, f"{LOGIN} ada\n")
     t.check(os.path.exists(f"{t.state}/bus.db"), "topics are in the state folder")
+
+
+@test
+def the_wheel_is_built_over_an_installed_event_bus(t):
+    """As its users build it: from the archive, with nothing of the sources or of the build on the way."""
+    only_with_plain_flags(t)
+    root = Installed(t)
+    shutil.unpack_archive(made().archive, t.path("unpacked"))
+    folder, = glob.glob(t.path("unpacked/*"))
+    call([python_service.python(), "-m", "pip", "-q", "wheel", "--no-deps", "--no-index", "--no-build-isolation", "-w", t.path("dist"), folder],
+         t.folder, {**root.tools, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    wheel, = glob.glob(t.path("dist/*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(t.path("site"))
+    library = os.path.dirname(root.find("libeventbus.so.0"))
+    t.write("installed.ini", f"[eventbus]\nproducer = m\nconsumer = m\nplugin_path = {root.folder_of('plugindir')}\n"
+            f"schema_path = {os.path.dirname(root.find(LOGIN + '.avsc'))}\n[broker m]\nplugin = sqlite\n")
+    done = t.run(t.write("ten.py", ten_lines()), command=made().python,
+                 env=environment({"PYTHONPATH": t.path("site"), "LD_LIBRARY_PATH": library, "EVENTBUS_CONFIG": t.path("installed.ini")}))
+    t.equal(done.out, f"{LOGIN} ada\n")
+    needed = subprocess.run(["readelf", "-d", t.path("site/eventbus/_native.abi3.so")], capture_output=True, text=True, check=True).stdout
+    t.lacks(needed, "RUNPATH", "RPATH")
 
 
 @test
